@@ -1,0 +1,123 @@
+//! The command line: help, man page and completions all come from these types.
+
+#![allow(clippy::doc_markdown)] // these comments are help texts, where backticks would be shown
+
+mod man;
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+
+pub use man::man;
+
+use crate::config::{Choice, CommandLine, Flag, Level, LogFormat};
+
+/// A TR2.23 message server: named messaging between people, scripts and devices.
+///
+/// Clients connect by TCP, take a name, and send each other messages, one line each. netcat is a full client.
+#[derive(Debug, Parser)]
+#[command(name = "arauto", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "Examples:
+  arauto serve
+  nc 127.0.0.1 1234")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server
+    ///
+    /// It ends on close_server, SIGTERM or SIGINT, once its sessions have taken their last messages.
+    #[command(after_help = "Examples:
+  arauto serve
+  arauto serve --listen 0.0.0.0:1234 --listen '[::]:1234'
+  arauto serve --config arauto.toml --log-format json 2>arauto.log")]
+    Serve(Settings),
+
+    /// Show the configuration in force, or judge a file
+    ///
+    /// Prints every setting as TOML that --config accepts, each with where its value came from.
+    #[command(after_help = "Examples:
+  arauto config
+  ARAUTO_LIMITS_MAX_SESSIONS=50 arauto config --config arauto.toml
+  arauto config --check arauto.toml")]
+    Config {
+        /// Judge this file alone: say what is wrong with it, or that it is ok
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, exclusive = true)]
+        check: Option<PathBuf>,
+
+        /// The same settings that `serve` takes.
+        #[command(flatten)]
+        settings: Settings,
+    },
+
+    /// Print a completion script for a shell
+    #[command(after_help = "Examples:
+  arauto completions bash >~/.local/share/bash-completion/completions/arauto
+  arauto completions fish >~/.config/fish/completions/arauto.fish")]
+    Completions {
+        /// The shell to complete in
+        shell: Shell,
+    },
+
+    /// Print the manual page
+    #[command(after_help = "Examples:
+  arauto man >arauto.1
+  arauto man | man -l -")]
+    Man,
+}
+
+/// Settings that can be given as flags.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Settings")]
+pub struct Settings {
+    /// Read the settings of this file [env: ARAUTO_CONFIG]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
+
+    /// Listen on this address; may be repeated [env: ARAUTO_SERVER_LISTEN]
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Vec<String>,
+
+    /// Serve sessions with so many threads, 0 for one a core [env: ARAUTO_SERVER_WORKERS]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    workers: Option<String>,
+
+    /// Log nothing less severe than this [env: ARAUTO_LOG_LEVEL]
+    #[arg(long, value_name = "LEVEL", value_parser = PossibleValuesParser::new(Level::names()))]
+    log_level: Option<String>,
+
+    /// Log lines for people, or JSON [env: ARAUTO_LOG_FORMAT]
+    #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(LogFormat::names()))]
+    log_format: Option<String>,
+}
+
+impl From<Settings> for CommandLine {
+    fn from(settings: Settings) -> Self {
+        let listen = (!settings.listen.is_empty()).then(|| settings.listen.join(","));
+        let flags = [
+            ("server.listen", "--listen", listen),
+            ("server.workers", "--workers", settings.workers),
+            ("log.level", "--log-level", settings.log_level),
+            ("log.format", "--log-format", settings.log_format),
+        ];
+        let given =
+            |(setting, name, value): (_, _, Option<String>)| Some(Flag { setting, name, value: value? });
+        Self { file: settings.config, flags: flags.into_iter().filter_map(given).collect() }
+    }
+}
+
+/// The completion script for a shell.
+#[must_use]
+pub fn completions(shell: Shell) -> Vec<u8> {
+    // Into memory first: the generator panics where it cannot write.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "arauto", &mut script);
+    script
+}

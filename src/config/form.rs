@@ -1,0 +1,184 @@
+//! The forms a value can have: what is allowed, how it is read, how it is written back.
+
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::ops::{Range, RangeInclusive};
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::types::Choice;
+
+/// A value as it was given, not yet judged.
+#[derive(Clone, Copy)]
+pub(super) enum Raw<'a> {
+    /// By a file.
+    Toml(&'a DeValue<'a>),
+    /// By an environment variable or a flag.
+    Text(&'a str),
+}
+
+/// The value is not what is allowed.
+#[derive(Debug, PartialEq)]
+pub(super) struct Refused {
+    /// The part at fault in the file, when it is not the whole value.
+    pub(super) at: Option<Range<usize>>,
+}
+
+impl Refused {
+    const WHOLE: Self = Self { at: None };
+}
+
+impl<'a> Raw<'a> {
+    fn number(self) -> Option<u64> {
+        match self {
+            Self::Toml(DeValue::Integer(number)) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
+            Self::Toml(_) => None,
+            Self::Text(text) => text.parse().ok(),
+        }
+    }
+
+    fn text(self) -> Option<&'a str> {
+        match self {
+            Self::Toml(value) => value.as_str(),
+            Self::Text(text) => Some(text),
+        }
+    }
+}
+
+/// One kind of value.
+pub(super) trait Form {
+    type Value;
+
+    /// What is allowed, in words that complete "must be".
+    fn allowed(&self) -> String;
+
+    fn read(&self, raw: Raw<'_>) -> Result<Self::Value, Refused>;
+
+    /// As TOML.
+    fn show(&self, value: &Self::Value) -> String;
+}
+
+/// A whole number.
+pub(super) struct Whole(pub(super) RangeInclusive<usize>);
+
+impl Form for Whole {
+    type Value = usize;
+
+    fn allowed(&self) -> String {
+        format!("a whole number from {} to {}", self.0.start(), self.0.end())
+    }
+
+    fn read(&self, raw: Raw<'_>) -> Result<usize, Refused> {
+        let number = raw.number().and_then(|number| usize::try_from(number).ok());
+        number.filter(|number| self.0.contains(number)).ok_or(Refused::WHOLE)
+    }
+
+    fn show(&self, value: &usize) -> String {
+        value.to_string()
+    }
+}
+
+/// A length of time as a whole number of milliseconds.
+pub(super) struct Millis(pub(super) RangeInclusive<u64>);
+
+impl Form for Millis {
+    type Value = Duration;
+
+    fn allowed(&self) -> String {
+        format!("a whole number of milliseconds from {} to {}", self.0.start(), self.0.end())
+    }
+
+    fn read(&self, raw: Raw<'_>) -> Result<Duration, Refused> {
+        let number = raw.number().filter(|number| self.0.contains(number));
+        number.map(Duration::from_millis).ok_or(Refused::WHOLE)
+    }
+
+    fn show(&self, value: &Duration) -> String {
+        value.as_millis().to_string()
+    }
+}
+
+/// A length of time with its unit.
+pub(super) struct Span(pub(super) RangeInclusive<Duration>);
+
+impl Form for Span {
+    type Value = Duration;
+
+    fn allowed(&self) -> String {
+        let [least, most] = [self.0.start(), self.0.end()].map(|end| humantime::format_duration(*end));
+        format!(r#"a duration such as "500ms" or "5s", from {least} to {most}"#)
+    }
+
+    fn read(&self, raw: Raw<'_>) -> Result<Duration, Refused> {
+        let span = raw.text().and_then(|text| humantime::parse_duration(text).ok());
+        span.filter(|span| self.0.contains(span)).ok_or(Refused::WHOLE)
+    }
+
+    fn show(&self, value: &Duration) -> String {
+        format!(r#""{}""#, humantime::format_duration(*value))
+    }
+}
+
+/// One address or several.
+pub(super) struct Addresses {
+    pub(super) most: usize,
+}
+
+impl Form for Addresses {
+    type Value = Vec<SocketAddr>;
+
+    fn allowed(&self) -> String {
+        format!(r#"1 to {} addresses such as "127.0.0.1:1234" or "[::1]:1234""#, self.most)
+    }
+
+    fn read(&self, raw: Raw<'_>) -> Result<Vec<SocketAddr>, Refused> {
+        let addresses = match raw {
+            Raw::Toml(DeValue::Array(array)) => array
+                .iter()
+                .map(|item| {
+                    let address = item.get_ref().as_str().and_then(|text| text.parse().ok());
+                    address.ok_or_else(|| Refused { at: Some(item.span()) })
+                })
+                .collect::<Result<Vec<_>, _>>()?,
+            Raw::Toml(value) => {
+                vec![value.as_str().and_then(|text| text.parse().ok()).ok_or(Refused::WHOLE)?]
+            }
+            Raw::Text(text) => text
+                .split(',')
+                .map(|part| part.trim().parse().ok().ok_or(Refused::WHOLE))
+                .collect::<Result<_, _>>()?,
+        };
+        Some(addresses).filter(|addresses| (1..=self.most).contains(&addresses.len())).ok_or(Refused::WHOLE)
+    }
+
+    fn show(&self, value: &Vec<SocketAddr>) -> String {
+        let quoted: Vec<_> = value.iter().map(|address| format!(r#""{address}""#)).collect();
+        format!("[{}]", quoted.join(", "))
+    }
+}
+
+/// One of a few names.
+pub(super) struct OneOf<T>(PhantomData<T>);
+
+impl<T> OneOf<T> {
+    pub(super) const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: Choice> Form for OneOf<T> {
+    type Value = T;
+
+    fn allowed(&self) -> String {
+        format!("one of {}", T::names().collect::<Vec<_>>().join(", "))
+    }
+
+    fn read(&self, raw: Raw<'_>) -> Result<T, Refused> {
+        raw.text().and_then(T::named).ok_or(Refused::WHOLE)
+    }
+
+    fn show(&self, value: &T) -> String {
+        format!(r#""{}""#, value.name())
+    }
+}

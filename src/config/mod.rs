@@ -1,0 +1,18 @@
+//! What the operator can set: flags over environment over file over defaults.
+//!
+//! `types` is what the rest of the program sees. `settings` is the table that everything here follows; to add a
+//! setting, give it a field and a default in `types`, a row in the table, and a line in `config/arauto.toml`.
+
+mod error;
+mod file;
+mod form;
+mod load;
+mod nearest;
+mod settings;
+mod source;
+mod types;
+
+pub use error::ConfigError;
+pub use load::{CommandLine, Flag, Loaded, check, load};
+pub use settings::{Description, describe};
+pub use types::{Allow, Choice, CloseServer, Compat, Config, Level, Limits, Log, LogFormat, Server};

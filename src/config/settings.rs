@@ -1,0 +1,109 @@
+//! The table of settings: what a setting is called and what it takes, once, for file, environment, flags and listing.
+
+use std::time::Duration;
+
+use super::form::{Addresses, Form, Millis, OneOf, Raw, Refused, Span, Whole};
+use super::types::{Allow, Config, Level, LogFormat};
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+const GIB: usize = 1024 * MIB;
+
+/// What every environment variable of ours begins with.
+pub(super) const PREFIX: &str = "ARAUTO_";
+
+/// One setting.
+pub(super) struct Setting {
+    pub(super) section: &'static str,
+    pub(super) key: &'static str,
+    /// What is allowed, in words that complete "must be".
+    pub(super) allowed: fn() -> String,
+    /// Judges a value and puts it into the configuration.
+    pub(super) set: fn(&mut Config, Raw<'_>) -> Result<(), Refused>,
+    /// The value in force, as TOML.
+    pub(super) show: fn(&Config) -> String,
+}
+
+impl Setting {
+    /// Its full name, `section.key`.
+    pub(super) fn path(&self) -> String {
+        format!("{}.{}", self.section, self.key)
+    }
+
+    /// The environment variable that sets it.
+    pub(super) fn variable(&self) -> String {
+        format!("{PREFIX}{}_{}", self.section, self.key).to_ascii_uppercase()
+    }
+}
+
+/// `section.field: form;`, or `section.field as "key": form;` where the key differs from the field.
+macro_rules! settings {
+    ($($section:ident.$field:ident $(as $key:literal)?: $form:expr;)*) => {
+        /// Every setting, grouped by section.
+        pub(super) const SETTINGS: &[Setting] = &[$(Setting {
+            section: stringify!($section),
+            key: settings!(@key $field $($key)?),
+            allowed: || $form.allowed(),
+            set: |config, raw| {
+                config.$section.$field = $form.read(raw)?;
+                Ok(())
+            },
+            show: |config| $form.show(&config.$section.$field),
+        }),*];
+    };
+    (@key $field:ident) => { stringify!($field) };
+    (@key $field:ident $key:literal) => { $key };
+}
+
+settings! {
+    server.listen: Addresses { most: 16 };
+    server.workers: Whole(0..=64);
+    server.drain_timeout: Span(Duration::ZERO..=Duration::from_mins(10));
+    limits.message_bytes: Whole(64..=64 * KIB);
+    limits.name_timeout: Span(Duration::from_millis(10)..=Duration::from_hours(1));
+    limits.max_sessions: Whole(1..=1_000_000);
+    limits.outbox_bytes: Whole(4 * KIB..=GIB);
+    limits.inflight_bytes: Whole(KIB..=64 * MIB);
+    compat.unframed_gap as "unframed_gap_ms": Millis(0..=5000);
+    compat.unframed_wait as "unframed_wait_ms": Millis(1..=5000);
+    close_server.allow: OneOf::<Allow>::new();
+    log.level: OneOf::<Level>::new();
+    log.format: OneOf::<LogFormat>::new();
+}
+
+/// Where in [`SETTINGS`] a setting stands.
+pub(super) fn find(section: &str, key: &str) -> Option<usize> {
+    SETTINGS.iter().position(|setting| setting.section == section && setting.key == key)
+}
+
+/// The sections, in order, each once.
+pub(super) fn sections() -> Vec<&'static str> {
+    let mut sections: Vec<_> = SETTINGS.iter().map(|setting| setting.section).collect();
+    sections.dedup();
+    sections
+}
+
+/// The keys of a section, in order.
+pub(super) fn keys(section: &str) -> impl Iterator<Item = &'static str> {
+    SETTINGS.iter().filter(move |setting| setting.section == section).map(|setting| setting.key)
+}
+
+/// A setting, in words.
+#[derive(Clone, Debug)]
+pub struct Description {
+    /// Its full name, `section.key`.
+    pub path: String,
+    /// The environment variable that sets it.
+    pub variable: String,
+    /// What is allowed, in words that complete "must be".
+    pub allowed: String,
+}
+
+/// Every setting, in words, in order.
+pub fn describe() -> impl Iterator<Item = Description> {
+    SETTINGS.iter().map(|setting| Description {
+        path: setting.path(),
+        variable: setting.variable(),
+        allowed: (setting.allowed)(),
+    })
+}

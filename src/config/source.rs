@@ -1,0 +1,148 @@
+//! A configuration file as text: places in it, and complaints that point at them.
+
+use std::fs;
+use std::io::{self, Read};
+use std::ops::Range;
+use std::path::Path;
+
+use super::error::ConfigError;
+use crate::logging::{Escaped, Printable};
+
+/// Far above any real configuration; stops a mistaken path from filling the memory.
+const MOST_BYTES: u64 = 1024 * 1024;
+
+/// What is shown, in characters, of a long line: before the text at fault, and from there on.
+const SHOWN: (usize, usize) = (40, 60);
+
+/// A file's name and text.
+pub(super) struct Source {
+    /// Fit for printing.
+    pub(super) path: String,
+    pub(super) text: String,
+}
+
+impl Source {
+    pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let name = Escaped(path.display()).to_string();
+        match read_bounded(path) {
+            Ok(bytes) if bytes.len() as u64 > MOST_BYTES => {
+                Err(ConfigError::TooLarge { path: name, most: MOST_BYTES })
+            }
+            Ok(bytes) => Self::decode(name, bytes),
+            Err(source) => Err(ConfigError::Unreadable { path: name, source }),
+        }
+    }
+
+    fn decode(path: String, bytes: Vec<u8>) -> Result<Self, ConfigError> {
+        match String::from_utf8(bytes) {
+            Ok(text) => {
+                // Windows editors like to begin with a byte order mark; it is no part of the text.
+                let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+                Ok(Self { path, text })
+            }
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                Err(Self { path, text }.complaint(&(at..at + 1), "not UTF-8 text".to_owned()))
+            }
+        }
+    }
+
+    /// The line at an offset, from 1.
+    pub(super) fn line(&self, offset: usize) -> usize {
+        let end = self.text.floor_char_boundary(offset);
+        1 + self.text[..end].matches('\n').count()
+    }
+
+    /// An error that points at a part of the file.
+    pub(super) fn complaint(&self, at: &Range<usize>, message: String) -> ConfigError {
+        let start = self.text.floor_char_boundary(at.start);
+        let line_start = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let line_end = self.text[start..].find('\n').map_or(self.text.len(), |length| start + length);
+        let end = self.text.ceil_char_boundary(at.end.max(start + 1)).clamp(start, line_end);
+        let before = &self.text[line_start..start];
+        let line = self.line(start);
+        ConfigError::File {
+            path: self.path.clone(),
+            line,
+            column: before.chars().count() + 1,
+            message,
+            excerpt: excerpt(line, before, &self.text[start..end], &self.text[end..line_end]),
+        }
+    }
+}
+
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The line, cut where it is long, with carets under `at_fault`.
+fn excerpt(line: usize, before: &str, at_fault: &str, after: &str) -> String {
+    let (before, at_fault, after) = (shown(before), shown(at_fault), shown(after.trim_end()));
+    let skipped = before.chars().count().saturating_sub(SHOWN.0);
+    let before: String = before.chars().skip(skipped).collect();
+    let rest: String = at_fault.chars().chain(after.chars()).take(SHOWN.1).collect();
+
+    let number = line.to_string();
+    let margin = " ".repeat(number.len());
+    let indent = " ".repeat(before.chars().count());
+    let carets = "^".repeat(at_fault.chars().count().clamp(1, SHOWN.1));
+    format!("{margin} |\n{number} | {before}{rest}\n{margin} | {indent}{carets}")
+}
+
+/// One column a character, as far as that can be known here.
+fn shown(text: &str) -> String {
+    Printable(text.replace('\t', " ")).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaint(text: &str, at: Range<usize>) -> String {
+        let source = Source { path: "a.toml".to_owned(), text: text.to_owned() };
+        source.complaint(&at, "wrong".to_owned()).to_string()
+    }
+
+    #[test]
+    fn carets_stand_under_the_text_at_fault() {
+        assert_eq!(
+            complaint("[log]\n\tlevel = \"loud\" # x\r\n", 15..21),
+            "a.toml:2:10: wrong\n  |\n2 |  level = \"loud\" # x\n  |          ^^^^^^"
+        );
+    }
+
+    #[test]
+    fn the_end_of_the_file_has_one_caret() {
+        assert_eq!(complaint("a =", 3..3), "a.toml:1:4: wrong\n  |\n1 | a =\n  |    ^");
+        assert_eq!(complaint("", 0..0), "a.toml:1:1: wrong\n  |\n1 | \n  | ^");
+        assert_eq!(complaint("a\n", 9..12), "a.toml:2:1: wrong\n  |\n2 | \n  | ^");
+    }
+
+    #[test]
+    fn carets_stop_at_the_end_of_the_line() {
+        assert_eq!(complaint("a = [\n1]", 4..8), "a.toml:1:5: wrong\n  |\n1 | a = [\n  |     ^");
+    }
+
+    #[test]
+    fn control_characters_are_shown_not_sent() {
+        let text = "k = \"\u{1b}[2J\u{202e}é\" #\u{9b}";
+        assert_eq!(
+            complaint(text, 4..text.len() - 4),
+            "a.toml:1:5: wrong\n  |\n1 | k = \"\\u{1b}[2J\\u{202e}é\" #\\u{9b}\n  |     ^^^^^^^^^^^^^^^^^^^^"
+        );
+    }
+
+    #[test]
+    fn a_long_line_is_cut() {
+        let text = format!("{} = {}", "k".repeat(500), "9".repeat(500));
+        let shown = complaint(&text, 503..1003);
+        let expected = format!("{} = {}", "k".repeat(37), "9".repeat(60));
+        assert_eq!(
+            shown,
+            format!("a.toml:1:504: wrong\n  |\n1 | {expected}\n  | {}{}", " ".repeat(40), "^".repeat(60))
+        );
+    }
+}

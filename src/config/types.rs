@@ -1,0 +1,191 @@
+//! What can be set, as plain data.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+/// All that can be set, one field a section of the file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    /// Where and how the server runs.
+    pub server: Server,
+    /// What one client, or all of them, may take.
+    pub limits: Limits,
+    /// Clients that end their messages with nothing but a pause.
+    pub compat: Compat,
+    /// Who may close the server.
+    pub close_server: CloseServer,
+    /// What is logged, and how.
+    pub log: Log,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// The addresses to listen on; port 0 lets the system choose.
+    pub listen: Vec<SocketAddr>,
+    /// Threads that serve sessions; 0 is one a core, see [`Server::worker_count`].
+    pub workers: usize,
+    /// How long a closing server waits for its sessions to take their last bytes.
+    pub drain_timeout: Duration,
+}
+
+impl Server {
+    /// How many workers to start, with 0 resolved to the cores this process may use.
+    #[must_use]
+    pub fn worker_count(&self) -> usize {
+        match self.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            workers => workers,
+        }
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 1234))],
+            workers: 0,
+            drain_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// `[limits]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// The longest message, in bytes, without its line ending.
+    pub message_bytes: usize,
+    /// How long a client may stay connected without a name.
+    pub name_timeout: Duration,
+    /// The most sessions at once.
+    pub max_sessions: usize,
+    /// What may wait to be written to one session; one that falls further behind is ended.
+    pub outbox_bytes: usize,
+    /// What one session may have unanswered; past it, the server stops reading from it.
+    pub inflight_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 1024,
+            name_timeout: Duration::from_mins(1),
+            max_sessions: 10_000,
+            outbox_bytes: 1024 * 1024,
+            inflight_bytes: 64 * 1024,
+        }
+    }
+}
+
+/// `[compat]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compat {
+    /// The least pause between two messages to an unframed client.
+    pub unframed_gap: Duration,
+    /// The silence after a name without a line ending that marks its client as unframed.
+    pub unframed_wait: Duration,
+}
+
+impl Default for Compat {
+    fn default() -> Self {
+        Self { unframed_gap: Duration::from_millis(50), unframed_wait: Duration::from_millis(50) }
+    }
+}
+
+/// `[close_server]`
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CloseServer {
+    /// Whose `close_server` is obeyed.
+    pub allow: Allow,
+}
+
+/// Whose `close_server` is obeyed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Allow {
+    /// Any client.
+    Anyone,
+    /// Clients connected from this machine.
+    #[default]
+    Loopback,
+    /// No client; only a signal closes the server.
+    Nobody,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Log {
+    /// The least severe records that are written.
+    pub level: Level,
+    /// The shape of a record.
+    pub format: LogFormat,
+}
+
+/// How severe a log record is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Level {
+    /// Something failed that should not have.
+    Error,
+    /// Something is wrong, and the server goes on.
+    Warn,
+    /// Start, end, joins, leaves, refusals.
+    #[default]
+    Info,
+    /// Every message received and sent.
+    Debug,
+    /// What the libraries beneath say, too.
+    Trace,
+}
+
+/// The shape of a log record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A line for people.
+    #[default]
+    Text,
+    /// A JSON object on a line.
+    Json,
+}
+
+/// A choice among a few values, each with one name in files, variables and flags.
+pub trait Choice: Copy + PartialEq + 'static {
+    /// Every value and its name.
+    const ALL: &'static [(&'static str, Self)];
+
+    /// The value of this name.
+    #[must_use]
+    fn named(name: &str) -> Option<Self> {
+        let (_, value) = Self::ALL.iter().find(|(known, _)| *known == name)?;
+        Some(*value)
+    }
+
+    /// The name of this value.
+    #[must_use]
+    fn name(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(_, value)| *value == self);
+        found.map_or("", |(name, _)| name)
+    }
+
+    /// Every name, in order.
+    fn names() -> impl Iterator<Item = &'static str> {
+        Self::ALL.iter().map(|(name, _)| *name)
+    }
+}
+
+impl Choice for Allow {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("anyone", Self::Anyone), ("loopback", Self::Loopback), ("nobody", Self::Nobody)];
+}
+
+impl Choice for Level {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+}
+
+impl Choice for LogFormat {
+    const ALL: &'static [(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
+}

@@ -1,0 +1,70 @@
+//! Records as JSON, an object on a line.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::time::SystemTime;
+
+use slog::{Drain, FnValue, Level, PushFnValue, Record, o};
+
+use super::escape::is_unsafe;
+
+/// A drain that writes each record as one line, in one write.
+pub(super) fn drain<W>(out: W) -> impl Drain<Ok = (), Err = io::Error> + Send
+where
+    W: Write + Send,
+{
+    slog_json::Json::new(JsonLines { out, line: Vec::new() })
+        .set_flush(true)
+        .add_key_value(o!("ts" => FnValue(|_: &Record<'_>| {
+            humantime::format_rfc3339_micros(SystemTime::now()).to_string()
+        })))
+        .add_key_value(o!("level" => FnValue(|record: &Record<'_>| name(record.level()))))
+        .add_key_value(
+            o!("msg" => PushFnValue(|record: &Record<'_>, serializer| serializer.emit(record.msg()))),
+        )
+        .build()
+}
+
+/// Levels by the names they have in the configuration.
+fn name(level: Level) -> &'static str {
+    match level {
+        Level::Critical => "critical",
+        Level::Error => "error",
+        Level::Warning => "warn",
+        Level::Info => "info",
+        Level::Debug => "debug",
+        Level::Trace => "trace",
+    }
+}
+
+/// Gathers a line and writes it with every character escaped that JSON would let through raw but a terminal would
+/// act on. Such a character stands only inside strings, so `\u` is the same JSON.
+struct JsonLines<W> {
+    out: W,
+    line: Vec<u8>,
+}
+
+impl<W: Write> Write for JsonLines<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.line.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    /// Comes once a record, behind its newline.
+    fn flush(&mut self) -> io::Result<()> {
+        let line = std::mem::take(&mut self.line);
+        let mut text = String::with_capacity(line.len());
+        for c in String::from_utf8_lossy(&line).chars() {
+            if is_unsafe(c) && c != '\n' {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    // Writing to a string cannot fail.
+                    let _ = write!(text, "\\u{unit:04x}");
+                }
+            } else {
+                text.push(c);
+            }
+        }
+        self.out.write_all(text.as_bytes())?;
+        self.out.flush()
+    }
+}

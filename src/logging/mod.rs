@@ -1,0 +1,124 @@
+//! The log: records to stderr, as text or JSON, through a thread of its own.
+//!
+//! A record that has no room in the queue is dropped and counted, never waited for: a terminal that is held must not
+//! hold the server. Whatever a record carries, it comes out as one line without a control character in it.
+
+mod escape;
+mod json;
+mod text;
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use slog::{Drain, LevelFilter, Logger, o};
+use slog_async::{Async, AsyncGuard, OverflowStrategy};
+
+use crate::config::{Level, Log, LogFormat};
+
+pub use escape::{Escaped, Printable};
+
+/// Records that may wait to be written: a burst of some seconds on a slow terminal.
+const QUEUE_RECORDS: usize = 16 * 1024;
+
+/// How long the end of the program may wait for the last records to be taken.
+const FLUSH_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Another log was set up before in this process.
+#[derive(Debug, thiserror::Error)]
+#[error("the log is already set up")]
+pub struct AlreadySetUp;
+
+/// Writes out what is queued when it goes out of scope; records made later are lost.
+#[must_use = "without it, the last records are lost"]
+pub struct Guard {
+    queue: Option<AsyncGuard>,
+    deadline: Duration,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let (flushed, done) = mpsc::channel();
+        let queue = self.queue.take();
+        // Dropping the queue waits without a deadline, for ever if nobody takes the output.
+        let flush = move || {
+            drop(queue);
+            // Nobody listens after the deadline.
+            let _ = flushed.send(());
+        };
+        if thread::Builder::new().name("log-flush".to_owned()).spawn(flush).is_ok() {
+            let _ = done.recv_timeout(self.deadline);
+        }
+    }
+}
+
+/// Sets up the log on stderr, and sends it the records of libraries that use `log` or `tracing`.
+///
+/// # Errors
+/// If the process has set up a log before.
+pub fn init(config: &Log) -> Result<(Logger, Guard), AlreadySetUp> {
+    let stderr = io::stderr();
+    let colour = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let (logger, guard) = to_writer(config, stderr, colour);
+    bridge(config, &logger)?;
+    Ok((logger, guard))
+}
+
+/// A log on any writer.
+pub fn to_writer<W>(config: &Log, out: W, colour: bool) -> (Logger, Guard)
+where
+    W: Write + Send + 'static,
+{
+    match config.format {
+        LogFormat::Text => queued(config, text::drain(out, colour)),
+        LogFormat::Json => queued(config, json::drain(out)),
+    }
+}
+
+fn queued<D>(config: &Log, drain: D) -> (Logger, Guard)
+where
+    D: Drain<Ok = (), Err = io::Error> + Send + 'static,
+{
+    // If stderr fails there is nobody left to tell.
+    let (queue, guard) = Async::new(drain.ignore_res())
+        .chan_size(QUEUE_RECORDS)
+        .overflow_strategy(OverflowStrategy::DropAndReport)
+        .thread_name("log".to_owned())
+        .build_with_guard();
+    // The filter is outermost, so that a record below the level is not even copied.
+    let drain = LevelFilter::new(queue, slog_level(config.level)).ignore_res();
+    (Logger::root(drain, o!()), Guard { queue: Some(guard), deadline: FLUSH_DEADLINE })
+}
+
+/// Routes the records of the `log` crate here; those of `tracing` come by its `log` feature.
+fn bridge(config: &Log, logger: &Logger) -> Result<(), AlreadySetUp> {
+    slog_stdlog::init().map_err(|_| AlreadySetUp)?;
+    log::set_max_level(log_level(config.level));
+    // Never reset: a record of a library that outlives the guard would panic.
+    slog_scope::set_global_logger(logger.clone()).cancel_reset();
+    Ok(())
+}
+
+fn slog_level(level: Level) -> slog::Level {
+    match level {
+        Level::Error => slog::Level::Error,
+        Level::Warn => slog::Level::Warning,
+        Level::Info => slog::Level::Info,
+        Level::Debug => slog::Level::Debug,
+        Level::Trace => slog::Level::Trace,
+    }
+}
+
+fn log_level(level: Level) -> log::LevelFilter {
+    match level {
+        Level::Error => log::LevelFilter::Error,
+        Level::Warn => log::LevelFilter::Warn,
+        Level::Info => log::LevelFilter::Info,
+        Level::Debug => log::LevelFilter::Debug,
+        Level::Trace => log::LevelFilter::Trace,
+    }
+}
+
+#[cfg(test)]
+mod tests;

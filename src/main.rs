@@ -1,0 +1,52 @@
+//! The `arauto` program: reads the command line, does what it says, answers with an exit status.
+
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+use arauto::cli::{self, Cli, Command};
+use arauto::config::{self, CommandLine, ConfigError};
+use arauto::{logging, server};
+use clap::Parser;
+
+/// As clap has it for a command line that cannot be meant.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    run(Cli::parse().command).unwrap_or_else(|error| {
+        // Whoever reads us has seen enough: no failure of ours.
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe) {
+            return ExitCode::SUCCESS;
+        }
+        // Not eprintln, which panics where nobody reads.
+        let _ = writeln!(io::stderr(), "arauto: {error:#}");
+        if error.is::<ConfigError>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+    })
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(settings) => return serve(&settings.into()),
+        Command::Config { check: Some(file), .. } => {
+            config::check(&file)?;
+            print(format!("{}: ok\n", logging::Escaped(file.display())))?;
+        }
+        Command::Config { settings, check: None } => {
+            print(config::load(&settings.into(), std::env::vars_os())?.to_string())?;
+        }
+        Command::Completions { shell } => print(cli::completions(shell))?,
+        Command::Man => print(cli::man()?)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn serve(command_line: &CommandLine) -> anyhow::Result<ExitCode> {
+    let config = config::load(command_line, std::env::vars_os())?.config;
+    let (log, _flushed_at_the_end) = logging::init(&config.log)?;
+    Ok(server::serve(&config, &log)?)
+}
+
+fn print(text: impl AsRef<[u8]>) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_ref())?;
+    out.flush()
+}

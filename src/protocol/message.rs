@@ -1,0 +1,182 @@
+//! [`Message`]: `SENDER | DESTINATION | OPERATION | DATA`, read leniently and written exactly.
+
+use bytes::BufMut;
+
+/// What DATA says where a command carries none.
+pub const NO_DATA: &str = "no data";
+
+/// What stands between two fields, as written.
+const SEPARATOR: &str = " | ";
+
+/// One TR2.23 message, its fields borrowed from where it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message<'a> {
+    /// Who speaks; from a client it may be left empty, and is never believed.
+    pub sender: &'a str,
+    /// Whom it is for.
+    pub destination: &'a str,
+    /// What is to happen.
+    pub operation: &'a str,
+    /// The text; [`NO_DATA`] where it was left out.
+    pub data: &'a str,
+}
+
+/// Why a line is no message. Positions count characters from 1, as an editor shows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// The bytes are not UTF-8.
+    #[error("it is not UTF-8 from byte {byte} on")]
+    NotUtf8 {
+        /// The first byte that is wrong, counted from 1.
+        byte: usize,
+    },
+    /// It holds a control character (C0, DEL or C1; a tab is allowed in DATA).
+    #[error("character {column} is a control character (U+{code:04X}), and those are refused")]
+    Control {
+        /// Which character, counted from 1.
+        column: usize,
+        /// Its code point.
+        code: u32,
+    },
+    /// There are not even the three header fields.
+    #[error("it has {found} of the 4 fields SENDER | DESTINATION | OPERATION | DATA")]
+    MissingFields {
+        /// How many fields there are: 1 or 2.
+        found: u8,
+    },
+}
+
+impl<'a> Message<'a> {
+    /// Reads one line, its ending already taken off.
+    ///
+    /// The first three `|` split; spaces around the header fields and one space before DATA are dropped;
+    /// DATA keeps everything else, further `|` included. Without the third `|`, DATA is [`NO_DATA`].
+    ///
+    /// # Errors
+    /// Says what is wrong and where.
+    pub fn parse(line: &'a str) -> Result<Self, Malformed> {
+        let mut fields = line.splitn(4, '|');
+        let header = [fields.next(), fields.next(), fields.next()];
+        let data = fields.next();
+        refuse_controls(line, data.map_or(line.len(), |data| line.len() - data.len()))?;
+        let [Some(sender), Some(destination), Some(operation)] = header else {
+            let found = if header[1].is_some() { 2 } else { 1 };
+            return Err(Malformed::MissingFields { found });
+        };
+        let blank = |field: &'a str| field.trim_matches(' ');
+        Ok(Self {
+            sender: blank(sender),
+            destination: blank(destination),
+            operation: blank(operation),
+            data: data.map_or(NO_DATA, |data| data.strip_prefix(' ').unwrap_or(data)),
+        })
+    }
+
+    /// How many bytes [`Self::encode`] writes.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        self.sender.len()
+            + self.destination.len()
+            + self.operation.len()
+            + self.data.len()
+            + 3 * SEPARATOR.len()
+    }
+
+    /// Writes the message exactly as the protocol spells it, without a line ending.
+    pub fn encode(&self, out: &mut impl BufMut) {
+        out.put_slice(self.sender.as_bytes());
+        for field in [self.destination, self.operation, self.data] {
+            out.put_slice(SEPARATOR.as_bytes());
+            out.put_slice(field.as_bytes());
+        }
+    }
+}
+
+/// The text of a line, if it is UTF-8.
+///
+/// # Errors
+/// [`Malformed::NotUtf8`] with the first wrong byte.
+pub fn text(line: &[u8]) -> Result<&str, Malformed> {
+    std::str::from_utf8(line).map_err(|error| Malformed::NotUtf8 { byte: error.valid_up_to() + 1 })
+}
+
+/// Refuses control characters, so that nobody can send escape sequences into another's terminal.
+/// From byte `data_start` on, a tab is allowed.
+///
+/// # Errors
+/// [`Malformed::Control`] with the first of them.
+pub(super) fn refuse_controls(line: &str, data_start: usize) -> Result<(), Malformed> {
+    let refused = |(at, c): &(usize, char)| c.is_control() && !(*c == '\t' && *at >= data_start);
+    match line.char_indices().find(refused) {
+        None => Ok(()),
+        Some((at, c)) => {
+            Err(Malformed::Control { column: line[..at].chars().count() + 1, code: u32::from(c) })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_leniently() {
+        let exact = Message { sender: "alan", destination: "bob", operation: "private_message", data: "hi" };
+        for line in [
+            "alan | bob | private_message | hi",
+            "alan|bob|private_message|hi",
+            "  alan  |bob |  private_message|  hi",
+        ] {
+            let data = if line.ends_with("  hi") { " hi" } else { "hi" };
+            assert_eq!(Message::parse(line), Ok(Message { data, ..exact }), "{line}");
+        }
+    }
+
+    #[test]
+    fn data_keeps_pipes_and_blanks() {
+        assert_eq!(Message::parse("a | b | echo | x | y  ").unwrap().data, "x | y  ");
+        assert_eq!(Message::parse("a | b | echo |").unwrap().data, "");
+    }
+
+    #[test]
+    fn data_left_out_is_no_data() {
+        assert_eq!(Message::parse("a | server | list_clients").unwrap().data, NO_DATA);
+    }
+
+    #[test]
+    fn control_characters_are_refused_where_they_stand() {
+        let refused = |line| Message::parse(line).unwrap_err();
+        assert_eq!(refused("a | b | echo | \u{1b}[2J"), Malformed::Control { column: 16, code: 0x1b });
+        assert_eq!(refused("é\u{9b} | b | echo | x"), Malformed::Control { column: 2, code: 0x9b });
+        assert_eq!(refused("a\t| b | echo | x"), Malformed::Control { column: 2, code: 9 });
+        assert_eq!(refused("a\t"), Malformed::Control { column: 2, code: 9 });
+        assert_eq!(refused("a | b | echo | \u{7f}"), Malformed::Control { column: 16, code: 0x7f });
+        assert_eq!(Message::parse("a | b | echo | x\ty").unwrap().data, "x\ty");
+    }
+
+    #[test]
+    fn missing_fields_are_counted() {
+        assert_eq!(Message::parse("hello"), Err(Malformed::MissingFields { found: 1 }));
+        assert_eq!(Message::parse("alan | bob"), Err(Malformed::MissingFields { found: 2 }));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_written_reads_back(
+            sender in "[^|\\p{Cc} ][^|\\p{Cc}]{0,8}[^|\\p{Cc} ]", destination in "[a-z]{0,4}",
+            operation in "[a-z_]{1,12}", data in "[^\\p{Cc}]{0,40}",
+        ) {
+            let message = Message { sender: &sender, destination: &destination, operation: &operation, data: &data };
+            let mut out = Vec::new();
+            message.encode(&mut out);
+            proptest::prop_assert_eq!(out.len(), message.encoded_len());
+            let line = String::from_utf8(out).unwrap();
+            proptest::prop_assert_eq!(Message::parse(&line), Ok(message));
+        }
+
+        #[test]
+        fn any_text_is_judged_without_panic(line in ".*") {
+            let _ = Message::parse(&line);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! TR2.23 without any IO: what a message is, how the three kinds of client frame it,
+//! what a message asks for, and every text the server says.
+//!
+//! A message's way through this module:
+//!
+//! ```text
+//! bytes -> framing (with telnet) -> message or short_form -> request
+//!                                          reply -> line -> bytes
+//! ```
+//!
+//! Nothing here knows sockets, actors or configuration files; all of it can be tested with plain calls.
+//! `docs/protocol.md` is the same contract written for people who implement a client.
+
+pub mod framing;
+pub mod line;
+pub mod message;
+pub mod name;
+pub mod operation;
+pub mod reply;
+pub mod request;
+mod short_form;
+mod telnet;
+
+pub use framing::{Frame, FrameDecoder, Kind};
+pub use line::Line;
+pub use message::{Malformed, Message};
+pub use name::{Name, NameError, NameKey};
+pub use operation::Operation;
+pub use request::{Asker, Request};

@@ -1,0 +1,225 @@
+//! [`Name`]: a user's name, valid by construction, and [`NameKey`]: what makes two names the same.
+
+use std::sync::Arc;
+
+use caseless::Caseless;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+/// The most characters a name may have after trimming.
+pub const MAX_NAME_CHARS: usize = 32;
+
+/// Names the protocol uses for itself, folded.
+const RESERVED: [&str; 3] = ["server", "client", "all clients"];
+
+/// How the server addresses someone whose name it refuses; no name may begin with it.
+pub const NEW_CLIENT: &str = "new_client:";
+
+/// A valid name: shown as it was typed (in NFC), compared by its [`NameKey`].
+#[derive(Clone, Debug)]
+pub struct Name {
+    shown: Arc<str>,
+    key: NameKey,
+}
+
+/// A name folded for comparison: NFKC and Unicode case folding.
+///
+/// Two names are the same user exactly if their keys are equal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NameKey(Arc<str>);
+
+/// Why a text is no name. The texts are sent to the person who tried it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nothing, or only blanks.
+    #[error("A name must not be empty")]
+    Empty,
+    /// More than [`MAX_NAME_CHARS`] characters.
+    #[error("A name has at most {MAX_NAME_CHARS} characters, and this one has {0}")]
+    TooLong(usize),
+    /// More bytes than fit the server's messages (only where `limits.message_bytes` is small).
+    #[error("A name has at most {0} bytes on this server, whose messages are short")]
+    TooManyBytes(usize),
+    /// A control or format character, at this place counted from 1.
+    #[error("A name must not hold control or invisible characters: character {column} is U+{code:04X}")]
+    Invisible {
+        /// Which character, counted from 1.
+        column: usize,
+        /// Its code point.
+        code: u32,
+    },
+    /// A `|` or `,`.
+    #[error("A name must not hold the character {0} because it separates fields or names")]
+    Separator(char),
+    /// A name the protocol uses for itself.
+    #[error("The name {0} is reserved")]
+    Reserved(&'static str),
+}
+
+impl Name {
+    /// Judges a text that someone wants to be called. `max_bytes` is what the message limit leaves for a
+    /// name (see [`max_bytes`]).
+    ///
+    /// # Errors
+    /// Says which rule the text breaks.
+    pub fn parse(text: &str, max_bytes: usize) -> Result<Self, NameError> {
+        let trimmed = text.trim();
+        let shown: Arc<str> =
+            if is_nfc(trimmed) { trimmed.into() } else { trimmed.nfc().collect::<String>().into() };
+        let chars = shown.chars().count();
+        if chars == 0 {
+            return Err(NameError::Empty);
+        }
+        if let Some((place, c)) = shown.chars().enumerate().find(|(_, c)| is_invisible(*c)) {
+            return Err(NameError::Invisible { column: place + 1, code: u32::from(c) });
+        }
+        if chars > MAX_NAME_CHARS {
+            return Err(NameError::TooLong(chars));
+        }
+        if shown.len() > max_bytes {
+            return Err(NameError::TooManyBytes(max_bytes));
+        }
+        if let Some(separator) = shown.chars().find(|c| matches!(c, '|' | ',')) {
+            return Err(NameError::Separator(separator));
+        }
+        let key = NameKey::of(&shown);
+        if let Some(reserved) = RESERVED.into_iter().find(|reserved| *key.0 == **reserved) {
+            return Err(NameError::Reserved(reserved));
+        }
+        if key.0.starts_with(NEW_CLIENT) {
+            return Err(NameError::Reserved(NEW_CLIENT));
+        }
+        // Most names are their own key: then both share one allocation.
+        let key = if key.0 == shown { NameKey(Arc::clone(&shown)) } else { key };
+        Ok(Self { shown, key })
+    }
+
+    /// The name as it was typed, in NFC.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.shown
+    }
+
+    /// What the name is compared by.
+    #[must_use]
+    pub fn key(&self) -> &NameKey {
+        &self.key
+    }
+}
+
+impl NameKey {
+    /// The key of any text, valid name or not: a text that is no name has a key that nobody bears.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        let text = text.trim();
+        if text.is_ascii() {
+            if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                return Self(text.to_ascii_lowercase().into());
+            }
+            return Self(text.into());
+        }
+        // Folding can undo a normalization and the other way round; twice reaches a fixed point
+        // (Unicode Standard, section 3.13, compatibility caseless match).
+        let folded: String =
+            text.nfd().default_case_fold().nfkd().default_case_fold().nfkc().collect::<String>();
+        Self(folded.trim().into())
+    }
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+/// How many bytes a name may have so that a list of clients still fits into messages of `message_bytes`:
+/// the list names its reader in the header and at least one other user in DATA.
+#[must_use]
+pub fn max_bytes(message_bytes: usize) -> usize {
+    const LIST_HEADER: usize = "server |  | list_clients | clients connected: ".len();
+    message_bytes.saturating_sub(LIST_HEADER) / 2
+}
+
+/// Control and format characters: what could move a cursor, turn the writing direction or not be seen.
+fn is_invisible(c: char) -> bool {
+    use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator};
+    matches!(c.general_category(), Control | Format | LineSeparator | ParagraphSeparator)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Result<Name, NameError> {
+        Name::parse(text, 489)
+    }
+
+    #[test]
+    fn shown_as_typed_and_trimmed() {
+        for (typed, shown) in
+            [("alan", "alan"), ("  Ana Maria ", "Ana Maria"), ("Jose\u{301}", "José"), ("/x", "/x")]
+        {
+            assert_eq!(name(typed).unwrap().as_str(), shown);
+        }
+    }
+
+    #[test]
+    fn the_same_name_in_other_letters() {
+        for (one, other) in [
+            ("Alan", "aLAN"),
+            ("José", "JOSE\u{301}"),
+            ("straße", "STRASSE"),
+            ("ﬁm", "FIM"),
+            ("ａｌａｎ", "alan"),
+            ("Σίσυφος", "ΣΊΣΥΦΟΣ"),
+        ] {
+            assert_eq!(name(one).unwrap().key(), name(other).unwrap().key(), "{one} {other}");
+        }
+        assert_ne!(name("jose").unwrap().key(), name("josé").unwrap().key());
+    }
+
+    #[test]
+    fn every_rule_refuses() {
+        let long = "x".repeat(33);
+        for (typed, why) in [
+            ("", NameError::Empty),
+            ("   ", NameError::Empty),
+            (&long, NameError::TooLong(33)),
+            ("a|b", NameError::Separator('|')),
+            ("a,b", NameError::Separator(',')),
+            ("a\u{200b}b", NameError::Invisible { column: 2, code: 0x200b }),
+            ("\u{202e}evil", NameError::Invisible { column: 1, code: 0x202e }),
+            ("a\u{1b}b", NameError::Invisible { column: 2, code: 0x1b }),
+            ("a\u{9b}b", NameError::Invisible { column: 2, code: 0x9b }),
+            ("server", NameError::Reserved("server")),
+            ("SERVER", NameError::Reserved("server")),
+            ("ｓｅｒｖｅｒ", NameError::Reserved("server")),
+            ("Client", NameError::Reserved("client")),
+            ("all clients", NameError::Reserved("all clients")),
+            ("new_client: bob", NameError::Reserved("new_client:")),
+        ] {
+            assert_eq!(name(typed).unwrap_err(), why, "{typed}");
+        }
+        assert_eq!(name(&"é".repeat(32)).unwrap().as_str().chars().count(), 32);
+        assert_eq!(Name::parse("abcdefghij", max_bytes(64)).unwrap_err(), NameError::TooManyBytes(9));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn keys_are_stable(text in "\\PC{0,20}") {
+            let key = NameKey::of(&text);
+            proptest::prop_assert_eq!(&NameKey::of(&key.0), &key);
+            proptest::prop_assert_eq!(&NameKey::of(&text.nfd().collect::<String>()), &key);
+        }
+
+        #[test]
+        fn a_valid_name_can_stand_in_a_message(text in ".{0,40}") {
+            if let Ok(name) = name(&text) {
+                proptest::prop_assert!(!name.as_str().contains(['|', ',', '\n', '\r']));
+                proptest::prop_assert!(!name.as_str().chars().any(char::is_control));
+                let again = Name::parse(name.as_str(), 489).unwrap();
+                proptest::prop_assert_eq!(again.key(), name.key());
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! [`Operation`]: what can be asked of the server, how each is spelled, and which one a slip meant.
+
+/// What a client can ask for. The table [`Operation::ALL`] holds what is known of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// To oneself.
+    Echo,
+    /// To everyone, the sender too.
+    Broadcast,
+    /// To everyone but the sender.
+    BroadcastNotMe,
+    /// To one user.
+    PrivateMessage,
+    /// Who is connected.
+    ListClients,
+    /// What files a user has; that user's client answers.
+    ListFiles,
+    /// Leave.
+    Exit,
+    /// End the server for everyone.
+    CloseServer,
+    /// The operations, one a line.
+    Help,
+}
+
+/// One row of the table of operations.
+struct Row {
+    operation: Operation,
+    /// As it stands in a message.
+    wire: &'static str,
+    /// Its short form for people, without the slash.
+    short: &'static str,
+    /// A line to type, shown by help and in errors.
+    typed: &'static str,
+    /// What it does, in a few words.
+    does: &'static str,
+    /// Other words people try for it.
+    also: &'static [&'static str],
+}
+
+/// Every operation; [`Operation::row`] finds one by its place here.
+const TABLE: [Row; 9] = [
+    Row {
+        operation: Operation::Echo,
+        wire: "echo",
+        short: "echo",
+        typed: "/echo hi",
+        does: "back to yourself",
+        also: &["ping"],
+    },
+    Row {
+        operation: Operation::Broadcast,
+        wire: "broadcast",
+        short: "all",
+        typed: "/all hi",
+        does: "to everyone, you too",
+        also: &["say", "everyone", "all clients"],
+    },
+    Row {
+        operation: Operation::BroadcastNotMe,
+        wire: "broadcast_not_me",
+        short: "others",
+        typed: "/others hi",
+        does: "to everyone but you",
+        also: &["other"],
+    },
+    Row {
+        operation: Operation::PrivateMessage,
+        wire: "private_message",
+        short: "msg",
+        typed: "/msg bob hi",
+        does: "to one user; a name with blanks goes in quotes",
+        also: &["private", "message", "pm", "privmsg", "whisper", "tell"],
+    },
+    Row {
+        operation: Operation::ListClients,
+        wire: "list_clients",
+        short: "list",
+        typed: "/list",
+        does: "who is connected",
+        also: &["clients", "who", "users", "names"],
+    },
+    Row {
+        operation: Operation::ListFiles,
+        wire: "list_files",
+        short: "files",
+        typed: "/files bob",
+        does: "ask a user for the list of files",
+        also: &["ls", "dir"],
+    },
+    Row {
+        operation: Operation::Exit,
+        wire: "exit",
+        short: "exit",
+        typed: "/exit",
+        does: "leave",
+        also: &["quit", "bye", "leave", "logout"],
+    },
+    Row {
+        operation: Operation::CloseServer,
+        wire: "close_server",
+        short: "close",
+        typed: "/close",
+        does: "end the server for everyone",
+        also: &["close server", "shutdown", "stop"],
+    },
+    Row {
+        operation: Operation::Help,
+        wire: "help",
+        short: "help",
+        typed: "/help",
+        does: "this list",
+        also: &["h", "?", "man", "commands"],
+    },
+];
+
+impl Operation {
+    /// All of them, in the order help shows.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(|row| row.operation)
+    }
+
+    /// Its name on the wire.
+    #[must_use]
+    pub fn wire(self) -> &'static str {
+        self.row().wire
+    }
+
+    /// Its short form without the slash: `all` for `/all hi`.
+    #[must_use]
+    pub fn short(self) -> &'static str {
+        self.row().short
+    }
+
+    /// A line that someone could type, in the short form.
+    #[must_use]
+    pub fn typed(self) -> &'static str {
+        self.row().typed
+    }
+
+    /// What it does, in a few words.
+    #[must_use]
+    pub fn does(self) -> &'static str {
+        self.row().does
+    }
+
+    /// The operation of this exact name on the wire.
+    #[must_use]
+    pub fn from_wire(word: &str) -> Option<Self> {
+        TABLE.iter().find(|row| row.wire == word).map(|row| row.operation)
+    }
+
+    /// The operation of this exact short form (without the slash).
+    #[must_use]
+    pub fn from_short(word: &str) -> Option<Self> {
+        TABLE.iter().find(|row| row.short == word).map(|row| row.operation)
+    }
+
+    /// The operation that a slip of the hand or another word for it most likely meant.
+    ///
+    /// Known other words come first; then the wire name or short form at the least edit distance,
+    /// at most one slip in three characters.
+    #[must_use]
+    pub fn nearest(word: &str) -> Option<Self> {
+        let word = word.trim().to_lowercase();
+        // Longer than any slip of a known word: not worth a distance, which costs length times length.
+        if word.len() > 32 {
+            return None;
+        }
+        let spelled = |row: &&Row| row.wire == word || row.short == word || row.also.contains(&word.as_str());
+        if let Some(row) = TABLE.iter().find(spelled) {
+            return Some(row.operation);
+        }
+        TABLE
+            .iter()
+            .flat_map(|row| [(row.wire, row), (row.short, row)])
+            .map(|(name, row)| (strsim::osa_distance(name, &word), name.len(), row))
+            .filter(|(distance, length, _)| distance * 3 <= *length)
+            .min_by_key(|(distance, ..)| *distance)
+            .map(|(.., row)| row.operation)
+    }
+
+    fn row(self) -> &'static Row {
+        &TABLE[self as usize]
+    }
+}
+
+impl std::fmt::Display for Operation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.wire())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_the_order_of_the_enum() {
+        for (place, row) in TABLE.iter().enumerate() {
+            assert_eq!(row.operation as usize, place);
+            assert_eq!(row.operation.wire(), row.wire);
+            assert_eq!(Operation::from_wire(row.wire), Some(row.operation));
+            assert_eq!(Operation::from_short(row.short), Some(row.operation));
+        }
+    }
+
+    #[test]
+    fn slips_find_what_was_meant() {
+        for (slip, meant) in [
+            ("brodcast", Operation::Broadcast),
+            ("BROADCAST", Operation::Broadcast),
+            ("broadcast_not_em", Operation::BroadcastNotMe),
+            ("private_mesage", Operation::PrivateMessage),
+            ("list", Operation::ListClients),
+            ("list_client", Operation::ListClients),
+            ("list_fiels", Operation::ListFiles),
+            ("quit", Operation::Exit),
+            ("close server", Operation::CloseServer),
+        ] {
+            assert_eq!(Operation::nearest(slip), Some(meant), "{slip}");
+        }
+    }
+
+    #[test]
+    fn far_words_find_nothing() {
+        for word in ["dance", "", "zzzzzzzz", &"x".repeat(5000)] {
+            assert_eq!(Operation::nearest(word), None, "{word}");
+        }
+    }
+}

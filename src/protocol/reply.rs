@@ -1,0 +1,321 @@
+//! Every text the server says, in one place.
+//!
+//! Texts the contract fixes are written out whole and never cut. Texts that quote what someone sent are
+//! cut to the message limit, with `…` where something was left out.
+
+use super::{
+    line::Line,
+    message::{Malformed, Message, NO_DATA},
+    name::{NEW_CLIENT, Name, NameError},
+    operation::Operation,
+};
+
+/// The server's own name in SENDER and DESTINATION.
+pub const SERVER: &str = "server";
+/// DESTINATION of a broadcast.
+pub const ALL_CLIENTS: &str = "all clients";
+/// DESTINATION of someone without a name yet.
+const CLIENT: &str = "client";
+/// What a telnet client's Are You There is answered with: some visible sign (RFC 854).
+pub const ARE_YOU_THERE: &str = "server | client | echo | yes\r\n";
+const CONNECT_AGAIN: &str = "You need to connect again and use another one";
+
+fn server_says(destination: &str, operation: &str, data: &str) -> Line {
+    Line::from(&Message { sender: SERVER, destination, operation, data })
+}
+
+/// As [`server_says`], with DATA cut so that the message has at most `limit` bytes.
+fn server_says_within(limit: usize, destination: &str, operation: &str, data: &str) -> Line {
+    let whole = Message { sender: SERVER, destination, operation, data };
+    let over = whole.encoded_len().saturating_sub(limit);
+    if over == 0 {
+        return Line::from(&whole);
+    }
+    let kept = data.floor_char_boundary(data.len().saturating_sub(over + '…'.len_utf8()));
+    server_says(destination, operation, &format!("{}…", &data[..kept]))
+}
+
+/// Asks a new connection for its name.
+#[must_use]
+pub fn name_request() -> Line {
+    server_says(CLIENT, "name", NO_DATA)
+}
+
+/// The name was free: welcome.
+#[must_use]
+pub fn connection_confirmation(name: &Name) -> Line {
+    server_says(name.as_str(), "connection_confirmation", "You are now connected to the server")
+}
+
+/// Someone else bears the name.
+#[must_use]
+pub fn name_taken(name: &Name) -> Line {
+    let destination = format!("{NEW_CLIENT} {name}");
+    let data = format!("This username is already taken. {CONNECT_AGAIN}");
+    server_says(&destination, "connection_error", &data)
+}
+
+/// What was answered to the name request is not a valid name.
+#[must_use]
+pub fn name_invalid(limit: usize, typed: &str, why: &NameError) -> Line {
+    let destination = format!("{NEW_CLIENT} {}", presentable(typed.trim(), 32));
+    server_says_within(limit, &destination, "connection_error", &format!("{why}. {CONNECT_AGAIN}"))
+}
+
+/// A connection that has no name yet is closed, and why.
+#[must_use]
+pub fn connection_error(limit: usize, why: &str) -> Line {
+    server_says_within(limit, CLIENT, "connection_error", why)
+}
+
+/// The list of connected clients in joining order, in as many messages as the limit asks for.
+pub fn list_clients<'a>(limit: usize, to: &Name, names: impl Iterator<Item = &'a Name>) -> Vec<Line> {
+    const HEAD: &str = "clients connected: ";
+    const BETWEEN: &str = " , ";
+    let empty = Message {
+        sender: SERVER,
+        destination: to.as_str(),
+        operation: Operation::ListClients.wire(),
+        data: HEAD,
+    };
+    let room = limit.saturating_sub(empty.encoded_len());
+    let mut lines = Vec::new();
+    let mut data = String::from(HEAD);
+    for name in names {
+        let used = data.len() - HEAD.len();
+        if used > 0 && used + BETWEEN.len() + name.as_str().len() > room {
+            lines.push(Line::from(&Message { data: &data, ..empty }));
+            data.truncate(HEAD.len());
+        }
+        if data.len() > HEAD.len() {
+            data.push_str(BETWEEN);
+        }
+        data.push_str(name.as_str());
+    }
+    lines.push(Line::from(&Message { data: &data, ..empty }));
+    lines
+}
+
+/// `list_files` without a destination.
+#[must_use]
+pub fn name_not_informed(to: &Name) -> Line {
+    server_says(to.as_str(), Operation::ListFiles.wire(), "Client name not informed!")
+}
+
+/// Nobody bears the name a message was for.
+#[must_use]
+pub fn not_found(limit: usize, to: &Name, operation: Operation, typed: &str) -> Line {
+    // Only the quoted name gives way to the limit: "not found!" is what a client looks for.
+    let whole = |typed: &str| format!("Destination client ({typed}) not found!");
+    let line = server_says(to.as_str(), operation.wire(), &whole(typed));
+    if line.text().len() <= limit {
+        line
+    } else {
+        server_says(to.as_str(), operation.wire(), &whole(&presentable(typed, 32)))
+    }
+}
+
+/// The answer to `exit`.
+#[must_use]
+pub fn client_disconnected(to: &Name) -> Line {
+    server_says(to.as_str(), Operation::Exit.wire(), "client disconnected")
+}
+
+/// What everyone is told when the server ends.
+#[must_use]
+pub fn server_closed() -> Line {
+    server_says(ALL_CLIENTS, Operation::Broadcast.wire(), "server closed")
+}
+
+/// An OPERATION the server does not know. `for_people` adds what was probably meant.
+#[must_use]
+pub fn unknown_operation(limit: usize, to: &Name, typed: &str, for_people: bool) -> Line {
+    let meant = match Operation::nearest(typed).filter(|_| for_people) {
+        Some(near) => format!(". Did you mean {near}? Type: {}", near.typed()),
+        None => String::new(),
+    };
+    let data = format!("Operation ({typed}) is not supported{meant}");
+    server_says_within(limit, to.as_str(), "Unknown_operation", &data)
+}
+
+/// Something else went wrong with what `to` sent.
+#[must_use]
+pub fn error_message(limit: usize, to: &Name, why: &str) -> Line {
+    server_says_within(limit, to.as_str(), "error_message", why)
+}
+
+/// A line that is no message: what is wrong, where, and what to type instead.
+#[must_use]
+pub fn no_message(limit: usize, to: &Name, line: &str, why: Malformed) -> Line {
+    let advice = match why {
+        Malformed::NotUtf8 { .. } => "Set your terminal or program to send UTF-8".to_owned(),
+        Malformed::Control { .. } => "Send plain text; a tab is allowed in DATA".to_owned(),
+        Malformed::MissingFields { found: 1 } => match meant_in(line) {
+            Some(operation) => format!("Did you mean {operation}? Type: {}", operation.typed()),
+            None => format!("To say it to everyone, type: /all {}", presentable(line, 60)),
+        },
+        Malformed::MissingFields { .. } => {
+            let destination = line.split('|').nth(1).unwrap_or_default().trim();
+            let destination =
+                if destination.is_empty() { "bob".to_owned() } else { presentable(destination, 32) };
+            format!(
+                "OPERATION is missing at the end. Type: {to} | {destination} | {} | hi",
+                Operation::PrivateMessage
+            )
+        }
+    };
+    let quoted = presentable(line, 40);
+    error_message(
+        limit,
+        to,
+        &format!("\"{quoted}\" is no message: {why}. {advice}. /help shows all operations"),
+    )
+}
+
+/// A `/` line whose word is no short form.
+#[must_use]
+pub fn no_short_form(limit: usize, to: &Name, word: &str) -> Line {
+    let quoted = presentable(word, 40);
+    let advice = match Operation::nearest(word) {
+        Some(near) => format!(". Did you mean /{}? Type: {}", near.short(), near.typed()),
+        None => String::new(),
+    };
+    error_message(limit, to, &format!("/{quoted} is not known{advice}. /help shows all operations"))
+}
+
+/// A short form that lacks something after its word.
+#[must_use]
+pub fn short_form_incomplete(limit: usize, to: &Name, operation: Operation, missing: &str) -> Line {
+    let why = format!("After /{} {missing} is missing. Type: {}", operation.short(), operation.typed());
+    error_message(limit, to, &why)
+}
+
+/// The sender field names someone else.
+#[must_use]
+pub fn not_your_name(limit: usize, to: &Name, typed: &str) -> Line {
+    let typed = presentable(typed, 32);
+    let why = format!("SENDER is \"{typed}\", but you are {to}. Write {to} or leave SENDER empty");
+    error_message(limit, to, &why)
+}
+
+/// A line that passed the limit and was dropped.
+#[must_use]
+pub fn line_too_long(limit: usize, to: &Name) -> Line {
+    error_message(
+        limit,
+        to,
+        &format!("Your line was dropped: a message has at most {limit} bytes. Send it in parts"),
+    )
+}
+
+/// A message that passes the limit once it is written out in full.
+#[must_use]
+pub fn message_too_long(limit: usize, to: &Name, bytes: usize) -> Line {
+    let over = bytes.saturating_sub(limit);
+    let why = format!(
+        "Your message was not sent: written in full it has {bytes} bytes, and {limit} is the most. Shorten it by {over}"
+    );
+    error_message(limit, to, &why)
+}
+
+/// Last words to someone who did not read what was sent.
+#[must_use]
+pub fn outbox_full(limit: usize, to: &Name, outbox_bytes: usize) -> Line {
+    let why = format!("You were disconnected: more than {outbox_bytes} bytes for you were waiting unread");
+    error_message(limit, to, &why)
+}
+
+/// The connection's sending side ended in the middle of a line.
+#[must_use]
+pub fn line_unfinished(limit: usize, to: &Name) -> Line {
+    error_message(limit, to, "Your last line was not sent: it does not end with a newline")
+}
+
+/// The operations, one a message, each with a line to type.
+#[must_use]
+pub fn help(to: &Name) -> Vec<Line> {
+    Operation::all()
+        .map(|operation| {
+            let data = format!("{}: {} ({operation})", operation.typed(), operation.does());
+            server_says(to.as_str(), Operation::Help.wire(), &data)
+        })
+        .collect()
+}
+
+/// How the end of a broken connection reads in the log: the message the report's server prints.
+#[must_use]
+pub fn broken_connection(error: &str, name: &str) -> String {
+    format!("{SERVER} | {SERVER} | error_message | {error} | client ({name}) disconnected")
+}
+
+/// The operation that a line without any `|` seems to be about.
+fn meant_in(line: &str) -> Option<Operation> {
+    let mut words = line.split_whitespace();
+    let first = words.next()?;
+    Operation::nearest(first)
+        .or_else(|| Operation::nearest(line))
+        .or_else(|| words.take(3).find_map(Operation::from_wire))
+}
+
+/// A stranger's text made fit to be quoted in a field: no control characters, no `|`, at most `chars` characters.
+fn presentable(text: &str, chars: usize) -> String {
+    let clean = |c: char| if c.is_control() || c == '|' { char::REPLACEMENT_CHARACTER } else { c };
+    let mut quoted: String = text.chars().take(chars).map(clean).collect();
+    if text.chars().nth(chars).is_some() {
+        quoted.push('…');
+    }
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::parse(text, 489).unwrap()
+    }
+
+    #[test]
+    fn a_long_list_takes_several_messages_and_loses_nobody() {
+        let names: Vec<Name> = (0..200).map(|i| name(&format!("user number {i}"))).collect();
+        for limit in [64, 100, 1024] {
+            let lines = list_clients(limit, &names[0], names.iter());
+            let mut seen = Vec::new();
+            for line in &lines {
+                assert!(line.text().len() <= limit.max(64 + 20), "{}", line.text());
+                let data =
+                    Message::parse(line.text()).unwrap().data.strip_prefix("clients connected: ").unwrap();
+                seen.extend(data.split(" , ").map(str::to_owned));
+            }
+            assert_eq!(seen, names.iter().map(|name| name.as_str().to_owned()).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn what_quotes_a_stranger_stays_within_the_limit() {
+        let alan = name("alan");
+        let long = "é".repeat(600);
+        for limit in [200, 1024] {
+            for line in [
+                unknown_operation(limit, &alan, &long, true),
+                not_found(limit, &alan, Operation::ListFiles, &long),
+                name_invalid(limit, &long, &NameError::TooLong(600)),
+                no_message(limit, &alan, &long, Malformed::MissingFields { found: 1 }),
+                no_short_form(limit, &alan, &long),
+                not_your_name(limit, &alan, &long),
+            ] {
+                assert!(line.text().len() <= limit, "{}", line.text());
+            }
+        }
+    }
+
+    #[test]
+    fn quotes_carry_no_escape_sequences() {
+        let line = name_invalid(1024, "\u{1b}[2J|x", &NameError::Separator('|'));
+        assert_eq!(
+            line.text(),
+            "server | new_client: \u{fffd}[2J\u{fffd}x | connection_error | A name must not hold the character | because it \
+             separates fields or names. You need to connect again and use another one"
+        );
+    }
+}

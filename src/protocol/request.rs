@@ -1,0 +1,215 @@
+//! What a line asks for: [`introduction`] reads the answer to the name request, [`Request::read`] all that follows.
+
+use super::{
+    framing::Kind,
+    line::Line,
+    message::{self, Message},
+    name::{self, Name, NameKey},
+    operation::Operation,
+    reply,
+    short_form::{self, NoShortForm},
+};
+
+/// OPERATION with which the name request is answered.
+pub const NAME: &str = "name";
+/// What the report's clients write as OPERATION when their user typed none they know.
+const UNKNOWN_OPERATION: &str = "Unknown operation";
+
+/// Who asks, and what the server allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    /// The name the connection was given.
+    pub name: &'a Name,
+    /// How the connection frames its messages.
+    pub kind: Kind,
+    /// The most bytes a message may have (`limits.message_bytes`).
+    pub limit: usize,
+}
+
+/// What is asked of the server, its texts already in their final words where they need nobody else's.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Request {
+    /// To the asker alone: an echo, or an error in words.
+    Answer(Line),
+    /// To everyone, the asker too.
+    Broadcast(Line),
+    /// To everyone but the asker.
+    BroadcastNotMe(Line),
+    /// To one user, if somebody bears the name.
+    Direct(Direct),
+    /// Who is connected.
+    ListClients,
+    /// The operations.
+    Help,
+    /// Leave.
+    Exit,
+    /// End the server.
+    CloseServer,
+}
+
+/// A message for one user.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Direct {
+    /// [`Operation::PrivateMessage`] or [`Operation::ListFiles`].
+    pub operation: Operation,
+    /// Whom it is for.
+    pub to: NameKey,
+    /// The same as it was typed, to be quoted if nobody bears it.
+    pub typed: Box<str>,
+    /// DATA.
+    pub data: Box<str>,
+}
+
+/// Why a connection's answer to the name request gives it no name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoName {
+    /// It was no answer to the name request at all.
+    NotAName,
+    /// It was a name that breaks a rule.
+    Invalid,
+}
+
+/// Reads the answer to the name request: a `name` message, or just a name.
+///
+/// # Errors
+/// The refusal in words.
+pub fn introduction(line: &[u8], limit: usize) -> Result<Name, (NoName, Line)> {
+    let not_a_name = |why: &str| Err((NoName::NotAName, reply::connection_error(limit, why)));
+    let text = match message::text(line) {
+        Ok(text) => text,
+        Err(why) => return not_a_name(&format!("A name was asked for, but {why}")),
+    };
+    let typed = if text.contains('|') {
+        match Message::parse(text) {
+            Ok(Message { operation: NAME, data: message::NO_DATA, .. }) => {
+                return not_a_name(
+                    "A name was asked for, but DATA is empty. Type: bob | server | name | bob",
+                );
+            }
+            Ok(Message { operation: NAME, data, .. }) => data,
+            Ok(_) => {
+                return not_a_name(
+                    "A name is asked for before anything else. Type: bob | server | name | bob, or just: bob",
+                );
+            }
+            Err(why) => {
+                return not_a_name(&format!(
+                    "A name was asked for, but {why}. Type: bob | server | name | bob"
+                ));
+            }
+        }
+    } else if text.starts_with('/') {
+        return not_a_name("A name is asked for before anything else. Type just your name: bob");
+    } else {
+        text
+    };
+    Name::parse(typed, name::max_bytes(limit))
+        .map_err(|why| (NoName::Invalid, reply::name_invalid(limit, typed, &why)))
+}
+
+/// Whether these bytes, with no line ending, are a whole answer to the name request, as the report's clients send it.
+#[must_use]
+pub fn is_whole_introduction(bytes: &[u8]) -> bool {
+    message::text(bytes).and_then(Message::parse).is_ok_and(|message| message.operation == NAME)
+}
+
+impl Request {
+    /// Reads one line of someone who has a name. A line that is refused becomes an [`Request::Answer`] that says why.
+    #[must_use]
+    pub fn read(line: &[u8], asker: &Asker<'_>) -> Self {
+        let Asker { name, limit, .. } = *asker;
+        let read = message::text(line).and_then(|text| match text.strip_prefix('/') {
+            Some(short) if !is_message(text) => {
+                message::refuse_controls(text, 0)?;
+                Ok(Self::from_short_form(short, asker))
+            }
+            _ => Ok(Self::from_message(&Message::parse(text)?, asker)),
+        });
+        read.unwrap_or_else(|why| {
+            Self::Answer(reply::no_message(limit, name, &String::from_utf8_lossy(line), why))
+        })
+    }
+
+    fn from_message(message: &Message<'_>, asker: &Asker<'_>) -> Self {
+        let Asker { name, kind, limit } = *asker;
+        if !message.sender.is_empty()
+            && message.sender != name.as_str()
+            && NameKey::of(message.sender) != *name.key()
+        {
+            return Self::Answer(reply::not_your_name(limit, name, message.sender));
+        }
+        if message.operation == UNKNOWN_OPERATION {
+            return Self::Answer(reply::unknown_operation(limit, name, message.data, false));
+        }
+        match Operation::from_wire(message.operation) {
+            Some(operation) => Self::of(operation, message.destination, message.data, asker),
+            None => {
+                Self::Answer(reply::unknown_operation(limit, name, message.operation, kind != Kind::Unframed))
+            }
+        }
+    }
+
+    fn from_short_form(short: &str, asker: &Asker<'_>) -> Self {
+        let Asker { name, limit, .. } = *asker;
+        match short_form::parse(short) {
+            Ok(short) => Self::of(short.operation, short.destination, short.data, asker),
+            Err(NoShortForm::Unknown(word)) => Self::Answer(reply::no_short_form(limit, name, word)),
+            Err(NoShortForm::Incomplete(operation, missing)) => {
+                Self::Answer(reply::short_form_incomplete(limit, name, operation, missing))
+            }
+        }
+    }
+
+    fn of(operation: Operation, destination: &str, data: &str, asker: &Asker<'_>) -> Self {
+        let Asker { name, limit, .. } = *asker;
+        let written = |destination: &str, into: fn(Line) -> Self| match forwarded(
+            limit,
+            name,
+            destination,
+            operation,
+            data,
+        ) {
+            Ok(line) => into(line),
+            Err(refusal) => Self::Answer(refusal),
+        };
+        match operation {
+            Operation::Echo => written(name.as_str(), Self::Answer),
+            Operation::Broadcast => written(reply::ALL_CLIENTS, Self::Broadcast),
+            Operation::BroadcastNotMe => written(reply::ALL_CLIENTS, Self::BroadcastNotMe),
+            Operation::ListFiles if destination.is_empty() => Self::Answer(reply::name_not_informed(name)),
+            Operation::PrivateMessage | Operation::ListFiles => Self::Direct(Direct {
+                operation,
+                to: NameKey::of(destination),
+                typed: destination.into(),
+                data: data.into(),
+            }),
+            Operation::ListClients => Self::ListClients,
+            Operation::Help => Self::Help,
+            Operation::Exit => Self::Exit,
+            Operation::CloseServer => Self::CloseServer,
+        }
+    }
+}
+
+/// A user's message written out for others.
+///
+/// # Errors
+/// Where it would pass the limit: the refusal for its sender.
+pub fn forwarded(
+    limit: usize,
+    from: &Name,
+    to: &str,
+    operation: Operation,
+    data: &str,
+) -> Result<Line, Line> {
+    let message = Message { sender: from.as_str(), destination: to, operation: operation.wire(), data };
+    let bytes = message.encoded_len();
+    if bytes > limit { Err(reply::message_too_long(limit, from, bytes)) } else { Ok(Line::from(&message)) }
+}
+
+/// Whether a line that begins with `/` is a whole message after all, from someone whose name does.
+fn is_message(text: &str) -> bool {
+    let word = text[1..].split(' ').next().unwrap_or_default();
+    Operation::from_short(word).is_none()
+        && Message::parse(text).is_ok_and(|message| Operation::from_wire(message.operation).is_some())
+}

@@ -1,0 +1,93 @@
+//! Lines that begin with `/`: what people at a terminal type in place of a whole message.
+
+use super::{message::NO_DATA, operation::Operation};
+
+/// What a short form stands for: the fields of the message but SENDER.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ShortForm<'a> {
+    pub(super) operation: Operation,
+    /// Whom it is for, where the operation needs to be told.
+    pub(super) destination: &'a str,
+    pub(super) data: &'a str,
+}
+
+/// Why a `/` line is no short form.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NoShortForm<'a> {
+    /// No short form has this word.
+    Unknown(&'a str),
+    /// Something is missing after the word.
+    Incomplete(Operation, &'static str),
+}
+
+/// Reads what follows the `/`.
+pub(super) fn parse(line: &str) -> Result<ShortForm<'_>, NoShortForm<'_>> {
+    let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let operation = Operation::from_short(word).ok_or(NoShortForm::Unknown(word))?;
+    let (destination, data) = match operation {
+        Operation::PrivateMessage => {
+            let (name, data) = split_name(rest).ok_or(NoShortForm::Incomplete(operation, "a name"))?;
+            (name, data)
+        }
+        Operation::ListFiles => (unquoted(rest.trim()), NO_DATA),
+        Operation::Echo | Operation::Broadcast | Operation::BroadcastNotMe => ("", rest),
+        Operation::ListClients | Operation::Exit | Operation::CloseServer | Operation::Help => ("", NO_DATA),
+    };
+    if data.is_empty() {
+        return Err(NoShortForm::Incomplete(operation, "the text"));
+    }
+    Ok(ShortForm { operation, destination, data })
+}
+
+/// The name at the start, in quotes if it holds blanks, and what follows the blank after it.
+fn split_name(rest: &str) -> Option<(&str, &str)> {
+    let rest = rest.trim_start_matches(' ');
+    let (name, data) = match rest.strip_prefix('"').and_then(|rest| rest.split_once('"')) {
+        Some((name, data)) => (name, data.strip_prefix(' ').unwrap_or(data)),
+        None => rest.split_once(' ').unwrap_or((rest, "")),
+    };
+    (!name.is_empty()).then_some((name, data))
+}
+
+fn unquoted(name: &str) -> &str {
+    name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn short(operation: Operation, destination: &'static str, data: &'static str) -> ShortForm<'static> {
+        ShortForm { operation, destination, data }
+    }
+
+    #[test]
+    fn each_short_form() {
+        for (line, meant) in [
+            ("all hi", short(Operation::Broadcast, "", "hi")),
+            ("all  two  blanks ", short(Operation::Broadcast, "", " two  blanks ")),
+            ("others hi | there", short(Operation::BroadcastNotMe, "", "hi | there")),
+            ("msg bob hi you", short(Operation::PrivateMessage, "bob", "hi you")),
+            ("msg \"Ana Maria\" hi", short(Operation::PrivateMessage, "Ana Maria", "hi")),
+            ("list", short(Operation::ListClients, "", NO_DATA)),
+            ("files Ana Maria", short(Operation::ListFiles, "Ana Maria", NO_DATA)),
+            ("files \"bob\"", short(Operation::ListFiles, "bob", NO_DATA)),
+            ("files", short(Operation::ListFiles, "", NO_DATA)),
+            ("echo hi", short(Operation::Echo, "", "hi")),
+            ("exit", short(Operation::Exit, "", NO_DATA)),
+            ("close", short(Operation::CloseServer, "", NO_DATA)),
+            ("help", short(Operation::Help, "", NO_DATA)),
+        ] {
+            assert_eq!(parse(line), Ok(meant), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert_eq!(parse("al hi"), Err(NoShortForm::Unknown("al")));
+        assert_eq!(parse(""), Err(NoShortForm::Unknown("")));
+        assert_eq!(parse("msg"), Err(NoShortForm::Incomplete(Operation::PrivateMessage, "a name")));
+        assert_eq!(parse("msg bob"), Err(NoShortForm::Incomplete(Operation::PrivateMessage, "the text")));
+        assert_eq!(parse("all"), Err(NoShortForm::Incomplete(Operation::Broadcast, "the text")));
+    }
+}

@@ -1,0 +1,195 @@
+//! [`Batch`]: what one drain of the Registry's mailbox sends.
+//!
+//! Broadcasts are encoded once into [`Shared`], which all receivers share. Where a single session differs (its own
+//! `broadcast_not_me` left out, an answer put in, joining, leaving) an [`Item`] says so and at which place among the
+//! shared messages. So nearly every receiver is one write of the same bytes, and order is kept for all.
+
+use std::{
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{
+    close::CloseReason,
+    messages::{Deliver, Seat},
+};
+use crate::protocol::{Kind, Line};
+
+/// A batch of more bytes than this is sent before more is added. Larger gains nothing per write and holds memory.
+pub const BATCH_BYTES: usize = 64 * 1024;
+
+/// One drain's output while it is gathered.
+#[derive(Debug)]
+pub struct Batch {
+    lines: BytesMut,
+    ends: Vec<u32>,
+    /// The differences, for each courier.
+    items: Vec<Vec<Item>>,
+    item_bytes: usize,
+    credits: Vec<OwnedSemaphorePermit>,
+}
+
+/// What every member gets: whole lines, one after another.
+#[derive(Debug)]
+pub struct Shared {
+    lines: Bytes,
+    /// Where each line ends.
+    ends: Vec<u32>,
+    /// The same with telnet's line endings, made when the first telnet client needs it.
+    telnet: OnceLock<Bytes>,
+    /// Given back to the senders when the last courier is done.
+    _credits: Vec<OwnedSemaphorePermit>,
+}
+
+/// Where one session differs.
+#[derive(Debug)]
+pub struct Item {
+    /// Whose.
+    pub seat: Seat,
+    /// How many shared messages come before it.
+    pub at: u32,
+    /// What.
+    pub what: What,
+}
+
+/// How a session differs.
+#[derive(Debug)]
+pub enum What {
+    /// Shared messages are for it from here on.
+    Enter,
+    /// This line is for it alone.
+    Tell(Line),
+    /// The shared message at this place is not for it.
+    Skip,
+    /// It is over.
+    Close(CloseReason),
+}
+
+impl Batch {
+    /// An empty batch for this many couriers.
+    #[must_use]
+    pub fn new(couriers: usize) -> Self {
+        Self {
+            lines: BytesMut::new(),
+            ends: Vec::new(),
+            items: (0..couriers).map(|_| Vec::new()).collect(),
+            item_bytes: 0,
+            credits: Vec::new(),
+        }
+    }
+
+    /// A line for every member; for all but `except`, if given.
+    pub fn broadcast(&mut self, line: &Line, except: Option<Seat>) {
+        if let Some(seat) = except {
+            self.add(seat, What::Skip);
+        }
+        self.lines.put_slice(line.as_bytes());
+        self.ends.push(offset(self.lines.len()));
+    }
+
+    /// A line for one session.
+    pub fn tell(&mut self, seat: Seat, line: Line) {
+        self.item_bytes += line.as_bytes().len();
+        self.add(seat, What::Tell(line));
+    }
+
+    /// The session gets broadcasts from here on.
+    pub fn enter(&mut self, seat: Seat) {
+        self.add(seat, What::Enter);
+    }
+
+    /// The session gets what was added so far, and nothing more.
+    pub fn close(&mut self, seat: Seat, reason: CloseReason) {
+        self.add(seat, What::Close(reason));
+    }
+
+    /// Keeps a sender's credit until the batch is carried out.
+    pub fn hold(&mut self, credit: OwnedSemaphorePermit) {
+        self.credits.push(credit);
+    }
+
+    /// How many bytes are gathered.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.lines.len() + self.item_bytes
+    }
+
+    /// Takes what was gathered: for each courier that has something to do, its number and what to deliver.
+    pub fn take(&mut self) -> impl Iterator<Item = (usize, Deliver)> + use<'_> {
+        let shared = Arc::new(Shared {
+            lines: self.lines.split().freeze(),
+            ends: std::mem::take(&mut self.ends),
+            telnet: OnceLock::new(),
+            _credits: std::mem::take(&mut self.credits),
+        });
+        self.item_bytes = 0;
+        self.items.iter_mut().enumerate().filter_map(move |(courier, items)| {
+            let mut items = std::mem::take(items);
+            // Stable: what one session gets stays in order.
+            items.sort_by_key(|item| item.seat.slot);
+            (!items.is_empty() || !shared.is_empty())
+                .then(|| (courier, Deliver { shared: Arc::clone(&shared), items }))
+        })
+    }
+
+    fn add(&mut self, seat: Seat, what: What) {
+        let at = offset(self.ends.len());
+        self.items[usize::from(seat.courier)].push(Item { seat, at, what });
+    }
+}
+
+impl Shared {
+    /// How many messages.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        offset(self.ends.len())
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The bytes of messages `range` for a client that ends its lines.
+    #[must_use]
+    pub fn lines(&self, kind: Kind, range: Range<u32>) -> Bytes {
+        if range.start == 0 && range.end == self.len() {
+            return self.all_lines(kind).clone();
+        }
+        let lines = self.lines.slice(self.start(range.start)..self.start(range.end));
+        if kind == Kind::Telnet { with_returns(&lines) } else { lines }
+    }
+
+    /// The bytes of all messages for a client that ends its lines.
+    #[must_use]
+    pub fn all_lines(&self, kind: Kind) -> &Bytes {
+        if kind == Kind::Telnet { self.telnet.get_or_init(|| with_returns(&self.lines)) } else { &self.lines }
+    }
+
+    /// Messages `range` one by one, without line endings.
+    pub fn messages(&self, range: Range<u32>) -> impl Iterator<Item = Bytes> {
+        range.map(|place| self.lines.slice(self.start(place)..self.start(place + 1) - 1))
+    }
+
+    fn start(&self, place: u32) -> usize {
+        place.checked_sub(1).map_or(0, |before| self.ends[before as usize] as usize)
+    }
+}
+
+fn with_returns(lines: &[u8]) -> Bytes {
+    let mut telnet = BytesMut::with_capacity(lines.len() + lines.len() / 16);
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        telnet.put_slice(&line[..line.len() - 1]);
+        telnet.put_slice(Kind::Telnet.ending());
+    }
+    telnet.freeze()
+}
+
+/// Batches are far smaller than 4 GiB: [`BATCH_BYTES`] and one message.
+fn offset(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}

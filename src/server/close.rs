@@ -1,0 +1,181 @@
+//! How sessions end: [`CloseReason`], the count of each, and how long an end may take.
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+/// How long a session that ends may take to be sent what is queued for it.
+pub const CLOSE_GRACE: Duration = Duration::from_secs(3);
+
+/// How long the other end may take to close its side once ours is shut. Closing at once would make the kernel answer
+/// whatever is still arriving with a reset, which can destroy the last words before they are read.
+pub const LINGER: Duration = Duration::from_secs(1);
+
+/// How long a connection whose name someone else wants has to show that its other end still answers.
+/// The contract allows 3 s from the clash to the name's next owner.
+pub const PROBE_WITHIN: Duration = Duration::from_millis(2500);
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CloseReason {
+    /// It sent `exit`.
+    Exit,
+    /// Its sending side ended.
+    Eof,
+    /// Reading or writing failed.
+    Broken,
+    /// It wanted a name that someone else bears.
+    NameTaken,
+    /// It wanted a name that breaks a rule.
+    NameInvalid,
+    /// It answered the name request with something else.
+    NotAName,
+    /// It did not answer the name request in time (`limits.name_timeout`).
+    NameTimeout,
+    /// It spoke HTTP.
+    Http,
+    /// It spoke TLS.
+    Tls,
+    /// It did not read what it was sent (`limits.outbox_bytes`).
+    OutboxFull,
+    /// The server ended.
+    ServerClosed,
+    /// The server was full (`limits.max_sessions`).
+    ServerFull,
+    /// A fault of the server.
+    Fault,
+}
+
+impl CloseReason {
+    /// Every reason, in the order of the enum.
+    pub const ALL: [Self; 13] = [
+        Self::Exit,
+        Self::Eof,
+        Self::Broken,
+        Self::NameTaken,
+        Self::NameInvalid,
+        Self::NotAName,
+        Self::NameTimeout,
+        Self::Http,
+        Self::Tls,
+        Self::OutboxFull,
+        Self::ServerClosed,
+        Self::ServerFull,
+        Self::Fault,
+    ];
+
+    /// How the log and the counters spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exit => "exit",
+            Self::Eof => "closed by client",
+            Self::Broken => "connection broken",
+            Self::NameTaken => "name taken",
+            Self::NameInvalid => "name invalid",
+            Self::NotAName => "not a name",
+            Self::NameTimeout => "name timeout",
+            Self::Http => "spoke http",
+            Self::Tls => "spoke tls",
+            Self::OutboxFull => "outbox full",
+            Self::ServerClosed => "server closed",
+            Self::ServerFull => "server full",
+            Self::Fault => "server fault",
+        }
+    }
+
+    /// Whether the other end may still be sending when the session ends, so that closing has to wait for it.
+    #[must_use]
+    pub fn lingers(self) -> bool {
+        !matches!(self, Self::Eof | Self::Broken | Self::Fault)
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl slog::Value for CloseReason {
+    fn serialize(
+        &self,
+        _: &slog::Record<'_>,
+        key: slog::Key,
+        serializer: &mut dyn slog::Serializer,
+    ) -> slog::Result {
+        serializer.emit_str(key, self.as_str())
+    }
+}
+
+/// Counts sessions and their ends. Written by all arbiters, read for the log: nothing decides by it.
+#[derive(Debug, Default)]
+pub struct Tally {
+    joined: AtomicU64,
+    ended: [AtomicU64; CloseReason::ALL.len()],
+}
+
+impl Tally {
+    /// A session was given its name.
+    pub fn count_join(&self) {
+        self.joined.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A session ended.
+    pub fn count_end(&self, reason: CloseReason) {
+        self.ended[reason as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many were given a name.
+    #[must_use]
+    pub fn joined(&self) -> u64 {
+        self.joined.load(Ordering::Relaxed)
+    }
+
+    /// How many ended for this reason.
+    #[must_use]
+    pub fn ended(&self, reason: CloseReason) -> u64 {
+        self.ended[reason as usize].load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Display for Tally {
+    /// The reasons that occurred: `exit 3, name taken 1`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut between = "";
+        for reason in CloseReason::ALL {
+            let count = self.ended(reason);
+            if count > 0 {
+                write!(f, "{between}{reason} {count}")?;
+                between = ", ";
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_counted_in_its_own_place() {
+        let tally = Tally::default();
+        for (place, reason) in CloseReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, place);
+            tally.count_end(reason);
+            assert_eq!(tally.ended(reason), 1);
+        }
+    }
+
+    #[test]
+    fn only_what_occurred_is_shown() {
+        let tally = Tally::default();
+        tally.count_end(CloseReason::Exit);
+        tally.count_end(CloseReason::Exit);
+        tally.count_end(CloseReason::Tls);
+        assert_eq!(tally.to_string(), "exit 2, spoke tls 1");
+    }
+}

@@ -1,0 +1,176 @@
+//! [`House`]: starts the actors, watches over them and sees them out.
+
+use std::{
+    net::TcpListener,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+use actix::{Actor, Addr, Context, dev::channel::channel};
+use actix_rt::Arbiter;
+use slog::{Logger, error, warn};
+use tokio::{
+    sync::{
+        Semaphore,
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    },
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Ended, ServeError,
+    close::Tally,
+    courier::Courier,
+    listener::Reception,
+    messages::CloseServer,
+    registry::Registry,
+    session::Surroundings,
+    vigil::{Notice, Vigil},
+};
+use crate::config::Config;
+
+/// Mailboxes are not bounded by count, because `do_send` ignores that: a session's work is bounded in bytes before it
+/// is sent.
+const MAILBOX: usize = 16;
+
+/// The running parts, as the server's own task sees them.
+pub struct House {
+    registry: Addr<Registry>,
+    notices: UnboundedReceiver<Notice>,
+    /// A permit for each session there may be.
+    places: Arc<Semaphore>,
+    max_sessions: u32,
+    drain_timeout: Duration,
+    /// Cancelled to stop accepting.
+    listening: CancellationToken,
+    tally: Arc<Tally>,
+    log: Logger,
+}
+
+impl House {
+    /// Starts a courier on each worker, and on the first also the registry and the listeners: with one worker, no
+    /// message changes threads.
+    pub fn build(config: &Config, listeners: Vec<TcpListener>, workers: &[Arbiter], log: &Logger) -> Self {
+        let (notify, notices) = unbounded_channel();
+        let tally = Arc::<Tally>::default();
+        let (sender, mailbox) = channel(MAILBOX);
+        let registry = Addr::new(sender);
+        let surroundings = Surroundings {
+            registry: registry.clone(),
+            limits: config.limits.clone(),
+            compat: config.compat.clone(),
+            allow: config.close_server.allow,
+            drain_timeout: config.server.drain_timeout,
+            tally: Arc::clone(&tally),
+            log: log.clone(),
+        };
+        let couriers = start_couriers(&surroundings, workers, &notify);
+        let vigil = Vigil::new("registry", notify.clone());
+        let actor =
+            Registry::new(couriers.clone(), config.limits.clone(), Arc::clone(&tally), log.clone(), vigil);
+        workers[0].spawn_fn(move || {
+            Context::with_receiver(mailbox).run(actor);
+        });
+        let places = Arc::new(Semaphore::new(config.limits.max_sessions));
+        let reception = Reception {
+            couriers,
+            places: Arc::clone(&places),
+            max_sessions: config.limits.max_sessions,
+            message_bytes: config.limits.message_bytes,
+            numbers: Arc::<AtomicU64>::default(),
+            tally: Arc::clone(&tally),
+            log: log.clone(),
+        };
+        let listening = CancellationToken::new();
+        for listener in listeners {
+            start_listener(listener, reception.clone(), &workers[0], &listening, &notify);
+        }
+        Self {
+            registry,
+            notices,
+            places,
+            max_sessions: u32::try_from(config.limits.max_sessions).unwrap_or(u32::MAX),
+            drain_timeout: config.server.drain_timeout,
+            listening,
+            tally,
+            log: log.clone(),
+        }
+    }
+
+    /// Waits for the end and sees everyone out: stop accepting, `CloseServer`, the last session gone or the deadline.
+    ///
+    /// # Errors
+    /// If a part dies before.
+    pub async fn until_closed(&mut self, mut stops: UnboundedReceiver<String>) -> Result<Ended, ServeError> {
+        let mut deadline: Option<Instant> = None;
+        let mut stopped = false;
+        loop {
+            let everyone_left = self.places.acquire_many(self.max_sessions);
+            tokio::select! {
+                Some(by) = stops.recv() => {
+                    if std::mem::replace(&mut stopped, true) {
+                        warn!(self.log, "ending at once"; "by" => by);
+                        return Ok(Ended::Forced);
+                    }
+                    deadline.get_or_insert(Instant::now() + self.drain_timeout);
+                    self.listening.cancel();
+                    self.registry.do_send(CloseServer { by });
+                }
+                Some(notice) = self.notices.recv() => match notice {
+                    Notice::Closing => {
+                        deadline.get_or_insert(Instant::now() + self.drain_timeout);
+                        self.listening.cancel();
+                    }
+                    // A listener that was told to stop is expected to be gone.
+                    Notice::Gone("listener") if self.listening.is_cancelled() => {}
+                    Notice::Gone(part) => {
+                        error!(self.log, "a part of the server died"; "part" => part);
+                        return Err(ServeError::Died(part));
+                    }
+                },
+                Ok(_all) = everyone_left, if deadline.is_some() => return Ok(Ended::Closed),
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    let left = self.max_sessions as usize - self.places.available_permits();
+                    warn!(self.log, "drain timeout: cutting who is left"; "sessions" => left);
+                    return Ok(Ended::Closed);
+                }
+            }
+        }
+    }
+
+    /// Counts of joins and ends.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+}
+
+fn start_couriers(
+    surroundings: &Surroundings,
+    workers: &[Arbiter],
+    notify: &UnboundedSender<Notice>,
+) -> Vec<Addr<Courier>> {
+    let start = |(number, worker): (u16, &Arbiter)| {
+        let (surroundings, vigil) = (surroundings.clone(), Vigil::new("courier", notify.clone()));
+        Courier::start_in_arbiter(&worker.handle(), move |_| Courier::new(number, surroundings, vigil))
+    };
+    (0..).zip(workers).map(start).collect()
+}
+
+fn start_listener(
+    listener: TcpListener,
+    reception: Reception,
+    worker: &Arbiter,
+    stop: &CancellationToken,
+    notify: &UnboundedSender<Notice>,
+) {
+    let (stop, vigil, log) = (stop.clone(), Vigil::new("listener", notify.clone()), reception.log.clone());
+    worker.spawn_fn(move || {
+        actix_rt::spawn(async move {
+            let _vigil = vigil;
+            if let Err(error) = reception.accept_all(listener, stop).await {
+                error!(log, "cannot listen"; "error" => %error);
+            }
+        });
+    });
+}

@@ -1,0 +1,120 @@
+//! Listening: binds, accepts, keeps to `limits.max_sessions`, and hands connections to the couriers in turn.
+
+use std::{
+    io::{self, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use actix::Addr;
+use slog::{Logger, debug, info, warn};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    close::{CloseReason, Tally},
+    connection::keepalive,
+    courier::Courier,
+    messages::{Adopt, SessionId},
+};
+use crate::protocol::reply;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 4096;
+
+/// Rest after a failed accept. Without it, running out of file descriptors would become a busy loop.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Takes an address.
+///
+/// # Errors
+/// If the address cannot be had.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        // So that 0.0.0.0 and [::] can be given side by side.
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    // Accepted connections inherit both.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&keepalive())?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Where accepted connections go. Clones share the numbering and the limit.
+#[derive(Clone)]
+pub struct Reception {
+    /// Taken in turn.
+    pub couriers: Vec<Addr<Courier>>,
+    /// A permit for each session there may be.
+    pub places: Arc<Semaphore>,
+    /// How many that is, for the refusal.
+    pub max_sessions: usize,
+    /// The longest message, for the refusal.
+    pub message_bytes: usize,
+    /// The last number given.
+    pub numbers: Arc<AtomicU64>,
+    /// Counts refusals.
+    pub tally: Arc<Tally>,
+    /// The server's log.
+    pub log: Logger,
+}
+
+impl Reception {
+    /// Accepts until told to stop. Failures to accept are waited out.
+    pub async fn accept_all(self, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let mut failing = false;
+        while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
+            match accepted.and_then(|(socket, peer)| Ok((socket.into_std()?, peer))) {
+                Ok((socket, peer)) => {
+                    failing = false;
+                    self.receive(socket, peer);
+                }
+                Err(error) if is_passing(&error) => {
+                    debug!(self.log, "connection gone before it was accepted"; "error" => %error);
+                }
+                Err(error) => {
+                    // Said once, not ten times a second.
+                    if !std::mem::replace(&mut failing, true) {
+                        warn!(self.log, "cannot accept connections, will go on trying"; "error" => %error);
+                    }
+                    stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&self, socket: TcpStream, peer: SocketAddr) {
+        let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
+            return self.refuse(&socket, peer);
+        };
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
+        let turn = usize::try_from(number).unwrap_or_default() % self.couriers.len();
+        self.couriers[turn].do_send(Adopt { socket, peer, id: SessionId(number), permit });
+    }
+
+    fn refuse(&self, mut socket: &TcpStream, peer: SocketAddr) {
+        let why = format!("The server is full: it serves {} at most. Try again later", self.max_sessions);
+        // A new socket has room for a line; if not even that goes, the peer is gone.
+        let _ = socket.write_all(reply::connection_error(self.message_bytes, &why).as_bytes());
+        self.tally.count_end(CloseReason::ServerFull);
+        info!(self.log, "refused"; "peer" => %peer, "reason" => CloseReason::ServerFull);
+    }
+}
+
+/// Errors of one connection that say nothing about the next.
+fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}

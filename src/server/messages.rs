@@ -1,0 +1,146 @@
+//! Every message between actors: the map of the house.
+//!
+//! ```text
+//! Listener --Adopt--> Courier --starts--> Session --Enter, Work, Leave--> Registry
+//!                        ^ ^                | ^                               |
+//!                        | '--Reframe, Raw--' '--Hangup, Sent-- Courier       |
+//!                        '----------------------Deliver, Probe, CloseServer---'
+//! ```
+
+use std::{net::SocketAddr, sync::Arc};
+
+use actix::Message;
+use bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{
+    batch::{Item, Shared},
+    close::CloseReason,
+};
+use crate::protocol::{Kind, Line, Name, Request};
+
+/// Names one connection for as long as the server runs; counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(pub u64);
+
+/// Where a session's output goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seat {
+    /// Whose it is: a slot may since have gone to another session.
+    pub id: SessionId,
+    /// Which courier carries to it.
+    pub courier: u16,
+    /// Its place there.
+    pub slot: u32,
+}
+
+/// Listener to Courier: a connection to serve.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Adopt {
+    /// The connection, not yet known to any reactor.
+    pub socket: std::net::TcpStream,
+    /// Its other end.
+    pub peer: SocketAddr,
+    /// What it is called from here on.
+    pub id: SessionId,
+    /// Its place among `limits.max_sessions`; given back when the last part of the session is gone.
+    pub permit: OwnedSemaphorePermit,
+}
+
+/// Session to Registry: the name request was answered with a valid name.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Enter {
+    /// Who answers.
+    pub seat: Seat,
+    /// From where.
+    pub peer: SocketAddr,
+    /// The name wanted.
+    pub name: Name,
+}
+
+/// Session to Registry: what one read held.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Work {
+    /// Who asks.
+    pub seat: Seat,
+    /// What, in the order sent.
+    pub requests: Vec<Request>,
+    /// The bytes read, counted against `limits.inflight_bytes` until all of it is carried out.
+    pub credit: Option<OwnedSemaphorePermit>,
+}
+
+/// Session to Registry: it ends for a reason of its own.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Leave {
+    /// Who.
+    pub seat: Seat,
+    /// Why.
+    pub reason: CloseReason,
+    /// What to tell it first.
+    pub farewell: Option<Line>,
+}
+
+/// Registry to Courier: what to write, to whom.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Deliver {
+    /// What every member gets.
+    pub shared: Arc<Shared>,
+    /// Where single sessions differ, ordered by slot.
+    pub items: Vec<Item>,
+}
+
+/// Registry to Courier: someone else wants this session's name; make the kernel find out whether its other end is alive.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Probe {
+    /// Whose connection.
+    pub seat: Seat,
+}
+
+/// Session to Courier: what kind of client it is.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Reframe {
+    /// Who.
+    pub seat: Seat,
+    /// Now and for good.
+    pub kind: Kind,
+}
+
+/// Session to Courier: bytes outside of all messages (telnet's refusals).
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Raw {
+    /// To whom.
+    pub seat: Seat,
+    /// What.
+    pub bytes: Bytes,
+}
+
+/// Courier to Session: it is over. Nothing that it sends from here on counts.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Hangup {
+    /// Why.
+    pub reason: CloseReason,
+    /// The error, where the connection broke.
+    pub error: Option<std::io::Error>,
+}
+
+/// Courier to Session: all that was queued is sent or given up, and the sending side is shut.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Sent;
+
+/// End everything. Goes to the Registry, from it to every Courier, and as [`Hangup`] to every Session.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct CloseServer {
+    /// Who wanted it, for the log.
+    pub by: String,
+}

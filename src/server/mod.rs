@@ -1,0 +1,178 @@
+//! The server: actors around the protocol.
+//!
+//! A message's way through this module:
+//!
+//! ```text
+//! listener -> courier (takes a connection in) -> inbox -> session -> registry (roster, batch) -> courier -> outbox
+//! ```
+//!
+//! [`messages`] lists everything actors say to each other. Only `session`, `registry`, `courier`, `messages` and this
+//! file know actix; the rest is plain Rust.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    process::ExitCode,
+};
+
+use actix_rt::{
+    Arbiter,
+    signal::unix::{SignalKind, signal},
+};
+use slog::{Logger, info, warn};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::config::Config;
+
+mod batch;
+mod challenge;
+pub mod close;
+mod connection;
+mod courier;
+mod house;
+mod inbox;
+mod listener;
+mod messages;
+mod outbox;
+mod registry;
+mod roster;
+mod session;
+mod vigil;
+mod who;
+
+use house::House;
+
+/// Why the server could not start or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// An address could not be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Bind {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// The system refused something else that is needed to start.
+    #[error("cannot start: {0}")]
+    Start(#[from] io::Error),
+    /// A part died that the others cannot do without.
+    #[error("the {0} died; the server cannot go on")]
+    Died(&'static str),
+}
+
+/// How the server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Everyone was told and everything sent, within `server.drain_timeout`.
+    Closed,
+    /// It was told a second time to end, and did so at once.
+    Forced,
+}
+
+/// A server that has its addresses and serves nobody yet.
+pub struct Server {
+    config: Config,
+    listeners: Vec<TcpListener>,
+    addresses: Vec<SocketAddr>,
+    log: Logger,
+}
+
+/// Binds, serves until closed by a message or a signal, and tells the exit status.
+///
+/// # Errors
+/// If the server cannot start, or if a part of it died.
+pub fn serve(config: &Config, log: &Logger) -> Result<ExitCode, ServeError> {
+    let server = Server::bind(config, log)?;
+    let ended = actix_rt::System::new().block_on(async move {
+        let signals = signals()?;
+        server.run(signals).await
+    })?;
+    Ok(match ended {
+        Ended::Closed => ExitCode::SUCCESS,
+        // What a shell reports for a program that SIGINT ended.
+        Ended::Forced => ExitCode::from(130),
+    })
+}
+
+impl Server {
+    /// Takes all addresses of `server.listen`.
+    ///
+    /// # Errors
+    /// If one cannot be had.
+    pub fn bind(config: &Config, log: &Logger) -> Result<Self, ServeError> {
+        let mut listeners = Vec::new();
+        let mut addresses = Vec::new();
+        for &address in &config.server.listen {
+            let listener = listener::bind(address).map_err(|error| ServeError::Bind { address, error })?;
+            addresses.push(listener.local_addr()?);
+            listeners.push(listener);
+        }
+        Ok(Self { config: config.clone(), listeners, addresses, log: log.clone() })
+    }
+
+    /// The addresses listened on; where port 0 was asked for, the one the system chose.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Serves until closed. Has to run in an [`actix_rt::System`].
+    ///
+    /// Each item of `stops` asks for the end and says who wants it: the first does what `close_server` does, the
+    /// second ends at once.
+    ///
+    /// # Errors
+    /// If the server cannot start, or if a part of it died.
+    pub async fn run(self, stops: UnboundedReceiver<String>) -> Result<Ended, ServeError> {
+        self.raise_file_limit();
+        let workers = (0..self.config.server.worker_count())
+            .map(|_| Arbiter::try_new())
+            .collect::<io::Result<Vec<_>>>()?;
+        for address in &self.addresses {
+            info!(self.log, "listening"; "address" => %address);
+        }
+        info!(self.log, "started"; "version" => env!("CARGO_PKG_VERSION"), "workers" => workers.len());
+        let mut house = House::build(&self.config, self.listeners, &workers, &self.log);
+        let ended = house.until_closed(stops).await;
+        for worker in &workers {
+            worker.stop();
+        }
+        if !matches!(ended, Ok(Ended::Forced)) {
+            for worker in workers {
+                // A worker that panicked was noticed by its courier's vigil.
+                let _ = worker.join();
+            }
+        }
+        info!(self.log, "ended"; "joined" => house.tally().joined(), "sessions" => %house.tally());
+        ended
+    }
+
+    /// Each session is an open file, and the usual limit is 1,024.
+    fn raise_file_limit(&self) {
+        let wanted = self.config.limits.max_sessions as u64 + RESERVED_FILES;
+        match rlimit::increase_nofile_limit(wanted) {
+            Ok(most) if most < wanted => {
+                warn!(self.log, "fewer open files are allowed than limits.max_sessions needs"; "allowed" => most, "needed" => wanted);
+            }
+            Ok(_) => {}
+            Err(error) => warn!(self.log, "cannot raise the limit of open files"; "error" => %error),
+        }
+    }
+}
+
+/// Open files beside the sessions: listeners, reactors, log.
+const RESERVED_FILES: u64 = 64;
+
+/// The signals that end the server, by name.
+fn signals() -> io::Result<UnboundedReceiver<String>> {
+    let (notify, signals) = unbounded_channel();
+    for (kind, name) in [(SignalKind::terminate(), "SIGTERM"), (SignalKind::interrupt(), "SIGINT")] {
+        let mut caught = signal(kind)?;
+        let notify = notify.clone();
+        actix_rt::spawn(async move {
+            while caught.recv().await.is_some() && notify.send(name.to_owned()).is_ok() {}
+        });
+    }
+    Ok(signals)
+}

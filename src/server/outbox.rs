@@ -1,0 +1,346 @@
+//! [`Outbox`]: one session's bounded queue and its writes.
+//!
+//! It does not block, does not reorder, writes at once where nothing is queued, and never holds more than its limit
+//! beyond what the socket takes. Who puts something in is told when the limit is passed; what then happens is
+//! the courier's business. A message whose writing began is always finished first.
+
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    future::poll_fn,
+    io::{self, IoSlice},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
+};
+
+use bytes::{Buf, Bytes};
+use futures_util::FutureExt;
+use tokio::{
+    io::AsyncWrite,
+    sync::OwnedSemaphorePermit,
+    task::coop::unconstrained,
+    time::{Instant, sleep_until, timeout_at},
+};
+
+use super::{batch::Shared, connection::SendHalf};
+use crate::protocol::{Kind, Line};
+
+/// How many queued pieces go into one write.
+const SLICES: usize = 64;
+
+/// Why an outbox takes nothing more.
+#[derive(Debug)]
+pub enum Trouble {
+    /// More is queued than the limit.
+    Full,
+    /// Writing failed.
+    Broken(io::Error),
+}
+
+/// One session's output.
+pub struct Outbox {
+    /// `None` once it failed or was given up.
+    writer: Option<Box<dyn SendHalf>>,
+    kind: Kind,
+    queue: VecDeque<Bytes>,
+    /// Bytes in `queue`.
+    queued: usize,
+    /// The most that may stay queued.
+    limit: usize,
+    /// The front of the queue is partly written.
+    mid_piece: bool,
+    /// Least time between two messages to an unframed client.
+    gap: Duration,
+    /// When an unframed client was last written to.
+    last_write: Option<Instant>,
+    /// Set when the session ends: by then all has to be written.
+    deadline: Option<Instant>,
+    /// A task is emptying the queue.
+    carried: bool,
+    /// That task, while it waits for the socket; woken when the deadline is set.
+    waiting: Option<Waker>,
+    /// The session's place among the server's; given back with the last of its parts.
+    _permit: Rc<OwnedSemaphorePermit>,
+}
+
+/// When something queued may be written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// Nothing is queued.
+    Never,
+    /// As soon as the socket takes it.
+    Now,
+    /// When an unframed client has had its time to read the message before.
+    At(Instant),
+}
+
+impl Outbox {
+    /// An empty outbox that holds at most `limit` bytes and keeps messages to unframed clients `gap` apart.
+    pub fn new(
+        writer: Box<dyn SendHalf>,
+        limit: usize,
+        gap: Duration,
+        permit: Rc<OwnedSemaphorePermit>,
+    ) -> Self {
+        Self {
+            writer: Some(writer),
+            kind: Kind::Line,
+            queue: VecDeque::new(),
+            queued: 0,
+            limit,
+            mid_piece: false,
+            gap,
+            last_write: None,
+            deadline: None,
+            carried: false,
+            waiting: None,
+            _permit: permit,
+        }
+    }
+
+    /// How messages are framed from here on.
+    pub fn set_kind(&mut self, kind: Kind) {
+        self.kind = kind;
+    }
+
+    /// The connection's sending half, unless it failed.
+    pub fn writer(&self) -> Option<&dyn SendHalf> {
+        self.writer.as_deref()
+    }
+
+    /// Queues one line.
+    pub fn put(&mut self, line: &Line) {
+        self.enqueue(line.framed(self.kind));
+    }
+
+    /// Queues bytes as they are.
+    pub fn put_raw(&mut self, bytes: Bytes) {
+        self.enqueue(bytes);
+    }
+
+    /// Queues shared messages `range`.
+    pub fn put_shared(&mut self, shared: &Shared, range: std::ops::Range<u32>) {
+        match self.kind {
+            _ if range.is_empty() => {}
+            Kind::Unframed => shared.messages(range).for_each(|message| self.enqueue(message)),
+            kind => self.enqueue(shared.lines(kind, range)),
+        }
+    }
+
+    /// Sends all shared messages: the way of nearly every delivery, one write and no queue.
+    ///
+    /// # Errors
+    /// As [`Self::write_now`].
+    pub fn send_shared(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<(), Trouble> {
+        if !self.queue.is_empty() || self.kind == Kind::Unframed {
+            self.put_shared(shared, 0..shared.len());
+            return self.write_now(cx);
+        }
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        let lines = shared.all_lines(self.kind);
+        let written = match Pin::new(writer).poll_write(cx, lines) {
+            Poll::Ready(Ok(written)) if written == lines.len() => return Ok(()),
+            Poll::Ready(Ok(written)) => written,
+            Poll::Ready(Err(error)) => return Err(self.fail(error)),
+            Poll::Pending => 0,
+        };
+        self.mid_piece = written > 0;
+        self.enqueue(lines.slice(written..));
+        self.judge()
+    }
+
+    /// Writes what the socket takes at once.
+    ///
+    /// # Errors
+    /// If writing fails, or if more stays queued than the limit.
+    pub fn write_now(&mut self, cx: &mut Context<'_>) -> Result<(), Trouble> {
+        while self.due() == Due::Now {
+            match self.poll_write(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Err(self.fail(error)),
+                Poll::Pending => break,
+            }
+        }
+        self.judge()
+    }
+
+    /// Drops what is queued but for the rest of a message that is partly written.
+    pub fn drop_queue(&mut self) {
+        let begun = self.queue.pop_front().filter(|_| self.mid_piece).map(|piece| {
+            let end = if self.kind == Kind::Unframed { None } else { memchr::memchr(b'\n', &piece) };
+            piece.slice(..end.map_or(piece.len(), |end| end + 1))
+        });
+        self.queue.clear();
+        self.queued = 0;
+        if let Some(piece) = begun {
+            self.enqueue(piece);
+        }
+    }
+
+    /// The session ends: nothing more will be put in, and all is to be written by `deadline`.
+    pub fn close(&mut self, deadline: Instant) {
+        self.deadline.get_or_insert(deadline);
+        if let Some(waker) = self.waiting.take() {
+            waker.wake();
+        }
+    }
+
+    /// Whether [`Self::close`] was called.
+    pub fn is_closing(&self) -> bool {
+        self.deadline.is_some()
+    }
+
+    /// Whether something is left to do that no task does yet; if so, the caller is to start [`carry`].
+    pub fn wants_carrying(&mut self) -> bool {
+        let wants = !self.carried && (!self.queue.is_empty() || self.deadline.is_some());
+        self.carried |= wants;
+        wants
+    }
+
+    /// When the front of the queue may be written.
+    fn due(&self) -> Due {
+        if self.queue.is_empty() {
+            return Due::Never;
+        }
+        if self.kind != Kind::Unframed || self.mid_piece {
+            return Due::Now;
+        }
+        match self.last_write.map(|last| last + self.gap) {
+            Some(due) if due > Instant::now() => Due::At(due),
+            _ => Due::Now,
+        }
+    }
+
+    /// One write.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(writer) = &mut self.writer else { return Poll::Ready(Ok(())) };
+        let writer = Pin::new(writer);
+        let written = if self.kind == Kind::Unframed || self.queue.len() == 1 {
+            ready!(writer.poll_write(cx, self.queue.front().map_or(&[][..], |piece| piece)))?
+        } else {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let count =
+                self.queue.iter().zip(&mut slices).map(|(piece, slice)| *slice = IoSlice::new(piece)).count();
+            ready!(writer.poll_write_vectored(cx, &slices[..count]))?
+        };
+        if written == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        self.consume(written);
+        if self.kind == Kind::Unframed {
+            self.last_write = Some(Instant::now());
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn consume(&mut self, mut written: usize) {
+        self.queued -= written;
+        while let Some(front) = self.queue.front_mut() {
+            if written < front.len() {
+                front.advance(written);
+                self.mid_piece = written > 0 || self.mid_piece;
+                return;
+            }
+            written -= front.len();
+            self.queue.pop_front();
+            self.mid_piece = false;
+        }
+        // A burst's worth of room is not kept for a session that may stay silent for days.
+        self.queue = VecDeque::new();
+    }
+
+    fn enqueue(&mut self, bytes: Bytes) {
+        if self.writer.is_some() && !self.is_closing() && !bytes.is_empty() {
+            self.queued += bytes.len();
+            self.queue.push_back(bytes);
+        }
+    }
+
+    fn judge(&self) -> Result<(), Trouble> {
+        if self.queued > self.limit { Err(Trouble::Full) } else { Ok(()) }
+    }
+
+    fn fail(&mut self, error: io::Error) -> Trouble {
+        self.give_up();
+        Trouble::Broken(error)
+    }
+
+    fn give_up(&mut self) {
+        self.writer = None;
+        self.queue = VecDeque::new();
+        self.queued = 0;
+    }
+}
+
+/// Empties an outbox as its socket and its kind allow. If the session ends meanwhile, shuts the connection's sending
+/// side when all is written, or gives up at the deadline.
+///
+/// # Errors
+/// If writing fails, or with [`io::ErrorKind::TimedOut`] at the deadline.
+pub async fn carry(outbox: Rc<RefCell<Outbox>>) -> io::Result<()> {
+    let outcome = loop {
+        let (due, deadline) = {
+            let mut outbox = outbox.borrow_mut();
+            let due = outbox.due();
+            if due == Due::Never {
+                if outbox.deadline.is_none() {
+                    outbox.carried = false;
+                    return Ok(());
+                }
+                break shut(&mut outbox);
+            }
+            (due, outbox.deadline)
+        };
+        let step = async {
+            if let Due::At(due) = due {
+                sleep_until(due).await;
+            }
+            poll_fn(|cx| poll_step(&outbox, deadline, cx)).await
+        };
+        let written = match deadline {
+            None => step.await,
+            Some(deadline) => match timeout_at(deadline, step).await {
+                Ok(written) => written,
+                Err(late) => break Err(late.into()),
+            },
+        };
+        if written.is_err() {
+            break written;
+        }
+    };
+    outbox.borrow_mut().give_up();
+    outcome
+}
+
+/// One write, or an end of waiting because a deadline came up.
+fn poll_step(outbox: &RefCell<Outbox>, known: Option<Instant>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    let mut outbox = outbox.borrow_mut();
+    if outbox.deadline != known {
+        return Poll::Ready(Ok(()));
+    }
+    let polled = outbox.poll_write(cx);
+    if polled.is_pending() {
+        outbox.waiting = Some(cx.waker().clone());
+    }
+    polled
+}
+
+/// Shuts the sending side. The kernel does that without waiting; a stream that needs longer is cut.
+fn shut(outbox: &mut Outbox) -> io::Result<()> {
+    let Some(writer) = &mut outbox.writer else { return Ok(()) };
+    at_once(|cx| match Pin::new(&mut *writer).poll_shutdown(cx) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => Ok(()),
+    })
+}
+
+/// Runs something that polls sockets and does not wait for them, outside of the scheduler's budget: a courier writes
+/// to thousands of sockets in one go, and each has to be tried.
+pub fn at_once<T>(mut run: impl FnMut(&mut Context<'_>) -> T) -> T {
+    match unconstrained(poll_fn(|cx| Poll::Ready(run(cx)))).now_or_never() {
+        Some(outcome) => outcome,
+        None => unreachable!("the future above is always ready"),
+    }
+}

@@ -1,0 +1,295 @@
+//! [`Registry`]: knows who is connected, gives names, finds whom a message is for, and puts all output into one order.
+//!
+//! Everything that produces output passes here in the order it was read, so any two receivers see any two broadcasts
+//! in the same order. What one drain of the mailbox makes goes out as one batch.
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
+use slog::{Logger, debug, info};
+use std::sync::Arc;
+
+use super::{
+    batch::{BATCH_BYTES, Batch},
+    challenge::Challenges,
+    close::{CloseReason, PROBE_WITHIN, Tally},
+    courier::Courier,
+    messages::{CloseServer, Enter, Leave, Probe, Seat, SessionId, Work},
+    roster::Roster,
+    vigil::Vigil,
+    who::Who,
+};
+use crate::{
+    config::Limits,
+    logging::Escaped,
+    protocol::{
+        Line, Name, Request, reply,
+        request::{Direct, forwarded},
+    },
+};
+
+/// The actor that all sessions send to.
+pub struct Registry {
+    roster: Roster,
+    challenges: Challenges,
+    batch: Batch,
+    couriers: Vec<Addr<Courier>>,
+    limits: Limits,
+    /// A [`Flush`] is on its way.
+    flush_due: bool,
+    /// The server is ending: nothing is carried out any more.
+    closing: bool,
+    tally: Arc<Tally>,
+    log: Logger,
+    vigil: Vigil,
+}
+
+/// Registry to itself: the mailbox is drained. (actix hands an actor's notes to itself over only after its mailbox.)
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Flush;
+
+impl Registry {
+    /// A registry whose output these couriers carry.
+    pub fn new(
+        couriers: Vec<Addr<Courier>>,
+        limits: Limits,
+        tally: Arc<Tally>,
+        log: Logger,
+        vigil: Vigil,
+    ) -> Self {
+        let batch = Batch::new(couriers.len());
+        let (roster, challenges) = (Roster::default(), Challenges::default());
+        Self {
+            roster,
+            challenges,
+            batch,
+            couriers,
+            limits,
+            flush_due: false,
+            closing: false,
+            tally,
+            log,
+            vigil,
+        }
+    }
+
+    /// Gives a name if it is free. If someone bears it whose connection may be dead, that is found out first.
+    fn enter(&mut self, enter: Enter, ctx: &mut Context<Self>) {
+        let Enter { seat, peer, ref name } = enter;
+        match self.roster.join(name, seat, peer) {
+            Ok(()) => {
+                info!(self.log, "joined"; &Who { id: seat.id, peer, name: Some(name) });
+                self.tally.count_join();
+                self.batch.enter(seat);
+                self.tell(seat, reply::connection_confirmation(name));
+            }
+            // The system knows its own connections: one within this machine cannot be half open.
+            Err(holder) if holder.peer.ip().to_canonical().is_loopback() => self.refuse_name(seat, name),
+            Err(holder) => {
+                let probe = Probe { seat: holder.seat };
+                self.couriers[usize::from(holder.seat.courier)].do_send(probe);
+                ctx.run_later(PROBE_WITHIN, move |registry, ctx| registry.end_challenge(seat.id, ctx));
+                self.challenges.add(enter);
+            }
+        }
+    }
+
+    /// The bearer of the name had its time to show that it is alive.
+    fn end_challenge(&mut self, challenger: SessionId, ctx: &mut Context<Self>) {
+        if let Some(challenge) = self.challenges.remove(challenger) {
+            self.refuse_name(challenge.enter.seat, &challenge.enter.name);
+            self.flush_later(ctx);
+        }
+    }
+
+    fn refuse_name(&mut self, seat: Seat, name: &Name) {
+        self.tell(seat, reply::name_taken(name));
+        self.batch.close(seat, CloseReason::NameTaken);
+    }
+
+    /// Frees a session's name, and gives it to whoever was waiting for it.
+    fn leave(&mut self, id: SessionId, ctx: &mut Context<Self>) {
+        let Some(member) = self.roster.leave(id) else {
+            self.challenges.remove(id);
+            return;
+        };
+        if let Some(challenge) = self.challenges.next_for(member.name.key()) {
+            self.enter(challenge.enter, ctx);
+            for work in challenge.works {
+                self.work(work, ctx);
+            }
+        }
+    }
+
+    /// Carries out what one read held, as far as its sender is still a member.
+    fn work(&mut self, work: Work, ctx: &mut Context<Self>) {
+        let Some(work) = self.challenges.hold(work) else { return };
+        let seat = work.seat;
+        let mut told = 0;
+        for request in work.requests {
+            told += self.serve(seat, request, ctx);
+            // Few bytes can ask for many: a list of thousands, again and again. What no outbox could hold ends here.
+            if told > self.limits.outbox_bytes {
+                self.overwhelmed(seat, ctx);
+                break;
+            }
+            if self.batch.bytes() > BATCH_BYTES {
+                self.flush();
+            }
+        }
+        if let Some(credit) = work.credit {
+            self.batch.hold(credit);
+        }
+    }
+
+    /// Carries out one request. Returns how many bytes its sender is told.
+    fn serve(&mut self, seat: Seat, request: Request, ctx: &mut Context<Self>) -> usize {
+        let Some(member) = self.roster.get(seat.id) else { return 0 };
+        let name = member.name.clone();
+        match request {
+            Request::Answer(line) => self.tell(seat, line),
+            Request::Broadcast(line) => self.broadcast(&line, None),
+            Request::BroadcastNotMe(line) => self.broadcast(&line, Some(seat)),
+            Request::Direct(direct) => self.direct(seat, &name, &direct),
+            Request::ListClients => {
+                let lines = reply::list_clients(self.limits.message_bytes, &name, self.roster.names());
+                self.tell_all(seat, lines)
+            }
+            Request::Help => self.tell_all(seat, reply::help(&name)),
+            Request::Exit => {
+                let told = self.tell(seat, reply::client_disconnected(&name));
+                self.batch.close(seat, CloseReason::Exit);
+                self.leave(seat.id, ctx);
+                told
+            }
+            Request::CloseServer => {
+                self.close_server(name.as_str());
+                0
+            }
+        }
+    }
+
+    fn direct(&mut self, seat: Seat, from: &Name, direct: &Direct) -> usize {
+        let Direct { operation, to, typed, data } = direct;
+        let limit = self.limits.message_bytes;
+        let Some(receiver) = self.roster.find(to) else {
+            return self.tell(seat, reply::not_found(limit, from, *operation, typed));
+        };
+        let receiver_seat = receiver.seat;
+        match forwarded(limit, from, receiver.name.as_str(), *operation, data) {
+            Ok(line) => {
+                self.tell(receiver_seat, line);
+                0
+            }
+            Err(refusal) => self.tell(seat, refusal),
+        }
+    }
+
+    fn broadcast(&mut self, line: &Line, except: Option<Seat>) -> usize {
+        debug!(self.log, "Server sends: {}", Escaped(line.text()));
+        self.batch.broadcast(line, except);
+        0
+    }
+
+    fn tell_all(&mut self, seat: Seat, lines: Vec<Line>) -> usize {
+        lines.into_iter().map(|line| self.tell(seat, line)).sum()
+    }
+
+    fn tell(&mut self, seat: Seat, line: Line) -> usize {
+        debug!(self.log, "Server sends: {}", Escaped(line.text()); "id" => seat.id.0);
+        let bytes = line.as_bytes().len();
+        self.batch.tell(seat, line);
+        bytes
+    }
+
+    fn overwhelmed(&mut self, seat: Seat, ctx: &mut Context<Self>) {
+        if let Some(member) = self.roster.get(seat.id) {
+            let farewell =
+                reply::outbox_full(self.limits.message_bytes, &member.name, self.limits.outbox_bytes);
+            self.tell(seat, farewell);
+            self.batch.close(seat, CloseReason::OutboxFull);
+            self.leave(seat.id, ctx);
+        }
+    }
+
+    /// Tells every courier to end its sessions, after all that was sent before.
+    fn close_server(&mut self, by: &str) {
+        if self.closing {
+            return;
+        }
+        info!(self.log, "closing"; "by" => by.to_owned(), "members" => self.roster.len());
+        self.flush();
+        self.closing = true;
+        for courier in &self.couriers {
+            courier.do_send(CloseServer { by: by.to_owned() });
+        }
+        self.roster = Roster::default();
+        self.vigil.announce_closing();
+    }
+
+    fn flush_later(&mut self, ctx: &mut Context<Self>) {
+        if !self.flush_due {
+            self.flush_due = true;
+            ctx.notify(Flush);
+        }
+    }
+
+    fn flush(&mut self) {
+        for (courier, deliver) in self.batch.take() {
+            self.couriers[courier].do_send(deliver);
+        }
+    }
+}
+
+impl Actor for Registry {
+    type Context = Context<Self>;
+}
+
+impl Handler<Enter> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, enter: Enter, ctx: &mut Self::Context) {
+        if !self.closing {
+            self.enter(enter, ctx);
+            self.flush_later(ctx);
+        }
+    }
+}
+
+impl Handler<Work> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, work: Work, ctx: &mut Self::Context) {
+        self.work(work, ctx);
+        self.flush_later(ctx);
+    }
+}
+
+impl Handler<Leave> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, Leave { seat, reason, farewell }: Leave, ctx: &mut Self::Context) {
+        if let Some(line) = farewell {
+            self.tell(seat, line);
+        }
+        self.batch.close(seat, reason);
+        self.leave(seat.id, ctx);
+        self.flush_later(ctx);
+    }
+}
+
+impl Handler<Flush> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, _: Flush, _: &mut Self::Context) {
+        self.flush_due = false;
+        self.flush();
+    }
+}
+
+impl Handler<CloseServer> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, CloseServer { by }: CloseServer, _: &mut Self::Context) {
+        self.close_server(&by);
+    }
+}

@@ -1,0 +1,134 @@
+//! The program from outside: what it prints, and how it ends.
+
+#![allow(clippy::unwrap_used)] // what cannot go on has failed
+
+use std::fs::File;
+use std::io;
+use std::process::{Command, Output};
+
+/// The program, in an environment that says nothing to it.
+pub(crate) fn arauto<const N: usize>(arguments: [&str; N]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_arauto"));
+    command.args(arguments);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("ARAUTO_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// What it printed, and that it ended well.
+pub(crate) fn stdout(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert_eq!((status(&output), text(&output.stderr).as_str()), (0, ""), "{command:?}");
+    text(&output.stdout)
+}
+
+/// What it complained of, with status 2 and nothing on stdout.
+pub(crate) fn refusal(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert_eq!((status(&output), text(&output.stdout).as_str()), (2, ""), "{command:?}: {output:?}");
+    text(&output.stderr)
+}
+
+fn status(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn version() {
+    assert_eq!(stdout(&mut arauto(["--version"])), concat!("arauto ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn no_subcommand_is_help_and_status_2() {
+    assert!(refusal(&mut arauto([])).contains("Usage: arauto <COMMAND>"));
+}
+
+#[test]
+fn every_help_shows_an_example_that_is_understood() {
+    for subcommand in ["serve", "config", "completions", "man"] {
+        for flag in ["-h", "--help"] {
+            let help = stdout(&mut arauto([subcommand, flag]));
+            let (_, examples) = help.split_once("\nExamples:\n").expect(&help);
+            assert!(examples.starts_with(&format!("  arauto {subcommand}")), "{help}");
+            assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+        }
+    }
+    assert!(stdout(&mut arauto(["--help"])).contains("\nExamples:\n  arauto serve\n"));
+}
+
+#[test]
+fn help_names_the_variables() {
+    let help = stdout(&mut arauto(["serve", "--help"]));
+    let named = ["CONFIG", "SERVER_LISTEN", "SERVER_WORKERS", "LOG_LEVEL", "LOG_FORMAT"];
+    for variable in named {
+        assert!(help.contains(&format!("[env: ARAUTO_{variable}]")), "{variable}: {help}");
+    }
+}
+
+#[test]
+fn completions_for_every_shell() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = stdout(&mut arauto(["completions", shell]));
+        assert!(script.contains("arauto") && script.contains("log-format"), "{shell}: {script}");
+    }
+    assert!(refusal(&mut arauto(["completions", "cmd"])).contains("[possible values: bash, elvish, fish"));
+}
+
+#[test]
+fn the_manual_page_has_every_subcommand_and_setting() {
+    let page = stdout(&mut arauto(["man"]));
+    assert!(page.contains("\n.TH arauto 1 "), "{page}");
+    for section in ["ARAUTO SERVE", "ARAUTO CONFIG", "ARAUTO COMPLETIONS", "ARAUTO MAN"] {
+        assert!(page.contains(&format!("\n.SH \"{section}\"\n")), "{section}: {page}");
+    }
+    for setting in arauto::config::describe() {
+        assert!(page.contains(&setting.path), "{}: {page}", setting.path);
+        assert!(page.contains(&setting.variable), "{}: {page}", setting.variable);
+    }
+    assert_eq!(page.matches("\n.el ").count(), 1, "{page}");
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_failure() {
+    for arguments in [["man", "--"], ["config", "--"], ["completions", "zsh"]] {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let output = arauto(arguments).stdout(writer).output().unwrap();
+        assert_eq!((status(&output), text(&output.stderr).as_str()), (0, ""), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_complaint_that_nobody_reads_keeps_its_status() {
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    let output = arauto(["config", "--check", "no such file"]).stderr(writer).output().unwrap();
+    assert_eq!(status(&output), 2);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_a_failure() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let output = arauto(["man"]).stdout(full).output().unwrap();
+    assert_eq!(status(&output), 1);
+    assert_eq!(text(&output.stderr), "arauto: No space left on device (os error 28)\n");
+}
+
+#[test]
+fn a_mistyped_command_line_is_status_2() {
+    assert!(refusal(&mut arauto(["sevre"])).contains("'serve'"));
+    assert!(refusal(&mut arauto(["serve", "--wrokers", "3"])).contains("'--workers'"));
+    assert!(
+        refusal(&mut arauto(["serve", "--log-level", "loud"]))
+            .contains("[possible values: error, warn, info, debug, trace]")
+    );
+    assert!(refusal(&mut arauto(["config", "--check", "a", "--workers", "3"])).contains("--check"));
+}

@@ -1,0 +1,316 @@
+//! The configuration: its layers, what it refuses and how it says so, and that it comes out as it went in.
+
+#![allow(clippy::unwrap_used)] // what cannot go on has failed
+
+mod refused;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use arauto::config::{self, CommandLine, Config, Loaded};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use crate::cli::{arauto, refusal, stdout};
+
+/// A value for each setting that is not its default: the variable, what is put in it, what comes out.
+const OTHERS: &[(&str, &str, &str)] = &[
+    ("SERVER_LISTEN", "0.0.0.0:0, [::1]:4321", r#"listen = ["0.0.0.0:0", "[::1]:4321"]"#),
+    ("SERVER_WORKERS", "3", "workers = 3"),
+    ("SERVER_DRAIN_TIMEOUT", "1500ms", r#"drain_timeout = "1s 500ms""#),
+    ("LIMITS_MESSAGE_BYTES", "2048", "message_bytes = 2048"),
+    ("LIMITS_NAME_TIMEOUT", "10ms", r#"name_timeout = "10ms""#),
+    ("LIMITS_MAX_SESSIONS", "1", "max_sessions = 1"),
+    ("LIMITS_OUTBOX_BYTES", "4096", "outbox_bytes = 4096"),
+    ("LIMITS_INFLIGHT_BYTES", "1024", "inflight_bytes = 1024"),
+    ("COMPAT_UNFRAMED_GAP_MS", "0", "unframed_gap_ms = 0"),
+    ("COMPAT_UNFRAMED_WAIT_MS", "1", "unframed_wait_ms = 1"),
+    ("CLOSE_SERVER_ALLOW", "nobody", r#"allow = "nobody""#),
+    ("LOG_LEVEL", "trace", r#"level = "trace""#),
+    ("LOG_FORMAT", "json", r#"format = "json""#),
+];
+
+/// A directory with one file, `a.toml`.
+fn file(text: impl AsRef<[u8]>) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("a.toml"), text).unwrap();
+    directory
+}
+
+fn in_directory<'c>(command: &'c mut Command, directory: &TempDir) -> &'c mut Command {
+    command.current_dir(directory.path())
+}
+
+fn load(variables: &[(&str, &str)]) -> Result<Loaded, String> {
+    let variables = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    config::load(&CommandLine::default(), variables).map_err(|error| error.to_string())
+}
+
+fn load_file(path: impl Into<PathBuf>) -> Loaded {
+    let command_line = CommandLine { file: Some(path.into()), flags: Vec::new() };
+    config::load(&command_line, []).unwrap()
+}
+
+#[test]
+fn the_file_that_comes_with_it_is_the_defaults() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/arauto.toml");
+    let loaded = load_file(&path);
+    assert_eq!(loaded.config, Config::default());
+    assert!(!loaded.to_string().contains("# default"), "not in the file: {loaded}");
+    let text = fs::read_to_string(path).unwrap();
+    for setting in config::describe() {
+        assert!(text.contains(&setting.variable), "{} is not mentioned", setting.variable);
+    }
+}
+
+#[test]
+fn without_anything_the_defaults_are_in_force() {
+    let listing = stdout(&mut arauto(["config"]));
+    assert!(
+        listing.starts_with("[server]\nlisten = [\"127.0.0.1:1234\"]  # default\nworkers = 0  # default\n")
+    );
+    assert_eq!(listing.matches("  # default\n").count(), config::describe().count());
+    assert!(Config::default().server.worker_count() >= 1);
+}
+
+#[test]
+fn flag_over_environment_over_file_over_default() {
+    let directory = file("[server]\nworkers = 1\n\n[log]\nlevel = \"error\"\nformat = \"json\"\n");
+    let mut command = arauto(["config", "--config", "a.toml", "--log-level", "debug"]);
+    command.env("ARAUTO_LOG_LEVEL", "warn").env("ARAUTO_LOG_FORMAT", "text");
+    let listing = stdout(in_directory(&mut command, &directory));
+
+    for line in [
+        "level = \"debug\"  # flag --log-level\n",
+        "format = \"text\"  # environment ARAUTO_LOG_FORMAT\n",
+        "workers = 1  # file a.toml:2\n",
+        "drain_timeout = \"5s\"  # default\n",
+    ] {
+        assert!(listing.contains(line), "{line}{listing}");
+    }
+}
+
+#[test]
+fn every_flag_is_heeded() {
+    let listing = stdout(&mut arauto([
+        "config",
+        "--listen",
+        "127.0.0.1:0",
+        "--listen",
+        "[::1]:0",
+        "--workers",
+        "2",
+        "--log-level",
+        "warn",
+        "--log-format",
+        "json",
+    ]));
+    for line in [
+        "listen = [\"127.0.0.1:0\", \"[::1]:0\"]  # flag --listen\n",
+        "workers = 2  # flag --workers\n",
+        "level = \"warn\"  # flag --log-level\n",
+        "format = \"json\"  # flag --log-format\n",
+    ] {
+        assert!(listing.contains(line), "{line}{listing}");
+    }
+}
+
+#[test]
+fn the_environment_can_name_the_file_and_the_flag_wins() {
+    let directory = file("[server]\nworkers = 1\n");
+    fs::write(directory.path().join("b.toml"), "server.workers = 2\n").unwrap();
+
+    let mut command = arauto(["config"]);
+    command.env("ARAUTO_CONFIG", "a.toml");
+    assert!(stdout(in_directory(&mut command, &directory)).contains("workers = 1  # file a.toml:2\n"));
+
+    let mut command = arauto(["config", "--config", "b.toml"]);
+    command.env("ARAUTO_CONFIG", "a.toml");
+    assert!(stdout(in_directory(&mut command, &directory)).contains("workers = 2  # file b.toml:1\n"));
+}
+
+#[test]
+fn every_variable_is_heeded_and_the_listing_gives_the_same_again() {
+    assert_eq!(OTHERS.len(), config::describe().count());
+    let mut command = arauto(["config"]);
+    for (variable, value, _) in OTHERS {
+        command.env(format!("ARAUTO_{variable}"), value);
+    }
+    let listing = stdout(&mut command);
+    for (variable, _, line) in OTHERS {
+        assert!(
+            listing.contains(&format!("\n{line}  # environment ARAUTO_{variable}\n")),
+            "{line}: {listing}"
+        );
+    }
+
+    let variables: Vec<_> =
+        OTHERS.iter().map(|(name, value, _)| (format!("ARAUTO_{name}"), *value)).collect();
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    let given = load(&variables).unwrap();
+    let directory = file(&listing);
+    let again = load_file(directory.path().join("a.toml"));
+    assert_eq!(again.config, given.config);
+    assert_ne!(again.config, Config::default());
+}
+
+#[test]
+fn a_file_name_cannot_break_the_listing() {
+    let directory = file("");
+    fs::write(directory.path().join("a\nworkers = 7 #\x1b"), "server.workers = 1\n").unwrap();
+    let mut command = arauto(["config", "--config", "a\nworkers = 7 #\x1b"]);
+    let listing = stdout(in_directory(&mut command, &directory));
+    assert!(listing.contains("\nworkers = 1  # file a\\nworkers = 7 #\\u{1b}:1\n"), "{listing}");
+}
+
+#[test]
+fn check_says_ok_or_what_is_wrong() {
+    let directory = file("[server]\nlisten = \"[::1]:1\"\n");
+    // The file alone is judged: the environment is none of its business.
+    let mut command = arauto(["config", "--check", "a.toml"]);
+    command.env("ARAUTO_LOG_LEVEL", "loud");
+    assert_eq!(stdout(in_directory(&mut command, &directory)), "a.toml: ok\n");
+}
+
+#[test]
+fn a_byte_order_mark_is_no_mistake() {
+    let directory = file("\u{feff}[server]\r\nworkers = 2\r\n");
+    assert_eq!(load_file(directory.path().join("a.toml")).config.server.workers, 2);
+}
+
+#[test]
+fn a_refused_variable_or_flag_is_named() {
+    let refused = |name, value| refusal(arauto(["config"]).env(name, value));
+    assert_eq!(
+        refused("ARAUTO_SERVER_WORKERS", "many\x1b"),
+        "arauto: ARAUTO_SERVER_WORKERS must be a whole number from 0 to 64, not \"many\\u{1b}\"\n"
+    );
+    assert_eq!(
+        refused("ARAUTO_SERVER_LISTEN", "127.0.0.1:1,localhost"),
+        "arauto: ARAUTO_SERVER_LISTEN must be 1 to 16 addresses such as \"127.0.0.1:1234\" or \
+         \"[::1]:1234\", not \"127.0.0.1:1,localhost\"\n"
+    );
+    assert_eq!(
+        refused("ARAUTO_LOG_LEVEL", ""),
+        "arauto: ARAUTO_LOG_LEVEL must be one of error, warn, info, debug, trace, not \"\"\n"
+    );
+    assert_eq!(
+        refused("ARAUTO_SERVER_WORKER", "3"),
+        "arauto: ARAUTO_SERVER_WORKER is unknown; did you mean ARAUTO_SERVER_WORKERS?\n"
+    );
+    assert_eq!(
+        refused("ARAUTO_CONFG", "3"),
+        "arauto: ARAUTO_CONFG is unknown; did you mean ARAUTO_CONFIG?\n"
+    );
+    assert_eq!(
+        refused("ARAUTO_LIMITS_OUTBOX_BYTES", "4096\n"),
+        "arauto: ARAUTO_LIMITS_OUTBOX_BYTES must be a whole number from 4096 to 1073741824, not \"4096\\n\"\n"
+    );
+    assert_eq!(
+        refusal(&mut arauto(["serve", "--workers", "-1"])),
+        "arauto: --workers must be a whole number from 0 to 64, not \"-1\"\n"
+    );
+    assert_eq!(
+        refusal(&mut arauto(["serve", "--listen", "1234"])),
+        "arauto: --listen must be 1 to 16 addresses such as \"127.0.0.1:1234\" or \"[::1]:1234\", not \"1234\"\n"
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn a_variable_that_is_not_unicode_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let value = std::ffi::OsStr::from_bytes(b"info\xff");
+    assert_eq!(
+        refusal(arauto(["config"]).env("ARAUTO_LOG_LEVEL", value)),
+        "arauto: ARAUTO_LOG_LEVEL must be one of error, warn, info, debug, trace, not \"info\u{fffd}\"\n"
+    );
+}
+
+#[test]
+fn of_two_limits_that_cannot_be_together_the_one_given_last_is_blamed() {
+    let directory = file("[limits]\noutbox_bytes = 8192\n");
+    let mut command = arauto(["config", "--config", "a.toml"]);
+    command.env("ARAUTO_LIMITS_MESSAGE_BYTES", "4097");
+    assert_eq!(
+        refusal(in_directory(&mut command, &directory)),
+        "arauto: ARAUTO_LIMITS_MESSAGE_BYTES must be at most half of limits.outbox_bytes: 4096 or less, \
+         not \"4097\"\n"
+    );
+
+    let directory = file("[limits]\nmessage_bytes = 4097\n");
+    let mut command = arauto(["config", "--config", "a.toml"]);
+    command.env("ARAUTO_LIMITS_OUTBOX_BYTES", "8192");
+    assert_eq!(
+        refusal(in_directory(&mut command, &directory)),
+        "arauto: ARAUTO_LIMITS_OUTBOX_BYTES must be at least twice limits.message_bytes: 8194 or more, \
+         not \"8192\"\n"
+    );
+}
+
+#[test]
+fn every_range_holds_at_both_ends() {
+    let most = ["127.0.0.1:1"; 16].join(",");
+    let too_many = ["127.0.0.1:1"; 17].join(",");
+    for (variable, within, beyond) in [
+        ("SERVER_LISTEN", vec!["[::]:0", &most], vec!["", &too_many, "127.0.0.1", "127.0.0.1:65536"]),
+        ("SERVER_WORKERS", vec!["0", "64"], vec!["-1", "65", "1.5", "99999999999999999999"]),
+        ("SERVER_DRAIN_TIMEOUT", vec!["0s", "10m"], vec!["10m 1ms", "5", "-1s"]),
+        ("LIMITS_MESSAGE_BYTES", vec!["64", "65536"], vec!["63", "65537"]),
+        ("LIMITS_NAME_TIMEOUT", vec!["10ms", "1h"], vec!["9ms", "1h 1ms"]),
+        ("LIMITS_MAX_SESSIONS", vec!["1", "1000000"], vec!["0", "1000001"]),
+        ("LIMITS_OUTBOX_BYTES", vec!["4096", "1073741824"], vec!["4095", "1073741825"]),
+        ("LIMITS_INFLIGHT_BYTES", vec!["1024", "67108864"], vec!["1023", "67108865"]),
+        ("COMPAT_UNFRAMED_GAP_MS", vec!["0", "5000"], vec!["5001", "50ms"]),
+        ("COMPAT_UNFRAMED_WAIT_MS", vec!["1", "5000"], vec!["0", "5001"]),
+        ("CLOSE_SERVER_ALLOW", vec!["anyone", "loopback", "nobody"], vec!["Anyone", "none"]),
+        ("LOG_LEVEL", vec!["error", "warn", "info", "debug", "trace"], vec!["warning", "off"]),
+        ("LOG_FORMAT", vec!["text", "json"], vec!["xml"]),
+    ] {
+        let name = format!("ARAUTO_{variable}");
+        for value in within {
+            assert!(load(&[(&name, value)]).is_ok(), "{name}={value}");
+        }
+        for value in beyond {
+            assert!(
+                load(&[(&name, value)]).unwrap_err().starts_with(&format!("{name} must be ")),
+                "{name}={value}"
+            );
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_file_brings_it_down_or_reaches_the_terminal_raw(
+        at in 0..3600_usize,
+        length in 0..40_usize,
+        with in prop::collection::vec(prop_oneof![any::<char>(), prop::char::range('\0', '\u{ff}')], 0..20),
+    ) {
+        let mut text = include_str!("../config/arauto.toml").to_owned();
+        let start = text.floor_char_boundary(at.min(text.len()));
+        let end = text.floor_char_boundary((start + length).min(text.len()));
+        text.replace_range(start..end, &String::from_iter(with));
+        let directory = file(text);
+
+        if let Err(error) = config::check(&directory.path().join("a.toml")) {
+            let said = error.to_string();
+            prop_assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
+            prop_assert!(said.contains("a.toml:") && said.ends_with('^'), "{said:?}");
+        }
+    }
+}
+
+#[test]
+fn a_variable_that_is_none_of_ours_is_left_alone() {
+    for variable in ["ARAUTO_PORT", "ARAUTO_REQUIRE_TOOLS", "ARAUTO_SERVICE_HOST"] {
+        let output = arauto(["config"]).env(variable, "tcp://10.0.0.1:80").output().unwrap();
+        assert!(output.status.success(), "{variable}: {output:?}");
+    }
+    for variable in ["ARAUTO_SEVER_LISTEN", "ARAUTO_SERVER_PROT", "ARAUTO_LOGLEVEL"] {
+        let output = arauto(["config"]).env(variable, "x").output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{variable}: {output:?}");
+    }
+}

@@ -1,0 +1,273 @@
+//! A server of the test's own, on ports of its own, and clients that judge bytes.
+//!
+//! Nothing here sleeps: whatever is waited for has a deadline, and that nothing came is shown by what came next.
+
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::{Shutdown, SocketAddr, TcpStream},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use arauto::{
+    config::Config,
+    server::{Ended, ServeError, Server},
+};
+use slog::{Discard, Logger, o};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+/// How long anything may take before a test gives up on it.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+pub const NAME_REQUEST: &str = "server | client | name | no data";
+
+/// A running server, ended when dropped.
+pub struct TestServer {
+    addresses: Vec<SocketAddr>,
+    stop: UnboundedSender<String>,
+    thread: Option<JoinHandle<Result<Ended, ServeError>>>,
+}
+
+impl TestServer {
+    /// A server with default settings but for its address.
+    pub fn start() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// A server with settings changed.
+    pub fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::logging(&Logger::root(Discard, o!()), change)
+    }
+
+    /// The same, with a log.
+    pub fn logging(log: &Logger, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::default();
+        config.server.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+        config.server.workers = 2;
+        change(&mut config);
+        let server = Server::bind(&config, log).expect("a free port");
+        let addresses = server.addresses().to_vec();
+        let (stop, stops) = unbounded_channel();
+        let thread = std::thread::spawn(move || actix_rt::System::new().block_on(server.run(stops)));
+        Self { addresses, stop, thread: Some(thread) }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    pub fn port(&self) -> String {
+        self.address().port().to_string()
+    }
+
+    /// A connection that has read the name request.
+    pub fn connect(&self) -> Client {
+        let mut client = self.connect_silently();
+        client.expect(NAME_REQUEST);
+        client
+    }
+
+    /// A connection that has read nothing.
+    pub fn connect_silently(&self) -> Client {
+        Client::to(self.address())
+    }
+
+    /// A line client with a name.
+    pub fn join(&self, name: &str) -> Client {
+        let mut client = self.connect();
+        client.send(name);
+        client.expect(&confirmation(name));
+        client
+    }
+
+    /// A telnet client with a name: it refused an option on the way.
+    pub fn join_by_telnet(&self, name: &str) -> Client {
+        let mut client = self.connect();
+        client.send_bytes(&[b"\xff\xfb\x18", name.as_bytes(), b"\r\n"].concat());
+        client.expect_bytes(b"\xff\xfe\x18");
+        client.ending = "\r\n";
+        client.expect(&confirmation(name));
+        client
+    }
+
+    /// A client without line endings, as the report's are.
+    pub fn join_unframed(&self, name: &str) -> Client {
+        let mut client = self.connect();
+        client.send_bytes(format!("{name} | server | name | {name}").as_bytes());
+        client.ending = "";
+        client.expect(&confirmation(name));
+        client
+    }
+
+    /// Asks for the end, as a signal does.
+    pub fn stop(&self) {
+        self.stop.send("test".to_owned()).expect("a server that listens to its stops");
+    }
+
+    /// How it ended, once it has.
+    pub fn ended(mut self) -> Result<Ended, ServeError> {
+        self.join_thread().expect("not joined before")
+    }
+
+    fn join_thread(&mut self) -> Option<Result<Ended, ServeError>> {
+        let thread = self.thread.take()?;
+        wait_until("the server to end", || thread.is_finished());
+        Some(thread.join().expect("the server not to panic"))
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        // Twice: a test that has seen enough need not wait for its clients to be seen out.
+        let _ = self.stop.send("test".to_owned());
+        let _ = self.stop.send("test".to_owned());
+        if !std::thread::panicking() {
+            self.join_thread();
+        }
+    }
+}
+
+pub fn confirmation(name: &str) -> String {
+    format!("server | {name} | connection_confirmation | You are now connected to the server")
+}
+
+/// A client that reads exactly what it expects.
+pub struct Client {
+    stream: TcpStream,
+    /// What ends each message that this client is sent.
+    pub ending: &'static str,
+}
+
+impl Client {
+    pub fn to(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("a server that listens");
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.set_write_timeout(Some(DEADLINE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, ending: "\n" }
+    }
+
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// Sends a message as this kind of client does.
+    pub fn send(&mut self, message: &str) {
+        self.send_bytes(format!("{message}{}", self.ending).as_bytes());
+    }
+
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).expect("a connection that takes bytes");
+    }
+
+    /// The next bytes are this message, framed for this kind of client.
+    #[track_caller]
+    pub fn expect(&mut self, message: &str) {
+        self.expect_bytes(format!("{message}{}", self.ending).as_bytes());
+    }
+
+    #[track_caller]
+    pub fn expect_bytes(&mut self, expected: &[u8]) {
+        let mut got = vec![0; expected.len()];
+        let mut filled = 0;
+        while filled < got.len() {
+            match self.stream.read(&mut got[filled..]) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    panic!("{error} after {:?}, waiting for {:?}", text(&got[..filled]), text(expected))
+                }
+            }
+            // Rather than wait for bytes that a shorter answer will not bring.
+            if !expected.starts_with(&got[..filled]) {
+                break;
+            }
+        }
+        assert_eq!(text(&got[..filled]), text(expected));
+    }
+
+    /// Sends a message and expects the answer to come next.
+    #[track_caller]
+    pub fn ask(&mut self, message: &str, answer: &str) {
+        self.send(message);
+        self.expect(answer);
+    }
+
+    /// Nothing has come for this client: what comes next is the echo it asks for here.
+    #[track_caller]
+    pub fn expect_nothing_before_an_echo(&mut self, name: &str) {
+        self.ask(&format!("{name} | {name} | echo | ?"), &format!("{name} | {name} | echo | ?"));
+    }
+
+    /// One `recv(1024)`.
+    #[track_caller]
+    pub fn recv(&mut self) -> String {
+        let mut buffer = [0; 1024];
+        let read = self.stream.read(&mut buffer).expect("something to receive");
+        text(&buffer[..read])
+    }
+
+    /// One line of any content, without its ending.
+    #[track_caller]
+    pub fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        let mut byte = [0];
+        while !line.ends_with(b"\n") {
+            match self.stream.read(&mut byte) {
+                Ok(1) => line.push(byte[0]),
+                Ok(_) => panic!("closed after {:?}", text(&line)),
+                Err(error) => panic!("{error} after {:?}", text(&line)),
+            }
+        }
+        text(line.strip_suffix(self.ending.as_bytes()).expect("this client's line ending"))
+    }
+
+    /// The next thing is the orderly end of the connection.
+    #[track_caller]
+    pub fn expect_closed(&mut self) {
+        let mut rest = Vec::new();
+        match self.stream.read_to_end(&mut rest) {
+            Ok(_) => assert_eq!(text(&rest), "", "more came before the end"),
+            Err(error) => panic!("{error} in place of the end"),
+        }
+    }
+
+    /// Sends no more; still reads.
+    pub fn finish_sending(&mut self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.escape_ascii().to_string(),
+    }
+}
+
+/// Waits for something that has no event to wait on.
+#[track_caller]
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + DEADLINE;
+    while !is_so() {
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+/// Whether a tool that a test drives is here. Where `ARAUTO_REQUIRE_TOOLS=1` it has to be.
+pub fn has_tool(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+    let required = std::env::var_os("ARAUTO_REQUIRE_TOOLS").is_some_and(|value| value == "1");
+    assert!(found || !required, "{name} is not installed, and ARAUTO_REQUIRE_TOOLS=1 wants it");
+    if !found {
+        eprintln!("left out: {name} is not installed");
+    }
+    found
+}

@@ -1,0 +1,9 @@
+//! One test binary: the harness, then a file a capability.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on is to panic")]
+#![allow(clippy::print_stderr, reason = "shown by the test runner where a test fails")]
+
+mod cli;
+mod config;
+mod harness;
+mod storm;
+mod wire;
