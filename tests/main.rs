@@ -5,5 +5,8 @@
 mod cli;
 mod config;
 mod harness;
+mod hostile;
+mod lifecycle;
+mod limits;
 mod storm;
 mod wire;

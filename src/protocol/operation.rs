@@ -1,6 +1,6 @@
 //! [`Operation`]: what can be asked of the server, how each is spelled, and which one a slip meant.
 
-/// What a client can ask for. The table [`Operation::ALL`] holds what is known of each.
+/// What a client can ask for. A table holds what is known of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// To oneself.

@@ -6,7 +6,7 @@
 //! listener -> courier (takes a connection in) -> inbox -> session -> registry (roster, batch) -> courier -> outbox
 //! ```
 //!
-//! [`messages`] lists everything actors say to each other. Only `session`, `registry`, `courier`, `messages` and this
+//! `messages.rs` lists everything actors say to each other. Only `session`, `registry`, `courier`, `messages` and this
 //! file know actix; the rest is plain Rust.
 
 use std::{

@@ -3,9 +3,10 @@
 //! Everything that produces output passes here in the order it was read, so any two receivers see any two broadcasts
 //! in the same order. What one drain of the mailbox makes goes out as one batch.
 
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
-use slog::{Logger, debug, info};
 use std::sync::Arc;
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
+use slog::{Drain, Logger, debug, info};
 
 use super::{
     batch::{BATCH_BYTES, Batch},
@@ -13,7 +14,7 @@ use super::{
     close::{CloseReason, PROBE_WITHIN, Tally},
     courier::Courier,
     messages::{CloseServer, Enter, Leave, Probe, Seat, SessionId, Work},
-    roster::Roster,
+    roster::{Member, Roster},
     vigil::Vigil,
     who::Who,
 };
@@ -83,7 +84,7 @@ impl Registry {
                 self.tell(seat, reply::connection_confirmation(name));
             }
             // The system knows its own connections: one within this machine cannot be half open.
-            Err(holder) if holder.peer.ip().to_canonical().is_loopback() => self.refuse_name(seat, name),
+            Err(holder) if holder.peer.ip().to_canonical().is_loopback() => self.refuse_name(&enter),
             Err(holder) => {
                 let probe = Probe { seat: holder.seat };
                 self.couriers[usize::from(holder.seat.courier)].do_send(probe);
@@ -96,14 +97,16 @@ impl Registry {
     /// The bearer of the name had its time to show that it is alive.
     fn end_challenge(&mut self, challenger: SessionId, ctx: &mut Context<Self>) {
         if let Some(challenge) = self.challenges.remove(challenger) {
-            self.refuse_name(challenge.enter.seat, &challenge.enter.name);
+            self.refuse_name(&challenge.enter);
             self.flush_later(ctx);
         }
     }
 
-    fn refuse_name(&mut self, seat: Seat, name: &Name) {
-        self.tell(seat, reply::name_taken(name));
-        self.batch.close(seat, CloseReason::NameTaken);
+    fn refuse_name(&mut self, Enter { seat, peer, name }: &Enter) {
+        let line = reply::name_taken(name);
+        log_sent(&self.log, &line, &Who { id: seat.id, peer: *peer, name: None });
+        self.batch.tell(*seat, line);
+        self.batch.close(*seat, CloseReason::NameTaken);
     }
 
     /// Frees a session's name, and gives it to whoever was waiting for it.
@@ -194,8 +197,14 @@ impl Registry {
         lines.into_iter().map(|line| self.tell(seat, line)).sum()
     }
 
+    /// Tells a member one line. Returns its bytes.
     fn tell(&mut self, seat: Seat, line: Line) -> usize {
-        debug!(self.log, "Server sends: {}", Escaped(line.text()); "id" => seat.id.0);
+        // Looked up only for a log that wants it: this is the way of every private message.
+        if self.log.is_debug_enabled()
+            && let Some(Member { name, peer, .. }) = self.roster.get(seat.id)
+        {
+            log_sent(&self.log, &line, &Who { id: seat.id, peer: *peer, name: Some(name) });
+        }
         let bytes = line.as_bytes().len();
         self.batch.tell(seat, line);
         bytes
@@ -240,6 +249,11 @@ impl Registry {
     }
 }
 
+/// Logs a line as the report's server prints it.
+fn log_sent(log: &Logger, line: &Line, who: &Who<'_>) {
+    debug!(log, "Server sends: {}", Escaped(line.text()); who);
+}
+
 impl Actor for Registry {
     type Context = Context<Self>;
 }
@@ -269,7 +283,7 @@ impl Handler<Leave> for Registry {
 
     fn handle(&mut self, Leave { seat, reason, farewell }: Leave, ctx: &mut Self::Context) {
         if let Some(line) = farewell {
-            self.tell(seat, line);
+            self.batch.tell(seat, line);
         }
         self.batch.close(seat, reason);
         self.leave(seat.id, ctx);

@@ -207,15 +207,20 @@ impl Session {
         farewell: Option<Line>,
         ctx: &mut Context<Self>,
     ) {
-        if self.end(reason, error, ctx) {
-            self.around.registry.do_send(Leave { seat: self.seat, reason, farewell });
+        if matches!(self.state, State::Ended) {
+            return;
         }
+        if let Some(line) = &farewell {
+            debug!(self.log(), "Server sends: {}", Escaped(line.text()); &self.who());
+        }
+        self.end(reason, error, ctx);
+        self.around.registry.do_send(Leave { seat: self.seat, reason, farewell });
     }
 
-    /// Ends the session once: false if it had ended before.
-    fn end(&mut self, reason: CloseReason, error: Option<&io::Error>, ctx: &mut Context<Self>) -> bool {
+    /// Ends the session, if it has not ended before.
+    fn end(&mut self, reason: CloseReason, error: Option<&io::Error>, ctx: &mut Context<Self>) {
         if matches!(self.state, State::Ended) {
-            return false;
+            return;
         }
         match (&self.state, error) {
             (State::Named(name), Some(error)) => {
@@ -236,7 +241,6 @@ impl Session {
         if !reason.lingers() {
             ctx.stop();
         }
-        true
     }
 }
 
@@ -246,6 +250,11 @@ const SPEAKS_TR2: &str =
 
 impl Actor for Session {
     type Context = Context<Self>;
+
+    fn started(&mut self, _: &mut Self::Context) {
+        // The courier sent it when it gave the session its place.
+        debug!(self.log(), "Server sends: {}", reply::name_request().text(); &self.who());
+    }
 }
 
 impl StreamHandler<Intake> for Session {
@@ -285,9 +294,7 @@ impl Handler<Hangup> for Session {
             CloseReason::OutboxFull | CloseReason::Broken => {
                 self.leave(reason, error.as_ref(), farewell, ctx);
             }
-            _ => {
-                self.end(reason, None, ctx);
-            }
+            _ => self.end(reason, None, ctx),
         }
     }
 }

@@ -1,0 +1,95 @@
+//! The program itself, run as its users run it, its log read line by line.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{Receiver, channel},
+};
+
+use serde_json::Value;
+
+use super::{Client, DEADLINE, NAME_REQUEST, confirmation, wait_until};
+
+/// A running `arauto serve`, killed when dropped.
+pub struct Process {
+    child: Child,
+    log: Receiver<Value>,
+    address: SocketAddr,
+}
+
+impl Process {
+    /// Runs `arauto serve` on a free port with these settings (environment variables).
+    pub fn serve(settings: &[(&str, &str)]) -> Self {
+        Self::run(crate::cli::arauto(["serve"]), settings)
+    }
+
+    /// Runs a command that ends up as `arauto serve`.
+    pub fn run(mut command: Command, settings: &[(&str, &str)]) -> Self {
+        command.env("ARAUTO_LOG_FORMAT", "json").env("ARAUTO_SERVER_LISTEN", "127.0.0.1:0");
+        command.envs(settings.iter().copied());
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (send, log) = channel();
+        std::thread::spawn(move || {
+            for line in stderr.lines() {
+                let line = line.unwrap();
+                let record = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                if send.send(record).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut process = Self { child, log, address: SocketAddr::from(([0, 0, 0, 0], 0)) };
+        process.address = process.logged("listening")["address"].as_str().unwrap().parse().unwrap();
+        process
+    }
+
+    /// The next record with this message; those before it are passed over.
+    #[track_caller]
+    pub fn logged(&self, message: &str) -> Value {
+        let mut passed = Vec::new();
+        loop {
+            match self.log.recv_timeout(DEADLINE) {
+                Ok(record) if record["msg"] == message => return record,
+                Ok(record) => passed.push(record),
+                Err(error) => panic!("no {message:?} ({error}) after {passed:#?}"),
+            }
+        }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn join(&self, name: &str) -> Client {
+        let mut client = Client::to(self.address);
+        client.expect(NAME_REQUEST);
+        client.ask(name, &confirmation(name));
+        client
+    }
+
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.child.id())).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// The exit status, once it has ended.
+    pub fn ended(&mut self) -> ExitStatus {
+        let mut status = None;
+        wait_until("the program to end", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Ended before: nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,243 @@
+//! How the program starts and ends.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+};
+
+use arauto::server::Ended;
+
+use crate::{
+    cli::arauto,
+    harness::{Client, NAME_REQUEST, TestServer, process::Process},
+};
+
+const CLOSED: &str = "server | all clients | broadcast | server closed";
+
+#[test]
+fn a_signal_does_what_close_server_does() {
+    for signal in ["TERM", "INT"] {
+        let mut process = Process::serve(&[]);
+        let mut alan = process.join("alan");
+        let mut nameless = Client::to(process.address());
+        nameless.expect(NAME_REQUEST);
+        process.signal(signal);
+        for client in [&mut alan, &mut nameless] {
+            client.expect(CLOSED);
+            client.expect_closed();
+        }
+        drop((alan, nameless));
+        assert_eq!(process.logged("closing")["by"], format!("SIG{signal}"));
+        assert_eq!(process.logged("left")["reason"], "server closed");
+        assert_eq!(process.logged("ended")["joined"], 1);
+        assert_eq!(process.ended().code(), Some(0));
+    }
+}
+
+#[test]
+fn close_server_ends_the_program_with_status_0() {
+    let mut process = Process::serve(&[]);
+    let mut alan = process.join("alan");
+    let mut bob = process.join("bob");
+    alan.send("alan | server | close_server | close server");
+    alan.expect(CLOSED);
+    bob.expect(CLOSED);
+    bob.expect_closed();
+    drop((alan, bob));
+    assert_eq!(process.ended().code(), Some(0));
+}
+
+/// A client that has taken nothing since its name was confirmed, and more waiting for it than any socket holds.
+fn jam(process: &Process) -> Client {
+    let jammed = process.join("jammed");
+    let mut sender = process.join("sender");
+    let line = format!("sender | jammed | private_message | {}\n", "x".repeat(900));
+    for _ in 0..16 * 1024 {
+        sender.send_bytes(line.as_bytes());
+    }
+    sender.expect_nothing_before_an_echo("sender");
+    jammed
+}
+
+#[test]
+fn who_does_not_read_is_cut_at_the_drain_timeout() {
+    let mut process = Process::serve(&[
+        ("ARAUTO_SERVER_DRAIN_TIMEOUT", "300ms"),
+        ("ARAUTO_LIMITS_OUTBOX_BYTES", "1000000000"),
+    ]);
+    let jammed = jam(&process);
+    process.signal("TERM");
+    assert_eq!(process.logged("drain timeout: cutting who is left")["sessions"], 1);
+    assert_eq!(process.ended().code(), Some(0));
+    drop(jammed);
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let mut process = Process::serve(&[
+        ("ARAUTO_SERVER_DRAIN_TIMEOUT", "10m"),
+        ("ARAUTO_LIMITS_OUTBOX_BYTES", "1000000000"),
+    ]);
+    let jammed = jam(&process);
+    process.signal("TERM");
+    process.logged("closing");
+    process.signal("TERM");
+    assert_eq!(process.logged("ending at once")["by"], "SIGTERM");
+    assert_eq!(process.ended().code(), Some(130));
+    drop(jammed);
+}
+
+#[test]
+fn while_it_ends_nobody_new_is_served() {
+    let mut process = Process::serve(&[
+        ("ARAUTO_SERVER_DRAIN_TIMEOUT", "10m"),
+        ("ARAUTO_LIMITS_OUTBOX_BYTES", "1000000000"),
+    ]);
+    let jammed = jam(&process);
+    process.signal("TERM");
+    process.logged("closing");
+    // Either nobody listens any more, or the connection was still taken and is told.
+    if let Ok(mut late) = TcpStream::connect(process.address()) {
+        let mut told = String::new();
+        if late.read_to_string(&mut told).is_ok() && !told.is_empty() {
+            assert_eq!(told, format!("{NAME_REQUEST}\n"));
+        }
+    }
+    process.signal("INT");
+    process.ended();
+    drop(jammed);
+}
+
+#[test]
+fn an_address_in_use_is_a_clear_error_and_status_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = arauto(["serve", "--listen", &address]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        format!("arauto: cannot listen on {address}: Address already in use (os error 98)\n")
+    );
+}
+
+#[test]
+fn several_addresses_of_both_families_are_one_server() {
+    let v6 = SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0));
+    let mut listen = vec!["127.0.0.1:0".parse().unwrap(), "127.0.0.2:0".parse().unwrap()];
+    if TcpListener::bind(v6).is_ok() {
+        listen.push(v6);
+    }
+    let server = TestServer::with(|config| config.server.listen = listen);
+    let mut clients: Vec<Client> = server.addresses().iter().map(|address| Client::to(*address)).collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.expect(NAME_REQUEST);
+        client.ask(&format!("c{number}"), &crate::harness::confirmation(&format!("c{number}")));
+    }
+    clients[1].send("/all hi");
+    for client in &mut clients {
+        client.expect("c1 | all clients | broadcast | hi");
+    }
+}
+
+#[test]
+fn the_end_waits_for_what_is_queued() {
+    let server = TestServer::with(|config| config.limits.outbox_bytes = 64 * 1024 * 1024);
+    let mut slow = server.join("slow");
+    let mut sender = server.join("sender");
+    let line = format!("sender | slow | private_message | {}", "x".repeat(900));
+    for _ in 0..16 * 1024 {
+        sender.send(&line);
+    }
+    sender.expect_nothing_before_an_echo("sender");
+    server.stop();
+    for _ in 0..16 * 1024 {
+        slow.expect(&line);
+    }
+    slow.expect(CLOSED);
+    slow.expect_closed();
+    drop((slow, sender));
+    assert_eq!(server.ended().unwrap(), Ended::Closed);
+}
+
+#[test]
+fn one_worker_serves_as_well() {
+    let server = TestServer::with(|config| config.server.workers = 1);
+    let mut alan = server.join("alan");
+    let mut bob = server.join("bob");
+    alan.send("/others hi");
+    bob.expect("alan | all clients | broadcast_not_me | hi");
+}
+
+#[test]
+fn running_out_of_file_descriptors_is_survived() {
+    let mut command = arauto([]);
+    let program = command.get_program().to_owned();
+    let envs: Vec<_> =
+        command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
+    command = std::process::Command::new("sh");
+    for (name, value) in envs {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.arg("-c").arg("ulimit -n 40; exec \"$0\" serve").arg(program);
+    let process = Process::run(command, &[("ARAUTO_SERVER_WORKERS", "1")]);
+    let mut first = process.join("first");
+    let mut crowd: Vec<TcpStream> = (0..60).map(|_| TcpStream::connect(process.address()).unwrap()).collect();
+    assert_eq!(
+        process.logged("cannot accept connections, will go on trying")["error"],
+        "Too many open files (os error 24)"
+    );
+    first.expect_nothing_before_an_echo("first");
+    // Room again: those who waited are served, in their turn.
+    let mut last = crowd.pop().unwrap();
+    drop(crowd);
+    last.set_read_timeout(Some(crate::harness::DEADLINE)).unwrap();
+    let mut greeting = vec![0; NAME_REQUEST.len() + 1];
+    last.read_exact(&mut greeting).unwrap();
+    last.write_all(b"last\n").unwrap();
+    first.send("/others hi");
+    first.expect_nothing_before_an_echo("first");
+}
+
+#[test]
+fn a_broken_connection_is_logged_as_the_report_does() {
+    let process = Process::serve(&[]);
+    let alan = process.join("alan");
+    let joined = process.logged("joined");
+    // Closing with a linger of zero resets the connection.
+    socket2::SockRef::from(alan.stream()).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+    drop(alan);
+    let broken = process
+        .logged("server | server | error_message | Connection reset by peer (os error 104) | client (alan) disconnected");
+    assert_eq!(
+        (&broken["id"], &broken["peer"], &broken["name"]),
+        (&joined["id"], &joined["peer"], &"alan".into())
+    );
+    assert_eq!(broken["reason"], "connection broken");
+}
+
+#[test]
+fn each_line_of_a_session_says_whose_it_is() {
+    let process = Process::serve(&[("ARAUTO_LOG_LEVEL", "debug")]);
+    let mut alan = process.join("alan");
+    let peer = alan.stream().local_addr().unwrap().to_string();
+    alan.ask("/echo a\u{202e}b", "alan | alan | echo | a\u{202e}b");
+    alan.ask("/exit", "server | alan | exit | client disconnected");
+    for message in [
+        "Server sends: server | client | name | no data",
+        "Server receive: alan",
+        "joined",
+        "Server sends: server | alan | connection_confirmation | You are now connected to the server",
+        "Server receive: /echo a\\u{202e}b",
+        "Server sends: alan | alan | echo | a\\u{202e}b",
+        "Server receive: /exit",
+        "left",
+    ] {
+        let record = process.logged(message);
+        assert_eq!((&record["id"], &record["peer"]), (&1.into(), &peer.as_str().into()), "{record}");
+        let named = !message.ends_with("no data") && message != "Server receive: alan";
+        assert_eq!(record["name"].as_str(), named.then_some("alan"), "{record}");
+    }
+}

@@ -1,0 +1,127 @@
+//! Every limit: what it does, and what is said.
+
+use crate::harness::{Client, NAME_REQUEST, TestServer, confirmation, wait_until};
+
+#[test]
+fn the_most_sessions_are_served_and_one_more_is_told() {
+    let server = TestServer::with(|config| config.limits.max_sessions = 2);
+    let alan = server.join("alan");
+    let mut bob = server.join("bob");
+    let mut third = server.connect_silently();
+    third.expect(
+        "server | client | connection_error | The server is full: it serves 2 at most. Try again later",
+    );
+    third.expect_closed();
+    bob.expect_nothing_before_an_echo("bob");
+    drop(alan);
+    wait_until("a place to be free", || {
+        let mut next = server.connect_silently();
+        next.line() == NAME_REQUEST
+    });
+}
+
+/// Broadcasts until the one who does not read is gone, while `bystander` hears everything.
+fn overflow(sender: &mut Client, bystander: &mut Client) {
+    let line = format!("/others {}", "x".repeat(900));
+    for _ in 0..12 * 1024 {
+        sender.send(&line);
+        bystander.expect(&format!("sender | all clients | broadcast_not_me | {}", "x".repeat(900)));
+    }
+}
+
+#[test]
+fn a_receiver_that_does_not_read_is_cut_and_told_why() {
+    let server = TestServer::with(|config| config.limits.outbox_bytes = 64 * 1024);
+    let mut jammed = server.join("jammed");
+    let mut bystander = server.join("bystander");
+    let mut sender = server.join("sender");
+    overflow(&mut sender, &mut bystander);
+    sender.ask("/list", "server | sender | list_clients | clients connected: bystander , sender");
+    // The name is free at once, while the one who bore it has not even noticed.
+    let _again = server.join("jammed");
+    // What it was sent before it was cut is there, whole messages only; then the reason.
+    let message = format!("sender | all clients | broadcast_not_me | {}", "x".repeat(900));
+    let mut heard = 0;
+    let last = loop {
+        let line = jammed.line();
+        if line != message {
+            break line;
+        }
+        heard += 1;
+    };
+    assert!(heard > 0);
+    assert_eq!(
+        last,
+        "server | jammed | error_message | You were disconnected: more than 65536 bytes for you were waiting unread"
+    );
+    jammed.expect_closed();
+}
+
+#[test]
+fn one_who_asks_for_more_than_any_outbox_holds_is_cut() {
+    let server = TestServer::start();
+    let names: Vec<String> =
+        (0..60).map(|number| format!("a rather long name but not {number:02}")).collect();
+    let mut crowd: Vec<Client> = names.iter().map(|name| server.join(name)).collect();
+    let mut greedy = server.join("greedy");
+    // About 2 KB for 6 bytes: 64 KiB of this would be answered with 20 MiB.
+    greedy.send_bytes("/list\n".repeat(10 * 1024).as_bytes());
+    let last = loop {
+        let line = greedy.line();
+        if !line.contains("| list_clients |") {
+            break line;
+        }
+    };
+    assert_eq!(
+        last,
+        "server | greedy | error_message | You were disconnected: more than 1048576 bytes for you were waiting unread"
+    );
+    crowd[0].expect_nothing_before_an_echo(&names[0]);
+}
+
+#[test]
+fn a_fast_sender_is_slowed_and_loses_nothing() {
+    let server = TestServer::with(|config| config.limits.inflight_bytes = 1024);
+    let mut alan = server.join("alan");
+    let mut reader = Client::from_stream(alan.stream().try_clone().unwrap());
+    let reading = std::thread::spawn(move || {
+        for number in 0..20_000 {
+            reader.expect(&format!("alan | alan | echo | {number}"));
+        }
+    });
+    let lines: String = (0..20_000).map(|number| format!("/echo {number}\n")).collect();
+    alan.send_bytes(lines.as_bytes());
+    reading.join().unwrap();
+}
+
+#[test]
+fn an_unframed_client_is_written_to_at_the_gap() {
+    let gap = std::time::Duration::from_millis(200);
+    let server = TestServer::with(|config| config.compat.unframed_gap = gap);
+    let mut dora = server.join_unframed("dora");
+    let mut alan = server.join("alan");
+    let began = std::time::Instant::now();
+    alan.send_bytes(b"/others one\n/others two\n/others three\n");
+    for word in ["one", "two", "three"] {
+        assert_eq!(dora.recv(), format!("alan | all clients | broadcast_not_me | {word}"));
+    }
+    // A lower bound: a slow machine can only make it longer.
+    assert!(began.elapsed() >= 2 * gap);
+}
+
+#[test]
+fn a_small_message_limit_holds_for_what_the_server_composes() {
+    let server = TestServer::with(|config| config.limits.message_bytes = 120);
+    let mut alan = server.join("alan");
+    alan.send("hello");
+    let line = alan.line();
+    assert!(line.len() <= 120 && line.ends_with('…'), "{line}");
+    let mut long = server.connect();
+    long.send(&"é".repeat(31));
+    assert_eq!(
+        long.line(),
+        format!("server | new_client: {} | connection_error | A name has a…", "é".repeat(31))
+    );
+    let mut fits = server.connect();
+    fits.ask(&"é".repeat(18), &confirmation(&"é".repeat(18)));
+}

@@ -1,0 +1,167 @@
+//! A client program that a test types to and reads from.
+
+use std::{
+    io::{PipeReader, Read, Write, pipe},
+    process::{Child, ChildStdin, Command, ExitStatus},
+    sync::mpsc::{Receiver, Sender, channel},
+    thread,
+    time::Instant,
+};
+
+use crate::harness::{DEADLINE, wait_until};
+
+/// A running program, killed when dropped.
+pub struct Program {
+    child: Child,
+    /// `None` once nothing more is to be typed.
+    input: Option<ChildStdin>,
+    /// What it writes to standard output and standard error, as it comes; hung up when both are closed.
+    output: Receiver<Vec<u8>>,
+    /// What has come and was not judged yet.
+    unread: Vec<u8>,
+}
+
+impl Program {
+    pub fn start(name: &str, arguments: &[&str]) -> Self {
+        let (reader, writer) = pipe().expect("a pipe");
+        let mut command = Command::new(name);
+        command
+            .args(arguments)
+            .stdin(std::process::Stdio::piped())
+            .stdout(writer.try_clone().expect("a second handle"))
+            .stderr(writer);
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot run {name}: {error}"));
+        // The command holds the pipe's writing side, and with it open the output would never end.
+        drop(command);
+        let (chunks, output) = channel();
+        thread::spawn(move || pass_on(reader, &chunks));
+        let input = child.stdin.take();
+        Self { child, input, output, unread: Vec::new() }
+    }
+
+    /// A program in Python, from a file of this project.
+    pub fn python(file: &str, arguments: &[&str]) -> Self {
+        let file = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
+        Self::start("python3", &[&[file.as_str()], arguments].concat())
+    }
+
+    /// Types exactly this.
+    #[track_caller]
+    pub fn type_keys(&mut self, keys: &str) {
+        let input = self.input.as_mut().expect("input that was not ended");
+        if let Err(error) = input.write_all(keys.as_bytes()) {
+            panic!("{error} on typing {keys:?}; shown before: {:?}", text(&self.unread));
+        }
+    }
+
+    /// Types a line and Enter.
+    #[track_caller]
+    pub fn type_line(&mut self, line: &str) {
+        self.type_keys(&format!("{line}\n"));
+    }
+
+    /// Types no more, as Ctrl-D does.
+    pub fn end_input(&mut self) {
+        self.input = None;
+    }
+
+    /// The next thing shown is exactly this line.
+    #[track_caller]
+    pub fn expect_line(&mut self, line: &str) {
+        let end = Instant::now() + DEADLINE;
+        let length = loop {
+            if let Some(newline) = self.unread.iter().position(|byte| *byte == b'\n') {
+                break newline + 1;
+            }
+            if let Err(why) = self.read_more(end) {
+                panic!("{why} after {:?}, waiting for {line:?}", text(&self.unread));
+            }
+        };
+        let shown: Vec<u8> = self.unread.drain(..length).collect();
+        assert_eq!(text(&shown), format!("{line}\n"));
+    }
+
+    /// Types a line; the next thing shown is this answer.
+    #[track_caller]
+    pub fn ask(&mut self, line: &str, answer: &str) {
+        self.type_line(line);
+        self.expect_line(answer);
+    }
+
+    /// Passes over what is shown up to and with this text.
+    #[track_caller]
+    pub fn skip_past(&mut self, awaited: &str) {
+        let end = Instant::now() + DEADLINE;
+        let is_awaited = |window: &[u8]| window == awaited.as_bytes();
+        loop {
+            if let Some(start) = self.unread.windows(awaited.len()).position(is_awaited) {
+                self.unread.drain(..start + awaited.len());
+                return;
+            }
+            if let Err(why) = self.read_more(end) {
+                panic!("{why} after {:?}, waiting for {awaited:?}", text(&self.unread));
+            }
+        }
+    }
+
+    /// Shows nothing more and ends by itself, well or not.
+    #[track_caller]
+    pub fn end(mut self) -> ExitStatus {
+        let end = Instant::now() + DEADLINE;
+        let why = loop {
+            if let Err(why) = self.read_more(end) {
+                break why;
+            }
+        };
+        assert_eq!((why, text(&self.unread).as_str()), (OUTPUT_ENDED, ""), "more was shown before the end");
+        let mut status = None;
+        wait_until("the program to end", || {
+            status = self.child.try_wait().expect("a child not waited for elsewhere");
+            status.is_some()
+        });
+        status.expect("just seen")
+    }
+
+    /// Shows nothing more and ends by itself, as well as a program can.
+    #[track_caller]
+    pub fn expect_success(self) {
+        let status = self.end();
+        assert!(status.success(), "{status}");
+    }
+
+    /// Waits for more output; if there is none, tells why.
+    fn read_more(&mut self, end: Instant) -> Result<(), &'static str> {
+        use std::sync::mpsc::RecvTimeoutError::{Disconnected, Timeout};
+        let left = end.saturating_duration_since(Instant::now());
+        match self.output.recv_timeout(left) {
+            Ok(chunk) => self.unread.extend(chunk),
+            Err(Disconnected) => return Err(OUTPUT_ENDED),
+            Err(Timeout) => return Err("nothing more came"),
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Fails for one that has ended, which is as well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const OUTPUT_ENDED: &str = "the output ended";
+
+/// Passes on what the pipe gives until all its writers are gone.
+fn pass_on(mut output: PipeReader, chunks: &Sender<Vec<u8>>) {
+    let mut chunk = [0; 4096];
+    while let Ok(read @ 1..) = output.read(&mut chunk) {
+        if chunks.send(chunk[..read].to_vec()).is_err() {
+            return;
+        }
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

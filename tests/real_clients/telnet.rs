@@ -1,0 +1,108 @@
+//! telnet: fed by a pipe, and at a terminal, where its options and keys come into play.
+
+use super::{nc, program::Program};
+use crate::harness::{NAME_REQUEST, TestServer, confirmation, has_tool};
+
+/// The last that telnet says of itself before it shows what the server sends.
+const CONNECTED: &str = "Escape character is '^]'.\n";
+const PROMPT: &str = "telnet> ";
+/// Ctrl-], after which telnet itself is spoken to.
+const ESCAPE: &str = "\x1d";
+const CTRL_C: &str = "\x03";
+const ENTER: &str = "\r";
+
+#[test]
+fn a_telnet_without_a_terminal_chats_with_a_netcat() {
+    if !(has_tool("telnet") && has_tool("nc")) {
+        return;
+    }
+    let server = TestServer::start();
+    let mut bob = nc::join(&server, "bob");
+    let mut alan = Program::start("telnet", &["127.0.0.1", &server.port()]);
+    alan.skip_past(CONNECTED);
+    alan.expect_line(NAME_REQUEST);
+    alan.ask("alan", &confirmation("alan"));
+
+    alan.ask("/all good morning", "alan | all clients | broadcast | good morning");
+    bob.expect_line("alan | all clients | broadcast | good morning");
+    bob.type_line("/msg alan hi");
+    alan.expect_line("bob | alan | private_message | hi");
+    alan.ask("/list", "server | alan | list_clients | clients connected: bob , alan");
+
+    alan.ask("/exit", "server | alan | exit | client disconnected");
+    alan.expect_line("Connection closed by foreign host.");
+    // Not all telnets think this a success.
+    alan.end();
+    bob.ask("/list", "server | bob | list_clients | clients connected: bob");
+}
+
+/// Someone at a terminal, as far as telnet's own prompt.
+fn sit_down() -> Program {
+    let mut telnet = Program::python("tests/clients/terminal.py", &["telnet"]);
+    telnet.skip_past(PROMPT);
+    telnet
+}
+
+/// Interrupts the conversation by a word to telnet itself. Only for when telnet has shown what came last from the
+/// server: on its way back from its prompt it would overlook the key.
+fn tell_telnet(telnet: &mut Program, command: &str) {
+    telnet.type_keys(ESCAPE);
+    telnet.skip_past(PROMPT);
+    telnet.type_keys(&format!("{command}{ENTER}"));
+}
+
+/// What a line from the server looks like on a terminal.
+fn shown(line: &str) -> String {
+    format!("{line}\r\n")
+}
+
+#[test]
+fn a_telnet_at_a_terminal_negotiates_edits_and_interrupts() {
+    if !(has_tool("telnet") && has_tool("nc") && has_tool("python3")) {
+        return;
+    }
+    let server = TestServer::start();
+    let mut bob = nc::join(&server, "bob");
+    let mut alan = sit_down();
+    alan.type_keys(&format!("toggle options{ENTER}"));
+    alan.skip_past(PROMPT);
+    alan.type_keys(&format!("open 127.0.0.1 {}{ENTER}", server.port()));
+    alan.skip_past(&shown(NAME_REQUEST));
+
+    // It asks for a terminal driven by the server, and has to hear that there is none, or it would echo nothing.
+    tell_telnet(&mut alan, "mode character");
+    alan.skip_past("SENT DO ECHO");
+    alan.skip_past("RCVD WONT SUPPRESS GO AHEAD");
+    alan.skip_past("RCVD WONT ECHO");
+
+    // Ctrl-H is what many backspace keys send, and this terminal takes only DEL for one.
+    alan.type_keys(&format!("alx\x08an{ENTER}"));
+    alan.skip_past(&shown(&confirmation("alan")));
+
+    // Going to the prompt sends off what was typed so far, so that it is the server that has to give it up.
+    alan.type_keys("/all oops");
+    tell_telnet(&mut alan, "send el");
+    alan.type_keys(&format!("/echo line{ENTER}"));
+    alan.skip_past(&shown("alan | alan | echo | line"));
+    alan.type_keys("/echo keyx");
+    tell_telnet(&mut alan, "send ec");
+    alan.type_keys(&format!("s{ENTER}"));
+    alan.skip_past(&shown("alan | alan | echo | keys"));
+    tell_telnet(&mut alan, "send ayt");
+    alan.skip_past(&shown("server | client | echo | yes"));
+
+    // Until its timing mark is answered, telnet keeps back all that comes.
+    alan.type_keys(CTRL_C);
+    alan.skip_past("SENT IAC IP");
+    alan.skip_past("RCVD WONT TIMING MARK");
+
+    alan.type_keys(&format!("/all good morning{ENTER}"));
+    alan.skip_past(&shown("alan | all clients | broadcast | good morning"));
+    bob.expect_line("alan | all clients | broadcast | good morning");
+    bob.type_line("/msg alan hi");
+    alan.skip_past(&shown("bob | alan | private_message | hi"));
+
+    alan.type_keys(&format!("/exit{ENTER}"));
+    alan.skip_past(&shown("server | alan | exit | client disconnected"));
+    alan.skip_past(&shown("Connection closed by foreign host."));
+}
