@@ -10,12 +10,17 @@ use std::process::{Command, Output};
 pub(crate) fn arauto<const N: usize>(arguments: [&str; N]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_arauto"));
     command.args(arguments);
+    without_settings(&mut command);
+    command
+}
+
+/// Keeps what the environment says to the program from it.
+pub(crate) fn without_settings(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("ARAUTO_") {
             command.env_remove(name);
         }
     }
-    command
 }
 
 /// What it printed, and that it ended well.

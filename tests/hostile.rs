@@ -24,7 +24,7 @@ fn a_line_of_a_million_bytes() {
     let server = TestServer::start();
     let mut alan = server.join("alan");
     let mut bob = server.join("bob");
-    alan.send_bytes(&[b'x'; 1024 * 1024]);
+    alan.send_bytes(&vec![b'x'; 1024 * 1024]);
     alan.send_bytes(b"\n/echo still here\n");
     alan.expect("server | alan | error_message | Your line was dropped: a message has at most 1024 bytes. Send it in parts");
     alan.expect("alan | alan | echo | still here");
@@ -35,7 +35,7 @@ fn a_line_of_a_million_bytes() {
 fn a_million_bytes_in_place_of_a_name() {
     let server = TestServer::start();
     let mut client = server.connect();
-    client.send_bytes(&[b'x'; 1024 * 1024]);
+    client.send_bytes(&vec![b'x'; 1024 * 1024]);
     client.send_bytes(b"\n");
     client.expect(
         "server | client | connection_error | A name was asked for, but the line is too long. Type just your name: bob",
@@ -154,9 +154,9 @@ fn noise_is_answered_in_words_and_disturbs_nobody() {
         let mut noisy = if number % 2 == 0 { server.connect() } else { server.join(&format!("n{number}")) };
         let length = random.usize(1..5000);
         // No `|` and no `/`: noise is not to make a message by chance.
-        let noise: Vec<u8> =
+        let bytes: Vec<u8> =
             (0..length).map(|_| random.u8(..)).filter(|byte| !matches!(byte, b'|' | b'/')).collect();
-        noisy.send_bytes(&noise);
+        noisy.send_bytes(&bytes);
         if number % 3 == 0 {
             noisy.finish_sending();
         }

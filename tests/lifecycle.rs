@@ -3,12 +3,13 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    process::Command,
 };
 
 use arauto::server::Ended;
 
 use crate::{
-    cli::arauto,
+    cli::{arauto, without_settings},
     harness::{Client, NAME_REQUEST, TestServer, process::Process},
 };
 
@@ -170,18 +171,9 @@ fn one_worker_serves_as_well() {
 
 #[test]
 fn running_out_of_file_descriptors_is_survived() {
-    let mut command = arauto([]);
-    let program = command.get_program().to_owned();
-    let envs: Vec<_> =
-        command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
-    command = std::process::Command::new("sh");
-    for (name, value) in envs {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    command.arg("-c").arg("ulimit -n 40; exec \"$0\" serve").arg(program);
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 40; exec \"$0\" serve", env!("CARGO_BIN_EXE_arauto")]);
+    without_settings(&mut command);
     let process = Process::run(command, &[("ARAUTO_SERVER_WORKERS", "1")]);
     let mut first = process.join("first");
     let mut crowd: Vec<TcpStream> = (0..60).map(|_| TcpStream::connect(process.address()).unwrap()).collect();

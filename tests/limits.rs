@@ -89,8 +89,8 @@ fn a_fast_sender_is_slowed_and_loses_nothing() {
             reader.expect(&format!("alan | alan | echo | {number}"));
         }
     });
-    let lines: String = (0..20_000).map(|number| format!("/echo {number}\n")).collect();
-    alan.send_bytes(lines.as_bytes());
+    let lines: Vec<String> = (0..20_000).map(|number| format!("/echo {number}\n")).collect();
+    alan.send_bytes(lines.concat().as_bytes());
     reading.join().unwrap();
 }
 

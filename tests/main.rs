@@ -8,5 +8,6 @@ mod harness;
 mod hostile;
 mod lifecycle;
 mod limits;
+mod network;
 mod storm;
 mod wire;

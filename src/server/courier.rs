@@ -4,7 +4,7 @@
 //! once where nothing is queued. It also takes new connections in and starts their sessions, because a socket
 //! belongs to the reactor of its arbiter.
 
-use std::{cell::RefCell, io, net::SocketAddr, rc::Rc, task::Context};
+use std::{cell::RefCell, io, rc::Rc, task::Context};
 
 use actix::{Actor, Addr, AsyncContext, Handler};
 use bytes::BytesMut;
@@ -13,7 +13,7 @@ use slog::{debug, warn};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
-    batch::{Item, Shared, What},
+    batch::{Item, Piece, Shared},
     close::{CLOSE_GRACE, CloseReason, PROBE_WITHIN},
     connection::{self, ReceiveHalf, SendHalf},
     inbox::{Inbox, ReadBuffer},
@@ -21,6 +21,7 @@ use super::{
     outbox::{Outbox, Trouble, at_once, carry},
     session::{Session, Surroundings},
     vigil::Vigil,
+    who::Peer,
 };
 use crate::protocol::reply;
 
@@ -61,7 +62,7 @@ impl Courier {
     pub fn take_in(
         &mut self,
         (reader, writer): (impl ReceiveHalf, impl SendHalf),
-        peer: SocketAddr,
+        peer: Peer,
         id: SessionId,
         permit: OwnedSemaphorePermit,
         courier: Addr<Self>,
@@ -161,23 +162,11 @@ impl Place {
     /// Queues shared messages and this session's own in their order.
     fn interleave(&mut self, shared: &Shared, mine: &[Item]) -> Option<CloseReason> {
         let mut outbox = self.outbox.borrow_mut();
-        let mut next = 0;
-        for Item { at, what, .. } in mine.iter().filter(|item| item.seat.id == self.id) {
-            if self.member {
-                outbox.put_shared(shared, next..*at);
-            }
-            next = *at;
-            match what {
-                What::Enter => self.member = true,
-                What::Tell(line) => outbox.put(line),
-                What::Skip => next += 1,
-                What::Close(reason) => return Some(*reason),
-            }
-        }
-        if self.member {
-            outbox.put_shared(shared, next..shared.len());
-        }
-        None
+        let mine = mine.iter().filter(|item| item.seat.id == self.id);
+        shared.for_session(mine, &mut self.member, |piece| match piece {
+            Piece::Shared(range) => outbox.put_shared(shared, range),
+            Piece::Own(line) => outbox.put(line),
+        })
     }
 
     /// Sees to what a write left undone.

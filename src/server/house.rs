@@ -139,6 +139,11 @@ impl House {
         }
     }
 
+    #[cfg(test)]
+    pub fn registry(&self) -> &Addr<Registry> {
+        &self.registry
+    }
+
     /// Counts of joins and ends.
     pub fn tally(&self) -> &Tally {
         &self.tally

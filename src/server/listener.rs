@@ -21,6 +21,7 @@ use super::{
     connection::keepalive,
     courier::Courier,
     messages::{Adopt, SessionId},
+    who::Peer,
 };
 use crate::protocol::reply;
 
@@ -75,9 +76,10 @@ impl Reception {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let mut failing = false;
         while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
-            match accepted.and_then(|(socket, peer)| Ok((socket.into_std()?, peer))) {
-                Ok((socket, peer)) => {
+            match accepted.and_then(|(socket, from)| Ok((socket.into_std()?, from))) {
+                Ok((socket, from)) => {
                     failing = false;
+                    let peer = Peer::of(&socket, from);
                     self.receive(socket, peer);
                 }
                 Err(error) if is_passing(&error) => {
@@ -95,7 +97,7 @@ impl Reception {
         Ok(())
     }
 
-    fn receive(&self, socket: TcpStream, peer: SocketAddr) {
+    fn receive(&self, socket: TcpStream, peer: Peer) {
         let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
             return self.refuse(&socket, peer);
         };
@@ -104,7 +106,7 @@ impl Reception {
         self.couriers[turn].do_send(Adopt { socket, peer, id: SessionId(number), permit });
     }
 
-    fn refuse(&self, mut socket: &TcpStream, peer: SocketAddr) {
+    fn refuse(&self, mut socket: &TcpStream, peer: Peer) {
         let why = format!("The server is full: it serves {} at most. Try again later", self.max_sessions);
         // A new socket has room for a line; if not even that goes, the peer is gone.
         let _ = socket.write_all(reply::connection_error(self.message_bytes, &why).as_bytes());

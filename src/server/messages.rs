@@ -7,7 +7,7 @@
 //!                        '----------------------Deliver, Probe, CloseServer---'
 //! ```
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use actix::Message;
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{
     batch::{Item, Shared},
     close::CloseReason,
+    who::Peer,
 };
 use crate::protocol::{Kind, Line, Name, Request};
 
@@ -41,7 +42,7 @@ pub struct Adopt {
     /// The connection, not yet known to any reactor.
     pub socket: std::net::TcpStream,
     /// Its other end.
-    pub peer: SocketAddr,
+    pub peer: Peer,
     /// What it is called from here on.
     pub id: SessionId,
     /// Its place among `limits.max_sessions`; given back when the last part of the session is gone.
@@ -55,7 +56,7 @@ pub struct Enter {
     /// Who answers.
     pub seat: Seat,
     /// From where.
-    pub peer: SocketAddr,
+    pub peer: Peer,
     /// The name wanted.
     pub name: Name,
 }

@@ -176,3 +176,6 @@ fn signals() -> io::Result<UnboundedReceiver<String>> {
     }
     Ok(signals)
 }
+
+#[cfg(test)]
+mod tests;

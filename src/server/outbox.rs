@@ -344,3 +344,6 @@ pub fn at_once<T>(mut run: impl FnMut(&mut Context<'_>) -> T) -> T {
         None => unreachable!("the future above is always ready"),
     }
 }
+
+#[cfg(test)]
+mod tests;

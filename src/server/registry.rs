@@ -83,8 +83,8 @@ impl Registry {
                 self.batch.enter(seat);
                 self.tell(seat, reply::connection_confirmation(name));
             }
-            // The system knows its own connections: one within this machine cannot be half open.
-            Err(holder) if holder.peer.ip().to_canonical().is_loopback() => self.refuse_name(&enter),
+            // A connection within this machine cannot be half open.
+            Err(holder) if holder.peer.is_local => self.refuse_name(&enter),
             Err(holder) => {
                 let probe = Probe { seat: holder.seat };
                 self.couriers[usize::from(holder.seat.courier)].do_send(probe);

@@ -1,11 +1,11 @@
 //! [`Roster`]: who is connected, by name and in joining order. A plain table, no actor.
 
-use std::{
-    collections::{BTreeMap, HashMap, hash_map::Entry},
-    net::SocketAddr,
-};
+use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
-use super::messages::{Seat, SessionId};
+use super::{
+    messages::{Seat, SessionId},
+    who::Peer,
+};
 use crate::protocol::{Name, NameKey};
 
 /// Someone who was given a name.
@@ -16,7 +16,7 @@ pub struct Member {
     /// Where to reach them.
     pub seat: Seat,
     /// The other end of their connection.
-    pub peer: SocketAddr,
+    pub peer: Peer,
     /// Their place in joining order.
     joined: u64,
 }
@@ -35,7 +35,7 @@ impl Roster {
     ///
     /// # Errors
     /// The member who bears it already.
-    pub fn join(&mut self, name: &Name, seat: Seat, peer: SocketAddr) -> Result<(), &Member> {
+    pub fn join(&mut self, name: &Name, seat: Seat, peer: Peer) -> Result<(), &Member> {
         match self.by_name.entry(name.key().clone()) {
             Entry::Occupied(taken) => Err(&self.members[taken.get()]),
             Entry::Vacant(free) => {
@@ -93,7 +93,7 @@ mod tests {
     }
 
     fn join(roster: &mut Roster, text: &str, id: u64) -> bool {
-        roster.join(&name(text), seat(id), ([127, 0, 0, 1], 1).into()).is_ok()
+        roster.join(&name(text), seat(id), Peer::elsewhere()).is_ok()
     }
 
     fn names(roster: &Roster) -> Vec<String> {

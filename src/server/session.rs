@@ -3,7 +3,7 @@
 //! It never writes: what it is answered takes the Registry's order and the courier's outbox. It ends exactly once,
 //! with one reason, which it logs and counts; from then on whatever is read is dropped.
 
-use std::{io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+use std::{io, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, SpawnHandle, StreamHandler};
 use slog::{Logger, debug, info};
@@ -16,7 +16,7 @@ use super::{
     inbox::{Inbox, Intake, Read},
     messages::{Enter, Hangup, Leave, Raw, Reframe, Seat, Sent, Work},
     registry::Registry,
-    who::Who,
+    who::{Peer, Who},
 };
 use crate::{
     config::{Allow, Compat, Limits},
@@ -46,7 +46,7 @@ pub struct Surroundings {
 /// The actor of one connection.
 pub struct Session {
     seat: Seat,
-    peer: SocketAddr,
+    peer: Peer,
     kind: Kind,
     state: State,
     courier: Addr<Courier>,
@@ -71,7 +71,7 @@ impl Session {
     pub fn open(
         inbox: Inbox<impl ReceiveHalf>,
         seat: Seat,
-        peer: SocketAddr,
+        peer: Peer,
         courier: Addr<Courier>,
         around: Rc<Surroundings>,
         permit: Rc<OwnedSemaphorePermit>,
@@ -184,7 +184,7 @@ impl Session {
     fn may_close(&self, name: &Name) -> Result<(), Line> {
         let why = match self.around.allow {
             Allow::Anyone => return Ok(()),
-            Allow::Loopback if self.peer.ip().to_canonical().is_loopback() => return Ok(()),
+            Allow::Loopback if self.peer.is_local => return Ok(()),
             Allow::Loopback => "Only someone connected from the server's own machine may close it",
             Allow::Nobody => "Nobody may close this server by a message",
         };

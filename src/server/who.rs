@@ -1,18 +1,50 @@
-//! [`Who`]: how a session is named in the log.
+//! [`Peer`]: the other end of a connection; [`Who`]: how a session is named in the log.
 
-use std::net::SocketAddr;
+use std::{
+    fmt,
+    net::{SocketAddr, TcpStream},
+};
 
 use slog::{KV, Record, Result, Serializer};
 
 use super::messages::SessionId;
 use crate::protocol::Name;
 
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    address: SocketAddr,
+    /// It is on this machine.
+    pub is_local: bool,
+}
+
+impl Peer {
+    /// The other end of this connection, which came from this address.
+    pub fn of(socket: &TcpStream, address: SocketAddr) -> Self {
+        let ip = address.ip().to_canonical();
+        // A machine that connects to its own outer address comes from that address.
+        let is_own = || socket.local_addr().is_ok_and(|own| own.ip().to_canonical() == ip);
+        Self { address, is_local: ip.is_loopback() || is_own() }
+    }
+
+    #[cfg(test)]
+    pub fn elsewhere() -> Self {
+        Self { address: SocketAddr::from(([192, 0, 2, 1], 1)), is_local: false }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(f)
+    }
+}
+
 /// The keys that each line of a session carries. Built when a line is logged, so that it costs a session no memory.
 pub struct Who<'a> {
     /// Its number.
     pub id: SessionId,
     /// The other end.
-    pub peer: SocketAddr,
+    pub peer: Peer,
     /// Its name, once it has one.
     pub name: Option<&'a Name>,
 }

@@ -26,8 +26,10 @@ impl Process {
 
     /// Runs a command that ends up as `arauto serve`.
     pub fn run(mut command: Command, settings: &[(&str, &str)]) -> Self {
-        command.env("ARAUTO_LOG_FORMAT", "json").env("ARAUTO_SERVER_LISTEN", "127.0.0.1:0");
-        command.envs(settings.iter().copied());
+        command
+            .env("ARAUTO_LOG_FORMAT", "json")
+            .env("ARAUTO_SERVER_LISTEN", "127.0.0.1:0")
+            .envs(settings.iter().copied());
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());

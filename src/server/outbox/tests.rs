@@ -1,0 +1,250 @@
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use tokio::{sync::Semaphore, time::advance};
+
+use super::*;
+use crate::{protocol::Message, server::batch::Batch};
+
+const GAP: Duration = Duration::from_millis(50);
+
+/// A socket's other end: what it was given, when, and how much it takes.
+#[derive(Default)]
+struct Wire {
+    writes: Vec<(Instant, Vec<u8>)>,
+    /// What the next writes take; 0 is "not now". Beyond the end, everything.
+    takes: VecDeque<usize>,
+    broken: bool,
+    shut: bool,
+    blocked: Option<Waker>,
+}
+
+/// The sending half that belongs to it.
+struct Half(Rc<RefCell<Wire>>);
+
+impl AsyncWrite for Half {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let mut wire = self.0.borrow_mut();
+        if wire.broken {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        let taken = wire.takes.pop_front().unwrap_or(usize::MAX).min(bytes.len());
+        if taken == 0 {
+            wire.blocked = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        wire.writes.push((Instant::now(), bytes[..taken].to_vec()));
+        Poll::Ready(Ok(taken))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.borrow_mut().shut = true;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl SendHalf for Half {
+    fn probe(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn settle(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Wire {
+    fn text(&self) -> String {
+        self.writes.iter().map(|(_, bytes)| String::from_utf8_lossy(bytes)).collect()
+    }
+}
+
+fn outbox(kind: Kind, limit: usize, takes: &[usize]) -> (Rc<RefCell<Outbox>>, Rc<RefCell<Wire>>) {
+    let wire = Rc::new(RefCell::new(Wire { takes: takes.iter().copied().collect(), ..Wire::default() }));
+    let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+    let mut outbox = Outbox::new(Box::new(Half(Rc::clone(&wire))), limit, GAP, Rc::new(permit));
+    outbox.set_kind(kind);
+    (Rc::new(RefCell::new(outbox)), wire)
+}
+
+fn line(data: &str) -> Line {
+    Line::from(&Message { sender: "a", destination: "b", operation: "echo", data })
+}
+
+fn shared(data: &[&str]) -> Arc<Shared> {
+    let mut batch = Batch::new(1);
+    for data in data {
+        batch.broadcast(&line(data), None);
+    }
+    batch.take().next().unwrap().1.shared
+}
+
+/// Runs in a clock that stands still unless moved, or unless everything waits for it.
+fn in_paused_time(run: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
+        .block_on(run);
+}
+
+/// Writes what goes at once, then the rest as the wire takes it.
+async fn write_all(outbox: &Rc<RefCell<Outbox>>, wire: &Rc<RefCell<Wire>>) {
+    at_once(|cx| outbox.borrow_mut().write_now(cx)).unwrap();
+    while outbox.borrow_mut().wants_carrying() {
+        let carrying = carry(Rc::clone(outbox));
+        tokio::pin!(carrying);
+        // A wire that said "not now" is ready again at once.
+        let wake = poll_fn(|_| {
+            if let Some(waker) = wire.borrow_mut().blocked.take() {
+                waker.wake();
+            }
+            Poll::<()>::Pending
+        });
+        tokio::select! {
+            biased;
+            done = &mut carrying => done.unwrap(),
+            () = wake => {}
+        }
+    }
+}
+
+#[test]
+fn what_is_not_queued_is_one_write() {
+    let (outbox, wire) = outbox(Kind::Line, 1000, &[]);
+    let shared = shared(&["one", "two", "three"]);
+    at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
+    assert_eq!(wire.borrow().writes.len(), 1);
+    assert_eq!(wire.borrow().text(), "a | b | echo | one\na | b | echo | two\na | b | echo | three\n");
+    assert!(!outbox.borrow_mut().wants_carrying());
+}
+
+#[test]
+fn an_unframed_client_gets_one_message_a_write_at_the_gap() {
+    in_paused_time(async {
+        let (outbox, wire) = outbox(Kind::Unframed, 1000, &[]);
+        let began = Instant::now();
+        let shared = shared(&["one", "two"]);
+        at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
+        outbox.borrow_mut().put(&line("three"));
+        write_all(&outbox, &wire).await;
+        advance(GAP / 2).await;
+        outbox.borrow_mut().put(&line("four"));
+        write_all(&outbox, &wire).await;
+        advance(GAP * 9).await;
+        outbox.borrow_mut().put(&line("five"));
+        write_all(&outbox, &wire).await;
+        let written: Vec<_> = wire
+            .borrow()
+            .writes
+            .iter()
+            .map(|(at, bytes)| ((*at - began).as_millis(), String::from_utf8_lossy(bytes).into_owned()))
+            .collect();
+        let expected = [(0, "one"), (50, "two"), (100, "three"), (150, "four"), (600, "five")];
+        // The paused clock moves in whole milliseconds, rounded up.
+        assert_eq!(written.len(), expected.len());
+        for ((at, text), (due, data)) in written.iter().zip(expected) {
+            assert_eq!(text, &format!("a | b | echo | {data}"));
+            assert!((due..=due + 5).contains(at), "{data} at {at}, not {due}");
+        }
+        assert!(written.windows(2).all(|pair| pair[1].0 - pair[0].0 >= 50), "{written:?}");
+    });
+}
+
+#[test]
+fn more_than_the_limit_is_full_and_keeps_the_message_that_was_begun() {
+    let (outbox, wire) = outbox(Kind::Line, 40, &[7, 0]);
+    let shared = shared(&["one", "two", "three"]);
+    let full = at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx));
+    assert!(matches!(full, Err(Trouble::Full)), "{full:?}");
+    let mut outbox = outbox.borrow_mut();
+    outbox.drop_queue();
+    outbox.put(&line("last"));
+    at_once(|cx| outbox.write_now(cx)).unwrap();
+    assert_eq!(wire.borrow().text(), "a | b |");
+    at_once(|cx| outbox.write_now(cx)).unwrap();
+    assert_eq!(wire.borrow().text(), "a | b | echo | one\na | b | echo | last\n");
+}
+
+#[test]
+fn a_failing_write_is_told_once_and_drops_the_rest() {
+    let (outbox, wire) = outbox(Kind::Line, 1000, &[]);
+    wire.borrow_mut().broken = true;
+    let mut outbox = outbox.borrow_mut();
+    outbox.put(&line("one"));
+    let broken = at_once(|cx| outbox.write_now(cx));
+    assert!(matches!(broken, Err(Trouble::Broken(_))), "{broken:?}");
+    outbox.put(&line("two"));
+    at_once(|cx| outbox.write_now(cx)).unwrap();
+    assert!(!outbox.wants_carrying());
+}
+
+#[test]
+fn closing_writes_what_is_queued_then_shuts() {
+    in_paused_time(async {
+        let (outbox, wire) = outbox(Kind::Unframed, 1000, &[]);
+        outbox.borrow_mut().put(&line("one"));
+        outbox.borrow_mut().put(&line("two"));
+        outbox.borrow_mut().close(Instant::now() + Duration::from_secs(3));
+        outbox.borrow_mut().put(&line("after the end"));
+        write_all(&outbox, &wire).await;
+        assert_eq!(wire.borrow().text(), "a | b | echo | onea | b | echo | two");
+        assert!(wire.borrow().shut);
+    });
+}
+
+#[test]
+fn closing_reaches_a_session_whose_data_path_is_jammed() {
+    in_paused_time(async {
+        let (outbox, wire) = outbox(Kind::Line, 1000, &[0; 100]);
+        outbox.borrow_mut().put(&line("one"));
+        at_once(|cx| outbox.borrow_mut().write_now(cx)).unwrap();
+        assert!(outbox.borrow_mut().wants_carrying());
+        // The task is waiting for the socket, without a deadline, when the end comes.
+        let close = async {
+            outbox.borrow_mut().close(Instant::now() + Duration::from_secs(3));
+            std::future::pending::<()>().await;
+        };
+        let began = Instant::now();
+        tokio::select! {
+            biased;
+            outcome = carry(Rc::clone(&outbox)) => assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::TimedOut),
+            () = close => {}
+        }
+        assert_eq!(began.elapsed().as_secs(), 3);
+        assert!(outbox.borrow().writer().is_none() && !wire.borrow().shut);
+    });
+}
+
+proptest! {
+    #[test]
+    fn however_little_the_socket_takes_the_bytes_are_the_same(
+        puts in prop::collection::vec((any::<bool>(), "[a-z]{0,20}"), 1..20),
+        takes in prop::collection::vec(0..30_usize, 0..60),
+        telnet in any::<bool>(),
+    ) {
+        let kind = if telnet { Kind::Telnet } else { Kind::Line };
+        let mut expected = String::new();
+        in_paused_time(async {
+            let (outbox, wire) = outbox(kind, 100_000, &takes);
+            for (alone, data) in &puts {
+                if *alone {
+                    outbox.borrow_mut().put(&line(data));
+                    at_once(|cx| outbox.borrow_mut().write_now(cx)).unwrap();
+                } else {
+                    let shared = shared(&[data, data]);
+                    at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
+                }
+                let text = format!("a | b | echo | {data}{}", std::str::from_utf8(kind.ending()).unwrap());
+                expected.push_str(&text.repeat(if *alone { 1 } else { 2 }));
+            }
+            write_all(&outbox, &wire).await;
+            assert_eq!(wire.borrow().text(), expected);
+        });
+    }
+}

@@ -1,0 +1,211 @@
+//! What only a network between two machines shows, in network namespaces of the test's own.
+//!
+//! Needs root and `ip`; elsewhere these tests say so and pass.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        mpsc::{Receiver, channel},
+    },
+    time::{Duration, Instant},
+};
+
+use crate::{
+    cli::without_settings,
+    harness::{DEADLINE, NAME_REQUEST, confirmation, has_tool, process::Process},
+};
+
+const SERVER: &str = "192.0.2.1";
+const FARAWAY: &str = "192.0.2.2";
+
+/// Two machines with a cable between them, gone when dropped.
+struct Cable {
+    server: String,
+    faraway: String,
+}
+
+impl Cable {
+    /// `None` where namespaces cannot be made.
+    fn lay() -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        if !has_tool("ip") || !has_tool("nc") {
+            return None;
+        }
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = |end: &str| format!("arauto-{}-{number}-{end}", std::process::id());
+        let cable = Self { server: name("s"), faraway: name("f") };
+        if !ip(&["netns", "add", &cable.server]) {
+            eprintln!("left out: no network namespaces without root");
+            return None;
+        }
+        assert!(ip(&["netns", "add", &cable.faraway]));
+        assert!(ip(&[
+            "link",
+            "add",
+            "cable",
+            "netns",
+            &cable.server,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "cable",
+            "netns",
+            &cable.faraway
+        ]));
+        for (namespace, address) in [(&cable.server, SERVER), (&cable.faraway, FARAWAY)] {
+            assert!(ip(&["-n", namespace, "address", "add", &format!("{address}/30"), "dev", "cable"]));
+            assert!(ip(&["-n", namespace, "link", "set", "lo", "up"]));
+            assert!(ip(&["-n", namespace, "link", "set", "cable", "up"]));
+        }
+        Some(cable)
+    }
+
+    fn serve(&self) -> Process {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.server, env!("CARGO_BIN_EXE_arauto"), "serve"]);
+        without_settings(&mut command);
+        Process::run(command, &[("ARAUTO_SERVER_LISTEN", &format!("{SERVER}:0"))])
+    }
+
+    /// From here on nothing crosses, and nobody is told.
+    fn cut(&self) {
+        assert!(ip(&["-n", &self.faraway, "link", "set", "cable", "down"]));
+    }
+}
+
+impl Drop for Cable {
+    fn drop(&mut self) {
+        // What is not there any more need not be deleted.
+        ip(&["netns", "delete", &self.server]);
+        ip(&["netns", "delete", &self.faraway]);
+    }
+}
+
+fn ip(arguments: &[&str]) -> bool {
+    Command::new("ip").args(arguments).stderr(Stdio::null()).status().unwrap().success()
+}
+
+/// A netcat on one of the two machines, killed when dropped.
+struct Netcat {
+    child: Child,
+    stdin: ChildStdin,
+    lines: Receiver<String>,
+}
+
+impl Netcat {
+    fn on(namespace: &str, process: &Process) -> Self {
+        let port = process.address().port().to_string();
+        let mut child = Command::new("ip")
+            .args(["netns", "exec", namespace, "nc", SERVER, &port])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdin = child.stdin.take().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (send, lines) = channel();
+        std::thread::spawn(move || {
+            for line in stdout.lines() {
+                if send.send(line.unwrap()).is_err() {
+                    break;
+                }
+            }
+        });
+        let netcat = Self { child, stdin, lines };
+        netcat.expect(NAME_REQUEST);
+        netcat
+    }
+
+    fn join(namespace: &str, process: &Process, name: &str) -> Self {
+        let mut netcat = Self::on(namespace, process);
+        netcat.send(name);
+        netcat.expect(&confirmation(name));
+        netcat
+    }
+
+    fn send(&mut self, line: &str) {
+        self.stdin.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
+    #[track_caller]
+    fn expect(&self, line: &str) {
+        assert_eq!(self.lines.recv_timeout(DEADLINE).as_deref(), Ok(line));
+    }
+}
+
+impl Drop for Netcat {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// How long the contract allows from a clash to the name's next owner.
+const WITHIN: Duration = Duration::from_secs(3);
+
+#[test]
+fn a_name_whose_bearer_is_cut_off_is_given_to_the_next_within_3_s() {
+    let Some(cable) = Cable::lay() else { return };
+    let process = cable.serve();
+    let _bearer = Netcat::join(&cable.faraway, &process, "alan");
+    cable.cut();
+    let mut next = Netcat::on(&cable.server, &process);
+    let asked = Instant::now();
+    // What is sent before the name is given is carried out once it is.
+    next.send("alan\n/echo at last");
+    next.expect(&confirmation("alan"));
+    assert!(asked.elapsed() < WITHIN, "{:?}", asked.elapsed());
+    next.expect("alan | alan | echo | at last");
+    next.send("/list");
+    next.expect("server | alan | list_clients | clients connected: alan");
+}
+
+#[test]
+fn the_same_with_something_unacknowledged_on_the_way() {
+    let Some(cable) = Cable::lay() else { return };
+    let process = cable.serve();
+    let _bearer = Netcat::join(&cable.faraway, &process, "alan");
+    let mut bob = Netcat::join(&cable.server, &process, "bob");
+    cable.cut();
+    bob.send("/others hi");
+    let mut next = Netcat::on(&cable.server, &process);
+    let asked = Instant::now();
+    next.send("alan");
+    next.expect(&confirmation("alan"));
+    assert!(asked.elapsed() < WITHIN, "{:?}", asked.elapsed());
+}
+
+#[test]
+fn a_name_whose_bearer_answers_stays_his() {
+    let Some(cable) = Cable::lay() else { return };
+    let process = cable.serve();
+    let mut bearer = Netcat::join(&cable.faraway, &process, "alan");
+    let mut next = Netcat::on(&cable.server, &process);
+    next.send("alan\n/others boo");
+    next.expect(
+        "server | new_client: alan | connection_error | This username is already taken. You need to connect again and use \
+         another one",
+    );
+    bearer.send("/echo still here");
+    bearer.expect("alan | alan | echo | still here");
+}
+
+#[test]
+fn only_who_is_on_the_servers_machine_may_close_it() {
+    let Some(cable) = Cable::lay() else { return };
+    let mut process = cable.serve();
+    let mut faraway = Netcat::join(&cable.faraway, &process, "faraway");
+    faraway.send("/close");
+    faraway.expect(
+        "server | faraway | error_message | Only someone connected from the server's own machine may close it",
+    );
+    let mut near = Netcat::join(&cable.server, &process, "near");
+    near.send("/close");
+    near.expect("server | all clients | broadcast | server closed");
+    faraway.expect("server | all clients | broadcast | server closed");
+    drop((near, faraway));
+    assert_eq!(process.ended().code(), Some(0));
+}
