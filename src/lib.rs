@@ -1,7 +1,24 @@
-//! Arauto, a TR2.23 message server.
+//! Arauto: a TR2.23 message server.
+//!
+//! People, scripts and devices connect by TCP, take a unique name, and send each other messages, one line each;
+//! netcat is a full client. The program `arauto` is a thin shell over this library.
+//!
+//! - [`protocol`]: what a message is and what it asks for. Pure; knows none of the others.
+//! - [`server`]: the actors that serve it. Knows `protocol`, `config` and the log.
+//! - [`config`]: what is in force, from defaults, file, environment and flags.
+//! - [`cli`]: the command line, and what comes from it: help, man page, completions.
+//! - [`logging`]: the log that the server writes to.
+//! - [`escape`]: text from people, made fit for a log and a terminal.
+//!
+//! A message's way:
+//!
+//! ```text
+//! bytes -> inbox -> protocol::framing -> session -> protocol::request -> registry -> batch -> courier -> outbox -> bytes
+//! ```
 
 pub mod cli;
 pub mod config;
+pub mod escape;
 pub mod logging;
 pub mod protocol;
 pub mod server;

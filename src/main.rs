@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use arauto::cli::{self, Cli, Command};
 use arauto::config::{self, CommandLine, ConfigError};
-use arauto::{logging, server};
+use arauto::{escape::Escaped, logging, server};
 use clap::Parser;
 
 /// As clap has it for a command line that cannot be meant.
@@ -28,7 +28,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(settings) => return serve(&settings.into()),
         Command::Config { check: Some(file), .. } => {
             config::check(&file)?;
-            print(format!("{}: ok\n", logging::Escaped(file.display())))?;
+            print(format!("{}: ok\n", Escaped(file.display())))?;
         }
         Command::Config { settings, check: None } => {
             print(config::load(&settings.into(), std::env::vars_os())?.to_string())?;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::logging::Escaped;
+use crate::escape::Escaped;
 
 /// Why a configuration is refused. Its words never carry raw control characters, whatever was read.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::error::ConfigError;
-use crate::logging::{Escaped, Printable};
+use crate::escape::{Escaped, Printable};
 
 /// Far above any real configuration; stops a mistaken path from filling the memory.
 const MOST_BYTES: u64 = 1024 * 1024;

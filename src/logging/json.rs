@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use slog::{Drain, FnValue, Level, PushFnValue, Record, o};
 
-use super::escape::is_unsafe;
+use crate::escape::is_unsafe;
 
 /// A drain that writes each record as one line, in one write.
 pub(super) fn drain<W>(out: W) -> impl Drain<Ok = (), Err = io::Error> + Send

@@ -3,7 +3,6 @@
 //! A record that has no room in the queue is dropped and counted, never waited for: a terminal that is held must not
 //! hold the server. Whatever a record carries, it comes out as one line without a control character in it.
 
-mod escape;
 mod json;
 mod text;
 
@@ -16,8 +15,6 @@ use slog::{Drain, LevelFilter, Logger, o};
 use slog_async::{Async, AsyncGuard, OverflowStrategy};
 
 use crate::config::{Level, Log, LogFormat};
-
-pub use escape::{Escaped, Printable};
 
 /// Records that may wait to be written: a burst of some seconds on a slow terminal.
 const QUEUE_RECORDS: usize = 16 * 1024;

@@ -6,8 +6,8 @@ use std::time::Instant;
 use proptest::prelude::*;
 use slog::{FnValue, Record, b, debug, error, info, record, warn};
 
-use super::escape::{is_unsafe, tests::anything};
 use super::*;
+use crate::escape::{Escaped, is_unsafe, tests::anything};
 
 /// Longer than anything here takes, unless it hangs.
 const DEADLINE: Duration = Duration::from_secs(20);

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use slog::{Drain, Level, OwnedKVList, Record};
 use slog_term::{Decorator, FullFormat, RecordDecorator};
 
-use super::escape::Printable;
+use crate::escape::Printable;
 
 /// A drain that writes each record as one line, in one write.
 pub(super) fn drain<W>(out: W, colour: bool) -> impl Drain<Ok = (), Err = io::Error> + Send

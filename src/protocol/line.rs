@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{framing::Kind, message::Message};
+use super::{kind::Kind, message::Message};
 
 /// One encoded message and the newline that ends it.
 ///

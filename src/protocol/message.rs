@@ -5,6 +5,9 @@ use bytes::BufMut;
 /// What DATA says where a command carries none.
 pub const NO_DATA: &str = "no data";
 
+/// OPERATION of the name request and of its answer.
+pub const NAME: &str = "name";
+
 /// What stands between two fields, as written.
 const SEPARATOR: &str = " | ";
 

@@ -12,6 +12,7 @@
 //! `docs/protocol.md` is the same contract written for people who implement a client.
 
 pub mod framing;
+pub mod kind;
 pub mod line;
 pub mod message;
 pub mod name;
@@ -21,7 +22,8 @@ pub mod request;
 mod short_form;
 mod telnet;
 
-pub use framing::{Frame, FrameDecoder, Kind};
+pub use framing::{Frame, FrameDecoder};
+pub use kind::Kind;
 pub use line::Line;
 pub use message::{Malformed, Message};
 pub use name::{Name, NameError, NameKey};

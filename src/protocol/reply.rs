@@ -5,7 +5,7 @@
 
 use super::{
     line::Line,
-    message::{Malformed, Message, NO_DATA},
+    message::{Malformed, Message, NAME, NO_DATA},
     name::{NEW_CLIENT, Name, NameError},
     operation::Operation,
 };
@@ -38,7 +38,7 @@ fn server_says_within(limit: usize, destination: &str, operation: &str, data: &s
 /// Asks a new connection for its name.
 #[must_use]
 pub fn name_request() -> Line {
-    server_says(CLIENT, "name", NO_DATA)
+    server_says(CLIENT, NAME, NO_DATA)
 }
 
 /// The name was free: welcome.

@@ -1,17 +1,15 @@
 //! What a line asks for: [`introduction`] reads the answer to the name request, [`Request::read`] all that follows.
 
 use super::{
-    framing::Kind,
+    kind::Kind,
     line::Line,
-    message::{self, Message},
+    message::{self, Message, NAME},
     name::{self, Name, NameKey},
     operation::Operation,
     reply,
     short_form::{self, NoShortForm},
 };
 
-/// OPERATION with which the name request is answered.
-pub const NAME: &str = "name";
 /// What the report's clients write as OPERATION when their user typed none they know.
 const UNKNOWN_OPERATION: &str = "Unknown operation";
 
@@ -105,12 +103,6 @@ pub fn introduction(line: &[u8], limit: usize) -> Result<Name, (NoName, Line)> {
     };
     Name::parse(typed, name::max_bytes(limit))
         .map_err(|why| (NoName::Invalid, reply::name_invalid(limit, typed, &why)))
-}
-
-/// Whether these bytes, with no line ending, are a whole answer to the name request, as the report's clients send it.
-#[must_use]
-pub fn is_whole_introduction(bytes: &[u8]) -> bool {
-    message::text(bytes).and_then(Message::parse).is_ok_and(|message| message.operation == NAME)
 }
 
 impl Request {

@@ -12,10 +12,7 @@ use std::{
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{
-    close::CloseReason,
-    messages::{Deliver, Seat},
-};
+use super::{close::CloseReason, seat::Seat};
 use crate::protocol::{Kind, Line};
 
 /// A batch of more bytes than this is sent before more is added. Larger gains nothing per write and holds memory.
@@ -126,8 +123,9 @@ impl Batch {
         self.lines.len() + self.item_bytes
     }
 
-    /// Takes what was gathered: for each courier that has something to do, its number and what to deliver.
-    pub fn take(&mut self) -> impl Iterator<Item = (usize, Deliver)> + use<'_> {
+    /// Takes what was gathered: for each courier that has something to do, its number,
+    /// what all get, and where single sessions differ.
+    pub fn take(&mut self) -> impl Iterator<Item = (usize, Arc<Shared>, Vec<Item>)> + use<'_> {
         let shared = Arc::new(Shared {
             lines: self.lines.split().freeze(),
             ends: std::mem::take(&mut self.ends),
@@ -139,8 +137,7 @@ impl Batch {
             let mut items = std::mem::take(items);
             // Stable: what one session gets stays in order.
             items.sort_by_key(|item| item.seat.slot);
-            (!items.is_empty() || !shared.is_empty())
-                .then(|| (courier, Deliver { shared: Arc::clone(&shared), items }))
+            (!items.is_empty() || !shared.is_empty()).then(|| (courier, Arc::clone(&shared), items))
         })
     }
 
@@ -235,7 +232,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{protocol::Message, server::messages::SessionId};
+    use crate::{protocol::Message, server::seat::SessionId};
 
     const SESSIONS: u32 = 4;
 
@@ -294,7 +291,7 @@ mod tests {
                 Step::Close => batch.close(seat(*slot), CloseReason::Exit),
             }
             if number % flush_every == 0 || number + 1 == steps.len() {
-                for (courier, Deliver { shared, items }) in batch.take() {
+                for (courier, shared, items) in batch.take() {
                     for (slot, (got, member, closed)) in (0..).zip(&mut sessions) {
                         if usize::from(seat(slot).courier) == courier && !*closed {
                             let mine = items.iter().filter(|item| item.seat.slot == slot);
@@ -335,7 +332,7 @@ mod tests {
             batch.broadcast(&line(number), (number == 1).then_some(seat));
         }
         let deliver: Vec<_> = batch.take().collect();
-        let shared = &deliver[0].1.shared;
+        let shared = &deliver[0].1;
         assert_eq!(&shared.lines(Kind::Line, 0..2)[..], b"a | b | echo | 0\na | b | echo | 1\n");
         assert_eq!(&shared.lines(Kind::Telnet, 1..3)[..], b"a | b | echo | 1\r\na | b | echo | 2\r\n");
         assert_eq!(&shared.lines(Kind::Telnet, 0..3)[..], &shared.all_lines(Kind::Telnet)[..]);
@@ -347,7 +344,7 @@ mod tests {
     fn a_courier_with_nothing_to_do_is_left_alone() {
         let mut batch = Batch::new(2);
         batch.tell(seat(1), line(0));
-        let couriers: Vec<usize> = batch.take().map(|(courier, _)| courier).collect();
+        let couriers: Vec<usize> = batch.take().map(|(courier, ..)| courier).collect();
         assert_eq!(couriers, [1]);
         assert_eq!(batch.take().count(), 0);
     }

@@ -3,7 +3,10 @@
 //! The bearer is probed meanwhile. If it leaves, the first who asked gets the name, and what it sent since is carried
 //! out; if it stays, the others are refused.
 
-use super::messages::{Enter, SessionId, Work};
+use super::{
+    messages::{Enter, Work},
+    seat::SessionId,
+};
 use crate::protocol::NameKey;
 
 /// Someone who waits for a name.

@@ -17,13 +17,14 @@ use super::{
     close::{CLOSE_GRACE, CloseReason, PROBE_WITHIN},
     connection::{self, ReceiveHalf, SendHalf},
     inbox::{Inbox, ReadBuffer},
-    messages::{Adopt, CloseServer, Deliver, Hangup, Probe, Raw, Reframe, Seat, Sent, SessionId},
+    messages::{Adopt, CloseServer, Deliver, Hangup, Probe, Raw, Reframe, Sent, ToCourier},
     outbox::{Outbox, Trouble, at_once, carry},
+    seat::{Seat, SessionId},
     session::{Session, Surroundings},
     vigil::Vigil,
     who::Peer,
 };
-use crate::protocol::reply;
+use crate::{config::Config, protocol::reply};
 
 /// The actor of one arbiter.
 pub struct Courier {
@@ -65,10 +66,8 @@ impl Courier {
         peer: Peer,
         id: SessionId,
         permit: OwnedSemaphorePermit,
-        courier: Addr<Self>,
     ) {
-        let limits = &self.surroundings.limits;
-        let compat = &self.surroundings.compat;
+        let Config { limits, compat, .. } = &self.surroundings.config;
         let permit = Rc::new(permit);
         let outbox =
             Outbox::new(Box::new(writer), limits.outbox_bytes, compat.unframed_gap, Rc::clone(&permit));
@@ -82,7 +81,7 @@ impl Courier {
         let entry = self.places.vacant_entry();
         let slot = entry.key();
         let seat = Seat { id, courier: self.number, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
-        let session = Session::open(inbox, seat, peer, courier, Rc::clone(&self.surroundings), permit);
+        let session = Session::open(inbox, seat, peer, Rc::clone(&self.surroundings), permit);
         entry.insert(Place { id, session, outbox: Rc::new(RefCell::new(outbox)), member: false });
         self.tell(seat, |outbox| outbox.put(&reply::name_request()));
         if self.closing {
@@ -220,12 +219,18 @@ impl Actor for Courier {
     type Context = actix::Context<Self>;
 }
 
+impl From<Addr<Courier>> for ToCourier {
+    fn from(courier: Addr<Courier>) -> Self {
+        Self { reframe: courier.clone().into(), raw: courier.into() }
+    }
+}
+
 impl Handler<Adopt> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Adopt { socket, peer, id, permit }: Adopt, ctx: &mut Self::Context) {
+    fn handle(&mut self, Adopt { socket, peer, id, permit }: Adopt, _: &mut Self::Context) {
         match connection::from_tcp(socket) {
-            Ok(halves) => self.take_in(halves, peer, id, permit, ctx.address()),
+            Ok(halves) => self.take_in(halves, peer, id, permit),
             Err(error) => {
                 warn!(self.surroundings.log, "connection lost"; "id" => id.0, "peer" => %peer, "error" => %error);
             }
@@ -274,7 +279,7 @@ impl Handler<CloseServer> for Courier {
     fn handle(&mut self, _: CloseServer, _: &mut Self::Context) {
         self.closing = true;
         let farewell = reply::server_closed();
-        let deadline = Instant::now() + self.surroundings.drain_timeout;
+        let deadline = Instant::now() + self.surroundings.config.server.drain_timeout;
         let slots: Vec<usize> = self.places.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             let outbox = Rc::clone(&self.places[slot].outbox);

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, Addr, Context, dev::channel::channel};
+use actix::{Actor, Addr, AsyncContext, Context, dev::channel::channel};
 use actix_rt::Arbiter;
 use slog::{Logger, error, warn};
 use tokio::{
@@ -23,7 +23,7 @@ use super::{
     close::Tally,
     courier::Courier,
     listener::Reception,
-    messages::CloseServer,
+    messages::{CloseServer, ToCourier, ToRegistry},
     registry::Registry,
     session::Surroundings,
     vigil::{Notice, Vigil},
@@ -56,16 +56,18 @@ impl House {
         let tally = Arc::<Tally>::default();
         let (sender, mailbox) = channel(MAILBOX);
         let registry = Addr::new(sender);
-        let surroundings = Surroundings {
-            registry: registry.clone(),
-            limits: config.limits.clone(),
-            compat: config.compat.clone(),
-            allow: config.close_server.allow,
-            drain_timeout: config.server.drain_timeout,
-            tally: Arc::clone(&tally),
-            log: log.clone(),
-        };
-        let couriers = start_couriers(&surroundings, workers, &notify);
+        let couriers: Vec<Addr<Courier>> = (0..)
+            .zip(workers)
+            .map(|(number, worker)| {
+                let (registry, config) = (ToRegistry::from(registry.clone()), config.clone());
+                let (tally, log) = (Arc::clone(&tally), log.clone());
+                let vigil = Vigil::new("courier", notify.clone());
+                Courier::start_in_arbiter(&worker.handle(), move |ctx| {
+                    let courier = ToCourier::from(ctx.address());
+                    Courier::new(number, Surroundings { registry, courier, config, tally, log }, vigil)
+                })
+            })
+            .collect();
         let vigil = Vigil::new("registry", notify.clone());
         let actor =
             Registry::new(couriers.clone(), config.limits.clone(), Arc::clone(&tally), log.clone(), vigil);
@@ -148,18 +150,6 @@ impl House {
     pub fn tally(&self) -> &Tally {
         &self.tally
     }
-}
-
-fn start_couriers(
-    surroundings: &Surroundings,
-    workers: &[Arbiter],
-    notify: &UnboundedSender<Notice>,
-) -> Vec<Addr<Courier>> {
-    let start = |(number, worker): (u16, &Arbiter)| {
-        let (surroundings, vigil) = (surroundings.clone(), Vigil::new("courier", notify.clone()));
-        Courier::start_in_arbiter(&worker.handle(), move |_| Courier::new(number, surroundings, vigil))
-    };
-    (0..).zip(workers).map(start).collect()
 }
 
 fn start_listener(

@@ -20,7 +20,8 @@ use super::{
     close::{CloseReason, Tally},
     connection::keepalive,
     courier::Courier,
-    messages::{Adopt, SessionId},
+    messages::Adopt,
+    seat::SessionId,
     who::Peer,
 };
 use crate::protocol::reply;

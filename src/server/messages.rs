@@ -9,31 +9,17 @@
 
 use std::sync::Arc;
 
-use actix::Message;
+use actix::{Message, Recipient};
 use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     batch::{Item, Shared},
     close::CloseReason,
+    seat::{Seat, SessionId},
     who::Peer,
 };
 use crate::protocol::{Kind, Line, Name, Request};
-
-/// Names one connection for as long as the server runs; counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SessionId(pub u64);
-
-/// Where a session's output goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seat {
-    /// Whose it is: a slot may since have gone to another session.
-    pub id: SessionId,
-    /// Which courier carries to it.
-    pub courier: u16,
-    /// Its place there.
-    pub slot: u32,
-}
 
 /// Listener to Courier: a connection to serve.
 #[derive(Debug, Message)]
@@ -144,4 +130,24 @@ pub struct Sent;
 pub struct CloseServer {
     /// Who wanted it, for the log.
     pub by: String,
+}
+
+/// What a session can send to the Registry, without knowing it.
+#[derive(Clone)]
+pub struct ToRegistry {
+    /// The answer to the name request.
+    pub enter: Recipient<Enter>,
+    /// What one read held.
+    pub work: Recipient<Work>,
+    /// The end.
+    pub leave: Recipient<Leave>,
+}
+
+/// What a session can send to its courier, without knowing it.
+#[derive(Clone)]
+pub struct ToCourier {
+    /// What kind of client it is.
+    pub reframe: Recipient<Reframe>,
+    /// Bytes outside of all messages.
+    pub raw: Recipient<Raw>,
 }

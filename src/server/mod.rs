@@ -36,6 +36,7 @@ mod messages;
 mod outbox;
 mod registry;
 mod roster;
+mod seat;
 mod session;
 mod vigil;
 mod who;

@@ -13,14 +13,15 @@ use super::{
     challenge::Challenges,
     close::{CloseReason, PROBE_WITHIN, Tally},
     courier::Courier,
-    messages::{CloseServer, Enter, Leave, Probe, Seat, SessionId, Work},
+    messages::{CloseServer, Deliver, Enter, Leave, Probe, ToRegistry, Work},
     roster::{Member, Roster},
+    seat::{Seat, SessionId},
     vigil::Vigil,
     who::Who,
 };
 use crate::{
     config::Limits,
-    logging::Escaped,
+    escape::Escaped,
     protocol::{
         Line, Name, Request, reply,
         request::{Direct, forwarded},
@@ -243,8 +244,8 @@ impl Registry {
     }
 
     fn flush(&mut self) {
-        for (courier, deliver) in self.batch.take() {
-            self.couriers[courier].do_send(deliver);
+        for (courier, shared, items) in self.batch.take() {
+            self.couriers[courier].do_send(Deliver { shared, items });
         }
     }
 }
@@ -256,6 +257,12 @@ fn log_sent(log: &Logger, line: &Line, who: &Who<'_>) {
 
 impl Actor for Registry {
     type Context = Context<Self>;
+}
+
+impl From<Addr<Registry>> for ToRegistry {
+    fn from(registry: Addr<Registry>) -> Self {
+        Self { enter: registry.clone().into(), work: registry.clone().into(), leave: registry.into() }
+    }
 }
 
 impl Handler<Enter> for Registry {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
 use super::{
-    messages::{Seat, SessionId},
+    seat::{Seat, SessionId},
     who::Peer,
 };
 use crate::protocol::{Name, NameKey};

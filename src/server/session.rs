@@ -3,7 +3,7 @@
 //! It never writes: what it is answered takes the Registry's order and the courier's outbox. It ends exactly once,
 //! with one reason, which it logs and counts; from then on whatever is read is dropped.
 
-use std::{io, rc::Rc, sync::Arc, time::Duration};
+use std::{io, rc::Rc, sync::Arc};
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, SpawnHandle, StreamHandler};
 use slog::{Logger, debug, info};
@@ -12,15 +12,14 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{
     close::{CloseReason, LINGER, Tally},
     connection::ReceiveHalf,
-    courier::Courier,
     inbox::{Inbox, Intake, Read},
-    messages::{Enter, Hangup, Leave, Raw, Reframe, Seat, Sent, Work},
-    registry::Registry,
+    messages::{Enter, Hangup, Leave, Raw, Reframe, Sent, ToCourier, ToRegistry, Work},
+    seat::Seat,
     who::{Peer, Who},
 };
 use crate::{
-    config::{Allow, Compat, Limits},
-    logging::Escaped,
+    config::{Allow, Config},
+    escape::Escaped,
     protocol::{Asker, Frame, Kind, Line, Name, Request, reply, request},
 };
 
@@ -28,15 +27,11 @@ use crate::{
 #[derive(Clone)]
 pub struct Surroundings {
     /// Where requests go.
-    pub registry: Addr<Registry>,
-    /// The configured limits.
-    pub limits: Limits,
-    /// How unframed clients are told and served.
-    pub compat: Compat,
-    /// Who may end the server.
-    pub allow: Allow,
-    /// How long the end may take.
-    pub drain_timeout: Duration,
+    pub registry: ToRegistry,
+    /// Who carries their output.
+    pub courier: ToCourier,
+    /// What is in force.
+    pub config: Config,
     /// Counts joins and ends.
     pub tally: Arc<Tally>,
     /// The server's log.
@@ -49,7 +44,6 @@ pub struct Session {
     peer: Peer,
     kind: Kind,
     state: State,
-    courier: Addr<Courier>,
     around: Rc<Surroundings>,
     name_timer: Option<SpawnHandle>,
     /// The session's place among the server's; given back with the last of its parts.
@@ -72,15 +66,14 @@ impl Session {
         inbox: Inbox<impl ReceiveHalf>,
         seat: Seat,
         peer: Peer,
-        courier: Addr<Courier>,
         around: Rc<Surroundings>,
         permit: Rc<OwnedSemaphorePermit>,
     ) -> Addr<Self> {
         Self::create(|ctx| {
             ctx.add_stream(inbox);
-            let name_timer = Some(ctx.run_later(around.limits.name_timeout, Self::out_of_time));
+            let name_timer = Some(ctx.run_later(around.config.limits.name_timeout, Self::out_of_time));
             let state = State::Unnamed;
-            Self { seat, peer, kind: Kind::Line, state, courier, around, name_timer, _permit: permit }
+            Self { seat, peer, kind: Kind::Line, state, around, name_timer, _permit: permit }
         })
     }
 
@@ -100,14 +93,14 @@ impl Session {
     fn take(&mut self, read: Read, ctx: &mut Context<Self>) {
         if read.kind != self.kind {
             self.kind = read.kind;
-            self.courier.do_send(Reframe { seat: self.seat, kind: read.kind });
+            self.around.courier.reframe.do_send(Reframe { seat: self.seat, kind: read.kind });
         }
         if !read.replies.is_empty() {
-            self.courier.do_send(Raw { seat: self.seat, bytes: read.replies.into() });
+            self.around.courier.raw.do_send(Raw { seat: self.seat, bytes: read.replies.into() });
         }
         let requests = self.requests(read.frames, ctx);
         if !requests.is_empty() {
-            self.around.registry.do_send(Work { seat: self.seat, requests, credit: Some(read.credit) });
+            self.around.registry.work.do_send(Work { seat: self.seat, requests, credit: Some(read.credit) });
         }
     }
 
@@ -128,7 +121,7 @@ impl Session {
     }
 
     fn request(&self, frame: &Frame, name: &Name) -> Request {
-        let limit = self.around.limits.message_bytes;
+        let limit = self.around.config.limits.message_bytes;
         match frame {
             Frame::Line(line) => match Request::read(line, &Asker { name, kind: self.kind, limit }) {
                 Request::CloseServer => {
@@ -145,7 +138,7 @@ impl Session {
 
     /// Takes the answer to the name request.
     fn introduce(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
-        let limit = self.around.limits.message_bytes;
+        let limit = self.around.config.limits.message_bytes;
         let (reason, farewell) = match frame {
             Frame::Line(line) => match request::introduction(line, limit) {
                 Ok(name) => return self.enter(name, ctx),
@@ -177,22 +170,22 @@ impl Session {
             ctx.cancel_future(timer);
         }
         self.state = State::Named(name.clone());
-        self.around.registry.do_send(Enter { seat: self.seat, peer: self.peer, name });
+        self.around.registry.enter.do_send(Enter { seat: self.seat, peer: self.peer, name });
     }
 
     /// Whether this session may end the server; the refusal if not.
     fn may_close(&self, name: &Name) -> Result<(), Line> {
-        let why = match self.around.allow {
+        let why = match self.around.config.close_server.allow {
             Allow::Anyone => return Ok(()),
             Allow::Loopback if self.peer.is_local => return Ok(()),
             Allow::Loopback => "Only someone connected from the server's own machine may close it",
             Allow::Nobody => "Nobody may close this server by a message",
         };
-        Err(reply::error_message(self.around.limits.message_bytes, name, why))
+        Err(reply::error_message(self.around.config.limits.message_bytes, name, why))
     }
 
     fn out_of_time(&mut self, ctx: &mut Context<Self>) {
-        let limits = &self.around.limits;
+        let limits = &self.around.config.limits;
         let waited = humantime::format_duration(limits.name_timeout);
         let why = format!("No name came within {waited}. Connect again and type your name and Enter");
         let farewell = reply::connection_error(limits.message_bytes, &why);
@@ -214,7 +207,7 @@ impl Session {
             debug!(self.log(), "Server sends: {}", Escaped(line.text()); &self.who());
         }
         self.end(reason, error, ctx);
-        self.around.registry.do_send(Leave { seat: self.seat, reason, farewell });
+        self.around.registry.leave.do_send(Leave { seat: self.seat, reason, farewell });
     }
 
     /// Ends the session, if it has not ended before.
@@ -265,7 +258,7 @@ impl StreamHandler<Intake> for Session {
             Intake::End(Ok(last)) => {
                 let requests = self.requests(last.into_iter().collect(), ctx);
                 if !requests.is_empty() {
-                    self.around.registry.do_send(Work { seat: self.seat, requests, credit: None });
+                    self.around.registry.work.do_send(Work { seat: self.seat, requests, credit: None });
                 }
                 self.leave(CloseReason::Eof, None, None, ctx);
             }
@@ -283,9 +276,9 @@ impl Handler<Hangup> for Session {
     fn handle(&mut self, Hangup { reason, error }: Hangup, ctx: &mut Self::Context) {
         let farewell = match (&self.state, reason) {
             (State::Named(name), CloseReason::OutboxFull) => Some(reply::outbox_full(
-                self.around.limits.message_bytes,
+                self.around.config.limits.message_bytes,
                 name,
-                self.around.limits.outbox_bytes,
+                self.around.config.limits.outbox_bytes,
             )),
             _ => None,
         };
@@ -312,7 +305,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         if !matches!(self.state, State::Ended) {
             self.around.tally.count_end(CloseReason::Fault);
-            self.around.registry.do_send(Leave {
+            self.around.registry.leave.do_send(Leave {
                 seat: self.seat,
                 reason: CloseReason::Fault,
                 farewell: None,

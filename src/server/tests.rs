@@ -14,14 +14,14 @@ use super::{
     close::{CloseReason, Tally},
     connection::SendHalf,
     courier::Courier,
-    messages::SessionId,
+    messages::{ToCourier, ToRegistry},
     registry::Registry,
+    seat::SessionId,
     session::Surroundings,
     vigil::{Notice, Vigil},
     who::Peer,
     *,
 };
-use crate::config::Allow;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -63,16 +63,16 @@ impl Pair {
         let tally = Arc::<Tally>::default();
         let (sender, mailbox) = channel(16);
         let registry = Addr::new(sender);
-        let surroundings = Surroundings {
-            registry: registry.clone(),
-            limits: config.limits.clone(),
-            compat: config.compat.clone(),
-            allow: Allow::Anyone,
-            drain_timeout: config.server.drain_timeout,
-            tally: Arc::clone(&tally),
-            log: log.clone(),
-        };
-        let courier = Courier::new(0, surroundings, Vigil::new("courier", notify.clone())).start();
+        let courier = Courier::create(|ctx| {
+            let surroundings = Surroundings {
+                registry: ToRegistry::from(registry.clone()),
+                courier: ToCourier::from(ctx.address()),
+                config: config.clone(),
+                tally: Arc::clone(&tally),
+                log: log.clone(),
+            };
+            Courier::new(0, surroundings, Vigil::new("courier", notify.clone()))
+        });
         let vigil = Vigil::new("registry", notify.clone());
         let actor = Registry::new(vec![courier.clone()], config.limits, Arc::clone(&tally), log, vigil);
         Context::with_receiver(mailbox).run(actor);
@@ -133,9 +133,9 @@ impl SendHalf for WriteHalf<DuplexStream> {
 impl Handler<TakeIn> for Courier {
     type Result = ();
 
-    fn handle(&mut self, TakeIn(stream, id): TakeIn, ctx: &mut Self::Context) {
+    fn handle(&mut self, TakeIn(stream, id): TakeIn, _: &mut Self::Context) {
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        self.take_in(split(stream), Peer::elsewhere(), id, permit, ctx.address());
+        self.take_in(split(stream), Peer::elsewhere(), id, permit);
     }
 }
 

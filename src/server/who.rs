@@ -7,7 +7,7 @@ use std::{
 
 use slog::{KV, Record, Result, Serializer};
 
-use super::messages::SessionId;
+use super::seat::SessionId;
 use crate::protocol::Name;
 
 /// The other end of a connection.

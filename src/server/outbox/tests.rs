@@ -80,7 +80,7 @@ fn shared(data: &[&str]) -> Arc<Shared> {
     for data in data {
         batch.broadcast(&line(data), None);
     }
-    batch.take().next().unwrap().1.shared
+    batch.take().next().unwrap().1
 }
 
 /// Runs in a clock that stands still unless moved, or unless everything waits for it.

@@ -8,7 +8,7 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 /// as it is, and a backslash is doubled, so that no two texts look the same.
 ///
 /// ```
-/// use arauto::logging::Escaped;
+/// use arauto::escape::Escaped;
 /// assert_eq!(Escaped("one\ntwo\u{202e}\\").to_string(), r"one\ntwo\u{202e}\\");
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,7 @@ impl<T: Display> slog::Value for Escaped<T> {
 }
 
 /// Whether a character could do more to a terminal than take up room: categories Cc, Cf, Zl and Zp.
-pub(super) fn is_unsafe(c: char) -> bool {
+pub(crate) fn is_unsafe(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
     }
@@ -83,7 +83,7 @@ impl<W: Write> Write for Escaping<'_, W> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -131,7 +131,7 @@ pub(super) mod tests {
     }
 
     /// Text as it may come: proptest's own strings have no control characters.
-    pub(in crate::logging) fn anything() -> impl Strategy<Value = String> {
+    pub(crate) fn anything() -> impl Strategy<Value = String> {
         let nasty = prop::sample::select(
             &['\0', '\n', '\r', '\t', '\u{1b}', '\u{9b}', '\\', '"', ',', '\u{202e}', '\u{2028}'][..],
         );

@@ -1,0 +1,25 @@
+//! [`Kind`]: the three kinds of client.
+
+/// How a client frames its messages, and how it is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// One message a line: netcat, scripts.
+    #[default]
+    Line,
+    /// The same, with telnet's negotiation.
+    Telnet,
+    /// One message a `send()`, no line ending: the report's own clients.
+    Unframed,
+}
+
+impl Kind {
+    /// What ends each message sent to such a client.
+    #[must_use]
+    pub fn ending(self) -> &'static [u8] {
+        match self {
+            Self::Line => b"\n",
+            Self::Telnet => b"\r\n",
+            Self::Unframed => b"",
+        }
+    }
+}
