@@ -185,10 +185,10 @@ fn a_broken_stderr_is_no_end() {
     }
 }
 
-/// The other side of the next test: a process may set up its log only once.
-#[test]
-#[ignore = "run by records_of_libraries_arrive, in a process of its own"]
-fn child() {
+/// Says to a process of this test that it is the one to be looked at: a process may set up its log only once.
+const IN_CHILD: &str = "ARAUTO_TEST_LOG_CHILD";
+
+fn log_in_a_process_of_its_own() {
     let (logger, guard) = init(&config(Level::Info, LogFormat::Text)).unwrap();
     info!(logger, "ours");
     log::warn!("theirs\nINFO forged");
@@ -203,8 +203,12 @@ fn child() {
 
 #[test]
 fn records_of_libraries_arrive() {
+    if std::env::var_os(IN_CHILD).is_some() {
+        return log_in_a_process_of_its_own();
+    }
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "logging::tests::child", "--ignored", "--nocapture"])
+        .args(["--exact", "logging::tests::records_of_libraries_arrive", "--nocapture"])
+        .env(IN_CHILD, "1")
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
