@@ -205,3 +205,6 @@ fn is_message(text: &str) -> bool {
     Operation::from_short(word).is_none()
         && Message::parse(text).is_ok_and(|message| Operation::from_wire(message.operation).is_some())
 }
+
+#[cfg(test)]
+mod tests;
