@@ -9,5 +9,6 @@ mod hostile;
 mod lifecycle;
 mod limits;
 mod network;
+mod real_clients;
 mod storm;
 mod wire;

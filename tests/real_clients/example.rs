@@ -26,7 +26,8 @@ fn it_chats_with_a_netcat_and_leaves_when_its_input_ends() {
     let server = TestServer::start();
     let mut alan = join(&server, "alan");
     let mut bob = nc::join(&server, "bob");
-    alan.ask("olá | todos", "alan (broadcast): olá | todos");
+    // Enter alone says nothing.
+    alan.ask("\nolá | todos", "alan (broadcast): olá | todos");
     bob.expect_line("alan | all clients | broadcast | olá | todos");
     bob.type_line("/msg alan a | b");
     alan.expect_line("bob (private_message): a | b");

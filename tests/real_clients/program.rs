@@ -2,7 +2,7 @@
 
 use std::{
     io::{PipeReader, Read, Write, pipe},
-    process::{Child, ChildStdin, Command, ExitStatus},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, Sender, channel},
     thread,
     time::Instant,
@@ -27,7 +27,7 @@ impl Program {
         let mut command = Command::new(name);
         command
             .args(arguments)
-            .stdin(std::process::Stdio::piped())
+            .stdin(Stdio::piped())
             .stdout(writer.try_clone().expect("a second handle"))
             .stderr(writer);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot run {name}: {error}"));
