@@ -101,7 +101,7 @@ fn while_it_ends_nobody_new_is_served() {
     if let Ok(mut late) = TcpStream::connect(process.address()) {
         let mut told = String::new();
         if late.read_to_string(&mut told).is_ok() && !told.is_empty() {
-            assert_eq!(told, format!("{NAME_REQUEST}\n"));
+            assert_eq!(told, format!("{NAME_REQUEST}\n{CLOSED}\n"));
         }
     }
     process.signal("INT");
@@ -208,6 +208,31 @@ fn a_broken_connection_is_logged_as_the_report_does() {
         (&joined["id"], &joined["peer"], &"alan".into())
     );
     assert_eq!(broken["reason"], "connection broken");
+}
+
+#[test]
+fn who_comes_and_goes_at_once_is_logged_in_that_order() {
+    let process = Process::serve(&[]);
+    for _ in 0..20 {
+        let mut alan = Client::to(process.address());
+        alan.send_bytes(b"alan\n/list\n");
+        alan.finish_sending();
+        alan.expect(NAME_REQUEST);
+        alan.expect(&crate::harness::confirmation("alan"));
+        alan.expect("server | alan | list_clients | clients connected: alan");
+        alan.expect_closed();
+        let joined = process.logged("joined");
+        assert_eq!(process.logged("left")["id"], joined["id"]);
+    }
+}
+
+#[test]
+fn an_empty_server_says_who_ended_it() {
+    let mut process = Process::serve(&[]);
+    process.signal("TERM");
+    assert_eq!(process.logged("closing")["by"], "SIGTERM");
+    assert_eq!(process.logged("ended")["sessions"], "none");
+    assert_eq!(process.ended().code(), Some(0));
 }
 
 #[test]

@@ -12,6 +12,16 @@ fn the_most_sessions_are_served_and_one_more_is_told() {
         "server | client | connection_error | The server is full: it serves 2 at most. Try again later",
     );
     third.expect_closed();
+    // One who does not wait to be asked reads it as well.
+    for _ in 0..50 {
+        let mut hasty = server.connect_silently();
+        hasty.send_bytes(b"carl\n/list\n");
+        hasty.expect(
+            "server | client | connection_error | The server is full: it serves 2 at most. Try again later",
+        );
+        hasty.finish_sending();
+        hasty.expect_closed();
+    }
     bob.expect_nothing_before_an_echo("bob");
     drop(alan);
     wait_until("a place to be free", || {

@@ -88,6 +88,7 @@ fn exit_status() -> Roff {
         ("0", "Done, or the server was closed as asked."),
         ("1", "The server could not run, or failed."),
         ("2", "The command line or the configuration is refused."),
+        ("130", "The server was told a second time to end, and did so at once."),
     ] {
         roff.control("TP", []);
         roff.text([bold(status)]);

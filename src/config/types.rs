@@ -82,7 +82,8 @@ impl Default for Limits {
 pub struct Compat {
     /// The least pause between two messages to an unframed client.
     pub unframed_gap: Duration,
-    /// The silence after a name without a line ending that marks its client as unframed.
+    /// The silence after a name without a line ending that marks its client as unframed, and after an unframed
+    /// message that looks cut.
     pub unframed_wait: Duration,
 }
 

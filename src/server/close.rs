@@ -85,12 +85,6 @@ impl CloseReason {
             Self::Fault => "server fault",
         }
     }
-
-    /// Whether the other end may still be sending when the session ends, so that closing has to wait for it.
-    #[must_use]
-    pub fn lingers(self) -> bool {
-        !matches!(self, Self::Eof | Self::Broken | Self::Fault)
-    }
 }
 
 impl fmt::Display for CloseReason {
@@ -142,7 +136,7 @@ impl Tally {
 }
 
 impl fmt::Display for Tally {
-    /// The reasons that occurred: `exit 3, name taken 1`.
+    /// The reasons that occurred: `exit 3, name taken 1`; `none` if none did.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut between = "";
         for reason in CloseReason::ALL {
@@ -152,7 +146,7 @@ impl fmt::Display for Tally {
                 between = ", ";
             }
         }
-        Ok(())
+        if between.is_empty() { f.write_str("none") } else { Ok(()) }
     }
 }
 
@@ -173,6 +167,7 @@ mod tests {
     #[test]
     fn only_what_occurred_is_shown() {
         let tally = Tally::default();
+        assert_eq!(tally.to_string(), "none");
         tally.count_end(CloseReason::Exit);
         tally.count_end(CloseReason::Exit);
         tally.count_end(CloseReason::Tls);

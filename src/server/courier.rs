@@ -9,7 +9,7 @@ use std::{cell::RefCell, io, rc::Rc, task::Context};
 use actix::{Actor, Addr, AsyncContext, Handler};
 use bytes::BytesMut;
 use slab::Slab;
-use slog::{debug, warn};
+use slog::{Logger, debug, info, warn};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
     close::{CLOSE_GRACE, CloseReason, PROBE_WITHIN},
     connection::{self, ReceiveHalf, SendHalf},
     inbox::{Inbox, ReadBuffer},
-    messages::{Adopt, CloseServer, Deliver, Hangup, Probe, Raw, Reframe, Sent, ToCourier},
+    messages::{Adopt, CloseServer, Deliver, Hangup, Jammed, Probe, Raw, Reframe, Sent, ToCourier},
     outbox::{Outbox, Trouble, at_once, carry},
     seat::{Seat, SessionId},
     session::{Session, Surroundings},
@@ -32,7 +32,7 @@ pub struct Courier {
     places: Slab<Place>,
     surroundings: Rc<Surroundings>,
     buffer: ReadBuffer,
-    /// The server is ending: whoever still comes is told so.
+    /// The server is ending: whoever still comes is told so and closed.
     closing: bool,
     _vigil: Vigil,
 }
@@ -42,8 +42,10 @@ struct Place {
     id: SessionId,
     session: Addr<Session>,
     outbox: Rc<RefCell<Outbox>>,
-    /// It has a name, so broadcasts are for it.
-    member: bool,
+    /// It was given its name.
+    joined: bool,
+    /// Broadcasts are for it: it has its name, and takes what it is sent.
+    hears: bool,
 }
 
 impl Courier {
@@ -82,9 +84,16 @@ impl Courier {
         let slot = entry.key();
         let seat = Seat { id, courier: self.number, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
         let session = Session::open(inbox, seat, peer, Rc::clone(&self.surroundings), permit);
-        entry.insert(Place { id, session, outbox: Rc::new(RefCell::new(outbox)), member: false });
+        entry.insert(Place {
+            id,
+            session,
+            outbox: Rc::new(RefCell::new(outbox)),
+            joined: false,
+            hears: false,
+        });
         self.tell(seat, |outbox| outbox.put(&reply::name_request()));
         if self.closing {
+            self.tell(seat, |outbox| outbox.put(&reply::server_closed()));
             self.close_place(slot, CloseReason::ServerClosed, Instant::now() + CLOSE_GRACE);
         }
     }
@@ -95,10 +104,11 @@ impl Courier {
 
     /// Puts something into one outbox and writes what can be written.
     fn tell(&mut self, seat: Seat, put: impl FnOnce(&mut Outbox)) {
+        let log = &self.surroundings.log.clone();
         if let Some(place) = self.place(seat) {
             put(&mut place.outbox.borrow_mut());
             let outcome = at_once(|cx| place.outbox.borrow_mut().write_now(cx));
-            place.settle(outcome);
+            place.settle(outcome, log);
         }
     }
 
@@ -113,19 +123,21 @@ impl Courier {
 
     /// A batch to whom it concerns: to all members if it holds broadcasts, else only to those with items.
     fn deliver(&mut self, Deliver { shared, items }: &Deliver, cx: &mut Context<'_>) {
+        let log = self.surroundings.log.clone();
         let mut closed = Vec::new();
         let mut items = items.as_slice();
         if shared.is_empty() {
             while let Some(slot) = items.first().map(|item| item.seat.slot) {
                 let mine = take_slot(&mut items, slot);
                 if let Some(place) = self.places.get_mut(slot as usize) {
-                    closed.extend(place.deliver(shared, mine, cx).map(|reason| (slot as usize, reason)));
+                    closed
+                        .extend(place.deliver(shared, mine, &log, cx).map(|reason| (slot as usize, reason)));
                 }
             }
         } else {
             for (slot, place) in &mut self.places {
                 let mine = take_slot(&mut items, u32::try_from(slot).unwrap_or(u32::MAX));
-                closed.extend(place.deliver(shared, mine, cx).map(|reason| (slot, reason)));
+                closed.extend(place.deliver(shared, mine, &log, cx).map(|reason| (slot, reason)));
             }
         }
         for (slot, reason) in closed {
@@ -136,17 +148,23 @@ impl Courier {
     /// Ends a session: what is queued for it is sent, its place is free at once.
     fn close_place(&mut self, slot: usize, reason: CloseReason, deadline: Instant) {
         let place = self.places.remove(slot);
-        place.session.do_send(Hangup { reason, error: None });
+        place.session.do_send(Hangup { reason, joined: place.joined });
         place.outbox.borrow_mut().close(deadline);
-        place.start_carrying();
+        place.start_carrying(&self.surroundings.log);
     }
 }
 
 impl Place {
     /// What this session gets of a batch. Returns why its place is to be closed, if it is.
-    fn deliver(&mut self, shared: &Shared, mine: &[Item], cx: &mut Context<'_>) -> Option<CloseReason> {
+    fn deliver(
+        &mut self,
+        shared: &Shared,
+        mine: &[Item],
+        log: &Logger,
+        cx: &mut Context<'_>,
+    ) -> Option<CloseReason> {
         let (closed, outcome) = if mine.is_empty() {
-            if !self.member {
+            if !self.hears {
                 return None;
             }
             (None, self.outbox.borrow_mut().send_shared(shared, cx))
@@ -154,7 +172,7 @@ impl Place {
             let closed = self.interleave(shared, mine);
             (closed, self.outbox.borrow_mut().write_now(cx))
         };
-        self.settle(outcome);
+        self.settle(outcome, log);
         closed
     }
 
@@ -162,43 +180,52 @@ impl Place {
     fn interleave(&mut self, shared: &Shared, mine: &[Item]) -> Option<CloseReason> {
         let mut outbox = self.outbox.borrow_mut();
         let mine = mine.iter().filter(|item| item.seat.id == self.id);
-        shared.for_session(mine, &mut self.member, |piece| match piece {
+        let over = shared.for_session(mine, &mut self.hears, |piece| match piece {
             Piece::Shared(range) => outbox.put_shared(shared, range),
             Piece::Own(line) => outbox.put(line),
-        })
+        });
+        self.joined |= self.hears;
+        over
     }
 
     /// Sees to what a write left undone.
-    fn settle(&mut self, outcome: Result<(), Trouble>) {
+    fn settle(&mut self, outcome: Result<(), Trouble>, log: &Logger) {
         match outcome {
             Ok(()) => {}
             Err(Trouble::Full) => {
                 // Its last words still have to fit; the registry, told by the session, sends them.
-                self.member = false;
+                self.hears = false;
                 self.outbox.borrow_mut().drop_queue();
-                self.session.do_send(Hangup { reason: CloseReason::OutboxFull, error: None });
+                self.session.do_send(Jammed { reason: CloseReason::OutboxFull, error: None });
             }
             Err(Trouble::Broken(error)) => {
-                self.member = false;
-                self.session.do_send(Hangup { reason: CloseReason::Broken, error: Some(error) });
+                self.hears = false;
+                self.session.do_send(Jammed { reason: CloseReason::Broken, error: Some(error) });
             }
         }
-        self.start_carrying();
+        self.start_carrying(log);
     }
 
     /// Sees that a task empties the outbox, if it is not empty.
-    fn start_carrying(&self) {
+    fn start_carrying(&self, log: &Logger) {
         if !self.outbox.borrow_mut().wants_carrying() {
             return;
         }
-        let (outbox, session) = (Rc::clone(&self.outbox), self.session.clone());
+        let (id, outbox, session, log) =
+            (self.id, Rc::clone(&self.outbox), self.session.clone(), log.clone());
         actix_rt::spawn(async move {
             let outcome = carry(Rc::clone(&outbox)).await;
-            if outbox.borrow().is_closing() {
-                session.do_send(Sent);
-            } else if let Err(error) = outcome {
-                session.do_send(Hangup { reason: CloseReason::Broken, error: Some(error) });
+            if !outbox.borrow().is_closing() {
+                if let Err(error) = outcome {
+                    session.do_send(Jammed { reason: CloseReason::Broken, error: Some(error) });
+                }
+                return;
             }
+            if let Err(error) = outcome {
+                let lost = outbox.borrow().lost();
+                info!(log, "last messages not taken"; "id" => id.0, "bytes" => lost, "error" => %error);
+            }
+            session.do_send(Sent);
         });
     }
 }

@@ -1,7 +1,8 @@
 //! [`House`]: starts the actors, watches over them and sees them out.
 
 use std::{
-    net::TcpListener,
+    io,
+    net::{SocketAddr, TcpListener},
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
@@ -19,10 +20,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Ended, ServeError,
     close::Tally,
     courier::Courier,
-    listener::Reception,
+    listener::{REFUSALS, Reception},
     messages::{CloseServer, ToCourier, ToRegistry},
     registry::Registry,
     session::Surroundings,
@@ -33,6 +33,34 @@ use crate::config::Config;
 /// Mailboxes are not bounded by count, because `do_send` ignores that: a session's work is bounded in bytes before it
 /// is sent.
 const MAILBOX: usize = 16;
+
+/// Why the server could not start or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// An address could not be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Bind {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// The system refused something else that is needed to start.
+    #[error("cannot start: {0}")]
+    Start(#[from] io::Error),
+    /// A part died that the others cannot do without.
+    #[error("the {0} died; the server cannot go on")]
+    Died(&'static str),
+}
+
+/// How the server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Everyone was told, and had `server.drain_timeout` to take what was queued.
+    Closed,
+    /// It was told a second time to end, and did so at once.
+    Forced,
+}
 
 /// The running parts, as the server's own task sees them.
 pub struct House {
@@ -80,6 +108,7 @@ impl House {
             places: Arc::clone(&places),
             max_sessions: config.limits.max_sessions,
             message_bytes: config.limits.message_bytes,
+            refusals: Arc::new(Semaphore::new(REFUSALS)),
             numbers: Arc::<AtomicU64>::default(),
             tally: Arc::clone(&tally),
             log: log.clone(),
@@ -106,7 +135,7 @@ impl House {
     /// If a part dies before.
     pub async fn until_closed(&mut self, mut stops: UnboundedReceiver<String>) -> Result<Ended, ServeError> {
         let mut deadline: Option<Instant> = None;
-        let mut stopped = false;
+        let (mut stopped, mut closing) = (false, false);
         loop {
             let everyone_left = self.places.acquire_many(self.max_sessions);
             tokio::select! {
@@ -121,6 +150,7 @@ impl House {
                 }
                 Some(notice) = self.notices.recv() => match notice {
                     Notice::Closing => {
+                        closing = true;
                         deadline.get_or_insert(Instant::now() + self.drain_timeout);
                         self.listening.cancel();
                     }
@@ -131,7 +161,7 @@ impl House {
                         return Err(ServeError::Died(part));
                     }
                 },
-                Ok(_all) = everyone_left, if deadline.is_some() => return Ok(Ended::Closed),
+                Ok(_all) = everyone_left, if closing => return Ok(Ended::Closed),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     let left = self.max_sessions as usize - self.places.available_permits();
                     warn!(self.log, "drain timeout: cutting who is left"; "sessions" => left);

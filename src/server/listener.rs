@@ -13,11 +13,11 @@ use std::{
 use actix::Addr;
 use slog::{Logger, debug, info, warn};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::sync::Semaphore;
+use tokio::{io::AsyncWriteExt, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    close::{CloseReason, Tally},
+    close::{CloseReason, LINGER, Tally},
     connection::keepalive,
     courier::Courier,
     messages::Adopt,
@@ -52,6 +52,9 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// Refused connections that are seen out at a time; each is an open file for up to [`LINGER`].
+pub const REFUSALS: usize = 64;
+
 /// Where accepted connections go. Clones share the numbering and the limit.
 #[derive(Clone)]
 pub struct Reception {
@@ -65,6 +68,8 @@ pub struct Reception {
     pub message_bytes: usize,
     /// The last number given.
     pub numbers: Arc<AtomicU64>,
+    /// A permit for each refused connection that may be seen out at a time.
+    pub refusals: Arc<Semaphore>,
     /// Counts refusals.
     pub tally: Arc<Tally>,
     /// The server's log.
@@ -100,20 +105,35 @@ impl Reception {
 
     fn receive(&self, socket: TcpStream, peer: Peer) {
         let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
-            return self.refuse(&socket, peer);
+            return self.refuse(socket, peer);
         };
         let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
         let turn = usize::try_from(number).unwrap_or_default() % self.couriers.len();
         self.couriers[turn].do_send(Adopt { socket, peer, id: SessionId(number), permit });
     }
 
-    fn refuse(&self, mut socket: &TcpStream, peer: Peer) {
+    fn refuse(&self, mut socket: TcpStream, peer: Peer) {
         let why = format!("The server is full: it serves {} at most. Try again later", self.max_sessions);
         // A new socket has room for a line; if not even that goes, the peer is gone.
         let _ = socket.write_all(reply::connection_error(self.message_bytes, &why).as_bytes());
         self.tally.count_end(CloseReason::ServerFull);
         info!(self.log, "refused"; "peer" => %peer, "reason" => CloseReason::ServerFull);
+        // In a flood, the rest may be reset before they have read why.
+        if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
+            actix_rt::spawn(async move {
+                let _ = tokio::time::timeout(LINGER, see_out(socket)).await;
+                drop(permit);
+            });
+        }
     }
+}
+
+/// Shuts our side and reads until the other end has shut its own.
+async fn see_out(socket: TcpStream) -> io::Result<()> {
+    let mut socket = tokio::net::TcpStream::from_std(socket)?;
+    socket.shutdown().await?;
+    tokio::io::copy(&mut socket, &mut tokio::io::sink()).await?;
+    Ok(())
 }
 
 /// Errors of one connection that say nothing about the next.

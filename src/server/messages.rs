@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! Listener --Adopt--> Courier --starts--> Session --Enter, Work, Leave--> Registry
-//!                        ^ ^                | ^                               |
-//!                        | '--Reframe, Raw--' '--Hangup, Sent-- Courier       |
-//!                        '----------------------Deliver, Probe, CloseServer---'
+//!                       ^ ^                 | ^                              |
+//!                       | '--Reframe, Raw---' '--Jammed, Hangup, Sent--.     |
+//!                       |                                            Courier |
+//!                       '----------------------Deliver, Probe, CloseServer---'
 //! ```
 
 use std::sync::Arc;
@@ -109,14 +110,24 @@ pub struct Raw {
     pub bytes: Bytes,
 }
 
-/// Courier to Session: it is over. Nothing that it sends from here on counts.
+/// Courier to Session: it cannot be written to. The session then leaves by the registry, as for any other reason.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Jammed {
+    /// [`CloseReason::OutboxFull`] or [`CloseReason::Broken`].
+    pub reason: CloseReason,
+    /// The error, where writing failed.
+    pub error: Option<std::io::Error>,
+}
+
+/// Courier to Session: it is over, and its place given up. Whatever the reason, every session ends by this.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Hangup {
     /// Why.
     pub reason: CloseReason,
-    /// The error, where the connection broke.
-    pub error: Option<std::io::Error>,
+    /// It had been given its name.
+    pub joined: bool,
 }
 
 /// Courier to Session: all that was queued is sent or given up, and the sending side is shut.

@@ -6,8 +6,8 @@
 //! listener -> courier (takes a connection in) -> inbox -> session -> registry (roster, batch) -> courier -> outbox
 //! ```
 //!
-//! `messages.rs` lists everything actors say to each other. Only `session`, `registry`, `courier`, `messages` and this
-//! file know actix; the rest is plain Rust.
+//! `messages.rs` lists everything actors say to each other. Only it, the three actors, `house` and `listener` know
+//! actix; the rest is plain Rust.
 
 use std::{
     io,
@@ -42,34 +42,7 @@ mod vigil;
 mod who;
 
 use house::House;
-
-/// Why the server could not start or had to end.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// An address could not be listened on.
-    #[error("cannot listen on {address}: {error}")]
-    Bind {
-        /// Which.
-        address: SocketAddr,
-        /// Why.
-        error: io::Error,
-    },
-    /// The system refused something else that is needed to start.
-    #[error("cannot start: {0}")]
-    Start(#[from] io::Error),
-    /// A part died that the others cannot do without.
-    #[error("the {0} died; the server cannot go on")]
-    Died(&'static str),
-}
-
-/// How the server ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// Everyone was told and everything sent, within `server.drain_timeout`.
-    Closed,
-    /// It was told a second time to end, and did so at once.
-    Forced,
-}
+pub use house::{Ended, ServeError};
 
 /// A server that has its addresses and serves nobody yet.
 pub struct Server {

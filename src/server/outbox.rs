@@ -53,6 +53,8 @@ pub struct Outbox {
     mid_piece: bool,
     /// Least time between two messages to an unframed client.
     gap: Duration,
+    /// What was still queued when writing was given up.
+    lost: usize,
     /// When an unframed client was last written to.
     last_write: Option<Instant>,
     /// Set when the session ends: by then all has to be written.
@@ -91,6 +93,7 @@ impl Outbox {
             queued: 0,
             limit,
             mid_piece: false,
+            lost: 0,
             gap,
             last_write: None,
             deadline: None,
@@ -192,6 +195,11 @@ impl Outbox {
         self.deadline.is_some()
     }
 
+    /// How many bytes were still queued when writing was given up.
+    pub fn lost(&self) -> usize {
+        self.lost
+    }
+
     /// Whether something is left to do that no task does yet; if so, the caller is to start [`carry`].
     pub fn wants_carrying(&mut self) -> bool {
         let wants = !self.carried && (!self.queue.is_empty() || self.deadline.is_some());
@@ -269,6 +277,7 @@ impl Outbox {
 
     fn give_up(&mut self) {
         self.writer = None;
+        self.lost = self.queued;
         self.queue = VecDeque::new();
         self.queued = 0;
     }

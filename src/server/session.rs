@@ -1,7 +1,8 @@
 //! [`Session`]: the actor of one connection. It reads frames, makes them requests and sends those to the Registry.
 //!
 //! It never writes: what it is answered takes the Registry's order and the courier's outbox. It ends exactly once,
-//! with one reason, which it logs and counts; from then on whatever is read is dropped.
+//! when its courier hangs up, with one reason, which it logs and counts. From the moment that it wants to leave,
+//! whatever is read is dropped.
 
 use std::{io, rc::Rc, sync::Arc};
 
@@ -13,7 +14,7 @@ use super::{
     close::{CloseReason, LINGER, Tally},
     connection::ReceiveHalf,
     inbox::{Inbox, Intake, Read},
-    messages::{Enter, Hangup, Leave, Raw, Reframe, Sent, ToCourier, ToRegistry, Work},
+    messages::{Enter, Hangup, Jammed, Leave, Raw, Reframe, Sent, ToCourier, ToRegistry, Work},
     seat::Seat,
     who::{Peer, Who},
 };
@@ -43,21 +44,26 @@ pub struct Session {
     seat: Seat,
     peer: Peer,
     kind: Kind,
+    /// What it answered to the name request. Whether it may bear that name is for the Registry to say; what it sends
+    /// meanwhile is carried out only if it may.
+    name: Option<Name>,
     state: State,
     around: Rc<Surroundings>,
     name_timer: Option<SpawnHandle>,
+    /// The other end sends no more.
+    input_ended: bool,
     /// The session's place among the server's; given back with the last of its parts.
     _permit: Rc<OwnedSemaphorePermit>,
 }
 
 enum State {
-    /// Its answer to the name request has not come.
-    Unnamed,
-    /// It answered with this name. Whether it may bear it is for the Registry to say; what it sends meanwhile
-    /// is carried out only if it may.
-    Named(Name),
-    /// It is over.
-    Ended,
+    /// What it sends counts.
+    Open,
+    /// It told the Registry that it leaves, and waits for the courier to hang up. If it leaves because the connection
+    /// broke: by this error.
+    Leaving(Option<io::Error>),
+    /// The courier has hung up: the end is logged and counted.
+    Over,
 }
 
 impl Session {
@@ -72,8 +78,18 @@ impl Session {
         Self::create(|ctx| {
             ctx.add_stream(inbox);
             let name_timer = Some(ctx.run_later(around.config.limits.name_timeout, Self::out_of_time));
-            let state = State::Unnamed;
-            Self { seat, peer, kind: Kind::Line, state, around, name_timer, _permit: permit }
+            let (kind, state) = (Kind::Line, State::Open);
+            Self {
+                seat,
+                peer,
+                kind,
+                name: None,
+                state,
+                around,
+                name_timer,
+                input_ended: false,
+                _permit: permit,
+            }
         })
     }
 
@@ -82,11 +98,7 @@ impl Session {
     }
 
     fn who(&self) -> Who<'_> {
-        let name = match &self.state {
-            State::Named(name) => Some(name),
-            State::Unnamed | State::Ended => None,
-        };
-        Who { id: self.seat.id, peer: self.peer, name }
+        Who { id: self.seat.id, peer: self.peer, name: self.name.as_ref() }
     }
 
     /// Takes what one read held.
@@ -108,13 +120,15 @@ impl Session {
     fn requests(&mut self, frames: Vec<Frame>, ctx: &mut Context<Self>) -> Vec<Request> {
         let mut requests = Vec::new();
         for frame in frames {
+            if !matches!(self.state, State::Open) {
+                break;
+            }
             if let Frame::Line(line) = &frame {
                 debug!(self.log(), "Server receive: {}", Escaped(String::from_utf8_lossy(line)); &self.who());
             }
-            match &self.state {
-                State::Unnamed => self.introduce(&frame, ctx),
-                State::Named(name) => requests.push(self.request(&frame, name)),
-                State::Ended => break,
+            match &self.name {
+                None => self.introduce(&frame, ctx),
+                Some(name) => requests.push(self.request(&frame, name)),
             }
         }
         requests
@@ -162,14 +176,14 @@ impl Session {
             Frame::Http => (CloseReason::Http, reply::connection_error(limit, SPEAKS_TR2)),
             Frame::Tls => (CloseReason::Tls, reply::connection_error(limit, SPEAKS_TR2)),
         };
-        self.leave(reason, None, Some(farewell), ctx);
+        self.leave(reason, None, Some(farewell));
     }
 
     fn enter(&mut self, name: Name, ctx: &mut Context<Self>) {
         if let Some(timer) = self.name_timer.take() {
             ctx.cancel_future(timer);
         }
-        self.state = State::Named(name.clone());
+        self.name = Some(name.clone());
         self.around.registry.enter.do_send(Enter { seat: self.seat, peer: self.peer, name });
     }
 
@@ -184,55 +198,44 @@ impl Session {
         Err(reply::error_message(self.around.config.limits.message_bytes, name, why))
     }
 
-    fn out_of_time(&mut self, ctx: &mut Context<Self>) {
+    fn out_of_time(&mut self, _: &mut Context<Self>) {
         let limits = &self.around.config.limits;
         let waited = humantime::format_duration(limits.name_timeout);
         let why = format!("No name came within {waited}. Connect again and type your name and Enter");
         let farewell = reply::connection_error(limits.message_bytes, &why);
-        self.leave(CloseReason::NameTimeout, None, Some(farewell), ctx);
+        self.leave(CloseReason::NameTimeout, None, Some(farewell));
     }
 
     /// Ends the session for a reason of its own, after everything it sent so far.
-    fn leave(
-        &mut self,
-        reason: CloseReason,
-        error: Option<&io::Error>,
-        farewell: Option<Line>,
-        ctx: &mut Context<Self>,
-    ) {
-        if matches!(self.state, State::Ended) {
+    fn leave(&mut self, reason: CloseReason, error: Option<io::Error>, farewell: Option<Line>) {
+        if !matches!(self.state, State::Open) {
             return;
         }
         if let Some(line) = &farewell {
             debug!(self.log(), "Server sends: {}", Escaped(line.text()); &self.who());
         }
-        self.end(reason, error, ctx);
+        self.state = State::Leaving(error);
         self.around.registry.leave.do_send(Leave { seat: self.seat, reason, farewell });
     }
 
-    /// Ends the session, if it has not ended before.
-    fn end(&mut self, reason: CloseReason, error: Option<&io::Error>, ctx: &mut Context<Self>) {
-        if matches!(self.state, State::Ended) {
-            return;
-        }
-        match (&self.state, error) {
-            (State::Named(name), Some(error)) => {
+    /// Logs the end. Only now, because what the Registry logs of the session comes before.
+    fn log_end(&self, reason: CloseReason, joined: bool) {
+        let error = match &self.state {
+            State::Leaving(Some(error)) if reason == CloseReason::Broken => Some(error),
+            _ => None,
+        };
+        match (&self.name, error) {
+            (Some(name), Some(error)) if joined => {
                 let message = reply::broken_connection(&error.to_string(), name.as_str());
                 info!(self.log(), "{}", message; &self.who(), "reason" => reason);
             }
-            // Until the Registry has given the name, nobody has joined who could leave.
-            (State::Named(_), None) if reason != CloseReason::NameTaken => {
-                info!(self.log(), "left"; &self.who(), "reason" => reason);
+            (Some(_), None) if joined => info!(self.log(), "left"; &self.who(), "reason" => reason),
+            (wanted, error) => {
+                let who = Who { name: None, ..self.who() };
+                let wanted = wanted.as_ref().map(ToString::to_string);
+                let error = error.map(ToString::to_string);
+                info!(self.log(), "refused"; &who, "reason" => reason, "wanted" => wanted, "error" => error);
             }
-            (_, Some(error)) => {
-                info!(self.log(), "refused"; &self.who(), "reason" => reason, "error" => %error);
-            }
-            (_, None) => info!(self.log(), "refused"; &self.who(), "reason" => reason),
-        }
-        self.around.tally.count_end(reason);
-        self.state = State::Ended;
-        if !reason.lingers() {
-            ctx.stop();
         }
     }
 }
@@ -252,17 +255,18 @@ impl Actor for Session {
 
 impl StreamHandler<Intake> for Session {
     fn handle(&mut self, intake: Intake, ctx: &mut Self::Context) {
+        self.input_ended = matches!(intake, Intake::End(_));
         match intake {
             Intake::Read(read) => self.take(read, ctx),
-            Intake::End(_) if matches!(self.state, State::Ended) => ctx.stop(),
+            Intake::End(_) if matches!(self.state, State::Over) => ctx.stop(),
             Intake::End(Ok(last)) => {
                 let requests = self.requests(last.into_iter().collect(), ctx);
                 if !requests.is_empty() {
                     self.around.registry.work.do_send(Work { seat: self.seat, requests, credit: None });
                 }
-                self.leave(CloseReason::Eof, None, None, ctx);
+                self.leave(CloseReason::Eof, None, None);
             }
-            Intake::End(Err(error)) => self.leave(CloseReason::Broken, Some(&error), None, ctx),
+            Intake::End(Err(error)) => self.leave(CloseReason::Broken, Some(error), None),
         }
     }
 
@@ -270,24 +274,30 @@ impl StreamHandler<Intake> for Session {
     fn finished(&mut self, _: &mut Self::Context) {}
 }
 
+impl Handler<Jammed> for Session {
+    type Result = ();
+
+    fn handle(&mut self, Jammed { reason, error }: Jammed, _: &mut Self::Context) {
+        let limits = &self.around.config.limits;
+        let farewell = match (&self.name, reason) {
+            (Some(name), CloseReason::OutboxFull) => {
+                Some(reply::outbox_full(limits.message_bytes, name, limits.outbox_bytes))
+            }
+            _ => None,
+        };
+        self.leave(reason, error, farewell);
+    }
+}
+
 impl Handler<Hangup> for Session {
     type Result = ();
 
-    fn handle(&mut self, Hangup { reason, error }: Hangup, ctx: &mut Self::Context) {
-        let farewell = match (&self.state, reason) {
-            (State::Named(name), CloseReason::OutboxFull) => Some(reply::outbox_full(
-                self.around.config.limits.message_bytes,
-                name,
-                self.around.config.limits.outbox_bytes,
-            )),
-            _ => None,
-        };
-        match reason {
-            // The courier found these out by itself: the Registry has to be told.
-            CloseReason::OutboxFull | CloseReason::Broken => {
-                self.leave(reason, error.as_ref(), farewell, ctx);
-            }
-            _ => self.end(reason, None, ctx),
+    fn handle(&mut self, Hangup { reason, joined }: Hangup, ctx: &mut Self::Context) {
+        self.log_end(reason, joined);
+        self.around.tally.count_end(reason);
+        self.state = State::Over;
+        if self.input_ended {
+            ctx.stop();
         }
     }
 }
@@ -303,7 +313,7 @@ impl Handler<Sent> for Session {
 impl Drop for Session {
     /// A session that dies of a fault must not keep its name.
     fn drop(&mut self) {
-        if !matches!(self.state, State::Ended) {
+        if !matches!(self.state, State::Over) {
             self.around.tally.count_end(CloseReason::Fault);
             self.around.registry.leave.do_send(Leave {
                 seat: self.seat,

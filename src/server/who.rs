@@ -51,11 +51,11 @@ pub struct Who<'a> {
 
 impl KV for Who<'_> {
     fn serialize(&self, _: &Record<'_>, serializer: &mut dyn Serializer) -> Result {
-        serializer.emit_u64("id", self.id.0)?;
-        serializer.emit_arguments("peer", &format_args!("{}", self.peer))?;
-        match self.name {
-            Some(name) => serializer.emit_str("name", name.as_str()),
-            None => serializer.emit_none("name"),
+        // The last first, as slog's own macros do.
+        if let Some(name) = self.name {
+            serializer.emit_str("name", name.as_str())?;
         }
+        serializer.emit_arguments("peer", &format_args!("{}", self.peer))?;
+        serializer.emit_u64("id", self.id.0)
     }
 }
