@@ -241,20 +241,25 @@ fn each_line_of_a_session_says_whose_it_is() {
     let mut alan = process.join("alan");
     let peer = alan.stream().local_addr().unwrap().to_string();
     alan.ask("/echo a\u{202e}b", "alan | alan | echo | a\u{202e}b");
+    // Nobody can write a log line of another's.
+    alan.send("/others x\", name: bob");
+    alan.expect_nothing_before_an_echo("alan");
     alan.ask("/exit", "server | alan | exit | client disconnected");
     for message in [
-        "Server sends: server | client | name | no data",
-        "Server receive: alan",
+        "Server sends: \"server | client | name | no data\"",
+        "Server receive: \"alan\"",
         "joined",
-        "Server sends: server | alan | connection_confirmation | You are now connected to the server",
-        "Server receive: /echo a\\u{202e}b",
-        "Server sends: alan | alan | echo | a\\u{202e}b",
-        "Server receive: /exit",
+        "Server sends: \"server | alan | connection_confirmation | You are now connected to the server\"",
+        "Server receive: \"/echo a\\u{202e}b\"",
+        "Server sends: \"alan | alan | echo | a\\u{202e}b\"",
+        "Server receive: \"/others x\\\", name: bob\"",
+        "Server sends: \"alan | all clients | broadcast_not_me | x\\\", name: bob\"",
+        "Server receive: \"/exit\"",
         "left",
     ] {
         let record = process.logged(message);
         assert_eq!((&record["id"], &record["peer"]), (&1.into(), &peer.as_str().into()), "{record}");
-        let named = !message.ends_with("no data") && message != "Server receive: alan";
+        let named = !message.ends_with("no data\"") && message != "Server receive: \"alan\"";
         assert_eq!(record["name"].as_str(), named.then_some("alan"), "{record}");
     }
 }

@@ -135,3 +135,61 @@ fn a_small_message_limit_holds_for_what_the_server_composes() {
     let mut fits = server.connect();
     fits.ask(&"é".repeat(18), &confirmation(&"é".repeat(18)));
 }
+
+#[test]
+fn a_receiver_that_paused_gets_everything_without_another_word() {
+    let server = TestServer::with(|config| config.limits.outbox_bytes = 64 * 1024 * 1024);
+    let mut paused = server.join("paused");
+    let mut sender = server.join("sender");
+    // The second burst comes while a task already waits for the socket to take the first.
+    for burst in 0..2 {
+        for number in 0..8000 {
+            sender.send(&format!("/msg paused {burst} {number} {}", "x".repeat(900)));
+        }
+        sender.expect_nothing_before_an_echo("sender");
+    }
+    for burst in 0..2 {
+        for number in 0..8000 {
+            paused
+                .expect(&format!("sender | paused | private_message | {burst} {number} {}", "x".repeat(900)));
+        }
+    }
+}
+
+#[test]
+fn one_list_is_never_too_long_an_answer() {
+    let server = TestServer::with(|config| config.limits.outbox_bytes = 4096);
+    let names: Vec<String> = (0..300).map(|number| format!("{}{number:03}", "é".repeat(29))).collect();
+    let mut crowd: Vec<Client> = names.iter().map(|name| server.join(name)).collect();
+    crowd[0].send("/list");
+    let mut listed = Vec::new();
+    while listed.len() < names.len() {
+        let line = crowd[0].line();
+        let list = line.split_once("clients connected: ").expect(&line).1;
+        listed.extend(list.split(" , ").map(str::to_owned));
+    }
+    assert_eq!(listed, names);
+    crowd[0].expect_nothing_before_an_echo(&names[0]);
+}
+
+#[test]
+fn what_a_cut_receiver_got_has_no_gap() {
+    let server = TestServer::with(|config| config.limits.outbox_bytes = 64 * 1024);
+    let mut jammed = server.join("jammed");
+    let mut sender = server.join("sender");
+    for number in 0..16 * 1024 {
+        sender.send(&format!("/msg jammed {number} {}", "x".repeat(900)));
+    }
+    sender.send("/echo done");
+    while sender.line() != "sender | sender | echo | done" {}
+    let mut next = 0;
+    loop {
+        let line = jammed.line();
+        if line.starts_with("server | jammed | error_message | You were disconnected") {
+            break;
+        }
+        assert_eq!(line, format!("sender | jammed | private_message | {next} {}", "x".repeat(900)));
+        next += 1;
+    }
+    jammed.expect_closed();
+}

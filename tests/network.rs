@@ -63,10 +63,11 @@ impl Cable {
         Some(cable)
     }
 
-    fn serve(&self) -> Process {
+    fn serve(&self, settings: &[(&str, &str)]) -> Process {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.server, env!("CARGO_BIN_EXE_arauto"), "serve"]);
         without_settings(&mut command);
+        command.envs(settings.iter().copied());
         Process::run(command, &[("ARAUTO_SERVER_LISTEN", &format!("{SERVER}:0"))])
     }
 
@@ -126,13 +127,23 @@ impl Netcat {
         netcat
     }
 
+    fn signal(&self, name: &str) {
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.child.id())).status();
+        assert!(sent.unwrap().success());
+    }
+
     fn send(&mut self, line: &str) {
         self.stdin.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
     #[track_caller]
+    fn line(&self) -> String {
+        self.lines.recv_timeout(DEADLINE).unwrap()
+    }
+
+    #[track_caller]
     fn expect(&self, line: &str) {
-        assert_eq!(self.lines.recv_timeout(DEADLINE).as_deref(), Ok(line));
+        assert_eq!(self.line(), line);
     }
 }
 
@@ -143,13 +154,20 @@ impl Drop for Netcat {
     }
 }
 
+fn taken(name: &str) -> String {
+    format!(
+        "server | new_client: {name} | connection_error | This username is already taken. You need to connect again and \
+         use another one"
+    )
+}
+
 /// How long the contract allows from a clash to the name's next owner.
 const WITHIN: Duration = Duration::from_secs(3);
 
 #[test]
 fn a_name_whose_bearer_is_cut_off_is_given_to_the_next_within_3_s() {
     let Some(cable) = Cable::lay() else { return };
-    let process = cable.serve();
+    let process = cable.serve(&[]);
     let _bearer = Netcat::join(&cable.faraway, &process, "alan");
     cable.cut();
     let mut next = Netcat::on(&cable.server, &process);
@@ -166,7 +184,7 @@ fn a_name_whose_bearer_is_cut_off_is_given_to_the_next_within_3_s() {
 #[test]
 fn the_same_with_something_unacknowledged_on_the_way() {
     let Some(cable) = Cable::lay() else { return };
-    let process = cable.serve();
+    let process = cable.serve(&[]);
     let _bearer = Netcat::join(&cable.faraway, &process, "alan");
     let mut bob = Netcat::join(&cable.server, &process, "bob");
     cable.cut();
@@ -181,22 +199,64 @@ fn the_same_with_something_unacknowledged_on_the_way() {
 #[test]
 fn a_name_whose_bearer_answers_stays_his() {
     let Some(cable) = Cable::lay() else { return };
-    let process = cable.serve();
+    let process = cable.serve(&[]);
     let mut bearer = Netcat::join(&cable.faraway, &process, "alan");
     let mut next = Netcat::on(&cable.server, &process);
     next.send("alan\n/others boo");
-    next.expect(
-        "server | new_client: alan | connection_error | This username is already taken. You need to connect again and use \
-         another one",
-    );
+    next.expect(&taken("alan"));
     bearer.send("/echo still here");
     bearer.expect("alan | alan | echo | still here");
 }
 
 #[test]
+fn one_who_does_not_read_but_answers_keeps_his_name() {
+    let Some(cable) = Cable::lay() else { return };
+    let process = cable.serve(&[("ARAUTO_LIMITS_OUTBOX_BYTES", "64000000")]);
+    // Stopped, it reads nothing; its kernel answers for it that there is no room.
+    let bearer = Netcat::join(&cable.faraway, &process, "alan");
+    bearer.signal("STOP");
+    let mut bob = Netcat::join(&cable.server, &process, "bob");
+    for _ in 0..16 * 1024 {
+        bob.send(&format!("/msg alan {}", "x".repeat(900)));
+    }
+    bob.send("/echo sent");
+    bob.expect("bob | bob | echo | sent");
+    let mut next = Netcat::on(&cable.server, &process);
+    next.send("alan");
+    next.expect(&taken("alan"));
+    bob.send("/list");
+    bob.expect("server | bob | list_clients | clients connected: alan , bob");
+}
+
+#[test]
+fn many_who_want_a_name_and_leave_at_once_are_passed_on_one_by_one() {
+    let Some(cable) = Cable::lay() else { return };
+    let process = cable.serve(&[]);
+    let mut bearer = Netcat::join(&cable.faraway, &process, "alan");
+    let mut waiting: Vec<Netcat> = (0..12).map(|_| Netcat::on(&cable.server, &process)).collect();
+    for next in &mut waiting {
+        next.send("alan\n/exit");
+    }
+    bearer.send("/exit");
+    bearer.expect("server | alan | exit | client disconnected");
+    // Eight may wait; of the others, those who came before the name was free are refused at once.
+    let mut given = 0;
+    for next in &waiting {
+        let answer = next.line();
+        if answer != taken("alan") {
+            assert_eq!(answer, confirmation("alan"));
+            next.expect("server | alan | exit | client disconnected");
+            given += 1;
+        }
+    }
+    assert!(given >= 8, "{given}");
+    Netcat::join(&cable.server, &process, "alan");
+}
+
+#[test]
 fn only_who_is_on_the_servers_machine_may_close_it() {
     let Some(cable) = Cable::lay() else { return };
-    let mut process = cable.serve();
+    let mut process = cable.serve(&[]);
     let mut faraway = Netcat::join(&cable.faraway, &process, "faraway");
     faraway.send("/close");
     faraway.expect(

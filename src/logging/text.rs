@@ -88,7 +88,7 @@ impl Line {
     fn quote_if_needed(&mut self) {
         let value = &self.text[self.part_start..];
         if value.contains([',', '"']) {
-            let quoted = format!("\"{}\"", value.replace('"', "\\\""));
+            let quoted = format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
             self.text.replace_range(self.part_start.., &quoted);
         }
     }

@@ -1,6 +1,6 @@
 //! [`Name`]: a user's name, valid by construction, and [`NameKey`]: what makes two names the same.
 
-use std::sync::Arc;
+use std::{ops::RangeInclusive, sync::Arc};
 
 use caseless::Caseless;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
@@ -140,11 +140,31 @@ pub fn max_bytes(message_bytes: usize) -> usize {
     message_bytes.saturating_sub(LIST_HEADER) / 2
 }
 
-/// Control and format characters: what could move a cursor, turn the writing direction or not be seen.
+/// What could move a cursor, turn the writing direction, or not be seen: control and format characters, line and
+/// paragraph separators, blanks other than the ordinary one, and what Unicode lets a font leave out.
 fn is_invisible(c: char) -> bool {
-    use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator};
-    matches!(c.general_category(), Control | Format | LineSeparator | ParagraphSeparator)
+    use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator, SpaceSeparator};
+    match c.general_category() {
+        Control | Format | LineSeparator | ParagraphSeparator => true,
+        SpaceSeparator => c != ' ',
+        _ => INVISIBLE.iter().any(|range| range.contains(&c)),
+    }
 }
+
+/// `Default_Ignorable_Code_Point` of Unicode's `DerivedCoreProperties.txt`, as far as not of category Format; and the
+/// blank Braille pattern.
+const INVISIBLE: [RangeInclusive<char>; 10] = [
+    '\u{34f}'..='\u{34f}',
+    '\u{115f}'..='\u{1160}',
+    '\u{17b4}'..='\u{17b5}',
+    '\u{180b}'..='\u{180f}',
+    '\u{2065}'..='\u{2065}',
+    '\u{2800}'..='\u{2800}',
+    '\u{3164}'..='\u{3164}',
+    '\u{fe00}'..='\u{fe0f}',
+    '\u{ffa0}'..='\u{ffa0}',
+    '\u{e0000}'..='\u{e0fff}',
+];
 
 #[cfg(test)]
 mod tests {
@@ -191,6 +211,11 @@ mod tests {
             ("\u{202e}evil", NameError::Invisible { column: 1, code: 0x202e }),
             ("a\u{1b}b", NameError::Invisible { column: 2, code: 0x1b }),
             ("a\u{9b}b", NameError::Invisible { column: 2, code: 0x9b }),
+            ("alan\u{fe0f}", NameError::Invisible { column: 5, code: 0xfe0f }),
+            ("al\u{115f}an", NameError::Invisible { column: 3, code: 0x115f }),
+            ("\u{3164}", NameError::Invisible { column: 1, code: 0x3164 }),
+            ("\u{2800}", NameError::Invisible { column: 1, code: 0x2800 }),
+            ("Ana\u{a0}Maria", NameError::Invisible { column: 4, code: 0xa0 }),
             ("server", NameError::Reserved("server")),
             ("SERVER", NameError::Reserved("server")),
             ("ｓｅｒｖｅｒ", NameError::Reserved("server")),

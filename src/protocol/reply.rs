@@ -3,6 +3,8 @@
 //! Texts the contract fixes are written out whole and never cut. Texts that quote what someone sent are
 //! cut to the message limit, with `…` where something was left out.
 
+use std::time::Duration;
+
 use super::{
     line::Line,
     message::{Malformed, Message, NAME, NO_DATA},
@@ -66,6 +68,40 @@ pub fn name_invalid(limit: usize, typed: &str, why: &NameError) -> Line {
 #[must_use]
 pub fn connection_error(limit: usize, why: &str) -> Line {
     server_says_within(limit, CLIENT, "connection_error", why)
+}
+
+/// HTTP or TLS was spoken in place of a name.
+#[must_use]
+pub fn other_protocol(limit: usize) -> Line {
+    let why = "This port speaks TR2.23, not HTTP or TLS: connect with netcat or telnet and type a name";
+    connection_error(limit, why)
+}
+
+/// The answer to the name request passed the message limit.
+#[must_use]
+pub fn name_line_too_long(limit: usize) -> Line {
+    connection_error(limit, "A name was asked for, but the line is too long. Type just your name: bob")
+}
+
+/// The sending side ended in the middle of the answer to the name request.
+#[must_use]
+pub fn name_line_unfinished(limit: usize) -> Line {
+    connection_error(limit, "A name was asked for, but the line does not end with a newline")
+}
+
+/// The name request was not answered within `limits.name_timeout`.
+#[must_use]
+pub fn no_name_in_time(limit: usize, waited: Duration) -> Line {
+    let waited = humantime::format_duration(waited);
+    let why = format!("No name came within {waited}. Connect again and type your name and Enter");
+    connection_error(limit, &why)
+}
+
+/// All `limits.max_sessions` places are taken.
+#[must_use]
+pub fn server_full(limit: usize, max_sessions: usize) -> Line {
+    let why = format!("The server is full: it serves {max_sessions} at most. Try again later");
+    connection_error(limit, &why)
 }
 
 /// The list of connected clients in joining order, in as many messages as the limit asks for.
@@ -218,11 +254,26 @@ pub fn message_too_long(limit: usize, to: &Name, bytes: usize) -> Line {
     error_message(limit, to, &why)
 }
 
-/// Last words to someone who did not read what was sent.
+/// Last words to someone, perhaps without a name yet, who did not read what was sent.
 #[must_use]
-pub fn outbox_full(limit: usize, to: &Name, outbox_bytes: usize) -> Line {
+pub fn outbox_full(limit: usize, to: Option<&Name>, outbox_bytes: usize) -> Line {
     let why = format!("You were disconnected: more than {outbox_bytes} bytes for you were waiting unread");
-    error_message(limit, to, &why)
+    match to {
+        Some(name) => error_message(limit, name, &why),
+        None => connection_error(limit, &why),
+    }
+}
+
+/// `close_server` from another machine where `close_server.allow` is `loopback`.
+#[must_use]
+pub fn only_locals_may_close(limit: usize, to: &Name) -> Line {
+    error_message(limit, to, "Only someone connected from the server's own machine may close it")
+}
+
+/// `close_server` where `close_server.allow` is `nobody`.
+#[must_use]
+pub fn nobody_may_close(limit: usize, to: &Name) -> Line {
+    error_message(limit, to, "Nobody may close this server by a message")
 }
 
 /// The connection's sending side ended in the middle of a line.
@@ -233,11 +284,11 @@ pub fn line_unfinished(limit: usize, to: &Name) -> Line {
 
 /// The operations, one a message, each with a line to type.
 #[must_use]
-pub fn help(to: &Name) -> Vec<Line> {
+pub fn help(limit: usize, to: &Name) -> Vec<Line> {
     Operation::all()
         .map(|operation| {
             let data = format!("{}: {} ({operation})", operation.typed(), operation.does());
-            server_says(to.as_str(), Operation::Help.wire(), &data)
+            server_says_within(limit, to.as_str(), Operation::Help.wire(), &data)
         })
         .collect()
 }

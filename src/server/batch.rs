@@ -187,25 +187,27 @@ impl Shared {
         None
     }
 
-    /// The bytes of messages `range` for a client that ends its lines.
+    /// The lines of messages `range`, ended as telnet does for telnet, else by a newline.
     #[must_use]
     pub fn lines(&self, kind: Kind, range: Range<u32>) -> Bytes {
         if range.start == 0 && range.end == self.len() {
             return self.all_lines(kind).clone();
         }
         let lines = self.lines.slice(self.start(range.start)..self.start(range.end));
-        if kind == Kind::Telnet { with_returns(&lines) } else { lines }
+        if kind == Kind::Telnet {
+            with_returns(&lines)
+        } else if lines.len() < self.lines.len() / 2 {
+            // A small share of a large batch that waits in an outbox would keep all of the batch in memory.
+            Bytes::copy_from_slice(&lines)
+        } else {
+            lines
+        }
     }
 
-    /// The bytes of all messages for a client that ends its lines.
+    /// The same of all messages.
     #[must_use]
     pub fn all_lines(&self, kind: Kind) -> &Bytes {
         if kind == Kind::Telnet { self.telnet.get_or_init(|| with_returns(&self.lines)) } else { &self.lines }
-    }
-
-    /// Messages `range` one by one, without line endings.
-    pub fn messages(&self, range: Range<u32>) -> impl Iterator<Item = Bytes> {
-        range.map(|place| self.lines.slice(self.start(place)..self.start(place + 1) - 1))
     }
 
     fn start(&self, place: u32) -> usize {
@@ -336,8 +338,18 @@ mod tests {
         assert_eq!(&shared.lines(Kind::Line, 0..2)[..], b"a | b | echo | 0\na | b | echo | 1\n");
         assert_eq!(&shared.lines(Kind::Telnet, 1..3)[..], b"a | b | echo | 1\r\na | b | echo | 2\r\n");
         assert_eq!(&shared.lines(Kind::Telnet, 0..3)[..], &shared.all_lines(Kind::Telnet)[..]);
-        let messages: Vec<_> = shared.messages(1..3).collect();
-        assert_eq!(messages, [&b"a | b | echo | 1"[..], b"a | b | echo | 2"]);
+    }
+
+    #[test]
+    fn a_small_share_does_not_keep_the_whole_batch() {
+        let mut batch = Batch::new(1);
+        for number in 0..100 {
+            batch.broadcast(&line(number), None);
+        }
+        let (_, shared, _) = batch.take().next().unwrap();
+        let within = |part: &Bytes| shared.lines.as_ptr_range().contains(&part.as_ptr());
+        assert!(within(&shared.lines(Kind::Line, 0..100)) && within(&shared.lines(Kind::Line, 1..100)));
+        assert!(!within(&shared.lines(Kind::Line, 50..51)));
     }
 
     #[test]

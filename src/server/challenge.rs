@@ -3,11 +3,16 @@
 //! The bearer is probed meanwhile. If it leaves, the first who asked gets the name, and what it sent since is carried
 //! out; if it stays, the others are refused.
 
+use std::collections::{HashMap, VecDeque};
+
 use super::{
     messages::{Enter, Work},
     seat::SessionId,
 };
 use crate::protocol::NameKey;
+
+/// How many may wait for one name. More than one is a client that tries again; many are an attack on memory.
+const MOST_FOR_A_NAME: usize = 8;
 
 /// Someone who waits for a name.
 #[derive(Debug)]
@@ -18,19 +23,32 @@ pub struct Challenge {
     pub works: Vec<Work>,
 }
 
-/// All who wait, in the order they asked.
+/// All who wait.
 #[derive(Debug, Default)]
-pub struct Challenges(Vec<Challenge>);
+pub struct Challenges {
+    waiting: HashMap<SessionId, Challenge>,
+    /// For each name, in the order asked.
+    queues: HashMap<NameKey, VecDeque<SessionId>>,
+}
 
 impl Challenges {
     /// One more waits.
-    pub fn add(&mut self, enter: Enter) {
-        self.0.push(Challenge { enter, works: Vec::new() });
+    ///
+    /// # Errors
+    /// The same back if [`MOST_FOR_A_NAME`] wait already.
+    pub fn add(&mut self, enter: Enter) -> Result<(), Enter> {
+        let queue = self.queues.entry(enter.name.key().clone()).or_default();
+        if queue.len() == MOST_FOR_A_NAME {
+            return Err(enter);
+        }
+        queue.push_back(enter.seat.id);
+        self.waiting.insert(enter.seat.id, Challenge { enter, works: Vec::new() });
+        Ok(())
     }
 
     /// Keeps the work of someone who waits; gives back anyone else's.
-    pub fn hold(&mut self, work: Work) -> Option<Work> {
-        match self.0.iter_mut().find(|challenge| challenge.enter.seat.id == work.seat.id) {
+    pub fn divert(&mut self, work: Work) -> Option<Work> {
+        match self.waiting.get_mut(&work.seat.id) {
             Some(challenge) => {
                 challenge.works.push(work);
                 None
@@ -41,13 +59,20 @@ impl Challenges {
 
     /// This one waits no more.
     pub fn remove(&mut self, id: SessionId) -> Option<Challenge> {
-        let place = self.0.iter().position(|challenge| challenge.enter.seat.id == id)?;
-        Some(self.0.remove(place))
+        let challenge = self.waiting.remove(&id)?;
+        let name = challenge.enter.name.key();
+        if let Some(queue) = self.queues.get_mut(name) {
+            queue.retain(|waiting| *waiting != id);
+            if queue.is_empty() {
+                self.queues.remove(name);
+            }
+        }
+        Some(challenge)
     }
 
     /// Who is to have this name now that it is free.
     pub fn next_for(&mut self, name: &NameKey) -> Option<Challenge> {
-        let place = self.0.iter().position(|challenge| challenge.enter.name.key() == name)?;
-        Some(self.0.remove(place))
+        let first = *self.queues.get(name)?.front()?;
+        self.remove(first)
     }
 }

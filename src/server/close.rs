@@ -14,8 +14,11 @@ pub const CLOSE_GRACE: Duration = Duration::from_secs(3);
 pub const LINGER: Duration = Duration::from_secs(1);
 
 /// How long a connection whose name someone else wants has to show that its other end still answers.
-/// The contract allows 3 s from the clash to the name's next owner.
-pub const PROBE_WITHIN: Duration = Duration::from_millis(2500);
+pub const PROBE_WITHIN: Duration = Duration::from_millis(2400);
+
+/// After how long someone is refused a name whose bearer was probed and stayed. The contract gives the name of a dead
+/// bearer to its next owner within 3 s.
+pub const CHALLENGE_WITHIN: Duration = Duration::from_millis(2800);
 
 /// Why a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,13 +2,15 @@
 //!
 //! Sessions know nothing of sockets: whatever reads and writes bytes (TLS, a WebSocket, a pipe in a test) can carry one.
 
-use std::{io, time::Duration};
+use std::{io, os::fd::AsRawFd, time::Duration};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::tcp::{OwnedReadHalf, OwnedWriteHalf},
 };
+
+use super::retransmission;
 
 /// Silence after which the kernel asks an idle connection's other end whether it is still there.
 const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
@@ -24,34 +26,36 @@ impl<T: AsyncRead + Unpin + 'static> ReceiveHalf for T {}
 
 /// A connection's sending half.
 pub trait SendHalf: AsyncWrite + Unpin + 'static {
-    /// Makes the connection break soon if its other end no longer answers.
+    /// Makes the connection break soon if nothing is on the way and its other end no longer answers.
     ///
     /// # Errors
     /// If the system refuses.
-    fn probe(&self) -> io::Result<()>;
+    fn begin_probe(&self) -> io::Result<()>;
 
-    /// Ends what [`Self::probe`] began.
-    ///
-    /// # Errors
-    /// If the system refuses.
-    fn settle(&self) -> io::Result<()>;
+    /// Ends what [`Self::begin_probe`] began. Gives a question, which may take some milliseconds: whether something was
+    /// on the way all the while and went unanswered.
+    fn end_probe(&self) -> Unanswered;
 }
 
+/// A question that is to be asked where waiting harms nobody.
+pub type Unanswered = Box<dyn FnOnce() -> bool + Send>;
+
 impl SendHalf for OwnedWriteHalf {
-    fn probe(&self) -> io::Result<()> {
+    fn begin_probe(&self) -> io::Result<()> {
         let second = Duration::from_secs(1);
-        let socket = SockRef::from(self.as_ref());
-        socket.set_tcp_keepalive(
-            &TcpKeepalive::new().with_time(second).with_interval(second).with_retries(1),
-        )?;
-        // Keepalive is silent while something sent is not acknowledged; this limit speaks for that case.
-        socket.set_tcp_user_timeout(Some(second))
+        // A limit on unacknowledged data would end a living connection whose other end just does not read.
+        let probe = TcpKeepalive::new().with_time(second).with_interval(second).with_retries(1);
+        SockRef::from(self.as_ref()).set_tcp_keepalive(&probe)
     }
 
-    fn settle(&self) -> io::Result<()> {
-        let socket = SockRef::from(self.as_ref());
-        socket.set_tcp_keepalive(&keepalive())?;
-        socket.set_tcp_user_timeout(None)
+    fn end_probe(&self) -> Unanswered {
+        // A connection that refuses this is about to end by itself.
+        let _ = SockRef::from(self.as_ref()).set_tcp_keepalive(&keepalive());
+        let socket = self.as_ref().as_raw_fd();
+        match retransmission::inode(socket) {
+            Ok(inode) => Box::new(move || retransmission::is_unanswered(inode)),
+            Err(_) => Box::new(|| false),
+        }
     }
 }
 

@@ -9,16 +9,17 @@ use std::{cell::RefCell, io, rc::Rc, task::Context};
 use actix::{Actor, Addr, AsyncContext, Handler};
 use bytes::BytesMut;
 use slab::Slab;
-use slog::{Logger, debug, info, warn};
+use slog::warn;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
-    batch::{Item, Piece, Shared},
+    batch::Item,
     close::{CLOSE_GRACE, CloseReason, PROBE_WITHIN},
     connection::{self, ReceiveHalf, SendHalf},
     inbox::{Inbox, ReadBuffer},
-    messages::{Adopt, CloseServer, Deliver, Hangup, Jammed, Probe, Raw, Reframe, Sent, ToCourier},
-    outbox::{Outbox, Trouble, at_once, carry},
+    messages::{Adopt, CloseServer, Deliver, Jammed, Probe, Raw, Reframe, ToCourier},
+    outbox::{Outbox, at_once},
+    place::Place,
     seat::{Seat, SessionId},
     session::{Session, Surroundings},
     vigil::Vigil,
@@ -35,17 +36,6 @@ pub struct Courier {
     /// The server is ending: whoever still comes is told so and closed.
     closing: bool,
     _vigil: Vigil,
-}
-
-/// What the courier knows of one session.
-struct Place {
-    id: SessionId,
-    session: Addr<Session>,
-    outbox: Rc<RefCell<Outbox>>,
-    /// It was given its name.
-    joined: bool,
-    /// Broadcasts are for it: it has its name, and takes what it is sent.
-    hears: bool,
 }
 
 impl Courier {
@@ -84,13 +74,7 @@ impl Courier {
         let slot = entry.key();
         let seat = Seat { id, courier: self.number, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
         let session = Session::open(inbox, seat, peer, Rc::clone(&self.surroundings), permit);
-        entry.insert(Place {
-            id,
-            session,
-            outbox: Rc::new(RefCell::new(outbox)),
-            joined: false,
-            hears: false,
-        });
+        entry.insert(Place::new(id, session, outbox));
         self.tell(seat, |outbox| outbox.put(&reply::name_request()));
         if self.closing {
             self.tell(seat, |outbox| outbox.put(&reply::server_closed()));
@@ -99,45 +83,47 @@ impl Courier {
     }
 
     fn place(&mut self, seat: Seat) -> Option<&mut Place> {
-        self.places.get_mut(seat.slot as usize).filter(|place| place.id == seat.id)
+        self.places.get_mut(seat.slot as usize).filter(|place| place.id() == seat.id)
     }
 
     /// Puts something into one outbox and writes what can be written.
     fn tell(&mut self, seat: Seat, put: impl FnOnce(&mut Outbox)) {
-        let log = &self.surroundings.log.clone();
         if let Some(place) = self.place(seat) {
-            put(&mut place.outbox.borrow_mut());
-            let outcome = at_once(|cx| place.outbox.borrow_mut().write_now(cx));
-            place.settle(outcome, log);
+            place.tell(put);
         }
     }
 
-    fn with_writer(&self, seat: Seat, act: fn(&dyn SendHalf) -> io::Result<()>) {
-        let Some(place) = self.places.get(seat.slot as usize).filter(|place| place.id == seat.id) else {
+    /// The probe that was begun last is over: ends it, and asks whether it was answered.
+    fn end_probe(&mut self, seat: Seat) {
+        let Some(place) = self.place(seat) else { return };
+        if !place.end_probe(Instant::now()) {
             return;
-        };
-        if let Some(Err(error)) = place.outbox.borrow().writer().map(act) {
-            debug!(self.surroundings.log, "probe failed"; "id" => seat.id.0, "error" => %error);
         }
+        let session = place.session().clone();
+        let Some(unanswered) = place.with_writer(SendHalf::end_probe) else { return };
+        actix_rt::spawn(async move {
+            if actix_rt::task::spawn_blocking(unanswered).await.unwrap_or(false) {
+                let error = Some(io::ErrorKind::TimedOut.into());
+                session.do_send(Jammed { reason: CloseReason::Broken, error });
+            }
+        });
     }
 
     /// A batch to whom it concerns: to all members if it holds broadcasts, else only to those with items.
     fn deliver(&mut self, Deliver { shared, items }: &Deliver, cx: &mut Context<'_>) {
-        let log = self.surroundings.log.clone();
         let mut closed = Vec::new();
         let mut items = items.as_slice();
         if shared.is_empty() {
             while let Some(slot) = items.first().map(|item| item.seat.slot) {
                 let mine = take_slot(&mut items, slot);
                 if let Some(place) = self.places.get_mut(slot as usize) {
-                    closed
-                        .extend(place.deliver(shared, mine, &log, cx).map(|reason| (slot as usize, reason)));
+                    closed.extend(place.deliver(shared, mine, cx).map(|reason| (slot as usize, reason)));
                 }
             }
         } else {
             for (slot, place) in &mut self.places {
                 let mine = take_slot(&mut items, u32::try_from(slot).unwrap_or(u32::MAX));
-                closed.extend(place.deliver(shared, mine, &log, cx).map(|reason| (slot, reason)));
+                closed.extend(place.deliver(shared, mine, cx).map(|reason| (slot, reason)));
             }
         }
         for (slot, reason) in closed {
@@ -147,86 +133,7 @@ impl Courier {
 
     /// Ends a session: what is queued for it is sent, its place is free at once.
     fn close_place(&mut self, slot: usize, reason: CloseReason, deadline: Instant) {
-        let place = self.places.remove(slot);
-        place.session.do_send(Hangup { reason, joined: place.joined });
-        place.outbox.borrow_mut().close(deadline);
-        place.start_carrying(&self.surroundings.log);
-    }
-}
-
-impl Place {
-    /// What this session gets of a batch. Returns why its place is to be closed, if it is.
-    fn deliver(
-        &mut self,
-        shared: &Shared,
-        mine: &[Item],
-        log: &Logger,
-        cx: &mut Context<'_>,
-    ) -> Option<CloseReason> {
-        let (closed, outcome) = if mine.is_empty() {
-            if !self.hears {
-                return None;
-            }
-            (None, self.outbox.borrow_mut().send_shared(shared, cx))
-        } else {
-            let closed = self.interleave(shared, mine);
-            (closed, self.outbox.borrow_mut().write_now(cx))
-        };
-        self.settle(outcome, log);
-        closed
-    }
-
-    /// Queues shared messages and this session's own in their order.
-    fn interleave(&mut self, shared: &Shared, mine: &[Item]) -> Option<CloseReason> {
-        let mut outbox = self.outbox.borrow_mut();
-        let mine = mine.iter().filter(|item| item.seat.id == self.id);
-        let over = shared.for_session(mine, &mut self.hears, |piece| match piece {
-            Piece::Shared(range) => outbox.put_shared(shared, range),
-            Piece::Own(line) => outbox.put(line),
-        });
-        self.joined |= self.hears;
-        over
-    }
-
-    /// Sees to what a write left undone.
-    fn settle(&mut self, outcome: Result<(), Trouble>, log: &Logger) {
-        match outcome {
-            Ok(()) => {}
-            Err(Trouble::Full) => {
-                // Its last words still have to fit; the registry, told by the session, sends them.
-                self.hears = false;
-                self.outbox.borrow_mut().drop_queue();
-                self.session.do_send(Jammed { reason: CloseReason::OutboxFull, error: None });
-            }
-            Err(Trouble::Broken(error)) => {
-                self.hears = false;
-                self.session.do_send(Jammed { reason: CloseReason::Broken, error: Some(error) });
-            }
-        }
-        self.start_carrying(log);
-    }
-
-    /// Sees that a task empties the outbox, if it is not empty.
-    fn start_carrying(&self, log: &Logger) {
-        if !self.outbox.borrow_mut().wants_carrying() {
-            return;
-        }
-        let (id, outbox, session, log) =
-            (self.id, Rc::clone(&self.outbox), self.session.clone(), log.clone());
-        actix_rt::spawn(async move {
-            let outcome = carry(Rc::clone(&outbox)).await;
-            if !outbox.borrow().is_closing() {
-                if let Err(error) = outcome {
-                    session.do_send(Jammed { reason: CloseReason::Broken, error: Some(error) });
-                }
-                return;
-            }
-            if let Err(error) = outcome {
-                let lost = outbox.borrow().lost();
-                info!(log, "last messages not taken"; "id" => id.0, "bytes" => lost, "error" => %error);
-            }
-            session.do_send(Sent);
-        });
+        self.places.remove(slot).close(reason, deadline);
     }
 }
 
@@ -278,7 +185,7 @@ impl Handler<Reframe> for Courier {
 
     fn handle(&mut self, Reframe { seat, kind }: Reframe, _: &mut Self::Context) {
         if let Some(place) = self.place(seat) {
-            place.outbox.borrow_mut().set_kind(kind);
+            place.reframe(kind);
         }
     }
 }
@@ -295,8 +202,10 @@ impl Handler<Probe> for Courier {
     type Result = ();
 
     fn handle(&mut self, Probe { seat }: Probe, ctx: &mut Self::Context) {
-        self.with_writer(seat, SendHalf::probe);
-        ctx.run_later(PROBE_WITHIN, move |courier, _| courier.with_writer(seat, SendHalf::settle));
+        let until = Instant::now() + PROBE_WITHIN;
+        let Some(place) = self.place(seat) else { return };
+        place.begin_probe(until);
+        ctx.run_later(PROBE_WITHIN, move |courier, _| courier.end_probe(seat));
     }
 }
 
@@ -307,13 +216,9 @@ impl Handler<CloseServer> for Courier {
         self.closing = true;
         let farewell = reply::server_closed();
         let deadline = Instant::now() + self.surroundings.config.server.drain_timeout;
-        let slots: Vec<usize> = self.places.iter().map(|(slot, _)| slot).collect();
-        for slot in slots {
-            let outbox = Rc::clone(&self.places[slot].outbox);
-            outbox.borrow_mut().put(&farewell);
-            // A failure shows again when the queue is carried.
-            let _ = at_once(|cx| outbox.borrow_mut().write_now(cx));
-            self.close_place(slot, CloseReason::ServerClosed, deadline);
+        for mut place in self.places.drain() {
+            place.tell(|outbox| outbox.put(&farewell));
+            place.close(CloseReason::ServerClosed, deadline);
         }
     }
 }

@@ -102,20 +102,21 @@ impl House {
         workers[0].spawn_fn(move || {
             Context::with_receiver(mailbox).run(actor);
         });
+        let listening = CancellationToken::new();
         let places = Arc::new(Semaphore::new(config.limits.max_sessions));
         let reception = Reception {
             couriers,
             places: Arc::clone(&places),
             max_sessions: config.limits.max_sessions,
+            stop: listening.clone(),
             message_bytes: config.limits.message_bytes,
             refusals: Arc::new(Semaphore::new(REFUSALS)),
             numbers: Arc::<AtomicU64>::default(),
             tally: Arc::clone(&tally),
             log: log.clone(),
         };
-        let listening = CancellationToken::new();
         for listener in listeners {
-            start_listener(listener, reception.clone(), &workers[0], &listening, &notify);
+            start_listener(listener, reception.clone(), &workers[0], &notify);
         }
         Self {
             registry,
@@ -186,14 +187,13 @@ fn start_listener(
     listener: TcpListener,
     reception: Reception,
     worker: &Arbiter,
-    stop: &CancellationToken,
     notify: &UnboundedSender<Notice>,
 ) {
-    let (stop, vigil, log) = (stop.clone(), Vigil::new("listener", notify.clone()), reception.log.clone());
+    let (vigil, log) = (Vigil::new("listener", notify.clone()), reception.log.clone());
     worker.spawn_fn(move || {
         actix_rt::spawn(async move {
             let _vigil = vigil;
-            if let Err(error) = reception.accept_all(listener, stop).await {
+            if let Err(error) = reception.accept_all(listener).await {
                 error!(log, "cannot listen"; "error" => %error);
             }
         });

@@ -29,6 +29,9 @@ use crate::protocol::{Frame, FrameDecoder, Kind};
 /// The most that is read at once.
 const READ_BYTES: usize = 64 * 1024;
 
+/// The least that a line counts for against `limits.inflight_bytes`.
+const LEAST_COST: u32 = 64;
+
 /// The buffer that all inboxes of an arbiter read into.
 pub type ReadBuffer = Rc<RefCell<BytesMut>>;
 
@@ -50,7 +53,7 @@ pub struct Read {
     pub replies: Vec<u8>,
     /// What kind of client it is known to be by now.
     pub kind: Kind,
-    /// The read's share of `limits.inflight_bytes`.
+    /// Its share of `limits.inflight_bytes`.
     pub credit: OwnedSemaphorePermit,
 }
 
@@ -60,8 +63,10 @@ type Acquire = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireE
 pub struct Inbox<R> {
     reader: R,
     decoder: FrameDecoder,
-    /// The beginning of a line whose end has not come yet.
+    /// The beginning of a line whose end has not come yet, or what there was no credit to decode.
     rest: BytesMut,
+    /// `rest` may hold whole lines.
+    undecoded: bool,
     buffer: ReadBuffer,
     credit: Arc<Semaphore>,
     /// The credit there is at the most.
@@ -88,6 +93,7 @@ impl<R: ReceiveHalf> Inbox<R> {
             reader,
             decoder: FrameDecoder::new(message_bytes),
             rest: BytesMut::new(),
+            undecoded: false,
             buffer,
             credit: Arc::new(Semaphore::new(most as usize)),
             most,
@@ -99,7 +105,7 @@ impl<R: ReceiveHalf> Inbox<R> {
     }
 
     /// Waits until half of the credit is there, so that reads do not come in crumbs.
-    fn poll_credit(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
+    fn poll_credit(&mut self, cx: &mut Context<'_>) -> Poll<u32> {
         let enough = self.most.div_ceil(2);
         loop {
             if let Some(acquire) = &mut self.acquiring {
@@ -109,21 +115,19 @@ impl<R: ReceiveHalf> Inbox<R> {
             }
             let available = self.credit.available_permits();
             if available >= enough as usize {
-                return Poll::Ready(available);
+                return Poll::Ready(u32::try_from(available).unwrap_or(u32::MAX));
             }
             self.acquiring = Some(Box::pin(Arc::clone(&self.credit).acquire_many_owned(enough)));
         }
     }
 
     /// One read into the shared buffer, behind the beginning of the line that was left from the last.
-    fn poll_read(&mut self, most: usize, cx: &mut Context<'_>) -> Poll<io::Result<Intake>> {
+    fn poll_read(&mut self, credit: u32, cx: &mut Context<'_>) -> Poll<io::Result<Intake>> {
         let shared = Rc::clone(&self.buffer);
         let mut buffer = shared.borrow_mut();
-        buffer.clear();
-        buffer.reserve(READ_BYTES);
-        buffer.extend_from_slice(&self.rest);
+        self.put_rest(&mut buffer);
         let read = {
-            let mut room = (&mut *buffer).limit(most.min(READ_BYTES));
+            let mut room = (&mut *buffer).limit(READ_BYTES);
             ready!(poll_read_buf(Pin::new(&mut self.reader), cx, &mut room))?
         };
         self.silence = None;
@@ -131,38 +135,73 @@ impl<R: ReceiveHalf> Inbox<R> {
             self.ended = true;
             return Poll::Ready(Ok(Intake::End(self.decoder.decode_eof(&mut buffer))));
         }
+        Poll::Ready(self.decode(&mut buffer, credit))
+    }
+
+    /// What was read before and is not decoded yet.
+    fn go_on(&mut self, credit: u32) -> io::Result<Intake> {
+        let shared = Rc::clone(&self.buffer);
+        let mut buffer = shared.borrow_mut();
+        self.put_rest(&mut buffer);
+        self.decode(&mut buffer, credit)
+    }
+
+    fn put_rest(&self, buffer: &mut BytesMut) {
+        buffer.clear();
+        buffer.reserve(READ_BYTES + self.rest.len());
+        buffer.extend_from_slice(&self.rest);
+    }
+
+    /// Takes frames off the buffer until it holds none, or until they cost as much as there is credit for.
+    fn decode(&mut self, buffer: &mut BytesMut, credit: u32) -> io::Result<Intake> {
         let mut frames = Vec::new();
-        while let Some(frame) = self.decoder.decode(&mut buffer)? {
-            frames.push(frame);
-        }
-        if self.decoder.read_done(&buffer) {
+        let mut cost = 0;
+        self.undecoded = loop {
+            match self.decoder.decode(buffer)? {
+                Some(frame) => {
+                    cost += cost_of(&frame);
+                    frames.push(frame);
+                    if cost >= credit {
+                        break !buffer.is_empty();
+                    }
+                }
+                None => break false,
+            }
+        };
+        if !self.undecoded && self.decoder.read_done(buffer) {
             self.silence = Some(Box::pin(sleep(self.silence_length)));
         }
         self.rest = BytesMut::from(&buffer[..]);
-        Poll::Ready(Ok(self.intake(frames, read)))
+        Ok(self.intake(frames, cost.min(credit)))
     }
 
     /// Nothing came for long enough: what there is is a message.
-    fn fall_silent(&mut self) -> Intake {
+    fn fall_silent(&mut self, credit: u32) -> Intake {
         self.silence = None;
         let mut rest = std::mem::take(&mut self.rest);
-        let frames = self.decoder.silence(&mut rest).into_iter().collect();
+        let frames: Vec<Frame> = self.decoder.silence(&mut rest).into_iter().collect();
         self.rest = rest;
-        self.intake(frames, 0)
+        let cost = frames.iter().map(cost_of).sum::<u32>().min(credit);
+        self.intake(frames, cost)
     }
 
-    fn intake(&mut self, frames: Vec<Frame>, bytes: usize) -> Intake {
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        match Arc::clone(&self.credit).try_acquire_many_owned(bytes) {
+    fn intake(&mut self, frames: Vec<Frame>, cost: u32) -> Intake {
+        match Arc::clone(&self.credit).try_acquire_many_owned(cost) {
             Ok(credit) => Intake::Read(Read {
                 frames,
                 replies: self.decoder.take_replies(),
                 kind: self.decoder.kind(),
                 credit,
             }),
-            Err(_) => unreachable!("no more is read than there is credit for"),
+            Err(_) => unreachable!("no more is taken than there is credit for, and only here"),
         }
     }
+}
+
+/// What a frame counts for. A short line costs as much work as a longer one, and its answer can be longer than itself.
+fn cost_of(frame: &Frame) -> u32 {
+    let bytes = if let Frame::Line(line) = frame { line.len() } else { 0 };
+    u32::try_from(bytes).unwrap_or(u32::MAX).max(LEAST_COST)
 }
 
 impl<R: ReceiveHalf> Stream for Inbox<R> {
@@ -173,8 +212,11 @@ impl<R: ReceiveHalf> Stream for Inbox<R> {
         if this.ended {
             return Poll::Ready(None);
         }
-        let most = ready!(this.poll_credit(cx));
-        match this.poll_read(most, cx) {
+        let credit = ready!(this.poll_credit(cx));
+        if this.undecoded {
+            return Poll::Ready(Some(this.go_on(credit).unwrap_or_else(|error| Intake::End(Err(error)))));
+        }
+        match this.poll_read(credit, cx) {
             Poll::Ready(Ok(intake)) => Poll::Ready(Some(intake)),
             Poll::Ready(Err(error)) => {
                 this.ended = true;
@@ -183,7 +225,7 @@ impl<R: ReceiveHalf> Stream for Inbox<R> {
             Poll::Pending => {
                 let Some(silence) = &mut this.silence else { return Poll::Pending };
                 ready!(silence.as_mut().poll(cx));
-                Poll::Ready(Some(this.fall_silent()))
+                Poll::Ready(Some(this.fall_silent(credit)))
             }
         }
     }

@@ -64,6 +64,8 @@ pub struct Reception {
     pub places: Arc<Semaphore>,
     /// How many that is, for the refusal.
     pub max_sessions: usize,
+    /// Cancelled to stop accepting.
+    pub stop: CancellationToken,
     /// The longest message, for the refusal.
     pub message_bytes: usize,
     /// The last number given.
@@ -78,10 +80,10 @@ pub struct Reception {
 
 impl Reception {
     /// Accepts until told to stop. Failures to accept are waited out.
-    pub async fn accept_all(self, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
+    pub async fn accept_all(self, listener: TcpListener) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let mut failing = false;
-        while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
+        while let Some(accepted) = self.stop.run_until_cancelled(listener.accept()).await {
             match accepted.and_then(|(socket, from)| Ok((socket.into_std()?, from))) {
                 Ok((socket, from)) => {
                     failing = false;
@@ -96,7 +98,7 @@ impl Reception {
                     if !std::mem::replace(&mut failing, true) {
                         warn!(self.log, "cannot accept connections, will go on trying"; "error" => %error);
                     }
-                    stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
+                    self.stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
                 }
             }
         }
@@ -113,11 +115,16 @@ impl Reception {
     }
 
     fn refuse(&self, mut socket: TcpStream, peer: Peer) {
-        let why = format!("The server is full: it serves {} at most. Try again later", self.max_sessions);
+        // While the server ends, the places are held for the count of those who have left.
+        let (line, reason) = if self.stop.is_cancelled() {
+            (reply::server_closed(), CloseReason::ServerClosed)
+        } else {
+            (reply::server_full(self.message_bytes, self.max_sessions), CloseReason::ServerFull)
+        };
         // A new socket has room for a line; if not even that goes, the peer is gone.
-        let _ = socket.write_all(reply::connection_error(self.message_bytes, &why).as_bytes());
-        self.tally.count_end(CloseReason::ServerFull);
-        info!(self.log, "refused"; "peer" => %peer, "reason" => CloseReason::ServerFull);
+        let _ = socket.write_all(line.as_bytes());
+        self.tally.count_end(reason);
+        info!(self.log, "refused"; "peer" => %peer, "reason" => reason);
         // In a flood, the rest may be reset before they have read why.
         if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
             actix_rt::spawn(async move {

@@ -133,7 +133,10 @@ pub struct Hangup {
 /// Courier to Session: all that was queued is sent or given up, and the sending side is shut.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Sent;
+pub struct Sent {
+    /// Bytes that were given up.
+    pub lost: usize,
+}
 
 /// End everything. Goes to the Registry, from it to every Courier, and as [`Hangup`] to every Session.
 #[derive(Clone, Debug, Message)]

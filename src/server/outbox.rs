@@ -1,8 +1,8 @@
 //! [`Outbox`]: one session's bounded queue and its writes.
 //!
-//! It does not block, does not reorder, writes at once where nothing is queued, and never holds more than its limit
-//! beyond what the socket takes. Who puts something in is told when the limit is passed; what then happens is
-//! the courier's business. A message whose writing began is always finished first.
+//! It does not block, does not reorder, and writes at once where nothing is queued. Who puts something in is told when
+//! more is queued than the limit, one delivery of a batch later at the most; what then happens is the courier's
+//! business. A message whose writing began is always finished first.
 
 use std::{
     cell::RefCell,
@@ -47,13 +47,16 @@ pub struct Outbox {
     queue: VecDeque<Bytes>,
     /// Bytes in `queue`.
     queued: usize,
-    /// The most that may stay queued.
+    /// The most that may stay queued, beside what is excused.
     limit: usize,
+    /// Of what is queued, how much came as one delivery when nothing was unread: nobody is cut for the length of one
+    /// answer.
+    excused: usize,
     /// The front of the queue is partly written.
     mid_piece: bool,
     /// Least time between two messages to an unframed client.
     gap: Duration,
-    /// What was still queued when writing was given up.
+    /// Bytes that were queued and given up.
     lost: usize,
     /// When an unframed client was last written to.
     last_write: Option<Instant>,
@@ -92,6 +95,7 @@ impl Outbox {
             queue: VecDeque::new(),
             queued: 0,
             limit,
+            excused: 0,
             mid_piece: false,
             lost: 0,
             gap,
@@ -125,10 +129,14 @@ impl Outbox {
 
     /// Queues shared messages `range`.
     pub fn put_shared(&mut self, shared: &Shared, range: std::ops::Range<u32>) {
-        match self.kind {
-            _ if range.is_empty() => {}
-            Kind::Unframed => shared.messages(range).for_each(|message| self.enqueue(message)),
-            kind => self.enqueue(shared.lines(kind, range)),
+        let lines = shared.lines(self.kind, range);
+        if self.kind != Kind::Unframed {
+            return self.enqueue(lines);
+        }
+        let mut rest = lines;
+        while let Some(end) = memchr::memchr(b'\n', &rest) {
+            self.enqueue(rest.split_to(end));
+            rest.advance(1);
         }
     }
 
@@ -137,7 +145,7 @@ impl Outbox {
     /// # Errors
     /// As [`Self::write_now`].
     pub fn send_shared(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<(), Trouble> {
-        if !self.queue.is_empty() || self.kind == Kind::Unframed {
+        if self.carried || !self.queue.is_empty() || self.kind == Kind::Unframed {
             self.put_shared(shared, 0..shared.len());
             return self.write_now(cx);
         }
@@ -159,7 +167,9 @@ impl Outbox {
     /// # Errors
     /// If writing fails, or if more stays queued than the limit.
     pub fn write_now(&mut self, cx: &mut Context<'_>) -> Result<(), Trouble> {
-        while self.due() == Due::Now {
+        // A task that empties the queue waits for the socket. Asking the socket here as well would take its place among
+        // those to be woken, and nobody would go on.
+        while !self.carried && self.due() == Due::Now {
             match self.poll_write(cx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Err(self.fail(error)),
@@ -167,6 +177,16 @@ impl Outbox {
             }
         }
         self.judge()
+    }
+
+    /// Whether nothing is queued.
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// What is queued now came as one delivery when nothing was unread.
+    pub fn excuse(&mut self) {
+        self.excused = self.queued;
     }
 
     /// Drops what is queued but for the rest of a message that is partly written.
@@ -195,7 +215,7 @@ impl Outbox {
         self.deadline.is_some()
     }
 
-    /// How many bytes were still queued when writing was given up.
+    /// How many queued bytes were given up.
     pub fn lost(&self) -> usize {
         self.lost
     }
@@ -266,8 +286,24 @@ impl Outbox {
         }
     }
 
-    fn judge(&self) -> Result<(), Trouble> {
-        if self.queued > self.limit { Err(Trouble::Full) } else { Ok(()) }
+    fn judge(&mut self) -> Result<(), Trouble> {
+        self.excused = self.excused.min(self.queued);
+        if self.queued > self.limit + self.excused { Err(Trouble::Full) } else { Ok(()) }
+    }
+
+    /// Near the deadline, gives up all of an unframed client's messages that cannot be sent apart any more, but for the
+    /// last: that is the one that says how it ended.
+    fn come_to_the_point(&mut self) {
+        let Some(deadline) = self.deadline.filter(|_| self.kind == Kind::Unframed) else { return };
+        if Instant::now() + 2 * self.gap < deadline {
+            return;
+        }
+        let keep_first = usize::from(self.mid_piece);
+        while self.queue.len() > keep_first + 1 {
+            let dropped = self.queue.remove(keep_first).map_or(0, |piece| piece.len());
+            self.queued -= dropped;
+            self.lost += dropped;
+        }
     }
 
     fn fail(&mut self, error: io::Error) -> Trouble {
@@ -277,7 +313,7 @@ impl Outbox {
 
     fn give_up(&mut self) {
         self.writer = None;
-        self.lost = self.queued;
+        self.lost += self.queued;
         self.queue = VecDeque::new();
         self.queued = 0;
     }
@@ -288,10 +324,11 @@ impl Outbox {
 ///
 /// # Errors
 /// If writing fails, or with [`io::ErrorKind::TimedOut`] at the deadline.
-pub async fn carry(outbox: Rc<RefCell<Outbox>>) -> io::Result<()> {
+pub async fn carry(outbox: &RefCell<Outbox>) -> io::Result<()> {
     let outcome = loop {
         let (due, deadline) = {
             let mut outbox = outbox.borrow_mut();
+            outbox.come_to_the_point();
             let due = outbox.due();
             if due == Due::Never {
                 if outbox.deadline.is_none() {
@@ -306,7 +343,7 @@ pub async fn carry(outbox: Rc<RefCell<Outbox>>) -> io::Result<()> {
             if let Due::At(due) = due {
                 sleep_until(due).await;
             }
-            poll_fn(|cx| poll_step(&outbox, deadline, cx)).await
+            poll_fn(|cx| poll_step(outbox, deadline, cx)).await
         };
         let written = match deadline {
             None => step.await,
@@ -319,7 +356,10 @@ pub async fn carry(outbox: Rc<RefCell<Outbox>>) -> io::Result<()> {
             break written;
         }
     };
-    outbox.borrow_mut().give_up();
+    let mut outbox = outbox.borrow_mut();
+    outbox.give_up();
+    // Unless the session has ended, another task is to say so once it does.
+    outbox.carried = outbox.is_closing();
     outcome
 }
 

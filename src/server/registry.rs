@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use slog::{Drain, Logger, debug, info};
+use tokio::time::sleep;
 
 use super::{
     batch::{BATCH_BYTES, Batch},
     challenge::Challenges,
-    close::{CloseReason, PROBE_WITHIN, Tally},
+    close::{CHALLENGE_WITHIN, CloseReason, Tally},
     courier::Courier,
     messages::{CloseServer, Deliver, Enter, Leave, Probe, ToRegistry, Work},
     roster::{Member, Roster},
@@ -21,9 +22,8 @@ use super::{
 };
 use crate::{
     config::Limits,
-    escape::Escaped,
     protocol::{
-        Line, Name, Request, reply,
+        Line, Name, NameKey, Request, reply,
         request::{Direct, forwarded},
     },
 };
@@ -32,6 +32,8 @@ use crate::{
 pub struct Registry {
     roster: Roster,
     challenges: Challenges,
+    /// Names that became free and were not yet given to those who wait for them.
+    freed: Vec<NameKey>,
     batch: Batch,
     couriers: Vec<Addr<Courier>>,
     limits: Limits,
@@ -49,6 +51,11 @@ pub struct Registry {
 #[rtype(result = "()")]
 struct Flush;
 
+/// Registry to itself: the bearer of the name that this one wants had its time to show that it is alive.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct EndChallenge(SessionId);
+
 impl Registry {
     /// A registry whose output these couriers carry.
     pub fn new(
@@ -59,10 +66,11 @@ impl Registry {
         vigil: Vigil,
     ) -> Self {
         let batch = Batch::new(couriers.len());
-        let (roster, challenges) = (Roster::default(), Challenges::default());
+        let (roster, challenges, freed) = (Roster::default(), Challenges::default(), Vec::new());
         Self {
             roster,
             challenges,
+            freed,
             batch,
             couriers,
             limits,
@@ -88,18 +96,20 @@ impl Registry {
             Err(holder) if holder.peer.is_local => self.refuse_name(&enter),
             Err(holder) => {
                 let probe = Probe { seat: holder.seat };
-                self.couriers[usize::from(holder.seat.courier)].do_send(probe);
-                ctx.run_later(PROBE_WITHIN, move |registry, ctx| registry.end_challenge(seat.id, ctx));
-                self.challenges.add(enter);
+                let courier = usize::from(holder.seat.courier);
+                match self.challenges.add(enter) {
+                    Ok(()) => {
+                        self.couriers[courier].do_send(probe);
+                        let (registry, id) = (ctx.address(), seat.id);
+                        // Not a timer of this actor's: all of those are looked at whenever it wakes.
+                        actix_rt::spawn(async move {
+                            sleep(CHALLENGE_WITHIN).await;
+                            registry.do_send(EndChallenge(id));
+                        });
+                    }
+                    Err(enter) => self.refuse_name(&enter),
+                }
             }
-        }
-    }
-
-    /// The bearer of the name had its time to show that it is alive.
-    fn end_challenge(&mut self, challenger: SessionId, ctx: &mut Context<Self>) {
-        if let Some(challenge) = self.challenges.remove(challenger) {
-            self.refuse_name(&challenge.enter);
-            self.flush_later(ctx);
         }
     }
 
@@ -110,32 +120,40 @@ impl Registry {
         self.batch.close(*seat, CloseReason::NameTaken);
     }
 
-    /// Frees a session's name, and gives it to whoever was waiting for it.
-    fn leave(&mut self, id: SessionId, ctx: &mut Context<Self>) {
-        let Some(member) = self.roster.leave(id) else {
-            self.challenges.remove(id);
-            return;
-        };
-        if let Some(challenge) = self.challenges.next_for(member.name.key()) {
-            self.enter(challenge.enter, ctx);
-            for work in challenge.works {
-                self.work(work, ctx);
+    /// Frees a session's name.
+    fn leave(&mut self, id: SessionId) {
+        match self.roster.leave(id) {
+            Some(member) => self.freed.push(member.name.key().clone()),
+            None => drop(self.challenges.remove(id)),
+        }
+    }
+
+    /// Gives names that were freed to those who wait for them, and carries out what these sent meanwhile. That can free
+    /// names in turn: hence a loop, however long the queue for a name.
+    fn give_freed_names(&mut self, ctx: &mut Context<Self>) {
+        while let Some(name) = self.freed.pop() {
+            if let Some(challenge) = self.challenges.next_for(&name) {
+                self.enter(challenge.enter, ctx);
+                for work in challenge.works {
+                    self.work(work);
+                }
             }
         }
     }
 
     /// Carries out what one read held, as far as its sender is still a member.
-    fn work(&mut self, work: Work, ctx: &mut Context<Self>) {
-        let Some(work) = self.challenges.hold(work) else { return };
+    fn work(&mut self, work: Work) {
+        let Some(work) = self.challenges.divert(work) else { return };
         let seat = work.seat;
         let mut told = 0;
         for request in work.requests {
-            told += self.serve(seat, request, ctx);
-            // Few bytes can ask for many: a list of thousands, again and again. What no outbox could hold ends here.
-            if told > self.limits.outbox_bytes {
-                self.overwhelmed(seat, ctx);
+            // Few bytes can ask for many: a list of thousands, again and again. One more than any outbox could hold with
+            // the others is not made.
+            if told > self.limits.outbox_bytes && matches!(request, Request::ListClients | Request::Help) {
+                self.overwhelmed(seat);
                 break;
             }
+            told += self.serve(seat, request);
             if self.batch.bytes() > BATCH_BYTES {
                 self.flush();
             }
@@ -146,23 +164,23 @@ impl Registry {
     }
 
     /// Carries out one request. Returns how many bytes its sender is told.
-    fn serve(&mut self, seat: Seat, request: Request, ctx: &mut Context<Self>) -> usize {
+    fn serve(&mut self, seat: Seat, request: Request) -> usize {
         let Some(member) = self.roster.get(seat.id) else { return 0 };
         let name = member.name.clone();
         match request {
             Request::Answer(line) => self.tell(seat, line),
-            Request::Broadcast(line) => self.broadcast(&line, None),
-            Request::BroadcastNotMe(line) => self.broadcast(&line, Some(seat)),
+            Request::Broadcast(line) => self.broadcast(seat, &line, None),
+            Request::BroadcastNotMe(line) => self.broadcast(seat, &line, Some(seat)),
             Request::Direct(direct) => self.direct(seat, &name, &direct),
             Request::ListClients => {
                 let lines = reply::list_clients(self.limits.message_bytes, &name, self.roster.names());
                 self.tell_all(seat, lines)
             }
-            Request::Help => self.tell_all(seat, reply::help(&name)),
+            Request::Help => self.tell_all(seat, reply::help(self.limits.message_bytes, &name)),
             Request::Exit => {
                 let told = self.tell(seat, reply::client_disconnected(&name));
                 self.batch.close(seat, CloseReason::Exit);
-                self.leave(seat.id, ctx);
+                self.leave(seat.id);
                 told
             }
             Request::CloseServer => {
@@ -188,8 +206,8 @@ impl Registry {
         }
     }
 
-    fn broadcast(&mut self, line: &Line, except: Option<Seat>) -> usize {
-        debug!(self.log, "Server sends: {}", Escaped(line.text()));
+    fn broadcast(&mut self, from: Seat, line: &Line, except: Option<Seat>) -> usize {
+        self.log_sent_to(from, line);
         self.batch.broadcast(line, except);
         0
     }
@@ -200,24 +218,29 @@ impl Registry {
 
     /// Tells a member one line. Returns its bytes.
     fn tell(&mut self, seat: Seat, line: Line) -> usize {
-        // Looked up only for a log that wants it: this is the way of every private message.
-        if self.log.is_debug_enabled()
-            && let Some(Member { name, peer, .. }) = self.roster.get(seat.id)
-        {
-            log_sent(&self.log, &line, &Who { id: seat.id, peer: *peer, name: Some(name) });
-        }
+        self.log_sent_to(seat, &line);
         let bytes = line.as_bytes().len();
         self.batch.tell(seat, line);
         bytes
     }
 
-    fn overwhelmed(&mut self, seat: Seat, ctx: &mut Context<Self>) {
+    /// Logs a line that a member is told or tells everyone.
+    fn log_sent_to(&self, seat: Seat, line: &Line) {
+        // Looked up only for a log that wants it: this is the way of every message.
+        if self.log.is_debug_enabled()
+            && let Some(Member { name, peer, .. }) = self.roster.get(seat.id)
+        {
+            log_sent(&self.log, line, &Who { id: seat.id, peer: *peer, name: Some(name) });
+        }
+    }
+
+    fn overwhelmed(&mut self, seat: Seat) {
         if let Some(member) = self.roster.get(seat.id) {
             let farewell =
-                reply::outbox_full(self.limits.message_bytes, &member.name, self.limits.outbox_bytes);
+                reply::outbox_full(self.limits.message_bytes, Some(&member.name), self.limits.outbox_bytes);
             self.tell(seat, farewell);
             self.batch.close(seat, CloseReason::OutboxFull);
-            self.leave(seat.id, ctx);
+            self.leave(seat.id);
         }
     }
 
@@ -252,7 +275,7 @@ impl Registry {
 
 /// Logs a line as the report's server prints it.
 fn log_sent(log: &Logger, line: &Line, who: &Who<'_>) {
-    debug!(log, "Server sends: {}", Escaped(line.text()); who);
+    debug!(log, "Server sends: {:?}", line.text(); who);
 }
 
 impl Actor for Registry {
@@ -280,7 +303,8 @@ impl Handler<Work> for Registry {
     type Result = ();
 
     fn handle(&mut self, work: Work, ctx: &mut Self::Context) {
-        self.work(work, ctx);
+        self.work(work);
+        self.give_freed_names(ctx);
         self.flush_later(ctx);
     }
 }
@@ -293,8 +317,20 @@ impl Handler<Leave> for Registry {
             self.batch.tell(seat, line);
         }
         self.batch.close(seat, reason);
-        self.leave(seat.id, ctx);
+        self.leave(seat.id);
+        self.give_freed_names(ctx);
         self.flush_later(ctx);
+    }
+}
+
+impl Handler<EndChallenge> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, EndChallenge(challenger): EndChallenge, ctx: &mut Self::Context) {
+        if let Some(challenge) = self.challenges.remove(challenger) {
+            self.refuse_name(&challenge.enter);
+            self.flush_later(ctx);
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 use std::{io, rc::Rc, sync::Arc};
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, SpawnHandle, StreamHandler};
-use slog::{Logger, debug, info};
+use slog::{Logger, debug, error, info};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
@@ -20,7 +20,6 @@ use super::{
 };
 use crate::{
     config::{Allow, Config},
-    escape::Escaped,
     protocol::{Asker, Frame, Kind, Line, Name, Request, reply, request},
 };
 
@@ -52,6 +51,8 @@ pub struct Session {
     name_timer: Option<SpawnHandle>,
     /// The other end sends no more.
     input_ended: bool,
+    /// Our side is shut.
+    sent: bool,
     /// The session's place among the server's; given back with the last of its parts.
     _permit: Rc<OwnedSemaphorePermit>,
 }
@@ -88,6 +89,7 @@ impl Session {
                 around,
                 name_timer,
                 input_ended: false,
+                sent: false,
                 _permit: permit,
             }
         })
@@ -103,6 +105,9 @@ impl Session {
 
     /// Takes what one read held.
     fn take(&mut self, read: Read, ctx: &mut Context<Self>) {
+        if !matches!(self.state, State::Open) {
+            return;
+        }
         if read.kind != self.kind {
             self.kind = read.kind;
             self.around.courier.reframe.do_send(Reframe { seat: self.seat, kind: read.kind });
@@ -124,7 +129,7 @@ impl Session {
                 break;
             }
             if let Frame::Line(line) = &frame {
-                debug!(self.log(), "Server receive: {}", Escaped(String::from_utf8_lossy(line)); &self.who());
+                debug!(self.log(), "Server receive: {:?}", String::from_utf8_lossy(line); &self.who());
             }
             match &self.name {
                 None => self.introduce(&frame, ctx),
@@ -146,7 +151,7 @@ impl Session {
             Frame::TooLong => Request::Answer(reply::line_too_long(limit, name)),
             Frame::Unfinished => Request::Answer(reply::line_unfinished(limit, name)),
             // The decoder finds other protocols on the first line only, which is the answer to the name request.
-            Frame::Http | Frame::Tls => Request::Answer(reply::error_message(limit, name, SPEAKS_TR2)),
+            Frame::Http | Frame::Tls => unreachable!("only the first frame is another protocol's"),
         }
     }
 
@@ -159,22 +164,10 @@ impl Session {
                 Err((request::NoName::NotAName, farewell)) => (CloseReason::NotAName, farewell),
                 Err((request::NoName::Invalid, farewell)) => (CloseReason::NameInvalid, farewell),
             },
-            Frame::TooLong => (
-                CloseReason::NotAName,
-                reply::connection_error(
-                    limit,
-                    "A name was asked for, but the line is too long. Type just your name: bob",
-                ),
-            ),
-            Frame::Unfinished => (
-                CloseReason::NotAName,
-                reply::connection_error(
-                    limit,
-                    "A name was asked for, but the line does not end with a newline",
-                ),
-            ),
-            Frame::Http => (CloseReason::Http, reply::connection_error(limit, SPEAKS_TR2)),
-            Frame::Tls => (CloseReason::Tls, reply::connection_error(limit, SPEAKS_TR2)),
+            Frame::TooLong => (CloseReason::NotAName, reply::name_line_too_long(limit)),
+            Frame::Unfinished => (CloseReason::NotAName, reply::name_line_unfinished(limit)),
+            Frame::Http => (CloseReason::Http, reply::other_protocol(limit)),
+            Frame::Tls => (CloseReason::Tls, reply::other_protocol(limit)),
         };
         self.leave(reason, None, Some(farewell));
     }
@@ -189,20 +182,18 @@ impl Session {
 
     /// Whether this session may end the server; the refusal if not.
     fn may_close(&self, name: &Name) -> Result<(), Line> {
-        let why = match self.around.config.close_server.allow {
-            Allow::Anyone => return Ok(()),
-            Allow::Loopback if self.peer.is_local => return Ok(()),
-            Allow::Loopback => "Only someone connected from the server's own machine may close it",
-            Allow::Nobody => "Nobody may close this server by a message",
-        };
-        Err(reply::error_message(self.around.config.limits.message_bytes, name, why))
+        let limit = self.around.config.limits.message_bytes;
+        match self.around.config.close_server.allow {
+            Allow::Anyone => Ok(()),
+            Allow::Loopback if self.peer.is_local => Ok(()),
+            Allow::Loopback => Err(reply::only_locals_may_close(limit, name)),
+            Allow::Nobody => Err(reply::nobody_may_close(limit, name)),
+        }
     }
 
     fn out_of_time(&mut self, _: &mut Context<Self>) {
         let limits = &self.around.config.limits;
-        let waited = humantime::format_duration(limits.name_timeout);
-        let why = format!("No name came within {waited}. Connect again and type your name and Enter");
-        let farewell = reply::connection_error(limits.message_bytes, &why);
+        let farewell = reply::no_name_in_time(limits.message_bytes, limits.name_timeout);
         self.leave(CloseReason::NameTimeout, None, Some(farewell));
     }
 
@@ -212,7 +203,7 @@ impl Session {
             return;
         }
         if let Some(line) = &farewell {
-            debug!(self.log(), "Server sends: {}", Escaped(line.text()); &self.who());
+            debug!(self.log(), "Server sends: {:?}", line.text(); &self.who());
         }
         self.state = State::Leaving(error);
         self.around.registry.leave.do_send(Leave { seat: self.seat, reason, farewell });
@@ -240,16 +231,12 @@ impl Session {
     }
 }
 
-/// What someone who speaks another protocol is told.
-const SPEAKS_TR2: &str =
-    "This port speaks TR2.23, not HTTP or TLS: connect with netcat or telnet and type a name";
-
 impl Actor for Session {
     type Context = Context<Self>;
 
     fn started(&mut self, _: &mut Self::Context) {
         // The courier sent it when it gave the session its place.
-        debug!(self.log(), "Server sends: {}", reply::name_request().text(); &self.who());
+        debug!(self.log(), "Server sends: {:?}", reply::name_request().text(); &self.who());
     }
 }
 
@@ -258,7 +245,7 @@ impl StreamHandler<Intake> for Session {
         self.input_ended = matches!(intake, Intake::End(_));
         match intake {
             Intake::Read(read) => self.take(read, ctx),
-            Intake::End(_) if matches!(self.state, State::Over) => ctx.stop(),
+            Intake::End(_) if self.sent => ctx.stop(),
             Intake::End(Ok(last)) => {
                 let requests = self.requests(last.into_iter().collect(), ctx);
                 if !requests.is_empty() {
@@ -279,12 +266,8 @@ impl Handler<Jammed> for Session {
 
     fn handle(&mut self, Jammed { reason, error }: Jammed, _: &mut Self::Context) {
         let limits = &self.around.config.limits;
-        let farewell = match (&self.name, reason) {
-            (Some(name), CloseReason::OutboxFull) => {
-                Some(reply::outbox_full(limits.message_bytes, name, limits.outbox_bytes))
-            }
-            _ => None,
-        };
+        let farewell = (reason == CloseReason::OutboxFull)
+            .then(|| reply::outbox_full(limits.message_bytes, self.name.as_ref(), limits.outbox_bytes));
         self.leave(reason, error, farewell);
     }
 }
@@ -296,8 +279,9 @@ impl Handler<Hangup> for Session {
         self.log_end(reason, joined);
         self.around.tally.count_end(reason);
         self.state = State::Over;
-        if self.input_ended {
-            ctx.stop();
+        // It stays until all is sent, and while the other end may still be sending.
+        if let Some(timer) = self.name_timer.take() {
+            ctx.cancel_future(timer);
         }
     }
 }
@@ -305,8 +289,16 @@ impl Handler<Hangup> for Session {
 impl Handler<Sent> for Session {
     type Result = ();
 
-    fn handle(&mut self, _: Sent, ctx: &mut Self::Context) {
-        ctx.run_later(LINGER, |_, ctx| ctx.stop());
+    fn handle(&mut self, Sent { lost }: Sent, ctx: &mut Self::Context) {
+        if lost > 0 {
+            info!(self.log(), "last messages not taken"; &self.who(), "bytes" => lost);
+        }
+        if self.input_ended {
+            ctx.stop();
+        } else {
+            self.sent = true;
+            ctx.run_later(LINGER, |_, ctx| ctx.stop());
+        }
     }
 }
 
@@ -314,6 +306,7 @@ impl Drop for Session {
     /// A session that dies of a fault must not keep its name.
     fn drop(&mut self) {
         if !matches!(self.state, State::Over) {
+            error!(self.log(), "session died"; &self.who(), "reason" => CloseReason::Fault);
             self.around.tally.count_end(CloseReason::Fault);
             self.around.registry.leave.do_send(Leave {
                 seat: self.seat,

@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{
     close::{CloseReason, Tally},
-    connection::SendHalf,
+    connection::{SendHalf, Unanswered},
     courier::Courier,
     messages::{ToCourier, ToRegistry},
     registry::Registry,
@@ -121,12 +121,12 @@ fn the_death_of_the_registry_ends_the_server_with_an_error() {
 struct TakeIn(DuplexStream, SessionId);
 
 impl SendHalf for WriteHalf<DuplexStream> {
-    fn probe(&self) -> io::Result<()> {
+    fn begin_probe(&self) -> io::Result<()> {
         Ok(())
     }
 
-    fn settle(&self) -> io::Result<()> {
-        Ok(())
+    fn end_probe(&self) -> Unanswered {
+        Box::new(|| false)
     }
 }
 

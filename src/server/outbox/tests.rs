@@ -4,7 +4,10 @@ use proptest::prelude::*;
 use tokio::{sync::Semaphore, time::advance};
 
 use super::*;
-use crate::{protocol::Message, server::batch::Batch};
+use crate::{
+    protocol::Message,
+    server::{batch::Batch, connection::Unanswered},
+};
 
 const GAP: Duration = Duration::from_millis(50);
 
@@ -48,12 +51,12 @@ impl AsyncWrite for Half {
 }
 
 impl SendHalf for Half {
-    fn probe(&self) -> io::Result<()> {
+    fn begin_probe(&self) -> io::Result<()> {
         Ok(())
     }
 
-    fn settle(&self) -> io::Result<()> {
-        Ok(())
+    fn end_probe(&self) -> Unanswered {
+        Box::new(|| false)
     }
 }
 
@@ -97,7 +100,7 @@ fn in_paused_time(run: impl Future<Output = ()>) {
 async fn write_all(outbox: &Rc<RefCell<Outbox>>, wire: &Rc<RefCell<Wire>>) {
     at_once(|cx| outbox.borrow_mut().write_now(cx)).unwrap();
     while outbox.borrow_mut().wants_carrying() {
-        let carrying = carry(Rc::clone(outbox));
+        let carrying = carry(outbox);
         tokio::pin!(carrying);
         // A wire that said "not now" is ready again at once.
         let wake = poll_fn(|_| {
@@ -213,12 +216,74 @@ fn closing_reaches_a_session_whose_data_path_is_jammed() {
         let began = Instant::now();
         tokio::select! {
             biased;
-            outcome = carry(Rc::clone(&outbox)) => assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::TimedOut),
+            outcome = carry(&outbox) => assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::TimedOut),
             () = close => {}
         }
         assert_eq!(began.elapsed().as_secs(), 3);
         assert!(outbox.borrow().writer().is_none() && !wire.borrow().shut);
     });
+}
+
+#[test]
+fn what_is_put_in_while_a_task_waits_for_the_socket_does_not_take_its_place() {
+    in_paused_time(async {
+        let (outbox, wire) = outbox(Kind::Line, 1000, &[0, 0]);
+        outbox.borrow_mut().put(&line("one"));
+        at_once(|cx| outbox.borrow_mut().write_now(cx)).unwrap();
+        assert!(outbox.borrow_mut().wants_carrying());
+        let more = async {
+            outbox.borrow_mut().put(&line("two"));
+            at_once(|cx| outbox.borrow_mut().write_now(cx)).unwrap();
+            let shared = shared(&["three"]);
+            at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
+            // The socket has room again: it wakes whoever asked last.
+            wire.borrow_mut().blocked.take().unwrap().wake();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            biased;
+            carried = carry(&outbox) => carried.unwrap(),
+            () = more => {}
+            () = tokio::time::sleep(Duration::from_secs(1)) => panic!("nobody went on writing"),
+        }
+        assert_eq!(wire.borrow().text(), "a | b | echo | one\na | b | echo | two\na | b | echo | three\n");
+    });
+}
+
+#[test]
+fn near_the_deadline_an_unframed_client_gets_the_last_word() {
+    in_paused_time(async {
+        let (outbox, wire) = outbox(Kind::Unframed, 100_000, &[]);
+        for number in 0..100 {
+            outbox.borrow_mut().put(&line(&number.to_string()));
+        }
+        outbox.borrow_mut().put(&line("server closed"));
+        outbox.borrow_mut().close(Instant::now() + Duration::from_secs(1));
+        write_all(&outbox, &wire).await;
+        let wire = wire.borrow();
+        let texts: Vec<_> = wire.writes.iter().map(|(_, bytes)| String::from_utf8_lossy(bytes)).collect();
+        assert_eq!(texts.last().unwrap(), "a | b | echo | server closed");
+        assert!((15..=21).contains(&texts.len()), "{}", texts.len());
+        assert!(wire.shut);
+        assert!(outbox.borrow().lost() > 0);
+    });
+}
+
+#[test]
+fn one_long_delivery_into_an_empty_outbox_is_excused() {
+    let (outbox, _) = outbox(Kind::Line, 100, &[10, 0, 0, 0, 10, 0]);
+    let mut outbox = outbox.borrow_mut();
+    for _ in 0..10 {
+        outbox.put(&line("one answer of many lines"));
+    }
+    outbox.excuse();
+    at_once(|cx| outbox.write_now(cx)).unwrap();
+    outbox.put(&line("a little more"));
+    at_once(|cx| outbox.write_now(cx)).unwrap();
+    for _ in 0..4 {
+        outbox.put(&line("and more, unread all the while"));
+    }
+    assert!(matches!(at_once(|cx| outbox.write_now(cx)), Err(Trouble::Full)));
 }
 
 proptest! {

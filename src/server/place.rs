@@ -1,0 +1,161 @@
+//! [`Place`]: what a courier knows of one session, and how it gets its share of a batch.
+
+use std::{cell::RefCell, rc::Rc, task::Context};
+
+use actix::Addr;
+use tokio::time::Instant;
+
+use super::{
+    batch::{Item, Piece, Shared, What},
+    close::CloseReason,
+    connection::SendHalf,
+    messages::{Hangup, Jammed, Sent},
+    outbox::{Outbox, Trouble, at_once, carry},
+    seat::SessionId,
+    session::Session,
+};
+use crate::protocol::Kind;
+
+/// One session's place at its courier.
+pub struct Place {
+    id: SessionId,
+    session: Addr<Session>,
+    outbox: Rc<RefCell<Outbox>>,
+    /// It was given its name.
+    joined: bool,
+    /// Broadcasts are for it: it has its name, and takes what it is sent.
+    hears: bool,
+    /// It cannot be written to, and was told so; until it has left, only its last words are for it.
+    jammed: bool,
+    /// Until when the kernel asks its other end whether it is still there.
+    probed_until: Option<Instant>,
+}
+
+impl Place {
+    /// A place for someone without a name.
+    pub fn new(id: SessionId, session: Addr<Session>, outbox: Outbox) -> Self {
+        let outbox = Rc::new(RefCell::new(outbox));
+        Self { id, session, outbox, joined: false, hears: false, jammed: false, probed_until: None }
+    }
+
+    /// Whose it is.
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// The actor whose it is.
+    pub fn session(&self) -> &Addr<Session> {
+        &self.session
+    }
+
+    /// How its messages are framed from here on.
+    pub fn reframe(&self, kind: Kind) {
+        self.outbox.borrow_mut().set_kind(kind);
+    }
+
+    /// Puts something into the outbox and writes what can be written.
+    pub fn tell(&mut self, put: impl FnOnce(&mut Outbox)) {
+        put(&mut self.outbox.borrow_mut());
+        let outcome = at_once(|cx| self.outbox.borrow_mut().write_now(cx));
+        self.see_to(outcome);
+    }
+
+    /// What this session gets of a batch. Returns why its place is to be closed, if it is.
+    pub fn deliver(&mut self, shared: &Shared, mine: &[Item], cx: &mut Context<'_>) -> Option<CloseReason> {
+        let (closed, outcome) = if mine.is_empty() {
+            if !self.hears {
+                return None;
+            }
+            (None, self.outbox.borrow_mut().send_shared(shared, cx))
+        } else {
+            let mine = if self.jammed { self.last_words(mine) } else { mine };
+            let closed = self.interleave(shared, mine);
+            (closed, self.outbox.borrow_mut().write_now(cx))
+        };
+        self.see_to(outcome);
+        closed
+    }
+
+    /// Queues shared messages and this session's own in their order.
+    fn interleave(&mut self, shared: &Shared, mine: &[Item]) -> Option<CloseReason> {
+        let mut outbox = self.outbox.borrow_mut();
+        let was_empty = outbox.is_empty();
+        let mine = mine.iter().filter(|item| item.seat.id == self.id);
+        let over = shared.for_session(mine, &mut self.hears, |piece| match piece {
+            Piece::Shared(range) => outbox.put_shared(shared, range),
+            Piece::Own(line) => outbox.put(line),
+        });
+        if was_empty {
+            outbox.excuse();
+        }
+        self.joined |= self.hears;
+        over
+    }
+
+    /// Of a jammed session's items the end and the line before it, if the end is among them. The rest would follow a
+    /// gap as if nothing were missing.
+    fn last_words<'a>(&self, mine: &'a [Item]) -> &'a [Item] {
+        let is_end = |item: &Item| item.seat.id == self.id && matches!(item.what, What::Close(_));
+        match mine.iter().position(is_end) {
+            Some(end) => &mine[end.saturating_sub(1)..=end],
+            None => &[],
+        }
+    }
+
+    /// Sees to what a write left undone.
+    fn see_to(&mut self, outcome: Result<(), Trouble>) {
+        let jammed = match outcome {
+            Ok(()) => None,
+            Err(Trouble::Full) => Some((CloseReason::OutboxFull, None)),
+            Err(Trouble::Broken(error)) => Some((CloseReason::Broken, Some(error))),
+        };
+        if let Some((reason, error)) = jammed.filter(|_| !self.jammed) {
+            self.jammed = true;
+            self.hears = false;
+            // Its last words still have to fit; the registry, told by the session, sends them.
+            self.outbox.borrow_mut().drop_queue();
+            self.session.do_send(Jammed { reason, error });
+        }
+        self.start_carrying();
+    }
+
+    /// Sees that a task empties the outbox, if it is not empty.
+    fn start_carrying(&self) {
+        if !self.outbox.borrow_mut().wants_carrying() {
+            return;
+        }
+        let (outbox, session) = (Rc::clone(&self.outbox), self.session.clone());
+        actix_rt::spawn(async move {
+            let outcome = carry(&outbox).await;
+            if outbox.borrow().is_closing() {
+                session.do_send(Sent { lost: outbox.borrow().lost() });
+            } else if let Err(error) = outcome {
+                session.do_send(Jammed { reason: CloseReason::Broken, error: Some(error) });
+            }
+        });
+    }
+
+    /// Ends the session: what is queued for it is sent, until `deadline`.
+    pub fn close(self, reason: CloseReason, deadline: Instant) {
+        self.session.do_send(Hangup { reason, joined: self.joined });
+        self.outbox.borrow_mut().close(deadline);
+        self.start_carrying();
+    }
+
+    /// Makes the kernel ask the other end whether it is still there.
+    pub fn begin_probe(&mut self, until: Instant) {
+        self.probed_until = Some(until);
+        // A connection that refuses this is about to end by itself.
+        let _ = self.with_writer(SendHalf::begin_probe);
+    }
+
+    /// Whether the probe is over by now; it is not if someone else has asked since.
+    pub fn end_probe(&mut self, now: Instant) -> bool {
+        self.probed_until.take_if(|until| *until <= now).is_some()
+    }
+
+    /// Does something with the sending half, if there still is one.
+    pub fn with_writer<T>(&self, act: impl FnOnce(&dyn SendHalf) -> T) -> Option<T> {
+        self.outbox.borrow().writer().map(act)
+    }
+}
