@@ -7,7 +7,7 @@
 use std::{io, rc::Rc, sync::Arc};
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, SpawnHandle, StreamHandler};
-use slog::{Logger, debug, error, info};
+use slog::{Drain, Logger, debug, error, info};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
@@ -128,7 +128,10 @@ impl Session {
             if !matches!(self.state, State::Open) {
                 break;
             }
-            if let Frame::Line(line) = &frame {
+            // Asked first, because the text is made before slog asks.
+            if let Frame::Line(line) = &frame
+                && self.log().is_debug_enabled()
+            {
                 debug!(self.log(), "Server receive: {:?}", String::from_utf8_lossy(line); &self.who());
             }
             match &self.name {
