@@ -1,7 +1,7 @@
 //! Every text the server says, in one place.
 //!
-//! Texts the contract fixes are written out whole and never cut. Texts that quote what someone sent are
-//! cut to the message limit, with `…` where something was left out.
+//! Texts the contract fixes are written out whole and never cut. All others are cut to the message limit, with `…`
+//! where something was left out.
 
 use std::time::Duration;
 

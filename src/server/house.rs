@@ -62,6 +62,9 @@ pub enum Ended {
     Forced,
 }
 
+/// How much later than its couriers the house gives up on those who are left, so that what they were not sent is known.
+const SLACK: Duration = Duration::from_millis(200);
+
 /// The running parts, as the server's own task sees them.
 pub struct House {
     registry: Addr<Registry>,
@@ -145,14 +148,14 @@ impl House {
                         warn!(self.log, "ending at once"; "by" => by);
                         return Ok(Ended::Forced);
                     }
-                    deadline.get_or_insert(Instant::now() + self.drain_timeout);
+                    deadline.get_or_insert(Instant::now() + self.drain_timeout + SLACK);
                     self.listening.cancel();
                     self.registry.do_send(CloseServer { by });
                 }
                 Some(notice) = self.notices.recv() => match notice {
                     Notice::Closing => {
                         closing = true;
-                        deadline.get_or_insert(Instant::now() + self.drain_timeout);
+                        deadline.get_or_insert(Instant::now() + self.drain_timeout + SLACK);
                         self.listening.cancel();
                     }
                     // A listener that was told to stop is expected to be gone.

@@ -1,8 +1,8 @@
 //! [`Inbox`]: one session's reads, as frames.
 //!
-//! All sessions of an arbiter read into one buffer, so an idle session holds none. A session reads only while the
-//! registry has less than `limits.inflight_bytes` of its work; otherwise the bytes stay with the kernel, and TCP
-//! slows the sender.
+//! All sessions of an arbiter read into one buffer, so an idle session holds none. At most `limits.inflight_bytes` of a
+//! session's work are with the registry. While more than half of that is, it reads nothing: the bytes stay with the
+//! kernel, and TCP slows the sender.
 
 use std::{
     cell::RefCell,

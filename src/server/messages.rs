@@ -56,7 +56,7 @@ pub struct Work {
     pub seat: Seat,
     /// What, in the order sent.
     pub requests: Vec<Request>,
-    /// The bytes read, counted against `limits.inflight_bytes` until all of it is carried out.
+    /// Its share of `limits.inflight_bytes`, given back when all of it is carried out.
     pub credit: Option<OwnedSemaphorePermit>,
 }
 

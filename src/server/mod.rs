@@ -6,8 +6,8 @@
 //! listener -> courier (takes a connection in) -> inbox -> session -> registry (roster, batch) -> courier -> outbox
 //! ```
 //!
-//! `messages.rs` lists everything actors say to each other. Only it, the three actors, `house` and `listener` know
-//! actix; the rest is plain Rust.
+//! `messages.rs` lists everything actors say to each other. Only it, the three actors, `place`, `house`, `listener` and
+//! this file know actix; the rest is plain Rust.
 
 use std::{
     io,
@@ -137,8 +137,8 @@ impl Server {
     }
 }
 
-/// Open files beside the sessions: listeners, reactors, log.
-const RESERVED_FILES: u64 = 64;
+/// Open files beside the sessions: listeners, reactors and log, and connections that are being refused.
+const RESERVED_FILES: u64 = 64 + listener::REFUSALS as u64;
 
 /// The signals that end the server, by name.
 fn signals() -> io::Result<UnboundedReceiver<String>> {

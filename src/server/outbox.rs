@@ -195,6 +195,7 @@ impl Outbox {
             let end = if self.kind == Kind::Unframed { None } else { memchr::memchr(b'\n', &piece) };
             piece.slice(..end.map_or(piece.len(), |end| end + 1))
         });
+        self.lost += self.queued - begun.as_ref().map_or(0, Bytes::len);
         self.queue.clear();
         self.queued = 0;
         if let Some(piece) = begun {

@@ -92,12 +92,15 @@ impl Place {
         over
     }
 
-    /// Of a jammed session's items the end and the line before it, if the end is among them. The rest would follow a
-    /// gap as if nothing were missing.
+    /// Of a jammed session's items the end, and the line before it if that says why. The rest would follow a gap as if
+    /// nothing were missing.
     fn last_words<'a>(&self, mine: &'a [Item]) -> &'a [Item] {
         let is_end = |item: &Item| item.seat.id == self.id && matches!(item.what, What::Close(_));
         match mine.iter().position(is_end) {
-            Some(end) => &mine[end.saturating_sub(1)..=end],
+            Some(end) if matches!(mine[end].what, What::Close(CloseReason::OutboxFull)) => {
+                &mine[end.saturating_sub(1)..=end]
+            }
+            Some(end) => &mine[end..=end],
             None => &[],
         }
     }

@@ -218,17 +218,23 @@ impl Session {
             State::Leaving(Some(error)) if reason == CloseReason::Broken => Some(error),
             _ => None,
         };
+        let nameless = Who { name: None, ..self.who() };
         match (&self.name, error) {
             (Some(name), Some(error)) if joined => {
                 let message = reply::broken_connection(&error.to_string(), name.as_str());
                 info!(self.log(), "{}", message; &self.who(), "reason" => reason);
             }
-            (Some(_), None) if joined => info!(self.log(), "left"; &self.who(), "reason" => reason),
-            (wanted, error) => {
-                let who = Who { name: None, ..self.who() };
-                let wanted = wanted.as_ref().map(ToString::to_string);
-                let error = error.map(ToString::to_string);
-                info!(self.log(), "refused"; &who, "reason" => reason, "wanted" => wanted, "error" => error);
+            (Some(_), None) if joined => {
+                info!(self.log(), "left"; &self.who(), "reason" => reason);
+            }
+            (_, Some(error)) => {
+                info!(self.log(), "refused"; &nameless, "reason" => reason, "error" => %error);
+            }
+            (Some(wanted), None) => {
+                info!(self.log(), "refused"; &nameless, "reason" => reason, "wanted" => %wanted);
+            }
+            (None, None) => {
+                info!(self.log(), "refused"; &nameless, "reason" => reason);
             }
         }
     }
