@@ -115,7 +115,10 @@ fn anything_but_a_name_is_refused_with_why_and_closed() {
             &b"alan | all clients | broadcast | hi\n"[..],
             "A name is asked for before anything else. Type: bob | server | name | bob, or just: bob",
         ),
-        (b"/help\n", "A name is asked for before anything else. Type just your name: bob"),
+        (
+            b"/help\n",
+            "A name is asked for before anything else. Type: bob | server | name | bob, or just: bob",
+        ),
         (
             b"alan | server | name\n",
             "A name was asked for, but DATA is empty. Type: bob | server | name | bob",
@@ -124,7 +127,10 @@ fn anything_but_a_name_is_refused_with_why_and_closed() {
             b"alan | server\n",
             "A name was asked for, but it has 2 of the 4 fields SENDER | DESTINATION | OPERATION | DATA. Type: bob | server | name | bob",
         ),
-        (b"al\xc3(n\n", "A name was asked for, but it is not UTF-8 from byte 3 on"),
+        (
+            b"al\xc3(n\n",
+            "A name was asked for, but it is not UTF-8 from byte 3 on. Type: bob | server | name | bob",
+        ),
     ] {
         let mut client = server.connect();
         client.send_bytes(sent);

@@ -77,6 +77,25 @@ pub fn other_protocol(limit: usize) -> Line {
     connection_error(limit, why)
 }
 
+/// The answer to the name request is no message, and no name either.
+#[must_use]
+pub fn name_malformed(limit: usize, why: Malformed) -> Line {
+    connection_error(limit, &format!("A name was asked for, but {why}. Type: bob | server | name | bob"))
+}
+
+/// The answer to the name request is a `name` message without DATA.
+#[must_use]
+pub fn name_left_out(limit: usize) -> Line {
+    connection_error(limit, "A name was asked for, but DATA is empty. Type: bob | server | name | bob")
+}
+
+/// Something else was sent before a name.
+#[must_use]
+pub fn name_comes_first(limit: usize) -> Line {
+    let why = "A name is asked for before anything else. Type: bob | server | name | bob, or just: bob";
+    connection_error(limit, why)
+}
+
 /// The answer to the name request passed the message limit.
 #[must_use]
 pub fn name_line_too_long(limit: usize) -> Line {

@@ -72,32 +72,22 @@ pub enum NoName {
 /// # Errors
 /// The refusal in words.
 pub fn introduction(line: &[u8], limit: usize) -> Result<Name, (NoName, Line)> {
-    let not_a_name = |why: &str| Err((NoName::NotAName, reply::connection_error(limit, why)));
+    let not_a_name = |refusal: Line| Err((NoName::NotAName, refusal));
     let text = match message::text(line) {
         Ok(text) => text,
-        Err(why) => return not_a_name(&format!("A name was asked for, but {why}")),
+        Err(why) => return not_a_name(reply::name_malformed(limit, why)),
     };
     let typed = if text.contains('|') {
         match Message::parse(text) {
             Ok(Message { operation: NAME, data: message::NO_DATA, .. }) => {
-                return not_a_name(
-                    "A name was asked for, but DATA is empty. Type: bob | server | name | bob",
-                );
+                return not_a_name(reply::name_left_out(limit));
             }
             Ok(Message { operation: NAME, data, .. }) => data,
-            Ok(_) => {
-                return not_a_name(
-                    "A name is asked for before anything else. Type: bob | server | name | bob, or just: bob",
-                );
-            }
-            Err(why) => {
-                return not_a_name(&format!(
-                    "A name was asked for, but {why}. Type: bob | server | name | bob"
-                ));
-            }
+            Ok(_) => return not_a_name(reply::name_comes_first(limit)),
+            Err(why) => return not_a_name(reply::name_malformed(limit, why)),
         }
     } else if text.starts_with('/') {
-        return not_a_name("A name is asked for before anything else. Type just your name: bob");
+        return not_a_name(reply::name_comes_first(limit));
     } else {
         text
     };
