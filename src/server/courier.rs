@@ -51,7 +51,7 @@ impl Courier {
         }
     }
 
-    /// Gives a connection a session and a place, and asks it for its name.
+    /// Gives a connection, which was asked for its name already, a session and a place.
     pub fn take_in(
         &mut self,
         (reader, writer): (impl ReceiveHalf, impl SendHalf),
@@ -75,7 +75,6 @@ impl Courier {
         let seat = Seat { id, courier: self.number, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
         let session = Session::open(inbox, seat, peer, Rc::clone(&self.surroundings), permit);
         entry.insert(Place::new(id, session, outbox));
-        self.tell(seat, |outbox| outbox.put(&reply::name_request()));
         if self.closing {
             self.tell(seat, |outbox| outbox.put(&reply::server_closed()));
             self.close_place(slot, CloseReason::ServerClosed, Instant::now() + CLOSE_GRACE);

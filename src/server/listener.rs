@@ -105,10 +105,16 @@ impl Reception {
         Ok(())
     }
 
-    fn receive(&self, socket: TcpStream, peer: Peer) {
+    /// Greets a connection and hands it to the next courier. The greeting does not wait for the courier's thread, and
+    /// needs no reactor: a new socket has room for it.
+    fn receive(&self, mut socket: TcpStream, peer: Peer) {
         let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
             return self.refuse(socket, peer);
         };
+        if let Err(error) = socket.write_all(reply::name_request().as_bytes()) {
+            debug!(self.log, "connection gone before it was greeted"; "peer" => %peer, "error" => %error);
+            return;
+        }
         let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
         let turn = usize::try_from(number).unwrap_or_default() % self.couriers.len();
         self.couriers[turn].do_send(Adopt { socket, peer, id: SessionId(number), permit });

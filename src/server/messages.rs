@@ -22,7 +22,7 @@ use super::{
 };
 use crate::protocol::{Kind, Line, Name, Request};
 
-/// Listener to Courier: a connection to serve.
+/// Listener to Courier: a connection to serve, which has been asked for its name.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Adopt {

@@ -244,7 +244,7 @@ impl Actor for Session {
     type Context = Context<Self>;
 
     fn started(&mut self, _: &mut Self::Context) {
-        // The courier sent it when it gave the session its place.
+        // The listener sent it, before there was a session.
         debug!(self.log(), "Server sends: {:?}", reply::name_request().text(); &self.who());
     }
 }
