@@ -48,8 +48,13 @@ fn close_server_ends_the_program_with_status_0() {
     assert_eq!(process.ended().code(), Some(0));
 }
 
-/// A client that has taken nothing since its name was confirmed, and more waiting for it than any socket holds.
-fn jam(process: &Process) -> Client {
+/// A program with this drain timeout, and a client that has taken nothing since its name was confirmed, with more
+/// waiting for it than any socket holds.
+fn serve_someone_jammed(drain_timeout: &str) -> (Process, Client) {
+    let process = Process::serve(&[
+        ("ARAUTO_SERVER_DRAIN_TIMEOUT", drain_timeout),
+        ("ARAUTO_LIMITS_OUTBOX_BYTES", "1000000000"),
+    ]);
     let jammed = process.join("jammed");
     let mut sender = process.join("sender");
     let line = format!("sender | jammed | private_message | {}\n", "x".repeat(900));
@@ -57,16 +62,12 @@ fn jam(process: &Process) -> Client {
         sender.send_bytes(line.as_bytes());
     }
     sender.expect_nothing_before_an_echo("sender");
-    jammed
+    (process, jammed)
 }
 
 #[test]
 fn who_does_not_read_is_cut_at_the_drain_timeout() {
-    let mut process = Process::serve(&[
-        ("ARAUTO_SERVER_DRAIN_TIMEOUT", "300ms"),
-        ("ARAUTO_LIMITS_OUTBOX_BYTES", "1000000000"),
-    ]);
-    let jammed = jam(&process);
+    let (mut process, jammed) = serve_someone_jammed("300ms");
     process.signal("TERM");
     assert_eq!(process.logged("drain timeout: cutting who is left")["sessions"], 1);
     assert_eq!(process.ended().code(), Some(0));
@@ -75,11 +76,7 @@ fn who_does_not_read_is_cut_at_the_drain_timeout() {
 
 #[test]
 fn a_second_signal_ends_at_once() {
-    let mut process = Process::serve(&[
-        ("ARAUTO_SERVER_DRAIN_TIMEOUT", "10m"),
-        ("ARAUTO_LIMITS_OUTBOX_BYTES", "1000000000"),
-    ]);
-    let jammed = jam(&process);
+    let (mut process, jammed) = serve_someone_jammed("10m");
     process.signal("TERM");
     process.logged("closing");
     process.signal("TERM");
@@ -90,11 +87,7 @@ fn a_second_signal_ends_at_once() {
 
 #[test]
 fn while_it_ends_nobody_new_is_served() {
-    let mut process = Process::serve(&[
-        ("ARAUTO_SERVER_DRAIN_TIMEOUT", "10m"),
-        ("ARAUTO_LIMITS_OUTBOX_BYTES", "1000000000"),
-    ]);
-    let jammed = jam(&process);
+    let (mut process, jammed) = serve_someone_jammed("10m");
     process.signal("TERM");
     process.logged("closing");
     // Either nobody listens any more, or the connection was still taken and is told.

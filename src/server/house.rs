@@ -148,15 +148,13 @@ impl House {
                         warn!(self.log, "ending at once"; "by" => by);
                         return Ok(Ended::Forced);
                     }
-                    deadline.get_or_insert(Instant::now() + self.drain_timeout + SLACK);
-                    self.listening.cancel();
+                    self.begin_end(&mut deadline);
                     self.registry.do_send(CloseServer { by });
                 }
                 Some(notice) = self.notices.recv() => match notice {
                     Notice::Closing => {
                         closing = true;
-                        deadline.get_or_insert(Instant::now() + self.drain_timeout + SLACK);
-                        self.listening.cancel();
+                        self.begin_end(&mut deadline);
                     }
                     // A listener that was told to stop is expected to be gone.
                     Notice::Gone("listener") if self.listening.is_cancelled() => {}
@@ -173,6 +171,12 @@ impl House {
                 }
             }
         }
+    }
+
+    /// Accepts nobody any more, and sets the time by when all have to have left, if that is not set.
+    fn begin_end(&self, deadline: &mut Option<Instant>) {
+        self.listening.cancel();
+        deadline.get_or_insert(Instant::now() + self.drain_timeout + SLACK);
     }
 
     #[cfg(test)]

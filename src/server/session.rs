@@ -68,7 +68,7 @@ enum State {
 }
 
 impl Session {
-    /// Starts a session that reads from `inbox` and is written to by `courier`.
+    /// Starts a session that reads from `inbox`.
     pub fn open(
         inbox: Inbox<impl ReceiveHalf>,
         seat: Seat,
@@ -244,8 +244,10 @@ impl Actor for Session {
     type Context = Context<Self>;
 
     fn started(&mut self, _: &mut Self::Context) {
-        // The listener sent it, before there was a session.
-        debug!(self.log(), "Server sends: {:?}", reply::name_request().text(); &self.who());
+        // The listener sent it, before there was a session. Made here only for a log that wants it.
+        if self.log().is_debug_enabled() {
+            debug!(self.log(), "Server sends: {:?}", reply::name_request().text(); &self.who());
+        }
     }
 }
 
@@ -284,14 +286,11 @@ impl Handler<Jammed> for Session {
 impl Handler<Hangup> for Session {
     type Result = ();
 
-    fn handle(&mut self, Hangup { reason, joined }: Hangup, ctx: &mut Self::Context) {
+    fn handle(&mut self, Hangup { reason, joined }: Hangup, _: &mut Self::Context) {
         self.log_end(reason, joined);
         self.around.tally.count_end(reason);
-        self.state = State::Over;
         // It stays until all is sent, and while the other end may still be sending.
-        if let Some(timer) = self.name_timer.take() {
-            ctx.cancel_future(timer);
-        }
+        self.state = State::Over;
     }
 }
 
