@@ -12,7 +12,7 @@ use std::{
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{close::CloseReason, seat::Seat};
+use super::{close::CloseReason, pace::Ticket, seat::Seat};
 use crate::protocol::{Kind, Line};
 
 /// A batch of more bytes than this is sent before more is added. Larger gains nothing per write and holds memory.
@@ -39,6 +39,8 @@ pub struct Shared {
     telnet: OnceLock<Bytes>,
     /// Given back to the senders when the last courier is done.
     _credits: Vec<OwnedSemaphorePermit>,
+    /// The next batch's turn comes then, too.
+    _ticket: Option<Ticket>,
 }
 
 /// Where one session differs.
@@ -117,6 +119,12 @@ impl Batch {
         self.credits.push(credit);
     }
 
+    /// How many broadcasts are gathered.
+    #[must_use]
+    pub fn broadcasts(&self) -> usize {
+        self.ends.len()
+    }
+
     /// How many bytes are gathered.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -124,13 +132,17 @@ impl Batch {
     }
 
     /// Takes what was gathered: for each courier that has something to do, its number,
-    /// what all get, and where single sessions differ.
-    pub fn take(&mut self) -> impl Iterator<Item = (usize, Arc<Shared>, Vec<Item>)> + use<'_> {
+    /// what all get, and where single sessions differ. The ticket is kept until the last of them is done.
+    pub fn take(
+        &mut self,
+        ticket: Option<Ticket>,
+    ) -> impl Iterator<Item = (usize, Arc<Shared>, Vec<Item>)> + use<'_> {
         let shared = Arc::new(Shared {
             lines: self.lines.split().freeze(),
             ends: std::mem::take(&mut self.ends),
             telnet: OnceLock::new(),
             _credits: std::mem::take(&mut self.credits),
+            _ticket: ticket,
         });
         self.item_bytes = 0;
         self.items.iter_mut().enumerate().filter_map(move |(courier, items)| {
@@ -293,7 +305,7 @@ mod tests {
                 Step::Close => batch.close(seat(*slot), CloseReason::Exit),
             }
             if number % flush_every == 0 || number + 1 == steps.len() {
-                for (courier, shared, items) in batch.take() {
+                for (courier, shared, items) in batch.take(None) {
                     for (slot, (got, member, closed)) in (0..).zip(&mut sessions) {
                         if usize::from(seat(slot).courier) == courier && !*closed {
                             let mine = items.iter().filter(|item| item.seat.slot == slot);
@@ -333,7 +345,7 @@ mod tests {
         for number in 0..3 {
             batch.broadcast(&line(number), (number == 1).then_some(seat));
         }
-        let deliver: Vec<_> = batch.take().collect();
+        let deliver: Vec<_> = batch.take(None).collect();
         let shared = &deliver[0].1;
         assert_eq!(&shared.lines(Kind::Line, 0..2)[..], b"a | b | echo | 0\na | b | echo | 1\n");
         assert_eq!(&shared.lines(Kind::Telnet, 1..3)[..], b"a | b | echo | 1\r\na | b | echo | 2\r\n");
@@ -346,7 +358,7 @@ mod tests {
         for number in 0..100 {
             batch.broadcast(&line(number), None);
         }
-        let (_, shared, _) = batch.take().next().unwrap();
+        let (_, shared, _) = batch.take(None).next().unwrap();
         let within = |part: &Bytes| shared.lines.as_ptr_range().contains(&part.as_ptr());
         assert!(within(&shared.lines(Kind::Line, 0..100)) && within(&shared.lines(Kind::Line, 1..100)));
         assert!(!within(&shared.lines(Kind::Line, 50..51)));
@@ -356,8 +368,8 @@ mod tests {
     fn a_courier_with_nothing_to_do_is_left_alone() {
         let mut batch = Batch::new(2);
         batch.tell(seat(1), line(0));
-        let couriers: Vec<usize> = batch.take().map(|(courier, ..)| courier).collect();
+        let couriers: Vec<usize> = batch.take(None).map(|(courier, ..)| courier).collect();
         assert_eq!(couriers, [1]);
-        assert_eq!(batch.take().count(), 0);
+        assert_eq!(batch.take(None).count(), 0);
     }
 }

@@ -26,6 +26,16 @@ impl<T: AsyncRead + Unpin + 'static> ReceiveHalf for T {}
 
 /// A connection's sending half.
 pub trait SendHalf: AsyncWrite + Unpin + 'static {
+    /// Sends what goes at once, without asking the reactor whether any would. A stream that cannot do that says
+    /// [`io::ErrorKind::WouldBlock`], whatever its state, and has to be asked by [`AsyncWrite::poll_write`].
+    ///
+    /// # Errors
+    /// As `send(2)`.
+    fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = bytes;
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
     /// Makes the connection break soon if nothing is on the way and its other end no longer answers.
     ///
     /// # Errors
@@ -41,6 +51,10 @@ pub trait SendHalf: AsyncWrite + Unpin + 'static {
 pub type Unanswered = Box<dyn FnOnce() -> bool + Send>;
 
 impl SendHalf for OwnedWriteHalf {
+    fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
+        SockRef::from(self.as_ref()).send(bytes)
+    }
+
     fn begin_probe(&self) -> io::Result<()> {
         let second = Duration::from_secs(1);
         // A limit on unacknowledged data would end a living connection whose other end just does not read.

@@ -34,6 +34,7 @@ mod inbox;
 mod listener;
 mod messages;
 mod outbox;
+mod pace;
 mod place;
 mod registry;
 mod retransmission;

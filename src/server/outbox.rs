@@ -5,7 +5,6 @@
 //! business. A message whose writing began is always finished first.
 
 use std::{
-    cell::RefCell,
     collections::VecDeque,
     future::poll_fn,
     io::{self, IoSlice},
@@ -17,15 +16,14 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use futures_util::FutureExt;
-use tokio::{
-    io::AsyncWrite,
-    sync::OwnedSemaphorePermit,
-    task::coop::unconstrained,
-    time::{Instant, sleep_until, timeout_at},
-};
+use tokio::{io::AsyncWrite, sync::OwnedSemaphorePermit, task::coop::unconstrained, time::Instant};
 
 use super::{batch::Shared, connection::SendHalf};
 use crate::protocol::{Kind, Line};
+
+mod carry;
+
+pub use carry::carry;
 
 /// How many queued pieces go into one write.
 const SLICES: usize = 64;
@@ -145,21 +143,54 @@ impl Outbox {
     /// # Errors
     /// As [`Self::write_now`].
     pub fn send_shared(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<(), Trouble> {
-        if self.carried || !self.queue.is_empty() || self.kind == Kind::Unframed {
+        if self.is_idle() && self.kind != Kind::Unframed {
+            let lines = shared.all_lines(self.kind);
+            if self.try_send(lines, |sent| lines.slice(sent..))? {
+                return Ok(());
+            }
+        } else {
             self.put_shared(shared, 0..shared.len());
-            return self.write_now(cx);
         }
-        let Some(writer) = &mut self.writer else { return Ok(()) };
-        let lines = shared.all_lines(self.kind);
-        let written = match Pin::new(writer).poll_write(cx, lines) {
-            Poll::Ready(Ok(written)) if written == lines.len() => return Ok(()),
-            Poll::Ready(Ok(written)) => written,
-            Poll::Ready(Err(error)) => return Err(self.fail(error)),
-            Poll::Pending => 0,
+        self.write_now(cx)
+    }
+
+    /// Sends one line and nothing else: the way of private messages and answers.
+    ///
+    /// # Errors
+    /// As [`Self::write_now`].
+    pub fn send_line(&mut self, line: &Line, cx: &mut Context<'_>) -> Result<(), Trouble> {
+        let was_empty = self.is_empty();
+        if self.is_idle() && self.kind == Kind::Line {
+            if self.try_send(line.as_bytes(), |sent| line.framed(Kind::Line).slice(sent..))? {
+                return Ok(());
+            }
+        } else {
+            self.put(line);
+        }
+        if was_empty {
+            self.excuse();
+        }
+        self.write_now(cx)
+    }
+
+    /// Nothing is queued, and no task has to do with it.
+    fn is_idle(&self) -> bool {
+        !self.carried && self.queue.is_empty()
+    }
+
+    /// Sends what goes at once, without asking the reactor. If not all does, `rest` is queued, for who writes next to ask
+    /// the reactor, which then wakes whoever carries it.
+    fn try_send(&mut self, bytes: &[u8], rest: impl FnOnce(usize) -> Bytes) -> Result<bool, Trouble> {
+        let Some(writer) = &self.writer else { return Ok(true) };
+        let sent = match writer.try_send(bytes) {
+            Ok(sent) if sent == bytes.len() => return Ok(true),
+            Ok(sent) => sent,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) => return Err(self.fail(error)),
         };
-        self.mid_piece = written > 0;
-        self.enqueue(lines.slice(written..));
-        self.judge()
+        self.mid_piece = sent > 0;
+        self.enqueue(rest(sent));
+        Ok(false)
     }
 
     /// Writes what the socket takes at once.
@@ -318,72 +349,6 @@ impl Outbox {
         self.queue = VecDeque::new();
         self.queued = 0;
     }
-}
-
-/// Empties an outbox as its socket and its kind allow. If the session ends meanwhile, shuts the connection's sending
-/// side when all is written, or gives up at the deadline.
-///
-/// # Errors
-/// If writing fails, or with [`io::ErrorKind::TimedOut`] at the deadline.
-pub async fn carry(outbox: &RefCell<Outbox>) -> io::Result<()> {
-    let outcome = loop {
-        let (due, deadline) = {
-            let mut outbox = outbox.borrow_mut();
-            outbox.come_to_the_point();
-            let due = outbox.due();
-            if due == Due::Never {
-                if outbox.deadline.is_none() {
-                    outbox.carried = false;
-                    return Ok(());
-                }
-                break shut(&mut outbox);
-            }
-            (due, outbox.deadline)
-        };
-        let step = async {
-            if let Due::At(due) = due {
-                sleep_until(due).await;
-            }
-            poll_fn(|cx| poll_step(outbox, deadline, cx)).await
-        };
-        let written = match deadline {
-            None => step.await,
-            Some(deadline) => match timeout_at(deadline, step).await {
-                Ok(written) => written,
-                Err(late) => break Err(late.into()),
-            },
-        };
-        if written.is_err() {
-            break written;
-        }
-    };
-    let mut outbox = outbox.borrow_mut();
-    outbox.give_up();
-    // Unless the session has ended, another task is to say so once it does.
-    outbox.carried = outbox.is_closing();
-    outcome
-}
-
-/// One write, or an end of waiting because a deadline came up.
-fn poll_step(outbox: &RefCell<Outbox>, known: Option<Instant>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-    let mut outbox = outbox.borrow_mut();
-    if outbox.deadline != known {
-        return Poll::Ready(Ok(()));
-    }
-    let polled = outbox.poll_write(cx);
-    if polled.is_pending() {
-        outbox.waiting = Some(cx.waker().clone());
-    }
-    polled
-}
-
-/// Shuts the sending side. The kernel does that without waiting; a stream that needs longer is cut.
-fn shut(outbox: &mut Outbox) -> io::Result<()> {
-    let Some(writer) = &mut outbox.writer else { return Ok(()) };
-    at_once(|cx| match Pin::new(&mut *writer).poll_shutdown(cx) {
-        Poll::Ready(outcome) => outcome,
-        Poll::Pending => Ok(()),
-    })
 }
 
 /// Runs something that polls sockets and does not wait for them, outside of the scheduler's budget: a courier writes

@@ -14,7 +14,7 @@ use super::{
     seat::SessionId,
     session::Session,
 };
-use crate::protocol::Kind;
+use crate::protocol::{Kind, Line};
 
 /// One session's place at its courier.
 pub struct Place {
@@ -67,6 +67,8 @@ impl Place {
                 return None;
             }
             (None, self.outbox.borrow_mut().send_shared(shared, cx))
+        } else if let Some(line) = self.only_line(shared, mine) {
+            (None, self.outbox.borrow_mut().send_line(line, cx))
         } else {
             let mine = if self.jammed { self.last_words(mine) } else { mine };
             let closed = self.interleave(shared, mine);
@@ -74,6 +76,18 @@ impl Place {
         };
         self.see_to(outcome);
         closed
+    }
+
+    /// The line that is all this session gets of a batch, if it gets no more than one of its own.
+    fn only_line<'a>(&self, shared: &Shared, mine: &'a [Item]) -> Option<&'a Line> {
+        match mine {
+            [Item { seat, what: What::Tell(line), .. }]
+                if seat.id == self.id && !self.jammed && (shared.is_empty() || !self.hears) =>
+            {
+                Some(line)
+            }
+            _ => None,
+        }
     }
 
     /// Queues shared messages and this session's own in their order.

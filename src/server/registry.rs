@@ -15,6 +15,7 @@ use super::{
     close::{CHALLENGE_WITHIN, CloseReason, Tally},
     courier::Courier,
     messages::{CloseServer, Deliver, Enter, Leave, Probe, ToRegistry, Work},
+    pace::{Next, Pace, Ticket},
     roster::{Member, Roster},
     seat::{Seat, SessionId},
     vigil::Vigil,
@@ -35,6 +36,7 @@ pub struct Registry {
     /// Names that became free and were not yet given to those who wait for them.
     freed: Vec<NameKey>,
     batch: Batch,
+    pace: Pace,
     couriers: Vec<Addr<Courier>>,
     limits: Limits,
     /// A [`Flush`] is on its way.
@@ -46,7 +48,7 @@ pub struct Registry {
     vigil: Vigil,
 }
 
-/// Registry to itself: the mailbox is drained. (actix hands an actor's notes to itself over only after its mailbox.)
+/// Registry to itself: the mailbox is drained, or what the batch waited for is over. (actix hands an actor's notes to itself over only after its mailbox.)
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Flush;
@@ -72,6 +74,7 @@ impl Registry {
             challenges,
             freed,
             batch,
+            pace: Pace::default(),
             couriers,
             limits,
             flush_due: false,
@@ -155,7 +158,7 @@ impl Registry {
             }
             told += self.serve(seat, request);
             if self.batch.bytes() > BATCH_BYTES {
-                self.flush();
+                self.flush(None);
             }
         }
         if let Some(credit) = work.credit {
@@ -250,7 +253,7 @@ impl Registry {
             return;
         }
         info!(self.log, "closing"; "by" => by.to_owned(), "members" => self.roster.len());
-        self.flush();
+        self.flush(None);
         self.closing = true;
         for courier in &self.couriers {
             courier.do_send(CloseServer { by: by.to_owned() });
@@ -266,8 +269,8 @@ impl Registry {
         }
     }
 
-    fn flush(&mut self) {
-        for (courier, shared, items) in self.batch.take() {
+    fn flush(&mut self, ticket: Option<Ticket>) {
+        for (courier, shared, items) in self.batch.take(ticket) {
             self.couriers[courier].do_send(Deliver { shared, items });
         }
     }
@@ -337,9 +340,20 @@ impl Handler<EndChallenge> for Registry {
 impl Handler<Flush> for Registry {
     type Result = ();
 
-    fn handle(&mut self, _: Flush, _: &mut Self::Context) {
-        self.flush_due = false;
-        self.flush();
+    fn handle(&mut self, _: Flush, ctx: &mut Self::Context) {
+        match self.pace.next(self.batch.broadcasts()) {
+            Next::Go(ticket) => {
+                self.flush_due = false;
+                self.flush(ticket);
+            }
+            Next::Wait(wait) => {
+                let registry = ctx.address();
+                actix_rt::spawn(async move {
+                    wait.over().await;
+                    registry.do_send(Flush);
+                });
+            }
+        }
     }
 }
 

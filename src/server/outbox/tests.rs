@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{cell::RefCell, sync::Arc};
 
 use proptest::prelude::*;
 use tokio::{sync::Semaphore, time::advance};
@@ -25,19 +25,30 @@ struct Wire {
 /// The sending half that belongs to it.
 struct Half(Rc<RefCell<Wire>>);
 
+impl Wire {
+    fn take(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.broken {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let taken = self.takes.pop_front().unwrap_or(usize::MAX).min(bytes.len());
+        if taken == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.writes.push((Instant::now(), bytes[..taken].to_vec()));
+        Ok(taken)
+    }
+}
+
 impl AsyncWrite for Half {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut wire = self.0.borrow_mut();
-        if wire.broken {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        match wire.take(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                wire.blocked = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            taken => Poll::Ready(taken),
         }
-        let taken = wire.takes.pop_front().unwrap_or(usize::MAX).min(bytes.len());
-        if taken == 0 {
-            wire.blocked = Some(cx.waker().clone());
-            return Poll::Pending;
-        }
-        wire.writes.push((Instant::now(), bytes[..taken].to_vec()));
-        Poll::Ready(Ok(taken))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -51,6 +62,10 @@ impl AsyncWrite for Half {
 }
 
 impl SendHalf for Half {
+    fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().take(bytes)
+    }
+
     fn begin_probe(&self) -> io::Result<()> {
         Ok(())
     }
@@ -83,7 +98,7 @@ fn shared(data: &[&str]) -> Arc<Shared> {
     for data in data {
         batch.broadcast(&line(data), None);
     }
-    batch.take().next().unwrap().1
+    batch.take(None).next().unwrap().1
 }
 
 /// Runs in a clock that stands still unless moved, or unless everything waits for it.
@@ -161,7 +176,7 @@ fn an_unframed_client_gets_one_message_a_write_at_the_gap() {
 
 #[test]
 fn more_than_the_limit_is_full_and_keeps_the_message_that_was_begun() {
-    let (outbox, wire) = outbox(Kind::Line, 40, &[7, 0]);
+    let (outbox, wire) = outbox(Kind::Line, 40, &[7, 0, 0]);
     let shared = shared(&["one", "two", "three"]);
     let full = at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx));
     assert!(matches!(full, Err(Trouble::Full)), "{full:?}");
