@@ -27,8 +27,8 @@ pub const MESSAGE_LIMIT: usize = 1024;
 
 /// How all benches measure, unless the command line says otherwise.
 ///
-/// `cargo bench`, once built, is to be done within five minutes on two cores, and there are 30 benches: five seconds
-/// each leave half of that for slower machines. Fifty samples, not criterion's hundred, so that each holds several
+/// `cargo bench`, once built, is to be done within five minutes on two cores, and there are 39 benches: five seconds
+/// each leave a third of that for slower machines. Fifty samples, not criterion's hundred, so that each holds several
 /// rounds of a thousand deliveries, which take some 4 ms.
 ///
 /// Benches of two threads that wait for each other tell, for a part, how long the system takes to wake one of them,

@@ -4,22 +4,21 @@
 //! once where nothing is queued. It also takes new connections in and starts their sessions, because a socket
 //! belongs to the reactor of its arbiter.
 
-use std::{cell::RefCell, io, rc::Rc, task::Context};
+use std::{cell::RefCell, io, rc::Rc};
 
 use actix::{Actor, Addr, AsyncContext, Handler};
 use bytes::BytesMut;
-use slab::Slab;
 use slog::warn;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
-    batch::Item,
     close::{CLOSE_GRACE, CloseReason, PROBE_WITHIN},
     connection::{self, ReceiveHalf, SendHalf},
     inbox::{Inbox, ReadBuffer},
     messages::{Adopt, CloseServer, Deliver, Jammed, Probe, Raw, Reframe, ToCourier},
     outbox::{Outbox, at_once},
     place::Place,
+    places::Places,
     seat::{Seat, SessionId},
     session::{Session, Surroundings},
     vigil::Vigil,
@@ -30,7 +29,7 @@ use crate::{config::Config, protocol::reply};
 /// The actor of one arbiter.
 pub struct Courier {
     number: u16,
-    places: Slab<Place>,
+    places: Places,
     surroundings: Rc<Surroundings>,
     buffer: ReadBuffer,
     /// The server is ending: whoever still comes is told so and closed.
@@ -43,7 +42,7 @@ impl Courier {
     pub fn new(number: u16, surroundings: Surroundings, vigil: Vigil) -> Self {
         Self {
             number,
-            places: Slab::new(),
+            places: Places::default(),
             surroundings: Rc::new(surroundings),
             buffer: Rc::new(RefCell::new(BytesMut::new())),
             closing: false,
@@ -70,11 +69,10 @@ impl Courier {
             limits.inflight_bytes,
             compat.unframed_wait,
         );
-        let entry = self.places.vacant_entry();
-        let slot = entry.key();
+        let slot = self.places.next_slot();
         let seat = Seat { id, courier: self.number, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
         let session = Session::open(inbox, seat, peer, Rc::clone(&self.surroundings), permit);
-        entry.insert(Place::new(id, session, outbox));
+        self.places.add(Place::new(id, session, outbox));
         if self.closing {
             self.tell(seat, |outbox| outbox.put(&reply::server_closed()));
             self.close_place(slot, CloseReason::ServerClosed, Instant::now() + CLOSE_GRACE);
@@ -82,7 +80,7 @@ impl Courier {
     }
 
     fn place(&mut self, seat: Seat) -> Option<&mut Place> {
-        self.places.get_mut(seat.slot as usize).filter(|place| place.id() == seat.id)
+        self.places.get_mut(seat)
     }
 
     /// Puts something into one outbox and writes what can be written.
@@ -108,44 +106,10 @@ impl Courier {
         });
     }
 
-    /// A batch to whom it concerns: to all members if it holds broadcasts, else only to those with items.
-    fn deliver(&mut self, Deliver { shared, items }: &Deliver, cx: &mut Context<'_>) {
-        let mut closed = Vec::new();
-        let mut items = items.as_slice();
-        if shared.is_empty() {
-            while let Some(slot) = items.first().map(|item| item.seat.slot) {
-                let mine = take_slot(&mut items, slot);
-                if let Some(place) = self.places.get_mut(slot as usize) {
-                    closed.extend(place.deliver(shared, mine, cx).map(|reason| (slot as usize, reason)));
-                }
-            }
-        } else {
-            for (slot, place) in &mut self.places {
-                let mine = take_slot(&mut items, u32::try_from(slot).unwrap_or(u32::MAX));
-                closed.extend(place.deliver(shared, mine, cx).map(|reason| (slot, reason)));
-            }
-        }
-        for (slot, reason) in closed {
-            self.close_place(slot, reason, Instant::now() + CLOSE_GRACE);
-        }
-    }
-
     /// Ends a session: what is queued for it is sent, its place is free at once.
     fn close_place(&mut self, slot: usize, reason: CloseReason, deadline: Instant) {
         self.places.remove(slot).close(reason, deadline);
     }
-}
-
-/// Splits off the items of one slot; those of slots before it, which nobody holds any more, are passed over.
-fn take_slot<'a>(items: &mut &'a [Item], slot: u32) -> &'a [Item] {
-    if items.is_empty() {
-        return items;
-    }
-    let start = items.iter().take_while(|item| item.seat.slot < slot).count();
-    let mine = items[start..].iter().take_while(|item| item.seat.slot == slot).count();
-    let (mine, rest) = items[start..].split_at(mine);
-    *items = rest;
-    mine
 }
 
 impl Actor for Courier {
@@ -174,8 +138,11 @@ impl Handler<Adopt> for Courier {
 impl Handler<Deliver> for Courier {
     type Result = ();
 
-    fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {
-        at_once(|cx| self.deliver(&deliver, cx));
+    fn handle(&mut self, Deliver { shared, items }: Deliver, _: &mut Self::Context) {
+        let closed = at_once(|cx| self.places.deliver(&shared, &items, cx));
+        for (slot, reason) in closed {
+            self.close_place(slot, reason, Instant::now() + CLOSE_GRACE);
+        }
     }
 }
 

@@ -36,6 +36,7 @@ mod messages;
 mod outbox;
 mod pace;
 mod place;
+mod places;
 mod registry;
 mod retransmission;
 mod roster;
@@ -46,6 +47,20 @@ mod who;
 
 use house::House;
 pub use house::{Ended, ServeError};
+
+/// The steps of a broadcast, for the benches that measure each by itself. No interface to build on.
+#[doc(hidden)]
+pub mod steps {
+    pub use super::{
+        batch::{Batch, Shared},
+        connection::{SendHalf, Unanswered, from_tcp},
+        outbox::{Outbox, at_once},
+        place::Place,
+        places::Places,
+        seat::{Seat, SessionId},
+        session::Session,
+    };
+}
 
 /// A server that has its addresses and serves nobody yet.
 pub struct Server {

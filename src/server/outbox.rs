@@ -81,6 +81,7 @@ enum Due {
 
 impl Outbox {
     /// An empty outbox that holds at most `limit` bytes and keeps messages to unframed clients `gap` apart.
+    #[must_use]
     pub fn new(
         writer: Box<dyn SendHalf>,
         limit: usize,
@@ -111,6 +112,7 @@ impl Outbox {
     }
 
     /// The connection's sending half, unless it failed.
+    #[must_use]
     pub fn writer(&self) -> Option<&dyn SendHalf> {
         self.writer.as_deref()
     }
@@ -211,6 +213,7 @@ impl Outbox {
     }
 
     /// Whether nothing is queued.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
@@ -243,11 +246,13 @@ impl Outbox {
     }
 
     /// Whether [`Self::close`] was called.
+    #[must_use]
     pub fn is_closing(&self) -> bool {
         self.deadline.is_some()
     }
 
     /// How many queued bytes were given up.
+    #[must_use]
     pub fn lost(&self) -> usize {
         self.lost
     }

@@ -33,17 +33,20 @@ pub struct Place {
 
 impl Place {
     /// A place for someone without a name.
+    #[must_use]
     pub fn new(id: SessionId, session: Addr<Session>, outbox: Outbox) -> Self {
         let outbox = Rc::new(RefCell::new(outbox));
         Self { id, session, outbox, joined: false, hears: false, jammed: false, probed_until: None }
     }
 
     /// Whose it is.
+    #[must_use]
     pub fn id(&self) -> SessionId {
         self.id
     }
 
     /// The actor whose it is.
+    #[must_use]
     pub fn session(&self) -> &Addr<Session> {
         &self.session
     }

@@ -1,0 +1,259 @@
+//! A broadcast's way through the server, step by step, so that a regression in `fan_out` can be told its place.
+//!
+//! Each step stands beside the least that could do the same, so the times in one group divide into ratios. The kernel
+//! takes part only in `send`: elsewhere bytes go to a [`Sink`].
+
+use std::{
+    hint::black_box,
+    io::{self, Read},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use actix::{
+    Addr,
+    dev::channel::{AddressReceiver, channel},
+};
+use arauto::{
+    protocol::{Kind, Line, Operation, reply},
+    server::steps::{
+        Batch, Outbox, Place, Places, Seat, SendHalf, Session, SessionId, Shared, Unanswered, at_once,
+        from_tcp,
+    },
+};
+use bytes::{BufMut, BytesMut};
+use criterion::{Criterion, Throughput};
+use tokio::{
+    io::AsyncWrite,
+    runtime,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+
+mod common;
+
+/// How many of whatever a step is about.
+const MANY: u32 = 1_000;
+
+const MESSAGE_BYTES: usize = 64;
+
+/// `limits.outbox_bytes` as users have it.
+const OUTBOX_BYTES: usize = 1024 * 1024;
+
+fn main() {
+    let mut criterion = common::criterion();
+    batch(&mut criterion);
+    courier(&mut criterion);
+    outbox(&mut criterion);
+    send(&mut criterion);
+    criterion.final_summary();
+}
+
+/// Registry: what one drain of its mailbox sends is gathered.
+fn batch(criterion: &mut Criterion) {
+    let line = message();
+    let mut group = criterion.benchmark_group("batch/1000_broadcasts");
+    group.throughput(Throughput::Elements(u64::from(MANY)));
+    group.bench_function("floor_copy", |bencher| {
+        bencher.iter(|| {
+            let mut bytes = BytesMut::new();
+            for _ in 0..MANY {
+                bytes.put_slice(black_box(line.as_bytes()));
+            }
+            bytes.freeze()
+        });
+    });
+    let mut batch = Batch::new(1);
+    for (id, except) in [("all", None), ("not_me", Some(seat(0)))] {
+        group.bench_function(id, |bencher| {
+            bencher.iter(|| {
+                for _ in 0..MANY {
+                    batch.broadcast(black_box(&line), except);
+                }
+                batch.take(None).count()
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Courier: the loop over its places.
+fn courier(criterion: &mut Criterion) {
+    let mut hall = Hall::new(MANY);
+    let shared = shared();
+    let sinks: Vec<Box<dyn SendHalf>> = (0..MANY).map(|_| Box::new(Sink) as Box<dyn SendHalf>).collect();
+    let mut group = criterion.benchmark_group("courier/1000_receivers");
+    group.throughput(Throughput::Elements(u64::from(MANY)));
+    group.bench_function("floor_call", |bencher| {
+        let lines = shared.all_lines(Kind::Line);
+        bencher.iter(|| sinks.iter().filter(|sink| sink.try_send(black_box(lines)).is_ok()).count());
+    });
+    group.bench_function("broadcast", |bencher| {
+        bencher.iter(|| at_once(|cx| hall.places.deliver(black_box(&shared), &[], cx)));
+    });
+    group.bench_function("own_lines", |bencher| {
+        let mut batch = Batch::new(1);
+        for number in 0..MANY {
+            batch.tell(seat(number), message());
+        }
+        let (_, shared, items) = batch.take(None).next().expect("a batch");
+        bencher.iter(|| at_once(|cx| hall.places.deliver(black_box(&shared), &items, cx)));
+    });
+    group.finish();
+}
+
+/// Outbox: what did not go at once is queued, and then written many at a time.
+fn outbox(criterion: &mut Criterion) {
+    let line = message();
+    let mut group = criterion.benchmark_group("outbox/1000_lines_queued");
+    group.throughput(Throughput::Elements(u64::from(MANY)));
+    group.bench_function("floor_queue", |bencher| {
+        bencher.iter(|| {
+            let mut queue = std::collections::VecDeque::new();
+            for _ in 0..MANY {
+                queue.push_back(black_box(&line).clone());
+            }
+            queue.len()
+        });
+    });
+    group.bench_function("put_and_write", |bencher| {
+        let mut outbox = new_outbox(Sink);
+        bencher.iter(|| {
+            for _ in 0..MANY {
+                outbox.put(black_box(&line));
+            }
+            at_once(|cx| outbox.write_now(cx)).expect("a sink takes all");
+        });
+    });
+    group.finish();
+}
+
+/// Outbox to socket: one message to a connection, and reading it there.
+fn send(criterion: &mut Criterion) {
+    let runtime = runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
+    let _inside = runtime.enter();
+    let shared = shared();
+    let lines = shared.all_lines(Kind::Line);
+    let mut read = vec![0; lines.len()];
+    let mut group = criterion.benchmark_group("send/1_message");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("floor_write", |bencher| {
+        let (near, mut far) = pair().expect("a connection");
+        bencher.iter(|| {
+            io::Write::write_all(&mut (&near), lines).expect("a socket that takes a line");
+            far.read_exact(&mut read).expect("the line");
+        });
+    });
+    group.bench_function("outbox", |bencher| {
+        let (near, mut far) = pair().expect("a connection");
+        near.set_nonblocking(true).expect("a socket");
+        let (_reading, writing) = from_tcp(near).expect("a reactor");
+        let mut outbox = new_outbox(writing);
+        bencher.iter(|| {
+            at_once(|cx| outbox.send_shared(&shared, cx)).expect("a socket that takes a line");
+            far.read_exact(&mut read).expect("the line");
+        });
+    });
+    group.finish();
+}
+
+fn message() -> Line {
+    common::line("alan", reply::ALL_CLIENTS, Operation::Broadcast, MESSAGE_BYTES)
+}
+
+/// A batch of one broadcast.
+fn shared() -> Arc<Shared> {
+    let mut batch = Batch::new(1);
+    batch.broadcast(&message(), None);
+    batch.take(None).next().expect("a batch").1
+}
+
+fn seat(slot: u32) -> Seat {
+    Seat { id: SessionId(u64::from(slot) + 1), courier: 0, slot }
+}
+
+fn new_outbox(writer: impl SendHalf) -> Outbox {
+    Outbox::new(Box::new(writer), OUTBOX_BYTES, Duration::ZERO, permit())
+}
+
+fn permit() -> Rc<OwnedSemaphorePermit> {
+    Rc::new(Arc::new(Semaphore::new(1)).try_acquire_owned().expect("the only permit"))
+}
+
+fn pair() -> io::Result<(TcpStream, TcpStream)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let near = TcpStream::connect(listener.local_addr()?)?;
+    let (far, _) = listener.accept()?;
+    near.set_nodelay(true)?;
+    Ok((near, far))
+}
+
+/// Places whose members all hear broadcasts, and whose connections lead nowhere.
+struct Hall {
+    places: Places,
+    /// Nobody is told anything here; who held a closed mailbox would look different from life.
+    _mailboxes: Vec<AddressReceiver<Session>>,
+}
+
+impl Hall {
+    fn new(members: u32) -> Self {
+        let mut places = Places::default();
+        let mut mailboxes = Vec::new();
+        let mut batch = Batch::new(1);
+        for slot in 0..members {
+            let (sender, mailbox) = channel(1);
+            places.add(Place::new(seat(slot).id, Addr::new(sender), new_outbox(Sink)));
+            mailboxes.push(mailbox);
+            batch.enter(seat(slot));
+        }
+        let (_, shared, items) = batch.take(None).next().expect("a batch");
+        at_once(|cx| places.deliver(&shared, &items, cx));
+        Self { places, _mailboxes: mailboxes }
+    }
+}
+
+/// A connection that takes everything and leads nowhere.
+struct Sink;
+
+impl SendHalf for Sink {
+    fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(black_box(bytes).len())
+    }
+
+    fn begin_probe(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn end_probe(&self) -> Unanswered {
+        Box::new(|| false)
+    }
+}
+
+impl AsyncWrite for Sink {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(black_box(bytes).len()))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(black_box(slices).iter().map(|slice| slice.len()).sum()))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
