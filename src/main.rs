@@ -7,6 +7,11 @@ use arauto::cli::{self, Cli, Command};
 use arauto::config::{self, CommandLine, ConfigError};
 use arauto::{escape::Escaped, logging, server};
 use clap::Parser;
+use tikv_jemallocator::Jemalloc;
+
+/// The system's own keeps what a crowd of sessions has left: five times the memory of the start, measured with 10,000.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// As clap has it for a command line that cannot be meant.
 const USAGE: u8 = 2;

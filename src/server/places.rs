@@ -34,7 +34,11 @@ impl Places {
 
     /// Takes a place out.
     pub fn remove(&mut self, slot: usize) -> Place {
-        self.0.remove(slot)
+        let place = self.0.remove(slot);
+        if self.0.is_empty() {
+            self.0 = Slab::new();
+        }
+        place
     }
 
     /// Takes all out.

@@ -53,6 +53,11 @@ impl Roster {
         let member = self.members.remove(&id)?;
         self.by_name.remove(member.name.key());
         self.by_joining.remove(&member.joined);
+        // A crowd that has left gives its room back. Not at each leave, which would cost what the crowd did.
+        if self.members.len() < self.members.capacity() / 8 {
+            self.members.shrink_to(2 * self.members.len());
+            self.by_name.shrink_to(2 * self.by_name.len());
+        }
         Some(member)
     }
 
@@ -121,6 +126,20 @@ mod tests {
         roster.leave(SessionId(3));
         assert!(join(&mut roster, "alan", 1));
         assert_eq!(names(&roster), ["zoe", "bob", "alan"]);
+    }
+
+    #[test]
+    fn a_crowd_that_has_left_gives_its_room_back() {
+        let mut roster = Roster::default();
+        for id in 0..1_000 {
+            assert!(join(&mut roster, &format!("user-{id}"), id));
+        }
+        for id in 10..1_000 {
+            roster.leave(SessionId(id));
+        }
+        assert!(roster.members.capacity() < 200, "{}", roster.members.capacity());
+        assert!(roster.by_name.capacity() < 200, "{}", roster.by_name.capacity());
+        assert_eq!(roster.names().count(), 10);
     }
 
     #[test]
