@@ -1,0 +1,197 @@
+//! The clients: all on one thread and one epoll, so that they leave the other cores to the server.
+
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use mio::{Events, Interest, Poll, Token, event::Event};
+use socket2::SockRef;
+
+use crate::{
+    servers::{DEADLINE, Server},
+    wire::PAYLOAD,
+};
+
+/// What a server is given to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// How many clients listen. A single sender comes on top of these, several senders are among them.
+    pub receivers: usize,
+    /// Bytes of DATA.
+    pub size: usize,
+    /// How many clients send.
+    pub senders: usize,
+    /// How many messages of each sender are on the way at once.
+    pub window: usize,
+}
+
+impl Load {
+    /// Messages on the way at once, of all senders.
+    pub fn on_the_way(self) -> usize {
+        self.senders * self.window
+    }
+}
+
+/// The bytes that one read takes at most.
+const READ_BYTES: usize = 256 * 1024;
+
+/// Clients that have joined, ready to send and receive.
+pub struct Clients {
+    poll: Poll,
+    members: Vec<Client>,
+    /// The place in `members` of the first that sends; the others follow it.
+    first_sender: usize,
+    load: Load,
+    /// How many clients get each message.
+    heard_by: usize,
+    buffer: Vec<u8>,
+}
+
+struct Client {
+    stream: mio::net::TcpStream,
+    message: Vec<u8>,
+    /// What the socket did not take yet.
+    unsent: Vec<u8>,
+}
+
+impl Clients {
+    /// Joins one after the other.
+    pub fn join(server: &Server, load: Load) -> Result<Self> {
+        let wire = server.wire();
+        let members_send = load.senders > 1 && wire.receivers_can_send();
+        let further = if members_send { 0 } else { load.senders };
+        let poll = Poll::new()?;
+        let mut members = Vec::with_capacity(load.receivers + further);
+        let first_sender = if members_send { 0 } else { load.receivers };
+        let senders = first_sender..first_sender + load.senders;
+        for number in 0..load.receivers + further {
+            let stream = join(server, number, number < load.receivers)
+                .with_context(|| format!("client {number} cannot join"))?;
+            // Its port is free at once, and not only after minutes.
+            SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
+            stream.set_nonblocking(true)?;
+            let mut stream = mio::net::TcpStream::from_std(stream);
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            poll.registry().register(&mut stream, Token(number), interest)?;
+            let sends = senders.contains(&number);
+            let message = if sends { wire.message(number, load.size) } else { Vec::new() };
+            members.push(Client { stream, message, unsent: Vec::new() });
+        }
+        let heard_by = if members_send { load.receivers - 1 } else { load.receivers };
+        Ok(Self { poll, members, first_sender, load, heard_by, buffer: vec![0; READ_BYTES] })
+    }
+
+    /// How many deliveries so many messages come to.
+    pub fn deliveries(&self, messages: usize) -> usize {
+        messages * self.heard_by
+    }
+
+    /// Sends so many messages, in turn by each sender, until all who are to receive them have.
+    ///
+    /// What is delivered is counted for all receivers together: the oldest message counts as delivered to all once as
+    /// much has been delivered as it and those before it come to.
+    pub fn deliver(&mut self, messages: usize) -> Result<()> {
+        let expected = self.deliveries(messages) * self.load.size;
+        let mut events = Events::with_capacity(1024);
+        let (mut sent, mut heard) = (0, 0);
+        let mut progress = Instant::now();
+        loop {
+            let delivered = heard / (self.heard_by * self.load.size);
+            let due = messages.min(delivered + self.load.on_the_way());
+            self.send(sent, due)?;
+            sent = due;
+            if heard >= expected {
+                ensure!(heard == expected, "{heard} bytes of DATA came where {expected} were sent");
+                return Ok(());
+            }
+            if let Err(error) = self.poll.poll(&mut events, Some(DEADLINE))
+                && error.kind() != ErrorKind::Interrupted
+            {
+                return Err(error.into());
+            }
+            let more: usize = events.iter().map(|event| self.attend(event)).sum::<Result<_>>()?;
+            heard += more;
+            if more > 0 {
+                progress = Instant::now();
+            } else if progress.elapsed() >= DEADLINE {
+                bail!("nothing was delivered for {DEADLINE:?}, after {heard} of {expected} bytes of DATA");
+            }
+        }
+    }
+
+    /// Sends the messages from one number to another. What one sender has to send goes out in one write.
+    fn send(&mut self, from: usize, to: usize) -> Result<()> {
+        let senders = self.load.senders;
+        for number in from..to {
+            let sender = &mut self.members[self.first_sender + number % senders];
+            sender.unsent.extend_from_slice(&sender.message);
+        }
+        for number in from..to.min(from + senders) {
+            self.members[self.first_sender + number % senders].flush()?;
+        }
+        Ok(())
+    }
+
+    /// Serves one client; returns how many bytes of DATA it received.
+    fn attend(&mut self, event: &Event) -> Result<usize> {
+        let Token(number) = event.token();
+        let client = &mut self.members[number];
+        if event.is_writable() {
+            client.flush()?;
+        }
+        if !event.is_readable() {
+            return Ok(0);
+        }
+        client.receive(&mut self.buffer).with_context(|| format!("client {number} is cut off"))
+    }
+}
+
+impl Client {
+    fn flush(&mut self) -> Result<()> {
+        while !self.unsent.is_empty() {
+            match self.stream.write(&self.unsent) {
+                Ok(written) => drop(self.unsent.drain(..written)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error).context("a sender is cut off"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads until a read is not full: then nothing is left, and epoll tells when more comes.
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let mut data = 0;
+        loop {
+            match self.stream.read(buffer) {
+                Ok(0) => bail!("the server closed the connection"),
+                Ok(read) => {
+                    // A sum of bytes and not `count()`, which the compiler turns into slower code.
+                    data += buffer[..read].iter().map(|&byte| usize::from(byte == PAYLOAD)).sum::<usize>();
+                    if read < buffer.len() {
+                        return Ok(data);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(data),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+/// A client that has joined and has read all it was sent.
+pub fn join(server: &Server, number: usize, receives: bool) -> Result<TcpStream> {
+    let stream = TcpStream::connect(server.address())?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(DEADLINE))?;
+    server.wire().join(&stream, number, receives)?;
+    // To acknowledge each read, as those do that have only listened for a while. By itself a connection that has also
+    // spoken does so only once it was left waiting, and the floor's have not spoken: they would not compare.
+    #[cfg(target_os = "linux")]
+    SockRef::from(&stream).set_tcp_quickack(true)?;
+    Ok(stream)
+}

@@ -1,0 +1,100 @@
+//! The server's own CPU time a delivery, under loads of many shapes, beside a floor and beside other servers.
+//!
+//! A delivery is one message that arrives at one receiver. Time by the clock would tell how the system spreads threads
+//! over cores, and how fast the clients read; the time that the server's threads spend on a processor tells what a
+//! delivery costs. Servers are processes of their own, clients are one thread of this one, between them is loopback.
+//! Rows of CSV go to stdout, progress to stderr. Linux only: it reads /proc.
+
+use std::num::NonZeroUsize;
+
+use anyhow::{Result, ensure};
+use clap::{Parser, Subcommand};
+use experiments::Experiment;
+use servers::Kind;
+
+mod drive;
+mod experiments;
+mod floor;
+mod memory;
+mod report;
+mod servers;
+mod wire;
+
+/// 10,001 clients of a server, and what else a process has open.
+const OPEN_FILES: u64 = 10_001 + 100;
+
+/// Measures what a delivery costs a server in CPU time. Rows of CSV go to stdout, progress to stderr.
+#[derive(Parser)]
+#[command(name = "load")]
+struct Args {
+    #[command(subcommand)]
+    what: What,
+
+    /// How often each load is measured, after a round that only warms up.
+    #[arg(long, global = true, default_value = "5")]
+    rounds: NonZeroUsize,
+
+    /// With how many workers arauto runs; several numbers are measured in turn.
+    #[arg(long, global = true, value_delimiter = ',', default_value = "1")]
+    workers: Vec<usize>,
+
+    /// Measures redis and nats as well, where installed. `table` always does.
+    #[arg(long, global = true)]
+    peers: bool,
+
+    /// What `cargo bench` adds to every command line.
+    #[arg(long, global = true, hide = true)]
+    bench: bool,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// 10 to 10,000 receivers
+    Receivers,
+    /// 64 to 16,384 bytes to 1,000 receivers
+    Sizes,
+    /// 1 to 200 senders among 200 receivers, and one sender that has as much on the way
+    Senders,
+    /// 1,000 receivers and all servers, arauto with one worker and with two
+    Table,
+    /// Arauto's memory with 10,000 idle clients and without
+    Memory,
+    /// The bare server that others are measured against; runs until it is ended
+    #[command(hide = true)]
+    Floor { port: u16 },
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    if let What::Floor { port } = args.what {
+        return Ok(floor::serve(port)?);
+    }
+    // Servers inherit it.
+    let allowed = rlimit::increase_nofile_limit(OPEN_FILES)?;
+    ensure!(allowed >= OPEN_FILES, "{OPEN_FILES} open files are needed and {allowed} allowed: see ulimit -n");
+    let experiment = match args.what {
+        What::Receivers => Experiment::receivers(),
+        What::Sizes => Experiment::sizes(),
+        What::Senders => Experiment::senders(),
+        What::Table => {
+            return Experiment::table().measure(&servers(&[1, 2], true)?, args.rounds.get());
+        }
+        What::Memory | What::Floor { .. } => return memory::measure(&args.workers),
+    };
+    experiment.measure(&servers(&args.workers, args.peers)?, args.rounds.get())
+}
+
+/// Those that take turns. Programs that are not installed are left out, and it is said.
+fn servers(workers: &[usize], peers: bool) -> Result<Vec<Kind>> {
+    let mut servers: Vec<_> = workers.iter().map(|&workers| Kind::arauto(workers)).collect();
+    servers.push(Kind::FLOOR);
+    if peers {
+        for peer in Kind::PEERS {
+            match peer.lacks() {
+                Some(program) => report::progress(&format!("left out: {program} is not installed"))?,
+                None => servers.push(peer),
+            }
+        }
+    }
+    Ok(servers)
+}

@@ -1,0 +1,248 @@
+//! The servers under load, each a child process, and what the system says they cost.
+
+use std::{
+    fmt, fs,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::wire::Wire;
+
+/// How long a server may take to start, or to do anything else that is waited for.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// The pause between two looks at what another process does.
+pub const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// From this size of DATA on, arauto is given wider limits than those of `config/bench.toml`.
+const LARGE: usize = 1900;
+
+/// A server that can be started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// Which of the four, because each speaks a protocol of its own.
+    pub wire: Wire,
+    /// Arauto's threads; the others have no such setting.
+    pub workers: Option<usize>,
+}
+
+impl Kind {
+    /// The bare `write()`.
+    pub const FLOOR: Self = Self { wire: Wire::Write, workers: None };
+
+    /// The servers of other projects.
+    pub const PEERS: [Self; 2] =
+        [Self { wire: Wire::Redis, workers: None }, Self { wire: Wire::Nats, workers: None }];
+
+    /// The server that this is about.
+    pub fn arauto(workers: usize) -> Self {
+        Self { wire: Wire::Arauto, workers: Some(workers) }
+    }
+
+    /// The name in the `server` column.
+    pub fn name(self) -> &'static str {
+        match self.wire {
+            Wire::Arauto => "arauto",
+            Wire::Write => "write",
+            Wire::Redis => "redis",
+            Wire::Nats => "nats",
+        }
+    }
+
+    /// The name of its program, if that has to be there already.
+    fn foreign(self) -> Option<&'static str> {
+        match self.wire {
+            Wire::Arauto | Wire::Write => None,
+            Wire::Redis => Some("redis-server"),
+            Wire::Nats => Some("nats-server"),
+        }
+    }
+
+    /// The program that is not installed, if one is needed that is not.
+    pub fn lacks(self) -> Option<&'static str> {
+        self.foreign().filter(|program| installed(program).is_none())
+    }
+
+    fn command(self, port: u16, size: usize) -> Result<Command> {
+        let port = port.to_string();
+        let mut command = match (self.wire, self.foreign()) {
+            (Wire::Arauto, _) => Command::new(env!("CARGO_BIN_EXE_arauto")),
+            (_, Some(program)) => Command::new(installed(program).context("not installed")?),
+            (_, None) => Command::new(std::env::current_exe()?),
+        };
+        match self.wire {
+            Wire::Arauto => {
+                forget_settings(&mut command);
+                if size >= LARGE {
+                    // A window of 16 of the largest is to fit, and the header before each.
+                    command.env("ARAUTO_LIMITS_MESSAGE_BYTES", (size + 1024).to_string());
+                    command.env("ARAUTO_LIMITS_INFLIGHT_BYTES", "4194304");
+                    command.env("ARAUTO_LIMITS_OUTBOX_BYTES", "8388608");
+                }
+                let workers = self.workers.unwrap_or(1).to_string();
+                command.args([
+                    "serve",
+                    "--config",
+                    concat!(env!("CARGO_MANIFEST_DIR"), "/config/bench.toml"),
+                ]);
+                command.args(["--workers", &workers, "--listen", &format!("127.0.0.1:{port}")]);
+            }
+            Wire::Write => drop(command.args(["floor", &port])),
+            Wire::Redis => {
+                command.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+                command.args(["--maxclients", "15000", "--client-output-buffer-limit", "pubsub 0 0 0"]);
+            }
+            Wire::Nats => drop(command.args(["-a", "127.0.0.1", "-p", &port])),
+        }
+        Ok(command)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        self.workers.map_or(Ok(()), |workers| write!(f, "/{workers}"))
+    }
+}
+
+/// A running server, ended when dropped.
+pub struct Server {
+    kind: Kind,
+    child: Child,
+    port: u16,
+}
+
+impl Server {
+    /// Starts a server and waits until it listens. It has room for messages of so many bytes of DATA.
+    pub fn start(kind: Kind, size: usize) -> Result<Self> {
+        // Free a moment ago: not all of these can be asked which port they took.
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let mut command = kind.command(port, size)?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().with_context(|| format!("{kind} does not start"))?;
+        let mut server = Self { kind, child, port };
+        let deadline = Instant::now() + DEADLINE;
+        while !server.listens()? {
+            if let Some(status) = server.child.try_wait()? {
+                bail!("{kind} ended at once, {status}: {command:?}");
+            }
+            ensure!(Instant::now() < deadline, "{kind} did not listen within {DEADLINE:?}");
+            thread::sleep(LOOK_AGAIN);
+        }
+        Ok(server)
+    }
+
+    /// What it speaks.
+    pub fn wire(&self) -> Wire {
+        self.kind.wire
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    /// Asks the system: a connection made to find out would be one more for the server to count.
+    fn listens(&self) -> Result<bool> {
+        // 127.0.0.1 as the system prints it on a little-endian machine, and the state LISTEN.
+        let listener =
+            format!("{:08X}:{:04X} 00000000:0000 0A", u32::from_ne_bytes([127, 0, 0, 1]), self.port);
+        let sockets = fs::read_to_string("/proc/net/tcp").context("/proc/net/tcp is needed")?;
+        Ok(sockets.contains(&listener))
+    }
+
+    /// Nanoseconds that its threads have spent on a processor.
+    ///
+    /// The system brings the figure of a thread up to date when the thread stops, so this waits until none goes on.
+    pub fn cpu(&self) -> Result<u64> {
+        let deadline = Instant::now() + DEADLINE;
+        let mut before = self.on_processor()?;
+        loop {
+            thread::sleep(LOOK_AGAIN);
+            let now = self.on_processor()?;
+            // A server may never be quite still, because of its timers. These cost little.
+            if now - before < LOOK_AGAIN.as_nanos().try_into().unwrap_or(u64::MAX) / 20 && !self.runs()? {
+                return Ok(now);
+            }
+            ensure!(Instant::now() < deadline, "{} is busy though nothing is asked of it", self.kind);
+            before = now;
+        }
+    }
+
+    fn on_processor(&self) -> Result<u64> {
+        self.threads("schedstat")?
+            .iter()
+            .map(|times| {
+                let first = times.split(' ').next().unwrap_or_default();
+                first.parse::<u64>().with_context(|| format!("not what /proc/PID/schedstat says: {times:?}"))
+            })
+            .sum()
+    }
+
+    /// Whether a thread is on a processor or waits for one. The state follows the program's name in parentheses.
+    fn runs(&self) -> Result<bool> {
+        Ok(self.threads("stat")?.iter().any(|stat| stat.contains(") R ")))
+    }
+
+    /// One of the files that the system shows of each thread.
+    fn threads(&self, file: &str) -> Result<Vec<String>> {
+        let threads = self.proc("task");
+        let mut texts = Vec::new();
+        for thread in fs::read_dir(&threads).with_context(|| format!("{} has ended", self.kind))? {
+            let path = thread?.path().join(file);
+            let text = fs::read_to_string(&path).with_context(|| {
+                format!("{}: the CPU time of threads is not to be had on this system", path.display())
+            })?;
+            texts.push(text);
+        }
+        Ok(texts)
+    }
+
+    /// KiB of memory that it holds, as `VmRSS` has it.
+    pub fn resident_kib(&self) -> Result<u64> {
+        let status = fs::read_to_string(self.proc("status"))?;
+        let row = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib =
+            row.and_then(|row| row.trim().strip_suffix(" kB")).context("no VmRSS in /proc/PID/status")?;
+        Ok(kib.parse()?)
+    }
+
+    /// How many files and sockets it has open.
+    pub fn open_files(&self) -> Result<usize> {
+        Ok(fs::read_dir(self.proc("fd"))?.count())
+    }
+
+    fn proc(&self, entry: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{entry}", self.child.id()))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // One that ended before cannot be killed, and is as good as.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Settings of whoever runs this are not to be measured.
+fn forget_settings(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"ARAUTO_") {
+            command.env_remove(name);
+        }
+    }
+}
+
+/// Where a program is, as a shell would find it.
+fn installed(program: &str) -> Option<PathBuf> {
+    let mut folders: Vec<_> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
+    // Where Debian puts nats-server, which is not on everybody's path.
+    folders.push("/usr/sbin".into());
+    folders.into_iter().map(|folder| folder.join(program)).find(|path| path.is_file())
+}

@@ -1,0 +1,111 @@
+//! The four protocols' bytes: how a client joins, and how a message is sent.
+
+use std::{
+    io::{self, BufRead, BufReader, Write},
+    net::TcpStream,
+};
+
+use anyhow::{Context, Result, ensure};
+
+/// What DATA is made of. Nothing else that any of the servers sends holds this byte, so how often it came tells how
+/// much was delivered, whatever stands around it (and nats puts a PING in between when it likes).
+pub const PAYLOAD: u8 = b'x';
+
+/// What a server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// TR2.23; a message goes to everybody but its sender.
+    Arauto,
+    /// Whatever is written goes to everybody but its writer.
+    Write,
+    /// RESP, and one channel.
+    Redis,
+    /// The protocol of nats, and one subject.
+    Nats,
+}
+
+impl Wire {
+    /// Whether a client that receives can send as well. Redis has none of those, so its senders are further clients.
+    pub fn receivers_can_send(self) -> bool {
+        self != Self::Redis
+    }
+
+    /// Takes part from now on. All that was sent to this client has been read then, and the server is done with it.
+    pub fn join(self, stream: &TcpStream, number: usize, receives: bool) -> Result<()> {
+        // Nothing comes after an answer until everybody has joined, so nothing is lost with the buffer.
+        let mut answers = Answers(BufReader::with_capacity(1024, stream));
+        match self {
+            Self::Arauto => {
+                let name = member(number);
+                answers.expect("server | client | name | no data\n")?;
+                say(stream, &format!("{name}\n"))?;
+                answers.expect(&format!(
+                    "server | {name} | connection_confirmation | You are now connected to the server\n"
+                ))
+            }
+            Self::Write => answers.expect("\n"),
+            Self::Redis if receives => {
+                say(stream, "*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\nb\r\n")?;
+                ["*3\r\n", "$9\r\n", "subscribe\r\n", "$1\r\n", "b\r\n", ":1\r\n"]
+                    .into_iter()
+                    .try_for_each(|line| answers.expect(line))
+            }
+            Self::Redis => {
+                say(stream, "PING\r\n")?;
+                answers.expect("+PONG\r\n")
+            }
+            Self::Nats => {
+                let subscribe = if receives { "SUB b 1\r\n" } else { "" };
+                let info = answers.next()?;
+                ensure!(info.starts_with("INFO "), "the server says {info:?} and not INFO");
+                say(
+                    stream,
+                    &format!(
+                        "CONNECT {{\"verbose\":false,\"pedantic\":false,\"echo\":false}}\r\n{subscribe}PING\r\n"
+                    ),
+                )?;
+                answers.expect("PONG\r\n")
+            }
+        }
+    }
+
+    /// A message with so many bytes of DATA, as this member sends it.
+    pub fn message(self, number: usize, size: usize) -> Vec<u8> {
+        let data = char::from(PAYLOAD).to_string().repeat(size);
+        match self {
+            // The floor carries as many bytes as the server.
+            Self::Arauto | Self::Write => {
+                format!("{} | all clients | broadcast_not_me | {data}\n", member(number))
+            }
+            Self::Redis => format!("*3\r\n$7\r\nPUBLISH\r\n$1\r\nb\r\n${size}\r\n{data}\r\n"),
+            Self::Nats => format!("PUB b {size}\r\n{data}\r\n"),
+        }
+        .into_bytes()
+    }
+}
+
+/// Names are of one length, so that messages are.
+fn member(number: usize) -> String {
+    format!("m{number:05}")
+}
+
+fn say(mut stream: &TcpStream, text: &str) -> io::Result<()> {
+    stream.write_all(text.as_bytes())
+}
+
+/// What the server answers, by the line.
+struct Answers<'a>(BufReader<&'a TcpStream>);
+
+impl Answers<'_> {
+    fn next(&mut self) -> Result<String> {
+        let mut line = String::new();
+        self.0.read_line(&mut line).context("no answer to a client that joins")?;
+        Ok(line)
+    }
+
+    fn expect(&mut self, expected: &str) -> Result<()> {
+        let line = self.next()?;
+        ensure!(line == expected, "the server says {line:?} and not {expected:?}");
+        Ok(())
+    }
+}
