@@ -1,4 +1,4 @@
-//! [`Batch`]: what one drain of the Registry's mailbox sends.
+//! [`Batch`]: what the Registry sends in one go.
 //!
 //! Broadcasts are encoded once into [`Shared`], which all receivers share. Where a single session differs (its own
 //! `broadcast_not_me` left out, an answer put in, joining, leaving) an [`Item`] says so and at which place among the
@@ -18,7 +18,7 @@ use crate::protocol::{Kind, Line};
 /// A batch of more bytes than this is sent before more is added. Larger gains nothing per write and holds memory.
 pub const BATCH_BYTES: usize = 64 * 1024;
 
-/// One drain's output while it is gathered.
+/// What is sent in one go, while it is gathered.
 #[derive(Debug)]
 pub struct Batch {
     lines: BytesMut,

@@ -31,8 +31,7 @@ pub trait SendHalf: AsyncWrite + Unpin + 'static {
     ///
     /// # Errors
     /// As `send(2)`.
-    fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
-        let _ = bytes;
+    fn try_send(&self, _bytes: &[u8]) -> io::Result<usize> {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
@@ -52,6 +51,7 @@ pub type Unanswered = Box<dyn FnOnce() -> bool + Send>;
 
 impl SendHalf for OwnedWriteHalf {
     fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
+        // No flag against SIGPIPE: Rust programs ignore it from the start.
         SockRef::from(self.as_ref()).send(bytes)
     }
 

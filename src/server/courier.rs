@@ -1,8 +1,8 @@
 //! [`Courier`]: carries batches to the sessions of its arbiter.
 //!
-//! One message from the Registry serves all sessions that live here: the courier holds their outboxes and writes at
-//! once where nothing is queued. It also takes new connections in and starts their sessions, because a socket
-//! belongs to the reactor of its arbiter.
+//! One message from the Registry serves all sessions that live here: the courier holds their outboxes, and the loop over
+//! them (`places.rs`) writes at once where nothing is queued. It also takes new connections in and starts their
+//! sessions, because a socket belongs to the reactor of its arbiter.
 
 use std::{cell::RefCell, io, rc::Rc};
 

@@ -1,6 +1,7 @@
 //! [`Outbox`]: one session's bounded queue and its writes.
 //!
-//! It does not block, does not reorder, and writes at once where nothing is queued. Who puts something in is told when
+//! It does not block, does not reorder, and sends at once where nothing is queued: to the kernel and nobody else. Only
+//! what that does not take at once is queued, and known to the reactor. Who puts something in is told when
 //! more is queued than the limit, one delivery of a batch later at the most; what then happens is the courier's
 //! business. A message whose writing began is always finished first.
 
@@ -314,6 +315,7 @@ impl Outbox {
         }
         // A burst's worth of room is not kept for a session that may stay silent for days.
         self.queue = VecDeque::new();
+        self.excused = 0;
     }
 
     fn enqueue(&mut self, bytes: Bytes) {

@@ -3,7 +3,9 @@
 //! A write costs nearly the same whether it carries one message or a hundred. So under load the batches are made larger,
 //! not more: one with broadcasts waits until the couriers are done with the one before, and gathers what comes
 //! meanwhile. And if a fan-out takes milliseconds and its senders keep several messages on the way, the next batch also
-//! waits a moment for those that are just arriving. Who sends one message at a time is never waited for.
+//! waits a moment for those that are just arriving. After a single message nothing is waited for.
+//!
+//! A batch that outgrows its bound goes out at once, whatever is on its way.
 
 use std::{
     sync::{
@@ -21,9 +23,12 @@ use tokio::{
 /// The least time that can be waited: timers count milliseconds.
 const TICK: Duration = Duration::from_millis(1);
 
-/// The share of a fan-out's time that the next one may wait for more messages, one in so many. The wait is not for
-/// fan-outs of which that is less than a tick.
+/// The share of a fan-out's time that the next one may wait for more messages, one in so many. After fan-outs of which
+/// that is less than a tick, nothing is waited for.
 const SHARE: u32 = 2;
+
+/// The longest that more messages are waited for, however long the fan-out took.
+const LONGEST: Duration = Duration::from_millis(10);
 
 /// When batches go out.
 #[derive(Debug)]
@@ -36,12 +41,12 @@ pub struct Pace {
     took: Arc<AtomicU64>,
     /// How many broadcasts the next one is likely to hold.
     expected: usize,
-    waiting: Option<Waiting>,
+    gathering: Option<Gathering>,
 }
 
 /// More broadcasts are waited for.
 #[derive(Clone, Copy, Debug)]
-struct Waiting {
+struct Gathering {
     /// So long.
     until: Instant,
     /// How many there were at first.
@@ -62,16 +67,16 @@ pub enum Next {
 /// What a batch waits for.
 #[derive(Debug)]
 pub enum Wait {
-    /// For the one before.
+    /// Until the one before is carried.
     Turn(Arc<Semaphore>),
-    /// For more broadcasts.
-    Tick,
+    /// A tick, for more broadcasts.
+    More,
 }
 
 /// A batch with broadcasts on its way.
 #[derive(Debug)]
 pub struct Ticket {
-    went: Instant,
+    since: Instant,
     took: Arc<AtomicU64>,
     _permit: OwnedSemaphorePermit,
 }
@@ -83,7 +88,7 @@ impl Default for Pace {
             went: None,
             took: Arc::default(),
             expected: 0,
-            waiting: None,
+            gathering: None,
         }
     }
 }
@@ -98,34 +103,41 @@ impl Pace {
             return Next::Wait(Wait::Turn(Arc::clone(&self.way)));
         };
         let now = Instant::now();
-        if let Some(waiting) = self.wait_for_more(broadcasts, now) {
-            self.waiting = Some(waiting);
-            return Next::Wait(Wait::Tick);
+        if let Some(gathering) = self.gather(broadcasts, now) {
+            self.gathering = Some(gathering);
+            return Next::Wait(Wait::More);
         }
-        self.expected = match self.waiting.take() {
-            // Waiting was worth it, if only for some: it may be for more the next time.
-            Some(Waiting { first, .. }) if broadcasts > first => {
+        self.expected = match self.gathering.take() {
+            // Some came, but not in time to be as many as expected: half of those missing may be in time next.
+            Some(Gathering { first, .. }) if broadcasts > first => {
                 (self.expected + broadcasts).div_ceil(2).max(broadcasts)
             }
             _ => broadcasts,
         };
         self.went = Some(now);
-        Next::Go(Some(Ticket { went: now, took: Arc::clone(&self.took), _permit: permit }))
+        Next::Go(Some(Ticket { since: now, took: Arc::clone(&self.took), _permit: permit }))
     }
 
-    /// More are waited for right after a long fan-out, if there are fewer than expected, while they grow.
-    fn wait_for_more(&self, broadcasts: usize, now: Instant) -> Option<Waiting> {
+    /// A batch went out without being asked for here: nothing is known of what comes next.
+    pub fn overflowed(&mut self) {
+        self.gathering = None;
+        self.expected = 0;
+    }
+
+    /// More are waited for right after a long fan-out if there are fewer than expected, and then for as long as they
+    /// grow.
+    fn gather(&self, broadcasts: usize, now: Instant) -> Option<Gathering> {
         if broadcasts >= self.expected {
             return None;
         }
-        if let Some(waiting) = self.waiting {
-            return (broadcasts > waiting.seen && now < waiting.until)
-                .then_some(Waiting { seen: broadcasts, ..waiting });
+        if let Some(gathering) = self.gathering {
+            return (broadcasts > gathering.seen && now < gathering.until)
+                .then_some(Gathering { seen: broadcasts, ..gathering });
         }
         let took = Duration::from_micros(self.took.load(Ordering::Relaxed));
-        let most = took / SHARE;
+        let most = (took / SHARE).min(LONGEST);
         let until = self.went? + took + most;
-        (most >= TICK && now < until).then_some(Waiting { until, first: broadcasts, seen: broadcasts })
+        (most >= TICK && now < until).then_some(Gathering { until, first: broadcasts, seen: broadcasts })
     }
 }
 
@@ -136,20 +148,21 @@ impl Wait {
             // Who waits only looks again: the permit is given back at once.
             Self::Turn(way) => drop(way.acquire_owned().await),
             // Rounded up to the next tick.
-            Self::Tick => sleep(TICK / 2).await,
+            Self::More => sleep(TICK / 2).await,
         }
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let took = u64::try_from(self.went.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let took = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.took.store(took, Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
     use tokio::time::advance;
 
     use super::*;
@@ -171,7 +184,7 @@ mod tests {
     }
 
     fn waits_for_more(pace: &mut Pace, broadcasts: usize) -> bool {
-        matches!(pace.next(broadcasts), Next::Wait(Wait::Tick))
+        matches!(pace.next(broadcasts), Next::Wait(Wait::More))
     }
 
     #[tokio::test(start_paused = true)]
@@ -189,7 +202,6 @@ mod tests {
 
     /// Polls a wait and tells whether it is over.
     fn watch(wait: Wait) -> impl FnMut() -> bool {
-        use futures_util::FutureExt;
         let mut over = Box::pin(wait.over());
         move || over.as_mut().now_or_never().is_some()
     }
@@ -236,6 +248,24 @@ mod tests {
         carry(&mut pace, 16, TICK).await;
         carry(&mut pace, 9, LONG).await;
         advance(LONG).await;
+        assert!(go(&mut pace, 1).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn not_longer_than_the_longest_however_long_the_fan_out() {
+        let mut pace = Pace::default();
+        carry(&mut pace, 100, 10 * LONGEST).await;
+        assert!(waits_for_more(&mut pace, 1));
+        advance(LONGEST).await;
+        assert!(go(&mut pace, 2).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_an_overflow_nothing_is_expected() {
+        let mut pace = Pace::default();
+        carry(&mut pace, 16, LONG).await;
+        assert!(waits_for_more(&mut pace, 9));
+        pace.overflowed();
         assert!(go(&mut pace, 1).is_some());
     }
 

@@ -1,7 +1,7 @@
 //! [`Registry`]: knows who is connected, gives names, finds whom a message is for, and puts all output into one order.
 //!
 //! Everything that produces output passes here in the order it was read, so any two receivers see any two broadcasts
-//! in the same order. What one drain of the mailbox makes goes out as one batch.
+//! in the same order. What one drain of the mailbox makes goes out as one batch; under load, what several make.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ pub struct Registry {
     pace: Pace,
     couriers: Vec<Addr<Courier>>,
     limits: Limits,
-    /// A [`Flush`] is on its way.
+    /// A [`Flush`] is on its way, or will be when a wait is over.
     flush_due: bool,
     /// The server is ending: nothing is carried out any more.
     closing: bool,
@@ -48,10 +48,15 @@ pub struct Registry {
     vigil: Vigil,
 }
 
-/// Registry to itself: the mailbox is drained, or what the batch waited for is over. (actix hands an actor's notes to itself over only after its mailbox.)
+/// Registry to itself: the mailbox is drained. (actix hands an actor's notes to itself over only after its mailbox.)
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Flush;
+
+/// Registry to itself: what the batch waited for is over.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct WaitOver;
 
 /// Registry to itself: the bearer of the name that this one wants had its time to show that it is alive.
 #[derive(Message)]
@@ -158,6 +163,7 @@ impl Registry {
             }
             told += self.serve(seat, request);
             if self.batch.bytes() > BATCH_BYTES {
+                self.pace.overflowed();
                 self.flush(None);
             }
         }
@@ -350,10 +356,18 @@ impl Handler<Flush> for Registry {
                 let registry = ctx.address();
                 actix_rt::spawn(async move {
                     wait.over().await;
-                    registry.do_send(Flush);
+                    registry.do_send(WaitOver);
                 });
             }
         }
+    }
+}
+
+impl Handler<WaitOver> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, _: WaitOver, ctx: &mut Self::Context) {
+        ctx.notify(Flush);
     }
 }
 

@@ -30,6 +30,9 @@ impl Wire {
         if self.broken {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
+        if bytes.is_empty() {
+            return Ok(0);
+        }
         let taken = self.takes.pop_front().unwrap_or(usize::MAX).min(bytes.len());
         if taken == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
@@ -190,6 +193,26 @@ fn more_than_the_limit_is_full_and_keeps_the_message_that_was_begun() {
 }
 
 #[test]
+fn last_words_may_come_after_the_queue_was_dropped_and_its_task_has_woken() {
+    in_paused_time(async {
+        let (outbox, wire) = outbox(Kind::Unframed, 10, &[]);
+        at_once(|cx| outbox.borrow_mut().send_line(&line("one"), cx)).unwrap();
+        let shared = shared(&["two", "three"]);
+        let full = at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx));
+        assert!(matches!(full, Err(Trouble::Full)), "{full:?}");
+        assert!(outbox.borrow_mut().wants_carrying());
+        // The courier drops the queue of who is jammed; the task waits for the gap meanwhile.
+        let mut carrying = Box::pin(carry(&outbox));
+        assert!((&mut carrying).now_or_never().is_none());
+        outbox.borrow_mut().drop_queue();
+        advance(GAP).await;
+        carrying.await.unwrap();
+        at_once(|cx| outbox.borrow_mut().send_line(&line("last"), cx)).unwrap();
+        assert_eq!(wire.borrow().text(), "a | b | echo | onea | b | echo | last");
+    });
+}
+
+#[test]
 fn a_failing_write_is_told_once_and_drops_the_rest() {
     let (outbox, wire) = outbox(Kind::Line, 1000, &[]);
     wire.borrow_mut().broken = true;
@@ -314,8 +337,7 @@ proptest! {
             let (outbox, wire) = outbox(kind, 100_000, &takes);
             for (alone, data) in &puts {
                 if *alone {
-                    outbox.borrow_mut().put(&line(data));
-                    at_once(|cx| outbox.borrow_mut().write_now(cx)).unwrap();
+                    at_once(|cx| outbox.borrow_mut().send_line(&line(data), cx)).unwrap();
                 } else {
                     let shared = shared(&[data, data]);
                     at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
