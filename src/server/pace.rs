@@ -51,8 +51,6 @@ struct Gathering {
     until: Instant,
     /// How many there were at first.
     first: usize,
-    /// How many there were when it was last looked.
-    seen: usize,
 }
 
 /// What to do with a batch.
@@ -124,20 +122,19 @@ impl Pace {
         self.expected = 0;
     }
 
-    /// More are waited for right after a long fan-out if there are fewer than expected, and then for as long as they
-    /// grow.
+    /// More are waited for right after a long fan-out if there are fewer than expected. That none come for a while says
+    /// little: who reads from many connections answers when it is through with all of them.
     fn gather(&self, broadcasts: usize, now: Instant) -> Option<Gathering> {
         if broadcasts >= self.expected {
             return None;
         }
         if let Some(gathering) = self.gathering {
-            return (broadcasts > gathering.seen && now < gathering.until)
-                .then_some(Gathering { seen: broadcasts, ..gathering });
+            return (now < gathering.until).then_some(gathering);
         }
         let took = Duration::from_micros(self.took.load(Ordering::Relaxed));
         let most = (took / SHARE).min(LONGEST);
         let until = self.went? + took + most;
-        (most >= TICK && now < until).then_some(Gathering { until, first: broadcasts, seen: broadcasts })
+        (most >= TICK && now < until).then_some(Gathering { until, first: broadcasts })
     }
 }
 
@@ -218,21 +215,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn not_when_none_come_and_less_is_expected_after() {
+    async fn if_none_come_in_time_less_is_expected() {
         let mut pace = Pace::default();
         carry(&mut pace, 16, LONG).await;
         assert!(waits_for_more(&mut pace, 4));
-        advance(TICK).await;
+        advance(LONG / 2).await;
         carry(&mut pace, 4, LONG).await;
         carry(&mut pace, 4, LONG).await;
         assert!(waits_for_more(&mut pace, 3));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn if_only_some_come_in_time_more_are_expected_again() {
+    async fn if_some_come_in_time_more_are_expected_again() {
         let mut pace = Pace::default();
         carry(&mut pace, 16, LONG).await;
-        for broadcasts in 5..10 {
+        for broadcasts in [5, 5, 5, 9, 9] {
             assert!(waits_for_more(&mut pace, broadcasts));
             advance(TICK).await;
         }
