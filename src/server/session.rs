@@ -268,7 +268,7 @@ impl StreamHandler<Intake> for Session {
         }
     }
 
-    /// The end of input is an [`Intake`] of its own; that no more follows it means nothing.
+    /// The end of input is an `Intake` of its own; that no more follows it means nothing.
     fn finished(&mut self, _: &mut Self::Context) {}
 }
 
