@@ -258,7 +258,7 @@ impl Outbox {
         self.lost
     }
 
-    /// Whether something is left to do that no task does yet; if so, the caller is to start [`carry()`].
+    /// Whether something is left to do that no task does yet; if so, the caller is to start `carry`.
     pub fn wants_carrying(&mut self) -> bool {
         let wants = !self.carried && (!self.queue.is_empty() || self.deadline.is_some());
         self.carried |= wants;
