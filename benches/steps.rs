@@ -6,7 +6,6 @@
 use std::{
     hint::black_box,
     io::{self, Read},
-    net::{Ipv4Addr, TcpListener, TcpStream},
     pin::Pin,
     rc::Rc,
     sync::Arc,
@@ -141,14 +140,14 @@ fn send(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("send/1_message");
     group.throughput(Throughput::Elements(1));
     group.bench_function("floor_write", |bencher| {
-        let (near, mut far) = pair().expect("a connection");
+        let (near, mut far) = common::connection();
         bencher.iter(|| {
             io::Write::write_all(&mut (&near), lines).expect("a socket that takes a line");
             far.read_exact(&mut read).expect("the line");
         });
     });
     group.bench_function("outbox", |bencher| {
-        let (near, mut far) = pair().expect("a connection");
+        let (near, mut far) = common::connection();
         near.set_nonblocking(true).expect("a socket");
         let (_reading, writing) = from_tcp(near).expect("a reactor");
         let mut outbox = new_outbox(writing);
@@ -181,14 +180,6 @@ fn new_outbox(writer: impl SendHalf) -> Outbox {
 
 fn permit() -> Rc<OwnedSemaphorePermit> {
     Rc::new(Arc::new(Semaphore::new(1)).try_acquire_owned().expect("the only permit"))
-}
-
-fn pair() -> io::Result<(TcpStream, TcpStream)> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let near = TcpStream::connect(listener.local_addr()?)?;
-    let (far, _) = listener.accept()?;
-    near.set_nodelay(true)?;
-    Ok((near, far))
 }
 
 /// Places whose members all hear broadcasts, and whose connections lead nowhere.

@@ -135,6 +135,12 @@ impl Drop for Relay {
     }
 }
 
+/// Two ends of a loopback connection.
+pub fn connection() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    socket_pair(&listener).expect("a connection")
+}
+
 /// Two ends of a loopback connection, set as the server sets its own.
 fn socket_pair(listener: &TcpListener) -> io::Result<(TcpStream, TcpStream)> {
     let near = TcpStream::connect(listener.local_addr()?)?;

@@ -79,20 +79,16 @@ impl Courier {
         }
     }
 
-    fn place(&mut self, seat: Seat) -> Option<&mut Place> {
-        self.places.get_mut(seat)
-    }
-
     /// Puts something into one outbox and writes what can be written.
     fn tell(&mut self, seat: Seat, put: impl FnOnce(&mut Outbox)) {
-        if let Some(place) = self.place(seat) {
+        if let Some(place) = self.places.get_mut(seat) {
             place.tell(put);
         }
     }
 
     /// The probe that was begun last is over: ends it, and asks whether it was answered.
     fn end_probe(&mut self, seat: Seat) {
-        let Some(place) = self.place(seat) else { return };
+        let Some(place) = self.places.get_mut(seat) else { return };
         if !place.end_probe(Instant::now()) {
             return;
         }
@@ -150,7 +146,7 @@ impl Handler<Reframe> for Courier {
     type Result = ();
 
     fn handle(&mut self, Reframe { seat, kind }: Reframe, _: &mut Self::Context) {
-        if let Some(place) = self.place(seat) {
+        if let Some(place) = self.places.get_mut(seat) {
             place.reframe(kind);
         }
     }
@@ -169,7 +165,7 @@ impl Handler<Probe> for Courier {
 
     fn handle(&mut self, Probe { seat }: Probe, ctx: &mut Self::Context) {
         let until = Instant::now() + PROBE_WITHIN;
-        let Some(place) = self.place(seat) else { return };
+        let Some(place) = self.places.get_mut(seat) else { return };
         place.begin_probe(until);
         ctx.run_later(PROBE_WITHIN, move |courier, _| courier.end_probe(seat));
     }
