@@ -20,8 +20,8 @@ use actix::{
 use arauto::{
     protocol::{Kind, Line, Operation, reply},
     server::steps::{
-        Batch, Outbox, Place, Places, Seat, SendHalf, Session, SessionId, Shared, Unanswered, at_once,
-        from_tcp,
+        Batch, Bounds, Outbox, Place, Places, Seat, SendHalf, Session, SessionId, Shared, Unanswered,
+        at_once, from_tcp,
     },
 };
 use bytes::{BufMut, BytesMut};
@@ -175,7 +175,8 @@ fn seat(slot: u32) -> Seat {
 }
 
 fn new_outbox(writer: impl SendHalf) -> Outbox {
-    Outbox::new(Box::new(writer), OUTBOX_BYTES, Duration::ZERO, permit())
+    let bounds = Bounds { limit: OUTBOX_BYTES, grace: Duration::ZERO, gap: Duration::ZERO };
+    Outbox::new(Box::new(writer), bounds, permit())
 }
 
 fn permit() -> Rc<OwnedSemaphorePermit> {
@@ -196,7 +197,7 @@ impl Hall {
         let mut batch = Batch::new(1);
         for slot in 0..members {
             let (sender, mailbox) = channel(1);
-            places.add(Place::new(seat(slot).id, Addr::new(sender), new_outbox(Sink)));
+            places.add(Place::new(seat(slot), Addr::new(sender), new_outbox(Sink), Rc::new(|_| ())));
             mailboxes.push(mailbox);
             batch.enter(seat(slot));
         }

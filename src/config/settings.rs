@@ -63,6 +63,7 @@ settings! {
     limits.name_timeout: Span(Duration::from_millis(10)..=Duration::from_hours(1));
     limits.max_sessions: Whole(1..=1_000_000);
     limits.outbox_bytes: Whole(4 * KIB..=GIB);
+    limits.slow_reader_grace: Span(Duration::ZERO..=Duration::from_mins(10));
     limits.inflight_bytes: Whole(KIB..=64 * MIB);
     compat.unframed_gap as "unframed_gap_ms": Millis(0..=5000);
     compat.unframed_wait as "unframed_wait_ms": Millis(1..=5000);

@@ -59,8 +59,10 @@ pub struct Limits {
     pub name_timeout: Duration,
     /// The most sessions at once.
     pub max_sessions: usize,
-    /// What may wait to be written to one session; one that falls further behind is ended.
+    /// What may wait to be written to one session; while more does, nothing is read from those who send to it.
     pub outbox_bytes: usize,
+    /// How long a session with more than that waiting may go without taking anything before it is ended.
+    pub slow_reader_grace: Duration,
     /// What one session may have unanswered; past it, the server stops reading from it.
     pub inflight_bytes: usize,
 }
@@ -72,6 +74,7 @@ impl Default for Limits {
             name_timeout: Duration::from_mins(1),
             max_sessions: 10_000,
             outbox_bytes: 1024 * 1024,
+            slow_reader_grace: Duration::from_millis(250),
             inflight_bytes: 64 * 1024,
         }
     }

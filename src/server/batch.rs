@@ -15,7 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{close::CloseReason, pace::Ticket, seat::Seat};
 use crate::protocol::{Kind, Line};
 
-/// A batch of more bytes than this is sent before more is added. Larger gains nothing per write and holds memory.
+/// A batch of so many bytes is sent before more is added. Larger gains nothing per write and holds memory.
 pub const BATCH_BYTES: usize = 64 * 1024;
 
 /// What is sent in one go, while it is gathered.
@@ -115,8 +115,8 @@ impl Batch {
     }
 
     /// Keeps a sender's credit until the batch is carried out.
-    pub fn hold(&mut self, credit: OwnedSemaphorePermit) {
-        self.credits.push(credit);
+    pub fn hold(&mut self, credit: Option<OwnedSemaphorePermit>) {
+        self.credits.extend(credit);
     }
 
     /// How many broadcasts are gathered.

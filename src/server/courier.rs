@@ -6,7 +6,7 @@
 
 use std::{cell::RefCell, io, rc::Rc};
 
-use actix::{Actor, Addr, AsyncContext, Handler};
+use actix::{Actor, Addr, AsyncContext, Handler, Recipient};
 use bytes::BytesMut;
 use slog::warn;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
@@ -15,9 +15,9 @@ use super::{
     close::{CLOSE_GRACE, CloseReason, PROBE_WITHIN},
     connection::{self, ReceiveHalf, SendHalf},
     inbox::{Inbox, ReadBuffer},
-    messages::{Adopt, CloseServer, Deliver, Jammed, Probe, Raw, Reframe, ToCourier},
-    outbox::{Outbox, at_once},
-    place::Place,
+    messages::{Adopt, CloseServer, Deliver, Jammed, Pressure, Probe, Raw, Reframe, ToCourier},
+    outbox::{Bounds, Outbox, at_once},
+    place::{Place, Report},
     places::Places,
     seat::{Seat, SessionId},
     session::{Session, Surroundings},
@@ -31,6 +31,7 @@ pub struct Courier {
     number: u16,
     places: Places,
     surroundings: Rc<Surroundings>,
+    report: Report,
     buffer: ReadBuffer,
     /// The server is ending: whoever still comes is told so and closed.
     closing: bool,
@@ -38,12 +39,13 @@ pub struct Courier {
 }
 
 impl Courier {
-    /// The courier of this number, which gives its sessions these surroundings.
-    pub fn new(number: u16, surroundings: Surroundings, vigil: Vigil) -> Self {
+    /// The courier of this number, which gives its sessions these surroundings, and reports to the Registry.
+    pub fn new(number: u16, surroundings: Surroundings, pressure: Recipient<Pressure>, vigil: Vigil) -> Self {
         Self {
             number,
             places: Places::default(),
             surroundings: Rc::new(surroundings),
+            report: Rc::new(move |report| pressure.do_send(report)),
             buffer: Rc::new(RefCell::new(BytesMut::new())),
             closing: false,
             _vigil: vigil,
@@ -60,8 +62,9 @@ impl Courier {
     ) {
         let Config { limits, compat, .. } = &self.surroundings.config;
         let permit = Rc::new(permit);
-        let outbox =
-            Outbox::new(Box::new(writer), limits.outbox_bytes, compat.unframed_gap, Rc::clone(&permit));
+        let bounds =
+            Bounds { limit: limits.outbox_bytes, grace: limits.slow_reader_grace, gap: compat.unframed_gap };
+        let outbox = Outbox::new(Box::new(writer), bounds, Rc::clone(&permit));
         let inbox = Inbox::new(
             reader,
             Rc::clone(&self.buffer),
@@ -72,7 +75,7 @@ impl Courier {
         let slot = self.places.next_slot();
         let seat = Seat { id, courier: self.number, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
         let session = Session::open(inbox, seat, peer, Rc::clone(&self.surroundings), permit);
-        self.places.add(Place::new(id, session, outbox));
+        self.places.add(Place::new(seat, session, outbox, Rc::clone(&self.report)));
         if self.closing {
             self.tell(seat, |outbox| outbox.put(&reply::server_closed()));
             self.close_place(slot, CloseReason::ServerClosed, Instant::now() + CLOSE_GRACE);

@@ -90,12 +90,14 @@ impl House {
         let couriers: Vec<Addr<Courier>> = (0..)
             .zip(workers)
             .map(|(number, worker)| {
-                let (registry, config) = (ToRegistry::from(registry.clone()), config.clone());
+                let (registry, pressure) = (ToRegistry::from(registry.clone()), registry.clone().recipient());
+                let config = config.clone();
                 let (tally, log) = (Arc::clone(&tally), log.clone());
                 let vigil = Vigil::new("courier", notify.clone());
                 Courier::start_in_arbiter(&worker.handle(), move |ctx| {
                     let courier = ToCourier::from(ctx.address());
-                    Courier::new(number, Surroundings { registry, courier, config, tally, log }, vigil)
+                    let surroundings = Surroundings { registry, courier, config, tally, log };
+                    Courier::new(number, surroundings, pressure, vigil)
                 })
             })
             .collect();

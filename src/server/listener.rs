@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     close::{CloseReason, LINGER, Tally},
-    connection::keepalive,
+    connection::{UNSENT_BYTES, keepalive},
     courier::Courier,
     messages::Adopt,
     seat::SessionId,
@@ -43,9 +43,10 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         socket.set_only_v6(true)?;
     }
     socket.set_reuse_address(true)?;
-    // Accepted connections inherit both.
+    // Accepted connections inherit these.
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_keepalive(&keepalive())?;
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

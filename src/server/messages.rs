@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! Listener --Adopt--> Courier --starts--> Session --Enter, Work, Leave--> Registry
-//!                       ^ ^                 | ^                              |
-//!                       | '--Reframe, Raw---' '--Jammed, Hangup, Sent--.     |
-//!                       |                                            Courier |
-//!                       '----------------------Deliver, Probe, CloseServer---'
+//!                       ^ ^                 | ^                             ^ |
+//!                       | '--Reframe, Raw---' '--Jammed, Hangup, Sent--.    | |
+//!                       |                                          Courier --Pressure
+//!                       '----------------------Deliver, Probe, CloseServer----'
 //! ```
 
 use std::sync::Arc;
@@ -136,6 +136,16 @@ pub struct Hangup {
 pub struct Sent {
     /// Bytes that were given up.
     pub lost: usize,
+}
+
+/// Courier to Registry: whether a session's outbox is full, and so holds back who sends to it.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Pressure {
+    /// Whose.
+    pub seat: Seat,
+    /// It is, or it was and has room again.
+    pub full: bool,
 }
 
 /// End everything. Goes to the Registry, from it to every Courier, and as [`Hangup`] to every Session.

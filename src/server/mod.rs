@@ -43,6 +43,7 @@ mod roster;
 mod seat;
 mod session;
 mod vigil;
+mod waiting;
 mod who;
 
 use house::House;
@@ -54,7 +55,7 @@ pub mod steps {
     pub use super::{
         batch::{Batch, Shared},
         connection::{SendHalf, Unanswered, from_tcp},
-        outbox::{Outbox, at_once},
+        outbox::{Bounds, Outbox, at_once},
         place::Place,
         places::Places,
         seat::{Seat, SessionId},

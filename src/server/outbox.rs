@@ -1,9 +1,9 @@
 //! [`Outbox`]: one session's bounded queue and its writes.
 //!
 //! It does not block, does not reorder, and sends at once where nothing is queued: to the kernel and nobody else. Only
-//! what that does not take at once is queued, and known to the reactor. Who puts something in is told when
-//! more is queued than the limit, one delivery of a batch later at the most; what then happens is the courier's
-//! business. A message whose writing began is always finished first.
+//! what that does not take at once is queued, and known to the reactor. While more is queued than the limit it is full:
+//! it still takes what is on its way, but tells, so that senders are held back until half of it is gone. If the socket
+//! takes nothing for the grace meanwhile, it is stuck. A message whose writing began is always finished first.
 
 use std::{
     collections::VecDeque,
@@ -24,15 +24,30 @@ use crate::protocol::{Kind, Line};
 
 mod carry;
 
-pub use carry::carry;
+pub use carry::{Carried, carry};
 
 /// How many queued pieces go into one write.
 const SLICES: usize = 64;
 
+/// How many times the limit an outbox holds at the very most. Senders who are held back leave it one or two batches
+/// above; more comes from those who send and leave at once, again and again.
+const MOST: usize = 2;
+
+/// What all outboxes of a server keep to.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// With more bytes queued than this, beside what is excused, an outbox is full (`limits.outbox_bytes`).
+    pub limit: usize,
+    /// How long a full one may go without taking anything (`limits.slow_reader_grace`).
+    pub grace: Duration,
+    /// Least time between two messages to an unframed client (`compat.unframed_gap_ms`).
+    pub gap: Duration,
+}
+
 /// Why an outbox takes nothing more.
 #[derive(Debug)]
 pub enum Trouble {
-    /// More is queued than the limit.
+    /// Far more is queued than the limit.
     Full,
     /// Writing failed.
     Broken(io::Error),
@@ -46,15 +61,15 @@ pub struct Outbox {
     queue: VecDeque<Bytes>,
     /// Bytes in `queue`.
     queued: usize,
-    /// The most that may stay queued, beside what is excused.
-    limit: usize,
+    bounds: Bounds,
+    full: Full,
+    /// It does not get more than its last words.
+    jammed: bool,
     /// Of what is queued, how much came as one delivery when nothing was unread: nobody is cut for the length of one
     /// answer.
     excused: usize,
     /// The front of the queue is partly written.
     mid_piece: bool,
-    /// Least time between two messages to an unframed client.
-    gap: Duration,
     /// Bytes that were queued and given up.
     lost: usize,
     /// When an unframed client was last written to.
@@ -63,10 +78,19 @@ pub struct Outbox {
     deadline: Option<Instant>,
     /// A task is emptying the queue.
     carried: bool,
-    /// That task, while it waits for the socket; woken when the deadline is set.
+    /// That task, while it waits for the socket; woken when there is a new time to wait until.
     waiting: Option<Waker>,
     /// The session's place among the server's; given back with the last of its parts.
     _permit: Rc<OwnedSemaphorePermit>,
+}
+
+/// Whether more is queued than the limit, and who knows of it.
+#[derive(Default)]
+struct Full {
+    /// If it is: since when, or when the socket last took something.
+    since: Option<Instant>,
+    /// Whether it was when that was last asked.
+    told: bool,
 }
 
 /// When something queued may be written.
@@ -81,24 +105,20 @@ enum Due {
 }
 
 impl Outbox {
-    /// An empty outbox that holds at most `limit` bytes and keeps messages to unframed clients `gap` apart.
+    /// An empty outbox.
     #[must_use]
-    pub fn new(
-        writer: Box<dyn SendHalf>,
-        limit: usize,
-        gap: Duration,
-        permit: Rc<OwnedSemaphorePermit>,
-    ) -> Self {
+    pub fn new(writer: Box<dyn SendHalf>, bounds: Bounds, permit: Rc<OwnedSemaphorePermit>) -> Self {
         Self {
             writer: Some(writer),
             kind: Kind::Line,
             queue: VecDeque::new(),
             queued: 0,
-            limit,
+            bounds,
+            full: Full::default(),
+            jammed: false,
             excused: 0,
             mid_piece: false,
             lost: 0,
-            gap,
             last_write: None,
             deadline: None,
             carried: false,
@@ -178,7 +198,7 @@ impl Outbox {
 
     /// Nothing is queued, and no task has to do with it.
     fn is_idle(&self) -> bool {
-        !self.carried && self.queue.is_empty()
+        !self.carried && self.queue.is_empty() && !self.jammed
     }
 
     /// Sends what goes at once, without asking the reactor. If not all does, `rest` is queued, for who writes next to ask
@@ -199,7 +219,7 @@ impl Outbox {
     /// Writes what the socket takes at once.
     ///
     /// # Errors
-    /// If writing fails, or if more stays queued than the limit.
+    /// If writing fails, or if far more stays queued than the limit.
     pub fn write_now(&mut self, cx: &mut Context<'_>) -> Result<(), Trouble> {
         // A task that empties the queue waits for the socket. Asking the socket here as well would take its place among
         // those to be woken, and nobody would go on.
@@ -224,23 +244,51 @@ impl Outbox {
         self.excused = self.queued;
     }
 
-    /// Drops what is queued but for the rest of a message that is partly written.
-    pub fn drop_queue(&mut self) {
+    /// Whether it is full, if that has changed since it was last asked.
+    pub fn take_pressure(&mut self) -> Option<bool> {
+        let full = self.full.since.is_some();
+        (std::mem::replace(&mut self.full.told, full) != full).then_some(full)
+    }
+
+    /// Takes nothing more than its last words: what is queued is dropped but for the rest of a message that is partly
+    /// written. Tells whether that is new.
+    pub fn jam(&mut self) -> bool {
+        if std::mem::replace(&mut self.jammed, true) {
+            return false;
+        }
         let begun = self.queue.pop_front().filter(|_| self.mid_piece).map(|piece| {
             let end = if self.kind == Kind::Unframed { None } else { memchr::memchr(b'\n', &piece) };
             piece.slice(..end.map_or(piece.len(), |end| end + 1))
         });
-        self.lost += self.queued - begun.as_ref().map_or(0, Bytes::len);
-        self.queue.clear();
-        self.queued = 0;
-        if let Some(piece) = begun {
-            self.enqueue(piece);
-        }
+        let kept = begun.as_ref().map_or(0, Bytes::len);
+        self.lost += self.queued - kept;
+        self.queued = kept;
+        self.queue = begun.into_iter().collect();
+        self.full = Full::default();
+        true
+    }
+
+    /// Whether [`Self::jam`] was called.
+    #[must_use]
+    pub fn is_jammed(&self) -> bool {
+        self.jammed
+    }
+
+    /// Queues the line that says why nothing more will come.
+    pub fn put_last_words(&mut self, line: &Line) {
+        self.jammed = false;
+        self.enqueue(line.framed(self.kind));
+        self.jammed = true;
     }
 
     /// The session ends: nothing more will be put in, and all is to be written by `deadline`.
     pub fn close(&mut self, deadline: Instant) {
         self.deadline.get_or_insert(deadline);
+        self.wake_carrier();
+    }
+
+    /// Makes the task that waits for the socket look at the times again.
+    fn wake_carrier(&mut self) {
         if let Some(waker) = self.waiting.take() {
             waker.wake();
         }
@@ -273,7 +321,7 @@ impl Outbox {
         if self.kind != Kind::Unframed || self.mid_piece {
             return Due::Now;
         }
-        match self.last_write.map(|last| last + self.gap) {
+        match self.last_write.map(|last| last + self.bounds.gap) {
             Some(due) if due > Instant::now() => Due::At(due),
             _ => Due::Now,
         }
@@ -298,6 +346,10 @@ impl Outbox {
         if self.kind == Kind::Unframed {
             self.last_write = Some(Instant::now());
         }
+        if self.full.since.is_some() {
+            let is_relieved = self.queued <= self.bounds.limit / 2 + self.excused;
+            self.full.since = (!is_relieved).then(Instant::now);
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -319,7 +371,7 @@ impl Outbox {
     }
 
     fn enqueue(&mut self, bytes: Bytes) {
-        if self.writer.is_some() && !self.is_closing() && !bytes.is_empty() {
+        if self.writer.is_some() && !self.is_closing() && !self.jammed && !bytes.is_empty() {
             self.queued += bytes.len();
             self.queue.push_back(bytes);
         }
@@ -327,14 +379,31 @@ impl Outbox {
 
     fn judge(&mut self) -> Result<(), Trouble> {
         self.excused = self.excused.min(self.queued);
-        if self.queued > self.limit + self.excused { Err(Trouble::Full) } else { Ok(()) }
+        let due = self.queued - self.excused;
+        if due > MOST * self.bounds.limit {
+            return Err(Trouble::Full);
+        }
+        if due > self.bounds.limit && self.full.since.is_none() {
+            self.full.since = Some(Instant::now());
+            self.wake_carrier();
+        }
+        Ok(())
+    }
+
+    /// When it will be stuck, unless the socket takes something before.
+    fn stuck_at(&self, due: Due) -> Option<Instant> {
+        let waits_since = match due {
+            Due::At(due) => self.full.since?.max(due),
+            _ => self.full.since?,
+        };
+        Some(waits_since + self.bounds.grace)
     }
 
     /// Near the deadline, gives up all of an unframed client's messages that cannot be sent apart any more, but for the
     /// last: that is the one that says how it ended.
     fn come_to_the_point(&mut self) {
         let Some(deadline) = self.deadline.filter(|_| self.kind == Kind::Unframed) else { return };
-        if Instant::now() + 2 * self.gap < deadline {
+        if Instant::now() + 2 * self.bounds.gap < deadline {
             return;
         }
         let keep_first = usize::from(self.mid_piece);

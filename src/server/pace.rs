@@ -5,7 +5,8 @@
 //! meanwhile. And if a fan-out takes milliseconds and its senders keep several messages on the way, the next batch also
 //! waits a moment for those that are just arriving. After a single message nothing is waited for.
 //!
-//! A batch that outgrows its bound goes out at once, whatever is on its way.
+//! What is for single sessions goes beside that, up to a bound. So no more than two batches and those
+//! bytes are ever between the Registry and an outbox, and what outboxes report of themselves is never older than that.
 
 use std::{
     sync::{
@@ -33,8 +34,11 @@ const LONGEST: Duration = Duration::from_millis(10);
 /// When batches go out.
 #[derive(Debug)]
 pub struct Pace {
-    /// One permit: a batch's, until the last courier is done with it.
+    /// One permit: that of a batch with broadcasts, until the last courier is done with it.
     way: Arc<Semaphore>,
+    /// For the others, a permit for each byte.
+    beside: Arc<Semaphore>,
+    beside_bytes: u32,
     /// When the last batch went out.
     went: Option<Instant>,
     /// How long it was on its way, in microseconds.
@@ -53,11 +57,22 @@ struct Gathering {
     first: usize,
 }
 
+/// What a batch holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// Messages for all.
+    pub broadcasts: usize,
+    /// Bytes, messages for single sessions included.
+    pub bytes: usize,
+    /// Nothing more is put in.
+    pub is_full: bool,
+}
+
 /// What to do with a batch.
 #[derive(Debug)]
 pub enum Next {
-    /// Send it. If it holds broadcasts, this goes with it until it is carried.
-    Go(Option<Ticket>),
+    /// Send it. This goes with it until it is carried.
+    Go(Ticket),
     /// Look again when this is over.
     Wait(Wait),
 }
@@ -65,43 +80,50 @@ pub enum Next {
 /// What a batch waits for.
 #[derive(Debug)]
 pub enum Wait {
-    /// Until the one before is carried.
-    Turn(Arc<Semaphore>),
+    /// Until so many of these permits are there.
+    Turn(Arc<Semaphore>, u32),
     /// A tick, for more broadcasts.
     More,
 }
 
-/// A batch with broadcasts on its way.
+/// A batch on its way.
 #[derive(Debug)]
 pub struct Ticket {
-    since: Instant,
-    took: Arc<AtomicU64>,
+    /// Of one with broadcasts: since when, and where to leave how long it took.
+    timing: Option<(Instant, Arc<AtomicU64>)>,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Default for Pace {
-    fn default() -> Self {
+impl Pace {
+    /// At the start. Of batches without broadcasts, so many bytes may be on their way.
+    #[must_use]
+    pub fn new(beside_bytes: usize) -> Self {
+        let beside_bytes = u32::try_from(beside_bytes).unwrap_or(u32::MAX);
         Self {
             way: Arc::new(Semaphore::new(1)),
+            beside: Arc::new(Semaphore::new(beside_bytes as usize)),
+            beside_bytes,
             went: None,
             took: Arc::default(),
             expected: 0,
             gathering: None,
         }
     }
-}
 
-impl Pace {
-    /// What to do with a batch of so many broadcasts.
-    pub fn next(&mut self, broadcasts: usize) -> Next {
+    /// What to do with this batch, which holds so many broadcasts and bytes.
+    pub fn next(&mut self, Load { broadcasts, bytes, is_full }: Load) -> Next {
         if broadcasts == 0 {
-            return Next::Go(None);
+            let share = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.beside_bytes);
+            return match Arc::clone(&self.beside).try_acquire_many_owned(share) {
+                Ok(permit) => Next::Go(Ticket { timing: None, _permit: permit }),
+                Err(_) => Next::Wait(Wait::Turn(Arc::clone(&self.beside), share)),
+            };
         }
         let Ok(permit) = Arc::clone(&self.way).try_acquire_owned() else {
-            return Next::Wait(Wait::Turn(Arc::clone(&self.way)));
+            return Next::Wait(Wait::Turn(Arc::clone(&self.way), 1));
         };
         let now = Instant::now();
-        if let Some(gathering) = self.gather(broadcasts, now) {
+        if !is_full && let Some(gathering) = self.gather(broadcasts, now) {
             self.gathering = Some(gathering);
             return Next::Wait(Wait::More);
         }
@@ -113,12 +135,7 @@ impl Pace {
             _ => broadcasts,
         };
         self.went = Some(now);
-        Next::Go(Some(Ticket { since: now, took: Arc::clone(&self.took), _permit: permit }))
-    }
-
-    /// A batch went out without being asked for here: what was waited for has come.
-    pub fn overflowed(&mut self) {
-        self.gathering = None;
+        Next::Go(Ticket { timing: Some((now, Arc::clone(&self.took))), _permit: permit })
     }
 
     /// More are waited for right after a long fan-out if there are fewer than expected. That none come for a while says
@@ -142,7 +159,7 @@ impl Wait {
     pub async fn over(self) {
         match self {
             // Who waits only looks again: the permit is given back at once.
-            Self::Turn(way) => drop(way.acquire_owned().await),
+            Self::Turn(way, share) => drop(way.acquire_many_owned(share).await),
             // Rounded up to the next tick.
             Self::More => sleep(TICK / 2).await,
         }
@@ -151,8 +168,10 @@ impl Wait {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let took = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.took.store(took, Ordering::Relaxed);
+        if let Some((since, took)) = &self.timing {
+            let micros = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+            took.store(micros, Ordering::Relaxed);
+        }
     }
 }
 
@@ -163,6 +182,7 @@ mod tests {
 
     use super::*;
 
+    const BESIDE_BYTES: usize = 1000;
     const LONG: Duration = Duration::from_millis(10);
 
     /// Sends a batch that is on its way for so long.
@@ -172,28 +192,50 @@ mod tests {
         drop(ticket);
     }
 
-    fn go(pace: &mut Pace, broadcasts: usize) -> Option<Ticket> {
-        match pace.next(broadcasts) {
+    fn load(broadcasts: usize) -> Load {
+        Load { broadcasts, bytes: 64 * broadcasts.max(1), is_full: false }
+    }
+
+    fn go(pace: &mut Pace, broadcasts: usize) -> Ticket {
+        match pace.next(load(broadcasts)) {
             Next::Go(ticket) => ticket,
             Next::Wait(wait) => panic!("waits: {wait:?}"),
         }
     }
 
     fn waits_for_more(pace: &mut Pace, broadcasts: usize) -> bool {
-        matches!(pace.next(broadcasts), Next::Wait(Wait::More))
+        matches!(pace.next(load(broadcasts)), Next::Wait(Wait::More))
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_batch_of_broadcasts_is_on_its_way_at_a_time() {
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(BESIDE_BYTES);
         let first = go(&mut pace, 1);
-        let Next::Wait(wait) = pace.next(1) else { panic!("goes beside the first") };
+        let Next::Wait(wait) = pace.next(load(1)) else { panic!("goes beside the first") };
         let mut over = watch(wait);
         assert!(!over());
-        assert!(go(&mut pace, 0).is_none(), "nothing for all: nothing to wait for");
+        let _beside = go(&mut pace, 0);
         drop(first);
         assert!(over());
-        assert!(go(&mut pace, 1).is_some());
+        go(&mut pace, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_for_all_goes_beside_up_to_so_many_bytes() {
+        let mut pace = Pace::new(BESIDE_BYTES);
+        let single = |bytes| Load { broadcasts: 0, bytes, is_full: false };
+        let Next::Go(half) = pace.next(single(BESIDE_BYTES / 2)) else { panic!("waits") };
+        let Next::Go(other) = pace.next(single(BESIDE_BYTES / 2)) else { panic!("waits") };
+        // However large: it goes when nothing else is on its way.
+        let Next::Wait(wait) = pace.next(single(10 * BESIDE_BYTES)) else { panic!("goes") };
+        let mut over = watch(wait);
+        drop(half);
+        assert!(!over());
+        drop(other);
+        assert!(over());
+        let Next::Go(_large) = pace.next(single(10 * BESIDE_BYTES)) else { panic!("waits") };
+        assert!(matches!(pace.next(single(1)), Next::Wait(_)));
+        assert!(matches!(pace.next(single(0)), Next::Go(_)), "nothing but joins and leaves");
     }
 
     /// Polls a wait and tells whether it is over.
@@ -204,18 +246,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn after_a_long_fan_out_those_just_arriving_are_waited_for() {
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(BESIDE_BYTES);
         carry(&mut pace, 16, LONG).await;
         assert!(waits_for_more(&mut pace, 9));
         advance(TICK).await;
         assert!(waits_for_more(&mut pace, 14));
         advance(TICK).await;
-        assert!(go(&mut pace, 16).is_some());
+        go(&mut pace, 16);
     }
 
     #[tokio::test(start_paused = true)]
     async fn if_none_come_in_time_less_is_expected() {
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(BESIDE_BYTES);
         carry(&mut pace, 16, LONG).await;
         assert!(waits_for_more(&mut pace, 4));
         advance(LONG / 2).await;
@@ -226,7 +268,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn if_some_come_in_time_more_are_expected_again() {
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(BESIDE_BYTES);
         carry(&mut pace, 16, LONG).await;
         for broadcasts in [5, 5, 5, 9, 9] {
             assert!(waits_for_more(&mut pace, broadcasts));
@@ -240,38 +282,37 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn not_after_a_short_fan_out_nor_some_time_later() {
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(BESIDE_BYTES);
         carry(&mut pace, 16, TICK).await;
         carry(&mut pace, 9, LONG).await;
         advance(LONG).await;
-        assert!(go(&mut pace, 1).is_some());
+        go(&mut pace, 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn not_longer_than_the_longest_however_long_the_fan_out() {
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(BESIDE_BYTES);
         carry(&mut pace, 100, 10 * LONGEST).await;
         assert!(waits_for_more(&mut pace, 1));
         advance(LONGEST).await;
-        assert!(go(&mut pace, 2).is_some());
+        go(&mut pace, 2);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_an_overflow_as_much_is_expected_as_before() {
-        let mut pace = Pace::default();
+    async fn a_full_batch_waits_for_its_turn_only() {
+        let mut pace = Pace::new(BESIDE_BYTES);
         carry(&mut pace, 16, LONG).await;
         assert!(waits_for_more(&mut pace, 15));
-        pace.overflowed();
-        assert!(waits_for_more(&mut pace, 1));
-        advance(LONG / 2).await;
-        // None have come since: had it been counted from before the overflow, fewer would be there than at first.
-        carry(&mut pace, 1, LONG).await;
-        carry(&mut pace, 1, LONG).await;
+        let full = Load { is_full: true, ..load(15) };
+        let Next::Go(first) = pace.next(full) else { panic!("waits") };
+        assert!(matches!(pace.next(full), Next::Wait(Wait::Turn(..))));
+        drop(first);
+        assert!(matches!(pace.next(full), Next::Go(_)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn never_for_who_sends_one_at_a_time() {
-        let mut pace = Pace::default();
+        let mut pace = Pace::new(BESIDE_BYTES);
         for _ in 0..5 {
             carry(&mut pace, 1, LONG).await;
         }

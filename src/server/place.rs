@@ -1,6 +1,6 @@
 //! [`Place`]: what a courier knows of one session, and how it gets its share of a batch.
 
-use std::{cell::RefCell, rc::Rc, task::Context};
+use std::{cell::RefCell, io, rc::Rc, task::Context};
 
 use actix::Addr;
 use tokio::time::Instant;
@@ -9,24 +9,27 @@ use super::{
     batch::{Item, Piece, Shared, What},
     close::CloseReason,
     connection::SendHalf,
-    messages::{Hangup, Jammed, Sent},
-    outbox::{Outbox, Trouble, at_once, carry},
-    seat::SessionId,
+    messages::{Hangup, Jammed, Pressure, Sent},
+    outbox::{Carried, Outbox, Trouble, at_once, carry},
+    seat::{Seat, SessionId},
     session::Session,
 };
 use crate::protocol::{Kind, Line};
 
+/// How the Registry is told of outboxes that are full. By the courier itself, so that it knows before the batch that
+/// filled one counts as carried.
+pub type Report = Rc<dyn Fn(Pressure)>;
+
 /// One session's place at its courier.
 pub struct Place {
-    id: SessionId,
+    seat: Seat,
+    report: Report,
     session: Addr<Session>,
     outbox: Rc<RefCell<Outbox>>,
     /// It was given its name.
     joined: bool,
     /// Broadcasts are for it: it has its name, and takes what it is sent.
     hears: bool,
-    /// It cannot be written to, and was told so; until it has left, only its last words are for it.
-    jammed: bool,
     /// Until when the kernel asks its other end whether it is still there.
     probed_until: Option<Instant>,
 }
@@ -34,15 +37,15 @@ pub struct Place {
 impl Place {
     /// A place for someone without a name.
     #[must_use]
-    pub fn new(id: SessionId, session: Addr<Session>, outbox: Outbox) -> Self {
+    pub fn new(seat: Seat, session: Addr<Session>, outbox: Outbox, report: Report) -> Self {
         let outbox = Rc::new(RefCell::new(outbox));
-        Self { id, session, outbox, joined: false, hears: false, jammed: false, probed_until: None }
+        Self { seat, report, session, outbox, joined: false, hears: false, probed_until: None }
     }
 
     /// Whose it is.
     #[must_use]
     pub fn id(&self) -> SessionId {
-        self.id
+        self.seat.id
     }
 
     /// The actor whose it is.
@@ -73,8 +76,8 @@ impl Place {
         } else if let Some(line) = self.only_line(shared, mine) {
             (None, self.outbox.borrow_mut().send_line(line, cx))
         } else {
-            let mine = if self.jammed { self.last_words(mine) } else { mine };
-            let closed = self.interleave(shared, mine);
+            let is_jammed = self.outbox.borrow().is_jammed();
+            let closed = if is_jammed { self.last_words(mine) } else { self.interleave(shared, mine) };
             (closed, self.outbox.borrow_mut().write_now(cx))
         };
         self.see_to(outcome);
@@ -85,7 +88,7 @@ impl Place {
     fn only_line<'a>(&self, shared: &Shared, mine: &'a [Item]) -> Option<&'a Line> {
         match mine {
             [Item { seat, what: What::Tell(line), .. }]
-                if seat.id == self.id && !self.jammed && (shared.is_empty() || !self.hears) =>
+                if seat.id == self.id() && (shared.is_empty() || !self.hears) =>
             {
                 Some(line)
             }
@@ -97,7 +100,8 @@ impl Place {
     fn interleave(&mut self, shared: &Shared, mine: &[Item]) -> Option<CloseReason> {
         let mut outbox = self.outbox.borrow_mut();
         let was_empty = outbox.is_empty();
-        let mine = mine.iter().filter(|item| item.seat.id == self.id);
+        let id = self.seat.id;
+        let mine = mine.iter().filter(|item| item.seat.id == id);
         let over = shared.for_session(mine, &mut self.hears, |piece| match piece {
             Piece::Shared(range) => outbox.put_shared(shared, range),
             Piece::Own(line) => outbox.put(line),
@@ -109,50 +113,47 @@ impl Place {
         over
     }
 
-    /// Of a jammed session's items the end, and the line before it if that says why. The rest would follow a gap as if
-    /// nothing were missing.
-    fn last_words<'a>(&self, mine: &'a [Item]) -> &'a [Item] {
-        let is_end = |item: &Item| item.seat.id == self.id && matches!(item.what, What::Close(_));
-        match mine.iter().position(is_end) {
-            Some(end) if matches!(mine[end].what, What::Close(CloseReason::OutboxFull)) => {
-                &mine[end.saturating_sub(1)..=end]
-            }
-            Some(end) => &mine[end..=end],
-            None => &[],
+    /// Of a jammed session's items takes the end, and the line before it if that says why. The rest would follow a gap as
+    /// if nothing were missing.
+    fn last_words(&mut self, mine: &[Item]) -> Option<CloseReason> {
+        let mine: Vec<&What> =
+            mine.iter().filter(|item| item.seat.id == self.id()).map(|item| &item.what).collect();
+        let end = mine.iter().position(|what| matches!(what, What::Close(_)))?;
+        let What::Close(reason) = mine[end] else { return None };
+        if let (CloseReason::OutboxFull, Some(What::Tell(line))) = (reason, mine[..end].last()) {
+            self.outbox.borrow_mut().put_last_words(line);
         }
+        Some(*reason)
     }
 
     /// Sees to what a write left undone.
     fn see_to(&mut self, outcome: Result<(), Trouble>) {
-        let jammed = match outcome {
-            Ok(()) => None,
-            Err(Trouble::Full) => Some((CloseReason::OutboxFull, None)),
-            Err(Trouble::Broken(error)) => Some((CloseReason::Broken, Some(error))),
-        };
-        if let Some((reason, error)) = jammed.filter(|_| !self.jammed) {
-            self.jammed = true;
-            self.hears = false;
-            // Its last words still have to fit; the registry, told by the session, sends them.
-            self.outbox.borrow_mut().drop_queue();
-            self.session.do_send(Jammed { reason, error });
+        match outcome {
+            Ok(()) => {}
+            Err(Trouble::Full) => self.jam(CloseReason::OutboxFull, None),
+            Err(Trouble::Broken(error)) => self.jam(CloseReason::Broken, Some(error)),
         }
         self.start_carrying();
     }
 
+    /// It cannot be written to: the session is told so, leaves, and until it has left only its last words are for it.
+    fn jam(&self, reason: CloseReason, error: Option<io::Error>) {
+        if self.outbox.borrow_mut().jam() {
+            self.session.do_send(Jammed { reason, error });
+        }
+    }
+
     /// Sees that a task empties the outbox, if it is not empty.
     fn start_carrying(&self) {
-        if !self.outbox.borrow_mut().wants_carrying() {
-            return;
+        let mut outbox = self.outbox.borrow_mut();
+        if let Some(full) = outbox.take_pressure() {
+            (self.report)(Pressure { seat: self.seat, full });
         }
-        let (outbox, session) = (Rc::clone(&self.outbox), self.session.clone());
-        actix_rt::spawn(async move {
-            let outcome = carry(&outbox).await;
-            if outbox.borrow().is_closing() {
-                session.do_send(Sent { lost: outbox.borrow().lost() });
-            } else if let Err(error) = outcome {
-                session.do_send(Jammed { reason: CloseReason::Broken, error: Some(error) });
-            }
-        });
+        if outbox.wants_carrying() {
+            let (seat, report) = (self.seat, Rc::clone(&self.report));
+            let relieved = move || report(Pressure { seat, full: false });
+            actix_rt::spawn(carry_all(Rc::clone(&self.outbox), self.session.clone(), relieved));
+        }
     }
 
     /// Ends the session: what is queued for it is sent, until `deadline`.
@@ -177,5 +178,26 @@ impl Place {
     /// Does something with the sending half, if there still is one.
     pub fn with_writer<T>(&self, act: impl FnOnce(&dyn SendHalf) -> T) -> Option<T> {
         self.outbox.borrow().writer().map(act)
+    }
+}
+
+/// Empties an outbox, and tells what comes of it.
+async fn carry_all(outbox: Rc<RefCell<Outbox>>, session: Addr<Session>, relieved: impl Fn()) {
+    let outcome = loop {
+        match carry(&outbox).await {
+            Ok(Carried::All) => break Ok(()),
+            Ok(Carried::Room) => relieved(),
+            Ok(Carried::Stuck) => {
+                if outbox.borrow_mut().jam() {
+                    session.do_send(Jammed { reason: CloseReason::OutboxFull, error: None });
+                }
+            }
+            Err(error) => break Err(error),
+        }
+    };
+    if outbox.borrow().is_closing() {
+        session.do_send(Sent { lost: outbox.borrow().lost() });
+    } else if let Err(error) = outcome {
+        session.do_send(Jammed { reason: CloseReason::Broken, error: Some(error) });
     }
 }

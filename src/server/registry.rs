@@ -14,11 +14,12 @@ use super::{
     challenge::Challenges,
     close::{CHALLENGE_WITHIN, CloseReason, Tally},
     courier::Courier,
-    messages::{CloseServer, Deliver, Enter, Leave, Probe, ToRegistry, Work},
-    pace::{Next, Pace, Ticket},
+    messages::{CloseServer, Deliver, Enter, Leave, Pressure, Probe, ToRegistry, Work},
+    pace::{Load, Next, Pace, Ticket},
     roster::Roster,
     seat::SessionId,
     vigil::Vigil,
+    waiting::Waiting,
     who::Who,
 };
 use crate::{
@@ -28,6 +29,8 @@ use crate::{
 
 mod requests;
 
+use requests::batch_bytes;
+
 /// The actor that all sessions send to.
 pub struct Registry {
     roster: Roster,
@@ -36,6 +39,9 @@ pub struct Registry {
     freed: Vec<NameKey>,
     batch: Batch,
     pace: Pace,
+    waiting: Waiting,
+    /// Members whose outboxes are full. Few if any: those who do not read are cut.
+    full: Vec<SessionId>,
     couriers: Vec<Addr<Courier>>,
     limits: Limits,
     /// A [`Flush`] is on its way, or will be when a wait is over.
@@ -78,7 +84,9 @@ impl Registry {
             challenges,
             freed,
             batch,
-            pace: Pace::default(),
+            pace: Pace::new(batch_bytes(&limits)),
+            waiting: Waiting::default(),
+            full: Vec::new(),
             couriers,
             limits,
             flush_due: false,
@@ -129,9 +137,23 @@ impl Registry {
 
     /// Frees a session's name.
     fn leave(&mut self, id: SessionId) {
+        self.set_full(id, false);
         match self.roster.leave(id) {
             Some(member) => self.freed.push(member.name.key().clone()),
             None => drop(self.challenges.remove(id)),
+        }
+    }
+
+    /// Whether a member takes what it is sent, or holds back who sends to it.
+    fn set_full(&mut self, id: SessionId, full: bool) {
+        let known = self.full.iter().position(|known| *known == id);
+        match known {
+            None if full && self.roster.get(id).is_some() => self.full.push(id),
+            Some(place) if !full => {
+                self.full.swap_remove(place);
+                self.waiting.release();
+            }
+            _ => {}
         }
     }
 
@@ -153,14 +175,23 @@ impl Registry {
         if self.closing {
             return;
         }
-        info!(self.log, "closing"; "by" => by.to_owned(), "members" => self.roster.len());
-        self.flush(None);
         self.closing = true;
+        info!(self.log, "closing"; "by" => by.to_owned(), "members" => self.roster.len());
+        let works = self.waiting.take_all();
+        self.carry_out_at_once(works);
+        self.flush(None);
         for courier in &self.couriers {
             courier.do_send(CloseServer { by: by.to_owned() });
         }
         self.roster = Roster::default();
         self.vigil.announce_closing();
+    }
+
+    /// Carries out what need not wait any more.
+    fn go_on(&mut self, ctx: &mut Context<Self>) {
+        self.resume();
+        self.give_freed_names(ctx);
+        self.flush_later(ctx);
     }
 
     fn flush_later(&mut self, ctx: &mut Context<Self>) {
@@ -213,17 +244,27 @@ impl Handler<Work> for Registry {
     }
 }
 
+impl Handler<Pressure> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, Pressure { seat, full }: Pressure, ctx: &mut Self::Context) {
+        self.set_full(seat.id, full);
+        self.go_on(ctx);
+    }
+}
+
 impl Handler<Leave> for Registry {
     type Result = ();
 
     fn handle(&mut self, Leave { seat, reason, farewell }: Leave, ctx: &mut Self::Context) {
+        let works = self.waiting.take(seat.id);
+        self.carry_out_at_once(works);
         if let Some(line) = farewell {
             self.batch.tell(seat, line);
         }
         self.batch.close(seat, reason);
         self.leave(seat.id);
-        self.give_freed_names(ctx);
-        self.flush_later(ctx);
+        self.go_on(ctx);
     }
 }
 
@@ -242,10 +283,18 @@ impl Handler<Flush> for Registry {
     type Result = ();
 
     fn handle(&mut self, _: Flush, ctx: &mut Self::Context) {
-        match self.pace.next(self.batch.broadcasts()) {
+        let load = Load {
+            broadcasts: self.batch.broadcasts(),
+            bytes: self.batch.bytes(),
+            is_full: self.batch_is_full(),
+        };
+        match self.pace.next(load) {
             Next::Go(ticket) => {
                 self.flush_due = false;
-                self.flush(ticket);
+                self.flush(Some(ticket));
+                if !self.waiting.is_idle() {
+                    self.go_on(ctx);
+                }
             }
             Next::Wait(wait) => {
                 let registry = ctx.address();

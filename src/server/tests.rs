@@ -71,7 +71,7 @@ impl Pair {
                 tally: Arc::clone(&tally),
                 log: log.clone(),
             };
-            Courier::new(0, surroundings, Vigil::new("courier", notify.clone()))
+            Courier::new(0, surroundings, registry.clone().recipient(), Vigil::new("courier", notify.clone()))
         });
         let vigil = Vigil::new("registry", notify.clone());
         let actor = Registry::new(vec![courier.clone()], config.limits, Arc::clone(&tally), log, vigil);

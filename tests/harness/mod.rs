@@ -5,7 +5,8 @@
 pub mod process;
 
 use std::{
-    io::{ErrorKind, Read, Write},
+    collections::VecDeque,
+    io::{self, ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -140,6 +141,8 @@ pub fn confirmation(name: &str) -> String {
 /// A client that reads exactly what it expects.
 pub struct Client {
     stream: TcpStream,
+    /// What was read beyond the last line.
+    ahead: VecDeque<u8>,
     /// What ends each message that this client is sent.
     pub ending: &'static str,
 }
@@ -154,7 +157,7 @@ impl Client {
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream, ending: "\n" }
+        Self { stream, ahead: VecDeque::new(), ending: "\n" }
     }
 
     pub fn stream(&self) -> &TcpStream {
@@ -181,7 +184,7 @@ impl Client {
         let mut got = vec![0; expected.len()];
         let mut filled = 0;
         while filled < got.len() {
-            match self.stream.read(&mut got[filled..]) {
+            match self.read(&mut got[filled..]) {
                 Ok(0) => break,
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -214,29 +217,39 @@ impl Client {
     #[track_caller]
     pub fn recv(&mut self) -> String {
         let mut buffer = [0; 1024];
-        let read = self.stream.read(&mut buffer).expect("something to receive");
+        let read = self.read(&mut buffer).expect("something to receive");
         text(&buffer[..read])
+    }
+
+    /// What was read ahead, or else one read.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.ahead.is_empty() { self.stream.read(buffer) } else { self.ahead.read(buffer) }
     }
 
     /// One line of any content, without its ending.
     #[track_caller]
     pub fn line(&mut self) -> String {
         let mut line = Vec::new();
-        let mut byte = [0];
-        while !line.ends_with(b"\n") {
-            match self.stream.read(&mut byte) {
-                Ok(1) => line.push(byte[0]),
-                Ok(_) => panic!("closed after {:?}", text(&line)),
+        loop {
+            if let Some(end) = self.ahead.iter().position(|byte| *byte == b'\n') {
+                line.extend(self.ahead.drain(..=end));
+                return text(line.strip_suffix(self.ending.as_bytes()).expect("this client's line ending"));
+            }
+            line.extend(self.ahead.drain(..));
+            let mut buffer = [0; 4096];
+            match self.stream.read(&mut buffer) {
+                Ok(0) => panic!("closed after {:?}", text(&line)),
+                Ok(read) => self.ahead.extend(&buffer[..read]),
                 Err(error) => panic!("{error} after {:?}", text(&line)),
             }
         }
-        text(line.strip_suffix(self.ending.as_bytes()).expect("this client's line ending"))
     }
 
     /// The next thing is the orderly end of the connection.
     #[track_caller]
     pub fn expect_closed(&mut self) {
         let mut rest = Vec::new();
+        rest.extend(self.ahead.drain(..));
         match self.stream.read_to_end(&mut rest) {
             Ok(_) => assert_eq!(text(&rest), "", "more came before the end"),
             Err(error) => panic!("{error} in place of the end"),

@@ -15,41 +15,56 @@ use tokio::{
 
 use super::{Due, Outbox, at_once};
 
+/// Where [`carry`] has come to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Carried {
+    /// All is written; if the session has ended, the sending side is shut.
+    All,
+    /// It was full, and has room again. To be called again.
+    Room,
+    /// It is full, and its socket has taken nothing for the grace. To be called again.
+    Stuck,
+}
+
 /// Empties an outbox as its socket and its kind allow. If the session ends meanwhile, shuts the connection's sending
 /// side when all is written, or gives up at the deadline.
 ///
 /// # Errors
 /// If writing fails, or with [`io::ErrorKind::TimedOut`] at the deadline.
-pub async fn carry(outbox: &RefCell<Outbox>) -> io::Result<()> {
+pub async fn carry(outbox: &RefCell<Outbox>) -> io::Result<Carried> {
     let outcome = loop {
-        let (due, deadline) = {
+        let (due, times) = {
             let mut outbox = outbox.borrow_mut();
             outbox.come_to_the_point();
+            if outbox.take_pressure() == Some(false) {
+                return Ok(Carried::Room);
+            }
             let due = outbox.due();
             if due == Due::Never {
                 if outbox.deadline.is_none() {
                     outbox.carried = false;
-                    return Ok(());
+                    return Ok(Carried::All);
                 }
-                break shut(&mut outbox);
+                break shut(&mut outbox).map(|()| Carried::All);
             }
-            (due, outbox.deadline)
+            (due, Times { deadline: outbox.deadline, stuck: outbox.stuck_at(due) })
         };
         let step = async {
             if let Due::At(due) = due {
                 sleep_until(due).await;
             }
-            poll_fn(|cx| poll_step(outbox, deadline, cx)).await
+            poll_fn(|cx| poll_step(outbox, times, due, cx)).await
         };
-        let written = match deadline {
+        let written = match times.first() {
             None => step.await,
-            Some(deadline) => match timeout_at(deadline, step).await {
+            Some(first) => match timeout_at(first, step).await {
                 Ok(written) => written,
-                Err(late) => break Err(late.into()),
+                Err(late) if times.deadline.is_some() => break Err(late.into()),
+                Err(_) => return Ok(Carried::Stuck),
             },
         };
-        if written.is_err() {
-            break written;
+        if let Err(error) = written {
+            break Err(error);
         }
     };
     let mut outbox = outbox.borrow_mut();
@@ -59,11 +74,28 @@ pub async fn carry(outbox: &RefCell<Outbox>) -> io::Result<()> {
     outcome
 }
 
-/// One write, or an end of waiting because a deadline came up or nothing is left to write.
-fn poll_step(outbox: &RefCell<Outbox>, known: Option<Instant>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+/// Until when a step may take.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Times {
+    /// By then all has to be written.
+    deadline: Option<Instant>,
+    /// Then it is stuck.
+    stuck: Option<Instant>,
+}
+
+impl Times {
+    /// A session that ends has its deadline and nothing else: nobody is held back by it any more.
+    fn first(self) -> Option<Instant> {
+        self.deadline.or(self.stuck)
+    }
+}
+
+/// One write, or an end of waiting because there are other times to wait until or nothing is left to write.
+fn poll_step(outbox: &RefCell<Outbox>, known: Times, due: Due, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
     let mut outbox = outbox.borrow_mut();
+    let times = Times { deadline: outbox.deadline, stuck: outbox.stuck_at(due) };
     // Meanwhile dropped, because the receiver is jammed: its last words are still to come.
-    if outbox.deadline != known || outbox.queue.is_empty() {
+    if times != known || outbox.queue.is_empty() {
         return Poll::Ready(Ok(()));
     }
     let polled = outbox.poll_write(cx);

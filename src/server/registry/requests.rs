@@ -4,40 +4,86 @@ use slog::Drain;
 
 use super::{Registry, log_sent};
 use crate::{
+    config::Limits,
     protocol::{
         Line, Name, Request, reply,
         request::{Direct, forwarded},
     },
-    server::{batch::BATCH_BYTES, close::CloseReason, messages::Work, roster::Member, seat::Seat, who::Who},
+    server::{
+        batch::BATCH_BYTES, close::CloseReason, messages::Work, roster::Member, seat::Seat, waiting::Until,
+        who::Who,
+    },
 };
 
 impl Registry {
-    /// Carries out what one read held, as far as its sender is still a member.
+    /// Carries out what one read held, as far as its sender is still a member, or lets it wait.
     pub(super) fn work(&mut self, work: Work) {
         let Some(work) = self.challenges.divert(work) else { return };
-        let seat = work.seat;
-        let mut told = 0;
-        for request in work.requests {
-            // Few bytes can ask for many: a list of thousands, again and again. One more than any outbox could hold with
-            // the others is not made.
-            if told > self.limits.outbox_bytes && matches!(request, Request::ListClients | Request::Help) {
-                self.overwhelmed(seat);
-                break;
-            }
-            told += self.serve(seat, request);
-            if self.batch.bytes() > BATCH_BYTES {
-                self.pace.overflowed();
-                self.flush(None);
-            }
+        if self.waiting.has(work.seat.id) {
+            self.waiting.add(work);
+        } else {
+            self.carry_out(work);
         }
-        if let Some(credit) = work.credit {
+    }
+
+    /// Carries out what waited, as far as it can be now.
+    pub(super) fn resume(&mut self) {
+        while !self.batch_is_full()
+            && let Some(work) = self.waiting.next()
+        {
+            self.carry_out(work);
+        }
+    }
+
+    /// Carries out all that waits, whatever for: its sender leaves, or the server ends.
+    pub(super) fn carry_out_at_once(&mut self, works: impl IntoIterator<Item = Work>) {
+        for Work { seat, requests, credit } in works {
+            for request in requests {
+                self.serve(seat, request);
+            }
             self.batch.hold(credit);
         }
     }
 
-    /// Carries out one request. Returns how many bytes its sender is told.
-    fn serve(&mut self, seat: Seat, request: Request) -> usize {
-        let Some(member) = self.roster.get(seat.id) else { return 0 };
+    fn carry_out(&mut self, Work { seat, requests, credit }: Work) {
+        let mut requests = requests.into_iter();
+        while let Some(request) = requests.next() {
+            if let Some(until) = self.must_wait(seat, &request) {
+                let requests = std::iter::once(request).chain(requests).collect();
+                return self.waiting.put_back(Work { seat, requests, credit }, until);
+            }
+            self.serve(seat, request);
+        }
+        self.batch.hold(credit);
+    }
+
+    /// What this request has to wait for, if anything.
+    fn must_wait(&self, seat: Seat, request: &Request) -> Option<Until> {
+        if self.batch_is_full() {
+            return Some(Until::Turn);
+        }
+        // Nearly always nobody is full: this is the way of every message.
+        let is_held = !self.full.is_empty()
+            && match request {
+                Request::Broadcast(_) => true,
+                Request::BroadcastNotMe(_) => self.full.iter().any(|full| *full != seat.id),
+                Request::Direct(direct) => {
+                    let receiver = self.roster.find(&direct.to);
+                    self.full.contains(&receiver.map_or(seat.id, |receiver| receiver.seat.id))
+                }
+                Request::Answer(_) | Request::ListClients | Request::Help => self.full.contains(&seat.id),
+                Request::Exit | Request::CloseServer => false,
+            };
+        is_held.then_some(Until::Room)
+    }
+
+    /// Whether the batch has to go before more is put in.
+    pub(super) fn batch_is_full(&self) -> bool {
+        self.batch.bytes() >= batch_bytes(&self.limits)
+    }
+
+    fn serve(&mut self, seat: Seat, request: Request) {
+        let Some(member) = self.roster.get(seat.id) else { return };
         let name = member.name.clone();
         match request {
             Request::Answer(line) => self.tell(seat, line),
@@ -46,23 +92,19 @@ impl Registry {
             Request::Direct(direct) => self.direct(seat, &name, &direct),
             Request::ListClients => {
                 let lines = reply::list_clients(self.limits.message_bytes, &name, self.roster.names());
-                self.tell_all(seat, lines)
+                self.tell_all(seat, lines);
             }
             Request::Help => self.tell_all(seat, reply::help(self.limits.message_bytes, &name)),
             Request::Exit => {
-                let told = self.tell(seat, reply::client_disconnected(&name));
+                self.tell(seat, reply::client_disconnected(&name));
                 self.batch.close(seat, CloseReason::Exit);
                 self.leave(seat.id);
-                told
             }
-            Request::CloseServer => {
-                self.close_server(name.as_str());
-                0
-            }
+            Request::CloseServer => self.close_server(name.as_str()),
         }
     }
 
-    fn direct(&mut self, seat: Seat, from: &Name, direct: &Direct) -> usize {
+    fn direct(&mut self, seat: Seat, from: &Name, direct: &Direct) {
         let Direct { operation, to, typed, data } = direct;
         let limit = self.limits.message_bytes;
         let Some(receiver) = self.roster.find(to) else {
@@ -70,30 +112,26 @@ impl Registry {
         };
         let receiver_seat = receiver.seat;
         match forwarded(limit, from, receiver.name.as_str(), *operation, data) {
-            Ok(line) => {
-                self.tell(receiver_seat, line);
-                0
-            }
+            Ok(line) => self.tell(receiver_seat, line),
             Err(refusal) => self.tell(seat, refusal),
         }
     }
 
-    fn broadcast(&mut self, from: Seat, line: &Line, except: Option<Seat>) -> usize {
+    fn broadcast(&mut self, from: Seat, line: &Line, except: Option<Seat>) {
         self.log_sent_to(from, line);
         self.batch.broadcast(line, except);
-        0
     }
 
-    fn tell_all(&mut self, seat: Seat, lines: Vec<Line>) -> usize {
-        lines.into_iter().map(|line| self.tell(seat, line)).sum()
+    fn tell_all(&mut self, seat: Seat, lines: Vec<Line>) {
+        for line in lines {
+            self.tell(seat, line);
+        }
     }
 
-    /// Tells a member one line. Returns its bytes.
-    pub(super) fn tell(&mut self, seat: Seat, line: Line) -> usize {
+    /// Tells a member one line.
+    pub(super) fn tell(&mut self, seat: Seat, line: Line) {
         self.log_sent_to(seat, &line);
-        let bytes = line.as_bytes().len();
         self.batch.tell(seat, line);
-        bytes
     }
 
     /// Logs a line that a member is told or tells everyone.
@@ -105,14 +143,10 @@ impl Registry {
             log_sent(&self.log, line, &Who { id: seat.id, peer: *peer, name: Some(name) });
         }
     }
+}
 
-    fn overwhelmed(&mut self, seat: Seat) {
-        if let Some(member) = self.roster.get(seat.id) {
-            let farewell =
-                reply::outbox_full(self.limits.message_bytes, Some(&member.name), self.limits.outbox_bytes);
-            self.tell(seat, farewell);
-            self.batch.close(seat, CloseReason::OutboxFull);
-            self.leave(seat.id);
-        }
-    }
+/// How much goes out at once. Small outboxes want small batches: what is on its way when one becomes full comes on top
+/// of what it may hold.
+pub(super) fn batch_bytes(limits: &Limits) -> usize {
+    BATCH_BYTES.min(limits.outbox_bytes / 4)
 }
