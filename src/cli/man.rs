@@ -76,7 +76,7 @@ fn settings() -> Roff {
     for setting in config::describe() {
         roff.control("TP", []);
         roff.text([bold(setting.path), roman(", "), bold(setting.variable)]);
-        roff.text([roman(format!("Must be {}.", setting.allowed))]);
+        roff.text([roman(format!("Must be {}. A change applies {}.", setting.allowed, setting.applies))]);
     }
     roff
 }

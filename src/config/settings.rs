@@ -1,6 +1,6 @@
 //! The table of settings: what a setting is called and what it takes, once, for file, environment, flags and listing.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use super::form::{Addresses, Form, Millis, OneOf, Raw, Refused, Span, Whole};
 use super::types::{Allow, Config, Level, LogFormat};
@@ -22,6 +22,10 @@ pub(super) struct Setting {
     pub(super) set: fn(&mut Config, Raw<'_>) -> Result<(), Refused>,
     /// The value in force, as TOML.
     pub(super) show: fn(&Config) -> String,
+    /// Copies the value from one configuration to another.
+    pub(super) copy: fn(&Config, &mut Config),
+    /// From when on a change counts.
+    pub(super) applies: Applies,
 }
 
 impl Setting {
@@ -36,9 +40,32 @@ impl Setting {
     }
 }
 
-/// `section.field: form;`, or `section.field as "key": form;` where the key differs from the field.
+/// From when on a changed setting counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applies {
+    /// For everyone.
+    AtOnce,
+    /// For those who connect from then on.
+    NewSessions,
+    /// When the server is started again; until then, what was in force stays.
+    Restart,
+}
+
+impl fmt::Display for Applies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AtOnce => "at once",
+            Self::NewSessions => "to new sessions",
+            Self::Restart => "after a restart",
+        })
+    }
+}
+
+/// `section.field: form;`, or `section.field as "key": form;` where the key differs from the field. `=> AtOnce` or
+/// `=> NewSessions` behind the form: a change needs no restart. To be said only where the setting is read through
+/// `InForce` whenever it is needed, or whenever a session begins.
 macro_rules! settings {
-    ($($section:ident.$field:ident $(as $key:literal)?: $form:expr;)*) => {
+    ($($section:ident.$field:ident $(as $key:literal)?: $form:expr $(=> $applies:ident)?;)*) => {
         /// Every setting, grouped by section.
         pub(super) const SETTINGS: &[Setting] = &[$(Setting {
             section: stringify!($section),
@@ -49,25 +76,29 @@ macro_rules! settings {
                 Ok(())
             },
             show: |config| $form.show(&config.$section.$field),
+            copy: |from, to| to.$section.$field.clone_from(&from.$section.$field),
+            applies: settings!(@applies $($applies)?),
         }),*];
     };
     (@key $field:ident) => { stringify!($field) };
     (@key $field:ident $key:literal) => { $key };
+    (@applies) => { Applies::Restart };
+    (@applies $applies:ident) => { Applies::$applies };
 }
 
 settings! {
     server.listen: Addresses { most: 16 };
     server.workers: Whole(0..=64);
-    server.drain_timeout: Span(Duration::ZERO..=Duration::from_mins(10));
+    server.drain_timeout: Span(Duration::ZERO..=Duration::from_mins(10)) => AtOnce;
     limits.message_bytes: Whole(64..=64 * KIB);
-    limits.name_timeout: Span(Duration::from_millis(10)..=Duration::from_hours(1));
+    limits.name_timeout: Span(Duration::from_millis(10)..=Duration::from_hours(1)) => NewSessions;
     limits.max_sessions: Whole(1..=1_000_000);
     limits.outbox_bytes: Whole(4 * KIB..=GIB);
-    limits.slow_reader_grace: Span(Duration::ZERO..=Duration::from_mins(10));
-    limits.inflight_bytes: Whole(KIB..=64 * MIB);
-    compat.unframed_gap as "unframed_gap_ms": Millis(0..=5000);
-    compat.unframed_wait as "unframed_wait_ms": Millis(1..=5000);
-    close_server.allow: OneOf::<Allow>::new();
+    limits.slow_reader_grace: Span(Duration::ZERO..=Duration::from_mins(10)) => NewSessions;
+    limits.inflight_bytes: Whole(KIB..=64 * MIB) => NewSessions;
+    compat.unframed_gap as "unframed_gap_ms": Millis(0..=5000) => NewSessions;
+    compat.unframed_wait as "unframed_wait_ms": Millis(1..=5000) => NewSessions;
+    close_server.allow: OneOf::<Allow>::new() => AtOnce;
     log.level: OneOf::<Level>::new();
     log.format: OneOf::<LogFormat>::new();
 }
@@ -98,6 +129,8 @@ pub struct Description {
     pub variable: String,
     /// What is allowed, in words that complete "must be".
     pub allowed: String,
+    /// From when on a change counts in a running server.
+    pub applies: Applies,
 }
 
 /// Every setting, in words, in order.
@@ -106,5 +139,6 @@ pub fn describe() -> impl Iterator<Item = Description> {
         path: setting.path(),
         variable: setting.variable(),
         allowed: (setting.allowed)(),
+        applies: setting.applies,
     })
 }

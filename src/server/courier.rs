@@ -24,7 +24,7 @@ use super::{
     vigil::Vigil,
     who::Peer,
 };
-use crate::{config::Config, protocol::reply};
+use crate::protocol::reply;
 
 /// The actor of one arbiter.
 pub struct Courier {
@@ -60,7 +60,8 @@ impl Courier {
         id: SessionId,
         permit: OwnedSemaphorePermit,
     ) {
-        let Config { limits, compat, .. } = &self.surroundings.config;
+        let config = self.surroundings.config.get();
+        let (limits, compat) = (&config.limits, &config.compat);
         let permit = Rc::new(permit);
         let bounds =
             Bounds { limit: limits.outbox_bytes, grace: limits.slow_reader_grace, gap: compat.unframed_gap };
@@ -180,7 +181,7 @@ impl Handler<CloseServer> for Courier {
     fn handle(&mut self, _: CloseServer, _: &mut Self::Context) {
         self.closing = true;
         let farewell = reply::server_closed();
-        let deadline = Instant::now() + self.surroundings.config.server.drain_timeout;
+        let deadline = Instant::now() + self.surroundings.config.get().server.drain_timeout;
         for mut place in self.places.drain() {
             place.tell(|outbox| outbox.put(&farewell));
             place.close(CloseReason::ServerClosed, deadline);

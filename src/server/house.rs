@@ -28,7 +28,7 @@ use super::{
     session::Surroundings,
     vigil::{Notice, Vigil},
 };
-use crate::config::Config;
+use crate::config::InForce;
 
 /// Mailboxes are not bounded by count, because `do_send` ignores that: a session's work is bounded in bytes before it
 /// is sent.
@@ -72,7 +72,7 @@ pub struct House {
     /// A permit for each session there may be.
     places: Arc<Semaphore>,
     max_sessions: u32,
-    drain_timeout: Duration,
+    config: InForce,
     /// Cancelled to stop accepting.
     listening: CancellationToken,
     tally: Arc<Tally>,
@@ -82,7 +82,7 @@ pub struct House {
 impl House {
     /// Starts a courier on each worker, and on the first also the registry and the listeners: with one worker, no
     /// message changes threads.
-    pub fn build(config: &Config, listeners: Vec<TcpListener>, workers: &[Arbiter], log: &Logger) -> Self {
+    pub fn build(config: &InForce, listeners: Vec<TcpListener>, workers: &[Arbiter], log: &Logger) -> Self {
         let (notify, notices) = unbounded_channel();
         let tally = Arc::<Tally>::default();
         let (sender, mailbox) = channel(MAILBOX);
@@ -92,29 +92,30 @@ impl House {
             .map(|(number, worker)| {
                 let (registry, pressure) = (ToRegistry::from(registry.clone()), registry.clone().recipient());
                 let config = config.clone();
+                let message_bytes = config.get().limits.message_bytes;
                 let (tally, log) = (Arc::clone(&tally), log.clone());
                 let vigil = Vigil::new("courier", notify.clone());
                 Courier::start_in_arbiter(&worker.handle(), move |ctx| {
                     let courier = ToCourier::from(ctx.address());
-                    let surroundings = Surroundings { registry, courier, config, tally, log };
+                    let surroundings = Surroundings { registry, courier, config, message_bytes, tally, log };
                     Courier::new(number, surroundings, pressure, vigil)
                 })
             })
             .collect();
         let vigil = Vigil::new("registry", notify.clone());
-        let actor =
-            Registry::new(couriers.clone(), config.limits.clone(), Arc::clone(&tally), log.clone(), vigil);
+        let actor = Registry::new(couriers.clone(), config.view(), Arc::clone(&tally), log.clone(), vigil);
         workers[0].spawn_fn(move || {
             Context::with_receiver(mailbox).run(actor);
         });
         let listening = CancellationToken::new();
-        let places = Arc::new(Semaphore::new(config.limits.max_sessions));
+        let limits = &config.get().limits;
+        let places = Arc::new(Semaphore::new(limits.max_sessions));
         let reception = Reception {
             couriers,
             places: Arc::clone(&places),
-            max_sessions: config.limits.max_sessions,
+            max_sessions: limits.max_sessions,
             stop: listening.clone(),
-            message_bytes: config.limits.message_bytes,
+            message_bytes: limits.message_bytes,
             refusals: Arc::new(Semaphore::new(REFUSALS)),
             numbers: Arc::<AtomicU64>::default(),
             tally: Arc::clone(&tally),
@@ -127,8 +128,8 @@ impl House {
             registry,
             notices,
             places,
-            max_sessions: u32::try_from(config.limits.max_sessions).unwrap_or(u32::MAX),
-            drain_timeout: config.server.drain_timeout,
+            max_sessions: u32::try_from(limits.max_sessions).unwrap_or(u32::MAX),
+            config: config.clone(),
             listening,
             tally,
             log: log.clone(),
@@ -178,7 +179,8 @@ impl House {
     /// Accepts nobody any more, and sets the time by when all have to have left, if that is not set.
     fn begin_end(&self, deadline: &mut Option<Instant>) {
         self.listening.cancel();
-        deadline.get_or_insert(Instant::now() + self.drain_timeout + SLACK);
+        let drain_timeout = self.config.get().server.drain_timeout;
+        deadline.get_or_insert(Instant::now() + drain_timeout + SLACK);
     }
 
     #[cfg(test)]

@@ -22,7 +22,7 @@ use actix_rt::{
 use slog::{Logger, info, warn};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::config::Config;
+use crate::config::{Config, InForce};
 
 mod batch;
 mod challenge;
@@ -65,7 +65,7 @@ pub mod steps {
 
 /// A server that has its addresses and serves nobody yet.
 pub struct Server {
-    config: Config,
+    config: InForce,
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
     log: Logger,
@@ -101,7 +101,7 @@ impl Server {
             addresses.push(listener.local_addr()?);
             listeners.push(listener);
         }
-        Ok(Self { config: config.clone(), listeners, addresses, log: log.clone() })
+        Ok(Self { config: InForce::new(config.clone()), listeners, addresses, log: log.clone() })
     }
 
     /// The addresses listened on; where port 0 was asked for, the one the system chose.
@@ -119,7 +119,7 @@ impl Server {
     /// If the server cannot start, or if a part of it died.
     pub async fn run(self, stops: UnboundedReceiver<String>) -> Result<Ended, ServeError> {
         self.raise_file_limit();
-        let workers = (0..self.config.server.worker_count())
+        let workers = (0..self.config.get().server.worker_count())
             .map(|_| Arbiter::try_new())
             .collect::<io::Result<Vec<_>>>()?;
         for address in &self.addresses {
@@ -143,7 +143,7 @@ impl Server {
 
     /// Each session is an open file, and the usual limit is 1,024.
     fn raise_file_limit(&self) {
-        let wanted = self.config.limits.max_sessions as u64 + RESERVED_FILES;
+        let wanted = self.config.get().limits.max_sessions as u64 + RESERVED_FILES;
         match rlimit::increase_nofile_limit(wanted) {
             Ok(most) if most < wanted => {
                 warn!(self.log, "fewer open files are allowed than limits.max_sessions needs"; "allowed" => most, "needed" => wanted);

@@ -23,7 +23,7 @@ use super::{
     who::Who,
 };
 use crate::{
-    config::Limits,
+    config::View,
     protocol::{Line, NameKey, reply},
 };
 
@@ -43,7 +43,7 @@ pub struct Registry {
     /// Members whose outboxes are full. Few if any: those who do not read are cut.
     full: Vec<SessionId>,
     couriers: Vec<Addr<Courier>>,
-    limits: Limits,
+    config: View,
     /// A [`Flush`] is on its way, or will be when a wait is over.
     flush_due: bool,
     /// The server is ending: nothing is carried out any more.
@@ -72,23 +72,23 @@ impl Registry {
     /// A registry whose output these couriers carry.
     pub fn new(
         couriers: Vec<Addr<Courier>>,
-        limits: Limits,
+        config: View,
         tally: Arc<Tally>,
         log: Logger,
         vigil: Vigil,
     ) -> Self {
-        let batch = Batch::new(couriers.len());
+        let (batch, pace) = (Batch::new(couriers.len()), Pace::new(batch_bytes(&config.limits)));
         let (roster, challenges, freed) = (Roster::default(), Challenges::default(), Vec::new());
         Self {
             roster,
             challenges,
             freed,
             batch,
-            pace: Pace::new(batch_bytes(&limits)),
+            pace,
             waiting: Waiting::default(),
             full: Vec::new(),
             couriers,
-            limits,
+            config,
             flush_due: false,
             closing: false,
             tally,
@@ -194,6 +194,13 @@ impl Registry {
         self.flush_later(ctx);
     }
 
+    /// A batch is made with one configuration.
+    fn begin_batch(&mut self) {
+        if !self.flush_due {
+            self.config.refresh();
+        }
+    }
+
     fn flush_later(&mut self, ctx: &mut Context<Self>) {
         if !self.flush_due {
             self.flush_due = true;
@@ -227,6 +234,7 @@ impl Handler<Enter> for Registry {
     type Result = ();
 
     fn handle(&mut self, enter: Enter, ctx: &mut Self::Context) {
+        self.begin_batch();
         if !self.closing {
             self.enter(enter, ctx);
             self.flush_later(ctx);
@@ -238,6 +246,7 @@ impl Handler<Work> for Registry {
     type Result = ();
 
     fn handle(&mut self, work: Work, ctx: &mut Self::Context) {
+        self.begin_batch();
         self.work(work);
         self.give_freed_names(ctx);
         self.flush_later(ctx);

@@ -4,7 +4,7 @@
 //! when its courier hangs up, with one reason, which it logs and counts. From the moment that it wants to leave,
 //! whatever is read is dropped.
 
-use std::{io, rc::Rc, sync::Arc};
+use std::{io, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, SpawnHandle, StreamHandler};
 use slog::{Drain, Logger, debug, error, info};
@@ -19,7 +19,7 @@ use super::{
     who::{Peer, Who},
 };
 use crate::{
-    config::{Allow, Config},
+    config::{Allow, InForce},
     protocol::{Asker, Frame, Kind, Line, Name, Request, reply, request},
 };
 
@@ -31,7 +31,9 @@ pub struct Surroundings {
     /// Who carries their output.
     pub courier: ToCourier,
     /// What is in force.
-    pub config: Config,
+    pub config: InForce,
+    /// The longest message, in bytes. Fixed while the server runs: what one part let pass fits for all others.
+    pub message_bytes: usize,
     /// Counts joins and ends.
     pub tally: Arc<Tally>,
     /// The server's log.
@@ -78,7 +80,9 @@ impl Session {
     ) -> Addr<Self> {
         Self::create(|ctx| {
             ctx.add_stream(inbox);
-            let name_timer = Some(ctx.run_later(around.config.limits.name_timeout, Self::out_of_time));
+            let name_timeout = around.config.get().limits.name_timeout;
+            let name_timer =
+                Some(ctx.run_later(name_timeout, move |session, _| session.out_of_time(name_timeout)));
             let (kind, state) = (Kind::Line, State::Open);
             Self {
                 seat,
@@ -143,7 +147,7 @@ impl Session {
     }
 
     fn request(&self, frame: &Frame, name: &Name) -> Request {
-        let limit = self.around.config.limits.message_bytes;
+        let limit = self.around.message_bytes;
         match frame {
             Frame::Line(line) => match Request::read(line, &Asker { name, kind: self.kind, limit }) {
                 Request::CloseServer => {
@@ -160,7 +164,7 @@ impl Session {
 
     /// Takes the answer to the name request.
     fn introduce(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
-        let limit = self.around.config.limits.message_bytes;
+        let limit = self.around.message_bytes;
         let (reason, farewell) = match frame {
             Frame::Line(line) => match request::introduction(line, limit) {
                 Ok(name) => return self.enter(name, ctx),
@@ -185,8 +189,8 @@ impl Session {
 
     /// Whether this session may end the server; the refusal if not.
     fn may_close(&self, name: &Name) -> Result<(), Line> {
-        let limit = self.around.config.limits.message_bytes;
-        match self.around.config.close_server.allow {
+        let limit = self.around.message_bytes;
+        match self.around.config.get().close_server.allow {
             Allow::Anyone => Ok(()),
             Allow::Loopback if self.peer.is_local => Ok(()),
             Allow::Loopback => Err(reply::only_locals_may_close(limit, name)),
@@ -194,9 +198,8 @@ impl Session {
         }
     }
 
-    fn out_of_time(&mut self, _: &mut Context<Self>) {
-        let limits = &self.around.config.limits;
-        let farewell = reply::no_name_in_time(limits.message_bytes, limits.name_timeout);
+    fn out_of_time(&mut self, name_timeout: Duration) {
+        let farewell = reply::no_name_in_time(self.around.message_bytes, name_timeout);
         self.leave(CloseReason::NameTimeout, None, Some(farewell));
     }
 
@@ -276,7 +279,7 @@ impl Handler<Jammed> for Session {
     type Result = ();
 
     fn handle(&mut self, Jammed { reason, error }: Jammed, _: &mut Self::Context) {
-        let limits = &self.around.config.limits;
+        let limits = &self.around.config.get().limits;
         let farewell = (reason == CloseReason::OutboxFull)
             .then(|| reply::outbox_full(limits.message_bytes, self.name.as_ref(), limits.outbox_bytes));
         self.leave(reason, error, farewell);

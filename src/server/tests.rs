@@ -59,7 +59,7 @@ struct Pair {
 
 impl Pair {
     fn start(notify: &UnboundedSender<Notice>) -> Self {
-        let (config, log) = (Config::default(), Logger::root(Discard, o!()));
+        let (config, log) = (InForce::new(Config::default()), Logger::root(Discard, o!()));
         let tally = Arc::<Tally>::default();
         let (sender, mailbox) = channel(16);
         let registry = Addr::new(sender);
@@ -68,13 +68,14 @@ impl Pair {
                 registry: ToRegistry::from(registry.clone()),
                 courier: ToCourier::from(ctx.address()),
                 config: config.clone(),
+                message_bytes: config.get().limits.message_bytes,
                 tally: Arc::clone(&tally),
                 log: log.clone(),
             };
             Courier::new(0, surroundings, registry.clone().recipient(), Vigil::new("courier", notify.clone()))
         });
         let vigil = Vigil::new("registry", notify.clone());
-        let actor = Registry::new(vec![courier.clone()], config.limits, Arc::clone(&tally), log, vigil);
+        let actor = Registry::new(vec![courier.clone()], config.view(), Arc::clone(&tally), log, vigil);
         Context::with_receiver(mailbox).run(actor);
         Self { registry, courier, tally }
     }
@@ -103,7 +104,7 @@ fn the_death_of_the_registry_ends_the_server_with_an_error() {
     in_system(async {
         let workers = vec![Arbiter::new()];
         let log = Logger::root(Discard, o!());
-        let mut house = House::build(&Config::default(), Vec::new(), &workers, &log);
+        let mut house = House::build(&InForce::new(Config::default()), Vec::new(), &workers, &log);
         house.registry().do_send(Poison);
         let (_stop, stops) = unbounded_channel();
         let ended = house.until_closed(stops).await;

@@ -79,7 +79,7 @@ impl Registry {
 
     /// Whether the batch has to go before more is put in.
     pub(super) fn batch_is_full(&self) -> bool {
-        self.batch.bytes() >= batch_bytes(&self.limits)
+        self.batch.bytes() >= batch_bytes(&self.config.limits)
     }
 
     fn serve(&mut self, seat: Seat, request: Request) {
@@ -91,10 +91,10 @@ impl Registry {
             Request::BroadcastNotMe(line) => self.broadcast(seat, &line, Some(seat)),
             Request::Direct(direct) => self.direct(seat, &name, &direct),
             Request::ListClients => {
-                let lines = reply::list_clients(self.limits.message_bytes, &name, self.roster.names());
+                let lines = reply::list_clients(self.config.limits.message_bytes, &name, self.roster.names());
                 self.tell_all(seat, lines);
             }
-            Request::Help => self.tell_all(seat, reply::help(self.limits.message_bytes, &name)),
+            Request::Help => self.tell_all(seat, reply::help(self.config.limits.message_bytes, &name)),
             Request::Exit => {
                 self.tell(seat, reply::client_disconnected(&name));
                 self.batch.close(seat, CloseReason::Exit);
@@ -106,7 +106,7 @@ impl Registry {
 
     fn direct(&mut self, seat: Seat, from: &Name, direct: &Direct) {
         let Direct { operation, to, typed, data } = direct;
-        let limit = self.limits.message_bytes;
+        let limit = self.config.limits.message_bytes;
         let Some(receiver) = self.roster.find(to) else {
             return self.tell(seat, reply::not_found(limit, from, *operation, typed));
         };

@@ -1,0 +1,127 @@
+//! [`InForce`]: the one configuration that all parts of a running server read, and how another takes its place.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+
+use super::settings::{Applies, SETTINGS};
+use super::types::Config;
+
+/// The configuration in force; clones share it. Reading takes no lock.
+#[derive(Clone, Debug)]
+pub struct InForce(Arc<ArcSwap<Config>>);
+
+/// A setting that another configuration has otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its full name, `section.key`.
+    pub setting: String,
+    /// What was in force, as TOML.
+    pub from: String,
+    /// What is asked for, as TOML.
+    pub to: String,
+    /// From when on.
+    pub applies: Applies,
+}
+
+impl InForce {
+    /// From the start on, this is in force.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(config)))
+    }
+
+    /// What is in force now. Not to be kept: see [`Self::view`].
+    #[must_use]
+    pub fn get(&self) -> Guard<Arc<Config>> {
+        self.0.load()
+    }
+
+    /// What is in force, to be held and read often.
+    #[must_use]
+    pub fn view(&self) -> View {
+        View { in_force: self.clone(), held: self.0.load_full() }
+    }
+
+    /// What would be in force if `wanted` took over, and what would be different: settings that only a restart changes
+    /// stay as they are.
+    #[must_use]
+    pub fn after(&self, mut wanted: Config) -> (Config, Vec<Change>) {
+        let now = self.get();
+        let mut changes = Vec::new();
+        for setting in SETTINGS {
+            let (from, to) = ((setting.show)(&now), (setting.show)(&wanted));
+            if from != to {
+                changes.push(Change { setting: setting.path(), from, to, applies: setting.applies });
+            }
+            if setting.applies == Applies::Restart {
+                (setting.copy)(&now, &mut wanted);
+            }
+        }
+        (wanted, changes)
+    }
+
+    /// From here on, this is in force.
+    pub fn replace(&self, config: Config) {
+        self.0.store(Arc::new(config));
+    }
+}
+
+/// The configuration as it was when it was last looked up.
+#[derive(Debug)]
+pub struct View {
+    in_force: InForce,
+    held: Arc<Config>,
+}
+
+impl View {
+    /// Looks up what is in force.
+    pub fn refresh(&mut self) {
+        let now = self.in_force.get();
+        if !Arc::ptr_eq(&now, &self.held) {
+            self.held = Arc::clone(&now);
+        }
+    }
+}
+
+impl Deref for View {
+    type Target = Config;
+
+    fn deref(&self) -> &Config {
+        &self.held
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::types::Allow;
+    use super::*;
+
+    #[test]
+    fn what_needs_a_restart_stays_and_the_rest_is_new() {
+        let in_force = InForce::new(Config::default());
+        let mut view = in_force.view();
+        let mut wanted = Config::default();
+        wanted.server.workers = 7;
+        wanted.close_server.allow = Allow::Nobody;
+        wanted.limits.inflight_bytes = 4096;
+        let (next, changes) = in_force.after(wanted.clone());
+        let said: Vec<_> =
+            changes.iter().map(|change| (change.setting.as_str(), &*change.to, change.applies)).collect();
+        assert_eq!(
+            said,
+            [
+                ("server.workers", "7", Applies::Restart),
+                ("limits.inflight_bytes", "4096", Applies::NewSessions),
+                ("close_server.allow", "\"nobody\"", Applies::AtOnce),
+            ]
+        );
+        in_force.replace(next);
+        wanted.server.workers = Config::default().server.workers;
+        assert_eq!(**in_force.get(), wanted);
+        assert_eq!(*view, Config::default());
+        view.refresh();
+        assert_eq!(*view, wanted);
+    }
+}
