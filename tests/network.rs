@@ -229,6 +229,40 @@ fn one_who_does_not_read_but_answers_keeps_his_name() {
 }
 
 #[test]
+fn a_name_is_given_when_all_who_look_like_it_are_cut_off() {
+    let Some(cable) = Cable::lay() else { return };
+    let process = cable.serve(&[]);
+    let _bearers = ["lan", "ian"].map(|name| Netcat::join(&cable.faraway, &process, name));
+    cable.cut();
+    let mut next = Netcat::on(&cable.server, &process);
+    let asked = Instant::now();
+    // A capital I looks like the one name, and is a letter of the other.
+    next.send("IAN\n/echo at last");
+    next.expect(&confirmation("IAN"));
+    assert!(asked.elapsed() < WITHIN, "{:?}", asked.elapsed());
+    next.expect("IAN | IAN | echo | at last");
+}
+
+#[test]
+fn two_whom_one_bearer_keeps_from_different_names_both_get_theirs() {
+    let Some(cable) = Cable::lay() else { return };
+    let process = cable.serve(&[]);
+    let mut bearer = Netcat::join(&cable.faraway, &process, "lan");
+    // Ian looks like lan, LAN is the same name, and Ian is not LAN.
+    let [mut one, other] = ["Ian", "LAN"].map(|name| {
+        let mut next = Netcat::on(&cable.server, &process);
+        next.send(name);
+        next
+    });
+    bearer.send("/exit");
+    bearer.expect("server | lan | exit | client disconnected");
+    one.expect(&confirmation("Ian"));
+    other.expect(&confirmation("LAN"));
+    one.send("/msg lan hi");
+    other.expect("Ian | LAN | private_message | hi");
+}
+
+#[test]
 fn many_who_want_a_name_and_leave_at_once_are_passed_on_one_by_one() {
     let Some(cable) = Cable::lay() else { return };
     let process = cable.serve(&[]);

@@ -64,6 +64,73 @@ fn a_taken_name_is_refused_and_closed() {
 }
 
 #[test]
+fn a_name_that_looks_like_another_is_refused_with_the_reason_and_closed() {
+    for (bearer, typed, why) in [
+        ("paul", "раul", "раul has Cyrillic р, а; it looks like paul, who is here"),
+        ("раul", "Paul", "Paul looks like раul, who is here and has Cyrillic р, а"),
+        ("Paul", "PauI", "PauI looks like Paul, who is here: I looks like l"),
+        ("user-1", "user-l", "user-l looks like user-1, who is here: l looks like 1"),
+        ("com", "corn", "corn looks like com, who is here: rn looks like m"),
+    ] {
+        let server = TestServer::start();
+        let mut here = server.join(bearer);
+        let mut other = server.connect();
+        other.ask(
+            typed,
+            &format!(
+                "server | new_client: {typed} | connection_error | {why}. You need to connect again and use another one"
+            ),
+        );
+        other.expect_closed();
+        // It is free with its bearer's end.
+        here.ask("/exit", &format!("server | {bearer} | exit | client disconnected"));
+        here.expect_closed();
+        server.join(typed);
+    }
+}
+
+#[test]
+fn a_name_in_another_form_is_the_same_name_and_simply_taken() {
+    let server = TestServer::start();
+    let _here = server.join("José");
+    for typed in ["JOSÉ", "Ｊｏｓé", "jose\u{301}"] {
+        let shown = typed.replace("e\u{301}", "é");
+        let mut other = server.connect();
+        other.ask(
+            typed,
+            &format!(
+                "server | new_client: {shown} | connection_error | This username is already taken. \
+                 You need to connect again and use another one"
+            ),
+        );
+        other.expect_closed();
+    }
+}
+
+#[test]
+fn a_message_for_a_look_alike_is_for_nobody() {
+    with_each_kind(|server, alan| {
+        let mut paul = server.join("paul");
+        for typed in ["раul", "PauI", "pau1"] {
+            alan.ask(
+                &format!("alan | {typed} | private_message | hi"),
+                &format!("server | alan | private_message | Destination client ({typed}) not found!"),
+            );
+            alan.ask(
+                &format!("alan | {typed} | list_files | no data"),
+                &format!("server | alan | list_files | Destination client ({typed}) not found!"),
+            );
+        }
+        alan.ask(
+            "aІan | alan | echo | hi",
+            "server | alan | error_message | SENDER is \"aІan\", but you are alan. Write alan or leave SENDER empty",
+        );
+        alan.send("alan | PAUL | private_message | hi");
+        paul.expect("alan | paul | private_message | hi");
+    });
+}
+
+#[test]
 fn an_unframed_client_is_refused_without_a_line_ending() {
     let server = TestServer::start();
     let _alan = server.join("alan");
@@ -97,6 +164,8 @@ fn what_is_no_valid_name_is_refused_with_the_reason_and_closed() {
         ),
         (&long, &format!("{}…", &long[..32]), "A name has at most 32 characters, and this one has 33"),
         ("x | server | name | all clients", "all clients", "The name all clients is reserved"),
+        ("ѕerver", "ѕerver", "ѕerver has Cyrillic ѕ; it looks like server, which is reserved"),
+        ("c1ient", "c1ient", "c1ient looks like client, which is reserved: 1 looks like l"),
     ] {
         let mut client = server.connect();
         client.ask(

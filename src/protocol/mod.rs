@@ -11,9 +11,11 @@
 //! Nothing here knows sockets, actors or configuration files; all of it can be tested with plain calls.
 //! `docs/protocol.md` is the same contract written for people who implement a client.
 
+mod fold;
 pub mod framing;
 pub mod kind;
 pub mod line;
+pub mod look;
 pub mod message;
 pub mod name;
 pub mod operation;
@@ -25,6 +27,7 @@ mod telnet;
 pub use framing::{Frame, FrameDecoder};
 pub use kind::Kind;
 pub use line::Line;
+pub use look::{Look, Looks};
 pub use message::{Malformed, Message};
 pub use name::{Name, NameError, NameKey};
 pub use operation::Operation;

@@ -2,9 +2,13 @@
 
 use std::{ops::RangeInclusive, sync::Arc};
 
-use caseless::Caseless;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+use super::{
+    fold::fold,
+    look::{Looks, resemblance},
+};
 
 /// The most characters a name may have after trimming.
 pub const MAX_NAME_CHARS: usize = 32;
@@ -24,7 +28,10 @@ pub struct Name {
 
 /// A name folded for comparison: NFKC and Unicode case folding.
 ///
-/// Two names are the same user exactly if their keys are equal.
+/// Two names mean the same user exactly if their keys are equal. No two users are given names that share a [`Look`] either,
+/// but a message is never taken to be for somebody whose name only looks like the one that was typed.
+///
+/// [`Look`]: super::look::Look
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NameKey(Arc<str>);
 
@@ -54,6 +61,9 @@ pub enum NameError {
     /// A name the protocol uses for itself.
     #[error("The name {0} is reserved")]
     Reserved(&'static str),
+    /// A name that looks like one the protocol uses for itself; says why.
+    #[error("{0}")]
+    LooksReserved(String),
 }
 
 impl Name {
@@ -89,6 +99,9 @@ impl Name {
         if key.0.starts_with(NEW_CLIENT) {
             return Err(NameError::Reserved(NEW_CLIENT));
         }
+        if let Some(reserved) = reserved_look(&Looks::of(&shown, &key.0)) {
+            return Err(NameError::LooksReserved(resemblance(&shown, reserved, "which is reserved")));
+        }
         // Most names are their own key: then both share one allocation.
         let key = if key.0 == shown { NameKey(Arc::clone(&shown)) } else { key };
         Ok(Self { shown, key })
@@ -105,6 +118,19 @@ impl Name {
     pub fn key(&self) -> &NameKey {
         &self.key
     }
+
+    /// What the name looks like. Made anew with each call: it is wanted twice in a session's life.
+    #[must_use]
+    pub fn looks(&self) -> Looks {
+        Looks::of(&self.shown, &self.key.0)
+    }
+
+    /// Why this name is taken for that of `other`, who is connected: `раul has Cyrillic р, а; it looks like paul, who is
+    /// here`.
+    #[must_use]
+    pub fn resemblance(&self, other: &Self) -> String {
+        resemblance(&self.shown, &other.shown, "who is here")
+    }
 }
 
 impl NameKey {
@@ -112,17 +138,11 @@ impl NameKey {
     #[must_use]
     pub fn of(text: &str) -> Self {
         let text = text.trim();
-        if text.is_ascii() {
-            if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-                return Self(text.to_ascii_lowercase().into());
-            }
+        // Most texts are their own key, and this is the way of every private message.
+        if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
             return Self(text.into());
         }
-        // Folding can undo a normalization and the other way round; twice reaches a fixed point
-        // (Unicode Standard, section 3.13, compatibility caseless match).
-        let folded: String =
-            text.nfd().default_case_fold().nfkd().default_case_fold().nfkc().collect::<String>();
-        Self(folded.trim().into())
+        Self(fold(text).into())
     }
 }
 
@@ -130,6 +150,15 @@ impl std::fmt::Display for Name {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.shown)
     }
+}
+
+/// The name of the protocol's own that one of these looks like.
+fn reserved_look(looks: &Looks) -> Option<&'static str> {
+    looks.iter().find_map(|look| {
+        let look = look.spelt();
+        let whole = RESERVED.into_iter().find(|reserved| look == **reserved);
+        whole.or_else(|| look.starts_with(NEW_CLIENT).then_some(NEW_CLIENT))
+    })
 }
 
 /// How many bytes a name may have so that a list of clients still fits into messages of `message_bytes`:
@@ -224,6 +253,25 @@ mod tests {
             ("new_client: bob", NameError::Reserved("new_client:")),
         ] {
             assert_eq!(name(typed).unwrap_err(), why, "{typed}");
+        }
+        for (typed, why) in [
+            ("ѕerver", "ѕerver has Cyrillic ѕ; it looks like server, which is reserved"),
+            ("ЅERVER", "ЅERVER has Cyrillic Ѕ; it looks like server, which is reserved"),
+            ("cIient", "cIient looks like client, which is reserved: I looks like l"),
+            ("c1ient", "c1ient looks like client, which is reserved: 1 looks like l"),
+            ("a11 CIients", "a11 CIients looks like all clients, which is reserved: 11 CI looks like ll cl"),
+            (
+                "nеw_client: bob",
+                "nеw_client: bob has Cyrillic е; it looks like new_client:, which is reserved",
+            ),
+            (
+                "new_c1ient\u{2236}x",
+                "new_c1ient\u{2236}x looks like new_client:, which is reserved: 1ient\u{2236}x looks like lient:",
+            ),
+        ] {
+            let refused = name(typed).unwrap_err();
+            assert!(matches!(refused, NameError::LooksReserved(_)), "{typed}");
+            assert_eq!(refused.to_string(), why);
         }
         assert_eq!(name(&"é".repeat(32)).unwrap().as_str().chars().count(), 32);
         assert_eq!(Name::parse("abcdefghij", max_bytes(64)).unwrap_err(), NameError::TooManyBytes(9));

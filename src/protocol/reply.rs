@@ -57,6 +57,14 @@ pub fn name_taken(name: &Name) -> Line {
     server_says(&destination, "connection_error", &data)
 }
 
+/// Someone bears another name that looks the same.
+#[must_use]
+pub fn name_looks_taken(limit: usize, name: &Name, bearer: &Name) -> Line {
+    let destination = format!("{NEW_CLIENT} {name}");
+    let data = format!("{}. {CONNECT_AGAIN}", name.resemblance(bearer));
+    server_says_within(limit, &destination, "connection_error", &data)
+}
+
 /// What was answered to the name request is not a valid name.
 #[must_use]
 pub fn name_invalid(limit: usize, typed: &str, why: &NameError) -> Line {
@@ -370,6 +378,7 @@ mod tests {
                 unknown_operation(limit, &alan, &long, true),
                 not_found(limit, &alan, Operation::ListFiles, &long),
                 name_invalid(limit, &long, &NameError::TooLong(600)),
+                name_looks_taken(limit, &name(&"а".repeat(32)), &name(&"a".repeat(32))),
                 no_message(limit, &alan, &long, Malformed::MissingFields { found: 1 }),
                 no_short_form(limit, &alan, &long),
                 not_your_name(limit, &alan, &long),

@@ -31,6 +31,8 @@ pub enum CloseReason {
     Broken,
     /// It wanted a name that someone else bears.
     NameTaken,
+    /// It wanted a name that looks like one that someone else bears.
+    LookAlike,
     /// It wanted a name that breaks a rule.
     NameInvalid,
     /// It answered the name request with something else.
@@ -53,11 +55,12 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Every reason, in the order of the enum.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Exit,
         Self::Eof,
         Self::Broken,
         Self::NameTaken,
+        Self::LookAlike,
         Self::NameInvalid,
         Self::NotAName,
         Self::NameTimeout,
@@ -77,6 +80,7 @@ impl CloseReason {
             Self::Eof => "closed by client",
             Self::Broken => "connection broken",
             Self::NameTaken => "name taken",
+            Self::LookAlike => "look-alike name",
             Self::NameInvalid => "name invalid",
             Self::NotAName => "not a name",
             Self::NameTimeout => "name timeout",

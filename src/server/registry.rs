@@ -11,12 +11,12 @@ use tokio::time::sleep;
 
 use super::{
     batch::Batch,
-    challenge::Challenges,
+    challenge::{Challenge, Challenges},
     close::{CHALLENGE_WITHIN, CloseReason, Tally},
     courier::Courier,
     messages::{CloseServer, Deliver, Enter, Leave, Pressure, Probe, ToRegistry, Work},
     pace::{Load, Next, Pace, Ticket},
-    roster::Roster,
+    roster::{Bearers, Roster},
     seat::SessionId,
     vigil::Vigil,
     waiting::Waiting,
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     config::View,
-    protocol::{Line, NameKey, reply},
+    protocol::{Line, Name, reply},
 };
 
 mod requests;
@@ -35,8 +35,8 @@ use requests::batch_bytes;
 pub struct Registry {
     roster: Roster,
     challenges: Challenges,
-    /// Names that became free and were not yet given to those who wait for them.
-    freed: Vec<NameKey>,
+    /// Whose names became free and were not yet given to those who wait for them.
+    freed: Vec<SessionId>,
     batch: Batch,
     pace: Pace,
     waiting: Waiting,
@@ -97,49 +97,86 @@ impl Registry {
         }
     }
 
-    /// Gives a name if it is free. If someone bears it whose connection may be dead, that is found out first.
+    /// Gives a name if it is free. If someone is in the way whose connection may be dead, that is found out first.
     fn enter(&mut self, enter: Enter, ctx: &mut Context<Self>) {
-        let Enter { seat, peer, ref name } = enter;
-        match self.roster.join(name, seat, peer) {
-            Ok(()) => {
-                info!(self.log, "joined"; &Who { id: seat.id, peer, name: Some(name) });
-                self.tally.count_join();
-                self.batch.enter(seat);
-                self.tell(seat, reply::connection_confirmation(name));
-            }
-            // A connection within this machine cannot be half open.
-            Err(holder) if holder.peer.is_local => self.refuse_name(&enter),
-            Err(holder) => {
-                let probe = Probe { seat: holder.seat };
-                let courier = usize::from(holder.seat.courier);
-                match self.challenges.add(enter) {
-                    Ok(()) => {
-                        self.couriers[courier].do_send(probe);
-                        let (registry, id) = (ctx.address(), seat.id);
-                        // Not a timer of this actor's: all of those are looked at whenever it wakes.
-                        actix_rt::spawn(async move {
-                            sleep(CHALLENGE_WITHIN).await;
-                            registry.do_send(EndChallenge(id));
-                        });
-                    }
-                    Err(enter) => self.refuse_name(&enter),
-                }
+        let id = enter.seat.id;
+        let bearers = match self.roster.join(&enter.name, enter.seat, enter.peer) {
+            Ok(()) => return self.welcome(&enter),
+            Err(bearers) => bearers,
+        };
+        if !self.wait_for(&bearers, Challenge { enter, works: Vec::new() }) {
+            return;
+        }
+        for bearer in bearers.iter() {
+            self.couriers[usize::from(bearer.seat.courier)].do_send(Probe { seat: bearer.seat });
+        }
+        let registry = ctx.address();
+        // Not a timer of this actor's: all of those are looked at whenever it wakes.
+        actix_rt::spawn(async move {
+            sleep(CHALLENGE_WITHIN).await;
+            registry.do_send(EndChallenge(id));
+        });
+    }
+
+    /// Lets someone wait for those in the way to leave, if they may be dead and not too many wait already. If not, refuses
+    /// the name.
+    fn wait_for(&mut self, bearers: &Bearers, challenge: Challenge) -> bool {
+        // A connection within this machine cannot be half open.
+        if let Some(alive) = bearers.iter().find(|bearer| bearer.peer.is_local) {
+            self.refuse_name(&challenge.enter, &alive.name);
+            return false;
+        }
+        // Under one is enough: when that one has left, the other is found to be in the way, or to have left too.
+        match self.challenges.add(challenge, bearers.first.seat.id) {
+            Ok(()) => true,
+            Err(challenge) => {
+                self.refuse_name(&challenge.enter, &bearers.first.name);
+                false
             }
         }
     }
 
-    fn refuse_name(&mut self, Enter { seat, peer, name }: &Enter) {
-        let line = reply::name_taken(name);
+    /// Gives a name to someone who waited for it, and carries out what it sent meanwhile. If someone is in the way still, or
+    /// again: it waits on, as long as its time is not up.
+    fn end_wait(&mut self, challenge: Challenge, time_is_up: bool) {
+        let Enter { seat, peer, ref name } = challenge.enter;
+        match self.roster.join(name, seat, peer) {
+            Ok(()) => {
+                self.welcome(&challenge.enter);
+                for work in challenge.works {
+                    self.work(work);
+                }
+            }
+            Err(bearers) if time_is_up => self.refuse_name(&challenge.enter, &bearers.first.name),
+            Err(bearers) => {
+                self.wait_for(&bearers, challenge);
+            }
+        }
+    }
+
+    fn welcome(&mut self, Enter { seat, peer, name }: &Enter) {
+        info!(self.log, "joined"; &Who { id: seat.id, peer: *peer, name: Some(name) });
+        self.tally.count_join();
+        self.batch.enter(*seat);
+        self.tell(*seat, reply::connection_confirmation(name));
+    }
+
+    fn refuse_name(&mut self, Enter { seat, peer, name }: &Enter, bearer: &Name) {
+        let (line, reason) = if bearer.key() == name.key() {
+            (reply::name_taken(name), CloseReason::NameTaken)
+        } else {
+            (reply::name_looks_taken(self.config.limits.message_bytes, name, bearer), CloseReason::LookAlike)
+        };
         log_sent(&self.log, &line, &Who { id: seat.id, peer: *peer, name: None });
         self.batch.tell(*seat, line);
-        self.batch.close(*seat, CloseReason::NameTaken);
+        self.batch.close(*seat, reason);
     }
 
     /// Frees a session's name.
     fn leave(&mut self, id: SessionId) {
         self.set_full(id, false);
         match self.roster.leave(id) {
-            Some(member) => self.freed.push(member.name.key().clone()),
+            Some(_) => self.freed.push(id),
             None => drop(self.challenges.remove(id)),
         }
     }
@@ -157,14 +194,13 @@ impl Registry {
         }
     }
 
-    /// Gives names that were freed to those who wait for them, and carries out what these sent meanwhile. That can free
-    /// names in turn: hence a loop, however long the queue for a name.
-    fn give_freed_names(&mut self, ctx: &mut Context<Self>) {
-        while let Some(name) = self.freed.pop() {
-            if let Some(challenge) = self.challenges.next_for(&name) {
-                self.enter(challenge.enter, ctx);
-                for work in challenge.works {
-                    self.work(work);
+    /// Gives names that were freed to those who wait for them. What these sent can free names in turn: hence a loop, however
+    /// long the queue for a name.
+    fn give_freed_names(&mut self) {
+        while let Some(bearer) = self.freed.pop() {
+            for challenge in self.challenges.release(bearer) {
+                if !self.closing {
+                    self.end_wait(challenge, false);
                 }
             }
         }
@@ -190,7 +226,7 @@ impl Registry {
     /// Carries out what need not wait any more.
     fn go_on(&mut self, ctx: &mut Context<Self>) {
         self.resume();
-        self.give_freed_names(ctx);
+        self.give_freed_names();
         self.flush_later(ctx);
     }
 
@@ -248,7 +284,7 @@ impl Handler<Work> for Registry {
     fn handle(&mut self, work: Work, ctx: &mut Self::Context) {
         self.begin_batch();
         self.work(work);
-        self.give_freed_names(ctx);
+        self.give_freed_names();
         self.flush_later(ctx);
     }
 }
@@ -281,8 +317,9 @@ impl Handler<EndChallenge> for Registry {
     type Result = ();
 
     fn handle(&mut self, EndChallenge(challenger): EndChallenge, ctx: &mut Self::Context) {
-        if let Some(challenge) = self.challenges.remove(challenger) {
-            self.refuse_name(&challenge.enter);
+        if let Some(challenge) = self.challenges.remove(challenger).filter(|_| !self.closing) {
+            self.end_wait(challenge, true);
+            self.give_freed_names();
             self.flush_later(ctx);
         }
     }

@@ -1,12 +1,12 @@
 //! [`Roster`]: who is connected, by name and in joining order. A plain table, no actor.
 
-use std::collections::{BTreeMap, HashMap, hash_map::Entry};
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     seat::{Seat, SessionId},
     who::Peer,
 };
-use crate::protocol::{Name, NameKey};
+use crate::protocol::{Look, Name, NameKey};
 
 /// Someone who was given a name.
 #[derive(Clone, Debug)]
@@ -21,11 +21,30 @@ pub struct Member {
     joined: u64,
 }
 
-/// The name table. Each name is borne by at most one session.
+/// Those because of whom someone cannot have a name: they bear the same, or another that shares a look with it.
+#[derive(Debug)]
+pub struct Bearers {
+    /// Who bears the same name, if anybody does.
+    pub first: Member,
+    /// A name of two looks can have a bearer of each in its way.
+    pub second: Option<Member>,
+}
+
+impl Bearers {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Member> {
+        std::iter::once(&self.first).chain(&self.second)
+    }
+}
+
+/// The name table. Each name, and each look that a name can have, is borne by at most one session.
 #[derive(Debug, Default)]
 pub struct Roster {
     members: HashMap<SessionId, Member>,
+    /// Whom a message is for.
     by_name: HashMap<NameKey, SessionId>,
+    /// Who is in the way of someone who joins. Not for messages: a typed name that only looks like a member's is nobody's.
+    by_look: HashMap<Look, SessionId>,
     by_joining: BTreeMap<u64, SessionId>,
     joins: u64,
 }
@@ -34,29 +53,35 @@ impl Roster {
     /// Gives the name to the session.
     ///
     /// # Errors
-    /// The member who bears it already.
-    pub fn join(&mut self, name: &Name, seat: Seat, peer: Peer) -> Result<(), &Member> {
-        match self.by_name.entry(name.key().clone()) {
-            Entry::Occupied(taken) => Err(&self.members[taken.get()]),
-            Entry::Vacant(free) => {
-                free.insert(seat.id);
-                self.joins += 1;
-                self.by_joining.insert(self.joins, seat.id);
-                self.members.insert(seat.id, Member { name: name.clone(), seat, peer, joined: self.joins });
-                Ok(())
-            }
+    /// Those who are in the way.
+    pub fn join(&mut self, name: &Name, seat: Seat, peer: Peer) -> Result<(), Box<Bearers>> {
+        let looks = name.looks();
+        let mut bearers = looks.iter().filter_map(|look| self.members.get(self.by_look.get(look)?));
+        if let Some(first) = bearers.next() {
+            let second = bearers.find(|bearer| bearer.seat.id != first.seat.id).cloned();
+            return Err(Box::new(Bearers { first: first.clone(), second }));
         }
+        self.by_look.extend(looks.iter().map(|look| (look.clone(), seat.id)));
+        self.by_name.insert(name.key().clone(), seat.id);
+        self.joins += 1;
+        self.by_joining.insert(self.joins, seat.id);
+        self.members.insert(seat.id, Member { name: name.clone(), seat, peer, joined: self.joins });
+        Ok(())
     }
 
     /// Frees the session's name.
     pub fn leave(&mut self, id: SessionId) -> Option<Member> {
         let member = self.members.remove(&id)?;
         self.by_name.remove(member.name.key());
+        for look in member.name.looks().iter() {
+            self.by_look.remove(look);
+        }
         self.by_joining.remove(&member.joined);
         // A crowd that has left gives its room back. Not at each leave, which would cost what the crowd did.
         if self.members.len() < self.members.capacity() / 8 {
             self.members.shrink_to(2 * self.members.len());
             self.by_name.shrink_to(2 * self.by_name.len());
+            self.by_look.shrink_to(2 * self.by_look.len());
         }
         Some(member)
     }
@@ -118,6 +143,37 @@ mod tests {
     }
 
     #[test]
+    fn a_look_is_unique_as_well_but_a_message_needs_the_name_itself() {
+        let mut roster = Roster::default();
+        assert!(join(&mut roster, "paul", 1));
+        for alike in ["раul", "PauI", "paul", "pau1"] {
+            let bearers = roster.join(&name(alike), seat(2), Peer::elsewhere()).unwrap_err();
+            assert_eq!(bearers.iter().map(|bearer| bearer.seat.id).collect::<Vec<_>>(), [SessionId(1)]);
+        }
+        assert!(roster.find(name("PAUL").key()).is_some());
+        for alike in ["раul", "PauI", "pau1"] {
+            assert!(roster.find(name(alike).key()).is_none(), "{alike}");
+        }
+        roster.leave(SessionId(1));
+        assert!(join(&mut roster, "PauI", 2));
+        assert!(!join(&mut roster, "paul", 3));
+        roster.leave(SessionId(2));
+        assert!(roster.by_look.is_empty() && roster.by_name.is_empty());
+    }
+
+    #[test]
+    fn a_name_of_two_looks_can_meet_a_bearer_of_each() {
+        let mut roster = Roster::default();
+        assert!(join(&mut roster, "lan", 1));
+        assert!(join(&mut roster, "ian", 2));
+        let bearers = roster.join(&name("IAN"), seat(3), Peer::elsewhere()).unwrap_err();
+        assert_eq!(bearers.iter().map(|bearer| bearer.name.as_str()).collect::<Vec<_>>(), ["ian", "lan"]);
+        roster.leave(SessionId(2));
+        let bearers = roster.join(&name("IAN"), seat(3), Peer::elsewhere()).unwrap_err();
+        assert_eq!(bearers.iter().map(|bearer| bearer.name.as_str()).collect::<Vec<_>>(), ["lan"]);
+    }
+
+    #[test]
     fn listed_in_joining_order_whatever_the_sessions_numbers() {
         let mut roster = Roster::default();
         for (text, id) in [("zoe", 9), ("alan", 3), ("bob", 5)] {
@@ -139,6 +195,7 @@ mod tests {
         }
         assert!(roster.members.capacity() < 200, "{}", roster.members.capacity());
         assert!(roster.by_name.capacity() < 200, "{}", roster.by_name.capacity());
+        assert!(roster.by_look.capacity() < 400, "{}", roster.by_look.capacity());
         assert_eq!(roster.names().count(), 10);
     }
 

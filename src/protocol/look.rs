@@ -1,0 +1,153 @@
+//! [`Looks`]: what a name looks like to whoever reads it, and in words why two names look the same.
+//!
+//! Unicode's table of confusable characters (UTS 39) gives each character a prototype: Cyrillic `а` has Latin `a`, the
+//! digits `0` and `1` have `O` and `l`, `m` has `rn`. A text whose characters are replaced by their prototypes is its
+//! skeleton; texts of one skeleton look the same.
+
+use std::{fmt::Write, sync::Arc};
+
+use unicode_script::{Script, UnicodeScript};
+use unicode_security::confusable_detection::skeleton;
+
+use super::fold::fold;
+
+/// One way that a name looks. Two names that share a look are not told apart by a reader.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Look(Arc<str>);
+
+/// All the ways that a name looks: one or two.
+///
+/// The first comes of the folded name, so that names that differ in case or form are of one look. But a capital letter
+/// can look like another letter than its small one does: capital `I` is `l`, Cyrillic `В` is `B` and `в` is not `b`.
+/// So the second comes of the name as it is shown.
+#[derive(Clone, Debug)]
+pub struct Looks {
+    folded: Look,
+    /// Left out where it would be the same.
+    shown: Option<Look>,
+}
+
+/// In the look of a name as it is shown: what looks like a small `l`. A capital `L` does not, and so `Ian` is not `Lan`.
+/// No name holds this character.
+const SMALL_L: char = '\u{1}';
+/// The same for a capital `L`, while the look is being made.
+const CAPITAL_L: char = '\u{2}';
+
+/// More rounds than any character of Unicode takes until its look does not change any more, which is 3.
+const MOST_ROUNDS: usize = 8;
+
+impl Looks {
+    /// The looks of a name that is shown so and has this key (folded).
+    pub(super) fn of(shown: &str, key: &Arc<str>) -> Self {
+        let folded = if is_plain(key, b"01m\"%`|") { Arc::clone(key) } else { settled(key, proto).into() };
+        if is_plain(shown, b"1Il|") {
+            return Self { folded: Look(folded), shown: None };
+        }
+        let shown = settled(shown, proto_as_shown).replace(CAPITAL_L, "l");
+        let shown = (*shown != *folded).then(|| Look(shown.into()));
+        Self { folded: Look(folded), shown }
+    }
+
+    /// Each of them once.
+    pub fn iter(&self) -> impl Iterator<Item = &Look> {
+        std::iter::once(&self.folded).chain(&self.shown)
+    }
+}
+
+impl Look {
+    /// How it is spelt with ordinary letters.
+    pub(super) fn spelt(&self) -> String {
+        self.0.replace(SMALL_L, "l")
+    }
+}
+
+/// Whether a text is ASCII without these characters.
+fn is_plain(text: &str, but: &[u8]) -> bool {
+    text.bytes().all(|byte| byte.is_ascii() && !but.contains(&byte))
+}
+
+/// The text with all characters replaced by what they look like, folded; again and again until nothing changes.
+fn settled(text: &str, look: fn(&str) -> String) -> String {
+    let mut text = text.to_owned();
+    for _ in 0..MOST_ROUNDS {
+        let next = fold(&look(&text));
+        if next == text {
+            break;
+        }
+        text = next;
+    }
+    text
+}
+
+fn proto(text: &str) -> String {
+    skeleton(text).collect()
+}
+
+fn proto_as_shown(text: &str) -> String {
+    let mark = |c| match c {
+        'l' => SMALL_L,
+        'L' => CAPITAL_L,
+        other => other,
+    };
+    skeleton(text).map(mark).collect()
+}
+
+/// Why a name is taken for another: `раul has Cyrillic р, а; it looks like paul, who is here`. `state` says what the other
+/// is: `who is here`.
+pub(super) fn resemblance(name: &str, other: &str, state: &str) -> String {
+    let (ours, theirs) = (foreign_letters(name, other), foreign_letters(other, name));
+    if !ours.is_empty() {
+        return format!("{name} has {ours}; it looks like {other}, {state}");
+    }
+    if !theirs.is_empty() {
+        return format!("{name} looks like {other}, {state} and has {theirs}");
+    }
+    match difference(name, other) {
+        Some((ours, theirs)) => format!("{name} looks like {other}, {state}: {ours} looks like {theirs}"),
+        None => format!("{name} looks like {other}, {state}"),
+    }
+}
+
+/// The letters of a name whose scripts the other name does not use: `Cyrillic р, а and Greek ο`.
+fn foreign_letters(name: &str, other: &str) -> String {
+    let mut scripts: Vec<(Script, Vec<char>)> = Vec::new();
+    for c in name.chars() {
+        let script = c.script();
+        if matches!(script, Script::Common | Script::Inherited | Script::Unknown)
+            || other.chars().any(|c| c.script() == script)
+        {
+            continue;
+        }
+        match scripts.iter_mut().find(|(known, _)| *known == script) {
+            Some((_, letters)) if letters.contains(&c) => {}
+            Some((_, letters)) => letters.push(c),
+            None => scripts.push((script, vec![c])),
+        }
+    }
+    let mut words = String::new();
+    for (script, letters) in scripts {
+        let and = if words.is_empty() { "" } else { " and " };
+        // Writing to a string does not fail.
+        let _ = write!(words, "{and}{}", script.full_name().replace('_', " "));
+        for (place, letter) in letters.into_iter().enumerate() {
+            let _ = write!(words, "{}{letter}", if place == 0 { " " } else { ", " });
+        }
+    }
+    words
+}
+
+/// What is left of two names without what they have in common at both ends, if that is something in both.
+fn difference<'a>(one: &'a str, other: &'a str) -> Option<(&'a str, &'a str)> {
+    let same = |(a, b): &(char, char)| a == b || fold(&a.to_string()) == fold(&b.to_string());
+    let bytes = |common: Vec<(char, char)>| -> (usize, usize) {
+        common.into_iter().fold((0, 0), |(a, b), (c, d)| (a + c.len_utf8(), b + d.len_utf8()))
+    };
+    let start = bytes(one.chars().zip(other.chars()).take_while(same).collect());
+    let (one, other) = (&one[start.0..], &other[start.1..]);
+    let end = bytes(one.chars().rev().zip(other.chars().rev()).take_while(same).collect());
+    let (one, other) = (&one[..one.len() - end.0], &other[..other.len() - end.1]);
+    (!one.is_empty() && !other.is_empty()).then_some((one, other))
+}
+
+#[cfg(test)]
+mod tests;
