@@ -19,6 +19,9 @@
 pub mod cli;
 pub mod config;
 pub mod escape;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod logging;
 pub mod protocol;
 pub mod server;

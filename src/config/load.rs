@@ -117,6 +117,17 @@ pub fn check(path: &Path) -> Result<(), ConfigError> {
     layers.finish().map(drop)
 }
 
+/// Reads a file's content over the defaults, and nothing else.
+///
+/// # Errors
+/// As [`check`].
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) fn read_text(name: &str, bytes: Vec<u8>) -> Result<Loaded, ConfigError> {
+    let mut layers = Layers::default();
+    layers.source(Source::decode(name.to_owned(), bytes)?)?;
+    layers.finish()
+}
+
 struct Layers {
     config: Config,
     origins: Vec<Origin>,
@@ -132,7 +143,10 @@ impl Default for Layers {
 
 impl Layers {
     fn file(&mut self, path: &Path) -> Result<(), ConfigError> {
-        let source = Source::read(path)?;
+        self.source(Source::read(path)?)
+    }
+
+    fn source(&mut self, source: Source) -> Result<(), ConfigError> {
         let given = file::apply(&source, &mut self.config)?;
         for (index, at) in &given {
             self.origins[*index] = Origin::File { path: source.path.clone(), line: source.line(at.start) };

@@ -16,6 +16,8 @@ mod types;
 
 pub use error::ConfigError;
 pub use in_force::{Change, InForce, View};
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use load::read_text;
 pub use load::{CommandLine, Flag, Loaded, check, load};
 pub use settings::{Applies, Description, describe};
 pub use types::{Allow, Choice, CloseServer, Compat, Config, Level, Limits, Log, LogFormat, Server};

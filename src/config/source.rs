@@ -33,7 +33,7 @@ impl Source {
         }
     }
 
-    fn decode(path: String, bytes: Vec<u8>) -> Result<Self, ConfigError> {
+    pub(super) fn decode(path: String, bytes: Vec<u8>) -> Result<Self, ConfigError> {
         match String::from_utf8(bytes) {
             Ok(text) => {
                 // Windows editors like to begin with a byte order mark; it is no part of the text.

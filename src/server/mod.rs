@@ -35,6 +35,8 @@ mod listener;
 mod messages;
 mod outbox;
 mod pace;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod pair;
 mod place;
 mod places;
 mod registry;

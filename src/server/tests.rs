@@ -1,25 +1,21 @@
 //! What only the inside can show: the death of a part, and sessions over something that is no socket.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, time::Duration};
 
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, dev::channel::channel};
+use actix::{Handler, Message};
 use slog::{Discard, Logger, o};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split},
-    sync::{Semaphore, mpsc::UnboundedSender, mpsc::unbounded_channel},
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::mpsc::unbounded_channel,
     time::timeout,
 };
 
 use super::{
-    close::{CloseReason, Tally},
-    connection::{SendHalf, Unanswered},
+    close::CloseReason,
     courier::Courier,
-    messages::{ToCourier, ToRegistry},
+    pair::{Pair, Pipe},
     registry::Registry,
-    seat::SessionId,
-    session::Surroundings,
-    vigil::{Notice, Vigil},
-    who::Peer,
+    vigil::Notice,
     *,
 };
 
@@ -50,43 +46,12 @@ impl Handler<Poison> for Courier {
     }
 }
 
-/// Both actors on this thread.
-struct Pair {
-    registry: Addr<Registry>,
-    courier: Addr<Courier>,
-    tally: Arc<Tally>,
-}
-
-impl Pair {
-    fn start(notify: &UnboundedSender<Notice>) -> Self {
-        let (config, log) = (InForce::new(Config::default()), Logger::root(Discard, o!()));
-        let tally = Arc::<Tally>::default();
-        let (sender, mailbox) = channel(16);
-        let registry = Addr::new(sender);
-        let courier = Courier::create(|ctx| {
-            let surroundings = Surroundings {
-                registry: ToRegistry::from(registry.clone()),
-                courier: ToCourier::from(ctx.address()),
-                config: config.clone(),
-                message_bytes: config.get().limits.message_bytes,
-                tally: Arc::clone(&tally),
-                log: log.clone(),
-            };
-            Courier::new(0, surroundings, registry.clone().recipient(), Vigil::new("courier", notify.clone()))
-        });
-        let vigil = Vigil::new("registry", notify.clone());
-        let actor = Registry::new(vec![courier.clone()], config.view(), Arc::clone(&tally), log, vigil);
-        Context::with_receiver(mailbox).run(actor);
-        Self { registry, courier, tally }
-    }
-}
-
 #[test]
 fn the_death_of_a_part_is_noticed() {
     for part in ["registry", "courier"] {
         in_system(async {
             let (notify, mut notices) = unbounded_channel();
-            let pair = Pair::start(&notify);
+            let pair = Pair::start(&Config::default(), &notify);
             // An actor's panic ends its task, not the thread.
             if part == "registry" {
                 pair.registry.do_send(Poison);
@@ -116,44 +81,7 @@ fn the_death_of_the_registry_ends_the_server_with_an_error() {
     });
 }
 
-/// A connection that is a pipe within the program.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct TakeIn(DuplexStream, SessionId);
-
-impl SendHalf for WriteHalf<DuplexStream> {
-    fn begin_probe(&self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn end_probe(&self) -> Unanswered {
-        Box::new(|| false)
-    }
-}
-
-impl Handler<TakeIn> for Courier {
-    type Result = ();
-
-    fn handle(&mut self, TakeIn(stream, id): TakeIn, _: &mut Self::Context) {
-        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        self.take_in(split(stream), Peer::elsewhere(), id, permit);
-    }
-}
-
-struct Pipe {
-    reader: ReadHalf<DuplexStream>,
-    writer: WriteHalf<DuplexStream>,
-}
-
 impl Pipe {
-    /// A connection of this many bytes' room each way.
-    fn to(courier: &Addr<Courier>, id: u64, room: usize) -> Self {
-        let (ours, theirs) = duplex(room);
-        courier.do_send(TakeIn(theirs, SessionId(id)));
-        let (reader, writer) = split(ours);
-        Self { reader, writer }
-    }
-
     async fn send(&mut self, text: &str) {
         self.writer.write_all(text.as_bytes()).await.unwrap();
     }
@@ -169,7 +97,7 @@ impl Pipe {
 fn sessions_run_over_any_stream_however_narrow() {
     in_system(async {
         let (notify, _notices) = unbounded_channel();
-        let pair = Pair::start(&notify);
+        let pair = Pair::start(&Config::default(), &notify);
         let mut alan = Pipe::to(&pair.courier, 1, 8);
         alan.send("alan\n").await;
         alan.expect("server | alan | connection_confirmation | You are now connected to the server\n").await;

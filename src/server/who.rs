@@ -27,7 +27,7 @@ impl Peer {
         Self { address, is_local: ip.is_loopback() || is_own() }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzz"))]
     pub fn elsewhere() -> Self {
         Self { address: SocketAddr::from(([192, 0, 2, 1], 1)), is_local: false }
     }

@@ -1,0 +1,100 @@
+//! Bytes to frames: the same whatever the cuts, and never more kept than a line.
+
+use bytes::BytesMut;
+use tokio_util::codec::Decoder;
+
+use super::{Run, Target, choice, inputs::Random};
+use crate::protocol::{Frame, FrameDecoder, Kind};
+
+pub(super) const TARGET: Target = Target {
+    name: "framing",
+    start: || -> Run { Box::new(judge) },
+    words: &[
+        b"\n",
+        b"\r\n",
+        b"\r\0",
+        b"\r",
+        b"\0",
+        b"\xef\xbb\xbf",
+        b"alan",
+        b"alan | server | name | alan",
+        b"alan | alan | echo | hi",
+        b"a | server | exit",
+        b"/list",
+        b"|||",
+        b"GET / HTTP/1.1\r\n",
+        b"\x16\x03\x01",
+        b"\xff\xfd\x01",
+        b"\xff\xfb\x18",
+        b"\xff\xf4",
+        b"\xff\xf6",
+        b"\xff\xf7",
+        b"\xff\xf8",
+        b"\xff\xff",
+        b"\xff\xfa\x18",
+        b"\xff\xf0",
+        b"\x08",
+        b"\x7f",
+        "é".as_bytes(),
+        b"0123456789012345678901234567890123456789012345678901234567890123",
+    ],
+};
+
+fn judge(bytes: &[u8]) {
+    let ([limit, s, e, e2, d], sent) = choice(bytes);
+    let limit = [64, 100, 350, 1024][usize::from(limit % 4)];
+    let mut random = Random::new(u64::from(u32::from_le_bytes([s, e, e2, d])));
+
+    let whole = read([sent], limit, None);
+    assert_eq!(read(cut(sent, &mut random), limit, None), whole, "cut by chance");
+    assert_eq!(read(sent.chunks(1), limit, None), whole, "byte by byte");
+    // With silences in between the cuts do matter; what is bounded still is.
+    let reads = cut(sent, &mut random);
+    read(reads, limit, Some(random));
+}
+
+fn cut<'a>(sent: &'a [u8], random: &mut Random) -> Vec<&'a [u8]> {
+    let mut cuts: Vec<usize> = (0..random.below(8)).map(|_| random.below(sent.len() + 1)).collect();
+    cuts.extend([0, sent.len()]);
+    cuts.sort_unstable();
+    cuts.windows(2).map(|cut| &sent[cut[0]..cut[1]]).collect()
+}
+
+/// What comes of these reads, with silence after some of them if there is chance to say after which.
+fn read<'a>(
+    reads: impl IntoIterator<Item = &'a [u8]>,
+    limit: usize,
+    mut silences: Option<Random>,
+) -> (Vec<Frame>, Kind) {
+    let (mut decoder, mut src, mut frames) = (FrameDecoder::new(limit), BytesMut::new(), Vec::new());
+    for bytes in reads {
+        if bytes.is_empty() {
+            continue;
+        }
+        src.extend_from_slice(bytes);
+        let take = |decoder: &mut FrameDecoder, src: &mut BytesMut| decoder.decode(src).expect("no error");
+        while let Some(frame) = take(&mut decoder, &mut src) {
+            frames.push(frame);
+        }
+        assert!(src.len() <= limit + 1, "{} bytes are kept for a limit of {limit}", src.len());
+        let replies = decoder.take_replies();
+        assert!(replies.len() <= 3 * bytes.len() + 40, "{} bytes of replies", replies.len());
+        if decoder.read_done(&src)
+            && let Some(random) = &mut silences
+            && random.below(2) == 0
+        {
+            frames.extend(decoder.silence(&mut src));
+            assert!(src.is_empty(), "silence ends a message");
+        }
+    }
+    while let Some(frame) = decoder.decode_eof(&mut src).expect("no error") {
+        frames.push(frame);
+    }
+    assert!(src.is_empty(), "nothing is kept past the end");
+    for frame in &frames {
+        if let Frame::Line(line) = frame {
+            assert!(!line.is_empty() && line.len() <= limit, "a line of {} bytes", line.len());
+        }
+    }
+    (frames, decoder.kind())
+}

@@ -1,0 +1,100 @@
+//! Names: a valid one can stand anywhere, is the same however it is written, and looks like itself.
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::{Run, Target, choice, is_harmless};
+use crate::protocol::{Look, Name, NameKey, reply};
+
+pub(super) const TARGET: Target = Target {
+    name: "names",
+    start: || -> Run { Box::new(judge) },
+    words: &[
+        b"\n",
+        b"alan",
+        b"server",
+        b"client",
+        b"all clients",
+        b"new_client:",
+        b" ",
+        b",",
+        b"|",
+        b"I",
+        b"l",
+        b"1",
+        b"0",
+        b"m",
+        b"rn",
+        b"%",
+        "а".as_bytes(),
+        "В".as_bytes(),
+        "ß".as_bytes(),
+        "ﬁ".as_bytes(),
+        "İ".as_bytes(),
+        "ſ".as_bytes(),
+        "Å".as_bytes(),
+        "\u{301}".as_bytes(),
+        "\u{338}".as_bytes(),
+        "\u{200d}".as_bytes(),
+        "각".as_bytes(),
+        "ᄀ".as_bytes(),
+        "ᅡ".as_bytes(),
+        "①".as_bytes(),
+        "ﷺ".as_bytes(),
+        "Ⓛ".as_bytes(),
+        "ͅ".as_bytes(),
+    ],
+};
+
+const LIMIT: usize = 1024;
+
+fn judge(bytes: &[u8]) {
+    let ([most], bytes) = choice(bytes);
+    let most = [9, 75, 489, 489][usize::from(most % 4)];
+    let text = String::from_utf8_lossy(bytes);
+    let (one, other) = text.split_once('\n').unwrap_or((&text, ""));
+    let names = [one, other].map(|text| name(text, most));
+    if let [Some(one), Some(other)] = &names {
+        let shared = |one: &Name, other: &Name| {
+            let looks = other.looks();
+            one.looks().iter().any(|look| looks.iter().any(|other| other == look))
+        };
+        assert_eq!(shared(one, other), shared(other, one));
+        if one.key() == other.key() {
+            assert!(shared(one, other), "{one} and {other} are the same");
+        }
+        let refusal = reply::name_looks_taken(LIMIT, one, other);
+        assert!(refusal.text().len() <= LIMIT && is_harmless(refusal.text()), "{:?}", refusal.text());
+        assert_eq!(refusal.text().matches('|').count(), 3, "{}", refusal.text());
+    }
+}
+
+fn name(text: &str, most: usize) -> Option<Name> {
+    let name = match Name::parse(text, most) {
+        Ok(name) => name,
+        Err(why) => {
+            let refusal = reply::name_invalid(LIMIT, text, &why);
+            assert!(refusal.text().len() <= LIMIT && is_harmless(refusal.text()), "{:?}", refusal.text());
+            return None;
+        }
+    };
+    assert!(name.as_str().len() <= most && (1..=32).contains(&name.as_str().chars().count()), "{name}");
+    assert!(!name.as_str().contains(['|', ',']) && !name.as_str().chars().any(char::is_control), "{name}");
+    assert_eq!(name.as_str().trim(), name.as_str());
+    assert_eq!(&NameKey::of(text), name.key());
+    let looks = |name: &Name| name.looks().iter().cloned().collect::<Vec<Look>>();
+    // However it is written: as it is shown, composed, decomposed.
+    for written in [name.as_str().to_owned(), text.nfc().collect(), text.nfd().collect()] {
+        let again = Name::parse(&written, most).expect("a valid name is one in every form");
+        assert_eq!((again.as_str(), again.key()), (name.as_str(), name.key()));
+        assert_eq!(looks(&again), looks(&name));
+    }
+    // Folding a key or changing its case changes nothing.
+    for case in [text.to_lowercase(), text.to_uppercase()] {
+        if NameKey::of(&case) == *name.key()
+            && let Ok(other) = Name::parse(&case, most)
+        {
+            assert_eq!(looks(&other).first(), looks(&name).first(), "{name} {other}");
+        }
+    }
+    Some(name)
+}

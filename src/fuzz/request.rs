@@ -1,0 +1,95 @@
+//! Lines to requests: each is answered, in one message, within the limit, with nothing in it that could harm a terminal.
+
+use super::{Run, Target, choice, is_harmless};
+use crate::protocol::{
+    Asker, Kind, Line, Message, Name, Request, name,
+    request::{forwarded, introduction},
+};
+
+pub(super) const TARGET: Target = Target {
+    name: "request",
+    start: || -> Run {
+        let names = ["alan", "/all", "José", "名前", &"ж".repeat(32), &"x".repeat(32)]
+            .map(|text| Name::parse(text, name::max_bytes(LIMITS[0])).expect("a valid name"));
+        Box::new(move |bytes| judge(&names, bytes))
+    },
+    words: &[
+        b" | ",
+        b"|",
+        b"alan",
+        b"ALAN",
+        b"bob",
+        b"server",
+        b"all clients",
+        b"echo",
+        b"broadcast",
+        b"broadcast_not_me",
+        b"private_message",
+        b"list_clients",
+        b"list_files",
+        b"exit",
+        b"close_server",
+        b"Unknown operation",
+        b"name",
+        b"no data",
+        b"brodcast",
+        b"/msg \"Ana Maria\" hi",
+        b"/msg ",
+        b"/all ",
+        b"/others",
+        b"/files \"",
+        b"/help",
+        b"/",
+        b"\"",
+        b" ",
+        b"\t",
+        b"\x1b[2J",
+        "\u{202e}".as_bytes(),
+        "\u{9b}".as_bytes(),
+        "е".as_bytes(),
+        "Ｅ".as_bytes(),
+        b"alan | bob | private_message | hi",
+        b"alan | server | name | alan",
+    ],
+};
+
+/// Below some 350 bytes the texts that TR2.23 fixes can pass the limit, and are never cut.
+const LIMITS: [usize; 3] = [350, 1024, 65_536];
+
+fn judge(names: &[Name], bytes: &[u8]) {
+    let ([name, other, limit, kind], line) = choice(bytes);
+    let pick = |which: u8| &names[usize::from(which) % names.len()];
+    let (name, other) = (pick(name), pick(other));
+    let limit = LIMITS[usize::from(limit) % LIMITS.len()];
+    let kind = [Kind::Line, Kind::Telnet, Kind::Unframed][usize::from(kind % 3)];
+    // A frame is never longer than the limit.
+    let line = &line[..line.len().min(limit)];
+
+    match Request::read(line, &Asker { name, kind, limit }) {
+        Request::Answer(line) => check(&line, limit, &["server", name.as_str()]),
+        Request::Broadcast(line) | Request::BroadcastNotMe(line) => check(&line, limit, &[name.as_str()]),
+        Request::Direct(direct) => {
+            match forwarded(limit, name, other.as_str(), direct.operation, &direct.data) {
+                Ok(line) => check(&line, limit, &[name.as_str()]),
+                Err(refusal) => check(&refusal, limit, &["server"]),
+            }
+            let nobody = crate::protocol::reply::not_found(limit, name, direct.operation, &direct.typed);
+            check(&nobody, limit, &["server"]);
+        }
+        Request::ListClients | Request::Help | Request::Exit | Request::CloseServer => {}
+    }
+    match introduction(line, limit) {
+        Ok(name) => assert!(is_harmless(name.as_str())),
+        Err((_, refusal)) => check(&refusal, limit, &["server"]),
+    }
+}
+
+fn check(line: &Line, limit: usize, senders: &[&str]) {
+    let text = line.text();
+    assert!(text.len() <= limit, "{} bytes: {text}", text.len());
+    assert!(is_harmless(text), "{text:?}");
+    assert!(line.as_bytes().ends_with(b"\n"), "{text:?}");
+    let message = Message::parse(text).expect("a message");
+    assert!(senders.contains(&message.sender), "{text}");
+    assert!(!message.operation.is_empty(), "{text}");
+}

@@ -1,0 +1,351 @@
+//! Whole sessions: up to three connections that send anything in any cuts, and a bystander who must not be disturbed.
+//!
+//! Bytes that UTF-8 never holds are not sent, but say what happens next (see [`Step`]); all others are sent as they are. Time
+//! is tokio's paused clock: when nothing is left to do, it jumps to whatever is waited for.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
+
+use actix_rt::System;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf},
+    sync::{
+        Notify,
+        mpsc::{UnboundedReceiver, unbounded_channel},
+    },
+    time::{sleep, timeout},
+};
+
+use super::{Run, Target, choice, is_harmless};
+use crate::{
+    config::Config,
+    protocol::Message,
+    server::{
+        close::CloseReason,
+        pair::{Notice, Pair, Pipe},
+    },
+};
+
+pub(super) const TARGET: Target = Target {
+    name: "session",
+    start: || -> Run {
+        let system = System::new();
+        let mut room = system.block_on(async {
+            tokio::time::pause();
+            Room::open().await
+        });
+        Box::new(move |bytes| system.block_on(room.judge(bytes)))
+    },
+    words: &[
+        b"\n",
+        b"\n",
+        b"\r\n",
+        b"\r\0",
+        b"\r",
+        b"\xf5",
+        b"\xf6",
+        b"\xf7",
+        b"\xf8",
+        b"\xf9",
+        b"\xfa",
+        b"alan\n",
+        b"alan\n",
+        b"bob\n",
+        b"bystander\n",
+        b"\xf7bob\n",
+        b"\xf7alan\n",
+        "аlan\n".as_bytes(),
+        "\u{202e}\n".as_bytes(),
+        b"alan | server | name | alan",
+        b"\xf6",
+        b"/all hi\n",
+        b"/others hi\n",
+        b"/msg bob hi\n",
+        b"/msg bystander hi\n",
+        b"/list\n",
+        b"/files bystander\n",
+        b"/help\n",
+        b"/echo \x1b[2J\n",
+        b"\xf7",
+        b"\xf7",
+        b"\xf7",
+        b"\xf7\xf5/all hi\n",
+        b"\xf7\xf7/list\n",
+        b"\xf9/help\n/help\n/help\n/help\n/help\n/help\n/help\n/help\n/help\n/help\n/help\n/help\n",
+        b"/exit\n",
+        b"/close\n",
+        b"alan | all clients | broadcast | hi",
+        b"server | all clients | broadcast | server closed\n",
+        b"bystander | all clients | broadcast | hi\n",
+        b" | bystander | private_message | hi\n",
+        b"|||",
+        b"GET / HTTP/1.1\n",
+        b"\x16\x03\x01",
+        b"\xff\xfd\x01",
+        b"\xff\xf6",
+        b"\xff\xf4",
+        b"\x08",
+        b"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789",
+    ],
+};
+
+/// `limits.message_bytes`, small enough to be met, and large enough that no text of the contract passes it.
+const LIMIT: usize = 400;
+
+/// What a connection begins with, beside what the input says: most inputs would never come to have a name otherwise.
+const INTRODUCTIONS: [&[u8]; 8] = [
+    b"",
+    b"alan\n",
+    b"bob\n",
+    b"carla | server | name | carla",
+    b"\xff\xfd\x01dora\r\n",
+    "\u{430}lan\n".as_bytes(),
+    "Jos\u{e9} Lu\u{ed}s\n".as_bytes(),
+    b"/eva | x | name | /eva\n",
+];
+
+/// On the paused clock; longer than anything the server waits for.
+const FOREVER: Duration = Duration::from_hours(1);
+
+const BYSTANDER: &str = "bystander";
+
+/// What a byte says that is not sent.
+enum Step {
+    /// The server takes what was sent so far.
+    Cut,
+    /// Silence that shows an unframed client.
+    Silence,
+    /// The next of the three connections goes on.
+    Switch,
+    /// This one sends no more.
+    Finish,
+    /// This one stops reading, or reads again.
+    TurnReading,
+    /// Long enough for a clash of names to be decided.
+    Wait,
+}
+
+impl Step {
+    fn of(byte: u8) -> Option<Self> {
+        Some(match byte {
+            0xf5 => Self::Cut,
+            0xf6 => Self::Silence,
+            0xf7 => Self::Switch,
+            0xf8 => Self::Finish,
+            0xf9 => Self::TurnReading,
+            0xfa => Self::Wait,
+            _ => return None,
+        })
+    }
+}
+
+/// The server, and the one who only listens.
+struct Room {
+    pair: Pair,
+    notices: UnboundedReceiver<Notice>,
+    bystander: Client,
+    /// Connections made so far, but for the bystander's.
+    made: u64,
+}
+
+impl Room {
+    async fn open() -> Self {
+        let mut config = Config::default();
+        config.limits.message_bytes = LIMIT;
+        config.limits.inflight_bytes = 1024;
+        config.limits.outbox_bytes = 4096;
+        let (notify, notices) = unbounded_channel();
+        let pair = Pair::start(&config, &notify);
+        let mut bystander = Client::of(Pipe::to(&pair.courier, 0, 64 * 1024));
+        bystander.send(format!("{BYSTANDER}\n").as_bytes()).await;
+        bystander.ears.until("a name for the bystander", |heard| heard.ends_with(b"\n")).await;
+        bystander.ears.take();
+        Self { pair, notices, bystander, made: 0 }
+    }
+
+    async fn judge(&mut self, bytes: &[u8]) {
+        let ([room, ways @ ..], mut rest) = choice::<4>(bytes);
+        let room = [16, 64, 1024, 64 * 1024][usize::from(room % 4)];
+        let mut clients: [Option<Client>; 3] = [None, None, None];
+        let mut current = 0;
+        while let Some(first) = rest.first() {
+            if clients[current].is_none() {
+                self.made += 1;
+                let mut client = Client::of(Pipe::to(&self.pair.courier, self.made, room));
+                client.send(INTRODUCTIONS[usize::from(ways[current]) % INTRODUCTIONS.len()]).await;
+                // In silence, so that who sent no line ending is unframed.
+                sleep(Duration::from_millis(60)).await;
+                clients[current] = Some(client);
+            }
+            let Some(client) = &mut clients[current] else { unreachable!("made above") };
+            if let Some(step) = Step::of(*first) {
+                rest = &rest[1..];
+                match step {
+                    Step::Cut => sleep(Duration::from_millis(1)).await,
+                    Step::Silence => sleep(Duration::from_millis(60)).await,
+                    Step::Switch => current = (current + 1) % clients.len(),
+                    Step::Finish => client.finish().await,
+                    Step::TurnReading => client.ears.turn(),
+                    Step::Wait => sleep(Duration::from_secs(3)).await,
+                }
+            } else {
+                let end = rest.iter().position(|byte| Step::of(*byte).is_some()).unwrap_or(rest.len());
+                client.send(&rest[..end]).await;
+                rest = &rest[end..];
+            }
+        }
+        let mut confirmed = vec!["server".to_owned(), BYSTANDER.to_owned()];
+        for mut client in clients.into_iter().flatten() {
+            client.ears.open();
+            client.finish().await;
+            client.ears.until("the end of a session", |_| false).await;
+            confirmed.extend(check_heard(&client.ears.take()));
+        }
+        self.check_bystander(&confirmed).await;
+        self.check_ends().await;
+    }
+
+    /// The bystander is still served, and heard nothing but messages of people that were there.
+    async fn check_bystander(&mut self, confirmed: &[String]) {
+        let echo = format!("{BYSTANDER} | {BYSTANDER} | echo | {}\n", self.made);
+        self.bystander.send(format!("/echo {}\n", self.made).as_bytes()).await;
+        let ears = &self.bystander.ears;
+        ears.until("an echo for the bystander", |heard| heard.ends_with(echo.as_bytes())).await;
+        assert!(!ears.ended.get(), "the bystander was cut");
+        for line in String::from_utf8(ears.take()).expect("UTF-8").lines() {
+            assert!(line.len() <= LIMIT, "{} bytes: {line}", line.len());
+            assert!(is_harmless(line), "{line:?}");
+            let message = Message::parse(line).expect("a message");
+            assert!(confirmed.iter().any(|name| name == message.sender), "{line} among {confirmed:?}");
+        }
+    }
+
+    /// Every session ended once, none by a fault, and the actors are there.
+    async fn check_ends(&mut self) {
+        let tally = &self.pair.tally;
+        let ended = || CloseReason::ALL.into_iter().map(|reason| tally.ended(reason)).sum::<u64>();
+        for _ in 0..100 {
+            if ended() == self.made {
+                break;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(ended(), self.made, "{tally}");
+        assert_eq!(tally.ended(CloseReason::Fault), 0, "{tally}");
+        assert!(self.notices.try_recv().is_err(), "an actor died");
+        assert!(self.pair.registry.connected() && self.pair.courier.connected());
+    }
+}
+
+/// The names that were confirmed in what a client heard, once that is judged.
+fn check_heard(heard: &[u8]) -> Vec<String> {
+    let mut plain = Vec::with_capacity(heard.len());
+    let mut bytes = heard.iter();
+    while let Some(byte) = bytes.next() {
+        if *byte == 0xff {
+            // Telnet's refusals have three bytes.
+            bytes.nth(1);
+        } else {
+            plain.push(*byte);
+        }
+    }
+    let text = String::from_utf8(plain).expect("UTF-8, but for telnet's refusals");
+    assert!(is_harmless(&text.replace("\r\n", "").replace('\n', "")), "{text:?}");
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    // Of an unframed client's messages none ends with a newline; the last line of others may be cut.
+    for line in lines.iter().filter_map(|line| line.strip_suffix('\n')) {
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        assert!(line.len() <= LIMIT, "{} bytes: {line}", line.len());
+        Message::parse(line).expect("a message");
+    }
+    let confirmations = text
+        .split(" | connection_confirmation | ")
+        .filter_map(|before| before.rsplit_once("server | ").map(|(_, name)| name.to_owned()));
+    confirmations.collect()
+}
+
+/// The other end of a connection.
+struct Client {
+    /// `None` once it sends no more.
+    writer: Option<WriteHalf<DuplexStream>>,
+    ears: Ears,
+}
+
+impl Client {
+    fn of(Pipe { reader, writer }: Pipe) -> Self {
+        let ears = Ears::default();
+        actix_rt::spawn(ears.clone().hear(reader));
+        Self { writer: Some(writer), ears }
+    }
+
+    async fn send(&mut self, bytes: &[u8]) {
+        let Some(writer) = &mut self.writer else { return };
+        let sent = timeout(FOREVER, writer.write_all(bytes)).await;
+        if sent.expect("what is sent is read, or the connection cut").is_err() {
+            self.writer = None;
+        }
+    }
+
+    async fn finish(&mut self) {
+        if let Some(mut writer) = self.writer.take() {
+            // It may have been cut.
+            let _ = writer.shutdown().await;
+        }
+    }
+}
+
+/// What a client has heard so far.
+#[derive(Clone, Default)]
+struct Ears {
+    heard: Rc<RefCell<Vec<u8>>>,
+    closed: Rc<Cell<bool>>,
+    /// There is no more to hear.
+    ended: Rc<Cell<bool>>,
+    changed: Rc<Notify>,
+    opened: Rc<Notify>,
+}
+
+impl Ears {
+    async fn hear(self, mut reader: ReadHalf<DuplexStream>) {
+        let mut buffer = [0; 4096];
+        loop {
+            while self.closed.get() {
+                self.opened.notified().await;
+            }
+            match reader.read(&mut buffer).await {
+                Ok(0) | Err(_) => break,
+                Ok(read) => self.heard.borrow_mut().extend_from_slice(&buffer[..read]),
+            }
+            self.changed.notify_one();
+        }
+        self.ended.set(true);
+        self.changed.notify_one();
+    }
+
+    fn turn(&self) {
+        self.closed.set(!self.closed.get());
+        self.opened.notify_one();
+    }
+
+    fn open(&self) {
+        self.closed.set(false);
+        self.opened.notify_one();
+    }
+
+    fn take(&self) -> Vec<u8> {
+        self.heard.take()
+    }
+
+    /// Waits until this is so, or until there is no more to hear.
+    async fn until(&self, what: &str, is_so: impl Fn(&[u8]) -> bool) {
+        let wait = async {
+            while !self.ended.get() && !is_so(&self.heard.borrow()) {
+                self.changed.notified().await;
+            }
+        };
+        assert!(timeout(FOREVER, wait).await.is_ok(), "waited in vain for {what}");
+    }
+}

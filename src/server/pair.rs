@@ -1,0 +1,103 @@
+//! [`Pair`]: both actors on one thread, without sockets; [`Pipe`]: a connection to them. For tests and for fuzzing.
+
+use std::{io, sync::Arc};
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, dev::channel::channel};
+use slog::{Discard, Logger, o};
+use tokio::{
+    io::{DuplexStream, ReadHalf, WriteHalf, duplex, split},
+    sync::{Semaphore, mpsc::UnboundedSender},
+};
+
+use super::{
+    close::Tally,
+    connection::{SendHalf, Unanswered},
+    courier::Courier,
+    messages::{ToCourier, ToRegistry},
+    registry::Registry,
+    seat::SessionId,
+    session::Surroundings,
+    vigil::Vigil,
+    who::Peer,
+};
+use crate::config::{Config, InForce};
+
+pub use super::vigil::Notice;
+
+/// A registry and one courier.
+pub struct Pair {
+    /// The one.
+    pub registry: Addr<Registry>,
+    /// The other.
+    pub courier: Addr<Courier>,
+    /// What they count.
+    pub tally: Arc<Tally>,
+}
+
+impl Pair {
+    /// Starts both on this thread. Who listens to `notify` learns of their death.
+    pub fn start(config: &Config, notify: &UnboundedSender<Notice>) -> Self {
+        let (config, log) = (InForce::new(config.clone()), Logger::root(Discard, o!()));
+        let tally = Arc::<Tally>::default();
+        let (sender, mailbox) = channel(16);
+        let registry = Addr::new(sender);
+        let courier = Courier::create(|ctx| {
+            let surroundings = Surroundings {
+                registry: ToRegistry::from(registry.clone()),
+                courier: ToCourier::from(ctx.address()),
+                config: config.clone(),
+                message_bytes: config.get().limits.message_bytes,
+                tally: Arc::clone(&tally),
+                log: log.clone(),
+            };
+            let vigil = Vigil::new("courier", notify.clone());
+            Courier::new(0, surroundings, registry.clone().recipient(), vigil)
+        });
+        let vigil = Vigil::new("registry", notify.clone());
+        let actor = Registry::new(vec![courier.clone()], config.view(), Arc::clone(&tally), log, vigil);
+        Context::with_receiver(mailbox).run(actor);
+        Self { registry, courier, tally }
+    }
+}
+
+/// A connection that is a pipe within the program.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct TakeIn(DuplexStream, SessionId);
+
+impl SendHalf for WriteHalf<DuplexStream> {
+    fn begin_probe(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn end_probe(&self) -> Unanswered {
+        Box::new(|| false)
+    }
+}
+
+impl Handler<TakeIn> for Courier {
+    type Result = ();
+
+    fn handle(&mut self, TakeIn(stream, id): TakeIn, _: &mut Self::Context) {
+        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a permit of its own");
+        self.take_in(split(stream), Peer::elsewhere(), id, permit);
+    }
+}
+
+/// The other end of such a connection.
+pub struct Pipe {
+    /// What the server says.
+    pub reader: ReadHalf<DuplexStream>,
+    /// What it is told.
+    pub writer: WriteHalf<DuplexStream>,
+}
+
+impl Pipe {
+    /// A connection of this many bytes' room each way.
+    pub fn to(courier: &Addr<Courier>, id: u64, room: usize) -> Self {
+        let (ours, theirs) = duplex(room);
+        courier.do_send(TakeIn(theirs, SessionId(id)));
+        let (reader, writer) = split(ours);
+        Self { reader, writer }
+    }
+}
