@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use crate::harness::{Client, DEADLINE, NAME_REQUEST, TestServer, confirmation, wait_until};
+use crate::harness::{
+    Client, DEADLINE, NAME_REQUEST, TestServer, confirmation, process::Process, wait_until,
+};
 
 #[test]
 fn the_most_sessions_are_served_and_one_more_is_told() {
@@ -334,4 +336,36 @@ fn what_a_cut_receiver_got_has_no_gap() {
         next += 1;
     }
     jammed.expect_closed();
+}
+
+#[test]
+fn a_line_whose_end_does_not_come_is_dropped_and_the_session_goes_on() {
+    let server = TestServer::with(|config| config.limits.line_timeout = Duration::from_millis(50));
+    let dropped = "error_message | Your line was dropped: its end did not come within 50ms. What follows up to its end is \
+                   ignored; end it with Enter and type the line again";
+    let (mut alan, mut dora) = (server.join("alan"), server.join_by_telnet("dora"));
+    for (client, name) in [(&mut alan, "alan"), (&mut dora, "dora")] {
+        client.send_bytes(b"/others this is the first half");
+        client.expect(&format!("server | {name} | {dropped}"));
+        client.send(", this the other");
+        client.expect_nothing_before_an_echo(name);
+    }
+    // A name may take as long as limits.name_timeout.
+    let mut slow = server.connect();
+    slow.send_bytes(b"sl");
+    alan.send_bytes(b"/echo");
+    alan.expect(&format!("server | alan | {dropped}"));
+    slow.ask("ow", &confirmation("slow"));
+}
+
+#[test]
+fn one_who_sends_nothing_for_too_long_is_told_and_disconnected() {
+    let process = Process::serve(&[("ARAUTO_LIMITS_IDLE_TIMEOUT", "300ms")]);
+    let mut alan = process.join("alan");
+    alan.expect(
+        "server | alan | error_message | You were disconnected: you sent nothing for 300ms. An empty line now and then is \
+         enough to stay",
+    );
+    alan.expect_closed();
+    assert_eq!(process.logged("left")["reason"], "idle");
 }

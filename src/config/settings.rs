@@ -92,6 +92,8 @@ settings! {
     server.drain_timeout: Span(Duration::ZERO..=Duration::from_mins(10)) => AtOnce;
     limits.message_bytes: Whole(64..=64 * KIB);
     limits.name_timeout: Span(Duration::from_millis(10)..=Duration::from_hours(1)) => NewSessions;
+    limits.line_timeout: Span(Duration::ZERO..=Duration::from_hours(1)) => NewSessions;
+    limits.idle_timeout: Span(Duration::ZERO..=Duration::from_hours(24)) => NewSessions;
     limits.max_sessions: Whole(1..=1_000_000);
     limits.outbox_bytes: Whole(4 * KIB..=GIB);
     limits.slow_reader_grace: Span(Duration::ZERO..=Duration::from_mins(10)) => NewSessions;

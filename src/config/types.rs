@@ -57,6 +57,10 @@ pub struct Limits {
     pub message_bytes: usize,
     /// How long a client may stay connected without a name.
     pub name_timeout: Duration,
+    /// How long the end of a line may be behind its beginning; zero is for ever.
+    pub line_timeout: Duration,
+    /// How long a client may send nothing; zero is for ever.
+    pub idle_timeout: Duration,
     /// The most sessions at once.
     pub max_sessions: usize,
     /// What may wait to be written to one session; while more does, nothing is read from those who send to it.
@@ -72,6 +76,8 @@ impl Default for Limits {
         Self {
             message_bytes: 1024,
             name_timeout: Duration::from_mins(1),
+            line_timeout: Duration::from_mins(2),
+            idle_timeout: Duration::ZERO,
             max_sessions: 10_000,
             outbox_bytes: 1024 * 1024,
             slow_reader_grace: Duration::from_millis(250),

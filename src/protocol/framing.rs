@@ -25,6 +25,8 @@ pub enum Frame {
     TooLong,
     /// The client's sending side ended in the middle of a line.
     Unfinished,
+    /// The end of a line did not come in time ([`FrameDecoder::abandon`]).
+    Overdue,
     /// An HTTP request in place of a name.
     Http,
     /// A TLS hello in place of a name.
@@ -34,7 +36,8 @@ pub enum Frame {
 /// Decodes one client's bytes.
 ///
 /// Beside [`Decoder`], whoever reads calls [`Self::read_done`] once a read's frames are taken and, if that asks
-/// for it, [`Self::silence`] when nothing came for `compat.unframed_wait_ms`.
+/// for it, [`Self::silence`] when nothing came for `compat.unframed_wait_ms`. It may time an [`Self::unfinished_line`]
+/// and [`Self::abandon`] it.
 #[derive(Debug)]
 pub struct FrameDecoder {
     kind: Kind,
@@ -42,9 +45,10 @@ pub struct FrameDecoder {
     limit: u32,
     /// How much of the buffer is known to hold no line ending.
     scanned: u32,
+    /// How many lines have ended, empty ones among them; only good to tell one from the next.
+    lines: u32,
     start: Start,
-    /// A line passed the limit; all is dropped up to its end.
-    skipping: bool,
+    fate: Fate,
     /// The first read was a whole name message without an ending.
     may_be_unframed: bool,
     /// Boxed because few sessions have one, and every session pays for its place.
@@ -66,6 +70,18 @@ enum Start {
     Foreign,
 }
 
+/// What becomes of the line that is being received.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Fate {
+    /// It is kept.
+    #[default]
+    Kept,
+    /// It passed the limit; all is dropped up to its end, where that is said.
+    TooLong,
+    /// Its end did not come in time, which was said; all is dropped up to it.
+    Abandoned,
+}
+
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const TLS_HANDSHAKE: &[u8] = b"\x16\x03";
 
@@ -77,8 +93,9 @@ impl FrameDecoder {
             kind: Kind::Line,
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
             scanned: 0,
+            lines: 0,
             start: Start::Bytes,
-            skipping: false,
+            fate: Fate::Kept,
             may_be_unframed: false,
             telnet: None,
         }
@@ -103,11 +120,11 @@ impl FrameDecoder {
         }
         match self.kind {
             Kind::Line => {
-                self.may_be_unframed = first && !self.skipping && is_whole_introduction(rest);
+                self.may_be_unframed = first && self.fate == Fate::Kept && is_whole_introduction(rest);
                 self.may_be_unframed
             }
             Kind::Telnet => false,
-            Kind::Unframed => self.skipping || !rest.is_empty(),
+            Kind::Unframed => self.fate != Fate::Kept || !rest.is_empty(),
         }
     }
 
@@ -119,15 +136,47 @@ impl FrameDecoder {
         if self.kind == Kind::Unframed { self.rest(src) } else { None }
     }
 
+    /// Whether the answer to the name request is behind us, whatever it was.
+    #[must_use]
+    pub fn is_past_first_line(&self) -> bool {
+        self.start == Start::Over
+    }
+
+    /// The number of the line that has begun and not ended, where that is not the first one and not abandoned. `rest` is
+    /// what is left of the last read.
+    #[must_use]
+    pub fn unfinished_line(&self, rest: &[u8]) -> Option<u32> {
+        let has_begun = !rest.is_empty()
+            || self.fate == Fate::TooLong
+            || self.telnet.as_ref().is_some_and(|telnet| telnet.is_mid_line());
+        let counts = self.is_past_first_line() && self.fate != Fate::Abandoned;
+        (has_begun && counts).then_some(self.lines)
+    }
+
+    /// Drops what there is of an unfinished line, and whatever follows up to its end.
+    pub fn abandon(&mut self, src: &mut BytesMut) -> Frame {
+        self.fate = Fate::Abandoned;
+        self.drop_all_but_return(src);
+        Frame::Overdue
+    }
+
+    /// A line has ended. Tells what was to become of it.
+    fn end_line(&mut self) -> Fate {
+        self.lines = self.lines.wrapping_add(1);
+        std::mem::take(&mut self.fate)
+    }
+
     /// Everything read and not yet framed, as one unframed message.
     fn rest(&mut self, src: &mut BytesMut) -> Option<Frame> {
         self.start = Start::Over;
         self.scanned = 0;
-        if std::mem::take(&mut self.skipping) || src.len() > self.limit as usize {
-            src.clear();
-            return Some(Frame::TooLong);
+        let message = src.split();
+        match self.end_line() {
+            Fate::Abandoned => None,
+            Fate::TooLong => Some(Frame::TooLong),
+            Fate::Kept if message.len() > self.limit as usize => Some(Frame::TooLong),
+            Fate::Kept => (!message.is_empty()).then_some(Frame::Line(message)),
         }
-        (!src.is_empty()).then(|| Frame::Line(src.split()))
     }
 
     /// Judges the first bytes of the stream. `None`: more are needed.
@@ -179,7 +228,9 @@ impl FrameDecoder {
                     return Some(Frame::Http);
                 }
                 Found::Iac(at) => {
-                    let overflowed = std::mem::take(&mut self.skipping) || at > limit + 1;
+                    let overflowed = self.fate == Fate::TooLong || at > limit + 1;
+                    // Telnet keeps that in mind from here on.
+                    self.fate = if self.fate == Fate::Abandoned { Fate::Abandoned } else { Fate::Kept };
                     self.telnet = Some(Box::new(Telnet::after(&src[..at], overflowed)));
                     self.kind = Kind::Telnet;
                     src.advance(at);
@@ -188,7 +239,7 @@ impl FrameDecoder {
                 Found::Nothing => {
                     self.scanned = u32::try_from(src.len()).unwrap_or(u32::MAX);
                     // One byte over the limit may be the carriage return of the ending.
-                    if self.skipping || src.len() > limit + 1 {
+                    if self.fate != Fate::Kept || src.len() > limit + 1 {
                         return self.skip(src);
                     }
                     return None;
@@ -199,8 +250,9 @@ impl FrameDecoder {
 
     /// What a line, its ending taken off, amounts to; `None` if it is empty and thus ignored.
     fn judge_line(&mut self, line: BytesMut) -> Option<Frame> {
-        let too_long = std::mem::take(&mut self.skipping) || line.len() > self.limit as usize;
-        if line.is_empty() && !too_long {
+        let fate = self.end_line();
+        let too_long = fate == Fate::TooLong || line.len() > self.limit as usize;
+        if fate == Fate::Abandoned || line.is_empty() && !too_long {
             return None;
         }
         if self.is_http_request(&line) {
@@ -210,29 +262,40 @@ impl FrameDecoder {
         Some(if too_long { Frame::TooLong } else { Frame::Line(line) })
     }
 
-    /// Drops what there is of an over-long line but a last carriage return, with which a NUL would end it.
+    /// Drops what there is of a line that is dropped to its end.
     fn skip(&mut self, src: &mut BytesMut) -> Option<Frame> {
         if self.is_http_request(src) {
             return Some(Frame::Http);
         }
         self.start = Start::Over;
-        self.skipping = true;
+        if self.fate == Fate::Kept {
+            self.fate = Fate::TooLong;
+        }
+        self.drop_all_but_return(src);
+        None
+    }
+
+    /// Keeps a last carriage return, with which a NUL would end the line.
+    fn drop_all_but_return(&mut self, src: &mut BytesMut) {
         src.advance(src.len() - usize::from(src.ends_with(b"\r")));
         self.scanned = u32::from(!src.is_empty());
-        None
     }
 
     fn next_telnet_line(&mut self, src: &mut BytesMut) -> Option<Frame> {
         let limit = self.limit as usize;
         let telnet = self.telnet.get_or_insert_default();
         while src.has_remaining() {
-            match telnet.push(src.get_u8(), limit) {
-                Some(Ended::TooLong) => return Some(Frame::TooLong),
-                Some(Ended::Line(line)) if !line.is_empty() => {
-                    return Some(Frame::Line(line.as_slice().into()));
-                }
-                Some(Ended::Line(_)) | None => {}
-            }
+            let Some(ended) = telnet.push(src.get_u8(), limit) else { continue };
+            self.lines = self.lines.wrapping_add(1);
+            let fate = std::mem::take(&mut self.fate);
+            let frame = match ended {
+                _ if fate == Fate::Abandoned => continue,
+                Ended::Line(line) if line.is_empty() => continue,
+                Ended::Line(line) => Frame::Line(line.as_slice().into()),
+                Ended::TooLong => Frame::TooLong,
+            };
+            self.start = Start::Over;
+            return Some(frame);
         }
         None
     }
@@ -300,7 +363,8 @@ impl Decoder for FrameDecoder {
             return Ok(self.rest(src));
         }
         let mid_line = self.telnet.take().is_some_and(|telnet| telnet.is_mid_line());
-        let unfinished = mid_line || std::mem::take(&mut self.skipping) || !src.is_empty();
+        let fate = self.end_line();
+        let unfinished = fate != Fate::Abandoned && (mid_line || fate == Fate::TooLong || !src.is_empty());
         src.clear();
         self.scanned = 0;
         Ok(unfinished.then_some(Frame::Unfinished))

@@ -281,14 +281,41 @@ pub fn message_too_long(limit: usize, to: &Name, bytes: usize) -> Line {
     error_message(limit, to, &why)
 }
 
-/// Last words to someone, perhaps without a name yet, who did not read what was sent.
-#[must_use]
-pub fn outbox_full(limit: usize, to: Option<&Name>, outbox_bytes: usize) -> Line {
-    let why = format!("You were disconnected: more than {outbox_bytes} bytes for you were waiting unread");
+/// Last words to someone who may not have a name yet.
+fn disconnected(limit: usize, to: Option<&Name>, why: &str) -> Line {
+    let why = format!("You were disconnected: {why}");
     match to {
         Some(name) => error_message(limit, name, &why),
         None => connection_error(limit, &why),
     }
+}
+
+/// Last words to someone who did not read what was sent.
+#[must_use]
+pub fn outbox_full(limit: usize, to: Option<&Name>, outbox_bytes: usize) -> Line {
+    disconnected(limit, to, &format!("more than {outbox_bytes} bytes for you were waiting unread"))
+}
+
+/// Last words to someone who sent nothing for `limits.idle_timeout`.
+#[must_use]
+pub fn idle(limit: usize, to: Option<&Name>, waited: Duration) -> Line {
+    let waited = humantime::format_duration(waited);
+    disconnected(
+        limit,
+        to,
+        &format!("you sent nothing for {waited}. An empty line now and then is enough to stay"),
+    )
+}
+
+/// A line whose end did not come within `limits.line_timeout`.
+#[must_use]
+pub fn line_overdue(limit: usize, to: &Name, waited: Duration) -> Line {
+    let waited = humantime::format_duration(waited);
+    let why = format!(
+        "Your line was dropped: its end did not come within {waited}. What follows up to its end is ignored; end it with \
+         Enter and type the line again"
+    );
+    error_message(limit, to, &why)
 }
 
 /// `close_server` from another machine where `close_server.allow` is `loopback`.

@@ -39,6 +39,8 @@ pub enum CloseReason {
     NotAName,
     /// It did not answer the name request in time (`limits.name_timeout`).
     NameTimeout,
+    /// It sent nothing for too long (`limits.idle_timeout`).
+    Idle,
     /// It spoke HTTP.
     Http,
     /// It spoke TLS.
@@ -64,6 +66,7 @@ impl CloseReason {
         Self::NameInvalid,
         Self::NotAName,
         Self::NameTimeout,
+        Self::Idle,
         Self::Http,
         Self::Tls,
         Self::OutboxFull,
@@ -84,6 +87,7 @@ impl CloseReason {
             Self::NameInvalid => "name invalid",
             Self::NotAName => "not a name",
             Self::NameTimeout => "name timeout",
+            Self::Idle => "idle",
             Self::Http => "spoke http",
             Self::Tls => "spoke tls",
             Self::OutboxFull => "outbox full",

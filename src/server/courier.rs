@@ -17,6 +17,7 @@ use super::{
     inbox::{Inbox, ReadBuffer},
     messages::{Adopt, CloseServer, Deliver, Jammed, Pressure, Probe, Raw, Reframe, ToCourier},
     outbox::{Bounds, Outbox, at_once},
+    patience::Patience,
     place::{Place, Report},
     places::Places,
     seat::{Seat, SessionId},
@@ -33,6 +34,7 @@ pub struct Courier {
     surroundings: Rc<Surroundings>,
     report: Report,
     buffer: ReadBuffer,
+    patience: Rc<Patience>,
     /// The server is ending: whoever still comes is told so and closed.
     closing: bool,
     _vigil: Vigil,
@@ -44,6 +46,7 @@ impl Courier {
         Self {
             number,
             places: Places::default(),
+            patience: Rc::new(Patience::of(&surroundings.config.get())),
             surroundings: Rc::new(surroundings),
             report: Rc::new(move |report| pressure.do_send(report)),
             buffer: Rc::new(RefCell::new(BytesMut::new())),
@@ -71,7 +74,7 @@ impl Courier {
             Rc::clone(&self.buffer),
             limits.message_bytes,
             limits.inflight_bytes,
-            compat.unframed_wait,
+            Rc::clone(&self.patience),
         );
         let slot = self.places.next_slot();
         let seat = Seat { id, courier: self.number, slot: u32::try_from(slot).unwrap_or(u32::MAX) };

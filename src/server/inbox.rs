@@ -12,18 +12,17 @@ use std::{
     rc::Rc,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use bytes::{BufMut, BytesMut};
 use futures_util::Stream;
-use tokio::{
-    sync::{AcquireError, OwnedSemaphorePermit, Semaphore},
-    time::{Sleep, sleep},
-};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio_util::{codec::Decoder, io::poll_read_buf};
 
-use super::connection::ReceiveHalf;
+use super::{
+    connection::ReceiveHalf,
+    patience::{Lapse, Patience, Waits},
+};
 use crate::protocol::{Frame, FrameDecoder, Kind};
 
 /// The most that is read at once.
@@ -40,6 +39,8 @@ pub type ReadBuffer = Rc<RefCell<BytesMut>>;
 pub enum Intake {
     /// One read.
     Read(Read),
+    /// Nothing came for `limits.idle_timeout`.
+    Idle,
     /// The other end stopped sending, or the connection broke.
     End(io::Result<Option<Frame>>),
 }
@@ -73,9 +74,8 @@ pub struct Inbox<R> {
     most: u32,
     /// Waiting for credit.
     acquiring: Option<Acquire>,
-    /// Waiting for silence.
-    silence: Option<Pin<Box<Sleep>>>,
-    silence_length: Duration,
+    patience: Rc<Patience>,
+    waits: Waits,
     ended: bool,
 }
 
@@ -86,7 +86,7 @@ impl<R: ReceiveHalf> Inbox<R> {
         buffer: ReadBuffer,
         message_bytes: usize,
         inflight_bytes: usize,
-        silence_length: Duration,
+        patience: Rc<Patience>,
     ) -> Self {
         let most = u32::try_from(inflight_bytes).unwrap_or(u32::MAX);
         Self {
@@ -98,8 +98,8 @@ impl<R: ReceiveHalf> Inbox<R> {
             credit: Arc::new(Semaphore::new(most as usize)),
             most,
             acquiring: None,
-            silence: None,
-            silence_length,
+            patience,
+            waits: Waits::default(),
             ended: false,
         }
     }
@@ -130,7 +130,6 @@ impl<R: ReceiveHalf> Inbox<R> {
             let mut room = (&mut *buffer).limit(READ_BYTES);
             ready!(poll_read_buf(Pin::new(&mut self.reader), cx, &mut room))?
         };
-        self.silence = None;
         if read == 0 {
             self.ended = true;
             return Poll::Ready(Ok(Intake::End(self.decoder.decode_eof(&mut buffer))));
@@ -168,18 +167,35 @@ impl<R: ReceiveHalf> Inbox<R> {
                 None => break false,
             }
         };
-        if !self.undecoded && self.decoder.read_done(buffer) {
-            self.silence = Some(Box::pin(sleep(self.silence_length)));
-        }
+        let silence_counts = !self.undecoded && self.decoder.read_done(buffer);
+        let idle_counts = self.decoder.is_past_first_line();
+        let Patience { silence, idle, .. } = *self.patience;
+        self.waits.begin(Some(silence).filter(|_| silence_counts), idle.filter(|_| idle_counts));
         self.rest = BytesMut::from(&buffer[..]);
         Ok(self.intake(frames, cost.min(credit)))
     }
 
-    /// Nothing came for long enough: what there is is a message.
-    fn fall_silent(&mut self, credit: u32) -> Intake {
-        self.silence = None;
+    /// What is waited for besides bytes, while none come.
+    fn poll_lapse(&mut self, credit: u32, cx: &mut Context<'_>) -> Poll<Intake> {
+        if let Some(line) = self.patience.line {
+            self.waits.watch_line(self.decoder.unfinished_line(&self.rest), line);
+        }
+        Poll::Ready(match ready!(self.waits.poll(cx)) {
+            // Nothing came for long enough: what there is is a message.
+            Lapse::Silence => self.end_line(credit, FrameDecoder::silence),
+            Lapse::Line => self.end_line(credit, |decoder, rest| Some(decoder.abandon(rest))),
+            Lapse::Idle => Intake::Idle,
+        })
+    }
+
+    /// Makes something of what there is of a line that has no end.
+    fn end_line(
+        &mut self,
+        credit: u32,
+        end: impl FnOnce(&mut FrameDecoder, &mut BytesMut) -> Option<Frame>,
+    ) -> Intake {
         let mut rest = std::mem::take(&mut self.rest);
-        let frames: Vec<Frame> = self.decoder.silence(&mut rest).into_iter().collect();
+        let frames: Vec<Frame> = end(&mut self.decoder, &mut rest).into_iter().collect();
         self.rest = rest;
         let cost = frames.iter().map(cost_of).sum::<u32>().min(credit);
         self.intake(frames, cost)
@@ -222,11 +238,10 @@ impl<R: ReceiveHalf> Stream for Inbox<R> {
                 this.ended = true;
                 Poll::Ready(Some(Intake::End(Err(error))))
             }
-            Poll::Pending => {
-                let Some(silence) = &mut this.silence else { return Poll::Pending };
-                ready!(silence.as_mut().poll(cx));
-                Poll::Ready(Some(this.fall_silent(credit)))
-            }
+            Poll::Pending => this.poll_lapse(credit, cx).map(Some),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

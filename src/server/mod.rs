@@ -37,6 +37,7 @@ mod outbox;
 mod pace;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod pair;
+mod patience;
 mod place;
 mod places;
 mod registry;

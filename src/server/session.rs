@@ -157,6 +157,11 @@ impl Session {
             },
             Frame::TooLong => Request::Answer(reply::line_too_long(limit, name)),
             Frame::Unfinished => Request::Answer(reply::line_unfinished(limit, name)),
+            Frame::Overdue => Request::Answer(reply::line_overdue(
+                limit,
+                name,
+                self.around.config.get().limits.line_timeout,
+            )),
             // The decoder finds other protocols on the first line only, which is the answer to the name request.
             Frame::Http | Frame::Tls => unreachable!("only the first frame is another protocol's"),
         }
@@ -171,7 +176,8 @@ impl Session {
                 Err((request::NoName::NotAName, farewell)) => (CloseReason::NotAName, farewell),
                 Err((request::NoName::Invalid, farewell)) => (CloseReason::NameInvalid, farewell),
             },
-            Frame::TooLong => (CloseReason::NotAName, reply::name_line_too_long(limit)),
+            // Of first lines, only one that passed the limit is given up: for others there is the name timeout.
+            Frame::TooLong | Frame::Overdue => (CloseReason::NotAName, reply::name_line_too_long(limit)),
             Frame::Unfinished => (CloseReason::NotAName, reply::name_line_unfinished(limit)),
             Frame::Http => (CloseReason::Http, reply::other_protocol(limit)),
             Frame::Tls => (CloseReason::Tls, reply::other_protocol(limit)),
@@ -201,6 +207,12 @@ impl Session {
     fn out_of_time(&mut self, name_timeout: Duration) {
         let farewell = reply::no_name_in_time(self.around.message_bytes, name_timeout);
         self.leave(CloseReason::NameTimeout, None, Some(farewell));
+    }
+
+    fn idle(&mut self) {
+        let waited = self.around.config.get().limits.idle_timeout;
+        let farewell = reply::idle(self.around.message_bytes, self.name.as_ref(), waited);
+        self.leave(CloseReason::Idle, None, Some(farewell));
     }
 
     /// Ends the session for a reason of its own, after everything it sent so far.
@@ -259,6 +271,7 @@ impl StreamHandler<Intake> for Session {
         self.input_ended = matches!(intake, Intake::End(_));
         match intake {
             Intake::Read(read) => self.take(read, ctx),
+            Intake::Idle => self.idle(),
             Intake::End(_) if self.sent => ctx.stop(),
             Intake::End(Ok(last)) => {
                 let requests = self.requests(last.into_iter().collect(), ctx);

@@ -133,6 +133,72 @@ fn unframed_messages_are_reads() {
     );
 }
 
+/// A decoder past its first line, in the middle of another, and then given up.
+fn abandoned(first: &[u8], begun: &[u8]) -> (FrameDecoder, BytesMut) {
+    let mut decoder = FrameDecoder::new(LIMIT);
+    let mut src = BytesMut::from(first);
+    assert_eq!(decoder.decode(&mut src).unwrap(), Some(line("alan")));
+    decoder.read_done(&src);
+    assert_eq!(decoder.unfinished_line(&src), None);
+    src.extend_from_slice(begun);
+    assert_eq!(decoder.decode(&mut src).unwrap(), None);
+    assert!(decoder.unfinished_line(&src).is_some());
+    assert_eq!(decoder.abandon(&mut src), Frame::Overdue);
+    assert_eq!(decoder.unfinished_line(&src), None);
+    (decoder, src)
+}
+
+#[test]
+fn an_abandoned_line_is_dropped_to_its_end_and_no_further() {
+    let long = [b'x'; 3 * LIMIT];
+    for first in [&b"alan\n"[..], b"al\xff\xf1an\r\n"] {
+        for begun in [&b"half"[..], b"half\r", b"\r", &long] {
+            for rest in
+                [&b"\n"[..], b"x\n", b"\r\n", b"\r\0", &[&long[..], b"\n"].concat(), b"y\xff\xf1z\r\n"]
+            {
+                let (mut decoder, mut src) = abandoned(first, begun);
+                src.extend_from_slice(rest);
+                src.extend_from_slice(b"next\nha");
+                let said = (first, begun, rest);
+                assert_eq!(decoder.decode(&mut src).unwrap(), Some(line("next")), "{said:?}");
+                assert_eq!(decoder.decode(&mut src).unwrap(), None, "{said:?}");
+                assert!(decoder.unfinished_line(&src).is_some(), "{said:?}");
+                assert_eq!(decoder.decode_eof(&mut src).unwrap(), Some(Frame::Unfinished), "{said:?}");
+            }
+            let (mut decoder, mut src) = abandoned(first, begun);
+            assert_eq!(decoder.decode_eof(&mut src).unwrap(), None, "said already: {first:?} {begun:?}");
+        }
+    }
+}
+
+#[test]
+fn an_abandoned_unframed_message_ends_with_silence() {
+    let (mut decoder, mut src) = unframed();
+    src.extend_from_slice(b"alan | alan");
+    assert_eq!(decoder.decode(&mut src).unwrap(), None);
+    assert!(decoder.unfinished_line(&src).is_some());
+    decoder.abandon(&mut src);
+    src.extend_from_slice(b" | echo | hi");
+    assert_eq!(decoder.decode(&mut src).unwrap(), None);
+    assert!(decoder.read_done(&src));
+    assert_eq!(decoder.silence(&mut src), None);
+    src.extend_from_slice(b"/list");
+    assert_eq!(decoder.decode(&mut src).unwrap(), Some(line("/list")));
+}
+
+#[test]
+fn the_first_line_is_not_timed_and_each_other_has_its_own_number() {
+    let mut decoder = FrameDecoder::new(LIMIT);
+    let mut src = BytesMut::from(&b"al"[..]);
+    let mut numbers = Vec::new();
+    for more in [&b"an"[..], b"\n", b"o", b"ne", b"\nt", b"wo\n\n", b"t"] {
+        src.extend_from_slice(more);
+        while decoder.decode(&mut src).unwrap().is_some() {}
+        numbers.push(decoder.unfinished_line(&src));
+    }
+    assert_eq!(numbers, [None, None, Some(1), Some(1), Some(2), None, Some(4)]);
+}
+
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         vec(any::<u8>(), 0..12),

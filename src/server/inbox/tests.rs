@@ -1,0 +1,153 @@
+use std::{future::poll_fn, time::Duration};
+
+use tokio::{
+    io::{AsyncWriteExt, DuplexStream, duplex},
+    time::{Instant, advance},
+};
+
+use super::*;
+use crate::server::outbox::at_once;
+
+const SECOND: Duration = Duration::from_secs(1);
+const LINE: Duration = Duration::from_secs(10);
+const IDLE: Duration = Duration::from_mins(1);
+
+/// An inbox, and the end that sends to it, both past the first line `alan`.
+async fn inbox(idle: Option<Duration>) -> (Inbox<DuplexStream>, DuplexStream) {
+    let (mut theirs, ours) = duplex(4096);
+    let patience = Rc::new(Patience { silence: Duration::from_millis(50), line: Some(LINE), idle });
+    let mut inbox = Inbox::new(ours, ReadBuffer::default(), 64, 1024, patience);
+    theirs.write_all(b"alan\n").await.unwrap();
+    assert_eq!(next(&mut inbox).await, "alan");
+    (inbox, theirs)
+}
+
+/// The next frame, shown; reads that hold none are passed over.
+async fn next(inbox: &mut Inbox<DuplexStream>) -> String {
+    loop {
+        match poll_fn(|cx| Pin::new(&mut *inbox).poll_next(cx)).await.expect("no end") {
+            Intake::Read(read) => match read.frames.first() {
+                None => {}
+                Some(Frame::Line(line)) => return String::from_utf8_lossy(line).into_owned(),
+                Some(frame) => return format!("{frame:?}"),
+            },
+            Intake::Idle => return "Idle".to_owned(),
+            Intake::End(end) => return format!("{end:?}"),
+        }
+    }
+}
+
+/// Sends a byte a second, so many times.
+async fn trickle(to: &mut DuplexStream, byte: u8, times: usize) {
+    for _ in 0..times {
+        to.write_all(&[byte]).await.unwrap();
+        tokio::time::sleep(SECOND).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_is_timed_from_its_first_byte_and_given_up_once() {
+    let (mut inbox, mut client) = inbox(None).await;
+    let began = Instant::now();
+    let slow = async {
+        trickle(&mut client, b'x', 30).await;
+        client.write_all(b"\n/list\n").await.unwrap();
+        client
+    };
+    let seen = async {
+        let overdue = (next(&mut inbox).await, began.elapsed());
+        (overdue, next(&mut inbox).await)
+    };
+    let (_client, ((overdue, after), list)) = tokio::join!(slow, seen);
+    assert_eq!((overdue.as_str(), after), ("Overdue", LINE));
+    assert_eq!((list.as_str(), began.elapsed()), ("/list", 30 * SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_line_has_its_own_time() {
+    let (mut inbox, mut client) = inbox(None).await;
+    let began = Instant::now();
+    let slow = async {
+        for part in ["one", "\ntwo", "\nthree", "\n"] {
+            client.write_all(part.as_bytes()).await.unwrap();
+            tokio::time::sleep(9 * SECOND).await;
+        }
+    };
+    let seen = async { [next(&mut inbox).await, next(&mut inbox).await, next(&mut inbox).await] };
+    let ((), lines) = tokio::join!(slow, seen);
+    assert_eq!(lines, ["one", "two", "three"]);
+    assert_eq!(began.elapsed(), 36 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unframed_message_is_given_up_as_well() {
+    let (mut theirs, ours) = duplex(4096);
+    let patience = Rc::new(Patience { silence: 2 * SECOND, line: Some(LINE), idle: None });
+    let mut inbox = Inbox::new(ours, ReadBuffer::default(), 64, 1024, patience);
+    theirs.write_all(b"alan | server | name | alan").await.unwrap();
+    assert_eq!(next(&mut inbox).await, "alan | server | name | alan");
+    let began = Instant::now();
+    let slow = trickle(&mut theirs, b'x', 15);
+    let ((), (overdue, after)) = tokio::join!(slow, async { (next(&mut inbox).await, began.elapsed()) });
+    assert_eq!((overdue.as_str(), after), ("Overdue", LINE));
+    tokio::time::sleep(2 * SECOND).await;
+    theirs.write_all(b"/list").await.unwrap();
+    // What trickled in after it is dropped with it, once silence has ended it.
+    let dropped = async {
+        tokio::time::sleep(3 * SECOND).await;
+        theirs.write_all(b"/help").await.unwrap();
+    };
+    let ((), seen) = tokio::join!(dropped, next(&mut inbox));
+    assert_eq!(seen, "/help");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_line_may_take_any_time() {
+    let (mut theirs, ours) = duplex(4096);
+    let patience = Rc::new(Patience { silence: SECOND, line: Some(LINE), idle: Some(IDLE) });
+    let mut inbox = Inbox::new(ours, ReadBuffer::default(), 64, 1024, patience);
+    let began = Instant::now();
+    let slow = async {
+        trickle(&mut theirs, b'x', 30).await;
+        tokio::time::sleep(IDLE).await;
+        theirs.write_all(b"\n").await.unwrap();
+    };
+    let ((), seen) = tokio::join!(slow, next(&mut inbox));
+    assert_eq!((seen, began.elapsed()), ("x".repeat(30), IDLE + 30 * SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn idleness_counts_from_the_last_byte() {
+    let (mut inbox, mut client) = inbox(Some(IDLE)).await;
+    let began = Instant::now();
+    let slow = async {
+        for _ in 0..5 {
+            tokio::time::sleep(59 * SECOND).await;
+            client.write_all(b"\n").await.unwrap();
+        }
+    };
+    let seen = async { (next(&mut inbox).await, began.elapsed()) };
+    let ((), (idle, after)) = tokio::join!(slow, seen);
+    assert_eq!((idle.as_str(), after), ("Idle", 5 * 59 * SECOND + IDLE));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_nothing_has_no_timer() {
+    let (mut inbox, mut client) = inbox(None).await;
+    let mut look = || {
+        let polled = at_once(|cx| Pin::new(&mut inbox).poll_next(cx));
+        let frames = match polled {
+            Poll::Ready(Some(Intake::Read(read))) => read.frames.len(),
+            _ => 0,
+        };
+        let _ = at_once(|cx| Pin::new(&mut inbox).poll_next(cx));
+        (frames, inbox.waits.are_timed())
+    };
+    assert_eq!(look(), (0, false));
+    client.write_all(b"ha").await.unwrap();
+    assert_eq!(look(), (0, true));
+    client.write_all(b"lf\n").await.unwrap();
+    assert_eq!(look(), (1, false));
+    advance(2 * LINE).await;
+    assert_eq!(look(), (0, false));
+}
