@@ -13,7 +13,8 @@ pub const CLOSE_GRACE: Duration = Duration::from_secs(3);
 /// whatever is still arriving with a reset, which can destroy the last words before they are read.
 pub const LINGER: Duration = Duration::from_secs(1);
 
-/// How long a connection whose name someone else wants has to show that its other end still answers.
+/// How long a connection whose name someone else wants has to show that its other end still answers. The second of two
+/// questions may be asked as late as 2 s after the first was wanted (`connection.rs`): the answer has the rest.
 pub const PROBE_WITHIN: Duration = Duration::from_millis(2400);
 
 /// After how long someone is refused a name whose bearer was probed and stayed. The contract gives the name of a dead

@@ -40,14 +40,15 @@ pub trait SendHalf: AsyncWrite + Unpin + 'static {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
-    /// Makes the connection break soon if nothing is on the way and its other end no longer answers.
+    /// Makes the kernel ask the other end whether it is there, if nothing is on the way that it has to acknowledge. One
+    /// that does not answer may break by this alone.
     ///
     /// # Errors
     /// If the system refuses.
     fn begin_probe(&self) -> io::Result<()>;
 
-    /// Ends what [`Self::begin_probe`] began. Gives a question, which may take some milliseconds: whether something was
-    /// on the way all the while and went unanswered.
+    /// Ends what [`Self::begin_probe`] began. Gives a question, which may take some milliseconds: whether what was asked,
+    /// or something that was on the way, went unanswered.
     fn end_probe(&self) -> Unanswered;
 }
 
@@ -61,9 +62,15 @@ impl SendHalf for OwnedWriteHalf {
     }
 
     fn begin_probe(&self) -> io::Result<()> {
+        // Twice, because a packet may be lost. One that was silent for a second is asked now and in a second, and breaks a
+        // second later; one that was heard of since is asked when it has been silent for a second, and again a second
+        // later: whether that goes unanswered too is for `end_probe` to find out.
+        //
+        // TCP_USER_TIMEOUT (RFC 5482) would do the same for data on the way. But it would also end a living connection
+        // whose other end just does not read: Linux counts it from the first question whether there is room again,
+        // however faithfully each is answered.
         let second = Duration::from_secs(1);
-        // A limit on unacknowledged data would end a living connection whose other end just does not read.
-        let probe = TcpKeepalive::new().with_time(second).with_interval(second).with_retries(1);
+        let probe = TcpKeepalive::new().with_time(second).with_interval(second).with_retries(2);
         SockRef::from(self.as_ref()).set_tcp_keepalive(&probe)
     }
 
