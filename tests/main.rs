@@ -4,6 +4,7 @@
 
 mod cli;
 mod config;
+mod flood;
 mod harness;
 mod hostile;
 mod lifecycle;

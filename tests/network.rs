@@ -121,7 +121,14 @@ struct Netcat {
 }
 
 impl Netcat {
+    /// One that has read the name request.
     fn on(namespace: &str, process: &Process) -> Self {
+        let netcat = Self::start(namespace, process);
+        netcat.expect(NAME_REQUEST);
+        netcat
+    }
+
+    fn start(namespace: &str, process: &Process) -> Self {
         let port = process.address().port().to_string();
         let mut child = Command::new("ip")
             .args(["netns", "exec", namespace, "nc", SERVER, &port])
@@ -139,9 +146,7 @@ impl Netcat {
                 }
             }
         });
-        let netcat = Self { child, stdin, lines };
-        netcat.expect(NAME_REQUEST);
-        netcat
+        Self { child, stdin, lines }
     }
 
     fn join(namespace: &str, process: &Process, name: &str) -> Self {
@@ -413,6 +418,34 @@ fn many_who_want_a_name_and_leave_at_once_are_passed_on_one_by_one() {
     }
     assert!(given >= 8, "{given}");
     Netcat::join(&cable.server, &process, "alan");
+}
+
+#[test]
+fn flood_control_holds_for_other_machines() {
+    let Some(cable) = Cable::lay() else { return };
+    let settings = [
+        ("ARAUTO_FLOOD_MESSAGE_RATE", "1"),
+        ("ARAUTO_FLOOD_MESSAGE_BURST", "1"),
+        ("ARAUTO_FLOOD_SESSIONS_PER_ADDRESS", "1"),
+    ];
+    let process = cable.serve(&settings);
+    let mut near = Netcat::join(&cable.server, &process, "near");
+    let mut faraway = Netcat::join(&cable.faraway, &process, "faraway");
+    near.send("/echo one\n/echo two\n/echo three");
+    for word in ["one", "two", "three"] {
+        near.expect(&format!("near | near | echo | {word}"));
+    }
+    faraway.send("/echo one\n/echo two");
+    faraway.expect("faraway | faraway | echo | one");
+    faraway.expect(
+        "server | faraway | error_message | Your message was not sent: you may send 1 messages a second, 1 at once. Try again \
+         in 1 s",
+    );
+    let full = Netcat::start(&cable.faraway, &process);
+    full.expect(
+        "server | client | connection_error | Your address has 1 connections, which is the most. Close one and connect again",
+    );
+    Netcat::join(&cable.server, &process, "another");
 }
 
 #[test]

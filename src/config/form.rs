@@ -158,6 +158,29 @@ impl Form for Addresses {
     }
 }
 
+/// Yes or no.
+pub(super) struct YesNo;
+
+impl Form for YesNo {
+    type Value = bool;
+
+    fn allowed(&self) -> String {
+        "true or false".to_owned()
+    }
+
+    fn read(&self, raw: Raw<'_>) -> Result<bool, Refused> {
+        match raw {
+            Raw::Toml(value) => value.as_bool(),
+            Raw::Text(text) => text.parse().ok(),
+        }
+        .ok_or(Refused::WHOLE)
+    }
+
+    fn show(&self, value: &bool) -> String {
+        value.to_string()
+    }
+}
+
 /// One of a few names.
 pub(super) struct OneOf<T>(PhantomData<T>);
 

@@ -10,6 +10,8 @@ pub struct Config {
     pub server: Server,
     /// What one client, or all of them, may take.
     pub limits: Limits,
+    /// What one client, or one address, may send and open in a given time.
+    pub flood: Flood,
     /// Clients that end their messages with nothing but a pause.
     pub compat: Compat,
     /// Who may close the server.
@@ -82,6 +84,53 @@ impl Default for Limits {
             outbox_bytes: 1024 * 1024,
             slow_reader_grace: Duration::from_millis(250),
             inflight_bytes: 64 * 1024,
+        }
+    }
+}
+
+/// `[flood]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Flood {
+    /// Whether clients on this machine are held to these limits too.
+    pub loopback: bool,
+    /// Messages a second from one session; 0 is any number.
+    pub message_rate: usize,
+    /// Messages at once from one session that was silent before.
+    pub message_burst: usize,
+    /// Bytes a second from one session; 0 is any number.
+    pub byte_rate: usize,
+    /// Bytes at once from one session that was silent before.
+    pub byte_burst: usize,
+    /// How many of a session's messages are refused within [`Flood::refusal_window`] before it is ended.
+    pub refusals: usize,
+    /// The time in which refusals count together; it begins with one.
+    pub refusal_window: Duration,
+    /// Sessions from one address; 0 is any number.
+    pub sessions_per_address: usize,
+    /// Connections a minute from one address, and at once; 0 is any number.
+    pub joins_per_minute: usize,
+}
+
+impl Flood {
+    /// Whether someone is held to these limits.
+    #[must_use]
+    pub fn governs(&self, is_local: bool) -> bool {
+        !is_local || self.loopback
+    }
+}
+
+impl Default for Flood {
+    fn default() -> Self {
+        Self {
+            loopback: false,
+            message_rate: 50,
+            message_burst: 500,
+            byte_rate: 128 * 1024,
+            byte_burst: 512 * 1024,
+            refusals: 100,
+            refusal_window: Duration::from_secs(10),
+            sessions_per_address: 300,
+            joins_per_minute: 600,
         }
     }
 }

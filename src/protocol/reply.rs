@@ -12,6 +12,10 @@ use super::{
     operation::Operation,
 };
 
+mod flood;
+
+pub use flood::{flooded, too_many_bytes, too_many_joins, too_many_messages, too_many_sessions};
+
 /// The server's own name in SENDER and DESTINATION.
 pub const SERVER: &str = "server";
 /// DESTINATION of a broadcast.

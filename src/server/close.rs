@@ -52,13 +52,19 @@ pub enum CloseReason {
     ServerClosed,
     /// The server was full (`limits.max_sessions`).
     ServerFull,
+    /// It went on sending more than it may (`flood.refusals`).
+    Flood,
+    /// Its address had all sessions it may have (`flood.sessions_per_address`).
+    AddressFull,
+    /// Its address connected too often (`flood.joins_per_minute`).
+    TooOften,
     /// A fault of the server.
     Fault,
 }
 
 impl CloseReason {
     /// Every reason, in the order of the enum.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Exit,
         Self::Eof,
         Self::Broken,
@@ -73,6 +79,9 @@ impl CloseReason {
         Self::OutboxFull,
         Self::ServerClosed,
         Self::ServerFull,
+        Self::Flood,
+        Self::AddressFull,
+        Self::TooOften,
         Self::Fault,
     ];
 
@@ -94,6 +103,9 @@ impl CloseReason {
             Self::OutboxFull => "outbox full",
             Self::ServerClosed => "server closed",
             Self::ServerFull => "server full",
+            Self::Flood => "flood",
+            Self::AddressFull => "address full",
+            Self::TooOften => "connects too often",
             Self::Fault => "server fault",
         }
     }

@@ -14,6 +14,8 @@ use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use super::{
     close::{CLOSE_GRACE, CloseReason, PROBE_WITHIN},
     connection::{self, ReceiveHalf, SendHalf},
+    doorkeeper::Visit,
+    flood::{Allowance, Meter},
     inbox::{Inbox, ReadBuffer},
     messages::{Adopt, CloseServer, Deliver, Jammed, Pressure, Probe, Raw, Reframe, ToCourier},
     outbox::{Bounds, Outbox, at_once},
@@ -21,7 +23,7 @@ use super::{
     place::{Place, Report},
     places::Places,
     seat::{Seat, SessionId},
-    session::{Session, Surroundings},
+    session::{Session, Surroundings, Terms},
     vigil::Vigil,
     who::Peer,
 };
@@ -34,7 +36,9 @@ pub struct Courier {
     surroundings: Rc<Surroundings>,
     report: Report,
     buffer: ReadBuffer,
+    /// Of sessions that begin now; those that have as much share it.
     patience: Rc<Patience>,
+    allowance: Rc<Allowance>,
     /// The server is ending: whoever still comes is told so and closed.
     closing: bool,
     _vigil: Vigil,
@@ -47,6 +51,7 @@ impl Courier {
             number,
             places: Places::default(),
             patience: Rc::new(Patience::of(&surroundings.config.get())),
+            allowance: Rc::new(allowance(&surroundings)),
             surroundings: Rc::new(surroundings),
             report: Rc::new(move |report| pressure.do_send(report)),
             buffer: Rc::new(RefCell::new(BytesMut::new())),
@@ -62,9 +67,11 @@ impl Courier {
         peer: Peer,
         id: SessionId,
         permit: OwnedSemaphorePermit,
+        visit: Option<Visit>,
     ) {
         let config = self.surroundings.config.get();
         let (limits, compat) = (&config.limits, &config.compat);
+        share(&mut self.patience, Patience::of(&config));
         let permit = Rc::new(permit);
         let bounds =
             Bounds { limit: limits.outbox_bytes, grace: limits.slow_reader_grace, gap: compat.unframed_gap };
@@ -76,9 +83,20 @@ impl Courier {
             limits.inflight_bytes,
             Rc::clone(&self.patience),
         );
+        let meter = config.flood.governs(peer.is_local).then(|| {
+            share(&mut self.allowance, allowance(&self.surroundings));
+            Meter::new(Rc::clone(&self.allowance), Instant::now()).map(Box::new)
+        });
         let slot = self.places.next_slot();
         let seat = Seat { id, courier: self.number, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
-        let session = Session::open(inbox, seat, peer, Rc::clone(&self.surroundings), permit);
+        let session = Session::open(
+            inbox,
+            seat,
+            peer,
+            Rc::clone(&self.surroundings),
+            Terms { patience: Rc::clone(&self.patience), meter: meter.flatten(), visit },
+            permit,
+        );
         self.places.add(Place::new(seat, session, outbox, Rc::clone(&self.report)));
         if self.closing {
             self.tell(seat, |outbox| outbox.put(&reply::server_closed()));
@@ -115,6 +133,17 @@ impl Courier {
     }
 }
 
+fn allowance(surroundings: &Surroundings) -> Allowance {
+    Allowance::of(&surroundings.config.get().flood, surroundings.message_bytes)
+}
+
+/// Sessions that begin under the same settings share them in memory.
+fn share<T: PartialEq>(shared: &mut Rc<T>, now: T) {
+    if **shared != now {
+        *shared = Rc::new(now);
+    }
+}
+
 impl Actor for Courier {
     type Context = actix::Context<Self>;
 }
@@ -128,9 +157,9 @@ impl From<Addr<Courier>> for ToCourier {
 impl Handler<Adopt> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Adopt { socket, peer, id, permit }: Adopt, _: &mut Self::Context) {
+    fn handle(&mut self, Adopt { socket, peer, id, permit, visit }: Adopt, _: &mut Self::Context) {
         match connection::from_tcp(socket) {
-            Ok(halves) => self.take_in(halves, peer, id, permit),
+            Ok(halves) => self.take_in(halves, peer, id, permit, visit),
             Err(error) => {
                 warn!(self.surroundings.log, "connection lost"; "id" => id.0, "peer" => %peer, "error" => %error);
             }

@@ -1,8 +1,10 @@
 //! [`House`]: starts the actors, watches over them and sees them out.
 
 use std::{
+    cell::RefCell,
     io,
     net::{SocketAddr, TcpListener},
+    rc::Rc,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
@@ -22,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     close::Tally,
     courier::Courier,
+    doorkeeper::Doorkeeper,
     listener::{REFUSALS, Reception},
     messages::{CloseServer, ToCourier, ToRegistry},
     registry::Registry,
@@ -116,14 +119,13 @@ impl House {
             max_sessions: limits.max_sessions,
             stop: listening.clone(),
             message_bytes: limits.message_bytes,
+            config: config.clone(),
             refusals: Arc::new(Semaphore::new(REFUSALS)),
             numbers: Arc::<AtomicU64>::default(),
             tally: Arc::clone(&tally),
             log: log.clone(),
         };
-        for listener in listeners {
-            start_listener(listener, reception.clone(), &workers[0], &notify);
-        }
+        start_listeners(listeners, &reception, &workers[0], &notify);
         Self {
             registry,
             notices,
@@ -194,19 +196,27 @@ impl House {
     }
 }
 
-fn start_listener(
-    listener: TcpListener,
-    reception: Reception,
+fn start_listeners(
+    listeners: Vec<TcpListener>,
+    reception: &Reception,
     worker: &Arbiter,
     notify: &UnboundedSender<Notice>,
 ) {
-    let (vigil, log) = (Vigil::new("listener", notify.clone()), reception.log.clone());
+    let watched: Vec<_> = listeners
+        .into_iter()
+        .map(|listener| (listener, reception.clone(), Vigil::new("listener", notify.clone())))
+        .collect();
     worker.spawn_fn(move || {
-        actix_rt::spawn(async move {
-            let _vigil = vigil;
-            if let Err(error) = reception.accept_all(listener).await {
-                error!(log, "cannot listen"; "error" => %error);
-            }
-        });
+        let door = Rc::new(RefCell::new(Doorkeeper::new(Instant::now())));
+        for (listener, reception, vigil) in watched {
+            let door = Rc::clone(&door);
+            actix_rt::spawn(async move {
+                let _vigil = vigil;
+                let log = reception.log.clone();
+                if let Err(error) = reception.accept_all(listener, door).await {
+                    error!(log, "cannot listen"; "error" => %error);
+                }
+            });
+        }
     });
 }

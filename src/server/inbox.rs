@@ -168,17 +168,17 @@ impl<R: ReceiveHalf> Inbox<R> {
             }
         };
         let silence_counts = !self.undecoded && self.decoder.read_done(buffer);
-        let idle_counts = self.decoder.is_past_first_line();
         let Patience { silence, idle, .. } = *self.patience;
-        self.waits.begin(Some(silence).filter(|_| silence_counts), idle.filter(|_| idle_counts));
+        let idle_counts = !idle.is_zero() && self.decoder.is_past_first_line();
+        self.waits.begin(silence_counts.then_some(silence), idle_counts.then_some(idle));
         self.rest = BytesMut::from(&buffer[..]);
         Ok(self.intake(frames, cost.min(credit)))
     }
 
     /// What is waited for besides bytes, while none come.
     fn poll_lapse(&mut self, credit: u32, cx: &mut Context<'_>) -> Poll<Intake> {
-        if let Some(line) = self.patience.line {
-            self.waits.watch_line(self.decoder.unfinished_line(&self.rest), line);
+        if !self.patience.line.is_zero() {
+            self.waits.watch_line(self.decoder.unfinished_line(&self.rest), self.patience.line);
         }
         Poll::Ready(match ready!(self.waits.poll(cx)) {
             // Nothing came for long enough: what there is is a message.

@@ -1,8 +1,10 @@
 //! Listening: binds, accepts, keeps to `limits.max_sessions`, and hands connections to the couriers in turn.
 
 use std::{
+    cell::RefCell,
     io::{self, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,18 +15,22 @@ use std::{
 use actix::Addr;
 use slog::{Logger, debug, info, warn};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::{io::AsyncWriteExt, sync::Semaphore};
+use tokio::{io::AsyncWriteExt, sync::Semaphore, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     close::{CloseReason, LINGER, Tally},
     connection::{UNSENT_BYTES, keepalive},
     courier::Courier,
+    doorkeeper::{Doorkeeper, Unwelcome, Visit},
     messages::Adopt,
     seat::SessionId,
     who::Peer,
 };
-use crate::protocol::reply;
+use crate::{
+    config::InForce,
+    protocol::{Line, reply},
+};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -56,6 +62,9 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// Refused connections that are seen out at a time; each is an open file for up to [`LINGER`].
 pub const REFUSALS: usize = 64;
 
+/// The doorkeeper that all listeners ask; they live on one thread.
+pub type Door = Rc<RefCell<Doorkeeper>>;
+
 /// Where accepted connections go. Clones share the numbering and the limit.
 #[derive(Clone)]
 pub struct Reception {
@@ -69,6 +78,8 @@ pub struct Reception {
     pub stop: CancellationToken,
     /// The longest message, for the refusal.
     pub message_bytes: usize,
+    /// What is in force.
+    pub config: InForce,
     /// The last number given.
     pub numbers: Arc<AtomicU64>,
     /// A permit for each refused connection that may be seen out at a time.
@@ -81,7 +92,7 @@ pub struct Reception {
 
 impl Reception {
     /// Accepts until told to stop. Failures to accept are waited out.
-    pub async fn accept_all(self, listener: TcpListener) -> io::Result<()> {
+    pub async fn accept_all(self, listener: TcpListener, door: Door) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let mut failing = false;
         while let Some(accepted) = self.stop.run_until_cancelled(listener.accept()).await {
@@ -89,7 +100,7 @@ impl Reception {
                 Ok((socket, from)) => {
                     failing = false;
                     let peer = Peer::of(&socket, from);
-                    self.receive(socket, peer);
+                    self.receive(socket, peer, &door);
                 }
                 Err(error) if is_passing(&error) => {
                     debug!(self.log, "connection gone before it was accepted"; "error" => %error);
@@ -108,9 +119,14 @@ impl Reception {
 
     /// Greets a connection and hands it to the next courier. The greeting does not wait for the courier's thread, and
     /// needs no reactor: a new socket has room for it.
-    fn receive(&self, mut socket: TcpStream, peer: Peer) {
-        let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
-            return self.refuse(socket, peer);
+    fn receive(&self, mut socket: TcpStream, peer: Peer, door: &Door) {
+        let admitted = self.admit(peer, door).and_then(|visit| {
+            let permit = Arc::clone(&self.places).try_acquire_owned();
+            permit.map(|permit| (permit, visit)).map_err(|_| self.no_place())
+        });
+        let (permit, visit) = match admitted {
+            Ok(admitted) => admitted,
+            Err((line, reason)) => return self.refuse(socket, peer, &line, reason, door),
         };
         if let Err(error) = socket.write_all(reply::name_request().as_bytes()) {
             debug!(self.log, "connection gone before it was greeted"; "peer" => %peer, "error" => %error);
@@ -118,20 +134,41 @@ impl Reception {
         }
         let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
         let turn = usize::try_from(number).unwrap_or_default() % self.couriers.len();
-        self.couriers[turn].do_send(Adopt { socket, peer, id: SessionId(number), permit });
+        self.couriers[turn].do_send(Adopt { socket, peer, id: SessionId(number), permit, visit });
     }
 
-    fn refuse(&self, mut socket: TcpStream, peer: Peer) {
+    /// Asks the doorkeeper.
+    fn admit(&self, peer: Peer, door: &Door) -> Result<Option<Visit>, (Line, CloseReason)> {
+        let config = self.config.get();
+        let limit = self.message_bytes;
+        door.borrow_mut().admit(peer, &config.flood, Instant::now()).map_err(|unwelcome| match unwelcome {
+            Unwelcome::TooMany { most } => (reply::too_many_sessions(limit, most), CloseReason::AddressFull),
+            Unwelcome::TooOften { most, wait } => {
+                (reply::too_many_joins(limit, most, wait), CloseReason::TooOften)
+            }
+        })
+    }
+
+    fn no_place(&self) -> (Line, CloseReason) {
         // While the server ends, the places are held for the count of those who have left.
-        let (line, reason) = if self.stop.is_cancelled() {
+        if self.stop.is_cancelled() {
             (reply::server_closed(), CloseReason::ServerClosed)
         } else {
             (reply::server_full(self.message_bytes, self.max_sessions), CloseReason::ServerFull)
-        };
+        }
+    }
+
+    fn refuse(&self, mut socket: TcpStream, peer: Peer, line: &Line, reason: CloseReason, door: &Door) {
         // A new socket has room for a line; if not even that goes, the peer is gone.
         let _ = socket.write_all(line.as_bytes());
         self.tally.count_end(reason);
-        info!(self.log, "refused"; "peer" => %peer, "reason" => reason);
+        match door.borrow_mut().log_refusal(Instant::now()) {
+            Some(0) => info!(self.log, "refused"; "peer" => %peer, "reason" => reason),
+            Some(unlogged) => {
+                info!(self.log, "refused"; "peer" => %peer, "reason" => reason, "unlogged_before" => unlogged);
+            }
+            None => {}
+        }
         // In a flood, the rest may be reset before they have read why.
         if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
             actix_rt::spawn(async move {

@@ -17,6 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{
     batch::{Item, Shared},
     close::CloseReason,
+    doorkeeper::Visit,
     seat::{Seat, SessionId},
     who::Peer,
 };
@@ -34,6 +35,8 @@ pub struct Adopt {
     pub id: SessionId,
     /// Its place among `limits.max_sessions`; given back when the last part of the session is gone.
     pub permit: OwnedSemaphorePermit,
+    /// Its place among its address's, where these are counted.
+    pub visit: Option<Visit>,
 }
 
 /// Session to Registry: the name request was answered with a valid name.

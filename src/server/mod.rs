@@ -29,6 +29,8 @@ mod challenge;
 pub mod close;
 mod connection;
 mod courier;
+mod doorkeeper;
+mod flood;
 mod house;
 mod inbox;
 mod listener;

@@ -14,26 +14,21 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::config::Config;
 
 /// How long to wait for what.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
     /// `compat.unframed_wait`: silence that ends an unframed message.
     pub silence: Duration,
-    /// `limits.line_timeout`: for the end of a line. `None`: for ever.
-    pub line: Option<Duration>,
-    /// `limits.idle_timeout`: for anything. `None`: for ever.
-    pub idle: Option<Duration>,
+    /// `limits.line_timeout`: for the end of a line. Zero: for ever.
+    pub line: Duration,
+    /// `limits.idle_timeout`: for anything. Zero: for ever.
+    pub idle: Duration,
 }
 
 impl Patience {
-    /// As configured, where "0s" is for ever.
+    /// As configured.
     #[must_use]
     pub fn of(Config { limits, compat, .. }: &Config) -> Self {
-        let limit = |limit: Duration| Some(limit).filter(|limit| !limit.is_zero());
-        Self {
-            silence: compat.unframed_wait,
-            line: limit(limits.line_timeout),
-            idle: limit(limits.idle_timeout),
-        }
+        Self { silence: compat.unframed_wait, line: limits.line_timeout, idle: limits.idle_timeout }
     }
 }
 

@@ -8,13 +8,16 @@ use std::{io, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, SpawnHandle, StreamHandler};
 use slog::{Drain, Logger, debug, error, info};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
     close::{CloseReason, LINGER, Tally},
     connection::ReceiveHalf,
+    doorkeeper::Visit,
+    flood::{Excess, Meter, Unit},
     inbox::{Inbox, Intake, Read},
     messages::{Enter, Hangup, Jammed, Leave, Raw, Reframe, Sent, ToCourier, ToRegistry, Work},
+    patience::Patience,
     seat::Seat,
     who::{Peer, Who},
 };
@@ -40,6 +43,16 @@ pub struct Surroundings {
     pub log: Logger,
 }
 
+/// What a session is held to, as it was configured when it began.
+pub struct Terms {
+    /// How long it may take for what.
+    pub patience: Rc<Patience>,
+    /// What it may send, where that is limited. Boxed because it is not limited for most.
+    pub meter: Option<Box<Meter>>,
+    /// Its place among its address's, where these are counted; given back with the session.
+    pub visit: Option<Visit>,
+}
+
 /// The actor of one connection.
 pub struct Session {
     seat: Seat,
@@ -50,6 +63,7 @@ pub struct Session {
     name: Option<Name>,
     state: State,
     around: Rc<Surroundings>,
+    terms: Terms,
     name_timer: Option<SpawnHandle>,
     /// The other end sends no more.
     input_ended: bool,
@@ -76,6 +90,7 @@ impl Session {
         seat: Seat,
         peer: Peer,
         around: Rc<Surroundings>,
+        terms: Terms,
         permit: Rc<OwnedSemaphorePermit>,
     ) -> Addr<Self> {
         Self::create(|ctx| {
@@ -91,6 +106,7 @@ impl Session {
                 name: None,
                 state,
                 around,
+                terms,
                 name_timer,
                 input_ended: false,
                 sent: false,
@@ -119,15 +135,19 @@ impl Session {
         if !read.replies.is_empty() {
             self.around.courier.raw.do_send(Raw { seat: self.seat, bytes: read.replies.into() });
         }
-        let requests = self.requests(read.frames, ctx);
-        if !requests.is_empty() {
-            self.around.registry.work.do_send(Work { seat: self.seat, requests, credit: Some(read.credit) });
-        }
+        self.carry_out(read.frames, Some(read.credit), ctx);
     }
 
-    /// The requests that these frames make. The first frame of all is the answer to the name request.
-    fn requests(&mut self, frames: Vec<Frame>, ctx: &mut Context<Self>) -> Vec<Request> {
+    /// Has done what these frames ask for. The first of all is the answer to the name request.
+    fn carry_out(
+        &mut self,
+        frames: Vec<Frame>,
+        credit: Option<OwnedSemaphorePermit>,
+        ctx: &mut Context<Self>,
+    ) {
         let mut requests = Vec::new();
+        // Out of the session while its name is in use, and the clock is read once for what came together.
+        let mut meter = self.terms.meter.take().map(|meter| (meter, Instant::now()));
         for frame in frames {
             if !matches!(self.state, State::Open) {
                 break;
@@ -140,10 +160,40 @@ impl Session {
             }
             match &self.name {
                 None => self.introduce(&frame, ctx),
-                Some(name) => requests.push(self.request(&frame, name)),
+                Some(name) => match meter.as_mut().map(|(meter, now)| meter.admit(bytes_of(&frame), *now)) {
+                    Some(Err(excess)) => requests.push(Request::Answer(self.refusal(excess, name))),
+                    Some(Ok(())) | None => requests.push(self.request(&frame, name)),
+                },
+            }
+            if meter.as_ref().is_some_and(|(meter, _)| meter.is_exhausted()) {
+                break;
             }
         }
-        requests
+        if !requests.is_empty() {
+            self.around.registry.work.do_send(Work { seat: self.seat, requests, credit });
+        }
+        if let Some((meter, _)) = meter {
+            if meter.is_exhausted() {
+                self.flooded(&meter);
+            }
+            self.terms.meter = Some(meter);
+        }
+    }
+
+    /// What is said to one who sends too much.
+    fn refusal(&self, Excess { of, rate, wait }: Excess, name: &Name) -> Line {
+        let limit = self.around.message_bytes;
+        match of {
+            Unit::Messages => reply::too_many_messages(limit, name, rate.tokens, rate.burst, wait),
+            Unit::Bytes => reply::too_many_bytes(limit, name, rate.tokens, rate.burst, wait),
+        }
+    }
+
+    fn flooded(&mut self, meter: &Meter) {
+        let allowance = meter.allowance();
+        let (limit, name) = (self.around.message_bytes, self.name.as_ref());
+        let farewell = reply::flooded(limit, name, allowance.refusals, allowance.window);
+        self.leave(CloseReason::Flood, None, Some(farewell));
     }
 
     fn request(&self, frame: &Frame, name: &Name) -> Request {
@@ -157,11 +207,7 @@ impl Session {
             },
             Frame::TooLong => Request::Answer(reply::line_too_long(limit, name)),
             Frame::Unfinished => Request::Answer(reply::line_unfinished(limit, name)),
-            Frame::Overdue => Request::Answer(reply::line_overdue(
-                limit,
-                name,
-                self.around.config.get().limits.line_timeout,
-            )),
+            Frame::Overdue => Request::Answer(reply::line_overdue(limit, name, self.terms.patience.line)),
             // The decoder finds other protocols on the first line only, which is the answer to the name request.
             Frame::Http | Frame::Tls => unreachable!("only the first frame is another protocol's"),
         }
@@ -210,8 +256,7 @@ impl Session {
     }
 
     fn idle(&mut self) {
-        let waited = self.around.config.get().limits.idle_timeout;
-        let farewell = reply::idle(self.around.message_bytes, self.name.as_ref(), waited);
+        let farewell = reply::idle(self.around.message_bytes, self.name.as_ref(), self.terms.patience.idle);
         self.leave(CloseReason::Idle, None, Some(farewell));
     }
 
@@ -255,6 +300,11 @@ impl Session {
     }
 }
 
+/// What a frame counts for against `flood.byte_rate`. Of what was dropped, only the message counts.
+fn bytes_of(frame: &Frame) -> usize {
+    if let Frame::Line(line) = frame { line.len() } else { 0 }
+}
+
 impl Actor for Session {
     type Context = Context<Self>;
 
@@ -274,10 +324,7 @@ impl StreamHandler<Intake> for Session {
             Intake::Idle => self.idle(),
             Intake::End(_) if self.sent => ctx.stop(),
             Intake::End(Ok(last)) => {
-                let requests = self.requests(last.into_iter().collect(), ctx);
-                if !requests.is_empty() {
-                    self.around.registry.work.do_send(Work { seat: self.seat, requests, credit: None });
-                }
+                self.carry_out(last.into_iter().collect(), None, ctx);
                 self.leave(CloseReason::Eof, None, None);
             }
             Intake::End(Err(error)) => self.leave(CloseReason::Broken, Some(error), None),

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{SocketAddr, TcpStream},
+    net::{IpAddr, SocketAddr, TcpStream},
 };
 
 use slog::{KV, Record, Result, Serializer};
@@ -27,9 +27,19 @@ impl Peer {
         Self { address, is_local: ip.is_loopback() || is_own() }
     }
 
+    /// Where it is. An IPv4 address mapped into IPv6 is given as IPv4.
+    pub fn ip(&self) -> IpAddr {
+        self.address.ip().to_canonical()
+    }
+
     #[cfg(any(test, feature = "fuzz"))]
     pub fn elsewhere() -> Self {
-        Self { address: SocketAddr::from(([192, 0, 2, 1], 1)), is_local: false }
+        Self::at(IpAddr::from([192, 0, 2, 1]))
+    }
+
+    #[cfg(any(test, feature = "fuzz"))]
+    pub fn at(address: IpAddr) -> Self {
+        Self { address: SocketAddr::from((address, 1)), is_local: false }
     }
 }
 

@@ -38,7 +38,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("\n\n[ sever ]\n", "3:3: unknown section; did you mean [server]?", "3 | [ sever ]\n  |   ^^^^^"),
     (
         "tls = {}\n",
-        "1:1: unknown section; there are server, limits, compat, close_server, log",
+        "1:1: unknown section; there are server, limits, flood, compat, close_server, log",
         "1 | tls = {}\n  | ^^^",
     ),
     ("listen = \"a\"\n", "1:1: listen belongs in section [server]", "1 | listen = \"a\"\n  | ^^^^^^"),

@@ -13,9 +13,9 @@ const LINE: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_mins(1);
 
 /// An inbox, and the end that sends to it, both past the first line `alan`.
-async fn inbox(idle: Option<Duration>) -> (Inbox<DuplexStream>, DuplexStream) {
+async fn inbox(idle: Duration) -> (Inbox<DuplexStream>, DuplexStream) {
     let (mut theirs, ours) = duplex(4096);
-    let patience = Rc::new(Patience { silence: Duration::from_millis(50), line: Some(LINE), idle });
+    let patience = Rc::new(Patience { silence: Duration::from_millis(50), line: LINE, idle });
     let mut inbox = Inbox::new(ours, ReadBuffer::default(), 64, 1024, patience);
     theirs.write_all(b"alan\n").await.unwrap();
     assert_eq!(next(&mut inbox).await, "alan");
@@ -47,7 +47,7 @@ async fn trickle(to: &mut DuplexStream, byte: u8, times: usize) {
 
 #[tokio::test(start_paused = true)]
 async fn a_line_is_timed_from_its_first_byte_and_given_up_once() {
-    let (mut inbox, mut client) = inbox(None).await;
+    let (mut inbox, mut client) = inbox(Duration::ZERO).await;
     let began = Instant::now();
     let slow = async {
         trickle(&mut client, b'x', 30).await;
@@ -65,7 +65,7 @@ async fn a_line_is_timed_from_its_first_byte_and_given_up_once() {
 
 #[tokio::test(start_paused = true)]
 async fn each_line_has_its_own_time() {
-    let (mut inbox, mut client) = inbox(None).await;
+    let (mut inbox, mut client) = inbox(Duration::ZERO).await;
     let began = Instant::now();
     let slow = async {
         for part in ["one", "\ntwo", "\nthree", "\n"] {
@@ -82,7 +82,7 @@ async fn each_line_has_its_own_time() {
 #[tokio::test(start_paused = true)]
 async fn an_unframed_message_is_given_up_as_well() {
     let (mut theirs, ours) = duplex(4096);
-    let patience = Rc::new(Patience { silence: 2 * SECOND, line: Some(LINE), idle: None });
+    let patience = Rc::new(Patience { silence: 2 * SECOND, line: LINE, idle: Duration::ZERO });
     let mut inbox = Inbox::new(ours, ReadBuffer::default(), 64, 1024, patience);
     theirs.write_all(b"alan | server | name | alan").await.unwrap();
     assert_eq!(next(&mut inbox).await, "alan | server | name | alan");
@@ -104,7 +104,7 @@ async fn an_unframed_message_is_given_up_as_well() {
 #[tokio::test(start_paused = true)]
 async fn the_first_line_may_take_any_time() {
     let (mut theirs, ours) = duplex(4096);
-    let patience = Rc::new(Patience { silence: SECOND, line: Some(LINE), idle: Some(IDLE) });
+    let patience = Rc::new(Patience { silence: SECOND, line: LINE, idle: IDLE });
     let mut inbox = Inbox::new(ours, ReadBuffer::default(), 64, 1024, patience);
     let began = Instant::now();
     let slow = async {
@@ -118,7 +118,7 @@ async fn the_first_line_may_take_any_time() {
 
 #[tokio::test(start_paused = true)]
 async fn idleness_counts_from_the_last_byte() {
-    let (mut inbox, mut client) = inbox(Some(IDLE)).await;
+    let (mut inbox, mut client) = inbox(IDLE).await;
     let began = Instant::now();
     let slow = async {
         for _ in 0..5 {
@@ -133,7 +133,7 @@ async fn idleness_counts_from_the_last_byte() {
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_nothing_has_no_timer() {
-    let (mut inbox, mut client) = inbox(None).await;
+    let (mut inbox, mut client) = inbox(Duration::ZERO).await;
     let mut look = || {
         let polled = at_once(|cx| Pin::new(&mut inbox).poll_next(cx));
         let frames = match polled {

@@ -1,0 +1,58 @@
+//! What is said to those who send or connect too much.
+
+use std::time::Duration;
+
+use super::{Line, Name, connection_error, disconnected, error_message};
+
+/// In whole seconds, and never too early.
+fn seconds(wait: Duration) -> u128 {
+    wait.as_millis().div_ceil(1000).max(1)
+}
+
+/// More messages than `flood.message_rate` and `flood.message_burst` allow.
+#[must_use]
+pub fn too_many_messages(limit: usize, to: &Name, rate: usize, burst: usize, wait: Duration) -> Line {
+    too_much(limit, to, &format!("{rate} messages a second, {burst} at once"), wait)
+}
+
+/// More bytes than `flood.byte_rate` and `flood.byte_burst` allow.
+#[must_use]
+pub fn too_many_bytes(limit: usize, to: &Name, rate: usize, burst: usize, wait: Duration) -> Line {
+    too_much(limit, to, &format!("{rate} bytes a second, {burst} at once"), wait)
+}
+
+fn too_much(limit: usize, to: &Name, allowed: &str, wait: Duration) -> Line {
+    let seconds = seconds(wait);
+    error_message(
+        limit,
+        to,
+        &format!("Your message was not sent: you may send {allowed}. Try again in {seconds} s"),
+    )
+}
+
+/// Last words to someone of whom `flood.refusals` messages were refused within `flood.refusal_window`.
+#[must_use]
+pub fn flooded(limit: usize, to: Option<&Name>, refused: usize, window: Duration) -> Line {
+    let window = humantime::format_duration(window);
+    let why = format!(
+        "{refused} messages that you sent too fast were refused within {window}. What you sent after them was not read"
+    );
+    disconnected(limit, to, &why)
+}
+
+/// `flood.sessions_per_address` are connected from there.
+#[must_use]
+pub fn too_many_sessions(limit: usize, most: usize) -> Line {
+    let why = format!("Your address has {most} connections, which is the most. Close one and connect again");
+    connection_error(limit, &why)
+}
+
+/// More connections than `flood.joins_per_minute` allows.
+#[must_use]
+pub fn too_many_joins(limit: usize, most: usize, wait: Duration) -> Line {
+    let seconds = seconds(wait);
+    let why = format!(
+        "Your address may connect {most} times a minute, and did so more often. Try again in {seconds} s"
+    );
+    connection_error(limit, &why)
+}
