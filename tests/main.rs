@@ -4,6 +4,7 @@
 
 mod cli;
 mod config;
+mod crowds;
 mod flood;
 mod harness;
 mod hostile;

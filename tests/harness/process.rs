@@ -77,6 +77,13 @@ impl Process {
         assert!(sent.unwrap().success());
     }
 
+    /// KiB of memory that it holds.
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let row = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        row.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// The exit status, once it has ended.
     pub fn ended(&mut self) -> ExitStatus {
         let mut status = None;

@@ -1,0 +1,217 @@
+//! Crowds that mean no good, or nothing at all, while others go on.
+//!
+//! A usual run has some hundreds of clients. `ARAUTO_CROWDS=full` has as many as `docs/reliability.md` speaks of; that
+//! takes minutes and nearly 20,000 open files.
+
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::{Shutdown, TcpStream},
+    time::{Duration, Instant},
+};
+
+use socket2::SockRef;
+
+use crate::harness::{Client, NAME_REQUEST, confirmation, process::Process, wait_until};
+
+fn is_full() -> bool {
+    std::env::var_os("ARAUTO_CROWDS").is_some_and(|value| value == "full")
+}
+
+fn crowd(usual: usize, full: usize) -> usize {
+    let size = if is_full() { full } else { usual };
+    let files = size as u64 + 200;
+    let allowed = rlimit::increase_nofile_limit(files).unwrap();
+    assert!(allowed >= files, "{size} clients need {files} open files, and {allowed} are allowed");
+    size
+}
+
+/// What a crowd held goes back to the system, but for what any use of the program costs once.
+fn memory_returns(process: &Process, what: &str, before: u64, most: u64) {
+    const ONCE_KIB: u64 = 8 * 1024;
+    wait_until("memory to return", || process.resident_kib() <= before + ONCE_KIB);
+    let after = process.resident_kib();
+    eprintln!("{what}: {before} KiB before, {most} KiB with them, {after} KiB after");
+}
+
+/// Nobody is left but the one who asks.
+fn expect_alone(bystander: &mut Client, name: &str) {
+    let alone = format!("server | {name} | list_clients | clients connected: {name}");
+    wait_until("the others to be gone", || {
+        bystander.send("/list");
+        let mut names = bystander.line();
+        let is_alone = names == alone;
+        // A long list comes in several messages, and an echo after the last.
+        bystander.send("/echo end of list");
+        while names != format!("{name} | {name} | echo | end of list") {
+            names = bystander.line();
+        }
+        is_alone
+    });
+}
+
+/// A client that sends a byte now and then and takes what comes.
+struct Slow {
+    stream: TcpStream,
+    said: Vec<u8>,
+    is_over: bool,
+}
+
+impl Slow {
+    fn new(stream: TcpStream) -> Self {
+        stream.set_nonblocking(true).unwrap();
+        Self { stream, said: Vec::new(), is_over: false }
+    }
+
+    /// One byte there, and all that there is back.
+    fn step(&mut self) {
+        // Who was told that it is over may find the connection gone.
+        let _ = self.stream.write(b"x");
+        self.read();
+    }
+
+    fn read(&mut self) {
+        let mut buffer = [0; 4096];
+        while !self.is_over {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => self.is_over = true,
+                Ok(read) => self.said.extend_from_slice(&buffer[..read]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => panic!("{error} after {:?}", String::from_utf8_lossy(&self.said)),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_crowd_that_sends_a_byte_now_and_then_is_given_up_and_disturbs_nobody() {
+    let size = crowd(300, 5000);
+    let (name_timeout, line_timeout, pause) = if is_full() {
+        ("20s", "10s", Duration::from_secs(1))
+    } else {
+        ("2s", "1s", Duration::from_millis(20))
+    };
+    let process = Process::serve(&[
+        ("ARAUTO_LIMITS_NAME_TIMEOUT", name_timeout),
+        ("ARAUTO_LIMITS_LINE_TIMEOUT", line_timeout),
+    ]);
+    let mut bob = process.join("bob");
+    let before = process.resident_kib();
+    // One half has names and never ends its next line, the other never ends that with the name.
+    let mut named: Vec<_> = (0..size / 2)
+        .map(|number| Slow::new(process.join(&format!("slow {number}")).stream().try_clone().unwrap()))
+        .collect();
+    let mut nameless: Vec<_> =
+        (0..size / 2).map(|_| Slow::new(TcpStream::connect(process.address()).unwrap())).collect();
+    let overdue = |number: usize| {
+        format!(
+            "server | slow {number} | error_message | Your line was dropped: its end did not come within {line_timeout}. What \
+             follows up to its end is ignored; end it with Enter and type the line again\n"
+        )
+    };
+    wait_until("all to be given up", || {
+        let began = Instant::now();
+        named.iter_mut().chain(&mut nameless).for_each(Slow::step);
+        bob.expect_nothing_before_an_echo("bob");
+        wait_until("the next byte", || began.elapsed() >= pause);
+        named.iter().all(|slow| !slow.said.is_empty()) && nameless.iter().all(|slow| slow.is_over)
+    });
+    let most = process.resident_kib();
+    let refused = format!(
+        "{NAME_REQUEST}\nserver | client | connection_error | No name came within {name_timeout}. Connect again and type your \
+         name and Enter\n"
+    );
+    for slow in &nameless {
+        assert_eq!(String::from_utf8_lossy(&slow.said), refused);
+    }
+    // Those who have a name were told once, however much they sent since, and are as good as anybody after a newline.
+    for slow in &mut named {
+        slow.stream.set_nonblocking(false).unwrap();
+        slow.stream.write_all(b"\n/exit\n").unwrap();
+        slow.stream.set_read_timeout(Some(crate::harness::DEADLINE)).unwrap();
+    }
+    for (number, slow) in named.iter_mut().enumerate() {
+        slow.read();
+        let goodbye = format!("server | slow {number} | exit | client disconnected\n");
+        assert_eq!(String::from_utf8_lossy(&slow.said), overdue(number) + &goodbye);
+    }
+    drop((named, nameless));
+    expect_alone(&mut bob, "bob");
+    memory_returns(&process, &format!("{size} slow clients"), before, most);
+}
+
+#[test]
+fn a_crowd_that_does_nothing_disturbs_nobody_and_leaves_nothing_behind() {
+    let size = crowd(500, 19_000);
+    let process = Process::serve(&[("ARAUTO_LIMITS_MAX_SESSIONS", "20000")]);
+    let mut bob = process.join("bob");
+    let before = process.resident_kib();
+    let mut idle: Vec<_> = (0..size).map(|number| process.join(&format!("idle {number}"))).collect();
+    bob.send("/others still there?");
+    for client in &mut idle {
+        client.expect("bob | all clients | broadcast_not_me | still there?");
+    }
+    bob.expect_nothing_before_an_echo("bob");
+    let most = process.resident_kib();
+    drop(idle);
+    expect_alone(&mut bob, "bob");
+    memory_returns(&process, &format!("{size} idle clients"), before, most);
+}
+
+#[test]
+fn a_storm_of_joins_and_leaves_disturbs_nobody_and_leaves_nothing_behind() {
+    const STREAMS: usize = 4;
+    let rounds = crowd(600, 40_000) / STREAMS;
+    let process = Process::serve(&[]);
+    let mut bob = process.join("bob");
+    let before = process.resident_kib();
+    let address = process.address();
+    let storms: Vec<_> = (0..STREAMS)
+        .map(|stream| {
+            std::thread::spawn(move || {
+                for round in 0..rounds {
+                    let mut client = Client::to(address);
+                    if round % 5 == 0 {
+                        // Without waiting for anything.
+                        client.send(&format!("storm {stream} {round}\n/list\n/msg bob hi"));
+                        continue;
+                    }
+                    let name = format!("storm {stream} {round}");
+                    client.expect(NAME_REQUEST);
+                    client.ask(&name, &confirmation(&name));
+                    match round % 5 {
+                        1 => client.ask("/exit", &format!("server | {name} | exit | client disconnected")),
+                        2 => SockRef::from(client.stream()).set_linger(Some(Duration::ZERO)).unwrap(),
+                        3 => client.stream().shutdown(Shutdown::Write).unwrap(),
+                        _ => client.send_bytes(b"/others half a li"),
+                    }
+                }
+            })
+        })
+        .collect();
+    while storms.iter().any(|storm| !storm.is_finished()) {
+        bob.send("/echo through the storm");
+        // Those who did not wait may have been heard before they left.
+        loop {
+            let line = bob.line();
+            if line == "bob | bob | echo | through the storm" {
+                break;
+            }
+            assert!(line.starts_with("storm ") && line.ends_with(" | bob | private_message | hi"), "{line}");
+        }
+    }
+    let most = process.resident_kib();
+    for storm in storms {
+        storm.join().unwrap();
+    }
+    // What was still under way comes before the answer to the list.
+    wait_until("the others to be gone", || {
+        bob.send("/list");
+        loop {
+            let line = bob.line();
+            if let Some((_, names)) = line.split_once("clients connected: ") {
+                return names == "bob";
+            }
+        }
+    });
+    memory_returns(&process, &format!("{} that came and went", rounds * STREAMS), before, most);
+}
