@@ -7,6 +7,7 @@ mod config;
 mod crowds;
 mod flood;
 mod harness;
+mod history;
 mod hostile;
 mod lifecycle;
 mod limits;

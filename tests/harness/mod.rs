@@ -2,6 +2,7 @@
 //!
 //! Nothing here sleeps: whatever is waited for has a deadline, and that nothing came is shown by what came next.
 
+pub mod cable;
 pub mod process;
 
 use std::{

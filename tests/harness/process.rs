@@ -15,7 +15,7 @@ use super::{Client, DEADLINE, NAME_REQUEST, confirmation, wait_until};
 pub struct Process {
     child: Child,
     log: Receiver<Value>,
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
 }
 
 impl Process {
@@ -43,9 +43,24 @@ impl Process {
                 }
             }
         });
-        let mut process = Self { child, log, address: SocketAddr::from(([0, 0, 0, 0], 0)) };
-        process.address = process.logged("listening")["address"].as_str().unwrap().parse().unwrap();
+        let mut process = Self { child, log, addresses: Vec::new() };
+        process.await_start();
         process
+    }
+
+    /// Learns its addresses.
+    fn await_start(&mut self) {
+        let mut passed = Vec::new();
+        loop {
+            match self.log.recv_timeout(DEADLINE) {
+                Ok(record) if record["msg"] == "started" => break,
+                Ok(record) if record["msg"] == "listening" => {
+                    self.addresses.push(record["address"].as_str().unwrap().parse().unwrap());
+                }
+                Ok(record) => passed.push(record),
+                Err(error) => panic!("not started ({error}) after {passed:#?}"),
+            }
+        }
     }
 
     /// The next record with this message; those before it are passed over.
@@ -62,19 +77,37 @@ impl Process {
     }
 
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.addresses[0]
+    }
+
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Everything that was logged and not asked for yet; the program has to have ended.
+    pub fn rest_of_log(&self) -> Vec<Value> {
+        self.log.iter().collect()
     }
 
     pub fn join(&self, name: &str) -> Client {
-        let mut client = Client::to(self.address);
+        let mut client = Client::to(self.address());
         client.expect(NAME_REQUEST);
         client.ask(name, &confirmation(name));
         client
     }
 
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.child.id())).status();
-        assert!(sent.unwrap().success());
+        signal(self.id(), name);
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// KiB of memory that it holds.
@@ -93,6 +126,12 @@ impl Process {
         });
         status.unwrap()
     }
+}
+
+/// Sends a process a signal.
+pub fn signal(process: u32, name: &str) {
+    let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {process}")).status();
+    assert!(sent.unwrap().success());
 }
 
 impl Drop for Process {

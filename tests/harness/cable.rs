@@ -1,0 +1,239 @@
+//! Two machines with a cable between them: network namespaces of the test's own, and what runs in them.
+//!
+//! Needs root and `ip`; elsewhere there is no cable.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Write},
+    net::{SocketAddr, TcpStream},
+    os::fd::AsFd,
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        mpsc::{Receiver, channel},
+    },
+};
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use socket2::{Domain, Socket, Type};
+
+use super::{
+    DEADLINE, NAME_REQUEST, confirmation, has_tool,
+    process::{Process, signal},
+    wait_until,
+};
+use crate::cli::without_settings;
+
+/// The server's address on the cable.
+pub const SERVER: &str = "192.0.2.1";
+/// The other machine's address on the cable.
+pub const FARAWAY: &str = "192.0.2.2";
+
+/// Two machines with a cable between them, gone when dropped.
+pub struct Cable {
+    /// The name of the server's namespace.
+    pub server: String,
+    /// The name of the other machine's namespace.
+    pub faraway: String,
+}
+
+impl Cable {
+    /// `None` where namespaces cannot be made.
+    pub fn lay() -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        if !has_tool("ip") || !has_tool("tc") || !has_tool("nc") {
+            return None;
+        }
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = |end: &str| format!("arauto-{}-{number}-{end}", std::process::id());
+        let cable = Self { server: name("s"), faraway: name("f") };
+        if !ip(&["netns", "add", &cable.server]) {
+            eprintln!("left out: no network namespaces without root");
+            return None;
+        }
+        assert!(ip(&["netns", "add", &cable.faraway]));
+        assert!(ip(&[
+            "link",
+            "add",
+            "cable",
+            "netns",
+            &cable.server,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "cable",
+            "netns",
+            &cable.faraway
+        ]));
+        for (namespace, address) in [(&cable.server, SERVER), (&cable.faraway, FARAWAY)] {
+            assert!(ip(&["-n", namespace, "address", "add", &format!("{address}/30"), "dev", "cable"]));
+            assert!(ip(&["-n", namespace, "link", "set", "lo", "up"]));
+            assert!(ip(&["-n", namespace, "link", "set", "cable", "up"]));
+        }
+        Some(cable)
+    }
+
+    pub fn serve(&self, settings: &[(&str, &str)]) -> Process {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.server, env!("CARGO_BIN_EXE_arauto"), "serve"]);
+        without_settings(&mut command);
+        command.envs(settings.iter().copied());
+        Process::run(command, &[("ARAUTO_SERVER_LISTEN", &format!("{SERVER}:0"))])
+    }
+
+    /// From here on nothing crosses, and nobody is told.
+    pub fn cut(&self) {
+        assert!(ip(&["-n", &self.faraway, "link", "set", "cable", "down"]));
+    }
+
+    /// From here on everything crosses again.
+    pub fn mend(&self) {
+        assert!(ip(&["-n", &self.faraway, "link", "set", "cable", "up"]));
+    }
+
+    /// Makes the cable a bad one, in both directions. `false` where this kernel cannot do that.
+    pub fn spoil(&self, netem: &[&str]) -> bool {
+        [&self.server, &self.faraway].into_iter().all(|namespace| {
+            let queue = ["-n", namespace, "qdisc", "add", "dev", "cable", "root", "netem"];
+            run("tc", &[&queue, netem].concat())
+        })
+    }
+
+    /// Whether what the faraway machine sends is lost.
+    pub fn lose_answers(&self, lost: bool) {
+        let verb = if lost { "add" } else { "delete" };
+        let arguments = ["-n", &self.faraway, "qdisc", verb, "dev", "cable", "root", "blackhole"];
+        assert!(Command::new("tc").args(arguments).status().unwrap().success());
+    }
+
+    /// Waits until the faraway machine has acknowledged all.
+    pub fn settle(&self) {
+        wait_until("all to be acknowledged", || self.asked().is_some_and(|(timer, _)| timer == "02"));
+    }
+
+    /// The server's row of the only connection from the faraway machine: its timer, and how many questions are
+    /// unanswered.
+    pub fn asked(&self) -> Option<(String, u32)> {
+        let arguments = ["netns", "exec", &self.server, "cat", "/proc/net/tcp"];
+        let table = Command::new("ip").args(arguments).output().unwrap().stdout;
+        let table = String::from_utf8(table).unwrap();
+        let rows = table.lines().map(|row| row.split_ascii_whitespace().collect::<Vec<_>>());
+        // 192.0.2.2, as the kernel writes it on a little-endian machine.
+        let row = rows.into_iter().find(|row| row[2].starts_with("020200C0:"))?;
+        Some((row[5][..2].to_owned(), row[8].parse().unwrap()))
+    }
+}
+
+impl Drop for Cable {
+    fn drop(&mut self) {
+        // What is not there any more need not be deleted.
+        ip(&["netns", "delete", &self.server]);
+        ip(&["netns", "delete", &self.faraway]);
+    }
+}
+
+fn ip(arguments: &[&str]) -> bool {
+    run("ip", arguments)
+}
+
+fn run(program: &str, arguments: &[&str]) -> bool {
+    Command::new(program).args(arguments).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+/// A connection made in this namespace, or on this machine. It can be used from any thread; `receive_buffer` is what the
+/// kernel may hold of what is not read yet, in bytes.
+///
+/// # Errors
+/// As `connect(2)`.
+pub fn dial(
+    namespace: Option<&str>,
+    address: SocketAddr,
+    receive_buffer: Option<usize>,
+) -> io::Result<TcpStream> {
+    let namespace = namespace.map(str::to_owned);
+    // A thread is moved, not the process; it ends before it could do anything else there.
+    let dialling = std::thread::spawn(move || {
+        if let Some(name) = namespace {
+            let handle = File::open(format!("/run/netns/{name}"))?;
+            move_into_link_name_space(handle.as_fd(), Some(LinkNameSpaceType::Network))?;
+        }
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        if let Some(bytes) = receive_buffer {
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        socket.connect_timeout(&address.into(), DEADLINE)?;
+        socket.set_tcp_nodelay(true)?;
+        Ok(socket.into())
+    });
+    dialling.join().expect("a thread that does not panic")
+}
+
+/// A netcat on one of the two machines, killed when dropped.
+pub struct Netcat {
+    child: Child,
+    stdin: ChildStdin,
+    lines: Receiver<String>,
+}
+
+impl Netcat {
+    /// One that has read the name request.
+    pub fn on(namespace: &str, process: &Process) -> Self {
+        let netcat = Self::start(namespace, process);
+        netcat.expect(NAME_REQUEST);
+        netcat
+    }
+
+    pub fn start(namespace: &str, process: &Process) -> Self {
+        let port = process.address().port().to_string();
+        let mut child = Command::new("ip")
+            .args(["netns", "exec", namespace, "nc", SERVER, &port])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdin = child.stdin.take().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (send, lines) = channel();
+        std::thread::spawn(move || {
+            for line in stdout.lines() {
+                if send.send(line.unwrap()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { child, stdin, lines }
+    }
+
+    pub fn join(namespace: &str, process: &Process, name: &str) -> Self {
+        let mut netcat = Self::on(namespace, process);
+        netcat.send(name);
+        netcat.expect(&confirmation(name));
+        netcat
+    }
+
+    pub fn signal(&self, name: &str) {
+        signal(self.child.id(), name);
+    }
+
+    pub fn send(&mut self, line: &str) {
+        self.stdin.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
+    #[track_caller]
+    pub fn line(&self) -> String {
+        self.lines.recv_timeout(DEADLINE).unwrap()
+    }
+
+    #[track_caller]
+    pub fn expect(&self, line: &str) {
+        assert_eq!(self.line(), line);
+    }
+}
+
+impl Drop for Netcat {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

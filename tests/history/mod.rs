@@ -1,0 +1,111 @@
+//! The history checker: clients write numbered messages while things go wrong, and record what they hear; a plain
+//! function over what they recorded finds whatever the server promises not to happen.
+//!
+//! `ARAUTO_HISTORY_SEED=…` repeats a plan, `ARAUTO_HISTORY_SECONDS=…` makes the run with all faults longer: each further
+//! 10 s are a run of their own, with the next seed.
+
+mod check;
+mod faults;
+mod journal;
+mod letter;
+mod life;
+mod plan;
+mod reasons;
+mod relay;
+mod run;
+mod slot;
+mod world;
+
+use std::time::Duration;
+
+use check::{Rule, Rules};
+use plan::{Fault, Plan};
+use relay::{Relay, Wrong};
+use run::{run, run_with};
+
+/// How long one run lasts at the most, in seconds.
+const RUN: u64 = 10;
+
+/// A number from the environment.
+fn setting(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name} is to be a number, and is {value:?}")))
+}
+
+fn seed() -> u64 {
+    setting("ARAUTO_HISTORY_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000_000))
+}
+
+/// Carries out a plan, and fails if a promise was broken.
+fn hold(plan: &Plan) {
+    eprintln!("{plan}");
+    let Some(outcome) = run(plan, Rules::default()) else { return };
+    eprintln!("{}", outcome.figures);
+    let stories: Vec<String> = outcome.violations.iter().take(30).map(ToString::to_string).collect();
+    assert!(
+        stories.is_empty(),
+        "{plan}: {} violations\n{}\nagain: ARAUTO_HISTORY_SEED={}",
+        outcome.violations.len(),
+        stories.join("\n"),
+        plan.seed
+    );
+}
+
+#[test]
+fn all_faults_at_once() {
+    let seconds = setting("ARAUTO_HISTORY_SECONDS").unwrap_or(RUN);
+    let runs = seconds.div_ceil(RUN);
+    for (run, seed) in (0..runs).zip(seed()..) {
+        let length = Duration::from_secs(RUN.min(seconds - run * RUN));
+        hold(&Plan::new(seed, length, &Fault::ALL));
+    }
+}
+
+#[test]
+fn each_fault_alone() {
+    let seed = seed();
+    hold(&Plan::new(seed, Duration::from_secs(1), &[]));
+    for fault in Fault::ALL {
+        let plan = Plan::new(seed, Duration::from_millis(2500), &[fault]);
+        if plan.has(fault) {
+            hold(&plan);
+        }
+    }
+}
+
+/// A server that does right, with something before it that does wrong to one broadcast in a thousand.
+fn catches(wrong: Wrong, rule: Rule) {
+    let seed = seed();
+    let plan = Plan::new(seed, Duration::from_secs(2), &[]);
+    let mut relay = None;
+    let outcome = run_with(&plan, Rules::default(), None, |server| {
+        let relay = relay.insert(Relay::start(server, wrong, 50 + seed % 500));
+        Some(relay.address)
+    });
+    let done = relay.expect("a relay that was started").done();
+    assert!(done > 0, "{plan}: nothing was done wrong");
+    let found = outcome.violations.iter().filter(|violation| violation.rule == rule).count();
+    let stories: Vec<String> = outcome.violations.iter().map(ToString::to_string).collect();
+    assert!(found > 0, "{plan}: {wrong:?} ({done} times) was not caught, but {stories:#?}");
+    eprintln!("{plan}: {wrong:?}, done {done} times, found: {stories:#?}");
+}
+
+#[test]
+fn a_dropped_message_is_caught() {
+    catches(Wrong::Drop, Rule::Lost);
+}
+
+#[test]
+fn a_doubled_message_is_caught() {
+    catches(Wrong::Double, Rule::Doubled);
+}
+
+#[test]
+fn two_swapped_messages_are_caught() {
+    catches(Wrong::Swap, Rule::OneOrder);
+}
+
+#[test]
+fn an_altered_message_is_caught() {
+    catches(Wrong::Alter, Rule::Altered);
+}

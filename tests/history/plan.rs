@@ -1,0 +1,137 @@
+//! [`Plan`]: what a run does, all of it from a seed. When what happens is the machine's business.
+
+use std::{fmt, time::Duration};
+
+/// Something that goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Clients are processes that die by SIGKILL.
+    Kill,
+    /// Connections are reset, in the middle of a message or not.
+    Reset,
+    /// Clients stop reading for a while.
+    Stall,
+    /// Clients read slowly.
+    Trickle,
+    /// Clients are on another machine, and the cable to it is bad: it is cut for moments and for seconds, and, where
+    /// the kernel can do that, it loses, delays and reorders.
+    Cable,
+    /// The server is sent SIGHUP in a loop.
+    Hangup,
+    /// The server's open files are used up again and again.
+    Descriptors,
+    /// Clients and strangers send what is no message.
+    Junk,
+    /// Strangers connect and go, or stay and say nothing.
+    Connects,
+}
+
+impl Fault {
+    pub const ALL: [Self; 9] = [
+        Self::Kill,
+        Self::Reset,
+        Self::Stall,
+        Self::Trickle,
+        Self::Cable,
+        Self::Hangup,
+        Self::Descriptors,
+        Self::Junk,
+        Self::Connects,
+    ];
+}
+
+/// What one client does. All send and record; those that are not said to end stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Sends little.
+    Observer,
+    /// Sends much, at times all at once.
+    Talker,
+    /// Leaves in order and comes again.
+    Visitor,
+    /// As [`Fault::Kill`].
+    Doomed,
+    /// As [`Fault::Reset`].
+    Breaker,
+    /// As [`Fault::Stall`].
+    Staller,
+    /// As [`Fault::Trickle`].
+    Trickler,
+    /// As [`Fault::Cable`].
+    Faraway,
+}
+
+/// One client.
+#[derive(Clone, Copy, Debug)]
+pub struct SlotPlan {
+    pub slot: u16,
+    pub role: Role,
+    pub telnet: bool,
+    pub seed: u64,
+}
+
+/// A run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub seed: u64,
+    pub length: Duration,
+    pub faults: Vec<Fault>,
+    pub slots: Vec<SlotPlan>,
+}
+
+/// Whether SIGHUP makes the server read its settings again; else it ends by it.
+const HANGUP_RELOADS: bool = false;
+
+impl Plan {
+    pub fn new(seed: u64, length: Duration, faults: &[Fault]) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut roles = vec![Role::Observer, Role::Observer];
+        roles.extend([Role::Talker; 4]);
+        roles.extend([Role::Visitor; 2]);
+        for fault in faults {
+            let count = random.usize(2..=3);
+            let role = match fault {
+                Fault::Kill => Role::Doomed,
+                Fault::Reset => Role::Breaker,
+                Fault::Stall => Role::Staller,
+                Fault::Trickle => Role::Trickler,
+                Fault::Cable => Role::Faraway,
+                Fault::Hangup | Fault::Descriptors | Fault::Junk | Fault::Connects => continue,
+            };
+            roles.extend(std::iter::repeat_n(role, count));
+        }
+        let slots = (0..).zip(roles).map(|(slot, role)| SlotPlan {
+            slot,
+            role,
+            // Netcat would show what is not for it.
+            telnet: role != Role::Doomed && random.u8(..4) == 0,
+            seed: random.u64(..),
+        });
+        let slots = slots.collect();
+        let happens = |fault: &Fault| HANGUP_RELOADS || *fault != Fault::Hangup;
+        let faults = faults.iter().copied().filter(happens).collect();
+        Self { seed, length, faults, slots }
+    }
+
+    pub fn has(&self, fault: Fault) -> bool {
+        self.faults.contains(&fault)
+    }
+
+    /// The seed of one fault's moments.
+    pub fn seed_of(&self, fault: Fault) -> u64 {
+        self.seed ^ (fault as u64 + 1) << 32
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "seed {} for {:?} with {:?}", self.seed, self.length, self.faults)
+    }
+}
+
+#[test]
+fn a_seed_makes_one_plan() {
+    let plan = |seed| format!("{:?}", Plan::new(seed, Duration::from_secs(1), &Fault::ALL));
+    assert_eq!(plan(1), plan(1));
+    assert_ne!(plan(1), plan(2));
+}

@@ -1,0 +1,193 @@
+//! What one client does while a run lasts.
+
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
+
+use fastrand::Rng;
+
+use super::{
+    journal::Pace,
+    letter::{Id, To},
+    life::{Life, Link, Recorded},
+    plan::{Role, SlotPlan},
+    world::World,
+};
+use crate::harness::DEADLINE;
+
+/// What the kernel may hold for who reads slowly or not at all, in bytes: the sooner the server's outbox fills.
+const SMALL_BUFFER: usize = 4096;
+
+/// How a life is to go on.
+enum Next {
+    /// The run ends.
+    Stay,
+    Exit,
+    Finish,
+    Die,
+    GiveUp,
+    /// It is over without its doing.
+    Mourn,
+}
+
+/// One client, as long as the run lasts.
+pub struct Slot<'a> {
+    plan: SlotPlan,
+    world: &'a World,
+    random: Rng,
+    lives: u16,
+    recorded: Vec<Recorded>,
+}
+
+impl<'a> Slot<'a> {
+    pub fn new(plan: SlotPlan, world: &'a World) -> Self {
+        Self { plan, world, random: Rng::with_seed(plan.seed), lives: 0, recorded: Vec::new() }
+    }
+
+    /// Lives until the run ends.
+    pub fn run(mut self) -> Vec<Recorded> {
+        while let Some(mut life) = self.begin() {
+            let record = match self.act(&mut life) {
+                Next::Stay => {
+                    let settled = life.settle();
+                    self.world.stage.arrive();
+                    self.recorded.push(if settled { life.stay() } else { life.mourn() });
+                    return self.recorded;
+                }
+                Next::Exit => life.exit(),
+                Next::Finish => life.finish(),
+                Next::Die => life.die(),
+                Next::GiveUp => life.give_up(),
+                Next::Mourn => life.mourn(),
+            };
+            self.recorded.push(record);
+        }
+        self.world.stage.arrive();
+        self.recorded
+    }
+
+    /// The next life; `None` if the run ends. Its name can be held by the last one for a moment, and the server can be
+    /// out of files.
+    fn begin(&mut self) -> Option<Life> {
+        let give_up = Instant::now() + 3 * DEADLINE;
+        loop {
+            if self.world.stage.is_ending() {
+                return None;
+            }
+            assert!(Instant::now() < give_up, "{:?} cannot join", self.plan);
+            let id = Id { slot: self.plan.slot, life: self.lives };
+            self.lives += 1;
+            let is_far = self.plan.role == Role::Faraway && !self.world.stage.is_severed();
+            if let Ok(link) = self.link(is_far) {
+                match Life::begin(id, self.plan.telnet, link) {
+                    Ok(mut life) => {
+                        self.world.stage.enroll(life.reader());
+                        if is_far {
+                            life.is_far_away();
+                        }
+                        return Some(life);
+                    }
+                    Err(record) => self.recorded.push(*record),
+                }
+            }
+            let rest = Duration::from_millis(self.random.u64(5..50));
+            self.world.stage.rest(rest);
+        }
+    }
+
+    fn link(&self, is_far: bool) -> std::io::Result<Link> {
+        let buffer = matches!(self.plan.role, Role::Staller | Role::Trickler).then_some(SMALL_BUFFER);
+        match self.plan.role {
+            Role::Doomed => Ok(Link::program(self.world.netcat()?)),
+            _ if self.plan.slot == 0 => Link::socket(self.world.dial_by_detour()?),
+            Role::Faraway if is_far => match self.world.dial_from_afar() {
+                Some(stream) => Link::socket(stream?),
+                None => Link::socket(self.world.dial(None)?),
+            },
+            _ => Link::socket(self.world.dial(buffer)?),
+        }
+    }
+
+    /// One life, but for its end.
+    fn act(&mut self, life: &mut Life) -> Next {
+        let bursts = self.random.u32(1..30);
+        if self.plan.role == Role::Trickler {
+            life.read_at(Pace::Trickling(self.random.usize(256..2048), self.random.u64(1..8)));
+        }
+        for burst in 0.. {
+            if life.is_over() {
+                return Next::Mourn;
+            }
+            if burst >= bursts
+                && let Some(next) = self.last_act(life)
+            {
+                return next;
+            }
+            let rest = self.burst(life);
+            if self.world.stage.rest(rest) {
+                return Next::Stay;
+            }
+        }
+        unreachable!("a life ends sooner")
+    }
+
+    /// What comes when it has said enough; `None` if it goes on.
+    fn last_act(&mut self, life: &mut Life) -> Option<Next> {
+        match self.plan.role {
+            Role::Visitor => Some(if self.random.bool() { Next::Exit } else { Next::Finish }),
+            Role::Doomed => Some(Next::Die),
+            Role::Breaker => {
+                let letters = self.letters(1..20);
+                life.send_torn(letters, self.random.usize(..60));
+                Some(Next::Die)
+            }
+            Role::Staller => {
+                life.read_at(Pace::Stalled);
+                let letters = self.letters(0..30);
+                life.send(letters);
+                self.world.stage.rest(Duration::from_millis(self.random.u64(50..2500)));
+                life.read_at(Pace::Eager);
+                None
+            }
+            // Some wait until the cable is mended, some come back another way and want their name.
+            Role::Faraway if self.world.stage.is_severed() => {
+                (self.random.u8(..8) == 0).then_some(Next::GiveUp)
+            }
+            Role::Faraway | Role::Observer | Role::Talker | Role::Trickler => None,
+        }
+    }
+
+    /// Sends some letters. How long to rest then.
+    fn burst(&mut self, life: &mut Life) -> Duration {
+        let (count, rest) = match self.plan.role {
+            Role::Observer => (0..3, 20..200),
+            Role::Talker if self.random.u8(..40) == 0 => (200..400, 50..200),
+            Role::Talker => (1..30, 5..80),
+            _ => (0..8, 10..100),
+        };
+        let letters = self.letters(count);
+        // That it fails is noticed by the end of what is heard.
+        life.send(letters);
+        Duration::from_millis(self.random.u64(rest))
+    }
+
+    fn letters(&mut self, count: Range<usize>) -> Vec<(To, u16)> {
+        (0..self.random.usize(count)).map(|_| self.letter()).collect()
+    }
+
+    fn letter(&mut self) -> (To, u16) {
+        let to = match self.random.u8(..20) {
+            0..10 => To::All,
+            10..14 => To::Others,
+            14..18 => To::One(self.random.u16(..self.world.slots)),
+            _ => To::Myself,
+        };
+        let size = match self.random.u8(..10) {
+            0..6 => self.random.u16(..120),
+            6..9 => self.random.u16(..600),
+            _ => self.random.u16(900..=1024),
+        };
+        (to, size)
+    }
+}
