@@ -43,6 +43,8 @@ pub struct Notes {
     pub refused: Option<String>,
     /// Nothing more comes. `true` if the connection was ended in order.
     pub over: Option<bool>,
+    /// What came last and is no whole line.
+    pub rest: Vec<u8>,
     pace: Pace,
     /// The reader is to stop.
     stop: bool,
@@ -65,6 +67,7 @@ impl Journal {
             echoes: 0,
             refused: None,
             over: None,
+            rest: Vec::new(),
             pace: Pace::Eager,
             stop: false,
             greeted: false,
@@ -141,14 +144,10 @@ impl Journal {
     }
 
     /// Notes the end.
-    pub fn note_end(&self, in_order: bool, rest: &[u8]) {
+    pub fn note_end(&self, in_order: bool, rest: Vec<u8>) {
         let mut notes = self.notes();
-        if in_order && !rest.is_empty() {
-            let at = tick();
-            let what = What::Strange(format!("{} (and the end)", rest.escape_ascii()));
-            notes.heard.push(Heard { at, what });
-        }
         notes.over = Some(in_order);
+        notes.rest = rest;
         drop(notes);
         self.changed.notify_all();
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    check::{Conduct, End, History, Sent, What},
+    check::{Conduct, End, Heard, History, Sent, What},
     journal::{Journal, Pace, tick},
     letter::{Id, Letter, To, name},
 };
@@ -207,10 +207,9 @@ impl Life {
     }
 
     fn last_words(&self) -> Option<What> {
-        use What::{Closed, Cut, Goodbye};
         let notes = self.journal.notes();
         let last = notes.heard.last().map(|heard| heard.what.clone());
-        last.filter(|what| matches!(what, Cut(_) | Closed | Goodbye))
+        last.filter(is_last)
     }
 
     /// Dies: a program by SIGKILL, a socket by a reset.
@@ -245,7 +244,13 @@ impl Life {
         }
         reader.join().expect("a reader that does not panic");
         let mut notes = journal.notes();
-        let (joined, heard) = (notes.joined, std::mem::take(&mut notes.heard));
+        let (joined, mut heard) = (notes.joined, std::mem::take(&mut notes.heard));
+        // Of one that died, or was given up because it did not read, a message may be left in the middle.
+        let has_last_words = heard.last().is_some_and(|heard| is_last(&heard.what));
+        if !notes.rest.is_empty() && (has_last_words || !matches!(end, End::Cut | End::Gone)) {
+            let what = What::Strange(format!("{} and the end", notes.rest.escape_ascii()));
+            heard.push(Heard { at: tick(), what });
+        }
         let history = History { id, conduct, joined, sent, heard, end, reason: None };
         Recorded { history, peer }
     }
@@ -254,6 +259,11 @@ impl Life {
     pub fn reader(&self) -> Weak<Journal> {
         Arc::downgrade(&self.journal)
     }
+}
+
+/// Whether nothing may come after that.
+fn is_last(what: &What) -> bool {
+    matches!(what, What::Cut(_) | What::Closed | What::Goodbye)
 }
 
 /// Notes lines until the end, or until told to stop.
@@ -278,7 +288,7 @@ fn read_all(mut source: Box<dyn Read + Send>, journal: &Journal) {
         }
         unread.drain(..begin);
     };
-    journal.note_end(in_order, &unread);
+    journal.note_end(in_order, unread);
 }
 
 fn is_passing(kind: ErrorKind) -> bool {
