@@ -8,6 +8,7 @@
 //! - [`config`]: what is in force, from defaults, file, environment and flags.
 //! - [`cli`]: the command line, and what comes from it: help, man page, completions.
 //! - [`logging`]: the log that the server writes to.
+//! - [`source`]: files that an operator writes, and complaints that point into them.
 //! - [`escape`]: text from people, made fit for a log and a terminal.
 //!
 //! A message's way:
@@ -25,3 +26,4 @@ pub mod fuzz;
 pub mod logging;
 pub mod protocol;
 pub mod server;
+pub mod source;

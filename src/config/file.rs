@@ -5,18 +5,17 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::ConfigError;
 use super::form::Raw;
-use super::nearest::{likely, listed};
 use super::settings::{self, SETTINGS};
-use super::source::Source;
 use super::types::Config;
+use crate::source::nearest::{likely, listed};
+use crate::source::{Source, SourceError};
 
 /// A setting that a file gives, by its place in [`SETTINGS`], and where its value stands.
 pub(super) type Given = (usize, Range<usize>);
 
 /// Puts what the file says into `config`; an error points at the first thing wrong in it.
-pub(super) fn apply(source: &Source, config: &mut Config) -> Result<Vec<Given>, ConfigError> {
+pub(super) fn apply(source: &Source, config: &mut Config) -> Result<Vec<Given>, SourceError> {
     let document = DeTable::parse(&source.text)
         .map_err(|error| source.complaint(&error.span().unwrap_or_default(), error.message().to_owned()))?;
     let mut reading = Reading { config, given: Vec::new(), wrong: Vec::new() };

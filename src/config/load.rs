@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use super::error::ConfigError;
 use super::file;
 use super::form::Raw;
-use super::nearest::{likely, nearest};
 use super::settings::{self, PREFIX, SETTINGS};
-use super::source::Source;
 use super::types::Config;
+use crate::source::Source;
+use crate::source::nearest::{likely, nearest};
 
 /// The variable that names the file.
 const FILE_VARIABLE: &str = "ARAUTO_CONFIG";
@@ -143,7 +143,7 @@ impl Default for Layers {
 
 impl Layers {
     fn file(&mut self, path: &Path) -> Result<(), ConfigError> {
-        self.source(Source::read(path)?)
+        self.source(Source::read(path, "a configuration")?)
     }
 
     fn source(&mut self, source: Source) -> Result<(), ConfigError> {
@@ -218,7 +218,7 @@ impl Layers {
             (Origin::File { .. }, Some((source, given))) => {
                 let at = given.iter().find(|(one, _)| *one == index);
                 let at: Range<usize> = at.map(|(_, at)| at.clone()).unwrap_or_default();
-                source.complaint(&at, format!("{} must be {allowed}", setting.path()))
+                source.complaint(&at, format!("{} must be {allowed}", setting.path())).into()
             }
             (Origin::Environment(name), _) => ConfigError::Value { name: name.clone(), value, allowed },
             (Origin::Flag(name), _) => ConfigError::Value { name: (*name).to_owned(), value, allowed },

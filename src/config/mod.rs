@@ -9,9 +9,7 @@ mod file;
 mod form;
 mod in_force;
 mod load;
-mod nearest;
 mod settings;
-mod source;
 mod types;
 
 pub use error::ConfigError;

@@ -1,39 +1,78 @@
-//! A configuration file as text: places in it, and complaints that point at them.
+//! A file that an operator writes, as text: places in it, and complaints that point at them.
 
 use std::fs;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
 
-use super::error::ConfigError;
 use crate::escape::{Escaped, Printable};
 
-/// Far above any real configuration; stops a mistaken path from filling the memory.
+pub(crate) mod nearest;
+
+/// Why a file is refused. Its words never carry raw control characters, whatever was read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The file cannot be read.
+    #[error("cannot read {path}")]
+    Unreadable {
+        /// The file, fit for printing.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file can be read, but not meant.
+    #[error("{path} has more than {most} bytes: not {kind}")]
+    TooLarge {
+        /// The file, fit for printing.
+        path: String,
+        /// The most it may have.
+        most: u64,
+        /// What it should be.
+        kind: &'static str,
+    },
+    /// Something in the file is wrong.
+    #[error("{path}:{line}:{column}: {message}\n{excerpt}")]
+    Wrong {
+        /// The file, fit for printing.
+        path: String,
+        /// The line, from 1.
+        line: usize,
+        /// The column in characters, from 1.
+        column: usize,
+        /// What is wrong, and what is allowed.
+        message: String,
+        /// The line, with carets under the text at fault.
+        excerpt: String,
+    },
+}
+
+/// Far above any real one; stops a mistaken path from filling the memory.
 const MOST_BYTES: u64 = 1024 * 1024;
 
 /// What is shown, in characters, of a long line: before the text at fault, and from there on.
 const SHOWN: (usize, usize) = (40, 60);
 
 /// A file's name and text.
-pub(super) struct Source {
+pub(crate) struct Source {
     /// Fit for printing.
-    pub(super) path: String,
-    pub(super) text: String,
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 impl Source {
-    pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
+    /// Reads the file. `kind` is what it should be, in words that complete "not": "a configuration".
+    pub(crate) fn read(path: &Path, kind: &'static str) -> Result<Self, SourceError> {
         let name = Escaped(path.display()).to_string();
         match read_bounded(path) {
             Ok(bytes) if bytes.len() as u64 > MOST_BYTES => {
-                Err(ConfigError::TooLarge { path: name, most: MOST_BYTES })
+                Err(SourceError::TooLarge { path: name, most: MOST_BYTES, kind })
             }
             Ok(bytes) => Self::decode(name, bytes),
-            Err(source) => Err(ConfigError::Unreadable { path: name, source }),
+            Err(source) => Err(SourceError::Unreadable { path: name, source }),
         }
     }
 
-    pub(super) fn decode(path: String, bytes: Vec<u8>) -> Result<Self, ConfigError> {
+    pub(crate) fn decode(path: String, bytes: Vec<u8>) -> Result<Self, SourceError> {
         match String::from_utf8(bytes) {
             Ok(text) => {
                 // Windows editors like to begin with a byte order mark; it is no part of the text.
@@ -49,20 +88,20 @@ impl Source {
     }
 
     /// The line at an offset, from 1.
-    pub(super) fn line(&self, offset: usize) -> usize {
+    pub(crate) fn line(&self, offset: usize) -> usize {
         let end = self.text.floor_char_boundary(offset);
         1 + self.text[..end].matches('\n').count()
     }
 
     /// An error that points at a part of the file.
-    pub(super) fn complaint(&self, at: &Range<usize>, message: String) -> ConfigError {
+    pub(crate) fn complaint(&self, at: &Range<usize>, message: String) -> SourceError {
         let start = self.text.floor_char_boundary(at.start);
         let line_start = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = self.text[start..].find('\n').map_or(self.text.len(), |length| start + length);
         let end = self.text.ceil_char_boundary(at.end.max(start + 1)).clamp(start, line_end);
         let before = &self.text[line_start..start];
         let line = self.line(start);
-        ConfigError::File {
+        SourceError::Wrong {
             path: self.path.clone(),
             line,
             column: before.chars().count() + 1,
