@@ -57,6 +57,22 @@ pub enum Command {
         settings: Settings,
     },
 
+    /// Make an account: hash a password into an entry for the accounts file
+    ///
+    /// Asks for the password twice, or takes one line of standard input if that is no terminal. Prints the entry; the
+    /// server reads the file that accounts.file names.
+    #[command(after_help = "Examples:
+  arauto passwd alan --operator >>accounts.toml
+  arauto passwd bob <secret.txt >>accounts.toml")]
+    Passwd {
+        /// The name that is only given for this password
+        name: String,
+
+        /// Let it close the server and send others away
+        #[arg(long)]
+        operator: bool,
+    },
+
     /// Print a completion script for a shell
     #[command(after_help = "Examples:
   arauto completions bash >~/.local/share/bash-completion/completions/arauto

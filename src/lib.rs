@@ -5,6 +5,7 @@
 //!
 //! - [`protocol`]: what a message is and what it asks for. Pure; knows none of the others.
 //! - [`server`]: the actors that serve it. Knows `protocol`, `config` and the log.
+//! - [`accounts`]: names that are only given for a password. Knows `protocol` only.
 //! - [`config`]: what is in force, from defaults, file, environment and flags.
 //! - [`cli`]: the command line, and what comes from it: help, man page, completions.
 //! - [`logging`]: the log that the server writes to.
@@ -17,6 +18,7 @@
 //! bytes -> inbox -> protocol::framing -> session -> protocol::request -> registry -> batch -> courier -> outbox -> bytes
 //! ```
 
+pub mod accounts;
 pub mod cli;
 pub mod config;
 pub mod escape;

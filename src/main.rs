@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
+use arauto::accounts::passwd;
 use arauto::cli::{self, Cli, Command};
 use arauto::config::{self, CommandLine, ConfigError};
 use arauto::{escape::Escaped, logging, server};
@@ -38,6 +39,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Config { settings, check: None } => {
             print(config::load(&settings.into(), std::env::vars_os())?.to_string())?;
         }
+        Command::Passwd { name, operator } => print(passwd::entry(&name, operator)?)?,
         Command::Completions { shell } => print(cli::completions(shell))?,
         Command::Man => print(cli::man()?)?,
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on is to panic")]
 #![allow(clippy::print_stderr, reason = "shown by the test runner where a test fails")]
 
+mod accounts;
 mod cli;
 mod config;
 mod crowds;

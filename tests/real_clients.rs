@@ -4,6 +4,6 @@
 
 mod example;
 mod nc;
-mod program;
+pub mod program;
 mod report_client;
 mod telnet;

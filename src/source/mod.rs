@@ -1,13 +1,15 @@
 //! A file that an operator writes, as text: places in it, and complaints that point at them.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
 
-use crate::escape::{Escaped, Printable};
+use crate::escape::{Escaped, Printable, is_unsafe};
 
 pub(crate) mod nearest;
+pub(crate) mod rows;
 
 /// Why a file is refused. Its words never carry raw control characters, whatever was read.
 #[derive(Debug, thiserror::Error)]
@@ -131,6 +133,24 @@ fn excerpt(line: usize, before: &str, at_fault: &str, after: &str) -> String {
     format!("{margin} |\n{number} | {before}{rest}\n{margin} | {indent}{carets}")
 }
 
+/// A text as TOML has it, on one line.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if is_unsafe(c) => {
+                // Writing to a string does not fail.
+                let _ = write!(quoted, "\\U{:08x}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
 /// One column a character, as far as that can be known here.
 fn shown(text: &str) -> String {
     Printable(text.replace('\t', " ")).to_string()
@@ -172,6 +192,16 @@ mod tests {
             complaint(text, 4..text.len() - 4),
             "a.toml:1:5: wrong\n  |\n1 | k = \"\\u{1b}[2J\\u{202e}é\" #\\u{9b}\n  |     ^^^^^^^^^^^^^^^^^^^^"
         );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_quoted_reads_back(text in crate::escape::tests::anything()) {
+            let written = format!("key = {}\n", quoted(&text));
+            proptest::prop_assert!(!written.trim_end_matches('\n').contains(is_unsafe));
+            let table = toml::de::DeTable::parse(&written).unwrap();
+            proptest::prop_assert_eq!(table.get_ref()["key"].get_ref().as_str(), Some(text.as_str()));
+        }
     }
 
     #[test]

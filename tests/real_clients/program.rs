@@ -68,17 +68,28 @@ impl Program {
     /// The next thing shown is exactly this line.
     #[track_caller]
     pub fn expect_line(&mut self, line: &str) {
+        assert_eq!(self.next_line(line), line);
+    }
+
+    /// The next line shown, whatever it says.
+    #[track_caller]
+    pub fn line(&mut self) -> String {
+        self.next_line("a line")
+    }
+
+    #[track_caller]
+    fn next_line(&mut self, awaited: &str) -> String {
         let end = Instant::now() + DEADLINE;
         let length = loop {
             if let Some(newline) = self.unread.iter().position(|byte| *byte == b'\n') {
-                break newline + 1;
+                break newline;
             }
             if let Err(why) = self.read_more(end) {
-                panic!("{why} after {:?}, waiting for {line:?}", text(&self.unread));
+                panic!("{why} after {:?}, waiting for {awaited:?}", text(&self.unread));
             }
         };
-        let shown: Vec<u8> = self.unread.drain(..length).collect();
-        assert_eq!(text(&shown), format!("{line}\n"));
+        let shown: Vec<u8> = self.unread.drain(..=length).collect();
+        text(&shown[..length])
     }
 
     /// Types a line; the next thing shown is this answer.

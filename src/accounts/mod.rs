@@ -1,0 +1,244 @@
+//! Accounts: names that are only given for a password.
+//!
+//! - [`Accounts`]: the accounts file, read.
+//! - [`Directory`]: the accounts in force, which can be exchanged whole while the server runs.
+//! - [`Verifier`]: compares passwords, off the threads that serve sessions, a few at a time, not too often an address.
+//! - [`passwd`]: makes an entry of the file.
+//!
+//! ```toml
+//! [[accounts]]
+//! name = "alan"
+//! hash = "$argon2id$v=19$m=19456,t=2,p=1$..."
+//! operator = true
+//! ```
+
+use std::{collections::HashMap, fs, io, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
+
+use tokio::sync::watch;
+
+use crate::{
+    protocol::{Name, NameKey},
+    source::{
+        Source, SourceError,
+        rows::{self, Fault, Row},
+    },
+};
+
+mod attempts;
+pub mod passwd;
+mod secret;
+mod terminal;
+mod verifier;
+
+#[cfg(test)]
+pub(crate) use secret::tests::cheap_hash;
+pub use secret::{MOST_BYTES, NoSecret, PasswordHash, Secret};
+pub use verifier::{Verdict, Verifier};
+
+/// The keys that an entry of the file can have.
+const KEYS: [&str; 3] = ["name", "hash", "operator"];
+
+/// Someone whose name is only given for a password.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The name as the file spells it, and as it is shown.
+    pub name: Name,
+    /// Of the password.
+    pub hash: PasswordHash,
+    /// Whether it may do what only operators may.
+    pub operator: bool,
+}
+
+/// All accounts, by what their names are compared by.
+#[derive(Debug, Default)]
+pub struct Accounts {
+    by_name: HashMap<NameKey, Account>,
+}
+
+impl Accounts {
+    /// Reads an accounts file. A name may have at most `name_bytes` bytes, see [`crate::protocol::name::max_bytes`].
+    ///
+    /// # Errors
+    /// If the file cannot be read, or points at the first thing wrong in it.
+    pub fn load(path: &Path, name_bytes: usize) -> Result<Self, SourceError> {
+        Self::read(&Source::read(path, "an accounts file")?, name_bytes)
+    }
+
+    fn read(source: &Source, name_bytes: usize) -> Result<Self, SourceError> {
+        let accounts = rows::read_all(source, "accounts", &KEYS, |row, before: &[(Account, usize)]| {
+            let account = account(row, name_bytes)?;
+            let (_, at) = row.required("name")?;
+            if let Some((_, offset)) = before.iter().find(|(other, _)| other.name.key() == account.name.key())
+            {
+                let line = source.line(*offset);
+                return Err((
+                    at,
+                    format!("the account on line {line} has this name, or one that counts as the same"),
+                ));
+            }
+            Ok((account, at.start))
+        })?;
+        let by_name =
+            accounts.into_iter().map(|(account, _)| (account.name.key().clone(), account)).collect();
+        Ok(Self { by_name })
+    }
+
+    /// The account of this name.
+    #[must_use]
+    pub fn find(&self, name: &NameKey) -> Option<&Account> {
+        self.by_name.get(name)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+}
+
+fn account(row: &Row<'_>, name_bytes: usize) -> Result<Account, Fault> {
+    let (name, at) = row.required("name")?;
+    let name = Name::parse(name, name_bytes).map_err(|why| (at, why.to_string()))?;
+    let (hash, at) = row.required("hash")?;
+    let hash = PasswordHash::parse(hash).map_err(|why| (at, format!("hash must be {why}")))?;
+    let operator = row.truth("operator")?.is_some_and(|(operator, _)| operator);
+    Ok(Account { name, hash, operator })
+}
+
+/// Whether others than the file's owner and group can read it: they could try passwords against the hashes at leisure.
+///
+/// # Errors
+/// If the file cannot be asked about.
+pub fn is_readable_by_others(path: &Path) -> io::Result<bool> {
+    Ok(fs::metadata(path)?.permissions().mode() & 0o004 != 0)
+}
+
+/// The accounts in force. Clones show the same, and see an exchange at once.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    current: watch::Receiver<Arc<Accounts>>,
+    exchange: watch::Sender<Arc<Accounts>>,
+}
+
+impl Directory {
+    /// A directory of these accounts.
+    #[must_use]
+    pub fn new(accounts: Accounts) -> Self {
+        let (exchange, current) = watch::channel(Arc::new(accounts));
+        Self { current, exchange }
+    }
+
+    /// The accounts that are in force now.
+    #[must_use]
+    pub fn current(&self) -> Arc<Accounts> {
+        Arc::clone(&self.current.borrow())
+    }
+
+    /// Puts other accounts in force. Who is connected stays so; who was an operator and is none in these can do no more
+    /// than others from here on.
+    pub fn replace(&self, accounts: Accounts) {
+        self.exchange.send_replace(Arc::new(accounts));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Accounts, String> {
+        let source = Source { path: "accounts.toml".to_owned(), text: text.to_owned() };
+        Accounts::read(&source, 489).map_err(|error| error.to_string())
+    }
+
+    fn name(text: &str) -> Name {
+        Name::parse(text, 489).unwrap()
+    }
+
+    #[test]
+    fn accounts_are_found_by_what_names_are_compared_by() {
+        let hash = cheap_hash();
+        let accounts = read(&format!(
+            "[[accounts]]\nname = 'Alan'\nhash = '{hash}'\noperator = true\n[[accounts]]\nhash = '{hash}'\nname = 'bob'\n"
+        ))
+        .unwrap();
+        assert_eq!(accounts.len(), 2);
+        let alan = accounts.find(name("ALAN").key()).unwrap();
+        assert_eq!((alan.name.as_str(), &alan.hash, alan.operator), ("Alan", &hash, true));
+        assert!(!accounts.find(name("bob").key()).unwrap().operator);
+        assert!(accounts.find(name("carl").key()).is_none());
+        assert!(read("").unwrap().is_empty());
+        assert!(read("# nobody\naccounts = []\n").unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_wrong_is_pointed_at() {
+        let hash = cheap_hash();
+        let good = format!("[[accounts]]\nname = 'alan'\nhash = '{hash}'\n");
+        for (text, complaint) in [
+            ("[accounts]\n".to_owned(), "1:1: accounts must be a list: [[accounts]] before each entry"),
+            (
+                "accounts = [1]\n".to_owned(),
+                "1:13: accounts must be a list of tables: [[accounts]] before each entry",
+            ),
+            ("[[acounts]]\n".to_owned(), "1:3: unknown key; there is only [[accounts]]"),
+            (format!("{good}[server]\n"), "4:2: unknown key; there is only [[accounts]]"),
+            (format!("{good}Operator = true\n"), "4:1: unknown key in [[accounts]]; did you mean operator?"),
+            (
+                format!("{good}colour = 1\n"),
+                "4:1: unknown key in [[accounts]]; there are name, hash, operator",
+            ),
+            (format!("{good}operator = 'yes'\n"), "4:12: operator must be true or false"),
+            (format!("{good}name = 'bob'\n"), "4:1: duplicate key"),
+            ("[[accounts]]\nname = 'alan'\n".to_owned(), "1:1: hash is missing"),
+            (format!("[[accounts]]\nhash = '{hash}'\n"), "1:1: name is missing"),
+            ("[[accounts]]\nname = 7\n".to_owned(), "2:8: name must be a text in quotes"),
+            (
+                "[[accounts]]\nname = 'a|b'\n".to_owned(),
+                "2:8: A name must not hold the character | because it separates",
+            ),
+            ("[[accounts]]\nname = 'server'\n".to_owned(), "2:8: The name server is reserved"),
+            (
+                "[[accounts]]\nname = 'alan'\nhash = 'opensesame'\n".to_owned(),
+                "3:8: hash must be what arauto passwd prints: $argon2id$v=19$...",
+            ),
+            (
+                format!("{good}\n{}", good.replace("alan", "ALAN")),
+                "6:8: the account on line 2 has this name, or one that counts as the same",
+            ),
+            ("[[accounts]\n".to_owned(), "1:12: unclosed"),
+        ] {
+            let said = read(&text).unwrap_err();
+            assert!(said.starts_with(&format!("accounts.toml:{complaint}")), "{text}\n{said}");
+            assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn a_directory_shows_what_was_put_in_force_last() {
+        let directory = Directory::new(Accounts::default());
+        let other = directory.clone();
+        assert!(other.current().is_empty());
+        directory
+            .replace(read(&format!("[[accounts]]\nname = 'alan'\nhash = '{}'\n", cheap_hash())).unwrap());
+        assert_eq!(other.current().len(), 1);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_file_brings_it_down(at in 0..200_usize, length in 0..40_usize, with in "\\PC{0,20}|[\\x00-\\x1f]{0,4}") {
+            let mut text = format!("[[accounts]]\nname = \"alan\"\nhash = \"{}\"\noperator = true\n", cheap_hash());
+            let start = text.floor_char_boundary(at.min(text.len()));
+            let end = text.floor_char_boundary((start + length).min(text.len()));
+            text.replace_range(start..end, &with);
+            if let Err(said) = read(&text) {
+                proptest::prop_assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! `arauto passwd`: reads a password and makes the account's entry in the accounts file.
+
+use std::{
+    fmt::Write as _,
+    io::{self, BufRead, IsTerminal},
+};
+
+use zeroize::Zeroizing;
+
+use super::{
+    secret::{MOST_BYTES, NoSecret, PasswordHash, Secret},
+    terminal,
+};
+use crate::{
+    protocol::{Name, NameError, name::MAX_NAME_CHARS},
+    source::quoted,
+};
+
+/// Why no entry was made.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswdError {
+    /// The name cannot be had.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Nothing was given.
+    #[error("no password was given: type one, or give it as one line of standard input")]
+    Nothing,
+    /// It breaks a rule.
+    #[error(transparent)]
+    Secret(#[from] NoSecret),
+    /// The second time, something else was typed.
+    #[error("the two passwords are not the same")]
+    Unlike,
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+    /// The terminal or the pipe failed.
+    #[error("cannot read the password: {0}")]
+    Read(#[from] io::Error),
+    /// The system gives no random numbers or no memory.
+    #[error("cannot hash the password: {0}")]
+    Hash(argon2::password_hash::Error),
+}
+
+/// Reads a password from standard input, without echo and twice if that is a terminal, and gives the entry for the file.
+///
+/// # Errors
+/// If the name or the password breaks a rule, or cannot be read.
+pub fn entry(name: &str, operator: bool) -> Result<String, PasswdError> {
+    let name = Name::parse(name, 4 * MAX_NAME_CHARS)?;
+    let stdin = io::stdin();
+    let secret = if stdin.is_terminal() {
+        twice(|prompt| terminal::read_hidden(&mut io::stderr(), prompt))?
+    } else {
+        one_line(stdin.lock())?
+    };
+    let hash = PasswordHash::of(&secret).map_err(PasswdError::Hash)?;
+    Ok(written(&name, &hash, operator))
+}
+
+/// Asks twice, because nobody sees what is typed.
+fn twice(mut ask: impl FnMut(&str) -> io::Result<Option<Zeroizing<Vec<u8>>>>) -> Result<Secret, PasswdError> {
+    let mut ask = |prompt: &str| -> Result<Secret, PasswdError> {
+        let typed = ask(prompt)?.ok_or(PasswdError::Interrupted)?;
+        if typed.is_empty() { Err(PasswdError::Nothing) } else { Ok(Secret::typed(&typed)?) }
+    };
+    let secret = ask("Password: ")?;
+    secret.judge_new()?;
+    if ask("The same again: ")?.is_the_same(&secret) { Ok(secret) } else { Err(PasswdError::Unlike) }
+}
+
+/// One line, its ending left out.
+fn one_line(input: impl BufRead) -> Result<Secret, PasswdError> {
+    // Room for all that can be, so that no copy is left behind by growing.
+    let most = MOST_BYTES + 3;
+    let mut line = Zeroizing::new(Vec::with_capacity(2 * most));
+    input.take(most as u64).read_until(b'\n', &mut line)?;
+    for ending in *b"\n\r" {
+        line.pop_if(|last| *last == ending);
+    }
+    if line.is_empty() {
+        return Err(PasswdError::Nothing);
+    }
+    let secret = Secret::typed(&line)?;
+    secret.judge_new()?;
+    Ok(secret)
+}
+
+/// The entry as TOML.
+fn written(name: &Name, hash: &PasswordHash, operator: bool) -> String {
+    let mut entry = format!("[[accounts]]\nname = {}\nhash = \"{hash}\"\n", quoted(name.as_str()));
+    if operator {
+        let _ = writeln!(entry, "operator = true");
+    }
+    entry
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piped(input: &[u8]) -> Result<Secret, String> {
+        one_line(input).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn one_line_of_a_pipe_is_the_password() {
+        let hash = PasswordHash::of(&Secret::typed(b" open sesame ").unwrap()).unwrap();
+        for input in
+            [&b" open sesame \n"[..], b" open sesame \r\n", b" open sesame ", b" open sesame \nmore\n"]
+        {
+            assert!(hash.matches(&piped(input).unwrap()).unwrap(), "{input:?}");
+        }
+        assert_eq!(
+            piped(b"").unwrap_err(),
+            "no password was given: type one, or give it as one line of standard input"
+        );
+        assert_eq!(piped(b"\nopensesame\n").unwrap_err(), piped(b"").unwrap_err());
+        assert_eq!(piped(b"short\n").unwrap_err(), "a password has at least 8 characters");
+        assert_eq!(piped(&[b'x'; 300]).unwrap_err(), "a password has at most 256 bytes");
+        assert_eq!(piped(&[b'x'; 256]).map(drop), Ok(()));
+        assert_eq!(
+            piped(b"tab\tinside\n").unwrap_err(),
+            "a password holds no control characters, tabs among them"
+        );
+    }
+
+    #[test]
+    fn a_terminal_is_asked_twice() {
+        let mut typed = ["opensesame", "opensesame"].into_iter();
+        let ask = |_: &str| Ok(typed.next().map(|typed| Zeroizing::new(typed.as_bytes().to_vec())));
+        assert!(twice(ask).is_ok());
+        for (typed, why) in [
+            (["opensesame", "opensesami"], "the two passwords are not the same"),
+            (["short", "opensesame"], "a password has at least 8 characters"),
+            (["", ""], "no password was given: type one, or give it as one line of standard input"),
+        ] {
+            let mut typed = typed.into_iter();
+            let ask = |_: &str| Ok(typed.next().map(|typed| Zeroizing::new(typed.as_bytes().to_vec())));
+            assert_eq!(twice(ask).unwrap_err().to_string(), why);
+        }
+        assert!(matches!(twice(|_| Ok(None)), Err(PasswdError::Interrupted)));
+    }
+}

@@ -1,0 +1,112 @@
+//! Reading a line from a terminal that shows nothing of it.
+
+use std::io::{self, Write};
+
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+use zeroize::Zeroizing;
+
+use super::secret::MOST_BYTES;
+
+const CTRL_C: u8 = 3;
+const CTRL_D: u8 = 4;
+const BACKSPACE: u8 = 8;
+const CTRL_U: u8 = 21;
+const DEL: u8 = 127;
+
+/// A terminal that shows nothing of what is typed, until this is dropped.
+struct Hidden {
+    before: Termios,
+}
+
+impl Hidden {
+    fn begin() -> io::Result<Self> {
+        let before = tcgetattr(io::stdin())?;
+        let mut hidden = before.clone();
+        // Key by key, Ctrl-C among them: a signal would end the program with the echo still off.
+        hidden
+            .local_modes
+            .remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN);
+        hidden.special_codes[SpecialCodeIndex::VMIN] = 1;
+        hidden.special_codes[SpecialCodeIndex::VTIME] = 0;
+        tcsetattr(io::stdin(), OptionalActions::Now, &hidden)?;
+        Ok(Self { before })
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        // A terminal that is gone needs no echo.
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
+    }
+}
+
+/// Asks with `prompt` and reads a line from the terminal that is standard input. `None`: whoever types gave up.
+///
+/// # Errors
+/// If the terminal fails or is gone.
+pub(super) fn read_hidden(out: &mut impl Write, prompt: &str) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let hidden = Hidden::begin()?;
+    out.write_all(prompt.as_bytes())?;
+    out.flush()?;
+    // Unbuffered: what a buffer had read ahead would stay in it.
+    let typed = line(|| {
+        let mut key = [0];
+        match rustix::io::read(io::stdin(), &mut key) {
+            Ok(0) => Ok(None),
+            Ok(_) => Ok(Some(key[0])),
+            Err(error) => Err(error.into()),
+        }
+    });
+    drop(hidden);
+    out.write_all(b"\n")?;
+    typed
+}
+
+/// Puts keys together until Enter; the usual keys take back what was typed. More than any password has is dropped.
+fn line(mut key: impl FnMut() -> io::Result<Option<u8>>) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let mut line = Zeroizing::new(Vec::with_capacity(2 * MOST_BYTES));
+    loop {
+        match key()? {
+            None | Some(b'\r' | b'\n') => return Ok(Some(line)),
+            Some(CTRL_C) => return Ok(None),
+            Some(CTRL_D) if line.is_empty() => return Ok(None),
+            Some(CTRL_D) => return Ok(Some(line)),
+            Some(CTRL_U) => line.clear(),
+            Some(BACKSPACE | DEL) => {
+                let is_continuation = |byte: u8| byte & 0b1100_0000 == 0b1000_0000;
+                while line.pop().is_some_and(is_continuation) {}
+            }
+            Some(byte) if line.len() < line.capacity() => line.push(byte),
+            Some(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(keys: &[u8]) -> Option<Vec<u8>> {
+        let mut keys = keys.iter().copied();
+        line(|| Ok(keys.next())).unwrap().map(|line| line.to_vec())
+    }
+
+    #[test]
+    fn keys_edit_the_line() {
+        for (keys, line) in [
+            (&b"secret\rmore"[..], &b"secret"[..]),
+            (b"secret\n", b"secret"),
+            (b"secrx\x7fet\r", b"secret"),
+            (b"secr\xc3\xa9\x08et\r", b"secret"),
+            (b"oops\x15secret\r", b"secret"),
+            (b"\x7f\x7fsecret\r", b"secret"),
+            (b"secret\x04", b"secret"),
+            (b"secret", b"secret"),
+        ] {
+            assert_eq!(typed(keys).as_deref(), Some(line), "{keys:?}");
+        }
+        assert_eq!(typed(b"secret\x03\r"), None);
+        assert_eq!(typed(b"\x04"), None);
+        assert_eq!(typed(&[b'x'; 5000]).unwrap().len(), 2 * MOST_BYTES);
+    }
+}

@@ -1,0 +1,122 @@
+//! Files that hold a list: `[[accounts]]`, `[[bans]]`, each entry a table of a few known keys.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::nearest::{likely, listed};
+use super::{Source, SourceError};
+
+/// One entry of a list, held against the keys it may have.
+pub(crate) struct Row<'a> {
+    table: &'a DeTable<'a>,
+    /// Where it stands.
+    at: Range<usize>,
+}
+
+/// What is wrong and where.
+pub(crate) type Fault = (Range<usize>, String);
+
+/// A value and where it stands.
+pub(crate) type Placed<T> = (T, Range<usize>);
+
+/// Reads a file that holds nothing but the list `name`, whose entries have no keys but these. Gives what `read` makes of
+/// the entries, in the file's order; `read` is told what it made of those before.
+///
+/// # Errors
+/// Points at the first thing wrong in the file, or in an entry.
+pub(crate) fn read_all<T>(
+    source: &Source,
+    name: &str,
+    keys: &[&'static str],
+    mut read: impl FnMut(&Row<'_>, &[T]) -> Result<T, Fault>,
+) -> Result<Vec<T>, SourceError> {
+    let document = DeTable::parse(&source.text)
+        .map_err(|error| source.complaint(&error.span().unwrap_or_default(), error.message().to_owned()))?;
+    let mut rows = Vec::new();
+    let entries =
+        entries(document.get_ref(), name).map_err(|(at, message)| source.complaint(&at, message))?;
+    for entry in entries {
+        let row = row(entry, name, keys).and_then(|row| read(&row, &rows));
+        rows.push(row.map_err(|(at, message)| source.complaint(&at, message))?);
+    }
+    Ok(rows)
+}
+
+/// The entries of the one list that a file holds.
+fn entries<'a>(document: &'a DeTable<'a>, name: &str) -> Result<&'a [Spanned<DeValue<'a>>], Fault> {
+    if let Some((key, _)) =
+        document.iter().filter(|(key, _)| *key.get_ref() != name).min_by_key(|(key, _)| key.span().start)
+    {
+        return Err((key.span(), format!("unknown key; there is only [[{name}]]")));
+    }
+    let Some((_, list)) = document.iter().next() else { return Ok(&[]) };
+    match list.get_ref() {
+        DeValue::Array(entries) => Ok(entries),
+        _ => Err((list.span(), format!("{name} must be a list: [[{name}]] before each entry"))),
+    }
+}
+
+fn row<'a>(entry: &'a Spanned<DeValue<'a>>, name: &str, keys: &[&'static str]) -> Result<Row<'a>, Fault> {
+    let Some(table) = entry.get_ref().as_table() else {
+        return Err((entry.span(), format!("{name} must be a list of tables: [[{name}]] before each entry")));
+    };
+    let unknown = table.iter().map(|(key, _)| key).filter(|key| !keys.contains(&key.get_ref().as_ref()));
+    match unknown.min_by_key(|key| key.span().start) {
+        None => Ok(Row { table, at: entry.span() }),
+        Some(key) => {
+            let meant = match likely(key.get_ref(), keys.iter().copied()) {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => format!("there are {}", listed(keys.iter().copied())),
+            };
+            Err((key.span(), format!("unknown key in [[{name}]]; {meant}")))
+        }
+    }
+}
+
+impl Row<'_> {
+    /// The text of this key, if it has one.
+    ///
+    /// # Errors
+    /// If the value is no text.
+    pub(crate) fn text(&self, key: &str) -> Result<Option<Placed<&str>>, Fault> {
+        self.value(key, "a text in quotes", DeValue::as_str)
+    }
+
+    /// The text of this key.
+    ///
+    /// # Errors
+    /// If there is none, or the value is no text.
+    pub(crate) fn required(&self, key: &str) -> Result<Placed<&str>, Fault> {
+        self.text(key)?.ok_or_else(|| (self.at(), format!("{key} is missing")))
+    }
+
+    /// The truth value of this key, if it has one.
+    ///
+    /// # Errors
+    /// If the value is neither `true` nor `false`.
+    pub(crate) fn truth(&self, key: &str) -> Result<Option<Placed<bool>>, Fault> {
+        self.value(key, "true or false", DeValue::as_bool)
+    }
+
+    /// Where the entry stands.
+    pub(crate) fn at(&self) -> Range<usize> {
+        self.at.clone()
+    }
+
+    fn value<'a, T>(
+        &'a self,
+        key: &str,
+        allowed: &str,
+        take: impl Fn(&'a DeValue<'a>) -> Option<T>,
+    ) -> Result<Option<Placed<T>>, Fault> {
+        let Some((_, value)) = self.table.iter().find(|(known, _)| *known.get_ref() == key) else {
+            return Ok(None);
+        };
+        match take(value.get_ref()) {
+            Some(taken) => Ok(Some((taken, value.span()))),
+            None => Err((value.span(), format!("{key} must be {allowed}"))),
+        }
+    }
+}
