@@ -47,9 +47,11 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 fn serve(command_line: &CommandLine) -> anyhow::Result<ExitCode> {
+    // Before the log has a thread: it changes the environment.
+    let passed = server::systemd::passed_listeners()?;
     let config = config::load(command_line, std::env::vars_os())?.config;
     let (log, _flushed_at_the_end) = logging::init(&config.log)?;
-    Ok(server::serve(&config, &log)?)
+    Ok(server::serve(&config, passed, &log)?)
 }
 
 fn print(text: impl AsRef<[u8]>) -> io::Result<()> {

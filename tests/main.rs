@@ -15,4 +15,5 @@ mod limits;
 mod network;
 mod real_clients;
 mod storm;
+mod systemd;
 mod wire;

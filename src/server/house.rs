@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     io,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     rc::Rc,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
@@ -25,10 +25,11 @@ use super::{
     close::Tally,
     courier::Courier,
     doorkeeper::Doorkeeper,
-    listener::{REFUSALS, Reception},
+    listener::{Listener, REFUSALS, Reception},
     messages::{CloseServer, ToCourier, ToRegistry},
     registry::Registry,
     session::Surroundings,
+    systemd,
     vigil::{Notice, Vigil},
 };
 use crate::config::InForce;
@@ -76,6 +77,8 @@ pub struct House {
     places: Arc<Semaphore>,
     max_sessions: u32,
     config: InForce,
+    /// Listeners that have not ended.
+    listeners: usize,
     /// Cancelled to stop accepting.
     listening: CancellationToken,
     tally: Arc<Tally>,
@@ -85,7 +88,7 @@ pub struct House {
 impl House {
     /// Starts a courier on each worker, and on the first also the registry and the listeners: with one worker, no
     /// message changes threads.
-    pub fn build(config: &InForce, listeners: Vec<TcpListener>, workers: &[Arbiter], log: &Logger) -> Self {
+    pub fn build(config: &InForce, listeners: Vec<Listener>, workers: &[Arbiter], log: &Logger) -> Self {
         let (notify, notices) = unbounded_channel();
         let tally = Arc::<Tally>::default();
         let (sender, mailbox) = channel(MAILBOX);
@@ -125,6 +128,7 @@ impl House {
             tally: Arc::clone(&tally),
             log: log.clone(),
         };
+        let listener_count = listeners.len();
         start_listeners(listeners, &reception, &workers[0], &notify);
         Self {
             registry,
@@ -132,6 +136,7 @@ impl House {
             places,
             max_sessions: u32::try_from(limits.max_sessions).unwrap_or(u32::MAX),
             config: config.clone(),
+            listeners: listener_count,
             listening,
             tally,
             log: log.clone(),
@@ -161,14 +166,14 @@ impl House {
                         closing = true;
                         self.begin_end(&mut deadline);
                     }
-                    // A listener that was told to stop is expected to be gone.
-                    Notice::Gone("listener") if self.listening.is_cancelled() => {}
+                    // A listener that was told to stop is expected to be gone, once it has taken who waited for it.
+                    Notice::Gone("listener") if self.listening.is_cancelled() => self.listeners -= 1,
                     Notice::Gone(part) => {
                         error!(self.log, "a part of the server died"; "part" => part);
                         return Err(ServeError::Died(part));
                     }
                 },
-                Ok(_all) = everyone_left, if closing => return Ok(Ended::Closed),
+                Ok(_all) = everyone_left, if closing && self.listeners == 0 => return Ok(Ended::Closed),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     let left = self.max_sessions as usize - self.places.available_permits();
                     warn!(self.log, "drain timeout: cutting who is left"; "sessions" => left);
@@ -180,8 +185,12 @@ impl House {
 
     /// Accepts nobody any more, and sets the time by when all have to have left, if that is not set.
     fn begin_end(&self, deadline: &mut Option<Instant>) {
-        self.listening.cancel();
+        if self.listening.is_cancelled() {
+            return;
+        }
         let drain_timeout = self.config.get().server.drain_timeout;
+        systemd::stopping(drain_timeout, &self.log);
+        self.listening.cancel();
         deadline.get_or_insert(Instant::now() + drain_timeout + SLACK);
     }
 
@@ -197,7 +206,7 @@ impl House {
 }
 
 fn start_listeners(
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
     reception: &Reception,
     worker: &Arbiter,
     notify: &UnboundedSender<Notice>,

@@ -14,7 +14,7 @@ use std::{
 
 use actix::Addr;
 use slog::{Logger, debug, info, warn};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{io::AsyncWriteExt, sync::Semaphore, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -49,14 +49,31 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         socket.set_only_v6(true)?;
     }
     socket.set_reuse_address(true)?;
-    // Accepted connections inherit these.
-    socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(&keepalive())?;
-    socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
-    socket.set_nonblocking(true)?;
+    prepare(&SockRef::from(&socket))?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// Sets what connections are to inherit.
+///
+/// # Errors
+/// If the system refuses.
+pub fn prepare(socket: &Socket) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&keepalive())?;
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
+    socket.set_nonblocking(true)
+}
+
+/// A socket that is listened on.
+#[derive(Debug)]
+pub struct Listener {
+    /// The socket.
+    pub socket: TcpListener,
+    /// It was passed by the service manager, which listens on: who waits for it when the server ends is served by the
+    /// next.
+    pub is_passed: bool,
 }
 
 /// Refused connections that are seen out at a time; each is an open file for up to [`LINGER`].
@@ -92,8 +109,8 @@ pub struct Reception {
 
 impl Reception {
     /// Accepts until told to stop. Failures to accept are waited out.
-    pub async fn accept_all(self, listener: TcpListener, door: Door) -> io::Result<()> {
-        let listener = tokio::net::TcpListener::from_std(listener)?;
+    pub async fn accept_all(self, Listener { socket, is_passed }: Listener, door: Door) -> io::Result<()> {
+        let listener = tokio::net::TcpListener::from_std(socket)?;
         let mut failing = false;
         while let Some(accepted) = self.stop.run_until_cancelled(listener.accept()).await {
             match accepted.and_then(|(socket, from)| Ok((socket.into_std()?, from))) {
@@ -112,6 +129,25 @@ impl Reception {
                     }
                     self.stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
                 }
+            }
+        }
+        if is_passed { Ok(()) } else { self.receive_waiting(&listener.into_std()?, &door) }
+    }
+
+    /// Takes those who are connected already as far as the kernel is concerned. They are told that it is over; closing
+    /// the socket would reset them.
+    fn receive_waiting(&self, listener: &TcpListener, door: &Door) -> io::Result<()> {
+        for _ in 0..BACKLOG {
+            match listener.accept() {
+                Ok((socket, from)) => {
+                    // Unlike other options, this one is not inherited.
+                    socket.set_nonblocking(true)?;
+                    let peer = Peer::of(&socket, from);
+                    self.receive(socket, peer, door);
+                }
+                Err(error) if is_passing(&error) => {}
+                // Nobody is left, or no files are.
+                Err(_) => break,
             }
         }
         Ok(())
@@ -191,4 +227,68 @@ async fn see_out(socket: TcpStream) -> io::Result<()> {
 fn is_passing(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn connections_inherit_what_they_need() {
+        let ours = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let passed = TcpListener::bind("127.0.0.1:0").unwrap();
+        prepare(&SockRef::from(&passed)).unwrap();
+        for listener in [ours, passed] {
+            assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+            listener.set_nonblocking(false).unwrap();
+            let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (accepted, _) = listener.accept().unwrap();
+            let socket = SockRef::from(&accepted);
+            assert!(accepted.nodelay().unwrap() && socket.keepalive().unwrap());
+            assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_mins(1));
+        }
+    }
+
+    /// Has the server end while somebody waits to be accepted.
+    fn end_while_one_waits(listener: TcpListener, is_passed: bool) {
+        listener.set_nonblocking(true).unwrap();
+        let reception = Reception {
+            couriers: Vec::new(),
+            places: Arc::new(Semaphore::new(0)),
+            max_sessions: 0,
+            stop: CancellationToken::new(),
+            message_bytes: 1024,
+            config: InForce::new(Config::default()),
+            numbers: Arc::default(),
+            refusals: Arc::new(Semaphore::new(0)),
+            tally: Arc::default(),
+            log: Logger::root(slog::Discard, slog::o!()),
+        };
+        reception.stop.cancel();
+        let door = Rc::new(RefCell::new(Doorkeeper::new(Instant::now())));
+        let accepting = reception.accept_all(Listener { socket: listener, is_passed }, door);
+        actix_rt::System::new().block_on(accepting).unwrap();
+    }
+
+    #[test]
+    fn who_waits_when_the_server_ends_is_told() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        end_while_one_waits(listener, false);
+        let mut told = String::new();
+        client.read_to_string(&mut told).unwrap();
+        assert_eq!(told, "server | all clients | broadcast | server closed\n");
+    }
+
+    #[test]
+    fn who_waits_at_a_passed_socket_waits_for_the_next_server() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        end_while_one_waits(listener.try_clone().unwrap(), true);
+        let (_, from) = listener.accept().unwrap();
+        assert_eq!(from, client.local_addr().unwrap());
+    }
 }

@@ -20,6 +20,7 @@ use actix_rt::{
     signal::unix::{SignalKind, signal},
 };
 use slog::{Logger, info, warn};
+use socket2::SockRef;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::config::{Config, InForce};
@@ -47,12 +48,14 @@ mod retransmission;
 mod roster;
 mod seat;
 mod session;
+pub mod systemd;
 mod vigil;
 mod waiting;
 mod who;
 
 use house::House;
 pub use house::{Ended, ServeError};
+use listener::Listener;
 
 /// The steps of a broadcast, for the benches that measure each by itself. No interface to build on.
 #[doc(hidden)]
@@ -71,17 +74,19 @@ pub mod steps {
 /// A server that has its addresses and serves nobody yet.
 pub struct Server {
     config: InForce,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
     addresses: Vec<SocketAddr>,
     log: Logger,
 }
 
-/// Binds, serves until closed by a message or a signal, and tells the exit status.
+/// Binds, serves until closed by a message or a signal, and tells the exit status. Where the service manager `passed`
+/// listening sockets, they take the place of `server.listen`.
 ///
 /// # Errors
 /// If the server cannot start, or if a part of it died.
-pub fn serve(config: &Config, log: &Logger) -> Result<ExitCode, ServeError> {
-    let server = Server::bind(config, log)?;
+pub fn serve(config: &Config, passed: Vec<TcpListener>, log: &Logger) -> Result<ExitCode, ServeError> {
+    let server =
+        if passed.is_empty() { Server::bind(config, log) } else { Server::adopt(config, passed, log) }?;
     let ended = actix_rt::System::new().block_on(async move {
         let signals = signals()?;
         server.run(signals).await
@@ -102,9 +107,24 @@ impl Server {
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
         for &address in &config.server.listen {
-            let listener = listener::bind(address).map_err(|error| ServeError::Bind { address, error })?;
-            addresses.push(listener.local_addr()?);
-            listeners.push(listener);
+            let socket = listener::bind(address).map_err(|error| ServeError::Bind { address, error })?;
+            addresses.push(socket.local_addr()?);
+            listeners.push(Listener { socket, is_passed: false });
+        }
+        Ok(Self { config: InForce::new(config.clone()), listeners, addresses, log: log.clone() })
+    }
+
+    /// Takes over sockets that someone else listens on, too.
+    ///
+    /// # Errors
+    /// If the system refuses what they need.
+    pub fn adopt(config: &Config, passed: Vec<TcpListener>, log: &Logger) -> Result<Self, ServeError> {
+        let mut listeners = Vec::new();
+        let mut addresses = Vec::new();
+        for socket in passed {
+            listener::prepare(&SockRef::from(&socket))?;
+            addresses.push(socket.local_addr()?);
+            listeners.push(Listener { socket, is_passed: true });
         }
         Ok(Self { config: InForce::new(config.clone()), listeners, addresses, log: log.clone() })
     }
@@ -132,6 +152,7 @@ impl Server {
         }
         info!(self.log, "started"; "version" => env!("CARGO_PKG_VERSION"), "workers" => workers.len());
         let mut house = House::build(&self.config, self.listeners, &workers, &self.log);
+        systemd::ready(&self.log);
         let ended = house.until_closed(stops).await;
         for worker in &workers {
             worker.stop();

@@ -25,13 +25,17 @@ impl Process {
     }
 
     /// Runs a command that ends up as `arauto serve`.
-    pub fn run(mut command: Command, settings: &[(&str, &str)]) -> Self {
+    pub fn run(command: Command, settings: &[(&str, &str)]) -> Self {
+        Self::run_with_input(command, settings, Stdio::null())
+    }
+
+    /// The same with something to read.
+    pub fn run_with_input(mut command: Command, settings: &[(&str, &str)], input: Stdio) -> Self {
         command
             .env("ARAUTO_LOG_FORMAT", "json")
             .env("ARAUTO_SERVER_LISTEN", "127.0.0.1:0")
             .envs(settings.iter().copied());
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(input).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (send, log) = channel();
         std::thread::spawn(move || {

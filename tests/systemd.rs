@@ -1,0 +1,210 @@
+//! The server under a service manager: what it is passed, what it says, and the units under `packaging/`.
+
+use std::{
+    fs::{self, File},
+    io,
+    net::{SocketAddr, TcpListener, TcpStream},
+    os::{fd::OwnedFd, unix::net::UnixDatagram},
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use socket2::{Domain, Socket, Type};
+
+use crate::{
+    cli::without_settings,
+    harness::{Client, DEADLINE, NAME_REQUEST, confirmation, has_tool, process::Process},
+};
+
+const CLOSED: &str = "server | all clients | broadcast | server closed";
+
+/// What a service manager hears.
+struct Manager {
+    _folder: tempfile::TempDir,
+    path: String,
+    socket: UnixDatagram,
+}
+
+impl Manager {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_read_timeout(Some(DEADLINE)).unwrap();
+        Self { path: path.to_str().unwrap().to_owned(), _folder: folder, socket }
+    }
+
+    #[track_caller]
+    fn hears(&self, expected: &str) {
+        let mut message = [0; 4096];
+        let length = self.socket.recv(&mut message).expect("a message in time");
+        assert_eq!(str::from_utf8(&message[..length]).unwrap(), expected);
+    }
+
+    #[track_caller]
+    fn hears_no_more(&self) {
+        self.socket.set_nonblocking(true).unwrap();
+        let heard = self.socket.recv(&mut [0; 4096]).map_err(|error| error.kind());
+        assert_eq!(heard, Err(io::ErrorKind::WouldBlock));
+    }
+}
+
+#[test]
+fn the_manager_is_told_when_it_listens_and_when_it_ends() {
+    for ends_by_signal in [true, false] {
+        let manager = Manager::new();
+        let mut process =
+            Process::serve(&[("NOTIFY_SOCKET", &manager.path), ("ARAUTO_SERVER_DRAIN_TIMEOUT", "7s")]);
+        manager.hears("READY=1\n");
+        let mut alan = process.join("alan");
+        if ends_by_signal {
+            process.signal("TERM");
+        } else {
+            alan.send("/close");
+        }
+        // The drain timeout and a little more.
+        manager.hears("STOPPING=1\nEXTEND_TIMEOUT_USEC=12000000\n");
+        alan.expect(CLOSED);
+        drop(alan);
+        assert_eq!(process.ended().code(), Some(0));
+        manager.hears_no_more();
+    }
+}
+
+#[test]
+fn a_manager_that_does_not_listen_is_no_reason_to_end() {
+    let process = Process::serve(&[("NOTIFY_SOCKET", "/nowhere/at/all")]);
+    process.join("alan");
+}
+
+/// Runs the server with what is its standard input as the first descriptor that it is passed.
+const PASS: &str = "exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$0\" serve";
+
+/// A server that is passed this socket.
+fn serve_on(listener: &TcpListener) -> Process {
+    let socket = Stdio::from(OwnedFd::from(listener.try_clone().unwrap()));
+    let mut command = Command::new("sh");
+    command.args(["-c", PASS, env!("CARGO_BIN_EXE_arauto")]);
+    without_settings(&mut command);
+    Process::run_with_input(command, &[], socket)
+}
+
+#[test]
+fn a_socket_that_is_passed_takes_the_place_of_the_settings() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // Who comes before the server does is served as well.
+    let mut early = Client::to(address);
+    let mut process = serve_on(&listener);
+    assert_eq!(process.addresses(), [address]);
+    early.expect(NAME_REQUEST);
+    early.ask("early", &confirmation("early"));
+    let mut late = process.join("late");
+    late.send("/others hi");
+    early.expect("late | all clients | broadcast_not_me | hi");
+    process.signal("TERM");
+    early.expect(CLOSED);
+    drop((early, late));
+    assert_eq!(process.ended().code(), Some(0));
+}
+
+#[test]
+fn who_connects_between_two_servers_is_served_by_the_second() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut first = serve_on(&listener);
+    first.signal("TERM");
+    assert_eq!(first.ended().code(), Some(0));
+    let mut between = Client::to(listener.local_addr().unwrap());
+    let _second = serve_on(&listener);
+    between.expect(NAME_REQUEST);
+    between.ask("between", &confirmation("between"));
+}
+
+#[test]
+fn sockets_that_are_passed_to_another_are_left_alone() {
+    let mut command = Command::new("sh");
+    let script = "export LISTEN_FDS=1 LISTEN_PID=1; exec \"$0\" serve";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_arauto")]);
+    without_settings(&mut command);
+    Process::run(command, &[]).join("alan");
+}
+
+fn refused(descriptor: impl Into<OwnedFd>) -> (Option<i32>, String) {
+    // One that is not refused would serve for ever.
+    let mut command = Command::new("timeout");
+    command.args(["20", "sh", "-c", PASS, env!("CARGO_BIN_EXE_arauto")]);
+    without_settings(&mut command);
+    command.stdin(Stdio::from(descriptor.into())).stdout(Stdio::null()).stderr(Stdio::piped());
+    let Output { status, stderr, .. } = command.output().unwrap();
+    (status.code(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn what_is_passed_and_is_no_listening_socket_is_a_clear_error() {
+    let complaint = "arauto: descriptor 3 of LISTEN_FDS is not a listening TCP socket";
+    let bound = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    bound.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    assert_eq!(refused(bound), (Some(1), format!("{complaint}\n")));
+    let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    assert_eq!(refused(udp), (Some(1), format!("{complaint} (fd 3 is not a valid tcp socket)\n")));
+    let file = File::open("/dev/null").unwrap();
+    assert_eq!(refused(file), (Some(1), format!("{complaint} (fd 3 is not a socket)\n")));
+}
+
+#[test]
+fn who_is_connected_but_not_accepted_when_it_ends_is_told() {
+    for _ in 0..5 {
+        let mut process = Process::serve(&[]);
+        process.signal("STOP");
+        // The kernel answers for a program that is stopped.
+        let mut waiting: Vec<Client> = (0..20).map(|_| Client::to(process.address())).collect();
+        process.signal("TERM");
+        process.signal("CONT");
+        for client in &mut waiting {
+            client.expect(NAME_REQUEST);
+            client.expect(CLOSED);
+            client.expect_closed();
+        }
+        drop(waiting);
+        assert_eq!(process.ended().code(), Some(0));
+        assert!(TcpStream::connect(process.address()).is_err(), "still listening");
+    }
+}
+
+/// The units, with the program where it is now, in a folder of their own.
+fn units(folder: &Path) -> [String; 2] {
+    ["arauto.service", "arauto.socket"].map(|name| {
+        let unit = format!("{}/packaging/systemd/{name}", env!("CARGO_MANIFEST_DIR"));
+        let text = fs::read_to_string(unit).unwrap();
+        let path = folder.join(name);
+        fs::write(&path, text.replace("/usr/bin/arauto", env!("CARGO_BIN_EXE_arauto"))).unwrap();
+        path.to_str().unwrap().to_owned()
+    })
+}
+
+fn analyze(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new("systemd-analyze").args(arguments).env("SYSTEMD_COLORS", "0").output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn systemd_has_nothing_to_say_against_the_units() {
+    if !has_tool("systemd-analyze") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let [service, socket] = units(folder.path());
+    assert_eq!(analyze(&["verify", "--man=no", &service, &socket]), (Some(0), String::new()));
+}
+
+#[test]
+fn systemd_counts_the_service_among_the_hardened() {
+    if !has_tool("systemd-analyze") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let [service, _] = units(folder.path());
+    // On its scale from 0 to 10, in tenths; a service without any such setting has 9.6.
+    let (status, complaints) = analyze(&["security", "--offline=true", "--threshold=15", &service]);
+    assert_eq!((status, complaints.as_str()), (Some(0), ""));
+}
