@@ -129,6 +129,11 @@ fn serve(plan: &Plan, cable: Option<&Cable>) -> Process {
         ("ARAUTO_SERVER_WORKERS", "2"),
         ("ARAUTO_SERVER_DRAIN_TIMEOUT", "1m"),
         ("ARAUTO_LIMITS_OUTBOX_BYTES", "262144"),
+        // Clients on the other machine send more than strangers may.
+        ("ARAUTO_FLOOD_MESSAGE_RATE", "0"),
+        ("ARAUTO_FLOOD_BYTE_RATE", "0"),
+        ("ARAUTO_FLOOD_JOINS_PER_MINUTE", "0"),
+        ("ARAUTO_FLOOD_SESSIONS_PER_ADDRESS", "0"),
     ];
     Process::run(command, &settings)
 }

@@ -113,7 +113,8 @@ impl<'a> Slot<'a> {
     fn act(&mut self, life: &mut Life) -> Next {
         let bursts = self.random.u32(1..30);
         if self.plan.role == Role::Trickler {
-            life.read_at(Pace::Trickling(self.random.usize(256..2048), self.random.u64(1..8)));
+            // 100 KB/s at the least. Its kernel has to be seen to take something each 250 ms, and shows that in lumps.
+            life.read_at(Pace::Trickling(self.random.usize(500..2500), self.random.u64(1..5)));
         }
         for burst in 0.. {
             if life.is_over() {
