@@ -21,6 +21,10 @@ pub struct Target {
     pub name: &'static str,
     /// Sets up what all inputs share, and gives the function that judges one.
     pub start: fn() -> Run,
+    /// How many bytes at the start of an input choose what the rest is tried on.
+    pub choices: usize,
+    /// Whether it asks for UTF-8 first of all, and most inputs should get past that.
+    pub is_text: bool,
     /// Pieces of which inputs are made, beside arbitrary bytes.
     pub words: &'static [&'static [u8]],
 }
@@ -88,7 +92,7 @@ mod tests {
             run(target.name, b"");
             for word in target.words {
                 run(target.name, word);
-                run(target.name, &[&b"\0\0\0\0\0"[..], word].concat());
+                run(target.name, &[&vec![0; target.choices], *word].concat());
             }
         }
     }

@@ -6,6 +6,8 @@ use crate::config::read_text;
 pub(super) const TARGET: Target = Target {
     name: "config",
     start: || -> Run { Box::new(judge) },
+    choices: 0,
+    is_text: true,
     words: &[
         b"\n",
         b"\r\n",

@@ -9,6 +9,8 @@ use crate::protocol::{Frame, FrameDecoder, Kind};
 pub(super) const TARGET: Target = Target {
     name: "framing",
     start: || -> Run { Box::new(judge) },
+    choices: 5,
+    is_text: false,
     words: &[
         b"\n",
         b"\r\n",

@@ -2,7 +2,7 @@
 
 use super::Target;
 
-/// The longest input.
+/// The longest input, without the bytes that choose.
 const MOST_BYTES: usize = 4096;
 
 /// Ranges in which characters are more interesting than elsewhere: Latin, combining marks, Greek, Cyrillic, Hebrew and
@@ -58,18 +58,26 @@ impl Random {
 #[must_use]
 pub fn input(target: &Target, seed: u64, number: u64) -> Vec<u8> {
     let mut random = Random::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ number);
-    // The first bytes choose for most targets.
-    let mut bytes: Vec<u8> = (0..5).map(|_| random.byte()).collect();
-    for _ in 0..=random.below(10) {
+    let choices: Vec<u8> = (0..target.choices).map(|_| random.byte()).collect();
+    let mut bytes = Vec::new();
+    // Half begin with something that means something, and most are short.
+    if random.below(2) == 0 {
+        bytes.extend_from_slice(word(target, &mut random));
+    }
+    let most = [2, 4, 12][random.below(3)];
+    for _ in 0..random.below(most) {
         piece(&mut bytes, target, &mut random);
     }
-    if random.below(2) == 0 {
+    if random.below(3) == 0 {
         for _ in 0..=random.below(4) {
             damage(&mut bytes, &mut random);
         }
     }
+    if target.is_text && random.below(8) != 0 {
+        bytes = String::from_utf8_lossy(&bytes).into_owned().into_bytes();
+    }
     bytes.truncate(MOST_BYTES);
-    bytes
+    [choices, bytes].concat()
 }
 
 fn piece(bytes: &mut Vec<u8>, target: &Target, random: &mut Random) {
@@ -88,8 +96,12 @@ fn piece(bytes: &mut Vec<u8>, target: &Target, random: &mut Random) {
             let byte = random.byte();
             bytes.resize(bytes.len() + random.below(1500), byte);
         }
-        _ => bytes.extend_from_slice(target.words[random.below(target.words.len())]),
+        _ => bytes.extend_from_slice(word(target, random)),
     }
+}
+
+fn word(target: &Target, random: &mut Random) -> &'static [u8] {
+    target.words[random.below(target.words.len())]
 }
 
 fn damage(bytes: &mut Vec<u8>, random: &mut Random) {

@@ -8,6 +8,8 @@ use crate::protocol::{Look, Name, NameKey, reply};
 pub(super) const TARGET: Target = Target {
     name: "names",
     start: || -> Run { Box::new(judge) },
+    choices: 1,
+    is_text: true,
     words: &[
         b"\n",
         b"alan",
@@ -51,7 +53,8 @@ fn judge(bytes: &[u8]) {
     let ([most], bytes) = choice(bytes);
     let most = [9, 75, 489, 489][usize::from(most % 4)];
     let text = String::from_utf8_lossy(bytes);
-    let (one, other) = text.split_once('\n').unwrap_or((&text, ""));
+    let capitals = text.to_uppercase();
+    let (one, other) = text.split_once('\n').unwrap_or((&text, &capitals));
     let names = [one, other].map(|text| name(text, most));
     if let [Some(one), Some(other)] = &names {
         let shared = |one: &Name, other: &Name| {

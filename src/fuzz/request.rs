@@ -13,6 +13,8 @@ pub(super) const TARGET: Target = Target {
             .map(|text| Name::parse(text, name::max_bytes(LIMITS[0])).expect("a valid name"));
         Box::new(move |bytes| judge(&names, bytes))
     },
+    choices: 4,
+    is_text: true,
     words: &[
         b" | ",
         b"|",
@@ -48,7 +50,17 @@ pub(super) const TARGET: Target = Target {
         "\u{9b}".as_bytes(),
         "е".as_bytes(),
         "Ｅ".as_bytes(),
-        b"alan | bob | private_message | hi",
+        b"alan | bob | private_message | ",
+        b" | all clients | broadcast | ",
+        b"||broadcast_not_me|",
+        b"|bob|list_files",
+        b"|server|list_clients|no data",
+        b"/msg bob ",
+        b"/others ",
+        b"/echo ",
+        b"/list",
+        b"/exit",
+        b"/close",
         b"alan | server | name | alan",
     ],
 };

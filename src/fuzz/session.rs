@@ -39,6 +39,8 @@ pub(super) const TARGET: Target = Target {
         });
         Box::new(move |bytes| system.block_on(room.judge(bytes)))
     },
+    choices: 4,
+    is_text: false,
     words: &[
         b"\n",
         b"\n",
