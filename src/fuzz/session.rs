@@ -254,6 +254,12 @@ fn check_heard(heard: &[u8]) -> Vec<String> {
             plain.push(*byte);
         }
     }
+    // The connection of one who does not read is given up in the midst of a message, and even of a character.
+    let end = match std::str::from_utf8(&plain) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => plain.len(),
+    };
+    plain.truncate(end);
     let text = String::from_utf8(plain).expect("UTF-8, but for telnet's refusals");
     assert!(is_harmless(&text.replace("\r\n", "").replace('\n', "")), "{text:?}");
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
