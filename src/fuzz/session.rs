@@ -204,7 +204,7 @@ impl Room {
             client.ears.open();
             client.finish().await;
             client.ears.until("the end of a session", |_| false).await;
-            confirmed.extend(check_heard(&client.ears.take()));
+            confirmed.extend(check_heard(&client.ears.take(), client.ears.was_closed.get()));
         }
         self.check_bystander(&confirmed).await;
         self.check_ends().await;
@@ -242,8 +242,9 @@ impl Room {
     }
 }
 
-/// The names that were confirmed in what a client heard, once that is judged.
-fn check_heard(heard: &[u8]) -> Vec<String> {
+/// The names that were confirmed in what a client heard, once that is judged. The connection of one who does not read is
+/// given up in the midst of a message, and even of a character.
+fn check_heard(heard: &[u8], may_be_cut: bool) -> Vec<String> {
     let mut plain = Vec::with_capacity(heard.len());
     let mut bytes = heard.iter();
     while let Some(byte) = bytes.next() {
@@ -254,12 +255,16 @@ fn check_heard(heard: &[u8]) -> Vec<String> {
             plain.push(*byte);
         }
     }
-    // The connection of one who does not read is given up in the midst of a message, and even of a character.
-    let end = match std::str::from_utf8(&plain) {
-        Err(error) if error.error_len().is_none() => error.valid_up_to(),
-        _ => plain.len(),
-    };
-    plain.truncate(end);
+    if may_be_cut {
+        if let Err(error) = std::str::from_utf8(&plain)
+            && error.error_len().is_none()
+        {
+            plain.truncate(error.valid_up_to());
+        }
+        if plain.ends_with(b"\r") {
+            plain.pop();
+        }
+    }
     let text = String::from_utf8(plain).expect("UTF-8, but for telnet's refusals");
     assert!(is_harmless(&text.replace("\r\n", "").replace('\n', "")), "{text:?}");
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
@@ -310,6 +315,8 @@ impl Client {
 struct Ears {
     heard: Rc<RefCell<Vec<u8>>>,
     closed: Rc<Cell<bool>>,
+    /// It was closed at some time.
+    was_closed: Rc<Cell<bool>>,
     /// There is no more to hear.
     ended: Rc<Cell<bool>>,
     changed: Rc<Notify>,
@@ -335,6 +342,7 @@ impl Ears {
 
     fn turn(&self) {
         self.closed.set(!self.closed.get());
+        self.was_closed.set(true);
         self.opened.notify_one();
     }
 
