@@ -119,7 +119,7 @@ impl Name {
         &self.key
     }
 
-    /// What the name looks like. Made anew with each call: it is wanted twice in a session's life.
+    /// What the name looks like. Made anew with each call, which can take half a millisecond.
     #[must_use]
     pub fn looks(&self) -> Looks {
         Looks::of(&self.shown, &self.key.0)
@@ -139,7 +139,12 @@ impl NameKey {
     pub fn of(text: &str) -> Self {
         let text = text.trim();
         // Most texts are their own key, and this is the way of every private message.
-        if text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        let is_ascii = text.is_ascii();
+        if is_ascii && !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return Self(text.into());
+        }
+        // What is too long for a name is no name in any form, and folding a whole message would take its time.
+        if !is_ascii && text.nfc().nth(MAX_NAME_CHARS).is_some() {
             return Self(text.into());
         }
         Self(fold(text).into())
@@ -225,6 +230,17 @@ mod tests {
             assert_eq!(name(one).unwrap().key(), name(other).unwrap().key(), "{one} {other}");
         }
         assert_ne!(name("jose").unwrap().key(), name("josé").unwrap().key());
+    }
+
+    #[test]
+    fn a_key_is_made_of_no_more_than_a_name_can_be() {
+        let decomposed = "e\u{301}".repeat(32);
+        assert_eq!(NameKey::of(&decomposed.to_uppercase()), *name(&"é".repeat(32)).unwrap().key());
+        let long = "É".repeat(33);
+        assert_eq!(*NameKey::of(&long).0, *long);
+        // A key can be longer than a name: 18 characters look like one here.
+        let key = name(&"ﷺ".repeat(32)).unwrap().key().clone();
+        assert_eq!(NameKey::of(&key.0), key);
     }
 
     #[test]

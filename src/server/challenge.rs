@@ -38,10 +38,10 @@ impl Challenges {
     ///
     /// # Errors
     /// The same back if [`MOST_FOR_A_BEARER`] wait already.
-    pub fn add(&mut self, challenge: Challenge, bearer: SessionId) -> Result<(), Challenge> {
+    pub fn add(&mut self, challenge: Challenge, bearer: SessionId) -> Result<(), Box<Challenge>> {
         let queue = self.queues.entry(bearer).or_default();
         if queue.len() == MOST_FOR_A_BEARER {
-            return Err(challenge);
+            return Err(Box::new(challenge));
         }
         let id = challenge.enter.seat.id;
         queue.push_back(id);
@@ -90,7 +90,8 @@ mod tests {
     fn challenge(id: u64) -> Challenge {
         let seat = Seat { id: SessionId(id), courier: 0, slot: 0 };
         let name = Name::parse("alan", 489).unwrap();
-        Challenge { enter: Enter { seat, peer: Peer::elsewhere(), name }, works: Vec::new() }
+        let looks = name.looks();
+        Challenge { enter: Enter { seat, peer: Peer::elsewhere(), name, looks }, works: Vec::new() }
     }
 
     fn released(challenges: &mut Challenges, bearer: u64) -> Vec<u64> {

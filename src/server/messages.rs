@@ -21,7 +21,7 @@ use super::{
     seat::{Seat, SessionId},
     who::Peer,
 };
-use crate::protocol::{Kind, Line, Name, Request};
+use crate::protocol::{Kind, Line, Looks, Name, Request};
 
 /// Listener to Courier: a connection to serve, which has been asked for its name.
 #[derive(Debug, Message)]
@@ -49,6 +49,9 @@ pub struct Enter {
     pub peer: Peer,
     /// The name wanted.
     pub name: Name,
+    /// What it looks like. Made by the session, because a hostile name can take half a millisecond, and everybody waits for
+    /// the Registry.
+    pub looks: Looks,
 }
 
 /// Session to Registry: what one read held.

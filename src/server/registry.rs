@@ -100,7 +100,7 @@ impl Registry {
     /// Gives a name if it is free. If someone is in the way whose connection may be dead, that is found out first.
     fn enter(&mut self, enter: Enter, ctx: &mut Context<Self>) {
         let id = enter.seat.id;
-        let bearers = match self.roster.join(&enter.name, enter.seat, enter.peer) {
+        let bearers = match self.roster.join(&enter.name, &enter.looks, enter.seat, enter.peer) {
             Ok(()) => return self.welcome(&enter),
             Err(bearers) => bearers,
         };
@@ -139,8 +139,8 @@ impl Registry {
     /// Gives a name to someone who waited for it, and carries out what it sent meanwhile. If someone is in the way still, or
     /// again: it waits on, as long as its time is not up.
     fn end_wait(&mut self, challenge: Challenge, time_is_up: bool) {
-        let Enter { seat, peer, ref name } = challenge.enter;
-        match self.roster.join(name, seat, peer) {
+        let Enter { seat, peer, ref name, ref looks } = challenge.enter;
+        match self.roster.join(name, looks, seat, peer) {
             Ok(()) => {
                 self.welcome(&challenge.enter);
                 for work in challenge.works {
@@ -154,14 +154,14 @@ impl Registry {
         }
     }
 
-    fn welcome(&mut self, Enter { seat, peer, name }: &Enter) {
+    fn welcome(&mut self, Enter { seat, peer, name, .. }: &Enter) {
         info!(self.log, "joined"; &Who { id: seat.id, peer: *peer, name: Some(name) });
         self.tally.count_join();
         self.batch.enter(*seat);
         self.tell(*seat, reply::connection_confirmation(name));
     }
 
-    fn refuse_name(&mut self, Enter { seat, peer, name }: &Enter, bearer: &Name) {
+    fn refuse_name(&mut self, Enter { seat, peer, name, .. }: &Enter, bearer: &Name) {
         let (line, reason) = if bearer.key() == name.key() {
             (reply::name_taken(name), CloseReason::NameTaken)
         } else {

@@ -6,13 +6,15 @@ use super::{
     seat::{Seat, SessionId},
     who::Peer,
 };
-use crate::protocol::{Look, Name, NameKey};
+use crate::protocol::{Look, Looks, Name, NameKey};
 
 /// Someone who was given a name.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// As shown.
     pub name: Name,
+    /// What it looks like.
+    looks: Looks,
     /// Where to reach them.
     pub seat: Seat,
     /// The other end of their connection.
@@ -54,8 +56,7 @@ impl Roster {
     ///
     /// # Errors
     /// Those who are in the way.
-    pub fn join(&mut self, name: &Name, seat: Seat, peer: Peer) -> Result<(), Box<Bearers>> {
-        let looks = name.looks();
+    pub fn join(&mut self, name: &Name, looks: &Looks, seat: Seat, peer: Peer) -> Result<(), Box<Bearers>> {
         let mut bearers = looks.iter().filter_map(|look| self.members.get(self.by_look.get(look)?));
         if let Some(first) = bearers.next() {
             let second = bearers.find(|bearer| bearer.seat.id != first.seat.id).cloned();
@@ -65,7 +66,8 @@ impl Roster {
         self.by_name.insert(name.key().clone(), seat.id);
         self.joins += 1;
         self.by_joining.insert(self.joins, seat.id);
-        self.members.insert(seat.id, Member { name: name.clone(), seat, peer, joined: self.joins });
+        let (name, looks) = (name.clone(), looks.clone());
+        self.members.insert(seat.id, Member { name, looks, seat, peer, joined: self.joins });
         Ok(())
     }
 
@@ -73,7 +75,7 @@ impl Roster {
     pub fn leave(&mut self, id: SessionId) -> Option<Member> {
         let member = self.members.remove(&id)?;
         self.by_name.remove(member.name.key());
-        for look in member.name.looks().iter() {
+        for look in member.looks.iter() {
             self.by_look.remove(look);
         }
         self.by_joining.remove(&member.joined);
@@ -122,8 +124,13 @@ mod tests {
         Name::parse(text, 489).unwrap()
     }
 
+    fn enter(roster: &mut Roster, text: &str, id: u64) -> Result<(), Box<Bearers>> {
+        let name = name(text);
+        roster.join(&name, &name.looks(), seat(id), Peer::elsewhere())
+    }
+
     fn join(roster: &mut Roster, text: &str, id: u64) -> bool {
-        roster.join(&name(text), seat(id), Peer::elsewhere()).is_ok()
+        enter(roster, text, id).is_ok()
     }
 
     fn names(roster: &Roster) -> Vec<String> {
@@ -147,7 +154,7 @@ mod tests {
         let mut roster = Roster::default();
         assert!(join(&mut roster, "paul", 1));
         for alike in ["раul", "PauI", "paul", "pau1"] {
-            let bearers = roster.join(&name(alike), seat(2), Peer::elsewhere()).unwrap_err();
+            let bearers = enter(&mut roster, alike, 2).unwrap_err();
             assert_eq!(bearers.iter().map(|bearer| bearer.seat.id).collect::<Vec<_>>(), [SessionId(1)]);
         }
         assert!(roster.find(name("PAUL").key()).is_some());
@@ -166,10 +173,10 @@ mod tests {
         let mut roster = Roster::default();
         assert!(join(&mut roster, "lan", 1));
         assert!(join(&mut roster, "ian", 2));
-        let bearers = roster.join(&name("IAN"), seat(3), Peer::elsewhere()).unwrap_err();
+        let bearers = enter(&mut roster, "IAN", 3).unwrap_err();
         assert_eq!(bearers.iter().map(|bearer| bearer.name.as_str()).collect::<Vec<_>>(), ["ian", "lan"]);
         roster.leave(SessionId(2));
-        let bearers = roster.join(&name("IAN"), seat(3), Peer::elsewhere()).unwrap_err();
+        let bearers = enter(&mut roster, "IAN", 3).unwrap_err();
         assert_eq!(bearers.iter().map(|bearer| bearer.name.as_str()).collect::<Vec<_>>(), ["lan"]);
     }
 

@@ -236,7 +236,8 @@ impl Session {
             ctx.cancel_future(timer);
         }
         self.name = Some(name.clone());
-        self.around.registry.enter.do_send(Enter { seat: self.seat, peer: self.peer, name });
+        let looks = name.looks();
+        self.around.registry.enter.do_send(Enter { seat: self.seat, peer: self.peer, name, looks });
     }
 
     /// Whether this session may end the server; the refusal if not.
