@@ -77,6 +77,9 @@ pub(super) const TARGET: Target = Target {
         b"\xf7\xf5/all hi\n",
         b"\xf7\xf7/list\n",
         b"\xf9/help\n/help\n/help\n/help\n/help\n/help\n/help\n/help\n/help\n/help\n/help\n/help\n",
+        b"\xf9/help\n/help\n/help\n/help\n/help\n/help\n/help\n/help\n/help\n/help\n/help\n/help\n\xfa\xfa",
+        b"\xf9\xf7\xf5/all 0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890\n",
+        b"/all\n/all\n/all\n/all\n/all\n/all\n/all\n/all\n/all\n/all\n/all\n/all\n/all\n/all\n/all\n/all\n/all\n",
         b"/exit\n",
         b"/close\n",
         b"alan | all clients | broadcast | hi",
@@ -159,6 +162,8 @@ impl Room {
         config.limits.message_bytes = LIMIT;
         config.limits.inflight_bytes = 1024;
         config.limits.outbox_bytes = 4096;
+        config.flood.message_burst = 20;
+        config.flood.refusals = 5;
         let (notify, notices) = unbounded_channel();
         let pair = Pair::start(&config, &notify);
         let mut bystander = Client::of(Pipe::to(&pair.courier, 0, 64 * 1024));
