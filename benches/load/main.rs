@@ -18,6 +18,7 @@ mod floor;
 mod memory;
 mod report;
 mod servers;
+mod storms;
 mod wire;
 
 /// 10,001 clients of a server, and what else a process has open.
@@ -59,6 +60,8 @@ enum What {
     Table,
     /// Arauto's memory with 10,000 idle clients and without
     Memory,
+    /// The latency of an echo while 19,000 idle clients, 5,000 slow ones or a storm of joins are there, and without them
+    Storms,
     /// The bare server that others are measured against; runs until it is ended
     #[command(hide = true)]
     Floor { port: u16 },
@@ -70,8 +73,9 @@ fn main() -> Result<()> {
         return Ok(floor::serve(port)?);
     }
     // Servers inherit it.
-    let allowed = rlimit::increase_nofile_limit(OPEN_FILES)?;
-    ensure!(allowed >= OPEN_FILES, "{OPEN_FILES} open files are needed and {allowed} allowed: see ulimit -n");
+    let needed = if matches!(args.what, What::Storms) { storms::OPEN_FILES } else { OPEN_FILES };
+    let allowed = rlimit::increase_nofile_limit(needed)?;
+    ensure!(allowed >= needed, "{needed} open files are needed and {allowed} allowed: see ulimit -n");
     let experiment = match args.what {
         What::Receivers => Experiment::receivers(),
         What::Sizes => Experiment::sizes(),
@@ -79,6 +83,7 @@ fn main() -> Result<()> {
         What::Table => {
             return Experiment::table().measure(&servers(&[1, 2], true)?, args.rounds.get());
         }
+        What::Storms => return storms::measure(&args.workers, args.rounds.get()),
         What::Memory | What::Floor { .. } => return memory::measure(&args.workers),
     };
     experiment.measure(&servers(&args.workers, args.peers)?, args.rounds.get())

@@ -98,15 +98,15 @@ settings! {
     limits.outbox_bytes: Whole(4 * KIB..=GIB);
     limits.slow_reader_grace: Span(Duration::ZERO..=Duration::from_mins(10)) => NewSessions;
     limits.inflight_bytes: Whole(KIB..=64 * MIB) => NewSessions;
-    flood.loopback: YesNo => AtOnce;
+    flood.loopback: YesNo => NewSessions;
     flood.message_rate: Whole(0..=1_000_000) => NewSessions;
     flood.message_burst: Whole(1..=1_000_000) => NewSessions;
     flood.byte_rate: Whole(0..=GIB) => NewSessions;
     flood.byte_burst: Whole(1..=GIB) => NewSessions;
     flood.refusals: Whole(1..=1_000_000) => NewSessions;
     flood.refusal_window: Span(Duration::from_secs(1)..=Duration::from_hours(1)) => NewSessions;
-    flood.sessions_per_address: Whole(0..=1_000_000) => AtOnce;
-    flood.joins_per_minute: Whole(0..=1_000_000) => AtOnce;
+    flood.sessions_per_address: Whole(0..=1_000_000) => NewSessions;
+    flood.joins_per_minute: Whole(0..=1_000_000) => NewSessions;
     compat.unframed_gap as "unframed_gap_ms": Millis(0..=5000) => NewSessions;
     compat.unframed_wait as "unframed_wait_ms": Millis(1..=5000) => NewSessions;
     close_server.allow: OneOf::<Allow>::new() => AtOnce;
