@@ -22,7 +22,7 @@ const KEEPALIVE_RETRIES: u32 = 4;
 /// How much the kernel takes beyond what the other end has room for. What more there is waits in an outbox, where it is
 /// bounded; and a slow link is seen to take something each time half of this has gone. (A slow program behind a fast link
 /// is seen less often: its kernel makes room in lumps of some 64 KiB.)
-pub const UNSENT_BYTES: u32 = 16 * 1024;
+pub const UNSENT_BYTES: u32 = 8 * 1024;
 
 /// A connection's receiving half.
 pub trait ReceiveHalf: AsyncRead + Unpin + 'static {}
