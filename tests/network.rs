@@ -275,6 +275,25 @@ fn flood_control_holds_for_other_machines() {
 }
 
 #[test]
+fn a_slow_line_slows_who_sends_to_it_and_loses_nothing() {
+    let Some(cable) = Cable::lay() else { return };
+    let process = cable.serve(&[("ARAUTO_LIMITS_OUTBOX_BYTES", "131072")]);
+    let mut slow = Netcat::join(&cable.faraway, &process, "slow");
+    let mut fast = Netcat::join(&cable.server, &process, "fast");
+    // 64 KB a second: the kernel asks for more only after half a second now and then.
+    cable.slow_down(512);
+    let text = "x".repeat(900);
+    for number in 0..300 {
+        fast.send(&format!("/others {number} {text}"));
+    }
+    for number in 0..300 {
+        slow.expect(&format!("fast | all clients | broadcast_not_me | {number} {text}"));
+    }
+    slow.send("/echo still here");
+    slow.expect("slow | slow | echo | still here");
+}
+
+#[test]
 fn only_who_is_on_the_servers_machine_may_close_it() {
     let Some(cable) = Cable::lay() else { return };
     let mut process = cable.serve(&[]);

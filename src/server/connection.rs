@@ -10,7 +10,7 @@ use tokio::{
     net::tcp::{OwnedReadHalf, OwnedWriteHalf},
 };
 
-use super::retransmission;
+use super::{retransmission, sock_diag};
 
 /// Silence after which the kernel asks an idle connection's other end whether it is still there.
 const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
@@ -20,9 +20,8 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEPALIVE_RETRIES: u32 = 4;
 
 /// How much the kernel takes beyond what the other end has room for. What more there is waits in an outbox, where it is
-/// bounded; and a slow link is seen to take something each time half of this has gone. (A slow program behind a fast link
-/// is seen less often: its kernel makes room in lumps of some 64 KiB.)
-pub const UNSENT_BYTES: u32 = 8 * 1024;
+/// bounded.
+pub const UNSENT_BYTES: u32 = 16 * 1024;
 
 /// A connection's receiving half.
 pub trait ReceiveHalf: AsyncRead + Unpin + 'static {}
@@ -38,6 +37,11 @@ pub trait SendHalf: AsyncWrite + Unpin + 'static {
     /// As `send(2)`.
     fn try_send(&self, _bytes: &[u8]) -> io::Result<usize> {
         Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    /// How many bytes were taken that the other end has not acknowledged, if that can be known.
+    fn unacknowledged(&self) -> Option<u32> {
+        None
     }
 
     /// Makes the kernel ask the other end whether it is there, if nothing is on the way that it has to acknowledge. One
@@ -59,6 +63,10 @@ impl SendHalf for OwnedWriteHalf {
     fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
         // No flag against SIGPIPE: Rust programs ignore it from the start.
         SockRef::from(self.as_ref()).send(bytes)
+    }
+
+    fn unacknowledged(&self) -> Option<u32> {
+        sock_diag::unacknowledged(self.local_addr().ok()?, self.peer_addr().ok()?).ok()
     }
 
     fn begin_probe(&self) -> io::Result<()> {

@@ -48,6 +48,7 @@ mod retransmission;
 mod roster;
 mod seat;
 mod session;
+mod sock_diag;
 pub mod systemd;
 mod vigil;
 mod waiting;

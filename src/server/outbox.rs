@@ -87,8 +87,10 @@ pub struct Outbox {
 /// Whether more is queued than the limit, and who knows of it.
 #[derive(Default)]
 struct Full {
-    /// If it is: since when, or when the socket last took something.
+    /// If it is: since when, or when the other end was last seen to take something.
     since: Option<Instant>,
+    /// What the kernel held at that time that the other end had not acknowledged.
+    unacknowledged: Option<u32>,
     /// Whether it was when that was last asked.
     told: bool,
 }
@@ -349,6 +351,7 @@ impl Outbox {
         if self.full.since.is_some() {
             let is_relieved = self.queued <= self.bounds.limit / 2 + self.excused;
             self.full.since = (!is_relieved).then(Instant::now);
+            self.full.unacknowledged = None;
         }
         Poll::Ready(Ok(()))
     }
@@ -385,12 +388,32 @@ impl Outbox {
         }
         if due > self.bounds.limit && self.full.since.is_none() {
             self.full.since = Some(Instant::now());
+            self.full.unacknowledged = None;
             self.wake_carrier();
         }
         Ok(())
     }
 
-    /// When it will be stuck, unless the socket takes something before.
+    /// A task begins to wait for the socket: what the other end takes from here on counts.
+    fn begin_wait(&mut self) {
+        if self.full.since.is_some() && self.full.unacknowledged.is_none() {
+            self.full.unacknowledged = self.writer.as_ref().and_then(|writer| writer.unacknowledged());
+        }
+    }
+
+    /// Whether the other end has taken something that the socket has not asked more for yet. If so, it is not stuck from
+    /// here on for another grace.
+    fn has_moved(&mut self) -> bool {
+        let now = self.writer.as_ref().and_then(|writer| writer.unacknowledged());
+        let has_moved = now.is_some() && now < self.full.unacknowledged;
+        if has_moved {
+            self.full.since = Some(Instant::now());
+            self.full.unacknowledged = now;
+        }
+        has_moved
+    }
+
+    /// When it will be stuck, unless the other end takes something before.
     fn stuck_at(&self, due: Due) -> Option<Instant> {
         let waits_since = match due {
             Due::At(due) => self.full.since?.max(due),

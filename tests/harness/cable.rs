@@ -92,6 +92,13 @@ impl Cable {
         assert!(ip(&["-n", &self.faraway, "link", "set", "cable", "up"]));
     }
 
+    /// Makes what the server sends take its time: so many kilobits a second, none lost.
+    pub fn slow_down(&self, kilobits: u32) {
+        let rate = format!("{kilobits}kbit");
+        let queue = ["-n", &self.server, "qdisc", "add", "dev", "cable", "root", "tbf", "rate", &rate];
+        assert!(run("tc", &[&queue[..], &["burst", "3200", "latency", "60s"]].concat()));
+    }
+
     /// Makes the cable a bad one, in both directions. `false` where this kernel cannot do that.
     pub fn spoil(&self, netem: &[&str]) -> bool {
         [&self.server, &self.faraway].into_iter().all(|namespace| {

@@ -22,7 +22,7 @@ pub enum Carried {
     All,
     /// It was full, and has room again. To be called again.
     Room,
-    /// It is full, and its socket has taken nothing for the grace. To be called again.
+    /// It is full, and its other end has taken nothing for the grace. To be called again.
     Stuck,
 }
 
@@ -60,6 +60,7 @@ pub async fn carry(outbox: &RefCell<Outbox>) -> io::Result<Carried> {
             Some(first) => match timeout_at(first, step).await {
                 Ok(written) => written,
                 Err(late) if times.deadline.is_some() => break Err(late.into()),
+                Err(_) if outbox.borrow_mut().has_moved() => Ok(()),
                 Err(_) => return Ok(Carried::Stuck),
             },
         };
@@ -101,6 +102,7 @@ fn poll_step(outbox: &RefCell<Outbox>, known: Times, due: Due, cx: &mut Context<
     let polled = outbox.poll_write(cx);
     if polled.is_pending() {
         outbox.waiting = Some(cx.waker().clone());
+        outbox.begin_wait();
     }
     polled
 }

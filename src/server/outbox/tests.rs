@@ -20,6 +20,8 @@ struct Wire {
     takes: VecDeque<usize>,
     broken: bool,
     shut: bool,
+    /// What the kernel holds of what it took, if it tells.
+    unacknowledged: Option<u32>,
     blocked: Option<Waker>,
 }
 
@@ -68,6 +70,10 @@ impl AsyncWrite for Half {
 impl SendHalf for Half {
     fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
         self.0.borrow_mut().take(bytes)
+    }
+
+    fn unacknowledged(&self) -> Option<u32> {
+        self.0.borrow().unacknowledged
     }
 
     fn begin_probe(&self) -> io::Result<()> {
@@ -232,6 +238,31 @@ fn one_that_takes_something_now_and_then_is_not_stuck() {
         }
         let taken: Vec<usize> = wire.borrow().writes.iter().map(|(_, bytes)| bytes.len()).collect();
         assert_eq!(taken, [10; 6]);
+    });
+}
+
+#[test]
+fn one_whose_other_end_acknowledges_what_the_kernel_holds_is_not_stuck() {
+    in_paused_time(async {
+        let (outbox, wire) = outbox(Kind::Line, 10, &[0; 100]);
+        wire.borrow_mut().unacknowledged = Some(50_000);
+        at_once(|cx| outbox.borrow_mut().send_shared(&shared(&["one"]), cx)).unwrap();
+        assert!(outbox.borrow_mut().wants_carrying());
+        let began = Instant::now();
+        // A slow line: 1,000 bytes now and then, until there is no more.
+        let line = async {
+            for _ in 0..5 {
+                tokio::time::sleep(GRACE / 2).await;
+                *wire.borrow_mut().unacknowledged.as_mut().unwrap() -= 1000;
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            carried = carry(&outbox) => assert_eq!(carried.unwrap(), Carried::Stuck),
+            () = line => {}
+        }
+        // The last was seen at the end of the third grace; nothing came in the fourth.
+        assert_eq!(began.elapsed(), 4 * GRACE);
     });
 }
 
