@@ -20,6 +20,10 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("SERVER_LISTEN", "0.0.0.0:0, [::1]:4321", r#"listen = ["0.0.0.0:0", "[::1]:4321"]"#),
     ("SERVER_WORKERS", "3", "workers = 3"),
     ("SERVER_DRAIN_TIMEOUT", "1500ms", r#"drain_timeout = "1s 500ms""#),
+    ("TLS_LISTEN", "127.0.0.1:0", r#"listen = ["127.0.0.1:0"]"#),
+    ("TLS_CERTIFICATE", r#"/a "b"\c.pem"#, r#"certificate = "/a \"b\"\\c.pem""#),
+    ("TLS_KEY", "/etc/é\u{202e}.pem", r#"key = "/etc/é\U0000202E.pem""#),
+    ("TLS_CLIENT_CA", "/ca.pem", r#"client_ca = "/ca.pem""#),
     ("LIMITS_MESSAGE_BYTES", "2048", "message_bytes = 2048"),
     ("LIMITS_NAME_TIMEOUT", "10ms", r#"name_timeout = "10ms""#),
     ("LIMITS_LINE_TIMEOUT", "0s", r#"line_timeout = "0s""#),
@@ -166,6 +170,24 @@ fn every_variable_is_heeded_and_the_listing_gives_the_same_again() {
     let again = load_file(directory.path().join("a.toml"));
     assert_eq!(again.config, given.config);
     assert_ne!(again.config, Config::default());
+}
+
+#[test]
+fn paths_in_a_file_are_seen_from_the_file_and_others_from_here() {
+    let directory = file("");
+    let folder = directory.path().canonicalize().unwrap();
+    fs::create_dir(folder.join("etc")).unwrap();
+    fs::write(folder.join("etc/a.toml"), "tls = { certificate = 'c.pem', key = '/k.pem' }\n").unwrap();
+    let mut command = arauto(["config", "--config", "etc/a.toml"]);
+    let listing = stdout(in_directory(command.env("ARAUTO_TLS_CLIENT_CA", "ca.pem"), &directory));
+    let folder = folder.to_str().unwrap();
+    for line in [
+        format!("certificate = \"{folder}/etc/c.pem\"  # file etc/a.toml:1\n"),
+        "key = \"/k.pem\"  # file etc/a.toml:1\n".to_owned(),
+        format!("client_ca = \"{folder}/ca.pem\"  # environment ARAUTO_TLS_CLIENT_CA\n"),
+    ] {
+        assert!(listing.contains(&line), "{line}{listing}");
+    }
 }
 
 #[test]

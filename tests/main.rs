@@ -16,4 +16,5 @@ mod network;
 mod real_clients;
 mod storm;
 mod systemd;
+mod tls;
 mod wire;

@@ -5,8 +5,11 @@
 use std::time::{Duration, Instant};
 
 use crate::harness::{
-    cable::{Cable, Netcat},
-    confirmation, wait_until,
+    NAME_REQUEST,
+    cable::{Cable, Netcat, SERVER},
+    confirmation, has_tool,
+    tls::Issuer,
+    wait_until,
 };
 
 fn taken(name: &str) -> String {
@@ -148,6 +151,39 @@ fn the_same_with_something_unacknowledged_on_the_way() {
     let mut bob = Netcat::join(&cable.server, &process, "bob");
     cable.cut();
     bob.send("/others hi");
+    let mut next = Netcat::on(&cable.server, &process);
+    let asked = Instant::now();
+    next.send("alan");
+    next.expect(&confirmation("alan"));
+    assert!(asked.elapsed() < WITHIN, "{:?}", asked.elapsed());
+}
+
+#[test]
+fn a_bearer_over_tls_is_asked_by_the_socket_below() {
+    let Some(cable) = Cable::lay() else { return };
+    if !has_tool("openssl") {
+        return;
+    }
+    let issuer = Issuer::new();
+    let files = issuer.issue("server", "a server");
+    let process = cable.serve(&[
+        ("ARAUTO_TLS_LISTEN", &format!("{SERVER}:0")),
+        ("ARAUTO_TLS_CERTIFICATE", files.certificate.to_str().unwrap()),
+        ("ARAUTO_TLS_KEY", files.key.to_str().unwrap()),
+    ]);
+    let address = process.tls_address().to_string();
+    let client = ["openssl", "s_client", "-quiet", "-verify_quiet", "-connect", &address];
+    let mut bearer = Netcat::run(&cable.faraway, &client);
+    bearer.expect(NAME_REQUEST);
+    bearer.send("alan");
+    bearer.expect(&confirmation("alan"));
+    let mut next = Netcat::on(&cable.server, &process);
+    next.send("alan");
+    next.expect(&taken("alan"));
+    bearer.send("/echo still here");
+    bearer.expect("alan | alan | echo | still here");
+    cable.settle();
+    cable.cut();
     let mut next = Netcat::on(&cable.server, &process);
     let asked = Instant::now();
     next.send("alan");

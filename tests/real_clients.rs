@@ -1,4 +1,5 @@
-//! The clients people already have: netcat, telnet, the report's Python client as a twin of it, and the example.
+//! The clients people already have: netcat, telnet, those that speak TLS, the report's Python client as a twin of it, and
+//! the example.
 //!
 //! Each is the real program, typed to and read from. Nothing is typed before what it hangs on was shown.
 
@@ -7,3 +8,4 @@ mod nc;
 pub mod program;
 mod report_client;
 mod telnet;
+mod tls;

@@ -3,11 +3,13 @@
 use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::ops::{Range, RangeInclusive};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::de::DeValue;
 
 use super::types::Choice;
+use crate::escape::is_unsafe;
 
 /// A value as it was given, not yet judged.
 #[derive(Clone, Copy)]
@@ -120,8 +122,9 @@ impl Form for Span {
     }
 }
 
-/// One address or several.
+/// Addresses.
 pub(super) struct Addresses {
+    pub(super) least: usize,
     pub(super) most: usize,
 }
 
@@ -129,7 +132,8 @@ impl Form for Addresses {
     type Value = Vec<SocketAddr>;
 
     fn allowed(&self) -> String {
-        format!(r#"1 to {} addresses such as "127.0.0.1:1234" or "[::1]:1234""#, self.most)
+        let Self { least, most } = self;
+        format!(r#"{least} to {most} addresses such as "127.0.0.1:1234" or "[::1]:1234""#)
     }
 
     fn read(&self, raw: Raw<'_>) -> Result<Vec<SocketAddr>, Refused> {
@@ -144,12 +148,14 @@ impl Form for Addresses {
             Raw::Toml(value) => {
                 vec![value.as_str().and_then(|text| text.parse().ok()).ok_or(Refused::WHOLE)?]
             }
+            Raw::Text(text) if text.trim().is_empty() => Vec::new(),
             Raw::Text(text) => text
                 .split(',')
                 .map(|part| part.trim().parse().ok().ok_or(Refused::WHOLE))
                 .collect::<Result<_, _>>()?,
         };
-        Some(addresses).filter(|addresses| (1..=self.most).contains(&addresses.len())).ok_or(Refused::WHOLE)
+        let enough = self.least..=self.most;
+        Some(addresses).filter(|addresses| enough.contains(&addresses.len())).ok_or(Refused::WHOLE)
     }
 
     fn show(&self, value: &Vec<SocketAddr>) -> String {
@@ -178,6 +184,35 @@ impl Form for YesNo {
 
     fn show(&self, value: &bool) -> String {
         value.to_string()
+    }
+}
+
+/// A file's path, or nothing.
+pub(super) struct FilePath;
+
+impl Form for FilePath {
+    type Value = PathBuf;
+
+    fn allowed(&self) -> String {
+        r#"the path of a file, or "" for none"#.to_owned()
+    }
+
+    fn read(&self, raw: Raw<'_>) -> Result<PathBuf, Refused> {
+        // What stands for characters that are not Unicode would be another path.
+        let usable = |text: &&str| !text.contains(['\0', char::REPLACEMENT_CHARACTER]);
+        raw.text().filter(usable).map(PathBuf::from).ok_or(Refused::WHOLE)
+    }
+
+    fn show(&self, value: &PathBuf) -> String {
+        let mut shown = String::from('"');
+        for c in value.to_string_lossy().chars() {
+            match c {
+                '"' | '\\' => shown.extend(['\\', c]),
+                c if is_unsafe(c) => shown.extend(format!("\\U{:08X}", u32::from(c)).chars()),
+                c => shown.push(c),
+            }
+        }
+        shown + "\""
     }
 }
 

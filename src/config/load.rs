@@ -143,7 +143,12 @@ impl Default for Layers {
 
 impl Layers {
     fn file(&mut self, path: &Path) -> Result<(), ConfigError> {
-        self.source(Source::read(path, "a configuration")?)
+        self.source(Source::read(path, "a configuration")?)?;
+        // Nothing but the file has said anything yet.
+        if let Some(folder) = path.parent() {
+            self.config.see_from(folder);
+        }
+        Ok(())
     }
 
     fn source(&mut self, source: Source) -> Result<(), ConfigError> {
@@ -187,8 +192,13 @@ impl Layers {
         })
     }
 
-    fn finish(self) -> Result<Loaded, ConfigError> {
+    fn finish(mut self) -> Result<Loaded, ConfigError> {
+        // So that they mean the same when they are read again, or shown.
+        if let Ok(here) = std::env::current_dir() {
+            self.config.see_from(&here);
+        }
         self.outbox_holds_two_messages()?;
+        self.tls_has_a_certificate()?;
         Ok(Loaded { config: self.config, origins: self.origins })
     }
 
@@ -207,6 +217,21 @@ impl Layers {
         } else {
             let least = limits.message_bytes * 2;
             Err(self.refusal(outbox, format!("at least twice limits.message_bytes: {least} or more")))
+        }
+    }
+
+    /// Without a certificate and its key, nobody could be answered there.
+    fn tls_has_a_certificate(&self) -> Result<(), ConfigError> {
+        let tls = &self.config.tls;
+        let missing = [("certificate", &tls.certificate), ("key", &tls.key)]
+            .into_iter()
+            .find(|(_, path)| path.as_os_str().is_empty());
+        match missing.filter(|_| !tls.listen.is_empty()) {
+            None => Ok(()),
+            Some((key, _)) => {
+                let listen = settings::find("tls", "listen").unwrap_or_default();
+                Err(self.refusal(listen, format!("[], because tls.{key} is not set")))
+            }
         }
     }
 

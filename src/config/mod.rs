@@ -18,4 +18,6 @@ pub use in_force::{Change, InForce, View};
 pub(crate) use load::read_text;
 pub use load::{CommandLine, Flag, Loaded, check, load};
 pub use settings::{Applies, Description, describe};
-pub use types::{Allow, Choice, CloseServer, Compat, Config, Flood, Level, Limits, Log, LogFormat, Server};
+pub use types::{
+    Allow, Choice, CloseServer, Compat, Config, Flood, Level, Limits, Log, LogFormat, Server, Tls,
+};

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::form::{Addresses, Form, Millis, OneOf, Raw, Refused, Span, Whole, YesNo};
+use super::form::{Addresses, FilePath, Form, Millis, OneOf, Raw, Refused, Span, Whole, YesNo};
 use super::types::{Allow, Config, Level, LogFormat};
 
 const KIB: usize = 1024;
@@ -87,9 +87,13 @@ macro_rules! settings {
 }
 
 settings! {
-    server.listen: Addresses { most: 16 };
+    server.listen: Addresses { least: 1, most: 16 };
     server.workers: Whole(0..=64);
     server.drain_timeout: Span(Duration::ZERO..=Duration::from_mins(10)) => AtOnce;
+    tls.listen: Addresses { least: 0, most: 16 };
+    tls.certificate: FilePath => NewSessions;
+    tls.key: FilePath => NewSessions;
+    tls.client_ca: FilePath => NewSessions;
     limits.message_bytes: Whole(64..=64 * KIB);
     limits.name_timeout: Span(Duration::from_millis(10)..=Duration::from_hours(1)) => NewSessions;
     limits.line_timeout: Span(Duration::ZERO..=Duration::from_hours(1)) => NewSessions;

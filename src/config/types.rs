@@ -1,6 +1,7 @@
 //! What can be set, as plain data.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// All that can be set, one field a section of the file.
@@ -8,6 +9,8 @@ use std::time::Duration;
 pub struct Config {
     /// Where and how the server runs.
     pub server: Server,
+    /// Encrypted connections.
+    pub tls: Tls,
     /// What one client, or all of them, may take.
     pub limits: Limits,
     /// What one client, or one address, may send and open in a given time.
@@ -48,6 +51,31 @@ impl Default for Server {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 1234))],
             workers: 0,
             drain_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// `[tls]`. An empty path stands for no file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tls {
+    /// The addresses to listen on for TLS; none by default.
+    pub listen: Vec<SocketAddr>,
+    /// The server's certificate and those between it and its issuer's, as PEM.
+    pub certificate: PathBuf,
+    /// The certificate's private key, as PEM.
+    pub key: PathBuf,
+    /// Whose signature on a client's certificate gives the client its name, as PEM.
+    pub client_ca: PathBuf,
+}
+
+impl Config {
+    /// Takes relative paths as seen from `folder`: those in a file are meant as seen from the file.
+    pub(super) fn see_from(&mut self, folder: &Path) {
+        let Tls { certificate, key, client_ca, .. } = &mut self.tls;
+        for path in [certificate, key, client_ca] {
+            if !path.as_os_str().is_empty() {
+                *path = folder.join(&*path);
+            }
         }
     }
 }

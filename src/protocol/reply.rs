@@ -89,6 +89,22 @@ pub fn other_protocol(limit: usize) -> Line {
     connection_error(limit, why)
 }
 
+/// Plain text was spoken where TLS is.
+#[must_use]
+pub fn tls_only(limit: usize) -> Line {
+    let why =
+        "This port speaks TLS: connect with ncat --ssl or openssl s_client, not with plain netcat or telnet";
+    connection_error(limit, why)
+}
+
+/// Nothing at all came where a TLS handshake was awaited.
+#[must_use]
+pub fn no_handshake_in_time(limit: usize, waited: Duration) -> Line {
+    let waited = humantime::format_duration(waited);
+    let why = format!("No TLS handshake came within {waited}. Connect with ncat --ssl or openssl s_client");
+    connection_error(limit, &why)
+}
+
 /// The answer to the name request is no message, and no name either.
 #[must_use]
 pub fn name_malformed(limit: usize, why: Malformed) -> Line {

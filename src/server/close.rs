@@ -46,6 +46,12 @@ pub enum CloseReason {
     Http,
     /// It spoke TLS.
     Tls,
+    /// It spoke plain text where TLS is spoken.
+    PlainText,
+    /// It could not agree on TLS, or left before.
+    HandshakeFailed,
+    /// Its TLS handshake took too long (`limits.name_timeout`).
+    HandshakeTimeout,
     /// It did not read what it was sent (`limits.outbox_bytes`).
     OutboxFull,
     /// The server ended.
@@ -64,7 +70,7 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Every reason, in the order of the enum.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::Exit,
         Self::Eof,
         Self::Broken,
@@ -76,6 +82,9 @@ impl CloseReason {
         Self::Idle,
         Self::Http,
         Self::Tls,
+        Self::PlainText,
+        Self::HandshakeFailed,
+        Self::HandshakeTimeout,
         Self::OutboxFull,
         Self::ServerClosed,
         Self::ServerFull,
@@ -100,6 +109,9 @@ impl CloseReason {
             Self::Idle => "idle",
             Self::Http => "spoke http",
             Self::Tls => "spoke tls",
+            Self::PlainText => "spoke plain text",
+            Self::HandshakeFailed => "tls handshake failed",
+            Self::HandshakeTimeout => "tls handshake timeout",
             Self::OutboxFull => "outbox full",
             Self::ServerClosed => "server closed",
             Self::ServerFull => "server full",

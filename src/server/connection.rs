@@ -2,15 +2,25 @@
 //!
 //! Sessions know nothing of sockets: whatever reads and writes bytes (TLS, a WebSocket, a pipe in a test) can carry one.
 
-use std::{io, os::fd::AsRawFd, time::Duration};
+use std::{
+    io,
+    os::fd::AsRawFd,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::tcp::{OwnedReadHalf, OwnedWriteHalf},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, sink},
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    time::timeout,
 };
 
-use super::{retransmission, sock_diag};
+use super::{close::LINGER, retransmission, sock_diag};
 
 /// Silence after which the kernel asks an idle connection's other end whether it is still there.
 const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
@@ -37,6 +47,19 @@ pub trait SendHalf: AsyncWrite + Unpin + 'static {
     /// As `send(2)`.
     fn try_send(&self, _bytes: &[u8]) -> io::Result<usize> {
         Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    /// Whether what is written may be held back until it is flushed. Never changes.
+    fn holds_back(&self) -> bool {
+        false
+    }
+
+    /// Brings out some of what is held back. Tells whether all of it is out.
+    ///
+    /// # Errors
+    /// If writing fails.
+    fn poll_flush_some(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        Pin::new(self).poll_flush(cx).map_ok(|()| true)
     }
 
     /// How many bytes were taken that the other end has not acknowledged, if that can be known.
@@ -66,30 +89,44 @@ impl SendHalf for OwnedWriteHalf {
     }
 
     fn unacknowledged(&self) -> Option<u32> {
-        sock_diag::unacknowledged(self.local_addr().ok()?, self.peer_addr().ok()?).ok()
+        unacknowledged(self.as_ref())
     }
 
     fn begin_probe(&self) -> io::Result<()> {
-        // Twice, because a packet may be lost. One that was silent for a second is asked now and in a second, and breaks a
-        // second later; one that was heard of since is asked when it has been silent for a second, and again a second
-        // later: whether that goes unanswered too is for `end_probe` to find out.
-        //
-        // TCP_USER_TIMEOUT (RFC 5482) would do the same for data on the way. But it would also end a living connection
-        // whose other end just does not read: Linux counts it from the first question whether there is room again,
-        // however faithfully each is answered.
-        let second = Duration::from_secs(1);
-        let probe = TcpKeepalive::new().with_time(second).with_interval(second).with_retries(2);
-        SockRef::from(self.as_ref()).set_tcp_keepalive(&probe)
+        begin_probe(self.as_ref())
     }
 
     fn end_probe(&self) -> Unanswered {
-        // A connection that refuses this is about to end by itself.
-        let _ = SockRef::from(self.as_ref()).set_tcp_keepalive(&keepalive());
-        let socket = self.as_ref().as_raw_fd();
-        match retransmission::inode(socket) {
-            Ok(inode) => Box::new(move || retransmission::is_unanswered(inode)),
-            Err(_) => Box::new(|| false),
-        }
+        end_probe(self.as_ref())
+    }
+}
+
+/// [`SendHalf::unacknowledged`] of a TCP connection.
+pub fn unacknowledged(socket: &TcpStream) -> Option<u32> {
+    sock_diag::unacknowledged(socket.local_addr().ok()?, socket.peer_addr().ok()?).ok()
+}
+
+/// [`SendHalf::begin_probe`] of a TCP connection.
+pub fn begin_probe(socket: &TcpStream) -> io::Result<()> {
+    // Twice, because a packet may be lost. One that was silent for a second is asked now and in a second, and breaks a
+    // second later; one that was heard of since is asked when it has been silent for a second, and again a second later:
+    // whether that goes unanswered too is for `end_probe` to find out.
+    //
+    // TCP_USER_TIMEOUT (RFC 5482) would do the same for data on the way. But it would also end a living connection whose
+    // other end just does not read: Linux counts it from the first question whether there is room again, however
+    // faithfully each is answered.
+    let second = Duration::from_secs(1);
+    let probe = TcpKeepalive::new().with_time(second).with_interval(second).with_retries(2);
+    SockRef::from(socket).set_tcp_keepalive(&probe)
+}
+
+/// [`SendHalf::end_probe`] of a TCP connection.
+pub fn end_probe(socket: &TcpStream) -> Unanswered {
+    // A connection that refuses this is about to end by itself.
+    let _ = SockRef::from(socket).set_tcp_keepalive(&keepalive());
+    match retransmission::inode(socket.as_raw_fd()) {
+        Ok(inode) => Box::new(move || retransmission::is_unanswered(inode)),
+        Err(_) => Box::new(|| false),
     }
 }
 
@@ -106,5 +143,18 @@ pub fn keepalive() -> TcpKeepalive {
 /// # Errors
 /// If the reactor cannot take it.
 pub fn from_tcp(socket: std::net::TcpStream) -> io::Result<(OwnedReadHalf, OwnedWriteHalf)> {
-    Ok(tokio::net::TcpStream::from_std(socket)?.into_split())
+    Ok(TcpStream::from_std(socket)?.into_split())
+}
+
+/// Tells someone who has no session something, shuts our side, and waits up to [`LINGER`] for the other end to shut its
+/// own: closing at once could destroy the words before they are read.
+pub async fn see_out(mut stream: impl AsyncRead + AsyncWrite + Unpin, words: &[u8]) {
+    let farewell = async {
+        stream.write_all(words).await?;
+        stream.flush().await?;
+        stream.shutdown().await?;
+        copy(&mut stream, &mut sink()).await
+    };
+    // Whoever does not wait for it has had the chance.
+    let _ = timeout(LINGER, farewell).await;
 }

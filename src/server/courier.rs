@@ -24,15 +24,19 @@ use super::{
     places::Places,
     seat::{Seat, SessionId},
     session::{Session, Surroundings, Terms},
+    tls::under_way::UnderWay,
     vigil::Vigil,
     who::Peer,
 };
 use crate::protocol::reply;
 
+mod secure;
+
 /// The actor of one arbiter.
 pub struct Courier {
     number: u16,
     places: Places,
+    handshakes: UnderWay,
     surroundings: Rc<Surroundings>,
     report: Report,
     buffer: ReadBuffer,
@@ -50,6 +54,7 @@ impl Courier {
         Self {
             number,
             places: Places::default(),
+            handshakes: UnderWay::default(),
             patience: Rc::new(Patience::of(&surroundings.config.get())),
             allowance: Rc::new(allowance(&surroundings)),
             surroundings: Rc::new(surroundings),
@@ -60,7 +65,7 @@ impl Courier {
         }
     }
 
-    /// Gives a connection, which was asked for its name already, a session and a place.
+    /// Gives a connection a session and a place. Whoever has not been asked for a name yet is to be asked by the caller.
     pub fn take_in(
         &mut self,
         (reader, writer): (impl ReceiveHalf, impl SendHalf),
@@ -68,7 +73,7 @@ impl Courier {
         id: SessionId,
         permit: OwnedSemaphorePermit,
         visit: Option<Visit>,
-    ) {
+    ) -> Seat {
         let config = self.surroundings.config.get();
         let (limits, compat) = (&config.limits, &config.compat);
         share(&mut self.patience, Patience::of(&config));
@@ -102,6 +107,7 @@ impl Courier {
             self.tell(seat, |outbox| outbox.put(&reply::server_closed()));
             self.close_place(slot, CloseReason::ServerClosed, Instant::now() + CLOSE_GRACE);
         }
+        seat
     }
 
     /// Puts something into one outbox and writes what can be written.
@@ -157,9 +163,15 @@ impl From<Addr<Courier>> for ToCourier {
 impl Handler<Adopt> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Adopt { socket, peer, id, permit, visit }: Adopt, _: &mut Self::Context) {
+    fn handle(&mut self, mut adopt: Adopt, ctx: &mut Self::Context) {
+        if let Some(secure) = adopt.secure.take() {
+            return self.shake_hands(adopt, secure, ctx.address());
+        }
+        let Adopt { socket, peer, id, permit, visit, .. } = adopt;
         match connection::from_tcp(socket) {
-            Ok(halves) => self.take_in(halves, peer, id, permit, visit),
+            Ok(halves) => {
+                self.take_in(halves, peer, id, permit, visit);
+            }
             Err(error) => {
                 warn!(self.surroundings.log, "connection lost"; "id" => id.0, "peer" => %peer, "error" => %error);
             }
@@ -212,6 +224,7 @@ impl Handler<CloseServer> for Courier {
 
     fn handle(&mut self, _: CloseServer, _: &mut Self::Context) {
         self.closing = true;
+        self.break_off_handshakes();
         let farewell = reply::server_closed();
         let deadline = Instant::now() + self.surroundings.config.get().server.drain_timeout;
         for mut place in self.places.drain() {

@@ -30,6 +30,7 @@ use super::{
     registry::Registry,
     session::Surroundings,
     systemd,
+    tls::credentials::CredentialsError,
     vigil::{Notice, Vigil},
 };
 use crate::config::InForce;
@@ -49,6 +50,9 @@ pub enum ServeError {
         /// Why.
         error: io::Error,
     },
+    /// What TLS needs cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     /// The system refused something else that is needed to start.
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),

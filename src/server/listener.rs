@@ -15,16 +15,20 @@ use std::{
 use actix::Addr;
 use slog::{Logger, debug, info, warn};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::{io::AsyncWriteExt, sync::Semaphore, time::Instant};
+use tokio::{sync::Semaphore, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    close::{CloseReason, LINGER, Tally},
-    connection::{UNSENT_BYTES, keepalive},
+    close::{CLOSE_GRACE, CloseReason, Tally},
+    connection::{UNSENT_BYTES, keepalive, see_out},
     courier::Courier,
     doorkeeper::{Doorkeeper, Unwelcome, Visit},
-    messages::Adopt,
+    messages::{Adopt, Secure},
     seat::SessionId,
+    tls::{
+        credentials::Credentials,
+        handshake::{Failure, handshake},
+    },
     who::Peer,
 };
 use crate::{
@@ -74,9 +78,11 @@ pub struct Listener {
     /// It was passed by the service manager, which listens on: who waits for it when the server ends is served by the
     /// next.
     pub is_passed: bool,
+    /// Connections are to speak TLS, and this is what they are answered with.
+    pub credentials: Option<Credentials>,
 }
 
-/// Refused connections that are seen out at a time; each is an open file for up to [`LINGER`].
+/// Refused connections that are seen out at a time; each is an open file for some seconds at the most.
 pub const REFUSALS: usize = 64;
 
 /// The doorkeeper that all listeners ask; they live on one thread.
@@ -109,7 +115,9 @@ pub struct Reception {
 
 impl Reception {
     /// Accepts until told to stop. Failures to accept are waited out.
-    pub async fn accept_all(self, Listener { socket, is_passed }: Listener, door: Door) -> io::Result<()> {
+    pub async fn accept_all(self, listener: Listener, door: Door) -> io::Result<()> {
+        let Listener { socket, is_passed, credentials } = listener;
+        let secure = || credentials.as_ref().map(|credentials| Secure(credentials.get()));
         let listener = tokio::net::TcpListener::from_std(socket)?;
         let mut failing = false;
         while let Some(accepted) = self.stop.run_until_cancelled(listener.accept()).await {
@@ -117,7 +125,7 @@ impl Reception {
                 Ok((socket, from)) => {
                     failing = false;
                     let peer = Peer::of(&socket, from);
-                    self.receive(socket, peer, &door);
+                    self.receive(socket, peer, secure(), &door);
                 }
                 Err(error) if is_passing(&error) => {
                     debug!(self.log, "connection gone before it was accepted"; "error" => %error);
@@ -131,19 +139,24 @@ impl Reception {
                 }
             }
         }
-        if is_passed { Ok(()) } else { self.receive_waiting(&listener.into_std()?, &door) }
+        if is_passed { Ok(()) } else { self.receive_waiting(&listener.into_std()?, secure, &door) }
     }
 
     /// Takes those who are connected already as far as the kernel is concerned. They are told that it is over; closing
     /// the socket would reset them.
-    fn receive_waiting(&self, listener: &TcpListener, door: &Door) -> io::Result<()> {
+    fn receive_waiting(
+        &self,
+        listener: &TcpListener,
+        secure: impl Fn() -> Option<Secure>,
+        door: &Door,
+    ) -> io::Result<()> {
         for _ in 0..BACKLOG {
             match listener.accept() {
                 Ok((socket, from)) => {
                     // Unlike other options, this one is not inherited.
                     socket.set_nonblocking(true)?;
                     let peer = Peer::of(&socket, from);
-                    self.receive(socket, peer, door);
+                    self.receive(socket, peer, secure(), door);
                 }
                 Err(error) if is_passing(&error) => {}
                 // Nobody is left, or no files are.
@@ -154,23 +167,28 @@ impl Reception {
     }
 
     /// Greets a connection and hands it to the next courier. The greeting does not wait for the courier's thread, and
-    /// needs no reactor: a new socket has room for it.
-    fn receive(&self, mut socket: TcpStream, peer: Peer, door: &Door) {
+    /// needs no reactor: a new socket has room for it. Over TLS, it comes after the handshake.
+    fn receive(&self, mut socket: TcpStream, peer: Peer, secure: Option<Secure>, door: &Door) {
         let admitted = self.admit(peer, door).and_then(|visit| {
             let permit = Arc::clone(&self.places).try_acquire_owned();
             permit.map(|permit| (permit, visit)).map_err(|_| self.no_place())
         });
         let (permit, visit) = match admitted {
             Ok(admitted) => admitted,
-            Err((line, reason)) => return self.refuse(socket, peer, &line, reason, door),
+            Err((line, reason)) => {
+                self.log_refused(peer, reason, door);
+                return self.refuse(socket, secure, line);
+            }
         };
-        if let Err(error) = socket.write_all(reply::name_request().as_bytes()) {
+        if secure.is_none()
+            && let Err(error) = socket.write_all(reply::name_request().as_bytes())
+        {
             debug!(self.log, "connection gone before it was greeted"; "peer" => %peer, "error" => %error);
             return;
         }
         let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
         let turn = usize::try_from(number).unwrap_or_default() % self.couriers.len();
-        self.couriers[turn].do_send(Adopt { socket, peer, id: SessionId(number), permit, visit });
+        self.couriers[turn].do_send(Adopt { socket, peer, id: SessionId(number), permit, visit, secure });
     }
 
     /// Asks the doorkeeper.
@@ -194,9 +212,7 @@ impl Reception {
         }
     }
 
-    fn refuse(&self, mut socket: TcpStream, peer: Peer, line: &Line, reason: CloseReason, door: &Door) {
-        // A new socket has room for a line; if not even that goes, the peer is gone.
-        let _ = socket.write_all(line.as_bytes());
+    fn log_refused(&self, peer: Peer, reason: CloseReason, door: &Door) {
         self.tally.count_end(reason);
         match door.borrow_mut().log_refusal(Instant::now()) {
             Some(0) => info!(self.log, "refused"; "peer" => %peer, "reason" => reason),
@@ -205,22 +221,45 @@ impl Reception {
             }
             None => {}
         }
+    }
+
+    /// Tells someone why it is not served.
+    fn refuse(&self, mut socket: TcpStream, secure: Option<Secure>, line: Line) {
+        if secure.is_none() {
+            // A new socket has room for a line; if not even that goes, the peer is gone.
+            let _ = socket.write_all(line.as_bytes());
+        }
         // In a flood, the rest may be reset before they have read why.
         if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
             actix_rt::spawn(async move {
-                let _ = tokio::time::timeout(LINGER, see_out(socket)).await;
+                match secure {
+                    None => see_out_plain(socket).await,
+                    Some(secure) => see_out_secure(socket, secure, &line).await,
+                }
                 drop(permit);
             });
         }
     }
 }
 
-/// Shuts our side and reads until the other end has shut its own.
-async fn see_out(socket: TcpStream) -> io::Result<()> {
-    let mut socket = tokio::net::TcpStream::from_std(socket)?;
-    socket.shutdown().await?;
-    tokio::io::copy(&mut socket, &mut tokio::io::sink()).await?;
-    Ok(())
+/// Sees someone out who was told why already.
+async fn see_out_plain(socket: TcpStream) {
+    if let Ok(socket) = tokio::net::TcpStream::from_std(socket) {
+        see_out(socket, &[]).await;
+    }
+}
+
+/// Sees someone out who understands why only after a handshake.
+async fn see_out_secure(socket: TcpStream, Secure(config): Secure, line: &Line) {
+    match handshake(socket, config, Instant::now() + CLOSE_GRACE).await {
+        Ok(stream) => see_out(stream, line.as_bytes()).await,
+        Err(Failure { socket, .. }) => {
+            // Plain text reaches only those who sent some.
+            if let Some(socket) = socket {
+                see_out(socket, line.as_bytes()).await;
+            }
+        }
+    }
 }
 
 /// Errors of one connection that say nothing about the next.
@@ -269,7 +308,8 @@ mod tests {
         };
         reception.stop.cancel();
         let door = Rc::new(RefCell::new(Doorkeeper::new(Instant::now())));
-        let accepting = reception.accept_all(Listener { socket: listener, is_passed }, door);
+        let accepting =
+            reception.accept_all(Listener { socket: listener, is_passed, credentials: None }, door);
         actix_rt::System::new().block_on(accepting).unwrap();
     }
 

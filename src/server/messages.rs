@@ -8,11 +8,13 @@
 //!                       '----------------------Deliver, Probe, CloseServer----'
 //! ```
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use actix::{Message, Recipient};
 use bytes::Bytes;
-use tokio::sync::OwnedSemaphorePermit;
+use rustls::ServerConfig;
+use tokio::{net::TcpStream, sync::OwnedSemaphorePermit};
+use tokio_rustls::server::TlsStream;
 
 use super::{
     batch::{Item, Shared},
@@ -23,7 +25,7 @@ use super::{
 };
 use crate::protocol::{Kind, Line, Looks, Name, Request};
 
-/// Listener to Courier: a connection to serve, which has been asked for its name.
+/// Listener to Courier: a connection to serve. One over plain TCP has been asked for its name.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Adopt {
@@ -34,6 +36,35 @@ pub struct Adopt {
     /// What it is called from here on.
     pub id: SessionId,
     /// Its place among `limits.max_sessions`; given back when the last part of the session is gone.
+    pub permit: OwnedSemaphorePermit,
+    /// Its place among its address's, where these are counted.
+    pub visit: Option<Visit>,
+    /// It is to speak TLS.
+    pub secure: Option<Secure>,
+}
+
+/// What a TLS handshake is answered with.
+#[derive(Debug)]
+pub struct Secure(pub Arc<ServerConfig>);
+
+/// A handshake's task to its Courier: how it went.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Shaken {
+    /// Whose.
+    pub id: SessionId,
+    /// With whom.
+    pub peer: Peer,
+    /// The stream, or why there is none.
+    pub outcome: Result<Secured, (CloseReason, Option<io::Error>)>,
+}
+
+/// A connection whose TLS handshake is done.
+#[derive(Debug)]
+pub struct Secured {
+    /// The connection.
+    pub stream: Box<TlsStream<TcpStream>>,
+    /// Its place among `limits.max_sessions`.
     pub permit: OwnedSemaphorePermit,
     /// Its place among its address's, where these are counted.
     pub visit: Option<Visit>,

@@ -50,6 +50,7 @@ mod seat;
 mod session;
 mod sock_diag;
 pub mod systemd;
+mod tls;
 mod vigil;
 mod waiting;
 mod who;
@@ -57,6 +58,8 @@ mod who;
 use house::House;
 pub use house::{Ended, ServeError};
 use listener::Listener;
+pub use tls::credentials::CredentialsError;
+use tls::credentials::{self, Credentials};
 
 /// The steps of a broadcast, for the benches that measure each by itself. No interface to build on.
 #[doc(hidden)]
@@ -77,6 +80,7 @@ pub struct Server {
     config: InForce,
     listeners: Vec<Listener>,
     addresses: Vec<SocketAddr>,
+    tls_addresses: Vec<SocketAddr>,
     log: Logger,
 }
 
@@ -100,40 +104,63 @@ pub fn serve(config: &Config, passed: Vec<TcpListener>, log: &Logger) -> Result<
 }
 
 impl Server {
-    /// Takes all addresses of `server.listen`.
+    /// Takes all addresses of `server.listen` and `tls.listen`, and reads what TLS needs.
     ///
     /// # Errors
-    /// If one cannot be had.
+    /// If an address cannot be had, or a file cannot be used.
     pub fn bind(config: &Config, log: &Logger) -> Result<Self, ServeError> {
         let mut listeners = Vec::new();
-        let mut addresses = Vec::new();
-        for &address in &config.server.listen {
-            let socket = listener::bind(address).map_err(|error| ServeError::Bind { address, error })?;
-            addresses.push(socket.local_addr()?);
-            listeners.push(Listener { socket, is_passed: false });
-        }
-        Ok(Self { config: InForce::new(config.clone()), listeners, addresses, log: log.clone() })
+        let addresses = take_all(&config.server.listen, None, &mut listeners)?;
+        Self::new(config, listeners, addresses, log)
     }
 
-    /// Takes over sockets that someone else listens on, too.
+    /// Takes over sockets that someone else listens on, too, in place of `server.listen`.
     ///
     /// # Errors
-    /// If the system refuses what they need.
+    /// If the system refuses what they need, or as [`Self::bind`] for TLS.
     pub fn adopt(config: &Config, passed: Vec<TcpListener>, log: &Logger) -> Result<Self, ServeError> {
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
         for socket in passed {
             listener::prepare(&SockRef::from(&socket))?;
             addresses.push(socket.local_addr()?);
-            listeners.push(Listener { socket, is_passed: true });
+            listeners.push(Listener { socket, is_passed: true, credentials: None });
         }
-        Ok(Self { config: InForce::new(config.clone()), listeners, addresses, log: log.clone() })
+        Self::new(config, listeners, addresses, log)
     }
 
-    /// The addresses listened on; where port 0 was asked for, the one the system chose.
+    /// With these for plain text, takes the addresses of `tls.listen`.
+    fn new(
+        config: &Config,
+        mut listeners: Vec<Listener>,
+        addresses: Vec<SocketAddr>,
+        log: &Logger,
+    ) -> Result<Self, ServeError> {
+        let credentials = if config.tls.listen.is_empty() {
+            None
+        } else {
+            Some(Credentials::new(credentials::load(&config.tls, log)?))
+        };
+        let tls_addresses = take_all(&config.tls.listen, credentials.as_ref(), &mut listeners)?;
+        Ok(Self {
+            config: InForce::new(config.clone()),
+            listeners,
+            addresses,
+            tls_addresses,
+            log: log.clone(),
+        })
+    }
+
+    /// The addresses listened on for plain text; where port 0 was asked for, the one the system chose.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The same for TLS.
+    #[must_use]
+    pub fn tls_addresses(&self) -> &[SocketAddr] {
+        &self.tls_addresses
     }
 
     /// Serves until closed. Has to run in an [`actix_rt::System`].
@@ -150,6 +177,9 @@ impl Server {
             .collect::<io::Result<Vec<_>>>()?;
         for address in &self.addresses {
             info!(self.log, "listening"; "address" => %address);
+        }
+        for address in &self.tls_addresses {
+            info!(self.log, "listening for tls"; "address" => %address);
         }
         info!(self.log, "started"; "version" => env!("CARGO_PKG_VERSION"), "workers" => workers.len());
         let mut house = House::build(&self.config, self.listeners, &workers, &self.log);
@@ -179,6 +209,21 @@ impl Server {
             Err(error) => warn!(self.log, "cannot raise the limit of open files"; "error" => %error),
         }
     }
+}
+
+/// Takes addresses. Returns them as the system has them.
+fn take_all(
+    addresses: &[SocketAddr],
+    credentials: Option<&Credentials>,
+    listeners: &mut Vec<Listener>,
+) -> Result<Vec<SocketAddr>, ServeError> {
+    let take = |&address: &SocketAddr| {
+        let socket = listener::bind(address).map_err(|error| ServeError::Bind { address, error })?;
+        let taken = socket.local_addr()?;
+        listeners.push(Listener { socket, is_passed: false, credentials: credentials.cloned() });
+        Ok(taken)
+    };
+    addresses.iter().map(take).collect()
 }
 
 /// Open files beside the sessions: listeners, reactors and log, and connections that are being refused.

@@ -23,8 +23,10 @@ use super::{batch::Shared, connection::SendHalf};
 use crate::protocol::{Kind, Line};
 
 mod carry;
+mod flush;
 
 pub use carry::{Carried, carry};
+use flush::Flush;
 
 /// How many queued pieces go into one write.
 const SLICES: usize = 64;
@@ -70,6 +72,7 @@ pub struct Outbox {
     excused: usize,
     /// The front of the queue is partly written.
     mid_piece: bool,
+    flush: Flush,
     /// Bytes that were queued and given up.
     lost: usize,
     /// When an unframed client was last written to.
@@ -100,7 +103,7 @@ struct Full {
 enum Due {
     /// Nothing is queued.
     Never,
-    /// As soon as the socket takes it.
+    /// As soon as the socket takes it, or what is held back before it.
     Now,
     /// When an unframed client has had its time to read the message before.
     At(Instant),
@@ -111,6 +114,7 @@ impl Outbox {
     #[must_use]
     pub fn new(writer: Box<dyn SendHalf>, bounds: Bounds, permit: Rc<OwnedSemaphorePermit>) -> Self {
         Self {
+            flush: Flush::of(&*writer),
             writer: Some(writer),
             kind: Kind::Line,
             queue: VecDeque::new(),
@@ -310,13 +314,17 @@ impl Outbox {
 
     /// Whether something is left to do that no task does yet; if so, the caller is to start `carry`.
     pub fn wants_carrying(&mut self) -> bool {
-        let wants = !self.carried && (!self.queue.is_empty() || self.deadline.is_some());
+        let wants =
+            !self.carried && (!self.queue.is_empty() || self.flush == Flush::Due || self.deadline.is_some());
         self.carried |= wants;
         wants
     }
 
-    /// When the front of the queue may be written.
+    /// When the front of the queue may be written, or a flush is due.
     fn due(&self) -> Due {
+        if self.flush == Flush::Due {
+            return Due::Now;
+        }
         if self.queue.is_empty() {
             return Due::Never;
         }
@@ -329,9 +337,14 @@ impl Outbox {
         }
     }
 
-    /// One write.
+    /// One write, or the flush that is due after one.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(writer) = &mut self.writer else { return Poll::Ready(Ok(())) };
+        if self.flush == Flush::Due {
+            ready!(self.flush.poll(&mut **writer, cx))?;
+            self.went_on();
+            return Poll::Ready(Ok(()));
+        }
         let writer = Pin::new(writer);
         let written = if self.kind == Kind::Unframed || self.queue.len() == 1 {
             ready!(writer.poll_write(cx, self.queue.front().map_or(&[][..], |piece| piece)))?
@@ -344,16 +357,22 @@ impl Outbox {
         if written == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
+        self.flush.wrote();
         self.consume(written);
         if self.kind == Kind::Unframed {
             self.last_write = Some(Instant::now());
         }
+        self.went_on();
+        Poll::Ready(Ok(()))
+    }
+
+    /// The socket took something.
+    fn went_on(&mut self) {
         if self.full.since.is_some() {
             let is_relieved = self.queued <= self.bounds.limit / 2 + self.excused;
             self.full.since = (!is_relieved).then(Instant::now);
             self.full.unacknowledged = None;
         }
-        Poll::Ready(Ok(()))
     }
 
     fn consume(&mut self, mut written: usize) {
@@ -447,6 +466,7 @@ impl Outbox {
         self.lost += self.queued;
         self.queue = VecDeque::new();
         self.queued = 0;
+        self.flush = Flush::Needless;
     }
 }
 

@@ -37,9 +37,9 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     ("\n\n[ sever ]\n", "3:3: unknown section; did you mean [server]?", "3 | [ sever ]\n  |   ^^^^^"),
     (
-        "tls = {}\n",
-        "1:1: unknown section; there are server, limits, flood, compat, close_server, log",
-        "1 | tls = {}\n  | ^^^",
+        "smtp = {}\n",
+        "1:1: unknown section; there are server, tls, limits, flood, compat, close_server, log",
+        "1 | smtp = {}\n  | ^^^^",
     ),
     ("listen = \"a\"\n", "1:1: listen belongs in section [server]", "1 | listen = \"a\"\n  | ^^^^^^"),
     ("server = 5\n", "1:10: server must be a section, [server]", "1 | server = 5\n  |          ^"),
@@ -52,6 +52,21 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "[server]\nlisten = []\n",
         "2:10: server.listen must be 1 to 16 addresses such as \"127.0.0.1:1234\" or \"[::1]:1234\"",
         "2 | listen = []\n  |          ^^",
+    ),
+    (
+        "[tls]\nlisten = '[::1]:1'\nkey = 'k'\n",
+        "2:10: tls.listen must be [], because tls.certificate is not set",
+        "2 | listen = '[::1]:1'\n  |          ^^^^^^^^^",
+    ),
+    (
+        "[tls]\nlisten = '[::1]:1'\ncertificate = 'c'\n",
+        "2:10: tls.listen must be [], because tls.key is not set",
+        "2 | listen = '[::1]:1'\n  |          ^^^^^^^^^",
+    ),
+    (
+        "[tls]\nkey = [\"k\"]\n",
+        "2:7: tls.key must be the path of a file, or \"\" for none",
+        "2 | key = [\"k\"]\n  |       ^^^^^",
     ),
     (
         "[limits]\nname_timeout = 60 # s\n",

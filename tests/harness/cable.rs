@@ -193,8 +193,13 @@ impl Netcat {
 
     pub fn start(namespace: &str, process: &Process) -> Self {
         let port = process.address().port().to_string();
+        Self::run(namespace, &["nc", SERVER, &port])
+    }
+
+    /// Another program that is used as one.
+    pub fn run(namespace: &str, program: &[&str]) -> Self {
         let mut child = Command::new("ip")
-            .args(["netns", "exec", namespace, "nc", SERVER, &port])
+            .args([&["netns", "exec", namespace], program].concat())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -4,6 +4,7 @@
 
 pub mod cable;
 pub mod process;
+pub mod tls;
 
 use std::{
     collections::VecDeque,
@@ -28,6 +29,7 @@ pub const NAME_REQUEST: &str = "server | client | name | no data";
 /// A running server, ended when dropped.
 pub struct TestServer {
     addresses: Vec<SocketAddr>,
+    tls_addresses: Vec<SocketAddr>,
     stop: UnboundedSender<String>,
     thread: Option<JoinHandle<Result<Ended, ServeError>>>,
 }
@@ -51,13 +53,18 @@ impl TestServer {
         change(&mut config);
         let server = Server::bind(&config, log).expect("a free port");
         let addresses = server.addresses().to_vec();
+        let tls_addresses = server.tls_addresses().to_vec();
         let (stop, stops) = unbounded_channel();
         let thread = std::thread::spawn(move || actix_rt::System::new().block_on(server.run(stops)));
-        Self { addresses, stop, thread: Some(thread) }
+        Self { addresses, tls_addresses, stop, thread: Some(thread) }
     }
 
     pub fn address(&self) -> SocketAddr {
         self.addresses[0]
+    }
+
+    pub fn tls_address(&self) -> SocketAddr {
+        self.tls_addresses[0]
     }
 
     pub fn addresses(&self) -> &[SocketAddr] {
@@ -140,8 +147,8 @@ pub fn confirmation(name: &str) -> String {
 }
 
 /// A client that reads exactly what it expects.
-pub struct Client {
-    stream: TcpStream,
+pub struct Client<S = TcpStream> {
+    stream: S,
     /// What was read beyond the last line.
     ahead: VecDeque<u8>,
     /// What ends each message that this client is sent.
@@ -155,16 +162,28 @@ impl Client {
     }
 
     pub fn from_stream(stream: TcpStream) -> Self {
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        stream.set_write_timeout(Some(DEADLINE)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self { stream, ahead: VecDeque::new(), ending: "\n" }
+        Self { stream: ready(stream), ahead: VecDeque::new(), ending: "\n" }
     }
 
     pub fn stream(&self) -> &TcpStream {
         &self.stream
     }
 
+    /// Sends no more; still reads.
+    pub fn finish_sending(&mut self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+}
+
+/// A connection that waits for nothing longer than [`DEADLINE`].
+fn ready(stream: TcpStream) -> TcpStream {
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.set_write_timeout(Some(DEADLINE)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+impl<S: Read + Write> Client<S> {
     /// Sends a message as this kind of client does.
     pub fn send(&mut self, message: &str) {
         self.send_bytes(format!("{message}{}", self.ending).as_bytes());
@@ -172,6 +191,7 @@ impl Client {
 
     pub fn send_bytes(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).expect("a connection that takes bytes");
+        self.stream.flush().expect("a connection that takes bytes");
     }
 
     /// The next bytes are this message, framed for this kind of client.
@@ -199,6 +219,11 @@ impl Client {
             }
         }
         assert_eq!(text(&got[..filled]), text(expected));
+    }
+
+    /// The next so many bytes.
+    pub fn read_exact(&mut self, bytes: &mut [u8]) {
+        self.stream.read_exact(bytes).expect("bytes to come");
     }
 
     /// Sends a message and expects the answer to come next.
@@ -255,11 +280,6 @@ impl Client {
             Ok(_) => assert_eq!(text(&rest), "", "more came before the end"),
             Err(error) => panic!("{error} in place of the end"),
         }
-    }
-
-    /// Sends no more; still reads.
-    pub fn finish_sending(&mut self) {
-        self.stream.shutdown(Shutdown::Write).unwrap();
     }
 }
 

@@ -16,6 +16,7 @@ pub struct Process {
     child: Child,
     log: Receiver<Value>,
     addresses: Vec<SocketAddr>,
+    tls_address: Option<SocketAddr>,
 }
 
 impl Process {
@@ -47,7 +48,7 @@ impl Process {
                 }
             }
         });
-        let mut process = Self { child, log, addresses: Vec::new() };
+        let mut process = Self { child, log, addresses: Vec::new(), tls_address: None };
         process.await_start();
         process
     }
@@ -60,6 +61,9 @@ impl Process {
                 Ok(record) if record["msg"] == "started" => break,
                 Ok(record) if record["msg"] == "listening" => {
                     self.addresses.push(record["address"].as_str().unwrap().parse().unwrap());
+                }
+                Ok(record) if record["msg"] == "listening for tls" => {
+                    self.tls_address = Some(record["address"].as_str().unwrap().parse().unwrap());
                 }
                 Ok(record) => passed.push(record),
                 Err(error) => panic!("not started ({error}) after {passed:#?}"),
@@ -91,6 +95,10 @@ impl Process {
     /// Everything that was logged and not asked for yet; the program has to have ended.
     pub fn rest_of_log(&self) -> Vec<Value> {
         self.log.iter().collect()
+    }
+
+    pub fn tls_address(&self) -> SocketAddr {
+        self.tls_address.expect("an address for TLS")
     }
 
     pub fn join(&self, name: &str) -> Client {

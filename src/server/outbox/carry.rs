@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{Due, Outbox, at_once};
+use super::{Due, Outbox};
 
 /// Where [`carry`] has come to.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,15 +40,15 @@ pub async fn carry(outbox: &RefCell<Outbox>) -> io::Result<Carried> {
                 return Ok(Carried::Room);
             }
             let due = outbox.due();
-            if due == Due::Never {
-                if outbox.deadline.is_none() {
-                    outbox.carried = false;
-                    return Ok(Carried::All);
-                }
-                break shut(&mut outbox).map(|()| Carried::All);
+            if due == Due::Never && outbox.deadline.is_none() {
+                outbox.carried = false;
+                return Ok(Carried::All);
             }
             (due, Times { deadline: outbox.deadline, stuck: outbox.stuck_at(due) })
         };
+        if let Some(deadline) = times.deadline.filter(|_| due == Due::Never) {
+            break shut(outbox, deadline).await.map(|()| Carried::All);
+        }
         let step = async {
             if let Due::At(due) = due {
                 sleep_until(due).await;
@@ -96,7 +96,7 @@ fn poll_step(outbox: &RefCell<Outbox>, known: Times, due: Due, cx: &mut Context<
     let mut outbox = outbox.borrow_mut();
     let times = Times { deadline: outbox.deadline, stuck: outbox.stuck_at(due) };
     // Meanwhile dropped, because the receiver is jammed: its last words are still to come.
-    if times != known || outbox.queue.is_empty() {
+    if times != known || outbox.due() == Due::Never {
         return Poll::Ready(Ok(()));
     }
     let polled = outbox.poll_write(cx);
@@ -107,11 +107,12 @@ fn poll_step(outbox: &RefCell<Outbox>, known: Times, due: Due, cx: &mut Context<
     polled
 }
 
-/// Shuts the sending side. The kernel does that without waiting; a stream that needs longer is cut.
-fn shut(outbox: &mut Outbox) -> io::Result<()> {
-    let Some(writer) = &mut outbox.writer else { return Ok(()) };
-    at_once(|cx| match Pin::new(&mut *writer).poll_shutdown(cx) {
-        Poll::Ready(outcome) => outcome,
-        Poll::Pending => Ok(()),
-    })
+/// Shuts the sending side. The kernel does that without waiting; TLS has a last word to say, which may have to wait for
+/// the socket.
+async fn shut(outbox: &RefCell<Outbox>, deadline: Instant) -> io::Result<()> {
+    let shut = poll_fn(|cx| match &mut outbox.borrow_mut().writer {
+        None => Poll::Ready(Ok(())),
+        Some(writer) => Pin::new(writer).poll_shutdown(cx),
+    });
+    timeout_at(deadline, shut).await?
 }

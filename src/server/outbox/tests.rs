@@ -9,6 +9,8 @@ use crate::{
     server::{batch::Batch, connection::Unanswered},
 };
 
+mod flush;
+
 const GAP: Duration = Duration::from_millis(50);
 const GRACE: Duration = Duration::from_millis(250);
 

@@ -1,0 +1,141 @@
+//! A TLS connection's two halves. Both live on one thread, and none is held across a wait.
+//!
+//! What is written is taken into TLS's own buffer (64 KiB at the most) and from there to the socket as far as that takes
+//! it. So the sending half holds bytes back that only a flush brings out: see [`SendHalf::holds_back`].
+
+use std::{
+    cell::RefCell,
+    io::{self, IoSlice},
+    net::Shutdown,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use socket2::SockRef;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_rustls::server::TlsStream;
+
+use super::super::connection::{self, SendHalf, Unanswered};
+
+/// The receiving half.
+pub struct Receiver(Rc<RefCell<TlsStream<TcpStream>>>);
+
+/// The sending half. Dropped, it shuts the sending side of the connection, as TCP's does.
+pub struct Sender(Rc<RefCell<TlsStream<TcpStream>>>);
+
+/// Takes a connection apart whose handshake is done.
+pub fn halves(stream: TlsStream<TcpStream>) -> (Receiver, Sender) {
+    let stream = Rc::new(RefCell::new(stream));
+    (Receiver(Rc::clone(&stream)), Sender(stream))
+}
+
+impl AsyncRead for Receiver {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_read(cx, buffer).map_err(|error| match error.kind() {
+            // Whoever is between could have cut off the rest. The library's own words are for programmers.
+            io::ErrorKind::UnexpectedEof => {
+                io::Error::new(io::ErrorKind::UnexpectedEof, "the connection ended without TLS saying so")
+            }
+            _ => error,
+        })
+    }
+}
+
+impl AsyncWrite for Sender {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_shutdown(cx)
+    }
+}
+
+impl SendHalf for Sender {
+    fn holds_back(&self) -> bool {
+        true
+    }
+
+    /// A flush of all would show no progress over a slow link before its end.
+    fn poll_flush_some(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let mut stream = self.0.borrow_mut();
+        let (socket, session) = stream.get_mut();
+        if !session.wants_write() {
+            return Poll::Ready(Ok(true));
+        }
+        match session.write_tls(&mut AtOnce { socket, cx }) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            outcome => Poll::Ready(outcome.map(|_| !session.wants_write())),
+        }
+    }
+
+    fn unacknowledged(&self) -> Option<u32> {
+        connection::unacknowledged(self.0.borrow().get_ref().0)
+    }
+
+    fn begin_probe(&self) -> io::Result<()> {
+        connection::begin_probe(self.0.borrow().get_ref().0)
+    }
+
+    fn end_probe(&self) -> Unanswered {
+        connection::end_probe(self.0.borrow().get_ref().0)
+    }
+}
+
+/// A socket as the TLS library wants to write to it.
+struct AtOnce<'a, 'b> {
+    socket: &'a mut TcpStream,
+    cx: &'a mut Context<'b>,
+}
+
+impl io::Write for AtOnce<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        or_would_block(Pin::new(&mut *self.socket).poll_write(self.cx, bytes))
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        or_would_block(Pin::new(&mut *self.socket).poll_write_vectored(self.cx, slices))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn or_would_block(polled: Poll<io::Result<usize>>) -> io::Result<usize> {
+    match polled {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        // Fails where it is shut or broken already.
+        let _ = SockRef::from(self.0.borrow().get_ref().0).shutdown(Shutdown::Write);
+    }
+}

@@ -1,0 +1,84 @@
+//! [`UnderWay`]: the handshakes of one worker that are not done yet, and what becomes of those that take long.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tokio::{task::JoinHandle, time::Instant};
+
+use super::super::{seat::SessionId, who::Peer};
+
+/// So many handshakes may take their time. Past it, each newcomer displaces the one that has taken longest.
+const MOST: usize = 512;
+
+/// How long a handshake may take whatever else comes. A client that does its part needs a fraction of it, also when
+/// everyone connects again at once.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The handshakes of one worker, oldest first: numbers are given in the order of accepting. `limits.max_sessions` bounds
+/// them in any case.
+#[derive(Default)]
+pub struct UnderWay(BTreeMap<SessionId, Handshake>);
+
+struct Handshake {
+    peer: Peer,
+    since: Instant,
+    task: JoinHandle<()>,
+}
+
+impl UnderWay {
+    /// One more. Returns who had to give way to it.
+    pub fn add(&mut self, id: SessionId, peer: Peer, task: JoinHandle<()>) -> Option<(SessionId, Peer)> {
+        let now = Instant::now();
+        self.0.insert(id, Handshake { peer, since: now, task });
+        let is_crowded = self.0.len() > MOST;
+        let oldest =
+            self.0.first_entry().filter(|oldest| is_crowded && oldest.get().since + PATIENCE < now)?;
+        let (id, Handshake { peer, task, .. }) = oldest.remove_entry();
+        task.abort();
+        Some((id, peer))
+    }
+
+    /// This one is done. False if it had to give way before.
+    pub fn remove(&mut self, id: SessionId) -> bool {
+        self.0.remove(&id).is_some()
+    }
+
+    /// Breaks all off.
+    pub fn break_off(&mut self) -> impl Iterator<Item = (SessionId, Peer)> {
+        std::mem::take(&mut self.0).into_iter().map(|(id, Handshake { peer, task, .. })| {
+            task.abort();
+            (id, peer)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Adds one that never ends.
+    fn add(under_way: &mut UnderWay, id: u64) -> Option<u64> {
+        let task = tokio::task::spawn_local(std::future::pending());
+        under_way.add(SessionId(id), Peer::elsewhere(), task).map(|(displaced, _)| displaced.0)
+    }
+
+    #[test]
+    fn who_takes_long_gives_way_only_where_many_come() {
+        actix_rt::System::new().block_on(async {
+            tokio::time::pause();
+            let mut under_way = UnderWay::default();
+            for id in 1..=600 {
+                assert_eq!(add(&mut under_way, id), None);
+            }
+            tokio::time::advance(PATIENCE + Duration::from_millis(1)).await;
+            assert_eq!(add(&mut under_way, 601), Some(1));
+            assert!(!under_way.remove(SessionId(1)));
+            for id in 2..=100 {
+                assert!(under_way.remove(SessionId(id)));
+            }
+            assert_eq!(under_way.0.len(), 501);
+            assert_eq!(add(&mut under_way, 602), None);
+            assert_eq!(under_way.break_off().count(), 502);
+            assert_eq!(under_way.break_off().count(), 0);
+        });
+    }
+}

@@ -1,0 +1,149 @@
+//! Certificates of the test's own, and clients that speak TLS.
+
+use std::{
+    collections::VecDeque,
+    fs,
+    io::Write,
+    net::{SocketAddr, TcpStream},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use arauto::config::Config;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+};
+use tempfile::TempDir;
+
+use super::{Client, NAME_REQUEST, confirmation, ready};
+
+pub const TLS12_ONLY: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
+pub const TLS13_ONLY: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
+
+/// A client over TLS.
+pub type TlsClient = Client<StreamOwned<ClientConnection, TcpStream>>;
+
+/// Someone who signs certificates, and a folder for them.
+pub struct Issuer {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    folder: TempDir,
+}
+
+impl Issuer {
+    pub fn new() -> Self {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "an issuer of this test");
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let this = Self { issuer, folder: tempfile::tempdir().unwrap() };
+        fs::write(this.file("ca.pem"), this.issuer.pem()).unwrap();
+        this
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Its own certificate.
+    pub fn ca(&self) -> PathBuf {
+        self.file("ca.pem")
+    }
+
+    /// Signs a certificate for this common name (and `localhost`), into files of this name.
+    pub fn issue(&self, name: &str, common_name: &str) -> Files {
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, common_name);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let files =
+            Files { certificate: self.file(&format!("{name}.pem")), key: self.file(&format!("{name}.key")) };
+        fs::write(&files.certificate, certificate.pem()).unwrap();
+        fs::write(&files.key, key.serialize_pem()).unwrap();
+        files
+    }
+}
+
+/// A certificate and its key.
+pub struct Files {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+impl Files {
+    /// Settings of a server that listens for TLS, too.
+    pub fn serve(&self, config: &mut Config) {
+        config.tls.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+        config.tls.certificate.clone_from(&self.certificate);
+        config.tls.key.clone_from(&self.key);
+    }
+}
+
+/// How a client connects: whom it trusts, which versions it speaks, who it says it is.
+pub struct Trust<'a> {
+    pub ca: PathBuf,
+    pub versions: &'static [&'static SupportedProtocolVersion],
+    pub shows: Option<&'a Files>,
+}
+
+impl Trust<'_> {
+    pub fn of(issuer: &Issuer) -> Self {
+        Self { ca: issuer.ca(), versions: rustls::ALL_VERSIONS, shows: None }
+    }
+
+    pub fn config(&self) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(&self.ca).unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(self.versions)
+            .unwrap()
+            .with_root_certificates(roots);
+        Arc::new(match self.shows {
+            None => config.with_no_client_auth(),
+            Some(files) => config
+                .with_client_auth_cert(
+                    vec![CertificateDer::from_pem_file(&files.certificate).unwrap()],
+                    PrivateKeyDer::from_pem_file(&files.key).unwrap(),
+                )
+                .unwrap(),
+        })
+    }
+
+    /// A connection whose handshake is done, as far as the client knows.
+    pub fn connect_silently(&self, address: SocketAddr) -> TlsClient {
+        let mut stream = ready(TcpStream::connect(address).expect("a server that listens"));
+        let mut session = ClientConnection::new(self.config(), host()).unwrap();
+        while session.is_handshaking() {
+            session.complete_io(&mut stream).expect("a handshake");
+        }
+        Client { stream: StreamOwned::new(session, stream), ahead: VecDeque::new(), ending: "\n" }
+    }
+
+    pub fn connect(&self, address: SocketAddr) -> TlsClient {
+        let mut client = self.connect_silently(address);
+        client.expect(NAME_REQUEST);
+        client
+    }
+
+    pub fn join(&self, address: SocketAddr, name: &str) -> TlsClient {
+        let mut client = self.connect(address);
+        client.ask(name, &confirmation(name));
+        client
+    }
+}
+
+/// What test certificates are made for.
+pub fn host() -> ServerName<'static> {
+    ServerName::try_from("localhost").unwrap()
+}
+
+impl TlsClient {
+    /// Says that it sends no more; still reads.
+    pub fn close_notify(&mut self) {
+        self.stream.conn.send_close_notify();
+        self.stream.flush().unwrap();
+    }
+}
