@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use arauto::accounts::passwd;
 use arauto::cli::{self, Cli, Command};
 use arauto::config::{self, CommandLine, ConfigError};
+use arauto::server::Reloading;
 use arauto::{escape::Escaped, logging, server};
 use clap::Parser;
 use tikv_jemallocator::Jemalloc;
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve(settings) => return serve(&settings.into()),
+        Command::Serve(settings) => return serve(settings.into()),
         Command::Config { check: Some(file), .. } => {
             config::check(&file)?;
             print(format!("{}: ok\n", Escaped(file.display())))?;
@@ -46,12 +47,16 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn serve(command_line: &CommandLine) -> anyhow::Result<ExitCode> {
+fn serve(command_line: CommandLine) -> anyhow::Result<ExitCode> {
     // Before the log has a thread: it changes the environment.
     let passed = server::systemd::passed_listeners()?;
-    let config = config::load(command_line, std::env::vars_os())?.config;
-    let (log, _flushed_at_the_end) = logging::init(&config.log)?;
-    Ok(server::serve(&config, passed, &log)?)
+    let load = move || Ok(config::load(&command_line, std::env::vars_os())?.config);
+    let config = load()?;
+    let (log, flushed_at_the_end) = logging::init(&config.log)?;
+    let threshold = flushed_at_the_end.threshold();
+    let reloading =
+        Reloading { load: Box::new(load), applied: Box::new(move |config| threshold.set(config.log.level)) };
+    Ok(server::serve(&config, passed, reloading, &log)?)
 }
 
 fn print(text: impl AsRef<[u8]>) -> io::Result<()> {

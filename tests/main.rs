@@ -14,6 +14,7 @@ mod lifecycle;
 mod limits;
 mod network;
 mod real_clients;
+mod reload;
 mod storm;
 mod systemd;
 mod tls;

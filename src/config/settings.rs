@@ -114,7 +114,7 @@ settings! {
     compat.unframed_gap as "unframed_gap_ms": Millis(0..=5000) => NewSessions;
     compat.unframed_wait as "unframed_wait_ms": Millis(1..=5000) => NewSessions;
     close_server.allow: OneOf::<Allow>::new() => AtOnce;
-    log.level: OneOf::<Level>::new();
+    log.level: OneOf::<Level>::new() => AtOnce;
     log.format: OneOf::<LogFormat>::new();
 }
 

@@ -7,11 +7,12 @@ mod json;
 mod text;
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use slog::{Drain, LevelFilter, Logger, o};
+use slog::{Drain, Logger, OwnedKVList, Record, o};
 use slog_async::{Async, AsyncGuard, OverflowStrategy};
 
 use crate::config::{Level, Log, LogFormat};
@@ -32,6 +33,15 @@ pub struct AlreadySetUp;
 pub struct Guard {
     queue: Option<AsyncGuard>,
     deadline: Duration,
+    threshold: Threshold,
+}
+
+impl Guard {
+    /// What sets the log's level from now on.
+    #[must_use]
+    pub fn threshold(&self) -> Threshold {
+        self.threshold.clone()
+    }
 }
 
 impl Drop for Guard {
@@ -84,8 +94,52 @@ where
         .thread_name("log".to_owned())
         .build_with_guard();
     // The filter is outermost, so that a record below the level is not even copied.
-    let drain = LevelFilter::new(queue, slog_level(config.level)).ignore_res();
-    (Logger::root(drain, o!()), Guard { queue: Some(guard), deadline: FLUSH_DEADLINE })
+    let threshold = Threshold::new(config.level);
+    let drain = Filter { drain: queue, threshold: threshold.clone() }.ignore_res();
+    (Logger::root(drain, o!()), Guard { queue: Some(guard), deadline: FLUSH_DEADLINE, threshold })
+}
+
+/// The least severe level that is logged; clones share it.
+#[derive(Clone)]
+pub struct Threshold(Arc<AtomicUsize>);
+
+impl Threshold {
+    fn new(level: Level) -> Self {
+        Self(Arc::new(AtomicUsize::new(slog_level(level).as_usize())))
+    }
+
+    /// From here on, this is the level, also for libraries that use `log` or `tracing`.
+    pub fn set(&self, level: Level) {
+        self.0.store(slog_level(level).as_usize(), Ordering::Relaxed);
+        log::set_max_level(log_level(level));
+    }
+
+    fn lets_pass(&self, level: slog::Level) -> bool {
+        level.as_usize() <= self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Passes on what is severe enough.
+struct Filter<D> {
+    drain: D,
+    threshold: Threshold,
+}
+
+impl<D: Drain> Drain for Filter<D> {
+    type Ok = Option<D::Ok>;
+    type Err = D::Err;
+
+    fn log(&self, record: &Record<'_>, values: &OwnedKVList) -> Result<Self::Ok, Self::Err> {
+        if self.threshold.lets_pass(record.level()) {
+            self.drain.log(record, values).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    fn is_enabled(&self, level: slog::Level) -> bool {
+        self.threshold.lets_pass(level) && self.drain.is_enabled(level)
+    }
 }
 
 /// Routes the records of the `log` crate here; those of `tracing` come by its `log` feature.

@@ -10,7 +10,7 @@
 //! this file know actix; the rest is plain Rust.
 
 use std::{
-    io,
+    io::{self, IsTerminal},
     net::{SocketAddr, TcpListener},
     process::ExitCode,
 };
@@ -44,6 +44,7 @@ mod patience;
 mod place;
 mod places;
 mod registry;
+mod reload;
 mod retransmission;
 mod roster;
 mod seat;
@@ -58,6 +59,8 @@ mod who;
 use house::House;
 pub use house::{Ended, ServeError};
 use listener::Listener;
+use reload::Reloader;
+pub use reload::Reloading;
 pub use tls::credentials::CredentialsError;
 use tls::credentials::{self, Credentials};
 
@@ -78,6 +81,7 @@ pub mod steps {
 /// A server that has its addresses and serves nobody yet.
 pub struct Server {
     config: InForce,
+    credentials: Option<Credentials>,
     listeners: Vec<Listener>,
     addresses: Vec<SocketAddr>,
     tls_addresses: Vec<SocketAddr>,
@@ -85,15 +89,22 @@ pub struct Server {
 }
 
 /// Binds, serves until closed by a message or a signal, and tells the exit status. Where the service manager `passed`
-/// listening sockets, they take the place of `server.listen`.
+/// listening sockets, they take the place of `server.listen`. SIGHUP has the configuration and the files that it names
+/// read again.
 ///
 /// # Errors
 /// If the server cannot start, or if a part of it died.
-pub fn serve(config: &Config, passed: Vec<TcpListener>, log: &Logger) -> Result<ExitCode, ServeError> {
+pub fn serve(
+    config: &Config,
+    passed: Vec<TcpListener>,
+    reloading: Reloading,
+    log: &Logger,
+) -> Result<ExitCode, ServeError> {
     let server =
         if passed.is_empty() { Server::bind(config, log) } else { Server::adopt(config, passed, log) }?;
+    let reloader = Reloader::new(&server.config, server.credentials.as_ref(), reloading, log);
     let ended = actix_rt::System::new().block_on(async move {
-        let signals = signals()?;
+        let signals = signals(reloader)?;
         server.run(signals).await
     })?;
     Ok(match ended {
@@ -144,6 +155,7 @@ impl Server {
         let tls_addresses = take_all(&config.tls.listen, credentials.as_ref(), &mut listeners)?;
         Ok(Self {
             config: InForce::new(config.clone()),
+            credentials,
             listeners,
             addresses,
             tls_addresses,
@@ -229,9 +241,22 @@ fn take_all(
 /// Open files beside the sessions: listeners, reactors and log, and connections that are being refused.
 const RESERVED_FILES: u64 = 64 + listener::REFUSALS as u64;
 
-/// The signals that end the server, by name.
-fn signals() -> io::Result<UnboundedReceiver<String>> {
+/// The signals that end the server, by name; SIGHUP, which does not, is seen to.
+fn signals(reloader: Reloader) -> io::Result<UnboundedReceiver<String>> {
     let (notify, signals) = unbounded_channel();
+    let mut hangups = signal(SignalKind::hangup())?;
+    let ends = notify.clone();
+    let had_terminal = io::stdin().is_terminal();
+    actix_rt::spawn(async move {
+        while hangups.recv().await.is_some() {
+            // A terminal that was closed is no terminal any more: then the signal means what it meant first.
+            if had_terminal && !io::stdin().is_terminal() {
+                let _ = ends.send("SIGHUP".to_owned());
+            } else {
+                reloader.reload();
+            }
+        }
+    });
     for (kind, name) in [(SignalKind::terminate(), "SIGTERM"), (SignalKind::interrupt(), "SIGINT")] {
         let mut caught = signal(kind)?;
         let notify = notify.clone();

@@ -59,8 +59,11 @@ impl Issuer {
         params.distinguished_name.push(DnType::CommonName, common_name);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let files =
-            Files { certificate: self.file(&format!("{name}.pem")), key: self.file(&format!("{name}.key")) };
+        let files = Files {
+            certificate: self.file(&format!("{name}.pem")),
+            key: self.file(&format!("{name}.key")),
+            der: certificate.der().to_vec(),
+        };
         fs::write(&files.certificate, certificate.pem()).unwrap();
         fs::write(&files.key, key.serialize_pem()).unwrap();
         files
@@ -71,6 +74,7 @@ impl Issuer {
 pub struct Files {
     pub certificate: PathBuf,
     pub key: PathBuf,
+    pub der: Vec<u8>,
 }
 
 impl Files {
@@ -145,5 +149,10 @@ impl TlsClient {
     pub fn close_notify(&mut self) {
         self.stream.conn.send_close_notify();
         self.stream.flush().unwrap();
+    }
+
+    /// The certificate that the server showed.
+    pub fn certificate(&self) -> &[u8] {
+        &self.stream.conn.peer_certificates().expect("a certificate")[0]
     }
 }

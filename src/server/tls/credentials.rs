@@ -69,17 +69,30 @@ pub enum CredentialsError {
 
 /// What handshakes are answered with; clones share it.
 #[derive(Clone, Debug)]
-pub struct Credentials(Arc<ArcSwap<ServerConfig>>);
+pub struct Credentials(Arc<ArcSwap<Loaded>>);
+
+/// What was read from files, ready for use.
+#[derive(Debug)]
+pub struct Loaded {
+    config: Arc<ServerConfig>,
+    certificate: CertificateDer<'static>,
+}
 
 impl Credentials {
     /// From the start on, these.
-    pub fn new(first: Arc<ServerConfig>) -> Self {
-        Self(Arc::new(ArcSwap::new(first)))
+    pub fn new(first: Loaded) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(first)))
     }
 
     /// For a handshake that begins now.
     pub fn get(&self) -> Arc<ServerConfig> {
-        self.0.load_full()
+        Arc::clone(&self.0.load().config)
+    }
+
+    /// For handshakes that begin from now on. Returns whether clients are shown another certificate.
+    pub fn replace(&self, next: Loaded) -> bool {
+        let next = Arc::new(next);
+        self.0.swap(Arc::clone(&next)).certificate != next.certificate
     }
 }
 
@@ -87,9 +100,10 @@ impl Credentials {
 ///
 /// # Errors
 /// The first file that cannot be used, and why.
-pub fn load(tls: &Tls, log: &Logger) -> Result<Arc<ServerConfig>, CredentialsError> {
+pub fn load(tls: &Tls, log: &Logger) -> Result<Loaded, CredentialsError> {
     let provider = Arc::new(ring::default_provider());
     let key = certified_key(tls, &provider, log)?;
+    let certificate = key.cert[0].clone();
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| PemFile::new("tls.certificate", &tls.certificate).unusable(error.to_string()))?
@@ -98,7 +112,7 @@ pub fn load(tls: &Tls, log: &Logger) -> Result<Arc<ServerConfig>, CredentialsErr
     // Connections last for hours; what a handshake saves now and then is not worth keeping secrets for.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    Ok(Arc::new(config))
+    Ok(Loaded { config: Arc::new(config), certificate })
 }
 
 /// The server's own certificate, those that vouch for it, and its key.

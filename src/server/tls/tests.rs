@@ -89,7 +89,8 @@ async fn write_to_someone_who_pauses(lines: usize, tls: &Tls, roots: RootCertSto
     let (accepted, _) = listener.accept().unwrap();
     SockRef::from(&accepted).set_send_buffer_size(ROOM).unwrap();
     accepted.set_nonblocking(true).unwrap();
-    let credentials = credentials::load(tls, &Logger::root(Discard, o!())).unwrap();
+    let loaded = credentials::load(tls, &Logger::root(Discard, o!())).unwrap();
+    let credentials = credentials::Credentials::new(loaded).get();
     let stream = handshake(accepted, credentials, Instant::now() + DEADLINE).await.unwrap();
     let (_receiver, sender) = halves(stream);
     let bounds = Bounds { limit: 1 << 20, grace: DEADLINE, gap: Duration::ZERO };
