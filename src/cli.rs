@@ -57,6 +57,27 @@ pub enum Command {
         settings: Settings,
     },
 
+    /// Make a certificate and its key, to try TLS with
+    ///
+    /// Writes cert.pem and key.pem, which nobody else may read, and prints what to put into the configuration and how a
+    /// client connects. The certificate vouches for itself: give it to those who are to trust it. It overwrites nothing.
+    #[command(after_help = "Examples:
+  arauto cert
+  arauto cert --host chat.example --host 192.0.2.1 --days 30 --out-dir /etc/arauto")]
+    Cert {
+        /// A name or an address by which clients connect; may be repeated [default: this machine]
+        #[arg(long = "host", value_name = "NAME")]
+        hosts: Vec<String>,
+
+        /// For how many days it is good
+        #[arg(long, value_name = "N", default_value = "365", value_parser = clap::value_parser!(u16).range(1..=3650))]
+        days: u16,
+
+        /// The folder to write to
+        #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+        out_dir: PathBuf,
+    },
+
     /// Make an account: hash a password into an entry for the accounts file
     ///
     /// Asks for the password twice, or takes one line of standard input if that is no terminal. Prints the entry; the

@@ -10,6 +10,7 @@
 //! - [`cli`]: the command line, and what comes from it: help, man page, completions.
 //! - [`logging`]: the log that the server writes to.
 //! - [`source`]: files that an operator writes, and complaints that point into them.
+//! - [`self_signed`]: a certificate to try TLS with.
 //! - [`escape`]: text from people, made fit for a log and a terminal.
 //!
 //! A message's way:
@@ -27,5 +28,6 @@ pub mod escape;
 pub mod fuzz;
 pub mod logging;
 pub mod protocol;
+pub mod self_signed;
 pub mod server;
 pub mod source;

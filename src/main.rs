@@ -7,7 +7,7 @@ use arauto::accounts::passwd;
 use arauto::cli::{self, Cli, Command};
 use arauto::config::{self, CommandLine, ConfigError};
 use arauto::server::Reloading;
-use arauto::{escape::Escaped, logging, server};
+use arauto::{escape::Escaped, logging, self_signed, server};
 use clap::Parser;
 use tikv_jemallocator::Jemalloc;
 
@@ -41,6 +41,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             print(config::load(&settings.into(), std::env::vars_os())?.to_string())?;
         }
         Command::Passwd { name, operator } => print(passwd::entry(&name, operator)?)?,
+        Command::Cert { hosts, days, out_dir } => {
+            print(self_signed::make(&hosts, days, &out_dir)?.advice())?;
+        }
         Command::Completions { shell } => print(cli::completions(shell))?,
         Command::Man => print(cli::man()?)?,
     }

@@ -57,7 +57,7 @@ fn no_subcommand_is_help_and_status_2() {
 
 #[test]
 fn every_help_shows_an_example_that_is_understood() {
-    for subcommand in ["serve", "config", "passwd", "completions", "man"] {
+    for subcommand in ["serve", "config", "cert", "passwd", "completions", "man"] {
         for flag in ["-h", "--help"] {
             let help = stdout(&mut arauto([subcommand, flag]));
             let (_, examples) = help.split_once("\nExamples:\n").expect(&help);
@@ -90,7 +90,8 @@ fn completions_for_every_shell() {
 fn the_manual_page_has_every_subcommand_and_setting() {
     let page = stdout(&mut arauto(["man"]));
     assert!(page.contains("\n.TH arauto 1 "), "{page}");
-    for section in ["ARAUTO SERVE", "ARAUTO CONFIG", "ARAUTO PASSWD", "ARAUTO COMPLETIONS", "ARAUTO MAN"] {
+    let commands = ["SERVE", "CONFIG", "CERT", "PASSWD", "COMPLETIONS", "MAN"];
+    for section in commands.map(|command| format!("ARAUTO {command}")) {
         assert!(page.contains(&format!("\n.SH \"{section}\"\n")), "{section}: {page}");
     }
     for setting in arauto::config::describe() {

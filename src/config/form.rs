@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::ops::{Range, RangeInclusive};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use toml::de::DeValue;
@@ -187,6 +187,20 @@ impl Form for YesNo {
     }
 }
 
+/// A path as TOML.
+#[must_use]
+pub fn quoted(path: &Path) -> String {
+    let mut quoted = String::from('"');
+    for c in path.to_string_lossy().chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if is_unsafe(c) => quoted.extend(format!("\\U{:08X}", u32::from(c)).chars()),
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
+}
+
 /// A file's path, or nothing.
 pub(super) struct FilePath;
 
@@ -204,15 +218,7 @@ impl Form for FilePath {
     }
 
     fn show(&self, value: &PathBuf) -> String {
-        let mut shown = String::from('"');
-        for c in value.to_string_lossy().chars() {
-            match c {
-                '"' | '\\' => shown.extend(['\\', c]),
-                c if is_unsafe(c) => shown.extend(format!("\\U{:08X}", u32::from(c)).chars()),
-                c => shown.push(c),
-            }
-        }
-        shown + "\""
+        quoted(value)
     }
 }
 

@@ -13,6 +13,7 @@ mod settings;
 mod types;
 
 pub use error::ConfigError;
+pub use form::quoted;
 pub use in_force::{Change, InForce, View};
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) use load::read_text;

@@ -1,0 +1,189 @@
+//! A certificate that signs itself, and its key: to try TLS with, or for a few people who know each other.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
+};
+
+use crate::{
+    config,
+    escape::{Escaped, Printable},
+};
+
+/// The hosts that a certificate is for if none is named.
+const HERE: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+/// How long before it is made a certificate is good already: clocks differ.
+const BEFORE: Duration = Duration::from_hours(1);
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// The port that is proposed.
+const PORT: u16 = 1235;
+
+/// Why there is no certificate.
+#[derive(Debug, thiserror::Error)]
+pub enum SelfSignError {
+    /// A file is there already. It is not touched: somebody may be using it.
+    #[error("{0} exists, and is not overwritten; remove it, or choose another folder with --out-dir")]
+    Exists(String),
+    /// A file cannot be written.
+    #[error("cannot write {path}: {error}")]
+    Unwritable {
+        /// The file, fit for printing.
+        path: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A certificate cannot be for this host.
+    #[error("\"{}\" is no host name or address: ASCII letters, digits, dots and hyphens (xn--… for others)", Escaped(.0))]
+    Host(String),
+    /// The certificate cannot be made.
+    #[error("cannot make a certificate: {0}")]
+    Making(#[from] rcgen::Error),
+}
+
+/// What was made.
+#[derive(Debug)]
+pub struct SelfSigned {
+    certificate: PathBuf,
+    key: PathBuf,
+    hosts: Vec<String>,
+    until: SystemTime,
+}
+
+/// Makes `cert.pem` and `key.pem` in a folder, for these hosts (this machine, if there are none), good for so many days.
+/// The key can be read by its owner alone.
+///
+/// # Errors
+/// If one of the files exists, or cannot be written, or if a host cannot be one. Then nothing was written.
+pub fn make(hosts: &[String], days: u16, folder: &Path) -> Result<SelfSigned, SelfSignError> {
+    let mut hosts = hosts.to_vec();
+    if hosts.is_empty() {
+        hosts = HERE.map(str::to_owned).to_vec();
+    }
+    if let Some(host) = hosts.iter().find(|host| !is_host(host)) {
+        return Err(SelfSignError::Host(host.clone()));
+    }
+    let folder = std::path::absolute(folder)
+        .map_err(|error| SelfSignError::Unwritable { path: Escaped(folder.display()).to_string(), error })?;
+    let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+    let until = SystemTime::now() + DAY * days.into();
+    let pair = KeyPair::generate()?;
+    let signed = params(&hosts, until)?.self_signed(&pair)?;
+    create(&key, 0o600, &pair.serialize_pem())?;
+    if let Err(error) = create(&certificate, 0o644, &signed.pem()) {
+        // Half a pair is of no use. If it cannot be removed, the error that is told is still the first one.
+        let _ = fs::remove_file(&key);
+        return Err(error);
+    }
+    Ok(SelfSigned { certificate, key, hosts, until })
+}
+
+fn params(hosts: &[String], until: SystemTime) -> Result<CertificateParams, rcgen::Error> {
+    let mut params = CertificateParams::new(hosts)?;
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, &*hosts[0]);
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.not_before = date_time_ymd(1970, 1, 1) + since_1970(SystemTime::now()).saturating_sub(BEFORE);
+    params.not_after = date_time_ymd(1970, 1, 1) + since_1970(until);
+    Ok(params)
+}
+
+/// In whole seconds, as certificates have it.
+fn since_1970(time: SystemTime) -> Duration {
+    Duration::from_secs(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs())
+}
+
+fn is_host(host: &str) -> bool {
+    let is_name = |host: &str| host.chars().all(|c| c.is_ascii_alphanumeric() || ".-_*".contains(c));
+    (1..=253).contains(&host.len()) && (is_name(host) || host.parse::<std::net::IpAddr>().is_ok())
+}
+
+fn create(path: &Path, mode: u32, content: &str) -> Result<(), SelfSignError> {
+    let shown = || Escaped(path.display()).to_string();
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(|error| match error
+            .kind()
+        {
+            io::ErrorKind::AlreadyExists => SelfSignError::Exists(shown()),
+            _ => SelfSignError::Unwritable { path: shown(), error },
+        })?;
+    file.write_all(content.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| {
+        // A torn file is of no use.
+        let _ = fs::remove_file(path);
+        SelfSignError::Unwritable { path: shown(), error }
+    })
+}
+
+impl SelfSigned {
+    /// What was made, what to put into the configuration, and how to connect.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        let Self { certificate, key, hosts, until } = self;
+        let day = humantime::format_rfc3339_seconds(*until).to_string();
+        let day = day.split('T').next().unwrap_or_default();
+        let (hosts, host) = (hosts.join(", "), &hosts[0]);
+        let (shown, shown_key) = (Escaped(certificate.display()), Escaped(key.display()));
+        let quoted = in_shell(certificate);
+        format!(
+            "{shown}: a certificate for {hosts}, good until {day}
+{shown_key}: its key, which nobody else may read
+
+To serve TLS with them, put this into the configuration:
+
+[tls]
+listen = [\"127.0.0.1:{PORT}\"]
+certificate = {toml}
+key = {toml_key}
+
+Clients know it by the certificate alone, so give it to them; who connects to {host}:
+
+openssl s_client -quiet -verify_return_error -CAfile {quoted} -connect {host}:{PORT}
+ncat --ssl-verify --ssl-trustfile {quoted} {host} {PORT}
+",
+            toml = config::quoted(certificate),
+            toml_key = config::quoted(key),
+        )
+    }
+}
+
+/// A path as a shell reads it.
+fn in_shell(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    if path.chars().all(|c| c.is_alphanumeric() || "/._-+".contains(c)) {
+        return path.into_owned();
+    }
+    format!("'{}'", Printable(path.replace('\'', r"'\''")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_names_and_addresses() {
+        for host in ["localhost", "a.example", "*.a.example", "10.0.0.1", "::1"] {
+            assert!(is_host(host), "{host}");
+        }
+        for host in ["", "a b", "é.example", "a/b", "[::1]", "a:1", &"a".repeat(254)] {
+            assert!(!is_host(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn paths_are_quoted_where_a_shell_needs_it() {
+        assert_eq!(in_shell(Path::new("/tmp/a-b/cert.pem")), "/tmp/a-b/cert.pem");
+        assert_eq!(in_shell(Path::new("/tmp/a b/cert.pem")), "'/tmp/a b/cert.pem'");
+    }
+}

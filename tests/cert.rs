@@ -1,0 +1,143 @@
+//! `arauto cert`: the pair that it makes, and that its advice is good.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Command, Output},
+};
+
+use crate::{
+    cli::{arauto, refusal, stdout},
+    harness::{
+        NAME_REQUEST, confirmation, has_tool,
+        process::Process,
+        tls::{Issuer, Trust},
+    },
+    real_clients::program::Program,
+};
+
+fn cert(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = arauto(["cert"]);
+    command.args(["--out-dir", folder.to_str().unwrap()]).args(arguments);
+    command
+}
+
+fn complaint(Output { status, stdout, stderr }: Output) -> String {
+    assert_eq!((status.code(), stdout.as_slice()), (Some(1), &b""[..]));
+    String::from_utf8(stderr).unwrap()
+}
+
+#[test]
+fn what_is_printed_makes_a_server_that_clients_trust() {
+    let folder = tempfile::tempdir().unwrap();
+    let advice = stdout(&mut cert(folder.path(), &[]));
+    let shown = folder.path().canonicalize().unwrap();
+    assert!(
+        advice.starts_with(&format!(
+            "{}/cert.pem: a certificate for localhost, 127.0.0.1, ::1, good until ",
+            shown.display()
+        )),
+        "{advice}"
+    );
+    let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("key.pem"), 0o600);
+    assert_eq!(mode("cert.pem") & !0o022, 0o644);
+
+    let (_, config) = advice.split_once("\n[tls]\n").unwrap();
+    let (config, _) = config.split_once("\n\n").unwrap();
+    assert!(config.contains("listen = [\"127.0.0.1:1235\"]\n"), "{config}");
+    let file = folder.path().join("a.toml");
+    fs::write(&file, format!("[tls]\n{}", config.replace(":1235", ":0"))).unwrap();
+    let process = Process::run(arauto(["serve", "--config", file.to_str().unwrap()]), &[]);
+    let address = process.tls_address();
+
+    let mut trust = Trust::of(&Issuer::new());
+    trust.ca = folder.path().join("cert.pem");
+    trust.join(address, "alan");
+
+    // The clients' lines, with the port that the server was given.
+    for tool in ["openssl", "ncat"] {
+        if !has_tool(tool) {
+            continue;
+        }
+        let line = advice.lines().find(|line| line.starts_with(tool)).unwrap();
+        let line = line
+            .replace("localhost:1235", &format!("127.0.0.1:{}", address.port()))
+            .replace("localhost 1235", &format!("-4 localhost {}", address.port()));
+        let mut bob = Program::start("sh", &["-c", &format!("exec {line} 2>/dev/null")]);
+        bob.expect_line(NAME_REQUEST);
+        bob.ask("bob", &confirmation("bob"));
+        bob.ask("/exit", "server | bob | exit | client disconnected");
+        bob.end_input();
+        bob.expect_success();
+    }
+}
+
+#[test]
+fn it_says_for_whom_and_until_when() {
+    let folder = tempfile::tempdir().unwrap();
+    stdout(&mut cert(folder.path(), &["--host", "chat.example", "--host", "192.0.2.1", "--days", "30"]));
+    if !has_tool("openssl") {
+        return;
+    }
+    let file = folder.path().join("cert.pem");
+    let openssl = |arguments: &[&str]| {
+        let output = Command::new("openssl")
+            .args(["x509", "-noout", "-in", file.to_str().unwrap()])
+            .args(arguments)
+            .output()
+            .unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (_, text) = openssl(&["-text"]);
+    for part in [
+        "DNS:chat.example, IP Address:192.0.2.1",
+        "Subject: CN = chat.example",
+        "CA:FALSE",
+        "TLS Web Server Authentication",
+        "Digital Signature",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let day = 24 * 60 * 60;
+    assert!(openssl(&["-checkend", &(30 * day - 600).to_string()]).0);
+    assert!(!openssl(&["-checkend", &(30 * day + 600).to_string()]).0);
+}
+
+#[test]
+fn nothing_is_overwritten_and_no_half_pair_is_left() {
+    for there in ["cert.pem", "key.pem"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(there);
+        fs::write(&path, "mine").unwrap();
+        assert_eq!(
+            complaint(cert(folder.path(), &[]).output().unwrap()),
+            format!(
+                "arauto: {} exists, and is not overwritten; remove it, or choose another folder with --out-dir\n",
+                path.display()
+            )
+        );
+        assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(
+        complaint(cert(folder.path(), &["--host", "a b\x1b"]).output().unwrap()),
+        "arauto: \"a b\\u{1b}\" is no host name or address: ASCII letters, digits, dots and hyphens (xn--… for others)\n"
+    );
+    let nowhere = folder.path().join("nowhere");
+    assert_eq!(
+        complaint(cert(&nowhere, &[]).output().unwrap()),
+        format!(
+            "arauto: cannot write {}/key.pem: No such file or directory (os error 2)\n",
+            nowhere.display()
+        )
+    );
+    assert!(refusal(&mut cert(folder.path(), &["--days", "0"])).contains("1..=3650"));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
