@@ -39,7 +39,7 @@ fn seed() -> u64 {
 /// Carries out a plan, and fails if a promise was broken.
 fn hold(plan: &Plan) {
     eprintln!("{plan}");
-    let Some(outcome) = run(plan, Rules { slow_readers_stay: true }) else { return };
+    let Some(outcome) = run(plan, Rules { slow_readers_stay: plan.slow_readers_stay() }) else { return };
     eprintln!("{}", outcome.figures);
     let stories: Vec<String> = outcome.violations.iter().take(30).map(ToString::to_string).collect();
     assert!(

@@ -76,6 +76,9 @@ pub struct Plan {
     pub seed: u64,
     pub length: Duration,
     pub faults: Vec<Fault>,
+    /// `limits.slow_reader_grace`: the default, or long enough that nobody who reads is taken for one who does not on a
+    /// machine that has other things to do.
+    pub grace: Duration,
     pub slots: Vec<SlotPlan>,
 }
 
@@ -107,14 +110,20 @@ impl Plan {
             telnet: role != Role::Doomed && random.u8(..4) == 0,
             seed: random.u64(..),
         });
-        let slots = slots.collect();
+        let slots: Vec<SlotPlan> = slots.collect();
         let happens = |fault: &Fault| HANGUP_RELOADS || *fault != Fault::Hangup;
         let faults = faults.iter().copied().filter(happens).collect();
-        Self { seed, length, faults, slots }
+        let grace = Duration::from_millis(if random.bool() { 250 } else { 1500 });
+        Self { seed, length, faults, grace, slots }
     }
 
     pub fn has(&self, fault: Fault) -> bool {
         self.faults.contains(&fault)
+    }
+
+    /// Whether a client that reads, but slowly, is seen to read in time.
+    pub fn slow_readers_stay(&self) -> bool {
+        self.grace > Duration::from_secs(1)
     }
 
     /// The seed of one fault's moments.
@@ -125,7 +134,7 @@ impl Plan {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "seed {} for {:?} with {:?}", self.seed, self.length, self.faults)
+        write!(f, "seed {} for {:?}, grace {:?}, with {:?}", self.seed, self.length, self.grace, self.faults)
     }
 }
 

@@ -1,6 +1,6 @@
 //! [`Reasons`]: why sessions ended, as the server's log has it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -15,6 +15,33 @@ struct Joined {
     name: String,
     peer: String,
     reasons: Vec<String>,
+}
+
+/// Reasons that are given at the door too, to connections that never were sessions.
+const AT_THE_DOOR: [&str; 4] = ["server closed", "server full", "address full", "connects too often"];
+
+/// Whether the counters that the server logs at its end agree with the rest of its log.
+fn miscounted(log: &[Value], joined: usize, ends: &BTreeMap<String, usize>) -> Option<Violation> {
+    let wrong = |story| Some(Violation { rule: Rule::NoReason, story });
+    let Some(ended) = log.iter().find(|record| record["msg"] == "ended") else {
+        return wrong("the server does not say what it counted".to_owned());
+    };
+    let counted: BTreeMap<String, usize> = ended["sessions"]
+        .as_str()
+        .unwrap_or_default()
+        .split(", ")
+        .filter_map(|part| part.rsplit_once(' '))
+        .filter_map(|(reason, count)| Some((reason.to_owned(), count.parse().ok()?)))
+        .collect();
+    let of_sessions = |counts: &BTreeMap<String, usize>| {
+        let mut counts = counts.clone();
+        counts.retain(|reason, _| !AT_THE_DOOR.contains(&reason.as_str()));
+        counts
+    };
+    if ended["joined"] == joined && of_sessions(&counted) == of_sessions(ends) {
+        return None;
+    }
+    wrong(format!("logged were {joined} that joined, and {ends:?}; counted was {ended}"))
 }
 
 /// The joined sessions of a log, in order.
@@ -34,6 +61,7 @@ impl Reasons {
         let mut place: HashMap<u64, usize> = HashMap::new();
         let mut counts: HashMap<String, usize> = HashMap::new();
         let mut warnings: HashMap<String, usize> = HashMap::new();
+        let mut ends: BTreeMap<String, usize> = BTreeMap::new();
         let mut violations = Vec::new();
         for record in log {
             let text = |key: &str| record[key].as_str().unwrap_or_default().to_owned();
@@ -45,6 +73,9 @@ impl Reasons {
                 *warnings.entry(text("msg")).or_default() += 1;
             }
             let Some(id) = record["id"].as_u64() else { continue };
+            if let Some(reason) = record["reason"].as_str() {
+                *ends.entry(reason.to_owned()).or_default() += 1;
+            }
             if record["msg"] == "joined" {
                 place.insert(id, sessions.len());
                 sessions.push(Joined { name: text("name"), peer: text("peer"), reasons: Vec::new() });
@@ -59,6 +90,7 @@ impl Reasons {
                 violations.push(Violation { rule: Rule::NoReason, story });
             }
         }
+        violations.extend(miscounted(log, sessions.len(), &ends));
         Self { sessions, counts, warnings, violations }
     }
 

@@ -124,7 +124,9 @@ fn serve(plan: &Plan, cable: Option<&Cable>) -> Process {
     command.args(["-c", &script]);
     command.arg(env!("CARGO_BIN_EXE_arauto"));
     without_settings(&mut command);
+    let grace = format!("{}ms", plan.grace.as_millis());
     let settings = [
+        ("ARAUTO_LIMITS_SLOW_READER_GRACE", grace.as_str()),
         ("ARAUTO_SERVER_LISTEN", listen.as_str()),
         ("ARAUTO_SERVER_WORKERS", "2"),
         ("ARAUTO_SERVER_DRAIN_TIMEOUT", "1m"),

@@ -17,7 +17,7 @@ use super::{
 use crate::harness::DEADLINE;
 
 /// What the kernel may hold for who reads slowly or not at all, in bytes: the sooner the server's outbox fills.
-const SMALL_BUFFER: usize = 4096;
+const SMALL_BUFFER: usize = 16 * 1024;
 
 /// How a life is to go on.
 enum Next {
@@ -113,7 +113,7 @@ impl<'a> Slot<'a> {
     fn act(&mut self, life: &mut Life) -> Next {
         let bursts = self.random.u32(1..30);
         if self.plan.role == Role::Trickler {
-            // 100 KB/s at the least. Its kernel has to be seen to take something each 250 ms, and shows that in lumps.
+            // 100 KB/s at the least: its kernel shows that it reads in lumps.
             life.read_at(Pace::Trickling(self.random.usize(500..2500), self.random.u64(1..5)));
         }
         for burst in 0.. {
