@@ -21,7 +21,7 @@ use std::time::Duration;
 use check::{Rule, Rules};
 use plan::{Fault, Plan};
 use relay::{Relay, Wrong};
-use run::{run, run_with};
+use run::{Outcome, run, run_with};
 
 /// How long one run lasts at the most, in seconds.
 const RUN: u64 = 10;
@@ -36,12 +36,18 @@ fn seed() -> u64 {
     setting("ARAUTO_HISTORY_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000_000))
 }
 
+/// The first violations, in words.
+fn tell(outcome: &Outcome) -> Vec<String> {
+    let stories = outcome.violations.iter().take(30);
+    stories.map(|violation| violation.to_string().chars().take(400).collect()).collect()
+}
+
 /// Carries out a plan, and fails if a promise was broken.
 fn hold(plan: &Plan) {
     eprintln!("{plan}");
     let Some(outcome) = run(plan, Rules { slow_readers_stay: plan.slow_readers_stay() }) else { return };
     eprintln!("{}", outcome.figures);
-    let stories: Vec<String> = outcome.violations.iter().take(30).map(ToString::to_string).collect();
+    let stories = tell(&outcome);
     assert!(
         stories.is_empty(),
         "{plan}: {} violations\n{}\nagain: ARAUTO_HISTORY_SEED={}",
@@ -85,7 +91,7 @@ fn catches(wrong: Wrong, rule: Rule) {
     let done = relay.expect("a relay that was started").done();
     assert!(done > 0, "{plan}: nothing was done wrong");
     let found = outcome.violations.iter().filter(|violation| violation.rule == rule).count();
-    let stories: Vec<String> = outcome.violations.iter().map(ToString::to_string).collect();
+    let stories = tell(&outcome);
     assert!(found > 0, "{plan}: {wrong:?} ({done} times) was not caught, but {stories:#?}");
     eprintln!("{plan}: {wrong:?}, done {done} times, found: {stories:#?}");
 }
