@@ -1,5 +1,7 @@
 //! Flood control: each limit byte for byte, and crowds that mean no good while others go on.
 
+use std::{io::Write, time::Duration};
+
 use crate::harness::{Client, NAME_REQUEST, TestServer, process::Process, wait_until};
 
 fn refused(name: &str, allowed: &str) -> String {
@@ -90,8 +92,8 @@ fn one_who_goes_on_sending_too_much_is_told_and_disconnected() {
         alan.expect(&refused("alan", "1 messages a second, 2 at once"));
     }
     alan.expect(
-        "server | alan | error_message | You were disconnected: 3 messages that you sent too fast were refused within 1h. \
-         What you sent after them was not read",
+        "server | alan | error_message | You were disconnected: you sent too fast 3 times within 1h. What you sent after that \
+         was not read",
     );
     alan.expect_closed();
     assert_eq!(process.logged("left")["reason"], "flood");
@@ -99,6 +101,31 @@ fn one_who_goes_on_sending_too_much_is_told_and_disconnected() {
         bob.expect("alan | all clients | broadcast_not_me | hi");
     }
     bob.expect_nothing_before_an_echo("bob");
+}
+
+#[test]
+fn what_makes_no_message_is_too_much_at_some_time_as_well() {
+    // A line without an end, empty lines, telnet's commands that want no answer.
+    for noise in [&b"x"[..], b"\n", b"\xff\xf1"] {
+        let server = TestServer::with(|config| {
+            config.flood.loopback = true;
+            (config.flood.byte_rate, config.flood.byte_burst) = (1, 10_000);
+            (config.flood.refusals, config.flood.refusal_window) = (3, Duration::from_hours(1));
+        });
+        let mut bob = server.join("bob");
+        let mut alan = server.join("alan");
+        let mut stream = alan.stream().try_clone().unwrap();
+        let noise = noise.repeat(10_000);
+        // Until nobody takes it any more.
+        let sending = std::thread::spawn(move || while stream.write_all(&noise).is_ok() {});
+        alan.expect_bytes(
+            b"server | alan | error_message | You were disconnected: you sent too fast 3 times within 1h. What you sent after \
+              that was not read",
+        );
+        sending.join().unwrap();
+        bob.expect_nothing_before_an_echo("bob");
+        bob.ask("/list", "server | bob | list_clients | clients connected: bob");
+    }
 }
 
 #[test]

@@ -216,6 +216,12 @@ impl FrameDecoder {
         let limit = self.limit as usize;
         loop {
             match self.scan(src) {
+                // Many may come, and nothing has to be taken out for them.
+                Found::End { line: 0, over } if self.fate == Fate::Kept => {
+                    self.scanned = 0;
+                    self.end_line();
+                    src.advance(over);
+                }
                 Found::End { line: end, over } => {
                     self.scanned = 0;
                     let mut line = src.split_to(over);

@@ -68,7 +68,7 @@ impl Bucket {
 pub struct Allowance {
     /// Of messages.
     pub messages: Option<Rate>,
-    /// Of bytes, line endings not counted.
+    /// Of bytes, line endings of messages not counted.
     pub bytes: Option<Rate>,
     /// Messages that may be refused within `window` before the session is ended.
     pub refusals: usize,
@@ -154,6 +154,17 @@ impl Meter {
             self.bytes.take(rate, bytes, now);
         }
         Ok(())
+    }
+
+    /// Takes account of bytes that came together and make no message. Nobody asked for anything by them, so nobody is told
+    /// that they were too many; they count as one refusal.
+    pub fn take_waste(&mut self, bytes: usize, now: Instant) {
+        let Some(rate) = self.allowance.bytes else { return };
+        if self.bytes.wait(rate, bytes, now).is_zero() {
+            self.bytes.take(rate, bytes, now);
+        } else {
+            self.count_refusal(now);
+        }
     }
 
     fn count_refusal(&mut self, now: Instant) {
@@ -275,6 +286,19 @@ mod tests {
             assert!(!meter.is_exhausted());
             assert!(meter.admit(1, Instant::now()).is_err());
         }
+        assert!(meter.is_exhausted());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_makes_no_message_counts_as_bytes_and_is_too_much_at_some_time() {
+        let mut meter = meter(None, Some(rate(100, 250))).unwrap();
+        let now = Instant::now();
+        meter.take_waste(200, now);
+        assert_eq!(meter.admit(50, now), Ok(()));
+        assert!(meter.admit(1, now).is_err());
+        meter.take_waste(1, now);
+        assert!(!meter.is_exhausted());
+        meter.take_waste(1_000_000, now);
         assert!(meter.is_exhausted());
     }
 

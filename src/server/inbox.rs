@@ -31,6 +31,13 @@ const READ_BYTES: usize = 64 * 1024;
 /// The least that a line counts for against `limits.inflight_bytes`.
 const LEAST_COST: u32 = 64;
 
+/// What one session may have read for nothing before the others on its thread get their turn; tokio alone would let it
+/// read more than a hundred times before that.
+const WASTE_A_TURN: usize = 4 * 1024;
+
+/// The longest ending of a line.
+const ENDING_BYTES: usize = 2;
+
 /// The buffer that all inboxes of an arbiter read into.
 pub type ReadBuffer = Rc<RefCell<BytesMut>>;
 
@@ -52,6 +59,8 @@ pub struct Read {
     pub frames: Vec<Frame>,
     /// What to send back outside of all messages.
     pub replies: Vec<u8>,
+    /// Bytes that are in no frame, beside an ending for each: empty lines, telnet's commands, what is dropped.
+    pub waste: usize,
     /// What kind of client it is known to be by now.
     pub kind: Kind,
     /// Its share of `limits.inflight_bytes`.
@@ -72,6 +81,8 @@ pub struct Inbox<R> {
     credit: Arc<Semaphore>,
     /// The credit there is at the most.
     most: u32,
+    /// So much was read for nothing that others on this thread come first. What makes messages is held back by credit.
+    owes_a_turn: bool,
     /// Waiting for credit.
     acquiring: Option<Acquire>,
     patience: Rc<Patience>,
@@ -97,6 +108,7 @@ impl<R: ReceiveHalf> Inbox<R> {
             buffer,
             credit: Arc::new(Semaphore::new(most as usize)),
             most,
+            owes_a_turn: false,
             acquiring: None,
             patience,
             waits: Waits::default(),
@@ -154,11 +166,13 @@ impl<R: ReceiveHalf> Inbox<R> {
     /// Takes frames off the buffer until it holds none, or until they cost as much as there is credit for.
     fn decode(&mut self, buffer: &mut BytesMut, credit: u32) -> io::Result<Intake> {
         let mut frames = Vec::new();
-        let mut cost = 0;
+        let (mut cost, mut in_frames) = (0, 0);
+        let before = buffer.len();
         self.undecoded = loop {
             match self.decoder.decode(buffer)? {
                 Some(frame) => {
                     cost += cost_of(&frame);
+                    in_frames += bytes_of(&frame) + ENDING_BYTES;
                     frames.push(frame);
                     if cost >= credit {
                         break !buffer.is_empty();
@@ -172,7 +186,9 @@ impl<R: ReceiveHalf> Inbox<R> {
         let idle_counts = !idle.is_zero() && self.decoder.is_past_first_line();
         self.waits.begin(silence_counts.then_some(silence), idle_counts.then_some(idle));
         self.rest = BytesMut::from(&buffer[..]);
-        Ok(self.intake(frames, cost.min(credit)))
+        let waste = (before - buffer.len()).saturating_sub(in_frames);
+        self.owes_a_turn = waste >= WASTE_A_TURN;
+        Ok(self.intake(frames, waste, cost.min(credit)))
     }
 
     /// What is waited for besides bytes, while none come.
@@ -198,13 +214,14 @@ impl<R: ReceiveHalf> Inbox<R> {
         let frames: Vec<Frame> = end(&mut self.decoder, &mut rest).into_iter().collect();
         self.rest = rest;
         let cost = frames.iter().map(cost_of).sum::<u32>().min(credit);
-        self.intake(frames, cost)
+        self.intake(frames, 0, cost)
     }
 
-    fn intake(&mut self, frames: Vec<Frame>, cost: u32) -> Intake {
+    fn intake(&mut self, frames: Vec<Frame>, waste: usize, cost: u32) -> Intake {
         match Arc::clone(&self.credit).try_acquire_many_owned(cost) {
             Ok(credit) => Intake::Read(Read {
                 frames,
+                waste,
                 replies: self.decoder.take_replies(),
                 kind: self.decoder.kind(),
                 credit,
@@ -214,10 +231,14 @@ impl<R: ReceiveHalf> Inbox<R> {
     }
 }
 
+/// The bytes of a line. Of what was dropped, nobody knows how many there were.
+pub fn bytes_of(frame: &Frame) -> usize {
+    if let Frame::Line(line) = frame { line.len() } else { 0 }
+}
+
 /// What a frame counts for. A short line costs as much work as a longer one, and its answer can be longer than itself.
 fn cost_of(frame: &Frame) -> u32 {
-    let bytes = if let Frame::Line(line) = frame { line.len() } else { 0 };
-    u32::try_from(bytes).unwrap_or(u32::MAX).max(LEAST_COST)
+    u32::try_from(bytes_of(frame)).unwrap_or(u32::MAX).max(LEAST_COST)
 }
 
 impl<R: ReceiveHalf> Stream for Inbox<R> {
@@ -227,6 +248,10 @@ impl<R: ReceiveHalf> Stream for Inbox<R> {
         let this = self.get_mut();
         if this.ended {
             return Poll::Ready(None);
+        }
+        if std::mem::take(&mut this.owes_a_turn) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         let credit = ready!(this.poll_credit(cx));
         if this.undecoded {

@@ -15,7 +15,7 @@ use super::{
     connection::ReceiveHalf,
     doorkeeper::Visit,
     flood::{Excess, Meter, Unit},
-    inbox::{Inbox, Intake, Read},
+    inbox::{Inbox, Intake, Read, bytes_of},
     messages::{Enter, Hangup, Jammed, Leave, Raw, Reframe, Sent, ToCourier, ToRegistry, Work},
     patience::Patience,
     seat::Seat,
@@ -134,6 +134,11 @@ impl Session {
         }
         if !read.replies.is_empty() {
             self.around.courier.raw.do_send(Raw { seat: self.seat, bytes: read.replies.into() });
+        }
+        if read.waste > 0
+            && let Some(meter) = &mut self.terms.meter
+        {
+            meter.take_waste(read.waste, Instant::now());
         }
         self.carry_out(read.frames, Some(read.credit), ctx);
     }
@@ -299,11 +304,6 @@ impl Session {
             }
         }
     }
-}
-
-/// What a frame counts for against `flood.byte_rate`. Of what was dropped, only the message counts.
-fn bytes_of(frame: &Frame) -> usize {
-    if let Frame::Line(line) = frame { line.len() } else { 0 }
 }
 
 impl Actor for Session {

@@ -34,9 +34,8 @@ fn too_much(limit: usize, to: &Name, allowed: &str, wait: Duration) -> Line {
 #[must_use]
 pub fn flooded(limit: usize, to: Option<&Name>, refused: usize, window: Duration) -> Line {
     let window = humantime::format_duration(window);
-    let why = format!(
-        "{refused} messages that you sent too fast were refused within {window}. What you sent after them was not read"
-    );
+    let why =
+        format!("you sent too fast {refused} times within {window}. What you sent after that was not read");
     disconnected(limit, to, &why)
 }
 

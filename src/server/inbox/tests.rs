@@ -132,6 +132,29 @@ async fn idleness_counts_from_the_last_byte() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn noise_without_end_leaves_others_their_turn() {
+    for noise in [&b"x"[..], b"\n", b"\r\n", b"\xff\xf1"] {
+        let (mut theirs, ours) = duplex(1024 * 1024);
+        let patience = Rc::new(Patience { silence: SECOND, line: LINE, idle: IDLE });
+        let mut inbox = Inbox::new(ours, ReadBuffer::default(), 64, 1024, patience);
+        theirs.write_all(b"alan\n").await.unwrap();
+        assert_eq!(next(&mut inbox).await, "alan");
+        theirs.write_all(&noise.repeat(1024 * 1024 / noise.len())).await.unwrap();
+        let mut wasted = 0;
+        let mut turns = 0;
+        while wasted < 1024 * 1024 {
+            turns += 1;
+            while let Poll::Ready(intake) = at_once(|cx| Pin::new(&mut inbox).poll_next(cx)) {
+                let Some(Intake::Read(read)) = intake else { panic!("{intake:?}") };
+                assert!(read.frames.is_empty());
+                wasted += read.waste;
+            }
+        }
+        assert!(turns >= 1024 * 1024 / READ_BYTES, "{turns} turns");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_waits_for_nothing_has_no_timer() {
     let (mut inbox, mut client) = inbox(Duration::ZERO).await;
     let mut look = || {
