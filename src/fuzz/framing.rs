@@ -50,7 +50,7 @@ fn judge(bytes: &[u8]) {
     let whole = read([sent], limit, None);
     assert_eq!(read(cut(sent, &mut random), limit, None), whole, "cut by chance");
     assert_eq!(read(sent.chunks(1), limit, None), whole, "byte by byte");
-    // With silences in between the cuts do matter; what is bounded still is.
+    // With silences in between, and lines that are given up, the cuts do matter; what is bounded still is.
     let reads = cut(sent, &mut random);
     read(reads, limit, Some(random));
 }
@@ -62,7 +62,7 @@ fn cut<'a>(sent: &'a [u8], random: &mut Random) -> Vec<&'a [u8]> {
     cuts.windows(2).map(|cut| &sent[cut[0]..cut[1]]).collect()
 }
 
-/// What comes of these reads, with silence after some of them if there is chance to say after which.
+/// What comes of these reads. If there is chance to say after which of them, silence follows, or a line is given up.
 fn read<'a>(
     reads: impl IntoIterator<Item = &'a [u8]>,
     limit: usize,
@@ -87,6 +87,14 @@ fn read<'a>(
         {
             frames.extend(decoder.silence(&mut src));
             assert!(src.is_empty(), "silence ends a message");
+        }
+        if decoder.unfinished_line(&src).is_some()
+            && let Some(random) = &mut silences
+            && random.below(4) == 0
+        {
+            frames.push(decoder.abandon(&mut src));
+            assert!(src.len() <= 1, "of a line that is given up a carriage return is kept at most");
+            assert_eq!(decoder.unfinished_line(&src), None, "a line is given up once");
         }
     }
     while let Some(frame) = decoder.decode_eof(&mut src).expect("no error") {
