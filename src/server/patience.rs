@@ -1,7 +1,7 @@
 //! [`Patience`]: how long a session's inbox waits for what, and [`Waits`]: what it waits for now.
 //!
-//! All that one session waits for shares one timer. A session that waits for nothing has none, so an idle one has one
-//! only where `limits.idle_timeout` is on.
+//! All that one session waits for shares one timer. A session that has waited for nothing for a while has none, so an
+//! idle one has one only where `limits.idle_timeout` is on.
 
 use std::{
     pin::Pin,
@@ -103,6 +103,8 @@ impl Waits {
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Lapse> {
         let Some(timed) = &mut self.0 else { return Poll::Pending };
         let Some((lapse, due)) = timed.first() else {
+            // It stays until it runs out, for the next line that comes in parts: with a fast sender, many do.
+            ready!(timed.timer.as_mut().poll(cx));
             self.0 = None;
             return Poll::Pending;
         };
