@@ -8,6 +8,7 @@
 
 use std::{cell::RefCell, mem::ManuallyDrop};
 
+mod accounts;
 mod config;
 mod framing;
 pub mod inputs;
@@ -34,7 +35,7 @@ pub type Run = Box<dyn FnMut(&[u8])>;
 
 /// All targets.
 pub const TARGETS: &[Target] =
-    &[framing::TARGET, request::TARGET, names::TARGET, config::TARGET, session::TARGET];
+    &[framing::TARGET, request::TARGET, names::TARGET, config::TARGET, accounts::TARGET, session::TARGET];
 
 /// Runs one input of the target of this name, which is set up at the first call on a thread.
 ///

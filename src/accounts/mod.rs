@@ -64,6 +64,15 @@ impl Accounts {
         Self::read(&Source::read(path, "an accounts file")?, name_bytes)
     }
 
+    /// Reads a file's content.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    #[cfg(any(test, feature = "fuzz"))]
+    pub(crate) fn read_text(name: &str, bytes: Vec<u8>, name_bytes: usize) -> Result<Self, SourceError> {
+        Self::read(&Source::decode(name.to_owned(), bytes)?, name_bytes)
+    }
+
     fn read(source: &Source, name_bytes: usize) -> Result<Self, SourceError> {
         let accounts = rows::read_all(source, "accounts", &KEYS, |row, before: &[(Account, usize)]| {
             let account = account(row, name_bytes)?;

@@ -64,11 +64,13 @@ fn judge(bytes: &[u8]) {
             let again = read_text("b.toml", shown.clone().into_bytes()).expect("what is shown can be read");
             assert_eq!(loaded.config, again.config, "{shown}");
         }
-        Err(refusal) => {
-            let words = refusal.to_string();
-            assert!(words.starts_with("a.toml:"), "{words:?}");
-            assert!(!words.chars().any(|c| c != '\n' && crate::escape::is_unsafe(c)), "{words:?}");
-            assert!(words.len() < 4_000, "{} bytes of words", words.len());
-        }
+        Err(refusal) => check_refusal(&refusal.to_string()),
     }
+}
+
+/// What is said of a file called `a.toml` that is refused.
+pub(super) fn check_refusal(words: &str) {
+    assert!(words.starts_with("a.toml:"), "{words:?}");
+    assert!(!words.chars().any(|c| c != '\n' && crate::escape::is_unsafe(c)), "{words:?}");
+    assert!(words.len() < 4_000, "{} bytes of words", words.len());
 }
