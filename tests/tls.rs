@@ -1,5 +1,6 @@
 //! TLS: the same sessions over it, and what becomes of those who do not speak it well.
 
+mod certified;
 mod start;
 mod traffic;
 

@@ -91,8 +91,15 @@ pub fn introduction(line: &[u8], limit: usize) -> Result<Name, (NoName, Line)> {
     } else {
         text
     };
-    Name::parse(typed, name::max_bytes(limit))
-        .map_err(|why| (NoName::Invalid, reply::name_invalid(limit, typed, &why)))
+    certified(typed, limit).map_err(|refusal| (NoName::Invalid, refusal))
+}
+
+/// Judges a name that nobody typed, such as a certificate's.
+///
+/// # Errors
+/// The refusal in words.
+pub fn certified(name: &str, limit: usize) -> Result<Name, Line> {
+    Name::parse(name, name::max_bytes(limit)).map_err(|why| reply::name_invalid(limit, name, &why))
 }
 
 impl Request {

@@ -65,7 +65,8 @@ impl Courier {
         }
     }
 
-    /// Gives a connection a session and a place. Whoever has not been asked for a name yet is to be asked by the caller.
+    /// Gives a connection a session and a place. Whoever has not been asked for a name yet is to be asked by the
+    /// caller; one whose certificate says it (`certified`) need not be.
     pub fn take_in(
         &mut self,
         (reader, writer): (impl ReceiveHalf, impl SendHalf),
@@ -73,6 +74,7 @@ impl Courier {
         id: SessionId,
         permit: OwnedSemaphorePermit,
         visit: Option<Visit>,
+        certified: Option<String>,
     ) -> Seat {
         let config = self.surroundings.config.get();
         let (limits, compat) = (&config.limits, &config.compat);
@@ -101,6 +103,7 @@ impl Courier {
             Rc::clone(&self.surroundings),
             Terms { patience: Rc::clone(&self.patience), meter: meter.flatten(), visit },
             permit,
+            certified,
         );
         self.places.add(Place::new(seat, session, outbox, Rc::clone(&self.report)));
         if self.closing {
@@ -170,7 +173,7 @@ impl Handler<Adopt> for Courier {
         let Adopt { socket, peer, id, permit, visit, .. } = adopt;
         match connection::from_tcp(socket) {
             Ok(halves) => {
-                self.take_in(halves, peer, id, permit, visit);
+                self.take_in(halves, peer, id, permit, visit, None);
             }
             Err(error) => {
                 warn!(self.surroundings.log, "connection lost"; "id" => id.0, "peer" => %peer, "error" => %error);

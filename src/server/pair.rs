@@ -80,7 +80,7 @@ impl Handler<TakeIn> for Courier {
 
     fn handle(&mut self, TakeIn(stream, id): TakeIn, _: &mut Self::Context) {
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a permit of its own");
-        self.take_in(split(stream), Peer::elsewhere(), id, permit, None);
+        self.take_in(split(stream), Peer::elsewhere(), id, permit, None, None);
     }
 }
 

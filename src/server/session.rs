@@ -84,7 +84,7 @@ enum State {
 }
 
 impl Session {
-    /// Starts a session that reads from `inbox`.
+    /// Starts a session that reads from `inbox`. Its name is to be asked for, unless a certificate says it.
     pub fn open(
         inbox: Inbox<impl ReceiveHalf>,
         seat: Seat,
@@ -92,6 +92,7 @@ impl Session {
         around: Rc<Surroundings>,
         terms: Terms,
         permit: Rc<OwnedSemaphorePermit>,
+        certified: Option<String>,
     ) -> Addr<Self> {
         Self::create(|ctx| {
             ctx.add_stream(inbox);
@@ -99,7 +100,7 @@ impl Session {
             let name_timer =
                 Some(ctx.run_later(name_timeout, move |session, _| session.out_of_time(name_timeout)));
             let (kind, state) = (Kind::Line, State::Open);
-            Self {
+            let mut session = Self {
                 seat,
                 peer,
                 kind,
@@ -111,7 +112,11 @@ impl Session {
                 input_ended: false,
                 sent: false,
                 _permit: permit,
+            };
+            if let Some(name) = certified {
+                session.introduce_certified(&name, ctx);
             }
+            session
         })
     }
 
@@ -165,6 +170,8 @@ impl Session {
             }
             match &self.name {
                 None => self.introduce(&frame, ctx),
+                // Somebody whom a certificate named, and who was not asked.
+                Some(_) if matches!(frame, Frame::Http | Frame::Tls) => self.introduce(&frame, ctx),
                 Some(name) => match meter.as_mut().map(|(meter, now)| meter.admit(bytes_of(&frame), *now)) {
                     Some(Err(excess)) => requests.push(Request::Answer(self.refusal(excess, name))),
                     Some(Ok(())) | None => requests.push(self.request(&frame, name)),
@@ -213,8 +220,7 @@ impl Session {
             Frame::TooLong => Request::Answer(reply::line_too_long(limit, name)),
             Frame::Unfinished => Request::Answer(reply::line_unfinished(limit, name)),
             Frame::Overdue => Request::Answer(reply::line_overdue(limit, name, self.terms.patience.line)),
-            // The decoder finds other protocols on the first line only, which is the answer to the name request.
-            Frame::Http | Frame::Tls => unreachable!("only the first frame is another protocol's"),
+            Frame::Http | Frame::Tls => unreachable!("other protocols end the session before"),
         }
     }
 
@@ -234,6 +240,14 @@ impl Session {
             Frame::Tls => (CloseReason::Tls, reply::other_protocol(limit)),
         };
         self.leave(reason, None, Some(farewell));
+    }
+
+    /// Takes the name that a certificate says.
+    fn introduce_certified(&mut self, name: &str, ctx: &mut Context<Self>) {
+        match request::certified(name, self.around.message_bytes) {
+            Ok(name) => self.enter(name, ctx),
+            Err(farewell) => self.leave(CloseReason::NameInvalid, None, Some(farewell)),
+        }
     }
 
     fn enter(&mut self, name: Name, ctx: &mut Context<Self>) {
@@ -311,7 +325,7 @@ impl Actor for Session {
 
     fn started(&mut self, _: &mut Self::Context) {
         // The listener sent it, before there was a session. Made here only for a log that wants it.
-        if self.log().is_debug_enabled() {
+        if self.name.is_none() && self.log().is_debug_enabled() {
             debug!(self.log(), "Server sends: {:?}", reply::name_request().text(); &self.who());
         }
     }

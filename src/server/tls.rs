@@ -6,6 +6,7 @@
 pub mod credentials;
 pub mod handshake;
 pub mod stream;
+pub mod subject;
 pub mod under_way;
 
 #[cfg(test)]

@@ -151,6 +151,10 @@ impl TlsClient {
         self.stream.flush().unwrap();
     }
 
+    pub fn stream_mut(&mut self) -> &mut StreamOwned<ClientConnection, TcpStream> {
+        &mut self.stream
+    }
+
     /// The certificate that the server showed.
     pub fn certificate(&self) -> &[u8] {
         &self.stream.conn.peer_certificates().expect("a certificate")[0]

@@ -105,3 +105,24 @@ fn a_thousand_lines_typed_ahead_are_answered_to_the_last() {
         }
     }
 }
+
+#[test]
+fn a_certificate_of_their_own_names_them() {
+    for client in CLIENTS {
+        if !has_tool(client) {
+            continue;
+        }
+        let issuer = Issuer::new();
+        let files = issuer.issue("server", "a server");
+        let server = TestServer::with(|config| {
+            files.serve(config);
+            config.tls.client_ca = issuer.ca();
+        });
+        let own = issuer.issue("alan", "alan");
+        let mut alan = connect(client, &server, &issuer, Some(&own));
+        alan.expect_line(&confirmation("alan"));
+        alan.ask("/exit", "server | alan | exit | client disconnected");
+        alan.end_input();
+        alan.expect_success();
+    }
+}

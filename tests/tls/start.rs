@@ -66,6 +66,18 @@ fn files_that_cannot_be_used_are_named_with_why() {
     let expected =
         format!("arauto: tls.certificate: {} holds a certificate that cannot be used: ", broken.display());
     assert!(said.starts_with(&expected), "{said}");
+    let output = arauto(["serve"])
+        .env("ARAUTO_TLS_LISTEN", "127.0.0.1:0")
+        .env("ARAUTO_TLS_CERTIFICATE", &one.certificate)
+        .env("ARAUTO_TLS_KEY", &one.key)
+        .env("ARAUTO_TLS_CLIENT_CA", &one.key)
+        .env("ARAUTO_SERVER_LISTEN", "127.0.0.1:0")
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap().lines().last(),
+        Some(&*format!("arauto: tls.client_ca: {} holds no certificate in PEM", one.key.display()))
+    );
     fs::write(&broken, "x".repeat(1024 * 1024 + 1)).unwrap();
     assert_eq!(
         complaint(&broken, &one.key),

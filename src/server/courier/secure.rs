@@ -1,7 +1,7 @@
 //! The courier's part in TLS: handshakes, each a task of its own, until there is a session or a reason to end.
 
 use actix::{Addr, Handler};
-use slog::info;
+use slog::{info, warn};
 use tokio::time::Instant;
 
 use super::{Courier, Seat};
@@ -15,6 +15,7 @@ use crate::{
         tls::{
             handshake::{Failure, handshake},
             stream::halves,
+            subject::common_name,
         },
         who::Peer,
     },
@@ -92,8 +93,17 @@ impl Handler<Shaken> for Courier {
         }
         match outcome {
             Ok(Secured { stream, permit, visit }) => {
-                let seat = self.take_in(halves(*stream), peer, id, permit, visit);
-                self.ask_for_a_name(seat);
+                let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+                let certified = certificate.and_then(|certificate| common_name(certificate));
+                if certificate.is_some() && certified.is_none() {
+                    let log = &self.surroundings.log;
+                    warn!(log, "a certificate without a common name names nobody"; "id" => id.0, "peer" => %peer);
+                }
+                let is_asked = certified.is_none();
+                let seat = self.take_in(halves(*stream), peer, id, permit, visit, certified);
+                if is_asked {
+                    self.ask_for_a_name(seat);
+                }
             }
             Err((reason, error)) => self.log_refused(id, peer, reason, error),
         }

@@ -10,13 +10,13 @@ use std::{
 
 use arc_swap::ArcSwap;
 use rustls::{
-    InconsistentKeys, ServerConfig,
+    InconsistentKeys, RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
     pki_types::{
         CertificateDer, PrivateKeyDer,
         pem::{self, PemObject},
     },
-    server::NoServerSessionStorage,
+    server::{NoClientAuth, NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
     sign::{CertifiedKey, SingleCertAndKey},
 };
 use slog::{Logger, warn};
@@ -104,15 +104,38 @@ pub fn load(tls: &Tls, log: &Logger) -> Result<Loaded, CredentialsError> {
     let provider = Arc::new(ring::default_provider());
     let key = certified_key(tls, &provider, log)?;
     let certificate = key.cert[0].clone();
+    let clients = client_verifier(tls, &provider)?;
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| PemFile::new("tls.certificate", &tls.certificate).unusable(error.to_string()))?
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients)
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
     // Connections last for hours; what a handshake saves now and then is not worth keeping secrets for.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(Loaded { config: Arc::new(config), certificate })
+}
+
+/// Who judges certificates of clients. None need have one.
+fn client_verifier(
+    tls: &Tls,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, CredentialsError> {
+    if tls.client_ca.as_os_str().is_empty() {
+        return Ok(Arc::new(NoClientAuth));
+    }
+    let file = PemFile::new("tls.client_ca", &tls.client_ca);
+    let unusable = |error: &dyn std::fmt::Display| {
+        file.unusable(format!("holds a certificate that cannot be used: {error}"))
+    };
+    let mut issuers = RootCertStore::empty();
+    for certificate in file.certificates()? {
+        issuers.add(certificate).map_err(|error| unusable(&error))?;
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(issuers), Arc::clone(provider))
+        .allow_unauthenticated()
+        .build()
+        .map_err(|error| unusable(&error))
 }
 
 /// The server's own certificate, those that vouch for it, and its key.
