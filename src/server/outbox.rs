@@ -23,10 +23,13 @@ use super::{batch::Shared, connection::SendHalf};
 use crate::protocol::{Kind, Line};
 
 mod carry;
+mod ending;
 mod flush;
+mod full;
 
 pub use carry::{Carried, carry};
 use flush::Flush;
+use full::Full;
 
 /// How many queued pieces go into one write.
 const SLICES: usize = 64;
@@ -85,17 +88,6 @@ pub struct Outbox {
     waiting: Option<Waker>,
     /// The session's place among the server's; given back with the last of its parts.
     _permit: Rc<OwnedSemaphorePermit>,
-}
-
-/// Whether more is queued than the limit, and who knows of it.
-#[derive(Default)]
-struct Full {
-    /// If it is: since when, or when the other end was last seen to take something.
-    since: Option<Instant>,
-    /// What the kernel held at that time that the other end had not acknowledged.
-    unacknowledged: Option<u32>,
-    /// Whether it was when that was last asked.
-    told: bool,
 }
 
 /// When something queued may be written.
@@ -252,45 +244,7 @@ impl Outbox {
 
     /// Whether it is full, if that has changed since it was last asked.
     pub fn take_pressure(&mut self) -> Option<bool> {
-        let full = self.full.since.is_some();
-        (std::mem::replace(&mut self.full.told, full) != full).then_some(full)
-    }
-
-    /// Takes nothing more than its last words: what is queued is dropped but for the rest of a message that is partly
-    /// written. Tells whether that is new.
-    pub fn jam(&mut self) -> bool {
-        if std::mem::replace(&mut self.jammed, true) {
-            return false;
-        }
-        let begun = self.queue.pop_front().filter(|_| self.mid_piece).map(|piece| {
-            let end = if self.kind == Kind::Unframed { None } else { memchr::memchr(b'\n', &piece) };
-            piece.slice(..end.map_or(piece.len(), |end| end + 1))
-        });
-        let kept = begun.as_ref().map_or(0, Bytes::len);
-        self.lost += self.queued - kept;
-        self.queued = kept;
-        self.queue = begun.into_iter().collect();
-        self.full = Full::default();
-        true
-    }
-
-    /// Whether [`Self::jam`] was called.
-    #[must_use]
-    pub fn is_jammed(&self) -> bool {
-        self.jammed
-    }
-
-    /// Queues the line that says why nothing more will come.
-    pub fn put_last_words(&mut self, line: &Line) {
-        self.jammed = false;
-        self.enqueue(line.framed(self.kind));
-        self.jammed = true;
-    }
-
-    /// The session ends: nothing more will be put in, and all is to be written by `deadline`.
-    pub fn close(&mut self, deadline: Instant) {
-        self.deadline.get_or_insert(deadline);
-        self.wake_carrier();
+        self.full.take_change()
     }
 
     /// Makes the task that waits for the socket look at the times again.
@@ -298,18 +252,6 @@ impl Outbox {
         if let Some(waker) = self.waiting.take() {
             waker.wake();
         }
-    }
-
-    /// Whether [`Self::close`] was called.
-    #[must_use]
-    pub fn is_closing(&self) -> bool {
-        self.deadline.is_some()
-    }
-
-    /// How many queued bytes were given up.
-    #[must_use]
-    pub fn lost(&self) -> usize {
-        self.lost
     }
 
     /// Whether something is left to do that no task does yet; if so, the caller is to start `carry`.
@@ -368,10 +310,8 @@ impl Outbox {
 
     /// The socket took something.
     fn went_on(&mut self) {
-        if self.full.since.is_some() {
-            let is_relieved = self.queued <= self.bounds.limit / 2 + self.excused;
-            self.full.since = (!is_relieved).then(Instant::now);
-            self.full.unacknowledged = None;
+        if self.full.is_so() {
+            self.full.went_on(self.queued <= self.bounds.limit / 2 + self.excused);
         }
     }
 
@@ -405,68 +345,10 @@ impl Outbox {
         if due > MOST * self.bounds.limit {
             return Err(Trouble::Full);
         }
-        if due > self.bounds.limit && self.full.since.is_none() {
-            self.full.since = Some(Instant::now());
-            self.full.unacknowledged = None;
+        if due > self.bounds.limit && self.full.begin() {
             self.wake_carrier();
         }
         Ok(())
-    }
-
-    /// A task begins to wait for the socket: what the other end takes from here on counts.
-    fn begin_wait(&mut self) {
-        if self.full.since.is_some() && self.full.unacknowledged.is_none() {
-            self.full.unacknowledged = self.writer.as_ref().and_then(|writer| writer.unacknowledged());
-        }
-    }
-
-    /// Whether the other end has taken something that the socket has not asked more for yet. If so, it is not stuck from
-    /// here on for another grace.
-    fn has_moved(&mut self) -> bool {
-        let now = self.writer.as_ref().and_then(|writer| writer.unacknowledged());
-        let has_moved = now.is_some() && now < self.full.unacknowledged;
-        if has_moved {
-            self.full.since = Some(Instant::now());
-            self.full.unacknowledged = now;
-        }
-        has_moved
-    }
-
-    /// When it will be stuck, unless the other end takes something before.
-    fn stuck_at(&self, due: Due) -> Option<Instant> {
-        let waits_since = match due {
-            Due::At(due) => self.full.since?.max(due),
-            _ => self.full.since?,
-        };
-        Some(waits_since + self.bounds.grace)
-    }
-
-    /// Near the deadline, gives up all of an unframed client's messages that cannot be sent apart any more, but for the
-    /// last: that is the one that says how it ended.
-    fn come_to_the_point(&mut self) {
-        let Some(deadline) = self.deadline.filter(|_| self.kind == Kind::Unframed) else { return };
-        if Instant::now() + 2 * self.bounds.gap < deadline {
-            return;
-        }
-        let keep_first = usize::from(self.mid_piece);
-        while self.queue.len() > keep_first + 1 {
-            let dropped = self.queue.remove(keep_first).map_or(0, |piece| piece.len());
-            self.queued -= dropped;
-            self.lost += dropped;
-        }
-    }
-
-    fn fail(&mut self, error: io::Error) -> Trouble {
-        self.give_up();
-        Trouble::Broken(error)
-    }
-
-    fn give_up(&mut self) {
-        self.writer = None;
-        self.lost += self.queued;
-        self.queue = VecDeque::new();
-        self.queued = 0;
-        self.flush = Flush::Needless;
     }
 }
 

@@ -44,7 +44,7 @@ pub async fn carry(outbox: &RefCell<Outbox>) -> io::Result<Carried> {
                 outbox.carried = false;
                 return Ok(Carried::All);
             }
-            (due, Times { deadline: outbox.deadline, stuck: outbox.stuck_at(due) })
+            (due, Times { deadline: outbox.deadline, stuck: outbox.full.stuck_at(due, outbox.bounds.grace) })
         };
         if let Some(deadline) = times.deadline.filter(|_| due == Due::Never) {
             break shut(outbox, deadline).await.map(|()| Carried::All);
@@ -60,7 +60,7 @@ pub async fn carry(outbox: &RefCell<Outbox>) -> io::Result<Carried> {
             Some(first) => match timeout_at(first, step).await {
                 Ok(written) => written,
                 Err(late) if times.deadline.is_some() => break Err(late.into()),
-                Err(_) if outbox.borrow_mut().has_moved() => Ok(()),
+                Err(_) if has_moved(outbox) => Ok(()),
                 Err(_) => return Ok(Carried::Stuck),
             },
         };
@@ -73,6 +73,11 @@ pub async fn carry(outbox: &RefCell<Outbox>) -> io::Result<Carried> {
     // Unless the session has ended, another task is to say so once it does.
     outbox.carried = outbox.is_closing();
     outcome
+}
+
+fn has_moved(outbox: &RefCell<Outbox>) -> bool {
+    let Outbox { full, writer, .. } = &mut *outbox.borrow_mut();
+    full.has_moved(writer.as_deref())
 }
 
 /// Until when a step may take.
@@ -94,7 +99,7 @@ impl Times {
 /// One write, or an end of waiting because there are other times to wait until or nothing is left to write.
 fn poll_step(outbox: &RefCell<Outbox>, known: Times, due: Due, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
     let mut outbox = outbox.borrow_mut();
-    let times = Times { deadline: outbox.deadline, stuck: outbox.stuck_at(due) };
+    let times = Times { deadline: outbox.deadline, stuck: outbox.full.stuck_at(due, outbox.bounds.grace) };
     // Meanwhile dropped, because the receiver is jammed: its last words are still to come.
     if times != known || outbox.due() == Due::Never {
         return Poll::Ready(Ok(()));
@@ -102,7 +107,8 @@ fn poll_step(outbox: &RefCell<Outbox>, known: Times, due: Due, cx: &mut Context<
     let polled = outbox.poll_write(cx);
     if polled.is_pending() {
         outbox.waiting = Some(cx.waker().clone());
-        outbox.begin_wait();
+        let Outbox { full, writer, .. } = &mut *outbox;
+        full.begin_wait(writer.as_deref());
     }
     polled
 }

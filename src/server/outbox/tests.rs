@@ -298,7 +298,7 @@ fn an_unframed_client_is_not_stuck_by_the_pause_that_it_is_given() {
         assert_eq!(outbox.borrow_mut().take_pressure(), Some(true));
         assert!(outbox.borrow_mut().wants_carrying());
         while carry(&outbox).await.unwrap() != Carried::All {
-            assert!(!outbox.borrow().is_jammed() && outbox.borrow().full.since.is_none());
+            assert!(!outbox.borrow().is_jammed() && !outbox.borrow().full.is_so());
         }
         assert_eq!(wire.borrow().writes.len(), 3);
     });

@@ -1,0 +1,88 @@
+//! How an outbox ends: with its session, for a receiver that takes nothing, or with its connection.
+
+use std::{collections::VecDeque, io};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::{Outbox, Trouble, flush::Flush, full::Full};
+use crate::protocol::{Kind, Line};
+
+impl Outbox {
+    /// Takes nothing more than its last words: what is queued is dropped but for the rest of a message that is partly
+    /// written. Tells whether that is new.
+    pub fn jam(&mut self) -> bool {
+        if std::mem::replace(&mut self.jammed, true) {
+            return false;
+        }
+        let begun = self.queue.pop_front().filter(|_| self.mid_piece).map(|piece| {
+            let end = if self.kind == Kind::Unframed { None } else { memchr::memchr(b'\n', &piece) };
+            piece.slice(..end.map_or(piece.len(), |end| end + 1))
+        });
+        let kept = begun.as_ref().map_or(0, Bytes::len);
+        self.lost += self.queued - kept;
+        self.queued = kept;
+        self.queue = begun.into_iter().collect();
+        self.full = Full::default();
+        true
+    }
+
+    /// Whether [`Self::jam`] was called.
+    #[must_use]
+    pub fn is_jammed(&self) -> bool {
+        self.jammed
+    }
+
+    /// Queues the line that says why nothing more will come.
+    pub fn put_last_words(&mut self, line: &Line) {
+        self.jammed = false;
+        self.enqueue(line.framed(self.kind));
+        self.jammed = true;
+    }
+
+    /// The session ends: nothing more will be put in, and all is to be written by `deadline`.
+    pub fn close(&mut self, deadline: Instant) {
+        self.deadline.get_or_insert(deadline);
+        self.wake_carrier();
+    }
+
+    /// Whether [`Self::close`] was called.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.deadline.is_some()
+    }
+
+    /// How many queued bytes were given up.
+    #[must_use]
+    pub fn lost(&self) -> usize {
+        self.lost
+    }
+
+    /// Near the deadline, gives up all of an unframed client's messages that cannot be sent apart any more, but for the
+    /// last: that is the one that says how it ended.
+    pub(super) fn come_to_the_point(&mut self) {
+        let Some(deadline) = self.deadline.filter(|_| self.kind == Kind::Unframed) else { return };
+        if Instant::now() + 2 * self.bounds.gap < deadline {
+            return;
+        }
+        let keep_first = usize::from(self.mid_piece);
+        while self.queue.len() > keep_first + 1 {
+            let dropped = self.queue.remove(keep_first).map_or(0, |piece| piece.len());
+            self.queued -= dropped;
+            self.lost += dropped;
+        }
+    }
+
+    pub(super) fn fail(&mut self, error: io::Error) -> Trouble {
+        self.give_up();
+        Trouble::Broken(error)
+    }
+
+    pub(super) fn give_up(&mut self) {
+        self.writer = None;
+        self.lost += self.queued;
+        self.queue = VecDeque::new();
+        self.queued = 0;
+        self.flush = Flush::Needless;
+    }
+}
