@@ -82,9 +82,6 @@ pub struct Plan {
     pub slots: Vec<SlotPlan>,
 }
 
-/// Whether SIGHUP makes the server read its settings again; else it ends by it.
-const HANGUP_RELOADS: bool = false;
-
 impl Plan {
     pub fn new(seed: u64, length: Duration, faults: &[Fault]) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
@@ -111,10 +108,8 @@ impl Plan {
             seed: random.u64(..),
         });
         let slots: Vec<SlotPlan> = slots.collect();
-        let happens = |fault: &Fault| HANGUP_RELOADS || *fault != Fault::Hangup;
-        let faults = faults.iter().copied().filter(happens).collect();
         let grace = Duration::from_millis(if random.bool() { 250 } else { 1500 });
-        Self { seed, length, faults, grace, slots }
+        Self { seed, length, faults: faults.to_vec(), grace, slots }
     }
 
     pub fn has(&self, fault: Fault) -> bool {
