@@ -8,6 +8,7 @@ use crate::harness::{
     NAME_REQUEST,
     cable::{Cable, Netcat, SERVER},
     confirmation, has_tool,
+    process::Process,
     tls::Issuer,
     wait_until,
 };
@@ -158,25 +159,33 @@ fn the_same_with_something_unacknowledged_on_the_way() {
     assert!(asked.elapsed() < WITHIN, "{:?}", asked.elapsed());
 }
 
+/// A server with an address for TLS, and someone on the faraway machine who has joined by it.
+fn join_over_tls(cable: &Cable, name: &str, settings: &[(&str, &str)]) -> (Process, Netcat) {
+    let issuer = Issuer::new();
+    let files = issuer.issue("server", "a server");
+    let address = format!("{SERVER}:0");
+    let tls = [
+        ("ARAUTO_TLS_LISTEN", address.as_str()),
+        ("ARAUTO_TLS_CERTIFICATE", files.certificate.to_str().unwrap()),
+        ("ARAUTO_TLS_KEY", files.key.to_str().unwrap()),
+    ];
+    let process = cable.serve(&[&tls, settings].concat());
+    let address = process.tls_address().to_string();
+    let arguments = ["s_client", "-quiet", "-verify_quiet", "-connect", &address];
+    let mut joined = Netcat::run(&cable.faraway, &[&["openssl"], &arguments[..]].concat());
+    joined.expect(NAME_REQUEST);
+    joined.send(name);
+    joined.expect(&confirmation(name));
+    (process, joined)
+}
+
 #[test]
 fn a_bearer_over_tls_is_asked_by_the_socket_below() {
     let Some(cable) = Cable::lay() else { return };
     if !has_tool("openssl") {
         return;
     }
-    let issuer = Issuer::new();
-    let files = issuer.issue("server", "a server");
-    let process = cable.serve(&[
-        ("ARAUTO_TLS_LISTEN", &format!("{SERVER}:0")),
-        ("ARAUTO_TLS_CERTIFICATE", files.certificate.to_str().unwrap()),
-        ("ARAUTO_TLS_KEY", files.key.to_str().unwrap()),
-    ]);
-    let address = process.tls_address().to_string();
-    let client = ["openssl", "s_client", "-quiet", "-verify_quiet", "-connect", &address];
-    let mut bearer = Netcat::run(&cable.faraway, &client);
-    bearer.expect(NAME_REQUEST);
-    bearer.send("alan");
-    bearer.expect(&confirmation("alan"));
+    let (process, mut bearer) = join_over_tls(&cable, "alan", &[]);
     let mut next = Netcat::on(&cable.server, &process);
     next.send("alan");
     next.expect(&taken("alan"));
@@ -317,6 +326,26 @@ fn a_slow_line_slows_who_sends_to_it_and_loses_nothing() {
     let mut slow = Netcat::join(&cable.faraway, &process, "slow");
     let mut fast = Netcat::join(&cable.server, &process, "fast");
     // 64 KB a second: the kernel asks for more only after half a second now and then.
+    cable.slow_down(512);
+    let text = "x".repeat(900);
+    for number in 0..300 {
+        fast.send(&format!("/others {number} {text}"));
+    }
+    for number in 0..300 {
+        slow.expect(&format!("fast | all clients | broadcast_not_me | {number} {text}"));
+    }
+    slow.send("/echo still here");
+    slow.expect("slow | slow | echo | still here");
+}
+
+#[test]
+fn a_slow_line_over_tls_does_the_same() {
+    let Some(cable) = Cable::lay() else { return };
+    if !has_tool("openssl") {
+        return;
+    }
+    let (process, mut slow) = join_over_tls(&cable, "slow", &[("ARAUTO_LIMITS_OUTBOX_BYTES", "131072")]);
+    let mut fast = Netcat::join(&cable.server, &process, "fast");
     cable.slow_down(512);
     let text = "x".repeat(900);
     for number in 0..300 {

@@ -72,6 +72,19 @@ fn the_manager_is_told_when_it_listens_and_when_it_ends() {
 }
 
 #[test]
+fn the_manager_is_told_of_a_reload() {
+    let manager = Manager::new();
+    let process = Process::serve(&[("NOTIFY_SOCKET", &manager.path)]);
+    manager.hears("READY=1\n");
+    process.signal("HUP");
+    let mut message = [0; 4096];
+    let length = manager.socket.recv(&mut message).expect("a message in time");
+    let begun = str::from_utf8(&message[..length]).unwrap();
+    assert!(begun.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{begun}");
+    manager.hears("READY=1\n");
+}
+
+#[test]
 fn a_manager_that_does_not_listen_is_no_reason_to_end() {
     let process = Process::serve(&[("NOTIFY_SOCKET", "/nowhere/at/all")]);
     process.join("alan");
