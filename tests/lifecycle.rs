@@ -7,10 +7,11 @@ use std::{
 };
 
 use arauto::server::Ended;
+use serde_json::Value;
 
 use crate::{
     cli::{arauto, without_settings},
-    harness::{Client, NAME_REQUEST, TestServer, process::Process},
+    harness::{Client, NAME_REQUEST, TestServer, confirmation, process::Process},
 };
 
 const CLOSED: &str = "server | all clients | broadcast | server closed";
@@ -255,4 +256,47 @@ fn each_line_of_a_session_says_whose_it_is() {
         let named = !message.ends_with("no data\"") && message != "Server receive: \"alan\"";
         assert_eq!(record["name"].as_str(), named.then_some("alan"), "{record}");
     }
+}
+
+#[test]
+fn all_that_is_counted_is_logged_on_sigusr1_and_at_the_end() {
+    let mut process = Process::serve(&[]);
+    let mut alan = process.join("alan");
+    let mut bob = process.join("bob");
+    alan.send("/all hi");
+    alan.expect("alan | all clients | broadcast | hi");
+    bob.expect("alan | all clients | broadcast | hi");
+    bob.send("/others hi");
+    alan.expect("bob | all clients | broadcast_not_me | hi");
+    alan.send("/msg bob hi");
+    bob.expect("alan | bob | private_message | hi");
+    bob.send("/exit");
+    bob.expect("server | bob | exit | client disconnected");
+    bob.expect_closed();
+    process.logged("left");
+    process.signal("USR1");
+    let counters = process.logged("counters");
+    assert_eq!((&counters["joined"], &counters["sessions"]), (&Value::from(2), &Value::from("exit 1")));
+    // Two names, and what was typed since; not the line endings.
+    let typed = ["alan", "bob", "/all hi", "/others hi", "/msg bob hi", "/exit"];
+    assert_eq!(counters["received_messages"], typed.len());
+    assert_eq!(counters["received_bytes"], typed.concat().len());
+    // Two confirmations, two and one and one messages, and the answer to exit.
+    let told = [
+        confirmation("alan"),
+        confirmation("bob"),
+        "alan | all clients | broadcast | hi".repeat(2),
+        "bob | all clients | broadcast_not_me | hi".to_owned(),
+        "alan | bob | private_message | hi".to_owned(),
+        "server | bob | exit | client disconnected".to_owned(),
+    ];
+    assert_eq!(counters["delivered_messages"], 7);
+    assert_eq!(counters["delivered_bytes"], told.concat().len() + 7);
+    for mark in ["fullest_outbox_bytes", "outboxes_full", "senders_held_back"] {
+        assert_eq!(counters[mark], 0, "{mark}");
+    }
+    assert!(counters["largest_batch_bytes"].as_u64() >= Some(confirmation("alan").len() as u64));
+    process.signal("TERM");
+    assert_eq!(process.logged("ended")["received_messages"], typed.len());
+    assert_eq!(process.ended().code(), Some(0));
 }

@@ -250,8 +250,8 @@ impl Room {
             }
             sleep(Duration::from_millis(100)).await;
         }
-        assert_eq!(ended(), self.made, "{tally}");
-        assert_eq!(tally.ended(CloseReason::Fault), 0, "{tally}");
+        assert_eq!(ended(), self.made, "{tally:?}");
+        assert_eq!(tally.ended(CloseReason::Fault), 0, "{tally:?}");
         assert!(self.notices.try_recv().is_err(), "an actor died");
         assert!(self.pair.registry.connected() && self.pair.courier.connected());
     }

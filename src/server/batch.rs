@@ -12,7 +12,7 @@ use std::{
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{close::CloseReason, pace::Ticket, seat::Seat};
+use super::{close::CloseReason, pace::Ticket, seat::Seat, tally::Volume};
 use crate::protocol::{Kind, Line};
 
 /// A batch of so many bytes is sent before more is added. Larger gains nothing per write and holds memory.
@@ -220,6 +220,14 @@ impl Shared {
     #[must_use]
     pub fn all_lines(&self, kind: Kind) -> &Bytes {
         if kind == Kind::Telnet { self.telnet.get_or_init(|| with_returns(&self.lines)) } else { &self.lines }
+    }
+
+    /// How much a range of the messages is.
+    #[must_use]
+    pub fn volume(&self, range: &Range<u32>) -> Volume {
+        let mut volume = Volume::default();
+        volume.add(range.len(), self.start(range.end) - self.start(range.start));
+        volume
     }
 
     fn start(&self, place: u32) -> usize {

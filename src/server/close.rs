@@ -1,10 +1,6 @@
 //! How sessions end: [`CloseReason`], the count of each, and how long an end may take.
 
-use std::{
-    fmt,
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
 /// How long a session that ends may take to be sent what is queued for it.
 pub const CLOSE_GRACE: Duration = Duration::from_secs(3);
@@ -137,76 +133,5 @@ impl slog::Value for CloseReason {
         serializer: &mut dyn slog::Serializer,
     ) -> slog::Result {
         serializer.emit_str(key, self.as_str())
-    }
-}
-
-/// Counts sessions and their ends. Written by all arbiters, read for the log: nothing decides by it.
-#[derive(Debug, Default)]
-pub struct Tally {
-    joined: AtomicU64,
-    ended: [AtomicU64; CloseReason::ALL.len()],
-}
-
-impl Tally {
-    /// A session was given its name.
-    pub fn count_join(&self) {
-        self.joined.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A session ended.
-    pub fn count_end(&self, reason: CloseReason) {
-        self.ended[reason as usize].fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// How many were given a name.
-    #[must_use]
-    pub fn joined(&self) -> u64 {
-        self.joined.load(Ordering::Relaxed)
-    }
-
-    /// How many ended for this reason.
-    #[must_use]
-    pub fn ended(&self, reason: CloseReason) -> u64 {
-        self.ended[reason as usize].load(Ordering::Relaxed)
-    }
-}
-
-impl fmt::Display for Tally {
-    /// The reasons that occurred: `exit 3, name taken 1`; `none` if none did.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut between = "";
-        for reason in CloseReason::ALL {
-            let count = self.ended(reason);
-            if count > 0 {
-                write!(f, "{between}{reason} {count}")?;
-                between = ", ";
-            }
-        }
-        if between.is_empty() { f.write_str("none") } else { Ok(()) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_reason_is_counted_in_its_own_place() {
-        let tally = Tally::default();
-        for (place, reason) in CloseReason::ALL.into_iter().enumerate() {
-            assert_eq!(reason as usize, place);
-            tally.count_end(reason);
-            assert_eq!(tally.ended(reason), 1);
-        }
-    }
-
-    #[test]
-    fn only_what_occurred_is_shown() {
-        let tally = Tally::default();
-        assert_eq!(tally.to_string(), "none");
-        tally.count_end(CloseReason::Exit);
-        tally.count_end(CloseReason::Exit);
-        tally.count_end(CloseReason::Tls);
-        assert_eq!(tally.to_string(), "exit 2, spoke tls 1");
     }
 }

@@ -20,7 +20,7 @@ use super::{
     messages::{Adopt, CloseServer, Deliver, Jammed, Pressure, Probe, Raw, Reframe, ToCourier},
     outbox::{Bounds, Outbox, at_once},
     patience::Patience,
-    place::{Place, Report},
+    place::{Done, Place, Report},
     places::Places,
     seat::{Seat, SessionId},
     session::{Session, Surroundings, Terms},
@@ -186,7 +186,9 @@ impl Handler<Deliver> for Courier {
     type Result = ();
 
     fn handle(&mut self, Deliver { shared, items }: Deliver, _: &mut Self::Context) {
-        let closed = at_once(|cx| self.places.deliver(&shared, &items, cx));
+        let Done { closed, delivered, fullest } = at_once(|cx| self.places.deliver(&shared, &items, cx));
+        self.surroundings.tally.count_delivered(delivered);
+        self.surroundings.tally.mark_outbox(fullest);
         for (slot, reason) in closed {
             self.close_place(slot, reason, Instant::now() + CLOSE_GRACE);
         }

@@ -22,7 +22,6 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    close::Tally,
     courier::Courier,
     doorkeeper::Doorkeeper,
     listener::{Listener, REFUSALS, Reception},
@@ -30,6 +29,7 @@ use super::{
     registry::Registry,
     session::Surroundings,
     systemd,
+    tally::Tally,
     tls::credentials::CredentialsError,
     vigil::{Notice, Vigil},
 };
@@ -85,16 +85,20 @@ pub struct House {
     listeners: usize,
     /// Cancelled to stop accepting.
     listening: CancellationToken,
-    tally: Arc<Tally>,
     log: Logger,
 }
 
 impl House {
     /// Starts a courier on each worker, and on the first also the registry and the listeners: with one worker, no
     /// message changes threads.
-    pub fn build(config: &InForce, listeners: Vec<Listener>, workers: &[Arbiter], log: &Logger) -> Self {
+    pub fn build(
+        config: &InForce,
+        listeners: Vec<Listener>,
+        workers: &[Arbiter],
+        tally: Arc<Tally>,
+        log: &Logger,
+    ) -> Self {
         let (notify, notices) = unbounded_channel();
-        let tally = Arc::<Tally>::default();
         let (sender, mailbox) = channel(MAILBOX);
         let registry = Addr::new(sender);
         let couriers: Vec<Addr<Courier>> = (0..)
@@ -129,7 +133,7 @@ impl House {
             config: config.clone(),
             refusals: Arc::new(Semaphore::new(REFUSALS)),
             numbers: Arc::<AtomicU64>::default(),
-            tally: Arc::clone(&tally),
+            tally,
             log: log.clone(),
         };
         let listener_count = listeners.len();
@@ -142,7 +146,6 @@ impl House {
             config: config.clone(),
             listeners: listener_count,
             listening,
-            tally,
             log: log.clone(),
         }
     }
@@ -201,11 +204,6 @@ impl House {
     #[cfg(test)]
     pub fn registry(&self) -> &Addr<Registry> {
         &self.registry
-    }
-
-    /// Counts of joins and ends.
-    pub fn tally(&self) -> &Tally {
-        &self.tally
     }
 }
 

@@ -19,12 +19,13 @@ use tokio::{sync::Semaphore, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    close::{CLOSE_GRACE, CloseReason, Tally},
+    close::{CLOSE_GRACE, CloseReason},
     connection::{UNSENT_BYTES, keepalive, see_out},
     courier::Courier,
     doorkeeper::{Doorkeeper, Unwelcome, Visit},
     messages::{Adopt, Secure},
     seat::SessionId,
+    tally::Tally,
     tls::{
         credentials::Credentials,
         handshake::{Failure, handshake},

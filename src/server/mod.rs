@@ -10,18 +10,16 @@
 //! this file know actix; the rest is plain Rust.
 
 use std::{
-    io::{self, IsTerminal},
+    io,
     net::{SocketAddr, TcpListener},
     process::ExitCode,
+    sync::Arc,
 };
 
-use actix_rt::{
-    Arbiter,
-    signal::unix::{SignalKind, signal},
-};
+use actix_rt::Arbiter;
 use slog::{Logger, info, warn};
 use socket2::SockRef;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::config::{Config, InForce};
 
@@ -49,8 +47,10 @@ mod retransmission;
 mod roster;
 mod seat;
 mod session;
+mod signals;
 mod sock_diag;
 pub mod systemd;
+mod tally;
 mod tls;
 mod vigil;
 mod waiting;
@@ -61,6 +61,7 @@ pub use house::{Ended, ServeError};
 use listener::Listener;
 use reload::Reloader;
 pub use reload::Reloading;
+use tally::Tally;
 pub use tls::credentials::CredentialsError;
 use tls::credentials::{self, Credentials};
 
@@ -85,12 +86,13 @@ pub struct Server {
     listeners: Vec<Listener>,
     addresses: Vec<SocketAddr>,
     tls_addresses: Vec<SocketAddr>,
+    tally: Arc<Tally>,
     log: Logger,
 }
 
 /// Binds, serves until closed by a message or a signal, and tells the exit status. Where the service manager `passed`
 /// listening sockets, they take the place of `server.listen`. SIGHUP has the configuration and the files that it names
-/// read again.
+/// read again; SIGUSR1 has all that is counted logged.
 ///
 /// # Errors
 /// If the server cannot start, or if a part of it died.
@@ -104,8 +106,8 @@ pub fn serve(
         if passed.is_empty() { Server::bind(config, log) } else { Server::adopt(config, passed, log) }?;
     let reloader = Reloader::new(&server.config, server.credentials.as_ref(), reloading, log);
     let ended = actix_rt::System::new().block_on(async move {
-        let signals = signals(reloader)?;
-        server.run(signals).await
+        let stops = signals::catch(reloader, Arc::clone(&server.tally), &server.log)?;
+        server.run(stops).await
     })?;
     Ok(match ended {
         Ended::Closed => ExitCode::SUCCESS,
@@ -159,6 +161,7 @@ impl Server {
             listeners,
             addresses,
             tls_addresses,
+            tally: Arc::default(),
             log: log.clone(),
         })
     }
@@ -194,7 +197,8 @@ impl Server {
             info!(self.log, "listening for tls"; "address" => %address);
         }
         info!(self.log, "started"; "version" => env!("CARGO_PKG_VERSION"), "workers" => workers.len());
-        let mut house = House::build(&self.config, self.listeners, &workers, &self.log);
+        let mut house =
+            House::build(&self.config, self.listeners, &workers, Arc::clone(&self.tally), &self.log);
         systemd::ready(&self.log);
         let ended = house.until_closed(stops).await;
         for worker in &workers {
@@ -206,7 +210,7 @@ impl Server {
                 let _ = worker.join();
             }
         }
-        info!(self.log, "ended"; "joined" => house.tally().joined(), "sessions" => %house.tally());
+        info!(self.log, "ended"; &*self.tally);
         ended
     }
 
@@ -240,32 +244,6 @@ fn take_all(
 
 /// Open files beside the sessions: listeners, reactors and log, and connections that are being refused.
 const RESERVED_FILES: u64 = 64 + listener::REFUSALS as u64;
-
-/// The signals that end the server, by name; SIGHUP, which does not, is seen to.
-fn signals(reloader: Reloader) -> io::Result<UnboundedReceiver<String>> {
-    let (notify, signals) = unbounded_channel();
-    let mut hangups = signal(SignalKind::hangup())?;
-    let ends = notify.clone();
-    let had_terminal = io::stdin().is_terminal();
-    actix_rt::spawn(async move {
-        while hangups.recv().await.is_some() {
-            // A terminal that was closed is no terminal any more: then the signal means what it meant first.
-            if had_terminal && !io::stdin().is_terminal() {
-                let _ = ends.send("SIGHUP".to_owned());
-            } else {
-                reloader.reload();
-            }
-        }
-    });
-    for (kind, name) in [(SignalKind::terminate(), "SIGTERM"), (SignalKind::interrupt(), "SIGINT")] {
-        let mut caught = signal(kind)?;
-        let notify = notify.clone();
-        actix_rt::spawn(async move {
-            while caught.recv().await.is_some() && notify.send(name.to_owned()).is_ok() {}
-        });
-    }
-    Ok(signals)
-}
 
 #[cfg(test)]
 mod tests;

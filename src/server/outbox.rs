@@ -237,6 +237,12 @@ impl Outbox {
         self.queue.is_empty()
     }
 
+    /// How many bytes are queued.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.queued
+    }
+
     /// What is queued now came as one delivery when nothing was unread.
     pub fn excuse(&mut self) {
         self.excused = self.queued;

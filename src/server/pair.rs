@@ -10,13 +10,13 @@ use tokio::{
 };
 
 use super::{
-    close::Tally,
     connection::{SendHalf, Unanswered},
     courier::Courier,
     messages::{ToCourier, ToRegistry},
     registry::Registry,
     seat::SessionId,
     session::Surroundings,
+    tally::Tally,
     vigil::Vigil,
     who::Peer,
 };

@@ -13,12 +13,24 @@ use super::{
     outbox::{Carried, Outbox, Trouble, at_once, carry},
     seat::{Seat, SessionId},
     session::Session,
+    tally::Volume,
 };
 use crate::protocol::{Kind, Line};
 
 /// How the Registry is told of outboxes that are full. By the courier itself, so that it knows before the batch that
 /// filled one counts as carried.
 pub type Report = Rc<dyn Fn(Pressure)>;
+
+/// What the delivery of one batch came to.
+#[derive(Default)]
+pub struct Done {
+    /// Whose places are to be closed, by slot, and why.
+    pub closed: Vec<(usize, CloseReason)>,
+    /// How much was sent or queued, to all together.
+    pub delivered: Volume,
+    /// The most bytes that wait in one outbox.
+    pub fullest: usize,
+}
 
 /// One session's place at its courier.
 pub struct Place {
@@ -67,20 +79,32 @@ impl Place {
     }
 
     /// What this session gets of a batch. Returns why its place is to be closed, if it is.
-    pub fn deliver(&mut self, shared: &Shared, mine: &[Item], cx: &mut Context<'_>) -> Option<CloseReason> {
-        let (closed, outcome) = if mine.is_empty() {
+    pub fn deliver(
+        &mut self,
+        shared: &Shared,
+        mine: &[Item],
+        cx: &mut Context<'_>,
+        done: &mut Done,
+    ) -> Option<CloseReason> {
+        let is_jammed = self.outbox.borrow().is_jammed();
+        let (closed, outcome) = if is_jammed {
+            let closed = self.last_words(mine);
+            (closed, self.outbox.borrow_mut().write_now(cx))
+        } else if mine.is_empty() {
             if !self.hears {
                 return None;
             }
+            done.delivered.extend(shared.volume(&(0..shared.len())));
             (None, self.outbox.borrow_mut().send_shared(shared, cx))
         } else if let Some(line) = self.only_line(shared, mine) {
+            done.delivered.add(1, line.as_bytes().len());
             (None, self.outbox.borrow_mut().send_line(line, cx))
         } else {
-            let is_jammed = self.outbox.borrow().is_jammed();
-            let closed = if is_jammed { self.last_words(mine) } else { self.interleave(shared, mine) };
+            let closed = self.interleave(shared, mine, &mut done.delivered);
             (closed, self.outbox.borrow_mut().write_now(cx))
         };
         self.see_to(outcome);
+        done.fullest = done.fullest.max(self.outbox.borrow().queued());
         closed
     }
 
@@ -97,14 +121,20 @@ impl Place {
     }
 
     /// Queues shared messages and this session's own in their order.
-    fn interleave(&mut self, shared: &Shared, mine: &[Item]) -> Option<CloseReason> {
+    fn interleave(&mut self, shared: &Shared, mine: &[Item], delivered: &mut Volume) -> Option<CloseReason> {
         let mut outbox = self.outbox.borrow_mut();
         let was_empty = outbox.is_empty();
         let id = self.seat.id;
         let mine = mine.iter().filter(|item| item.seat.id == id);
         let over = shared.for_session(mine, &mut self.hears, |piece| match piece {
-            Piece::Shared(range) => outbox.put_shared(shared, range),
-            Piece::Own(line) => outbox.put(line),
+            Piece::Shared(range) => {
+                delivered.extend(shared.volume(&range));
+                outbox.put_shared(shared, range);
+            }
+            Piece::Own(line) => {
+                delivered.add(1, line.as_bytes().len());
+                outbox.put(line);
+            }
         });
         if was_empty {
             outbox.excuse();

@@ -6,8 +6,7 @@ use slab::Slab;
 
 use super::{
     batch::{Item, Shared},
-    close::CloseReason,
-    place::Place,
+    place::{Done, Place},
     seat::Seat,
 };
 
@@ -46,30 +45,26 @@ impl Places {
         self.0.drain()
     }
 
-    /// A batch to whom it concerns: to all members if it holds broadcasts, else only to those with items. Returns whose
-    /// places are to be closed, and why.
-    pub fn deliver(
-        &mut self,
-        shared: &Shared,
-        items: &[Item],
-        cx: &mut Context<'_>,
-    ) -> Vec<(usize, CloseReason)> {
-        let mut closed = Vec::new();
+    /// A batch to whom it concerns: to all members if it holds broadcasts, else only to those with items.
+    pub fn deliver(&mut self, shared: &Shared, items: &[Item], cx: &mut Context<'_>) -> Done {
+        let mut done = Done::default();
         let mut items = items;
         if shared.is_empty() {
             while let Some(Seat { slot, .. }) = items.first().map(|item| item.seat) {
                 let mine = take_slot(&mut items, slot);
                 if let Some(place) = self.0.get_mut(slot as usize) {
-                    closed.extend(place.deliver(shared, mine, cx).map(|reason| (slot as usize, reason)));
+                    let closed = place.deliver(shared, mine, cx, &mut done);
+                    done.closed.extend(closed.map(|reason| (slot as usize, reason)));
                 }
             }
         } else {
             for (slot, place) in &mut self.0 {
                 let mine = take_slot(&mut items, u32::try_from(slot).unwrap_or(u32::MAX));
-                closed.extend(place.deliver(shared, mine, cx).map(|reason| (slot, reason)));
+                let closed = place.deliver(shared, mine, cx, &mut done);
+                done.closed.extend(closed.map(|reason| (slot, reason)));
             }
         }
-        closed
+        done
     }
 }
 

@@ -12,12 +12,13 @@ use tokio::time::sleep;
 use super::{
     batch::Batch,
     challenge::{Challenge, Challenges},
-    close::{CHALLENGE_WITHIN, CloseReason, Tally},
+    close::{CHALLENGE_WITHIN, CloseReason},
     courier::Courier,
     messages::{CloseServer, Deliver, Enter, Leave, Pressure, Probe, ToRegistry, Work},
     pace::{Load, Next, Pace, Ticket},
     roster::{Bearers, Roster},
     seat::SessionId,
+    tally::Tally,
     vigil::Vigil,
     waiting::Waiting,
     who::Who,
@@ -185,7 +186,10 @@ impl Registry {
     fn set_full(&mut self, id: SessionId, full: bool) {
         let known = self.full.iter().position(|known| *known == id);
         match known {
-            None if full && self.roster.get(id).is_some() => self.full.push(id),
+            None if full && self.roster.get(id).is_some() => {
+                self.tally.count_full_outbox();
+                self.full.push(id);
+            }
             Some(place) if !full => {
                 self.full.swap_remove(place);
                 self.waiting.release();
@@ -245,6 +249,7 @@ impl Registry {
     }
 
     fn flush(&mut self, ticket: Option<Ticket>) {
+        self.tally.mark_batch(self.batch.bytes());
         for (courier, shared, items) in self.batch.take(ticket) {
             self.couriers[courier].do_send(Deliver { shared, items });
         }

@@ -11,7 +11,7 @@ use slog::{Drain, Logger, debug, error, info};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
-    close::{CloseReason, LINGER, Tally},
+    close::{CloseReason, LINGER},
     connection::ReceiveHalf,
     doorkeeper::Visit,
     flood::{Excess, Meter, Unit},
@@ -19,6 +19,7 @@ use super::{
     messages::{Enter, Hangup, Jammed, Leave, Raw, Reframe, Sent, ToCourier, ToRegistry, Work},
     patience::Patience,
     seat::Seat,
+    tally::{Tally, Volume},
     who::{Peer, Who},
 };
 use crate::{
@@ -145,6 +146,9 @@ impl Session {
         {
             meter.take_waste(read.waste, Instant::now());
         }
+        let mut volume = Volume::default();
+        volume.add(read.frames.len(), read.frames.iter().map(bytes_of).sum());
+        self.around.tally.count_received(volume);
         self.carry_out(read.frames, Some(read.credit), ctx);
     }
 

@@ -49,6 +49,9 @@ impl Registry {
         let mut requests = requests.into_iter();
         while let Some(request) = requests.next() {
             if let Some(until) = self.must_wait(seat, &request) {
+                if until == Until::Room {
+                    self.tally.count_held_back();
+                }
                 let requests = std::iter::once(request).chain(requests).collect();
                 return self.waiting.put_back(Work { seat, requests, credit }, until);
             }
