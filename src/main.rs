@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use arauto::accounts::passwd;
 use arauto::cli::{self, Cli, Command};
 use arauto::config::{self, CommandLine, ConfigError};
-use arauto::server::Reloading;
+use arauto::server::{Reloading, ServeError};
 use arauto::{escape::Escaped, logging, self_signed, server};
 use clap::Parser;
 use tikv_jemallocator::Jemalloc;
@@ -26,7 +26,9 @@ fn main() -> ExitCode {
         }
         // Not eprintln, which panics where nobody reads.
         let _ = writeln!(io::stderr(), "arauto: {error:#}");
-        if error.is::<ConfigError>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+        let is_refusal =
+            error.is::<ConfigError>() || matches!(error.downcast_ref(), Some(ServeError::Accounts(_)));
+        if is_refusal { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
     })
 }
 

@@ -4,7 +4,7 @@
 //! Each is the real program, typed to and read from. Nothing is typed before what it hangs on was shown.
 
 mod example;
-mod nc;
+pub mod nc;
 pub mod program;
 mod report_client;
 mod telnet;

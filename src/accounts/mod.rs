@@ -14,7 +14,7 @@
 
 use std::{collections::HashMap, fs, io, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
-use tokio::sync::watch;
+use arc_swap::{ArcSwap, Guard};
 
 use crate::{
     protocol::{Name, NameKey},
@@ -128,31 +128,27 @@ pub fn is_readable_by_others(path: &Path) -> io::Result<bool> {
     Ok(fs::metadata(path)?.permissions().mode() & 0o004 != 0)
 }
 
-/// The accounts in force. Clones show the same, and see an exchange at once.
+/// The accounts in force. Clones show the same, and see an exchange at once. Reading takes no lock.
 #[derive(Clone, Debug)]
-pub struct Directory {
-    current: watch::Receiver<Arc<Accounts>>,
-    exchange: watch::Sender<Arc<Accounts>>,
-}
+pub struct Directory(Arc<ArcSwap<Accounts>>);
 
 impl Directory {
     /// A directory of these accounts.
     #[must_use]
     pub fn new(accounts: Accounts) -> Self {
-        let (exchange, current) = watch::channel(Arc::new(accounts));
-        Self { current, exchange }
+        Self(Arc::new(ArcSwap::from_pointee(accounts)))
     }
 
     /// The accounts that are in force now.
     #[must_use]
-    pub fn current(&self) -> Arc<Accounts> {
-        Arc::clone(&self.current.borrow())
+    pub fn current(&self) -> Guard<Arc<Accounts>> {
+        self.0.load()
     }
 
     /// Puts other accounts in force. Who is connected stays so; who was an operator and is none in these can do no more
     /// than others from here on.
     pub fn replace(&self, accounts: Accounts) {
-        self.exchange.send_replace(Arc::new(accounts));
+        self.0.store(Arc::new(accounts));
     }
 }
 

@@ -9,7 +9,6 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::types::Choice;
-use crate::escape::is_unsafe;
 
 /// A value as it was given, not yet judged.
 #[derive(Clone, Copy)]
@@ -190,15 +189,7 @@ impl Form for YesNo {
 /// A path as TOML.
 #[must_use]
 pub fn quoted(path: &Path) -> String {
-    let mut quoted = String::from('"');
-    for c in path.to_string_lossy().chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if is_unsafe(c) => quoted.extend(format!("\\U{:08X}", u32::from(c)).chars()),
-            c => quoted.push(c),
-        }
-    }
-    quoted + "\""
+    crate::source::quoted(&path.to_string_lossy())
 }
 
 /// A file's path, or nothing.

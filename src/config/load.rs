@@ -199,6 +199,7 @@ impl Layers {
         }
         self.outbox_holds_two_messages()?;
         self.tls_has_a_certificate()?;
+        self.required_accounts_have_a_file()?;
         Ok(Loaded { config: self.config, origins: self.origins })
     }
 
@@ -233,6 +234,16 @@ impl Layers {
                 Err(self.refusal(listen, format!("[], because tls.{key} is not set")))
             }
         }
+    }
+
+    /// Else nobody could enter.
+    fn required_accounts_have_a_file(&self) -> Result<(), ConfigError> {
+        let accounts = &self.config.accounts;
+        if !accounts.required || !accounts.file.as_os_str().is_empty() {
+            return Ok(());
+        }
+        let required = settings::find("accounts", "required").unwrap_or_default();
+        Err(self.refusal(required, "false, because accounts.file is not set".to_owned()))
     }
 
     /// A refusal of a value that is fine by itself, in the place it came from.

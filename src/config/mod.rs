@@ -20,5 +20,5 @@ pub(crate) use load::read_text;
 pub use load::{CommandLine, Flag, Loaded, check, load};
 pub use settings::{Applies, Description, describe};
 pub use types::{
-    Allow, Choice, CloseServer, Compat, Config, Flood, Level, Limits, Log, LogFormat, Server, Tls,
+    Accounts, Allow, Choice, CloseServer, Compat, Config, Flood, Level, Limits, Log, LogFormat, Server, Tls,
 };

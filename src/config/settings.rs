@@ -113,6 +113,9 @@ settings! {
     flood.joins_per_minute: Whole(0..=1_000_000) => NewSessions;
     compat.unframed_gap as "unframed_gap_ms": Millis(0..=5000) => NewSessions;
     compat.unframed_wait as "unframed_wait_ms": Millis(1..=5000) => NewSessions;
+    accounts.file: FilePath => AtOnce;
+    accounts.required: YesNo => AtOnce;
+    accounts.allow_plaintext: YesNo => AtOnce;
     close_server.allow: OneOf::<Allow>::new() => AtOnce;
     log.level: OneOf::<Level>::new() => AtOnce;
     log.format: OneOf::<LogFormat>::new();

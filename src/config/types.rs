@@ -17,6 +17,8 @@ pub struct Config {
     pub flood: Flood,
     /// Clients that end their messages with nothing but a pause.
     pub compat: Compat,
+    /// Whose names are only given for a password.
+    pub accounts: Accounts,
     /// Who may close the server.
     pub close_server: CloseServer,
     /// What is logged, and how.
@@ -71,8 +73,8 @@ pub struct Tls {
 impl Config {
     /// Takes relative paths as seen from `folder`: those in a file are meant as seen from the file.
     pub(super) fn see_from(&mut self, folder: &Path) {
-        let Tls { certificate, key, client_ca, .. } = &mut self.tls;
-        for path in [certificate, key, client_ca] {
+        let Self { tls: Tls { certificate, key, client_ca, .. }, accounts, .. } = self;
+        for path in [certificate, key, client_ca, &mut accounts.file] {
             if !path.as_os_str().is_empty() {
                 *path = folder.join(&*path);
             }
@@ -177,6 +179,17 @@ impl Default for Compat {
     fn default() -> Self {
         Self { unframed_gap: Duration::from_millis(50), unframed_wait: Duration::from_millis(50) }
     }
+}
+
+/// `[accounts]`. An empty path stands for no file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Accounts {
+    /// The accounts file.
+    pub file: PathBuf,
+    /// Whether nobody else may enter.
+    pub required: bool,
+    /// Whether a password may cross a network unencrypted.
+    pub allow_plaintext: bool,
 }
 
 /// `[close_server]`

@@ -19,10 +19,11 @@ pub mod look;
 pub mod message;
 pub mod name;
 pub mod operation;
+pub mod password;
 pub mod reply;
 pub mod request;
 mod short_form;
-mod telnet;
+pub mod telnet;
 
 pub use framing::{Frame, FrameDecoder};
 pub use kind::Kind;

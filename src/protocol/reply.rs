@@ -13,8 +13,10 @@ use super::{
 };
 
 mod flood;
+mod password;
 
 pub use flood::{flooded, too_many_bytes, too_many_joins, too_many_messages, too_many_sessions};
+pub use password::*;
 
 /// The server's own name in SENDER and DESTINATION.
 pub const SERVER: &str = "server";

@@ -6,7 +6,7 @@ use super::{
     message::{self, Message, NAME},
     name::{self, Name, NameKey},
     operation::Operation,
-    reply,
+    password, reply,
     short_form::{self, NoShortForm},
 };
 
@@ -73,6 +73,9 @@ pub enum NoName {
 /// The refusal in words.
 pub fn introduction(line: &[u8], limit: usize) -> Result<Name, (NoName, Line)> {
     let not_a_name = |refusal: Line| Err((NoName::NotAName, refusal));
+    if password::is_one(line) {
+        return not_a_name(reply::name_before_password(limit));
+    }
     let text = match message::text(line) {
         Ok(text) => text,
         Err(why) => return not_a_name(reply::name_malformed(limit, why)),
@@ -115,6 +118,10 @@ impl Request {
             _ => Ok(Self::from_message(&Message::parse(text)?, asker)),
         });
         read.unwrap_or_else(|why| {
+            // Not quoted, because of what it holds.
+            if password::is_one(line) {
+                return Self::Answer(reply::no_password_asked(limit, name));
+            }
             Self::Answer(reply::no_message(limit, name, &String::from_utf8_lossy(line), why))
         })
     }
@@ -132,6 +139,9 @@ impl Request {
         }
         match Operation::from_wire(message.operation) {
             Some(operation) => Self::of(operation, message.destination, message.data, asker),
+            None if message.operation.eq_ignore_ascii_case(password::PASSWORD) => {
+                Self::Answer(reply::no_password_asked(limit, name))
+            }
             None => {
                 Self::Answer(reply::unknown_operation(limit, name, message.operation, kind != Kind::Unframed))
             }

@@ -17,6 +17,26 @@ const SUBNEGOTIATION_END: u8 = 240;
 const BACKSPACE: u8 = 8;
 const DEL: u8 = 127;
 
+/// The option of showing what is typed (RFC 857).
+const ECHO: u8 = 1;
+
+/// Makes a client show nothing of what is typed: the server says that it will, and then does not.
+pub const HIDE: &[u8] = &[IAC, WILL, ECHO];
+
+/// Makes a client show again what is typed, on a line of its own: Enter was not shown either.
+pub const SHOW: &[u8] = &[IAC, WONT, ECHO, b'\r', b'\n'];
+
+/// A client that was sent [`HIDE`] agrees by a request for it, which is refused as every option is; takes that refusal
+/// out of what it is to be answered. Whether there was one.
+pub fn take_out_refusal(replies: &mut Vec<u8>) -> bool {
+    let refusal = [IAC, WONT, ECHO];
+    let found = replies.windows(refusal.len()).position(|window| window == refusal);
+    if let Some(at) = found {
+        replies.drain(at..at + refusal.len());
+    }
+    found.is_some()
+}
+
 /// Takes a telnet client's bytes one at a time and gives its lines, edited as its keys asked.
 ///
 /// Abort Output (AO) is accepted and drops nothing: a client that flushes its display by it sends DO TIMING-MARK
@@ -171,6 +191,16 @@ mod tests {
         let (ended, replies) = lines(b"a\xff\xfd\x01l\xff\xfb\x18a\xff\xfe\x01n\xff\xfc\x18\r\n");
         assert_eq!(ended, [line(b"alan")]);
         assert_eq!(replies, b"\xff\xfc\x01\xff\xfe\x18");
+    }
+
+    #[test]
+    fn the_one_refusal_is_taken_out_that_nobody_asked_for() {
+        let (_, mut replies) = lines(b"\xff\xfd\x03\xff\xfd\x01\xff\xfd\x01");
+        assert!(take_out_refusal(&mut replies));
+        assert_eq!(replies, b"\xff\xfc\x03\xff\xfc\x01");
+        assert!(take_out_refusal(&mut replies));
+        assert!(!take_out_refusal(&mut replies));
+        assert_eq!(replies, b"\xff\xfc\x03");
     }
 
     #[test]

@@ -38,6 +38,18 @@ pub enum CloseReason {
     NameTimeout,
     /// It sent nothing for too long (`limits.idle_timeout`).
     Idle,
+    /// It wanted an account's name and did not know the password.
+    WrongPassword,
+    /// It was not let try a password: its address had given too many wrong ones.
+    TooManyPasswords,
+    /// It answered the password request with something else.
+    NotAPassword,
+    /// It did not answer the password request in time (`limits.name_timeout`).
+    PasswordTimeout,
+    /// It wanted an account's name where everyone on the way could read its password (`accounts.allow_plaintext`).
+    InTheOpen,
+    /// It wanted a name that is no account's (`accounts.required`).
+    NoAccount,
     /// It spoke HTTP.
     Http,
     /// It spoke TLS.
@@ -66,7 +78,7 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Every reason, in the order of the enum.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 27] = [
         Self::Exit,
         Self::Eof,
         Self::Broken,
@@ -76,6 +88,12 @@ impl CloseReason {
         Self::NotAName,
         Self::NameTimeout,
         Self::Idle,
+        Self::WrongPassword,
+        Self::TooManyPasswords,
+        Self::NotAPassword,
+        Self::PasswordTimeout,
+        Self::InTheOpen,
+        Self::NoAccount,
         Self::Http,
         Self::Tls,
         Self::PlainText,
@@ -103,6 +121,12 @@ impl CloseReason {
             Self::NotAName => "not a name",
             Self::NameTimeout => "name timeout",
             Self::Idle => "idle",
+            Self::WrongPassword => "wrong password",
+            Self::TooManyPasswords => "too many passwords",
+            Self::NotAPassword => "not a password",
+            Self::PasswordTimeout => "password timeout",
+            Self::InTheOpen => "password in the open",
+            Self::NoAccount => "no account",
             Self::Http => "spoke http",
             Self::Tls => "spoke tls",
             Self::PlainText => "spoke plain text",

@@ -17,7 +17,7 @@ use super::{
     doorkeeper::Visit,
     flood::{Allowance, Meter},
     inbox::{Inbox, ReadBuffer},
-    messages::{Adopt, CloseServer, Deliver, Jammed, Pressure, Probe, Raw, Reframe, ToCourier},
+    messages::{Adopt, CloseServer, Deliver, Jammed, Pressure, Probe, Raw, Reframe, Say, ToCourier},
     outbox::{Bounds, Outbox, at_once},
     patience::Patience,
     place::{Done, Place, Report},
@@ -159,7 +159,7 @@ impl Actor for Courier {
 
 impl From<Addr<Courier>> for ToCourier {
     fn from(courier: Addr<Courier>) -> Self {
-        Self { reframe: courier.clone().into(), raw: courier.into() }
+        Self { reframe: courier.clone().into(), raw: courier.clone().into(), say: courier.into() }
     }
 }
 
@@ -210,6 +210,14 @@ impl Handler<Raw> for Courier {
 
     fn handle(&mut self, Raw { seat, bytes }: Raw, _: &mut Self::Context) {
         self.tell(seat, |outbox| outbox.put_raw(bytes));
+    }
+}
+
+impl Handler<Say> for Courier {
+    type Result = ();
+
+    fn handle(&mut self, Say { seat, line }: Say, _: &mut Self::Context) {
+        self.tell(seat, |outbox| outbox.put(&line));
     }
 }
 

@@ -33,7 +33,11 @@ use super::{
     tls::credentials::CredentialsError,
     vigil::{Notice, Vigil},
 };
-use crate::config::InForce;
+use crate::{
+    accounts::{Directory, Verifier},
+    config::InForce,
+    source::SourceError,
+};
 
 /// Mailboxes are not bounded by count, because `do_send` ignores that: a session's work is bounded in bytes before it
 /// is sent.
@@ -53,6 +57,9 @@ pub enum ServeError {
     /// What TLS needs cannot be used.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
+    /// The accounts file is refused.
+    #[error(transparent)]
+    Accounts(#[from] SourceError),
     /// The system refused something else that is needed to start.
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),
@@ -93,12 +100,14 @@ impl House {
     /// message changes threads.
     pub fn build(
         config: &InForce,
+        accounts: &Directory,
         listeners: Vec<Listener>,
         workers: &[Arbiter],
         tally: Arc<Tally>,
         log: &Logger,
     ) -> Self {
         let (notify, notices) = unbounded_channel();
+        let verifier = Verifier::start();
         let (sender, mailbox) = channel(MAILBOX);
         let registry = Addr::new(sender);
         let couriers: Vec<Addr<Courier>> = (0..)
@@ -108,10 +117,20 @@ impl House {
                 let config = config.clone();
                 let message_bytes = config.get().limits.message_bytes;
                 let (tally, log) = (Arc::clone(&tally), log.clone());
+                let (accounts, verifier) = (accounts.clone(), verifier.clone());
                 let vigil = Vigil::new("courier", notify.clone());
                 Courier::start_in_arbiter(&worker.handle(), move |ctx| {
                     let courier = ToCourier::from(ctx.address());
-                    let surroundings = Surroundings { registry, courier, config, message_bytes, tally, log };
+                    let surroundings = Surroundings {
+                        registry,
+                        courier,
+                        config,
+                        accounts,
+                        verifier,
+                        message_bytes,
+                        tally,
+                        log,
+                    };
                     Courier::new(number, surroundings, pressure, vigil)
                 })
             })

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! Listener --Adopt--> Courier --starts--> Session --Enter, Work, Leave--> Registry
-//!                       ^ ^                 | ^                             ^ |
-//!                       | '--Reframe, Raw---' '--Jammed, Hangup, Sent--.    | |
+//!                       ^ ^                   | ^                           ^ |
+//!                       | '-Reframe, Raw, Say-' '--Jammed, Hangup, Sent--.    | |
 //!                       |                                          Courier --Pressure
 //!                       '----------------------Deliver, Probe, CloseServer----'
 //! ```
@@ -137,6 +137,16 @@ pub struct Reframe {
     pub kind: Kind,
 }
 
+/// Session to Courier: a line for someone who has no name yet.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Say {
+    /// To whom.
+    pub seat: Seat,
+    /// What.
+    pub line: Line,
+}
+
 /// Session to Courier: bytes outside of all messages (telnet's refusals).
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -211,4 +221,6 @@ pub struct ToCourier {
     pub reframe: Recipient<Reframe>,
     /// Bytes outside of all messages.
     pub raw: Recipient<Raw>,
+    /// A line for someone who has no name yet.
+    pub say: Recipient<Say>,
 }

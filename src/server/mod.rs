@@ -21,7 +21,13 @@ use slog::{Logger, info, warn};
 use socket2::SockRef;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::config::{Config, InForce};
+use crate::{
+    accounts::{self, Accounts, Directory},
+    config::{Config, InForce},
+    escape::Escaped,
+    protocol::name,
+    source::SourceError,
+};
 
 mod batch;
 mod challenge;
@@ -29,6 +35,7 @@ pub mod close;
 mod connection;
 mod courier;
 mod doorkeeper;
+mod entrance;
 mod flood;
 mod house;
 mod inbox;
@@ -83,6 +90,7 @@ pub mod steps {
 pub struct Server {
     config: InForce,
     credentials: Option<Credentials>,
+    accounts: Directory,
     listeners: Vec<Listener>,
     addresses: Vec<SocketAddr>,
     tls_addresses: Vec<SocketAddr>,
@@ -154,10 +162,12 @@ impl Server {
         } else {
             Some(Credentials::new(credentials::load(&config.tls, log)?))
         };
+        let accounts = Directory::new(read_accounts(config, log)?);
         let tls_addresses = take_all(&config.tls.listen, credentials.as_ref(), &mut listeners)?;
         Ok(Self {
             config: InForce::new(config.clone()),
             credentials,
+            accounts,
             listeners,
             addresses,
             tls_addresses,
@@ -197,8 +207,14 @@ impl Server {
             info!(self.log, "listening for tls"; "address" => %address);
         }
         info!(self.log, "started"; "version" => env!("CARGO_PKG_VERSION"), "workers" => workers.len());
-        let mut house =
-            House::build(&self.config, self.listeners, &workers, Arc::clone(&self.tally), &self.log);
+        let mut house = House::build(
+            &self.config,
+            &self.accounts,
+            self.listeners,
+            &workers,
+            Arc::clone(&self.tally),
+            &self.log,
+        );
         systemd::ready(&self.log);
         let ended = house.until_closed(stops).await;
         for worker in &workers {
@@ -240,6 +256,25 @@ fn take_all(
         Ok(taken)
     };
     addresses.iter().map(take).collect()
+}
+
+/// Reads the accounts file that a configuration names, if it names one, and warns if others can read it too. To put them
+/// in force: [`Directory::replace`].
+///
+/// # Errors
+/// If the file cannot be read, or points at the first thing wrong in it.
+fn read_accounts(config: &Config, log: &Logger) -> Result<Accounts, SourceError> {
+    let path = config.accounts.file.as_path();
+    if path.as_os_str().is_empty() {
+        return Ok(Accounts::default());
+    }
+    let accounts = Accounts::load(path, name::max_bytes(config.limits.message_bytes))?;
+    let shown = Escaped(path.display());
+    if accounts::is_readable_by_others(path).unwrap_or_default() {
+        warn!(log, "everyone on this machine can read the accounts file; take that away with chmod o-r"; "file" => %shown);
+    }
+    info!(log, "accounts"; "file" => %shown, "count" => accounts.len());
+    Ok(accounts)
 }
 
 /// Open files beside the sessions: listeners, reactors and log, and connections that are being refused.

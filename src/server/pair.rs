@@ -20,7 +20,10 @@ use super::{
     vigil::Vigil,
     who::Peer,
 };
-use crate::config::{Config, InForce};
+use crate::{
+    accounts::{Accounts, Directory, Verifier},
+    config::{Config, InForce},
+};
 
 pub use super::vigil::Notice;
 
@@ -47,6 +50,8 @@ impl Pair {
                 courier: ToCourier::from(ctx.address()),
                 config: config.clone(),
                 message_bytes: config.get().limits.message_bytes,
+                accounts: Directory::new(Accounts::default()),
+                verifier: Verifier::start(),
                 tally: Arc::clone(&tally),
                 log: log.clone(),
             };

@@ -4,7 +4,7 @@
 //! when its courier hangs up, with one reason, which it logs and counts. From the moment that it wants to leave,
 //! whatever is read is dropped.
 
-use std::{io, rc::Rc, sync::Arc, time::Duration};
+use std::{io, rc::Rc, sync::Arc};
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, SpawnHandle, StreamHandler};
 use slog::{Drain, Logger, debug, error, info};
@@ -14,18 +14,23 @@ use super::{
     close::{CloseReason, LINGER},
     connection::ReceiveHalf,
     doorkeeper::Visit,
-    flood::{Excess, Meter, Unit},
+    entrance::Claim,
+    flood::Meter,
     inbox::{Inbox, Intake, Read, bytes_of},
-    messages::{Enter, Hangup, Jammed, Leave, Raw, Reframe, Sent, ToCourier, ToRegistry, Work},
+    messages::{Hangup, Jammed, Leave, Raw, Reframe, Sent, ToCourier, ToRegistry},
     patience::Patience,
     seat::Seat,
     tally::{Tally, Volume},
     who::{Peer, Who},
 };
 use crate::{
-    config::{Allow, InForce},
-    protocol::{Asker, Frame, Kind, Line, Name, Request, reply, request},
+    accounts::{Directory, Verifier},
+    config::InForce,
+    protocol::{Kind, Line, Name, reply},
 };
+
+mod entering;
+mod requests;
 
 /// What all sessions of an arbiter share.
 #[derive(Clone)]
@@ -36,6 +41,10 @@ pub struct Surroundings {
     pub courier: ToCourier,
     /// What is in force.
     pub config: InForce,
+    /// Whose names are only given for a password.
+    pub accounts: Directory,
+    /// Compares passwords.
+    pub verifier: Verifier,
     /// The longest message, in bytes. Fixed while the server runs: what one part let pass fits for all others.
     pub message_bytes: usize,
     /// Counts joins and ends.
@@ -62,10 +71,14 @@ pub struct Session {
     /// What it answered to the name request. Whether it may bear that name is for the Registry to say; what it sends
     /// meanwhile is carried out only if it may.
     name: Option<Name>,
+    /// That name is an account's, and its password was given.
+    has_account: bool,
+    /// The password that is asked for, while it is.
+    claim: Option<Box<Claim>>,
     state: State,
     around: Rc<Surroundings>,
     terms: Terms,
-    name_timer: Option<SpawnHandle>,
+    timer: Option<SpawnHandle>,
     /// The other end sends no more.
     input_ended: bool,
     /// Our side is shut.
@@ -98,7 +111,7 @@ impl Session {
         Self::create(|ctx| {
             ctx.add_stream(inbox);
             let name_timeout = around.config.get().limits.name_timeout;
-            let name_timer =
+            let timer =
                 Some(ctx.run_later(name_timeout, move |session, _| session.out_of_time(name_timeout)));
             let (kind, state) = (Kind::Line, State::Open);
             let mut session = Self {
@@ -106,10 +119,12 @@ impl Session {
                 peer,
                 kind,
                 name: None,
+                has_account: false,
+                claim: None,
                 state,
                 around,
                 terms,
-                name_timer,
+                timer,
                 input_ended: false,
                 sent: false,
                 _permit: permit,
@@ -138,8 +153,12 @@ impl Session {
             self.kind = read.kind;
             self.around.courier.reframe.do_send(Reframe { seat: self.seat, kind: read.kind });
         }
-        if !read.replies.is_empty() {
-            self.around.courier.raw.do_send(Raw { seat: self.seat, bytes: read.replies.into() });
+        let replies = match &mut self.claim {
+            Some(claim) => claim.pass_on(read.replies),
+            None => read.replies,
+        };
+        if !replies.is_empty() {
+            self.around.courier.raw.do_send(Raw { seat: self.seat, bytes: replies.into() });
         }
         if read.waste > 0
             && let Some(meter) = &mut self.terms.meter
@@ -150,133 +169,9 @@ impl Session {
         volume.add(read.frames.len(), read.frames.iter().map(bytes_of).sum());
         self.around.tally.count_received(volume);
         self.carry_out(read.frames, Some(read.credit), ctx);
-    }
-
-    /// Has done what these frames ask for. The first of all is the answer to the name request.
-    fn carry_out(
-        &mut self,
-        frames: Vec<Frame>,
-        credit: Option<OwnedSemaphorePermit>,
-        ctx: &mut Context<Self>,
-    ) {
-        let mut requests = Vec::new();
-        // Out of the session while its name is in use, and the clock is read once for what came together.
-        let mut meter = self.terms.meter.take().map(|meter| (meter, Instant::now()));
-        for frame in frames {
-            if !matches!(self.state, State::Open) {
-                break;
-            }
-            // Asked first, because the text is made before slog asks.
-            if let Frame::Line(line) = &frame
-                && self.log().is_debug_enabled()
-            {
-                debug!(self.log(), "Server receive: {:?}", String::from_utf8_lossy(line); &self.who());
-            }
-            match &self.name {
-                None => self.introduce(&frame, ctx),
-                // Somebody whom a certificate named, and who was not asked.
-                Some(_) if matches!(frame, Frame::Http | Frame::Tls) => self.introduce(&frame, ctx),
-                Some(name) => match meter.as_mut().map(|(meter, now)| meter.admit(bytes_of(&frame), *now)) {
-                    Some(Err(excess)) => requests.push(Request::Answer(self.refusal(excess, name))),
-                    Some(Ok(())) | None => requests.push(self.request(&frame, name)),
-                },
-            }
-            if meter.as_ref().is_some_and(|(meter, _)| meter.is_exhausted()) {
-                break;
-            }
+        if let Some(claim) = &mut self.claim {
+            claim.await_answer();
         }
-        if !requests.is_empty() {
-            self.around.registry.work.do_send(Work { seat: self.seat, requests, credit });
-        }
-        if let Some((meter, _)) = meter {
-            if meter.is_exhausted() {
-                self.flooded(&meter);
-            }
-            self.terms.meter = Some(meter);
-        }
-    }
-
-    /// What is said to one who sends too much.
-    fn refusal(&self, Excess { of, rate, wait }: Excess, name: &Name) -> Line {
-        let limit = self.around.message_bytes;
-        match of {
-            Unit::Messages => reply::too_many_messages(limit, name, rate.tokens, rate.burst, wait),
-            Unit::Bytes => reply::too_many_bytes(limit, name, rate.tokens, rate.burst, wait),
-        }
-    }
-
-    fn flooded(&mut self, meter: &Meter) {
-        let allowance = meter.allowance();
-        let (limit, name) = (self.around.message_bytes, self.name.as_ref());
-        let farewell = reply::flooded(limit, name, allowance.refusals, allowance.window);
-        self.leave(CloseReason::Flood, None, Some(farewell));
-    }
-
-    fn request(&self, frame: &Frame, name: &Name) -> Request {
-        let limit = self.around.message_bytes;
-        match frame {
-            Frame::Line(line) => match Request::read(line, &Asker { name, kind: self.kind, limit }) {
-                Request::CloseServer => {
-                    self.may_close(name).map_or_else(Request::Answer, |()| Request::CloseServer)
-                }
-                request => request,
-            },
-            Frame::TooLong => Request::Answer(reply::line_too_long(limit, name)),
-            Frame::Unfinished => Request::Answer(reply::line_unfinished(limit, name)),
-            Frame::Overdue => Request::Answer(reply::line_overdue(limit, name, self.terms.patience.line)),
-            Frame::Http | Frame::Tls => unreachable!("other protocols end the session before"),
-        }
-    }
-
-    /// Takes the answer to the name request.
-    fn introduce(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
-        let limit = self.around.message_bytes;
-        let (reason, farewell) = match frame {
-            Frame::Line(line) => match request::introduction(line, limit) {
-                Ok(name) => return self.enter(name, ctx),
-                Err((request::NoName::NotAName, farewell)) => (CloseReason::NotAName, farewell),
-                Err((request::NoName::Invalid, farewell)) => (CloseReason::NameInvalid, farewell),
-            },
-            // Of first lines, only one that passed the limit is given up: for others there is the name timeout.
-            Frame::TooLong | Frame::Overdue => (CloseReason::NotAName, reply::name_line_too_long(limit)),
-            Frame::Unfinished => (CloseReason::NotAName, reply::name_line_unfinished(limit)),
-            Frame::Http => (CloseReason::Http, reply::other_protocol(limit)),
-            Frame::Tls => (CloseReason::Tls, reply::other_protocol(limit)),
-        };
-        self.leave(reason, None, Some(farewell));
-    }
-
-    /// Takes the name that a certificate says.
-    fn introduce_certified(&mut self, name: &str, ctx: &mut Context<Self>) {
-        match request::certified(name, self.around.message_bytes) {
-            Ok(name) => self.enter(name, ctx),
-            Err(farewell) => self.leave(CloseReason::NameInvalid, None, Some(farewell)),
-        }
-    }
-
-    fn enter(&mut self, name: Name, ctx: &mut Context<Self>) {
-        if let Some(timer) = self.name_timer.take() {
-            ctx.cancel_future(timer);
-        }
-        self.name = Some(name.clone());
-        let looks = name.looks();
-        self.around.registry.enter.do_send(Enter { seat: self.seat, peer: self.peer, name, looks });
-    }
-
-    /// Whether this session may end the server; the refusal if not.
-    fn may_close(&self, name: &Name) -> Result<(), Line> {
-        let limit = self.around.message_bytes;
-        match self.around.config.get().close_server.allow {
-            Allow::Anyone => Ok(()),
-            Allow::Loopback if self.peer.is_local => Ok(()),
-            Allow::Loopback => Err(reply::only_locals_may_close(limit, name)),
-            Allow::Nobody => Err(reply::nobody_may_close(limit, name)),
-        }
-    }
-
-    fn out_of_time(&mut self, name_timeout: Duration) {
-        let farewell = reply::no_name_in_time(self.around.message_bytes, name_timeout);
-        self.leave(CloseReason::NameTimeout, None, Some(farewell));
     }
 
     fn idle(&mut self) {
@@ -303,7 +198,8 @@ impl Session {
             _ => None,
         };
         let nameless = Who { name: None, ..self.who() };
-        match (&self.name, error) {
+        let wanted = self.name.as_ref().or(self.claim.as_ref().map(|claim| &claim.name));
+        match (wanted, error) {
             (Some(name), Some(error)) if joined => {
                 let message = reply::broken_connection(&error.to_string(), name.as_str());
                 info!(self.log(), "{}", message; &self.who(), "reason" => reason);
@@ -344,7 +240,10 @@ impl StreamHandler<Intake> for Session {
             Intake::End(_) if self.sent => ctx.stop(),
             Intake::End(Ok(last)) => {
                 self.carry_out(last.into_iter().collect(), None, ctx);
-                self.leave(CloseReason::Eof, None, None);
+                match &mut self.claim {
+                    Some(claim) if claim.is_comparing() => claim.end_input(),
+                    _ => self.leave(CloseReason::Eof, None, None),
+                }
             }
             Intake::End(Err(error)) => self.leave(CloseReason::Broken, Some(error), None),
         }

@@ -69,8 +69,14 @@ fn the_death_of_the_registry_ends_the_server_with_an_error() {
     in_system(async {
         let workers = vec![Arbiter::new()];
         let log = Logger::root(Discard, o!());
-        let mut house =
-            House::build(&InForce::new(Config::default()), Vec::new(), &workers, Arc::default(), &log);
+        let mut house = House::build(
+            &InForce::new(Config::default()),
+            &Directory::new(Accounts::default()),
+            Vec::new(),
+            &workers,
+            Arc::default(),
+            &log,
+        );
         house.registry().do_send(Poison);
         let (_stop, stops) = unbounded_channel();
         let ended = house.until_closed(stops).await;

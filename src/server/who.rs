@@ -16,6 +16,8 @@ pub struct Peer {
     address: SocketAddr,
     /// It is on this machine.
     pub is_local: bool,
+    /// What passes is encrypted on the way.
+    is_encrypted: bool,
 }
 
 impl Peer {
@@ -24,7 +26,18 @@ impl Peer {
         let ip = address.ip().to_canonical();
         // A machine that connects to its own outer address comes from that address.
         let is_own = || socket.local_addr().is_ok_and(|own| own.ip().to_canonical() == ip);
-        Self { address, is_local: ip.is_loopback() || is_own() }
+        Self { address, is_local: ip.is_loopback() || is_own(), is_encrypted: false }
+    }
+
+    /// What passes between it and the server is nobody else's to read, so that it may send a password.
+    pub fn is_private(&self) -> bool {
+        self.is_local || self.is_encrypted
+    }
+
+    /// The same, now that it is known that what passes is encrypted.
+    #[must_use]
+    pub fn encrypted(self) -> Self {
+        Self { is_encrypted: true, ..self }
     }
 
     /// Where it is. An IPv4 address mapped into IPv6 is given as IPv4.
@@ -39,7 +52,7 @@ impl Peer {
 
     #[cfg(any(test, feature = "fuzz"))]
     pub fn at(address: IpAddr) -> Self {
-        Self { address: SocketAddr::from((address, 1)), is_local: false }
+        Self { address: SocketAddr::from((address, 1)), is_local: false, is_encrypted: false }
     }
 }
 

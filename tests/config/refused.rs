@@ -38,7 +38,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("\n\n[ sever ]\n", "3:3: unknown section; did you mean [server]?", "3 | [ sever ]\n  |   ^^^^^"),
     (
         "smtp = {}\n",
-        "1:1: unknown section; there are server, tls, limits, flood, compat, close_server, log",
+        "1:1: unknown section; there are server, tls, limits, flood, compat, accounts, close_server, log",
         "1 | smtp = {}\n  | ^^^^",
     ),
     ("listen = \"a\"\n", "1:1: listen belongs in section [server]", "1 | listen = \"a\"\n  | ^^^^^^"),
@@ -92,6 +92,21 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "[limits]\nmessage_bytes = 4096\noutbox_bytes = 8191\n",
         "3:16: limits.outbox_bytes must be at least twice limits.message_bytes: 8192 or more",
         "3 | outbox_bytes = 8191\n  |                ^^^^",
+    ),
+    (
+        "[accounts]\nrequired = true\n",
+        "2:12: accounts.required must be false, because accounts.file is not set",
+        "2 | required = true\n  |            ^^^^",
+    ),
+    (
+        "[accounts]\nrequired = \"true\"\n",
+        "2:12: accounts.required must be true or false",
+        "2 | required = \"true\"\n  |            ^^^^^^",
+    ),
+    (
+        "[accounts]\nfile = true\n",
+        "2:8: accounts.file must be the path of a file, or \"\" for none",
+        "2 | file = true\n  |        ^^^^",
     ),
     ("[log]\nlevel = \"info\"\nlevel = \"info\"\n", "3:1: duplicate key", "3 | level = \"info\"\n  | ^^^^^"),
     ("[log\n", "1:5: unclosed table, expected `]`", "1 | [log\n  |     ^"),

@@ -4,7 +4,10 @@ use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc::{Receiver, channel},
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, channel},
+    },
 };
 
 use serde_json::Value;
@@ -17,6 +20,8 @@ pub struct Process {
     log: Receiver<Value>,
     addresses: Vec<SocketAddr>,
     tls_address: Option<SocketAddr>,
+    /// All that it logged so far, as it came.
+    transcript: Arc<Mutex<String>>,
 }
 
 impl Process {
@@ -39,16 +44,18 @@ impl Process {
         let mut child = command.stdin(input).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (send, log) = channel();
+        let transcript = Arc::<Mutex<String>>::default();
+        let written = Arc::clone(&transcript);
         std::thread::spawn(move || {
             for line in stderr.lines() {
                 let line = line.unwrap();
+                written.lock().unwrap().extend([line.as_str(), "\n"]);
                 let record = serde_json::from_str(&line).unwrap_or(Value::String(line));
-                if send.send(record).is_err() {
-                    break;
-                }
+                // The transcript goes on when nobody waits for records any more.
+                let _ = send.send(record);
             }
         });
-        let mut process = Self { child, log, addresses: Vec::new(), tls_address: None };
+        let mut process = Self { child, log, transcript, addresses: Vec::new(), tls_address: None };
         process.await_start();
         process
     }
@@ -82,6 +89,13 @@ impl Process {
                 Err(error) => panic!("no {message:?} ({error}) after {passed:#?}"),
             }
         }
+    }
+
+    /// All that it logged, once it has ended.
+    pub fn whole_log(&self) -> String {
+        // The writing end is gone with the program: the channel ends with the last line.
+        while self.log.recv_timeout(DEADLINE).is_ok() {}
+        self.transcript.lock().unwrap().clone()
     }
 
     pub fn address(&self) -> SocketAddr {

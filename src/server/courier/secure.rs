@@ -100,7 +100,7 @@ impl Handler<Shaken> for Courier {
                     warn!(log, "a certificate without a common name names nobody"; "id" => id.0, "peer" => %peer);
                 }
                 let is_asked = certified.is_none();
-                let seat = self.take_in(halves(*stream), peer, id, permit, visit, certified);
+                let seat = self.take_in(halves(*stream), peer.encrypted(), id, permit, visit, certified);
                 if is_asked {
                     self.ask_for_a_name(seat);
                 }

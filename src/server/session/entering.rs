@@ -1,0 +1,155 @@
+//! How a session is let in: the name request and the password request, and what is done with their answers.
+
+use std::time::Duration;
+
+use actix::{ActorFutureExt, AsyncContext, Context, SpawnHandle, WrapFuture};
+use slog::{debug, info};
+
+use super::Session;
+use crate::{
+    accounts::{PasswordHash, Secret, Verdict},
+    protocol::{Frame, Kind, Line, Name, reply, telnet},
+    server::{
+        close::CloseReason,
+        entrance::{self, Claim, Found, Kept, Outcome, Refusal, Rules},
+        messages::{Enter, Raw, Say},
+        session::State,
+    },
+};
+
+impl Session {
+    /// Takes the answer to the name request.
+    pub(super) fn introduce(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
+        match entrance::name(frame, self.around.message_bytes).and_then(|name| self.look_up(name)) {
+            Ok(Found::Name(name)) => self.enter(name, ctx),
+            Ok(Found::Account(account)) => {
+                self.claim = Some(Box::new(Claim::of(&account)));
+                self.ask_for_password(ctx);
+            }
+            Err(refusal) => self.refuse(refusal),
+        }
+    }
+
+    /// Takes the name that a certificate says. Whoever signed it has seen to whose it is: no password is asked for.
+    pub(super) fn introduce_certified(&mut self, name: &str, ctx: &mut Context<Self>) {
+        match entrance::certified_name(name, self.around.message_bytes).and_then(|name| self.look_up(name)) {
+            Ok(Found::Name(name)) => self.enter(name, ctx),
+            Ok(Found::Account(account)) => {
+                self.has_account = true;
+                self.enter(account.name, ctx);
+            }
+            Err(refusal) => self.refuse(refusal),
+        }
+    }
+
+    /// Whether somebody of this name is let in, and whether it is an account's.
+    fn look_up(&self, name: Name) -> Result<Found, Refusal> {
+        let (accounts, config) = (self.around.accounts.current(), self.around.config.get());
+        let (is_private, limit) = (self.peer.is_private(), self.around.message_bytes);
+        Rules { accounts: &accounts, settings: &config.accounts, is_private, limit }.look_up(name)
+    }
+
+    fn ask_for_password(&mut self, ctx: &mut Context<Self>) {
+        let timeout = self.around.config.get().limits.name_timeout;
+        self.set_timer(Some(ctx.run_later(timeout, move |session, _| session.out_of_time(timeout))), ctx);
+        let Some(claim) = &mut self.claim else { return };
+        let request = reply::password_request(&claim.name);
+        if self.kind == Kind::Telnet {
+            claim.hide();
+            self.send_raw(telnet::HIDE);
+        }
+        self.say(request);
+    }
+
+    /// Takes an answer to the password request, and has it compared.
+    pub(super) fn take_password(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
+        let Some(claim) = &mut self.claim else { return };
+        match claim.answer(frame, self.around.message_bytes) {
+            Ok((hash, secret)) => self.compare(hash, secret, ctx),
+            Err(refusal) => self.refuse(refusal),
+        }
+    }
+
+    fn compare(&mut self, hash: PasswordHash, secret: Secret, ctx: &mut Context<Self>) {
+        // From here on it is the server that takes its time.
+        self.set_timer(None, ctx);
+        if self.kind == Kind::Telnet {
+            self.send_raw(telnet::SHOW);
+        }
+        let (verifier, from) = (self.around.verifier.clone(), self.peer.ip());
+        let verdict = async move { verifier.judge(from, hash, secret).await };
+        ctx.spawn(verdict.into_actor(self).map(|verdict, session, ctx| session.judged(verdict, ctx)));
+    }
+
+    fn judged(&mut self, verdict: Verdict, ctx: &mut Context<Self>) {
+        let Some(mut claim) = self.claim.take_if(|_| matches!(self.state, State::Open)) else { return };
+        if verdict == Verdict::Wrong {
+            info!(self.log(), "wrong password"; &self.who(), "account" => %claim.name);
+        }
+        let (kept, ended) = (claim.take_kept(), claim.has_ended());
+        match claim.judged(verdict, self.around.message_bytes) {
+            Outcome::Enter => {
+                self.has_account = true;
+                self.enter(claim.name, ctx);
+            }
+            Outcome::Again(line) => {
+                self.claim = Some(claim);
+                self.say(line);
+                self.ask_for_password(ctx);
+            }
+            Outcome::Refused(refusal) => {
+                self.claim = Some(claim);
+                self.refuse(refusal);
+            }
+        }
+        for Kept { frames, credit } in kept {
+            self.carry_out(frames, credit, ctx);
+        }
+        match &mut self.claim {
+            Some(claim) if claim.is_comparing() => {}
+            _ if ended => self.leave(CloseReason::Eof, None, None),
+            Some(claim) => claim.await_answer(),
+            None => {}
+        }
+    }
+
+    fn refuse(&mut self, Refusal { reason, farewell }: Refusal) {
+        self.leave(reason, None, Some(farewell));
+    }
+
+    /// Tells someone who has no name yet.
+    fn say(&self, line: Line) {
+        debug!(self.log(), "Server sends: {:?}", line.text(); &self.who());
+        self.around.courier.say.do_send(Say { seat: self.seat, line });
+    }
+
+    fn send_raw(&self, bytes: &'static [u8]) {
+        self.around.courier.raw.do_send(Raw { seat: self.seat, bytes: bytes.into() });
+    }
+
+    /// Puts a timer in the place of the one that runs.
+    fn set_timer(&mut self, timer: Option<SpawnHandle>, ctx: &mut Context<Self>) {
+        if let Some(before) = std::mem::replace(&mut self.timer, timer) {
+            ctx.cancel_future(before);
+        }
+    }
+
+    fn enter(&mut self, name: Name, ctx: &mut Context<Self>) {
+        self.set_timer(None, ctx);
+        self.name = Some(name.clone());
+        let looks = name.looks();
+        self.around.registry.enter.do_send(Enter { seat: self.seat, peer: self.peer, name, looks });
+    }
+
+    /// Neither name nor password came in time.
+    pub(super) fn out_of_time(&mut self, waited: Duration) {
+        let limit = self.around.message_bytes;
+        let (reason, farewell) = match self.claim.as_deref() {
+            None => (CloseReason::NameTimeout, reply::no_name_in_time(limit, waited)),
+            Some(Claim { name, .. }) => {
+                (CloseReason::PasswordTimeout, reply::no_password_in_time(limit, name, waited))
+            }
+        };
+        self.leave(reason, None, Some(farewell));
+    }
+}

@@ -1,0 +1,124 @@
+//! What a session makes of what it reads: requests, once it has a name, as far as it may ask for them.
+
+use actix::Context;
+use slog::{Drain, debug};
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+
+use super::{Session, State};
+use crate::{
+    config::Allow,
+    protocol::{Asker, Frame, Line, Name, Request, password, reply},
+    server::{
+        close::CloseReason,
+        entrance::Kept,
+        flood::{Excess, Meter, Unit},
+        inbox::bytes_of,
+        messages::Work,
+    },
+};
+
+impl Session {
+    /// Has done what these frames ask for. The first of all is the answer to the name request, the next may be a password.
+    pub(super) fn carry_out(
+        &mut self,
+        frames: Vec<Frame>,
+        credit: Option<OwnedSemaphorePermit>,
+        ctx: &mut Context<Self>,
+    ) {
+        let mut requests = Vec::new();
+        // Out of the session while its name is in use, and the clock is read once for what came together.
+        let mut meter = self.terms.meter.take().map(|meter| (meter, Instant::now()));
+        let mut frames = frames.into_iter();
+        let mut kept = None;
+        while let State::Open = self.state
+            && let Some(frame) = frames.next()
+        {
+            if self.claim.as_ref().is_some_and(|claim| claim.is_comparing()) {
+                kept = Some(frame);
+                break;
+            }
+            self.log_received(&frame);
+            match &self.name {
+                None if self.claim.is_some() => self.take_password(&frame, ctx),
+                None => self.introduce(&frame, ctx),
+                // Somebody whom a certificate named, and who was not asked.
+                Some(_) if matches!(frame, Frame::Http | Frame::Tls) => self.introduce(&frame, ctx),
+                Some(name) => match meter.as_mut().map(|(meter, now)| meter.admit(bytes_of(&frame), *now)) {
+                    Some(Err(excess)) => requests.push(Request::Answer(self.refusal(excess, name))),
+                    Some(Ok(())) | None => requests.push(self.request(&frame, name)),
+                },
+            }
+            if meter.as_ref().is_some_and(|(meter, _)| meter.is_exhausted()) {
+                break;
+            }
+        }
+        if let (Some(first), Some(claim)) = (kept, &mut self.claim) {
+            // Nobody has a name yet, so there are no requests that the credit could be for.
+            claim.keep(Kept { frames: std::iter::once(first).chain(frames).collect(), credit });
+        } else if !requests.is_empty() {
+            self.around.registry.work.do_send(Work { seat: self.seat, requests, credit });
+        }
+        if let Some((meter, _)) = meter {
+            if meter.is_exhausted() {
+                self.flooded(&meter);
+            }
+            self.terms.meter = Some(meter);
+        }
+    }
+
+    fn log_received(&self, frame: &Frame) {
+        // Asked first, because the text is made before slog asks.
+        if let Frame::Line(line) = frame
+            && self.log().is_debug_enabled()
+        {
+            if self.claim.is_some() || password::is_one(line) {
+                debug!(self.log(), "Server receive: a line that may hold a password"; &self.who());
+            } else {
+                debug!(self.log(), "Server receive: {:?}", String::from_utf8_lossy(line); &self.who());
+            }
+        }
+    }
+
+    /// What is said to one who sends too much.
+    fn refusal(&self, Excess { of, rate, wait }: Excess, name: &Name) -> Line {
+        let limit = self.around.message_bytes;
+        match of {
+            Unit::Messages => reply::too_many_messages(limit, name, rate.tokens, rate.burst, wait),
+            Unit::Bytes => reply::too_many_bytes(limit, name, rate.tokens, rate.burst, wait),
+        }
+    }
+
+    fn flooded(&mut self, meter: &Meter) {
+        let allowance = meter.allowance();
+        let (limit, name) = (self.around.message_bytes, self.name.as_ref());
+        let farewell = reply::flooded(limit, name, allowance.refusals, allowance.window);
+        self.leave(CloseReason::Flood, None, Some(farewell));
+    }
+
+    fn request(&self, frame: &Frame, name: &Name) -> Request {
+        let limit = self.around.message_bytes;
+        match frame {
+            Frame::Line(line) => match Request::read(line, &Asker { name, kind: self.kind, limit }) {
+                Request::CloseServer => {
+                    self.may_close(name).map_or_else(Request::Answer, |()| Request::CloseServer)
+                }
+                request => request,
+            },
+            Frame::TooLong => Request::Answer(reply::line_too_long(limit, name)),
+            Frame::Unfinished => Request::Answer(reply::line_unfinished(limit, name)),
+            Frame::Overdue => Request::Answer(reply::line_overdue(limit, name, self.terms.patience.line)),
+            Frame::Http | Frame::Tls => unreachable!("other protocols end the session before"),
+        }
+    }
+
+    /// Whether this session may end the server; the refusal if not.
+    fn may_close(&self, name: &Name) -> Result<(), Line> {
+        let limit = self.around.message_bytes;
+        match self.around.config.get().close_server.allow {
+            Allow::Anyone => Ok(()),
+            Allow::Loopback if self.peer.is_local => Ok(()),
+            Allow::Loopback => Err(reply::only_locals_may_close(limit, name)),
+            Allow::Nobody => Err(reply::nobody_may_close(limit, name)),
+        }
+    }
+}
