@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         // Not eprintln, which panics where nobody reads.
         let _ = writeln!(io::stderr(), "arauto: {error:#}");
         let is_refusal =
-            error.is::<ConfigError>() || matches!(error.downcast_ref(), Some(ServeError::Accounts(_)));
+            error.is::<ConfigError>() || error.downcast_ref().is_some_and(ServeError::is_refusal);
         if is_refusal { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
     })
 }

@@ -1,6 +1,7 @@
 //! Accounts: passwords asked for and given, rights, and what never shows up where it should not.
 
 mod entering;
+mod moderation;
 mod passwd;
 mod secrecy;
 

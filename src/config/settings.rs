@@ -116,6 +116,7 @@ settings! {
     accounts.file: FilePath => AtOnce;
     accounts.required: YesNo => AtOnce;
     accounts.allow_plaintext: YesNo => AtOnce;
+    accounts.bans_file: FilePath;
     close_server.allow: OneOf::<Allow>::new() => AtOnce;
     log.level: OneOf::<Level>::new() => AtOnce;
     log.format: OneOf::<LogFormat>::new();

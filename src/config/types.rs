@@ -74,7 +74,7 @@ impl Config {
     /// Takes relative paths as seen from `folder`: those in a file are meant as seen from the file.
     pub(super) fn see_from(&mut self, folder: &Path) {
         let Self { tls: Tls { certificate, key, client_ca, .. }, accounts, .. } = self;
-        for path in [certificate, key, client_ca, &mut accounts.file] {
+        for path in [certificate, key, client_ca, &mut accounts.file, &mut accounts.bans_file] {
             if !path.as_os_str().is_empty() {
                 *path = folder.join(&*path);
             }
@@ -190,6 +190,8 @@ pub struct Accounts {
     pub required: bool,
     /// Whether a password may cross a network unencrypted.
     pub allow_plaintext: bool,
+    /// Where bans are kept when the server ends.
+    pub bans_file: PathBuf,
 }
 
 /// `[close_server]`
@@ -204,6 +206,8 @@ pub struct CloseServer {
 pub enum Allow {
     /// Any client.
     Anyone,
+    /// Operators, see [`Accounts`].
+    Operators,
     /// Clients connected from this machine.
     #[default]
     Loopback,
@@ -272,8 +276,12 @@ pub trait Choice: Copy + PartialEq + 'static {
 }
 
 impl Choice for Allow {
-    const ALL: &'static [(&'static str, Self)] =
-        &[("anyone", Self::Anyone), ("loopback", Self::Loopback), ("nobody", Self::Nobody)];
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("anyone", Self::Anyone),
+        ("operators", Self::Operators),
+        ("loopback", Self::Loopback),
+        ("nobody", Self::Nobody),
+    ];
 }
 
 impl Choice for Level {

@@ -2,7 +2,7 @@
 
 use super::{Run, Target, choice, is_harmless};
 use crate::protocol::{
-    Asker, Kind, Line, Message, Name, Request, name,
+    Asker, Kind, Line, Message, Moderation, Name, Request, name, reply,
     request::{forwarded, introduction},
 };
 
@@ -41,6 +41,12 @@ pub(super) const TARGET: Target = Target {
         b"/others",
         b"/files \"",
         b"/help",
+        b"/kick ",
+        b"/ban ",
+        b"192.0.2.7/24 1h ",
+        b"2001:db8::/48 ",
+        b"/unban ",
+        b"password",
         b"/",
         b"\"",
         b" ",
@@ -85,15 +91,35 @@ fn judge(names: &[Name], bytes: &[u8]) {
                 Ok(line) => check(&line, limit, &[name.as_str()]),
                 Err(refusal) => check(&refusal, limit, &["server"]),
             }
-            let nobody = crate::protocol::reply::not_found(limit, name, direct.operation, &direct.typed);
+            let nobody = reply::not_found(limit, name, direct.operation, &direct.typed);
             check(&nobody, limit, &["server"]);
         }
-        Request::ListClients | Request::Help | Request::Exit | Request::CloseServer => {}
+        Request::Moderate(moderation) => judge_moderation(&moderation, name, other, limit),
+        Request::ListClients | Request::Help { .. } | Request::Exit | Request::CloseServer => {}
     }
     match introduction(line, limit) {
         Ok(name) => assert!(is_harmless(name.as_str())),
         Err((_, refusal)) => check(&refusal, limit, &["server"]),
     }
+}
+
+/// What is said of it, to whom it concerns.
+fn judge_moderation(moderation: &Moderation, by: &Name, other: &Name, limit: usize) {
+    let check = |line: &Line| check(line, limit, &["server"]);
+    match moderation {
+        Moderation::Kick { reason, .. } => check(&reply::kicked(limit, other, by.as_str(), reason)),
+        Moderation::Ban { target, span, reason } => {
+            check(&reply::banned(limit, other, by.as_str(), *span, reason));
+            check(&reply::would_ban_yourself(limit, by, target));
+            let terms = reply::terms(None, by.as_str(), reason);
+            check(&reply::name_banned(limit, other, &terms));
+            check(&reply::address_banned(limit, &terms));
+            check(&reply::moderated(limit, by, moderation.operation(), &format!("{target} {terms}")));
+        }
+        Moderation::Unban(target) => check(&reply::not_banned(limit, by, target)),
+        Moderation::ListBans => {}
+    }
+    check(&reply::only_operators(limit, other, moderation.operation()));
 }
 
 fn check(line: &Line, limit: usize, senders: &[&str]) {

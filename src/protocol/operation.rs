@@ -19,6 +19,14 @@ pub enum Operation {
     Exit,
     /// End the server for everyone.
     CloseServer,
+    /// Send a user away.
+    Kick,
+    /// Send a user, or all from an address, away and keep them out.
+    Ban,
+    /// Let them in again.
+    Unban,
+    /// Who is kept out.
+    ListBans,
     /// The operations, one a line.
     Help,
 }
@@ -39,7 +47,7 @@ struct Row {
 }
 
 /// Every operation; [`Operation::row`] finds one by its place here.
-const TABLE: [Row; 9] = [
+const TABLE: [Row; 13] = [
     Row {
         operation: Operation::Echo,
         wire: "echo",
@@ -105,6 +113,39 @@ const TABLE: [Row; 9] = [
         also: &["close server", "shutdown", "stop"],
     },
     Row {
+        operation: Operation::Kick,
+        wire: "kick",
+        short: "kick",
+        typed: "/kick bob being rude",
+        does: "disconnect a user, who may come back; the reason may be left out",
+        also: &["disconnect"],
+    },
+    Row {
+        operation: Operation::Ban,
+        wire: "ban",
+        short: "ban",
+        typed: "/ban bob 1h being rude",
+        does: "keep a name out, or addresses such as 192.0.2.7 or 2001:db8::/48, but not both at once; time and reason may \
+               be left out",
+        also: &["block"],
+    },
+    Row {
+        operation: Operation::Unban,
+        wire: "unban",
+        short: "unban",
+        typed: "/unban bob",
+        does: "let a name or addresses in again",
+        also: &["unblock", "pardon"],
+    },
+    Row {
+        operation: Operation::ListBans,
+        wire: "list_bans",
+        short: "bans",
+        typed: "/bans",
+        does: "who is kept out",
+        also: &["banned"],
+    },
+    Row {
         operation: Operation::Help,
         wire: "help",
         short: "help",
@@ -142,6 +183,12 @@ impl Operation {
     #[must_use]
     pub fn does(self) -> &'static str {
         self.row().does
+    }
+
+    /// Whether only operators may use it, and are shown it.
+    #[must_use]
+    pub fn is_for_operators(self) -> bool {
+        matches!(self, Self::Kick | Self::Ban | Self::Unban | Self::ListBans)
     }
 
     /// The operation of this exact name on the wire.

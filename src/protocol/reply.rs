@@ -13,9 +13,11 @@ use super::{
 };
 
 mod flood;
+mod moderation;
 mod password;
 
 pub use flood::{flooded, too_many_bytes, too_many_joins, too_many_messages, too_many_sessions};
+pub use moderation::*;
 pub use password::*;
 
 /// The server's own name in SENDER and DESTINATION.
@@ -358,10 +360,11 @@ pub fn line_unfinished(limit: usize, to: &Name) -> Line {
     error_message(limit, to, "Your last line was not sent: it does not end with a newline")
 }
 
-/// The operations, one a message, each with a line to type.
+/// The operations, one a message, each with a line to type; those of operators only for operators.
 #[must_use]
-pub fn help(limit: usize, to: &Name) -> Vec<Line> {
+pub fn help(limit: usize, to: &Name, is_operator: bool) -> Vec<Line> {
     Operation::all()
+        .filter(|operation| is_operator || !operation.is_for_operators())
         .map(|operation| {
             let data = format!("{}: {} ({operation})", operation.typed(), operation.does());
             server_says_within(limit, to.as_str(), Operation::Help.wire(), &data)

@@ -4,6 +4,7 @@ use super::{
     kind::Kind,
     line::Line,
     message::{self, Message, NAME},
+    moderation::{self, Moderation, Target},
     name::{self, Name, NameKey},
     operation::Operation,
     password, reply,
@@ -37,8 +38,13 @@ pub enum Request {
     Direct(Direct),
     /// Who is connected.
     ListClients,
-    /// The operations.
-    Help,
+    /// The operations; those of operators only for operators.
+    Help {
+        /// Whether the asker is one, which is not known here.
+        for_operator: bool,
+    },
+    /// What only operators may ask for.
+    Moderate(Box<Moderation>),
     /// Leave.
     Exit,
     /// End the server.
@@ -183,11 +189,48 @@ impl Request {
                 data: data.into(),
             }),
             Operation::ListClients => Self::ListClients,
-            Operation::Help => Self::Help,
+            Operation::Help => Self::Help { for_operator: false },
+            Operation::Kick | Operation::Ban | Operation::Unban | Operation::ListBans => {
+                match moderation(operation, destination, data, limit) {
+                    Ok(moderation) => Self::Moderate(Box::new(moderation)),
+                    Err(why) => Self::Answer(reply::error_message(limit, name, &why)),
+                }
+            }
             Operation::Exit => Self::Exit,
             Operation::CloseServer => Self::CloseServer,
         }
     }
+}
+
+/// What an operator asks for, if it is one.
+///
+/// # Errors
+/// What is wrong with it, in words.
+fn moderation(
+    operation: Operation,
+    destination: &str,
+    data: &str,
+    limit: usize,
+) -> Result<Moderation, String> {
+    if destination.is_empty() && operation != Operation::ListBans {
+        let example = operation.typed();
+        return Err(format!("DESTINATION is missing: who is meant? Type: {example}"));
+    }
+    let target = || Target::parse(destination, name::max_bytes(limit));
+    Ok(match operation {
+        Operation::Kick => Moderation::Kick {
+            whom: NameKey::of(destination),
+            typed: destination.into(),
+            reason: moderation::reason(data),
+        },
+        Operation::Ban => {
+            let target = target()?;
+            let (span, reason) = moderation::span_and_reason(data)?;
+            Moderation::Ban { target, span, reason }
+        }
+        Operation::Unban => Moderation::Unban(target()?),
+        _ => Moderation::ListBans,
+    })
 }
 
 /// A user's message written out for others.

@@ -29,9 +29,17 @@ pub(super) fn parse(line: &str) -> Result<ShortForm<'_>, NoShortForm<'_>> {
             let (name, data) = split_name(rest).ok_or(NoShortForm::Incomplete(operation, "a name"))?;
             (name, data)
         }
-        Operation::ListFiles => (unquoted(rest.trim()), NO_DATA),
+        Operation::Kick | Operation::Ban => {
+            let (name, data) = split_name(rest).ok_or(NoShortForm::Incomplete(operation, "a name"))?;
+            (name, if data.is_empty() { NO_DATA } else { data })
+        }
+        Operation::ListFiles | Operation::Unban => (unquoted(rest.trim()), NO_DATA),
         Operation::Echo | Operation::Broadcast | Operation::BroadcastNotMe => ("", rest),
-        Operation::ListClients | Operation::Exit | Operation::CloseServer | Operation::Help => ("", NO_DATA),
+        Operation::ListClients
+        | Operation::Exit
+        | Operation::CloseServer
+        | Operation::ListBans
+        | Operation::Help => ("", NO_DATA),
     };
     if data.is_empty() {
         return Err(NoShortForm::Incomplete(operation, "the text"));
@@ -74,6 +82,11 @@ mod tests {
             ("files \"bob\"", short(Operation::ListFiles, "bob", NO_DATA)),
             ("files", short(Operation::ListFiles, "", NO_DATA)),
             ("echo hi", short(Operation::Echo, "", "hi")),
+            ("kick bob", short(Operation::Kick, "bob", NO_DATA)),
+            ("kick \"Ana Maria\" being rude", short(Operation::Kick, "Ana Maria", "being rude")),
+            ("ban 192.0.2.0/24 1h being rude", short(Operation::Ban, "192.0.2.0/24", "1h being rude")),
+            ("unban Ana Maria", short(Operation::Unban, "Ana Maria", NO_DATA)),
+            ("bans", short(Operation::ListBans, "", NO_DATA)),
             ("exit", short(Operation::Exit, "", NO_DATA)),
             ("close", short(Operation::CloseServer, "", NO_DATA)),
             ("help", short(Operation::Help, "", NO_DATA)),
@@ -88,6 +101,7 @@ mod tests {
         assert_eq!(parse(""), Err(NoShortForm::Unknown("")));
         assert_eq!(parse("msg"), Err(NoShortForm::Incomplete(Operation::PrivateMessage, "a name")));
         assert_eq!(parse("msg bob"), Err(NoShortForm::Incomplete(Operation::PrivateMessage, "the text")));
+        assert_eq!(parse("ban"), Err(NoShortForm::Incomplete(Operation::Ban, "a name")));
         assert_eq!(parse("all"), Err(NoShortForm::Incomplete(Operation::Broadcast, "the text")));
     }
 }

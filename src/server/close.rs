@@ -60,6 +60,10 @@ pub enum CloseReason {
     HandshakeFailed,
     /// Its TLS handshake took too long (`limits.name_timeout`).
     HandshakeTimeout,
+    /// An operator sent it away.
+    Kicked,
+    /// An operator keeps its name or its address out.
+    Banned,
     /// It did not read what it was sent (`limits.outbox_bytes`).
     OutboxFull,
     /// The server ended.
@@ -78,7 +82,7 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Every reason, in the order of the enum.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::Exit,
         Self::Eof,
         Self::Broken,
@@ -99,6 +103,8 @@ impl CloseReason {
         Self::PlainText,
         Self::HandshakeFailed,
         Self::HandshakeTimeout,
+        Self::Kicked,
+        Self::Banned,
         Self::OutboxFull,
         Self::ServerClosed,
         Self::ServerFull,
@@ -132,6 +138,8 @@ impl CloseReason {
             Self::PlainText => "spoke plain text",
             Self::HandshakeFailed => "tls handshake failed",
             Self::HandshakeTimeout => "tls handshake timeout",
+            Self::Kicked => "kicked",
+            Self::Banned => "banned",
             Self::OutboxFull => "outbox full",
             Self::ServerClosed => "server closed",
             Self::ServerFull => "server full",

@@ -22,6 +22,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    bans::{Ledger, LedgerError},
     courier::Courier,
     doorkeeper::Doorkeeper,
     listener::{Listener, REFUSALS, Reception},
@@ -60,12 +61,23 @@ pub enum ServeError {
     /// The accounts file is refused.
     #[error(transparent)]
     Accounts(#[from] SourceError),
+    /// The bans file is refused.
+    #[error(transparent)]
+    Bans(#[from] LedgerError),
     /// The system refused something else that is needed to start.
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),
     /// A part died that the others cannot do without.
     #[error("the {0} died; the server cannot go on")]
     Died(&'static str),
+}
+
+impl ServeError {
+    /// Whether the server did not start because of what one of its files says.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Accounts(_) | Self::Bans(LedgerError::Source(_)))
+    }
 }
 
 /// How the server ended.
@@ -101,12 +113,14 @@ impl House {
     pub fn build(
         config: &InForce,
         accounts: &Directory,
+        ledger: Ledger,
         listeners: Vec<Listener>,
         workers: &[Arbiter],
         tally: Arc<Tally>,
         log: &Logger,
     ) -> Self {
         let (notify, notices) = unbounded_channel();
+        let barrier = ledger.barrier();
         let verifier = Verifier::start();
         let (sender, mailbox) = channel(MAILBOX);
         let registry = Addr::new(sender);
@@ -136,7 +150,8 @@ impl House {
             })
             .collect();
         let vigil = Vigil::new("registry", notify.clone());
-        let actor = Registry::new(couriers.clone(), config.view(), Arc::clone(&tally), log.clone(), vigil);
+        let actor =
+            Registry::new(couriers.clone(), config.view(), ledger, Arc::clone(&tally), log.clone(), vigil);
         workers[0].spawn_fn(move || {
             Context::with_receiver(mailbox).run(actor);
         });
@@ -145,6 +160,7 @@ impl House {
         let places = Arc::new(Semaphore::new(limits.max_sessions));
         let reception = Reception {
             couriers,
+            barrier,
             places: Arc::clone(&places),
             max_sessions: limits.max_sessions,
             stop: listening.clone(),

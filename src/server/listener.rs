@@ -9,7 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use actix::Addr;
@@ -19,6 +19,7 @@ use tokio::{sync::Semaphore, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    bans::Barrier,
     close::{CLOSE_GRACE, CloseReason},
     connection::{UNSENT_BYTES, keepalive, see_out},
     courier::Courier,
@@ -94,6 +95,8 @@ pub type Door = Rc<RefCell<Doorkeeper>>;
 pub struct Reception {
     /// Taken in turn.
     pub couriers: Vec<Addr<Courier>>,
+    /// Which addresses are kept out.
+    pub barrier: Barrier,
     /// A permit for each session there may be.
     pub places: Arc<Semaphore>,
     /// How many that is, for the refusal.
@@ -170,7 +173,7 @@ impl Reception {
     /// Greets a connection and hands it to the next courier. The greeting does not wait for the courier's thread, and
     /// needs no reactor: a new socket has room for it. Over TLS, it comes after the handshake.
     fn receive(&self, mut socket: TcpStream, peer: Peer, secure: Option<Secure>, door: &Door) {
-        let admitted = self.admit(peer, door).and_then(|visit| {
+        let admitted = self.refuse_banned(peer).and_then(|()| self.admit(peer, door)).and_then(|visit| {
             let permit = Arc::clone(&self.places).try_acquire_owned();
             permit.map(|permit| (permit, visit)).map_err(|_| self.no_place())
         });
@@ -190,6 +193,18 @@ impl Reception {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
         let turn = usize::try_from(number).unwrap_or_default() % self.couriers.len();
         self.couriers[turn].do_send(Adopt { socket, peer, id: SessionId(number), permit, visit, secure });
+    }
+
+    /// Lets those in whom no operator keeps out.
+    fn refuse_banned(&self, peer: Peer) -> Result<(), (Line, CloseReason)> {
+        let bans = self.barrier.load();
+        if bans.is_empty() {
+            return Ok(());
+        }
+        match bans.of_address(peer.ip(), SystemTime::now()) {
+            None => Ok(()),
+            Some(ban) => Err((reply::address_banned(self.message_bytes, &ban.terms()), CloseReason::Banned)),
+        }
     }
 
     /// Asks the doorkeeper.
@@ -297,6 +312,7 @@ mod tests {
         listener.set_nonblocking(true).unwrap();
         let reception = Reception {
             couriers: Vec::new(),
+            barrier: Barrier::default(),
             places: Arc::new(Semaphore::new(0)),
             max_sessions: 0,
             stop: CancellationToken::new(),

@@ -14,6 +14,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     process::ExitCode,
     sync::Arc,
+    thread::JoinHandle,
 };
 
 use actix_rt::Arbiter;
@@ -29,6 +30,7 @@ use crate::{
     source::SourceError,
 };
 
+mod bans;
 mod batch;
 mod challenge;
 pub mod close;
@@ -63,6 +65,7 @@ mod vigil;
 mod waiting;
 mod who;
 
+use bans::Ledger;
 use house::House;
 pub use house::{Ended, ServeError};
 use listener::Listener;
@@ -91,6 +94,9 @@ pub struct Server {
     config: InForce,
     credentials: Option<Credentials>,
     accounts: Directory,
+    ledger: Ledger,
+    /// Writes the bans file.
+    keeper: Option<JoinHandle<()>>,
     listeners: Vec<Listener>,
     addresses: Vec<SocketAddr>,
     tls_addresses: Vec<SocketAddr>,
@@ -163,11 +169,20 @@ impl Server {
             Some(Credentials::new(credentials::load(&config.tls, log)?))
         };
         let accounts = Directory::new(read_accounts(config, log)?);
+        let bans_file = config.accounts.bans_file.as_path();
+        let (ledger, keeper) = if bans_file.as_os_str().is_empty() {
+            (Ledger::in_memory(), None)
+        } else {
+            let (ledger, keeper) = Ledger::in_file(bans_file, log)?;
+            (ledger, Some(keeper))
+        };
         let tls_addresses = take_all(&config.tls.listen, credentials.as_ref(), &mut listeners)?;
         Ok(Self {
             config: InForce::new(config.clone()),
             credentials,
             accounts,
+            ledger,
+            keeper,
             listeners,
             addresses,
             tls_addresses,
@@ -210,6 +225,7 @@ impl Server {
         let mut house = House::build(
             &self.config,
             &self.accounts,
+            self.ledger,
             self.listeners,
             &workers,
             Arc::clone(&self.tally),
@@ -224,6 +240,10 @@ impl Server {
             for worker in workers {
                 // A worker that panicked was noticed by its courier's vigil.
                 let _ = worker.join();
+            }
+            // The registry is gone with its worker, and what it changed last is on its way to the disk.
+            if let Some(keeper) = self.keeper {
+                let _ = keeper.join();
             }
         }
         info!(self.log, "ended"; &*self.tally);

@@ -10,6 +10,7 @@ use tokio::{
 };
 
 use super::{
+    bans::Ledger,
     connection::{SendHalf, Unanswered},
     courier::Courier,
     messages::{ToCourier, ToRegistry},
@@ -59,7 +60,14 @@ impl Pair {
             Courier::new(0, surroundings, registry.clone().recipient(), vigil)
         });
         let vigil = Vigil::new("registry", notify.clone());
-        let actor = Registry::new(vec![courier.clone()], config.view(), Arc::clone(&tally), log, vigil);
+        let actor = Registry::new(
+            vec![courier.clone()],
+            config.view(),
+            Ledger::in_memory(),
+            Arc::clone(&tally),
+            log,
+            vigil,
+        );
         Context::with_receiver(mailbox).run(actor);
         Self { registry, courier, tally }
     }

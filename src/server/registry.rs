@@ -10,6 +10,7 @@ use slog::{Logger, debug, info};
 use tokio::time::sleep;
 
 use super::{
+    bans::Ledger,
     batch::Batch,
     challenge::{Challenge, Challenges},
     close::{CHALLENGE_WITHIN, CloseReason},
@@ -28,6 +29,7 @@ use crate::{
     protocol::{Line, Name, reply},
 };
 
+mod moderation;
 mod requests;
 
 use requests::batch_bytes;
@@ -45,6 +47,8 @@ pub struct Registry {
     full: Vec<SessionId>,
     couriers: Vec<Addr<Courier>>,
     config: View,
+    /// Who is kept out.
+    ledger: Ledger,
     /// A [`Flush`] is on its way, or will be when a wait is over.
     flush_due: bool,
     /// The server is ending: nothing is carried out any more.
@@ -74,6 +78,7 @@ impl Registry {
     pub fn new(
         couriers: Vec<Addr<Courier>>,
         config: View,
+        ledger: Ledger,
         tally: Arc<Tally>,
         log: Logger,
         vigil: Vigil,
@@ -90,6 +95,7 @@ impl Registry {
             full: Vec::new(),
             couriers,
             config,
+            ledger,
             flush_due: false,
             closing: false,
             tally,
@@ -100,6 +106,9 @@ impl Registry {
 
     /// Gives a name if it is free. If someone is in the way whose connection may be dead, that is found out first.
     fn enter(&mut self, enter: Enter, ctx: &mut Context<Self>) {
+        if self.refuse_banned(&enter) {
+            return;
+        }
         let id = enter.seat.id;
         let bearers = match self.roster.join(&enter.name, &enter.looks, enter.seat, enter.peer) {
             Ok(()) => return self.welcome(&enter),
@@ -140,6 +149,9 @@ impl Registry {
     /// Gives a name to someone who waited for it, and carries out what it sent meanwhile. If someone is in the way still, or
     /// again: it waits on, as long as its time is not up.
     fn end_wait(&mut self, challenge: Challenge, time_is_up: bool) {
+        if self.refuse_banned(&challenge.enter) {
+            return;
+        }
         let Enter { seat, peer, ref name, ref looks } = challenge.enter;
         match self.roster.join(name, looks, seat, peer) {
             Ok(()) => {

@@ -105,6 +105,11 @@ impl Roster {
         self.by_joining.values().filter_map(|id| self.members.get(id)).map(|member| &member.name)
     }
 
+    /// All members, in no order.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        self.members.values()
+    }
+
     /// How many members there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -72,6 +72,7 @@ fn the_death_of_the_registry_ends_the_server_with_an_error() {
         let mut house = House::build(
             &InForce::new(Config::default()),
             &Directory::new(Accounts::default()),
+            Ledger::in_memory(),
             Vec::new(),
             &workers,
             Arc::default(),

@@ -111,7 +111,7 @@ mod tests {
 
     fn work(sender: u64, requests: usize) -> Work {
         let seat = Seat { id: SessionId(sender), courier: 0, slot: 0 };
-        Work { seat, requests: (0..requests).map(|_| Request::Help).collect(), credit: None }
+        Work { seat, requests: (0..requests).map(|_| Request::ListClients).collect(), credit: None }
     }
 
     /// The senders in whose name work is given out, and how many requests each has.

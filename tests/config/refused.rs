@@ -85,7 +85,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     (
         "[close_server]\n\tallow = 'everyone'\r\n",
-        "2:10: close_server.allow must be one of anyone, loopback, nobody",
+        "2:10: close_server.allow must be one of anyone, operators, loopback, nobody",
         "2 |  allow = 'everyone'\n  |          ^^^^^^^^^^",
     ),
     (

@@ -43,7 +43,7 @@ fn a_message_and_its_short_form_ask_for_the_same() {
         ),
         ("alan | server | exit | client alan closed", "/exit", Request::Exit),
         ("alan | server | close_server | close server", "/close", Request::CloseServer),
-        ("alan | server | help | no data", "/help", Request::Help),
+        ("alan | server | help | no data", "/help", Request::Help { for_operator: false }),
     ] {
         assert_eq!(read(whole), asked, "{whole}");
         assert_eq!(read(short), asked, "{short}");

@@ -6,7 +6,7 @@ use super::{Registry, log_sent};
 use crate::{
     config::Limits,
     protocol::{
-        Line, Name, Request, reply,
+        Line, Moderation, Name, Request, reply,
         request::{Direct, forwarded},
     },
     server::{
@@ -74,7 +74,13 @@ impl Registry {
                     let receiver = self.roster.find(&direct.to);
                     self.full.contains(&receiver.map_or(seat.id, |receiver| receiver.seat.id))
                 }
-                Request::Answer(_) | Request::ListClients | Request::Help => self.full.contains(&seat.id),
+                Request::Answer(_) | Request::ListClients | Request::Help { .. } => {
+                    self.full.contains(&seat.id)
+                }
+                // To send somebody away waits for nobody.
+                Request::Moderate(moderation) => {
+                    **moderation == Moderation::ListBans && self.full.contains(&seat.id)
+                }
                 Request::Exit | Request::CloseServer => false,
             };
         is_held.then_some(Until::Room)
@@ -97,7 +103,11 @@ impl Registry {
                 let lines = reply::list_clients(self.config.limits.message_bytes, &name, self.roster.names());
                 self.tell_all(seat, lines);
             }
-            Request::Help => self.tell_all(seat, reply::help(self.config.limits.message_bytes, &name)),
+            Request::Help { for_operator } => {
+                let lines = reply::help(self.config.limits.message_bytes, &name, for_operator);
+                self.tell_all(seat, lines);
+            }
+            Request::Moderate(moderation) => self.moderate(seat, &name, *moderation),
             Request::Exit => {
                 self.tell(seat, reply::client_disconnected(&name));
                 self.batch.close(seat, CloseReason::Exit);
@@ -125,7 +135,7 @@ impl Registry {
         self.batch.broadcast(line, except);
     }
 
-    fn tell_all(&mut self, seat: Seat, lines: Vec<Line>) {
+    pub(super) fn tell_all(&mut self, seat: Seat, lines: Vec<Line>) {
         for line in lines {
             self.tell(seat, line);
         }

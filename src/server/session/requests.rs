@@ -102,6 +102,10 @@ impl Session {
                 Request::CloseServer => {
                     self.may_close(name).map_or_else(Request::Answer, |()| Request::CloseServer)
                 }
+                Request::Moderate(moderation) if !self.is_operator(name) => {
+                    Request::Answer(reply::only_operators(limit, name, moderation.operation()))
+                }
+                Request::Help { .. } => Request::Help { for_operator: self.is_operator(name) },
                 request => request,
             },
             Frame::TooLong => Request::Answer(reply::line_too_long(limit, name)),
@@ -111,11 +115,19 @@ impl Session {
         }
     }
 
+    /// Whether it gave the password of an account that is an operator's by now.
+    fn is_operator(&self, name: &Name) -> bool {
+        self.has_account
+            && self.around.accounts.current().find(name.key()).is_some_and(|account| account.operator)
+    }
+
     /// Whether this session may end the server; the refusal if not.
     fn may_close(&self, name: &Name) -> Result<(), Line> {
         let limit = self.around.message_bytes;
         match self.around.config.get().close_server.allow {
             Allow::Anyone => Ok(()),
+            Allow::Operators if self.is_operator(name) => Ok(()),
+            Allow::Operators => Err(reply::only_operators_may_close(limit, name)),
             Allow::Loopback if self.peer.is_local => Ok(()),
             Allow::Loopback => Err(reply::only_locals_may_close(limit, name)),
             Allow::Nobody => Err(reply::nobody_may_close(limit, name)),

@@ -1,0 +1,166 @@
+//! [`Moderation`]: what operators ask for: to send somebody away, for now or for longer.
+
+use std::{fmt, time::Duration};
+
+use super::{
+    message::NO_DATA,
+    name::{Name, NameKey},
+    network::Network,
+    operation::Operation,
+};
+
+/// The longest that a ban may be given a time for. Without a time it has no end.
+const LONGEST: Duration = Duration::from_hours(24 * 3650);
+
+/// The most characters of a reason that are kept.
+pub const MOST_REASON_CHARS: usize = 200;
+
+/// What an operator asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Moderation {
+    /// To end a session. The name is free at once.
+    Kick {
+        /// Whose.
+        whom: NameKey,
+        /// The same as it was typed, to be quoted if nobody bears it.
+        typed: Box<str>,
+        /// In the operator's words; may be empty.
+        reason: Box<str>,
+    },
+    /// To end sessions and keep who had them out.
+    Ban {
+        /// Whom.
+        target: Target,
+        /// For how long; for good if not given.
+        span: Option<Duration>,
+        /// In the operator's words; may be empty.
+        reason: Box<str>,
+    },
+    /// To let in again.
+    Unban(Target),
+    /// To see the bans.
+    ListBans,
+}
+
+impl Moderation {
+    /// How it is asked for.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        match self {
+            Self::Kick { .. } => Operation::Kick,
+            Self::Ban { .. } => Operation::Ban,
+            Self::Unban(_) => Operation::Unban,
+            Self::ListBans => Operation::ListBans,
+        }
+    }
+}
+
+/// Whom a ban is for: whoever wants a name, or whoever comes from an address, but not both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A name, and all that count as the same.
+    Name {
+        /// What it is compared by.
+        key: NameKey,
+        /// As it was typed.
+        shown: Box<str>,
+    },
+    /// Addresses.
+    Network(Network),
+}
+
+impl Target {
+    /// Reads a name or an address. What can be read as an address is one, although it could be a name, too. A name has at
+    /// most `name_bytes` bytes.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn parse(text: &str, name_bytes: usize) -> Result<Self, String> {
+        match Network::parse(text.trim()) {
+            Some(network) => network.map(Self::Network).map_err(|why| why.to_string()),
+            None => match Name::parse(text, name_bytes) {
+                Ok(name) => Ok(Self::Name { key: name.key().clone(), shown: name.as_str().into() }),
+                Err(why) => Err(why.to_string()),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name { shown, .. } => f.write_str(shown),
+            Self::Network(network) => network.fmt(f),
+        }
+    }
+}
+
+/// The reason that DATA gives, cut to [`MOST_REASON_CHARS`]; empty where it gives none.
+#[must_use]
+pub fn reason(data: &str) -> Box<str> {
+    let data = data.trim();
+    if data == NO_DATA {
+        return Box::default();
+    }
+    match data.char_indices().nth(MOST_REASON_CHARS) {
+        None => data.into(),
+        Some((end, _)) => format!("{}…", &data[..end]).into(),
+    }
+}
+
+/// The time and the reason that DATA gives: `1h being rude`, `being rude`, or neither.
+///
+/// # Errors
+/// If the time is none that a ban can have, in words.
+pub fn span_and_reason(data: &str) -> Result<(Option<Duration>, Box<str>), String> {
+    let (first, rest) = data.trim().split_once(' ').unwrap_or((data.trim(), ""));
+    let looks_like_a_time =
+        first.starts_with(|c: char| c.is_ascii_digit()) && first.ends_with(|c: char| c.is_ascii_alphabetic());
+    match humantime::parse_duration(first) {
+        Ok(span) if span >= Duration::from_secs(1) && span <= LONGEST => Ok((Some(span), reason(rest))),
+        Err(_) if !looks_like_a_time => Ok((None, reason(data))),
+        Ok(_) | Err(_) => Err(format!(
+            "{first} is no time for a ban. One is from 1s to 3650d, such as 30m, 12h or 7d; without one it has no end"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_may_come_before_the_reason() {
+        let hours = |hours| Some(Duration::from_hours(hours));
+        for (data, span, said) in [
+            ("no data", None, ""),
+            ("", None, ""),
+            ("1h", hours(1), ""),
+            ("1d being rude", hours(24), "being rude"),
+            ("1h30m  twice ", Some(Duration::from_mins(90)), "twice"),
+            ("being rude for 1h", None, "being rude for 1h"),
+            ("5 times warned", None, "5 times warned"),
+            ("3650d", hours(24 * 3650), ""),
+        ] {
+            assert_eq!(span_and_reason(data), Ok((span, said.into())), "{data}");
+        }
+        for data in ["0s", "1ms x", "3651d", "99999999999999999999d", "5x rude"] {
+            let first = data.split(' ').next().unwrap();
+            assert!(span_and_reason(data).unwrap_err().starts_with(&format!("{first} is no time")), "{data}");
+        }
+    }
+
+    #[test]
+    fn a_long_reason_is_cut() {
+        assert_eq!(reason(&"é".repeat(200)).chars().count(), 200);
+        assert_eq!(reason(&"é".repeat(201)), format!("{}…", "é".repeat(200)).into());
+    }
+
+    #[test]
+    fn what_reads_as_an_address_is_one() {
+        assert_eq!(Target::parse("bob", 489).unwrap().to_string(), "bob");
+        assert_eq!(Target::parse(" 192.0.2.9/24", 489).unwrap().to_string(), "192.0.2.0/24");
+        assert!(Target::parse("192.0.2.9/99", 489).unwrap_err().starts_with("Behind the /"));
+        assert_eq!(Target::parse("server", 489).unwrap_err(), "The name server is reserved");
+    }
+}

@@ -1,0 +1,148 @@
+//! [`Network`]: an address, or all those that begin alike, as people write them.
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+/// The fewest bits that a network of each family may be given by: a slip of the hand must not bar half the world.
+const FEWEST_BITS: (u8, u8) = (8, 16);
+
+/// What a lone IPv6 address stands for: its host has all 64 bits behind that to choose from.
+const CUSTOMER_BITS: u8 = 64;
+
+/// All addresses whose first bits are these. A single IPv4 address is one of 32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Network {
+    /// With zeros behind the prefix.
+    first: IpAddr,
+    prefix: u8,
+}
+
+/// An address with a prefix that it cannot have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Behind the / of a network stands a number of bits, for IPv4 from 8 to 32, for IPv6 from 16 to 128")]
+pub struct BadPrefix;
+
+impl Network {
+    /// Reads `192.0.2.7`, `192.0.2.0/24`, `2001:db8::/48`, or `2001:db8::7`, which stands for the 64 bits it begins with.
+    /// `None`: it is no address, whatever else it is.
+    ///
+    /// # Errors
+    /// If there is a `/` and no fit number behind it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Result<Self, BadPrefix>> {
+        let (address, prefix) =
+            text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().ok()?;
+        let Some(prefix) = prefix else { return Some(Ok(Self::around(address))) };
+        let fit = |bits: &u8| match address {
+            IpAddr::V4(_) => (FEWEST_BITS.0..=32).contains(bits),
+            IpAddr::V6(_) => (FEWEST_BITS.1..=128).contains(bits),
+        };
+        let prefix = prefix.parse().ok().filter(fit).ok_or(BadPrefix);
+        Some(prefix.map(|prefix| Self::new(address, prefix)))
+    }
+
+    /// The address of one customer: an IPv4 address alone, an IPv6 address with all that share its first 64 bits.
+    #[must_use]
+    pub fn around(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            v4 @ IpAddr::V4(_) => Self::new(v4, 32),
+            v6 @ IpAddr::V6(_) => Self::new(v6, CUSTOMER_BITS),
+        }
+    }
+
+    fn new(address: IpAddr, prefix: u8) -> Self {
+        Self { first: masked(address, prefix), prefix }
+    }
+
+    /// Whether the address is one of its. IPv4 in IPv6 clothes is IPv4.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        masked(address.to_canonical(), self.prefix) == self.first
+    }
+}
+
+/// The address with zeros behind its first `prefix` bits.
+fn masked(address: IpAddr, prefix: u8) -> IpAddr {
+    let prefix = u32::from(prefix);
+    match address {
+        IpAddr::V4(v4) => {
+            let mask = u32::MAX.checked_shl(32_u32.saturating_sub(prefix)).unwrap_or(0);
+            Ipv4Addr::from_bits(v4.to_bits() & mask).into()
+        }
+        IpAddr::V6(v6) => {
+            let mask = u128::MAX.checked_shl(128_u32.saturating_sub(prefix)).unwrap_or(0);
+            Ipv6Addr::from_bits(v6.to_bits() & mask).into()
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.first, self.prefix) {
+            (IpAddr::V4(v4), 32) => v4.fmt(f),
+            (first, prefix) => write!(f, "{first}/{prefix}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(text: &str) -> Network {
+        Network::parse(text).unwrap().unwrap()
+    }
+
+    #[test]
+    fn addresses_and_networks_are_read_and_written() {
+        for (typed, written) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("192.0.2.7/32", "192.0.2.7"),
+            ("192.0.2.7/24", "192.0.2.0/24"),
+            ("10.1.2.3/8", "10.0.0.0/8"),
+            ("2001:db8::7", "2001:db8::/64"),
+            ("2001:db8::7/128", "2001:db8::7/128"),
+            ("2001:db8:1:2::/48", "2001:db8:1::/48"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+        ] {
+            assert_eq!(network(typed).to_string(), written, "{typed}");
+            assert_eq!(network(written), network(typed));
+        }
+        for name in ["bob", "192.0.2", "192.0.2.7.8", "192.0.2.7:80", "[::1]", "bob/24", "", "/24"] {
+            assert_eq!(Network::parse(name), None, "{name}");
+        }
+        for bad in [
+            "192.0.2.0/33",
+            "0.0.0.0/0",
+            "10.0.0.0/7",
+            "192.0.2.0/",
+            "192.0.2.0/x",
+            "::/0",
+            "::/129",
+            "10.0.0.0/-1",
+        ] {
+            assert_eq!(Network::parse(bad), Some(Err(BadPrefix)), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_a_network() {
+        for (network_, address, is_in) in [
+            ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7", "::ffff:192.0.2.7", true),
+            ("192.0.2.7", "192.0.2.8", false),
+            ("192.0.2.0/24", "192.0.2.255", true),
+            ("192.0.2.0/24", "192.0.3.0", false),
+            ("2001:db8::7", "2001:db8::ffff:1", true),
+            ("2001:db8::7", "2001:db8:0:1::7", false),
+            ("2001:db8::7/128", "2001:db8::8", false),
+            ("2001:db8::/32", "192.0.2.7", false),
+            ("10.0.0.0/8", "::a00:1", false),
+        ] {
+            assert_eq!(network(network_).contains(address.parse().unwrap()), is_in, "{network_} {address}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What is said about sending people away.
+
+use std::time::{Duration, SystemTime};
+
+use super::{connection_error, error_message, server_says_within};
+use crate::protocol::{
+    line::Line,
+    moderation::Target,
+    name::{NEW_CLIENT, Name},
+    operation::Operation,
+};
+
+/// Something that only operators may do.
+#[must_use]
+pub fn only_operators(limit: usize, to: &Name, operation: Operation) -> Line {
+    error_message(limit, to, &format!("Only operators of this server may use {operation}"))
+}
+
+/// `close_server` from someone who is no operator where `close_server.allow` is `operators`.
+#[must_use]
+pub fn only_operators_may_close(limit: usize, to: &Name) -> Line {
+    error_message(limit, to, "Only an operator of this server may close it")
+}
+
+/// What came of an operator's request.
+#[must_use]
+pub fn moderated(limit: usize, to: &Name, operation: Operation, what: &str) -> Line {
+    server_says_within(limit, to.as_str(), operation.wire(), what)
+}
+
+/// A ban that would hit who asks for it.
+#[must_use]
+pub fn would_ban_yourself(limit: usize, to: &Name, target: &Target) -> Line {
+    error_message(limit, to, &format!("{target} was not banned, because that would keep you out as well"))
+}
+
+/// As many bans as are kept.
+#[must_use]
+pub fn too_many_bans(limit: usize, to: &Name, most: usize) -> Line {
+    error_message(limit, to, &format!("There are {most} bans, and no more are kept. Lift one: /unban bob"))
+}
+
+/// Nobody to let in again.
+#[must_use]
+pub fn not_banned(limit: usize, to: &Name, target: &Target) -> Line {
+    error_message(limit, to, &format!("{target} is not banned. /bans shows who is"))
+}
+
+/// Last words to someone whom an operator sends away.
+#[must_use]
+pub fn kicked(limit: usize, to: &Name, by: &str, reason: &str) -> Line {
+    error_message(limit, to, &format!("You were disconnected by {by}{}", because(reason)))
+}
+
+/// Last words to someone whom an operator bans.
+#[must_use]
+pub fn banned(limit: usize, to: &Name, by: &str, span: Option<Duration>, reason: &str) -> Line {
+    let span = span.map(|span| format!(" for {}", humantime::format_duration(span))).unwrap_or_default();
+    error_message(limit, to, &format!("You were banned by {by}{span}{}", because(reason)))
+}
+
+/// A name that is banned, to who wants it.
+#[must_use]
+pub fn name_banned(limit: usize, name: &Name, terms: &str) -> Line {
+    let why = format!("The name {name} is banned {terms}");
+    server_says_within(limit, &format!("{NEW_CLIENT} {name}"), "connection_error", &why)
+}
+
+/// An address that is banned, to who comes from there.
+#[must_use]
+pub fn address_banned(limit: usize, terms: &str) -> Line {
+    connection_error(limit, &format!("Your address is banned {terms}"))
+}
+
+/// Until when, by whom and why: `until 2026-11-24T12:00:00Z by alan: being rude`.
+#[must_use]
+pub fn terms(until: Option<SystemTime>, by: &str, reason: &str) -> String {
+    let until = match until {
+        Some(until) => format!("until {}", humantime::format_rfc3339_seconds(until)),
+        None => "for good".to_owned(),
+    };
+    let by = if by.is_empty() { String::new() } else { format!(" by {by}") };
+    format!("{until}{by}{}", because(reason))
+}
+
+fn because(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
+}

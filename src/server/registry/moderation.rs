@@ -1,0 +1,134 @@
+//! What operators ask of the Registry: to end sessions, and to keep people out.
+
+use std::time::{Duration, SystemTime};
+
+use slog::info;
+
+use super::{Registry, log_sent};
+use crate::{
+    escape::Escaped,
+    protocol::{Line, Moderation, Name, NameKey, Operation, Target, reply},
+    server::{
+        bans::{Ban, Full, Kept, MOST_BANS},
+        close::CloseReason,
+        messages::Enter,
+        roster::Member,
+        seat::Seat,
+        who::Who,
+    },
+};
+
+impl Registry {
+    /// Carries out what an operator asks for.
+    pub(super) fn moderate(&mut self, seat: Seat, by: &Name, moderation: Moderation) {
+        match moderation {
+            Moderation::Kick { whom, typed, reason } => self.kick(seat, by, &whom, &typed, &reason),
+            Moderation::Ban { target, span, reason } => self.ban(seat, by, &target, span, &reason),
+            Moderation::Unban(target) => self.unban(seat, by, &target),
+            Moderation::ListBans => {
+                let limit = self.config.limits.message_bytes;
+                let line = |what: &str| reply::moderated(limit, by, Operation::ListBans, what);
+                let bans = self.ledger.bans().in_force(SystemTime::now());
+                let mut lines: Vec<Line> =
+                    bans.map(|ban| line(&format!("{} {}", ban.target, ban.terms()))).collect();
+                if lines.is_empty() {
+                    lines.push(line("nobody is banned"));
+                }
+                self.tell_all(seat, lines);
+            }
+        }
+    }
+
+    fn kick(&mut self, seat: Seat, by: &Name, whom: &NameKey, typed: &str, reason: &str) {
+        let limit = self.config.limits.message_bytes;
+        let Some(member) = self.roster.find(whom).cloned() else {
+            return self.tell(seat, reply::not_found(limit, by, Operation::Kick, typed));
+        };
+        let farewell = reply::kicked(limit, &member.name, by.as_str(), reason);
+        info!(self.log, "kicked"; &who(&member), "by" => %by, "why" => %Escaped(reason));
+        // First, because whoever kicks himself is told no more after it.
+        let done = format!("{} was disconnected", member.name);
+        self.tell(seat, reply::moderated(limit, by, Operation::Kick, &done));
+        self.end(&member, farewell, CloseReason::Kicked);
+    }
+
+    fn ban(&mut self, seat: Seat, by: &Name, target: &Target, span: Option<Duration>, reason: &str) {
+        let limit = self.config.limits.message_bytes;
+        let hit: Vec<Member> = match target {
+            Target::Name { key, .. } => self.roster.find(key).into_iter().cloned().collect(),
+            Target::Network(network) => {
+                self.roster.members().filter(|member| network.contains(member.peer.ip())).cloned().collect()
+            }
+        };
+        if hit.iter().any(|member| member.seat.id == seat.id) {
+            return self.tell(seat, reply::would_ban_yourself(limit, by, target));
+        }
+        let now = SystemTime::now();
+        let until = span.and_then(|span| now.checked_add(span));
+        let ban = Ban { target: target.clone(), until, by: by.as_str().into(), reason: reason.into() };
+        let terms = ban.terms();
+        if self.ledger.change(|bans| bans.add(ban, now)) == Err(Full) {
+            return self.tell(seat, reply::too_many_bans(limit, by, MOST_BANS));
+        }
+        info!(self.log, "banned"; "target" => %Escaped(target), "terms" => %Escaped(&terms), "sessions" => hit.len());
+        for member in &hit {
+            let farewell = reply::banned(limit, &member.name, by.as_str(), span, reason);
+            self.end(member, farewell, CloseReason::Banned);
+        }
+        let ended = match hit.len() {
+            1 => "1 session ended".to_owned(),
+            sessions => format!("{sessions} sessions ended"),
+        };
+        let done = format!("{target} is banned {terms} ({ended}){}", self.unless_kept());
+        self.tell(seat, reply::moderated(limit, by, Operation::Ban, &done));
+    }
+
+    fn unban(&mut self, seat: Seat, by: &Name, target: &Target) {
+        let limit = self.config.limits.message_bytes;
+        if self.ledger.change(|bans| bans.remove(target, SystemTime::now())).is_none() {
+            return self.tell(seat, reply::not_banned(limit, by, target));
+        }
+        info!(self.log, "unbanned"; "target" => %Escaped(target), "by" => %by);
+        let done = format!("{target} is no longer banned{}", self.unless_kept());
+        self.tell(seat, reply::moderated(limit, by, Operation::Unban, &done));
+    }
+
+    /// What is to be said of a change that the next start of the server will not know.
+    fn unless_kept(&self) -> &'static str {
+        match self.ledger.kept() {
+            Kept::InFile => "",
+            Kept::InMemory => ". This lasts until the server ends, because accounts.bans_file is not set",
+            Kept::Failing => ". The bans file could not be written last time; the log says why",
+        }
+    }
+
+    /// Refuses who is kept out, by name or by address. Whether it did.
+    pub(super) fn refuse_banned(&mut self, enter: &Enter) -> bool {
+        let bans = self.ledger.bans();
+        if bans.is_empty() {
+            return false;
+        }
+        let (now, limit) = (SystemTime::now(), self.config.limits.message_bytes);
+        let Enter { seat, peer, name, .. } = enter;
+        let farewell = match (bans.of_name(name.key(), now), bans.of_address(peer.ip(), now)) {
+            (Some(ban), _) => reply::name_banned(limit, name, &ban.terms()),
+            (None, Some(ban)) => reply::address_banned(limit, &ban.terms()),
+            (None, None) => return false,
+        };
+        log_sent(&self.log, &farewell, &Who { id: seat.id, peer: *peer, name: None });
+        self.batch.tell(*seat, farewell);
+        self.batch.close(*seat, CloseReason::Banned);
+        true
+    }
+
+    /// Ends a member's session with these last words, and frees its name.
+    fn end(&mut self, member: &Member, farewell: Line, reason: CloseReason) {
+        self.tell(member.seat, farewell);
+        self.batch.close(member.seat, reason);
+        self.leave(member.seat.id);
+    }
+}
+
+fn who(member: &Member) -> Who<'_> {
+    Who { id: member.seat.id, peer: member.peer, name: Some(&member.name) }
+}
