@@ -17,7 +17,7 @@ use std::{collections::HashMap, fs, io, os::unix::fs::PermissionsExt, path::Path
 use arc_swap::{ArcSwap, Guard};
 
 use crate::{
-    protocol::{Name, NameKey},
+    protocol::{Look, Name, NameKey},
     source::{
         Source, SourceError,
         rows::{self, Fault, Row},
@@ -53,6 +53,8 @@ pub struct Account {
 #[derive(Debug, Default)]
 pub struct Accounts {
     by_name: HashMap<NameKey, Account>,
+    /// Who is in the way of a name that looks so.
+    by_look: HashMap<Look, NameKey>,
 }
 
 impl Accounts {
@@ -74,28 +76,42 @@ impl Accounts {
     }
 
     fn read(source: &Source, name_bytes: usize) -> Result<Self, SourceError> {
-        let accounts = rows::read_all(source, "accounts", &KEYS, |row, before: &[(Account, usize)]| {
+        let mut accounts = Self::default();
+        let mut lines: HashMap<NameKey, usize> = HashMap::new();
+        rows::read_all(source, "accounts", &KEYS, |row, _: &[()]| {
             let account = account(row, name_bytes)?;
             let (_, at) = row.required("name")?;
-            if let Some((_, offset)) = before.iter().find(|(other, _)| other.name.key() == account.name.key())
-            {
-                let line = source.line(*offset);
+            let (key, looks) = (account.name.key().clone(), account.name.looks());
+            if let Some(other) = looks.iter().find_map(|look| accounts.by_look.get(look)) {
+                let line = lines.get(other).copied().unwrap_or_default();
                 return Err((
                     at,
-                    format!("the account on line {line} has this name, or one that counts as the same"),
+                    format!("the account on line {line} has this name, or one that looks like it"),
                 ));
             }
-            Ok((account, at.start))
+            lines.insert(key.clone(), source.line(at.start));
+            accounts.by_look.extend(looks.iter().map(|look| (look.clone(), key.clone())));
+            accounts.by_name.insert(key, account);
+            Ok(())
         })?;
-        let by_name =
-            accounts.into_iter().map(|(account, _)| (account.name.key().clone(), account)).collect();
-        Ok(Self { by_name })
+        Ok(accounts)
     }
 
     /// The account of this name.
     #[must_use]
     pub fn find(&self, name: &NameKey) -> Option<&Account> {
         self.by_name.get(name)
+    }
+
+    /// The account whose name looks like this one, which is no account's own.
+    #[must_use]
+    pub fn find_look_alike(&self, name: &Name) -> Option<&Account> {
+        // Looks take their time, and most servers have no accounts.
+        if self.is_empty() || self.find(name.key()).is_some() {
+            return None;
+        }
+        let key = name.looks().iter().find_map(|look| self.by_look.get(look))?.clone();
+        self.find(&key)
     }
 
     /// How many there are.
@@ -177,6 +193,12 @@ mod tests {
         assert_eq!((alan.name.as_str(), &alan.hash, alan.operator), ("Alan", &hash, true));
         assert!(!accounts.find(name("bob").key()).unwrap().operator);
         assert!(accounts.find(name("carl").key()).is_none());
+        for (other, like) in
+            [("\u{430}lan", Some("Alan")), ("aIan", Some("Alan")), ("alan", None), ("carl", None)]
+        {
+            let found = accounts.find_look_alike(&name(other));
+            assert_eq!(found.map(|account| account.name.as_str()), like, "{other}");
+        }
         assert!(read("").unwrap().is_empty());
         assert!(read("# nobody\naccounts = []\n").unwrap().is_empty());
     }
@@ -214,7 +236,11 @@ mod tests {
             ),
             (
                 format!("{good}\n{}", good.replace("alan", "ALAN")),
-                "6:8: the account on line 2 has this name, or one that counts as the same",
+                "6:8: the account on line 2 has this name, or one that looks like it",
+            ),
+            (
+                format!("{good}{}", good.replace("alan", "al\u{430}n")),
+                "5:8: the account on line 2 has this name, or one that looks like it",
             ),
             ("[[accounts]\n".to_owned(), "1:12: unclosed"),
         ] {

@@ -131,6 +131,12 @@ impl Name {
     pub fn resemblance(&self, other: &Self) -> String {
         resemblance(&self.shown, &other.shown, "who is here")
     }
+
+    /// The same where `other` has an account, and may be away.
+    #[must_use]
+    pub fn resemblance_to_account(&self, other: &Self) -> String {
+        resemblance(&self.shown, &other.shown, "who has an account")
+    }
 }
 
 impl NameKey {

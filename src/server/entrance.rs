@@ -78,6 +78,10 @@ impl Rules<'_> {
     /// # Errors
     /// If nobody of this name is let in here.
     pub fn look_up(&self, name: Name) -> Result<Found, Refusal> {
+        if let Some(account) = self.accounts.find_look_alike(&name) {
+            let farewell = reply::looks_like_account(self.limit, &name, &account.name);
+            return Err(Refusal { reason: CloseReason::LookAlike, farewell });
+        }
         match self.accounts.find(name.key()) {
             None if self.settings.required => {
                 let farewell = reply::no_account(self.limit, &name);

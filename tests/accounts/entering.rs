@@ -165,6 +165,12 @@ fn who_does_not_answer_is_told_and_closed() {
     let mut alan = asked(&server, "alan");
     alan.expect(&not_let_in("alan", "No password came within 500ms. Connect again and type it and Enter"));
     alan.expect_closed();
+    let mut alan = asked(&server, "alan");
+    alan.send("wrong");
+    alan.expect("server | alan | error_message | That is not the password of alan; 2 tries are left");
+    alan.expect(&password_request("alan"));
+    alan.expect(&not_let_in("alan", "No password came within 500ms. Connect again and type it and Enter"));
+    alan.expect_closed();
 }
 
 #[test]
@@ -179,6 +185,22 @@ fn a_name_that_its_owner_bears_is_taken() {
     );
     again.expect_closed();
     alan.expect_nothing_before_an_echo("alan");
+}
+
+#[test]
+fn a_name_that_looks_like_an_accounts_is_refused_even_while_its_owner_is_away() {
+    let file = AccountsFile::new();
+    let server = file.serve(|_| {});
+    for (typed, why) in [
+        ("\u{430}lan", "\u{430}lan has Cyrillic \u{430}; it looks like alan, who has an account"),
+        ("aIan", "aIan looks like alan, who has an account: I looks like l"),
+    ] {
+        let mut other = server.connect();
+        other
+            .ask(typed, &not_let_in(typed, &format!("{why}. You need to connect again and use another one")));
+        other.expect_closed();
+    }
+    log_in(&server, "alan");
 }
 
 #[test]

@@ -86,6 +86,13 @@ pub fn no_account(limit: usize, name: &Name) -> Line {
     refused(limit, name, &why)
 }
 
+/// It is no account's name, and looks like one.
+#[must_use]
+pub fn looks_like_account(limit: usize, name: &Name, account: &Name) -> Line {
+    let why = name.resemblance_to_account(account);
+    refused(limit, name, &format!("{why}. You need to connect again and use another one"))
+}
+
 /// A `password` message from someone who was not asked for one.
 #[must_use]
 pub fn no_password_asked(limit: usize, to: &Name) -> Line {
