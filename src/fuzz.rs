@@ -9,6 +9,7 @@
 use std::{cell::RefCell, mem::ManuallyDrop};
 
 mod accounts;
+mod bans;
 mod config;
 mod framing;
 pub mod inputs;
@@ -34,8 +35,15 @@ pub struct Target {
 pub type Run = Box<dyn FnMut(&[u8])>;
 
 /// All targets.
-pub const TARGETS: &[Target] =
-    &[framing::TARGET, request::TARGET, names::TARGET, config::TARGET, accounts::TARGET, session::TARGET];
+pub const TARGETS: &[Target] = &[
+    framing::TARGET,
+    request::TARGET,
+    names::TARGET,
+    config::TARGET,
+    accounts::TARGET,
+    bans::TARGET,
+    session::TARGET,
+];
 
 /// Runs one input of the target of this name, which is set up at the first call on a thread.
 ///

@@ -32,7 +32,7 @@ mod verifier;
 
 #[cfg(test)]
 pub(crate) use secret::tests::cheap_hash;
-pub use secret::{MOST_BYTES, NoSecret, PasswordHash, Secret};
+pub use secret::{FEWEST_CHARS, MOST_BYTES, NoHash, NoSecret, PasswordHash, Secret};
 pub use verifier::{Verdict, Verifier};
 
 /// The keys that an entry of the file can have.

@@ -20,7 +20,7 @@ use crate::{
     source::SourceError,
 };
 
-mod file;
+pub(crate) mod file;
 
 pub use file::WriteError;
 

@@ -30,7 +30,7 @@ use crate::{
     source::SourceError,
 };
 
-mod bans;
+pub(crate) mod bans;
 mod batch;
 mod challenge;
 pub mod close;

@@ -48,6 +48,15 @@ pub fn read(path: &Path) -> Result<Bans, SourceError> {
     }
 }
 
+/// Reads a bans file's content.
+///
+/// # Errors
+/// As [`read`].
+#[cfg(any(test, feature = "fuzz"))]
+pub fn read_text(name: &str, bytes: Vec<u8>) -> Result<Bans, SourceError> {
+    parse(&Source::decode(name.to_owned(), bytes)?)
+}
+
 fn parse(source: &Source) -> Result<Bans, SourceError> {
     let bans = rows::read_all(source, "bans", &KEYS, |row, before: &[Ban]| {
         let ban = ban(row)?;
@@ -113,7 +122,8 @@ pub fn write(path: &Path, bans: &Bans) -> Result<(), WriteError> {
         .map_err(|error| WriteError { path: Escaped(path.display()).to_string(), error })
 }
 
-fn written(bans: &Bans) -> String {
+/// The file as it is written.
+pub fn written(bans: &Bans) -> String {
     let mut text = HEAD.to_owned();
     for Ban { target, until, by, reason } in bans.list.iter() {
         let key = if matches!(target, Target::Name { .. }) { "name" } else { "address" };
