@@ -3,6 +3,7 @@
 mod entering;
 mod moderation;
 mod passwd;
+mod reload;
 mod secrecy;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};

@@ -118,7 +118,8 @@ pub fn serve(
 ) -> Result<ExitCode, ServeError> {
     let server =
         if passed.is_empty() { Server::bind(config, log) } else { Server::adopt(config, passed, log) }?;
-    let reloader = Reloader::new(&server.config, server.credentials.as_ref(), reloading, log);
+    let reloader =
+        Reloader::new(&server.config, server.credentials.as_ref(), &server.accounts, reloading, log);
     let ended = actix_rt::System::new().block_on(async move {
         let stops = signals::catch(reloader, Arc::clone(&server.tally), &server.log)?;
         server.run(stops).await

@@ -1,12 +1,16 @@
-//! [`Reloader`]: another configuration and other certificates for a server that goes on serving.
+//! [`Reloader`]: another configuration, other certificates and other accounts for a server that goes on serving.
 
 use slog::{Logger, error, info, warn};
 
 use super::{
-    systemd,
+    read_accounts, systemd,
     tls::credentials::{self, Credentials, CredentialsError},
 };
-use crate::config::{Applies, Change, Config, ConfigError, InForce};
+use crate::{
+    accounts::Directory,
+    config::{Applies, Change, Config, ConfigError, InForce},
+    source::SourceError,
+};
 
 /// Where another configuration comes from, and who else is to know of it.
 pub struct Reloading {
@@ -16,10 +20,11 @@ pub struct Reloading {
     pub applied: Box<dyn Fn(&Config)>,
 }
 
-/// Puts another configuration and other certificates in force. Nobody who is connected is disturbed.
+/// Puts another configuration, other certificates and other accounts in force. Nobody who is connected is disturbed.
 pub struct Reloader {
     config: InForce,
     credentials: Option<Credentials>,
+    accounts: Directory,
     reloading: Reloading,
     log: Logger,
 }
@@ -31,6 +36,8 @@ enum Refused {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
+    #[error(transparent)]
+    Accounts(#[from] SourceError),
 }
 
 impl Reloader {
@@ -38,10 +45,17 @@ impl Reloader {
     pub fn new(
         config: &InForce,
         credentials: Option<&Credentials>,
+        accounts: &Directory,
         reloading: Reloading,
         log: &Logger,
     ) -> Self {
-        Self { config: config.clone(), credentials: credentials.cloned(), reloading, log: log.clone() }
+        Self {
+            config: config.clone(),
+            credentials: credentials.cloned(),
+            accounts: accounts.clone(),
+            reloading,
+            log: log.clone(),
+        }
     }
 
     /// Reads everything again. If anything about it is wrong, all stays as it was, and the log says why.
@@ -70,9 +84,11 @@ impl Reloader {
             None => None,
             Some(credentials) => Some((credentials, credentials::load(&config.tls, &self.log)?)),
         };
+        let accounts = read_accounts(&config, &self.log)?;
         // From here on nothing can fail.
         (self.reloading.applied)(&config);
         self.config.replace(config);
+        self.accounts.replace(accounts);
         Ok((changes, loaded.is_some_and(|(credentials, loaded)| credentials.replace(loaded))))
     }
 

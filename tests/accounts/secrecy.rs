@@ -5,9 +5,10 @@ use crate::{
     cli::{arauto, refusal},
     harness::{
         Client, NAME_REQUEST,
-        cable::{Cable, Netcat},
+        cable::{Cable, Netcat, dial},
         confirmation,
         process::Process,
+        tls::{Issuer, Trust},
     },
 };
 
@@ -97,6 +98,24 @@ fn passwords_cross_no_network_in_the_open_unless_that_is_allowed() {
 }
 
 #[test]
+fn passwords_cross_a_network_over_tls() {
+    let Some(cable) = Cable::lay() else { return };
+    let (file, issuer) = (AccountsFile::new(), Issuer::new());
+    let (path, files) = (file.path(), issuer.issue("server", "a server"));
+    let process = cable.serve(&[
+        ("ARAUTO_ACCOUNTS_FILE", path.to_str().unwrap()),
+        ("ARAUTO_TLS_LISTEN", "192.0.2.1:0"),
+        ("ARAUTO_TLS_CERTIFICATE", files.certificate.to_str().unwrap()),
+        ("ARAUTO_TLS_KEY", files.key.to_str().unwrap()),
+    ]);
+    let stream = dial(Some(&cable.faraway), process.tls_address(), None).unwrap();
+    let mut alan = Trust::of(&issuer).shake_hands(stream);
+    alan.expect(NAME_REQUEST);
+    alan.ask("alan", &password_request("alan"));
+    alan.ask(PASSWORD, &confirmation("alan"));
+}
+
+#[test]
 fn a_file_that_others_can_read_is_warned_of() {
     let file = AccountsFile::new();
     let path = file.path();
@@ -130,6 +149,6 @@ fn a_broken_file_keeps_the_server_from_starting_and_says_where() {
         assert_eq!(complaint, format!("arauto: {}{said}", path.display()));
     }
     let missing =
-        refusal(arauto(["serve", "--listen", "127.0.0.1:0"]).env("ARAUTO_ACCOUNTS_FILE", "no such file"));
-    assert_eq!(missing, "arauto: cannot read no such file: No such file or directory (os error 2)\n");
+        refusal(arauto(["serve", "--listen", "127.0.0.1:0"]).env("ARAUTO_ACCOUNTS_FILE", "/no such file"));
+    assert_eq!(missing, "arauto: cannot read /no such file: No such file or directory (os error 2)\n");
 }

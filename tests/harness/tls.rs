@@ -118,7 +118,12 @@ impl Trust<'_> {
 
     /// A connection whose handshake is done, as far as the client knows.
     pub fn connect_silently(&self, address: SocketAddr) -> TlsClient {
-        let mut stream = ready(TcpStream::connect(address).expect("a server that listens"));
+        self.shake_hands(TcpStream::connect(address).expect("a server that listens"))
+    }
+
+    /// The same over a connection that is there.
+    pub fn shake_hands(&self, stream: TcpStream) -> TlsClient {
+        let mut stream = ready(stream);
         let mut session = ClientConnection::new(self.config(), host()).unwrap();
         while session.is_handshaking() {
             session.complete_io(&mut stream).expect("a handshake");

@@ -1,0 +1,73 @@
+//! SIGHUP: other accounts, and no disturbance; and what certificates are worth where there are accounts.
+
+use super::{AccountsFile, HASH, PASSWORD, password_request};
+use crate::harness::{
+    Client, NAME_REQUEST, confirmation,
+    process::Process,
+    tls::{Issuer, Trust},
+};
+
+fn log_in(process: &Process, name: &str) -> Client {
+    let mut client = Client::to(process.address());
+    client.expect(NAME_REQUEST);
+    client.ask(name, &password_request(name));
+    client.ask(PASSWORD, &confirmation(name));
+    client
+}
+
+#[test]
+fn other_accounts_are_in_force_at_once_and_nobody_is_disturbed() {
+    let file = AccountsFile::new();
+    let path = file.path();
+    let process = Process::serve(&[("ARAUTO_ACCOUNTS_FILE", path.to_str().unwrap())]);
+    let mut alan = log_in(&process, "alan");
+    let mut carl = process.join("carl");
+    alan.ask("/bans", "server | alan | list_bans | nobody is banned");
+
+    // Alan is no operator any more, bob no account, and carl's name has become one.
+    file.write(&format!(
+        "[[accounts]]\nname = 'alan'\nhash = '{HASH}'\n[[accounts]]\nname = 'carl'\nhash = '{HASH}'\n"
+    ));
+    process.signal("HUP");
+    process.logged("reloaded");
+    alan.ask("/bans", "server | alan | error_message | Only operators of this server may use list_bans");
+    carl.ask("/exit", "server | carl | exit | client disconnected");
+    log_in(&process, "carl").expect_nothing_before_an_echo("carl");
+    process.join("bob");
+
+    // What is wrong changes nothing.
+    file.write("[[accounts]]\nname = 'bob'\n");
+    process.signal("HUP");
+    let refused = process.logged("reload refused, all stays as it was");
+    assert_eq!(refused["error"], format!("{}:1:1: hash is missing", path.display()));
+    log_in(&process, "carl").expect_nothing_before_an_echo("carl");
+    alan.expect_nothing_before_an_echo("alan");
+}
+
+#[test]
+fn a_certificate_in_an_accounts_name_needs_no_password() {
+    let (file, issuer) = (AccountsFile::new(), Issuer::new());
+    let files = issuer.issue("server", "a server");
+    let server = file.serve(|config| {
+        files.serve(config);
+        config.tls.client_ca = issuer.ca();
+        config.accounts.required = true;
+    });
+    let certified = |common_name: &str| {
+        let files = issuer.issue("client", common_name);
+        Trust { shows: Some(&files), ..Trust::of(&issuer) }.connect_silently(server.tls_address())
+    };
+    let mut alan = certified("ALAN");
+    alan.expect(&confirmation("alan"));
+    alan.ask("/bans", "server | alan | list_bans | nobody is banned");
+    let mut carl = certified("carl");
+    carl.expect(&super::not_let_in(
+        "carl",
+        "Only people with an account may enter, and carl is none. Ask who runs this server for one",
+    ));
+    carl.expect_closed();
+    // Without one, a password is taken over TLS as well.
+    let mut bob = Trust::of(&issuer).connect(server.tls_address());
+    bob.ask("bob", &password_request("bob"));
+    bob.ask(PASSWORD, &confirmation("bob"));
+}
