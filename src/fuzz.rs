@@ -50,17 +50,19 @@ pub const TARGETS: &[Target] = &[
 /// # Panics
 /// If the input shows a fault, or if there is no such target.
 pub fn run(name: &str, bytes: &[u8]) {
+    type Started = RefCell<Vec<(&'static str, Run)>>;
     thread_local! {
         // Never dropped: what a target holds may need this thread's other locals for its end, and they may be gone by then.
-        static STARTED: RefCell<Vec<(&'static str, ManuallyDrop<Run>)>> = const { RefCell::new(Vec::new()) };
+        static STARTED: ManuallyDrop<Started> = const { ManuallyDrop::new(RefCell::new(Vec::new())) };
     }
-    STARTED.with_borrow_mut(|started| {
+    STARTED.with(|started| {
+        let mut started = started.borrow_mut();
         let place = started.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
             let target = TARGETS.iter().find(|target| target.name == name).expect("a target's name");
-            started.push((target.name, ManuallyDrop::new((target.start)())));
+            started.push((target.name, (target.start)()));
             started.len() - 1
         });
-        (*started[place].1)(bytes);
+        (started[place].1)(bytes);
     });
 }
 

@@ -219,6 +219,8 @@ impl Room {
                 confirmed.extend(names);
             }
         }
+        // Even if no time has passed: the bystander is held to no more messages than others.
+        sleep(Duration::from_millis(60)).await;
         self.check_bystander(confirmed.as_deref()).await;
         self.check_ends().await;
     }
