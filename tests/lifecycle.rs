@@ -270,6 +270,7 @@ fn all_that_is_counted_is_logged_on_sigusr1_and_at_the_end() {
     alan.expect("bob | all clients | broadcast_not_me | hi");
     alan.send("/msg bob hi");
     bob.expect("alan | bob | private_message | hi");
+    alan.ask("/msg carl hi", "server | alan | private_message | Destination client (carl) not found!");
     bob.send("/exit");
     bob.expect("server | bob | exit | client disconnected");
     bob.expect_closed();
@@ -278,20 +279,22 @@ fn all_that_is_counted_is_logged_on_sigusr1_and_at_the_end() {
     let counters = process.logged("counters");
     assert_eq!((&counters["joined"], &counters["sessions"]), (&Value::from(2), &Value::from("exit 1")));
     // Two names, and what was typed since; not the line endings.
-    let typed = ["alan", "bob", "/all hi", "/others hi", "/msg bob hi", "/exit"];
+    let typed = ["alan", "bob", "/all hi", "/others hi", "/msg bob hi", "/msg carl hi", "/exit"];
     assert_eq!(counters["received_messages"], typed.len());
     assert_eq!(counters["received_bytes"], typed.concat().len());
-    // Two confirmations, two and one and one messages, and the answer to exit.
+    assert_eq!(counters["refused"], "not found 1");
+    // Two confirmations, two and one and one messages, the refusal, and the answer to exit.
     let told = [
         confirmation("alan"),
         confirmation("bob"),
         "alan | all clients | broadcast | hi".repeat(2),
         "bob | all clients | broadcast_not_me | hi".to_owned(),
         "alan | bob | private_message | hi".to_owned(),
+        "server | alan | private_message | Destination client (carl) not found!".to_owned(),
         "server | bob | exit | client disconnected".to_owned(),
     ];
-    assert_eq!(counters["delivered_messages"], 7);
-    assert_eq!(counters["delivered_bytes"], told.concat().len() + 7);
+    assert_eq!(counters["delivered_messages"], 8);
+    assert_eq!(counters["delivered_bytes"], told.concat().len() + 8);
     for mark in ["fullest_outbox_bytes", "outboxes_full", "senders_held_back"] {
         assert_eq!(counters[mark], 0, "{mark}");
     }

@@ -91,7 +91,7 @@ fn what_cannot_be_used_is_refused_with_why_and_the_old_stays() {
     };
     let (path, folder) = (config.display(), config.parent().unwrap().display());
     fs::write(&config, with_tls(&second, "[close_server]\nallow = 'everyone'\n")).unwrap();
-    refused(&format!("{path}:6:9: close_server.allow must be one of anyone, loopback, nobody"));
+    refused(&format!("{path}:6:9: close_server.allow must be one of anyone, operators, loopback, nobody"));
     fs::write(&config, with_tls(&first, "[limits]\noutbox_bytes = 4096\nmessage_bytes = 64\n")).unwrap();
     process.signal("HUP");
     // Fine with what stays: a restart would be needed for the shorter messages alone.

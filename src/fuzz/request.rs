@@ -84,8 +84,10 @@ fn judge(names: &[Name], bytes: &[u8]) {
     let line = &line[..line.len().min(limit)];
 
     match Request::read(line, &Asker { name, kind, limit }) {
-        Request::Answer(line) => check(&line, limit, &["server", name.as_str()]),
-        Request::Broadcast(line) | Request::BroadcastNotMe(line) => check(&line, limit, &[name.as_str()]),
+        Request::Refuse(_, line) => check(&line, limit, &["server"]),
+        Request::Answer(line) | Request::Broadcast(line) | Request::BroadcastNotMe(line) => {
+            check(&line, limit, &[name.as_str()]);
+        }
         Request::Direct(direct) => {
             match forwarded(limit, name, other.as_str(), direct.operation, &direct.data) {
                 Ok(line) => check(&line, limit, &[name.as_str()]),

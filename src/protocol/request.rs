@@ -7,7 +7,9 @@ use super::{
     moderation::{self, Moderation, Target},
     name::{self, Name, NameKey},
     operation::Operation,
-    password, reply,
+    password,
+    refusal::Refusal,
+    reply,
     short_form::{self, NoShortForm},
 };
 
@@ -28,8 +30,10 @@ pub struct Asker<'a> {
 /// What is asked of the server, its texts already in their final words where they need nobody else's.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Request {
-    /// To the asker alone: an echo, or an error in words.
+    /// To the asker alone: an echo.
     Answer(Line),
+    /// To the asker alone: why nothing else is done, in words.
+    Refuse(Refusal, Line),
     /// To everyone, the asker too.
     Broadcast(Line),
     /// To everyone but the asker.
@@ -112,7 +116,7 @@ pub fn certified(name: &str, limit: usize) -> Result<Name, Line> {
 }
 
 impl Request {
-    /// Reads one line of someone who has a name. A line that is refused becomes an [`Request::Answer`] that says why.
+    /// Reads one line of someone who has a name. A line that is refused becomes a [`Request::Refuse`] that says why.
     #[must_use]
     pub fn read(line: &[u8], asker: &Asker<'_>) -> Self {
         let Asker { name, limit, .. } = *asker;
@@ -126,9 +130,12 @@ impl Request {
         read.unwrap_or_else(|why| {
             // Not quoted, because of what it holds.
             if password::is_one(line) {
-                return Self::Answer(reply::no_password_asked(limit, name));
+                return Self::Refuse(Refusal::NoMessage, reply::no_password_asked(limit, name));
             }
-            Self::Answer(reply::no_message(limit, name, &String::from_utf8_lossy(line), why))
+            Self::Refuse(
+                Refusal::NoMessage,
+                reply::no_message(limit, name, &String::from_utf8_lossy(line), why),
+            )
         })
     }
 
@@ -138,19 +145,23 @@ impl Request {
             && message.sender != name.as_str()
             && NameKey::of(message.sender) != *name.key()
         {
-            return Self::Answer(reply::not_your_name(limit, name, message.sender));
+            return Self::Refuse(Refusal::NotYourName, reply::not_your_name(limit, name, message.sender));
         }
         if message.operation == UNKNOWN_OPERATION {
-            return Self::Answer(reply::unknown_operation(limit, name, message.data, false));
+            return Self::Refuse(
+                Refusal::UnknownOperation,
+                reply::unknown_operation(limit, name, message.data, false),
+            );
         }
         match Operation::from_wire(message.operation) {
             Some(operation) => Self::of(operation, message.destination, message.data, asker),
             None if message.operation.eq_ignore_ascii_case(password::PASSWORD) => {
-                Self::Answer(reply::no_password_asked(limit, name))
+                Self::Refuse(Refusal::NoMessage, reply::no_password_asked(limit, name))
             }
-            None => {
-                Self::Answer(reply::unknown_operation(limit, name, message.operation, kind != Kind::Unframed))
-            }
+            None => Self::Refuse(
+                Refusal::UnknownOperation,
+                reply::unknown_operation(limit, name, message.operation, kind != Kind::Unframed),
+            ),
         }
     }
 
@@ -158,10 +169,13 @@ impl Request {
         let Asker { name, limit, .. } = *asker;
         match short_form::parse(short) {
             Ok(short) => Self::of(short.operation, short.destination, short.data, asker),
-            Err(NoShortForm::Unknown(word)) => Self::Answer(reply::no_short_form(limit, name, word)),
-            Err(NoShortForm::Incomplete(operation, missing)) => {
-                Self::Answer(reply::short_form_incomplete(limit, name, operation, missing))
+            Err(NoShortForm::Unknown(word)) => {
+                Self::Refuse(Refusal::UnknownOperation, reply::no_short_form(limit, name, word))
             }
+            Err(NoShortForm::Incomplete(operation, missing)) => Self::Refuse(
+                Refusal::Incomplete,
+                reply::short_form_incomplete(limit, name, operation, missing),
+            ),
         }
     }
 
@@ -175,13 +189,15 @@ impl Request {
             data,
         ) {
             Ok(line) => into(line),
-            Err(refusal) => Self::Answer(refusal),
+            Err(refusal) => Self::Refuse(Refusal::TooLong, refusal),
         };
         match operation {
             Operation::Echo => written(name.as_str(), Self::Answer),
             Operation::Broadcast => written(reply::ALL_CLIENTS, Self::Broadcast),
             Operation::BroadcastNotMe => written(reply::ALL_CLIENTS, Self::BroadcastNotMe),
-            Operation::ListFiles if destination.is_empty() => Self::Answer(reply::name_not_informed(name)),
+            Operation::ListFiles if destination.is_empty() => {
+                Self::Refuse(Refusal::Incomplete, reply::name_not_informed(name))
+            }
             Operation::PrivateMessage | Operation::ListFiles => Self::Direct(Direct {
                 operation,
                 to: NameKey::of(destination),
@@ -193,7 +209,7 @@ impl Request {
             Operation::Kick | Operation::Ban | Operation::Unban | Operation::ListBans => {
                 match moderation(operation, destination, data, limit) {
                     Ok(moderation) => Self::Moderate(Box::new(moderation)),
-                    Err(why) => Self::Answer(reply::error_message(limit, name, &why)),
+                    Err(why) => Self::Refuse(Refusal::Incomplete, reply::error_message(limit, name, &why)),
                 }
             }
             Operation::Exit => Self::Exit,

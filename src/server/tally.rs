@@ -11,6 +11,7 @@ use std::{
 use slog::{KV, Record, Result, Serializer};
 
 use super::close::CloseReason;
+use crate::protocol::Refusal;
 
 /// How much was sent one way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +27,7 @@ pub struct Volume {
 pub struct Tally {
     joined: AtomicU64,
     ended: [AtomicU64; CloseReason::ALL.len()],
+    refused: [AtomicU64; Refusal::ALL.len()],
     received: Counter,
     delivered: Counter,
     fullest_outbox_bytes: AtomicU64,
@@ -77,6 +79,11 @@ impl Tally {
         self.ended[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A line was not carried out.
+    pub fn count_refused(&self, why: Refusal) {
+        self.refused[why as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
     /// One read was taken in: lines, whether they are messages or not.
     pub fn count_received(&self, volume: Volume) {
         self.received.add(volume);
@@ -119,6 +126,20 @@ impl Tally {
         self.ended[reason as usize].load(Ordering::Relaxed)
     }
 
+    /// How many lines were not carried out for this reason.
+    #[must_use]
+    pub fn refused(&self, why: Refusal) -> u64 {
+        self.refused[why as usize].load(Ordering::Relaxed)
+    }
+
+    fn ends(&self) -> Kinds<impl Iterator<Item = (&'static str, u64)> + Clone> {
+        Kinds(CloseReason::ALL.into_iter().map(|reason| (reason.as_str(), self.ended(reason))))
+    }
+
+    fn refusals(&self) -> Kinds<impl Iterator<Item = (&'static str, u64)> + Clone> {
+        Kinds(Refusal::ALL.into_iter().map(|why| (why.as_str(), self.refused(why))))
+    }
+
     /// What came in.
     #[must_use]
     pub fn received(&self) -> Volume {
@@ -139,18 +160,15 @@ fn raise(mark: &AtomicU64, bytes: usize) {
     }
 }
 
-/// The reasons that occurred: `exit 3, name taken 1`; `none` if none did.
-struct Ends<'a>(&'a Tally);
+/// The kinds that occurred: `exit 3, name taken 1`; `none` if none did.
+struct Kinds<I>(I);
 
-impl fmt::Display for Ends<'_> {
+impl<I: Iterator<Item = (&'static str, u64)> + Clone> fmt::Display for Kinds<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut between = "";
-        for reason in CloseReason::ALL {
-            let count = self.0.ended(reason);
-            if count > 0 {
-                write!(f, "{between}{reason} {count}")?;
-                between = ", ";
-            }
+        for (kind, count) in self.0.clone().filter(|(_, count)| *count > 0) {
+            write!(f, "{between}{kind} {count}")?;
+            between = ", ";
         }
         if between.is_empty() { f.write_str("none") } else { Ok(()) }
     }
@@ -172,7 +190,8 @@ impl KV for Tally {
         ] {
             serializer.emit_u64(key, count)?;
         }
-        serializer.emit_arguments("sessions", &format_args!("{}", Ends(self)))?;
+        serializer.emit_arguments("refused", &format_args!("{}", self.refusals()))?;
+        serializer.emit_arguments("sessions", &format_args!("{}", self.ends()))?;
         serializer.emit_u64("joined", self.joined())
     }
 }
@@ -192,13 +211,23 @@ mod tests {
     }
 
     #[test]
+    fn every_refusal_is_counted_in_its_own_place() {
+        let tally = Tally::default();
+        for (place, why) in Refusal::ALL.into_iter().enumerate() {
+            assert_eq!(why as usize, place);
+            tally.count_refused(why);
+            assert_eq!(tally.refused(why), 1);
+        }
+    }
+
+    #[test]
     fn only_what_occurred_is_shown() {
         let tally = Tally::default();
-        assert_eq!(Ends(&tally).to_string(), "none");
+        assert_eq!(tally.ends().to_string(), "none");
         tally.count_end(CloseReason::Exit);
         tally.count_end(CloseReason::Exit);
         tally.count_end(CloseReason::Tls);
-        assert_eq!(Ends(&tally).to_string(), "exit 2, spoke tls 1");
+        assert_eq!(tally.ends().to_string(), "exit 2, spoke tls 1");
     }
 
     #[test]

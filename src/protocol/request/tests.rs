@@ -83,7 +83,7 @@ fn what_would_pass_the_limit_written_out_is_refused() {
     );
     assert_eq!(
         read(&format!("/all {fits}x")),
-        Request::Answer(reply::message_too_long(LIMIT, &name("alan"), LIMIT + 1))
+        Request::Refuse(Refusal::TooLong, reply::message_too_long(LIMIT, &name("alan"), LIMIT + 1))
     );
 }
 
@@ -112,7 +112,7 @@ proptest! {
     ) {
         let bearer = name("alan");
         let answer = match Request::read(&bytes, &Asker { name: &bearer, kind, limit: LIMIT }) {
-            Request::Answer(line) | Request::Broadcast(line) | Request::BroadcastNotMe(line) => Some(line),
+            Request::Answer(line) | Request::Refuse(_, line) | Request::Broadcast(line) | Request::BroadcastNotMe(line) => Some(line),
             _ => None,
         };
         for line in answer.into_iter().chain(introduction(&bytes, LIMIT).err().map(|(_, line)| line)) {

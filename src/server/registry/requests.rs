@@ -6,7 +6,7 @@ use super::{Registry, log_sent};
 use crate::{
     config::Limits,
     protocol::{
-        Line, Moderation, Name, Request, reply,
+        Line, Moderation, Name, Refusal, Request, reply,
         request::{Direct, forwarded},
     },
     server::{
@@ -74,7 +74,7 @@ impl Registry {
                     let receiver = self.roster.find(&direct.to);
                     self.full.contains(&receiver.map_or(seat.id, |receiver| receiver.seat.id))
                 }
-                Request::Answer(_) | Request::ListClients | Request::Help { .. } => {
+                Request::Answer(_) | Request::Refuse(..) | Request::ListClients | Request::Help { .. } => {
                     self.full.contains(&seat.id)
                 }
                 // To send somebody away waits for nobody.
@@ -96,6 +96,7 @@ impl Registry {
         let name = member.name.clone();
         match request {
             Request::Answer(line) => self.tell(seat, line),
+            Request::Refuse(why, line) => self.refuse(seat, why, line),
             Request::Broadcast(line) => self.broadcast(seat, &line, None),
             Request::BroadcastNotMe(line) => self.broadcast(seat, &line, Some(seat)),
             Request::Direct(direct) => self.direct(seat, &name, &direct),
@@ -121,13 +122,18 @@ impl Registry {
         let Direct { operation, to, typed, data } = direct;
         let limit = self.config.limits.message_bytes;
         let Some(receiver) = self.roster.find(to) else {
-            return self.tell(seat, reply::not_found(limit, from, *operation, typed));
+            return self.refuse(seat, Refusal::NotFound, reply::not_found(limit, from, *operation, typed));
         };
         let receiver_seat = receiver.seat;
         match forwarded(limit, from, receiver.name.as_str(), *operation, data) {
             Ok(line) => self.tell(receiver_seat, line),
-            Err(refusal) => self.tell(seat, refusal),
+            Err(refusal) => self.refuse(seat, Refusal::TooLong, refusal),
         }
+    }
+
+    fn refuse(&mut self, seat: Seat, why: Refusal, line: Line) {
+        self.tally.count_refused(why);
+        self.tell(seat, line);
     }
 
     fn broadcast(&mut self, from: Seat, line: &Line, except: Option<Seat>) {

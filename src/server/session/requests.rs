@@ -7,7 +7,7 @@ use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use super::{Session, State};
 use crate::{
     config::Allow,
-    protocol::{Asker, Frame, Line, Name, Request, password, reply},
+    protocol::{Asker, Frame, Line, Name, Refusal, Request, password, reply},
     server::{
         close::CloseReason,
         entrance::Kept,
@@ -44,7 +44,9 @@ impl Session {
                 // Somebody whom a certificate named, and who was not asked.
                 Some(_) if matches!(frame, Frame::Http | Frame::Tls) => self.introduce(&frame, ctx),
                 Some(name) => match meter.as_mut().map(|(meter, now)| meter.admit(bytes_of(&frame), *now)) {
-                    Some(Err(excess)) => requests.push(Request::Answer(self.refusal(excess, name))),
+                    Some(Err(excess)) => {
+                        requests.push(Request::Refuse(Refusal::TooFast, self.refusal(excess, name)));
+                    }
                     Some(Ok(())) | None => requests.push(self.request(&frame, name)),
                 },
             }
@@ -99,18 +101,22 @@ impl Session {
         let limit = self.around.message_bytes;
         match frame {
             Frame::Line(line) => match Request::read(line, &Asker { name, kind: self.kind, limit }) {
-                Request::CloseServer => {
-                    self.may_close(name).map_or_else(Request::Answer, |()| Request::CloseServer)
-                }
-                Request::Moderate(moderation) if !self.is_operator(name) => {
-                    Request::Answer(reply::only_operators(limit, name, moderation.operation()))
-                }
+                Request::CloseServer => self
+                    .may_close(name)
+                    .map_or_else(|why| Request::Refuse(Refusal::NotAllowed, why), |()| Request::CloseServer),
+                Request::Moderate(moderation) if !self.is_operator(name) => Request::Refuse(
+                    Refusal::NotAllowed,
+                    reply::only_operators(limit, name, moderation.operation()),
+                ),
                 Request::Help { .. } => Request::Help { for_operator: self.is_operator(name) },
                 request => request,
             },
-            Frame::TooLong => Request::Answer(reply::line_too_long(limit, name)),
-            Frame::Unfinished => Request::Answer(reply::line_unfinished(limit, name)),
-            Frame::Overdue => Request::Answer(reply::line_overdue(limit, name, self.terms.patience.line)),
+            Frame::TooLong => Request::Refuse(Refusal::TooLong, reply::line_too_long(limit, name)),
+            Frame::Unfinished => Request::Refuse(Refusal::Unfinished, reply::line_unfinished(limit, name)),
+            Frame::Overdue => Request::Refuse(
+                Refusal::Unfinished,
+                reply::line_overdue(limit, name, self.terms.patience.line),
+            ),
             Frame::Http | Frame::Tls => unreachable!("other protocols end the session before"),
         }
     }
