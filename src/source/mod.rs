@@ -142,7 +142,7 @@ pub(crate) fn quoted(text: &str) -> String {
             '"' | '\\' => quoted.extend(['\\', c]),
             c if is_unsafe(c) => {
                 // Writing to a string does not fail.
-                let _ = write!(quoted, "\\U{:08x}", u32::from(c));
+                let _ = write!(quoted, "\\U{:08X}", u32::from(c));
             }
             c => quoted.push(c),
         }
