@@ -176,7 +176,7 @@ fn seat(slot: u32) -> Seat {
 
 fn new_outbox(writer: impl SendHalf) -> Outbox {
     let bounds = Bounds { limit: OUTBOX_BYTES, grace: Duration::ZERO, gap: Duration::ZERO };
-    Outbox::new(Box::new(writer), bounds, permit())
+    Outbox::new(Box::new(writer), Rc::new(bounds), permit())
 }
 
 fn permit() -> Rc<OwnedSemaphorePermit> {

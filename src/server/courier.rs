@@ -28,7 +28,7 @@ use super::{
     vigil::Vigil,
     who::Peer,
 };
-use crate::protocol::reply;
+use crate::{config::Config, protocol::reply};
 
 mod secure;
 
@@ -42,6 +42,7 @@ pub struct Courier {
     buffer: ReadBuffer,
     /// Of sessions that begin now; those that have as much share it.
     patience: Rc<Patience>,
+    bounds: Rc<Bounds>,
     allowance: Rc<Allowance>,
     /// The server is ending: whoever still comes is told so and closed.
     closing: bool,
@@ -56,6 +57,7 @@ impl Courier {
             places: Places::default(),
             handshakes: UnderWay::default(),
             patience: Rc::new(Patience::of(&surroundings.config.get())),
+            bounds: Rc::new(bounds(&surroundings.config.get())),
             allowance: Rc::new(allowance(&surroundings)),
             surroundings: Rc::new(surroundings),
             report: Rc::new(move |report| pressure.do_send(report)),
@@ -77,12 +79,11 @@ impl Courier {
         certified: Option<String>,
     ) -> Seat {
         let config = self.surroundings.config.get();
-        let (limits, compat) = (&config.limits, &config.compat);
+        let limits = &config.limits;
         share(&mut self.patience, Patience::of(&config));
         let permit = Rc::new(permit);
-        let bounds =
-            Bounds { limit: limits.outbox_bytes, grace: limits.slow_reader_grace, gap: compat.unframed_gap };
-        let outbox = Outbox::new(Box::new(writer), bounds, Rc::clone(&permit));
+        share(&mut self.bounds, bounds(&config));
+        let outbox = Outbox::new(Box::new(writer), Rc::clone(&self.bounds), Rc::clone(&permit));
         let inbox = Inbox::new(
             reader,
             Rc::clone(&self.buffer),
@@ -140,6 +141,10 @@ impl Courier {
     fn close_place(&mut self, slot: usize, reason: CloseReason, deadline: Instant) {
         self.places.remove(slot).close(reason, deadline);
     }
+}
+
+fn bounds(Config { limits, compat, .. }: &Config) -> Bounds {
+    Bounds { limit: limits.outbox_bytes, grace: limits.slow_reader_grace, gap: compat.unframed_gap }
 }
 
 fn allowance(surroundings: &Surroundings) -> Allowance {

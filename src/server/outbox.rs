@@ -39,7 +39,7 @@ const SLICES: usize = 64;
 const MOST: usize = 2;
 
 /// What all outboxes of a server keep to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// With more bytes queued than this, beside what is excused, an outbox is full (`limits.outbox_bytes`).
     pub limit: usize,
@@ -66,7 +66,7 @@ pub struct Outbox {
     queue: VecDeque<Bytes>,
     /// Bytes in `queue`.
     queued: usize,
-    bounds: Bounds,
+    bounds: Rc<Bounds>,
     full: Full,
     /// It does not get more than its last words.
     jammed: bool,
@@ -104,7 +104,7 @@ enum Due {
 impl Outbox {
     /// An empty outbox.
     #[must_use]
-    pub fn new(writer: Box<dyn SendHalf>, bounds: Bounds, permit: Rc<OwnedSemaphorePermit>) -> Self {
+    pub fn new(writer: Box<dyn SendHalf>, bounds: Rc<Bounds>, permit: Rc<OwnedSemaphorePermit>) -> Self {
         Self {
             flush: Flush::of(&*writer),
             writer: Some(writer),

@@ -42,7 +42,8 @@ impl Bearers {
 /// The name table. Each name, and each look that a name can have, is borne by at most one session.
 #[derive(Debug, Default)]
 pub struct Roster {
-    members: HashMap<SessionId, Member>,
+    /// Boxed, because tables keep room for more than they hold.
+    members: HashMap<SessionId, Box<Member>>,
     /// Whom a message is for.
     by_name: HashMap<NameKey, SessionId>,
     /// Who is in the way of someone who joins. Not for messages: a typed name that only looks like a member's is nobody's.
@@ -57,7 +58,7 @@ impl Roster {
     /// # Errors
     /// Those who are in the way.
     pub fn join(&mut self, name: &Name, looks: &Looks, seat: Seat, peer: Peer) -> Result<(), Box<Bearers>> {
-        let mut bearers = looks.iter().filter_map(|look| self.members.get(self.by_look.get(look)?));
+        let mut bearers = looks.iter().filter_map(|look| self.get(*self.by_look.get(look)?));
         if let Some(first) = bearers.next() {
             let second = bearers.find(|bearer| bearer.seat.id != first.seat.id).cloned();
             return Err(Box::new(Bearers { first: first.clone(), second }));
@@ -67,7 +68,8 @@ impl Roster {
         self.joins += 1;
         self.by_joining.insert(self.joins, seat.id);
         let (name, looks) = (name.clone(), looks.clone());
-        self.members.insert(seat.id, Member { name, looks, seat, peer, joined: self.joins });
+        let member = Member { name, looks, seat, peer, joined: self.joins };
+        self.members.insert(seat.id, Box::new(member));
         Ok(())
     }
 
@@ -85,29 +87,29 @@ impl Roster {
             self.by_name.shrink_to(2 * self.by_name.len());
             self.by_look.shrink_to(2 * self.by_look.len());
         }
-        Some(member)
+        Some(*member)
     }
 
     /// The member this session is.
     #[must_use]
     pub fn get(&self, id: SessionId) -> Option<&Member> {
-        self.members.get(&id)
+        self.members.get(&id).map(Box::as_ref)
     }
 
     /// The member who bears the name.
     #[must_use]
     pub fn find(&self, name: &NameKey) -> Option<&Member> {
-        self.by_name.get(name).and_then(|id| self.members.get(id))
+        self.by_name.get(name).and_then(|id| self.get(*id))
     }
 
     /// All names in joining order.
     pub fn names(&self) -> impl Iterator<Item = &Name> {
-        self.by_joining.values().filter_map(|id| self.members.get(id)).map(|member| &member.name)
+        self.by_joining.values().filter_map(|id| self.get(*id)).map(|member| &member.name)
     }
 
     /// All members, in no order.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
-        self.members.values()
+        self.members.values().map(Box::as_ref)
     }
 
     /// How many members there are.

@@ -96,7 +96,7 @@ impl Wire {
 fn outbox(kind: Kind, limit: usize, takes: &[usize]) -> (Rc<RefCell<Outbox>>, Rc<RefCell<Wire>>) {
     let wire = Rc::new(RefCell::new(Wire { takes: takes.iter().copied().collect(), ..Wire::default() }));
     let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-    let bounds = Bounds { limit, grace: GRACE, gap: GAP };
+    let bounds = Rc::new(Bounds { limit, grace: GRACE, gap: GAP });
     let mut outbox = Outbox::new(Box::new(Half(Rc::clone(&wire))), bounds, Rc::new(permit));
     outbox.set_kind(kind);
     (Rc::new(RefCell::new(outbox)), wire)
@@ -292,7 +292,7 @@ fn one_that_becomes_full_while_its_task_waits_is_stuck_in_time() {
 fn an_unframed_client_is_not_stuck_by_the_pause_that_it_is_given() {
     in_paused_time(async {
         let (outbox, wire) = outbox(Kind::Unframed, 20, &[]);
-        outbox.borrow_mut().bounds.gap = 4 * GRACE;
+        Rc::make_mut(&mut outbox.borrow_mut().bounds).gap = 4 * GRACE;
         let shared = shared(&["one", "two", "three"]);
         at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
         assert_eq!(outbox.borrow_mut().take_pressure(), Some(true));

@@ -95,7 +95,7 @@ async fn write_to_someone_who_pauses(lines: usize, tls: &Tls, roots: RootCertSto
     let (_receiver, sender) = halves(stream);
     let bounds = Bounds { limit: 1 << 20, grace: DEADLINE, gap: Duration::ZERO };
     let permit = Rc::new(Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap());
-    let outbox = Rc::new(RefCell::new(Outbox::new(Box::new(sender), bounds, permit)));
+    let outbox = Rc::new(RefCell::new(Outbox::new(Box::new(sender), Rc::new(bounds), permit)));
     for number in 0..lines {
         at_once(|cx| outbox.borrow_mut().send_line(&line(number), cx)).unwrap();
         if outbox.borrow_mut().wants_carrying() {
