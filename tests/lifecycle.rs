@@ -303,3 +303,50 @@ fn all_that_is_counted_is_logged_on_sigusr1_and_at_the_end() {
     assert_eq!(process.logged("ended")["received_messages"], typed.len());
     assert_eq!(process.ended().code(), Some(0));
 }
+
+#[test]
+fn at_the_end_all_that_waits_for_a_full_receiver_is_told_to_everybody() {
+    let mut process = Process::serve(&[
+        ("ARAUTO_LIMITS_OUTBOX_BYTES", "16384"),
+        // Nobody is cut meanwhile.
+        ("ARAUTO_LIMITS_SLOW_READER_GRACE", "5m"),
+        ("ARAUTO_SERVER_DRAIN_TIMEOUT", "1m"),
+    ]);
+    let mut paused = process.join("paused");
+    let mut bystander = process.join("bystander");
+    let mut senders: Vec<Client> = (0..20).map(|number| process.join(&format!("s{number}"))).collect();
+    // More than waits in kernels: the last of it is held back in the server.
+    let text = "x".repeat(900);
+    while !process.has_logged_full_outbox() {
+        senders[0].send(&format!("/msg paused {text}"));
+    }
+    for sender in &mut senders[1..] {
+        for count in 0..20 {
+            sender.send(&format!("/others {count} {text}"));
+        }
+    }
+    process.signal("TERM");
+    process.logged("closing");
+    let mut heard = 0;
+    while let Some(line) = bystander.line_or_end() {
+        if line == CLOSED {
+            break;
+        }
+        assert!(line.contains("| broadcast_not_me |"), "{line}");
+        heard += 1;
+    }
+    assert!(heard > 0);
+    bystander.expect_closed();
+    // Who paused hears as much of the broadcasts, and the end.
+    let mut paused_heard = 0;
+    while let Some(line) = paused.line_or_end() {
+        paused_heard += usize::from(line.contains("| broadcast_not_me |"));
+        if line == CLOSED {
+            break;
+        }
+    }
+    assert_eq!(paused_heard, heard);
+    paused.expect_closed();
+    drop((senders, paused, bystander));
+    assert_eq!(process.ended().code(), Some(0));
+}

@@ -369,3 +369,46 @@ fn one_who_sends_nothing_for_too_long_is_told_and_disconnected() {
     alan.expect_closed();
     assert_eq!(process.logged("left")["reason"], "idle");
 }
+
+#[test]
+fn a_crowd_that_sends_and_leaves_loses_nobody_who_reads() {
+    let server = TestServer::with(|config| {
+        config.limits.outbox_bytes = 64 * 1024;
+        // This machine may be busy.
+        config.limits.slow_reader_grace = DEADLINE;
+    });
+    let mut reader = server.join("reader");
+    let (crowd, each) = (40, 30);
+    let leavers: Vec<_> = (0..crowd)
+        .map(|number| {
+            let mut leaver = server.join(&format!("leaver {number}"));
+            std::thread::spawn(move || {
+                for count in 0..each {
+                    leaver.send(&format!("/others {number} {count} {}", "x".repeat(900)));
+                }
+                // As `nc -N < file` does: it reads on until the server has dealt with all.
+                leaver.finish_sending();
+                let mut heard = 0;
+                while let Some(line) = leaver.line_or_end() {
+                    assert!(line.contains("| broadcast_not_me |"), "{line}");
+                    heard += 1;
+                }
+                heard
+            })
+        })
+        .collect();
+    let mut counts = vec![0; crowd];
+    for _ in 0..crowd * each {
+        let line = reader.line();
+        let data = line.split_once("| all clients | broadcast_not_me | ").expect(&line).1;
+        let mut words = data.split(' ');
+        let number: usize = words.next().unwrap().parse().unwrap();
+        assert_eq!(words.next().unwrap().parse(), Ok(counts[number]), "in order, none missing");
+        counts[number] += 1;
+    }
+    assert_eq!(counts, vec![each; crowd]);
+    for leaver in leavers {
+        leaver.join().unwrap();
+    }
+    reader.ask("/list", "server | reader | list_clients | clients connected: reader");
+}

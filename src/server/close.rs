@@ -114,6 +114,12 @@ impl CloseReason {
         Self::Fault,
     ];
 
+    /// Whether its connection is of no use any more: nobody waits for what it sent last.
+    #[must_use]
+    pub fn is_abrupt(self) -> bool {
+        matches!(self, Self::Broken | Self::OutboxFull | Self::Fault)
+    }
+
     /// How the log and the counters spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -17,7 +17,9 @@ use super::{
     doorkeeper::Visit,
     flood::{Allowance, Meter},
     inbox::{Inbox, ReadBuffer},
-    messages::{Adopt, CloseServer, Deliver, Jammed, Pressure, Probe, Raw, Reframe, Say, ToCourier},
+    messages::{
+        Adopt, CloseServer, Deliver, Jammed, LiftBounds, Pressure, Probe, Raw, Reframe, Say, ToCourier,
+    },
     outbox::{Bounds, Outbox, at_once},
     patience::Patience,
     place::{Done, Place, Report},
@@ -237,6 +239,16 @@ impl Handler<Probe> for Courier {
     }
 }
 
+impl Handler<LiftBounds> for Courier {
+    type Result = ();
+
+    fn handle(&mut self, _: LiftBounds, _: &mut Self::Context) {
+        for place in self.places.iter() {
+            place.lift_bounds();
+        }
+    }
+}
+
 impl Handler<CloseServer> for Courier {
     type Result = ();
 
@@ -246,7 +258,7 @@ impl Handler<CloseServer> for Courier {
         let farewell = reply::server_closed();
         let deadline = Instant::now() + self.surroundings.config.get().server.drain_timeout;
         for mut place in self.places.drain() {
-            place.tell(|outbox| outbox.put(&farewell));
+            place.tell(|outbox| outbox.put_farewell(&farewell));
             place.close(CloseReason::ServerClosed, deadline);
         }
     }

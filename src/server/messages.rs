@@ -5,7 +5,7 @@
 //!                       ^ ^                   | ^                           ^ |
 //!                       | '-Reframe, Raw, Say-' '--Jammed, Hangup, Sent--.    | |
 //!                       |                                          Courier --Pressure
-//!                       '----------------------Deliver, Probe, CloseServer----'
+//!                       '----------------------Deliver, Probe, LiftBounds, CloseServer'
 //! ```
 
 use std::{io, sync::Arc};
@@ -194,6 +194,11 @@ pub struct Pressure {
     /// It is, or it was and has room again.
     pub full: bool,
 }
+
+/// Registry to Courier: the server ends, and what comes until then is taken by every outbox, however full it is.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct LiftBounds;
 
 /// End everything. Goes to the Registry, from it to every Courier, and as [`Hangup`] to every Session.
 #[derive(Clone, Debug, Message)]

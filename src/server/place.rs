@@ -71,6 +71,11 @@ impl Place {
         self.outbox.borrow_mut().set_kind(kind);
     }
 
+    /// From here on its outbox takes whatever comes: the session ends soon, and has a deadline for that.
+    pub fn lift_bounds(&self) {
+        self.outbox.borrow_mut().lift_bounds();
+    }
+
     /// Puts something into the outbox and writes what can be written.
     pub fn tell(&mut self, put: impl FnOnce(&mut Outbox)) {
         put(&mut self.outbox.borrow_mut());

@@ -40,6 +40,11 @@ impl Places {
         place
     }
 
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Place> {
+        self.0.iter().map(|(_, place)| place)
+    }
+
     /// Takes all out.
     pub fn drain(&mut self) -> impl Iterator<Item = Place> {
         self.0.drain()

@@ -15,13 +15,13 @@ use super::{
     challenge::{Challenge, Challenges},
     close::{CHALLENGE_WITHIN, CloseReason},
     courier::Courier,
-    messages::{CloseServer, Deliver, Enter, Leave, Pressure, Probe, ToRegistry, Work},
+    messages::{CloseServer, Deliver, Enter, Leave, LiftBounds, Pressure, Probe, ToRegistry, Work},
     pace::{Load, Next, Pace, Ticket},
     roster::{Bearers, Roster},
     seat::SessionId,
     tally::Tally,
     vigil::Vigil,
-    waiting::Waiting,
+    waiting::{Turn, Waiting},
     who::Who,
 };
 use crate::{
@@ -185,8 +185,9 @@ impl Registry {
         self.batch.close(*seat, reason);
     }
 
-    /// Frees a session's name.
+    /// Frees a session's name. What it sent that waits still is not carried out.
     fn leave(&mut self, id: SessionId) {
+        self.waiting.drop_all_of(id);
         self.set_full(id, false);
         match self.roster.leave(id) {
             Some(_) => self.freed.push(id),
@@ -229,8 +230,10 @@ impl Registry {
         }
         self.closing = true;
         info!(self.log, "closing"; "by" => by.to_owned(), "members" => self.roster.len());
-        let works = self.waiting.take_all();
-        self.carry_out_at_once(works);
+        for courier in &self.couriers {
+            courier.do_send(LiftBounds);
+        }
+        self.carry_out_all();
         self.flush(None);
         for courier in &self.couriers {
             courier.do_send(CloseServer { by: by.to_owned() });
@@ -318,14 +321,13 @@ impl Handler<Pressure> for Registry {
 impl Handler<Leave> for Registry {
     type Result = ();
 
-    fn handle(&mut self, Leave { seat, reason, farewell }: Leave, ctx: &mut Self::Context) {
-        let works = self.waiting.take(seat.id);
-        self.carry_out_at_once(works);
-        if let Some(line) = farewell {
-            self.batch.tell(seat, line);
+    fn handle(&mut self, leave: Leave, ctx: &mut Self::Context) {
+        // Who ends its sending side is here until the last that it sent is carried out; who is gone is not.
+        if self.waiting.has(leave.seat.id) && !leave.reason.is_abrupt() {
+            self.waiting.add(Turn::Leave(leave));
+        } else {
+            self.end(leave);
         }
-        self.batch.close(seat, reason);
-        self.leave(seat.id);
         self.go_on(ctx);
     }
 }

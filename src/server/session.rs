@@ -260,7 +260,13 @@ impl Handler<Jammed> for Session {
         let limits = &self.around.config.get().limits;
         let farewell = (reason == CloseReason::OutboxFull)
             .then(|| reply::outbox_full(limits.message_bytes, self.name.as_ref(), limits.outbox_bytes));
-        self.leave(reason, error, farewell);
+        if let State::Leaving(known) = &mut self.state {
+            // It waits until all that it sent is carried out. That is over now.
+            *known = error;
+            self.around.registry.leave.do_send(Leave { seat: self.seat, reason, farewell });
+        } else {
+            self.leave(reason, error, farewell);
+        }
     }
 }
 

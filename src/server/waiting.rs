@@ -2,11 +2,14 @@
 //!
 //! It waits for its turn while the batch is full, or for a receiver that is full. Meanwhile its senders' credit is not
 //! given back, so nothing more is read from them and TCP slows them down; others go on. What one sender sent stays in
-//! order.
+//! order, and so does its leaving.
 
 use std::collections::{HashMap, VecDeque, hash_map::Entry};
 
-use super::{messages::Work, seat::SessionId};
+use super::{
+    messages::{Leave, Work},
+    seat::SessionId,
+};
 
 /// What work waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,10 +20,19 @@ pub enum Until {
     Room,
 }
 
-/// All work that waits, by sender.
+/// What waits.
+#[derive(Debug)]
+pub enum Turn {
+    /// To be carried out.
+    Work(Work),
+    /// The end, after all that was sent before.
+    Leave(Leave),
+}
+
+/// All that waits, by sender.
 #[derive(Debug, Default)]
 pub struct Waiting {
-    senders: HashMap<SessionId, VecDeque<Work>>,
+    senders: HashMap<SessionId, VecDeque<Turn>>,
     /// Those whose work can be tried, in turn.
     ready: VecDeque<SessionId>,
     /// Those who wait for a receiver, in the order in which they began to.
@@ -41,23 +53,23 @@ impl Waiting {
     }
 
     /// More of a sender whose work waits already.
-    pub fn add(&mut self, work: Work) {
-        self.put(work, Until::Turn, VecDeque::push_back);
+    pub fn add(&mut self, turn: Turn) {
+        self.put(turn, Until::Turn, VecDeque::push_back);
     }
 
     /// What is left of work that was begun, or all of work that could not be.
     pub fn put_back(&mut self, work: Work, until: Until) {
         let sender = work.seat.id;
-        self.put(work, until, VecDeque::push_front);
+        self.put(Turn::Work(work), until, VecDeque::push_front);
         if until == Until::Room {
             self.ready.retain(|ready| *ready != sender);
             self.held.push_back(sender);
         }
     }
 
-    fn put(&mut self, work: Work, until: Until, push: impl FnOnce(&mut VecDeque<Work>, Work)) {
-        let sender = work.seat.id;
-        let works = match self.senders.entry(sender) {
+    fn put(&mut self, turn: Turn, until: Until, push: impl FnOnce(&mut VecDeque<Turn>, Turn)) {
+        let sender = turn.sender();
+        let turns = match self.senders.entry(sender) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
                 if until == Until::Turn {
@@ -66,20 +78,20 @@ impl Waiting {
                 new.insert(VecDeque::new())
             }
         };
-        push(works, work);
+        push(turns, turn);
     }
 
-    /// The next work to try; each sender has one at its turn.
-    pub fn next(&mut self) -> Option<Work> {
+    /// The next to try; each sender has one at its turn.
+    pub fn next(&mut self) -> Option<Turn> {
         let sender = self.ready.pop_front()?;
-        let works = self.senders.get_mut(&sender)?;
-        let work = works.pop_front();
-        if works.is_empty() {
+        let turns = self.senders.get_mut(&sender)?;
+        let turn = turns.pop_front();
+        if turns.is_empty() {
             self.senders.remove(&sender);
         } else {
             self.ready.push_back(sender);
         }
-        work
+        turn
     }
 
     /// A receiver that was full is so no more, or has left: all who waited for one are to be tried again.
@@ -87,44 +99,73 @@ impl Waiting {
         self.ready.append(&mut self.held);
     }
 
-    /// Takes all that waits of one sender.
-    pub fn take(&mut self, sender: SessionId) -> impl Iterator<Item = Work> + use<> {
-        let works = self.senders.remove(&sender);
-        if works.is_some() {
+    /// Drops all that waits of one sender.
+    pub fn drop_all_of(&mut self, sender: SessionId) {
+        if self.senders.remove(&sender).is_some() {
             self.ready.retain(|ready| *ready != sender);
             self.held.retain(|held| *held != sender);
         }
-        works.into_iter().flatten()
     }
 
     /// Takes all that waits.
-    pub fn take_all(&mut self) -> Vec<Work> {
+    pub fn take_all(&mut self) -> Vec<Turn> {
         self.release();
         std::iter::from_fn(|| self.next()).collect()
+    }
+}
+
+impl Turn {
+    fn sender(&self) -> SessionId {
+        match self {
+            Self::Work(work) => work.seat.id,
+            Self::Leave(leave) => leave.seat.id,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{protocol::Request, server::seat::Seat};
+    use crate::{
+        protocol::Request,
+        server::{close::CloseReason, seat::Seat},
+    };
 
-    fn work(sender: u64, requests: usize) -> Work {
-        let seat = Seat { id: SessionId(sender), courier: 0, slot: 0 };
-        Work { seat, requests: (0..requests).map(|_| Request::ListClients).collect(), credit: None }
+    fn seat(sender: u64) -> Seat {
+        Seat { id: SessionId(sender), courier: 0, slot: 0 }
     }
 
-    /// The senders in whose name work is given out, and how many requests each has.
+    fn work(sender: u64, requests: usize) -> Work {
+        let requests = (0..requests).map(|_| Request::ListClients).collect();
+        Work { seat: seat(sender), requests, credit: None }
+    }
+
+    fn add(waiting: &mut Waiting, works: &[(u64, usize)]) {
+        for (sender, requests) in works {
+            waiting.add(Turn::Work(work(*sender, *requests)));
+        }
+    }
+
+    fn next(waiting: &mut Waiting) -> Work {
+        match waiting.next() {
+            Some(Turn::Work(work)) => work,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The senders in whose name something is given out, and how many requests each has; a leave has none.
     fn given(waiting: &mut Waiting) -> Vec<(u64, usize)> {
-        std::iter::from_fn(|| waiting.next()).map(|work| (work.seat.id.0, work.requests.len())).collect()
+        let size = |turn: Turn| {
+            let requests = if let Turn::Work(work) = &turn { work.requests.len() } else { 0 };
+            (turn.sender().0, requests)
+        };
+        std::iter::from_fn(|| waiting.next()).map(size).collect()
     }
 
     #[test]
     fn senders_take_turns_and_each_keeps_its_order() {
         let mut waiting = Waiting::default();
-        for (sender, requests) in [(1, 10), (1, 11), (2, 20), (1, 12), (3, 30), (2, 21)] {
-            waiting.add(work(sender, requests));
-        }
+        add(&mut waiting, &[(1, 10), (1, 11), (2, 20), (1, 12), (3, 30), (2, 21)]);
         assert_eq!(given(&mut waiting), [(1, 10), (2, 20), (3, 30), (1, 11), (2, 21), (1, 12)]);
         assert!(!waiting.has(SessionId(1)));
     }
@@ -132,22 +173,22 @@ mod tests {
     #[test]
     fn what_was_begun_comes_before_what_came_later() {
         let mut waiting = Waiting::default();
-        waiting.add(work(1, 10));
-        waiting.add(work(1, 11));
-        let begun = waiting.next().unwrap();
-        waiting.put_back(Work { requests: Vec::new(), ..begun }, Until::Turn);
-        assert_eq!(given(&mut waiting), [(1, 0), (1, 11)]);
+        add(&mut waiting, &[(1, 10), (1, 11)]);
+        let begun = next(&mut waiting);
+        waiting.put_back(
+            Work { requests: begun.requests.into_iter().take(3).collect(), ..work(1, 0) },
+            Until::Turn,
+        );
+        assert_eq!(given(&mut waiting), [(1, 3), (1, 11)]);
     }
 
     #[test]
     fn who_waits_for_a_receiver_is_not_tried_until_released() {
         let mut waiting = Waiting::default();
-        waiting.add(work(1, 10));
-        waiting.add(work(1, 11));
-        waiting.add(work(2, 20));
-        let begun = waiting.next().unwrap();
+        add(&mut waiting, &[(1, 10), (1, 11), (2, 20)]);
+        let begun = next(&mut waiting);
         waiting.put_back(begun, Until::Room);
-        waiting.add(work(1, 12));
+        add(&mut waiting, &[(1, 12)]);
         assert_eq!(given(&mut waiting), [(2, 20)]);
         assert!(waiting.has(SessionId(1)));
         waiting.release();
@@ -155,13 +196,23 @@ mod tests {
     }
 
     #[test]
-    fn who_leaves_takes_all_of_its_work_along() {
+    fn who_leaves_does_so_after_all_that_was_sent_before() {
         let mut waiting = Waiting::default();
         waiting.put_back(work(1, 10), Until::Room);
-        waiting.add(work(1, 11));
-        waiting.add(work(2, 20));
-        let taken: Vec<usize> = waiting.take(SessionId(1)).map(|work| work.requests.len()).collect();
-        assert_eq!(taken, [10, 11]);
+        waiting.add(Turn::Leave(Leave { seat: seat(1), reason: CloseReason::Eof, farewell: None }));
+        add(&mut waiting, &[(2, 20)]);
+        assert_eq!(given(&mut waiting), [(2, 20)]);
+        waiting.release();
+        assert_eq!(given(&mut waiting), [(1, 10), (1, 0)]);
+        assert!(!waiting.has(SessionId(1)));
+    }
+
+    #[test]
+    fn what_waits_of_one_sender_can_be_dropped() {
+        let mut waiting = Waiting::default();
+        waiting.put_back(work(1, 10), Until::Room);
+        add(&mut waiting, &[(1, 11), (2, 20)]);
+        waiting.drop_all_of(SessionId(1));
         waiting.release();
         assert_eq!(given(&mut waiting), [(2, 20)]);
     }
@@ -169,11 +220,11 @@ mod tests {
     #[test]
     fn all_can_be_taken() {
         let mut waiting = Waiting::default();
-        waiting.add(work(2, 20));
+        add(&mut waiting, &[(2, 20)]);
         waiting.put_back(work(1, 10), Until::Room);
-        waiting.add(work(1, 11));
-        let taken: Vec<usize> = waiting.take_all().iter().map(|work| work.requests.len()).collect();
-        assert_eq!(taken, [20, 10, 11]);
+        add(&mut waiting, &[(1, 11)]);
+        let taken: Vec<u64> = waiting.take_all().iter().map(|turn| turn.sender().0).collect();
+        assert_eq!(taken, [2, 1, 1]);
         assert!(waiting.take_all().is_empty());
     }
 }

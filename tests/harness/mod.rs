@@ -255,15 +255,23 @@ impl<S: Read + Write> Client<S> {
     /// One line of any content, without its ending.
     #[track_caller]
     pub fn line(&mut self) -> String {
+        self.line_or_end().expect("a line, and not the end")
+    }
+
+    /// The same, or `None` where the connection ends in order.
+    #[track_caller]
+    pub fn line_or_end(&mut self) -> Option<String> {
         let mut line = Vec::new();
         loop {
             if let Some(end) = self.ahead.iter().position(|byte| *byte == b'\n') {
                 line.extend(self.ahead.drain(..=end));
-                return text(line.strip_suffix(self.ending.as_bytes()).expect("this client's line ending"));
+                let line = line.strip_suffix(self.ending.as_bytes()).expect("this client's line ending");
+                return Some(text(line));
             }
             line.extend(self.ahead.drain(..));
             let mut buffer = [0; 4096];
             match self.stream.read(&mut buffer) {
+                Ok(0) if line.is_empty() => return None,
                 Ok(0) => panic!("closed after {:?}", text(&line)),
                 Ok(read) => self.ahead.extend(&buffer[..read]),
                 Err(error) => panic!("{error} after {:?}", text(&line)),

@@ -98,6 +98,12 @@ impl Process {
         self.transcript.lock().unwrap().clone()
     }
 
+    /// Whether an outbox has been full by now, as the counters say.
+    pub fn has_logged_full_outbox(&self) -> bool {
+        self.signal("USR1");
+        self.logged("counters")["outboxes_full"] != 0
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.addresses[0]
     }

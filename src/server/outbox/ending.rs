@@ -1,11 +1,11 @@
 //! How an outbox ends: with its session, for a receiver that takes nothing, or with its connection.
 
-use std::{collections::VecDeque, io};
+use std::{collections::VecDeque, io, rc::Rc};
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::{Outbox, Trouble, flush::Flush, full::Full};
+use super::{Bounds, MOST, Outbox, Trouble, flush::Flush, full::Full};
 use crate::protocol::{Kind, Line};
 
 impl Outbox {
@@ -38,6 +38,18 @@ impl Outbox {
         self.jammed = false;
         self.enqueue(line.framed(self.kind));
         self.jammed = true;
+    }
+
+    /// Queues the last line of all, whatever state this is in.
+    pub fn put_farewell(&mut self, line: &Line) {
+        if self.jammed { self.put_last_words(line) } else { self.put(line) }
+    }
+
+    /// Is never full from here on.
+    pub fn lift_bounds(&mut self) {
+        self.bounds = Rc::new(Bounds { limit: usize::MAX / MOST, ..*self.bounds });
+        self.full = Full::default();
+        self.wake_carrier();
     }
 
     /// The session ends: nothing more will be put in, and all is to be written by `deadline`.

@@ -49,7 +49,7 @@ impl Registry {
         // First, because whoever kicks himself is told no more after it.
         let done = format!("{} was disconnected", member.name);
         self.tell(seat, reply::moderated(limit, by, Operation::Kick, &done));
-        self.end(&member, farewell, CloseReason::Kicked);
+        self.dismiss(&member, farewell, CloseReason::Kicked);
     }
 
     fn ban(&mut self, seat: Seat, by: &Name, target: &Target, span: Option<Duration>, reason: &str) {
@@ -73,7 +73,7 @@ impl Registry {
         info!(self.log, "banned"; "target" => %Escaped(target), "terms" => %Escaped(&terms), "sessions" => hit.len());
         for member in &hit {
             let farewell = reply::banned(limit, &member.name, by.as_str(), span, reason);
-            self.end(member, farewell, CloseReason::Banned);
+            self.dismiss(member, farewell, CloseReason::Banned);
         }
         let ended = match hit.len() {
             1 => "1 session ended".to_owned(),
@@ -122,7 +122,7 @@ impl Registry {
     }
 
     /// Ends a member's session with these last words, and frees its name.
-    fn end(&mut self, member: &Member, farewell: Line, reason: CloseReason) {
+    fn dismiss(&mut self, member: &Member, farewell: Line, reason: CloseReason) {
         self.tell(member.seat, farewell);
         self.batch.close(member.seat, reason);
         self.leave(member.seat.id);

@@ -10,7 +10,12 @@ use crate::{
         request::{Direct, forwarded},
     },
     server::{
-        batch::BATCH_BYTES, close::CloseReason, messages::Work, roster::Member, seat::Seat, waiting::Until,
+        batch::BATCH_BYTES,
+        close::CloseReason,
+        messages::{Leave, Work},
+        roster::Member,
+        seat::Seat,
+        waiting::{Turn, Until},
         who::Who,
     },
 };
@@ -20,7 +25,7 @@ impl Registry {
     pub(super) fn work(&mut self, work: Work) {
         let Some(work) = self.challenges.divert(work) else { return };
         if self.waiting.has(work.seat.id) {
-            self.waiting.add(work);
+            self.waiting.add(Turn::Work(work));
         } else {
             self.carry_out(work);
         }
@@ -29,20 +34,40 @@ impl Registry {
     /// Carries out what waited, as far as it can be now.
     pub(super) fn resume(&mut self) {
         while !self.batch_is_full()
-            && let Some(work) = self.waiting.next()
+            && let Some(turn) = self.waiting.next()
         {
-            self.carry_out(work);
+            match turn {
+                Turn::Work(work) => self.carry_out(work),
+                Turn::Leave(leave) => self.end(leave),
+            }
         }
     }
 
-    /// Carries out all that waits, whatever for: its sender leaves, or the server ends.
-    pub(super) fn carry_out_at_once(&mut self, works: impl IntoIterator<Item = Work>) {
-        for Work { seat, requests, credit } in works {
-            for request in requests {
-                self.serve(seat, request);
+    /// Carries out all that waits, whatever for: the server ends. The couriers have been told that it may be much.
+    pub(super) fn carry_out_all(&mut self) {
+        for turn in self.waiting.take_all() {
+            match turn {
+                Turn::Work(Work { seat, requests, credit }) => {
+                    for request in requests {
+                        self.serve(seat, request);
+                        if self.batch_is_full() {
+                            self.flush(None);
+                        }
+                    }
+                    self.batch.hold(credit);
+                }
+                Turn::Leave(leave) => self.end(leave),
             }
-            self.batch.hold(credit);
         }
+    }
+
+    /// A session's last words, and its end.
+    pub(super) fn end(&mut self, Leave { seat, reason, farewell }: Leave) {
+        if let Some(line) = farewell {
+            self.batch.tell(seat, line);
+        }
+        self.batch.close(seat, reason);
+        self.leave(seat.id);
     }
 
     fn carry_out(&mut self, Work { seat, requests, credit }: Work) {
