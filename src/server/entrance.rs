@@ -99,6 +99,26 @@ impl Rules<'_> {
     }
 }
 
+/// What shows that an account is somebody's own.
+#[derive(Debug)]
+pub enum Proof {
+    /// A password of this hash.
+    Password(PasswordHash),
+    /// A certificate in its name, which only the operator's own authority signs.
+    Certificate,
+}
+
+impl Proof {
+    /// Whether it still shows that, as the account is now.
+    #[must_use]
+    pub fn holds_for(&self, account: &Account) -> bool {
+        match self {
+            Self::Password(hash) => *hash == account.hash,
+            Self::Certificate => true,
+        }
+    }
+}
+
 /// Someone who gave an account's name and has to show that it is theirs.
 #[derive(Debug)]
 pub struct Claim {
@@ -137,7 +157,7 @@ pub struct Kept {
 #[derive(Debug)]
 pub enum Outcome {
     /// It is whose name it gave.
-    Enter,
+    Enter(Proof),
     /// It is told this, and asked again.
     Again(Line),
     /// It is not let in.
@@ -206,7 +226,7 @@ impl Claim {
     pub fn judged(&mut self, verdict: Verdict, limit: usize) -> Outcome {
         self.stage = Stage::Before;
         let (reason, farewell) = match verdict {
-            Verdict::Right => return Outcome::Enter,
+            Verdict::Right => return Outcome::Enter(Proof::Password(self.hash.clone())),
             Verdict::Wrong => {
                 self.tries_left = self.tries_left.saturating_sub(1);
                 if self.tries_left > 0 {

@@ -14,7 +14,7 @@ use super::{
     close::{CloseReason, LINGER},
     connection::ReceiveHalf,
     doorkeeper::Visit,
-    entrance::Claim,
+    entrance::{Claim, Proof},
     flood::Meter,
     inbox::{Inbox, Intake, Read, bytes_of},
     messages::{Hangup, Jammed, Leave, Raw, Reframe, Sent, ToCourier, ToRegistry},
@@ -71,8 +71,8 @@ pub struct Session {
     /// What it answered to the name request. Whether it may bear that name is for the Registry to say; what it sends
     /// meanwhile is carried out only if it may.
     name: Option<Name>,
-    /// That name is an account's, and its password was given.
-    has_account: bool,
+    /// What it showed that the account of that name is its own, if it did.
+    proof: Option<Proof>,
     /// The password that is asked for, while it is.
     claim: Option<Box<Claim>>,
     state: State,
@@ -119,7 +119,7 @@ impl Session {
                 peer,
                 kind,
                 name: None,
-                has_account: false,
+                proof: None,
                 claim: None,
                 state,
                 around,

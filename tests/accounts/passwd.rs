@@ -12,7 +12,7 @@ use crate::{cli::arauto, harness::has_tool, real_clients::program::Program};
 const PASSWORD: &str = "ópen \"sesame\" | 1";
 
 /// What the program makes of this on its standard input.
-fn piped<const N: usize>(arguments: [&str; N], input: &str) -> Output {
+pub fn piped<const N: usize>(arguments: [&str; N], input: &str) -> Output {
     let mut command = arauto(arguments);
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -1,6 +1,6 @@
 //! SIGHUP: other accounts, and no disturbance; and what certificates are worth where there are accounts.
 
-use super::{AccountsFile, HASH, PASSWORD, password_request};
+use super::{AccountsFile, HASH, PASSWORD, passwd::piped, password_request};
 use crate::harness::{
     Client, NAME_REQUEST, confirmation,
     process::Process,
@@ -70,4 +70,25 @@ fn a_certificate_in_an_accounts_name_needs_no_password() {
     let mut bob = Trust::of(&issuer).connect(server.tls_address());
     bob.ask("bob", &password_request("bob"));
     bob.ask(PASSWORD, &confirmation("bob"));
+}
+
+#[test]
+fn a_password_that_was_changed_meanwhile_is_worth_nothing() {
+    let file = AccountsFile::new();
+    let path = file.path();
+    let process = Process::serve(&[("ARAUTO_ACCOUNTS_FILE", path.to_str().unwrap())]);
+    let mut operator = log_in(&process, "alan");
+    let mut late = Client::to(process.address());
+    late.expect(NAME_REQUEST);
+    late.ask("bob", &password_request("bob"));
+
+    let entries =
+        [piped(["passwd", "--operator", "alan"], "another one\n"), piped(["passwd", "bob"], "another one\n")];
+    file.write(&entries.map(|output| String::from_utf8(output.stdout).unwrap()).concat());
+    process.signal("HUP");
+    process.logged("reloaded");
+    // Whoever knew the old one is no operator by it, and is not let in: it is asked for the new one.
+    operator.ask("/bans", "server | alan | error_message | Only operators of this server may use list_bans");
+    late.ask(PASSWORD, &password_request("bob"));
+    late.ask("another one", &confirmation("bob"));
 }

@@ -11,7 +11,7 @@ use crate::{
     protocol::{Frame, Kind, Line, Name, reply, telnet},
     server::{
         close::CloseReason,
-        entrance::{self, Claim, Found, Kept, Outcome, Refusal, Rules},
+        entrance::{self, Claim, Found, Kept, Outcome, Proof, Refusal, Rules},
         messages::{Enter, Raw, Say},
         session::State,
     },
@@ -20,7 +20,13 @@ use crate::{
 impl Session {
     /// Takes the answer to the name request.
     pub(super) fn introduce(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
-        match entrance::name(frame, self.around.message_bytes).and_then(|name| self.look_up(name)) {
+        let found = entrance::name(frame, self.around.message_bytes).and_then(|name| self.look_up(name));
+        self.let_in(found, ctx);
+    }
+
+    /// Lets somebody in whose name is no account's; asks others for their password.
+    fn let_in(&mut self, found: Result<Found, Refusal>, ctx: &mut Context<Self>) {
+        match found {
             Ok(Found::Name(name)) => self.enter(name, ctx),
             Ok(Found::Account(account)) => {
                 self.claim = Some(Box::new(Claim::of(&account)));
@@ -35,7 +41,7 @@ impl Session {
         match entrance::certified_name(name, self.around.message_bytes).and_then(|name| self.look_up(name)) {
             Ok(Found::Name(name)) => self.enter(name, ctx),
             Ok(Found::Account(account)) => {
-                self.has_account = true;
+                self.proof = Some(Proof::Certificate);
                 self.enter(account.name, ctx);
             }
             Err(refusal) => self.refuse(refusal),
@@ -88,9 +94,16 @@ impl Session {
         }
         let (kept, ended) = (claim.take_kept(), claim.has_ended());
         match claim.judged(verdict, self.around.message_bytes) {
-            Outcome::Enter => {
-                self.has_account = true;
-                self.enter(claim.name, ctx);
+            Outcome::Enter(proof) => {
+                let accounts = self.around.accounts.current();
+                if accounts.find(claim.name.key()).is_some_and(|account| proof.holds_for(account)) {
+                    self.proof = Some(proof);
+                    self.enter(claim.name, ctx);
+                } else {
+                    // The account was changed while it was answered, or is none any more.
+                    let found = self.look_up(claim.name);
+                    self.let_in(found, ctx);
+                }
             }
             Outcome::Again(line) => {
                 self.claim = Some(claim);

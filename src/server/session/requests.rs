@@ -121,10 +121,12 @@ impl Session {
         }
     }
 
-    /// Whether it gave the password of an account that is an operator's by now.
+    /// Whether its account is an operator's by now, and its password still what was given.
     fn is_operator(&self, name: &Name) -> bool {
-        self.has_account
-            && self.around.accounts.current().find(name.key()).is_some_and(|account| account.operator)
+        self.proof.as_ref().is_some_and(|proof| {
+            let accounts = self.around.accounts.current();
+            accounts.find(name.key()).is_some_and(|account| account.operator && proof.holds_for(account))
+        })
     }
 
     /// Whether this session may end the server; the refusal if not.
