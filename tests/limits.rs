@@ -412,3 +412,22 @@ fn a_crowd_that_sends_and_leaves_loses_nobody_who_reads() {
     }
     reader.ask("/list", "server | reader | list_clients | clients connected: reader");
 }
+
+#[test]
+fn one_who_asks_for_more_than_he_can_be_told_holds_back_nobody_else() {
+    let server = TestServer::with(|config| {
+        config.limits.outbox_bytes = 16 * 1024;
+        config.compat.unframed_gap = Duration::from_secs(5);
+    });
+    let mut alan = server.join("alan");
+    let mut bob = server.join("bob");
+    let mut greedy = server.join_unframed("greedy");
+    // Each is answered after a pause: what waits of that is more than the outbox holds. One `send()` a message.
+    for _ in 0..500 {
+        greedy.send_bytes(b"greedy | server | list_clients | no data\n");
+    }
+    bob.send("/msg greedy do you hear?");
+    bob.expect_nothing_before_an_echo("bob");
+    alan.send("/others hi");
+    bob.expect("alan | all clients | broadcast_not_me | hi");
+}

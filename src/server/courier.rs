@@ -18,7 +18,8 @@ use super::{
     flood::{Allowance, Meter},
     inbox::{Inbox, ReadBuffer},
     messages::{
-        Adopt, CloseServer, Deliver, Jammed, LiftBounds, Pressure, Probe, Raw, Reframe, Say, ToCourier,
+        Adopt, CloseServer, Deliver, Impatient, Jammed, LiftBounds, Pressure, Probe, Raw, Reframe, Say,
+        ToCourier,
     },
     outbox::{Bounds, Outbox, at_once},
     patience::Patience,
@@ -236,6 +237,16 @@ impl Handler<Probe> for Courier {
         let Some(place) = self.places.get_mut(seat) else { return };
         place.begin_probe(until);
         ctx.run_later(PROBE_WITHIN, move |courier, _| courier.end_probe(seat));
+    }
+}
+
+impl Handler<Impatient> for Courier {
+    type Result = ();
+
+    fn handle(&mut self, Impatient { seat }: Impatient, _: &mut Self::Context) {
+        if let Some(place) = self.places.get_mut(seat) {
+            place.lose_patience();
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //!                       ^ ^                   | ^                           ^ |
 //!                       | '-Reframe, Raw, Say-' '--Jammed, Hangup, Sent--.    | |
 //!                       |                                          Courier --Pressure
-//!                       '----------------------Deliver, Probe, LiftBounds, CloseServer'
+//!                       '----------------------Deliver, Probe, Impatient, LiftBounds, CloseServer'
 //! ```
 
 use std::{io, sync::Arc};
@@ -20,6 +20,7 @@ use super::{
     batch::{Item, Shared},
     close::CloseReason,
     doorkeeper::Visit,
+    outbox::Level,
     seat::{Seat, SessionId},
     who::Peer,
 };
@@ -185,14 +186,23 @@ pub struct Sent {
     pub lost: usize,
 }
 
-/// Courier to Registry: whether a session's outbox is full, and so holds back who sends to it.
+/// Courier to Registry: how full a session's outbox has become, and so whom it holds back.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Pressure {
     /// Whose.
     pub seat: Seat,
-    /// It is, or it was and has room again.
-    pub full: bool,
+    /// How full it is now.
+    pub level: Level,
+}
+
+/// Registry to Courier: what this session asks for waits until its own outbox is emptier. If it takes nothing meanwhile,
+/// it is not to wait for ever.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Impatient {
+    /// Whose.
+    pub seat: Seat,
 }
 
 /// Registry to Courier: the server ends, and what comes until then is taken by every outbox, however full it is.

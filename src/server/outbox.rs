@@ -30,6 +30,7 @@ mod full;
 pub use carry::{Carried, carry};
 use flush::Flush;
 use full::Full;
+pub use full::Level;
 
 /// How many queued pieces go into one write.
 const SLICES: usize = 64;
@@ -248,8 +249,15 @@ impl Outbox {
         self.excused = self.queued;
     }
 
-    /// Whether it is full, if that has changed since it was last asked.
-    pub fn take_pressure(&mut self) -> Option<bool> {
+    /// It is stuck if the other end takes nothing for the grace, though it is not full: someone waits for it.
+    pub fn lose_patience(&mut self) {
+        if self.full.lose_patience() {
+            self.wake_carrier();
+        }
+    }
+
+    /// How full it is, if that has changed since it was last asked.
+    pub fn take_pressure(&mut self) -> Option<Level> {
         self.full.take_change()
     }
 
@@ -316,9 +324,7 @@ impl Outbox {
 
     /// The socket took something.
     fn went_on(&mut self) {
-        if self.full.is_so() {
-            self.full.went_on(self.queued <= self.bounds.limit / 2 + self.excused);
-        }
+        self.full.fall(self.queued.saturating_sub(self.excused), self.bounds.limit);
     }
 
     fn consume(&mut self, mut written: usize) {
@@ -351,7 +357,7 @@ impl Outbox {
         if due > MOST * self.bounds.limit {
             return Err(Trouble::Full);
         }
-        if due > self.bounds.limit && self.full.begin() {
+        if self.full.rise(due, self.bounds.limit) {
             self.wake_carrier();
         }
         Ok(())

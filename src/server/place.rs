@@ -10,7 +10,7 @@ use super::{
     close::CloseReason,
     connection::SendHalf,
     messages::{Hangup, Jammed, Pressure, Sent},
-    outbox::{Carried, Outbox, Trouble, at_once, carry},
+    outbox::{Carried, Level, Outbox, Trouble, at_once, carry},
     seat::{Seat, SessionId},
     session::Session,
     tally::Volume,
@@ -69,6 +69,11 @@ impl Place {
     /// How its messages are framed from here on.
     pub fn reframe(&self, kind: Kind) {
         self.outbox.borrow_mut().set_kind(kind);
+    }
+
+    /// What its session asks for waits for its outbox, which is to take something within the grace.
+    pub fn lose_patience(&self) {
+        self.outbox.borrow_mut().lose_patience();
     }
 
     /// From here on its outbox takes whatever comes: the session ends soon, and has a deadline for that.
@@ -181,13 +186,13 @@ impl Place {
     /// Sees that a task empties the outbox, if it is not empty.
     fn start_carrying(&self) {
         let mut outbox = self.outbox.borrow_mut();
-        if let Some(full) = outbox.take_pressure() {
-            (self.report)(Pressure { seat: self.seat, full });
+        if let Some(level) = outbox.take_pressure() {
+            (self.report)(Pressure { seat: self.seat, level });
         }
         if outbox.wants_carrying() {
             let (seat, report) = (self.seat, Rc::clone(&self.report));
-            let relieved = move || report(Pressure { seat, full: false });
-            actix_rt::spawn(carry_all(Rc::clone(&self.outbox), self.session.clone(), relieved));
+            let report = move |level| report(Pressure { seat, level });
+            actix_rt::spawn(carry_all(Rc::clone(&self.outbox), self.session.clone(), report));
         }
     }
 
@@ -217,11 +222,11 @@ impl Place {
 }
 
 /// Empties an outbox, and tells what comes of it.
-async fn carry_all(outbox: Rc<RefCell<Outbox>>, session: Addr<Session>, relieved: impl Fn()) {
+async fn carry_all(outbox: Rc<RefCell<Outbox>>, session: Addr<Session>, report: impl Fn(Level)) {
     let outcome = loop {
         match carry(&outbox).await {
             Ok(Carried::All) => break Ok(()),
-            Ok(Carried::Room) => relieved(),
+            Ok(Carried::Change(level)) => report(level),
             Ok(Carried::Stuck) => {
                 if outbox.borrow_mut().jam() {
                     session.do_send(Jammed { reason: CloseReason::OutboxFull, error: None });

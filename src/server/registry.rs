@@ -16,6 +16,7 @@ use super::{
     close::{CHALLENGE_WITHIN, CloseReason},
     courier::Courier,
     messages::{CloseServer, Deliver, Enter, Leave, LiftBounds, Pressure, Probe, ToRegistry, Work},
+    outbox::Level,
     pace::{Load, Next, Pace, Ticket},
     roster::{Bearers, Roster},
     seat::SessionId,
@@ -43,8 +44,8 @@ pub struct Registry {
     batch: Batch,
     pace: Pace,
     waiting: Waiting,
-    /// Members whose outboxes are full. Few if any: those who do not read are cut.
-    full: Vec<SessionId>,
+    /// Members whose outboxes are not calm. Few: those who do not read are cut.
+    pressed: Vec<(SessionId, Level)>,
     couriers: Vec<Addr<Courier>>,
     config: View,
     /// Who is kept out.
@@ -92,7 +93,7 @@ impl Registry {
             batch,
             pace,
             waiting: Waiting::default(),
-            full: Vec::new(),
+            pressed: Vec::new(),
             couriers,
             config,
             ledger,
@@ -188,27 +189,38 @@ impl Registry {
     /// Frees a session's name. What it sent that waits still is not carried out.
     fn leave(&mut self, id: SessionId) {
         self.waiting.drop_all_of(id);
-        self.set_full(id, false);
+        self.set_level(id, Level::Calm);
         match self.roster.leave(id) {
             Some(_) => self.freed.push(id),
             None => drop(self.challenges.remove(id)),
         }
     }
 
-    /// Whether a member takes what it is sent, or holds back who sends to it.
-    fn set_full(&mut self, id: SessionId, full: bool) {
-        let known = self.full.iter().position(|known| *known == id);
+    /// How full a member's outbox is, and so who waits for it.
+    fn set_level(&mut self, id: SessionId, level: Level) {
+        let known = self.pressed.iter().position(|(known, _)| *known == id);
+        let before = known.map_or(Level::Calm, |place| self.pressed[place].1);
         match known {
-            None if full && self.roster.get(id).is_some() => {
-                self.tally.count_full_outbox();
-                self.full.push(id);
-            }
-            Some(place) if !full => {
-                self.full.swap_remove(place);
-                self.waiting.release();
-            }
-            _ => {}
+            Some(place) if level == Level::Calm => drop(self.pressed.swap_remove(place)),
+            Some(place) => self.pressed[place].1 = level,
+            None if level > Level::Calm && self.roster.get(id).is_some() => self.pressed.push((id, level)),
+            None => return,
         }
+        if level == Level::Full && before < level {
+            self.tally.count_full_outbox();
+        }
+        if level < before {
+            self.waiting.release();
+        }
+    }
+
+    fn is_anyone_full_but(&self, except: Option<SessionId>) -> bool {
+        self.pressed.iter().any(|(pressed, level)| *level == Level::Full && Some(*pressed) != except)
+    }
+
+    /// Whether a member's outbox is at least so full.
+    fn is_pressed(&self, id: SessionId, least: Level) -> bool {
+        self.pressed.iter().any(|(pressed, level)| *pressed == id && *level >= least)
     }
 
     /// Gives names that were freed to those who wait for them. What these sent can free names in turn: hence a loop, however
@@ -312,8 +324,8 @@ impl Handler<Work> for Registry {
 impl Handler<Pressure> for Registry {
     type Result = ();
 
-    fn handle(&mut self, Pressure { seat, full }: Pressure, ctx: &mut Self::Context) {
-        self.set_full(seat.id, full);
+    fn handle(&mut self, Pressure { seat, level }: Pressure, ctx: &mut Self::Context) {
+        self.set_level(seat.id, level);
         self.go_on(ctx);
     }
 }

@@ -13,15 +13,15 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{Due, Outbox};
+use super::{Due, Level, Outbox};
 
 /// Where [`carry`] has come to.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Carried {
     /// All is written; if the session has ended, the sending side is shut.
     All,
-    /// It was full, and has room again. To be called again.
-    Room,
+    /// It has become less full: so full. To be called again.
+    Change(Level),
     /// It is full, and its other end has taken nothing for the grace. To be called again.
     Stuck,
 }
@@ -36,8 +36,8 @@ pub async fn carry(outbox: &RefCell<Outbox>) -> io::Result<Carried> {
         let (due, times) = {
             let mut outbox = outbox.borrow_mut();
             outbox.come_to_the_point();
-            if outbox.take_pressure() == Some(false) {
-                return Ok(Carried::Room);
+            if let Some(level) = outbox.full.take_fall() {
+                return Ok(Carried::Change(level));
             }
             let due = outbox.due();
             if due == Due::Never && outbox.deadline.is_none() {

@@ -1,4 +1,4 @@
-//! [`Full`]: whether more is queued than the limit, who knows of it, and whether the receiver takes anything meanwhile.
+//! [`Full`]: how full an outbox is, who knows of it, and whether the receiver takes anything meanwhile.
 
 use std::time::Duration;
 
@@ -7,27 +7,74 @@ use tokio::time::Instant;
 use super::Due;
 use crate::server::connection::SendHalf;
 
+/// A full outbox is relieved when this part of its limit is free.
+const SLACK: usize = 16;
+
+/// How full an outbox is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// It takes whatever comes.
+    #[default]
+    Calm,
+    /// Over half of the limit: what its own session asks for waits, so that nobody fills it by himself and then has all
+    /// others wait. Until a quarter is left.
+    Busy,
+    /// Over the limit: whoever sends to it waits. Until it is a little under the limit again, so that they are slowed and
+    /// not stopped.
+    Full,
+}
+
 /// Of one outbox.
 #[derive(Default)]
 pub struct Full {
-    /// If it is: since when, or when the other end was last seen to take something.
+    level: Level,
+    /// If someone waits for it: since when, or when the other end was last seen to take something.
     since: Option<Instant>,
     /// What the kernel held at that time that the other end had not acknowledged.
     unacknowledged: Option<u32>,
-    /// Whether it was when that was last asked.
-    told: bool,
+    /// The level when that was last asked for.
+    told: Level,
 }
 
 impl Full {
-    /// Whether it is.
-    #[must_use]
-    pub fn is_so(&self) -> bool {
-        self.since.is_some()
+    #[cfg(test)]
+    pub fn is_full(&self) -> bool {
+        self.level == Level::Full
     }
 
-    /// From here on it is. Tells whether that is new.
-    pub fn begin(&mut self) -> bool {
-        let is_new = self.since.is_none();
+    /// Something was put in: so many bytes are due now. Tells whether it has become full by that.
+    pub fn rise(&mut self, due: usize, limit: usize) -> bool {
+        if due > limit && self.level != Level::Full {
+            self.level = Level::Full;
+            self.since = Some(Instant::now());
+            self.unacknowledged = None;
+            return true;
+        }
+        if due > limit / 2 && self.level == Level::Calm {
+            self.level = Level::Busy;
+        }
+        false
+    }
+
+    /// The socket took something, and so many bytes are due still.
+    pub fn fall(&mut self, due: usize, limit: usize) {
+        if self.level == Level::Full && due <= limit - limit / SLACK {
+            self.level = Level::Busy;
+            self.since = None;
+        }
+        if self.level == Level::Busy && due <= limit / 4 {
+            self.level = Level::Calm;
+            self.since = None;
+        }
+        if self.since.is_some() {
+            self.since = Some(Instant::now());
+            self.unacknowledged = None;
+        }
+    }
+
+    /// Someone waits for it to be calm, though it is not full. Tells whether that is new.
+    pub fn lose_patience(&mut self) -> bool {
+        let is_new = self.level == Level::Busy && self.since.is_none();
         if is_new {
             self.since = Some(Instant::now());
             self.unacknowledged = None;
@@ -35,21 +82,19 @@ impl Full {
         is_new
     }
 
-    /// The socket took something, and perhaps enough to be relieved.
-    pub fn went_on(&mut self, is_relieved: bool) {
-        self.since = (!is_relieved).then(Instant::now);
-        self.unacknowledged = None;
+    /// The level, if it has changed since it was last asked for.
+    pub fn take_change(&mut self) -> Option<Level> {
+        (std::mem::replace(&mut self.told, self.level) != self.level).then_some(self.level)
     }
 
-    /// Whether it is, if that has changed since it was last asked.
-    pub fn take_change(&mut self) -> Option<bool> {
-        let now = self.is_so();
-        (std::mem::replace(&mut self.told, now) != now).then_some(now)
+    /// The level, if it has fallen since it was last asked for.
+    pub fn take_fall(&mut self) -> Option<Level> {
+        if self.level < self.told { self.take_change() } else { None }
     }
 
     /// A task begins to wait for the socket: what the other end takes from here on counts.
     pub fn begin_wait(&mut self, writer: Option<&dyn SendHalf>) {
-        if self.is_so() && self.unacknowledged.is_none() {
+        if self.since.is_some() && self.unacknowledged.is_none() {
             self.unacknowledged = writer.and_then(SendHalf::unacknowledged);
         }
     }

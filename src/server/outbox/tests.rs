@@ -189,19 +189,23 @@ fn an_unframed_client_gets_one_message_a_write_at_the_gap() {
 }
 
 #[test]
-fn more_than_the_limit_is_full_until_half_of_it_is_gone() {
+fn more_than_the_limit_is_full_until_a_little_is_gone_and_half_is_busy_until_a_quarter_is_left() {
     in_paused_time(async {
         let (outbox, wire) = outbox(Kind::Line, 40, &[0, 20, 0, 0]);
         let shared = shared(&["one", "two", "three"]);
         at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
-        // Asked once more, the socket took 20 of 56 bytes: not more than the limit is left.
-        assert_eq!(outbox.borrow_mut().take_pressure(), None);
+        // Asked once more, the socket took 20 of 59 bytes: not more than the limit is left.
+        assert_eq!(outbox.borrow_mut().take_pressure(), Some(Level::Busy));
         at_once(|cx| outbox.borrow_mut().send_line(&line("four"), cx)).unwrap();
-        assert_eq!(outbox.borrow_mut().take_pressure(), Some(true));
+        assert_eq!(outbox.borrow_mut().take_pressure(), Some(Level::Full));
         assert_eq!(outbox.borrow_mut().take_pressure(), None);
         assert!(outbox.borrow_mut().wants_carrying());
-        wire.borrow_mut().takes.extend([20, 10]);
-        assert_eq!(carry(&outbox).await.unwrap(), Carried::Room);
+        // 59: full still. 39: also, less than a sixteenth of the limit is free. 37: not any more. 10: calm.
+        wire.borrow_mut().takes.extend([20, 2, 17, 10]);
+        assert_eq!(carry(&outbox).await.unwrap(), Carried::Change(Level::Busy));
+        assert_eq!(outbox.borrow().queued(), 37);
+        assert_eq!(carry(&outbox).await.unwrap(), Carried::Change(Level::Calm));
+        assert_eq!(outbox.borrow().queued(), 10);
         assert_eq!(carry(&outbox).await.unwrap(), Carried::All);
     });
 }
@@ -224,6 +228,7 @@ fn one_that_takes_something_now_and_then_is_not_stuck() {
         let (outbox, wire) = outbox(Kind::Line, 40, &[0; 100]);
         let shared = shared(&["one", "two", "three", "four"]);
         at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
+        assert_eq!(outbox.borrow_mut().take_pressure(), Some(Level::Full));
         assert!(outbox.borrow_mut().wants_carrying());
         let trickle = async {
             loop {
@@ -235,11 +240,11 @@ fn one_that_takes_something_now_and_then_is_not_stuck() {
             }
         };
         tokio::select! {
-            carried = carry(&outbox) => assert_eq!(carried.unwrap(), Carried::Room),
+            carried = carry(&outbox) => assert_eq!(carried.unwrap(), Carried::Change(Level::Busy)),
             () = trickle => {}
         }
         let taken: Vec<usize> = wire.borrow().writes.iter().map(|(_, bytes)| bytes.len()).collect();
-        assert_eq!(taken, [10; 6]);
+        assert_eq!(taken, [10; 5]);
     });
 }
 
@@ -295,10 +300,10 @@ fn an_unframed_client_is_not_stuck_by_the_pause_that_it_is_given() {
         Rc::make_mut(&mut outbox.borrow_mut().bounds).gap = 4 * GRACE;
         let shared = shared(&["one", "two", "three"]);
         at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
-        assert_eq!(outbox.borrow_mut().take_pressure(), Some(true));
+        assert_eq!(outbox.borrow_mut().take_pressure(), Some(Level::Full));
         assert!(outbox.borrow_mut().wants_carrying());
         while carry(&outbox).await.unwrap() != Carried::All {
-            assert!(!outbox.borrow().is_jammed() && !outbox.borrow().full.is_so());
+            assert!(!outbox.borrow().is_jammed() && !outbox.borrow().full.is_full());
         }
         assert_eq!(wire.borrow().writes.len(), 3);
     });
@@ -466,7 +471,7 @@ fn one_long_delivery_into_an_empty_outbox_is_excused() {
     }
     assert_eq!(outbox.take_pressure(), None);
     at_once(|cx| outbox.write_now(cx)).unwrap();
-    assert_eq!(outbox.take_pressure(), Some(true));
+    assert_eq!(outbox.take_pressure(), Some(Level::Full));
 }
 
 proptest! {

@@ -12,7 +12,8 @@ use crate::{
     server::{
         batch::BATCH_BYTES,
         close::CloseReason,
-        messages::{Leave, Work},
+        messages::{Impatient, Leave, Work},
+        outbox::Level,
         roster::Member,
         seat::Seat,
         waiting::{Turn, Until},
@@ -76,6 +77,9 @@ impl Registry {
             if let Some(until) = self.must_wait(seat, &request) {
                 if until == Until::Room {
                     self.tally.count_held_back();
+                    if self.is_pressed(seat.id, Level::Busy) {
+                        self.couriers[usize::from(seat.courier)].do_send(Impatient { seat });
+                    }
                 }
                 let requests = std::iter::once(request).chain(requests).collect();
                 return self.waiting.put_back(Work { seat, requests, credit }, until);
@@ -90,24 +94,26 @@ impl Registry {
         if self.batch_is_full() {
             return Some(Until::Turn);
         }
-        // Nearly always nobody is full: this is the way of every message.
-        let is_held = !self.full.is_empty()
-            && match request {
-                Request::Broadcast(_) => true,
-                Request::BroadcastNotMe(_) => self.full.iter().any(|full| *full != seat.id),
-                Request::Direct(direct) => {
-                    let receiver = self.roster.find(&direct.to);
-                    self.full.contains(&receiver.map_or(seat.id, |receiver| receiver.seat.id))
-                }
-                Request::Answer(_) | Request::Refuse(..) | Request::ListClients | Request::Help { .. } => {
-                    self.full.contains(&seat.id)
-                }
-                // To send somebody away waits for nobody.
-                Request::Moderate(moderation) => {
-                    **moderation == Moderation::ListBans && self.full.contains(&seat.id)
-                }
-                Request::Exit | Request::CloseServer => false,
-            };
+        // Nearly always all are calm: this is the way of every message.
+        if self.pressed.is_empty() {
+            return None;
+        }
+        let is_held = match request {
+            Request::Broadcast(_) => self.is_anyone_full_but(None),
+            Request::BroadcastNotMe(_) => self.is_anyone_full_but(Some(seat.id)),
+            Request::Direct(direct) => {
+                let receiver = self.roster.find(&direct.to);
+                self.is_pressed(receiver.map_or(seat.id, |receiver| receiver.seat.id), Level::Full)
+            }
+            Request::Answer(_) | Request::Refuse(..) | Request::ListClients | Request::Help { .. } => {
+                self.is_pressed(seat.id, Level::Busy)
+            }
+            // To send somebody away waits for nobody.
+            Request::Moderate(moderation) => {
+                **moderation == Moderation::ListBans && self.is_pressed(seat.id, Level::Busy)
+            }
+            Request::Exit | Request::CloseServer => false,
+        };
         is_held.then_some(Until::Room)
     }
 
