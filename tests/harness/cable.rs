@@ -84,12 +84,18 @@ impl Cable {
 
     /// From here on nothing crosses, and nobody is told.
     pub fn cut(&self) {
-        assert!(ip(&["-n", &self.faraway, "link", "set", "cable", "down"]));
+        // Not by taking the link down: the server's end would go down with it, and its kernel knows of that.
+        for namespace in [&self.server, &self.faraway] {
+            let queue = ["-n", namespace, "qdisc", "replace", "dev", "cable", "root", "blackhole"];
+            assert!(run("tc", &queue));
+        }
     }
 
     /// From here on everything crosses again.
     pub fn mend(&self) {
-        assert!(ip(&["-n", &self.faraway, "link", "set", "cable", "up"]));
+        for namespace in [&self.server, &self.faraway] {
+            assert!(run("tc", &["-n", namespace, "qdisc", "delete", "dev", "cable", "root"]));
+        }
     }
 
     /// Makes what the server sends take its time: so many kilobits a second, none lost.
