@@ -1,12 +1,15 @@
 //! Every limit: what it does, and what is said.
 
 use std::{
+    io::Write,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
+
+use socket2::SockRef;
 
 use crate::harness::{
     Client, DEADLINE, NAME_REQUEST, TestServer, confirmation, process::Process, wait_until,
@@ -186,6 +189,28 @@ fn a_full_receiver_holds_back_only_those_who_send_to_it() {
         paused.expect(&format!("sender | paused | private_message | {number} {}", "x".repeat(900)));
     }
     sending.join().unwrap();
+}
+
+#[test]
+fn a_sender_that_is_held_back_frees_its_name_when_its_connection_breaks() {
+    // So long that nobody is cut meanwhile.
+    let server = TestServer::with(|config| {
+        config.limits.outbox_bytes = 16 * 1024;
+        config.limits.slow_reader_grace = DEADLINE * 10;
+    });
+    let _paused = server.join("paused");
+    let sender = server.join("sender");
+    sender.stream().set_write_timeout(Some(Duration::from_millis(300))).unwrap();
+    let line = format!("/msg paused {}\n", "x".repeat(900));
+    while sender.stream().write_all(line.as_bytes()).is_ok() {}
+    // Dropped so, it is reset; the server, which does not read from it, has to notice all the same.
+    SockRef::from(sender.stream()).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(sender);
+    wait_until("the name to be free", || {
+        let mut next = server.connect();
+        next.send("sender");
+        next.line() == confirmation("sender")
+    });
 }
 
 #[test]

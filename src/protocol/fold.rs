@@ -1,19 +1,27 @@
-//! [`fold`]: drops what does not tell two names apart, compatibility forms and upper and lower case.
+//! [`fold`]: drops what does not tell two names apart: compatibility forms, upper and lower case, how many blanks.
 
 use caseless::Caseless;
 use unicode_normalization::UnicodeNormalization;
 
-/// The text in NFKC and Unicode case folding, without blanks at its ends. Folding what is folded changes nothing.
+/// The text in NFKC and Unicode case folding, with one blank for several and none at its ends. Folding what is folded
+/// changes nothing.
 pub(super) fn fold(text: &str) -> String {
-    let text = text.trim();
     if text.is_ascii() {
-        return text.to_ascii_lowercase();
+        return with_single_blanks(&text.to_ascii_lowercase());
     }
     // Folding can undo a normalization and the other way round; twice reaches a fixed point
     // (Unicode Standard, section 3.13, compatibility caseless match).
     let folded: String = text.nfd().default_case_fold().nfkd().default_case_fold().nfkc().collect::<String>();
-    match folded.trim() {
-        trimmed if trimmed.len() == folded.len() => folded,
-        trimmed => trimmed.to_owned(),
+    with_single_blanks(&folded)
+}
+
+fn with_single_blanks(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.trim().split(' ').filter(|word| !word.is_empty()) {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
     }
+    out
 }

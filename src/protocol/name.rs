@@ -26,7 +26,7 @@ pub struct Name {
     key: NameKey,
 }
 
-/// A name folded for comparison: NFKC and Unicode case folding.
+/// A name folded for comparison: NFKC, Unicode case folding, and one blank for several.
 ///
 /// Two names mean the same user exactly if their keys are equal. No two users are given names that share a [`Look`] either,
 /// but a message is never taken to be for somebody whose name only looks like the one that was typed.
@@ -55,6 +55,9 @@ pub enum NameError {
         /// Its code point.
         code: u32,
     },
+    /// A combining mark at the beginning, where it would be drawn over whatever stands before the name.
+    #[error("A name must not begin with a combining mark: U+{0:04X}")]
+    LeadingMark(u32),
     /// A `|` or `,`.
     #[error("A name must not hold the character {0} because it separates fields or names")]
     Separator(char),
@@ -82,6 +85,9 @@ impl Name {
         }
         if let Some((place, c)) = shown.chars().enumerate().find(|(_, c)| is_invisible(*c)) {
             return Err(NameError::Invisible { column: place + 1, code: u32::from(c) });
+        }
+        if let Some(mark) = shown.chars().next().filter(|c| is_mark(*c)) {
+            return Err(NameError::LeadingMark(u32::from(mark)));
         }
         if chars > MAX_NAME_CHARS {
             return Err(NameError::TooLong(chars));
@@ -146,7 +152,7 @@ impl NameKey {
         let text = text.trim();
         // Most texts are their own key, and this is the way of every private message.
         let is_ascii = text.is_ascii();
-        if is_ascii && !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        if is_ascii && is_folded(text.as_bytes()) {
             return Self(text.into());
         }
         // What is too long for a name is no name in any form, and folding a whole message would take its time.
@@ -161,6 +167,16 @@ impl std::fmt::Display for Name {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.shown)
     }
+}
+
+/// Whether a text in ASCII is what [`fold`] would make of it.
+fn is_folded(text: &[u8]) -> bool {
+    let mut before = b'.';
+    text.iter().all(|byte| {
+        let is_second_blank = before == b' ' && *byte == b' ';
+        before = *byte;
+        !is_second_blank && !byte.is_ascii_uppercase()
+    })
 }
 
 /// The name of the protocol's own that one of these looks like.
@@ -189,6 +205,12 @@ fn is_invisible(c: char) -> bool {
         SpaceSeparator => c != ' ',
         _ => INVISIBLE.iter().any(|range| range.contains(&c)),
     }
+}
+
+/// What is drawn together with the character before it.
+fn is_mark(c: char) -> bool {
+    use GeneralCategory::{EnclosingMark, NonspacingMark, SpacingMark};
+    matches!(c.general_category(), EnclosingMark | NonspacingMark | SpacingMark)
 }
 
 /// `Default_Ignorable_Code_Point` of Unicode's `DerivedCoreProperties.txt`, as far as not of category Format; and the
@@ -231,6 +253,8 @@ mod tests {
             ("straße", "STRASSE"),
             ("ﬁm", "FIM"),
             ("ａｌａｎ", "alan"),
+            ("Ana  Maria", "ana maria"),
+            ("Zoë   Ø", "zoë ø"),
             ("Σίσυφος", "ΣΊΣΥΦΟΣ"),
         ] {
             assert_eq!(name(one).unwrap().key(), name(other).unwrap().key(), "{one} {other}");
@@ -266,12 +290,15 @@ mod tests {
             ("al\u{115f}an", NameError::Invisible { column: 3, code: 0x115f }),
             ("\u{3164}", NameError::Invisible { column: 1, code: 0x3164 }),
             ("\u{2800}", NameError::Invisible { column: 1, code: 0x2800 }),
+            ("\u{301}alan", NameError::LeadingMark(0x301)),
+            ("\u{20dd}", NameError::LeadingMark(0x20dd)),
             ("Ana\u{a0}Maria", NameError::Invisible { column: 4, code: 0xa0 }),
             ("server", NameError::Reserved("server")),
             ("SERVER", NameError::Reserved("server")),
             ("ｓｅｒｖｅｒ", NameError::Reserved("server")),
             ("Client", NameError::Reserved("client")),
             ("all clients", NameError::Reserved("all clients")),
+            ("All   Clients", NameError::Reserved("all clients")),
             ("new_client: bob", NameError::Reserved("new_client:")),
         ] {
             assert_eq!(name(typed).unwrap_err(), why, "{typed}");
@@ -282,6 +309,7 @@ mod tests {
             ("cIient", "cIient looks like client, which is reserved: I looks like l"),
             ("c1ient", "c1ient looks like client, which is reserved: 1 looks like l"),
             ("a11 CIients", "a11 CIients looks like all clients, which is reserved: 11 CI looks like ll cl"),
+            ("all  сlients", "all  сlients has Cyrillic с; it looks like all clients, which is reserved"),
             (
                 "nеw_client: bob",
                 "nеw_client: bob has Cyrillic е; it looks like new_client:, which is reserved",

@@ -91,7 +91,10 @@ mod tests {
         let seat = Seat { id: SessionId(id), courier: 0, slot: 0 };
         let name = Name::parse("alan", 489).unwrap();
         let looks = name.looks();
-        Challenge { enter: Enter { seat, peer: Peer::elsewhere(), name, looks }, works: Vec::new() }
+        Challenge {
+            enter: Enter { seat, peer: Peer::elsewhere(), name, proven: false, looks },
+            works: Vec::new(),
+        }
     }
 
     fn released(challenges: &mut Challenges, bearer: u64) -> Vec<u64> {

@@ -64,6 +64,8 @@ pub enum CloseReason {
     Kicked,
     /// An operator keeps its name or its address out.
     Banned,
+    /// It bore a name since before that was an account's, whose owner came.
+    NameClaimed,
     /// It did not read what it was sent (`limits.outbox_bytes`).
     OutboxFull,
     /// The server ended.
@@ -82,7 +84,7 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Every reason, in the order of the enum.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Exit,
         Self::Eof,
         Self::Broken,
@@ -105,6 +107,7 @@ impl CloseReason {
         Self::HandshakeTimeout,
         Self::Kicked,
         Self::Banned,
+        Self::NameClaimed,
         Self::OutboxFull,
         Self::ServerClosed,
         Self::ServerFull,
@@ -146,6 +149,7 @@ impl CloseReason {
             Self::HandshakeTimeout => "tls handshake timeout",
             Self::Kicked => "kicked",
             Self::Banned => "banned",
+            Self::NameClaimed => "name claimed",
             Self::OutboxFull => "outbox full",
             Self::ServerClosed => "server closed",
             Self::ServerFull => "server full",

@@ -34,9 +34,21 @@ const KEEPALIVE_RETRIES: u32 = 4;
 pub const UNSENT_BYTES: u32 = 16 * 1024;
 
 /// A connection's receiving half.
-pub trait ReceiveHalf: AsyncRead + Unpin + 'static {}
+pub trait ReceiveHalf: AsyncRead + Unpin + 'static {
+    /// What broke the connection, as far as that is known without reading. Told once.
+    ///
+    /// # Errors
+    /// If the system does not tell.
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        Ok(None)
+    }
+}
 
-impl<T: AsyncRead + Unpin + 'static> ReceiveHalf for T {}
+impl ReceiveHalf for OwnedReadHalf {
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.as_ref().take_error()
+    }
+}
 
 /// A connection's sending half.
 pub trait SendHalf: AsyncWrite + Unpin + 'static {

@@ -12,11 +12,15 @@ use std::{
     rc::Rc,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::{BufMut, BytesMut};
 use futures_util::Stream;
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{AcquireError, OwnedSemaphorePermit, Semaphore},
+    time::{Sleep, sleep},
+};
 use tokio_util::{codec::Decoder, io::poll_read_buf};
 
 use super::{
@@ -34,6 +38,10 @@ const LEAST_COST: u32 = 64;
 /// What one session may have read for nothing before the others on its thread get their turn; tokio alone would let it
 /// read more than a hundred times before that.
 const WASTE_A_TURN: usize = 4 * 1024;
+
+/// While nothing is read, how often it is asked whether the connection broke. The reactor cannot be waited for: it would
+/// tell at once that there is something to read.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// The longest ending of a line.
 const ENDING_BYTES: usize = 2;
@@ -67,7 +75,12 @@ pub struct Read {
     pub credit: OwnedSemaphorePermit,
 }
 
-type Acquire = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>>>>;
+/// A wait for credit.
+struct Acquire {
+    permit: Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>>>>,
+    /// When to look at the connection.
+    look: Pin<Box<Sleep>>,
+}
 
 /// The reading side of a session.
 pub struct Inbox<R> {
@@ -117,19 +130,30 @@ impl<R: ReceiveHalf> Inbox<R> {
     }
 
     /// Waits until half of the credit is there, so that reads do not come in crumbs.
-    fn poll_credit(&mut self, cx: &mut Context<'_>) -> Poll<u32> {
+    ///
+    /// # Errors
+    /// If the connection breaks meanwhile.
+    fn poll_credit(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u32>> {
         let enough = self.most.div_ceil(2);
         loop {
             if let Some(acquire) = &mut self.acquiring {
                 // What is acquired is given back at once: this only waits.
-                let _ = ready!(acquire.as_mut().poll(cx));
+                if acquire.permit.as_mut().poll(cx).is_pending() {
+                    ready!(acquire.look.as_mut().poll(cx));
+                    if let Some(error) = self.reader.take_error()? {
+                        return Poll::Ready(Err(error));
+                    }
+                    acquire.look.set(sleep(LOOK_EVERY));
+                    continue;
+                }
                 self.acquiring = None;
             }
             let available = self.credit.available_permits();
             if available >= enough as usize {
-                return Poll::Ready(u32::try_from(available).unwrap_or(u32::MAX));
+                return Poll::Ready(Ok(u32::try_from(available).unwrap_or(u32::MAX)));
             }
-            self.acquiring = Some(Box::pin(Arc::clone(&self.credit).acquire_many_owned(enough)));
+            let permit = Box::pin(Arc::clone(&self.credit).acquire_many_owned(enough));
+            self.acquiring = Some(Acquire { permit, look: Box::pin(sleep(LOOK_EVERY)) });
         }
     }
 
@@ -217,6 +241,12 @@ impl<R: ReceiveHalf> Inbox<R> {
         self.intake(frames, 0, cost)
     }
 
+    /// The end by an error.
+    fn end(&mut self, error: io::Error) -> Intake {
+        self.ended = true;
+        Intake::End(Err(error))
+    }
+
     fn intake(&mut self, frames: Vec<Frame>, waste: usize, cost: u32) -> Intake {
         match Arc::clone(&self.credit).try_acquire_many_owned(cost) {
             Ok(credit) => Intake::Read(Read {
@@ -253,16 +283,16 @@ impl<R: ReceiveHalf> Stream for Inbox<R> {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let credit = ready!(this.poll_credit(cx));
+        let credit = match ready!(this.poll_credit(cx)) {
+            Ok(credit) => credit,
+            Err(error) => return Poll::Ready(Some(this.end(error))),
+        };
         if this.undecoded {
             return Poll::Ready(Some(this.go_on(credit).unwrap_or_else(|error| Intake::End(Err(error)))));
         }
         match this.poll_read(credit, cx) {
             Poll::Ready(Ok(intake)) => Poll::Ready(Some(intake)),
-            Poll::Ready(Err(error)) => {
-                this.ended = true;
-                Poll::Ready(Some(Intake::End(Err(error))))
-            }
+            Poll::Ready(Err(error)) => Poll::Ready(Some(this.end(error))),
             Poll::Pending => this.poll_lapse(credit, cx).map(Some),
         }
     }

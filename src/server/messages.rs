@@ -81,6 +81,8 @@ pub struct Enter {
     pub peer: Peer,
     /// The name wanted.
     pub name: Name,
+    /// It showed that the name is an account of its own.
+    pub proven: bool,
     /// What it looks like. Made by the session, because a hostile name can take half a millisecond, and everybody waits for
     /// the Registry.
     pub looks: Looks,

@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{
     bans::Ledger,
-    connection::{SendHalf, Unanswered},
+    connection::{ReceiveHalf, SendHalf, Unanswered},
     courier::Courier,
     messages::{ToCourier, ToRegistry},
     registry::Registry,
@@ -77,6 +77,8 @@ impl Pair {
 #[derive(Message)]
 #[rtype(result = "()")]
 struct TakeIn(DuplexStream, SessionId);
+
+impl ReceiveHalf for ReadHalf<DuplexStream> {}
 
 impl SendHalf for WriteHalf<DuplexStream> {
     fn begin_probe(&self) -> io::Result<()> {

@@ -7,29 +7,25 @@ use std::sync::Arc;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use slog::{Logger, debug, info};
-use tokio::time::sleep;
 
 use super::{
     bans::Ledger,
     batch::Batch,
-    challenge::{Challenge, Challenges},
-    close::{CHALLENGE_WITHIN, CloseReason},
+    challenge::Challenges,
     courier::Courier,
-    messages::{CloseServer, Deliver, Enter, Leave, LiftBounds, Pressure, Probe, ToRegistry, Work},
+    messages::{CloseServer, Deliver, Enter, Leave, LiftBounds, Pressure, ToRegistry, Work},
     outbox::Level,
     pace::{Load, Next, Pace, Ticket},
-    roster::{Bearers, Roster},
+    roster::Roster,
     seat::SessionId,
     tally::Tally,
     vigil::Vigil,
     waiting::{Turn, Waiting},
     who::Who,
 };
-use crate::{
-    config::View,
-    protocol::{Line, Name, reply},
-};
+use crate::{config::View, protocol::Line};
 
+mod entering;
 mod moderation;
 mod requests;
 
@@ -105,87 +101,6 @@ impl Registry {
         }
     }
 
-    /// Gives a name if it is free. If someone is in the way whose connection may be dead, that is found out first.
-    fn enter(&mut self, enter: Enter, ctx: &mut Context<Self>) {
-        if self.refuse_banned(&enter) {
-            return;
-        }
-        let id = enter.seat.id;
-        let bearers = match self.roster.join(&enter.name, &enter.looks, enter.seat, enter.peer) {
-            Ok(()) => return self.welcome(&enter),
-            Err(bearers) => bearers,
-        };
-        if !self.wait_for(&bearers, Challenge { enter, works: Vec::new() }) {
-            return;
-        }
-        for bearer in bearers.iter() {
-            self.couriers[usize::from(bearer.seat.courier)].do_send(Probe { seat: bearer.seat });
-        }
-        let registry = ctx.address();
-        // Not a timer of this actor's: all of those are looked at whenever it wakes.
-        actix_rt::spawn(async move {
-            sleep(CHALLENGE_WITHIN).await;
-            registry.do_send(EndChallenge(id));
-        });
-    }
-
-    /// Lets someone wait for those in the way to leave, if they may be dead and not too many wait already. If not, refuses
-    /// the name.
-    fn wait_for(&mut self, bearers: &Bearers, challenge: Challenge) -> bool {
-        // A connection within this machine cannot be half open.
-        if let Some(alive) = bearers.iter().find(|bearer| bearer.peer.is_local) {
-            self.refuse_name(&challenge.enter, &alive.name);
-            return false;
-        }
-        // Under one is enough: when that one has left, the other is found to be in the way, or to have left too.
-        match self.challenges.add(challenge, bearers.first.seat.id) {
-            Ok(()) => true,
-            Err(challenge) => {
-                self.refuse_name(&challenge.enter, &bearers.first.name);
-                false
-            }
-        }
-    }
-
-    /// Gives a name to someone who waited for it, and carries out what it sent meanwhile. If someone is in the way still, or
-    /// again: it waits on, as long as its time is not up.
-    fn end_wait(&mut self, challenge: Challenge, time_is_up: bool) {
-        if self.refuse_banned(&challenge.enter) {
-            return;
-        }
-        let Enter { seat, peer, ref name, ref looks } = challenge.enter;
-        match self.roster.join(name, looks, seat, peer) {
-            Ok(()) => {
-                self.welcome(&challenge.enter);
-                for work in challenge.works {
-                    self.work(work);
-                }
-            }
-            Err(bearers) if time_is_up => self.refuse_name(&challenge.enter, &bearers.first.name),
-            Err(bearers) => {
-                self.wait_for(&bearers, challenge);
-            }
-        }
-    }
-
-    fn welcome(&mut self, Enter { seat, peer, name, .. }: &Enter) {
-        info!(self.log, "joined"; &Who { id: seat.id, peer: *peer, name: Some(name) });
-        self.tally.count_join();
-        self.batch.enter(*seat);
-        self.tell(*seat, reply::connection_confirmation(name));
-    }
-
-    fn refuse_name(&mut self, Enter { seat, peer, name, .. }: &Enter, bearer: &Name) {
-        let (line, reason) = if bearer.key() == name.key() {
-            (reply::name_taken(name), CloseReason::NameTaken)
-        } else {
-            (reply::name_looks_taken(self.config.limits.message_bytes, name, bearer), CloseReason::LookAlike)
-        };
-        log_sent(&self.log, &line, &Who { id: seat.id, peer: *peer, name: None });
-        self.batch.tell(*seat, line);
-        self.batch.close(*seat, reason);
-    }
-
     /// Frees a session's name. What it sent that waits still is not carried out.
     fn leave(&mut self, id: SessionId) {
         self.waiting.drop_all_of(id);
@@ -221,18 +136,6 @@ impl Registry {
     /// Whether a member's outbox is at least so full.
     fn is_pressed(&self, id: SessionId, least: Level) -> bool {
         self.pressed.iter().any(|(pressed, level)| *pressed == id && *level >= least)
-    }
-
-    /// Gives names that were freed to those who wait for them. What these sent can free names in turn: hence a loop, however
-    /// long the queue for a name.
-    fn give_freed_names(&mut self) {
-        while let Some(bearer) = self.freed.pop() {
-            for challenge in self.challenges.release(bearer) {
-                if !self.closing {
-                    self.end_wait(challenge, false);
-                }
-            }
-        }
     }
 
     /// Tells every courier to end its sessions, after all that was sent before.
@@ -305,6 +208,7 @@ impl Handler<Enter> for Registry {
         self.begin_batch();
         if !self.closing {
             self.enter(enter, ctx);
+            self.give_freed_names();
             self.flush_later(ctx);
         }
     }

@@ -13,6 +13,8 @@ use crate::protocol::{Look, Looks, Name, NameKey};
 pub struct Member {
     /// As shown.
     pub name: Name,
+    /// They showed that the name is an account of their own.
+    pub proven: bool,
     /// What it looks like.
     looks: Looks,
     /// Where to reach them.
@@ -57,7 +59,14 @@ impl Roster {
     ///
     /// # Errors
     /// Those who are in the way.
-    pub fn join(&mut self, name: &Name, looks: &Looks, seat: Seat, peer: Peer) -> Result<(), Box<Bearers>> {
+    pub fn join(
+        &mut self,
+        name: &Name,
+        looks: &Looks,
+        proven: bool,
+        seat: Seat,
+        peer: Peer,
+    ) -> Result<(), Box<Bearers>> {
         let mut bearers = looks.iter().filter_map(|look| self.get(*self.by_look.get(look)?));
         if let Some(first) = bearers.next() {
             let second = bearers.find(|bearer| bearer.seat.id != first.seat.id).cloned();
@@ -68,7 +77,7 @@ impl Roster {
         self.joins += 1;
         self.by_joining.insert(self.joins, seat.id);
         let (name, looks) = (name.clone(), looks.clone());
-        let member = Member { name, looks, seat, peer, joined: self.joins };
+        let member = Member { name, proven, looks, seat, peer, joined: self.joins };
         self.members.insert(seat.id, Box::new(member));
         Ok(())
     }
@@ -133,7 +142,7 @@ mod tests {
 
     fn enter(roster: &mut Roster, text: &str, id: u64) -> Result<(), Box<Bearers>> {
         let name = name(text);
-        roster.join(&name, &name.looks(), seat(id), Peer::elsewhere())
+        roster.join(&name, &name.looks(), false, seat(id), Peer::elsewhere())
     }
 
     fn join(roster: &mut Roster, text: &str, id: u64) -> bool {

@@ -45,6 +45,42 @@ fn other_accounts_are_in_force_at_once_and_nobody_is_disturbed() {
 }
 
 #[test]
+fn who_bore_a_name_before_it_was_an_accounts_makes_way_for_its_owner() {
+    let file = AccountsFile::new();
+    file.write("");
+    let process = Process::serve(&[("ARAUTO_ACCOUNTS_FILE", file.path().to_str().unwrap())]);
+    let mut stranger = process.join("carl");
+    let mut look_alike = process.join("сarla");
+    file.write(&format!(
+        "[[accounts]]\nname = 'Carl'\nhash = '{HASH}'\n[[accounts]]\nname = 'carla'\nhash = '{HASH}'\n"
+    ));
+    process.signal("HUP");
+    process.logged("reloaded");
+    stranger.ask("/echo hi", "carl | carl | echo | hi");
+
+    let mut owner = Client::to(process.address());
+    owner.expect(NAME_REQUEST);
+    owner.ask("carl", &password_request("Carl"));
+    owner.ask(PASSWORD, &confirmation("Carl"));
+    stranger.expect(
+        "server | carl | error_message | The name carl has an account now, and its owner came. You need to connect again and use another name",
+    );
+    stranger.expect_closed();
+    assert_eq!(process.logged("left")["reason"], "name claimed");
+    log_in(&process, "carla").expect_nothing_before_an_echo("carla");
+    look_alike.expect(
+        "server | сarla | error_message | сarla looks like carla, who has an account now, and its owner came. You need to connect again and use another name",
+    );
+    look_alike.expect_closed();
+    // An owner does not make way for himself.
+    let mut again = Client::to(process.address());
+    again.expect(NAME_REQUEST);
+    again.ask("carl", &password_request("Carl"));
+    again.ask(PASSWORD, "server | new_client: Carl | connection_error | This username is already taken. You need to connect again and use another one");
+    owner.ask("/echo hi", "Carl | Carl | echo | hi");
+}
+
+#[test]
 fn a_certificate_in_an_accounts_name_needs_no_password() {
     let (file, issuer) = (AccountsFile::new(), Issuer::new());
     let files = issuer.issue("server", "a server");

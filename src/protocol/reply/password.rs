@@ -43,6 +43,18 @@ pub fn password_unjudged(limit: usize, name: &Name) -> Line {
     refused(limit, name, "Your password could not be compared just now. Connect again later")
 }
 
+/// Last words to someone whose name, or one that looks the same, is an account's by now, and its owner came.
+#[must_use]
+pub fn name_claimed(limit: usize, to: &Name, account: &Name) -> Line {
+    let whose = if account.key() == to.key() {
+        format!("The name {to} has an account now")
+    } else {
+        format!("{to} looks like {account}, who has an account now")
+    };
+    let why = format!("{whose}, and its owner came. You need to connect again and use another name");
+    error_message(limit, to, &why)
+}
+
 /// Something else than a password came.
 #[must_use]
 pub fn password_comes_first(limit: usize, name: &Name) -> Line {

@@ -1,7 +1,7 @@
-use std::{future::poll_fn, time::Duration};
+use std::{cell::Cell, future::poll_fn, time::Duration};
 
 use tokio::{
-    io::{AsyncWriteExt, DuplexStream, duplex},
+    io::{AsyncRead, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
     time::{Instant, advance},
 };
 
@@ -11,6 +11,8 @@ use crate::server::outbox::at_once;
 const SECOND: Duration = Duration::from_secs(1);
 const LINE: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_mins(1);
+
+impl ReceiveHalf for DuplexStream {}
 
 /// An inbox, and the end that sends to it, both past the first line `alan`.
 async fn inbox(idle: Duration) -> (Inbox<DuplexStream>, DuplexStream) {
@@ -174,4 +176,43 @@ async fn who_waits_for_nothing_has_no_timer() {
     assert_eq!(look(), (1, true));
     advance(LINE).await;
     assert_eq!(look(), (0, false));
+}
+
+/// Half a connection that is always readable, and breaks when told to.
+struct Breaking(Rc<Cell<bool>>);
+
+impl AsyncRead for Breaking {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        buffer.put_slice(b"x\n");
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl ReceiveHalf for Breaking {
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        Ok(self.0.take().then(|| io::ErrorKind::ConnectionReset.into()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_credit_notices_that_the_connection_broke() {
+    let broken = Rc::new(Cell::new(false));
+    let patience = Rc::new(Patience { silence: SECOND, line: LINE, idle: Duration::ZERO });
+    let mut inbox = Inbox::new(Breaking(Rc::clone(&broken)), ReadBuffer::default(), 64, 128, patience);
+    let mut poll = || at_once(|cx| Pin::new(&mut inbox).poll_next(cx));
+    let mut taken = Vec::new();
+    while let Poll::Ready(Some(Intake::Read(read))) = poll() {
+        taken.push(read);
+    }
+    advance(LOOK_EVERY).await;
+    assert!(poll().is_pending());
+    broken.set(true);
+    advance(LOOK_EVERY).await;
+    let end = poll();
+    assert!(matches!(&end, Poll::Ready(Some(Intake::End(Err(_))))), "{end:?}");
+    assert!(matches!(poll(), Poll::Ready(None)));
 }

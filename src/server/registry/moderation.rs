@@ -122,7 +122,7 @@ impl Registry {
     }
 
     /// Ends a member's session with these last words, and frees its name.
-    fn dismiss(&mut self, member: &Member, farewell: Line, reason: CloseReason) {
+    pub(super) fn dismiss(&mut self, member: &Member, farewell: Line, reason: CloseReason) {
         self.tell(member.seat, farewell);
         self.batch.close(member.seat, reason);
         self.leave(member.seat.id);

@@ -150,8 +150,8 @@ impl Session {
     fn enter(&mut self, name: Name, ctx: &mut Context<Self>) {
         self.set_timer(None, ctx);
         self.name = Some(name.clone());
-        let looks = name.looks();
-        self.around.registry.enter.do_send(Enter { seat: self.seat, peer: self.peer, name, looks });
+        let (looks, proven) = (name.looks(), self.proof.is_some());
+        self.around.registry.enter.do_send(Enter { seat: self.seat, peer: self.peer, name, proven, looks });
     }
 
     /// Neither name nor password came in time.

@@ -19,7 +19,7 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
-use super::super::connection::{self, SendHalf, Unanswered};
+use super::super::connection::{self, ReceiveHalf, SendHalf, Unanswered};
 
 /// The receiving half.
 pub struct Receiver(Rc<RefCell<TlsStream<TcpStream>>>);
@@ -46,6 +46,12 @@ impl AsyncRead for Receiver {
             }
             _ => error,
         })
+    }
+}
+
+impl ReceiveHalf for Receiver {
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.0.borrow().get_ref().0.take_error()
     }
 }
 

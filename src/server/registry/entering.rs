@@ -1,0 +1,127 @@
+//! Names are given, to who wants them and to who waited for them.
+
+use actix::{AsyncContext, Context};
+use slog::info;
+use tokio::time::sleep;
+
+use super::{EndChallenge, Registry, log_sent};
+use crate::{
+    protocol::{Name, reply},
+    server::{
+        challenge::Challenge,
+        close::{CHALLENGE_WITHIN, CloseReason},
+        messages::{Enter, Probe},
+        roster::Bearers,
+        who::Who,
+    },
+};
+
+impl Registry {
+    /// Gives a name if it is free. If someone is in the way whose connection may be dead, that is found out first.
+    pub(super) fn enter(&mut self, enter: Enter, ctx: &mut Context<Self>) {
+        if self.refuse_banned(&enter) {
+            return;
+        }
+        let id = enter.seat.id;
+        let bearers = match self.join(&enter) {
+            Ok(()) => return self.welcome(&enter),
+            Err(bearers) => bearers,
+        };
+        if !self.wait_for(&bearers, Challenge { enter, works: Vec::new() }) {
+            return;
+        }
+        for bearer in bearers.iter() {
+            self.couriers[usize::from(bearer.seat.courier)].do_send(Probe { seat: bearer.seat });
+        }
+        let registry = ctx.address();
+        // Not a timer of this actor's: all of those are looked at whenever it wakes.
+        actix_rt::spawn(async move {
+            sleep(CHALLENGE_WITHIN).await;
+            registry.do_send(EndChallenge(id));
+        });
+    }
+
+    /// Gives a name if it is free. Whoever has shown that it is an account of theirs need not wait for those who took it, or
+    /// one that looks the same, before there was the account.
+    fn join(&mut self, enter: &Enter) -> Result<(), Box<Bearers>> {
+        loop {
+            let bearers =
+                match self.roster.join(&enter.name, &enter.looks, enter.proven, enter.seat, enter.peer) {
+                    Err(bearers) if enter.proven => bearers,
+                    outcome => return outcome,
+                };
+            let Some(stranger) = bearers.iter().find(|bearer| !bearer.proven) else { return Err(bearers) };
+            let limit = self.config.limits.message_bytes;
+            let farewell = reply::name_claimed(limit, &stranger.name, &enter.name);
+            self.dismiss(stranger, farewell, CloseReason::NameClaimed);
+        }
+    }
+
+    /// Lets someone wait for those in the way to leave, if they may be dead and not too many wait already. If not, refuses
+    /// the name.
+    fn wait_for(&mut self, bearers: &Bearers, challenge: Challenge) -> bool {
+        // A connection within this machine cannot be half open.
+        if let Some(alive) = bearers.iter().find(|bearer| bearer.peer.is_local) {
+            self.refuse_name(&challenge.enter, &alive.name);
+            return false;
+        }
+        // Under one is enough: when that one has left, the other is found to be in the way, or to have left too.
+        match self.challenges.add(challenge, bearers.first.seat.id) {
+            Ok(()) => true,
+            Err(challenge) => {
+                self.refuse_name(&challenge.enter, &bearers.first.name);
+                false
+            }
+        }
+    }
+
+    /// Gives a name to someone who waited for it, and carries out what it sent meanwhile. If someone is in the way still, or
+    /// again: it waits on, as long as its time is not up.
+    pub(super) fn end_wait(&mut self, challenge: Challenge, time_is_up: bool) {
+        if self.refuse_banned(&challenge.enter) {
+            return;
+        }
+        match self.join(&challenge.enter) {
+            Ok(()) => {
+                self.welcome(&challenge.enter);
+                for work in challenge.works {
+                    self.work(work);
+                }
+            }
+            Err(bearers) if time_is_up => self.refuse_name(&challenge.enter, &bearers.first.name),
+            Err(bearers) => {
+                self.wait_for(&bearers, challenge);
+            }
+        }
+    }
+
+    fn welcome(&mut self, Enter { seat, peer, name, .. }: &Enter) {
+        info!(self.log, "joined"; &Who { id: seat.id, peer: *peer, name: Some(name) });
+        self.tally.count_join();
+        self.batch.enter(*seat);
+        self.tell(*seat, reply::connection_confirmation(name));
+    }
+
+    fn refuse_name(&mut self, Enter { seat, peer, name, .. }: &Enter, bearer: &Name) {
+        let (line, reason) = if bearer.key() == name.key() {
+            (reply::name_taken(name), CloseReason::NameTaken)
+        } else {
+            (reply::name_looks_taken(self.config.limits.message_bytes, name, bearer), CloseReason::LookAlike)
+        };
+        log_sent(&self.log, &line, &Who { id: seat.id, peer: *peer, name: None });
+        self.batch.tell(*seat, line);
+        self.batch.close(*seat, reason);
+    }
+
+    /// Gives names that were freed to those who wait for them. What these sent can free names in turn: hence a loop, however
+    /// long the queue for a name.
+    pub(super) fn give_freed_names(&mut self) {
+        while let Some(bearer) = self.freed.pop() {
+            for challenge in self.challenges.release(bearer) {
+                if !self.closing {
+                    self.end_wait(challenge, false);
+                }
+            }
+        }
+    }
+}
