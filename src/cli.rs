@@ -2,6 +2,7 @@
 
 #![allow(clippy::doc_markdown)] // these comments are help texts, where backticks would be shown
 
+pub mod client;
 mod man;
 
 use std::path::PathBuf;
@@ -39,6 +40,14 @@ pub enum Command {
   arauto serve --listen 0.0.0.0:1234 --listen '[::]:1234'
   arauto serve --config arauto.toml --log-format json 2>arauto.log")]
     Serve(Settings),
+
+    /// Print who is connected, one name a line
+    ///
+    /// Exit status: 0; 3 if the server refuses, 4 if there is no connection.
+    #[command(after_help = "Examples:
+  arauto list
+  arauto list --server chat.example")]
+    List(client::List),
 
     /// Show the configuration in force, or judge a file
     ///

@@ -5,6 +5,7 @@
 //!
 //! - [`protocol`]: what a message is and what it asks for. Pure; knows none of the others.
 //! - [`server`]: the actors that serve it. Knows `protocol`, `config` and the log.
+//! - [`client`]: the other end: full screen, dialogue, scripts. Knows `protocol` only.
 //! - [`accounts`]: names that are only given for a password. Knows `protocol` only.
 //! - [`config`]: what is in force, from defaults, file, environment and flags.
 //! - [`cli`]: the command line, and what comes from it: help, man page, completions.
@@ -21,6 +22,7 @@
 
 pub mod accounts;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod escape;
 #[cfg(any(test, feature = "fuzz"))]

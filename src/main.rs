@@ -7,7 +7,7 @@ use arauto::accounts::passwd;
 use arauto::cli::{self, Cli, Command};
 use arauto::config::{self, CommandLine, ConfigError};
 use arauto::server::{Reloading, ServeError};
-use arauto::{escape::Escaped, logging, self_signed, server};
+use arauto::{client, escape::Escaped, logging, self_signed, server};
 use clap::Parser;
 use tikv_jemallocator::Jemalloc;
 
@@ -28,6 +28,9 @@ fn main() -> ExitCode {
         let _ = writeln!(io::stderr(), "arauto: {error:#}");
         let is_refusal =
             error.is::<ConfigError>() || error.downcast_ref().is_some_and(ServeError::is_refusal);
+        if let Some(error) = error.downcast_ref::<client::command::Error>() {
+            return ExitCode::from(error.status());
+        }
         if is_refusal { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
     })
 }
@@ -46,6 +49,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Cert { hosts, days, out_dir } => {
             print(self_signed::make(&hosts, days, &out_dir)?.advice())?;
         }
+        Command::List(list) => client::command::run(list.into())?,
         Command::Completions { shell } => print(cli::completions(shell))?,
         Command::Man => print(cli::man()?)?,
     }

@@ -1,0 +1,140 @@
+//! [`Joining`]: name and password, until the server confirms or refuses. No IO.
+
+use super::Received;
+use crate::protocol::{
+    Message,
+    message::{NAME, NO_DATA},
+    password::PASSWORD,
+};
+
+/// What the server is called in messages.
+pub const SERVER: &str = "server";
+
+/// A name that is being asked for.
+#[derive(Debug)]
+pub struct Joining {
+    name: String,
+    /// A password was sent: the next request means that it was another.
+    tried: bool,
+    /// What was said of the last one.
+    complaint: Option<String>,
+}
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Send the name: [`Joining::introduction`].
+    Introduce,
+    /// Find out the password and send it: [`Joining::password`].
+    AskPassword {
+        /// What the server said of the last one, if one was tried.
+        complaint: Option<String>,
+    },
+    /// The name is given, spelt so.
+    Joined(String),
+    /// The server does not let this one in, for this reason.
+    Refused(String),
+    /// The server ends.
+    ServerClosed,
+    /// Nothing; wait for the next message.
+    Wait,
+}
+
+impl Joining {
+    /// Wants this name.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), tried: false, complaint: None }
+    }
+
+    /// The name that is wanted.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Takes what the server sent.
+    pub fn take(&mut self, received: Received) -> Step {
+        let Received { sender, destination, operation, data } = received;
+        if sender != SERVER {
+            return Step::Wait;
+        }
+        match operation.as_str() {
+            NAME => Step::Introduce,
+            PASSWORD => {
+                // As the account spells it.
+                self.name = destination;
+                let complaint = self.complaint.take().filter(|_| self.tried);
+                self.tried = true;
+                Step::AskPassword { complaint }
+            }
+            "connection_confirmation" => Step::Joined(destination),
+            "connection_error" => Step::Refused(data),
+            "broadcast" if data == "server closed" => Step::ServerClosed,
+            "error_message" => {
+                self.complaint = Some(data);
+                Step::Wait
+            }
+            _ => Step::Wait,
+        }
+    }
+
+    /// The answer to the name request.
+    #[must_use]
+    pub fn introduction(&self) -> Message<'_> {
+        Message { sender: &self.name, destination: SERVER, operation: NAME, data: &self.name }
+    }
+
+    /// The answer to the password request.
+    #[must_use]
+    pub fn password<'a>(&'a self, password: &'a str) -> Message<'a> {
+        Message { sender: &self.name, destination: SERVER, operation: PASSWORD, data: password }
+    }
+
+    /// A command to the server that carries no data.
+    #[must_use]
+    pub fn command<'a>(name: &'a str, operation: &'a str) -> Message<'a> {
+        Message { sender: name, destination: SERVER, operation, data: NO_DATA }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(line: &str) -> Received {
+        Message::parse(line).unwrap().into()
+    }
+
+    #[test]
+    fn a_name_without_an_account() {
+        let mut joining = Joining::new("alan");
+        assert_eq!(joining.take(said("server | client | name | no data")), Step::Introduce);
+        let confirmed = joining.take(said("server | alan | connection_confirmation | You are now connected"));
+        assert_eq!(confirmed, Step::Joined("alan".to_owned()));
+    }
+
+    #[test]
+    fn a_password_is_asked_for_until_it_is_right() {
+        let mut joining = Joining::new("ALAN");
+        assert_eq!(joining.take(said("server | client | name | no data")), Step::Introduce);
+        let asked = joining.take(said("server | alan | password | no data"));
+        assert_eq!(asked, Step::AskPassword { complaint: None });
+        assert_eq!(joining.password("x").sender, "alan");
+        assert_eq!(joining.take(said("server | alan | error_message | 2 tries are left")), Step::Wait);
+        let again = joining.take(said("server | alan | password | no data"));
+        assert_eq!(again, Step::AskPassword { complaint: Some("2 tries are left".to_owned()) });
+    }
+
+    #[test]
+    fn refusals_and_ends() {
+        for (line, step) in [
+            ("server | new_client: alan | connection_error | taken", Step::Refused("taken".to_owned())),
+            ("server | all clients | broadcast | server closed", Step::ServerClosed),
+            ("bob | all clients | broadcast | server closed", Step::Wait),
+            ("bob | alan | connection_error | taken", Step::Wait),
+        ] {
+            assert_eq!(Joining::new("alan").take(said(line)), step);
+        }
+    }
+}

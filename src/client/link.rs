@@ -1,0 +1,287 @@
+//! [`Link`]: a conversation that goes on. It connects, joins, and connects again after a cut, under the same name.
+//!
+//! It runs as a task; [`Command`]s go in, [`Event`]s come out. Both queues are bounded: whoever does not take events in
+//! time has the server slowed down by TCP, and whoever gives commands faster than they can be sent waits.
+
+use std::{io, time::Duration};
+
+use tokio::{
+    sync::mpsc::{Receiver, Sender, channel},
+    time::sleep,
+};
+use zeroize::Zeroizing;
+
+use super::{
+    Received,
+    decoder::Item,
+    dial::{Dialer, NoConnection},
+    joining::{Joining, Step},
+    meaning::Meaning,
+    wire,
+};
+
+/// Events that were not taken yet.
+const EVENTS: usize = 256;
+/// Commands that were not sent yet.
+const COMMANDS: usize = 64;
+/// The first wait before connecting again; it doubles with each attempt that fails.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// The longest.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// What a conversation is asked for.
+#[derive(Debug)]
+pub enum Command {
+    /// Send this, once joined.
+    Send(Received),
+    /// The password that was asked for.
+    Password(Zeroizing<String>),
+}
+
+/// What happens in a conversation.
+#[derive(Debug)]
+pub enum Event {
+    /// A connection is being made: the first, or one after a cut.
+    Connecting,
+    /// The name is an account's. [`Command::Password`] is waited for.
+    PasswordWanted {
+        /// The account.
+        name: String,
+        /// What the server said of the last one, if one was tried.
+        complaint: Option<String>,
+    },
+    /// The server confirmed the name.
+    Joined {
+        /// As the server spells it.
+        name: String,
+    },
+    /// Something came.
+    Received(Item),
+    /// The connection broke. It is made again after a while.
+    Cut {
+        /// Why.
+        why: String,
+        /// When.
+        retry_in: Duration,
+    },
+    /// It is over, and is not begun again. The last event.
+    Ended(End),
+}
+
+/// Why a conversation is over.
+#[derive(Debug, thiserror::Error)]
+pub enum End {
+    /// There never was a connection.
+    #[error(transparent)]
+    NoConnection(#[from] NoConnection),
+    /// The server does not let this one in, or sent it away (`connection_error`).
+    #[error("{0}")]
+    NotLetIn(String),
+    /// `exit` was confirmed.
+    #[error("left")]
+    Left,
+    /// The server ended.
+    #[error("the server closed")]
+    ServerClosed,
+}
+
+/// How one connection ended.
+enum Ending {
+    Over(End),
+    Cut(String),
+}
+
+impl From<io::Error> for Ending {
+    fn from(error: io::Error) -> Self {
+        Self::Cut(error.to_string())
+    }
+}
+
+/// A conversation under way, as a task.
+pub struct Link {
+    dialer: Dialer,
+    name: String,
+    /// A password that was right, for the next connection.
+    password: Option<Zeroizing<String>>,
+    commands: Receiver<Command>,
+    events: Sender<Event>,
+}
+
+/// Nobody takes events any more.
+struct Unheard;
+
+impl Link {
+    /// Begins a conversation under this name. Dropping the receiver ends it.
+    #[must_use]
+    pub fn begin(dialer: Dialer, name: &str) -> (Sender<Command>, Receiver<Event>) {
+        let (to_link, commands) = channel(COMMANDS);
+        let (events, from_link) = channel(EVENTS);
+        let link = Self { dialer, name: name.to_owned(), password: None, commands, events };
+        tokio::spawn(async move {
+            // Unheard means that whoever began it is gone.
+            let _ = link.run().await;
+        });
+        (to_link, from_link)
+    }
+
+    async fn run(mut self) -> Result<(), Unheard> {
+        let (mut was_joined, mut wait) = (false, FIRST_WAIT);
+        loop {
+            self.tell(Event::Connecting).await?;
+            let mut joined = false;
+            let why = match self.dialer.dial().await {
+                Err(error) if !was_joined => return self.tell(Event::Ended(error.into())).await,
+                Err(error) => error.to_string(),
+                Ok(stream) => match self.converse(wire::halves(stream), &mut joined).await? {
+                    Ending::Over(end) => return self.tell(Event::Ended(end)).await,
+                    Ending::Cut(why) => why,
+                },
+            };
+            was_joined |= joined;
+            if joined {
+                wait = FIRST_WAIT;
+            }
+            self.tell(Event::Cut { why, retry_in: wait }).await?;
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = self.events.closed() => return Err(Unheard),
+            }
+            wait = (2 * wait).min(LONGEST_WAIT);
+        }
+    }
+
+    async fn tell(&self, event: Event) -> Result<(), Unheard> {
+        self.events.send(event).await.map_err(|_| Unheard)
+    }
+
+    /// One connection, from its name request to its end.
+    async fn converse(
+        &mut self,
+        (mut receiver, mut sender): (wire::Receiver, wire::Sender),
+        joined: &mut bool,
+    ) -> Result<Ending, Unheard> {
+        match self.join(&mut receiver, &mut sender).await? {
+            Ok(()) => *joined = true,
+            Err(ending) => return Ok(ending),
+        }
+        // Writing has a task of its own: a server that takes nothing for a while must be read from all the same.
+        let (outgoing, mut queue) = channel::<Received>(1);
+        let writer = tokio::spawn(async move {
+            while let Some(message) = queue.recv().await {
+                sender.send(&message.as_message()).await?;
+            }
+            Ok::<_, io::Error>(())
+        });
+        let ending = self.exchange(&mut receiver, &outgoing).await;
+        writer.abort();
+        ending
+    }
+
+    async fn exchange(
+        &mut self,
+        receiver: &mut wire::Receiver,
+        outgoing: &Sender<Received>,
+    ) -> Result<Ending, Unheard> {
+        loop {
+            let commands = &mut self.commands;
+            let next_to_send = async {
+                // In this order: a command that was taken is sent.
+                let place = outgoing.reserve().await;
+                (place, commands.recv().await)
+            };
+            tokio::select! {
+                item = receiver.next() => {
+                    let item = match item {
+                        Ok(Some(item)) => item,
+                        Ok(None) => return Ok(Ending::Cut("the server ended the connection".to_owned())),
+                        Err(error) => return Ok(error.into()),
+                    };
+                    let end = end_of(&item);
+                    self.tell(Event::Received(item)).await?;
+                    if let Some(end) = end {
+                        return Ok(Ending::Over(end));
+                    }
+                }
+                (place, command) = next_to_send => match (place, command) {
+                    (Ok(place), Some(Command::Send(message))) => place.send(message),
+                    // Asked for before it was confirmed without one.
+                    (Ok(_), Some(Command::Password(_))) => {}
+                    (_, None) => return Err(Unheard),
+                    (Err(_), _) => return Ok(Ending::Cut("the connection broke while sending".to_owned())),
+                },
+                () = self.events.closed() => return Err(Unheard),
+            }
+        }
+    }
+
+    /// Takes the name. Outer error: nobody listens any more; inner: it did not come to that.
+    async fn join(
+        &mut self,
+        receiver: &mut wire::Receiver,
+        sender: &mut wire::Sender,
+    ) -> Result<Result<(), Ending>, Unheard> {
+        let mut joining = Joining::new(&self.name);
+        loop {
+            let item = match receiver.next().await {
+                Ok(Some(item)) => item,
+                Ok(None) => return Ok(Err(Ending::Cut("the server ended the connection".to_owned()))),
+                Err(error) => return Ok(Err(error.into())),
+            };
+            let Item::Message(message) = item else {
+                self.tell(Event::Received(item)).await?;
+                continue;
+            };
+            let sent = match joining.take(message) {
+                Step::Introduce => sender.send(&joining.introduction()).await,
+                Step::AskPassword { complaint } => {
+                    let known = self.password.take().filter(|_| complaint.is_none());
+                    let password = match known {
+                        Some(password) => password,
+                        None => self.ask_password(joining.name(), complaint).await?,
+                    };
+                    let sent = sender.send(&joining.password(&password)).await;
+                    self.password = Some(password);
+                    sent
+                }
+                Step::Joined(name) => {
+                    self.name.clone_from(&name);
+                    self.tell(Event::Joined { name }).await?;
+                    return Ok(Ok(()));
+                }
+                Step::Refused(why) => return Ok(Err(Ending::Over(End::NotLetIn(why)))),
+                Step::ServerClosed => return Ok(Err(Ending::Over(End::ServerClosed))),
+                Step::Wait => Ok(()),
+            };
+            if let Err(error) = sent {
+                return Ok(Err(error.into()));
+            }
+        }
+    }
+
+    async fn ask_password(
+        &mut self,
+        name: &str,
+        complaint: Option<String>,
+    ) -> Result<Zeroizing<String>, Unheard> {
+        self.tell(Event::PasswordWanted { name: name.to_owned(), complaint }).await?;
+        loop {
+            match self.commands.recv().await {
+                Some(Command::Password(password)) => return Ok(password),
+                // There is no conversation yet to say it in.
+                Some(Command::Send(_)) => {}
+                None => return Err(Unheard),
+            }
+        }
+    }
+}
+
+/// Whether this message is the last.
+fn end_of(item: &Item) -> Option<End> {
+    let Item::Message(received) = item else { return None };
+    match received.meaning() {
+        Meaning::NotLetIn(why) => Some(End::NotLetIn(why.to_owned())),
+        Meaning::Left => Some(End::Left),
+        Meaning::ServerClosed => Some(End::ServerClosed),
+        _ => None,
+    }
+}

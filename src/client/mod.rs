@@ -1,0 +1,32 @@
+//! Arauto's client: the same protocol seen from the other end.
+//!
+//! - `command`: what the command line asks for, and how it is run.
+//! - `target`, `dial`: where the server is, and the way there.
+//! - `decoder`: bytes to [`Received`] messages. `wire`: a connection that speaks messages.
+//! - `joining`: name and password, until the server confirms or refuses.
+//! - `meaning`: what a received message means to the one who received it.
+//! - `link`: stays joined, connects again after a cut; for whoever is shown a conversation as it goes on.
+//! - `script`: one errand at a time, for shell scripts.
+//!
+//! A message's way:
+//!
+//! ```text
+//! bytes -> dial -> decoder -> wire -> joining | meaning -> script, plain or screen
+//! ```
+//!
+//! Knows [`crate::protocol`] and [`crate::escape`]; nothing of the server.
+
+pub mod command;
+pub mod decoder;
+pub mod dial;
+pub mod joining;
+pub mod link;
+pub mod meaning;
+pub mod received;
+pub mod script;
+pub mod target;
+pub mod wire;
+
+pub use command::Command;
+pub use received::Received;
+pub use target::Target;
