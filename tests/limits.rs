@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use socket2::SockRef;
@@ -146,6 +146,38 @@ fn a_receiver_that_reads_slowly_slows_its_sender_and_is_not_cut() {
     }
     sending.join().unwrap();
     hearing.join().unwrap();
+    slow.expect_nothing_before_an_echo("slow");
+}
+
+#[test]
+fn a_program_that_reads_a_little_at_a_time_is_seen_to_read() {
+    const GRACE: Duration = Duration::from_millis(1500);
+    let server = TestServer::with(|config| {
+        config.limits.outbox_bytes = 16 * 1024;
+        config.limits.slow_reader_grace = GRACE;
+    });
+    let mut slow = server.join("slow");
+    let mut sender = server.join("sender");
+    let messages = 8 * 1024;
+    let line = |number| format!("{number} {}", "x".repeat(900));
+    let sending = std::thread::spawn(move || {
+        for number in 0..messages {
+            sender.send(&format!("/msg slow {}", line(number)));
+        }
+        sender.expect_nothing_before_an_echo("sender");
+    });
+    // So little for so long that its kernel has no reason to ask for more. The grace passes several times.
+    let began = Instant::now();
+    let mut heard = 0;
+    while began.elapsed() < 4 * GRACE {
+        slow.expect(&format!("sender | slow | private_message | {}", line(heard)));
+        heard += 1;
+        std::thread::park_timeout(Duration::from_millis(120));
+    }
+    for number in heard..messages {
+        slow.expect(&format!("sender | slow | private_message | {}", line(number)));
+    }
+    sending.join().unwrap();
     slow.expect_nothing_before_an_echo("slow");
 }
 

@@ -20,7 +20,11 @@ use tokio::{
     time::timeout,
 };
 
-use super::{close::LINGER, retransmission, sock_diag};
+use super::{
+    close::LINGER,
+    retransmission,
+    sock_diag::{self, NotTaken},
+};
 
 /// Silence after which the kernel asks an idle connection's other end whether it is still there.
 const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
@@ -74,8 +78,8 @@ pub trait SendHalf: AsyncWrite + Unpin + 'static {
         Pin::new(self).poll_flush(cx).map_ok(|()| true)
     }
 
-    /// How many bytes were taken that the other end has not acknowledged, if that can be known.
-    fn unacknowledged(&self) -> Option<u32> {
+    /// What was sent and not taken by the other end, if that can be known.
+    fn not_taken(&self) -> Option<NotTaken> {
         None
     }
 
@@ -100,8 +104,8 @@ impl SendHalf for OwnedWriteHalf {
         SockRef::from(self.as_ref()).send(bytes)
     }
 
-    fn unacknowledged(&self) -> Option<u32> {
-        unacknowledged(self.as_ref())
+    fn not_taken(&self) -> Option<NotTaken> {
+        not_taken(self.as_ref())
     }
 
     fn begin_probe(&self) -> io::Result<()> {
@@ -113,9 +117,9 @@ impl SendHalf for OwnedWriteHalf {
     }
 }
 
-/// [`SendHalf::unacknowledged`] of a TCP connection.
-pub fn unacknowledged(socket: &TcpStream) -> Option<u32> {
-    sock_diag::unacknowledged(socket.local_addr().ok()?, socket.peer_addr().ok()?).ok()
+/// [`SendHalf::not_taken`] of a TCP connection.
+pub fn not_taken(socket: &TcpStream) -> Option<NotTaken> {
+    sock_diag::not_taken(socket.local_addr().ok()?, socket.peer_addr().ok()?).ok()
 }
 
 /// [`SendHalf::begin_probe`] of a TCP connection.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Due;
-use crate::server::connection::SendHalf;
+use crate::server::{connection::SendHalf, sock_diag::NotTaken};
 
 /// A full outbox is relieved when this part of its limit is free.
 const SLACK: usize = 16;
@@ -30,8 +30,8 @@ pub struct Full {
     level: Level,
     /// If someone waits for it: since when, or when the other end was last seen to take something.
     since: Option<Instant>,
-    /// What the kernel held at that time that the other end had not acknowledged.
-    unacknowledged: Option<u32>,
+    /// What the other end had not taken by then.
+    not_taken: Option<NotTaken>,
     /// The level when that was last asked for.
     told: Level,
 }
@@ -47,7 +47,7 @@ impl Full {
         if due > limit && self.level != Level::Full {
             self.level = Level::Full;
             self.since = Some(Instant::now());
-            self.unacknowledged = None;
+            self.not_taken = None;
             return true;
         }
         if due > limit / 2 && self.level == Level::Calm {
@@ -68,7 +68,7 @@ impl Full {
         }
         if self.since.is_some() {
             self.since = Some(Instant::now());
-            self.unacknowledged = None;
+            self.not_taken = None;
         }
     }
 
@@ -77,7 +77,7 @@ impl Full {
         let is_new = self.level == Level::Busy && self.since.is_none();
         if is_new {
             self.since = Some(Instant::now());
-            self.unacknowledged = None;
+            self.not_taken = None;
         }
         is_new
     }
@@ -94,19 +94,19 @@ impl Full {
 
     /// A task begins to wait for the socket: what the other end takes from here on counts.
     pub fn begin_wait(&mut self, writer: Option<&dyn SendHalf>) {
-        if self.since.is_some() && self.unacknowledged.is_none() {
-            self.unacknowledged = writer.and_then(SendHalf::unacknowledged);
+        if self.since.is_some() && self.not_taken.is_none() {
+            self.not_taken = writer.and_then(SendHalf::not_taken);
         }
     }
 
     /// Whether the other end has taken something that the socket has not asked more for yet. If so, it is not stuck from
     /// here on for another grace.
     pub fn has_moved(&mut self, writer: Option<&dyn SendHalf>) -> bool {
-        let now = writer.and_then(SendHalf::unacknowledged);
-        let has_moved = now.is_some() && now < self.unacknowledged;
+        let now = writer.and_then(SendHalf::not_taken);
+        let has_moved = now.zip(self.not_taken).is_some_and(|(now, before)| now.is_less_than(before));
         if has_moved {
             self.since = Some(Instant::now());
-            self.unacknowledged = now;
+            self.not_taken = now;
         }
         has_moved
     }

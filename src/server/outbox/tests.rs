@@ -6,7 +6,7 @@ use tokio::{sync::Semaphore, time::advance};
 use super::*;
 use crate::{
     protocol::Message,
-    server::{batch::Batch, connection::Unanswered},
+    server::{batch::Batch, connection::Unanswered, sock_diag::NotTaken},
 };
 
 mod flush;
@@ -23,7 +23,7 @@ struct Wire {
     broken: bool,
     shut: bool,
     /// What the kernel holds of what it took, if it tells.
-    unacknowledged: Option<u32>,
+    not_taken: Option<NotTaken>,
     blocked: Option<Waker>,
 }
 
@@ -74,8 +74,8 @@ impl SendHalf for Half {
         self.0.borrow_mut().take(bytes)
     }
 
-    fn unacknowledged(&self) -> Option<u32> {
-        self.0.borrow().unacknowledged
+    fn not_taken(&self) -> Option<NotTaken> {
+        self.0.borrow().not_taken
     }
 
     fn begin_probe(&self) -> io::Result<()> {
@@ -252,7 +252,7 @@ fn one_that_takes_something_now_and_then_is_not_stuck() {
 fn one_whose_other_end_acknowledges_what_the_kernel_holds_is_not_stuck() {
     in_paused_time(async {
         let (outbox, wire) = outbox(Kind::Line, 10, &[0; 100]);
-        wire.borrow_mut().unacknowledged = Some(50_000);
+        wire.borrow_mut().not_taken = Some(NotTaken { unacknowledged: 50_000, unread: 0 });
         at_once(|cx| outbox.borrow_mut().send_shared(&shared(&["one"]), cx)).unwrap();
         assert!(outbox.borrow_mut().wants_carrying());
         let began = Instant::now();
@@ -260,7 +260,7 @@ fn one_whose_other_end_acknowledges_what_the_kernel_holds_is_not_stuck() {
         let line = async {
             for _ in 0..5 {
                 tokio::time::sleep(GRACE / 2).await;
-                *wire.borrow_mut().unacknowledged.as_mut().unwrap() -= 1000;
+                wire.borrow_mut().not_taken.as_mut().unwrap().unacknowledged -= 1000;
             }
             std::future::pending::<()>().await;
         };

@@ -19,7 +19,10 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
-use super::super::connection::{self, ReceiveHalf, SendHalf, Unanswered};
+use super::super::{
+    connection::{self, ReceiveHalf, SendHalf, Unanswered},
+    sock_diag::NotTaken,
+};
 
 /// The receiving half.
 pub struct Receiver(Rc<RefCell<TlsStream<TcpStream>>>);
@@ -99,8 +102,8 @@ impl SendHalf for Sender {
         }
     }
 
-    fn unacknowledged(&self) -> Option<u32> {
-        connection::unacknowledged(self.0.borrow().get_ref().0)
+    fn not_taken(&self) -> Option<NotTaken> {
+        connection::not_taken(self.0.borrow().get_ref().0)
     }
 
     fn begin_probe(&self) -> io::Result<()> {
