@@ -46,10 +46,19 @@ fn the_most_sessions_are_served_and_one_more_is_told() {
 /// Broadcasts until the one who does not read is gone, while `bystander` hears everything.
 fn overflow(sender: &mut Client, bystander: &mut Client) {
     let line = format!("/others {}", "x".repeat(900));
-    for _ in 0..12 * 1024 {
-        sender.send(&line);
-        bystander.expect(&format!("sender | all clients | broadcast_not_me | {}", "x".repeat(900)));
+    let heard = format!("sender | all clients | broadcast_not_me | {}", "x".repeat(900));
+    // As soon as it is gone, no later: it has a few seconds to take the reason why.
+    for _ in 0..256 {
+        for _ in 0..64 {
+            sender.send(&line);
+            bystander.expect(&heard);
+        }
+        sender.send("/list");
+        if !sender.line().contains("jammed") {
+            return;
+        }
     }
+    panic!("the one who does not read is still there after 15 MiB");
 }
 
 #[test]
