@@ -5,13 +5,15 @@
 //!
 //! - [`protocol`]: what a message is and what it asks for. Pure; knows none of the others.
 //! - [`server`]: the actors that serve it. Knows `protocol`, `config` and the log.
-//! - [`client`]: the other end: full screen, dialogue, scripts. Knows `protocol` only.
+//! - [`client`]: the other end: full screen, dialogue, scripts. Knows `protocol`, and nothing of the server.
 //! - [`accounts`]: names that are only given for a password. Knows `protocol` only.
 //! - [`config`]: what is in force, from defaults, file, environment and flags.
 //! - [`cli`]: the command line, and what comes from it: help, man page, completions.
 //! - [`logging`]: the log that the server writes to.
 //! - [`source`]: files that an operator writes, and complaints that point into them.
 //! - [`self_signed`]: a certificate to try TLS with.
+//! - [`pem`]: certificates and keys in files that people name.
+//! - [`terminal`]: a line from a terminal that shows nothing of it.
 //! - [`escape`]: text from people, made fit for a log and a terminal.
 //!
 //! A message's way:
@@ -29,7 +31,9 @@ pub mod escape;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod logging;
+pub mod pem;
 pub mod protocol;
 pub mod self_signed;
 pub mod server;
 pub mod source;
+pub mod terminal;

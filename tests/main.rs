@@ -5,6 +5,8 @@
 mod accounts;
 mod cert;
 mod cli;
+mod client_passwords;
+mod client_tls;
 mod config;
 mod crowds;
 mod flood;

@@ -27,7 +27,6 @@ use crate::{
 mod attempts;
 pub mod passwd;
 mod secret;
-mod terminal;
 mod verifier;
 
 #[cfg(test)]

@@ -7,13 +7,11 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{
-    secret::{MOST_BYTES, NoSecret, PasswordHash, Secret},
-    terminal,
-};
+use super::secret::{MOST_BYTES, NoSecret, PasswordHash, Secret};
 use crate::{
     protocol::{Name, NameError, name::MAX_NAME_CHARS},
     source::quoted,
+    terminal,
 };
 
 /// Why no entry was made.
@@ -50,7 +48,8 @@ pub fn entry(name: &str, operator: bool) -> Result<String, PasswdError> {
     let name = Name::parse(name, 4 * MAX_NAME_CHARS)?;
     let stdin = io::stdin();
     let secret = if stdin.is_terminal() {
-        twice(|prompt| terminal::read_hidden(&mut io::stderr(), prompt))?
+        // Room for more than a password has, so that one that is too long is told so.
+        twice(|prompt| terminal::read_hidden(&mut io::stderr(), prompt, 2 * MOST_BYTES))?
     } else {
         one_line(stdin.lock())?
     };

@@ -1,13 +1,18 @@
 //! [`Command`]: what the command line asks of the client, as plain data, and how each is run.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
 
 use tokio::runtime;
 
 use super::{
-    Target,
+    Password, Target,
     dial::Dialer,
+    password::NoPassword,
     script::{self, Failure},
+    tls::{self, Tls, TlsOptions},
 };
 use crate::escape::Escaped;
 
@@ -16,6 +21,31 @@ use crate::escape::Escaped;
 pub struct Access {
     /// Which server.
     pub server: Target,
+    /// How the connection is encrypted.
+    pub tls: TlsOptions,
+    /// The file that holds the password, for a name that has one.
+    pub password_file: Option<PathBuf>,
+}
+
+impl Access {
+    /// The way there: reads the files that are named, and says on standard error what is dangerous about it.
+    ///
+    /// # Errors
+    /// If one of the files cannot be used.
+    pub fn dialer(&self) -> Result<Dialer, Error> {
+        let mut dialer = Dialer::new(self.server.clone());
+        if self.tls.is_wanted() {
+            dialer = dialer.with_tls(Tls::new(&self.tls)?);
+        }
+        if let Some(file) = &self.password_file {
+            dialer = dialer.with_password(Password::read(file)?);
+        }
+        for warning in dialer.warnings() {
+            // If nobody hears it, there is nobody to tell that.
+            let _ = writeln!(io::stderr(), "arauto: warning: {warning}");
+        }
+        Ok(dialer)
+    }
 }
 
 /// What to do.
@@ -36,6 +66,12 @@ pub enum Error {
     /// An errand came to nothing.
     #[error("{}", Escaped(.0))]
     Script(Failure),
+    /// TLS cannot be spoken as it was asked for.
+    #[error(transparent)]
+    Tls(#[from] tls::Unusable),
+    /// The password's file cannot be used.
+    #[error(transparent)]
+    Password(#[from] NoPassword),
     /// Standard input or output, or a thread, failed.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -52,9 +88,11 @@ impl Error {
     #[must_use]
     pub fn status(&self) -> u8 {
         match self {
-            Self::Script(Failure::Refused(_) | Failure::PasswordMissing(_)) => 3,
+            Self::Script(
+                Failure::Refused(_) | Failure::PasswordMissing(_) | Failure::PasswordWrong { .. },
+            ) => 3,
             Self::Script(_) => 4,
-            Self::Io(_) => 1,
+            Self::Tls(_) | Self::Password(_) | Self::Io(_) => 1,
         }
     }
 }
@@ -69,7 +107,7 @@ pub fn run(command: Command) -> Result<(), Error> {
         match command {
             Command::List { access, name } => {
                 let name = name.unwrap_or_else(|| format!("arauto-{}", std::process::id()));
-                let names = script::list(&Dialer::new(access.server), &name).await?;
+                let names = script::list(&access.dialer()?, &name).await?;
                 let mut out = io::stdout().lock();
                 for name in names {
                     writeln!(out, "{}", Escaped(name))?;

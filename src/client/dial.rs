@@ -1,18 +1,19 @@
 //! [`Dialer`]: the way to a server.
 
-use std::{io, time::Duration};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader},
     net::TcpStream,
     time::timeout,
 };
 
-use super::Target;
+use super::{Password, Target, tls::Tls};
 use crate::escape::Escaped;
 
-/// How long a connection may take to be made, for all of a host's addresses together.
+/// How long a connection may take to be made, for all of a host's addresses together, TLS and the server's first words
+/// included.
 pub const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 /// After how much silence the kernel asks whether the server is still there, and how often, so that a server that lost its
@@ -41,19 +42,49 @@ pub enum NoConnection {
         /// Where to, fit for printing.
         target: String,
     },
+    /// Someone took the connection, and said nothing.
+    #[error("{target} took the connection and said nothing within {} s: {hint}", CONNECT_WITHIN.as_secs())]
+    Mute {
+        /// Where to, fit for printing.
+        target: String,
+        /// What may help.
+        hint: &'static str,
+    },
+    /// TLS could not be agreed on.
+    #[error("no TLS with {target}: {why}")]
+    Tls {
+        /// Where to, fit for printing.
+        target: String,
+        /// Why, and what to do, fit for printing.
+        why: String,
+    },
 }
 
-/// The way to one server, as often as it is needed.
+/// The way to one server, as often as it is needed, and the password for it.
 #[derive(Clone, Debug)]
 pub struct Dialer {
     target: Target,
+    tls: Option<Tls>,
+    password: Option<Arc<Password>>,
 }
 
 impl Dialer {
-    /// The way to this server.
+    /// The way to this server, unencrypted.
     #[must_use]
     pub fn new(target: Target) -> Self {
-        Self { target }
+        Self { target, tls: None, password: None }
+    }
+
+    /// The same, encrypted.
+    #[must_use]
+    pub fn with_tls(self, tls: Tls) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    /// The same, with the password to give if one is asked for.
+    #[must_use]
+    pub fn with_password(self, password: Password) -> Self {
+        Self { password: Some(Arc::new(password)), ..self }
     }
 
     /// Which server.
@@ -62,27 +93,158 @@ impl Dialer {
         &self.target
     }
 
-    /// Connects.
+    /// The password to give if one is asked for.
+    #[must_use]
+    pub fn password(&self) -> Option<&Password> {
+        self.password.as_deref()
+    }
+
+    /// Whether TLS is spoken.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Whether any certificate is accepted (`--insecure`): whoever is on the way can read and change everything. To be
+    /// shown for as long as it lasts.
+    #[must_use]
+    pub fn is_insecure(&self) -> bool {
+        self.tls.as_ref().is_some_and(Tls::is_insecure)
+    }
+
+    /// Whether all on the way can read what is sent: it leaves this machine, and is not encrypted.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        let host = self.target.host.as_str();
+        let is_here = host.eq_ignore_ascii_case("localhost")
+            || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
+        self.tls.is_none() && !is_here
+    }
+
+    /// What should be said before the first connection, each a line.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.is_insecure() {
+            warnings.push(
+                "--insecure accepts any certificate: whoever is on the way can read and change everything, passwords among it"
+                    .to_owned(),
+            );
+        }
+        if let Some(tls) = &self.tls {
+            warnings.extend_from_slice(tls.warnings());
+        }
+        if let Some(password) = &self.password {
+            warnings.extend(password.warning());
+            if self.is_exposed() {
+                warnings.push(
+                    "a password would cross the network unencrypted, for all on the way to read; use --tls"
+                        .to_owned(),
+                );
+            }
+        }
+        warnings
+    }
+
+    /// Connects, and waits for the server's first words.
     ///
     /// # Errors
     /// If that fails, or takes longer than [`CONNECT_WITHIN`].
     pub async fn dial(&self) -> Result<Box<dyn Stream>, NoConnection> {
-        Ok(Box::new(connect(&self.target).await?))
+        let mut is_there = false;
+        let target = || Escaped(&self.target).to_string();
+        let done = timeout(CONNECT_WITHIN, self.connect(&mut is_there)).await;
+        match done {
+            Ok(done) => done,
+            Err(_) if is_there => Err(NoConnection::Mute { target: target(), hint: self.hint() }),
+            Err(_) => Err(NoConnection::Silence { target: target() }),
+        }
+    }
+
+    /// `is_there`: set once there is a TCP connection.
+    async fn connect(&self, is_there: &mut bool) -> Result<Box<dyn Stream>, NoConnection> {
+        let target = || Escaped(&self.target).to_string();
+        let failed = |why| NoConnection::Failed { target: target(), why };
+        let no_tls = |why| NoConnection::Tls { target: target(), why };
+        let Some(tls) = &self.tls else {
+            let tcp = connect(&self.target).await.map_err(failed)?;
+            *is_there = true;
+            return spoken(tcp).await.map_err(failed);
+        };
+        let name = Tls::name(&self.target.host).map_err(no_tls)?;
+        let tcp = connect(&self.target).await.map_err(failed)?;
+        *is_there = true;
+        let stream = tls.shake_hands(name, tcp).await.map_err(no_tls)?;
+        // What the server thinks of our certificate comes after the handshake.
+        spoken(stream).await.map_err(|error| no_tls(tls.words(&error)))
+    }
+
+    /// What may help where nothing is said.
+    fn hint(&self) -> &'static str {
+        match self.tls {
+            None => "it may be the port for TLS (--tls), or no server of this kind",
+            Some(_) => "it may be the port without TLS, or no server of this kind",
+        }
     }
 }
 
-async fn connect(target: &Target) -> Result<TcpStream, NoConnection> {
-    let shown = || Escaped(target).to_string();
-    let connecting = TcpStream::connect((target.host.as_str(), target.port));
-    let stream = match timeout(CONNECT_WITHIN, connecting).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(why)) => return Err(NoConnection::Failed { target: shown(), why }),
-        Err(_) => return Err(NoConnection::Silence { target: shown() }),
-    };
+async fn connect(target: &Target) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((target.host.as_str(), target.port)).await?;
     let (time, interval, retries) = KEEPALIVE;
     let keepalive = TcpKeepalive::new().with_time(time).with_interval(interval).with_retries(retries);
     // Either only makes it better.
     let _ = stream.set_nodelay(true);
     let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
     Ok(stream)
+}
+
+/// Waits for the server's first words, or for its end: a server speaks first.
+async fn spoken<S: Stream + 'static>(stream: S) -> io::Result<Box<dyn Stream>> {
+    let mut stream = BufReader::new(stream);
+    stream.fill_buf().await?;
+    Ok(Box::new(stream))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::client::tls::TlsOptions;
+
+    /// Nothing is said by a server that waits for TLS to begin, and by one that waits for anything else.
+    #[tokio::test(start_paused = true)]
+    async fn whoever_says_nothing_is_not_waited_for_without_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target: Target = listener.local_addr().unwrap().to_string().parse().unwrap();
+        let plain = Dialer::new(target.clone());
+        let tls = Tls::new(&TlsOptions { insecure: true, ..TlsOptions::default() }).unwrap();
+        let encrypted = Dialer::new(target.clone()).with_tls(tls);
+        for (dialer, hint) in [
+            (plain, "it may be the port for TLS (--tls), or no server of this kind"),
+            (encrypted, "it may be the port without TLS, or no server of this kind"),
+        ] {
+            let Err(error) = dialer.dial().await else { panic!("a connection") };
+            let said = format!("{target} took the connection and said nothing within 10 s: {hint}");
+            assert_eq!(error.to_string(), said);
+        }
+    }
+
+    #[test]
+    fn what_leaves_this_machine_unencrypted_is_exposed() {
+        for (host, exposed) in [
+            ("127.0.0.1", false),
+            ("127.1.2.3", false),
+            ("[::1]", false),
+            ("[::ffff:127.0.0.1]", false),
+            ("LocalHost", false),
+            ("192.0.2.1", true),
+            ("localhost.example", true),
+        ] {
+            let dialer = Dialer::new(host.parse().unwrap());
+            assert_eq!(dialer.is_exposed(), exposed, "{host}");
+            let tls = Tls::new(&TlsOptions { insecure: true, ..TlsOptions::default() }).unwrap();
+            assert!(!dialer.with_tls(tls).is_exposed(), "{host}");
+        }
+    }
 }

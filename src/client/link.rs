@@ -234,7 +234,8 @@ impl Link {
             let sent = match joining.take(message) {
                 Step::Introduce => sender.send(&joining.introduction()).await,
                 Step::AskPassword { complaint } => {
-                    let known = self.password.take().filter(|_| complaint.is_none());
+                    let given = || self.dialer.password().map(|given| given.text().clone());
+                    let known = self.password.take().or_else(given).filter(|_| complaint.is_none());
                     let password = match known {
                         Some(password) => password,
                         None => self.ask_password(joining.name(), complaint).await?,

@@ -1,7 +1,7 @@
 //! Arauto's client: the same protocol seen from the other end.
 //!
 //! - `command`: what the command line asks for, and how it is run.
-//! - `target`, `dial`: where the server is, and the way there.
+//! - `target`, `dial`, `tls`: where the server is, and the way there. `password`: from a file or typed.
 //! - `decoder`: bytes to [`Received`] messages. `wire`: a connection that speaks messages.
 //! - `joining`: name and password, until the server confirms or refuses.
 //! - `meaning`: what a received message means to the one who received it.
@@ -14,7 +14,7 @@
 //! bytes -> dial -> decoder -> wire -> joining | meaning -> script, plain or screen
 //! ```
 //!
-//! Knows [`crate::protocol`] and [`crate::escape`]; nothing of the server.
+//! Knows [`crate::protocol`], [`crate::escape`], [`crate::pem`] and [`crate::terminal`]; nothing of the server.
 
 pub mod command;
 pub mod decoder;
@@ -22,11 +22,14 @@ pub mod dial;
 pub mod joining;
 pub mod link;
 pub mod meaning;
+pub mod password;
 pub mod received;
 pub mod script;
 pub mod target;
+pub mod tls;
 pub mod wire;
 
 pub use command::Command;
+pub use password::Password;
 pub use received::Received;
 pub use target::Target;

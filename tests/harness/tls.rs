@@ -54,9 +54,20 @@ impl Issuer {
 
     /// Signs a certificate for this common name (and `localhost`), into files of this name.
     pub fn issue(&self, name: &str, common_name: &str) -> Files {
+        self.issue_with(name, common_name, |_| {})
+    }
+
+    /// The same with something else about it.
+    pub fn issue_with(
+        &self,
+        name: &str,
+        common_name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Files {
         let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
         params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, common_name);
+        change(&mut params);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let files = Files {

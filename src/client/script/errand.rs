@@ -2,6 +2,8 @@
 
 use std::io;
 
+use zeroize::Zeroizing;
+
 use crate::{
     client::{
         Received,
@@ -9,7 +11,7 @@ use crate::{
         dial::{Dialer, NoConnection},
         joining::{Joining, Step},
         meaning::Meaning,
-        wire,
+        password, wire,
     },
     protocol::Message,
 };
@@ -41,12 +43,20 @@ pub enum Failure {
     #[error("the server closed")]
     ServerClosed,
     /// The name is an account's.
-    #[error("{0} has a password, and none was given")]
+    #[error("{0} has a password, and none was given: name a file that holds it with --password-file")]
     PasswordMissing(String),
+    /// The password that was given is another.
+    #[error("the password in {file} is refused: {complaint}")]
+    PasswordWrong {
+        /// Where it was read from.
+        file: String,
+        /// What the server says of it.
+        complaint: String,
+    },
 }
 
 impl Errand {
-    /// Connects and takes the name.
+    /// Connects and takes the name. A password that is asked for is the dialer's, or else asked for on the terminal.
     ///
     /// # Errors
     /// If either fails.
@@ -59,7 +69,10 @@ impl Errand {
             let Item::Message(message) = item else { continue };
             match joining.take(message) {
                 Step::Introduce => errand.sender.send(&joining.introduction()).await?,
-                Step::AskPassword { .. } => return Err(Failure::PasswordMissing(joining.name().to_owned())),
+                Step::AskPassword { complaint } => {
+                    let password = password(dialer, joining.name(), complaint)?;
+                    errand.sender.send(&joining.password(&password)).await?;
+                }
                 Step::Joined(name) => {
                     errand.name = name;
                     return Ok(errand);
@@ -93,5 +106,16 @@ impl Errand {
                 _ => return Ok(received),
             }
         }
+    }
+}
+
+fn password(dialer: &Dialer, name: &str, complaint: Option<String>) -> Result<Zeroizing<String>, Failure> {
+    match (dialer.password(), complaint) {
+        (Some(given), None) => Ok(given.text().clone()),
+        (Some(given), Some(complaint)) => {
+            Err(Failure::PasswordWrong { file: given.file().to_owned(), complaint })
+        }
+        (None, complaint) => password::ask(name, complaint.as_deref())?
+            .ok_or_else(|| Failure::PasswordMissing(name.to_owned())),
     }
 }

@@ -1,62 +1,28 @@
 //! [`Credentials`]: what a TLS handshake is answered with, from PEM files, and how others take its place.
 
-use std::{
-    fs,
-    io::{self, Read},
-    os::unix::fs::PermissionsExt,
-    path::Path,
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use rustls::{
     InconsistentKeys, RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
-    pki_types::{
-        CertificateDer, PrivateKeyDer,
-        pem::{self, PemObject},
-    },
+    pki_types::CertificateDer,
     server::{NoClientAuth, NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
     sign::{CertifiedKey, SingleCertAndKey},
 };
 use slog::{Logger, warn};
 
-use crate::{config::Tls, escape::Escaped};
-
-/// Far above any chain of certificates; stops a mistaken path from filling the memory.
-const MOST_BYTES: u64 = 1024 * 1024;
+use crate::{
+    config::Tls,
+    pem::{PemError, PemFile},
+};
 
 /// Why certificates and keys cannot be used. Its words never carry raw control characters.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
-    /// A file cannot be read.
-    #[error("{setting}: cannot read {path}: {error}")]
-    Unreadable {
-        /// The setting that names the file.
-        setting: &'static str,
-        /// The file, fit for printing.
-        path: String,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// A file can be read, but not meant.
-    #[error("{setting}: {path} has more than {MOST_BYTES} bytes: not a PEM file")]
-    TooLarge {
-        /// The setting that names the file.
-        setting: &'static str,
-        /// The file, fit for printing.
-        path: String,
-    },
-    /// A file holds something else.
-    #[error("{setting}: {path} {what}")]
-    Unusable {
-        /// The setting that names the file.
-        setting: &'static str,
-        /// The file, fit for printing.
-        path: String,
-        /// What is wrong with it.
-        what: String,
-    },
+    /// A file cannot be used.
+    #[error(transparent)]
+    File(#[from] PemError),
     /// The key is another's.
     #[error("tls.key: the key in {key} does not belong to the first certificate in {certificate}")]
     Mismatch {
@@ -132,10 +98,11 @@ fn client_verifier(
     for certificate in file.certificates()? {
         issuers.add(certificate).map_err(|error| unusable(&error))?;
     }
-    WebPkiClientVerifier::builder_with_provider(Arc::new(issuers), Arc::clone(provider))
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(issuers), Arc::clone(provider))
         .allow_unauthenticated()
         .build()
-        .map_err(|error| unusable(&error))
+        .map_err(|error| unusable(&error))?;
+    Ok(verifier)
 }
 
 /// The server's own certificate, those that vouch for it, and its key.
@@ -147,71 +114,17 @@ fn certified_key(
     let certificate = PemFile::new("tls.certificate", &tls.certificate);
     let chain = certificate.certificates()?;
     let file = PemFile::new("tls.key", &tls.key);
-    let key = PrivateKeyDer::from_pem_slice(&file.read()?).map_err(|error| match error {
-        pem::Error::NoItemsFound => file.unusable("holds no private key without a passphrase".to_owned()),
-        error => file.unusable(format!("is no PEM file: {error}")),
-    })?;
-    file.warn_if_others_can_read(log);
+    let key = file.key()?;
+    if file.is_readable_by_all() {
+        warn!(log, "everybody on this machine can read the key: chmod o= it"; "file" => file.shown());
+    }
     CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
         rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
             CredentialsError::Mismatch { key: file.shown(), certificate: certificate.shown() }
         }
         rustls::Error::InvalidCertificate(error) => {
-            certificate.unusable(format!("holds a certificate that cannot be used: {error:?}"))
+            certificate.unusable(format!("holds a certificate that cannot be used: {error:?}")).into()
         }
-        error => file.unusable(format!("holds a key that cannot be used: {error}")),
+        error => file.unusable(format!("holds a key that cannot be used: {error}")).into(),
     })
-}
-
-/// A PEM file that a setting names.
-struct PemFile<'a> {
-    setting: &'static str,
-    path: &'a Path,
-}
-
-impl<'a> PemFile<'a> {
-    fn new(setting: &'static str, path: &'a Path) -> Self {
-        Self { setting, path }
-    }
-
-    fn shown(&self) -> String {
-        Escaped(self.path.display()).to_string()
-    }
-
-    fn unusable(&self, what: String) -> CredentialsError {
-        CredentialsError::Unusable { setting: self.setting, path: self.shown(), what }
-    }
-
-    fn read(&self) -> Result<Vec<u8>, CredentialsError> {
-        let mut bytes = Vec::new();
-        fs::File::open(self.path)
-            .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
-            .map_err(|error| CredentialsError::Unreadable {
-                setting: self.setting,
-                path: self.shown(),
-                error,
-            })?;
-        if bytes.len() as u64 > MOST_BYTES {
-            return Err(CredentialsError::TooLarge { setting: self.setting, path: self.shown() });
-        }
-        Ok(bytes)
-    }
-
-    /// All certificates, at least one.
-    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, CredentialsError> {
-        let found: Vec<_> = CertificateDer::pem_slice_iter(&self.read()?)
-            .collect::<Result<_, _>>()
-            .map_err(|error| self.unusable(format!("is no PEM file: {error}")))?;
-        if found.is_empty() {
-            return Err(self.unusable("holds no certificate in PEM".to_owned()));
-        }
-        Ok(found)
-    }
-
-    fn warn_if_others_can_read(&self, log: &Logger) {
-        let mode = fs::metadata(self.path).map_or(0, |found| found.permissions().mode());
-        if mode & 0o007 != 0 {
-            warn!(log, "everybody on this machine can read the key: chmod o= it"; "file" => self.shown());
-        }
-    }
 }

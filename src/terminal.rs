@@ -5,8 +5,6 @@ use std::io::{self, Write};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
-use super::secret::MOST_BYTES;
-
 const CTRL_C: u8 = 3;
 const CTRL_D: u8 = 4;
 const BACKSPACE: u8 = 8;
@@ -40,16 +38,21 @@ impl Drop for Hidden {
     }
 }
 
-/// Asks with `prompt` and reads a line from the terminal that is standard input. `None`: whoever types gave up.
+/// Asks with `prompt` and reads a line from the terminal that is standard input; what is beyond `most` bytes is dropped.
+/// `None`: whoever types gave up. Waits, as long as it takes.
 ///
 /// # Errors
 /// If the terminal fails or is gone.
-pub(super) fn read_hidden(out: &mut impl Write, prompt: &str) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+pub fn read_hidden(
+    out: &mut impl Write,
+    prompt: &str,
+    most: usize,
+) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let hidden = Hidden::begin()?;
     out.write_all(prompt.as_bytes())?;
     out.flush()?;
     // Unbuffered: what a buffer had read ahead would stay in it.
-    let typed = line(|| {
+    let typed = line(most, || {
         let mut key = [0];
         match rustix::io::read(io::stdin(), &mut key) {
             Ok(0) => Ok(None),
@@ -62,9 +65,13 @@ pub(super) fn read_hidden(out: &mut impl Write, prompt: &str) -> io::Result<Opti
     typed
 }
 
-/// Puts keys together until Enter; the usual keys take back what was typed. More than any password has is dropped.
-fn line(mut key: impl FnMut() -> io::Result<Option<u8>>) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let mut line = Zeroizing::new(Vec::with_capacity(2 * MOST_BYTES));
+/// Puts keys together until Enter; the usual keys take back what was typed.
+fn line(
+    most: usize,
+    mut key: impl FnMut() -> io::Result<Option<u8>>,
+) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    // Room for all of it, so that no copy is left behind by growing.
+    let mut line = Zeroizing::new(Vec::with_capacity(most));
     loop {
         match key()? {
             None | Some(b'\r' | b'\n') => return Ok(Some(line)),
@@ -76,7 +83,7 @@ fn line(mut key: impl FnMut() -> io::Result<Option<u8>>) -> io::Result<Option<Ze
                 let is_continuation = |byte: u8| byte & 0b1100_0000 == 0b1000_0000;
                 while line.pop().is_some_and(is_continuation) {}
             }
-            Some(byte) if line.len() < line.capacity() => line.push(byte),
+            Some(byte) if line.len() < most => line.push(byte),
             Some(_) => {}
         }
     }
@@ -88,7 +95,7 @@ mod tests {
 
     fn typed(keys: &[u8]) -> Option<Vec<u8>> {
         let mut keys = keys.iter().copied();
-        line(|| Ok(keys.next())).unwrap().map(|line| line.to_vec())
+        line(512, || Ok(keys.next())).unwrap().map(|line| line.to_vec())
     }
 
     #[test]
@@ -107,6 +114,6 @@ mod tests {
         }
         assert_eq!(typed(b"secret\x03\r"), None);
         assert_eq!(typed(b"\x04"), None);
-        assert_eq!(typed(&[b'x'; 5000]).unwrap().len(), 2 * MOST_BYTES);
+        assert_eq!(typed(&[b'x'; 5000]).unwrap().len(), 512);
     }
 }

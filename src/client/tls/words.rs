@@ -1,0 +1,151 @@
+//! What went wrong with TLS, for people: what is the matter, and what to do.
+
+use std::{
+    io::{self, ErrorKind},
+    time::{Duration, SystemTime},
+};
+
+use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, pki_types::UnixTime};
+
+use super::trust::Trusted;
+use crate::escape::Escaped;
+
+/// Of an error that came up while TLS was spoken.
+pub(super) fn of(error: &io::Error, trusted: &Trusted) -> String {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    match inner {
+        Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+            "it does not speak TLS; leave out --tls, or name the port where it does".to_owned()
+        }
+        Some(Error::InvalidCertificate(why)) => format!("its certificate {}", of_certificate(why, trusted)),
+        Some(Error::AlertReceived(alert)) => of_alert(*alert),
+        Some(other) => Escaped(other).to_string(),
+        None if error.kind() == ErrorKind::UnexpectedEof => {
+            "it ended the connection while TLS was being agreed on; if it does not speak TLS, leave out --tls"
+                .to_owned()
+        }
+        None => Escaped(error).to_string(),
+    }
+}
+
+/// What is wrong with the server's certificate, in words that complete "its certificate".
+fn of_certificate(why: &CertificateError, trusted: &Trusted) -> String {
+    match why {
+        CertificateError::UnknownIssuer => match trusted {
+            Trusted::File(file) => format!(
+                "is signed by none of those in {file}; get the right file from whoever runs the server"
+            ),
+            _ => "is signed by nobody whom this system trusts; if it is a server of your own, name its certificate or its \
+                  issuer's with --ca FILE (the cert.pem that arauto cert made)"
+                .to_owned(),
+        },
+        CertificateError::NotValidForNameContext { expected, presented } => format!(
+            "is not for {} but for {}; use a name that it is for",
+            Escaped(expected.to_str()),
+            Escaped(names(presented))
+        ),
+        CertificateError::NotValidForName => "is not for this host; use a name that it is for".to_owned(),
+        CertificateError::ExpiredContext { not_after, .. } => format!(
+            "expired on {}; whoever runs the server has to renew it, unless this machine's clock is wrong",
+            date(*not_after)
+        ),
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            format!("is not good until {}; is this machine's clock right?", date(*not_before))
+        }
+        CertificateError::BadSignature => match trusted {
+            Trusted::File(file) => format!(
+                "is signed with another key than that of {file}, though with the same name; it may have been made anew: get it \
+                 again from whoever runs the server"
+            ),
+            _ => "has a signature that is wrong".to_owned(),
+        },
+        CertificateError::InvalidPurposeContext { .. } | CertificateError::InvalidPurpose => {
+            "was not made for servers".to_owned()
+        }
+        other => format!("is not accepted: {}", Escaped(other)),
+    }
+}
+
+/// What the server says of us.
+fn of_alert(alert: AlertDescription) -> String {
+    match alert {
+        AlertDescription::CertificateRequired => {
+            "the server wants a certificate: give it with --cert FILE --key FILE".to_owned()
+        }
+        AlertDescription::UnknownCA
+        | AlertDescription::BadCertificate
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::CertificateExpired
+        | AlertDescription::CertificateRevoked
+        | AlertDescription::UnsupportedCertificate
+        | AlertDescription::DecryptError
+        | AlertDescription::AccessDenied => {
+            format!("the server does not accept the certificate that --cert names ({alert:?})")
+        }
+        other => format!("the server refuses TLS ({other:?})"),
+    }
+}
+
+/// Names of a certificate; the library has them as `DnsName("localhost")`.
+fn names(presented: &[String]) -> String {
+    let bare = |name: &String| {
+        let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+        inner.unwrap_or(name).trim_matches('"').to_owned()
+    };
+    if presented.is_empty() {
+        return "no host at all".to_owned();
+    }
+    presented.iter().map(bare).collect::<Vec<_>>().join(", ")
+}
+
+/// The year 10000, from 1970: what can be shown ends before.
+const SHOWABLE: Duration = Duration::from_hours(70_389_528);
+
+fn date(time: UnixTime) -> String {
+    let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
+    let Some(time) = time.filter(|time| *time < SystemTime::UNIX_EPOCH + SHOWABLE) else {
+        return "a day beyond the year 9999".to_owned();
+    };
+    humantime::format_rfc3339_seconds(time).to_string().chars().take(10).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_and_names_are_shown() {
+        for (seconds, shown) in [
+            (0, "1970-01-01"),
+            (253_402_300_799, "9999-12-31"),
+            (253_402_300_800, "a day beyond the year 9999"),
+        ] {
+            assert_eq!(date(UnixTime::since_unix_epoch(Duration::from_secs(seconds))), shown);
+        }
+        assert_eq!(date(UnixTime::since_unix_epoch(Duration::MAX)), "a day beyond the year 9999");
+        let presented =
+            |some: &[&str]| names(&some.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!(presented(&[]), "no host at all");
+        assert_eq!(
+            presented(&["DnsName(\"a.example\")", "IpAddress(192.0.2.1)", "odd"]),
+            "a.example, 192.0.2.1, odd"
+        );
+    }
+
+    #[test]
+    fn what_the_server_refuses_is_told() {
+        let error = |alert| io::Error::other(Error::AlertReceived(alert));
+        assert_eq!(
+            of(&error(AlertDescription::CertificateRequired), &Trusted::System),
+            "the server wants a certificate: give it with --cert FILE --key FILE"
+        );
+        assert_eq!(
+            of(&error(AlertDescription::ProtocolVersion), &Trusted::System),
+            "the server refuses TLS (ProtocolVersion)"
+        );
+        assert_eq!(
+            of(&io::Error::from(ErrorKind::UnexpectedEof), &Trusted::System),
+            "it ended the connection while TLS was being agreed on; if it does not speak TLS, leave out --tls"
+        );
+    }
+}

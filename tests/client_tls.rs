@@ -1,0 +1,273 @@
+//! The client over TLS: whom it trusts, what it shows, and what it says where that fails.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Command, Output},
+};
+
+use rcgen::date_time_ymd;
+
+use crate::{
+    cli::{arauto, stdout},
+    harness::{
+        TestServer,
+        process::Process,
+        tls::{Files, Issuer},
+    },
+};
+
+/// What is said of `--insecure`, each time.
+const INSECURE: &str = "arauto: warning: --insecure accepts any certificate: whoever is on the way can read and change \
+                        everything, passwords among it\n";
+
+fn serve(files: &Files) -> TestServer {
+    TestServer::with(|config| files.serve(config))
+}
+
+/// `arauto list` at this address's port.
+fn list(host: &str, address: SocketAddr, arguments: &[&str]) -> Command {
+    let mut command = arauto(["list", "--server", &format!("{host}:{}", address.port())]);
+    command.args(arguments);
+    command
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// What it complained of, with this status and nothing on stdout.
+#[track_caller]
+fn complaint(command: &mut Command, status: i32) -> String {
+    let Output { status: ended, stdout, stderr } = command.output().unwrap();
+    let said = String::from_utf8(stderr).unwrap();
+    assert_eq!((ended.code(), stdout.as_slice()), (Some(status), &b""[..]), "{said}");
+    said
+}
+
+#[test]
+fn what_the_certificates_in_a_file_signed_is_trusted() {
+    let issuer = Issuer::new();
+    let server = serve(&issuer.issue("server", "a server"));
+    let _alan = server.join("alan");
+    assert_eq!(stdout(&mut list("localhost", server.tls_address(), &["--ca", text(&issuer.ca())])), "alan\n");
+}
+
+#[test]
+fn one_that_arauto_cert_made_is_trusted_by_name_and_by_address() {
+    let folder = tempfile::tempdir().unwrap();
+    stdout(&mut arauto(["cert", "--out-dir", text(folder.path())]));
+    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    let server = serve(&Files { certificate: certificate.clone(), key, der: Vec::new() });
+    let _alan = server.join("alan");
+    for host in ["localhost", "127.0.0.1"] {
+        assert_eq!(
+            stdout(&mut list(host, server.tls_address(), &["--ca", text(&certificate)])),
+            "alan\n",
+            "{host}"
+        );
+    }
+}
+
+#[test]
+fn without_a_file_the_system_says_whom_to_trust() {
+    let (issuer, stranger) = (Issuer::new(), Issuer::new());
+    let server = serve(&issuer.issue("server", "a server"));
+    let _alan = server.join("alan");
+    let list = |roots: &Path| {
+        let mut command = list("localhost", server.tls_address(), &["--tls"]);
+        command.env("SSL_CERT_FILE", roots).env_remove("SSL_CERT_DIR");
+        command
+    };
+    assert_eq!(stdout(&mut list(&issuer.ca())), "alan\n");
+    assert_eq!(
+        complaint(&mut list(&stranger.issue("other", "other").certificate), 4),
+        format!(
+            "arauto: no TLS with localhost:{}: its certificate is signed by nobody whom this system trusts; if it is a server \
+             of your own, name its certificate or its issuer's with --ca FILE (the cert.pem that arauto cert made)\n",
+            server.tls_address().port()
+        )
+    );
+    let empty = stranger.file("empty");
+    fs::write(&empty, "").unwrap();
+    assert_eq!(
+        complaint(&mut list(&empty), 1),
+        "arauto: this system has no certificates to trust: install its ca-certificates, or name the server's certificate or \
+         its issuer's with --ca FILE\n"
+    );
+}
+
+#[test]
+fn a_certificate_that_does_not_fit_is_refused_in_words() {
+    let (issuer, stranger) = (Issuer::new(), Issuer::new());
+    let good = issuer.issue("server", "a server");
+    let expired = issuer.issue_with("expired", "a server", |params| {
+        params.not_before = date_time_ymd(2001, 1, 1);
+        params.not_after = date_time_ymd(2002, 2, 3);
+    });
+    let early = issuer.issue_with("early", "a server", |params| {
+        params.not_before = date_time_ymd(2901, 1, 1);
+        params.not_after = date_time_ymd(2902, 2, 3);
+    });
+    let (ca, other) = (issuer.ca(), stranger.ca());
+    for (files, host, ca, why) in [
+        // Both issuers have the same name.
+        (
+            &good,
+            "localhost",
+            &other,
+            format!(
+                "is signed with another key than that of {}, though with the same name; it may have been made anew: get it again \
+                 from whoever runs the server",
+                other.display()
+            ),
+        ),
+        (
+            &good,
+            "localhost",
+            &stranger.issue("another", "another server").certificate,
+            format!(
+                "is signed by none of those in {}; get the right file from whoever runs the server",
+                stranger.file("another.pem").display()
+            ),
+        ),
+        (
+            &good,
+            "127.0.0.1",
+            &ca,
+            "is not for 127.0.0.1 but for localhost; use a name that it is for".to_owned(),
+        ),
+        (
+            &expired,
+            "localhost",
+            &ca,
+            "expired on 2002-02-03; whoever runs the server has to renew it, unless this machine's clock is wrong".to_owned(),
+        ),
+        (
+            &early,
+            "localhost",
+            &ca,
+            "is not good until 2901-01-01; is this machine's clock right?".to_owned(),
+        ),
+    ] {
+        let server = serve(files);
+        let _alan = server.join("alan");
+        let address = server.tls_address();
+        let expected = format!("arauto: no TLS with {host}:{}: its certificate {why}\n", address.port());
+        assert_eq!(complaint(&mut list(host, address, &["--ca", text(ca)]), 4), expected);
+        // Each of them is accepted by who asks for it.
+        let output = list(host, address, &["--insecure"]).output().unwrap();
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), INSECURE);
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b"alan\n"[..]));
+    }
+}
+
+#[test]
+fn tls_where_none_is_spoken_is_told_so() {
+    let server = TestServer::start();
+    let address = server.address();
+    assert_eq!(
+        complaint(&mut list("127.0.0.1", address, &["--tls", "--insecure"]), 4),
+        format!(
+            "{INSECURE}arauto: no TLS with {address}: it does not speak TLS; leave out --tls, or name the port where it does\n"
+        )
+    );
+}
+
+#[test]
+fn a_certificate_of_the_client_gives_it_its_name() {
+    let issuer = Issuer::new();
+    let (files, own) = (issuer.issue("server", "a server"), issuer.issue("client", "José"));
+    fs::set_permissions(&own.key, fs::Permissions::from_mode(0o600)).unwrap();
+    let process = Process::serve(&[
+        ("ARAUTO_TLS_LISTEN", "127.0.0.1:0"),
+        ("ARAUTO_TLS_CERTIFICATE", text(&files.certificate)),
+        ("ARAUTO_TLS_KEY", text(&files.key)),
+        ("ARAUTO_TLS_CLIENT_CA", text(&issuer.ca())),
+    ]);
+    let _alan = process.join("alan");
+    process.logged("joined");
+    let (ca, cert, key) = (issuer.ca(), own.certificate, own.key);
+    let show = ["--ca", text(&ca), "--cert", text(&cert), "--key", text(&key)];
+    // The name that is asked for does not count.
+    let mut listing = list("localhost", process.tls_address(), &[&show[..], &["--as", "bob"]].concat());
+    assert_eq!(stdout(&mut listing), "alan\n");
+    assert_eq!(process.logged("joined")["name"], "José");
+
+    let other = Issuer::new();
+    let stranger = other.issue("client", "José");
+    let show = ["--ca", text(&ca), "--cert", text(&stranger.certificate), "--key", text(&stranger.key)];
+    fs::set_permissions(&stranger.key, fs::Permissions::from_mode(0o604)).unwrap();
+    let said = complaint(&mut list("localhost", process.tls_address(), &show), 4);
+    let (warning, said) = said.split_once('\n').unwrap();
+    assert_eq!(
+        warning,
+        format!(
+            "arauto: warning: everybody on this machine can read the key in {}: chmod o= it",
+            stranger.key.display()
+        )
+    );
+    assert_eq!(
+        said,
+        format!(
+            "arauto: no TLS with localhost:{}: the server does not accept the certificate that --cert names (DecryptError)\n",
+            process.tls_address().port()
+        )
+    );
+}
+
+#[test]
+fn files_that_cannot_be_used_are_named_with_why() {
+    let issuer = Issuer::new();
+    let (one, other) = (issuer.issue("one", "one"), issuer.issue("other", "other"));
+    let missing = issuer.file("missing");
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+    let (cert, key) = (text(&one.certificate), text(&one.key));
+    for (arguments, why) in [
+        (
+            &["--ca", text(&missing)][..],
+            format!("ca: cannot read {}: No such file or directory (os error 2)", missing.display()),
+        ),
+        (&["--ca", key], format!("ca: {key} holds no certificate in PEM")),
+        (&["--insecure", "--cert", key, "--key", key], format!("cert: {key} holds no certificate in PEM")),
+        (
+            &["--insecure", "--cert", cert, "--key", cert],
+            format!("key: {cert} holds no private key without a passphrase"),
+        ),
+        (
+            &["--insecure", "--cert", cert, "--key", text(&other.key)],
+            format!(
+                "key: the key in {} does not belong to the first certificate in {cert}",
+                other.key.display()
+            ),
+        ),
+        (
+            &["--insecure", "--cert", cert],
+            "cert is given without key: a certificate is shown with both".to_owned(),
+        ),
+        (
+            &["--insecure", "--key", key],
+            "key is given without cert: a certificate is shown with both".to_owned(),
+        ),
+    ] {
+        assert_eq!(
+            complaint(&mut list("localhost", nowhere, arguments), 1),
+            format!("arauto: {why}\n"),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn a_host_that_no_certificate_can_be_for_is_told_so() {
+    let mut list = arauto(["list", "--insecure", "--server", "ä.example"]);
+    assert_eq!(
+        complaint(&mut list, 4),
+        format!(
+            "{INSECURE}arauto: no TLS with ä.example:1234: no certificate can be for this host: write ASCII letters, digits, dots \
+             and hyphens (xn--… for others)\n"
+        )
+    );
+}
