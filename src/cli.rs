@@ -55,11 +55,16 @@ pub enum Command {
     #[command(after_help = "Examples:
   arauto config
   ARAUTO_LIMITS_MAX_SESSIONS=50 arauto config --config arauto.toml
-  arauto config --check arauto.toml")]
+  arauto config --check arauto.toml
+  arauto config --client")]
     Config {
         /// Judge this file alone: say what is wrong with it, or that it is ok
-        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, exclusive = true)]
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "Settings")]
         check: Option<PathBuf>,
+
+        /// Show, or judge, what is set for the client: by ~/.config/arauto/client.toml and ARAUTO_CLIENT_...
+        #[arg(long, conflicts_with = "Settings")]
+        client: bool,
 
         /// The same settings that `serve` takes.
         #[command(flatten)]
@@ -147,16 +152,20 @@ pub struct Settings {
 impl From<Settings> for CommandLine {
     fn from(settings: Settings) -> Self {
         let listen = (!settings.listen.is_empty()).then(|| settings.listen.join(","));
-        let flags = [
+        let flags = given([
             ("server.listen", "--listen", listen),
             ("server.workers", "--workers", settings.workers),
             ("log.level", "--log-level", settings.log_level),
             ("log.format", "--log-format", settings.log_format),
-        ];
-        let given =
-            |(setting, name, value): (_, _, Option<String>)| Some(Flag { setting, name, value: value? });
-        Self { file: settings.config, flags: flags.into_iter().filter_map(given).collect() }
+        ]);
+        Self { file: settings.config, flags }
     }
+}
+
+/// Those of these flags, each with its setting, that have a value.
+fn given<const N: usize>(flags: [(&'static str, &'static str, Option<String>); N]) -> Vec<Flag> {
+    let given = |(setting, name, value): (_, _, Option<String>)| Some(Flag { setting, name, value: value? });
+    flags.into_iter().filter_map(given).collect()
 }
 
 /// The completion script for a shell.

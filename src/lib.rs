@@ -8,6 +8,7 @@
 //! - [`client`]: the other end: full screen, dialogue, scripts. Knows `protocol`, and nothing of the server.
 //! - [`accounts`]: names that are only given for a password. Knows `protocol` only.
 //! - [`config`]: what is in force, from defaults, file, environment and flags.
+//! - [`layers`]: settings in layers, as a table tells them; used by `config` and `client`.
 //! - [`cli`]: the command line, and what comes from it: help, man page, completions.
 //! - [`logging`]: the log that the server writes to.
 //! - [`source`]: files that an operator writes, and complaints that point into them.
@@ -30,6 +31,7 @@ pub mod escape;
 #[cfg(any(test, feature = "fuzz"))]
 #[doc(hidden)]
 pub mod fuzz;
+pub mod layers;
 pub mod logging;
 pub mod pem;
 pub mod protocol;

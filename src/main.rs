@@ -38,11 +38,15 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(settings) => return serve(settings.into()),
-        Command::Config { check: Some(file), .. } => {
-            config::check(&file)?;
+        Command::Config { check: Some(file), client, .. } => {
+            if client { client::settings::check(&file) } else { config::check(&file) }?;
             print(format!("{}: ok\n", Escaped(file.display())))?;
         }
-        Command::Config { settings, check: None } => {
+        Command::Config { client: true, .. } => {
+            let loaded = client::settings::load(&CommandLine::default(), std::env::vars_os())?;
+            print(loaded.to_string())?;
+        }
+        Command::Config { settings, check: None, client: false } => {
             print(config::load(&settings.into(), std::env::vars_os())?.to_string())?;
         }
         Command::Passwd { name, operator } => print(passwd::entry(&name, operator)?)?,

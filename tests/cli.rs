@@ -21,6 +21,8 @@ pub(crate) fn without_settings(command: &mut Command) {
             command.env_remove(name);
         }
     }
+    // Nor does the user's own file say anything.
+    command.env("XDG_CONFIG_HOME", "/no/such/folder");
 }
 
 /// What it printed, and that it ended well.

@@ -6,6 +6,7 @@ mod accounts;
 mod cert;
 mod cli;
 mod client_passwords;
+mod client_settings;
 mod client_tls;
 mod config;
 mod crowds;

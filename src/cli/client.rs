@@ -4,21 +4,25 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::client::{self, Target, command::Access, tls::TlsOptions};
+use super::given;
+use crate::client::{self, Target, command::Access};
+use crate::config::CommandLine;
 
 /// Which server, and how to get there.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Connection")]
 pub struct ServerArgs {
-    /// The server; without a port, 1234
-    #[arg(long, value_name = "HOST[:PORT]", default_value = "127.0.0.1:1234", value_hint = ValueHint::Hostname)]
-    server: Target,
+    /// The server; without a port, 1234 [env: ARAUTO_CLIENT_SERVER] [default: 127.0.0.1:1234]
+    #[arg(long, value_name = "HOST[:PORT]", value_hint = ValueHint::Hostname)]
+    server: Option<Target>,
 
-    /// Encrypt the connection; the server's certificate has to be for HOST, and signed by someone this system trusts
-    #[arg(long)]
-    tls: bool,
+    /// Encrypt the connection; the server's certificate has to be for HOST, and signed by someone this system trusts;
+    /// --tls=false where the settings say otherwise [env: ARAUTO_CLIENT_TLS]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    tls: Option<bool>,
 
     /// Trust what the certificates in this PEM file signed, instead of the system's; means --tls
+    /// [env: ARAUTO_CLIENT_CA]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     ca: Option<PathBuf>,
 
@@ -27,22 +31,40 @@ pub struct ServerArgs {
     insecure: bool,
 
     /// Show this certificate to the server, which may give its name without asking; means --tls
+    /// [env: ARAUTO_CLIENT_CERT]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     cert: Option<PathBuf>,
 
-    /// The certificate's private key
+    /// The certificate's private key; means --tls [env: ARAUTO_CLIENT_KEY]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     key: Option<PathBuf>,
 
-    /// The first line of this file is the password, if one is asked for
+    /// The first line of this file is the password, if one is asked for [env: ARAUTO_CLIENT_PASSWORD_FILE]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     password_file: Option<PathBuf>,
+
+    /// Read the settings of this file instead of ~/.config/arauto/client.toml [env: ARAUTO_CLIENT_CONFIG]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
 }
 
 impl From<ServerArgs> for Access {
     fn from(args: ServerArgs) -> Self {
-        let ServerArgs { server, tls, ca, insecure, cert, key, password_file } = args;
-        Self { server, tls: TlsOptions { tls, ca, insecure, cert, key }, password_file }
+        let ServerArgs { server, tls, ca, insecure, cert, key, password_file, config } = args;
+        let path = |path: Option<PathBuf>| Some(path?.to_string_lossy().into_owned());
+        let meant = |is_given: bool| (is_given && tls.is_none()).then(|| true.to_string());
+        let flags = given([
+            ("tls", "--ca", meant(ca.is_some())),
+            ("tls", "--cert", meant(cert.is_some())),
+            ("tls", "--key", meant(key.is_some())),
+            ("server", "--server", server.map(|server| server.to_string())),
+            ("tls", "--tls", tls.map(|tls| tls.to_string())),
+            ("ca", "--ca", path(ca)),
+            ("cert", "--cert", path(cert)),
+            ("key", "--key", path(key)),
+            ("password_file", "--password-file", path(password_file)),
+        ]);
+        Self { settings: CommandLine { file: config, flags }, insecure }
     }
 }
 

@@ -1,45 +1,46 @@
 //! [`Command`]: what the command line asks of the client, as plain data, and how each is run.
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::io::{self, Write};
 
 use tokio::runtime;
 
 use super::{
-    Password, Target,
+    Settings,
     dial::Dialer,
-    password::NoPassword,
     script::{self, Failure},
-    tls::{self, Tls, TlsOptions},
+    settings::{self, Unusable},
 };
-use crate::escape::Escaped;
+use crate::{
+    escape::Escaped,
+    layers::{CommandLine, ConfigError},
+};
 
-/// Which server, and how to get there.
+/// Which server, and how to get there, as far as the command line says; the user's settings say the rest.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
-    /// Which server.
-    pub server: Target,
-    /// How the connection is encrypted.
-    pub tls: TlsOptions,
-    /// The file that holds the password, for a name that has one.
-    pub password_file: Option<PathBuf>,
+    /// What is set on the command line.
+    pub settings: CommandLine,
+    /// Accept any certificate. Only here, for one call: what is written down once is forgotten.
+    pub insecure: bool,
 }
 
 impl Access {
-    /// The way there: reads the files that are named, and says on standard error what is dangerous about it.
+    /// The settings in force: flags over environment over the user's file over defaults. Among them are the name
+    /// ([`Settings::name`]) and whether there are colours ([`Settings::has_colours`]).
+    ///
+    /// # Errors
+    /// The first that is wrong.
+    pub fn settings(&self) -> Result<Settings, ConfigError> {
+        Ok(settings::load(&self.settings, std::env::vars_os())?.config)
+    }
+
+    /// The way to the server of these settings: reads the files that are named, and says on standard error what is
+    /// dangerous about it.
     ///
     /// # Errors
     /// If one of the files cannot be used.
-    pub fn dialer(&self) -> Result<Dialer, Error> {
-        let mut dialer = Dialer::new(self.server.clone());
-        if self.tls.is_wanted() {
-            dialer = dialer.with_tls(Tls::new(&self.tls)?);
-        }
-        if let Some(file) = &self.password_file {
-            dialer = dialer.with_password(Password::read(file)?);
-        }
+    pub fn dialer(&self, settings: &Settings) -> Result<Dialer, Error> {
+        let dialer = settings.dialer(self.insecure)?;
         for warning in dialer.warnings() {
             // If nobody hears it, there is nobody to tell that.
             let _ = writeln!(io::stderr(), "arauto: warning: {warning}");
@@ -66,12 +67,12 @@ pub enum Error {
     /// An errand came to nothing.
     #[error("{}", Escaped(.0))]
     Script(Failure),
-    /// TLS cannot be spoken as it was asked for.
+    /// A setting is refused.
     #[error(transparent)]
-    Tls(#[from] tls::Unusable),
-    /// The password's file cannot be used.
+    Settings(#[from] ConfigError),
+    /// A file that a setting names cannot be used.
     #[error(transparent)]
-    Password(#[from] NoPassword),
+    File(#[from] Unusable),
     /// Standard input or output, or a thread, failed.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -84,7 +85,7 @@ impl From<Failure> for Error {
 }
 
 impl Error {
-    /// The program's exit status: 3 where the server says no, 4 where there is no connection, 1 for all else.
+    /// The program's exit status: 2 where the settings are refused, 3 where the server says no, 4 where there is no connection, 1 for all else.
     #[must_use]
     pub fn status(&self) -> u8 {
         match self {
@@ -92,7 +93,8 @@ impl Error {
                 Failure::Refused(_) | Failure::PasswordMissing(_) | Failure::PasswordWrong { .. },
             ) => 3,
             Self::Script(_) => 4,
-            Self::Tls(_) | Self::Password(_) | Self::Io(_) => 1,
+            Self::Settings(_) => 2,
+            Self::File(_) | Self::Io(_) => 1,
         }
     }
 }
@@ -107,7 +109,8 @@ pub fn run(command: Command) -> Result<(), Error> {
         match command {
             Command::List { access, name } => {
                 let name = name.unwrap_or_else(|| format!("arauto-{}", std::process::id()));
-                let names = script::list(&access.dialer()?, &name).await?;
+                let dialer = access.dialer(&access.settings()?)?;
+                let names = script::list(&dialer, &name).await?;
                 let mut out = io::stdout().lock();
                 for name in names {
                     writeln!(out, "{}", Escaped(name))?;

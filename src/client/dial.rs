@@ -121,6 +121,14 @@ impl Dialer {
         self.tls.is_none() && !is_here
     }
 
+    /// What should be said before a password is given.
+    #[must_use]
+    pub fn exposure(&self) -> Option<&'static str> {
+        const EXPOSURE: &str =
+            "a password would cross the network unencrypted, for all on the way to read; use --tls";
+        self.is_exposed().then_some(EXPOSURE)
+    }
+
     /// What should be said before the first connection, each a line.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
@@ -136,12 +144,7 @@ impl Dialer {
         }
         if let Some(password) = &self.password {
             warnings.extend(password.warning());
-            if self.is_exposed() {
-                warnings.push(
-                    "a password would cross the network unencrypted, for all on the way to read; use --tls"
-                        .to_owned(),
-                );
-            }
+            warnings.extend(self.exposure().map(str::to_owned));
         }
         warnings
     }

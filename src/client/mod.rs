@@ -1,6 +1,6 @@
 //! Arauto's client: the same protocol seen from the other end.
 //!
-//! - `command`: what the command line asks for, and how it is run.
+//! - `command`: what the command line asks for, and how it is run. `settings`: what the user has set, there and elsewhere.
 //! - `target`, `dial`, `tls`: where the server is, and the way there. `password`: from a file or typed.
 //! - `decoder`: bytes to [`Received`] messages. `wire`: a connection that speaks messages.
 //! - `joining`: name and password, until the server confirms or refuses.
@@ -14,7 +14,8 @@
 //! bytes -> dial -> decoder -> wire -> joining | meaning -> script, plain or screen
 //! ```
 //!
-//! Knows [`crate::protocol`], [`crate::escape`], [`crate::pem`] and [`crate::terminal`]; nothing of the server.
+//! Knows [`crate::protocol`], [`crate::escape`], [`crate::pem`], [`crate::terminal`] and how settings are read
+//! ([`crate::layers`]); nothing of the server.
 
 pub mod command;
 pub mod decoder;
@@ -25,6 +26,7 @@ pub mod meaning;
 pub mod password;
 pub mod received;
 pub mod script;
+pub mod settings;
 pub mod target;
 pub mod tls;
 pub mod wire;
@@ -32,4 +34,5 @@ pub mod wire;
 pub use command::Command;
 pub use password::Password;
 pub use received::Received;
+pub use settings::Settings;
 pub use target::Target;

@@ -108,21 +108,20 @@ fn first_bytes(path: &Path) -> io::Result<(Zeroizing<Vec<u8>>, u32)> {
     Ok((bytes, mode))
 }
 
-/// Asks for the password of `name` on the terminal that is standard input, without echo, after saying what was wrong with
-/// the last one. `None`: there is no terminal, or whoever types gave up. Waits, as long as it takes.
+/// Asks for the password of `name` on the terminal that is standard input, without echo, after a warning and after what was
+/// wrong with the last one. `None`: there is no terminal, or whoever types gave up. Waits, as long as it takes.
 ///
 /// # Errors
 /// If the terminal fails or is gone.
-pub fn ask(name: &str, complaint: Option<&str>) -> io::Result<Option<Zeroizing<String>>> {
+pub fn ask(
+    name: &str,
+    warning: Option<&str>,
+    complaint: Option<&str>,
+) -> io::Result<Option<Zeroizing<String>>> {
     if !io::stdin().is_terminal() {
         return Ok(None);
     }
-    let mut prompt = String::new();
-    if let Some(complaint) = complaint {
-        prompt = format!("{}\n", Escaped(complaint));
-    }
-    // Writing to a string does not fail.
-    let _ = write!(prompt, "Password of {}: ", Escaped(name));
+    let prompt = prompt(name, warning, complaint);
     let Some(typed) = terminal::read_hidden(&mut io::stderr(), &prompt, MOST_BYTES)? else { return Ok(None) };
     match std::str::from_utf8(&typed) {
         Ok(text) => Ok(Some(Zeroizing::new(text.to_owned()))),
@@ -130,9 +129,31 @@ pub fn ask(name: &str, complaint: Option<&str>) -> io::Result<Option<Zeroizing<S
     }
 }
 
+fn prompt(name: &str, warning: Option<&str>, complaint: Option<&str>) -> String {
+    let mut prompt = String::new();
+    // Writing to a string does not fail.
+    if let Some(warning) = warning {
+        let _ = writeln!(prompt, "arauto: warning: {warning}");
+    }
+    if let Some(complaint) = complaint {
+        let _ = writeln!(prompt, "{}", Escaped(complaint));
+    }
+    let _ = write!(prompt, "Password of {}: ", Escaped(name));
+    prompt
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_asked_is_warned_first_and_cannot_be_fooled() {
+        assert_eq!(prompt("ana", None, None), "Password of ana: ");
+        assert_eq!(
+            prompt("a\nb", Some("all can read it"), Some("Wrong\u{1b}[2J")),
+            "arauto: warning: all can read it\nWrong\\u{1b}[2J\nPassword of a\\nb: "
+        );
+    }
 
     fn read(content: &[u8]) -> Result<String, String> {
         let folder = tempfile::tempdir().unwrap();

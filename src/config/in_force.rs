@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::settings::{Applies, SETTINGS};
+use super::settings::{Applies, RELOADS};
 use super::types::Config;
+use crate::layers::Settings;
 
 /// The configuration in force; clones share it. Reading takes no lock.
 #[derive(Clone, Debug)]
@@ -50,13 +51,13 @@ impl InForce {
     pub fn after(&self, mut wanted: Config) -> (Config, Vec<Change>) {
         let now = self.get();
         let mut changes = Vec::new();
-        for setting in SETTINGS {
+        for (setting, reload) in Config::table().iter().zip(RELOADS) {
             let (from, to) = ((setting.show)(&now), (setting.show)(&wanted));
             if from != to {
-                changes.push(Change { setting: setting.path(), from, to, applies: setting.applies });
+                changes.push(Change { setting: setting.path(), from, to, applies: reload.applies });
             }
-            if setting.applies == Applies::Restart {
-                (setting.copy)(&now, &mut wanted);
+            if reload.applies == Applies::Restart {
+                (reload.copy)(&now, &mut wanted);
             }
         }
         (wanted, changes)

@@ -1,43 +1,25 @@
-//! The table of settings: what a setting is called and what it takes, once, for file, environment, flags and listing.
+//! The table of the server's settings.
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::Path, time::Duration};
 
-use super::form::{Addresses, FilePath, Form, Millis, OneOf, Raw, Refused, Span, Whole, YesNo};
-use super::types::{Allow, Config, Level, LogFormat};
+use super::{
+    judge,
+    types::{Allow, Config, Level, LogFormat},
+};
+use crate::layers::{
+    Addresses, ConfigError, Layers, Millis, OneOf, PathOf, Setting, Settings, Span, Whole, YesNo, setting,
+};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 const GIB: usize = 1024 * MIB;
 
-/// What every environment variable of ours begins with.
-pub(super) const PREFIX: &str = "ARAUTO_";
-
-/// One setting.
-pub(super) struct Setting {
-    pub(super) section: &'static str,
-    pub(super) key: &'static str,
-    /// What is allowed, in words that complete "must be".
-    pub(super) allowed: fn() -> String,
-    /// Judges a value and puts it into the configuration.
-    pub(super) set: fn(&mut Config, Raw<'_>) -> Result<(), Refused>,
-    /// The value in force, as TOML.
-    pub(super) show: fn(&Config) -> String,
+/// What is kept of a setting to change it while the server runs.
+pub(super) struct Reload {
     /// Copies the value from one configuration to another.
     pub(super) copy: fn(&Config, &mut Config),
     /// From when on a change counts.
     pub(super) applies: Applies,
-}
-
-impl Setting {
-    /// Its full name, `section.key`.
-    pub(super) fn path(&self) -> String {
-        format!("{}.{}", self.section, self.key)
-    }
-
-    /// The environment variable that sets it.
-    pub(super) fn variable(&self) -> String {
-        format!("{PREFIX}{}_{}", self.section, self.key).to_ascii_uppercase()
-    }
 }
 
 /// From when on a changed setting counts.
@@ -67,15 +49,12 @@ impl fmt::Display for Applies {
 macro_rules! settings {
     ($($section:ident.$field:ident $(as $key:literal)?: $form:expr $(=> $applies:ident)?;)*) => {
         /// Every setting, grouped by section.
-        pub(super) const SETTINGS: &[Setting] = &[$(Setting {
-            section: stringify!($section),
-            key: settings!(@key $field $($key)?),
-            allowed: || $form.allowed(),
-            set: |config, raw| {
-                config.$section.$field = $form.read(raw)?;
-                Ok(())
-            },
-            show: |config| $form.show(&config.$section.$field),
+        const SETTINGS: &[Setting<Config>] = &[
+            $(setting!(stringify!($section), settings!(@key $field $($key)?), $form, $section.$field)),*
+        ];
+
+        /// How each can change, in the same order.
+        pub(super) const RELOADS: &[Reload] = &[$(Reload {
             copy: |from, to| to.$section.$field.clone_from(&from.$section.$field),
             applies: settings!(@applies $($applies)?),
         }),*];
@@ -91,9 +70,9 @@ settings! {
     server.workers: Whole(0..=64);
     server.drain_timeout: Span(Duration::ZERO..=Duration::from_mins(10)) => AtOnce;
     tls.listen: Addresses { least: 0, most: 16 };
-    tls.certificate: FilePath => NewSessions;
-    tls.key: FilePath => NewSessions;
-    tls.client_ca: FilePath => NewSessions;
+    tls.certificate: PathOf("file") => NewSessions;
+    tls.key: PathOf("file") => NewSessions;
+    tls.client_ca: PathOf("file") => NewSessions;
     limits.message_bytes: Whole(64..=64 * KIB);
     limits.name_timeout: Span(Duration::from_millis(10)..=Duration::from_hours(1)) => NewSessions;
     limits.line_timeout: Span(Duration::ZERO..=Duration::from_hours(1)) => NewSessions;
@@ -113,30 +92,30 @@ settings! {
     flood.joins_per_minute: Whole(0..=1_000_000) => NewSessions;
     compat.unframed_gap as "unframed_gap_ms": Millis(0..=5000) => NewSessions;
     compat.unframed_wait as "unframed_wait_ms": Millis(1..=5000) => NewSessions;
-    accounts.file: FilePath => AtOnce;
+    accounts.file: PathOf("file") => AtOnce;
     accounts.required: YesNo => AtOnce;
     accounts.allow_plaintext: YesNo => AtOnce;
-    accounts.bans_file: FilePath;
+    accounts.bans_file: PathOf("file");
     close_server.allow: OneOf::<Allow>::new() => AtOnce;
     log.level: OneOf::<Level>::new() => AtOnce;
     log.format: OneOf::<LogFormat>::new();
 }
 
-/// Where in [`SETTINGS`] a setting stands.
-pub(super) fn find(section: &str, key: &str) -> Option<usize> {
-    SETTINGS.iter().position(|setting| setting.section == section && setting.key == key)
-}
+impl Settings for Config {
+    const PREFIX: &'static str = "ARAUTO_";
+    const NOT_OURS: &'static [&'static str] = &["ARAUTO_CLIENT_"];
 
-/// The sections, in order, each once.
-pub(super) fn sections() -> Vec<&'static str> {
-    let mut sections: Vec<_> = SETTINGS.iter().map(|setting| setting.section).collect();
-    sections.dedup();
-    sections
-}
+    fn table() -> &'static [Setting<Self>] {
+        SETTINGS
+    }
 
-/// The keys of a section, in order.
-pub(super) fn keys(section: &str) -> impl Iterator<Item = &'static str> {
-    SETTINGS.iter().filter(move |setting| setting.section == section).map(|setting| setting.key)
+    fn see_from(&mut self, folder: &Path) {
+        Config::see_from(self, folder);
+    }
+
+    fn judge(layers: &Layers<Self>) -> Result<(), ConfigError> {
+        judge::judge(layers)
+    }
 }
 
 /// A setting, in words.
@@ -154,10 +133,10 @@ pub struct Description {
 
 /// Every setting, in words, in order.
 pub fn describe() -> impl Iterator<Item = Description> {
-    SETTINGS.iter().map(|setting| Description {
-        path: setting.path(),
-        variable: setting.variable(),
-        allowed: (setting.allowed)(),
-        applies: setting.applies,
+    Config::describe().zip(RELOADS).map(|(described, reload)| Description {
+        path: described.path,
+        variable: described.variable,
+        allowed: described.allowed,
+        applies: reload.applies,
     })
 }

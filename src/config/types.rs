@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::layers::Choice;
+
 /// All that can be set, one field a section of the file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
@@ -71,7 +73,7 @@ pub struct Tls {
 }
 
 impl Config {
-    /// Takes relative paths as seen from `folder`: those in a file are meant as seen from the file.
+    /// Takes relative paths as seen from `folder`.
     pub(super) fn see_from(&mut self, folder: &Path) {
         let Self { tls: Tls { certificate, key, client_ca, .. }, accounts, .. } = self;
         for path in [certificate, key, client_ca, &mut accounts.file, &mut accounts.bans_file] {
@@ -248,31 +250,6 @@ pub enum LogFormat {
     Text,
     /// A JSON object on a line.
     Json,
-}
-
-/// A choice among a few values, each with one name in files, variables and flags.
-pub trait Choice: Copy + PartialEq + 'static {
-    /// Every value and its name.
-    const ALL: &'static [(&'static str, Self)];
-
-    /// The value of this name.
-    #[must_use]
-    fn named(name: &str) -> Option<Self> {
-        let (_, value) = Self::ALL.iter().find(|(known, _)| *known == name)?;
-        Some(*value)
-    }
-
-    /// The name of this value.
-    #[must_use]
-    fn name(self) -> &'static str {
-        let found = Self::ALL.iter().find(|(_, value)| *value == self);
-        found.map_or("", |(name, _)| name)
-    }
-
-    /// Every name, in order.
-    fn names() -> impl Iterator<Item = &'static str> {
-        Self::ALL.iter().map(|(name, _)| *name)
-    }
 }
 
 impl Choice for Allow {

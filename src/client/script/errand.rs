@@ -115,7 +115,7 @@ fn password(dialer: &Dialer, name: &str, complaint: Option<String>) -> Result<Ze
         (Some(given), Some(complaint)) => {
             Err(Failure::PasswordWrong { file: given.file().to_owned(), complaint })
         }
-        (None, complaint) => password::ask(name, complaint.as_deref())?
+        (None, complaint) => password::ask(name, dialer.exposure(), complaint.as_deref())?
             .ok_or_else(|| Failure::PasswordMissing(name.to_owned())),
     }
 }

@@ -5,22 +5,24 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::form::Raw;
-use super::settings::{self, SETTINGS};
-use super::types::Config;
+use super::{Raw, Settings};
 use crate::source::nearest::{likely, listed};
 use crate::source::{Source, SourceError};
 
-/// A setting that a file gives, by its place in [`SETTINGS`], and where its value stands.
+/// A setting that a file gives, by its place in the table, and where its value stands.
 pub(super) type Given = (usize, Range<usize>);
 
 /// Puts what the file says into `config`; an error points at the first thing wrong in it.
-pub(super) fn apply(source: &Source, config: &mut Config) -> Result<Vec<Given>, SourceError> {
+pub(super) fn apply<C: Settings>(source: &Source, config: &mut C) -> Result<Vec<Given>, SourceError> {
     let document = DeTable::parse(&source.text)
         .map_err(|error| source.complaint(&error.span().unwrap_or_default(), error.message().to_owned()))?;
     let mut reading = Reading { config, given: Vec::new(), wrong: Vec::new() };
     for (name, value) in document.get_ref() {
-        reading.section(name, value);
+        if C::find("", name.get_ref()).is_some() {
+            reading.setting("", name, value);
+        } else {
+            reading.section(name, value);
+        }
     }
     // Tables come sorted by key, people read from the top.
     match reading.wrong.into_iter().min_by_key(|(at, _)| at.start) {
@@ -31,17 +33,17 @@ pub(super) fn apply(source: &Source, config: &mut Config) -> Result<Vec<Given>, 
 
 type Name<'a> = Spanned<std::borrow::Cow<'a, str>>;
 
-struct Reading<'c> {
-    config: &'c mut Config,
+struct Reading<'c, C> {
+    config: &'c mut C,
     given: Vec<Given>,
     wrong: Vec<(Range<usize>, String)>,
 }
 
-impl Reading<'_> {
+impl<C: Settings> Reading<'_, C> {
     fn section(&mut self, name: &Name<'_>, value: &Spanned<DeValue<'_>>) {
         let section = name.get_ref();
-        if !settings::sections().contains(&section.as_ref()) {
-            return self.wrong.push((name.span(), unknown_section(section)));
+        if !C::sections().contains(&section.as_ref()) {
+            return self.wrong.push((name.span(), unknown_section::<C>(section)));
         }
         let Some(table) = value.get_ref().as_table() else {
             return self.wrong.push((value.span(), format!("{section} must be a section, [{section}]")));
@@ -52,10 +54,10 @@ impl Reading<'_> {
     }
 
     fn setting(&mut self, section: &str, key: &Name<'_>, value: &Spanned<DeValue<'_>>) {
-        let Some(index) = settings::find(section, key.get_ref()) else {
-            return self.wrong.push((key.span(), unknown_key(section, key.get_ref())));
+        let Some(index) = C::find(section, key.get_ref()) else {
+            return self.wrong.push((key.span(), unknown_key::<C>(section, key.get_ref())));
         };
-        let setting = &SETTINGS[index];
+        let setting = &C::table()[index];
         match (setting.set)(self.config, Raw::Toml(value.get_ref())) {
             Ok(()) => self.given.push((index, value.span())),
             Err(refused) => {
@@ -66,28 +68,33 @@ impl Reading<'_> {
     }
 }
 
-fn unknown_section(name: &str) -> String {
-    let sections = settings::sections();
+fn unknown_section<C: Settings>(name: &str) -> String {
+    let sections = C::sections();
+    if sections.is_empty() {
+        return unknown_key::<C>("", name);
+    }
     if let Some(section) = likely(name, sections.iter().copied()) {
         format!("unknown section; did you mean [{section}]?")
-    } else if let Some(section) = home(name) {
+    } else if let Some(section) = home::<C>(name) {
         format!("{name} belongs in section [{section}]")
     } else {
         format!("unknown section; there are {}", listed(sections.into_iter()))
     }
 }
 
-fn unknown_key(section: &str, key: &str) -> String {
-    if let Some(known) = likely(key, settings::keys(section)) {
-        format!("unknown key in [{section}]; did you mean {known}?")
-    } else if let Some(section) = home(key) {
+fn unknown_key<C: Settings>(section: &str, key: &str) -> String {
+    let unknown =
+        if section.is_empty() { "unknown key".to_owned() } else { format!("unknown key in [{section}]") };
+    if let Some(known) = likely(key, C::keys(section)) {
+        format!("{unknown}; did you mean {known}?")
+    } else if let Some(section) = home::<C>(key) {
         format!("{key} belongs in section [{section}]")
     } else {
-        format!("unknown key in [{section}]; there are {}", listed(settings::keys(section)))
+        format!("{unknown}; there are {}", listed(C::keys(section)))
     }
 }
 
 /// The section that a key belongs to.
-fn home(key: &str) -> Option<&'static str> {
-    SETTINGS.iter().find(|setting| setting.key == key).map(|setting| setting.section)
+fn home<C: Settings>(key: &str) -> Option<&'static str> {
+    C::table().iter().find(|setting| setting.key == key).map(|setting| setting.section)
 }

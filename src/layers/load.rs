@@ -3,24 +3,21 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::{self, Display, Formatter};
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::error::ConfigError;
-use super::file;
-use super::form::Raw;
-use super::settings::{self, PREFIX, SETTINGS};
-use super::types::Config;
-use crate::source::Source;
+use super::{ConfigError, Raw, Setting, Settings, file};
 use crate::source::nearest::{likely, nearest};
+use crate::source::{Source, SourceError};
 
-/// The variable that names the file.
-const FILE_VARIABLE: &str = "ARAUTO_CONFIG";
+/// What follows the prefix in the variable that names the file.
+const FILE_VARIABLE: &str = "CONFIG";
 
 /// What the command line says about the configuration.
 #[derive(Clone, Debug, Default)]
 pub struct CommandLine {
-    /// The file to read; without it, what `ARAUTO_CONFIG` names, if anything.
+    /// The file to read; without it, what the environment names, if anything.
     pub file: Option<PathBuf>,
     /// The settings given.
     pub flags: Vec<Flag>,
@@ -37,22 +34,57 @@ pub struct Flag {
     pub value: String,
 }
 
+/// A file that is read if nobody names another.
+#[derive(Clone, Debug)]
+pub enum DefaultFile {
+    /// There is none.
+    None,
+    /// This one, if it exists.
+    IfThere(PathBuf),
+}
+
 /// A configuration and where each of its values came from.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct Loaded<C> {
     /// What is in force.
-    pub config: Config,
-    /// In the order of [`SETTINGS`].
+    pub config: C,
+    /// In the order of the table.
     origins: Vec<Origin>,
 }
 
 /// Where a value came from; the later win over the earlier.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Origin {
+pub enum Origin {
+    /// Nobody said anything.
     Default,
-    File { path: String, line: usize },
+    /// A file.
+    File {
+        /// Fit for printing.
+        path: String,
+        /// From 1.
+        line: usize,
+    },
+    /// An environment variable of this name.
     Environment(String),
+    /// A flag, with its dashes.
     Flag(&'static str),
+}
+
+impl Origin {
+    /// Whether `self` lies in a layer over that of `other`.
+    #[must_use]
+    pub fn is_over(&self, other: &Self) -> bool {
+        self.layer() > other.layer()
+    }
+
+    fn layer(&self) -> u8 {
+        match self {
+            Self::Default => 0,
+            Self::File { .. } => 1,
+            Self::Environment(_) => 2,
+            Self::Flag(_) => 3,
+        }
+    }
 }
 
 impl Display for Origin {
@@ -66,11 +98,19 @@ impl Display for Origin {
     }
 }
 
+impl<C: Settings> Loaded<C> {
+    /// Where the value of a setting came from.
+    #[must_use]
+    pub fn origin(&self, section: &str, key: &str) -> &Origin {
+        C::find(section, key).map_or(&Origin::Default, |index| &self.origins[index])
+    }
+}
+
 /// TOML that gives this configuration again, each value followed by where it came from.
-impl Display for Loaded {
+impl<C: Settings> Display for Loaded<C> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let mut section = "";
-        for (setting, origin) in SETTINGS.iter().zip(&self.origins) {
+        for (setting, origin) in C::table().iter().zip(&self.origins) {
             if setting.section != section {
                 let gap = if section.is_empty() { "" } else { "\n" };
                 section = setting.section;
@@ -86,33 +126,42 @@ impl Display for Loaded {
 ///
 /// # Errors
 /// The first thing wrong, with what is allowed instead.
-pub fn load(
+pub fn load<C: Settings>(
     command_line: &CommandLine,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Result<Loaded, ConfigError> {
+    default_file: &DefaultFile,
+) -> Result<Loaded<C>, ConfigError> {
     // Sorted, so that of two mistakes the same one is always named.
     let mut variables: BTreeMap<_, _> = environment
         .into_iter()
-        .filter(|(name, _)| name.to_string_lossy().starts_with(PREFIX))
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
+        .filter(|(name, _)| name.starts_with(C::PREFIX))
+        .filter(|(name, _)| !C::NOT_OURS.iter().any(|prefix| name.starts_with(prefix)))
         .collect();
-    let from_variable = variables.remove(FILE_VARIABLE).map(PathBuf::from);
+    let from_variable = variables.remove(&file_variable::<C>()).map(PathBuf::from);
 
     let mut layers = Layers::default();
-    if let Some(path) = command_line.file.clone().or(from_variable) {
-        layers.file(&path)?;
+    match (command_line.file.clone().or(from_variable), default_file) {
+        (Some(path), _) => layers.file(&path)?,
+        (None, DefaultFile::IfThere(path)) => layers.file_if_there(path)?,
+        (None, DefaultFile::None) => {}
     }
     layers.environment(variables)?;
     layers.flags(&command_line.flags)?;
     layers.finish()
 }
 
+/// The variable that names the file.
+fn file_variable<C: Settings>() -> String {
+    format!("{}{FILE_VARIABLE}", C::PREFIX)
+}
+
 /// Judges a file alone: no environment, no flags.
 ///
 /// # Errors
 /// The first thing wrong, with what is allowed instead.
-pub fn check(path: &Path) -> Result<(), ConfigError> {
-    let mut layers = Layers::default();
+pub fn check<C: Settings>(path: &Path) -> Result<(), ConfigError> {
+    let mut layers = Layers::<C>::default();
     layers.file(path)?;
     layers.finish().map(drop)
 }
@@ -122,26 +171,41 @@ pub fn check(path: &Path) -> Result<(), ConfigError> {
 /// # Errors
 /// As [`check`].
 #[cfg(any(test, feature = "fuzz"))]
-pub(crate) fn read_text(name: &str, bytes: Vec<u8>) -> Result<Loaded, ConfigError> {
+pub fn read_text<C: Settings>(name: &str, bytes: Vec<u8>) -> Result<Loaded<C>, ConfigError> {
     let mut layers = Layers::default();
     layers.source(Source::decode(name.to_owned(), bytes)?)?;
     layers.finish()
 }
 
-struct Layers {
-    config: Config,
-    origins: Vec<Origin>,
+/// The layers that were laid so far.
+pub struct Layers<C> {
+    /// What comes of them.
+    pub config: C,
+    /// Where each value came from, in the order of the table.
+    pub origins: Vec<Origin>,
     /// The file, and where in it each value stands, for complaints that come after it was read.
     file: Option<(Source, Vec<file::Given>)>,
 }
 
-impl Default for Layers {
+impl<C: Settings> Default for Layers<C> {
     fn default() -> Self {
-        Self { config: Config::default(), origins: vec![Origin::Default; SETTINGS.len()], file: None }
+        Self { config: C::default(), origins: vec![Origin::Default; C::table().len()], file: None }
     }
 }
 
-impl Layers {
+impl<C: Settings> Layers<C> {
+    /// A file that may be missing.
+    fn file_if_there(&mut self, path: &Path) -> Result<(), ConfigError> {
+        match self.file(path) {
+            Err(ConfigError::File(SourceError::Unreadable { source, .. }))
+                if matches!(source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
     fn file(&mut self, path: &Path) -> Result<(), ConfigError> {
         self.source(Source::read(path, "a configuration")?)?;
         // Nothing but the file has said anything yet.
@@ -162,8 +226,8 @@ impl Layers {
 
     fn environment(&mut self, variables: BTreeMap<String, OsString>) -> Result<(), ConfigError> {
         for (name, value) in variables {
-            let Some(index) = SETTINGS.iter().position(|setting| setting.variable() == name) else {
-                refuse_slip(&name)?;
+            let Some(index) = C::table().iter().position(|setting| setting.variable() == name) else {
+                refuse_slip::<C>(&name)?;
                 continue;
             };
             // What is not Unicode becomes a replacement character, which no setting allows.
@@ -175,8 +239,8 @@ impl Layers {
 
     fn flags(&mut self, flags: &[Flag]) -> Result<(), ConfigError> {
         for flag in flags {
-            let index = SETTINGS.iter().position(|setting| setting.path() == flag.setting);
-            let index = index.ok_or_else(|| unknown_setting(flag))?;
+            let index = C::table().iter().position(|setting| setting.path() == flag.setting);
+            let index = index.ok_or_else(|| unknown_setting::<C>(flag))?;
             self.set(index, flag.name, &flag.value)?;
             self.origins[index] = Origin::Flag(flag.name);
         }
@@ -184,7 +248,7 @@ impl Layers {
     }
 
     fn set(&mut self, index: usize, name: &str, value: &str) -> Result<(), ConfigError> {
-        let setting = &SETTINGS[index];
+        let setting = &C::table()[index];
         (setting.set)(&mut self.config, Raw::Text(value)).map_err(|_| ConfigError::Value {
             name: name.to_owned(),
             value: value.to_owned(),
@@ -192,64 +256,28 @@ impl Layers {
         })
     }
 
-    fn finish(mut self) -> Result<Loaded, ConfigError> {
+    fn finish(mut self) -> Result<Loaded<C>, ConfigError> {
         // So that they mean the same when they are read again, or shown.
         if let Ok(here) = std::env::current_dir() {
             self.config.see_from(&here);
         }
-        self.outbox_holds_two_messages()?;
-        self.tls_has_a_certificate()?;
-        self.required_accounts_have_a_file()?;
+        C::judge(&self)?;
         Ok(Loaded { config: self.config, origins: self.origins })
     }
 
-    /// With room for less than two messages, a session that is sent one while it takes another would be ended.
-    fn outbox_holds_two_messages(&self) -> Result<(), ConfigError> {
-        let limits = &self.config.limits;
-        if limits.outbox_bytes >= 2 * limits.message_bytes {
-            return Ok(());
-        }
-        let place = |key| settings::find("limits", key).unwrap_or_default();
-        let (message, outbox) = (place("message_bytes"), place("outbox_bytes"));
-        // Whoever spoke last made the pair impossible.
-        if self.origins[message] > self.origins[outbox] {
-            let most = limits.outbox_bytes / 2;
-            Err(self.refusal(message, format!("at most half of limits.outbox_bytes: {most} or less")))
-        } else {
-            let least = limits.message_bytes * 2;
-            Err(self.refusal(outbox, format!("at least twice limits.message_bytes: {least} or more")))
-        }
-    }
-
-    /// Without a certificate and its key, nobody could be answered there.
-    fn tls_has_a_certificate(&self) -> Result<(), ConfigError> {
-        let tls = &self.config.tls;
-        let missing = [("certificate", &tls.certificate), ("key", &tls.key)]
-            .into_iter()
-            .find(|(_, path)| path.as_os_str().is_empty());
-        match missing.filter(|_| !tls.listen.is_empty()) {
-            None => Ok(()),
-            Some((key, _)) => {
-                let listen = settings::find("tls", "listen").unwrap_or_default();
-                Err(self.refusal(listen, format!("[], because tls.{key} is not set")))
-            }
-        }
-    }
-
-    /// Else nobody could enter.
-    fn required_accounts_have_a_file(&self) -> Result<(), ConfigError> {
-        let accounts = &self.config.accounts;
-        if !accounts.required || !accounts.file.as_os_str().is_empty() {
-            return Ok(());
-        }
-        let required = settings::find("accounts", "required").unwrap_or_default();
-        Err(self.refusal(required, "false, because accounts.file is not set".to_owned()))
+    /// Where the value of a setting came from.
+    #[must_use]
+    pub fn origin(&self, section: &str, key: &str) -> &Origin {
+        C::find(section, key).map_or(&Origin::Default, |index| &self.origins[index])
     }
 
     /// A refusal of a value that is fine by itself, in the place it came from.
-    fn refusal(&self, index: usize, allowed: String) -> ConfigError {
-        let setting = &SETTINGS[index];
-        let value = (setting.show)(&self.config);
+    #[must_use]
+    pub fn refusal(&self, index: usize, allowed: String) -> ConfigError {
+        let setting = &C::table()[index];
+        let shown = (setting.show)(&self.config);
+        let value =
+            shown.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(&shown).to_owned();
         match (&self.origins[index], &self.file) {
             (Origin::File { .. }, Some((source, given))) => {
                 let at = given.iter().find(|(one, _)| *one == index);
@@ -265,12 +293,13 @@ impl Layers {
 
 /// Refuses a variable that is most likely a slip: of one of our sections, or near a known one. Others are left alone,
 /// because not all that begins with our prefix is meant for us (Kubernetes sets `ARAUTO_PORT` for a service `arauto`).
-fn refuse_slip(name: &str) -> Result<(), ConfigError> {
-    let rest = |variable: &str| variable.trim_start_matches(PREFIX).to_owned();
-    let variables = SETTINGS.iter().map(settings::Setting::variable).chain([FILE_VARIABLE.to_owned()]);
+fn refuse_slip<C: Settings>(name: &str) -> Result<(), ConfigError> {
+    let prefix = C::PREFIX;
+    let rest = |variable: &str| variable.trim_start_matches(prefix).to_owned();
+    let variables = C::table().iter().map(Setting::variable).chain([file_variable::<C>()]);
     let known: Vec<String> = variables.map(|variable| rest(&variable)).collect();
     let of_a_section = |section: &&str| rest(name).starts_with(&format!("{}_", section.to_ascii_uppercase()));
-    let meant = if settings::sections().iter().any(of_a_section) {
+    let meant = if C::sections().iter().any(of_a_section) {
         nearest(&rest(name), known.into_iter())
     } else {
         likely(&rest(name), known.iter().map(String::as_str)).map(str::to_owned)
@@ -278,13 +307,13 @@ fn refuse_slip(name: &str) -> Result<(), ConfigError> {
     match meant {
         None => Ok(()),
         Some(meant) => {
-            Err(ConfigError::Unknown { name: name.to_owned(), nearest: format!("{PREFIX}{meant}") })
+            Err(ConfigError::Unknown { name: name.to_owned(), nearest: format!("{prefix}{meant}") })
         }
     }
 }
 
-fn unknown_setting(flag: &Flag) -> ConfigError {
-    let known = SETTINGS.iter().map(settings::Setting::path);
+fn unknown_setting<C: Settings>(flag: &Flag) -> ConfigError {
+    let known = C::table().iter().map(Setting::path);
     ConfigError::Unknown {
         name: flag.setting.to_owned(),
         nearest: nearest(flag.setting, known).unwrap_or_default(),

@@ -8,11 +8,9 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::types::Choice;
-
 /// A value as it was given, not yet judged.
 #[derive(Clone, Copy)]
-pub(super) enum Raw<'a> {
+pub enum Raw<'a> {
     /// By a file.
     Toml(&'a DeValue<'a>),
     /// By an environment variable or a flag.
@@ -21,17 +19,20 @@ pub(super) enum Raw<'a> {
 
 /// The value is not what is allowed.
 #[derive(Debug, PartialEq)]
-pub(super) struct Refused {
+pub struct Refused {
     /// The part at fault in the file, when it is not the whole value.
-    pub(super) at: Option<Range<usize>>,
+    pub at: Option<Range<usize>>,
 }
 
 impl Refused {
-    const WHOLE: Self = Self { at: None };
+    /// The whole value is at fault.
+    pub const WHOLE: Self = Self { at: None };
 }
 
 impl<'a> Raw<'a> {
-    fn number(self) -> Option<u64> {
+    /// As a whole number that is not negative.
+    #[must_use]
+    pub fn number(self) -> Option<u64> {
         match self {
             Self::Toml(DeValue::Integer(number)) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
             Self::Toml(_) => None,
@@ -39,7 +40,9 @@ impl<'a> Raw<'a> {
         }
     }
 
-    fn text(self) -> Option<&'a str> {
+    /// As text.
+    #[must_use]
+    pub fn text(self) -> Option<&'a str> {
         match self {
             Self::Toml(value) => value.as_str(),
             Self::Text(text) => Some(text),
@@ -48,12 +51,17 @@ impl<'a> Raw<'a> {
 }
 
 /// One kind of value.
-pub(super) trait Form {
+pub trait Form {
+    /// What it is read as.
     type Value;
 
     /// What is allowed, in words that complete "must be".
     fn allowed(&self) -> String;
 
+    /// Judges a value.
+    ///
+    /// # Errors
+    /// If it is not what is allowed.
     fn read(&self, raw: Raw<'_>) -> Result<Self::Value, Refused>;
 
     /// As TOML.
@@ -61,7 +69,7 @@ pub(super) trait Form {
 }
 
 /// A whole number.
-pub(super) struct Whole(pub(super) RangeInclusive<usize>);
+pub struct Whole(pub RangeInclusive<usize>);
 
 impl Form for Whole {
     type Value = usize;
@@ -81,7 +89,7 @@ impl Form for Whole {
 }
 
 /// A length of time as a whole number of milliseconds.
-pub(super) struct Millis(pub(super) RangeInclusive<u64>);
+pub struct Millis(pub RangeInclusive<u64>);
 
 impl Form for Millis {
     type Value = Duration;
@@ -101,7 +109,7 @@ impl Form for Millis {
 }
 
 /// A length of time with its unit.
-pub(super) struct Span(pub(super) RangeInclusive<Duration>);
+pub struct Span(pub RangeInclusive<Duration>);
 
 impl Form for Span {
     type Value = Duration;
@@ -122,9 +130,11 @@ impl Form for Span {
 }
 
 /// Addresses.
-pub(super) struct Addresses {
-    pub(super) least: usize,
-    pub(super) most: usize,
+pub struct Addresses {
+    /// How few there may be.
+    pub least: usize,
+    /// How many.
+    pub most: usize,
 }
 
 impl Form for Addresses {
@@ -164,7 +174,7 @@ impl Form for Addresses {
 }
 
 /// Yes or no.
-pub(super) struct YesNo;
+pub struct YesNo;
 
 impl Form for YesNo {
     type Value = bool;
@@ -192,14 +202,14 @@ pub fn quoted(path: &Path) -> String {
     crate::source::quoted(&path.to_string_lossy())
 }
 
-/// A file's path, or nothing.
-pub(super) struct FilePath;
+/// The path of a thing of this kind, such as "file", or nothing.
+pub struct PathOf(pub &'static str);
 
-impl Form for FilePath {
+impl Form for PathOf {
     type Value = PathBuf;
 
     fn allowed(&self) -> String {
-        r#"the path of a file, or "" for none"#.to_owned()
+        format!(r#"the path of a {}, or "" for none"#, self.0)
     }
 
     fn read(&self, raw: Raw<'_>) -> Result<PathBuf, Refused> {
@@ -214,11 +224,19 @@ impl Form for FilePath {
 }
 
 /// One of a few names.
-pub(super) struct OneOf<T>(PhantomData<T>);
+pub struct OneOf<T>(PhantomData<T>);
 
 impl<T> OneOf<T> {
-    pub(super) const fn new() -> Self {
+    /// For a table.
+    #[must_use]
+    pub const fn new() -> Self {
         Self(PhantomData)
+    }
+}
+
+impl<T> Default for OneOf<T> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -235,5 +253,30 @@ impl<T: Choice> Form for OneOf<T> {
 
     fn show(&self, value: &T) -> String {
         format!(r#""{}""#, value.name())
+    }
+}
+
+/// A choice among a few values, each with one name in files, variables and flags.
+pub trait Choice: Copy + PartialEq + 'static {
+    /// Every value and its name.
+    const ALL: &'static [(&'static str, Self)];
+
+    /// The value of this name.
+    #[must_use]
+    fn named(name: &str) -> Option<Self> {
+        let (_, value) = Self::ALL.iter().find(|(known, _)| *known == name)?;
+        Some(*value)
+    }
+
+    /// The name of this value.
+    #[must_use]
+    fn name(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(_, value)| *value == self);
+        found.map_or("", |(name, _)| name)
+    }
+
+    /// Every name, in order.
+    fn names() -> impl Iterator<Item = &'static str> {
+        Self::ALL.iter().map(|(name, _)| *name)
     }
 }

@@ -1,0 +1,186 @@
+//! [`Settings`]: what a user of the client can set, once for all calls; file, environment and flags as the server has
+//! them.
+
+mod table;
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use etcetera::BaseStrategy;
+
+use super::{Password, Target, dial::Dialer, password::NoPassword, tls};
+use crate::layers::{self, Choice, CommandLine, ConfigError, DefaultFile, Description, Origin};
+
+/// All that can be set. An empty path stands for no file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings {
+    /// The name to take; empty for none, see [`Settings::name`].
+    name: String,
+    /// Which server.
+    pub server: Target,
+    /// Whether what is printed for people has colours, see [`Settings::has_colours`].
+    colours: Colours,
+    /// Whether the connection is encrypted.
+    tls: bool,
+    /// Whose signature on the server's certificate is trusted instead of those that the system trusts, as PEM.
+    ca: PathBuf,
+    /// A certificate to show to the server, as PEM.
+    cert: PathBuf,
+    /// Its private key, as PEM.
+    key: PathBuf,
+    /// The file whose first line is the password.
+    password_file: PathBuf,
+    /// Whether that password is for another server than this one.
+    is_password_for_another: bool,
+}
+
+/// When there are colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Colours {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Choice for Colours {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("always", Self::Always), ("never", Self::Never)];
+}
+
+/// Settings and where each of them came from.
+pub type Loaded = layers::Loaded<Settings>;
+
+impl Settings {
+    /// The name to take: the one that was asked for, or else the one that is set.
+    #[must_use]
+    pub fn name(&self, asked_for: Option<String>) -> Option<String> {
+        asked_for.or_else(|| Some(self.name.clone()).filter(|name| !name.is_empty()))
+    }
+
+    /// Whether to use colours, where the output is a terminal or not. `no_color` is the environment variable `NO_COLOR`:
+    /// whatever it holds, unless nothing, speaks against colours (<https://no-color.org>). Who says `always` is heeded.
+    #[must_use]
+    pub fn has_colours(&self, is_terminal: bool, no_color: Option<OsString>) -> bool {
+        match self.colours {
+            Colours::Always => true,
+            Colours::Never => false,
+            Colours::Auto => is_terminal && no_color.is_none_or(|value| value.is_empty()),
+        }
+    }
+
+    /// How connections are encrypted; `insecure`: any certificate is accepted.
+    #[must_use]
+    pub fn tls(&self, insecure: bool) -> tls::TlsOptions {
+        if !self.tls && !insecure {
+            // What else is set was overruled by who said "no TLS" last.
+            return tls::TlsOptions::default();
+        }
+        let [ca, cert, key] = [&self.ca, &self.cert, &self.key].map(|path| some(path));
+        tls::TlsOptions { tls: true, ca, insecure, cert, key }
+    }
+
+    /// The way to the server: reads the files that are named. `insecure`: any certificate is accepted.
+    ///
+    /// # Errors
+    /// If one of the files cannot be used.
+    pub fn dialer(&self, insecure: bool) -> Result<Dialer, Unusable> {
+        let mut dialer = Dialer::new(self.server.clone());
+        let tls = self.tls(insecure);
+        if tls.is_wanted() {
+            dialer = dialer.with_tls(tls::Tls::new(&tls)?);
+        }
+        if let Some(file) = some(&self.password_file).filter(|_| !self.is_password_for_another) {
+            dialer = dialer.with_password(Password::read(&file)?);
+        }
+        Ok(dialer)
+    }
+}
+
+/// Why a file that is named cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// TLS cannot be spoken as it was asked for.
+    #[error(transparent)]
+    Tls(#[from] tls::Unusable),
+    /// The password's file cannot be used.
+    #[error(transparent)]
+    Password(#[from] NoPassword),
+}
+
+fn some(path: &Path) -> Option<PathBuf> {
+    Some(path.to_owned()).filter(|path| !path.as_os_str().is_empty())
+}
+
+/// Lays flags over environment over file over defaults. The file is the one that the flags or `ARAUTO_CLIENT_CONFIG` name;
+/// if they name none, the user's own, if there is one.
+///
+/// # Errors
+/// The first thing wrong, with what is allowed instead.
+pub fn load(
+    command_line: &CommandLine,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Loaded, ConfigError> {
+    let file = own_file().map_or(DefaultFile::None, DefaultFile::IfThere);
+    let mut loaded: Loaded = layers::load(command_line, environment, &file)?;
+    // A password in the file is for the server in the file: any other could ask for it to learn it.
+    let [server, password] = ["server", "password_file"].map(|key| loaded.origin("", key));
+    let is_from_file = matches!(password, Origin::File { .. });
+    loaded.config.is_password_for_another = is_from_file && server.is_over(password);
+    Ok(loaded)
+}
+
+/// Judges a file alone: no environment, no flags.
+///
+/// # Errors
+/// The first thing wrong, with what is allowed instead.
+pub fn check(path: &Path) -> Result<(), ConfigError> {
+    layers::check::<Settings>(path)
+}
+
+/// Every setting, in words, in order.
+pub fn describe() -> impl Iterator<Item = Description> {
+    <Settings as layers::Settings>::describe()
+}
+
+/// `client.toml` in the folder `arauto` among the user's settings: `$XDG_CONFIG_HOME`, or else `~/.config`. `None`: nobody
+/// knows where the user is at home.
+#[must_use]
+pub fn own_file() -> Option<PathBuf> {
+    let folders = etcetera::choose_base_strategy().ok()?;
+    Some(folders.config_dir().join("arauto").join("client.toml"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_for_terminals_of_people_who_want_them() {
+        for (colours, is_terminal, no_color, expected) in [
+            (Colours::Auto, true, None, true),
+            (Colours::Auto, true, Some(""), true),
+            (Colours::Auto, true, Some("0"), false),
+            (Colours::Auto, false, None, false),
+            (Colours::Always, false, Some("1"), true),
+            (Colours::Never, true, None, false),
+        ] {
+            let settings = Settings { colours, ..Settings::default() };
+            let has_colours = settings.has_colours(is_terminal, no_color.map(OsString::from));
+            assert_eq!(has_colours, expected, "{colours:?} {is_terminal} {no_color:?}");
+        }
+    }
+
+    #[test]
+    fn the_name_asked_for_comes_before_the_one_that_is_set() {
+        let settings = Settings { name: "ana".to_owned(), ..Settings::default() };
+        assert_eq!(settings.name(None).as_deref(), Some("ana"));
+        assert_eq!(settings.name(Some("rui".to_owned())).as_deref(), Some("rui"));
+        assert_eq!(Settings::default().name(None), None);
+    }
+}

@@ -1,0 +1,98 @@
+//! The table of the client's settings, and the forms that only they have.
+
+use std::path::Path;
+
+use super::Settings;
+use crate::{
+    client::Target,
+    layers::{self, ConfigError, Form, Layers, OneOf, PathOf, Raw, Refused, Setting, YesNo, setting},
+    protocol::Name,
+    source::quoted,
+};
+
+const SETTINGS: &[Setting<Settings>] = &[
+    setting!("", "name", NameOf, name),
+    setting!("", "server", ServerOf, server),
+    setting!("", "colours", OneOf::<super::Colours>::new(), colours),
+    setting!("", "tls", YesNo, tls),
+    setting!("", "ca", PathOf("file"), ca),
+    setting!("", "cert", PathOf("file"), cert),
+    setting!("", "key", PathOf("file"), key),
+    setting!("", "password_file", PathOf("file"), password_file),
+];
+
+/// What means nothing without TLS.
+const FOR_TLS: [&str; 3] = ["ca", "cert", "key"];
+
+impl layers::Settings for Settings {
+    const PREFIX: &'static str = "ARAUTO_CLIENT_";
+
+    fn table() -> &'static [Setting<Self>] {
+        SETTINGS
+    }
+
+    fn see_from(&mut self, folder: &Path) {
+        for path in [&mut self.ca, &mut self.cert, &mut self.key, &mut self.password_file] {
+            if !path.as_os_str().is_empty() {
+                *path = folder.join(&*path);
+            }
+        }
+    }
+
+    /// Who says whom to trust expects to be safe: that is not left unheard, unless "no TLS" is said in a later layer.
+    fn judge(layers: &Layers<Self>) -> Result<(), ConfigError> {
+        let Settings { tls, ca, cert, key, .. } = &layers.config;
+        for (setting, path) in FOR_TLS.into_iter().zip([ca, cert, key]) {
+            let is_overruled = layers.origin("", "tls").is_over(layers.origin("", setting));
+            if !tls && !path.as_os_str().is_empty() && !is_overruled {
+                let index = Self::find("", setting).unwrap_or_default();
+                return Err(layers.refusal(index, r#""", because tls is not true"#.to_owned()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A user's name, or nothing.
+struct NameOf;
+
+impl Form for NameOf {
+    type Value = String;
+
+    fn allowed(&self) -> String {
+        r#"a name of at most 32 characters without | , or control characters, or "" for none"#.to_owned()
+    }
+
+    fn read(&self, raw: Raw<'_>) -> Result<String, Refused> {
+        let text = raw.text().ok_or(Refused::WHOLE)?;
+        if text.is_empty() {
+            return Ok(String::new());
+        }
+        // How long a name may be in bytes, each server says itself.
+        Name::parse(text, usize::MAX).map(|name| name.as_str().to_owned()).map_err(|_| Refused::WHOLE)
+    }
+
+    fn show(&self, value: &String) -> String {
+        quoted(value)
+    }
+}
+
+/// A server.
+struct ServerOf;
+
+impl Form for ServerOf {
+    type Value = Target;
+
+    fn allowed(&self) -> String {
+        r#"a host, with or without a port, such as "chat.example", "192.0.2.1:1234" or "[::1]:1234""#
+            .to_owned()
+    }
+
+    fn read(&self, raw: Raw<'_>) -> Result<Target, Refused> {
+        raw.text().and_then(|text| text.parse().ok()).ok_or(Refused::WHOLE)
+    }
+
+    fn show(&self, value: &Target) -> String {
+        quoted(&value.to_string())
+    }
+}

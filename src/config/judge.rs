@@ -1,0 +1,54 @@
+//! Which values do not fit together, though each is allowed by itself.
+
+use super::types::Config;
+use crate::layers::{ConfigError, Layers, Settings};
+
+/// The first that does not fit.
+pub(super) fn judge(layers: &Layers<Config>) -> Result<(), ConfigError> {
+    outbox_holds_two_messages(layers)?;
+    tls_has_a_certificate(layers)?;
+    required_accounts_have_a_file(layers)
+}
+
+/// With room for less than two messages, a session that is sent one while it takes another would be ended.
+fn outbox_holds_two_messages(layers: &Layers<Config>) -> Result<(), ConfigError> {
+    let limits = &layers.config.limits;
+    if limits.outbox_bytes >= 2 * limits.message_bytes {
+        return Ok(());
+    }
+    let place = |key| Config::find("limits", key).unwrap_or_default();
+    let (message, outbox) = (place("message_bytes"), place("outbox_bytes"));
+    // Whoever spoke last made the pair impossible.
+    if layers.origins[message] > layers.origins[outbox] {
+        let most = limits.outbox_bytes / 2;
+        Err(layers.refusal(message, format!("at most half of limits.outbox_bytes: {most} or less")))
+    } else {
+        let least = limits.message_bytes * 2;
+        Err(layers.refusal(outbox, format!("at least twice limits.message_bytes: {least} or more")))
+    }
+}
+
+/// Without a certificate and its key, nobody could be answered there.
+fn tls_has_a_certificate(layers: &Layers<Config>) -> Result<(), ConfigError> {
+    let tls = &layers.config.tls;
+    let missing = [("certificate", &tls.certificate), ("key", &tls.key)]
+        .into_iter()
+        .find(|(_, path)| path.as_os_str().is_empty());
+    match missing.filter(|_| !tls.listen.is_empty()) {
+        None => Ok(()),
+        Some((key, _)) => {
+            let listen = Config::find("tls", "listen").unwrap_or_default();
+            Err(layers.refusal(listen, format!("[], because tls.{key} is not set")))
+        }
+    }
+}
+
+/// Else nobody could enter.
+fn required_accounts_have_a_file(layers: &Layers<Config>) -> Result<(), ConfigError> {
+    let accounts = &layers.config.accounts;
+    if !accounts.required || !accounts.file.as_os_str().is_empty() {
+        return Ok(());
+    }
+    let required = Config::find("accounts", "required").unwrap_or_default();
+    Err(layers.refusal(required, "false, because accounts.file is not set".to_owned()))
+}
