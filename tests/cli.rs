@@ -6,6 +6,9 @@ use std::fs::File;
 use std::io;
 use std::process::{Command, Output};
 
+use arauto::cli::Cli;
+use clap::CommandFactory;
+
 /// The program, in an environment that says nothing to it.
 pub(crate) fn arauto<const N: usize>(arguments: [&str; N]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_arauto"));
@@ -59,7 +62,7 @@ fn no_subcommand_is_help_and_status_2() {
 
 #[test]
 fn every_help_shows_an_example_that_is_understood() {
-    for subcommand in ["serve", "config", "cert", "passwd", "completions", "man"] {
+    for subcommand in Cli::command().get_subcommands().map(clap::Command::get_name) {
         for flag in ["-h", "--help"] {
             let help = stdout(&mut arauto([subcommand, flag]));
             let (_, examples) = help.split_once("\nExamples:\n").expect(&help);
@@ -92,13 +95,18 @@ fn completions_for_every_shell() {
 fn the_manual_page_has_every_subcommand_and_setting() {
     let page = stdout(&mut arauto(["man"]));
     assert!(page.contains("\n.TH arauto 1 "), "{page}");
-    let commands = ["SERVE", "CONFIG", "CERT", "PASSWD", "COMPLETIONS", "MAN"];
-    for section in commands.map(|command| format!("ARAUTO {command}")) {
-        assert!(page.contains(&format!("\n.SH \"{section}\"\n")), "{section}: {page}");
+    let sections = ["SETTINGS", "CLIENT SETTINGS", "ENVIRONMENT", "FILES", "EXIT STATUS"].map(str::to_owned);
+    let commands = Cli::command();
+    let of_commands =
+        commands.get_subcommands().map(|command| format!("ARAUTO {}", command.get_name().to_uppercase()));
+    for section in of_commands.chain(sections) {
+        let heading = if section.contains(' ') { format!("\"{section}\"") } else { section };
+        assert!(page.contains(&format!("\n.SH {heading}\n")), "{heading}: {page}");
     }
-    for setting in arauto::config::describe() {
-        assert!(page.contains(&setting.path), "{}: {page}", setting.path);
-        assert!(page.contains(&setting.variable), "{}: {page}", setting.variable);
+    let server = arauto::config::describe().map(|setting| (setting.path, setting.variable));
+    let client = arauto::client::settings::describe().map(|setting| (setting.path, setting.variable));
+    for (path, variable) in server.chain(client) {
+        assert!(page.contains(&format!("\n\\fB{path}\\fR, \\fB{variable}\\fR\n")), "{path}: {page}");
     }
     assert_eq!(page.matches("\n.el ").count(), 1, "{page}");
 }

@@ -7,7 +7,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use super::Cli;
-use crate::config;
+use crate::{client, config};
 
 /// The manual page.
 ///
@@ -27,8 +27,9 @@ pub fn man() -> io::Result<Vec<u8>> {
     for command in command.get_subcommands() {
         subcommand(command, &mut page)?;
     }
-    settings().to_writer(&mut page)?;
-    exit_status().to_writer(&mut page)?;
+    for section in [server_settings(), client_settings(), environment(), files(), exit_status()] {
+        section.to_writer(&mut page)?;
+    }
     man.render_version_section(&mut page)?;
     Ok(with_one_preamble(&page))
 }
@@ -66,33 +67,96 @@ fn subcommand(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-fn settings() -> Roff {
+fn server_settings() -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["SETTINGS"]);
     roff.text([roman(
-        "Flags win over environment variables, these over the file that --config or ARAUTO_CONFIG names, \
-         and that over the defaults. No file is read unless it is named.",
+        "Of the server. Flags win over environment variables, these over the file that --config or ARAUTO_CONFIG \
+         names, and that over the defaults. No file is read unless it is named.",
     )]);
     for setting in config::describe() {
-        roff.control("TP", []);
-        roff.text([bold(setting.path), roman(", "), bold(setting.variable)]);
+        entry(&mut roff, &setting.path, &setting.variable);
         roff.text([roman(format!("Must be {}. A change applies {}.", setting.allowed, setting.applies))]);
     }
     roff
 }
 
-fn exit_status() -> Roff {
+fn client_settings() -> Roff {
     let mut roff = Roff::new();
-    roff.control("SH", ["EXIT STATUS"]);
-    for (status, meaning) in [
-        ("0", "Done, or the server was closed as asked."),
-        ("1", "The server could not run, or failed."),
-        ("2", "The command line or the configuration is refused."),
-        ("130", "The server was told a second time to end, and did so at once."),
-    ] {
+    roff.control("SH", ["CLIENT SETTINGS"]);
+    roff.text([roman(
+        "Flags win over environment variables, these over a file, and that over the defaults. The file is the one that \
+         --config or ARAUTO_CLIENT_CONFIG names, or else ~/.config/arauto/client.toml, if it exists.",
+    )]);
+    for setting in client::settings::describe() {
+        entry(&mut roff, &setting.path, &setting.variable);
+        roff.text([roman(format!("Must be {}.", setting.allowed))]);
+    }
+    roff
+}
+
+fn entry(roff: &mut Roff, name: &str, variable: &str) {
+    roff.control("TP", []);
+    roff.text([bold(name), roman(", "), bold(variable)]);
+}
+
+/// What is not a setting, but heeded.
+fn environment() -> Roff {
+    named(
+        "ENVIRONMENT",
+        &[
+            ("ARAUTO_CONFIG", "The server's configuration file."),
+            ("ARAUTO_CLIENT_CONFIG", "The client's."),
+            ("ARAUTO_...", "A setting, see SETTINGS and CLIENT SETTINGS."),
+            ("NO_COLOR", "If set and not empty: no colours, unless the setting colours is always."),
+            ("XDG_CONFIG_HOME", "The folder of the user's settings, instead of ~/.config."),
+            (
+                "SSL_CERT_FILE, SSL_CERT_DIR",
+                "The certificates that --tls trusts, instead of those that the system does.",
+            ),
+            (
+                "LISTEN_FDS, NOTIFY_SOCKET",
+                "Set by systemd for arauto serve: the sockets to listen on, and whom to tell.",
+            ),
+        ],
+    )
+}
+
+fn files() -> Roff {
+    named(
+        "FILES",
+        &[
+            ("~/.config/arauto/client.toml", "The client's settings, read if it is there."),
+            ("/etc/arauto/arauto.toml", "The server's configuration, where systemd starts it."),
+            (
+                "/var/lib/arauto",
+                "Where the server may write, where systemd starts it: accounts.bans_file goes here.",
+            ),
+        ],
+    )
+}
+
+fn exit_status() -> Roff {
+    named(
+        "EXIT STATUS",
+        &[
+            ("0", "Done, or the server was closed as asked."),
+            ("1", "The server could not run, or failed; or a file or a terminal did."),
+            ("2", "The command line or the configuration is refused."),
+            ("3", "Of the client: the server, or who was asked, says no."),
+            ("4", "Of the client: there is no connection, or it ended too early."),
+            ("130", "The server was told a second time to end, and did so at once."),
+        ],
+    )
+}
+
+fn named(heading: &str, entries: &[(&str, &str)]) -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", [heading]);
+    for (name, meaning) in entries {
         roff.control("TP", []);
-        roff.text([bold(status)]);
-        roff.text([roman(meaning)]);
+        roff.text([bold(*name)]);
+        roff.text([roman(*meaning)]);
     }
     roff
 }

@@ -103,7 +103,6 @@ settings! {
 
 impl Settings for Config {
     const PREFIX: &'static str = "ARAUTO_";
-    const NOT_OURS: &'static [&'static str] = &["ARAUTO_CLIENT_"];
 
     fn table() -> &'static [Setting<Self>] {
         SETTINGS

@@ -136,7 +136,6 @@ pub fn load<C: Settings>(
         .into_iter()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
         .filter(|(name, _)| name.starts_with(C::PREFIX))
-        .filter(|(name, _)| !C::NOT_OURS.iter().any(|prefix| name.starts_with(prefix)))
         .collect();
     let from_variable = variables.remove(&file_variable::<C>()).map(PathBuf::from);
 

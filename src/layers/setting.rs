@@ -9,9 +9,6 @@ pub trait Settings: Default + 'static {
     /// What their environment variables begin with.
     const PREFIX: &'static str;
 
-    /// What variables of others begin with that begin so, too.
-    const NOT_OURS: &'static [&'static str] = &[];
-
     /// Every setting, grouped by section; those without a section first.
     fn table() -> &'static [Setting<Self>];
 
