@@ -17,6 +17,7 @@ mod hostile;
 mod lifecycle;
 mod limits;
 mod network;
+mod packaging;
 mod real_clients;
 mod reload;
 mod storm;
