@@ -38,6 +38,12 @@ pub enum Command {
     Password(Zeroizing<String>),
 }
 
+impl From<Received> for Command {
+    fn from(message: Received) -> Self {
+        Self::Send(message)
+    }
+}
+
 /// What happens in a conversation.
 #[derive(Debug)]
 pub enum Event {

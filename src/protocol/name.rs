@@ -198,7 +198,7 @@ pub fn max_bytes(message_bytes: usize) -> usize {
 
 /// What could move a cursor, turn the writing direction, or not be seen: control and format characters, line and
 /// paragraph separators, blanks other than the ordinary one, and what Unicode lets a font leave out.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator, SpaceSeparator};
     match c.general_category() {
         Control | Format | LineSeparator | ParagraphSeparator => true,
@@ -208,7 +208,7 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// What is drawn together with the character before it.
-fn is_mark(c: char) -> bool {
+pub(crate) fn is_mark(c: char) -> bool {
     use GeneralCategory::{EnclosingMark, NonspacingMark, SpacingMark};
     matches!(c.general_category(), EnclosingMark | NonspacingMark | SpacingMark)
 }

@@ -1,0 +1,65 @@
+//! The messages that answer `list_files`.
+
+use super::Listing;
+use crate::{
+    client::Received,
+    protocol::{Message, Operation},
+};
+
+/// The longest message a server takes, in bytes, unless it was set up otherwise.
+pub const MESSAGE_BYTES: usize = 1024;
+
+/// What `own` answers `asker`, in messages of at most `message_bytes`, to be sent in this order.
+///
+/// ```
+/// use arauto::client::files::{Listing, MESSAGE_BYTES, answer};
+/// let messages = answer("ana", "rui", &Listing::no_folder(), MESSAGE_BYTES);
+/// assert_eq!(messages[0].data, "no folder is shared");
+/// ```
+#[must_use]
+pub fn answer(own: &str, asker: &str, listing: &Listing, message_bytes: usize) -> Vec<Received> {
+    let operation = Operation::ListFiles.wire();
+    let header = Message { sender: own, destination: asker, operation, data: "" }.encoded_len();
+    let message = |data: String| Received {
+        sender: own.to_owned(),
+        destination: asker.to_owned(),
+        operation: operation.to_owned(),
+        data,
+    };
+    listing.texts(message_bytes.saturating_sub(header)).into_iter().map(message).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::{files::listing::tests::file, meaning::Meaning};
+
+    #[test]
+    fn messages_within_the_limit() {
+        let long = "ñ".repeat(32);
+        let entries = (0..500).map(|at| file(&format!("{at}, {}", "x".repeat(at)))).collect();
+        let listing = Listing { entries, ..Listing::default() };
+        let messages = answer(&long, &long, &listing, MESSAGE_BYTES);
+        assert!(messages.len() > 100);
+        for message in &messages {
+            assert!(message.as_message().encoded_len() <= MESSAGE_BYTES);
+            assert!(matches!(message.meaning(), Meaning::Files { of, .. } if of == long));
+        }
+        // The limit is made use of.
+        assert!(messages[0].as_message().encoded_len() > MESSAGE_BYTES - 60);
+    }
+
+    #[test]
+    fn never_taken_for_a_question() {
+        let mut named = Listing { entries: vec![file("no data")], ..Listing::default() };
+        for listing in [Listing::default(), Listing::no_folder(), named.clone()] {
+            for room in [0, 20, 64, 1024] {
+                for message in answer("a", "b", &listing, room) {
+                    assert!(matches!(message.meaning(), Meaning::Files { .. }), "{message:?}");
+                }
+            }
+        }
+        named.entries[0].name = "x".repeat(2000).into();
+        assert_eq!(answer("a", "b", &named, 1024)[0].data, "no files are shared; 1 file is not listed");
+    }
+}

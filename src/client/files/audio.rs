@@ -1,0 +1,163 @@
+//! What a file sounds like, by its content: its type and how long it plays.
+
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+    num::NonZeroU32,
+    sync::LazyLock,
+    time::Instant,
+};
+
+use symphonia::{
+    core::{
+        codecs::{CodecParameters, audio::AudioCodecParameters},
+        formats::{
+            FormatId, FormatOptions, FormatReader, Track, TrackType,
+            probe::{Hint, Probe, ProbeOptions},
+            well_known::{
+                FORMAT_ID_ADTS, FORMAT_ID_FLAC, FORMAT_ID_ISOMP4, FORMAT_ID_MP1, FORMAT_ID_MP2,
+                FORMAT_ID_MP3, FORMAT_ID_OGG, FORMAT_ID_WAVE,
+            },
+        },
+        io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions},
+        meta::MetadataOptions,
+        units::{Duration, TimeBase},
+    },
+    default::register_enabled_formats,
+};
+
+/// Only files with these endings are opened.
+const EXTENSIONS: [&str; 11] =
+    ["mp3", "mp2", "ogg", "oga", "opus", "flac", "wav", "wave", "m4a", "m4b", "aac"];
+
+/// The most that is read of one file. What says how long it plays stands at its beginning or its end, in some kilobytes;
+/// pictures of covers stand there, too.
+const MOST_BYTES: u64 = 8 * 1024 * 1024;
+/// How far into a file its format is looked for, tags not counted.
+const MOST_JUNK_BYTES: u32 = 64 * 1024;
+/// No audio takes fewer bytes a second than silence in a format that packs it: a header that says so is wrong.
+const LEAST_BYTES_A_SECOND: u64 = 50;
+
+/// What a file sounds like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sound {
+    /// Its MIME type.
+    pub kind: &'static str,
+    /// How long it plays, in seconds, if that can be known without reading all of it.
+    pub seconds: Option<u64>,
+}
+
+/// Whether a file whose name ends so (in small letters) may be audio.
+pub fn may_be(extension: &str) -> bool {
+    EXTENSIONS.contains(&extension)
+}
+
+static PROBE: LazyLock<Probe> = LazyLock::new(|| {
+    let options = ProbeOptions { max_probe_depth: MOST_JUNK_BYTES, ..ProbeOptions::default() };
+    let mut probe = Probe::new_with_options(&options);
+    register_enabled_formats(&mut probe);
+    probe
+});
+
+/// Listens into a file of so many bytes, until `deadline` at the longest. `None` if it is no audio, or broken.
+pub fn probe(file: File, bytes: u64, deadline: Instant) -> Option<Sound> {
+    let source = Bounded { file, bytes, at: 0, left: MOST_BYTES, deadline };
+    let stream = MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());
+    let reader =
+        PROBE.probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default()).ok()?;
+    let kind = kind(reader.format_info().format)?;
+    let track = reader.default_track(TrackType::Audio)?;
+    if kind == "audio/wav" && needed_bytes(track).is_some_and(|needed| needed > bytes) {
+        // It ends before it should.
+        return None;
+    }
+    let seconds = seconds(reader.as_ref(), track).filter(|seconds| bytes / LEAST_BYTES_A_SECOND >= *seconds);
+    Some(Sound { kind, seconds })
+}
+
+fn kind(format: FormatId) -> Option<&'static str> {
+    Some(match format {
+        FORMAT_ID_MP1 | FORMAT_ID_MP2 | FORMAT_ID_MP3 => "audio/mpeg",
+        FORMAT_ID_ADTS => "audio/aac",
+        FORMAT_ID_FLAC => "audio/flac",
+        FORMAT_ID_ISOMP4 => "audio/mp4",
+        FORMAT_ID_OGG => "audio/ogg",
+        FORMAT_ID_WAVE => "audio/wav",
+        _ => return None,
+    })
+}
+
+/// To the nearest second.
+fn seconds(reader: &dyn FormatReader, track: &Track) -> Option<u64> {
+    let by_frames = || {
+        let rate = NonZeroU32::new(audio(track)?.sample_rate?)?;
+        Some((TimeBase::from_recip(rate), Duration::new(track.num_frames?)))
+    };
+    let media = reader.media_info();
+    let stated = track.time_base.zip(track.duration).or_else(|| media.time_base.zip(media.duration));
+    let (base, duration) = stated.or_else(by_frames)?;
+    let time = base.calc_duration(duration)?;
+    u64::try_from((time.as_millis() + 500) / 1000).ok()
+}
+
+fn audio(track: &Track) -> Option<&AudioCodecParameters> {
+    match track.codec_params.as_ref()? {
+        CodecParameters::Audio(audio) => Some(audio),
+        _ => None,
+    }
+}
+
+/// The least bytes that the samples of a WAV file take.
+fn needed_bytes(track: &Track) -> Option<u64> {
+    let audio = audio(track)?;
+    let channels = u64::try_from(audio.channels.as_ref()?.count()).ok()?;
+    let bits = u64::from(audio.bits_per_coded_sample?).checked_mul(channels)?;
+    Some(track.num_frames?.checked_mul(bits)? / 8)
+}
+
+/// A file of which only so much is read, and only for so long.
+struct Bounded {
+    file: File,
+    /// Its size when it was looked at: one that grows meanwhile must not surprise whoever reads it.
+    bytes: u64,
+    at: u64,
+    left: u64,
+    deadline: Instant,
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 || Instant::now() >= self.deadline {
+            return Err(io::Error::other("enough was read"));
+        }
+        let most = usize::try_from(self.left.min(self.bytes.saturating_sub(self.at))).unwrap_or(usize::MAX);
+        let most = most.min(buffer.len());
+        let read = self.file.read(&mut buffer[..most])?;
+        self.left -= read as u64;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for Bounded {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let to = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+            SeekFrom::End(by) => self.bytes.checked_add_signed(by),
+        };
+        let to = to.filter(|to| *to <= self.bytes).ok_or(io::ErrorKind::InvalidInput)?;
+        self.at = self.file.seek(SeekFrom::Start(to))?;
+        Ok(self.at)
+    }
+}
+
+impl MediaSource for Bounded {
+    fn is_seekable(&self) -> bool {
+        true
+    }
+
+    fn byte_len(&self) -> Option<u64> {
+        Some(self.bytes)
+    }
+}

@@ -1,0 +1,137 @@
+//! [`Folder`]: what `--share DIR` shares.
+
+use std::{
+    collections::HashMap,
+    ffi::OsString,
+    io,
+    os::unix::ffi::OsStringExt,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use super::{
+    Entry, Listing,
+    audio::{self, Sound},
+    tree::{self, Bounds, Seen},
+};
+use crate::escape::Escaped;
+
+/// How much of a folder is shared and looked at.
+const BOUNDS: Bounds = Bounds { files: 4000, depth: 16, looks: 100_000, within: Duration::from_secs(3) };
+/// How long files are listened into for one list. Where there are more, the list after it knows them.
+const PROBE_WITHIN: Duration = Duration::from_secs(3);
+
+/// A folder whose files are shared: all regular files below it, the hidden ones (a leading dot) and links left out.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    bounds: Bounds,
+    /// What files of the last list sound like, as long as they do not change.
+    known: HashMap<Vec<u8>, (Seen, Option<Sound>)>,
+}
+
+/// Why something is no folder to share.
+#[derive(Debug, thiserror::Error)]
+pub enum NoFolder {
+    /// It cannot be found.
+    #[error("{} cannot be shared: {}; name a folder that exists", Escaped(.path.display()), .error)]
+    Unreachable {
+        /// As it was named.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// It is something else.
+    #[error("{} cannot be shared: it is no folder; name the folder that it is in", Escaped(.0.display()))]
+    NoFolder(PathBuf),
+}
+
+impl Folder {
+    /// The folder at this path. Links in the path itself are followed, once.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is no folder.
+    pub fn open(dir: &Path) -> Result<Self, NoFolder> {
+        let unreachable = |error| NoFolder::Unreachable { path: dir.to_owned(), error };
+        let path = dir.canonicalize().map_err(unreachable)?;
+        if !path.is_dir() {
+            return Err(NoFolder::NoFolder(dir.to_owned()));
+        }
+        path.read_dir().map_err(unreachable)?;
+        Ok(Self { path, bounds: BOUNDS, known: HashMap::new() })
+    }
+
+    /// Where it is: absolute, without links.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What it holds now. Blocks while it reads the disk; see [`Self::listed`].
+    pub fn list(&mut self) -> Listing {
+        self.list_until(Instant::now() + PROBE_WITHIN)
+    }
+
+    fn list_until(&mut self, deadline: Instant) -> Listing {
+        let tree = tree::look(&self.path, self.bounds);
+        let mut listing = Listing { left_out: tree.left_out, ..Listing::default() };
+        let mut known = HashMap::new();
+        for (path, seen) in tree.files {
+            let sound = self.sound(&path, seen, deadline, &mut known);
+            listing.entries.push(Entry {
+                name: OsString::from_vec(path),
+                bytes: seen.bytes,
+                seconds: sound.and_then(|sound| sound.seconds),
+                kind: sound.map(|sound| sound.kind.to_owned()),
+            });
+        }
+        self.known = known;
+        listing
+    }
+
+    fn sound(
+        &self,
+        path: &[u8],
+        seen: Seen,
+        deadline: Instant,
+        known: &mut HashMap<Vec<u8>, (Seen, Option<Sound>)>,
+    ) -> Option<Sound> {
+        if !tree::extension(path).is_some_and(|extension| audio::may_be(&extension)) {
+            return None;
+        }
+        let sound = match self.known.get(path) {
+            Some((before, sound)) if *before == seen => *sound,
+            _ if Instant::now() >= deadline => return None,
+            _ => {
+                let file = tree::open_seen(&self.path, path, seen).ok()?;
+                let sound = audio::probe(file, seen.bytes, deadline);
+                if Instant::now() >= deadline {
+                    // It may be the clock that made it nothing.
+                    return sound;
+                }
+                sound
+            }
+        };
+        known.insert(path.to_vec(), (seen, sound));
+        sound
+    }
+
+    /// The same on a thread where it may block. Gives the folder back with the list.
+    pub async fn listed(self) -> (Self, Listing) {
+        let (path, bounds) = (self.path.clone(), self.bounds);
+        let listed = tokio::task::spawn_blocking(move || {
+            let mut folder = self;
+            let listing = folder.list();
+            (folder, listing)
+        });
+        listed.await.unwrap_or_else(|_| {
+            // Something in a file brought the thread down. What is said is true, and the next who asks is answered, too.
+            let mut listing = Listing::default();
+            listing.left_out.uncounted = true;
+            (Self { path, bounds, known: HashMap::new() }, listing)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

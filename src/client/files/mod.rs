@@ -1,0 +1,32 @@
+//! What people share: the list of someone's files, from their folder to the one who asked.
+//!
+//! - `tree`: what lies below a folder, and never outside. `audio`: what a file sounds like.
+//! - `folder`: [`Folder`], both together: a [`Listing`] of what is there now.
+//! - `quote`: names, which may hold anything, as text that reads back exactly. `order`: how names are sorted.
+//! - `entry`, `listing`: the text of a list, in as many messages as it takes. `assembly`: those messages, put together.
+//! - `answer`: the messages that answer `list_files`. `sharer`: a task that gives them, no faster than a server takes them.
+//!
+//! ```text
+//! folder -> listing -> answer -> sharer -> messages -> assembly -> listing
+//! ```
+//!
+//! Nothing here prints, or knows a screen.
+
+mod answer;
+mod assembly;
+mod audio;
+mod entry;
+mod folder;
+mod listing;
+mod order;
+mod quote;
+mod sharer;
+mod tree;
+
+pub use answer::{MESSAGE_BYTES, answer};
+pub use assembly::{Assembled, Assembly};
+pub use entry::{Clock, Entry};
+pub use folder::{Folder, NoFolder};
+pub use listing::{LeftOut, Listing, MOST_PARTS, Part};
+pub use quote::{Quoted, unquote};
+pub use sharer::Sharer;
