@@ -11,6 +11,7 @@ use std::{cell::RefCell, mem::ManuallyDrop};
 mod accounts;
 mod bans;
 mod config;
+mod files;
 mod framing;
 pub mod inputs;
 mod names;
@@ -42,6 +43,7 @@ pub const TARGETS: &[Target] = &[
     config::TARGET,
     accounts::TARGET,
     bans::TARGET,
+    files::TARGET,
     session::TARGET,
 ];
 

@@ -1,18 +1,41 @@
-//! [`Assembly`]: lists that come in parts, put together again.
+//! [`Assembly`]: lists that come in parts, put together again. No clock of its own: it is told the time.
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
-use super::listing::{Listing, Part};
+use super::{
+    Entry,
+    listing::{Listing, Part},
+};
 
-/// The most senders of whom a list is under way; the one who began first makes room for a new one.
-const MOST_SENDERS: usize = 32;
-/// The most bytes of text that are kept of one list. What Arauto's own client writes has a fifth of it.
+/// The most senders of whom a list is under way. One more, and the list that got on least recently is given up.
+const MOST_SENDERS: usize = 16;
+/// The most memory that one list under way takes, in bytes, names included. A list of Arauto's own client takes half of it.
 const MOST_BYTES: usize = 1024 * 1024;
+/// How long a list may not get on, before it is given up. The parts of an answer come some hundredths of a second apart; this
+/// leaves time for a sender to be held up, or to connect again.
+const MOST_SILENCE: Duration = Duration::from_secs(30);
 
 /// Lists under way, by who sends them.
+///
+/// ```
+/// use std::time::Instant;
+/// use arauto::client::files::{Assembled, Assembly};
+/// let (mut assembly, now) = (Assembly::default(), Instant::now());
+/// assert_eq!(assembly.take("ana", "files 1 to 1 of 2: a.txt (1 byte)", now), Assembled::More);
+/// let Assembled::Complete(list) = assembly.take("ana", "files 2 to 2 of 2: b.txt (1 byte)", now) else { panic!() };
+/// assert_eq!(list.entries.len(), 2);
+/// assert_eq!(assembly.take("rui", "what files?", now), Assembled::FreeText);
+/// assert_eq!(assembly.given_up(now), None);
+/// ```
 #[derive(Debug, Default)]
 pub struct Assembly {
+    /// The one that got on last at the end.
     unfinished: VecDeque<Unfinished>,
+    /// What was given up, and not asked for yet: at most [`MOST_SENDERS`].
+    given_up: VecDeque<Unfinished>,
 }
 
 #[derive(Debug)]
@@ -24,6 +47,8 @@ struct Unfinished {
     reached: usize,
     listing: Listing,
     bytes: usize,
+    /// When it is given up if nothing more comes.
+    due: Instant,
 }
 
 /// What came of an answer.
@@ -45,28 +70,56 @@ pub enum Assembled {
 }
 
 impl Assembly {
-    /// Takes an answer in.
-    pub fn take(&mut self, sender: &str, text: &str) -> Assembled {
+    /// Takes in what `sender` answered. Ask [`Self::given_up`] afterwards: it may have put an end to another list.
+    pub fn take(&mut self, sender: &str, text: &str, now: Instant) -> Assembled {
         let Some(part) = Part::parse(text) else { return Assembled::FreeText };
-        let before = self.remove(sender);
+        let mut before = self.remove(sender);
+        // The first part of a list, or a part of another one, puts an end to what was under way.
+        if let Some(other) = before.take_if(|before| part.first == 1 || before.of != part.of) {
+            self.give_up(other);
+        }
         if part.first == 1 && part.last() == part.of {
             return Assembled::Complete(part.listing);
         }
-        // The first part of a list, or a part of another one, puts an end to what was under way.
-        let mut unfinished =
-            before.filter(|before| part.first > 1 && before.of == part.of).unwrap_or_else(|| {
-                let listing = Listing::default();
-                Unfinished { sender: sender.to_owned(), of: part.of, reached: 0, listing, bytes: 0 }
-            });
-        unfinished.add(part, text.len());
-        if unfinished.reached >= unfinished.of || unfinished.bytes > MOST_BYTES {
-            return unfinished.end();
+        let mut list = before.unwrap_or_else(|| Unfinished {
+            sender: sender.to_owned(),
+            of: part.of,
+            reached: 0,
+            listing: Listing::default(),
+            bytes: 0,
+            due: now,
+        });
+        if list.add(part) {
+            list.due = now + MOST_SILENCE;
         }
-        if self.unfinished.len() == MOST_SENDERS {
-            self.unfinished.pop_front();
+        if list.reached == list.of || list.bytes > MOST_BYTES {
+            return list.end();
         }
-        self.unfinished.push_back(unfinished);
+        if self.unfinished.len() == MOST_SENDERS
+            && let Some(oldest) = self.unfinished.pop_front()
+        {
+            self.give_up(oldest);
+        }
+        self.unfinished.push_back(list);
         Assembled::More
+    }
+
+    /// A list that will not be finished, and who sent it: another took its place, or nothing more of it came for 30 s. Ask
+    /// until there is none, after each [`Self::take`] and at the time that [`Self::due`] gives; what is not asked for is
+    /// lost after a while.
+    pub fn given_up(&mut self, now: Instant) -> Option<(String, Assembled)> {
+        let overdue = || self.unfinished.iter().position(|list| list.due <= now);
+        let list = match self.given_up.pop_front() {
+            Some(list) => list,
+            None => overdue().and_then(|at| self.unfinished.remove(at))?,
+        };
+        Some((list.sender.clone(), list.end()))
+    }
+
+    /// When the next list will be given up if nothing comes.
+    #[must_use]
+    pub fn due(&self) -> Option<Instant> {
+        self.unfinished.iter().chain(&self.given_up).map(|list| list.due).min()
     }
 
     /// Waits no longer for the rest of someone's list, and gives what there is of it, if one is under way.
@@ -75,19 +128,32 @@ impl Assembly {
     }
 
     fn remove(&mut self, sender: &str) -> Option<Unfinished> {
-        let at = self.unfinished.iter().position(|unfinished| unfinished.sender == sender)?;
+        let at = self.unfinished.iter().position(|list| list.sender == sender)?;
         self.unfinished.remove(at)
+    }
+
+    fn give_up(&mut self, list: Unfinished) {
+        if self.given_up.len() == MOST_SENDERS {
+            self.given_up.pop_front();
+        }
+        self.given_up.push_back(list);
     }
 }
 
 impl Unfinished {
-    /// Adds what is new in a part. Entries between the parts are missed; those that came before are not taken twice.
-    fn add(&mut self, part: Part, bytes: usize) {
+    /// Adds what is new in a part, and says whether anything is. Entries between the parts are missed; those that came before
+    /// are not taken twice.
+    fn add(&mut self, part: Part) -> bool {
         let (last, known) = (part.last(), (self.reached + 1).saturating_sub(part.first));
-        self.listing.entries.extend(part.listing.entries.into_iter().skip(known));
-        self.listing.left_out = part.listing.left_out;
-        self.reached = self.reached.max(last);
-        self.bytes += bytes;
+        for entry in part.listing.entries.into_iter().skip(known) {
+            self.bytes += size_of::<Entry>() + entry.name.len() + entry.kind.as_ref().map_or(0, String::len);
+            self.listing.entries.push(entry);
+        }
+        if last <= self.reached {
+            return false;
+        }
+        (self.reached, self.listing.left_out) = (last, part.listing.left_out);
+        true
     }
 
     fn end(self) -> Assembled {
@@ -100,6 +166,8 @@ impl Unfinished {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
 
     use super::{super::listing::tests::file, *};
@@ -113,26 +181,42 @@ mod tests {
         format!("files {first} to {} of {of}: {}", first + names.len() - 1, entries.join(", "))
     }
 
+    static NOW: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+    fn take(assembly: &mut Assembly, sender: &str, text: &str) -> Assembled {
+        assembly.take(sender, text, *NOW)
+    }
+
+    fn incomplete(names: &[&str], missing: usize) -> Assembled {
+        Assembled::Incomplete { listing: listing(names), missing }
+    }
+
     #[test]
     fn whole_lists_and_other_words() {
         let mut assembly = Assembly::default();
-        assert_eq!(assembly.take("bob", "['File 1', 'File 2']"), Assembled::FreeText);
-        assert_eq!(assembly.take("bob", "no files are shared"), Assembled::Complete(listing(&[])));
-        assert_eq!(assembly.take("bob", "no folder is shared"), Assembled::Complete(Listing::no_folder()));
-        assert_eq!(assembly.take("bob", "1 file: a (1 byte)"), Assembled::Complete(listing(&["a"])));
+        assert_eq!(take(&mut assembly, "bob", "['File 1', 'File 2']"), Assembled::FreeText);
+        assert_eq!(take(&mut assembly, "bob", "no files are shared"), Assembled::Complete(listing(&[])));
+        assert_eq!(
+            take(&mut assembly, "bob", "no folder is shared"),
+            Assembled::Complete(Listing::no_folder())
+        );
+        assert_eq!(take(&mut assembly, "bob", "1 file: a (1 byte)"), Assembled::Complete(listing(&["a"])));
         assert_eq!(assembly.end("bob"), None);
     }
 
     #[test]
     fn parts_of_several_senders() {
         let mut assembly = Assembly::default();
-        assert_eq!(assembly.take("bob", &text(1, 3, &["a", "b"])), Assembled::More);
-        assert_eq!(assembly.take("eva", &text(1, 2, &["x"])), Assembled::More);
+        assert_eq!(take(&mut assembly, "bob", &text(1, 3, &["a", "b"])), Assembled::More);
+        assert_eq!(take(&mut assembly, "eva", &text(1, 2, &["x"])), Assembled::More);
         // In between someone says something; that is no part.
-        assert_eq!(assembly.take("bob", "wait"), Assembled::FreeText);
-        assert_eq!(assembly.take("bob", &text(3, 3, &["c"])), Assembled::Complete(listing(&["a", "b", "c"])));
+        assert_eq!(take(&mut assembly, "bob", "wait"), Assembled::FreeText);
+        assert_eq!(
+            take(&mut assembly, "bob", &text(3, 3, &["c"])),
+            Assembled::Complete(listing(&["a", "b", "c"]))
+        );
         let last = text(2, 2, &["y"]) + "; 1 file is not listed";
-        let Assembled::Complete(whole) = assembly.take("eva", &last) else { panic!("not whole") };
+        let Assembled::Complete(whole) = take(&mut assembly, "eva", &last) else { panic!("not whole") };
         assert_eq!(whole.entries, listing(&["x", "y"]).entries);
         assert_eq!(whole.left_out.files, 1);
     }
@@ -140,46 +224,77 @@ mod tests {
     #[test]
     fn a_new_list_takes_the_place_of_one_under_way() {
         let mut assembly = Assembly::default();
-        assembly.take("bob", &text(1, 3, &["old"]));
-        assert_eq!(assembly.take("bob", &text(1, 3, &["a", "b"])), Assembled::More);
-        assert_eq!(assembly.take("bob", &text(3, 3, &["c"])), Assembled::Complete(listing(&["a", "b", "c"])));
-        assembly.take("bob", &text(1, 3, &["old"]));
-        assert_eq!(assembly.take("bob", "1 file: a (1 byte)"), Assembled::Complete(listing(&["a"])));
+        let given_up = Some(("bob".to_owned(), incomplete(&["old"], 2)));
+        take(&mut assembly, "bob", &text(1, 3, &["old"]));
+        assert_eq!(take(&mut assembly, "bob", &text(1, 3, &["a", "b"])), Assembled::More);
+        assert_eq!(assembly.given_up(*NOW), given_up);
+        assert_eq!(assembly.given_up(*NOW), None);
+        let whole = Assembled::Complete(listing(&["a", "b", "c"]));
+        assert_eq!(take(&mut assembly, "bob", &text(3, 3, &["c"])), whole);
+        assert_eq!(assembly.given_up(*NOW), None);
+        take(&mut assembly, "bob", &text(1, 3, &["old"]));
+        assert_eq!(take(&mut assembly, "bob", "1 file: a (1 byte)"), Assembled::Complete(listing(&["a"])));
+        assert_eq!(assembly.given_up(*NOW), given_up);
         assert_eq!(assembly.end("bob"), None);
+    }
+
+    #[test]
+    fn what_does_not_get_on_is_given_up() {
+        let mut assembly = Assembly::default();
+        assert_eq!(assembly.due(), None);
+        let at = |seconds| *NOW + Duration::from_secs(seconds);
+        assembly.take("bob", &text(1, 9, &["a"]), at(0));
+        assembly.take("eva", &text(1, 9, &["x"]), at(1));
+        assembly.take("bob", &text(2, 9, &["b"]), at(20));
+        assembly.take("eva", &text(1, 8, &["x"]), at(21));
+        assert_eq!(assembly.given_up(at(21)), Some(("eva".to_owned(), incomplete(&["x"], 8))));
+        // Nothing new.
+        assembly.take("bob", &text(2, 9, &["b"]), at(49));
+        assert_eq!(assembly.due(), Some(at(50)));
+        assert_eq!(assembly.given_up(at(49)), None);
+        assert_eq!(assembly.given_up(at(50)), Some(("bob".to_owned(), incomplete(&["a", "b"], 7))));
+        assert_eq!(assembly.due(), Some(at(51)));
+        assert_eq!(assembly.given_up(at(51)), Some(("eva".to_owned(), incomplete(&["x"], 7))));
+        assert_eq!((assembly.due(), assembly.given_up(at(999))), (None, None));
     }
 
     #[test]
     fn gaps_and_repetitions() {
         let mut assembly = Assembly::default();
-        assembly.take("bob", &text(1, 6, &["a", "b"]));
-        assert_eq!(assembly.take("bob", &text(2, 6, &["B", "c"])), Assembled::More);
-        let incomplete = Assembled::Incomplete { listing: listing(&["a", "b", "c", "f"]), missing: 2 };
-        assert_eq!(assembly.take("bob", &text(6, 6, &["f"])), incomplete);
-        let incomplete = Assembled::Incomplete { listing: listing(&["c"]), missing: 2 };
-        assert_eq!(assembly.take("bob", &text(3, 3, &["c"])), incomplete);
-        assembly.take("bob", &text(1, 3, &["a"]));
-        let incomplete = Assembled::Incomplete { listing: listing(&["a"]), missing: 2 };
-        assert_eq!(assembly.end("bob"), Some(incomplete));
+        take(&mut assembly, "bob", &text(1, 6, &["a", "b"]));
+        assert_eq!(take(&mut assembly, "bob", &text(2, 6, &["B", "c"])), Assembled::More);
+        let all = incomplete(&["a", "b", "c", "f"], 2);
+        assert_eq!(take(&mut assembly, "bob", &text(6, 6, &["f"])), all);
+        assert_eq!(take(&mut assembly, "bob", &text(3, 3, &["c"])), incomplete(&["c"], 2));
+        take(&mut assembly, "bob", &text(1, 3, &["a"]));
+        assert_eq!(assembly.end("bob"), Some(incomplete(&["a"], 2)));
         // Another list's part: the first is not mixed with it.
-        assembly.take("bob", &text(1, 3, &["a"]));
-        let incomplete = Assembled::Incomplete { listing: listing(&["z"]), missing: 3 };
-        assert_eq!(assembly.take("bob", &text(4, 4, &["z"])), incomplete);
+        take(&mut assembly, "bob", &text(1, 3, &["a"]));
+        assert_eq!(take(&mut assembly, "bob", &text(4, 4, &["z"])), incomplete(&["z"], 3));
+        assert_eq!(assembly.given_up(*NOW), Some(("bob".to_owned(), incomplete(&["a"], 2))));
     }
 
     #[test]
     fn what_is_kept_is_bounded() {
         let mut assembly = Assembly::default();
         for sender in 0..1000 {
-            assembly.take(&sender.to_string(), &text(1, 9, &["a"]));
+            take(&mut assembly, &sender.to_string(), &text(1, 9, &["a"]));
         }
-        assert_eq!(assembly.unfinished.len(), MOST_SENDERS);
-        assert_eq!(assembly.end("967"), None);
-        assert!(assembly.end("968").is_some());
+        assert_eq!((assembly.unfinished.len(), assembly.given_up.len()), (MOST_SENDERS, MOST_SENDERS));
+        assert_eq!(assembly.end("983"), None);
+        assert!(assembly.end("984").is_some());
+        // Those that made room, the first of them forgotten because nobody asked.
+        let made_room = std::iter::from_fn(|| assembly.given_up(*NOW)).map(|(sender, _)| sender);
+        assert_eq!(made_room.collect::<Vec<_>>(), (968..984).map(|n| n.to_string()).collect::<Vec<_>>());
 
-        let long = "n".repeat(MOST_BYTES / 4);
-        let kept = (1..=9).map(|at| assembly.take("bob", &text(at, 1_000_000, &[&long])));
-        let ends: Vec<_> = kept.map(|kept| kept != Assembled::More).collect();
-        assert_eq!(ends, [false, false, false, true, false, false, false, true, false]);
+        for name in ["n".repeat(MOST_BYTES / 4), String::new()] {
+            let mut assembly = Assembly::default();
+            let part = |first| text(first, 1_000_000, &[name.as_str(); 4]);
+            let ended = (0..).find(|n| take(&mut assembly, "bob", &part(1 + 4 * n)) != Assembled::More);
+            let each = size_of::<Entry>() + name.len();
+            assert_eq!(ended, Some(MOST_BYTES / (4 * each)));
+            assert_eq!(assembly.due(), None);
+        }
     }
 
     proptest! {
@@ -191,9 +306,9 @@ mod tests {
             let texts = whole.texts(room);
             let (last, parts) = texts.split_last().unwrap();
             for text in parts {
-                prop_assert_eq!(assembly.take("bob", text), Assembled::More);
+                prop_assert_eq!(take(&mut assembly, "bob", text), Assembled::More);
             }
-            let Assembled::Complete(read) = assembly.take("bob", last) else { panic!("not whole") };
+            let Assembled::Complete(read) = take(&mut assembly, "bob", last) else { panic!("not whole") };
             prop_assert_eq!(read.entries.len() + read.left_out.files, count);
             prop_assert_eq!(&read.entries[..], &whole.entries[..read.entries.len()]);
         }
