@@ -10,6 +10,7 @@ mod client_settings;
 mod client_tls;
 mod config;
 mod crowds;
+mod files;
 mod flood;
 mod harness;
 mod history;

@@ -33,8 +33,8 @@ const EXTENSIONS: [&str; 11] =
 /// The most that is read of one file. What says how long it plays stands at its beginning or its end, in some kilobytes;
 /// pictures of covers stand there, too.
 const MOST_BYTES: u64 = 8 * 1024 * 1024;
-/// How far into a file its format is looked for, tags not counted.
-const MOST_JUNK_BYTES: u32 = 64 * 1024;
+/// How far into a file its format is looked for; what tags hold is not counted, the room that they leave free is.
+const MOST_JUNK_BYTES: u32 = 1024 * 1024;
 /// No audio takes fewer bytes a second than silence in a format that packs it: a header that says so is wrong.
 const LEAST_BYTES_A_SECOND: u64 = 50;
 
@@ -161,3 +161,6 @@ impl MediaSource for Bounded {
         Some(self.bytes)
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -5,6 +5,7 @@ use std::{
     ffi::OsString,
     io,
     os::unix::ffi::OsStringExt,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -104,7 +105,9 @@ impl Folder {
             _ if Instant::now() >= deadline => return None,
             _ => {
                 let file = tree::open_seen(&self.path, path, seen).ok()?;
-                let sound = audio::probe(file, seen.bytes, deadline);
+                // Files are made by anybody. One that brings the reader down is broken, and no worse than others.
+                let probed = catch_unwind(AssertUnwindSafe(|| audio::probe(file, seen.bytes, deadline)));
+                let sound = probed.unwrap_or(None);
                 if Instant::now() >= deadline {
                     // It may be the clock that made it nothing.
                     return sound;
@@ -125,7 +128,7 @@ impl Folder {
             (folder, listing)
         });
         listed.await.unwrap_or_else(|_| {
-            // Something in a file brought the thread down. What is said is true, and the next who asks is answered, too.
+            // The thread came down. What is said is true, and the next who asks is answered, too.
             let mut listing = Listing::default();
             listing.left_out.uncounted = true;
             (Self { path, bounds, known: HashMap::new() }, listing)

@@ -12,7 +12,7 @@ use std::{
 use tempfile::{TempDir, tempdir};
 
 use super::*;
-use crate::client::files::LeftOut;
+use crate::client::files::{LeftOut, audio::tests::wav};
 
 /// A folder with these files in it, each with its path as its content.
 fn folder(files: &[&str]) -> (TempDir, Folder) {
@@ -227,21 +227,4 @@ async fn off_the_callers_thread() {
     let (folder, listing) = folder.listed().await;
     assert_eq!(listing.texts(100), ["1 file: a (1 byte)"]);
     assert_eq!(folder.listed().await.1, listing);
-}
-
-/// 8 bits, one channel.
-fn wav(rate: u32, samples: u32) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    bytes.extend(b"RIFF");
-    bytes.extend((36 + samples).to_le_bytes());
-    bytes.extend(b"WAVEfmt ");
-    bytes.extend(16_u32.to_le_bytes());
-    bytes.extend([1, 0, 1, 0]);
-    bytes.extend(rate.to_le_bytes());
-    bytes.extend(rate.to_le_bytes());
-    bytes.extend([1, 0, 8, 0]);
-    bytes.extend(b"data");
-    bytes.extend(samples.to_le_bytes());
-    bytes.resize(44 + samples as usize, 128);
-    bytes
 }
