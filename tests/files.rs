@@ -17,7 +17,7 @@ use arauto::{
         Received, Target,
         decoder::Item,
         dial::Dialer,
-        files::{Assembled, Assembly, Folder, Sharer},
+        files::{Assembled, Assembly, Folder, Part, Sharer},
         link::{self, Event, Link},
         meaning::Meaning,
     },
@@ -245,6 +245,19 @@ fn the_words_of_another_client_are_no_list() {
         rui.join().unwrap()
     });
     assert_eq!(answers, [("ana".to_owned(), Assembled::FreeText)]);
+}
+
+#[test]
+fn the_documents_examples_are_lists() {
+    let document = include_str!("../docs/protocol.md");
+    let (_, section) = document.split_once("## Lists of files [Arauto]").unwrap();
+    let (_, examples) = section.split_once("```\n").unwrap();
+    let (examples, _) = examples.split_once("\n```").unwrap();
+    assert_eq!(examples.lines().count(), 4);
+    for example in examples.lines() {
+        let read = Part::parse(example).unwrap_or_else(|| panic!("{example}"));
+        assert_eq!(read.listing.texts(1000), [example]);
+    }
 }
 
 /// So many seconds of silence: 8 kHz, one channel, 8 bits a sample.
