@@ -25,10 +25,18 @@ const GIVEN_AGAIN: u32 = 4;
 /// Answers questions, one after another. Dropped, it answers no more.
 #[derive(Clone, Debug)]
 pub struct Sharer {
-    questions: Sender<Question>,
+    notes: Sender<Note>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+/// What the task is told.
+#[derive(Debug)]
+enum Note {
+    Asked(Question),
+    /// The server takes messages of at most so many bytes.
+    Limit(usize),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Question {
     own: String,
     asker: String,
@@ -41,23 +49,26 @@ pub struct TooManyAsk;
 
 impl Sharer {
     /// Begins a task that shares this folder, or says that there is none. What is to be sent to the server goes to `out`,
-    /// in order. Whoever asks again while an answer waits for him gets one answer.
+    /// in order; as long as the sharer is there, so is this sender. Whoever asks again while an answer waits for him gets one
+    /// answer.
     ///
     /// ```no_run
     /// # use arauto::client::{files::{Folder, Sharer}, link, meaning::Meaning, Received};
     /// # fn example(to_link: tokio::sync::mpsc::Sender<link::Command>, received: Received) -> anyhow::Result<()> {
     /// let sharer = Sharer::begin(Some(Folder::open("Music".as_ref())?), to_link);
-    /// if let Meaning::FilesWanted { by } = received.meaning() {
-    ///     sharer.asked(&received.destination, by)?;
+    /// match received.meaning() {
+    ///     Meaning::FilesWanted { by } => sharer.asked(&received.destination, by)?,
+    ///     Meaning::Refusal { why, .. } => sharer.refused(why),
+    ///     _ => {}
     /// }
     /// # Ok(())
     /// # }
     /// ```
     #[must_use]
     pub fn begin<M: From<Received> + Send + 'static>(folder: Option<Folder>, out: Sender<M>) -> Self {
-        let (questions, asked) = channel(MOST_QUESTIONS);
-        tokio::spawn(run(folder, asked, out));
-        Self { questions }
+        let (notes, taken) = channel(MOST_QUESTIONS);
+        tokio::spawn(run(folder, taken, out));
+        Self { notes }
     }
 
     /// `asker` wants to know what `own` shares. Does not wait.
@@ -66,29 +77,59 @@ impl Sharer {
     /// If too many ask; this one gets no answer.
     pub fn asked(&self, own: &str, asker: &str) -> Result<(), TooManyAsk> {
         let question = Question { own: own.to_owned(), asker: asker.to_owned() };
-        self.questions.try_send(question).map_err(|_| TooManyAsk)
+        self.notes.try_send(Note::Asked(question)).map_err(|_| TooManyAsk)
+    }
+
+    /// The server refused something, for this reason. If it says that it takes shorter messages than usual, answers are
+    /// written in such from now on, and those who were answered last are answered again.
+    pub fn refused(&self, why: &str) {
+        if let Some(limit) = limit_in(why) {
+            // Where there is no room, it is not the only part that is refused.
+            let _ = self.notes.try_send(Note::Limit(limit));
+        }
     }
 }
 
-async fn run<M: From<Received>>(folder: Option<Folder>, mut questions: Receiver<Question>, out: Sender<M>) {
+/// How long messages may be, if the server says that one was longer.
+fn limit_in(why: &str) -> Option<usize> {
+    let (_, text) = why.split_once("a message has at most ")?;
+    text.split_once(" bytes")?.0.parse().ok()
+}
+
+async fn run<M: From<Received>>(folder: Option<Folder>, mut notes: Receiver<Note>, out: Sender<M>) {
     let mut shared = Shared { folder, last: None };
     let mut pace = Pace::new(Instant::now());
-    while let Some(question) = questions.recv().await {
-        let mut asked = vec![question];
-        while asked.len() < MOST_QUESTIONS
-            && let Ok(question) = questions.try_recv()
-        {
-            if !asked.contains(&question) {
-                asked.push(question);
+    let (mut message_bytes, mut answered) = (MESSAGE_BYTES, Vec::new());
+    while let Some(first) = notes.recv().await {
+        let mut asked = Vec::new();
+        let waiting = std::iter::from_fn(|| notes.try_recv().ok()).take(MOST_QUESTIONS);
+        for note in std::iter::once(first).chain(waiting) {
+            match note {
+                Note::Asked(question) => asked.push(question),
+                Note::Limit(limit) if limit < message_bytes => {
+                    message_bytes = limit;
+                    asked.append(&mut answered);
+                }
+                // Each part that was too long is refused.
+                Note::Limit(_) => {}
             }
         }
+        if asked.is_empty() {
+            continue;
+        }
+        answered.clear();
         let listing = shared.listing().await;
-        for Question { own, asker } in asked {
-            for message in answer(&own, &asker, listing, MESSAGE_BYTES) {
+        for question in asked {
+            if answered.contains(&question) {
+                continue;
+            }
+            let Question { own, asker } = &question;
+            for message in answer(own, asker, listing, message_bytes) {
                 sleep_until(pace.next(Instant::now())).await;
                 // Whoever sent them is gone.
                 let Ok(()) = out.send(message.into()).await else { return };
             }
+            answered.push(question);
         }
     }
 }
@@ -191,6 +232,49 @@ mod tests {
                     data: "no folder is shared"
                 }
             );
+        }
+        drop(sharer);
+        assert_eq!(sent.recv().await, None);
+    }
+
+    #[test]
+    fn a_limit_is_understood() {
+        let line =
+            crate::protocol::reply::line_too_long(1024, &crate::protocol::Name::parse("ana", 99).unwrap());
+        let said = line.text().replace("1024", "300");
+        assert_eq!(limit_in(&said), Some(300), "{said}");
+        for other in
+            ["", "a message has at most ", "a message has at most x bytes", "not sent: 300 is the most"]
+        {
+            assert_eq!(limit_in(other), None, "{other}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn shorter_messages_where_the_server_wants_them() {
+        let dir = tempfile::tempdir().unwrap();
+        for at in 0..30 {
+            std::fs::write(dir.path().join(format!("{at:02}")), "").unwrap();
+        }
+        let (sharer, mut sent) = sharer(Some(Folder::open(dir.path()).unwrap()));
+        sharer.asked("ana", "rui").unwrap();
+        assert!(sent.recv().await.unwrap().data.starts_with("30 files: 00 (0 bytes), "));
+        sharer.refused("a message has at most 120 bytes");
+        // What was refused before that was heard is nothing new, nor is a limit that is not one here.
+        sharer.refused("a message has at most 120 bytes");
+        sharer.refused("a message has at most 2000 bytes");
+        sharer.refused("something else");
+        sharer.asked("ana", "eva").unwrap();
+        for asker in ["rui", "eva"] {
+            let mut next = 0;
+            while next < 30 {
+                let message = sent.recv().await.unwrap();
+                assert!(message.as_message().encoded_len() <= 120, "{message:?}");
+                assert_eq!(message.destination, asker);
+                let part = super::super::Part::parse(&message.data).unwrap();
+                assert_eq!((part.first, part.of), (next + 1, 30));
+                next = part.last();
+            }
         }
         drop(sharer);
         assert_eq!(sent.recv().await, None);

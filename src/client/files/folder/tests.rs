@@ -104,6 +104,19 @@ fn a_folder_that_became_a_link_is_not_entered() {
 }
 
 #[test]
+fn a_file_that_became_a_link_is_not_opened() {
+    let (dir, _folder) = folder(&["a.mp3"]);
+    let (outside, path) = (tempdir().unwrap(), dir.path().join("a.mp3"));
+    let seen = tree::look(dir.path(), BOUNDS).files[0].1;
+    // The same file, but it is outside now.
+    fs::hard_link(&path, outside.path().join("a.mp3")).unwrap();
+    fs::remove_file(&path).unwrap();
+    symlink(outside.path().join("a.mp3"), &path).unwrap();
+    let refused = tree::open_seen(dir.path(), b"a.mp3", seen).unwrap_err();
+    assert_eq!(refused.raw_os_error(), Some(rustix::io::Errno::LOOP.raw_os_error()));
+}
+
+#[test]
 fn the_shared_folder_itself_may_be_reached_by_a_link() {
     let (dir, _) = folder(&["a/x"]);
     symlink("a", dir.path().join("link")).unwrap();
