@@ -134,7 +134,8 @@ fn files(answers: &[(String, Assembled)], of: &str) -> Vec<(OsString, u64)> {
     }
 }
 
-/// Files with names of all bytes that a name can have, and of what means something in a list; each as long as its name.
+/// Files with names of all bytes that a name can have, and of what means something in a list; each as long as its
+/// name.
 fn hostile_files(dir: &Path) -> Vec<(OsString, u64)> {
     let mut names: Vec<Vec<u8>> = (1..=255)
         .filter(|byte| *byte != b'/')

@@ -1,5 +1,5 @@
-//! Lists of files from strangers: whatever they send, what is read of it is shown harmlessly and reads back, and lists that
-//! come between each other are kept apart.
+//! Lists of files from strangers: whatever they send, what is read of it is shown harmlessly and reads back, and lists
+//! that come between each other are kept apart.
 
 use std::{
     ffi::OsStr,

@@ -12,10 +12,11 @@ use super::{
 
 /// The most senders of whom a list is under way. One more, and the list that got on least recently is given up.
 const MOST_SENDERS: usize = 16;
-/// The most memory that one list under way takes, in bytes, names included. A list of Arauto's own client takes half of it.
+/// The most memory that one list under way takes, in bytes, names included. A list of Arauto's own client takes half
+/// of it.
 const MOST_BYTES: usize = 1024 * 1024;
-/// How long a list may not get on, before it is given up. The parts of an answer come some hundredths of a second apart; this
-/// leaves time for a sender to be held up, or to connect again.
+/// How long a list may not get on, before it is given up. The parts of an answer come some hundredths of a second
+/// apart; this leaves time for a sender to be held up, or to connect again.
 const MOST_SILENCE: Duration = Duration::from_secs(30);
 
 /// Lists under way, by who sends them.
@@ -104,9 +105,9 @@ impl Assembly {
         Assembled::More
     }
 
-    /// A list that will not be finished, and who sent it: another took its place, or nothing more of it came for 30 s. Ask
-    /// until there is none, after each [`Self::take`] and at the time that [`Self::due`] gives; what is not asked for is
-    /// lost after a while.
+    /// A list that will not be finished, and who sent it: another took its place, or nothing more of it came for 30 s.
+    /// Ask until there is none, after each [`Self::take`] and at the time that [`Self::due`] gives; what is not asked
+    /// for is lost after a while.
     pub fn given_up(&mut self, now: Instant) -> Option<(String, Assembled)> {
         let overdue = || self.unfinished.iter().position(|list| list.due <= now);
         let list = match self.given_up.pop_front() {
@@ -141,8 +142,8 @@ impl Assembly {
 }
 
 impl Unfinished {
-    /// Adds what is new in a part, and says whether anything is. Entries between the parts are missed; those that came before
-    /// are not taken twice.
+    /// Adds what is new in a part, and says whether anything is. Entries between the parts are missed; those that came
+    /// before are not taken twice.
     fn add(&mut self, part: Part) -> bool {
         let (last, known) = (part.last(), (self.reached + 1).saturating_sub(part.first));
         for entry in part.listing.entries.into_iter().skip(known) {

@@ -30,8 +30,8 @@ use symphonia::{
 const EXTENSIONS: [&str; 11] =
     ["mp3", "mp2", "ogg", "oga", "opus", "flac", "wav", "wave", "m4a", "m4b", "aac"];
 
-/// The most that is read of one file. What says how long it plays stands at its beginning or its end, in some kilobytes;
-/// pictures of covers stand there, too.
+/// The most that is read of one file. What says how long it plays stands at its beginning or its end, in some
+/// kilobytes; pictures of covers stand there, too.
 const MOST_BYTES: u64 = 8 * 1024 * 1024;
 /// How far into a file its format is looked for; what tags hold is not counted, the room that they leave free is.
 const MOST_JUNK_BYTES: u32 = 1024 * 1024;

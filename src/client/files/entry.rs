@@ -13,8 +13,8 @@ const MOST_KIND_BYTES: usize = 64;
 /// One file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
-    /// Its path below the shared folder, with `/` between folders. From others it may be anything at all, `../x` included,
-    /// and is never to be used as a path.
+    /// Its path below the shared folder, with `/` between folders. From others it may be anything at all, `../x`
+    /// included, and is never to be used as a path.
     pub name: OsString,
     /// Its size in bytes.
     pub bytes: u64,

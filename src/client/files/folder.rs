@@ -19,7 +19,8 @@ use crate::escape::Escaped;
 
 /// How much of a folder is shared and looked at.
 const BOUNDS: Bounds = Bounds { files: 4000, depth: 16, looks: 100_000, within: Duration::from_secs(3) };
-/// How long files are listened into for one list. Where there are more, the list after it knows them.
+/// How long files are listened into for one list. Where that is not enough for all, [`Folder::is_heard`] says so, and
+/// the list after it knows more.
 const PROBE_WITHIN: Duration = Duration::from_secs(3);
 
 /// A folder whose files are shared: all regular files below it, the hidden ones (a leading dot) and links left out.
@@ -27,8 +28,11 @@ const PROBE_WITHIN: Duration = Duration::from_secs(3);
 pub struct Folder {
     path: PathBuf,
     bounds: Bounds,
+    probe_within: Duration,
     /// What files of the last list sound like, as long as they do not change.
     known: HashMap<Vec<u8>, (Seen, Option<Sound>)>,
+    /// How many files of the last list there was no time to listen into.
+    unheard: usize,
 }
 
 /// Why something is no folder to share.
@@ -59,7 +63,11 @@ impl Folder {
             return Err(NoFolder::NoFolder(dir.to_owned()));
         }
         path.read_dir().map_err(unreachable)?;
-        Ok(Self { path, bounds: BOUNDS, known: HashMap::new() })
+        Ok(Self::at(path, BOUNDS, PROBE_WITHIN))
+    }
+
+    fn at(path: PathBuf, bounds: Bounds, probe_within: Duration) -> Self {
+        Self { path, bounds, probe_within, known: HashMap::new(), unheard: 0 }
     }
 
     /// Where it is: absolute, without links.
@@ -70,12 +78,10 @@ impl Folder {
 
     /// What it holds now. Blocks while it reads the disk; see [`Self::listed`].
     pub fn list(&mut self) -> Listing {
-        self.list_until(Instant::now() + PROBE_WITHIN)
-    }
-
-    fn list_until(&mut self, deadline: Instant) -> Listing {
         let tree = tree::look(&self.path, self.bounds);
+        let deadline = Instant::now() + self.probe_within;
         let mut listing = Listing { left_out: tree.left_out, ..Listing::default() };
+        self.unheard = 0;
         let mut known = HashMap::new();
         for (path, seen) in tree.files {
             let sound = self.sound(&path, seen, deadline, &mut known);
@@ -90,8 +96,14 @@ impl Folder {
         listing
     }
 
+    /// Whether there was time to listen into all files of the last list.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.unheard == 0
+    }
+
     fn sound(
-        &self,
+        &mut self,
         path: &[u8],
         seen: Seen,
         deadline: Instant,
@@ -102,7 +114,10 @@ impl Folder {
         }
         let sound = match self.known.get(path) {
             Some((before, sound)) if *before == seen => *sound,
-            _ if Instant::now() >= deadline => return None,
+            _ if Instant::now() >= deadline => {
+                self.unheard += 1;
+                return None;
+            }
             _ => {
                 let file = tree::open_seen(&self.path, path, seen).ok()?;
                 // Files are made by anybody. One that brings the reader down is broken, and no worse than others.
@@ -110,6 +125,7 @@ impl Folder {
                 let sound = probed.unwrap_or(None);
                 if Instant::now() >= deadline {
                     // It may be the clock that made it nothing.
+                    self.unheard += 1;
                     return sound;
                 }
                 sound
@@ -121,7 +137,7 @@ impl Folder {
 
     /// The same on a thread where it may block. Gives the folder back with the list.
     pub async fn listed(self) -> (Self, Listing) {
-        let (path, bounds) = (self.path.clone(), self.bounds);
+        let (path, bounds, probe_within) = (self.path.clone(), self.bounds, self.probe_within);
         let listed = tokio::task::spawn_blocking(move || {
             let mut folder = self;
             let listing = folder.list();
@@ -131,7 +147,7 @@ impl Folder {
             // The thread came down. What is said is true, and the next who asks is answered, too.
             let mut listing = Listing::default();
             listing.left_out.uncounted = true;
-            (Self { path, bounds, known: HashMap::new() }, listing)
+            (Self::at(path, bounds, probe_within), listing)
         })
     }
 }

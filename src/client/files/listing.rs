@@ -15,8 +15,8 @@ use std::{
 
 use super::entry::{Entry, number};
 
-/// The most messages that one list is written in: at the server's usual limit for messages (1,024 bytes), two fifths of
-/// what its flood control lets one send at once.
+/// The most messages that one list is written in: at the server's usual limit for messages (1,024 bytes), two fifths
+/// of what its flood control lets one send at once.
 pub const MOST_PARTS: usize = 200;
 
 /// All that there is.
@@ -98,8 +98,8 @@ impl Listing {
         Self { no_folder: true, ..Self::default() }
     }
 
-    /// The texts that say it, none of them longer than `room` bytes and at most [`MOST_PARTS`] of them. What there is no
-    /// room for is counted in the last.
+    /// The texts that say it, none of them longer than `room` bytes and at most [`MOST_PARTS`] of them. What there is
+    /// no room for is counted in the last.
     #[must_use]
     pub fn texts(&self, room: usize) -> Vec<String> {
         if self.no_folder {
@@ -179,7 +179,8 @@ fn pack(entries: &[String], room: usize) -> Packed<'_> {
 }
 
 impl Part {
-    /// Reads one message of a list. `None` if it is none: people answer in their own words, and other clients in theirs.
+    /// Reads one message of a list. `None` if it is none: people answer in their own words, and other clients in
+    /// theirs.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if text == NO_FOLDER {

@@ -3,8 +3,8 @@
 //! - `tree`: what lies below a folder, and never outside. `audio`: what a file sounds like.
 //! - `folder`: [`Folder`], both together: a [`Listing`] of what is there now.
 //! - `quote`: names, which may hold anything, as text that reads back exactly. `order`: how names are sorted.
-//! - `entry`, `listing`: the text of a list, in as many messages as it takes. `assembly`: those messages, put together.
-//! - `answer`: the messages that answer `list_files`. `sharer`: a task that gives them, no faster than a server takes them.
+//! - `entry`, `listing`: the text of a list, in as many messages as it takes. `assembly`: those, put together.
+//! - `answer`: the messages that answer `list_files`. `sharer`: a task that gives them, no faster than servers like.
 //!
 //! ```text
 //! folder -> listing -> answer -> sharer -> messages -> assembly -> listing

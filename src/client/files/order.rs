@@ -1,5 +1,5 @@
-//! [`Place`]: where a name stands in a list, so that people find it: folder by folder, whatever the case of letters, and
-//! track 2 before track 10.
+//! [`Place`]: where a name stands in a list, so that people find it: folder by folder, whatever the case of letters,
+//! and track 2 before track 10.
 
 use std::{cmp::Ordering, iter::Peekable, str::Chars};
 

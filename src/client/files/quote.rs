@@ -70,8 +70,8 @@ fn is_bare(name: &str) -> bool {
     begins_well && name != NO_DATA && bare_len(name) == name.len()
 }
 
-/// How many bytes at the front of a text can belong to a bare name: visible characters without those that mean something
-/// in a list, and single blanks between them.
+/// How many bytes at the front of a text can belong to a bare name: visible characters without those that mean
+/// something in a list, and single blanks between them.
 fn bare_len(text: &str) -> usize {
     let mut len = 0;
     let mut before = ' ';

@@ -1,5 +1,6 @@
-//! [`Sharer`]: a task that answers whoever asks for the list of files. One question costs up to [`MOST_PARTS`] messages,
-//! and a server slows or sends away who sends too many; so answers are paced, and askers cannot make them more.
+//! [`Sharer`]: a task that answers whoever asks for the list of files. One question costs up to [`MOST_PARTS`]
+//! messages, and a server slows or sends away who sends too many; so answers are paced, and askers cannot make them
+//! more.
 
 use std::time::Duration;
 
@@ -13,14 +14,19 @@ use crate::client::Received;
 
 /// Questions that were not answered yet.
 const MOST_QUESTIONS: usize = 64;
-/// How far apart messages are, once [`MOST_PARTS`] were sent: half as many as a server's flood control lets pass, so that
-/// the other half is there for what a person says meanwhile.
+/// How far apart messages are, once [`MOST_PARTS`] were sent: half as many as a server's flood control lets pass, so
+/// that the other half is there for what a person says meanwhile.
 const INTERVAL: Duration = Duration::from_millis(40);
 
-/// A list that took longer than this to make is given again for a while, because anybody may ask, as often as he likes.
+/// A list that took longer than this to make is given again for a while, because anybody may ask, as often as he
+/// likes.
 const SOON_MADE: Duration = Duration::from_millis(100);
 /// For how many times the time that it took: looking takes a fifth of all time at the most.
 const GIVEN_AGAIN: u32 = 4;
+
+/// The most times that a folder is looked at before anybody asks, until all its files are known; each takes some
+/// seconds.
+const MOST_FIRST_LOOKS: usize = 20;
 
 /// Answers questions, one after another. Dropped, it answers no more.
 #[derive(Clone, Debug)]
@@ -48,9 +54,9 @@ struct Question {
 pub struct TooManyAsk;
 
 impl Sharer {
-    /// Begins a task that shares this folder, or says that there is none. What is to be sent to the server goes to `out`,
-    /// in order; as long as the sharer is there, so is this sender. Whoever asks again while an answer waits for him gets one
-    /// answer.
+    /// Begins a task that shares this folder, or says that there is none. What is to be sent to the server goes to
+    /// `out`, in order; as long as the sharer is there, so is this sender. Whoever asks again while an answer waits
+    /// for him gets one answer.
     ///
     /// ```no_run
     /// # use arauto::client::{files::{Folder, Sharer}, link, meaning::Meaning, Received};
@@ -80,8 +86,8 @@ impl Sharer {
         self.notes.try_send(Note::Asked(question)).map_err(|_| TooManyAsk)
     }
 
-    /// The server refused something, for this reason. If it says that it takes shorter messages than usual, answers are
-    /// written in such from now on, and those who were answered last are answered again.
+    /// The server refused something, for this reason. If it says that it takes shorter messages than usual, answers
+    /// are written in such from now on, and those who were answered last are answered again.
     pub fn refused(&self, why: &str) {
         if let Some(limit) = limit_in(why) {
             // Where there is no room, it is not the only part that is refused.
@@ -100,6 +106,7 @@ async fn run<M: From<Received>>(folder: Option<Folder>, mut notes: Receiver<Note
     let mut shared = Shared { folder, last: None };
     let mut pace = Pace::new(Instant::now());
     let (mut message_bytes, mut answered) = (MESSAGE_BYTES, Vec::new());
+    shared.get_ready(&notes).await;
     while let Some(first) = notes.recv().await {
         let mut asked = Vec::new();
         let waiting = std::iter::from_fn(|| notes.try_recv().ok()).take(MOST_QUESTIONS);
@@ -143,6 +150,20 @@ struct Shared {
 }
 
 impl Shared {
+    /// Gets to know the files, so that the first who asks need not wait for that. Ends early if somebody asks.
+    async fn get_ready(&mut self, notes: &Receiver<Note>) {
+        for _ in 0..MOST_FIRST_LOOKS {
+            if !notes.is_empty() || notes.is_closed() {
+                return;
+            }
+            self.last = None;
+            self.listing().await;
+            if self.folder.as_ref().is_none_or(Folder::is_heard) {
+                return;
+            }
+        }
+    }
+
     async fn listing(&mut self) -> &Listing {
         let begun = Instant::now();
         let listing = match (self.last.take(), self.folder.take()) {
@@ -191,7 +212,7 @@ impl Pace {
 mod tests {
     use tokio::{sync::mpsc, time::advance};
 
-    use super::*;
+    use super::{super::audio::tests::wav, *};
 
     #[test]
     fn pace() {
@@ -318,6 +339,20 @@ mod tests {
             assert_eq!(told, expected);
             std::fs::write(dir.path().join("a.txt"), "hi").unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn all_is_known_before_anybody_asks() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.wav"), wav(8000, 8000)).unwrap();
+        let folder = Some(Folder::open(dir.path()).unwrap());
+        let (mut shared, (told, notes)) = (Shared { folder, last: None }, channel(1));
+        told.send(Note::Limit(9)).await.unwrap();
+        shared.get_ready(&notes).await;
+        assert!(shared.last.is_none(), "somebody asked first");
+        let (_told, notes) = channel(1);
+        shared.get_ready(&notes).await;
+        assert_eq!(shared.last.unwrap().0.entries[0].seconds, Some(1));
     }
 
     #[test]

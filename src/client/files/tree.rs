@@ -1,5 +1,5 @@
-//! What lies below a folder. Every step is taken from the folder before it and follows no link, so that nothing outside is
-//! ever looked at, even if a folder is exchanged for a link meanwhile.
+//! What lies below a folder. Every step is taken from the folder before it and follows no link, so that nothing
+//! outside is ever looked at, even if a folder is exchanged for a link meanwhile.
 
 use std::{
     collections::BinaryHeap,

@@ -67,12 +67,16 @@ fn what_is_known_is_not_read_again() {
     write(&dir, "a.wav", &wav(8000, 8000));
     folder.list();
     // No time is left to listen into files, and none is needed.
-    let now = Instant::now();
-    assert_eq!(folder.list_until(now).entries[0].seconds, Some(1));
+    folder.probe_within = Duration::ZERO;
+    assert_eq!(folder.list().entries[0].seconds, Some(1));
+    assert!(folder.is_heard());
     write(&dir, "b.wav", &wav(8000, 8000));
-    let listing = folder.list_until(now);
-    assert_eq!(listing.entries[1].kind, None);
+    let listing = folder.list();
+    assert_eq!((listing.entries[0].seconds, listing.entries[1].kind.as_deref()), (Some(1), None));
+    assert!(!folder.is_heard());
+    folder.probe_within = PROBE_WITHIN;
     assert_eq!(folder.list().entries[1].seconds, Some(1));
+    assert!(folder.is_heard());
 }
 
 #[test]
