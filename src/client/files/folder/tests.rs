@@ -9,6 +9,7 @@ use std::{
     thread,
 };
 
+use rustix::fs::{CWD, RenameFlags};
 use tempfile::{TempDir, tempdir};
 
 use super::*;
@@ -105,6 +106,27 @@ fn a_folder_that_became_a_link_is_not_entered() {
         assert!(tree::open_seen(dir.path(), path.as_bytes(), seen).is_err(), "{path}");
     }
     assert!(tree::open_seen(dir.path(), b"b", seen).is_err());
+}
+
+#[test]
+fn nothing_outside_is_told_however_folders_and_links_are_exchanged() {
+    const EXCHANGES: usize = 20_000;
+    let (dir, mut folder) = folder(&["a/inside.wav"]);
+    let (outside, _) = self::folder(&["secret.wav"]);
+    symlink(outside.path(), dir.path().join("b")).unwrap();
+    let root = dir.path().to_owned();
+    let exchanging = thread::spawn(move || {
+        for _ in 0..EXCHANGES {
+            rustix::fs::renameat_with(CWD, root.join("a"), CWD, root.join("b"), RenameFlags::EXCHANGE)
+                .unwrap();
+        }
+    });
+    while !exchanging.is_finished() {
+        for entry in folder.list().entries {
+            assert!(["a/inside.wav", "b/inside.wav"].contains(&entry.name.to_str().unwrap()), "{entry}");
+        }
+    }
+    exchanging.join().unwrap();
 }
 
 #[test]
