@@ -3,7 +3,7 @@
 //! It runs as a task; [`Command`]s go in, [`Event`]s come out. Both queues are bounded: whoever does not take events in
 //! time has the server slowed down by TCP, and whoever gives commands faster than they can be sent waits.
 
-use std::{io, time::Duration};
+use std::{collections::VecDeque, future::pending, io, time::Duration};
 
 use tokio::{
     sync::mpsc::{Receiver, Sender, channel},
@@ -109,6 +109,8 @@ pub struct Link {
     name: String,
     /// A password that was right, for the next connection.
     password: Option<Zeroizing<String>>,
+    /// Messages that were given while a password was waited for. No more than [`COMMANDS`].
+    held: VecDeque<Received>,
     commands: Receiver<Command>,
     events: Sender<Event>,
 }
@@ -122,7 +124,8 @@ impl Link {
     pub fn begin(dialer: Dialer, name: &str) -> (Sender<Command>, Receiver<Event>) {
         let (to_link, commands) = channel(COMMANDS);
         let (events, from_link) = channel(EVENTS);
-        let link = Self { dialer, name: name.to_owned(), password: None, commands, events };
+        let link =
+            Self { dialer, name: name.to_owned(), password: None, held: VecDeque::new(), commands, events };
         tokio::spawn(async move {
             // Unheard means that whoever began it is gone.
             let _ = link.run().await;
@@ -179,6 +182,7 @@ impl Link {
             Ok::<_, io::Error>(())
         });
         let ending = self.exchange(&mut receiver, &outgoing).await;
+        // What it was given and did not send is lost with the connection, as is what it did send.
         writer.abort();
         ending
     }
@@ -189,11 +193,15 @@ impl Link {
         outgoing: &Sender<Received>,
     ) -> Result<Ending, Unheard> {
         loop {
-            let commands = &mut self.commands;
+            let (commands, held) = (&mut self.commands, &mut self.held);
             let next_to_send = async {
                 // In this order: a command that was taken is sent.
                 let place = outgoing.reserve().await;
-                (place, commands.recv().await)
+                let command = match held.pop_front() {
+                    Some(message) => Some(Command::Send(message)),
+                    None => commands.recv().await,
+                };
+                (place, command)
             };
             tokio::select! {
                 item = receiver.next() => {
@@ -227,8 +235,22 @@ impl Link {
         sender: &mut wire::Sender,
     ) -> Result<Result<(), Ending>, Unheard> {
         let mut joining = Joining::new(&self.name);
+        let mut wants_password = false;
         loop {
-            let item = match receiver.next().await {
+            // A server that goes away while someone thinks of a password is to be noticed.
+            let item = tokio::select! {
+                item = receiver.next() => item,
+                password = password_or_hold(&mut self.commands, &mut self.held), if wants_password => {
+                    let password = password?;
+                    wants_password = false;
+                    if let Err(error) = self.give(password, &joining, sender).await {
+                        return Ok(Err(error.into()));
+                    }
+                    continue;
+                }
+                () = self.events.closed() => return Err(Unheard),
+            };
+            let item = match item {
                 Ok(Some(item)) => item,
                 Ok(None) => return Ok(Err(Ending::Cut("the server ended the connection".to_owned()))),
                 Err(error) => return Ok(Err(error.into())),
@@ -240,15 +262,16 @@ impl Link {
             let sent = match joining.take(message) {
                 Step::Introduce => sender.send(&joining.introduction()).await,
                 Step::AskPassword { complaint } => {
-                    let given = || self.dialer.password().map(|given| given.text().clone());
-                    let known = self.password.take().or_else(given).filter(|_| complaint.is_none());
-                    let password = match known {
-                        Some(password) => password,
-                        None => self.ask_password(joining.name(), complaint).await?,
-                    };
-                    let sent = sender.send(&joining.password(&password)).await;
-                    self.password = Some(password);
-                    sent
+                    let configured = || self.dialer.password().map(|given| given.text().clone());
+                    let known = self.password.take().or_else(configured).filter(|_| complaint.is_none());
+                    wants_password = known.is_none();
+                    if let Some(password) = known {
+                        self.give(password, &joining, sender).await
+                    } else {
+                        let name = joining.name().to_owned();
+                        self.tell(Event::PasswordWanted { name, complaint }).await?;
+                        Ok(())
+                    }
                 }
                 Step::Joined(name) => {
                     self.name.clone_from(&name);
@@ -265,21 +288,33 @@ impl Link {
         }
     }
 
-    async fn ask_password(
+    /// Sends a password, and keeps it for the next connection.
+    async fn give(
         &mut self,
-        name: &str,
-        complaint: Option<String>,
-    ) -> Result<Zeroizing<String>, Unheard> {
-        self.tell(Event::PasswordWanted { name: name.to_owned(), complaint }).await?;
-        loop {
-            match self.commands.recv().await {
-                Some(Command::Password(password)) => return Ok(password),
-                // There is no conversation yet to say it in.
-                Some(Command::Send(_)) => {}
-                None => return Err(Unheard),
-            }
+        password: Zeroizing<String>,
+        joining: &Joining,
+        sender: &mut wire::Sender,
+    ) -> io::Result<()> {
+        sender.send(&joining.password(&password)).await?;
+        self.password = Some(password);
+        Ok(())
+    }
+}
+
+/// The next password that is given. Messages that are given before it are held until they can be sent; when there are too
+/// many, no more is taken. Dropped before it is done, it loses nothing.
+async fn password_or_hold(
+    commands: &mut Receiver<Command>,
+    held: &mut VecDeque<Received>,
+) -> Result<Zeroizing<String>, Unheard> {
+    while held.len() < COMMANDS {
+        match commands.recv().await {
+            Some(Command::Password(password)) => return Ok(password),
+            Some(Command::Send(message)) => held.push_back(message),
+            None => return Err(Unheard),
         }
     }
+    pending().await
 }
 
 /// Whether this message is the last.
