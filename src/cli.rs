@@ -22,6 +22,7 @@ use crate::config::{Choice, CommandLine, Flag, Level, LogFormat};
 #[command(name = "arauto", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(after_help = "Examples:
   arauto serve
+  arauto join ana
   nc 127.0.0.1 1234")]
 pub struct Cli {
     /// What to do.
@@ -40,6 +41,15 @@ pub enum Command {
   arauto serve --listen 0.0.0.0:1234 --listen '[::]:1234'
   arauto serve --config arauto.toml --log-format json 2>arauto.log")]
     Serve(Settings),
+
+    /// Talk: a full screen on this terminal
+    ///
+    /// What you type goes to everyone; F1 shows the rest. Exit status: 0; 3 if the server refuses, 4 if there is no
+    /// connection.
+    #[command(after_help = "Examples:
+  arauto join ana
+  arauto join rui --server chat.example")]
+    Join(client::Join),
 
     /// Print who is connected, one name a line
     ///

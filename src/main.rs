@@ -53,6 +53,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Cert { hosts, days, out_dir } => {
             print(self_signed::make(&hosts, days, &out_dir)?.advice())?;
         }
+        Command::Join(join) => client::command::run(join.into())?,
         Command::List(list) => client::command::run(list.into())?,
         Command::Completions { shell } => print(cli::completions(shell))?,
         Command::Man => print(cli::man()?)?,

@@ -68,6 +68,28 @@ impl From<ServerArgs> for Access {
     }
 }
 
+/// `arauto join`.
+#[derive(Args, Debug)]
+pub struct Join {
+    /// The name that others know you by; without it, you are asked
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+
+    /// In plain lines, even on a terminal
+    #[arg(long, hide = true)]
+    plain: bool,
+
+    /// Which server.
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+impl From<Join> for client::Command {
+    fn from(args: Join) -> Self {
+        Self::Join { access: args.server.into(), name: args.name, plain: args.plain }
+    }
+}
+
 /// `arauto list`.
 #[derive(Args, Debug)]
 pub struct List {

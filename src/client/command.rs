@@ -1,12 +1,13 @@
 //! [`Command`]: what the command line asks of the client, as plain data, and how each is run.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use tokio::runtime;
 
 use super::{
     Settings,
     dial::Dialer,
+    screen::{self, Farewell, Theme},
     script::{self, Failure},
     settings::{self, Unusable},
 };
@@ -52,6 +53,15 @@ impl Access {
 /// What to do.
 #[derive(Clone, Debug)]
 pub enum Command {
+    /// Talk.
+    Join {
+        /// Where.
+        access: Access,
+        /// Under which name; asked for if left out.
+        name: Option<String>,
+        /// In lines, even on a terminal.
+        plain: bool,
+    },
     /// Print who is connected.
     List {
         /// Where.
@@ -73,6 +83,12 @@ pub enum Error {
     /// A file that a setting names cannot be used.
     #[error(transparent)]
     File(#[from] Unusable),
+    /// A conversation on a full screen ended otherwise than by leaving it.
+    #[error("{}", Escaped(.0))]
+    Ended(Farewell),
+    /// A full screen was asked for where there is none.
+    #[error("standard input and output have to be a terminal")]
+    NoTerminal,
     /// Standard input or output, or a thread, failed.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -91,10 +107,11 @@ impl Error {
         match self {
             Self::Script(
                 Failure::Refused(_) | Failure::PasswordMissing(_) | Failure::PasswordWrong { .. },
-            ) => 3,
-            Self::Script(_) => 4,
+            )
+            | Self::Ended(Farewell::Refused(_)) => 3,
+            Self::Script(_) | Self::Ended(_) => 4,
             Self::Settings(_) => 2,
-            Self::File(_) | Self::Io(_) => 1,
+            Self::NoTerminal | Self::File(_) | Self::Io(_) => 1,
         }
     }
 }
@@ -107,6 +124,7 @@ pub fn run(command: Command) -> Result<(), Error> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
+            Command::Join { access, name, plain } => join(access, name, plain).await?,
             Command::List { access, name } => {
                 let name = name.unwrap_or_else(|| format!("arauto-{}", std::process::id()));
                 let dialer = access.dialer(&access.settings()?)?;
@@ -120,4 +138,17 @@ pub fn run(command: Command) -> Result<(), Error> {
         }
         Ok(())
     })
+}
+
+async fn join(access: Access, name: Option<String>, plain: bool) -> Result<(), Error> {
+    if plain || !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return Err(Error::NoTerminal);
+    }
+    let settings = access.settings()?;
+    let theme = Theme::new(settings.has_colours(true, std::env::var_os("NO_COLOR")));
+    match screen::run(access.dialer(&settings)?, settings.name(name), theme).await? {
+        Farewell::Left => Ok(()),
+        Farewell::ServerClosed => Ok(writeln!(io::stdout(), "The server closed.")?),
+        farewell => Err(Error::Ended(farewell)),
+    }
 }

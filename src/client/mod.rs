@@ -7,6 +7,7 @@
 //! - `meaning`: what a received message means to the one who received it.
 //! - `link`: stays joined, connects again after a cut; for whoever is shown a conversation as it goes on.
 //! - `files`: what people share: folders, and the text of `list_files` answers.
+//! - `screen`: a conversation on a terminal.
 //! - `script`: one errand at a time, for shell scripts.
 //!
 //! A message's way:
@@ -27,6 +28,7 @@ pub mod link;
 pub mod meaning;
 pub mod password;
 pub mod received;
+pub mod screen;
 pub mod script;
 pub mod settings;
 pub mod target;

@@ -25,7 +25,7 @@ pub mod password;
 pub mod refusal;
 pub mod reply;
 pub mod request;
-mod short_form;
+pub mod short_form;
 pub mod telnet;
 
 pub use framing::{Frame, FrameDecoder};

@@ -4,16 +4,18 @@ use super::{message::NO_DATA, operation::Operation};
 
 /// What a short form stands for: the fields of the message but SENDER.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct ShortForm<'a> {
-    pub(super) operation: Operation,
+pub struct ShortForm<'a> {
+    /// What is asked for.
+    pub operation: Operation,
     /// Whom it is for, where the operation needs to be told.
-    pub(super) destination: &'a str,
-    pub(super) data: &'a str,
+    pub destination: &'a str,
+    /// The text.
+    pub data: &'a str,
 }
 
 /// Why a `/` line is no short form.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum NoShortForm<'a> {
+pub enum NoShortForm<'a> {
     /// No short form has this word.
     Unknown(&'a str),
     /// Something is missing after the word.
@@ -21,7 +23,10 @@ pub(super) enum NoShortForm<'a> {
 }
 
 /// Reads what follows the `/`.
-pub(super) fn parse(line: &str) -> Result<ShortForm<'_>, NoShortForm<'_>> {
+///
+/// # Errors
+/// If the word is not known, or something is missing after it.
+pub fn parse(line: &str) -> Result<ShortForm<'_>, NoShortForm<'_>> {
     let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
     let operation = Operation::from_short(word).ok_or(NoShortForm::Unknown(word))?;
     let (destination, data) = match operation {

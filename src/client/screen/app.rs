@@ -1,0 +1,375 @@
+//! [`App`]: all that a full screen shows, and what follows from events and keys. No IO, no clock.
+//!
+//! What there is to do outside is left in [`App::take_effect`].
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use ratatui::layout::Size;
+use tui_input::Input;
+use zeroize::Zeroizing;
+
+use super::{
+    clock::Now,
+    entry::{Entry, Kind},
+    farewell::Farewell,
+    help,
+    layout::Panes,
+    line::Line,
+    log::Log,
+    people::People,
+    theme::Theme,
+    typed,
+    unconfirmed::Unconfirmed,
+};
+use crate::client::{Received, link};
+
+/// After so long without an answer to `exit`, one leaves without.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
+
+/// The most that waits to be given to the link.
+const MOST_EFFECTS: usize = 256;
+
+/// What is to be done outside.
+#[derive(Debug)]
+pub enum Effect {
+    /// Begin a conversation under this name.
+    Begin(String),
+    /// Give this to the conversation.
+    Command(link::Command),
+    /// Tell this one what files there are here.
+    AnswerFiles {
+        /// Who asked.
+        asker: String,
+    },
+}
+
+/// How it stands with the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// None is wanted yet.
+    None,
+    /// One is being made.
+    Connecting,
+    /// There is one, with a name.
+    Joined,
+    /// It broke; it is made again then.
+    Cut(Instant),
+    /// It is over for good.
+    Over,
+}
+
+/// What is typed for.
+pub enum Prompt {
+    /// Messages and commands.
+    Talk,
+    /// One's name.
+    Name(Input),
+    /// A password. Nothing of it is shown.
+    Password {
+        /// Whose.
+        name: String,
+        /// What is typed so far.
+        typed: Zeroizing<String>,
+    },
+    /// Whether to end the server.
+    Close,
+    /// Nothing; it is over, and this is why.
+    Over(Farewell),
+}
+
+/// All that a full screen shows.
+pub struct App {
+    pub(super) theme: Theme,
+    pub(super) server: String,
+    /// One's own name, as far as it is known.
+    pub(super) name: String,
+    pub(super) connection: Connection,
+    pub(super) log: Log,
+    pub(super) people: People,
+    pub(super) line: Line,
+    pub(super) prompt: Prompt,
+    /// Said in the last row, until the next key.
+    pub(super) hint: Option<String>,
+    /// How far down the help is looked at, where it is shown.
+    pub(super) help: Option<usize>,
+    pub(super) size: Size,
+    pub(super) unconfirmed: Unconfirmed,
+    effects: VecDeque<Effect>,
+    /// Why the last name was not given.
+    refused: Option<String>,
+    /// `exit` was sent; it is not waited for longer than this.
+    leaving: Option<Instant>,
+    farewell: Option<Farewell>,
+}
+
+impl App {
+    /// A screen on this server. Without a name, it is asked for.
+    #[must_use]
+    pub fn new(server: String, name: Option<String>, theme: Theme, now: Now) -> Self {
+        let mut app = Self {
+            theme,
+            server,
+            name: String::new(),
+            connection: Connection::None,
+            log: Log::default(),
+            people: People::default(),
+            line: Line::default(),
+            prompt: Prompt::Name(Input::default()),
+            hint: None,
+            help: None,
+            size: Size::new(80, 24),
+            unconfirmed: Unconfirmed::default(),
+            effects: VecDeque::new(),
+            refused: None,
+            leaving: None,
+            farewell: None,
+        };
+        match name {
+            Some(name) => app.introduce(name),
+            None => app.note(now, "Type the name that others are to know you by, and Enter."),
+        }
+        app
+    }
+
+    /// The screen is so large now.
+    pub fn resize(&mut self, size: Size) {
+        self.size = size;
+        self.clamp_help();
+    }
+
+    /// Takes the next thing to be done outside.
+    pub fn take_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// One's own name, as far as it is known.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the screen is to be left, and why.
+    #[must_use]
+    pub fn farewell(&self) -> Option<&Farewell> {
+        self.farewell.as_ref()
+    }
+
+    /// When [`Self::tick`] is to be called at the latest.
+    #[must_use]
+    pub fn deadline(&self, now: Instant) -> Option<Instant> {
+        let list = (self.connection == Connection::Joined).then(|| self.people.deadline()).flatten();
+        let countdown = match self.connection {
+            Connection::Cut(until) if until > now => {
+                // When another number of seconds is left.
+                let left = until - now;
+                Some(now + Duration::from_nanos(u64::from(left.subsec_nanos()).max(1)))
+            }
+            _ => None,
+        };
+        [list, countdown, self.leaving].into_iter().flatten().min()
+    }
+
+    /// Time went by.
+    pub fn tick(&mut self, now: Now) {
+        if self.leaving.is_some_and(|until| now.at >= until) {
+            self.farewell = Some(Farewell::Left);
+        }
+        if self.connection == Connection::Joined
+            && let Some(mark) = self.people.ask(now.at)
+        {
+            // Together: the one marks the end of the other's answer.
+            self.send(typed::list_clients(&self.name));
+            self.send(typed::echo(&self.name, &mark));
+            self.unconfirmed.mark(mark);
+        }
+    }
+
+    /// Leaves, with a goodbye where there is somebody to say it to; asked for again, without.
+    pub fn leave(&mut self, now: Now) {
+        if self.connection == Connection::Joined && self.leaving.is_none() {
+            self.send(typed::exit(&self.name));
+            self.leaving = Some(now.at + GOODBYE_WITHIN);
+        } else {
+            self.farewell = Some(match (&self.prompt, self.refused.take()) {
+                (Prompt::Over(why), _) => why.clone(),
+                (_, Some(why)) => Farewell::Refused(why),
+                _ => Farewell::Left,
+            });
+        }
+    }
+
+    /// Something happened in the conversation.
+    pub fn event(&mut self, event: link::Event, now: Now) {
+        match event {
+            link::Event::Connecting => self.connection = Connection::Connecting,
+            link::Event::PasswordWanted { name, complaint } => {
+                if let Some(complaint) = complaint {
+                    self.error(now, &complaint);
+                }
+                self.hint = Some(format!("{name} has a password. It is not shown as you type"));
+                self.prompt = Prompt::Password { name, typed: Zeroizing::new(String::new()) };
+            }
+            link::Event::Joined { name } => self.joined(name, now),
+            link::Event::Received(item) => self.received(item, now),
+            link::Event::Cut { why, retry_in } => self.cut(&why, retry_in, now),
+            link::Event::Ended(end) => self.ended(end, now),
+        }
+    }
+
+    fn joined(&mut self, name: String, now: Now) {
+        self.note(now, &format!("You are {name} on {}. F1 shows what you can do.", self.server));
+        self.name = name;
+        (self.refused, self.hint) = (None, None);
+        self.connection = Connection::Joined;
+        self.prompt = Prompt::Talk;
+        self.people.joined(now.at);
+        self.tick(now);
+    }
+
+    fn cut(&mut self, why: &str, retry_in: Duration, now: Now) {
+        if self.leaving.is_some() {
+            self.farewell = Some(Farewell::Left);
+        }
+        if matches!(self.prompt, Prompt::Password { .. } | Prompt::Close) {
+            self.prompt = Prompt::Talk;
+        }
+        if self.connection == Connection::Joined {
+            self.error(now, &format!("The connection broke: {why}. It is made again by itself."));
+            for text in self.unconfirmed.take() {
+                self.error(now, &format!("Not known whether this arrived: {text}"));
+            }
+            self.people.cut();
+        }
+        self.connection = Connection::Cut(now.at + retry_in);
+    }
+
+    fn ended(&mut self, end: link::End, now: Now) {
+        let was_joined = self.connection == Connection::Joined;
+        self.connection = Connection::Over;
+        self.people.cut();
+        self.help = None;
+        let why = match end {
+            link::End::Left => Farewell::Left,
+            link::End::NoConnection(why) => Farewell::NoConnection(why.to_string()),
+            link::End::ServerClosed => Farewell::ServerClosed,
+            link::End::NotLetIn(why) if was_joined => Farewell::Refused(why),
+            link::End::NotLetIn(why) => {
+                if self.leaving.is_some() {
+                    self.farewell = Some(Farewell::Refused(why));
+                } else {
+                    self.ask_name_again(&why, now);
+                }
+                return;
+            }
+        };
+        match &why {
+            Farewell::ServerClosed => self.error(now, "The server closed."),
+            Farewell::Refused(why) => self.error(now, &format!("The server sent you away: {why}")),
+            Farewell::Left | Farewell::NoConnection(_) => self.farewell = Some(why.clone()),
+        }
+        if self.leaving.is_some() {
+            self.farewell = Some(why.clone());
+        }
+        self.prompt = Prompt::Over(why);
+    }
+
+    /// No more events come; the last should have said why.
+    pub fn conversation_is_gone(&mut self) {
+        if !matches!(self.connection, Connection::None | Connection::Over) {
+            self.go(Farewell::NoConnection("the conversation ended for no known reason".to_owned()));
+        }
+    }
+
+    fn ask_name_again(&mut self, why: &str, now: Now) {
+        self.error(now, why);
+        self.note(now, "Type another name, or the same to try it again, and Enter.");
+        self.refused = Some(why.to_owned());
+        self.connection = Connection::None;
+        self.prompt = Prompt::Name(Input::new(self.name.clone()));
+    }
+
+    /// Takes a name that was typed.
+    pub(super) fn introduce(&mut self, name: String) {
+        self.name.clone_from(&name);
+        self.prompt = Prompt::Talk;
+        self.connection = Connection::Connecting;
+        self.effects.push_back(Effect::Begin(name));
+    }
+
+    /// Gives the answer to a password request.
+    pub(super) fn give_password(&mut self, password: Zeroizing<String>) {
+        self.prompt = Prompt::Talk;
+        self.effects.push_back(Effect::Command(link::Command::Password(password)));
+    }
+
+    /// Leaves a message to be sent. Whether there was room.
+    pub(super) fn send(&mut self, message: Received) -> bool {
+        let has_room = self.has_room();
+        if has_room {
+            self.effects.push_back(Effect::Command(link::Command::Send(message)));
+        }
+        has_room
+    }
+
+    /// Someone asks what files there are here.
+    pub(super) fn answer_files(&mut self, asker: &str, now: Now) {
+        if self.has_room() {
+            self.note(now, &format!("{asker} asked for the list of your files."));
+            self.effects.push_back(Effect::AnswerFiles { asker: asker.to_owned() });
+        } else {
+            self.error(
+                now,
+                &format!("{asker} asked for the list of your files and gets none: too much waits"),
+            );
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.effects.len() < MOST_EFFECTS
+    }
+
+    pub(super) fn say(&mut self, now: Now, kind: Kind, text: &str) {
+        self.log.push(Entry { clock: now.clock, kind, text: text.to_owned() });
+    }
+
+    pub(super) fn note(&mut self, now: Now, text: &str) {
+        self.say(now, Kind::Notice, text);
+    }
+
+    pub(super) fn error(&mut self, now: Now, text: &str) {
+        self.say(now, Kind::Error, text);
+    }
+
+    /// The panes of the screen as it is.
+    pub(super) fn panes(&self) -> Panes {
+        Panes::of(self.size)
+    }
+
+    /// How many columns and rows the conversation has.
+    pub(super) fn view(&self) -> (usize, usize, Theme) {
+        let log = self.panes().log;
+        (usize::from(log.width), usize::from(log.height), self.theme)
+    }
+
+    /// Leaves at once.
+    pub(super) fn go(&mut self, why: Farewell) {
+        self.farewell = Some(why);
+    }
+
+    /// Whether the terminal is the one that keys go to. What comes while it is not is new when it is again.
+    pub fn focus(&mut self, is_focused: bool) {
+        self.log.focus(is_focused);
+    }
+
+    pub(super) fn clamp_help(&mut self) {
+        let panes = self.panes();
+        if let Some(at) = &mut self.help {
+            let (columns, rows) = (usize::from(panes.log.width), usize::from(panes.log.height));
+            let all = help::rows(columns, self.theme).len();
+            *at = (*at).min(all.saturating_sub(rows));
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! [`Completion`]: what Tab makes of a line that is begun: names and operations, one after the other.
+
+use crate::protocol::Operation;
+
+/// Ways to go on with a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// The line up to what is completed.
+    before: String,
+    /// And after it.
+    after: String,
+    /// What can stand there: as shown, and as put in.
+    candidates: Vec<(String, String)>,
+    /// Which one stands there.
+    at: usize,
+}
+
+impl Completion {
+    /// The ways to go on where the cursor is, after so many characters; `None` if there are none.
+    #[must_use]
+    pub fn begin(line: &str, cursor: usize, names: &[String]) -> Option<Self> {
+        let cut = line.char_indices().nth(cursor).map_or(line.len(), |(at, _)| at);
+        let (before, after) = line.split_at(cut);
+        let (start, candidates) = match before.strip_prefix('/') {
+            Some(word) if !word.contains(' ') => (0, operations(word)),
+            Some(command) => match name_argument(command) {
+                Some(start) => (start + 1, quoted_names(&before[start + 1..], names)),
+                None => (word_start(before), spoken_names(&before[word_start(before)..], "", names)),
+            },
+            None => {
+                let start = word_start(before);
+                let ending = if start == 0 { ": " } else { " " };
+                (start, spoken_names(&before[start..], ending, names))
+            }
+        };
+        let (before, after) = (before[..start].to_owned(), after.to_owned());
+        (!candidates.is_empty()).then_some(Self { before, after, candidates, at: 0 })
+    }
+
+    /// The next one, round and round.
+    pub fn next(&mut self) {
+        self.at = (self.at + 1) % self.candidates.len();
+    }
+
+    /// The one before.
+    pub fn previous(&mut self) {
+        self.at = (self.at + self.candidates.len() - 1) % self.candidates.len();
+    }
+
+    /// The whole line, and after how many characters the cursor is.
+    #[must_use]
+    pub fn line(&self) -> (String, usize) {
+        let begin = format!("{}{}", self.before, self.candidates[self.at].1);
+        let cursor = begin.chars().count();
+        (begin + &self.after, cursor)
+    }
+
+    /// All that could stand there.
+    pub fn candidates(&self) -> impl Iterator<Item = &str> {
+        self.candidates.iter().map(|(shown, _)| shown.as_str())
+    }
+
+    /// Which of them does.
+    #[must_use]
+    pub fn at(&self) -> usize {
+        self.at
+    }
+}
+
+fn operations(word: &str) -> Vec<(String, String)> {
+    let quit = std::iter::once("quit");
+    let all = Operation::all().map(Operation::short).chain(quit);
+    let begun = all.filter(|short| short.starts_with(&word.to_lowercase()));
+    begun.map(|short| (format!("/{short}"), format!("/{short} "))).collect()
+}
+
+/// Where the name begins in a command (without its slash) that takes one, if the cursor is still in it.
+fn name_argument(command: &str) -> Option<usize> {
+    let (word, rest) = command.split_once(' ')?;
+    let start = command.len() - rest.trim_start_matches(' ').len();
+    let rest = &command[start..];
+    let is_begun = match Operation::from_short(word)? {
+        Operation::PrivateMessage | Operation::Kick | Operation::Ban => match rest.strip_prefix('"') {
+            Some(quoted) => !quoted.contains('"'),
+            None => !rest.contains(' '),
+        },
+        Operation::ListFiles | Operation::Unban => true,
+        _ => false,
+    };
+    is_begun.then_some(start)
+}
+
+/// Names after a command, in quotes where they hold blanks.
+fn quoted_names(begun: &str, names: &[String]) -> Vec<(String, String)> {
+    let begun = begun.strip_prefix('"').unwrap_or(begun);
+    let can_be_typed =
+        |name: &&String| if name.contains(' ') { !name.contains('"') } else { !name.starts_with('"') };
+    let quoted = |name: &String| {
+        let put = if name.contains(' ') { format!("\"{name}\" ") } else { format!("{name} ") };
+        (name.clone(), put)
+    };
+    names.iter().filter(|name| begins(name, begun)).filter(can_be_typed).map(quoted).collect()
+}
+
+/// Names within a text.
+fn spoken_names(begun: &str, ending: &str, names: &[String]) -> Vec<(String, String)> {
+    if begun.is_empty() {
+        return Vec::new();
+    }
+    let spoken = |name: &String| (name.clone(), format!("{name}{ending}"));
+    names.iter().filter(|name| begins(name, begun)).map(spoken).collect()
+}
+
+fn begins(name: &str, begun: &str) -> bool {
+    name.to_lowercase().starts_with(&begun.to_lowercase())
+}
+
+fn word_start(text: &str) -> usize {
+    text.rfind(' ').map_or(0, |blank| blank + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Tab makes of a line with the cursor where `^` is, again and again.
+    fn tabs(line: &str, count: usize) -> Vec<String> {
+        let names = ["ana", "Ana Maria", "rui", "x\"y z", "\"q"].map(str::to_owned);
+        let cursor = line.chars().position(|c| c == '^').unwrap();
+        let Some(mut completion) = Completion::begin(&line.replace('^', ""), cursor, &names) else {
+            return Vec::new();
+        };
+        let mut lines = Vec::new();
+        for _ in 0..count {
+            let (line, cursor) = completion.line();
+            let at = line.char_indices().nth(cursor).map_or(line.len(), |(at, _)| at);
+            lines.push(format!("{}^{}", &line[..at], &line[at..]));
+            completion.next();
+        }
+        lines
+    }
+
+    #[test]
+    fn operations_and_names() {
+        for (line, made) in [
+            ("/m^", &["/msg ^", "/msg ^"][..]),
+            ("/e^", &["/echo ^", "/exit ^", "/echo ^"]),
+            ("/KI^", &["/kick ^"]),
+            ("/q^", &["/quit ^"]),
+            ("/zzz^", &[]),
+            ("/msg ^", &["/msg ana ^", "/msg \"Ana Maria\" ^", "/msg rui ^", "/msg ana ^"]),
+            ("/msg A^ hi", &["/msg ana ^ hi", "/msg \"Ana Maria\" ^ hi"]),
+            ("/msg \"ana m^", &["/msg \"Ana Maria\" ^"]),
+            ("/files ana m^", &["/files \"Ana Maria\" ^"]),
+            ("/msg ana r^", &["/msg ana rui^"]),
+            ("r^", &["rui: ^"]),
+            ("ask r^ why", &["ask rui ^ why"]),
+            ("^", &[]),
+            ("ask ^", &[]),
+            ("/list r^", &["/list rui^"]),
+        ] {
+            assert_eq!(tabs(line, made.len()), made, "{line}");
+        }
+    }
+
+    #[test]
+    fn backwards_too() {
+        let mut completion = Completion::begin("/e", 2, &[]).unwrap();
+        completion.previous();
+        assert_eq!(completion.line(), ("/exit ".to_owned(), 6));
+        assert_eq!(completion.candidates().collect::<Vec<_>>(), ["/echo", "/exit"]);
+        assert_eq!(completion.at(), 1);
+    }
+}

@@ -1,0 +1,208 @@
+//! The picture of an [`App`]. No IO: into a buffer.
+
+use std::time::Instant;
+
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect},
+    style::Style,
+};
+
+use super::{
+    app::{App, Prompt},
+    entry::Entry,
+    help, status,
+    text::{Row, glyphs, glyphs_of_blanks, paint, shortened, width, wrap},
+};
+
+/// On a screen narrower than this, the input line says nothing before what is typed.
+const COLUMNS_FOR_PROMPT: usize = 10;
+
+/// What is shown for each character of a password.
+const MASK: &str = "•";
+
+/// Drawn between what was seen and what is new.
+const NEW: &str = " new ";
+
+impl App {
+    /// Draws all of it; gives where the cursor belongs, if there is room for one.
+    pub fn draw(&self, buffer: &mut Buffer, now: Instant) -> Option<Position> {
+        let panes = self.panes();
+        match self.help {
+            Some(from) => self.draw_help(from, panes.log, buffer),
+            None => self.draw_log(panes.log, buffer),
+        }
+        self.draw_people(panes.people, buffer);
+        self.draw_rule(panes.rule, buffer);
+        paint(&status::row(self, now), panes.status, buffer);
+        self.draw_hint(buffer);
+        self.draw_input(panes.input, buffer)
+    }
+
+    fn draw_help(&self, from: usize, area: Rect, buffer: &mut Buffer) {
+        let rows = help::rows(usize::from(area.width), self.theme);
+        for (row, y) in rows.iter().skip(from).zip(area.top()..area.bottom()) {
+            paint(row, Rect { y, height: 1, ..area }, buffer);
+        }
+    }
+
+    /// From the lower edge up.
+    fn draw_log(&self, area: Rect, buffer: &mut Buffer) {
+        let columns = usize::from(area.width);
+        let mut free = area.top()..area.bottom();
+        // Laid out once more below; but only as many as fit.
+        let entries = self.log.visible(|entry: &Entry| entry.rows(columns, self.theme).len());
+        for (entry, count, is_new) in entries {
+            let mut rows =
+                if is_new { vec![self.rule(columns, NEW, self.theme.notable())] } else { Vec::new() };
+            rows.extend(entry.rows(columns, self.theme));
+            for row in rows.iter().take(count).rev() {
+                let Some(y) = free.next_back() else { return };
+                paint(row, Rect { y, height: 1, ..area }, buffer);
+            }
+        }
+    }
+
+    fn draw_people(&self, area: Rect, buffer: &mut Buffer) {
+        if area.is_empty() {
+            return;
+        }
+        let (quiet, names) = (self.theme.quiet(), self.people.names());
+        let title =
+            if self.people.is_known() { format!("{} here", names.len()) } else { "who is here?".to_owned() };
+        let columns = usize::from(area.width).saturating_sub(3);
+        let room = usize::from(area.height) - 1;
+        let shown = if names.len() > room { room.saturating_sub(1) } else { names.len() };
+        let mut rows = vec![glyphs(&title, quiet)];
+        for name in names.iter().take(shown) {
+            let style =
+                if self.people.is_known() { self.theme.name(name, *name == self.name) } else { quiet };
+            rows.push(glyphs(name, style));
+        }
+        if shown < names.len() {
+            rows.push(glyphs(&format!("and {} more", names.len() - shown), quiet));
+        }
+        rows.resize(usize::from(area.height), Row::new());
+        for (row, y) in rows.into_iter().zip(area.top()..area.bottom()) {
+            let mut whole = glyphs(" │ ", quiet);
+            whole.extend(shortened(row, columns));
+            paint(&whole, Rect { y, height: 1, ..area }, buffer);
+        }
+    }
+
+    fn draw_rule(&self, area: Rect, buffer: &mut Buffer) {
+        let (label, style) = match self.log.unread() {
+            0 if self.log.is_following() => (String::new(), self.theme.quiet()),
+            0 => (" older messages; Ctrl-End: the newest ".to_owned(), self.theme.quiet()),
+            unread => (format!(" {unread} new below; Ctrl-End: the newest "), self.theme.notable()),
+        };
+        paint(&self.rule(usize::from(area.width), &label, style), area, buffer);
+    }
+
+    /// A line across, with words in it.
+    fn rule(&self, columns: usize, label: &str, style: Style) -> Row {
+        let line = |columns| glyphs(&"─".repeat(columns), self.theme.quiet());
+        let label = shortened(glyphs(label, style), columns);
+        let before = 2.min(columns - width(&label));
+        let after = columns - width(&label) - before;
+        [line(before), label, line(after)].concat()
+    }
+
+    /// What the last row has no room for, just above the input line.
+    fn draw_hint(&self, buffer: &mut Buffer) {
+        let panes = self.panes();
+        let columns = usize::from(self.size.width);
+        let Some(hint) = self.hint.as_deref().filter(|_| !self.hint_fits()) else { return };
+        let rows = wrap(glyphs(hint, self.theme.notable()), columns, 0);
+        let free = 0..panes.input.y;
+        for (row, y) in rows.iter().rev().zip(free.rev()) {
+            let mut whole = row.clone();
+            whole.extend(glyphs_of_blanks(columns.saturating_sub(width(row))));
+            paint(&whole, Rect { x: 0, y, width: self.size.width, height: 1 }, buffer);
+        }
+    }
+
+    /// Whether what there is to say has room in the last row.
+    pub(super) fn hint_fits(&self) -> bool {
+        let columns = usize::from(self.panes().status.width);
+        let has_row = self.panes().status.height > 0;
+        self.hint.as_ref().is_none_or(|hint| has_row && width(&glyphs(hint, Style::new())) <= columns)
+    }
+
+    fn draw_input(&self, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+        if area.is_empty() {
+            return None;
+        }
+        let columns = usize::from(area.width);
+        let (label, before, after) = self.input();
+        let mut row = self.label(&label, columns);
+        let begin = width(&row);
+        let room = columns.saturating_sub(begin + 1);
+        let (text, skipped) = scrolled(before, room);
+        if skipped && let Some(sign) = row.first_mut() {
+            "‹".clone_into(&mut sign.symbol);
+        }
+        row.extend(text);
+        let cursor = width(&row);
+        row.extend(after);
+        paint(&row, area, buffer);
+        let column = u16::try_from(cursor).unwrap_or(u16::MAX).min(area.width - 1);
+        Some(Position { x: area.x + column, y: area.y })
+    }
+
+    fn label(&self, label: &str, columns: usize) -> Row {
+        if columns < COLUMNS_FOR_PROMPT {
+            return Row::new();
+        }
+        let style = self.theme.notable();
+        let whole = glyphs(label, style);
+        let is_typed_after = !matches!(self.prompt, Prompt::Close | Prompt::Over(_));
+        // A long name must leave room to type.
+        if is_typed_after && width(&whole) * 2 > columns {
+            glyphs("> ", style)
+        } else {
+            shortened(whole, columns)
+        }
+    }
+
+    /// What stands on the input line: what is asked, what is typed before the cursor, and after.
+    fn input(&self) -> (String, Row, Row) {
+        let plain = Style::new();
+        let halves = |text: &str, cursor: usize| {
+            let cut = text.char_indices().nth(cursor).map_or(text.len(), |(at, _)| at);
+            let (before, after) = text.split_at(cut);
+            (glyphs(before, plain), glyphs(after, plain))
+        };
+        match &self.prompt {
+            Prompt::Talk => {
+                let (before, after) = halves(self.line.text(), self.line.cursor());
+                ("> ".to_owned(), before, after)
+            }
+            Prompt::Name(input) => {
+                let (before, after) = halves(input.value(), input.cursor());
+                ("Your name: ".to_owned(), before, after)
+            }
+            Prompt::Password { name, typed } => {
+                let mask = MASK.repeat(typed.chars().count());
+                (format!("Password of {name}: "), glyphs(&mask, plain), Row::new())
+            }
+            Prompt::Close => ("End the server for everyone? y/n ".to_owned(), Row::new(), Row::new()),
+            Prompt::Over(_) => ("It is over. Enter leaves. ".to_owned(), Row::new(), Row::new()),
+        }
+    }
+}
+
+/// The end of a text, as much as fits; whether something is missing before it.
+fn scrolled(mut text: Row, room: usize) -> (Row, bool) {
+    let mut used = width(&text);
+    let mut skipped = 0;
+    for glyph in &text {
+        if used <= room {
+            break;
+        }
+        used -= usize::from(glyph.width);
+        skipped += 1;
+    }
+    text.drain(..skipped);
+    (text, skipped > 0)
+}

@@ -1,0 +1,159 @@
+//! [`Entry`]: one thing in the conversation, and the rows that it is drawn in.
+
+use ratatui::style::Style;
+
+use super::{
+    clock::Clock,
+    text::{Row, glyphs, glyphs_of_blanks, wrap},
+    theme::Theme,
+};
+
+/// On a screen narrower than this, times are left out.
+const COLUMNS_FOR_TIMES: usize = 30;
+
+/// What an entry is. Each kind has a sign in a column of its own, where nothing that others send can come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Someone spoke.
+    Said {
+        /// Who.
+        by: String,
+        /// To whom, if not to everyone.
+        to: Option<String>,
+        /// To one alone.
+        private: bool,
+        /// By whoever sits here.
+        own: bool,
+    },
+    /// One's own words, come back.
+    Echo,
+    /// What files someone has.
+    Files {
+        /// Who.
+        of: String,
+    },
+    /// The server, or this program, says something.
+    Notice,
+    /// It says that something went wrong.
+    Error,
+}
+
+/// One thing in the conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When.
+    pub clock: Clock,
+    /// What it is.
+    pub kind: Kind,
+    /// The words, as they came.
+    pub text: String,
+}
+
+impl Entry {
+    /// About how much memory it takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let names = match &self.kind {
+            Kind::Said { by, to, .. } => by.len() + to.as_ref().map_or(0, String::len),
+            Kind::Files { of } => of.len(),
+            Kind::Echo | Kind::Notice | Kind::Error => 0,
+        };
+        size_of::<Self>() + names + self.text.len()
+    }
+
+    /// The rows, none wider than so many columns.
+    #[must_use]
+    pub fn rows(&self, columns: usize, theme: Theme) -> Vec<Row> {
+        let mut row = Row::new();
+        if columns >= COLUMNS_FOR_TIMES {
+            row.extend(glyphs(&self.clock.to_string(), theme.quiet()));
+            row.extend(glyphs_of_blanks(1));
+        }
+        let (sign, style) = self.sign(theme);
+        row.extend(glyphs(sign, style));
+        row.extend(glyphs_of_blanks(1));
+        let indent = row.len();
+        let text_style = self.head(&mut row, theme);
+        row.extend(glyphs(&self.text, text_style));
+        wrap(row, columns, indent)
+    }
+
+    fn sign(&self, theme: Theme) -> (&'static str, Style) {
+        match &self.kind {
+            Kind::Said { private: true, .. } => ("*", theme.private()),
+            Kind::Said { .. } => (" ", Style::new()),
+            Kind::Echo => ("=", theme.quiet()),
+            Kind::Files { .. } => ("#", theme.quiet()),
+            Kind::Notice => ("-", theme.quiet()),
+            Kind::Error => ("!", theme.error()),
+        }
+    }
+
+    /// Who speaks, to whom; gives the style of what they say.
+    fn head(&self, row: &mut Row, theme: Theme) -> Style {
+        let quiet = theme.quiet();
+        match &self.kind {
+            Kind::Said { by, to, private, own } => {
+                row.extend(glyphs(by, theme.name(by, *own)));
+                if let Some(to) = to {
+                    row.extend(glyphs(" → ", quiet));
+                    let style = if *private { theme.name(to, !*own) } else { quiet };
+                    row.extend(glyphs(to, style));
+                }
+                row.extend(glyphs(": ", quiet));
+                if *private { theme.private() } else { Style::new() }
+            }
+            Kind::Echo => {
+                row.extend(glyphs("echo: ", quiet));
+                Style::new()
+            }
+            Kind::Files { of } => {
+                row.extend(glyphs("files of ", quiet));
+                row.extend(glyphs(of, theme.name(of, false)));
+                row.extend(glyphs(": ", quiet));
+                Style::new()
+            }
+            Kind::Notice => quiet,
+            Kind::Error => theme.error(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(kind: Kind, text: &str, columns: usize) -> Vec<String> {
+        let entry = Entry { clock: Clock { hour: 9, minute: 5 }, kind, text: text.to_owned() };
+        let rows = entry.rows(columns, Theme::new(true));
+        rows.iter().map(|row| row.iter().map(|glyph| glyph.symbol.as_str()).collect()).collect()
+    }
+
+    fn said(to: Option<&str>, private: bool) -> Kind {
+        Kind::Said { by: "ana".to_owned(), to: to.map(str::to_owned), private, own: false }
+    }
+
+    #[test]
+    fn each_kind_has_its_sign() {
+        for (kind, shown) in [
+            (said(None, false), "09:05   ana: hi"),
+            (said(Some("others"), false), "09:05   ana → others: hi"),
+            (said(Some("rui"), true), "09:05 * ana → rui: hi"),
+            (Kind::Echo, "09:05 = echo: hi"),
+            (Kind::Files { of: "ana".to_owned() }, "09:05 # files of ana: hi"),
+            (Kind::Notice, "09:05 - hi"),
+            (Kind::Error, "09:05 ! hi"),
+        ] {
+            assert_eq!(drawn(kind, "hi", 40), [shown]);
+        }
+    }
+
+    #[test]
+    fn long_ones_are_indented_and_narrow_ones_lose_their_time() {
+        assert_eq!(
+            drawn(said(None, false), "the quick brown fox jumps", 30),
+            ["09:05   ana: the quick brown ", "        fox jumps"]
+        );
+        assert_eq!(drawn(said(None, false), "the quick brown fox", 16), ["  ana: the quick", "  brown fox"]);
+    }
+}

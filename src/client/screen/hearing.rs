@@ -1,0 +1,97 @@
+//! What follows from what the server sends.
+
+use super::{app::App, clock::Now, entry::Kind, people::Fresh};
+use crate::client::{
+    Received,
+    decoder::Item,
+    meaning::{Audience, Meaning},
+};
+
+/// When more than this many come or leave at once, they are counted rather than named.
+const MOST_TOLD: usize = 5;
+
+impl App {
+    /// Something came.
+    pub(super) fn received(&mut self, item: Item, now: Now) {
+        match item {
+            Item::Message(message) => self.message(&message, now),
+            Item::Noise(line) => self.note(now, &format!("Not a message: {line}")),
+        }
+    }
+
+    fn message(&mut self, message: &Received, now: Now) {
+        match message.meaning() {
+            Meaning::Said { by, to, text } => self.said(by, to, text, now),
+            Meaning::Echo(text) => {
+                self.unconfirmed.came_back(text);
+                match self.people.echo(text) {
+                    None => self.say(now, Kind::Echo, text),
+                    Some(fresh) => self.fresh(&fresh, now),
+                }
+            }
+            Meaning::Clients(names) => self.people.part(&names),
+            Meaning::FilesWanted { by } => {
+                self.people.heard(by);
+                self.answer_files(by, now);
+            }
+            Meaning::Files { of, text } => {
+                self.people.heard(of);
+                self.say(now, Kind::Files { of: of.to_owned() }, text);
+            }
+            Meaning::Refusal { why, .. } => {
+                // Such as that a name is nobody's any more.
+                self.people.hint();
+                self.error(now, why);
+            }
+            Meaning::ServerSays { operation, text } => {
+                self.people.hint();
+                self.note(now, &format!("server: {operation}: {text}"));
+            }
+            // What follows comes with the link's last event.
+            Meaning::NotLetIn(_) | Meaning::Left | Meaning::ServerClosed => {}
+            Meaning::Other => {
+                let Received { sender, operation, data, .. } = message;
+                self.note(
+                    now,
+                    &format!("{sender} sent {operation}, which this client does not know: {data}"),
+                );
+            }
+        }
+    }
+
+    fn said(&mut self, by: &str, to: Audience, text: &str, now: Now) {
+        let own = by == self.name;
+        if own && to == Audience::All {
+            self.unconfirmed.came_back(text);
+        }
+        self.people.heard(by);
+        let (to, private) = match to {
+            Audience::All => (None, false),
+            Audience::Others => (Some("others".to_owned()), false),
+            Audience::Me => (Some(self.name.clone()), true),
+        };
+        self.say(now, Kind::Said { by: by.to_owned(), to, private, own }, text);
+    }
+
+    /// A new list of who is here.
+    fn fresh(&mut self, fresh: &Fresh, now: Now) {
+        let Fresh { for_eyes, came, left } = fresh;
+        match came.len() + left.len() {
+            0 => {}
+            1..=MOST_TOLD => {
+                for name in came {
+                    self.note(now, &format!("{name} joined"));
+                }
+                for name in left {
+                    self.note(now, &format!("{name} left"));
+                }
+            }
+            _ => self.note(now, &format!("{} joined, {} left", came.len(), left.len())),
+        }
+        if *for_eyes {
+            let names = self.people.names();
+            let text = format!("{} here: {}", names.len(), names.join(", "));
+            self.note(now, &text);
+        }
+    }
+}

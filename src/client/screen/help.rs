@@ -1,0 +1,80 @@
+//! What F1 shows.
+
+use super::{
+    text::{Row, glyphs, glyphs_of_blanks, width, wrap},
+    theme::Theme,
+};
+use crate::protocol::Operation;
+
+/// How wide the column of what one types is.
+const LEFT_COLUMNS: usize = 24;
+
+/// Keys that are worth telling.
+const KEYS: [(&str, &str); 11] = [
+    ("Enter", "send; text without a slash goes to everyone"),
+    ("Tab, Shift-Tab", "complete a command or a name; again: the next, the previous"),
+    ("Up, Down", "what you typed before"),
+    ("PgUp, PgDn", "look back; Shift-Up and Shift-Down by one row"),
+    ("Ctrl-Home, Ctrl-End", "the oldest, the newest"),
+    ("Esc", "back to the newest; close this help"),
+    ("Ctrl-A, Ctrl-E", "begin and end of the line; Ctrl-Left, Ctrl-Right by words"),
+    ("Ctrl-U, Ctrl-K", "delete to the begin, to the end of the line"),
+    ("Ctrl-W", "delete a word; Ctrl-Y puts back what was deleted last"),
+    ("F1", "this help"),
+    ("Ctrl-C", "put the line away, or leave"),
+];
+
+/// Signs before messages.
+const SIGNS: [(&str, &str); 5] = [
+    ("*", "private: nobody else got it"),
+    ("=", "your own words, come back"),
+    ("#", "a list of files"),
+    ("-", "a notice"),
+    ("!", "something went wrong"),
+];
+
+/// The help, in rows of so many columns.
+#[must_use]
+pub fn rows(columns: usize, theme: Theme) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut chapter = |title: &str, lines: Vec<(String, String)>| {
+        if !rows.is_empty() {
+            rows.push(Row::new());
+        }
+        rows.extend(wrap(glyphs(title, theme.notable()), columns, 0));
+        for (left, right) in lines {
+            rows.extend(line(&left, &right, columns, theme));
+        }
+    };
+    let owned = |table: &[(&str, &str)]| -> Vec<_> {
+        table.iter().map(|(left, right)| ((*left).to_owned(), (*right).to_owned())).collect()
+    };
+    chapter("Keys (Esc closes this help)", owned(&KEYS));
+    let (for_operators, for_all): (Vec<_>, Vec<_>) =
+        Operation::all().partition(|operation| operation.is_for_operators());
+    let typed = |operations: Vec<Operation>| -> Vec<_> {
+        let line = |operation: Operation| (operation.typed().to_owned(), operation.does().to_owned());
+        operations.into_iter().map(line).collect()
+    };
+    chapter("What you can type", typed(for_all));
+    chapter("For operators of the server", typed(for_operators));
+    chapter("Signs before messages", owned(&SIGNS));
+    rows
+}
+
+fn line(left: &str, right: &str, columns: usize, theme: Theme) -> Vec<Row> {
+    let left = glyphs(left, theme.name("", true));
+    let right = glyphs(right, theme.quiet());
+    if columns < 2 * LEFT_COLUMNS {
+        let mut rows = wrap(left, columns, 0);
+        let indented = glyphs_of_blanks(2).into_iter().chain(right).collect();
+        rows.extend(wrap(indented, columns, 2));
+        return rows;
+    }
+    let mut row = glyphs_of_blanks(2);
+    row.extend(left);
+    let room = LEFT_COLUMNS.saturating_sub(width(&row)).max(1);
+    row.extend(glyphs_of_blanks(room));
+    row.extend(right);
+    wrap(row, columns, LEFT_COLUMNS)
+}

@@ -1,0 +1,311 @@
+//! What follows from keys.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use tui_input::{Input, InputRequest};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::{
+    app::{App, Connection, Prompt},
+    clock::Now,
+    entry::{Entry, Kind},
+    line,
+    typed::{self, Typed},
+};
+use crate::{
+    client::Received,
+    protocol::{Operation, name::MAX_NAME_CHARS},
+};
+
+/// The most bytes of a password that are typed.
+const MOST_PASSWORD_BYTES: usize = 1024;
+
+impl App {
+    /// A key was pressed.
+    pub fn key(&mut self, key: KeyEvent, now: Now) {
+        self.hint = None;
+        if self.key_anywhere(key, now) {
+            return;
+        }
+        match &mut self.prompt {
+            Prompt::Talk => self.key_in_talk(key, now),
+            Prompt::Name(input) => {
+                if key.code == KeyCode::Enter {
+                    let name = input.value().trim().to_owned();
+                    self.take_name(name);
+                } else {
+                    edit_name(input, key);
+                }
+            }
+            Prompt::Password { typed, .. } => match key.code {
+                KeyCode::Enter => {
+                    let password = std::mem::replace(typed, Zeroizing::new(String::new()));
+                    self.give_password(password);
+                }
+                KeyCode::Backspace => drop(typed.pop()),
+                KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => typed.zeroize(),
+                _ => {
+                    if let Some(c) = line::typed(key) {
+                        type_secretly(typed, c);
+                    }
+                }
+            },
+            Prompt::Close => self.key_in_close(key, now),
+            Prompt::Over(why) => {
+                if matches!(key.code, KeyCode::Enter | KeyCode::Esc | KeyCode::Char(' ' | 'q')) {
+                    let why = why.clone();
+                    self.go(why);
+                }
+            }
+        }
+    }
+
+    /// Keys that mean the same wherever one is. Whether it was one.
+    fn key_anywhere(&mut self, key: KeyEvent, now: Now) -> bool {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Char('c') if control => self.interrupt(now),
+            KeyCode::Char('d') if control && self.nothing_is_typed() => self.leave(now),
+            KeyCode::F(1) => self.toggle_help(),
+            KeyCode::Esc if self.help.is_some() => self.help = None,
+            KeyCode::PageUp | KeyCode::Home if control => self.scroll_to_top(),
+            KeyCode::PageDown | KeyCode::End if control => self.scroll_to_bottom(),
+            KeyCode::PageUp => self.scroll_up(self.page()),
+            KeyCode::PageDown => self.scroll_down(self.page()),
+            KeyCode::Up if self.help.is_some() => self.scroll_up(1),
+            KeyCode::Down if self.help.is_some() => self.scroll_down(1),
+            KeyCode::Up if key.modifiers.contains(KeyModifiers::SHIFT) => self.scroll_up(1),
+            KeyCode::Down if key.modifiers.contains(KeyModifiers::SHIFT) => self.scroll_down(1),
+            _ => return false,
+        }
+        true
+    }
+
+    fn nothing_is_typed(&self) -> bool {
+        match &self.prompt {
+            Prompt::Talk => self.line.text().is_empty(),
+            Prompt::Name(input) => input.value().is_empty(),
+            Prompt::Password { typed, .. } => typed.is_empty(),
+            Prompt::Close | Prompt::Over(_) => true,
+        }
+    }
+
+    fn key_in_talk(&mut self, key: KeyEvent, now: Now) {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Char('p') if control => self.line.older(),
+            KeyCode::Char('n') if control => self.line.newer(),
+            KeyCode::Enter => self.enter(now),
+            KeyCode::Up => self.line.older(),
+            KeyCode::Down => self.line.newer(),
+            KeyCode::Tab => self.complete(false),
+            KeyCode::BackTab => self.complete(true),
+            KeyCode::Esc => self.log.follow(),
+            _ => {
+                self.line.key(key);
+            }
+        }
+    }
+
+    fn key_in_close(&mut self, key: KeyEvent, now: Now) {
+        match key.code {
+            KeyCode::Char('y' | 'Y') => {
+                self.prompt = Prompt::Talk;
+                if self.connection == Connection::Joined {
+                    self.send(typed::close_server(&self.name));
+                } else {
+                    self.error(now, "There is no connection: the server was not told to end.");
+                }
+            }
+            KeyCode::Char('n' | 'N') | KeyCode::Esc | KeyCode::Enter => {
+                self.prompt = Prompt::Talk;
+                self.hint = Some("The server goes on.".to_owned());
+            }
+            _ => self.hint = Some("y or n?".to_owned()),
+        }
+    }
+
+    /// Something was pasted.
+    pub fn paste(&mut self, text: &str) {
+        self.hint = None;
+        match &mut self.prompt {
+            Prompt::Talk => {
+                let pasted = self.line.paste(text);
+                self.hint = match (pasted.blanks, pasted.left_out) {
+                    (0, 0) => None,
+                    (blanks, 0) => {
+                        Some(format!("Pasted as one line; {blanks} line ends or tabs became blanks"))
+                    }
+                    (_, out) => {
+                        Some(format!("Pasted as one line; {out} characters that cannot be sent left out"))
+                    }
+                };
+            }
+            Prompt::Name(input) => {
+                for c in text.trim().chars().filter(|c| !c.is_control()).take(2 * MAX_NAME_CHARS) {
+                    input.handle(InputRequest::InsertChar(c));
+                }
+            }
+            Prompt::Password { typed, .. } => {
+                text.trim_end_matches(['\r', '\n']).chars().for_each(|c| type_secretly(typed, c));
+            }
+            Prompt::Close | Prompt::Over(_) => {}
+        }
+    }
+
+    /// Ctrl-C.
+    fn interrupt(&mut self, now: Now) {
+        if matches!(self.prompt, Prompt::Talk) && !self.line.text().is_empty() {
+            self.line.take();
+            self.hint = Some("Ctrl-C again leaves; Up brings the text back".to_owned());
+        } else if matches!(self.prompt, Prompt::Close) {
+            self.prompt = Prompt::Talk;
+            self.hint = Some("The server goes on. Ctrl-C again leaves".to_owned());
+        } else {
+            self.leave(now);
+        }
+    }
+
+    fn take_name(&mut self, name: String) {
+        if name.is_empty() {
+            self.hint = Some("A name has at least one character".to_owned());
+        } else {
+            self.introduce(name);
+        }
+    }
+
+    fn complete(&mut self, back: bool) {
+        let own = &self.name;
+        let names: Vec<_> = self.people.names().iter().filter(|name| *name != own).cloned().collect();
+        self.line.complete(&names, back);
+        if self.line.completion().is_none() {
+            self.hint = Some("Nothing to complete: Tab goes on with /commands and names".to_owned());
+        }
+    }
+
+    fn enter(&mut self, now: Now) {
+        match typed::read(self.line.text(), &self.name) {
+            Typed::Nothing => {
+                self.line.set("");
+                self.log.follow();
+            }
+            Typed::Help => {
+                self.line.take();
+                self.help = Some(0);
+            }
+            Typed::Leave => {
+                self.line.take();
+                self.leave(now);
+            }
+            Typed::Wrong(why) => self.hint = Some(why),
+            _ if self.connection != Connection::Joined => {
+                self.hint = Some("Not sent: there is no connection. Enter sends it once there is".to_owned());
+            }
+            Typed::Close => {
+                self.line.take();
+                self.prompt = Prompt::Close;
+            }
+            Typed::List => {
+                self.line.take();
+                self.people.show(now.at);
+                self.tick(now);
+            }
+            Typed::Send(message) => self.send_typed(message, now),
+        }
+    }
+
+    fn send_typed(&mut self, message: Received, now: Now) {
+        let own_copy = self.own_copy(&message, now);
+        let returns = match Operation::from_wire(&message.operation) {
+            Some(Operation::Broadcast | Operation::Echo) => Some(message.data.clone()),
+            _ => None,
+        };
+        if !self.send(message) {
+            self.hint = Some("Not sent: the server takes nothing just now. Enter tries again".to_owned());
+            return;
+        }
+        let typed = self.line.take();
+        self.unconfirmed.words(typed, returns);
+        if let Some(entry) = own_copy {
+            self.log.push(entry);
+        }
+        self.log.follow();
+        self.log.all_is_seen();
+    }
+
+    /// What is shown at once of what one sends, because it does not come back.
+    fn own_copy(&self, message: &Received, now: Now) -> Option<Entry> {
+        let (to, private) = match Operation::from_wire(&message.operation)? {
+            Operation::PrivateMessage if message.destination != self.name => {
+                (message.destination.clone(), true)
+            }
+            Operation::BroadcastNotMe => ("others".to_owned(), false),
+            _ => return None,
+        };
+        let kind = Kind::Said { by: self.name.clone(), to: Some(to), private, own: true };
+        Some(Entry { clock: now.clock, kind, text: message.data.clone() })
+    }
+
+    fn toggle_help(&mut self) {
+        self.help = if self.help.is_some() { None } else { Some(0) };
+    }
+
+    /// A page: one row stays in view.
+    fn page(&self) -> usize {
+        usize::from(self.panes().log.height).saturating_sub(1).max(1)
+    }
+
+    fn scroll_up(&mut self, by: usize) {
+        if let Some(at) = &mut self.help {
+            *at = at.saturating_sub(by);
+            return;
+        }
+        let (columns, pane, theme) = self.view();
+        self.log.up(by, pane, |entry: &Entry| entry.rows(columns, theme).len());
+    }
+
+    fn scroll_down(&mut self, by: usize) {
+        if let Some(at) = &mut self.help {
+            *at = at.saturating_add(by);
+            self.clamp_help();
+            return;
+        }
+        let (columns, _, theme) = self.view();
+        self.log.down(by, |entry: &Entry| entry.rows(columns, theme).len());
+    }
+
+    fn scroll_to_bottom(&mut self) {
+        if self.help.is_some() {
+            self.help = Some(usize::MAX);
+            self.clamp_help();
+        } else {
+            self.log.follow();
+        }
+    }
+
+    fn scroll_to_top(&mut self) {
+        if self.help.is_some() {
+            self.help = Some(0);
+            return;
+        }
+        let (columns, pane, theme) = self.view();
+        self.log.look_at_oldest(pane, |entry: &Entry| entry.rows(columns, theme).len());
+    }
+}
+
+fn edit_name(input: &mut Input, key: KeyEvent) {
+    let is_full = input.value().chars().count() >= 2 * MAX_NAME_CHARS;
+    if line::typed(key).is_some() && is_full {
+        return;
+    }
+    line::edit(input, key);
+}
+
+fn type_secretly(typed: &mut Zeroizing<String>, c: char) {
+    // In place: a string that grows leaves what it held behind.
+    if typed.capacity() == 0 {
+        typed.reserve_exact(MOST_PASSWORD_BYTES);
+    }
+    if typed.len() + c.len_utf8() <= MOST_PASSWORD_BYTES && !c.is_control() {
+        typed.push(c);
+    }
+}

@@ -1,0 +1,338 @@
+//! [`Log`]: the conversation so far, bounded, and which part of it is looked at. No drawing: it is told how high entries are.
+
+use std::collections::VecDeque;
+
+use super::entry::Entry;
+
+/// The most entries that are kept.
+pub const MOST_ENTRIES: usize = 10_000;
+/// The most bytes of text in all of them.
+pub const MOST_BYTES: usize = 8 * 1024 * 1024;
+
+/// Where one looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum View {
+    /// At the newest, whatever comes.
+    Following,
+    /// At an older place: the lowest row shown is this one of this entry (rows counted from 1).
+    At {
+        /// The entry's number.
+        number: u64,
+        /// How many of its rows are shown.
+        rows: usize,
+    },
+}
+
+/// The conversation so far.
+#[derive(Debug)]
+pub struct Log {
+    entries: VecDeque<Entry>,
+    /// The number of the oldest that is kept; they are numbered in turn.
+    first: u64,
+    bytes: usize,
+    view: View,
+    /// Came while an older place was looked at.
+    unseen: u64,
+    /// The first that came while nobody looked: a rule is drawn above it.
+    mark: Option<u64>,
+    /// Keys go to another window.
+    is_unfocused: bool,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            entries: VecDeque::new(),
+            first: 0,
+            bytes: 0,
+            view: View::Following,
+            unseen: 0,
+            mark: None,
+            is_unfocused: false,
+        }
+    }
+}
+
+impl Log {
+    /// Adds the newest; the oldest go where there are too many.
+    pub fn push(&mut self, entry: Entry) {
+        self.bytes += entry.bytes();
+        self.entries.push_back(entry);
+        if self.view != View::Following {
+            self.unseen += 1;
+        }
+        if (self.view != View::Following || self.is_unfocused) && self.mark.is_none() {
+            self.mark = Some(self.end() - 1);
+        }
+        while self.entries.len() > MOST_ENTRIES || (self.bytes > MOST_BYTES && self.entries.len() > 1) {
+            if let Some(oldest) = self.entries.pop_front() {
+                self.bytes -= oldest.bytes();
+                self.first += 1;
+            }
+        }
+        if let View::At { number, .. } = self.view
+            && number < self.first
+        {
+            // What was looked at is gone.
+            self.view = View::At { number: self.first, rows: usize::MAX };
+        }
+    }
+
+    /// How many have come below what is looked at and were not seen yet.
+    #[must_use]
+    pub fn unread(&self) -> u64 {
+        match self.view {
+            View::Following => 0,
+            View::At { number, .. } => self.unseen.min(self.end().saturating_sub(number + 1)),
+        }
+    }
+
+    /// Whether the newest is in view.
+    #[must_use]
+    pub fn is_following(&self) -> bool {
+        self.view == View::Following
+    }
+
+    /// Keys go to this window, or no longer.
+    pub fn focus(&mut self, is_focused: bool) {
+        if !is_focused && !self.is_unfocused {
+            self.look_away();
+        }
+        self.is_unfocused = !is_focused;
+    }
+
+    /// Nothing is new any more.
+    pub fn all_is_seen(&mut self) {
+        self.mark = None;
+    }
+
+    /// From now on, what comes is new. What was new and is in view is not any more.
+    fn look_away(&mut self) {
+        if self.view == View::Following && !self.is_unfocused {
+            self.mark = None;
+        }
+    }
+
+    /// The entries from the lower edge upwards: each with how many of its rows are above that edge, and whether the first of
+    /// these is the rule above what is new. `height`: of an entry without it.
+    pub fn visible(&self, height: impl Fn(&Entry) -> usize) -> impl Iterator<Item = (&Entry, usize, bool)> {
+        let (number, rows) = self.lowest();
+        let above = self.entries.iter().take(self.index(number + 1)).rev();
+        (0..).zip(above).map(move |(place, entry)| {
+            let is_marked = self.mark == Some(number - place);
+            let all = height(entry) + usize::from(is_marked);
+            (entry, if place == 0 { all.min(rows) } else { all }, is_marked)
+        })
+    }
+
+    /// How high an entry is, the rule above it included.
+    fn rows(&self, number: u64, height: &impl Fn(&Entry) -> usize) -> usize {
+        self.get(number).map_or(1, height) + usize::from(self.mark == Some(number))
+    }
+
+    /// Looks so many rows further up, as far as there are any; the pane is so high.
+    pub fn up(&mut self, by: usize, pane: usize, height: impl Fn(&Entry) -> usize) {
+        if self.entries.is_empty() {
+            return;
+        }
+        self.look_away();
+        let (mut number, mut rows) = self.lowest();
+        rows = rows.min(self.rows(number, &height));
+        for _ in 0..by {
+            if rows > 1 {
+                rows -= 1;
+            } else if number > self.first {
+                number -= 1;
+                rows = self.rows(number, &height);
+            }
+        }
+        // Not further than that the oldest is at the top.
+        let mut filled = 0;
+        for place in self.first..self.end() {
+            let all = self.rows(place, &height);
+            if filled + all >= pane {
+                let least = (place, pane - filled);
+                (number, rows) = (number, rows).max(least);
+                break;
+            }
+            filled += all;
+            if place + 1 == self.end() {
+                // All there is fits.
+                (number, rows) = (place, all);
+            }
+        }
+        self.look_at(number, rows, height);
+    }
+
+    /// Looks so many rows further down, at most at the newest.
+    pub fn down(&mut self, by: usize, height: impl Fn(&Entry) -> usize) {
+        let (mut number, mut rows) = self.lowest();
+        for _ in 0..by {
+            if rows < self.rows(number, &height) {
+                rows += 1;
+            } else if number + 1 < self.end() {
+                number += 1;
+                rows = 1;
+            } else {
+                break;
+            }
+        }
+        self.look_at(number, rows, height);
+    }
+
+    /// Looks at the oldest.
+    pub fn look_at_oldest(&mut self, pane: usize, height: impl Fn(&Entry) -> usize) {
+        self.look_away();
+        self.view = View::At { number: self.first, rows: 1 };
+        self.up(1, pane, height);
+    }
+
+    /// Looks at the newest.
+    pub fn follow(&mut self) {
+        self.view = View::Following;
+        self.unseen = 0;
+    }
+
+    fn look_at(&mut self, number: u64, rows: usize, height: impl Fn(&Entry) -> usize) {
+        let is_whole = rows >= self.rows(number, &height);
+        if is_whole && number + 1 >= self.end() {
+            self.follow();
+            return;
+        }
+        // Whole, also when it becomes higher on a narrower screen.
+        self.view = View::At { number, rows: if is_whole { usize::MAX } else { rows } };
+    }
+
+    /// The lowest entry in view, and how many of its rows.
+    fn lowest(&self) -> (u64, usize) {
+        match self.view {
+            View::Following => (self.end().saturating_sub(1), usize::MAX),
+            View::At { number, rows } => (number, rows),
+        }
+    }
+
+    /// One past the number of the newest.
+    fn end(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    fn index(&self, number: u64) -> usize {
+        usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX)
+    }
+
+    fn get(&self, number: u64) -> Option<&Entry> {
+        self.entries.get(self.index(number))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            clock::Clock,
+            entry::{Entry, Kind},
+        },
+        *,
+    };
+
+    fn entry(text: &str) -> Entry {
+        Entry { clock: Clock { hour: 1, minute: 2 }, kind: Kind::Notice, text: text.to_owned() }
+    }
+
+    /// As high as its text has words.
+    fn height(entry: &Entry) -> usize {
+        entry.text.split(' ').count()
+    }
+
+    /// What a pane of 3 rows shows, from above.
+    fn shown(log: &Log) -> String {
+        let mut rows = Vec::new();
+        for (entry, count, is_marked) in log.visible(height) {
+            let words = is_marked.then_some("--").into_iter().chain(entry.text.split(' '));
+            rows.extend(words.take(count).collect::<Vec<_>>().into_iter().rev());
+        }
+        rows.truncate(3);
+        rows.reverse();
+        rows.join(" ")
+    }
+
+    #[test]
+    fn looking_back_and_forth() {
+        let mut log = Log::default();
+        log.up(1, 3, height);
+        assert!(log.is_following());
+        for text in ["a", "b1 b2", "c", "d1 d2 d3"] {
+            log.push(entry(text));
+        }
+        assert_eq!(shown(&log), "d1 d2 d3");
+        log.up(1, 3, height);
+        assert_eq!(shown(&log), "c d1 d2");
+        log.push(entry("e"));
+        log.push(entry("f"));
+        assert_eq!((shown(&log).as_str(), log.unread()), ("c d1 d2", 2));
+        log.up(99, 3, height);
+        assert_eq!((shown(&log).as_str(), log.unread()), ("a b1 b2", 2));
+        log.down(1, height);
+        assert_eq!(shown(&log), "b1 b2 c");
+        log.down(5, height);
+        assert_eq!((shown(&log).as_str(), log.unread()), ("d3 -- e", 1));
+        log.down(99, height);
+        assert!(log.is_following());
+        assert_eq!((shown(&log).as_str(), log.unread()), ("-- e f", 0));
+        log.look_at_oldest(3, height);
+        assert_eq!(shown(&log), "a b1 b2");
+        log.follow();
+        assert_eq!(shown(&log), "d3 e f", "what was new was seen before one looked away");
+    }
+
+    #[test]
+    fn what_is_new_has_a_mark_until_one_looks_away_or_speaks() {
+        let mut log = Log::default();
+        log.push(entry("a"));
+        log.focus(false);
+        log.push(entry("b"));
+        log.push(entry("c"));
+        assert_eq!(shown(&log), "-- b c");
+        log.focus(true);
+        log.push(entry("d"));
+        log.up(1, 3, height);
+        log.follow();
+        log.focus(false);
+        log.push(entry("e"));
+        assert_eq!(shown(&log), "d -- e");
+        log.focus(false);
+        log.focus(true);
+        log.all_is_seen();
+        assert_eq!(shown(&log), "c d e");
+    }
+
+    #[test]
+    fn less_than_a_pane_stays_where_it_is() {
+        let mut log = Log::default();
+        log.push(entry("a"));
+        log.push(entry("b"));
+        log.up(5, 3, height);
+        assert!(log.is_following());
+        log.look_at_oldest(3, height);
+        assert!(log.is_following());
+    }
+
+    #[test]
+    fn the_oldest_go() {
+        let mut log = Log::default();
+        log.push(entry("first"));
+        log.push(entry("second"));
+        log.push(entry("third"));
+        log.push(entry("fourth"));
+        log.up(1, 3, height);
+        assert_eq!(shown(&log), "first second third");
+        for number in 0..MOST_ENTRIES + 5 {
+            log.push(entry(&number.to_string()));
+        }
+        assert_eq!(log.entries.len(), MOST_ENTRIES);
+        assert_eq!(shown(&log), "5");
+        assert_eq!(log.unread(), MOST_ENTRIES as u64 - 1);
+        log.push(entry(&"x".repeat(MOST_BYTES)));
+        assert_eq!(log.entries.len(), 1);
+    }
+}

@@ -1,0 +1,39 @@
+//! The full screen: a conversation on a terminal.
+//!
+//! - `app`: all that is shown, and what follows from events (`hearing`) and keys (`keys`). No IO, no clock.
+//! - `typed`: what a typed line asks for. `line`, `completion`: the line itself. `unconfirmed`: what may not have arrived.
+//! - `log`, `entry`: the conversation so far. `people`: who is here. `help`: what F1 shows.
+//! - `layout`, `draw`, `status`, `text`, `theme`: what it looks like. `text` is the only way from people to the terminal.
+//! - `clock`: moments, as the state is told of them. `terminal`: the terminal, taken and given back. `run`: all of it, going.
+//!
+//! ```text
+//! keys, link events, signals -> run -> app -> draw -> terminal
+//! ```
+
+mod app;
+mod clock;
+mod completion;
+mod draw;
+mod entry;
+mod farewell;
+mod hearing;
+mod help;
+mod keys;
+mod layout;
+mod line;
+mod log;
+mod people;
+mod run;
+mod status;
+pub mod terminal;
+mod text;
+mod theme;
+mod typed;
+mod unconfirmed;
+
+#[cfg(test)]
+mod tests;
+
+pub use farewell::Farewell;
+pub use run::run;
+pub use theme::Theme;

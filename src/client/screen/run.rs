@@ -1,0 +1,187 @@
+//! [`run`]: keys, the conversation, signals and time, brought to an [`App`], and its picture to the terminal.
+
+use std::{
+    future::pending,
+    io,
+    time::{Duration, Instant},
+};
+
+use crossterm::event::{Event as Input, EventStream, KeyEventKind};
+use futures_util::StreamExt;
+use ratatui::layout::Size;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc::{Receiver, Sender},
+    time::sleep_until,
+};
+
+use super::{
+    app::{App, Effect},
+    clock::Now,
+    farewell::Farewell,
+    terminal::Screen,
+    theme::Theme,
+    typed,
+};
+use crate::client::{
+    dial::Dialer,
+    link::{self, Event, Link},
+};
+
+/// How far apart pictures are, at least: thirty a second.
+const PICTURE_EVERY: Duration = Duration::from_millis(33);
+
+/// How many events are taken between two looks at the keys.
+const EVENTS_AT_ONCE: usize = 256;
+
+/// Shows a conversation until it is left, or over.
+///
+/// # Errors
+/// If the terminal cannot be used.
+pub async fn run(dialer: Dialer, name: Option<String>, theme: Theme) -> io::Result<Farewell> {
+    let mut signals = Signals::new()?;
+    let mut screen = Screen::take()?;
+    let mut app = App::new(dialer.target().to_string(), name, theme, Now::read());
+    app.resize(screen.size()?);
+    let mut keys = EventStream::new();
+    let mut driver = Driver { dialer, app, conversation: None, waiting: None };
+    let mut next_picture = Instant::now();
+    let mut is_stale = true;
+    loop {
+        driver.carry_out();
+        if let Some(farewell) = driver.app.farewell() {
+            return Ok(farewell.clone());
+        }
+        let now = Instant::now();
+        if is_stale && now >= next_picture {
+            let app = &mut driver.app;
+            screen.draw(|buffer| {
+                // The terminal's size is asked for at each picture.
+                app.resize(buffer.area.as_size());
+                app.draw(buffer, now)
+            })?;
+            (is_stale, next_picture) = (false, Instant::now() + PICTURE_EVERY);
+        }
+        let tick = driver.app.deadline(now);
+        let wake = tick.into_iter().chain(is_stale.then_some(next_picture)).min();
+        tokio::select! {
+            input = keys.next() => {
+                let input = input.ok_or(io::ErrorKind::UnexpectedEof)??;
+                is_stale |= driver.input(input);
+            }
+            () = driver.converse() => is_stale = true,
+            () = at(wake) => {}
+            _ = signals.terminate.recv() => driver.app.leave(Now::read()),
+            _ = signals.interrupt.recv() => driver.app.leave(Now::read()),
+            // The terminal is gone.
+            _ = signals.hang_up.recv() => return Ok(Farewell::Left),
+        }
+        let now = Now::read();
+        if tick.is_some_and(|tick| now.at >= tick) {
+            driver.app.tick(now);
+            is_stale = true;
+        }
+    }
+}
+
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment.into()).await,
+        None => pending().await,
+    }
+}
+
+/// A conversation under way.
+struct Conversation {
+    commands: Sender<link::Command>,
+    events: Receiver<Event>,
+}
+
+struct Driver {
+    dialer: Dialer,
+    app: App,
+    conversation: Option<Conversation>,
+    /// To be given to the conversation before anything else is.
+    waiting: Option<link::Command>,
+}
+
+impl Driver {
+    /// Does what the state leaves to be done, as far as it goes without waiting.
+    fn carry_out(&mut self) {
+        while self.waiting.is_none()
+            && let Some(effect) = self.app.take_effect()
+        {
+            match effect {
+                Effect::Begin(name) => {
+                    let (commands, events) = Link::begin(self.dialer.clone(), &name);
+                    self.conversation = Some(Conversation { commands, events });
+                }
+                Effect::Command(command) => self.waiting = Some(command),
+                Effect::AnswerFiles { asker } => self.answer_files(&asker),
+            }
+        }
+    }
+
+    /// Tells someone what files there are here.
+    fn answer_files(&mut self, asker: &str) {
+        self.waiting = Some(link::Command::Send(typed::no_files(self.app.name(), asker)));
+    }
+
+    /// Takes what happened, or gives what waits; one of both.
+    async fn converse(&mut self) {
+        let Some(Conversation { commands, events }) = &mut self.conversation else { return pending().await };
+        let is_waiting = self.waiting.is_some();
+        let event = tokio::select! {
+            event = events.recv() => event,
+            place = commands.reserve(), if is_waiting => {
+                // Whose conversation is over has nobody to send to.
+                if let (Some(command), Ok(place)) = (self.waiting.take(), place) {
+                    place.send(command);
+                }
+                return;
+            }
+        };
+        let now = Now::read();
+        let Some(mut event) = event else {
+            (self.conversation, self.waiting) = (None, None);
+            self.app.conversation_is_gone();
+            return;
+        };
+        for _ in 0..EVENTS_AT_ONCE {
+            self.app.event(event, now);
+            let Ok(next) = events.try_recv() else { return };
+            event = next;
+        }
+        self.app.event(event, now);
+    }
+
+    /// Takes what the terminal says. Whether it may change the picture.
+    fn input(&mut self, input: Input) -> bool {
+        match input {
+            Input::Key(key) if key.kind != KeyEventKind::Release => self.app.key(key, Now::read()),
+            Input::Paste(text) => self.app.paste(&text),
+            Input::Resize(width, height) => self.app.resize(Size { width, height }),
+            Input::FocusGained => self.app.focus(true),
+            Input::FocusLost => self.app.focus(false),
+            Input::Key(_) | Input::Mouse(_) => return false,
+        }
+        true
+    }
+}
+
+/// What the system says.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+}

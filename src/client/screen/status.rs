@@ -1,0 +1,97 @@
+//! The last row: what is to be said, or the ways to complete, or how things stand and the keys.
+
+use std::time::Instant;
+
+use ratatui::style::{Modifier, Style};
+
+use super::{
+    app::{App, Connection, Prompt},
+    completion::Completion,
+    text::{Row, glyphs, glyphs_of_blanks, shortened, width},
+    theme::Theme,
+};
+
+/// What stands between two parts.
+const BETWEEN: &str = " · ";
+
+/// The last row.
+#[must_use]
+pub fn row(app: &App, now: Instant) -> Row {
+    let columns = usize::from(app.panes().status.width);
+    if let Some(hint) = app.hint.as_deref().filter(|_| app.hint_fits()) {
+        return glyphs(hint, app.theme.notable());
+    }
+    match app.line.completion() {
+        Some(completion) => candidates(completion, columns, app.theme),
+        None => fitting(parts(app, now), columns, app.theme),
+    }
+}
+
+/// As many parts as there is room for, the first at any rate.
+fn fitting(parts: Vec<Row>, columns: usize, theme: Theme) -> Row {
+    let mut row = Row::new();
+    for part in parts {
+        if row.is_empty() {
+            row = shortened(part, columns);
+        } else if width(&row) + BETWEEN.chars().count() + width(&part) <= columns {
+            row.extend(glyphs(BETWEEN, theme.quiet()));
+            row.extend(part);
+        }
+    }
+    row
+}
+
+/// What there is to say, the most important first.
+fn parts(app: &App, now: Instant) -> Vec<Row> {
+    let (theme, quiet) = (app.theme, app.theme.quiet());
+    let is_narrow = app.size.width < 40;
+    let mut parts = Vec::new();
+    if app.log.unread() > 0 && app.panes().rule.is_empty() {
+        parts.push(glyphs(&format!("{} new below", app.log.unread()), theme.notable()));
+    }
+    let at = if is_narrow { String::new() } else { format!(" @ {}", app.server) };
+    parts.push(match app.connection {
+        Connection::None => glyphs(if is_narrow { "not joined" } else { &app.server }, quiet),
+        Connection::Connecting => glyphs(&format!("connecting{at}"), theme.notable()),
+        Connection::Joined => {
+            let mut who = glyphs(&app.name, theme.good().add_modifier(Modifier::BOLD));
+            who.extend(glyphs(&at, quiet));
+            who
+        }
+        Connection::Cut(until) => {
+            let seconds = until.saturating_duration_since(now).as_millis().div_ceil(1000);
+            glyphs(&format!("no connection; again in {seconds} s"), theme.error())
+        }
+        Connection::Over => glyphs("over", theme.notable()),
+    });
+    if app.people.is_known() && app.panes().people.is_empty() {
+        parts.push(glyphs(&format!("{} here", app.people.names().len()), quiet));
+    }
+    let keys: &[_] = match app.prompt {
+        _ if app.help.is_some() => &["Esc closes the help", "PgUp, PgDn move", "Ctrl-C leaves"],
+        Prompt::Talk => &["F1 help", "Tab completes", "PgUp looks back", "Ctrl-C leaves"],
+        Prompt::Name(_) | Prompt::Password { .. } => &["Enter goes on", "Ctrl-C leaves", "F1 help"],
+        Prompt::Close => &["y ends it", "n does not"],
+        Prompt::Over(_) => &["PgUp looks back"],
+    };
+    parts.extend(keys.iter().map(|key| glyphs(key, quiet)));
+    parts
+}
+
+/// The ways to complete, from the one chosen on if they are too many.
+fn candidates(completion: &Completion, columns: usize, theme: Theme) -> Row {
+    let chosen = Style::new().add_modifier(Modifier::REVERSED);
+    let all: Vec<_> = completion
+        .candidates()
+        .enumerate()
+        .map(|(place, text)| glyphs(text, if place == completion.at() { chosen } else { theme.quiet() }))
+        .collect();
+    let wide = |rows: &[Row]| rows.iter().map(|row| width(row) + 2).sum::<usize>();
+    let from = if wide(&all) <= columns { 0 } else { completion.at() };
+    let mut row = Row::new();
+    for candidate in all.into_iter().skip(from) {
+        row.extend(candidate);
+        row.extend(glyphs_of_blanks(2));
+    }
+    shortened(row, columns)
+}

@@ -1,0 +1,268 @@
+//! Text from people, as a terminal may be given it: cut into [`Glyph`]s of known width, and these into lines.
+//!
+//! Nothing that comes out of here moves a cursor, turns text around or cannot be seen.
+
+use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+use unicode_width::UnicodeWidthChar;
+
+use super::theme::Theme;
+use crate::{
+    escape::{self, Printable},
+    protocol::name,
+};
+
+/// The most marks that are drawn over one character; Vietnamese and Hebrew need two. A longer pile is drawn so far, and the
+/// rest of it counted.
+const MOST_MARKS: usize = 3;
+
+/// What a mark with nothing below it is drawn over.
+const NOTHING_BELOW: char = '\u{25cc}';
+
+/// What is drawn in one place: a character and the marks over it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glyph {
+    /// Never empty.
+    pub symbol: String,
+    /// Columns: 1 or 2.
+    pub width: u16,
+    /// How.
+    pub style: Style,
+}
+
+/// A row of a screen.
+pub type Row = Vec<Glyph>;
+
+/// Cuts text into what is drawn, all of it fit for a terminal.
+#[must_use]
+pub fn glyphs(text: &str, style: Style) -> Vec<Glyph> {
+    let mut glyphs = Vec::<Glyph>::new();
+    let (mut marks, mut more) = (0, 0);
+    for c in text.chars() {
+        let shown = shown(c);
+        if shown != Shown::Mark {
+            count_rest(&mut glyphs, &mut more, style);
+            marks = 0;
+        }
+        match shown {
+            Shown::Mark if marks == MOST_MARKS => more += 1,
+            Shown::Mark => {
+                if glyphs.is_empty() {
+                    glyphs.push(Glyph { symbol: NOTHING_BELOW.into(), width: 1, style });
+                }
+                if let Some(below) = glyphs.last_mut() {
+                    below.symbol.push(c);
+                }
+                marks += 1;
+            }
+            Shown::Nothing => {}
+            Shown::Blanks => plain(&mut glyphs, "    ", style),
+            Shown::Escape => plain(&mut glyphs, &Printable(c).to_string(), Theme::escape(style)),
+            Shown::Code => {
+                plain(&mut glyphs, &format!("\\u{{{:x}}}", u32::from(c)), Theme::escape(style));
+            }
+            Shown::Itself(width) => glyphs.push(Glyph { symbol: c.into(), width, style }),
+        }
+    }
+    count_rest(&mut glyphs, &mut more, style);
+    glyphs
+}
+
+/// How a character is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// In so many columns.
+    Itself(u16),
+    /// Over the one before.
+    Mark,
+    /// As an escape.
+    Escape,
+    /// The same, for what [`Printable`] lets pass.
+    Code,
+    /// A tab.
+    Blanks,
+    /// Not at all: it only chooses between two pictures of the character before it.
+    Nothing,
+}
+
+fn shown(c: char) -> Shown {
+    match c {
+        ' '..='~' => Shown::Itself(1),
+        '\t' => Shown::Blanks,
+        '\u{fe0e}' | '\u{fe0f}' => Shown::Nothing,
+        _ if escape::is_unsafe(c) => Shown::Escape,
+        _ if name::is_invisible(c) && !c.is_whitespace() => Shown::Code,
+        _ => match c.width() {
+            Some(0) => Shown::Mark,
+            Some(width @ 1..=2) => Shown::Itself(if width == 2 { 2 } else { 1 }),
+            _ => Shown::Code,
+        },
+    }
+}
+
+fn plain(glyphs: &mut Vec<Glyph>, ascii: &str, style: Style) {
+    glyphs.extend(ascii.chars().map(|c| Glyph { symbol: c.into(), width: 1, style }));
+}
+
+fn count_rest(glyphs: &mut Vec<Glyph>, more: &mut usize, style: Style) {
+    match std::mem::take(more) {
+        0 => {}
+        1 => plain(glyphs, "(+1 mark)", Theme::escape(style)),
+        more => plain(glyphs, &format!("(+{more} marks)"), Theme::escape(style)),
+    }
+}
+
+/// How many columns these take.
+#[must_use]
+pub fn width(glyphs: &[Glyph]) -> usize {
+    glyphs.iter().map(|glyph| usize::from(glyph.width)).sum()
+}
+
+/// Breaks a paragraph into rows of at most `columns`, at blanks where there are any; from the second on they are indented.
+/// At least one row.
+#[must_use]
+pub fn wrap(glyphs: Vec<Glyph>, columns: usize, indent: usize) -> Vec<Row> {
+    let columns = columns.max(1);
+    let indent = if indent * 2 > columns { 0 } else { indent };
+    let blanks = || glyphs_of_blanks(indent);
+    let mut rows = Vec::new();
+    let mut row = Row::new();
+    let (mut used, mut begin) = (0, 0);
+    'glyphs: for glyph in glyphs {
+        let glyph_width = usize::from(glyph.width);
+        // Twice where a word that filled its row does not fit an indented one.
+        while used + glyph_width > columns && row.len() > begin {
+            // A blank at the end of a row shows nothing.
+            if glyph.symbol == " " {
+                rows.push(std::mem::replace(&mut row, blanks()));
+                (used, begin) = (indent, row.len());
+                continue 'glyphs;
+            }
+            let place = row.iter().skip(begin).rposition(|glyph| glyph.symbol == " ");
+            let rest = match place {
+                Some(place) => row.split_off(begin + place + 1),
+                None => Row::new(),
+            };
+            rows.push(std::mem::replace(&mut row, blanks()));
+            begin = row.len();
+            row.extend(rest);
+            used = width(&row);
+        }
+        used += glyph_width;
+        row.push(glyph);
+    }
+    rows.push(row);
+    rows
+}
+
+/// So many columns of nothing.
+#[must_use]
+pub fn glyphs_of_blanks(columns: usize) -> Row {
+    vec![Glyph { symbol: " ".to_owned(), width: 1, style: Style::new() }; columns]
+}
+
+/// Shortens to so many columns; what is missing is shown by `…`.
+#[must_use]
+pub fn shortened(mut glyphs: Vec<Glyph>, columns: usize) -> Vec<Glyph> {
+    if width(&glyphs) <= columns {
+        return glyphs;
+    }
+    let Some(room) = columns.checked_sub(1) else { return Vec::new() };
+    let style = glyphs.first().map(|glyph| glyph.style).unwrap_or_default();
+    while width(&glyphs) > room {
+        glyphs.pop();
+    }
+    glyphs.push(Glyph { symbol: "…".to_owned(), width: 1, style });
+    glyphs
+}
+
+/// Draws a row into an area one row high; what does not fit is left out.
+pub fn paint(row: &[Glyph], area: Rect, buffer: &mut Buffer) {
+    let area = area.intersection(buffer.area);
+    if area.height == 0 {
+        return;
+    }
+    let mut x = area.x;
+    for glyph in row {
+        if x + glyph.width > area.right() {
+            return;
+        }
+        for covered in x..x + glyph.width {
+            buffer[(covered, area.y)].reset();
+        }
+        buffer[(x, area.y)].set_symbol(&glyph.symbol).set_style(glyph.style);
+        x += glyph.width;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::escape::tests::anything;
+
+    fn drawn(text: &str) -> String {
+        glyphs(text, Style::new()).iter().map(|glyph| glyph.symbol.as_str()).collect()
+    }
+
+    #[test]
+    fn what_could_do_harm_is_spelt_out() {
+        for (raw, shown) in [
+            ("olá, mundo", "olá, mundo"),
+            ("\u{1b}[31mred\u{7}\u{9b}2J", "\\u{1b}[31mred\\u{7}\\u{9b}2J"),
+            ("a\tb", "a    b"),
+            ("evil\u{202e}txt.exe", "evil\\u{202e}txt.exe"),
+            ("ze\u{200b}ro\u{feff}", "ze\\u{200b}ro\\u{feff}"),
+            ("fill\u{3164}er\u{115f}", "fill\\u{3164}er\\u{115f}"),
+            ("❤\u{fe0f}", "❤"),
+            ("👩\u{200d}💻", "👩\\u{200d}💻"),
+            ("שלום", "שלום"),
+            ("\u{301}x", "\u{25cc}\u{301}x"),
+            ("e\u{301}\u{302}\u{303}x", "e\u{301}\u{302}\u{303}x"),
+            ("e\u{301}\u{302}\u{303}\u{304}x", "e\u{301}\u{302}\u{303}(+1 mark)x"),
+            (&format!("z{}", "\u{300}".repeat(60)), "z\u{300}\u{300}\u{300}(+57 marks)"),
+        ] {
+            assert_eq!(drawn(raw), shown, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn widths() {
+        for (text, columns) in [("abc", 3), ("日本", 4), ("👋", 2), ("e\u{301}", 1), ("שלום", 4)] {
+            assert_eq!(width(&glyphs(text, Style::new())), columns, "{text}");
+        }
+    }
+
+    #[test]
+    fn rows_break_at_blanks() {
+        let wrapped = |text, columns, indent| -> Vec<String> {
+            wrap(glyphs(text, Style::new()), columns, indent)
+                .iter()
+                .map(|row| row.iter().map(|glyph| glyph.symbol.as_str()).collect())
+                .collect()
+        };
+        assert_eq!(wrapped("", 10, 2), [""]);
+        assert_eq!(wrapped("one two three", 8, 0), ["one two ", "three"]);
+        assert_eq!(wrapped("one two three", 7, 0), ["one two", "three"]);
+        assert_eq!(wrapped("one two three", 7, 2), ["one two", "  three"]);
+        assert_eq!(wrapped("abcdefghij", 4, 0), ["abcd", "efgh", "ij"]);
+        assert_eq!(wrapped("abcdefghij", 4, 2), ["abcd", "  ef", "  gh", "  ij"]);
+        assert_eq!(wrapped("a bcdefg", 7, 2), ["a ", "  bcdef", "  g"]);
+        assert_eq!(wrapped("日本語", 3, 0), ["日", "本", "語"]);
+        assert_eq!(wrapped("日", 1, 0), ["日"]);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_harmful_is_left(text in anything(), columns in 1..30_usize) {
+            for row in wrap(glyphs(&text, Style::new()), columns, 2) {
+                prop_assert!(width(&row) <= columns.max(2));
+                for glyph in &row {
+                    let harmful = |c: char| escape::is_unsafe(c) || c.is_control();
+                    prop_assert!(!glyph.symbol.chars().any(harmful));
+                    prop_assert!(glyph.symbol.chars().count() <= 1 + MOST_MARKS);
+                }
+            }
+        }
+    }
+}

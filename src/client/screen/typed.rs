@@ -1,0 +1,213 @@
+//! [`read`]: what a typed line asks for.
+
+use crate::{
+    client::{Received, joining::SERVER},
+    protocol::{
+        Operation,
+        message::NO_DATA,
+        short_form::{self, NoShortForm, ShortForm},
+    },
+};
+
+/// The longest message that servers take unless they are set up otherwise, in bytes.
+pub const MESSAGE_BYTES: usize = 1024;
+
+/// DESTINATION of what is for everyone.
+const ALL_CLIENTS: &str = "all clients";
+
+/// What a typed line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// Nothing was typed.
+    Nothing,
+    /// Send this.
+    Send(Received),
+    /// Show who is here.
+    List,
+    /// Show how to use this.
+    Help,
+    /// Leave.
+    Leave,
+    /// End the server: ask first.
+    Close,
+    /// It cannot be done: why, and what to type instead.
+    Wrong(String),
+}
+
+/// Reads a line that `own` typed.
+#[must_use]
+pub fn read(line: &str, own: &str) -> Typed {
+    if line.trim().is_empty() {
+        return Typed::Nothing;
+    }
+    let (form, command) = match line.strip_prefix('/') {
+        // Two slashes: text that begins with one.
+        Some(text) if text.starts_with('/') => (Ok(to_everyone(text)), None),
+        Some(short) => (short_form::parse(short.trim_end()), Some(short)),
+        None => (Ok(to_everyone(line)), None),
+    };
+    let form = match (form, command) {
+        (Ok(form), _) => form,
+        (Err(NoShortForm::Unknown(word)), Some(_)) if word.eq_ignore_ascii_case("quit") => {
+            return Typed::Leave;
+        }
+        (Err(why), _) => return Typed::Wrong(wrong(&why)),
+    };
+    match form.operation {
+        Operation::ListClients => return Typed::List,
+        Operation::Help => return Typed::Help,
+        Operation::Exit => return Typed::Leave,
+        Operation::CloseServer => return Typed::Close,
+        _ => {}
+    }
+    let message = message(&form, own);
+    match message.as_message().encoded_len().checked_sub(MESSAGE_BYTES) {
+        None | Some(0) => Typed::Send(message),
+        Some(1) => {
+            Typed::Wrong(format!("1 byte too long; a message has at most {MESSAGE_BYTES}, names included"))
+        }
+        Some(over) => Typed::Wrong(format!(
+            "{over} bytes too long; a message has at most {MESSAGE_BYTES}, names included"
+        )),
+    }
+}
+
+fn to_everyone(text: &str) -> ShortForm<'_> {
+    ShortForm { operation: Operation::Broadcast, destination: "", data: text }
+}
+
+fn message(form: &ShortForm<'_>, own: &str) -> Received {
+    let destination = match form.operation {
+        Operation::Echo => own,
+        Operation::Broadcast | Operation::BroadcastNotMe => ALL_CLIENTS,
+        Operation::PrivateMessage
+        | Operation::ListFiles
+        | Operation::Kick
+        | Operation::Ban
+        | Operation::Unban => form.destination,
+        _ => SERVER,
+    };
+    Received {
+        sender: own.to_owned(),
+        destination: destination.to_owned(),
+        operation: form.operation.wire().to_owned(),
+        data: form.data.to_owned(),
+    }
+}
+
+fn wrong(why: &NoShortForm<'_>) -> String {
+    match why {
+        NoShortForm::Unknown(word) => match Operation::nearest(word) {
+            Some(near) => {
+                format!("/{word} is not known. Did you mean /{}? Type: {}", near.short(), near.typed())
+            }
+            None => format!("/{word} is not known. F1 shows what is; // begins a text with a slash"),
+        },
+        NoShortForm::Incomplete(operation, what) => {
+            format!("{what} is missing after /{}. Type: {}", operation.short(), operation.typed())
+        }
+    }
+}
+
+/// `exit`, from `own`.
+#[must_use]
+pub fn exit(own: &str) -> Received {
+    command(own, Operation::Exit)
+}
+
+/// `close_server`, from `own`.
+#[must_use]
+pub fn close_server(own: &str) -> Received {
+    command(own, Operation::CloseServer)
+}
+
+/// `list_clients`, from `own`.
+#[must_use]
+pub fn list_clients(own: &str) -> Received {
+    command(own, Operation::ListClients)
+}
+
+/// `echo`, from `own`.
+#[must_use]
+pub fn echo(own: &str, text: &str) -> Received {
+    message(&ShortForm { operation: Operation::Echo, destination: "", data: text }, own)
+}
+
+/// The answer to `list_files` of who shares nothing.
+#[must_use]
+pub fn no_files(own: &str, asker: &str) -> Received {
+    let form =
+        ShortForm { operation: Operation::ListFiles, destination: asker, data: "(no files are shared)" };
+    message(&form, own)
+}
+
+fn command(own: &str, operation: Operation) -> Received {
+    message(&ShortForm { operation, destination: "", data: NO_DATA }, own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Line;
+
+    fn sent(line: &str) -> String {
+        match read(line, "rui") {
+            Typed::Send(message) => Line::from(&message.as_message()).text().to_owned(),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_sent() {
+        for (line, message) in [
+            ("hi | there", "rui | all clients | broadcast | hi | there"),
+            (" /list", "rui | all clients | broadcast |  /list"),
+            ("//list", "rui | all clients | broadcast | /list"),
+            ("/all hi", "rui | all clients | broadcast | hi"),
+            ("/others hi", "rui | all clients | broadcast_not_me | hi"),
+            ("/msg \"Ana Maria\" hi you", "rui | Ana Maria | private_message | hi you"),
+            ("/files Ana Maria", "rui | Ana Maria | list_files | no data"),
+            ("/echo hi", "rui | rui | echo | hi"),
+            ("/kick ana being rude", "rui | ana | kick | being rude"),
+            ("/ban 192.0.2.7 1h", "rui | 192.0.2.7 | ban | 1h"),
+            ("/unban ana", "rui | ana | unban | no data"),
+            ("/bans", "rui | server | list_bans | no data"),
+        ] {
+            assert_eq!(sent(line), message);
+        }
+    }
+
+    #[test]
+    fn what_is_done_here() {
+        for (line, typed) in [
+            ("", Typed::Nothing),
+            ("  ", Typed::Nothing),
+            ("/list ", Typed::List),
+            ("/help", Typed::Help),
+            ("/exit", Typed::Leave),
+            ("/quit", Typed::Leave),
+            ("/close", Typed::Close),
+        ] {
+            assert_eq!(read(line, "rui"), typed, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong() {
+        let too_long = format!("/msg ana {}", "x".repeat(1024));
+        for (line, why) in [
+            ("/mgs ana hi", "/mgs is not known. Did you mean /msg? Type: /msg bob hi"),
+            ("/dance", "/dance is not known. F1 shows what is; // begins a text with a slash"),
+            ("/msg ana", "the text is missing after /msg. Type: /msg bob hi"),
+            ("/msg", "a name is missing after /msg. Type: /msg bob hi"),
+            (&too_long, "30 bytes too long; a message has at most 1024, names included"),
+        ] {
+            assert_eq!(read(line, "rui"), Typed::Wrong(why.to_owned()), "{line}");
+        }
+        let exact = "x".repeat(1024 - "rui | all clients | broadcast | ".len());
+        assert_eq!(sent(&exact).len(), 1024);
+        let one_more = format!("{exact}x");
+        let why = "1 byte too long; a message has at most 1024, names included".to_owned();
+        assert_eq!(read(&one_more, "rui"), Typed::Wrong(why));
+    }
+}

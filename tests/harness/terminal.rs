@@ -1,0 +1,164 @@
+//! A terminal with a program on it, and someone who types and reads.
+
+use std::{
+    fs::File,
+    io::{Read, Write},
+    num::NonZeroU16,
+    process::Command,
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    thread::JoinHandle,
+    time::Instant,
+};
+
+use expectrl::process::{
+    Process as _,
+    unix::{UnixProcess, WaitStatus},
+};
+use vt100::{Parser, Screen};
+
+use super::{DEADLINE, process::signal, wait_until};
+
+pub const ENTER: &str = "\r";
+pub const TAB: &str = "\t";
+pub const CTRL_C: &str = "\x03";
+pub const CTRL_D: &str = "\x04";
+pub const CTRL_U: &str = "\x15";
+pub const UP: &str = "\x1b[A";
+pub const LEFT: &str = "\x1b[D";
+pub const PAGE_UP: &str = "\x1b[5~";
+pub const CTRL_END: &str = "\x1b[1;5F";
+pub const F1: &str = "\x1bOP";
+
+/// What has been written to the terminal.
+#[derive(Default)]
+struct Written {
+    parser: Parser,
+    bytes: Vec<u8>,
+    /// The program holds it open no more.
+    ended: bool,
+}
+
+/// A terminal with a program on it. Dropped, the program ends.
+pub struct Terminal {
+    program: UnixProcess,
+    keyboard: File,
+    written: Arc<(Mutex<Written>, Condvar)>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Terminal {
+    /// Runs a program on a new terminal of this size.
+    pub fn run(mut command: Command, columns: u16, rows: u16) -> Self {
+        command.env("TERM", "xterm-256color").env("TZ", "UTC");
+        let program = UnixProcess::spawn_command(command).unwrap();
+        let keyboard = program.get_raw_handle().unwrap();
+        let written = Arc::<(Mutex<Written>, Condvar)>::default();
+        let reader = std::thread::spawn({
+            let (mut output, written) = (program.get_raw_handle().unwrap(), Arc::clone(&written));
+            move || read(&mut output, &written)
+        });
+        let mut terminal = Self { program, keyboard, written, reader: Some(reader) };
+        terminal.resize(columns, rows);
+        terminal
+    }
+
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        let size = |number| NonZeroU16::new(number).unwrap();
+        self.written.0.lock().unwrap().parser.set_size(size(rows), size(columns));
+        self.program.set_window_size(columns, rows).unwrap();
+    }
+
+    pub fn type_in(&mut self, keys: &str) {
+        self.keyboard.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Types a line and Enter.
+    pub fn enter(&mut self, line: &str) {
+        self.type_in(&format!("{line}{ENTER}"));
+    }
+
+    /// Waits until the screen is so.
+    #[track_caller]
+    pub fn wait_for(&self, what: &str, mut is_so: impl FnMut(&Screen) -> bool) {
+        let (written, more) = &*self.written;
+        let end = Instant::now() + DEADLINE;
+        let mut written = written.lock().unwrap();
+        while !is_so(written.parser.screen()) {
+            let left = end.saturating_duration_since(Instant::now());
+            let shown = written.parser.screen().contents();
+            assert!(!left.is_zero(), "waited in vain for {what}; shown is:\n{shown}");
+            assert!(!written.ended, "the program ended before {what}; shown is:\n{shown}");
+            written = more.wait_timeout(written, left).unwrap().0;
+        }
+    }
+
+    /// Waits until this is somewhere on the screen.
+    #[track_caller]
+    pub fn shows(&self, text: &str) {
+        self.wait_for(&format!("{text:?}"), |screen| screen.contents().contains(text));
+    }
+
+    /// Waits until this row, the last being 1, begins so; blanks at its end do not count.
+    #[track_caller]
+    pub fn shows_in_row_from_below(&self, row: usize, text: &str) {
+        self.wait_for(&format!("{text:?} in row {row} from below"), |screen| {
+            rows(screen).iter().nth_back(row - 1).is_some_and(|row| row.starts_with(text))
+        });
+    }
+
+    /// What is on the screen.
+    pub fn look<T>(&self, look: impl FnOnce(&Screen) -> T) -> T {
+        look(self.written.0.lock().unwrap().parser.screen())
+    }
+
+    /// All that was written to the terminal so far.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.written.0.lock().unwrap().bytes.clone()
+    }
+
+    pub fn process(&self) -> u32 {
+        u32::try_from(self.program.pid().as_raw()).unwrap()
+    }
+
+    pub fn signal(&self, name: &str) {
+        signal(self.process(), name);
+    }
+
+    /// The exit status, once the program has ended and all it wrote is read.
+    #[track_caller]
+    pub fn ended(&mut self) -> i32 {
+        let mut status = None;
+        wait_until("the program on the terminal to end", || {
+            match self.program.status().unwrap() {
+                WaitStatus::Exited(_, code) => status = Some(code),
+                WaitStatus::StillAlive => {}
+                other => panic!("{other:?}"),
+            }
+            status.is_some()
+        });
+        self.reader.take().unwrap().join().unwrap();
+        status.unwrap()
+    }
+}
+
+fn read(output: &mut File, written: &(Mutex<Written>, Condvar)) {
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        // A terminal that nobody holds open any more is an error to read.
+        let count = output.read(&mut buffer).unwrap_or(0);
+        // A test that failed while it looked poisons nothing.
+        let mut state = written.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.parser.process(&buffer[..count]);
+        state.bytes.extend_from_slice(&buffer[..count]);
+        state.ended = count == 0;
+        written.1.notify_all();
+        if state.ended {
+            return;
+        }
+    }
+}
+
+fn rows(screen: &Screen) -> Vec<String> {
+    let (_, columns) = screen.size();
+    screen.rows(0, columns.get()).collect()
+}
