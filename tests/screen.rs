@@ -1,8 +1,16 @@
 //! `arauto join` on a terminal, driven as a person drives it.
 
+mod picture;
 mod ways_out;
 
-use std::{fmt::Write, process::Command};
+use std::{
+    fmt::Write,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use crate::{
     cli::arauto,
@@ -121,33 +129,78 @@ fn a_flood_leaves_the_line_usable() {
     rui.type_in("half a");
     rui.shows_in_row_from_below(2, "> half a");
     let before = rui.bytes().len();
-    let flood = std::thread::spawn(move || {
-        let mut lines = String::new();
-        for number in 1..=FLOOD {
-            let _ = writeln!(lines, " | all | broadcast_not_me | no. {number} of the flood");
+    let is_typed = Arc::new(AtomicBool::new(false));
+    let flood = std::thread::spawn({
+        let is_typed = Arc::clone(&is_typed);
+        move || {
+            let mut count = 0;
+            // It goes on while someone types.
+            while count < FLOOD || (count < 20 * FLOOD && !is_typed.load(Ordering::Relaxed)) {
+                let mut lines = String::new();
+                for number in count..count + FLOOD / 10 {
+                    let _ = writeln!(lines, " | all | broadcast_not_me | no. {number} of the flood");
+                }
+                eva.send_bytes(lines.as_bytes());
+                count += FLOOD / 10;
+            }
+            (eva, count)
         }
-        eva.send_bytes(lines.as_bytes());
-        eva
     });
-    // While it comes.
     rui.shows("of the flood");
     rui.type_in(" line");
     rui.shows_in_row_from_below(2, "> half a line");
-    rui.shows(&format!("eva → others: no. {FLOOD} of the flood"));
-    let mut eva = flood.join().unwrap();
-    // Each one drawn would be many times as much.
+    is_typed.store(true, Ordering::Relaxed);
+    let (mut eva, count) = flood.join().unwrap();
+    rui.shows(&format!("eva → others: no. {} of the flood", count - 1));
+    // A picture for each message would be ten times as much.
     let drawn = rui.bytes().len() - before;
-    assert!(drawn < FLOOD * 1000, "{drawn} bytes");
+    assert!(drawn < 200 * FLOOD, "{drawn} bytes");
     rui.type_in(PAGE_UP);
     rui.shows("older messages");
-    rui.shows(&format!("eva → others: no. {} of the flood", FLOOD - 30));
+    rui.shows(&format!("eva → others: no. {} of the flood", count - 30));
     rui.type_in(CTRL_END);
-    rui.shows(&format!("eva → others: no. {FLOOD} of the flood"));
+    rui.shows(&format!("eva → others: no. {} of the flood", count - 1));
     rui.type_in(ENTER);
     eva.expect("rui | all clients | broadcast | half a line");
     rui.type_in("again");
     rui.type_in(CTRL_U);
     rui.shows_in_row_from_below(2, ">");
+}
+
+#[test]
+fn a_paste_is_one_line() {
+    let server = TestServer::start();
+    let mut eva = server.join("eva");
+    let mut rui = joined(&server, "rui");
+    rui.type_in("\x1b[200~one\r/close\rthree\x1b[201~");
+    rui.shows_in_row_from_below(2, "> one /close three");
+    rui.shows_in_row_from_below(1, "Pasted as one line; 2 line ends or tabs became blanks");
+    rui.type_in(ENTER);
+    eva.expect("rui | all clients | broadcast | one /close three");
+}
+
+#[test]
+fn colours_only_where_they_are_wanted() {
+    let server = TestServer::start();
+    let has_colour = |terminal: &Terminal| {
+        terminal.shows(" ! Destination client (bob) not found!");
+        terminal.look(|screen| {
+            let (rows, columns) = screen.size();
+            let cells = (0..rows.get()).flat_map(|row| (0..columns.get()).map(move |column| (row, column)));
+            let colours =
+                cells.filter_map(|(row, column)| screen.cell(row, column)).map(vt100::Cell::fgcolor);
+            colours.filter(|colour| *colour != vt100::Color::Default).count() > 0
+        })
+    };
+    let mut rui = joined(&server, "rui");
+    rui.enter("/msg bob hi");
+    assert!(has_colour(&rui));
+    let mut command = join(&server, "eva");
+    command.env("NO_COLOR", "1");
+    let mut eva = Terminal::run(command, 80, 24);
+    eva.shows("You are eva");
+    eva.enter("/msg bob hi");
+    assert!(!has_colour(&eva));
 }
 
 #[test]

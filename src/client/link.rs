@@ -205,10 +205,9 @@ impl Link {
             };
             tokio::select! {
                 item = receiver.next() => {
-                    let item = match item {
-                        Ok(Some(item)) => item,
-                        Ok(None) => return Ok(Ending::Cut("the server ended the connection".to_owned())),
-                        Err(error) => return Ok(error.into()),
+                    let item = match came(item) {
+                        Ok(item) => item,
+                        Err(ending) => return Ok(ending),
                     };
                     let end = end_of(&item);
                     self.tell(Event::Received(item)).await?;
@@ -235,7 +234,8 @@ impl Link {
         sender: &mut wire::Sender,
     ) -> Result<Result<(), Ending>, Unheard> {
         let mut joining = Joining::new(&self.name);
-        let mut wants_password = false;
+        // Whether one is waited for; the last one that was given, here.
+        let (mut wants_password, mut given) = (false, None);
         loop {
             // A server that goes away while someone thinks of a password is to be noticed.
             let item = tokio::select! {
@@ -243,17 +243,17 @@ impl Link {
                 password = password_or_hold(&mut self.commands, &mut self.held), if wants_password => {
                     let password = password?;
                     wants_password = false;
-                    if let Err(error) = self.give(password, &joining, sender).await {
+                    if let Err(error) = sender.send(&joining.password(&password)).await {
                         return Ok(Err(error.into()));
                     }
+                    given = Some(password);
                     continue;
                 }
                 () = self.events.closed() => return Err(Unheard),
             };
-            let item = match item {
-                Ok(Some(item)) => item,
-                Ok(None) => return Ok(Err(Ending::Cut("the server ended the connection".to_owned()))),
-                Err(error) => return Ok(Err(error.into())),
+            let item = match came(item) {
+                Ok(item) => item,
+                Err(ending) => return Ok(Err(ending)),
             };
             let Item::Message(message) = item else {
                 self.tell(Event::Received(item)).await?;
@@ -263,11 +263,13 @@ impl Link {
                 Step::Introduce => sender.send(&joining.introduction()).await,
                 Step::AskPassword { complaint } => {
                     let configured = || self.dialer.password().map(|given| given.text().clone());
-                    let known = self.password.take().or_else(configured).filter(|_| complaint.is_none());
-                    wants_password = known.is_none();
-                    if let Some(password) = known {
-                        self.give(password, &joining, sender).await
+                    let known = self.password.take().or_else(configured);
+                    if let Some(password) = known.filter(|_| given.is_none()) {
+                        let sent = sender.send(&joining.password(&password)).await;
+                        given = Some(password);
+                        sent
                     } else {
+                        wants_password = true;
                         let name = joining.name().to_owned();
                         self.tell(Event::PasswordWanted { name, complaint }).await?;
                         Ok(())
@@ -275,6 +277,7 @@ impl Link {
                 }
                 Step::Joined(name) => {
                     self.name.clone_from(&name);
+                    self.password = given.or(self.password.take());
                     self.tell(Event::Joined { name }).await?;
                     return Ok(Ok(()));
                 }
@@ -286,18 +289,6 @@ impl Link {
                 return Ok(Err(error.into()));
             }
         }
-    }
-
-    /// Sends a password, and keeps it for the next connection.
-    async fn give(
-        &mut self,
-        password: Zeroizing<String>,
-        joining: &Joining,
-        sender: &mut wire::Sender,
-    ) -> io::Result<()> {
-        sender.send(&joining.password(&password)).await?;
-        self.password = Some(password);
-        Ok(())
     }
 }
 
@@ -317,6 +308,11 @@ async fn password_or_hold(
     pending().await
 }
 
+/// What was read, or how the connection ended.
+fn came(item: io::Result<Option<Item>>) -> Result<Item, Ending> {
+    item?.ok_or_else(|| Ending::Cut("the server ended the connection".to_owned()))
+}
+
 /// Whether this message is the last.
 fn end_of(item: &Item) -> Option<End> {
     let Item::Message(received) = item else { return None };
@@ -327,3 +323,6 @@ fn end_of(item: &Item) -> Option<End> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,7 +49,12 @@ pub struct Terminal {
 impl Terminal {
     /// Runs a program on a new terminal of this size.
     pub fn run(mut command: Command, columns: u16, rows: u16) -> Self {
-        command.env("TERM", "xterm-256color").env("TZ", "UTC");
+        for (name, value) in [("TERM", "xterm-256color"), ("TZ", "UTC")] {
+            command.env(name, value);
+        }
+        if command.get_envs().all(|(name, _)| name != "NO_COLOR") {
+            command.env_remove("NO_COLOR");
+        }
         let program = UnixProcess::spawn_command(command).unwrap();
         let keyboard = program.get_raw_handle().unwrap();
         let written = Arc::<(Mutex<Written>, Condvar)>::default();

@@ -1,0 +1,136 @@
+//! Conversations with a server whose every step the test takes.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufStream},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+
+use super::*;
+use crate::client::Target;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Both ends of a conversation.
+struct Stage {
+    listener: TcpListener,
+    commands: Sender<Command>,
+    events: Receiver<Event>,
+}
+
+/// The server's end of a connection.
+struct Puppet(BufStream<TcpStream>);
+
+impl Stage {
+    async fn set(name: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target: Target = listener.local_addr().unwrap().to_string().parse().unwrap();
+        let (commands, events) = Link::begin(Dialer::new(target), name);
+        Self { listener, commands, events }
+    }
+
+    /// The next connection, up to the name.
+    async fn accept(&self, name: &str) -> Puppet {
+        let (stream, _) = timeout(DEADLINE, self.listener.accept()).await.unwrap().unwrap();
+        let mut puppet = Puppet(BufStream::new(stream));
+        puppet.say("server | client | name | no data").await;
+        puppet.hear(&format!("{name} | server | name | {name}")).await;
+        puppet
+    }
+
+    /// The next event that is not that a connection is being made.
+    async fn event(&mut self) -> Event {
+        loop {
+            match timeout(DEADLINE, self.events.recv()).await.unwrap().unwrap() {
+                Event::Connecting => {}
+                event => return event,
+            }
+        }
+    }
+
+    async fn give(&self, command: Command) {
+        self.commands.send(command).await.unwrap();
+    }
+}
+
+impl Puppet {
+    async fn say(&mut self, line: &str) {
+        self.0.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+        self.0.flush().await.unwrap();
+    }
+
+    async fn hear(&mut self, expected: &str) {
+        let mut line = String::new();
+        timeout(DEADLINE, self.0.read_line(&mut line)).await.unwrap().unwrap();
+        assert_eq!(line.trim_end(), expected);
+    }
+
+    async fn confirm(&mut self, name: &str) {
+        self.say(&format!("server | {name} | connection_confirmation | hello")).await;
+    }
+}
+
+fn message(data: &str) -> Command {
+    let line = format!("ana | all | broadcast | {data}");
+    Command::Send(crate::protocol::Message::parse(&line).unwrap().into())
+}
+
+fn password(text: &str) -> Command {
+    Command::Password(Zeroizing::new(text.to_owned()))
+}
+
+#[tokio::test]
+async fn a_server_that_goes_while_a_password_is_waited_for_is_noticed() {
+    let mut stage = Stage::set("ana").await;
+    let mut puppet = stage.accept("ana").await;
+    puppet.say("server | ana | password | no data").await;
+    assert!(matches!(stage.event().await, Event::PasswordWanted { complaint: None, .. }));
+    puppet.say("server | new_client: ana | connection_error | too late").await;
+    match stage.event().await {
+        Event::Ended(End::NotLetIn(why)) => assert_eq!(why, "too late"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_is_given_before_the_password_is_sent_after_it_in_order() {
+    let mut stage = Stage::set("ana").await;
+    let mut puppet = stage.accept("ana").await;
+    puppet.say("server | ana | password | no data").await;
+    assert!(matches!(stage.event().await, Event::PasswordWanted { .. }));
+    for command in [message("one"), message("two"), password("secret"), message("three")] {
+        stage.give(command).await;
+    }
+    puppet.hear("ana | server | password | secret").await;
+    puppet.confirm("ana").await;
+    assert!(matches!(stage.event().await, Event::Joined { .. }));
+    for data in ["one", "two", "three"] {
+        puppet.hear(&format!("ana | all | broadcast | {data}")).await;
+    }
+}
+
+#[tokio::test]
+async fn after_a_cut_the_password_is_given_again_once() {
+    let mut stage = Stage::set("ana").await;
+    let mut puppet = stage.accept("ana").await;
+    puppet.say("server | ana | password | no data").await;
+    assert!(matches!(stage.event().await, Event::PasswordWanted { .. }));
+    stage.give(password("secret")).await;
+    puppet.hear("ana | server | password | secret").await;
+    puppet.confirm("ana").await;
+    assert!(matches!(stage.event().await, Event::Joined { .. }));
+    drop(puppet);
+    assert!(matches!(stage.event().await, Event::Cut { .. }));
+    let mut puppet = stage.accept("ana").await;
+    puppet.say("server | ana | password | no data").await;
+    puppet.hear("ana | server | password | secret").await;
+    // It was changed meanwhile.
+    puppet.say("server | ana | error_message | That is not it").await;
+    puppet.say("server | ana | password | no data").await;
+    match stage.event().await {
+        Event::PasswordWanted { complaint, .. } => assert_eq!(complaint.as_deref(), Some("That is not it")),
+        other => panic!("{other:?}"),
+    }
+}
