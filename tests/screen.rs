@@ -16,7 +16,7 @@ use crate::{
     cli::arauto,
     harness::{
         Client, TestServer,
-        terminal::{CTRL_END, CTRL_U, ENTER, F1, LEFT, PAGE_UP, TAB, Terminal, UP},
+        terminal::{CTRL_END, CTRL_L, CTRL_U, ENTER, F1, LEFT, PAGE_UP, TAB, Terminal, UP},
     },
 };
 
@@ -117,6 +117,11 @@ fn resized_to_20_by_5_and_back() {
     rui.shows_in_row_from_below(2, "> half a line and more of it");
     rui.shows("eva → others: the quick brown fox");
     rui.shows("│ 2 here");
+    // As something else may that writes to the terminal.
+    rui.spoil("\x1b[2J");
+    assert!(rui.look(|screen| screen.contents().is_empty()));
+    rui.type_in(CTRL_L);
+    rui.shows_in_row_from_below(2, "> half a line and more of it");
     rui.type_in(ENTER);
     eva.expect("rui | all clients | broadcast | half a line and more of it");
 }

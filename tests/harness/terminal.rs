@@ -22,6 +22,7 @@ pub const ENTER: &str = "\r";
 pub const TAB: &str = "\t";
 pub const CTRL_C: &str = "\x03";
 pub const CTRL_D: &str = "\x04";
+pub const CTRL_L: &str = "\x0c";
 pub const CTRL_U: &str = "\x15";
 pub const UP: &str = "\x1b[A";
 pub const LEFT: &str = "\x1b[D";
@@ -71,6 +72,11 @@ impl Terminal {
         let size = |number| NonZeroU16::new(number).unwrap();
         self.written.0.lock().unwrap().parser.set_size(size(rows), size(columns));
         self.program.set_window_size(columns, rows).unwrap();
+    }
+
+    /// Something else writes this to the terminal.
+    pub fn spoil(&self, bytes: &str) {
+        self.written.0.lock().unwrap().parser.process(bytes.as_bytes());
     }
 
     pub fn type_in(&mut self, keys: &str) {

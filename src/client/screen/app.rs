@@ -44,6 +44,8 @@ pub enum Effect {
         /// Who asked.
         asker: String,
     },
+    /// Draw all of the screen anew: something else wrote to it.
+    Redraw,
 }
 
 /// How it stands with the connection.
@@ -220,7 +222,7 @@ impl App {
     }
 
     fn joined(&mut self, name: String, now: Now) {
-        self.note(now, &format!("You are {name} on {}. F1 shows what you can do.", self.server));
+        self.note(now, &format!("You are {name} on {}. /help shows what you can do.", self.server));
         self.name = name;
         (self.refused, self.hint) = (None, None);
         self.connection = Connection::Joined;
@@ -303,6 +305,13 @@ impl App {
     pub(super) fn give_password(&mut self, password: Zeroizing<String>) {
         self.prompt = Prompt::Talk;
         self.effects.push_back(Effect::Command(link::Command::Password(password)));
+    }
+
+    /// Draws all of the screen anew.
+    pub(super) fn redraw(&mut self) {
+        if self.has_room() {
+            self.effects.push_back(Effect::Redraw);
+        }
     }
 
     /// Leaves a message to be sent. Whether there was room.

@@ -10,7 +10,7 @@ use crate::protocol::Operation;
 const LEFT_COLUMNS: usize = 24;
 
 /// Keys that are worth telling.
-const KEYS: [(&str, &str); 11] = [
+const KEYS: [(&str, &str); 12] = [
     ("Enter", "send; text without a slash goes to everyone"),
     ("Tab, Shift-Tab", "complete a command or a name; again: the next, the previous"),
     ("Up, Down", "what you typed before"),
@@ -20,6 +20,7 @@ const KEYS: [(&str, &str); 11] = [
     ("Ctrl-A, Ctrl-E", "begin and end of the line; Ctrl-Left, Ctrl-Right by words"),
     ("Ctrl-U, Ctrl-K", "delete to the begin, to the end of the line"),
     ("Ctrl-W", "delete a word; Ctrl-Y puts back what was deleted last"),
+    ("Ctrl-L", "draw the screen anew"),
     ("F1", "this help"),
     ("Ctrl-C", "put the line away, or leave"),
 ];

@@ -65,6 +65,7 @@ impl App {
         match key.code {
             KeyCode::Char('c') if control => self.interrupt(now),
             KeyCode::Char('d') if control && self.nothing_is_typed() => self.leave(now),
+            KeyCode::Char('l') if control => self.redraw(),
             KeyCode::F(1) => self.toggle_help(),
             KeyCode::Esc if self.help.is_some() => self.help = None,
             KeyCode::PageUp | KeyCode::Home if control => self.scroll_to_top(),

@@ -14,6 +14,9 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// After so long a list that was asked for is given up.
 const GIVE_UP: Duration = Duration::from_secs(20);
 
+/// The most names that are kept; more than a server has sessions.
+const MOST_NAMES: usize = 65_536;
+
 /// What begins the echo that marks the end of a list. Not shown to anyone.
 const MARK: &str = "(end of the list of who is here, no. ";
 
@@ -121,7 +124,8 @@ impl People {
 
     /// A part of a list came.
     pub fn part(&mut self, names: &[&str]) {
-        self.coming.extend(names.iter().map(|name| (*name).to_owned()));
+        let room = MOST_NAMES - self.coming.len();
+        self.coming.extend(names.iter().take(room).map(|name| (*name).to_owned()));
     }
 
     /// An echo came. `None`: it marks no list. Otherwise, what the list it ends brings.

@@ -44,7 +44,7 @@ pub async fn run(dialer: Dialer, name: Option<String>, theme: Theme) -> io::Resu
     let mut app = App::new(dialer.target().to_string(), name, theme, Now::read());
     app.resize(screen.size()?);
     let mut keys = EventStream::new();
-    let mut driver = Driver { dialer, app, conversation: None, waiting: None };
+    let mut driver = Driver { dialer, app, conversation: None, waiting: None, is_spoilt: false };
     let mut next_picture = Instant::now();
     let mut is_stale = true;
     loop {
@@ -54,6 +54,9 @@ pub async fn run(dialer: Dialer, name: Option<String>, theme: Theme) -> io::Resu
         }
         let now = Instant::now();
         if is_stale && now >= next_picture {
+            if std::mem::take(&mut driver.is_spoilt) {
+                screen.clear()?;
+            }
             let app = &mut driver.app;
             screen.draw(|buffer| {
                 // The terminal's size is asked for at each picture.
@@ -103,6 +106,8 @@ struct Driver {
     conversation: Option<Conversation>,
     /// To be given to the conversation before anything else is.
     waiting: Option<link::Command>,
+    /// All of the screen is to be drawn anew.
+    is_spoilt: bool,
 }
 
 impl Driver {
@@ -118,6 +123,7 @@ impl Driver {
                 }
                 Effect::Command(command) => self.waiting = Some(command),
                 Effect::AnswerFiles { asker } => self.answer_files(&asker),
+                Effect::Redraw => self.is_spoilt = true,
             }
         }
     }

@@ -19,7 +19,7 @@ use ratatui::{
     Terminal,
     backend::CrosstermBackend,
     buffer::Buffer,
-    layout::{Position, Size},
+    layout::{Position, Rect, Size},
 };
 
 /// About what a whole screen takes, so that one picture is one write.
@@ -61,6 +61,16 @@ impl Screen {
             }
         })?;
         Ok(())
+    }
+
+    /// Forgets what is shown, so that all of the next picture is drawn.
+    ///
+    /// # Errors
+    /// If the terminal is gone.
+    pub fn clear(&mut self) -> io::Result<()> {
+        // Not its `clear`, which asks the terminal where the cursor is and waits for an answer among the keys.
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size)))
     }
 
     /// How large it is.

@@ -85,6 +85,7 @@ impl Desk {
                 }
                 Effect::Command(link::Command::Password(password)) => format!("password {}", *password),
                 Effect::AnswerFiles { asker } => format!("files for {asker}"),
+                Effect::Redraw => "redraw".to_owned(),
             });
         }
     }
@@ -151,7 +152,7 @@ fn a_conversation() {
         "                                                            │ 3 here",
         "                                                            │ ana",
         "                                                            │ rui",
-        "09:30 - You are ana on 127.0.0.1:1234. F1 shows what you    │ Eva Maria",
+        "09:30 - You are ana on 127.0.0.1:1234. /help shows what you │ Eva Maria",
         "        can do.                                             │",
         "09:30   rui: good morning, all of you who are here on this  │",
         "        fine day in spring                                  │",
@@ -170,8 +171,8 @@ fn small_screens() {
     ana.hear("rui | all clients | broadcast | good morning");
     ana.type_in("the quick brown fox jumps");
     ana.shows(&[
-        "  shows what you can",
-        "  do.",
+        "  /help shows what",
+        "  you can do.",
         "  rui: good morning",
         "‹ k brown fox jumps",
         "ana · 3 here",
@@ -182,7 +183,7 @@ fn small_screens() {
     ana.shows(&[""]);
     ana.resize(80, 6);
     ana.shows(&[
-        "09:30 - You are ana on 127.0.0.1:1234. F1 shows what you    │ 3 here",
+        "09:30 - You are ana on 127.0.0.1:1234. /help shows what you │ 3 here",
         "        can do.                                             │ ana",
         "09:30   rui: good morning                                   │ and 2 more",
         "────────────────────────────────────────────────────────────────────────────────",

@@ -2,6 +2,8 @@
 //!
 //! Nothing that comes out of here moves a cursor, turns text around or cannot be seen.
 
+use std::collections::VecDeque;
+
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use unicode_width::UnicodeWidthChar;
 
@@ -123,32 +125,27 @@ pub fn width(glyphs: &[Glyph]) -> usize {
 pub fn wrap(glyphs: Vec<Glyph>, columns: usize, indent: usize) -> Vec<Row> {
     let columns = columns.max(1);
     let indent = if indent * 2 > columns { 0 } else { indent };
-    let blanks = || glyphs_of_blanks(indent);
     let mut rows = Vec::new();
     let mut row = Row::new();
     let (mut used, mut begin) = (0, 0);
-    'glyphs: for glyph in glyphs {
-        let glyph_width = usize::from(glyph.width);
-        // Twice where a word that filled its row does not fit an indented one.
-        while used + glyph_width > columns && row.len() > begin {
-            // A blank at the end of a row shows nothing.
-            if glyph.symbol == " " {
-                rows.push(std::mem::replace(&mut row, blanks()));
-                (used, begin) = (indent, row.len());
-                continue 'glyphs;
-            }
-            let place = row.iter().skip(begin).rposition(|glyph| glyph.symbol == " ");
-            let rest = match place {
-                Some(place) => row.split_off(begin + place + 1),
-                None => Row::new(),
-            };
-            rows.push(std::mem::replace(&mut row, blanks()));
-            begin = row.len();
-            row.extend(rest);
-            used = width(&row);
+    let mut coming = VecDeque::from(glyphs);
+    while let Some(glyph) = coming.pop_front() {
+        let is_full = used + usize::from(glyph.width) > columns && row.len() > begin;
+        if !is_full {
+            used += usize::from(glyph.width);
+            row.push(glyph);
+            continue;
         }
-        used += glyph_width;
-        row.push(glyph);
+        // A blank at the end of a row shows nothing.
+        if glyph.symbol != " " {
+            let place = row.iter().skip(begin).rposition(|glyph| glyph.symbol == " ");
+            let rest = place.map_or(Row::new(), |place| row.split_off(begin + place + 1));
+            // The word that was begun comes again: in an indented row it may not fit either.
+            coming.push_front(glyph);
+            rest.into_iter().rev().for_each(|glyph| coming.push_front(glyph));
+        }
+        rows.push(std::mem::replace(&mut row, glyphs_of_blanks(indent)));
+        (used, begin) = (indent, row.len());
     }
     rows.push(row);
     rows
@@ -247,6 +244,7 @@ mod tests {
         assert_eq!(wrapped("one two three", 7, 2), ["one two", "  three"]);
         assert_eq!(wrapped("abcdefghij", 4, 0), ["abcd", "efgh", "ij"]);
         assert_eq!(wrapped("abcdefghij", 4, 2), ["abcd", "  ef", "  gh", "  ij"]);
+        assert_eq!(wrapped("a bcdefg", 6, 3), ["a ", "   bcd", "   efg"]);
         assert_eq!(wrapped("a bcdefg", 7, 2), ["a ", "  bcdef", "  g"]);
         assert_eq!(wrapped("日本語", 3, 0), ["日", "本", "語"]);
         assert_eq!(wrapped("日", 1, 0), ["日"]);
