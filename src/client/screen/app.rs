@@ -20,6 +20,7 @@ use super::{
     line::Line,
     log::Log,
     people::People,
+    place::Place,
     theme::Theme,
     typed,
     unconfirmed::Unconfirmed,
@@ -85,7 +86,7 @@ pub enum Prompt {
 /// All that a full screen shows.
 pub struct App {
     pub(super) theme: Theme,
-    pub(super) server: String,
+    pub(super) place: Place,
     /// One's own name, as far as it is known.
     pub(super) name: String,
     pub(super) connection: Connection,
@@ -110,10 +111,10 @@ pub struct App {
 impl App {
     /// A screen on this server. Without a name, it is asked for.
     #[must_use]
-    pub fn new(server: String, name: Option<String>, theme: Theme, now: Now) -> Self {
+    pub fn new(place: Place, name: Option<String>, theme: Theme, now: Now) -> Self {
         let mut app = Self {
             theme,
-            server,
+            place,
             name: String::new(),
             connection: Connection::None,
             log: Log::default(),
@@ -129,6 +130,9 @@ impl App {
             leaving: None,
             farewell: None,
         };
+        for warning in app.place.warnings.clone() {
+            app.error(now, &format!("Warning: {warning}"));
+        }
         match name {
             Some(name) => app.introduce(name),
             None => app.note(now, "Type the name that others are to know you by, and Enter."),
@@ -210,6 +214,8 @@ impl App {
             link::Event::PasswordWanted { name, complaint } => {
                 if let Some(complaint) = complaint {
                     self.error(now, &complaint);
+                } else if let Some(exposure) = self.place.exposure {
+                    self.error(now, &format!("Warning: {exposure}"));
                 }
                 self.hint = Some(format!("{name} has a password. It is not shown as you type"));
                 self.prompt = Prompt::Password { name, typed: Zeroizing::new(String::new()) };
@@ -222,7 +228,7 @@ impl App {
     }
 
     fn joined(&mut self, name: String, now: Now) {
-        self.note(now, &format!("You are {name} on {}. /help shows what you can do.", self.server));
+        self.note(now, &format!("You are {name} on {}. /help shows what you can do.", self.place.server));
         self.name = name;
         (self.refused, self.hint) = (None, None);
         self.connection = Connection::Joined;

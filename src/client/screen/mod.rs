@@ -4,7 +4,7 @@
 //! - `typed`: what a typed line asks for. `line`, `completion`: the line itself. `unconfirmed`: what may not have arrived.
 //! - `log`, `entry`: the conversation so far. `people`: who is here. `help`: what F1 shows.
 //! - `layout`, `draw`, `status`, `text`, `theme`: what it looks like. `text` is the only way from people to the terminal.
-//! - `clock`: moments, as the state is told of them. `terminal`: the terminal, taken and given back. `run`: all of it, going.
+//! - `place`: the server, and what is dangerous about the way there. `clock`: moments, as the state is told of them. `terminal`: the terminal, taken and given back. `run`: all of it, going.
 //!
 //! ```text
 //! keys, link events, signals -> run -> app -> draw -> terminal
@@ -23,6 +23,7 @@ mod layout;
 mod line;
 mod log;
 mod people;
+mod place;
 mod run;
 mod status;
 pub mod terminal;

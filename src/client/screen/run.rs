@@ -19,6 +19,7 @@ use super::{
     app::{App, Effect},
     clock::Now,
     farewell::Farewell,
+    place::Place,
     terminal::Screen,
     theme::Theme,
     typed,
@@ -41,7 +42,7 @@ const EVENTS_AT_ONCE: usize = 256;
 pub async fn run(dialer: Dialer, name: Option<String>, theme: Theme) -> io::Result<Farewell> {
     let mut signals = Signals::new()?;
     let mut screen = Screen::take()?;
-    let mut app = App::new(dialer.target().to_string(), name, theme, Now::read());
+    let mut app = App::new(Place::from(&dialer), name, theme, Now::read());
     app.resize(screen.size()?);
     let mut keys = EventStream::new();
     let mut driver = Driver { dialer, app, conversation: None, waiting: None, is_spoilt: false };

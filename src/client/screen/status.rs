@@ -49,9 +49,9 @@ fn parts(app: &App, now: Instant) -> Vec<Row> {
     if app.log.unread() > 0 && app.panes().rule.is_empty() {
         parts.push(glyphs(&format!("{} new below", app.log.unread()), theme.notable()));
     }
-    let at = if is_narrow { String::new() } else { format!(" @ {}", app.server) };
+    let at = if is_narrow { String::new() } else { format!(" @ {}", app.place.server) };
     parts.push(match app.connection {
-        Connection::None => glyphs(if is_narrow { "not joined" } else { &app.server }, quiet),
+        Connection::None => glyphs(if is_narrow { "not joined" } else { &app.place.server }, quiet),
         Connection::Connecting => glyphs(&format!("connecting{at}"), theme.notable()),
         Connection::Joined => {
             let mut who = glyphs(&app.name, theme.good().add_modifier(Modifier::BOLD));
@@ -64,6 +64,9 @@ fn parts(app: &App, now: Instant) -> Vec<Row> {
         }
         Connection::Over => glyphs("over", theme.notable()),
     });
+    if app.place.is_insecure {
+        parts.push(glyphs("INSECURE", theme.error()));
+    }
     if app.people.is_known() && app.panes().people.is_empty() {
         parts.push(glyphs(&format!("{} here", app.people.names().len()), quiet));
     }

@@ -13,6 +13,7 @@ use super::{
     app::{App, Effect},
     clock::{Clock, Now},
     farewell::Farewell,
+    place::Place,
     theme::Theme,
 };
 use crate::{
@@ -36,8 +37,13 @@ struct Desk {
 
 impl Desk {
     fn new(name: Option<&str>, columns: u16, rows: u16) -> Self {
+        let place = Place { server: "127.0.0.1:1234".to_owned(), ..Place::default() };
+        Self::at(place, name, columns, rows)
+    }
+
+    fn at(place: Place, name: Option<&str>, columns: u16, rows: u16) -> Self {
         let now = Now { at: Instant::now(), clock: Clock { hour: 9, minute: 30 } };
-        let app = App::new("127.0.0.1:1234".to_owned(), name.map(str::to_owned), Theme::new(true), now);
+        let app = App::new(place, name.map(str::to_owned), Theme::new(true), now);
         let terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
         let mut desk = Self { app, now, terminal, sent: Vec::new(), cursor: None };
         desk.resize(columns, rows);
@@ -246,6 +252,27 @@ fn a_password_is_never_shown_and_not_remembered() {
     let complaint = Some("2 tries are left".to_owned());
     desk.app.event(Event::PasswordWanted { name: "ana".to_owned(), complaint }, desk.now);
     assert_eq!(desk.picture()[2], "09:30 ! 2 tries are left                │");
+}
+
+#[test]
+fn what_is_dangerous_is_said() {
+    let place = Place {
+        server: "192.0.2.1:1234".to_owned(),
+        warnings: vec!["anyone may listen".to_owned()],
+        exposure: Some("use --tls"),
+        is_insecure: true,
+    };
+    let mut desk = Desk::at(place, Some("ana"), 50, 6);
+    desk.app.event(Event::PasswordWanted { name: "ana".to_owned(), complaint: None }, desk.now);
+    desk.key(KeyCode::Left);
+    desk.shows(&[
+        "",
+        "09:30 ! Warning: anyone may listen",
+        "09:30 ! Warning: use --tls",
+        "──────────────────────────────────────────────────",
+        "Password of ana:",
+        "connecting @ 192.0.2.1:1234 · INSECURE · F1 help",
+    ]);
 }
 
 #[test]
