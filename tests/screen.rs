@@ -10,6 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Instant,
 };
 
 use crate::{
@@ -22,6 +23,10 @@ use crate::{
 
 /// How many messages a flood has.
 const FLOOD: usize = 10_000;
+
+/// No more than so many pictures are drawn.
+const PICTURES_A_SECOND: f64 = 31.0;
+const SHOW_CURSOR: &[u8] = b"\x1b[?25h";
 
 /// `arauto join` to this server.
 fn join(server: &TestServer, name: &str) -> Command {
@@ -127,13 +132,24 @@ fn resized_to_20_by_5_and_back() {
 }
 
 #[test]
+fn keys_that_come_with_a_resize_are_not_lost() {
+    let server = TestServer::start();
+    let mut rui = joined(&server, "rui");
+    for round in 1..=10 {
+        rui.type_in("x");
+        rui.resize(80 - round, 24);
+        rui.shows_in_row_from_below(2, &format!("> {}", "x".repeat(round.into())));
+    }
+}
+
+#[test]
 fn a_flood_leaves_the_line_usable() {
     let server = TestServer::start();
     let mut rui = joined(&server, "rui");
     let mut eva = server.join("eva");
     rui.type_in("half a");
     rui.shows_in_row_from_below(2, "> half a");
-    let before = rui.bytes().len();
+    let (begin, before) = (Instant::now(), rui.bytes().len());
     let is_typed = Arc::new(AtomicBool::new(false));
     let flood = std::thread::spawn({
         let is_typed = Arc::clone(&is_typed);
@@ -157,9 +173,11 @@ fn a_flood_leaves_the_line_usable() {
     is_typed.store(true, Ordering::Relaxed);
     let (mut eva, count) = flood.join().unwrap();
     rui.shows(&format!("eva → others: no. {} of the flood", count - 1));
-    // A picture for each message would be ten times as much.
-    let drawn = rui.bytes().len() - before;
-    assert!(drawn < 200 * FLOOD, "{drawn} bytes");
+    // Each picture shows the cursor.
+    let written = rui.bytes().split_off(before);
+    let pictures = written.windows(SHOW_CURSOR.len()).filter(|part| *part == SHOW_CURSOR).count();
+    let most = PICTURES_A_SECOND * (begin.elapsed().as_secs_f64() + 1.0);
+    assert!((1.0..most).contains(&f64::from(u32::try_from(pictures).unwrap())), "{pictures} of {most}");
     rui.type_in(PAGE_UP);
     rui.shows("older messages");
     rui.shows(&format!("eva → others: no. {} of the flood", count - 30));
@@ -197,15 +215,19 @@ fn colours_only_where_they_are_wanted() {
             colours.filter(|colour| *colour != vt100::Color::Default).count() > 0
         })
     };
-    let mut rui = joined(&server, "rui");
-    rui.enter("/msg bob hi");
-    assert!(has_colour(&rui));
-    let mut command = join(&server, "eva");
-    command.env("NO_COLOR", "1");
-    let mut eva = Terminal::run(command, 80, 24);
-    eva.shows("You are eva");
-    eva.enter("/msg bob hi");
-    assert!(!has_colour(&eva));
+    for (name, settings, wanted) in [
+        ("rui", &[][..], true),
+        ("eva", &[("NO_COLOR", "1")], false),
+        ("ana", &[("ARAUTO_CLIENT_COLOURS", "never")], false),
+        ("zoe", &[("ARAUTO_CLIENT_COLOURS", "always"), ("NO_COLOR", "1")], true),
+    ] {
+        let mut command = join(&server, name);
+        command.envs(settings.iter().copied());
+        let mut terminal = Terminal::run(command, 80, 24);
+        terminal.shows("You are ");
+        terminal.enter("/msg bob hi");
+        assert_eq!(has_colour(&terminal), wanted, "{settings:?}");
+    }
 }
 
 #[test]

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossterm::event::{Event as Input, EventStream, KeyEventKind};
+use crossterm::{
+    event::{Event as Input, EventStream, KeyEventKind},
+    style::force_color_output,
+};
 use futures_util::StreamExt;
 use ratatui::layout::Size;
 use tokio::{
@@ -42,6 +45,8 @@ const EVENTS_AT_ONCE: usize = 256;
 pub async fn run(dialer: Dialer, name: Option<String>, theme: Theme) -> io::Result<Farewell> {
     let mut signals = Signals::new()?;
     let mut screen = Screen::take()?;
+    // Not what the library makes of the environment: that was considered where the theme was chosen.
+    force_color_output(theme.has_colours());
     let mut app = App::new(Place::from(&dialer), name, theme, Now::read());
     app.resize(screen.size()?);
     let mut keys = EventStream::new();

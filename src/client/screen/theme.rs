@@ -18,6 +18,12 @@ impl Theme {
         Self { colours }
     }
 
+    /// Whether there are any.
+    #[must_use]
+    pub fn has_colours(self) -> bool {
+        self.colours
+    }
+
     fn coloured(self, number: u8) -> Style {
         if self.colours { Style::new().fg(Color::Indexed(number)) } else { Style::new() }
     }
