@@ -227,6 +227,11 @@ impl Link {
         }
     }
 
+    /// The one that was right before, or else the one that is set.
+    fn known_password(&mut self) -> Option<Zeroizing<String>> {
+        self.password.take().or_else(|| self.dialer.password().map(|set| set.text().clone()))
+    }
+
     /// Takes the name. Outer error: nobody listens any more; inner: it did not come to that.
     async fn join(
         &mut self,
@@ -262,9 +267,7 @@ impl Link {
             let sent = match joining.take(message) {
                 Step::Introduce => sender.send(&joining.introduction()).await,
                 Step::AskPassword { complaint } => {
-                    let configured = || self.dialer.password().map(|given| given.text().clone());
-                    let known = self.password.take().or_else(configured);
-                    if let Some(password) = known.filter(|_| given.is_none()) {
+                    if let Some(password) = self.known_password().filter(|_| given.is_none()) {
                         let sent = sender.send(&joining.password(&password)).await;
                         given = Some(password);
                         sent
@@ -292,8 +295,8 @@ impl Link {
     }
 }
 
-/// The next password that is given. Messages that are given before it are held until they can be sent; when there are too
-/// many, no more is taken. Dropped before it is done, it loses nothing.
+/// The next password that is given. Messages that are given before it are held until they can be sent; when there are
+/// too many, no more is taken. Dropped before it is done, it loses nothing.
 async fn password_or_hold(
     commands: &mut Receiver<Command>,
     held: &mut VecDeque<Received>,

@@ -1,4 +1,5 @@
-//! [`Log`]: the conversation so far, bounded, and which part of it is looked at. No drawing: it is told how high entries are.
+//! [`Log`]: the conversation so far, bounded, and which part of it is looked at. No drawing: it is told how high entries
+//! are.
 
 use std::collections::VecDeque;
 
@@ -113,8 +114,8 @@ impl Log {
         }
     }
 
-    /// The entries from the lower edge upwards: each with how many of its rows are above that edge, and whether the first of
-    /// these is the rule above what is new. `height`: of an entry without it.
+    /// The entries from the lower edge upwards: each with how many of its rows are above that edge, and whether the first
+    /// of these is the rule above what is new. `height`: of an entry without it.
     pub fn visible(&self, height: impl Fn(&Entry) -> usize) -> impl Iterator<Item = (&Entry, usize, bool)> {
         let (number, rows) = self.lowest();
         let above = self.entries.iter().take(self.index(number + 1)).rev();

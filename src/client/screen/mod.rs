@@ -1,10 +1,13 @@
 //! The full screen: a conversation on a terminal.
 //!
 //! - `app`: all that is shown, and what follows from events (`hearing`) and keys (`keys`). No IO, no clock.
-//! - `typed`: what a typed line asks for. `line`, `completion`: the line itself. `unconfirmed`: what may not have arrived.
+//! - `typed`: what a typed line asks for. `line`, `completion`: the line itself. `unconfirmed`: what may not have
+//!   arrived.
 //! - `log`, `entry`: the conversation so far. `people`: who is here. `help`: what F1 shows.
-//! - `layout`, `draw`, `status`, `text`, `theme`: what it looks like. `text` is the only way from people to the terminal.
-//! - `place`: the server, and what is dangerous about the way there. `clock`: moments, as the state is told of them. `terminal`: the terminal, taken and given back. `run`: all of it, going.
+//! - `layout`, `draw`, `status`, `text`, `theme`: what it looks like. `text` is the only way from people to the
+//!   terminal.
+//! - `place`: the server, and what is dangerous about the way there. `clock`: moments, as the state is told of them.
+//! - `terminal`: the terminal, taken and given back. `run`: all of it, going.
 //!
 //! ```text
 //! keys, link events, signals -> run -> app -> draw -> terminal

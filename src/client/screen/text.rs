@@ -13,8 +13,8 @@ use crate::{
     protocol::name,
 };
 
-/// The most marks that are drawn over one character; Vietnamese and Hebrew need two. A longer pile is drawn so far, and the
-/// rest of it counted.
+/// The most marks that are drawn over one character; Vietnamese and Hebrew need two. A longer pile is drawn so far, and
+/// the rest of it counted.
 const MOST_MARKS: usize = 3;
 
 /// What a mark with nothing below it is drawn over.
@@ -119,8 +119,8 @@ pub fn width(glyphs: &[Glyph]) -> usize {
     glyphs.iter().map(|glyph| usize::from(glyph.width)).sum()
 }
 
-/// Breaks a paragraph into rows of at most `columns`, at blanks where there are any; from the second on they are indented.
-/// At least one row.
+/// Breaks a paragraph into rows of at most `columns`, at blanks where there are any; from the second on they are
+/// indented. At least one row.
 #[must_use]
 pub fn wrap(glyphs: Vec<Glyph>, columns: usize, indent: usize) -> Vec<Row> {
     let columns = columns.max(1);

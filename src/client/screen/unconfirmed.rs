@@ -1,7 +1,7 @@
 //! [`Unconfirmed`]: what was sent and is not known to have arrived.
 //!
-//! The protocol confirms nothing. But a server carries out what one sender asks for in turn: whatever comes back shows that
-//! all before it has arrived.
+//! The protocol confirms nothing. But a server carries out what one sender asks for in turn: whatever comes back shows
+//! that all before it has arrived.
 
 use std::collections::VecDeque;
 

@@ -1,0 +1,144 @@
+//! What follows from what: names, passwords, cuts, mistakes, ways out.
+
+use super::*;
+
+#[test]
+fn a_name_is_asked_for_until_it_is_given() {
+    let mut desk = Desk::new(None, 40, 7);
+    desk.key(KeyCode::Enter);
+    assert_eq!(desk.last_row(), "A name has at least one character");
+    desk.type_in(" ana ");
+    desk.shows(&[
+        "",
+        "",
+        "09:30 - Type the name that others are to",
+        "        know you by, and Enter.",
+        "────────────────────────────────────────",
+        "Your name:  ana",
+        "127.0.0.1:1234 · Enter goes on · F1 help",
+    ]);
+    desk.key(KeyCode::Enter);
+    desk.carry_out();
+    assert_eq!(desk.sent, ["begin as ana"]);
+    assert_eq!(desk.last_row(), "connecting @ 127.0.0.1:1234 · F1 help");
+    desk.app.event(Event::Ended(End::NotLetIn("already taken".to_owned())), desk.now);
+    desk.shows(&[
+        "        know you by, and Enter.",
+        "09:30 ! already taken",
+        "09:30 - Type another name, or the same",
+        "        to try it again, and Enter.",
+        "────────────────────────────────────────",
+        "Your name: ana",
+        "127.0.0.1:1234 · Enter goes on · F1 help",
+    ]);
+    desk.enter("_2");
+    desk.carry_out();
+    assert_eq!(desk.sent, ["begin as ana", "begin as ana_2"]);
+}
+
+#[test]
+fn a_password_is_never_shown_and_not_remembered() {
+    let mut desk = Desk::new(Some("ana"), 60, 6);
+    desk.type_in("half a line");
+    desk.app.event(Event::PasswordWanted { name: "ana".to_owned(), complaint: None }, desk.now);
+    assert_eq!(desk.last_row(), "ana has a password. It is not shown as you type");
+    desk.type_in("seXret");
+    desk.control('u');
+    desk.type_in("sesXme");
+    assert_eq!(desk.picture()[4], "Password of ana: ••••••");
+    assert!(!desk.picture().concat().contains('X'));
+    desk.key(KeyCode::Enter);
+    desk.carry_out();
+    assert_eq!(desk.sent, ["begin as ana", "password sesXme"]);
+    assert_eq!(desk.picture()[4], "> half a line");
+    desk.key(KeyCode::Up);
+    assert_eq!(desk.picture()[4], "> half a line", "there is nothing to remember");
+    let complaint = Some("2 tries are left".to_owned());
+    desk.app.event(Event::PasswordWanted { name: "ana".to_owned(), complaint }, desk.now);
+    assert_eq!(desk.picture()[2], "09:30 ! 2 tries are left                │");
+}
+
+#[test]
+fn what_is_wrong_is_said_and_the_line_stays() {
+    let mut ana = Desk::ana(80, 6);
+    ana.enter("/mgs rui hi");
+    assert_eq!(ana.last_row(), "/mgs is not known. Did you mean /msg? Type: /msg bob hi");
+    assert_eq!(ana.picture()[4], "> /mgs rui hi");
+    ana.resize(24, 6);
+    ana.shows(&[
+        "- You are ana on",
+        "/mgs is not known. Did",
+        "you mean /msg? Type:",
+        "/msg bob hi",
+        "> /mgs rui hi",
+        "ana · 3 here · F1 help",
+    ]);
+    ana.key(KeyCode::End);
+    assert_eq!(ana.picture()[3], "────────────────────────", "until the next key");
+}
+
+#[test]
+fn a_cut_is_said_and_the_line_is_kept() {
+    let mut ana = Desk::ana(60, 9);
+    ana.enter("/msg rui did you get this?");
+    ana.enter("to all");
+    ana.carry_out();
+    ana.hear("ana | all clients | broadcast | to all");
+    ana.enter("/msg rui and this?");
+    ana.type_in("half");
+    let cut = Event::Cut { why: "reset".to_owned(), retry_in: Duration::from_millis(1500) };
+    ana.app.event(cut, ana.now);
+    ana.shows(&[
+        "09:30   ana: to all                     │ who is here?",
+        "09:30 * ana → rui: and this?            │ ana",
+        "09:30 ! The connection broke: reset. It │ rui",
+        "        is made again by itself.        │ Eva Maria",
+        "09:30 ! Not known whether this arrived: │",
+        "        /msg rui and this?              │",
+        "────────────────────────────────────────────────────────────",
+        "> half",
+        "no connection; again in 2 s · F1 help · Tab completes",
+    ]);
+    ana.key(KeyCode::Enter);
+    assert_eq!(
+        ana.picture()[5..8],
+        ["Not sent: there is no connection. Enter sends it once there", "is", "> half"]
+    );
+    ana.app.event(Event::Connecting, ana.now);
+    ana.app.event(Event::Joined { name: "ana".to_owned() }, ana.now);
+    ana.carry_out();
+    ana.key(KeyCode::Enter);
+    ana.carry_out();
+    assert_eq!(ana.sent.last().unwrap(), "ana | all clients | broadcast | half");
+}
+
+#[test]
+fn ways_out() {
+    let mut ana = Desk::ana(60, 8);
+    ana.type_in("half");
+    ana.control('c');
+    assert_eq!(ana.last_row(), "Ctrl-C again leaves; Up brings the text back");
+    ana.control('d');
+    ana.carry_out();
+    assert_eq!(ana.sent.last().unwrap(), "ana | server | exit | no data");
+    assert_eq!(ana.app.farewell(), None, "the answer is waited for");
+    ana.app.event(Event::Ended(End::Left), ana.now);
+    assert_eq!(ana.app.farewell(), Some(&Farewell::Left));
+
+    let mut ana = Desk::ana(60, 8);
+    ana.app.event(Event::Ended(End::ServerClosed), ana.now);
+    assert_eq!(ana.app.farewell(), None, "there may be something to read");
+    assert_eq!(ana.picture()[6], "It is over. Enter leaves.");
+    ana.key(KeyCode::Enter);
+    assert_eq!(ana.app.farewell(), Some(&Farewell::ServerClosed));
+
+    let mut ana = Desk::ana(60, 8);
+    ana.enter("/close");
+    assert_eq!(ana.picture()[6], "End the server for everyone? y/n");
+    ana.key(KeyCode::Char('n'));
+    assert_eq!(ana.last_row(), "The server goes on.");
+    ana.enter("/close");
+    ana.key(KeyCode::Char('y'));
+    ana.carry_out();
+    assert_eq!(ana.sent.last().unwrap(), "ana | server | close_server | no data");
+}
