@@ -47,7 +47,7 @@ pub enum Command {
     /// What you type goes to everyone; F1 shows the rest. Exit status: 0; 3 if the server refuses, 4 if there is no
     /// connection.
     #[command(after_help = "Examples:
-  arauto join ana
+  arauto join ana --share ~/Music
   arauto join rui --server chat.example")]
     Join(client::Join),
 

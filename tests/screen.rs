@@ -68,12 +68,35 @@ fn three_chat() {
     rui.enter("/msg bob hi");
     rui.shows(" ! Destination client (bob) not found!");
     rui.enter("/files ana");
-    rui.shows(" # files of ana: (no files are shared)");
+    rui.shows(" # files of ana: no folder is shared");
     ana.shows(" - rui asked for the list of your files.");
     ana.enter("/exit");
     assert_eq!(ana.ended(), 0);
     rui.shows(" - ana left");
     rui.shows("2 here");
+}
+
+#[test]
+fn a_shared_folder_is_told_to_who_asks() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("lista de músicas.txt"), "abc").unwrap();
+    let server = TestServer::start();
+    let mut command = join(&server, "ana");
+    command.arg("--share").arg(folder.path());
+    let ana = Terminal::run(command, 80, 24);
+    ana.shows("You are ana");
+    let mut rui = joined(&server, "rui");
+    rui.enter("/files ana");
+    rui.shows(" # files of ana: ");
+    rui.shows("lista de músicas.txt");
+    ana.shows(" - rui asked for the list of your files.");
+
+    let missing = folder.path().join("missing");
+    let mut command = join(&server, "eva");
+    command.arg("--share").arg(&missing);
+    let mut eva = Terminal::run(command, 80, 24);
+    assert_eq!(eva.ended(), 1);
+    assert!(!eva.look(|screen| screen.contents().contains("joined")));
 }
 
 #[test]

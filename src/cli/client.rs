@@ -79,6 +79,10 @@ pub struct Join {
     #[arg(long, hide = true)]
     plain: bool,
 
+    /// Tell who asks what files are in this folder, and below it; without it, that there are none
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    share: Option<PathBuf>,
+
     /// Which server.
     #[command(flatten)]
     server: ServerArgs,
@@ -86,7 +90,7 @@ pub struct Join {
 
 impl From<Join> for client::Command {
     fn from(args: Join) -> Self {
-        Self::Join { access: args.server.into(), name: args.name, plain: args.plain }
+        Self::Join { access: args.server.into(), name: args.name, plain: args.plain, share: args.share }
     }
 }
 

@@ -1,12 +1,16 @@
 //! [`Command`]: what the command line asks of the client, as plain data, and how each is run.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+};
 
 use tokio::runtime;
 
 use super::{
     Settings,
     dial::Dialer,
+    files::{Folder, NoFolder},
     screen::{self, Farewell, Theme},
     script::{self, Failure},
     settings::{self, Unusable},
@@ -61,6 +65,8 @@ pub enum Command {
         name: Option<String>,
         /// In lines, even on a terminal.
         plain: bool,
+        /// The folder whose files are told to who asks.
+        share: Option<PathBuf>,
     },
     /// Print who is connected.
     List {
@@ -86,6 +92,9 @@ pub enum Error {
     /// A conversation on a full screen ended otherwise than by leaving it.
     #[error("{}", Escaped(.0))]
     Ended(Farewell),
+    /// The folder to share is none.
+    #[error(transparent)]
+    Folder(#[from] NoFolder),
     /// A full screen was asked for where there is none.
     #[error("standard input and output have to be a terminal")]
     NoTerminal,
@@ -111,7 +120,7 @@ impl Error {
             | Self::Ended(Farewell::Refused(_)) => 3,
             Self::Script(_) | Self::Ended(_) => 4,
             Self::Settings(_) => 2,
-            Self::NoTerminal | Self::File(_) | Self::Io(_) => 1,
+            Self::NoTerminal | Self::Folder(_) | Self::File(_) | Self::Io(_) => 1,
         }
     }
 }
@@ -124,7 +133,7 @@ pub fn run(command: Command) -> Result<(), Error> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
-            Command::Join { access, name, plain } => join(access, name, plain).await?,
+            Command::Join { access, name, plain, share } => join(access, name, plain, share).await?,
             Command::List { access, name } => {
                 let name = name.unwrap_or_else(|| format!("arauto-{}", std::process::id()));
                 let dialer = access.dialer(&access.settings()?)?;
@@ -140,13 +149,19 @@ pub fn run(command: Command) -> Result<(), Error> {
     })
 }
 
-async fn join(access: Access, name: Option<String>, plain: bool) -> Result<(), Error> {
+async fn join(
+    access: Access,
+    name: Option<String>,
+    plain: bool,
+    share: Option<PathBuf>,
+) -> Result<(), Error> {
     if plain || !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(Error::NoTerminal);
     }
     let settings = access.settings()?;
+    let folder = share.as_deref().map(Folder::open).transpose()?;
     let theme = Theme::new(settings.has_colours(true, std::env::var_os("NO_COLOR")));
-    match screen::run(access.dialer(&settings)?, settings.name(name), theme).await? {
+    match screen::run(access.dialer(&settings)?, settings.name(name), theme, folder).await? {
         Farewell::Left => Ok(()),
         Farewell::ServerClosed => Ok(writeln!(io::stdout(), "The server closed.")?),
         farewell => Err(Error::Ended(farewell)),

@@ -157,6 +157,17 @@ impl App {
         &self.name
     }
 
+    /// Whether there is a connection with a name.
+    #[must_use]
+    pub fn is_joined(&self) -> bool {
+        self.connection == Connection::Joined
+    }
+
+    /// Someone who asked for the list of files gets none.
+    pub fn no_answer(&mut self, asker: &str, why: &str, now: Now) {
+        self.error(now, &format!("{asker} gets no list of your files: {why}"));
+    }
+
     /// Whether the screen is to be left, and why.
     #[must_use]
     pub fn farewell(&self) -> Option<&Farewell> {

@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use ratatui::layout::Size;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::mpsc::{Receiver, Sender},
+    sync::mpsc::{Receiver, Sender, channel},
     time::sleep_until,
 };
 
@@ -25,11 +25,14 @@ use super::{
     place::Place,
     terminal::Screen,
     theme::Theme,
-    typed,
 };
 use crate::client::{
+    Received,
+    decoder::Item,
     dial::Dialer,
+    files::{Folder, Sharer},
     link::{self, Event, Link},
+    meaning::Meaning,
 };
 
 /// How far apart pictures are, at least: thirty a second.
@@ -38,11 +41,18 @@ const PICTURE_EVERY: Duration = Duration::from_millis(33);
 /// How many events are taken between two looks at the keys.
 const EVENTS_AT_ONCE: usize = 256;
 
-/// Shows a conversation until it is left, or over.
+/// Shows a conversation until it is left, or over. `folder`: what is told to who asks for the list of files.
 ///
 /// # Errors
 /// If the terminal cannot be used.
-pub async fn run(dialer: Dialer, name: Option<String>, theme: Theme) -> io::Result<Farewell> {
+pub async fn run(
+    dialer: Dialer,
+    name: Option<String>,
+    theme: Theme,
+    folder: Option<Folder>,
+) -> io::Result<Farewell> {
+    let (to_driver, answers) = channel(1);
+    let sharer = Sharer::begin(folder, to_driver);
     let mut signals = Signals::new()?;
     let mut screen = Screen::take()?;
     // Not what the library makes of the environment: that was considered where the theme was chosen.
@@ -50,7 +60,8 @@ pub async fn run(dialer: Dialer, name: Option<String>, theme: Theme) -> io::Resu
     let mut app = App::new(Place::from(&dialer), name, theme, Now::read());
     app.resize(screen.size()?);
     let mut keys = EventStream::new();
-    let mut driver = Driver { dialer, app, conversation: None, waiting: None, is_spoilt: false };
+    let mut driver =
+        Driver { dialer, app, conversation: None, waiting: None, is_spoilt: false, sharer, answers };
     let mut next_picture = Instant::now();
     let mut is_stale = true;
     loop {
@@ -114,6 +125,10 @@ struct Driver {
     waiting: Option<link::Command>,
     /// All of the screen is to be drawn anew.
     is_spoilt: bool,
+    /// Whom to ask what there is to tell of files.
+    sharer: Sharer,
+    /// What it has to tell.
+    answers: Receiver<Received>,
 }
 
 impl Driver {
@@ -136,13 +151,16 @@ impl Driver {
 
     /// Tells someone what files there are here.
     fn answer_files(&mut self, asker: &str) {
-        self.waiting = Some(link::Command::Send(typed::no_files(self.app.name(), asker)));
+        if let Err(why) = self.sharer.asked(self.app.name(), asker) {
+            self.app.no_answer(asker, &why.to_string(), Now::read());
+        }
     }
 
     /// Takes what happened, or gives what waits; one of both.
     async fn converse(&mut self) {
         let Some(Conversation { commands, events }) = &mut self.conversation else { return pending().await };
         let is_waiting = self.waiting.is_some();
+        let may_answer = !is_waiting && self.app.is_joined();
         let event = tokio::select! {
             event = events.recv() => event,
             place = commands.reserve(), if is_waiting => {
@@ -150,6 +168,10 @@ impl Driver {
                 if let (Some(command), Ok(place)) = (self.waiting.take(), place) {
                     place.send(command);
                 }
+                return;
+            }
+            Some(answer) = self.answers.recv(), if may_answer => {
+                self.waiting = Some(link::Command::Send(answer));
                 return;
             }
         };
@@ -160,10 +182,12 @@ impl Driver {
             return;
         };
         for _ in 0..EVENTS_AT_ONCE {
+            note_refusal(&self.sharer, &event);
             self.app.event(event, now);
             let Ok(next) = events.try_recv() else { return };
             event = next;
         }
+        note_refusal(&self.sharer, &event);
         self.app.event(event, now);
     }
 
@@ -178,6 +202,15 @@ impl Driver {
             Input::Key(_) | Input::Mouse(_) => return false,
         }
         true
+    }
+}
+
+/// A list of files may be what the server refuses, for its length.
+fn note_refusal(sharer: &Sharer, event: &Event) {
+    if let Event::Received(Item::Message(message)) = event
+        && let Meaning::Refusal { why, .. } = message.meaning()
+    {
+        sharer.refused(why);
     }
 }
 

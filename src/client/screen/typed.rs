@@ -133,14 +133,6 @@ pub fn echo(own: &str, text: &str) -> Received {
     message(&ShortForm { operation: Operation::Echo, destination: "", data: text }, own)
 }
 
-/// The answer to `list_files` of who shares nothing.
-#[must_use]
-pub fn no_files(own: &str, asker: &str) -> Received {
-    let form =
-        ShortForm { operation: Operation::ListFiles, destination: asker, data: "(no files are shared)" };
-    message(&form, own)
-}
-
 fn command(own: &str, operation: Operation) -> Received {
     message(&ShortForm { operation, destination: "", data: NO_DATA }, own)
 }
