@@ -168,8 +168,9 @@ fn keys_that_come_with_a_resize_are_not_lost() {
 #[test]
 fn a_flood_leaves_the_line_usable() {
     let server = TestServer::start();
-    let mut rui = joined(&server, "rui");
+    // Before rui, so that no word of it comes between.
     let mut eva = server.join("eva");
+    let mut rui = joined(&server, "rui");
     rui.type_in("half a");
     rui.shows_in_row_from_below(2, "> half a");
     let (begin, before) = (Instant::now(), rui.bytes().len());
