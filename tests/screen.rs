@@ -87,8 +87,8 @@ fn a_shared_folder_is_told_to_who_asks() {
     ana.shows("You are ana");
     let mut rui = joined(&server, "rui");
     rui.enter("/files ana");
-    rui.shows(" # files of ana: ");
-    rui.shows("lista de músicas.txt");
+    rui.shows(" # files of ana: 1 file");
+    rui.shows(" #   lista de músicas.txt (3 B)");
     ana.shows(" - rui asked for the list of your files.");
 
     let missing = folder.path().join("missing");

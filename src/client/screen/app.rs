@@ -25,7 +25,7 @@ use super::{
     typed,
     unconfirmed::Unconfirmed,
 };
-use crate::client::{Received, link};
+use crate::client::{Received, files::Assembly, link};
 
 /// After so long without an answer to `exit`, one leaves without.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
@@ -100,6 +100,8 @@ pub struct App {
     pub(super) help: Option<usize>,
     pub(super) size: Size,
     pub(super) unconfirmed: Unconfirmed,
+    /// Lists of files that come in parts.
+    pub(super) lists: Assembly,
     effects: VecDeque<Effect>,
     /// Why the last name was not given.
     refused: Option<String>,
@@ -125,6 +127,7 @@ impl App {
             help: None,
             size: Size::new(80, 24),
             unconfirmed: Unconfirmed::default(),
+            lists: Assembly::default(),
             effects: VecDeque::new(),
             refused: None,
             leaving: None,
@@ -186,7 +189,7 @@ impl App {
             }
             _ => None,
         };
-        [list, countdown, self.leaving].into_iter().flatten().min()
+        [list, countdown, self.leaving, self.lists.due()].into_iter().flatten().min()
     }
 
     /// Time went by.
@@ -194,6 +197,7 @@ impl App {
         if self.leaving.is_some_and(|until| now.at >= until) {
             self.farewell = Some(Farewell::Left);
         }
+        self.show_given_up_files(now);
         if self.connection == Connection::Joined
             && let Some(mark) = self.people.ask(now.at)
         {

@@ -32,6 +32,8 @@ pub enum Kind {
         /// Who.
         of: String,
     },
+    /// One of them.
+    File,
     /// The server, or this program, says something.
     Notice,
     /// It says that something went wrong.
@@ -56,7 +58,7 @@ impl Entry {
         let names = match &self.kind {
             Kind::Said { by, to, .. } => by.len() + to.as_ref().map_or(0, String::len),
             Kind::Files { of } => of.len(),
-            Kind::Echo | Kind::Notice | Kind::Error => 0,
+            Kind::Echo | Kind::File | Kind::Notice | Kind::Error => 0,
         };
         size_of::<Self>() + names + self.text.len()
     }
@@ -83,7 +85,7 @@ impl Entry {
             Kind::Said { private: true, .. } => ("*", theme.private()),
             Kind::Said { .. } => (" ", Style::new()),
             Kind::Echo => ("=", theme.quiet()),
-            Kind::Files { .. } => ("#", theme.quiet()),
+            Kind::Files { .. } | Kind::File => ("#", theme.quiet()),
             Kind::Notice => ("-", theme.quiet()),
             Kind::Error => ("!", theme.error()),
         }
@@ -111,6 +113,10 @@ impl Entry {
                 row.extend(glyphs("files of ", quiet));
                 row.extend(glyphs(of, theme.name(of, false)));
                 row.extend(glyphs(": ", quiet));
+                Style::new()
+            }
+            Kind::File => {
+                row.extend(glyphs_of_blanks(2));
                 Style::new()
             }
             Kind::Notice => quiet,

@@ -36,7 +36,7 @@ impl App {
             }
             Meaning::Files { of, text } => {
                 self.people.heard(of);
-                self.say(now, Kind::Files { of: of.to_owned() }, text);
+                self.files(of, text, now);
             }
             Meaning::Refusal { why, .. } => {
                 // Such as that a name is nobody's any more.

@@ -3,7 +3,7 @@
 //! - `app`: all that is shown, and what follows from events (`hearing`) and keys (`keys`). No IO, no clock.
 //! - `typed`: what a typed line asks for. `line`, `completion`: the line itself. `unconfirmed`: what may not have
 //!   arrived.
-//! - `log`, `entry`: the conversation so far. `people`: who is here. `help`: what F1 shows.
+//! - `log`, `entry`: the conversation so far. `listed`: lists of files in it. `people`: who is here. `help`: what F1 shows.
 //! - `layout`, `draw`, `status`, `text`, `theme`: what it looks like. `text` is the only way from people to the
 //!   terminal.
 //! - `place`: the server, and what is dangerous about the way there. `clock`: moments, as the state is told of them.
@@ -24,6 +24,7 @@ mod help;
 mod keys;
 mod layout;
 mod line;
+mod listed;
 mod log;
 mod people;
 mod place;

@@ -143,6 +143,17 @@ impl Desk {
         assert_eq!(self.picture(), picture, "\n{}", self.picture().join("\n"));
     }
 
+    /// The last rows of the conversation, with what stands beside them.
+    fn shows_above_line(&mut self, rows: &[&str]) {
+        let picture = self.picture();
+        let end = picture.len() - 3;
+        let shown: Vec<_> = picture[end - rows.len()..end]
+            .iter()
+            .map(|row| row.split('│').next().unwrap().trim_end())
+            .collect();
+        assert_eq!(shown, rows, "\n{}", picture.join("\n"));
+    }
+
     fn last_row(&mut self) -> String {
         self.picture().pop().unwrap()
     }

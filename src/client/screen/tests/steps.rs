@@ -142,3 +142,34 @@ fn ways_out() {
     ana.carry_out();
     assert_eq!(ana.sent.last().unwrap(), "ana | server | close_server | no data");
 }
+
+#[test]
+fn a_list_of_files_is_put_together_and_shown_a_file_a_row() {
+    let mut desk = Desk::ana(60, 10);
+    desk.hear("rui | ana | list_files | files 1 to 2 of 3: a.txt (5 bytes), \"b c.mp3\" (4213442 bytes, 3:40, audio/mpeg)");
+    desk.hear("rui | ana | list_files | files 3 to 3 of 3: \"\\u{202e}x\" (1 byte); 1 file is not listed");
+    desk.shows_above_line(&[
+        "09:30 # files of rui: 3 files; 1 file",
+        "        is not listed",
+        "09:30 #   a.txt (5 B)",
+        "09:30 #   b c.mp3 (4.2 MB, 3:40,",
+        "        audio/mpeg)",
+        "09:30 #   \"\\u{202e}x\" (1 B)",
+    ]);
+}
+
+#[test]
+fn what_there_is_of_a_list_is_shown_when_the_rest_does_not_come() {
+    let mut desk = Desk::ana(60, 10);
+    desk.hear("rui | ana | list_files | files 1 to 1 of 3: a.txt (5 bytes)");
+    let due = desk.app.deadline(desk.now.at).unwrap();
+    assert!(due > desk.now.at);
+    desk.now.at += std::time::Duration::from_secs(30);
+    desk.app.tick(desk.now);
+    desk.shows_above_line(&[
+        "09:30 # files of rui: 1 file",
+        "09:30 #   a.txt (5 B)",
+        "09:30 ! 2 more files of rui did not",
+        "        come; ask again with /files",
+    ]);
+}

@@ -1,0 +1,115 @@
+//! Someone's files as they are shown: a line that says how many, and a line for each.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::{app::App, clock::Now, entry::Kind};
+use crate::client::files::{Assembled, Clock, Entry, Listing, Quoted};
+
+/// The most files of a list that are shown: more would drive the conversation away.
+const MOST_SHOWN: usize = 500;
+
+impl App {
+    /// Someone answers what files they have.
+    pub(super) fn files(&mut self, of: &str, text: &str, now: Now) {
+        match self.lists.take(of, text, now.at) {
+            Assembled::FreeText => self.say(now, Kind::Files { of: of.to_owned() }, text),
+            whole => self.show_files(of, whole, now),
+        }
+        self.show_given_up_files(now);
+    }
+
+    /// Shows what there is of lists that will not be finished.
+    pub(super) fn show_given_up_files(&mut self, now: Now) {
+        while let Some((of, rest)) = self.lists.given_up(now.at) {
+            self.show_files(&of, rest, now);
+        }
+    }
+
+    fn show_files(&mut self, of: &str, list: Assembled, now: Now) {
+        let (Listing { entries, left_out, no_folder }, missing) = match list {
+            Assembled::Complete(listing) => (listing, 0),
+            Assembled::Incomplete { listing, missing } => (listing, missing),
+            Assembled::More | Assembled::FreeText => return,
+        };
+        let mut head = match entries.len() {
+            _ if no_folder => "no folder is shared".to_owned(),
+            0 => "none".to_owned(),
+            1 => "1 file".to_owned(),
+            count => format!("{count} files"),
+        };
+        head += &left_out.to_string();
+        self.say(now, Kind::Files { of: of.to_owned() }, &head);
+        for entry in entries.iter().take(MOST_SHOWN) {
+            self.say(now, Kind::File, &Shown(entry).to_string());
+        }
+        if let more @ 1.. = entries.len().saturating_sub(MOST_SHOWN) {
+            self.note(now, &format!("and {more} more; in a shell, arauto files shows all of them"));
+        }
+        if missing > 0 {
+            let files = if missing == 1 { "file" } else { "files" };
+            self.error(now, &format!("{missing} more {files} of {of} did not come; ask again with /files"));
+        }
+    }
+}
+
+/// A file, its size as people say it.
+struct Shown<'a>(&'a Entry);
+
+impl Display for Shown<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Entry { name, bytes, seconds, kind } = self.0;
+        write!(f, "{} ({}", Quoted(name), Size(*bytes))?;
+        if let Some(seconds) = seconds {
+            write!(f, ", {}", Clock(*seconds))?;
+        }
+        if let Some(kind) = kind {
+            write!(f, ", {kind}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+/// A number of bytes in the unit of SI that leaves one to three digits before the point.
+struct Size(u64);
+
+impl Display for Size {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+        if self.0 < 1000 {
+            return write!(f, "{} B", self.0);
+        }
+        // In tenths, rounded half up; u128, so that rounding cannot overflow.
+        let (mut tenths, mut unit) = (u128::from(self.0) * 10, "B");
+        for larger in UNITS {
+            tenths = (tenths + 500) / 1000;
+            unit = larger;
+            if tenths < 10_000 {
+                break;
+            }
+        }
+        write!(f, "{}.{} {unit}", tenths / 10, tenths % 10)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_said_as_people_do() {
+        let said = |bytes| Size(bytes).to_string();
+        for (bytes, words) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (1_049, "1.0 kB"),
+            (1_050, "1.1 kB"),
+            (999_949, "999.9 kB"),
+            (999_950, "1.0 MB"),
+            (4_213_442, "4.2 MB"),
+            (u64::MAX, "18.4 EB"),
+        ] {
+            assert_eq!(said(bytes), words, "{bytes}");
+        }
+    }
+}
