@@ -46,8 +46,42 @@ pub enum Command {
     /// Exit status: 0; 3 if the server refuses, 4 if there is no connection.
     #[command(after_help = "Examples:
   arauto list
-  arauto list --server chat.example")]
+  arauto list --server chat.example
+  arauto list --json")]
     List(client::List),
+
+    /// Send messages: a text, or each line of standard input
+    ///
+    /// It ends when the server has carried out all of them. Empty lines are passed over. Nothing is sent after a line that is
+    /// too long or holds control characters, nor after a message that the server refuses.
+    ///
+    /// Exit status: 0; 1 if a line of standard input cannot be sent, 2 if the text cannot, 3 if the server refuses, 4 if there
+    /// is no connection, or no longer.
+    #[command(after_help = "Examples:
+  arauto send --as build --all 'build 7 passed'
+  arauto send --as ana --to rui <letter.txt
+  tail -f app.log | grep --line-buffered error | arauto send --as app --others -")]
+    Send(client::Send),
+
+    /// Print what is received, one message a line
+    ///
+    /// SENDER | DESTINATION | OPERATION | DATA, or JSON. Others' questions for files are answered, and not printed. It leaves
+    /// on SIGINT and SIGTERM, and when nobody reads what it prints.
+    ///
+    /// Exit status: 0; 3 if the server refuses, 4 if there is no connection, or if it ends before there were --count messages.
+    #[command(after_help = "Examples:
+  arauto listen --as log --json >>messages.jsonl
+  arauto listen --as me --from build --count 1
+  arauto listen --as bot --json | jq --unbuffered -r .data")]
+    Listen(client::Listen),
+
+    /// Ask a user for the list of files and print it
+    ///
+    /// Exit status: 0; 3 if nobody has this name or no answer comes, 4 if there is no connection.
+    #[command(after_help = "Examples:
+  arauto files bob
+  arauto files bob --timeout 2s --server chat.example")]
+    Files(client::Files),
 
     /// Show the configuration in force, or judge a file
     ///

@@ -21,6 +21,7 @@ mod network;
 mod packaging;
 mod real_clients;
 mod reload;
+mod scripts;
 mod storm;
 mod systemd;
 mod tls;

@@ -1,8 +1,12 @@
 //! What the client's commands take.
 
+mod script;
+
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
+
+pub use script::{Files, Listen, Send};
 
 use super::given;
 use crate::client::{self, Target, command::Access};
@@ -72,8 +76,12 @@ impl From<ServerArgs> for Access {
 #[derive(Args, Debug)]
 pub struct List {
     /// Ask under this name; without it, one is made up
-    #[arg(long = "as", value_name = "NAME")]
+    #[arg(long = "as", value_name = "NAME", value_parser = script::name)]
     name: Option<String>,
+
+    /// Print JSON: an object a line, with name
+    #[arg(long)]
+    json: bool,
 
     /// Which server.
     #[command(flatten)]
@@ -82,6 +90,6 @@ pub struct List {
 
 impl From<List> for client::Command {
     fn from(args: List) -> Self {
-        Self::List { access: args.server.into(), name: args.name }
+        Self::List { access: args.server.into(), name: args.name, json: args.json }
     }
 }

@@ -1,13 +1,20 @@
 //! [`Command`]: what the command line asks of the client, as plain data, and how each is run.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, ErrorKind, Write},
+    time::Duration,
+};
 
 use tokio::runtime;
 
 use super::{
     Settings,
     dial::Dialer,
-    script::{self, Failure},
+    script::{
+        self, Failure, Printer, Wanted, Words,
+        show::{self, Form},
+        text::To,
+    },
     settings::{self, Unusable},
 };
 use crate::{
@@ -58,6 +65,47 @@ pub enum Command {
         access: Access,
         /// Under which name to ask; one made up if left out.
         name: Option<String>,
+        /// As JSON.
+        json: bool,
+    },
+    /// Send messages.
+    Send {
+        /// Where.
+        access: Access,
+        /// Under which name.
+        name: String,
+        /// To whom.
+        to: To,
+        /// Which.
+        words: Words,
+    },
+    /// Print what is received.
+    Listen {
+        /// Where.
+        access: Access,
+        /// Under which name.
+        name: String,
+        /// From this one alone.
+        from: Option<String>,
+        /// So many.
+        count: Option<u64>,
+        /// As JSON.
+        json: bool,
+        /// With a word on standard error once it listens.
+        verbose: bool,
+    },
+    /// Print what files someone has.
+    Files {
+        /// Where.
+        access: Access,
+        /// Under which name to ask; one made up if left out.
+        name: Option<String>,
+        /// Whose.
+        of: String,
+        /// How long to wait for the answer.
+        within: Duration,
+        /// As JSON.
+        json: bool,
     },
 }
 
@@ -85,39 +133,88 @@ impl From<Failure> for Error {
 }
 
 impl Error {
-    /// The program's exit status: 2 where the settings are refused, 3 where the server says no, 4 where there is no connection, 1 for all else.
+    /// The program's exit status: 2 where the command line cannot be meant or a setting is refused, 3 where the server or who
+    /// was asked says no, 4 where there is no connection, 1 for all else.
     #[must_use]
     pub fn status(&self) -> u8 {
         match self {
-            Self::Script(
-                Failure::Refused(_) | Failure::PasswordMissing(_) | Failure::PasswordWrong { .. },
-            ) => 3,
-            Self::Script(_) => 4,
+            Self::Script(failure) => match failure {
+                Failure::Text(_) => 2,
+                Failure::Refused(_)
+                | Failure::PasswordMissing(_)
+                | Failure::PasswordWrong { .. }
+                | Failure::NoAnswer { .. } => 3,
+                Failure::NoConnection(_)
+                | Failure::Broken(_)
+                | Failure::Ended
+                | Failure::NotLetIn
+                | Failure::ServerClosed => 4,
+                Failure::Line { .. } | Failure::Input(_) | Failure::Output(_) => 1,
+            },
             Self::Settings(_) => 2,
             Self::File(_) | Self::Io(_) => 1,
         }
     }
 }
 
-/// Does it.
+/// Does it. A standard output that nobody reads any more is no failure.
 ///
 /// # Errors
 /// If it fails; [`Error::status`] tells in what way.
 pub fn run(command: Command) -> Result<(), Error> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        match command {
-            Command::List { access, name } => {
-                let name = name.unwrap_or_else(|| format!("arauto-{}", std::process::id()));
-                let dialer = access.dialer(&access.settings()?)?;
-                let names = script::list(&dialer, &name).await?;
-                let mut out = io::stdout().lock();
-                for name in names {
-                    writeln!(out, "{}", Escaped(name))?;
-                }
-                out.flush()?;
-            }
+    match runtime.block_on(carry_out(command)) {
+        Err(Error::Io(error) | Error::Script(Failure::Output(error)))
+            if error.kind() == ErrorKind::BrokenPipe =>
+        {
+            Ok(())
         }
-        Ok(())
-    })
+        done => done,
+    }
+}
+
+async fn carry_out(command: Command) -> Result<(), Error> {
+    match command {
+        Command::List { access, name, json } => {
+            let name = name.unwrap_or_else(made_up);
+            let names = script::list(&access.dialer(&access.settings()?)?, &name).await?;
+            let form = form(json);
+            print(names.iter().map(|name| show::client(form, name)))?;
+        }
+        Command::Send { access, name, to, words } => {
+            script::send(&access.dialer(&access.settings()?)?, &name, to, words).await?;
+        }
+        Command::Listen { access, name, from, count, json, verbose } => {
+            let wanted = Wanted { form: form(json), from, count, verbose };
+            script::listen(&access.dialer(&access.settings()?)?, &name, wanted).await?;
+        }
+        Command::Files { access, name, of, within, json } => {
+            let name = name.unwrap_or_else(made_up);
+            let lines =
+                script::files(&access.dialer(&access.settings()?)?, &name, &of, within, form(json)).await?;
+            print(lines.into_iter())?;
+        }
+    }
+    Ok(())
+}
+
+/// A name for who asks something and leaves.
+fn made_up() -> String {
+    format!("arauto-{}", std::process::id())
+}
+
+fn form(json: bool) -> Form {
+    match (json, Printer::is_terminal()) {
+        (true, _) => Form::Json,
+        (false, true) => Form::Terminal,
+        (false, false) => Form::Plain,
+    }
+}
+
+fn print(lines: impl Iterator<Item = String>) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for line in lines {
+        out.write_all(line.as_bytes())?;
+    }
+    out.flush()
 }

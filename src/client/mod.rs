@@ -7,6 +7,7 @@
 //! - `meaning`: what a received message means to the one who received it.
 //! - `link`: stays joined, connects again after a cut; for whoever is shown a conversation as it goes on.
 //! - `files`: what people share: folders, and the text of `list_files` answers.
+//! - `input`: lines of standard input, while something else goes on.
 //! - `script`: one errand at a time, for shell scripts.
 //!
 //! A message's way:
@@ -22,6 +23,7 @@ pub mod command;
 pub mod decoder;
 pub mod dial;
 pub mod files;
+pub mod input;
 pub mod joining;
 pub mod link;
 pub mod meaning;

@@ -3,9 +3,13 @@
 use std::io;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split},
+    sync::mpsc,
+};
 
 use super::{
+    Received,
     decoder::{Decoder, Item},
     dial::Stream,
 };
@@ -13,6 +17,9 @@ use crate::protocol::{Line, Message};
 
 /// The most that is read at once.
 const READ_BYTES: usize = 16 * 1024;
+
+/// Messages of a [`queue`] that were not sent yet.
+const QUEUED: usize = 16;
 
 /// What the server sends.
 pub struct Receiver {
@@ -71,4 +78,19 @@ impl Sender {
     pub async fn finish(&mut self) -> io::Result<()> {
         self.writer.shutdown().await
     }
+}
+
+/// Sends what it is given from a task of its own: a server that takes nothing for a while must be read from all the same. If
+/// sending fails, the queue closes, and the [`Receiver`] learns of it too.
+#[must_use]
+pub fn queue(mut sender: Sender) -> mpsc::Sender<Received> {
+    let (to, mut queue) = mpsc::channel::<Received>(QUEUED);
+    tokio::spawn(async move {
+        while let Some(message) = queue.recv().await {
+            if sender.send(&message.as_message()).await.is_err() {
+                return;
+            }
+        }
+    });
+    to
 }

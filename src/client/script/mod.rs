@@ -2,7 +2,17 @@
 //! standard error, and the exit status tells what kind of thing it was.
 
 mod errand;
+mod files;
 mod list;
+mod listen;
+mod output;
+mod send;
+pub mod show;
+pub mod text;
 
 pub use errand::{Errand, Failure};
+pub use files::files;
 pub use list::list;
+pub use listen::{Wanted, listen};
+pub use output::Printer;
+pub use send::{Words, send};
