@@ -41,6 +41,18 @@ pub enum Command {
   arauto serve --config arauto.toml --log-format json 2>arauto.log")]
     Serve(Settings),
 
+    /// Join and chat
+    ///
+    /// It asks for an operation, and for what that needs, and prints what is received. It ends on exit, connection_error and
+    /// server closed; the end of standard input and SIGINT leave as exit does.
+    ///
+    /// Exit status: 0; 3 if the server refuses, 4 if there is no connection, or no longer.
+    #[command(after_help = "Examples:
+  arauto join
+  arauto join ana --server chat.example
+  printf 'echo\\nhi\\n' | arauto join ana --plain")]
+    Join(client::Join),
+
     /// Print who is connected, one name a line
     ///
     /// Exit status: 0; 3 if the server refuses, 4 if there is no connection.

@@ -53,6 +53,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Cert { hosts, days, out_dir } => {
             print(self_signed::make(&hosts, days, &out_dir)?.advice())?;
         }
+        Command::Join(join) => client::command::run(join.into())?,
         Command::List(list) => client::command::run(list.into())?,
         Command::Send(send) => client::command::run(send.into())?,
         Command::Listen(listen) => client::command::run(listen.into())?,

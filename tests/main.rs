@@ -19,6 +19,7 @@ mod lifecycle;
 mod limits;
 mod network;
 mod packaging;
+mod plain;
 mod real_clients;
 mod reload;
 mod scripts;

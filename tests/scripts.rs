@@ -10,7 +10,12 @@ use serde_json::Value;
 
 use crate::{
     cli::arauto,
-    harness::{TestServer, has_tool, process::signal, wait_until},
+    harness::{
+        TestServer, has_tool,
+        process::signal,
+        report_server::{Delivery, ReportServer},
+        wait_until,
+    },
 };
 
 /// The program, told where the server is.
@@ -357,6 +362,36 @@ fn files_of_someone() {
     assert_eq!(run(&mut nobody), failed(3, "Destination client (carl) not found!"));
     let mut silent = client(&server, ["files", "bob", "--timeout", "50ms"]);
     assert_eq!(run(&mut silent), failed(3, "no answer from bob within 50ms"));
+}
+
+#[test]
+fn a_server_without_line_endings_is_found_out() {
+    for delivery in [Delivery::Whole, Delivery::Halves] {
+        let server = ReportServer::start(delivery);
+        let mut bob = server.join("bob");
+        let client = |arguments: &[&str]| {
+            let mut command = arauto([]);
+            command.args(arguments).arg("--server").arg(server.address().to_string()).stdin(Stdio::null());
+            command
+        };
+        assert_eq!(run(&mut client(&["list"])), done("bob\n"));
+        let mut send = client(&["send", "--as", "ana", "--all"]);
+        assert_eq!(run_with_input(&mut send, b"one\ntwo\n"), done(""));
+        bob.expect("ana | all clients | broadcast | one");
+        bob.expect("ana | all clients | broadcast | two");
+        let ask = client(&["files", "bob", "--as", "ana"]).stdout(Stdio::piped()).spawn().unwrap();
+        bob.expect("ana | bob | list_files | no data");
+        bob.send("bob | ana | list_files | notes.txt");
+        assert_eq!(outcome(&ask.wait_with_output().unwrap()), done("notes.txt\n"));
+        assert_eq!(run(&mut client(&["files", "carl"])), failed(3, "Destination client (carl) not found!"));
+        let listener = Listener::start(&mut client(&["listen", "--as", "ana", "--count", "2"]));
+        for text in ["one", "two"] {
+            let said = format!("bob | all clients | broadcast | {text}");
+            bob.ask(&said, &said);
+        }
+        let heard = "bob | all clients | broadcast | one\nbob | all clients | broadcast | two\n";
+        assert_eq!(listener.ended(), done(heard));
+    }
 }
 
 /// A shell with `arauto` and `SERVER` for its script.

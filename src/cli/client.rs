@@ -1,11 +1,13 @@
 //! What the client's commands take.
 
+mod join;
 mod script;
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+pub use join::Join;
 pub use script::{Files, Listen, Send};
 
 use super::given;

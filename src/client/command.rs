@@ -9,13 +9,16 @@ use tokio::runtime;
 
 use super::{
     Settings,
+    decoder::Framing,
     dial::Dialer,
+    output::Printer,
+    plain,
     script::{
-        self, Failure, Printer, Wanted, Words,
+        self, Failure, Wanted, Words,
         show::{self, Form},
-        text::To,
     },
     settings::{self, Unusable},
+    text::To,
 };
 use crate::{
     escape::Escaped,
@@ -93,6 +96,15 @@ pub enum Command {
         json: bool,
         /// With a word on standard error once it listens.
         verbose: bool,
+    },
+    /// Join and have the report's dialogue.
+    Plain {
+        /// Where.
+        access: Access,
+        /// Under which name; the user's, or asked for, if left out.
+        name: Option<String>,
+        /// The server is known to send no line endings.
+        unframed: bool,
     },
     /// Print what files someone has.
     Files {
@@ -187,6 +199,12 @@ async fn carry_out(command: Command) -> Result<(), Error> {
         Command::Listen { access, name, from, count, json, verbose } => {
             let wanted = Wanted { form: form(json), from, count, verbose };
             script::listen(&access.dialer(&access.settings()?)?, &name, wanted).await?;
+        }
+        Command::Plain { access, name, unframed } => {
+            let framing = if unframed { Framing::Unframed } else { Framing::Undecided };
+            let settings = access.settings()?;
+            let name = settings.name(name);
+            plain::join(&access.dialer(&settings)?, name, framing).await?;
         }
         Command::Files { access, name, of, within, json } => {
             let name = name.unwrap_or_else(made_up);

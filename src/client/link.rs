@@ -238,7 +238,10 @@ impl Link {
                 continue;
             };
             let sent = match joining.take(message) {
-                Step::Introduce => sender.send(&joining.introduction()).await,
+                Step::Introduce => {
+                    receiver.call_me(joining.name());
+                    sender.send(&joining.introduction()).await
+                }
                 Step::AskPassword { complaint } => {
                     let given = || self.dialer.password().map(|given| given.text().clone());
                     let known = self.password.take().or_else(given).filter(|_| complaint.is_none());

@@ -7,8 +7,10 @@
 //! - `meaning`: what a received message means to the one who received it.
 //! - `link`: stays joined, connects again after a cut; for whoever is shown a conversation as it goes on.
 //! - `files`: what people share: folders, and the text of `list_files` answers.
-//! - `input`: lines of standard input, while something else goes on.
+//! - `input`, `output`, `signals`: lines of standard input, standard output and SIGINT, while something else goes on.
+//! - `text`: which texts can be sent.
 //! - `script`: one errand at a time, for shell scripts.
+//! - `plain`: the dialogue of the report's client.
 //!
 //! A message's way:
 //!
@@ -27,11 +29,15 @@ pub mod input;
 pub mod joining;
 pub mod link;
 pub mod meaning;
+pub mod output;
 pub mod password;
+pub mod plain;
 pub mod received;
 pub mod script;
 pub mod settings;
+pub mod signals;
 pub mod target;
+pub mod text;
 pub mod tls;
 pub mod wire;
 

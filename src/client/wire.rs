@@ -1,16 +1,24 @@
-//! [`Receiver`] and [`Sender`]: a connection that speaks messages.
+//! [`Receiver`] and [`Sender`]: a connection that speaks messages, with line endings or without, as the server does.
 
-use std::io;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::BytesMut;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split},
     sync::mpsc,
+    time::{Instant, sleep_until, timeout_at},
 };
 
 use super::{
     Received,
-    decoder::{Decoder, Item},
+    decoder::{Decoder, Framing, Item},
     dial::Stream,
 };
 use crate::protocol::{Line, Message};
@@ -21,28 +29,57 @@ const READ_BYTES: usize = 16 * 1024;
 /// Messages of a [`queue`] that were not sent yet.
 const QUEUED: usize = 16;
 
+/// The pause between two messages to a server without line endings, which takes what one read brings for one message. As
+/// long as the report's client waits.
+const UNFRAMED_GAP: Duration = Duration::from_millis(300);
+
 /// What the server sends.
 pub struct Receiver {
     reader: ReadHalf<Box<dyn Stream>>,
     decoder: Decoder,
     bytes: BytesMut,
     ended: bool,
+    /// When something came last.
+    read_at: Instant,
+    is_unframed: Arc<AtomicBool>,
 }
 
 /// What is sent to the server.
 pub struct Sender {
     writer: WriteHalf<Box<dyn Stream>>,
+    /// When the next message may be sent to a server without line endings.
+    not_before: Option<Instant>,
+    is_unframed: Arc<AtomicBool>,
 }
 
-/// Both halves of a new connection.
+/// Both halves of a new connection. Whether the server sends line endings is found out by how it asks for the name.
 #[must_use]
 pub fn halves(stream: Box<dyn Stream>) -> (Receiver, Sender) {
+    halves_framed(stream, Framing::Undecided)
+}
+
+/// The same, where that may be known.
+#[must_use]
+pub fn halves_framed(stream: Box<dyn Stream>, framing: Framing) -> (Receiver, Sender) {
     let (reader, writer) = split(stream);
-    let (decoder, bytes) = (Decoder::default(), BytesMut::new());
-    (Receiver { reader, decoder, bytes, ended: false }, Sender { writer })
+    let is_unframed = Arc::new(AtomicBool::new(framing == Framing::Unframed));
+    let receiver = Receiver {
+        reader,
+        decoder: Decoder::new(framing),
+        bytes: BytesMut::new(),
+        ended: false,
+        read_at: Instant::now(),
+        is_unframed: Arc::clone(&is_unframed),
+    };
+    (receiver, Sender { writer, not_before: None, is_unframed })
 }
 
 impl Receiver {
+    /// By which name the server knows us. Where there are no line endings, that tells where messages begin.
+    pub fn call_me(&mut self, name: &str) {
+        self.decoder.call_me(name);
+    }
+
     /// The next message, or `None` once the server has ended the connection. Dropped before it is done, it loses nothing.
     ///
     /// # Errors
@@ -56,18 +93,50 @@ impl Receiver {
                 return Ok(self.decoder.end(&mut self.bytes));
             }
             self.bytes.reserve(READ_BYTES);
-            self.ended = self.reader.read_buf(&mut self.bytes).await? == 0;
+            let before = self.bytes.len();
+            let patience = self.decoder.patience(&self.bytes);
+            let reading = self.reader.read_buf(&mut self.bytes);
+            // By when it was read, not by when this was called.
+            let until = patience.map(|patience| self.read_at + patience);
+            let read = match until {
+                None => Ok(reading.await),
+                Some(until) => timeout_at(until, reading).await,
+            };
+            let Ok(read) = read else {
+                let item = self.decoder.silence(&mut self.bytes);
+                self.is_unframed.store(self.decoder.framing() == Framing::Unframed, Ordering::Relaxed);
+                if item.is_some() {
+                    return Ok(item);
+                }
+                continue;
+            };
+            let read = read?;
+            if read > 0 {
+                self.decoder.read_begins(before);
+            }
+            self.read_at = Instant::now();
+            self.ended = read == 0;
         }
     }
 }
 
 impl Sender {
-    /// Sends a message.
+    /// Sends a message. To a server without line endings, after a pause.
     ///
     /// # Errors
     /// If the connection breaks.
     pub async fn send(&mut self, message: &Message<'_>) -> io::Result<()> {
-        self.writer.write_all(Line::from(message).as_bytes()).await?;
+        let line = Line::from(message);
+        if self.is_unframed.load(Ordering::Relaxed) {
+            if let Some(then) = self.not_before {
+                sleep_until(then).await;
+            }
+            self.not_before = Some(Instant::now() + UNFRAMED_GAP);
+            let text = line.as_bytes();
+            self.writer.write_all(text.strip_suffix(b"\n").unwrap_or(text)).await?;
+        } else {
+            self.writer.write_all(line.as_bytes()).await?;
+        }
         self.writer.flush().await
     }
 

@@ -6,10 +6,7 @@ use clap::Args;
 
 use super::ServerArgs;
 use crate::{
-    client::{
-        self,
-        script::{Words, text::To},
-    },
+    client::{self, script::Words, text::To},
     protocol::Name,
 };
 

@@ -5,7 +5,6 @@ use std::{io, time::Duration};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::text::Unfit;
 use crate::{
     client::{
         Received,
@@ -13,7 +12,9 @@ use crate::{
         dial::{Dialer, NoConnection},
         joining::{Joining, Step},
         meaning::Meaning,
-        password, wire,
+        password,
+        text::Unfit,
+        wire,
     },
     protocol::{Message, Operation},
 };
@@ -107,7 +108,10 @@ impl Errand {
             let Some(item) = item else { return Err(Failure::Ended) };
             let Item::Message(message) = item else { continue };
             match joining.take(message) {
-                Step::Introduce => errand.sender.send(&joining.introduction()).await?,
+                Step::Introduce => {
+                    errand.receiver.call_me(joining.name());
+                    errand.sender.send(&joining.introduction()).await?;
+                }
                 Step::AskPassword { complaint } => {
                     let password = password(dialer, joining.name(), complaint)?;
                     errand.sender.send(&joining.password(&password)).await?;

@@ -1,13 +1,9 @@
 //! `arauto listen`: messages in, one line each.
 
-use std::{
-    io::{self, Write},
-    time::SystemTime,
-};
+use std::time::SystemTime;
 
 use tokio::{
     select,
-    signal::unix::{Signal, SignalKind, signal},
     sync::mpsc::Sender,
     time::{Instant, sleep_until},
 };
@@ -15,12 +11,20 @@ use tokio::{
 use super::{
     Errand, Failure,
     errand::LEAVE_WITHIN,
-    output::Printer,
     show::{self, Form},
 };
 use crate::{
-    client::{Received, decoder::Item, dial::Dialer, joining::Joining, meaning::Meaning, wire},
-    escape::Escaped,
+    client::{
+        Received,
+        decoder::Item,
+        dial::Dialer,
+        joining::Joining,
+        meaning::Meaning,
+        output::{Printer, say},
+        plain::NO_FOLDER,
+        signals::Signals,
+        wire,
+    },
     protocol::Operation,
 };
 
@@ -36,9 +40,6 @@ pub struct Wanted {
     /// Whether to say on standard error under which name it has joined.
     pub verbose: bool,
 }
-
-/// What those are told who ask for files.
-const NO_FOLDER: &str = "no folder is shared";
 
 /// Prints what is received, until there was enough of it, the server ends, standard output is closed, or SIGINT or SIGTERM
 /// says so. Questions for files are answered and not printed.
@@ -176,31 +177,5 @@ async fn expired(until: Option<Instant>) {
     match until {
         Some(until) => sleep_until(until).await,
         None => std::future::pending().await,
-    }
-}
-
-/// A word for people; standard output is for the messages alone.
-fn say(text: &str) {
-    // Not eprintln, which panics where nobody reads.
-    let _ = writeln!(io::stderr(), "arauto: {}", Escaped(text));
-}
-
-/// SIGINT and SIGTERM.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        Ok(Self { interrupt, terminate })
-    }
-
-    async fn next(&mut self) {
-        select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
     }
 }

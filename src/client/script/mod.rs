@@ -5,14 +5,11 @@ mod errand;
 mod files;
 mod list;
 mod listen;
-mod output;
 mod send;
 pub mod show;
-pub mod text;
 
-pub use errand::{Errand, Failure};
+pub use errand::{Errand, Failure, JOIN_WITHIN, LEAVE_WITHIN};
 pub use files::files;
 pub use list::list;
 pub use listen::{Wanted, listen};
-pub use output::Printer;
 pub use send::{Words, send};

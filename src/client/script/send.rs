@@ -7,12 +7,17 @@ use tokio::{
     sync::{Notify, mpsc::Receiver},
 };
 
-use super::{
-    Errand, Failure, errand,
-    text::{To, Unfit, fit},
-};
+use super::{Errand, Failure, errand};
 use crate::{
-    client::{Received, dial::Dialer, input, joining::Joining, meaning::Meaning, wire},
+    client::{
+        Received,
+        dial::Dialer,
+        input,
+        joining::Joining,
+        meaning::Meaning,
+        text::{To, Unfit, fit},
+        wire,
+    },
     protocol::{Message, Operation},
 };
 

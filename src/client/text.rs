@@ -78,10 +78,17 @@ pub fn fit(sender: &str, to: &To, text: &str) -> Result<Received, Unfit> {
     if text.is_empty() {
         return Err(Unfit::Empty);
     }
-    if let Some((place, c)) = text.chars().enumerate().find(|(_, c)| c.is_control() && *c != '\t') {
+    fit_data(to.message(sender, text))
+}
+
+/// The same for any message whose header is sound; it may say nothing.
+///
+/// # Errors
+/// If it cannot be sent.
+pub fn fit_data(message: Message<'_>) -> Result<Received, Unfit> {
+    if let Some((place, c)) = message.data.chars().enumerate().find(|(_, c)| c.is_control() && *c != '\t') {
         return Err(Unfit::Control { column: place + 1, code: u32::from(c) });
     }
-    let message = to.message(sender, text);
     match message.encoded_len().checked_sub(MESSAGE_BYTES) {
         None | Some(0) => Ok(message.into()),
         Some(over) => Err(Unfit::TooLong { over }),

@@ -13,6 +13,8 @@ use tokio::sync::{
     oneshot,
 };
 
+use crate::escape::Escaped;
+
 /// Lines that were not written yet.
 const LINES: usize = 64;
 
@@ -77,6 +79,12 @@ impl Printer {
             None => Ok(()),
         }
     }
+}
+
+/// A word for people; standard output is for the messages alone.
+pub fn say(text: &str) {
+    // Not eprintln, which panics where nobody reads.
+    let _ = writeln!(io::stderr(), "arauto: {}", Escaped(text));
 }
 
 /// Writes lines, and flushes when there is none for the moment.

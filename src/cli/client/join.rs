@@ -1,0 +1,34 @@
+//! What `arauto join` takes.
+
+use clap::Args;
+
+use super::{ServerArgs, script};
+use crate::client;
+
+/// `arauto join`.
+#[derive(Args, Debug)]
+pub struct Join {
+    /// The name to take; without it, you are asked
+    #[arg(value_name = "NAME", value_parser = script::name)]
+    name: Option<String>,
+
+    /// Ask line by line, as the report's client does; always so if standard input or output is no terminal
+    #[arg(long)]
+    plain: bool,
+
+    /// The server sends no line endings, as the report's; mostly found out without this. Implies --plain
+    #[arg(long)]
+    unframed: bool,
+
+    /// Which server.
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+impl From<Join> for client::Command {
+    fn from(args: Join) -> Self {
+        let Join { name, plain: _, unframed, server } = args;
+        // The one way to join, as yet.
+        Self::Plain { access: server.into(), name, unframed }
+    }
+}
