@@ -358,6 +358,33 @@ fn files_of_someone() {
     bob.send("bob | ana | list_files | notes.txt");
     assert_eq!(outcome(&ask.wait_with_output().unwrap()), done("notes.txt\n"));
 
+    let mut list = client(&server, ["files", "bob", "--as", "ana", "--json"]);
+    let ask = list.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    bob.expect("ana | bob | list_files | no data");
+    bob.send("bob | ana | list_files | files 1 to 2 of 3: a.txt (1 byte), \"b\\n\" (2 bytes)");
+    bob.send(
+        "bob | ana | list_files | files 3 to 3 of 3: c.mp3 (3 bytes, 0:07, audio/mpeg); 1 file is not listed",
+    );
+    let json = r#"{"name":"a.txt","quoted":"a.txt","bytes":1}
+{"name":"b\n","quoted":"\"b\\n\"","bytes":2}
+{"name":"c.mp3","quoted":"c.mp3","bytes":3,"seconds":7,"type":"audio/mpeg"}
+"#;
+    let told = "arauto: 1 file is not listed\n";
+    assert_eq!(outcome(&ask.wait_with_output().unwrap()), (0, json.to_owned(), told.to_owned()));
+
+    let mut part = client(&server, ["files", "bob", "--as", "ana", "--timeout", "1s"]);
+    let ask = part.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    bob.expect("ana | bob | list_files | no data");
+    bob.send("bob | ana | list_files | files 1 to 1 of 3: a.txt (1 byte)");
+    let told = "arauto: 2 files of the list of bob never came\n";
+    let (got, told) = ("a.txt (1 byte)\n".to_owned(), told.to_owned());
+    assert_eq!(outcome(&ask.wait_with_output().unwrap()), (3, got, told));
+
+    let listener = Listener::start(&mut client(&server, ["listen", "--as", "eva"]));
+    let none = (0, String::new(), "arauto: eva shares no folder\n".to_owned());
+    assert_eq!(run(&mut client(&server, ["files", "eva"])), none);
+    drop(listener);
+
     let mut nobody = client(&server, ["files", "carl"]);
     assert_eq!(run(&mut nobody), failed(3, "Destination client (carl) not found!"));
     let mut silent = client(&server, ["files", "bob", "--timeout", "50ms"]);

@@ -11,7 +11,7 @@ use super::{
     Settings,
     decoder::Framing,
     dial::Dialer,
-    output::Printer,
+    output::{Printer, say},
     plain,
     script::{
         self, Failure, Wanted, Words,
@@ -208,9 +208,14 @@ async fn carry_out(command: Command) -> Result<(), Error> {
         }
         Command::Files { access, name, of, within, json } => {
             let name = name.unwrap_or_else(made_up);
-            let lines =
-                script::files(&access.dialer(&access.settings()?)?, &name, &of, within, form(json)).await?;
-            print(lines.into_iter())?;
+            let dialer = access.dialer(&access.settings()?)?;
+            let files = script::files(&dialer, &name, &of, within, form(json)).await?;
+            print(files.lines.into_iter())?;
+            files.remarks.iter().for_each(|remark| say(remark));
+            if files.missing > 0 {
+                let why = format!("{} files of the list of {of} never came", files.missing);
+                return Err(Failure::Refused(why).into());
+            }
         }
     }
     Ok(())

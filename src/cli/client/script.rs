@@ -123,7 +123,7 @@ pub struct Files {
     #[arg(long = "as", value_name = "NAME", value_parser = name)]
     name: Option<String>,
 
-    /// Print JSON
+    /// Print JSON: an object a line, with name, quoted and bytes
     #[arg(long)]
     json: bool,
 
