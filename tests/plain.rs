@@ -329,3 +329,20 @@ fn what_cannot_be_sent_is_said_and_the_dialogue_goes_on() {
     alan.types("bob | server");
     alan.expect(&format!("{NO_BAR}{NEXT}"));
 }
+
+#[test]
+fn a_shared_folder_is_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("notes.txt"), "four").unwrap();
+    let path = folder.path().to_str().unwrap();
+    let server = TestServer::start();
+    let mut bob = server.join("bob");
+    let mut alan = Dialogue::begin(server.address(), ["alan", "--share", path]);
+    alan.expect(&welcome());
+    bob.ask("/files alan", "alan | bob | list_files | 1 file: notes.txt (4 bytes)");
+    let gone = folder.path().join("gone");
+    let why = format!("arauto: {} cannot be shared: ", gone.display());
+    let output = join(server.address(), ["--share", gone.to_str().unwrap()]).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(2), &b""[..]));
+    assert!(output.stderr.starts_with(why.as_bytes()), "{output:?}");
+}

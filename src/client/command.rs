@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, ErrorKind, Write},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -11,6 +12,7 @@ use super::{
     Settings,
     decoder::Framing,
     dial::Dialer,
+    files::{Folder, NoFolder},
     output::{Printer, say},
     plain,
     script::{
@@ -105,6 +107,8 @@ pub enum Command {
         name: Option<String>,
         /// The server is known to send no line endings.
         unframed: bool,
+        /// Whose contents are told to who asks.
+        share: Option<PathBuf>,
     },
     /// Print what files someone has.
     Files {
@@ -133,6 +137,9 @@ pub enum Error {
     /// A file that a setting names cannot be used.
     #[error(transparent)]
     File(#[from] Unusable),
+    /// What is to be shared is no folder.
+    #[error(transparent)]
+    Share(#[from] NoFolder),
     /// Standard input or output, or a thread, failed.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -163,7 +170,7 @@ impl Error {
                 | Failure::ServerClosed => 4,
                 Failure::Line { .. } | Failure::Input(_) | Failure::Output(_) => 1,
             },
-            Self::Settings(_) => 2,
+            Self::Settings(_) | Self::Share(_) => 2,
             Self::File(_) | Self::Io(_) => 1,
         }
     }
@@ -200,11 +207,12 @@ async fn carry_out(command: Command) -> Result<(), Error> {
             let wanted = Wanted { form: form(json), from, count, verbose };
             script::listen(&access.dialer(&access.settings()?)?, &name, wanted).await?;
         }
-        Command::Plain { access, name, unframed } => {
+        Command::Plain { access, name, unframed, share } => {
+            let folder = share.as_deref().map(Folder::open).transpose()?;
             let framing = if unframed { Framing::Unframed } else { Framing::Undecided };
             let settings = access.settings()?;
             let name = settings.name(name);
-            plain::join(&access.dialer(&settings)?, name, framing).await?;
+            plain::join(&access.dialer(&settings)?, name, framing, folder).await?;
         }
         Command::Files { access, name, of, within, json } => {
             let name = name.unwrap_or_else(made_up);

@@ -1,6 +1,8 @@
 //! What `arauto join` takes.
 
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
 
 use super::{ServerArgs, script};
 use crate::client;
@@ -20,6 +22,10 @@ pub struct Join {
     #[arg(long)]
     unframed: bool,
 
+    /// Tell who asks which files are in this folder: names, sizes, how long audio plays
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    share: Option<PathBuf>,
+
     /// Which server.
     #[command(flatten)]
     server: ServerArgs,
@@ -27,8 +33,8 @@ pub struct Join {
 
 impl From<Join> for client::Command {
     fn from(args: Join) -> Self {
-        let Join { name, plain: _, unframed, server } = args;
+        let Join { name, plain: _, unframed, share, server } = args;
         // The one way to join, as yet.
-        Self::Plain { access: server.into(), name, unframed }
+        Self::Plain { access: server.into(), name, unframed, share }
     }
 }

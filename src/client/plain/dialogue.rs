@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::{NO_FOLDER, question::Question, reply::reply};
+use super::{question::Question, reply::reply};
 use crate::{
     client::{
         Received,
@@ -27,6 +27,10 @@ const REFUSAL_WITHIN: Duration = Duration::from_millis(300);
 pub(super) enum Act {
     Print(String),
     Send(Received),
+    /// Someone asks for the list of files.
+    Answer(String),
+    /// The server refuses something, for this reason.
+    Refused(String),
 }
 
 /// A dialogue from the name request to its end.
@@ -161,12 +165,16 @@ impl Dialogue {
         }
         let outcome = match received.meaning() {
             Meaning::FilesWanted { by } => {
-                let answer =
-                    Message { sender: &self.name, destination: by, operation: "list_files", data: NO_FOLDER };
-                return self.acts.push(Act::Send(answer.into()));
+                let by = by.to_owned();
+                return self.acts.push(Act::Answer(by));
             }
             Meaning::NotLetIn(why) => Some(Err(Failure::Refused(why.to_owned()))),
             Meaning::Left | Meaning::ServerClosed => Some(Ok(())),
+            Meaning::Refusal { why, .. } => {
+                let why = why.to_owned();
+                self.acts.push(Act::Refused(why));
+                None
+            }
             _ => None,
         };
         self.print(reply(&received));

@@ -26,6 +26,7 @@ use super::{
     Received,
     decoder::{Framing, Item},
     dial::Dialer,
+    files::{Folder, Sharer},
     input::{self, Line},
     output::{Printer, say},
     script::Failure,
@@ -35,20 +36,20 @@ use super::{
 };
 use crate::protocol::Name;
 
-/// What those are told who ask for files.
-pub const NO_FOLDER: &str = "no folder is shared";
-
-/// Messages that are to be sent and were not taken yet. Who asks for files beyond that gets no answer.
-const MOST_UNSENT: usize = 64;
-
 type Lines = Receiver<std::io::Result<Line>>;
 
 /// Joins, and has the dialogue on standard input and output until it ends. Without a name, it asks for one. The end of
 /// standard input, SIGINT and SIGTERM leave as `exit` does.
+/// Who asks for files is told those of the folder.
 ///
 /// # Errors
 /// If there is no connection, or no longer; if the server does not let this one in, or no longer.
-pub async fn join(dialer: &Dialer, name: Option<String>, framing: Framing) -> Result<(), Failure> {
+pub async fn join(
+    dialer: &Dialer,
+    name: Option<String>,
+    framing: Framing,
+    folder: Option<Folder>,
+) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(Failure::Input)?;
     let mut lines = input::lines().map_err(Failure::Input)?;
     let mut printer = Printer::begin().map_err(Failure::Output)?;
@@ -68,11 +69,13 @@ pub async fn join(dialer: &Dialer, name: Option<String>, framing: Framing) -> Re
     };
     let password = dialer.password().map(|given| (given.text().clone(), given.file().to_owned()));
     let (receiver, sender) = wire::halves_framed(stream, framing);
+    let outgoing = wire::queue(sender);
     let mut running = Running {
         dialogue: Dialogue::new(&name, password),
         exposure: dialer.exposure(),
         receiver,
-        outgoing: wire::queue(sender),
+        sharer: Sharer::begin(folder, outgoing.clone()),
+        outgoing,
         to_print: VecDeque::new(),
         to_send: VecDeque::new(),
         turn: (0, Instant::now()),
@@ -110,6 +113,7 @@ struct Running {
     dialogue: Dialogue,
     receiver: wire::Receiver,
     outgoing: Sender<Received>,
+    sharer: Sharer,
     to_print: VecDeque<String>,
     to_send: VecDeque<Received>,
     /// The dialogue's turn, and when it began.
@@ -173,11 +177,13 @@ impl Running {
         for act in self.dialogue.acts() {
             match act {
                 Act::Print(text) => self.to_print.push_back(text),
-                Act::Send(message) if self.to_send.len() < MOST_UNSENT => self.to_send.push_back(message),
-                Act::Send(message) => {
-                    let to = message.destination;
-                    say(&format!("{to} asked for the list of files, but the server takes no answer"));
+                Act::Send(message) => self.to_send.push_back(message),
+                Act::Answer(asker) => {
+                    if let Err(why) = self.sharer.asked(self.dialogue.name(), &asker) {
+                        say(&format!("{asker} asked for the list of files and gets no answer: {why}"));
+                    }
                 }
+                Act::Refused(why) => self.sharer.refused(&why),
             }
         }
         if self.turn.0 != self.dialogue.turn() {

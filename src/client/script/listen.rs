@@ -18,10 +18,10 @@ use crate::{
         Received,
         decoder::Item,
         dial::Dialer,
+        files::{self, Listing, MESSAGE_BYTES},
         joining::Joining,
         meaning::Meaning,
         output::{Printer, say},
-        plain::NO_FOLDER,
         signals::Signals,
         wire,
     },
@@ -163,11 +163,10 @@ impl Listening {
     }
 
     fn answer(&self, asker: &str) {
-        let [sender, destination] = [&self.name, asker].map(str::to_owned);
-        let operation = Operation::ListFiles.wire().to_owned();
-        let answer = Received { sender, destination, operation, data: NO_FOLDER.to_owned() };
-        if self.outgoing.try_send(answer).is_err() {
-            say(&format!("{asker} asked for the list of files, but the server takes no answer"));
+        for answer in files::answer(&self.name, asker, &Listing::no_folder(), MESSAGE_BYTES) {
+            if self.outgoing.try_send(answer).is_err() {
+                say(&format!("{asker} asked for the list of files, but the server takes no answer"));
+            }
         }
     }
 }
