@@ -8,7 +8,10 @@ use std::{
     thread,
 };
 
+use expectrl::{Expect, Session};
+
 use crate::{
+    accounts::{AccountsFile, PASSWORD},
     cli::arauto,
     harness::{
         Client, DEADLINE, TestServer,
@@ -345,4 +348,36 @@ fn a_shared_folder_is_listed() {
     let output = join(server.address(), ["--share", gone.to_str().unwrap()]).output().unwrap();
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(2), &b""[..]));
     assert!(output.stderr.starts_with(why.as_bytes()), "{output:?}");
+}
+
+#[test]
+fn on_a_terminal_a_password_is_not_shown_and_the_rest_is() {
+    let accounts = AccountsFile::new();
+    let server = accounts.serve(|_| {});
+    let program = join(server.address(), ["alan"]);
+    // Such a terminal begins without echo, unlike people's.
+    let mut command = Command::new("sh");
+    crate::cli::without_settings(&mut command);
+    command
+        .args(["-c", r#"stty echo && exec "$@""#, "sh"])
+        .arg(program.get_program())
+        .args(program.get_args());
+    let mut session = Session::spawn(command).unwrap();
+    session.set_expect_timeout(Some(DEADLINE));
+    session.expect("Password: \r\n").unwrap();
+    session.send("opensesami\r").unwrap();
+    let said = session.expect("That is not the password of alan; 2 tries are left").unwrap();
+    let said = String::from_utf8_lossy(said.before()).into_owned();
+    assert!(said.starts_with("\r\n-----\r\nReply: "), "{said}");
+    session.expect("Password: \r\n").unwrap();
+    session.send(format!("{PASSWORD}\r")).unwrap();
+    let said = session.expect("Operation: \r\n").unwrap();
+    let said = String::from_utf8_lossy(said.before()).into_owned();
+    assert!(!said.contains(PASSWORD) && said.contains("connection_confirmation"), "{said}");
+    session.send("echo\r").unwrap();
+    // Shown by the terminal as it is typed.
+    session.expect("echo\r\nEcho message: \r\n").unwrap();
+    // Ctrl-D.
+    session.send("\u{4}").unwrap();
+    session.expect("Closing client...\r\n").unwrap();
 }

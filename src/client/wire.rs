@@ -163,3 +163,44 @@ pub fn queue(mut sender: Sender) -> mpsc::Sender<Received> {
     });
     to
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::duplex;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_without_line_endings_gets_none_and_a_pause() {
+        let (ours, mut theirs) = duplex(1024);
+        let (mut receiver, mut sender) = halves(Box::new(ours));
+        theirs.write_all(b"server | client | name | no data").await.unwrap();
+        let Some(Item::Message(request)) = receiver.next().await.unwrap() else { panic!("no message") };
+        let begin = Instant::now();
+        for _ in 0..2 {
+            sender.send(&request.as_message()).await.unwrap();
+        }
+        assert_eq!(begin.elapsed(), UNFRAMED_GAP);
+        let text = "server | client | name | no data";
+        let mut sent = vec![0; 1024];
+        let length = theirs.read(&mut sent).await.unwrap();
+        assert_eq!(std::str::from_utf8(&sent[..length]).unwrap(), [text, text].concat());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_counts_from_the_read_however_often_it_is_asked_for() {
+        let (ours, mut theirs) = duplex(1024);
+        let (mut receiver, _sender) = halves_framed(Box::new(ours), Framing::Unframed);
+        theirs.write_all(b"bob | all clients | broadcast | hi").await.unwrap();
+        let mut asked = 0;
+        let item = loop {
+            asked += 1;
+            let patience = Duration::from_millis(30);
+            if let Ok(item) = tokio::time::timeout(patience, receiver.next()).await {
+                break item.unwrap();
+            }
+        };
+        assert!(matches!(item, Some(Item::Message(message)) if message.data == "hi"));
+        assert_eq!(asked, 4);
+    }
+}
