@@ -152,8 +152,8 @@ impl From<Failure> for Error {
 }
 
 impl Error {
-    /// The program's exit status: 2 where the command line cannot be meant or a setting is refused, 3 where the server or who
-    /// was asked says no, 4 where there is no connection, 1 for all else.
+    /// The program's exit status: 2 where the command line cannot be meant or a setting is refused, 3 where the
+    /// server or who was asked says no, 4 where there is no connection, 1 for all else.
     #[must_use]
     pub fn status(&self) -> u8 {
         match self {

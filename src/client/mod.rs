@@ -1,6 +1,7 @@
 //! Arauto's client: the same protocol seen from the other end.
 //!
-//! - `command`: what the command line asks for, and how it is run. `settings`: what the user has set, there and elsewhere.
+//! - `command`: what the command line asks for, and how it is run. `settings`: what the user has set, there and
+//!   elsewhere.
 //! - `target`, `dial`, `tls`: where the server is, and the way there. `password`: from a file or typed.
 //! - `decoder`: bytes to [`Received`] messages. `wire`: a connection that speaks messages.
 //! - `joining`: name and password, until the server confirms or refuses.

@@ -1,4 +1,5 @@
-//! [`Printer`]: standard output from a thread of its own, so that signals and the server are heard while nobody reads it.
+//! [`Printer`]: standard output from a thread of its own, so that signals and the server are heard while nobody reads
+//! it.
 
 use std::{
     io::{self, BufWriter, IsTerminal, Write},

@@ -29,8 +29,8 @@ const READ_BYTES: usize = 16 * 1024;
 /// Messages of a [`queue`] that were not sent yet.
 const QUEUED: usize = 16;
 
-/// The pause between two messages to a server without line endings, which takes what one read brings for one message. As
-/// long as the report's client waits.
+/// The pause between two messages to a server without line endings, which takes what one read brings for one message.
+/// As long as the report's client waits.
 const UNFRAMED_GAP: Duration = Duration::from_millis(300);
 
 /// What the server sends.
@@ -80,7 +80,8 @@ impl Receiver {
         self.decoder.call_me(name);
     }
 
-    /// The next message, or `None` once the server has ended the connection. Dropped before it is done, it loses nothing.
+    /// The next message, or `None` once the server has ended the connection. Dropped before it is done, it loses
+    /// nothing.
     ///
     /// # Errors
     /// If the connection breaks.
@@ -149,8 +150,8 @@ impl Sender {
     }
 }
 
-/// Sends what it is given from a task of its own: a server that takes nothing for a while must be read from all the same. If
-/// sending fails, the queue closes, and the [`Receiver`] learns of it too.
+/// Sends what it is given from a task of its own: a server that takes nothing for a while must be read from all the
+/// same. If sending fails, the queue closes, and the [`Receiver`] learns of it too.
 #[must_use]
 pub fn queue(mut sender: Sender) -> mpsc::Sender<Received> {
     let (to, mut queue) = mpsc::channel::<Received>(QUEUED);

@@ -1,18 +1,21 @@
 //! [`Unframed`]: messages that nothing ends.
 //!
-//! Where a message begins is seen by its header: a name, ` | `, a destination that this client can be sent something for
-//! (its own name, `all clients`, `client`, `new_client: ...`), ` | `, an operation, ` | `. Where the destination begins is
-//! plain. Where the sender's name begins is not: it stands right behind the DATA of the message before. It is taken to begin
+//! Where a message begins is seen by its header: a name, ` | `, a destination that this client can be sent something
+//! for (its own name, `all clients`, `client`, `new_client: ...`), ` | `, an operation, ` | `. Where the destination
+//! begins is plain. Where the sender's name begins is not: it stands right behind the DATA of the message before. It
+//! is taken to begin
 //!
 //! 1. where a read began, if what stands from there is a known name;
-//! 2. else so that it is the longest known name that ends there: `server`, our own, all who sent something or were listed;
+//! 2. else so that it is the longest known name that ends there: `server`, our own, all who sent something or were
+//!    listed;
 //! 3. else where a read began, because such servers send each message by itself.
 //!
 //! If none of these is so, it is text of the message before. Besides, silence ends a message.
 //!
-//! What cannot be told apart: the first message of someone unknown, run together in one read with the message before it (it
-//! is shown as that message's text); a sender whose name ends that of another known one, where a message is cut within the
-//! name; and a text that has the form of a message: on such a server anyone can put words into anyone's mouth.
+//! What cannot be told apart: the first message of someone unknown, run together in one read with the message before
+//! it (it is shown as that message's text); a sender whose name ends that of another known one, where a message is
+//! cut within the name; and a text that has the form of a message: on such a server anyone can put words into
+//! anyone's mouth.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -190,7 +193,8 @@ impl Unframed {
         })
     }
 
-    /// Where a known name begins behind the beginning of what looks like a first sender: what is before it is no message.
+    /// Where a known name begins behind the beginning of what looks like a first sender: what is before it is no
+    /// message.
     fn start_within(&self, bytes: &[u8], sender_end: usize) -> Option<usize> {
         if self.knows(&bytes[..sender_end]) {
             return None;

@@ -16,7 +16,8 @@ use crate::{
     protocol::{Message, Name, Operation, message::NO_DATA, password::PASSWORD},
 };
 
-/// How long an answer is waited for that has to come, before the next operation is asked for. Later ones are printed too.
+/// How long an answer is waited for that has to come, before the next operation is asked for. Later ones are printed
+/// too.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long a refusal is waited for where nothing else comes back. As long as the report's client waits.

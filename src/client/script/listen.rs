@@ -41,8 +41,8 @@ pub struct Wanted {
     pub verbose: bool,
 }
 
-/// Prints what is received, until there was enough of it, the server ends, standard output is closed, or SIGINT or SIGTERM
-/// says so. Questions for files are answered and not printed.
+/// Prints what is received, until there was enough of it, the server ends, standard output is closed, or SIGINT or
+/// SIGTERM says so. Questions for files are answered and not printed.
 ///
 /// # Errors
 /// If the connection breaks, or the server ends before there was enough.

@@ -36,8 +36,8 @@ enum Source {
     Lines { lines: Receiver<std::io::Result<input::Line>>, number: u64, to: To },
 }
 
-/// Sends messages, and waits until the server has carried out all of them. The first that the server refuses is the last
-/// that is sent.
+/// Sends messages, and waits until the server has carried out all of them. The first that the server refuses is the
+/// last that is sent.
 ///
 /// # Errors
 /// If a message cannot be sent, or the server refuses one, or the connection breaks.
