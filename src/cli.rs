@@ -42,13 +42,17 @@ pub enum Command {
   arauto serve --config arauto.toml --log-format json 2>arauto.log")]
     Serve(Settings),
 
-    /// Talk: a full screen on this terminal
+    /// Talk: a full screen on this terminal, or a dialogue line by line
     ///
-    /// What you type goes to everyone; F1 shows the rest. Exit status: 0; 3 if the server refuses, 4 if there is no
-    /// connection.
+    /// On the full screen, what you type goes to everyone; F1 shows the rest. The dialogue, with --plain and wherever there is
+    /// no terminal, asks for an operation, and for what that needs, and prints what is received. It ends on exit,
+    /// connection_error and server closed; the end of standard input and SIGINT leave as exit does.
+    ///
+    /// Exit status: 0; 3 if the server refuses, 4 if there is no connection, or no longer.
     #[command(after_help = "Examples:
   arauto join ana --share ~/Music
-  arauto join rui --server chat.example")]
+  arauto join rui --server chat.example
+  printf 'echo\nhi\n' | arauto join ana --plain")]
     Join(client::Join),
 
     /// Print who is connected, one name a line
@@ -56,8 +60,42 @@ pub enum Command {
     /// Exit status: 0; 3 if the server refuses, 4 if there is no connection.
     #[command(after_help = "Examples:
   arauto list
-  arauto list --server chat.example")]
+  arauto list --server chat.example
+  arauto list --json")]
     List(client::List),
+
+    /// Send messages: a text, or each line of standard input
+    ///
+    /// It ends when the server has carried out all of them. Empty lines are passed over. Nothing is sent after a line that is
+    /// too long or holds control characters, nor after a message that the server refuses.
+    ///
+    /// Exit status: 0; 1 if a line of standard input cannot be sent, 2 if the text cannot, 3 if the server refuses, 4 if there
+    /// is no connection, or no longer.
+    #[command(after_help = "Examples:
+  arauto send --as build --all 'build 7 passed'
+  arauto send --as ana --to rui <letter.txt
+  tail -f app.log | grep --line-buffered error | arauto send --as app --others -")]
+    Send(client::Send),
+
+    /// Print what is received, one message a line
+    ///
+    /// SENDER | DESTINATION | OPERATION | DATA, or JSON. Others' questions for files are answered, and not printed. It leaves
+    /// on SIGINT and SIGTERM, and when nobody reads what it prints.
+    ///
+    /// Exit status: 0; 3 if the server refuses, 4 if there is no connection, or if it ends before there were --count messages.
+    #[command(after_help = "Examples:
+  arauto listen --as log --json >>messages.jsonl
+  arauto listen --as me --from build --count 1
+  arauto listen --as bot --json | jq --unbuffered -r .data")]
+    Listen(client::Listen),
+
+    /// Ask a user for the list of files and print it
+    ///
+    /// Exit status: 0; 3 if nobody has this name or no answer comes, 4 if there is no connection.
+    #[command(after_help = "Examples:
+  arauto files bob
+  arauto files bob --timeout 2s --server chat.example")]
+    Files(client::Files),
 
     /// Show the configuration in force, or judge a file
     ///

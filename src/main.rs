@@ -55,6 +55,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Join(join) => client::command::run(join.into())?,
         Command::List(list) => client::command::run(list.into())?,
+        Command::Send(send) => client::command::run(send.into())?,
+        Command::Listen(listen) => client::command::run(listen.into())?,
+        Command::Files(files) => client::command::run(files.into())?,
         Command::Completions { shell } => print(cli::completions(shell))?,
         Command::Man => print(cli::man()?)?,
     }

@@ -1,8 +1,14 @@
 //! What the client's commands take.
 
+mod join;
+mod script;
+
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
+
+pub use join::Join;
+pub use script::{Files, Listen, Send};
 
 use super::given;
 use crate::client::{self, Target, command::Access};
@@ -68,38 +74,16 @@ impl From<ServerArgs> for Access {
     }
 }
 
-/// `arauto join`.
-#[derive(Args, Debug)]
-pub struct Join {
-    /// The name that others know you by; without it, you are asked
-    #[arg(value_name = "NAME")]
-    name: Option<String>,
-
-    /// In plain lines, even on a terminal
-    #[arg(long, hide = true)]
-    plain: bool,
-
-    /// Tell who asks what files are in this folder, and below it; without it, that there are none
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    share: Option<PathBuf>,
-
-    /// Which server.
-    #[command(flatten)]
-    server: ServerArgs,
-}
-
-impl From<Join> for client::Command {
-    fn from(args: Join) -> Self {
-        Self::Join { access: args.server.into(), name: args.name, plain: args.plain, share: args.share }
-    }
-}
-
 /// `arauto list`.
 #[derive(Args, Debug)]
 pub struct List {
     /// Ask under this name; without it, one is made up
-    #[arg(long = "as", value_name = "NAME")]
+    #[arg(long = "as", value_name = "NAME", value_parser = script::name)]
     name: Option<String>,
+
+    /// Print JSON: an object a line, with name
+    #[arg(long)]
+    json: bool,
 
     /// Which server.
     #[command(flatten)]
@@ -108,6 +92,6 @@ pub struct List {
 
 impl From<List> for client::Command {
     fn from(args: List) -> Self {
-        Self::List { access: args.server.into(), name: args.name }
+        Self::List { access: args.server.into(), name: args.name, json: args.json }
     }
 }

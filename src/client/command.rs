@@ -1,19 +1,27 @@
 //! [`Command`]: what the command line asks of the client, as plain data, and how each is run.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, ErrorKind, IsTerminal, Write},
     path::PathBuf,
+    time::Duration,
 };
 
 use tokio::runtime;
 
 use super::{
     Settings,
+    decoder::Framing,
     dial::Dialer,
     files::{Folder, NoFolder},
+    output::{Printer, say},
+    plain,
     screen::{self, Farewell, Theme},
-    script::{self, Failure},
+    script::{
+        self, Failure, Wanted, Words,
+        show::{self, Form},
+    },
     settings::{self, Unusable},
+    text::To,
 };
 use crate::{
     escape::Escaped,
@@ -63,8 +71,10 @@ pub enum Command {
         access: Access,
         /// Under which name; asked for if left out.
         name: Option<String>,
-        /// In lines, even on a terminal.
+        /// Line by line, even on a terminal.
         plain: bool,
+        /// The same, and the server is known to send no line endings.
+        unframed: bool,
         /// The folder whose files are told to who asks.
         share: Option<PathBuf>,
     },
@@ -74,6 +84,47 @@ pub enum Command {
         access: Access,
         /// Under which name to ask; one made up if left out.
         name: Option<String>,
+        /// As JSON.
+        json: bool,
+    },
+    /// Send messages.
+    Send {
+        /// Where.
+        access: Access,
+        /// Under which name.
+        name: String,
+        /// To whom.
+        to: To,
+        /// Which.
+        words: Words,
+    },
+    /// Print what is received.
+    Listen {
+        /// Where.
+        access: Access,
+        /// Under which name.
+        name: String,
+        /// From this one alone.
+        from: Option<String>,
+        /// So many.
+        count: Option<u64>,
+        /// As JSON.
+        json: bool,
+        /// With a word on standard error once it listens.
+        verbose: bool,
+    },
+    /// Print what files someone has.
+    Files {
+        /// Where.
+        access: Access,
+        /// Under which name to ask; one made up if left out.
+        name: Option<String>,
+        /// Whose.
+        of: String,
+        /// How long to wait for the answer.
+        within: Duration,
+        /// As JSON.
+        json: bool,
     },
 }
 
@@ -92,12 +143,9 @@ pub enum Error {
     /// A conversation on a full screen ended otherwise than by leaving it.
     #[error("{}", Escaped(.0))]
     Ended(Farewell),
-    /// The folder to share is none.
+    /// What is to be shared is no folder.
     #[error(transparent)]
-    Folder(#[from] NoFolder),
-    /// A full screen was asked for where there is none.
-    #[error("standard input and output have to be a terminal")]
-    NoTerminal,
+    Share(#[from] NoFolder),
     /// Standard input or output, or a thread, failed.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -110,60 +158,117 @@ impl From<Failure> for Error {
 }
 
 impl Error {
-    /// The program's exit status: 2 where the settings are refused, 3 where the server says no, 4 where there is no connection, 1 for all else.
+    /// The program's exit status: 2 where the command line cannot be meant or a setting is refused, 3 where the
+    /// server or who was asked says no, 4 where there is no connection, 1 for all else.
     #[must_use]
     pub fn status(&self) -> u8 {
         match self {
-            Self::Script(
-                Failure::Refused(_) | Failure::PasswordMissing(_) | Failure::PasswordWrong { .. },
-            )
-            | Self::Ended(Farewell::Refused(_)) => 3,
-            Self::Script(_) | Self::Ended(_) => 4,
-            Self::Settings(_) => 2,
-            Self::NoTerminal | Self::Folder(_) | Self::File(_) | Self::Io(_) => 1,
+            Self::Script(failure) => match failure {
+                Failure::Text(_) => 2,
+                Failure::Refused(_)
+                | Failure::PasswordMissing(_)
+                | Failure::PasswordWrong { .. }
+                | Failure::NoAnswer { .. } => 3,
+                Failure::NoConnection(_)
+                | Failure::Broken(_)
+                | Failure::Ended
+                | Failure::NotLetIn
+                | Failure::ServerClosed => 4,
+                Failure::Line { .. } | Failure::Input(_) | Failure::Output(_) => 1,
+            },
+            Self::Ended(Farewell::Refused(_)) => 3,
+            Self::Ended(_) => 4,
+            Self::Settings(_) | Self::Share(_) => 2,
+            Self::File(_) | Self::Io(_) => 1,
         }
     }
 }
 
-/// Does it.
+/// Does it. A standard output that nobody reads any more is no failure.
 ///
 /// # Errors
 /// If it fails; [`Error::status`] tells in what way.
 pub fn run(command: Command) -> Result<(), Error> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        match command {
-            Command::Join { access, name, plain, share } => join(access, name, plain, share).await?,
-            Command::List { access, name } => {
-                let name = name.unwrap_or_else(|| format!("arauto-{}", std::process::id()));
-                let dialer = access.dialer(&access.settings()?)?;
-                let names = script::list(&dialer, &name).await?;
-                let mut out = io::stdout().lock();
-                for name in names {
-                    writeln!(out, "{}", Escaped(name))?;
-                }
-                out.flush()?;
-            }
+    match runtime.block_on(carry_out(command)) {
+        Err(Error::Io(error) | Error::Script(Failure::Output(error)))
+            if error.kind() == ErrorKind::BrokenPipe =>
+        {
+            Ok(())
         }
-        Ok(())
-    })
+        done => done,
+    }
 }
 
-async fn join(
-    access: Access,
-    name: Option<String>,
-    plain: bool,
-    share: Option<PathBuf>,
-) -> Result<(), Error> {
-    if plain || !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        return Err(Error::NoTerminal);
+async fn carry_out(command: Command) -> Result<(), Error> {
+    match command {
+        Command::List { access, name, json } => {
+            let name = name.unwrap_or_else(made_up);
+            let names = script::list(&access.dialer(&access.settings()?)?, &name).await?;
+            let form = form(json);
+            print(names.iter().map(|name| show::client(form, name)))?;
+        }
+        Command::Send { access, name, to, words } => {
+            script::send(&access.dialer(&access.settings()?)?, &name, to, words).await?;
+        }
+        Command::Listen { access, name, from, count, json, verbose } => {
+            let wanted = Wanted { form: form(json), from, count, verbose };
+            script::listen(&access.dialer(&access.settings()?)?, &name, wanted).await?;
+        }
+        Command::Join { access, name, plain, unframed, share } => {
+            let folder = share.as_deref().map(Folder::open).transpose()?;
+            let settings = access.settings()?;
+            let name = settings.name(name);
+            let dialer = access.dialer(&settings)?;
+            if plain || unframed || !has_terminal() {
+                let framing = if unframed { Framing::Unframed } else { Framing::Undecided };
+                plain::join(&dialer, name, framing, folder).await?;
+            } else {
+                let theme = Theme::new(settings.has_colours(true, std::env::var_os("NO_COLOR")));
+                match screen::run(dialer, name, theme, folder).await? {
+                    Farewell::Left => {}
+                    Farewell::ServerClosed => writeln!(io::stdout(), "The server closed.")?,
+                    farewell => return Err(Error::Ended(farewell)),
+                }
+            }
+        }
+        Command::Files { access, name, of, within, json } => {
+            let name = name.unwrap_or_else(made_up);
+            let dialer = access.dialer(&access.settings()?)?;
+            let files = script::files(&dialer, &name, &of, within, form(json)).await?;
+            print(files.lines.into_iter())?;
+            files.remarks.iter().for_each(|remark| say(remark));
+            if files.missing > 0 {
+                let why = format!("{} files of the list of {of} never came", files.missing);
+                return Err(Failure::Refused(why).into());
+            }
+        }
     }
-    let settings = access.settings()?;
-    let folder = share.as_deref().map(Folder::open).transpose()?;
-    let theme = Theme::new(settings.has_colours(true, std::env::var_os("NO_COLOR")));
-    match screen::run(access.dialer(&settings)?, settings.name(name), theme, folder).await? {
-        Farewell::Left => Ok(()),
-        Farewell::ServerClosed => Ok(writeln!(io::stdout(), "The server closed.")?),
-        farewell => Err(Error::Ended(farewell)),
+    Ok(())
+}
+
+/// A name for who asks something and leaves.
+fn made_up() -> String {
+    format!("arauto-{}", std::process::id())
+}
+
+fn form(json: bool) -> Form {
+    match (json, Printer::is_terminal()) {
+        (true, _) => Form::Json,
+        (false, true) => Form::Terminal,
+        (false, false) => Form::Plain,
     }
+}
+
+fn print(lines: impl Iterator<Item = String>) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for line in lines {
+        out.write_all(line.as_bytes())?;
+    }
+    out.flush()
+}
+
+/// Whether there is one for a full screen.
+fn has_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
 }

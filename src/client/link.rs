@@ -265,7 +265,10 @@ impl Link {
                 continue;
             };
             let sent = match joining.take(message) {
-                Step::Introduce => sender.send(&joining.introduction()).await,
+                Step::Introduce => {
+                    receiver.call_me(joining.name());
+                    sender.send(&joining.introduction()).await
+                }
                 Step::AskPassword { complaint } => {
                     if let Some(password) = self.known_password().filter(|_| given.is_none()) {
                         let sent = sender.send(&joining.password(&password)).await;

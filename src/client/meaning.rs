@@ -96,7 +96,8 @@ impl Received {
             "connection_error" => Meaning::NotLetIn(text),
             "exit" => Meaning::Left,
             "list_clients" => match text.strip_prefix(CLIENTS) {
-                Some(names) => Meaning::Clients(names.split(" , ").collect()),
+                // The report's server leaves a blank behind the last.
+                Some(names) => Meaning::Clients(names.split(" , ").map(str::trim).collect()),
                 None => Meaning::ServerSays { operation, text },
             },
             "error_message" | "Unknown_operation" | "private_message" | "list_files" => {
@@ -123,6 +124,7 @@ mod tests {
             ("bob | alan | private_message | hi | ho", Meaning::Said { by: "bob", to: me, text: "hi | ho" }),
             ("alan | alan | echo | hi", Meaning::Echo("hi")),
             ("server | alan | list_clients | clients connected: a , b c", Meaning::Clients(vec!["a", "b c"])),
+            ("server | alan | list_clients | clients connected: a ", Meaning::Clients(vec!["a"])),
             ("bob | alan | list_files | no data", Meaning::FilesWanted { by: "bob" }),
             ("bob | alan | list_files | a.txt", Meaning::Files { of: "bob", text: "a.txt" }),
             (

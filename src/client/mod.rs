@@ -1,6 +1,7 @@
 //! Arauto's client: the same protocol seen from the other end.
 //!
-//! - `command`: what the command line asks for, and how it is run. `settings`: what the user has set, there and elsewhere.
+//! - `command`: what the command line asks for, and how it is run. `settings`: what the user has set, there and
+//!   elsewhere.
 //! - `target`, `dial`, `tls`: where the server is, and the way there. `password`: from a file or typed.
 //! - `decoder`: bytes to [`Received`] messages. `wire`: a connection that speaks messages.
 //! - `joining`: name and password, until the server confirms or refuses.
@@ -8,7 +9,10 @@
 //! - `link`: stays joined, connects again after a cut; for whoever is shown a conversation as it goes on.
 //! - `files`: what people share: folders, and the text of `list_files` answers.
 //! - `screen`: a conversation on a terminal.
+//! - `input`, `output`, `signals`: lines of standard input, standard output and SIGINT, while something else goes on.
+//! - `text`: which texts can be sent.
 //! - `script`: one errand at a time, for shell scripts.
+//! - `plain`: the dialogue of the report's client.
 //!
 //! A message's way:
 //!
@@ -23,15 +27,20 @@ pub mod command;
 pub mod decoder;
 pub mod dial;
 pub mod files;
+pub mod input;
 pub mod joining;
 pub mod link;
 pub mod meaning;
+pub mod output;
 pub mod password;
+pub mod plain;
 pub mod received;
 pub mod screen;
 pub mod script;
 pub mod settings;
+pub mod signals;
 pub mod target;
+pub mod text;
 pub mod tls;
 pub mod wire;
 

@@ -2,7 +2,8 @@
 
 use crate::protocol::Message;
 
-/// A message that the server sent, or is to be sent. Received, its texts are whatever the server let pass: none of them is fit for a terminal as it is.
+/// A message that the server sent, or is to be sent. Received, its texts are whatever the server let pass: none of
+/// them is fit for a terminal as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
     /// Who speaks, by what the server says.

@@ -1,12 +1,24 @@
-//! [`Receiver`] and [`Sender`]: a connection that speaks messages.
+//! [`Receiver`] and [`Sender`]: a connection that speaks messages, with line endings or without, as the server does.
 
-use std::io;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split},
+    sync::mpsc,
+    time::{Instant, sleep_until, timeout_at},
+};
 
 use super::{
-    decoder::{Decoder, Item},
+    Received,
+    decoder::{Decoder, Framing, Item},
     dial::Stream,
 };
 use crate::protocol::{Line, Message};
@@ -14,29 +26,62 @@ use crate::protocol::{Line, Message};
 /// The most that is read at once.
 const READ_BYTES: usize = 16 * 1024;
 
+/// Messages of a [`queue`] that were not sent yet.
+const QUEUED: usize = 16;
+
+/// The pause between two messages to a server without line endings, which takes what one read brings for one message.
+/// As long as the report's client waits.
+const UNFRAMED_GAP: Duration = Duration::from_millis(300);
+
 /// What the server sends.
 pub struct Receiver {
     reader: ReadHalf<Box<dyn Stream>>,
     decoder: Decoder,
     bytes: BytesMut,
     ended: bool,
+    /// When something came last.
+    read_at: Instant,
+    is_unframed: Arc<AtomicBool>,
 }
 
 /// What is sent to the server.
 pub struct Sender {
     writer: WriteHalf<Box<dyn Stream>>,
+    /// When the next message may be sent to a server without line endings.
+    not_before: Option<Instant>,
+    is_unframed: Arc<AtomicBool>,
 }
 
-/// Both halves of a new connection.
+/// Both halves of a new connection. Whether the server sends line endings is found out by how it asks for the name.
 #[must_use]
 pub fn halves(stream: Box<dyn Stream>) -> (Receiver, Sender) {
+    halves_framed(stream, Framing::Undecided)
+}
+
+/// The same, where that may be known.
+#[must_use]
+pub fn halves_framed(stream: Box<dyn Stream>, framing: Framing) -> (Receiver, Sender) {
     let (reader, writer) = split(stream);
-    let (decoder, bytes) = (Decoder::default(), BytesMut::new());
-    (Receiver { reader, decoder, bytes, ended: false }, Sender { writer })
+    let is_unframed = Arc::new(AtomicBool::new(framing == Framing::Unframed));
+    let receiver = Receiver {
+        reader,
+        decoder: Decoder::new(framing),
+        bytes: BytesMut::new(),
+        ended: false,
+        read_at: Instant::now(),
+        is_unframed: Arc::clone(&is_unframed),
+    };
+    (receiver, Sender { writer, not_before: None, is_unframed })
 }
 
 impl Receiver {
-    /// The next message, or `None` once the server has ended the connection. Dropped before it is done, it loses nothing.
+    /// By which name the server knows us. Where there are no line endings, that tells where messages begin.
+    pub fn call_me(&mut self, name: &str) {
+        self.decoder.call_me(name);
+    }
+
+    /// The next message, or `None` once the server has ended the connection. Dropped before it is done, it loses
+    /// nothing.
     ///
     /// # Errors
     /// If the connection breaks.
@@ -49,18 +94,50 @@ impl Receiver {
                 return Ok(self.decoder.end(&mut self.bytes));
             }
             self.bytes.reserve(READ_BYTES);
-            self.ended = self.reader.read_buf(&mut self.bytes).await? == 0;
+            let before = self.bytes.len();
+            let patience = self.decoder.patience(&self.bytes);
+            let reading = self.reader.read_buf(&mut self.bytes);
+            // By when it was read, not by when this was called.
+            let until = patience.map(|patience| self.read_at + patience);
+            let read = match until {
+                None => Ok(reading.await),
+                Some(until) => timeout_at(until, reading).await,
+            };
+            let Ok(read) = read else {
+                let item = self.decoder.silence(&mut self.bytes);
+                self.is_unframed.store(self.decoder.framing() == Framing::Unframed, Ordering::Relaxed);
+                if item.is_some() {
+                    return Ok(item);
+                }
+                continue;
+            };
+            let read = read?;
+            if read > 0 {
+                self.decoder.read_begins(before);
+            }
+            self.read_at = Instant::now();
+            self.ended = read == 0;
         }
     }
 }
 
 impl Sender {
-    /// Sends a message.
+    /// Sends a message. To a server without line endings, after a pause.
     ///
     /// # Errors
     /// If the connection breaks.
     pub async fn send(&mut self, message: &Message<'_>) -> io::Result<()> {
-        self.writer.write_all(Line::from(message).as_bytes()).await?;
+        let line = Line::from(message);
+        if self.is_unframed.load(Ordering::Relaxed) {
+            if let Some(then) = self.not_before {
+                sleep_until(then).await;
+            }
+            self.not_before = Some(Instant::now() + UNFRAMED_GAP);
+            let text = line.as_bytes();
+            self.writer.write_all(text.strip_suffix(b"\n").unwrap_or(text)).await?;
+        } else {
+            self.writer.write_all(line.as_bytes()).await?;
+        }
         self.writer.flush().await
     }
 
@@ -70,5 +147,61 @@ impl Sender {
     /// If the connection breaks.
     pub async fn finish(&mut self) -> io::Result<()> {
         self.writer.shutdown().await
+    }
+}
+
+/// Sends what it is given from a task of its own: a server that takes nothing for a while must be read from all the
+/// same. If sending fails, the queue closes, and the [`Receiver`] learns of it too.
+#[must_use]
+pub fn queue(mut sender: Sender) -> mpsc::Sender<Received> {
+    let (to, mut queue) = mpsc::channel::<Received>(QUEUED);
+    tokio::spawn(async move {
+        while let Some(message) = queue.recv().await {
+            if sender.send(&message.as_message()).await.is_err() {
+                return;
+            }
+        }
+    });
+    to
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::duplex;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_without_line_endings_gets_none_and_a_pause() {
+        let (ours, mut theirs) = duplex(1024);
+        let (mut receiver, mut sender) = halves(Box::new(ours));
+        theirs.write_all(b"server | client | name | no data").await.unwrap();
+        let Some(Item::Message(request)) = receiver.next().await.unwrap() else { panic!("no message") };
+        let begin = Instant::now();
+        for _ in 0..2 {
+            sender.send(&request.as_message()).await.unwrap();
+        }
+        assert_eq!(begin.elapsed(), UNFRAMED_GAP);
+        let text = "server | client | name | no data";
+        let mut sent = vec![0; 1024];
+        let length = theirs.read(&mut sent).await.unwrap();
+        assert_eq!(std::str::from_utf8(&sent[..length]).unwrap(), [text, text].concat());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_counts_from_the_read_however_often_it_is_asked_for() {
+        let (ours, mut theirs) = duplex(1024);
+        let (mut receiver, _sender) = halves_framed(Box::new(ours), Framing::Unframed);
+        theirs.write_all(b"bob | all clients | broadcast | hi").await.unwrap();
+        let mut asked = 0;
+        let item = loop {
+            asked += 1;
+            let patience = Duration::from_millis(30);
+            if let Ok(item) = tokio::time::timeout(patience, receiver.next()).await {
+                break item.unwrap();
+            }
+        };
+        assert!(matches!(item, Some(Item::Message(message)) if message.data == "hi"));
+        assert_eq!(asked, 4);
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod cable;
 pub mod process;
+pub mod report_server;
 pub mod terminal;
 pub mod tls;
 

@@ -1,7 +1,8 @@
 //! [`Errand`]: joined for one purpose.
 
-use std::io;
+use std::{io, time::Duration};
 
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -11,10 +12,18 @@ use crate::{
         dial::{Dialer, NoConnection},
         joining::{Joining, Step},
         meaning::Meaning,
-        password, wire,
+        password,
+        text::Unfit,
+        wire,
     },
-    protocol::Message,
+    protocol::{Message, Operation},
 };
+
+/// How long a server may take for its next message to someone who is not let in yet.
+pub const JOIN_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long a server may take to confirm that someone leaves who waits for nothing else.
+pub const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 
 /// A connection with a name.
 pub struct Errand {
@@ -36,6 +45,9 @@ pub enum Failure {
     /// The server ended it without a word.
     #[error("the server ended the connection")]
     Ended,
+    /// It accepted the connection, and no name was asked for or confirmed.
+    #[error("what answers there lets nobody in within {} s: is it a TR2.23 server?", JOIN_WITHIN.as_secs())]
+    NotLetIn,
     /// The server says no.
     #[error("{0}")]
     Refused(String),
@@ -53,6 +65,31 @@ pub enum Failure {
         /// What the server says of it.
         complaint: String,
     },
+    /// Who was asked said nothing.
+    #[error("no answer from {who} within {}", humantime::format_duration(*.within))]
+    NoAnswer {
+        /// Whom.
+        who: String,
+        /// How long was waited.
+        within: Duration,
+    },
+    /// The text on the command line cannot be sent.
+    #[error("TEXT {0}")]
+    Text(Unfit),
+    /// A line of standard input cannot be sent.
+    #[error("line {number} of standard input {why}; it and what follows was not sent")]
+    Line {
+        /// Which, counted from 1.
+        number: u64,
+        /// Why.
+        why: Unfit,
+    },
+    /// Standard input failed.
+    #[error("standard input: {0}")]
+    Input(io::Error),
+    /// Standard output failed.
+    #[error("standard output: {0}")]
+    Output(io::Error),
 }
 
 impl Errand {
@@ -65,10 +102,16 @@ impl Errand {
         let mut errand = Self { name: name.to_owned(), receiver, sender };
         let mut joining = Joining::new(name);
         loop {
-            let Some(item) = errand.receiver.next().await? else { return Err(Failure::Ended) };
+            // Not of all together: who types a password may take longer.
+            let item =
+                timeout(JOIN_WITHIN, errand.receiver.next()).await.map_err(|_| Failure::NotLetIn)??;
+            let Some(item) = item else { return Err(Failure::Ended) };
             let Item::Message(message) = item else { continue };
             match joining.take(message) {
-                Step::Introduce => errand.sender.send(&joining.introduction()).await?,
+                Step::Introduce => {
+                    errand.receiver.call_me(joining.name());
+                    errand.sender.send(&joining.introduction()).await?;
+                }
                 Step::AskPassword { complaint } => {
                     let password = password(dialer, joining.name(), complaint)?;
                     errand.sender.send(&joining.password(&password)).await?;
@@ -97,14 +140,45 @@ impl Errand {
     /// # Errors
     /// If there is none: the server ended, or the connection did.
     pub async fn next(&mut self) -> Result<Received, Failure> {
-        loop {
-            let Some(item) = self.receiver.next().await? else { return Err(Failure::Ended) };
-            let Item::Message(received) = item else { continue };
-            match received.meaning() {
-                Meaning::ServerClosed => return Err(Failure::ServerClosed),
-                Meaning::NotLetIn(why) => return Err(Failure::Refused(why.to_owned())),
-                _ => return Ok(received),
+        next(&mut self.receiver).await
+    }
+
+    /// Leaves, and waits until the server has confirmed it, so that all that was sent is carried out and the name is
+    /// free; not longer than [`LEAVE_WITHIN`].
+    ///
+    /// # Errors
+    /// If the connection breaks first.
+    pub async fn leave(mut self) -> Result<(), Failure> {
+        self.sender.send(&Joining::command(&self.name, Operation::Exit.wire())).await?;
+        let left = async {
+            loop {
+                if next(&mut self.receiver).await?.meaning() == Meaning::Left {
+                    return Ok(());
+                }
             }
+        };
+        timeout(LEAVE_WITHIN, left).await.unwrap_or(Ok(()))
+    }
+
+    /// The name, what comes and what goes, for an errand that does both at once.
+    #[must_use]
+    pub fn into_parts(self) -> (String, wire::Receiver, wire::Sender) {
+        (self.name, self.receiver, self.sender)
+    }
+}
+
+/// The next message; what is none is passed over.
+///
+/// # Errors
+/// If there is none: the server ended, or the connection did.
+pub(super) async fn next(receiver: &mut wire::Receiver) -> Result<Received, Failure> {
+    loop {
+        let Some(item) = receiver.next().await? else { return Err(Failure::Ended) };
+        let Item::Message(message) = item else { continue };
+        match message.meaning() {
+            Meaning::ServerClosed => return Err(Failure::ServerClosed),
+            Meaning::NotLetIn(why) => return Err(Failure::Refused(why.to_owned())),
+            _ => return Ok(message),
         }
     }
 }

@@ -23,8 +23,11 @@ pub async fn list(dialer: &Dialer, name: &str) -> Result<Vec<String>, Failure> {
             Meaning::Clients(some) => {
                 names.extend(some.into_iter().filter(|some| *some != own).map(str::to_owned));
             }
-            Meaning::Echo(_) => return Ok(names),
+            Meaning::Echo(_) => break,
             _ => {}
         }
     }
+    // The names are here, whatever becomes of this. A server such as the report's does not notice who just goes.
+    let _ = errand.leave().await;
+    Ok(names)
 }

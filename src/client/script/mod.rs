@@ -2,7 +2,14 @@
 //! standard error, and the exit status tells what kind of thing it was.
 
 mod errand;
+mod files;
 mod list;
+mod listen;
+mod send;
+pub mod show;
 
-pub use errand::{Errand, Failure};
+pub use errand::{Errand, Failure, JOIN_WITHIN, LEAVE_WITHIN};
+pub use files::files;
 pub use list::list;
+pub use listen::{Wanted, listen};
+pub use send::{Words, send};

@@ -1,0 +1,377 @@
+//! [`Dialogue`]: what is asked, said and printed, in which order. No IO.
+
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::{question::Question, reply::reply};
+use crate::{
+    client::{
+        Received,
+        joining::{Joining, SERVER, Step},
+        meaning::Meaning,
+        script::{Failure, JOIN_WITHIN, LEAVE_WITHIN},
+        text::{Unfit, fit_data},
+    },
+    protocol::{Message, Name, Operation, message::NO_DATA, password::PASSWORD},
+};
+
+/// How long an answer is waited for that has to come, before the next operation is asked for. Later ones are printed
+/// too.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long a refusal is waited for where nothing else comes back. As long as the report's client waits.
+const REFUSAL_WITHIN: Duration = Duration::from_millis(300);
+
+/// What is to be done, in this order.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    Print(String),
+    Send(Received),
+    /// Someone asks for the list of files.
+    Answer(String),
+    /// The server refuses something, for this reason.
+    Refused(String),
+}
+
+/// A dialogue from the name request to its end.
+#[derive(Debug)]
+pub(super) struct Dialogue {
+    /// As the server spells it.
+    name: String,
+    state: State,
+    /// Counts changes of state: what waits for one knows by it whether it is still the same.
+    turn: u64,
+    acts: Vec<Act>,
+    /// To be given if one is asked for, and the file it is from.
+    password: Option<(Zeroizing<String>, String)>,
+}
+
+#[derive(Debug)]
+enum State {
+    Joining(Joining),
+    /// Until a line is typed. A password goes on with joining.
+    Asking(Question, Option<Joining>),
+    /// Until there is an answer to this.
+    Waiting(Awaited),
+    /// `exit` was said.
+    Leaving,
+    Over(Result<(), Failure>),
+}
+
+/// What answers an operation; beside it, whatever the server itself says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
+    /// This operation, sent by ourselves.
+    Own(Operation),
+    /// Someone's list of files.
+    Files,
+    /// What the server says.
+    Server,
+    /// Only a refusal.
+    Refusal,
+}
+
+impl Dialogue {
+    pub(super) fn new(name: &str, password: Option<(Zeroizing<String>, String)>) -> Self {
+        let state = State::Joining(Joining::new(name));
+        Self { name: name.to_owned(), state, turn: 0, acts: Vec::new(), password }
+    }
+
+    /// What is to be done now.
+    pub(super) fn acts(&mut self) -> Vec<Act> {
+        std::mem::take(&mut self.acts)
+    }
+
+    /// By which name the server knows us.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn turn(&self) -> u64 {
+        self.turn
+    }
+
+    /// Whether the next line that is typed is wanted.
+    pub(super) fn wants_line(&self) -> bool {
+        matches!(self.state, State::Asking(..))
+    }
+
+    /// Whether it must not be seen.
+    pub(super) fn wants_secret(&self) -> bool {
+        matches!(self.state, State::Asking(Question::Password, _))
+    }
+
+    /// How long this turn may take before [`Self::waited`] is to be called.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        match self.state {
+            State::Joining(_) => Some(JOIN_WITHIN),
+            State::Waiting(Awaited::Refusal) => Some(REFUSAL_WITHIN),
+            State::Waiting(_) => Some(ANSWER_WITHIN),
+            State::Leaving => Some(LEAVE_WITHIN),
+            State::Asking(..) | State::Over(_) => None,
+        }
+    }
+
+    /// Whether nothing is to be heard or typed any more, but what is to be done be done.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.state, State::Over(_))
+    }
+
+    /// How it ended.
+    pub(super) fn outcome(self) -> Result<(), Failure> {
+        match self.state {
+            State::Over(outcome) => outcome,
+            _ => Ok(()),
+        }
+    }
+
+    /// This turn has taken as long as it may.
+    pub(super) fn waited(&mut self) {
+        match self.state {
+            State::Joining(_) => self.end(Err(Failure::NotLetIn)),
+            State::Waiting(_) => self.ask(Question::Operation),
+            State::Leaving => self.end(Ok(())),
+            State::Asking(..) | State::Over(_) => {}
+        }
+    }
+
+    /// The connection is gone.
+    pub(super) fn cut(&mut self, why: Failure) {
+        if matches!(self.state, State::Leaving) {
+            return self.end(Ok(()));
+        }
+        self.print(format!("Error with client connection | {}\n", crate::escape::Printable(&why)));
+        self.end(Err(why));
+    }
+
+    /// Whoever is here wants to go: nothing more will be typed.
+    pub(super) fn leave(&mut self) {
+        match &self.state {
+            // Leaving: asked once more, and waits no longer.
+            State::Joining(_) | State::Leaving => self.end(Ok(())),
+            State::Asking(_, Some(joining)) => {
+                let missing = Failure::PasswordMissing(joining.name().to_owned());
+                self.end(Err(missing));
+            }
+            State::Asking(_, None) | State::Waiting(_) => self.exit(),
+            State::Over(_) => {}
+        }
+    }
+
+    /// A message came.
+    pub(super) fn hear(&mut self, received: Received) {
+        if matches!(self.state, State::Joining(_) | State::Asking(_, Some(_))) {
+            return self.hear_joining(received);
+        }
+        let outcome = match received.meaning() {
+            Meaning::FilesWanted { by } => {
+                let by = by.to_owned();
+                return self.acts.push(Act::Answer(by));
+            }
+            Meaning::NotLetIn(why) => Some(Err(Failure::Refused(why.to_owned()))),
+            Meaning::Left | Meaning::ServerClosed => Some(Ok(())),
+            Meaning::Refusal { why, .. } => {
+                let why = why.to_owned();
+                self.acts.push(Act::Refused(why));
+                None
+            }
+            _ => None,
+        };
+        self.print(reply(&received));
+        match (outcome, &self.state) {
+            (Some(outcome), _) => self.end(outcome),
+            (None, State::Waiting(awaited)) if awaited.is_answered_by(&received, &self.name) => {
+                self.ask(Question::Operation);
+            }
+            _ => {}
+        }
+    }
+
+    fn hear_joining(&mut self, received: Received) {
+        let (State::Joining(joining) | State::Asking(_, Some(joining))) = &mut self.state else { return };
+        let shown = reply(&received);
+        match joining.take(received) {
+            Step::Introduce => {
+                let introduction = joining.introduction().into();
+                self.acts.push(Act::Send(introduction));
+            }
+            Step::AskPassword { complaint } if self.password.is_some() => {
+                let Some((text, file)) = &self.password else { return };
+                match complaint {
+                    None => self.acts.push(Act::Send(joining.password(text).into())),
+                    Some(complaint) => {
+                        let file = file.clone();
+                        self.end(Err(Failure::PasswordWrong { file, complaint }));
+                    }
+                }
+            }
+            // What the server said of the last one was printed when it came.
+            Step::AskPassword { .. } => {
+                let joining = std::mem::replace(joining, Joining::new(&self.name));
+                self.print(Question::Password.text());
+                self.turn_to(State::Asking(Question::Password, Some(joining)));
+            }
+            Step::Joined(name) => {
+                self.name = name;
+                self.print(shown);
+                self.ask(Question::Operation);
+            }
+            Step::Refused(why) => {
+                self.print(shown);
+                self.end(Err(Failure::Refused(why)));
+            }
+            Step::ServerClosed => {
+                self.print(shown);
+                self.end(Ok(()));
+            }
+            Step::Wait => self.print(shown),
+        }
+    }
+
+    /// A line was typed that is no text.
+    pub(super) fn typed_unfit(&mut self, why: Unfit) {
+        if let State::Asking(question, _) = &self.state {
+            let again = question.text();
+            self.print(format!("The line {why}\n"));
+            self.print(again);
+        }
+    }
+
+    /// A line was typed.
+    pub(super) fn typed(&mut self, line: &str) {
+        // Until it is known what it leads to.
+        match std::mem::replace(&mut self.state, State::Leaving) {
+            State::Asking(Question::Password, Some(joining)) => self.give_password(joining, line),
+            State::Asking(question, _) => self.answered(question, line),
+            other => self.state = other,
+        }
+    }
+
+    fn give_password(&mut self, joining: Joining, password: &str) {
+        let message = joining.password(password);
+        debug_assert_eq!(message.operation, PASSWORD);
+        match fit_data(message) {
+            Ok(message) => {
+                self.acts.push(Act::Send(message));
+                self.turn_to(State::Joining(joining));
+            }
+            Err(why) => {
+                self.print(format!("The password {why}\n{}", Question::Password.text()));
+                self.turn_to(State::Asking(Question::Password, Some(joining)));
+            }
+        }
+    }
+
+    fn answered(&mut self, question: Question, line: &str) {
+        match question {
+            Question::Operation => self.choose(line.trim()),
+            Question::Echo => {
+                let me = self.name.clone();
+                self.say(&me, Operation::Echo, line, Awaited::Own(Operation::Echo));
+            }
+            Question::Except => self.ask(Question::Broadcast { except: line.trim() == "y" }),
+            Question::Broadcast { except: true } => {
+                self.say("all clients", Operation::BroadcastNotMe, line, Awaited::Refusal);
+            }
+            Question::Broadcast { except: false } => {
+                let awaited = Awaited::Own(Operation::Broadcast);
+                self.say("all clients", Operation::Broadcast, line, awaited);
+            }
+            Question::PrivateTo => match Name::parse(line, usize::MAX) {
+                Ok(name) => self.ask(Question::Private { to: name.as_str().to_owned() }),
+                Err(why) => self.refuse(&format!("{why}\n")),
+            },
+            Question::Private { to } => self.say(&to, Operation::PrivateMessage, line, Awaited::Refusal),
+            // Without a name the server says so.
+            Question::FilesOf if line.trim().is_empty() => {
+                self.say("", Operation::ListFiles, NO_DATA, Awaited::Files);
+            }
+            Question::FilesOf => match Name::parse(line, usize::MAX) {
+                Ok(name) => self.say(name.as_str(), Operation::ListFiles, NO_DATA, Awaited::Files),
+                Err(why) => self.refuse(&format!("{why}\n")),
+            },
+            // Asked only while joining.
+            Question::Password => {}
+        }
+    }
+
+    fn choose(&mut self, operation: &str) {
+        match operation {
+            "" => self.ask(Question::Operation),
+            "echo" => self.ask(Question::Echo),
+            "broadcast" => self.ask(Question::Except),
+            "broadcast_not_me" => self.ask(Question::Broadcast { except: true }),
+            "private_message" => self.ask(Question::PrivateTo),
+            "list_clients" => self.say(SERVER, Operation::ListClients, NO_DATA, Awaited::Server),
+            "list_files" => self.ask(Question::FilesOf),
+            "exit" => self.exit(),
+            "close server" | "close_server" => {
+                self.say(SERVER, Operation::CloseServer, "close server", Awaited::Server);
+            }
+            other => self.send(SERVER, "Unknown operation", other, Awaited::Server),
+        }
+    }
+
+    fn exit(&mut self) {
+        let data = format!("client {} closed", self.name);
+        let operation = Operation::Exit.wire();
+        let exit = Message { sender: &self.name, destination: SERVER, operation, data: &data };
+        self.acts.push(Act::Send(exit.into()));
+        self.turn_to(State::Leaving);
+    }
+
+    fn say(&mut self, destination: &str, operation: Operation, data: &str, awaited: Awaited) {
+        self.send(destination, operation.wire(), data, awaited);
+    }
+
+    fn send(&mut self, destination: &str, operation: &str, data: &str, awaited: Awaited) {
+        match fit_data(Message { sender: &self.name, destination, operation, data }) {
+            Ok(message) => {
+                self.acts.push(Act::Send(message));
+                self.turn_to(State::Waiting(awaited));
+            }
+            Err(why) => self.refuse(&format!("The message {why}\n")),
+        }
+    }
+
+    /// What was typed cannot be sent.
+    fn refuse(&mut self, why: &str) {
+        self.print(why);
+        self.ask(Question::Operation);
+    }
+
+    fn ask(&mut self, question: Question) {
+        self.print(question.text());
+        self.turn_to(State::Asking(question, None));
+    }
+
+    fn end(&mut self, outcome: Result<(), Failure>) {
+        self.print("Closing client...\n");
+        self.turn_to(State::Over(outcome));
+    }
+
+    fn print(&mut self, text: impl Into<String>) {
+        self.acts.push(Act::Print(text.into()));
+    }
+
+    fn turn_to(&mut self, state: State) {
+        self.state = state;
+        self.turn += 1;
+    }
+}
+
+impl Awaited {
+    fn is_answered_by(self, received: &Received, me: &str) -> bool {
+        let Received { sender, operation, .. } = received;
+        sender == SERVER
+            || match self {
+                Self::Own(awaited) => sender == me && operation == awaited.wire(),
+                Self::Files => operation == Operation::ListFiles.wire(),
+                Self::Server | Self::Refusal => false,
+            }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! What `tests/plain.rs` cannot show: refusals in time, passwords, silence, several ends.
+
+use super::*;
+
+const NEXT: &str = "Operation: \n";
+const CLOSING: &str = "Closing client...\n";
+
+fn said(line: &str) -> Received {
+    Message::parse(line).unwrap().into()
+}
+
+fn sent(line: &str) -> Act {
+    Act::Send(said(line))
+}
+
+fn printed(text: impl Into<String>) -> Act {
+    Act::Print(text.into())
+}
+
+/// What this message is shown as.
+fn shown(line: &str) -> Act {
+    printed(reply(&said(line)))
+}
+
+/// alan, asked for an operation.
+fn joined() -> Dialogue {
+    let mut dialogue = Dialogue::new("ALAN", None);
+    dialogue.hear(said("server | client | name | no data"));
+    assert_eq!(dialogue.acts(), [sent("ALAN | server | name | ALAN")]);
+    assert!(!dialogue.wants_line());
+    let confirmed = "server | alan | connection_confirmation | You are now connected to the server";
+    dialogue.hear(said(confirmed));
+    assert_eq!(dialogue.acts(), [shown(confirmed), printed(NEXT)]);
+    dialogue
+}
+
+/// Types these lines.
+fn typed(dialogue: &mut Dialogue, lines: &[&str]) -> Vec<Act> {
+    for line in lines {
+        assert!(dialogue.wants_line(), "{line}");
+        dialogue.typed(line);
+    }
+    dialogue.acts()
+}
+
+#[test]
+fn the_next_operation_is_asked_for_after_the_answer() {
+    for (lines, answer) in [
+        (["private_message", "bob", "hi"].as_slice(), "server | alan | private_message | not found!"),
+        (&["broadcast_not_me", "hi"], "server | alan | error_message | too fast"),
+        (&["broadcast", "n", "hi"], "alan | all clients | broadcast | hi"),
+        (&["list_files", "bob"], "bob | alan | list_files | a"),
+        (&["list_clients"], "server | alan | list_clients | clients connected: alan"),
+    ] {
+        let mut dialogue = joined();
+        typed(&mut dialogue, lines);
+        assert!(!dialogue.wants_line());
+        // Not an answer.
+        let other = "carl | alan | private_message | hi";
+        dialogue.hear(said(other));
+        assert_eq!(dialogue.acts(), [shown(other)]);
+        dialogue.hear(said(answer));
+        let mut acts = dialogue.acts();
+        acts.retain(|act| !matches!(act, Act::Refused(_)));
+        assert_eq!(acts, [shown(answer), printed(NEXT)], "{lines:?}");
+        assert!(dialogue.wants_line());
+    }
+}
+
+#[test]
+fn silence_is_an_answer_in_the_end() {
+    for (lines, patience) in [
+        (["private_message", "bob", "hi"].as_slice(), REFUSAL_WITHIN),
+        (&["broadcast_not_me", "hi"], REFUSAL_WITHIN),
+        (&["list_files", "bob"], ANSWER_WITHIN),
+    ] {
+        let mut dialogue = joined();
+        typed(&mut dialogue, lines);
+        let turn = dialogue.turn();
+        assert_eq!(dialogue.patience(), Some(patience), "{lines:?}");
+        dialogue.waited();
+        assert_eq!((dialogue.acts(), dialogue.patience()), (vec![printed(NEXT)], None));
+        assert_ne!(dialogue.turn(), turn);
+    }
+}
+
+#[test]
+fn a_password_is_asked_for_and_sent() {
+    let mut dialogue = Dialogue::new("alan", None);
+    dialogue.hear(said("server | client | name | no data"));
+    dialogue.hear(said("server | alan | password | no data"));
+    assert_eq!(dialogue.acts(), [sent("alan | server | name | alan"), printed("Password: \n")]);
+    assert!(dialogue.wants_secret());
+    assert_eq!(typed(&mut dialogue, &["wrong"]), [sent("alan | server | password | wrong")]);
+    assert!(!dialogue.wants_secret() && !dialogue.wants_line());
+    let complaint = "server | alan | error_message | That is another password. 2 tries are left";
+    dialogue.hear(said(complaint));
+    dialogue.hear(said("server | alan | password | no data"));
+    assert_eq!(dialogue.acts(), [shown(complaint), printed("Password: \n")]);
+    assert!(dialogue.wants_secret());
+    // The server's patience ends while it is typed.
+    let error = "server | new_client: alan | connection_error | too late";
+    dialogue.hear(said(error));
+    assert_eq!(dialogue.acts(), [shown(error), printed(CLOSING)]);
+    assert!(matches!(dialogue.outcome(), Err(Failure::Refused(why)) if why == "too late"));
+}
+
+#[test]
+fn who_asks_for_files_is_answered_and_not_shown() {
+    let mut dialogue = joined();
+    dialogue.hear(said("bob | alan | list_files | no data"));
+    assert_eq!(dialogue.acts(), [Act::Answer("bob".to_owned())]);
+    let refusal = "server | alan | error_message | too long";
+    dialogue.hear(said(refusal));
+    assert_eq!(dialogue.acts(), [Act::Refused("too long".to_owned()), shown(refusal)]);
+}
+
+#[test]
+fn a_password_from_a_file_is_tried_once() {
+    let given = (Zeroizing::new("secret".to_owned()), "secret.txt".to_owned());
+    let mut dialogue = Dialogue::new("alan", Some(given));
+    dialogue.hear(said("server | client | name | no data"));
+    dialogue.hear(said("server | alan | password | no data"));
+    let introduced = sent("alan | server | name | alan");
+    assert_eq!(dialogue.acts(), [introduced, sent("alan | server | password | secret")]);
+    let complaint = "server | alan | error_message | 2 tries are left";
+    dialogue.hear(said(complaint));
+    dialogue.hear(said("server | alan | password | no data"));
+    assert_eq!(dialogue.acts(), [shown(complaint), printed(CLOSING)]);
+    assert!(matches!(dialogue.outcome(), Err(Failure::PasswordWrong { file, .. }) if file == "secret.txt"));
+}
+
+#[test]
+fn no_password_is_a_refusal() {
+    let mut dialogue = Dialogue::new("alan", None);
+    dialogue.hear(said("server | client | name | no data"));
+    dialogue.hear(said("server | alan | password | no data"));
+    dialogue.leave();
+    assert!(matches!(dialogue.outcome(), Err(Failure::PasswordMissing(name)) if name == "alan"));
+}
+
+#[test]
+fn leaving_waits_for_its_confirmation_and_not_for_ever() {
+    let exit = sent("alan | server | exit | client alan closed");
+    let left = "server | alan | exit | client disconnected";
+    let mut dialogue = joined();
+    dialogue.leave();
+    assert_eq!(dialogue.acts(), [exit]);
+    assert_eq!(dialogue.patience(), Some(LEAVE_WITHIN));
+    // What comes before is shown.
+    dialogue.hear(said("bob | alan | private_message | wait"));
+    dialogue.hear(said(left));
+    assert_eq!(
+        dialogue.acts(),
+        [shown("bob | alan | private_message | wait"), shown(left), printed(CLOSING)]
+    );
+    assert!(dialogue.is_over() && dialogue.outcome().is_ok());
+    for end in [Dialogue::waited, Dialogue::leave, |dialogue: &mut Dialogue| dialogue.cut(Failure::Ended)] {
+        let mut dialogue = joined();
+        typed(&mut dialogue, &["exit"]);
+        end(&mut dialogue);
+        assert_eq!(dialogue.acts(), [printed(CLOSING)]);
+        assert!(dialogue.is_over() && dialogue.outcome().is_ok());
+    }
+}
+
+#[test]
+fn a_server_that_says_nothing_lets_nobody_in() {
+    let mut dialogue = Dialogue::new("alan", None);
+    assert_eq!(dialogue.patience(), Some(JOIN_WITHIN));
+    dialogue.waited();
+    assert_eq!(dialogue.acts(), [printed(CLOSING)]);
+    assert!(matches!(dialogue.outcome(), Err(Failure::NotLetIn)));
+}

@@ -1,0 +1,221 @@
+//! The dialogue of the report's client, line by line: for where there is no terminal, for those who know it, and for
+//! servers as the report's is.
+//!
+//! - `question`, `reply`: its texts.
+//! - `dialogue`: their order. No IO.
+//! - `hidden`: a terminal that does not show a password.
+
+mod dialogue;
+mod hidden;
+mod question;
+mod reply;
+
+use std::collections::VecDeque;
+
+use tokio::{
+    select,
+    sync::mpsc::{Receiver, Sender},
+    time::{Instant, sleep_until},
+};
+
+use self::{
+    dialogue::{Act, Dialogue},
+    hidden::Hidden,
+};
+use super::{
+    Received,
+    decoder::{Framing, Item},
+    dial::Dialer,
+    files::{Folder, Sharer},
+    input::{self, Line},
+    output::{Printer, say},
+    script::Failure,
+    signals::Signals,
+    text::Unfit,
+    wire,
+};
+use crate::protocol::Name;
+
+type Lines = Receiver<std::io::Result<Line>>;
+
+/// Joins, and has the dialogue on standard input and output until it ends. Without a name, it asks for one. The end of
+/// standard input, SIGINT and SIGTERM leave as `exit` does.
+/// Who asks for files is told those of the folder.
+///
+/// # Errors
+/// If there is no connection, or no longer; if the server does not let this one in, or no longer.
+pub async fn join(
+    dialer: &Dialer,
+    name: Option<String>,
+    framing: Framing,
+    folder: Option<Folder>,
+) -> Result<(), Failure> {
+    let mut signals = Signals::new().map_err(Failure::Input)?;
+    let mut lines = input::lines().map_err(Failure::Input)?;
+    let mut printer = Printer::begin().map_err(Failure::Output)?;
+    let mut given = name;
+    if given.is_none() {
+        let out = printer.lines.clone();
+        given = select! {
+            name = ask_name(&mut lines, &out) => name?,
+            error = printer.failed() => return Err(Failure::Output(error)),
+            () = signals.next() => None,
+        };
+    }
+    let Some(name) = given else { return printer.finish().await.map_err(Failure::Output) };
+    let stream = select! {
+        stream = dialer.dial() => stream?,
+        () = signals.next() => return Ok(()),
+    };
+    let password = dialer.password().map(|given| (given.text().clone(), given.file().to_owned()));
+    let (receiver, sender) = wire::halves_framed(stream, framing);
+    let outgoing = wire::queue(sender);
+    let mut running = Running {
+        dialogue: Dialogue::new(&name, password),
+        exposure: dialer.exposure(),
+        receiver,
+        sharer: Sharer::begin(folder, outgoing.clone()),
+        outgoing,
+        to_print: VecDeque::new(),
+        to_send: VecDeque::new(),
+        turn: (0, Instant::now()),
+        hidden: None,
+    };
+    running.run(&mut lines, &mut printer, &mut signals).await?;
+    select! {
+        written = printer.finish() => written.map_err(Failure::Output)?,
+        // Nobody may be reading.
+        () = signals.next() => {}
+    }
+    running.dialogue.outcome()
+}
+
+/// Asks until a name is typed that could be one; `None` if nothing more is typed.
+async fn ask_name(lines: &mut Lines, out: &Sender<String>) -> Result<Option<String>, Failure> {
+    loop {
+        // Where it cannot be printed, the printer fails, and is listened to beside this.
+        let _ = out.send(question::NAME.to_owned()).await;
+        let why = match lines.recv().await {
+            None => return Ok(None),
+            Some(line) => {
+                match text(&line.map_err(Failure::Input)?).map(|text| Name::parse(text, usize::MAX)) {
+                    Ok(Ok(name)) => return Ok(Some(name.as_str().to_owned())),
+                    Ok(Err(why)) => format!("{why}\n"),
+                    Err(why) => format!("The name {why}\n"),
+                }
+            }
+        };
+        let _ = out.send(why).await;
+    }
+}
+
+struct Running {
+    dialogue: Dialogue,
+    receiver: wire::Receiver,
+    outgoing: Sender<Received>,
+    sharer: Sharer,
+    to_print: VecDeque<String>,
+    to_send: VecDeque<Received>,
+    /// The dialogue's turn, and when it began.
+    turn: (u64, Instant),
+    /// What is to be said before a password is typed.
+    exposure: Option<&'static str>,
+    /// The terminal shows nothing.
+    hidden: Option<Hidden>,
+}
+
+impl Running {
+    async fn run(
+        &mut self,
+        lines: &mut Lines,
+        printer: &mut Printer,
+        signals: &mut Signals,
+    ) -> Result<(), Failure> {
+        loop {
+            self.act()?;
+            let is_shown = self.to_print.is_empty();
+            if self.dialogue.is_over() && is_shown {
+                return Ok(());
+            }
+            let (going_on, wants_line) = (!self.dialogue.is_over(), self.dialogue.wants_line());
+            let until = self.dialogue.patience().map(|patience| self.turn.1 + patience);
+            let out = printer.lines.clone();
+            select! {
+                place = out.reserve(), if !is_shown => {
+                    if let (Ok(place), Some(text)) = (place, self.to_print.pop_front()) {
+                        place.send(text);
+                    }
+                }
+                place = self.outgoing.reserve(), if !self.to_send.is_empty() => match place {
+                    Ok(place) => if let Some(message) = self.to_send.pop_front() { place.send(message) },
+                    // The receiver hears of it too.
+                    Err(_) => self.to_send.clear(),
+                },
+                item = self.receiver.next(), if going_on && is_shown => match item {
+                    Ok(Some(Item::Message(message))) => self.dialogue.hear(message),
+                    Ok(Some(Item::Noise(text))) => say(&format!("not a message: {text}")),
+                    Ok(None) => self.dialogue.cut(Failure::Ended),
+                    Err(error) => self.dialogue.cut(error.into()),
+                },
+                line = lines.recv(), if is_shown && self.to_send.is_empty() && wants_line => match line {
+                    Some(line) => match text(&line.map_err(Failure::Input)?) {
+                        Ok(text) => self.dialogue.typed(text),
+                        Err(why) => self.dialogue.typed_unfit(why),
+                    },
+                    None => self.dialogue.leave(),
+                },
+                error = printer.failed() => return Err(Failure::Output(error)),
+                () = signals.next() => self.dialogue.leave(),
+                () = expired(until) => self.dialogue.waited(),
+            }
+        }
+    }
+
+    /// Takes up what the dialogue wants done.
+    fn act(&mut self) -> Result<(), Failure> {
+        self.receiver.call_me(self.dialogue.name());
+        for act in self.dialogue.acts() {
+            match act {
+                Act::Print(text) => self.to_print.push_back(text),
+                Act::Send(message) => self.to_send.push_back(message),
+                Act::Answer(asker) => {
+                    if let Err(why) = self.sharer.asked(self.dialogue.name(), &asker) {
+                        say(&format!("{asker} asked for the list of files and gets no answer: {why}"));
+                    }
+                }
+                Act::Refused(why) => self.sharer.refused(&why),
+            }
+        }
+        if self.turn.0 != self.dialogue.turn() {
+            self.turn = (self.dialogue.turn(), Instant::now());
+        }
+        if !self.dialogue.wants_secret() {
+            self.hidden = None;
+            return Ok(());
+        }
+        if let Some(warning) = self.exposure.take() {
+            say(&format!("warning: {warning}"));
+        }
+        if self.hidden.is_none() {
+            self.hidden = Hidden::begin().map_err(Failure::Input)?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits until then, or for ever.
+async fn expired(until: Option<Instant>) {
+    match until {
+        Some(until) => sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn text(line: &Line) -> Result<&str, Unfit> {
+    match line {
+        Line::TooLong => Err(Unfit::Endless { most: input::MOST_BYTES }),
+        Line::Bytes(bytes) => {
+            std::str::from_utf8(bytes).map_err(|error| Unfit::NotUtf8 { byte: error.valid_up_to() + 1 })
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! [`reply`]: a message as the report's client shows it. No IO.
+
+use crate::{client::Received, escape::Printable};
+
+/// The lines that show this message, with the empty one behind them. Nothing in them could harm a terminal.
+#[must_use]
+pub fn reply(received: &Received) -> String {
+    let Received { sender, destination, operation, data } = received;
+    let [sender, destination, operation, data] = [sender, destination, operation, data].map(Printable);
+    format!(
+        "-----\n\
+         Reply: \n\
+         \x20   Client sender: {sender}\n\
+         \x20   Client destination: {destination}\n\
+         \x20   Operation: {operation}\n\
+         \x20   Message: \n\
+         \x20       {data}\n\
+         -----\n\
+         \n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_layout_and_hostile_text() {
+        let [sender, destination, operation] = ["b\u{202e}ob", "alan", "echo"].map(str::to_owned);
+        let data = "C:\\dir\u{1b}[2J\n-----".to_owned();
+        assert_eq!(
+            reply(&Received { sender, destination, operation, data }),
+            "-----\nReply: \n    Client sender: b\\u{202e}ob\n    Client destination: alan\n    Operation: echo\n    \
+             Message: \n        C:\\dir\\u{1b}[2J\\n-----\n-----\n\n"
+        );
+    }
+}

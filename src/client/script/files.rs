@@ -1,0 +1,102 @@
+//! `arauto files`: what files someone has.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+
+use super::{
+    Errand, Failure,
+    show::{self, Form},
+};
+use crate::{
+    client::{
+        dial::Dialer,
+        files::{Assembled, Assembly, Listing},
+        joining::Joining,
+        meaning::Meaning,
+    },
+    protocol::{Message, Operation},
+};
+
+/// What someone answers, for printing.
+#[derive(Debug, Default)]
+pub struct Files {
+    /// Lines with their endings, a file each; or what they say in other words.
+    pub lines: Vec<String>,
+    /// What is to be said besides, for people.
+    pub remarks: Vec<String>,
+    /// How many files of the list did not come.
+    pub missing: usize,
+}
+
+/// What `of` answers. Each message of it is waited for `within` this time.
+///
+/// # Errors
+/// If nobody is called so, or no answer comes, or the connection breaks.
+pub async fn files(
+    dialer: &Dialer,
+    name: &str,
+    of: &str,
+    within: Duration,
+    form: Form,
+) -> Result<Files, Failure> {
+    let mut errand = Errand::begin(dialer, name).await?;
+    let own = errand.name.clone();
+    let asked = Message { destination: of, ..Joining::command(&own, Operation::ListFiles.wire()) };
+    errand.send(&asked).await?;
+    let mut assembly = Assembly::default();
+    let mut sender: Option<String> = None;
+    let files = loop {
+        let Ok(answered) = timeout(within, answer(&mut errand, of)).await else {
+            // What there is of it.
+            match sender.and_then(|sender| assembly.end(&sender)) {
+                Some(rest) => break listed(rest, of, form),
+                None => return Err(Failure::NoAnswer { who: of.to_owned(), within }),
+            }
+        };
+        let (answer, text) = answered?;
+        match assembly.take(&answer, &text, Instant::now()) {
+            Assembled::More => sender = Some(answer),
+            Assembled::FreeText => break Files { lines: vec![show::words(form, &text)], ..Files::default() },
+            whole => break listed(whole, of, form),
+        }
+    };
+    errand.leave().await?;
+    Ok(files)
+}
+
+fn listed(list: Assembled, of: &str, form: Form) -> Files {
+    let (listing, missing) = match list {
+        Assembled::Complete(listing) => (listing, 0),
+        Assembled::Incomplete { listing, missing } => (listing, missing),
+        Assembled::More | Assembled::FreeText => return Files::default(),
+    };
+    let Listing { entries, left_out, no_folder } = listing;
+    let lines = entries.iter().map(|entry| show::file(form, entry)).collect();
+    let mut remarks = Vec::new();
+    if no_folder {
+        remarks.push(format!("{of} shares no folder"));
+    } else if entries.is_empty() {
+        remarks.push(format!("{of} shares no files"));
+    }
+    remarks.extend(left_out.to_string().strip_prefix("; ").map(str::to_owned));
+    Files { lines, remarks, missing }
+}
+
+/// The next message of an answer, and whose it is.
+async fn answer(errand: &mut Errand, of: &str) -> Result<(String, String), Failure> {
+    loop {
+        let received = errand.next().await?;
+        match received.meaning() {
+            // The server knows names in more spellings than one, and nobody else was asked.
+            Meaning::Files { of, text } => return Ok((of.to_owned(), text.to_owned())),
+            Meaning::Refusal { operation, why } if operation == Operation::ListFiles.wire() => {
+                return Err(Failure::Refused(why.to_owned()));
+            }
+            Meaning::Refusal { operation: "error_message", why } => {
+                return Err(Failure::Refused(format!("{of} could not be asked: {why}")));
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! [`fit`]: whether a text can be sent as one message. No IO.
+
+use crate::{
+    client::Received,
+    protocol::{Message, Operation},
+};
+
+/// The most bytes that a message may have, its header counted and its line ending not: what servers take unless set up
+/// otherwise, and all that the report's do.
+pub const MESSAGE_BYTES: usize = 1024;
+
+/// Whom messages are for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum To {
+    /// One user.
+    One(String),
+    /// Everyone, the sender too.
+    All,
+    /// Everyone but the sender.
+    Others,
+}
+
+/// Why a text cannot be sent. Reads on after what it is of: "line 3 ...".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// There is nothing in it.
+    #[error("is empty")]
+    Empty,
+    /// It ends the message limit.
+    #[error(
+        "is too long by {over} bytes: a message has at most {MESSAGE_BYTES}, names and operation among them; send it in parts"
+    )]
+    TooLong {
+        /// By how much.
+        over: usize,
+    },
+    /// It is so long that nobody counted.
+    #[error(
+        "is too long: it has more than {most} bytes, and a message at most {MESSAGE_BYTES}; send it in parts"
+    )]
+    Endless {
+        /// How many were looked at.
+        most: usize,
+    },
+    /// It holds a control character other than a tab.
+    #[error("cannot be sent: character {column} is a control character (U+{code:04X})")]
+    Control {
+        /// Which character, counted from 1.
+        column: usize,
+        /// Its code point.
+        code: u32,
+    },
+    /// It is not UTF-8.
+    #[error("cannot be sent: it is not UTF-8 from byte {byte} on")]
+    NotUtf8 {
+        /// The first byte that is wrong, counted from 1.
+        byte: usize,
+    },
+}
+
+impl To {
+    /// A message from `sender` to these.
+    fn message<'a>(&'a self, sender: &'a str, data: &'a str) -> Message<'a> {
+        let (destination, operation) = match self {
+            Self::One(name) => (name.as_str(), Operation::PrivateMessage),
+            Self::All => ("all clients", Operation::Broadcast),
+            Self::Others => ("all clients", Operation::BroadcastNotMe),
+        };
+        Message { sender, destination, operation: operation.wire(), data }
+    }
+}
+
+/// The message that says this.
+///
+/// # Errors
+/// If no message can.
+pub fn fit(sender: &str, to: &To, text: &str) -> Result<Received, Unfit> {
+    if text.is_empty() {
+        return Err(Unfit::Empty);
+    }
+    fit_data(to.message(sender, text))
+}
+
+/// The same for any message whose header is sound; it may say nothing.
+///
+/// # Errors
+/// If it cannot be sent.
+pub fn fit_data(message: Message<'_>) -> Result<Received, Unfit> {
+    if let Some((place, c)) = message.data.chars().enumerate().find(|(_, c)| c.is_control() && *c != '\t') {
+        return Err(Unfit::Control { column: place + 1, code: u32::from(c) });
+    }
+    match message.encoded_len().checked_sub(MESSAGE_BYTES) {
+        None | Some(0) => Ok(message.into()),
+        Some(over) => Err(Unfit::TooLong { over }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn to_whom() {
+        for (to, line) in [
+            (To::One("bob b".to_owned()), "alan | bob b | private_message | hi"),
+            (To::All, "alan | all clients | broadcast | hi"),
+            (To::Others, "alan | all clients | broadcast_not_me | hi"),
+        ] {
+            assert_eq!(fit("alan", &to, "hi").unwrap().as_message(), Message::parse(line).unwrap());
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_sent() {
+        for (text, why) in [
+            ("", Unfit::Empty),
+            ("a\u{1b}[2J", Unfit::Control { column: 2, code: 0x1b }),
+            ("é\n", Unfit::Control { column: 2, code: 0x0a }),
+            ("\u{9b}", Unfit::Control { column: 1, code: 0x9b }),
+        ] {
+            assert_eq!(fit("alan", &To::All, text), Err(why), "{text:?}");
+        }
+        assert!(fit("alan", &To::All, "a\tb").is_ok());
+        let room = MESSAGE_BYTES - "alan | all clients | broadcast | ".len();
+        assert!(fit("alan", &To::All, &"x".repeat(room)).is_ok());
+        assert_eq!(fit("alan", &To::All, &"x".repeat(room + 1)), Err(Unfit::TooLong { over: 1 }));
+    }
+}
