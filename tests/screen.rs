@@ -95,7 +95,7 @@ fn a_shared_folder_is_told_to_who_asks() {
     let mut command = join(&server, "eva");
     command.arg("--share").arg(&missing);
     let mut eva = Terminal::run(command, 80, 24);
-    assert_eq!(eva.ended(), 1);
+    assert_eq!(eva.ended(), 2);
     assert!(!eva.look(|screen| screen.contents().contains("joined")));
 }
 
