@@ -121,6 +121,10 @@ fn settings_change_at_once_for_new_sessions_or_after_a_restart() {
     let mut alan = process.join("alan");
     let mut nameless = Client::to(process.address());
     nameless.expect(NAME_REQUEST);
+    // Its session has begun when it is answered: an option of telnet is refused.
+    nameless.send_bytes(b"\xff\xfb\x18");
+    nameless.expect_bytes(b"\xff\xfe\x18");
+    nameless.ending = "\r\n";
 
     fs::write(
         &config,
