@@ -52,7 +52,7 @@ pub enum Command {
     #[command(after_help = "Examples:
   arauto join ana --share ~/Music
   arauto join rui --server chat.example
-  printf 'echo\nhi\n' | arauto join ana --plain")]
+  printf 'echo\\nhi\\n' | arauto join ana --plain")]
     Join(client::Join),
 
     /// Print who is connected, one name a line

@@ -67,6 +67,7 @@ fn every_help_shows_an_example_that_is_understood() {
             let help = stdout(&mut arauto([subcommand, flag]));
             let (_, examples) = help.split_once("\nExamples:\n").expect(&help);
             assert!(examples.starts_with(&format!("  arauto {subcommand}")), "{help}");
+            assert!(examples.lines().all(|line| line.starts_with("  ")), "{help}");
             assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
         }
     }
