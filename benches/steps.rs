@@ -21,7 +21,7 @@ use arauto::{
     protocol::{Kind, Line, Operation, reply},
     server::steps::{
         Batch, Bounds, Outbox, Place, Places, Seat, SendHalf, Session, SessionId, Shared, Unanswered,
-        at_once, from_tcp,
+        at_once, split,
     },
 };
 use bytes::{BufMut, BytesMut};
@@ -149,7 +149,7 @@ fn send(criterion: &mut Criterion) {
     group.bench_function("outbox", |bencher| {
         let (near, mut far) = common::connection();
         near.set_nonblocking(true).expect("a socket");
-        let (_reading, writing) = from_tcp(near).expect("a reactor");
+        let (_reading, writing) = split(tokio::net::TcpStream::from_std(near).expect("a reactor"));
         let mut outbox = new_outbox(writing);
         bencher.iter(|| {
             at_once(|cx| outbox.send_shared(&shared, cx)).expect("a socket that takes a line");

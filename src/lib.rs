@@ -39,3 +39,4 @@ pub mod self_signed;
 pub mod server;
 pub mod source;
 pub mod terminal;
+pub mod web;

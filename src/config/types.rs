@@ -13,6 +13,8 @@ pub struct Config {
     pub server: Server,
     /// Encrypted connections.
     pub tls: Tls,
+    /// The page.
+    pub web: Web,
     /// What one client, or all of them, may take.
     pub limits: Limits,
     /// What one client, or one address, may send and open in a given time.
@@ -80,6 +82,27 @@ impl Config {
             if !path.as_os_str().is_empty() {
                 *path = folder.join(&*path);
             }
+        }
+    }
+}
+
+/// `[web]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Web {
+    /// The addresses at which the page is to be had.
+    pub listen: Vec<SocketAddr>,
+    /// The same by https, with the certificate of `[tls]`.
+    pub tls_listen: Vec<SocketAddr>,
+    /// Names by which browsers know this server, beside `localhost` and its addresses.
+    pub hosts: Vec<String>,
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 1280))],
+            tls_listen: Vec::new(),
+            hosts: Vec::new(),
         }
     }
 }

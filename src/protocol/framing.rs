@@ -1,6 +1,6 @@
-//! [`FrameDecoder`]: bytes to lines, for the three kinds of client, and the rule that tells them apart.
+//! [`FrameDecoder`]: bytes to lines, for each kind of client, and the rule that tells those of TCP apart.
 //!
-//! Every session starts as [`Kind::Line`]. It becomes [`Kind::Telnet`] at the first IAC byte. It becomes
+//! A session over a WebSocket is one from the start. Every other starts as [`Kind::Line`]. It becomes [`Kind::Telnet`] at the first IAC byte. It becomes
 //! [`Kind::Unframed`] if its answer to the name request is all of its first read, has no line ending, and
 //! silence follows. It never changes again.
 
@@ -14,6 +14,7 @@ use super::{
     kind::Kind,
     message::{self, Message, NAME},
     telnet::{Ended, IAC, Telnet},
+    websocket::{Breach, WebSocket},
 };
 
 /// What a client sent.
@@ -31,6 +32,10 @@ pub enum Frame {
     Http,
     /// A TLS hello in place of a name.
     Tls,
+    /// A WebSocket was closed in order.
+    Goodbye,
+    /// It was not used in order; nothing more of it is read.
+    Breach(Breach),
 }
 
 /// Decodes one client's bytes.
@@ -53,6 +58,8 @@ pub struct FrameDecoder {
     may_be_unframed: bool,
     /// Boxed because few sessions have one, and every session pays for its place.
     telnet: Option<Box<Telnet>>,
+    /// Where the client is of that kind.
+    websocket: Option<Box<WebSocket>>,
 }
 
 /// How far the beginning of the stream, where other protocols and a byte-order mark show, is behind us.
@@ -98,7 +105,15 @@ impl FrameDecoder {
             fate: Fate::Kept,
             may_be_unframed: false,
             telnet: None,
+            websocket: None,
         }
+    }
+
+    /// The same for a WebSocket's frames.
+    #[must_use]
+    pub fn for_websocket(limit: usize) -> Self {
+        let websocket = Some(Box::default());
+        Self { kind: Kind::WebSocket, start: Start::FirstLine, websocket, ..Self::new(limit) }
     }
 
     /// What kind of client this has turned out to be so far.
@@ -107,9 +122,13 @@ impl FrameDecoder {
         self.kind
     }
 
-    /// What a telnet client is to be sent outside of all messages.
+    /// What a telnet client or a WebSocket is to be sent outside of all messages.
     pub fn take_replies(&mut self) -> Vec<u8> {
-        self.telnet.as_mut().map(|telnet| telnet.take_replies()).unwrap_or_default()
+        match (&mut self.telnet, &mut self.websocket) {
+            (Some(telnet), _) => telnet.take_replies(),
+            (_, Some(websocket)) => websocket.take_replies(),
+            _ => Vec::new(),
+        }
     }
 
     /// All frames of one read are taken. Tells whether silence from here on would mean something.
@@ -123,7 +142,7 @@ impl FrameDecoder {
                 self.may_be_unframed = first && self.fate == Fate::Kept && is_whole_introduction(rest);
                 self.may_be_unframed
             }
-            Kind::Telnet => false,
+            Kind::Telnet | Kind::WebSocket => false,
             Kind::Unframed => self.fate != Fate::Kept || !rest.is_empty(),
         }
     }
@@ -148,13 +167,17 @@ impl FrameDecoder {
     pub fn unfinished_line(&self, rest: &[u8]) -> Option<u32> {
         let has_begun = !rest.is_empty()
             || self.fate == Fate::TooLong
-            || self.telnet.as_ref().is_some_and(|telnet| telnet.is_mid_line());
+            || self.telnet.as_ref().is_some_and(|telnet| telnet.is_mid_line())
+            || self.websocket.as_ref().is_some_and(|websocket| websocket.is_mid_message());
         let counts = self.is_past_first_line() && self.fate != Fate::Abandoned;
         (has_begun && counts).then_some(self.lines)
     }
 
     /// Drops what there is of an unfinished line, and whatever follows up to its end.
     pub fn abandon(&mut self, src: &mut BytesMut) -> Frame {
+        if let Some(websocket) = &mut self.websocket {
+            return websocket.abandon(src);
+        }
         self.fate = Fate::Abandoned;
         self.drop_all_but_return(src);
         Frame::Overdue
@@ -198,7 +221,7 @@ impl FrameDecoder {
         let mut from = self.scanned as usize;
         while let Some(at) = match self.kind {
             Kind::Unframed => memchr2(b'\n', 0, &src[from..]),
-            Kind::Line | Kind::Telnet => memchr3(b'\n', 0, IAC, &src[from..]),
+            Kind::Line | Kind::Telnet | Kind::WebSocket => memchr3(b'\n', 0, IAC, &src[from..]),
         } {
             let at = from + at;
             let after_return = at > 0 && src[at - 1] == b'\r';
@@ -306,6 +329,13 @@ impl FrameDecoder {
         None
     }
 
+    fn next_websocket_message(&mut self, src: &mut BytesMut) -> Option<Frame> {
+        let frame = self.websocket.get_or_insert_default().next(src, self.limit as usize)?;
+        self.lines = self.lines.wrapping_add(1);
+        self.start = Start::Over;
+        Some(frame)
+    }
+
     /// Whether the first line of the stream is HTTP's; if so, the stream is foreign from here on.
     fn is_http_request(&mut self, line: &[u8]) -> bool {
         // No more is looked at than there is for sure when an over-long line is noticed.
@@ -353,6 +383,7 @@ impl Decoder for FrameDecoder {
         Ok(match self.kind {
             Kind::Line => self.next_line(src),
             Kind::Telnet => self.next_telnet_line(src),
+            Kind::WebSocket => self.next_websocket_message(src),
             Kind::Unframed => {
                 let line = self.next_line(src);
                 if line.is_none() && is_whole_message(src) { self.rest(src) } else { line }
@@ -368,7 +399,8 @@ impl Decoder for FrameDecoder {
         if self.kind == Kind::Unframed {
             return Ok(self.rest(src));
         }
-        let mid_line = self.telnet.take().is_some_and(|telnet| telnet.is_mid_line());
+        let mid_line = self.telnet.take().is_some_and(|telnet| telnet.is_mid_line())
+            || self.websocket.take().is_some_and(|websocket| websocket.is_mid_message());
         let fate = self.end_line();
         let unfinished = fate != Fate::Abandoned && (mid_line || fate == Fate::TooLong || !src.is_empty());
         src.clear();

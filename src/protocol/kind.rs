@@ -1,4 +1,4 @@
-//! [`Kind`]: the three kinds of client.
+//! [`Kind`]: the kinds of client.
 
 /// How a client frames its messages, and how it is answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub enum Kind {
     Telnet,
     /// One message a `send()`, no line ending: the report's own clients.
     Unframed,
+    /// One message a text frame of a WebSocket: browsers. Known from the start, unlike the others.
+    WebSocket,
 }
 
 impl Kind {
@@ -19,7 +21,7 @@ impl Kind {
         match self {
             Self::Line => b"\n",
             Self::Telnet => b"\r\n",
-            Self::Unframed => b"",
+            Self::Unframed | Self::WebSocket => b"",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{kind::Kind, message::Message};
+use super::{kind::Kind, message::Message, websocket};
 
 /// One encoded message and the newline that ends it.
 ///
@@ -34,6 +34,11 @@ impl Line {
                 let mut framed = BytesMut::with_capacity(self.0.len() + 1);
                 framed.put_slice(&self.0[..self.0.len() - 1]);
                 framed.put_slice(kind.ending());
+                framed.freeze()
+            }
+            Kind::WebSocket => {
+                let mut framed = BytesMut::with_capacity(self.0.len() + 3);
+                websocket::put_text(&mut framed, &self.0[..self.0.len() - 1]);
                 framed.freeze()
             }
         }

@@ -1,10 +1,10 @@
-//! TR2.23 without any IO: what a message is, how the three kinds of client frame it,
+//! TR2.23 without any IO: what a message is, how the kinds of client frame it,
 //! what a message asks for, and every text the server says.
 //!
 //! A message's way through this module:
 //!
 //! ```text
-//! bytes -> framing (with telnet) -> message or short_form -> request
+//! bytes -> framing (with telnet, websocket) -> message or short_form -> request
 //!                                          reply -> line -> bytes
 //! ```
 //!
@@ -27,6 +27,7 @@ pub mod reply;
 pub mod request;
 pub mod short_form;
 pub mod telnet;
+pub mod websocket;
 
 pub use framing::{Frame, FrameDecoder};
 pub use kind::Kind;

@@ -10,6 +10,7 @@ use super::{
     message::{Malformed, Message, NAME, NO_DATA},
     name::{NEW_CLIENT, Name, NameError},
     operation::Operation,
+    websocket::Breach,
 };
 
 mod flood;
@@ -318,6 +319,12 @@ fn disconnected(limit: usize, to: Option<&Name>, why: &str) -> Line {
 #[must_use]
 pub fn outbox_full(limit: usize, to: Option<&Name>, outbox_bytes: usize) -> Line {
     disconnected(limit, to, &format!("more than {outbox_bytes} bytes for you were waiting unread"))
+}
+
+/// Last words over a WebSocket that was not used as RFC 6455 wants it.
+#[must_use]
+pub fn bad_websocket(limit: usize, to: Option<&Name>, breach: Breach) -> Line {
+    disconnected(limit, to, &format!("your WebSocket {}", breach.in_words()))
 }
 
 /// Last words to someone who sent nothing for `limits.idle_timeout`.

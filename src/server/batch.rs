@@ -13,7 +13,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{close::CloseReason, pace::Ticket, seat::Seat, tally::Volume};
-use crate::protocol::{Kind, Line};
+use crate::protocol::{Kind, Line, websocket};
 
 /// A batch of so many bytes is sent before more is added. Larger gains nothing per write and holds memory.
 pub const BATCH_BYTES: usize = 64 * 1024;
@@ -37,6 +37,8 @@ pub struct Shared {
     ends: Vec<u32>,
     /// The same with telnet's line endings, made when the first telnet client needs it.
     telnet: OnceLock<Bytes>,
+    /// The same as a WebSocket's frames.
+    websocket: OnceLock<Bytes>,
     /// Given back to the senders when the last courier is done.
     _credits: Vec<OwnedSemaphorePermit>,
     /// The next batch's turn comes then, too.
@@ -141,6 +143,7 @@ impl Batch {
             lines: self.lines.split().freeze(),
             ends: std::mem::take(&mut self.ends),
             telnet: OnceLock::new(),
+            websocket: OnceLock::new(),
             _credits: std::mem::take(&mut self.credits),
             _ticket: ticket,
         });
@@ -199,15 +202,15 @@ impl Shared {
         None
     }
 
-    /// The lines of messages `range`, ended as telnet does for telnet, else by a newline.
+    /// The lines of messages `range`, ended as telnet does for telnet, as frames for a WebSocket, else ended by a newline.
     #[must_use]
     pub fn lines(&self, kind: Kind, range: Range<u32>) -> Bytes {
         if range.start == 0 && range.end == self.len() {
             return self.all_lines(kind).clone();
         }
         let lines = self.lines.slice(self.start(range.start)..self.start(range.end));
-        if kind == Kind::Telnet {
-            with_returns(&lines)
+        if let Kind::Telnet | Kind::WebSocket = kind {
+            reframed(&lines, kind)
         } else if lines.len() < self.lines.len() / 2 {
             // A small share of a large batch that waits in an outbox would keep all of the batch in memory.
             Bytes::copy_from_slice(&lines)
@@ -219,7 +222,11 @@ impl Shared {
     /// The same of all messages.
     #[must_use]
     pub fn all_lines(&self, kind: Kind) -> &Bytes {
-        if kind == Kind::Telnet { self.telnet.get_or_init(|| with_returns(&self.lines)) } else { &self.lines }
+        match kind {
+            Kind::Line | Kind::Unframed => &self.lines,
+            Kind::Telnet => self.telnet.get_or_init(|| reframed(&self.lines, kind)),
+            Kind::WebSocket => self.websocket.get_or_init(|| reframed(&self.lines, kind)),
+        }
     }
 
     /// How much a range of the messages is.
@@ -235,13 +242,19 @@ impl Shared {
     }
 }
 
-fn with_returns(lines: &[u8]) -> Bytes {
-    let mut telnet = BytesMut::with_capacity(lines.len() + lines.len() / 16);
+/// Lines that end with newlines, as another kind of client gets them.
+fn reframed(lines: &[u8], kind: Kind) -> Bytes {
+    let mut reframed = BytesMut::with_capacity(lines.len() + lines.len() / 16);
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
-        telnet.put_slice(&line[..line.len() - 1]);
-        telnet.put_slice(Kind::Telnet.ending());
+        let text = &line[..line.len() - 1];
+        if kind == Kind::WebSocket {
+            websocket::put_text(&mut reframed, text);
+        } else {
+            reframed.put_slice(text);
+            reframed.put_slice(kind.ending());
+        }
     }
-    telnet.freeze()
+    reframed.freeze()
 }
 
 /// Batches are far smaller than 4 GiB: [`BATCH_BYTES`] and one message.

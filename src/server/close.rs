@@ -74,6 +74,8 @@ pub enum CloseReason {
     ServerFull,
     /// It went on sending more than it may (`flood.refusals`).
     Flood,
+    /// It did not use its WebSocket as RFC 6455 wants it.
+    BadWebSocket,
     /// Its address had all sessions it may have (`flood.sessions_per_address`).
     AddressFull,
     /// Its address connected too often (`flood.joins_per_minute`).
@@ -84,7 +86,7 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Every reason, in the order of the enum.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Exit,
         Self::Eof,
         Self::Broken,
@@ -112,6 +114,7 @@ impl CloseReason {
         Self::ServerClosed,
         Self::ServerFull,
         Self::Flood,
+        Self::BadWebSocket,
         Self::AddressFull,
         Self::TooOften,
         Self::Fault,
@@ -121,6 +124,19 @@ impl CloseReason {
     #[must_use]
     pub fn is_abrupt(self) -> bool {
         matches!(self, Self::Broken | Self::OutboxFull | Self::Fault)
+    }
+
+    /// What a WebSocket is closed with (RFC 6455, section 7.4.1).
+    #[must_use]
+    pub fn websocket_code(self) -> u16 {
+        match self {
+            Self::Exit | Self::Eof => 1000,
+            Self::ServerClosed => 1001,
+            Self::BadWebSocket => 1002,
+            Self::Broken | Self::Fault => 1011,
+            Self::ServerFull | Self::AddressFull | Self::TooOften => 1013,
+            _ => 1008,
+        }
     }
 
     /// How the log and the counters spell it.
@@ -154,6 +170,7 @@ impl CloseReason {
             Self::ServerClosed => "server closed",
             Self::ServerFull => "server full",
             Self::Flood => "flood",
+            Self::BadWebSocket => "bad websocket",
             Self::AddressFull => "address full",
             Self::TooOften => "connects too often",
             Self::Fault => "server fault",

@@ -154,12 +154,9 @@ pub fn keepalive() -> TcpKeepalive {
         .with_retries(KEEPALIVE_RETRIES)
 }
 
-/// Takes a TCP connection into this thread's reactor.
-///
-/// # Errors
-/// If the reactor cannot take it.
-pub fn from_tcp(socket: std::net::TcpStream) -> io::Result<(OwnedReadHalf, OwnedWriteHalf)> {
-    Ok(TcpStream::from_std(socket)?.into_split())
+/// The two halves of a TCP connection.
+pub fn split(socket: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
+    socket.into_split()
 }
 
 /// Tells someone who has no session something, shuts our side, and waits up to [`LINGER`] for the other end to shut its

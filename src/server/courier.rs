@@ -9,17 +9,19 @@ use std::{cell::RefCell, io, rc::Rc};
 use actix::{Actor, Addr, AsyncContext, Handler, Recipient};
 use bytes::BytesMut;
 use slog::warn;
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::{net::TcpStream, sync::OwnedSemaphorePermit, time::Instant};
+use tokio_util::either::Either;
 
 use super::{
     close::{CLOSE_GRACE, CloseReason, PROBE_WITHIN},
     connection::{self, ReceiveHalf, SendHalf},
     doorkeeper::Visit,
     flood::{Allowance, Meter},
+    http::{Http, Visitor},
     inbox::{Inbox, ReadBuffer},
     messages::{
         Adopt, CloseServer, Deliver, Impatient, Jammed, LiftBounds, Pressure, Probe, Raw, Reframe, Say,
-        ToCourier,
+        Speaks, ToCourier,
     },
     outbox::{Bounds, Outbox, at_once},
     patience::Patience,
@@ -31,15 +33,49 @@ use super::{
     vigil::Vigil,
     who::Peer,
 };
-use crate::{config::Config, protocol::reply};
+use crate::{
+    config::Config,
+    protocol::{FrameDecoder, reply},
+};
 
 mod secure;
+mod web;
+
+/// Who connected, to be given a session.
+pub struct Guest {
+    /// What it is called from here on.
+    pub id: SessionId,
+    /// Its other end.
+    pub peer: Peer,
+    /// Its place among `limits.max_sessions`.
+    pub permit: OwnedSemaphorePermit,
+    /// Its place among its address's, where these are counted.
+    pub visit: Option<Visit>,
+}
+
+/// How it speaks.
+pub enum Manner {
+    /// TR2.23 by TCP or TLS.
+    Lines {
+        /// The name that its certificate says, if it has one.
+        certified: Option<String>,
+    },
+    /// TR2.23 in a WebSocket's frames.
+    WebSocket {
+        /// What was read with its handshake.
+        read: BytesMut,
+    },
+}
 
 /// The actor of one arbiter.
 pub struct Courier {
     number: u16,
     places: Places,
     handshakes: UnderWay,
+    /// Connections that speak HTTP so far.
+    visits: UnderWay,
+    /// Built for the first of them.
+    http: Option<Http>,
     surroundings: Rc<Surroundings>,
     report: Report,
     buffer: ReadBuffer,
@@ -59,6 +95,8 @@ impl Courier {
             number,
             places: Places::default(),
             handshakes: UnderWay::default(),
+            visits: UnderWay::default(),
+            http: None,
             patience: Rc::new(Patience::of(&surroundings.config.get())),
             bounds: Rc::new(bounds(&surroundings.config.get())),
             allowance: Rc::new(allowance(&surroundings)),
@@ -71,29 +109,30 @@ impl Courier {
     }
 
     /// Gives a connection a session and a place. Whoever has not been asked for a name yet is to be asked by the
-    /// caller; one whose certificate says it (`certified`) need not be.
+    /// caller; one whose certificate says it need not be.
     pub fn take_in(
         &mut self,
         (reader, writer): (impl ReceiveHalf, impl SendHalf),
-        peer: Peer,
-        id: SessionId,
-        permit: OwnedSemaphorePermit,
-        visit: Option<Visit>,
-        certified: Option<String>,
+        guest: Guest,
+        manner: Manner,
     ) -> Seat {
+        let Guest { id, peer, permit, visit } = guest;
         let config = self.surroundings.config.get();
         let limits = &config.limits;
         share(&mut self.patience, Patience::of(&config));
         let permit = Rc::new(permit);
         share(&mut self.bounds, bounds(&config));
-        let outbox = Outbox::new(Box::new(writer), Rc::clone(&self.bounds), Rc::clone(&permit));
-        let inbox = Inbox::new(
-            reader,
-            Rc::clone(&self.buffer),
-            limits.message_bytes,
-            limits.inflight_bytes,
-            Rc::clone(&self.patience),
-        );
+        let mut outbox = Outbox::new(Box::new(writer), Rc::clone(&self.bounds), Rc::clone(&permit));
+        let (decoder, read, certified) = match manner {
+            Manner::Lines { certified } => {
+                (FrameDecoder::new(limits.message_bytes), BytesMut::new(), certified)
+            }
+            Manner::WebSocket { read } => (FrameDecoder::for_websocket(limits.message_bytes), read, None),
+        };
+        let kind = decoder.kind();
+        outbox.set_kind(kind);
+        let (buffer, patience) = (Rc::clone(&self.buffer), Rc::clone(&self.patience));
+        let inbox = Inbox::new(reader, buffer, decoder, read, limits.inflight_bytes, patience);
         let meter = config.flood.governs(peer.is_local).then(|| {
             share(&mut self.allowance, allowance(&self.surroundings));
             Meter::new(Rc::clone(&self.allowance), Instant::now()).map(Box::new)
@@ -102,6 +141,7 @@ impl Courier {
         let seat = Seat { id, courier: self.number, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
         let session = Session::open(
             inbox,
+            kind,
             seat,
             peer,
             Rc::clone(&self.surroundings),
@@ -178,10 +218,14 @@ impl Handler<Adopt> for Courier {
         if let Some(secure) = adopt.secure.take() {
             return self.shake_hands(adopt, secure, ctx.address());
         }
-        let Adopt { socket, peer, id, permit, visit, .. } = adopt;
-        match connection::from_tcp(socket) {
-            Ok(halves) => {
-                self.take_in(halves, peer, id, permit, visit, None);
+        let Adopt { socket, peer, id, permit, visit, speaks, .. } = adopt;
+        match TcpStream::from_std(socket) {
+            Ok(socket) if speaks == Speaks::Http => {
+                self.visit(Visitor { carrier: Either::Left(socket), id, peer, permit, visit }, ctx.address());
+            }
+            Ok(socket) => {
+                let guest = Guest { id, peer, permit, visit };
+                self.take_in(connection::split(socket), guest, Manner::Lines { certified: None });
             }
             Err(error) => {
                 warn!(self.surroundings.log, "connection lost"; "id" => id.0, "peer" => %peer, "error" => %error);
@@ -266,6 +310,7 @@ impl Handler<CloseServer> for Courier {
     fn handle(&mut self, _: CloseServer, _: &mut Self::Context) {
         self.closing = true;
         self.break_off_handshakes();
+        drop(self.visits.break_off());
         let farewell = reply::server_closed();
         let deadline = Instant::now() + self.surroundings.config.get().server.drain_timeout;
         for mut place in self.places.drain() {

@@ -37,6 +37,7 @@ pub fn name(frame: &Frame, limit: usize) -> Result<Name, Refusal> {
         Frame::Unfinished => (CloseReason::NotAName, reply::name_line_unfinished(limit)),
         Frame::Http => (CloseReason::Http, reply::other_protocol(limit)),
         Frame::Tls => (CloseReason::Tls, reply::other_protocol(limit)),
+        Frame::Goodbye | Frame::Breach(_) => unreachable!("these end the session before"),
     };
     Err(Refusal { reason, farewell })
 }

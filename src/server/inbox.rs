@@ -104,20 +104,22 @@ pub struct Inbox<R> {
 }
 
 impl<R: ReceiveHalf> Inbox<R> {
-    /// Reads lines of at most `message_bytes`, with at most `inflight_bytes` of them not yet carried out.
+    /// Has `decoder` make frames of what was `read` before and of what comes, with at most `inflight_bytes` of them not yet
+    /// carried out.
     pub fn new(
         reader: R,
         buffer: ReadBuffer,
-        message_bytes: usize,
+        decoder: FrameDecoder,
+        read: BytesMut,
         inflight_bytes: usize,
         patience: Rc<Patience>,
     ) -> Self {
         let most = u32::try_from(inflight_bytes).unwrap_or(u32::MAX);
         Self {
             reader,
-            decoder: FrameDecoder::new(message_bytes),
-            rest: BytesMut::new(),
-            undecoded: false,
+            decoder,
+            undecoded: !read.is_empty(),
+            rest: read,
             buffer,
             credit: Arc::new(Semaphore::new(most as usize)),
             most,

@@ -24,7 +24,8 @@ use super::{
     connection::{UNSENT_BYTES, keepalive, see_out},
     courier::Courier,
     doorkeeper::{Doorkeeper, Unwelcome, Visit},
-    messages::{Adopt, Secure},
+    http::unavailable,
+    messages::{Adopt, Secure, Speaks},
     seat::SessionId,
     tally::Tally,
     tls::{
@@ -80,6 +81,8 @@ pub struct Listener {
     /// It was passed by the service manager, which listens on: who waits for it when the server ends is served by the
     /// next.
     pub is_passed: bool,
+    /// What connections are to speak.
+    pub speaks: Speaks,
     /// Connections are to speak TLS, and this is what they are answered with.
     pub credentials: Option<Credentials>,
 }
@@ -120,7 +123,7 @@ pub struct Reception {
 impl Reception {
     /// Accepts until told to stop. Failures to accept are waited out.
     pub async fn accept_all(self, listener: Listener, door: Door) -> io::Result<()> {
-        let Listener { socket, is_passed, credentials } = listener;
+        let Listener { socket, is_passed, speaks, credentials } = listener;
         let secure = || credentials.as_ref().map(|credentials| Secure(credentials.get()));
         let listener = tokio::net::TcpListener::from_std(socket)?;
         let mut failing = false;
@@ -129,7 +132,7 @@ impl Reception {
                 Ok((socket, from)) => {
                     failing = false;
                     let peer = Peer::of(&socket, from);
-                    self.receive(socket, peer, secure(), &door);
+                    self.receive(socket, peer, speaks, secure(), &door);
                 }
                 Err(error) if is_passing(&error) => {
                     debug!(self.log, "connection gone before it was accepted"; "error" => %error);
@@ -143,7 +146,7 @@ impl Reception {
                 }
             }
         }
-        if is_passed { Ok(()) } else { self.receive_waiting(&listener.into_std()?, secure, &door) }
+        if is_passed { Ok(()) } else { self.receive_waiting(&listener.into_std()?, speaks, secure, &door) }
     }
 
     /// Takes those who are connected already as far as the kernel is concerned. They are told that it is over; closing
@@ -151,6 +154,7 @@ impl Reception {
     fn receive_waiting(
         &self,
         listener: &TcpListener,
+        speaks: Speaks,
         secure: impl Fn() -> Option<Secure>,
         door: &Door,
     ) -> io::Result<()> {
@@ -160,7 +164,7 @@ impl Reception {
                     // Unlike other options, this one is not inherited.
                     socket.set_nonblocking(true)?;
                     let peer = Peer::of(&socket, from);
-                    self.receive(socket, peer, secure(), door);
+                    self.receive(socket, peer, speaks, secure(), door);
                 }
                 Err(error) if is_passing(&error) => {}
                 // Nobody is left, or no files are.
@@ -172,7 +176,7 @@ impl Reception {
 
     /// Greets a connection and hands it to the next courier. The greeting does not wait for the courier's thread, and
     /// needs no reactor: a new socket has room for it. Over TLS, it comes after the handshake.
-    fn receive(&self, mut socket: TcpStream, peer: Peer, secure: Option<Secure>, door: &Door) {
+    fn receive(&self, mut socket: TcpStream, peer: Peer, speaks: Speaks, secure: Option<Secure>, door: &Door) {
         let admitted = self.refuse_banned(peer).and_then(|()| self.admit(peer, door)).and_then(|visit| {
             let permit = Arc::clone(&self.places).try_acquire_owned();
             permit.map(|permit| (permit, visit)).map_err(|_| self.no_place())
@@ -181,10 +185,15 @@ impl Reception {
             Ok(admitted) => admitted,
             Err((line, reason)) => {
                 self.log_refused(peer, reason, door);
-                return self.refuse(socket, secure, line);
+                let words = match speaks {
+                    Speaks::Messages => line.as_bytes().to_vec(),
+                    Speaks::Http => unavailable(line.text()).into_bytes(),
+                };
+                return self.refuse(socket, secure, words);
             }
         };
         if secure.is_none()
+            && speaks == Speaks::Messages
             && let Err(error) = socket.write_all(reply::name_request().as_bytes())
         {
             debug!(self.log, "connection gone before it was greeted"; "peer" => %peer, "error" => %error);
@@ -192,7 +201,7 @@ impl Reception {
         }
         let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
         let turn = usize::try_from(number).unwrap_or_default() % self.couriers.len();
-        self.couriers[turn].do_send(Adopt { socket, peer, id: SessionId(number), permit, visit, secure });
+        self.couriers[turn].do_send(Adopt { socket, peer, id: SessionId(number), permit, visit, speaks, secure });
     }
 
     /// Lets those in whom no operator keeps out.
@@ -240,17 +249,17 @@ impl Reception {
     }
 
     /// Tells someone why it is not served.
-    fn refuse(&self, mut socket: TcpStream, secure: Option<Secure>, line: Line) {
+    fn refuse(&self, mut socket: TcpStream, secure: Option<Secure>, words: Vec<u8>) {
         if secure.is_none() {
             // A new socket has room for a line; if not even that goes, the peer is gone.
-            let _ = socket.write_all(line.as_bytes());
+            let _ = socket.write_all(&words);
         }
         // In a flood, the rest may be reset before they have read why.
         if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
             actix_rt::spawn(async move {
                 match secure {
                     None => see_out_plain(socket).await,
-                    Some(secure) => see_out_secure(socket, secure, &line).await,
+                    Some(secure) => see_out_secure(socket, secure, &words).await,
                 }
                 drop(permit);
             });
@@ -266,13 +275,13 @@ async fn see_out_plain(socket: TcpStream) {
 }
 
 /// Sees someone out who understands why only after a handshake.
-async fn see_out_secure(socket: TcpStream, Secure(config): Secure, line: &Line) {
+async fn see_out_secure(socket: TcpStream, Secure(config): Secure, words: &[u8]) {
     match handshake(socket, config, Instant::now() + CLOSE_GRACE).await {
-        Ok(stream) => see_out(stream, line.as_bytes()).await,
+        Ok(stream) => see_out(stream, words).await,
         Err(Failure { socket, .. }) => {
             // Plain text reaches only those who sent some.
             if let Some(socket) = socket {
-                see_out(socket, line.as_bytes()).await;
+                see_out(socket, words).await;
             }
         }
     }
@@ -326,7 +335,7 @@ mod tests {
         reception.stop.cancel();
         let door = Rc::new(RefCell::new(Doorkeeper::new(Instant::now())));
         let accepting =
-            reception.accept_all(Listener { socket: listener, is_passed, credentials: None }, door);
+            reception.accept_all(Listener { socket: listener, is_passed, speaks: Speaks::Messages, credentials: None }, door);
         actix_rt::System::new().block_on(accepting).unwrap();
     }
 

@@ -11,7 +11,7 @@
 use std::{io, sync::Arc};
 
 use actix::{Message, Recipient};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use rustls::ServerConfig;
 use tokio::{net::TcpStream, sync::OwnedSemaphorePermit};
 use tokio_rustls::server::TlsStream;
@@ -20,6 +20,7 @@ use super::{
     batch::{Item, Shared},
     close::CloseReason,
     doorkeeper::Visit,
+    http::Visitor,
     outbox::Level,
     seat::{Seat, SessionId},
     who::Peer,
@@ -40,8 +41,37 @@ pub struct Adopt {
     pub permit: OwnedSemaphorePermit,
     /// Its place among its address's, where these are counted.
     pub visit: Option<Visit>,
+    /// What it is to speak.
+    pub speaks: Speaks,
     /// It is to speak TLS.
     pub secure: Option<Secure>,
+}
+
+/// What a connection is to speak, over TLS or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaks {
+    /// TR2.23.
+    Messages,
+    /// HTTP, until it becomes a WebSocket.
+    Http,
+}
+
+/// An HTTP connection's task to its Courier: its handshake is done.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Upgraded {
+    /// The connection.
+    pub visitor: Visitor,
+    /// What was read beyond the handshake.
+    pub read: BytesMut,
+}
+
+/// The same: it is over, or has been handed over.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Visited {
+    /// Whose.
+    pub id: SessionId,
 }
 
 /// What a TLS handshake is answered with.
@@ -56,6 +86,8 @@ pub struct Shaken {
     pub id: SessionId,
     /// With whom.
     pub peer: Peer,
+    /// What is spoken from here on.
+    pub speaks: Speaks,
     /// The stream, or why there is none.
     pub outcome: Result<Secured, (CloseReason, Option<io::Error>)>,
 }

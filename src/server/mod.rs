@@ -39,6 +39,7 @@ mod courier;
 mod doorkeeper;
 mod entrance;
 mod flood;
+mod http;
 mod house;
 mod inbox;
 mod listener;
@@ -69,6 +70,7 @@ use bans::Ledger;
 use house::House;
 pub use house::{Ended, ServeError};
 use listener::Listener;
+use messages::Speaks;
 use reload::Reloader;
 pub use reload::Reloading;
 use tally::Tally;
@@ -80,7 +82,7 @@ use tls::credentials::{self, Credentials};
 pub mod steps {
     pub use super::{
         batch::{Batch, Shared},
-        connection::{SendHalf, Unanswered, from_tcp},
+        connection::{SendHalf, Unanswered, split},
         outbox::{Bounds, Outbox, at_once},
         place::Place,
         places::Places,
@@ -100,6 +102,8 @@ pub struct Server {
     listeners: Vec<Listener>,
     addresses: Vec<SocketAddr>,
     tls_addresses: Vec<SocketAddr>,
+    web_addresses: Vec<SocketAddr>,
+    secure_web_addresses: Vec<SocketAddr>,
     tally: Arc<Tally>,
     log: Logger,
 }
@@ -138,7 +142,7 @@ impl Server {
     /// If an address cannot be had, or a file cannot be used.
     pub fn bind(config: &Config, log: &Logger) -> Result<Self, ServeError> {
         let mut listeners = Vec::new();
-        let addresses = take_all(&config.server.listen, None, &mut listeners)?;
+        let addresses = take_all(&config.server.listen, Speaks::Messages, None, &mut listeners)?;
         Self::new(config, listeners, addresses, log)
     }
 
@@ -152,7 +156,7 @@ impl Server {
         for socket in passed {
             listener::prepare(&SockRef::from(&socket))?;
             addresses.push(socket.local_addr()?);
-            listeners.push(Listener { socket, is_passed: true, credentials: None });
+            listeners.push(Listener { socket, is_passed: true, speaks: Speaks::Messages, credentials: None });
         }
         Self::new(config, listeners, addresses, log)
     }
@@ -164,7 +168,7 @@ impl Server {
         addresses: Vec<SocketAddr>,
         log: &Logger,
     ) -> Result<Self, ServeError> {
-        let credentials = if config.tls.listen.is_empty() {
+        let credentials = if config.tls.listen.is_empty() && config.web.tls_listen.is_empty() {
             None
         } else {
             Some(Credentials::new(credentials::load(&config.tls, log)?))
@@ -177,7 +181,10 @@ impl Server {
             let (ledger, keeper) = Ledger::in_file(bans_file, log)?;
             (ledger, Some(keeper))
         };
-        let tls_addresses = take_all(&config.tls.listen, credentials.as_ref(), &mut listeners)?;
+        let secure = credentials.as_ref();
+        let tls_addresses = take_all(&config.tls.listen, Speaks::Messages, secure, &mut listeners)?;
+        let web_addresses = take_all(&config.web.listen, Speaks::Http, None, &mut listeners)?;
+        let secure_web_addresses = take_all(&config.web.tls_listen, Speaks::Http, secure, &mut listeners)?;
         Ok(Self {
             config: InForce::new(config.clone()),
             credentials,
@@ -187,6 +194,8 @@ impl Server {
             listeners,
             addresses,
             tls_addresses,
+            web_addresses,
+            secure_web_addresses,
             tally: Arc::default(),
             log: log.clone(),
         })
@@ -202,6 +211,18 @@ impl Server {
     #[must_use]
     pub fn tls_addresses(&self) -> &[SocketAddr] {
         &self.tls_addresses
+    }
+
+    /// The same for the page.
+    #[must_use]
+    pub fn web_addresses(&self) -> &[SocketAddr] {
+        &self.web_addresses
+    }
+
+    /// The same for the page by https.
+    #[must_use]
+    pub fn secure_web_addresses(&self) -> &[SocketAddr] {
+        &self.secure_web_addresses
     }
 
     /// Serves until closed. Has to run in an [`actix_rt::System`].
@@ -221,6 +242,11 @@ impl Server {
         }
         for address in &self.tls_addresses {
             info!(self.log, "listening for tls"; "address" => %address);
+        }
+        for (scheme, addresses) in [("http", &self.web_addresses), ("https", &self.secure_web_addresses)] {
+            for address in addresses {
+                info!(self.log, "the page is at"; "url" => format_args!("{scheme}://{address}/"));
+            }
         }
         info!(self.log, "started"; "version" => env!("CARGO_PKG_VERSION"), "workers" => workers.len());
         let mut house = House::build(
@@ -267,13 +293,14 @@ impl Server {
 /// Takes addresses. Returns them as the system has them.
 fn take_all(
     addresses: &[SocketAddr],
+    speaks: Speaks,
     credentials: Option<&Credentials>,
     listeners: &mut Vec<Listener>,
 ) -> Result<Vec<SocketAddr>, ServeError> {
     let take = |&address: &SocketAddr| {
         let socket = listener::bind(address).map_err(|error| ServeError::Bind { address, error })?;
         let taken = socket.local_addr()?;
-        listeners.push(Listener { socket, is_passed: false, credentials: credentials.cloned() });
+        listeners.push(Listener { socket, is_passed: false, speaks, credentials: credentials.cloned() });
         Ok(taken)
     };
     addresses.iter().map(take).collect()

@@ -20,7 +20,7 @@ use futures_util::FutureExt;
 use tokio::{io::AsyncWrite, sync::OwnedSemaphorePermit, task::coop::unconstrained, time::Instant};
 
 use super::{batch::Shared, connection::SendHalf};
-use crate::protocol::{Kind, Line};
+use crate::protocol::{Kind, Line, websocket};
 
 mod carry;
 mod ending;
@@ -167,7 +167,7 @@ impl Outbox {
     pub fn send_shared(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<(), Trouble> {
         if self.is_idle() && self.kind != Kind::Unframed {
             let lines = shared.all_lines(self.kind);
-            if self.try_send(lines, |sent| lines.slice(sent..))? {
+            if self.try_send(lines, || lines.clone())? {
                 return Ok(());
             }
         } else {
@@ -182,12 +182,19 @@ impl Outbox {
     /// As [`Self::write_now`].
     pub fn send_line(&mut self, line: &Line, cx: &mut Context<'_>) -> Result<(), Trouble> {
         let was_empty = self.is_empty();
-        if self.is_idle() && self.kind == Kind::Line {
-            if self.try_send(line.as_bytes(), |sent| line.framed(Kind::Line).slice(sent..))? {
-                return Ok(());
+        let sent = match self.kind {
+            _ if !self.is_idle() => None,
+            Kind::Line => Some(self.try_send(line.as_bytes(), || line.framed(Kind::Line))?),
+            Kind::WebSocket => {
+                let framed = line.framed(Kind::WebSocket);
+                Some(self.try_send(&framed, || framed.clone())?)
             }
-        } else {
-            self.put(line);
+            Kind::Telnet | Kind::Unframed => None,
+        };
+        match sent {
+            Some(true) => return Ok(()),
+            Some(false) => {}
+            None => self.put(line),
         }
         if was_empty {
             self.excuse();
@@ -200,9 +207,9 @@ impl Outbox {
         !self.carried && self.queue.is_empty() && !self.jammed
     }
 
-    /// Sends what goes at once, without asking the reactor. If not all does, `rest` is queued, for who writes next to ask
-    /// the reactor, which then wakes whoever carries it.
-    fn try_send(&mut self, bytes: &[u8], rest: impl FnOnce(usize) -> Bytes) -> Result<bool, Trouble> {
+    /// Sends what goes at once, without asking the reactor. If not all does, the rest is queued (of `whole`, which is the
+    /// same bytes), for who writes next to ask the reactor, which then wakes whoever carries it.
+    fn try_send(&mut self, bytes: &[u8], whole: impl FnOnce() -> Bytes) -> Result<bool, Trouble> {
         let Some(writer) = &self.writer else { return Ok(true) };
         let sent = match writer.try_send(bytes) {
             Ok(sent) if sent == bytes.len() => return Ok(true),
@@ -211,7 +218,7 @@ impl Outbox {
             Err(error) => return Err(self.fail(error)),
         };
         self.mid_piece = sent > 0;
-        self.enqueue(rest(sent));
+        self.enqueue_from(whole(), sent);
         Ok(false)
     }
 
@@ -345,6 +352,26 @@ impl Outbox {
     }
 
     fn enqueue(&mut self, bytes: Bytes) {
+        self.enqueue_from(bytes, 0);
+    }
+
+    /// Queues all but what is `sent` already. A WebSocket's frames each by itself: where one ends cannot be told from its
+    /// middle, and whoever jams is to get the rest of it.
+    fn enqueue_from(&mut self, mut bytes: Bytes, mut sent: usize) {
+        if self.kind != Kind::WebSocket {
+            bytes.advance(sent);
+            return self.push(bytes);
+        }
+        while !bytes.is_empty() {
+            let mut frame = bytes.split_to(websocket::frame_len(&bytes).min(bytes.len()));
+            let gone = sent.min(frame.len());
+            frame.advance(gone);
+            sent -= gone;
+            self.push(frame);
+        }
+    }
+
+    fn push(&mut self, bytes: Bytes) {
         if self.writer.is_some() && !self.is_closing() && !self.jammed && !bytes.is_empty() {
             self.queued += bytes.len();
             self.queue.push_back(bytes);

@@ -12,7 +12,7 @@ use tokio::{
 use super::{
     bans::Ledger,
     connection::{ReceiveHalf, SendHalf, Unanswered},
-    courier::Courier,
+    courier::{Courier, Guest, Manner},
     messages::{ToCourier, ToRegistry},
     registry::Registry,
     seat::SessionId,
@@ -95,7 +95,8 @@ impl Handler<TakeIn> for Courier {
 
     fn handle(&mut self, TakeIn(stream, id): TakeIn, _: &mut Self::Context) {
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a permit of its own");
-        self.take_in(split(stream), Peer::elsewhere(), id, permit, None, None);
+        let guest = Guest { id, peer: Peer::elsewhere(), permit, visit: None };
+        self.take_in(split(stream), guest, Manner::Lines { certified: None });
     }
 }
 

@@ -199,7 +199,7 @@ impl Place {
     /// Ends the session: what is queued for it is sent, until `deadline`.
     pub fn close(self, reason: CloseReason, deadline: Instant) {
         self.session.do_send(Hangup { reason, joined: self.joined });
-        self.outbox.borrow_mut().close(deadline);
+        self.outbox.borrow_mut().close(reason.websocket_code(), deadline);
         self.start_carrying();
     }
 

@@ -101,6 +101,7 @@ impl Session {
     /// Starts a session that reads from `inbox`. Its name is to be asked for, unless a certificate says it.
     pub fn open(
         inbox: Inbox<impl ReceiveHalf>,
+        kind: Kind,
         seat: Seat,
         peer: Peer,
         around: Rc<Surroundings>,
@@ -113,7 +114,7 @@ impl Session {
             let name_timeout = around.config.get().limits.name_timeout;
             let timer =
                 Some(ctx.run_later(name_timeout, move |session, _| session.out_of_time(name_timeout)));
-            let (kind, state) = (Kind::Line, State::Open);
+            let state = State::Open;
             let mut session = Self {
                 seat,
                 peer,

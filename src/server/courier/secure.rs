@@ -1,16 +1,18 @@
 //! The courier's part in TLS: handshakes, each a task of its own, until there is a session or a reason to end.
 
-use actix::{Addr, Handler};
+use actix::{Addr, AsyncContext, Handler};
 use slog::{info, warn};
 use tokio::time::Instant;
+use tokio_util::either::Either;
 
-use super::{Courier, Seat};
+use super::{Courier, Guest, Manner, Seat};
 use crate::{
     protocol::reply,
     server::{
         close::CloseReason,
         connection::see_out,
-        messages::{Adopt, Secure, Secured, Shaken},
+        http::Visitor,
+        messages::{Adopt, Secure, Secured, Shaken, Speaks},
         seat::SessionId,
         tls::{
             handshake::{Failure, handshake},
@@ -24,7 +26,7 @@ use crate::{
 impl Courier {
     /// Lets a task shake hands with who connected. A slow one costs nobody else anything.
     pub(super) fn shake_hands(&mut self, adopt: Adopt, secure: Secure, courier: Addr<Self>) {
-        let Adopt { socket, peer, id, permit, visit, .. } = adopt;
+        let Adopt { socket, peer, id, permit, visit, speaks, .. } = adopt;
         if self.closing {
             return self.log_refused(id, peer, CloseReason::ServerClosed, None);
         }
@@ -34,12 +36,12 @@ impl Courier {
             match handshake(socket, secure.0, Instant::now() + patience).await {
                 Ok(stream) => {
                     let secured = Secured { stream: Box::new(stream), permit, visit };
-                    courier.do_send(Shaken { id, peer, outcome: Ok(secured) });
+                    courier.do_send(Shaken { id, peer, speaks, outcome: Ok(secured) });
                 }
                 Err(failure) => {
                     let told = failure.takes_plain_text();
                     let Failure { reason, error, socket } = failure;
-                    courier.do_send(Shaken { id, peer, outcome: Err((reason, error)) });
+                    courier.do_send(Shaken { id, peer, speaks, outcome: Err((reason, error)) });
                     let words = match reason {
                         _ if !told => None,
                         CloseReason::PlainText => Some(reply::tls_only(limit)),
@@ -65,7 +67,7 @@ impl Courier {
         }
     }
 
-    fn log_refused(&self, id: SessionId, peer: Peer, reason: CloseReason, error: Option<std::io::Error>) {
+    pub(super) fn log_refused(&self, id: SessionId, peer: Peer, reason: CloseReason, error: Option<std::io::Error>) {
         let log = &self.surroundings.log;
         self.surroundings.tally.count_end(reason);
         match error {
@@ -76,7 +78,7 @@ impl Courier {
         }
     }
 
-    fn ask_for_a_name(&mut self, seat: Seat) {
+    pub(super) fn ask_for_a_name(&mut self, seat: Seat) {
         if !self.closing {
             self.tell(seat, |outbox| outbox.put(&reply::name_request()));
         }
@@ -86,12 +88,16 @@ impl Courier {
 impl Handler<Shaken> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Shaken { id, peer, outcome }: Shaken, _: &mut Self::Context) {
+    fn handle(&mut self, Shaken { id, peer, speaks, outcome }: Shaken, ctx: &mut Self::Context) {
         // One that had to give way has been logged.
         if !self.handshakes.remove(id) {
             return;
         }
         match outcome {
+            Ok(Secured { stream, permit, visit }) if speaks == Speaks::Http => {
+                let (carrier, peer) = (Either::Right(*stream), peer.encrypted());
+                self.visit(Visitor { carrier, id, peer, permit, visit }, ctx.address());
+            }
             Ok(Secured { stream, permit, visit }) => {
                 let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
                 let certified = certificate.and_then(|certificate| common_name(certificate));
@@ -100,7 +106,8 @@ impl Handler<Shaken> for Courier {
                     warn!(log, "a certificate without a common name names nobody"; "id" => id.0, "peer" => %peer);
                 }
                 let is_asked = certified.is_none();
-                let seat = self.take_in(halves(*stream), peer.encrypted(), id, permit, visit, certified);
+                let guest = Guest { peer: peer.encrypted(), id, permit, visit };
+                let seat = self.take_in(halves(*stream), guest, Manner::Lines { certified });
                 if is_asked {
                     self.ask_for_a_name(seat);
                 }

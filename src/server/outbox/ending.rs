@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{Bounds, MOST, Outbox, Trouble, flush::Flush, full::Full};
-use crate::protocol::{Kind, Line};
+use crate::protocol::{Kind, Line, websocket};
 
 impl Outbox {
     /// Takes nothing more than its last words: what is queued is dropped but for the rest of a message that is partly
@@ -16,7 +16,10 @@ impl Outbox {
             return false;
         }
         let begun = self.queue.pop_front().filter(|_| self.mid_piece).map(|piece| {
-            let end = if self.kind == Kind::Unframed { None } else { memchr::memchr(b'\n', &piece) };
+            let end = match self.kind {
+                Kind::Line | Kind::Telnet => memchr::memchr(b'\n', &piece),
+                Kind::Unframed | Kind::WebSocket => None,
+            };
             piece.slice(..end.map_or(piece.len(), |end| end + 1))
         });
         let kept = begun.as_ref().map_or(0, Bytes::len);
@@ -52,8 +55,14 @@ impl Outbox {
         self.wake_carrier();
     }
 
-    /// The session ends: nothing more will be put in, and all is to be written by `deadline`.
-    pub fn close(&mut self, deadline: Instant) {
+    /// The session ends: nothing more will be put in, and all is to be written by `deadline`. Whoever reads a WebSocket is
+    /// told why by its `code`.
+    pub fn close(&mut self, code: u16, deadline: Instant) {
+        if self.kind == Kind::WebSocket && !self.is_closing() {
+            let jammed = std::mem::take(&mut self.jammed);
+            self.enqueue(websocket::close_frame(code));
+            self.jammed = jammed;
+        }
         self.deadline.get_or_insert(deadline);
         self.wake_carrier();
     }

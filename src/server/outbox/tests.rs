@@ -379,7 +379,7 @@ fn closing_writes_what_is_queued_then_shuts() {
         let (outbox, wire) = outbox(Kind::Unframed, 1000, &[]);
         outbox.borrow_mut().put(&line("one"));
         outbox.borrow_mut().put(&line("two"));
-        outbox.borrow_mut().close(Instant::now() + Duration::from_secs(3));
+        outbox.borrow_mut().close(1000, Instant::now() + Duration::from_secs(3));
         outbox.borrow_mut().put(&line("after the end"));
         write_all(&outbox, &wire).await;
         assert_eq!(wire.borrow().text(), "a | b | echo | onea | b | echo | two");
@@ -396,7 +396,7 @@ fn closing_reaches_a_session_whose_data_path_is_jammed() {
         assert!(outbox.borrow_mut().wants_carrying());
         // The task is waiting for the socket, without a deadline, when the end comes.
         let close = async {
-            outbox.borrow_mut().close(Instant::now() + Duration::from_secs(3));
+            outbox.borrow_mut().close(1000, Instant::now() + Duration::from_secs(3));
             std::future::pending::<()>().await;
         };
         let began = Instant::now();
@@ -444,7 +444,7 @@ fn near_the_deadline_an_unframed_client_gets_the_last_word() {
             outbox.borrow_mut().put(&line(&number.to_string()));
         }
         outbox.borrow_mut().put(&line("server closed"));
-        outbox.borrow_mut().close(Instant::now() + Duration::from_secs(1));
+        outbox.borrow_mut().close(1000, Instant::now() + Duration::from_secs(1));
         write_all(&outbox, &wire).await;
         let wire = wire.borrow();
         let texts: Vec<_> = wire.writes.iter().map(|(_, bytes)| String::from_utf8_lossy(bytes)).collect();

@@ -29,12 +29,16 @@ impl Session {
         // Out of the session while its name is in use, and the clock is read once for what came together.
         let mut meter = self.terms.meter.take().map(|meter| (meter, Instant::now()));
         let mut frames = frames.into_iter();
-        let mut kept = None;
+        let (mut kept, mut end) = (None, None);
         while let State::Open = self.state
             && let Some(frame) = frames.next()
         {
             if self.claim.as_ref().is_some_and(|claim| claim.is_comparing()) {
                 kept = Some(frame);
+                break;
+            }
+            if matches!(frame, Frame::Goodbye | Frame::Breach(_)) {
+                end = Some(frame);
                 break;
             }
             self.log_received(&frame);
@@ -65,6 +69,19 @@ impl Session {
                 self.flooded(&meter);
             }
             self.terms.meter = Some(meter);
+        }
+        if let Some(end) = end {
+            self.end_websocket(&end);
+        }
+    }
+
+    /// It was closed by its client, or not used as RFC 6455 wants it.
+    fn end_websocket(&mut self, end: &Frame) {
+        if let Frame::Breach(breach) = end {
+            let farewell = reply::bad_websocket(self.around.message_bytes, self.name.as_ref(), *breach);
+            self.leave(CloseReason::BadWebSocket, None, Some(farewell));
+        } else {
+            self.leave(CloseReason::Eof, None, None);
         }
     }
 
@@ -117,7 +134,9 @@ impl Session {
                 Refusal::Unfinished,
                 reply::line_overdue(limit, name, self.terms.patience.line),
             ),
-            Frame::Http | Frame::Tls => unreachable!("other protocols end the session before"),
+            Frame::Http | Frame::Tls | Frame::Goodbye | Frame::Breach(_) => {
+                unreachable!("these end the session before")
+            }
         }
     }
 

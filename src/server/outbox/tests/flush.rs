@@ -114,7 +114,7 @@ fn the_end_waits_until_its_own_last_word_is_out() {
     in_paused_time(async {
         let (outbox, wire) = holding(Kind::Line, &[usize::MAX, 0, 0, 1, 0]);
         at_once(|cx| outbox.borrow_mut().send_line(&line("1"), cx)).unwrap();
-        outbox.borrow_mut().close(Instant::now() + GAP);
+        outbox.borrow_mut().close(1000, Instant::now() + GAP);
         write_all(&outbox, &wire).await;
         assert_eq!(wire.borrow().text(), "a | b | echo | 1\n(end)");
         assert_eq!(outbox.borrow().lost(), 0);

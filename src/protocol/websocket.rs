@@ -1,0 +1,325 @@
+//! WebSocket (RFC 6455) as a framing: one message a text frame, in both directions.
+//!
+//! Bytes to [`Frame`]s as `framing.rs` does it for lines, and what a server's frames look like. The handshake before it is
+//! HTTP's.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use super::framing::Frame;
+
+const FIN: u8 = 0x80;
+const RESERVED: u8 = 0x70;
+const OPCODE: u8 = 0x0F;
+const MASKED: u8 = 0x80;
+const LENGTH: u8 = 0x7F;
+
+const CONTINUATION: u8 = 0;
+const TEXT: u8 = 1;
+const BINARY: u8 = 2;
+const CLOSE: u8 = 8;
+const PING: u8 = 9;
+const PONG: u8 = 10;
+
+/// The longest payload of a control frame (section 5.5).
+const CONTROL_BYTES: u64 = 125;
+/// The longest header that a client can send: two bytes, the length in eight, the mask.
+const HEADER_BYTES: usize = 2 + 8 + MASK_BYTES;
+const MASK_BYTES: usize = 4;
+
+/// How a client broke RFC 6455.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breach {
+    /// A frame that is not masked (section 5.1).
+    Unmasked,
+    /// Bits that belong to an extension (section 5.2); none is offered.
+    Reserved,
+    /// An opcode that there is not (section 5.2), or a length that is none.
+    Unknown,
+    /// A control frame in fragments, or with more than 125 bytes (section 5.5).
+    Control,
+    /// A fragment of nothing, or a new message in the midst of one (section 5.4).
+    Fragment,
+    /// A binary frame. Messages are text.
+    Binary,
+    /// Text that is not UTF-8 (section 8.1).
+    NotUtf8,
+    /// The rest of a message did not come in time.
+    Overdue,
+}
+
+impl Breach {
+    /// What was wrong, in words that complete "your WebSocket".
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Unmasked => "sent a frame that is not masked",
+            Self::Reserved => "sent a frame of an extension that was not agreed on",
+            Self::Unknown => "sent a frame of a kind that there is not",
+            Self::Control => "sent a control frame that is in pieces or too long",
+            Self::Fragment => "sent the pieces of a message in the wrong order",
+            Self::Binary => "sent a binary frame; messages are text",
+            Self::NotUtf8 => "sent text that is not UTF-8",
+            Self::Overdue => "did not send the rest of a message in time",
+        }
+    }
+}
+
+/// Decodes one client's frames. Like `FrameDecoder`, it leaves in the buffer what is not whole yet: no more than the
+/// longest message and a header.
+#[derive(Debug, Default)]
+pub struct WebSocket {
+    /// What is to be sent back outside of all messages.
+    replies: Vec<u8>,
+    /// The pieces so far of a message in fragments.
+    message: Option<BytesMut>,
+    /// That message, or the frame being skipped, passed the limit.
+    too_long: bool,
+    /// Bytes still to come of a frame that is too long to be kept.
+    skipping: u64,
+    /// The frame being skipped is its message's last.
+    ends_after_skip: bool,
+    /// Closed, or broken: whatever follows is dropped.
+    over: bool,
+}
+
+/// A frame's header.
+struct Header {
+    opcode: u8,
+    fin: bool,
+    mask: [u8; MASK_BYTES],
+    /// Of the payload.
+    length: u64,
+    /// Of the header.
+    size: usize,
+}
+
+impl WebSocket {
+    /// What is to be sent back outside of all messages: answers to pings.
+    pub fn take_replies(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.replies)
+    }
+
+    /// Whether a message has begun and not ended, apart from what the buffer holds.
+    #[must_use]
+    pub fn is_mid_message(&self) -> bool {
+        self.message.is_some() || self.skipping > 0
+    }
+
+    /// Ends it all: the client did not send the rest of a message in time.
+    pub fn abandon(&mut self, src: &mut BytesMut) -> Frame {
+        self.broken(src, Breach::Overdue)
+    }
+
+    /// The next message of at most `limit` bytes, or what else is to be known. Empty ones are ignored.
+    pub fn next(&mut self, src: &mut BytesMut, limit: usize) -> Option<Frame> {
+        loop {
+            if self.over {
+                src.clear();
+                return None;
+            }
+            if self.skipping > 0 {
+                if let Some(frame) = self.skip(src) {
+                    return Some(frame);
+                }
+                if self.skipping > 0 {
+                    return None;
+                }
+            }
+            let header = match header(src) {
+                Ok(header) => header?,
+                Err(breach) => return Some(self.broken(src, breach)),
+            };
+            if let Err(breach) = self.judge(&header) {
+                return Some(self.broken(src, breach));
+            }
+            let is_control = header.opcode >= CLOSE;
+            let kept = self.message.as_ref().map_or(0, BytesMut::len);
+            // A line ending at the end of a message does not count.
+            let room = (limit + 2).saturating_sub(kept);
+            if !is_control && (self.too_long || header.length > room as u64) {
+                src.advance(header.size);
+                self.too_long = true;
+                (self.skipping, self.ends_after_skip) = (header.length, header.fin);
+                self.message = (!header.fin).then(BytesMut::new);
+                if self.skipping == 0 && header.fin {
+                    self.too_long = false;
+                    return Some(Frame::TooLong);
+                }
+                continue;
+            }
+            // No more than a message is long, so it fits in memory.
+            let length = usize::try_from(header.length).unwrap_or(usize::MAX);
+            if src.len() - header.size < length {
+                return None;
+            }
+            src.advance(header.size);
+            let mut payload = src.split_to(length);
+            unmask(&mut payload, header.mask);
+            let frame = match header.opcode {
+                CLOSE => {
+                    self.over = true;
+                    Some(Frame::Goodbye)
+                }
+                PING => {
+                    put_header(&mut self.replies, PONG, payload.len());
+                    self.replies.extend_from_slice(&payload);
+                    None
+                }
+                PONG => None,
+                _ => self.piece(payload, header.fin, limit),
+            };
+            if let Some(frame) = frame {
+                self.over |= matches!(frame, Frame::Breach(_));
+                return Some(frame);
+            }
+        }
+    }
+
+    fn broken(&mut self, src: &mut BytesMut, breach: Breach) -> Frame {
+        self.over = true;
+        src.clear();
+        Frame::Breach(breach)
+    }
+
+    /// Whether this frame may come now.
+    fn judge(&self, header: &Header) -> Result<(), Breach> {
+        match header.opcode {
+            CLOSE | PING | PONG if !header.fin || header.length > CONTROL_BYTES => Err(Breach::Control),
+            CLOSE | PING | PONG => Ok(()),
+            CONTINUATION if self.message.is_none() => Err(Breach::Fragment),
+            TEXT | BINARY if self.message.is_some() => Err(Breach::Fragment),
+            BINARY => Err(Breach::Binary),
+            TEXT | CONTINUATION => Ok(()),
+            _ => Err(Breach::Unknown),
+        }
+    }
+
+    /// Drops what there is of a frame that is too long.
+    fn skip(&mut self, src: &mut BytesMut) -> Option<Frame> {
+        let there = self.skipping.min(src.len() as u64);
+        // No more than the buffer holds.
+        src.advance(usize::try_from(there).unwrap_or(usize::MAX));
+        self.skipping -= there;
+        (self.skipping == 0 && self.ends_after_skip).then(|| {
+            self.too_long = false;
+            Frame::TooLong
+        })
+    }
+
+    /// One piece of a message. The message, if it was its last.
+    fn piece(&mut self, payload: BytesMut, fin: bool, limit: usize) -> Option<Frame> {
+        let mut message = match self.message.take() {
+            Some(mut message) => {
+                message.extend_from_slice(&payload);
+                message
+            }
+            None => payload,
+        };
+        if !fin {
+            self.message = Some(message);
+            return None;
+        }
+        if std::str::from_utf8(&message).is_err() {
+            return Some(Frame::Breach(Breach::NotUtf8));
+        }
+        message.truncate(without_ending(&message).len());
+        match message.len() {
+            0 => None,
+            length if length > limit => Some(Frame::TooLong),
+            _ => Some(Frame::Line(message)),
+        }
+    }
+}
+
+/// Programs that read their text by lines send the ending along.
+fn without_ending(message: &[u8]) -> &[u8] {
+    let line = message.strip_suffix(b"\n").unwrap_or(message);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// The header at the beginning of a client's bytes, once all of it is there.
+fn header(src: &[u8]) -> Result<Option<Header>, Breach> {
+    let [first, second, rest @ ..] = src else { return Ok(None) };
+    if first & RESERVED != 0 {
+        return Err(Breach::Reserved);
+    }
+    if second & MASKED == 0 {
+        return Err(Breach::Unmasked);
+    }
+    let (length, rest) = match second & LENGTH {
+        126 => match rest.split_first_chunk() {
+            Some((length, rest)) => (u64::from(u16::from_be_bytes(*length)), rest),
+            None => return Ok(None),
+        },
+        127 => match rest.split_first_chunk() {
+            Some((length, rest)) => (u64::from_be_bytes(*length), rest),
+            None => return Ok(None),
+        },
+        length => (u64::from(length), rest),
+    };
+    // The first bit of such a length has to be 0.
+    if length > u64::MAX >> 1 {
+        return Err(Breach::Unknown);
+    }
+    let Some((mask, rest)) = rest.split_first_chunk() else { return Ok(None) };
+    let size = src.len() - rest.len();
+    debug_assert!(size <= HEADER_BYTES);
+    Ok(Some(Header { opcode: first & OPCODE, fin: first & FIN != 0, mask: *mask, length, size }))
+}
+
+fn unmask(payload: &mut [u8], mask: [u8; MASK_BYTES]) {
+    for (byte, key) in payload.iter_mut().zip(mask.iter().cycle()) {
+        *byte ^= key;
+    }
+}
+
+/// Puts a server's header of an unfragmented frame: servers do not mask.
+fn put_header(to: &mut impl BufMut, opcode: u8, length: usize) {
+    to.put_u8(FIN | opcode);
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(length @ ..=125), _) => to.put_u8(length),
+        (_, Ok(length)) => {
+            to.put_u8(126);
+            to.put_u16(length);
+        }
+        _ => {
+            to.put_u8(127);
+            to.put_u64(length as u64);
+        }
+    }
+}
+
+/// Puts one message as a server's text frame.
+pub fn put_text(to: &mut BytesMut, text: &[u8]) {
+    put_header(to, TEXT, text.len());
+    to.put_slice(text);
+}
+
+/// A server's close frame with this code (section 7.4).
+#[must_use]
+pub fn close_frame(code: u16) -> Bytes {
+    let mut frame = BytesMut::with_capacity(4);
+    put_header(&mut frame, CLOSE, 2);
+    frame.put_u16(code);
+    frame.freeze()
+}
+
+/// A server's ping.
+pub const PING_FRAME: &[u8] = &[FIN | PING, 0];
+
+/// How long the frame is with which these bytes of a server's begin.
+#[must_use]
+pub fn frame_len(bytes: &[u8]) -> usize {
+    match *bytes {
+        [_, 126, high, low, ..] => 4 + usize::from(u16::from_be_bytes([high, low])),
+        [_, 127, a, b, c, d, e, f, g, h, ..] => {
+            let length = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+            usize::try_from(length).map_or(usize::MAX, |length| length.saturating_add(10))
+        }
+        [_, length, ..] => 2 + usize::from(length),
+        _ => bytes.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+//! The courier's part in HTTP: connections that ask for the page, each a task of its own, and what follows when one has
+//! become a WebSocket.
+
+use actix::{Addr, Handler};
+use slog::{debug, info};
+use tokio_util::either::Either;
+
+use super::{Courier, Guest, Manner};
+use crate::server::{
+    close::CloseReason,
+    connection,
+    http::{Http, Visitor},
+    messages::{Upgraded, Visited},
+    tls::stream::halves,
+};
+
+impl Courier {
+    /// Lets a task serve HTTP to who connected.
+    pub(super) fn visit(&mut self, visitor: Visitor, courier: Addr<Self>) {
+        let (id, peer) = (visitor.id, visitor.peer);
+        if self.closing {
+            return self.log_refused(id, peer, CloseReason::ServerClosed, None);
+        }
+        let http = self.http.get_or_insert_with(|| {
+            let courier = courier.clone();
+            let welcome = move |visitor, read| courier.do_send(Upgraded { visitor, read });
+            Http::new(self.surroundings.config.clone(), welcome)
+        });
+        let (http, log) = (http.clone(), self.surroundings.log.clone());
+        let task = actix_rt::spawn(async move {
+            if let Err(error) = http.serve(visitor).await {
+                debug!(log, "http connection ended"; "id" => id.0, "peer" => %peer, "error" => %error);
+            }
+            courier.do_send(Visited { id });
+        });
+        if let Some((id, peer)) = self.visits.add(id, peer, task) {
+            info!(self.surroundings.log, "http connection displaced by newer ones"; "id" => id.0, "peer" => %peer);
+        }
+    }
+}
+
+impl Handler<Upgraded> for Courier {
+    type Result = ();
+
+    fn handle(&mut self, Upgraded { visitor, read }: Upgraded, _: &mut Self::Context) {
+        let Visitor { carrier, id, peer, permit, visit } = visitor;
+        // One that had to give way has been logged.
+        if !self.visits.remove(id) {
+            return;
+        }
+        let (guest, manner) = (Guest { id, peer, permit, visit }, Manner::WebSocket { read });
+        let seat = match carrier {
+            Either::Left(socket) => self.take_in(connection::split(socket), guest, manner),
+            Either::Right(stream) => self.take_in(halves(stream), guest, manner),
+        };
+        self.ask_for_a_name(seat);
+    }
+}
+
+impl Handler<Visited> for Courier {
+    type Result = ();
+
+    fn handle(&mut self, Visited { id }: Visited, _: &mut Self::Context) {
+        self.visits.remove(id);
+    }
+}

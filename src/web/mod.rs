@@ -1,0 +1,90 @@
+//! The page: its files, which lie in the program, and what the browser is told about them.
+
+use actix_web::{
+    App, HttpResponse,
+    body::MessageBody,
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    http::{Method, StatusCode, header},
+    middleware::DefaultHeaders,
+    web,
+};
+
+/// Nothing but the page's own files, and its own server to talk to; no script or style within the page, so that nothing
+/// that users send could ever become one.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+     img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// A file of the page.
+struct Asset {
+    path: &'static str,
+    content_type: &'static str,
+    bytes: &'static [u8],
+}
+
+macro_rules! assets {
+    ($($path:literal: $file:literal as $content_type:expr;)*) => {
+        const ASSETS: &[Asset] = &[$(Asset {
+            path: $path,
+            content_type: $content_type,
+            bytes: include_bytes!(concat!("page/", $file)),
+        }),*];
+    };
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+
+assets! {
+    "/": "index.html" as HTML;
+}
+
+/// The page as a service: its files at their paths, and words for every other.
+pub fn app() -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    let headers = DefaultHeaders::new()
+        .add((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .add((header::X_FRAME_OPTIONS, "DENY"))
+        .add((header::REFERRER_POLICY, "no-referrer"))
+        .add(("cross-origin-opener-policy", "same-origin"))
+        .add(("cross-origin-resource-policy", "same-origin"))
+        .add(("permissions-policy", "camera=(), geolocation=(), microphone=()"))
+        // Another version of the server may be there the next time.
+        .add((header::CACHE_CONTROL, "no-cache"));
+    ASSETS
+        .iter()
+        .fold(App::new(), |app, asset| {
+            let get = move || async move { HttpResponse::Ok().content_type(asset.content_type).body(asset.bytes) };
+            let resource = web::resource(asset.path).route(web::get().to(get)).route(web::head().to(get));
+            app.service(resource.default_service(web::to(refuse_method)))
+        })
+        .default_service(web::to(refuse_path))
+        .wrap(headers)
+}
+
+async fn refuse_method() -> HttpResponse {
+    words(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.\n")
+        .map_into_boxed_body()
+}
+
+async fn refuse_path(method: Method) -> HttpResponse {
+    if matches!(method, Method::GET | Method::HEAD) {
+        words(StatusCode::NOT_FOUND, "There is nothing at this address. The page is at /, its WebSocket at /tr2.\n")
+    } else {
+        words(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.\n")
+    }
+}
+
+fn words(status: StatusCode, words: &'static str) -> HttpResponse {
+    let mut response = HttpResponse::build(status);
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        response.insert_header((header::ALLOW, "GET, HEAD"));
+    }
+    response.content_type("text/plain; charset=utf-8").body(words)
+}
