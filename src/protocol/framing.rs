@@ -131,6 +131,11 @@ impl FrameDecoder {
         }
     }
 
+    /// Whether what was decoded since this was last asked shows that somebody is there. A WebSocket answers pings by itself.
+    pub fn take_heard(&mut self) -> bool {
+        self.websocket.as_mut().is_none_or(|websocket| websocket.take_heard())
+    }
+
     /// All frames of one read are taken. Tells whether silence from here on would mean something.
     pub fn read_done(&mut self, rest: &[u8]) -> bool {
         let first = self.start == Start::FirstRead;

@@ -80,6 +80,8 @@ pub struct WebSocket {
     ends_after_skip: bool,
     /// Closed, or broken: whatever follows is dropped.
     over: bool,
+    /// Something came that was no answer to our own pings.
+    heard: bool,
 }
 
 /// A frame's header.
@@ -97,6 +99,11 @@ impl WebSocket {
     /// What is to be sent back outside of all messages: answers to pings.
     pub fn take_replies(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.replies)
+    }
+
+    /// Whether anything came since this was last asked, but for answers to our own pings.
+    pub fn take_heard(&mut self) -> bool {
+        std::mem::take(&mut self.heard)
     }
 
     /// Whether a message has begun and not ended, apart from what the buffer holds.
@@ -133,6 +140,7 @@ impl WebSocket {
                 return Some(self.broken(src, breach));
             }
             let is_control = header.opcode >= CLOSE;
+            self.heard |= header.opcode != PONG;
             let kept = self.message.as_ref().map_or(0, BytesMut::len);
             // A line ending at the end of a message does not count.
             let room = (limit + 2).saturating_sub(kept);

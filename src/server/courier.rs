@@ -4,7 +4,7 @@
 //! them (`places.rs`) writes at once where nothing is queued. It also takes new connections in and starts their
 //! sessions, because a socket belongs to the reactor of its arbiter.
 
-use std::{cell::RefCell, io, rc::Rc};
+use std::{cell::RefCell, io, rc::Rc, time::Duration};
 
 use actix::{Actor, Addr, AsyncContext, Handler, Recipient};
 use bytes::BytesMut;
@@ -66,6 +66,9 @@ pub enum Manner {
         read: BytesMut,
     },
 }
+
+/// How often WebSockets are pinged. What stands between them and us may drop a connection that is silent for a minute.
+const PING_EVERY: Duration = Duration::from_secs(30);
 
 /// The actor of one arbiter.
 pub struct Courier {
@@ -203,6 +206,10 @@ fn share<T: PartialEq>(shared: &mut Rc<T>, now: T) {
 
 impl Actor for Courier {
     type Context = actix::Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(PING_EVERY, |courier, _| courier.places.iter_mut().for_each(Place::ping));
+    }
 }
 
 impl From<Addr<Courier>> for ToCourier {

@@ -210,7 +210,9 @@ impl<R: ReceiveHalf> Inbox<R> {
         let silence_counts = !self.undecoded && self.decoder.read_done(buffer);
         let Patience { silence, idle, .. } = *self.patience;
         let idle_counts = !idle.is_zero() && self.decoder.is_past_first_line();
-        self.waits.begin(silence_counts.then_some(silence), idle_counts.then_some(idle));
+        if self.decoder.take_heard() {
+            self.waits.begin(silence_counts.then_some(silence), idle_counts.then_some(idle));
+        }
         self.rest = BytesMut::from(&buffer[..]);
         let waste = (before - buffer.len()).saturating_sub(in_frames);
         self.owes_a_turn = waste >= WASTE_A_TURN;

@@ -131,6 +131,12 @@ impl Outbox {
         self.kind = kind;
     }
 
+    /// How messages are framed.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// The connection's sending half, unless it failed.
     #[must_use]
     pub fn writer(&self) -> Option<&dyn SendHalf> {

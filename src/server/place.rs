@@ -3,6 +3,7 @@
 use std::{cell::RefCell, io, rc::Rc, task::Context};
 
 use actix::Addr;
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
     session::Session,
     tally::Volume,
 };
-use crate::protocol::{Kind, Line};
+use crate::protocol::{Kind, Line, websocket};
 
 /// How the Registry is told of outboxes that are full. By the courier itself, so that it knows before the batch that
 /// filled one counts as carried.
@@ -201,6 +202,17 @@ impl Place {
         self.session.do_send(Hangup { reason, joined: self.joined });
         self.outbox.borrow_mut().close(reason.websocket_code(), deadline);
         self.start_carrying();
+    }
+
+    /// Pings a WebSocket, unless it has other things to send.
+    pub fn ping(&mut self) {
+        let is_due = {
+            let outbox = self.outbox.borrow();
+            outbox.kind() == Kind::WebSocket && outbox.is_empty()
+        };
+        if is_due {
+            self.tell(|outbox| outbox.put_raw(Bytes::from_static(websocket::PING_FRAME)));
+        }
     }
 
     /// Makes the kernel ask the other end whether it is still there.

@@ -45,6 +45,11 @@ impl Places {
         self.0.iter().map(|(_, place)| place)
     }
 
+    /// All of them, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Place> {
+        self.0.iter_mut().map(|(_, place)| place)
+    }
+
     /// Takes all out.
     pub fn drain(&mut self) -> impl Iterator<Item = Place> {
         self.0.drain()
