@@ -24,6 +24,9 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("TLS_CERTIFICATE", r#"/a "b"\c.pem"#, r#"certificate = "/a \"b\"\\c.pem""#),
     ("TLS_KEY", "/etc/é\u{202e}.pem", r#"key = "/etc/é\U0000202E.pem""#),
     ("TLS_CLIENT_CA", "/ca.pem", r#"client_ca = "/ca.pem""#),
+    ("WEB_LISTEN", "[::1]:80", r#"listen = ["[::1]:80"]"#),
+    ("WEB_TLS_LISTEN", "127.0.0.1:443, [::1]:443", r#"tls_listen = ["127.0.0.1:443", "[::1]:443"]"#),
+    ("WEB_HOSTS", "Lab.example, lab", r#"hosts = ["lab.example", "lab"]"#),
     ("LIMITS_MESSAGE_BYTES", "2048", "message_bytes = 2048"),
     ("LIMITS_NAME_TIMEOUT", "10ms", r#"name_timeout = "10ms""#),
     ("LIMITS_LINE_TIMEOUT", "0s", r#"line_timeout = "0s""#),
@@ -227,7 +230,7 @@ fn a_refused_variable_or_flag_is_named() {
     );
     assert_eq!(
         refused("ARAUTO_SERVER_LISTEN", "127.0.0.1:1,localhost"),
-        "arauto: ARAUTO_SERVER_LISTEN must be 1 to 16 addresses such as \"127.0.0.1:1234\" or \
+        "arauto: ARAUTO_SERVER_LISTEN must be 0 to 16 addresses such as \"127.0.0.1:1234\" or \
          \"[::1]:1234\", not \"127.0.0.1:1,localhost\"\n"
     );
     assert_eq!(
@@ -252,7 +255,7 @@ fn a_refused_variable_or_flag_is_named() {
     );
     assert_eq!(
         refusal(&mut arauto(["serve", "--listen", "1234"])),
-        "arauto: --listen must be 1 to 16 addresses such as \"127.0.0.1:1234\" or \"[::1]:1234\", not \"1234\"\n"
+        "arauto: --listen must be 0 to 16 addresses such as \"127.0.0.1:1234\" or \"[::1]:1234\", not \"1234\"\n"
     );
 }
 
@@ -292,8 +295,15 @@ fn of_two_limits_that_cannot_be_together_the_one_given_last_is_blamed() {
 fn every_range_holds_at_both_ends() {
     let most = ["127.0.0.1:1"; 16].join(",");
     let too_many = ["127.0.0.1:1"; 17].join(",");
+    let (names, too_many_names) = (["a"; 16].join(","), ["a"; 17].join(","));
     for (variable, within, beyond) in [
-        ("SERVER_LISTEN", vec!["[::]:0", &most], vec!["", &too_many, "127.0.0.1", "127.0.0.1:65536"]),
+        ("SERVER_LISTEN", vec!["[::]:0", &most, ""], vec![&too_many, "127.0.0.1", "127.0.0.1:65536"]),
+        ("WEB_LISTEN", vec!["[::]:0", &most, ""], vec![&too_many, "localhost:80"]),
+        (
+            "WEB_HOSTS",
+            vec!["", "a-1.example", &names],
+            vec!["a..b", "-a", "a-", "a:80", "a_b", "ç", &too_many_names],
+        ),
         ("SERVER_WORKERS", vec!["0", "64"], vec!["-1", "65", "1.5", "99999999999999999999"]),
         ("SERVER_DRAIN_TIMEOUT", vec!["0s", "10m"], vec!["10m 1ms", "5", "-1s"]),
         ("LIMITS_MESSAGE_BYTES", vec!["64", "65536"], vec!["63", "65537"]),

@@ -6,6 +6,7 @@ use crate::layers::{ConfigError, Layers, Settings};
 /// The first that does not fit.
 pub(super) fn judge(layers: &Layers<Config>) -> Result<(), ConfigError> {
     outbox_holds_two_messages(layers)?;
+    somewhere_is_listened(layers)?;
     tls_has_a_certificate(layers)?;
     required_accounts_have_a_file(layers)
 }
@@ -28,18 +29,34 @@ fn outbox_holds_two_messages(layers: &Layers<Config>) -> Result<(), ConfigError>
     }
 }
 
+/// Nobody could come.
+fn somewhere_is_listened(layers: &Layers<Config>) -> Result<(), ConfigError> {
+    let Config { server, tls, web, .. } = &layers.config;
+    if [&server.listen, &tls.listen, &web.listen, &web.tls_listen].iter().any(|listen| !listen.is_empty()) {
+        return Ok(());
+    }
+    let listen = Config::find("server", "listen").unwrap_or_default();
+    Err(layers.refusal(
+        listen,
+        "at least one address, because tls.listen, web.listen and web.tls_listen have none".to_owned(),
+    ))
+}
+
 /// Without a certificate and its key, nobody could be answered there.
 fn tls_has_a_certificate(layers: &Layers<Config>) -> Result<(), ConfigError> {
-    let tls = &layers.config.tls;
+    let Config { tls, web, .. } = &layers.config;
     let missing = [("certificate", &tls.certificate), ("key", &tls.key)]
         .into_iter()
         .find(|(_, path)| path.as_os_str().is_empty());
-    match missing.filter(|_| !tls.listen.is_empty()) {
-        None => Ok(()),
-        Some((key, _)) => {
-            let listen = Config::find("tls", "listen").unwrap_or_default();
+    let listening = [("tls", "listen", &tls.listen), ("web", "tls_listen", &web.tls_listen)]
+        .into_iter()
+        .find(|(_, _, addresses)| !addresses.is_empty());
+    match (missing, listening) {
+        (Some((key, _)), Some((section, listen, _))) => {
+            let listen = Config::find(section, listen).unwrap_or_default();
             Err(layers.refusal(listen, format!("[], because tls.{key} is not set")))
         }
+        _ => Ok(()),
     }
 }
 

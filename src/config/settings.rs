@@ -7,7 +7,8 @@ use super::{
     types::{Allow, Config, Level, LogFormat},
 };
 use crate::layers::{
-    Addresses, ConfigError, Layers, Millis, OneOf, PathOf, Setting, Settings, Span, Whole, YesNo, setting,
+    Addresses, ConfigError, HostNames, Layers, Millis, OneOf, PathOf, Setting, Settings, Span, Whole, YesNo,
+    setting,
 };
 
 const KIB: usize = 1024;
@@ -66,7 +67,7 @@ macro_rules! settings {
 }
 
 settings! {
-    server.listen: Addresses { least: 1, most: 16 };
+    server.listen: Addresses { least: 0, most: 16 };
     server.workers: Whole(0..=64);
     server.drain_timeout: Span(Duration::ZERO..=Duration::from_mins(10)) => AtOnce;
     tls.listen: Addresses { least: 0, most: 16 };
@@ -75,6 +76,7 @@ settings! {
     tls.client_ca: PathOf("file") => NewSessions;
     web.listen: Addresses { least: 0, most: 16 };
     web.tls_listen: Addresses { least: 0, most: 16 };
+    web.hosts: HostNames { most: 16 } => AtOnce;
     limits.message_bytes: Whole(64..=64 * KIB);
     limits.name_timeout: Span(Duration::from_millis(10)..=Duration::from_hours(1)) => NewSessions;
     limits.line_timeout: Span(Duration::ZERO..=Duration::from_hours(1)) => NewSessions;

@@ -146,31 +146,68 @@ impl Form for Addresses {
     }
 
     fn read(&self, raw: Raw<'_>) -> Result<Vec<SocketAddr>, Refused> {
-        let addresses = match raw {
-            Raw::Toml(DeValue::Array(array)) => array
-                .iter()
-                .map(|item| {
-                    let address = item.get_ref().as_str().and_then(|text| text.parse().ok());
-                    address.ok_or_else(|| Refused { at: Some(item.span()) })
-                })
-                .collect::<Result<Vec<_>, _>>()?,
-            Raw::Toml(value) => {
-                vec![value.as_str().and_then(|text| text.parse().ok()).ok_or(Refused::WHOLE)?]
-            }
-            Raw::Text(text) if text.trim().is_empty() => Vec::new(),
-            Raw::Text(text) => text
-                .split(',')
-                .map(|part| part.trim().parse().ok().ok_or(Refused::WHOLE))
-                .collect::<Result<_, _>>()?,
-        };
+        let addresses = several(raw, |text| text.parse().ok())?;
         let enough = self.least..=self.most;
         Some(addresses).filter(|addresses| enough.contains(&addresses.len())).ok_or(Refused::WHOLE)
     }
 
     fn show(&self, value: &Vec<SocketAddr>) -> String {
-        let quoted: Vec<_> = value.iter().map(|address| format!(r#""{address}""#)).collect();
-        format!("[{}]", quoted.join(", "))
+        show_several(value)
     }
+}
+
+/// Names of this machine, as the internet has them (RFC 1123, section 2.1).
+pub struct HostNames {
+    /// How many there may be.
+    pub most: usize,
+}
+
+impl Form for HostNames {
+    type Value = Vec<String>;
+
+    fn allowed(&self) -> String {
+        format!(r#"0 to {} host names such as "lab.example""#, self.most)
+    }
+
+    fn read(&self, raw: Raw<'_>) -> Result<Vec<String>, Refused> {
+        let names = several(raw, |text| is_host_name(text).then(|| text.to_ascii_lowercase()))?;
+        Some(names).filter(|names| names.len() <= self.most).ok_or(Refused::WHOLE)
+    }
+
+    fn show(&self, value: &Vec<String>) -> String {
+        show_several(value)
+    }
+}
+
+fn is_host_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        let is_sound = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        (1..=63).contains(&label.len())
+            && label.bytes().all(is_sound)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
+/// Several values: an array or a single one in a file, separated by commas elsewhere.
+fn several<T>(raw: Raw<'_>, parse: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Refused> {
+    match raw {
+        Raw::Toml(DeValue::Array(array)) => array
+            .iter()
+            .map(|item| {
+                item.get_ref().as_str().and_then(&parse).ok_or_else(|| Refused { at: Some(item.span()) })
+            })
+            .collect(),
+        Raw::Toml(value) => Ok(vec![value.as_str().and_then(parse).ok_or(Refused::WHOLE)?]),
+        Raw::Text(text) if text.trim().is_empty() => Ok(Vec::new()),
+        Raw::Text(text) => text.split(',').map(|part| parse(part.trim()).ok_or(Refused::WHOLE)).collect(),
+    }
+}
+
+fn show_several(values: &[impl std::fmt::Display]) -> String {
+    let quoted: Vec<_> = values.iter().map(|value| format!(r#""{value}""#)).collect();
+    format!("[{}]", quoted.join(", "))
 }
 
 /// Yes or no.

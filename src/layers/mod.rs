@@ -10,7 +10,9 @@ mod load;
 mod setting;
 
 pub use error::ConfigError;
-pub use form::{Addresses, Choice, Form, Millis, OneOf, PathOf, Raw, Refused, Span, Whole, YesNo, quoted};
+pub use form::{
+    Addresses, Choice, Form, HostNames, Millis, OneOf, PathOf, Raw, Refused, Span, Whole, YesNo, quoted,
+};
 #[cfg(any(test, feature = "fuzz"))]
 pub use load::read_text;
 pub use load::{CommandLine, DefaultFile, Flag, Layers, Loaded, Origin, check, load};

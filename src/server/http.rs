@@ -73,6 +73,8 @@ type Serve = Box<dyn Fn(Visitor) -> LocalBoxFuture<'static, Result<(), DispatchE
 pub struct Http {
     config: InForce,
     welcome: Welcome,
+    /// What this machine is called.
+    own_names: Rc<[String]>,
     /// Built for the first who comes.
     serve: Rc<OnceCell<Serve>>,
 }
@@ -80,7 +82,8 @@ pub struct Http {
 impl Http {
     /// Serves the page, and gives connections that have become WebSockets to `welcome`.
     pub fn new(config: InForce, welcome: impl Fn(Visitor, BytesMut) + 'static) -> Self {
-        Self { config, welcome: Rc::new(welcome), serve: Rc::default() }
+        let own_names = host::own_names().into();
+        Self { config, welcome: Rc::new(welcome), own_names, serve: Rc::default() }
     }
 
     /// Serves one connection until it ends, becomes a WebSocket, or has had its time.
@@ -149,7 +152,8 @@ impl Http {
             return refuse(StatusCode::NOT_FOUND, "The WebSocket is at /tr2.\n");
         }
         let config = self.config.get();
-        if let Err(stranger) = host::judge(request.headers(), config.web.hosts.iter().map(String::as_str)) {
+        let names = config.web.hosts.iter().chain(&*self.own_names).map(String::as_str);
+        if let Err(stranger) = host::judge(request.headers(), names) {
             return refuse(StatusCode::FORBIDDEN, stranger.in_words());
         }
         match ws::handshake(request.head()) {

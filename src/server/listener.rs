@@ -176,7 +176,14 @@ impl Reception {
 
     /// Greets a connection and hands it to the next courier. The greeting does not wait for the courier's thread, and
     /// needs no reactor: a new socket has room for it. Over TLS, it comes after the handshake.
-    fn receive(&self, mut socket: TcpStream, peer: Peer, speaks: Speaks, secure: Option<Secure>, door: &Door) {
+    fn receive(
+        &self,
+        mut socket: TcpStream,
+        peer: Peer,
+        speaks: Speaks,
+        secure: Option<Secure>,
+        door: &Door,
+    ) {
         let admitted = self.refuse_banned(peer).and_then(|()| self.admit(peer, door)).and_then(|visit| {
             let permit = Arc::clone(&self.places).try_acquire_owned();
             permit.map(|permit| (permit, visit)).map_err(|_| self.no_place())
@@ -201,7 +208,15 @@ impl Reception {
         }
         let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
         let turn = usize::try_from(number).unwrap_or_default() % self.couriers.len();
-        self.couriers[turn].do_send(Adopt { socket, peer, id: SessionId(number), permit, visit, speaks, secure });
+        self.couriers[turn].do_send(Adopt {
+            socket,
+            peer,
+            id: SessionId(number),
+            permit,
+            visit,
+            speaks,
+            secure,
+        });
     }
 
     /// Lets those in whom no operator keeps out.
@@ -334,8 +349,10 @@ mod tests {
         };
         reception.stop.cancel();
         let door = Rc::new(RefCell::new(Doorkeeper::new(Instant::now())));
-        let accepting =
-            reception.accept_all(Listener { socket: listener, is_passed, speaks: Speaks::Messages, credentials: None }, door);
+        let accepting = reception.accept_all(
+            Listener { socket: listener, is_passed, speaks: Speaks::Messages, credentials: None },
+            door,
+        );
         actix_rt::System::new().block_on(accepting).unwrap();
     }
 

@@ -24,7 +24,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
     accounts::{self, Accounts, Directory},
-    config::{Config, InForce},
+    config::{Config, InForce, Web},
     escape::Escaped,
     protocol::name,
     source::SourceError,
@@ -39,8 +39,8 @@ mod courier;
 mod doorkeeper;
 mod entrance;
 mod flood;
-mod http;
 mod house;
+mod http;
 mod inbox;
 mod listener;
 mod messages;
@@ -183,7 +183,16 @@ impl Server {
         };
         let secure = credentials.as_ref();
         let tls_addresses = take_all(&config.tls.listen, Speaks::Messages, secure, &mut listeners)?;
-        let web_addresses = take_all(&config.web.listen, Speaks::Http, None, &mut listeners)?;
+        let web_addresses = match take_all(&config.web.listen, Speaks::Http, None, &mut listeners) {
+            // Nobody asked for just this one, and a second server on a machine is no mistake.
+            Err(ServeError::Bind { address, error })
+                if error.kind() == io::ErrorKind::AddrInUse && config.web == Web::default() =>
+            {
+                warn!(log, "no page: its default address is taken; set web.listen"; "address" => %address);
+                Vec::new()
+            }
+            taken => taken?,
+        };
         let secure_web_addresses = take_all(&config.web.tls_listen, Speaks::Http, secure, &mut listeners)?;
         Ok(Self {
             config: InForce::new(config.clone()),

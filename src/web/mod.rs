@@ -60,7 +60,8 @@ pub fn app() -> App<
     ASSETS
         .iter()
         .fold(App::new(), |app, asset| {
-            let get = move || async move { HttpResponse::Ok().content_type(asset.content_type).body(asset.bytes) };
+            let get =
+                move || async move { HttpResponse::Ok().content_type(asset.content_type).body(asset.bytes) };
             let resource = web::resource(asset.path).route(web::get().to(get)).route(web::head().to(get));
             app.service(resource.default_service(web::to(refuse_method)))
         })
@@ -69,13 +70,15 @@ pub fn app() -> App<
 }
 
 async fn refuse_method() -> HttpResponse {
-    words(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.\n")
-        .map_into_boxed_body()
+    words(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.\n").map_into_boxed_body()
 }
 
 async fn refuse_path(method: Method) -> HttpResponse {
     if matches!(method, Method::GET | Method::HEAD) {
-        words(StatusCode::NOT_FOUND, "There is nothing at this address. The page is at /, its WebSocket at /tr2.\n")
+        words(
+            StatusCode::NOT_FOUND,
+            "There is nothing at this address. The page is at /, its WebSocket at /tr2.\n",
+        )
     } else {
         words(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.\n")
     }

@@ -38,20 +38,30 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("\n\n[ sever ]\n", "3:3: unknown section; did you mean [server]?", "3 | [ sever ]\n  |   ^^^^^"),
     (
         "smtp = {}\n",
-        "1:1: unknown section; there are server, tls, limits, flood, compat, accounts, close_server, log",
+        "1:1: unknown section; there are server, tls, web, limits, flood, compat, accounts, close_server, log",
         "1 | smtp = {}\n  | ^^^^",
     ),
     ("listen = \"a\"\n", "1:1: listen belongs in section [server]", "1 | listen = \"a\"\n  | ^^^^^^"),
     ("server = 5\n", "1:10: server must be a section, [server]", "1 | server = 5\n  |          ^"),
     (
         "[server]\nlisten = [\"[::1]:1\", \"localhost:2\"]\n",
-        "2:22: server.listen must be 1 to 16 addresses such as \"127.0.0.1:1234\" or \"[::1]:1234\"",
+        "2:22: server.listen must be 0 to 16 addresses such as \"127.0.0.1:1234\" or \"[::1]:1234\"",
         "2 | listen = [\"[::1]:1\", \"localhost:2\"]\n  |                      ^^^^^^^^^^^^^",
     ),
     (
-        "[server]\nlisten = []\n",
-        "2:10: server.listen must be 1 to 16 addresses such as \"127.0.0.1:1234\" or \"[::1]:1234\"",
+        "[server]\nlisten = []\n[web]\nlisten = []\n",
+        "2:10: server.listen must be at least one address, because tls.listen, web.listen and web.tls_listen have none",
         "2 | listen = []\n  |          ^^",
+    ),
+    (
+        "[web]\nlisten = []\nhosts = ['lab', 'http://lab']\n",
+        "3:17: web.hosts must be 0 to 16 host names such as \"lab.example\"",
+        "3 | hosts = ['lab', 'http://lab']\n  |                 ^^^^^^^^^^^^",
+    ),
+    (
+        "[web]\ntls_listen = '[::1]:1'\n",
+        "2:14: web.tls_listen must be [], because tls.certificate is not set",
+        "2 | tls_listen = '[::1]:1'\n  |              ^^^^^^^^^",
     ),
     (
         "[tls]\nlisten = '[::1]:1'\nkey = 'k'\n",

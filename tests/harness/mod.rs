@@ -32,6 +32,7 @@ pub const NAME_REQUEST: &str = "server | client | name | no data";
 pub struct TestServer {
     addresses: Vec<SocketAddr>,
     tls_addresses: Vec<SocketAddr>,
+    web_addresses: Vec<SocketAddr>,
     stop: UnboundedSender<String>,
     thread: Option<JoinHandle<Result<Ended, ServeError>>>,
 }
@@ -52,13 +53,15 @@ impl TestServer {
         let mut config = Config::default();
         config.server.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         config.server.workers = 2;
+        config.web.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         change(&mut config);
         let server = Server::bind(&config, log).expect("a free port");
         let addresses = server.addresses().to_vec();
         let tls_addresses = server.tls_addresses().to_vec();
+        let web_addresses = server.web_addresses().to_vec();
         let (stop, stops) = unbounded_channel();
         let thread = std::thread::spawn(move || actix_rt::System::new().block_on(server.run(stops)));
-        Self { addresses, tls_addresses, stop, thread: Some(thread) }
+        Self { addresses, tls_addresses, web_addresses, stop, thread: Some(thread) }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -67,6 +70,10 @@ impl TestServer {
 
     pub fn tls_address(&self) -> SocketAddr {
         self.tls_addresses[0]
+    }
+
+    pub fn web_address(&self) -> SocketAddr {
+        self.web_addresses[0]
     }
 
     pub fn addresses(&self) -> &[SocketAddr] {

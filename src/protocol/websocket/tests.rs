@@ -132,7 +132,9 @@ fn each_breach_is_found_and_nothing_is_read_after_it() {
 #[test]
 fn an_answer_to_a_ping_is_no_sign_of_somebody() {
     let mut decoder = WebSocket::default();
-    for (bytes, heard) in [(frame(FIN | PONG, b""), false), (text(b""), true), (frame(FIN | PONG, b""), false)] {
+    for (bytes, heard) in
+        [(frame(FIN | PONG, b""), false), (text(b""), true), (frame(FIN | PONG, b""), false)]
+    {
         assert_eq!(decoder.next(&mut BytesMut::from(&bytes[..]), LIMIT), None);
         assert_eq!(decoder.take_heard(), heard);
     }

@@ -67,7 +67,13 @@ impl Courier {
         }
     }
 
-    pub(super) fn log_refused(&self, id: SessionId, peer: Peer, reason: CloseReason, error: Option<std::io::Error>) {
+    pub(super) fn log_refused(
+        &self,
+        id: SessionId,
+        peer: Peer,
+        reason: CloseReason,
+        error: Option<std::io::Error>,
+    ) {
         let log = &self.surroundings.log;
         self.surroundings.tally.count_end(reason);
         match error {

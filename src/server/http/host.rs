@@ -28,6 +28,13 @@ impl Stranger {
     }
 }
 
+/// What this machine calls itself, and is called by those on its network (RFC 6762).
+pub fn own_names() -> Vec<String> {
+    let name =
+        std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_ascii_lowercase();
+    if name.is_empty() { Vec::new() } else { vec![format!("{name}.local"), name] }
+}
+
 /// Judges a request by its headers. `names` are this server's, beside its addresses and `localhost`.
 pub fn judge<'a>(headers: &HeaderMap, names: impl IntoIterator<Item = &'a str>) -> Result<(), Stranger> {
     let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
@@ -39,7 +46,8 @@ pub fn judge<'a>(headers: &HeaderMap, names: impl IntoIterator<Item = &'a str>) 
         // No browser.
         None => Ok(()),
         Some(_) => {
-            let authority = text(header::ORIGIN).and_then(|origin| origin.split_once("://")).map(|(_, rest)| rest);
+            let authority =
+                text(header::ORIGIN).and_then(|origin| origin.split_once("://")).map(|(_, rest)| rest);
             let is_same = authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host));
             is_same.then_some(()).ok_or(Stranger::Origin)
         }
@@ -84,7 +92,15 @@ mod tests {
 
     #[test]
     fn the_page_from_here_may_and_programs_may() {
-        for host in ["127.0.0.1:1280", "[::1]:1280", "192.168.1.5", "localhost:1280", "Lab:80", "lab.example.", "a.localhost"] {
+        for host in [
+            "127.0.0.1:1280",
+            "[::1]:1280",
+            "192.168.1.5",
+            "localhost:1280",
+            "Lab:80",
+            "lab.example.",
+            "a.localhost",
+        ] {
             assert_eq!(judged(host, None), Ok(()), "{host}");
             assert_eq!(judged(host, Some(&format!("http://{host}"))), Ok(()), "{host}");
             assert_eq!(judged(host, Some(&format!("https://{host}"))), Ok(()), "{host}");
@@ -93,14 +109,18 @@ mod tests {
 
     #[test]
     fn a_page_from_elsewhere_may_not() {
-        for origin in ["http://evil.example", "null", "http://127.0.0.1:1281", "http://127.0.0.1", "", "127.0.0.1:1280"] {
+        for origin in
+            ["http://evil.example", "null", "http://127.0.0.1:1281", "http://127.0.0.1", "", "127.0.0.1:1280"]
+        {
             assert_eq!(judged("127.0.0.1:1280", Some(origin)), Err(Stranger::Origin), "{origin}");
         }
     }
 
     #[test]
     fn a_name_that_was_made_to_point_here_is_not_ours() {
-        for host in ["evil.example:1280", "127.0.0.1.evil.example", "evillocalhost", "", "[::1", "lab.evil.example"] {
+        for host in
+            ["evil.example:1280", "127.0.0.1.evil.example", "evillocalhost", "", "[::1", "lab.evil.example"]
+        {
             assert_eq!(judged(host, Some(&format!("http://{host}"))), Err(Stranger::Host), "{host}");
         }
     }

@@ -18,7 +18,8 @@ impl ReceiveHalf for DuplexStream {}
 async fn inbox(idle: Duration) -> (Inbox<DuplexStream>, DuplexStream) {
     let (mut theirs, ours) = duplex(4096);
     let patience = Rc::new(Patience { silence: Duration::from_millis(50), line: LINE, idle });
-    let mut inbox = Inbox::new(ours, ReadBuffer::default(), FrameDecoder::new(64), BytesMut::new(), 1024, patience);
+    let mut inbox =
+        Inbox::new(ours, ReadBuffer::default(), FrameDecoder::new(64), BytesMut::new(), 1024, patience);
     theirs.write_all(b"alan\n").await.unwrap();
     assert_eq!(next(&mut inbox).await, "alan");
     (inbox, theirs)
@@ -85,7 +86,8 @@ async fn each_line_has_its_own_time() {
 async fn an_unframed_message_is_given_up_as_well() {
     let (mut theirs, ours) = duplex(4096);
     let patience = Rc::new(Patience { silence: 2 * SECOND, line: LINE, idle: Duration::ZERO });
-    let mut inbox = Inbox::new(ours, ReadBuffer::default(), FrameDecoder::new(64), BytesMut::new(), 1024, patience);
+    let mut inbox =
+        Inbox::new(ours, ReadBuffer::default(), FrameDecoder::new(64), BytesMut::new(), 1024, patience);
     theirs.write_all(b"alan | server | name | alan").await.unwrap();
     assert_eq!(next(&mut inbox).await, "alan | server | name | alan");
     let began = Instant::now();
@@ -107,7 +109,8 @@ async fn an_unframed_message_is_given_up_as_well() {
 async fn the_first_line_may_take_any_time() {
     let (mut theirs, ours) = duplex(4096);
     let patience = Rc::new(Patience { silence: SECOND, line: LINE, idle: IDLE });
-    let mut inbox = Inbox::new(ours, ReadBuffer::default(), FrameDecoder::new(64), BytesMut::new(), 1024, patience);
+    let mut inbox =
+        Inbox::new(ours, ReadBuffer::default(), FrameDecoder::new(64), BytesMut::new(), 1024, patience);
     let began = Instant::now();
     let slow = async {
         trickle(&mut theirs, b'x', 30).await;
@@ -138,7 +141,8 @@ async fn noise_without_end_leaves_others_their_turn() {
     for noise in [&b"x"[..], b"\n", b"\r\n", b"\xff\xf1"] {
         let (mut theirs, ours) = duplex(1024 * 1024);
         let patience = Rc::new(Patience { silence: SECOND, line: LINE, idle: IDLE });
-        let mut inbox = Inbox::new(ours, ReadBuffer::default(), FrameDecoder::new(64), BytesMut::new(), 1024, patience);
+        let mut inbox =
+            Inbox::new(ours, ReadBuffer::default(), FrameDecoder::new(64), BytesMut::new(), 1024, patience);
         theirs.write_all(b"alan\n").await.unwrap();
         assert_eq!(next(&mut inbox).await, "alan");
         theirs.write_all(&noise.repeat(1024 * 1024 / noise.len())).await.unwrap();
@@ -202,7 +206,14 @@ impl ReceiveHalf for Breaking {
 async fn who_waits_for_credit_notices_that_the_connection_broke() {
     let broken = Rc::new(Cell::new(false));
     let patience = Rc::new(Patience { silence: SECOND, line: LINE, idle: Duration::ZERO });
-    let mut inbox = Inbox::new(Breaking(Rc::clone(&broken)), ReadBuffer::default(), FrameDecoder::new(64), BytesMut::new(), 128, patience);
+    let mut inbox = Inbox::new(
+        Breaking(Rc::clone(&broken)),
+        ReadBuffer::default(),
+        FrameDecoder::new(64),
+        BytesMut::new(),
+        128,
+        patience,
+    );
     let mut poll = || at_once(|cx| Pin::new(&mut inbox).poll_next(cx));
     let mut taken = Vec::new();
     while let Poll::Ready(Some(Intake::Read(read))) = poll() {
