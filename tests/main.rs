@@ -27,4 +27,5 @@ mod scripts;
 mod storm;
 mod systemd;
 mod tls;
+mod websocket;
 mod wire;

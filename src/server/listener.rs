@@ -194,7 +194,7 @@ impl Reception {
                 self.log_refused(peer, reason, door);
                 let words = match speaks {
                     Speaks::Messages => line.as_bytes().to_vec(),
-                    Speaks::Http => unavailable(line.text()).into_bytes(),
+                    Speaks::Http => unavailable(why(&line)).into_bytes(),
                 };
                 return self.refuse(socket, secure, words);
             }
@@ -280,6 +280,11 @@ impl Reception {
             });
         }
     }
+}
+
+/// What a line says, without its header.
+fn why(line: &Line) -> &str {
+    line.text().splitn(4, " | ").last().unwrap_or_default()
 }
 
 /// Sees someone out who was told why already.

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     accounts::{Directory, Verifier},
     config::InForce,
-    protocol::{Kind, Line, Name, reply},
+    protocol::{Frame, Kind, Line, Name, reply},
 };
 
 mod entering;
@@ -148,6 +148,13 @@ impl Session {
     /// Takes what one read held.
     fn take(&mut self, read: Read, ctx: &mut Context<Self>) {
         if !matches!(self.state, State::Open) {
+            // All but that the other end is done, too.
+            if read.frames.contains(&Frame::Goodbye) {
+                self.input_ended = true;
+                if self.sent {
+                    ctx.stop();
+                }
+            }
             return;
         }
         if read.kind != self.kind {
@@ -234,7 +241,7 @@ impl Actor for Session {
 
 impl StreamHandler<Intake> for Session {
     fn handle(&mut self, intake: Intake, ctx: &mut Self::Context) {
-        self.input_ended = matches!(intake, Intake::End(_));
+        self.input_ended |= matches!(intake, Intake::End(_));
         match intake {
             Intake::Read(read) => self.take(read, ctx),
             Intake::Idle => self.idle(),

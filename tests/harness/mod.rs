@@ -7,6 +7,7 @@ pub mod process;
 pub mod report_server;
 pub mod terminal;
 pub mod tls;
+pub mod web;
 
 use std::{
     collections::VecDeque,
@@ -33,6 +34,7 @@ pub struct TestServer {
     addresses: Vec<SocketAddr>,
     tls_addresses: Vec<SocketAddr>,
     web_addresses: Vec<SocketAddr>,
+    secure_web_addresses: Vec<SocketAddr>,
     stop: UnboundedSender<String>,
     thread: Option<JoinHandle<Result<Ended, ServeError>>>,
 }
@@ -59,9 +61,10 @@ impl TestServer {
         let addresses = server.addresses().to_vec();
         let tls_addresses = server.tls_addresses().to_vec();
         let web_addresses = server.web_addresses().to_vec();
+        let secure_web_addresses = server.secure_web_addresses().to_vec();
         let (stop, stops) = unbounded_channel();
         let thread = std::thread::spawn(move || actix_rt::System::new().block_on(server.run(stops)));
-        Self { addresses, tls_addresses, web_addresses, stop, thread: Some(thread) }
+        Self { addresses, tls_addresses, web_addresses, secure_web_addresses, stop, thread: Some(thread) }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -74,6 +77,10 @@ impl TestServer {
 
     pub fn web_address(&self) -> SocketAddr {
         self.web_addresses[0]
+    }
+
+    pub fn secure_web_address(&self) -> SocketAddr {
+        self.secure_web_addresses[0]
     }
 
     pub fn addresses(&self) -> &[SocketAddr] {

@@ -167,6 +167,10 @@ impl TlsClient {
         self.stream.flush().unwrap();
     }
 
+    pub fn into_stream(self) -> StreamOwned<ClientConnection, TcpStream> {
+        self.stream
+    }
+
     pub fn stream_mut(&mut self) -> &mut StreamOwned<ClientConnection, TcpStream> {
         &mut self.stream
     }

@@ -121,6 +121,30 @@ async fn the_first_line_may_take_any_time() {
     assert_eq!((seen, began.elapsed()), ("x".repeat(30), IDLE + 30 * SECOND));
 }
 
+/// Frames without payload, masked: a pong, and a message of nothing.
+const PONG: &[u8] = &[0x8a, 0x80, 0, 0, 0, 0];
+const NOTHING: &[u8] = &[0x81, 0x80, 0, 0, 0, 0];
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_a_ping_is_no_activity_and_a_message_of_nothing_is() {
+    let (mut theirs, ours) = duplex(4096);
+    let patience = Rc::new(Patience { silence: SECOND, line: LINE, idle: IDLE });
+    let decoder = FrameDecoder::for_websocket(64);
+    let mut inbox = Inbox::new(ours, ReadBuffer::default(), decoder, BytesMut::new(), 1024, patience);
+    theirs.write_all(b"\x81\x84\0\0\0\0alan").await.unwrap();
+    assert_eq!(next(&mut inbox).await, "alan");
+    let began = Instant::now();
+    let pings = async {
+        for frame in [NOTHING, PONG, PONG, PONG] {
+            tokio::time::sleep(40 * SECOND).await;
+            theirs.write_all(frame).await.unwrap();
+        }
+    };
+    let seen = async { (next(&mut inbox).await, began.elapsed()) };
+    let ((), (idle, after)) = tokio::join!(pings, seen);
+    assert_eq!((idle.as_str(), after), ("Idle", 40 * SECOND + IDLE));
+}
+
 #[tokio::test(start_paused = true)]
 async fn idleness_counts_from_the_last_byte() {
     let (mut inbox, mut client) = inbox(IDLE).await;

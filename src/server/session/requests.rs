@@ -81,6 +81,8 @@ impl Session {
             let farewell = reply::bad_websocket(self.around.message_bytes, self.name.as_ref(), *breach);
             self.leave(CloseReason::BadWebSocket, None, Some(farewell));
         } else {
+            // Nothing follows a close frame: it need not be waited for.
+            self.input_ended = true;
             self.leave(CloseReason::Eof, None, None);
         }
     }

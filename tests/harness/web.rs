@@ -1,0 +1,105 @@
+//! A client that speaks through a WebSocket.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+};
+
+use tungstenite::{
+    Message, WebSocket,
+    client::{IntoClientRequest, client},
+    protocol::CloseFrame,
+};
+
+use super::{NAME_REQUEST, TestServer, confirmation, ready};
+
+/// A client of the WebSocket, by a library that keeps to RFC 6455.
+pub struct WebClient<S = TcpStream>(WebSocket<S>);
+
+impl WebClient {
+    /// One that has read the name request.
+    pub fn connect(address: SocketAddr) -> Self {
+        let stream = ready(TcpStream::connect(address).expect("a server that listens"));
+        Self::over(stream, &format!("ws://{address}/tr2"))
+    }
+
+    /// One with a name.
+    pub fn join(address: SocketAddr, name: &str) -> Self {
+        let mut client = Self::connect(address);
+        client.ask(name, &confirmation(name));
+        client
+    }
+
+}
+
+impl TestServer {
+    /// A client of the WebSocket with a name.
+    pub fn join_by_websocket(&self, name: &str) -> WebClient {
+        WebClient::join(self.web_address(), name)
+    }
+}
+
+impl<S: Read + Write> WebClient<S> {
+    /// Shakes hands over this stream, and reads the name request.
+    #[track_caller]
+    pub fn over(stream: S, url: &str) -> Self {
+        let Ok((socket, _)) = client(url.into_client_request().unwrap(), stream) else {
+            panic!("no WebSocket at {url}")
+        };
+        let mut client = Self(socket);
+        client.expect(NAME_REQUEST);
+        client
+    }
+
+    #[track_caller]
+    pub fn send(&mut self, message: &str) {
+        self.send_frame(Message::text(message));
+    }
+
+    #[track_caller]
+    pub fn send_frame(&mut self, message: Message) {
+        self.0.send(message).expect("a connection that takes frames");
+    }
+
+    /// The next thing that is no ping.
+    #[track_caller]
+    pub fn frame(&mut self) -> Message {
+        loop {
+            match self.0.read().expect("a frame") {
+                Message::Ping(_) => {}
+                message => return message,
+            }
+        }
+    }
+
+    /// The next message.
+    #[track_caller]
+    pub fn line(&mut self) -> String {
+        match self.frame() {
+            Message::Text(text) => text.to_string(),
+            other => panic!("{other:?} instead of a message"),
+        }
+    }
+
+    #[track_caller]
+    pub fn expect(&mut self, message: &str) {
+        assert_eq!(self.line(), message);
+    }
+
+    #[track_caller]
+    pub fn ask(&mut self, message: &str, answer: &str) {
+        self.send(message);
+        self.expect(answer);
+    }
+
+    /// It is closed with this code, and then the connection ends.
+    #[track_caller]
+    pub fn expect_closed(&mut self, code: u16) {
+        match self.frame() {
+            Message::Close(Some(CloseFrame { code: told, .. })) => assert_eq!(u16::from(told), code),
+            other => panic!("{other:?} instead of a close frame"),
+        }
+        let error = self.0.read().expect_err("the end");
+        assert!(matches!(error, tungstenite::Error::ConnectionClosed), "{error}");
+    }
+}
