@@ -17,6 +17,7 @@ pub mod inputs;
 mod names;
 mod request;
 mod session;
+mod websocket;
 
 /// Something that takes bytes from strangers.
 pub struct Target {
@@ -45,6 +46,7 @@ pub const TARGETS: &[Target] = &[
     bans::TARGET,
     files::TARGET,
     session::TARGET,
+    websocket::TARGET,
 ];
 
 /// Runs one input of the target of this name, which is set up at the first call on a thread.

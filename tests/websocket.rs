@@ -110,8 +110,8 @@ fn many_broadcasts_are_one_write_and_still_a_frame_each() {
     let mut sender = server.join("sender");
     // Shorter and longer than what a length of 7 bits can say.
     let texts: Vec<_> = (0..200).map(|n| "x".repeat(n)).collect();
-    let lines: String = texts.iter().map(|text| format!("/others n{text}\n")).collect();
-    sender.send_bytes(lines.as_bytes());
+    let lines: Vec<_> = texts.iter().map(|text| format!("/others n{text}\n")).collect();
+    sender.send_bytes(lines.concat().as_bytes());
     web.send("/others mine");
     let mut mine = 0;
     for text in &texts {

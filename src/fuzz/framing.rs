@@ -55,7 +55,8 @@ fn judge(bytes: &[u8]) {
     read(reads, limit, Some(random));
 }
 
-fn cut<'a>(sent: &'a [u8], random: &mut Random) -> Vec<&'a [u8]> {
+/// Cuts what was sent into reads.
+pub(super) fn cut<'a>(sent: &'a [u8], random: &mut Random) -> Vec<&'a [u8]> {
     let mut cuts: Vec<usize> = (0..random.below(8)).map(|_| random.below(sent.len() + 1)).collect();
     cuts.extend([0, sent.len()]);
     cuts.sort_unstable();

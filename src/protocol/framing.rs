@@ -11,6 +11,7 @@ use memchr::{memchr_iter, memchr2, memchr3};
 use tokio_util::codec::Decoder;
 
 use super::{
+    foreign::{TLS_HANDSHAKE, is_http},
     kind::Kind,
     message::{self, Message, NAME},
     telnet::{Ended, IAC, Telnet},
@@ -90,7 +91,6 @@ enum Fate {
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-const TLS_HANDSHAKE: &[u8] = b"\x16\x03";
 
 impl FrameDecoder {
     /// A decoder for lines of at most `limit` bytes.
@@ -422,19 +422,6 @@ fn is_whole_message(bytes: &[u8]) -> bool {
 /// Whether these bytes, with no line ending, are a whole answer to the name request, as the report's clients send it.
 fn is_whole_introduction(bytes: &[u8]) -> bool {
     message::text(bytes).and_then(Message::parse).is_ok_and(|message| message.operation == NAME)
-}
-
-/// Whether a first line is an HTTP request line.
-fn is_http(line: &[u8]) -> bool {
-    const METHODS: [&[u8]; 10] =
-        [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH", b"PRI"];
-    let mut words = line.split(|byte| *byte == b' ');
-    let method = words.next().unwrap_or_default();
-    let target = words.next().unwrap_or_default();
-    METHODS.contains(&method)
-        && (target.starts_with(b"/")
-            || target.starts_with(b"http")
-            || words.next().is_some_and(|version| version.starts_with(b"HTTP/")))
 }
 
 #[cfg(test)]

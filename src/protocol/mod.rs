@@ -12,6 +12,7 @@
 //! `docs/protocol.md` is the same contract written for people who implement a client.
 
 mod fold;
+mod foreign;
 pub mod framing;
 pub mod kind;
 pub mod line;

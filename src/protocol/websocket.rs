@@ -74,14 +74,21 @@ pub struct WebSocket {
     message: Option<BytesMut>,
     /// That message, or the frame being skipped, passed the limit.
     too_long: bool,
-    /// Bytes still to come of a frame that is too long to be kept.
-    skipping: u64,
-    /// The frame being skipped is its message's last.
-    ends_after_skip: bool,
+    /// A frame that is too long to be kept.
+    skipped: Option<Skipped>,
     /// Closed, or broken: whatever follows is dropped.
     over: bool,
     /// Something came that was no answer to our own pings.
     heard: bool,
+}
+
+/// A frame whose payload is dropped.
+#[derive(Clone, Copy, Debug)]
+struct Skipped {
+    /// Bytes still to come.
+    left: u64,
+    /// It is its message's last.
+    fin: bool,
 }
 
 /// A frame's header.
@@ -109,7 +116,7 @@ impl WebSocket {
     /// Whether a message has begun and not ended, apart from what the buffer holds.
     #[must_use]
     pub fn is_mid_message(&self) -> bool {
-        self.message.is_some() || self.skipping > 0
+        !self.over && (self.message.is_some() || self.skipped.is_some())
     }
 
     /// Ends it all: the client did not send the rest of a message in time.
@@ -124,11 +131,11 @@ impl WebSocket {
                 src.clear();
                 return None;
             }
-            if self.skipping > 0 {
-                if let Some(frame) = self.skip(src) {
+            if let Some(skipped) = self.skipped.take() {
+                if let Some(frame) = self.skip(skipped, src) {
                     return Some(frame);
                 }
-                if self.skipping > 0 {
+                if self.skipped.is_some() {
                     return None;
                 }
             }
@@ -147,12 +154,8 @@ impl WebSocket {
             if !is_control && (self.too_long || header.length > room as u64) {
                 src.advance(header.size);
                 self.too_long = true;
-                (self.skipping, self.ends_after_skip) = (header.length, header.fin);
+                self.skipped = Some(Skipped { left: header.length, fin: header.fin });
                 self.message = (!header.fin).then(BytesMut::new);
-                if self.skipping == 0 && header.fin {
-                    self.too_long = false;
-                    return Some(Frame::TooLong);
-                }
                 continue;
             }
             // No more than a message is long, so it fits in memory.
@@ -193,25 +196,25 @@ impl WebSocket {
     fn judge(&self, header: &Header) -> Result<(), Breach> {
         match header.opcode {
             CLOSE | PING | PONG if !header.fin || header.length > CONTROL_BYTES => Err(Breach::Control),
-            CLOSE | PING | PONG => Ok(()),
             CONTINUATION if self.message.is_none() => Err(Breach::Fragment),
             TEXT | BINARY if self.message.is_some() => Err(Breach::Fragment),
             BINARY => Err(Breach::Binary),
-            TEXT | CONTINUATION => Ok(()),
+            TEXT | CONTINUATION | CLOSE | PING | PONG => Ok(()),
             _ => Err(Breach::Unknown),
         }
     }
 
     /// Drops what there is of a frame that is too long.
-    fn skip(&mut self, src: &mut BytesMut) -> Option<Frame> {
-        let there = self.skipping.min(src.len() as u64);
+    fn skip(&mut self, Skipped { left, fin }: Skipped, src: &mut BytesMut) -> Option<Frame> {
+        let there = left.min(src.len() as u64);
         // No more than the buffer holds.
         src.advance(usize::try_from(there).unwrap_or(usize::MAX));
-        self.skipping -= there;
-        (self.skipping == 0 && self.ends_after_skip).then(|| {
-            self.too_long = false;
-            Frame::TooLong
-        })
+        if there < left {
+            self.skipped = Some(Skipped { left: left - there, fin });
+            return None;
+        }
+        self.too_long = !fin;
+        fin.then_some(Frame::TooLong)
     }
 
     /// One piece of a message. The message, if it was its last.
@@ -318,14 +321,14 @@ pub const PING_FRAME: &[u8] = &[FIN | PING, 0];
 /// How long the frame is with which these bytes of a server's begin.
 #[must_use]
 pub fn frame_len(bytes: &[u8]) -> usize {
-    match *bytes {
-        [_, 126, high, low, ..] => 4 + usize::from(u16::from_be_bytes([high, low])),
-        [_, 127, a, b, c, d, e, f, g, h, ..] => {
-            let length = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-            usize::try_from(length).map_or(usize::MAX, |length| length.saturating_add(10))
+    let [_, length, rest @ ..] = bytes else { return bytes.len() };
+    match (length, rest.first_chunk(), rest.first_chunk()) {
+        (126, Some(length), _) => 4 + usize::from(u16::from_be_bytes(*length)),
+        (127, _, Some(length)) => {
+            let length = usize::try_from(u64::from_be_bytes(*length)).unwrap_or(usize::MAX);
+            length.saturating_add(10)
         }
-        [_, length, ..] => 2 + usize::from(length),
-        _ => bytes.len(),
+        (length, ..) => 2 + usize::from(*length),
     }
 }
 

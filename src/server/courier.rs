@@ -132,8 +132,7 @@ impl Courier {
             }
             Manner::WebSocket { read } => (FrameDecoder::for_websocket(limits.message_bytes), read, None),
         };
-        let kind = decoder.kind();
-        outbox.set_kind(kind);
+        outbox.set_kind(decoder.kind());
         let (buffer, patience) = (Rc::clone(&self.buffer), Rc::clone(&self.patience));
         let inbox = Inbox::new(reader, buffer, decoder, read, limits.inflight_bytes, patience);
         let meter = config.flood.governs(peer.is_local).then(|| {
@@ -144,7 +143,6 @@ impl Courier {
         let seat = Seat { id, courier: self.number, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
         let session = Session::open(
             inbox,
-            kind,
             seat,
             peer,
             Rc::clone(&self.surroundings),

@@ -128,7 +128,7 @@ impl Http {
     ) -> Result<(), actix_web::Error> {
         let answer = self.judge(request);
         let is_accepted = answer.is_ok();
-        let (response, words) = answer.map(|response| (response, "")).unwrap_or_else(|refusal| refusal);
+        let (response, words) = answer.map_or_else(|refusal| refusal, |response| (response, ""));
         let size = if is_accepted { BodySize::None } else { BodySize::Sized(words.len() as u64) };
         framed.send(h1::Message::Item((response, size))).await?;
         if !is_accepted {

@@ -131,6 +131,11 @@ impl<R: ReceiveHalf> Inbox<R> {
         }
     }
 
+    /// What kind of client it is known to be by now.
+    pub fn kind(&self) -> Kind {
+        self.decoder.kind()
+    }
+
     /// Waits until half of the credit is there, so that reads do not come in crumbs.
     ///
     /// # Errors

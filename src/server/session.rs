@@ -101,7 +101,6 @@ impl Session {
     /// Starts a session that reads from `inbox`. Its name is to be asked for, unless a certificate says it.
     pub fn open(
         inbox: Inbox<impl ReceiveHalf>,
-        kind: Kind,
         seat: Seat,
         peer: Peer,
         around: Rc<Surroundings>,
@@ -110,6 +109,7 @@ impl Session {
         certified: Option<String>,
     ) -> Addr<Self> {
         Self::create(|ctx| {
+            let kind = inbox.kind();
             ctx.add_stream(inbox);
             let name_timeout = around.config.get().limits.name_timeout;
             let timer =

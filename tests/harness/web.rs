@@ -29,7 +29,6 @@ impl WebClient {
         client.ask(name, &confirmation(name));
         client
     }
-
 }
 
 impl TestServer {

@@ -42,16 +42,13 @@ pub fn judge<'a>(headers: &HeaderMap, names: impl IntoIterator<Item = &'a str>) 
     if !is_ours(host, names) {
         return Err(Stranger::Host);
     }
-    match headers.get(header::ORIGIN) {
-        // No browser.
-        None => Ok(()),
-        Some(_) => {
-            let authority =
-                text(header::ORIGIN).and_then(|origin| origin.split_once("://")).map(|(_, rest)| rest);
-            let is_same = authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host));
-            is_same.then_some(()).ok_or(Stranger::Origin)
-        }
+    // Programs that are no browsers say none.
+    if !headers.contains_key(header::ORIGIN) {
+        return Ok(());
     }
+    let authority = text(header::ORIGIN).and_then(|origin| origin.split_once("://")).map(|(_, rest)| rest);
+    let is_same = authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host));
+    is_same.then_some(()).ok_or(Stranger::Origin)
 }
 
 /// Whether a `Host` header names this server.

@@ -1,0 +1,90 @@
+//! A WebSocket's frames: the same messages whatever the cuts, and never more kept than a message and a header.
+
+use bytes::BytesMut;
+use tokio_util::codec::Decoder;
+
+use super::{Run, Target, choice, framing::cut, inputs::Random};
+use crate::protocol::{Frame, FrameDecoder};
+
+pub(super) const TARGET: Target = Target {
+    name: "websocket",
+    start: || -> Run { Box::new(judge) },
+    choices: 5,
+    is_text: false,
+    words: &[
+        b"\x81\x84\0\0\0\0alan",
+        b"\x81\x80\0\0\0\0",
+        b"\x01\x82\0\0\0\0al",
+        b"\x80\x82\0\0\0\0an",
+        b"\0\x81\0\0\0\0|",
+        b"\x81\xfe\x00\x80\0\0\0\0",
+        b"\x81\xff\0\0\0\0\0\x01\0\0\0\0\0\0",
+        b"\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0",
+        b"\x89\x81\0\0\0\0!",
+        b"\x8a\x80\0\0\0\0",
+        b"\x88\x82\0\0\0\0\x03\xe8",
+        b"\x82\x80\0\0\0\0",
+        b"\x81\x01a",
+        b"\xc1\x80\0\0\0\0",
+        "é".as_bytes(),
+        b"\n",
+        b"0123456789012345678901234567890123456789012345678901234567890123",
+    ],
+};
+
+/// The longest header of a client's frame.
+const HEADER: usize = 14;
+
+fn judge(bytes: &[u8]) {
+    let ([limit, s, e, e2, d], sent) = choice(bytes);
+    let limit = [64, 100, 350, 1024][usize::from(limit % 4)];
+    let mut random = Random::new(u64::from(u32::from_le_bytes([s, e, e2, d])));
+
+    let whole = read([sent], limit, None);
+    assert_eq!(read(cut(sent, &mut random), limit, None), whole, "cut by chance");
+    assert_eq!(read(sent.chunks(1), limit, None), whole, "byte by byte");
+    // Where messages are given up, the cuts do matter; what is bounded still is.
+    let reads = cut(sent, &mut random);
+    read(reads, limit, Some(random));
+}
+
+/// What comes of these reads: frames, and answers to pings. If there is chance to say after which of them, what has begun
+/// is given up.
+fn read<'a>(
+    reads: impl IntoIterator<Item = &'a [u8]>,
+    limit: usize,
+    mut chance: Option<Random>,
+) -> (Vec<Frame>, Vec<u8>) {
+    let (mut decoder, mut src) = (FrameDecoder::for_websocket(limit), BytesMut::new());
+    let (mut frames, mut replies) = (Vec::new(), Vec::new());
+    for bytes in reads {
+        src.extend_from_slice(bytes);
+        while let Some(frame) = decoder.decode(&mut src).expect("no error") {
+            frames.push(frame);
+        }
+        assert!(src.len() < limit + 2 + HEADER, "{} bytes are kept for a limit of {limit}", src.len());
+        let answers = decoder.take_replies();
+        assert!(answers.len() <= bytes.len() + HEADER + 125, "{} bytes of answers", answers.len());
+        replies.extend(answers);
+        assert!(!decoder.read_done(&src), "silence means nothing");
+        if decoder.unfinished_line(&src).is_some()
+            && let Some(random) = &mut chance
+            && random.below(4) == 0
+        {
+            frames.push(decoder.abandon(&mut src));
+        }
+    }
+    while let Some(frame) = decoder.decode_eof(&mut src).expect("no error") {
+        frames.push(frame);
+    }
+    assert!(src.is_empty(), "nothing is kept past the end");
+    let is_end = |frame: &Frame| matches!(frame, Frame::Goodbye | Frame::Breach(_));
+    assert!(frames.iter().rev().skip(1).all(|frame| !is_end(frame)), "nothing follows the end: {frames:?}");
+    for frame in &frames {
+        if let Frame::Line(line) = frame {
+            assert!(!line.is_empty() && line.len() <= limit, "a message of {} bytes", line.len());
+            assert!(std::str::from_utf8(line).is_ok(), "a message is text");
+        }
+    }
+    (frames, replies)
+}
