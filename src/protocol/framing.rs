@@ -12,32 +12,12 @@ use tokio_util::codec::Decoder;
 
 use super::{
     foreign::{TLS_HANDSHAKE, is_http},
+    frame::Frame,
     kind::Kind,
     message::{self, Message, NAME},
     telnet::{Ended, IAC, Telnet},
-    websocket::{Breach, WebSocket},
+    websocket::WebSocket,
 };
-
-/// What a client sent.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Frame {
-    /// One line without its ending; not empty, at most the limit's bytes, otherwise unchecked.
-    Line(BytesMut),
-    /// A line passed the limit and was dropped to its end.
-    TooLong,
-    /// The client's sending side ended in the middle of a line.
-    Unfinished,
-    /// The end of a line did not come in time ([`FrameDecoder::abandon`]).
-    Overdue,
-    /// An HTTP request in place of a name.
-    Http,
-    /// A TLS hello in place of a name.
-    Tls,
-    /// A WebSocket was closed in order.
-    Goodbye,
-    /// It was not used in order; nothing more of it is read.
-    Breach(Breach),
-}
 
 /// Decodes one client's bytes.
 ///

@@ -13,6 +13,7 @@
 
 mod fold;
 mod foreign;
+pub mod frame;
 pub mod framing;
 pub mod kind;
 pub mod line;
@@ -30,7 +31,8 @@ pub mod short_form;
 pub mod telnet;
 pub mod websocket;
 
-pub use framing::{Frame, FrameDecoder};
+pub use frame::{Breach, Frame};
+pub use framing::FrameDecoder;
 pub use kind::Kind;
 pub use line::Line;
 pub use look::{Look, Looks};

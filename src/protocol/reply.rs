@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use super::{
+    frame::Breach,
     line::Line,
     message::{Malformed, Message, NAME, NO_DATA},
     name::{NEW_CLIENT, Name, NameError},
     operation::Operation,
-    websocket::Breach,
 };
 
 mod flood;
