@@ -20,6 +20,7 @@ pub struct Process {
     log: Receiver<Value>,
     addresses: Vec<SocketAddr>,
     tls_address: Option<SocketAddr>,
+    web_address: Option<SocketAddr>,
     /// All that it logged so far, as it came.
     transcript: Arc<Mutex<String>>,
 }
@@ -56,7 +57,8 @@ impl Process {
                 let _ = send.send(record);
             }
         });
-        let mut process = Self { child, log, transcript, addresses: Vec::new(), tls_address: None };
+        let mut process =
+            Self { child, log, transcript, addresses: Vec::new(), tls_address: None, web_address: None };
         process.await_start();
         process
     }
@@ -72,6 +74,11 @@ impl Process {
                 }
                 Ok(record) if record["msg"] == "listening for tls" => {
                     self.tls_address = Some(record["address"].as_str().unwrap().parse().unwrap());
+                }
+                Ok(record) if record["msg"] == "the page is at" => {
+                    let url = record["url"].as_str().unwrap();
+                    let address = url.split("//").nth(1).unwrap().trim_end_matches('/');
+                    self.web_address.get_or_insert(address.parse().unwrap());
                 }
                 Ok(record) => passed.push(record),
                 Err(error) => panic!("not started ({error}) after {passed:#?}"),
@@ -120,6 +127,10 @@ impl Process {
 
     pub fn tls_address(&self) -> SocketAddr {
         self.tls_address.expect("an address for TLS")
+    }
+
+    pub fn web_address(&self) -> SocketAddr {
+        self.web_address.expect("an address for the page")
     }
 
     pub fn join(&self, name: &str) -> Client {

@@ -13,6 +13,7 @@ use super::{
     check::{Conduct, End, Heard, History, Sent, What},
     journal::{Journal, Pace, tick},
     letter::{Id, Letter, To, name},
+    speech::{Ear, Speech},
 };
 use crate::harness::DEADLINE;
 
@@ -67,7 +68,7 @@ pub struct Life {
     id: Id,
     conduct: Conduct,
     link: Link,
-    telnet: bool,
+    speech: Speech,
     journal: Arc<Journal>,
     reader: JoinHandle<()>,
     sent: Vec<Sent>,
@@ -84,27 +85,20 @@ pub struct Recorded {
 
 impl Life {
     /// Asks for its name. `Ok` once it has it; else what there is to record.
-    pub fn begin(id: Id, telnet: bool, mut link: Link) -> Result<Self, Box<Recorded>> {
+    pub fn begin(id: Id, speech: Speech, mut link: Link) -> Result<Self, Box<Recorded>> {
         let journal = Arc::new(Journal::new(id));
         let peer = match &link {
             Link::Socket(stream) => stream.local_addr().ok().map(|address| address.to_string()),
             Link::Program(..) => None,
         };
         let (source, notes) = (link.reader(), Arc::clone(&journal));
-        let reader = std::thread::spawn(move || read_all(source, &notes));
+        let reader = std::thread::spawn(move || read_all(source, Ear::of(speech), &notes));
         let conduct = Conduct::Eager;
-        let mut life = Self { id, conduct, link, telnet, journal, reader, sent: Vec::new(), echoes: 0, peer };
-        // An option that the server refuses is what tells it that this is telnet.
-        let greeting = if telnet { "\u{ff}\u{fb}\u{18}" } else { "" };
-        let mut bytes: Vec<u8> = greeting.chars().map(|byte| byte as u8).collect();
-        bytes.extend_from_slice(format!("{}{}", name(id.slot), life.ending()).as_bytes());
+        let mut life = Self { id, conduct, link, speech, journal, reader, sent: Vec::new(), echoes: 0, peer };
+        let bytes = [speech.greeting(), &speech.framed(&name(id.slot))].concat();
         let written = life.link.write_all(&bytes).is_ok();
         let told = written && life.journal.wait(|notes| notes.joined.is_some() || notes.refused.is_some());
         if told && life.journal.notes().joined.is_some() { Ok(life) } else { Err(Box::new(life.give_up())) }
-    }
-
-    fn ending(&self) -> &'static str {
-        if self.telnet { "\r\n" } else { "\n" }
     }
 
     /// Whether nothing more comes.
@@ -140,7 +134,7 @@ impl Life {
             self.sent.push(Sent { at: tick(), to, size });
             self.echoes += u32::from(to == To::Myself);
             let letter = Letter { from: self.id, number, to, size };
-            bytes.extend_from_slice(format!("{}{}", letter.line(), self.ending()).as_bytes());
+            bytes.extend_from_slice(&self.speech.framed(&letter.line()));
         }
         bytes
     }
@@ -162,9 +156,9 @@ impl Life {
     /// Leaves by `exit`.
     pub fn exit(mut self) -> Recorded {
         let leaving = tick();
-        let line = format!("{} | server | exit | no data{}", name(self.id.slot), self.ending());
+        let line = self.speech.framed(&format!("{} | server | exit | no data", name(self.id.slot)));
         self.read_at(Pace::Eager);
-        let written = self.link.write_all(line.as_bytes()).is_ok();
+        let written = self.link.write_all(&line).is_ok();
         self.read_to_the_end(written.then_some(End::Exited(leaving)), What::Goodbye)
     }
 
@@ -267,7 +261,7 @@ fn is_last(what: &What) -> bool {
 }
 
 /// Notes lines until the end, or until told to stop.
-fn read_all(mut source: Box<dyn Read + Send>, journal: &Journal) {
+fn read_all(mut source: Box<dyn Read + Send>, mut ear: Ear, journal: &Journal) {
     let mut buffer = vec![0; 64 * 1024];
     let mut unread: Vec<u8> = Vec::new();
     let in_order = loop {
@@ -278,15 +272,7 @@ fn read_all(mut source: Box<dyn Read + Send>, journal: &Journal) {
             Err(error) if is_passing(error.kind()) => continue,
             Err(_) => break false,
         }
-        let mut begin = 0;
-        while let Some(length) = unread[begin..].iter().position(|byte| *byte == b'\n') {
-            let line = &unread[begin..begin + length];
-            // Telnet: the refusal of the option, and the other line ending.
-            let line = line.strip_prefix(b"\xff\xfe\x18").unwrap_or(line);
-            journal.note(line.strip_suffix(b"\r").unwrap_or(line));
-            begin += length + 1;
-        }
-        unread.drain(..begin);
+        ear.take(&mut unread, |message| journal.note(message));
     };
     journal.note_end(in_order, unread);
 }

@@ -14,6 +14,7 @@ mod reasons;
 mod relay;
 mod run;
 mod slot;
+mod speech;
 mod world;
 
 use std::time::Duration;

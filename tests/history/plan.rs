@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use super::speech::Speech;
+
 /// Something that goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -66,7 +68,7 @@ pub enum Role {
 pub struct SlotPlan {
     pub slot: u16,
     pub role: Role,
-    pub telnet: bool,
+    pub speech: Speech,
     pub seed: u64,
 }
 
@@ -103,8 +105,15 @@ impl Plan {
         let slots = (0..).zip(roles).map(|(slot, role)| SlotPlan {
             slot,
             role,
-            // Netcat would show what is not for it.
-            telnet: role != Role::Doomed && random.u8(..4) == 0,
+            speech: match (role, random.u8(..8)) {
+                // Netcat would show what is not for it.
+                (Role::Doomed, _) => Speech::Lines,
+                (_, 0 | 1) => Speech::Telnet,
+                // The relay in front of the first, and the other machine, know lines.
+                (Role::Faraway, _) => Speech::Lines,
+                (_, 2..5) if slot > 0 => Speech::WebSocket,
+                _ => Speech::Lines,
+            },
             seed: random.u64(..),
         });
         let slots: Vec<SlotPlan> = slots.collect();

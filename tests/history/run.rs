@@ -86,6 +86,7 @@ pub fn run_with(
         stage: Stage::default(),
         near: cable.map(|cable| cable.server.clone()),
         near_address: process.addresses()[0],
+        near_web: process.web_address(),
         far: cable.map(|cable| (cable.faraway.clone(), process.addresses()[1])),
         detour: detour(process.address()),
         slots: u16::try_from(plan.slots.len()).expect("few slots"),

@@ -12,6 +12,7 @@ use super::{
     letter::{Id, To},
     life::{Life, Link, Recorded},
     plan::{Role, SlotPlan},
+    speech::Speech,
     world::World,
 };
 use crate::harness::DEADLINE;
@@ -80,7 +81,7 @@ impl<'a> Slot<'a> {
             self.lives += 1;
             let is_far = self.plan.role == Role::Faraway && !self.world.stage.is_severed();
             if let Ok(link) = self.link(is_far) {
-                match Life::begin(id, self.plan.telnet, link) {
+                match Life::begin(id, self.plan.speech, link) {
                     Ok(mut life) => {
                         self.world.stage.enroll(life.reader());
                         if is_far {
@@ -105,6 +106,7 @@ impl<'a> Slot<'a> {
                 Some(stream) => Link::socket(stream?),
                 None => Link::socket(self.world.dial(None)?),
             },
+            _ if self.plan.speech == Speech::WebSocket => Link::socket(self.world.dial_web(buffer)?),
             _ => Link::socket(self.world.dial(buffer)?),
         }
     }

@@ -18,6 +18,8 @@ pub struct World {
     pub near: Option<String>,
     /// The server's address there.
     pub near_address: SocketAddr,
+    /// The same for WebSockets.
+    pub near_web: SocketAddr,
     /// The other machine, and the server's address from there.
     pub far: Option<(String, SocketAddr)>,
     /// Where the first client connects to instead.
@@ -30,6 +32,11 @@ impl World {
     /// A connection from the server's machine.
     pub fn dial(&self, receive_buffer: Option<usize>) -> io::Result<TcpStream> {
         dial(self.near.as_deref(), self.near_address, receive_buffer)
+    }
+
+    /// A connection from the server's machine that is to become a WebSocket.
+    pub fn dial_web(&self, receive_buffer: Option<usize>) -> io::Result<TcpStream> {
+        dial(self.near.as_deref(), self.near_web, receive_buffer)
     }
 
     /// A connection by the detour, or as any other.
