@@ -1,0 +1,312 @@
+// The page: joins the connection, the room and the views. All state is in `Connection` and `Chat`; this shows it.
+
+import { Announcer } from "./announcer.js";
+import { Banner } from "./banner.js";
+import { Chat } from "./chat.js";
+import { CloseDialog } from "./close-dialog.js";
+import { Composer } from "./composer.js";
+import { Connection } from "./connection.js";
+import { byId, nameNode, setText } from "./dom.js";
+import { Entrance } from "./entrance.js";
+import { ListView } from "./list-view.js";
+import { LogView } from "./log-view.js";
+import { listEvery, listSoonest, rows } from "./people.js";
+import { serverWords } from "./server-words.js";
+import { harmless, isolated } from "./text.js";
+import { WORDS, chooseLanguage, speaker } from "./words.js";
+
+/** Nothing at all heard for so long, although the server was asked something: the connection is dead. */
+const DEAD_MS = 45_000;
+/** How often it is looked whether the list is due, or the connection dead. */
+const LOOK_MS = 1_000;
+
+const language = chooseLanguage(navigator.languages ?? [navigator.language]);
+const words = {
+  language,
+  locale: language === "pt" ? "pt-BR" : navigator.language || "en",
+  say: speaker(language),
+  raw: (key) => WORDS[language][key],
+};
+const { say } = words;
+/** Below this width one sees the list or the conversation, not both. */
+const isNarrow = window.matchMedia("(max-width: 46rem)");
+
+const clock = {
+  now: () => Date.now(),
+  setTimeout: (act, pause) => setTimeout(act, pause),
+  clearTimeout: (timer) => clearTimeout(timer),
+  random: () => Math.random(),
+};
+
+const room = byId("chat");
+let wasCut = false;
+let listedAt = 0;
+let isDue = false;
+let drawing = null;
+
+const connection = new Connection({
+  open: () => {
+    const address = new URL("tr2", location.href);
+    address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    address.search = "";
+    address.hash = "";
+    return new WebSocket(address);
+  },
+  changed,
+  received: (told) => {
+    chat.receive(told);
+    draw();
+  },
+  clock,
+});
+const chat = new Chat({ send: (line) => connection.send(line), now: clock.now, told });
+const { conversations } = chat;
+const entrance = new Entrance(connection, words);
+const announcer = new Announcer(byId("announcements"), say);
+const banner = new Banner(connection, words);
+const closing = new CloseDialog(chat, words);
+const composer = new Composer(chat, words, {
+  canSend: () => connection.state === "joined",
+  sent: () => {
+    log.toEnd();
+    draw();
+  },
+  resized: () => log.keepEnd(),
+});
+const log = new LogView(
+  { scroller: byId("log"), entries: byId("entries"), pending: byId("pending"), empty: byId("empty"), latest: byId("latest") },
+  words,
+  (text) => composer.editAgain(text),
+);
+const list = new ListView({ scroller: byId("people-scroll"), list: byId("people") }, words, (row) => {
+  open(row.name === "" ? conversations.everyone : conversations.with(row.name));
+});
+
+/** The connection is in another state. */
+function changed(state, detail) {
+  switch (state) {
+    case "idle":
+      settleLeft();
+      room.hidden = true;
+      banner.hide();
+      entrance.askName(detail);
+      wasCut = false;
+      break;
+    case "entering":
+      if (entrance.isShown) entrance.wait();
+      else banner.cut(chat.me, {});
+      break;
+    case "password":
+      room.hidden = true;
+      entrance.askPassword(detail);
+      break;
+    case "joined":
+      joined(detail.name);
+      break;
+    case "cut":
+      settleLeft();
+      wasCut = true;
+      banner.cut(chat.me, detail);
+      break;
+    case "ended":
+      settleLeft();
+      wasCut = false;
+      if (entrance.isShown) entrance.askName(detail.closed ? { unreachable: true } : detail);
+      else banner.ended(detail);
+      break;
+    default:
+  }
+  draw();
+}
+
+function settleLeft() {
+  chat.left();
+  closing.close();
+}
+
+function joined(name) {
+  chat.entered(name);
+  const isBack = wasCut;
+  wasCut = false;
+  listedAt = 0;
+  isDue = true;
+  banner.hide();
+  room.hidden = false;
+  if (entrance.isShown || !isBack) {
+    entrance.hide();
+    open(conversations.current);
+    composer.focus();
+  }
+  if (isBack) {
+    conversations.append(conversations.everyone, {
+      kind: "note", by: "", mine: false, text: "cameBack", name, at: clock.now(), to: "me", state: null,
+    });
+  }
+  look();
+}
+
+/** Whether a conversation is on the screen before somebody's eyes. */
+function isRead(conversation) {
+  const isOpen = conversation === conversations.current && !room.hidden;
+  return isOpen && !document.hidden && !(isNarrow.matches && room.dataset.pane === "list");
+}
+
+/** Something happened in the room. */
+function told(what, conversation, entry, isQuiet = false) {
+  if (what === "close") {
+    closing.refused(entry.why);
+  } else if (what === "changed") {
+    log.changed(entry);
+  } else if (what === "unknown") {
+    isDue = true;
+  } else if (!isQuiet && !entry.mine && entry.kind !== "note") {
+    if (!isRead(conversation)) conversation.unread += 1;
+    announce(conversation, entry);
+  }
+}
+
+function announce(conversation, entry) {
+  const isError = entry.kind === "error" || entry.kind === "server";
+  const name = isError ? say("serverSays") : isolated(entry.by);
+  if (conversation === conversations.current) {
+    const text = isError ? serverWords(entry.text, language).text : entry.text;
+    announcer.announce(say("says", { name, text: harmless(text) }));
+  } else {
+    announcer.announce(say("newFrom", { name }));
+  }
+}
+
+/** Opens a conversation. */
+function open(conversation) {
+  conversations.current.newFrom = null;
+  conversations.current = conversation;
+  room.dataset.pane = "talk";
+  conversation.read();
+  const label = conversation.isEveryone ? say("messageAll") : say("messageTo", { name: isolated(conversation.name) });
+  composer.show(conversation, label);
+  const logLabel = conversation.isEveryone ? say("logAll") : say("log", { name: isolated(conversation.name) });
+  byId("log").setAttribute("aria-label", logLabel);
+  log.show(conversation);
+  drawNow();
+  // On a phone the keyboard would cover what one came to read.
+  if (isNarrow.matches) byId("title").focus({ preventScroll: true });
+  else composer.focus();
+}
+
+/** Draws what has changed, once for all that comes together. */
+function draw() {
+  if (drawing !== null) return;
+  // Where nobody looks nothing is painted, but the window's title still has to tell.
+  if (document.hidden) drawing = setTimeout(drawNow, 200);
+  else drawing = requestAnimationFrame(drawNow);
+}
+
+function drawNow() {
+  drawing = null;
+  const { current, everyone, unread } = conversations;
+  if (current.unread > 0 && isRead(current)) current.unread = 0;
+  const place = current.isEveryone ? say("everyone") : isolated(current.name);
+  const count = conversations.unread;
+  document.title = room.hidden ? "Arauto" : `${count > 0 ? `(${count}) ` : ""}${place} · Arauto`;
+  if (room.hidden) return;
+  heading(current);
+  log.update();
+  const found = rows(chat.people, conversations, chat.me, byId("search").value);
+  list.update(found, current.key);
+  setText(byId("nobody"), found.length === 0 ? say("nobody") : "");
+  const elsewhere = unread - current.unread;
+  setText(byId("back-unread"), elsewhere > 0 ? String(Math.min(elsewhere, 999)) : "");
+  byId("me").firstElementChild.textContent = harmless(chat.me ?? "");
+  room.classList.toggle("offline", connection.state !== "joined");
+  everyone.newFrom = current === everyone ? everyone.newFrom : null;
+}
+
+function heading(current) {
+  const title = byId("title");
+  const name = current.isEveryone ? say("everyone") : harmless(current.name);
+  if (title.textContent !== name) title.replaceChildren(current.isEveryone ? name : nameNode(current.name));
+  const mine = chat.isMe(current.key);
+  byId("files").hidden = current.isEveryone || mine;
+  let state = say(chat.people.has(current.key) ? "isHere" : "away");
+  if (mine) state = say("selfNote");
+  if (current.isEveryone) {
+    const { size } = chat.people;
+    state = size > 1 ? say("hereMany", { count: size.toLocaleString(words.locale) }) : say("hereOne");
+  }
+  setText(byId("subtitle"), connection.state === "joined" ? state : "");
+}
+
+/** Looks whether the list is due, and whether the connection still lives. */
+function look() {
+  if (connection.state !== "joined") return;
+  const now = clock.now();
+  const { askedAt } = chat;
+  if (askedAt !== null && now - Math.max(askedAt, connection.lastHeard) > DEAD_MS) {
+    connection.drop();
+    return;
+  }
+  const { size } = chat.people;
+  const pause = isDue ? listSoonest(size) : listEvery(size);
+  if (document.hidden && !isDue) return;
+  if (now - listedAt < pause) return;
+  listedAt = now;
+  isDue = false;
+  chat.askPeople();
+}
+
+function showList() {
+  room.dataset.pane = "list";
+  drawNow();
+  list.focus();
+}
+
+document.documentElement.lang = language === "pt" ? "pt-BR" : "en";
+for (const node of document.querySelectorAll("[data-word]")) node.textContent = say(node.dataset.word);
+byId("people").setAttribute("aria-label", say("people"));
+byId("side").setAttribute("aria-label", say("people"));
+byId("back").setAttribute("aria-label", say("back"));
+for (const attribute of ["placeholder", "aria-label"]) byId("search").setAttribute(attribute, say("search"));
+
+byId("search").addEventListener("input", () => {
+  byId("people-scroll").scrollTop = 0;
+  drawNow();
+});
+byId("search").addEventListener("keydown", (event) => {
+  if (event.key === "Enter") list.chooseFirst();
+  else if (event.key === "ArrowDown") list.focus();
+  else return;
+  event.preventDefault();
+});
+byId("back").addEventListener("click", showList);
+byId("files").addEventListener("click", () => {
+  if (connection.state === "joined") chat.askFiles(conversations.current);
+  drawNow();
+});
+byId("leave").addEventListener("click", () => {
+  if (!chat.leave()) connection.cancel();
+});
+byId("close").addEventListener("click", () => closing.ask());
+document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && !room.hidden) {
+    event.preventDefault();
+    room.dataset.pane = isNarrow.matches ? "list" : room.dataset.pane;
+    byId("search").focus();
+  } else if (event.key === "Escape" && byId("talk").contains(event.target)) {
+    showList();
+  }
+});
+document.addEventListener("visibilitychange", () => {
+  const { current } = conversations;
+  if (isRead(current)) current.read();
+  isDue ||= !document.hidden;
+  look();
+  draw();
+});
+window.addEventListener("focus", () => {
+  isDue = true;
+  look();
+});
+window.addEventListener("online", () => connection.hurry());
+isNarrow.addEventListener("change", () => draw());
+setInterval(look, LOOK_MS);
+entrance.askName();

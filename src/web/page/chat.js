@@ -1,0 +1,288 @@
+// What happens in the room: what messages do to conversations and people, and what is sent. No page; the network is the
+// `send` it is given.
+
+import { Conversations } from "./conversations.js";
+import { addPart, listing } from "./files.js";
+import { Outstanding } from "./outstanding.js";
+import { People } from "./people.js";
+import { ALL_CLIENTS, MESSAGE_BYTES, NO_FILES, SERVER, bytes, fold, write } from "./protocol.js";
+
+/**
+ * What is sent to oneself behind what the server does not answer, or not with a last word: a private message, a list of
+ * clients that may have several parts. When it comes back, all before it is done.
+ */
+const MARK = "done so far";
+/** What asks for a mark behind it. */
+const UNANSWERED = new Set(["broadcast_not_me", "private_message", "list_clients"]);
+/** Words of the server about a message that it did not take. */
+const NOT_TAKEN = /was not sent|was dropped|is no message|SENDER is/;
+const SAID = new Set(["broadcast", "broadcast_not_me", "private_message", "echo"]);
+
+export class Chat {
+  #send;
+  #now;
+  #told;
+
+  /**
+   * `send(line)` is false if nothing can be sent now. `told(what, conversation, entry)` is called for each `entry`, for
+   * someone `unknown` who spoke, and for the server's answer to `close`.
+   */
+  constructor({ send, now, told }) {
+    this.me = null;
+    this.limit = MESSAGE_BYTES;
+    this.conversations = new Conversations();
+    this.people = new People();
+    this.outstanding = new Outstanding();
+    this.#send = send;
+    this.#now = now;
+    this.#told = told;
+  }
+
+  /** The connection has a name now. */
+  entered(name) {
+    this.me = name;
+    this.outstanding.clear();
+    this.people.heard(name);
+  }
+
+  /** The connection is gone. What was sent and not answered may not have arrived: that is said, and nothing is lost. */
+  left() {
+    for (const item of this.outstanding.clear()) {
+      if (!SAID.has(item.kind)) continue;
+      if (item.entry.seq === undefined) this.#unconfirmed(item);
+      else item.entry.state = "unsure";
+    }
+    this.people.clear();
+  }
+
+  /** Whether someone is oneself. */
+  isMe(key) {
+    return this.me !== null && fold(this.me) === key;
+  }
+
+  /** The message that would carry a text into a conversation. */
+  #line(conversation, text, others) {
+    if (conversation.isEveryone) {
+      return write(this.me ?? "", ALL_CLIENTS, others ? "broadcast_not_me" : "broadcast", text);
+    }
+    const operation = this.isMe(conversation.key) ? "echo" : "private_message";
+    return write(this.me ?? "", conversation.name, operation, text);
+  }
+
+  /** How many bytes that message would have. */
+  measure(conversation, text, others) {
+    return bytes(this.#line(conversation, text, others));
+  }
+
+  /** Says a line into a conversation; false if it cannot be sent now. */
+  say(conversation, text, others = false) {
+    if (!this.#send(this.#line(conversation, text, others))) return false;
+    const { isEveryone } = conversation;
+    const to = isEveryone ? (others ? "others" : "all") : "me";
+    const entry = { kind: "said", by: this.me, mine: true, text, at: this.#now(), to, state: null };
+    if (isEveryone && !others) {
+      conversation.pending.push(entry);
+      this.outstanding.add({ kind: "broadcast", conversation, entry });
+    } else if (this.isMe(conversation.key)) {
+      conversation.pending.push(entry);
+      this.outstanding.add({ kind: "echo", conversation, entry });
+    } else {
+      this.#append(conversation, entry);
+      this.outstanding.add({ kind: isEveryone ? "broadcast_not_me" : "private_message", conversation, entry });
+      this.#mark();
+    }
+    return true;
+  }
+
+  /** Asks who is here, unless that is being answered already. */
+  askPeople() {
+    if (this.me === null || (this.people.isGathering && this.askedAt !== null)) return;
+    if (!this.#send(write(this.me, SERVER, "list_clients"))) return;
+    this.outstanding.add({ kind: "list_clients" });
+    this.people.begin();
+    this.#mark();
+  }
+
+  /** Sends a mark unless one is under way; when that one is back, another follows if it is needed. */
+  #mark() {
+    if (this.askedAt !== null) return;
+    if (this.#send(write(this.me, this.me, "echo", MARK))) this.outstanding.add({ kind: "mark", at: this.#now() });
+  }
+
+  /** Asks a person for the list of files; false if that cannot be sent now. */
+  askFiles(conversation) {
+    if (!this.#send(write(this.me, conversation.name, "list_files"))) return false;
+    this.outstanding.add({ kind: "list_files", conversation });
+    this.#append(conversation, this.#entry("note", "filesAsked", { name: conversation.name }));
+    return true;
+  }
+
+  askToClose() {
+    if (!this.#send(write(this.me, SERVER, "close_server", "close server"))) return false;
+    this.outstanding.add({ kind: "close_server" });
+    return true;
+  }
+
+  leave() {
+    return this.#send(write(this.me, SERVER, "exit", `client ${this.me} closed`));
+  }
+
+  /** Since when a mark has been under way, or null. */
+  get askedAt() {
+    return this.outstanding.all(({ kind }) => kind === "mark")[0]?.at ?? null;
+  }
+
+  /** A message came; `told` is its meaning. */
+  receive(told) {
+    switch (told.is) {
+      case "said":
+        this.#said(told);
+        break;
+      case "echo":
+        this.#echoed(told.text);
+        break;
+      case "clients":
+        this.people.part(told.names);
+        break;
+      case "filesWanted":
+        this.#filesWanted(told.by);
+        break;
+      case "files":
+        this.#files(told);
+        break;
+      case "notFound":
+        this.#notFound(told);
+        break;
+      case "refusal":
+        this.#refused(told);
+        break;
+      case "serverSays":
+      case "other":
+        this.#append(this.conversations.everyone, {
+          ...this.#entry("server", told.text),
+          by: told.by ?? SERVER,
+          operation: told.operation,
+        });
+        break;
+      default:
+    }
+  }
+
+  #entry(kind, text, more = {}) {
+    return { kind, by: "", mine: false, text, at: this.#now(), to: "me", state: null, ...more };
+  }
+
+  #append(conversation, entry, quiet = false) {
+    this.conversations.append(conversation, entry);
+    this.#told("entry", conversation, entry, quiet);
+    return entry;
+  }
+
+  #said({ by, to, text }) {
+    const { everyone } = this.conversations;
+    const mine = this.isMe(fold(by));
+    const conversation = to === "me" ? this.conversations.with(by) : everyone;
+    if (mine && to === "all") {
+      const done = this.outstanding.answered(({ kind, entry }) => kind === "broadcast" && entry.text === text);
+      this.#settle(done);
+    }
+    if (!mine && this.people.heard(by)) this.#told("unknown", conversation, null);
+    this.#append(conversation, { ...this.#entry("said", text), by, mine, to }, mine);
+  }
+
+  #echoed(text) {
+    const fits = ({ kind, entry }) => (kind === "mark" ? text === MARK : kind === "echo" && entry.text === text);
+    const done = this.outstanding.answered(fits);
+    this.#settle(done);
+    if (done.at(-1)?.kind === "mark") {
+      if (done.some(({ kind }) => kind === "list_clients")) this.people.finish();
+      if (this.outstanding.all(({ kind }) => UNANSWERED.has(kind)).length > 0) this.#mark();
+      return;
+    }
+    const conversation = this.conversations.with(this.me);
+    this.#append(conversation, { ...this.#entry("said", text), by: this.me, mine: true }, true);
+  }
+
+  /** The last of these is confirmed; one before it that waits to come back never will. */
+  #settle(done) {
+    const confirmed = done.pop();
+    if (confirmed?.entry) remove(confirmed.conversation.pending, confirmed.entry);
+    for (const item of done) {
+      if (item.entry && item.entry.seq === undefined) this.#unconfirmed(item);
+    }
+    if (confirmed) done.push(confirmed);
+  }
+
+  #unconfirmed({ conversation, entry }, state = "unsure", why = null) {
+    remove(conversation.pending, entry);
+    this.#append(conversation, Object.assign(entry, { state, why }), true);
+  }
+
+  #filesWanted(by) {
+    this.people.heard(by);
+    this.#send(write(this.me, by, "list_files", NO_FILES));
+    const conversation = this.conversations.with(by);
+    const { last } = conversation;
+    // Who asks again and again gets no line for each time.
+    if (last?.text !== "filesWanted") this.#append(conversation, this.#entry("note", "filesWanted", { name: by }), true);
+  }
+
+  #files({ of, text }) {
+    const conversation = this.conversations.with(of);
+    // What was sent to the same person before that question has been passed on, too.
+    this.#settle(this.outstanding.answered(({ kind, conversation: asked }) => kind === "list_files" && asked === conversation));
+    const { last } = conversation;
+    if (last?.kind === "files" && addPart(last.listing, text)) {
+      this.#told("changed", conversation, last);
+      return;
+    }
+    this.#append(conversation, { ...this.#entry("files", text), by: of, listing: listing(text) });
+  }
+
+  #notFound({ operation, name, why }) {
+    const key = fold(name);
+    const fits = ({ kind, conversation }) => kind === operation && conversation?.key === key;
+    const item = this.outstanding.take(fits) ?? this.outstanding.take(({ kind }) => kind === operation);
+    const conversation = item?.conversation ?? this.conversations.get(key) ?? this.conversations.everyone;
+    this.people.gone(name);
+    if (item?.entry) {
+      Object.assign(item.entry, { state: "failed" });
+      this.#told("changed", conversation, item.entry);
+    }
+    this.#append(conversation, this.#entry("error", why));
+  }
+
+  #refused({ operation, why }) {
+    const limit = why.match(/a message has at most (\d+) bytes/);
+    if (limit) this.limit = Number(limit[1]);
+    const close = operation === "error_message" && !NOT_TAKEN.test(why);
+    if (close && this.outstanding.take(({ kind }) => kind === "close_server")) {
+      this.#told("close", null, { why });
+      return;
+    }
+    const waiting = this.outstanding.all(({ kind }) => SAID.has(kind));
+    const conversation =
+      waiting[0]?.conversation ?? this.outstanding.newest?.conversation ?? this.conversations.current;
+    if (NOT_TAKEN.test(why)) this.#notTaken(waiting, why);
+    this.#append(conversation, this.#entry("error", why));
+  }
+
+  /** Marks the message that the server did not take, where there is no doubt which one it was. */
+  #notTaken(waiting, why) {
+    const all = waiting.every(({ kind }) => kind === "broadcast");
+    if (waiting.length === 0 || (waiting.length > 1 && !all)) return;
+    const item = this.outstanding.take((candidate) => candidate === waiting[0]);
+    if (item.entry.seq === undefined) {
+      this.#unconfirmed(item, "failed", why);
+    } else {
+      item.entry.state = "failed";
+      this.#told("changed", item.conversation, item.entry);
+    }
+  }
+}
+
+function remove(array, item) {
+  const place = array.indexOf(item);
+  if (place >= 0) array.splice(place, 1);
+}
+

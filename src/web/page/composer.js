@@ -1,0 +1,123 @@
+// Where one types. What was typed is never lost: each conversation has its own draft, and what cannot be sent stays.
+
+import { byId, setText } from "./dom.js";
+import { forbidden, lines } from "./protocol.js";
+
+/** From this share of the limit on, the bytes are shown while one types. */
+const SHOW_FROM = 0.7;
+
+export class Composer {
+  #conversation = null;
+
+  constructor(chat, words, { canSend, sent, resized }) {
+    this.chat = chat;
+    this.words = words;
+    this.canSend = canSend;
+    this.sent = sent;
+    this.resized = resized;
+    this.text = byId("text");
+    this.others = byId("others");
+    this.complaint = byId("complaint");
+    this.count = byId("count");
+    byId("composer").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#send();
+      this.text.focus();
+    });
+    this.text.addEventListener("keydown", (event) => {
+      // Enter also ends the choice of a character in input methods.
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+      event.preventDefault();
+      this.#send();
+    });
+    this.text.addEventListener("input", () => {
+      setText(this.complaint, "");
+      this.#typed();
+    });
+    this.others.addEventListener("change", () => this.#typed());
+  }
+
+  show(conversation, label) {
+    if (this.#conversation) this.#conversation.draft = this.text.value;
+    this.#conversation = conversation;
+    this.text.value = conversation.draft;
+    this.text.placeholder = label;
+    this.text.setAttribute("aria-label", label);
+    byId("others-label").hidden = !conversation.isEveryone;
+    setText(this.complaint, "");
+    this.#typed();
+  }
+
+  focus() {
+    this.text.focus();
+  }
+
+  /** Puts a text back that did not arrive, behind what is being typed. */
+  editAgain(text) {
+    const { value } = this.text;
+    this.text.value = value === "" ? text : `${value}\n${text}`;
+    this.#typed();
+    this.text.focus();
+  }
+
+  #isToOthers() {
+    return this.#conversation.isEveryone && this.others.checked;
+  }
+
+  #typed() {
+    const { text, count, chat } = this;
+    this.#conversation.draft = text.value;
+    text.style.height = "auto";
+    text.style.height = `${text.scrollHeight + text.offsetHeight - text.clientHeight}px`;
+    this.resized();
+    const said = lines(text.value);
+    const longest = said.reduce((most, line) => (line.length > most.length ? line : most), "");
+    // Only a long line is measured at each key.
+    const used = longest.length * 4 < chat.limit * SHOW_FROM ? 0 : this.#longest(said);
+    const isLong = used > chat.limit;
+    count.classList.toggle("over", isLong);
+    text.setAttribute("aria-invalid", String(isLong));
+    const { say } = this.words;
+    if (used > chat.limit * SHOW_FROM) setText(count, say("count", { used: this.#number(used), most: this.#number(chat.limit) }));
+    else setText(count, said.length > 1 ? say("severalLines", { count: this.#number(said.length) }) : "");
+  }
+
+  #number(count) {
+    return count.toLocaleString(this.words.locale);
+  }
+
+  #longest(said) {
+    const measure = (line) => this.chat.measure(this.#conversation, line, this.#isToOthers());
+    return said.reduce((most, line) => Math.max(most, measure(line)), 0);
+  }
+
+  #send() {
+    const said = lines(this.text.value);
+    if (said.length === 0) return;
+    const why = this.#hindrance(said);
+    setText(this.complaint, why);
+    if (why !== "") return;
+    let taken = 0;
+    while (taken < said.length && this.chat.say(this.#conversation, said[taken], this.#isToOthers())) taken += 1;
+    this.text.value = said.slice(taken).join("\n");
+    if (taken < said.length) setText(this.complaint, this.words.say(this.canSend() ? "slow" : "notConnected"));
+    this.#typed();
+    this.sent();
+  }
+
+  #hindrance(said) {
+    const { say } = this.words;
+    if (!this.canSend()) return say("notConnected");
+    const { limit } = this.chat;
+    const over = this.#longest(said) - limit;
+    if (over > 0) return say("tooLong", { over: this.#number(over), most: this.#number(limit) });
+    for (const line of said) {
+      const found = forbidden(line);
+      if (found) {
+        const code = `U+${found.code.toString(16).toUpperCase().padStart(4, "0")}`;
+        return say("forbidden", { place: found.place, code });
+      }
+    }
+    return "";
+  }
+}

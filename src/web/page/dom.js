@@ -1,0 +1,34 @@
+// Making and filling elements. Text from people only ever becomes text nodes.
+
+import { gaps } from "./words.js";
+import { pieces } from "./text.js";
+
+export const byId = (id) => document.getElementById(id);
+
+/** An element with a class and children, which are nodes or text. */
+export function element(tag, className = "", ...children) {
+  const made = document.createElement(tag);
+  if (className !== "") made.className = className;
+  made.append(...children);
+  return made;
+}
+
+/** What people wrote, as nodes: characters that are not seen become marks. */
+export function shown(text) {
+  return pieces(text).map((piece) => piece.text ?? element("span", "mark", piece.mark));
+}
+
+/** A name, whose direction does not reach beyond it. */
+export function nameNode(name) {
+  return element("bdi", "name", ...shown(name));
+}
+
+/** A sentence of the page with nodes in its gaps. */
+export function sentence(text, values) {
+  return gaps(text).map((piece) => piece.text ?? values[piece.gap]);
+}
+
+/** Sets text only where it differs, so that nothing is announced again. */
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}

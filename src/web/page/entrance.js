@@ -1,0 +1,108 @@
+// Where one gives a name, and a password if the name has an account. Refusals are shown where they belong.
+
+import { byId, nameNode, sentence, setText } from "./dom.js";
+import { serverWords } from "./server-words.js";
+import { harmless } from "./text.js";
+
+export class Entrance {
+  constructor(connection, words) {
+    this.connection = connection;
+    this.words = words;
+    this.root = byId("entrance");
+    this.nameForm = byId("name-form");
+    this.passwordForm = byId("password-form");
+    this.name = byId("name");
+    this.password = byId("password");
+    this.nameForm.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#enter();
+    });
+    this.passwordForm.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#givePassword();
+    });
+    byId("other-name").addEventListener("click", () => connection.cancel());
+    this.name.addEventListener("input", () => this.#complain("name", ""));
+    this.password.addEventListener("input", () => this.#complain("password", ""));
+  }
+
+  get isShown() {
+    return !this.root.hidden;
+  }
+
+  hide() {
+    this.root.hidden = true;
+  }
+
+  /** Asks for a name; `why` in the server's words, or `unreachable`. */
+  askName({ why = null, unreachable = false } = {}) {
+    this.#open(this.nameForm);
+    this.#busy(false);
+    if (why !== null) this.#complainOf("name", why);
+    else this.#complain("name", unreachable ? this.words.say("unreachable") : "");
+    this.name.focus();
+    this.name.select();
+  }
+
+  askPassword({ name, why }) {
+    this.#open(this.passwordForm);
+    this.#busy(false);
+    byId("password-hint").replaceChildren(...sentence(this.words.raw("passwordHint"), { name: nameNode(name) }));
+    // Nobody sees this one but the browser's own keeper of passwords.
+    byId("account").value = name;
+    if (why !== null) this.#complainOf("password", why);
+    else this.#complain("password", "");
+    this.password.focus();
+  }
+
+  /** The server is being asked. */
+  wait() {
+    this.#busy(true);
+  }
+
+  #open(form) {
+    this.root.hidden = false;
+    this.nameForm.hidden = form !== this.nameForm;
+    this.passwordForm.hidden = form !== this.passwordForm;
+  }
+
+  #enter() {
+    if (this.isBusy) return;
+    const name = this.name.value.trim();
+    if (name === "") this.#complain("name", this.words.say("nameEmpty"));
+    else this.connection.enter(name);
+  }
+
+  #givePassword() {
+    if (this.isBusy) return;
+    const password = this.password.value;
+    this.password.value = "";
+    if (password === "") this.#complain("password", this.words.say("passwordEmpty"));
+    else this.connection.givePassword(password);
+  }
+
+  #busy(isBusy) {
+    this.isBusy = isBusy;
+    for (const form of [this.nameForm, this.passwordForm]) {
+      const button = form.querySelector("[type=submit]");
+      setText(button, this.words.say(isBusy ? "entering" : "enter"));
+      button.setAttribute("aria-disabled", String(isBusy));
+    }
+    if (isBusy) {
+      this.#complain("name", "");
+      this.#complain("password", "");
+    }
+  }
+
+  #complainOf(field, why) {
+    const told = serverWords(why, this.words.language);
+    this.#complain(field, harmless(told.text), told.language);
+  }
+
+  #complain(field, text, language = this.words.language) {
+    const place = byId(`${field}-error`);
+    setText(place, text);
+    place.lang = language;
+    this[field].setAttribute("aria-invalid", String(text !== ""));
+  }
+}

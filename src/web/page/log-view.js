@@ -1,0 +1,271 @@
+// One conversation on the screen. However long it is, at most WINDOW of its entries are elements at once; scrolling
+// exchanges them.
+
+import { element, nameNode, sentence, shown } from "./dom.js";
+import { paragraphs } from "./files.js";
+import { serverWords } from "./server-words.js";
+
+/** The most entries that are elements at once. */
+export const WINDOW = 200;
+/** How many more are made when the end of them comes near. */
+const STEP = 60;
+/** How near, in pixels. */
+const NEAR = 600;
+/** The most that are shown of what waits to come back from the server. */
+const PENDING = 20;
+/** Within so many milliseconds the same person's next line stands under the one before without a name. */
+const TOGETHER = 5 * 60_000;
+
+export class LogView {
+  #conversation = null;
+  #from = 0;
+  #to = 0;
+  #rows = new Map();
+  #atEnd = true;
+  #seenEnd = 0;
+  #stuckTo = "";
+
+  /** `parts`: the scrolling element, entries, pending, empty, latest. `words`: say, language. */
+  constructor(parts, words, editAgain) {
+    this.parts = parts;
+    this.words = words;
+    this.editAgain = editAgain;
+    this.clock = new Intl.DateTimeFormat(words.locale, { hour: "2-digit", minute: "2-digit" });
+    this.day = new Intl.DateTimeFormat(words.locale, { weekday: "long", day: "numeric", month: "long" });
+    parts.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    parts.latest.addEventListener("click", () => {
+      this.toEnd();
+      parts.scroller.focus({ preventScroll: true });
+    });
+    // A phone's keyboard, a longer text in the composer: who was at the end stays there.
+    new ResizeObserver(() => this.keepEnd()).observe(parts.scroller);
+  }
+
+  show(conversation) {
+    this.#conversation = conversation;
+    this.#clear();
+    this.#atEnd = true;
+    this.update();
+  }
+
+  /** The room for the entries has changed. */
+  keepEnd() {
+    if (this.#atEnd) this.#stick();
+  }
+
+  toEnd() {
+    this.#atEnd = true;
+    this.update();
+  }
+
+  /** Shows what has changed. */
+  update() {
+    const conversation = this.#conversation;
+    if (!conversation) return;
+    const { first, end } = conversation;
+    if (this.#atEnd) {
+      this.#window(Math.max(first, end - WINDOW), end);
+      this.#pending();
+      this.#stick();
+      this.#seenEnd = end;
+    } else {
+      const from = Math.max(first, this.#from);
+      this.#keepingPlace(() => this.#window(from, Math.min(end, Math.max(this.#to, from + WINDOW))));
+      this.#pending();
+    }
+    this.#around(conversation);
+  }
+
+  /** An entry has changed. */
+  changed(entry) {
+    const row = this.#rows.get(entry.seq);
+    if (!row || this.#conversation?.at(entry.seq) !== entry) return;
+    const made = this.#row(entry);
+    this.#rows.set(entry.seq, made);
+    row.replaceWith(made);
+    if (this.#atEnd) this.#stick();
+  }
+
+  #around({ isEveryone, name, size, pending, first, end }) {
+    const { empty, latest } = this.parts;
+    const { say } = this.words;
+    empty.hidden = size + pending.length > 0 && (first === 0 || this.#from > first);
+    if (size + pending.length === 0) {
+      empty.replaceChildren(...(isEveryone ? [say("empty")] : this.#sentence("emptyWith", name)));
+    } else {
+      empty.replaceChildren(say("earlierGone", { count: size.toLocaleString(this.words.locale) }));
+    }
+    latest.hidden = this.#atEnd;
+    const below = end - this.#seenEnd;
+    latest.textContent = below > 0 ? say("latestMany", { count: below.toLocaleString(this.words.locale) }) : say("latest");
+  }
+
+  #sentence(key, name) {
+    return sentence(this.words.raw(key), { name: nameNode(name) });
+  }
+
+  #clear() {
+    this.#rows.clear();
+    this.parts.entries.replaceChildren();
+    this.parts.pending.replaceChildren();
+    this.#from = 0;
+    this.#to = 0;
+  }
+
+  /** Makes exactly the entries from..to elements, and keeps those that are. */
+  #window(from, to) {
+    const { entries } = this.parts;
+    if (from >= this.#to || to <= this.#from) {
+      this.#rows.clear();
+      entries.replaceChildren();
+      this.#from = from;
+      this.#to = from;
+    }
+    for (; this.#from < from; this.#from += 1) this.#remove(this.#from);
+    for (; this.#to > to; this.#to -= 1) this.#remove(this.#to - 1);
+    const above = this.#make(from, Math.max(from, this.#from));
+    entries.prepend(...above);
+    const below = this.#make(this.#to, to);
+    entries.append(...below);
+    this.#from = from;
+    this.#to = Math.max(to, from);
+  }
+
+  #make(from, to) {
+    const made = [];
+    for (let seq = from; seq < to; seq += 1) {
+      const row = this.#row(this.#conversation.at(seq));
+      this.#rows.set(seq, row);
+      made.push(row);
+    }
+    return made;
+  }
+
+  #remove(seq) {
+    this.#rows.get(seq)?.remove();
+    this.#rows.delete(seq);
+  }
+
+  #pending() {
+    const { pending } = this.#conversation;
+    const rows = pending.slice(0, PENDING).map((entry) => this.#row(entry, true));
+    this.parts.pending.replaceChildren(...rows);
+  }
+
+  #stick() {
+    const { scroller } = this.parts;
+    scroller.scrollTop = scroller.scrollHeight;
+    this.#stuckTo = `${scroller.scrollHeight} ${scroller.clientHeight}`;
+  }
+
+  #scrolled() {
+    const { scroller } = this.parts;
+    const conversation = this.#conversation;
+    if (!conversation || scroller.clientHeight === 0) return;
+    const below = scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop;
+    const wasAtEnd = this.#atEnd;
+    if (wasAtEnd && below > 0 && this.#stuckTo !== `${scroller.scrollHeight} ${scroller.clientHeight}`) {
+      // Not a person scrolled, but the room or the contents changed.
+      this.#stick();
+      return;
+    }
+    this.#atEnd = below < 40 && this.#to === conversation.end;
+    if (this.#atEnd) this.#seenEnd = conversation.end;
+    if (scroller.scrollTop < NEAR && this.#from > conversation.first) {
+      const from = Math.max(conversation.first, this.#from - STEP);
+      this.#keepingPlace(() => this.#window(from, Math.min(this.#to, from + WINDOW)));
+    } else if (below < NEAR && this.#to < conversation.end) {
+      const to = Math.min(conversation.end, this.#to + STEP);
+      this.#keepingPlace(() => this.#window(Math.max(this.#from, to - WINDOW), to));
+    }
+    if (wasAtEnd !== this.#atEnd || !this.#atEnd) this.#around(conversation);
+  }
+
+  /** Does something to the elements, and has what is being read stay where it is on the screen. */
+  #keepingPlace(act) {
+    const { scroller, entries } = this.parts;
+    const top = scroller.getBoundingClientRect().top;
+    let anchor = null;
+    for (const row of entries.children) {
+      if (row.getBoundingClientRect().bottom > top) {
+        anchor = row;
+        break;
+      }
+    }
+    const before = anchor?.getBoundingClientRect().top;
+    act();
+    if (anchor?.isConnected) scroller.scrollTop += anchor.getBoundingClientRect().top - before;
+  }
+
+  #row(entry, isPending = false) {
+    const row = element("li", `row ${entry.kind}`);
+    const before = isPending ? this.#conversation.last : this.#conversation.at(entry.seq - 1);
+    this.#dividers(row, entry, before);
+    row.classList.toggle("mine", entry.mine);
+    row.classList.toggle("waiting", isPending);
+    row.classList.toggle("undelivered", entry.state !== null);
+    const isSaid = entry.kind === "said";
+    const follows =
+      isSaid && before?.kind === "said" && before.by === entry.by && before.to === entry.to &&
+      entry.at - before.at < TOGETHER && row.childElementCount === 0;
+    row.classList.toggle("continued", follows);
+    const by = element("span", "by");
+    if (entry.by !== "" && entry.kind !== "server") by.append(nameNode(entry.by));
+    else if (entry.kind === "server" || entry.kind === "error") by.append(this.words.say("serverSays"));
+    const time = element("time", "", isPending ? this.words.say("sending") : this.clock.format(entry.at));
+    time.dateTime = new Date(entry.at).toISOString();
+    row.append(by, this.#what(entry), time);
+    return row;
+  }
+
+  #dividers(row, entry, before) {
+    if (before && new Date(before.at).toDateString() !== new Date(entry.at).toDateString()) {
+      row.append(element("p", "divider", element("span", "", this.day.format(entry.at))));
+    }
+    if (entry.seq !== undefined && entry.seq === this.#conversation.newFrom) {
+      row.append(element("p", "divider new", element("span", "", this.words.say("isNew"))));
+    }
+  }
+
+  #what(entry) {
+    const what = element("div", "what");
+    const { say, language } = this.words;
+    if (entry.kind === "note") {
+      const name = nameNode(entry.name ?? "");
+      what.append(element("p", "text", ...sentence(this.words.raw(entry.text), { name })));
+    } else if (entry.kind === "error" || entry.kind === "server") {
+      const told = serverWords(entry.text, language);
+      const text = element("p", "text", ...shown(told.text));
+      text.lang = told.language;
+      text.dir = "auto";
+      what.append(text);
+    } else if (entry.kind === "files") {
+      what.append(element("p", "label", ...this.#sentence("filesOf", entry.by)));
+      for (const text of paragraphs(entry.listing)) what.append(this.#text(text));
+    } else {
+      what.append(this.#text(entry.text));
+    }
+    if (entry.to === "others") what.append(element("span", "tag", say("toOthers")));
+    if (entry.state !== null) this.#undelivered(what, entry);
+    return what;
+  }
+
+  #text(text) {
+    const made = element("p", "text", ...shown(text));
+    made.dir = "auto";
+    return made;
+  }
+
+  #undelivered(what, entry) {
+    what.append(element("span", "tag bad", this.words.say(entry.state)));
+    if (entry.edited) return;
+    const again = element("button", "plain small", this.words.say("editAgain"));
+    again.type = "button";
+    again.addEventListener("click", () => {
+      entry.edited = true;
+      this.changed(entry);
+      this.editAgain(entry.text);
+    });
+    what.append(again);
+  }
+}

@@ -1,0 +1,54 @@
+// What a received message means to the one who received it. No page, no network.
+
+import { NO_DATA, SERVER } from "./protocol.js";
+
+const LIST = "clients connected: ";
+const NOT_FOUND = /^Destination client \((.*)\) not found!$/s;
+/** Operations whose words from the server say that something cannot be done. */
+const REFUSALS = new Set(["error_message", "Unknown_operation", "private_message", "list_files"]);
+
+/** One of: said, echo, clients, filesWanted, files, notFound, refusal, notLetIn, left, serverClosed, askedName,
+ * askedPassword, letIn, serverSays, other; with what belongs to it. */
+export function meaning({ sender, destination, operation, data }) {
+  if (sender === SERVER) return ofTheServer(destination, operation, data);
+  switch (operation) {
+    case "broadcast":
+      return { is: "said", by: sender, to: "all", text: data };
+    case "broadcast_not_me":
+      return { is: "said", by: sender, to: "others", text: data };
+    case "private_message":
+      return { is: "said", by: sender, to: "me", text: data };
+    case "echo":
+      return { is: "echo", text: data };
+    case "list_files":
+      return data === NO_DATA ? { is: "filesWanted", by: sender } : { is: "files", of: sender, text: data };
+    default:
+      return { is: "other", by: sender, operation, text: data };
+  }
+}
+
+function ofTheServer(destination, operation, data) {
+  switch (operation) {
+    case "name":
+      return { is: "askedName" };
+    case "password":
+      return { is: "askedPassword", name: destination };
+    case "connection_confirmation":
+      return { is: "letIn", name: destination };
+    case "connection_error":
+      return { is: "notLetIn", why: data };
+    case "exit":
+      return { is: "left" };
+    case "broadcast":
+      if (data === "server closed") return { is: "serverClosed" };
+      break;
+    case "list_clients":
+      if (data.startsWith(LIST)) return { is: "clients", names: data.slice(LIST.length).split(" , ") };
+      break;
+    default:
+  }
+  const missing = data.match(NOT_FOUND);
+  if (missing) return { is: "notFound", operation, name: missing[1], why: data };
+  if (REFUSALS.has(operation)) return { is: "refusal", operation, why: data };
+  return { is: "serverSays", operation, text: data };
+}

@@ -1,0 +1,53 @@
+// The server speaks English, in texts that are a contract. Here is what is made of them for the page: the advice to connect
+// again is left out, because the page does that, and the texts that people meet most are put into Portuguese.
+
+const CONNECT_AGAIN = /\. You need to connect again and use another (one|name)$/;
+
+const PORTUGUESE = [
+  [/^This username is already taken$/, "Este nome já está em uso"],
+  [/^A name must not be empty$/, "Um nome não pode ser vazio"],
+  [/^A name has at most (\d+) characters, and this one has (\d+)$/, "Um nome tem no máximo $1 caracteres, e este tem $2"],
+  [
+    /^A name must not hold control or invisible characters: character (\d+) is (U\+\w+)$/,
+    "Um nome não pode ter caracteres de controle ou invisíveis: o caractere $1 é $2",
+  ],
+  [/^A name must not begin with a combining mark: (U\+\w+)$/, "Um nome não pode começar com um sinal combinante: $1"],
+  [
+    /^A name must not hold the character (.) because it separates fields or names$/,
+    "Um nome não pode ter o caractere $1, que separa campos ou nomes",
+  ],
+  [/^The name (.*) is reserved$/, "O nome $1 é reservado"],
+  [/^Destination client \((.*)\) not found!$/s, "O destinatário ($1) não foi encontrado!"],
+  [/^Only someone connected from the server's own machine may close it$/, "Só quem está na máquina do servidor pode fechá-lo"],
+  [/^Only an operator of this server may close it$/, "Só um operador deste servidor pode fechá-lo"],
+  [/^Nobody may close this server by a message$/, "Ninguém pode fechar este servidor por mensagem"],
+  [
+    /^That is not the password of (.*); (\d+) (?:try is|tries are) left$/,
+    "Essa não é a senha de $1; tentativas que restam: $2",
+  ],
+  [/^That is not the password of (.*)\. You need to connect again$/, "Essa não é a senha de $1"],
+  [/^The server is full: it serves (\d+) at most\. Try again later$/, "O servidor está cheio: atende no máximo $1. Tente mais tarde"],
+  [
+    /^Your message was not sent: you may send (\d+) messages a second, (\d+) at once\. Try again in (\d+) s$/,
+    "Sua mensagem não foi enviada: são no máximo $1 mensagens por segundo, $2 de uma vez. Tente de novo em $3 s",
+  ],
+  [
+    /^Your message was not sent: you may send (\d+) bytes a second, (\d+) at once\. Try again in (\d+) s$/,
+    "Sua mensagem não foi enviada: são no máximo $1 bytes por segundo, $2 de uma vez. Tente de novo em $3 s",
+  ],
+  [
+    /^Your line was dropped: a message has at most (\d+) bytes\. Send it in parts$/,
+    "Sua mensagem foi recusada: uma mensagem tem no máximo $1 bytes. Envie-a em partes",
+  ],
+  [/^You were disconnected by (.*)$/s, "Você foi desconectado por $1"],
+];
+
+/** What to show for a text of the server: { text, language }. What is not known stays as it came. */
+export function serverWords(text, language) {
+  const short = text.replace(CONNECT_AGAIN, "");
+  if (language !== "pt") return { text: short, language: "en" };
+  for (const [english, portuguese] of PORTUGUESE) {
+    if (english.test(short)) return { text: short.replace(english, portuguese), language };
+  }
+  return { text: short, language: "en" };
+}

@@ -1,0 +1,386 @@
+// The page's parts that need neither a page nor a server.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Chat } from "../../src/web/page/chat.js";
+import { Connection, PAUSES, TAKEN_TRIES } from "../../src/web/page/connection.js";
+import { CONVERSATIONS, Conversations, ENTRIES, ENTRIES_IN_ALL } from "../../src/web/page/conversations.js";
+import { meaning } from "../../src/web/page/meaning.js";
+import { Outstanding, REMEMBERED } from "../../src/web/page/outstanding.js";
+import { People, listEvery, rows } from "../../src/web/page/people.js";
+import { bytes, fold, forbidden, lines, parse, write } from "../../src/web/page/protocol.js";
+import { serverWords } from "../../src/web/page/server-words.js";
+import { harmless, pieces } from "../../src/web/page/text.js";
+import { WORDS, chooseLanguage, gaps, speaker } from "../../src/web/page/words.js";
+
+test("a message is read as the server writes it, and patiently", () => {
+  const whole = { sender: "bob", destination: "alan", operation: "private_message", data: "see you | soon" };
+  assert.deepEqual(parse("bob | alan | private_message | see you | soon"), whole);
+  assert.deepEqual(parse("bob|alan|private_message|see you | soon"), whole);
+  assert.equal(parse("bob | alan | echo |   two more").data, "  two more");
+  assert.equal(parse("bob | alan | echo"), null);
+  assert.equal(write("a", "server", "list_clients"), "a | server | list_clients | no data");
+});
+
+test("bytes, control characters and lines", () => {
+  assert.equal(bytes("é€😀"), 2 + 3 + 4);
+  assert.equal(forbidden("a\tb é 😀 \u202e"), null);
+  assert.deepEqual(forbidden("😀\u001b"), { place: 2, code: 0x1b });
+  assert.deepEqual(forbidden("\u0085"), { place: 1, code: 0x85 });
+  assert.deepEqual(lines("one\r\n\n  \ntwo\u2028three"), ["one", "two", "three"]);
+  assert.equal(fold(" Ａna  Maria "), "ana maria");
+});
+
+test("each message has its meaning", () => {
+  for (const [line, expected] of [
+    ["bob | all clients | broadcast | hi", { is: "said", by: "bob", to: "all", text: "hi" }],
+    ["bob | all clients | broadcast | server closed", { is: "said", by: "bob", to: "all", text: "server closed" }],
+    ["bob | all clients | broadcast_not_me | hi", { is: "said", by: "bob", to: "others", text: "hi" }],
+    ["server | all clients | broadcast | server closed", { is: "serverClosed" }],
+    ["server | alan | list_clients | clients connected: a , b c", { is: "clients", names: ["a", "b c"] }],
+    ["bob | alan | list_files | no data", { is: "filesWanted", by: "bob" }],
+    ["bob | alan | list_files | a.txt", { is: "files", of: "bob", text: "a.txt" }],
+    [
+      "server | alan | private_message | Destination client (x) not found!",
+      { is: "notFound", operation: "private_message", name: "x", why: "Destination client (x) not found!" },
+    ],
+    ["server | alan | error_message | no", { is: "refusal", operation: "error_message", why: "no" }],
+    ["server | new_client: alan | connection_error | no", { is: "notLetIn", why: "no" }],
+    ["server | alan | exit | client disconnected", { is: "left" }],
+    ["server | alan | kick | bob was disconnected", { is: "serverSays", operation: "kick", text: "bob was disconnected" }],
+    ["bob | alan | dance | tango", { is: "other", by: "bob", operation: "dance", text: "tango" }],
+  ]) {
+    assert.deepEqual(meaning(parse(line)), expected, line);
+  }
+});
+
+test("what is not seen becomes a mark, what is spelling stays", () => {
+  assert.deepEqual(pieces("a\u202eb"), [{ text: "a" }, { mark: "U+202E" }, { text: "b" }]);
+  for (const hidden of ["\u0000", "\u001b", "\u007f", "\u0085", "\u200b", "\u2066", "\ufeff", "\u2028", "\u3164", "\u{e0041}"]) {
+    assert.equal(pieces(`a${hidden}`)[1]?.mark?.startsWith("U+"), true, escape(hidden));
+  }
+  for (const kept of ["a\tb", "👩\u200d👩\u200d👧", "👍🏽\u200d♂", "می\u200cخواهم", "क्\u200dष", "<b>&amp;"]) {
+    assert.deepEqual(pieces(kept), [{ text: kept }]);
+  }
+  assert.equal(harmless("a\u200db"), "a[U+200D]b");
+});
+
+test("both languages have the same words with the same gaps", () => {
+  const gapsOf = (text) => gaps(text).flatMap(({ gap }) => gap ?? []).sort();
+  assert.deepEqual(Object.keys(WORDS.pt), Object.keys(WORDS.en));
+  for (const key of Object.keys(WORDS.en)) assert.deepEqual(gapsOf(WORDS.pt[key]), gapsOf(WORDS.en[key]), key);
+  assert.equal(chooseLanguage(["fr", "pt-PT", "en"]), "pt");
+  assert.equal(chooseLanguage(["fr"]), "en");
+  assert.equal(speaker("en")("says", { name: "{text}", text: "x" }), "{text}: x");
+});
+
+test("words of the server: advice for terminals left out, and known ones in Portuguese", () => {
+  const taken = "This username is already taken. You need to connect again and use another one";
+  assert.deepEqual(serverWords(taken, "en"), { text: "This username is already taken", language: "en" });
+  assert.deepEqual(serverWords(taken, "pt"), { text: "Este nome já está em uso", language: "pt" });
+  assert.deepEqual(serverWords("Destination client (a$1) not found!", "pt").text, "O destinatário (a$1) não foi encontrado!");
+  assert.deepEqual(serverWords("something new", "pt"), { text: "something new", language: "en" });
+});
+
+test("conversations are bounded, one by one and together", () => {
+  const conversations = new Conversations();
+  const say = (conversation, at) => conversations.append(conversation, { kind: "said", text: String(at), at });
+  for (let at = 0; at < ENTRIES + 2_000; at += 1) say(conversations.everyone, at);
+  const { everyone } = conversations;
+  assert.ok(everyone.size <= ENTRIES + 500);
+  assert.equal(everyone.at(everyone.first).text, String(everyone.first));
+  assert.equal(everyone.end, ENTRIES + 2_000);
+  for (const name of ["a", "b", "c", "d"]) {
+    const conversation = conversations.with(name);
+    for (let at = 0; at < ENTRIES; at += 1) say(conversation, at);
+  }
+  let sum = 0;
+  for (const { size } of conversations.all()) sum += size;
+  assert.ok(sum <= ENTRIES_IN_ALL, String(sum));
+  const kept = conversations.with("kept");
+  kept.draft = "not sent yet";
+  for (let count = 0; count < CONVERSATIONS + 10; count += 1) conversations.with(`n${count}`).lastAt = count + 1;
+  assert.ok(conversations.persons().length <= CONVERSATIONS);
+  assert.equal(conversations.get("kept"), kept);
+});
+
+test("what waits for an answer is bounded and answered in order", () => {
+  const outstanding = new Outstanding();
+  for (let count = 0; count < REMEMBERED + 5; count += 1) outstanding.add({ kind: "broadcast", count });
+  assert.equal(outstanding.all(() => true).length, REMEMBERED);
+  assert.equal(outstanding.answered(({ count }) => count === 7).length, 3);
+  assert.deepEqual(outstanding.answered(({ count }) => count === 7), []);
+});
+
+test("a list of people in parts takes the place of the one before when it is whole", () => {
+  const people = new People();
+  people.begin();
+  people.part(["bob", "Ana"]);
+  people.finish();
+  people.begin();
+  people.part(["Ana"]);
+  assert.equal(people.size, 2);
+  people.part(["carl", "bea 10", "bea 9"]);
+  assert.equal(people.heard("dora"), true);
+  people.finish();
+  assert.deepEqual(people.sorted().map(([, name]) => name), ["Ana", "bea 9", "bea 10", "carl", "dora"]);
+  assert.equal(people.heard("ANA"), false);
+  assert.equal(listEvery(12), 10_000);
+  assert.equal(listEvery(5_000), 50_000);
+});
+
+test("rows: everyone, those one talks with, who else is here; and searching", () => {
+  const { chat } = room();
+  chat.entered("alan");
+  chat.people.begin();
+  chat.people.part(["alan", "bob", "carl"]);
+  chat.people.finish();
+  chat.receive({ is: "said", by: "bob", to: "me", text: "hi" });
+  const shape = (search) => rows(chat.people, chat.conversations, "alan", search).map((row) => row.heading ?? row.name);
+  assert.deepEqual(shape(""), ["", "conversations", "bob", "here", "alan", "carl"]);
+  assert.deepEqual(shape("AR"), ["here", "carl"]);
+  assert.deepEqual(shape("zz"), []);
+});
+
+/** A chat whose messages are gathered, and what it told. */
+function room(send = () => true) {
+  const sent = [];
+  const told = [];
+  const chat = new Chat({
+    send: (line) => send(line) && sent.push(line) > 0,
+    now: () => 1_000,
+    told: (what, conversation, entry) => told.push({ what, conversation, entry }),
+  });
+  chat.entered("alan");
+  return { chat, sent, told, hear: (line) => chat.receive(meaning(parse(line))) };
+}
+
+test("a broadcast waits until it comes back, in the order of all", () => {
+  const { chat, sent, hear } = room();
+  const { everyone } = chat.conversations;
+  chat.say(everyone, "one");
+  assert.deepEqual(sent, ["alan | all clients | broadcast | one"]);
+  assert.equal(everyone.size, 0);
+  assert.equal(everyone.pending.length, 1);
+  hear("bob | all clients | broadcast | zero");
+  hear("alan | all clients | broadcast | one");
+  assert.equal(everyone.pending.length, 0);
+  assert.deepEqual([everyone.at(0).text, everyone.at(1).text, everyone.at(1).mine], ["zero", "one", true]);
+});
+
+test("the message that was for somebody who is gone is marked, and not those that arrived", () => {
+  const { chat, sent, hear } = room();
+  const bob = chat.conversations.with("bob");
+  chat.say(bob, "one");
+  assert.equal(sent.at(-1), "alan | alan | echo | done so far");
+  hear("alan | alan | echo | done so far");
+  chat.say(bob, "two");
+  hear("server | alan | private_message | Destination client (bob) not found!");
+  assert.deepEqual([bob.at(0).state, bob.at(1).state, bob.at(2).kind], [null, "failed", "error"]);
+});
+
+test("what was not confirmed when the connection was cut is said and kept", () => {
+  const { chat, hear } = room();
+  const { everyone } = chat.conversations;
+  const bob = chat.conversations.with("bob");
+  chat.say(bob, "sure");
+  hear("alan | alan | echo | done so far");
+  chat.say(bob, "private");
+  chat.say(everyone, "to all");
+  chat.left();
+  assert.deepEqual([bob.at(0).state, bob.at(1).state], [null, "unsure"]);
+  assert.deepEqual([everyone.at(0).text, everyone.at(0).state, everyone.pending.length], ["to all", "unsure", 0]);
+});
+
+test("errors are shown where they belong", () => {
+  const { chat, told, hear } = room();
+  const { everyone } = chat.conversations;
+  chat.say(everyone, "too fast");
+  hear("server | alan | error_message | Your message was not sent: you may send 50 messages a second, 500 at once. Try again in 1 s");
+  assert.deepEqual([everyone.at(0).text, everyone.at(0).state, everyone.at(1).kind], ["too fast", "failed", "error"]);
+  chat.askToClose();
+  hear("server | alan | error_message | Only someone connected from the server's own machine may close it");
+  assert.equal(told.at(-1).what, "close");
+  hear("server | alan | private_message | Destination client (nobody) not found!");
+  assert.equal(everyone.last.text, "Destination client (nobody) not found!");
+  hear("server | alan | error_message | Your line was dropped: a message has at most 512 bytes. Send it in parts");
+  assert.equal(chat.limit, 512);
+});
+
+test("files: asked for, answered, and an empty list for those who ask", () => {
+  const { chat, sent, hear } = room();
+  const bob = chat.conversations.with("bob");
+  chat.askFiles(bob);
+  assert.equal(sent.at(-1), "alan | bob | list_files | no data");
+  hear("bob | alan | list_files | a.txt");
+  hear("bob | alan | list_files | b.txt");
+  assert.deepEqual([bob.last.kind, bob.last.listing.parts], ["files", ["a.txt", "b.txt"]]);
+  for (let count = 0; count < 3; count += 1) hear("carl | alan | list_files | no data");
+  assert.equal(sent.at(-1), "alan | carl | list_files | no files shared");
+  assert.equal(chat.conversations.with("carl").size, 1);
+  chat.askFiles(bob);
+  hear("server | alan | list_files | Destination client (bob) not found!");
+  assert.equal(bob.last.kind, "error");
+});
+
+test("a message is measured as it will be sent", () => {
+  const { chat } = room();
+  const line = "alan | all clients | broadcast_not_me | é";
+  assert.equal(chat.measure(chat.conversations.everyone, "é", true), Buffer.byteLength(line));
+});
+
+test("what cannot be sent is not taken", () => {
+  const { chat } = room(() => false);
+  assert.equal(chat.say(chat.conversations.everyone, "one"), false);
+  assert.equal(chat.conversations.everyone.pending.length, 0);
+});
+
+/** A connection whose sockets and clock the test holds. */
+function line() {
+  const world = { sockets: [], states: [], heard: [], timers: [], now: 0 };
+  const connection = new Connection({
+    open() {
+      const socket = { readyState: 1, bufferedAmount: 0, sent: [], send: (text) => socket.sent.push(text) };
+      socket.close = () => (socket.readyState = 3);
+      socket.hear = (text) => socket.onmessage({ data: text });
+      socket.cut = (wasClean = false) => socket.onclose({ wasClean });
+      world.sockets.push(socket);
+      return socket;
+    },
+    changed: (state, detail) => world.states.push({ state, ...detail }),
+    received: (told) => world.heard.push(told),
+    clock: {
+      now: () => world.now,
+      random: () => 0.5,
+      setTimeout: (act, pause) => world.timers.push({ act, pause }) && world.timers.at(-1),
+      clearTimeout: (timer) => (timer.act = () => {}),
+    },
+  });
+  const socket = () => world.sockets.at(-1);
+  const join = () => {
+    socket().hear("server | client | name | no data");
+    socket().hear("server | alan | connection_confirmation | You are now connected to the server");
+  };
+  return { ...world, world, connection, socket, join, last: () => world.states.at(-1) };
+}
+
+test("entering under a name, and why it was refused", () => {
+  const { connection, socket, join, last } = line();
+  connection.enter("bob");
+  socket().hear("server | client | name | no data");
+  assert.deepEqual(socket().sent, ["bob | server | name | bob"]);
+  socket().hear("server | new_client: bob | connection_error | This username is already taken. You need to connect again and use another one");
+  socket().cut(true);
+  assert.equal(last().state, "idle");
+  assert.match(last().why, /^This username is already taken/);
+  connection.enter("alan");
+  join();
+  assert.deepEqual(last(), { state: "joined", name: "alan" });
+});
+
+test("no server: said, and not tried again by itself", () => {
+  const { connection, socket, last, timers } = line();
+  connection.enter("alan");
+  socket().cut();
+  assert.deepEqual(last(), { state: "idle", unreachable: true });
+  for (const { act } of timers) act();
+  assert.equal(last().state, "idle");
+});
+
+test("a password is asked for, asked again, and used once more after a cut", () => {
+  const { connection, socket, last, timers } = line();
+  connection.enter("alan");
+  socket().hear("server | client | name | no data");
+  socket().hear("server | alan | password | no data");
+  assert.deepEqual(last(), { state: "password", name: "alan", why: null });
+  connection.givePassword("wrong");
+  socket().hear("server | alan | error_message | That is not the password of alan; 2 tries are left");
+  socket().hear("server | alan | password | no data");
+  assert.match(last().why, /2 tries are left/);
+  connection.givePassword("a | b");
+  assert.equal(socket().sent.at(-1), "alan | server | password | a | b");
+  socket().hear("server | alan | connection_confirmation | You are now connected to the server");
+  socket().cut();
+  timers.at(-1).act();
+  socket().hear("server | client | name | no data");
+  socket().hear("server | alan | password | no data");
+  assert.equal(socket().sent.at(-1), "alan | server | password | a | b");
+});
+
+test("after a cut it comes back under the same name, ever more slowly", () => {
+  const { connection, socket, join, last, timers } = line();
+  connection.enter("alan");
+  join();
+  for (const pause of [...PAUSES, PAUSES.at(-1)]) {
+    socket().cut();
+    assert.equal(last().state, "cut");
+    assert.equal(timers.at(-1).pause, pause);
+    timers.at(-1).act();
+  }
+  join();
+  assert.equal(last().state, "joined");
+  socket().cut();
+  assert.equal(timers.at(-1).pause, PAUSES[0]);
+});
+
+test("a name that the old connection still holds is tried for again, but not for ever", () => {
+  const { connection, socket, join, last, timers } = line();
+  connection.enter("alan");
+  join();
+  socket().cut();
+  for (let tries = 0; tries < TAKEN_TRIES; tries += 1) {
+    timers.at(-1).act();
+    socket().hear("server | new_client: alan | connection_error | This username is already taken. You need to connect again and use another one");
+    socket().cut(true);
+    assert.equal(last().taken, true);
+  }
+  timers.at(-1).act();
+  socket().hear("server | new_client: alan | connection_error | This username is already taken. You need to connect again and use another one");
+  socket().cut(true);
+  assert.equal(last().state, "idle");
+});
+
+test("no coming back after the server closed, sent one away, or was left", () => {
+  for (const [frame, state] of [
+    ["server | all clients | broadcast | server closed", { state: "ended", closed: true }],
+    ["server | alan | error_message | You were disconnected by eve", { state: "ended", why: "You were disconnected by eve" }],
+    ["server | alan | exit | client disconnected", { state: "idle" }],
+  ]) {
+    const { connection, socket, join, last } = line();
+    connection.enter("alan");
+    join();
+    socket().hear(frame);
+    socket().cut(true);
+    assert.deepEqual(last(), state);
+  }
+  const { connection, socket, join, last } = line();
+  connection.enter("alan");
+  join();
+  socket().hear("bob | all clients | broadcast | server closed");
+  socket().cut(true);
+  assert.equal(last().state, "cut");
+});
+
+test("nothing is sent into a connection that takes nothing", () => {
+  const { connection, socket, join } = line();
+  assert.equal(connection.send("x"), false);
+  connection.enter("alan");
+  join();
+  assert.equal(connection.send("x"), true);
+  socket().bufferedAmount = 1_000_000;
+  assert.equal(connection.send("x"), false);
+  socket().bufferedAmount = 0;
+  socket().readyState = 2;
+  assert.equal(connection.send("x"), false);
+});
+
+test("what an abandoned connection still says is not heard", () => {
+  const { connection, socket, join, heard } = line();
+  connection.enter("alan");
+  join();
+  const old = socket();
+  connection.drop();
+  old.hear("bob | all clients | broadcast | late");
+  assert.deepEqual(heard, []);
+});
