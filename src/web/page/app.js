@@ -203,7 +203,7 @@ function draw() {
 
 function drawNow() {
   drawing = null;
-  const { current, everyone, unread } = conversations;
+  const { current } = conversations;
   if (current.unread > 0 && isRead(current)) current.unread = 0;
   const place = current.isEveryone ? say("everyone") : isolated(current.name);
   const count = conversations.unread;
@@ -214,11 +214,12 @@ function drawNow() {
   const found = rows(chat.people, conversations, chat.me, byId("search").value);
   list.update(found, current.key);
   setText(byId("nobody"), found.length === 0 ? say("nobody") : "");
-  const elsewhere = unread - current.unread;
-  setText(byId("back-unread"), elsewhere > 0 ? String(Math.min(elsewhere, 999)) : "");
+  const elsewhere = conversations.unread - current.unread;
+  setText(byId("back-unread"), elsewhere > 0 ? String(elsewhere) : "");
+  const unreadWords = elsewhere === 1 ? say("unreadOne") : say("unreadMany", { count: elsewhere });
+  byId("back").setAttribute("aria-label", elsewhere > 0 ? `${say("back")}, ${unreadWords}` : say("back"));
   byId("me").firstElementChild.textContent = harmless(chat.me ?? "");
   room.classList.toggle("offline", connection.state !== "joined");
-  everyone.newFrom = current === everyone ? everyone.newFrom : null;
 }
 
 function heading(current) {
@@ -264,7 +265,6 @@ document.documentElement.lang = language === "pt" ? "pt-BR" : "en";
 for (const node of document.querySelectorAll("[data-word]")) node.textContent = say(node.dataset.word);
 byId("people").setAttribute("aria-label", say("people"));
 byId("side").setAttribute("aria-label", say("people"));
-byId("back").setAttribute("aria-label", say("back"));
 for (const attribute of ["placeholder", "aria-label"]) byId("search").setAttribute(attribute, say("search"));
 
 byId("search").addEventListener("input", () => {

@@ -1,0 +1,171 @@
+// Chromium, its pages, and what the tests look at in them.
+
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+const axe = createRequire(import.meta.url)("axe-core");
+
+/** What is waited for comes within this many milliseconds, also on a machine that does much else. */
+export const DEADLINE = 20_000;
+export const DESKTOP = { viewport: { width: 1280, height: 800 } };
+export const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+
+/** Where the program is, or undefined. ARAUTO_REQUIRE_TOOLS=1: it has to be there. */
+export function program(...names) {
+  for (const name of names) {
+    const found = spawnSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).stdout.trim();
+    if (found !== "") return found;
+  }
+  assert.notEqual(process.env.ARAUTO_REQUIRE_TOOLS, "1", `${names.join(" or ")} is not installed`);
+  return undefined;
+}
+
+/** What a test has opened; all of it is gone when it ends, also if it failed. */
+const opened = new Set();
+
+export async function leaveAll() {
+  await Promise.all([...opened].map((what) => what.leave()));
+  opened.clear();
+}
+
+export const CHROMIUM = program("chromium", "chromium-browser");
+
+export function launch() {
+  // Chromium's own sandbox does not work for root.
+  const args = process.getuid() === 0 ? ["--no-sandbox"] : [];
+  return chromium.launch({ executablePath: CHROMIUM, args });
+}
+
+/** A page at an address, in a profile of its own. Its `problems` are what the console said and what was thrown. */
+export async function visit(browser, url, options = {}) {
+  const context = await browser.newContext({ locale: "en-GB", ...DESKTOP, ...options });
+  context.setDefaultTimeout(DEADLINE);
+  opened.add({ leave: () => context.close() });
+  const page = await context.newPage();
+  page.problems = [];
+  page.on("console", (said) => {
+    if (["error", "warning"].includes(said.type())) page.problems.push(said.text());
+  });
+  page.on("pageerror", (error) => page.problems.push(error.stack));
+  page.on("request", (request) => {
+    if (new URL(request.url()).host !== new URL(url).host) page.problems.push(`fetched ${request.url()}`);
+  });
+  await page.goto(url);
+  return page;
+}
+
+/** Visits, and enters under a name. */
+export async function join(browser, url, name, options) {
+  const page = await visit(browser, url, options);
+  await page.locator("#name").fill(name);
+  await page.keyboard.press("Enter");
+  await page.locator("#text").waitFor();
+  return page;
+}
+
+/** Ends a page, which must not have had a problem. */
+export async function leave(page) {
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+}
+
+/** Says something into the conversation that is open. */
+export async function say(page, text) {
+  await page.locator("#text").fill(text);
+  await page.locator("#text").press("Enter");
+}
+
+/** Waits until the open conversation has an entry with exactly this text; its row. */
+export async function hears(page, text) {
+  const row = page.locator("#entries > .row", { has: page.locator(".text", { hasText: exactly(text) }) }).last();
+  await row.waitFor({ state: "attached" });
+  return row;
+}
+
+/** Chooses a row of the list by its name. */
+export async function choose(page, name) {
+  if (await page.locator("#back").isVisible()) await page.locator("#back").click();
+  await person(page, name).click();
+  await page.locator("#title", { hasText: exactly(name) }).waitFor();
+}
+
+export function person(page, name) {
+  return page.locator("#people .person", { has: page.locator(".name", { hasText: exactly(name) }) });
+}
+
+export function exactly(text) {
+  return new RegExp(`^${text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&")}$`);
+}
+
+/** Nothing that axe-core knows of stands in the way of anyone. */
+export async function isAccessible(page, view) {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => window.axe.run());
+  const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("\n")}`);
+  assert.deepEqual(found, [], `${view}: ${page.url()}`);
+}
+
+/** Somebody at netcat. */
+export class Friend {
+  #lines = [];
+  #waiting = null;
+
+  constructor(port) {
+    opened.add(this);
+    this.process = spawn("nc", ["127.0.0.1", String(port)], { stdio: ["pipe", "pipe", "inherit"] });
+    let rest = "";
+    this.process.stdout.setEncoding("utf8").on("data", (text) => {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop();
+      this.#lines.push(...lines);
+      this.#waiting?.();
+    });
+    this.process.on("exit", () => this.#waiting?.());
+    this.process.stdin.on("error", () => {});
+  }
+
+  static async enter(port, name) {
+    const friend = new Friend(port);
+    friend.type(name);
+    await friend.hears(/connection_confirmation/);
+    return friend;
+  }
+
+  type(line) {
+    this.process.stdin.write(`${line}\n`);
+  }
+
+  /** Reads up to a line that is, or matches, this; returns it. */
+  async hears(wanted) {
+    const fits = (line) => (typeof wanted === "string" ? line === wanted : wanted.test(line));
+    const until = Date.now() + DEADLINE;
+    for (;;) {
+      while (this.#lines.length > 0) {
+        const line = this.#lines.shift();
+        if (fits(line)) return line;
+      }
+      assert.equal(this.process.exitCode, null, `nc ended before ${wanted}`);
+      await this.#more(until - Date.now(), wanted);
+    }
+  }
+
+  #more(remaining, wanted) {
+    return new Promise((done, failed) => {
+      const timer = setTimeout(() => failed(new Error(`did not hear ${wanted}`)), remaining);
+      this.#waiting = () => {
+        clearTimeout(timer);
+        this.#waiting = null;
+        done();
+      };
+    });
+  }
+
+  async leave() {
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
+    const ended = new Promise((done) => this.process.once("exit", done));
+    this.process.kill();
+    await ended;
+  }
+}
