@@ -31,7 +31,8 @@ export class Conversation {
     this.draft = "";
     /** What was sent to all and has not come back, oldest first. */
     this.pending = [];
-    this.lastAt = 0;
+    /** Grows with each new entry anywhere. */
+    this.turn = 0;
   }
 
   get isEveryone() {
@@ -58,7 +59,6 @@ export class Conversation {
   append(entry) {
     entry.seq = this.end;
     this.#entries.push(entry);
-    this.lastAt = entry.at;
     if (this.size > ENTRIES + SHEAR) this.forget(SHEAR);
     return entry;
   }
@@ -79,6 +79,7 @@ export class Conversation {
 export class Conversations {
   #byKey = new Map();
   #entries = 0;
+  #turn = 0;
 
   constructor() {
     this.everyone = new Conversation(EVERYONE, "");
@@ -97,6 +98,7 @@ export class Conversations {
     if (!conversation) {
       if (this.#byKey.size > CONVERSATIONS) this.#dropOldest();
       conversation = new Conversation(key, name);
+      conversation.turn = this.#turn += 1;
       this.#byKey.set(key, conversation);
     }
     conversation.name = name;
@@ -106,6 +108,7 @@ export class Conversations {
   append(conversation, entry) {
     const before = conversation.size;
     conversation.append(entry);
+    conversation.turn = this.#turn += 1;
     this.#entries += conversation.size - before;
     if (this.#entries > ENTRIES_IN_ALL) this.#shorten();
     return entry;
@@ -114,7 +117,7 @@ export class Conversations {
   /** Those with persons, the one in which something was said last first. */
   persons() {
     const persons = [...this.#byKey.values()].filter((conversation) => !conversation.isEveryone);
-    return persons.sort((one, other) => other.lastAt - one.lastAt);
+    return persons.sort((one, other) => other.turn - one.turn);
   }
 
   get unread() {
@@ -141,7 +144,7 @@ export class Conversations {
     let oldest = null;
     for (const conversation of this.#byKey.values()) {
       const isKept = conversation.isEveryone || conversation === this.current || conversation.draft !== "";
-      if (!isKept && (!oldest || conversation.lastAt < oldest.lastAt)) oldest = conversation;
+      if (!isKept && (!oldest || conversation.turn < oldest.turn)) oldest = conversation;
     }
     if (!oldest) return;
     this.#byKey.delete(oldest.key);

@@ -169,7 +169,8 @@ export class LogView {
       this.#stick();
       return;
     }
-    this.#atEnd = below < 40 && this.#to === conversation.end;
+    // What came since the last drawing is not there yet, and does not mean that somebody scrolled away.
+    this.#atEnd = below < 40 && (wasAtEnd || this.#to === conversation.end);
     if (this.#atEnd) this.#seenEnd = conversation.end;
     if (scroller.scrollTop < NEAR && this.#from > conversation.first) {
       const from = Math.max(conversation.first, this.#from - STEP);

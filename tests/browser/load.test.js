@@ -1,0 +1,308 @@
+// The page at a server that the test plays: crowds, floods, accounts, cuts and ends, at will.
+
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+
+import { CHROMIUM, DEADLINE, exactly, hears, isAccessible, join, launch, leave, leaveAll, person, say, visit } from "./browser.js";
+import { servePage } from "./page-server.js";
+
+const skip = CHROMIUM ? false : "no chromium";
+let browser;
+let server;
+/** What the server of the running test does with a line: (socket, fields, line). */
+let answers;
+let sockets = [];
+
+before(async () => {
+  if (skip) return;
+  browser = await launch();
+  server = await servePage((socket) => {
+    sockets.push(socket);
+    socket.fields = [];
+    socket.send("server | client | name | no data");
+    socket.on("message", (data) => {
+      const line = data.toString();
+      const [sender, destination, operation, ...rest] = line.split(" | ");
+      answers(socket, { sender, destination, operation, data: rest.join(" | ") }, line);
+    });
+  });
+});
+afterEach(async () => {
+  await leaveAll();
+  sockets = [];
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+/** A server with these people; `more` may answer a line first, by returning true. */
+function serving(people, more = () => false) {
+  answers = (socket, message, line) => {
+    if (more(socket, message)) return;
+    const { sender, operation, data } = message;
+    if (operation === "name") {
+      socket.name = data;
+      socket.send(`server | ${data} | connection_confirmation | You are now connected to the server`);
+    } else if (operation === "list_clients") {
+      for (const part of parts(socket.name, [socket.name, ...people()])) socket.send(part);
+    } else if (operation === "echo") {
+      socket.send(line);
+    } else if (operation === "broadcast") {
+      socket.send(`${sender} | all clients | broadcast | ${data}`);
+    }
+  };
+}
+
+function parts(to, names) {
+  const head = `server | ${to} | list_clients | clients connected: `;
+  const found = [];
+  let part = "";
+  for (const name of names) {
+    const longer = part === "" ? name : `${part} , ${name}`;
+    if (Buffer.byteLength(head + longer) > 1024) {
+      found.push(head + part);
+      part = name;
+    } else {
+      part = longer;
+    }
+  }
+  return [...found, head + part];
+}
+
+const crowd = Array.from({ length: 5_000 }, (_, number) => `person ${number}`);
+const elements = (page) => page.evaluate(() => document.querySelectorAll("*").length);
+/** The longest time, in milliseconds, for which the page did nothing else. */
+const longestTask = (page) =>
+  page.evaluate(() => {
+    window.longest = 0;
+    new PerformanceObserver((list) => {
+      for (const { duration } of list.getEntries()) window.longest = Math.max(window.longest, duration);
+    }).observe({ entryTypes: ["longtask"] });
+  });
+
+test("5,000 people: few elements, found by search, gone when they leave", { skip }, async () => {
+  let here = crowd;
+  serving(() => here);
+  const page = await visit(browser, server.url);
+  await longestTask(page);
+  await page.locator("#name").fill("alan");
+  await page.keyboard.press("Enter");
+  await page.locator("#subtitle", { hasText: "5,001 are here" }).waitFor();
+  assert.ok((await page.locator("#people > *").count()) < 50);
+  await page.locator("#people").focus();
+  await page.keyboard.press("End");
+  await person(page, "person 4999").waitFor();
+  assert.equal(await person(page, "person 4999").getAttribute("aria-posinset"), "5003");
+  await page.locator("#search").fill("son 3141");
+  await person(page, "person 3141").click();
+  await page.locator("#title", { hasText: "person 3141" }).waitFor();
+  await page.locator("#search").fill("nobody has this");
+  await page.locator("#nobody", { hasText: "Nobody has a name like that." }).waitFor();
+  assert.ok((await elements(page)) < 300);
+  await page.locator("#search").fill("");
+  here = crowd.slice(0, 10);
+  await page.evaluate(() => window.dispatchEvent(new Event("focus")));
+  await page.locator("#subtitle", { hasText: "not here" }).waitFor({ timeout: 40_000 });
+  const longest = await page.evaluate(() => window.longest);
+  assert.ok(longest < 1_000, `${longest} ms at a stretch`);
+  await isAccessible(page, "after a crowd");
+  await leave(page);
+});
+
+test("10,000 messages in one burst: bounded elements, the last in view, the first still there", { skip }, async () => {
+  serving(() => crowd.slice(0, 50));
+  const page = await join(browser, server.url, "alan");
+  await longestTask(page);
+  const [socket] = sockets;
+  for (let count = 0; count < 10_000; count += 1) {
+    socket.send(`person ${count % 50} | all clients | broadcast | message ${count} ${"words ".repeat(count % 40)}`);
+  }
+  socket.send("person 1 | all clients | broadcast | the last one");
+  const last = await hears(page, "the last one");
+  assert.equal(await isInView(last), true);
+  assert.equal(await page.locator("#entries > .row").count(), 200);
+  assert.ok((await elements(page)) < 3_000);
+  const longest = await page.evaluate(() => window.longest);
+  assert.ok(longest < 1_000, `${longest} ms at a stretch`);
+  // Typing goes on while more comes.
+  await say(page, "still alive");
+  assert.equal(await isInView(await hears(page, "still alive")), true);
+  // Up to the very first, a screenful at a time.
+  await page.locator("#log").focus();
+  const until = Date.now() + 3 * DEADLINE;
+  const first = () => page.evaluate(() => document.querySelector("#entries .text").textContent);
+  while (!(await first()).startsWith("message 0 ")) {
+    assert.ok(Date.now() < until, await first());
+    await page.evaluate(() => {
+      const log = document.querySelector("#log");
+      log.scrollTop = 0;
+      return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    });
+    assert.ok((await page.locator("#entries > .row").count()) <= 200);
+  }
+  // What is read stays where it is when something new comes.
+  await page.evaluate(() => (document.querySelector("#log").scrollTop = 0));
+  const before = await top(page.locator("#entries > .row").first());
+  socket.send("person 1 | all clients | broadcast | one more");
+  await page.locator("#latest", { hasText: "1 new below" }).waitFor();
+  assert.equal(await top(page.locator("#entries > .row").first()), before);
+  await page.locator("#latest").click();
+  assert.equal(await isInView(await hears(page, "one more")), true);
+  await leave(page);
+});
+
+async function top(row) {
+  return (await row.boundingBox()).y;
+}
+
+async function isInView(row) {
+  return row.evaluate((node) => {
+    const { top, bottom } = node.getBoundingClientRect();
+    const log = document.querySelector("#log").getBoundingClientRect();
+    return top >= log.top && bottom <= log.bottom + 1;
+  });
+}
+
+test("private messages from 5,000 people are 5,000 conversations, and few elements", { skip }, async () => {
+  serving(() => crowd);
+  const page = await join(browser, server.url, "alan");
+  for (const name of crowd) sockets[0].send(`${name} | alan | private_message | hi`);
+  await page.waitForFunction(() => document.title.startsWith("(5000) "), undefined, { timeout: 2 * DEADLINE });
+  assert.ok((await elements(page)) < 400);
+  await person(page, "person 4999").click();
+  await hears(page, "hi");
+  await leave(page);
+});
+
+test("a name with an account: the password, wrong and right", { skip }, async () => {
+  serving(() => [], (socket, { operation, data }) => {
+    if (operation === "name") {
+      socket.name = data;
+      socket.send(`server | ${data} | password | no data`);
+      return true;
+    }
+    if (operation !== "password" || data === "open | sesame") {
+      if (operation === "password") socket.send(`server | ${socket.name} | connection_confirmation | You are now connected to the server`);
+      return operation === "password";
+    }
+    socket.send(`server | ${socket.name} | error_message | That is not the password of ${socket.name}; 2 tries are left`);
+    socket.send(`server | ${socket.name} | password | no data`);
+    return true;
+  });
+  const page = await visit(browser, server.url);
+  await page.getByLabel("Your name").fill("alan");
+  await page.keyboard.press("Enter");
+  const field = page.getByLabel("Password");
+  await field.waitFor();
+  await isAccessible(page, "password");
+  await field.fill("wrong");
+  await page.keyboard.press("Enter");
+  await page.locator("#password-error", { hasText: "That is not the password of alan; 2 tries are left" }).waitFor();
+  assert.equal(await field.inputValue(), "");
+  await page.getByRole("button", { name: "Another name" }).click();
+  await page.getByLabel("Your name").fill("alan");
+  await page.keyboard.press("Enter");
+  await field.fill("open | sesame");
+  await page.keyboard.press("Enter");
+  await page.locator("#text").waitFor();
+  assert.equal((await page.content()).includes("sesame"), false);
+  await leave(page);
+});
+
+test("a cut is said, what was not confirmed too, and the room is there again", { skip }, async () => {
+  let isMute = false;
+  serving(() => ["bob"], (socket, { operation }) => isMute && operation !== "name");
+  const page = await join(browser, server.url, "alan");
+  await person(page, "bob").waitFor();
+  isMute = true;
+  await say(page, "on its way");
+  await page.locator("#pending .text", { hasText: "on its way" }).waitFor();
+  await page.locator("#text").fill("half a thought");
+  const before = sockets.length;
+  // Refused for a while: the page says so, and when it tries again.
+  const held = answers;
+  answers = (socket) => socket.terminate();
+  sockets[0].terminate();
+  await page.locator("#banner-text", { hasText: "The connection was cut. Coming back as alan…" }).waitFor();
+  await page.getByRole("button", { name: "Try now" }).click();
+  await isAccessible(page, "cut");
+  assert.equal(await (await hears(page, "on its way")).locator(".tag.bad").textContent(), "not confirmed");
+  await page.locator("#text").press("Enter");
+  await page.locator("#complaint", { hasText: "Not connected. What you typed stays here." }).waitFor();
+  assert.equal(await page.locator("#text").inputValue(), "half a thought");
+  isMute = false;
+  answers = held;
+  await hears(page, "Connected again as alan. Messages sent meanwhile by others are not kept by the server.");
+  assert.equal(await page.locator("#banner").isVisible(), false);
+  assert.ok(sockets.length > before);
+  await page.locator("#text").press("Enter");
+  await hears(page, "half a thought");
+  page.problems = page.problems.filter((problem) => !/^WebSocket connection to .* failed/.test(problem));
+  await leave(page);
+});
+
+test("the old connection still holds the name after a cut: said, and tried again", { skip }, async () => {
+  let taken = 0;
+  serving(() => [], (socket, { operation, data }) => {
+    if (operation !== "name" || taken === 0) return false;
+    taken -= 1;
+    socket.send(`server | new_client: ${data} | connection_error | This username is already taken. You need to connect again and use another one`);
+    socket.close();
+    return true;
+  });
+  const page = await join(browser, server.url, "alan");
+  taken = 2;
+  sockets[0].terminate();
+  await page.locator("#banner-text", { hasText: "The old one still holds the name alan; trying again…" }).waitFor();
+  await hears(page, "Connected again as alan. Messages sent meanwhile by others are not kept by the server.");
+  await leave(page);
+});
+
+test("closing is refused in place; when the server closes, nobody comes back by himself", { skip }, async () => {
+  const why = "Only someone connected from the server's own machine may close it";
+  serving(() => [], (socket, { operation }) => {
+    if (operation !== "close_server") return false;
+    socket.send(`server | alan | error_message | ${why}`);
+    return true;
+  });
+  const page = await join(browser, server.url, "alan");
+  await page.getByRole("button", { name: "Close the server…" }).click();
+  await page.getByRole("button", { name: "Close the server", exact: true }).click();
+  await page.locator("#close-error", { hasText: why }).waitFor();
+  await isAccessible(page, "closing refused");
+  await page.keyboard.press("Escape");
+  sockets[0].send("server | all clients | broadcast | server closed");
+  sockets[0].close();
+  await page.locator("#banner-text", { hasText: exactly("The server was closed.") }).waitFor();
+  await isAccessible(page, "closed");
+  assert.equal(sockets.length, 1);
+  await page.getByRole("button", { name: "Connect again" }).click();
+  await page.locator("#banner").waitFor({ state: "hidden" });
+  await say(page, "here again");
+  await hears(page, "here again");
+  await leave(page);
+});
+
+test("sent away by an operator: why, and no coming back by itself", { skip }, async () => {
+  serving(() => []);
+  const page = await join(browser, server.url, "alan");
+  sockets[0].send("server | alan | error_message | You were disconnected by eve: being rude");
+  sockets[0].close();
+  await page.locator("#banner-text", { hasText: "The server ended the connection: You were disconnected by eve: being rude" }).waitFor();
+  assert.equal(sockets.length, 1);
+  await leave(page);
+});
+
+test("frames that are no messages, and hostile lists, do no harm", { skip }, async () => {
+  serving(() => [`<img src=x onerror=x=1>`, "\u202e\u0000x", ""]);
+  const page = await join(browser, server.url, "alan");
+  for (const frame of ["", "|||", "a | b", Buffer.from([1, 2, 3]), "server | alan | list_clients | ", "x".repeat(100_000)]) sockets[0].send(frame);
+  sockets[0].send("server | alan | kick | <b>bob</b> was disconnected");
+  await hears(page, "<b>bob</b> was disconnected");
+  await person(page, "<img src=x onerror=x=1>").waitFor();
+  await say(page, "still here");
+  await hears(page, "still here");
+  assert.equal(await page.evaluate(() => "x" in window), false);
+  await leave(page);
+});
