@@ -1,6 +1,7 @@
 // The page at a real server, used as a person would. ARAUTO_URL is the page's address and ARAUTO_TCP the port for netcat;
 // without them these tests are skipped. ARAUTO_RESTART is a command that kills the server, starts it again at the same
-// addresses and returns when it listens. With ARAUTO_CLOSE=1 the last test closes the server.
+// addresses and returns when it listens. With ARAUTO_CLOSE=1 the last test closes the server. ARAUTO_PICTURES is a folder
+// to put pictures of the page into.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -8,8 +9,9 @@ import { after, afterEach, before, test } from "node:test";
 import { promisify } from "node:util";
 
 import { CHROMIUM, Friend, PHONE, choose, exactly, hears, isAccessible, join, launch, leave, leaveAll, person, program, say, visit } from "./browser.js";
+import { takePictures } from "./pictures.js";
 
-const { ARAUTO_URL: url, ARAUTO_TCP: port, ARAUTO_RESTART: restart, ARAUTO_CLOSE: mayClose } = process.env;
+const { ARAUTO_URL: url, ARAUTO_TCP: port, ARAUTO_RESTART: restart, ARAUTO_CLOSE: mayClose, ARAUTO_PICTURES: folder } = process.env;
 const skip = !url || !port ? "no ARAUTO_URL and ARAUTO_TCP" : !CHROMIUM || !program("nc") ? "no chromium or nc" : false;
 let browser;
 
@@ -336,6 +338,8 @@ test("leaving frees the name, and what was said is still there on coming back", 
   await hears(ana, "before");
   await leave(ana);
 });
+
+test("pictures for the README", { skip: skip || (!folder && "no ARAUTO_PICTURES") }, () => takePictures(browser, url, port, folder));
 
 test("after the server was killed and started again it comes back under the same name", { skip: skip || (!restart && "no ARAUTO_RESTART") }, async () => {
   const ana = await join(browser, url, "ana");

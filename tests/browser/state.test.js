@@ -384,3 +384,19 @@ test("what an abandoned connection still says is not heard", () => {
   old.hear("bob | all clients | broadcast | late");
   assert.deepEqual(heard, []);
 });
+
+test("the page's own marks are never shown, whatever others send meanwhile", () => {
+  const { chat, hear } = room();
+  const bob = chat.conversations.with("bob");
+  chat.say(bob, "one");
+  chat.askFiles(bob);
+  chat.say(chat.conversations.everyone, "two");
+  hear("bob | alan | list_files | a.txt");
+  hear("alan | alan | echo | done so far");
+  hear("alan | all clients | broadcast | two");
+  assert.equal(chat.conversations.get("alan"), null);
+  assert.equal(chat.conversations.everyone.last.state, null);
+  chat.say(chat.conversations.with("alan"), "done so far");
+  hear("alan | alan | echo | done so far");
+  assert.equal(chat.conversations.get("alan").last.text, "done so far");
+});

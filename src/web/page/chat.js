@@ -157,12 +157,10 @@ export class Chat {
         this.#refused(told);
         break;
       case "serverSays":
+        this.#append(this.conversations.everyone, this.#entry("server", told.text));
+        break;
       case "other":
-        this.#append(this.conversations.everyone, {
-          ...this.#entry("server", told.text),
-          by: told.by ?? SERVER,
-          operation: told.operation,
-        });
+        this.#append(this.conversations.everyone, this.#entry("said", `${told.operation}: ${told.text}`, { by: told.by }));
         break;
       default:
     }
@@ -183,8 +181,7 @@ export class Chat {
     const mine = this.isMe(fold(by));
     const conversation = to === "me" ? this.conversations.with(by) : everyone;
     if (mine && to === "all") {
-      const done = this.outstanding.answered(({ kind, entry }) => kind === "broadcast" && entry.text === text);
-      this.#settle(done);
+      this.#confirm(this.outstanding.take(({ kind, entry }) => kind === "broadcast" && entry.text === text));
     }
     if (!mine && this.people.heard(by)) this.#told("unknown", conversation, null);
     this.#append(conversation, { ...this.#entry("said", text), by, mine, to }, mine);
@@ -192,25 +189,26 @@ export class Chat {
 
   #echoed(text) {
     const fits = ({ kind, entry }) => (kind === "mark" ? text === MARK : kind === "echo" && entry.text === text);
-    const done = this.outstanding.answered(fits);
-    this.#settle(done);
-    if (done.at(-1)?.kind === "mark") {
-      if (done.some(({ kind }) => kind === "list_clients")) this.people.finish();
-      if (this.outstanding.all(({ kind }) => UNANSWERED.has(kind)).length > 0) this.#mark();
+    if (this.outstanding.all(fits)[0]?.kind === "mark") {
+      this.#marked(this.outstanding.answered(fits));
       return;
     }
+    this.#confirm(this.outstanding.take(fits));
     const conversation = this.conversations.with(this.me);
     this.#append(conversation, { ...this.#entry("said", text), by: this.me, mine: true }, true);
   }
 
-  /** The last of these is confirmed; one before it that waits to come back never will. */
-  #settle(done) {
-    const confirmed = done.pop();
-    if (confirmed?.entry) remove(confirmed.conversation.pending, confirmed.entry);
+  /** A mark came back: all before it is done, and a broadcast among it that has not come back never will. */
+  #marked(done) {
     for (const item of done) {
       if (item.entry && item.entry.seq === undefined) this.#unconfirmed(item);
     }
-    if (confirmed) done.push(confirmed);
+    if (done.some(({ kind }) => kind === "list_clients")) this.people.finish();
+    if (this.outstanding.all(({ kind }) => UNANSWERED.has(kind)).length > 0) this.#mark();
+  }
+
+  #confirm(item) {
+    if (item) remove(item.conversation.pending, item.entry);
   }
 
   #unconfirmed({ conversation, entry }, state = "unsure", why = null) {
@@ -224,13 +222,13 @@ export class Chat {
     const conversation = this.conversations.with(by);
     const { last } = conversation;
     // Who asks again and again gets no line for each time.
-    if (last?.text !== "filesWanted") this.#append(conversation, this.#entry("note", "filesWanted", { name: by }), true);
+    const isAgain = last?.kind === "note" && last.text === "filesWanted";
+    if (!isAgain) this.#append(conversation, this.#entry("note", "filesWanted", { name: by }), true);
   }
 
   #files({ of, text }) {
     const conversation = this.conversations.with(of);
-    // What was sent to the same person before that question has been passed on, too.
-    this.#settle(this.outstanding.answered(({ kind, conversation: asked }) => kind === "list_files" && asked === conversation));
+    this.outstanding.take(({ kind, conversation: asked }) => kind === "list_files" && asked === conversation);
     const { last } = conversation;
     if (last?.kind === "files" && addPart(last.listing, text)) {
       this.#told("changed", conversation, last);

@@ -211,7 +211,7 @@ export class LogView {
       entry.at - before.at < TOGETHER && row.childElementCount === 0;
     row.classList.toggle("continued", follows);
     const by = element("span", "by");
-    if (entry.by !== "" && entry.kind !== "server") by.append(nameNode(entry.by));
+    if (entry.by !== "") by.append(nameNode(entry.by));
     else if (entry.kind === "server" || entry.kind === "error") by.append(this.words.say("serverSays"));
     const time = element("time", "", isPending ? this.words.say("sending") : this.clock.format(entry.at));
     time.dateTime = new Date(entry.at).toISOString();

@@ -1,5 +1,4 @@
-// What was sent and not yet answered, oldest first. The server answers in the order of asking, so an answer to one also
-// tells that all before it were taken.
+// What was sent and not yet answered, oldest first.
 
 /** The most that is remembered; the oldest is forgotten first. */
 export const REMEMBERED = 4096;
@@ -13,7 +12,7 @@ export class Outstanding {
     if (this.#items.length > REMEMBERED) this.#items.shift();
   }
 
-  /** The answer to the oldest that fits: it and all before it are done. The one that fits comes last; [] if none does. */
+  /** The answer to the oldest that fits, behind which nothing before it can still come: it and all before it are done. The one that fits comes last; [] if none does. */
   answered(fits) {
     const place = this.#items.findIndex(fits);
     return place < 0 ? [] : this.#items.splice(0, place + 1);

@@ -150,7 +150,8 @@ export const WORDS = {
     closed: "O servidor foi fechado.",
     ended: "O servidor encerrou a conexão: {why}",
     again: "Conectar de novo",
-    serverSays: "servidor",
+    // Not translated: nobody can be called server, but somebody could be called servidor.
+    serverSays: "server",
     newMany: "{count} mensagens novas",
     newFrom: "Mensagem nova de {name}",
     says: "{name}: {text}",
