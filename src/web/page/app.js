@@ -94,7 +94,7 @@ function changed(state, detail) {
       break;
     case "entering":
       if (entrance.isShown) entrance.wait();
-      else banner.cut(chat.me, {});
+      else banner.entering();
       break;
     case "password":
       room.hidden = true;
@@ -110,7 +110,7 @@ function changed(state, detail) {
       break;
     case "ended":
       settleLeft();
-      wasCut = false;
+      wasCut = true;
       if (entrance.isShown) entrance.askName(detail.closed ? { unreachable: true } : detail);
       else banner.ended(detail);
       break;
@@ -132,7 +132,7 @@ function joined(name) {
   isDue = true;
   banner.hide();
   room.hidden = false;
-  if (entrance.isShown || !isBack) {
+  if (entrance.isShown) {
     entrance.hide();
     open(conversations.current);
     composer.focus();
@@ -297,7 +297,8 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("visibilitychange", () => {
   const { current } = conversations;
-  if (isRead(current)) current.read();
+  // The line above what is new is drawn into a row that may be there already.
+  if (isRead(current) && current.read()) log.changed(current.at(current.newFrom));
   isDue ||= !document.hidden;
   look();
   draw();

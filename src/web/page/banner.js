@@ -17,17 +17,25 @@ export class Banner {
     this.countdown = byId("countdown");
     this.act = byId("banner-act");
     this.act.addEventListener("click", () => {
-      if (connection.state === "cut") connection.hurry();
-      else if (connection.state === "ended") connection.again();
-      this.#count();
+      if (connection.state === "ended") {
+        connection.again();
+      } else {
+        connection.hurry();
+        setText(this.countdown, words.say("cutNow"));
+      }
     });
   }
 
-  /** The connection was cut; `at` is when the next try is, `taken` says that the old connection still has the name. */
-  cut(name, { at = 0, taken = false }) {
-    const key = taken ? "cutTaken" : "cut";
+  /**
+   * The connection was cut; `at` is when the next try is, `taken` says that the old connection still has the name, `why`
+   * is another reason, in the server's words.
+   */
+  cut(name, { at, taken, why }) {
+    const key = why ? "cutWhy" : taken ? "cutTaken" : "cut";
+    const reason = why ? harmless(serverWords(why, this.words.language).text) : "";
     // Said once and not at each try.
-    this.#show(`${key} ${name}`, ...sentence(this.words.raw(key), { name: nameNode(name ?? "") }));
+    this.#show(`${key} ${name} ${reason}`, ...sentence(this.words.raw(key), { name: nameNode(name), why: reason }));
+    this.act.hidden = false;
     setText(this.act, this.words.say("tryNow"));
     this.#at = at;
     this.#stop();
@@ -35,12 +43,24 @@ export class Banner {
     this.#count();
   }
 
-  /** It ended for good: `closed`, or `why` in the server's words. */
-  ended({ closed = false, why = "" }) {
+  /** Somebody asked to connect again. */
+  entering() {
     this.#stop();
     setText(this.countdown, "");
+    this.act.hidden = true;
+    this.#show("entering", this.words.say("entering"));
+  }
+
+  /** It ended until somebody asks: `closed`, `unreachable`, or `why` in the server's words. */
+  ended({ closed = false, unreachable = false, why = "" }) {
+    this.#stop();
+    setText(this.countdown, "");
+    this.act.hidden = false;
     const { say, language } = this.words;
-    this.#show(`ended ${why}`, closed ? say("closed") : say("ended", { why: harmless(serverWords(why, language).text) }));
+    let text = say("ended", { why: harmless(serverWords(why, language).text) });
+    if (closed) text = say("closed");
+    if (unreachable) text = say("unreachable");
+    this.#show(text, text);
     setText(this.act, say("again"));
   }
 
@@ -57,7 +77,6 @@ export class Banner {
   }
 
   #count() {
-    if (this.connection.state === "ended") return;
     const seconds = Math.ceil((this.#at - Date.now()) / 1_000);
     setText(this.countdown, seconds > 0 ? this.words.say("cutIn", { count: seconds }) : this.words.say("cutNow"));
   }

@@ -52,7 +52,7 @@ export class Chat {
       if (item.entry.seq === undefined) this.#unconfirmed(item);
       else item.entry.state = "unsure";
     }
-    this.people.clear();
+    this.people.abandon();
   }
 
   /** Whether someone is oneself. */

@@ -19,7 +19,8 @@ export const WAITING_BYTES = 256 * 1024;
  * - `password`: the name belongs to an account; `detail.why` if a password was wrong
  * - `joined`: `detail.name` is the name as the server writes it
  * - `cut`: after having been joined; tries again at `detail.at` (milliseconds), `detail.taken` if the name is still held
- * - `ended`: for good, until somebody asks; `detail.closed` if the server closed, else `detail.why` in its words
+ * - `ended`: for good, until somebody asks; `detail.closed` if the server closed, `detail.why` in its words, or
+ *   `detail.unreachable` if it was asked for and no server answered
  */
 export class Connection {
   #open;
@@ -35,6 +36,8 @@ export class Connection {
   #tries = 0;
   #taken = 0;
   #parting = null;
+  /** Somebody who was here before tries by hand to come back, and keeps what was said before his eyes. */
+  #isAgain = false;
 
   /** `open()` makes a WebSocket; `clock` is for tests: `now`, `setTimeout`, `clearTimeout`, `random`. */
   constructor({ open, changed, received, clock }) {
@@ -51,6 +54,7 @@ export class Connection {
     this.#forget();
     this.#name = name;
     this.#password = null;
+    this.#isAgain = false;
     this.#tries = 0;
     this.#taken = 0;
     this.#connect();
@@ -59,6 +63,7 @@ export class Connection {
   /** Enters again under the name that was given last. */
   again() {
     this.#forget();
+    this.#isAgain = true;
     this.#tries = 0;
     this.#taken = 0;
     this.#connect();
@@ -210,7 +215,7 @@ export class Connection {
 
   #lost() {
     if (this.#wasJoined) this.#wait(false);
-    else this.#set("idle", { unreachable: true });
+    else this.#set(this.#isAgain ? "ended" : "idle", { unreachable: true });
   }
 
   #wait(taken, why = null) {

@@ -8,6 +8,7 @@ const AROUND = 6;
 
 export class ListView {
   #rows = [];
+  #options = 0;
   #made = new Map();
   #active = -1;
   #activeKey = null;
@@ -32,6 +33,8 @@ export class ListView {
   update(rows, current) {
     this.#rows = rows;
     this.current = current;
+    this.#options = 0;
+    for (const row of rows) if (row.key !== undefined) row.position = this.#options += 1;
     this.#active = this.#activeKey === null ? -1 : rows.findIndex(({ key }) => key === this.#activeKey);
     this.list.style.height = `${rows.length * this.#height}px`;
     this.#draw();
@@ -98,8 +101,8 @@ export class ListView {
       setText(node, `${say(row.heading)} · ${row.count.toLocaleString(locale)}`);
       return;
     }
-    node.setAttribute("aria-setsize", String(this.#rows.length));
-    node.setAttribute("aria-posinset", String(place + 1));
+    node.setAttribute("aria-setsize", String(this.#options));
+    node.setAttribute("aria-posinset", String(row.position));
     node.setAttribute("aria-selected", String(row.key === this.current));
     const looks = JSON.stringify([row.name, row.here, row.mine, row.unread]);
     if (node.dataset.looks === looks) return;

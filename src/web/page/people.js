@@ -53,10 +53,9 @@ export class People {
     if (this.#names.delete(fold(name))) this.#sorted = null;
   }
 
-  clear() {
-    this.#names.clear();
+  /** The list that was asked for will not come. Who was here last is still shown. */
+  abandon() {
     this.#gathered = null;
-    this.#sorted = null;
   }
 
   has(key) {
