@@ -81,7 +81,7 @@ const longestTask = (page) =>
     }).observe({ entryTypes: ["longtask"] });
   });
 
-test("5,000 people: few elements, found by search, gone when they leave", { skip }, async () => {
+test("5,000 people: few elements, found by search, gone when they leave", { skip }, async (t) => {
   let here = crowd;
   serving(() => here);
   const page = await visit(browser, server.url);
@@ -105,12 +105,13 @@ test("5,000 people: few elements, found by search, gone when they leave", { skip
   await page.evaluate(() => window.dispatchEvent(new Event("focus")));
   await page.locator("#subtitle", { hasText: "not here" }).waitFor({ timeout: 40_000 });
   const longest = await page.evaluate(() => window.longest);
+  t.diagnostic(`${Math.round(longest)} ms at a stretch at most`);
   assert.ok(longest < 1_000, `${longest} ms at a stretch`);
   await isAccessible(page, "after a crowd");
   await leave(page);
 });
 
-test("10,000 messages in one burst: bounded elements, the last in view, the first still there", { skip }, async () => {
+test("10,000 messages in one burst: bounded elements, the last in view, the first still there", { skip }, async (t) => {
   serving(() => crowd.slice(0, 50));
   const page = await join(browser, server.url, "alan");
   await longestTask(page);
@@ -124,6 +125,7 @@ test("10,000 messages in one burst: bounded elements, the last in view, the firs
   assert.equal(await page.locator("#entries > .row").count(), 200);
   assert.ok((await elements(page)) < 3_000);
   const longest = await page.evaluate(() => window.longest);
+  t.diagnostic(`${Math.round(longest)} ms at a stretch at most`);
   assert.ok(longest < 1_000, `${longest} ms at a stretch`);
   // Typing goes on while more comes.
   await say(page, "still alive");

@@ -38,7 +38,6 @@ export class Composer {
   }
 
   show(conversation, label) {
-    if (this.#conversation) this.#conversation.draft = this.text.value;
     this.#conversation = conversation;
     this.text.value = conversation.draft;
     this.text.placeholder = label;

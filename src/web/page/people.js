@@ -25,7 +25,7 @@ export class People {
     this.#gathered ??= new Map();
     for (const name of names) {
       if (this.#gathered.size >= PEOPLE) return;
-      this.#gathered.set(fold(name), name);
+      if (name !== "") this.#gathered.set(fold(name), name);
     }
   }
 
