@@ -32,9 +32,35 @@ macro_rules! assets {
 }
 
 const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const PICTURE: &str = "image/svg+xml";
 
 assets! {
     "/": "index.html" as HTML;
+    "/announcer.js": "announcer.js" as SCRIPT;
+    "/app.js": "app.js" as SCRIPT;
+    "/banner.js": "banner.js" as SCRIPT;
+    "/chat.js": "chat.js" as SCRIPT;
+    "/close-dialog.js": "close-dialog.js" as SCRIPT;
+    "/composer.js": "composer.js" as SCRIPT;
+    "/connection.js": "connection.js" as SCRIPT;
+    "/conversations.js": "conversations.js" as SCRIPT;
+    "/dom.js": "dom.js" as SCRIPT;
+    "/entrance.js": "entrance.js" as SCRIPT;
+    "/files.js": "files.js" as SCRIPT;
+    "/icon.svg": "icon.svg" as PICTURE;
+    "/list-view.js": "list-view.js" as SCRIPT;
+    "/log-view.js": "log-view.js" as SCRIPT;
+    "/meaning.js": "meaning.js" as SCRIPT;
+    "/outstanding.js": "outstanding.js" as SCRIPT;
+    "/people.js": "people.js" as SCRIPT;
+    "/protocol.js": "protocol.js" as SCRIPT;
+    "/server-words.js": "server-words.js" as SCRIPT;
+    "/style.css": "style.css" as STYLE;
+    "/talk.css": "talk.css" as STYLE;
+    "/text.js": "text.js" as SCRIPT;
+    "/words.js": "words.js" as SCRIPT;
 }
 
 /// The page as a service: its files at their paths, and words for every other.
@@ -90,4 +116,23 @@ fn words(status: StatusCode, words: &'static str) -> HttpResponse {
         response.insert_header((header::ALLOW, "GET, HEAD"));
     }
     response.content_type("text/plain; charset=utf-8").body(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_page_is_served() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/web/page");
+        let name =
+            |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+        let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(name).collect();
+        files.sort();
+        let mut served: Vec<_> =
+            ASSETS.iter().map(|asset| asset.path.trim_start_matches('/').to_owned()).collect();
+        served[0] = "index.html".to_owned();
+        served.sort();
+        assert_eq!(served, files);
+    }
 }

@@ -1,0 +1,103 @@
+//! The page in a real browser: runs `tests/browser/`, each test file against a server of its own.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use tempfile::TempDir;
+
+use crate::{cli::without_settings, harness::has_tool};
+
+/// A server that a script can kill and start again at the same addresses.
+struct Restartable {
+    folder: TempDir,
+    tcp: u16,
+    web: u16,
+}
+
+impl Restartable {
+    fn start() -> Self {
+        let (tcp, web) = (free_port(), free_port());
+        let folder = tempfile::tempdir().unwrap();
+        let script = format!(
+            "cd '{}' || exit 1\n\
+             [ -f pid ] && kill -9 \"$(cat pid)\"\n\
+             ARAUTO_SERVER_LISTEN=127.0.0.1:{tcp} ARAUTO_WEB_LISTEN=127.0.0.1:{web} '{}' serve </dev/null >log 2>&1 &\n\
+             echo $! >pid\n\
+             until grep -q started log; do kill -0 \"$(cat pid)\" || exit 1; done\n",
+            folder.path().display(),
+            env!("CARGO_BIN_EXE_arauto"),
+        );
+        fs::write(folder.path().join("start"), script).unwrap();
+        let server = Self { folder, tcp, web };
+        let mut start = Command::new("sh");
+        without_settings(&mut start);
+        assert!(start.arg(server.script()).stdin(Stdio::null()).status().unwrap().success());
+        server
+    }
+
+    fn script(&self) -> PathBuf {
+        self.folder.path().join("start")
+    }
+}
+
+impl Drop for Restartable {
+    fn drop(&mut self) {
+        // The last test may have closed it.
+        let kill = "kill -9 \"$(cat pid)\" 2>/dev/null || true";
+        let _ = Command::new("sh").args(["-c", kill]).current_dir(self.folder.path()).status();
+    }
+}
+
+/// A port that nobody has at the moment, and none of those that the system gives to clients: it is to be had again.
+fn free_port() -> u16 {
+    let mut ports = std::iter::repeat_with(|| fastrand::u16(10_000..32_000));
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
+}
+
+/// Runs one of the files with `node --test`.
+fn run(file: &str, server: Option<&Restartable>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
+    if ["node", "chromium", "nc"].iter().any(|tool| !has_tool(tool)) {
+        return;
+    }
+    if !folder.join("node_modules").is_dir() {
+        let required = std::env::var_os("ARAUTO_REQUIRE_TOOLS").is_some_and(|value| value == "1");
+        assert!(!required, "tests/browser/node_modules is not there: npm ci");
+        eprintln!("left out: tests/browser/node_modules is not there");
+        return;
+    }
+    let mut node = Command::new("node");
+    node.current_dir(&folder).args(["--test", file]).stdin(Stdio::null());
+    if let Some(server) = server {
+        node.env("ARAUTO_URL", format!("http://127.0.0.1:{}/", server.web))
+            .env("ARAUTO_TCP", server.tcp.to_string())
+            .env("ARAUTO_RESTART", format!("sh '{}'", server.script().display()))
+            .env("ARAUTO_CLOSE", "1");
+    }
+    let output = node.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn what_the_page_knows() {
+    run("state.test.js", None);
+}
+
+#[test]
+fn the_page_as_people_use_it() {
+    run("page.test.js", Some(&Restartable::start()));
+}
+
+#[test]
+fn ten_thousand_messages_and_five_thousand_people() {
+    run("load.test.js", None);
+}
