@@ -27,6 +27,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("WEB_LISTEN", "[::1]:80", r#"listen = ["[::1]:80"]"#),
     ("WEB_TLS_LISTEN", "127.0.0.1:443, [::1]:443", r#"tls_listen = ["127.0.0.1:443", "[::1]:443"]"#),
     ("WEB_HOSTS", "Lab.example, lab", r#"hosts = ["lab.example", "lab"]"#),
+    ("MONITORING_LISTEN", "[::1]:81", r#"listen = ["[::1]:81"]"#),
     ("LIMITS_MESSAGE_BYTES", "2048", "message_bytes = 2048"),
     ("LIMITS_NAME_TIMEOUT", "10ms", r#"name_timeout = "10ms""#),
     ("LIMITS_LINE_TIMEOUT", "0s", r#"line_timeout = "0s""#),
@@ -299,6 +300,7 @@ fn every_range_holds_at_both_ends() {
     for (variable, within, beyond) in [
         ("SERVER_LISTEN", vec!["[::]:0", &most, ""], vec![&too_many, "127.0.0.1", "127.0.0.1:65536"]),
         ("WEB_LISTEN", vec!["[::]:0", &most, ""], vec![&too_many, "localhost:80"]),
+        ("MONITORING_LISTEN", vec!["[::]:0", &most, ""], vec![&too_many, "localhost:80"]),
         (
             "WEB_HOSTS",
             vec!["", "a-1.example", &names],

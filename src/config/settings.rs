@@ -77,6 +77,7 @@ settings! {
     web.listen: Addresses { least: 0, most: 16 };
     web.tls_listen: Addresses { least: 0, most: 16 };
     web.hosts: HostNames { most: 16 } => AtOnce;
+    monitoring.listen: Addresses { least: 0, most: 16 };
     limits.message_bytes: Whole(64..=64 * KIB);
     limits.name_timeout: Span(Duration::from_millis(10)..=Duration::from_hours(1)) => NewSessions;
     limits.line_timeout: Span(Duration::ZERO..=Duration::from_hours(1)) => NewSessions;

@@ -15,6 +15,8 @@ pub struct Config {
     pub tls: Tls,
     /// The page.
     pub web: Web,
+    /// What those who watch over the server are told.
+    pub monitoring: Monitoring,
     /// What one client, or all of them, may take.
     pub limits: Limits,
     /// What one client, or one address, may send and open in a given time.
@@ -104,6 +106,19 @@ impl Default for Web {
             tls_listen: Vec::new(),
             hosts: Vec::new(),
         }
+    }
+}
+
+/// `[monitoring]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Monitoring {
+    /// The addresses at which the server's figures and its health are to be had.
+    pub listen: Vec<SocketAddr>,
+}
+
+impl Default for Monitoring {
+    fn default() -> Self {
+        Self { listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 1281))] }
     }
 }
 

@@ -15,6 +15,20 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them, in the order of the enum.
+    pub const ALL: [Self; 4] = [Self::Line, Self::Telnet, Self::Unframed, Self::WebSocket];
+
+    /// How the counters spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Line => "line",
+            Self::Telnet => "telnet",
+            Self::Unframed => "unframed",
+            Self::WebSocket => "websocket",
+        }
+    }
+
     /// What ends each message sent to such a client.
     #[must_use]
     pub fn ending(self) -> &'static [u8] {

@@ -156,6 +156,9 @@ const TABLE: [Row; 13] = [
 ];
 
 impl Operation {
+    /// How many there are.
+    pub const COUNT: usize = TABLE.len();
+
     /// All of them, in the order help shows.
     pub fn all() -> impl Iterator<Item = Self> {
         TABLE.iter().map(|row| row.operation)

@@ -116,6 +116,23 @@ pub fn certified(name: &str, limit: usize) -> Result<Name, Line> {
 }
 
 impl Request {
+    /// What is asked for, unless it is refused.
+    #[must_use]
+    pub fn operation(&self) -> Option<Operation> {
+        Some(match self {
+            Self::Answer(_) => Operation::Echo,
+            Self::Refuse(..) => return None,
+            Self::Broadcast(_) => Operation::Broadcast,
+            Self::BroadcastNotMe(_) => Operation::BroadcastNotMe,
+            Self::Direct(direct) => direct.operation,
+            Self::ListClients => Operation::ListClients,
+            Self::Help { .. } => Operation::Help,
+            Self::Moderate(moderation) => moderation.operation(),
+            Self::Exit => Operation::Exit,
+            Self::CloseServer => Operation::CloseServer,
+        })
+    }
+
     /// Reads one line of someone who has a name. A line that is refused becomes a [`Request::Refuse`] that says why.
     #[must_use]
     pub fn read(line: &[u8], asker: &Asker<'_>) -> Self {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{close::CloseReason, pace::Ticket, seat::Seat, tally::Volume};
 use crate::protocol::{Kind, Line, websocket};
@@ -23,9 +23,13 @@ pub const BATCH_BYTES: usize = 64 * 1024;
 pub struct Batch {
     lines: BytesMut,
     ends: Vec<u32>,
+    /// When the first broadcast was put in.
+    since: Option<Instant>,
     /// The differences, for each courier.
     items: Vec<Vec<Item>>,
     item_bytes: usize,
+    /// Lines for single sessions.
+    own_lines: usize,
     credits: Vec<OwnedSemaphorePermit>,
 }
 
@@ -85,8 +89,10 @@ impl Batch {
         Self {
             lines: BytesMut::new(),
             ends: Vec::new(),
+            since: None,
             items: (0..couriers).map(|_| Vec::new()).collect(),
             item_bytes: 0,
+            own_lines: 0,
             credits: Vec::new(),
         }
     }
@@ -96,6 +102,9 @@ impl Batch {
         if let Some(seat) = except {
             self.add(seat, What::Skip);
         }
+        if self.ends.is_empty() {
+            self.since = Some(Instant::now());
+        }
         self.lines.put_slice(line.as_bytes());
         self.ends.push(offset(self.lines.len()));
     }
@@ -103,6 +112,7 @@ impl Batch {
     /// A line for one session.
     pub fn tell(&mut self, seat: Seat, line: Line) {
         self.item_bytes += line.as_bytes().len();
+        self.own_lines += 1;
         self.add(seat, What::Tell(line));
     }
 
@@ -127,10 +137,24 @@ impl Batch {
         self.ends.len()
     }
 
+    /// When the first of them was put in.
+    #[must_use]
+    pub fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
     /// How many bytes are gathered.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.lines.len() + self.item_bytes
+    }
+
+    /// How much is gathered, each line counted once, however many get it.
+    #[must_use]
+    pub fn volume(&self) -> Volume {
+        let mut volume = Volume::default();
+        volume.add(self.broadcasts() + self.own_lines, self.bytes());
+        volume
     }
 
     /// Takes what was gathered: for each courier that has something to do, its number,
@@ -147,7 +171,7 @@ impl Batch {
             _credits: std::mem::take(&mut self.credits),
             _ticket: ticket,
         });
-        self.item_bytes = 0;
+        (self.item_bytes, self.own_lines, self.since) = (0, 0, None);
         self.items.iter_mut().enumerate().filter_map(move |(courier, items)| {
             let mut items = std::mem::take(items);
             // Stable: what one session gets stays in order.
@@ -263,134 +287,4 @@ fn offset(n: usize) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::{protocol::Message, server::seat::SessionId};
-
-    const SESSIONS: u32 = 4;
-
-    /// What can be added, each for one of the sessions.
-    #[derive(Clone, Copy, Debug)]
-    enum Step {
-        Broadcast,
-        BroadcastNotMe,
-        Tell,
-        Enter,
-        Close,
-    }
-
-    fn line(number: usize) -> Line {
-        let data = number.to_string();
-        Line::from(&Message { sender: "a", destination: "b", operation: "echo", data: &data })
-    }
-
-    fn seat(slot: u32) -> Seat {
-        Seat { id: SessionId(u64::from(slot)), courier: u16::from(slot % 2 == 1), slot }
-    }
-
-    /// What each session would get if every message went to every session by itself.
-    fn one_by_one(steps: &[(Step, u32)]) -> Vec<(String, bool)> {
-        let mut sessions = vec![(String::new(), false, false); SESSIONS as usize];
-        for (number, (step, slot)) in steps.iter().enumerate() {
-            let text = String::from_utf8(line(number).as_bytes().to_vec()).unwrap();
-            for (other, (got, member, closed)) in (0..).zip(&mut sessions) {
-                let hears = match step {
-                    Step::Broadcast => *member,
-                    Step::BroadcastNotMe => *member && other != *slot,
-                    Step::Tell => other == *slot,
-                    Step::Enter | Step::Close => false,
-                };
-                if hears && !*closed {
-                    got.push_str(&text);
-                }
-                if other == *slot {
-                    *member |= matches!(step, Step::Enter);
-                    *closed |= matches!(step, Step::Close);
-                }
-            }
-        }
-        sessions.into_iter().map(|(got, _, closed)| (got, closed)).collect()
-    }
-
-    fn by_batches(steps: &[(Step, u32)], flush_every: usize) -> Vec<(String, bool)> {
-        let mut sessions = vec![(String::new(), false, false); SESSIONS as usize];
-        let mut batch = Batch::new(2);
-        for (number, (step, slot)) in steps.iter().enumerate() {
-            match step {
-                Step::Broadcast => batch.broadcast(&line(number), None),
-                Step::BroadcastNotMe => batch.broadcast(&line(number), Some(seat(*slot))),
-                Step::Tell => batch.tell(seat(*slot), line(number)),
-                Step::Enter => batch.enter(seat(*slot)),
-                Step::Close => batch.close(seat(*slot), CloseReason::Exit),
-            }
-            if number % flush_every == 0 || number + 1 == steps.len() {
-                for (courier, shared, items) in batch.take(None) {
-                    for (slot, (got, member, closed)) in (0..).zip(&mut sessions) {
-                        if usize::from(seat(slot).courier) == courier && !*closed {
-                            let mine = items.iter().filter(|item| item.seat.slot == slot);
-                            let reason = shared.for_session(mine, member, |piece| {
-                                let bytes = match piece {
-                                    Piece::Shared(range) => shared.lines(Kind::Line, range),
-                                    Piece::Own(line) => line.framed(Kind::Line),
-                                };
-                                got.push_str(std::str::from_utf8(&bytes).unwrap());
-                            });
-                            *closed = reason.is_some();
-                        }
-                    }
-                }
-            }
-        }
-        sessions.into_iter().map(|(got, _, closed)| (got, closed)).collect()
-    }
-
-    proptest! {
-        #[test]
-        fn a_batch_gives_each_session_what_single_messages_would(
-            steps in prop::collection::vec((
-                prop::sample::select(vec![Step::Broadcast, Step::BroadcastNotMe, Step::Tell, Step::Enter, Step::Enter, Step::Close]),
-                0..SESSIONS,
-            ), 0..40),
-            flush_every in 1..12_usize,
-        ) {
-            prop_assert_eq!(by_batches(&steps, flush_every), one_by_one(&steps));
-        }
-    }
-
-    #[test]
-    fn each_kind_gets_its_line_endings() {
-        let mut batch = Batch::new(1);
-        let seat = Seat { id: SessionId(1), courier: 0, slot: 0 };
-        for number in 0..3 {
-            batch.broadcast(&line(number), (number == 1).then_some(seat));
-        }
-        let deliver: Vec<_> = batch.take(None).collect();
-        let shared = &deliver[0].1;
-        assert_eq!(&shared.lines(Kind::Line, 0..2)[..], b"a | b | echo | 0\na | b | echo | 1\n");
-        assert_eq!(&shared.lines(Kind::Telnet, 1..3)[..], b"a | b | echo | 1\r\na | b | echo | 2\r\n");
-        assert_eq!(&shared.lines(Kind::Telnet, 0..3)[..], &shared.all_lines(Kind::Telnet)[..]);
-    }
-
-    #[test]
-    fn a_small_share_does_not_keep_the_whole_batch() {
-        let mut batch = Batch::new(1);
-        for number in 0..100 {
-            batch.broadcast(&line(number), None);
-        }
-        let (_, shared, _) = batch.take(None).next().unwrap();
-        let within = |part: &Bytes| shared.lines.as_ptr_range().contains(&part.as_ptr());
-        assert!(within(&shared.lines(Kind::Line, 0..100)) && within(&shared.lines(Kind::Line, 1..100)));
-        assert!(!within(&shared.lines(Kind::Line, 50..51)));
-    }
-
-    #[test]
-    fn a_courier_with_nothing_to_do_is_left_alone() {
-        let mut batch = Batch::new(2);
-        batch.tell(seat(1), line(0));
-        let couriers: Vec<usize> = batch.take(None).map(|(courier, ..)| courier).collect();
-        assert_eq!(couriers, [1]);
-        assert_eq!(batch.take(None).count(), 0);
-    }
-}
+mod tests;

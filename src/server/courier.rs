@@ -21,7 +21,7 @@ use super::{
     inbox::{Inbox, ReadBuffer},
     messages::{
         Adopt, CloseServer, Deliver, Impatient, Jammed, LiftBounds, Pressure, Probe, Raw, Reframe, Say,
-        Speaks, ToCourier,
+        ToCourier,
     },
     outbox::{Bounds, Outbox, at_once},
     patience::Patience,
@@ -29,6 +29,7 @@ use super::{
     places::Places,
     seat::{Seat, SessionId},
     session::{Session, Surroundings, Terms},
+    speaks::Speaks,
     tls::under_way::UnderWay,
     vigil::Vigil,
     who::Peer,

@@ -25,6 +25,7 @@ use super::{
     bans::{Ledger, LedgerError},
     courier::Courier,
     doorkeeper::Doorkeeper,
+    health::{Health, Phase},
     listener::{Listener, REFUSALS, Reception},
     messages::{CloseServer, ToCourier, ToRegistry},
     registry::Registry,
@@ -189,7 +190,11 @@ impl House {
     ///
     /// # Errors
     /// If a part dies before.
-    pub async fn until_closed(&mut self, mut stops: UnboundedReceiver<String>) -> Result<Ended, ServeError> {
+    pub async fn until_closed(
+        &mut self,
+        mut stops: UnboundedReceiver<String>,
+        health: &Health,
+    ) -> Result<Ended, ServeError> {
         let mut deadline: Option<Instant> = None;
         let (mut stopped, mut closing) = (false, false);
         loop {
@@ -200,17 +205,18 @@ impl House {
                         warn!(self.log, "ending at once"; "by" => by);
                         return Ok(Ended::Forced);
                     }
-                    self.begin_end(&mut deadline);
+                    self.begin_end(&mut deadline, health);
                     self.registry.do_send(CloseServer { by });
                 }
                 Some(notice) = self.notices.recv() => match notice {
                     Notice::Closing => {
                         closing = true;
-                        self.begin_end(&mut deadline);
+                        self.begin_end(&mut deadline, health);
                     }
                     // A listener that was told to stop is expected to be gone, once it has taken who waited for it.
                     Notice::Gone("listener") if self.listening.is_cancelled() => self.listeners -= 1,
                     Notice::Gone(part) => {
+                        health.reach(Phase::Died);
                         error!(self.log, "a part of the server died"; "part" => part);
                         return Err(ServeError::Died(part));
                     }
@@ -226,10 +232,11 @@ impl House {
     }
 
     /// Accepts nobody any more, and sets the time by when all have to have left, if that is not set.
-    fn begin_end(&self, deadline: &mut Option<Instant>) {
+    fn begin_end(&self, deadline: &mut Option<Instant>, health: &Health) {
         if self.listening.is_cancelled() {
             return;
         }
+        health.reach(Phase::Draining);
         let drain_timeout = self.config.get().server.drain_timeout;
         systemd::stopping(drain_timeout, &self.log);
         self.listening.cancel();

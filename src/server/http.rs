@@ -34,7 +34,7 @@ use tokio_util::either::Either;
 use super::{doorkeeper::Visit, seat::SessionId, who::Peer};
 use crate::{config::InForce, web};
 
-mod host;
+pub mod host;
 
 /// How long a connection may take for its requests together. A page is there within a fraction of it.
 const VISIT: Duration = Duration::from_mins(1);

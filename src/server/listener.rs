@@ -25,8 +25,9 @@ use super::{
     courier::Courier,
     doorkeeper::{Doorkeeper, Unwelcome, Visit},
     http::unavailable,
-    messages::{Adopt, Secure, Speaks},
+    messages::{Adopt, Secure},
     seat::SessionId,
+    speaks::Speaks,
     tally::Tally,
     tls::{
         credentials::Credentials,
@@ -184,6 +185,7 @@ impl Reception {
         secure: Option<Secure>,
         door: &Door,
     ) {
+        self.tally.count_connection(speaks, secure.is_some());
         let admitted = self.refuse_banned(peer).and_then(|()| self.admit(peer, door)).and_then(|visit| {
             let permit = Arc::clone(&self.places).try_acquire_owned();
             permit.map(|permit| (permit, visit)).map_err(|_| self.no_place())

@@ -23,6 +23,7 @@ use super::{
     http::Visitor,
     outbox::Level,
     seat::{Seat, SessionId},
+    speaks::Speaks,
     who::Peer,
 };
 use crate::protocol::{Kind, Line, Looks, Name, Request};
@@ -45,15 +46,6 @@ pub struct Adopt {
     pub speaks: Speaks,
     /// It is to speak TLS.
     pub secure: Option<Secure>,
-}
-
-/// What a connection is to speak, over TLS or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Speaks {
-    /// TR2.23.
-    Messages,
-    /// HTTP, until it becomes a WebSocket.
-    Http,
 }
 
 /// An HTTP connection's task to its Courier: its handshake is done.

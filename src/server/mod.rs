@@ -15,6 +15,7 @@ use std::{
     process::ExitCode,
     sync::Arc,
     thread::JoinHandle,
+    time::SystemTime,
 };
 
 use actix_rt::Arbiter;
@@ -24,7 +25,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
     accounts::{self, Accounts, Directory},
-    config::{Config, InForce, Web},
+    config::{Config, InForce, Monitoring, Web},
     escape::Escaped,
     protocol::name,
     source::SourceError,
@@ -39,11 +40,13 @@ mod courier;
 mod doorkeeper;
 mod entrance;
 mod flood;
+mod health;
 mod house;
 mod http;
 mod inbox;
 mod listener;
 mod messages;
+mod monitoring;
 mod outbox;
 mod pace;
 #[cfg(any(test, feature = "fuzz"))]
@@ -59,6 +62,7 @@ mod seat;
 mod session;
 mod signals;
 mod sock_diag;
+mod speaks;
 pub mod systemd;
 mod tally;
 mod tls;
@@ -67,12 +71,14 @@ mod waiting;
 mod who;
 
 use bans::Ledger;
+use health::{Health, Phase};
 use house::House;
 pub use house::{Ended, ServeError};
 use listener::Listener;
-use messages::Speaks;
+use monitoring::Watched;
 use reload::Reloader;
 pub use reload::Reloading;
+use speaks::Speaks;
 use tally::Tally;
 pub use tls::credentials::CredentialsError;
 use tls::credentials::{self, Credentials};
@@ -104,6 +110,8 @@ pub struct Server {
     tls_addresses: Vec<SocketAddr>,
     web_addresses: Vec<SocketAddr>,
     secure_web_addresses: Vec<SocketAddr>,
+    monitoring: Vec<TcpListener>,
+    monitoring_addresses: Vec<SocketAddr>,
     tally: Arc<Tally>,
     log: Logger,
 }
@@ -184,15 +192,22 @@ impl Server {
         let secure = credentials.as_ref();
         let tls_addresses = take_all(&config.tls.listen, Speaks::Messages, secure, &mut listeners)?;
         let web_addresses = match take_all(&config.web.listen, Speaks::Http, None, &mut listeners) {
-            // Nobody asked for just this one, and a second server on a machine is no mistake.
-            Err(ServeError::Bind { address, error })
-                if error.kind() == io::ErrorKind::AddrInUse && config.web == Web::default() =>
-            {
-                warn!(log, "no page: its default address is taken; set web.listen"; "address" => %address);
+            Err(error) if is_by_default(&error, &config.web, &Web::default()) => {
+                warn!(log, "no page: its default address is taken; set web.listen"; "error" => %error);
                 Vec::new()
             }
             taken => taken?,
         };
+        let monitoring = config.monitoring.listen.iter().map(|address| bind(*address)).collect();
+        let monitoring: Vec<TcpListener> = match monitoring {
+            Err(error) if is_by_default(&error, &config.monitoring, &Monitoring::default()) => {
+                warn!(log, "no monitoring: its default address is taken; set monitoring.listen"; "error" => %error);
+                Vec::new()
+            }
+            taken => taken?,
+        };
+        let monitoring_addresses =
+            monitoring.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
         let secure_web_addresses = take_all(&config.web.tls_listen, Speaks::Http, secure, &mut listeners)?;
         Ok(Self {
             config: InForce::new(config.clone()),
@@ -205,6 +220,8 @@ impl Server {
             tls_addresses,
             web_addresses,
             secure_web_addresses,
+            monitoring,
+            monitoring_addresses,
             tally: Arc::default(),
             log: log.clone(),
         })
@@ -234,6 +251,12 @@ impl Server {
         &self.secure_web_addresses
     }
 
+    /// The same for monitoring.
+    #[must_use]
+    pub fn monitoring_addresses(&self) -> &[SocketAddr] {
+        &self.monitoring_addresses
+    }
+
     /// Serves until closed. Has to run in an [`actix_rt::System`].
     ///
     /// Each item of `stops` asks for the end and says who wants it: the first does what `close_server` does, the
@@ -241,22 +264,22 @@ impl Server {
     ///
     /// # Errors
     /// If the server cannot start, or if a part of it died.
-    pub async fn run(self, stops: UnboundedReceiver<String>) -> Result<Ended, ServeError> {
+    pub async fn run(mut self, stops: UnboundedReceiver<String>) -> Result<Ended, ServeError> {
         self.raise_file_limit();
         let workers = (0..self.config.get().server.worker_count())
             .map(|_| Arbiter::try_new())
             .collect::<io::Result<Vec<_>>>()?;
-        for address in &self.addresses {
-            info!(self.log, "listening"; "address" => %address);
-        }
-        for address in &self.tls_addresses {
-            info!(self.log, "listening for tls"; "address" => %address);
-        }
-        for (scheme, addresses) in [("http", &self.web_addresses), ("https", &self.secure_web_addresses)] {
-            for address in addresses {
-                info!(self.log, "the page is at"; "url" => format_args!("{scheme}://{address}/"));
-            }
-        }
+        let health = Health::default();
+        let watched = Watched {
+            tally: Arc::clone(&self.tally),
+            health: health.clone(),
+            workers: workers.iter().map(Arbiter::handle).collect(),
+            config: self.config.clone(),
+            since: SystemTime::now(),
+            log: self.log.clone(),
+        };
+        let monitoring = monitoring::start(std::mem::take(&mut self.monitoring), watched)?;
+        self.log_addresses();
         info!(self.log, "started"; "version" => env!("CARGO_PKG_VERSION"), "workers" => workers.len());
         let mut house = House::build(
             &self.config,
@@ -267,8 +290,9 @@ impl Server {
             Arc::clone(&self.tally),
             &self.log,
         );
+        health.reach(Phase::Serving);
         systemd::ready(&self.log);
-        let ended = house.until_closed(stops).await;
+        let ended = house.until_closed(stops, &health).await;
         for worker in &workers {
             worker.stop();
         }
@@ -282,8 +306,29 @@ impl Server {
                 let _ = keeper.join();
             }
         }
+        // It answered all the while. What it may be saying still is not waited for.
+        if let Some(monitoring) = monitoring {
+            monitoring.stop();
+        }
         info!(self.log, "ended"; &*self.tally);
         ended
+    }
+
+    fn log_addresses(&self) {
+        for address in &self.addresses {
+            info!(self.log, "listening"; "address" => %address);
+        }
+        for address in &self.tls_addresses {
+            info!(self.log, "listening for tls"; "address" => %address);
+        }
+        for (scheme, addresses) in [("http", &self.web_addresses), ("https", &self.secure_web_addresses)] {
+            for address in addresses {
+                info!(self.log, "the page is at"; "url" => format_args!("{scheme}://{address}/"));
+            }
+        }
+        for address in &self.monitoring_addresses {
+            info!(self.log, "monitoring is at"; "url" => format_args!("http://{address}/metrics"));
+        }
     }
 
     /// Each session is an open file, and the usual limit is 1,024.
@@ -299,6 +344,18 @@ impl Server {
     }
 }
 
+/// Takes an address.
+fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    listener::bind(address).map_err(|error| ServeError::Bind { address, error })
+}
+
+/// Whether all that went wrong is that an address is taken which nobody asked for: it is the default, and a second server
+/// on a machine is no mistake.
+fn is_by_default<T: PartialEq>(error: &ServeError, settings: &T, defaults: &T) -> bool {
+    settings == defaults
+        && matches!(error, ServeError::Bind { error, .. } if error.kind() == io::ErrorKind::AddrInUse)
+}
+
 /// Takes addresses. Returns them as the system has them.
 fn take_all(
     addresses: &[SocketAddr],
@@ -307,7 +364,7 @@ fn take_all(
     listeners: &mut Vec<Listener>,
 ) -> Result<Vec<SocketAddr>, ServeError> {
     let take = |&address: &SocketAddr| {
-        let socket = listener::bind(address).map_err(|error| ServeError::Bind { address, error })?;
+        let socket = bind(address)?;
         let taken = socket.local_addr()?;
         listeners.push(Listener { socket, is_passed: false, speaks, credentials: credentials.cloned() });
         Ok(taken)
@@ -334,8 +391,8 @@ fn read_accounts(config: &Config, log: &Logger) -> Result<Accounts, SourceError>
     Ok(accounts)
 }
 
-/// Open files beside the sessions: listeners, reactors and log, and connections that are being refused.
-const RESERVED_FILES: u64 = 64 + listener::REFUSALS as u64;
+/// Open files beside the sessions: listeners, reactors and log, connections that are being refused, and monitoring.
+const RESERVED_FILES: u64 = 64 + listener::REFUSALS as u64 + monitoring::MOST as u64;
 
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,8 @@ use tokio::{
     time::{Instant, sleep},
 };
 
+use super::tally::Tally;
+
 /// The least time that can be waited: timers count milliseconds.
 const TICK: Duration = Duration::from_millis(1);
 
@@ -91,6 +93,8 @@ pub enum Wait {
 pub struct Ticket {
     /// Of one with broadcasts: since when, and where to leave how long it took.
     timing: Option<(Instant, Arc<AtomicU64>)>,
+    /// Since when its broadcasts were waiting, and where to count how long it took them to be carried.
+    counting: Option<(Instant, Arc<Tally>)>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -115,7 +119,7 @@ impl Pace {
         if broadcasts == 0 {
             let share = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.beside_bytes);
             return match Arc::clone(&self.beside).try_acquire_many_owned(share) {
-                Ok(permit) => Next::Go(Ticket { timing: None, _permit: permit }),
+                Ok(permit) => Next::Go(Ticket { timing: None, counting: None, _permit: permit }),
                 Err(_) => Next::Wait(Wait::Turn(Arc::clone(&self.beside), share)),
             };
         }
@@ -135,7 +139,7 @@ impl Pace {
             _ => broadcasts,
         };
         self.went = Some(now);
-        Next::Go(Ticket { timing: Some((now, Arc::clone(&self.took))), _permit: permit })
+        Next::Go(Ticket { timing: Some((now, Arc::clone(&self.took))), counting: None, _permit: permit })
     }
 
     /// More are waited for right after a long fan-out if there are fewer than expected. That none come for a while says
@@ -166,11 +170,24 @@ impl Wait {
     }
 }
 
+impl Ticket {
+    /// The same, which is counted when it is carried. The first of its broadcasts was taken at `since`.
+    #[must_use]
+    pub fn counting(self, since: Instant, tally: &Arc<Tally>) -> Self {
+        let mut ticket = self;
+        ticket.counting = Some((since, Arc::clone(tally)));
+        ticket
+    }
+}
+
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if let Some((since, took)) = &self.timing {
-            let micros = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
-            took.store(micros, Ordering::Relaxed);
+        let Some((went, took)) = &self.timing else { return };
+        let now = Instant::now();
+        let micros = u64::try_from(now.duration_since(*went).as_micros()).unwrap_or(u64::MAX);
+        took.store(micros, Ordering::Relaxed);
+        if let Some((since, tally)) = &self.counting {
+            tally.count_fan_out(now.duration_since(*since));
         }
     }
 }

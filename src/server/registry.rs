@@ -154,6 +154,7 @@ impl Registry {
             courier.do_send(CloseServer { by: by.to_owned() });
         }
         self.roster = Roster::default();
+        self.tally.set_members(0);
         self.vigil.announce_closing();
     }
 
@@ -179,7 +180,15 @@ impl Registry {
     }
 
     fn flush(&mut self, ticket: Option<Ticket>) {
-        self.tally.mark_batch(self.batch.bytes());
+        let volume = self.batch.volume();
+        if volume.messages > 0 {
+            self.tally.count_batch(volume);
+        }
+        self.tally.set_members(self.roster.len());
+        let ticket = ticket.map(|ticket| match self.batch.since() {
+            Some(since) => ticket.counting(since, &self.tally),
+            None => ticket,
+        });
         for (courier, shared, items) in self.batch.take(ticket) {
             self.couriers[courier].do_send(Deliver { shared, items });
         }

@@ -111,6 +111,7 @@ impl Session {
         Self::create(|ctx| {
             let kind = inbox.kind();
             ctx.add_stream(inbox);
+            around.tally.add_session(kind, peer.is_encrypted);
             let name_timeout = around.config.get().limits.name_timeout;
             let timer =
                 Some(ctx.run_later(name_timeout, move |session, _| session.out_of_time(name_timeout)));
@@ -158,6 +159,8 @@ impl Session {
             return;
         }
         if read.kind != self.kind {
+            self.around.tally.take_session(self.kind, self.peer.is_encrypted);
+            self.around.tally.add_session(read.kind, self.peer.is_encrypted);
             self.kind = read.kind;
             self.around.courier.reframe.do_send(Reframe { seat: self.seat, kind: read.kind });
         }
@@ -197,6 +200,11 @@ impl Session {
         }
         self.state = State::Leaving(error);
         self.around.registry.leave.do_send(Leave { seat: self.seat, reason, farewell });
+    }
+
+    fn count_end(&self, reason: CloseReason) {
+        self.around.tally.take_session(self.kind, self.peer.is_encrypted);
+        self.around.tally.count_end(reason);
     }
 
     /// Logs the end. Only now, because what the Registry logs of the session comes before.
@@ -283,7 +291,7 @@ impl Handler<Hangup> for Session {
 
     fn handle(&mut self, Hangup { reason, joined }: Hangup, _: &mut Self::Context) {
         self.log_end(reason, joined);
-        self.around.tally.count_end(reason);
+        self.count_end(reason);
         // It stays until all is sent, and while the other end may still be sending.
         self.state = State::Over;
     }
@@ -310,7 +318,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         if !matches!(self.state, State::Over) {
             error!(self.log(), "session died"; &self.who(), "reason" => CloseReason::Fault);
-            self.around.tally.count_end(CloseReason::Fault);
+            self.count_end(CloseReason::Fault);
             self.around.registry.leave.do_send(Leave {
                 seat: self.seat,
                 reason: CloseReason::Fault,

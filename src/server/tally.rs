@@ -4,14 +4,43 @@
 //! Nothing decides by it.
 
 use std::{
-    fmt,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
-use slog::{KV, Record, Result, Serializer};
+use super::{close::CloseReason, speaks::Speaks};
+use crate::protocol::{Kind, Operation, Refusal};
 
-use super::close::CloseReason;
-use crate::protocol::Refusal;
+mod histogram;
+mod log;
+
+pub use histogram::{Counts, Histogram};
+
+/// The steps in which the messages of batches are counted.
+const BATCH_MESSAGES: [u64; 9] = [1, 2, 4, 8, 16, 32, 64, 256, 1024];
+/// The same for their bytes. Few pass the largest that is gathered, `batch::BATCH_BYTES`.
+const BATCH_BYTES: [u64; 8] = [64, 256, 1024, 4096, 16_384, 65_536, 131_072, 1_048_576];
+/// The same for the time of fan-outs, in nanoseconds: from 50 µs, because the least takes about that, to 5 s.
+const FAN_OUT_NANOS: [u64; 15] = [
+    50_000,
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    25_000_000,
+    50_000_000,
+    100_000_000,
+    250_000_000,
+    500_000_000,
+    1_000_000_000,
+    5_000_000_000,
+];
 
 /// How much was sent one way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,15 +54,72 @@ pub struct Volume {
 /// All that is counted.
 #[derive(Debug, Default)]
 pub struct Tally {
+    connections: [[AtomicU64; 2]; Speaks::ALL.len()],
+    under_way: [AtomicU64; Stage::ALL.len()],
+    sessions: [[AtomicU64; 2]; Kind::ALL.len()],
+    members: AtomicU64,
     joined: AtomicU64,
     ended: [AtomicU64; CloseReason::ALL.len()],
     refused: [AtomicU64; Refusal::ALL.len()],
+    operations: [AtomicU64; Operation::COUNT],
     received: Counter,
     delivered: Counter,
+    batch_messages: Histogram<{ BATCH_MESSAGES.len() }>,
+    batch_bytes: Histogram<{ BATCH_BYTES.len() }>,
+    fan_out: Histogram<{ FAN_OUT_NANOS.len() }>,
     fullest_outbox_bytes: AtomicU64,
     largest_batch_bytes: AtomicU64,
     full_outboxes: AtomicU64,
     held_back: AtomicU64,
+}
+
+/// What a connection that is no session yet is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// A TLS handshake.
+    Handshake,
+    /// HTTP.
+    Visit,
+}
+
+impl Stage {
+    /// Both, in the order of the enum.
+    pub const ALL: [Self; 2] = [Self::Handshake, Self::Visit];
+
+    /// How the counters spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Handshake => "tls_handshake",
+            Self::Visit => "http",
+        }
+    }
+}
+
+/// Something is under way until this is dropped.
+#[derive(Debug)]
+pub struct UnderWay {
+    tally: Arc<Tally>,
+    stage: Stage,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.tally.under_way[self.stage as usize].fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How full outboxes were, and how often that held somebody back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// The most bytes that waited in one outbox.
+    pub fullest_outbox_bytes: u64,
+    /// The most bytes that went out in one batch.
+    pub largest_batch_bytes: u64,
+    /// How often an outbox became full.
+    pub full_outboxes: u64,
+    /// How often a sender had to wait for a receiver that was full.
+    pub held_back: u64,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +155,54 @@ impl Counter {
 }
 
 impl Tally {
+    /// A connection was accepted.
+    pub fn count_connection(&self, speaks: Speaks, is_encrypted: bool) {
+        self.connections[speaks as usize][usize::from(is_encrypted)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A connection is at something from which it may come out as a session.
+    #[must_use]
+    pub fn begin(self: &Arc<Self>, stage: Stage) -> UnderWay {
+        self.under_way[stage as usize].fetch_add(1, Ordering::Relaxed);
+        UnderWay { tally: Arc::clone(self), stage }
+    }
+
+    /// There is a session of this kind from here on.
+    pub fn add_session(&self, kind: Kind, is_encrypted: bool) {
+        self.sessions[kind as usize][usize::from(is_encrypted)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// There is no session of this kind any more, where one was added.
+    pub fn take_session(&self, kind: Kind, is_encrypted: bool) {
+        self.sessions[kind as usize][usize::from(is_encrypted)].fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// So many sessions have a name now.
+    pub fn set_members(&self, members: usize) {
+        self.members.store(members as u64, Ordering::Relaxed);
+    }
+
+    /// One read asked for these. What is the same one after another, which is nearly always all of it, is counted at once.
+    pub fn count_operations(&self, operations: impl Iterator<Item = Operation>) {
+        let mut run: Option<(Operation, u64)> = None;
+        for operation in operations {
+            match &mut run {
+                Some((same, count)) if *same == operation => *count += 1,
+                _ => {
+                    self.add_operations(run);
+                    run = Some((operation, 1));
+                }
+            }
+        }
+        self.add_operations(run);
+    }
+
+    fn add_operations(&self, run: Option<(Operation, u64)>) {
+        if let Some((operation, count)) = run {
+            self.operations[operation as usize].fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
     /// A session was given its name.
     pub fn count_join(&self) {
         self.joined.fetch_add(1, Ordering::Relaxed);
@@ -94,14 +228,21 @@ impl Tally {
         self.delivered.add(volume);
     }
 
-    /// A batch of so many bytes is on its way.
-    pub fn mark_batch(&self, bytes: usize) {
+    /// A batch that holds so much is on its way.
+    pub fn count_batch(&self, Volume { messages, bytes }: Volume) {
         raise(&self.largest_batch_bytes, bytes);
+        self.batch_messages.count(&BATCH_MESSAGES, messages);
+        self.batch_bytes.count(&BATCH_BYTES, bytes);
+    }
+
+    /// A batch with broadcasts is carried, so long after the first of them was taken.
+    pub fn count_fan_out(&self, took: Duration) {
+        self.fan_out.count(&FAN_OUT_NANOS, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
     }
 
     /// So many bytes wait in an outbox.
     pub fn mark_outbox(&self, bytes: usize) {
-        raise(&self.fullest_outbox_bytes, bytes);
+        raise(&self.fullest_outbox_bytes, bytes as u64);
     }
 
     /// An outbox became full.
@@ -132,12 +273,64 @@ impl Tally {
         self.refused[why as usize].load(Ordering::Relaxed)
     }
 
-    fn ends(&self) -> Kinds<impl Iterator<Item = (&'static str, u64)> + Clone> {
-        Kinds(CloseReason::ALL.into_iter().map(|reason| (reason.as_str(), self.ended(reason))))
+    /// How many connections were accepted that are to speak this.
+    #[must_use]
+    pub fn connections(&self, speaks: Speaks, is_encrypted: bool) -> u64 {
+        self.connections[speaks as usize][usize::from(is_encrypted)].load(Ordering::Relaxed)
     }
 
-    fn refusals(&self) -> Kinds<impl Iterator<Item = (&'static str, u64)> + Clone> {
-        Kinds(Refusal::ALL.into_iter().map(|why| (why.as_str(), self.refused(why))))
+    /// How many are at this now.
+    #[must_use]
+    pub fn under_way(&self, stage: Stage) -> u64 {
+        self.under_way[stage as usize].load(Ordering::Relaxed)
+    }
+
+    /// How many sessions of this kind there are now.
+    #[must_use]
+    pub fn sessions(&self, kind: Kind, is_encrypted: bool) -> u64 {
+        self.sessions[kind as usize][usize::from(is_encrypted)].load(Ordering::Relaxed)
+    }
+
+    /// How many sessions have a name now.
+    #[must_use]
+    pub fn members(&self) -> u64 {
+        self.members.load(Ordering::Relaxed)
+    }
+
+    /// How many messages asked for this and were not refused when they were read.
+    #[must_use]
+    pub fn operations(&self, operation: Operation) -> u64 {
+        self.operations[operation as usize].load(Ordering::Relaxed)
+    }
+
+    /// How many messages batches held, each counted once.
+    #[must_use]
+    pub fn batch_messages(&self) -> Counts {
+        self.batch_messages.counts(&BATCH_MESSAGES)
+    }
+
+    /// How many bytes batches held, each line counted once.
+    #[must_use]
+    pub fn batch_bytes(&self) -> Counts {
+        self.batch_bytes.counts(&BATCH_BYTES)
+    }
+
+    /// How long fan-outs took, in nanoseconds.
+    #[must_use]
+    pub fn fan_outs(&self) -> Counts {
+        self.fan_out.counts(&FAN_OUT_NANOS)
+    }
+
+    /// How full outboxes were.
+    #[must_use]
+    pub fn marks(&self) -> Marks {
+        let read = |mark: &AtomicU64| mark.load(Ordering::Relaxed);
+        Marks {
+            fullest_outbox_bytes: read(&self.fullest_outbox_bytes),
+            largest_batch_bytes: read(&self.largest_batch_bytes),
+            full_outboxes: read(&self.full_outboxes),
+            held_back: read(&self.held_back),
+        }
     }
 
     /// What came in.
@@ -154,88 +347,11 @@ impl Tally {
 }
 
 /// Makes a mark no less than this. Read first: marks rise seldom.
-fn raise(mark: &AtomicU64, bytes: usize) {
-    if mark.load(Ordering::Relaxed) < bytes as u64 {
-        mark.fetch_max(bytes as u64, Ordering::Relaxed);
-    }
-}
-
-/// The kinds that occurred: `exit 3, name taken 1`; `none` if none did.
-struct Kinds<I>(I);
-
-impl<I: Iterator<Item = (&'static str, u64)> + Clone> fmt::Display for Kinds<I> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut between = "";
-        for (kind, count) in self.0.clone().filter(|(_, count)| *count > 0) {
-            write!(f, "{between}{kind} {count}")?;
-            between = ", ";
-        }
-        if between.is_empty() { f.write_str("none") } else { Ok(()) }
-    }
-}
-
-impl KV for Tally {
-    fn serialize(&self, _: &Record<'_>, serializer: &mut dyn Serializer) -> Result {
-        let (received, delivered) = (self.received(), self.delivered());
-        // The last first, as slog's own macros do.
-        for (key, count) in [
-            ("senders_held_back", self.held_back.load(Ordering::Relaxed)),
-            ("outboxes_full", self.full_outboxes.load(Ordering::Relaxed)),
-            ("largest_batch_bytes", self.largest_batch_bytes.load(Ordering::Relaxed)),
-            ("fullest_outbox_bytes", self.fullest_outbox_bytes.load(Ordering::Relaxed)),
-            ("delivered_bytes", delivered.bytes),
-            ("delivered_messages", delivered.messages),
-            ("received_bytes", received.bytes),
-            ("received_messages", received.messages),
-        ] {
-            serializer.emit_u64(key, count)?;
-        }
-        serializer.emit_arguments("refused", &format_args!("{}", self.refusals()))?;
-        serializer.emit_arguments("sessions", &format_args!("{}", self.ends()))?;
-        serializer.emit_u64("joined", self.joined())
+fn raise(mark: &AtomicU64, bytes: u64) {
+    if mark.load(Ordering::Relaxed) < bytes {
+        mark.fetch_max(bytes, Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_reason_is_counted_in_its_own_place() {
-        let tally = Tally::default();
-        for (place, reason) in CloseReason::ALL.into_iter().enumerate() {
-            assert_eq!(reason as usize, place);
-            tally.count_end(reason);
-            assert_eq!(tally.ended(reason), 1);
-        }
-    }
-
-    #[test]
-    fn every_refusal_is_counted_in_its_own_place() {
-        let tally = Tally::default();
-        for (place, why) in Refusal::ALL.into_iter().enumerate() {
-            assert_eq!(why as usize, place);
-            tally.count_refused(why);
-            assert_eq!(tally.refused(why), 1);
-        }
-    }
-
-    #[test]
-    fn only_what_occurred_is_shown() {
-        let tally = Tally::default();
-        assert_eq!(tally.ends().to_string(), "none");
-        tally.count_end(CloseReason::Exit);
-        tally.count_end(CloseReason::Exit);
-        tally.count_end(CloseReason::Tls);
-        assert_eq!(tally.ends().to_string(), "exit 2, spoke tls 1");
-    }
-
-    #[test]
-    fn marks_only_rise() {
-        let tally = Tally::default();
-        for bytes in [5, 9, 7] {
-            tally.mark_outbox(bytes);
-        }
-        assert_eq!(tally.fullest_outbox_bytes.load(Ordering::Relaxed), 9);
-    }
-}
+mod tests;

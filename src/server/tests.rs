@@ -13,6 +13,7 @@ use tokio::{
 use super::{
     close::CloseReason,
     courier::Courier,
+    health::Health,
     pair::{Pair, Pipe},
     registry::Registry,
     vigil::Notice,
@@ -80,7 +81,7 @@ fn the_death_of_the_registry_ends_the_server_with_an_error() {
         );
         house.registry().do_send(Poison);
         let (_stop, stops) = unbounded_channel();
-        let ended = house.until_closed(stops).await;
+        let ended = house.until_closed(stops, &Health::default()).await;
         assert!(matches!(ended, Err(ServeError::Died("registry"))), "{ended:?}");
         for worker in workers {
             worker.stop();

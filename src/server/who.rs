@@ -17,7 +17,7 @@ pub struct Peer {
     /// It is on this machine.
     pub is_local: bool,
     /// What passes is encrypted on the way.
-    is_encrypted: bool,
+    pub is_encrypted: bool,
 }
 
 impl Peer {

@@ -35,6 +35,7 @@ pub struct TestServer {
     tls_addresses: Vec<SocketAddr>,
     web_addresses: Vec<SocketAddr>,
     secure_web_addresses: Vec<SocketAddr>,
+    monitoring_addresses: Vec<SocketAddr>,
     stop: UnboundedSender<String>,
     thread: Option<JoinHandle<Result<Ended, ServeError>>>,
 }
@@ -56,15 +57,25 @@ impl TestServer {
         config.server.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         config.server.workers = 2;
         config.web.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+        config.monitoring.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         change(&mut config);
         let server = Server::bind(&config, log).expect("a free port");
         let addresses = server.addresses().to_vec();
         let tls_addresses = server.tls_addresses().to_vec();
         let web_addresses = server.web_addresses().to_vec();
         let secure_web_addresses = server.secure_web_addresses().to_vec();
+        let monitoring_addresses = server.monitoring_addresses().to_vec();
         let (stop, stops) = unbounded_channel();
         let thread = std::thread::spawn(move || actix_rt::System::new().block_on(server.run(stops)));
-        Self { addresses, tls_addresses, web_addresses, secure_web_addresses, stop, thread: Some(thread) }
+        Self {
+            addresses,
+            tls_addresses,
+            web_addresses,
+            secure_web_addresses,
+            monitoring_addresses,
+            stop,
+            thread: Some(thread),
+        }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -81,6 +92,10 @@ impl TestServer {
 
     pub fn secure_web_address(&self) -> SocketAddr {
         self.secure_web_addresses[0]
+    }
+
+    pub fn monitoring_address(&self) -> SocketAddr {
+        self.monitoring_addresses[0]
     }
 
     pub fn addresses(&self) -> &[SocketAddr] {

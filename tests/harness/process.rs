@@ -21,6 +21,7 @@ pub struct Process {
     addresses: Vec<SocketAddr>,
     tls_address: Option<SocketAddr>,
     web_address: Option<SocketAddr>,
+    monitoring_address: Option<SocketAddr>,
     /// All that it logged so far, as it came.
     transcript: Arc<Mutex<String>>,
 }
@@ -42,6 +43,7 @@ impl Process {
             .env("ARAUTO_LOG_FORMAT", "json")
             .env("ARAUTO_SERVER_LISTEN", "127.0.0.1:0")
             .env("ARAUTO_WEB_LISTEN", "127.0.0.1:0")
+            .env("ARAUTO_MONITORING_LISTEN", "127.0.0.1:0")
             .envs(settings.iter().copied());
         let mut child = command.stdin(input).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -57,8 +59,15 @@ impl Process {
                 let _ = send.send(record);
             }
         });
-        let mut process =
-            Self { child, log, transcript, addresses: Vec::new(), tls_address: None, web_address: None };
+        let mut process = Self {
+            child,
+            log,
+            transcript,
+            addresses: Vec::new(),
+            tls_address: None,
+            web_address: None,
+            monitoring_address: None,
+        };
         process.await_start();
         process
     }
@@ -79,6 +88,11 @@ impl Process {
                     let url = record["url"].as_str().unwrap();
                     let address = url.split("//").nth(1).unwrap().trim_end_matches('/');
                     self.web_address.get_or_insert(address.parse().unwrap());
+                }
+                Ok(record) if record["msg"] == "monitoring is at" => {
+                    let url = record["url"].as_str().unwrap();
+                    let address = url.trim_start_matches("http://").trim_end_matches("/metrics");
+                    self.monitoring_address = Some(address.parse().unwrap());
                 }
                 Ok(record) => passed.push(record),
                 Err(error) => panic!("not started ({error}) after {passed:#?}"),
@@ -131,6 +145,10 @@ impl Process {
 
     pub fn web_address(&self) -> SocketAddr {
         self.web_address.expect("an address for the page")
+    }
+
+    pub fn monitoring_address(&self) -> SocketAddr {
+        self.monitoring_address.expect("an address for monitoring")
     }
 
     pub fn join(&self, name: &str) -> Client {

@@ -12,8 +12,10 @@ use crate::{
         close::CloseReason,
         connection::see_out,
         http::Visitor,
-        messages::{Adopt, Secure, Secured, Shaken, Speaks},
+        messages::{Adopt, Secure, Secured, Shaken},
         seat::SessionId,
+        speaks::Speaks,
+        tally::Stage,
         tls::{
             handshake::{Failure, handshake},
             stream::halves,
@@ -32,8 +34,11 @@ impl Courier {
         }
         let limit = self.surroundings.message_bytes;
         let patience = self.surroundings.config.get().limits.name_timeout;
+        let under_way = self.surroundings.tally.begin(Stage::Handshake);
         let task = actix_rt::spawn(async move {
-            match handshake(socket, secure.0, Instant::now() + patience).await {
+            let shaken = handshake(socket, secure.0, Instant::now() + patience).await;
+            drop(under_way);
+            match shaken {
                 Ok(stream) => {
                     let secured = Secured { stream: Box::new(stream), permit, visit };
                     courier.do_send(Shaken { id, peer, speaks, outcome: Ok(secured) });

@@ -11,6 +11,7 @@ use crate::server::{
     connection,
     http::{Http, Visitor},
     messages::{Upgraded, Visited},
+    tally::Stage,
     tls::stream::halves,
 };
 
@@ -27,7 +28,9 @@ impl Courier {
             Http::new(self.surroundings.config.clone(), welcome)
         });
         let (http, log) = (http.clone(), self.surroundings.log.clone());
+        let under_way = self.surroundings.tally.begin(Stage::Visit);
         let task = actix_rt::spawn(async move {
+            let _under_way = under_way;
             if let Err(error) = http.serve(visitor).await {
                 debug!(log, "http connection ended"; "id" => id.0, "peer" => %peer, "error" => %error);
             }

@@ -62,6 +62,7 @@ impl Session {
             // Nobody has a name yet, so there are no requests that the credit could be for.
             claim.keep(Kept { frames: std::iter::once(first).chain(frames).collect(), credit });
         } else if !requests.is_empty() {
+            self.around.tally.count_operations(requests.iter().filter_map(Request::operation));
             self.around.registry.work.do_send(Work { seat: self.seat, requests, credit });
         }
         if let Some((meter, _)) = meter {

@@ -1,0 +1,128 @@
+//! Who is answered what: paths, methods, headers.
+
+use actix_http::{
+    Method, RequestHead, Response, StatusCode,
+    body::{BoxBody, MessageBody},
+    header,
+};
+
+use super::{Watched, exposition::Text, figures, json, roll_call::RollCall};
+use crate::server::{health::Phase, http::host};
+
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// What can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Page {
+    Metrics,
+    Stats,
+    Healthz,
+    Readyz,
+}
+
+impl Page {
+    fn at(path: &str) -> Option<Self> {
+        Some(match path {
+            "/metrics" => Self::Metrics,
+            "/stats" => Self::Stats,
+            "/healthz" => Self::Healthz,
+            "/readyz" => Self::Readyz,
+            _ => return None,
+        })
+    }
+}
+
+/// Where requests are answered.
+pub struct Desk {
+    watched: Watched,
+    roll_call: RollCall,
+    /// What this machine is called.
+    own_names: Vec<String>,
+}
+
+impl Desk {
+    /// Answers about what is watched.
+    pub fn new(watched: Watched) -> Self {
+        let roll_call = RollCall::of(watched.workers.clone());
+        Self { watched, roll_call, own_names: host::own_names() }
+    }
+
+    /// The answer to a request.
+    pub async fn answer(&self, request: &RequestHead) -> Response<BoxBody> {
+        match self.page(request) {
+            Ok(Page::Metrics) => {
+                let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+                let text = Text::accepted_by(accept.unwrap_or_default());
+                respond(StatusCode::OK, text.content_type(), text.write(figures::gather(&self.watched)))
+            }
+            Ok(Page::Stats) => respond(StatusCode::OK, JSON, json::write(&figures::gather(&self.watched))),
+            Ok(Page::Readyz) => self.readiness(),
+            Ok(Page::Healthz) => self.health().await,
+            Err(refusal) => refusal,
+        }
+    }
+
+    /// What a request asks for, if it may.
+    fn page(&self, request: &RequestHead) -> Result<Page, Response<BoxBody>> {
+        let config = self.watched.config.get();
+        let names = config.web.hosts.iter().chain(&self.own_names).map(String::as_str);
+        host::judge(request.headers(), names)
+            .map_err(|stranger| respond(StatusCode::FORBIDDEN, TEXT, stranger.in_words()))?;
+        let page = Page::at(request.uri.path()).ok_or_else(|| {
+            let words =
+                "There is nothing at this address. There are /metrics, /stats, /healthz and /readyz.\n";
+            respond(StatusCode::NOT_FOUND, TEXT, words)
+        })?;
+        if matches!(request.method, Method::GET | Method::HEAD) {
+            return Ok(page);
+        }
+        let mut refusal =
+            respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "Only GET and HEAD are answered here.\n");
+        refusal.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
+        Err(refusal)
+    }
+
+    /// Whether somebody new would be served.
+    fn readiness(&self) -> Response<BoxBody> {
+        match self.watched.health.phase() {
+            Phase::Starting => unavailable("starting\n"),
+            Phase::Serving => respond(StatusCode::OK, TEXT, "ready\n"),
+            Phase::Draining => unavailable("draining\n"),
+            Phase::Died => unavailable("a part of the server died\n"),
+        }
+    }
+
+    /// Whether all parts are alive.
+    async fn health(&self) -> Response<BoxBody> {
+        if self.watched.health.phase() == Phase::Died {
+            return unavailable("a part of the server died\n");
+        }
+        match self.roll_call.missing().await {
+            None => respond(StatusCode::OK, TEXT, "ok\n"),
+            Some(worker) => unavailable(format!("worker {worker} does not answer\n")),
+        }
+    }
+}
+
+fn unavailable(words: impl MessageBody + 'static) -> Response<BoxBody> {
+    respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, words)
+}
+
+fn respond(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl MessageBody + 'static,
+) -> Response<BoxBody> {
+    let mut response = Response::build(status);
+    for (name, value) in [
+        (header::CONTENT_TYPE, content_type),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
+    ] {
+        response.insert_header((name, value));
+    }
+    response.body(body).map_into_boxed_body()
+}

@@ -1,0 +1,313 @@
+//! Every figure there is: its name, its unit, what it means, and how much it is now. Both forms are written from this, and
+//! `docs/monitoring.md` is held against it.
+
+use std::{borrow::Cow, time::UNIX_EPOCH};
+
+use super::{Watched, process::Process};
+use crate::{
+    protocol::{Kind, Operation, Refusal},
+    server::{
+        close::CloseReason,
+        health::Phase,
+        speaks::Speaks,
+        tally::{Counts, Stage, Tally},
+    },
+};
+
+/// What a figure is measured in, where that is not just a number of things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    Bytes,
+    Seconds,
+}
+
+/// How a figure behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// It only rises.
+    Counter,
+    /// It rises and falls.
+    Gauge,
+    /// Counts of sizes.
+    Histogram,
+    /// Words that do not change; its value is 1.
+    Info,
+}
+
+/// A figure, or one for each of some kinds.
+#[derive(Debug)]
+pub struct Family {
+    /// Without unit, and without what its form adds.
+    pub stem: &'static str,
+    pub unit: Option<Unit>,
+    pub form: Form,
+    /// What it means.
+    pub help: &'static str,
+    pub samples: Vec<Sample>,
+}
+
+/// One number of a family.
+#[derive(Debug)]
+pub struct Sample {
+    /// Names and values; the same names within a family. None of it ever comes from a user.
+    pub labels: Vec<(&'static str, Cow<'static, str>)>,
+    pub value: Value,
+}
+
+/// How much it is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Whole(u64),
+    Real(f64),
+    /// What is counted, and how many of it are one of the family's unit.
+    Steps(Counts, f64),
+}
+
+impl Family {
+    /// The whole name, as it is asked for.
+    pub fn name(&self) -> String {
+        let unit = match self.unit {
+            None => "",
+            Some(Unit::Bytes) => "_bytes",
+            Some(Unit::Seconds) => "_seconds",
+        };
+        let form = match self.form {
+            Form::Counter => "_total",
+            Form::Gauge | Form::Histogram | Form::Info => "",
+        };
+        format!("{}{unit}{form}", self.stem)
+    }
+
+    fn new(form: Form, stem: &'static str, unit: Option<Unit>, help: &'static str) -> Self {
+        Self { stem, unit, form, help, samples: Vec::new() }
+    }
+
+    fn counter(stem: &'static str, unit: Option<Unit>, help: &'static str) -> Self {
+        Self::new(Form::Counter, stem, unit, help)
+    }
+
+    fn gauge(stem: &'static str, unit: Option<Unit>, help: &'static str) -> Self {
+        Self::new(Form::Gauge, stem, unit, help)
+    }
+
+    fn with(mut self, labels: impl IntoIterator<Item = (&'static str, &'static str)>, value: Value) -> Self {
+        let labels = labels.into_iter().map(|(name, value)| (name, spelled(value))).collect();
+        self.samples.push(Sample { labels, value });
+        self
+    }
+
+    /// The only number of its family.
+    fn is(self, value: u64) -> Self {
+        self.with([], Value::Whole(value))
+    }
+
+    fn is_real(self, value: f64) -> Self {
+        self.with([], Value::Real(value))
+    }
+
+    /// One number for each of these.
+    fn each<T>(
+        self,
+        label: &'static str,
+        all: impl IntoIterator<Item = T>,
+        row: impl Fn(T) -> (&'static str, u64),
+    ) -> Self {
+        all.into_iter().fold(self, |family, one| {
+            let (value, count) = row(one);
+            family.with([(label, value)], Value::Whole(count))
+        })
+    }
+}
+
+/// A word of the log as it is usual for labels: without blanks.
+fn spelled(word: &'static str) -> Cow<'static, str> {
+    if word.contains([' ', '-']) { word.replace([' ', '-'], "_").into() } else { word.into() }
+}
+
+/// All of them, as they are now.
+pub fn gather(watched: &Watched) -> Vec<Family> {
+    let tally = &*watched.tally;
+    let mut families = state(watched);
+    families.extend(sessions(tally));
+    families.extend(messages(tally));
+    families.extend(output(tally));
+    families.extend(process(&Process::look()));
+    families
+}
+
+fn state(watched: &Watched) -> Vec<Family> {
+    let config = watched.config.get();
+    let since = watched.since.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let is_ready = watched.health.phase() == Phase::Serving;
+    vec![
+        Family::new(
+            Form::Info,
+            "arauto_build_info",
+            None,
+            "The program: its version, and what it is built for.",
+        )
+        .with(
+            [
+                ("version", env!("CARGO_PKG_VERSION")),
+                ("os", std::env::consts::OS),
+                ("architecture", std::env::consts::ARCH),
+            ],
+            Value::Whole(1),
+        ),
+        Family::gauge(
+            "arauto_ready",
+            None,
+            "1 while newcomers are served, 0 before and while the server drains.",
+        )
+        .is(u64::from(is_ready)),
+        Family::gauge("arauto_workers", None, "Threads that serve sessions.")
+            .is(watched.workers.len() as u64),
+        Family::gauge("arauto_max_sessions", None, "The most sessions at once: limits.max_sessions.")
+            .is(config.limits.max_sessions as u64),
+        Family::gauge(
+            "arauto_outbox_limit",
+            Some(Unit::Bytes),
+            "What may wait for one session before its senders are held back: limits.outbox_bytes.",
+        )
+        .is(config.limits.outbox_bytes as u64),
+        Family::gauge("process_start_time", Some(Unit::Seconds), "When the server started, in Unix time.")
+            .is_real(since.as_secs_f64()),
+    ]
+}
+
+fn encrypted(is_encrypted: bool) -> (&'static str, &'static str) {
+    ("encrypted", if is_encrypted { "yes" } else { "no" })
+}
+
+fn sessions(tally: &Tally) -> Vec<Family> {
+    let connections = Family::counter(
+        "arauto_connections",
+        None,
+        "Connections accepted, by the protocol of the address that they came to.",
+    );
+    let connections = Speaks::ALL.into_iter().fold(connections, |family, speaks| {
+        [false, true].into_iter().fold(family, |family, is_encrypted| {
+            let count = tally.connections(speaks, is_encrypted);
+            family.with([("protocol", speaks.as_str()), encrypted(is_encrypted)], Value::Whole(count))
+        })
+    });
+    let sessions = Family::gauge("arauto_sessions", None, "Sessions there are, with a name or without.");
+    let sessions = Kind::ALL.into_iter().fold(sessions, |family, kind| {
+        [false, true].into_iter().fold(family, |family, is_encrypted| {
+            let count = tally.sessions(kind, is_encrypted);
+            family.with([("kind", kind.as_str()), encrypted(is_encrypted)], Value::Whole(count))
+        })
+    });
+    vec![
+        connections,
+        Family::gauge(
+            "arauto_connections_pending",
+            None,
+            "Connections that are no sessions yet: TLS handshakes, and HTTP before a WebSocket.",
+        )
+        .each("stage", Stage::ALL, |stage| (stage.as_str(), tally.under_way(stage))),
+        sessions,
+        Family::gauge("arauto_members", None, "Sessions that have a name.").is(tally.members()),
+        Family::counter("arauto_joins", None, "Sessions that were given a name.").is(tally.joined()),
+        Family::counter(
+            "arauto_ends",
+            None,
+            "Sessions that ended, and connections that were not let in, by reason.",
+        )
+        .each("reason", CloseReason::ALL, |reason| (reason.as_str(), tally.ended(reason))),
+    ]
+}
+
+fn messages(tally: &Tally) -> Vec<Family> {
+    let (received, delivered) = (tally.received(), tally.delivered());
+    vec![
+        Family::counter(
+            "arauto_received_messages",
+            None,
+            "Lines that came in, whether they are messages or not.",
+        )
+        .is(received.messages),
+        Family::counter("arauto_received", Some(Unit::Bytes), "Their bytes, without line endings.")
+            .is(received.bytes),
+        Family::counter(
+            "arauto_delivered_messages",
+            None,
+            "Messages sent or queued; one to all counts for each receiver.",
+        )
+        .is(delivered.messages),
+        Family::counter("arauto_delivered", Some(Unit::Bytes), "Their bytes, with a line ending each.")
+            .is(delivered.bytes),
+        Family::counter(
+            "arauto_operations",
+            None,
+            "Messages by what they ask for, without those refused as they are read.",
+        )
+        .each("operation", Operation::all(), |operation| (operation.wire(), tally.operations(operation))),
+        Family::counter("arauto_refusals", None, "Lines that were not carried out, by reason.").each(
+            "reason",
+            Refusal::ALL,
+            |why| (why.as_str(), tally.refused(why)),
+        ),
+    ]
+}
+
+fn output(tally: &Tally) -> Vec<Family> {
+    let marks = tally.marks();
+    let steps = |stem, unit, help, counts, per_unit| {
+        Family::new(Form::Histogram, stem, unit, help).with([], Value::Steps(counts, per_unit))
+    };
+    vec![
+        steps(
+            "arauto_batch_messages",
+            None,
+            "Messages in what the Registry sent in one go, each counted once.",
+            tally.batch_messages(),
+            1.0,
+        ),
+        steps("arauto_batch", Some(Unit::Bytes), "The same in bytes.", tally.batch_bytes(), 1.0),
+        Family::gauge("arauto_batch_largest", Some(Unit::Bytes), "The largest of them since the start.")
+            .is(marks.largest_batch_bytes),
+        steps(
+            "arauto_fan_out",
+            Some(Unit::Seconds),
+            "From when the Registry took the first broadcast of a batch to when the last session's share of it was sent or queued.",
+            tally.fan_outs(),
+            1e9,
+        ),
+        Family::gauge(
+            "arauto_outbox_fullest",
+            Some(Unit::Bytes),
+            "The most that waited for one session since the start.",
+        )
+        .is(marks.fullest_outbox_bytes),
+        Family::counter("arauto_outbox_full", None, "How often an outbox became full.")
+            .is(marks.full_outboxes),
+        Family::counter(
+            "arauto_senders_held_back",
+            None,
+            "How often a sender had to wait for a receiver that was full.",
+        )
+        .is(marks.held_back),
+    ]
+}
+
+/// Named as every program's are.
+fn process(process: &Process) -> Vec<Family> {
+    let cpu =
+        Family::counter("process_cpu", Some(Unit::Seconds), "Time of processors, in user and kernel mode.");
+    let gauges = [
+        (
+            "process_resident_memory",
+            Some(Unit::Bytes),
+            "Memory that the process holds.",
+            process.resident_bytes,
+        ),
+        ("process_virtual_memory", Some(Unit::Bytes), "Addresses that it has.", process.virtual_bytes),
+        ("process_threads", None, "Its threads.", process.threads),
+        ("process_open_fds", None, "Descriptors that are open.", process.open_files),
+        ("process_max_fds", None, "How many may be open.", process.max_files),
+    ];
+    let known = gauges.into_iter().filter_map(|(stem, unit, help, value)| Some((stem, unit, help, value?)));
+    let gauges = known.map(|(stem, unit, help, value)| Family::gauge(stem, unit, help).is(value));
+    std::iter::once(cpu.is_real(process.cpu.as_secs_f64())).chain(gauges).collect()
+}
