@@ -18,6 +18,7 @@ mod history;
 mod hostile;
 mod lifecycle;
 mod limits;
+mod monitoring;
 mod network;
 mod packaging;
 mod plain;

@@ -115,6 +115,10 @@ fn what_the_package_installs_works_and_goes_away_again() {
     let sample = root.path("usr/share/doc/arauto/examples/client.toml");
     root.arauto(["config", "--client", "--check", sample.to_str().unwrap()]);
 
+    for file in ["prometheus.yml", "alerts.yml", "grafana-dashboard.json"] {
+        assert!(root.path("usr/share/doc/arauto/examples/monitoring").join(file).is_file(), "{file}");
+    }
+
     manual_pages_are_found(&root);
     completions_load(&root);
     the_unit_starts_what_is_there(&root);

@@ -14,7 +14,7 @@ use super::figures::{Family, Form, Sample, Unit, Value};
 /// A form of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Text {
-    /// OpenMetrics 1.0: what Prometheus asks for.
+    /// `OpenMetrics` 1.0: what Prometheus asks for.
     OpenMetrics,
     /// What came before it (0.0.4): for everybody else, Prometheus' own `promtool` among them.
     Classic,

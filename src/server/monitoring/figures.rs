@@ -101,7 +101,7 @@ impl Family {
         self.with([], Value::Whole(value))
     }
 
-    fn is_real(self, value: f64) -> Self {
+    fn real(self, value: f64) -> Self {
         self.with([], Value::Real(value))
     }
 
@@ -171,7 +171,7 @@ fn state(watched: &Watched) -> Vec<Family> {
         )
         .is(config.limits.outbox_bytes as u64),
         Family::gauge("process_start_time", Some(Unit::Seconds), "When the server started, in Unix time.")
-            .is_real(since.as_secs_f64()),
+            .real(since.as_secs_f64()),
     ]
 }
 
@@ -309,5 +309,5 @@ fn process(process: &Process) -> Vec<Family> {
     ];
     let known = gauges.into_iter().filter_map(|(stem, unit, help, value)| Some((stem, unit, help, value?)));
     let gauges = known.map(|(stem, unit, help, value)| Family::gauge(stem, unit, help).is(value));
-    std::iter::once(cpu.is_real(process.cpu.as_secs_f64())).chain(gauges).collect()
+    std::iter::once(cpu.real(process.cpu.as_secs_f64())).chain(gauges).collect()
 }

@@ -66,7 +66,7 @@ mod tests {
             let (stuck, release) = std::sync::mpsc::channel::<()>();
             let roll_call = RollCall::of(vec![well.handle(), other.handle()]);
             assert_eq!(roll_call.missing().await, None);
-            other.spawn_fn(move || drop(release.recv()));
+            other.spawn_fn(move || assert!(release.recv().is_err()));
             // It is not asked again at once.
             assert_eq!(roll_call.missing().await, None);
             roll_call.answered.set(None);
