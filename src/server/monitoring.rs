@@ -1,8 +1,8 @@
 //! Monitoring: what the server tells those who watch over it, by HTTP at addresses of its own.
 //!
 //! It has a thread of its own: figures are gathered and written out beside the messages, not between them, and it still
-//! answers when a worker does not, or while the server ends. What it may take of a core is bounded by how many connections it serves
-//! at a time and for how long it keeps each one's place: past that, newcomers wait with the kernel.
+//! answers when a worker does not, or while the server ends. What it may take of a core is bounded by how many connections
+//! it serves at a time, and for how long it keeps each one's place: past that, newcomers wait with the kernel.
 
 use std::{
     io,

@@ -238,6 +238,24 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_is_for_all_is_timed_from_when_it_was_taken_until_it_is_carried() {
+        let (mut pace, tally) = (Pace::new(BESIDE_BYTES), Arc::<Tally>::default());
+        let first = go(&mut pace, 1);
+        let taken = Instant::now();
+        // It waits for the one before.
+        advance(LONG).await;
+        drop(first);
+        let second = go(&mut pace, 1).counting(taken, &tally);
+        advance(LONG).await;
+        assert_eq!(tally.fan_outs().sum, 0);
+        drop(second);
+        assert_eq!(u128::from(tally.fan_outs().sum), (2 * LONG).as_nanos());
+        // What is for single sessions is not timed.
+        drop(go(&mut pace, 0).counting(taken, &tally));
+        assert_eq!(tally.fan_outs().steps.iter().map(|(_, count)| count).sum::<u64>(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_is_not_for_all_goes_beside_up_to_so_many_bytes() {
         let mut pace = Pace::new(BESIDE_BYTES);
         let single = |bytes| Load { broadcasts: 0, bytes, is_full: false };

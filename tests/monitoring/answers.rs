@@ -111,7 +111,6 @@ fn while_the_server_drains_it_is_alive_and_not_ready() {
     let mut process = Process::serve(&[
         ("ARAUTO_SERVER_DRAIN_TIMEOUT", "10m"),
         ("ARAUTO_LIMITS_OUTBOX_BYTES", "1000000000"),
-        ("ARAUTO_LIMITS_MAX_SESSIONS", "2"),
     ]);
     let address = process.monitoring_address();
     // It does not read what no socket can hold.

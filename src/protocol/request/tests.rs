@@ -97,6 +97,14 @@ fn an_introduction_is_a_name_message_or_a_name() {
     }
 }
 
+#[test]
+fn what_is_asked_for_has_the_name_of_its_operation() {
+    for operation in Operation::all() {
+        assert_eq!(read(operation.typed()).operation(), Some(operation), "{}", operation.typed());
+    }
+    assert_eq!(read("/dance").operation(), None);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
     #[test]

@@ -126,3 +126,60 @@ fn respond(
     }
     response.body(body).map_into_boxed_body()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::SystemTime};
+
+    use actix_http::test::TestRequest;
+    use slog::{Discard, Logger, o};
+
+    use super::*;
+    use crate::{
+        config::{Config, InForce},
+        server::health::Health,
+    };
+
+    fn desk(health: &Health) -> Desk {
+        let watched = Watched {
+            tally: Arc::default(),
+            health: health.clone(),
+            workers: Vec::new(),
+            config: InForce::new(Config::default()),
+            since: SystemTime::now(),
+            log: Logger::root(Discard, o!()),
+        };
+        Desk::new(watched)
+    }
+
+    async fn ask(desk: &Desk, path: &str) -> (u16, String) {
+        let request = TestRequest::with_uri(path).insert_header((header::HOST, "localhost")).finish();
+        let response = desk.answer(request.head()).await;
+        let status = response.status().as_u16();
+        let body = response.into_body().try_into_bytes().unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn each_phase_is_told() {
+        actix_rt::System::new().block_on(async {
+            let health = Health::default();
+            let desk = desk(&health);
+            for (phase, is_well, ready) in [
+                (Phase::Starting, true, (503, "starting\n")),
+                (Phase::Serving, true, (200, "ready\n")),
+                (Phase::Draining, true, (503, "draining\n")),
+                (Phase::Died, false, (503, "a part of the server died\n")),
+            ] {
+                health.reach(phase);
+                let (status, words) = ask(&desk, "/readyz").await;
+                assert_eq!((status, words.as_str()), ready);
+                let well = if is_well { (200, "ok\n") } else { (503, "a part of the server died\n") };
+                let (status, words) = ask(&desk, "/healthz").await;
+                assert_eq!((status, words.as_str()), well);
+                let is_ready = format!("\narauto_ready {}\n", u8::from(phase == Phase::Serving));
+                assert!(ask(&desk, "/metrics").await.1.contains(&is_ready));
+            }
+        });
+    }
+}

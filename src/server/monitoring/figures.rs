@@ -270,7 +270,7 @@ fn output(tally: &Tally) -> Vec<Family> {
         steps(
             "arauto_fan_out",
             Some(Unit::Seconds),
-            "From when the Registry took the first broadcast of a batch to when the last session's share of it was sent or queued.",
+            "From when the first broadcast of a batch was taken to when the last session's share was sent or queued.",
             tally.fan_outs(),
             1e9,
         ),
