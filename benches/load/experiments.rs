@@ -48,6 +48,11 @@ impl Experiment {
         Self::grid("table", &[1_000], &[SMALL], &[1, 16, 256])
     }
 
+    /// What a WebSocket adds.
+    pub fn websockets() -> Self {
+        Self { name: "websockets", ..Self::table() }
+    }
+
     /// Whether many senders cost more than one that sends as much.
     pub fn senders() -> Self {
         let mut loads = Vec::new();

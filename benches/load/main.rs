@@ -58,6 +58,8 @@ enum What {
     Senders,
     /// 1,000 receivers and all servers, arauto with one worker and with two
     Table,
+    /// 1,000 receivers by TCP and through WebSockets
+    Websockets,
     /// Arauto's memory with 10,000 idle clients and without
     Memory,
     /// The latency of an echo while 19,000 idle clients, 5,000 slow ones or a storm of joins are there, and without them
@@ -82,6 +84,11 @@ fn main() -> Result<()> {
         What::Senders => Experiment::senders(),
         What::Table => {
             return Experiment::table().measure(&servers(&[1, 2], true)?, args.rounds.get());
+        }
+        What::Websockets => {
+            let by_both = |&workers| [Kind::arauto(workers), Kind::arauto_by_websocket(workers)];
+            let servers: Vec<_> = args.workers.iter().flat_map(by_both).collect();
+            return Experiment::websockets().measure(&servers, args.rounds.get());
         }
         What::Storms => return storms::measure(&args.workers, args.rounds.get()),
         What::Memory | What::Floor { .. } => return memory::measure(&args.workers),

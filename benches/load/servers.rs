@@ -44,10 +44,16 @@ impl Kind {
         Self { wire: Wire::Arauto, workers: Some(workers) }
     }
 
+    /// The same, spoken to through WebSockets.
+    pub fn arauto_by_websocket(workers: usize) -> Self {
+        Self { wire: Wire::WebSocket, workers: Some(workers) }
+    }
+
     /// The name in the `server` column.
     pub fn name(self) -> &'static str {
         match self.wire {
             Wire::Arauto => "arauto",
+            Wire::WebSocket => "arauto by websocket",
             Wire::Write => "write",
             Wire::Redis => "redis",
             Wire::Nats => "nats",
@@ -57,7 +63,7 @@ impl Kind {
     /// The name of its program, if that has to be there already.
     fn foreign(self) -> Option<&'static str> {
         match self.wire {
-            Wire::Arauto | Wire::Write => None,
+            Wire::Arauto | Wire::WebSocket | Wire::Write => None,
             Wire::Redis => Some("redis-server"),
             Wire::Nats => Some("nats-server"),
         }
@@ -71,12 +77,12 @@ impl Kind {
     fn command(self, port: u16, size: usize) -> Result<Command> {
         let port = port.to_string();
         let mut command = match (self.wire, self.foreign()) {
-            (Wire::Arauto, _) => Command::new(env!("CARGO_BIN_EXE_arauto")),
+            (Wire::Arauto | Wire::WebSocket, _) => Command::new(env!("CARGO_BIN_EXE_arauto")),
             (_, Some(program)) => Command::new(installed(program).context("not installed")?),
             (_, None) => Command::new(std::env::current_exe()?),
         };
         match self.wire {
-            Wire::Arauto => {
+            Wire::Arauto | Wire::WebSocket => {
                 forget_settings(&mut command);
                 if size >= LARGE {
                     // A window of 16 of the largest is to fit, and the header before each.
@@ -90,7 +96,11 @@ impl Kind {
                     "--config",
                     concat!(env!("CARGO_MANIFEST_DIR"), "/config/bench.toml"),
                 ]);
-                command.args(["--workers", &workers, "--listen", &format!("127.0.0.1:{port}")]);
+                let (here, nowhere) = (format!("127.0.0.1:{port}"), String::new());
+                let (listen, web) = if self.wire == Wire::Arauto { (here, nowhere) } else { (nowhere, here) };
+                command.args(["--workers", &workers]);
+                command.env("ARAUTO_SERVER_LISTEN", listen).env("ARAUTO_WEB_LISTEN", web);
+                command.env("ARAUTO_MONITORING_LISTEN", "");
             }
             Wire::Write => drop(command.args(["floor", &port])),
             Wire::Redis => {

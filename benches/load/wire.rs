@@ -1,7 +1,7 @@
-//! The four protocols' bytes: how a client joins, and how a message is sent.
+//! The protocols' bytes: how a client joins, and how a message is sent.
 
 use std::{
-    io::{self, BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     net::TcpStream,
 };
 
@@ -16,6 +16,8 @@ pub const PAYLOAD: u8 = b'x';
 pub enum Wire {
     /// TR2.23; a message goes to everybody but its sender.
     Arauto,
+    /// The same through a WebSocket.
+    WebSocket,
     /// Whatever is written goes to everybody but its writer.
     Write,
     /// RESP, and one channel.
@@ -41,6 +43,16 @@ impl Wire {
                 say(stream, &format!("{name}\n"))?;
                 answers.expect(&format!(
                     "server | {name} | connection_confirmation | You are now connected to the server\n"
+                ))
+            }
+            Self::WebSocket => {
+                let name = member(number);
+                say(stream, HANDSHAKE)?;
+                while answers.next()? != "\r\n" {}
+                answers.expect_frame("server | client | name | no data")?;
+                (&*stream).write_all(&masked(&name))?;
+                answers.expect_frame(&format!(
+                    "server | {name} | connection_confirmation | You are now connected to the server"
                 ))
             }
             Self::Write => answers.expect("\n"),
@@ -77,11 +89,37 @@ impl Wire {
             Self::Arauto | Self::Write => {
                 format!("{} | all clients | broadcast_not_me | {data}\n", member(number))
             }
+            Self::WebSocket => {
+                return masked(&format!("{} | all clients | broadcast_not_me | {data}", member(number)));
+            }
             Self::Redis => format!("*3\r\n$7\r\nPUBLISH\r\n$1\r\nb\r\n${size}\r\n{data}\r\n"),
             Self::Nats => format!("PUB b {size}\r\n{data}\r\n"),
         }
         .into_bytes()
     }
+}
+
+/// The key of RFC 6455's example: any will do.
+const HANDSHAKE: &str = "GET /tr2 HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// A client's text frame. A mask of zeros leaves it readable.
+fn masked(text: &str) -> Vec<u8> {
+    let mut frame = vec![0x81];
+    match u16::try_from(text.len()) {
+        Ok(length @ ..126) => frame.push(0x80 | length.to_be_bytes()[1]),
+        Ok(length) => {
+            frame.push(0x80 | 0x7e);
+            frame.extend(length.to_be_bytes());
+        }
+        Err(_) => {
+            frame.push(0x80 | 0x7f);
+            frame.extend((text.len() as u64).to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
+    frame.extend(text.as_bytes());
+    frame
 }
 
 /// Names are of one length, so that messages are.
@@ -101,6 +139,15 @@ impl Answers<'_> {
         let mut line = String::new();
         self.0.read_line(&mut line).context("no answer to a client that joins")?;
         Ok(line)
+    }
+
+    /// A server's frame with less than 126 bytes.
+    fn expect_frame(&mut self, expected: &str) -> Result<()> {
+        let mut frame = vec![0; 2 + expected.len()];
+        self.0.read_exact(&mut frame).context("no answer to a client that joins")?;
+        let text = String::from_utf8_lossy(&frame[2..]);
+        ensure!(text == expected, "the server says {text:?} and not {expected:?}");
+        Ok(())
     }
 
     fn expect(&mut self, expected: &str) -> Result<()> {
