@@ -137,7 +137,7 @@ test("files of a person, and of a browser that has none", { skip }, async () => 
   const row = await hears(ana, "song.mp3 , notes.txt");
   assert.equal(await row.locator(".label").textContent(), "Files of nina");
   nc.type("/files ana");
-  await nc.hears("ana | nina | list_files | no files shared");
+  await nc.hears("ana | nina | list_files | no folder is shared");
   await hears(ana, "nina asked for your files. A browser shares none, and your page said so.");
   await nc.leave();
   await leave(ana);

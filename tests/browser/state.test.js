@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { Chat } from "../../src/web/page/chat.js";
 import { Connection, PAUSES, TAKEN_TRIES } from "../../src/web/page/connection.js";
 import { CONVERSATIONS, Conversations, ENTRIES, ENTRIES_IN_ALL } from "../../src/web/page/conversations.js";
+import { addPart, listing, part, size } from "../../src/web/page/files.js";
 import { meaning } from "../../src/web/page/meaning.js";
 import { Outstanding, REMEMBERED } from "../../src/web/page/outstanding.js";
 import { People, listEvery, rows } from "../../src/web/page/people.js";
@@ -213,11 +214,13 @@ test("files: asked for, answered, and an empty list for those who ask", () => {
   const bob = chat.conversations.with("bob");
   chat.askFiles(bob);
   assert.equal(sent.at(-1), "alan | bob | list_files | no data");
-  hear("bob | alan | list_files | a.txt");
-  hear("bob | alan | list_files | b.txt");
-  assert.deepEqual([bob.last.kind, bob.last.listing.parts], ["files", ["a.txt", "b.txt"]]);
+  hear("bob | alan | list_files | what files?");
+  assert.deepEqual([bob.last.kind, bob.last.listing], ["files", { words: "what files?" }]);
+  hear("bob | alan | list_files | files 1 to 1 of 2: a.txt (5 bytes)");
+  hear("bob | alan | list_files | files 2 to 2 of 2: b.txt (1 byte)");
+  assert.deepEqual(bob.last.listing.entries.map(({ name }) => name), ["a.txt", "b.txt"]);
   for (let count = 0; count < 3; count += 1) hear("carl | alan | list_files | no data");
-  assert.equal(sent.at(-1), "alan | carl | list_files | no files shared");
+  assert.equal(sent.at(-1), "alan | carl | list_files | no folder is shared");
   assert.equal(chat.conversations.with("carl").size, 1);
   chat.askFiles(bob);
   hear("server | alan | list_files | Destination client (bob) not found!");
@@ -399,4 +402,29 @@ test("the page's own marks are never shown, whatever others send meanwhile", () 
   chat.say(chat.conversations.with("alan"), "done so far");
   hear("alan | alan | echo | done so far");
   assert.equal(chat.conversations.get("alan").last.text, "done so far");
+});
+
+test("a list of files is read as the protocol's page writes it", () => {
+  const three = part('3 files: notes.txt (0 bytes), live/02 Intro.flac (1 byte), "a, \\"b\\"\\n.txt" (12 bytes); 1 file is not listed; not all was looked at');
+  assert.deepEqual(three.entries.map(({ name, bytes }) => [name, bytes]), [["notes.txt", 0], ["live/02 Intro.flac", 1], ['a, "b"\n.txt', 12]]);
+  assert.deepEqual(three.leftOut, { files: 1, folders: 0, more: true });
+  assert.deepEqual(part("1 file: song.mp3 (4213442 bytes, 3:40, audio/mpeg)").entries, [{ name: "song.mp3", bytes: 4213442, length: "3:40", type: "audio/mpeg" }]);
+  assert.deepEqual(part('1 file: "\\u{202e}\\xff\\t" (1 byte, audio/ogg)').entries, [{ name: "\u202e\ufffd\t", bytes: 1, length: null, type: "audio/ogg" }]);
+  for (const text of ["", "no files are shared", "song.mp3, notes.txt", "1 file: ", "1 file: a (5 bytes) b", "1 file: a (x bytes)", '1 file: "a (5 bytes)'])
+    assert.equal(part(text), null, text);
+});
+
+test("the parts of a list are put together, and gaps are counted", () => {
+  const held = listing("files 1 to 1 of 5: a (1 byte)");
+  assert.equal(addPart(held, "files 3 to 4 of 5: c (1 byte), d (1 byte)"), true);
+  assert.deepEqual([held.reached, held.missing, held.entries.length], [4, 1, 3]);
+  assert.equal(addPart(held, "files 1 to 1 of 5: a (1 byte)"), false, "another list");
+  assert.equal(addPart(held, "files 5 to 5 of 6: e (1 byte)"), false, "another list");
+  assert.equal(addPart(held, "thanks"), false);
+  assert.equal(addPart(listing("thanks"), "files 1 to 1 of 1: a (1 byte)"), false);
+});
+
+test("sizes are said in units", () => {
+  assert.deepEqual([0, 999, 1000, 4213442, 1e15].map((bytes) => size(bytes, "en")), ["0 byte", "999 byte", "1 kB", "4.2 MB", "1 PB"]);
+  assert.equal(size(4213442, "pt-BR"), "4,2 MB");
 });

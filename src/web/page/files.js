@@ -1,22 +1,71 @@
-// A person's list of files, as it came in the DATA of `list_files`. This is the one place that knows what such a text
-// looks like. No page.
+// A person's list of files, as it came in the DATA of `list_files`: Arauto's own form is read (docs/protocol.md, "Lists of
+// files"), what others say is left as it is. This is the one place that knows what such a text looks like. No page.
 
 /** The most parts of one listing that are put together. */
 const PARTS = 200;
 
-/** Begins a listing with its first part. */
-export function listing(text) {
-  return { parts: [text] };
+const HEAD = /^(?:files (?<first>\d+) to (?<last>\d+) of (?<of>\d+)|(?<all>\d+) files?): /;
+const ENTRY = /(?:"(?<quoted>(?:[^"\\]|\\.)*)"|(?<bare>[^"(),;\\]+)) \((?<bytes>\d+) bytes?(?:, (?<length>[\d:]+))?(?:, (?<type>[\w.+-]+\/[\w.+-]+))?\)(?:, )?/uy;
+const LEFT_OUT = /^(?:; (?<files>\d+) files? (?:is|are) not listed)?(?:; (?<folders>\d+) folders? (?:is|are) not listed)?(?<more>; not all was looked at)?$/;
+const ESCAPE = /\\(?:u\{(?<point>[0-9a-f]{1,6})\}|x(?<byte>[0-9a-f]{2})|(?<letter>["\\nrt]))/giu;
+const LETTERS = { n: "\n", r: "\r", t: "\t" };
+/** Stands for a byte that belongs to no character. */
+const STRAY = "\ufffd";
+
+function unquoted(text) {
+  return text.replace(ESCAPE, (...found) => {
+    const { point, byte, letter } = found.at(-1);
+    if (letter !== undefined) return LETTERS[letter] ?? letter;
+    const code = parseInt(point ?? "110000", 16);
+    return byte === undefined && code <= 0x10ffff ? String.fromCodePoint(code) : STRAY;
+  });
 }
 
-/** Adds a further part that came right after; false if it begins a listing of its own. */
+/** One message of a list: where its entries stand in the whole, what they are, and what is left out; null if it is none. */
+export function part(text) {
+  const head = HEAD.exec(text);
+  if (head === null) return null;
+  const { first = 1, of = head.groups.all } = head.groups;
+  const entries = [];
+  ENTRY.lastIndex = head[0].length;
+  let end = ENTRY.lastIndex;
+  for (let found = ENTRY.exec(text); found !== null; found = ENTRY.exec(text)) {
+    const { quoted, bare, bytes, length = null, type = null } = found.groups;
+    entries.push({ name: quoted === undefined ? bare : unquoted(quoted), bytes: Number(bytes), length, type });
+    end = ENTRY.lastIndex;
+  }
+  const rest = LEFT_OUT.exec(text.slice(end));
+  if (entries.length === 0 || rest === null) return null;
+  const { files = 0, folders = 0, more } = rest.groups;
+  const leftOut = { files: Number(files), folders: Number(folders), more: more !== undefined };
+  return { first: Number(first), of: Number(of), entries, leftOut };
+}
+
+/** Begins a listing with its first message. */
+export function listing(text) {
+  const read = part(text);
+  if (read === null) return { words: text };
+  return { ...read, reached: read.first - 1 + read.entries.length, missing: read.first - 1, parts: 1 };
+}
+
+/** Adds a further message that came right after; false if it belongs to another listing. */
 export function addPart(held, text) {
-  if (held.parts.length >= PARTS) return false;
-  held.parts.push(text);
+  const read = part(text);
+  const goesOn = read !== null && held.words === undefined && read.of === held.of && read.first > held.reached;
+  if (!goesOn || held.parts >= PARTS) return false;
+  held.missing += read.first - 1 - held.reached;
+  held.reached = read.first - 1 + read.entries.length;
+  held.entries.push(...read.entries);
+  held.leftOut = read.leftOut;
+  held.parts += 1;
   return true;
 }
 
-/** The listing as paragraphs of text, for showing. */
-export function paragraphs(held) {
-  return held.parts;
+const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte"];
+
+/** A number of bytes as people say it. */
+export function size(bytes, language) {
+  const step = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
+  const options = { style: "unit", unit: UNITS[step], unitDisplay: "short", maximumFractionDigits: 1 };
+  return new Intl.NumberFormat(language, options).format(bytes / 1000 ** step);
 }

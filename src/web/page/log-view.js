@@ -2,7 +2,7 @@
 // exchanges them.
 
 import { element, nameNode, sentence, shown } from "./dom.js";
-import { paragraphs } from "./files.js";
+import { size } from "./files.js";
 import { serverWords } from "./server-words.js";
 
 /** The most entries that are elements at once. */
@@ -11,6 +11,8 @@ export const WINDOW = 200;
 const STEP = 60;
 /** How near, in pixels. */
 const NEAR = 600;
+/** The most files of a list that are shown. */
+const FILES_SHOWN = 200;
 /** The most that are shown of what waits to come back from the server. */
 const PENDING = 20;
 /** Within so many milliseconds the same person's next line stands under the one before without a name. */
@@ -242,13 +244,31 @@ export class LogView {
       what.append(text);
     } else if (entry.kind === "files") {
       what.append(element("p", "label", ...this.#sentence("filesOf", entry.by)));
-      for (const text of paragraphs(entry.listing)) what.append(this.#text(text));
+      what.append(...this.#files(entry.listing));
     } else {
       what.append(this.#text(entry.text));
     }
     if (entry.to === "others") what.append(element("span", "tag", say("toOthers")));
     if (entry.state !== null) this.#undelivered(what, entry);
     return what;
+  }
+
+  #files({ words, entries, of, reached, missing, leftOut }) {
+    if (words !== undefined) return [this.#text(words)];
+    const { say, locale } = this.words;
+    const list = element("ul", "file-list");
+    for (const { name, bytes, length, type } of entries.slice(0, FILES_SHOWN)) {
+      const details = [size(bytes, locale), length, type].filter((detail) => detail !== null).join(" · ");
+      list.append(element("li", "", nameNode(name), element("span", "details", details)));
+    }
+    const notes = [];
+    if (entries.length > FILES_SHOWN) notes.push(say("moreFiles", { count: entries.length - FILES_SHOWN }));
+    if (reached < of) notes.push(say("filesToCome", { count: of - reached }));
+    if (missing > 0) notes.push(say("filesMissing", { count: missing }));
+    if (leftOut.files > 0) notes.push(say("filesNotListed", { count: leftOut.files }));
+    if (leftOut.folders > 0) notes.push(say("foldersNotListed", { count: leftOut.folders }));
+    if (leftOut.more) notes.push(say("notAllFiles"));
+    return [list, ...notes.map((note) => element("p", "label", note))];
   }
 
   #text(text) {

@@ -6,7 +6,7 @@ export const SERVER = "server";
 export const ALL_CLIENTS = "all clients";
 export const NO_DATA = "no data";
 /** What a browser answers to those who ask for its files. */
-export const NO_FILES = "no files shared";
+export const NO_FILES = "no folder is shared";
 
 const encoder = new TextEncoder();
 
