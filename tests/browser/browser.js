@@ -103,7 +103,9 @@ export function exactly(text) {
 export async function isAccessible(page, view) {
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate(() => window.axe.run());
-  const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("\n")}`);
+  const found = violations.map(
+    ({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("\n")}`,
+  );
   assert.deepEqual(found, [], `${view}: ${page.url()}`);
 }
 

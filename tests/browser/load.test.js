@@ -3,7 +3,20 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 
-import { CHROMIUM, DEADLINE, exactly, hears, isAccessible, join, launch, leave, leaveAll, person, say, visit } from "./browser.js";
+import {
+  CHROMIUM,
+  DEADLINE,
+  exactly,
+  hears,
+  isAccessible,
+  join,
+  launch,
+  leave,
+  leaveAll,
+  person,
+  say,
+  visit,
+} from "./browser.js";
 import { servePage } from "./page-server.js";
 
 const skip = CHROMIUM ? false : "no chromium";
@@ -178,20 +191,26 @@ test("private messages from 5,000 people are 5,000 conversations, and few elemen
 });
 
 test("a name with an account: the password, wrong and right", { skip }, async () => {
-  serving(() => [], (socket, { operation, data }) => {
-    if (operation === "name") {
-      socket.name = data;
-      socket.send(`server | ${data} | password | no data`);
+  serving(
+    () => [],
+    (socket, { operation, data }) => {
+      if (operation === "name") {
+        socket.name = data;
+        socket.send(`server | ${data} | password | no data`);
+        return true;
+      }
+      if (operation !== "password" || data === "open | sesame") {
+        if (operation === "password")
+          socket.send(`server | ${socket.name} | connection_confirmation | You are now connected to the server`);
+        return operation === "password";
+      }
+      socket.send(
+        `server | ${socket.name} | error_message | That is not the password of ${socket.name}; 2 tries are left`,
+      );
+      socket.send(`server | ${socket.name} | password | no data`);
       return true;
-    }
-    if (operation !== "password" || data === "open | sesame") {
-      if (operation === "password") socket.send(`server | ${socket.name} | connection_confirmation | You are now connected to the server`);
-      return operation === "password";
-    }
-    socket.send(`server | ${socket.name} | error_message | That is not the password of ${socket.name}; 2 tries are left`);
-    socket.send(`server | ${socket.name} | password | no data`);
-    return true;
-  });
+    },
+  );
   const page = await visit(browser, server.url);
   await page.getByLabel("Your name").fill("alan");
   await page.keyboard.press("Enter");
@@ -214,7 +233,10 @@ test("a name with an account: the password, wrong and right", { skip }, async ()
 
 test("a cut is said, what was not confirmed too, and the room is there again", { skip }, async () => {
   let isMute = false;
-  serving(() => ["bob"], (socket, { operation }) => isMute && operation !== "name");
+  serving(
+    () => ["bob"],
+    (socket, { operation }) => isMute && operation !== "name",
+  );
   const page = await join(browser, server.url, "alan");
   await person(page, "bob").waitFor();
   isMute = true;
@@ -246,13 +268,18 @@ test("a cut is said, what was not confirmed too, and the room is there again", {
 
 test("the old connection still holds the name after a cut: said, and tried again", { skip }, async () => {
   let taken = 0;
-  serving(() => [], (socket, { operation, data }) => {
-    if (operation !== "name" || taken === 0) return false;
-    taken -= 1;
-    socket.send(`server | new_client: ${data} | connection_error | This username is already taken. You need to connect again and use another one`);
-    socket.close();
-    return true;
-  });
+  serving(
+    () => [],
+    (socket, { operation, data }) => {
+      if (operation !== "name" || taken === 0) return false;
+      taken -= 1;
+      socket.send(
+        `server | new_client: ${data} | connection_error | This username is already taken. You need to connect again and use another one`,
+      );
+      socket.close();
+      return true;
+    },
+  );
   const page = await join(browser, server.url, "alan");
   taken = 2;
   sockets[0].terminate();
@@ -263,11 +290,14 @@ test("the old connection still holds the name after a cut: said, and tried again
 
 test("closing is refused in place; when the server closes, nobody comes back by himself", { skip }, async () => {
   const why = "Only someone connected from the server's own machine may close it";
-  serving(() => [], (socket, { operation }) => {
-    if (operation !== "close_server") return false;
-    socket.send(`server | alan | error_message | ${why}`);
-    return true;
-  });
+  serving(
+    () => [],
+    (socket, { operation }) => {
+      if (operation !== "close_server") return false;
+      socket.send(`server | alan | error_message | ${why}`);
+      return true;
+    },
+  );
   const page = await join(browser, server.url, "alan");
   await page.getByRole("button", { name: "Close the server…" }).click();
   await page.getByRole("button", { name: "Close the server", exact: true }).click();
@@ -282,7 +312,9 @@ test("closing is refused in place; when the server closes, nobody comes back by 
   const held = answers;
   answers = (socket) => socket.terminate();
   await page.getByRole("button", { name: "Connect again" }).click();
-  await page.locator("#banner-text", { hasText: "No server answers at this address. Try again in a moment." }).waitFor();
+  await page
+    .locator("#banner-text", { hasText: "No server answers at this address. Try again in a moment." })
+    .waitFor();
   answers = held;
   await page.getByRole("button", { name: "Connect again" }).click();
   await page.locator("#banner").waitFor({ state: "hidden" });
@@ -296,7 +328,9 @@ test("sent away by an operator: why, and no coming back by itself", { skip }, as
   const page = await join(browser, server.url, "alan");
   sockets[0].send("server | alan | error_message | You were disconnected by eve: being rude");
   sockets[0].close();
-  await page.locator("#banner-text", { hasText: "The server ended the connection: You were disconnected by eve: being rude" }).waitFor();
+  await page
+    .locator("#banner-text", { hasText: "The server ended the connection: You were disconnected by eve: being rude" })
+    .waitFor();
   assert.equal(sockets.length, 1);
   await leave(page);
 });
@@ -304,7 +338,15 @@ test("sent away by an operator: why, and no coming back by itself", { skip }, as
 test("frames that are no messages, and hostile lists, do no harm", { skip }, async () => {
   serving(() => [`<img src=x onerror=x=1>`, "\u202e\u0000x", ""]);
   const page = await join(browser, server.url, "alan");
-  for (const frame of ["", "|||", "a | b", Buffer.from([1, 2, 3]), "server | alan | list_clients | ", "x".repeat(100_000)]) sockets[0].send(frame);
+  for (const frame of [
+    "",
+    "|||",
+    "a | b",
+    Buffer.from([1, 2, 3]),
+    "server | alan | list_clients | ",
+    "x".repeat(100_000),
+  ])
+    sockets[0].send(frame);
   sockets[0].send("server | alan | kick | <b>bob</b> was disconnected");
   await hears(page, "<b>bob</b> was disconnected");
   await person(page, "<img src=x onerror=x=1>").waitFor();

@@ -1,5 +1,5 @@
-// Serves the page from the source tree as the server does, and hands each WebSocket to whoever wants to play the server:
-// for what a real server cannot be made to do at will, such as have 5,000 users.
+// Serves the page from the source tree as the server does, and hands each WebSocket to whoever wants to play the
+// server: for what a real server cannot be made to do at will, such as have 5,000 users.
 
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";

@@ -1,17 +1,39 @@
-// The page at a real server, used as a person would. ARAUTO_URL is the page's address and ARAUTO_TCP the port for netcat;
-// without them these tests are skipped. ARAUTO_RESTART is a command that kills the server, starts it again at the same
-// addresses and returns when it listens. With ARAUTO_CLOSE=1 the last test closes the server. ARAUTO_PICTURES is a folder
-// to put pictures of the page into.
+// The page at a real server, used as a person would. ARAUTO_URL is the page's address and ARAUTO_TCP the port for
+// netcat; without them these tests are skipped. ARAUTO_RESTART is a command that kills the server, starts it again at
+// the same addresses and returns when it listens. With ARAUTO_CLOSE=1 the last test closes the server. ARAUTO_PICTURES
+// is a folder to put pictures of the page into.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { after, afterEach, before, test } from "node:test";
 import { promisify } from "node:util";
 
-import { CHROMIUM, Friend, PHONE, choose, exactly, hears, isAccessible, join, launch, leave, leaveAll, person, program, say, visit } from "./browser.js";
+import {
+  CHROMIUM,
+  Friend,
+  PHONE,
+  choose,
+  exactly,
+  hears,
+  isAccessible,
+  join,
+  launch,
+  leave,
+  leaveAll,
+  person,
+  program,
+  say,
+  visit,
+} from "./browser.js";
 import { takePictures } from "./pictures.js";
 
-const { ARAUTO_URL: url, ARAUTO_TCP: port, ARAUTO_RESTART: restart, ARAUTO_CLOSE: mayClose, ARAUTO_PICTURES: folder } = process.env;
+const {
+  ARAUTO_URL: url,
+  ARAUTO_TCP: port,
+  ARAUTO_RESTART: restart,
+  ARAUTO_CLOSE: mayClose,
+  ARAUTO_PICTURES: folder,
+} = process.env;
 const skip = !url || !port ? "no ARAUTO_URL and ARAUTO_TCP" : !CHROMIUM || !program("nc") ? "no chromium or nc" : false;
 let browser;
 
@@ -198,12 +220,19 @@ test("hostile names and messages are text", { skip }, async () => {
   assert.deepEqual(await marks.allTextContents(), ["U+202E", "U+200B", "U+2066"]);
   arab.type("/all שלום abc");
   const row = await hears(ana, "שלום abc");
-  const looks = (node) => { const { direction, unicodeBidi } = getComputedStyle(node); return { direction, unicodeBidi }; };
+  const looks = (node) => {
+    const { direction, unicodeBidi } = getComputedStyle(node);
+    return { direction, unicodeBidi };
+  };
   assert.deepEqual(await row.locator(".text").evaluate(looks), { direction: "rtl", unicodeBidi: "isolate" });
   assert.equal(await row.locator(".by bdi").evaluate((node) => getComputedStyle(node).unicodeBidi), "isolate");
   const wide = "W".repeat(1000 - 50);
   evil.type(`/all ${wide}`);
-  const whole = await (await hears(ana, wide)).locator(".text").evaluate((text) => text.scrollWidth <= text.clientWidth);
+  const whole = await (
+    await hears(ana, wide)
+  )
+    .locator(".text")
+    .evaluate((text) => text.scrollWidth <= text.clientWidth);
   assert.equal(whole, true);
   evil.type(`/all ${"e" + "\u0301".repeat(400)}`);
   await ana.waitForFunction(() => document.querySelector("#entries").textContent.includes("\u0301".repeat(300)));
@@ -214,7 +243,9 @@ test("hostile names and messages are text", { skip }, async () => {
   assert.equal(await ana.evaluate(() => "x" in window), false);
   for (const width of [1280, 390]) {
     await ana.setViewportSize({ width, height: 800 });
-    const overflow = await ana.evaluate(() => [document.body, document.querySelector("#log")].map((node) => node.scrollWidth - node.clientWidth));
+    const overflow = await ana.evaluate(() =>
+      [document.body, document.querySelector("#log")].map((node) => node.scrollWidth - node.clientWidth),
+    );
     assert.deepEqual(overflow, [0, 0], `at ${width}`);
   }
   await evil.leave();
@@ -241,7 +272,12 @@ test("by keyboard alone", { skip }, async () => {
   await nc.hears("ana | nina | private_message | psst");
   await page.locator("#search").fill("");
   await page.locator("#text").press("Escape");
-  const active = () => page.evaluate(() => document.getElementById(document.activeElement.getAttribute("aria-activedescendant"))?.querySelector(".name").textContent);
+  const active = () =>
+    page.evaluate(
+      () =>
+        document.getElementById(document.activeElement.getAttribute("aria-activedescendant"))?.querySelector(".name")
+          .textContent,
+    );
   await page.keyboard.press("Home");
   assert.equal(await active(), "Everyone");
   await page.keyboard.press("ArrowDown");
@@ -254,7 +290,15 @@ test("by keyboard alone", { skip }, async () => {
   await page.locator("#search").focus();
   for (let count = 0; count < 7; count += 1) {
     stops.push(await page.evaluate(() => document.activeElement.id));
-    assert.equal(await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle !== "none" || !!document.querySelector(".person.active")), true, stops.at(-1));
+    assert.equal(
+      await page.evaluate(
+        () =>
+          getComputedStyle(document.activeElement).outlineStyle !== "none" ||
+          !!document.querySelector(".person.active"),
+      ),
+      true,
+      stops.at(-1),
+    );
     await page.keyboard.press("Tab");
   }
   assert.deepEqual(stops, ["search", "people", "leave", "close", "log", "text", ""]);
@@ -352,38 +396,48 @@ test("leaving frees the name, and what was said is still there on coming back", 
   await leave(ana);
 });
 
-test("pictures for the README", { skip: skip || (!folder && "no ARAUTO_PICTURES") }, () => takePictures(browser, url, port, folder));
+test("pictures for the README", { skip: skip || (!folder && "no ARAUTO_PICTURES") }, () =>
+  takePictures(browser, url, port, folder),
+);
 
-test("after the server was killed and started again it comes back under the same name", { skip: skip || (!restart && "no ARAUTO_RESTART") }, async () => {
-  const ana = await join(browser, url, "ana");
-  await say(ana, "before");
-  await hears(ana, "before");
-  await promisify(execFile)("sh", ["-c", restart], { timeout: 60_000 });
-  await hears(ana, "Connected again as ana. Messages sent meanwhile by others are not kept by the server.");
-  const nc = await Friend.enter(port, "nina");
-  await say(ana, "after");
-  await nc.hears("ana | all clients | broadcast | after");
-  await hears(ana, "before");
-  // The browser itself says that it found no server for a while.
-  ana.problems = ana.problems.filter((problem) => !/^WebSocket connection to .* failed/.test(problem));
-  await nc.leave();
-  await leave(ana);
-});
+test(
+  "after the server was killed and started again it comes back under the same name",
+  { skip: skip || (!restart && "no ARAUTO_RESTART") },
+  async () => {
+    const ana = await join(browser, url, "ana");
+    await say(ana, "before");
+    await hears(ana, "before");
+    await promisify(execFile)("sh", ["-c", restart], { timeout: 60_000 });
+    await hears(ana, "Connected again as ana. Messages sent meanwhile by others are not kept by the server.");
+    const nc = await Friend.enter(port, "nina");
+    await say(ana, "after");
+    await nc.hears("ana | all clients | broadcast | after");
+    await hears(ana, "before");
+    // The browser itself says that it found no server for a while.
+    ana.problems = ana.problems.filter((problem) => !/^WebSocket connection to .* failed/.test(problem));
+    await nc.leave();
+    await leave(ana);
+  },
+);
 
-test("the server is closed only after asking", { skip: skip || (mayClose !== "1" && "no ARAUTO_CLOSE=1") }, async () => {
-  const ana = await join(browser, url, "ana");
-  const bob = await join(browser, url, "bob");
-  await ana.getByRole("button", { name: "Close the server…" }).click();
-  assert.equal(await ana.evaluate(() => document.activeElement.id), "close-no");
-  await ana.keyboard.press("Escape");
-  await say(ana, "still open");
-  await hears(bob, "still open");
-  await ana.getByRole("button", { name: "Close the server…" }).click();
-  await ana.getByRole("button", { name: "Close the server", exact: true }).click();
-  for (const page of [ana, bob]) {
-    await page.locator("#banner-text", { hasText: "The server was closed." }).waitFor();
-    await page.getByRole("button", { name: "Connect again" }).waitFor();
-    await hears(page, "still open");
-    await leave(page);
-  }
-});
+test(
+  "the server is closed only after asking",
+  { skip: skip || (mayClose !== "1" && "no ARAUTO_CLOSE=1") },
+  async () => {
+    const ana = await join(browser, url, "ana");
+    const bob = await join(browser, url, "bob");
+    await ana.getByRole("button", { name: "Close the server…" }).click();
+    assert.equal(await ana.evaluate(() => document.activeElement.id), "close-no");
+    await ana.keyboard.press("Escape");
+    await say(ana, "still open");
+    await hears(bob, "still open");
+    await ana.getByRole("button", { name: "Close the server…" }).click();
+    await ana.getByRole("button", { name: "Close the server", exact: true }).click();
+    for (const page of [ana, bob]) {
+      await page.locator("#banner-text", { hasText: "The server was closed." }).waitFor();
+      await page.getByRole("button", { name: "Connect again" }).waitFor();
+      await hears(page, "still open");
+      await leave(page);
+    }
+  },
+);

@@ -16,7 +16,11 @@ export async function takePictures(browser, url, port, folder) {
   };
   await all("Beatriz", "good morning");
   await all("Beatriz", "who still has the notes of Tuesday's class?");
-  await all("Carlos", "I do: three pages on sockets, two on how TCP closes, and a drawing of the handshake that nobody understood, me included");
+  await all(
+    "Carlos",
+    "I do: three pages on sockets, two on how TCP closes, and a drawing of the handshake that nobody understood, " +
+      "me included",
+  );
   await say(desktop, "the drawing is mine, sorry");
   await hears(phone, "the drawing is mine, sorry");
   await all("Eva", "أحتاجها أيضا، شكرا");

@@ -1,10 +1,9 @@
-// The page's parts that need neither a page nor a server.
+// The page's parts that need neither a page nor a server, but for the connection.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Chat } from "../../src/web/page/chat.js";
-import { Connection, PAUSES, TAKEN_TRIES } from "../../src/web/page/connection.js";
 import { CONVERSATIONS, Conversations, ENTRIES, ENTRIES_IN_ALL } from "../../src/web/page/conversations.js";
 import { addPart, listing, part, size } from "../../src/web/page/files.js";
 import { meaning } from "../../src/web/page/meaning.js";
@@ -49,7 +48,10 @@ test("each message has its meaning", () => {
     ["server | alan | error_message | no", { is: "refusal", operation: "error_message", why: "no" }],
     ["server | new_client: alan | connection_error | no", { is: "notLetIn", why: "no" }],
     ["server | alan | exit | client disconnected", { is: "left" }],
-    ["server | alan | kick | bob was disconnected", { is: "serverSays", operation: "kick", text: "bob was disconnected" }],
+    [
+      "server | alan | kick | bob was disconnected",
+      { is: "serverSays", operation: "kick", text: "bob was disconnected" },
+    ],
     ["bob | alan | dance | tango", { is: "other", by: "bob", operation: "dance", text: "tango" }],
   ]) {
     assert.deepEqual(meaning(parse(line)), expected, line);
@@ -58,7 +60,18 @@ test("each message has its meaning", () => {
 
 test("what is not seen becomes a mark, what is spelling stays", () => {
   assert.deepEqual(pieces("a\u202eb"), [{ text: "a" }, { mark: "U+202E" }, { text: "b" }]);
-  for (const hidden of ["\u0000", "\u001b", "\u007f", "\u0085", "\u200b", "\u2066", "\ufeff", "\u2028", "\u3164", "\u{e0041}"]) {
+  for (const hidden of [
+    "\u0000",
+    "\u001b",
+    "\u007f",
+    "\u0085",
+    "\u200b",
+    "\u2066",
+    "\ufeff",
+    "\u2028",
+    "\u3164",
+    "\u{e0041}",
+  ]) {
     assert.equal(pieces(`a${hidden}`)[1]?.mark?.startsWith("U+"), true, escape(hidden));
   }
   for (const kept of ["a\tb", "👩\u200d👩\u200d👧", "👍🏽\u200d♂", "می\u200cخواهم", "क्\u200dष", "<b>&amp;"]) {
@@ -68,7 +81,10 @@ test("what is not seen becomes a mark, what is spelling stays", () => {
 });
 
 test("both languages have the same words with the same gaps", () => {
-  const gapsOf = (text) => gaps(text).flatMap(({ gap }) => gap ?? []).sort();
+  const gapsOf = (text) =>
+    gaps(text)
+      .flatMap(({ gap }) => gap ?? [])
+      .sort();
   assert.deepEqual(Object.keys(WORDS.pt), Object.keys(WORDS.en));
   for (const key of Object.keys(WORDS.en)) assert.deepEqual(gapsOf(WORDS.pt[key]), gapsOf(WORDS.en[key]), key);
   assert.equal(chooseLanguage(["fr", "pt-PT", "en"]), "pt");
@@ -80,7 +96,10 @@ test("words of the server: advice for terminals left out, and known ones in Port
   const taken = "This username is already taken. You need to connect again and use another one";
   assert.deepEqual(serverWords(taken, "en"), { text: "This username is already taken", language: "en" });
   assert.deepEqual(serverWords(taken, "pt"), { text: "Este nome já está em uso", language: "pt" });
-  assert.deepEqual(serverWords("Destination client (a$1) not found!", "pt").text, "O destinatário (a$1) não foi encontrado!");
+  assert.deepEqual(
+    serverWords("Destination client (a$1) not found!", "pt").text,
+    "O destinatário (a$1) não foi encontrado!",
+  );
   assert.deepEqual(serverWords("something new", "pt"), { text: "something new", language: "en" });
 });
 
@@ -111,7 +130,10 @@ test("what waits for an answer is bounded and answered in order", () => {
   for (let count = 0; count < REMEMBERED + 5; count += 1) outstanding.add({ kind: "broadcast", count });
   assert.equal(outstanding.all(() => true).length, REMEMBERED);
   assert.equal(outstanding.answered(({ count }) => count === 7).length, 3);
-  assert.deepEqual(outstanding.answered(({ count }) => count === 7), []);
+  assert.deepEqual(
+    outstanding.answered(({ count }) => count === 7),
+    [],
+  );
 });
 
 test("a list of people in parts takes the place of the one before when it is whole", () => {
@@ -125,7 +147,10 @@ test("a list of people in parts takes the place of the one before when it is who
   people.part(["carl", "bea 10", "bea 9"]);
   assert.equal(people.heard("dora"), true);
   people.finish();
-  assert.deepEqual(people.sorted().map(([, name]) => name), ["Ana", "bea 9", "bea 10", "carl", "dora"]);
+  assert.deepEqual(
+    people.sorted().map(([, name]) => name),
+    ["Ana", "bea 9", "bea 10", "carl", "dora"],
+  );
   assert.equal(people.heard("ANA"), false);
   assert.equal(listEvery(12), 10_000);
   assert.equal(listEvery(5_000), 50_000);
@@ -198,7 +223,10 @@ test("errors are shown where they belong", () => {
   const { chat, told, hear } = room();
   const { everyone } = chat.conversations;
   chat.say(everyone, "too fast");
-  hear("server | alan | error_message | Your message was not sent: you may send 50 messages a second, 500 at once. Try again in 1 s");
+  hear(
+    "server | alan | error_message | Your message was not sent: you may send 50 messages a second, 500 at once. " +
+      "Try again in 1 s",
+  );
   assert.deepEqual([everyone.at(0).text, everyone.at(0).state, everyone.at(1).kind], ["too fast", "failed", "error"]);
   chat.askToClose();
   hear("server | alan | error_message | Only someone connected from the server's own machine may close it");
@@ -237,155 +265,6 @@ test("what cannot be sent is not taken", () => {
   const { chat } = room(() => false);
   assert.equal(chat.say(chat.conversations.everyone, "one"), false);
   assert.equal(chat.conversations.everyone.pending.length, 0);
-});
-
-/** A connection whose sockets and clock the test holds. */
-function line() {
-  const world = { sockets: [], states: [], heard: [], timers: [], now: 0 };
-  const connection = new Connection({
-    open() {
-      const socket = { readyState: 1, bufferedAmount: 0, sent: [], send: (text) => socket.sent.push(text) };
-      socket.close = () => (socket.readyState = 3);
-      socket.hear = (text) => socket.onmessage({ data: text });
-      socket.cut = (wasClean = false) => socket.onclose({ wasClean });
-      world.sockets.push(socket);
-      return socket;
-    },
-    changed: (state, detail) => world.states.push({ state, ...detail }),
-    received: (told) => world.heard.push(told),
-    clock: {
-      now: () => world.now,
-      random: () => 0.5,
-      setTimeout: (act, pause) => world.timers.push({ act, pause }) && world.timers.at(-1),
-      clearTimeout: (timer) => (timer.act = () => {}),
-    },
-  });
-  const socket = () => world.sockets.at(-1);
-  const join = () => {
-    socket().hear("server | client | name | no data");
-    socket().hear("server | alan | connection_confirmation | You are now connected to the server");
-  };
-  return { ...world, world, connection, socket, join, last: () => world.states.at(-1) };
-}
-
-test("entering under a name, and why it was refused", () => {
-  const { connection, socket, join, last } = line();
-  connection.enter("bob");
-  socket().hear("server | client | name | no data");
-  assert.deepEqual(socket().sent, ["bob | server | name | bob"]);
-  socket().hear("server | new_client: bob | connection_error | This username is already taken. You need to connect again and use another one");
-  socket().cut(true);
-  assert.equal(last().state, "idle");
-  assert.match(last().why, /^This username is already taken/);
-  connection.enter("alan");
-  join();
-  assert.deepEqual(last(), { state: "joined", name: "alan" });
-});
-
-test("no server: said, and not tried again by itself", () => {
-  const { connection, socket, last, timers } = line();
-  connection.enter("alan");
-  socket().cut();
-  assert.deepEqual(last(), { state: "idle", unreachable: true });
-  for (const { act } of timers) act();
-  assert.equal(last().state, "idle");
-});
-
-test("a password is asked for, asked again, and used once more after a cut", () => {
-  const { connection, socket, last, timers } = line();
-  connection.enter("alan");
-  socket().hear("server | client | name | no data");
-  socket().hear("server | alan | password | no data");
-  assert.deepEqual(last(), { state: "password", name: "alan", why: null });
-  connection.givePassword("wrong");
-  socket().hear("server | alan | error_message | That is not the password of alan; 2 tries are left");
-  socket().hear("server | alan | password | no data");
-  assert.match(last().why, /2 tries are left/);
-  connection.givePassword("a | b");
-  assert.equal(socket().sent.at(-1), "alan | server | password | a | b");
-  socket().hear("server | alan | connection_confirmation | You are now connected to the server");
-  socket().cut();
-  timers.at(-1).act();
-  socket().hear("server | client | name | no data");
-  socket().hear("server | alan | password | no data");
-  assert.equal(socket().sent.at(-1), "alan | server | password | a | b");
-});
-
-test("after a cut it comes back under the same name, ever more slowly", () => {
-  const { connection, socket, join, last, timers } = line();
-  connection.enter("alan");
-  join();
-  for (const pause of [...PAUSES, PAUSES.at(-1)]) {
-    socket().cut();
-    assert.equal(last().state, "cut");
-    assert.equal(timers.at(-1).pause, pause);
-    timers.at(-1).act();
-  }
-  join();
-  assert.equal(last().state, "joined");
-  socket().cut();
-  assert.equal(timers.at(-1).pause, PAUSES[0]);
-});
-
-test("a name that the old connection still holds is tried for again, but not for ever", () => {
-  const { connection, socket, join, last, timers } = line();
-  connection.enter("alan");
-  join();
-  socket().cut();
-  for (let tries = 0; tries < TAKEN_TRIES; tries += 1) {
-    timers.at(-1).act();
-    socket().hear("server | new_client: alan | connection_error | This username is already taken. You need to connect again and use another one");
-    socket().cut(true);
-    assert.equal(last().taken, true);
-  }
-  timers.at(-1).act();
-  socket().hear("server | new_client: alan | connection_error | This username is already taken. You need to connect again and use another one");
-  socket().cut(true);
-  assert.equal(last().state, "idle");
-});
-
-test("no coming back after the server closed, sent one away, or was left", () => {
-  for (const [frame, state] of [
-    ["server | all clients | broadcast | server closed", { state: "ended", closed: true }],
-    ["server | alan | error_message | You were disconnected by eve", { state: "ended", why: "You were disconnected by eve" }],
-    ["server | alan | exit | client disconnected", { state: "idle" }],
-  ]) {
-    const { connection, socket, join, last } = line();
-    connection.enter("alan");
-    join();
-    socket().hear(frame);
-    socket().cut(true);
-    assert.deepEqual(last(), state);
-  }
-  const { connection, socket, join, last } = line();
-  connection.enter("alan");
-  join();
-  socket().hear("bob | all clients | broadcast | server closed");
-  socket().cut(true);
-  assert.equal(last().state, "cut");
-});
-
-test("nothing is sent into a connection that takes nothing", () => {
-  const { connection, socket, join } = line();
-  assert.equal(connection.send("x"), false);
-  connection.enter("alan");
-  join();
-  assert.equal(connection.send("x"), true);
-  socket().bufferedAmount = 1_000_000;
-  assert.equal(connection.send("x"), false);
-  socket().bufferedAmount = 0;
-  socket().readyState = 2;
-  assert.equal(connection.send("x"), false);
-});
-
-test("what an abandoned connection still says is not heard", () => {
-  const { connection, socket, join, heard } = line();
-  connection.enter("alan");
-  join();
-  const old = socket();
-  connection.drop();
-  old.hear("bob | all clients | broadcast | late");
-  assert.deepEqual(heard, []);
 });
 
 test("the page's own marks are never shown, whatever others send meanwhile", () => {

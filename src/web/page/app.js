@@ -74,7 +74,13 @@ const composer = new Composer(chat, words, {
   resized: () => log.keepEnd(),
 });
 const log = new LogView(
-  { scroller: byId("log"), entries: byId("entries"), pending: byId("pending"), empty: byId("empty"), latest: byId("latest") },
+  {
+    scroller: byId("log"),
+    entries: byId("entries"),
+    pending: byId("pending"),
+    empty: byId("empty"),
+    latest: byId("latest"),
+  },
   words,
   (text) => composer.editAgain(text),
 );
@@ -139,7 +145,14 @@ function joined(name) {
   }
   if (isBack) {
     conversations.append(conversations.everyone, {
-      kind: "note", by: "", mine: false, text: "cameBack", name, at: clock.now(), to: "me", state: null,
+      kind: "note",
+      by: "",
+      mine: false,
+      text: "cameBack",
+      name,
+      at: clock.now(),
+      to: "me",
+      state: null,
     });
   }
   look();

@@ -27,8 +27,8 @@ export class Banner {
   }
 
   /**
-   * The connection was cut; `at` is when the next try is, `taken` says that the old connection still has the name, `why`
-   * is another reason, in the server's words.
+   * The connection was cut; `at` is when the next try is, `taken` says that the old connection still has the name,
+   * `why` is another reason, in the server's words.
    */
   cut(name, { at, taken, why }) {
     const key = why ? "cutWhy" : taken ? "cutTaken" : "cut";

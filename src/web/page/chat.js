@@ -160,7 +160,10 @@ export class Chat {
         this.#append(this.conversations.everyone, this.#entry("server", told.text));
         break;
       case "other":
-        this.#append(this.conversations.everyone, this.#entry("said", `${told.operation}: ${told.text}`, { by: told.by }));
+        this.#append(
+          this.conversations.everyone,
+          this.#entry("said", `${told.operation}: ${told.text}`, { by: told.by }),
+        );
         break;
       default:
     }
@@ -283,4 +286,3 @@ function remove(array, item) {
   const place = array.indexOf(item);
   if (place >= 0) array.splice(place, 1);
 }
-

@@ -77,7 +77,8 @@ export class Composer {
     count.classList.toggle("over", isLong);
     text.setAttribute("aria-invalid", String(isLong));
     const { say } = this.words;
-    if (used > chat.limit * SHOW_FROM) setText(count, say("count", { used: this.#number(used), most: this.#number(chat.limit) }));
+    if (used > chat.limit * SHOW_FROM)
+      setText(count, say("count", { used: this.#number(used), most: this.#number(chat.limit) }));
     else setText(count, said.length > 1 ? say("severalLines", { count: this.#number(said.length) }) : "");
   }
 

@@ -14,11 +14,13 @@ export const WAITING_BYTES = 256 * 1024;
 
 /**
  * States, as told to `changed(state, detail)`:
- * - `idle`: nobody wants to be connected; `detail.why` if a name was refused, `detail.unreachable` if no server answered
+ * - `idle`: nobody wants to be connected; `detail.why` if a name was refused, `detail.unreachable` if no server
+ *   answered
  * - `entering`: opening, or waiting for the server's answer to the name
  * - `password`: the name belongs to an account; `detail.why` if a password was wrong
  * - `joined`: `detail.name` is the name as the server writes it
- * - `cut`: after having been joined; tries again at `detail.at` (milliseconds), `detail.taken` if the name is still held
+ * - `cut`: after having been joined; tries again at `detail.at` (milliseconds), `detail.taken` if the name is still
+ *   held
  * - `ended`: for good, until somebody asks; `detail.closed` if the server closed, `detail.why` in its words, or
  *   `detail.unreachable` if it was asked for and no server answered
  */

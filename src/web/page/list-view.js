@@ -1,5 +1,5 @@
-// The list of conversations and people. Only the rows that are on the screen, and a few around them, are elements; so 5,000
-// people cost no more than 30. One stop for the Tab key; arrows move inside.
+// The list of conversations and people. Only the rows that are on the screen, and a few around them, are elements; so
+// 5,000 people cost no more than 30. One stop for the Tab key; arrows move inside.
 
 import { element, nameNode, setText } from "./dom.js";
 
@@ -109,20 +109,31 @@ export class ListView {
     node.dataset.looks = looks;
     node.classList.toggle("away", !row.here);
     node.classList.toggle("everyone", row.name === "");
-    const parts = [element("span", "dot"), row.name === "" ? element("span", "name", say("everyone")) : nameNode(row.name)];
+    const parts = [
+      element("span", "dot"),
+      row.name === "" ? element("span", "name", say("everyone")) : nameNode(row.name),
+    ];
     if (row.mine) parts.push(element("span", "aside", say("you")));
     if (!row.here) parts.push(element("span", "aside", say("away")));
     if (row.unread > 0) {
       const badge = element("span", "badge", element("span", "", row.unread > 999 ? "999+" : String(row.unread)));
       badge.firstChild.setAttribute("aria-hidden", "true");
-      badge.append(element("span", "unseen", row.unread === 1 ? say("unreadOne") : say("unreadMany", { count: row.unread })));
+      badge.append(
+        element("span", "unseen", row.unread === 1 ? say("unreadOne") : say("unreadMany", { count: row.unread })),
+      );
       parts.push(badge);
     }
     node.replaceChildren(...parts);
   }
 
   #focused() {
-    if (this.#active < 0) this.#go(Math.max(0, this.#rows.findIndex(({ key }) => key === this.current)));
+    if (this.#active < 0)
+      this.#go(
+        Math.max(
+          0,
+          this.#rows.findIndex(({ key }) => key === this.current),
+        ),
+      );
     this.#mark();
   }
 

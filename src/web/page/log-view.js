@@ -99,7 +99,8 @@ export class LogView {
     }
     latest.hidden = this.#atEnd;
     const below = end - this.#seenEnd;
-    latest.textContent = below > 0 ? say("latestMany", { count: below.toLocaleString(this.words.locale) }) : say("latest");
+    latest.textContent =
+      below > 0 ? say("latestMany", { count: below.toLocaleString(this.words.locale) }) : say("latest");
   }
 
   #sentence(key, name) {
@@ -209,8 +210,12 @@ export class LogView {
     row.classList.toggle("undelivered", entry.state !== null);
     const isSaid = entry.kind === "said";
     const follows =
-      isSaid && before?.kind === "said" && before.by === entry.by && before.to === entry.to &&
-      entry.at - before.at < TOGETHER && row.childElementCount === 0;
+      isSaid &&
+      before?.kind === "said" &&
+      before.by === entry.by &&
+      before.to === entry.to &&
+      entry.at - before.at < TOGETHER &&
+      row.childElementCount === 0;
     row.classList.toggle("continued", follows);
     const by = element("span", "by");
     if (entry.by !== "") by.append(nameNode(entry.by));

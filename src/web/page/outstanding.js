@@ -12,7 +12,10 @@ export class Outstanding {
     if (this.#items.length > REMEMBERED) this.#items.shift();
   }
 
-  /** The answer to the oldest that fits, behind which nothing before it can still come: it and all before it are done. The one that fits comes last; [] if none does. */
+  /**
+   * The answer to the oldest that fits, behind which nothing before it can still come: it and all before it are done.
+   * The one that fits comes last; [] if none does.
+   */
   answered(fits) {
     const place = this.#items.findIndex(fits);
     return place < 0 ? [] : this.#items.splice(0, place + 1);

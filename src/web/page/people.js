@@ -73,7 +73,7 @@ export class People {
   }
 }
 
-/** How many milliseconds to leave between two lists of so many names: a long list costs the server and the line more. */
+/** How many milliseconds to leave between two lists of so many names: a long one costs the server and the line more. */
 export function listEvery(names) {
   return Math.min(Math.max(10_000, names * 10), 60_000);
 }

@@ -1,12 +1,15 @@
-// The server speaks English, in texts that are a contract. Here is what is made of them for the page: the advice to connect
-// again is left out, because the page does that, and the texts that people meet most are put into Portuguese.
+// The server speaks English, in texts that are a contract. Here is what is made of them for the page: the advice to
+// connect again is left out, because the page does that, and the texts that people meet most are put into Portuguese.
 
 const CONNECT_AGAIN = /\. You need to connect again and use another (one|name)$/;
 
 const PORTUGUESE = [
   [/^This username is already taken$/, "Este nome já está em uso"],
   [/^A name must not be empty$/, "Um nome não pode ser vazio"],
-  [/^A name has at most (\d+) characters, and this one has (\d+)$/, "Um nome tem no máximo $1 caracteres, e este tem $2"],
+  [
+    /^A name has at most (\d+) characters, and this one has (\d+)$/,
+    "Um nome tem no máximo $1 caracteres, e este tem $2",
+  ],
   [
     /^A name must not hold control or invisible characters: character (\d+) is (U\+\w+)$/,
     "Um nome não pode ter caracteres de controle ou invisíveis: o caractere $1 é $2",
@@ -18,7 +21,10 @@ const PORTUGUESE = [
   ],
   [/^The name (.*) is reserved$/, "O nome $1 é reservado"],
   [/^Destination client \((.*)\) not found!$/s, "O destinatário ($1) não foi encontrado!"],
-  [/^Only someone connected from the server's own machine may close it$/, "Só quem está na máquina do servidor pode fechá-lo"],
+  [
+    /^Only someone connected from the server's own machine may close it$/,
+    "Só quem está na máquina do servidor pode fechá-lo",
+  ],
   [/^Only an operator of this server may close it$/, "Só um operador deste servidor pode fechá-lo"],
   [/^Nobody may close this server by a message$/, "Ninguém pode fechar este servidor por mensagem"],
   [
@@ -26,7 +32,10 @@ const PORTUGUESE = [
     "Essa não é a senha de $1; tentativas que restam: $2",
   ],
   [/^That is not the password of (.*)\. You need to connect again$/, "Essa não é a senha de $1"],
-  [/^The server is full: it serves (\d+) at most\. Try again later$/, "O servidor está cheio: atende no máximo $1. Tente mais tarde"],
+  [
+    /^The server is full: it serves (\d+) at most\. Try again later$/,
+    "O servidor está cheio: atende no máximo $1. Tente mais tarde",
+  ],
   [
     /^Your message was not sent: you may send (\d+) messages a second, (\d+) at once\. Try again in (\d+) s$/,
     "Sua mensagem não foi enviada: são no máximo $1 mensagens por segundo, $2 de uma vez. Tente de novo em $3 s",

@@ -1,10 +1,17 @@
 // What people wrote, cut into pieces that can be shown without harm. No page.
 
-/** Control, format and separator characters, and blanks that are not seen: they could turn or hide the text around them. */
+/**
+ * Control, format and separator characters, and blanks that are not seen: they could turn or hide the text around them.
+ */
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0]/u;
 const JOINERS = /[\u200c\u200d]/;
-/** Letters and pictures between which joiners are part of the spelling. */
-const JOINED = /[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f\p{Script=Arabic}\p{Script=Syriac}\p{Script=Devanagari}\p{Script=Bengali}\p{Script=Gurmukhi}\p{Script=Gujarati}\p{Script=Oriya}\p{Script=Tamil}\p{Script=Telugu}\p{Script=Kannada}\p{Script=Malayalam}\p{Script=Sinhala}\p{Script=Mongolian}]/u;
+/** Scripts and pictures between whose characters joiners are part of the spelling. */
+const JOINED_SCRIPTS = [
+  ..."Arabic Syriac Mongolian Devanagari Bengali Gurmukhi Gujarati Oriya".split(" "),
+  ..."Tamil Telugu Kannada Malayalam Sinhala".split(" "),
+];
+const JOINED_LETTERS = JOINED_SCRIPTS.map((script) => `\\p{Script=${script}}`).join("");
+const JOINED = new RegExp(`[\\p{Extended_Pictographic}\\p{Emoji_Modifier}\\ufe0f${JOINED_LETTERS}]`, "u");
 
 function code(character) {
   return `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
@@ -32,7 +39,9 @@ export function pieces(text) {
 
 /** The same as one text, for the window's title and for labels. */
 export function harmless(text) {
-  return pieces(text).map((piece) => piece.text ?? `[${piece.mark}]`).join("");
+  return pieces(text)
+    .map((piece) => piece.text ?? `[${piece.mark}]`)
+    .join("");
 }
 
 /** A name inside a sentence: its direction does not reach beyond it. */
