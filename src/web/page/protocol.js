@@ -5,7 +5,7 @@ export const MESSAGE_BYTES = 1024;
 export const SERVER = "server";
 export const ALL_CLIENTS = "all clients";
 export const NO_DATA = "no data";
-/** What a browser answers to those who ask for its files. */
+/** What a browser answers to those who ask for its files, in the words of docs/protocol.md, "Lists of files". */
 export const NO_FILES = "no folder is shared";
 
 const encoder = new TextEncoder();
