@@ -60,8 +60,12 @@ export async function visit(browser, url, options = {}) {
 export async function join(browser, url, name, options) {
   const page = await visit(browser, url, options);
   await page.locator("#name").fill(name);
-  await page.keyboard.press("Enter");
-  await page.locator("#text").waitFor();
+  // The test before may have left the name a moment ago.
+  const taken = page.locator("#name-error", { hasText: /already taken|já está em uso/ });
+  do {
+    await page.locator("#name").press("Enter");
+    await page.locator("#text").or(taken).filter({ visible: true }).waitFor();
+  } while (await taken.isVisible());
   return page;
 }
 
@@ -129,10 +133,16 @@ export class Friend {
   }
 
   static async enter(port, name) {
-    const friend = new Friend(port);
-    friend.type(name);
-    await friend.hears(/connection_confirmation/);
-    return friend;
+    const until = Date.now() + DEADLINE;
+    for (;;) {
+      const friend = new Friend(port);
+      friend.type(name);
+      const answer = await friend.hears(/ \| connection_(confirmation|error) \| /);
+      if (answer.includes("connection_confirmation")) return friend;
+      // The test before may have left the name a moment ago.
+      assert.ok(answer.includes("already taken") && Date.now() < until, answer);
+      await friend.leave();
+    }
   }
 
   type(line) {
@@ -162,6 +172,12 @@ export class Friend {
         done();
       };
     });
+  }
+
+  /** Leaves so that the server knows it when this returns. */
+  async exit() {
+    this.type("/exit");
+    await this.hears(/ \| exit \| client disconnected$/);
   }
 
   async leave() {

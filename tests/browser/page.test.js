@@ -171,7 +171,7 @@ test("an error stands where it belongs, and what did not arrive can be edited ag
   await choose(ana, "nina");
   await say(ana, "first");
   await nc.hears("ana | nina | private_message | first");
-  await nc.leave();
+  await nc.exit();
   await say(ana, "second");
   await hears(ana, "Destination client (nina) not found!");
   await ana.locator("#subtitle", { hasText: "not here" }).waitFor();
@@ -371,7 +371,7 @@ for (const colorScheme of ["light", "dark"]) {
     await nc.hears("ana | nina | list_files | no data");
     nc.type("nina | ana | list_files | a.txt");
     await hears(page, "a.txt");
-    await nc.leave();
+    await nc.exit();
     await say(page, "gone?");
     await hears(page, "Destination client (nina) not found!");
     await isAccessible(page, "a person who is gone");
