@@ -90,6 +90,7 @@ fn run(file: &str, server: Option<&Restartable>) {
 #[test]
 fn what_the_page_knows() {
     run("state.test.js", None);
+    run("connection.test.js", None);
 }
 
 #[test]
