@@ -22,12 +22,18 @@ impl Restartable {
     fn start() -> Self {
         let (tcp, web) = (free_port(), free_port());
         let folder = tempfile::tempdir().unwrap();
+        // The one that was killed may have its addresses for a moment longer.
         let script = format!(
             "cd '{}' || exit 1\n\
              [ -f pid ] && kill -9 \"$(cat pid)\"\n\
-             ARAUTO_SERVER_LISTEN=127.0.0.1:{tcp} ARAUTO_WEB_LISTEN=127.0.0.1:{web} '{}' serve </dev/null >log 2>&1 &\n\
+             for try in $(seq 100); do\n\
+             ARAUTO_SERVER_LISTEN=127.0.0.1:{tcp} ARAUTO_WEB_LISTEN=127.0.0.1:{web} ARAUTO_MONITORING_LISTEN= \
+             '{}' serve </dev/null >log 2>&1 &\n\
              echo $! >pid\n\
-             until grep -q started log; do kill -0 \"$(cat pid)\" || exit 1; done\n",
+             until grep -q started log; do kill -0 \"$(cat pid)\" 2>/dev/null || continue 2; done\n\
+             exit 0\n\
+             done\n\
+             cat log; exit 1\n",
             folder.path().display(),
             env!("CARGO_BIN_EXE_arauto"),
         );
