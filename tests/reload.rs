@@ -41,9 +41,13 @@ fn a_new_certificate_is_shown_to_who_connects_next_and_the_others_stay() {
     let issuer = Issuer::new();
     let (first, second) = (issuer.issue("first", "first"), issuer.issue("second", "second"));
     let config = issuer.file("a.toml");
-    fs::write(&config, with_tls(&first, "")).unwrap();
+    // The page's address shows the same.
+    let page = "[web]\ntls_listen = '127.0.0.1:0'\n";
+    fs::write(&config, with_tls(&first, page)).unwrap();
     let process = serve(&config);
     let address = process.tls_address();
+    let by_https = || shown(&Trust::of(&issuer).connect_silently(process.secure_web_address()));
+    assert_eq!(by_https(), first.der);
     let mut alan = Trust::of(&issuer).join(address, "alan");
     assert_eq!(shown(&alan), first.der);
 
@@ -55,12 +59,13 @@ fn a_new_certificate_is_shown_to_who_connects_next_and_the_others_stay() {
     assert_eq!((&reloaded["certificate"], &reloaded["changes"]), (&"new".into(), &0.into()));
     let mut bob = Trust::of(&issuer).join(address, "bob");
     assert_eq!(shown(&bob), second.der);
+    assert_eq!(by_https(), second.der);
     alan.ask("/all still here", "alan | all clients | broadcast | still here");
     bob.expect("alan | all clients | broadcast | still here");
 
     // Other files.
     let third = issuer.issue("third", "third");
-    fs::write(&config, with_tls(&third, "")).unwrap();
+    fs::write(&config, with_tls(&third, page)).unwrap();
     process.signal("HUP");
     let changed = process.logged("setting changed");
     assert_eq!(changed["setting"], "tls.certificate");

@@ -21,6 +21,7 @@ pub struct Process {
     addresses: Vec<SocketAddr>,
     tls_address: Option<SocketAddr>,
     web_address: Option<SocketAddr>,
+    secure_web_address: Option<SocketAddr>,
     monitoring_address: Option<SocketAddr>,
     /// All that it logged so far, as it came.
     transcript: Arc<Mutex<String>>,
@@ -66,6 +67,7 @@ impl Process {
             addresses: Vec::new(),
             tls_address: None,
             web_address: None,
+            secure_web_address: None,
             monitoring_address: None,
         };
         process.await_start();
@@ -87,7 +89,12 @@ impl Process {
                 Ok(record) if record["msg"] == "the page is at" => {
                     let url = record["url"].as_str().unwrap();
                     let address = url.split("//").nth(1).unwrap().trim_end_matches('/');
-                    self.web_address.get_or_insert(address.parse().unwrap());
+                    let address = Some(address.parse().unwrap());
+                    if url.starts_with("https") {
+                        self.secure_web_address = address;
+                    } else {
+                        self.web_address = address;
+                    }
                 }
                 Ok(record) if record["msg"] == "monitoring is at" => {
                     let url = record["url"].as_str().unwrap();
@@ -141,6 +148,10 @@ impl Process {
 
     pub fn tls_address(&self) -> SocketAddr {
         self.tls_address.expect("an address for TLS")
+    }
+
+    pub fn secure_web_address(&self) -> SocketAddr {
+        self.secure_web_address.expect("an address for the page by https")
     }
 
     pub fn web_address(&self) -> SocketAddr {
