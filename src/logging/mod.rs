@@ -119,6 +119,12 @@ impl Threshold {
     }
 }
 
+/// How severe a record is. What the HTTP library calls an error is mostly a stranger who does not speak HTTP: nobody's
+/// concern but his, and not to fill the log.
+fn severity(record: &Record<'_>) -> slog::Level {
+    if record.module().starts_with("actix_http") { slog::Level::Debug } else { record.level() }
+}
+
 /// Passes on what is severe enough.
 struct Filter<D> {
     drain: D,
@@ -130,7 +136,7 @@ impl<D: Drain> Drain for Filter<D> {
     type Err = D::Err;
 
     fn log(&self, record: &Record<'_>, values: &OwnedKVList) -> Result<Self::Ok, Self::Err> {
-        if self.threshold.lets_pass(record.level()) {
+        if self.threshold.lets_pass(severity(record)) {
             self.drain.log(record, values).map(Some)
         } else {
             Ok(None)

@@ -9,7 +9,11 @@ use std::{cell::RefCell, io, rc::Rc, time::Duration};
 use actix::{Actor, Addr, AsyncContext, Handler, Recipient};
 use bytes::BytesMut;
 use slog::warn;
-use tokio::{net::TcpStream, sync::OwnedSemaphorePermit, time::Instant};
+use tokio::{
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, mpsc::UnboundedSender},
+    time::Instant,
+};
 use tokio_util::either::Either;
 
 use super::{
@@ -17,11 +21,11 @@ use super::{
     connection::{self, ReceiveHalf, SendHalf},
     doorkeeper::Visit,
     flood::{Allowance, Meter},
-    http::{Http, Visitor},
+    http::{Http, REQUESTS, Visitor, turns::Turns},
     inbox::{Inbox, ReadBuffer},
     messages::{
-        Adopt, CloseServer, Deliver, Impatient, Jammed, LiftBounds, Pressure, Probe, Raw, Reframe, Say,
-        ToCourier,
+        Admission, Adopt, CloseServer, Deliver, Impatient, Jammed, LiftBounds, Pressure, Probe, Raw, Reframe,
+        Say, ToCourier,
     },
     outbox::{Bounds, Outbox, at_once},
     patience::Patience,
@@ -80,6 +84,8 @@ pub struct Courier {
     visits: UnderWay,
     /// Built for the first of them.
     http: Option<Http>,
+    /// Who lets those in who have asked for the page.
+    admissions: UnboundedSender<Admission>,
     surroundings: Rc<Surroundings>,
     report: Report,
     buffer: ReadBuffer,
@@ -94,13 +100,20 @@ pub struct Courier {
 
 impl Courier {
     /// The courier of this number, which gives its sessions these surroundings, and reports to the Registry.
-    pub fn new(number: u16, surroundings: Surroundings, pressure: Recipient<Pressure>, vigil: Vigil) -> Self {
+    pub fn new(
+        number: u16,
+        surroundings: Surroundings,
+        pressure: Recipient<Pressure>,
+        admissions: UnboundedSender<Admission>,
+        vigil: Vigil,
+    ) -> Self {
         Self {
             number,
             places: Places::default(),
             handshakes: UnderWay::default(),
             visits: UnderWay::default(),
             http: None,
+            admissions,
             patience: Rc::new(Patience::of(&surroundings.config.get())),
             bounds: Rc::new(bounds(&surroundings.config.get())),
             allowance: Rc::new(allowance(&surroundings)),
@@ -227,7 +240,16 @@ impl Handler<Adopt> for Courier {
         let Adopt { socket, peer, id, permit, visit, speaks, .. } = adopt;
         match TcpStream::from_std(socket) {
             Ok(socket) if speaks == Speaks::Http => {
-                self.visit(Visitor { carrier: Either::Left(socket), id, peer, permit, visit }, ctx.address());
+                self.visit(
+                    Visitor {
+                        carrier: Turns::at_most(Either::Left(socket), REQUESTS),
+                        id,
+                        peer,
+                        permit,
+                        visit,
+                    },
+                    ctx.address(),
+                );
             }
             Ok(socket) => {
                 let guest = Guest { id, peer, permit, visit };

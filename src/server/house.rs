@@ -1,7 +1,6 @@
 //! [`House`]: starts the actors, watches over them and sees them out.
 
 use std::{
-    cell::RefCell,
     io,
     net::SocketAddr,
     rc::Rc,
@@ -24,10 +23,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     bans::{Ledger, LedgerError},
     courier::Courier,
-    doorkeeper::Doorkeeper,
     health::{Health, Phase},
-    listener::{Listener, REFUSALS, Reception},
-    messages::{CloseServer, ToCourier, ToRegistry},
+    listener::{Doors, Listener, PAGES, REFUSALS, Reception},
+    messages::{Admission, CloseServer, ToCourier, ToRegistry},
     registry::Registry,
     session::Surroundings,
     systemd,
@@ -125,6 +123,7 @@ impl House {
         let verifier = Verifier::start();
         let (sender, mailbox) = channel(MAILBOX);
         let registry = Addr::new(sender);
+        let (admissions, wanted) = unbounded_channel();
         let couriers: Vec<Addr<Courier>> = (0..)
             .zip(workers)
             .map(|(number, worker)| {
@@ -134,6 +133,7 @@ impl House {
                 let (tally, log) = (Arc::clone(&tally), log.clone());
                 let (accounts, verifier) = (accounts.clone(), verifier.clone());
                 let vigil = Vigil::new("courier", notify.clone());
+                let admissions = admissions.clone();
                 Courier::start_in_arbiter(&worker.handle(), move |ctx| {
                     let courier = ToCourier::from(ctx.address());
                     let surroundings = Surroundings {
@@ -146,7 +146,7 @@ impl House {
                         tally,
                         log,
                     };
-                    Courier::new(number, surroundings, pressure, vigil)
+                    Courier::new(number, surroundings, pressure, admissions, vigil)
                 })
             })
             .collect();
@@ -163,6 +163,7 @@ impl House {
             couriers,
             barrier,
             places: Arc::clone(&places),
+            pages: Arc::new(Semaphore::new(PAGES)),
             max_sessions: limits.max_sessions,
             stop: listening.clone(),
             message_bytes: limits.message_bytes,
@@ -173,7 +174,7 @@ impl House {
             log: log.clone(),
         };
         let listener_count = listeners.len();
-        start_listeners(listeners, &reception, &workers[0], &notify);
+        start_listeners(listeners, &reception, wanted, &workers[0], &notify);
         Self {
             registry,
             notices,
@@ -252,6 +253,7 @@ impl House {
 fn start_listeners(
     listeners: Vec<Listener>,
     reception: &Reception,
+    wanted: UnboundedReceiver<Admission>,
     worker: &Arbiter,
     notify: &UnboundedSender<Notice>,
 ) {
@@ -259,8 +261,10 @@ fn start_listeners(
         .into_iter()
         .map(|listener| (listener, reception.clone(), Vigil::new("listener", notify.clone())))
         .collect();
+    let clerk = reception.clone();
     worker.spawn_fn(move || {
-        let door = Rc::new(RefCell::new(Doorkeeper::new(Instant::now())));
+        let door = Rc::new(Doors::new(Instant::now()));
+        actix_rt::spawn(clerk.admit_all(wanted, Rc::clone(&door)));
         for (listener, reception, vigil) in watched {
             let door = Rc::clone(&door);
             actix_rt::spawn(async move {

@@ -16,25 +16,41 @@ use actix_http::{
     HttpMessage, HttpService, Request, Response, StatusCode,
     body::{BodySize, BoxBody},
     error::DispatchError,
-    h1, ws,
+    h1,
+    header::HeaderMap,
+    ws,
 };
 use actix_service::{Service, ServiceFactory, fn_service, map_config};
-use actix_web::dev::AppConfig;
+use actix_web::{
+    dev::{AppConfig, ServiceRequest, ServiceResponse},
+    middleware::{Next, from_fn},
+};
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, future::LocalBoxFuture};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    sync::OwnedSemaphorePermit,
+    sync::{OwnedSemaphorePermit, mpsc::UnboundedSender, oneshot},
     time::timeout,
 };
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
-use super::{doorkeeper::Visit, seat::SessionId, who::Peer};
-use crate::{config::InForce, web};
+use super::{
+    close::CloseReason, connection::see_out, doorkeeper::Visit, messages::Admission, seat::SessionId,
+    who::Peer,
+};
+use host::Stranger;
+use turns::Turns;
+
+use crate::{
+    config::InForce,
+    protocol::{Kind, reply, websocket},
+    web,
+};
 
 pub mod host;
+pub mod turns;
 
 /// How long a connection may take for its requests together. A page is there within a fraction of it.
 const VISIT: Duration = Duration::from_mins(1);
@@ -46,13 +62,16 @@ const BETWEEN: Duration = Duration::from_secs(5);
 /// Where a WebSocket is to be had.
 const WEBSOCKET_PATH: &str = "/tr2";
 
+/// How many requests a connection may make; the page has some twenty files.
+pub const REQUESTS: u32 = 100;
+
 /// What carries HTTP.
 pub type Carrier = Either<TcpStream, TlsStream<TcpStream>>;
 
 /// A connection that speaks HTTP, and what it would be as a session.
 pub struct Visitor {
     /// The connection.
-    pub carrier: Carrier,
+    pub carrier: Turns<Carrier>,
     /// What it is called.
     pub id: SessionId,
     /// Its other end.
@@ -73,6 +92,7 @@ type Serve = Box<dyn Fn(Visitor) -> LocalBoxFuture<'static, Result<(), DispatchE
 pub struct Http {
     config: InForce,
     welcome: Welcome,
+    admissions: UnboundedSender<Admission>,
     /// What this machine is called.
     own_names: Rc<[String]>,
     /// Built for the first who comes.
@@ -80,10 +100,14 @@ pub struct Http {
 }
 
 impl Http {
-    /// Serves the page, and gives connections that have become WebSockets to `welcome`.
-    pub fn new(config: InForce, welcome: impl Fn(Visitor, BytesMut) + 'static) -> Self {
+    /// Serves the page, and gives connections that have become WebSockets to `welcome`, once `admissions` let them in.
+    pub fn new(
+        config: InForce,
+        admissions: UnboundedSender<Admission>,
+        welcome: impl Fn(Visitor, BytesMut) + 'static,
+    ) -> Self {
         let own_names = host::own_names().into();
-        Self { config, welcome: Rc::new(welcome), own_names, serve: Rc::default() }
+        Self { config, welcome: Rc::new(welcome), admissions, own_names, serve: Rc::default() }
     }
 
     /// Serves one connection until it ends, becomes a WebSocket, or has had its time.
@@ -104,7 +128,17 @@ impl Http {
     }
 
     async fn build(&self) -> io::Result<Serve> {
-        let page = map_config(web::app(), |()| AppConfig::default());
+        let this = self.clone();
+        let judge = move |request: ServiceRequest, next: Next<_>| {
+            let stranger = this.stranger(request.headers()).err();
+            async move {
+                match stranger {
+                    None => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
+                    Some(stranger) => Ok(request.into_response(web::refusal(stranger.in_words()))),
+                }
+            }
+        };
+        let page = map_config(web::app().wrap(from_fn(judge)), |()| AppConfig::default());
         let this = self.clone();
         let upgrade = fn_service(move |(request, framed)| {
             let this = this.clone();
@@ -130,15 +164,37 @@ impl Http {
         let is_accepted = answer.is_ok();
         let (response, words) = answer.map_or_else(|refusal| refusal, |response| (response, ""));
         let size = if is_accepted { BodySize::None } else { BodySize::Sized(words.len() as u64) };
-        framed.send(h1::Message::Item((response, size))).await?;
-        if !is_accepted {
-            framed.send(h1::Message::Chunk(Some(Bytes::from_static(words.as_bytes())))).await?;
-            framed.close().await?;
+        if framed.send(h1::Message::Item((response, size))).await.is_err() {
+            // It is gone. The library would log an error for what is none of ours.
             return Ok(());
         }
-        let parts = framed.into_parts();
-        (self.welcome)(parts.io, parts.read_buf);
+        if !is_accepted {
+            let _ = framed.send(h1::Message::Chunk(Some(Bytes::from_static(words.as_bytes())))).await;
+            let _ = framed.close().await;
+            return Ok(());
+        }
+        let mut parts = framed.into_parts();
+        let (answer, answered) = oneshot::channel();
+        // Nobody is left to ask where the server ends.
+        let _ = self.admissions.send(Admission { peer: parts.io.peer, answer });
+        let closed = || (reply::server_closed(), CloseReason::ServerClosed);
+        match answered.await.unwrap_or_else(|_| Err(closed())) {
+            Ok((permit, visit)) => {
+                (parts.io.permit, parts.io.visit) = (permit, visit);
+                (self.welcome)(parts.io, parts.read_buf);
+            }
+            Err((line, reason)) => {
+                let close = websocket::close_frame(reason.websocket_code());
+                see_out(parts.io, &[line.framed(Kind::WebSocket), close].concat()).await;
+            }
+        }
         Ok(())
+    }
+
+    /// Whether the page and its WebSocket are for who asks so.
+    fn stranger(&self, headers: &HeaderMap) -> Result<(), Stranger> {
+        let config = self.config.get();
+        host::judge(headers, config.web.hosts.iter().chain(&*self.own_names).map(String::as_str))
     }
 
     /// The answer to a handshake: that it is done, or why not.
@@ -151,9 +207,7 @@ impl Http {
         if request.path() != WEBSOCKET_PATH {
             return refuse(StatusCode::NOT_FOUND, "The WebSocket is at /tr2.\n");
         }
-        let config = self.config.get();
-        let names = config.web.hosts.iter().chain(&*self.own_names).map(String::as_str);
-        if let Err(stranger) = host::judge(request.headers(), names) {
+        if let Err(stranger) = self.stranger(request.headers()) {
             return refuse(StatusCode::FORBIDDEN, stranger.in_words());
         }
         match ws::handshake(request.head()) {

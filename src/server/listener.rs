@@ -15,7 +15,10 @@ use std::{
 use actix::Addr;
 use slog::{Logger, debug, info, warn};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::{Semaphore, mpsc::UnboundedReceiver},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -25,7 +28,7 @@ use super::{
     courier::Courier,
     doorkeeper::{Doorkeeper, Unwelcome, Visit},
     http::unavailable,
-    messages::{Adopt, Secure},
+    messages::{Admission, Admitted, Adopt, Secure},
     seat::SessionId,
     speaks::Speaks,
     tally::Tally,
@@ -36,7 +39,7 @@ use super::{
     who::Peer,
 };
 use crate::{
-    config::InForce,
+    config::{Flood, InForce},
     protocol::{Line, reply},
 };
 
@@ -91,8 +94,27 @@ pub struct Listener {
 /// Refused connections that are seen out at a time; each is an open file for some seconds at the most.
 pub const REFUSALS: usize = 64;
 
-/// The doorkeeper that all listeners ask; they live on one thread.
-pub type Door = Rc<RefCell<Doorkeeper>>;
+/// The doorkeepers that all listeners ask; they live on one thread.
+pub type Door = Rc<Doors>;
+
+/// One counts sessions, one connections that ask for the page: a browser makes several at once.
+pub struct Doors {
+    sessions: RefCell<Doorkeeper>,
+    pages: RefCell<Doorkeeper>,
+}
+
+impl Doors {
+    /// Nobody has come yet.
+    pub fn new(now: Instant) -> Self {
+        Self { sessions: RefCell::new(Doorkeeper::new(now)), pages: RefCell::new(Doorkeeper::new(now)) }
+    }
+}
+
+/// How many connections that ask for the page there may be at once, beside sessions.
+pub const PAGES: usize = 1024;
+
+/// How many connections a browser makes where another client makes one.
+const A_BROWSERS: usize = 8;
 
 /// Where accepted connections go. Clones share the numbering and the limit.
 #[derive(Clone)]
@@ -103,7 +125,9 @@ pub struct Reception {
     pub barrier: Barrier,
     /// A permit for each session there may be.
     pub places: Arc<Semaphore>,
-    /// How many that is, for the refusal.
+    /// A permit for each connection that may ask for the page.
+    pub pages: Arc<Semaphore>,
+    /// How many sessions there may be, for the refusal.
     pub max_sessions: usize,
     /// Cancelled to stop accepting.
     pub stop: CancellationToken,
@@ -186,9 +210,9 @@ impl Reception {
         door: &Door,
     ) {
         self.tally.count_connection(speaks, secure.is_some());
-        let admitted = self.refuse_banned(peer).and_then(|()| self.admit(peer, door)).and_then(|visit| {
-            let permit = Arc::clone(&self.places).try_acquire_owned();
-            permit.map(|permit| (permit, visit)).map_err(|_| self.no_place())
+        let admitted = self.refuse_banned(peer).and_then(|()| match speaks {
+            Speaks::Messages => self.admit(peer, door),
+            Speaks::Http => self.admit_to_page(peer, door),
         });
         let (permit, visit) = match admitted {
             Ok(admitted) => admitted,
@@ -233,11 +257,46 @@ impl Reception {
         }
     }
 
-    /// Asks the doorkeeper.
-    fn admit(&self, peer: Peer, door: &Door) -> Result<Option<Visit>, (Line, CloseReason)> {
-        let config = self.config.get();
+    /// Answers connections that have asked for the page and are to become sessions, until nobody is left to ask.
+    pub async fn admit_all(self, mut wanted: UnboundedReceiver<Admission>, door: Door) {
+        while let Some(Admission { peer, answer }) = wanted.recv().await {
+            let admitted = self.refuse_banned(peer).and_then(|()| self.admit(peer, &door));
+            if let Err((_, reason)) = &admitted {
+                self.log_refused(peer, *reason, &door);
+            }
+            // One that is gone meanwhile gives its places back.
+            let _ = answer.send(admitted);
+        }
+    }
+
+    /// A place for a session.
+    fn admit(&self, peer: Peer, door: &Door) -> Admitted {
+        let visit = self.ask(peer, &door.sessions, &self.config.get().flood)?;
+        let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| self.no_place())?;
+        Ok((permit, visit))
+    }
+
+    /// A place for a connection that asks for the page.
+    fn admit_to_page(&self, peer: Peer, door: &Door) -> Admitted {
+        let mut flood = self.config.get().flood.clone();
+        flood.sessions_per_address *= A_BROWSERS;
+        flood.joins_per_minute *= A_BROWSERS;
+        let visit = self.ask(peer, &door.pages, &flood)?;
+        let permit = Arc::clone(&self.pages)
+            .try_acquire_owned()
+            .map_err(|_| (reply::server_full(self.message_bytes, PAGES), CloseReason::ServerFull))?;
+        Ok((permit, visit))
+    }
+
+    /// Asks a doorkeeper.
+    fn ask(
+        &self,
+        peer: Peer,
+        door: &RefCell<Doorkeeper>,
+        flood: &Flood,
+    ) -> Result<Option<Visit>, (Line, CloseReason)> {
         let limit = self.message_bytes;
-        door.borrow_mut().admit(peer, &config.flood, Instant::now()).map_err(|unwelcome| match unwelcome {
+        door.borrow_mut().admit(peer, flood, Instant::now()).map_err(|unwelcome| match unwelcome {
             Unwelcome::TooMany { most } => (reply::too_many_sessions(limit, most), CloseReason::AddressFull),
             Unwelcome::TooOften { most, wait } => {
                 (reply::too_many_joins(limit, most, wait), CloseReason::TooOften)
@@ -256,7 +315,7 @@ impl Reception {
 
     fn log_refused(&self, peer: Peer, reason: CloseReason, door: &Door) {
         self.tally.count_end(reason);
-        match door.borrow_mut().log_refusal(Instant::now()) {
+        match door.sessions.borrow_mut().log_refusal(Instant::now()) {
             Some(0) => info!(self.log, "refused"; "peer" => %peer, "reason" => reason),
             Some(unlogged) => {
                 info!(self.log, "refused"; "peer" => %peer, "reason" => reason, "unlogged_before" => unlogged);
@@ -345,6 +404,7 @@ mod tests {
             couriers: Vec::new(),
             barrier: Barrier::default(),
             places: Arc::new(Semaphore::new(0)),
+            pages: Arc::new(Semaphore::new(0)),
             max_sessions: 0,
             stop: CancellationToken::new(),
             message_bytes: 1024,
@@ -355,7 +415,7 @@ mod tests {
             log: Logger::root(slog::Discard, slog::o!()),
         };
         reception.stop.cancel();
-        let door = Rc::new(RefCell::new(Doorkeeper::new(Instant::now())));
+        let door = Rc::new(Doors::new(Instant::now()));
         let accepting = reception.accept_all(
             Listener { socket: listener, is_passed, speaks: Speaks::Messages, credentials: None },
             door,

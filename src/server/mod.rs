@@ -391,8 +391,9 @@ fn read_accounts(config: &Config, log: &Logger) -> Result<Accounts, SourceError>
     Ok(accounts)
 }
 
-/// Open files beside the sessions: listeners, reactors and log, connections that are being refused, and monitoring.
-const RESERVED_FILES: u64 = 64 + listener::REFUSALS as u64 + monitoring::MOST as u64;
+/// Open files beside the sessions: listeners, reactors and log, connections that are being refused or ask for the page, and
+/// monitoring.
+const RESERVED_FILES: u64 = 64 + (listener::REFUSALS + listener::PAGES + monitoring::MOST) as u64;
 
 #[cfg(test)]
 mod tests;

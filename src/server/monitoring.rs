@@ -23,7 +23,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{health::Health, tally::Tally};
+use super::{health::Health, http::turns::Turns, tally::Tally};
 use crate::config::InForce;
 
 mod answers;
@@ -139,7 +139,7 @@ async fn build(desk: Rc<Desk>) -> io::Result<Serve> {
         .h1(fn_service(answer));
     let service = factory.new_service(()).await.map_err(|()| io::Error::other("cannot start HTTP"))?;
     Ok(Box::new(move |stream| {
-        let served = service.call((stream, None));
+        let served = service.call((Turns::at_most(stream, 1), None));
         Box::pin(async move { served.await.map_err(|error| error.to_string()) })
     }))
 }

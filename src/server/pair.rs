@@ -57,7 +57,9 @@ impl Pair {
                 log: log.clone(),
             };
             let vigil = Vigil::new("courier", notify.clone());
-            Courier::new(0, surroundings, registry.clone().recipient(), vigil)
+            // Nobody asks for the page here.
+            let (admissions, _) = tokio::sync::mpsc::unbounded_channel();
+            Courier::new(0, surroundings, registry.clone().recipient(), admissions, vigil)
         });
         let vigil = Vigil::new("registry", notify.clone());
         let actor = Registry::new(

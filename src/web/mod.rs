@@ -110,6 +110,12 @@ async fn refuse_path(method: Method) -> HttpResponse {
     }
 }
 
+/// The answer to who is not to see the page.
+#[must_use]
+pub fn refusal(why: &'static str) -> HttpResponse {
+    words(StatusCode::FORBIDDEN, why)
+}
+
 fn words(status: StatusCode, words: &'static str) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     if status == StatusCode::METHOD_NOT_ALLOWED {

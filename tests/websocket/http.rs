@@ -1,9 +1,14 @@
 //! What the page's address answers to HTTP.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::Write,
+    time::{Duration, Instant},
+};
+
+use socket2::SockRef;
 
 use super::{HANDSHAKE, answer, send};
-use crate::harness::{Client, TestServer};
+use crate::harness::{Client, TestServer, process::Process, wait_until};
 
 /// The body behind a head that says how long it is.
 fn parts(answer: &str) -> (&str, &str) {
@@ -16,7 +21,8 @@ fn parts(answer: &str) -> (&str, &str) {
 #[test]
 fn the_page_comes_with_headers_that_keep_strangers_out() {
     let server = TestServer::start();
-    let answer = answer(server.web_address(), "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let answer =
+        answer(server.web_address(), "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     let (head, body) = parts(&answer);
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
     assert!(body.starts_with("<!doctype html>"), "{body}");
@@ -38,7 +44,10 @@ fn the_page_comes_with_headers_that_keep_strangers_out() {
 fn what_is_not_there_and_what_is_not_done_is_said() {
     let server = TestServer::start();
     let ask = |line: &str| {
-        answer(server.web_address(), &format!("{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+        answer(
+            server.web_address(),
+            &format!("{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
+        )
     };
     let missing = ask("GET /../../etc/passwd");
     let (head, body) = parts(&missing);
@@ -102,7 +111,7 @@ fn a_handshake_that_is_none_is_refused() {
 fn a_head_without_end_is_cut() {
     let server = TestServer::start();
     let client = Client::to(server.web_address());
-    assert!(send(&client, b"GET / HTTP/1.1\r\nHost: x\r\n"));
+    assert!(send(&client, b"GET / HTTP/1.1\r\nHost: localhost\r\n"));
     let began = Instant::now();
     // 128 KiB and a little are all that is read of a head.
     while send(&client, b"X-More: and more and more and more and more and more\r\n") {
@@ -110,14 +119,83 @@ fn a_head_without_end_is_cut() {
     }
 }
 
+/// A browser shows a script nothing of an answer that is no handshake, so it is told in a frame.
 #[test]
-fn a_full_server_says_so_to_a_browser() {
+fn a_full_server_says_so_through_the_websocket() {
     let server = TestServer::with(|config| config.limits.max_sessions = 1);
     let _alan = server.join("alan");
-    let refusal = answer(server.web_address(), "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    let page = answer(server.web_address(), "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
+    let mut client = super::shake_hands(server.web_address());
+    let told =
+        "server | client | connection_error | The server is full: it serves 1 at most. Try again later";
+    client.expect_bytes(&[&[0x81, u8::try_from(told.len()).unwrap()], told.as_bytes()].concat());
+    client.expect_bytes(&[0x88, 2, 0x03, 0xf5]);
+    client.expect_closed();
+}
+
+#[test]
+fn a_name_that_is_not_this_servers_is_told_on_the_page() {
+    let server = TestServer::start();
+    let refusal =
+        answer(server.web_address(), "GET / HTTP/1.1\r\nHost: lab.example\r\nConnection: close\r\n\r\n");
     let (head, body) = parts(&refusal);
-    assert!(head.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{head}");
-    assert_eq!(body, "The server is full: it serves 1 at most. Try again later\n");
+    assert!(head.starts_with("HTTP/1.1 403 Forbidden\r\n"), "{head}");
+    assert!(body.contains("add the name to web.hosts"), "{body}");
+}
+
+/// What was asked before the first is answered is not all taken at once: it would become requests, some thousand of them.
+#[test]
+fn who_asks_much_and_reads_nothing_costs_little_and_is_cut() {
+    let process = Process::serve(&[]);
+    let before = process.resident_kib();
+    let requests = b"GET / HTTP/1.1\r\nHost: a.localhost\r\n\r\n".repeat(8000);
+    let mut clients: Vec<_> = (0..20)
+        .map(|_| {
+            let client = Client::to(process.web_address());
+            SockRef::from(client.stream()).set_recv_buffer_size(4096).unwrap();
+            client.stream().set_nonblocking(true).unwrap();
+            // As much as the system takes.
+            let _ = client.stream().write(&requests);
+            client
+        })
+        .collect();
+    // A new one is served meanwhile, and the others are given up.
+    let page =
+        answer(process.web_address(), "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
+    let mut most = before;
+    wait_until("all to be cut", || {
+        most = most.max(process.resident_kib());
+        clients.retain(is_open);
+        clients.is_empty()
+    });
+    assert!(most < before + 16 * 1024, "{before} KiB became {most}");
+}
+
+/// Whether a connection still takes bytes, or has only no room for them.
+fn is_open(client: &Client) -> bool {
+    // One byte goes whole or not at all.
+    match client.stream().write_all(b"x") {
+        Ok(()) => true,
+        Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
+    }
+}
+
+#[test]
+fn sixty_browsers_behind_one_address_all_come_in() {
+    let server = TestServer::with(|config| config.flood.loopback = true);
+    let idle: Vec<_> = (0..60 * 6)
+        .map(|_| {
+            let mut client = Client::to(server.web_address());
+            client.send_bytes(b"GET /app.js HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            assert!(super::head(&mut client).starts_with("HTTP/1.1 200 OK\r\n"));
+            client
+        })
+        .collect();
+    let browsers: Vec<_> =
+        (0..60).map(|number| server.join_by_websocket(&format!("pupil {number}"))).collect();
+    assert_eq!((idle.len(), browsers.len()), (360, 60));
 }
 
 /// The first line of an answer.

@@ -11,7 +11,7 @@ use crate::{
     server::{
         close::CloseReason,
         connection::see_out,
-        http::Visitor,
+        http::{REQUESTS, Visitor, turns::Turns},
         messages::{Adopt, Secure, Secured, Shaken},
         seat::SessionId,
         speaks::Speaks,
@@ -106,7 +106,7 @@ impl Handler<Shaken> for Courier {
         }
         match outcome {
             Ok(Secured { stream, permit, visit }) if speaks == Speaks::Http => {
-                let (carrier, peer) = (Either::Right(*stream), peer.encrypted());
+                let (carrier, peer) = (Turns::at_most(Either::Right(*stream), REQUESTS), peer.encrypted());
                 self.visit(Visitor { carrier, id, peer, permit, visit }, ctx.address());
             }
             Ok(Secured { stream, permit, visit }) => {

@@ -25,7 +25,7 @@ impl Courier {
         let http = self.http.get_or_insert_with(|| {
             let courier = courier.clone();
             let welcome = move |visitor, read| courier.do_send(Upgraded { visitor, read });
-            Http::new(self.surroundings.config.clone(), welcome)
+            Http::new(self.surroundings.config.clone(), self.admissions.clone(), welcome)
         });
         let (http, log) = (http.clone(), self.surroundings.log.clone());
         let under_way = self.surroundings.tally.begin(Stage::Visit);
@@ -45,12 +45,14 @@ impl Courier {
 impl Handler<Upgraded> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Upgraded { visitor, read }: Upgraded, _: &mut Self::Context) {
+    fn handle(&mut self, Upgraded { visitor, mut read }: Upgraded, _: &mut Self::Context) {
         let Visitor { carrier, id, peer, permit, visit } = visitor;
         // One that had to give way has been logged.
         if !self.visits.remove(id) {
             return;
         }
+        let (carrier, ahead) = carrier.into_parts();
+        read.unsplit(ahead);
         let (guest, manner) = (Guest { id, peer, permit, visit }, Manner::WebSocket { read });
         let seat = match carrier {
             Either::Left(socket) => self.take_in(connection::split(socket), guest, manner),

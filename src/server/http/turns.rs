@@ -1,0 +1,194 @@
+//! [`Turns`]: a connection of which the HTTP library gets one request at a time.
+//!
+//! It makes requests of all that it has read before it answers the first of them: of 128 KiB some thousand, and while they
+//! wait for who does not read the answers, it reads on without rest. So it is given the head of one request, and no more
+//! until something was written and flushed. What follows waits here, 4 KiB at the most, and then with the kernel.
+
+use std::{
+    future::Future,
+    io,
+    pin::Pin,
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
+};
+
+use bytes::BytesMut;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Sleep, sleep},
+};
+
+/// What is read at a time.
+const READ_BYTES: usize = 4 * 1024;
+
+/// How long the other end may take nothing of an answer.
+const STALL: Duration = Duration::from_secs(5);
+
+/// A connection, and whose turn it is on it.
+pub struct Turns<S> {
+    stream: S,
+    /// Read and not given on.
+    ahead: BytesMut,
+    turn: Turn,
+    /// How many requests may still come.
+    left: u32,
+    /// Since when the other end takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+enum Turn {
+    /// The other end's, to ask. So many bytes of an empty line have come: `\n`, perhaps `\r`, then `\n` end a head.
+    Asking { in_line: bool },
+    /// Ours, to answer.
+    Answering { wrote: bool, reader: Option<Waker> },
+    /// Nobody's: no more requests are taken.
+    Over,
+}
+
+impl<S> Turns<S> {
+    /// So many requests and no more.
+    pub fn at_most(stream: S, requests: u32) -> Self {
+        Self {
+            stream,
+            ahead: BytesMut::new(),
+            turn: Turn::Asking { in_line: true },
+            left: requests,
+            stalled: None,
+        }
+    }
+
+    /// The connection, and what was read of it beyond the last request.
+    pub fn into_parts(self) -> (S, BytesMut) {
+        (self.stream, self.ahead)
+    }
+
+    /// Ends the wait for who takes nothing, one way or the other.
+    fn watch<T>(&mut self, polled: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            self.stalled = None;
+            return polled;
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALL)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "nothing of the answer is taken")))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Turns<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Self { stream, ahead, turn, .. } = self.get_mut();
+        let in_line = match turn {
+            Turn::Asking { in_line } => in_line,
+            Turn::Answering { reader, .. } => {
+                *reader = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            Turn::Over => return Poll::Ready(Ok(())),
+        };
+        if ahead.is_empty() {
+            let mut room = [0; READ_BYTES];
+            let mut read = ReadBuf::new(&mut room);
+            ready!(Pin::new(stream).poll_read(cx, &mut read))?;
+            ahead.extend_from_slice(read.filled());
+        }
+        let most = ahead.len().min(buffer.remaining());
+        let end = head_end(&ahead[..most], in_line);
+        buffer.put_slice(&ahead.split_to(end.unwrap_or(most)));
+        if end.is_some() {
+            *turn = Turn::Answering { wrote: false, reader: None };
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// How many bytes belong to a head that ends among them. `in_line`: whether a line has begun that is not empty.
+fn head_end(bytes: &[u8], in_line: &mut bool) -> Option<usize> {
+    for (place, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'\n' if !*in_line => return Some(place + 1),
+            b'\n' => *in_line = false,
+            b'\r' => {}
+            _ => *in_line = true,
+        }
+    }
+    None
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Turns<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        if polled.is_ready()
+            && let Turn::Answering { wrote, .. } = &mut this.turn
+        {
+            *wrote = true;
+        }
+        this.watch(polled, cx)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.stream).poll_flush(cx);
+        ready!(this.watch(polled, cx))?;
+        if let Turn::Answering { wrote: true, reader } = &mut this.turn {
+            if let Some(reader) = reader.take() {
+                reader.wake();
+            }
+            this.left = this.left.saturating_sub(1);
+            this.turn = if this.left == 0 { Turn::Over } else { Turn::Asking { in_line: true } };
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.stream).poll_shutdown(cx);
+        this.watch(polled, cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    /// What comes without waiting for more.
+    async fn read(turns: &mut Turns<tokio::io::DuplexStream>) -> Option<String> {
+        let mut buffer = [0; 1024];
+        let read = tokio::time::timeout(Duration::from_millis(1), turns.read(&mut buffer)).await.ok()?;
+        Some(String::from_utf8_lossy(&buffer[..read.unwrap()]).into_owned())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_request_is_given_when_the_one_before_is_answered() {
+        let (mut client, server) = duplex(64 * 1024);
+        let mut turns = Turns::at_most(server, 2);
+        client.write_all(b"GET / HTTP/1.1\r\nA: b\r\n\r\nGET /2\n\nGET /3\r\n\r\n").await.unwrap();
+        assert_eq!(read(&mut turns).await.unwrap(), "GET / HTTP/1.1\r\nA: b\r\n\r\n");
+        assert_eq!(read(&mut turns).await, None);
+        turns.flush().await.unwrap();
+        assert_eq!(read(&mut turns).await, None, "nothing was written yet");
+        turns.write_all(b"one").await.unwrap();
+        turns.flush().await.unwrap();
+        assert_eq!(read(&mut turns).await.unwrap(), "GET /2\n\n");
+        assert_eq!(read(&mut turns).await, None);
+        turns.write_all(b"two").await.unwrap();
+        turns.flush().await.unwrap();
+        assert_eq!(read(&mut turns).await.unwrap(), "", "no more are taken");
+        let (_, ahead) = turns.into_parts();
+        assert_eq!(&ahead[..], b"GET /3\r\n\r\n");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_nothing_of_an_answer_is_given_up() {
+        let (_client, server) = duplex(16);
+        let mut turns = Turns::at_most(server, 1);
+        let error = turns.write_all(&[b'x'; 64]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+}
