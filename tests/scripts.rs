@@ -355,6 +355,10 @@ fn files_of_someone() {
     let mut bob = server.join("bob");
     let ask = client(&server, ["files", "bob", "--as", "ana"]).stdout(Stdio::piped()).spawn().unwrap();
     bob.expect("ana | bob | list_files | no data");
+    // Somebody else's list is not bob's.
+    let mut eve = server.join("eve");
+    eve.send("eve | ana | list_files | 1 file: stolen.mp3 (7 bytes)");
+    eve.ask("/echo sent", "eve | eve | echo | sent");
     bob.send("bob | ana | list_files | notes.txt");
     assert_eq!(outcome(&ask.wait_with_output().unwrap()), done("notes.txt\n"));
 

@@ -22,6 +22,9 @@ pub const MOST_PARTS: usize = 200;
 /// All that there is.
 const NO_FILES: &str = "no files are shared";
 const NO_FOLDER: &str = "no folder is shared";
+/// The most entries that a list may say it has. No client lists so many; a larger number is no number of files.
+const MOST_ENTRIES: usize = 1_000_000;
+
 /// Where even a short answer has no room.
 const NO_ROOM: &str = "the list does not fit";
 
@@ -210,7 +213,7 @@ impl Part {
     /// The number of its last entry, from 1; 0 if it has none.
     #[must_use]
     pub fn last(&self) -> usize {
-        self.first + self.listing.entries.len() - 1
+        self.first - 1 + self.listing.entries.len()
     }
 }
 
@@ -220,12 +223,12 @@ fn numbers(header: &str) -> Option<(usize, usize, usize)> {
         let (first, numbers) = numbers.split_once(" to ")?;
         let (last, of) = numbers.split_once(" of ")?;
         let (first, last, of) = (number(first)?, number(last)?, number(of)?);
-        return (0 < first && first <= last && last <= of && last - first + 1 < of)
+        return (0 < first && first <= last && last <= of && last - first + 1 < of && of <= MOST_ENTRIES)
             .then_some((first, last, of));
     }
     let (of, unit) = header.split_once(' ')?;
     let of = number(of)?;
-    (of > 0 && unit == if of == 1 { "file" } else { "files" }).then_some((1, of, of))
+    (0 < of && of <= MOST_ENTRIES && unit == if of == 1 { "file" } else { "files" }).then_some((1, of, of))
 }
 
 #[cfg(test)]
@@ -310,6 +313,8 @@ pub(super) mod tests {
             "no files are shared; 1 folder is not listed; 2 files are not listed",
             "no folder is shared; 1 folder is not listed",
             "0 files: ",
+            "files 18446744073709551615 to 18446744073709551615 of 18446744073709551615: a (1 byte)",
+            "files 1000001 to 1000001 of 1000001: a (1 byte)",
             "1 file: ",
             "1 files: a (1 byte)",
             "2 files: a (1 byte)",

@@ -17,6 +17,9 @@ const GIVE_UP: Duration = Duration::from_secs(20);
 /// The most names that are kept; more than a server has sessions.
 const MOST_NAMES: usize = 65_536;
 
+/// The most bytes of a name that are kept; Arauto's names have at most 128.
+const MOST_NAME_BYTES: usize = 256;
+
 /// What begins the echo that marks the end of a list. Not shown to anyone.
 const MARK: &str = "(end of the list of who is here, no. ";
 
@@ -125,7 +128,8 @@ impl People {
     /// A part of a list came.
     pub fn part(&mut self, names: &[&str]) {
         let room = MOST_NAMES - self.coming.len();
-        self.coming.extend(names.iter().take(room).map(|name| (*name).to_owned()));
+        let kept = |name: &&str| name[..name.floor_char_boundary(MOST_NAME_BYTES)].to_owned();
+        self.coming.extend(names.iter().take(room).map(kept));
     }
 
     /// An echo came. `None`: it marks no list. Otherwise, what the list it ends brings.
@@ -159,6 +163,17 @@ fn changes(before: &[String], after: &[String]) -> (Vec<String>, Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_no_longer_than_a_name_can_be() {
+        let now = Instant::now();
+        let mut people = People::default();
+        people.joined(now);
+        let mark = people.ask(now).unwrap();
+        people.part(&[&"é".repeat(100_000)]);
+        people.echo(&mark);
+        assert_eq!(people.names(), ["é".repeat(MOST_NAME_BYTES / 2)]);
+    }
 
     #[test]
     fn a_list_in_parts_ends_with_its_mark() {

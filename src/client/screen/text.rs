@@ -165,9 +165,14 @@ pub fn shortened(mut glyphs: Vec<Glyph>, columns: usize) -> Vec<Glyph> {
     }
     let Some(room) = columns.checked_sub(1) else { return Vec::new() };
     let style = glyphs.first().map(|glyph| glyph.style).unwrap_or_default();
-    while width(&glyphs) > room {
-        glyphs.pop();
-    }
+    // Counted once and not anew for each that goes: a name may be as long as a message.
+    let mut left = 0;
+    let fit = glyphs.iter().take_while(|glyph| {
+        left += usize::from(glyph.width);
+        left <= room
+    });
+    let fit = fit.count();
+    glyphs.truncate(fit);
     glyphs.push(Glyph { symbol: "…".to_owned(), width: 1, style });
     glyphs
 }
@@ -221,6 +226,19 @@ mod tests {
         ] {
             assert_eq!(drawn(raw), shown, "{raw:?}");
         }
+    }
+
+    #[test]
+    fn what_is_too_long_ends_with_a_sign() {
+        let short = |text: &str, columns| {
+            let glyphs = shortened(glyphs(text, Style::new()), columns);
+            glyphs.iter().map(|glyph| glyph.symbol.as_str()).collect::<String>()
+        };
+        assert_eq!(short("abc", 3), "abc");
+        assert_eq!(short("abcd", 3), "ab…");
+        assert_eq!(short("a漢b", 3), "a…");
+        assert_eq!(short("ab", 0), "");
+        assert_eq!(short(&"x".repeat(1_000_000), 5), "xxxx…");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
         joining::Joining,
         meaning::Meaning,
     },
-    protocol::{Message, Operation},
+    protocol::{Message, Name, Operation},
 };
 
 /// What someone answers, for printing.
@@ -83,13 +83,21 @@ fn listed(list: Assembled, of: &str, form: Form) -> Files {
     Files { lines, remarks, missing }
 }
 
+/// Whether these are one name; other servers' may break Arauto's rules.
+fn is_same(one: &str, other: &str) -> bool {
+    let key = |name| Name::parse(name, usize::MAX).ok().map(|name| name.key().clone());
+    one == other || key(one).is_some_and(|one| Some(one) == key(other))
+}
+
 /// The next message of an answer, and whose it is.
 async fn answer(errand: &mut Errand, of: &str) -> Result<(String, String), Failure> {
     loop {
         let received = errand.next().await?;
         match received.meaning() {
-            // The server knows names in more spellings than one, and nobody else was asked.
-            Meaning::Files { of, text } => return Ok((of.to_owned(), text.to_owned())),
+            // Anybody can send a list. The server knows names in more spellings than one.
+            Meaning::Files { of: sender, text } if is_same(sender, of) => {
+                return Ok((sender.to_owned(), text.to_owned()));
+            }
             Meaning::Refusal { operation, why } if operation == Operation::ListFiles.wire() => {
                 return Err(Failure::Refused(why.to_owned()));
             }

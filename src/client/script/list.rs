@@ -1,10 +1,17 @@
 //! `arauto list`: who is connected.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::{Errand, Failure};
 use crate::{
     client::{dial::Dialer, joining::Joining, meaning::Meaning},
     protocol::Operation,
 };
+
+/// How long each part of the list is waited for.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Who is connected, in joining order, without the one who asks.
 ///
@@ -18,7 +25,9 @@ pub async fn list(dialer: &Dialer, name: &str) -> Result<Vec<String>, Failure> {
     errand.send(&Joining::command(&own, Operation::Echo.wire())).await?;
     let mut names = Vec::new();
     loop {
-        let received = errand.next().await?;
+        let next = timeout(ANSWER_WITHIN, errand.next()).await;
+        let received =
+            next.map_err(|_| Failure::NoAnswer { who: "the server".to_owned(), within: ANSWER_WITHIN })??;
         match received.meaning() {
             Meaning::Clients(some) => {
                 names.extend(some.into_iter().filter(|some| *some != own).map(str::to_owned));
