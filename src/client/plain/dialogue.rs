@@ -8,6 +8,7 @@ use super::{question::Question, reply::reply};
 use crate::{
     client::{
         Received,
+        files::Part,
         joining::{Joining, SERVER, Step},
         meaning::Meaning,
         script::{Failure, JOIN_WITHIN, LEAVE_WITHIN},
@@ -363,11 +364,15 @@ impl Dialogue {
 
 impl Awaited {
     fn is_answered_by(self, received: &Received, me: &str) -> bool {
-        let Received { sender, operation, .. } = received;
+        let Received { sender, operation, data, .. } = received;
         sender == SERVER
             || match self {
                 Self::Own(awaited) => sender == me && operation == awaited.wire(),
-                Self::Files => operation == Operation::ListFiles.wire(),
+                // Of a long list, the last part.
+                Self::Files => {
+                    operation == Operation::ListFiles.wire()
+                        && Part::parse(data).is_none_or(|part| part.last() == part.of)
+                }
                 Self::Server | Self::Refusal => false,
             }
     }

@@ -105,6 +105,8 @@ pub struct App {
     effects: VecDeque<Effect>,
     /// Why the last name was not given.
     refused: Option<String>,
+    /// Why there was no connection the last time that one was tried.
+    no_connection: Option<String>,
     /// `exit` was sent; it is not waited for longer than this.
     leaving: Option<Instant>,
     farewell: Option<Farewell>,
@@ -130,6 +132,7 @@ impl App {
             lists: Assembly::default(),
             effects: VecDeque::new(),
             refused: None,
+            no_connection: None,
             leaving: None,
             farewell: None,
         };
@@ -243,6 +246,7 @@ impl App {
     }
 
     fn joined(&mut self, name: String, now: Now) {
+        self.no_connection = None;
         self.note(now, &format!("You are {name} on {}. /help shows what you can do.", self.place.server));
         self.name = name;
         (self.refused, self.hint) = (None, None);
@@ -265,7 +269,11 @@ impl App {
                 self.error(now, &format!("Not known whether this arrived: {text}"));
             }
             self.people.cut();
+        } else if self.no_connection.as_deref() != Some(why) {
+            // Said once, not at each try.
+            self.error(now, &format!("No connection: {why}"));
         }
+        self.no_connection = Some(why.to_owned());
         self.connection = Connection::Cut(now.at + retry_in);
     }
 

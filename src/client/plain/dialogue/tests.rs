@@ -106,6 +106,20 @@ fn a_password_is_asked_for_and_sent() {
 }
 
 #[test]
+fn of_a_long_list_of_files_the_last_part_is_the_answer() {
+    let mut dialogue = joined();
+    typed(&mut dialogue, &["list_files", "bob"]);
+    let (first, last) = (
+        "bob | alan | list_files | files 1 to 1 of 2: a (1 byte)",
+        "bob | alan | list_files | files 2 to 2 of 2: b (1 byte)",
+    );
+    dialogue.hear(said(first));
+    assert_eq!(dialogue.acts(), [shown(first)]);
+    dialogue.hear(said(last));
+    assert_eq!(dialogue.acts(), [shown(last), printed(NEXT)]);
+}
+
+#[test]
 fn who_asks_for_files_is_answered_and_not_shown() {
     let mut dialogue = joined();
     dialogue.hear(said("bob | alan | list_files | no data"));

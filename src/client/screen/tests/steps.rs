@@ -173,3 +173,14 @@ fn what_there_is_of_a_list_is_shown_when_the_rest_does_not_come() {
         "        come; ask again with /files",
     ]);
 }
+
+#[test]
+fn why_there_is_no_connection_is_said_once() {
+    let mut desk = Desk::new(Some("ana"), 60, 9);
+    let cut = |why: &str| Event::Cut { why: why.to_owned(), retry_in: std::time::Duration::from_secs(1) };
+    for why in ["refused", "refused", "no answer"] {
+        desk.app.event(Event::Connecting, desk.now);
+        desk.app.event(cut(why), desk.now);
+    }
+    desk.shows_above_line(&["09:30 ! No connection: refused", "09:30 ! No connection: no answer"]);
+}
