@@ -2,7 +2,7 @@
 
 use crate::{
     client::Received,
-    protocol::{Message, Operation},
+    protocol::{Message, Operation, reply::ALL_CLIENTS},
 };
 
 /// The most bytes that a message may have, its header counted and its line ending not: what servers take unless set up
@@ -63,8 +63,8 @@ impl To {
     fn message<'a>(&'a self, sender: &'a str, data: &'a str) -> Message<'a> {
         let (destination, operation) = match self {
             Self::One(name) => (name.as_str(), Operation::PrivateMessage),
-            Self::All => ("all clients", Operation::Broadcast),
-            Self::Others => ("all clients", Operation::BroadcastNotMe),
+            Self::All => (ALL_CLIENTS, Operation::Broadcast),
+            Self::Others => (ALL_CLIENTS, Operation::BroadcastNotMe),
         };
         Message { sender, destination, operation: operation.wire(), data }
     }

@@ -43,20 +43,27 @@ pub(super) const TARGET: Target = Target {
 };
 
 fn judge(bytes: &[u8]) {
+    judge_cuts(bytes, read);
+}
+
+/// What comes of reads, of messages of a length at the most; with chance, what has begun is given up between them.
+pub(super) type Read<T> = fn(&[&[u8]], usize, Option<Random>) -> T;
+
+/// The same has to come whatever the cuts.
+pub(super) fn judge_cuts<T: PartialEq + std::fmt::Debug>(bytes: &[u8], read: Read<T>) {
     let ([limit, s, e, e2, d], sent) = choice(bytes);
     let limit = [64, 100, 350, 1024][usize::from(limit % 4)];
     let mut random = Random::new(u64::from(u32::from_le_bytes([s, e, e2, d])));
 
-    let whole = read([sent], limit, None);
-    assert_eq!(read(cut(sent, &mut random), limit, None), whole, "cut by chance");
-    assert_eq!(read(sent.chunks(1), limit, None), whole, "byte by byte");
-    // With silences in between, and lines that are given up, the cuts do matter; what is bounded still is.
-    let reads = cut(sent, &mut random);
-    read(reads, limit, Some(random));
+    let whole = read(&[sent], limit, None);
+    assert_eq!(read(&cut(sent, &mut random), limit, None), whole, "cut by chance");
+    assert_eq!(read(&sent.chunks(1).collect::<Vec<_>>(), limit, None), whole, "byte by byte");
+    // Where something is given up in between, the cuts do matter; what is bounded still is.
+    read(&cut(sent, &mut random), limit, Some(random));
 }
 
 /// Cuts what was sent into reads.
-pub(super) fn cut<'a>(sent: &'a [u8], random: &mut Random) -> Vec<&'a [u8]> {
+fn cut<'a>(sent: &'a [u8], random: &mut Random) -> Vec<&'a [u8]> {
     let mut cuts: Vec<usize> = (0..random.below(8)).map(|_| random.below(sent.len() + 1)).collect();
     cuts.extend([0, sent.len()]);
     cuts.sort_unstable();
@@ -64,11 +71,7 @@ pub(super) fn cut<'a>(sent: &'a [u8], random: &mut Random) -> Vec<&'a [u8]> {
 }
 
 /// What comes of these reads. If there is chance to say after which of them, silence follows, or a line is given up.
-fn read<'a>(
-    reads: impl IntoIterator<Item = &'a [u8]>,
-    limit: usize,
-    mut silences: Option<Random>,
-) -> (Vec<Frame>, Kind) {
+fn read(reads: &[&[u8]], limit: usize, mut silences: Option<Random>) -> (Vec<Frame>, Kind) {
     let (mut decoder, mut src, mut frames) = (FrameDecoder::new(limit), BytesMut::new(), Vec::new());
     for bytes in reads {
         if bytes.is_empty() {

@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use tokio_util::codec::Decoder;
 
-use super::{Run, Target, choice, framing::cut, inputs::Random};
+use super::{Run, Target, framing::judge_cuts, inputs::Random};
 use crate::protocol::{Frame, FrameDecoder};
 
 pub(super) const TARGET: Target = Target {
@@ -36,25 +36,12 @@ pub(super) const TARGET: Target = Target {
 const HEADER: usize = 14;
 
 fn judge(bytes: &[u8]) {
-    let ([limit, s, e, e2, d], sent) = choice(bytes);
-    let limit = [64, 100, 350, 1024][usize::from(limit % 4)];
-    let mut random = Random::new(u64::from(u32::from_le_bytes([s, e, e2, d])));
-
-    let whole = read([sent], limit, None);
-    assert_eq!(read(cut(sent, &mut random), limit, None), whole, "cut by chance");
-    assert_eq!(read(sent.chunks(1), limit, None), whole, "byte by byte");
-    // Where messages are given up, the cuts do matter; what is bounded still is.
-    let reads = cut(sent, &mut random);
-    read(reads, limit, Some(random));
+    judge_cuts(bytes, read);
 }
 
 /// What comes of these reads: frames, and answers to pings. If there is chance to say after which of them, what has begun
 /// is given up.
-fn read<'a>(
-    reads: impl IntoIterator<Item = &'a [u8]>,
-    limit: usize,
-    mut chance: Option<Random>,
-) -> (Vec<Frame>, Vec<u8>) {
+fn read(reads: &[&[u8]], limit: usize, mut chance: Option<Random>) -> (Vec<Frame>, Vec<u8>) {
     let (mut decoder, mut src) = (FrameDecoder::for_websocket(limit), BytesMut::new());
     let (mut frames, mut replies) = (Vec::new(), Vec::new());
     for bytes in reads {

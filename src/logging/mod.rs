@@ -122,7 +122,8 @@ impl Threshold {
 /// How severe a record is. What the HTTP library calls an error is mostly a stranger who does not speak HTTP: nobody's
 /// concern but his, and not to fill the log.
 fn severity(record: &Record<'_>) -> slog::Level {
-    if record.module().starts_with("actix_http") { slog::Level::Debug } else { record.level() }
+    // Records of `log` and `tracing` carry their module as the tag.
+    if record.tag().starts_with("actix_http") { slog::Level::Debug } else { record.level() }
 }
 
 /// Passes on what is severe enough.

@@ -183,6 +183,19 @@ fn is_open(client: &Client) -> bool {
 }
 
 #[test]
+fn bad_requests_put_no_errors_into_the_log() {
+    let mut process = Process::serve(&[]);
+    for request in ["nonsense\r\n\r\n", "GET / HTTP/1.1\r\nA\u{1}: b\r\n\r\n"] {
+        let refused = answer(process.web_address(), request);
+        assert!(refused.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{refused}");
+    }
+    process.signal("TERM");
+    assert!(process.ended().success());
+    let log = process.whole_log();
+    assert!(!log.contains("\"level\":\"error\"") && !log.contains("request parse"), "{log}");
+}
+
+#[test]
 fn sixty_browsers_behind_one_address_all_come_in() {
     let server = TestServer::with(|config| config.flood.loopback = true);
     let idle: Vec<_> = (0..60 * 6)

@@ -24,6 +24,7 @@ use memchr::memmem;
 
 use super::{Item, MOST_BYTES};
 use crate::client::{Received, joining::SERVER};
+use crate::protocol::reply::ALL_CLIENTS;
 
 /// What stands between two fields, always so.
 const SEPARATOR: &[u8] = b" | ";
@@ -220,7 +221,7 @@ impl Unframed {
     /// Whether this begins with a destination of ours, and the separator behind it.
     fn destination(&self, bytes: &[u8]) -> Field {
         let mut unfinished = false;
-        for name in [self.me.as_bytes(), b"all clients", b"client"] {
+        for name in [self.me.as_bytes(), ALL_CLIENTS.as_bytes(), b"client"] {
             if name.is_empty() {
                 continue;
             }

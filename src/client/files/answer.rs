@@ -6,13 +6,10 @@ use crate::{
     protocol::{Message, Operation},
 };
 
-/// The longest message a server takes, in bytes, unless it was set up otherwise.
-pub const MESSAGE_BYTES: usize = 1024;
-
 /// What `own` answers `asker`, in messages of at most `message_bytes`, to be sent in this order.
 ///
 /// ```
-/// use arauto::client::files::{Listing, MESSAGE_BYTES, answer};
+/// use arauto::client::{files::{Listing, answer}, text::MESSAGE_BYTES};
 /// let messages = answer("ana", "rui", &Listing::no_folder(), MESSAGE_BYTES);
 /// assert_eq!(messages[0].data, "no folder is shared");
 /// ```
@@ -32,6 +29,7 @@ pub fn answer(own: &str, asker: &str, listing: &Listing, message_bytes: usize) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::text::MESSAGE_BYTES;
     use crate::client::{files::listing::tests::file, meaning::Meaning};
 
     #[test]

@@ -23,7 +23,7 @@ mod quote;
 mod sharer;
 mod tree;
 
-pub use answer::{MESSAGE_BYTES, answer};
+pub use answer::answer;
 pub use assembly::{Assembled, Assembly};
 pub use entry::{Clock, Entry};
 pub use folder::{Folder, NoFolder};

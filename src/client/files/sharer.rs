@@ -9,8 +9,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Folder, Listing, MESSAGE_BYTES, MOST_PARTS, answer};
-use crate::client::Received;
+use super::{Folder, Listing, MOST_PARTS, answer};
+use crate::client::{Received, text::MESSAGE_BYTES};
 
 /// Questions that were not answered yet.
 const MOST_QUESTIONS: usize = 64;

@@ -14,7 +14,7 @@ use crate::{
         script::{Failure, JOIN_WITHIN, LEAVE_WITHIN},
         text::{Unfit, fit_data},
     },
-    protocol::{Message, Name, Operation, message::NO_DATA, password::PASSWORD},
+    protocol::{Message, Name, Operation, message::NO_DATA, password::PASSWORD, reply::ALL_CLIENTS},
 };
 
 /// How long an answer is waited for that has to come, before the next operation is asked for. Later ones are printed
@@ -273,11 +273,11 @@ impl Dialogue {
             }
             Question::Except => self.ask(Question::Broadcast { except: line.trim() == "y" }),
             Question::Broadcast { except: true } => {
-                self.say("all clients", Operation::BroadcastNotMe, line, Awaited::Refusal);
+                self.say(ALL_CLIENTS, Operation::BroadcastNotMe, line, Awaited::Refusal);
             }
             Question::Broadcast { except: false } => {
                 let awaited = Awaited::Own(Operation::Broadcast);
-                self.say("all clients", Operation::Broadcast, line, awaited);
+                self.say(ALL_CLIENTS, Operation::Broadcast, line, awaited);
             }
             Question::PrivateTo => match Name::parse(line, usize::MAX) {
                 Ok(name) => self.ask(Question::Private { to: name.as_str().to_owned() }),

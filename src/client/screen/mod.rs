@@ -1,6 +1,7 @@
 //! The full screen: a conversation on a terminal.
 //!
-//! - `app`: all that is shown, and what follows from events (`hearing`) and keys (`keys`). No IO, no clock.
+//! - `app`: all that is shown, and what follows from the connection (`connecting`), messages (`hearing`) and keys (`keys`).
+//!   No IO, no clock.
 //! - `typed`: what a typed line asks for. `line`, `completion`: the line itself. `unconfirmed`: what may not have
 //!   arrived.
 //! - `log`, `entry`: the conversation so far. `listed`: lists of files in it. `people`: who is here. `help`: what F1 shows.
@@ -16,6 +17,7 @@
 mod app;
 mod clock;
 mod completion;
+mod connecting;
 mod draw;
 mod entry;
 mod farewell;

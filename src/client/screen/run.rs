@@ -13,7 +13,7 @@ use crossterm::{
 use futures_util::StreamExt;
 use ratatui::layout::Size;
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
+    signal::unix::{SignalKind, signal},
     sync::mpsc::{Receiver, Sender, channel},
     time::sleep_until,
 };
@@ -33,6 +33,7 @@ use crate::client::{
     files::{Folder, Sharer},
     link::{self, Event, Link},
     meaning::Meaning,
+    signals::Signals,
 };
 
 /// How far apart pictures are, at least: thirty a second.
@@ -53,7 +54,7 @@ pub async fn run(
 ) -> io::Result<Farewell> {
     let (to_driver, answers) = channel(1);
     let sharer = Sharer::begin(folder, to_driver);
-    let mut signals = Signals::new()?;
+    let (mut signals, mut hang_up) = (Signals::new()?, signal(SignalKind::hangup())?);
     let mut screen = Screen::take()?;
     // Not what the library makes of the environment: that was considered where the theme was chosen.
     force_color_output(theme.has_colours());
@@ -91,10 +92,9 @@ pub async fn run(
             }
             () = driver.converse() => is_stale = true,
             () = at(wake) => {}
-            _ = signals.terminate.recv() => driver.app.leave(Now::read()),
-            _ = signals.interrupt.recv() => driver.app.leave(Now::read()),
+            () = signals.next() => driver.app.leave(Now::read()),
             // The terminal is gone.
-            _ = signals.hang_up.recv() => return Ok(Farewell::Left),
+            _ = hang_up.recv() => return Ok(Farewell::Left),
         }
         let now = Now::read();
         if tick.is_some_and(|tick| now.at >= tick) {
@@ -211,22 +211,5 @@ fn note_refusal(sharer: &Sharer, event: &Event) {
         && let Meaning::Refusal { why, .. } = message.meaning()
     {
         sharer.refused(why);
-    }
-}
-
-/// What the system says.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
     }
 }

@@ -1,19 +1,14 @@
 //! [`read`]: what a typed line asks for.
 
 use crate::{
-    client::{Received, joining::SERVER},
+    client::{Received, joining::SERVER, text::MESSAGE_BYTES},
     protocol::{
         Operation,
         message::NO_DATA,
+        reply::ALL_CLIENTS,
         short_form::{self, NoShortForm, ShortForm},
     },
 };
-
-/// The longest message that servers take unless they are set up otherwise, in bytes.
-pub const MESSAGE_BYTES: usize = 1024;
-
-/// DESTINATION of what is for everyone.
-const ALL_CLIENTS: &str = "all clients";
 
 /// What a typed line asks for.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,0 +1,112 @@
+//! What follows from how it goes with the connection: joined, cut, over.
+
+use std::time::Duration;
+
+use tui_input::Input;
+use zeroize::Zeroizing;
+
+use super::{
+    app::{App, Connection, Prompt},
+    clock::Now,
+    farewell::Farewell,
+};
+use crate::client::link;
+
+impl App {
+    /// Something happened in the conversation.
+    pub fn event(&mut self, event: link::Event, now: Now) {
+        match event {
+            link::Event::Connecting => self.connection = Connection::Connecting,
+            link::Event::PasswordWanted { name, complaint } => {
+                if let Some(complaint) = complaint {
+                    self.error(now, &complaint);
+                } else if let Some(exposure) = self.place.exposure {
+                    self.error(now, &format!("Warning: {exposure}"));
+                }
+                self.hint = Some(format!("{name} has a password. It is not shown as you type"));
+                self.prompt = Prompt::Password { name, typed: Zeroizing::new(String::new()) };
+            }
+            link::Event::Joined { name } => self.joined(name, now),
+            link::Event::Received(item) => self.received(item, now),
+            link::Event::Cut { why, retry_in } => self.cut(&why, retry_in, now),
+            link::Event::Ended(end) => self.ended(end, now),
+        }
+    }
+
+    fn joined(&mut self, name: String, now: Now) {
+        self.no_connection = None;
+        self.note(now, &format!("You are {name} on {}. /help shows what you can do.", self.place.server));
+        self.name = name;
+        (self.refused, self.hint) = (None, None);
+        self.connection = Connection::Joined;
+        self.prompt = Prompt::Talk;
+        self.people.joined(now.at);
+        self.tick(now);
+    }
+
+    fn cut(&mut self, why: &str, retry_in: Duration, now: Now) {
+        if self.leaving.is_some() {
+            self.farewell = Some(Farewell::Left);
+        }
+        if matches!(self.prompt, Prompt::Password { .. } | Prompt::Close) {
+            self.prompt = Prompt::Talk;
+        }
+        if self.connection == Connection::Joined {
+            self.error(now, &format!("The connection broke: {why}. It is made again by itself."));
+            for text in self.unconfirmed.take() {
+                self.error(now, &format!("Not known whether this arrived: {text}"));
+            }
+            self.people.cut();
+        } else if self.no_connection.as_deref() != Some(why) {
+            // Said once, not at each try.
+            self.error(now, &format!("No connection: {why}"));
+        }
+        self.no_connection = Some(why.to_owned());
+        self.connection = Connection::Cut(now.at + retry_in);
+    }
+
+    fn ended(&mut self, end: link::End, now: Now) {
+        let was_joined = self.connection == Connection::Joined;
+        self.connection = Connection::Over;
+        self.people.cut();
+        self.help = None;
+        let why = match end {
+            link::End::Left => Farewell::Left,
+            link::End::NoConnection(why) => Farewell::NoConnection(why.to_string()),
+            link::End::ServerClosed => Farewell::ServerClosed,
+            link::End::NotLetIn(why) if was_joined => Farewell::Refused(why),
+            link::End::NotLetIn(why) => {
+                if self.leaving.is_some() {
+                    self.farewell = Some(Farewell::Refused(why));
+                } else {
+                    self.ask_name_again(&why, now);
+                }
+                return;
+            }
+        };
+        match &why {
+            Farewell::ServerClosed => self.error(now, "The server closed."),
+            Farewell::Refused(why) => self.error(now, &format!("The server sent you away: {why}")),
+            Farewell::Left | Farewell::NoConnection(_) => self.farewell = Some(why.clone()),
+        }
+        if self.leaving.is_some() {
+            self.farewell = Some(why.clone());
+        }
+        self.prompt = Prompt::Over(why);
+    }
+
+    /// No more events come; the last should have said why.
+    pub fn conversation_is_gone(&mut self) {
+        if !matches!(self.connection, Connection::None | Connection::Over) {
+            self.go(Farewell::NoConnection("the conversation ended for no known reason".to_owned()));
+        }
+    }
+
+    fn ask_name_again(&mut self, why: &str, now: Now) {
+        self.error(now, why);
+        self.note(now, "Type another name, or the same to try it again, and Enter.");
+        self.refused = Some(why.to_owned());
+        self.connection = Connection::None;
+        self.prompt = Prompt::Name(Input::new(self.name.clone()));
+    }
+}

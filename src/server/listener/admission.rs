@@ -1,0 +1,109 @@
+//! Who is let in: bans, the doorkeepers, and the places there are.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::SystemTime};
+
+use tokio::{sync::mpsc::UnboundedReceiver, time::Instant};
+
+use super::Reception;
+use crate::{
+    config::Flood,
+    protocol::{Line, reply},
+    server::{
+        close::CloseReason,
+        doorkeeper::{Doorkeeper, Unwelcome, Visit},
+        messages::{Admission, Admitted},
+        who::Peer,
+    },
+};
+
+/// The doorkeepers that all listeners ask; they live on one thread.
+pub type Door = Rc<Doors>;
+
+/// One counts sessions, one connections that ask for the page: a browser makes several at once.
+pub struct Doors {
+    pub(super) sessions: RefCell<Doorkeeper>,
+    pages: RefCell<Doorkeeper>,
+}
+
+impl Doors {
+    /// Nobody has come yet.
+    pub fn new(now: Instant) -> Self {
+        Self { sessions: RefCell::new(Doorkeeper::new(now)), pages: RefCell::new(Doorkeeper::new(now)) }
+    }
+}
+
+/// How many connections that ask for the page there may be at once, beside sessions.
+pub const PAGES: usize = 1024;
+
+/// How many connections a browser makes where another client makes one.
+const A_BROWSERS: usize = 8;
+
+impl Reception {
+    /// Lets those in whom no operator keeps out.
+    pub(super) fn refuse_banned(&self, peer: Peer) -> Result<(), (Line, CloseReason)> {
+        let bans = self.barrier.load();
+        if bans.is_empty() {
+            return Ok(());
+        }
+        match bans.of_address(peer.ip(), SystemTime::now()) {
+            None => Ok(()),
+            Some(ban) => Err((reply::address_banned(self.message_bytes, &ban.terms()), CloseReason::Banned)),
+        }
+    }
+
+    /// Answers connections that have asked for the page and are to become sessions, until nobody is left to ask.
+    pub async fn admit_all(self, mut wanted: UnboundedReceiver<Admission>, door: Door) {
+        while let Some(Admission { peer, answer }) = wanted.recv().await {
+            let admitted = self.refuse_banned(peer).and_then(|()| self.admit(peer, &door));
+            if let Err((_, reason)) = &admitted {
+                self.log_refused(peer, *reason, &door);
+            }
+            // One that is gone meanwhile gives its places back.
+            let _ = answer.send(admitted);
+        }
+    }
+
+    /// A place for a session.
+    pub(super) fn admit(&self, peer: Peer, door: &Door) -> Admitted {
+        let visit = self.ask(peer, &door.sessions, &self.config.get().flood)?;
+        let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| self.no_place())?;
+        Ok((permit, visit))
+    }
+
+    /// A place for a connection that asks for the page.
+    pub(super) fn admit_to_page(&self, peer: Peer, door: &Door) -> Admitted {
+        let mut flood = self.config.get().flood.clone();
+        flood.sessions_per_address *= A_BROWSERS;
+        flood.joins_per_minute *= A_BROWSERS;
+        let visit = self.ask(peer, &door.pages, &flood)?;
+        let permit = Arc::clone(&self.pages)
+            .try_acquire_owned()
+            .map_err(|_| (reply::server_full(self.message_bytes, PAGES), CloseReason::ServerFull))?;
+        Ok((permit, visit))
+    }
+
+    /// Asks a doorkeeper.
+    fn ask(
+        &self,
+        peer: Peer,
+        door: &RefCell<Doorkeeper>,
+        flood: &Flood,
+    ) -> Result<Option<Visit>, (Line, CloseReason)> {
+        let limit = self.message_bytes;
+        door.borrow_mut().admit(peer, flood, Instant::now()).map_err(|unwelcome| match unwelcome {
+            Unwelcome::TooMany { most } => (reply::too_many_sessions(limit, most), CloseReason::AddressFull),
+            Unwelcome::TooOften { most, wait } => {
+                (reply::too_many_joins(limit, most, wait), CloseReason::TooOften)
+            }
+        })
+    }
+
+    fn no_place(&self) -> (Line, CloseReason) {
+        // While the server ends, the places are held for the count of those who have left.
+        if self.stop.is_cancelled() {
+            (reply::server_closed(), CloseReason::ServerClosed)
+        } else {
+            (reply::server_full(self.message_bytes, self.max_sessions), CloseReason::ServerFull)
+        }
+    }
+}
