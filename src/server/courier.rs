@@ -19,13 +19,13 @@ use tokio_util::either::Either;
 use super::{
     close::{CLOSE_GRACE, CloseReason, PROBE_WITHIN},
     connection::{self, ReceiveHalf, SendHalf},
-    doorkeeper::Visit,
+    doorkeeper::{Admission, Visit},
     flood::{Allowance, Meter},
     http::{Http, REQUESTS, Visitor, turns::Turns},
     inbox::{Inbox, ReadBuffer},
     messages::{
-        Admission, Adopt, CloseServer, Deliver, Impatient, Jammed, LiftBounds, Pressure, Probe, Raw, Reframe,
-        Say, ToCourier,
+        Adopt, CloseServer, Deliver, Impatient, Jammed, LiftBounds, Pressure, Probe, Raw, Reframe, Say,
+        ToCourier,
     },
     outbox::{Bounds, Outbox, at_once},
     patience::Patience,

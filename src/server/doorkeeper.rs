@@ -9,13 +9,17 @@
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::{
+    sync::{OwnedSemaphorePermit, oneshot},
+    time::Instant,
+};
 
 use super::{
+    close::CloseReason,
     flood::{Bucket, Rate},
     who::Peer,
 };
-use crate::config::Flood;
+use crate::{config::Flood, protocol::Line};
 
 /// Addresses that are remembered though nobody is connected from them. Beyond that all of these are forgotten, and
 /// connect as if for the first time: an attacker with so many addresses is not held up by any limit of this kind, and
@@ -52,6 +56,18 @@ impl Block {
 /// Held by a session for as long as it counts for its address.
 #[derive(Debug)]
 pub struct Visit(#[expect(dead_code, reason = "it counts by being there")] Arc<()>);
+
+/// The places of who is let in, or why there are none.
+pub type Admitted = Result<(OwnedSemaphorePermit, Option<Visit>), (Line, CloseReason)>;
+
+/// An HTTP connection's task to who listens: it is to become a session.
+#[derive(Debug)]
+pub struct Admission {
+    /// Who wants to be let in.
+    pub peer: Peer,
+    /// Where the answer goes: the session's places, or why there are none.
+    pub answer: oneshot::Sender<Admitted>,
+}
 
 /// What is known of one address.
 struct Visitor {

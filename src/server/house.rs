@@ -23,9 +23,10 @@ use tokio_util::sync::CancellationToken;
 use super::{
     bans::{Ledger, LedgerError},
     courier::Courier,
+    doorkeeper::Admission,
     health::{Health, Phase},
     listener::{Doors, Listener, PAGES, REFUSALS, Reception},
-    messages::{Admission, CloseServer, ToCourier, ToRegistry},
+    messages::{CloseServer, ToCourier, ToRegistry},
     registry::Registry,
     session::Surroundings,
     systemd,

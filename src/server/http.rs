@@ -37,7 +37,10 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
 use super::{
-    close::CloseReason, connection::see_out, doorkeeper::Visit, messages::Admission, seat::SessionId,
+    close::CloseReason,
+    connection::see_out,
+    doorkeeper::{Admission, Visit},
+    seat::SessionId,
     who::Peer,
 };
 use host::Stranger;

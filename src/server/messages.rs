@@ -13,10 +13,7 @@ use std::{io, sync::Arc};
 use actix::{Message, Recipient};
 use bytes::{Bytes, BytesMut};
 use rustls::ServerConfig;
-use tokio::{
-    net::TcpStream,
-    sync::{OwnedSemaphorePermit, oneshot},
-};
+use tokio::{net::TcpStream, sync::OwnedSemaphorePermit};
 use tokio_rustls::server::TlsStream;
 
 use super::{
@@ -49,18 +46,6 @@ pub struct Adopt {
     pub speaks: Speaks,
     /// It is to speak TLS.
     pub secure: Option<Secure>,
-}
-
-/// The places of who is let in, or why there are none.
-pub type Admitted = Result<(OwnedSemaphorePermit, Option<Visit>), (Line, CloseReason)>;
-
-/// An HTTP connection's task to who listens: it is to become a session.
-#[derive(Debug)]
-pub struct Admission {
-    /// Who wants to be let in.
-    pub peer: Peer,
-    /// Where the answer goes: the session's places, or why there are none.
-    pub answer: oneshot::Sender<Admitted>,
 }
 
 /// An HTTP connection's task to its Courier: its handshake is done.

@@ -10,8 +10,7 @@ use crate::{
     protocol::{Line, reply},
     server::{
         close::CloseReason,
-        doorkeeper::{Doorkeeper, Unwelcome, Visit},
-        messages::{Admission, Admitted},
+        doorkeeper::{Admission, Admitted, Doorkeeper, Unwelcome, Visit},
         who::Peer,
     },
 };
