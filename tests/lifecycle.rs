@@ -320,8 +320,12 @@ fn at_the_end_all_that_waits_for_a_full_receiver_is_told_to_everybody() {
     while !process.has_logged_full_outbox() {
         senders[0].send(&format!("/msg paused {text}"));
     }
-    for sender in &mut senders[1..] {
-        for count in 0..20 {
+    for (number, sender) in (0..).zip(&mut senders).skip(1) {
+        // What is not read when the end begins is not carried out. These two come in one read: once the first is answered,
+        // the second waits in the server.
+        sender.send(&format!("/echo read\n/others 0 {text}"));
+        sender.expect(&format!("s{number} | s{number} | echo | read"));
+        for count in 1..20 {
             sender.send(&format!("/others {count} {text}"));
         }
     }
@@ -335,7 +339,7 @@ fn at_the_end_all_that_waits_for_a_full_receiver_is_told_to_everybody() {
         assert!(line.contains("| broadcast_not_me |"), "{line}");
         heard += 1;
     }
-    assert!(heard > 0);
+    assert!(heard >= 19, "{heard}");
     bystander.expect_closed();
     // Who paused hears as much of the broadcasts, and the end.
     let mut paused_heard = 0;
