@@ -6,6 +6,9 @@
 //!                       | '-Reframe, Raw, Say-' '--Jammed, Hangup, Sent--.    | |
 //!                       |                                          Courier --Pressure
 //!                       '----------------------Deliver, Probe, Impatient, LiftBounds, CloseServer'
+//!
+//! Registry --OpenStream, AdmitListener, ShutStream--> Relay --StreamBegan, StreamEnded--> Registry
+//! HTTP --Tune--> Relay
 //! ```
 
 use std::{io, sync::Arc};
@@ -13,7 +16,10 @@ use std::{io, sync::Arc};
 use actix::{Message, Recipient};
 use bytes::{Bytes, BytesMut};
 use rustls::ServerConfig;
-use tokio::{net::TcpStream, sync::OwnedSemaphorePermit};
+use tokio::{
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, mpsc, oneshot},
+};
 use tokio_rustls::server::TlsStream;
 
 use super::{
@@ -21,12 +27,16 @@ use super::{
     close::CloseReason,
     doorkeeper::Visit,
     http::Visitor,
+    media::figures::{Figures, StreamEnd},
     outbox::Level,
     seat::{Seat, SessionId},
     speaks::Speaks,
     who::Peer,
 };
-use crate::protocol::{Kind, Line, Looks, Name, Request};
+use crate::{
+    media::{Key, StreamId},
+    protocol::{Kind, Line, Looks, Name, Request},
+};
 
 /// Listener to Courier: a connection to serve. One over plain TCP has been asked for its name.
 #[derive(Debug, Message)]
@@ -242,6 +252,100 @@ pub struct LiftBounds;
 pub struct CloseServer {
     /// Who wanted it, for the log.
     pub by: String,
+}
+
+/// Registry to Relay: somebody is asked to publish a stream, and may do so with this key.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct OpenStream {
+    /// What it is called.
+    pub stream: StreamId,
+    /// What lets its publisher in, once.
+    pub key: Key,
+    /// What is to be shown of it.
+    pub figures: Arc<Figures>,
+    /// What is played, as `list_files` writes it.
+    pub file: Arc<str>,
+}
+
+/// Registry to Relay: one more may listen to a stream. It goes before the message that tells him so.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct AdmitListener {
+    /// To which.
+    pub stream: StreamId,
+    /// What lets him in, as often as he likes, until the stream ends.
+    pub key: Key,
+}
+
+/// Registry to Relay: a stream is over, or nobody waits for it any more. Not answered by [`StreamEnded`].
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ShutStream {
+    /// Which.
+    pub stream: StreamId,
+}
+
+/// Relay to Registry: the publisher has begun, and whoever is admitted can listen.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct StreamBegan {
+    /// Which.
+    pub stream: StreamId,
+}
+
+/// Relay to Registry: a stream that had begun is over.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct StreamEnded {
+    /// Which.
+    pub stream: StreamId,
+    /// Why.
+    pub why: StreamEnd,
+}
+
+/// HTTP on a worker to Relay: somebody wants to listen.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Tune {
+    /// To which.
+    pub stream: StreamId,
+    /// What lets him in.
+    pub key: Key,
+    /// Whether he may.
+    pub answer: oneshot::Sender<Result<Tuned, NotTuned>>,
+}
+
+/// What somebody gets who listens by HTTP.
+#[derive(Debug)]
+pub struct Tuned {
+    /// In what form.
+    pub content_type: &'static str,
+    /// The bytes, from the first on that is needed. It ends with the stream, or when it is not emptied in time: it is
+    /// bounded, and nobody waits for who does not read. Dropped, its owner listens no more.
+    pub bytes: mpsc::Receiver<Bytes>,
+}
+
+/// Why somebody may not listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotTuned {
+    /// There is no such stream, or the key is not one of its.
+    Unknown,
+    /// It has not begun.
+    NotYet,
+    /// `media.listeners` listen already.
+    Full,
+}
+
+/// What the Registry can send to the Relay, without knowing it.
+#[derive(Clone)]
+pub struct ToRelay {
+    /// Somebody is asked to publish.
+    pub open: Recipient<OpenStream>,
+    /// Somebody may listen.
+    pub admit: Recipient<AdmitListener>,
+    /// It is over.
+    pub shut: Recipient<ShutStream>,
 }
 
 /// What a session can send to the Registry, without knowing it.

@@ -45,6 +45,7 @@ mod house;
 mod http;
 mod inbox;
 mod listener;
+mod media;
 mod messages;
 mod monitoring;
 mod outbox;

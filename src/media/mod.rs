@@ -1,0 +1,19 @@
+//! Audio, without IO: what a stream holds, how RTP carries it, and where it is to be had.
+//!
+//! The server relays streams without decoding them, the client publishes and plays them. Both speak of a stream in these
+//! terms, and neither knows the other.
+//!
+//! - [`format`]: what a stream can hold, and what RTP calls it.
+//! - [`description`]: the same as SDP.
+//! - [`address`]: where a stream is to be had, and the DATA of `play` and `publish`.
+//! - [`key`]: who may publish or listen.
+
+pub mod address;
+pub mod description;
+pub mod format;
+pub mod key;
+
+pub use address::{Address, Offer, StreamId, Summons};
+pub use description::Description;
+pub use format::Format;
+pub use key::Key;
