@@ -26,6 +26,7 @@ use super::{
     doorkeeper::Admission,
     health::{Health, Phase},
     listener::{Doors, Listener, PAGES, REFUSALS, Reception},
+    media::{self, Audio, Opening},
     messages::{CloseServer, ToCourier, ToRegistry},
     registry::Registry,
     session::Surroundings,
@@ -89,12 +90,21 @@ pub enum Ended {
     Forced,
 }
 
+/// Where people come in.
+pub struct Entrances {
+    /// For messages and the page.
+    pub listeners: Vec<Listener>,
+    /// For audio, where it is wanted.
+    pub media: Option<Opening>,
+}
+
 /// How much later than its couriers the house gives up on those who are left, so that what they were not sent is known.
 const SLACK: Duration = Duration::from_millis(200);
 
 /// The running parts, as the server's own task sees them.
 pub struct House {
     registry: Addr<Registry>,
+    audio: Option<Audio>,
     notices: UnboundedReceiver<Notice>,
     /// A permit for each session there may be.
     places: Arc<Semaphore>,
@@ -114,16 +124,21 @@ impl House {
         config: &InForce,
         accounts: &Directory,
         ledger: Ledger,
-        listeners: Vec<Listener>,
+        entrances: Entrances,
         workers: &[Arbiter],
         tally: Arc<Tally>,
         log: &Logger,
     ) -> Self {
+        let Entrances { listeners, media } = entrances;
         let (notify, notices) = unbounded_channel();
         let barrier = ledger.barrier();
         let verifier = Verifier::start();
         let (sender, mailbox) = channel(MAILBOX);
         let registry = Addr::new(sender);
+        let audio = media.map(|opening| {
+            let to = media::ToRegistry::from(registry.clone());
+            media::start(opening, to, config, &tally, Vigil::new("relay", notify.clone()), log)
+        });
         let (admissions, wanted) = unbounded_channel();
         let couriers: Vec<Addr<Courier>> = (0..)
             .zip(workers)
@@ -178,6 +193,7 @@ impl House {
         start_listeners(listeners, &reception, wanted, &workers[0], &notify);
         Self {
             registry,
+            audio,
             notices,
             places,
             max_sessions: u32::try_from(limits.max_sessions).unwrap_or(u32::MAX),
@@ -242,6 +258,9 @@ impl House {
         let drain_timeout = self.config.get().server.drain_timeout;
         systemd::stopping(drain_timeout, &self.log);
         self.listening.cancel();
+        if let Some(audio) = &self.audio {
+            audio.close.do_send(CloseServer { by: String::new() });
+        }
         deadline.get_or_insert(Instant::now() + drain_timeout + SLACK);
     }
 

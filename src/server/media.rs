@@ -3,4 +3,104 @@
 //! The registry decides who is asked to publish and who may listen; the relay, on a thread of its own, carries the sound.
 //! Datagrams pass no mailbox; opening and closing a stream do.
 
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+};
+
+use actix::{Actor, Addr, Handler, Recipient};
+use actix_rt::ArbiterHandle;
+use slog::Logger;
+
+use super::{
+    messages::{CloseServer, StreamBegan, StreamEnded, ToRelay, Tune},
+    tally::Tally,
+    tls::credentials::Credentials,
+    vigil::Vigil,
+};
+use crate::config::InForce;
+
 pub mod figures;
+mod relay;
+
+use relay::Relay;
+
+/// A socket that is listened on for RTSP.
+#[derive(Debug)]
+pub struct Door {
+    /// The socket.
+    pub socket: TcpListener,
+    /// Connections are to speak TLS, and this is what they are answered with.
+    pub credentials: Option<Credentials>,
+}
+
+/// What the relay begins with.
+pub struct Opening {
+    /// Where it runs.
+    pub thread: ArbiterHandle,
+    /// Where RTSP is spoken.
+    pub doors: Vec<Door>,
+    /// Their addresses.
+    pub addresses: Vec<SocketAddr>,
+    /// The addresses of those that speak TLS.
+    pub secure_addresses: Vec<SocketAddr>,
+}
+
+/// What the relay tells the registry, without knowing it.
+#[derive(Clone)]
+pub struct ToRegistry {
+    /// A publisher has begun.
+    pub began: Recipient<StreamBegan>,
+    /// A stream that had begun is over.
+    pub ended: Recipient<StreamEnded>,
+}
+
+impl<A> From<Addr<A>> for ToRegistry
+where
+    A: Actor<Context = actix::Context<A>> + Handler<StreamBegan> + Handler<StreamEnded>,
+{
+    fn from(registry: Addr<A>) -> Self {
+        Self { began: registry.clone().recipient(), ended: registry.recipient() }
+    }
+}
+
+/// Audio as the rest of the server sees it.
+#[derive(Clone)]
+pub struct Audio {
+    /// What the registry says.
+    pub relay: ToRelay,
+    /// Who listens by HTTP.
+    pub tune: Recipient<Tune>,
+    /// Ends all streams and connections.
+    pub close: Recipient<CloseServer>,
+    /// Where RTSP is spoken.
+    pub addresses: Arc<[SocketAddr]>,
+    /// Where it is spoken over TLS.
+    pub secure_addresses: Arc<[SocketAddr]>,
+}
+
+/// Starts the relay.
+pub fn start(
+    opening: Opening,
+    registry: ToRegistry,
+    config: &InForce,
+    tally: &Arc<Tally>,
+    vigil: Vigil,
+    log: &Logger,
+) -> Audio {
+    let Opening { thread, doors, addresses, secure_addresses } = opening;
+    let (config, tally, log) = (config.clone(), Arc::clone(tally), log.clone());
+    let relay =
+        Relay::start_in_arbiter(&thread, move |_| Relay::new(doors, registry, config, tally, vigil, log));
+    Audio {
+        relay: ToRelay {
+            open: relay.clone().recipient(),
+            admit: relay.clone().recipient(),
+            shut: relay.clone().recipient(),
+        },
+        tune: relay.clone().recipient(),
+        close: relay.recipient(),
+        addresses: addresses.into(),
+        secure_addresses: secure_addresses.into(),
+    }
+}

@@ -25,7 +25,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
     accounts::{self, Accounts, Directory},
-    config::{Config, InForce, Monitoring, Web},
+    config::{Config, InForce, Media, Monitoring, Web},
     escape::Escaped,
     protocol::name,
     source::SourceError,
@@ -73,9 +73,10 @@ mod who;
 
 use bans::Ledger;
 use health::{Health, Phase};
-use house::House;
 pub use house::{Ended, ServeError};
+use house::{Entrances, House};
 use listener::Listener;
+use media::{Door, Opening};
 use monitoring::Watched;
 use reload::Reloader;
 pub use reload::Reloading;
@@ -111,6 +112,9 @@ pub struct Server {
     tls_addresses: Vec<SocketAddr>,
     web_addresses: Vec<SocketAddr>,
     secure_web_addresses: Vec<SocketAddr>,
+    media: Vec<Door>,
+    media_addresses: Vec<SocketAddr>,
+    secure_media_addresses: Vec<SocketAddr>,
     monitoring: Vec<TcpListener>,
     monitoring_addresses: Vec<SocketAddr>,
     tally: Arc<Tally>,
@@ -177,11 +181,11 @@ impl Server {
         addresses: Vec<SocketAddr>,
         log: &Logger,
     ) -> Result<Self, ServeError> {
-        let credentials = if config.tls.listen.is_empty() && config.web.tls_listen.is_empty() {
-            None
-        } else {
-            Some(Credentials::new(credentials::load(&config.tls, log)?))
-        };
+        let is_encrypted = [&config.tls.listen, &config.web.tls_listen, &config.media.tls_listen]
+            .iter()
+            .any(|at| !at.is_empty());
+        let credentials =
+            if is_encrypted { Some(Credentials::new(credentials::load(&config.tls, log)?)) } else { None };
         let accounts = Directory::new(read_accounts(config, log)?);
         let bans_file = config.accounts.bans_file.as_path();
         let (ledger, keeper) = if bans_file.as_os_str().is_empty() {
@@ -199,6 +203,15 @@ impl Server {
             }
             taken => taken?,
         };
+        let mut media = Vec::new();
+        let media_addresses = match take_doors(&config.media.listen, None, &mut media) {
+            Err(error) if is_by_default(&error, &config.media, &Media::default()) => {
+                warn!(log, "no audio: its default address is taken; set media.listen"; "error" => %error);
+                Vec::new()
+            }
+            taken => taken?,
+        };
+        let secure_media_addresses = take_doors(&config.media.tls_listen, secure, &mut media)?;
         let monitoring = config.monitoring.listen.iter().map(|address| bind(*address)).collect();
         let monitoring: Vec<TcpListener> = match monitoring {
             Err(error) if is_by_default(&error, &config.monitoring, &Monitoring::default()) => {
@@ -221,6 +234,9 @@ impl Server {
             tls_addresses,
             web_addresses,
             secure_web_addresses,
+            media,
+            media_addresses,
+            secure_media_addresses,
             monitoring,
             monitoring_addresses,
             tally: Arc::default(),
@@ -250,6 +266,18 @@ impl Server {
     #[must_use]
     pub fn secure_web_addresses(&self) -> &[SocketAddr] {
         &self.secure_web_addresses
+    }
+
+    /// The same for audio by RTSP.
+    #[must_use]
+    pub fn media_addresses(&self) -> &[SocketAddr] {
+        &self.media_addresses
+    }
+
+    /// The same for audio by RTSP over TLS.
+    #[must_use]
+    pub fn secure_media_addresses(&self) -> &[SocketAddr] {
+        &self.secure_media_addresses
     }
 
     /// The same for monitoring.
@@ -282,11 +310,19 @@ impl Server {
         let monitoring = monitoring::start(std::mem::take(&mut self.monitoring), watched)?;
         self.log_addresses();
         info!(self.log, "started"; "version" => env!("CARGO_PKG_VERSION"), "workers" => workers.len());
+        // Sound has a thread of its own: a datagram waits for no message, and no message for a datagram.
+        let media_thread = if self.media.is_empty() { None } else { Some(Arbiter::try_new()?) };
+        let opening = media_thread.as_ref().map(|thread| Opening {
+            thread: thread.handle(),
+            doors: self.media,
+            addresses: self.media_addresses,
+            secure_addresses: self.secure_media_addresses,
+        });
         let mut house = House::build(
             &self.config,
             &self.accounts,
             self.ledger,
-            self.listeners,
+            Entrances { listeners: self.listeners, media: opening },
             &workers,
             Arc::clone(&self.tally),
             &self.log,
@@ -294,11 +330,11 @@ impl Server {
         health.reach(Phase::Serving);
         systemd::ready(&self.log);
         let ended = house.until_closed(stops, &health).await;
-        for worker in &workers {
-            worker.stop();
+        for thread in workers.iter().chain(&media_thread) {
+            thread.stop();
         }
         if !matches!(ended, Ok(Ended::Forced)) {
-            for worker in workers {
+            for worker in workers.into_iter().chain(media_thread) {
                 // A worker that panicked was noticed by its courier's vigil.
                 let _ = worker.join();
             }
@@ -325,6 +361,12 @@ impl Server {
         for (scheme, addresses) in [("http", &self.web_addresses), ("https", &self.secure_web_addresses)] {
             for address in addresses {
                 info!(self.log, "the page is at"; "url" => format_args!("{scheme}://{address}/"));
+            }
+        }
+        for (scheme, addresses) in [("rtsp", &self.media_addresses), ("rtsps", &self.secure_media_addresses)]
+        {
+            for address in addresses {
+                info!(self.log, "audio is at"; "url" => format_args!("{scheme}://{address}/"));
             }
         }
         for address in &self.monitoring_addresses {
@@ -368,6 +410,21 @@ fn take_all(
         let socket = bind(address)?;
         let taken = socket.local_addr()?;
         listeners.push(Listener { socket, is_passed: false, speaks, credentials: credentials.cloned() });
+        Ok(taken)
+    };
+    addresses.iter().map(take).collect()
+}
+
+/// Takes addresses for audio. Returns them as the system has them.
+fn take_doors(
+    addresses: &[SocketAddr],
+    credentials: Option<&Credentials>,
+    doors: &mut Vec<Door>,
+) -> Result<Vec<SocketAddr>, ServeError> {
+    let take = |&address: &SocketAddr| {
+        let socket = bind(address)?;
+        let taken = socket.local_addr()?;
+        doors.push(Door { socket, credentials: credentials.cloned() });
         Ok(taken)
     };
     addresses.iter().map(take).collect()

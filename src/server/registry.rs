@@ -28,6 +28,7 @@ use crate::{config::View, protocol::Line};
 mod entering;
 mod moderation;
 mod requests;
+mod streams;
 
 use requests::batch_bytes;
 
