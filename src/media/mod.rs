@@ -7,11 +7,15 @@
 //! - [`description`]: the same as SDP.
 //! - [`address`]: where a stream is to be had, and the DATA of `play` and `publish`.
 //! - [`key`]: who may publish or listen.
+//! - [`payload`]: what is in a datagram. [`sequence`], [`ntp`]: what RTP and RTCP number and count.
 
 pub mod address;
 pub mod description;
 pub mod format;
 pub mod key;
+pub mod ntp;
+pub mod payload;
+pub mod sequence;
 
 pub use address::{Address, Offer, StreamId, Summons};
 pub use description::Description;
