@@ -27,6 +27,7 @@ mod reload;
 mod screen;
 mod scripts;
 mod storm;
+mod streams;
 mod systemd;
 mod tls;
 mod websocket;

@@ -45,6 +45,26 @@ impl fmt::Debug for Key {
     }
 }
 
+/// A text without the keys in it: what is logged of messages that tell addresses.
+pub struct Masked<'a>(pub &'a str);
+
+/// What stands before a key in an address.
+const BEFORE: &str = "key=";
+
+impl fmt::Debug for Masked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((before, rest)) = self.0.split_once(BEFORE) else { return fmt::Debug::fmt(self.0, f) };
+        let mut shown = before.to_owned();
+        for part in rest.split(BEFORE) {
+            shown.push_str(BEFORE);
+            let after = part.trim_start_matches(|digit: char| digit.is_ascii_hexdigit());
+            shown.push_str(if after.len() < part.len() { "…" } else { "" });
+            shown.push_str(after);
+        }
+        fmt::Debug::fmt(&shown, f)
+    }
+}
+
 /// The text is no key: not 32 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a key has 32 hexadecimal digits")]
@@ -70,6 +90,22 @@ impl FromStr for Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_shown_without_its_keys() {
+        for (text, shown) in [
+            ("a | b | echo | \"hi\"", r#""a | b | echo | \"hi\"""#),
+            ("rtsp://h:1/7f3a?key=00ffAA http://h:2/7f3a?key=00ffAA a key=song.mp3", {
+                r#""rtsp://h:1/7f3a?key=… http://h:2/7f3a?key=… a key=song.mp3""#
+            }),
+            ("key=", r#""key=""#),
+            ("key=key=1", r#""key=key=…""#),
+        ] {
+            assert_eq!(format!("{:?}", Masked(text)), shown);
+        }
+        let key = Key::random().unwrap().reveal();
+        assert!(!format!("{:?}", Masked(&format!("x?key={key} y?key={key}"))).contains(&key));
+    }
 
     #[test]
     fn read_as_written_and_never_shown() {

@@ -16,10 +16,12 @@ use super::{
 mod flood;
 mod moderation;
 mod password;
+mod streams;
 
 pub use flood::{flooded, too_many_bytes, too_many_joins, too_many_messages, too_many_sessions};
 pub use moderation::*;
 pub use password::*;
+pub use streams::*;
 
 /// The server's own name in SENDER and DESTINATION.
 pub const SERVER: &str = "server";

@@ -28,8 +28,10 @@ use super::{
     listener::{Doors, Listener, PAGES, REFUSALS, Reception},
     media::{self, Audio, Opening},
     messages::{CloseServer, ToCourier, ToRegistry},
-    registry::Registry,
+    reach::Reach,
+    registry::{Registry, Studio},
     session::Surroundings,
+    speaks::Speaks,
     systemd,
     tally::Tally,
     tls::credentials::CredentialsError,
@@ -167,8 +169,18 @@ impl House {
             })
             .collect();
         let vigil = Vigil::new("registry", notify.clone());
-        let actor =
-            Registry::new(couriers.clone(), config.view(), ledger, Arc::clone(&tally), log.clone(), vigil);
+        let studio = audio
+            .as_ref()
+            .map(|audio| Studio { relay: audio.relay.clone(), reach: reach(audio, &listeners) });
+        let actor = Registry::new(
+            couriers.clone(),
+            config.view(),
+            ledger,
+            studio,
+            Arc::clone(&tally),
+            log.clone(),
+            vigil,
+        );
         workers[0].spawn_fn(move || {
             Context::with_receiver(mailbox).run(actor);
         });
@@ -267,6 +279,23 @@ impl House {
     #[cfg(test)]
     pub fn registry(&self) -> &Addr<Registry> {
         &self.registry
+    }
+}
+
+/// Where clients find streams.
+fn reach(audio: &Audio, listeners: &[Listener]) -> Reach {
+    let of_page = |is_secure: bool| {
+        listeners
+            .iter()
+            .filter(|listener| listener.speaks == Speaks::Http && listener.credentials.is_some() == is_secure)
+            .filter_map(|listener| listener.socket.local_addr().ok())
+            .collect()
+    };
+    Reach {
+        rtsp: audio.addresses.to_vec(),
+        rtsps: audio.secure_addresses.to_vec(),
+        http: of_page(false),
+        https: of_page(true),
     }
 }
 

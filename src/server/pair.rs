@@ -66,6 +66,7 @@ impl Pair {
             vec![courier.clone()],
             config.view(),
             Ledger::in_memory(),
+            None,
             Arc::clone(&tally),
             log,
             vigil,
