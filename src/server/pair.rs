@@ -14,7 +14,7 @@ use super::{
     connection::{ReceiveHalf, SendHalf, Unanswered},
     courier::{Courier, Guest, Manner},
     messages::{ToCourier, ToRegistry},
-    registry::Registry,
+    registry::{Registry, Studio},
     seat::SessionId,
     session::Surroundings,
     tally::Tally,
@@ -41,6 +41,11 @@ pub struct Pair {
 impl Pair {
     /// Starts both on this thread. Who listens to `notify` learns of their death.
     pub fn start(config: &Config, notify: &UnboundedSender<Notice>) -> Self {
+        Self::with(config, None, notify)
+    }
+
+    /// The same, with what carries streams.
+    pub fn with(config: &Config, studio: Option<Studio>, notify: &UnboundedSender<Notice>) -> Self {
         let (config, log) = (InForce::new(config.clone()), Logger::root(Discard, o!()));
         let tally = Arc::<Tally>::default();
         let (sender, mailbox) = channel(16);
@@ -66,7 +71,7 @@ impl Pair {
             vec![courier.clone()],
             config.view(),
             Ledger::in_memory(),
-            None,
+            studio,
             Arc::clone(&tally),
             log,
             vigil,

@@ -86,8 +86,6 @@ pub struct Closed {
     pub stream: StreamId,
     /// Who played it, or was asked to.
     pub publisher: Name,
-    /// Whose session that is.
-    pub publisher_id: SessionId,
     /// What.
     pub file: Arc<str>,
     /// It had begun.
@@ -288,7 +286,6 @@ impl Stream {
         Closed {
             stream,
             publisher: self.name,
-            publisher_id: self.publisher,
             file: self.file,
             was_on: self.is_on,
             askers: self.askers.into_keys().collect(),

@@ -18,7 +18,7 @@ use crate::{
         reach::Reach,
         roster::Member,
         seat::{Seat, SessionId},
-        streams::{Asked, Closed, MOST_WAITED_FOR, NotAsked, Opening},
+        streams::{Asked, Closed, MOST_WAITED_FOR, NotAsked, Opening, Shown},
     },
 };
 
@@ -152,7 +152,7 @@ impl Registry {
     /// Tells what is on.
     pub(super) fn list_streams(&mut self, seat: Seat, to: &Name) {
         let limit = self.config.limits.message_bytes;
-        let line = |shown: crate::server::streams::Shown<'_>| {
+        let line = |shown: Shown<'_>| {
             let figures = shown.figures;
             let (listeners, elapsed, length) = (figures.listeners(), figures.elapsed(), figures.length());
             reply::stream(limit, to, (shown.publisher, shown.file), listeners, elapsed, length)
@@ -283,9 +283,7 @@ fn no_stream(why: NotAsked, media: &config::Media) -> String {
             )
         }
         NotAsked::Waiting => {
-            format!(
-                "{waiting} users are asked for a file and have not begun, which is the most. Try again in a moment"
-            )
+            format!("As many are asked for a file at the moment as may be ({waiting}). Try again in a moment")
         }
         NotAsked::Impatient => {
             format!(
@@ -369,3 +367,6 @@ impl Handler<PublishOver> for Registry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
