@@ -4,6 +4,7 @@
 //!   elsewhere.
 //! - `target`, `dial`, `tls`: where the server is, and the way there. `password`: from a file or typed.
 //! - `decoder`: bytes to [`Received`] messages. `wire`: a connection that speaks messages.
+//! - `rtsp`: streams of sound, published or listened to.
 //! - `joining`: name and password, until the server confirms or refuses.
 //! - `meaning`: what a received message means to the one who received it.
 //! - `link`: stays joined, connects again after a cut; for whoever is shown a conversation as it goes on.
@@ -20,7 +21,7 @@
 //! bytes -> dial -> decoder -> wire -> joining | meaning -> script, plain or screen
 //! ```
 //!
-//! Knows [`crate::protocol`], [`crate::escape`], [`crate::pem`], [`crate::terminal`] and how settings are read
+//! Knows [`crate::protocol`], [`crate::media`], [`crate::escape`], [`crate::pem`], [`crate::terminal`] and how settings are read
 //! ([`crate::layers`]); nothing of the server.
 
 pub mod command;
@@ -35,6 +36,7 @@ pub mod output;
 pub mod password;
 pub mod plain;
 pub mod received;
+pub mod rtsp;
 pub mod screen;
 pub mod script;
 pub mod settings;

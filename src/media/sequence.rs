@@ -146,7 +146,7 @@ impl Jitter {
             low_32(u64::try_from(ticks & u128::from(u32::MAX)).unwrap_or_default()).wrapping_sub(timestamp);
         if let Some(before) = self.transit.replace(transit) {
             let change = transit.wrapping_sub(before).cast_signed().unsigned_abs();
-            let (now, fall) = (u64::from(self.sixteenths), u64::from(self.sixteenths + 8 >> 4));
+            let (now, fall) = (u64::from(self.sixteenths), u64::from((self.sixteenths + 8) >> 4));
             self.sixteenths = u32::try_from(now + u64::from(change) - fall).unwrap_or(u32::MAX - 8);
         }
     }

@@ -11,6 +11,7 @@ pub fn to_bytes(samples: impl IntoIterator<Item = i16>) -> Vec<u8> {
 }
 
 /// The samples in these bytes. An odd byte at the end is left out.
+#[must_use]
 pub fn samples(bytes: &[u8]) -> impl ExactSizeIterator<Item = i16> {
     bytes.chunks_exact(2).map(|pair| i16::from_be_bytes([pair[0], pair[1]]))
 }
@@ -77,6 +78,7 @@ impl Unpacker {
     }
 
     /// All whole samples that a payload holds, if there are any.
+    #[must_use]
     pub fn take(&self, timestamp: u32, payload: &[u8]) -> Option<Unit> {
         let ticks = payload.len() / self.bytes_a_tick;
         let bytes = payload[..ticks * self.bytes_a_tick].to_vec();
