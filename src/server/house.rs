@@ -139,7 +139,7 @@ impl House {
         let registry = Addr::new(sender);
         let audio = media.map(|opening| {
             let to = media::ToRegistry::from(registry.clone());
-            media::start(opening, to, config, &tally, Vigil::new("relay", notify.clone()), log)
+            media::start(opening, to, config, tally.audio(), Vigil::new("relay", notify.clone()), log)
         });
         let (admissions, wanted) = unbounded_channel();
         let couriers: Vec<Addr<Courier>> = (0..)

@@ -14,15 +14,30 @@ use slog::Logger;
 
 use super::{
     messages::{CloseServer, StreamBegan, StreamEnded, ToRelay, Tune},
-    tally::Tally,
     tls::credentials::Credentials,
     vigil::Vigil,
 };
 use crate::config::InForce;
 
+mod container;
+pub mod counters;
+mod door;
+mod fan_out;
 pub mod figures;
+mod listener;
+mod numbering;
+mod outgoing;
+mod ports;
+mod pump;
 mod relay;
+mod reports;
+mod rtsp;
+mod source;
+mod stream;
+mod streams;
+mod tuned;
 
+use counters::Counters;
 use relay::Relay;
 
 /// A socket that is listened on for RTSP.
@@ -84,14 +99,14 @@ pub fn start(
     opening: Opening,
     registry: ToRegistry,
     config: &InForce,
-    tally: &Arc<Tally>,
+    counters: Arc<Counters>,
     vigil: Vigil,
     log: &Logger,
 ) -> Audio {
     let Opening { thread, doors, addresses, secure_addresses } = opening;
-    let (config, tally, log) = (config.clone(), Arc::clone(tally), log.clone());
+    let (config, log) = (config.clone(), log.clone());
     let relay =
-        Relay::start_in_arbiter(&thread, move |_| Relay::new(doors, registry, config, tally, vigil, log));
+        Relay::start_in_arbiter(&thread, move |_| Relay::new(doors, registry, config, counters, vigil, log));
     Audio {
         relay: ToRelay {
             open: relay.clone().recipient(),
@@ -104,3 +119,6 @@ pub fn start(
         secure_addresses: secure_addresses.into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

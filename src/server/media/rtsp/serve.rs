@@ -1,0 +1,201 @@
+//! Serves one RTSP connection: reads, has the session answer, writes, all in one task.
+
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use slog::{Logger, debug};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Instant, timeout_at},
+};
+
+use super::{
+    guest::Guest,
+    input::{Incoming, Input},
+    session::{self, Session},
+};
+use crate::server::media::{
+    figures::StreamEnd,
+    outgoing::{End, Outgoing},
+};
+
+/// How long a connection may take until sound goes, and how long a request until it is whole.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long what waits may wait without anything of it being taken.
+const SLOWNESS: Duration = Duration::from_secs(10);
+
+/// How long the other end has to leave by itself when a stream is over.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Bytes of one read.
+const READ: usize = 16 * 1024;
+
+/// What happened.
+enum Step {
+    Read(usize),
+    /// The other end sends nothing more.
+    Closed,
+    Wrote,
+    /// It is to end.
+    Ending,
+}
+
+/// Serves a connection until its end. `proven` is called once, when it was set up for a stream.
+pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    outgoing: Rc<Outgoing>,
+    mut guest: Guest,
+    mut proven: impl FnMut(),
+    log: &Logger,
+) {
+    let Ok(number) = getrandom::u64() else { return };
+    let mut talk = Talk {
+        session: Session::new(number),
+        input: Input::default(),
+        outgoing,
+        begun: Instant::now(),
+        midway: None,
+        written: Instant::now(),
+        over: None,
+    };
+    let mut buffer = vec![0; READ];
+    let why = loop {
+        talk.answer_all(&mut guest);
+        if talk.session.role().is_some() {
+            proven();
+        }
+        let step = poll_fn(|cx| talk.step(&mut stream, &mut buffer, cx));
+        match timeout_at(talk.deadline(), step).await {
+            Ok(Ok(Step::Read(length))) => talk.input.extend(&buffer[..length]),
+            Ok(Ok(Step::Wrote)) => talk.written = Instant::now(),
+            Ok(Ok(Step::Ending)) => {
+                talk.over.get_or_insert_with(Instant::now);
+            }
+            Ok(Ok(Step::Closed)) => break "closed",
+            Ok(Err(error)) => {
+                debug!(log, "an audio connection broke"; "error" => %error);
+                break "broken";
+            }
+            Err(_late) => break "timeout",
+        }
+        if talk.is_done() {
+            break "done";
+        }
+    };
+    guest.part(StreamEnd::Gone);
+    debug!(log, "an audio connection ended"; "why" => why, "how" => ?talk.outgoing.ending());
+    // The other end gets what was written. If that takes time, it is its own loss.
+    let _ = timeout_at(Instant::now() + LINGER, poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx))).await;
+}
+
+struct Talk {
+    session: Session,
+    input: Input,
+    outgoing: Rc<Outgoing>,
+    begun: Instant,
+    /// Since when something that has begun is not whole.
+    midway: Option<Instant>,
+    /// When something was written last, or nothing waited.
+    written: Instant,
+    /// Since when its stream is over.
+    over: Option<Instant>,
+}
+
+impl Talk {
+    /// Answers all that is whole, as long as the answers are taken.
+    fn answer_all(&mut self, guest: &mut Guest) {
+        while self.outgoing.has_room() && !self.is_ending_now() {
+            match self.input.next() {
+                Ok(None) => break,
+                Ok(Some(Incoming::Datagram(channel, bytes))) => guest.hear(channel, &bytes),
+                Ok(Some(Incoming::Request(request))) => {
+                    let was_running = self.session.is_running();
+                    let answer = self.session.answer(request, guest);
+                    self.outgoing.answer(answer.bytes);
+                    if answer.is_last {
+                        self.outgoing.end(End::Now);
+                    }
+                    if was_running && !self.session.is_running() {
+                        self.begun = Instant::now();
+                    }
+                }
+                Err(why) => {
+                    self.outgoing.answer(session::not_understood(why));
+                    self.outgoing.end(End::Now);
+                }
+            }
+        }
+        self.midway = match self.input.is_midway() {
+            true => Some(self.midway.unwrap_or_else(Instant::now)),
+            false => None,
+        };
+        if self.outgoing.is_empty() {
+            self.written = Instant::now();
+        }
+    }
+
+    fn is_ending_now(&self) -> bool {
+        matches!(self.outgoing.ending(), Some(End::Now | End::Lagged))
+    }
+
+    /// Whether there is nothing left to do.
+    fn is_done(&self) -> bool {
+        match self.outgoing.ending() {
+            None | Some(End::Over) => false,
+            Some(End::Now) => self.outgoing.is_empty(),
+            Some(End::Lagged) => true,
+        }
+    }
+
+    /// Until when something has to happen.
+    fn deadline(&self) -> Instant {
+        let far = Instant::now() + Duration::from_secs(3_600);
+        let idle = if self.session.is_running() { far } else { self.begun + PATIENCE };
+        let midway = self.midway.map_or(far, |since| since + PATIENCE);
+        let slow = if self.outgoing.is_empty() { far } else { self.written + SLOWNESS };
+        let over = self.over.map_or(far, |since| since + LINGER);
+        idle.min(midway).min(slow).min(over)
+    }
+
+    fn step(
+        &self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        buffer: &mut [u8],
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<Step>> {
+        self.outgoing.listen(cx);
+        if self.outgoing.ending().is_some() && self.over.is_none() {
+            return Poll::Ready(Ok(Step::Ending));
+        }
+        if let Some(front) = self.outgoing.front() {
+            if let Poll::Ready(written) = Pin::new(&mut *stream).poll_write(cx, &front) {
+                let written = written?;
+                if written == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                }
+                self.outgoing.written(written);
+                return Poll::Ready(Ok(Step::Wrote));
+            }
+        } else if let Poll::Ready(Err(error)) = Pin::new(&mut *stream).poll_flush(cx) {
+            return Poll::Ready(Err(error));
+        }
+        // Who does not take answers is not read from.
+        if !self.outgoing.has_room() {
+            return Poll::Pending;
+        }
+        let mut buffer = ReadBuf::new(buffer);
+        match Pin::new(stream).poll_read(cx, &mut buffer) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(())) if buffer.filled().is_empty() => Poll::Ready(Ok(Step::Closed)),
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(Step::Read(buffer.filled().len()))),
+        }
+    }
+}

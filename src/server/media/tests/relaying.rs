@@ -1,0 +1,78 @@
+//! What comes in goes out.
+
+use super::{client::udp, *};
+use crate::server::media::numbering::Rtp;
+
+/// The text of a datagram.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(Rtp::parse(bytes).unwrap().payload[4..].to_vec()).unwrap()
+}
+
+#[test]
+fn one_publishes_and_others_hear_by_any_way() {
+    let rig = Rig::new();
+    let (publish, listen, figures) = rig.open(SONG);
+    let from = udp();
+    let mut publisher = Client::to(&publish);
+    let to = publisher.publish_by_udp(&from);
+    assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::NotYet);
+    from.send_to(&rtp(7, 0, "first"), to).unwrap();
+    rig.expect(Told::Began(SONG));
+    assert_eq!(figures.length(), Some(Duration::from_secs(10)));
+
+    let mut tcp = Client::to(&listen);
+    let sdp = tcp.ask("DESCRIBE", "Accept: application/sdp\r\n", "").expect(200);
+    assert!(
+        sdp.body.contains("s=a song.mp3\r\n") && sdp.body.contains("a=range:npt=0-10.000\r\n"),
+        "{sdp:?}"
+    );
+    tcp.listen();
+    let ear = udp();
+    let mut player = Client::to(&listen);
+    player.set_up_udp(&ear);
+    let start = player.ask("PLAY", "Range: npt=0-\r\n", "").expect(200);
+    let mut http = rig.tune(&listen).unwrap();
+    assert_eq!(http.content_type, "audio/mpeg");
+    until(|| (figures.listeners() == 3).then_some(()));
+
+    let mut numbers = [Vec::new(), Vec::new()];
+    for number in [1, 2, 4, 3, 3] {
+        from.send_to(&rtp(7, number, &format!("frame {number}")), to).unwrap();
+        let mut bytes = [0; 2048];
+        let length = ear.recv(&mut bytes).unwrap();
+        for (heard, numbers) in [bytes[..length].to_vec(), tcp.sound()].iter().zip(&mut numbers) {
+            assert_eq!(text(heard), format!("frame {number}"));
+            let rtp = Rtp::parse(heard).unwrap();
+            numbers.push((rtp.ssrc, rtp.sequence, rtp.timestamp));
+        }
+    }
+    // What the publisher numbered is numbered alike, from other beginnings.
+    for numbers in &numbers {
+        let (ssrc, first, begin) = numbers[0];
+        let after = numbers.iter().map(|(of, sequence, timestamp)| {
+            assert_eq!((*of, ssrc == 7), (ssrc, false));
+            (sequence.wrapping_sub(first), timestamp.wrapping_sub(begin))
+        });
+        assert!(after.eq([(0, 0), (1, 900), (3, 2_700), (2, 1_800), (2, 1_800)]), "{numbers:?}");
+    }
+    assert_ne!(numbers[0][0].0, numbers[1][0].0);
+    let info = start.header("RTP-Info");
+    assert!(info.contains(&format!(";seq={};", numbers[0][0].1)), "{info}, {numbers:?}");
+    // Whoever listens by HTTP hears in order, and what was before.
+    let mut heard = Vec::new();
+    while heard.len() < "firstframe 1frame 2frame 4".len() {
+        heard.extend(http.bytes.blocking_recv().unwrap());
+    }
+    assert_eq!(String::from_utf8(heard).unwrap(), "firstframe 1frame 2frame 4");
+    assert_eq!(figures.elapsed(), Duration::from_millis(40));
+
+    publisher.ask("TEARDOWN", "", "").expect(200);
+    rig.expect(Told::Ended(SONG, StreamEnd::Finished));
+    assert_eq!(http.bytes.blocking_recv(), None);
+    let (channel, bye) = until(|| Some(tcp.frame()).filter(|(channel, _)| *channel == 1));
+    assert!(channel == 1 && bye.windows(2).any(|two| two == [0x81, 203]), "{bye:?}");
+    assert_eq!(tcp.rest(), b"");
+    Client::to(&listen).ask("DESCRIBE", "", "").expect(404);
+    let counts = rig.until(|counts| counts.streams == 0);
+    assert_eq!((counts.datagrams_in, counts.datagrams_out, counts.lost), (6, 10, 0));
+}

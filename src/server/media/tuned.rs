@@ -1,0 +1,95 @@
+//! [`Audience`]: those who listen by HTTP, and the last second, which newcomers get at once.
+
+use std::{collections::VecDeque, time::Duration};
+
+use bytes::Bytes;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+
+use super::{
+    container::{Packer, Unit},
+    numbering::{Rtp, is_after},
+};
+use crate::media::Format;
+
+/// How many chunks wait for one who reads slowly: some seconds. Past it, his stream ends.
+pub const MOST_WAITING: usize = 512;
+
+/// What a newcomer gets at once: enough for a browser to begin.
+const AHEAD: Duration = Duration::from_secs(1);
+
+/// The most bytes of that.
+const MOST_AHEAD: usize = 512 * 1024;
+
+/// All who listen to one stream by HTTP.
+#[derive(Debug)]
+pub struct Audience {
+    format: Format,
+    listeners: Vec<(Sender<Bytes>, Packer)>,
+    recent: VecDeque<Unit>,
+    recent_bytes: usize,
+    last: Option<u16>,
+}
+
+impl Audience {
+    /// Nobody yet.
+    pub fn new(format: Format) -> Self {
+        Self { format, listeners: Vec::new(), recent: VecDeque::new(), recent_bytes: 0, last: None }
+    }
+
+    /// One more. `serial` is a number by chance.
+    pub fn add(&mut self, serial: u32) -> Receiver<Bytes> {
+        let (sender, receiver) = mpsc::channel(MOST_WAITING);
+        let mut packer = Packer::new(self.format, serial);
+        let mut bytes = packer.begin();
+        for unit in &self.recent {
+            packer.pack(unit, &mut bytes);
+        }
+        if !bytes.is_empty() {
+            // There is room: it is the first.
+            let _ = sender.try_send(bytes.into());
+        }
+        self.listeners.push((sender, packer));
+        receiver
+    }
+
+    /// How many listen.
+    pub fn len(&self) -> usize {
+        self.listeners.len()
+    }
+
+    /// Drops those who left.
+    pub fn sweep(&mut self) {
+        self.listeners.retain(|(sender, _)| !sender.is_closed());
+    }
+
+    /// Sound for all. What comes late, or twice, is of no use to them. Returns how many were cut because they lag.
+    pub fn carry(&mut self, rtp: &Rtp<'_>) -> usize {
+        if self.last.is_some_and(|last| !is_after(rtp.sequence, last)) {
+            return 0;
+        }
+        let is_gap = self.last.is_some_and(|last| rtp.sequence != last.wrapping_add(1));
+        self.last = Some(rtp.sequence);
+        let Some(unit) = Unit::of(self.format, rtp, is_gap) else { return 0 };
+        let before = self.listeners.len();
+        self.listeners.retain_mut(|(sender, packer)| {
+            let mut bytes = Vec::new();
+            packer.pack(&unit, &mut bytes);
+            bytes.is_empty() || sender.try_send(bytes.into()).is_ok()
+        });
+        self.remember(unit);
+        before - self.listeners.len()
+    }
+
+    fn remember(&mut self, unit: Unit) {
+        let most = u64::from(self.format.clock_rate()) * AHEAD.as_secs();
+        self.recent_bytes += unit.bytes.len();
+        self.recent.push_back(unit);
+        while let (Some(first), Some(last)) = (self.recent.front(), self.recent.back()) {
+            let span = last.timestamp.wrapping_sub(first.timestamp);
+            if u64::from(span) <= most && self.recent_bytes <= MOST_AHEAD {
+                break;
+            }
+            self.recent_bytes -= self.recent.pop_front().map_or(0, |unit| unit.bytes.len());
+        }
+    }
+}
