@@ -2,6 +2,7 @@
 
 use std::{cell::Cell, io, rc::Rc, time::Duration};
 
+use actix::Addr;
 use slog::{Logger, debug, warn};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
@@ -14,6 +15,7 @@ use super::{
     super::tls::{credentials::Credentials, handshake::handshake},
     Door,
     outgoing::{End, Outgoing},
+    relay::{Relay, Settle},
     rtsp::{guest::Guest, serve, session::unavailable},
     streams::Shared,
 };
@@ -36,6 +38,8 @@ pub struct Hall {
     pub close: CancellationToken,
     /// How many are in.
     pub inside: Rc<Inside>,
+    /// Who opens streams.
+    pub relay: Addr<Relay>,
     /// The server's log.
     pub log: Logger,
 }
@@ -129,6 +133,8 @@ impl Hall {
         presence: Presence,
     ) -> io::Result<()> {
         let (local, peer) = (stream.local_addr()?, stream.peer_addr()?);
+        // Whoever was told an address finds its stream. An error means that all is over.
+        let _ = self.relay.send(Settle).await;
         let outgoing = Rc::new(Outgoing::default());
         let guest =
             Guest::new(Rc::clone(&self.streams), Rc::clone(&outgoing), local, peer, credentials.is_some());

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use actix::{Actor, AsyncContext, Context, Handler};
+use actix::{Actor, AsyncContext, Context, Handler, Message};
 use slog::{Logger, error};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -58,6 +58,12 @@ impl Relay {
     }
 }
 
+/// A connection's task to the relay: whatever was said before the connection was there is to be done first. (A thread's own
+/// tasks go before messages of others.)
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Settle;
+
 impl Actor for Relay {
     type Context = Context<Self>;
 
@@ -67,6 +73,7 @@ impl Actor for Relay {
             streams: Rc::clone(&self.streams),
             close: self.close.clone(),
             inside: Rc::default(),
+            relay: ctx.address(),
             log: self.log.clone(),
         };
         for door in self.doors.drain(..) {
@@ -79,6 +86,12 @@ impl Actor for Relay {
             });
         }
     }
+}
+
+impl Handler<Settle> for Relay {
+    type Result = ();
+
+    fn handle(&mut self, _: Settle, _: &mut Context<Self>) {}
 }
 
 impl Handler<OpenStream> for Relay {
