@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "shown by the test runner where a test fails")]
 
 mod accounts;
+mod audio;
 mod browser;
 mod cert;
 mod cli;
