@@ -82,6 +82,9 @@ const BARE_MP3_COPY: &str = "-c copy -f mp3 -write_xing 0 -id3v2_version 0 -writ
 /// A sweep, so that no second of it is like another.
 const SWEEP: &str = "aevalsrc=0.4*sin(2*PI*(200+100*t)*t):s=44100:d=5";
 
+/// ffmpeg keeps MPEG frames until they fill a datagram, and forgets those it has when the file ends.
+const LOST_BY_FFMPEG: usize = 1_460;
+
 fn has_ffmpeg() -> bool {
     has_tool("ffmpeg")
 }
@@ -98,7 +101,7 @@ fn mp3_is_heard_by(publishing: &str, listening: &str) {
     let listener = ffmpeg_listens(&rtsp, listening, &heard, BARE_MP3_COPY);
     publisher.expect_success();
     listener.expect_success();
-    expect_rest_of(&fs::read(&song).unwrap(), &fs::read(&heard).unwrap());
+    expect_rest_of(&fs::read(&song).unwrap(), &fs::read(&heard).unwrap(), LOST_BY_FFMPEG);
     stage.rui.expect("server | rui | stop | ana: song.mp3 ended");
 }
 
@@ -135,7 +138,7 @@ fn samples_as_they_are() {
         listener.expect_success();
         let played = stage.path("played.raw");
         convert(&song, &played, "-c:a pcm_s16le -f s16le");
-        expect_rest_of(&fs::read(&played).unwrap(), &fs::read(&heard).unwrap());
+        expect_rest_of(&fs::read(&played).unwrap(), &fs::read(&heard).unwrap(), 0);
     }
 }
 
@@ -157,9 +160,7 @@ fn opus() {
         let mut command = Command::new("ffprobe");
         command.args(["-v", "error", "-show_packets", "-show_data_hash", "md5", "-of", "csv"]).arg(file);
         let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
-        said.lines()
-            .map(|line| line.rsplit_once("MD5:").unwrap().1.trim_end_matches(',').to_owned())
-            .collect()
+        said.split("MD5:").skip(1).map(|hash| hash[..32].to_owned()).collect()
     };
     let (played, heard) = (packets(&song), packets(&heard));
     assert!(heard.len() > 50, "{} packets", heard.len());
@@ -185,7 +186,7 @@ fn gstreamer_listens() {
         let listener = Running::start(command.args(pipeline.split_whitespace()));
         publisher.expect_success();
         listener.expect_success();
-        expect_rest_of(&fs::read(&song).unwrap(), &fs::read(&heard).unwrap());
+        expect_rest_of(&fs::read(&song).unwrap(), &fs::read(&heard).unwrap(), LOST_BY_FFMPEG);
     }
 }
 
@@ -238,7 +239,7 @@ fn all_hear_the_same() {
     let played = fs::read(&song).unwrap();
     for (listener, heard) in listeners {
         listener.expect_success();
-        expect_rest_of(&played, &fs::read(&heard).unwrap());
+        expect_rest_of(&played, &fs::read(&heard).unwrap(), LOST_BY_FFMPEG);
     }
     stage.ana.client.expect("server | ana | stop | ana: song.mp3 ended");
 }

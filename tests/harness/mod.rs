@@ -37,7 +37,6 @@ pub struct TestServer {
     secure_web_addresses: Vec<SocketAddr>,
     media_addresses: Vec<SocketAddr>,
     monitoring_addresses: Vec<SocketAddr>,
-    media_addresses: Vec<SocketAddr>,
     stop: UnboundedSender<String>,
     thread: Option<JoinHandle<Result<Ended, ServeError>>>,
 }
@@ -61,7 +60,6 @@ impl TestServer {
         config.web.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         config.media.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         config.monitoring.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
-        config.media.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         change(&mut config);
         let server = Server::bind(&config, log).expect("a free port");
         let addresses = server.addresses().to_vec();
@@ -70,7 +68,6 @@ impl TestServer {
         let secure_web_addresses = server.secure_web_addresses().to_vec();
         let media_addresses = server.media_addresses().to_vec();
         let monitoring_addresses = server.monitoring_addresses().to_vec();
-        let media_addresses = server.media_addresses().to_vec();
         let (stop, stops) = unbounded_channel();
         let thread = std::thread::spawn(move || actix_rt::System::new().block_on(server.run(stops)));
         Self {
@@ -80,7 +77,6 @@ impl TestServer {
             secure_web_addresses,
             media_addresses,
             monitoring_addresses,
-            media_addresses,
             stop,
             thread: Some(thread),
         }
@@ -109,10 +105,6 @@ impl TestServer {
 
     pub fn monitoring_address(&self) -> SocketAddr {
         self.monitoring_addresses[0]
-    }
-
-    pub fn media_address(&self) -> SocketAddr {
-        self.media_addresses[0]
     }
 
     pub fn addresses(&self) -> &[SocketAddr] {
