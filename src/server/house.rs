@@ -25,6 +25,7 @@ use super::{
     courier::Courier,
     doorkeeper::Admission,
     health::{Health, Phase},
+    http::stream::Tuner,
     listener::{Doors, Listener, PAGES, REFUSALS, Reception},
     media::{self, Audio, Opening},
     messages::{CloseServer, ToCourier, ToRegistry},
@@ -141,6 +142,7 @@ impl House {
             let to = media::ToRegistry::from(registry.clone());
             media::start(opening, to, config, tally.audio(), Vigil::new("relay", notify.clone()), log)
         });
+        let tuner = audio.as_ref().map(|audio| Tuner::new(audio.tune.clone()));
         let (admissions, wanted) = unbounded_channel();
         let couriers: Vec<Addr<Courier>> = (0..)
             .zip(workers)
@@ -151,7 +153,7 @@ impl House {
                 let (tally, log) = (Arc::clone(&tally), log.clone());
                 let (accounts, verifier) = (accounts.clone(), verifier.clone());
                 let vigil = Vigil::new("courier", notify.clone());
-                let admissions = admissions.clone();
+                let (admissions, tuner) = (admissions.clone(), tuner.clone());
                 Courier::start_in_arbiter(&worker.handle(), move |ctx| {
                     let courier = ToCourier::from(ctx.address());
                     let surroundings = Surroundings {
@@ -164,7 +166,7 @@ impl House {
                         tally,
                         log,
                     };
-                    Courier::new(number, surroundings, pressure, admissions, vigil)
+                    Courier::new(number, surroundings, pressure, admissions, tuner, vigil)
                 })
             })
             .collect();

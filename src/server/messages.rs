@@ -26,7 +26,7 @@ use super::{
     batch::{Item, Shared},
     close::CloseReason,
     doorkeeper::Visit,
-    http::Visitor,
+    http::{Places, Visitor},
     media::figures::{Figures, StreamEnd},
     outbox::Level,
     seat::{Seat, SessionId},
@@ -64,8 +64,18 @@ pub struct Adopt {
 pub struct Upgraded {
     /// The connection.
     pub visitor: Visitor,
+    /// Its places as a session.
+    pub places: Places,
     /// What was read beyond the handshake.
     pub read: BytesMut,
+}
+
+/// The same: it listens to a stream, and may take its time.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Listening {
+    /// Whose.
+    pub id: SessionId,
 }
 
 /// The same: it is over, or has been handed over.

@@ -451,9 +451,10 @@ fn read_accounts(config: &Config, log: &Logger) -> Result<Accounts, SourceError>
     Ok(accounts)
 }
 
-/// Open files beside the sessions: listeners, reactors and log, connections that are being refused or ask for the page, and
+/// Open files beside the sessions: listeners, reactors and log, connections that are being refused, ask for the page or listen, and
 /// monitoring.
-const RESERVED_FILES: u64 = 64 + (listener::REFUSALS + listener::PAGES + monitoring::MOST) as u64;
+const RESERVED_FILES: u64 =
+    64 + (listener::REFUSALS + listener::PAGES + http::stream::LISTENERS + monitoring::MOST) as u64;
 
 #[cfg(test)]
 mod tests;

@@ -64,7 +64,7 @@ impl Pair {
             let vigil = Vigil::new("courier", notify.clone());
             // Nobody asks for the page here.
             let (admissions, _) = tokio::sync::mpsc::unbounded_channel();
-            Courier::new(0, surroundings, registry.clone().recipient(), admissions, vigil)
+            Courier::new(0, surroundings, registry.clone().recipient(), admissions, None, vigil)
         });
         let vigil = Vigil::new("registry", notify.clone());
         let actor = Registry::new(
