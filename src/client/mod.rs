@@ -1,5 +1,6 @@
 //! Arauto's client: the same protocol seen from the other end.
 //!
+//! - `audio`: sound, from others and to others.
 //! - `command`: what the command line asks for, and how it is run. `settings`: what the user has set, there and
 //!   elsewhere.
 //! - `target`, `dial`, `tls`: where the server is, and the way there. `password`: from a file or typed.
@@ -24,6 +25,7 @@
 //! Knows [`crate::protocol`], [`crate::media`], [`crate::escape`], [`crate::pem`], [`crate::terminal`] and how settings are read
 //! ([`crate::layers`]); nothing of the server.
 
+pub mod audio;
 pub mod command;
 pub mod decoder;
 pub mod dial;

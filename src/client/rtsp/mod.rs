@@ -77,4 +77,4 @@ impl Failure {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

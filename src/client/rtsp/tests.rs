@@ -18,17 +18,18 @@ use crate::media::{Description, Format};
 const URL: &str = "rtsp://h:1554/7f3a?key=00";
 const WITHIN: Duration = Duration::from_secs(20);
 
-struct Server(DuplexStream);
+/// The server's end of a connection.
+pub(in crate::client) struct Server(pub DuplexStream);
 
 impl Server {
     /// A request with these headers comes next, and is answered so. `method`: with the address, if another.
-    async fn answers(&mut self, method: &str, number: u32, headers: &str, body: &str, answer: &str) {
+    pub async fn answers(&mut self, method: &str, number: u32, headers: &str, body: &str, answer: &str) {
         self.hears(method, number, headers, body).await;
         self.says(&format!("RTSP/1.0 {answer}").replacen("\r\n", &format!("\r\nCSeq: {number}\r\n"), 1))
             .await;
     }
 
-    async fn hears(&mut self, method: &str, number: u32, headers: &str, body: &str) {
+    pub async fn hears(&mut self, method: &str, number: u32, headers: &str, body: &str) {
         let line = if method.contains(' ') { method.to_owned() } else { format!("{method} {URL}") };
         let length =
             if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
@@ -46,8 +47,17 @@ impl Server {
         assert_eq!(heard, expected);
     }
 
-    async fn says(&mut self, text: impl AsRef<[u8]>) {
+    pub async fn says(&mut self, text: impl AsRef<[u8]>) {
         self.0.write_all(text.as_ref()).await.unwrap();
+    }
+
+    /// All up to the end of a request's headers.
+    async fn hears_head(&mut self) -> String {
+        let mut heard = String::new();
+        while !heard.ends_with("\r\n\r\n") {
+            heard.push(timeout(WITHIN, self.0.read_u8()).await.unwrap().unwrap().into());
+        }
+        heard
     }
 
     async fn hears_bytes(&mut self, expected: &[u8]) {
@@ -77,8 +87,28 @@ const AGREED_TCP: &str =
     "200 OK\r\nSession: 12;timeout=20\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1;mode=record\r\n\r\n";
 const OK: &str = "200 OK\r\n\r\n";
 
+/// Up to the end of RECORD, in datagrams to these ports of this machine. `description` is what is announced.
+pub(in crate::client) async fn publishing_to(
+    ports: (u16, u16),
+    description: &Description,
+) -> (Session, Server) {
+    let (opened, mut server) = opened();
+    let client = Session::publish_on(opened, description, Way::Udp);
+    let script = async {
+        let sdp = description.to_sdp(Ipv4Addr::LOCALHOST.into(), 40_000);
+        server.answers("ANNOUNCE", 1, ANNOUNCED, std::str::from_utf8(&sdp).unwrap(), OK).await;
+        server.hears_head().await;
+        let (rtp, rtcp) = ports;
+        let agreed = format!("Session: 12\r\nTransport: RTP/AVP;server_port={rtp}-{rtcp}\r\n\r\n");
+        server.says(format!("RTSP/1.0 200 OK\r\nCSeq: 2\r\n{agreed}")).await;
+        server.answers("RECORD", 3, "Range: npt=0-\r\nSession: 12\r\n", "", OK).await;
+    };
+    let (session, ()) = tokio::join!(client, script);
+    (session.unwrap(), server)
+}
+
 /// Up to the end of RECORD, interleaved, in a session of 20 s.
-async fn publishing() -> (Session, Server) {
+pub(in crate::client) async fn publishing() -> (Session, Server) {
     let (opened, mut server) = opened();
     let description = description();
     let client = Session::publish_on(opened, &description, Way::Interleaved);
@@ -160,10 +190,7 @@ async fn published_in_datagrams() {
         let head = format!("SETUP {URL} RTSP/1.0\r\nCSeq: 2\r\n{asked}");
         server.hears_bytes(head.as_bytes()).await;
         let rest = format!("-00000;mode=record\r\nUser-Agent: arauto/{}\r\n\r\n", env!("CARGO_PKG_VERSION"));
-        let mut heard = String::new();
-        while !heard.ends_with("\r\n\r\n") {
-            heard.push(timeout(WITHIN, server.0.read_u8()).await.unwrap().unwrap().into());
-        }
+        let heard = server.hears_head().await;
         let (ours, _) = heard.split_once(';').unwrap();
         let (first, second) = ours.split_once('-').unwrap();
         let (first, second): (u16, u16) = (first.parse().unwrap(), second.parse().unwrap());
@@ -212,10 +239,7 @@ async fn between_the_messages_where_datagrams_are_refused() {
     let client = Session::publish_on(opened, &description, Way::Udp);
     let script = async {
         server.answers("ANNOUNCE", 1, ANNOUNCED, &sdp(), OK).await;
-        let mut heard = String::new();
-        while !heard.ends_with("\r\n\r\n") {
-            heard.push(timeout(WITHIN, server.0.read_u8()).await.unwrap().unwrap().into());
-        }
+        server.hears_head().await;
         server.says("RTSP/1.0 461 Unsupported transport\r\nCSeq: 2\r\n\r\n").await;
         server.answers("SETUP", 3, RECORD_TCP, "", AGREED_TCP).await;
         server.answers("RECORD", 4, "Range: npt=0-\r\nSession: 12\r\n", "", OK).await;

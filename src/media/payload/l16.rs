@@ -40,14 +40,11 @@ impl Packer {
 
     /// Takes samples. Gives full payloads.
     pub fn push(&mut self, samples: &[u8]) -> Vec<Payload> {
-        let mut payloads = Vec::new();
         self.rest.extend_from_slice(samples);
-        while self.rest.len() >= self.payload_bytes {
-            let rest = self.rest.split_off(self.payload_bytes);
-            let bytes = std::mem::replace(&mut self.rest, rest);
-            payloads.push(self.payload(bytes));
-        }
-        payloads
+        let rest = std::mem::take(&mut self.rest);
+        let full = rest.chunks_exact(self.payload_bytes);
+        self.rest = full.remainder().to_vec();
+        full.map(|bytes| self.payload(bytes.to_vec())).collect()
     }
 
     /// Gives what is left.

@@ -1,0 +1,5 @@
+//! Sound in the client.
+//!
+//! - [`publish`]: from the shared folder to whoever asked for it.
+
+pub mod publish;
