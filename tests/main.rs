@@ -23,6 +23,7 @@ mod monitoring;
 mod network;
 mod packaging;
 mod plain;
+mod player;
 mod real_clients;
 mod reload;
 mod screen;

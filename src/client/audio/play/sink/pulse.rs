@@ -1,0 +1,175 @@
+//! Sound by PulseAudio's own protocol, without its library. PipeWire speaks it, too.
+
+use std::{
+    collections::VecDeque,
+    io,
+    os::unix::net::UnixStream,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use pulseaudio::{
+    AsPlaybackSource, Client, PlaybackStream, cookie_path_from_env, protocol, socket_path_from_env,
+};
+use tokio::time::timeout;
+
+use super::{Pace, Sink, Spec};
+
+/// How long the server may take for an answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// How long the sound lasts that waits here for the server to ask for it. It asks for some hundredths of a second at once.
+const LEAD: Duration = Duration::from_millis(80);
+/// How long what waits in the server lasts.
+const SERVER_LEAD: Duration = Duration::from_millis(80);
+
+/// A sound server that answers.
+pub struct Server {
+    client: Client,
+}
+
+/// What waits for the server.
+#[derive(Default)]
+struct Ring {
+    samples: VecDeque<f32>,
+    /// No more will come.
+    is_last: bool,
+}
+
+/// See above.
+pub struct Pulse {
+    spec: Spec,
+    ring: Arc<Mutex<Ring>>,
+    stream: PlaybackStream,
+    /// Closes the connection.
+    _client: Client,
+}
+
+impl Server {
+    /// The one that the environment names (`PULSE_SERVER`, `XDG_RUNTIME_DIR`); if there is none, why.
+    pub fn find() -> Result<Self, String> {
+        let Some(path) = socket_path_from_env() else {
+            return Err("no PulseAudio or PipeWire is running".to_owned());
+        };
+        let failed = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+        let socket = UnixStream::connect(&path).map_err(|why| failed(&why))?;
+        // As long as it shakes hands, it waits for answers.
+        for set in [UnixStream::set_read_timeout, UnixStream::set_write_timeout] {
+            set(&socket, Some(ANSWER_WITHIN)).map_err(|why| failed(&why))?;
+        }
+        let cookie = cookie_path_from_env().and_then(|path| std::fs::read(path).ok());
+        let client = Client::new_unix(c"Arauto", socket, cookie).map_err(|why| failed(&why))?;
+        Ok(Self { client })
+    }
+
+    /// Begins to play.
+    pub async fn open(self, spec: Spec) -> Result<Pulse, String> {
+        let Self { client } = self;
+        let ring = Arc::new(Mutex::new(Ring::default()));
+        let source = Arc::clone(&ring);
+        let give = move |bytes: &mut [u8]| lock(&source).give(bytes);
+        let opened = client.create_playback_stream(parameters(spec), give.as_playback_source());
+        let stream = match timeout(ANSWER_WITHIN, opened).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(why)) => return Err(format!("the sound server refuses: {why}")),
+            Err(_) => return Err("the sound server does not answer".to_owned()),
+        };
+        Ok(Pulse { spec, ring, stream, _client: client })
+    }
+}
+
+fn parameters(spec: Spec) -> protocol::PlaybackStreamParams {
+    let bytes = |time| {
+        u32::try_from(spec.frames(time) * usize::from(spec.channels) * size_of::<f32>()).unwrap_or(u32::MAX)
+    };
+    let mut props = protocol::Props::new();
+    props.set(protocol::Prop::MediaName, c"Arauto");
+    props.set(protocol::Prop::MediaRole, c"music");
+    protocol::PlaybackStreamParams {
+        sample_spec: protocol::SampleSpec {
+            format: protocol::SampleFormat::Float32Le,
+            channels: spec.channels,
+            sample_rate: spec.rate,
+        },
+        channel_map: match spec.channels {
+            1 => protocol::ChannelMap::mono(),
+            _ => protocol::ChannelMap::stereo(),
+        },
+        sink_name: Some(protocol::DEFAULT_SINK.to_owned()),
+        cvolume: Some(protocol::ChannelVolume::norm(spec.channels)),
+        buffer_attr: protocol::stream::BufferAttr {
+            target_length: bytes(SERVER_LEAD),
+            ..protocol::stream::BufferAttr::default()
+        },
+        props,
+        ..protocol::PlaybackStreamParams::default()
+    }
+}
+
+/// Nothing that holds it can leave it half done.
+fn lock(ring: &Mutex<Ring>) -> MutexGuard<'_, Ring> {
+    ring.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Ring {
+    /// Gives as much as is asked for, silence where there is nothing yet. Nothing is the end.
+    fn give(&mut self, bytes: &mut [u8]) -> usize {
+        let wanted = bytes.len() / size_of::<f32>();
+        let there = wanted.min(self.samples.len());
+        let given = if self.is_last { there } else { wanted };
+        let samples = self.samples.drain(..there).chain(std::iter::repeat(0.0)).take(given);
+        for (place, sample) in bytes.chunks_exact_mut(size_of::<f32>()).zip(samples) {
+            place.copy_from_slice(&f32::to_le_bytes(sample));
+        }
+        given * size_of::<f32>()
+    }
+}
+
+impl Sink for Pulse {
+    fn pace(&self) -> Pace {
+        Pace::Card
+    }
+
+    fn room(&mut self) -> io::Result<usize> {
+        // It asks for more until it is told of the end.
+        if self.stream.source_eof().now_or_never().is_some() {
+            return Err(io::Error::other("the sound server is gone"));
+        }
+        let waiting = lock(&self.ring).samples.len() / usize::from(self.spec.channels);
+        Ok(self.spec.frames(LEAD).saturating_sub(waiting))
+    }
+
+    fn write(&mut self, samples: &[f32]) -> io::Result<()> {
+        lock(&self.ring).samples.extend(samples);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> BoxFuture<'static, io::Result<()>> {
+        Box::pin(async move {
+            lock(&self.ring).is_last = true;
+            match timeout(ANSWER_WITHIN, self.stream.play_all()).await {
+                Ok(Ok(())) => Ok(()),
+                _ => Err(io::Error::other("the sound server did not play to the end")),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_until_there_is_something_and_then_the_end() {
+        let mut ring = Ring::default();
+        let mut bytes = [1; 12];
+        assert_eq!(ring.give(&mut bytes), 12);
+        assert_eq!(bytes, [0; 12]);
+        ring.samples.extend([1.0, -1.0]);
+        assert_eq!(ring.give(&mut bytes), 12);
+        assert_eq!(bytes, [0, 0, 0x80, 0x3f, 0, 0, 0x80, 0xbf, 0, 0, 0, 0]);
+        ring.samples.extend([1.0]);
+        ring.is_last = true;
+        assert_eq!((ring.give(&mut bytes), ring.give(&mut bytes)), (4, 0));
+    }
+}

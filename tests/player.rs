@@ -1,0 +1,3 @@
+//! What the player makes of streams: decoded as others decode them, over bad networks, into files and a sound server.
+
+mod decode;
