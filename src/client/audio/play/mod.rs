@@ -8,15 +8,25 @@
 //! - [`decode`]: units of sound to samples. [`conceal`]: what is heard in place of what is missing. [`stretch`]: a
 //!   little faster or slower, where the sender's clock and the sound card's differ.
 //! - [`playout`]: all of these put together, still without IO and told the time.
+//! - [`volume`]: how loud. [`report`]: what the server is told, and what it says of the end.
 //! - [`sink`]: where samples go: a file, standard output, a sound server, nowhere.
+//! - [`player`]: a stream at an address to a sink, until it ends. [`words`]: how far it is.
 
 pub mod conceal;
 pub mod decode;
 pub mod delay;
 pub mod jitter;
+pub mod player;
 pub mod playout;
+pub mod report;
 pub mod sink;
 pub mod stretch;
+pub mod volume;
+pub mod words;
+
+pub use player::{Failed, Order, Progress, Stage, Wanted, play};
+pub use sink::{NoSink, Output, Ready};
+pub use volume::Volume;
 
 /// How many samples a second there are for each channel, and of how many channels a frame has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

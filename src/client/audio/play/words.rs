@@ -1,0 +1,87 @@
+//! How far a stream is, in words. No IO.
+
+use std::time::Duration;
+
+use super::player::{Progress, Stage};
+
+/// One line: how far it is, what waits, and what was lost.
+#[must_use]
+pub fn line(progress: &Progress) -> String {
+    let figures = progress.figures;
+    match progress.stage {
+        Stage::Asking => return "asks the server for it".to_owned(),
+        Stage::Waiting => return "waits for the first sound".to_owned(),
+        Stage::Playing => {}
+    }
+    let mut line = clock(figures.played + figures.concealed);
+    if let Some(length) = progress.length {
+        // Who joins later hears less than all.
+        line += &format!(" of {}", clock(length));
+    }
+    line += &format!(" · buffer {} ms", figures.buffered.as_millis());
+    line + &lost(progress)
+}
+
+/// ` · lost 3 of 1042 (0.3 %), 0.1 s concealed`, or nothing.
+fn lost(progress: &Progress) -> String {
+    let figures = progress.figures;
+    let counts = figures.counts;
+    let gone = counts.missed + counts.skipped;
+    if gone == 0 && figures.concealed.is_zero() {
+        return String::new();
+    }
+    let all = (counts.played + gone).max(1);
+    // In tenths of a percent.
+    let part = gone.saturating_mul(1_000) / all;
+    format!(
+        " · lost {gone} of {all} ({}.{} %), {:.1} s concealed",
+        part / 10,
+        part % 10,
+        figures.concealed.as_secs_f64()
+    )
+}
+
+/// What is said at the end, where something was lost.
+#[must_use]
+pub fn remark(progress: &Progress) -> Option<String> {
+    Some(lost(progress)).filter(|lost| !lost.is_empty()).map(|lost| lost.trim_start_matches(" · ").to_owned())
+}
+
+/// `3:40`, `1:02:03`.
+fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
+
+/// What is said when the stream comes in another way than it was asked for.
+pub const FELL_BACK: &str = "no sound came by UDP within 2 s; it comes by TCP now";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::audio::play::{jitter::Counts, playout::Figures};
+
+    #[test]
+    fn lines() {
+        let s = Duration::from_secs;
+        let mut progress = Progress::default();
+        assert_eq!(line(&progress), "asks the server for it");
+        progress.stage = Stage::Waiting;
+        assert_eq!(line(&progress), "waits for the first sound");
+        progress.stage = Stage::Playing;
+        progress.figures =
+            Figures { played: s(72), buffered: Duration::from_millis(60), ..Figures::default() };
+        assert_eq!(line(&progress), "1:12 · buffer 60 ms");
+        assert_eq!(remark(&progress), None);
+        progress.length = Some(s(3_723));
+        progress.figures.counts = Counts { played: 1_039, missed: 2, skipped: 1, ..Counts::default() };
+        progress.figures.concealed = Duration::from_millis(60);
+        let lost = "lost 3 of 1042 (0.2 %), 0.1 s concealed";
+        assert_eq!(line(&progress), format!("1:12 of 1:02:03 · buffer 60 ms · {lost}"));
+        assert_eq!(remark(&progress).as_deref(), Some(lost));
+    }
+}
