@@ -241,7 +241,7 @@ fn all_hear_the_same() {
         listener.expect_success();
         expect_rest_of(&played, &fs::read(&heard).unwrap(), LOST_BY_FFMPEG);
     }
-    stage.ana.client.expect("server | ana | stop | ana: song.mp3 ended");
+    stage.rui.expect("server | rui | stop | ana: song.mp3 ended");
 }
 
 /// The server is the only one who speaks at its ports: nobody there is told more than that.
