@@ -31,7 +31,7 @@ mod ports;
 mod pump;
 mod relay;
 mod reports;
-mod rtsp;
+pub mod rtsp;
 mod source;
 mod stream;
 mod streams;

@@ -87,6 +87,16 @@ use tally::Tally;
 pub use tls::credentials::CredentialsError;
 use tls::credentials::{self, Credentials};
 
+/// A connection's RTSP without its connection, for the fuzz target.
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod rtsp {
+    pub use super::media::rtsp::{
+        fake::FakeStage,
+        input::{Incoming, Input, MOST_HEAD},
+        session::{Session, not_understood},
+    };
+}
+
 /// The steps of a broadcast, for the benches that measure each by itself. No interface to build on.
 #[doc(hidden)]
 pub mod steps {

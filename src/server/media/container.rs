@@ -4,52 +4,15 @@
 
 use std::fmt;
 
-use bytes::Bytes;
 use ogg::{PacketWriteEndInfo, PacketWriter};
 
-use super::numbering::Rtp;
-use crate::media::Format;
-
-/// Bytes before the frames in a datagram of MP3 (RFC 2250, section 3.5).
-const MP3_HEADER: usize = 4;
+use crate::media::{Format, payload::Unit};
 
 /// A length that says that there is none.
 const ENDLESS: u32 = u32::MAX;
 
 /// The bytes of WAV's header that its own length does not count.
 const RIFF_HEADER: u32 = 8;
-
-/// What one datagram held.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unit {
-    /// Whole frames, a packet, or samples.
-    pub bytes: Bytes,
-    /// The publisher's time of its first sample.
-    pub timestamp: u32,
-}
-
-impl Unit {
-    /// Takes a datagram's payload out. `None` if there is nothing in it that could be used. After a gap, the rest of an MP3
-    /// frame whose beginning is lost is nothing.
-    pub fn of(format: Format, rtp: &Rtp<'_>, is_gap: bool) -> Option<Self> {
-        let bytes = match format {
-            Format::Mp3 => {
-                let (header, frames) = rtp.payload.split_at_checked(MP3_HEADER)?;
-                let is_rest = header[2..] != [0, 0];
-                if is_rest && is_gap {
-                    return None;
-                }
-                Bytes::copy_from_slice(frames)
-            }
-            Format::Opus { .. } => Bytes::copy_from_slice(rtp.payload),
-            Format::L16 { channels, .. } => {
-                let whole = rtp.payload.len() / (2 * usize::from(channels)) * 2 * usize::from(channels);
-                rtp.payload[..whole].chunks_exact(2).flat_map(|sample| [sample[1], sample[0]]).collect()
-            }
-        };
-        (!bytes.is_empty()).then_some(Self { bytes, timestamp: rtp.timestamp })
-    }
-}
 
 /// Puts units into the form that one listener gets.
 pub struct Packer {
@@ -87,16 +50,19 @@ impl Packer {
 
     /// Adds a unit.
     pub fn pack(&mut self, unit: &Unit, to: &mut Vec<u8>) {
-        if !matches!(self.format, Format::Opus { .. }) {
-            to.extend_from_slice(&unit.bytes);
-            return;
+        match self.format {
+            Format::Mp3 => return to.extend_from_slice(&unit.bytes),
+            // WAV has the low byte first.
+            Format::L16 { .. } => {
+                return to.extend(unit.bytes.chunks_exact(2).flat_map(|sample| [sample[1], sample[0]]));
+            }
+            Format::Opus { .. } => {}
         }
         let (last, place) = self.first.unwrap_or((unit.timestamp, 0));
         let place = place + u64::from(unit.timestamp.wrapping_sub(last));
         self.first = Some((unit.timestamp, place));
         // A page's place is where its last packet ends.
-        let end = place + u64::from(opus_ticks(&unit.bytes));
-        self.page(unit.bytes.to_vec(), end);
+        self.page(unit.bytes.clone(), place + u64::from(unit.ticks));
         to.append(self.ogg.inner_mut());
     }
 
@@ -148,23 +114,6 @@ fn opus_tags() -> Vec<u8> {
     tags
 }
 
-/// How long a packet is, in ticks of 48 kHz (RFC 6716, section 3.1).
-fn opus_ticks(packet: &[u8]) -> u32 {
-    let Some(&first) = packet.first() else { return 0 };
-    let configuration = first >> 3;
-    let frame = match configuration {
-        0..12 => [480, 960, 1_920, 2_880][usize::from(configuration % 4)],
-        12..16 => [480, 960][usize::from(configuration % 2)],
-        _ => [120, 240, 480, 960][usize::from(configuration % 4)],
-    };
-    let frames = match first & 3 {
-        0 => 1,
-        1 | 2 => 2,
-        _ => packet.get(1).map_or(1, |count| u32::from(count & 0x3f)),
-    };
-    frame * frames
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
@@ -173,31 +122,25 @@ mod tests {
 
     use super::*;
 
-    fn datagram(timestamp: u32, payload: &[u8]) -> Vec<u8> {
-        [&[0x80, 96, 0, 1][..], &timestamp.to_be_bytes(), &[0, 0, 0, 1], payload].concat()
-    }
-
-    fn unit(format: Format, timestamp: u32, payload: &[u8], is_gap: bool) -> Option<Unit> {
-        Unit::of(format, &Rtp::parse(&datagram(timestamp, payload)).unwrap(), is_gap)
+    fn unit(timestamp: u32, ticks: u32, bytes: &[u8]) -> Unit {
+        Unit { timestamp, ticks, bytes: bytes.to_vec() }
     }
 
     #[test]
     fn mp3_is_the_frames() {
-        let unit = |payload, is_gap| unit(Format::Mp3, 0, payload, is_gap).map(|unit| unit.bytes);
-        assert_eq!(unit(b"\0\0\0\0frames", false).as_deref(), Some(&b"frames"[..]));
-        assert_eq!(unit(b"\0\0\x01\0rest", false).as_deref(), Some(&b"rest"[..]));
-        assert_eq!(unit(b"\0\0\x01\0rest", true), None);
-        assert_eq!(unit(b"\0\0\0", false), None);
-        assert!(Packer::new(Format::Mp3, 1).begin().is_empty());
+        let mut packer = Packer::new(Format::Mp3, 1);
+        let mut bytes = packer.begin();
+        packer.pack(&unit(0, 1, b"frame"), &mut bytes);
+        packer.pack(&unit(1, 1, b"frame"), &mut bytes);
+        assert_eq!(bytes, b"frameframe");
     }
 
     #[test]
     fn l16_is_wav() {
-        let format = Format::L16 { rate: 44_100, channels: 2 };
-        let mut packer = Packer::new(format, 1);
+        let mut packer = Packer::new(Format::L16 { rate: 44_100, channels: 2 }, 1);
         let mut bytes = packer.begin();
         assert_eq!(bytes.len(), 44);
-        packer.pack(&unit(format, 0, &[1, 2, 3, 4, 5], false).unwrap(), &mut bytes);
+        packer.pack(&unit(0, 1, &[1, 2, 3, 4]), &mut bytes);
         assert_eq!(bytes[44..], [2, 1, 4, 3]);
         assert_eq!(bytes[24..28], 44_100u32.to_le_bytes());
         assert_eq!(bytes[28..32], 176_400u32.to_le_bytes());
@@ -210,7 +153,7 @@ mod tests {
         let mut bytes = packer.begin();
         // 20 ms each; one between is lost.
         for timestamp in [0xffff_ff00, 0xffff_ff00u32.wrapping_add(1_920)] {
-            packer.pack(&unit(format, timestamp, &[0xfc, 1, 2], false).unwrap(), &mut bytes);
+            packer.pack(&unit(timestamp, 960, &[0xfc, 1, 2]), &mut bytes);
         }
         let mut reader = PacketReader::new(Cursor::new(bytes));
         let mut packets = Vec::new();
@@ -220,20 +163,5 @@ mod tests {
         }
         assert!(packets[0].1.starts_with(b"OpusHead") && packets[1].1.starts_with(b"OpusTags"));
         assert_eq!(packets[2..], [(960, vec![0xfc, 1, 2]), (2_880, vec![0xfc, 1, 2])]);
-    }
-
-    #[test]
-    fn lengths_of_opus_packets() {
-        for (packet, ticks) in [
-            (&[0b0000_0000][..], 480),
-            (&[0b0001_1001], 5_760),
-            (&[0b0110_0000], 480),
-            (&[0b0110_1000], 960),
-            (&[0b1000_0000], 120),
-            (&[0b1111_1011, 3], 2_880),
-            (&[], 0),
-        ] {
-            assert_eq!(opus_ticks(packet), ticks, "{packet:?}");
-        }
     }
 }

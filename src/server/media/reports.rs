@@ -1,13 +1,12 @@
 //! RTCP: what the relay tells listeners, and what it reads of theirs. Without IO.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use rtcp_types::{
     Bye, Compound, Packet, ReceiverReport, RtcpPacketWriterExt, Sdes, SdesChunk, SdesItem, SenderReport,
 };
 
-/// Seconds from 1900, where RTP's wall clock begins, to 1970.
-const FROM_1900: u64 = 2_208_988_800;
+use crate::media::ntp::Ntp;
 
 /// How often a listener is told, on average (RFC 3550, section 6.2).
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -39,7 +38,7 @@ pub struct Heard {
 /// A sender report with the relay's name (section 6.4.1). `timestamp` is what the sound's is at `now`.
 pub fn sender_report(ssrc: u32, timestamp: u32, sent: Sent, now: SystemTime) -> Vec<u8> {
     let report = SenderReport::builder(ssrc)
-        .ntp_timestamp(ntp(now))
+        .ntp_timestamp(Ntp::at(now).0)
         .rtp_timestamp(timestamp)
         .packet_count(sent.packets)
         .octet_count(sent.octets);
@@ -97,13 +96,6 @@ pub fn next_interval(chance: u32) -> Duration {
     INTERVAL.mul_f64(0.5 + f64::from(chance) / f64::from(u32::MAX))
 }
 
-/// A time of the wall clock as RTCP has it: seconds since 1900 and their 2^32nd parts.
-fn ntp(now: SystemTime) -> u64 {
-    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let parts = (u64::from(since.subsec_nanos()) << 32) / 1_000_000_000;
-    (since.as_secs() + FROM_1900) << 32 | parts
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -113,7 +105,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let now = UNIX_EPOCH + Duration::from_millis(1_500);
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(1_500);
         let sent = Sent { packets: 3, octets: 500 };
         let bytes = sender_report(7, 90_000, sent, now);
         assert!(is_report(&bytes));
@@ -121,7 +113,7 @@ mod tests {
         let Some(Ok(Packet::Sr(report))) = packets.next() else { panic!("a sender report") };
         assert_eq!((report.ssrc(), report.rtp_timestamp()), (7, 90_000));
         assert_eq!((report.packet_count(), report.octet_count()), (3, 500));
-        assert_eq!(report.ntp_timestamp(), (FROM_1900 + 1) << 32 | 1 << 31);
+        assert_eq!(report.ntp_timestamp(), (2_208_988_801 << 32) | 1 << 31);
         let bytes = farewell(7);
         let last = Compound::parse(&bytes).unwrap().last();
         assert!(matches!(last, Some(Ok(Packet::Bye(bye))) if bye.ssrcs().eq([7])));

@@ -11,6 +11,8 @@
 
 use std::time::Duration;
 
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fake;
 pub mod guest;
 pub mod input;
 pub mod request;
@@ -21,3 +23,6 @@ pub mod transport;
 
 /// How long a session may be silent, as it is told. A listener by UDP that says nothing for twice that long is gone.
 pub const SESSION_TIMEOUT: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests;

@@ -6,10 +6,13 @@ use bytes::Bytes;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::{
-    container::{Packer, Unit},
+    container::Packer,
     numbering::{Rtp, is_after},
 };
-use crate::media::Format;
+use crate::media::{
+    Format,
+    payload::{Unit, Unpacker},
+};
 
 /// How many chunks wait for one who reads slowly: some seconds. Past it, his stream ends.
 pub const MOST_WAITING: usize = 512;
@@ -27,13 +30,22 @@ pub struct Audience {
     listeners: Vec<(Sender<Bytes>, Packer)>,
     recent: VecDeque<Unit>,
     recent_bytes: usize,
+    unpacker: Unpacker,
+    /// The number of the latest datagram.
     last: Option<u16>,
 }
 
 impl Audience {
     /// Nobody yet.
     pub fn new(format: Format) -> Self {
-        Self { format, listeners: Vec::new(), recent: VecDeque::new(), recent_bytes: 0, last: None }
+        Self {
+            format,
+            listeners: Vec::new(),
+            recent: VecDeque::new(),
+            recent_bytes: 0,
+            unpacker: Unpacker::new(format),
+            last: None,
+        }
     }
 
     /// One more. `serial` is a number by chance.
@@ -67,16 +79,15 @@ impl Audience {
         if self.last.is_some_and(|last| !is_after(rtp.sequence, last)) {
             return 0;
         }
-        let is_gap = self.last.is_some_and(|last| rtp.sequence != last.wrapping_add(1));
         self.last = Some(rtp.sequence);
-        let Some(unit) = Unit::of(self.format, rtp, is_gap) else { return 0 };
+        let units = self.unpacker.take(rtp.sequence, rtp.timestamp, rtp.payload);
         let before = self.listeners.len();
         self.listeners.retain_mut(|(sender, packer)| {
             let mut bytes = Vec::new();
-            packer.pack(&unit, &mut bytes);
+            units.iter().for_each(|unit| packer.pack(unit, &mut bytes));
             bytes.is_empty() || sender.try_send(bytes.into()).is_ok()
         });
-        self.remember(unit);
+        units.into_iter().for_each(|unit| self.remember(unit));
         before - self.listeners.len()
     }
 

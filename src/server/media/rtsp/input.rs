@@ -60,6 +60,12 @@ impl Input {
         !self.bytes.is_empty() || self.skip > 0
     }
 
+    /// How many bytes wait.
+    #[cfg(any(test, feature = "fuzz"))]
+    pub fn kept(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The next thing that is whole.
     ///
     /// # Errors

@@ -205,9 +205,8 @@ impl Session {
     fn describe(&mut self, asked: &Asked, stage: &mut impl Stage) -> Result<Response<Vec<u8>>, StatusCode> {
         let (stream, key) = self.authorize(asked)?;
         let sdp = stage.describe(stream, &key).map_err(|refusal| self.status(refusal))?;
-        let mut response = Response::builder(Version::V1_0, StatusCode::Ok)
-            .header(headers::CONTENT_TYPE, "application/sdp")
-            .build(sdp);
+        let mut response = answer(StatusCode::Ok, sdp);
+        response.insert_header(headers::CONTENT_TYPE, "application/sdp");
         response.insert_header(headers::CONTENT_BASE, asked.uri.clone());
         self.key = Some((stream, key));
         Ok(response)
@@ -327,7 +326,16 @@ fn ok() -> Response<Vec<u8>> {
 }
 
 fn plain(status: StatusCode) -> Response<Vec<u8>> {
-    Response::builder(Version::V1_0, status).build(Vec::new())
+    answer(status, Vec::new())
+}
+
+fn answer(status: StatusCode, body: Vec<u8>) -> Response<Vec<u8>> {
+    let mut response = Response::builder(Version::V1_0, status).build(body);
+    if status == StatusCode::Ok {
+        // As the RFC spells it.
+        response.set_reason_phrase("OK");
+    }
+    response
 }
 
 fn write(response: &Response<Vec<u8>>) -> Vec<u8> {
