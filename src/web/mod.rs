@@ -55,8 +55,10 @@ assets! {
     "/meaning.js": "meaning.js" as SCRIPT;
     "/outstanding.js": "outstanding.js" as SCRIPT;
     "/people.js": "people.js" as SCRIPT;
+    "/player.js": "player.js" as SCRIPT;
     "/protocol.js": "protocol.js" as SCRIPT;
     "/server-words.js": "server-words.js" as SCRIPT;
+    "/streams.js": "streams.js" as SCRIPT;
     "/style.css": "style.css" as STYLE;
     "/talk.css": "talk.css" as STYLE;
     "/text.js": "text.js" as SCRIPT;
