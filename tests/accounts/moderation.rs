@@ -367,3 +367,29 @@ fn a_ban_that_could_not_be_written_is_said_and_logged() {
     let written = || fs::read_to_string(file.path()).unwrap();
     wait_until("all to be written", || ["carl", "dora", "eva"].iter().all(|name| written().contains(name)));
 }
+
+#[test]
+fn operators_may_end_what_others_play_and_say_whose_where_several_do() {
+    let file = AccountsFile::new();
+    let server = file.serve(|_| {});
+    let (mut ana, mut rui, mut eva) = (server.join("ana"), server.join("rui"), server.join("eva"));
+    let mut alan = log_in(&server, "alan");
+    for (owner, client) in [("ana", &mut ana), ("rui", &mut rui)] {
+        eva.send(&format!("/play {owner} song.mp3"));
+        let asked = client.line();
+        assert!(asked.starts_with(&format!("eva | {owner} | publish | ")), "{asked}");
+    }
+    rui.ask(
+        "rui | ana | stop | song.mp3",
+        "server | rui | error_message | song.mp3 is played by ana: only ana or an operator can end it. To hear no more of \
+         it, stop your player",
+    );
+    alan.ask(
+        "/stop song.mp3",
+        "server | alan | error_message | Several play song.mp3. Say whose: alan | ana | stop | song.mp3",
+    );
+    alan.ask("alan | rui | stop | song.mp3", "server | alan | stop | rui: song.mp3 ended: alan ended it");
+    eva.expect("server | eva | play | rui: song.mp3 does not play: alan ended it");
+    alan.ask("/stop song.mp3", "server | alan | stop | ana: song.mp3 ended: alan ended it");
+    eva.expect("server | eva | play | ana: song.mp3 does not play: alan ended it");
+}

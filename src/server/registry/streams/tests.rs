@@ -75,6 +75,10 @@ struct User {
 
 impl World {
     fn new(change: impl FnOnce(&mut Config)) -> Self {
+        Self::listening_at("0.0.0.0:1554", change)
+    }
+
+    fn listening_at(rtsp: &str, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         change(&mut config);
         let (tell, told) = unbounded_channel();
@@ -85,7 +89,7 @@ impl World {
             shut: relay.recipient(),
         };
         // Where the pipes' users reach the server: see `Peer::elsewhere`.
-        let (rtsp, http) = (vec!["0.0.0.0:1554".parse().unwrap()], vec!["0.0.0.0:1280".parse().unwrap()]);
+        let (rtsp, http) = (vec![rtsp.parse().unwrap()], vec!["0.0.0.0:1280".parse().unwrap()]);
         let reach = Reach { rtsp, http, ..Reach::default() };
         let (notify, notices) = unbounded_channel();
         let pair = Pair::with(&config, Some(Studio { relay, reach }), &notify);
@@ -329,5 +333,20 @@ fn nothing_in_time_is_told_and_the_relay_takes_nothing_more() {
         )
         .await;
         assert_eq!(world.shut().await, stream);
+    });
+}
+
+#[test]
+fn where_the_server_cannot_be_reached_it_is_said_what_to_set() {
+    in_system(async {
+        let mut world = World::listening_at("127.0.0.1:1554", |_| {});
+        let (mut ana, mut rui) = (world.join("ana").await, world.join("rui").await);
+        rui.send("/play ana song.mp3").await;
+        rui.expect(
+            "server | rui | play | The server does not listen for audio at the address where you reached it. Its operator \
+             has to add that to media.listen, or set media.public_host",
+        )
+        .await;
+        ana.expect_nothing().await;
     });
 }
