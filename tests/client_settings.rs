@@ -30,6 +30,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("CERT", "/cert.pem", r#"cert = "/cert.pem""#),
     ("KEY", "/key.pem", r#"key = "/key.pem""#),
     ("PASSWORD_FILE", "/dev/fd/3", r#"password_file = "/dev/fd/3""#),
+    ("SHARE_ASK", "true", "ask = true"),
 ];
 
 /// Somebody's settings: a folder with `arauto/client.toml`.
@@ -98,7 +99,9 @@ fn flag_over_environment_over_file_over_default() {
              ca = \"\"  # default\n\
              cert = \"\"  # default\n\
              key = \"\"  # default\n\
-             password_file = \"\"  # default\n",
+             password_file = \"\"  # default\n\n\
+             [share]\n\
+             ask = false  # default\n",
             home.shown()
         )
     );

@@ -244,10 +244,10 @@ async fn carry_out(command: Command) -> Result<(), Error> {
             let dialer = access.dialer(&settings)?;
             if plain || unframed || !has_terminal() {
                 let framing = if unframed { Framing::Unframed } else { Framing::Undecided };
-                plain::join(&dialer, name, framing, folder).await?;
+                plain::join(&dialer, name, framing, folder, settings.asks_first).await?;
             } else {
                 let theme = Theme::new(settings.has_colours(true, std::env::var_os("NO_COLOR")));
-                match screen::run(dialer, name, theme, folder).await? {
+                match screen::run(dialer, name, theme, folder, settings.asks_first).await? {
                     Farewell::Left => {}
                     Farewell::ServerClosed => writeln!(io::stdout(), "The server closed.")?,
                     farewell => return Err(Error::Ended(farewell)),

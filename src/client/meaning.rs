@@ -35,6 +35,13 @@ pub enum Meaning<'a> {
         /// Who.
         by: &'a str,
     },
+    /// Someone wants to hear a file. The server says so, in the name of who asked.
+    FileWanted {
+        /// Who.
+        by: &'a str,
+        /// Which, and where it is to go: [`crate::media::Summons`].
+        data: &'a str,
+    },
     /// A list of files, or a part of it.
     Files {
         /// Whose.
@@ -103,6 +110,7 @@ impl Received {
                 Some(offer) => Meaning::Offered { by, offer },
                 None => Meaning::NotOffered { by, why: text },
             },
+            "publish" => Meaning::FileWanted { by, data: text },
             _ => Meaning::Other,
         }
     }
@@ -172,6 +180,10 @@ mod tests {
                 Meaning::NotOffered { by: "ana", why: "cannot: no such file" },
             ),
             ("server | alan | play | no", Meaning::Refusal { operation: "play", why: "no" }),
+            (
+                "bob | alan | publish | rtsp://h/1?key=2 a b.mp3",
+                Meaning::FileWanted { by: "bob", data: "rtsp://h/1?key=2 a b.mp3" },
+            ),
             ("bob | alan | dance | tango", Meaning::Other),
         ] {
             let received = Received::from(Message::parse(line).unwrap());

@@ -13,6 +13,7 @@
 //! - `screen`: a conversation on a terminal.
 //! - `input`, `output`, `signals`: lines of standard input, standard output and SIGINT, while something else goes on.
 //! - `text`: which texts can be sent.
+//! - `pace`: how fast one sends what others can make one send.
 //! - `script`: one errand at a time, for shell scripts.
 //! - `plain`: the dialogue of the report's client.
 //!
@@ -35,6 +36,7 @@ pub mod joining;
 pub mod link;
 pub mod meaning;
 pub mod output;
+pub mod pace;
 pub mod password;
 pub mod plain;
 pub mod received;

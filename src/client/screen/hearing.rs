@@ -34,6 +34,10 @@ impl App {
                 self.people.heard(by);
                 self.answer_files(by, now);
             }
+            Meaning::FileWanted { by, data } => {
+                self.people.heard(by);
+                self.file_wanted(by, data, now);
+            }
             Meaning::Files { of, text } => {
                 self.people.heard(of);
                 self.files(of, text, now);

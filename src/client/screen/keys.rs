@@ -184,6 +184,10 @@ impl App {
     }
 
     fn enter(&mut self, now: Now) {
+        if self.answers(&self.line.text().to_owned()) {
+            self.line.take();
+            return;
+        }
         match typed::read(self.line.text(), &self.name) {
             Typed::Nothing => {
                 self.line.set("");
@@ -196,6 +200,11 @@ impl App {
             Typed::Leave => {
                 self.line.take();
                 self.leave(now);
+            }
+            Typed::Order(order, file) => {
+                if self.order(order, file) {
+                    self.line.take();
+                }
             }
             Typed::Wrong(why) => self.hint = Some(why),
             _ if self.connection != Connection::Joined => {

@@ -28,6 +28,7 @@ mod layout;
 mod line;
 mod listed;
 mod log;
+mod on_air;
 mod people;
 mod place;
 mod run;

@@ -28,6 +28,7 @@ use super::{
 };
 use crate::client::{
     Received,
+    audio::publish::{Asking, News, Publisher, TooMuch},
     decoder::Item,
     dial::Dialer,
     files::{Folder, Sharer},
@@ -42,7 +43,11 @@ const PICTURE_EVERY: Duration = Duration::from_millis(33);
 /// How many events are taken between two looks at the keys.
 const EVENTS_AT_ONCE: usize = 256;
 
-/// Shows a conversation until it is left, or over. `folder`: what is told to who asks for the list of files.
+/// What happens with what is played, and was not shown yet.
+const MOST_NEWS: usize = 64;
+
+/// Shows a conversation until it is left, or over. `folder`: what is told to who asks for the list of files, and played to who
+/// asks for that, if one says yes; `asks`: one wants to be asked.
 ///
 /// # Errors
 /// If the terminal cannot be used.
@@ -51,8 +56,12 @@ pub async fn run(
     name: Option<String>,
     theme: Theme,
     folder: Option<Folder>,
+    asks: bool,
 ) -> io::Result<Farewell> {
     let (to_driver, answers) = channel(1);
+    let (to_app, news) = channel(MOST_NEWS);
+    let asking = if asks { Asking::First } else { Asking::Never };
+    let publisher = Publisher::begin(folder.as_ref().map(Folder::opener), asking, dialer.clone(), to_app);
     let sharer = Sharer::begin(folder, to_driver);
     let (mut signals, mut hang_up) = (Signals::new()?, signal(SignalKind::hangup())?);
     let mut screen = Screen::take()?;
@@ -61,8 +70,17 @@ pub async fn run(
     let mut app = App::new(Place::from(&dialer), name, theme, Now::read());
     app.resize(screen.size()?);
     let mut keys = EventStream::new();
-    let mut driver =
-        Driver { dialer, app, conversation: None, waiting: None, is_spoilt: false, sharer, answers };
+    let mut driver = Driver {
+        dialer,
+        app,
+        conversation: None,
+        waiting: None,
+        is_spoilt: false,
+        sharer,
+        answers,
+        publisher,
+        news,
+    };
     let mut next_picture = Instant::now();
     let mut is_stale = true;
     loop {
@@ -129,6 +147,10 @@ struct Driver {
     sharer: Sharer,
     /// What it has to tell.
     answers: Receiver<Received>,
+    /// What plays files to others.
+    publisher: Publisher,
+    /// What comes of that.
+    news: Receiver<News>,
 }
 
 impl Driver {
@@ -145,6 +167,18 @@ impl Driver {
                 Effect::Command(command) => self.waiting = Some(command),
                 Effect::AnswerFiles { asker } => self.answer_files(&asker),
                 Effect::Redraw => self.is_spoilt = true,
+                Effect::Publish { by, data } => {
+                    let done = self.publisher.summoned(self.app.name(), &by, &data);
+                    self.too_much(done);
+                }
+                Effect::MayPlay { number, may } => {
+                    let done = self.publisher.answer(number, may);
+                    self.too_much(done);
+                }
+                Effect::Order { order, file } => {
+                    let done = self.publisher.order(order, file.as_deref());
+                    self.too_much(done);
+                }
             }
         }
     }
@@ -153,6 +187,12 @@ impl Driver {
     fn answer_files(&mut self, asker: &str) {
         if let Err(why) = self.sharer.asked(self.app.name(), asker) {
             self.app.no_answer(asker, &why.to_string(), Now::read());
+        }
+    }
+
+    fn too_much(&mut self, done: Result<(), TooMuch>) {
+        if let Err(why) = done {
+            self.app.news(News::CannotDo(why.to_string()), Now::read());
         }
     }
 
@@ -168,6 +208,10 @@ impl Driver {
                 if let (Some(command), Ok(place)) = (self.waiting.take(), place) {
                     place.send(command);
                 }
+                return;
+            }
+            Some(news) = self.news.recv() => {
+                self.app.news(news, Now::read());
                 return;
             }
             Some(answer) = self.answers.recv(), if may_answer => {

@@ -64,6 +64,7 @@ fn parts(app: &App, now: Instant) -> Vec<Row> {
         }
         Connection::Over => glyphs("over", theme.notable()),
     });
+    parts.extend(on_air(app));
     if app.place.is_insecure {
         parts.push(glyphs("INSECURE", theme.error()));
     }
@@ -79,6 +80,12 @@ fn parts(app: &App, now: Instant) -> Vec<Row> {
     };
     parts.extend(keys.iter().map(|key| glyphs(key, quiet)));
     parts
+}
+
+/// What one is asked, and what one plays to others.
+fn on_air(app: &App) -> impl Iterator<Item = Row> {
+    let question = app.playing.question().map(|question| glyphs(&question, app.theme.notable()));
+    question.into_iter().chain(app.playing.shown().map(|shown| glyphs(&shown, app.theme.good())))
 }
 
 /// The ways to complete, from the one chosen on if they are too many.

@@ -6,15 +6,22 @@
 //! ```text
 //! file -> source -> payloads -> reading -> broadcast (pace, packets) -> rtsp::Session
 //! ```
+//!
+//! `publisher` answers the server's `publish`; `publication` is one file that it plays.
 
 mod broadcast;
 mod mix;
 mod pace;
 mod packets;
+mod publication;
+mod publisher;
 mod reading;
 mod source;
 
 pub use broadcast::{Broadcast, Control, Over, Progress};
+pub use publisher::{
+    ASK_WITHIN, Asking, MOST_ASKED, MOST_AT_ONCE, News, OnAir, Order, Publisher, Question, TooMuch,
+};
 pub use reading::{NoReading, Reading};
 pub use source::NoSource;
 

@@ -108,7 +108,9 @@ async fn ten_minutes_take_ten_minutes() {
             Heard::Request(method) => assert_eq!(method, "TEARDOWN"),
         }
     }
-    assert_eq!((count, keepalives), (30_000, 59));
+    assert_eq!(count, 30_000);
+    // One is due at the end.
+    assert!((59..=60).contains(&keepalives));
     assert!((120..=121).contains(&reports));
     assert_eq!(broadcast.await.unwrap().unwrap(), Over::Finished);
     assert_eq!(*shown.borrow(), Progress { elapsed: Duration::from_secs(600), is_paused: false });
@@ -122,13 +124,11 @@ async fn paused_and_gone_on_with_and_stopped() {
     let (controls, taken) = mpsc::channel(1);
     let reading = Reading::done(FORMAT, silence(100));
     let broadcast = tokio::spawn(Broadcast::new(session, reading, progress).unwrap().run(taken));
-    let (mut heard, mut base) = (Vec::new(), 0);
+    let (mut heard, mut base) = (Vec::new(), None);
     let mut step = 0;
     while let Some(next) = hear(&mut server, begun).await {
-        if let Heard::Rtp { timestamp, .. } = next
-            && heard.is_empty()
-        {
-            base = timestamp;
+        if let Heard::Rtp { timestamp, .. } = next {
+            base.get_or_insert(timestamp);
         }
         let at = begun.elapsed();
         heard.push(next);
@@ -154,7 +154,9 @@ async fn paused_and_gone_on_with_and_stopped() {
     let marked: Vec<_> = heard
         .iter()
         .filter_map(|heard| match heard {
-            Heard::Rtp { at, timestamp, marker: true, .. } => Some((*at, timestamp.wrapping_sub(base))),
+            Heard::Rtp { at, timestamp, marker: true, .. } => {
+                Some((*at, timestamp.wrapping_sub(base.unwrap())))
+            }
             _ => None,
         })
         .collect();
