@@ -16,10 +16,7 @@ use std::{io, sync::Arc};
 use actix::{Message, Recipient};
 use bytes::{Bytes, BytesMut};
 use rustls::ServerConfig;
-use tokio::{
-    net::TcpStream,
-    sync::{OwnedSemaphorePermit, mpsc, oneshot},
-};
+use tokio::{net::TcpStream, sync::OwnedSemaphorePermit};
 use tokio_rustls::server::TlsStream;
 
 use super::{
@@ -37,6 +34,8 @@ use crate::{
     media::{Key, StreamId},
     protocol::{Kind, Line, Looks, Name, Request},
 };
+
+pub use super::tune::{NotTuned, Tune, Tuned};
 
 /// Listener to Courier: a connection to serve. One over plain TCP has been asked for its name.
 #[derive(Debug, Message)]
@@ -312,39 +311,6 @@ pub struct StreamEnded {
     pub stream: StreamId,
     /// Why.
     pub why: StreamEnd,
-}
-
-/// HTTP on a worker to Relay: somebody wants to listen.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct Tune {
-    /// To which.
-    pub stream: StreamId,
-    /// What lets him in.
-    pub key: Key,
-    /// Whether he may.
-    pub answer: oneshot::Sender<Result<Tuned, NotTuned>>,
-}
-
-/// What somebody gets who listens by HTTP.
-#[derive(Debug)]
-pub struct Tuned {
-    /// In what form.
-    pub content_type: &'static str,
-    /// The bytes, from the first on that is needed. It ends with the stream, or when it is not emptied in time: it is
-    /// bounded, and nobody waits for who does not read. Dropped, its owner listens no more.
-    pub bytes: mpsc::Receiver<Bytes>,
-}
-
-/// Why somebody may not listen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotTuned {
-    /// There is no such stream, or the key is not one of its.
-    Unknown,
-    /// It has not begun.
-    NotYet,
-    /// `media.listeners` listen already.
-    Full,
 }
 
 /// What the Registry can send to the Relay, without knowing it.

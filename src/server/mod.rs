@@ -69,6 +69,7 @@ mod streams;
 pub mod systemd;
 mod tally;
 mod tls;
+mod tune;
 mod vigil;
 mod waiting;
 mod who;

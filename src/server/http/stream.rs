@@ -22,7 +22,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::{
     media::{Key, StreamId},
-    server::messages::{NotTuned, Tune, Tuned},
+    server::tune::{NotTuned, Tune, Tuned},
     web::{refuse_method, words},
 };
 
