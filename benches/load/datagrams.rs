@@ -78,10 +78,15 @@ struct Stream {
     _connections: Vec<TcpStream>,
 }
 
+/// At an even port, so that the relay's reports go to an odd one, which is nobody's.
 fn listener() -> Result<UdpSocket> {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-    socket.set_read_timeout(Some(DEADLINE))?;
-    Ok(socket)
+    loop {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        if socket.local_addr()?.port() % 2 == 0 {
+            socket.set_read_timeout(Some(DEADLINE))?;
+            return Ok(socket);
+        }
+    }
 }
 
 /// MP3 by RTP.

@@ -6,10 +6,10 @@ use std::{
     net::{IpAddr, SocketAddr},
     rc::Rc,
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -28,6 +28,9 @@ use crate::media::{Description, Key, StreamId};
 
 /// How many may be admitted to a stream: each who asks for it gets a key.
 const MOST_KEYS: usize = 10_000;
+
+/// How long after the last sound listeners by UDP are told that it was the last.
+const BYE_AFTER: Duration = Duration::from_millis(500);
 
 /// Sockets from which listeners are sent to, and what waits for them.
 #[derive(Debug)]
@@ -310,19 +313,56 @@ impl Stream {
         }
     }
 
-    /// Ends it for everyone. Connections end as this says.
-    pub fn end(&mut self, how: End) {
-        for listener in self.listeners.values() {
-            self.bid_farewell(listener);
-            listener.outgoing.end(how);
+    /// Ends it for everyone. Connections end as this says. What listeners by UDP are still to be told comes back.
+    pub fn end(&mut self, how: End) -> Farewell {
+        let mut farewell = Farewell { outlets: std::mem::take(&mut self.outlets), byes: Vec::new() };
+        for listener in self.listeners.values().filter(|listener| listener.is_playing) {
+            match listener.way {
+                Way::Udp { pair, rtcp, .. } => {
+                    farewell.byes.push((pair, rtcp.at, reports::farewell(listener.numbering.ssrc)));
+                }
+                Way::Interleaved { .. } => self.bid_farewell(listener),
+            }
         }
-        if let Some(publisher) = &self.publisher {
-            publisher.outgoing.end(how);
+        let connections = self.listeners.values().map(|listener| &listener.outgoing);
+        for outgoing in connections.chain(self.publisher.as_ref().map(|publisher| &publisher.outgoing)) {
+            outgoing.end(how);
         }
         self.listeners.clear();
         self.audience = None;
         self.figures.set_listeners(0);
         self.over.cancel();
+        farewell
+    }
+}
+
+/// What is still to be said when a stream is over.
+#[must_use]
+pub struct Farewell {
+    outlets: Vec<Rc<Outlet>>,
+    byes: Vec<(usize, SocketAddr, Vec<u8>)>,
+}
+
+impl Farewell {
+    /// Says it now.
+    pub fn say(self) {
+        for outlet in &self.outlets {
+            outlet.backlog.drain(&outlet.pair.rtp);
+        }
+        for (outlet, to, bye) in self.byes {
+            // Who does not hear it finds out by silence, or by his connection's end.
+            let _: io::Result<usize> = self.outlets[outlet].pair.rtcp.try_send_to(&bye, to);
+        }
+    }
+
+    /// Says it a moment later. Programs that find sound and a report waiting read the report first, and leave the sound.
+    pub fn say_later(self) {
+        if !self.byes.is_empty() {
+            actix_rt::spawn(async move {
+                sleep(BYE_AFTER).await;
+                self.say();
+            });
+        }
     }
 }
 

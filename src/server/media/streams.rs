@@ -101,7 +101,7 @@ impl Streams {
     pub fn shut(&mut self, id: StreamId) {
         if let Some(mut stream) = self.all.remove(&id) {
             info!(self.log, "stream shut"; "stream" => %id);
-            stream.end(End::Over);
+            stream.end(End::Over).say_later();
             self.show();
         }
     }
@@ -113,7 +113,7 @@ impl Streams {
         }
         let Some(mut stream) = self.all.remove(&handle.id) else { return };
         info!(self.log, "stream ended"; "stream" => %handle.id, "why" => ?why, "elapsed" => ?stream.figures.elapsed());
-        stream.end(End::Over);
+        stream.end(End::Over).say_later();
         if stream.has_begun {
             self.registry.ended.do_send(StreamEnded { stream: handle.id, why });
         }
@@ -123,7 +123,7 @@ impl Streams {
     /// Everything is over.
     pub fn close(&mut self) {
         for stream in self.all.values_mut() {
-            stream.end(End::Now);
+            stream.end(End::Now).say();
         }
         self.all.clear();
         self.show();

@@ -1,7 +1,8 @@
 //! The relay over real sockets, with a registry and clients of the test's own.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
+    path::Path,
     sync::{Arc, mpsc},
     thread::JoinHandle,
     time::Duration,
@@ -9,17 +10,26 @@ use std::{
 
 use actix::{Context, Handler};
 use actix_rt::Arbiter;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned,
+    crypto::ring,
+    pki_types::{CertificateDer, ServerName},
+};
 use slog::{Discard, o};
 use tokio::sync::{mpsc::unbounded_channel, oneshot};
 
 use super::{
-    super::messages::{AdmitListener, NotTuned, OpenStream, Tuned},
+    super::{
+        messages::{AdmitListener, NotTuned, OpenStream, Tuned},
+        tls::credentials,
+    },
     counters::Counts,
     figures::{Figures, StreamEnd},
     *,
 };
 use crate::{
-    config::{Config, Media},
+    config::{Config, Media, Tls},
     media::{Key, StreamId},
 };
 
@@ -69,6 +79,7 @@ struct Rig {
     told: mpsc::Receiver<Told>,
     stop: Option<oneshot::Sender<()>>,
     system: Option<JoinHandle<()>>,
+    certificate: Option<CertificateDer<'static>>,
 }
 
 impl Rig {
@@ -78,6 +89,40 @@ impl Rig {
 
     /// With these settings, but for addresses.
     fn with(media: Media) -> Self {
+        Self::at(media, None)
+    }
+
+    /// Over TLS, with a certificate in this folder.
+    fn secure(folder: &Path) -> Self {
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let tls = Tls { certificate: folder.join("cert.pem"), key: folder.join("key.pem"), ..Tls::default() };
+        std::fs::write(&tls.certificate, cert.pem()).unwrap();
+        std::fs::write(&tls.key, signing_key.serialize_pem()).unwrap();
+        let loaded = credentials::load(&tls, &Logger::root(Discard, o!())).unwrap();
+        let mut rig = Self::at(Media::default(), Some(Credentials::new(loaded)));
+        rig.certificate = Some(cert.der().clone());
+        rig
+    }
+
+    /// A client that speaks TLS.
+    fn secure_client(&self, url: &str) -> Client {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate.clone().unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        let session = ClientConnection::new(Arc::new(config), name).unwrap();
+        let socket = TcpStream::connect(self.address()).unwrap();
+        socket.set_read_timeout(Some(DEADLINE)).unwrap();
+        let stream = StreamOwned::new(session, socket.try_clone().unwrap());
+        Client::over(Box::new(stream), socket, url)
+    }
+
+    fn at(media: Media, credentials: Option<Credentials>) -> Self {
         let (tell, told) = mpsc::channel();
         let (give, given) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
@@ -91,7 +136,7 @@ impl Rig {
                     thread: thread.handle(),
                     addresses: vec![socket.local_addr().unwrap()],
                     secure_addresses: Vec::new(),
-                    doors: vec![Door { socket, credentials: None }],
+                    doors: vec![Door { socket, credentials }],
                 };
                 let config = InForce::new(Config { media, ..Config::default() });
                 let registry = ToRegistry::from(Ear(tell).start());
@@ -106,7 +151,7 @@ impl Rig {
             });
         });
         let (audio, counters) = given.recv_timeout(DEADLINE).unwrap();
-        Self { audio, counters, told, stop: Some(stop), system: Some(system) }
+        Self { audio, counters, told, stop: Some(stop), system: Some(system), certificate: None }
     }
 
     fn address(&self) -> SocketAddr {

@@ -7,8 +7,14 @@ use std::{
 
 use super::DEADLINE;
 
+/// What is read and written.
+pub trait Stream: Read + Write {}
+
+impl<S: Read + Write> Stream for S {}
+
 pub struct Client {
-    reader: BufReader<TcpStream>,
+    reader: BufReader<Box<dyn Stream>>,
+    socket: TcpStream,
     sequence: u32,
     pub url: String,
 }
@@ -42,11 +48,17 @@ impl Client {
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { reader: BufReader::new(stream), sequence: 0, url: url.to_owned() }
+        let socket = stream.try_clone().unwrap();
+        Self::over(Box::new(stream), socket, url)
+    }
+
+    /// Over something else than the bare socket.
+    pub fn over(stream: Box<dyn Stream>, socket: TcpStream, url: &str) -> Self {
+        Self { reader: BufReader::new(stream), socket, sequence: 0, url: url.to_owned() }
     }
 
     pub fn stream(&self) -> &TcpStream {
-        self.reader.get_ref()
+        &self.socket
     }
 
     pub fn write(&mut self, bytes: &[u8]) {
@@ -176,4 +188,15 @@ pub fn rtp(ssrc: u32, sequence: u16, text: &str) -> Vec<u8> {
         text.as_bytes(),
     ]
     .concat()
+}
+
+/// Two sockets at ports that differ in the last bit.
+pub fn udp_pair() -> (UdpSocket, UdpSocket) {
+    super::until(|| {
+        let one = udp();
+        let port = one.local_addr().unwrap().port() ^ 1;
+        let other = UdpSocket::bind(("127.0.0.1", port)).ok()?;
+        other.set_read_timeout(Some(DEADLINE)).unwrap();
+        Some((one, other))
+    })
 }

@@ -1,6 +1,11 @@
 //! What comes in goes out.
 
-use super::{client::udp, *};
+use rtcp_types::{Compound, Packet};
+
+use super::{
+    client::{udp, udp_pair},
+    *,
+};
 use crate::server::media::numbering::Rtp;
 
 /// What follows the header of an MP3 frame of 32 kbit/s at 44.1 kHz, which has 104 bytes: this text in place of sound.
@@ -40,7 +45,7 @@ fn one_publishes_and_others_hear_by_any_way() {
         "{sdp:?}"
     );
     tcp.listen();
-    let ear = udp();
+    let (ear, reports) = udp_pair();
     let mut player = Client::to(&listen);
     player.set_up_udp(&ear);
     let start = player.ask("PLAY", "Range: npt=0-\r\n", "").expect(200);
@@ -83,13 +88,50 @@ fn one_publishes_and_others_hear_by_any_way() {
     assert_eq!(heard, expected);
     assert_eq!(figures.elapsed(), Duration::from_millis(40));
 
+    let ssrc = numbers[0][0].0;
+    let mut bytes = [0; 2048];
+    let length = reports.recv(&mut bytes).unwrap();
+    let Some(Ok(Packet::Sr(report))) = Compound::parse(&bytes[..length]).unwrap().next() else { panic!() };
+    assert_eq!(report.ssrc(), ssrc);
+    assert!((1..=5).contains(&report.packet_count()), "{report:?}");
+    // As far from the publisher's time as the listener's sound is: about where this is by now.
+    let ahead = report.rtp_timestamp().wrapping_sub(numbers[0][0].2);
+    assert!(ahead.wrapping_add(90_000) < 20 * 90_000, "{ahead}");
+
     publisher.ask("TEARDOWN", "", "").expect(200);
+    let length = reports.recv(&mut bytes).unwrap();
+    let last = Compound::parse(&bytes[..length]).unwrap().last();
+    assert!(matches!(last, Some(Ok(Packet::Bye(bye))) if bye.ssrcs().eq([ssrc])));
     rig.expect(Told::Ended(SONG, StreamEnd::Finished));
     assert_eq!(http.bytes.blocking_recv(), None);
-    let (channel, bye) = until(|| Some(tcp.frame()).filter(|(channel, _)| *channel == 1));
-    assert!(channel == 1 && bye.windows(2).any(|two| two == [0x81, 203]), "{bye:?}");
+    let is_bye = |bytes: &[u8]| bytes.windows(2).any(|two| two == [0x81, 203]);
+    until(|| Some(tcp.frame()).filter(|(channel, bytes)| *channel == 1 && is_bye(bytes)));
     assert_eq!(tcp.rest(), b"");
     Client::to(&listen).ask("DESCRIBE", "", "").expect(404);
     let counts = rig.until(|counts| counts.streams == 0);
     assert_eq!((counts.datagrams_in, counts.datagrams_out, counts.lost), (6, 10, 0));
+}
+
+#[test]
+fn over_tls_all_goes_in_the_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = Rig::secure(folder.path());
+    let (_, listen, _) = rig.open(SONG);
+    let publish = rig.open(StreamId(1)).0;
+    // Plain text is told so.
+    let mut plain = Client::to(&listen);
+    plain.write(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n");
+    let told = String::from_utf8(plain.rest()).unwrap();
+    assert_eq!(told, "RTSP/1.0 400 This port speaks RTSP over TLS: rtsps://\r\n\r\n");
+
+    let mut publisher = rig.secure_client(&publish);
+    publisher.announce().expect(200);
+    let udp = "Transport: RTP/AVP;unicast;client_port=5000-5001;mode=record\r\n";
+    publisher.ask("SETUP", udp, "").expect(461);
+    publisher.ask("SETUP", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1;mode=record\r\n", "").expect(200);
+    publisher.ask("RECORD", "", "").expect(200);
+    publisher.send_frame(0, &datagram(0, "first"));
+    rig.expect(Told::Began(StreamId(1)));
+    drop(publisher);
+    rig.expect(Told::Ended(StreamId(1), StreamEnd::Gone));
 }
