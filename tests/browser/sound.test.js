@@ -86,7 +86,7 @@ async function showFiles(page, friend) {
   await page.locator("#files").click();
   await friend.hears(/ \| list_files \| no data$/);
   friend.type(`ana | ${await page.locator("#me").textContent()} | list_files | 3 files: ${LIST}`);
-  await page.locator(".file-list .listen").first().waitFor();
+  await page.locator("#entries .listen").first().waitFor();
 }
 
 test("a file of a list is clicked and heard, by several, from the keyboard, and stopped", { skip }, async () => {
