@@ -23,7 +23,8 @@ impl Null {
     /// Takes samples of this kind, and gives them to `heard`.
     #[must_use]
     pub fn new(spec: Spec, heard: Option<UnboundedSender<Vec<f32>>>) -> Self {
-        Self { spec, began: None, taken: 0, heard }
+        // It begins with silence: there is not so much sound yet.
+        Self { spec, began: None, taken: spec.frames(LEAD) as u64, heard }
     }
 
     fn due(&mut self) -> u64 {

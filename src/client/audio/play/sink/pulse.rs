@@ -18,10 +18,11 @@ use super::{Pace, Sink, Spec};
 
 /// How long the server may take for an answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// How long the sound lasts that waits here for the server to ask for it. It asks for some hundredths of a second at once.
-const LEAD: Duration = Duration::from_millis(80);
+/// How long the sound lasts that waits here for the server to ask for it: as long as other programs may keep this one from
+/// running.
+const LEAD: Duration = Duration::from_millis(200);
 /// How long what waits in the server lasts.
-const SERVER_LEAD: Duration = Duration::from_millis(80);
+const SERVER_LEAD: Duration = Duration::from_millis(100);
 
 /// A sound server that answers.
 pub struct Server {
@@ -65,7 +66,9 @@ impl Server {
     /// Begins to play.
     pub async fn open(self, spec: Spec) -> Result<Pulse, String> {
         let Self { client } = self;
-        let ring = Arc::new(Mutex::new(Ring::default()));
+        // It begins with silence: there is not so much sound yet.
+        let silence = vec![0.0; spec.frames(LEAD) * usize::from(spec.channels)];
+        let ring = Arc::new(Mutex::new(Ring { samples: silence.into(), is_last: false }));
         let source = Arc::clone(&ring);
         let give = move |bytes: &mut [u8]| lock(&source).give(bytes);
         let opened = client.create_playback_stream(parameters(spec), give.as_playback_source());
