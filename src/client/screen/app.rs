@@ -18,6 +18,7 @@ use super::{
     help,
     layout::Panes,
     line::Line,
+    listening::Listening,
     log::Log,
     on_air::Playing,
     people::People,
@@ -26,7 +27,15 @@ use super::{
     typed,
     unconfirmed::Unconfirmed,
 };
-use crate::client::{Received, audio::publish::Order, files::Assembly, link};
+use crate::client::{
+    Received,
+    audio::{
+        play::{self, Volume},
+        publish::Order,
+    },
+    files::Assembly,
+    link,
+};
 
 /// After so long without an answer to `exit`, one leaves without.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
@@ -67,6 +76,15 @@ pub enum Effect {
         /// With which; with all, if it is not said.
         file: Option<String>,
     },
+    /// Listen to what is played there, and to nothing else any more.
+    Listen {
+        /// Where.
+        address: String,
+        /// How loud.
+        volume: Volume,
+    },
+    /// Have this done with what is heard.
+    Hear(play::Order),
     /// Draw all of the screen anew: something else wrote to it.
     Redraw,
 }
@@ -126,6 +144,8 @@ pub struct App {
     pub(super) lists: Assembly,
     /// What one plays to others.
     pub(super) playing: Playing,
+    /// What one hears of others.
+    pub(super) listening: Listening,
     effects: VecDeque<Effect>,
     /// Why the last name was not given.
     pub(super) refused: Option<String>,
@@ -155,6 +175,7 @@ impl App {
             unconfirmed: Unconfirmed::default(),
             lists: Assembly::default(),
             playing: Playing::default(),
+            listening: Listening::default(),
             effects: VecDeque::new(),
             refused: None,
             no_connection: None,

@@ -42,8 +42,11 @@ impl App {
                 self.people.heard(of);
                 self.files(of, text, now);
             }
-            Meaning::Offered { by, offer } => self.note(now, &format!("{by} plays {}", offer.file)),
-            Meaning::NotOffered { by, why } => self.error(now, &format!("{by}: {why}")),
+            Meaning::Offered { by, offer } => {
+                self.people.heard(by);
+                self.offered(by, &offer, now);
+            }
+            Meaning::NotOffered { by, why } => self.not_offered(by, why, now),
             Meaning::Refusal { why, .. } => {
                 // Such as that a name is nobody's any more.
                 self.people.hint();

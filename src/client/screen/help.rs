@@ -26,9 +26,10 @@ const KEYS: [(&str, &str); 12] = [
 ];
 
 /// What can be typed and is no operation.
-const HERE: [(&str, &str); 2] = [
+const HERE: [(&str, &str); 3] = [
+    ("/volume 50", "how loud what you hear is, from 0 to 100"),
     ("/pause [FILE]", "have what you play to others wait; again: go on"),
-    ("/stop", "end all that you play to others"),
+    ("/stop", "hear no more; or else end all that you play to others"),
 ];
 
 /// Signs before messages.

@@ -177,13 +177,17 @@ impl App {
     fn complete(&mut self, back: bool) {
         let own = &self.name;
         let names: Vec<_> = self.people.names().iter().filter(|name| *name != own).cloned().collect();
-        self.line.complete(&names, back);
+        let listening = &self.listening;
+        self.line.complete(&names, |of| listening.files_of(of).to_vec(), back);
         if self.line.completion().is_none() {
             self.hint = Some("Nothing to complete: Tab goes on with /commands and names".to_owned());
         }
     }
 
     fn enter(&mut self, now: Now) {
+        if self.listens(now) {
+            return;
+        }
         if self.answers(&self.line.text().to_owned()) {
             self.line.take();
             return;
@@ -225,6 +229,7 @@ impl App {
 
     fn send_typed(&mut self, message: Received, now: Now) {
         let own_copy = self.own_copy(&message, now);
+        self.note_asked(&message);
         let returns = match Operation::from_wire(&message.operation) {
             Some(Operation::Broadcast | Operation::Echo) => Some(message.data.clone()),
             _ => None,

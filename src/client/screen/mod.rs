@@ -27,6 +27,7 @@ mod keys;
 mod layout;
 mod line;
 mod listed;
+mod listening;
 mod log;
 mod on_air;
 mod people;

@@ -28,7 +28,10 @@ use super::{
 };
 use crate::client::{
     Received,
-    audio::publish::{Asking, News, Publisher, TooMuch},
+    audio::{
+        play::{Failed, Heard, Listener, Volume},
+        publish::{Asking, News, Publisher, TooMuch},
+    },
     decoder::Item,
     dial::Dialer,
     files::{Folder, Sharer},
@@ -80,6 +83,7 @@ pub async fn run(
         answers,
         publisher,
         news,
+        listener: None,
     };
     let mut next_picture = Instant::now();
     let mut is_stale = true;
@@ -151,6 +155,8 @@ struct Driver {
     publisher: Publisher,
     /// What comes of that.
     news: Receiver<News>,
+    /// What one hears.
+    listener: Option<Listener>,
 }
 
 impl Driver {
@@ -179,6 +185,12 @@ impl Driver {
                     let done = self.publisher.order(order, file.as_deref());
                     self.too_much(done);
                 }
+                Effect::Listen { address, volume } => self.listen(address, volume),
+                Effect::Hear(order) => {
+                    if let Some(listener) = &self.listener {
+                        listener.order(order);
+                    }
+                }
             }
         }
     }
@@ -193,6 +205,14 @@ impl Driver {
     fn too_much(&mut self, done: Result<(), TooMuch>) {
         if let Err(why) = done {
             self.app.news(News::CannotDo(why.to_string()), Now::read());
+        }
+    }
+
+    /// Listens to what is played there, and to nothing else any more.
+    fn listen(&mut self, address: String, volume: Volume) {
+        match Listener::begin(self.dialer.clone(), address, volume) {
+            Ok(listener) => self.listener = Some(listener),
+            Err(why) => self.app.heard(Err(Failed::Sink(why)), Now::read()),
         }
     }
 
@@ -212,6 +232,10 @@ impl Driver {
             }
             Some(news) = self.news.recv() => {
                 self.app.news(news, Now::read());
+                return;
+            }
+            heard = next(&mut self.listener) => {
+                take_heard(&mut self.listener, &mut self.app, heard);
                 return;
             }
             Some(answer) = self.answers.recv(), if may_answer => {
@@ -246,6 +270,24 @@ impl Driver {
             Input::Key(_) | Input::Mouse(_) => return false,
         }
         true
+    }
+}
+
+/// What happens with what one hears, if one hears anything.
+async fn next(listener: &mut Option<Listener>) -> Heard {
+    match listener {
+        Some(listener) => listener.next().await,
+        None => pending().await,
+    }
+}
+
+fn take_heard(listener: &mut Option<Listener>, app: &mut App, heard: Heard) {
+    match heard {
+        Heard::More(progress) => app.hears(progress, Now::read()),
+        Heard::Over(over) => {
+            *listener = None;
+            app.heard(over, Now::read());
+        }
     }
 }
 

@@ -65,6 +65,7 @@ fn parts(app: &App, now: Instant) -> Vec<Row> {
         Connection::Over => glyphs("over", theme.notable()),
     });
     parts.extend(on_air(app));
+    parts.extend(app.listening.shown().map(|shown| glyphs(&shown, theme.good())));
     if app.place.is_insecure {
         parts.push(glyphs("INSECURE", theme.error()));
     }

@@ -1,5 +1,6 @@
 //! Someone in front of a screen: what is shown, as text, and what is sent.
 
+mod listening;
 mod pictures;
 mod steps;
 
@@ -98,6 +99,8 @@ impl Desk {
                 Effect::Publish { by, data } => format!("publish for {by}: {data}"),
                 Effect::MayPlay { number, may } => format!("may play {number}: {may}"),
                 Effect::Order { order, file } => format!("{order:?} {file:?}"),
+                Effect::Listen { address, volume } => format!("listen at {volume} to {address}"),
+                Effect::Hear(order) => format!("{order:?}"),
             });
         }
     }

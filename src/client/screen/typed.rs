@@ -93,6 +93,7 @@ fn message(form: &ShortForm<'_>, own: &str) -> Received {
         Operation::Broadcast | Operation::BroadcastNotMe => ALL_CLIENTS,
         Operation::PrivateMessage
         | Operation::ListFiles
+        | Operation::Play
         | Operation::Kick
         | Operation::Ban
         | Operation::Unban => form.destination,
@@ -171,6 +172,9 @@ mod tests {
             ("/msg \"Ana Maria\" hi you", "rui | Ana Maria | private_message | hi you"),
             ("/files Ana Maria", "rui | Ana Maria | list_files | no data"),
             ("/echo hi", "rui | rui | echo | hi"),
+            ("/play ana a song.mp3", "rui | ana | play | a song.mp3"),
+            ("/streams", "rui | server | list_streams | no data"),
+            ("/stop a song.mp3", "rui | server | stop | a song.mp3"),
             ("/kick ana being rude", "rui | ana | kick | being rude"),
             ("/ban 192.0.2.7 1h", "rui | 192.0.2.7 | ban | 1h"),
             ("/unban ana", "rui | ana | unban | no data"),

@@ -10,12 +10,14 @@
 //! - [`playout`]: all of these put together, still without IO and told the time.
 //! - [`volume`]: how loud. [`report`]: what the server is told, and what it says of the end.
 //! - [`sink`]: where samples go: a file, standard output, a sound server, nowhere.
+//! - [`listener`]: the same on a thread of its own.
 //! - [`player`]: a stream at an address to a sink, until it ends. [`words`]: how far it is.
 
 pub mod conceal;
 pub mod decode;
 pub mod delay;
 pub mod jitter;
+pub mod listener;
 pub mod player;
 pub mod playout;
 pub mod report;
@@ -24,6 +26,7 @@ pub mod stretch;
 pub mod volume;
 pub mod words;
 
+pub use listener::{Heard, Listener};
 pub use player::{Failed, Order, Progress, Stage, Wanted, play};
 pub use sink::{NoSink, Output, Ready};
 pub use volume::Volume;

@@ -50,9 +50,7 @@ pub enum Output {
 #[derive(Debug, thiserror::Error)]
 pub enum NoSink {
     /// There is no sound server.
-    #[error(
-        "there is no sound here ({0}): --output FILE.wav writes it to a file, --output - to standard output"
-    )]
+    #[error("there is no sound here ({0}); arauto play with --output FILE.wav writes it to a file instead")]
     NoCard(String),
     /// The file cannot be written.
     #[error("{file}: {why}")]
