@@ -1,3 +1,5 @@
 //! What the player makes of streams: decoded as others decode them, over bad networks, into files and a sound server.
 
 mod decode;
+mod lossy;
+mod sound;

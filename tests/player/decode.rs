@@ -1,76 +1,16 @@
 //! Decoding, beside what ffmpeg makes of the same file.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
-
 use arauto::{
     client::audio::play::decode::{Decoded, Decoder},
     media::{
         Format,
-        payload::{Unit, mpeg::FrameHeader, opus},
+        payload::{Unit, opus},
     },
 };
 use tempfile::TempDir;
 
+use super::sound::{encode, frames, heard_by_ffmpeg, packets};
 use crate::harness::has_tool;
-
-fn ffmpeg(arguments: &[&str]) -> Vec<u8> {
-    let output = Command::new("ffmpeg").args(["-v", "error", "-y"]).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    output.stdout
-}
-
-/// Two seconds of a tone that sweeps, and some noise, encoded as told.
-fn encode(folder: &TempDir, name: &str, channels: u8, arguments: &[&str]) -> PathBuf {
-    let path = folder.path().join(name);
-    let sound = match channels {
-        1 => "aevalsrc=0.4*sin(2*PI*(200+400*t)*t)+0.05*random(0):d=2:s=48000",
-        _ => "aevalsrc=0.4*sin(2*PI*(200+400*t)*t)+0.05*random(0)|0.3*sin(2*PI*1000*t):d=2:s=48000",
-    };
-    let mut all = vec!["-f", "lavfi", "-i", sound];
-    all.extend(arguments);
-    all.push(path.to_str().unwrap());
-    ffmpeg(&all);
-    path
-}
-
-/// What ffmpeg hears in it, interleaved.
-fn heard_by_ffmpeg(path: &Path, decoder: &[&str]) -> Vec<f32> {
-    let mut all = decoder.to_vec();
-    all.extend(["-i", path.to_str().unwrap(), "-f", "f32le", "-"]);
-    ffmpeg(&all).chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect()
-}
-
-/// The packets of an Ogg stream, without the two that describe it; and how many frames are to be left out.
-fn packets(ogg: &[u8]) -> (Vec<Vec<u8>>, usize) {
-    let (mut at, mut packets, mut packet) = (0, Vec::new(), Vec::new());
-    while at + 27 <= ogg.len() {
-        let segments = usize::from(ogg[at + 26]);
-        let lengths = &ogg[at + 27..at + 27 + segments];
-        at += 27 + segments;
-        for &length in lengths {
-            packet.extend_from_slice(&ogg[at..at + usize::from(length)]);
-            at += usize::from(length);
-            if length < 255 {
-                packets.push(std::mem::take(&mut packet));
-            }
-        }
-    }
-    let skipped = u16::from_le_bytes([packets[0][10], packets[0][11]]);
-    (packets.split_off(2), skipped.into())
-}
-
-fn frames(mp3: &[u8]) -> Vec<Vec<u8>> {
-    let (mut at, mut frames) = (0, Vec::new());
-    while let Some(header) = mp3.get(at..).and_then(FrameHeader::parse) {
-        let Some(frame) = mp3.get(at..at + header.bytes) else { break };
-        frames.push(frame.to_vec());
-        at += header.bytes;
-    }
-    frames
-}
 
 fn unit(bytes: &[u8]) -> Unit {
     Unit { timestamp: 0, ticks: 0, bytes: bytes.to_vec() }
@@ -101,7 +41,7 @@ fn opus_as_the_reference_decodes_it() {
         ("changing", 2, &["-application", "audio", "-b:a", "32k"]),
     ] {
         let encoder = ["-c:a", "libopus"].iter().chain(arguments).copied().collect::<Vec<_>>();
-        let path = encode(&folder, &format!("{name}.opus"), channels, &encoder);
+        let path = encode(&folder, &format!("{name}.opus"), 2, channels, &encoder);
         let expected = heard_by_ffmpeg(&path, &["-c:a", "libopus"]);
         let (packets, skipped) = packets(&std::fs::read(&path).unwrap());
         let mut decoder = Decoder::new(Format::Opus { channels }, &unit(&packets[0])).unwrap();
@@ -136,7 +76,7 @@ fn mp3_as_ffmpeg_decodes_it() {
             .chain(arguments)
             .copied()
             .collect();
-        let path = encode(&folder, &format!("{name}.mp3"), channels, &encoder);
+        let path = encode(&folder, &format!("{name}.mp3"), 2, channels, &encoder);
         let expected = heard_by_ffmpeg(&path, &[]);
         let frames = frames(&std::fs::read(&path).unwrap());
         assert!(frames.len() > 50, "{name}: {}", frames.len());
@@ -162,7 +102,7 @@ fn no_noise_after_a_loss() {
     // Few bits, so that nearly every frame begins in those before it.
     let arguments =
         ["-c:a", "libmp3lame", "-write_xing", "0", "-id3v2_version", "0", "-abr", "1", "-b:a", "64k"];
-    let path = encode(&folder, "song.mp3", 1, &arguments);
+    let path = encode(&folder, "song.mp3", 2, 1, &arguments);
     let frames = frames(&std::fs::read(&path).unwrap());
     let mut whole = Decoder::new(Format::Mp3, &unit(&frames[0])).unwrap();
     let mut lossy = Decoder::new(Format::Mp3, &unit(&frames[0])).unwrap();
