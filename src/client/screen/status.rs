@@ -45,7 +45,8 @@ fn fitting(parts: Vec<Row>, columns: usize, theme: Theme) -> Row {
 fn parts(app: &App, now: Instant) -> Vec<Row> {
     let (theme, quiet) = (app.theme, app.theme.quiet());
     let is_narrow = app.size.width < 40;
-    let mut parts = Vec::new();
+    let mut parts: Vec<Row> =
+        app.playing.question().map(|asked| glyphs(&asked, theme.notable())).into_iter().collect();
     if app.log.unread() > 0 && app.panes().rule.is_empty() {
         parts.push(glyphs(&format!("{} new below", app.log.unread()), theme.notable()));
     }
@@ -64,7 +65,7 @@ fn parts(app: &App, now: Instant) -> Vec<Row> {
         }
         Connection::Over => glyphs("over", theme.notable()),
     });
-    parts.extend(on_air(app));
+    parts.extend(app.playing.shown().map(|shown| glyphs(&shown, theme.good())));
     parts.extend(app.listening.shown().map(|shown| glyphs(&shown, theme.good())));
     if app.place.is_insecure {
         parts.push(glyphs("INSECURE", theme.error()));
@@ -81,12 +82,6 @@ fn parts(app: &App, now: Instant) -> Vec<Row> {
     };
     parts.extend(keys.iter().map(|key| glyphs(key, quiet)));
     parts
-}
-
-/// What one is asked, and what one plays to others.
-fn on_air(app: &App) -> impl Iterator<Item = Row> {
-    let question = app.playing.question().map(|question| glyphs(&question, app.theme.notable()));
-    question.into_iter().chain(app.playing.shown().map(|shown| glyphs(&shown, app.theme.good())))
 }
 
 /// The ways to complete, from the one chosen on if they are too many.

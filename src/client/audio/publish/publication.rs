@@ -106,7 +106,10 @@ pub(super) async fn run(
     (controls, progress, began): (mpsc::Receiver<Control>, watch::Sender<Progress>, mpsc::Sender<Began>),
 ) -> Outcome {
     let not_begun = |why: &dyn std::fmt::Display| Outcome::NotBegun(Printable(why).to_string());
-    let Some(name) = unquote(file) else { return not_begun(&"no such file is shared") };
+    // A command's quotes are taken off on the way.
+    let Some(name) = unquote(file).or_else(|| unquote(&format!("\"{file}\""))) else {
+        return not_begun(&"no such file is shared");
+    };
     let folder = folder.clone();
     let reading = match timeout(OPEN_WITHIN, Reading::begin(move || folder.open(&name))).await {
         Ok(Ok(reading)) => reading,
