@@ -123,4 +123,4 @@ impl MediaSource for Bounded {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(in crate::client) mod tests;

@@ -24,6 +24,9 @@ mod sharer;
 pub(in crate::client) mod sound;
 mod tree;
 
+#[cfg(test)]
+pub(in crate::client) use audio::tests as audio_tests;
+
 pub use answer::answer;
 pub use assembly::{Assembled, Assembly};
 pub use entry::{Clock, Entry};

@@ -22,10 +22,8 @@ use crate::{
     protocol::Operation,
 };
 
-/// The most files that are played at once.
+/// The most files that are played at once, those counted for which the user is asked.
 pub const MOST_AT_ONCE: usize = 4;
-/// The most files for which the user is asked at once.
-pub const MOST_ASKED: usize = 4;
 /// How long the user may take to answer. Servers wait 10 s unless told otherwise.
 pub const ASK_WITHIN: Duration = Duration::from_secs(8);
 /// What was asked of the task and not taken up.
@@ -293,8 +291,6 @@ impl Desk {
             "its user wants to be asked first, and cannot be asked"
         } else if self.publications.len() + self.waiting.len() >= MOST_AT_ONCE {
             "too many files are played at once"
-        } else if self.asking == Asking::First && self.waiting.len() >= MOST_ASKED {
-            "its user was asked for too many files"
         } else if self.asking == Asking::First {
             return self.ask(asked).await;
         } else {
@@ -405,3 +401,6 @@ async fn expired(until: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;
