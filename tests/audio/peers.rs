@@ -12,16 +12,12 @@ use arauto::media::{Offer, Summons};
 use super::sound::{Running, convert, expect_rest_of, make, quiet, wait_for_bytes};
 use crate::harness::{Client, TestServer, has_tool};
 
-/// Somebody who was asked to publish, by hand.
-struct Publisher {
-    client: Client,
-    rtsp: String,
-}
-
-/// A server, ana who is asked for `file` and rui who asked for it.
+/// A server, ana who was asked for a file and is to publish it, and rui who asked for it.
 struct Stage {
     _server: TestServer,
-    ana: Publisher,
+    _ana: Client,
+    /// Where ana is to publish it.
+    summons: String,
     rui: Client,
     folder: tempfile::TempDir,
 }
@@ -36,13 +32,8 @@ impl Stage {
         let data = line.strip_prefix("rui | ana | publish | ").unwrap_or_else(|| panic!("{line}"));
         let summons = Summons::parse(data).unwrap_or_else(|| panic!("{line}"));
         assert_eq!(summons.file, file);
-        let rtsp = summons.rtsp.to_owned();
-        Self {
-            _server: server,
-            ana: Publisher { client: ana, rtsp },
-            rui,
-            folder: tempfile::tempdir().unwrap(),
-        }
+        let summons = summons.rtsp.to_owned();
+        Self { _server: server, _ana: ana, summons, rui, folder: tempfile::tempdir().unwrap() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -53,7 +44,7 @@ impl Stage {
     fn publish(&self, file: &Path, arguments: &str) -> Running {
         let mut command = quiet("ffmpeg");
         command.args(["-v", "error", "-re", "-i"]).arg(file).args(arguments.split_whitespace());
-        command.args(["-f", "rtsp", &self.ana.rtsp]);
+        command.args(["-f", "rtsp", &self.summons]);
         Running::start(&mut command)
     }
 
@@ -256,7 +247,7 @@ fn nothing_is_to_be_had_without_a_key() {
     let (rtsp, _) = stage.offer();
     let (address, key) = rtsp.split_once("key=").unwrap();
     let guessed = format!("{address}key={}", key.chars().rev().collect::<String>());
-    for wrong in [address.trim_end_matches('?'), &guessed, &stage.ana.rtsp] {
+    for wrong in [address.trim_end_matches('?'), &guessed, &stage.summons] {
         let mut command = quiet("ffmpeg");
         command.args(["-v", "error", "-i", wrong, "-t", "1", "-f", "null", "-"]);
         assert!(!command.output().unwrap().status.success(), "{wrong}");
