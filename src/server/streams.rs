@@ -21,7 +21,7 @@ pub const MOST_WAITED_FOR: usize = 4;
 /// All streams that are on or waited for.
 #[derive(Debug, Default)]
 pub struct Streams {
-    streams: HashMap<StreamId, Stream>,
+    by_number: HashMap<StreamId, Stream>,
     /// The number given last.
     last: u16,
     /// How many were opened. Tells a stream from an earlier one of the same number.
@@ -127,19 +127,19 @@ impl Streams {
             return stream.ask(number, asker, key, bounds.listeners);
         }
         let waits_for = |stream: &&Stream| !stream.is_on && stream.askers.contains_key(&asker);
-        if self.streams.values().filter(waits_for).count() >= MOST_WAITED_FOR {
+        if self.by_number.values().filter(waits_for).count() >= MOST_WAITED_FOR {
             return Err(NotAsked::Impatient);
         }
-        if self.streams.values().filter(|stream| !stream.is_on).count() >= bounds.waiting {
+        if self.by_number.values().filter(|stream| !stream.is_on).count() >= bounds.waiting {
             return Err(NotAsked::Waiting);
         }
-        if self.streams.len() >= bounds.streams {
+        if self.by_number.len() >= bounds.streams {
             return Err(NotAsked::Streams);
         }
         let number = self.free_number();
         self.opened += 1;
         let opening = Opening(self.opened);
-        self.streams.insert(
+        self.by_number.insert(
             number,
             Stream {
                 publisher,
@@ -157,32 +157,33 @@ impl Streams {
 
     /// The file of a stream, and where its figures are written.
     pub fn get(&self, number: StreamId) -> Option<(Arc<str>, Arc<Figures>)> {
-        let stream = self.streams.get(&number)?;
+        let stream = self.by_number.get(&number)?;
         Some((Arc::clone(&stream.file), Arc::clone(&stream.figures)))
     }
 
     /// Its publisher has begun. Returns his name, the file, and who waited for it.
     pub fn begin(&mut self, number: StreamId) -> Option<(Name, Arc<str>, Vec<SessionId>)> {
-        let stream = self.streams.get_mut(&number).filter(|stream| !stream.is_on)?;
+        let stream = self.by_number.get_mut(&number).filter(|stream| !stream.is_on)?;
         stream.is_on = true;
         Some((stream.name.clone(), Arc::clone(&stream.file), stream.askers.keys().copied().collect()))
     }
 
     /// Somebody who waited for a stream may listen with this key.
     pub fn admit(&mut self, number: StreamId, asker: SessionId, key: Key) {
-        if let Some(known) = self.streams.get_mut(&number).and_then(|stream| stream.askers.get_mut(&asker)) {
+        if let Some(known) = self.by_number.get_mut(&number).and_then(|stream| stream.askers.get_mut(&asker))
+        {
             *known = Some(key);
         }
     }
 
     /// It is over.
     pub fn end(&mut self, number: StreamId) -> Option<Closed> {
-        self.streams.remove(&number).map(|stream| stream.close(number))
+        self.by_number.remove(&number).map(|stream| stream.close(number))
     }
 
     /// Its publisher had his time. Nothing, if he has begun, or it is another stream by now.
     pub fn expire(&mut self, number: StreamId, opening: Opening) -> Option<Closed> {
-        let stream = self.streams.get(&number)?;
+        let stream = self.by_number.get(&number)?;
         if stream.is_on || stream.opening != opening { None } else { self.end(number) }
     }
 
@@ -193,7 +194,7 @@ impl Streams {
             stream.publisher == publisher && !stream.is_on && stream.askers.contains_key(&asker)
         };
         let named = |stream: &Stream| if why.contains(&*stream.file) { stream.file.len() } else { 0 };
-        let meant = self.streams.iter().filter(|(_, stream)| is_meant(stream));
+        let meant = self.by_number.iter().filter(|(_, stream)| is_meant(stream));
         let (number, _) =
             meant.min_by_key(|(_, stream)| (std::cmp::Reverse(named(stream)), stream.opening))?;
         self.end(*number)
@@ -208,7 +209,7 @@ impl Streams {
     /// Who plays a file, or was asked for it.
     pub fn publishers(&self, file: &str) -> Vec<(SessionId, Name)> {
         let mut publishers: Vec<_> = self
-            .streams
+            .by_number
             .values()
             .filter(|stream| *stream.file == *file)
             .map(|stream| (stream.opening, stream.publisher, stream.name.clone()))
@@ -221,11 +222,11 @@ impl Streams {
     /// waits for after that.
     pub fn leave(&mut self, id: SessionId) -> Vec<Closed> {
         // Nearly always: this is the way of everybody who leaves.
-        if self.streams.is_empty() {
+        if self.by_number.is_empty() {
             return Vec::new();
         }
         let mut over = Vec::new();
-        for (number, stream) in &mut self.streams {
+        for (number, stream) in &mut self.by_number {
             if let Some(key) = stream.askers.remove(&id) {
                 stream.left.extend(key);
             }
@@ -239,7 +240,7 @@ impl Streams {
 
     /// What is on, the oldest first.
     pub fn on(&self) -> Vec<Shown<'_>> {
-        let mut on: Vec<_> = self.streams.values().filter(|stream| stream.is_on).collect();
+        let mut on: Vec<_> = self.by_number.values().filter(|stream| stream.is_on).collect();
         on.sort_unstable_by_key(|stream| stream.opening);
         on.into_iter()
             .map(|stream| Shown { publisher: &stream.name, file: &stream.file, figures: &stream.figures })
@@ -247,7 +248,7 @@ impl Streams {
     }
 
     fn find_mut(&mut self, publisher: SessionId, file: &str) -> Option<(StreamId, &mut Stream)> {
-        self.streams
+        self.by_number
             .iter_mut()
             .find(|(_, stream)| stream.publisher == publisher && *stream.file == *file)
             .map(|(number, stream)| (*number, stream))
@@ -257,7 +258,7 @@ impl Streams {
     fn free_number(&mut self) -> StreamId {
         loop {
             self.last = self.last.wrapping_add(1);
-            if !self.streams.contains_key(&StreamId(self.last)) {
+            if !self.by_number.contains_key(&StreamId(self.last)) {
                 return StreamId(self.last);
             }
         }

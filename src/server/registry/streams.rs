@@ -104,7 +104,7 @@ impl Registry {
         let line = self.offered(stream, key, (publisher, file), &asker).unwrap_or_else(|why| {
             let why = match why {
                 NoAddress::TooLong => too_long(limit),
-                NoAddress::Unreachable => unreachable_for("you").to_owned(),
+                NoAddress::Unreachable => unreachable_for("you"),
             };
             reply::not_played(limit, &asker.name, &why)
         });

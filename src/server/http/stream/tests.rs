@@ -55,9 +55,9 @@ impl World {
     async fn new(places: usize) -> Self {
         let (tell, tuned) = unbounded_channel();
         let places = Arc::new(Semaphore::new(places));
-        let tuner = Tuner { tune: FakeRelay(tell).start().recipient(), places: Arc::clone(&places) };
+        let for_all = Tuner { tune: FakeRelay(tell).start().recipient(), places: Arc::clone(&places) };
         let (admissions, _) = unbounded_channel();
-        let http = Http::new(InForce::new(Config::default()), admissions, Some(tuner), |_, _, _| {});
+        let http = Http::new(InForce::new(Config::default()), admissions, Some(for_all), |_, _, _| {});
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let pages = Arc::new(Semaphore::new(16));
         Self { http, listener, tuned, places, listening: Rc::default(), pages, visitors: 0 }

@@ -304,7 +304,7 @@ fn a_publisher_who_leaves_takes_his_streams_along() {
 #[test]
 fn an_asker_who_leaves_is_forgotten_and_what_he_alone_waited_for_is_shut() {
     in_system(async {
-        let mut world = World::new(|_| {});
+        let mut world = World::new(|config| config.media.publish_timeout = Duration::from_mins(10));
         let (mut ana, mut rui) = (world.join("ana").await, world.join("rui").await);
         rui.send("/play ana song.mp3").await;
         let stream = world.opened().await.stream;
