@@ -26,8 +26,8 @@ use crate::{
     web::{refuse_method, words},
 };
 
-/// How many connections may listen at once, beside those that ask for the page. Each is an open file, and some 100 KiB at the
-/// most if it does not read.
+/// How many connections may listen at once, beside those that ask for the page. Each is an open file; if it does not read,
+/// 32 KiB wait here, and in the relay what [`Tuned::bytes`] may hold, until it is cut.
 pub const LISTENERS: usize = 1024;
 
 /// Where streams are to be had by HTTP.
