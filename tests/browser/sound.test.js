@@ -44,10 +44,10 @@ function tone(name, ...format) {
 }
 
 /** Waits until somebody is asked for a file, and has ffmpeg send it. */
-async function publish(friend, name, file) {
+async function publish(friend, name, file, codec = "copy") {
   const asked = await friend.hears(new RegExp(` \\| publish \\| rtsp://\\S+ ${name}$`));
   const address = asked.match(/rtsp:\/\/\S+/)[0];
-  const options = ["-v", "error", "-re", "-i", file, "-c", "copy", "-f", "rtsp", address];
+  const options = ["-v", "error", "-re", "-i", file, "-c", codec, "-f", "rtsp", address];
   const publisher = spawn("ffmpeg", options, { stdio: "ignore" });
   publishers.add(publisher);
   return publisher;
@@ -79,13 +79,15 @@ async function hearsTone(page, frequency) {
   return found.jsonValue();
 }
 
-const LIST = '"my song.mp3" (100 bytes, 2:00, audio/mpeg), notes.txt (10 bytes, text/plain), other.opus (100 bytes, 2:00, audio/ogg)';
+const LIST =
+  '"my song.mp3" (100 bytes, 2:00, audio/mpeg), notes.txt (10 bytes, text/plain), ' +
+  "other.opus (100 bytes, 2:00, audio/ogg), third.wav (100 bytes, 2:00, audio/wav)";
 
 async function showFiles(page, friend) {
   await choose(page, "ana");
   await page.locator("#files").click();
   await friend.hears(/ \| list_files \| no data$/);
-  friend.type(`ana | ${await page.locator("#me").textContent()} | list_files | 3 files: ${LIST}`);
+  friend.type(`ana | ${await page.locator("#me").textContent()} | list_files | 4 files: ${LIST}`);
   await page.locator("#entries .listen").first().waitFor();
 }
 
@@ -95,7 +97,7 @@ test("a file of a list is clicked and heard, by several, from the keyboard, and 
   const rui = await join(browser, url, "rui");
   await showFiles(rui, ana);
   const names = await rui.locator("#entries .listen").allTextContents();
-  assert.deepEqual(names, ["my song.mp3", "other.opus"], "only sound is offered");
+  assert.deepEqual(names, ["my song.mp3", "other.opus", "third.wav"], "only sound is offered");
   const button = rui.getByRole("button", { name: /^Listen to .*my song\.mp3/ });
   await button.focus();
   await rui.keyboard.press("Enter");
@@ -139,6 +141,17 @@ test("Opus is heard as well, and after a pause what the others hear then", { ski
   await rui.evaluate(() => document.getElementById("audio").play());
   // It begins again: its clock is a new one.
   await rui.waitForFunction(() => document.getElementById("audio").currentTime > 0.2);
+  await hearsTone(rui, TONE);
+  assert.deepEqual(rui.problems, []);
+});
+
+test("samples are heard as well", { skip }, async () => {
+  const song = tone("third.wav");
+  const ana = await Friend.enter(port, "ana");
+  const rui = await join(browser, url, "rui");
+  await showFiles(rui, ana);
+  await rui.getByRole("button", { name: /^Listen to .*third\.wav/ }).click();
+  await publish(ana, "third.wav", song, "pcm_s16be");
   await hearsTone(rui, TONE);
   assert.deepEqual(rui.problems, []);
 });
