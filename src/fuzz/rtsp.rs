@@ -66,7 +66,7 @@ fn read(cuts: &[&[u8]]) -> (Vec<u8>, Vec<(u8, Vec<u8>)>) {
                 Ok(None) => break,
                 Ok(Some(Incoming::Datagram(channel, bytes))) => datagrams.push((channel, bytes.to_vec())),
                 Ok(Some(Incoming::Request(request))) => {
-                    let answer = session.answer(request, &mut stage);
+                    let answer = session.answer(&request, &mut stage);
                     judge_answer(&answer.bytes);
                     answers.extend(answer.bytes);
                     let is_running = stage.is_playing || stage.is_recording;

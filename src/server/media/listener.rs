@@ -142,6 +142,8 @@ pub fn frame(channel: u8, parts: &[&[u8]]) -> Option<Bytes> {
     let mut bytes = Vec::with_capacity(4 + usize::from(length));
     bytes.extend([b'$', channel]);
     bytes.extend(length.to_be_bytes());
-    parts.iter().for_each(|part| bytes.extend_from_slice(part));
+    for part in parts {
+        bytes.extend_from_slice(part);
+    }
     Some(bytes.into())
 }

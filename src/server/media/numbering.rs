@@ -62,12 +62,13 @@ impl Numbering {
     /// # Errors
     /// If the system has no random numbers.
     pub fn random() -> Result<Self, getrandom::Error> {
-        let offsets = getrandom::u64()?.to_be_bytes();
-        let [a, b, c, d, e, f, ..] = offsets;
+        // The offsets are pieces of one number.
+        let offsets = getrandom::u64()?;
+        let [_, _, high, low, time @ ..] = offsets.to_be_bytes();
         Ok(Self {
             ssrc: getrandom::u32()?,
-            sequence: u16::from_be_bytes([a, b]),
-            timestamp: u32::from_be_bytes([c, d, e, f]),
+            sequence: u16::from_be_bytes([high, low]),
+            timestamp: u32::from_be_bytes(time),
         })
     }
 

@@ -39,7 +39,7 @@ pub fn take(streams: &Shared, handle: Handle, kind: Kind, pair: &Pair) {
         let now = Instant::now();
         let mut streams = streams.borrow_mut();
         let Some(stream) = streams.get(handle) else { return };
-        let carried = stream.from_publisher(kind, from, bytes, now);
+        let carried = stream.hear_publisher(kind, from, bytes, now);
         if carried != Carried::Done {
             streams.react(handle, carried);
         }
@@ -58,7 +58,7 @@ pub async fn from_listeners(
     let hear = |kind, socket| {
         read(socket, |from, bytes| {
             if let Some(stream) = streams.borrow_mut().get(handle) {
-                stream.from_listener(number, kind, from, bytes, Instant::now());
+                stream.hear_listener(number, kind, from, bytes, Instant::now());
             }
         });
     };

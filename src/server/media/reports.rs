@@ -45,6 +45,11 @@ pub fn sender_report(ssrc: u32, timestamp: u32, sent: Sent, now: SystemTime) -> 
     write(&Compound::builder().add_packet(report).add_packet(name(ssrc)))
 }
 
+/// That the relay is there, though nothing was sent of late: a report of nothing (section 6.4.2).
+pub fn presence(ssrc: u32) -> Vec<u8> {
+    write(&Compound::builder().add_packet(ReceiverReport::builder(ssrc)).add_packet(name(ssrc)))
+}
+
 /// The end (section 6.6). A BYE is never alone: before it stands an empty report.
 pub fn farewell(ssrc: u32) -> Vec<u8> {
     let empty = ReceiverReport::builder(ssrc);

@@ -22,7 +22,7 @@ pub mod target;
 pub mod transport;
 
 /// How long a session may be silent, as it is told. A listener by UDP that says nothing for twice that long is gone.
-pub const SESSION_TIMEOUT: Duration = Duration::from_secs(60);
+pub const SESSION_TIMEOUT: Duration = Duration::from_mins(1);
 
 #[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ use super::{
     fan_out::{self, Backlog, Copy},
     figures::Figures,
     listener::{Listener, Way, frame},
-    numbering::Rtp,
+    numbering::{Numbering, Rtp},
     outgoing::{End, Outgoing},
     ports::Pair,
     reports,
@@ -31,6 +31,9 @@ const MOST_KEYS: usize = 10_000;
 
 /// How long after the last sound listeners by UDP are told that it was the last.
 const BYE_AFTER: Duration = Duration::from_millis(500);
+
+/// A publisher that sent nothing for so long has paused.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Sockets from which listeners are sent to, and what waits for them.
 #[derive(Debug)]
@@ -152,7 +155,11 @@ impl Stream {
 
     /// Whether this key lets somebody listen. Takes as long wherever it stands.
     pub fn lets_listen(&self, key: &Key) -> bool {
-        self.listen_keys.iter().fold(false, |found, known| found | (known == key))
+        let mut is_known = false;
+        for known in &self.listen_keys {
+            is_known |= known == key;
+        }
+        is_known
     }
 
     /// How many listen, or are about to.
@@ -167,7 +174,7 @@ impl Stream {
     }
 
     /// The publisher's sockets got a datagram. Others than the publisher are not heard.
-    pub fn from_publisher(&mut self, kind: Kind, from: SocketAddr, bytes: &[u8], now: Instant) -> Carried {
+    pub fn hear_publisher(&mut self, kind: Kind, from: SocketAddr, bytes: &[u8], now: Instant) -> Carried {
         let Some(publisher) = &mut self.publisher else { return Carried::Done };
         let place = &mut publisher.from[kind as usize];
         if from.ip() != publisher.ip || place.is_some_and(|known| known != from) {
@@ -187,7 +194,7 @@ impl Stream {
     }
 
     /// The publisher's connection brought a datagram.
-    pub fn from_connection(&mut self, kind: Kind, bytes: &[u8], now: Instant) -> Carried {
+    pub fn hear_connection(&mut self, kind: Kind, bytes: &[u8], now: Instant) -> Carried {
         self.carry(kind, bytes, now).map_or(Carried::Done, |(carried, _)| carried)
     }
 
@@ -259,27 +266,26 @@ impl Stream {
     }
 
     /// A listener's socket got a datagram: it may say where he is, and what he heard.
-    pub fn from_listener(&mut self, outlet: usize, kind: Kind, from: SocketAddr, bytes: &[u8], now: Instant) {
+    pub fn hear_listener(&mut self, outlet: usize, kind: Kind, from: SocketAddr, bytes: &[u8], now: Instant) {
         let is_report = kind == Kind::Report;
         let on = |listener: &Listener| matches!(listener.way, Way::Udp { pair, .. } if pair == outlet);
         let known =
             self.listeners.values_mut().find(|listener| on(listener) && listener.owns(from, is_report));
-        let listener = match known {
-            Some(listener) => listener,
-            None => {
-                // A report says by its number whom it is about, and only he knows that number.
-                let about: Vec<u32> = reports::heard(bytes).iter().map(|heard| heard.of).collect();
-                let mut may: Vec<&mut Listener> = self
-                    .listeners
-                    .values_mut()
-                    .filter(|listener| on(listener) && listener.may_own(from, is_report))
-                    .collect();
-                let named = may.iter().position(|listener| about.contains(&listener.numbering.ssrc));
-                match (named, may.len()) {
-                    (Some(place), _) => may.swap_remove(place),
-                    (None, 1) => may.remove(0),
-                    _ => return self.counters.drop_foreign(),
-                }
+        let listener = if let Some(listener) = known {
+            listener
+        } else {
+            // A report says by its number whom it is about, and only he knows that number.
+            let about: Vec<u32> = reports::heard(bytes).iter().map(|heard| heard.of).collect();
+            let mut may: Vec<&mut Listener> = self
+                .listeners
+                .values_mut()
+                .filter(|listener| on(listener) && listener.may_own(from, is_report))
+                .collect();
+            let named = may.iter().position(|listener| about.contains(&listener.numbering.ssrc));
+            match (named, may.len()) {
+                (Some(place), _) => may.swap_remove(place),
+                (None, 1) => may.remove(0),
+                _ => return self.counters.drop_foreign(),
             }
         };
         listener.settle(from, is_report);
@@ -294,13 +300,20 @@ impl Stream {
         let Some(source) = self.publisher.as_ref().and_then(|publisher| publisher.source.as_ref()) else {
             return;
         };
-        let Some(timestamp) = source.timestamp_at(now) else { return };
+        let (Some(timestamp), Some(last)) = (source.timestamp_at(now), source.last()) else { return };
+        // While nothing is sent, no time of it goes on.
+        let is_paused = now.saturating_duration_since(last.came) > PAUSE;
         for listener in self.listeners.values_mut() {
             if !listener.is_playing || listener.report_due > now || listener.sent.packets == 0 {
                 continue;
             }
-            let timestamp = listener.numbering.timestamp(timestamp);
-            let report = reports::sender_report(listener.numbering.ssrc, timestamp, listener.sent, wall);
+            let Numbering { ssrc, .. } = listener.numbering;
+            let report = if is_paused {
+                reports::presence(ssrc)
+            } else {
+                let timestamp = listener.numbering.timestamp(timestamp);
+                reports::sender_report(ssrc, timestamp, listener.sent, wall)
+            };
             tell(listener, &self.outlets, &report);
             listener.report_due = now + reports::next_interval(getrandom::u32().unwrap_or(u32::MAX / 2));
         }

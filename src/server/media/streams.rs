@@ -146,9 +146,9 @@ impl Streams {
     }
 
     /// The publisher's connection brought a datagram.
-    pub fn from_connection(&mut self, handle: Handle, kind: Kind, bytes: &[u8], now: Instant) {
+    pub fn hear_connection(&mut self, handle: Handle, kind: Kind, bytes: &[u8], now: Instant) {
         if let Some(stream) = self.get(handle) {
-            let carried = stream.from_connection(kind, bytes, now);
+            let carried = stream.hear_connection(kind, bytes, now);
             self.react(handle, carried);
         }
     }

@@ -84,10 +84,14 @@ impl Audience {
         let before = self.listeners.len();
         self.listeners.retain_mut(|(sender, packer)| {
             let mut bytes = Vec::new();
-            units.iter().for_each(|unit| packer.pack(unit, &mut bytes));
+            for unit in &units {
+                packer.pack(unit, &mut bytes);
+            }
             bytes.is_empty() || sender.try_send(bytes.into()).is_ok()
         });
-        units.into_iter().for_each(|unit| self.remember(unit));
+        for unit in units {
+            self.remember(unit);
+        }
         before - self.listeners.len()
     }
 

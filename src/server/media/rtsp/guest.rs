@@ -71,10 +71,8 @@ impl Guest {
         let mut streams = self.streams.borrow_mut();
         let now = Instant::now();
         match self.part {
-            Part::Publisher(handle, ..) => streams.from_connection(handle, kind, bytes, now),
+            Part::Publisher(handle, ..) => streams.hear_connection(handle, kind, bytes, now),
             Part::Listener(handle, number) if kind == Kind::Report => {
-                let counters = Rc::clone(&self.streams);
-                drop(counters);
                 let Some(stream) = streams.get(handle) else { return };
                 let Some(listener) = stream.listeners.get_mut(&number) else { return };
                 let reports = listener.hear(bytes, now);

@@ -49,9 +49,9 @@ pub fn sequence(request: &Request<Vec<u8>>) -> Option<&str> {
 ///
 /// # Errors
 /// What it is refused with.
-pub fn read(request: Request<Vec<u8>>) -> Result<Asked, StatusCode> {
+pub fn read(request: &Request<Vec<u8>>) -> Result<Asked, StatusCode> {
     let header = |name: HeaderName| request.header(&name).map(headers::HeaderValue::as_str);
-    if !sequence(&request).is_some_and(|number| number.trim().parse::<u32>().is_ok()) {
+    if sequence(request).is_none_or(|number| number.trim().parse::<u32>().is_err()) {
         return Err(StatusCode::BadRequest);
     }
     if header(headers::REQUIRE).is_some() {

@@ -112,12 +112,16 @@ impl Talk {
     /// Answers all that is whole, as long as the answers are taken.
     fn answer_all(&mut self, guest: &mut Guest) {
         while self.outgoing.has_room() && !self.is_ending_now() {
-            match self.input.next() {
+            let next = self.input.next();
+            if !matches!(next, Ok(None)) {
+                self.midway = None;
+            }
+            match next {
                 Ok(None) => break,
                 Ok(Some(Incoming::Datagram(channel, bytes))) => guest.hear(channel, &bytes),
                 Ok(Some(Incoming::Request(request))) => {
                     let was_running = self.session.is_running();
-                    let answer = self.session.answer(request, guest);
+                    let answer = self.session.answer(&request, guest);
                     self.outgoing.answer(answer.bytes);
                     if answer.is_last {
                         self.outgoing.end(End::Now);
@@ -132,10 +136,11 @@ impl Talk {
                 }
             }
         }
-        self.midway = match self.input.is_midway() {
-            true => Some(self.midway.unwrap_or_else(Instant::now)),
-            false => None,
-        };
+        if self.input.is_midway() {
+            self.midway.get_or_insert_with(Instant::now);
+        } else {
+            self.midway = None;
+        }
         if self.outgoing.is_empty() {
             self.written = Instant::now();
         }
@@ -156,7 +161,7 @@ impl Talk {
 
     /// Until when something has to happen.
     fn deadline(&self) -> Instant {
-        let far = Instant::now() + Duration::from_secs(3_600);
+        let far = Instant::now() + Duration::from_hours(1);
         let idle = if self.session.is_running() { far } else { self.begun + PATIENCE };
         let midway = self.midway.map_or(far, |since| since + PATIENCE);
         let slow = if self.outgoing.is_empty() { far } else { self.written + SLOWNESS };

@@ -139,8 +139,8 @@ impl Session {
     }
 
     /// Answers a request.
-    pub fn answer(&mut self, request: Request<Vec<u8>>, stage: &mut impl Stage) -> Answer {
-        let sequence = request::sequence(&request).map(str::to_owned);
+    pub fn answer(&mut self, request: &Request<Vec<u8>>, stage: &mut impl Stage) -> Answer {
+        let sequence = request::sequence(request).map(str::to_owned);
         stage.keep_alive();
         let answer = request::read(request).and_then(|asked| self.carry_out(&asked, stage));
         let mut response = match answer {

@@ -42,7 +42,7 @@ impl Talk {
         let mut input = Input::default();
         input.extend(request.as_bytes());
         let Ok(Some(Incoming::Request(request))) = input.next() else { panic!("no request: {request}") };
-        let answer = self.session.answer(request, &mut self.stage);
+        let answer = self.session.answer(&request, &mut self.stage);
         (String::from_utf8(answer.bytes).unwrap(), answer.is_last)
     }
 }

@@ -67,13 +67,11 @@ impl Transport {
 
 /// `5000-5001`, or `5000` alone.
 fn pair<N: std::str::FromStr + TryFrom<u32> + Into<u32> + Copy>(value: &str) -> Option<(N, N)> {
-    match value.split_once('-') {
-        Some((one, other)) => Some((one.parse().ok()?, other.parse().ok()?)),
-        None => {
-            let one: N = value.parse().ok()?;
-            Some((one, N::try_from(one.into() + 1).ok()?))
-        }
+    if let Some((one, other)) = value.split_once('-') {
+        return Some((one.parse().ok()?, other.parse().ok()?));
     }
+    let one: N = value.parse().ok()?;
+    Some((one, N::try_from(one.into() + 1).ok()?))
 }
 
 /// What the other end is told of the way.
@@ -90,14 +88,12 @@ pub struct Given {
 impl fmt::Display for Given {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.way {
-            Transport::Udp { rtp, rtcp } => write!(
-                f,
-                "RTP/AVP;unicast;client_port={rtp}-{rtcp};server_port={}-{}",
-                self.server_port,
-                self.server_port + 1
-            )?,
+            Transport::Udp { rtp, rtcp } => {
+                let (one, other) = (self.server_port, self.server_port + 1);
+                write!(f, "RTP/AVP;unicast;client_port={rtp}-{rtcp};server_port={one}-{other}")?;
+            }
             Transport::Interleaved { rtp, rtcp } => {
-                write!(f, "RTP/AVP/TCP;unicast;interleaved={rtp}-{rtcp}")?
+                write!(f, "RTP/AVP/TCP;unicast;interleaved={rtp}-{rtcp}")?;
             }
         }
         match self.ssrc {
