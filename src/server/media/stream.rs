@@ -394,3 +394,6 @@ fn tell(listener: &Listener, outlets: &[Rc<Outlet>], report: &[u8]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

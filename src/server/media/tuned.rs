@@ -69,6 +69,12 @@ impl Audience {
         self.listeners.len()
     }
 
+    /// How many bytes are kept for newcomers.
+    #[cfg(test)]
+    pub fn kept(&self) -> usize {
+        self.recent_bytes
+    }
+
     /// Drops those who left.
     pub fn sweep(&mut self) {
         self.listeners.retain(|(sender, _)| !sender.is_closed());
