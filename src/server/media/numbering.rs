@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     fn datagram(sequence: u16, timestamp: u32, payload: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![0x80, 0x80 | 97];
+        let mut bytes = vec![0x80, 0xe1];
         bytes.extend(sequence.to_be_bytes());
         bytes.extend(timestamp.to_be_bytes());
         bytes.extend(7u32.to_be_bytes());

@@ -205,33 +205,3 @@ impl Drop for Rig {
         self.system.take().unwrap().join().unwrap();
     }
 }
-
-/// For programs by hand: `cargo test --lib -- --ignored by_hand --nocapture`, with `ARAUTO_TRY_SECONDS`.
-#[test]
-#[ignore = "serves programs that are started by hand"]
-fn by_hand() {
-    let seconds = std::env::var("ARAUTO_TRY_SECONDS").map_or(60, |text| text.parse().unwrap());
-    let rig = Rig::new();
-    let (publish, listen, _) = rig.open(SONG);
-    std::fs::write("/tmp/h/relay-urls", format!("{publish}\n{listen}\n")).unwrap();
-    let begin = std::time::Instant::now();
-    let mut tuned = None;
-    while begin.elapsed() < Duration::from_secs(seconds) {
-        if let Ok(told) = rig.told.recv_timeout(Duration::from_millis(100)) {
-            eprintln!("{told:?} {:?}", rig.counters.counts());
-            if let Told::Began(_) = told {
-                tuned = Some(rig.tune(&listen).unwrap());
-            } else {
-                break;
-            }
-        }
-    }
-    if let Some(Tuned { content_type, mut bytes }) = tuned {
-        let mut all = Vec::new();
-        while let Some(chunk) = bytes.blocking_recv() {
-            all.extend(chunk);
-        }
-        eprintln!("{content_type} {}", all.len());
-        std::fs::write("/tmp/h/relay-http", all).unwrap();
-    }
-}

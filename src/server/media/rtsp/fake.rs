@@ -18,8 +18,10 @@ pub const LISTEN: &str = "ffeeddccbbaa99887766554433221100";
 /// Where a session has come.
 #[derive(Debug, Default)]
 pub struct FakeStage {
-    /// By which way somebody publishes, or is about to.
-    pub publisher: Option<Option<Transport>>,
+    /// Somebody announced it.
+    pub is_announced: bool,
+    /// By which way he publishes, or is about to.
+    pub publisher: Option<Transport>,
     /// By which way somebody listens, or is about to.
     pub listener: Option<Transport>,
     /// It records.
@@ -45,8 +47,8 @@ impl Stage for FakeStage {
     fn announce(&mut self, stream: StreamId, key: &Key, _: Description) -> Result<(), Refusal> {
         check(stream, key, PUBLISH)?;
         self.refuses.map_or(Ok(()), Err)?;
-        assert!(self.publisher.is_none() && self.listener.is_none(), "one part at a time");
-        self.publisher = Some(None);
+        assert!(!self.is_announced && self.listener.is_none(), "one part at a time");
+        self.is_announced = true;
         Ok(())
     }
 
@@ -59,21 +61,22 @@ impl Stage for FakeStage {
     fn set_up_publisher(&mut self, way: Transport) -> Result<Given, Refusal> {
         self.refuses.map_or(Ok(()), Err)?;
         assert!(!self.is_recording, "nothing is set up while it goes");
-        *self.publisher.as_mut().expect("announced before") = Some(way);
+        assert!(self.is_announced, "announced before");
+        self.publisher = Some(way);
         Ok(Given { way, server_port: 30_000, ssrc: None })
     }
 
     fn set_up_listener(&mut self, stream: StreamId, key: &Key, way: Transport) -> Result<Given, Refusal> {
         check(stream, key, LISTEN)?;
         self.refuses.map_or(Ok(()), Err)?;
-        assert!(self.publisher.is_none() && !self.is_playing, "one part at a time");
+        assert!(!self.is_announced && !self.is_playing, "one part at a time");
         self.listener = Some(way);
         Ok(Given { way, server_port: 30_000, ssrc: Some(7) })
     }
 
     fn record(&mut self) -> Result<(), Refusal> {
         self.refuses.map_or(Ok(()), Err)?;
-        assert!(matches!(self.publisher, Some(Some(_))), "set up before");
+        assert!(self.publisher.is_some(), "set up before");
         self.is_recording = true;
         Ok(())
     }

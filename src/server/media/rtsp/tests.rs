@@ -77,7 +77,7 @@ fn a_publisher() {
     assert!(talk.stage.is_recording && talk.session.is_running());
     assert_eq!(talk.ask(PUBLISH, "SETUP", FRAMES, ""), NOT_NOW);
     assert_eq!(talk.ask(PUBLISH, "TEARDOWN", "", ""), "RTSP/1.0 200 OK\r\n\r\n");
-    assert!(talk.stage.publisher.is_none() && !talk.session.is_running());
+    assert!(!talk.stage.is_announced && !talk.session.is_running());
 }
 
 #[test]

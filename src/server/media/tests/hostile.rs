@@ -125,7 +125,7 @@ fn places_are_bounded() {
 fn a_thousand_who_only_connect_are_in_nobodys_way() {
     let rig = Rig::new();
     let (_publisher, from, to, mut ear, listen) = begun(&rig);
-    let crowd: Vec<_> = (0..1_000).map(|_| Client::to(&listen)).collect();
+    let crowd: Vec<_> = (0..4 * MOST_STRANGERS).map(|_| Client::to(&listen)).collect();
     goes_through(&from, to, &mut ear, 1);
     let mut told = String::new();
     crowd.last().unwrap().stream().read_to_string(&mut told).unwrap();
@@ -141,7 +141,6 @@ fn a_thousand_who_only_connect_are_in_nobodys_way() {
         let _ = client.stream().read_exact(&mut first);
         (&first == b"RTSP/1.0 200").then_some(())
     });
-    assert!(MOST_STRANGERS < 1_000);
 }
 
 #[test]
