@@ -181,7 +181,7 @@ fn whatever_it_is_called() {
     for (typed, file) in [
         ("/play ana \"a, b.wav\"", "a, b.wav"),
         ("rui | ana | play | \"a, b.wav\"", "\"a, b.wav\""),
-        ("rui | ana | play | \"\\u{f1} (1 byte).wav\"", "\"\\u{f1} (1 byte).wav\""),
+        ("/play ana \"\\u{f1} (1 byte).wav\"", "\\u{f1} (1 byte).wav"),
     ] {
         rui.send(typed);
         let line = rui.line();
@@ -217,21 +217,24 @@ fn nothing_else_is_played() {
         ("/etc/a.wav", "no such file is shared"),
         ("link.wav", "no such file is shared"),
     ] {
-        rui.ask(&format!("/play ana {file}"), &format!("ana | rui | play | cannot: {why}"));
+        rui.ask(&format!("/play ana {file}"), &format!("ana | rui | play | cannot: {file}: {why}"));
         said += &format!("arauto: rui wanted to hear {file} and does not: {why}\n");
     }
     assert_eq!(ana.leaves(), said);
     let ana = Dialogue::begin(&server, join(&server, &shared));
     let mut said = String::new();
     for file in [".a.wav", ".hidden/a.wav", "deep/notes.txt", "folder.mp3", "folder.mp3/x.mp3", "cut\\x"] {
-        rui.ask(&format!("/play ana {file}"), "ana | rui | play | cannot: no such file is shared");
+        rui.ask(
+            &format!("/play ana {file}"),
+            &format!("ana | rui | play | cannot: {file}: no such file is shared"),
+        );
         let shown = file.replace('\\', "\\\\");
         said += &format!("arauto: rui wanted to hear {shown} and does not: no such file is shared\n");
     }
     assert_eq!(ana.leaves(), said);
     let address = server.address().to_string();
     let ana = Dialogue::begin(&server, arauto(["join", "ana", "--server", &address]));
-    rui.ask("/play ana cut.wav", "ana | rui | play | cannot: no folder is shared");
+    rui.ask("/play ana cut.wav", "ana | rui | play | cannot: cut.wav: no folder is shared");
     assert_eq!(ana.leaves(), "arauto: rui wanted to hear cut.wav and does not: no folder is shared\n");
 }
 
@@ -285,7 +288,7 @@ fn asked_first_where_one_wants_that() {
     ana.shows("- rui wants to hear a song.wav of yours. Type y or n, and Enter.");
     ana.shows_in_row_from_below(1, "rui wants to hear a song.wav: y or n, and Enter?");
     ana.enter("n");
-    rui.expect("ana | rui | play | cannot: its user said no");
+    rui.expect("ana | rui | play | cannot: a song.wav: its user said no");
     ana.shows("! rui wanted to hear a song.wav and does not: its user said no");
     ana.shows_in_row_from_below(1, "ana @ ");
     rui.send("/play ana a song.wav");
@@ -305,6 +308,6 @@ fn asked_first_where_one_wants_that() {
     let ana = Dialogue::begin(&server, asked());
     rui.expect("server | rui | stop | ana: a song.wav ended: ana has left");
     let why = "its user wants to be asked first, and cannot be asked";
-    rui.ask("/play ana a song.wav", &format!("ana | rui | play | cannot: {why}"));
+    rui.ask("/play ana a song.wav", &format!("ana | rui | play | cannot: a song.wav: {why}"));
     assert_eq!(ana.leaves(), format!("arauto: rui wanted to hear a song.wav and does not: {why}\n"));
 }

@@ -17,7 +17,7 @@ use super::{
     publication::{Began, Outcome, Publication, Task},
 };
 use crate::{
-    client::{Received, dial::Dialer, files::Opener, pace::Pace},
+    client::{Received, dial::Dialer, files::Opener, pace::Pace, text::MESSAGE_BYTES},
     media::Summons,
     protocol::Operation,
 };
@@ -343,13 +343,7 @@ impl Desk {
         self.pace.next(now);
         let others = std::mem::take(&mut self.unsaid);
         let Asked { own, by, file, .. } = asked.clone();
-        let message = Received {
-            sender: own,
-            destination: by.clone(),
-            operation: Operation::Play.wire().to_owned(),
-            data: format!("cannot: {why}"),
-        };
-        self.tell(News::Send(message)).await?;
+        self.tell(News::Send(cannot(own, by.clone(), &file, why))).await?;
         self.tell(News::Refused { by, file, why: why.to_owned(), others }).await
     }
 
@@ -393,6 +387,17 @@ impl Desk {
         let fallen = self.publications.iter().find(|one| one.is_fallen());
         fallen.map(|one| one.file.clone()).unwrap_or_default()
     }
+}
+
+/// The answer to who asked. It names the file, because he may wait for several; unless there is no room for that.
+fn cannot(own: String, by: String, file: &str, why: &str) -> Received {
+    let operation = Operation::Play.wire().to_owned();
+    let mut message =
+        Received { sender: own, destination: by, operation, data: format!("cannot: {file}: {why}") };
+    if message.as_message().encoded_len() > MESSAGE_BYTES {
+        message.data = format!("cannot: {why}");
+    }
+    message
 }
 
 async fn expired(until: Option<Instant>) {

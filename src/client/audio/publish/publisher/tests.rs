@@ -29,7 +29,7 @@ async fn expect_refusal(heard: &mut mpsc::Receiver<News>, file: &str, why: &str,
     let Some(News::Send(message)) = heard.recv().await else { panic!() };
     let message = message.as_message();
     assert_eq!((message.sender, message.destination, message.operation), ("ana", "rui", "play"));
-    assert_eq!(message.data, format!("cannot: {why}"));
+    assert_eq!(message.data, format!("cannot: {file}: {why}"));
     let [by, file, why] = ["rui", file, why].map(str::to_owned);
     assert_eq!(heard.recv().await, Some(News::Refused { by, file, why, others }));
 }
@@ -83,6 +83,15 @@ async fn refusals_are_no_flood() {
     expect_refusal(&mut heard, "b.mp3", why, 22).await;
 }
 
+#[test]
+fn a_refusal_has_room() {
+    let message = |file: &str| cannot("ana".to_owned(), "rui".to_owned(), file, "no such file is shared");
+    assert_eq!(message("a.mp3").data, "cannot: a.mp3: no such file is shared");
+    let longest = "x".repeat(1024 - "ana | rui | play | cannot: : no such file is shared".len());
+    assert_eq!(message(&longest).as_message().encoded_len(), 1024);
+    assert_eq!(message(&format!("{longest}x")).data, "cannot: no such file is shared");
+}
+
 #[tokio::test(start_paused = true)]
 async fn too_many_are_told() {
     let folder = tempfile::tempdir().unwrap();
@@ -110,7 +119,7 @@ async fn what_cannot_be_played_is_forgotten_again() {
         publisher.summoned("ana", "rui", &format!("rtsp://192.0.2.1:{port}/1?key=2 a.wav")).unwrap();
         let News::Send(message) = next().await else { panic!() };
         let refused =
-            format!("cannot: cannot connect to 127.0.0.1:{port}: Connection refused (os error 111)");
+            format!("cannot: a.wav: cannot connect to 127.0.0.1:{port}: Connection refused (os error 111)");
         assert_eq!(message.data, refused);
         assert!(matches!(next().await, News::Refused { .. }));
     }
