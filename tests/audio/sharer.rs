@@ -1,6 +1,7 @@
 //! `arauto join --share` plays what others ask for: in the dialogue, on the full screen, and after a question.
 
 use std::{
+    fmt::Write,
     fs,
     io::Read,
     os::unix::fs::symlink,
@@ -218,7 +219,7 @@ fn nothing_else_is_played() {
         ("link.wav", "no such file is shared"),
     ] {
         rui.ask(&format!("/play ana {file}"), &format!("ana | rui | play | cannot: {file}: {why}"));
-        said += &format!("arauto: rui wanted to hear {file} and does not: {why}\n");
+        writeln!(said, "arauto: rui wanted to hear {file} and does not: {why}").unwrap();
     }
     assert_eq!(ana.leaves(), said);
     let ana = Dialogue::begin(&server, join(&server, &shared));
@@ -229,7 +230,7 @@ fn nothing_else_is_played() {
             &format!("ana | rui | play | cannot: {file}: no such file is shared"),
         );
         let shown = file.replace('\\', "\\\\");
-        said += &format!("arauto: rui wanted to hear {shown} and does not: no such file is shared\n");
+        writeln!(said, "arauto: rui wanted to hear {shown} and does not: no such file is shared").unwrap();
     }
     assert_eq!(ana.leaves(), said);
     let address = server.address().to_string();

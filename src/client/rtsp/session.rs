@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What a server's session lasts without a word, unless it says otherwise (RFC 2326, section 12.37).
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 /// How often it is asked at the most and at the least whether the session is still there.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// How long an ending may take.
@@ -328,10 +328,11 @@ fn part(url: &Url, base: Option<&str>, control: Option<&str>) -> Result<Url, Fai
     let Some(control) = control else { return Ok(url.clone()) };
     let base = base.unwrap_or(url.as_str());
     let is_whole = control.starts_with("rtsp://") || control.starts_with("rtsps://");
-    let text = match is_whole {
-        true => control.to_owned(),
+    let text = if is_whole {
+        control.to_owned()
+    } else {
         // Appended, as everybody does it, not resolved.
-        false => format!("{}/{control}", base.trim_end_matches('/')),
+        format!("{}/{control}", base.trim_end_matches('/'))
     };
     Url::parse(&text).map_err(|_| Failure::Malformed("a=control is no address"))
 }

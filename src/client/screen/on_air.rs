@@ -78,7 +78,7 @@ impl App {
             }
             News::Over { file, why: None } => self.note(now, &format!("{file} was played to its end.")),
             News::Over { file, why: Some(why) } => {
-                self.note(now, &format!("{file} is not played any more: {why}"))
+                self.note(now, &format!("{file} is not played any more: {why}"));
             }
             News::CannotDo(why) => self.error(now, &why),
         }

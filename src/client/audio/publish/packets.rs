@@ -17,7 +17,7 @@ pub(super) struct Packets {
     base: u32,
     /// What the sender is called; by chance, so that it says nothing of its user.
     name: String,
-    packets: u32,
+    sent: u32,
     octets: u32,
 }
 
@@ -27,17 +27,15 @@ impl Packets {
     /// # Errors
     /// If the system has no random numbers.
     pub(super) fn new(payload_type: u8) -> Result<Self, getrandom::Error> {
-        let mut random = [0; 22];
-        getrandom::fill(&mut random)?;
-        let [a, b, c, d, e, f, g, h, i, j, name @ ..] = random;
-        let name = name.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+        let name = [getrandom::u32()?, getrandom::u32()?, getrandom::u32()?];
+        let [high, low, ..] = getrandom::u32()?.to_be_bytes();
         Ok(Self {
             payload_type,
-            ssrc: u32::from_be_bytes([a, b, c, d]),
-            base: u32::from_be_bytes([e, f, g, h]),
-            sequence: u16::from_be_bytes([i, j]),
-            name,
-            packets: 0,
+            ssrc: getrandom::u32()?,
+            sequence: u16::from_be_bytes([high, low]),
+            base: getrandom::u32()?,
+            name: name.map(|part| format!("{part:08x}")).concat(),
+            sent: 0,
             octets: 0,
         })
     }
@@ -53,7 +51,7 @@ impl Packets {
             .payload(payload)
             .write_vec_unchecked();
         self.sequence = self.sequence.wrapping_add(1);
-        self.packets = self.packets.wrapping_add(1);
+        self.sent = self.sent.wrapping_add(1);
         self.octets = self.octets.wrapping_add(u32::try_from(payload.len()).unwrap_or(u32::MAX));
         packet
     }
@@ -74,7 +72,7 @@ impl Packets {
         SenderReport::builder(self.ssrc)
             .ntp_timestamp(now.0)
             .rtp_timestamp(self.timestamp(ticks))
-            .packet_count(self.packets)
+            .packet_count(self.sent)
             .octet_count(self.octets)
     }
 

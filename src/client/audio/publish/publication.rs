@@ -33,8 +33,9 @@ pub(super) struct Publication {
     pub file: String,
     controls: mpsc::Sender<Control>,
     progress: watch::Receiver<Progress>,
-    /// With the length, once it began.
-    begun: Option<Option<Duration>>,
+    has_begun: bool,
+    /// How long it takes, where that is known.
+    length: Option<Duration>,
 }
 
 /// The same for its task.
@@ -70,15 +71,15 @@ impl Publication {
         let (controls, taken) = mpsc::channel(MOST_CONTROLS);
         let (progress, shown) = watch::channel(Progress::default());
         let task = Task { file: file.clone(), controls: taken, progress };
-        (Self { own, by, file, controls, progress: shown, begun: None }, task)
+        (Self { own, by, file, controls, progress: shown, has_begun: false, length: None }, task)
     }
 
     pub fn begun(&mut self, length: Option<Duration>) {
-        self.begun = Some(length);
+        (self.has_begun, self.length) = (true, length);
     }
 
     pub fn has_begun(&self) -> bool {
-        self.begun.is_some()
+        self.has_begun
     }
 
     /// Whether nobody listens to what is asked of it.
@@ -93,7 +94,7 @@ impl Publication {
     pub fn shown(&self) -> OnAir {
         let Progress { elapsed, is_paused } = *self.progress.borrow();
         let (file, by) = (self.file.clone(), self.by.clone());
-        OnAir { file, by, elapsed, length: self.begun.flatten(), is_paused }
+        OnAir { file, by, elapsed, length: self.length, is_paused }
     }
 }
 

@@ -7,7 +7,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::{
-    sync::mpsc::{Receiver, Sender, channel, error::TrySendError},
+    sync::mpsc::{Receiver, Sender, channel},
     task::JoinSet,
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
@@ -138,7 +138,7 @@ impl Publisher {
     #[must_use]
     pub fn begin(folder: Option<Opener>, asking: Asking, dialer: Dialer, news: Sender<News>) -> Self {
         let (notes, taken) = channel(MOST_NOTES);
-        let (began, begun) = channel(MOST_AT_ONCE);
+        let (began, beginnings) = channel(MOST_AT_ONCE);
         let desk = Desk {
             folder,
             asking,
@@ -153,7 +153,7 @@ impl Publisher {
             unsaid: 0,
         };
         // It ends when nobody gives notes any more, or takes news.
-        tokio::spawn(async move { desk.run(taken, begun).await });
+        tokio::spawn(async move { desk.run(taken, beginnings).await });
         Self { notes }
     }
 
@@ -183,12 +183,8 @@ impl Publisher {
     }
 
     fn note(&self, note: Note) -> Result<(), TooMuch> {
-        match self.notes.try_send(note) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(_)) => Err(TooMuch),
-            // The task came down; there is nothing to play with.
-            Err(TrySendError::Closed(_)) => Err(TooMuch),
-        }
+        // Or the task came down, and there is nothing to play with.
+        self.notes.try_send(note).map_err(|_| TooMuch)
     }
 }
 
@@ -229,7 +225,11 @@ struct Desk {
 }
 
 impl Desk {
-    async fn run(mut self, mut notes: Receiver<Note>, mut begun: Receiver<Began>) -> Result<(), Unheard> {
+    async fn run(
+        mut self,
+        mut notes: Receiver<Note>,
+        mut beginnings: Receiver<Began>,
+    ) -> Result<(), Unheard> {
         let mut ticks = interval(SHOW_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -241,7 +241,7 @@ impl Desk {
                     Some(Note::Answered { number, may }) => self.answered(number, may).await?,
                     Some(Note::Ordered { order, file }) => self.ordered(order, file.as_deref()).await?,
                 },
-                Some(began) = begun.recv() => {
+                Some(began) = beginnings.recv() => {
                     if let Some(publication) = self.publications.iter_mut().find(|one| one.file == began.file) {
                         publication.begun(began.length);
                         let on_air = publication.shown();
@@ -294,7 +294,8 @@ impl Desk {
         } else if self.asking == Asking::First {
             return self.ask(asked).await;
         } else {
-            return self.play(asked).await;
+            self.play(asked);
+            return Ok(());
         };
         self.refuse(&asked, why).await
     }
@@ -314,11 +315,15 @@ impl Desk {
             return Ok(());
         };
         self.tell(News::Settled(number)).await?;
-        if may { self.play(asked).await } else { self.refuse(&asked, "its user said no").await }
+        if !may {
+            return self.refuse(&asked, "its user said no").await;
+        }
+        self.play(asked);
+        Ok(())
     }
 
-    async fn play(&mut self, asked: Asked) -> Result<(), Unheard> {
-        let Some(folder) = self.folder.clone() else { return Ok(()) };
+    fn play(&mut self, asked: Asked) {
+        let Some(folder) = self.folder.clone() else { return };
         let Asked { own, by, rtsp, file } = asked;
         let (publication, task) = Publication::new(own, by, file);
         self.publications.push(publication);
@@ -329,7 +334,6 @@ impl Desk {
                 super::publication::run(&folder, &dialer, &rtsp, &file, (controls, progress, began)).await;
             (file, outcome)
         });
-        Ok(())
     }
 
     /// Says to who asked, and to the user, why nothing is to be heard.

@@ -23,8 +23,9 @@ pub fn made(dir: &TempDir, name: &str, arguments: &str) -> Option<PathBuf> {
         .status();
     match made {
         Err(_) => {
-            assert!(std::env::var_os("ARAUTO_REQUIRE_TOOLS").is_none(), "ffmpeg is not installed");
-            eprintln!("left out: ffmpeg is not installed");
+            let is_required = std::env::var_os("ARAUTO_REQUIRE_TOOLS").is_some_and(|value| value == "1");
+            assert!(!is_required, "ffmpeg is not installed, and ARAUTO_REQUIRE_TOOLS=1 wants it");
+            // Where all have to run, they do: see CONTRIBUTING.md.
             None
         }
         Ok(status) => {
@@ -195,7 +196,7 @@ fn no_audio_whatever_it_is_called() {
         b"ID3\x04\0\0\0\0\0\0",
         b"OggS\0\x02",
         b"RIFF\xff\xff\xff\xffWAVEfmt ",
-        &[0; 100_000],
+        &vec![0; 100_000],
     ] {
         let path = dir.path().join("song.mp3");
         std::fs::write(&path, content).unwrap();
