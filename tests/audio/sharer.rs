@@ -14,6 +14,7 @@ use arauto::{
     client::{
         dial::Dialer,
         rtsp::{Event, Session, Way},
+        tls::{Tls, TlsOptions},
     },
     media::{Format, Offer, payload::Unpacker},
 };
@@ -24,7 +25,7 @@ use tokio::{runtime::Builder, time::timeout};
 use super::sound::expect_rest_of;
 use crate::{
     cli::arauto,
-    harness::{Client, DEADLINE, TestServer, terminal::Terminal, wait_until},
+    harness::{Client, DEADLINE, TestServer, terminal::Terminal, tls::Issuer, wait_until},
 };
 
 const RATE: u32 = 8_000;
@@ -118,7 +119,12 @@ fn offered(rui: &mut Client) -> String {
 /// What is heard at this address up to its end, and how long it was said to be.
 async fn heard(server: &TestServer, rtsp: &str, way: Way) -> Vec<u8> {
     let dialer = Dialer::new(server.address().to_string().parse().unwrap());
-    let (description, mut session) = Session::play(&dialer, rtsp, way).await.unwrap();
+    heard_by(&dialer, rtsp, (way, way)).await
+}
+
+/// The same by another way to the server. The ways of datagrams: the one asked for, and the one that it comes to.
+async fn heard_by(dialer: &Dialer, rtsp: &str, (asked, way): (Way, Way)) -> Vec<u8> {
+    let (description, mut session) = Session::play(dialer, rtsp, asked).await.unwrap();
     assert_eq!(session.way(), way);
     assert_eq!(description.format, Format::L16 { rate: RATE, channels: 1 });
     assert_eq!(description.title, "a song.wav");
@@ -167,6 +173,37 @@ fn heard_sample_for_sample() {
         "arauto: rui hears a song.wav\narauto: a song.wav was played to its end\narauto: rui hears a song.wav\n"
     );
     rui.expect("server | rui | stop | ana: a song.wav ended: ana has left");
+}
+
+#[test]
+fn encrypted_where_the_server_says_so() {
+    let issuer = Issuer::new();
+    let files = issuer.issue("server", "a server");
+    let server = TestServer::with(|config| {
+        files.serve(config);
+        config.media.listen.clear();
+        config.media.tls_listen = vec![([127, 0, 0, 1], 0).into()];
+    });
+    let (folder, samples) = folder(3);
+    let address = format!("localhost:{}", server.tls_address().port());
+    let mut command = arauto(["join", "ana", "--server", &address, "--share"]);
+    command.arg(folder.path()).arg("--ca").arg(issuer.ca());
+    let ana = Dialogue::begin(&server, command);
+    let mut rui = server.join("rui");
+    rui.send("/play ana a song.wav");
+    let rtsp = offered(&mut rui);
+    assert!(rtsp.starts_with("rtsps://127.0.0.1:"), "{rtsp}");
+    let trust = |ca| Tls::new(&TlsOptions { tls: true, ca, ..TlsOptions::default() }).unwrap();
+    let dialer = Dialer::new(address.parse().unwrap());
+    let trusting = dialer.clone().with_tls(trust(Some(issuer.ca())));
+    let heard = run(heard_by(&trusting, &rtsp, (Way::Udp, Way::Interleaved)));
+    expect_rest_of(&samples, &heard, 0);
+    rui.expect("server | rui | stop | ana: a song.wav ended");
+    assert_eq!(ana.leaves(), "arauto: rui hears a song.wav\narauto: a song.wav was played to its end\n");
+    // Whoever is not trusted hears nothing, and is told nothing: neither key nor stream.
+    let other = dialer.with_tls(trust(Some(Issuer::new().ca())));
+    let failure = run(Session::play(&other, &rtsp, Way::Udp)).err().unwrap().to_string();
+    assert!(failure.starts_with("no TLS with localhost:"), "{failure}");
 }
 
 /// Names that have to be quoted in a list, as people type them, and as messages have them.

@@ -78,6 +78,14 @@ fn frames_share_a_datagram_or_take_several() {
     }
 }
 
+/// The end of one frame would fit the begin of another.
+#[test]
+fn fragments_of_two_frames_make_none() {
+    let payloads = pack(Format::Mp3, &[frame(LARGE, 1), frame(LARGE, 2)]);
+    assert_eq!(payloads.len(), 4);
+    assert_eq!(unpack(Format::Mp3, &payloads, &BTreeSet::from([1, 2])), []);
+}
+
 #[test]
 fn an_hour_of_frames_is_an_hour() {
     let one = frame(SMALL, 0);
