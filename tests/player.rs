@@ -2,4 +2,5 @@
 
 mod decode;
 mod lossy;
+mod play;
 mod sound;

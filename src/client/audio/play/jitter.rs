@@ -253,6 +253,13 @@ impl JitterBuffer {
         }
     }
 
+    /// Drops the next one as if it had come before all: who listens began later.
+    pub fn forget(&mut self) {
+        if self.remove().is_some() {
+            self.counts.received -= 1;
+        }
+    }
+
     fn remove(&mut self) -> Option<Held> {
         let (number, held) = self.held.pop_first()?;
         self.bytes -= held.payload.len();

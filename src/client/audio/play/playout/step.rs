@@ -118,7 +118,8 @@ impl Playout {
     fn catch_up(&mut self, now: Duration) -> bool {
         let target = self.jitter.delay().target(now);
         while self.buffered() > target && self.jitter.len() > 1 {
-            self.skip();
+            // A sound card may take its time to begin. What came before that is not lost, but was never listened to.
+            if self.played == 0 { self.jitter.forget() } else { self.skip() }
         }
         self.stop_waiting(now + target);
         true

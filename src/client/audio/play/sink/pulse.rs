@@ -21,8 +21,11 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How long the sound lasts that waits here for the server to ask for it: as long as other programs may keep this one from
 /// running.
 const LEAD: Duration = Duration::from_millis(200);
-/// How long what waits in the server lasts.
-const SERVER_LEAD: Duration = Duration::from_millis(100);
+/// How long what waits in the server and in the sound card lasts, about.
+const SERVER_LEAD: Duration = Duration::from_millis(150);
+
+/// How long the secret is that a user's programs show to the server.
+const COOKIE_BYTES: usize = 256;
 
 /// A sound server that answers.
 pub struct Server {
@@ -58,8 +61,10 @@ impl Server {
         for set in [UnixStream::set_read_timeout, UnixStream::set_write_timeout] {
             set(&socket, Some(ANSWER_WITHIN)).map_err(|why| failed(&why))?;
         }
+        // Without one, a server that lets in anybody of this user still wants its length.
         let cookie = cookie_path_from_env().and_then(|path| std::fs::read(path).ok());
-        let client = Client::new_unix(c"Arauto", socket, cookie).map_err(|why| failed(&why))?;
+        let cookie = cookie.unwrap_or_else(|| vec![0; COOKIE_BYTES]);
+        let client = Client::new_unix(c"Arauto", socket, Some(cookie)).map_err(|why| failed(&why))?;
         Ok(Self { client })
     }
 
@@ -103,6 +108,11 @@ fn parameters(spec: Spec) -> protocol::PlaybackStreamParams {
         buffer_attr: protocol::stream::BufferAttr {
             target_length: bytes(SERVER_LEAD),
             ..protocol::stream::BufferAttr::default()
+        },
+        // The sound card's own buffer, too: it may be as long as two seconds, filled at once.
+        flags: protocol::stream::StreamFlags {
+            adjust_latency: true,
+            ..protocol::stream::StreamFlags::default()
         },
         props,
         ..protocol::PlaybackStreamParams::default()
