@@ -36,6 +36,8 @@ const CONCEALED_AT_ONCE: u32 = 100; // a hundredth of a second
 /// How much more may wait than has to before some of it is dropped (a connection stood still, and all came at once). Some
 /// senders begin with half a second at once; that is made up for by a higher speed, which nobody hears.
 const MOST_EXCESS: Duration = Duration::from_millis(700);
+/// So much is heard before it is known whether a sound card takes what it is given.
+const BEGINNING: Duration = Duration::from_millis(500);
 /// A datagram holds no more than this; a longer gap is none of lost datagrams.
 const LONGEST_DATAGRAM: Duration = Duration::from_millis(200);
 /// The longest gap between two datagrams, none lost between, that is taken for silence.

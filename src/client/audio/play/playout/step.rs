@@ -7,7 +7,8 @@ use super::{
         decode::{Decoded, frames_of},
         jitter::Head,
     },
-    CONCEALED_AT_ONCE, LONGEST_DATAGRAM, LONGEST_SILENCE, MOST_EXCESS, PATIENCE, Pace, Playout, Sound,
+    BEGINNING, CONCEALED_AT_ONCE, LONGEST_DATAGRAM, LONGEST_SILENCE, MOST_EXCESS, PATIENCE, Pace, Playout,
+    Sound,
 };
 use crate::media::payload::Unit;
 
@@ -117,9 +118,10 @@ impl Playout {
     /// Too much waits: a connection stood still, and all came at once. What is heard is heard now, as others hear it.
     fn catch_up(&mut self, now: Duration) -> bool {
         let target = self.jitter.delay().target(now);
+        let heard = self.sound.as_ref().map_or(Duration::ZERO, |sound| sound.spec.time(self.played));
         while self.buffered() > target && self.jitter.len() > 1 {
             // A sound card may take its time to begin. What came before that is not lost, but was never listened to.
-            if self.played == 0 { self.jitter.forget() } else { self.skip() }
+            if heard < BEGINNING { self.jitter.forget() } else { self.skip() }
         }
         self.stop_waiting(now + target);
         true
