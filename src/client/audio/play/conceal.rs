@@ -39,7 +39,9 @@ impl Concealer {
             let left = rise - self.risen;
             for frame in samples.chunks_exact_mut(channels).take(left) {
                 let loudness = part(self.risen, rise);
-                frame.iter_mut().for_each(|sample| *sample *= loudness);
+                for sample in frame {
+                    *sample *= loudness;
+                }
                 self.risen += 1;
             }
         }

@@ -68,7 +68,9 @@ impl Loudness {
         }
         for (at, frame) in samples.chunks_mut(channels).enumerate() {
             let factor = from + (to - from) * (at as f32 / frames as f32);
-            frame.iter_mut().for_each(|sample| *sample *= factor);
+            for sample in frame {
+                *sample *= factor;
+            }
         }
         self.is = self.shall;
     }
