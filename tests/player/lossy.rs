@@ -1,5 +1,13 @@
 //! The player over a network that loses, delays, overtakes and doubles, on a clock of its own.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "numbers of a test, small and exact"
+)]
+
 use std::{collections::BTreeMap, fs, time::Duration};
 
 use arauto::{

@@ -1,5 +1,13 @@
 //! `arauto play`: a file of somebody's shared folder, by way of a real server, into a file, a pipe and a sound server.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "numbers of a test, small and exact"
+)]
+
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
@@ -225,17 +233,17 @@ fn a_sound_server_is_given_what_was_sent() {
     ffmpeg(&["-f", "lavfi", "-i", tone, folder.path().join("tone.wav").to_str().unwrap()]);
     let _ana = share(&server, folder.path());
     let pulse = Pulse::start();
-    let (recorder, recorded) = pulse.record();
+    let (recorder, path) = pulse.record();
     let mut command = client(&server, ["play", "ana/tone.wav", "--volume", "80"]);
     let output = command.env("PULSE_SERVER", pulse.server()).env("HOME", folder.path()).output().unwrap();
     let (status, told) = outcome(&output);
     // Where this machine has too much to do, some comes too late.
     assert!(status == 0 && (told.is_empty() || told.starts_with("arauto: lost ")), "{status} {told}");
     // What it still holds back is recorded silence by then.
-    let length = fs::metadata(&recorded).unwrap().len();
-    wait_until("the rest to be recorded", || fs::metadata(&recorded).unwrap().len() > length + 48_000);
+    let length = fs::metadata(&path).unwrap().len();
+    wait_until("the rest to be recorded", || fs::metadata(&path).unwrap().len() > length + 48_000);
     drop(recorder);
-    let bytes = fs::read(&recorded).unwrap();
+    let bytes = fs::read(&path).unwrap();
     let heard: Vec<f64> = bytes
         .chunks_exact(2)
         .map(|bytes| f64::from(i16::from_le_bytes([bytes[0], bytes[1]])) / 32_768.0)
@@ -250,7 +258,7 @@ fn a_sound_server_is_given_what_was_sent() {
             // 80 of 100, to the third power.
             part_of_tone(&samples, hertz) > 0.75 && (loudest - 0.8 * 0.512).abs() < 0.01
         };
-        let tones = pieces.iter().copied().filter(|piece| is_tone(&piece)).count();
+        let tones = pieces.iter().copied().filter(|piece| is_tone(piece)).count();
         assert!(tones >= 40, "{hertz} Hz: {tones} of {}", pieces.len());
     }
     let frames = heard.chunks_exact(2).filter(|frame| frame[0].abs().max(frame[1].abs()) > 0.01).count();

@@ -17,7 +17,9 @@ use tokio::{
 use super::{Errand, Failure, files::is_same};
 use crate::{
     client::{
-        audio::play::{self, Failed, NoSink, Order, Output, Progress, Ready, Volume, words},
+        audio::play::{
+            self, Failed, NoSink, Order, Output, Progress, Ready, Volume, playout::Figures, words,
+        },
         dial::Dialer,
         joining::Joining,
         meaning::Meaning,
@@ -30,7 +32,7 @@ use crate::{
 };
 
 /// How long an answer is waited for. The server gives one sooner.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 
 /// What is to be heard, and how.
 #[derive(Clone, Debug)]
@@ -116,7 +118,7 @@ async fn hear(
             Ok(()) = told.changed() => shown.show(&told.borrow_and_update()),
             () = signals.next() => {
                 if is_stopped {
-                    break Ok(Default::default());
+                    break Ok(Figures::default());
                 }
                 is_stopped = true;
                 stop(&orders);

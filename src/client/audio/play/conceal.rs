@@ -82,6 +82,14 @@ fn part(of: usize, whole: usize) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        clippy::float_cmp,
+        reason = "numbers of a test, small and exact"
+    )]
+
     use super::*;
 
     const SPEC: Spec = Spec { rate: 48_000, channels: 2 };

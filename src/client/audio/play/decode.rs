@@ -33,7 +33,7 @@ pub struct Decoder {
 }
 
 enum Kind {
-    Mpeg(mpeg::Decoder),
+    Mpeg(Box<mpeg::Decoder>),
     Opus(Box<opus::Decoder>),
     L16,
 }
@@ -90,7 +90,7 @@ impl Decoder {
 impl Kind {
     fn new(format: Format, spec: Spec, unit: &Unit) -> Result<Self, Broken> {
         Ok(match format {
-            Format::Mp3 => Self::Mpeg(mpeg::Decoder::new(unit)?),
+            Format::Mp3 => Self::Mpeg(Box::new(mpeg::Decoder::new(unit)?)),
             Format::Opus { .. } => Self::Opus(Box::new(opus::Decoder::new(spec.channels))),
             Format::L16 { .. } => Self::L16,
         })

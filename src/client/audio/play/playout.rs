@@ -100,7 +100,6 @@ pub struct Playout {
     filling: u64,
     /// How long before its time the newest datagram comes, in seconds, smoothed; and when that was looked at.
     early: Option<(f64, Duration)>,
-    is_correcting: bool,
     faster: f64,
     /// Frames.
     played: u64,
@@ -139,7 +138,6 @@ impl Playout {
             is_cut: false,
             filling: 0,
             early: None,
-            is_correcting: false,
             faster: 0.0,
             played: 0,
             concealed: 0,
@@ -283,14 +281,13 @@ impl Playout {
         let Some(sound) = &mut self.sound else { return };
         let target = self.jitter.delay().target(now).as_secs_f64();
         let error = self.early.map_or(0.0, |(early, _)| early - target);
-        let limit = match self.is_correcting {
-            true => CORRECT_UNTIL,
-            false if error < 0.0 => TOO_SHORT,
-            false => TOO_LONG,
+        let limit = match self.faster == 0.0 {
+            false => CORRECT_UNTIL,
+            true if error < 0.0 => TOO_SHORT,
+            true => TOO_LONG,
         };
-        self.is_correcting = error.abs() > limit.as_secs_f64();
-        self.faster = if self.is_correcting { error / CORRECTED.as_secs_f64() } else { 0.0 };
-        self.faster = sound.stretch.set_speed(self.faster);
+        let is_wrong = error.abs() > limit.as_secs_f64();
+        self.faster = sound.stretch.set_speed(if is_wrong { error / CORRECTED.as_secs_f64() } else { 0.0 });
     }
 
     fn time(&self, ticks: i64) -> Duration {

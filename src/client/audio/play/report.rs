@@ -93,7 +93,7 @@ mod tests {
         media::{Description, Format},
     };
 
-    fn packets(all: rtcp_types::CompoundBuilder<'_>) -> Vec<u8> {
+    fn packets(all: &rtcp_types::CompoundBuilder<'_>) -> Vec<u8> {
         let mut bytes = vec![0; 256];
         let length = all.write_into(&mut bytes).unwrap();
         bytes.truncate(length);
@@ -111,7 +111,7 @@ mod tests {
             playout.take(s(5), &[0x80, 96, 0, sequence, 0, 0, 0, 0, 0, 0, 0, 7, 1, 2]);
         }
         let said = SenderReport::builder(7).ntp_timestamp(0x0102_0304_0506_0708);
-        assert_eq!(reports.take(s(9), &packets(Compound::builder().add_packet(said))), Said::More);
+        assert_eq!(reports.take(s(9), &packets(&Compound::builder().add_packet(said))), Said::More);
         assert_eq!(reports.due(s(9), &mut playout), None);
         let report = reports.due(s(10), &mut playout).unwrap();
         let compound = Compound::parse(&report).unwrap();
@@ -133,6 +133,6 @@ mod tests {
         let all = Compound::builder()
             .add_packet(ReceiverReport::builder(7))
             .add_packet(Bye::builder().add_source(7));
-        assert_eq!(reports.take(Duration::ZERO, &packets(all)), Said::Over);
+        assert_eq!(reports.take(Duration::ZERO, &packets(&all)), Said::Over);
     }
 }

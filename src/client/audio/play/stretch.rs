@@ -14,8 +14,8 @@ pub struct Stretch {
     waiting: Vec<f32>,
     /// Between the frames 1 and 2, from 0 to 1.
     position: f64,
-    /// How many frames that came make one that goes.
-    step: f64,
+    /// How much more than one frame that came makes one that goes.
+    faster: f64,
 }
 
 impl Stretch {
@@ -24,14 +24,14 @@ impl Stretch {
     pub fn new(spec: Spec) -> Self {
         let channels = usize::from(spec.channels);
         // The one before the first is silence.
-        Self { channels, waiting: vec![0.0; channels], position: 0.0, step: 1.0 }
+        Self { channels, waiting: vec![0.0; channels], position: 0.0, faster: 0.0 }
     }
 
     /// So much faster than it comes: 0 is as it comes. Bounded by [`MOST`].
     /// Returns what it is now.
     pub fn set_speed(&mut self, faster: f64) -> f64 {
         let faster = faster.clamp(-MOST, MOST);
-        self.step = 1.0 + faster;
+        self.faster = faster;
         faster
     }
 
@@ -53,7 +53,7 @@ impl Stretch {
         let mut at = 1;
         let mut given = 0;
         while given < frames {
-            if self.position == 0.0 && self.step == 1.0 {
+            if self.position == 0.0 && self.faster == 0.0 {
                 // Untouched, so that a stream without loss is heard sample for sample.
                 let whole = (frames - given).min(held.saturating_sub(at));
                 out.extend_from_slice(&self.waiting[at * channels..(at + whole) * channels]);
@@ -68,13 +68,13 @@ impl Stretch {
                 cubic([0, 1, 2, 3].map(|frame| around[frame * channels + channel]), self.position)
             }));
             given += 1;
-            self.position += self.step;
+            self.position += 1.0 + self.faster;
             while self.position >= 1.0 {
                 self.position -= 1.0;
                 at += 1;
             }
             // Having made its way to where a frame stands, it can go on without a curve.
-            if self.step == 1.0 {
+            if self.faster == 0.0 {
                 self.settle();
             }
         }
@@ -85,7 +85,7 @@ impl Stretch {
     /// At the end: so many frames at the most of those for which others were waited for.
     pub fn finish(&mut self, frames: usize, out: &mut Vec<f32>) -> usize {
         self.position = 0.0;
-        self.step = 1.0;
+        self.faster = 0.0;
         self.pull(frames, out)
     }
 
@@ -108,6 +108,14 @@ fn cubic([before, from, to, after]: [f32; 4], position: f64) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        clippy::float_cmp,
+        reason = "numbers of a test, small and exact"
+    )]
+
     use super::*;
 
     const SPEC: Spec = Spec { rate: 48_000, channels: 2 };

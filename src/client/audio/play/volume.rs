@@ -78,6 +78,14 @@ impl Loudness {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        clippy::float_cmp,
+        reason = "numbers of a test, small and exact"
+    )]
+
     use super::*;
 
     #[test]
@@ -104,7 +112,7 @@ mod tests {
         loudness.set(Volume(50));
         let mut samples = vec![1.0; 8];
         loudness.apply(2, &mut samples);
-        loudness.apply(2, &mut vec![1.0; 8]);
+        loudness.apply(2, &mut [1.0; 8]);
         samples.fill(1.0);
         loudness.apply(2, &mut samples);
         assert_eq!(samples, [0.125; 8]);

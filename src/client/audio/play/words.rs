@@ -1,6 +1,6 @@
 //! How far a stream is, in words. No IO.
 
-use std::time::Duration;
+use std::{fmt::Write, time::Duration};
 
 use super::player::{Progress, Stage};
 
@@ -16,9 +16,10 @@ pub fn line(progress: &Progress) -> String {
     let mut line = clock(figures.played + figures.concealed);
     if let Some(length) = progress.length {
         // Who joins later hears less than all.
-        line += &format!(" of {}", clock(length));
+        // A String takes everything.
+        let _ = write!(line, " of {}", clock(length));
     }
-    line += &format!(" · buffer {} ms", figures.buffered.as_millis());
+    let _ = write!(line, " · buffer {} ms", figures.buffered.as_millis());
     line + &lost(progress)
 }
 

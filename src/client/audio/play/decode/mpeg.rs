@@ -17,7 +17,7 @@ use crate::media::payload::{Unit, mpeg::FrameHeader};
 
 pub struct Decoder {
     header: FrameHeader,
-    decoder: MpaDecoder,
+    inner: MpaDecoder,
     /// The bytes of former frames that are at hand. A frame of layer III may have begun in them (its bit reservoir).
     reservoir: usize,
 }
@@ -34,9 +34,8 @@ impl Decoder {
             2 => CODEC_ID_MP2,
             _ => CODEC_ID_MP3,
         });
-        let decoder =
-            MpaDecoder::try_new(&parameters, &AudioDecoderOptions::default()).map_err(|_| Broken)?;
-        Ok(Self { header, decoder, reservoir: 0 })
+        let inner = MpaDecoder::try_new(&parameters, &AudioDecoderOptions::default()).map_err(|_| Broken)?;
+        Ok(Self { header, inner, reservoir: 0 })
     }
 
     pub fn decode(
@@ -54,16 +53,16 @@ impl Decoder {
             *self = Self::new(unit)?;
         } else if lost {
             // Without this, what is left in the reservoir is taken for what was lost: noise.
-            self.decoder.reset();
+            self.inner.reset();
             self.reservoir = 0;
         }
         let needed = main_data_begin(&header, &unit.bytes);
         let is_damaged = needed > self.reservoir;
         let packet =
             PacketRef::new(0, Timestamp::default(), Duration::from(u64::from(header.samples)), &unit.bytes);
-        let decoded = self.decoder.decode_ref(&packet);
+        let decoded = self.inner.decode_ref(&packet);
         let Ok(decoded) = decoded else {
-            self.decoder.reset();
+            self.inner.reset();
             self.reservoir = 0;
             return Err(Broken);
         };

@@ -169,20 +169,17 @@ impl Playout {
         let channels = usize::from(spec.channels);
         samples.clear();
         let decoded = decoder.decode(unit, self.lost > 0 || self.is_cut, samples);
-        let frames = match decoded {
-            Ok(_) => {
-                if self.is_cut {
-                    // What follows does not fit what was before.
-                    concealer.conceal(0, samples);
-                }
-                concealer.pass(samples);
-                (samples.len() / channels) as u64
+        let frames = if decoded.is_ok() {
+            if self.is_cut {
+                // What follows does not fit what was before.
+                concealer.conceal(0, samples);
             }
-            Err(_) => {
-                let frames = frames_of(u64::from(unit.ticks), self.format.clock_rate(), *spec);
-                concealer.conceal(usize::try_from(frames).unwrap_or_default(), samples);
-                frames
-            }
+            concealer.pass(samples);
+            (samples.len() / channels) as u64
+        } else {
+            let frames = frames_of(u64::from(unit.ticks), self.format.clock_rate(), *spec);
+            concealer.conceal(usize::try_from(frames).unwrap_or_default(), samples);
+            frames
         };
         self.played += frames;
         if decoded != Ok(Decoded::Whole) {

@@ -1,5 +1,4 @@
-//! [`Card`]: the way to a sound card. That is PulseAudio's protocol, which PipeWire speaks, too; where there is no such
-//! server, and the program was built with the feature `cpal`, the system's own way.
+//! [`Card`]: the way to a sound card, by a sound server. Another way would be found and opened here.
 
 use super::{Sink, Spec, pulse};
 

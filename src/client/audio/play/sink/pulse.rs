@@ -170,6 +170,14 @@ impl Sink for Pulse {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        clippy::float_cmp,
+        reason = "numbers of a test, small and exact"
+    )]
+
     use super::*;
 
     #[test]

@@ -35,6 +35,7 @@ pub fn header(spec: Spec, bytes: Option<u32>) -> [u8; HEADER_BYTES] {
 }
 
 /// The bytes of samples: those that were samples of 16 bits before are the same again.
+#[must_use]
 pub fn to_bytes(samples: &[f32]) -> Vec<u8> {
     samples.iter().flat_map(|sample| to_i16(*sample).to_le_bytes()).collect()
 }
