@@ -188,7 +188,8 @@ impl App {
         if self.listens(now) {
             return;
         }
-        if self.answers(&self.line.text().to_owned()) {
+        let typed = self.line.text().to_owned();
+        if self.answers(&typed) {
             self.line.take();
             return;
         }
