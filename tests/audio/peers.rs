@@ -1,4 +1,4 @@
-//! Programs that people have: ffmpeg publishes, ffmpeg, GStreamer and mpv listen. What is heard is compared with the file.
+//! Programs that people have: ffmpeg publishes; ffmpeg, mpv and `GStreamer` listen. What is heard is compared with the file.
 
 use std::{
     fs,
