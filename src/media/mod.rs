@@ -3,7 +3,7 @@
 //! The server relays streams without decoding them, the client publishes and plays them. Both speak of a stream in these
 //! terms, and neither knows the other.
 //!
-//! - [`format`]: what a stream can hold, and what RTP calls it.
+//! - [`mod@format`]: what a stream can hold, and what RTP calls it.
 //! - [`description`]: the same as SDP.
 //! - [`address`]: where a stream is to be had, and the DATA of `play` and `publish`.
 //! - [`key`]: who may publish or listen.

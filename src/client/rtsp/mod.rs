@@ -1,6 +1,6 @@
 //! RTSP 1.0 (RFC 2326) as a client speaks it, for who publishes a stream and who listens to one.
 //!
-//! - [`session`]: [`Session`], one stream on one connection: set up, sent and received, kept alive, ended.
+//! - `session`: [`Session`], one stream on one connection: set up, sent and received, kept alive, ended.
 //! - `connection`: requests and their answers. `codec`: messages out of bytes, none too long.
 //! - `transport`: the header of that name. `datagrams`: the two UDP sockets.
 //!
