@@ -275,7 +275,8 @@ impl Stream {
             listener
         } else {
             // A report says by its number whom it is about, and only he knows that number.
-            let about: Vec<u32> = reports::heard(bytes).iter().map(|heard| heard.of).collect();
+            let heard = if is_report { reports::heard(bytes) } else { Vec::new() };
+            let about: Vec<u32> = heard.iter().map(|heard| heard.of).collect();
             let mut may: Vec<&mut Listener> = self
                 .listeners
                 .values_mut()

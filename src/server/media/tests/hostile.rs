@@ -225,6 +225,36 @@ fn a_listener_behind_a_router_is_found() {
 }
 
 #[test]
+fn a_report_from_a_new_port_says_whose_it_is() {
+    let rig = Rig::new();
+    let (_publisher, _from, _to, _ear, listen) = begun(&rig);
+    let mut players = Vec::new();
+    for port in [40_001, 40_003] {
+        let mut player = Client::to(&listen);
+        let transport = format!("Transport: RTP/AVP;unicast;client_port={}-{port}\r\n", port - 1);
+        let answer = player.ask("SETUP", &transport, "").expect(200);
+        let part = |name: &str| {
+            let rest = answer.header("Transport").split(name).nth(1).unwrap();
+            rest.split(['-', ';']).next().unwrap().to_owned()
+        };
+        let ssrc = u32::from_str_radix(&part("ssrc="), 16).unwrap();
+        players.push((part("server_port=").parse::<u16>().unwrap() + 1, ssrc, player));
+    }
+    let from = udp();
+    let to = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    // Either could have sent this.
+    from.send_to(&[0x80, 201, 0, 1, 0, 0, 0, 7], to(players[0].0)).unwrap();
+    rig.until(|counts| counts.foreign == 1);
+    let about = |ssrc: u32| [&[0x81, 201, 0, 7, 0, 0, 0, 7][..], &ssrc.to_be_bytes(), &[0; 20]].concat();
+    from.send_to(&about(players[1].1), to(players[1].0)).unwrap();
+    rig.until(|counts| counts.reports == 1);
+    // He is known by his port from here on, and it is the other whose port is not.
+    from.send_to(&[0x80, 201, 0, 1, 0, 0, 0, 7], to(players[0].0)).unwrap();
+    from.send_to(&about(players[1].1), to(players[1].0)).unwrap();
+    assert_eq!(rig.until(|counts| counts.reports == 2).foreign, 1);
+}
+
+#[test]
 fn a_publisher_may_try_again_until_it_has_begun() {
     let rig = Rig::new();
     let (publish, ..) = rig.open(SONG);
