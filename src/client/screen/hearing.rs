@@ -47,7 +47,8 @@ impl App {
                 self.offered(by, &offer, now);
             }
             Meaning::NotOffered { by, why } => self.not_offered(by, why, now),
-            Meaning::Refusal { why, .. } => {
+            Meaning::Refusal { operation, why } => {
+                self.not_played(operation);
                 // Such as that a name is nobody's any more.
                 self.people.hint();
                 self.error(now, why);

@@ -105,6 +105,13 @@ impl App {
         }
     }
 
+    /// The server refused something: it may be what was asked for last.
+    pub(super) fn not_played(&mut self, operation: &str) {
+        if operation == Operation::Play.wire() {
+            self.listening.asked.pop_back();
+        }
+    }
+
     /// A file is not to be heard.
     pub(super) fn not_offered(&mut self, by: &str, why: &str, now: Now) {
         self.listening.is_asked(by);

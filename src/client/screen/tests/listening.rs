@@ -75,6 +75,9 @@ fn why_nothing_is_heard_is_said() {
     desk.hear("rui | ana | play | cannot: no such file");
     desk.enter("/play rui b.mp3");
     desk.hear("server | ana | play | rui did not begin within 10 s");
+    desk.hear(OFFER);
+    desk.carry_out();
+    assert!(!desk.sent.iter().any(|sent| sent.starts_with("listen")), "{:?}", desk.sent);
     desk.enter("/play rui c.mp3");
     desk.hear(&OFFER.replace("a song.mp3", "c.mp3"));
     let why = Failed::NoSink(NoSink::NoCard("no PulseAudio or PipeWire is running".to_owned()));

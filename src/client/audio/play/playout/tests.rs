@@ -225,6 +225,29 @@ fn a_connection_that_stands_still_goes_on_now() {
     assert_eq!(ran.figures.counts.lost(), 0);
 }
 
+/// It was suspended, or another program had it.
+#[test]
+fn a_card_that_stood_still_is_given_what_is_played_now() {
+    for begins in [0, 5_000] {
+        let mut playout = Playout::new(&Description::new(L16, "", None), Pace::Card);
+        let mut out = Vec::new();
+        for now in (0..15_000).step_by(10) {
+            if now % 20 == 0 {
+                playout.take(ms(now), &datagram(now / 20));
+            }
+            let is_still = (begins..begins + 3_000).contains(&now);
+            if playout.begin(ms(now)).is_some() && !is_still {
+                playout.pull(ms(now), 80, &mut out);
+            }
+        }
+        let figures = playout.figures(ms(15_000));
+        assert!(figures.buffered < ms(300), "{begins}: {figures:?}");
+        // What it was never given at the beginning is not lost.
+        assert_eq!(figures.counts.skipped > 0, begins > 0, "{figures:?}");
+        assert_eq!((figures.counts.lost(), figures.concealed), (0, Duration::ZERO), "{figures:?}");
+    }
+}
+
 #[test]
 fn a_pause_is_silence_and_no_loss() {
     let ran = Run { pause: 20_000..30_000, ..RUN }.run();
