@@ -80,7 +80,7 @@ pub struct Stream {
     pub file: Arc<str>,
     /// Who publishes, once it has announced itself.
     pub publisher: Option<Publisher>,
-    /// Sound has come.
+    /// Sound has come, or a report of it.
     pub has_begun: bool,
     /// Those who listen by RTSP.
     pub listeners: BTreeMap<u64, Listener>,
@@ -208,15 +208,14 @@ impl Stream {
                 return Some((Carried::Done, false));
             }
             let is_too_fast = source.hear(bytes.len(), now).is_err();
-            return Some((if is_too_fast { Carried::TooFast } else { Carried::Done }, true));
+            return Some((if is_too_fast { Carried::TooFast } else { self.begin() }, true));
         }
         match source.take(bytes, now) {
             Ok(rtp) => {
                 let payload_type = source.format().payload_type();
                 self.figures.set_elapsed(source.elapsed());
                 self.send_to_all(&rtp, payload_type);
-                let began = !std::mem::replace(&mut self.has_begun, true);
-                Some((if began { Carried::Began } else { Carried::Done }, true))
+                Some((self.begin(), true))
             }
             Err(why) => {
                 match why {
@@ -227,6 +226,11 @@ impl Stream {
                 Some((carried, false))
             }
         }
+    }
+
+    /// Whoever asked for it can listen: from the first report on, so that a publisher can wait for them before it sends sound.
+    fn begin(&mut self) -> Carried {
+        if std::mem::replace(&mut self.has_begun, true) { Carried::Done } else { Carried::Began }
     }
 
     fn send_to_all(&mut self, rtp: &Rtp<'_>, payload_type: u8) {

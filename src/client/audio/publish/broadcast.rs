@@ -20,6 +20,9 @@ use crate::{
     media::{ntp::Ntp, payload::Payload},
 };
 
+/// How long after the first report sound begins. The server tells who asked when it hears that one is there, and what is sent
+/// before they are there, too, they would not hear.
+pub(super) const HEAD_START: Duration = Duration::from_millis(500);
 /// How often the server is told how much was sent, and that one is still there.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 /// How long the server may take nothing.
@@ -74,7 +77,7 @@ pub struct Broadcast {
 }
 
 impl Broadcast {
-    /// Begins now. Who listens is shown where it is by `progress`.
+    /// Begins in a moment. Who listens is shown where it is by `progress`.
     ///
     /// # Errors
     /// If the system has no random numbers.
@@ -87,7 +90,7 @@ impl Broadcast {
         Ok(Self {
             session,
             reading,
-            pace: Pace::new(Instant::now(), format.clock_rate()),
+            pace: Pace::new(Instant::now() + HEAD_START, format.clock_rate()),
             packets: Packets::new(format.payload_type())?,
             next: None,
             read: None,
@@ -124,7 +127,8 @@ impl Broadcast {
                 },
                 () = sleep_until(report_at) => {
                     report_at += REPORT_EVERY;
-                    let report = self.packets.report(now(), self.pace.now(Instant::now()));
+                    let (ntp, ticks) = self.now();
+                    let report = self.packets.report(ntp, ticks);
                     in_time(self.session.send_rtcp(&report)).await?;
                 }
                 event = self.session.next() => match event? {
@@ -155,16 +159,19 @@ impl Broadcast {
         Ok(())
     }
 
+    /// What the wall clock says when so many ticks are heard: now, or when it begins.
+    fn now(&self) -> (Ntp, u64) {
+        let now = Instant::now();
+        (Ntp::at(SystemTime::now() + self.pace.begins_in(now)), self.pace.now(now))
+    }
+
     async fn finish(self, over: Over) -> Result<Over, Failure> {
-        let goodbye = self.packets.goodbye(now(), self.pace.now(Instant::now()));
+        let (ntp, ticks) = self.now();
+        let goodbye = self.packets.goodbye(ntp, ticks);
         in_time(self.session.send_rtcp(&goodbye)).await?;
         self.session.end().await;
         Ok(over)
     }
-}
-
-fn now() -> Ntp {
-    Ntp::at(SystemTime::now())
 }
 
 async fn in_time(sending: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {

@@ -64,6 +64,11 @@ impl Pace {
         }
     }
 
+    /// How long it is until the beginning.
+    pub(super) fn begins_in(&self, now: Instant) -> Duration {
+        self.begun.saturating_duration_since(now)
+    }
+
     /// What is heard now, in ticks since the beginning, pauses included.
     pub(super) fn now(&self, now: Instant) -> u64 {
         self.ticks(now.saturating_duration_since(self.begun))

@@ -17,14 +17,12 @@ fn datagram(number: u32) -> Vec<u8> {
     [&header.concat()[..], &[0xff, 0xfb, 0x10, 0], &[0; 100]].concat()
 }
 
-#[test]
-fn an_hour_leaves_nothing_behind() {
-    let mut now = Instant::now();
+/// A stream whose publisher was told that it may send.
+fn recording(now: Instant) -> Stream {
     let key = Key::random().unwrap();
     let mut stream = Stream::new(StreamId(1), 1, key, Arc::default(), "song.mp3".into(), Arc::default());
     let mut source = Source::new(Format::Mp3, 14, 128_000, now);
     source.hear(0, now).unwrap();
-    let outgoing = Rc::<Outgoing>::default();
     stream.publisher = Some(Publisher {
         number: 1,
         description: Description::new(Format::Mp3, "song.mp3", None),
@@ -34,6 +32,26 @@ fn an_hour_leaves_nothing_behind() {
         pair: None,
         outgoing: Rc::default(),
     });
+    stream
+}
+
+#[test]
+fn a_report_begins_it_before_sound_does() {
+    let now = Instant::now();
+    let mut stream = recording(now);
+    assert_eq!(stream.hear_connection(Kind::Report, b"junk", now), Carried::Done);
+    assert!(!stream.has_begun);
+    let report = reports::sender_report(7, 0, reports::Sent::default(), SystemTime::now());
+    assert_eq!(stream.hear_connection(Kind::Report, &report, now), Carried::Began);
+    assert_eq!(stream.hear_connection(Kind::Report, &report, now), Carried::Done);
+    assert_eq!(stream.hear_connection(Kind::Sound, &datagram(0), now), Carried::Done);
+}
+
+#[test]
+fn an_hour_leaves_nothing_behind() {
+    let mut now = Instant::now();
+    let mut stream = recording(now);
+    let outgoing = Rc::<Outgoing>::default();
     let numbering = Numbering { ssrc: 1, sequence: 0xfff0, timestamp: 0xffff_0000 };
     let way = Way::Interleaved { rtp: 0, rtcp: 1 };
     let mut listener = Listener::new(numbering, way, Rc::clone(&outgoing), now);
