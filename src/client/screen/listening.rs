@@ -1,10 +1,9 @@
 //! What one hears of others' files: what is asked for, said and shown of it.
 
-use std::collections::VecDeque;
-
 use super::{
     app::{App, Effect},
     clock::Now,
+    sound::{Current, MOST_ASKED, MOST_FILES, MOST_PEOPLE},
 };
 use crate::{
     client::{
@@ -16,56 +15,11 @@ use crate::{
     protocol::Operation,
 };
 
-/// The most files that are asked for and not answered.
-const MOST_ASKED: usize = 8;
-/// Of so many people it is known what they have to be heard.
-const MOST_PEOPLE: usize = 16;
-/// So many files of each.
-const MOST_FILES: usize = 500;
-
-/// What is known of what one hears.
-#[derive(Debug, Default)]
-pub(super) struct Listening {
-    /// Whose files were asked for, the latest last.
-    asked: VecDeque<String>,
-    current: Option<Current>,
-    volume: Volume,
-    /// Who has which audio files, by the last list of each; the latest last.
-    known: VecDeque<(String, Vec<String>)>,
-}
-
-#[derive(Debug)]
-struct Current {
-    of: String,
-    file: String,
-    progress: Progress,
-}
-
 /// What a line asks for that is carried out here.
 #[derive(Debug, PartialEq, Eq)]
 enum Wish {
     Volume(Option<Volume>),
     Stop,
-}
-
-impl Listening {
-    /// How far what is heard is, in words.
-    pub(super) fn shown(&self) -> Option<String> {
-        let Current { of, file, progress } = self.current.as_ref()?;
-        Some(format!("{of}: {file} {}", words::line(progress)))
-    }
-
-    /// Which audio files this one has, as they are typed.
-    pub(super) fn files_of(&self, name: &str) -> &[String] {
-        let same = |(of, _): &&(String, Vec<String>)| of.to_lowercase() == name.to_lowercase();
-        self.known.iter().rev().find(same).map_or(&[], |(_, files)| files)
-    }
-
-    fn is_asked(&mut self, of: &str) -> bool {
-        let same = |asked: &String| asked.to_lowercase() == of.to_lowercase();
-        let at = self.asked.iter().position(same);
-        at.is_some_and(|at| self.asked.remove(at).is_some())
-    }
 }
 
 impl App {

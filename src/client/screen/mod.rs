@@ -33,6 +33,7 @@ mod on_air;
 mod people;
 mod place;
 mod run;
+mod sound;
 mod status;
 pub mod terminal;
 mod text;

@@ -4,43 +4,7 @@ use super::{
     app::{App, Effect},
     clock::Now,
 };
-use crate::client::{
-    audio::publish::{News, OnAir, Order, Question},
-    files::Clock,
-};
-
-/// What is known of what one plays.
-#[derive(Debug, Default)]
-pub(super) struct Playing {
-    /// What one is to say yes or no to, the oldest first. No more than a publisher asks at once.
-    asked: Vec<Question>,
-    on_air: Vec<OnAir>,
-}
-
-impl Playing {
-    /// What is asked now, in words.
-    pub(super) fn question(&self) -> Option<String> {
-        let Question { by, file, .. } = self.asked.first()?;
-        Some(format!("{by} wants to hear {file}: y or n, and Enter?"))
-    }
-
-    /// How far everything is, in words.
-    pub(super) fn shown(&self) -> Option<String> {
-        match &self.on_air[..] {
-            [] => None,
-            [OnAir { file, elapsed, length, is_paused, .. }] => {
-                let of = length.map(|length| format!(" of {}", Clock(length.as_secs()))).unwrap_or_default();
-                let state = if *is_paused { "paused" } else { "playing" };
-                Some(format!("{state} {file} {}{of}", Clock(elapsed.as_secs())))
-            }
-            several => {
-                let paused = several.iter().filter(|one| one.is_paused).count();
-                let but = if paused > 0 { format!(", {paused} paused") } else { String::new() };
-                Some(format!("playing {} files{but}", several.len()))
-            }
-        }
-    }
-}
+use crate::client::audio::publish::{News, Order, Question};
 
 impl App {
     /// The server says that somebody wants to hear a file.

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, io, rc::Rc, time::Duration};
 
-use actix::Addr;
+use actix::{Message, Recipient};
 use slog::{Logger, debug, warn};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
@@ -15,10 +15,15 @@ use super::{
     super::tls::{credentials::Credentials, handshake::handshake},
     Door,
     outgoing::{End, Outgoing},
-    relay::{Relay, Settle},
     rtsp::{guest::Guest, serve, session::unavailable},
     streams::Shared,
 };
+
+/// A connection's task to the relay: whatever was said before the connection was there is to be done first. (A thread's own
+/// tasks go before messages of others.)
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Settle;
 
 /// Connections at a time.
 pub const MOST_CONNECTIONS: usize = 4_096;
@@ -39,7 +44,7 @@ pub struct Hall {
     /// How many are in.
     pub inside: Rc<Inside>,
     /// Who opens streams.
-    pub relay: Addr<Relay>,
+    pub relay: Recipient<Settle>,
     /// The server's log.
     pub log: Logger,
 }

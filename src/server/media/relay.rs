@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use actix::{Actor, AsyncContext, Context, Handler, Message};
+use actix::{Actor, AsyncContext, Context, Handler};
 use slog::{Logger, error};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,7 @@ use super::{
     },
     Door, ToRegistry,
     counters::Counters,
-    door::Hall,
+    door::{Hall, Settle},
     streams::{Shared, Streams},
 };
 use crate::config::InForce;
@@ -58,12 +58,6 @@ impl Relay {
     }
 }
 
-/// A connection's task to the relay: whatever was said before the connection was there is to be done first. (A thread's own
-/// tasks go before messages of others.)
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Settle;
-
 impl Actor for Relay {
     type Context = Context<Self>;
 
@@ -73,7 +67,7 @@ impl Actor for Relay {
             streams: Rc::clone(&self.streams),
             close: self.close.clone(),
             inside: Rc::default(),
-            relay: ctx.address(),
+            relay: ctx.address().recipient(),
             log: self.log.clone(),
         };
         for door in self.doors.drain(..) {
