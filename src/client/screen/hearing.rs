@@ -48,7 +48,7 @@ impl App {
             }
             Meaning::NotOffered { by, why } => self.not_offered(by, why, now),
             Meaning::Refusal { operation, why } => {
-                self.not_played(operation);
+                self.not_played(operation, why);
                 // Such as that a name is nobody's any more.
                 self.people.hint();
                 self.error(now, why);

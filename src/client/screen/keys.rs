@@ -230,12 +230,14 @@ impl App {
 
     fn send_typed(&mut self, message: Received, now: Now) {
         let own_copy = self.own_copy(&message, now);
-        self.note_asked(&message);
+        let operation = message.operation.clone();
+        self.note_asked(&message, now);
         let returns = match Operation::from_wire(&message.operation) {
             Some(Operation::Broadcast | Operation::Echo) => Some(message.data.clone()),
             _ => None,
         };
         if !self.send(message) {
+            self.not_played(&operation, "");
             self.hint = Some("Not sent: the server takes nothing just now. Enter tries again".to_owned());
             return;
         }

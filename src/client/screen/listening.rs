@@ -3,7 +3,7 @@
 use super::{
     app::{App, Effect},
     clock::Now,
-    sound::{Current, MOST_ASKED, MOST_FILES, MOST_PEOPLE},
+    sound::{Asked, Current, MOST_ASKED, MOST_FILES, MOST_PEOPLE},
 };
 use crate::{
     client::{
@@ -35,17 +35,18 @@ impl App {
     }
 
     /// A message was sent: it may ask for a file.
-    pub(super) fn note_asked(&mut self, message: &Received) {
+    pub(super) fn note_asked(&mut self, message: &Received, now: Now) {
         if message.operation == Operation::Play.wire() {
             let asked = &mut self.listening.asked;
-            asked.push_back(message.destination.clone());
+            let (of, file) = (message.destination.clone(), message.data.clone());
+            asked.push_back(Asked { of, file, at: now.at });
             asked.drain(..asked.len().saturating_sub(MOST_ASKED));
         }
     }
 
     /// A file is to be heard there. Only what was asked for is: nobody makes another's machine sound.
     pub(super) fn offered(&mut self, by: &str, offer: &Offer<'_>, now: Now) {
-        if !self.listening.is_asked(by) {
+        if self.listening.answered(by, |file| file == offer.file, now).is_none() {
             self.note(now, &format!("{by} plays {}, which you did not ask for", offer.file));
             return;
         }
@@ -59,17 +60,30 @@ impl App {
         }
     }
 
-    /// The server refused something: it may be what was asked for last.
-    pub(super) fn not_played(&mut self, operation: &str) {
+    /// The server refused something: it may be what was asked for of one it names, or else last.
+    pub(super) fn not_played(&mut self, operation: &str, why: &str) {
         if operation == Operation::Play.wire() {
-            self.listening.asked.pop_back();
+            let asked = &mut self.listening.asked;
+            let named = asked.iter().position(|asked| why.contains(&asked.of));
+            asked.remove(named.unwrap_or(asked.len().saturating_sub(1)));
         }
     }
 
     /// A file is not to be heard.
     pub(super) fn not_offered(&mut self, by: &str, why: &str, now: Now) {
-        self.listening.is_asked(by);
-        self.error(now, &format!("{by}: {why}"));
+        let why = why.strip_prefix("cannot: ").unwrap_or(why);
+        // Most name the file, because they may be asked for several.
+        let named = |file: &str| why.strip_prefix(file).and_then(|why| why.strip_prefix(": "));
+        let asked = self.listening.answered(by, |file| named(file).is_some(), now);
+        self.error(
+            now,
+            &match asked {
+                Some(Asked { file, .. }) => {
+                    format!("{by} does not play {file}: {}", named(&file).unwrap_or(why))
+                }
+                None => format!("{by} does not play what is asked for: {why}"),
+            },
+        );
     }
 
     /// How far it is.

@@ -1,7 +1,11 @@
 //! What is known of sound: [`Listening`], what one hears of others, and [`Playing`], what one plays to them.
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
+use super::clock::Now;
 use crate::client::{
     audio::{
         play::{Progress, Volume, words},
@@ -12,6 +16,8 @@ use crate::client::{
 
 /// The most files that are asked for and not answered.
 pub(super) const MOST_ASKED: usize = 8;
+/// What was asked for longer ago is not heard any more. The server gives an answer sooner, unless told otherwise.
+const ASKED_FOR: Duration = Duration::from_mins(1);
 /// Of so many people it is known what they have to be heard.
 pub(super) const MOST_PEOPLE: usize = 16;
 /// So many files of each.
@@ -20,12 +26,20 @@ pub(super) const MOST_FILES: usize = 500;
 /// What is known of what one hears.
 #[derive(Debug, Default)]
 pub(super) struct Listening {
-    /// Whose files were asked for, the latest last.
-    pub(super) asked: VecDeque<String>,
+    /// What was asked for and not answered, the latest last.
+    pub(super) asked: VecDeque<Asked>,
     pub(super) current: Option<Current>,
     pub(super) volume: Volume,
     /// Who has which audio files, by the last list of each; the latest last.
     pub(super) known: VecDeque<(String, Vec<String>)>,
+}
+
+/// A file that was asked for.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) of: String,
+    pub(super) file: String,
+    pub(super) at: Instant,
 }
 
 /// What is heard.
@@ -49,11 +63,12 @@ impl Listening {
         self.known.iter().rev().find(same).map_or(&[], |(_, files)| files)
     }
 
-    /// Whether something was asked for of this one, once for each time.
-    pub(super) fn is_asked(&mut self, of: &str) -> bool {
-        let same = |asked: &String| asked.to_lowercase() == of.to_lowercase();
-        let at = self.asked.iter().position(same);
-        at.is_some_and(|at| self.asked.remove(at).is_some())
+    /// What this one was asked for and answers now: if it may be any of several, `file` says which; else it is the first.
+    pub(super) fn answered(&mut self, of: &str, file: impl Fn(&str) -> bool, now: Now) -> Option<Asked> {
+        self.asked.retain(|asked| now.at < asked.at + ASKED_FOR);
+        let same = |asked: &Asked| asked.of.to_lowercase() == of.to_lowercase();
+        let at = self.asked.iter().position(|asked| same(asked) && file(&asked.file));
+        self.asked.remove(at.or_else(|| self.asked.iter().position(same))?)
     }
 }
 

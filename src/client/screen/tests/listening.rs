@@ -65,14 +65,26 @@ fn what_was_not_asked_for_is_not_heard() {
     desk.hear(OFFER);
     desk.hear(OFFER);
     desk.carry_out();
-    assert_eq!(desk.sent.iter().filter(|sent| sent.starts_with("listen")).count(), 1);
+    let listened = |desk: &Desk| desk.sent.iter().filter(|sent| sent.starts_with("listen")).count();
+    assert_eq!(listened(&desk), 1);
+    // Nor long after.
+    desk.enter("/play rui a song.mp3");
+    desk.now.at += Duration::from_secs(60);
+    desk.hear(OFFER);
+    desk.carry_out();
+    assert_eq!(listened(&desk), 1);
 }
 
 #[test]
 fn why_nothing_is_heard_is_said() {
-    let mut desk = Desk::ana(120, 12);
+    let mut desk = Desk::ana(120, 20);
     desk.enter("/play rui a song.mp3");
     desk.hear("rui | ana | play | cannot: no such file");
+    desk.enter("/play rui b.mp3");
+    desk.enter("/play rui fake.mp3");
+    desk.hear("rui | ana | play | cannot: fake.mp3: it holds no audio that can be read here");
+    desk.hear("rui | ana | play | cannot: not today");
+    desk.hear("rui | ana | play | cannot: not today");
     desk.enter("/play rui b.mp3");
     desk.hear("server | ana | play | rui did not begin within 10 s");
     desk.hear(OFFER);
@@ -84,7 +96,10 @@ fn why_nothing_is_heard_is_said() {
     desk.app.heard(Err(why), desk.now);
     let shown = desk.picture().join("\n");
     for line in [
-        "! rui: cannot: no such file",
+        "! rui does not play a song.mp3: no such file",
+        "! rui does not play fake.mp3: it holds no audio that can be read here",
+        "! rui does not play b.mp3: not today",
+        "! rui does not play what is asked for: not today",
         "! rui did not begin within 10 s",
         "! c.mp3 of rui is not heard: there is no sound here (no PulseAudio",
     ] {
