@@ -28,6 +28,9 @@ const END_WITHIN: Duration = Duration::from_secs(2);
 /// Where RTSP listens unless an address says otherwise, without TLS and with it.
 const PORTS: (u16, u16) = (554, 322);
 
+/// The longest time that is believed of what is played: 30 days.
+const MOST_SECONDS: f64 = 30.0 * 24.0 * 3600.0;
+
 /// What makes a NAT let through what comes from the server: an RTP header and nothing after it, and a receiver report
 /// about nobody.
 pub(super) const PUNCH_RTP: [u8; 12] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -50,6 +53,8 @@ pub struct Session {
     url: Url,
     path: Path,
     keepalive: Keepalive,
+    /// See [`Self::position`].
+    position: Option<Duration>,
 }
 
 enum Path {
@@ -132,9 +137,16 @@ impl Session {
         let range = [(RANGE, "npt=0-")];
         // Who plays joins where the others are.
         let headers = if method == Method::Record { &range[..] } else { &[] };
-        self.connection.ask(method, &self.url, headers, Vec::new()).await?;
+        let response = self.connection.ask(method, &self.url, headers, Vec::new()).await?;
+        self.position = header(&response, &RANGE).and_then(range_begin);
         self.keepalive.due = Instant::now() + self.keepalive.interval;
         Ok(())
+    }
+
+    /// Where in what is played the stream was when it was joined, if the server says so (RFC 2326, section 12.29).
+    #[must_use]
+    pub fn position(&self) -> Option<Duration> {
+        self.position
     }
 
     /// How datagrams go.
@@ -292,7 +304,7 @@ impl Opened {
 
     fn session(self, path: Path, keepalive: Keepalive) -> Session {
         let Self { connection, url, .. } = self;
-        Session { connection, url, path, keepalive }
+        Session { connection, url, path, keepalive, position: None }
     }
 
     async fn ask_transport(
@@ -323,6 +335,19 @@ fn header<'a>(response: &'a Response<Vec<u8>>, name: &HeaderName) -> Option<&'a 
     response.header(name).map(|value| value.as_str().trim())
 }
 
+/// The beginning of a range such as `npt=72.300-` or `npt=0:01:12.3-220` (RFC 2326, section 3.6).
+fn range_begin(range: &str) -> Option<Duration> {
+    let npt = range.split(';').next()?.trim().strip_prefix("npt=")?;
+    let (begin, _) = npt.split_once('-')?;
+    let parts: Vec<_> =
+        begin.split(':').map(|part| part.trim().parse::<f64>()).collect::<Result<_, _>>().ok()?;
+    if parts.len() != 1 && parts.len() != 3 || parts.iter().any(|part| part.is_sign_negative()) {
+        return None;
+    }
+    let seconds = parts.iter().fold(0.0, |all, part| all * 60.0 + part);
+    Some(seconds).filter(|seconds| *seconds <= MOST_SECONDS).map(Duration::from_secs_f64)
+}
+
 /// The address of what is to be set up (RFC 2326, appendix C.1.1).
 fn part(url: &Url, base: Option<&str>, control: Option<&str>) -> Result<Url, Failure> {
     let Some(control) = control else { return Ok(url.clone()) };
@@ -335,4 +360,31 @@ fn part(url: &Url, base: Option<&str>, control: Option<&str>) -> Result<Url, Fai
         format!("{}/{control}", base.trim_end_matches('/'))
     };
     Url::parse(&text).map_err(|_| Failure::Malformed("a=control is no address"))
+}
+
+#[cfg(test)]
+mod ranges {
+    use super::*;
+
+    #[test]
+    fn begin() {
+        for (range, begin) in [
+            ("npt=72.300-", Some(72_300)),
+            ("npt=0-", Some(0)),
+            ("npt=5.5-220;time=19970123T143720Z", Some(5_500)),
+            ("npt=1:01:12.3-", Some(3_672_300)),
+            ("npt=now-", None),
+            ("npt=-5", None),
+            ("npt=NaN-", None),
+            ("npt=inf-", None),
+            ("npt=1e300-", None),
+            ("npt=1:2-", None),
+            ("npt=-1:0:0-", None),
+            ("clock=1-", None),
+            ("72-", None),
+            ("", None),
+        ] {
+            assert_eq!(range_begin(range), begin.map(Duration::from_millis), "{range}");
+        }
+    }
 }

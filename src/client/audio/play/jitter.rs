@@ -65,7 +65,7 @@ pub struct Counts {
     pub late: u64,
     /// Came again, and were dropped.
     pub doubled: u64,
-    /// Were dropped because others waited for too long: too many, or their time was over.
+    /// Were dropped on purpose, because too much waited.
     pub skipped: u64,
     /// Were dropped for what they are.
     pub foreign: u64,
@@ -180,7 +180,7 @@ impl JitterBuffer {
         self.bytes += payload.len();
         self.held.insert(number, Held { sequence, timestamp, ticks, payload, arrived: now, is_first });
         while self.held.len() > MOST_DATAGRAMS || self.bytes > MOST_BYTES {
-            self.skip();
+            if self.counts.played == 0 { self.forget() } else { self.skip() }
         }
         Taken::Kept
     }
@@ -246,7 +246,15 @@ impl JitterBuffer {
         Some(held)
     }
 
-    /// Drops the next one, because its time is over or others have no room.
+    /// Drops the next one, in place of which something else was heard: it came too late for its turn.
+    pub fn late(&mut self) {
+        if self.remove().is_some() {
+            self.counts.missed += 1;
+            self.counts.late += 1;
+        }
+    }
+
+    /// Drops the next one on purpose, because too much waits.
     pub fn skip(&mut self) {
         if self.remove().is_some() {
             self.counts.skipped += 1;

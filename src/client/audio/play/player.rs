@@ -1,15 +1,20 @@
 //! [`play`]: a stream at an address to a sink, until it ends.
 
-use std::{future::Future, io, time::Duration};
+use std::{
+    future::{Future, pending},
+    io,
+    time::Duration,
+};
 
+use futures_util::future::LocalBoxFuture;
 use tokio::{
-    select,
+    pin, select,
     sync::{mpsc, watch},
     time::{Instant, MissedTickBehavior, interval, timeout_at},
 };
 
 use super::{
-    playout::{Figures, Playout},
+    playout::{Figures, Pace, Playout},
     report::{Reports, Said},
     sink::{NoSink, Ready, Sink},
     volume::{Loudness, Volume},
@@ -63,6 +68,8 @@ pub struct Progress {
     pub fell_back: bool,
     /// How long it is from the beginning to the end, where that is known.
     pub length: Option<Duration>,
+    /// Where in it this one joined, as the server says it.
+    pub from: Duration,
 }
 
 /// Why it is over before its end.
@@ -102,20 +109,46 @@ pub async fn play(
     orders: &mut mpsc::Receiver<Order>,
     progress: &watch::Sender<Progress>,
 ) -> Result<Figures, Failed> {
-    let Wanted { dialer, address, way, ready, volume } = wanted;
-    let (description, mut session) = Session::play(dialer, address, way).await?;
-    let mut first = None;
-    if session.way() == Way::Udp {
-        first = timeout_at(Instant::now() + FIRST_WITHIN, session.next()).await.ok();
-        if first.is_none() {
-            session.end().await;
-            progress.send_modify(|progress| progress.fell_back = true);
-            (_, session) = Session::play(dialer, address, Way::Interleaved).await?;
+    let Wanted { dialer, address, way, ready, mut volume } = wanted;
+    let begun = {
+        let beginning = begin(dialer, address, way, progress);
+        pin!(beginning);
+        loop {
+            select! {
+                begun = &mut beginning => break begun?,
+                order = orders.recv() => match order {
+                    Some(Order::Volume(wanted)) => volume = wanted,
+                    // The end of the connection is the end of what was set up on it.
+                    Some(Order::Stop) | None => return Ok(Figures::default()),
+                }
+            }
         }
-    }
-    let heard = listen(&mut session, &description, first.transpose()?, ready, volume, orders, progress).await;
+    };
+    let (description, mut session, first) = begun;
+    progress.send_modify(|progress| progress.from = session.position().unwrap_or_default());
+    let heard = listen(&mut session, &description, first, ready, volume, orders, progress).await;
     session.end().await;
     heard
+}
+
+/// Sets the stream up: by UDP if that is wanted and something comes, else interleaved. Gives what came already, too.
+async fn begin(
+    dialer: &Dialer,
+    address: &str,
+    way: Way,
+    progress: &watch::Sender<Progress>,
+) -> Result<(Description, Session, Option<Event>), rtsp::Failure> {
+    let (description, mut session) = Session::play(dialer, address, way).await?;
+    if session.way() == Way::Interleaved {
+        return Ok((description, session, None));
+    }
+    if let Ok(first) = timeout_at(Instant::now() + FIRST_WITHIN, session.next()).await {
+        return Ok((description, session, Some(first?)));
+    }
+    session.end().await;
+    progress.send_modify(|progress| progress.fell_back = true);
+    let (description, session) = Session::play(dialer, address, Way::Interleaved).await?;
+    Ok((description, session, None))
 }
 
 /// Where datagrams come from.
@@ -170,14 +203,18 @@ pub async fn listen(
                     player.end();
                 }
             },
-            order = orders.recv(), if !orders.is_closed() => match order {
+            order = orders.recv() => match order {
                 Some(Order::Volume(volume)) => player.loudness.set(volume),
-                Some(Order::Stop) => is_wanted = false,
-                None => {}
+                // Who gives none any more does not listen any more.
+                Some(Order::Stop) | None => is_wanted = false,
             },
+            sink = opened(&mut player.opening) => {
+                player.opening = None;
+                player.sink = Some(sink?);
+            }
             _ = tick.tick() => {}
         }
-        player.feed().await?;
+        player.feed()?;
         player.tell(progress);
         if let Some(report) = player.report() {
             // If the connection is gone, waiting for what comes says so.
@@ -199,7 +236,11 @@ struct Player {
     reports: Reports,
     loudness: Loudness,
     ready: Option<Ready>,
+    /// A sound card takes its time; meanwhile what comes is taken.
+    opening: Option<LocalBoxFuture<'static, Result<Box<dyn Sink>, NoSink>>>,
     sink: Option<Box<dyn Sink>>,
+    /// Something is heard.
+    has_begun: bool,
     channels: u8,
     samples: Vec<f32>,
     /// Nothing more comes.
@@ -220,7 +261,9 @@ impl Player {
             reports: Reports::new(u32::from_ne_bytes(number), Duration::ZERO),
             loudness: Loudness::new(volume),
             ready: Some(ready),
+            opening: None,
             sink: None,
+            has_begun: false,
             channels: 1,
             samples: Vec::new(),
             is_cut: false,
@@ -255,24 +298,32 @@ impl Player {
         self.is_cut && self.playout.is_over()
     }
 
-    /// Gives the sink what it has room for.
-    async fn feed(&mut self) -> Result<(), Failed> {
+    /// Gives the sink what it has room for; before there is something to be heard, silence, if it is a sound card.
+    fn feed(&mut self) -> Result<(), Failed> {
         if self.over.is_some_and(|over| over <= Instant::now()) {
             self.end();
         }
         let now = self.now();
-        let Some(spec) = self.playout.begin(now) else { return Ok(()) };
-        if let Some(ready) = self.ready.take() {
-            self.sink = Some(ready.open(spec).await?);
+        if self.ready.is_some()
+            && let Some(spec) = self.playout.foresee().or_else(|| self.playout.begin(now))
+            && let Some(ready) = self.ready.take()
+        {
             self.channels = spec.channels;
+            self.opening = Some(Box::pin(ready.open(spec)));
         }
         let Some(sink) = &mut self.sink else { return Ok(()) };
         let room = sink.room().map_err(Failed::Sink)?;
         if room == 0 {
             return Ok(());
         }
+        self.has_begun |= self.playout.begin(now).is_some();
         self.samples.clear();
-        if self.playout.pull(now, room, &mut self.samples) > 0 {
+        if self.has_begun {
+            self.playout.pull(now, room, &mut self.samples);
+        } else if sink.pace() == Pace::Card {
+            self.samples.resize(room * usize::from(self.channels), 0.0);
+        }
+        if !self.samples.is_empty() {
             self.loudness.apply(self.channels, &mut self.samples);
             sink.write(&self.samples).map_err(Failed::Sink)?;
         }
@@ -290,7 +341,16 @@ impl Player {
         }
         self.told = Some(Instant::now());
         let figures = self.playout.figures(self.now());
-        let stage = if self.sink.is_some() { Stage::Playing } else { Stage::Waiting };
+        let stage = if self.has_begun { Stage::Playing } else { Stage::Waiting };
         progress.send_modify(|progress| (progress.stage, progress.figures) = (stage, figures));
+    }
+}
+
+async fn opened(
+    opening: &mut Option<LocalBoxFuture<'static, Result<Box<dyn Sink>, NoSink>>>,
+) -> Result<Box<dyn Sink>, NoSink> {
+    match opening {
+        Some(opening) => opening.await,
+        None => pending().await,
     }
 }

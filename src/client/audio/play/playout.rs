@@ -36,8 +36,10 @@ const CONCEALED_AT_ONCE: u32 = 100; // a hundredth of a second
 /// How much more may wait than has to before some of it is dropped (a connection stood still, and all came at once). Some
 /// senders begin with half a second at once; that is made up for by a higher speed, which nobody hears.
 const MOST_EXCESS: Duration = Duration::from_millis(700);
-/// So much is heard before it is known whether a sound card takes what it is given.
-const BEGINNING: Duration = Duration::from_millis(500);
+/// A sound card may take so long to begin. What waits too long meanwhile was never listened to, and is not lost.
+const BEGINNING: Duration = Duration::from_secs(3);
+/// As much of the beginning is held for it: more than has to wait, and less than what is dropped.
+const HELD: Duration = MOST_EXCESS.checked_div(2).expect("two is not nothing");
 /// A datagram holds no more than this; a longer gap is none of lost datagrams.
 const LONGEST_DATAGRAM: Duration = Duration::from_millis(200);
 /// The longest gap between two datagrams, none lost between, that is taken for silence.
@@ -66,6 +68,8 @@ pub struct Figures {
     pub waited: Duration,
     /// Of what was played: how long parts were missing, because they need what was lost, or it was no sound.
     pub damaged: Duration,
+    /// How long what was dropped on purpose lasted, because too much waited.
+    pub skipped: Duration,
     /// How long what waits lasts, about.
     pub buffered: Duration,
     /// How long is to wait.
@@ -86,6 +90,7 @@ pub struct Playout {
     units: VecDeque<(i64, Unit)>,
     sound: Option<Sound>,
     is_waiting: bool,
+    has_begun: bool,
     has_ended: bool,
     /// Up to when it is decoded or concealed.
     ticks: i64,
@@ -106,6 +111,9 @@ pub struct Playout {
     concealed: u64,
     waited: u64,
     damaged: u64,
+    skipped: u64,
+    /// When samples were first wanted.
+    begun: Option<Duration>,
 }
 
 /// What there is once it is known what it sounds like.
@@ -115,6 +123,16 @@ struct Sound {
     concealer: Concealer,
     stretch: Stretch,
     samples: Vec<f32>,
+}
+
+impl Sound {
+    /// For a stream that begins with this unit, if it is one.
+    fn new(format: Format, first: &Unit) -> Option<Self> {
+        let decoder = Decoder::new(format, first).ok()?;
+        let spec = decoder.spec();
+        let (concealer, stretch) = (Concealer::new(spec), Stretch::new(spec));
+        Some(Self { spec, decoder, concealer, stretch, samples: Vec::new() })
+    }
 }
 
 impl Playout {
@@ -130,6 +148,7 @@ impl Playout {
             units: VecDeque::new(),
             sound: None,
             is_waiting: true,
+            has_begun: false,
             has_ended: false,
             ticks: 0,
             last: None,
@@ -143,6 +162,8 @@ impl Playout {
             concealed: 0,
             waited: 0,
             damaged: 0,
+            skipped: 0,
+            begun: None,
         }
     }
 
@@ -162,9 +183,20 @@ impl Playout {
         self.has_ended = true;
     }
 
+    /// What it sounds like, if what waits says so already: what takes it can be made ready meanwhile.
+    pub fn foresee(&mut self) -> Option<Spec> {
+        if self.sound.is_none() {
+            let held = self.jitter.head_payload()?;
+            // Another is to begin with it once more, in its turn.
+            let units = Unpacker::new(self.format).take(held.sequence, held.timestamp, &held.payload);
+            self.sound = Some(Sound::new(self.format, units.first()?)?);
+        }
+        Some(self.sound.as_ref()?.spec)
+    }
+
     /// What it sounds like: known as soon as there is something to be heard. Call [`Self::pull`] from then on.
     pub fn begin(&mut self, now: Duration) -> Option<Spec> {
-        while self.sound.is_none() {
+        while !self.has_begun {
             if self.is_waiting && !self.stop_waiting(now) {
                 return None;
             }
@@ -172,25 +204,26 @@ impl Playout {
                 self.jitter.head()?;
                 self.next_datagram();
             }
-            self.sound = self.first_unit();
+            self.has_begun = self.has_first_unit();
         }
         Some(self.sound.as_ref()?.spec)
     }
 
-    fn first_unit(&mut self) -> Option<Sound> {
-        let (_, unit) = self.units.front()?;
-        let Ok(decoder) = Decoder::new(self.format, unit) else {
+    fn has_first_unit(&mut self) -> bool {
+        let Some((_, unit)) = self.units.front() else { return false };
+        if self.sound.is_none() {
+            self.sound = Sound::new(self.format, unit);
+        }
+        if self.sound.is_none() {
             self.units.pop_front();
-            return None;
-        };
-        let spec = decoder.spec();
-        let (concealer, stretch) = (Concealer::new(spec), Stretch::new(spec));
-        Some(Sound { spec, decoder, concealer, stretch, samples: Vec::new() })
+        }
+        self.sound.is_some()
     }
 
     /// Appends so many frames, interleaved; how many there were. With [`Pace::Card`], fewer only at the end; else as
     /// many as there are now: look again when something comes, and at [`Self::look_again`].
     pub fn pull(&mut self, now: Duration, frames: usize, out: &mut Vec<f32>) -> usize {
+        self.begun.get_or_insert(now);
         self.correct(now);
         let mut given = 0;
         loop {
@@ -230,6 +263,7 @@ impl Playout {
             concealed: time(self.concealed),
             waited: time(self.waited),
             damaged: time(self.damaged),
+            skipped: time(self.skipped),
             buffered: self.buffered(),
             target: self.jitter.delay().target(now),
             jitter: self.jitter.delay().jitter().time(),

@@ -13,9 +13,8 @@ pub fn line(progress: &Progress) -> String {
         Stage::Waiting => return "waits for the first sound".to_owned(),
         Stage::Playing => {}
     }
-    let mut line = clock(figures.played + figures.concealed);
+    let mut line = clock(progress.from + figures.played + figures.concealed + figures.skipped);
     if let Some(length) = progress.length {
-        // Who joins later hears less than all.
         // A String takes everything.
         let _ = write!(line, " of {}", clock(length));
     }
@@ -23,23 +22,27 @@ pub fn line(progress: &Progress) -> String {
     line + &lost(progress)
 }
 
-/// ` · lost 3 of 1042 (0.3 %), 0.1 s concealed`, or nothing.
+/// ` · lost 3 of 1042 (0.3 %), 0.1 s concealed · 2.5 s left out to catch up`, or as much of it as there is to say.
 fn lost(progress: &Progress) -> String {
     let figures = progress.figures;
     let counts = figures.counts;
-    let gone = counts.missed + counts.skipped;
-    if gone == 0 && figures.concealed.is_zero() {
-        return String::new();
+    let gone = counts.missed;
+    let mut line = String::new();
+    if gone > 0 || !figures.concealed.is_zero() {
+        let all = (counts.played + gone).max(1);
+        // In tenths of a percent.
+        let part = gone.saturating_mul(1_000) / all;
+        line = format!(
+            " · lost {gone} of {all} ({}.{} %), {:.1} s concealed",
+            part / 10,
+            part % 10,
+            figures.concealed.as_secs_f64()
+        );
     }
-    let all = (counts.played + gone).max(1);
-    // In tenths of a percent.
-    let part = gone.saturating_mul(1_000) / all;
-    format!(
-        " · lost {gone} of {all} ({}.{} %), {:.1} s concealed",
-        part / 10,
-        part % 10,
-        figures.concealed.as_secs_f64()
-    )
+    if counts.skipped > 0 {
+        let _ = write!(line, " · {:.1} s left out to catch up", figures.skipped.as_secs_f64());
+    }
+    line
 }
 
 /// What is said at the end, where something was lost.
@@ -79,10 +82,17 @@ mod tests {
         assert_eq!(line(&progress), "1:12 · buffer 60 ms");
         assert_eq!(remark(&progress), None);
         progress.length = Some(s(3_723));
-        progress.figures.counts = Counts { played: 1_039, missed: 2, skipped: 1, ..Counts::default() };
+        progress.from = s(60);
+        progress.figures.counts = Counts { played: 1_039, missed: 3, ..Counts::default() };
         progress.figures.concealed = Duration::from_millis(60);
         let lost = "lost 3 of 1042 (0.2 %), 0.1 s concealed";
-        assert_eq!(line(&progress), format!("1:12 of 1:02:03 · buffer 60 ms · {lost}"));
+        assert_eq!(line(&progress), format!("2:12 of 1:02:03 · buffer 60 ms · {lost}"));
         assert_eq!(remark(&progress).as_deref(), Some(lost));
+        // What is left out is passed, and is not lost.
+        progress.figures = Figures { skipped: Duration::from_millis(2_500), ..Figures::default() };
+        progress.figures.counts.skipped = 125;
+        let skipped = "2.5 s left out to catch up";
+        assert_eq!(line(&progress), format!("1:02 of 1:02:03 · buffer 0 ms · {skipped}"));
+        assert_eq!(remark(&progress).as_deref(), Some(skipped));
     }
 }

@@ -112,8 +112,15 @@ fn bounded() {
         buffer.hear(sequence);
     }
     assert_eq!(buffer.len(), MOST_DATAGRAMS);
+    // As long as nothing is played, nothing was there to be heard.
     let counts = buffer.counts();
-    assert_eq!((counts.skipped, counts.missed), (5_000 - MOST_DATAGRAMS as u64, 0));
+    assert_eq!((counts.received, counts.skipped, counts.missed), (MOST_DATAGRAMS as u64, 0, 0));
+    buffer.pop();
+    for sequence in 5_000..6_000 {
+        buffer.hear(sequence);
+    }
+    let counts = buffer.counts();
+    assert_eq!((buffer.len(), counts.skipped, counts.missed), (MOST_DATAGRAMS, 999, 0));
     let mut buffer = JitterBuffer::new(TYPE, 8_000);
     for sequence in 0..100 {
         let mut large = packet(7, sequence, 0);

@@ -7,8 +7,8 @@ use super::{
         decode::{Decoded, frames_of},
         jitter::Head,
     },
-    BEGINNING, CONCEALED_AT_ONCE, LONGEST_DATAGRAM, LONGEST_SILENCE, MOST_EXCESS, PATIENCE, Pace, Playout,
-    Sound,
+    BEGINNING, CONCEALED_AT_ONCE, HELD, LONGEST_DATAGRAM, LONGEST_SILENCE, MOST_EXCESS, PATIENCE, Pace,
+    Playout, Sound,
 };
 use crate::media::payload::Unit;
 
@@ -68,7 +68,9 @@ impl Playout {
         if gap < -little {
             if self.jitter.holds_after(self.ticks - little) {
                 self.was_late(now, -gap);
-                self.skip();
+                self.lost += head.missing + 1;
+                self.is_cut = true;
+                self.jitter.late();
                 return true;
             }
             // All that comes is late: its sender has paused, or the way has become longer.
@@ -118,20 +120,19 @@ impl Playout {
     /// Too much waits: a connection stood still, and all came at once. What is heard is heard now, as others hear it.
     fn catch_up(&mut self, now: Duration) -> bool {
         let target = self.jitter.delay().target(now);
-        let heard = self.sound.as_ref().map_or(Duration::ZERO, |sound| sound.spec.time(self.played));
-        while self.buffered() > target && self.jitter.len() > 1 {
-            // A sound card may take its time to begin. What came before that is not lost, but was never listened to.
-            if heard < BEGINNING { self.jitter.forget() } else { self.skip() }
+        let is_beginning = self.begun.is_none_or(|begun| now < begun + BEGINNING);
+        let held = if is_beginning { HELD } else { Duration::ZERO };
+        let before = self.jitter.head().map_or(self.ticks, |head| head.ticks);
+        while self.buffered() > target + held && self.jitter.len() > 1 {
+            if is_beginning { self.jitter.forget() } else { self.jitter.skip() }
         }
         self.stop_waiting(now + target);
-        true
-    }
-
-    fn skip(&mut self) {
-        let missing = self.jitter.head().map_or(0, |head| head.missing);
-        self.lost += missing + 1;
+        if let Some(sound) = &self.sound {
+            let ticks = u64::try_from(self.ticks - before).unwrap_or_default();
+            self.skipped += frames_of(ticks, self.format.clock_rate(), sound.spec);
+        }
         self.is_cut = true;
-        self.jitter.skip();
+        true
     }
 
     /// Opens the next datagram.
