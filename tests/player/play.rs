@@ -153,10 +153,33 @@ fn why_nothing_is_heard() {
     let (status, why) = play("ana/song.wav", &path("no folder/x.wav"));
     let told = format!("arauto: {}: No such file or directory (os error 2)\n", path("no folder/x.wav"));
     assert_eq!((status, why), (1, told));
-    let output = client(&server, ["play", "ana/song.wav"]).output().unwrap();
-    let told = "arauto: there is no sound here (no PulseAudio or PipeWire is running); arauto play with \
-                --output FILE.wav writes it to a file instead\n";
-    assert_eq!(outcome(&output), (1, told.to_owned()));
+    let home = home_of_card("{ type hw card 31 }");
+    let output = client(&server, ["play", "ana/song.wav"]).env("HOME", home.path()).output().unwrap();
+    let nor = if cfg!(feature = "cpal") { "; no sound card is there" } else { "" };
+    let told = format!(
+        "arauto: there is no sound here (no PulseAudio or PipeWire is running{nor}); arauto play with \
+         --output FILE.wav writes it to a file instead\n"
+    );
+    assert_eq!(outcome(&output), (1, told));
+}
+
+/// A user's folder in which ALSA finds that this is the sound card. Only the feature `cpal` asks it.
+fn home_of_card(card: &str) -> TempDir {
+    let home = TempDir::new().unwrap();
+    fs::write(home.path().join(".asoundrc"), format!("pcm.!default {card}\n")).unwrap();
+    home
+}
+
+/// This card has no clock, and takes as much as there is: only that it begins and ends in order is seen.
+#[cfg(all(feature = "cpal", target_os = "linux"))]
+#[test]
+fn without_a_sound_server_the_system_is_given_it() {
+    let (server, folder) = (TestServer::start(), TempDir::new().unwrap());
+    write_wav(&folder.path().join("song.wav"), 44_100, &samples(44_100));
+    let _ana = share(&server, folder.path());
+    let home = home_of_card("{ type null }");
+    let output = client(&server, ["play", "ana/song.wav"]).env("HOME", home.path()).output().unwrap();
+    assert_eq!(outcome(&output).0, 0, "{output:?}");
 }
 
 /// A PulseAudio of the test's own, that nobody hears.

@@ -1,8 +1,11 @@
 //! [`Sink`]: where samples go.
 
 mod card;
+#[cfg(feature = "cpal")]
+mod device;
 mod null;
 mod pulse;
+mod ring;
 pub mod wav;
 mod writer;
 

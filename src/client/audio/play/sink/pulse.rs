@@ -1,12 +1,6 @@
 //! Sound by PulseAudio's own protocol, without its library. PipeWire speaks it, too.
 
-use std::{
-    collections::VecDeque,
-    io,
-    os::unix::net::UnixStream,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{io, iter, os::unix::net::UnixStream, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use pulseaudio::{
@@ -14,13 +8,13 @@ use pulseaudio::{
 };
 use tokio::time::timeout;
 
-use super::{Pace, Sink, Spec};
+use super::{
+    Pace, Sink, Spec,
+    ring::{Giver, Taker, ring},
+};
 
 /// How long the server may take for an answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// How long the sound lasts that waits here for the server to ask for it: as long as other programs may keep this one from
-/// running.
-const LEAD: Duration = Duration::from_millis(200);
 /// How long what waits in the server and in the sound card lasts, about.
 const SERVER_LEAD: Duration = Duration::from_millis(150);
 
@@ -32,18 +26,9 @@ pub struct Server {
     client: Client,
 }
 
-/// What waits for the server.
-#[derive(Default)]
-struct Ring {
-    samples: VecDeque<f32>,
-    /// No more will come.
-    is_last: bool,
-}
-
 /// See above.
 pub struct Pulse {
-    spec: Spec,
-    ring: Arc<Mutex<Ring>>,
+    giver: Giver,
     stream: PlaybackStream,
     /// Closes the connection.
     _client: Client,
@@ -71,18 +56,15 @@ impl Server {
     /// Begins to play.
     pub async fn open(self, spec: Spec) -> Result<Pulse, String> {
         let Self { client } = self;
-        // It begins with silence: there is not so much sound yet.
-        let silence = vec![0.0; spec.frames(LEAD) * usize::from(spec.channels)];
-        let ring = Arc::new(Mutex::new(Ring { samples: silence.into(), is_last: false }));
-        let source = Arc::clone(&ring);
-        let give = move |bytes: &mut [u8]| lock(&source).give(bytes);
+        let (giver, mut taker) = ring(spec);
+        let give = move |bytes: &mut [u8]| give(&mut taker, bytes);
         let opened = client.create_playback_stream(parameters(spec), give.as_playback_source());
         let stream = match timeout(ANSWER_WITHIN, opened).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(why)) => return Err(format!("the sound server refuses: {why}")),
             Err(_) => return Err("the sound server does not answer".to_owned()),
         };
-        Ok(Pulse { spec, ring, stream, _client: client })
+        Ok(Pulse { giver, stream, _client: client })
     }
 }
 
@@ -119,23 +101,16 @@ fn parameters(spec: Spec) -> protocol::PlaybackStreamParams {
     }
 }
 
-/// Nothing that holds it can leave it half done.
-fn lock(ring: &Mutex<Ring>) -> MutexGuard<'_, Ring> {
-    ring.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Ring {
-    /// Gives as much as is asked for, silence where there is nothing yet. Nothing is the end.
-    fn give(&mut self, bytes: &mut [u8]) -> usize {
-        let wanted = bytes.len() / size_of::<f32>();
-        let there = wanted.min(self.samples.len());
-        let given = if self.is_last { there } else { wanted };
-        let samples = self.samples.drain(..there).chain(std::iter::repeat(0.0)).take(given);
-        for (place, sample) in bytes.chunks_exact_mut(size_of::<f32>()).zip(samples) {
-            place.copy_from_slice(&f32::to_le_bytes(sample));
-        }
-        given * size_of::<f32>()
+/// Gives as much as is asked for, silence where there is nothing yet. Nothing is the end.
+fn give(taker: &mut Taker, bytes: &mut [u8]) -> usize {
+    let wanted = bytes.len() / size_of::<f32>();
+    let (there, is_last) = taker.waiting();
+    let given = if is_last { wanted.min(there) } else { wanted };
+    let samples = taker.take(wanted.min(there)).chain(iter::repeat(0.0)).take(given);
+    for (place, sample) in bytes.chunks_exact_mut(size_of::<f32>()).zip(samples) {
+        place.copy_from_slice(&f32::to_le_bytes(sample));
     }
+    given * size_of::<f32>()
 }
 
 impl Sink for Pulse {
@@ -148,18 +123,17 @@ impl Sink for Pulse {
         if self.stream.source_eof().now_or_never().is_some() {
             return Err(io::Error::other("the sound server is gone"));
         }
-        let waiting = lock(&self.ring).samples.len() / usize::from(self.spec.channels);
-        Ok(self.spec.frames(LEAD).saturating_sub(waiting))
+        Ok(self.giver.room())
     }
 
     fn write(&mut self, samples: &[f32]) -> io::Result<()> {
-        lock(&self.ring).samples.extend(samples);
+        self.giver.put(samples);
         Ok(())
     }
 
     fn finish(self: Box<Self>) -> BoxFuture<'static, io::Result<()>> {
         Box::pin(async move {
-            lock(&self.ring).is_last = true;
+            self.giver.end();
             match timeout(ANSWER_WITHIN, self.stream.play_all()).await {
                 Ok(Ok(())) => Ok(()),
                 _ => Err(io::Error::other("the sound server did not play to the end")),
@@ -170,27 +144,19 @@ impl Sink for Pulse {
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        clippy::cast_sign_loss,
-        clippy::float_cmp,
-        reason = "numbers of a test, small and exact"
-    )]
-
     use super::*;
 
     #[test]
     fn silence_until_there_is_something_and_then_the_end() {
-        let mut ring = Ring::default();
+        let (mut giver, mut taker) = ring(Spec { rate: 10, channels: 1 });
         let mut bytes = [1; 12];
-        assert_eq!(ring.give(&mut bytes), 12);
+        assert_eq!(give(&mut taker, &mut bytes), 12);
         assert_eq!(bytes, [0; 12]);
-        ring.samples.extend([1.0, -1.0]);
-        assert_eq!(ring.give(&mut bytes), 12);
+        giver.put(&[1.0, -1.0]);
+        assert_eq!(give(&mut taker, &mut bytes), 12);
         assert_eq!(bytes, [0, 0, 0x80, 0x3f, 0, 0, 0x80, 0xbf, 0, 0, 0, 0]);
-        ring.samples.extend([1.0]);
-        ring.is_last = true;
-        assert_eq!((ring.give(&mut bytes), ring.give(&mut bytes)), (4, 0));
+        giver.put(&[1.0]);
+        giver.end();
+        assert_eq!((give(&mut taker, &mut bytes), give(&mut taker, &mut bytes)), (4, 0));
     }
 }

@@ -40,8 +40,9 @@ pub fn to_bytes(samples: &[f32]) -> Vec<u8> {
     samples.iter().flat_map(|sample| to_i16(*sample).to_le_bytes()).collect()
 }
 
+/// Of 16 bits.
 #[expect(clippy::cast_possible_truncation, reason = "it is in bounds")]
-fn to_i16(sample: f32) -> i16 {
+pub fn to_i16(sample: f32) -> i16 {
     (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16
 }
 
