@@ -4,7 +4,7 @@
 use super::{Run, Target, choice, inputs::Random};
 use crate::{
     media::description,
-    server::rtsp::{FakeStage, Incoming, Input, MOST_HEAD, Session, not_understood},
+    server::rtsp::{FakeStage, Incoming, Input, MOST_HEAD, Progress, Session, not_understood},
 };
 
 pub(super) const TARGET: Target = Target {
@@ -70,7 +70,11 @@ fn read(cuts: &[&[u8]]) -> (Vec<u8>, Vec<(u8, Vec<u8>)>) {
                     judge_answer(&answer.bytes);
                     answers.extend(answer.bytes);
                     let is_running = stage.is_playing || stage.is_recording;
-                    assert_eq!(session.is_running(), is_running, "both know whether sound goes");
+                    assert_eq!(
+                        session.progress() == Progress::Running,
+                        is_running,
+                        "both know whether sound goes"
+                    );
                     if answer.is_last {
                         return (answers, datagrams);
                     }

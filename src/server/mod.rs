@@ -94,7 +94,7 @@ pub(crate) mod rtsp {
     pub use super::media::rtsp::{
         fake::FakeStage,
         input::{Incoming, Input, MOST_HEAD},
-        session::{Session, not_understood},
+        session::{Progress, Session, not_understood},
     };
 }
 

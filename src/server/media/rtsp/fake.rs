@@ -89,8 +89,8 @@ impl Stage for FakeStage {
     }
 
     fn pause(&mut self) {
-        assert!(self.listener.is_some(), "set up before");
-        self.is_playing = false;
+        assert!(self.listener.is_some() || self.publisher.is_some(), "set up before");
+        (self.is_playing, self.is_recording) = (false, false);
     }
 
     fn keep_alive(&mut self) {}

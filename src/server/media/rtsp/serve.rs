@@ -16,13 +16,17 @@ use tokio::{
 };
 
 use super::{
+    SESSION_TIMEOUT,
     guest::Guest,
     input::{Incoming, Input},
-    session::{self, Session},
+    session::{self, Progress, Session},
 };
-use crate::server::media::{
-    figures::StreamEnd,
-    outgoing::{End, Outgoing},
+use crate::server::{
+    connection::see_out,
+    media::{
+        figures::StreamEnd,
+        outgoing::{End, Outgoing},
+    },
 };
 
 /// How long a connection may take until sound goes, and how long a request until it is whole.
@@ -61,6 +65,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         input: Input::default(),
         outgoing,
         begun: Instant::now(),
+        asked: Instant::now(),
         midway: None,
         written: Instant::now(),
         over: None,
@@ -72,7 +77,11 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             proven();
         }
         let step = poll_fn(|cx| talk.step(&mut stream, &mut buffer, cx));
-        match timeout_at(talk.deadline(), step).await {
+        let step = match talk.deadline() {
+            Some(deadline) => timeout_at(deadline, step).await,
+            None => Ok(step.await),
+        };
+        match step {
             Ok(Ok(Step::Read(length))) => talk.input.extend(&buffer[..length]),
             Ok(Ok(Step::Wrote)) => talk.written = Instant::now(),
             Ok(Ok(Step::Ending)) => {
@@ -91,8 +100,10 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     };
     guest.part(StreamEnd::Gone);
     debug!(log, "an audio connection ended"; "why" => why, "how" => ?talk.outgoing.ending());
-    // The other end gets what was written. If that takes time, it is its own loss.
-    let _ = timeout_at(Instant::now() + LINGER, poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx))).await;
+    // What is not read here would destroy what was written before the other end has read it.
+    if talk.outgoing.ending() != Some(End::Lagged) {
+        see_out(stream, &[]).await;
+    }
 }
 
 struct Talk {
@@ -100,6 +111,8 @@ struct Talk {
     input: Input,
     outgoing: Rc<Outgoing>,
     begun: Instant,
+    /// When something was asked last.
+    asked: Instant,
     /// Since when something that has begun is not whole.
     midway: Option<Instant>,
     /// When something was written last, or nothing waited.
@@ -120,14 +133,15 @@ impl Talk {
                 Ok(None) => break,
                 Ok(Some(Incoming::Datagram(channel, bytes))) => guest.hear(channel, &bytes),
                 Ok(Some(Incoming::Request(request))) => {
-                    let was_running = self.session.is_running();
+                    let was_beginning = self.session.progress() == Progress::Beginning;
                     let answer = self.session.answer(&request, guest);
                     self.outgoing.answer(answer.bytes);
                     if answer.is_last {
                         self.outgoing.end(End::Now);
                     }
-                    if was_running && !self.session.is_running() {
-                        self.begun = Instant::now();
+                    self.asked = Instant::now();
+                    if !was_beginning && self.session.progress() == Progress::Beginning {
+                        self.begun = self.asked;
                     }
                 }
                 Err(why) => {
@@ -159,14 +173,17 @@ impl Talk {
         }
     }
 
-    /// Until when something has to happen.
-    fn deadline(&self) -> Instant {
-        let far = Instant::now() + Duration::from_hours(1);
-        let idle = if self.session.is_running() { far } else { self.begun + PATIENCE };
-        let midway = self.midway.map_or(far, |since| since + PATIENCE);
-        let slow = if self.outgoing.is_empty() { far } else { self.written + SLOWNESS };
-        let over = self.over.map_or(far, |since| since + LINGER);
-        idle.min(midway).min(slow).min(over)
+    /// Until when something has to happen. Who publishes or listens by UDP may be silent here for as long as it lasts.
+    fn deadline(&self) -> Option<Instant> {
+        let idle = match self.session.progress() {
+            Progress::Running => None,
+            Progress::Paused => Some(self.asked + SESSION_TIMEOUT),
+            Progress::Beginning => Some(self.begun + PATIENCE),
+        };
+        let midway = self.midway.map(|since| since + PATIENCE);
+        let slow = (!self.outgoing.is_empty()).then(|| self.written + SLOWNESS);
+        let over = self.over.map(|since| since + LINGER);
+        [idle, midway, slow, over].into_iter().flatten().min()
     }
 
     fn step(
@@ -204,3 +221,6 @@ impl Talk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,17 @@ pub enum Role {
     Listener,
 }
 
+/// How far a session has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Sound has not gone yet.
+    Beginning,
+    /// It goes, or may go.
+    Running,
+    /// It went, and is to go again.
+    Paused,
+}
+
 /// Why the streams refuse something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -86,7 +97,7 @@ pub trait Stage {
     /// # Errors
     /// If the stream is over.
     fn play(&mut self) -> Result<Option<Start>, Refusal>;
-    /// The listener hears nothing for a while.
+    /// The listener hears nothing for a while, or the publisher has nothing to be heard.
     fn pause(&mut self);
     /// Something came.
     fn keep_alive(&mut self);
@@ -111,7 +122,7 @@ pub struct Session {
     /// The key that came with an address, for those who leave it out later.
     key: Option<(StreamId, Key)>,
     is_set_up: bool,
-    is_running: bool,
+    progress: Progress,
     wrong: u8,
 }
 
@@ -123,14 +134,14 @@ impl Session {
             of: None,
             key: None,
             is_set_up: false,
-            is_running: false,
+            progress: Progress::Beginning,
             wrong: 0,
         }
     }
 
-    /// Whether sound goes, or may go.
-    pub fn is_running(&self) -> bool {
-        self.is_running
+    /// How far it has come.
+    pub fn progress(&self) -> Progress {
+        self.progress
     }
 
     /// What it is for.
@@ -182,13 +193,15 @@ impl Session {
             Ask::Record => {
                 self.expect(Role::Publisher)?;
                 stage.record().map_err(|refusal| self.status(refusal))?;
-                self.is_running = true;
+                self.progress = Progress::Running;
                 Ok(ok())
             }
             Ask::Pause => {
-                self.expect(Role::Listener)?;
+                self.of.filter(|_| self.is_set_up).ok_or(StatusCode::MethodNotValidInThisState)?;
                 stage.pause();
-                self.is_running = false;
+                if self.progress == Progress::Running {
+                    self.progress = Progress::Paused;
+                }
                 Ok(ok())
             }
             Ask::Teardown => {
@@ -196,7 +209,7 @@ impl Session {
                     return Err(StatusCode::SessionNotFound);
                 }
                 stage.leave();
-                (self.of, self.is_set_up, self.is_running) = (None, false, false);
+                (self.of, self.is_set_up, self.progress) = (None, false, Progress::Beginning);
                 Ok(ok())
             }
         }
@@ -236,7 +249,7 @@ impl Session {
         stage: &mut impl Stage,
     ) -> Result<Response<Vec<u8>>, StatusCode> {
         let (stream, key) = self.authorize(asked)?;
-        if self.is_running {
+        if self.progress == Progress::Running {
             return Err(StatusCode::MethodNotValidInThisState);
         }
         let way = Transport::choose(transport, stage.taste()).ok_or(StatusCode::UnsupportedTransport)?;
@@ -257,7 +270,7 @@ impl Session {
     fn play(&mut self, asked: &Asked, stage: &mut impl Stage) -> Result<Response<Vec<u8>>, StatusCode> {
         self.expect(Role::Listener)?;
         let start = stage.play().map_err(|refusal| self.status(refusal))?;
-        self.is_running = true;
+        self.progress = Progress::Running;
         let mut response = ok();
         // It is what is played now, for whoever comes.
         response.insert_header(headers::RANGE, "npt=now-");
