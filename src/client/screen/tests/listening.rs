@@ -69,7 +69,7 @@ fn what_was_not_asked_for_is_not_heard() {
     assert_eq!(listened(&desk), 1);
     // Nor long after.
     desk.enter("/play rui a song.mp3");
-    desk.now.at += Duration::from_secs(60);
+    desk.now.at += Duration::from_mins(1);
     desk.hear(OFFER);
     desk.carry_out();
     assert_eq!(listened(&desk), 1);
