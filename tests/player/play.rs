@@ -166,8 +166,12 @@ fn why_nothing_is_heard() {
 /// A user's folder in which ALSA finds that this is the sound card. Only the feature `cpal` asks it.
 fn home_of_card(card: &str) -> TempDir {
     let home = TempDir::new().unwrap();
-    fs::write(home.path().join(".asoundrc"), format!("pcm.!default {card}\n")).unwrap();
+    write_card(home.path(), card);
     home
+}
+
+fn write_card(home: &Path, card: &str) {
+    fs::write(home.join(".asoundrc"), format!("pcm.!default {card}\n")).unwrap();
 }
 
 /// This card has no clock, and takes as much as there is: only that it begins and ends in order is seen.
@@ -248,6 +252,24 @@ fn part_of_tone(samples: &[f64], hertz: f64) -> f64 {
 /// and nothing else.
 #[test]
 fn a_sound_server_is_given_what_was_sent() {
+    assert_tones_heard(|pulse, folder, command| {
+        command.env("PULSE_SERVER", pulse.server()).env("HOME", folder);
+    });
+}
+
+/// The same by ALSA, whose plugin gives it to PulseAudio, so that it has a clock and can be recorded.
+#[cfg(all(feature = "cpal", target_os = "linux"))]
+#[test]
+fn a_sound_card_is_given_what_was_sent() {
+    let home = TempDir::new().unwrap();
+    assert_tones_heard(|pulse, _, command| {
+        write_card(home.path(), &format!("{{ type pulse server {:?} }}", pulse.server()));
+        command.env("HOME", home.path());
+    });
+}
+
+/// Plays the tones. `prepare`: by what way to this server; there is a folder to be at home in.
+fn assert_tones_heard(prepare: impl FnOnce(&Pulse, &Path, &mut Command)) {
     if !has_tool("pulseaudio") || !has_tool("parec") || !has_tool("ffmpeg") {
         return;
     }
@@ -258,7 +280,8 @@ fn a_sound_server_is_given_what_was_sent() {
     let pulse = Pulse::start();
     let (recorder, path) = pulse.record();
     let mut command = client(&server, ["play", "ana/tone.wav", "--volume", "80"]);
-    let output = command.env("PULSE_SERVER", pulse.server()).env("HOME", folder.path()).output().unwrap();
+    prepare(&pulse, folder.path(), &mut command);
+    let output = command.output().unwrap();
     let (status, told) = outcome(&output);
     // Where this machine has too much to do, some comes too late.
     assert!(status == 0 && (told.is_empty() || told.starts_with("arauto: lost ")), "{status} {told}");

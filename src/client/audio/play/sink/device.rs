@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -17,7 +17,7 @@ use cpal::{
 use futures_util::future::BoxFuture;
 use tokio::{
     sync::Notify,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
@@ -32,6 +32,8 @@ const PERIOD: Duration = Duration::from_millis(50);
 const END_WITHIN: Duration = Duration::from_secs(5);
 /// What waits in it lasts no longer, whatever it says.
 const MOST_DELAY: Duration = Duration::from_secs(5);
+/// If something is wrong and it asks for no more for so long, it will not.
+const RECOVERS_WITHIN: Duration = Duration::from_secs(1);
 /// How often it is looked whether it is still there, where nothing says that it is gone.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -46,9 +48,17 @@ pub struct Device {
 /// See above.
 pub struct Playing {
     giver: Giver,
+    evenly: Evenly,
     state: Arc<State>,
     /// Dropped, it ends.
     stream: cpal::Stream,
+}
+
+/// It asks for much at a time. If as much were taken at a time of what comes from the network, some would always be late.
+struct Evenly {
+    spec: Spec,
+    /// Until when it was taken.
+    until: Instant,
 }
 
 /// What the card's thread tells.
@@ -56,6 +66,11 @@ pub struct Playing {
 struct State {
     /// Why it takes no more.
     failed: OnceLock<String>,
+    /// What went wrong last, when it first did, and how often it had asked for more by then. Most of that passes. The thread
+    /// that asks does not wait for this.
+    trouble: Mutex<Option<(String, Instant, u64)>>,
+    /// How often it asked for more.
+    asked: AtomicU64,
     /// How long after it was asked for the last sample is heard, in microseconds.
     delay: AtomicU64,
     /// All was asked for, or nothing will be.
@@ -108,7 +123,7 @@ impl Device {
         let fail = move |why: cpal::Error| failing.fail(&why);
         let stream = self.device.build_output_stream(config, give, fail, Some(LOOK_AGAIN))?;
         stream.play()?;
-        Ok(Playing { giver, state, stream })
+        Ok(Playing { giver, evenly: Evenly { spec, until: Instant::now() }, state, stream })
     }
 }
 
@@ -173,11 +188,22 @@ fn give<T: SizedSample>(
     is_last && there <= wanted
 }
 
+impl Evenly {
+    /// How many frames may be taken now: as many as last since the last time, and a few more, because the card's clock may
+    /// be the faster one, and to make up for what it asked for at once in the beginning.
+    fn due(&mut self, now: Instant) -> usize {
+        let frames = self.spec.frames(now.saturating_duration_since(self.until));
+        self.until += self.spec.time(frames as u64);
+        frames + frames / 20
+    }
+}
+
 impl State {
     /// It asked for so much.
     fn is_asked(&self, length: Duration, info: &OutputCallbackInfo, is_over: bool) {
         let times = info.timestamp();
         let delay = times.playback.saturating_duration_since(times.callback) + length;
+        self.asked.fetch_add(1, Relaxed);
         self.delay.store(u64::try_from(delay.as_micros()).unwrap_or(u64::MAX), Relaxed);
         if is_over {
             self.over.notify_one();
@@ -189,13 +215,31 @@ impl State {
         if matches!(why.kind(), ErrorKind::Xrun | ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied) {
             return;
         }
-        // The first says why.
-        let _ = self.failed.set(said(why));
-        self.over.notify_one();
+        if matches!(why.kind(), ErrorKind::DeviceNotAvailable | ErrorKind::StreamInvalidated) {
+            // The first says why.
+            let _ = self.failed.set(said(why));
+            self.over.notify_one();
+            return;
+        }
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = self.asked.load(Relaxed);
+        if trouble.as_ref().is_none_or(|(_, _, before)| *before != asked) {
+            *trouble = Some((said(why), Instant::now(), asked));
+        }
     }
 
-    fn check(&self) -> io::Result<()> {
-        self.failed.get().map_or(Ok(()), |why| Err(io::Error::other(why.clone())))
+    fn check(&self, now: Instant) -> io::Result<()> {
+        if let Some(why) = self.failed.get() {
+            return Err(io::Error::other(why.clone()));
+        }
+        match &*self.trouble.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((why, since, before))
+                if *before == self.asked.load(Relaxed) && now >= *since + RECOVERS_WITHIN =>
+            {
+                Err(io::Error::other(why.clone()))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -205,8 +249,9 @@ impl Sink for Playing {
     }
 
     fn room(&mut self) -> io::Result<usize> {
-        self.state.check()?;
-        Ok(self.giver.room())
+        let now = Instant::now();
+        self.state.check(now)?;
+        Ok(self.giver.room().min(self.evenly.due(now)))
     }
 
     fn write(&mut self, samples: &[f32]) -> io::Result<()> {
@@ -216,10 +261,10 @@ impl Sink for Playing {
 
     fn finish(self: Box<Self>) -> BoxFuture<'static, io::Result<()>> {
         Box::pin(async move {
-            let Self { giver, state, stream } = *self;
+            let Self { giver, state, stream, .. } = *self;
             giver.end();
             let over = timeout(END_WITHIN, state.over.notified()).await;
-            state.check()?;
+            state.check(Instant::now())?;
             over.map_err(|_| io::Error::other("the sound card did not play to the end"))?;
             sleep(Duration::from_micros(state.delay.load(Relaxed)).min(MOST_DELAY)).await;
             drop(stream);
@@ -277,15 +322,33 @@ mod tests {
     }
 
     #[test]
+    fn it_is_given_evenly_however_often_one_looks() {
+        let began = Instant::now();
+        let mut evenly = Evenly { spec: STEREO, until: began };
+        assert_eq!(evenly.due(began), 0);
+        assert_eq!(evenly.due(began + Duration::from_millis(100)), 4_410 + 220);
+        let looks = (1..=10_000)
+            .map(|look| evenly.due(began + Duration::from_millis(100) + Duration::from_micros(10) * look));
+        assert!((4_408..=4_410).contains(&looks.sum::<usize>()), "too small for more");
+    }
+
+    #[test]
     fn only_what_ends_it_is_a_failure() {
         let state = State::default();
         for kind in [ErrorKind::Xrun, ErrorKind::DeviceChanged, ErrorKind::RealtimeDenied] {
             state.fail(&kind.into());
         }
-        state.check().expect("it goes on");
+        let now = Instant::now();
         state.fail(&cpal::Error::with_message(ErrorKind::BackendError, "It burns."));
-        state.fail(&ErrorKind::DeviceNotAvailable.into());
-        let why = state.check().expect_err("it is gone").to_string();
+        state.fail(&ErrorKind::Other.into());
+        let later = now + 2 * RECOVERS_WITHIN;
+        state.check(now).expect("it may pass");
+        let why = state.check(later).expect_err("it does not").to_string();
         assert_eq!(why, "the sound card: It burns");
+        state.asked.fetch_add(1, Relaxed);
+        state.check(later).expect("it passed");
+        state.fail(&ErrorKind::DeviceNotAvailable.into());
+        let why = state.check(now).expect_err("it is gone").to_string();
+        assert_eq!(why, "no sound card is there");
     }
 }

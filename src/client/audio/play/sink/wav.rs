@@ -42,6 +42,7 @@ pub fn to_bytes(samples: &[f32]) -> Vec<u8> {
 
 /// Of 16 bits.
 #[expect(clippy::cast_possible_truncation, reason = "it is in bounds")]
+#[must_use]
 pub fn to_i16(sample: f32) -> i16 {
     (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16
 }
