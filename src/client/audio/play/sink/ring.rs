@@ -130,10 +130,10 @@ mod tests {
         let (mut giver, mut taker) = ring(SPEC);
         giver.ring.put.store(usize::MAX - 2, Relaxed);
         giver.ring.taken.store(usize::MAX - 2, Relaxed);
-        let samples: Vec<_> = (0..10).map(|number| number as f32).collect();
+        let samples: Vec<_> = (0..20).map(|number| number as f32).collect();
         giver.put(&samples);
-        assert_eq!(taker.waiting(), (10, false));
-        assert_eq!(taker.take(10).collect::<Vec<_>>(), samples);
+        assert_eq!(taker.waiting(), (20, false));
+        assert_eq!(taker.take(20).collect::<Vec<_>>(), samples);
     }
 
     /// Each frame is a number and its opposite.
