@@ -16,8 +16,8 @@ use arauto::{
             Output, Progress, Ready, Spec, Volume,
             jitter::JitterBuffer,
             player::{Incoming, listen},
-            playout::Figures,
-            sink::Null,
+            playout::{Figures, Pace},
+            sink::{Null, Sink},
         },
         rtsp::{Event, Failure},
     },
@@ -26,6 +26,7 @@ use arauto::{
         payload::{Packer, Payload, Unpacker},
     },
 };
+use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 use tokio::{
     sync::{mpsc, watch},
@@ -115,10 +116,32 @@ struct Heard {
     frames: usize,
 }
 
-/// Plays it on a card that is none.
-async fn play(format: Format, way: &mut Way) -> Heard {
+/// A card that takes nothing before this moment.
+struct Late(Null, Instant);
+
+impl Sink for Late {
+    fn pace(&self) -> Pace {
+        self.0.pace()
+    }
+
+    fn room(&mut self) -> std::io::Result<usize> {
+        if Instant::now() < self.1 { Ok(0) } else { self.0.room() }
+    }
+
+    fn write(&mut self, samples: &[f32]) -> std::io::Result<()> {
+        self.0.write(samples)
+    }
+
+    fn finish(self: Box<Self>) -> BoxFuture<'static, std::io::Result<()>> {
+        Box::new(self.0).finish()
+    }
+}
+
+/// Plays it on a card that is none, and begins at this moment.
+async fn play(format: Format, way: &mut Way, begins: Instant) -> Heard {
     let (tell, mut heard) = mpsc::unbounded_channel();
-    let ready = Ready::Made(Box::new(move |spec: Spec| Box::new(Null::new(spec, Some(tell.clone())))));
+    let ready =
+        Ready::Made(Box::new(move |spec: Spec| Box::new(Late(Null::new(spec, Some(tell.clone())), begins))));
     let (_orders, mut ordered) = mpsc::channel(1);
     let (progress, _) = watch::channel(Progress::default());
     let description = Description::new(format, "", None);
@@ -154,7 +177,7 @@ async fn it_goes_on_over_a_bad_network() {
     for (name, format, units) in songs(&folder) {
         let payloads = payloads(format, &units);
         let (mut way, gone, lost) = send(format, &payloads, &BAD);
-        let Heard { figures, took, frames } = play(format, &mut way).await;
+        let Heard { figures, took, frames } = play(format, &mut way, Instant::now()).await;
         let told = format!("{name}: {gone:?} in {lost} lost, {took:?}, {frames} {figures:?}");
         assert!(gone > Duration::from_secs(3), "{told}");
         assert!(figures.concealed >= gone.mul_f64(0.9) && figures.concealed <= gone.mul_f64(1.1), "{told}");
@@ -170,11 +193,52 @@ async fn nothing_is_concealed_over_a_good_one() {
     for (name, format, units) in songs(&folder) {
         let payloads = payloads(format, &units);
         let (mut way, ..) = send(format, &payloads, &GOOD);
-        let Heard { figures, .. } = play(format, &mut way).await;
+        let Heard { figures, .. } = play(format, &mut way, Instant::now()).await;
         assert_eq!((figures.concealed, figures.counts.missed), (Duration::ZERO, 0), "{name}: {figures:?}");
         let played = Duration::from_millis(19_900)..Duration::from_millis(20_100);
         assert!(played.contains(&figures.played), "{name}: {figures:?}");
     }
+}
+
+/// What is sent before a card begins is held for it, and nothing of it is lost.
+#[tokio::test(start_paused = true)]
+async fn a_card_that_begins_late_is_given_the_beginning() {
+    let folder = TempDir::new().unwrap();
+    for (name, format, units) in songs(&folder) {
+        let payloads = payloads(format, &units);
+        let (mut way, ..) = send(format, &payloads, &GOOD);
+        let begins = Instant::now() + Duration::from_millis(600);
+        let Heard { figures, .. } = play(format, &mut way, begins).await;
+        let counts = figures.counts;
+        assert_eq!(
+            (counts.missed, counts.skipped, figures.skipped),
+            (0, 0, Duration::ZERO),
+            "{name}: {figures:?}"
+        );
+        assert_eq!(
+            (counts.received, counts.played),
+            (payloads.len() as u64, payloads.len() as u64),
+            "{name}"
+        );
+    }
+}
+
+/// Who has gone away does not listen any more.
+#[tokio::test(start_paused = true)]
+async fn it_ends_when_nobody_gives_orders() {
+    let format = Format::L16 { rate: 44_100, channels: 1 };
+    let (mut way, ..) = send(format, &payloads(format, &[vec![0; 60 * 2 * 44_100]]), &GOOD);
+    let ready = Ready::Made(Box::new(|spec: Spec| Box::new(Null::new(spec, None))));
+    let (orders, mut ordered) = mpsc::channel(1);
+    let (progress, _) = watch::channel(Progress::default());
+    let description = Description::new(format, "", None);
+    tokio::spawn(async move {
+        sleep_until(Instant::now() + Duration::from_secs(5)).await;
+        drop(orders);
+    });
+    let figures = listen(&mut way, &description, None, ready, Volume::default(), &mut ordered, &progress);
+    let played = figures.await.unwrap().played;
+    assert!(played > Duration::from_secs(4) && played < Duration::from_secs(6), "{played:?}");
 }
 
 /// Whatever is overtaken and doubled: into a file, sample for sample.

@@ -393,3 +393,24 @@ async fn where_no_datagram_comes_it_goes_on_interleaved() {
     let asked = server.join().unwrap();
     assert_eq!(asked, ["DESCRIBE", "SETUP", "PLAY", "TEARDOWN", "DESCRIBE", "SETUP", "PLAY"]);
 }
+
+/// It is not waited for a server that does not answer.
+#[tokio::test]
+async fn stopped_while_the_server_is_asked() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let dialer = Dialer::new(Target { host: "127.0.0.1".to_owned(), port: 1 });
+    let address = format!("rtsp://127.0.0.1:{port}/7f3a?key=0");
+    let (orders, mut ordered) = mpsc::channel(1);
+    let (progress, _) = watch::channel(Progress::default());
+    let ready = play::Ready::Made(Box::new(|_| unreachable!("there is nothing to be heard")));
+    let wanted =
+        Wanted { dialer: &dialer, address: &address, way: Way::Udp, ready, volume: Volume::default() };
+    let stopping = async {
+        let taken = listener.accept().await.unwrap();
+        orders.send(player::Order::Stop).await.unwrap();
+        taken
+    };
+    let (heard, _) = tokio::join!(player::play(wanted, &mut ordered, &progress), stopping);
+    assert_eq!(heard.unwrap().counts.received, 0);
+}

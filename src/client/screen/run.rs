@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use ratatui::layout::Size;
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::mpsc::{Permit, Receiver, Sender, channel, error::SendError},
     time::sleep_until,
 };
 
@@ -216,14 +216,15 @@ impl Driver {
         }
     }
 
-    /// Takes what happened, or gives what waits; one of both.
+    /// Takes what happened, or gives what waits; one of both. What one hears, and plays, may outlast the conversation.
     async fn converse(&mut self) {
-        let Some(Conversation { commands, events }) = &mut self.conversation else { return pending().await };
+        let (commands, mut events) =
+            self.conversation.as_mut().map(|all| (&all.commands, &mut all.events)).unzip();
         let is_waiting = self.waiting.is_some();
         let may_answer = !is_waiting && self.app.is_joined();
         let event = tokio::select! {
-            event = events.recv() => event,
-            place = commands.reserve(), if is_waiting => {
+            event = received(events.as_deref_mut()) => event,
+            place = room(commands), if is_waiting => {
                 // Whose conversation is over has nobody to send to.
                 if let (Some(command), Ok(place)) = (self.waiting.take(), place) {
                     place.send(command);
@@ -244,7 +245,7 @@ impl Driver {
             }
         };
         let now = Now::read();
-        let Some(mut event) = event else {
+        let (Some(mut event), Some(events)) = (event, events) else {
             (self.conversation, self.waiting) = (None, None);
             self.app.conversation_is_gone();
             return;
@@ -270,6 +271,22 @@ impl Driver {
             Input::Key(_) | Input::Mouse(_) => return false,
         }
         true
+    }
+}
+
+/// What happens in the conversation, if there is one.
+async fn received(events: Option<&mut Receiver<Event>>) -> Option<Event> {
+    match events {
+        Some(events) => events.recv().await,
+        None => pending().await,
+    }
+}
+
+/// A place for a command, if there is a conversation.
+async fn room(commands: Option<&Sender<link::Command>>) -> Result<Permit<'_, link::Command>, SendError<()>> {
+    match commands {
+        Some(commands) => commands.reserve().await,
+        None => pending().await,
     }
 }
 
