@@ -90,7 +90,6 @@ pub struct Playout {
     units: VecDeque<(i64, Unit)>,
     sound: Option<Sound>,
     is_waiting: bool,
-    has_begun: bool,
     has_ended: bool,
     /// Up to when it is decoded or concealed.
     ticks: i64,
@@ -112,7 +111,7 @@ pub struct Playout {
     waited: u64,
     damaged: u64,
     skipped: u64,
-    /// When samples were first wanted.
+    /// Since when there is something to be heard.
     begun: Option<Duration>,
 }
 
@@ -148,7 +147,6 @@ impl Playout {
             units: VecDeque::new(),
             sound: None,
             is_waiting: true,
-            has_begun: false,
             has_ended: false,
             ticks: 0,
             last: None,
@@ -196,7 +194,7 @@ impl Playout {
 
     /// What it sounds like: known as soon as there is something to be heard. Call [`Self::pull`] from then on.
     pub fn begin(&mut self, now: Duration) -> Option<Spec> {
-        while !self.has_begun {
+        while self.begun.is_none() {
             if self.is_waiting && !self.stop_waiting(now) {
                 return None;
             }
@@ -204,7 +202,7 @@ impl Playout {
                 self.jitter.head()?;
                 self.next_datagram();
             }
-            self.has_begun = self.has_first_unit();
+            self.begun = self.has_first_unit().then_some(now);
         }
         Some(self.sound.as_ref()?.spec)
     }
@@ -223,7 +221,6 @@ impl Playout {
     /// Appends so many frames, interleaved; how many there were. With [`Pace::Card`], fewer only at the end; else as
     /// many as there are now: look again when something comes, and at [`Self::look_again`].
     pub fn pull(&mut self, now: Duration, frames: usize, out: &mut Vec<f32>) -> usize {
-        self.begun.get_or_insert(now);
         self.correct(now);
         let mut given = 0;
         loop {
