@@ -10,6 +10,16 @@ use crate::media::Format;
 /// How much of `media.bit_rate` may come at once: programs send the first seconds ahead.
 const BURST: Duration = Duration::from_secs(5);
 
+/// The least bits that `media.bit_rate` has for each datagram: a small one costs every listener as much as a large one.
+const LEAST_BITS: usize = 1_000;
+
+/// So many datagrams a second may come whatever `media.bit_rate` is. The shortest packets of Opus are 400 a second, the
+/// shortest common ones of L16 are 1,000.
+const LEAST_DATAGRAMS: usize = 1_000;
+
+/// How much of that may come at once: the first seconds of common streams, and no more than others can wait for.
+const DATAGRAM_BURST: Duration = Duration::from_secs(1);
+
 /// What the publisher's datagrams are held against.
 #[derive(Debug)]
 pub struct Source {
@@ -17,7 +27,8 @@ pub struct Source {
     payload_type: u8,
     /// Who sends, from the first datagram on.
     ssrc: Option<u32>,
-    allowance: Allowance,
+    bits: Allowance,
+    datagrams: Allowance,
     last: Option<Last>,
     /// Ticks of sound so far.
     elapsed: u64,
@@ -43,7 +54,7 @@ pub enum NotTaken {
     Strange,
     /// It is of another sender.
     Foreign,
-    /// More than `media.bit_rate` comes.
+    /// More than `media.bit_rate` comes, or more datagrams than that has room for.
     TooFast,
 }
 
@@ -54,7 +65,8 @@ impl Source {
             format,
             payload_type,
             ssrc: None,
-            allowance: Allowance::new(bit_rate, now),
+            bits: Allowance::new(bit_rate, BURST, now),
+            datagrams: Allowance::new((bit_rate / LEAST_BITS).max(LEAST_DATAGRAMS), DATAGRAM_BURST, now),
             last: None,
             elapsed: 0,
             heard: now,
@@ -67,9 +79,7 @@ impl Source {
     /// If it is not to be passed on.
     pub fn take<'a>(&mut self, bytes: &'a [u8], now: Instant) -> Result<Rtp<'a>, NotTaken> {
         // Strange ones count, too: they cost the same.
-        if !self.allowance.take(bytes.len(), now) {
-            return Err(NotTaken::TooFast);
-        }
+        self.allow(bytes.len(), now)?;
         let rtp = Rtp::parse(bytes).filter(|rtp| rtp.payload_type == self.payload_type);
         let rtp = rtp.filter(|rtp| !rtp.payload.is_empty()).ok_or(NotTaken::Strange)?;
         if *self.ssrc.get_or_insert(rtp.ssrc) != rtp.ssrc {
@@ -79,7 +89,8 @@ impl Source {
         let ahead = self.last.map_or(0, |last| rtp.timestamp.wrapping_sub(last.timestamp));
         // What came late moves nothing.
         if ahead < 1 << 31 {
-            self.elapsed += u64::from(ahead);
+            // A publisher says what time it is, so that this could be any.
+            self.elapsed = self.elapsed.saturating_add(u64::from(ahead));
             self.last = Some(Last { sequence: rtp.sequence, timestamp: rtp.timestamp, came: now });
         }
         Ok(rtp)
@@ -91,7 +102,12 @@ impl Source {
     /// If more than `media.bit_rate` comes.
     pub fn hear(&mut self, bytes: usize, now: Instant) -> Result<(), NotTaken> {
         self.heard = now;
-        if self.allowance.take(bytes, now) { Ok(()) } else { Err(NotTaken::TooFast) }
+        self.allow(bytes, now)
+    }
+
+    fn allow(&mut self, bytes: usize, now: Instant) -> Result<(), NotTaken> {
+        let may = self.datagrams.take(1, now) && self.bits.take(bytes * 8, now);
+        if may { Ok(()) } else { Err(NotTaken::TooFast) }
     }
 
     /// Since when nothing was heard.
@@ -134,32 +150,34 @@ fn time_to_ticks(time: Duration, clock_rate: u32) -> u32 {
     (time.as_nanos() * u128::from(clock_rate) / 1_000_000_000) as u32
 }
 
-/// A bucket of bits that fills at `media.bit_rate`.
+/// A bucket that fills at a rate.
 #[derive(Debug)]
 struct Allowance {
-    /// Bits a second.
+    /// What comes in each second.
     rate: f64,
-    bits: f64,
+    most: f64,
+    left: f64,
     since: Instant,
 }
 
 impl Allowance {
     #[allow(clippy::cast_precision_loss)]
-    fn new(bit_rate: usize, now: Instant) -> Self {
-        let rate = bit_rate as f64;
-        Self { rate, bits: rate * BURST.as_secs_f64(), since: now }
+    fn new(rate: usize, burst: Duration, now: Instant) -> Self {
+        let rate = rate as f64;
+        let most = rate * burst.as_secs_f64();
+        Self { rate, most, left: most, since: now }
     }
 
-    /// Whether so many bytes may come now.
+    /// Whether so much may come now.
     #[allow(clippy::cast_precision_loss)]
-    fn take(&mut self, bytes: usize, now: Instant) -> bool {
+    fn take(&mut self, wanted: usize, now: Instant) -> bool {
         let gained = now.saturating_duration_since(self.since).as_secs_f64() * self.rate;
         self.since = now;
-        self.bits = (self.bits + gained).min(self.rate * BURST.as_secs_f64());
-        let wanted = bytes as f64 * 8.0;
-        let may = self.bits >= wanted;
+        self.left = (self.left + gained).min(self.most);
+        let wanted = wanted as f64;
+        let may = self.left >= wanted;
         if may {
-            self.bits -= wanted;
+            self.left -= wanted;
         }
         may
     }
@@ -202,6 +220,18 @@ mod tests {
         assert_eq!(source.elapsed(), Duration::from_secs(1));
         let later = now + Duration::from_millis(500);
         assert_eq!(source.timestamp_at(later), Some(90_000));
+    }
+
+    #[test]
+    fn many_small_ones_are_too_fast_though_they_are_few_bits() {
+        let now = Instant::now();
+        let small = &datagram(1, 14, 0)[..13];
+        for (bit_rate, most) in [(8_000_000, 8_000), (500_000, 1_000)] {
+            let mut source = Source::new(Format::Mp3, 14, bit_rate, now);
+            let taken = (0..20_000).filter(|_| source.take(small, now).is_ok()).count();
+            assert_eq!(taken, most);
+            assert_eq!(source.hear(8, now), Err(NotTaken::TooFast));
+        }
     }
 
     #[test]
