@@ -23,6 +23,9 @@ const AHEAD: Duration = Duration::from_secs(1);
 /// The most bytes of that.
 const MOST_AHEAD: usize = 512 * 1024;
 
+/// The most units of that: a publisher may send as short ones as it likes, and each is more than its bytes.
+const MOST_UNITS: usize = 1_024;
+
 /// All who listen to one stream by HTTP.
 #[derive(Debug)]
 pub struct Audience {
@@ -107,10 +110,29 @@ impl Audience {
         self.recent.push_back(unit);
         while let (Some(first), Some(last)) = (self.recent.front(), self.recent.back()) {
             let span = last.timestamp.wrapping_sub(first.timestamp);
-            if u64::from(span) <= most && self.recent_bytes <= MOST_AHEAD {
+            let is_little = self.recent_bytes <= MOST_AHEAD && self.recent.len() <= MOST_UNITS;
+            if u64::from(span) <= most && is_little {
                 break;
             }
             self.recent_bytes -= self.recent.pop_front().map_or(0, |unit| unit.bytes.len());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_of_nearly_nothing_at_the_same_time_are_bounded_too() {
+        let mut audience = Audience::new(Format::Opus { channels: 1 });
+        for sequence in 0..10_000u16 {
+            // An Opus packet of one byte is silence.
+            let datagram =
+                [&[0x80, 96][..], &sequence.to_be_bytes(), &[0, 0, 0, 0, 0, 0, 0, 7, 0xf8]].concat();
+            audience.carry(&Rtp::parse(&datagram).unwrap());
+        }
+        assert_eq!(audience.recent.len(), MOST_UNITS);
+        assert!(audience.add(1).try_recv().unwrap().len() < 64 * 1024);
     }
 }
