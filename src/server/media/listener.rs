@@ -110,6 +110,10 @@ impl Listener {
             self.lost = lost;
             reports += 1;
         }
+        // Only who hears it knows its number: it goes where it should, and to no port that somebody else sends from.
+        if let (1.., Way::Udp { rtp, .. }) = (reports, &mut self.way) {
+            rtp.is_sure = true;
+        }
         reports
     }
 
@@ -146,4 +150,24 @@ pub fn frame(channel: u8, parts: &[&[u8]]) -> Option<Bytes> {
         bytes.extend_from_slice(part);
     }
     Some(bytes.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_reports_what_he_hears_cannot_be_taken_for_somebody_else() {
+        let at = |port| SocketAddr::from(([192, 0, 2, 1], port));
+        let way = Way::Udp { pair: 0, rtp: Place::said(at(5_000)), rtcp: Place::said(at(5_001)) };
+        let now = Instant::now();
+        let numbering = Numbering { ssrc: 0x0102_0304, sequence: 0, timestamp: 0 };
+        let mut listener = Listener::new(numbering, way, Rc::default(), now);
+        let about = |ssrc: u32| [&[0x81, 201, 0, 7, 0, 0, 0, 7][..], &ssrc.to_be_bytes(), &[0; 20]].concat();
+        // Anybody could say this.
+        listener.hear(&about(7), now);
+        assert!(listener.may_own(at(6_000), false));
+        listener.hear(&about(0x0102_0304), now);
+        assert!(!listener.may_own(at(6_000), false) && listener.owns(at(5_000), false));
+    }
 }
