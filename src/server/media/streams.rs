@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc, time::SystemTime};
 
-use slog::{Logger, info, warn};
+use slog::{Logger, debug, warn};
 use tokio::time::Instant;
 
 use super::{
@@ -100,7 +100,7 @@ impl Streams {
     /// A stream is over, or wanted no more; the registry knows.
     pub fn shut(&mut self, id: StreamId) {
         if let Some(mut stream) = self.all.remove(&id) {
-            info!(self.log, "stream shut"; "stream" => %id);
+            debug!(self.log, "stream shut"; "stream" => %id);
             stream.end(End::Over).say_later();
             self.show();
         }
@@ -112,7 +112,7 @@ impl Streams {
             return;
         }
         let Some(mut stream) = self.all.remove(&handle.id) else { return };
-        info!(self.log, "stream ended"; "stream" => %handle.id, "why" => ?why, "elapsed" => ?stream.figures.elapsed());
+        debug!(self.log, "stream ended in the relay"; "stream" => %handle.id, "why" => ?why, "elapsed" => ?stream.figures.elapsed());
         stream.end(End::Over).say_later();
         if stream.has_begun {
             self.registry.ended.do_send(StreamEnded { stream: handle.id, why });
@@ -134,7 +134,7 @@ impl Streams {
         match carried {
             Carried::Done => {}
             Carried::Began => {
-                info!(self.log, "stream began"; "stream" => %handle.id);
+                debug!(self.log, "stream began in the relay"; "stream" => %handle.id);
                 self.registry.began.do_send(StreamBegan { stream: handle.id });
                 self.show();
             }
