@@ -1,6 +1,9 @@
 //! [`FakeStage`]: one stream that only takes notes, for tests and for the fuzz target.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 use super::{
     session::{Refusal, Stage, Start},
@@ -81,11 +84,11 @@ impl Stage for FakeStage {
         Ok(())
     }
 
-    fn play(&mut self) -> Result<Option<Start>, Refusal> {
+    fn play(&mut self) -> Result<Start, Refusal> {
         self.refuses.map_or(Ok(()), Err)?;
         assert!(self.listener.is_some(), "set up before");
         self.is_playing = true;
-        Ok(Some(Start { sequence: 1, timestamp: 2 }))
+        Ok(Start { elapsed: Duration::from_millis(72_300), next: Some((1, 2)) })
     }
 
     fn pause(&mut self) {

@@ -285,20 +285,22 @@ impl Stage for Guest {
         Ok(())
     }
 
-    fn play(&mut self) -> Result<Option<Start>, Refusal> {
+    fn play(&mut self) -> Result<Start, Refusal> {
         let Part::Listener(handle, number) = self.part else { return Err(Refusal::Unknown) };
         let mut streams = self.streams.borrow_mut();
         let stream = streams.get(handle).ok_or(Refusal::Unknown)?;
-        let last = stream.publisher.as_ref().and_then(|publisher| publisher.source.as_ref()?.last());
+        let source = stream.publisher.as_ref().and_then(|publisher| publisher.source.as_ref());
+        let elapsed = source.map(Source::elapsed).unwrap_or_default();
+        let last = source.and_then(Source::last);
         let listener = stream.listeners.get_mut(&number).ok_or(Refusal::Unknown)?;
         listener.is_playing = true;
         let numbering = listener.numbering;
         stream.show_listeners();
         streams.show();
-        Ok(last.map(|last| Start {
-            sequence: numbering.sequence(last.sequence.wrapping_add(1)),
-            timestamp: numbering.timestamp(last.timestamp),
-        }))
+        let next = last.map(|last| {
+            (numbering.sequence(last.sequence.wrapping_add(1)), numbering.timestamp(last.timestamp))
+        });
+        Ok(Start { elapsed, next })
     }
 
     fn pause(&mut self) {

@@ -90,9 +90,9 @@ pub fn read(request: &Request<Vec<u8>>) -> Result<Asked, StatusCode> {
             Ask::KeepAlive
         }
         Method::GetParameter | Method::SetParameter => return Err(StatusCode::ParameterNotUnderstood),
-        Method::PlayNotify | Method::Redirect | Method::Extension(_) => {
-            return Err(StatusCode::NotImplemented);
-        }
+        // Those are a server's to ask.
+        Method::PlayNotify | Method::Redirect => return Err(StatusCode::MethodNotAllowed),
+        Method::Extension(_) => return Err(StatusCode::NotImplemented),
     };
     Ok(Asked { what, target: Target::parse(&uri), uri, session })
 }

@@ -12,6 +12,7 @@ use std::{
 use slog::{Logger, debug};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
+    task::yield_now,
     time::{Instant, timeout_at},
 };
 
@@ -40,6 +41,9 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// Bytes of one read.
 const READ: usize = 16 * 1024;
+
+/// How many requests and datagrams are taken before others have their turn.
+const AT_ONCE: usize = 64;
 
 /// What happened.
 enum Step {
@@ -72,7 +76,10 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     };
     let mut buffer = vec![0; READ];
     let why = loop {
-        talk.answer_all(&mut guest);
+        while talk.answer_some(&mut guest) {
+            // What one read brought can be a thousand datagrams, each for a thousand listeners.
+            yield_now().await;
+        }
         if talk.session.role().is_some() {
             proven();
         }
@@ -122,9 +129,14 @@ struct Talk {
 }
 
 impl Talk {
-    /// Answers all that is whole, as long as the answers are taken.
-    fn answer_all(&mut self, guest: &mut Guest) {
+    /// Answers what is whole, as long as the answers are taken. Returns whether there may be more, for another turn.
+    fn answer_some(&mut self, guest: &mut Guest) -> bool {
+        let mut turns = AT_ONCE;
         while self.outgoing.has_room() && !self.is_ending_now() {
+            if turns == 0 {
+                return true;
+            }
+            turns -= 1;
             let next = self.input.next();
             if !matches!(next, Ok(None)) {
                 self.midway = None;
@@ -158,6 +170,7 @@ impl Talk {
         if self.outgoing.is_empty() {
             self.written = Instant::now();
         }
+        false
     }
 
     fn is_ending_now(&self) -> bool {

@@ -1,5 +1,7 @@
 //! [`Session`]: what one connection may ask next, and what it is answered. Without IO.
 
+use std::time::Duration;
+
 use rtsp_types::{Request, Response, StatusCode, Version, headers};
 
 use super::{
@@ -57,10 +59,10 @@ pub enum Refusal {
 /// From where on a listener hears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
-    /// A number of about now.
-    pub sequence: u16,
-    /// Its time.
-    pub timestamp: u32,
+    /// How much of it was played.
+    pub elapsed: Duration,
+    /// The number of the next datagram and its time, once one has come.
+    pub next: Option<(u16, u32)>,
 }
 
 /// The streams as a session has them.
@@ -96,7 +98,7 @@ pub trait Stage {
     ///
     /// # Errors
     /// If the stream is over.
-    fn play(&mut self) -> Result<Option<Start>, Refusal>;
+    fn play(&mut self) -> Result<Start, Refusal>;
     /// The listener hears nothing for a while, or the publisher has nothing to be heard.
     fn pause(&mut self);
     /// Something came.
@@ -269,12 +271,12 @@ impl Session {
 
     fn play(&mut self, asked: &Asked, stage: &mut impl Stage) -> Result<Response<Vec<u8>>, StatusCode> {
         self.expect(Role::Listener)?;
-        let start = stage.play().map_err(|refusal| self.status(refusal))?;
+        let Start { elapsed, next } = stage.play().map_err(|refusal| self.status(refusal))?;
         self.progress = Progress::Running;
         let mut response = ok();
-        // It is what is played now, for whoever comes.
-        response.insert_header(headers::RANGE, "npt=now-");
-        if let Some(Start { sequence, timestamp }) = start {
+        // Whoever comes hears what is played now, and can show where in the file that is.
+        response.insert_header(headers::RANGE, format!("npt={:.3}-", elapsed.as_secs_f64()));
+        if let Some((sequence, timestamp)) = next {
             let info = format!("url={};seq={sequence};rtptime={timestamp}", asked.uri);
             response.insert_header(headers::RTP_INFO, info);
         }

@@ -80,6 +80,11 @@ fn a_publisher() {
     assert_eq!(talk.ask(PUBLISH, "RECORD", "", ""), format!("RTSP/1.0 200 OK\r\n{SESSION}\r\n"));
     assert!(talk.stage.is_recording && talk.is_running());
     assert_eq!(talk.ask(PUBLISH, "SETUP", FRAMES, ""), NOT_NOW);
+    // Nothing is sent for a while: it says so, and goes on.
+    assert_eq!(talk.ask(PUBLISH, "PAUSE", "", ""), format!("RTSP/1.0 200 OK\r\n{SESSION}\r\n"));
+    assert!(!talk.stage.is_recording && !talk.is_running());
+    talk.ask(PUBLISH, "RECORD", "", "");
+    assert!(talk.stage.is_recording && talk.is_running());
     assert_eq!(talk.ask(PUBLISH, "TEARDOWN", "", ""), "RTSP/1.0 200 OK\r\n\r\n");
     assert!(!talk.stage.is_announced && !talk.is_running());
 }
@@ -104,7 +109,9 @@ fn a_listener() {
     assert_eq!(talk.stage.listener, Some(Transport::Udp { rtp: 5000, rtcp: 5001 }));
     assert_eq!(
         talk.ask(LISTEN, "PLAY", "Session: 00000000000000ab\r\n", ""),
-        format!("RTSP/1.0 200 OK\r\nRange: npt=now-\r\nRTP-Info: url={url};seq=1;rtptime=2\r\n{SESSION}\r\n")
+        format!(
+            "RTSP/1.0 200 OK\r\nRange: npt=72.300-\r\nRTP-Info: url={url};seq=1;rtptime=2\r\n{SESSION}\r\n"
+        )
     );
     assert_eq!(talk.ask(LISTEN, "GET_PARAMETER", "", ""), format!("RTSP/1.0 200 OK\r\n{SESSION}\r\n"));
     assert_eq!(talk.ask(LISTEN, "ANNOUNCE", IS_SDP, SDP), NOT_NOW);
@@ -127,11 +134,14 @@ fn errors_by_the_rfc() {
         ("PLAY", "Session: 1\r\n", "", "454 Session Not Found"),
         ("PLAY", "Require: implicit-play\r\n", "", "551 Option Not Supported"),
         ("FETCH", "", "", "501 Not Implemented"),
+        ("REDIRECT", "", "", "405 Method Not Allowed"),
     ] {
         let mut talk = Talk::new();
         let key = if method == "ANNOUNCE" { PUBLISH } else { LISTEN };
         let answer = talk.ask(key, method, more, body);
         assert_eq!(answer.lines().next().unwrap(), format!("RTSP/1.0 {status}"), "{method} {more}");
+        // Who is told that it is not this may know what it could be.
+        assert_eq!(answer.contains("Allow: OPTIONS, DESCRIBE, "), status.starts_with("405"), "{answer}");
     }
     for (refusal, status) in [
         (Refusal::Full, "453 Not Enough Bandwidth"),
