@@ -134,7 +134,7 @@ fn who_pauses_has_the_time_it_was_told_from_the_last_request_on() {
         let mut publisher = publisher(&streams).await;
         ask(&mut publisher, PUBLISH, "PAUSE", "", "").await;
         for _ in 0..3 {
-            tokio::time::sleep(SESSION_TIMEOUT - Duration::from_secs(1)).await;
+            tokio::time::sleep(SESSION_TIMEOUT.mul_f64(0.9)).await;
             ask(&mut publisher, PUBLISH, "GET_PARAMETER", "", "").await;
         }
         ask(&mut publisher, PUBLISH, "RECORD", "", "").await;
