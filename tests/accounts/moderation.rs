@@ -333,11 +333,12 @@ fn a_bans_file_that_cannot_be_read_or_written_keeps_the_server_from_starting() {
     // Nothing is lost by it.
     assert_eq!(fs::read_to_string(file.path()).unwrap(), torn);
 
-    let output = serve().env("ARAUTO_ACCOUNTS_BANS_FILE", "/no/such/folder/bans.toml").output().unwrap();
+    let nowhere = file.path().with_file_name("nowhere").join("bans.toml");
+    let output = serve().env("ARAUTO_ACCOUNTS_BANS_FILE", &nowhere).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8(output.stderr).unwrap(),
-        "arauto: cannot write /no/such/folder/bans.toml: No such file or directory (os error 2)\n"
+        format!("arauto: cannot write {}: No such file or directory (os error 2)\n", nowhere.display())
     );
 }
 

@@ -154,7 +154,10 @@ fn why_nothing_is_heard() {
     let told = format!("arauto: {}: No such file or directory (os error 2)\n", path("no folder/x.wav"));
     assert_eq!((status, why), (1, told));
     let home = home_of_card("{ type hw card 31 }");
-    let output = client(&server, ["play", "ana/song.wav"]).env("HOME", home.path()).output().unwrap();
+    let output = client(&server, ["play", "ana/song.wav"])
+        .envs(["HOME", "XDG_CONFIG_HOME"].map(|name| (name, home.path())))
+        .output()
+        .unwrap();
     let nor = if cfg!(feature = "cpal") { "; no sound card is there" } else { "" };
     let told = format!(
         "arauto: there is no sound here (no PulseAudio or PipeWire is running{nor}); arauto play with \
@@ -182,7 +185,10 @@ fn without_a_sound_server_the_system_is_given_it() {
     write_wav(&folder.path().join("song.wav"), 44_100, &samples(44_100));
     let _ana = share(&server, folder.path());
     let home = home_of_card("{ type null }");
-    let output = client(&server, ["play", "ana/song.wav"]).env("HOME", home.path()).output().unwrap();
+    let output = client(&server, ["play", "ana/song.wav"])
+        .envs(["HOME", "XDG_CONFIG_HOME"].map(|name| (name, home.path())))
+        .output()
+        .unwrap();
     assert_eq!(outcome(&output).0, 0, "{output:?}");
 }
 
@@ -253,7 +259,7 @@ fn part_of_tone(samples: &[f64], hertz: f64) -> f64 {
 #[test]
 fn a_sound_server_is_given_what_was_sent() {
     assert_tones_heard(|pulse, folder, command| {
-        command.env("PULSE_SERVER", pulse.server()).env("HOME", folder);
+        command.env("PULSE_SERVER", pulse.server()).env("HOME", folder).env("XDG_CONFIG_HOME", folder);
     });
 }
 
@@ -264,7 +270,8 @@ fn a_sound_card_is_given_what_was_sent() {
     let home = TempDir::new().unwrap();
     assert_tones_heard(|pulse, _, command| {
         write_card(home.path(), &format!("{{ type pulse server {:?} }}", pulse.server()));
-        command.env("HOME", home.path());
+        // ALSA's plugin makes a folder for its settings where there is none.
+        command.env("HOME", home.path()).env("XDG_CONFIG_HOME", home.path());
     });
 }
 
