@@ -97,6 +97,21 @@ pub enum Command {
   arauto files bob --timeout 2s --server chat.example")]
     Files(client::Files),
 
+    /// Hear an audio file that a user shares, or write it down as WAV
+    ///
+    /// Asks its owner's client, which sends it to the server; who asks for a file that is played already hears it from
+    /// where it is. It ends when the file does, on SIGINT and on SIGTERM. On a terminal, a line shows how far it is, how
+    /// much waits to be played, and what was lost on the way.
+    ///
+    /// Exit status: 0; 1 if there is no sound here or the file cannot be written, 3 if its owner or the server refuses, 4 if
+    /// there is no connection, or no longer.
+    #[command(after_help = "Examples:
+  arauto play ana/song.mp3
+  arauto play 'ana/a song.mp3' --volume 50 --server chat.example
+  arauto play ana/song.mp3 --output song.wav
+  arauto play ana/song.mp3 --output - | aplay")]
+    Play(client::Play),
+
     /// Show the configuration in force, or judge a file
     ///
     /// Prints every setting as TOML that --config accepts, each with where its value came from.

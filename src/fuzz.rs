@@ -16,6 +16,7 @@ mod framing;
 pub mod inputs;
 mod names;
 mod request;
+mod rtsp;
 mod session;
 mod websocket;
 
@@ -40,6 +41,7 @@ pub type Run = Box<dyn FnMut(&[u8])>;
 pub const TARGETS: &[Target] = &[
     framing::TARGET,
     request::TARGET,
+    rtsp::TARGET,
     names::TARGET,
     config::TARGET,
     accounts::TARGET,

@@ -5,6 +5,7 @@
 //!
 //! - [`protocol`]: what a message is and what it asks for. Pure; knows none of the others.
 //! - [`server`]: the actors that serve it. Knows `protocol`, `config` and the log.
+//! - [`media`]: audio streams: formats, descriptions, addresses. Pure; knows none of the others.
 //! - [`client`]: the other end: full screen, dialogue, scripts. Knows `protocol`, and nothing of the server.
 //! - [`accounts`]: names that are only given for a password. Knows `protocol` only.
 //! - [`config`]: what is in force, from defaults, file, environment and flags.
@@ -33,6 +34,7 @@ pub mod escape;
 pub mod fuzz;
 pub mod layers;
 pub mod logging;
+pub mod media;
 pub mod pem;
 pub mod protocol;
 pub mod self_signed;

@@ -58,6 +58,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Send(send) => client::command::run(send.into())?,
         Command::Listen(listen) => client::command::run(listen.into())?,
         Command::Files(files) => client::command::run(files.into())?,
+        Command::Play(play) => client::command::run(play.into())?,
         Command::Completions { shell } => print(cli::completions(shell))?,
         Command::Man => print(cli::man()?)?,
     }

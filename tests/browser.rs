@@ -20,7 +20,7 @@ struct Restartable {
 
 impl Restartable {
     fn start() -> Self {
-        let (tcp, web) = (free_port(), free_port());
+        let (tcp, web, media) = (free_port(), free_port(), free_port());
         let folder = tempfile::tempdir().unwrap();
         // The one that was killed may have its addresses for a moment longer.
         let script = format!(
@@ -28,6 +28,7 @@ impl Restartable {
              [ -f pid ] && kill -9 \"$(cat pid)\"\n\
              for try in $(seq 100); do\n\
              ARAUTO_SERVER_LISTEN=127.0.0.1:{tcp} ARAUTO_WEB_LISTEN=127.0.0.1:{web} ARAUTO_MONITORING_LISTEN= \
+             ARAUTO_MEDIA_LISTEN=127.0.0.1:{media} \
              '{}' serve </dev/null >log 2>&1 &\n\
              echo $! >pid\n\
              until grep -q started log; do kill -0 \"$(cat pid)\" 2>/dev/null || continue 2; done\n\
@@ -102,6 +103,13 @@ fn what_the_page_knows() {
 #[test]
 fn the_page_as_people_use_it() {
     run("page.test.js", Some(&Restartable::start()));
+}
+
+#[test]
+fn sound_is_heard() {
+    if has_tool("ffmpeg") {
+        run("sound.test.js", Some(&Restartable::start()));
+    }
 }
 
 #[test]

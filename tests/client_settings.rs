@@ -30,6 +30,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("CERT", "/cert.pem", r#"cert = "/cert.pem""#),
     ("KEY", "/key.pem", r#"key = "/key.pem""#),
     ("PASSWORD_FILE", "/dev/fd/3", r#"password_file = "/dev/fd/3""#),
+    ("SHARE_ASK", "true", "ask = true"),
 ];
 
 /// Somebody's settings: a folder with `arauto/client.toml`.
@@ -98,7 +99,9 @@ fn flag_over_environment_over_file_over_default() {
              ca = \"\"  # default\n\
              cert = \"\"  # default\n\
              key = \"\"  # default\n\
-             password_file = \"\"  # default\n",
+             password_file = \"\"  # default\n\
+             [share]\n\
+             ask = false  # default\n",
             home.shown()
         )
     );
@@ -164,6 +167,10 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "2:1: unknown key; there are name, server, colours, tls, ca, cert, key, password_file",
         "2 | listen = '[::1]:1'\n  | ^^^^^^",
     ),
+    ("ask = true\n", "1:1: ask belongs in section [share]", "1 | ask = true\n  | ^^^"),
+    ("[shared]\nask = true\n", "1:2: unknown section; did you mean [share]?", "1 | [shared]\n  |  ^^^^^^"),
+    ("[share]\nname = 'ana'\n", "2:1: name belongs before the first section", "2 | name = 'ana'\n  | ^^^^"),
+    ("[share]\nask = 1\n", "2:7: share.ask must be true or false", "2 | ask = 1\n  |       ^"),
     (
         "name = 'all clients'\n",
         "1:8: name must be a name of at most 32 characters without | , or control characters, or \"\" for none",

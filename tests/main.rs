@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "shown by the test runner where a test fails")]
 
 mod accounts;
+mod audio;
 mod browser;
 mod cert;
 mod cli;
@@ -22,11 +23,13 @@ mod monitoring;
 mod network;
 mod packaging;
 mod plain;
+mod player;
 mod real_clients;
 mod reload;
 mod screen;
 mod scripts;
 mod storm;
+mod streams;
 mod systemd;
 mod tls;
 mod websocket;

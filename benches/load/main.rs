@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 use experiments::Experiment;
 use servers::Kind;
 
+mod datagrams;
 mod drive;
 mod experiments;
 mod floor;
@@ -64,15 +65,23 @@ enum What {
     Memory,
     /// The latency of an echo while 19,000 idle clients, 5,000 slow ones or a storm of joins are there, and without them
     Storms,
+    /// A datagram of sound to 500 listeners, beside a bare `sendto()`
+    Datagrams,
     /// The bare server that others are measured against; runs until it is ended
     #[command(hide = true)]
     Floor { port: u16 },
+    /// The same for datagrams
+    #[command(hide = true)]
+    FloorOfDatagrams { port: u16 },
 }
 
 fn main() -> Result<()> {
     let args = Args::parse();
     if let What::Floor { port } = args.what {
         return Ok(floor::serve(port)?);
+    }
+    if let What::FloorOfDatagrams { port } = args.what {
+        return datagrams::serve_floor(port);
     }
     // Servers inherit it.
     let needed = if matches!(args.what, What::Storms) { storms::OPEN_FILES } else { OPEN_FILES };
@@ -91,7 +100,10 @@ fn main() -> Result<()> {
             return Experiment::websockets().measure(&servers, args.rounds.get());
         }
         What::Storms => return storms::measure(&args.workers, args.rounds.get()),
-        What::Memory | What::Floor { .. } => return memory::measure(&args.workers),
+        What::Datagrams => return datagrams::measure(args.rounds.get()),
+        What::Memory | What::Floor { .. } | What::FloorOfDatagrams { .. } => {
+            return memory::measure(&args.workers);
+        }
     };
     experiment.measure(&servers(&args.workers, args.peers)?, args.rounds.get())
 }

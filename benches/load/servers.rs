@@ -29,24 +29,32 @@ pub struct Kind {
     pub wire: Wire,
     /// Arauto's threads; the others have no such setting.
     pub workers: Option<usize>,
+    /// It sends sound on, not messages.
+    pub is_of_sound: bool,
 }
 
 impl Kind {
     /// The bare `write()`.
-    pub const FLOOR: Self = Self { wire: Wire::Write, workers: None };
+    pub const FLOOR: Self = Self { wire: Wire::Write, workers: None, is_of_sound: false };
+
+    /// The bare `sendto()`.
+    pub const SENDTO: Self = Self { is_of_sound: true, ..Self::FLOOR };
+
+    /// Arauto with audio.
+    pub const RELAY: Self = Self { wire: Wire::Arauto, workers: Some(1), is_of_sound: true };
 
     /// The servers of other projects.
     pub const PEERS: [Self; 2] =
-        [Self { wire: Wire::Redis, workers: None }, Self { wire: Wire::Nats, workers: None }];
+        [Self { wire: Wire::Redis, ..Self::FLOOR }, Self { wire: Wire::Nats, ..Self::FLOOR }];
 
     /// The server that this is about.
     pub fn arauto(workers: usize) -> Self {
-        Self { wire: Wire::Arauto, workers: Some(workers) }
+        Self { wire: Wire::Arauto, workers: Some(workers), is_of_sound: false }
     }
 
     /// The same, spoken to through WebSockets.
     pub fn arauto_by_websocket(workers: usize) -> Self {
-        Self { wire: Wire::WebSocket, workers: Some(workers) }
+        Self { wire: Wire::WebSocket, workers: Some(workers), is_of_sound: false }
     }
 
     /// The name in the `server` column.
@@ -54,6 +62,7 @@ impl Kind {
         match self.wire {
             Wire::Arauto => "arauto",
             Wire::WebSocket => "arauto by websocket",
+            Wire::Write if self.is_of_sound => "sendto",
             Wire::Write => "write",
             Wire::Redis => "redis",
             Wire::Nats => "nats",
@@ -101,7 +110,11 @@ impl Kind {
                 command.args(["--workers", &workers]);
                 command.env("ARAUTO_SERVER_LISTEN", listen).env("ARAUTO_WEB_LISTEN", web);
                 command.env("ARAUTO_MONITORING_LISTEN", "");
+                command.env("ARAUTO_MEDIA_LISTEN", if self.is_of_sound { "127.0.0.1:0" } else { "" });
+                // The load is faster than any song.
+                command.env("ARAUTO_MEDIA_BIT_RATE", "100000000");
             }
+            Wire::Write if self.is_of_sound => drop(command.args(["floor-of-datagrams", &port])),
             Wire::Write => drop(command.args(["floor", &port])),
             Wire::Redis => {
                 command.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);

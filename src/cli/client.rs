@@ -1,6 +1,7 @@
 //! What the client's commands take.
 
 mod join;
+mod play;
 mod script;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 pub use join::Join;
+pub use play::Play;
 pub use script::{Files, Listen, Send};
 
 use super::given;

@@ -14,10 +14,10 @@ use super::{
     dial::Dialer,
     files::{Folder, NoFolder},
     output::{Printer, say},
-    plain,
+    plain, rtsp,
     screen::{self, Farewell, Theme},
     script::{
-        self, Failure, Wanted, Words,
+        self, Failure, Playing, Wanted, Words,
         show::{self, Form},
     },
     settings::{self, Unusable},
@@ -126,6 +126,15 @@ pub enum Command {
         /// As JSON.
         json: bool,
     },
+    /// Hear a file that someone has.
+    Play {
+        /// Where.
+        access: Access,
+        /// Under which name to ask; one made up if left out.
+        name: Option<String>,
+        /// What, and how.
+        playing: Playing,
+    },
 }
 
 /// Why a command failed.
@@ -174,13 +183,26 @@ impl Error {
                 | Failure::Ended
                 | Failure::NotLetIn
                 | Failure::ServerClosed => 4,
-                Failure::Line { .. } | Failure::Input(_) | Failure::Output(_) => 1,
+                Failure::Stream(why) => of_stream(why),
+                Failure::Line { .. } | Failure::Sound(_) | Failure::Input(_) | Failure::Output(_) => 1,
             },
             Self::Ended(Farewell::Refused(_)) => 3,
             Self::Ended(_) => 4,
             Self::Settings(_) | Self::Share(_) => 2,
             Self::File(_) | Self::Io(_) => 1,
         }
+    }
+}
+
+/// 3 where the server says no, 4 where there is no connection, 1 for all else.
+fn of_stream(why: &rtsp::Failure) -> u8 {
+    match why {
+        rtsp::Failure::Refused { .. } => 3,
+        rtsp::Failure::NoConnection(_)
+        | rtsp::Failure::Broken(_)
+        | rtsp::Failure::Closed
+        | rtsp::Failure::Silence { .. } => 4,
+        rtsp::Failure::Address | rtsp::Failure::Malformed(_) | rtsp::Failure::Description(_) => 1,
     }
 }
 
@@ -222,15 +244,19 @@ async fn carry_out(command: Command) -> Result<(), Error> {
             let dialer = access.dialer(&settings)?;
             if plain || unframed || !has_terminal() {
                 let framing = if unframed { Framing::Unframed } else { Framing::Undecided };
-                plain::join(&dialer, name, framing, folder).await?;
+                plain::join(&dialer, name, framing, folder, settings.asks_first).await?;
             } else {
                 let theme = Theme::new(settings.has_colours(true, std::env::var_os("NO_COLOR")));
-                match screen::run(dialer, name, theme, folder).await? {
+                match screen::run(dialer, name, theme, folder, settings.asks_first).await? {
                     Farewell::Left => {}
                     Farewell::ServerClosed => writeln!(io::stdout(), "The server closed.")?,
                     farewell => return Err(Error::Ended(farewell)),
                 }
             }
+        }
+        Command::Play { access, name, playing } => {
+            let name = name.unwrap_or_else(made_up);
+            script::play(&access.dialer(&access.settings()?)?, &name, &playing).await?;
         }
         Command::Files { access, name, of, within, json } => {
             let name = name.unwrap_or_else(made_up);

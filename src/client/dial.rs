@@ -1,6 +1,11 @@
 //! [`Dialer`]: the way to a server.
 
-use std::{io, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
@@ -9,7 +14,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Password, Target, tls::Tls};
+use super::{
+    Password, Target,
+    tls::{Tls, TlsOptions},
+};
 use crate::escape::Escaped;
 
 /// How long a connection may take to be made, for all of a host's addresses together, TLS and the server's first words
@@ -21,9 +29,9 @@ pub const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(15), Duration::from_secs(5), 3);
 
 /// A connection, whatever is between.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
 
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Stream for T {}
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +66,16 @@ pub enum NoConnection {
         /// Why, and what to do, fit for printing.
         why: String,
     },
+}
+
+/// A connection to another port of a server, and its two ends.
+pub struct Reached {
+    /// What goes through it.
+    pub stream: Box<dyn Stream>,
+    /// Ours.
+    pub local: SocketAddr,
+    /// The server's.
+    pub peer: SocketAddr,
 }
 
 /// The way to one server, as often as it is needed, and the password for it.
@@ -162,6 +180,36 @@ impl Dialer {
             Err(_) if is_there => Err(NoConnection::Mute { target: target(), hint: self.hint() }),
             Err(_) => Err(NoConnection::Silence { target: target() }),
         }
+    }
+
+    /// Connects to another port of the same machine, where another protocol is spoken. `is_encrypted`: by TLS, with the same
+    /// trust; if the dialer has none, the system's.
+    ///
+    /// # Errors
+    /// If that fails, or takes longer than [`CONNECT_WITHIN`].
+    pub async fn reach(&self, port: u16, is_encrypted: bool) -> Result<Reached, NoConnection> {
+        let target = Target { port, ..self.target.clone() };
+        let shown = || Escaped(&target).to_string();
+        let failed = |why| NoConnection::Failed { target: shown(), why };
+        let no_tls = |why| NoConnection::Tls { target: shown(), why };
+        let reaching = async {
+            let tcp = connect(&target).await.map_err(failed)?;
+            let (local, peer) = (tcp.local_addr().map_err(failed)?, tcp.peer_addr().map_err(failed)?);
+            if !is_encrypted {
+                return Ok(Reached { stream: Box::new(tcp), local, peer });
+            }
+            let tls = match &self.tls {
+                Some(tls) => tls.clone(),
+                None => Tls::new(&TlsOptions { tls: true, ..TlsOptions::default() })
+                    .map_err(|error| no_tls(error.to_string()))?,
+            };
+            let name = Tls::name(&target.host).map_err(no_tls)?;
+            let stream = tls.shake_hands(name, tcp).await.map_err(no_tls)?;
+            Ok(Reached { stream: Box::new(stream), local, peer })
+        };
+        timeout(CONNECT_WITHIN, reaching)
+            .await
+            .unwrap_or_else(|_| Err(NoConnection::Silence { target: shown() }))
     }
 
     /// `is_there`: set once there is a TCP connection.

@@ -1,7 +1,7 @@
 //! [`Meaning`]: what a received message means to the one who received it. No IO.
 
 use super::{Received, joining::SERVER};
-use crate::protocol::message::NO_DATA;
+use crate::{media::Offer, protocol::message::NO_DATA};
 
 /// To whom something was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,12 +35,33 @@ pub enum Meaning<'a> {
         /// Who.
         by: &'a str,
     },
+    /// Someone wants to hear a file. The server says so, in the name of who asked.
+    FileWanted {
+        /// Who.
+        by: &'a str,
+        /// Which, and where it is to go: [`crate::media::Summons`].
+        data: &'a str,
+    },
     /// A list of files, or a part of it.
     Files {
         /// Whose.
         of: &'a str,
         /// As they wrote it.
         text: &'a str,
+    },
+    /// A file that was asked for is to be heard.
+    Offered {
+        /// Whose.
+        by: &'a str,
+        /// Where.
+        offer: Offer<'a>,
+    },
+    /// A file that was asked for is not to be heard.
+    NotOffered {
+        /// Who says so.
+        by: &'a str,
+        /// Why.
+        why: &'a str,
     },
     /// What was asked for cannot be done; a broken rule, a name that nobody bears.
     Refusal {
@@ -85,6 +106,11 @@ impl Received {
             "echo" => Meaning::Echo(text),
             "list_files" if text == NO_DATA => Meaning::FilesWanted { by },
             "list_files" => Meaning::Files { of: by, text },
+            "play" => match Offer::parse(text) {
+                Some(offer) => Meaning::Offered { by, offer },
+                None => Meaning::NotOffered { by, why: text },
+            },
+            "publish" => Meaning::FileWanted { by, data: text },
             _ => Meaning::Other,
         }
     }
@@ -100,7 +126,7 @@ impl Received {
                 Some(names) => Meaning::Clients(names.split(" , ").map(str::trim).collect()),
                 None => Meaning::ServerSays { operation, text },
             },
-            "error_message" | "Unknown_operation" | "private_message" | "list_files" => {
+            "error_message" | "Unknown_operation" | "private_message" | "list_files" | "play" => {
                 Meaning::Refusal { operation, why: text }
             }
             "kick" | "ban" | "unban" if text.ends_with("not found!") => {
@@ -141,6 +167,22 @@ mod tests {
             (
                 "server | alan | kick | bob was disconnected",
                 Meaning::ServerSays { operation: "kick", text: "bob was disconnected" },
+            ),
+            (
+                "ana | alan | play | rtsp://h/7f3a - a song.mp3",
+                Meaning::Offered {
+                    by: "ana",
+                    offer: Offer { rtsp: "rtsp://h/7f3a", http: None, file: "a song.mp3" },
+                },
+            ),
+            (
+                "ana | alan | play | cannot: no such file",
+                Meaning::NotOffered { by: "ana", why: "cannot: no such file" },
+            ),
+            ("server | alan | play | no", Meaning::Refusal { operation: "play", why: "no" }),
+            (
+                "bob | alan | publish | rtsp://h/1?key=2 a b.mp3",
+                Meaning::FileWanted { by: "bob", data: "rtsp://h/1?key=2 a b.mp3" },
             ),
             ("bob | alan | dance | tango", Meaning::Other),
         ] {

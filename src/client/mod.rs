@@ -1,9 +1,11 @@
 //! Arauto's client: the same protocol seen from the other end.
 //!
+//! - `audio`: sound, from others and to others.
 //! - `command`: what the command line asks for, and how it is run. `settings`: what the user has set, there and
 //!   elsewhere.
 //! - `target`, `dial`, `tls`: where the server is, and the way there. `password`: from a file or typed.
 //! - `decoder`: bytes to [`Received`] messages. `wire`: a connection that speaks messages.
+//! - `rtsp`: streams of sound, published or listened to.
 //! - `joining`: name and password, until the server confirms or refuses.
 //! - `meaning`: what a received message means to the one who received it.
 //! - `link`: stays joined, connects again after a cut; for whoever is shown a conversation as it goes on.
@@ -11,6 +13,7 @@
 //! - `screen`: a conversation on a terminal.
 //! - `input`, `output`, `signals`: lines of standard input, standard output and SIGINT, while something else goes on.
 //! - `text`: which texts can be sent.
+//! - `pace`: how fast one sends what others can make one send.
 //! - `script`: one errand at a time, for shell scripts.
 //! - `plain`: the dialogue of the report's client.
 //!
@@ -20,9 +23,10 @@
 //! bytes -> dial -> decoder -> wire -> joining | meaning -> script, plain or screen
 //! ```
 //!
-//! Knows [`crate::protocol`], [`crate::escape`], [`crate::pem`], [`crate::terminal`] and how settings are read
+//! Knows [`crate::protocol`], [`crate::media`], [`crate::escape`], [`crate::pem`], [`crate::terminal`] and how settings are read
 //! ([`crate::layers`]); nothing of the server.
 
+pub mod audio;
 pub mod command;
 pub mod decoder;
 pub mod dial;
@@ -32,9 +36,11 @@ pub mod joining;
 pub mod link;
 pub mod meaning;
 pub mod output;
+pub mod pace;
 pub mod password;
 pub mod plain;
 pub mod received;
+pub mod rtsp;
 pub mod screen;
 pub mod script;
 pub mod settings;

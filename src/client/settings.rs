@@ -32,6 +32,8 @@ pub struct Settings {
     key: PathBuf,
     /// The file whose first line is the password.
     password_file: PathBuf,
+    /// Whether the user is asked before a file that he shares is played to others.
+    pub asks_first: bool,
     /// Whether that password is for another server than this one.
     is_password_for_another: bool,
 }

@@ -7,8 +7,8 @@ use super::{
     types::{Allow, Config, Level, LogFormat},
 };
 use crate::layers::{
-    Addresses, ConfigError, HostNames, Layers, Millis, OneOf, PathOf, Setting, Settings, Span, Whole, YesNo,
-    setting,
+    Addresses, ConfigError, Host, HostNames, Layers, Millis, OneOf, PathOf, Ports, Setting, Settings, Span,
+    Whole, YesNo, setting,
 };
 
 const KIB: usize = 1024;
@@ -77,6 +77,16 @@ settings! {
     web.listen: Addresses { least: 0, most: 16 };
     web.tls_listen: Addresses { least: 0, most: 16 };
     web.hosts: HostNames { most: 16 } => AtOnce;
+    media.listen: Addresses { least: 0, most: 16 };
+    media.tls_listen: Addresses { least: 0, most: 16 };
+    media.public_host: Host;
+    media.udp_ports: Ports { least: 8 };
+    media.streams: Whole(1..=1_000);
+    media.waiting: Whole(1..=1_000);
+    media.publish_timeout: Span(Duration::from_secs(1)..=Duration::from_mins(10));
+    media.listeners: Whole(1..=100_000);
+    media.bit_rate: Whole(8_000..=100_000_000);
+    media.silence_timeout: Span(Duration::from_secs(1)..=Duration::from_hours(1));
     monitoring.listen: Addresses { least: 0, most: 16 };
     limits.message_bytes: Whole(64..=64 * KIB);
     limits.name_timeout: Span(Duration::from_millis(10)..=Duration::from_hours(1)) => NewSessions;

@@ -1,6 +1,7 @@
 //! What can be set, as plain data.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ pub struct Config {
     pub tls: Tls,
     /// The page.
     pub web: Web,
+    /// Audio that users stream to each other.
+    pub media: Media,
     /// What those who watch over the server are told.
     pub monitoring: Monitoring,
     /// What one client, or all of them, may take.
@@ -105,6 +108,48 @@ impl Default for Web {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 1280))],
             tls_listen: Vec::new(),
             hosts: Vec::new(),
+        }
+    }
+}
+
+/// `[media]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Media {
+    /// The addresses to listen on for RTSP; none turns audio off.
+    pub listen: Vec<SocketAddr>,
+    /// The same by TLS, with the certificate of `[tls]`.
+    pub tls_listen: Vec<SocketAddr>,
+    /// What the server is called in the addresses of streams. Empty: the address at which a client reached it.
+    pub public_host: String,
+    /// The ports for RTP and RTCP.
+    pub udp_ports: RangeInclusive<u16>,
+    /// The most streams at once.
+    pub streams: usize,
+    /// The most users that were asked to publish and have not begun.
+    pub waiting: usize,
+    /// How long such a user may take.
+    pub publish_timeout: Duration,
+    /// The most that listen to one stream.
+    pub listeners: usize,
+    /// The most bits a second that one stream may have, headers of RTP included.
+    pub bit_rate: usize,
+    /// How long a publisher may send nothing before its stream is ended.
+    pub silence_timeout: Duration,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 1554))],
+            tls_listen: Vec::new(),
+            public_host: String::new(),
+            udp_ports: 30_000..=30_999,
+            streams: 32,
+            waiting: 8,
+            publish_timeout: Duration::from_secs(10),
+            listeners: 1_000,
+            bit_rate: 4_000_000,
+            silence_timeout: Duration::from_secs(15),
         }
     }
 }

@@ -65,6 +65,12 @@ pub(super) const TARGET: Target = Target {
         b"/others ",
         b"/echo ",
         b"/list",
+        b"/play ",
+        b"/play \"Ana Maria\" song.mp3",
+        b"|ana|play|cannot: ",
+        b"/streams",
+        b"/stop song.mp3",
+        b"publish",
         b"/exit",
         b"/close",
         b"alan | server | name | alan",
@@ -97,7 +103,17 @@ fn judge(names: &[Name], bytes: &[u8]) {
             check(&nobody, limit, &["server"]);
         }
         Request::Moderate(moderation) => judge_moderation(&moderation, name, other, limit),
-        Request::ListClients | Request::Help { .. } | Request::Exit | Request::CloseServer => {}
+        Request::Play(asked) => {
+            let nobody = reply::not_found(limit, name, asked.operation, &asked.typed);
+            check(&nobody, limit, &["server"]);
+            check(&reply::not_played(limit, name, &asked.data), limit, &["server"]);
+        }
+        Request::Stop { what, .. } => check(&reply::not_on(limit, name, &what.data), limit, &["server"]),
+        Request::ListStreams
+        | Request::ListClients
+        | Request::Help { .. }
+        | Request::Exit
+        | Request::CloseServer => {}
     }
     match introduction(line, limit) {
         Ok(name) => assert!(is_harmless(name.as_str())),

@@ -43,7 +43,9 @@ impl<C: Settings> Reading<'_, C> {
     fn section(&mut self, name: &Name<'_>, value: &Spanned<DeValue<'_>>) {
         let section = name.get_ref();
         if !C::sections().contains(&section.as_ref()) {
-            return self.wrong.push((name.span(), unknown_section::<C>(section)));
+            let is_key = value.get_ref().as_table().is_none() && C::keys("").next().is_some();
+            let why = if is_key { unknown_key::<C>("", section) } else { unknown_section::<C>(section) };
+            return self.wrong.push((name.span(), why));
         }
         let Some(table) = value.get_ref().as_table() else {
             return self.wrong.push((value.span(), format!("{section} must be a section, [{section}]")));
@@ -75,8 +77,8 @@ fn unknown_section<C: Settings>(name: &str) -> String {
     }
     if let Some(section) = likely(name, sections.iter().copied()) {
         format!("unknown section; did you mean [{section}]?")
-    } else if let Some(section) = home::<C>(name) {
-        format!("{name} belongs in section [{section}]")
+    } else if let Some(home) = home::<C>(name) {
+        format!("{name} belongs {home}")
     } else {
         format!("unknown section; there are {}", listed(sections.into_iter()))
     }
@@ -87,14 +89,18 @@ fn unknown_key<C: Settings>(section: &str, key: &str) -> String {
         if section.is_empty() { "unknown key".to_owned() } else { format!("unknown key in [{section}]") };
     if let Some(known) = likely(key, C::keys(section)) {
         format!("{unknown}; did you mean {known}?")
-    } else if let Some(section) = home::<C>(key) {
-        format!("{key} belongs in section [{section}]")
+    } else if let Some(home) = home::<C>(key) {
+        format!("{key} belongs {home}")
     } else {
         format!("{unknown}; there are {}", listed(C::keys(section)))
     }
 }
 
-/// The section that a key belongs to.
-fn home<C: Settings>(key: &str) -> Option<&'static str> {
-    C::table().iter().find(|setting| setting.key == key).map(|setting| setting.section)
+/// Where a key belongs, in words.
+fn home<C: Settings>(key: &str) -> Option<String> {
+    let setting = C::table().iter().find(|setting| setting.key == key)?;
+    Some(match setting.section {
+        "" => "before the first section".to_owned(),
+        section => format!("in section [{section}]"),
+    })
 }

@@ -1,7 +1,7 @@
 //! The forms a value can have: what is allowed, how it is read, how it is written back.
 
 use std::marker::PhantomData;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -188,6 +188,53 @@ fn is_host_name(text: &str) -> bool {
             && !label.ends_with('-')
     };
     text.len() <= 253 && text.split('.').all(is_label)
+}
+
+/// What one machine is called: a name as in [`HostNames`], an IP address, or nothing.
+pub struct Host;
+
+impl Form for Host {
+    type Value = String;
+
+    fn allowed(&self) -> String {
+        r#"a host name such as "lab.example", an IP address, or """#.to_owned()
+    }
+
+    fn read(&self, raw: Raw<'_>) -> Result<String, Refused> {
+        let text = raw.text().ok_or(Refused::WHOLE)?;
+        let is_one = text.is_empty() || is_host_name(text) || text.parse::<IpAddr>().is_ok();
+        is_one.then(|| text.to_ascii_lowercase()).ok_or(Refused::WHOLE)
+    }
+
+    fn show(&self, value: &String) -> String {
+        format!(r#""{value}""#)
+    }
+}
+
+/// Ports, from the first to the last.
+pub struct Ports {
+    /// How few there may be.
+    pub least: u16,
+}
+
+impl Form for Ports {
+    type Value = RangeInclusive<u16>;
+
+    fn allowed(&self) -> String {
+        format!(r#"ports such as "30000-30999", {} at the least, 1024 to 65535"#, self.least)
+    }
+
+    fn read(&self, raw: Raw<'_>) -> Result<RangeInclusive<u16>, Refused> {
+        let (first, last) = raw.text().and_then(|text| text.split_once('-')).ok_or(Refused::WHOLE)?;
+        let port = |text: &str| text.trim().parse::<u16>().map_err(|_| Refused::WHOLE);
+        let (first, last) = (port(first)?, port(last)?);
+        let is_enough = first >= 1024 && last.checked_sub(first).is_some_and(|more| more >= self.least - 1);
+        is_enough.then_some(first..=last).ok_or(Refused::WHOLE)
+    }
+
+    fn show(&self, value: &RangeInclusive<u16>) -> String {
+        format!(r#""{}-{}""#, value.start(), value.end())
+    }
 }
 
 /// Several values: an array or a single one in a file, separated by commas elsewhere.

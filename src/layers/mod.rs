@@ -11,7 +11,8 @@ mod setting;
 
 pub use error::ConfigError;
 pub use form::{
-    Addresses, Choice, Form, HostNames, Millis, OneOf, PathOf, Raw, Refused, Span, Whole, YesNo, quoted,
+    Addresses, Choice, Form, Host, HostNames, Millis, OneOf, PathOf, Ports, Raw, Refused, Span, Whole, YesNo,
+    quoted,
 };
 #[cfg(any(test, feature = "fuzz"))]
 pub use load::read_text;

@@ -15,6 +15,12 @@ pub enum Operation {
     ListClients,
     /// What files a user has; that user's client answers.
     ListFiles,
+    /// Hear a file that a user has; that user's client sends it.
+    Play,
+    /// What is played.
+    ListStreams,
+    /// End what one plays to others.
+    Stop,
     /// Leave.
     Exit,
     /// End the server for everyone.
@@ -29,6 +35,8 @@ pub enum Operation {
     ListBans,
     /// The operations, one a line.
     Help,
+    /// Send a file that another asked for. Only the server says it.
+    Publish,
 }
 
 /// One row of the table of operations.
@@ -47,7 +55,7 @@ struct Row {
 }
 
 /// Every operation; [`Operation::row`] finds one by its place here.
-const TABLE: [Row; 13] = [
+const TABLE: [Row; 17] = [
     Row {
         operation: Operation::Echo,
         wire: "echo",
@@ -97,6 +105,30 @@ const TABLE: [Row; 13] = [
         also: &["ls", "dir"],
     },
     Row {
+        operation: Operation::Play,
+        wire: "play",
+        short: "play",
+        typed: "/play ana song.mp3",
+        does: "hear a file that a user has",
+        also: &["listen", "hear"],
+    },
+    Row {
+        operation: Operation::ListStreams,
+        wire: "list_streams",
+        short: "streams",
+        typed: "/streams",
+        does: "what is played, and how many listen",
+        also: &["playing", "on air"],
+    },
+    Row {
+        operation: Operation::Stop,
+        wire: "stop",
+        short: "stop",
+        typed: "/stop song.mp3",
+        does: "end what you play to others",
+        also: &[],
+    },
+    Row {
         operation: Operation::Exit,
         wire: "exit",
         short: "exit",
@@ -110,7 +142,7 @@ const TABLE: [Row; 13] = [
         short: "close",
         typed: "/close",
         does: "end the server for everyone",
-        also: &["close server", "shutdown", "stop"],
+        also: &["close server", "shutdown"],
     },
     Row {
         operation: Operation::Kick,
@@ -153,15 +185,23 @@ const TABLE: [Row; 13] = [
         does: "this list",
         also: &["h", "?", "man", "commands"],
     },
+    Row {
+        operation: Operation::Publish,
+        wire: "publish",
+        short: "publish",
+        typed: "/play ana song.mp3",
+        does: "asks a user's client to send a file",
+        also: &[],
+    },
 ];
 
 impl Operation {
     /// How many there are.
     pub const COUNT: usize = TABLE.len();
 
-    /// All of them, in the order help shows.
+    /// All that can be asked for, in the order help shows.
     pub fn all() -> impl Iterator<Item = Self> {
-        TABLE.iter().map(|row| row.operation)
+        TABLE.iter().map(|row| row.operation).filter(|operation| !operation.is_the_servers())
     }
 
     /// Its name on the wire.
@@ -194,6 +234,12 @@ impl Operation {
         matches!(self, Self::Kick | Self::Ban | Self::Unban | Self::ListBans)
     }
 
+    /// Whether only the server says it, and nobody is shown it.
+    #[must_use]
+    pub fn is_the_servers(self) -> bool {
+        self == Self::Publish
+    }
+
     /// The operation of this exact name on the wire.
     #[must_use]
     pub fn from_wire(word: &str) -> Option<Self> {
@@ -223,6 +269,7 @@ impl Operation {
         }
         TABLE
             .iter()
+            .filter(|row| !row.operation.is_the_servers())
             .flat_map(|row| [(row.wire, row), (row.short, row)])
             .map(|(name, row)| (strsim::osa_distance(name, &word), name.len(), row))
             .filter(|(distance, length, _)| distance * 3 <= *length)

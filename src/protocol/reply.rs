@@ -8,18 +8,22 @@ use std::time::Duration;
 use super::{
     frame::Breach,
     line::Line,
-    message::{Malformed, Message, NAME, NO_DATA},
-    name::{NEW_CLIENT, Name, NameError},
+    message::{Malformed, Message},
+    name::Name,
     operation::Operation,
 };
 
 mod flood;
+mod joining;
 mod moderation;
 mod password;
+mod streams;
 
 pub use flood::{flooded, too_many_bytes, too_many_joins, too_many_messages, too_many_sessions};
+pub use joining::*;
 pub use moderation::*;
 pub use password::*;
+pub use streams::*;
 
 /// The server's own name in SENDER and DESTINATION.
 pub const SERVER: &str = "server";
@@ -29,7 +33,6 @@ pub const ALL_CLIENTS: &str = "all clients";
 const CLIENT: &str = "client";
 /// What a telnet client's Are You There is answered with: some visible sign (RFC 854).
 pub const ARE_YOU_THERE: &str = "server | client | echo | yes\r\n";
-const CONNECT_AGAIN: &str = "You need to connect again and use another one";
 
 fn server_says(destination: &str, operation: &str, data: &str) -> Line {
     Line::from(&Message { sender: SERVER, destination, operation, data })
@@ -44,116 +47,6 @@ fn server_says_within(limit: usize, destination: &str, operation: &str, data: &s
     }
     let kept = data.floor_char_boundary(data.len().saturating_sub(over + '…'.len_utf8()));
     server_says(destination, operation, &format!("{}…", &data[..kept]))
-}
-
-/// Asks a new connection for its name.
-#[must_use]
-pub fn name_request() -> Line {
-    server_says(CLIENT, NAME, NO_DATA)
-}
-
-/// The name was free: welcome.
-#[must_use]
-pub fn connection_confirmation(name: &Name) -> Line {
-    server_says(name.as_str(), "connection_confirmation", "You are now connected to the server")
-}
-
-/// Someone else bears the name.
-#[must_use]
-pub fn name_taken(name: &Name) -> Line {
-    let destination = format!("{NEW_CLIENT} {name}");
-    let data = format!("This username is already taken. {CONNECT_AGAIN}");
-    server_says(&destination, "connection_error", &data)
-}
-
-/// Someone bears another name that looks the same.
-#[must_use]
-pub fn name_looks_taken(limit: usize, name: &Name, bearer: &Name) -> Line {
-    let destination = format!("{NEW_CLIENT} {name}");
-    let data = format!("{}. {CONNECT_AGAIN}", name.resemblance(bearer));
-    server_says_within(limit, &destination, "connection_error", &data)
-}
-
-/// What was answered to the name request is not a valid name.
-#[must_use]
-pub fn name_invalid(limit: usize, typed: &str, why: &NameError) -> Line {
-    let destination = format!("{NEW_CLIENT} {}", presentable(typed.trim(), 32));
-    server_says_within(limit, &destination, "connection_error", &format!("{why}. {CONNECT_AGAIN}"))
-}
-
-/// A connection that has no name yet is closed, and why.
-#[must_use]
-pub fn connection_error(limit: usize, why: &str) -> Line {
-    server_says_within(limit, CLIENT, "connection_error", why)
-}
-
-/// HTTP or TLS was spoken in place of a name.
-#[must_use]
-pub fn other_protocol(limit: usize) -> Line {
-    let why = "This port speaks TR2.23, not HTTP or TLS: connect with netcat or telnet and type a name";
-    connection_error(limit, why)
-}
-
-/// Plain text was spoken where TLS is.
-#[must_use]
-pub fn tls_only(limit: usize) -> Line {
-    let why =
-        "This port speaks TLS: connect with ncat --ssl or openssl s_client, not with plain netcat or telnet";
-    connection_error(limit, why)
-}
-
-/// Nothing at all came where a TLS handshake was awaited.
-#[must_use]
-pub fn no_handshake_in_time(limit: usize, waited: Duration) -> Line {
-    let waited = humantime::format_duration(waited);
-    let why = format!("No TLS handshake came within {waited}. Connect with ncat --ssl or openssl s_client");
-    connection_error(limit, &why)
-}
-
-/// The answer to the name request is no message, and no name either.
-#[must_use]
-pub fn name_malformed(limit: usize, why: Malformed) -> Line {
-    connection_error(limit, &format!("A name was asked for, but {why}. Type: bob | server | name | bob"))
-}
-
-/// The answer to the name request is a `name` message without DATA.
-#[must_use]
-pub fn name_left_out(limit: usize) -> Line {
-    connection_error(limit, "A name was asked for, but DATA is empty. Type: bob | server | name | bob")
-}
-
-/// Something else was sent before a name.
-#[must_use]
-pub fn name_comes_first(limit: usize) -> Line {
-    let why = "A name is asked for before anything else. Type: bob | server | name | bob, or just: bob";
-    connection_error(limit, why)
-}
-
-/// The answer to the name request passed the message limit.
-#[must_use]
-pub fn name_line_too_long(limit: usize) -> Line {
-    connection_error(limit, "A name was asked for, but the line is too long. Type just your name: bob")
-}
-
-/// The sending side ended in the middle of the answer to the name request.
-#[must_use]
-pub fn name_line_unfinished(limit: usize) -> Line {
-    connection_error(limit, "A name was asked for, but the line does not end with a newline")
-}
-
-/// The name request was not answered within `limits.name_timeout`.
-#[must_use]
-pub fn no_name_in_time(limit: usize, waited: Duration) -> Line {
-    let waited = humantime::format_duration(waited);
-    let why = format!("No name came within {waited}. Connect again and type your name and Enter");
-    connection_error(limit, &why)
-}
-
-/// All `limits.max_sessions` places are taken.
-#[must_use]
-pub fn server_full(limit: usize, max_sessions: usize) -> Line {
-    let why = format!("The server is full: it serves {max_sessions} at most. Try again later");
-    connection_error(limit, &why)
 }
 
 /// The list of connected clients in joining order, in as many messages as the limit asks for.
@@ -407,6 +300,7 @@ fn presentable(text: &str, chars: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::name::NameError;
 
     fn name(text: &str) -> Name {
         Name::parse(text, 489).unwrap()

@@ -3,7 +3,7 @@
 use super::{
     kind::Kind,
     line::Line,
-    message::{self, Message, NAME},
+    message::{self, Message, NAME, NO_DATA},
     moderation::{self, Moderation, Target},
     name::{self, Name, NameKey},
     operation::Operation,
@@ -40,6 +40,17 @@ pub enum Request {
     BroadcastNotMe(Line),
     /// To one user, if somebody bears the name.
     Direct(Direct),
+    /// To hear a file of one user's; or why that user does not play what is asked for, see [`Direct::cannot`].
+    Play(Direct),
+    /// What is played.
+    ListStreams,
+    /// To end what is played.
+    Stop {
+        /// DATA is the file. Nobody has to be named but by operators.
+        what: Direct,
+        /// Whether the asker is one, which is not known here.
+        by_operator: bool,
+    },
     /// Who is connected.
     ListClients,
     /// The operations; those of operators only for operators.
@@ -58,7 +69,7 @@ pub enum Request {
 /// A message for one user.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Direct {
-    /// [`Operation::PrivateMessage`] or [`Operation::ListFiles`].
+    /// [`Operation::PrivateMessage`], [`Operation::ListFiles`], [`Operation::Play`] or [`Operation::Stop`].
     pub operation: Operation,
     /// Whom it is for.
     pub to: NameKey,
@@ -66,6 +77,21 @@ pub struct Direct {
     pub typed: Box<str>,
     /// DATA.
     pub data: Box<str>,
+}
+
+/// How DATA of `play` begins where it is no file but why there will be none.
+const CANNOT: &str = "cannot:";
+
+impl Direct {
+    fn new(operation: Operation, typed: &str, data: &str) -> Self {
+        Self { operation, to: NameKey::of(typed), typed: typed.into(), data: data.into() }
+    }
+
+    /// Why a file is not played, where that is what DATA says.
+    #[must_use]
+    pub fn cannot(&self) -> Option<&str> {
+        self.data.strip_prefix(CANNOT).map(str::trim)
+    }
 }
 
 /// Why a connection's answer to the name request gives it no name.
@@ -124,7 +150,8 @@ impl Request {
             Self::Refuse(..) => return None,
             Self::Broadcast(_) => Operation::Broadcast,
             Self::BroadcastNotMe(_) => Operation::BroadcastNotMe,
-            Self::Direct(direct) => direct.operation,
+            Self::Direct(direct) | Self::Play(direct) | Self::Stop { what: direct, .. } => direct.operation,
+            Self::ListStreams => Operation::ListStreams,
             Self::ListClients => Operation::ListClients,
             Self::Help { .. } => Operation::Help,
             Self::Moderate(moderation) => moderation.operation(),
@@ -215,12 +242,23 @@ impl Request {
             Operation::ListFiles if destination.is_empty() => {
                 Self::Refuse(Refusal::Incomplete, reply::name_not_informed(name))
             }
-            Operation::PrivateMessage | Operation::ListFiles => Self::Direct(Direct {
-                operation,
-                to: NameKey::of(destination),
-                typed: destination.into(),
-                data: data.into(),
-            }),
+            Operation::PrivateMessage | Operation::ListFiles => {
+                Self::Direct(Direct::new(operation, destination, data))
+            }
+            Operation::Play if destination.is_empty() => {
+                Self::Refuse(Refusal::Incomplete, reply::nobody_to_play(limit, name))
+            }
+            Operation::Play | Operation::Stop if data.is_empty() || data == NO_DATA => {
+                Self::Refuse(Refusal::Incomplete, reply::no_file_named(limit, name, operation))
+            }
+            Operation::Play => Self::Play(Direct::new(operation, destination, data)),
+            Operation::Stop => {
+                Self::Stop { what: Direct::new(operation, destination, data), by_operator: false }
+            }
+            Operation::ListStreams => Self::ListStreams,
+            Operation::Publish => {
+                Self::Refuse(Refusal::NotAllowed, reply::only_the_server_publishes(limit, name))
+            }
             Operation::ListClients => Self::ListClients,
             Operation::Help => Self::Help { for_operator: false },
             Operation::Kick | Operation::Ban | Operation::Unban | Operation::ListBans => {

@@ -38,13 +38,20 @@ pub fn parse(line: &str) -> Result<ShortForm<'_>, NoShortForm<'_>> {
             let (name, data) = split_name(rest).ok_or(NoShortForm::Incomplete(operation, "a name"))?;
             (name, if data.is_empty() { NO_DATA } else { data })
         }
+        Operation::Play => {
+            let (name, file) = split_name(rest).ok_or(NoShortForm::Incomplete(operation, "a name"))?;
+            (name, named_file(operation, file)?)
+        }
+        Operation::Stop => ("", named_file(operation, rest)?),
         Operation::ListFiles | Operation::Unban => (unquoted(rest.trim()), NO_DATA),
         Operation::Echo | Operation::Broadcast | Operation::BroadcastNotMe => ("", rest),
         Operation::ListClients
+        | Operation::ListStreams
         | Operation::Exit
         | Operation::CloseServer
         | Operation::ListBans
-        | Operation::Help => ("", NO_DATA),
+        | Operation::Help
+        | Operation::Publish => ("", NO_DATA),
     };
     if data.is_empty() {
         return Err(NoShortForm::Incomplete(operation, "the text"));
@@ -60,6 +67,13 @@ fn split_name(rest: &str) -> Option<(&str, &str)> {
         None => rest.split_once(' ').unwrap_or((rest, "")),
     };
     (!name.is_empty()).then_some((name, data))
+}
+
+/// The file that a short form names: all that follows. Quotes around it are taken off, because people put them where there
+/// are blanks.
+fn named_file(operation: Operation, rest: &str) -> Result<&str, NoShortForm<'_>> {
+    let file = unquoted(rest.trim_matches(' '));
+    if file.is_empty() { Err(NoShortForm::Incomplete(operation, "a file")) } else { Ok(file) }
 }
 
 fn unquoted(name: &str) -> &str {
@@ -86,6 +100,12 @@ mod tests {
             ("files Ana Maria", short(Operation::ListFiles, "Ana Maria", NO_DATA)),
             ("files \"bob\"", short(Operation::ListFiles, "bob", NO_DATA)),
             ("files", short(Operation::ListFiles, "", NO_DATA)),
+            ("play ana song.mp3", short(Operation::Play, "ana", "song.mp3")),
+            ("play \"Ana Maria\"  a song.mp3 ", short(Operation::Play, "Ana Maria", "a song.mp3")),
+            ("play ana \"a song.mp3\"", short(Operation::Play, "ana", "a song.mp3")),
+            ("streams", short(Operation::ListStreams, "", NO_DATA)),
+            ("stop a song.mp3", short(Operation::Stop, "", "a song.mp3")),
+            ("publish x", short(Operation::Publish, "", NO_DATA)),
             ("echo hi", short(Operation::Echo, "", "hi")),
             ("kick bob", short(Operation::Kick, "bob", NO_DATA)),
             ("kick \"Ana Maria\" being rude", short(Operation::Kick, "Ana Maria", "being rude")),
@@ -107,6 +127,11 @@ mod tests {
         assert_eq!(parse("msg"), Err(NoShortForm::Incomplete(Operation::PrivateMessage, "a name")));
         assert_eq!(parse("msg bob"), Err(NoShortForm::Incomplete(Operation::PrivateMessage, "the text")));
         assert_eq!(parse("ban"), Err(NoShortForm::Incomplete(Operation::Ban, "a name")));
+        assert_eq!(parse("play"), Err(NoShortForm::Incomplete(Operation::Play, "a name")));
+        for line in ["play ana", "play ana \"\"", "play \"ana\" "] {
+            assert_eq!(parse(line), Err(NoShortForm::Incomplete(Operation::Play, "a file")), "{line}");
+        }
+        assert_eq!(parse("stop"), Err(NoShortForm::Incomplete(Operation::Stop, "a file")));
         assert_eq!(parse("all"), Err(NoShortForm::Incomplete(Operation::Broadcast, "the text")));
     }
 }

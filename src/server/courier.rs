@@ -4,7 +4,7 @@
 //! them (`places.rs`) writes at once where nothing is queued. It also takes new connections in and starts their
 //! sessions, because a socket belongs to the reactor of its arbiter.
 
-use std::{cell::RefCell, io, rc::Rc, time::Duration};
+use std::{cell::RefCell, collections::HashMap, io, rc::Rc, time::Duration};
 
 use actix::{Actor, Addr, AsyncContext, Handler, Recipient};
 use bytes::BytesMut;
@@ -12,6 +12,7 @@ use slog::warn;
 use tokio::{
     net::TcpStream,
     sync::{OwnedSemaphorePermit, mpsc::UnboundedSender},
+    task::JoinHandle,
     time::Instant,
 };
 use tokio_util::either::Either;
@@ -21,7 +22,7 @@ use super::{
     connection::{self, ReceiveHalf, SendHalf},
     doorkeeper::{Admission, Visit},
     flood::{Allowance, Meter},
-    http::{Http, REQUESTS, Visitor, turns::Turns},
+    http::{Http, Visitor, stream::Tuner},
     inbox::{Inbox, ReadBuffer},
     messages::{
         Adopt, CloseServer, Deliver, Impatient, Jammed, LiftBounds, Pressure, Probe, Raw, Reframe, Say,
@@ -82,10 +83,14 @@ pub struct Courier {
     handshakes: UnderWay,
     /// Connections that speak HTTP so far.
     visits: UnderWay,
+    /// Those that listen to a stream.
+    listeners: HashMap<SessionId, JoinHandle<()>>,
     /// Built for the first of them.
     http: Option<Http>,
     /// Who lets those in who have asked for the page.
     admissions: UnboundedSender<Admission>,
+    /// Where streams are to be had; nothing where audio is off.
+    tuner: Option<Tuner>,
     surroundings: Rc<Surroundings>,
     report: Report,
     buffer: ReadBuffer,
@@ -105,6 +110,7 @@ impl Courier {
         surroundings: Surroundings,
         pressure: Recipient<Pressure>,
         admissions: UnboundedSender<Admission>,
+        tuner: Option<Tuner>,
         vigil: Vigil,
     ) -> Self {
         Self {
@@ -112,8 +118,10 @@ impl Courier {
             places: Places::default(),
             handshakes: UnderWay::default(),
             visits: UnderWay::default(),
+            listeners: HashMap::new(),
             http: None,
             admissions,
+            tuner,
             patience: Rc::new(Patience::of(&surroundings.config.get())),
             bounds: Rc::new(bounds(&surroundings.config.get())),
             allowance: Rc::new(allowance(&surroundings)),
@@ -240,16 +248,8 @@ impl Handler<Adopt> for Courier {
         let Adopt { socket, peer, id, permit, visit, speaks, .. } = adopt;
         match TcpStream::from_std(socket) {
             Ok(socket) if speaks == Speaks::Http => {
-                self.visit(
-                    Visitor {
-                        carrier: Turns::at_most(Either::Left(socket), REQUESTS),
-                        id,
-                        peer,
-                        permit,
-                        visit,
-                    },
-                    ctx.address(),
-                );
+                let visitor = Visitor::new(Either::Left(socket), id, peer);
+                self.visit(visitor, (permit, visit), ctx.address());
             }
             Ok(socket) => {
                 let guest = Guest { id, peer, permit, visit };
@@ -338,7 +338,7 @@ impl Handler<CloseServer> for Courier {
     fn handle(&mut self, _: CloseServer, _: &mut Self::Context) {
         self.closing = true;
         self.break_off_handshakes();
-        drop(self.visits.break_off());
+        self.break_off_visits();
         let farewell = reply::server_closed();
         let deadline = Instant::now() + self.surroundings.config.get().server.drain_timeout;
         for mut place in self.places.drain() {

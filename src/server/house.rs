@@ -25,10 +25,14 @@ use super::{
     courier::Courier,
     doorkeeper::Admission,
     health::{Health, Phase},
+    http::stream::Tuner,
     listener::{Doors, Listener, PAGES, REFUSALS, Reception},
+    media::{self, Audio, Opening},
     messages::{CloseServer, ToCourier, ToRegistry},
-    registry::Registry,
+    reach::Reach,
+    registry::{Registry, Studio},
     session::Surroundings,
+    speaks::Speaks,
     systemd,
     tally::Tally,
     tls::credentials::CredentialsError,
@@ -89,12 +93,21 @@ pub enum Ended {
     Forced,
 }
 
+/// Where people come in.
+pub struct Entrances {
+    /// For messages and the page.
+    pub listeners: Vec<Listener>,
+    /// For audio, where it is wanted.
+    pub media: Option<Opening>,
+}
+
 /// How much later than its couriers the house gives up on those who are left, so that what they were not sent is known.
 const SLACK: Duration = Duration::from_millis(200);
 
 /// The running parts, as the server's own task sees them.
 pub struct House {
     registry: Addr<Registry>,
+    audio: Option<Audio>,
     notices: UnboundedReceiver<Notice>,
     /// A permit for each session there may be.
     places: Arc<Semaphore>,
@@ -114,16 +127,22 @@ impl House {
         config: &InForce,
         accounts: &Directory,
         ledger: Ledger,
-        listeners: Vec<Listener>,
+        entrances: Entrances,
         workers: &[Arbiter],
         tally: Arc<Tally>,
         log: &Logger,
     ) -> Self {
+        let Entrances { listeners, media } = entrances;
         let (notify, notices) = unbounded_channel();
         let barrier = ledger.barrier();
         let verifier = Verifier::start();
         let (sender, mailbox) = channel(MAILBOX);
         let registry = Addr::new(sender);
+        let audio = media.map(|opening| {
+            let to = media::ToRegistry::from(registry.clone());
+            media::start(opening, to, config, tally.audio(), Vigil::new("relay", notify.clone()), log)
+        });
+        let tuner = audio.as_ref().map(|audio| Tuner::new(audio.tune.clone()));
         let (admissions, wanted) = unbounded_channel();
         let couriers: Vec<Addr<Courier>> = (0..)
             .zip(workers)
@@ -134,7 +153,7 @@ impl House {
                 let (tally, log) = (Arc::clone(&tally), log.clone());
                 let (accounts, verifier) = (accounts.clone(), verifier.clone());
                 let vigil = Vigil::new("courier", notify.clone());
-                let admissions = admissions.clone();
+                let (admissions, tuner) = (admissions.clone(), tuner.clone());
                 Courier::start_in_arbiter(&worker.handle(), move |ctx| {
                     let courier = ToCourier::from(ctx.address());
                     let surroundings = Surroundings {
@@ -147,13 +166,23 @@ impl House {
                         tally,
                         log,
                     };
-                    Courier::new(number, surroundings, pressure, admissions, vigil)
+                    Courier::new(number, surroundings, pressure, admissions, tuner, vigil)
                 })
             })
             .collect();
         let vigil = Vigil::new("registry", notify.clone());
-        let actor =
-            Registry::new(couriers.clone(), config.view(), ledger, Arc::clone(&tally), log.clone(), vigil);
+        let studio = audio
+            .as_ref()
+            .map(|audio| Studio { relay: audio.relay.clone(), reach: reach(audio, &listeners) });
+        let actor = Registry::new(
+            couriers.clone(),
+            config.view(),
+            ledger,
+            studio,
+            Arc::clone(&tally),
+            log.clone(),
+            vigil,
+        );
         workers[0].spawn_fn(move || {
             Context::with_receiver(mailbox).run(actor);
         });
@@ -178,6 +207,7 @@ impl House {
         start_listeners(listeners, &reception, wanted, &workers[0], &notify);
         Self {
             registry,
+            audio,
             notices,
             places,
             max_sessions: u32::try_from(limits.max_sessions).unwrap_or(u32::MAX),
@@ -242,12 +272,32 @@ impl House {
         let drain_timeout = self.config.get().server.drain_timeout;
         systemd::stopping(drain_timeout, &self.log);
         self.listening.cancel();
+        if let Some(audio) = &self.audio {
+            audio.close.do_send(CloseServer { by: String::new() });
+        }
         deadline.get_or_insert(Instant::now() + drain_timeout + SLACK);
     }
 
     #[cfg(test)]
     pub fn registry(&self) -> &Addr<Registry> {
         &self.registry
+    }
+}
+
+/// Where clients find streams.
+fn reach(audio: &Audio, listeners: &[Listener]) -> Reach {
+    let of_page = |is_secure: bool| {
+        listeners
+            .iter()
+            .filter(|listener| listener.speaks == Speaks::Http && listener.credentials.is_some() == is_secure)
+            .filter_map(|listener| listener.socket.local_addr().ok())
+            .collect()
+    };
+    Reach {
+        rtsp: audio.addresses.to_vec(),
+        rtsps: audio.secure_addresses.to_vec(),
+        http: of_page(false),
+        https: of_page(true),
     }
 }
 

@@ -31,7 +31,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     sync::{OwnedSemaphorePermit, mpsc::UnboundedSender, oneshot},
-    time::timeout,
+    time::sleep,
 };
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
@@ -44,6 +44,7 @@ use super::{
     who::Peer,
 };
 use host::Stranger;
+use stream::{Listens, Tuner};
 use turns::Turns;
 
 use crate::{
@@ -53,6 +54,7 @@ use crate::{
 };
 
 pub mod host;
+pub mod stream;
 pub mod turns;
 
 /// How long a connection may take for its requests together. A page is there within a fraction of it.
@@ -71,7 +73,7 @@ pub const REQUESTS: u32 = 100;
 /// What carries HTTP.
 pub type Carrier = Either<TcpStream, TlsStream<TcpStream>>;
 
-/// A connection that speaks HTTP, and what it would be as a session.
+/// A connection that speaks HTTP.
 pub struct Visitor {
     /// The connection.
     pub carrier: Turns<Carrier>,
@@ -79,14 +81,22 @@ pub struct Visitor {
     pub id: SessionId,
     /// Its other end.
     pub peer: Peer,
-    /// Its place among `limits.max_sessions`.
-    pub permit: OwnedSemaphorePermit,
-    /// Its place among its address's, where these are counted.
-    pub visit: Option<Visit>,
+    /// Told when it listens to a stream.
+    pub listens: Listens,
 }
 
-/// What becomes of a connection whose handshake is done: it, and what was read beyond.
-type Welcome = Rc<dyn Fn(Visitor, BytesMut)>;
+impl Visitor {
+    /// A connection that has said nothing yet.
+    pub fn new(carrier: Carrier, id: SessionId, peer: Peer) -> Self {
+        Self { carrier: Turns::at_most(carrier, REQUESTS), id, peer, listens: Listens::default() }
+    }
+}
+
+/// The places of a connection.
+pub type Places = (OwnedSemaphorePermit, Option<Visit>);
+
+/// What becomes of a connection whose handshake is done: it, its places as a session, and what was read beyond.
+type Welcome = Rc<dyn Fn(Visitor, Places, BytesMut)>;
 
 type Serve = Box<dyn Fn(Visitor) -> LocalBoxFuture<'static, Result<(), DispatchError>>>;
 
@@ -96,6 +106,7 @@ pub struct Http {
     config: InForce,
     welcome: Welcome,
     admissions: UnboundedSender<Admission>,
+    tuner: Option<Tuner>,
     /// What this machine is called.
     own_names: Rc<[String]>,
     /// Built for the first who comes.
@@ -107,27 +118,43 @@ impl Http {
     pub fn new(
         config: InForce,
         admissions: UnboundedSender<Admission>,
-        welcome: impl Fn(Visitor, BytesMut) + 'static,
+        tuner: Option<Tuner>,
+        welcome: impl Fn(Visitor, Places, BytesMut) + 'static,
     ) -> Self {
         let own_names = host::own_names().into();
-        Self { config, welcome: Rc::new(welcome), admissions, own_names, serve: Rc::default() }
+        Self { config, welcome: Rc::new(welcome), admissions, tuner, own_names, serve: Rc::default() }
     }
 
-    /// Serves one connection until it ends, becomes a WebSocket, or has had its time.
+    /// Serves one connection until it ends, becomes a WebSocket, or has had its time. `listening` is called when it listens to
+    /// a stream: from then on it may take as long as that lasts.
     ///
     /// # Errors
     /// If it breaks, or does not speak HTTP.
-    pub async fn serve(&self, visitor: Visitor) -> io::Result<()> {
+    pub async fn serve(
+        &self,
+        visitor: Visitor,
+        (permit, _visit): Places,
+        listening: impl FnOnce(),
+    ) -> io::Result<()> {
         if self.serve.get().is_none() {
             let serve = self.build().await?;
             // Another task may have been faster.
             let _ = self.serve.set(serve);
         }
         let Some(serve) = self.serve.get() else { unreachable!("it was set just now") };
-        match timeout(VISIT, serve(visitor)).await {
-            Ok(served) => served.map_err(|error| io::Error::other(error.to_string())),
-            Err(late) => Err(late.into()),
-        }
+        let Listens(listens) = visitor.listens.clone();
+        let mut served = serve(visitor);
+        let served = tokio::select! {
+            served = &mut served => served,
+            () = listens.notified() => {
+                // It has another place now.
+                drop(permit);
+                listening();
+                served.await
+            }
+            () = sleep(VISIT) => return Err(io::ErrorKind::TimedOut.into()),
+        };
+        served.map_err(|error| io::Error::other(error.to_string()))
     }
 
     async fn build(&self) -> io::Result<Serve> {
@@ -141,7 +168,8 @@ impl Http {
                 }
             }
         };
-        let page = map_config(web::app().wrap(from_fn(judge)), |()| AppConfig::default());
+        let app = web::app().service(stream::resource(self.tuner.clone())).wrap(from_fn(judge));
+        let page = map_config(app, |()| AppConfig::default());
         let this = self.clone();
         let upgrade = fn_service(move |(request, framed)| {
             let this = this.clone();
@@ -151,6 +179,9 @@ impl Http {
             .keep_alive(BETWEEN)
             .client_request_timeout(HEAD)
             .client_disconnect_timeout(BETWEEN)
+            .on_connect_ext(|visitor: &Visitor, known| {
+                known.insert(visitor.listens.clone());
+            })
             .upgrade(upgrade)
             .h1(page);
         let service = factory.new_service(()).await.map_err(|()| io::Error::other("cannot start HTTP"))?;
@@ -176,16 +207,13 @@ impl Http {
             let _ = framed.close().await;
             return Ok(());
         }
-        let mut parts = framed.into_parts();
+        let parts = framed.into_parts();
         let (answer, answered) = oneshot::channel();
         // Nobody is left to ask where the server ends.
         let _ = self.admissions.send(Admission { peer: parts.io.peer, answer });
         let closed = || (reply::server_closed(), CloseReason::ServerClosed);
         match answered.await.unwrap_or_else(|_| Err(closed())) {
-            Ok((permit, visit)) => {
-                (parts.io.permit, parts.io.visit) = (permit, visit);
-                (self.welcome)(parts.io, parts.read_buf);
-            }
+            Ok(places) => (self.welcome)(parts.io, places, parts.read_buf),
             Err((line, reason)) => {
                 let close = websocket::close_frame(reason.websocket_code());
                 see_out(parts.io, &[line.framed(Kind::WebSocket), close].concat()).await;
@@ -197,7 +225,9 @@ impl Http {
     /// Whether the page and its WebSocket are for who asks so.
     fn stranger(&self, headers: &HeaderMap) -> Result<(), Stranger> {
         let config = self.config.get();
-        host::judge(headers, config.web.hosts.iter().chain(&*self.own_names).map(String::as_str))
+        // What streams are called by is a name of this server, too.
+        let names = config.web.hosts.iter().chain(&*self.own_names).chain([&config.media.public_host]);
+        host::judge(headers, names.map(String::as_str))
     }
 
     /// The answer to a handshake: that it is done, or why not.

@@ -6,6 +6,9 @@
 //!                       | '-Reframe, Raw, Say-' '--Jammed, Hangup, Sent--.    | |
 //!                       |                                          Courier --Pressure
 //!                       '----------------------Deliver, Probe, Impatient, LiftBounds, CloseServer'
+//!
+//! Registry --OpenStream, AdmitListener, ShutStream--> Relay --StreamBegan, StreamEnded--> Registry
+//! HTTP --Tune--> Relay
 //! ```
 
 use std::{io, sync::Arc};
@@ -20,13 +23,19 @@ use super::{
     batch::{Item, Shared},
     close::CloseReason,
     doorkeeper::Visit,
-    http::Visitor,
+    http::{Places, Visitor},
+    media::figures::{Figures, StreamEnd},
     outbox::Level,
     seat::{Seat, SessionId},
     speaks::Speaks,
     who::Peer,
 };
-use crate::protocol::{Kind, Line, Looks, Name, Request};
+use crate::{
+    media::{Key, StreamId},
+    protocol::{Kind, Line, Looks, Name, Request},
+};
+
+pub use super::tune::{NotTuned, Tune, Tuned};
 
 /// Listener to Courier: a connection to serve. One over plain TCP has been asked for its name.
 #[derive(Debug, Message)]
@@ -54,8 +63,18 @@ pub struct Adopt {
 pub struct Upgraded {
     /// The connection.
     pub visitor: Visitor,
+    /// Its places as a session.
+    pub places: Places,
     /// What was read beyond the handshake.
     pub read: BytesMut,
+}
+
+/// The same: it listens to a stream, and may take its time.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Listening {
+    /// Whose.
+    pub id: SessionId,
 }
 
 /// The same: it is over, or has been handed over.
@@ -242,6 +261,67 @@ pub struct LiftBounds;
 pub struct CloseServer {
     /// Who wanted it, for the log.
     pub by: String,
+}
+
+/// Registry to Relay: somebody is asked to publish a stream, and may do so with this key.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct OpenStream {
+    /// What it is called.
+    pub stream: StreamId,
+    /// What lets its publisher in, once.
+    pub key: Key,
+    /// What is to be shown of it.
+    pub figures: Arc<Figures>,
+    /// What is played, as `list_files` writes it.
+    pub file: Arc<str>,
+}
+
+/// Registry to Relay: one more may listen to a stream. It goes before the message that tells him so.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct AdmitListener {
+    /// To which.
+    pub stream: StreamId,
+    /// What lets him in, as often as he likes, until the stream ends.
+    pub key: Key,
+}
+
+/// Registry to Relay: a stream is over, or nobody waits for it any more. Not answered by [`StreamEnded`].
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ShutStream {
+    /// Which.
+    pub stream: StreamId,
+}
+
+/// Relay to Registry: the publisher has begun, and whoever is admitted can listen.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct StreamBegan {
+    /// Which.
+    pub stream: StreamId,
+}
+
+/// Relay to Registry: a stream that had begun is over.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct StreamEnded {
+    /// Which.
+    pub stream: StreamId,
+    /// Why.
+    pub why: StreamEnd,
+}
+
+/// What the Registry can send to the Relay, without knowing it.
+#[derive(Clone)]
+pub struct ToRelay {
+    /// Somebody is asked to publish.
+    pub open: Recipient<OpenStream>,
+    /// Somebody may listen.
+    pub admit: Recipient<AdmitListener>,
+    /// It is over.
+    pub shut: Recipient<ShutStream>,
 }
 
 /// What a session can send to the Registry, without knowing it.

@@ -20,17 +20,17 @@ use std::{
 
 use actix_rt::Arbiter;
 use slog::{Logger, info, warn};
-use socket2::SockRef;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
     accounts::{self, Accounts, Directory},
-    config::{Config, InForce, Monitoring, Web},
+    config::{Config, InForce},
     escape::Escaped,
     protocol::name,
     source::SourceError,
 };
 
+mod addresses;
 pub(crate) mod bans;
 mod batch;
 mod challenge;
@@ -45,6 +45,7 @@ mod house;
 mod http;
 mod inbox;
 mod listener;
+mod media;
 mod messages;
 mod monitoring;
 mod outbox;
@@ -54,6 +55,7 @@ pub(crate) mod pair;
 mod patience;
 mod place;
 mod places;
+mod reach;
 mod registry;
 mod reload;
 mod retransmission;
@@ -63,25 +65,38 @@ mod session;
 mod signals;
 mod sock_diag;
 mod speaks;
+mod streams;
 pub mod systemd;
 mod tally;
 mod tls;
+mod tune;
 mod vigil;
 mod waiting;
 mod who;
 
+use addresses::{Addresses, Taken};
 use bans::Ledger;
 use health::{Health, Phase};
-use house::House;
 pub use house::{Ended, ServeError};
+use house::{Entrances, House};
 use listener::Listener;
+use media::{Door, Opening};
 use monitoring::Watched;
 use reload::Reloader;
 pub use reload::Reloading;
-use speaks::Speaks;
 use tally::Tally;
 pub use tls::credentials::CredentialsError;
 use tls::credentials::{self, Credentials};
+
+/// A connection's RTSP without its connection, for the fuzz target.
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod rtsp {
+    pub use super::media::rtsp::{
+        fake::FakeStage,
+        input::{Incoming, Input, MOST_HEAD},
+        session::{Progress, Session, not_understood},
+    };
+}
 
 /// The steps of a broadcast, for the benches that measure each by itself. No interface to build on.
 #[doc(hidden)]
@@ -106,12 +121,10 @@ pub struct Server {
     /// Writes the bans file.
     keeper: Option<JoinHandle<()>>,
     listeners: Vec<Listener>,
-    addresses: Vec<SocketAddr>,
-    tls_addresses: Vec<SocketAddr>,
-    web_addresses: Vec<SocketAddr>,
-    secure_web_addresses: Vec<SocketAddr>,
+    doors: Vec<Door>,
     monitoring: Vec<TcpListener>,
-    monitoring_addresses: Vec<SocketAddr>,
+    /// Where all of these are.
+    at: Addresses,
     tally: Arc<Tally>,
     log: Logger,
 }
@@ -149,9 +162,7 @@ impl Server {
     /// # Errors
     /// If an address cannot be had, or a file cannot be used.
     pub fn bind(config: &Config, log: &Logger) -> Result<Self, ServeError> {
-        let mut listeners = Vec::new();
-        let addresses = take_all(&config.server.listen, Speaks::Messages, None, &mut listeners)?;
-        Self::new(config, listeners, addresses, log)
+        Self::new(config, Taken::for_messages(&config.server.listen)?, log)
     }
 
     /// Takes over sockets that someone else listens on, too, in place of `server.listen`.
@@ -159,28 +170,16 @@ impl Server {
     /// # Errors
     /// If the system refuses what they need, or as [`Self::bind`] for TLS.
     pub fn adopt(config: &Config, passed: Vec<TcpListener>, log: &Logger) -> Result<Self, ServeError> {
-        let mut listeners = Vec::new();
-        let mut addresses = Vec::new();
-        for socket in passed {
-            listener::prepare(&SockRef::from(&socket))?;
-            addresses.push(socket.local_addr()?);
-            listeners.push(Listener { socket, is_passed: true, speaks: Speaks::Messages, credentials: None });
-        }
-        Self::new(config, listeners, addresses, log)
+        Self::new(config, Taken::over(passed)?, log)
     }
 
-    /// With these for plain text, takes the addresses of `tls.listen`.
-    fn new(
-        config: &Config,
-        mut listeners: Vec<Listener>,
-        addresses: Vec<SocketAddr>,
-        log: &Logger,
-    ) -> Result<Self, ServeError> {
-        let credentials = if config.tls.listen.is_empty() && config.web.tls_listen.is_empty() {
-            None
-        } else {
-            Some(Credentials::new(credentials::load(&config.tls, log)?))
-        };
+    /// With these for plain text, takes all others.
+    fn new(config: &Config, mut taken: Taken, log: &Logger) -> Result<Self, ServeError> {
+        let is_encrypted = [&config.tls.listen, &config.web.tls_listen, &config.media.tls_listen]
+            .iter()
+            .any(|at| !at.is_empty());
+        let credentials =
+            if is_encrypted { Some(Credentials::new(credentials::load(&config.tls, log)?)) } else { None };
         let accounts = Directory::new(read_accounts(config, log)?);
         let bans_file = config.accounts.bans_file.as_path();
         let (ledger, keeper) = if bans_file.as_os_str().is_empty() {
@@ -189,26 +188,8 @@ impl Server {
             let (ledger, keeper) = Ledger::in_file(bans_file, log)?;
             (ledger, Some(keeper))
         };
-        let secure = credentials.as_ref();
-        let tls_addresses = take_all(&config.tls.listen, Speaks::Messages, secure, &mut listeners)?;
-        let web_addresses = match take_all(&config.web.listen, Speaks::Http, None, &mut listeners) {
-            Err(error) if is_by_default(&error, &config.web, &Web::default()) => {
-                warn!(log, "no page: its default address is taken; set web.listen"; "error" => %error);
-                Vec::new()
-            }
-            taken => taken?,
-        };
-        let monitoring = config.monitoring.listen.iter().map(|address| bind(*address)).collect();
-        let monitoring: Vec<TcpListener> = match monitoring {
-            Err(error) if is_by_default(&error, &config.monitoring, &Monitoring::default()) => {
-                warn!(log, "no monitoring: its default address is taken; set monitoring.listen"; "error" => %error);
-                Vec::new()
-            }
-            taken => taken?,
-        };
-        let monitoring_addresses =
-            monitoring.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
-        let secure_web_addresses = take_all(&config.web.tls_listen, Speaks::Http, secure, &mut listeners)?;
+        taken.take_others(config, credentials.as_ref(), log)?;
+        let Taken { listeners, doors, monitoring, at } = taken;
         Ok(Self {
             config: InForce::new(config.clone()),
             credentials,
@@ -216,12 +197,9 @@ impl Server {
             ledger,
             keeper,
             listeners,
-            addresses,
-            tls_addresses,
-            web_addresses,
-            secure_web_addresses,
+            doors,
             monitoring,
-            monitoring_addresses,
+            at,
             tally: Arc::default(),
             log: log.clone(),
         })
@@ -230,31 +208,43 @@ impl Server {
     /// The addresses listened on for plain text; where port 0 was asked for, the one the system chose.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+        &self.at.plain
     }
 
     /// The same for TLS.
     #[must_use]
     pub fn tls_addresses(&self) -> &[SocketAddr] {
-        &self.tls_addresses
+        &self.at.tls
     }
 
     /// The same for the page.
     #[must_use]
     pub fn web_addresses(&self) -> &[SocketAddr] {
-        &self.web_addresses
+        &self.at.web
     }
 
     /// The same for the page by https.
     #[must_use]
     pub fn secure_web_addresses(&self) -> &[SocketAddr] {
-        &self.secure_web_addresses
+        &self.at.secure_web
+    }
+
+    /// The same for audio by RTSP.
+    #[must_use]
+    pub fn media_addresses(&self) -> &[SocketAddr] {
+        &self.at.media
+    }
+
+    /// The same for audio by RTSP over TLS.
+    #[must_use]
+    pub fn secure_media_addresses(&self) -> &[SocketAddr] {
+        &self.at.secure_media
     }
 
     /// The same for monitoring.
     #[must_use]
     pub fn monitoring_addresses(&self) -> &[SocketAddr] {
-        &self.monitoring_addresses
+        &self.at.monitoring
     }
 
     /// Serves until closed. Has to run in an [`actix_rt::System`].
@@ -279,13 +269,21 @@ impl Server {
             log: self.log.clone(),
         };
         let monitoring = monitoring::start(std::mem::take(&mut self.monitoring), watched)?;
-        self.log_addresses();
+        self.at.log(&self.log);
         info!(self.log, "started"; "version" => env!("CARGO_PKG_VERSION"), "workers" => workers.len());
+        // Sound has a thread of its own: a datagram waits for no message, and no message for a datagram.
+        let media_thread = if self.doors.is_empty() { None } else { Some(Arbiter::try_new()?) };
+        let opening = media_thread.as_ref().map(|thread| Opening {
+            thread: thread.handle(),
+            doors: self.doors,
+            addresses: self.at.media,
+            secure_addresses: self.at.secure_media,
+        });
         let mut house = House::build(
             &self.config,
             &self.accounts,
             self.ledger,
-            self.listeners,
+            Entrances { listeners: self.listeners, media: opening },
             &workers,
             Arc::clone(&self.tally),
             &self.log,
@@ -293,11 +291,11 @@ impl Server {
         health.reach(Phase::Serving);
         systemd::ready(&self.log);
         let ended = house.until_closed(stops, &health).await;
-        for worker in &workers {
-            worker.stop();
+        for thread in workers.iter().chain(&media_thread) {
+            thread.stop();
         }
         if !matches!(ended, Ok(Ended::Forced)) {
-            for worker in workers {
+            for worker in workers.into_iter().chain(media_thread) {
                 // A worker that panicked was noticed by its courier's vigil.
                 let _ = worker.join();
             }
@@ -314,26 +312,10 @@ impl Server {
         ended
     }
 
-    fn log_addresses(&self) {
-        for address in &self.addresses {
-            info!(self.log, "listening"; "address" => %address);
-        }
-        for address in &self.tls_addresses {
-            info!(self.log, "listening for tls"; "address" => %address);
-        }
-        for (scheme, addresses) in [("http", &self.web_addresses), ("https", &self.secure_web_addresses)] {
-            for address in addresses {
-                info!(self.log, "the page is at"; "url" => format_args!("{scheme}://{address}/"));
-            }
-        }
-        for address in &self.monitoring_addresses {
-            info!(self.log, "monitoring is at"; "url" => format_args!("http://{address}/metrics"));
-        }
-    }
-
     /// Each session is an open file, and the usual limit is 1,024.
     fn raise_file_limit(&self) {
-        let wanted = self.config.get().limits.max_sessions as u64 + RESERVED_FILES;
+        let audio = if self.doors.is_empty() { 0 } else { media::OPEN_FILES };
+        let wanted = self.config.get().limits.max_sessions as u64 + RESERVED_FILES + audio;
         match rlimit::increase_nofile_limit(wanted) {
             Ok(most) if most < wanted => {
                 warn!(self.log, "fewer open files are allowed than limits.max_sessions needs"; "allowed" => most, "needed" => wanted);
@@ -342,34 +324,6 @@ impl Server {
             Err(error) => warn!(self.log, "cannot raise the limit of open files"; "error" => %error),
         }
     }
-}
-
-/// Takes an address.
-fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    listener::bind(address).map_err(|error| ServeError::Bind { address, error })
-}
-
-/// Whether all that went wrong is that an address is taken which nobody asked for: it is the default, and a second server
-/// on a machine is no mistake.
-fn is_by_default<T: PartialEq>(error: &ServeError, settings: &T, defaults: &T) -> bool {
-    settings == defaults
-        && matches!(error, ServeError::Bind { error, .. } if error.kind() == io::ErrorKind::AddrInUse)
-}
-
-/// Takes addresses. Returns them as the system has them.
-fn take_all(
-    addresses: &[SocketAddr],
-    speaks: Speaks,
-    credentials: Option<&Credentials>,
-    listeners: &mut Vec<Listener>,
-) -> Result<Vec<SocketAddr>, ServeError> {
-    let take = |&address: &SocketAddr| {
-        let socket = bind(address)?;
-        let taken = socket.local_addr()?;
-        listeners.push(Listener { socket, is_passed: false, speaks, credentials: credentials.cloned() });
-        Ok(taken)
-    };
-    addresses.iter().map(take).collect()
 }
 
 /// Reads the accounts file that a configuration names, if it names one, and warns if others can read it too. To put them
@@ -391,9 +345,10 @@ fn read_accounts(config: &Config, log: &Logger) -> Result<Accounts, SourceError>
     Ok(accounts)
 }
 
-/// Open files beside the sessions: listeners, reactors and log, connections that are being refused or ask for the page, and
+/// Open files beside the sessions: listeners, reactors and log, connections that are being refused, ask for the page or listen, and
 /// monitoring.
-const RESERVED_FILES: u64 = 64 + (listener::REFUSALS + listener::PAGES + monitoring::MOST) as u64;
+const RESERVED_FILES: u64 =
+    64 + (listener::REFUSALS + listener::PAGES + http::stream::LISTENERS + monitoring::MOST) as u64;
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ use super::{
     connection::{ReceiveHalf, SendHalf, Unanswered},
     courier::{Courier, Guest, Manner},
     messages::{ToCourier, ToRegistry},
-    registry::Registry,
+    registry::{Registry, Studio},
     seat::SessionId,
     session::Surroundings,
     tally::Tally,
@@ -41,6 +41,11 @@ pub struct Pair {
 impl Pair {
     /// Starts both on this thread. Who listens to `notify` learns of their death.
     pub fn start(config: &Config, notify: &UnboundedSender<Notice>) -> Self {
+        Self::with(config, None, notify)
+    }
+
+    /// The same, with what carries streams.
+    pub fn with(config: &Config, studio: Option<Studio>, notify: &UnboundedSender<Notice>) -> Self {
         let (config, log) = (InForce::new(config.clone()), Logger::root(Discard, o!()));
         let tally = Arc::<Tally>::default();
         let (sender, mailbox) = channel(16);
@@ -59,13 +64,14 @@ impl Pair {
             let vigil = Vigil::new("courier", notify.clone());
             // Nobody asks for the page here.
             let (admissions, _) = tokio::sync::mpsc::unbounded_channel();
-            Courier::new(0, surroundings, registry.clone().recipient(), admissions, vigil)
+            Courier::new(0, surroundings, registry.clone().recipient(), admissions, None, vigil)
         });
         let vigil = Vigil::new("registry", notify.clone());
         let actor = Registry::new(
             vec![courier.clone()],
             config.view(),
             Ledger::in_memory(),
+            studio,
             Arc::clone(&tally),
             log,
             vigil,

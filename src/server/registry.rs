@@ -18,18 +18,25 @@ use super::{
     pace::{Load, Next, Pace, Ticket},
     roster::Roster,
     seat::SessionId,
+    streams::{Opening, Streams},
     tally::Tally,
     vigil::Vigil,
     waiting::{Turn, Waiting},
     who::Who,
 };
-use crate::{config::View, protocol::Line};
+use crate::{
+    config::View,
+    media::{StreamId, key::Masked},
+    protocol::Line,
+};
 
 mod entering;
 mod moderation;
 mod requests;
+mod streams;
 
 use requests::batch_bytes;
+pub use streams::Studio;
 
 /// The actor that all sessions send to.
 pub struct Registry {
@@ -46,6 +53,11 @@ pub struct Registry {
     config: View,
     /// Who is kept out.
     ledger: Ledger,
+    /// What carries streams; nothing where audio is off.
+    studio: Option<Studio>,
+    streams: Streams,
+    /// Who was asked to publish, and has no time set yet.
+    opened: Vec<(StreamId, Opening)>,
     /// A [`Flush`] is on its way, or will be when a wait is over.
     flush_due: bool,
     /// The server is ending: nothing is carried out any more.
@@ -76,6 +88,7 @@ impl Registry {
         couriers: Vec<Addr<Courier>>,
         config: View,
         ledger: Ledger,
+        studio: Option<Studio>,
         tally: Arc<Tally>,
         log: Logger,
         vigil: Vigil,
@@ -93,6 +106,9 @@ impl Registry {
             couriers,
             config,
             ledger,
+            studio,
+            streams: Streams::after(random_number()),
+            opened: Vec::new(),
             flush_due: false,
             closing: false,
             tally,
@@ -109,6 +125,7 @@ impl Registry {
             Some(_) => self.freed.push(id),
             None => drop(self.challenges.remove(id)),
         }
+        self.end_streams_of(id);
     }
 
     /// How full a member's outbox is, and so who waits for it.
@@ -173,6 +190,9 @@ impl Registry {
     }
 
     fn flush_later(&mut self, ctx: &mut Context<Self>) {
+        if !self.opened.is_empty() {
+            self.time_opened(ctx);
+        }
         if !self.flush_due {
             self.flush_due = true;
             ctx.notify(Flush);
@@ -197,7 +217,13 @@ impl Registry {
 
 /// Logs a line as the report's server prints it.
 fn log_sent(log: &Logger, line: &Line, who: &Who<'_>) {
-    debug!(log, "Server sends: {:?}", line.text(); who);
+    debug!(log, "Server sends: {:?}", Masked(line.text()); who);
+}
+
+/// Where numbers of streams begin. Nothing has to be kept secret about them, so that any number does.
+fn random_number() -> u16 {
+    let mut bytes = [0; 2];
+    getrandom::fill(&mut bytes).map_or(0, |()| u16::from_ne_bytes(bytes))
 }
 
 impl Actor for Registry {

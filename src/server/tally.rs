@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::{close::CloseReason, speaks::Speaks};
+use super::{close::CloseReason, media::counters::Counters, speaks::Speaks};
 use crate::protocol::{Kind, Operation, Refusal};
 
 mod histogram;
@@ -71,6 +71,7 @@ pub struct Tally {
     largest_batch_bytes: AtomicU64,
     full_outboxes: AtomicU64,
     held_back: AtomicU64,
+    audio: Arc<Counters>,
 }
 
 /// What a connection that is no session yet is about.
@@ -253,6 +254,12 @@ impl Tally {
     /// A sender has to wait for a receiver that is full.
     pub fn count_held_back(&self) {
         self.held_back.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What audio comes to.
+    #[must_use]
+    pub fn audio(&self) -> Arc<Counters> {
+        Arc::clone(&self.audio)
     }
 
     /// How many were given a name.

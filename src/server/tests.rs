@@ -74,7 +74,7 @@ fn the_death_of_the_registry_ends_the_server_with_an_error() {
             &InForce::new(Config::default()),
             &Directory::new(Accounts::default()),
             Ledger::in_memory(),
-            Vec::new(),
+            Entrances { listeners: Vec::new(), media: None },
             &workers,
             Arc::default(),
             &log,

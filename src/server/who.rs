@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, SocketAddr, TcpStream},
+    net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6, TcpStream},
 };
 
 use slog::{KV, Record, Result, Serializer};
@@ -13,7 +13,13 @@ use crate::protocol::Name;
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
-    address: SocketAddr,
+    // Not two `SocketAddr`s: every session holds some of these.
+    ip: IpAddr,
+    port: u16,
+    /// Which link an IPv6 address belongs to, where it is one of a link's own.
+    scope: u32,
+    /// Where it reached this machine.
+    reached: IpAddr,
     /// It is on this machine.
     pub is_local: bool,
     /// What passes is encrypted on the way.
@@ -23,10 +29,12 @@ pub struct Peer {
 impl Peer {
     /// The other end of this connection, which came from this address.
     pub fn of(socket: &TcpStream, address: SocketAddr) -> Self {
+        let reached = socket.local_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |own| own.ip());
         let ip = address.ip().to_canonical();
         // A machine that connects to its own outer address comes from that address.
-        let is_own = || socket.local_addr().is_ok_and(|own| own.ip().to_canonical() == ip);
-        Self { address, is_local: ip.is_loopback() || is_own(), is_encrypted: false }
+        let is_local = ip.is_loopback() || reached.to_canonical() == ip;
+        let scope = if let SocketAddr::V6(address) = address { address.scope_id() } else { 0 };
+        Self { ip: address.ip(), port: address.port(), scope, reached, is_local, is_encrypted: false }
     }
 
     /// What passes between it and the server is nobody else's to read, so that it may send a password.
@@ -42,7 +50,17 @@ impl Peer {
 
     /// Where it is. An IPv4 address mapped into IPv6 is given as IPv4.
     pub fn ip(&self) -> IpAddr {
-        self.address.ip().to_canonical()
+        self.ip.to_canonical()
+    }
+
+    /// The address at which it reached this machine, in the same form; unspecified where the system does not say.
+    pub fn reached(&self) -> IpAddr {
+        self.reached.to_canonical()
+    }
+
+    #[cfg(test)]
+    pub fn having_reached(self, reached: IpAddr) -> Self {
+        Self { reached, ..self }
     }
 
     #[cfg(any(test, feature = "fuzz"))]
@@ -52,13 +70,18 @@ impl Peer {
 
     #[cfg(any(test, feature = "fuzz"))]
     pub fn at(address: IpAddr) -> Self {
-        Self { address: SocketAddr::from((address, 1)), is_local: false, is_encrypted: false }
+        let reached = IpAddr::from([192, 0, 2, 254]);
+        Self { ip: address, port: 1, scope: 0, reached, is_local: false, is_encrypted: false }
     }
 }
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.address.fmt(f)
+        let Self { ip, port, scope, .. } = *self;
+        match ip {
+            IpAddr::V4(_) => SocketAddr::new(ip, port).fmt(f),
+            IpAddr::V6(ip) => SocketAddrV6::new(ip, port, 0, scope).fmt(f),
+        }
     }
 }
 
@@ -80,5 +103,31 @@ impl KV for Who<'_> {
         }
         serializer.emit_arguments("peer", &format_args!("{}", self.peer))?;
         serializer.emit_u64("id", self.id.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_and_shown_as_the_system_shows_it() {
+        // Every session holds it more than once.
+        assert!(size_of::<Peer>() <= 44, "{}", size_of::<Peer>());
+        for text in ["192.0.2.1:7", "[2001:db8::1]:7", "[fe80::1%3]:7", "[::ffff:192.0.2.1]:7"] {
+            let address: SocketAddr = text.parse().unwrap();
+            let scope = if let SocketAddr::V6(address) = address { address.scope_id() } else { 0 };
+            let peer = Peer { ip: address.ip(), port: address.port(), scope, ..Peer::elsewhere() };
+            assert_eq!(peer.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn where_a_client_reached_the_server_is_known() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (socket, from) = listener.accept().unwrap();
+        let peer = Peer::of(&socket, from);
+        assert_eq!((peer.reached(), peer.is_local), (IpAddr::V4(Ipv4Addr::LOCALHOST), true));
     }
 }

@@ -12,7 +12,7 @@ use actix_web::{
 /// Nothing but the page's own files, and its own server to talk to; no script or style within the page, so that nothing
 /// that users send could ever become one.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-     img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+     img-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// A file of the page.
 struct Asset {
@@ -55,8 +55,10 @@ assets! {
     "/meaning.js": "meaning.js" as SCRIPT;
     "/outstanding.js": "outstanding.js" as SCRIPT;
     "/people.js": "people.js" as SCRIPT;
+    "/player.js": "player.js" as SCRIPT;
     "/protocol.js": "protocol.js" as SCRIPT;
     "/server-words.js": "server-words.js" as SCRIPT;
+    "/streams.js": "streams.js" as SCRIPT;
     "/style.css": "style.css" as STYLE;
     "/talk.css": "talk.css" as STYLE;
     "/text.js": "text.js" as SCRIPT;
@@ -95,7 +97,8 @@ pub fn app() -> App<
         .wrap(headers)
 }
 
-async fn refuse_method() -> HttpResponse {
+/// The answer to a method that is not known here.
+pub async fn refuse_method() -> HttpResponse {
     words(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.\n").map_into_boxed_body()
 }
 
@@ -116,7 +119,9 @@ pub fn refusal(why: &'static str) -> HttpResponse {
     words(StatusCode::FORBIDDEN, why)
 }
 
-fn words(status: StatusCode, words: &'static str) -> HttpResponse {
+/// An answer in plain words.
+#[must_use]
+pub fn words(status: StatusCode, words: &'static str) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     if status == StatusCode::METHOD_NOT_ALLOWED {
         response.insert_header((header::ALLOW, "GET, HEAD"));

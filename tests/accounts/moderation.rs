@@ -48,7 +48,7 @@ fn only_operators_may_and_only_they_are_shown_how() {
             client.ask(line, &format!("server | {name} | error_message | {why}"));
         }
         client.send("/help");
-        for _ in 0..9 {
+        for _ in 0..12 {
             let line = client.line();
             assert!(!line.contains("kick") && !line.contains("ban"), "{line}");
         }
@@ -56,9 +56,9 @@ fn only_operators_may_and_only_they_are_shown_how() {
     }
     let mut alan = log_in(&server, "alan");
     alan.send("/help");
-    let help: Vec<String> = (0..13).map(|_| alan.line()).collect();
+    let help: Vec<String> = (0..16).map(|_| alan.line()).collect();
     assert_eq!(
-        help[8..12],
+        help[11..15],
         [
             "server | alan | help | /kick bob being rude: disconnect a user, who may come back; the reason may be left out \
              (kick)",
@@ -333,11 +333,12 @@ fn a_bans_file_that_cannot_be_read_or_written_keeps_the_server_from_starting() {
     // Nothing is lost by it.
     assert_eq!(fs::read_to_string(file.path()).unwrap(), torn);
 
-    let output = serve().env("ARAUTO_ACCOUNTS_BANS_FILE", "/no/such/folder/bans.toml").output().unwrap();
+    let nowhere = file.path().with_file_name("nowhere").join("bans.toml");
+    let output = serve().env("ARAUTO_ACCOUNTS_BANS_FILE", &nowhere).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8(output.stderr).unwrap(),
-        "arauto: cannot write /no/such/folder/bans.toml: No such file or directory (os error 2)\n"
+        format!("arauto: cannot write {}: No such file or directory (os error 2)\n", nowhere.display())
     );
 }
 
@@ -366,4 +367,30 @@ fn a_ban_that_could_not_be_written_is_said_and_logged() {
     alan.line();
     let written = || fs::read_to_string(file.path()).unwrap();
     wait_until("all to be written", || ["carl", "dora", "eva"].iter().all(|name| written().contains(name)));
+}
+
+#[test]
+fn operators_may_end_what_others_play_and_say_whose_where_several_do() {
+    let file = AccountsFile::new();
+    let server = file.serve(|_| {});
+    let (mut ana, mut rui, mut eva) = (server.join("ana"), server.join("rui"), server.join("eva"));
+    let mut alan = log_in(&server, "alan");
+    for (owner, client) in [("ana", &mut ana), ("rui", &mut rui)] {
+        eva.send(&format!("/play {owner} song.mp3"));
+        let asked = client.line();
+        assert!(asked.starts_with(&format!("eva | {owner} | publish | ")), "{asked}");
+    }
+    rui.ask(
+        "rui | ana | stop | song.mp3",
+        "server | rui | error_message | song.mp3 is played by ana: only ana or an operator can end it. To hear no more of \
+         it, stop your player",
+    );
+    alan.ask(
+        "/stop song.mp3",
+        "server | alan | error_message | Several play song.mp3. Say whose: alan | ana | stop | song.mp3",
+    );
+    alan.ask("alan | rui | stop | song.mp3", "server | alan | stop | rui: song.mp3 ended: alan ended it");
+    eva.expect("server | eva | play | rui: song.mp3 does not play: alan ended it");
+    alan.ask("/stop song.mp3", "server | alan | stop | ana: song.mp3 ended: alan ended it");
+    eva.expect("server | eva | play | ana: song.mp3 does not play: alan ended it");
 }

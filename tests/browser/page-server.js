@@ -13,8 +13,8 @@ const TYPES = {
   svg: "image/svg+xml",
 };
 const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; " +
-  "form-action 'none'; frame-ancestors 'none'";
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; media-src 'self'; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /** `onSocket(socket)` is called for each WebSocket at /tr2. Returns { url, port, close() }. Port 0: any free one. */
 export async function servePage(onSocket, port = 0) {

@@ -32,6 +32,8 @@ test("bytes, control characters and lines", () => {
   assert.equal(fold(" Ａna  Maria "), "ana maria");
 });
 
+const KEY = "00112233445566778899aabbccddeeff";
+
 test("each message has its meaning", () => {
   for (const [line, expected] of [
     ["bob | all clients | broadcast | hi", { is: "said", by: "bob", to: "all", text: "hi" }],
@@ -52,6 +54,35 @@ test("each message has its meaning", () => {
       "server | alan | kick | bob was disconnected",
       { is: "serverSays", operation: "kick", text: "bob was disconnected" },
     ],
+    ["bob | alan | publish | rtsp://h:1/7f3a?key=0 a.mp3", { is: "soundWanted", by: "bob" }],
+    [
+      `bob | alan | play | rtsp://h:1/7f3a?key=${KEY} http://h:2/7f3a?key=${KEY} a song.mp3`,
+      { is: "plays", by: "bob", path: `/7f3a?key=${KEY}`, file: "a song.mp3" },
+    ],
+    [
+      `bob | alan | play | rtsps://h:1/7f3a?key=${KEY} - a.mp3`,
+      { is: "plays", by: "bob", path: null, file: "a.mp3" },
+    ],
+    [
+      `bob | alan | play | rtsp://h:1/7f3a?key=${KEY} http://h:2/../x?key=${KEY} a.mp3`,
+      { is: "plays", by: "bob", path: null, file: "a.mp3" },
+    ],
+    ["bob | alan | play | cannot: no such file", { is: "cannotPlay", by: "bob", why: "no such file" }],
+    ["bob | alan | play | a.mp3", { is: "other", by: "bob", operation: "play", text: "a.mp3" }],
+    ["server | alan | play | no", { is: "notPlayed", why: "no" }],
+    ["server | alan | list_streams | no streams", { is: "streams", found: null }],
+    [
+      "server | alan | list_streams | bob: a, b.mp3, 3 listening, 01:12 of 03:40",
+      {
+        is: "streams",
+        found: { title: "bob: a, b.mp3", listeners: 3, elapsed: "01:12", length: "03:40" },
+      },
+    ],
+    [
+      "server | alan | list_streams | bob: a.mp3, 0 listening, 1:01:12",
+      { is: "streams", found: { title: "bob: a.mp3", listeners: 0, elapsed: "1:01:12", length: null } },
+    ],
+    ["server | alan | stop | bob: a.mp3 ended", { is: "streamEnded", text: "bob: a.mp3 ended" }],
     ["bob | alan | dance | tango", { is: "other", by: "bob", operation: "dance", text: "tango" }],
   ]) {
     assert.deepEqual(meaning(parse(line)), expected, line);
@@ -306,4 +337,83 @@ test("the parts of a list are put together, and gaps are counted", () => {
 test("sizes are said in units", () => {
   assert.deepEqual([0, 999, 1000, 4213442, 1e15].map((bytes) => size(bytes, "en")), ["0 byte", "999 byte", "1 kB", "4.2 MB", "1 PB"]);
   assert.equal(size(4213442, "pt-BR"), "4,2 MB");
+});
+
+/** A room with what was sent and told; time stands still. */
+function soundRoom() {
+  const sent = [];
+  const told = [];
+  const chat = new Chat({
+    send: (line) => sent.push(line) > 0,
+    now: () => 0,
+    told: (what, conversation, entry) => told.push([what, entry]),
+  });
+  chat.entered("alan");
+  const receive = (line) => chat.receive(meaning(parse(line)));
+  return { chat, sent, told, receive };
+}
+
+test("only what was asked for is played, once", () => {
+  const { chat, sent, told, receive } = soundRoom();
+  const plays = `bob | alan | play | rtsp://h:1/7f3a?key=${KEY} http://h:2/7f3a?key=${KEY} a.mp3`;
+  const played = () => told.filter(([what]) => what === "plays").map(([, entry]) => entry);
+  receive(plays);
+  assert.deepEqual(played(), []);
+  assert.equal(chat.askPlay("Bob", "a.mp3"), true);
+  assert.equal(sent.at(-1), "alan | Bob | play | a.mp3");
+  // What is asked for meanwhile does not make it forgotten.
+  chat.askPeople();
+  receive("alan | alan | echo | done so far");
+  receive(plays);
+  receive(plays);
+  assert.deepEqual(played(), [{ name: "bob", file: "a.mp3", path: `/7f3a?key=${KEY}` }]);
+});
+
+test("why a file is not played stands where it was asked for", () => {
+  const { chat, receive } = soundRoom();
+  for (const file of ["a.mp3", "b.mp3", "c.mp3", "d.mp3"]) chat.askPlay("bob", file);
+  const now = () => chat.conversations.with("bob").last;
+  receive("bob | alan | play | cannot: no file b.mp3");
+  assert.deepEqual([now().text, now().file, now().why], ["willNotPlay", "b.mp3", "no file b.mp3"]);
+  receive("bob | alan | play | cannot: no");
+  assert.deepEqual([now().text, now().file], ["willNotPlay", "a.mp3"]);
+  const late = "bob: c.mp3 does not play: nothing came within 10s. Does bob share files?";
+  receive(`server | alan | play | ${late}`);
+  assert.deepEqual([now().kind, now().text], ["error", late]);
+  receive("server | alan | play | Destination client (bob) not found!");
+  assert.deepEqual([now().kind, now().text], ["error", "Destination client (bob) not found!"]);
+  assert.match(serverWords(late, "pt").text, /^bob: c\.mp3 não toca: nada veio em 10s/);
+});
+
+test("a browser is asked for a file and says that it has none", () => {
+  const { chat, sent, receive } = soundRoom();
+  receive("bob | alan | publish | rtsp://h:1/7f3a?key=0 a.mp3");
+  receive("bob | alan | publish | rtsp://h:1/7f3a?key=0 b.mp3");
+  assert.deepEqual(sent, Array(2).fill("alan | bob | play | cannot: a browser shares no files"));
+  assert.equal(chat.conversations.with("bob").size, 1);
+});
+
+test("what is on is listed whole, whoever's name holds what", () => {
+  const { chat, sent, told, receive } = soundRoom();
+  chat.people.heard("a: b");
+  chat.askStreams();
+  chat.askStreams();
+  assert.deepEqual(sent, ["alan | server | list_streams | no data", "alan | alan | echo | done so far"]);
+  receive("server | alan | list_streams | bob: x: y.mp3, 1 listening, 00:01");
+  receive("server | alan | list_streams | a: b: c.mp3, 2 listening, 00:02 of 00:03");
+  assert.deepEqual(chat.streams.on, []);
+  receive("alan | alan | echo | done so far");
+  assert.equal(told.at(-1)[0], "listed");
+  assert.deepEqual(
+    chat.streams.on.map(({ name, file, listeners }) => [name, file, listeners]),
+    [
+      ["bob", "x: y.mp3", 1],
+      ["a: b", "c.mp3", 2],
+    ],
+  );
+  assert.equal(chat.streams.find("BOB", "x: y.mp3").elapsed, "00:01");
+  chat.askStreams();
+  receive("server | alan | list_streams | no streams");
+  receive("alan | alan | echo | done so far");
+  assert.deepEqual(chat.streams.on, []);
 });

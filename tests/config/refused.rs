@@ -38,7 +38,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("\n\n[ sever ]\n", "3:3: unknown section; did you mean [server]?", "3 | [ sever ]\n  |   ^^^^^"),
     (
         "smtp = {}\n",
-        "1:1: unknown section; there are server, tls, web, monitoring, limits, flood, compat, accounts, close_server, log",
+        "1:1: unknown section; there are server, tls, web, media, monitoring, limits, flood, compat, accounts, close_server, log",
         "1 | smtp = {}\n  | ^^^^",
     ),
     ("listen = \"a\"\n", "1:1: listen belongs in section [server]", "1 | listen = \"a\"\n  | ^^^^^^"),

@@ -35,6 +35,7 @@ pub struct TestServer {
     tls_addresses: Vec<SocketAddr>,
     web_addresses: Vec<SocketAddr>,
     secure_web_addresses: Vec<SocketAddr>,
+    media_addresses: Vec<SocketAddr>,
     monitoring_addresses: Vec<SocketAddr>,
     stop: UnboundedSender<String>,
     thread: Option<JoinHandle<Result<Ended, ServeError>>>,
@@ -57,6 +58,7 @@ impl TestServer {
         config.server.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         config.server.workers = 2;
         config.web.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+        config.media.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         config.monitoring.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         change(&mut config);
         let server = Server::bind(&config, log).expect("a free port");
@@ -64,6 +66,7 @@ impl TestServer {
         let tls_addresses = server.tls_addresses().to_vec();
         let web_addresses = server.web_addresses().to_vec();
         let secure_web_addresses = server.secure_web_addresses().to_vec();
+        let media_addresses = server.media_addresses().to_vec();
         let monitoring_addresses = server.monitoring_addresses().to_vec();
         let (stop, stops) = unbounded_channel();
         let thread = std::thread::spawn(move || actix_rt::System::new().block_on(server.run(stops)));
@@ -72,6 +75,7 @@ impl TestServer {
             tls_addresses,
             web_addresses,
             secure_web_addresses,
+            media_addresses,
             monitoring_addresses,
             stop,
             thread: Some(thread),
@@ -92,6 +96,11 @@ impl TestServer {
 
     pub fn secure_web_address(&self) -> SocketAddr {
         self.secure_web_addresses[0]
+    }
+
+    /// Where RTSP is spoken.
+    pub fn media_address(&self) -> SocketAddr {
+        self.media_addresses[0]
     }
 
     pub fn monitoring_address(&self) -> SocketAddr {

@@ -44,6 +44,7 @@ impl Process {
             .env("ARAUTO_LOG_FORMAT", "json")
             .env("ARAUTO_SERVER_LISTEN", "127.0.0.1:0")
             .env("ARAUTO_WEB_LISTEN", "127.0.0.1:0")
+            .env("ARAUTO_MEDIA_LISTEN", "127.0.0.1:0")
             .env("ARAUTO_MONITORING_LISTEN", "127.0.0.1:0")
             .envs(settings.iter().copied());
         let mut child = command.stdin(input).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();

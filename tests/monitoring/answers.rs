@@ -198,7 +198,11 @@ fn a_taken_address_is_an_error_unless_it_is_the_default() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let mut command = arauto(["serve", "--listen", "127.0.0.1:0"]);
-    command.env("ARAUTO_WEB_LISTEN", "").env("ARAUTO_MONITORING_LISTEN", &address);
+    command.envs([
+        ("ARAUTO_WEB_LISTEN", ""),
+        ("ARAUTO_MEDIA_LISTEN", ""),
+        ("ARAUTO_MONITORING_LISTEN", &address),
+    ]);
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(

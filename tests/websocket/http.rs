@@ -29,7 +29,7 @@ fn the_page_comes_with_headers_that_keep_strangers_out() {
     for header in [
         "content-type: text/html; charset=utf-8",
         "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-         img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+         img-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         "x-content-type-options: nosniff",
         "x-frame-options: DENY",
         "referrer-policy: no-referrer",

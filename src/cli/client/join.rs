@@ -22,7 +22,7 @@ pub struct Join {
     #[arg(long)]
     unframed: bool,
 
-    /// Tell who asks which files are in this folder: names, sizes, how long audio plays
+    /// Tell who asks which files are in this folder: names, sizes, how long audio plays; and play audio to who asks for it
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     share: Option<PathBuf>,
 

@@ -3,38 +3,25 @@
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},
-    num::NonZeroU32,
-    sync::LazyLock,
     time::Instant,
 };
 
-use symphonia::{
-    core::{
-        codecs::{CodecParameters, audio::AudioCodecParameters},
-        formats::{
-            FormatId, FormatOptions, FormatReader, Track, TrackType,
-            probe::{Hint, Probe, ProbeOptions},
-            well_known::{
-                FORMAT_ID_ADTS, FORMAT_ID_FLAC, FORMAT_ID_ISOMP4, FORMAT_ID_MP1, FORMAT_ID_MP2,
-                FORMAT_ID_MP3, FORMAT_ID_OGG, FORMAT_ID_WAVE,
-            },
+use symphonia::core::{
+    formats::{
+        FormatId, FormatReader, Track, TrackType,
+        well_known::{
+            FORMAT_ID_ADTS, FORMAT_ID_FLAC, FORMAT_ID_ISOMP4, FORMAT_ID_MP1, FORMAT_ID_MP2, FORMAT_ID_MP3,
+            FORMAT_ID_OGG, FORMAT_ID_WAVE,
         },
-        io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions},
-        meta::MetadataOptions,
-        units::{Duration, TimeBase},
     },
-    default::register_enabled_formats,
+    io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions},
 };
 
-/// Only files with these endings are opened.
-const EXTENSIONS: [&str; 11] =
-    ["mp3", "mp2", "ogg", "oga", "opus", "flac", "wav", "wave", "m4a", "m4b", "aac"];
+use super::sound::{self, audio};
 
 /// The most that is read of one file. What says how long it plays stands at its beginning or its end, in some
 /// kilobytes; pictures of covers stand there, too.
 const MOST_BYTES: u64 = 8 * 1024 * 1024;
-/// How far into a file its format is looked for; what tags hold is not counted, the room that they leave free is.
-const MOST_JUNK_BYTES: u32 = 1024 * 1024;
 /// No audio takes fewer bytes a second than silence in a format that packs it: a header that says so is wrong.
 const LEAST_BYTES_A_SECOND: u64 = 50;
 
@@ -47,24 +34,11 @@ pub struct Sound {
     pub seconds: Option<u64>,
 }
 
-/// Whether a file whose name ends so (in small letters) may be audio.
-pub fn may_be(extension: &str) -> bool {
-    EXTENSIONS.contains(&extension)
-}
-
-static PROBE: LazyLock<Probe> = LazyLock::new(|| {
-    let options = ProbeOptions { max_probe_depth: MOST_JUNK_BYTES, ..ProbeOptions::default() };
-    let mut probe = Probe::new_with_options(&options);
-    register_enabled_formats(&mut probe);
-    probe
-});
-
 /// Listens into a file of so many bytes, until `deadline` at the longest. `None` if it is no audio, or broken.
 pub fn probe(file: File, bytes: u64, deadline: Instant) -> Option<Sound> {
     let source = Bounded { file, bytes, at: 0, left: MOST_BYTES, deadline };
     let stream = MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());
-    let reader =
-        PROBE.probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default()).ok()?;
+    let reader = sound::reader(stream)?;
     let kind = kind(reader.format_info().format)?;
     let track = reader.default_track(TrackType::Audio)?;
     if kind == "audio/wav" && needed_bytes(track).is_some_and(|needed| needed > bytes) {
@@ -89,22 +63,8 @@ fn kind(format: FormatId) -> Option<&'static str> {
 
 /// To the nearest second.
 fn seconds(reader: &dyn FormatReader, track: &Track) -> Option<u64> {
-    let by_frames = || {
-        let rate = NonZeroU32::new(audio(track)?.sample_rate?)?;
-        Some((TimeBase::from_recip(rate), Duration::new(track.num_frames?)))
-    };
-    let media = reader.media_info();
-    let stated = track.time_base.zip(track.duration).or_else(|| media.time_base.zip(media.duration));
-    let (base, duration) = stated.or_else(by_frames)?;
-    let time = base.calc_duration(duration)?;
-    u64::try_from((time.as_millis() + 500) / 1000).ok()
-}
-
-fn audio(track: &Track) -> Option<&AudioCodecParameters> {
-    match track.codec_params.as_ref()? {
-        CodecParameters::Audio(audio) => Some(audio),
-        _ => None,
-    }
+    let ms = sound::length(reader, track)?.as_millis();
+    u64::try_from((ms + 500) / 1000).ok()
 }
 
 /// The least bytes that the samples of a WAV file take.
@@ -163,4 +123,4 @@ impl MediaSource for Bounded {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(in crate::client) mod tests;

@@ -2,9 +2,10 @@
 
 use std::{
     collections::HashMap,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
+    fs::File,
     io,
-    os::unix::ffi::OsStringExt,
+    os::unix::ffi::{OsStrExt, OsStringExt},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -13,6 +14,7 @@ use std::{
 use super::{
     Entry, Listing,
     audio::{self, Sound},
+    sound,
     tree::{self, Bounds, Seen},
 };
 use crate::escape::Escaped;
@@ -33,6 +35,26 @@ pub struct Folder {
     known: HashMap<Vec<u8>, (Seen, Option<Sound>)>,
     /// How many files of the last list there was no time to listen into.
     unheard: usize,
+}
+
+/// What opens files of a shared folder, and no others.
+#[derive(Clone, Debug)]
+pub struct Opener {
+    path: PathBuf,
+}
+
+impl Opener {
+    /// Opens a file of sound by its name in the list, that is its path below the folder. Blocks while it reads the disk.
+    ///
+    /// # Errors
+    /// `NotFound` if it is none that is shared, or if its name does not end as those of sound do; else what the system says.
+    pub fn open(&self, name: &OsStr) -> io::Result<File> {
+        let name = name.as_bytes();
+        if !tree::extension(name).is_some_and(|extension| sound::may_be(&extension)) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        tree::open_named(&self.path, name, BOUNDS.depth)
+    }
 }
 
 /// Why something is no folder to share.
@@ -76,6 +98,12 @@ impl Folder {
         &self.path
     }
 
+    /// What opens its files.
+    #[must_use]
+    pub fn opener(&self) -> Opener {
+        Opener { path: self.path.clone() }
+    }
+
     /// What it holds now. Blocks while it reads the disk; see [`Self::listed`].
     pub fn list(&mut self) -> Listing {
         let tree = tree::look(&self.path, self.bounds);
@@ -109,7 +137,7 @@ impl Folder {
         deadline: Instant,
         known: &mut HashMap<Vec<u8>, (Seen, Option<Sound>)>,
     ) -> Option<Sound> {
-        if !tree::extension(path).is_some_and(|extension| audio::may_be(&extension)) {
+        if !tree::extension(path).is_some_and(|extension| sound::may_be(&extension)) {
             return None;
         }
         let sound = match self.known.get(path) {

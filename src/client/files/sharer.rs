@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{Folder, Listing, MOST_PARTS, answer};
-use crate::client::{Received, text::MESSAGE_BYTES};
+use crate::client::{Received, pace::Pace, text::MESSAGE_BYTES};
 
 /// Questions that were not answered yet.
 const MOST_QUESTIONS: usize = 64;
@@ -104,7 +104,8 @@ fn limit_in(why: &str) -> Option<usize> {
 
 async fn run<M: From<Received>>(folder: Option<Folder>, mut notes: Receiver<Note>, out: Sender<M>) {
     let mut shared = Shared { folder, last: None };
-    let mut pace = Pace::new(Instant::now());
+    let at_once = u32::try_from(MOST_PARTS).unwrap_or(u32::MAX);
+    let mut pace = Pace::new(Instant::now(), at_once, INTERVAL);
     let (mut message_bytes, mut answered) = (MESSAGE_BYTES, Vec::new());
     shared.get_ready(&notes).await;
     while let Some(first) = notes.recv().await {
@@ -188,48 +189,11 @@ fn given_again_until(made: Instant, took: Duration) -> Instant {
     if took > SOON_MADE { made + GIVEN_AGAIN * took } else { made }
 }
 
-/// When messages may be sent: [`MOST_PARTS`] at once, then one each [`INTERVAL`].
-#[derive(Debug)]
-struct Pace {
-    /// When the next would be sent if none were ever sent at once.
-    due: Instant,
-}
-
-impl Pace {
-    fn new(now: Instant) -> Self {
-        Self { due: now }
-    }
-
-    /// From when on one more may be sent.
-    fn next(&mut self, now: Instant) -> Instant {
-        let at_once = INTERVAL * u32::try_from(MOST_PARTS).unwrap_or(u32::MAX);
-        self.due = self.due.max(now) + INTERVAL;
-        self.due.checked_sub(at_once).unwrap_or(now).max(now)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::{sync::mpsc, time::advance};
 
     use super::{super::audio::tests::wav, *};
-
-    #[test]
-    fn pace() {
-        let start = Instant::now() + Duration::from_hours(1);
-        let mut pace = Pace::new(start);
-        for _ in 0..MOST_PARTS {
-            assert_eq!(pace.next(start), start);
-        }
-        assert_eq!(pace.next(start), start + INTERVAL);
-        assert_eq!(pace.next(start), start + 2 * INTERVAL);
-        // After silence, as many at once as at the start, and no more.
-        let later = start + Duration::from_secs(1000);
-        for _ in 0..MOST_PARTS {
-            assert_eq!(pace.next(later), later);
-        }
-        assert_eq!(pace.next(later), later + INTERVAL);
-    }
 
     fn sharer(folder: Option<Folder>) -> (Sharer, mpsc::Receiver<Received>) {
         let (out, sent) = channel(1);

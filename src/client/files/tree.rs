@@ -111,6 +111,35 @@ pub fn look(root: &Path, bounds: Bounds) -> Tree {
 /// # Errors
 /// If it is not there any more, is another one, or the path leads up.
 pub fn open_seen(root: &Path, path: &[u8], seen: Seen) -> io::Result<File> {
+    let file = open_below(root, path)?;
+    if Seen::of(&fstat(&file)?) != Some(seen) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    Ok(file.into())
+}
+
+/// Opens a file that may be below this folder, `depth` folders deep at the most.
+///
+/// # Errors
+/// `NotFound` if it is none that [`look`] would find; else what the system says.
+pub fn open_named(root: &Path, path: &[u8], depth: usize) -> io::Result<File> {
+    let steps = || path.split(|byte| *byte == b'/');
+    let is_hidden = |step: &[u8]| step.is_empty() || step.starts_with(b".") || step.contains(&0);
+    if steps().any(is_hidden) || steps().count() > depth + 1 {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let file = open_below(root, path).map_err(|error| match Errno::from_io_error(&error) {
+        // Something on the way is no folder, or a link; or it is a socket.
+        Some(Errno::NOTDIR | Errno::LOOP | Errno::NXIO) => io::ErrorKind::NotFound.into(),
+        _ => error,
+    })?;
+    if Seen::of(&fstat(&file)?).is_none() {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    Ok(file.into())
+}
+
+fn open_below(root: &Path, path: &[u8]) -> io::Result<OwnedFd> {
     let mut steps: Vec<_> = path.split(|byte| *byte == b'/').collect();
     let name = steps.pop().unwrap_or_default();
     let mut folder = open(root, FOLDER, Mode::empty())?;
@@ -120,11 +149,7 @@ pub fn open_seen(root: &Path, path: &[u8], seen: Seen) -> io::Result<File> {
         }
         folder = openat(&folder, step, FOLDER, Mode::empty())?;
     }
-    let file: OwnedFd = openat(&folder, name, FILE, Mode::empty())?;
-    if Seen::of(&fstat(&file)?) != Some(seen) {
-        return Err(io::ErrorKind::NotFound.into());
-    }
-    Ok(file.into())
+    Ok(openat(&folder, name, FILE, Mode::empty())?)
 }
 
 struct Walk {

@@ -31,6 +31,8 @@ pub(super) enum Act {
     Send(Received),
     /// Someone asks for the list of files.
     Answer(String),
+    /// Someone wants to hear a file: who, and what the server says of it.
+    Publish(String, String),
     /// The server refuses something, for this reason.
     Refused(String),
 }
@@ -169,6 +171,10 @@ impl Dialogue {
             Meaning::FilesWanted { by } => {
                 let by = by.to_owned();
                 return self.acts.push(Act::Answer(by));
+            }
+            Meaning::FileWanted { by, data } => {
+                let wanted = Act::Publish(by.to_owned(), data.to_owned());
+                return self.acts.push(wanted);
             }
             Meaning::NotLetIn(why) => Some(Err(Failure::Refused(why.to_owned()))),
             Meaning::Left | Meaning::ServerClosed => Some(Ok(())),

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 
 use tokio::{
     select,
-    sync::mpsc::{Receiver, Sender},
+    sync::mpsc::{Receiver, Sender, channel},
     time::{Instant, sleep_until},
 };
 
@@ -24,6 +24,7 @@ use self::{
 };
 use super::{
     Received,
+    audio::publish::{Asking, News, Publisher},
     decoder::{Framing, Item},
     dial::Dialer,
     files::{Folder, Sharer},
@@ -36,11 +37,15 @@ use super::{
 };
 use crate::protocol::Name;
 
+/// What happens with what is played, and was not said yet.
+const MOST_NEWS: usize = 64;
+
 type Lines = Receiver<std::io::Result<Line>>;
 
 /// Joins, and has the dialogue on standard input and output until it ends. Without a name, it asks for one. The end of
 /// standard input, SIGINT and SIGTERM leave as `exit` does.
-/// Who asks for files is told those of the folder.
+/// Who asks for files is told those of the folder, and who asks for one of them hears it; not if one wants to be asked
+/// before (`asks`), for what is typed here are answers to other questions.
 ///
 /// # Errors
 /// If there is no connection, or no longer; if the server does not let this one in, or no longer.
@@ -49,6 +54,7 @@ pub async fn join(
     name: Option<String>,
     framing: Framing,
     folder: Option<Folder>,
+    asks: bool,
 ) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(Failure::Input)?;
     let mut lines = input::lines().map_err(Failure::Input)?;
@@ -70,7 +76,11 @@ pub async fn join(
     let password = dialer.password().map(|given| (given.text().clone(), given.file().to_owned()));
     let (receiver, sender) = wire::halves_framed(stream, framing);
     let outgoing = wire::queue(sender);
+    let (to_us, news) = channel(MOST_NEWS);
+    let asking = if asks { Asking::Impossible } else { Asking::Never };
     let mut running = Running {
+        publisher: Publisher::begin(folder.as_ref().map(Folder::opener), asking, dialer.clone(), to_us),
+        news,
         dialogue: Dialogue::new(&name, password),
         exposure: dialer.exposure(),
         receiver,
@@ -114,6 +124,8 @@ struct Running {
     receiver: wire::Receiver,
     outgoing: Sender<Received>,
     sharer: Sharer,
+    publisher: Publisher,
+    news: Receiver<News>,
     to_print: VecDeque<String>,
     to_send: VecDeque<Received>,
     /// The dialogue's turn, and when it began.
@@ -164,6 +176,9 @@ impl Running {
                     },
                     None => self.dialogue.leave(),
                 },
+                Some(news) = self.news.recv(), if self.to_send.is_empty() => {
+                    self.to_send.extend(heard(news));
+                }
                 error = printer.failed() => return Err(Failure::Output(error)),
                 () = signals.next() => self.dialogue.leave(),
                 () = expired(until) => self.dialogue.waited(),
@@ -181,6 +196,11 @@ impl Running {
                 Act::Answer(asker) => {
                     if let Err(why) = self.sharer.asked(self.dialogue.name(), &asker) {
                         say(&format!("{asker} asked for the list of files and gets no answer: {why}"));
+                    }
+                }
+                Act::Publish(by, data) => {
+                    if let Err(why) = self.publisher.summoned(self.dialogue.name(), &by, &data) {
+                        say(&format!("{by} wants to hear a file and gets no answer: {why}"));
                     }
                 }
                 Act::Refused(why) => self.sharer.refused(&why),
@@ -201,6 +221,26 @@ impl Running {
         }
         Ok(())
     }
+}
+
+/// Says what happened with what is played to others. Gives what is to be sent.
+fn heard(news: News) -> Option<Received> {
+    match news {
+        News::Send(message) => return Some(message),
+        News::Began(on_air) => say(&format!("{} hears {}", on_air.by, on_air.file)),
+        News::Refused { by, file, why, others: 0 } => {
+            say(&format!("{by} wanted to hear {file} and does not: {why}"));
+        }
+        News::Refused { by, file, why, others } => {
+            say(&format!("{by} wanted to hear {file} and does not: {why}; {others} others neither"));
+        }
+        News::Over { file, why: None } => say(&format!("{file} was played to its end")),
+        News::Over { file, why: Some(why) } => say(&format!("{file} is not played any more: {why}")),
+        News::CannotDo(why) => say(&why),
+        // Nobody is asked, and nothing is shown of it line by line.
+        News::Asked(_) | News::Settled(_) | News::Playing(_) => {}
+    }
+    None
 }
 
 /// Waits until then, or for ever.

@@ -21,11 +21,20 @@ use super::{
     log::Log,
     people::People,
     place::Place,
+    sound::{Listening, Playing},
     theme::Theme,
     typed,
     unconfirmed::Unconfirmed,
 };
-use crate::client::{Received, files::Assembly, link};
+use crate::client::{
+    Received,
+    audio::{
+        play::{self, Volume},
+        publish::Order,
+    },
+    files::Assembly,
+    link,
+};
 
 /// After so long without an answer to `exit`, one leaves without.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
@@ -45,6 +54,36 @@ pub enum Effect {
         /// Who asked.
         asker: String,
     },
+    /// The server says that this one wants to hear a file.
+    Publish {
+        /// Who.
+        by: String,
+        /// Which, and where it is to go.
+        data: String,
+    },
+    /// The user's answer to whether a file may be played.
+    MayPlay {
+        /// The question's number.
+        number: u64,
+        /// Whether it may.
+        may: bool,
+    },
+    /// Do this with what is played to others.
+    Order {
+        /// What.
+        order: Order,
+        /// With which; with all, if it is not said.
+        file: Option<String>,
+    },
+    /// Listen to what is played there, and to nothing else any more.
+    Listen {
+        /// Where.
+        address: String,
+        /// How loud.
+        volume: Volume,
+    },
+    /// Have this done with what is heard.
+    Hear(play::Order),
     /// Draw all of the screen anew: something else wrote to it.
     Redraw,
 }
@@ -102,6 +141,10 @@ pub struct App {
     pub(super) unconfirmed: Unconfirmed,
     /// Lists of files that come in parts.
     pub(super) lists: Assembly,
+    /// What one plays to others.
+    pub(super) playing: Playing,
+    /// What one hears of others.
+    pub(super) listening: Listening,
     effects: VecDeque<Effect>,
     /// Why the last name was not given.
     pub(super) refused: Option<String>,
@@ -130,6 +173,8 @@ impl App {
             size: Size::new(80, 24),
             unconfirmed: Unconfirmed::default(),
             lists: Assembly::default(),
+            playing: Playing::default(),
+            listening: Listening::default(),
             effects: VecDeque::new(),
             refused: None,
             no_connection: None,
@@ -248,9 +293,14 @@ impl App {
 
     /// Leaves a message to be sent. Whether there was room.
     pub(super) fn send(&mut self, message: Received) -> bool {
+        self.leave_effect(Effect::Command(link::Command::Send(message)))
+    }
+
+    /// Leaves this to be done. Whether there was room.
+    pub(super) fn leave_effect(&mut self, effect: Effect) -> bool {
         let has_room = self.has_room();
         if has_room {
-            self.effects.push_back(Effect::Command(link::Command::Send(message)));
+            self.effects.push_back(effect);
         }
         has_room
     }

@@ -1,4 +1,4 @@
-//! [`Completion`]: what Tab makes of a line that is begun: names and operations, one after the other.
+//! [`Completion`]: what Tab makes of a line that is begun: names, operations and files, one after the other.
 
 use crate::protocol::Operation;
 
@@ -18,11 +18,20 @@ pub struct Completion {
 impl Completion {
     /// The ways to go on where the cursor is, after so many characters; `None` if there are none.
     #[must_use]
-    pub fn begin(line: &str, cursor: usize, names: &[String]) -> Option<Self> {
+    /// `files`: what can be heard of somebody.
+    pub fn begin(
+        line: &str,
+        cursor: usize,
+        names: &[String],
+        files: impl Fn(&str) -> Vec<String>,
+    ) -> Option<Self> {
         let cut = line.char_indices().nth(cursor).map_or(line.len(), |(at, _)| at);
         let (before, after) = line.split_at(cut);
         let (start, candidates) = match before.strip_prefix('/') {
             Some(word) if !word.contains(' ') => (0, operations(word)),
+            Some(command) if let Some((start, of)) = file_argument(command) => {
+                (start + 1, begun_files(&before[start + 1..], &files(of)))
+            }
             Some(command) => match name_argument(command) {
                 Some(start) => (start + 1, quoted_names(&before[start + 1..], names)),
                 None => (word_start(before), spoken_names(&before[word_start(before)..], "", names)),
@@ -80,14 +89,36 @@ fn name_argument(command: &str) -> Option<usize> {
     let start = command.len() - rest.trim_start_matches(' ').len();
     let rest = &command[start..];
     let is_begun = match Operation::from_short(word)? {
-        Operation::PrivateMessage | Operation::Kick | Operation::Ban => match rest.strip_prefix('"') {
-            Some(quoted) => !quoted.contains('"'),
-            None => !rest.contains(' '),
-        },
+        Operation::PrivateMessage | Operation::Play | Operation::Kick | Operation::Ban => {
+            match rest.strip_prefix('"') {
+                Some(quoted) => !quoted.contains('"'),
+                None => !rest.contains(' '),
+            }
+        }
         Operation::ListFiles | Operation::Unban => true,
         _ => false,
     };
     is_begun.then_some(start)
+}
+
+/// Where the file begins in a command that takes one of somebody, and whose.
+fn file_argument(command: &str) -> Option<(usize, &str)> {
+    let (word, rest) = command.split_once(' ')?;
+    if Operation::from_short(word)? != Operation::Play {
+        return None;
+    }
+    let rest = rest.trim_start_matches(' ');
+    let (of, file) = match rest.strip_prefix('"') {
+        Some(quoted) => quoted.split_once("\" ")?,
+        None => rest.split_once(' ')?,
+    };
+    let file = file.trim_start_matches(' ');
+    Some((command.len() - file.len(), of))
+}
+
+/// Files whose names begin so.
+fn begun_files(begun: &str, files: &[String]) -> Vec<(String, String)> {
+    files.iter().filter(|file| begins(file, begun)).map(|file| (file.clone(), file.clone())).collect()
 }
 
 /// Names after a command, in quotes where they hold blanks.
@@ -127,7 +158,11 @@ mod tests {
     fn tabs(line: &str, count: usize) -> Vec<String> {
         let names = ["ana", "Ana Maria", "rui", "x\"y z", "\"q"].map(str::to_owned);
         let cursor = line.chars().position(|c| c == '^').unwrap();
-        let Some(mut completion) = Completion::begin(&line.replace('^', ""), cursor, &names) else {
+        let files = |of: &str| match of {
+            "Ana Maria" => ["a.mp3", "a song.mp3", "b.wav"].map(str::to_owned).to_vec(),
+            _ => Vec::new(),
+        };
+        let Some(mut completion) = Completion::begin(&line.replace('^', ""), cursor, &names, files) else {
             return Vec::new();
         };
         let mut lines = Vec::new();
@@ -152,6 +187,17 @@ mod tests {
             ("/msg A^ hi", &["/msg ana ^ hi", "/msg \"Ana Maria\" ^ hi"]),
             ("/msg \"ana m^", &["/msg \"Ana Maria\" ^"]),
             ("/files ana m^", &["/files \"Ana Maria\" ^"]),
+            ("/play an^", &["/play ana ^", "/play \"Ana Maria\" ^"]),
+            (
+                "/play \"Ana Maria\" ^",
+                &[
+                    "/play \"Ana Maria\" a.mp3^",
+                    "/play \"Ana Maria\" a song.mp3^",
+                    "/play \"Ana Maria\" b.wav^",
+                ],
+            ),
+            ("/play \"Ana Maria\" a s^", &["/play \"Ana Maria\" a song.mp3^"]),
+            ("/play ana ^", &[]),
             ("/msg ana r^", &["/msg ana rui^"]),
             ("r^", &["rui: ^"]),
             ("ask r^ why", &["ask rui ^ why"]),
@@ -165,7 +211,7 @@ mod tests {
 
     #[test]
     fn backwards_too() {
-        let mut completion = Completion::begin("/e", 2, &[]).unwrap();
+        let mut completion = Completion::begin("/e", 2, &[], |_| Vec::new()).unwrap();
         completion.previous();
         assert_eq!(completion.line(), ("/exit ".to_owned(), 6));
         assert_eq!(completion.candidates().collect::<Vec<_>>(), ["/echo", "/exit"]);

@@ -34,11 +34,21 @@ impl App {
                 self.people.heard(by);
                 self.answer_files(by, now);
             }
+            Meaning::FileWanted { by, data } => {
+                self.people.heard(by);
+                self.file_wanted(by, data, now);
+            }
             Meaning::Files { of, text } => {
                 self.people.heard(of);
                 self.files(of, text, now);
             }
-            Meaning::Refusal { why, .. } => {
+            Meaning::Offered { by, offer } => {
+                self.people.heard(by);
+                self.offered(by, &offer, now);
+            }
+            Meaning::NotOffered { by, why } => self.not_offered(by, why, now),
+            Meaning::Refusal { operation, why } => {
+                self.not_played(operation, why);
                 // Such as that a name is nobody's any more.
                 self.people.hint();
                 self.error(now, why);

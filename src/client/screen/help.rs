@@ -25,6 +25,13 @@ const KEYS: [(&str, &str); 12] = [
     ("Ctrl-C", "put the line away, or leave"),
 ];
 
+/// What can be typed and is no operation.
+const HERE: [(&str, &str); 3] = [
+    ("/volume 50", "how loud what you hear is, from 0 to 100"),
+    ("/pause [FILE]", "have what you play to others wait; again: go on"),
+    ("/stop", "hear no more; or else end all that you play to others"),
+];
+
 /// Signs before messages.
 const SIGNS: [(&str, &str); 5] = [
     ("*", "private: nobody else got it"),
@@ -57,7 +64,7 @@ pub fn rows(columns: usize, theme: Theme) -> Vec<Row> {
         let line = |operation: Operation| (operation.typed().to_owned(), operation.does().to_owned());
         operations.into_iter().map(line).collect()
     };
-    chapter("What you can type", typed(for_all));
+    chapter("What you can type", [typed(for_all), owned(&HERE)].concat());
     chapter("For operators of the server", typed(for_operators));
     chapter("Signs before messages", owned(&SIGNS));
     rows

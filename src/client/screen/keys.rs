@@ -177,13 +177,22 @@ impl App {
     fn complete(&mut self, back: bool) {
         let own = &self.name;
         let names: Vec<_> = self.people.names().iter().filter(|name| *name != own).cloned().collect();
-        self.line.complete(&names, back);
+        let listening = &self.listening;
+        self.line.complete(&names, |of| listening.files_of(of).to_vec(), back);
         if self.line.completion().is_none() {
             self.hint = Some("Nothing to complete: Tab goes on with /commands and names".to_owned());
         }
     }
 
     fn enter(&mut self, now: Now) {
+        if self.listens(now) {
+            return;
+        }
+        let typed = self.line.text().to_owned();
+        if self.answers(&typed) {
+            self.line.take();
+            return;
+        }
         match typed::read(self.line.text(), &self.name) {
             Typed::Nothing => {
                 self.line.set("");
@@ -196,6 +205,11 @@ impl App {
             Typed::Leave => {
                 self.line.take();
                 self.leave(now);
+            }
+            Typed::Order(order, file) => {
+                if self.order(order, file) {
+                    self.line.take();
+                }
             }
             Typed::Wrong(why) => self.hint = Some(why),
             _ if self.connection != Connection::Joined => {
@@ -216,11 +230,14 @@ impl App {
 
     fn send_typed(&mut self, message: Received, now: Now) {
         let own_copy = self.own_copy(&message, now);
+        let operation = message.operation.clone();
+        self.note_asked(&message, now);
         let returns = match Operation::from_wire(&message.operation) {
             Some(Operation::Broadcast | Operation::Echo) => Some(message.data.clone()),
             _ => None,
         };
         if !self.send(message) {
+            self.not_played(&operation, "");
             self.hint = Some("Not sent: the server takes nothing just now. Enter tries again".to_owned());
             return;
         }

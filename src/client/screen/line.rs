@@ -70,11 +70,12 @@ impl Line {
     }
 
     /// Completes, or goes on to the next or the previous way to.
-    pub fn complete(&mut self, names: &[String], back: bool) {
+    /// `files`: what can be heard of somebody.
+    pub fn complete(&mut self, names: &[String], files: impl Fn(&str) -> Vec<String>, back: bool) {
         match &mut self.completion {
             Some(completion) if back => completion.previous(),
             Some(completion) => completion.next(),
-            None => self.completion = Completion::begin(self.text(), self.cursor(), names),
+            None => self.completion = Completion::begin(self.text(), self.cursor(), names, files),
         }
         if let Some(completion) = &self.completion {
             let (text, cursor) = completion.line();
@@ -301,15 +302,15 @@ mod tests {
         let mut line = Line::default();
         let names = ["ana".to_owned(), "anabela".to_owned()];
         type_in(&mut line, "/msg an");
-        line.complete(&names, false);
+        line.complete(&names, |_| Vec::new(), false);
         assert_eq!(line.text(), "/msg ana ");
-        line.complete(&names, false);
+        line.complete(&names, |_| Vec::new(), false);
         assert_eq!(line.text(), "/msg anabela ");
-        line.complete(&names, true);
+        line.complete(&names, |_| Vec::new(), true);
         assert_eq!(line.text(), "/msg ana ");
         type_in(&mut line, "h");
         assert_eq!(line.completion(), None);
-        line.complete(&names, false);
+        line.complete(&names, |_| Vec::new(), false);
         assert_eq!(line.text(), "/msg ana h");
     }
 }

@@ -31,6 +31,7 @@ impl App {
             Assembled::Incomplete { listing, missing } => (listing, missing),
             Assembled::More | Assembled::FreeText => return,
         };
+        self.know_files(of, &entries);
         let mut head = match entries.len() {
             _ if no_folder => "no folder is shared".to_owned(),
             0 => "none".to_owned(),

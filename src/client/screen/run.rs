@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use ratatui::layout::Size;
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::mpsc::{Permit, Receiver, Sender, channel, error::SendError},
     time::sleep_until,
 };
 
@@ -28,6 +28,10 @@ use super::{
 };
 use crate::client::{
     Received,
+    audio::{
+        play::{Failed, Heard, Listener, Volume},
+        publish::{Asking, News, Publisher, TooMuch},
+    },
     decoder::Item,
     dial::Dialer,
     files::{Folder, Sharer},
@@ -42,7 +46,11 @@ const PICTURE_EVERY: Duration = Duration::from_millis(33);
 /// How many events are taken between two looks at the keys.
 const EVENTS_AT_ONCE: usize = 256;
 
-/// Shows a conversation until it is left, or over. `folder`: what is told to who asks for the list of files.
+/// What happens with what is played, and was not shown yet.
+const MOST_NEWS: usize = 64;
+
+/// Shows a conversation until it is left, or over. `folder`: what is told to who asks for the list of files, and played to who
+/// asks for that, if one says yes; `asks`: one wants to be asked.
 ///
 /// # Errors
 /// If the terminal cannot be used.
@@ -51,8 +59,12 @@ pub async fn run(
     name: Option<String>,
     theme: Theme,
     folder: Option<Folder>,
+    asks: bool,
 ) -> io::Result<Farewell> {
     let (to_driver, answers) = channel(1);
+    let (to_app, news) = channel(MOST_NEWS);
+    let asking = if asks { Asking::First } else { Asking::Never };
+    let publisher = Publisher::begin(folder.as_ref().map(Folder::opener), asking, dialer.clone(), to_app);
     let sharer = Sharer::begin(folder, to_driver);
     let (mut signals, mut hang_up) = (Signals::new()?, signal(SignalKind::hangup())?);
     let mut screen = Screen::take()?;
@@ -61,8 +73,18 @@ pub async fn run(
     let mut app = App::new(Place::from(&dialer), name, theme, Now::read());
     app.resize(screen.size()?);
     let mut keys = EventStream::new();
-    let mut driver =
-        Driver { dialer, app, conversation: None, waiting: None, is_spoilt: false, sharer, answers };
+    let mut driver = Driver {
+        dialer,
+        app,
+        conversation: None,
+        waiting: None,
+        is_spoilt: false,
+        sharer,
+        answers,
+        publisher,
+        news,
+        listener: None,
+    };
     let mut next_picture = Instant::now();
     let mut is_stale = true;
     loop {
@@ -129,6 +151,12 @@ struct Driver {
     sharer: Sharer,
     /// What it has to tell.
     answers: Receiver<Received>,
+    /// What plays files to others.
+    publisher: Publisher,
+    /// What comes of that.
+    news: Receiver<News>,
+    /// What one hears.
+    listener: Option<Listener>,
 }
 
 impl Driver {
@@ -145,6 +173,24 @@ impl Driver {
                 Effect::Command(command) => self.waiting = Some(command),
                 Effect::AnswerFiles { asker } => self.answer_files(&asker),
                 Effect::Redraw => self.is_spoilt = true,
+                Effect::Publish { by, data } => {
+                    let done = self.publisher.summoned(self.app.name(), &by, &data);
+                    self.too_much(done);
+                }
+                Effect::MayPlay { number, may } => {
+                    let done = self.publisher.answer(number, may);
+                    self.too_much(done);
+                }
+                Effect::Order { order, file } => {
+                    let done = self.publisher.order(order, file.as_deref());
+                    self.too_much(done);
+                }
+                Effect::Listen { address, volume } => self.listen(address, volume),
+                Effect::Hear(order) => {
+                    if let Some(listener) = &self.listener {
+                        listener.order(order);
+                    }
+                }
             }
         }
     }
@@ -156,18 +202,41 @@ impl Driver {
         }
     }
 
-    /// Takes what happened, or gives what waits; one of both.
+    fn too_much(&mut self, done: Result<(), TooMuch>) {
+        if let Err(why) = done {
+            self.app.news(News::CannotDo(why.to_string()), Now::read());
+        }
+    }
+
+    /// Listens to what is played there, and to nothing else any more.
+    fn listen(&mut self, address: String, volume: Volume) {
+        match Listener::begin(self.dialer.clone(), address, volume) {
+            Ok(listener) => self.listener = Some(listener),
+            Err(why) => self.app.heard(Err(Failed::Sink(why)), Now::read()),
+        }
+    }
+
+    /// Takes what happened, or gives what waits; one of both. What one hears, and plays, may outlast the conversation.
     async fn converse(&mut self) {
-        let Some(Conversation { commands, events }) = &mut self.conversation else { return pending().await };
+        let (commands, mut events) =
+            self.conversation.as_mut().map(|all| (&all.commands, &mut all.events)).unzip();
         let is_waiting = self.waiting.is_some();
         let may_answer = !is_waiting && self.app.is_joined();
         let event = tokio::select! {
-            event = events.recv() => event,
-            place = commands.reserve(), if is_waiting => {
+            event = received(events.as_deref_mut()) => event,
+            place = room(commands), if is_waiting => {
                 // Whose conversation is over has nobody to send to.
                 if let (Some(command), Ok(place)) = (self.waiting.take(), place) {
                     place.send(command);
                 }
+                return;
+            }
+            Some(news) = self.news.recv() => {
+                self.app.news(news, Now::read());
+                return;
+            }
+            heard = next(&mut self.listener) => {
+                take_heard(&mut self.listener, &mut self.app, heard);
                 return;
             }
             Some(answer) = self.answers.recv(), if may_answer => {
@@ -176,7 +245,7 @@ impl Driver {
             }
         };
         let now = Now::read();
-        let Some(mut event) = event else {
+        let (Some(mut event), Some(events)) = (event, events) else {
             (self.conversation, self.waiting) = (None, None);
             self.app.conversation_is_gone();
             return;
@@ -202,6 +271,40 @@ impl Driver {
             Input::Key(_) | Input::Mouse(_) => return false,
         }
         true
+    }
+}
+
+/// What happens in the conversation, if there is one.
+async fn received(events: Option<&mut Receiver<Event>>) -> Option<Event> {
+    match events {
+        Some(events) => events.recv().await,
+        None => pending().await,
+    }
+}
+
+/// A place for a command, if there is a conversation.
+async fn room(commands: Option<&Sender<link::Command>>) -> Result<Permit<'_, link::Command>, SendError<()>> {
+    match commands {
+        Some(commands) => commands.reserve().await,
+        None => pending().await,
+    }
+}
+
+/// What happens with what one hears, if one hears anything.
+async fn next(listener: &mut Option<Listener>) -> Heard {
+    match listener {
+        Some(listener) => listener.next().await,
+        None => pending().await,
+    }
+}
+
+fn take_heard(listener: &mut Option<Listener>, app: &mut App, heard: Heard) {
+    match heard {
+        Heard::More(progress) => app.hears(progress, Now::read()),
+        Heard::Over(over) => {
+            *listener = None;
+            app.heard(over, Now::read());
+        }
     }
 }
 

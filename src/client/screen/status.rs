@@ -45,7 +45,8 @@ fn fitting(parts: Vec<Row>, columns: usize, theme: Theme) -> Row {
 fn parts(app: &App, now: Instant) -> Vec<Row> {
     let (theme, quiet) = (app.theme, app.theme.quiet());
     let is_narrow = app.size.width < 40;
-    let mut parts = Vec::new();
+    let mut parts: Vec<Row> =
+        app.playing.question().map(|asked| glyphs(&asked, theme.notable())).into_iter().collect();
     if app.log.unread() > 0 && app.panes().rule.is_empty() {
         parts.push(glyphs(&format!("{} new below", app.log.unread()), theme.notable()));
     }
@@ -64,6 +65,8 @@ fn parts(app: &App, now: Instant) -> Vec<Row> {
         }
         Connection::Over => glyphs("over", theme.notable()),
     });
+    parts.extend(app.playing.shown().map(|shown| glyphs(&shown, theme.good())));
+    parts.extend(app.listening.shown().map(|shown| glyphs(&shown, theme.good())));
     if app.place.is_insecure {
         parts.push(glyphs("INSECURE", theme.error()));
     }

@@ -1,5 +1,6 @@
 //! Someone in front of a screen: what is shown, as text, and what is sent.
 
+mod listening;
 mod pictures;
 mod steps;
 
@@ -95,6 +96,11 @@ impl Desk {
                 Effect::Command(link::Command::Password(password)) => format!("password {}", *password),
                 Effect::AnswerFiles { asker } => format!("files for {asker}"),
                 Effect::Redraw => "redraw".to_owned(),
+                Effect::Publish { by, data } => format!("publish for {by}: {data}"),
+                Effect::MayPlay { number, may } => format!("may play {number}: {may}"),
+                Effect::Order { order, file } => format!("{order:?} {file:?}"),
+                Effect::Listen { address, volume } => format!("listen at {volume} to {address}"),
+                Effect::Hear(order) => format!("{order:?}"),
             });
         }
     }

@@ -1,7 +1,7 @@
 //! [`read`]: what a typed line asks for.
 
 use crate::{
-    client::{Received, joining::SERVER, text::MESSAGE_BYTES},
+    client::{Received, audio::publish::Order, joining::SERVER, text::MESSAGE_BYTES},
     protocol::{
         Operation,
         message::NO_DATA,
@@ -25,6 +25,8 @@ pub enum Typed {
     Leave,
     /// End the server: ask first.
     Close,
+    /// Do this with what one plays to others: with this file, or with all.
+    Order(Order, Option<String>),
     /// It cannot be done: why, and what to type instead.
     Wrong(String),
 }
@@ -34,6 +36,9 @@ pub enum Typed {
 pub fn read(line: &str, own: &str) -> Typed {
     if line.trim().is_empty() {
         return Typed::Nothing;
+    }
+    if let Some((order, file)) = order(line) {
+        return Typed::Order(order, file);
     }
     let (form, command) = match line.strip_prefix('/') {
         // Two slashes: text that begins with one.
@@ -67,6 +72,17 @@ pub fn read(line: &str, own: &str) -> Typed {
     }
 }
 
+/// `/pause`, `/pause song.mp3`, `/stop`. To stop one file by its name is for the server: it may be another's.
+fn order(line: &str) -> Option<(Order, Option<String>)> {
+    let line = line.strip_prefix('/')?.trim_end();
+    let (word, file) = line.split_once(' ').map_or((line, None), |(word, file)| (word, Some(file.trim())));
+    match (word.to_ascii_lowercase().as_str(), file) {
+        ("pause", file) => Some((Order::Pause, file.map(str::to_owned))),
+        ("stop", None) => Some((Order::Stop, None)),
+        _ => None,
+    }
+}
+
 fn to_everyone(text: &str) -> ShortForm<'_> {
     ShortForm { operation: Operation::Broadcast, destination: "", data: text }
 }
@@ -77,6 +93,7 @@ fn message(form: &ShortForm<'_>, own: &str) -> Received {
         Operation::Broadcast | Operation::BroadcastNotMe => ALL_CLIENTS,
         Operation::PrivateMessage
         | Operation::ListFiles
+        | Operation::Play
         | Operation::Kick
         | Operation::Ban
         | Operation::Unban => form.destination,
@@ -155,6 +172,9 @@ mod tests {
             ("/msg \"Ana Maria\" hi you", "rui | Ana Maria | private_message | hi you"),
             ("/files Ana Maria", "rui | Ana Maria | list_files | no data"),
             ("/echo hi", "rui | rui | echo | hi"),
+            ("/play ana a song.mp3", "rui | ana | play | a song.mp3"),
+            ("/streams", "rui | server | list_streams | no data"),
+            ("/stop a song.mp3", "rui | server | stop | a song.mp3"),
             ("/kick ana being rude", "rui | ana | kick | being rude"),
             ("/ban 192.0.2.7 1h", "rui | 192.0.2.7 | ban | 1h"),
             ("/unban ana", "rui | ana | unban | no data"),
@@ -174,6 +194,9 @@ mod tests {
             ("/exit", Typed::Leave),
             ("/quit", Typed::Leave),
             ("/close", Typed::Close),
+            ("/stop ", Typed::Order(Order::Stop, None)),
+            ("/pause", Typed::Order(Order::Pause, None)),
+            ("/Pause  a song.mp3 ", Typed::Order(Order::Pause, Some("a song.mp3".to_owned()))),
         ] {
             assert_eq!(read(line, "rui"), typed, "{line}");
         }

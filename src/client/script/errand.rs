@@ -8,11 +8,12 @@ use zeroize::Zeroizing;
 use crate::{
     client::{
         Received,
+        audio::play::NoSink,
         decoder::Item,
         dial::{Dialer, NoConnection},
         joining::{Joining, Step},
         meaning::Meaning,
-        password,
+        password, rtsp,
         text::Unfit,
         wire,
     },
@@ -84,6 +85,12 @@ pub enum Failure {
         /// Why.
         why: Unfit,
     },
+    /// There is no stream, or it broke.
+    #[error(transparent)]
+    Stream(rtsp::Failure),
+    /// Nothing takes the sound.
+    #[error(transparent)]
+    Sound(NoSink),
     /// Standard input failed.
     #[error("standard input: {0}")]
     Input(io::Error),

@@ -84,7 +84,7 @@ fn listed(list: Assembled, of: &str, form: Form) -> Files {
 }
 
 /// Whether these are one name; other servers' may break Arauto's rules.
-fn is_same(one: &str, other: &str) -> bool {
+pub(super) fn is_same(one: &str, other: &str) -> bool {
     let key = |name| Name::parse(name, usize::MAX).ok().map(|name| name.key().clone());
     one == other || key(one).is_some_and(|one| Some(one) == key(other))
 }

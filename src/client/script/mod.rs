@@ -5,6 +5,7 @@ mod errand;
 mod files;
 mod list;
 mod listen;
+mod play;
 mod send;
 pub mod show;
 
@@ -12,4 +13,5 @@ pub use errand::{Errand, Failure, JOIN_WITHIN, LEAVE_WITHIN};
 pub use files::files;
 pub use list::list;
 pub use listen::{Wanted, listen};
+pub use play::{Playing, play};
 pub use send::{Words, send};

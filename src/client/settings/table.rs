@@ -19,6 +19,7 @@ const SETTINGS: &[Setting<Settings>] = &[
     setting!("", "cert", PathOf("file"), cert),
     setting!("", "key", PathOf("file"), key),
     setting!("", "password_file", PathOf("file"), password_file),
+    setting!("share", "ask", YesNo, asks_first),
 ];
 
 /// What means nothing without TLS.

@@ -16,8 +16,8 @@ fn line(sender: &str, destination: &str, operation: &str, data: &str) -> Line {
     Line::from(&Message { sender, destination, operation, data })
 }
 
-fn direct(operation: Operation, typed: &str, data: &str) -> Request {
-    Request::Direct(Direct { operation, to: NameKey::of(typed), typed: typed.into(), data: data.into() })
+fn direct(operation: Operation, typed: &str, data: &str) -> Direct {
+    Direct { operation, to: NameKey::of(typed), typed: typed.into(), data: data.into() }
 }
 
 #[test]
@@ -34,12 +34,27 @@ fn a_message_and_its_short_form_ask_for_the_same() {
             "/others hi",
             Request::BroadcastNotMe(line("alan", "all clients", "broadcast_not_me", "hi")),
         ),
-        ("alan | bob | private_message | hi", "/msg bob hi", direct(Operation::PrivateMessage, "bob", "hi")),
+        (
+            "alan | bob | private_message | hi",
+            "/msg bob hi",
+            Request::Direct(direct(Operation::PrivateMessage, "bob", "hi")),
+        ),
         ("alan | server | list_clients", "/list", Request::ListClients),
         (
             "alan | Ana Maria | list_files | no data",
             "/files Ana Maria",
-            direct(Operation::ListFiles, "Ana Maria", "no data"),
+            Request::Direct(direct(Operation::ListFiles, "Ana Maria", "no data")),
+        ),
+        (
+            "alan | Ana Maria | play | a song.mp3",
+            "/play \"Ana Maria\" a song.mp3",
+            Request::Play(direct(Operation::Play, "Ana Maria", "a song.mp3")),
+        ),
+        ("alan | server | list_streams", "/streams", Request::ListStreams),
+        (
+            "alan | | stop | a song.mp3",
+            "/stop a song.mp3",
+            Request::Stop { what: direct(Operation::Stop, "", "a song.mp3"), by_operator: false },
         ),
         ("alan | server | exit | client alan closed", "/exit", Request::Exit),
         ("alan | server | close_server | close server", "/close", Request::CloseServer),
@@ -94,6 +109,59 @@ fn an_introduction_is_a_name_message_or_a_name() {
     {
         let read = introduction(answer.as_bytes(), LIMIT);
         assert_eq!(read.ok().map(|name| name.as_str().to_owned()).unwrap_or_default(), shown, "{answer}");
+    }
+}
+
+#[test]
+fn a_file_is_asked_for_unless_it_is_said_why_there_is_none() {
+    for (data, why) in [
+        ("cannot: no such file", Some("no such file")),
+        ("cannot:no such file", Some("no such file")),
+        ("cannot:", Some("")),
+        ("cannot stop.mp3", None),
+        ("Cannot: x", None),
+        (" cannot: x", None),
+    ] {
+        let Request::Play(asked) = read(&format!("alan|bob|play|{data}").replace("| cannot", "|  cannot"))
+        else {
+            panic!("{data}")
+        };
+        assert_eq!(asked.cannot(), why, "{data}");
+    }
+}
+
+#[test]
+fn what_is_missing_and_what_only_the_server_says() {
+    let refused = |line: &str| match read(line) {
+        Request::Refuse(why, line) => (why, line.text().splitn(4, " | ").last().unwrap().to_owned()),
+        request => panic!("{request:?}"),
+    };
+    for (line, why, words) in [
+        (
+            "alan | | play | song.mp3",
+            Refusal::Incomplete,
+            "DESTINATION is missing: who has the file? Type: /play ana song.mp3",
+        ),
+        ("alan | ana | play", Refusal::Incomplete, "DATA is missing: which file? Type: /play ana song.mp3"),
+        (
+            "alan | ana | play | ",
+            Refusal::Incomplete,
+            "DATA is missing: which file? Type: /play ana song.mp3",
+        ),
+        ("alan | server | stop", Refusal::Incomplete, "DATA is missing: which file? Type: /stop song.mp3"),
+        ("/play ana", Refusal::Incomplete, "After /play a file is missing. Type: /play ana song.mp3"),
+        (
+            "alan | bob | publish | rtsp://h/7f3a?key=0 song.mp3",
+            Refusal::NotAllowed,
+            "Only the server says publish. Whoever wants to hear a file types: /play ana song.mp3",
+        ),
+        (
+            "/publish song.mp3",
+            Refusal::NotAllowed,
+            "Only the server says publish. Whoever wants to hear a file types: /play ana song.mp3",
+        ),
+    ] {
+        assert_eq!(refused(line), (why, words.to_owned()), "{line}");
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     server::{
         close::CloseReason,
         connection::see_out,
-        http::{REQUESTS, Visitor, turns::Turns},
+        http::Visitor,
         messages::{Adopt, Secure, Secured, Shaken},
         seat::SessionId,
         speaks::Speaks,
@@ -101,13 +101,13 @@ impl Handler<Shaken> for Courier {
 
     fn handle(&mut self, Shaken { id, peer, speaks, outcome }: Shaken, ctx: &mut Self::Context) {
         // One that had to give way has been logged.
-        if !self.handshakes.remove(id) {
+        if self.handshakes.remove(id).is_none() {
             return;
         }
         match outcome {
             Ok(Secured { stream, permit, visit }) if speaks == Speaks::Http => {
-                let (carrier, peer) = (Turns::at_most(Either::Right(*stream), REQUESTS), peer.encrypted());
-                self.visit(Visitor { carrier, id, peer, permit, visit }, ctx.address());
+                let visitor = Visitor::new(Either::Right(*stream), id, peer.encrypted());
+                self.visit(visitor, (permit, visit), ctx.address());
             }
             Ok(Secured { stream, permit, visit }) => {
                 let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);

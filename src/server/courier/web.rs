@@ -9,29 +9,31 @@ use super::{Courier, Guest, Manner};
 use crate::server::{
     close::CloseReason,
     connection,
-    http::{Http, Visitor},
-    messages::{Upgraded, Visited},
+    http::{Http, Places, Visitor},
+    messages::{Listening, Upgraded, Visited},
     tally::Stage,
     tls::stream::halves,
 };
 
 impl Courier {
     /// Lets a task serve HTTP to who connected.
-    pub(super) fn visit(&mut self, visitor: Visitor, courier: Addr<Self>) {
+    pub(super) fn visit(&mut self, visitor: Visitor, places: Places, courier: Addr<Self>) {
         let (id, peer) = (visitor.id, visitor.peer);
         if self.closing {
             return self.log_refused(id, peer, CloseReason::ServerClosed, None);
         }
         let http = self.http.get_or_insert_with(|| {
             let courier = courier.clone();
-            let welcome = move |visitor, read| courier.do_send(Upgraded { visitor, read });
-            Http::new(self.surroundings.config.clone(), self.admissions.clone(), welcome)
+            let welcome = move |visitor, places, read| courier.do_send(Upgraded { visitor, places, read });
+            let config = self.surroundings.config.clone();
+            Http::new(config, self.admissions.clone(), self.tuner.clone(), welcome)
         });
         let (http, log) = (http.clone(), self.surroundings.log.clone());
         let under_way = self.surroundings.tally.begin(Stage::Visit);
         let task = actix_rt::spawn(async move {
             let _under_way = under_way;
-            if let Err(error) = http.serve(visitor).await {
+            let listening = || courier.do_send(Listening { id });
+            if let Err(error) = http.serve(visitor, places, listening).await {
                 debug!(log, "http connection ended"; "id" => id.0, "peer" => %peer, "error" => %error);
             }
             courier.do_send(Visited { id });
@@ -40,19 +42,28 @@ impl Courier {
             info!(self.surroundings.log, "http connection displaced by newer ones"; "id" => id.0, "peer" => %peer);
         }
     }
+
+    /// Ends what is under way: there will be no session, and nothing more to hear.
+    pub(super) fn break_off_visits(&mut self) {
+        self.visits.break_off().for_each(drop);
+        for (_, task) in self.listeners.drain() {
+            task.abort();
+        }
+    }
 }
 
 impl Handler<Upgraded> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Upgraded { visitor, mut read }: Upgraded, _: &mut Self::Context) {
-        let Visitor { carrier, id, peer, permit, visit } = visitor;
+    fn handle(&mut self, Upgraded { visitor, places, mut read }: Upgraded, _: &mut Self::Context) {
+        let Visitor { carrier, id, peer, .. } = visitor;
         // One that had to give way has been logged.
-        if !self.visits.remove(id) {
+        if self.visits.remove(id).is_none() {
             return;
         }
         let (carrier, ahead) = carrier.into_parts();
         read.unsplit(ahead);
+        let (permit, visit) = places;
         let (guest, manner) = (Guest { id, peer, permit, visit }, Manner::WebSocket { read });
         let seat = match carrier {
             Either::Left(socket) => self.take_in(connection::split(socket), guest, manner),
@@ -62,10 +73,22 @@ impl Handler<Upgraded> for Courier {
     }
 }
 
+impl Handler<Listening> for Courier {
+    type Result = ();
+
+    /// Whoever listens gives way to nobody who comes for the page.
+    fn handle(&mut self, Listening { id }: Listening, _: &mut Self::Context) {
+        if let Some(task) = self.visits.remove(id) {
+            self.listeners.insert(id, task);
+        }
+    }
+}
+
 impl Handler<Visited> for Courier {
     type Result = ();
 
     fn handle(&mut self, Visited { id }: Visited, _: &mut Self::Context) {
         self.visits.remove(id);
+        self.listeners.remove(&id);
     }
 }

@@ -131,6 +131,7 @@ pub fn gather(watched: &Watched) -> Vec<Family> {
     families.extend(sessions(tally));
     families.extend(messages(tally));
     families.extend(output(tally));
+    families.extend(audio(tally));
     families.extend(process(&Process::look()));
     families
 }
@@ -288,6 +289,25 @@ fn output(tally: &Tally) -> Vec<Family> {
             "How often a sender had to wait for a receiver that was full.",
         )
         .is(marks.held_back),
+    ]
+}
+
+fn audio(tally: &Tally) -> Vec<Family> {
+    let counts = tally.audio().counts();
+    let dropped =
+        [("foreign", counts.foreign), ("not_as_announced", counts.strange), ("not_taken", counts.lost)];
+    vec![
+        Family::gauge("arauto_streams", None, "Streams of audio that are on.").is(counts.streams),
+        Family::gauge("arauto_stream_listeners", None, "Who listens to them, by RTSP and by HTTP.")
+            .is(counts.listeners),
+        Family::counter("arauto_datagrams_received", None, "Datagrams of publishers, sound and reports.")
+            .is(counts.datagrams_in),
+        Family::counter("arauto_datagrams_sent", None, "Datagrams of sound to listeners by RTSP.")
+            .is(counts.datagrams_out),
+        Family::counter("arauto_datagrams_dropped", None, "Datagrams that were not passed on, by reason.")
+            .each("reason", dropped, |(reason, count)| (reason, count)),
+        Family::counter("arauto_listener_reports", None, "What listeners said of what they got (RTCP).")
+            .is(counts.reports),
     ]
 }
 

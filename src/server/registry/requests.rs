@@ -105,9 +105,18 @@ impl Registry {
                 let receiver = self.roster.find(&direct.to);
                 self.is_pressed(receiver.map_or(seat.id, |receiver| receiver.seat.id), Level::Full)
             }
-            Request::Answer(_) | Request::Refuse(..) | Request::ListClients | Request::Help { .. } => {
+            // Whoever asks for a file is answered, and perhaps its owner asked.
+            Request::Play(direct) => {
+                let owner = self.roster.find(&direct.to);
                 self.is_pressed(seat.id, Level::Busy)
+                    || owner.is_some_and(|owner| self.is_pressed(owner.seat.id, Level::Full))
             }
+            Request::Answer(_)
+            | Request::Refuse(..)
+            | Request::ListClients
+            | Request::ListStreams
+            | Request::Stop { .. }
+            | Request::Help { .. } => self.is_pressed(seat.id, Level::Busy),
             // To send somebody away waits for nobody.
             Request::Moderate(moderation) => {
                 **moderation == Moderation::ListBans && self.is_pressed(seat.id, Level::Busy)
@@ -131,6 +140,9 @@ impl Registry {
             Request::Broadcast(line) => self.broadcast(seat, &line, None),
             Request::BroadcastNotMe(line) => self.broadcast(seat, &line, Some(seat)),
             Request::Direct(direct) => self.direct(seat, &name, &direct),
+            Request::Play(asked) => self.play(seat, &name, &asked),
+            Request::ListStreams => self.list_streams(seat, &name),
+            Request::Stop { what, by_operator } => self.stop(seat, &name, &what, by_operator),
             Request::ListClients => {
                 let lines = reply::list_clients(self.config.limits.message_bytes, &name, self.roster.names());
                 self.tell_all(seat, lines);
@@ -162,7 +174,7 @@ impl Registry {
         }
     }
 
-    fn refuse(&mut self, seat: Seat, why: Refusal, line: Line) {
+    pub(super) fn refuse(&mut self, seat: Seat, why: Refusal, line: Line) {
         self.tally.count_refused(why);
         self.tell(seat, line);
     }

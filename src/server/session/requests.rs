@@ -7,6 +7,7 @@ use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use super::{Session, State};
 use crate::{
     config::Allow,
+    media::key::Masked,
     protocol::{Asker, Frame, Line, Name, Refusal, Request, password, reply},
     server::{
         close::CloseReason,
@@ -96,7 +97,7 @@ impl Session {
             if self.claim.is_some() || password::is_one(line) {
                 debug!(self.log(), "Server receive: a line that may hold a password"; &self.who());
             } else {
-                debug!(self.log(), "Server receive: {:?}", String::from_utf8_lossy(line); &self.who());
+                debug!(self.log(), "Server receive: {:?}", Masked(&String::from_utf8_lossy(line)); &self.who());
             }
         }
     }
@@ -128,6 +129,7 @@ impl Session {
                     Refusal::NotAllowed,
                     reply::only_operators(limit, name, moderation.operation()),
                 ),
+                Request::Stop { what, .. } => Request::Stop { what, by_operator: self.is_operator(name) },
                 Request::Help { .. } => Request::Help { for_operator: self.is_operator(name) },
                 request => request,
             },

@@ -37,12 +37,12 @@ impl UnderWay {
         Some((id, peer))
     }
 
-    /// This one is done. False if it had to give way before.
-    pub fn remove(&mut self, id: SessionId) -> bool {
-        self.0.remove(&id).is_some()
+    /// This one is done. Nothing if it had to give way before.
+    pub fn remove(&mut self, id: SessionId) -> Option<JoinHandle<()>> {
+        self.0.remove(&id).map(|handshake| handshake.task)
     }
 
-    /// Breaks all off.
+    /// Breaks off all that are asked for.
     pub fn break_off(&mut self) -> impl Iterator<Item = (SessionId, Peer)> {
         std::mem::take(&mut self.0).into_iter().map(|(id, Handshake { peer, task, .. })| {
             task.abort();
@@ -71,9 +71,9 @@ mod tests {
             }
             tokio::time::advance(PATIENCE + Duration::from_millis(1)).await;
             assert_eq!(add(&mut under_way, 601), Some(1));
-            assert!(!under_way.remove(SessionId(1)));
+            assert!(under_way.remove(SessionId(1)).is_none());
             for id in 2..=100 {
-                assert!(under_way.remove(SessionId(id)));
+                assert!(under_way.remove(SessionId(id)).is_some());
             }
             assert_eq!(under_way.0.len(), 501);
             assert_eq!(add(&mut under_way, 602), None);

@@ -11,6 +11,7 @@ import { Entrance } from "./entrance.js";
 import { ListView } from "./list-view.js";
 import { LogView } from "./log-view.js";
 import { listEvery, listSoonest, rows } from "./people.js";
+import { Player } from "./player.js";
 import { serverWords } from "./server-words.js";
 import { harmless, isolated } from "./text.js";
 import { WORDS, chooseLanguage, speaker } from "./words.js";
@@ -42,6 +43,7 @@ const room = byId("chat");
 let wasCut = false;
 let listedAt = 0;
 let isDue = false;
+let streamsAt = 0;
 let drawing = null;
 
 const connection = new Connection({
@@ -83,7 +85,9 @@ const log = new LogView(
   },
   words,
   (text) => composer.editAgain(text),
+  listen,
 );
+const player = new Player(words, listen);
 const list = new ListView({ scroller: byId("people-scroll"), list: byId("people") }, words, (row) => {
   open(row.name === "" ? conversations.everyone : conversations.with(row.name));
 });
@@ -93,6 +97,7 @@ function changed(state, detail) {
   switch (state) {
     case "idle":
       settleLeft();
+      player.stop();
       room.hidden = true;
       banner.hide();
       entrance.askName(detail);
@@ -127,6 +132,7 @@ function changed(state, detail) {
 
 function settleLeft() {
   chat.left();
+  player.update(chat.streams);
   closing.close();
 }
 
@@ -136,6 +142,7 @@ function joined(name) {
   wasCut = false;
   listedAt = 0;
   isDue = true;
+  streamsAt = 0;
   banner.hide();
   room.hidden = false;
   if (entrance.isShown) {
@@ -172,10 +179,23 @@ function told(what, conversation, entry, isQuiet = false) {
     log.changed(entry);
   } else if (what === "unknown") {
     isDue = true;
+  } else if (what === "plays") {
+    player.play(entry);
+    streamsAt = 0;
+  } else if (what === "streams") {
+    streamsAt = 0;
+  } else if (what === "listed") {
+    player.update(chat.streams);
   } else if (!isQuiet && !entry.mine && entry.kind !== "note") {
     if (!isRead(conversation)) conversation.unread += 1;
     announce(conversation, entry);
   }
+}
+
+/** Asks somebody to play a file, or to hear what is played. */
+function listen(name, file) {
+  if (connection.state === "joined") chat.askPlay(name, file);
+  draw();
 }
 
 function announce(conversation, entry) {
@@ -260,6 +280,11 @@ function look() {
     return;
   }
   const { size } = chat.people;
+  // Whoever hears something sees how many do.
+  if (!document.hidden && now - streamsAt >= listEvery(size) / (player.isShown ? 2 : 1)) {
+    streamsAt = now;
+    chat.askStreams();
+  }
   const pause = isDue ? listSoonest(size) : listEvery(size);
   if (document.hidden && !isDue) return;
   if (now - listedAt < pause) return;
@@ -278,6 +303,8 @@ document.documentElement.lang = language === "pt" ? "pt-BR" : "en";
 for (const node of document.querySelectorAll("[data-word]")) node.textContent = say(node.dataset.word);
 byId("people").setAttribute("aria-label", say("people"));
 byId("side").setAttribute("aria-label", say("people"));
+byId("player").setAttribute("aria-label", say("sound"));
+byId("audio").setAttribute("aria-label", say("sound"));
 for (const attribute of ["placeholder", "aria-label"]) byId("search").setAttribute(attribute, say("search"));
 
 byId("search").addEventListener("input", () => {

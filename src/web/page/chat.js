@@ -5,7 +5,8 @@ import { Conversations } from "./conversations.js";
 import { addPart, listing } from "./files.js";
 import { Outstanding } from "./outstanding.js";
 import { People } from "./people.js";
-import { ALL_CLIENTS, MESSAGE_BYTES, NO_FILES, SERVER, bytes, fold, write } from "./protocol.js";
+import { ALL_CLIENTS, MESSAGE_BYTES, NO_FILES, NO_SOUND, SERVER, bytes, fold, write } from "./protocol.js";
+import { Streams } from "./streams.js";
 
 /**
  * What is sent to oneself behind what the server does not answer, or not with a last word: a private message, a list of
@@ -13,7 +14,7 @@ import { ALL_CLIENTS, MESSAGE_BYTES, NO_FILES, SERVER, bytes, fold, write } from
  */
 const MARK = "done so far";
 /** What asks for a mark behind it. */
-const UNANSWERED = new Set(["broadcast_not_me", "private_message", "list_clients"]);
+const UNANSWERED = new Set(["broadcast_not_me", "private_message", "list_clients", "list_streams"]);
 /** Words of the server about a message that it did not take. */
 const NOT_TAKEN = /was not sent|was dropped|is no message|SENDER is/;
 const SAID = new Set(["broadcast", "broadcast_not_me", "private_message", "echo"]);
@@ -25,13 +26,14 @@ export class Chat {
 
   /**
    * `send(line)` is false if nothing can be sent now. `told(what, conversation, entry)` is called for each `entry`, for
-   * someone `unknown` who spoke, and for the server's answer to `close`.
+   * someone `unknown` who spoke, for a stream that `plays`, a list of `streams` that has come, and for the server's answer to `close`.
    */
   constructor({ send, now, told }) {
     this.me = null;
     this.limit = MESSAGE_BYTES;
     this.conversations = new Conversations();
     this.people = new People();
+    this.streams = new Streams();
     this.outstanding = new Outstanding();
     this.#send = send;
     this.#now = now;
@@ -53,6 +55,7 @@ export class Chat {
       else item.entry.state = "unsure";
     }
     this.people.abandon();
+    this.streams.forget();
   }
 
   /** Whether someone is oneself. */
@@ -117,6 +120,25 @@ export class Chat {
     return true;
   }
 
+  /** Asks a person to play a file; false if that cannot be sent now. */
+  askPlay(name, file) {
+    if (!this.#send(write(this.me, name, "play", file))) return false;
+    const conversation = this.conversations.with(name);
+    this.outstanding.add({ kind: "play", conversation });
+    this.streams.ask(name, file);
+    this.#append(conversation, this.#entry("note", "playAsked", { name, file }));
+    return true;
+  }
+
+  /** Asks what is on, unless that is being answered already. */
+  askStreams() {
+    const isAsked = this.outstanding.all(({ kind }) => kind === "list_streams").length > 0;
+    if (this.me === null || isAsked || !this.#send(write(this.me, SERVER, "list_streams"))) return;
+    this.outstanding.add({ kind: "list_streams" });
+    this.streams.begin();
+    this.#mark();
+  }
+
   askToClose() {
     if (!this.#send(write(this.me, SERVER, "close_server", "close server"))) return false;
     this.outstanding.add({ kind: "close_server" });
@@ -145,10 +167,29 @@ export class Chat {
         this.people.part(told.names);
         break;
       case "filesWanted":
-        this.#filesWanted(told.by);
+        this.#wanted(told.by, "list_files", NO_FILES, "filesWanted");
         break;
       case "files":
         this.#files(told);
+        break;
+      case "soundWanted":
+        this.#wanted(told.by, "play", NO_SOUND, "soundWanted");
+        break;
+      case "plays":
+        this.#plays(told);
+        break;
+      case "cannotPlay":
+        this.#cannotPlay(told);
+        break;
+      case "notPlayed":
+        this.#notPlayed(told.why);
+        break;
+      case "streams":
+        if (told.found) this.streams.part(told.found, (name) => this.people.has(fold(name)));
+        break;
+      case "streamEnded":
+        this.#append(this.conversations.everyone, this.#entry("server", told.text), true);
+        this.#told("streams", null, null);
         break;
       case "notFound":
         this.#notFound(told);
@@ -207,6 +248,10 @@ export class Chat {
       if (item.entry && item.entry.seq === undefined) this.#unconfirmed(item);
     }
     if (done.some(({ kind }) => kind === "list_clients")) this.people.finish();
+    if (done.some(({ kind }) => kind === "list_streams")) {
+      this.streams.finish();
+      this.#told("listed", null, null);
+    }
     if (this.outstanding.all(({ kind }) => UNANSWERED.has(kind)).length > 0) this.#mark();
   }
 
@@ -219,14 +264,15 @@ export class Chat {
     this.#append(conversation, Object.assign(entry, { state, why }), true);
   }
 
-  #filesWanted(by) {
+  /** Somebody wants what a browser has not. */
+  #wanted(by, operation, answer, note) {
     this.people.heard(by);
-    this.#send(write(this.me, by, "list_files", NO_FILES));
+    this.#send(write(this.me, by, operation, answer));
     const conversation = this.conversations.with(by);
     const { last } = conversation;
     // Who asks again and again gets no line for each time.
-    const isAgain = last?.kind === "note" && last.text === "filesWanted";
-    if (!isAgain) this.#append(conversation, this.#entry("note", "filesWanted", { name: by }), true);
+    const isAgain = last?.kind === "note" && last.text === note;
+    if (!isAgain) this.#append(conversation, this.#entry("note", note, { name: by }), true);
   }
 
   #files({ of, text }) {
@@ -240,12 +286,32 @@ export class Chat {
     this.#append(conversation, { ...this.#entry("files", text), by: of, listing: listing(text) });
   }
 
+  #plays({ by, file, path }) {
+    // Only what was asked for here is heard here.
+    if (!this.streams.plays(by, file)) return;
+    if (path === null) this.#append(this.conversations.with(by), this.#entry("note", "noSound", { name: by, file }));
+    else this.#told("plays", this.conversations.with(by), { name: by, file, path });
+  }
+
+  #cannotPlay({ by, why }) {
+    const asked = this.streams.cannot(by, why);
+    const note = this.#entry("note", "willNotPlay", { name: by, file: asked?.file ?? "", why });
+    this.#append(this.conversations.with(by), note);
+  }
+
+  #notPlayed(why) {
+    const asked = this.streams.notPlayed(why);
+    const conversation = asked ? this.conversations.with(asked.name) : this.conversations.everyone;
+    this.#append(conversation, this.#entry("error", why));
+  }
+
   #notFound({ operation, name, why }) {
     const key = fold(name);
     const fits = ({ kind, conversation }) => kind === operation && conversation?.key === key;
     const item = this.outstanding.take(fits) ?? this.outstanding.take(({ kind }) => kind === operation);
     const conversation = item?.conversation ?? this.conversations.get(key) ?? this.conversations.everyone;
     this.people.gone(name);
+    if (operation === "play") this.streams.cannot(name, "");
     if (item?.entry) {
       Object.assign(item.entry, { state: "failed" });
       this.#told("changed", conversation, item.entry);

@@ -3,6 +3,8 @@
 
 import { element, nameNode, sentence, shown } from "./dom.js";
 import { size } from "./files.js";
+import { listenButton } from "./player.js";
+import { isAudio } from "./streams.js";
 import { serverWords } from "./server-words.js";
 
 /** The most entries that are elements at once. */
@@ -27,11 +29,12 @@ export class LogView {
   #seenEnd = 0;
   #stuckTo = "";
 
-  /** `parts`: the scrolling element, entries, pending, empty, latest. `words`: say, language. */
-  constructor(parts, words, editAgain) {
+  /** `parts`: the scrolling element, entries, pending, empty, latest. `words`: say, language. `listen(name, file)`. */
+  constructor(parts, words, editAgain, listen) {
     this.parts = parts;
     this.words = words;
     this.editAgain = editAgain;
+    this.listen = listen;
     this.clock = new Intl.DateTimeFormat(words.locale, { hour: "2-digit", minute: "2-digit" });
     this.day = new Intl.DateTimeFormat(words.locale, { weekday: "long", day: "numeric", month: "long" });
     parts.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
@@ -239,8 +242,9 @@ export class LogView {
     const what = element("div", "what");
     const { say, language } = this.words;
     if (entry.kind === "note") {
-      const name = nameNode(entry.name ?? "");
-      what.append(element("p", "text", ...sentence(this.words.raw(entry.text), { name })));
+      const values = { name: nameNode(entry.name ?? ""), file: nameNode(entry.file ?? "") };
+      values.why = element("bdi", "", ...shown(entry.why ?? ""));
+      what.append(element("p", "text", ...sentence(this.words.raw(entry.text), values)));
     } else if (entry.kind === "error" || entry.kind === "server") {
       const told = serverWords(entry.text, language);
       const text = element("p", "text", ...shown(told.text));
@@ -249,7 +253,7 @@ export class LogView {
       what.append(text);
     } else if (entry.kind === "files") {
       what.append(element("p", "label", ...this.#sentence("filesOf", entry.by)));
-      what.append(...this.#files(entry.listing));
+      what.append(...this.#files(entry));
     } else {
       what.append(this.#text(entry.text));
     }
@@ -258,13 +262,15 @@ export class LogView {
     return what;
   }
 
-  #files({ words, entries, of, reached, missing, leftOut }) {
+  #files({ by, listing: { words, entries, of, reached, missing, leftOut } }) {
     if (words !== undefined) return [this.#text(words)];
     const { say, locale } = this.words;
     const list = element("ul", "file-list");
-    for (const { name, bytes, length, type } of entries.slice(0, FILES_SHOWN)) {
+    for (const file of entries.slice(0, FILES_SHOWN)) {
+      const { name, bytes, length, type } = file;
       const details = [size(bytes, locale), length, type].filter((detail) => detail !== null).join(" · ");
-      list.append(element("li", "", nameNode(name), element("span", "details", details)));
+      const shownName = isAudio(file) ? listenButton(by, name, this.words, this.listen) : nameNode(name);
+      list.append(element("li", "", shownName, element("span", "details", details)));
     }
     const notes = [];
     if (entries.length > FILES_SHOWN) notes.push(say("moreFiles", { count: entries.length - FILES_SHOWN }));

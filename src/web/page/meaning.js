@@ -1,14 +1,17 @@
 // What a received message means to the one who received it. No page, no network.
 
 import { NO_DATA, SERVER } from "./protocol.js";
+import { offer, stream } from "./streams.js";
 
 const LIST = "clients connected: ";
+const CANNOT = "cannot:";
 const NOT_FOUND = /^Destination client \((.*)\) not found!$/s;
 /** Operations whose words from the server say that something cannot be done. */
 const REFUSALS = new Set(["error_message", "Unknown_operation", "private_message", "list_files"]);
 
-/** One of: said, echo, clients, filesWanted, files, notFound, refusal, notLetIn, left, serverClosed, askedName,
- * askedPassword, letIn, serverSays, other; with what belongs to it. */
+/** One of: said, echo, clients, filesWanted, files, soundWanted, plays, cannotPlay, notPlayed, streams, streamEnded,
+ * notFound, refusal, notLetIn, left, serverClosed, askedName, askedPassword, letIn, serverSays, other; with what belongs
+ * to it. */
 export function meaning({ sender, destination, operation, data }) {
   if (sender === SERVER) return ofTheServer(destination, operation, data);
   switch (operation) {
@@ -22,9 +25,19 @@ export function meaning({ sender, destination, operation, data }) {
       return { is: "echo", text: data };
     case "list_files":
       return data === NO_DATA ? { is: "filesWanted", by: sender } : { is: "files", of: sender, text: data };
+    case "publish":
+      return { is: "soundWanted", by: sender };
+    case "play":
+      return played(sender, data);
     default:
       return { is: "other", by: sender, operation, text: data };
   }
+}
+
+function played(by, data) {
+  if (data.startsWith(CANNOT)) return { is: "cannotPlay", by, why: data.slice(CANNOT.length).trim() };
+  const found = offer(data);
+  return found ? { is: "plays", by, ...found } : { is: "other", by, operation: "play", text: data };
 }
 
 function ofTheServer(destination, operation, data) {
@@ -45,10 +58,17 @@ function ofTheServer(destination, operation, data) {
     case "list_clients":
       if (data.startsWith(LIST)) return { is: "clients", names: data.slice(LIST.length).split(" , ") };
       break;
+    case "list_streams":
+      if (data === "no streams") return { is: "streams", found: null };
+      if (stream(data)) return { is: "streams", found: stream(data) };
+      break;
+    case "stop":
+      return { is: "streamEnded", text: data };
     default:
   }
   const missing = data.match(NOT_FOUND);
   if (missing) return { is: "notFound", operation, name: missing[1], why: data };
+  if (operation === "play") return { is: "notPlayed", why: data };
   if (REFUSALS.has(operation)) return { is: "refusal", operation, why: data };
   return { is: "serverSays", operation, text: data };
 }

@@ -7,6 +7,8 @@ export const ALL_CLIENTS = "all clients";
 export const NO_DATA = "no data";
 /** What a browser answers to those who ask for its files, in the words of docs/protocol.md, "Lists of files". */
 export const NO_FILES = "no folder is shared";
+/** What a browser answers to those who want to hear one. */
+export const NO_SOUND = "cannot: a browser shares no files";
 
 const encoder = new TextEncoder();
 

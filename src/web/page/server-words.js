@@ -48,6 +48,13 @@ const PORTUGUESE = [
     /^Your line was dropped: a message has at most (\d+) bytes\. Send it in parts$/,
     "Sua mensagem foi recusada: uma mensagem tem no máximo $1 bytes. Envie-a em partes",
   ],
+  [/^(.*): (.*) does not play: nothing came within (\w+)\. Does .* share files\?$/s, "$1: $2 não toca: nada veio em $3. $1 compartilha arquivos?"],
+  [/^(.*): (.*) does not play: .* has left$/s, "$1: $2 não toca: $1 saiu"],
+  [/^(.*): (.*) does not play: .* ended it$/s, "$1: $2 não toca: $1 parou"],
+  [/^(.*): (.*) ended$/s, "$1: $2 terminou"],
+  [/^(.*): (.*) ended: .* has left$/s, "$1: $2 terminou: $1 saiu"],
+  [/^This server carries no audio: its operator has to set media\.listen$/, "Este servidor não transmite áudio: o operador precisa definir media.listen"],
+  [/^You wait for (\d+) files, which is the most\. Try again when one of them plays$/, "Você espera por $1 arquivos, que é o máximo. Tente de novo quando um deles tocar"],
   [/^You were disconnected by (.*)$/s, "Você foi desconectado por $1"],
 ];
 

@@ -1,6 +1,7 @@
 //! What follows from what: names, passwords, cuts, mistakes, ways out.
 
 use super::*;
+use crate::client::audio::publish::{News, OnAir, Question};
 
 #[test]
 fn a_name_is_asked_for_until_it_is_given() {
@@ -34,6 +35,62 @@ fn a_name_is_asked_for_until_it_is_given() {
     desk.enter("_2");
     desk.carry_out();
     assert_eq!(desk.sent, ["begin as ana", "begin as ana_2"]);
+}
+
+#[test]
+fn what_is_played_to_others_is_asked_said_and_shown() {
+    let mut desk = Desk::ana(100, 10);
+    let on_air = |file: &str, seconds, is_paused| OnAir {
+        file: file.to_owned(),
+        by: "rui".to_owned(),
+        elapsed: Duration::from_secs(seconds),
+        length: Some(Duration::from_secs(220)).filter(|_| file != "b.mp3"),
+        is_paused,
+    };
+    desk.hear("rui | ana | publish | rtsp://h/1?key=2 a\u{202e}.mp3");
+    desk.carry_out();
+    assert_eq!(desk.sent.last().unwrap(), "publish for rui: rtsp://h/1?key=2 a\u{202e}.mp3");
+    let question = |number, file: &str| Question { number, by: "rui".to_owned(), file: file.to_owned() };
+    for (number, file) in [(7, "a.mp3"), (8, "b.mp3"), (9, "c.mp3")] {
+        desk.app.news(News::Asked(question(number, file)), desk.now);
+    }
+    let now = "ana @ 127.0.0.1:1234";
+    assert!(desk.last_row().starts_with(&format!("rui wants to hear a.mp3: y or n, and Enter? · {now}")));
+    // Too late for the first.
+    desk.app.news(News::Settled(7), desk.now);
+    assert!(desk.last_row().starts_with("rui wants to hear b.mp3: y or n, and Enter?"));
+    desk.enter("n");
+    desk.enter(" Y");
+    desk.enter("y");
+    desk.carry_out();
+    let sent = &desk.sent[desk.sent.len() - 3..];
+    assert_eq!(sent, ["may play 8: false", "may play 9: true", "ana | all clients | broadcast | y"]);
+    desk.app.news(News::Began(on_air("c.mp3", 0, false)), desk.now);
+    assert!(desk.last_row().starts_with(&format!("{now} · playing c.mp3 0:00 of 3:40")));
+    desk.app.news(News::Playing(vec![on_air("b.mp3", 65, true)]), desk.now);
+    assert!(desk.last_row().starts_with(&format!("{now} · paused b.mp3 1:05 ·")));
+    desk.app.news(News::Playing(vec![on_air("b.mp3", 65, true), on_air("c.mp3", 9, false)]), desk.now);
+    assert!(desk.last_row().starts_with(&format!("{now} · playing 2 files, 1 paused ·")));
+    desk.enter("/pause c.mp3");
+    desk.enter("/stop");
+    desk.carry_out();
+    assert_eq!(desk.sent[desk.sent.len() - 2..], ["Pause Some(\"c.mp3\")", "Stop None"]);
+    desk.app.news(News::Playing(Vec::new()), desk.now);
+    assert!(desk.last_row().starts_with(&format!("{now} · F1 help")));
+    let why = Some("the server ended it".to_owned());
+    desk.app.news(News::Over { file: "b.mp3".to_owned(), why }, desk.now);
+    let refused =
+        |others| News::Refused { by: "rui".to_owned(), file: "d".to_owned(), why: "no".to_owned(), others };
+    desk.app.news(refused(0), desk.now);
+    desk.app.news(refused(12), desk.now);
+    let shown = desk.picture();
+    for line in [
+        "09:30 - b.mp3 is not played any more: the server ended it",
+        "09:30 ! rui wanted to hear d and does not: no",
+        "09:30 ! rui wanted to hear d and does not: no (12 others were refused, too)",
+    ] {
+        assert!(shown.iter().any(|row| row.starts_with(line)), "{line}: {shown:#?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,157 @@
+//! [`Decoder`]: units of sound to samples.
+
+mod mpeg;
+mod opus;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::Spec;
+use crate::media::{
+    Format,
+    payload::{Unit, l16, mpeg::FrameHeader},
+};
+
+/// What a unit became.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decoded {
+    /// Samples.
+    Whole,
+    /// Samples, but parts are silent, because they need what was lost before.
+    Damaged,
+}
+
+/// A unit cannot be decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("what was sent is not in the format that was announced")]
+pub struct Broken;
+
+/// Decodes the units of one stream in order. Whatever it is given, it does not panic.
+pub struct Decoder {
+    spec: Spec,
+    format: Format,
+    kind: Kind,
+}
+
+enum Kind {
+    Mpeg(Box<mpeg::Decoder>),
+    Opus(Box<opus::Decoder>),
+    L16,
+}
+
+impl Decoder {
+    /// For a stream that begins with this unit.
+    ///
+    /// # Errors
+    /// If that is none.
+    pub fn new(format: Format, first: &Unit) -> Result<Self, Broken> {
+        let spec = spec(format, first).ok_or(Broken)?;
+        Ok(Self { spec, format, kind: Kind::new(format, spec, first)? })
+    }
+
+    /// What it makes.
+    #[must_use]
+    pub fn spec(&self) -> Spec {
+        self.spec
+    }
+
+    /// Appends the samples of a unit, interleaved, from -1 to 1. `lost`: something is missing before it.
+    ///
+    /// # Errors
+    /// If there are none. The next unit may have some.
+    pub fn decode(&mut self, unit: &Unit, lost: bool, out: &mut Vec<f32>) -> Result<Decoded, Broken> {
+        let begin = out.len();
+        let (kind, spec) = (&mut self.kind, self.spec);
+        // Others' programs wrote the decoders, and anybody what they are given.
+        let done = catch_unwind(AssertUnwindSafe(|| match kind {
+            Kind::Mpeg(decoder) => decoder.decode(unit, spec, lost, out),
+            Kind::Opus(decoder) => decoder.decode(unit, spec, lost, out),
+            Kind::L16 => {
+                out.extend(l16::samples(&unit.bytes).map(|sample| f32::from(sample) / 32_768.0));
+                Ok(Decoded::Whole)
+            }
+        }));
+        let done = done.unwrap_or_else(|_| {
+            // What state it is in is not known.
+            if let Ok(kind) = Kind::new(self.format, spec, unit) {
+                self.kind = kind;
+            }
+            Err(Broken)
+        });
+        if done.is_err() {
+            out.truncate(begin);
+        }
+        for sample in &mut out[begin..] {
+            *sample = if sample.is_nan() { 0.0 } else { sample.clamp(-1.0, 1.0) };
+        }
+        done
+    }
+}
+
+impl Kind {
+    fn new(format: Format, spec: Spec, unit: &Unit) -> Result<Self, Broken> {
+        Ok(match format {
+            Format::Mp3 => Self::Mpeg(Box::new(mpeg::Decoder::new(unit)?)),
+            Format::Opus { .. } => Self::Opus(Box::new(opus::Decoder::new(spec.channels))),
+            Format::L16 { .. } => Self::L16,
+        })
+    }
+}
+
+/// What a stream that begins with this unit sounds like.
+#[must_use]
+pub fn spec(format: Format, first: &Unit) -> Option<Spec> {
+    Some(match format {
+        Format::Mp3 => {
+            let header = FrameHeader::parse(&first.bytes)?;
+            Spec { rate: header.rate, channels: header.channels }
+        }
+        Format::Opus { channels } => Spec { rate: format.clock_rate(), channels },
+        Format::L16 { rate, channels } => Spec { rate, channels },
+    })
+}
+
+/// How many frames at this rate last so many ticks.
+#[must_use]
+pub fn frames_of(ticks: u64, clock_rate: u32, spec: Spec) -> u64 {
+    let frames = u128::from(ticks) * u128::from(spec.rate) + u128::from(clock_rate) / 2;
+    u64::try_from(frames / u128::from(clock_rate.max(1))).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever bytes come: no panic, no more sound than the unit says, none louder than can be.
+        #[test]
+        fn whatever_comes(units in prop::collection::vec((any::<u8>(), prop::collection::vec(any::<u8>(), 0..200), any::<bool>()), 1..20)) {
+            for format in [Format::Mp3, Format::Opus { channels: 2 }, Format::L16 { rate: 8_000, channels: 1 }] {
+                let mut decoder: Option<Decoder> = None;
+                for (first, rest, lost) in &units {
+                    let mut bytes = match format {
+                        // A frame of 104 bytes: layer III, 32 kbit/s, 44.1 kHz.
+                        Format::Mp3 => vec![0xff, 0xfb, 0x10, *first],
+                        _ => vec![*first],
+                    };
+                    bytes.extend(rest);
+                    if format == Format::Mp3 {
+                        bytes.resize(104, 0);
+                    }
+                    let unit = Unit { timestamp: 0, ticks: 0, bytes };
+                    if decoder.is_none() {
+                        decoder = Decoder::new(format, &unit).ok();
+                    }
+                    let Some(decoder) = &mut decoder else { continue };
+                    let mut out = Vec::new();
+                    if decoder.decode(&unit, *lost, &mut out).is_err() {
+                        prop_assert!(out.is_empty());
+                    }
+                    prop_assert!(out.len() <= 2 * 5_760);
+                    prop_assert!(out.iter().all(|sample| (-1.0..=1.0).contains(sample)));
+                }
+            }
+        }
+    }
+}

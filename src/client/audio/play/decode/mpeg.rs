@@ -1,0 +1,95 @@
+//! MPEG audio by symphonia, frame by frame.
+
+use symphonia::{
+    core::{
+        codecs::audio::{
+            AudioCodecParameters, AudioDecoder, AudioDecoderOptions,
+            well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3},
+        },
+        packet::PacketRef,
+        units::{Duration, Timestamp},
+    },
+    default::codecs::MpaDecoder,
+};
+
+use super::{Broken, Decoded, Spec};
+use crate::media::payload::{Unit, mpeg::FrameHeader};
+
+pub struct Decoder {
+    header: FrameHeader,
+    inner: MpaDecoder,
+    /// The bytes of former frames that are at hand. A frame of layer III may have begun in them (its bit reservoir).
+    reservoir: usize,
+}
+
+/// More than a frame can ask for: 9 bits.
+const MOST_RESERVOIR: usize = 511;
+
+impl Decoder {
+    pub fn new(unit: &Unit) -> Result<Self, Broken> {
+        let header = FrameHeader::parse(&unit.bytes).ok_or(Broken)?;
+        let mut parameters = AudioCodecParameters::new();
+        parameters.for_codec(match header.layer {
+            1 => CODEC_ID_MP1,
+            2 => CODEC_ID_MP2,
+            _ => CODEC_ID_MP3,
+        });
+        let inner = MpaDecoder::try_new(&parameters, &AudioDecoderOptions::default()).map_err(|_| Broken)?;
+        Ok(Self { header, inner, reservoir: 0 })
+    }
+
+    pub fn decode(
+        &mut self,
+        unit: &Unit,
+        spec: Spec,
+        lost: bool,
+        out: &mut Vec<f32>,
+    ) -> Result<Decoded, Broken> {
+        let header = FrameHeader::parse(&unit.bytes).ok_or(Broken)?;
+        if header.rate != spec.rate {
+            return Err(Broken);
+        }
+        if (header.layer, header.channels) != (self.header.layer, self.header.channels) {
+            *self = Self::new(unit)?;
+        } else if lost {
+            // Without this, what is left in the reservoir is taken for what was lost: noise.
+            self.inner.reset();
+            self.reservoir = 0;
+        }
+        let needed = main_data_begin(&header, &unit.bytes);
+        let is_damaged = needed > self.reservoir;
+        let packet =
+            PacketRef::new(0, Timestamp::default(), Duration::from(u64::from(header.samples)), &unit.bytes);
+        let decoded = self.inner.decode_ref(&packet);
+        let Ok(decoded) = decoded else {
+            self.inner.reset();
+            self.reservoir = 0;
+            return Err(Broken);
+        };
+        let mut samples = Vec::new();
+        decoded.copy_to_vec_interleaved(&mut samples);
+        fit(&samples, header.channels, spec.channels, out);
+        self.reservoir = (self.reservoir + unit.bytes.len()).min(MOST_RESERVOIR);
+        Ok(if is_damaged { Decoded::Damaged } else { Decoded::Whole })
+    }
+}
+
+/// How many bytes before this frame it begins (ISO 11172-3, 2.4.2.7).
+fn main_data_begin(header: &FrameHeader, frame: &[u8]) -> usize {
+    let has_check = frame.get(1).is_some_and(|byte| byte & 1 == 0);
+    let at = if has_check { 6 } else { 4 };
+    match (header.layer, frame.get(at..at + 2)) {
+        (3, Some(&[first, second])) if header.is_mpeg_1 => usize::from(first) << 1 | usize::from(second >> 7),
+        (3, Some(&[first, _])) => usize::from(first),
+        _ => 0,
+    }
+}
+
+/// As many channels as the stream began with.
+fn fit(samples: &[f32], channels: u8, wanted: u8, out: &mut Vec<f32>) {
+    match (channels, wanted) {
+        (1, 2) => out.extend(samples.iter().flat_map(|sample| [*sample; 2])),
+        (2, 1) => out.extend(samples.chunks_exact(2).map(|frame| f32::midpoint(frame[0], frame[1]))),
+        _ => out.extend_from_slice(samples),
+    }
+}

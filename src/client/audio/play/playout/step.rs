@@ -1,0 +1,215 @@
+//! What is heard next: the next unit, something in place of what is missing, or silence.
+
+use std::time::Duration;
+
+use super::{
+    super::{
+        decode::{Decoded, frames_of},
+        jitter::Head,
+    },
+    BEGINNING, CONCEALED_AT_ONCE, HELD, LONGEST_DATAGRAM, LONGEST_SILENCE, MOST_EXCESS, PATIENCE, Pace,
+    Playout, Sound,
+};
+use crate::media::payload::Unit;
+
+impl Playout {
+    /// Goes on by a little; whether it could.
+    pub(super) fn step(&mut self, now: Duration) -> bool {
+        if let Some((ticks, unit)) = self.units.pop_front() {
+            self.play(ticks, &unit);
+            return true;
+        }
+        if self.is_waiting {
+            if self.stop_waiting(now) {
+                return true;
+            }
+            return self.pace == Pace::Card && !self.is_over() && self.fill(self.at_once(), false);
+        }
+        let head = self.jitter.head();
+        match self.pace {
+            Pace::Card => self.in_time(now, head),
+            Pace::Sender => head.is_some_and(|head| self.in_order(now, head)),
+        }
+    }
+
+    /// Begins, or begins again, when enough waits; whether it has.
+    pub(super) fn stop_waiting(&mut self, now: Duration) -> bool {
+        let Some(head) = self.jitter.head() else { return false };
+        if now < head.arrived + self.jitter.delay().target(now) && !self.has_ended {
+            return false;
+        }
+        self.is_waiting = false;
+        self.is_cut = self.played > 0;
+        self.ticks = head.ticks;
+        self.early = None;
+        true
+    }
+
+    fn wait(&mut self) -> bool {
+        self.is_waiting = true;
+        true
+    }
+
+    /// For a sound card, which takes something now whatever there is.
+    fn in_time(&mut self, now: Duration, head: Option<Head>) -> bool {
+        let Some(head) = head else {
+            return !self.has_ended && self.fill(self.at_once(), true);
+        };
+        if head.is_first && self.last.is_some() {
+            self.last = None;
+            return self.wait();
+        }
+        if self.buffered() > self.jitter.delay().target(now) + MOST_EXCESS && !self.has_ended {
+            return self.catch_up(now);
+        }
+        let gap = head.ticks - self.ticks;
+        // Of rounding, and of what was concealed by a little too much.
+        let little = self.ticks_of(Duration::from_millis(2));
+        if gap < -little {
+            if self.jitter.holds_after(self.ticks - little) {
+                self.was_late(now, -gap);
+                self.lost += head.missing + 1;
+                self.is_cut = true;
+                self.jitter.late();
+                return true;
+            }
+            // All that comes is late: its sender has paused, or the way has become longer.
+            self.was_late(now, -gap);
+            return self.wait();
+        }
+        if gap > little {
+            if self.is_no_gap(&head, gap) {
+                return self.wait();
+            }
+            return self.fill(gap.min(self.at_once()), true);
+        }
+        self.next_datagram();
+        true
+    }
+
+    /// For a file: all that is there, and nothing before its time.
+    fn in_order(&mut self, now: Duration, head: Head) -> bool {
+        let gap = head.ticks - self.ticks;
+        if head.missing > 0 {
+            let is_due = now >= head.arrived + PATIENCE
+                || self.has_ended
+                || self.jitter.len() > super::super::jitter::MOST_DATAGRAMS / 2;
+            if !is_due {
+                return false;
+            }
+            if gap > 0 && !self.is_no_gap(&head, gap) {
+                return self.fill(gap.min(self.at_once()), true);
+            }
+        }
+        self.next_datagram();
+        true
+    }
+
+    /// The timestamps say something else than the numbers: the sender's clock jumped.
+    fn is_no_gap(&self, head: &Head, gap: i64) -> bool {
+        let sound = self.sound.as_ref();
+        let filled = sound.map_or(0, |sound| self.ticks_of(sound.spec.time(self.filling)));
+        let missing = i64::try_from(head.missing + self.lost).unwrap_or(i64::MAX);
+        let most = match missing {
+            0 => self.ticks_of(LONGEST_SILENCE),
+            _ => self.ticks_of(LONGEST_DATAGRAM).saturating_mul(missing),
+        };
+        gap.saturating_add(filled) > most
+    }
+
+    /// Too much waits: a connection stood still, and all came at once. What is heard is heard now, as others hear it.
+    fn catch_up(&mut self, now: Duration) -> bool {
+        let target = self.jitter.delay().target(now);
+        let is_beginning = self.begun.is_none_or(|begun| now < begun + BEGINNING);
+        let held = if is_beginning { HELD } else { Duration::ZERO };
+        let before = self.jitter.head().map_or(self.ticks, |head| head.ticks);
+        while self.buffered() > target + held && self.jitter.len() > 1 {
+            if is_beginning { self.jitter.forget() } else { self.jitter.skip() }
+        }
+        self.stop_waiting(now + target);
+        if let Some(sound) = &self.sound {
+            let ticks = u64::try_from(self.ticks - before).unwrap_or_default();
+            self.skipped += frames_of(ticks, self.format.clock_rate(), sound.spec);
+        }
+        self.is_cut = true;
+        true
+    }
+
+    /// Opens the next datagram.
+    pub(super) fn next_datagram(&mut self) {
+        let missing = self.jitter.head().map_or(0, |head| head.missing);
+        let Some(held) = self.jitter.pop() else { return };
+        self.lost += missing;
+        if self.pace == Pace::Sender && self.lost == 0 {
+            self.ticks = held.ticks;
+        }
+        if let Some(before) = self.last.replace(held.ticks) {
+            let ticks = held.ticks - before;
+            let is_usual = missing == 0 && (0..=self.ticks_of(LONGEST_DATAGRAM)).contains(&ticks);
+            if let (true, Ok(ticks)) = (is_usual, i32::try_from(ticks)) {
+                // The first as it is, the others by a sixteenth.
+                let part = if self.ticks_a_datagram == 0.0 { 1.0 } else { 1.0 / 16.0 };
+                self.ticks_a_datagram += part * (f64::from(ticks) - self.ticks_a_datagram);
+            }
+        }
+        for unit in self.unpacker.take(held.sequence, held.timestamp, &held.payload) {
+            let later = unit.timestamp.wrapping_sub(held.timestamp).cast_signed();
+            self.units.push_back((held.ticks + i64::from(later), unit));
+        }
+    }
+
+    fn play(&mut self, ticks: i64, unit: &Unit) {
+        let Some(sound) = &mut self.sound else { return };
+        let Sound { spec, decoder, concealer, stretch, samples } = sound;
+        if self.lost > 0 {
+            self.concealed += self.filling;
+        } else {
+            self.waited += self.filling;
+        }
+        self.filling = 0;
+        let channels = usize::from(spec.channels);
+        samples.clear();
+        let decoded = decoder.decode(unit, self.lost > 0 || self.is_cut, samples);
+        let frames = if decoded.is_ok() {
+            if self.is_cut {
+                // What follows does not fit what was before.
+                concealer.conceal(0, samples);
+            }
+            concealer.pass(samples);
+            (samples.len() / channels) as u64
+        } else {
+            let frames = frames_of(u64::from(unit.ticks), self.format.clock_rate(), *spec);
+            concealer.conceal(usize::try_from(frames).unwrap_or_default(), samples);
+            frames
+        };
+        self.played += frames;
+        if decoded != Ok(Decoded::Whole) {
+            self.damaged += frames;
+        }
+        stretch.push(samples);
+        (self.lost, self.is_cut) = (0, false);
+        self.ticks = ticks + i64::from(unit.ticks);
+    }
+
+    /// Ticks of so much as is concealed at a time.
+    fn at_once(&self) -> i64 {
+        i64::from(self.format.clock_rate().div_ceil(CONCEALED_AT_ONCE))
+    }
+
+    /// Something for so long in place of what is not there. `passes`: what comes meanwhile is too late for it.
+    fn fill(&mut self, ticks: i64, passes: bool) -> bool {
+        let Some(sound) = &mut self.sound else { return false };
+        let frames =
+            frames_of(u64::try_from(ticks).unwrap_or_default(), self.format.clock_rate(), sound.spec);
+        sound.samples.clear();
+        sound.concealer.conceal(usize::try_from(frames).unwrap_or_default(), &mut sound.samples);
+        sound.stretch.push(&sound.samples);
+        if passes {
+            self.ticks += ticks;
+            self.filling += frames;
+        } else {
+            self.waited += frames;
+        }
+        true
+    }
+}

@@ -1,0 +1,347 @@
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "numbers of a test, small and exact"
+)]
+
+use super::*;
+
+const RATE: u32 = 8_000;
+const L16: Format = Format::L16 { rate: RATE, channels: 1 };
+/// Ticks in a datagram: 20 ms.
+const TICKS: u32 = 160;
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn packet(sequence: u16, timestamp: u32, samples: impl Iterator<Item = i16>) -> Vec<u8> {
+    let mut packet = vec![0x80, L16.payload_type()];
+    packet.extend(sequence.to_be_bytes());
+    packet.extend(timestamp.to_be_bytes());
+    packet.extend(7_u32.to_be_bytes());
+    packet.extend(samples.flat_map(i16::to_be_bytes));
+    packet
+}
+
+/// A sample says when it was sent.
+fn sample(at: u64) -> i16 {
+    i16::try_from(at % 20_000).unwrap() + 1
+}
+
+/// The datagram sent as the `at`th.
+fn datagram(at: u64) -> Vec<u8> {
+    let begin = at * u64::from(TICKS);
+    // Both go round some time.
+    let sequence = (at.wrapping_add(65_000) & 0xffff) as u16;
+    let timestamp = (begin + u64::from(u32::MAX) - 100_000) as u32;
+    packet(sequence, timestamp, (begin..begin + u64::from(TICKS)).map(sample))
+}
+
+/// A sender, a way and a sound card, each as bad as it is told to be.
+struct Run {
+    /// The sender's clock is so much faster than the card's.
+    faster: f64,
+    /// Up to so many milliseconds on the way.
+    jitter: u64,
+    loss: f64,
+    /// In these milliseconds nothing comes through.
+    cut: std::ops::Range<u64>,
+    /// What is sent in these comes at their end, all together.
+    stall: std::ops::Range<u64>,
+    /// Nothing is sent in these, and it goes on where it stopped.
+    pause: std::ops::Range<u64>,
+    seconds: u64,
+}
+
+const RUN: Run = Run { faster: 0.0, jitter: 0, loss: 0.0, cut: 0..0, stall: 0..0, pause: 0..0, seconds: 60 };
+
+struct Ran {
+    figures: Figures,
+    /// Datagrams that were sent and never came.
+    lost: u64,
+    /// How long after it was sent each second's last frame was heard, in ms; where one was.
+    delays: Vec<Option<f64>>,
+    /// The longest and the mean of what waited, in ms.
+    most_buffered: u128,
+}
+
+impl Run {
+    fn run(&self) -> Ran {
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut arrivals = Vec::new();
+        let mut lost = 0;
+        let mut at = 0_u64;
+        let mut clock = 0.0;
+        while clock < 1_000.0 * self.seconds as f64 {
+            let sent = clock as u64;
+            clock += 20.0 / (1.0 + self.faster);
+            if self.pause.contains(&sent) {
+                continue;
+            }
+            let mut comes = sent + random.u64(0..=self.jitter);
+            if self.stall.contains(&sent) {
+                comes = comes.max(self.stall.end);
+            }
+            // What is lost at the very end is not missed before the next comes.
+            let is_end = sent + 1_000 > 1_000 * self.seconds;
+            if self.cut.contains(&sent) || random.f64() < self.loss && !is_end {
+                lost += 1;
+            } else {
+                arrivals.push((comes, at));
+            }
+            at += 1;
+        }
+        arrivals.sort_unstable();
+        let mut playout = Playout::new(&Description::new(L16, "", None), Pace::Card);
+        let mut arrivals = arrivals.into_iter().peekable();
+        let (mut out, mut delays, mut most_buffered) = (Vec::new(), Vec::new(), 0);
+        // A card that takes 10 ms at a time.
+        for now in (0..1_000 * self.seconds).step_by(10) {
+            while let Some((comes, at)) = arrivals.next_if(|(comes, _)| *comes <= now) {
+                playout.take(ms(comes), &datagram(at));
+            }
+            if playout.begin(ms(now)).is_none() {
+                continue;
+            }
+            out.clear();
+            assert_eq!(playout.pull(ms(now), 80, &mut out), 80);
+            most_buffered = most_buffered.max(playout.figures(ms(now)).buffered.as_millis());
+            if now % 1_000 == 990 {
+                let sent = f64::from(out[79] * 32_768.0) - 1.0;
+                let heard = (now + 10) as f64 * 8.0 * (1.0 + self.faster);
+                let is_known = sent >= 0.0 && sent.fract() == 0.0 || playout.faster != 0.0 && sent > 0.0;
+                delays.push(is_known.then(|| (heard - sent).rem_euclid(20_000.0) / 8.0));
+            }
+        }
+        Ran { figures: playout.figures(ms(1_000 * self.seconds)), lost, delays, most_buffered }
+    }
+}
+
+impl Ran {
+    fn delay_at(&self, second: usize) -> f64 {
+        self.delays[second].unwrap()
+    }
+
+    /// All that was lost is concealed, as long as it lasted, within a tenth.
+    fn assert_concealed(&self) {
+        let lost = ms(20 * self.lost);
+        let concealed = self.figures.concealed;
+        assert!(
+            lost.mul_f64(0.9) <= concealed && concealed <= lost.mul_f64(1.1),
+            "{lost:?} {:?}",
+            self.figures
+        );
+        assert_eq!(self.figures.counts.lost(), self.lost, "{:?}", self.figures);
+    }
+}
+
+#[test]
+fn without_loss_sample_for_sample() {
+    for pace in [Pace::Card, Pace::Sender] {
+        let mut playout = Playout::new(&Description::new(L16, "", None), pace);
+        let mut out = Vec::new();
+        for at in 0..500 {
+            // For a file, pairs are overtaken. For a card, that would change the delay, and for it the speed.
+            let at_once = at ^ u64::from(pace == Pace::Sender);
+            playout.take(ms(20 * at), &datagram(at_once));
+            if playout.begin(ms(20 * at)).is_some() {
+                playout.pull(ms(20 * at), 160, &mut out);
+            }
+        }
+        playout.end();
+        while playout.pull(ms(10_000), 160, &mut out) > 0 {}
+        assert!(playout.is_over());
+        let samples: Vec<_> = out.iter().map(|sample| (sample * 32_768.0) as i16).collect();
+        assert!(samples.iter().copied().eq((0..80_000).map(sample)), "{pace:?}");
+        let figures = playout.figures(ms(10_000));
+        assert_eq!((figures.concealed, figures.damaged), (Duration::ZERO, Duration::ZERO));
+        assert_eq!((figures.played, figures.counts.lost()), (ms(10_000), 0), "{pace:?}");
+    }
+}
+
+#[test]
+fn a_file_waits_for_what_is_overtaken_and_conceals_what_is_lost() {
+    let mut playout = Playout::new(&Description::new(L16, "", None), Pace::Sender);
+    for at in [0, 1, 2, 5, 6] {
+        playout.take(ms(20 * at), &datagram(at));
+    }
+    let mut out = Vec::new();
+    assert_eq!(playout.begin(ms(200)), Some(Spec { rate: RATE, channels: 1 }));
+    assert_eq!(playout.pull(ms(200), 10_000, &mut out), 3 * 160);
+    assert_eq!(playout.look_again(ms(200)), Some(ms(100) + PATIENCE));
+    playout.take(ms(1_050), &datagram(4));
+    assert_eq!(playout.pull(ms(1_050), 10_000, &mut out), 0);
+    assert_eq!(playout.pull(ms(1_050) + PATIENCE, 10_000, &mut out), 4 * 160);
+    assert_eq!(playout.figures(ms(2_050)).concealed, ms(20));
+    // Where it belongs.
+    let third = (out[5 * 160 - 1] * 32_768.0) as i16;
+    assert_eq!(third, sample(5 * 160 - 1));
+}
+
+#[test]
+fn steady() {
+    let ran = RUN.run();
+    assert_eq!(ran.figures.counts.lost() + ran.figures.counts.late + ran.figures.counts.skipped, 0);
+    assert_eq!((ran.figures.concealed, ran.figures.waited), (Duration::ZERO, Duration::ZERO));
+    for delay in &ran.delays {
+        assert!((30.0..=150.0).contains(&delay.unwrap()), "{delay:?}");
+    }
+}
+
+/// What a bad network does: the way takes up to 30 ms longer, datagrams overtake each other, and 5 of 100 are lost.
+#[test]
+fn loss_jitter_and_a_cut() {
+    let ran = Run { jitter: 30, loss: 0.05, cut: 20_000..23_000, ..RUN }.run();
+    ran.assert_concealed();
+    // What is played after the cut is played as late as what came before.
+    let (before, after) = (ran.delay_at(18), ran.delay_at(26));
+    assert!((before - after).abs() < 25.0, "{before} {after}");
+    assert!(ran.figures.waited < ms(300), "{:?}", ran.figures);
+}
+
+#[test]
+fn ten_minutes_of_clocks_that_differ() {
+    for faster in [0.0005, -0.0005, 0.000_05] {
+        let ran = Run { faster, jitter: 20, seconds: 600, ..RUN }.run();
+        let end = ran.figures;
+        // Without a correction it would be 300 ms more, or have run dry.
+        let target = end.target.as_secs_f64() * 1_000.0;
+        assert!((ran.delay_at(595) - target).abs() < 100.0, "{faster}: {} {target}", ran.delay_at(595));
+        assert!(ran.most_buffered < 280, "{faster}: {}", ran.most_buffered);
+        assert!(end.waited + end.concealed < ms(300) && end.counts.skipped == 0, "{faster}: {end:?}");
+        assert!(end.faster.abs() <= super::super::stretch::MOST);
+    }
+}
+
+#[test]
+fn a_connection_that_stands_still_goes_on_now() {
+    let ran = Run { stall: 20_000..23_000, ..RUN }.run();
+    let (before, after) = (ran.delay_at(18), ran.delay_at(40));
+    assert!((before - after).abs() < 120.0, "{before} {after}");
+    assert!(ran.figures.counts.skipped > 100, "{:?}", ran.figures);
+    assert_eq!(ran.figures.counts.lost(), 0);
+}
+
+/// It was suspended, or another program had it.
+#[test]
+fn a_card_that_stood_still_is_given_what_is_played_now() {
+    for (begins, still) in [(0, 600), (0, 3_000), (5_000, 3_000)] {
+        let mut playout = Playout::new(&Description::new(L16, "", None), Pace::Card);
+        let mut out = Vec::new();
+        for now in (0..15_000).step_by(10) {
+            if now % 20 == 0 {
+                playout.take(ms(now), &datagram(now / 20));
+            }
+            let is_still = (begins..begins + still).contains(&now);
+            if playout.begin(ms(now)).is_some() && !is_still {
+                playout.pull(ms(now), 80, &mut out);
+            }
+        }
+        let figures = playout.figures(ms(15_000));
+        // A little more of the beginning is held, which is made up for little by little.
+        let held = if begins == 0 { HELD } else { Duration::ZERO };
+        assert!(
+            figures.buffered < held.max(ms(600 * u64::from(still == 600))) + ms(100),
+            "{begins}: {figures:?}"
+        );
+        // What it was never given at the beginning is not lost, and if it is short, it is heard.
+        assert_eq!(figures.counts.skipped > 0, begins > 0, "{figures:?}");
+        assert_eq!(figures.skipped > ms(2_000), still == 3_000, "{figures:?}");
+        assert_eq!(figures.skipped.is_zero(), still == 600, "{figures:?}");
+        // Where it is, is known all the same.
+        let place = figures.played + figures.skipped + figures.buffered;
+        assert!(place.abs_diff(ms(15_000)) < ms(60), "{place:?} {figures:?}");
+        assert_eq!((figures.counts.lost(), figures.concealed), (0, Duration::ZERO), "{figures:?}");
+    }
+}
+
+#[test]
+fn a_pause_is_silence_and_no_loss() {
+    let ran = Run { pause: 20_000..30_000, ..RUN }.run();
+    assert_eq!((ran.figures.counts.lost(), ran.figures.concealed), (0, Duration::ZERO));
+    assert_eq!(ran.figures.counts.skipped, 0, "{:?}", ran.figures);
+    let waited = ran.figures.waited;
+    assert!((ms(9_800)..ms(10_300)).contains(&waited), "{waited:?}");
+}
+
+#[test]
+fn jumps_are_no_gaps() {
+    let mut playout = Playout::new(&Description::new(L16, "", None), Pace::Card);
+    let mut out = Vec::new();
+    // The clock jumps an hour ahead, then back, then one datagram a day ahead.
+    let hour = RATE * 3_600;
+    let mut now = 0;
+    for at in 0..400_u32 {
+        let jump = match at {
+            100..200 => hour,
+            250 => 24 * hour,
+            _ => 0,
+        };
+        let samples = (0..160).map(|_| 1_000);
+        playout.take(ms(now), &packet(at as u16, (at * TICKS).wrapping_add(jump), samples));
+        if playout.begin(ms(now)).is_some() {
+            playout.pull(ms(now), 160, &mut out);
+        }
+        now += 20;
+    }
+    let figures = playout.figures(ms(now));
+    assert_eq!(figures.concealed, Duration::ZERO);
+    assert!(figures.waited < ms(1_000), "{figures:?}");
+    assert!(figures.played > ms(6_800), "{figures:?}");
+}
+
+#[test]
+fn a_sender_that_begins_anew_is_heard() {
+    let mut playout = Playout::new(&Description::new(L16, "", None), Pace::Card);
+    let mut out = Vec::new();
+    for at in 0..200_u64 {
+        let (number, jump) = if at < 100 { (at as u16, 5) } else { (at as u16 + 30_000, 99_000_000) };
+        playout.take(ms(20 * at), &packet(number, jump + at as u32 * TICKS, (0..160).map(|_| 1_000)));
+        if playout.begin(ms(20 * at)).is_some() {
+            playout.pull(ms(20 * at), 160, &mut out);
+        }
+    }
+    let figures = playout.figures(ms(4_000));
+    assert_eq!((figures.counts.restarts, figures.counts.lost()), (1, 0));
+    assert!(figures.played > ms(3_500), "{figures:?}");
+}
+
+mod whatever_comes {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn it_gives_what_is_asked_and_no_more(
+            datagrams in prop::collection::vec((0_u16..400, any::<u32>(), 0_u64..100, any::<bool>()), 1..200),
+            is_card in any::<bool>(),
+        ) {
+            let pace = if is_card { Pace::Card } else { Pace::Sender };
+            let mut playout = Playout::new(&Description::new(L16, "", None), pace);
+            let (mut now, mut out) = (0, Vec::new());
+            for (sequence, timestamp, later, is_wild) in datagrams {
+                now += later;
+                let timestamp = if is_wild { timestamp } else { u32::from(sequence) * TICKS };
+                playout.take(ms(now), &packet(sequence, timestamp, (0..160).map(|at| at * 100)));
+                if playout.begin(ms(now)).is_some() {
+                    let before = out.len();
+                    let given = playout.pull(ms(now), 80, &mut out);
+                    prop_assert_eq!(out.len() - before, given);
+                    prop_assert!(given == 80 || !is_card && given < 80);
+                }
+            }
+            playout.end();
+            for _ in 0..1_000_000 {
+                if playout.begin(ms(now)).is_none() || playout.pull(ms(now), 8_000, &mut out) == 0 {
+                    break;
+                }
+                out.clear();
+            }
+            prop_assert!(playout.is_over());
+        }
+    }
+}

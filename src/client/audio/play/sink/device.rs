@@ -1,0 +1,354 @@
+//! Sound by what the system itself has (ALSA, `CoreAudio`, WASAPI), where there is no sound server.
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use cpal::{
+    BufferSize, ErrorKind, OutputCallbackInfo, SampleFormat, SizedSample, StreamConfig, SupportedBufferSize,
+    SupportedStreamConfigRange,
+    traits::{DeviceTrait, HostTrait, StreamTrait},
+};
+use futures_util::future::BoxFuture;
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{
+    Pace, Sink, Spec,
+    ring::{Giver, Taker, ring},
+    wav,
+};
+
+/// For how much sound it asks at a time, where it does as it is told. Two of these wait in it.
+const PERIOD: Duration = Duration::from_millis(50);
+/// After the end is given to it, all is asked for within this, or it stands still.
+const END_WITHIN: Duration = Duration::from_secs(5);
+/// What waits in it lasts no longer, whatever it says.
+const MOST_DELAY: Duration = Duration::from_secs(5);
+/// If something is wrong and it asks for no more for so long, it will not.
+const RECOVERS_WITHIN: Duration = Duration::from_secs(1);
+/// How often it is looked whether it is still there, where nothing says that it is gone.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+const NO_CARD: &str = "no sound card is there";
+
+/// A sound card that takes samples of some kind.
+pub struct Device {
+    device: cpal::Device,
+    offered: Vec<SupportedStreamConfigRange>,
+}
+
+/// See above.
+pub struct Playing {
+    giver: Giver,
+    evenly: Evenly,
+    state: Arc<State>,
+    /// Dropped, it ends.
+    stream: cpal::Stream,
+}
+
+/// It asks for much at a time. If as much were taken at a time of what comes from the network, some would always be late.
+struct Evenly {
+    spec: Spec,
+    /// Until when it was taken.
+    until: Instant,
+}
+
+/// What the card's thread tells.
+#[derive(Default)]
+struct State {
+    /// Why it takes no more.
+    failed: OnceLock<String>,
+    /// What went wrong last, when it first did, and how often it had asked for more by then. Most of that passes. The thread
+    /// that asks does not wait for this.
+    trouble: Mutex<Option<(String, Instant, u64)>>,
+    /// How often it asked for more.
+    asked: AtomicU64,
+    /// How long after it was asked for the last sample is heard, in microseconds.
+    delay: AtomicU64,
+    /// All was asked for, or nothing will be.
+    over: Notify,
+}
+
+impl Device {
+    /// The one that the system prefers; if there is none, why.
+    pub fn find() -> Result<Self, String> {
+        keep_quiet();
+        // Not the default host: where that cannot be had, it panics.
+        let host = cpal::available_hosts().into_iter().find_map(|host| cpal::host_from_id(host).ok());
+        let device = host.and_then(|host| host.default_output_device());
+        let device = device.ok_or(NO_CARD)?;
+        // Only this shows whether it is there: a default device may be a mere name.
+        let offered = device.supported_output_configs().map_err(|why| said(&why))?.collect();
+        Ok(Self { device, offered })
+    }
+
+    /// Begins to play.
+    pub fn open(self, spec: Spec) -> Result<Playing, String> {
+        keep_quiet();
+        let Some((config, format)) = choose(&self.offered, spec) else {
+            return Err(format!("the sound card takes no sound of {} samples a second", spec.rate));
+        };
+        let begin = |config| match format {
+            SampleFormat::F32 => self.begin(config, spec, |sample| sample),
+            _ => self.begin(config, spec, wav::to_i16),
+        };
+        // What it says of its buffers is not always so.
+        let begun =
+            begin(config).or_else(|_| begin(StreamConfig { buffer_size: BufferSize::Default, ..config }));
+        begun.map_err(|why| said(&why))
+    }
+
+    fn begin<T: SizedSample + 'static>(
+        &self,
+        config: StreamConfig,
+        spec: Spec,
+        convert: fn(f32) -> T,
+    ) -> Result<Playing, cpal::Error> {
+        let (giver, mut taker) = ring(spec);
+        let state = Arc::new(State::default());
+        let (giving, failing) = (Arc::clone(&state), Arc::clone(&state));
+        let (from, into) = (usize::from(spec.channels), usize::from(config.channels));
+        let give = move |out: &mut [T], info: &OutputCallbackInfo| {
+            let is_over = give(&mut taker, from, out, into, convert);
+            giving.is_asked(spec.time((out.len() / into) as u64), info, is_over);
+        };
+        let fail = move |why: cpal::Error| failing.fail(&why);
+        let stream = self.device.build_output_stream(config, give, fail, Some(LOOK_AGAIN))?;
+        stream.play()?;
+        Ok(Playing { giver, evenly: Evenly { spec, until: Instant::now() }, state, stream })
+    }
+}
+
+/// ALSA's library writes on the terminal whatever it finds wrong. What matters of it is in the errors.
+fn keep_quiet() {
+    #[cfg(any(target_os = "linux", target_os = "dragonfly", target_os = "freebsd", target_os = "netbsd"))]
+    // Where that fails, it is not quiet.
+    let _ = alsa::Output::local_error_handler();
+}
+
+fn said(why: &cpal::Error) -> String {
+    match why.kind() {
+        ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable => NO_CARD.to_owned(),
+        ErrorKind::DeviceBusy => "another program has the sound card".to_owned(),
+        ErrorKind::PermissionDenied => "this user may not use the sound card".to_owned(),
+        _ => format!("the sound card: {}", why.to_string().trim_end_matches('.')),
+    }
+}
+
+/// Of what is offered, what fits best: as many channels, or else more; samples as they are, or else of 16 bits.
+fn choose(
+    offered: &[SupportedStreamConfigRange],
+    Spec { rate, channels }: Spec,
+) -> Option<(StreamConfig, SampleFormat)> {
+    let fits = |range: &&SupportedStreamConfigRange| {
+        let is_known = matches!(range.sample_format(), SampleFormat::F32 | SampleFormat::I16);
+        is_known && range.contains_rate(rate) && range.channels() > 0
+    };
+    let best = offered.iter().filter(fits).min_by_key(|range| {
+        let more = range.channels().checked_sub(u16::from(channels)).unwrap_or(u16::MAX);
+        (more, range.sample_format() != SampleFormat::F32)
+    })?;
+    let frames = u32::try_from(Spec { rate, channels }.frames(PERIOD)).unwrap_or(u32::MAX);
+    let buffer_size = match *best.buffer_size() {
+        SupportedBufferSize::Range { min, max } => BufferSize::Fixed(frames.min(max).max(min)),
+        SupportedBufferSize::Unknown => BufferSize::Default,
+    };
+    Some((StreamConfig { channels: best.channels(), sample_rate: rate, buffer_size }, best.sample_format()))
+}
+
+/// Gives as much as is asked for, and leaves silence where there is nothing; whether that was the end. `from`, `into`: how
+/// many channels there are, and are wanted.
+fn give<T: SizedSample>(
+    taker: &mut Taker,
+    from: usize,
+    out: &mut [T],
+    into: usize,
+    convert: fn(f32) -> T,
+) -> bool {
+    let (there, is_last) = taker.waiting();
+    let wanted = out.len() / into * from;
+    let mut samples = taker.take(wanted.min(there));
+    for frame in out.chunks_exact_mut(into) {
+        let Some(left) = samples.next() else { break };
+        let right = if from == 1 { left } else { samples.next().unwrap_or(left) };
+        match frame {
+            [only] => *only = convert(f32::midpoint(left, right)),
+            // Those that are at the sides or behind stay silent.
+            _ => frame.iter_mut().zip([left, right]).for_each(|(place, sample)| *place = convert(sample)),
+        }
+    }
+    is_last && there <= wanted
+}
+
+impl Evenly {
+    /// How many frames may be taken now: as many as last since the last time, and a few more, because the card's clock may
+    /// be the faster one, and to make up for what it asked for at once in the beginning.
+    fn due(&mut self, now: Instant) -> usize {
+        let frames = self.spec.frames(now.saturating_duration_since(self.until));
+        self.until += self.spec.time(frames as u64);
+        frames + frames / 20
+    }
+}
+
+impl State {
+    /// It asked for so much.
+    fn is_asked(&self, length: Duration, info: &OutputCallbackInfo, is_over: bool) {
+        let times = info.timestamp();
+        let delay = times.playback.saturating_duration_since(times.callback) + length;
+        self.asked.fetch_add(1, Relaxed);
+        self.delay.store(u64::try_from(delay.as_micros()).unwrap_or(u64::MAX), Relaxed);
+        if is_over {
+            self.over.notify_one();
+        }
+    }
+
+    fn fail(&self, why: &cpal::Error) {
+        // After these it goes on.
+        if matches!(why.kind(), ErrorKind::Xrun | ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied) {
+            return;
+        }
+        if matches!(why.kind(), ErrorKind::DeviceNotAvailable | ErrorKind::StreamInvalidated) {
+            // The first says why.
+            let _ = self.failed.set(said(why));
+            self.over.notify_one();
+            return;
+        }
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = self.asked.load(Relaxed);
+        if trouble.as_ref().is_none_or(|(_, _, before)| *before != asked) {
+            *trouble = Some((said(why), Instant::now(), asked));
+        }
+    }
+
+    fn check(&self, now: Instant) -> io::Result<()> {
+        if let Some(why) = self.failed.get() {
+            return Err(io::Error::other(why.clone()));
+        }
+        match &*self.trouble.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((why, since, before))
+                if *before == self.asked.load(Relaxed) && now >= *since + RECOVERS_WITHIN =>
+            {
+                Err(io::Error::other(why.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Sink for Playing {
+    fn pace(&self) -> Pace {
+        Pace::Card
+    }
+
+    fn room(&mut self) -> io::Result<usize> {
+        let now = Instant::now();
+        self.state.check(now)?;
+        Ok(self.giver.room().min(self.evenly.due(now)))
+    }
+
+    fn write(&mut self, samples: &[f32]) -> io::Result<()> {
+        self.giver.put(samples);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> BoxFuture<'static, io::Result<()>> {
+        Box::pin(async move {
+            let Self { giver, state, stream, .. } = *self;
+            giver.end();
+            let over = timeout(END_WITHIN, state.over.notified()).await;
+            state.check(Instant::now())?;
+            over.map_err(|_| io::Error::other("the sound card did not play to the end"))?;
+            sleep(Duration::from_micros(state.delay.load(Relaxed)).min(MOST_DELAY)).await;
+            drop(stream);
+            Ok(())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STEREO: Spec = Spec { rate: 44_100, channels: 2 };
+
+    fn offer(channels: u16, rates: [u32; 2], format: SampleFormat) -> SupportedStreamConfigRange {
+        let buffer = SupportedBufferSize::Range { min: 64, max: 1024 };
+        SupportedStreamConfigRange::new(channels, rates[0], rates[1], buffer, format)
+    }
+
+    fn chosen(offered: &[SupportedStreamConfigRange], spec: Spec) -> Option<(u16, SampleFormat)> {
+        choose(offered, spec).map(|(config, format)| (config.channels, format))
+    }
+
+    #[test]
+    fn what_fits_best_is_chosen() {
+        use SampleFormat::{F32, I16, I32};
+        let all = [8_000, 96_000];
+        let offered = [offer(1, all, I16), offer(6, all, F32), offer(2, all, I16), offer(2, all, F32)];
+        assert_eq!(chosen(&offered, STEREO), Some((2, F32)));
+        assert_eq!(chosen(&offered, Spec { channels: 1, ..STEREO }), Some((1, I16)));
+        assert_eq!(chosen(&offered[..3], STEREO), Some((2, I16)));
+        assert_eq!(chosen(&offered[..2], STEREO), Some((6, F32)));
+        assert_eq!(chosen(&offered[..1], STEREO), Some((1, I16)));
+        assert_eq!(chosen(&[offer(2, [48_000; 2], F32), offer(2, all, I32)], STEREO), None);
+        let (config, _) = choose(&offered, STEREO).expect("one fits");
+        assert_eq!((config.sample_rate, config.buffer_size), (44_100, BufferSize::Fixed(1024)));
+    }
+
+    #[test]
+    fn channels_are_made_to_fit_and_the_end_is_told() {
+        let heard = |from, into, samples: &[f32], places| {
+            let spec = Spec { rate: 5, channels: from };
+            let (mut giver, mut taker) = ring(spec);
+            assert_eq!(taker.take(100).count(), usize::from(from), "silence first");
+            giver.put(samples);
+            giver.end();
+            let mut out = vec![0; places];
+            let is_over = give(&mut taker, usize::from(from), &mut out, into, wav::to_i16);
+            (out, is_over)
+        };
+        assert_eq!(heard(1, 2, &[0.5], 4), (vec![16_384, 16_384, 0, 0], true));
+        assert_eq!(heard(2, 1, &[0.5, 0.25], 1), (vec![12_288], true));
+        assert_eq!(heard(2, 4, &[0.5, -1.0], 8), (vec![16_384, -32_768, 0, 0, 0, 0, 0, 0], true));
+        assert_eq!(heard(2, 2, &[0.5, -1.0], 0), (vec![], false));
+    }
+
+    #[test]
+    fn it_is_given_evenly_however_often_one_looks() {
+        let began = Instant::now();
+        let mut evenly = Evenly { spec: STEREO, until: began };
+        assert_eq!(evenly.due(began), 0);
+        assert_eq!(evenly.due(began + Duration::from_millis(100)), 4_410 + 220);
+        let looks = (1..=10_000)
+            .map(|look| evenly.due(began + Duration::from_millis(100) + Duration::from_micros(10) * look));
+        assert!((4_408..=4_410).contains(&looks.sum::<usize>()), "too small for more");
+    }
+
+    #[test]
+    fn only_what_ends_it_is_a_failure() {
+        let state = State::default();
+        for kind in [ErrorKind::Xrun, ErrorKind::DeviceChanged, ErrorKind::RealtimeDenied] {
+            state.fail(&kind.into());
+        }
+        let now = Instant::now();
+        state.fail(&cpal::Error::with_message(ErrorKind::BackendError, "It burns."));
+        state.fail(&ErrorKind::Other.into());
+        let later = now + 2 * RECOVERS_WITHIN;
+        state.check(now).expect("it may pass");
+        let why = state.check(later).expect_err("it does not").to_string();
+        assert_eq!(why, "the sound card: It burns");
+        state.asked.fetch_add(1, Relaxed);
+        state.check(later).expect("it passed");
+        state.fail(&ErrorKind::DeviceNotAvailable.into());
+        let why = state.check(now).expect_err("it is gone").to_string();
+        assert_eq!(why, "no sound card is there");
+    }
+}

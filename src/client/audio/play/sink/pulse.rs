@@ -1,0 +1,162 @@
+//! Sound by PulseAudio's own protocol, without its library. PipeWire speaks it, too.
+
+use std::{io, iter, os::unix::net::UnixStream, time::Duration};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use pulseaudio::{
+    AsPlaybackSource, Client, PlaybackStream, cookie_path_from_env, protocol, socket_path_from_env,
+};
+use tokio::time::timeout;
+
+use super::{
+    Pace, Sink, Spec,
+    ring::{Giver, Taker, ring},
+};
+
+/// How long the server may take for an answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// How long what waits in the server and in the sound card lasts, about.
+const SERVER_LEAD: Duration = Duration::from_millis(150);
+
+/// How long the secret is that a user's programs show to the server.
+const COOKIE_BYTES: usize = 256;
+
+/// A sound server that answers.
+pub struct Server {
+    client: Client,
+}
+
+/// See above.
+pub struct Pulse {
+    giver: Giver,
+    stream: PlaybackStream,
+    /// Closes the connection.
+    _client: Client,
+}
+
+impl Server {
+    /// The one that the environment names (`PULSE_SERVER`, `XDG_RUNTIME_DIR`); if there is none, why.
+    pub fn find() -> Result<Self, String> {
+        let Some(path) = socket_path_from_env() else {
+            return Err("no PulseAudio or PipeWire is running".to_owned());
+        };
+        let failed = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+        let socket = UnixStream::connect(&path).map_err(|why| failed(&why))?;
+        // As long as it shakes hands, it waits for answers.
+        for set in [UnixStream::set_read_timeout, UnixStream::set_write_timeout] {
+            set(&socket, Some(ANSWER_WITHIN)).map_err(|why| failed(&why))?;
+        }
+        // Without one, a server that lets in anybody of this user still wants its length.
+        let cookie = cookie_path_from_env().and_then(|path| std::fs::read(path).ok());
+        let cookie = cookie.unwrap_or_else(|| vec![0; COOKIE_BYTES]);
+        let client = Client::new_unix(c"Arauto", socket, Some(cookie)).map_err(|why| failed(&why))?;
+        Ok(Self { client })
+    }
+
+    /// Begins to play.
+    pub async fn open(self, spec: Spec) -> Result<Pulse, String> {
+        let Self { client } = self;
+        let (giver, mut taker) = ring(spec);
+        let give = move |bytes: &mut [u8]| give(&mut taker, bytes);
+        let opened = client.create_playback_stream(parameters(spec), give.as_playback_source());
+        let stream = match timeout(ANSWER_WITHIN, opened).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(why)) => return Err(format!("the sound server refuses: {why}")),
+            Err(_) => return Err("the sound server does not answer".to_owned()),
+        };
+        Ok(Pulse { giver, stream, _client: client })
+    }
+}
+
+fn parameters(spec: Spec) -> protocol::PlaybackStreamParams {
+    let bytes = |time| {
+        u32::try_from(spec.frames(time) * usize::from(spec.channels) * size_of::<f32>()).unwrap_or(u32::MAX)
+    };
+    let mut props = protocol::Props::new();
+    props.set(protocol::Prop::MediaName, c"Arauto");
+    props.set(protocol::Prop::MediaRole, c"music");
+    protocol::PlaybackStreamParams {
+        sample_spec: protocol::SampleSpec {
+            format: protocol::SampleFormat::Float32Le,
+            channels: spec.channels,
+            sample_rate: spec.rate,
+        },
+        channel_map: match spec.channels {
+            1 => protocol::ChannelMap::mono(),
+            _ => protocol::ChannelMap::stereo(),
+        },
+        sink_name: Some(protocol::DEFAULT_SINK.to_owned()),
+        cvolume: Some(protocol::ChannelVolume::norm(spec.channels)),
+        buffer_attr: protocol::stream::BufferAttr {
+            target_length: bytes(SERVER_LEAD),
+            ..protocol::stream::BufferAttr::default()
+        },
+        // The sound card's own buffer, too: it may be as long as two seconds, filled at once.
+        flags: protocol::stream::StreamFlags {
+            adjust_latency: true,
+            ..protocol::stream::StreamFlags::default()
+        },
+        props,
+        ..protocol::PlaybackStreamParams::default()
+    }
+}
+
+/// Gives as much as is asked for, silence where there is nothing yet. Nothing is the end.
+fn give(taker: &mut Taker, bytes: &mut [u8]) -> usize {
+    let wanted = bytes.len() / size_of::<f32>();
+    let (there, is_last) = taker.waiting();
+    let given = if is_last { wanted.min(there) } else { wanted };
+    let samples = taker.take(wanted.min(there)).chain(iter::repeat(0.0)).take(given);
+    for (place, sample) in bytes.chunks_exact_mut(size_of::<f32>()).zip(samples) {
+        place.copy_from_slice(&f32::to_le_bytes(sample));
+    }
+    given * size_of::<f32>()
+}
+
+impl Sink for Pulse {
+    fn pace(&self) -> Pace {
+        Pace::Card
+    }
+
+    fn room(&mut self) -> io::Result<usize> {
+        // It asks for more until it is told of the end.
+        if self.stream.source_eof().now_or_never().is_some() {
+            return Err(io::Error::other("the sound server is gone"));
+        }
+        Ok(self.giver.room())
+    }
+
+    fn write(&mut self, samples: &[f32]) -> io::Result<()> {
+        self.giver.put(samples);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> BoxFuture<'static, io::Result<()>> {
+        Box::pin(async move {
+            self.giver.end();
+            match timeout(ANSWER_WITHIN, self.stream.play_all()).await {
+                Ok(Ok(())) => Ok(()),
+                _ => Err(io::Error::other("the sound server did not play to the end")),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_until_there_is_something_and_then_the_end() {
+        let (mut giver, mut taker) = ring(Spec { rate: 10, channels: 1 });
+        let mut bytes = [1; 12];
+        assert_eq!(give(&mut taker, &mut bytes), 12);
+        assert_eq!(bytes, [0; 12]);
+        giver.put(&[1.0, -1.0]);
+        assert_eq!(give(&mut taker, &mut bytes), 12);
+        assert_eq!(bytes, [0, 0, 0x80, 0x3f, 0, 0, 0x80, 0xbf, 0, 0, 0, 0]);
+        giver.put(&[1.0]);
+        giver.end();
+        assert_eq!((give(&mut taker, &mut bytes), give(&mut taker, &mut bytes)), (4, 0));
+    }
+}

@@ -1,0 +1,124 @@
+//! WAV into a file or to standard output, from a thread of its own: a disk or a reader that is slow holds up nothing
+//! else.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Seek, SeekFrom, Write},
+    path::Path,
+    thread,
+};
+
+use futures_util::future::BoxFuture;
+use tokio::sync::{
+    mpsc::{Receiver, Sender, channel},
+    oneshot,
+};
+
+use super::{Pace, Sink, Spec, wav};
+
+/// The most pieces that wait to be written, each at most as long as [`ROOM`].
+const MOST_WAITING: usize = 16;
+/// The most frames that are taken at a time.
+const ROOM: usize = 48_000;
+
+/// See above.
+pub struct Writer {
+    pieces: Option<Sender<Vec<u8>>>,
+    done: Option<oneshot::Receiver<io::Result<()>>>,
+    bytes: u64,
+}
+
+/// Writes a WAV file, in place of what was there. Its header is right once it is finished.
+pub fn file(path: &Path, spec: Spec) -> io::Result<Writer> {
+    let mut file = File::create(path)?;
+    file.write_all(&wav::header(spec, None))?;
+    Writer::begin(move |pieces| {
+        let mut out = BufWriter::new(file);
+        let bytes = write(pieces, &mut out)?;
+        let mut file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        // A pipe stays as it is.
+        if file.seek(SeekFrom::Start(0)).is_ok() {
+            file.write_all(&wav::header(spec, Some(bytes)))?;
+        }
+        Ok(())
+    })
+}
+
+/// Writes to standard output. How long it will be is not known, and said to be as long as it can be.
+pub fn stdout(spec: Spec) -> io::Result<Writer> {
+    Writer::begin(move |pieces| {
+        let mut out = io::stdout().lock();
+        out.write_all(&wav::header(spec, None))?;
+        write(pieces, &mut out)?;
+        Ok(())
+    })
+}
+
+/// Writes all pieces; how many bytes they were.
+fn write(mut pieces: Receiver<Vec<u8>>, out: &mut impl Write) -> io::Result<u32> {
+    let mut bytes = 0;
+    while let Some(piece) = pieces.blocking_recv() {
+        out.write_all(&piece)?;
+        if pieces.is_empty() {
+            out.flush()?;
+        }
+        bytes += piece.len() as u64;
+    }
+    out.flush()?;
+    Ok(u32::try_from(bytes).unwrap_or(u32::MAX))
+}
+
+impl Writer {
+    fn begin(write: impl FnOnce(Receiver<Vec<u8>>) -> io::Result<()> + Send + 'static) -> io::Result<Self> {
+        let (pieces, to_write) = channel(MOST_WAITING);
+        let (tell, done) = oneshot::channel();
+        thread::Builder::new().name("sound".to_owned()).spawn(move || {
+            // Nobody waits for it who has given up.
+            let _ = tell.send(write(to_write));
+        })?;
+        Ok(Self { pieces: Some(pieces), done: Some(done), bytes: 0 })
+    }
+}
+
+impl Sink for Writer {
+    fn pace(&self) -> Pace {
+        Pace::Sender
+    }
+
+    fn room(&mut self) -> io::Result<usize> {
+        if let Some(done) = &mut self.done {
+            match done.try_recv() {
+                Err(oneshot::error::TryRecvError::Empty) => {}
+                Ok(Err(why)) => return Err(why),
+                _ => return Err(io::Error::other("the thread that writes died")),
+            }
+        }
+        let has_room = self.pieces.as_ref().is_some_and(|pieces| pieces.capacity() > 0);
+        Ok(if has_room { ROOM } else { 0 })
+    }
+
+    fn write(&mut self, samples: &[f32]) -> io::Result<()> {
+        let piece = wav::to_bytes(samples);
+        self.bytes += piece.len() as u64;
+        if self.bytes > u64::from(wav::MOST_BYTES) {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "WAV holds no more than 4 GiB"));
+        }
+        if let Some(pieces) = &self.pieces {
+            // Where the thread is gone, the next call says why.
+            let _ = pieces.try_send(piece);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> BoxFuture<'static, io::Result<()>> {
+        Box::pin(async move {
+            self.pieces = None;
+            match self.done.take() {
+                Some(done) => {
+                    done.await.unwrap_or_else(|_| Err(io::Error::other("the thread that writes died")))
+                }
+                None => Ok(()),
+            }
+        })
+    }
+}

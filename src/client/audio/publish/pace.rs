@@ -1,0 +1,153 @@
+//! [`Pace`]: when which part of the sound is to be sent, and what RTP's timestamps then are. No clock.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How much earlier than it is to be heard a datagram is sent, so that a timer that is late by a little does no harm.
+const LEAD: Duration = Duration::from_millis(20);
+/// How late a datagram may be. What is later is not caught up with, but heard later, as after a pause.
+const MOST_LATE: Duration = Duration::from_millis(200);
+
+/// Position 0 is heard when it begins. All else follows from that moment and the number of ticks since, so that nothing
+/// adds up.
+#[derive(Debug)]
+pub(super) struct Pace {
+    begun: Instant,
+    clock_rate: u32,
+    /// By how many ticks the sound is heard later than if there had been no pauses.
+    shift: u64,
+    paused: Option<Instant>,
+    /// The next is the first after a pause, or the first of all.
+    begins: bool,
+}
+
+impl Pace {
+    pub(super) fn new(begun: Instant, clock_rate: u32) -> Self {
+        Self { begun, clock_rate, shift: 0, paused: None, begins: true }
+    }
+
+    /// When what begins at this position is to be sent. `None` during a pause.
+    pub(super) fn due(&self, position: u64) -> Option<Instant> {
+        let heard = self.begun + self.time(position + self.shift);
+        self.paused.is_none().then(|| heard.checked_sub(LEAD).map_or(self.begun, |at| at.max(self.begun)))
+    }
+
+    /// When what ends at this position is over.
+    pub(super) fn over(&self, position: u64) -> Option<Instant> {
+        self.paused.is_none().then(|| self.begun + self.time(position + self.shift))
+    }
+
+    /// What begins at this position is sent now. Gives its time in ticks since the beginning, and whether it is the first
+    /// after silence.
+    pub(super) fn send(&mut self, position: u64, now: Instant) -> (u64, bool) {
+        let late = self.due(position).map_or(Duration::ZERO, |due| now.saturating_duration_since(due));
+        if late > MOST_LATE {
+            self.shift += self.ticks(late);
+            self.begins = true;
+        }
+        (position + self.shift, std::mem::take(&mut self.begins))
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused.is_some()
+    }
+
+    pub(super) fn pause(&mut self, now: Instant) {
+        self.paused.get_or_insert(now);
+    }
+
+    pub(super) fn resume(&mut self, now: Instant) {
+        if let Some(since) = self.paused.take() {
+            self.shift += self.ticks(now.saturating_duration_since(since));
+            self.begins = true;
+        }
+    }
+
+    /// How long it is until the beginning.
+    pub(super) fn begins_in(&self, now: Instant) -> Duration {
+        self.begun.saturating_duration_since(now)
+    }
+
+    /// What is heard now, in ticks since the beginning, pauses included.
+    pub(super) fn now(&self, now: Instant) -> u64 {
+        self.ticks(now.saturating_duration_since(self.begun))
+    }
+
+    /// How much time so many ticks are.
+    pub(super) fn time(&self, ticks: u64) -> Duration {
+        let nanos = u128::from(ticks) * 1_000_000_000 / u128::from(self.clock_rate.max(1));
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    fn ticks(&self, time: Duration) -> u64 {
+        u64::try_from(time.as_nanos() * u128::from(self.clock_rate) / 1_000_000_000).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn nothing_adds_up() {
+        let begun = Instant::now();
+        let mut pace = Pace::new(begun, 44_100);
+        // Ten hours in packets of 350 samples.
+        let mut position = 0;
+        while position < 36_000 * 44_100 {
+            let due = pace.due(position).unwrap();
+            // Timers are late by up to a millisecond, always.
+            let (ticks, begins) = pace.send(position, due + MS);
+            assert_eq!((ticks, begins), (position, position == 0));
+            position += 350;
+        }
+        let exact = begun + Duration::from_hours(10) - LEAD;
+        let due = pace.due(36_000 * 44_100).unwrap();
+        assert!(due.max(exact) - due.min(exact) < Duration::from_micros(1));
+    }
+
+    #[test]
+    fn the_first_are_sent_at_once_and_the_others_a_little_early() {
+        let begun = Instant::now();
+        let pace = Pace::new(begun, 1_000);
+        assert_eq!(pace.due(0), Some(begun));
+        assert_eq!(pace.due(20), Some(begun));
+        assert_eq!(pace.due(50), Some(begun + 30 * MS));
+        assert_eq!(pace.over(50), Some(begun + 50 * MS));
+    }
+
+    #[test]
+    fn pauses_count() {
+        let begun = Instant::now();
+        let mut pace = Pace::new(begun, 1_000);
+        pace.send(0, begun);
+        pace.pause(begun + 100 * MS);
+        assert!(pace.is_paused());
+        // Once is enough.
+        pace.pause(begun + 200 * MS);
+        assert_eq!((pace.due(120), pace.over(120)), (None, None));
+        assert_eq!(pace.now(begun + 300 * MS), 300);
+        pace.resume(begun + 5_100 * MS);
+        pace.resume(begun + 9_999 * MS);
+        assert!(!pace.is_paused());
+        assert_eq!(pace.due(120), Some(begun + 5_100 * MS));
+        assert_eq!(pace.send(120, begun + 5_100 * MS), (5_120, true));
+        assert_eq!(pace.send(140, begun + 5_120 * MS), (5_140, false));
+    }
+
+    #[test]
+    fn what_is_much_too_late_is_not_caught_up_with() {
+        let begun = Instant::now();
+        let mut pace = Pace::new(begun, 1_000);
+        pace.send(0, begun);
+        // Late, and caught up with.
+        assert_eq!(pace.send(100, begun + 280 * MS), (100, false));
+        // 3 s late: all that follows is heard so much later.
+        assert_eq!(pace.send(200, begun + 3_180 * MS), (3_200, true));
+        assert_eq!(pace.due(300), Some(begun + 3_280 * MS));
+        assert_eq!(pace.send(300, begun + 3_280 * MS), (3_300, false));
+    }
+}

@@ -1,0 +1,139 @@
+//! [`Publication`]: one file that was asked for: what is known of it, and what its task does.
+
+use std::time::Duration;
+
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
+
+use super::{Broadcast, Control, NoReading, OnAir, Over, Progress, Reading};
+use crate::{
+    client::{
+        dial::Dialer,
+        files::{Opener, unquote},
+        rtsp::{Session, Way},
+    },
+    escape::Printable,
+    media::Description,
+};
+
+/// How long a file may take to be opened and looked into.
+const OPEN_WITHIN: Duration = Duration::from_secs(8);
+/// What was asked of a task and not taken up. What is too much is not heeded: nobody types so fast.
+const MOST_CONTROLS: usize = 8;
+
+/// What is known of a file that is played, or about to be.
+pub(super) struct Publication {
+    /// To whom it was said that it is wanted.
+    pub own: String,
+    /// Who wanted it first.
+    pub by: String,
+    /// As `list_files` writes it.
+    pub file: String,
+    controls: mpsc::Sender<Control>,
+    progress: watch::Receiver<Progress>,
+    has_begun: bool,
+    /// How long it takes, where that is known.
+    length: Option<Duration>,
+}
+
+/// The same for its task.
+pub(super) struct Task {
+    pub file: String,
+    pub controls: mpsc::Receiver<Control>,
+    pub progress: watch::Sender<Progress>,
+}
+
+/// A file is being played.
+pub(super) struct Began {
+    pub file: String,
+    pub length: Option<Duration>,
+}
+
+/// What became of it, in words fit for printing.
+pub(super) enum Outcome {
+    /// Nothing was played, for this reason.
+    NotBegun(String),
+    /// It was played, and is over; why, if not because it was at its end.
+    Over(Option<String>),
+}
+
+impl Outcome {
+    /// Its task came down.
+    pub fn fallen() -> Self {
+        Self::Over(Some("something went wrong here".to_owned()))
+    }
+}
+
+impl Publication {
+    pub fn new(own: String, by: String, file: String) -> (Self, Task) {
+        let (controls, taken) = mpsc::channel(MOST_CONTROLS);
+        let (progress, shown) = watch::channel(Progress::default());
+        let task = Task { file: file.clone(), controls: taken, progress };
+        (Self { own, by, file, controls, progress: shown, has_begun: false, length: None }, task)
+    }
+
+    pub fn begun(&mut self, length: Option<Duration>) {
+        (self.has_begun, self.length) = (true, length);
+    }
+
+    pub fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
+    /// Whether nobody listens to what is asked of it.
+    pub fn is_fallen(&self) -> bool {
+        self.controls.is_closed()
+    }
+
+    pub fn control(&self, control: Control) {
+        let _ = self.controls.try_send(control);
+    }
+
+    pub fn shown(&self) -> OnAir {
+        let Progress { elapsed, is_paused } = *self.progress.borrow();
+        let (file, by) = (self.file.clone(), self.by.clone());
+        OnAir { file, by, elapsed, length: self.length, is_paused }
+    }
+}
+
+/// Plays a file to the server at this address, until its end.
+pub(super) async fn run(
+    folder: &Opener,
+    dialer: &Dialer,
+    rtsp: &str,
+    file: &str,
+    (controls, progress, began): (mpsc::Receiver<Control>, watch::Sender<Progress>, mpsc::Sender<Began>),
+) -> Outcome {
+    let not_begun = |why: &dyn std::fmt::Display| Outcome::NotBegun(Printable(why).to_string());
+    // A command's quotes are taken off on the way.
+    let Some(name) = unquote(file).or_else(|| unquote(&format!("\"{file}\""))) else {
+        return not_begun(&"no such file is shared");
+    };
+    let folder = folder.clone();
+    let reading = match timeout(OPEN_WITHIN, Reading::begin(move || folder.open(&name))).await {
+        Ok(Ok(reading)) => reading,
+        Ok(Err(why)) => return not_begun(&why),
+        Err(_) => return not_begun(&NoReading::from(std::io::Error::from(std::io::ErrorKind::TimedOut))),
+    };
+    let length = reading.length;
+    let description = Description::new(reading.format, file, length);
+    let broadcast = match Session::publish(dialer, rtsp, &description, Way::Udp).await {
+        Ok(session) => Broadcast::new(session, reading, progress),
+        Err(why) => return not_begun(&why),
+    };
+    let broadcast = match broadcast {
+        Ok(broadcast) => broadcast,
+        Err(why) => return not_begun(&why),
+    };
+    // Who is not told that it began is told that it is over.
+    let _ = began.send(Began { file: file.to_owned(), length }).await;
+    Outcome::Over(match broadcast.run(controls).await {
+        Ok(Over::Finished) => None,
+        Ok(Over::Stopped) => Some("you stopped it".to_owned()),
+        Ok(Over::Closed) => Some("the server ended it".to_owned()),
+        Ok(Over::CutOff(why)) => Some(Printable(why).to_string()),
+        Err(failure) => Some(Printable(failure).to_string()),
+    })
+}

@@ -1,0 +1,184 @@
+//! [`Source`]: a file as what a stream holds, unit by unit: MPEG audio and Opus as they are, all else decoded.
+
+use std::{fs::File, io, time::Duration};
+
+use symphonia::core::{
+    codecs::{
+        CodecParameters,
+        audio::{
+            AudioCodecParameters, AudioDecoder, AudioDecoderOptions,
+            well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS},
+        },
+    },
+    errors::Error,
+    formats::{
+        FormatReader, TrackType,
+        well_known::{FORMAT_ID_MP1, FORMAT_ID_MP2, FORMAT_ID_MP3},
+    },
+    io::{MediaSourceStream, MediaSourceStreamOptions},
+    packet::Packet,
+};
+
+use super::mix::Mix;
+use crate::{
+    client::files::sound,
+    media::{
+        Format,
+        format::MOST_RATE,
+        payload::{l16, mpeg::FrameHeader},
+    },
+};
+
+/// So many packets in a row may be broken before the file is given up.
+const MOST_BROKEN: usize = 200;
+
+/// Why a file cannot be streamed.
+#[derive(Debug, thiserror::Error)]
+pub enum NoSource {
+    /// Nothing in it is audio of a kind that is known here.
+    #[error("it holds no audio that can be read here")]
+    NoAudio,
+    /// There is audio, in a form that is not decoded here.
+    #[error("its codec is not known here")]
+    Codec,
+    /// More than [`MOST_RATE`].
+    #[error("it has {0} samples a second, and {MOST_RATE} are the most")]
+    Rate(u32),
+    /// Opus is not decoded here, and so cannot be mixed.
+    #[error("it is Opus with {0} channels, and 2 are the most")]
+    OpusChannels(usize),
+    /// More than two channels of which nobody knows where they belong.
+    #[error("it has {0} channels, and does not say where they belong")]
+    Channels(usize),
+}
+
+/// A file that is being read.
+pub struct Source {
+    reader: Box<dyn FormatReader>,
+    track: u32,
+    kind: Kind,
+    /// What it becomes.
+    pub format: Format,
+    /// How long it plays, if it says so.
+    pub length: Option<Duration>,
+}
+
+enum Kind {
+    /// Packets are units.
+    AsIs,
+    Decoded {
+        decoder: Box<dyn AudioDecoder>,
+        mix: Mix,
+        rate: u32,
+        samples: Vec<i16>,
+    },
+}
+
+impl Source {
+    /// Looks at what this file holds. Blocks while it reads the disk.
+    ///
+    /// # Errors
+    /// If it cannot be streamed.
+    pub fn open(file: File) -> Result<Self, NoSource> {
+        let stream = MediaSourceStream::new(Box::new(file), MediaSourceStreamOptions::default());
+        let reader = sound::reader(stream).ok_or(NoSource::NoAudio)?;
+        let track = reader.default_track(TrackType::Audio).ok_or(NoSource::NoAudio)?;
+        let Some(CodecParameters::Audio(audio)) = &track.codec_params else { return Err(NoSource::NoAudio) };
+        let (format, kind) = match audio.codec {
+            CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3 if is_bare(reader.as_ref()) => {
+                (Format::Mp3, Kind::AsIs)
+            }
+            CODEC_ID_OPUS => (opus(audio)?, Kind::AsIs),
+            _ => decoded(audio)?,
+        };
+        let (track, length) = (track.id, sound::length(reader.as_ref(), track));
+        Ok(Self { reader, track, kind, format, length })
+    }
+
+    /// The next unit; `None` at the end, which for a file that is cut off is where it is cut. Blocks while it reads the
+    /// disk.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn next_unit(&mut self) -> io::Result<Option<Vec<u8>>> {
+        for _ in 0..MOST_BROKEN {
+            let packet = match self.reader.next_packet() {
+                Ok(Some(packet)) if packet.track_id != self.track => continue,
+                Ok(Some(packet)) => packet,
+                // What follows is another stream in the same file, which may be anything.
+                Ok(None) | Err(Error::ResetRequired) => return Ok(None),
+                Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Ok(None);
+                }
+                Err(Error::IoError(error)) => return Err(error),
+                Err(_) => continue,
+            };
+            match self.kind.unit(&packet) {
+                Unit::Whole(unit) => return Ok(Some(unit)),
+                Unit::None => {}
+                Unit::Other => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What a packet comes to.
+enum Unit {
+    Whole(Vec<u8>),
+    /// It is broken, or holds no sound.
+    None,
+    /// It is of another rate or number of channels, which a stream cannot change to.
+    Other,
+}
+
+impl Kind {
+    fn unit(&mut self, packet: &Packet) -> Unit {
+        match self {
+            Self::AsIs => {
+                let is_information = FrameHeader::parse(&packet.data)
+                    .is_some_and(|header| header.is_information(&packet.data));
+                if is_information { Unit::None } else { Unit::Whole(packet.data.to_vec()) }
+            }
+            Self::Decoded { decoder, mix, rate, samples } => {
+                let Ok(decoded) = decoder.decode(packet) else { return Unit::None };
+                let spec = decoded.spec();
+                if spec.rate() != *rate || spec.channels().count() != mix.inputs() {
+                    return Unit::Other;
+                }
+                samples.clear();
+                decoded.copy_to_vec_interleaved(samples);
+                if samples.is_empty() { Unit::None } else { Unit::Whole(l16::to_bytes(mix.apply(samples))) }
+            }
+        }
+    }
+}
+
+/// Whether frames stand in the file one after another, so that packets are frames.
+fn is_bare(reader: &dyn FormatReader) -> bool {
+    matches!(reader.format_info().format, FORMAT_ID_MP1 | FORMAT_ID_MP2 | FORMAT_ID_MP3)
+}
+
+fn opus(audio: &AudioCodecParameters) -> Result<Format, NoSource> {
+    match audio.channels.as_ref().map_or(2, symphonia::core::audio::Channels::count) {
+        channels @ 1..=2 => Ok(Format::Opus { channels: if channels == 1 { 1 } else { 2 } }),
+        channels => Err(NoSource::OpusChannels(channels)),
+    }
+}
+
+fn decoded(audio: &AudioCodecParameters) -> Result<(Format, Kind), NoSource> {
+    let rate = audio.sample_rate.ok_or(NoSource::Codec)?;
+    if rate == 0 || rate > MOST_RATE {
+        return Err(NoSource::Rate(rate));
+    }
+    let decoder = symphonia::default::get_codecs()
+        .make_audio_decoder(audio, &AudioDecoderOptions::default())
+        .map_err(|_| NoSource::Codec)?;
+    let channels = audio.channels.as_ref().ok_or(NoSource::Codec)?;
+    let mix = Mix::new(channels).ok_or(NoSource::Channels(channels.count()))?;
+    let format = Format::L16 { rate, channels: mix.outputs() };
+    Ok((format, Kind::Decoded { decoder, mix, rate, samples: Vec::new() }))
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,205 @@
+//! Files made by ffmpeg where it is installed; those made here need nobody.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::media::payload::opus;
+
+/// A file that ffmpeg makes of a tone of two seconds, unless other inputs are named. `None` without ffmpeg.
+pub fn made(dir: &TempDir, name: &str, arguments: &str) -> Option<PathBuf> {
+    let path = dir.path().join(name);
+    let tone = "-f lavfi -i sine=frequency=440:duration=2:sample_rate=44100";
+    let inputs = if arguments.contains("-i ") { "" } else { tone };
+    let made = Command::new("ffmpeg")
+        .args(["-hide_banner", "-loglevel", "error", "-nostdin", "-y"])
+        .args(format!("{inputs} {arguments}").split_whitespace())
+        .arg(&path)
+        .stdin(Stdio::null())
+        .status();
+    match made {
+        Err(_) => {
+            let is_required = std::env::var_os("ARAUTO_REQUIRE_TOOLS").is_some_and(|value| value == "1");
+            assert!(!is_required, "ffmpeg is not installed, and ARAUTO_REQUIRE_TOOLS=1 wants it");
+            // Where all have to run, they do: see CONTRIBUTING.md.
+            None
+        }
+        Ok(status) => {
+            assert!(status.success(), "{arguments}");
+            Some(path)
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<Source, NoSource> {
+    Source::open(File::open(path).unwrap())
+}
+
+fn units(path: &Path) -> (Format, Option<Duration>, Vec<Vec<u8>>) {
+    let mut source = open(path).unwrap();
+    let units = std::iter::from_fn(|| source.next_unit().unwrap()).collect();
+    (source.format, source.length, units)
+}
+
+/// All frames in a file, the one about the file left out, found without any library.
+fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let tag = |at: usize| usize::from(bytes[at] & 0x7f);
+    let mut rest = match bytes {
+        [b'I', b'D', b'3', ..] => &bytes[10 + (tag(6) << 21 | tag(7) << 14 | tag(8) << 7 | tag(9))..],
+        _ => bytes,
+    };
+    let mut frames = Vec::new();
+    while let Some(header) = FrameHeader::parse(rest)
+        && let Some((frame, after)) = rest.split_at_checked(header.bytes)
+    {
+        if !header.is_information(frame) {
+            frames.push(frame.to_vec());
+        }
+        rest = after;
+    }
+    frames
+}
+
+#[test]
+fn frames_as_they_stand_in_the_file() {
+    let dir = TempDir::new().unwrap();
+    for (name, arguments) in [
+        ("constant.mp3", "-b:a 128k"),
+        ("variable.mp3", "-q:a 4 -ac 2"),
+        ("low.mp3", "-ar 8000 -ac 1 -b:a 8k"),
+        ("high.mp3", "-ar 48000 -ac 2 -b:a 320k"),
+        ("tagged.mp3", "-metadata title=Song -metadata artist=Somebody -id3v2_version 3 -write_id3v1 1"),
+        ("layer2.mp2", "-b:a 384k -ac 2 -ar 32000"),
+        (
+            "picture.mp3",
+            "-f lavfi -i sine=duration=2 -f lavfi -i testsrc2=size=600x600:rate=1:duration=1 \
+             -map 0 -map 1 -c:v png -disposition:v attached_pic -id3v2_version 3",
+        ),
+    ] {
+        let Some(path) = made(&dir, name, arguments) else { return };
+        let (format, length, units) = units(&path);
+        let expected = frames(&std::fs::read(&path).unwrap());
+        assert_eq!(format, Format::Mp3, "{name}");
+        assert!(units == expected && units.len() >= 25, "{name}: {} of {}", units.len(), expected.len());
+        let off = length.unwrap().abs_diff(Duration::from_secs(2));
+        assert!(off < Duration::from_millis(150), "{name}: {length:?}");
+    }
+    assert!(std::fs::metadata(dir.path().join("picture.mp3")).unwrap().len() > 33_000);
+}
+
+#[test]
+fn opus_packets_as_they_stand_in_the_file() {
+    let dir = TempDir::new().unwrap();
+    for (name, channels, arguments) in [
+        ("mono.opus", 1, "-c:a libopus -b:a 24k"),
+        ("stereo.ogg", 2, "-c:a libopus -ac 2 -b:a 160k"),
+        ("long.opus", 2, "-c:a libopus -ac 2 -b:a 256k -frame_duration 120"),
+    ] {
+        let Some(path) = made(&dir, name, arguments) else { return };
+        let (format, length, units) = units(&path);
+        assert_eq!(format, Format::Opus { channels }, "{name}");
+        let ticks: u32 = units.iter().map(|unit| opus::ticks(unit).unwrap()).sum();
+        assert!((96_000..=96_000 + 2 * 5_760).contains(&ticks), "{name}: {ticks}");
+        let length = length.unwrap();
+        assert!(length.abs_diff(Duration::from_secs(2)) < Duration::from_millis(20), "{name}: {length:?}");
+    }
+    let Some(path) = made(&dir, "six.opus", "-ac 6 -c:a libopus") else { return };
+    assert_eq!(open(&path).err().unwrap().to_string(), "it is Opus with 6 channels, and 2 are the most");
+}
+
+/// What ffmpeg makes of a file, as samples with the high byte first.
+fn decoded(path: &Path, arguments: &str) -> Vec<u8> {
+    let output = Command::new("ffmpeg")
+        .args(["-hide_banner", "-loglevel", "error", "-nostdin", "-i"])
+        .arg(path)
+        .args(arguments.split_whitespace())
+        .args(["-f", "s16be", "-"])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    output.stdout
+}
+
+#[test]
+fn samples_as_others_decode_them() {
+    let dir = TempDir::new().unwrap();
+    for (name, arguments, rate, channels) in [
+        ("a.wav", "", 44_100, 1),
+        ("b.wav", "-ar 8000", 8_000, 1),
+        ("c.wav", "-ar 48000 -ac 2", 48_000, 2),
+        ("d.flac", "-ac 2", 44_100, 2),
+        ("e.flac", "-ar 96000", 96_000, 1),
+    ] {
+        let Some(path) = made(&dir, name, arguments) else { return };
+        let (format, length, units) = units(&path);
+        assert_eq!(format, Format::L16 { rate, channels }, "{name}");
+        assert_eq!(length, Some(Duration::from_secs(2)), "{name}");
+        assert!(units.concat() == decoded(&path, ""), "{name}");
+    }
+    // Decoders of these may differ in the last bits, and in where they begin.
+    for (name, arguments, rate, channels) in [
+        ("f.ogg", "-c:a libvorbis -ac 2", 44_100, 2),
+        ("g.m4a", "-c:a aac", 44_100, 1),
+        ("h.aac", "-c:a aac", 44_100, 1),
+    ] {
+        let Some(path) = made(&dir, name, arguments) else { return };
+        let (format, _, units) = units(&path);
+        assert_eq!(format, Format::L16 { rate, channels }, "{name}");
+        let ticks = units.concat().len() / 2 / usize::from(channels);
+        assert!((88_200 - 2_100..=88_200 + 4_200).contains(&ticks), "{name}: {ticks}");
+        let loud = l16::samples(&units.concat()).filter(|sample| sample.unsigned_abs() > 2_000).count();
+        assert!(loud > ticks / 2, "{name}: {loud}");
+    }
+}
+
+#[test]
+fn more_channels_become_two() {
+    let dir = TempDir::new().unwrap();
+    let Some(path) = made(&dir, "six.flac", "-ac 6 -channel_layout 5.1") else { return };
+    let (format, _, units) = units(&path);
+    assert_eq!(format, Format::L16 { rate: 44_100, channels: 2 });
+    assert_eq!(units.concat().len(), 2 * 44_100 * 4);
+    let Some(path) = made(&dir, "fast.wav", "-ar 192000") else { return };
+    assert_eq!(
+        open(&path).err().unwrap().to_string(),
+        "it has 192000 samples a second, and 96000 are the most"
+    );
+}
+
+#[test]
+fn as_far_as_it_goes() {
+    let dir = TempDir::new().unwrap();
+    for (name, arguments) in [("a.mp3", ""), ("b.opus", "-c:a libopus"), ("c.flac", ""), ("d.wav", "")] {
+        let Some(path) = made(&dir, name, arguments) else { return };
+        let (_, _, whole) = units(&path);
+        let bytes = std::fs::read(&path).unwrap();
+        let cut = dir.path().join("cut");
+        std::fs::write(&cut, &bytes[..bytes.len() * 6 / 10]).unwrap();
+        let (_, _, units) = units(&cut);
+        let (part, all) = (units.concat(), whole.concat());
+        assert!((all.len() * 4 / 10..all.len() * 7 / 10).contains(&part.len()), "{name}: {}", part.len());
+        assert!(all.starts_with(&part), "{name}");
+    }
+}
+
+#[test]
+fn no_audio_whatever_it_is_called() {
+    let dir = TempDir::new().unwrap();
+    for content in [
+        &b""[..],
+        b"Dear diary,\n",
+        &b"lorem ipsum dolor sit amet ".repeat(5_000),
+        b"ID3\x04\0\0\0\0\0\0",
+        b"OggS\0\x02",
+        b"RIFF\xff\xff\xff\xffWAVEfmt ",
+        &vec![0; 100_000],
+    ] {
+        let path = dir.path().join("song.mp3");
+        std::fs::write(&path, content).unwrap();
+        assert_eq!(open(&path).err().unwrap().to_string(), "it holds no audio that can be read here");
+    }
+}

@@ -1,0 +1,79 @@
+//! [`Agreed`]: what a `Transport` header holds (RFC 2326, section 12.39), as far as one needs to know.
+
+use super::Way;
+
+/// How datagrams of one stream go, by the server's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Agreed {
+    /// To these ports of the server, for RTP and RTCP.
+    Udp(u16, u16),
+    /// By these channels.
+    Interleaved(u8, u8),
+}
+
+/// What is asked for. `ports`: ours, for RTP and RTCP; without them, it is to be interleaved.
+pub(super) fn asked(ports: Option<(u16, u16)>, is_record: bool) -> String {
+    let mode = if is_record { ";mode=record" } else { "" };
+    match ports {
+        Some((rtp, rtcp)) => format!("RTP/AVP;unicast;client_port={rtp}-{rtcp}{mode}"),
+        None => format!("RTP/AVP/TCP;unicast;interleaved=0-1{mode}"),
+    }
+}
+
+impl Agreed {
+    /// Reads the answer to what was asked for in this way.
+    pub(super) fn parse(header: &str, way: Way) -> Option<Self> {
+        let value = |name: &str| {
+            let mut parameters = header.split(';').filter_map(|parameter| parameter.trim().split_once('='));
+            parameters.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        };
+        match way {
+            Way::Udp => {
+                let (rtp, rtcp) = pair(value("server_port")?, u16::checked_add)?;
+                (rtp != 0 && rtcp != 0).then_some(Self::Udp(rtp, rtcp))
+            }
+            Way::Interleaved => {
+                let (rtp, rtcp) = pair(value("interleaved")?, u8::checked_add)?;
+                Some(Self::Interleaved(rtp, rtcp))
+            }
+        }
+    }
+}
+
+/// `6970-6971`, or `6970` for the same.
+fn pair<N: std::str::FromStr + Copy + From<u8>>(text: &str, add: fn(N, N) -> Option<N>) -> Option<(N, N)> {
+    let (first, second) = text.split_once('-').map_or((text, None), |(first, second)| (first, Some(second)));
+    let first = first.parse().ok()?;
+    let second = match second {
+        Some(second) => second.parse().ok()?,
+        None => add(first, N::from(1))?,
+    };
+    Some((first, second))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers() {
+        assert_eq!(asked(Some((6_970, 6_971)), true), "RTP/AVP;unicast;client_port=6970-6971;mode=record");
+        assert_eq!(asked(None, false), "RTP/AVP/TCP;unicast;interleaved=0-1");
+        let udp = |header| Agreed::parse(header, Way::Udp);
+        assert_eq!(
+            udp("RTP/AVP;unicast;client_port=1-2;server_port=30000-30001;ssrc=1234"),
+            Some(Agreed::Udp(30_000, 30_001))
+        );
+        assert_eq!(udp("RTP/AVP/UDP;unicast; Server_Port=30000"), Some(Agreed::Udp(30_000, 30_001)));
+        let tcp = |header| Agreed::parse(header, Way::Interleaved);
+        assert_eq!(tcp("RTP/AVP/TCP;interleaved=2-3"), Some(Agreed::Interleaved(2, 3)));
+        for other in ["", "RTP/AVP", "server_port", "server_port=", "server_port=0-1", "server_port=65535"] {
+            assert_eq!(udp(other), None, "{other}");
+        }
+        for other in
+            ["", "RTP/AVP/TCP;server_port=1-2", "interleaved=255", "interleaved=256-257", "interleaved=0-"]
+        {
+            assert_eq!(tcp(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What one hears of others' files: what is asked for, said and shown of it.
+
+use super::{
+    app::{App, Effect},
+    clock::Now,
+    sound::{Asked, Current, MOST_ASKED, MOST_FILES, MOST_PEOPLE},
+};
+use crate::{
+    client::{
+        Received,
+        audio::play::{Failed, Order, Progress, Volume, words},
+        files::{Entry, Quoted},
+    },
+    media::Offer,
+    protocol::Operation,
+};
+
+/// What a line asks for that is carried out here.
+#[derive(Debug, PartialEq, Eq)]
+enum Wish {
+    Volume(Option<Volume>),
+    Stop,
+}
+
+impl App {
+    /// This one has these files.
+    pub(super) fn know_files(&mut self, of: &str, entries: &[Entry]) {
+        let is_audio = |entry: &&Entry| entry.kind.as_ref().is_some_and(|kind| kind.starts_with("audio/"));
+        let files = entries.iter().filter(is_audio).take(MOST_FILES);
+        let files = files.map(|entry| Quoted(&entry.name).to_string()).collect();
+        let known = &mut self.listening.known;
+        known.retain(|(name, _)| name != of);
+        known.push_back((of.to_owned(), files));
+        known.drain(..known.len().saturating_sub(MOST_PEOPLE));
+    }
+
+    /// A message was sent: it may ask for a file.
+    pub(super) fn note_asked(&mut self, message: &Received, now: Now) {
+        if message.operation == Operation::Play.wire() {
+            let asked = &mut self.listening.asked;
+            let (of, file) = (message.destination.clone(), message.data.clone());
+            asked.push_back(Asked { of, file, at: now.at });
+            asked.drain(..asked.len().saturating_sub(MOST_ASKED));
+        }
+    }
+
+    /// A file is to be heard there. Only what was asked for is: nobody makes another's machine sound.
+    pub(super) fn offered(&mut self, by: &str, offer: &Offer<'_>, now: Now) {
+        if self.listening.answered(by, |file| file == offer.file, now).is_none() {
+            self.note(now, &format!("{by} plays {}, which you did not ask for", offer.file));
+            return;
+        }
+        let effect = Effect::Listen { address: offer.rtsp.to_owned(), volume: self.listening.volume };
+        if self.leave_effect(effect) {
+            self.note(now, &format!("{by} plays {}. /stop, /volume 50.", offer.file));
+            let (of, file) = (by.to_owned(), offer.file.to_owned());
+            self.listening.current = Some(Current { of, file, progress: Progress::default() });
+        } else {
+            self.error(now, &format!("{by} plays {}, but too much waits", offer.file));
+        }
+    }
+
+    /// The server refused something: it may be what was asked for of one it names, or else last.
+    pub(super) fn not_played(&mut self, operation: &str, why: &str) {
+        if operation == Operation::Play.wire() {
+            let asked = &mut self.listening.asked;
+            let named = asked.iter().position(|asked| why.contains(&asked.of));
+            asked.remove(named.unwrap_or(asked.len().saturating_sub(1)));
+        }
+    }
+
+    /// A file is not to be heard.
+    pub(super) fn not_offered(&mut self, by: &str, why: &str, now: Now) {
+        let why = why.strip_prefix("cannot: ").unwrap_or(why);
+        // Most name the file, because they may be asked for several.
+        let named = |file: &str| why.strip_prefix(file).and_then(|why| why.strip_prefix(": "));
+        let asked = self.listening.answered(by, |file| named(file).is_some(), now);
+        self.error(
+            now,
+            &match asked {
+                Some(Asked { file, .. }) => {
+                    format!("{by} does not play {file}: {}", named(&file).unwrap_or(why))
+                }
+                None => format!("{by} does not play what is asked for: {why}"),
+            },
+        );
+    }
+
+    /// How far it is.
+    pub fn hears(&mut self, progress: Progress, now: Now) {
+        let Some(current) = &mut self.listening.current else { return };
+        let fell_back = progress.fell_back && !current.progress.fell_back;
+        current.progress = progress;
+        if fell_back {
+            self.note(now, &format!("{}.", words::FELL_BACK));
+        }
+    }
+
+    /// It is over: at its end, or why before.
+    pub fn heard(&mut self, over: Result<(), Failed>, now: Now) {
+        let Some(Current { of, file, progress }) = self.listening.current.take() else { return };
+        match over {
+            Ok(()) => {
+                let lost = words::remark(&progress).map(|lost| format!(" ({lost})")).unwrap_or_default();
+                self.note(now, &format!("You heard {file} of {of}{lost}."));
+            }
+            Err(why) => self.error(now, &format!("{file} of {of} is not heard: {why}")),
+        }
+    }
+
+    /// Carries out the line, if it is about what is heard. Whether it is.
+    pub(super) fn listens(&mut self, now: Now) -> bool {
+        match wish(self.line.text()) {
+            Some(Ok(Wish::Volume(Some(volume)))) => {
+                self.listening.volume = volume;
+                self.leave_effect(Effect::Hear(Order::Volume(volume)));
+                self.note(now, &format!("The volume is {volume}."));
+            }
+            Some(Ok(Wish::Volume(None))) => {
+                let volume = self.listening.volume;
+                self.note(now, &format!("The volume is {volume}. /volume 50 changes it."));
+            }
+            Some(Ok(Wish::Stop)) if self.listening.current.is_some() => {
+                self.leave_effect(Effect::Hear(Order::Stop));
+            }
+            Some(Err(why)) => {
+                self.hint = Some(why);
+                return true;
+            }
+            _ => return false,
+        }
+        self.line.take();
+        true
+    }
+}
+
+/// `/volume 50`, `/volume`, `/stop`.
+fn wish(line: &str) -> Option<Result<Wish, String>> {
+    let line = line.strip_prefix('/')?.trim_end();
+    let (word, rest) = line.split_once(' ').map_or((line, ""), |(word, rest)| (word, rest.trim()));
+    match (word.to_ascii_lowercase().as_str(), rest) {
+        ("volume", "") => Some(Ok(Wish::Volume(None))),
+        ("volume", volume) => Some(match volume.parse() {
+            Ok(volume) => Ok(Wish::Volume(Some(volume))),
+            Err(why) => Err(format!("{why}. Type: /volume 50")),
+        }),
+        ("stop", "") => Some(Ok(Wish::Stop)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wishes() {
+        for (line, meant) in [
+            ("/volume 30", Some(Ok(Wish::Volume(Some("30".parse().unwrap()))))),
+            ("/Volume", Some(Ok(Wish::Volume(None)))),
+            ("/stop ", Some(Ok(Wish::Stop))),
+            ("/volume x", Some(Err("a volume is a number from 0 to 100. Type: /volume 50".to_owned()))),
+            ("/stop song.mp3", None),
+            ("/stopp", None),
+            ("volume 3", None),
+        ] {
+            assert_eq!(wish(line), meant, "{line}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! What one hears of others: asked for, shown, made louder, ended.
+
+use crate::client::audio::play::{Failed, NoSink, Progress, Stage};
+
+use super::*;
+
+const OFFER: &str = "rui | ana | play | rtsp://127.0.0.1:1554/7f3a?key=0 - a song.mp3";
+
+fn playing(seconds: u64) -> Progress {
+    let mut progress = Progress { stage: Stage::Playing, ..Progress::default() };
+    progress.figures.played = Duration::from_secs(seconds);
+    progress.figures.buffered = Duration::from_millis(60);
+    progress.length = Some(Duration::from_secs(220));
+    progress
+}
+
+#[test]
+fn what_is_asked_for_is_heard_shown_and_ended() {
+    let mut desk = Desk::ana(110, 12);
+    desk.carry_out();
+    desk.sent.clear();
+    desk.enter("/volume 30");
+    desk.enter("/play rui a song.mp3");
+    desk.hear(OFFER);
+    desk.app.hears(playing(72), desk.now);
+    desk.carry_out();
+    assert_eq!(
+        desk.sent,
+        [
+            "Volume(Volume(30))",
+            "ana | rui | play | a song.mp3",
+            "listen at 30 to rtsp://127.0.0.1:1554/7f3a?key=0",
+        ]
+    );
+    assert_eq!(
+        desk.last_row(),
+        "ana @ 127.0.0.1:1234 · rui: a song.mp3 1:12 of 3:40 · buffer 60 ms · F1 help · Tab completes · PgUp looks back"
+    );
+    desk.sent.clear();
+    desk.enter("/stop");
+    desk.carry_out();
+    assert_eq!(desk.sent, ["Stop"]);
+    desk.app.heard(Ok(()), desk.now);
+    assert_eq!(
+        desk.last_row(),
+        "ana @ 127.0.0.1:1234 · F1 help · Tab completes · PgUp looks back · Ctrl-C leaves"
+    );
+    // With nothing to be heard, it is the server's.
+    desk.enter("/volume 101");
+    assert_eq!(desk.last_row(), "a volume is a number from 0 to 100. Type: /volume 50");
+}
+
+/// Nobody makes another's machine sound.
+#[test]
+fn what_was_not_asked_for_is_not_heard() {
+    let mut desk = Desk::ana(80, 12);
+    desk.enter("/play Eva x.mp3");
+    desk.carry_out();
+    desk.sent.clear();
+    desk.hear(OFFER);
+    desk.carry_out();
+    assert_eq!(desk.sent, [""; 0]);
+    // Once for each time that one asked.
+    desk.enter("/play RUI a song.mp3");
+    desk.hear(OFFER);
+    desk.hear(OFFER);
+    desk.carry_out();
+    let listened = |desk: &Desk| desk.sent.iter().filter(|sent| sent.starts_with("listen")).count();
+    assert_eq!(listened(&desk), 1);
+    // Nor long after.
+    desk.enter("/play rui a song.mp3");
+    desk.now.at += Duration::from_mins(1);
+    desk.hear(OFFER);
+    desk.carry_out();
+    assert_eq!(listened(&desk), 1);
+}
+
+#[test]
+fn why_nothing_is_heard_is_said() {
+    let mut desk = Desk::ana(120, 20);
+    desk.enter("/play rui a song.mp3");
+    desk.hear("rui | ana | play | cannot: no such file");
+    desk.enter("/play rui b.mp3");
+    desk.enter("/play rui fake.mp3");
+    desk.hear("rui | ana | play | cannot: fake.mp3: it holds no audio that can be read here");
+    desk.hear("rui | ana | play | cannot: not today");
+    desk.hear("rui | ana | play | cannot: not today");
+    desk.enter("/play rui b.mp3");
+    desk.hear("server | ana | play | rui did not begin within 10 s");
+    desk.hear(OFFER);
+    desk.carry_out();
+    assert!(!desk.sent.iter().any(|sent| sent.starts_with("listen")), "{:?}", desk.sent);
+    desk.enter("/play rui c.mp3");
+    desk.hear(&OFFER.replace("a song.mp3", "c.mp3"));
+    let why = Failed::NoSink(NoSink::NoCard("no PulseAudio or PipeWire is running".to_owned()));
+    desk.app.heard(Err(why), desk.now);
+    let shown = desk.picture().join("\n");
+    for line in [
+        "! rui does not play a song.mp3: no such file",
+        "! rui does not play fake.mp3: it holds no audio that can be read here",
+        "! rui does not play b.mp3: not today",
+        "! rui does not play what is asked for: not today",
+        "! rui did not begin within 10 s",
+        "! c.mp3 of rui is not heard: there is no sound here (no PulseAudio",
+    ] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+}
+
+#[test]
+fn files_that_can_be_heard_are_completed() {
+    let mut desk = Desk::ana(100, 12);
+    desk.hear(
+        "rui | ana | list_files | 3 files: a song.mp3 (9 bytes, 0:07, audio/mpeg), text.txt (9 bytes), \
+         b.wav (9 bytes, audio/wav)",
+    );
+    desk.type_in("/play rui ");
+    desk.key(KeyCode::Tab);
+    assert_eq!(desk.last_row(), "a song.mp3  b.wav");
+}

@@ -1,0 +1,147 @@
+//! Where a stream is to be had, and the DATA of the messages that say so.
+
+use std::{fmt, str::FromStr};
+
+use super::key::Key;
+
+/// A stream's number, four hexadecimal digits in its address. No two that are there at once have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamId(pub u16);
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04x}", self.0)
+    }
+}
+
+/// The text is no stream's number: not four hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a stream has a number of 4 hexadecimal digits")]
+pub struct NoStreamId;
+
+impl FromStr for StreamId {
+    type Err = NoStreamId;
+
+    fn from_str(text: &str) -> Result<Self, NoStreamId> {
+        if text.len() != 4 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(NoStreamId);
+        }
+        u16::from_str_radix(text, 16).map(Self).map_err(|_| NoStreamId)
+    }
+}
+
+/// The address of a stream for one who may publish it or listen to it: `rtsp://192.0.2.7:1554/7f3a?key=…`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// `rtsp`, `rtsps`, `http` or `https`.
+    pub scheme: &'static str,
+    /// A name, or an IP address as an address holds it: IPv6 in brackets.
+    pub host: String,
+    /// Where the server listens.
+    pub port: u16,
+    /// Which stream.
+    pub stream: StreamId,
+    /// What lets its owner in.
+    pub key: Key,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scheme, host, port, stream, key } = self;
+        write!(f, "{scheme}://{host}:{port}/{stream}?key={}", key.reveal())
+    }
+}
+
+/// DATA of a `publish` message: send this file there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summons<'a> {
+    /// An `rtsp:` or `rtsps:` address.
+    pub rtsp: &'a str,
+    /// As `list_files` writes it.
+    pub file: &'a str,
+}
+
+impl<'a> Summons<'a> {
+    /// Reads DATA.
+    #[must_use]
+    pub fn parse(data: &'a str) -> Option<Self> {
+        let (rtsp, file) = data.split_once(' ')?;
+        (is_rtsp(rtsp) && !file.is_empty()).then_some(Self { rtsp, file })
+    }
+}
+
+impl fmt::Display for Summons<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.rtsp, self.file)
+    }
+}
+
+/// DATA of a `play` message that says where a stream is to be heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer<'a> {
+    /// An `rtsp:` or `rtsps:` address.
+    pub rtsp: &'a str,
+    /// An `http:` or `https:` address, where there is one.
+    pub http: Option<&'a str>,
+    /// As `list_files` writes it.
+    pub file: &'a str,
+}
+
+/// What stands in place of the `http:` address where there is none.
+const NO_HTTP: &str = "-";
+
+impl<'a> Offer<'a> {
+    /// Reads DATA. `None` where it is something else, such as why nothing is to be heard.
+    #[must_use]
+    pub fn parse(data: &'a str) -> Option<Self> {
+        let (rtsp, rest) = data.split_once(' ')?;
+        let (http, file) = rest.split_once(' ')?;
+        let is_http = http.starts_with("http://") || http.starts_with("https://");
+        let is_one = is_rtsp(rtsp) && (is_http || http == NO_HTTP) && !file.is_empty();
+        is_one.then_some(Self { rtsp, http: is_http.then_some(http), file })
+    }
+}
+
+impl fmt::Display for Offer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.rtsp, self.http.unwrap_or(NO_HTTP), self.file)
+    }
+}
+
+fn is_rtsp(address: &str) -> bool {
+    address.starts_with("rtsp://") || address.starts_with("rtsps://")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        let key: Key = "00112233445566778899aabbccddeeff".parse().unwrap();
+        let address =
+            Address { scheme: "rtsp", host: "[::1]".to_owned(), port: 1554, stream: StreamId(0x7f3a), key };
+        assert_eq!(address.to_string(), "rtsp://[::1]:1554/7f3a?key=00112233445566778899aabbccddeeff");
+        assert_eq!("7f3a".parse(), Ok(StreamId(0x7f3a)));
+        for text in ["", "7f3", "+f3a", "7f3ag", "07f3a"] {
+            assert_eq!(text.parse::<StreamId>(), Err(NoStreamId), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_is_read() {
+        let summons = Summons { rtsp: "rtsp://h:1/7f3a?key=0", file: "a song.mp3" };
+        assert_eq!(Summons::parse(&summons.to_string()), Some(summons));
+        for http in [Some("http://h:2/7f3a?key=1"), Some("https://h:2/7f3a?key=1"), None] {
+            let offer = Offer { rtsp: "rtsps://h:1/7f3a?key=1", http, file: "a song.mp3" };
+            assert_eq!(Offer::parse(&offer.to_string()), Some(offer));
+        }
+        for other in
+            ["", "song.mp3", "cannot: no such file", "http://h/ - a", "rtsp://h/ - ", "rtsp://h/ x a"]
+        {
+            assert_eq!(Offer::parse(other), None, "{other}");
+        }
+        assert_eq!(Summons::parse("rtsp://h/"), None);
+        assert_eq!(Summons::parse("http://h/ a"), None);
+    }
+}

@@ -1,0 +1,227 @@
+//! [`Description`]: a stream in SDP (RFC 8866), as RTSP's ANNOUNCE takes it and DESCRIBE gives it.
+
+use std::{net::IpAddr, time::Duration};
+
+use sdp_types::{Attribute, Connection, MediaType, Origin, Session, Time, TransportProto};
+
+use super::format::{Format, MOST_RATE};
+
+/// The most bytes of SDP that are read. Programs write some hundred.
+pub const MOST_BYTES: usize = 16 * 1024;
+
+/// The longest time that is believed of a file.
+const MOST_SECONDS: f64 = 30.0 * 24.0 * 3600.0;
+
+/// What is said of a stream before it begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// What it holds.
+    pub format: Format,
+    /// What its datagrams call that. Ours say [`Format::payload_type`]; other programs choose as they like where RFC 3551
+    /// lets them.
+    pub payload_type: u8,
+    /// What is played, for people to read.
+    pub title: String,
+    /// How long it takes from the beginning to the end, where that is known.
+    pub length: Option<Duration>,
+    /// What is to be set up, as `a=control` says it; `None` for the stream's own address.
+    pub control: Option<String>,
+}
+
+/// Why a description is of no use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoDescription {
+    /// Not as RFC 8866 has it.
+    #[error("that is no SDP")]
+    Malformed,
+    /// It has more or fewer than one stream of sound by RTP.
+    #[error("a stream has one audio part by RTP/AVP, and no other")]
+    NotOneStream,
+    /// It is in a format that is not relayed.
+    #[error("only MP3, Opus and L16 of 1 or 2 channels are relayed")]
+    Format,
+}
+
+impl Description {
+    /// A stream that begins with this.
+    #[must_use]
+    pub fn new(format: Format, title: impl Into<String>, length: Option<Duration>) -> Self {
+        Self { format, payload_type: format.payload_type(), title: title.into(), length, control: None }
+    }
+
+    /// As SDP, from a sender at this address. `number` is the session's.
+    #[must_use]
+    pub fn to_sdp(&self, from: IpAddr, number: u64) -> Vec<u8> {
+        let Self { format, payload_type, title, length, control } = self;
+        let origin = Origin::with_ip_addr(number, 1, from);
+        let title: String = title.chars().filter(|character| !character.is_control()).collect();
+        // A name of nothing is written as a blank (section 5.3).
+        let mut session = Session::new(origin, if title.is_empty() { " " } else { &title });
+        // Where it goes is agreed by RTSP.
+        session.set_connection(Connection::from_ip_addr(match from {
+            IpAddr::V4(_) => IpAddr::from([0; 4]),
+            IpAddr::V6(_) => IpAddr::from([0; 16]),
+        }));
+        session.add_time(Time::new(0, 0));
+        let mut media = sdp_types::Media::new(MediaType::Audio, 0, TransportProto::RtpAvp, payload_type);
+        let mut say = |name: &str, value: String| media.add_attribute(Attribute::with_value(name, value));
+        say("rtpmap", format!("{payload_type} {}", format.rtpmap()));
+        if let Format::Opus { channels: 2 } = format {
+            say("fmtp", format!("{payload_type} sprop-stereo=1"));
+        }
+        if let Some(length) = length {
+            say("range", format!("npt=0-{:.3}", length.as_secs_f64()));
+        }
+        if let Some(control) = control {
+            say("control", control.clone());
+        }
+        session.medias.push(media);
+        let mut sdp = Vec::new();
+        let Ok(()) = session.write(&mut sdp) else { unreachable!("a Vec takes everything") };
+        sdp
+    }
+
+    /// Reads SDP.
+    ///
+    /// # Errors
+    /// If it is none, or of nothing that is relayed.
+    pub fn parse(sdp: &[u8]) -> Result<Self, NoDescription> {
+        let session = Session::parse(sdp).map_err(|_| NoDescription::Malformed)?;
+        let [media] = &session.medias[..] else { return Err(NoDescription::NotOneStream) };
+        let is_sound = media.try_parse_mediatype() == Ok(MediaType::Audio)
+            && media.parse_transport_proto() == TransportProto::RtpAvp;
+        let (true, Ok(payload_type)) = (is_sound, media.fmt.trim().parse::<u8>()) else {
+            return Err(NoDescription::NotOneStream);
+        };
+        let value = |name| media.get_first_attribute_value(name).flatten();
+        let described = |name| value(name).and_then(|value| of_payload(value, payload_type));
+        let format = match described("rtpmap") {
+            Some(rtpmap) => named_format(rtpmap, described("fmtp").unwrap_or_default()),
+            None => numbered_format(payload_type),
+        };
+        let length = value("range").or_else(|| session.get_first_attribute_value("range").flatten());
+        Ok(Self {
+            format: format.ok_or(NoDescription::Format)?,
+            payload_type,
+            title: session.session_name.trim().to_owned(),
+            length: length.and_then(parse_length),
+            control: value("control").filter(|control| *control != "*").map(str::to_owned),
+        })
+    }
+}
+
+/// The rest of an attribute's value that begins with the payload type that is meant.
+fn of_payload(value: &str, payload_type: u8) -> Option<&str> {
+    let (number, rest) = value.split_once(' ')?;
+    (number.parse() == Ok(payload_type)).then_some(rest.trim())
+}
+
+/// What `rtpmap` and `fmtp` say.
+fn named_format(rtpmap: &str, fmtp: &str) -> Option<Format> {
+    let mut parts = rtpmap.split('/');
+    let (name, rate) = (parts.next()?, parts.next()?.parse::<u32>().ok()?);
+    let channels = parts.next().map_or(Some(1), |channels| channels.parse::<u8>().ok())?;
+    match name.to_ascii_uppercase().as_str() {
+        "MPA" if rate == 90_000 => Some(Format::Mp3),
+        "OPUS" if rate == 48_000 && channels == 2 => {
+            let is_stereo = fmtp.split(';').any(|parameter| parameter.trim() == "sprop-stereo=1");
+            Some(Format::Opus { channels: if is_stereo { 2 } else { 1 } })
+        }
+        "L16" if (1..=2).contains(&channels) && (1..=MOST_RATE).contains(&rate) => {
+            Some(Format::L16 { rate, channels })
+        }
+        _ => None,
+    }
+}
+
+/// What a payload type stands for by itself (RFC 3551, section 6).
+fn numbered_format(payload_type: u8) -> Option<Format> {
+    match payload_type {
+        10 => Some(Format::L16 { rate: 44_100, channels: 2 }),
+        11 => Some(Format::L16 { rate: 44_100, channels: 1 }),
+        14 => Some(Format::Mp3),
+        _ => None,
+    }
+}
+
+/// Reads `npt=0-220.5` (RFC 2326, section 3.6).
+fn parse_length(range: &str) -> Option<Duration> {
+    let (begin, end) = range.trim().strip_prefix("npt=")?.split_once('-')?;
+    let (begin, end) = (begin.parse::<f64>().ok()?, end.parse::<f64>().ok()?);
+    let seconds = end - begin;
+    (0.0..=MOST_SECONDS).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORMATS: [Format; 7] = [
+        Format::Mp3,
+        Format::Opus { channels: 1 },
+        Format::Opus { channels: 2 },
+        Format::L16 { rate: 44_100, channels: 2 },
+        Format::L16 { rate: 44_100, channels: 1 },
+        Format::L16 { rate: 8_000, channels: 1 },
+        Format::L16 { rate: 48_000, channels: 2 },
+    ];
+
+    #[test]
+    fn what_is_written_is_read() {
+        for format in FORMATS {
+            for (length, control) in
+                [(None, None), (Some(Duration::from_millis(220_040)), Some("audio".to_owned()))]
+            {
+                let description = Description { control, ..Description::new(format, "a song.mp3", length) };
+                let sdp = description.to_sdp(IpAddr::from([192, 0, 2, 7]), 1);
+                assert_eq!(Description::parse(&sdp), Ok(description), "{}", String::from_utf8_lossy(&sdp));
+            }
+        }
+    }
+
+    #[test]
+    fn exactly() {
+        let length = Some(Duration::from_millis(1_500));
+        let description = Description::new(Format::Opus { channels: 2 }, "a\r\nb", length);
+        let sdp = String::from_utf8(description.to_sdp("::1".parse().unwrap(), 7)).unwrap();
+        assert_eq!(
+            sdp,
+            "v=0\r\no=- 7 1 IN IP6 ::1\r\ns=ab\r\nc=IN IP6 ::\r\nt=0 0\r\nm=audio 0 RTP/AVP 96\r\n\
+             a=rtpmap:96 opus/48000/2\r\na=fmtp:96 sprop-stereo=1\r\na=range:npt=0-1.500\r\n"
+        );
+    }
+
+    /// As a program that is not ours announces.
+    #[test]
+    fn of_other_programs() {
+        let begin =
+            "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=No Name\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\na=tool:x\r\n";
+        let parse = |media: &str| Description::parse(format!("{begin}{media}").as_bytes());
+        let mp3 = parse("m=audio 0 RTP/AVP 14\r\nb=AS:128\r\na=control:streamid=0\r\n").unwrap();
+        assert_eq!((mp3.format, mp3.payload_type), (Format::Mp3, 14));
+        assert_eq!(mp3.control.as_deref(), Some("streamid=0"));
+        let pcm = parse("m=audio 0 RTP/AVP 97\r\na=rtpmap:97 L16/48000/2\r\n").unwrap();
+        assert_eq!((pcm.format, pcm.payload_type), (Format::L16 { rate: 48_000, channels: 2 }, 97));
+        for (media, why) in [
+            ("", NoDescription::NotOneStream),
+            ("m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n", NoDescription::NotOneStream),
+            ("m=audio 0 RTP/AVP 14\r\nm=audio 0 RTP/AVP 14\r\n", NoDescription::NotOneStream),
+            ("m=audio 0 RTP/SAVP 14\r\n", NoDescription::NotOneStream),
+            ("m=audio 0 RTP/AVP 14 10\r\n", NoDescription::NotOneStream),
+            ("m=audio 0 RTP/AVP 0\r\n", NoDescription::Format),
+            ("m=audio 0 RTP/AVP 97\r\na=rtpmap:97 L16/48000/6\r\n", NoDescription::Format),
+            ("m=audio 0 RTP/AVP 97\r\na=rtpmap:97 L16/0/2\r\n", NoDescription::Format),
+            ("m=audio 0 RTP/AVP 97\r\na=rtpmap:97 MPEG4-GENERIC/48000/2\r\n", NoDescription::Format),
+        ] {
+            assert_eq!(parse(media), Err(why), "{media}");
+        }
+        assert_eq!(Description::parse(b"hello"), Err(NoDescription::Malformed));
+    }
+
+    #[test]
+    fn lengths_that_are_none() {
+        for range in ["npt=0-", "npt=now-", "clock=0-1", "npt=5-1", "npt=0-1e300", "npt=0-NaN", ""] {
+            assert_eq!(parse_length(range), None, "{range}");
+        }
+    }
+}

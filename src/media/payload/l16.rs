@@ -1,0 +1,84 @@
+//! Samples of 16 bits, the high byte first (RFC 3551, section 4.5.11).
+
+use super::{MOST_BYTES, Payload, Unit};
+
+/// How many samples of a channel go into a payload at the most: 20 ms (section 4.2), so that little is lost with one.
+const PAYLOADS_A_SECOND: u32 = 50;
+
+/// The bytes of these samples, as a payload has them.
+pub fn to_bytes(samples: impl IntoIterator<Item = i16>) -> Vec<u8> {
+    samples.into_iter().flat_map(i16::to_be_bytes).collect()
+}
+
+/// The samples in these bytes. An odd byte at the end is left out.
+#[must_use]
+pub fn samples(bytes: &[u8]) -> impl ExactSizeIterator<Item = i16> {
+    bytes.chunks_exact(2).map(|pair| i16::from_be_bytes([pair[0], pair[1]]))
+}
+
+/// Makes payloads of the same length, but for the last.
+#[derive(Debug)]
+pub struct Packer {
+    /// Of one sample for all channels.
+    bytes_a_tick: usize,
+    payload_bytes: usize,
+    /// How many samples of a channel were given away.
+    position: u64,
+    /// Less than a payload.
+    rest: Vec<u8>,
+}
+
+impl Packer {
+    /// For samples at this rate, in so many channels.
+    #[must_use]
+    pub fn new(rate: u32, channels: u8) -> Self {
+        let bytes_a_tick = 2 * usize::from(channels.max(1));
+        let ticks = (rate / PAYLOADS_A_SECOND).max(1) as usize;
+        let payload_bytes = bytes_a_tick * ticks.min(MOST_BYTES / bytes_a_tick);
+        Self { bytes_a_tick, payload_bytes, position: 0, rest: Vec::new() }
+    }
+
+    /// Takes samples. Gives full payloads.
+    pub fn push(&mut self, samples: &[u8]) -> Vec<Payload> {
+        self.rest.extend_from_slice(samples);
+        let rest = std::mem::take(&mut self.rest);
+        let full = rest.chunks_exact(self.payload_bytes);
+        self.rest = full.remainder().to_vec();
+        full.map(|bytes| self.payload(bytes.to_vec())).collect()
+    }
+
+    /// Gives what is left.
+    pub fn finish(&mut self) -> Option<Payload> {
+        let mut bytes = std::mem::take(&mut self.rest);
+        bytes.truncate(bytes.len() / self.bytes_a_tick * self.bytes_a_tick);
+        (!bytes.is_empty()).then(|| self.payload(bytes))
+    }
+
+    fn payload(&mut self, bytes: Vec<u8>) -> Payload {
+        let (position, ticks) = (self.position, bytes.len() / self.bytes_a_tick);
+        self.position += ticks as u64;
+        Payload { position, ticks: u32::try_from(ticks).unwrap_or(u32::MAX), bytes }
+    }
+}
+
+/// Reads payloads.
+#[derive(Debug)]
+pub struct Unpacker {
+    bytes_a_tick: usize,
+}
+
+impl Unpacker {
+    /// Of so many channels.
+    #[must_use]
+    pub fn new(channels: u8) -> Self {
+        Self { bytes_a_tick: 2 * usize::from(channels.max(1)) }
+    }
+
+    /// All whole samples that a payload holds, if there are any.
+    #[must_use]
+    pub fn take(&self, timestamp: u32, payload: &[u8]) -> Option<Unit> {
+        let ticks = payload.len() / self.bytes_a_tick;
+        let bytes = payload[..ticks * self.bytes_a_tick].to_vec();
+        (ticks > 0).then(|| Unit { timestamp, ticks: u32::try_from(ticks).unwrap_or(u32::MAX), bytes })
+    }
+}

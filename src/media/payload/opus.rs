@@ -1,0 +1,208 @@
+//! Opus packets in RTP (RFC 7587): one a payload, as it is. Here is what has to be known of a packet for that (RFC 6716,
+//! section 3): how long it lasts, and which frames it is made of.
+
+use super::{MOST_BYTES, Payload, Unit};
+
+/// RTP's ticks a second for Opus, and the rate at which a packet's samples are counted.
+pub const CLOCK_RATE: u32 = 48_000;
+/// The longest time in one packet: 120 ms.
+pub const MOST_TICKS: u32 = CLOCK_RATE * 120 / 1_000;
+/// The longest frame.
+const MOST_FRAME_BYTES: usize = 1_275;
+
+/// How many samples at [`CLOCK_RATE`] a packet holds for each channel. `None` if it is none, as far as that can be seen
+/// without decoding it.
+#[must_use]
+pub fn ticks(packet: &[u8]) -> Option<u32> {
+    let ticks = frame_ticks(*packet.first()?) * frame_count(packet)?;
+    (1..=MOST_TICKS).contains(&ticks).then_some(ticks)
+}
+
+/// Of one frame, by a packet's first byte.
+fn frame_ticks(toc: u8) -> u32 {
+    match toc >> 3 {
+        config @ 0..12 => [480, 960, 1_920, 2_880][usize::from(config & 3)],
+        config @ 12..16 => [480, 960][usize::from(config & 1)],
+        config => [120, 240, 480, 960][usize::from(config & 3)],
+    }
+}
+
+fn frame_count(packet: &[u8]) -> Option<u32> {
+    match packet.first()? & 3 {
+        0 => Some(1),
+        1 | 2 => Some(2),
+        _ => packet.get(1).map(|count| u32::from(count & 0x3f)),
+    }
+}
+
+/// The frames of a packet, in order. `None` if it is not as the RFC has it.
+#[must_use]
+pub fn frames(packet: &[u8]) -> Option<Vec<&[u8]>> {
+    ticks(packet)?;
+    let (toc, rest) = packet.split_first()?;
+    let frames = match toc & 3 {
+        0 => vec![rest],
+        1 => equal(rest, 2)?,
+        2 => {
+            let (length, rest) = frame_length(rest)?;
+            let (first, second) = rest.split_at_checked(length)?;
+            vec![first, second]
+        }
+        _ => counted(rest)?,
+    };
+    frames.iter().all(|frame| frame.len() <= MOST_FRAME_BYTES).then_some(frames)
+}
+
+/// After a byte that says how many, whether their lengths differ, and whether padding follows.
+fn counted(rest: &[u8]) -> Option<Vec<&[u8]>> {
+    let (flags, mut rest) = rest.split_first()?;
+    let count = usize::from(flags & 0x3f);
+    if flags & 0x40 != 0 {
+        let mut padding = 0;
+        loop {
+            let (byte, after) = rest.split_first()?;
+            rest = after;
+            padding += if *byte == 255 { 254 } else { usize::from(*byte) };
+            if *byte != 255 {
+                break;
+            }
+        }
+        rest = &rest[..rest.len().checked_sub(padding)?];
+    }
+    if flags & 0x80 == 0 {
+        return equal(rest, count);
+    }
+    let mut lengths = Vec::new();
+    for _ in 1..count {
+        let (length, after) = frame_length(rest)?;
+        lengths.push(length);
+        rest = after;
+    }
+    let mut frames = Vec::new();
+    for length in lengths {
+        let (frame, after) = rest.split_at_checked(length)?;
+        frames.push(frame);
+        rest = after;
+    }
+    frames.push(rest);
+    Some(frames)
+}
+
+fn equal(bytes: &[u8], count: usize) -> Option<Vec<&[u8]>> {
+    let length = bytes.len().checked_div(count).filter(|length| length * count == bytes.len())?;
+    Some((0..count).map(|at| &bytes[at * length..][..length]).collect())
+}
+
+/// A length in one byte or two, and what follows it.
+fn frame_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let (first, rest) = bytes.split_first()?;
+    if *first < 252 {
+        return Some((usize::from(*first), rest));
+    }
+    let (second, rest) = rest.split_first()?;
+    Some((4 * usize::from(*second) + usize::from(*first), rest))
+}
+
+/// Makes payloads of packets: one each, but that a packet for which there is no room is sent as packets of one frame.
+#[derive(Debug, Default)]
+pub struct Packer {
+    position: u64,
+}
+
+impl Packer {
+    /// Takes one packet.
+    pub fn push(&mut self, packet: &[u8]) -> Vec<Payload> {
+        let (Some(ticks), Some(&toc)) = (ticks(packet), packet.first()) else { return Vec::new() };
+        if packet.len() <= MOST_BYTES {
+            return vec![self.payload(packet.to_vec(), ticks)];
+        }
+        let frames = frames(packet).unwrap_or_default();
+        // The code in the last two bits: one frame.
+        let alone = |frame: &[u8]| [&[toc & !3], frame].concat();
+        frames.into_iter().map(|frame| self.payload(alone(frame), frame_ticks(toc))).collect()
+    }
+
+    fn payload(&mut self, bytes: Vec<u8>, ticks: u32) -> Payload {
+        let position = self.position;
+        self.position += u64::from(ticks);
+        Payload { position, ticks, bytes }
+    }
+}
+
+/// The packet in a payload.
+#[must_use]
+pub fn unpack(timestamp: u32, payload: &[u8]) -> Option<Unit> {
+    Some(Unit { timestamp, ticks: ticks(payload)?, bytes: payload.to_vec() })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn lengths() {
+        for (packet, expected) in [
+            // SILK 60 ms; hybrid 10 ms; CELT 2.5 ms and 20 ms, one frame and two.
+            (&[0x18, 1][..], Some(2_880)),
+            (&[0x60, 1], Some(480)),
+            (&[0x80, 1], Some(120)),
+            (&[0xfc, 1], Some(960)),
+            (&[0xfd, 1, 1], Some(1_920)),
+            // As many as it says, up to 120 ms.
+            (&[0xff, 6, 1], Some(5_760)),
+            (&[0xff, 7, 1], None),
+            (&[0xff, 0], None),
+            (&[0xff], None),
+            (&[], None),
+        ] {
+            assert_eq!(ticks(packet), expected, "{packet:?}");
+        }
+    }
+
+    #[test]
+    fn frames_of_packets() {
+        assert_eq!(frames(&[0xfc, 1, 2]), Some(vec![&[1, 2][..]]));
+        assert_eq!(frames(&[0xfd, 1, 2, 3, 4]), Some(vec![&[1, 2][..], &[3, 4]]));
+        assert_eq!(frames(&[0xfd, 1, 2, 3]), None);
+        assert_eq!(frames(&[0xfe, 1, 2, 3, 4]), Some(vec![&[2][..], &[3, 4]]));
+        assert_eq!(frames(&[0xfe, 4, 2, 3, 4]), None);
+        let long = [&[0xfe, 252, 1][..], &[7; 256], &[8]].concat();
+        assert_eq!(frames(&long), Some(vec![&[7; 256][..], &[8]]));
+        // Three of the same length, of different ones, and with padding.
+        assert_eq!(frames(&[0xff, 3, 1, 2, 3]), Some(vec![&[1][..], &[2], &[3]]));
+        assert_eq!(frames(&[0xff, 0x83, 1, 0, 1, 2]), Some(vec![&[1][..], &[], &[2]]));
+        assert_eq!(frames(&[0xff, 0x42, 2, 1, 2, 0, 0]), Some(vec![&[1][..], &[2]]));
+        assert_eq!(frames(&[0xff, 0x42, 5, 1, 2, 0, 0]), None);
+    }
+
+    #[test]
+    fn a_packet_too_long_goes_in_its_frames() {
+        let (one, two) = ([1; 1_000], [2; 900]);
+        // 1000 bytes: 252 and 187 times 4.
+        let packet = [&[0xfe, 252, 187][..], &one, &two].concat();
+        let mut packer = Packer::default();
+        packer.push(&[0xfc, 9]);
+        let payloads = packer.push(&packet);
+        assert_eq!(
+            payloads,
+            [
+                Payload { position: 960, ticks: 960, bytes: [&[0xfc][..], &one].concat() },
+                Payload { position: 1_920, ticks: 960, bytes: [&[0xfc][..], &two].concat() },
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn frames_never_hold_more_than_the_packet(packet in prop::collection::vec(any::<u8>(), 0..600)) {
+            if let Some(frames) = frames(&packet) {
+                let ticks = ticks(&packet).unwrap();
+                prop_assert_eq!(frames.len(), frame_count(&packet).unwrap() as usize);
+                prop_assert!(frames.iter().map(|frame| frame.len()).sum::<usize>() < packet.len());
+                prop_assert!(ticks <= MOST_TICKS);
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Streams by HTTP: for browsers, and for whatever is where no UDP passes.
+//!
+//! Who listens stays for longer than a page takes, so that he has a place of his own: see [`LISTENERS`]. He is sent what
+//! comes, and nothing waits for him: of what he does not take, the relay keeps as much as it bounds, and then lets him go.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use actix::Recipient;
+use actix_http::body::{BodySize, MessageBody, None as NoBody};
+use actix_web::{
+    HttpRequest, HttpResponse, Resource,
+    http::{Method, StatusCode, header},
+    web,
+};
+use bytes::Bytes;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+use crate::{
+    media::{Key, StreamId},
+    server::tune::{NotTuned, Tune, Tuned},
+    web::{refuse_method, words},
+};
+
+/// How many connections may listen at once, beside those that ask for the page. Each is an open file; if it does not read,
+/// 32 KiB wait here, and in the relay what [`Tuned::bytes`] may hold, until it is cut.
+pub const LISTENERS: usize = 1024;
+
+/// Where streams are to be had by HTTP.
+#[derive(Clone)]
+pub struct Tuner {
+    /// Who gives them.
+    pub tune: Recipient<Tune>,
+    /// A permit for each connection that may listen.
+    pub places: Arc<Semaphore>,
+}
+
+impl Tuner {
+    /// Streams of this relay, for all workers together.
+    pub fn new(tune: Recipient<Tune>) -> Self {
+        Self { tune, places: Arc::new(Semaphore::new(LISTENERS)) }
+    }
+}
+
+/// Told that a connection listens from now on: a part of what the HTTP library knows of it.
+#[derive(Clone, Debug, Default)]
+pub struct Listens(pub Arc<Notify>);
+
+/// The addresses of streams.
+pub fn resource(tuner: Option<Tuner>) -> Resource {
+    let listen = move |request: HttpRequest| {
+        let tuner = tuner.clone();
+        async move { answer(&request, tuner).await.unwrap_or_else(|refusal| refusal) }
+    };
+    web::resource("/{stream:[0-9a-f]{4}}")
+        .route(web::get().to(listen.clone()))
+        .route(web::head().to(listen))
+        .default_service(web::to(refuse_method))
+}
+
+/// The whole stream from now on, whatever part of it is asked for.
+async fn answer(request: &HttpRequest, tuner: Option<Tuner>) -> Result<HttpResponse, HttpResponse> {
+    let wanted = wanted(request).ok_or_else(|| refusal(NotTuned::Unknown))?;
+    let Tuner { tune, places } = tuner.ok_or_else(|| refusal(NotTuned::Unknown))?;
+    let full = |_| unavailable("As many listen by HTTP as may. Try again when somebody has stopped.\n");
+    let place = places.try_acquire_owned().map_err(full)?;
+    let (answer, answered) = oneshot::channel();
+    let (stream, key) = wanted;
+    tune.do_send(Tune { stream, key, answer });
+    let Tuned { content_type, bytes } =
+        answered.await.map_err(|_| unavailable("The server ends.\n"))?.map_err(refusal)?;
+    let mut response = HttpResponse::Ok();
+    response
+        .content_type(content_type)
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::ACCEPT_RANGES, "none"))
+        .force_close();
+    if request.method() == Method::HEAD {
+        return Ok(response.body(NoBody::new()));
+    }
+    if let Some(Listens(listens)) = request.conn_data::<Listens>() {
+        listens.notify_one();
+    }
+    Ok(response.body(Body { bytes, _place: place }))
+}
+
+/// Which stream an address means, and by which right.
+fn wanted(request: &HttpRequest) -> Option<(StreamId, Key)> {
+    let stream = request.match_info().get("stream")?.parse().ok()?;
+    let key = request.query_string().split('&').find_map(|part| part.strip_prefix("key="))?;
+    Some((stream, key.parse().ok()?))
+}
+
+fn refusal(why: NotTuned) -> HttpResponse {
+    match why {
+        NotTuned::Unknown => words(
+            StatusCode::NOT_FOUND,
+            "Nothing is played at this address, or not any more, or not for you. Ask for it: /play ana song.mp3\n",
+        ),
+        NotTuned::NotYet => unavailable("This is not played yet. Try again in a moment.\n"),
+        NotTuned::Full => {
+            unavailable("As many listen to this as may. Try again when somebody has stopped.\n")
+        }
+    }
+}
+
+fn unavailable(why: &'static str) -> HttpResponse {
+    words(StatusCode::SERVICE_UNAVAILABLE, why)
+}
+
+/// A stream's bytes as they come.
+struct Body {
+    bytes: mpsc::Receiver<Bytes>,
+    /// Its listener's place.
+    _place: OwnedSemaphorePermit,
+}
+
+impl MessageBody for Body {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        // An empty chunk would end the answer.
+        loop {
+            match self.bytes.poll_recv(cx) {
+                Poll::Ready(Some(bytes)) if bytes.is_empty() => {}
+                polled => return polled.map(|bytes| bytes.map(Ok)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! [`Ports`]: pairs of UDP sockets, one for RTP and the next for RTCP, out of `media.udp_ports`.
+
+use std::{cell::RefCell, collections::BTreeSet, io, net::SocketAddr, ops::RangeInclusive, rc::Rc};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::UdpSocket;
+
+/// What the kernel may hold of a socket's datagrams each way. The system may allow less.
+const ROOM: usize = 4 * 1024 * 1024;
+
+/// Which ports are the relay's own.
+#[derive(Clone, Debug)]
+pub struct Ports {
+    range: RangeInclusive<u16>,
+    taken: Rc<RefCell<BTreeSet<u16>>>,
+}
+
+/// Two sockets at ports one after the other, the first of which is even (RFC 3550, section 11).
+#[derive(Debug)]
+pub struct Pair {
+    /// For sound.
+    pub rtp: UdpSocket,
+    /// For reports.
+    pub rtcp: UdpSocket,
+    /// The first port.
+    pub port: u16,
+    /// Which are given back in the end.
+    ports: Ports,
+}
+
+impl Ports {
+    /// None is taken.
+    pub fn new(range: RangeInclusive<u16>) -> Self {
+        Self { range, taken: Rc::default() }
+    }
+
+    /// Whether this port is one that the relay uses.
+    pub fn is_taken(&self, port: u16) -> bool {
+        self.taken.borrow().contains(&(port & !1))
+    }
+
+    /// Takes a pair at this address, whatever its port.
+    ///
+    /// # Errors
+    /// If all are taken, or the system refuses.
+    pub fn take(&self, at: SocketAddr) -> io::Result<Pair> {
+        let first = self.range.start().next_multiple_of(2);
+        let pairs = (self.range.end().saturating_add(1).saturating_sub(first)) / 2;
+        if pairs == 0 {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        // Anywhere, so that the next one's are not known before.
+        let begin = getrandom::u32()? % u32::from(pairs);
+        for number in 0..u32::from(pairs) {
+            let place = (begin + number) % u32::from(pairs);
+            let port = first + u16::try_from(place * 2).unwrap_or_default();
+            if self.is_taken(port) {
+                continue;
+            }
+            let with = |port| {
+                let mut at = at;
+                at.set_port(port);
+                at
+            };
+            match (bind(with(port)), bind(with(port + 1))) {
+                (Ok(rtp), Ok(rtcp)) => {
+                    self.taken.borrow_mut().insert(port);
+                    return Ok(Pair { rtp, rtcp, port, ports: self.clone() });
+                }
+                (Err(error), _) | (_, Err(error)) if error.kind() != io::ErrorKind::AddrInUse => {
+                    return Err(error);
+                }
+                _ => {}
+            }
+        }
+        Err(io::ErrorKind::AddrInUse.into())
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        self.ports.taken.borrow_mut().remove(&self.port);
+    }
+}
+
+fn bind(at: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    // As much as the system allows: it takes no more than that, and says nothing.
+    socket.set_recv_buffer_size(ROOM)?;
+    socket.set_send_buffer_size(ROOM)?;
+    socket.bind(&at.into())?;
+    UdpSocket::from_std(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_begin_even_and_are_given_back() {
+        actix_rt::System::new().block_on(async {
+            let at = SocketAddr::from(([127, 0, 0, 1], 0));
+            let ports = Ports::new(29_401..=29_405);
+            let one = ports.take(at).unwrap();
+            let other = ports.take(at).unwrap();
+            let mut both = [one.port, other.port];
+            both.sort_unstable();
+            assert_eq!(both, [29_402, 29_404]);
+            assert_eq!(one.rtcp.local_addr().unwrap().port(), one.port + 1);
+            assert!(ports.is_taken(29_405) && !ports.is_taken(29_401));
+            assert_eq!(ports.take(at).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+            drop(one);
+            assert!(ports.take(at).is_ok());
+        });
+    }
+}

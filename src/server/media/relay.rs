@@ -1,0 +1,131 @@
+//! [`Relay`]: the actor that opens and closes streams.
+
+use std::{
+    cell::RefCell,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use actix::{Actor, AsyncContext, Context, Handler};
+use slog::{Logger, error};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    super::{
+        messages::{AdmitListener, CloseServer, OpenStream, ShutStream, Tune},
+        vigil::Vigil,
+    },
+    Door, ToRegistry,
+    counters::Counters,
+    door::{Hall, Settle},
+    streams::{Shared, Streams},
+};
+use crate::config::InForce;
+
+/// How often it is looked at who is silent, and who is to be told something.
+const TICK: Duration = Duration::from_millis(500);
+
+/// The actor. The streams are shared with the tasks of its thread, which read and write.
+pub struct Relay {
+    streams: Shared,
+    doors: Vec<Door>,
+    /// Cancelled in the end.
+    close: CancellationToken,
+    log: Logger,
+    _vigil: Vigil,
+}
+
+impl Relay {
+    /// Has these doors, and tells the registry.
+    pub fn new(
+        doors: Vec<Door>,
+        registry: ToRegistry,
+        config: InForce,
+        counters: Arc<Counters>,
+        vigil: Vigil,
+        log: Logger,
+    ) -> Self {
+        let streams = Streams::new(registry, config, counters, log.clone());
+        Self {
+            streams: Rc::new(RefCell::new(streams)),
+            doors,
+            close: CancellationToken::new(),
+            log,
+            _vigil: vigil,
+        }
+    }
+}
+
+impl Actor for Relay {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_interval(TICK, |relay, _| relay.streams.borrow_mut().tick(Instant::now(), SystemTime::now()));
+        let hall = Hall {
+            streams: Rc::clone(&self.streams),
+            close: self.close.clone(),
+            inside: Rc::default(),
+            relay: ctx.address().recipient(),
+            log: self.log.clone(),
+        };
+        for door in self.doors.drain(..) {
+            let hall = hall.clone();
+            actix_rt::spawn(async move {
+                let log = hall.log.clone();
+                if let Err(error) = hall.keep(door).await {
+                    error!(log, "cannot listen for audio"; "error" => %error);
+                }
+            });
+        }
+    }
+}
+
+impl Handler<Settle> for Relay {
+    type Result = ();
+
+    fn handle(&mut self, _: Settle, _: &mut Context<Self>) {}
+}
+
+impl Handler<OpenStream> for Relay {
+    type Result = ();
+
+    fn handle(&mut self, open: OpenStream, _: &mut Context<Self>) {
+        self.streams.borrow_mut().open(open);
+    }
+}
+
+impl Handler<AdmitListener> for Relay {
+    type Result = ();
+
+    fn handle(&mut self, AdmitListener { stream, key }: AdmitListener, _: &mut Context<Self>) {
+        self.streams.borrow_mut().admit(stream, key);
+    }
+}
+
+impl Handler<ShutStream> for Relay {
+    type Result = ();
+
+    fn handle(&mut self, ShutStream { stream }: ShutStream, _: &mut Context<Self>) {
+        self.streams.borrow_mut().shut(stream);
+    }
+}
+
+impl Handler<Tune> for Relay {
+    type Result = ();
+
+    fn handle(&mut self, Tune { stream, key, answer }: Tune, _: &mut Context<Self>) {
+        // Whoever asked may be gone.
+        let _ = answer.send(self.streams.borrow_mut().tune(stream, &key));
+    }
+}
+
+impl Handler<CloseServer> for Relay {
+    type Result = ();
+
+    fn handle(&mut self, _: CloseServer, _: &mut Context<Self>) {
+        self.streams.borrow_mut().close();
+        self.close.cancel();
+    }
+}

@@ -1,0 +1,104 @@
+//! [`FakeStage`]: one stream that only takes notes, for tests and for the fuzz target.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
+
+use super::{
+    session::{Refusal, Stage, Start},
+    transport::{Given, Taste, Transport},
+};
+use crate::media::{Description, Key, StreamId};
+
+/// The stream there is.
+pub const STREAM: StreamId = StreamId(0x7f3a);
+/// What lets somebody publish it.
+pub const PUBLISH: &str = "00112233445566778899aabbccddeeff";
+/// What lets somebody listen to it.
+pub const LISTEN: &str = "ffeeddccbbaa99887766554433221100";
+
+/// Where a session has come.
+#[derive(Debug, Default)]
+pub struct FakeStage {
+    /// Somebody announced it.
+    pub is_announced: bool,
+    /// By which way he publishes, or is about to.
+    pub publisher: Option<Transport>,
+    /// By which way somebody listens, or is about to.
+    pub listener: Option<Transport>,
+    /// It records.
+    pub is_recording: bool,
+    /// It plays.
+    pub is_playing: bool,
+    /// What everything is refused with, for a test.
+    pub refuses: Option<Refusal>,
+}
+
+fn check(stream: StreamId, key: &Key, known: &str) -> Result<(), Refusal> {
+    if stream != STREAM {
+        return Err(Refusal::Unknown);
+    }
+    if known.parse() == Ok(*key) { Ok(()) } else { Err(Refusal::WrongKey) }
+}
+
+impl Stage for FakeStage {
+    fn taste(&self) -> Taste {
+        Taste { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), is_secure: false }
+    }
+
+    fn announce(&mut self, stream: StreamId, key: &Key, _: Description) -> Result<(), Refusal> {
+        check(stream, key, PUBLISH)?;
+        self.refuses.map_or(Ok(()), Err)?;
+        assert!(!self.is_announced && self.listener.is_none(), "one part at a time");
+        self.is_announced = true;
+        Ok(())
+    }
+
+    fn describe(&mut self, stream: StreamId, key: &Key) -> Result<Vec<u8>, Refusal> {
+        check(stream, key, LISTEN)?;
+        self.refuses.map_or(Ok(()), Err)?;
+        Ok(b"v=0\r\n".to_vec())
+    }
+
+    fn set_up_publisher(&mut self, way: Transport) -> Result<Given, Refusal> {
+        self.refuses.map_or(Ok(()), Err)?;
+        assert!(!self.is_recording, "nothing is set up while it goes");
+        assert!(self.is_announced, "announced before");
+        self.publisher = Some(way);
+        Ok(Given { way, server_port: 30_000, ssrc: None })
+    }
+
+    fn set_up_listener(&mut self, stream: StreamId, key: &Key, way: Transport) -> Result<Given, Refusal> {
+        check(stream, key, LISTEN)?;
+        self.refuses.map_or(Ok(()), Err)?;
+        assert!(!self.is_announced && !self.is_playing, "one part at a time");
+        self.listener = Some(way);
+        Ok(Given { way, server_port: 30_000, ssrc: Some(7) })
+    }
+
+    fn record(&mut self) -> Result<(), Refusal> {
+        self.refuses.map_or(Ok(()), Err)?;
+        assert!(self.publisher.is_some(), "set up before");
+        self.is_recording = true;
+        Ok(())
+    }
+
+    fn play(&mut self) -> Result<Start, Refusal> {
+        self.refuses.map_or(Ok(()), Err)?;
+        assert!(self.listener.is_some(), "set up before");
+        self.is_playing = true;
+        Ok(Start { elapsed: Duration::from_millis(72_300), next: Some((1, 2)) })
+    }
+
+    fn pause(&mut self) {
+        assert!(self.listener.is_some() || self.publisher.is_some(), "set up before");
+        (self.is_playing, self.is_recording) = (false, false);
+    }
+
+    fn keep_alive(&mut self) {}
+
+    fn leave(&mut self) {
+        *self = Self { refuses: self.refuses, ..Self::default() };
+    }
+}

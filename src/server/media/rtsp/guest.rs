@@ -1,0 +1,332 @@
+//! [`Guest`]: one RTSP connection among the streams.
+
+use std::{net::SocketAddr, rc::Rc};
+
+use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{
+    super::{
+        fan_out::Backlog,
+        figures::StreamEnd,
+        listener::{Listener, Place, Way},
+        numbering::Numbering,
+        outgoing::Outgoing,
+        ports::{Pair, Ports},
+        pump,
+        source::Source,
+        stream::{Kind, Outlet, Publisher, Stream},
+        streams::{Handle, Shared},
+        tuned::Audience,
+    },
+    session::{Refusal, Stage, Start},
+    transport::{Given, Taste, Transport},
+};
+use crate::media::{Description, Key, StreamId};
+
+/// From so many of the server's own addresses one stream is sent.
+const MOST_OUTLETS: usize = 16;
+
+/// One connection.
+pub struct Guest {
+    streams: Shared,
+    outgoing: Rc<Outgoing>,
+    /// The server's end of the connection.
+    local: SocketAddr,
+    /// The other.
+    peer: SocketAddr,
+    is_secure: bool,
+    part: Part,
+    /// The channels of sound and reports, where these are interleaved.
+    channels: Option<(u8, u8)>,
+}
+
+/// What it is.
+enum Part {
+    Nobody,
+    /// With the number of its place; its sockets are read until the guard is dropped.
+    Publisher(Handle, u64, Option<DropGuard>),
+    Listener(Handle, u64),
+}
+
+impl Guest {
+    /// Somebody who connected.
+    pub fn new(
+        streams: Shared,
+        outgoing: Rc<Outgoing>,
+        local: SocketAddr,
+        peer: SocketAddr,
+        is_secure: bool,
+    ) -> Self {
+        Self { streams, outgoing, local, peer, is_secure, part: Part::Nobody, channels: None }
+    }
+
+    /// A datagram came between the requests.
+    pub fn hear(&mut self, channel: u8, bytes: &[u8]) {
+        let kind = match self.channels {
+            Some((sound, _)) if sound == channel => Kind::Sound,
+            Some((_, reports)) if reports == channel => Kind::Report,
+            _ => return,
+        };
+        let mut streams = self.streams.borrow_mut();
+        let now = Instant::now();
+        match self.part {
+            Part::Publisher(handle, ..) => streams.hear_connection(handle, kind, bytes, now),
+            Part::Listener(handle, number) if kind == Kind::Report => {
+                let Some(stream) = streams.get(handle) else { return };
+                let Some(listener) = stream.listeners.get_mut(&number) else { return };
+                let reports = listener.hear(bytes, now);
+                streams.counters.count_reports(reports);
+            }
+            Part::Listener(..) | Part::Nobody => {}
+        }
+    }
+
+    /// Gives up its part. A publisher's stream ends for this reason.
+    pub fn part(&mut self, why: StreamEnd) {
+        self.channels = None;
+        match std::mem::replace(&mut self.part, Part::Nobody) {
+            Part::Nobody => {}
+            Part::Listener(handle, number) => {
+                let mut streams = self.streams.borrow_mut();
+                let Some(stream) = streams.get(handle) else { return };
+                if let Some(listener) = stream.listeners.remove(&number) {
+                    stream.bid_farewell(&listener);
+                }
+                stream.show_listeners();
+                streams.show();
+            }
+            Part::Publisher(handle, number, guard) => {
+                // What came before the end is heard.
+                let pair = self.publisher_pair(handle, number);
+                if let Some(pair) = pair {
+                    pump::take(&self.streams, handle, Kind::Sound, &pair);
+                }
+                drop(guard);
+                let mut streams = self.streams.borrow_mut();
+                let Some(stream) = streams.get(handle) else { return };
+                if stream.publisher.as_ref().is_none_or(|publisher| publisher.number != number) {
+                    return;
+                }
+                if stream.has_begun {
+                    streams.end(handle, why);
+                } else {
+                    // It may try again, in another way.
+                    stream.publisher = None;
+                    stream.audience = None;
+                }
+            }
+        }
+    }
+
+    fn publisher_pair(&self, handle: Handle, number: u64) -> Option<Rc<Pair>> {
+        let mut streams = self.streams.borrow_mut();
+        let publisher =
+            streams.get(handle)?.publisher.as_ref().filter(|publisher| publisher.number == number)?;
+        publisher.pair.clone()
+    }
+
+    /// Ports of the other end, unless they are the relay's own: it would be talking to itself.
+    fn places(&self, rtp: u16, rtcp: u16, ports: &Ports) -> Result<(SocketAddr, SocketAddr), Refusal> {
+        let is_here = self.peer.ip() == self.local.ip();
+        if is_here && (ports.is_taken(rtp) || ports.is_taken(rtcp)) {
+            return Err(Refusal::BadPorts);
+        }
+        let at = |port| {
+            let mut at = self.peer;
+            at.set_port(port);
+            at
+        };
+        Ok((at(rtp), at(rtcp)))
+    }
+
+    /// From where this listener is to be sent to.
+    fn outlet(&self, stream: &mut Stream, ports: &Ports) -> Result<usize, Refusal> {
+        let known = stream.outlets.iter().position(|outlet| outlet.local == self.local.ip());
+        if let Some(number) = known {
+            return Ok(number);
+        }
+        if stream.outlets.len() >= MOST_OUTLETS {
+            return Err(Refusal::NoPorts);
+        }
+        let pair = ports.take(self.local).map_err(|_| Refusal::NoPorts)?;
+        let outlet = Rc::new(Outlet { pair, backlog: Backlog::default(), local: self.local.ip() });
+        let number = stream.outlets.len();
+        let handle = Handle { id: stream.id, serial: stream.serial };
+        let over = stream.over.clone();
+        actix_rt::spawn(pump::from_listeners(
+            Rc::clone(&self.streams),
+            handle,
+            number,
+            Rc::clone(&outlet),
+            over,
+        ));
+        stream.outlets.push(outlet);
+        Ok(number)
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.part(StreamEnd::Gone);
+    }
+}
+
+impl Stage for Guest {
+    fn taste(&self) -> Taste {
+        Taste { ip: self.peer.ip(), is_secure: self.is_secure }
+    }
+
+    fn announce(&mut self, stream: StreamId, key: &Key, description: Description) -> Result<(), Refusal> {
+        let mut streams = self.streams.borrow_mut();
+        let number = streams.number();
+        let stream = streams.named(stream).ok_or(Refusal::Unknown)?;
+        if stream.publish_key != *key {
+            return Err(Refusal::WrongKey);
+        }
+        if stream.publisher.is_some() {
+            return Err(Refusal::Taken);
+        }
+        if let Some(length) = description.length {
+            stream.figures.set_length(length);
+        }
+        stream.audience = Some(Audience::new(description.format));
+        stream.publisher = Some(Publisher {
+            number,
+            description,
+            source: None,
+            ip: self.peer.ip(),
+            from: [None; 2],
+            pair: None,
+            outgoing: Rc::clone(&self.outgoing),
+        });
+        self.part = Part::Publisher(Handle { id: stream.id, serial: stream.serial }, number, None);
+        Ok(())
+    }
+
+    fn describe(&mut self, stream: StreamId, key: &Key) -> Result<Vec<u8>, Refusal> {
+        let mut streams = self.streams.borrow_mut();
+        let stream = streams.named(stream).ok_or(Refusal::Unknown)?;
+        if !stream.lets_listen(key) {
+            return Err(Refusal::WrongKey);
+        }
+        let publisher = stream.publisher.as_ref().filter(|_| stream.has_begun).ok_or(Refusal::Unknown)?;
+        let Description { format, length, .. } = publisher.description;
+        let description = Description::new(format, &*stream.file, length);
+        Ok(description.to_sdp(self.local.ip(), stream.serial))
+    }
+
+    fn set_up_publisher(&mut self, way: Transport) -> Result<Given, Refusal> {
+        let Part::Publisher(handle, _, guard) = &mut self.part else { return Err(Refusal::Unknown) };
+        let mut streams = self.streams.borrow_mut();
+        let ports = streams.ports.clone();
+        let stream = streams.get(*handle).ok_or(Refusal::Unknown)?;
+        let Some(publisher) = &mut stream.publisher else { return Err(Refusal::Unknown) };
+        *guard = None;
+        (publisher.pair, publisher.from, self.channels) = (None, [None; 2], None);
+        let mut server_port = 0;
+        match way {
+            Transport::Interleaved { rtp, rtcp } => self.channels = Some((rtp, rtcp)),
+            Transport::Udp { .. } => {
+                let pair = Rc::new(ports.take(self.local).map_err(|_| Refusal::NoPorts)?);
+                server_port = pair.port;
+                publisher.pair = Some(Rc::clone(&pair));
+                let over = stream.over.child_token();
+                *guard = Some(over.clone().drop_guard());
+                spawn_reader(&self.streams, *handle, pair, over);
+            }
+        }
+        Ok(Given { way, server_port, ssrc: None })
+    }
+
+    fn set_up_listener(&mut self, stream: StreamId, key: &Key, way: Transport) -> Result<Given, Refusal> {
+        // One way at a time.
+        self.part(StreamEnd::Finished);
+        let mut streams = self.streams.borrow_mut();
+        let most = streams.config.get().media.listeners;
+        let (number, ports) = (streams.number(), streams.ports.clone());
+        let stream = streams.named(stream).ok_or(Refusal::Unknown)?;
+        if !stream.lets_listen(key) {
+            return Err(Refusal::WrongKey);
+        }
+        if !stream.has_begun {
+            return Err(Refusal::Unknown);
+        }
+        if stream.listener_count() >= most {
+            return Err(Refusal::Full);
+        }
+        let numbering = Numbering::random().map_err(|_| Refusal::NoPorts)?;
+        let (given, server_port) = match way {
+            Transport::Interleaved { rtp, rtcp } => {
+                self.channels = Some((rtp, rtcp));
+                (Way::Interleaved { rtp, rtcp }, 0)
+            }
+            Transport::Udp { rtp, rtcp } => {
+                let (rtp, rtcp) = self.places(rtp, rtcp, &ports)?;
+                let pair = self.outlet(stream, &ports)?;
+                let server_port = stream.outlets[pair].pair.port;
+                (Way::Udp { pair, rtp: Place::said(rtp), rtcp: Place::said(rtcp) }, server_port)
+            }
+        };
+        let listener = Listener::new(numbering, given, Rc::clone(&self.outgoing), Instant::now());
+        stream.listeners.insert(number, listener);
+        self.part = Part::Listener(Handle { id: stream.id, serial: stream.serial }, number);
+        Ok(Given { way, server_port, ssrc: Some(numbering.ssrc) })
+    }
+
+    fn record(&mut self) -> Result<(), Refusal> {
+        let Part::Publisher(handle, ..) = self.part else { return Err(Refusal::Unknown) };
+        let mut streams = self.streams.borrow_mut();
+        let bit_rate = streams.config.get().media.bit_rate;
+        let stream = streams.get(handle).ok_or(Refusal::Unknown)?;
+        let Some(publisher) = &mut stream.publisher else { return Err(Refusal::Unknown) };
+        let Description { format, payload_type, .. } = publisher.description;
+        publisher.source.get_or_insert_with(|| Source::new(format, payload_type, bit_rate, Instant::now()));
+        Ok(())
+    }
+
+    fn play(&mut self) -> Result<Start, Refusal> {
+        let Part::Listener(handle, number) = self.part else { return Err(Refusal::Unknown) };
+        let mut streams = self.streams.borrow_mut();
+        let stream = streams.get(handle).ok_or(Refusal::Unknown)?;
+        let source = stream.publisher.as_ref().and_then(|publisher| publisher.source.as_ref());
+        let elapsed = source.map(Source::elapsed).unwrap_or_default();
+        let last = source.and_then(Source::last);
+        let listener = stream.listeners.get_mut(&number).ok_or(Refusal::Unknown)?;
+        listener.is_playing = true;
+        let numbering = listener.numbering;
+        stream.show_listeners();
+        streams.show();
+        let next = last.map(|last| {
+            (numbering.sequence(last.sequence.wrapping_add(1)), numbering.timestamp(last.timestamp))
+        });
+        Ok(Start { elapsed, next })
+    }
+
+    fn pause(&mut self) {
+        let Part::Listener(handle, number) = self.part else { return };
+        let mut streams = self.streams.borrow_mut();
+        let Some(stream) = streams.get(handle) else { return };
+        if let Some(listener) = stream.listeners.get_mut(&number) {
+            listener.is_playing = false;
+        }
+        stream.show_listeners();
+    }
+
+    fn keep_alive(&mut self) {
+        let Part::Listener(handle, number) = self.part else { return };
+        let mut streams = self.streams.borrow_mut();
+        let listener = streams.get(handle).and_then(|stream| stream.listeners.get_mut(&number));
+        if let Some(listener) = listener {
+            listener.heard = Instant::now();
+        }
+    }
+
+    fn leave(&mut self) {
+        self.part(StreamEnd::Finished);
+    }
+}
+
+fn spawn_reader(streams: &Shared, handle: Handle, pair: Rc<Pair>, over: CancellationToken) {
+    actix_rt::spawn(pump::from_publisher(Rc::clone(streams), handle, pair, over));
+}

@@ -1,0 +1,217 @@
+//! [`Input`]: bytes of a connection become requests, and the datagrams between them. Without IO.
+
+use bytes::{Buf, Bytes, BytesMut};
+use rtsp_types::{Message, ParseError, Request};
+
+use super::super::pump::MOST_DATAGRAM;
+use crate::media::description;
+
+/// The most bytes of a request before its body.
+pub const MOST_HEAD: usize = 8 * 1024;
+
+/// What a datagram's frame begins with (RFC 2326, section 10.12).
+const FRAME: u8 = b'$';
+
+/// Bytes before the datagram.
+const FRAME_HEADER: usize = 4;
+
+/// Something whole.
+#[derive(Debug)]
+pub enum Incoming {
+    /// A request.
+    Request(Request<Vec<u8>>),
+    /// A datagram on this channel.
+    Datagram(u8, Bytes),
+}
+
+/// Why nothing more can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It is HTTP.
+    Http,
+    /// It is RTSP of another version.
+    Version,
+    /// The head is too long.
+    Head,
+    /// The body is too long.
+    Body,
+    /// It is something else.
+    Malformed,
+}
+
+/// What was read and is not used yet.
+#[derive(Debug, Default)]
+pub struct Input {
+    bytes: BytesMut,
+    /// Nothing is to be looked for before so many are there.
+    needed: usize,
+    /// So many are of a datagram that is too long.
+    skip: usize,
+}
+
+impl Input {
+    /// Takes what was read.
+    pub fn extend(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Whether something has begun and is not whole.
+    pub fn is_midway(&self) -> bool {
+        !self.bytes.is_empty() || self.skip > 0
+    }
+
+    /// How many bytes wait.
+    #[cfg(any(test, feature = "fuzz"))]
+    pub fn kept(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The next thing that is whole.
+    ///
+    /// # Errors
+    /// If there will never be one.
+    pub fn next(&mut self) -> Result<Option<Incoming>, Unreadable> {
+        loop {
+            let skipped = self.skip.min(self.bytes.len());
+            self.bytes.advance(skipped);
+            self.skip -= skipped;
+            while let Some(b'\r' | b'\n') = self.bytes.first() {
+                self.bytes.advance(1);
+            }
+            if self.bytes.is_empty() || self.bytes.len() < self.needed {
+                return Ok(None);
+            }
+            self.needed = 0;
+            if self.bytes[0] != FRAME {
+                return self.message();
+            }
+            let Some((header, _)) = self.bytes.split_first_chunk::<FRAME_HEADER>() else { return Ok(None) };
+            let [_, channel, high, low] = *header;
+            let length = usize::from(u16::from_be_bytes([high, low]));
+            if length > MOST_DATAGRAM {
+                self.skip = FRAME_HEADER + length;
+                continue;
+            }
+            if self.bytes.len() < FRAME_HEADER + length {
+                self.needed = FRAME_HEADER + length;
+                return Ok(None);
+            }
+            self.bytes.advance(FRAME_HEADER);
+            return Ok(Some(Incoming::Datagram(channel, self.bytes.split_to(length).freeze())));
+        }
+    }
+
+    fn message(&mut self) -> Result<Option<Incoming>, Unreadable> {
+        self.judge_first_line()?;
+        let Some(head) = self.head()? else { return Ok(None) };
+        match Message::<Vec<u8>>::parse(&self.bytes[..]) {
+            Ok((message, length)) => {
+                self.bytes.advance(length);
+                match message {
+                    Message::Request(request) => Ok(Some(Incoming::Request(request))),
+                    // Nothing was asked.
+                    Message::Response(_) | Message::Data(_) => Err(Unreadable::Malformed),
+                }
+            }
+            Err(ParseError::Incomplete(more)) => {
+                let more = more.map_or(1, std::num::NonZeroUsize::get);
+                let needed = self.bytes.len().checked_add(more).ok_or(Unreadable::Body)?;
+                if needed > head + description::MOST_BYTES {
+                    return Err(Unreadable::Body);
+                }
+                self.needed = needed;
+                Ok(None)
+            }
+            Err(ParseError::Error) => Err(Unreadable::Malformed),
+        }
+    }
+
+    /// Says early what will never be a request.
+    fn judge_first_line(&self) -> Result<(), Unreadable> {
+        let Some(end) = memchr::memchr(b'\n', &self.bytes) else {
+            return if self.bytes.len() > MOST_HEAD { Err(Unreadable::Head) } else { Ok(()) };
+        };
+        let line = self.bytes[..end].trim_ascii_end();
+        let last = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+        match last {
+            b"RTSP/1.0" => Ok(()),
+            _ if last.starts_with(b"HTTP/") => Err(Unreadable::Http),
+            _ if last.starts_with(b"RTSP/") => Err(Unreadable::Version),
+            _ => Err(Unreadable::Malformed),
+        }
+    }
+
+    /// How long the head is, if all of it is there.
+    fn head(&self) -> Result<Option<usize>, Unreadable> {
+        let searched = &self.bytes[..self.bytes.len().min(MOST_HEAD)];
+        match memchr::memmem::find(searched, b"\r\n\r\n") {
+            Some(end) => Ok(Some(end + 4)),
+            None if searched.len() == MOST_HEAD => Err(Unreadable::Head),
+            // Lines that end otherwise are no RTSP, and would never come to an end.
+            None if memchr::memmem::find(searched, b"\n\n").is_some() => Err(Unreadable::Malformed),
+            None => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of these bytes however they are cut.
+    fn read(bytes: &[u8]) -> Result<Vec<String>, Unreadable> {
+        let read_in = |pieces: Vec<&[u8]>| {
+            let mut input = Input::default();
+            let mut all = Vec::new();
+            for piece in pieces {
+                input.extend(piece);
+                while let Some(incoming) = input.next()? {
+                    all.push(match incoming {
+                        Incoming::Request(request) => {
+                            format!("{} {}", <&str>::from(request.method()), request.body().len())
+                        }
+                        Incoming::Datagram(channel, bytes) => format!("{channel} {}", bytes.len()),
+                    });
+                }
+            }
+            assert!(!input.is_midway() || input.bytes.len() <= bytes.len());
+            Ok(all)
+        };
+        let whole = read_in(vec![bytes]);
+        assert_eq!(read_in(bytes.chunks(1).collect()), whole);
+        assert_eq!(read_in(bytes.chunks(7).collect()), whole);
+        whole
+    }
+
+    #[test]
+    fn requests_and_datagrams_in_any_pieces() {
+        let mut bytes = b"\r\nOPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n$\x01\x00\x03abc".to_vec();
+        bytes.extend(
+            b"ANNOUNCE rtsp://h/7f3a RTSP/1.0\r\nCSeq: 2\r\nContent-Length: 5\r\n\r\nv=0\r\n$\x00\x00\x00",
+        );
+        // One that is too long is left out.
+        bytes.extend([b"$\0".as_slice(), &4_000u16.to_be_bytes(), &[0; 4_000], b"$\x02\0\x01x"].concat());
+        assert_eq!(read(&bytes).unwrap(), ["OPTIONS 0", "1 3", "ANNOUNCE 5", "0 0", "2 1"]);
+    }
+
+    #[test]
+    fn what_is_none() {
+        let long = format!("OPTIONS * RTSP/1.0\r\nX: {}", "x".repeat(MOST_HEAD));
+        let line = "x".repeat(MOST_HEAD + 1);
+        for (bytes, why) in [
+            ("GET / HTTP/1.1\r\n\r\n", Unreadable::Http),
+            ("OPTIONS * RTSP/2.0\r\nCSeq: 1\r\n\r\n", Unreadable::Version),
+            ("hello\r\n", Unreadable::Malformed),
+            ("OPTIONS * RTSP/1.0\nCSeq: 1\n\n", Unreadable::Malformed),
+            ("OPTIONS * RTSP/1.0\r\nno header\r\n\r\n", Unreadable::Malformed),
+            ("OPTIONS * RTSP/1.0\r\nContent-Length: x\r\n\r\n", Unreadable::Malformed),
+            ("OPTIONS * RTSP/1.0\r\nContent-Length: 16385\r\n\r\n", Unreadable::Body),
+            ("OPTIONS * RTSP/1.0\r\nContent-Length: 18446744073709551615\r\n\r\n", Unreadable::Body),
+            ("RTSP/1.0 200 OK\r\n\r\n", Unreadable::Malformed),
+            (&long, Unreadable::Head),
+            (&line, Unreadable::Head),
+        ] {
+            assert_eq!(read(bytes.as_bytes()), Err(why), "{}", bytes.chars().take(60).collect::<String>());
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Serves one RTSP connection: reads, has the session answer, writes, all in one task.
+
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use slog::{Logger, debug};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    task::yield_now,
+    time::{Instant, timeout_at},
+};
+
+use super::{
+    SESSION_TIMEOUT,
+    guest::Guest,
+    input::{Incoming, Input},
+    session::{self, Progress, Session},
+};
+use crate::server::{
+    connection::see_out,
+    media::{
+        figures::StreamEnd,
+        outgoing::{End, Outgoing},
+    },
+};
+
+/// How long a connection may take until sound goes, and how long a request until it is whole.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long what waits may wait without anything of it being taken.
+const SLOWNESS: Duration = Duration::from_secs(10);
+
+/// How long the other end has to leave by itself when a stream is over.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Bytes of one read.
+const READ: usize = 16 * 1024;
+
+/// How many requests and datagrams are taken before others have their turn.
+const AT_ONCE: usize = 64;
+
+/// What happened.
+enum Step {
+    Read(usize),
+    /// The other end sends nothing more.
+    Closed,
+    Wrote,
+    /// It is to end.
+    Ending,
+}
+
+/// Serves a connection until its end. `proven` is called once, when it was set up for a stream.
+pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    outgoing: Rc<Outgoing>,
+    mut guest: Guest,
+    mut proven: impl FnMut(),
+    log: &Logger,
+) {
+    let Ok(number) = getrandom::u64() else { return };
+    let mut talk = Talk {
+        session: Session::new(number),
+        input: Input::default(),
+        outgoing,
+        begun: Instant::now(),
+        asked: Instant::now(),
+        midway: None,
+        written: Instant::now(),
+        over: None,
+    };
+    let mut buffer = vec![0; READ];
+    let why = loop {
+        while talk.answer_some(&mut guest) {
+            // What one read brought can be a thousand datagrams, each for a thousand listeners.
+            yield_now().await;
+        }
+        if talk.session.role().is_some() {
+            proven();
+        }
+        let step = poll_fn(|cx| talk.step(&mut stream, &mut buffer, cx));
+        let step = match talk.deadline() {
+            Some(deadline) => timeout_at(deadline, step).await,
+            None => Ok(step.await),
+        };
+        match step {
+            Ok(Ok(Step::Read(length))) => talk.input.extend(&buffer[..length]),
+            Ok(Ok(Step::Wrote)) => talk.written = Instant::now(),
+            Ok(Ok(Step::Ending)) => {
+                talk.over.get_or_insert_with(Instant::now);
+            }
+            Ok(Ok(Step::Closed)) => break "closed",
+            Ok(Err(error)) => {
+                debug!(log, "an audio connection broke"; "error" => %error);
+                break "broken";
+            }
+            Err(_late) => break "timeout",
+        }
+        if talk.is_done() {
+            break "done";
+        }
+    };
+    guest.part(StreamEnd::Gone);
+    debug!(log, "an audio connection ended"; "why" => why, "how" => ?talk.outgoing.ending());
+    // What is not read here would destroy what was written before the other end has read it.
+    if talk.outgoing.ending() != Some(End::Lagged) {
+        see_out(stream, &[]).await;
+    }
+}
+
+struct Talk {
+    session: Session,
+    input: Input,
+    outgoing: Rc<Outgoing>,
+    begun: Instant,
+    /// When something was asked last.
+    asked: Instant,
+    /// Since when something that has begun is not whole.
+    midway: Option<Instant>,
+    /// When something was written last, or nothing waited.
+    written: Instant,
+    /// Since when its stream is over.
+    over: Option<Instant>,
+}
+
+impl Talk {
+    /// Answers what is whole, as long as the answers are taken. Returns whether there may be more, for another turn.
+    fn answer_some(&mut self, guest: &mut Guest) -> bool {
+        let mut turns = AT_ONCE;
+        while self.outgoing.has_room() && !self.is_ending_now() {
+            if turns == 0 {
+                return true;
+            }
+            turns -= 1;
+            let next = self.input.next();
+            if !matches!(next, Ok(None)) {
+                self.midway = None;
+            }
+            match next {
+                Ok(None) => break,
+                Ok(Some(Incoming::Datagram(channel, bytes))) => guest.hear(channel, &bytes),
+                Ok(Some(Incoming::Request(request))) => {
+                    let was_beginning = self.session.progress() == Progress::Beginning;
+                    let answer = self.session.answer(&request, guest);
+                    self.outgoing.answer(answer.bytes);
+                    if answer.is_last {
+                        self.outgoing.end(End::Now);
+                    }
+                    self.asked = Instant::now();
+                    if !was_beginning && self.session.progress() == Progress::Beginning {
+                        self.begun = self.asked;
+                    }
+                }
+                Err(why) => {
+                    self.outgoing.answer(session::not_understood(why));
+                    self.outgoing.end(End::Now);
+                }
+            }
+        }
+        if self.input.is_midway() {
+            self.midway.get_or_insert_with(Instant::now);
+        } else {
+            self.midway = None;
+        }
+        if self.outgoing.is_empty() {
+            self.written = Instant::now();
+        }
+        false
+    }
+
+    fn is_ending_now(&self) -> bool {
+        matches!(self.outgoing.ending(), Some(End::Now | End::Lagged))
+    }
+
+    /// Whether there is nothing left to do.
+    fn is_done(&self) -> bool {
+        match self.outgoing.ending() {
+            None | Some(End::Over) => false,
+            Some(End::Now) => self.outgoing.is_empty(),
+            Some(End::Lagged) => true,
+        }
+    }
+
+    /// Until when something has to happen. Who publishes or listens by UDP may be silent here for as long as it lasts.
+    fn deadline(&self) -> Option<Instant> {
+        let idle = match self.session.progress() {
+            Progress::Running => None,
+            Progress::Paused => Some(self.asked + SESSION_TIMEOUT),
+            Progress::Beginning => Some(self.begun + PATIENCE),
+        };
+        let midway = self.midway.map(|since| since + PATIENCE);
+        let slow = (!self.outgoing.is_empty()).then(|| self.written + SLOWNESS);
+        let over = self.over.map(|since| since + LINGER);
+        [idle, midway, slow, over].into_iter().flatten().min()
+    }
+
+    fn step(
+        &self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        buffer: &mut [u8],
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<Step>> {
+        self.outgoing.listen(cx);
+        if self.outgoing.ending().is_some() && self.over.is_none() {
+            return Poll::Ready(Ok(Step::Ending));
+        }
+        if let Some(front) = self.outgoing.front() {
+            if let Poll::Ready(written) = Pin::new(&mut *stream).poll_write(cx, &front) {
+                let written = written?;
+                if written == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                }
+                self.outgoing.written(written);
+                return Poll::Ready(Ok(Step::Wrote));
+            }
+        } else if let Poll::Ready(Err(error)) = Pin::new(&mut *stream).poll_flush(cx) {
+            return Poll::Ready(Err(error));
+        }
+        // Who does not take answers is not read from.
+        if !self.outgoing.has_room() {
+            return Poll::Pending;
+        }
+        let mut buffer = ReadBuf::new(buffer);
+        match Pin::new(stream).poll_read(cx, &mut buffer) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(())) if buffer.filled().is_empty() => Poll::Ready(Ok(Step::Closed)),
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(Step::Read(buffer.filled().len()))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! How long a connection lasts, by a clock of the test's own.
+
+use std::{cell::RefCell, net::Ipv4Addr, net::SocketAddr, sync::Arc};
+
+use actix::{Actor, Context, Handler};
+use slog::{Discard, o};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+use super::*;
+use crate::{
+    config::{Config, InForce},
+    media::{Key, StreamId},
+    server::{
+        media::{
+            ToRegistry,
+            rtsp::fake::{LISTEN, PUBLISH},
+            stream::{Carried, Kind},
+            streams::{Shared, Streams},
+        },
+        messages::{OpenStream, StreamBegan, StreamEnded},
+    },
+};
+
+const STREAM: StreamId = StreamId(0x7f3a);
+const SDP: &str =
+    "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 0 RTP/AVP 14\r\n";
+
+/// A registry that nothing is told.
+struct Nobody;
+
+impl Actor for Nobody {
+    type Context = Context<Self>;
+}
+
+impl Handler<StreamBegan> for Nobody {
+    type Result = ();
+
+    fn handle(&mut self, _: StreamBegan, _: &mut Context<Self>) {}
+}
+
+impl Handler<StreamEnded> for Nobody {
+    type Result = ();
+
+    fn handle(&mut self, _: StreamEnded, _: &mut Context<Self>) {}
+}
+
+fn streams() -> Shared {
+    let (config, log) = (InForce::new(Config::default()), Logger::root(Discard, o!()));
+    let mut streams = Streams::new(ToRegistry::from(Nobody.start()), config, Arc::default(), log);
+    let key: Key = PUBLISH.parse().unwrap();
+    streams.open(OpenStream { stream: STREAM, key, figures: Arc::default(), file: "song.mp3".into() });
+    streams.admit(STREAM, LISTEN.parse().unwrap());
+    Rc::new(RefCell::new(streams))
+}
+
+/// Somebody who is served over a pipe.
+fn connect(streams: &Shared) -> DuplexStream {
+    let (near, far) = duplex(4_096);
+    let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let outgoing = Rc::<Outgoing>::default();
+    let guest = Guest::new(Rc::clone(streams), Rc::clone(&outgoing), at(1554), at(40_000), false);
+    actix_rt::spawn(async move {
+        serve(far, outgoing, guest, || (), &Logger::root(Discard, o!())).await;
+    });
+    near
+}
+
+async fn ask(pipe: &mut DuplexStream, key: &str, method: &str, more: &str, body: &str) {
+    let length = body.len();
+    let head = format!(
+        "{method} rtsp://h/7f3a?key={key} RTSP/1.0\r\nCSeq: 1\r\n{more}Content-Length: {length}\r\n\r\n"
+    );
+    pipe.write_all((head + body).as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        answer.push(pipe.read_u8().await.unwrap());
+    }
+    assert!(answer.starts_with(b"RTSP/1.0 200 OK\r\n"), "{}", answer.escape_ascii());
+}
+
+/// One who publishes, and has begun.
+async fn publisher(streams: &Shared) -> DuplexStream {
+    let mut pipe = connect(streams);
+    ask(&mut pipe, PUBLISH, "ANNOUNCE", "Content-Type: application/sdp\r\n", SDP).await;
+    ask(&mut pipe, PUBLISH, "SETUP", "Transport: RTP/AVP/TCP;unicast\r\n", "").await;
+    ask(&mut pipe, PUBLISH, "RECORD", "", "").await;
+    hear(streams);
+    pipe
+}
+
+/// A datagram of the publisher's that did not come by its connection.
+fn hear(streams: &Shared) {
+    let mut streams = streams.borrow_mut();
+    let stream = streams.named(STREAM).unwrap();
+    let sound = [&[0x80, 14, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7][..], &[0; 104]].concat();
+    assert_ne!(stream.hear_connection(Kind::Sound, &sound, Instant::now()), Carried::TooFast);
+    stream.has_begun = true;
+}
+
+/// When nothing more comes, and how long that took.
+async fn end_of(pipe: &mut DuplexStream) -> Duration {
+    let begin = Instant::now();
+    let mut rest = Vec::new();
+    pipe.read_to_end(&mut rest).await.unwrap();
+    begin.elapsed()
+}
+
+fn by_a_clock_of_its_own(test: impl AsyncFnOnce()) {
+    actix_rt::System::new().block_on(async {
+        tokio::time::pause();
+        test().await;
+    });
+}
+
+#[test]
+fn who_publishes_or_listens_by_udp_may_be_silent_for_hours() {
+    by_a_clock_of_its_own(async || {
+        let streams = streams();
+        let mut publisher = publisher(&streams).await;
+        let mut listener = connect(&streams);
+        ask(&mut listener, LISTEN, "SETUP", "Transport: RTP/AVP/TCP;unicast\r\n", "").await;
+        ask(&mut listener, LISTEN, "PLAY", "", "").await;
+        tokio::time::sleep(Duration::from_hours(5)).await;
+        // Both are answered still.
+        ask(&mut publisher, PUBLISH, "OPTIONS", "", "").await;
+        ask(&mut listener, LISTEN, "OPTIONS", "", "").await;
+    });
+}
+
+#[test]
+fn who_pauses_has_the_time_it_was_told_from_the_last_request_on() {
+    by_a_clock_of_its_own(async || {
+        let streams = streams();
+        let mut publisher = publisher(&streams).await;
+        ask(&mut publisher, PUBLISH, "PAUSE", "", "").await;
+        for _ in 0..3 {
+            tokio::time::sleep(SESSION_TIMEOUT.mul_f64(0.9)).await;
+            ask(&mut publisher, PUBLISH, "GET_PARAMETER", "", "").await;
+        }
+        ask(&mut publisher, PUBLISH, "RECORD", "", "").await;
+        ask(&mut publisher, PUBLISH, "PAUSE", "", "").await;
+        let lasted = end_of(&mut publisher).await;
+        assert!(lasted >= SESSION_TIMEOUT && lasted < SESSION_TIMEOUT + Duration::from_secs(1), "{lasted:?}");
+    });
+}
+
+#[test]
+fn who_sets_up_nothing_has_little_time() {
+    by_a_clock_of_its_own(async || {
+        let streams = streams();
+        let mut stranger = connect(&streams);
+        let lasted = end_of(&mut stranger).await;
+        assert!(lasted >= PATIENCE && lasted < PATIENCE + Duration::from_secs(1), "{lasted:?}");
+    });
+}

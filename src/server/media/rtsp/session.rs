@@ -1,0 +1,360 @@
+//! [`Session`]: what one connection may ask next, and what it is answered. Without IO.
+
+use std::time::Duration;
+
+use rtsp_types::{Request, Response, StatusCode, Version, headers};
+
+use super::{
+    SESSION_TIMEOUT,
+    input::Unreadable,
+    request::{self, Ask, Asked},
+    transport::{Given, Taste, Transport},
+};
+use crate::media::{Description, Key, StreamId};
+
+/// After so many wrong keys or names a connection is closed.
+const MOST_WRONG: u8 = 3;
+
+/// What can be asked, for OPTIONS and 405.
+const METHODS: &str =
+    "OPTIONS, DESCRIBE, ANNOUNCE, SETUP, PLAY, PAUSE, RECORD, GET_PARAMETER, SET_PARAMETER, TEARDOWN";
+
+/// What a session is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It announced a stream.
+    Publisher,
+    /// It listens to one.
+    Listener,
+}
+
+/// How far a session has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Sound has not gone yet.
+    Beginning,
+    /// It goes, or may go.
+    Running,
+    /// It went, and is to go again.
+    Paused,
+}
+
+/// Why the streams refuse something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such stream, or it has not begun.
+    Unknown,
+    /// The key is another.
+    WrongKey,
+    /// Somebody publishes it already.
+    Taken,
+    /// `media.listeners` listen already.
+    Full,
+    /// There are no ports.
+    NoPorts,
+    /// These ports cannot be sent to.
+    BadPorts,
+}
+
+/// From where on a listener hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// How much of it was played.
+    pub elapsed: Duration,
+    /// The number of the next datagram and its time, once one has come.
+    pub next: Option<(u16, u32)>,
+}
+
+/// The streams as a session has them.
+pub trait Stage {
+    /// Where the other end is.
+    fn taste(&self) -> Taste;
+    /// Takes the publisher's place.
+    ///
+    /// # Errors
+    /// If it may not, or there is one.
+    fn announce(&mut self, stream: StreamId, key: &Key, description: Description) -> Result<(), Refusal>;
+    /// What a stream holds, as SDP.
+    ///
+    /// # Errors
+    /// If it may not listen, or nothing has come yet.
+    fn describe(&mut self, stream: StreamId, key: &Key) -> Result<Vec<u8>, Refusal>;
+    /// Sets up a way for the publisher.
+    ///
+    /// # Errors
+    /// If there are no ports.
+    fn set_up_publisher(&mut self, way: Transport) -> Result<Given, Refusal>;
+    /// Sets up a way for a listener.
+    ///
+    /// # Errors
+    /// If it may not listen, or there is no place.
+    fn set_up_listener(&mut self, stream: StreamId, key: &Key, way: Transport) -> Result<Given, Refusal>;
+    /// The publisher begins.
+    ///
+    /// # Errors
+    /// If the stream is over.
+    fn record(&mut self) -> Result<(), Refusal>;
+    /// The listener hears.
+    ///
+    /// # Errors
+    /// If the stream is over.
+    fn play(&mut self) -> Result<Start, Refusal>;
+    /// The listener hears nothing for a while, or the publisher has nothing to be heard.
+    fn pause(&mut self);
+    /// Something came.
+    fn keep_alive(&mut self);
+    /// Gives up what was set up, because the other end said so.
+    fn leave(&mut self);
+}
+
+/// An answer, and whether the connection goes on after it.
+#[derive(Debug)]
+pub struct Answer {
+    /// What is written.
+    pub bytes: Vec<u8>,
+    /// It was the last.
+    pub is_last: bool,
+}
+
+/// One connection's session. There is one at most.
+#[derive(Debug)]
+pub struct Session {
+    id: String,
+    of: Option<(Role, StreamId)>,
+    /// The key that came with an address, for those who leave it out later.
+    key: Option<(StreamId, Key)>,
+    is_set_up: bool,
+    progress: Progress,
+    wrong: u8,
+}
+
+impl Session {
+    /// Nothing is asked yet. `number` is one by chance.
+    pub fn new(number: u64) -> Self {
+        Self {
+            id: format!("{number:016x}"),
+            of: None,
+            key: None,
+            is_set_up: false,
+            progress: Progress::Beginning,
+            wrong: 0,
+        }
+    }
+
+    /// How far it has come.
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// What it is for.
+    pub fn role(&self) -> Option<Role> {
+        self.of.map(|(role, _)| role)
+    }
+
+    /// Answers a request.
+    pub fn answer(&mut self, request: &Request<Vec<u8>>, stage: &mut impl Stage) -> Answer {
+        let sequence = request::sequence(request).map(str::to_owned);
+        stage.keep_alive();
+        let answer = request::read(request).and_then(|asked| self.carry_out(&asked, stage));
+        let mut response = match answer {
+            Ok(response) => response,
+            Err(status) => plain(status),
+        };
+        let is_last = self.wrong >= MOST_WRONG;
+        if let Some(sequence) = sequence {
+            response.insert_header(headers::CSEQ, sequence);
+        }
+        if self.is_set_up && response.status().is_success() {
+            let timeout = SESSION_TIMEOUT.as_secs();
+            response.insert_header(headers::SESSION, format!("{};timeout={timeout}", self.id));
+        }
+        if matches!(response.status(), StatusCode::MethodNotAllowed) {
+            response.insert_header(headers::ALLOW, METHODS);
+        }
+        if is_last {
+            response.insert_header(headers::CONNECTION, "close");
+        }
+        Answer { bytes: write(&response), is_last }
+    }
+
+    fn carry_out(&mut self, asked: &Asked, stage: &mut impl Stage) -> Result<Response<Vec<u8>>, StatusCode> {
+        if asked.session.as_ref().is_some_and(|session| *session != self.id) {
+            return Err(StatusCode::SessionNotFound);
+        }
+        match &asked.what {
+            Ask::Options => {
+                let mut response = ok();
+                response.insert_header(headers::PUBLIC, METHODS);
+                Ok(response)
+            }
+            Ask::KeepAlive => Ok(ok()),
+            Ask::Describe => self.describe(asked, stage),
+            Ask::Announce(sdp) => self.announce(asked, sdp, stage),
+            Ask::SetUp(transport) => self.set_up(asked, transport, stage),
+            Ask::Play => self.play(asked, stage),
+            Ask::Record => {
+                self.expect(Role::Publisher)?;
+                stage.record().map_err(|refusal| self.status(refusal))?;
+                self.progress = Progress::Running;
+                Ok(ok())
+            }
+            Ask::Pause => {
+                self.of.filter(|_| self.is_set_up).ok_or(StatusCode::MethodNotValidInThisState)?;
+                stage.pause();
+                if self.progress == Progress::Running {
+                    self.progress = Progress::Paused;
+                }
+                Ok(ok())
+            }
+            Ask::Teardown => {
+                if self.of.is_none() {
+                    return Err(StatusCode::SessionNotFound);
+                }
+                stage.leave();
+                (self.of, self.is_set_up, self.progress) = (None, false, Progress::Beginning);
+                Ok(ok())
+            }
+        }
+    }
+
+    fn describe(&mut self, asked: &Asked, stage: &mut impl Stage) -> Result<Response<Vec<u8>>, StatusCode> {
+        let (stream, key) = self.authorize(asked)?;
+        let sdp = stage.describe(stream, &key).map_err(|refusal| self.status(refusal))?;
+        let mut response = answer(StatusCode::Ok, sdp);
+        response.insert_header(headers::CONTENT_TYPE, "application/sdp");
+        response.insert_header(headers::CONTENT_BASE, asked.uri.clone());
+        self.key = Some((stream, key));
+        Ok(response)
+    }
+
+    fn announce(
+        &mut self,
+        asked: &Asked,
+        sdp: &[u8],
+        stage: &mut impl Stage,
+    ) -> Result<Response<Vec<u8>>, StatusCode> {
+        if self.of.is_some() {
+            return Err(StatusCode::MethodNotValidInThisState);
+        }
+        let (stream, key) = self.authorize(asked)?;
+        let description = Description::parse(sdp).map_err(|_| StatusCode::UnsupportedMediaType)?;
+        stage.announce(stream, &key, description).map_err(|refusal| self.status(refusal))?;
+        self.of = Some((Role::Publisher, stream));
+        self.key = Some((stream, key));
+        Ok(ok())
+    }
+
+    fn set_up(
+        &mut self,
+        asked: &Asked,
+        transport: &str,
+        stage: &mut impl Stage,
+    ) -> Result<Response<Vec<u8>>, StatusCode> {
+        let (stream, key) = self.authorize(asked)?;
+        if self.progress == Progress::Running {
+            return Err(StatusCode::MethodNotValidInThisState);
+        }
+        let way = Transport::choose(transport, stage.taste()).ok_or(StatusCode::UnsupportedTransport)?;
+        let given = match self.of {
+            Some((_, other)) if other != stream => return Err(StatusCode::AggregateOperationNotAllowed),
+            Some((Role::Publisher, _)) => stage.set_up_publisher(way),
+            _ => stage.set_up_listener(stream, &key, way),
+        };
+        let given = given.map_err(|refusal| self.status(refusal))?;
+        self.of.get_or_insert((Role::Listener, stream));
+        self.key = Some((stream, key));
+        self.is_set_up = true;
+        let mut response = ok();
+        response.insert_header(headers::TRANSPORT, given.to_string());
+        Ok(response)
+    }
+
+    fn play(&mut self, asked: &Asked, stage: &mut impl Stage) -> Result<Response<Vec<u8>>, StatusCode> {
+        self.expect(Role::Listener)?;
+        let Start { elapsed, next } = stage.play().map_err(|refusal| self.status(refusal))?;
+        self.progress = Progress::Running;
+        let mut response = ok();
+        // Whoever comes hears what is played now, and can show where in the file that is.
+        response.insert_header(headers::RANGE, format!("npt={:.3}-", elapsed.as_secs_f64()));
+        if let Some((sequence, timestamp)) = next {
+            let info = format!("url={};seq={sequence};rtptime={timestamp}", asked.uri);
+            response.insert_header(headers::RTP_INFO, info);
+        }
+        Ok(response)
+    }
+
+    /// Which stream, and with which key.
+    fn authorize(&mut self, asked: &Asked) -> Result<(StreamId, Key), StatusCode> {
+        let target = asked.target.as_ref().ok_or_else(|| self.status(Refusal::Unknown))?;
+        let known = self.key.filter(|(stream, _)| *stream == target.stream).map(|(_, key)| key);
+        let key = target.key.or(known).ok_or_else(|| self.status(Refusal::WrongKey))?;
+        Ok((target.stream, key))
+    }
+
+    /// This is asked of a session that was set up for it.
+    fn expect(&self, role: Role) -> Result<(), StatusCode> {
+        match self.of {
+            Some((of, _)) if self.is_set_up && of == role => Ok(()),
+            _ => Err(StatusCode::MethodNotValidInThisState),
+        }
+    }
+
+    fn status(&mut self, refusal: Refusal) -> StatusCode {
+        if matches!(refusal, Refusal::Unknown | Refusal::WrongKey) {
+            self.wrong += 1;
+        }
+        match refusal {
+            Refusal::Unknown => StatusCode::NotFound,
+            Refusal::WrongKey => StatusCode::Forbidden,
+            Refusal::Taken => StatusCode::MethodNotValidInThisState,
+            Refusal::Full => StatusCode::NotEnoughBandwidth,
+            Refusal::NoPorts => StatusCode::ServiceUnavailable,
+            Refusal::BadPorts => StatusCode::UnsupportedTransport,
+        }
+    }
+}
+
+/// What is written to who cannot be understood. It is the last.
+pub fn not_understood(why: Unreadable) -> Vec<u8> {
+    let status = match why {
+        Unreadable::Http => {
+            let words = "Audio by RTSP is here, and no page. Its addresses begin with rtsp://\n";
+            let head = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n";
+            return format!("{head}Content-Length: {}\r\n\r\n{words}", words.len()).into_bytes();
+        }
+        Unreadable::Version => StatusCode::RTSPVersionNotSupported,
+        Unreadable::Head | Unreadable::Malformed => StatusCode::BadRequest,
+        Unreadable::Body => StatusCode::RequestMessageBodyTooLarge,
+    };
+    let mut response = plain(status);
+    response.insert_header(headers::CONNECTION, "close");
+    write(&response)
+}
+
+/// What is written to those for whom there is no place.
+pub fn unavailable() -> Vec<u8> {
+    write(&plain(StatusCode::ServiceUnavailable))
+}
+
+fn ok() -> Response<Vec<u8>> {
+    plain(StatusCode::Ok)
+}
+
+fn plain(status: StatusCode) -> Response<Vec<u8>> {
+    answer(status, Vec::new())
+}
+
+fn answer(status: StatusCode, body: Vec<u8>) -> Response<Vec<u8>> {
+    let mut response = Response::builder(Version::V1_0, status).build(body);
+    if status == StatusCode::Ok {
+        // As the RFC spells it.
+        response.set_reason_phrase("OK");
+    }
+    response
+}
+
+fn write(response: &Response<Vec<u8>>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let Ok(()) = response.write(&mut bytes) else { unreachable!("a Vec takes everything") };
+    bytes
+}

@@ -1,0 +1,93 @@
+//! [`Target`]: which stream a request's address means. Programs put what they add to an address where they like.
+
+use crate::media::{Key, StreamId};
+
+/// Digits of a key.
+const KEY_DIGITS: usize = 32;
+
+/// What an address says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Which stream.
+    pub stream: StreamId,
+    /// What lets its owner in, if it is there.
+    pub key: Option<Key>,
+}
+
+impl Target {
+    /// Reads `rtsp://host/7f3a?key=…`, also with `/streamid=0` or the like after the key or before it. `None` if it is no
+    /// stream's.
+    pub fn parse(uri: &str) -> Option<Self> {
+        let (scheme, rest) = uri.split_once("://")?;
+        let is_rtsp =
+            ["rtsp", "rtsps", "rtspu", "rtspt"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+        let (_, path) = rest.split_once('/').filter(|_| is_rtsp)?;
+        let stream = path.get(..4)?.parse().ok()?;
+        let after = &path[4..];
+        if !(after.is_empty() || after.starts_with(['/', '?'])) {
+            return None;
+        }
+        let key = after.split(['?', '&']).find_map(|part| part.strip_prefix("key="));
+        Some(Self { stream, key: key.and_then(parse_key) })
+    }
+}
+
+fn parse_key(text: &str) -> Option<Key> {
+    let (digits, rest) = text.split_at_checked(KEY_DIGITS)?;
+    let is_end = rest.is_empty() || rest.starts_with('/');
+    digits.parse().ok().filter(|_| is_end)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KEY: &str = "00112233445566778899aabbccddeeff";
+
+    #[test]
+    fn where_programs_put_things() {
+        let key: Key = KEY.parse().unwrap();
+        for uri in [
+            format!("rtsp://h:1554/7f3a?key={KEY}"),
+            format!("rtsp://h/7f3a?key={KEY}/streamid=0"),
+            format!("rtsp://h/7f3a/streamid=0?key={KEY}"),
+            format!("rtsps://[::1]:1/7f3a/?key={KEY}"),
+            format!("RTSP://h/7F3A?a=b&key={KEY}"),
+        ] {
+            assert_eq!(
+                Target::parse(&uri),
+                Some(Target { stream: StreamId(0x7f3a), key: Some(key) }),
+                "{uri}"
+            );
+        }
+        for uri in [
+            "rtsp://h/7f3a".to_owned(),
+            "rtsp://h/7f3a?key=0".to_owned(),
+            format!("rtsp://h/7f3a?key={KEY}0"),
+        ] {
+            assert_eq!(Target::parse(&uri), Some(Target { stream: StreamId(0x7f3a), key: None }), "{uri}");
+        }
+        for uri in [
+            "*",
+            "rtsp://h",
+            "rtsp://h/",
+            "rtsp://h/song.mp3",
+            "rtsp://h/7f3ab",
+            "http://h/7f3a",
+            "rtsp://h/é",
+        ] {
+            assert_eq!(Target::parse(uri), None, "{uri}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text(text: String) {
+            Target::parse(&text);
+            Target::parse(&format!("rtsp://h/7f3a{text}"));
+            Target::parse(&format!("rtsp://h/7f3a?key={text}"));
+        }
+    }
+}

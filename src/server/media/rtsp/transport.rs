@@ -1,0 +1,155 @@
+//! [`Transport`]: by which way sound is wanted (RFC 2326, section 12.39).
+
+use std::{fmt, net::IpAddr};
+
+/// A way that can be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// UDP, to or from these ports of the connection's other end.
+    Udp {
+        /// For sound.
+        rtp: u16,
+        /// For reports.
+        rtcp: u16,
+    },
+    /// In frames on these channels.
+    Interleaved {
+        /// For sound.
+        rtp: u8,
+        /// For reports.
+        rtcp: u8,
+    },
+}
+
+/// Which way a connection's other end is to be given, and by which not.
+#[derive(Clone, Copy, Debug)]
+pub struct Taste {
+    /// Where the connection comes from: UDP goes nowhere else.
+    pub ip: IpAddr,
+    /// It is encrypted: what goes by UDP is not.
+    pub is_secure: bool,
+}
+
+impl Transport {
+    /// The first way of a `Transport` header that can be had.
+    pub fn choose(header: &str, taste: Taste) -> Option<Self> {
+        header.split(',').find_map(|one| Self::parse(one.trim(), taste))
+    }
+
+    fn parse(text: &str, taste: Taste) -> Option<Self> {
+        let mut parts = text.split(';').map(str::trim);
+        let protocol = parts.next()?.to_ascii_uppercase();
+        let is_tcp = match protocol.as_str() {
+            "RTP/AVP" | "RTP/AVP/UDP" => false,
+            "RTP/AVP/TCP" => true,
+            _ => return None,
+        };
+        let (mut ports, mut channels) = (None, None);
+        for part in parts {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            match name.to_ascii_lowercase().as_str() {
+                "multicast" => return None,
+                // It goes to who asks for it, whatever is said.
+                "destination" | "source" if value.parse() != Ok(taste.ip) => return None,
+                "client_port" | "port" => ports = Some(pair::<u16>(value)?),
+                "interleaved" => channels = Some(pair::<u8>(value)?),
+                _ => {}
+            }
+        }
+        if is_tcp {
+            let (rtp, rtcp) = channels.unwrap_or((0, 1));
+            return (rtp != rtcp).then_some(Self::Interleaved { rtp, rtcp });
+        }
+        let (rtp, rtcp) = ports.filter(|(rtp, rtcp)| *rtp != 0 && *rtcp != 0 && rtp != rtcp)?;
+        (!taste.is_secure).then_some(Self::Udp { rtp, rtcp })
+    }
+}
+
+/// `5000-5001`, or `5000` alone.
+fn pair<N: std::str::FromStr + TryFrom<u32> + Into<u32> + Copy>(value: &str) -> Option<(N, N)> {
+    if let Some((one, other)) = value.split_once('-') {
+        return Some((one.parse().ok()?, other.parse().ok()?));
+    }
+    let one: N = value.parse().ok()?;
+    Some((one, N::try_from(one.into() + 1).ok()?))
+}
+
+/// What the other end is told of the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// As it was asked for.
+    pub way: Transport,
+    /// The relay's first port, for UDP.
+    pub server_port: u16,
+    /// Who the relay is to a listener.
+    pub ssrc: Option<u32>,
+}
+
+impl fmt::Display for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.way {
+            Transport::Udp { rtp, rtcp } => {
+                let (one, other) = (self.server_port, self.server_port + 1);
+                write!(f, "RTP/AVP;unicast;client_port={rtp}-{rtcp};server_port={one}-{other}")?;
+            }
+            Transport::Interleaved { rtp, rtcp } => {
+                write!(f, "RTP/AVP/TCP;unicast;interleaved={rtp}-{rtcp}")?;
+            }
+        }
+        match self.ssrc {
+            Some(ssrc) => write!(f, ";ssrc={ssrc:08X};mode=\"PLAY\""),
+            None => f.write_str(";mode=record"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TASTE: Taste = Taste { ip: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7)), is_secure: false };
+
+    #[test]
+    fn ways_that_can_be_had() {
+        let udp = Some(Transport::Udp { rtp: 5000, rtcp: 5001 });
+        let tcp = Some(Transport::Interleaved { rtp: 0, rtcp: 1 });
+        for (header, way) in [
+            ("RTP/AVP/UDP;unicast;client_port=5000-5001;mode=record", udp),
+            ("RTP/AVP;unicast;client_port=5000", udp),
+            ("RTP/AVP;unicast;destination=192.0.2.7;client_port=5000-5001", udp),
+            ("RTP/AVP/TCP;unicast;interleaved=0-1", tcp),
+            ("RTP/AVP/TCP;unicast", tcp),
+            ("RTP/AVP;multicast, RTP/SAVP;unicast;client_port=1-2,rtp/avp/tcp;unicast;interleaved=0-1", tcp),
+            ("RTP/AVP;unicast;destination=192.0.2.8;client_port=5000-5001", None),
+            ("RTP/AVP;unicast;source=192.0.2.8;client_port=5000-5001", None),
+            ("RTP/AVP;unicast;destination=;client_port=5000-5001", None),
+            ("RTP/AVP;multicast;port=5000-5001", None),
+            ("RTP/AVP;unicast", None),
+            ("RTP/AVP;unicast;client_port=0-1", None),
+            ("RTP/AVP;unicast;client_port=65535", None),
+            ("RTP/AVP;unicast;client_port=5000-65536", None),
+            ("RTP/AVP/TCP;unicast;interleaved=0-0", None),
+            ("RTP/AVP/TCP;unicast;interleaved=255-256", None),
+            ("", None),
+        ] {
+            assert_eq!(Transport::choose(header, TASTE), way, "{header}");
+        }
+        let secure = Taste { is_secure: true, ..TASTE };
+        assert_eq!(Transport::choose("RTP/AVP;unicast;client_port=5000-5001", secure), None);
+        assert_eq!(Transport::choose("RTP/AVP/TCP;unicast", secure), tcp);
+    }
+
+    #[test]
+    fn what_is_given() {
+        let way = Transport::Udp { rtp: 5000, rtcp: 5001 };
+        assert_eq!(
+            Given { way, server_port: 30_000, ssrc: Some(0xab) }.to_string(),
+            "RTP/AVP;unicast;client_port=5000-5001;server_port=30000-30001;ssrc=000000AB;mode=\"PLAY\""
+        );
+        let way = Transport::Interleaved { rtp: 2, rtcp: 3 };
+        assert_eq!(
+            Given { way, server_port: 0, ssrc: None }.to_string(),
+            "RTP/AVP/TCP;unicast;interleaved=2-3;mode=record"
+        );
+    }
+}

@@ -1,0 +1,258 @@
+//! [`Source`]: which datagrams are the publisher's, how fast they come, and how far it is. Without IO.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::numbering::Rtp;
+use crate::media::Format;
+
+/// How much of `media.bit_rate` may come at once: programs send the first seconds ahead.
+const BURST: Duration = Duration::from_secs(5);
+
+/// The least bits that `media.bit_rate` has for each datagram: a small one costs every listener as much as a large one.
+const LEAST_BITS: usize = 1_000;
+
+/// So many datagrams a second may come whatever `media.bit_rate` is. The shortest packets of Opus are 400 a second, the
+/// shortest common ones of L16 are 1,000.
+const LEAST_DATAGRAMS: usize = 1_000;
+
+/// How much of that may come at once: the first seconds of common streams, and no more than others can wait for.
+const DATAGRAM_BURST: Duration = Duration::from_secs(1);
+
+/// What the publisher's datagrams are held against.
+#[derive(Debug)]
+pub struct Source {
+    format: Format,
+    payload_type: u8,
+    /// Who sends, from the first datagram on.
+    ssrc: Option<u32>,
+    bits: Allowance,
+    datagrams: Allowance,
+    last: Option<Last>,
+    /// Ticks of sound so far.
+    elapsed: u64,
+    /// When something was heard last.
+    heard: Instant,
+}
+
+/// The datagram with the latest timestamp.
+#[derive(Clone, Copy, Debug)]
+pub struct Last {
+    /// Its number.
+    pub sequence: u16,
+    /// Its time.
+    pub timestamp: u32,
+    /// When it came.
+    pub came: Instant,
+}
+
+/// Why a datagram is not passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotTaken {
+    /// It is no RTP, or not what was announced.
+    Strange,
+    /// It is of another sender.
+    Foreign,
+    /// More than `media.bit_rate` comes, or more datagrams than that has room for.
+    TooFast,
+}
+
+impl Source {
+    /// Nothing has come yet.
+    pub fn new(format: Format, payload_type: u8, bit_rate: usize, now: Instant) -> Self {
+        Self {
+            format,
+            payload_type,
+            ssrc: None,
+            bits: Allowance::new(bit_rate, BURST, now),
+            datagrams: Allowance::new((bit_rate / LEAST_BITS).max(LEAST_DATAGRAMS), DATAGRAM_BURST, now),
+            last: None,
+            elapsed: 0,
+            heard: now,
+        }
+    }
+
+    /// A datagram came from where the publisher is.
+    ///
+    /// # Errors
+    /// If it is not to be passed on.
+    pub fn take<'a>(&mut self, bytes: &'a [u8], now: Instant) -> Result<Rtp<'a>, NotTaken> {
+        // Strange ones count, too: they cost the same.
+        self.allow(bytes.len(), now)?;
+        let rtp = Rtp::parse(bytes).filter(|rtp| rtp.payload_type == self.payload_type);
+        let rtp = rtp.filter(|rtp| !rtp.payload.is_empty()).ok_or(NotTaken::Strange)?;
+        if *self.ssrc.get_or_insert(rtp.ssrc) != rtp.ssrc {
+            return Err(NotTaken::Foreign);
+        }
+        self.heard = now;
+        let ahead = self.last.map_or(0, |last| rtp.timestamp.wrapping_sub(last.timestamp));
+        // What came late moves nothing.
+        if ahead < 1 << 31 {
+            // A publisher says what time it is, so that this could be any.
+            self.elapsed = self.elapsed.saturating_add(u64::from(ahead));
+            self.last = Some(Last { sequence: rtp.sequence, timestamp: rtp.timestamp, came: now });
+        }
+        Ok(rtp)
+    }
+
+    /// A report came from where the publisher is: it is there, even if it is silent. Those count for the rate, too.
+    ///
+    /// # Errors
+    /// If more than `media.bit_rate` comes.
+    pub fn hear(&mut self, bytes: usize, now: Instant) -> Result<(), NotTaken> {
+        self.heard = now;
+        self.allow(bytes, now)
+    }
+
+    fn allow(&mut self, bytes: usize, now: Instant) -> Result<(), NotTaken> {
+        let may = self.datagrams.take(1, now) && self.bits.take(bytes * 8, now);
+        if may { Ok(()) } else { Err(NotTaken::TooFast) }
+    }
+
+    /// Since when nothing was heard.
+    pub fn heard(&self) -> Instant {
+        self.heard
+    }
+
+    /// The latest datagram.
+    pub fn last(&self) -> Option<Last> {
+        self.last
+    }
+
+    /// What it holds.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// How much of it was played.
+    pub fn elapsed(&self) -> Duration {
+        ticks_to_time(self.elapsed, self.format.clock_rate())
+    }
+
+    /// What the publisher's timestamp is now, if it goes on.
+    pub fn timestamp_at(&self, now: Instant) -> Option<u32> {
+        let last = self.last?;
+        let since = now.saturating_duration_since(last.came);
+        Some(last.timestamp.wrapping_add(time_to_ticks(since, self.format.clock_rate())))
+    }
+}
+
+fn ticks_to_time(ticks: u64, clock_rate: u32) -> Duration {
+    let clock_rate = u64::from(clock_rate);
+    let nanos = ticks % clock_rate * 1_000_000_000 / clock_rate;
+    Duration::from_secs(ticks / clock_rate) + Duration::from_nanos(nanos)
+}
+
+/// Wraps, as timestamps do.
+#[allow(clippy::cast_possible_truncation)]
+fn time_to_ticks(time: Duration, clock_rate: u32) -> u32 {
+    (time.as_nanos() * u128::from(clock_rate) / 1_000_000_000) as u32
+}
+
+/// A bucket that fills at a rate.
+#[derive(Debug)]
+struct Allowance {
+    /// What comes in each second.
+    rate: f64,
+    most: f64,
+    left: f64,
+    since: Instant,
+}
+
+impl Allowance {
+    #[allow(clippy::cast_precision_loss)]
+    fn new(rate: usize, burst: Duration, now: Instant) -> Self {
+        let rate = rate as f64;
+        let most = rate * burst.as_secs_f64();
+        Self { rate, most, left: most, since: now }
+    }
+
+    /// Whether so much may come now.
+    #[allow(clippy::cast_precision_loss)]
+    fn take(&mut self, wanted: usize, now: Instant) -> bool {
+        let gained = now.saturating_duration_since(self.since).as_secs_f64() * self.rate;
+        self.since = now;
+        self.left = (self.left + gained).min(self.most);
+        let wanted = wanted as f64;
+        let may = self.left >= wanted;
+        if may {
+            self.left -= wanted;
+        }
+        may
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn datagram(ssrc: u32, payload_type: u8, timestamp: u32) -> Vec<u8> {
+        let mut bytes = vec![0x80, payload_type, 0, 1];
+        bytes.extend(timestamp.to_be_bytes());
+        bytes.extend(ssrc.to_be_bytes());
+        bytes.extend([0; 88]);
+        bytes
+    }
+
+    fn source(now: Instant) -> Source {
+        Source::new(Format::Mp3, 14, 8_000, now)
+    }
+
+    #[test]
+    fn one_sender_is_locked_on() {
+        let now = Instant::now();
+        let mut source = source(now);
+        assert_eq!(source.take(&datagram(1, 97, 0), now).unwrap_err(), NotTaken::Strange);
+        assert_eq!(source.take(b"hello", now).unwrap_err(), NotTaken::Strange);
+        assert!(source.take(&datagram(1, 14, 0), now).is_ok());
+        assert_eq!(source.take(&datagram(2, 14, 0), now).unwrap_err(), NotTaken::Foreign);
+        assert!(source.take(&datagram(1, 14, 90_000), now).is_ok());
+    }
+
+    #[test]
+    fn time_goes_on_past_the_wrap_and_never_back() {
+        let now = Instant::now();
+        let mut source = source(now);
+        source.take(&datagram(1, 14, u32::MAX - 44_999), now).unwrap();
+        source.take(&datagram(1, 14, 45_000), now).unwrap();
+        source.take(&datagram(1, 14, 0), now).unwrap();
+        assert_eq!(source.elapsed(), Duration::from_secs(1));
+        let later = now + Duration::from_millis(500);
+        assert_eq!(source.timestamp_at(later), Some(90_000));
+    }
+
+    #[test]
+    fn many_small_ones_are_too_fast_though_they_are_few_bits() {
+        let now = Instant::now();
+        let small = &datagram(1, 14, 0)[..13];
+        for (bit_rate, most) in [(8_000_000, 8_000), (500_000, 1_000)] {
+            let mut source = Source::new(Format::Mp3, 14, bit_rate, now);
+            let taken = (0..20_000).filter(|_| source.take(small, now).is_ok()).count();
+            assert_eq!(taken, most);
+            assert_eq!(source.hear(8, now), Err(NotTaken::TooFast));
+        }
+    }
+
+    #[test]
+    fn more_than_the_rate_after_a_burst_is_too_fast() {
+        let mut now = Instant::now();
+        let mut source = source(now);
+        // 5 s at 8,000 bits/s are 50 datagrams of 100 bytes at once, then 10 a second.
+        for _ in 0..50 {
+            source.take(&datagram(1, 14, 0), now).unwrap();
+        }
+        assert_eq!(source.take(&datagram(1, 14, 0), now).unwrap_err(), NotTaken::TooFast);
+        // Once the burst is used up, it is the rate that counts.
+        for _ in 0..36_000 {
+            now += Duration::from_millis(101);
+            source.take(&datagram(1, 14, 0), now).unwrap();
+        }
+        for _ in 0..5 {
+            source.take(&datagram(1, 14, 0), now).unwrap();
+        }
+        now += Duration::from_millis(50);
+        let more = (0..100).filter(|_| source.take(&datagram(1, 14, 0), now).is_ok()).count();
+        assert!(more < 50, "{more}");
+    }
+}

@@ -1,0 +1,216 @@
+//! [`Streams`]: all streams, by name. One task at a time has them, and none keeps them across a wait.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc, time::SystemTime};
+
+use slog::{Logger, debug, warn};
+use tokio::time::Instant;
+
+use super::{
+    super::messages::{NotTuned, OpenStream, StreamBegan, StreamEnded, Tuned},
+    ToRegistry,
+    counters::Counters,
+    figures::StreamEnd,
+    listener::Way,
+    outgoing::End,
+    ports::Ports,
+    rtsp::SESSION_TIMEOUT,
+    stream::{Carried, Kind, Stream},
+};
+use crate::{
+    config::InForce,
+    media::{Key, StreamId},
+};
+
+/// As the tasks of the relay's thread have them.
+pub type Shared = Rc<RefCell<Streams>>;
+
+/// Which stream is meant, also when a later one has its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handle {
+    /// What it is called.
+    pub id: StreamId,
+    /// Its number.
+    pub serial: u64,
+}
+
+/// All streams.
+pub struct Streams {
+    all: BTreeMap<StreamId, Stream>,
+    /// The last number that was given to anything.
+    numbers: u64,
+    registry: ToRegistry,
+    /// What is in force.
+    pub config: InForce,
+    /// The ports for UDP.
+    pub ports: Ports,
+    /// What is counted.
+    pub counters: Arc<Counters>,
+    /// The server's log.
+    pub log: Logger,
+}
+
+impl Streams {
+    /// None yet.
+    pub fn new(registry: ToRegistry, config: InForce, counters: Arc<Counters>, log: Logger) -> Self {
+        let ports = Ports::new(config.get().media.udp_ports.clone());
+        Self { all: BTreeMap::new(), numbers: 0, registry, config, ports, counters, log }
+    }
+
+    /// A number that nothing else has.
+    pub fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    /// Somebody is asked to publish.
+    pub fn open(&mut self, OpenStream { stream, key, figures, file }: OpenStream) {
+        let most = {
+            let media = &self.config.get().media;
+            media.streams + media.waiting
+        };
+        // The registry keeps to it, too, and asks nobody to publish in vain.
+        if self.all.len() >= most || self.all.contains_key(&stream) {
+            warn!(self.log, "no place for a stream"; "stream" => %stream, "streams" => self.all.len());
+            return;
+        }
+        let serial = self.number();
+        let counters = Arc::clone(&self.counters);
+        self.all.insert(stream, Stream::new(stream, serial, key, figures, file, counters));
+    }
+
+    /// One more may listen.
+    pub fn admit(&mut self, stream: StreamId, key: Key) {
+        if let Some(stream) = self.all.get_mut(&stream)
+            && !stream.admit(key)
+        {
+            warn!(self.log, "too many may listen to a stream"; "stream" => %stream.id);
+        }
+    }
+
+    /// The stream of this name.
+    pub fn named(&mut self, id: StreamId) -> Option<&mut Stream> {
+        self.all.get_mut(&id)
+    }
+
+    /// This stream, if it is not over.
+    pub fn get(&mut self, handle: Handle) -> Option<&mut Stream> {
+        self.all.get_mut(&handle.id).filter(|stream| stream.serial == handle.serial)
+    }
+
+    /// A stream is over, or wanted no more; the registry knows.
+    pub fn shut(&mut self, id: StreamId) {
+        if let Some(mut stream) = self.all.remove(&id) {
+            debug!(self.log, "stream shut"; "stream" => %id);
+            stream.end(End::Over).say_later();
+            self.show();
+        }
+    }
+
+    /// A stream is over, and the registry does not know.
+    pub fn end(&mut self, handle: Handle, why: StreamEnd) {
+        if self.get(handle).is_none() {
+            return;
+        }
+        let Some(mut stream) = self.all.remove(&handle.id) else { return };
+        debug!(self.log, "stream ended in the relay"; "stream" => %handle.id, "why" => ?why, "elapsed" => ?stream.figures.elapsed());
+        stream.end(End::Over).say_later();
+        if stream.has_begun {
+            self.registry.ended.do_send(StreamEnded { stream: handle.id, why });
+        }
+        self.show();
+    }
+
+    /// Everything is over.
+    pub fn close(&mut self) {
+        for stream in self.all.values_mut() {
+            stream.end(End::Now).say();
+        }
+        self.all.clear();
+        self.show();
+    }
+
+    /// What came of a publisher's datagram.
+    pub fn react(&mut self, handle: Handle, carried: Carried) {
+        match carried {
+            Carried::Done => {}
+            Carried::Began => {
+                debug!(self.log, "stream began in the relay"; "stream" => %handle.id);
+                self.registry.began.do_send(StreamBegan { stream: handle.id });
+                self.show();
+            }
+            Carried::TooFast => {
+                warn!(self.log, "a publisher sends more than media.bit_rate allows"; "stream" => %handle.id);
+                self.end(handle, StreamEnd::TooFast);
+            }
+        }
+    }
+
+    /// The publisher's connection brought a datagram.
+    pub fn hear_connection(&mut self, handle: Handle, kind: Kind, bytes: &[u8], now: Instant) {
+        if let Some(stream) = self.get(handle) {
+            let carried = stream.hear_connection(kind, bytes, now);
+            self.react(handle, carried);
+        }
+    }
+
+    /// Some time has passed: who is silent for too long, who left, who is to be told what.
+    pub fn tick(&mut self, now: Instant, wall: SystemTime) {
+        let silence = self.config.get().media.silence_timeout;
+        let mut silent = Vec::new();
+        for stream in self.all.values_mut() {
+            let heard = stream.publisher.as_ref().and_then(|publisher| publisher.source.as_ref());
+            if heard.is_some_and(|source| now.saturating_duration_since(source.heard()) >= silence) {
+                silent.push(Handle { id: stream.id, serial: stream.serial });
+            }
+            for listener in stream.listeners.values() {
+                let is_gone = now.saturating_duration_since(listener.heard) >= 2 * SESSION_TIMEOUT;
+                if is_gone && matches!(listener.way, Way::Udp { .. }) {
+                    listener.outgoing.end(End::Now);
+                }
+            }
+            stream.report(now, wall);
+            if let Some(audience) = &mut stream.audience {
+                audience.sweep();
+                stream.show_listeners();
+            }
+        }
+        for handle in silent {
+            self.end(handle, StreamEnd::Silent);
+        }
+        self.show();
+    }
+
+    /// Somebody wants to listen by HTTP.
+    ///
+    /// # Errors
+    /// If he may not.
+    pub fn tune(&mut self, id: StreamId, key: &Key) -> Result<Tuned, NotTuned> {
+        let most = self.config.get().media.listeners;
+        let stream =
+            self.all.get_mut(&id).filter(|stream| stream.lets_listen(key)).ok_or(NotTuned::Unknown)?;
+        if !stream.has_begun {
+            return Err(NotTuned::NotYet);
+        }
+        if let Some(audience) = &mut stream.audience {
+            audience.sweep();
+        }
+        if stream.listener_count() >= most {
+            return Err(NotTuned::Full);
+        }
+        let (Some(audience), Some(publisher)) = (&mut stream.audience, &stream.publisher) else {
+            return Err(NotTuned::NotYet);
+        };
+        let content_type = publisher.description.format.content_type();
+        let bytes = audience.add(getrandom::u32().unwrap_or_default());
+        stream.show_listeners();
+        self.show();
+        Ok(Tuned { content_type, bytes })
+    }
+
+    /// Has the counters say how many there are.
+    pub fn show(&self) {
+        let streams = self.all.values().filter(|stream| stream.has_begun).count();
+        let listeners = self.all.values().map(|stream| stream.figures.listeners()).sum();
+        self.counters.set(streams, listeners);
+    }
+}

@@ -1,0 +1,207 @@
+//! The relay over real sockets, with a registry and clients of the test's own.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpStream},
+    path::Path,
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use actix::{Context, Handler};
+use actix_rt::Arbiter;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned,
+    crypto::ring,
+    pki_types::{CertificateDer, ServerName},
+};
+use slog::{Discard, o};
+use tokio::sync::{mpsc::unbounded_channel, oneshot};
+
+use super::{
+    super::{
+        messages::{AdmitListener, NotTuned, OpenStream, Tuned},
+        tls::credentials,
+    },
+    counters::Counts,
+    figures::{Figures, StreamEnd},
+    *,
+};
+use crate::{
+    config::{Config, Media, Tls},
+    media::{Key, StreamId},
+};
+
+mod client;
+mod hostile;
+mod relaying;
+
+use client::{Client, rtp};
+
+const DEADLINE: Duration = Duration::from_secs(20);
+const SONG: StreamId = StreamId(0x7f3a);
+
+/// What the registry is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Began(StreamId),
+    Ended(StreamId, StreamEnd),
+}
+
+/// A registry that only listens.
+struct Ear(mpsc::Sender<Told>);
+
+impl Actor for Ear {
+    type Context = Context<Self>;
+}
+
+impl Handler<StreamBegan> for Ear {
+    type Result = ();
+
+    fn handle(&mut self, StreamBegan { stream }: StreamBegan, _: &mut Context<Self>) {
+        self.0.send(Told::Began(stream)).unwrap();
+    }
+}
+
+impl Handler<StreamEnded> for Ear {
+    type Result = ();
+
+    fn handle(&mut self, StreamEnded { stream, why }: StreamEnded, _: &mut Context<Self>) {
+        self.0.send(Told::Ended(stream, why)).unwrap();
+    }
+}
+
+/// A relay at an address of its own, until it is dropped.
+struct Rig {
+    audio: Audio,
+    counters: Arc<Counters>,
+    told: mpsc::Receiver<Told>,
+    stop: Option<oneshot::Sender<()>>,
+    system: Option<JoinHandle<()>>,
+    certificate: Option<CertificateDer<'static>>,
+}
+
+impl Rig {
+    fn new() -> Self {
+        Self::with(Media::default())
+    }
+
+    /// With these settings, but for addresses.
+    fn with(media: Media) -> Self {
+        Self::at(media, None)
+    }
+
+    /// Over TLS, with a certificate in this folder.
+    fn secure(folder: &Path) -> Self {
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let tls = Tls { certificate: folder.join("cert.pem"), key: folder.join("key.pem"), ..Tls::default() };
+        std::fs::write(&tls.certificate, cert.pem()).unwrap();
+        std::fs::write(&tls.key, signing_key.serialize_pem()).unwrap();
+        let loaded = credentials::load(&tls, &Logger::root(Discard, o!())).unwrap();
+        let mut rig = Self::at(Media::default(), Some(Credentials::new(loaded)));
+        rig.certificate = Some(cert.der().clone());
+        rig
+    }
+
+    /// A client that speaks TLS.
+    fn secure_client(&self, url: &str) -> Client {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate.clone().unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        let session = ClientConnection::new(Arc::new(config), name).unwrap();
+        let socket = TcpStream::connect(self.address()).unwrap();
+        socket.set_read_timeout(Some(DEADLINE)).unwrap();
+        let stream = StreamOwned::new(session, socket.try_clone().unwrap());
+        Client::over(Box::new(stream), socket, url)
+    }
+
+    fn at(media: Media, credentials: Option<Credentials>) -> Self {
+        let (tell, told) = mpsc::channel();
+        let (give, given) = mpsc::channel();
+        let (stop, stopped) = oneshot::channel();
+        let system = std::thread::spawn(move || {
+            actix_rt::System::new().block_on(async {
+                let (notify, _notices) = unbounded_channel();
+                let thread = Arbiter::new();
+                let socket =
+                    crate::server::listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+                let opening = Opening {
+                    thread: thread.handle(),
+                    addresses: vec![socket.local_addr().unwrap()],
+                    secure_addresses: Vec::new(),
+                    doors: vec![Door { socket, credentials }],
+                };
+                let config = InForce::new(Config { media, ..Config::default() });
+                let registry = ToRegistry::from(Ear(tell).start());
+                let counters = Arc::<Counters>::default();
+                let vigil = Vigil::new("relay", notify);
+                let log = Logger::root(Discard, o!());
+                let audio = start(opening, registry, &config, Arc::clone(&counters), vigil, &log);
+                give.send((audio, counters)).unwrap();
+                let _ = stopped.await;
+                thread.stop();
+                thread.join().unwrap();
+            });
+        });
+        let (audio, counters) = given.recv_timeout(DEADLINE).unwrap();
+        Self { audio, counters, told, stop: Some(stop), system: Some(system), certificate: None }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.audio.addresses[0]
+    }
+
+    /// Opens a stream with one listener's key. Gives the publisher's address and the listener's.
+    fn open(&self, stream: StreamId) -> (String, String, Arc<Figures>) {
+        let (publish, listen) = (Key::random().unwrap(), Key::random().unwrap());
+        let figures = Arc::<Figures>::default();
+        let open =
+            OpenStream { stream, key: publish, figures: Arc::clone(&figures), file: "a song.mp3".into() };
+        self.audio.relay.open.do_send(open);
+        self.audio.relay.admit.do_send(AdmitListener { stream, key: listen });
+        let address = |key: Key| format!("rtsp://{}/{stream}?key={}", self.address(), key.reveal());
+        (address(publish), address(listen), figures)
+    }
+
+    fn expect(&self, told: Told) {
+        assert_eq!(self.told.recv_timeout(DEADLINE), Ok(told));
+    }
+
+    /// Waits until what is counted is so.
+    fn until(&self, is_so: impl Fn(&Counts) -> bool) -> Counts {
+        until(|| Some(self.counters.counts()).filter(&is_so))
+    }
+
+    fn tune(&self, url: &str) -> Result<Tuned, NotTuned> {
+        let (answer, mut answered) = oneshot::channel();
+        let key = url.rsplit_once("key=").unwrap().1.parse().unwrap();
+        self.audio.tune.do_send(Tune { stream: SONG, key, answer });
+        until(|| answered.try_recv().ok())
+    }
+}
+
+/// Looks until there is something.
+fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let begin = std::time::Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begin.elapsed() < DEADLINE, "it never came");
+        std::thread::yield_now();
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        let _ = self.stop.take().unwrap().send(());
+        self.system.take().unwrap().join().unwrap();
+    }
+}

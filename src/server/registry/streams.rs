@@ -1,0 +1,372 @@
+//! What users ask of the Registry about streams, and what the relay tells it.
+
+use std::time::Duration;
+
+use actix::{AsyncContext, Context, Handler, Message};
+use slog::{info, warn};
+use tokio::time::sleep;
+
+use super::Registry;
+use crate::{
+    config,
+    escape::Escaped,
+    media::{Key, Offer, StreamId, Summons},
+    protocol::{Line, Name, NameKey, Refusal, reply, request::Direct},
+    server::{
+        media::figures::StreamEnd,
+        messages::{AdmitListener, OpenStream, ShutStream, StreamBegan, StreamEnded, ToRelay},
+        reach::Reach,
+        roster::Member,
+        seat::{Seat, SessionId},
+        streams::{Asked, Closed, MOST_WAITED_FOR, NotAsked, Opening, Shown},
+    },
+};
+
+/// What carries streams, and where.
+pub struct Studio {
+    /// Who carries them.
+    pub relay: ToRelay,
+    /// Where they are to be had.
+    pub reach: Reach,
+}
+
+/// Registry to itself: whoever was asked to publish had its time.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct PublishOver(StreamId, Opening);
+
+/// Why somebody gets no address of a stream.
+enum NoAddress {
+    /// It could not be reached.
+    Unreachable,
+    /// There is no room for it.
+    TooLong,
+}
+
+impl Registry {
+    /// Has somebody asked for a file, or tells where it is to be heard.
+    pub(super) fn play(&mut self, seat: Seat, from: &Name, asked: &Direct) {
+        let limit = self.config.limits.message_bytes;
+        let Some(publisher) = self.roster.find(&asked.to).cloned() else {
+            let line = reply::not_found(limit, from, asked.operation, &asked.typed);
+            return self.refuse(seat, Refusal::NotFound, line);
+        };
+        if let Some(why) = asked.cannot() {
+            return self.will_not_play(seat, from, &publisher, why);
+        }
+        if let Err(why) = self.ask(seat, &publisher, &asked.data) {
+            self.tell(seat, reply::not_played(limit, from, &why));
+        }
+    }
+
+    fn ask(&mut self, seat: Seat, publisher: &Member, file: &str) -> Result<(), String> {
+        let limit = self.config.limits.message_bytes;
+        let Some(asker) = self.roster.get(seat.id).cloned() else { return Ok(()) };
+        let Some(studio) = &self.studio else {
+            return Err("This server carries no audio: its operator has to set media.listen".to_owned());
+        };
+        let media = &self.config.media;
+        let of_publisher = studio.reach.rtsp(&publisher.peer, &media.public_host);
+        let (Some(site), Some(_)) = (of_publisher, studio.reach.rtsp(&asker.peer, &media.public_host)) else {
+            return Err(self.out_of_reach(&asker, publisher));
+        };
+        let key = random_key()?;
+        let who = (publisher.seat.id, &publisher.name);
+        match self.streams.ask(who, file, seat.id, key, media).map_err(|why| no_stream(why, media))? {
+            Asked::Waits => {}
+            Asked::Plays { stream, key, is_new } => {
+                if is_new {
+                    studio.relay.admit.do_send(AdmitListener { stream, key });
+                }
+                self.offer(stream, key, (&publisher.name, file), seat.id);
+            }
+            Asked::Open(stream, opening) => {
+                let rtsp = site.address(stream, key).to_string();
+                let summons = Summons { rtsp: &rtsp, file }.to_string();
+                let Some(line) = reply::publish(limit, &asker.name, &publisher.name, &summons) else {
+                    self.streams.end(stream);
+                    return Err(too_long(limit));
+                };
+                if let Some((file, figures)) = self.streams.get(stream) {
+                    studio.relay.open.do_send(OpenStream { stream, key, figures, file });
+                }
+                self.tell(publisher.seat, line);
+                self.opened.push((stream, opening));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells somebody who may listen where that is.
+    fn offer(&mut self, stream: StreamId, key: Key, (publisher, file): (&Name, &str), asker: SessionId) {
+        let Some(asker) = self.roster.get(asker).cloned() else { return };
+        let limit = self.config.limits.message_bytes;
+        let line = self.offered(stream, key, (publisher, file), &asker).unwrap_or_else(|why| {
+            let why = match why {
+                NoAddress::TooLong => too_long(limit),
+                NoAddress::Unreachable => unreachable_for("you"),
+            };
+            reply::not_played(limit, &asker.name, &why)
+        });
+        self.tell(asker.seat, line);
+    }
+
+    fn offered(
+        &self,
+        stream: StreamId,
+        key: Key,
+        (publisher, file): (&Name, &str),
+        asker: &Member,
+    ) -> Result<Line, NoAddress> {
+        let host = &self.config.media.public_host;
+        let reach = &self.studio.as_ref().ok_or(NoAddress::Unreachable)?.reach;
+        let rtsp = reach.rtsp(&asker.peer, host).ok_or(NoAddress::Unreachable)?.address(stream, key);
+        let http = reach.http(&asker.peer, host).map(|site| site.address(stream, key).to_string());
+        let offer = Offer { rtsp: &rtsp.to_string(), http: http.as_deref(), file }.to_string();
+        let limit = self.config.limits.message_bytes;
+        reply::plays(limit, publisher, &asker.name, &offer).ok_or(NoAddress::TooLong)
+    }
+
+    fn out_of_reach(&self, asker: &Member, publisher: &Member) -> String {
+        let host = &self.config.media.public_host;
+        let is_asker =
+            self.studio.as_ref().is_some_and(|studio| studio.reach.rtsp(&asker.peer, host).is_none());
+        if is_asker { unreachable_for("you") } else { unreachable_for(publisher.name.as_str()) }
+    }
+
+    /// The one who was asked says that there will be nothing to hear.
+    fn will_not_play(&mut self, seat: Seat, publisher: &Name, asker: &Member, why: &str) {
+        let limit = self.config.limits.message_bytes;
+        let Some(closed) = self.streams.refuse(seat.id, asker.seat.id, why) else {
+            return self.tell(seat, reply::nobody_waits(limit, publisher, asker.name.as_str()));
+        };
+        self.shut(closed.stream);
+        for id in closed.askers {
+            let Some(asker) = self.roster.get(id).cloned() else { continue };
+            let line = reply::cannot_play(limit, publisher, &asker.name, why)
+                .unwrap_or_else(|| reply::not_played(limit, &asker.name, why));
+            self.tell(asker.seat, line);
+        }
+    }
+
+    /// Tells what is on.
+    pub(super) fn list_streams(&mut self, seat: Seat, to: &Name) {
+        let limit = self.config.limits.message_bytes;
+        let line = |shown: Shown<'_>| {
+            let figures = shown.figures;
+            let (listeners, elapsed, length) = (figures.listeners(), figures.elapsed(), figures.length());
+            reply::stream(limit, to, (shown.publisher, shown.file), listeners, elapsed, length)
+        };
+        let mut lines: Vec<Line> = self.streams.on().into_iter().map(line).collect();
+        if lines.is_empty() {
+            lines.push(reply::no_streams(limit, to));
+        }
+        self.tell_all(seat, lines);
+    }
+
+    /// Ends what somebody plays, or, for an operator, what another plays.
+    pub(super) fn stop(&mut self, seat: Seat, by: &Name, what: &Direct, by_operator: bool) {
+        let Direct { to, typed, data: file, .. } = what;
+        let limit = self.config.limits.message_bytes;
+        let mut publishers = self.streams.publishers(file);
+        if !is_nobody(to, typed) {
+            publishers.retain(|(_, name)| name.key() == to);
+        } else if publishers.iter().any(|(id, _)| *id == seat.id) {
+            publishers.retain(|(id, _)| *id == seat.id);
+        }
+        let Some((publisher, name)) = publishers.first() else {
+            return self.refuse(seat, Refusal::NotFound, reply::not_on(limit, by, file));
+        };
+        if *publisher != seat.id && !by_operator {
+            let line = reply::not_yours_to_stop(limit, by, name, file);
+            return self.refuse(seat, Refusal::NotAllowed, line);
+        }
+        if publishers.len() > 1 {
+            return self.refuse(seat, Refusal::Incomplete, reply::several_play(limit, by, name, file));
+        }
+        let Some(closed) = self.streams.stop(*publisher, file) else { return };
+        self.shut(closed.stream);
+        let why = (*publisher != seat.id).then(|| format!("{by} ended it"));
+        // Who ended it is told as well, once.
+        if !closed.askers.contains(&seat.id) || !closed.was_on {
+            self.tell(seat, reply::stream_ended(limit, by, (&closed.publisher, file), why.as_deref()));
+        }
+        self.tell_ended(&closed, why.as_deref());
+    }
+
+    /// Ends what somebody played who is gone, and forgets what he waited for.
+    pub(super) fn end_streams_of(&mut self, id: SessionId) {
+        for closed in self.streams.leave(id) {
+            self.shut(closed.stream);
+            let why = format!("{} has left", closed.publisher);
+            self.tell_ended(&closed, Some(&why));
+        }
+    }
+
+    /// Tells everyone who had asked that it is over, or that it will not begin.
+    fn tell_ended(&mut self, closed: &Closed, why: Option<&str>) {
+        let Closed { publisher, file, was_on, stream, .. } = closed;
+        let limit = self.config.limits.message_bytes;
+        if *was_on {
+            let why = why.unwrap_or("its publisher ended it");
+            info!(self.log, "stream ended"; "stream" => %stream, "publisher" => %publisher, "why" => %Escaped(why));
+        }
+        for id in &closed.askers {
+            let Some(asker) = self.roster.get(*id).cloned() else { continue };
+            let line = if *was_on {
+                reply::stream_ended(limit, &asker.name, (publisher, file), why)
+            } else {
+                let why = why.map_or_else(|| format!("{publisher} ended it"), str::to_owned);
+                reply::not_played(limit, &asker.name, &format!("{publisher}: {file} does not play: {why}"))
+            };
+            self.tell(asker.seat, line);
+        }
+    }
+
+    fn shut(&self, stream: StreamId) {
+        if let Some(studio) = &self.studio {
+            studio.relay.shut.do_send(ShutStream { stream });
+        }
+    }
+
+    /// Sets the time for those who were asked to publish.
+    pub(super) fn time_opened(&mut self, ctx: &mut Context<Self>) {
+        let patience = self.config.media.publish_timeout;
+        for (stream, opening) in self.opened.drain(..) {
+            let registry = ctx.address();
+            // Not a timer of this actor's: all of those are looked at whenever it wakes.
+            actix_rt::spawn(async move {
+                sleep(patience).await;
+                registry.do_send(PublishOver(stream, opening));
+            });
+        }
+    }
+
+    fn begun(&mut self, stream: StreamId) {
+        let Some((publisher, file, askers)) = self.streams.begin(stream) else {
+            // It was given up meanwhile.
+            return self.shut(stream);
+        };
+        info!(self.log, "stream began"; "stream" => %stream, "publisher" => %publisher, "file" => %Escaped(&file));
+        for asker in askers {
+            let key = match random_key() {
+                Ok(key) => key,
+                Err(why) => {
+                    warn!(self.log, "nobody can be let in to a stream"; "why" => why);
+                    continue;
+                }
+            };
+            self.streams.admit(stream, asker, key);
+            if let Some(studio) = &self.studio {
+                studio.relay.admit.do_send(AdmitListener { stream, key });
+            }
+            self.offer(stream, key, (&publisher, &file), asker);
+        }
+    }
+}
+
+/// Whether DESTINATION of `stop` names nobody: the server, or nothing.
+fn is_nobody(to: &NameKey, typed: &str) -> bool {
+    typed.is_empty() || *to == NameKey::of(reply::SERVER)
+}
+
+fn random_key() -> Result<Key, String> {
+    Key::random().map_err(|error| format!("The server has no random numbers ({error}). Try again later"))
+}
+
+fn no_stream(why: NotAsked, media: &config::Media) -> String {
+    let config::Media { streams, waiting, listeners, .. } = media;
+    match why {
+        NotAsked::Streams => {
+            format!(
+                "{streams} files are played, which is the most. /streams shows them; try again when one has ended"
+            )
+        }
+        NotAsked::Waiting => {
+            format!("As many are asked for a file at the moment as may be ({waiting}). Try again in a moment")
+        }
+        NotAsked::Impatient => {
+            format!(
+                "You wait for {MOST_WAITED_FOR} files, which is the most. Try again when one of them plays"
+            )
+        }
+        NotAsked::Listeners => {
+            format!(
+                "{listeners} users have asked for this, which is the most. Try again when it is played again"
+            )
+        }
+    }
+}
+
+fn unreachable_for(whom: &str) -> String {
+    format!(
+        "The server does not listen for audio at the address where {whom} reached it. Its operator has to add that to \
+         media.listen, or set media.public_host"
+    )
+}
+
+fn too_long(limit: usize) -> String {
+    format!("The address of the stream and the name of the file are too long for a message of {limit} bytes")
+}
+
+fn in_words(why: StreamEnd, publisher: &Name, media: &config::Media) -> Option<String> {
+    Some(match why {
+        StreamEnd::Finished => return None,
+        StreamEnd::Gone => format!("the connection to {publisher} broke"),
+        StreamEnd::Silent => format!("{publisher} sent nothing for {}", in_seconds(media.silence_timeout)),
+        StreamEnd::TooFast => {
+            format!("it had more than {} bits a second, which is the most", media.bit_rate)
+        }
+    })
+}
+
+fn in_seconds(time: Duration) -> humantime::FormattedDuration {
+    humantime::format_duration(time)
+}
+
+impl Handler<StreamBegan> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, StreamBegan { stream }: StreamBegan, ctx: &mut Context<Self>) {
+        self.begin_batch();
+        if !self.closing {
+            self.begun(stream);
+            self.flush_later(ctx);
+        }
+    }
+}
+
+impl Handler<StreamEnded> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, StreamEnded { stream, why }: StreamEnded, ctx: &mut Context<Self>) {
+        self.begin_batch();
+        if !self.closing
+            && let Some(closed) = self.streams.end(stream)
+        {
+            let why = in_words(why, &closed.publisher, &self.config.media);
+            self.tell_ended(&closed, why.as_deref());
+            self.flush_later(ctx);
+        }
+    }
+}
+
+impl Handler<PublishOver> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, PublishOver(stream, opening): PublishOver, ctx: &mut Context<Self>) {
+        self.begin_batch();
+        if !self.closing
+            && let Some(closed) = self.streams.expire(stream, opening)
+        {
+            self.shut(stream);
+            let patience = in_seconds(self.config.media.publish_timeout);
+            let why = format!("nothing came within {patience}. Does {} share files?", closed.publisher);
+            self.tell_ended(&closed, Some(&why));
+            self.flush_later(ctx);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+// What one hears, and what is on: the strip with the sound above the conversation, and the list beside it.
+
+import { byId, element, nameNode, sentence, setText, shown } from "./dom.js";
+import { isolated } from "./text.js";
+
+export class Player {
+  #playing = null;
+  /** What is heard is live: who comes back after a pause hears what the others hear then. */
+  #isBehind = false;
+  #rows = new Map();
+
+  /** `ask(name, file)` asks somebody for a file. */
+  constructor(words, ask) {
+    this.words = words;
+    this.ask = ask;
+    this.root = byId("player");
+    this.audio = byId("audio");
+    this.what = byId("playing");
+    this.figures = byId("playing-figures");
+    this.list = byId("streams");
+    byId("stop").addEventListener("click", () => this.stop());
+    this.audio.addEventListener("pause", () => {
+      this.#isBehind = this.#playing !== null && !this.audio.ended;
+    });
+    this.audio.addEventListener("play", () => this.#catchUp());
+    this.audio.addEventListener("ended", () => this.#say("soundEnded"));
+    this.audio.addEventListener("error", () => this.#playing && this.#say("soundBroke"));
+    this.audio.addEventListener("playing", () => this.#say("hearing"));
+  }
+
+  get isShown() {
+    return !this.root.hidden;
+  }
+
+  /** Plays a stream of this server's. */
+  play({ name, file, path }) {
+    this.#playing = { name, file, path };
+    this.#isBehind = false;
+    this.root.hidden = false;
+    this.#say("soundBegins");
+    this.audio.src = path;
+    // A browser may want to be asked by a click; the controls are there for that.
+    this.audio.play().catch((error) => {
+      if (error.name === "NotAllowedError") this.#say("pressPlay");
+    });
+  }
+
+  /** Hears no more. */
+  stop() {
+    this.#playing = null;
+    this.audio.pause();
+    this.audio.removeAttribute("src");
+    this.audio.load();
+    this.root.hidden = true;
+    setText(this.figures, "");
+  }
+
+  /** Shows what is on. */
+  update(streams) {
+    const { say, locale } = this.words;
+    const figures = ({ listeners, elapsed, length }) => {
+      const time = length === null ? elapsed : say("timeOf", { elapsed, length });
+      const count = listeners.toLocaleString(locale);
+      return `${listeners === 1 ? say("listeningOne") : say("listeningMany", { count })} · ${time}`;
+    };
+    const heard = this.#playing && streams.find(this.#playing.name, this.#playing.file);
+    if (heard) setText(this.figures, figures(heard));
+    byId("on-air").hidden = streams.on.length === 0;
+    const kept = new Set();
+    for (const stream of streams.on) {
+      const key = stream.title;
+      kept.add(key);
+      let row = this.#rows.get(key);
+      if (!row) {
+        row = this.#row(stream);
+        this.#rows.set(key, row);
+      }
+      if (row.parentNode === null) this.list.append(row);
+      setText(row.lastChild, `${isolated(stream.name)} · ${figures(stream)}`);
+    }
+    for (const [key, row] of this.#rows) {
+      if (kept.has(key)) continue;
+      row.remove();
+      this.#rows.delete(key);
+    }
+  }
+
+  #row({ name, file }) {
+    return element("li", "", listenButton(name, file, this.words, this.ask), element("span", "details"));
+  }
+
+  #catchUp() {
+    if (!this.#isBehind) return;
+    this.#isBehind = false;
+    this.play(this.#playing);
+  }
+
+  #say(key) {
+    if (!this.#playing) return;
+    const { name, file } = this.#playing;
+    const said = sentence(this.words.raw(key), { name: nameNode(name), file: nameNode(file) });
+    const text = element("span", "", ...said);
+    // Told once and not each time.
+    if (text.textContent !== this.what.textContent) this.what.replaceChildren(text);
+  }
+}
+
+/** A file that can be heard, as a button. */
+export function listenButton(name, file, { say }, ask) {
+  const made = element("button", "listen", element("bdi", "name", ...shown(file)));
+  made.type = "button";
+  made.setAttribute("aria-label", say("listenTo", { file: isolated(file), name: isolated(name) }));
+  made.addEventListener("click", () => ask(name, file));
+  return made;
+}

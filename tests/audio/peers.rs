@@ -1,0 +1,256 @@
+//! Programs that people have: ffmpeg publishes; ffmpeg, mpv and `GStreamer` listen. What is heard is compared with the file.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use arauto::media::{Offer, Summons};
+
+use super::sound::{Running, convert, expect_rest_of, make, quiet, wait_for_bytes};
+use crate::harness::{Client, TestServer, has_tool};
+
+/// A server, ana who was asked for a file and is to publish it, and rui who asked for it.
+struct Stage {
+    _server: TestServer,
+    _ana: Client,
+    /// Where ana is to publish it.
+    summons: String,
+    rui: Client,
+    folder: tempfile::TempDir,
+}
+
+impl Stage {
+    fn asked_for(file: &str) -> Self {
+        let server = TestServer::start();
+        let mut ana = server.join("ana");
+        let mut rui = server.join("rui");
+        rui.send(&format!("/play ana {file}"));
+        let line = ana.line();
+        let data = line.strip_prefix("rui | ana | publish | ").unwrap_or_else(|| panic!("{line}"));
+        let summons = Summons::parse(data).unwrap_or_else(|| panic!("{line}"));
+        assert_eq!(summons.file, file);
+        let summons = summons.rtsp.to_owned();
+        Self { _server: server, _ana: ana, summons, rui, folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// ffmpeg publishes the file, as it would be typed after reading the line in netcat.
+    fn publish(&self, file: &Path, arguments: &str) -> Running {
+        let mut command = quiet("ffmpeg");
+        command.args(["-v", "error", "-re", "-i"]).arg(file).args(arguments.split_whitespace());
+        command.args(["-f", "rtsp", &self.summons]);
+        Running::start(&mut command)
+    }
+
+    /// Where rui is told that it is to be heard: by RTSP, and by HTTP.
+    #[track_caller]
+    fn offer(&mut self) -> (String, String) {
+        let line = self.rui.line();
+        let data = line.strip_prefix("ana | rui | play | ").unwrap_or_else(|| panic!("{line}"));
+        let offer = Offer::parse(data).unwrap_or_else(|| panic!("{line}"));
+        (offer.rtsp.to_owned(), offer.http.unwrap().to_owned())
+    }
+}
+
+/// ffmpeg listens, and writes what it hears as it came.
+fn ffmpeg_listens(rtsp: &str, transport: &str, to: &Path, arguments: &str) -> Running {
+    let mut command = quiet("ffmpeg");
+    command.args(["-v", "error", "-y", "-rtsp_transport", transport, "-i", rtsp]);
+    command.args(arguments.split_whitespace()).args(["-flush_packets", "1"]).arg(to);
+    Running::start(&mut command)
+}
+
+/// MPEG frames and nothing else: no tags, and no frame that only says how long it is.
+const BARE_MP3: &str = "-c:a libmp3lame -b:a 96k -write_xing 0 -id3v2_version 0 -write_id3v1 0";
+const BARE_MP3_COPY: &str = "-c copy -f mp3 -write_xing 0 -id3v2_version 0 -write_id3v1 0";
+
+/// A sweep, so that no second of it is like another.
+const SWEEP: &str = "aevalsrc=0.4*sin(2*PI*(200+100*t)*t):s=44100:d=5";
+
+/// ffmpeg keeps MPEG frames until they fill a datagram, and forgets those it has when the file ends.
+const LOST_BY_FFMPEG: usize = 1_460;
+
+fn has_ffmpeg() -> bool {
+    has_tool("ffmpeg")
+}
+
+fn mp3_is_heard_by(publishing: &str, listening: &str) {
+    if !has_ffmpeg() {
+        return;
+    }
+    let mut stage = Stage::asked_for("song.mp3");
+    let song = make(stage.folder.path(), "song.mp3", SWEEP, BARE_MP3);
+    let publisher = stage.publish(&song, &format!("-c copy -rtsp_transport {publishing}"));
+    let (rtsp, _) = stage.offer();
+    let heard = stage.path("heard.mp3");
+    let listener = ffmpeg_listens(&rtsp, listening, &heard, BARE_MP3_COPY);
+    publisher.expect_success();
+    listener.expect_success();
+    expect_rest_of(&fs::read(&song).unwrap(), &fs::read(&heard).unwrap(), LOST_BY_FFMPEG);
+    stage.rui.expect("server | rui | stop | ana: song.mp3 ended");
+}
+
+#[test]
+fn mp3_by_udp() {
+    mp3_is_heard_by("udp", "udp");
+}
+
+#[test]
+fn mp3_by_tcp() {
+    mp3_is_heard_by("tcp", "tcp");
+}
+
+#[test]
+fn mp3_by_udp_and_then_by_tcp() {
+    mp3_is_heard_by("udp", "tcp");
+}
+
+/// Every sample arrives, of mono and stereo, of rates that have a payload type of their own and such that have none.
+#[test]
+fn samples_as_they_are() {
+    if !has_ffmpeg() {
+        return;
+    }
+    for (rate, channels) in [(44_100, 2), (44_100, 1), (8_000, 1), (48_000, 2)] {
+        let mut stage = Stage::asked_for("song.wav");
+        let source = format!("aevalsrc=0.4*sin(2*PI*(200+100*t)*t):s={rate}:d=3");
+        let song = make(stage.folder.path(), "song.wav", &source, &format!("-ac {channels} -c:a pcm_s16le"));
+        let publisher = stage.publish(&song, "-c:a pcm_s16be");
+        let (rtsp, _) = stage.offer();
+        let heard = stage.path("heard.raw");
+        let listener = ffmpeg_listens(&rtsp, "udp", &heard, "-c:a pcm_s16le -f s16le");
+        publisher.expect_success();
+        listener.expect_success();
+        let played = stage.path("played.raw");
+        convert(&song, &played, "-c:a pcm_s16le -f s16le");
+        expect_rest_of(&fs::read(&played).unwrap(), &fs::read(&heard).unwrap(), 0);
+    }
+}
+
+/// Opus packets have no bytes between them to be found by, so what they decode to is compared.
+#[test]
+fn opus() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let mut stage = Stage::asked_for("song.opus");
+    let song = make(stage.folder.path(), "song.opus", SWEEP, "-c:a libopus -b:a 64k");
+    let publisher = stage.publish(&song, "-c copy");
+    let (rtsp, _) = stage.offer();
+    let heard = stage.path("heard.opus");
+    let listener = ffmpeg_listens(&rtsp, "udp", &heard, "-c copy");
+    publisher.expect_success();
+    listener.expect_success();
+    let packets = |file: &Path| -> Vec<String> {
+        let mut command = Command::new("ffprobe");
+        command.args(["-v", "error", "-show_packets", "-show_data_hash", "md5", "-of", "csv"]).arg(file);
+        let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        said.split("MD5:").skip(1).map(|hash| hash[..32].to_owned()).collect()
+    };
+    let (played, heard) = (packets(&song), packets(&heard));
+    assert!(heard.len() > 50, "{} packets", heard.len());
+    assert!(played.ends_with(&heard), "{} of {}", heard.len(), played.len());
+}
+
+#[test]
+fn gstreamer_listens() {
+    if !(has_ffmpeg() && has_tool("gst-launch-1.0")) {
+        return;
+    }
+    for protocols in ["udp", "tcp"] {
+        let mut stage = Stage::asked_for("song.mp3");
+        let song = make(stage.folder.path(), "song.mp3", SWEEP, BARE_MP3);
+        let publisher = stage.publish(&song, "-c copy");
+        let (rtsp, _) = stage.offer();
+        let heard = stage.path("heard.mp3");
+        let mut command = quiet("gst-launch-1.0");
+        let pipeline = format!(
+            "rtspsrc location={rtsp} protocols={protocols} latency=200 ! rtpmpadepay ! filesink location={} buffer-mode=2",
+            heard.display()
+        );
+        let listener = Running::start(command.args(pipeline.split_whitespace()));
+        publisher.expect_success();
+        listener.expect_success();
+        expect_rest_of(&fs::read(&song).unwrap(), &fs::read(&heard).unwrap(), LOST_BY_FFMPEG);
+    }
+}
+
+#[test]
+fn mpv_listens() {
+    if !(has_ffmpeg() && has_tool("mpv")) {
+        return;
+    }
+    let mut stage = Stage::asked_for("song.mp3");
+    let song = make(stage.folder.path(), "song.mp3", SWEEP, BARE_MP3);
+    let publisher = stage.publish(&song, "-c copy");
+    let (rtsp, _) = stage.offer();
+    let heard = stage.path("heard.wav");
+    let mut command = quiet("mpv");
+    command.args(["--no-config", "--no-video", "--ao=pcm", "--no-terminal"]);
+    command.arg(format!("--ao-pcm-file={}", heard.display())).arg(&rtsp);
+    let listener = Running::start(&mut command);
+    publisher.expect_success();
+    listener.expect_success();
+    // Two seconds of 44.1 kHz in 16 bits, one channel at the least.
+    wait_for_bytes(&heard, 2 * 44_100 * 2);
+}
+
+/// Many come to one stream at different times, by all ways, and all hear the same from then on.
+#[test]
+fn all_hear_the_same() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let mut stage = Stage::asked_for("song.mp3");
+    let song = make(stage.folder.path(), "song.mp3", SWEEP, BARE_MP3);
+    let publisher = stage.publish(&song, "-c copy");
+    let (rtsp, http) = stage.offer();
+    let mut listeners = Vec::new();
+    for (number, transport) in ["udp", "tcp", "udp", "tcp"].into_iter().enumerate() {
+        let heard = stage.path(&format!("heard{number}.mp3"));
+        listeners.push((ffmpeg_listens(&rtsp, transport, &heard, BARE_MP3_COPY), heard.clone()));
+        // The next comes when this one hears something.
+        wait_for_bytes(&heard, 1);
+    }
+    let browser = stage.path("browser.mp3");
+    let mut command = quiet("ffmpeg");
+    command.args(["-v", "error", "-y", "-i", &http]).args(BARE_MP3_COPY.split_whitespace()).arg(&browser);
+    listeners.push((Running::start(&mut command), browser));
+    // What is on, and how many listen.
+    stage.rui.send("/streams");
+    let line = stage.rui.line();
+    assert!(line.starts_with("server | rui | list_streams | ana: song.mp3, "), "{line}");
+    publisher.expect_success();
+    let played = fs::read(&song).unwrap();
+    for (listener, heard) in listeners {
+        listener.expect_success();
+        expect_rest_of(&played, &fs::read(&heard).unwrap(), LOST_BY_FFMPEG);
+    }
+    stage.rui.expect("server | rui | stop | ana: song.mp3 ended");
+}
+
+/// The server is the only one who speaks at its ports: nobody there is told more than that.
+#[test]
+fn nothing_is_to_be_had_without_a_key() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let mut stage = Stage::asked_for("song.mp3");
+    let song = make(stage.folder.path(), "song.mp3", SWEEP, BARE_MP3);
+    let _publisher = stage.publish(&song, "-c copy");
+    let (rtsp, _) = stage.offer();
+    let (address, key) = rtsp.split_once("key=").unwrap();
+    let guessed = format!("{address}key={}", key.chars().rev().collect::<String>());
+    for wrong in [address.trim_end_matches('?'), &guessed, &stage.summons] {
+        let mut command = quiet("ffmpeg");
+        command.args(["-v", "error", "-i", wrong, "-t", "1", "-f", "null", "-"]);
+        assert!(!command.output().unwrap().status.success(), "{wrong}");
+    }
+    let _: SocketAddr = address.trim_start_matches("rtsp://").split('/').next().unwrap().parse().unwrap();
+}

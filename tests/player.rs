@@ -1,0 +1,6 @@
+//! What the player makes of streams: decoded as others decode them, over bad networks, into files and a sound server.
+
+mod decode;
+mod lossy;
+mod play;
+mod sound;
