@@ -20,17 +20,13 @@ use actix::{
 use arauto::{
     protocol::{Kind, Line, Operation, reply},
     server::steps::{
-        Batch, Bounds, Outbox, Place, Places, Seat, SendHalf, Session, SessionId, Shared, Unanswered,
+        Batch, Bounds, Outbox, Place, Places, Seat, SendHalf, Session, SessionId, Shared, Stay, Unanswered,
         at_once, split,
     },
 };
 use bytes::{BufMut, BytesMut};
 use criterion::{Criterion, Throughput};
-use tokio::{
-    io::AsyncWrite,
-    runtime,
-    sync::{OwnedSemaphorePermit, Semaphore},
-};
+use tokio::{io::AsyncWrite, runtime, sync::Semaphore};
 
 mod common;
 
@@ -176,11 +172,12 @@ fn seat(slot: u32) -> Seat {
 
 fn new_outbox(writer: impl SendHalf) -> Outbox {
     let bounds = Bounds { limit: OUTBOX_BYTES, grace: Duration::ZERO, gap: Duration::ZERO };
-    Outbox::new(Box::new(writer), Rc::new(bounds), permit())
+    Outbox::new(Box::new(writer), Rc::new(bounds), stay())
 }
 
-fn permit() -> Rc<OwnedSemaphorePermit> {
-    Rc::new(Arc::new(Semaphore::new(1)).try_acquire_owned().expect("the only permit"))
+fn stay() -> Rc<Stay> {
+    let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("the only permit");
+    Rc::new(Stay { permit, visit: None })
 }
 
 /// Places whose members all hear broadcasts, and whose connections lead nowhere.

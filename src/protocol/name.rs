@@ -200,6 +200,10 @@ pub fn max_bytes(message_bytes: usize) -> usize {
 /// paragraph separators, blanks other than the ordinary one, and what Unicode lets a font leave out.
 pub(crate) fn is_invisible(c: char) -> bool {
     use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator, SpaceSeparator};
+    // Most characters are these, and for them no table need be looked into, nor be read into memory.
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
     match c.general_category() {
         Control | Format | LineSeparator | ParagraphSeparator => true,
         SpaceSeparator => c != ' ',
@@ -210,7 +214,7 @@ pub(crate) fn is_invisible(c: char) -> bool {
 /// What is drawn together with the character before it.
 pub(crate) fn is_mark(c: char) -> bool {
     use GeneralCategory::{EnclosingMark, NonspacingMark, SpacingMark};
-    matches!(c.general_category(), EnclosingMark | NonspacingMark | SpacingMark)
+    !c.is_ascii() && matches!(c.general_category(), EnclosingMark | NonspacingMark | SpacingMark)
 }
 
 /// `Default_Ignorable_Code_Point` of Unicode's `DerivedCoreProperties.txt`, as far as not of category Format; and the

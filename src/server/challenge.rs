@@ -81,6 +81,8 @@ impl Challenges {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{
         protocol::Name,
@@ -92,7 +94,7 @@ mod tests {
         let name = Name::parse("alan", 489).unwrap();
         let looks = name.looks();
         Challenge {
-            enter: Enter { seat, peer: Peer::elsewhere(), name, proven: false, looks },
+            enter: Enter { seat, peer: Arc::new(Peer::elsewhere()), name, proven: false, looks },
             works: Vec::new(),
         }
     }

@@ -4,23 +4,18 @@
 //! them (`places.rs`) writes at once where nothing is queued. It also takes new connections in and starts their
 //! sessions, because a socket belongs to the reactor of its arbiter.
 
-use std::{cell::RefCell, collections::HashMap, io, rc::Rc, time::Duration};
+use std::{cell::RefCell, collections::HashMap, io, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{Actor, Addr, AsyncContext, Handler, Recipient};
 use bytes::BytesMut;
 use slog::warn;
-use tokio::{
-    net::TcpStream,
-    sync::{OwnedSemaphorePermit, mpsc::UnboundedSender},
-    task::JoinHandle,
-    time::Instant,
-};
+use tokio::{net::TcpStream, sync::mpsc::UnboundedSender, task::JoinHandle, time::Instant};
 use tokio_util::either::Either;
 
 use super::{
     close::{CLOSE_GRACE, CloseReason, PROBE_WITHIN},
     connection::{self, ReceiveHalf, SendHalf},
-    doorkeeper::{Admission, Visit},
+    doorkeeper::{Admission, Stay},
     flood::{Allowance, Meter},
     http::{Http, Visitor, stream::Tuner},
     inbox::{Inbox, ReadBuffer},
@@ -53,10 +48,8 @@ pub struct Guest {
     pub id: SessionId,
     /// Its other end.
     pub peer: Peer,
-    /// Its place among `limits.max_sessions`.
-    pub permit: OwnedSemaphorePermit,
-    /// Its place among its address's, where these are counted.
-    pub visit: Option<Visit>,
+    /// Its places.
+    pub stay: Stay,
 }
 
 /// How it speaks.
@@ -95,7 +88,7 @@ pub struct Courier {
     report: Report,
     buffer: ReadBuffer,
     /// Of sessions that begin now; those that have as much share it.
-    patience: Rc<Patience>,
+    terms: Rc<Terms>,
     bounds: Rc<Bounds>,
     allowance: Rc<Allowance>,
     /// The server is ending: whoever still comes is told so and closed.
@@ -113,6 +106,7 @@ impl Courier {
         tuner: Option<Tuner>,
         vigil: Vigil,
     ) -> Self {
+        let surroundings = Rc::new(surroundings);
         Self {
             number,
             places: Places::default(),
@@ -122,10 +116,10 @@ impl Courier {
             http: None,
             admissions,
             tuner,
-            patience: Rc::new(Patience::of(&surroundings.config.get())),
             bounds: Rc::new(bounds(&surroundings.config.get())),
             allowance: Rc::new(allowance(&surroundings)),
-            surroundings: Rc::new(surroundings),
+            terms: Rc::new(Terms::of(&surroundings)),
+            surroundings,
             report: Rc::new(move |report| pressure.do_send(report)),
             buffer: Rc::new(RefCell::new(BytesMut::new())),
             closing: false,
@@ -141,13 +135,15 @@ impl Courier {
         guest: Guest,
         manner: Manner,
     ) -> Seat {
-        let Guest { id, peer, permit, visit } = guest;
+        let Guest { id, peer, stay } = guest;
         let config = self.surroundings.config.get();
         let limits = &config.limits;
-        share(&mut self.patience, Patience::of(&config));
-        let permit = Rc::new(permit);
+        if *self.terms.patience != Patience::of(&config) {
+            self.terms = Rc::new(Terms::of(&self.surroundings));
+        }
+        let stay = Rc::new(stay);
         share(&mut self.bounds, bounds(&config));
-        let mut outbox = Outbox::new(Box::new(writer), Rc::clone(&self.bounds), Rc::clone(&permit));
+        let mut outbox = Outbox::new(Box::new(writer), Rc::clone(&self.bounds), Rc::clone(&stay));
         let (decoder, read, certified) = match manner {
             Manner::Lines { certified } => {
                 (FrameDecoder::new(limits.message_bytes), BytesMut::new(), certified)
@@ -155,7 +151,7 @@ impl Courier {
             Manner::WebSocket { read } => (FrameDecoder::for_websocket(limits.message_bytes), read, None),
         };
         outbox.set_kind(decoder.kind());
-        let (buffer, patience) = (Rc::clone(&self.buffer), Rc::clone(&self.patience));
+        let (buffer, patience) = (Rc::clone(&self.buffer), Rc::clone(&self.terms.patience));
         let inbox = Inbox::new(reader, buffer, decoder, read, limits.inflight_bytes, patience);
         let meter = config.flood.governs(peer.is_local).then(|| {
             share(&mut self.allowance, allowance(&self.surroundings));
@@ -166,10 +162,10 @@ impl Courier {
         let session = Session::open(
             inbox,
             seat,
-            peer,
-            Rc::clone(&self.surroundings),
-            Terms { patience: Rc::clone(&self.patience), meter: meter.flatten(), visit },
-            permit,
+            Arc::new(peer),
+            Rc::clone(&self.terms),
+            meter.flatten(),
+            stay,
             certified,
         );
         self.places.add(Place::new(seat, session, outbox, Rc::clone(&self.report)));
@@ -245,14 +241,14 @@ impl Handler<Adopt> for Courier {
         if let Some(secure) = adopt.secure.take() {
             return self.shake_hands(adopt, secure, ctx.address());
         }
-        let Adopt { socket, peer, id, permit, visit, speaks, .. } = adopt;
+        let Adopt { socket, peer, id, stay, speaks, .. } = adopt;
         match TcpStream::from_std(socket) {
             Ok(socket) if speaks == Speaks::Http => {
                 let visitor = Visitor::new(Either::Left(socket), id, peer);
-                self.visit(visitor, (permit, visit), ctx.address());
+                self.visit(visitor, stay, ctx.address());
             }
             Ok(socket) => {
-                let guest = Guest { id, peer, permit, visit };
+                let guest = Guest { id, peer, stay };
                 self.take_in(connection::split(socket), guest, Manner::Lines { certified: None });
             }
             Err(error) => {

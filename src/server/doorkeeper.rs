@@ -57,8 +57,17 @@ impl Block {
 #[derive(Debug)]
 pub struct Visit(#[expect(dead_code, reason = "it counts by being there")] Arc<()>);
 
+/// The places of a connection, given back when it is gone.
+#[derive(Debug)]
+pub struct Stay {
+    /// Its place among the server's: of `limits.max_sessions`, or of those for the page.
+    pub permit: OwnedSemaphorePermit,
+    /// Its place among its address's, where these are counted.
+    pub visit: Option<Visit>,
+}
+
 /// The places of who is let in, or why there are none.
-pub type Admitted = Result<(OwnedSemaphorePermit, Option<Visit>), (Line, CloseReason)>;
+pub type Admitted = Result<Stay, (Line, CloseReason)>;
 
 /// An HTTP connection's task to who listens: it is to become a session.
 #[derive(Debug)]

@@ -30,7 +30,7 @@ use futures_util::{SinkExt, future::LocalBoxFuture};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    sync::{OwnedSemaphorePermit, mpsc::UnboundedSender, oneshot},
+    sync::{mpsc::UnboundedSender, oneshot},
     time::sleep,
 };
 use tokio_rustls::server::TlsStream;
@@ -39,7 +39,7 @@ use tokio_util::either::Either;
 use super::{
     close::CloseReason,
     connection::see_out,
-    doorkeeper::{Admission, Visit},
+    doorkeeper::{Admission, Stay},
     seat::SessionId,
     who::Peer,
 };
@@ -92,11 +92,8 @@ impl Visitor {
     }
 }
 
-/// The places of a connection.
-pub type Places = (OwnedSemaphorePermit, Option<Visit>);
-
 /// What becomes of a connection whose handshake is done: it, its places as a session, and what was read beyond.
-type Welcome = Rc<dyn Fn(Visitor, Places, BytesMut)>;
+type Welcome = Rc<dyn Fn(Visitor, Stay, BytesMut)>;
 
 type Serve = Box<dyn Fn(Visitor) -> LocalBoxFuture<'static, Result<(), DispatchError>>>;
 
@@ -119,7 +116,7 @@ impl Http {
         config: InForce,
         admissions: UnboundedSender<Admission>,
         tuner: Option<Tuner>,
-        welcome: impl Fn(Visitor, Places, BytesMut) + 'static,
+        welcome: impl Fn(Visitor, Stay, BytesMut) + 'static,
     ) -> Self {
         let own_names = host::own_names().into();
         Self { config, welcome: Rc::new(welcome), admissions, tuner, own_names, serve: Rc::default() }
@@ -133,7 +130,7 @@ impl Http {
     pub async fn serve(
         &self,
         visitor: Visitor,
-        (permit, _visit): Places,
+        Stay { permit, visit: _visit }: Stay,
         listening: impl FnOnce(),
     ) -> io::Result<()> {
         if self.serve.get().is_none() {

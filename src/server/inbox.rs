@@ -97,7 +97,7 @@ pub struct Inbox<R> {
     /// So much was read for nothing that others on this thread come first. What makes messages is held back by credit.
     owes_a_turn: bool,
     /// Waiting for credit.
-    acquiring: Option<Acquire>,
+    acquiring: Option<Box<Acquire>>,
     patience: Rc<Patience>,
     waits: Waits,
     ended: bool,
@@ -160,7 +160,7 @@ impl<R: ReceiveHalf> Inbox<R> {
                 return Poll::Ready(Ok(u32::try_from(available).unwrap_or(u32::MAX)));
             }
             let permit = Box::pin(Arc::clone(&self.credit).acquire_many_owned(enough));
-            self.acquiring = Some(Acquire { permit, look: Box::pin(sleep(LOOK_EVERY)) });
+            self.acquiring = Some(Box::new(Acquire { permit, look: Box::pin(sleep(LOOK_EVERY)) }));
         }
     }
 

@@ -190,7 +190,7 @@ impl Reception {
             Speaks::Messages => self.admit(peer, door),
             Speaks::Http => self.admit_to_page(peer, door),
         });
-        let (permit, visit) = match admitted {
+        let stay = match admitted {
             Ok(admitted) => admitted,
             Err((line, reason)) => {
                 self.log_refused(peer, reason, door);
@@ -210,15 +210,7 @@ impl Reception {
         }
         let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
         let turn = usize::try_from(number).unwrap_or_default() % self.couriers.len();
-        self.couriers[turn].do_send(Adopt {
-            socket,
-            peer,
-            id: SessionId(number),
-            permit,
-            visit,
-            speaks,
-            secure,
-        });
+        self.couriers[turn].do_send(Adopt { socket, peer, id: SessionId(number), stay, speaks, secure });
     }
 
     fn log_refused(&self, peer: Peer, reason: CloseReason, door: &Door) {

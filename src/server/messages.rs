@@ -22,8 +22,8 @@ use tokio_rustls::server::TlsStream;
 use super::{
     batch::{Item, Shared},
     close::CloseReason,
-    doorkeeper::Visit,
-    http::{Places, Visitor},
+    doorkeeper::Stay,
+    http::Visitor,
     media::figures::{Figures, StreamEnd},
     outbox::Level,
     seat::{Seat, SessionId},
@@ -47,10 +47,8 @@ pub struct Adopt {
     pub peer: Peer,
     /// What it is called from here on.
     pub id: SessionId,
-    /// Its place among `limits.max_sessions`; given back when the last part of the session is gone.
-    pub permit: OwnedSemaphorePermit,
-    /// Its place among its address's, where these are counted.
-    pub visit: Option<Visit>,
+    /// Its places; given back when the last part of the session is gone.
+    pub stay: Stay,
     /// What it is to speak.
     pub speaks: Speaks,
     /// It is to speak TLS.
@@ -64,7 +62,7 @@ pub struct Upgraded {
     /// The connection.
     pub visitor: Visitor,
     /// Its places as a session.
-    pub places: Places,
+    pub stay: Stay,
     /// What was read beyond the handshake.
     pub read: BytesMut,
 }
@@ -108,10 +106,8 @@ pub struct Shaken {
 pub struct Secured {
     /// The connection.
     pub stream: Box<TlsStream<TcpStream>>,
-    /// Its place among `limits.max_sessions`.
-    pub permit: OwnedSemaphorePermit,
-    /// Its place among its address's, where these are counted.
-    pub visit: Option<Visit>,
+    /// Its places.
+    pub stay: Stay,
 }
 
 /// Session to Registry: the name request was answered with a valid name.
@@ -121,7 +117,7 @@ pub struct Enter {
     /// Who answers.
     pub seat: Seat,
     /// From where.
-    pub peer: Peer,
+    pub peer: Arc<Peer>,
     /// The name wanted.
     pub name: Name,
     /// It showed that the name is an account of its own.

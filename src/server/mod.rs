@@ -104,6 +104,7 @@ pub mod steps {
     pub use super::{
         batch::{Batch, Shared},
         connection::{SendHalf, Unanswered, split},
+        doorkeeper::Stay,
         outbox::{Bounds, Outbox, at_once},
         place::Place,
         places::Places,

@@ -17,9 +17,9 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use futures_util::FutureExt;
-use tokio::{io::AsyncWrite, sync::OwnedSemaphorePermit, task::coop::unconstrained, time::Instant};
+use tokio::{io::AsyncWrite, task::coop::unconstrained, time::Instant};
 
-use super::{batch::Shared, connection::SendHalf};
+use super::{batch::Shared, connection::SendHalf, doorkeeper::Stay};
 use crate::protocol::{Kind, Line, websocket};
 
 mod carry;
@@ -79,16 +79,16 @@ pub struct Outbox {
     flush: Flush,
     /// Bytes that were queued and given up.
     lost: usize,
-    /// When an unframed client was last written to.
-    last_write: Option<Instant>,
+    /// When an unframed client was last written to. Boxed because few clients are.
+    last_write: Option<Box<Instant>>,
     /// Set when the session ends: by then all has to be written.
     deadline: Option<Instant>,
     /// A task is emptying the queue.
     carried: bool,
     /// That task, while it waits for the socket; woken when there is a new time to wait until.
     waiting: Option<Waker>,
-    /// The session's place among the server's; given back with the last of its parts.
-    _permit: Rc<OwnedSemaphorePermit>,
+    /// The session's places; given back with the last of its parts.
+    _stay: Rc<Stay>,
 }
 
 /// When something queued may be written.
@@ -105,7 +105,7 @@ enum Due {
 impl Outbox {
     /// An empty outbox.
     #[must_use]
-    pub fn new(writer: Box<dyn SendHalf>, bounds: Rc<Bounds>, permit: Rc<OwnedSemaphorePermit>) -> Self {
+    pub fn new(writer: Box<dyn SendHalf>, bounds: Rc<Bounds>, stay: Rc<Stay>) -> Self {
         Self {
             flush: Flush::of(&*writer),
             writer: Some(writer),
@@ -122,7 +122,7 @@ impl Outbox {
             deadline: None,
             carried: false,
             waiting: None,
-            _permit: permit,
+            _stay: stay,
         }
     }
 
@@ -300,7 +300,7 @@ impl Outbox {
         if self.kind != Kind::Unframed || self.mid_piece {
             return Due::Now;
         }
-        match self.last_write.map(|last| last + self.bounds.gap) {
+        match self.last_write.as_deref().map(|last| *last + self.bounds.gap) {
             Some(due) if due > Instant::now() => Due::At(due),
             _ => Due::Now,
         }
@@ -329,7 +329,8 @@ impl Outbox {
         self.flush.wrote();
         self.consume(written);
         if self.kind == Kind::Unframed {
-            self.last_write = Some(Instant::now());
+            let now = Instant::now();
+            **self.last_write.get_or_insert_with(|| Box::new(now)) = now;
         }
         self.went_on();
         Poll::Ready(Ok(()))

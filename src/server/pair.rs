@@ -13,6 +13,7 @@ use super::{
     bans::Ledger,
     connection::{ReceiveHalf, SendHalf, Unanswered},
     courier::{Courier, Guest, Manner},
+    doorkeeper::Stay,
     messages::{ToCourier, ToRegistry},
     registry::{Registry, Studio},
     seat::SessionId,
@@ -103,7 +104,7 @@ impl Handler<TakeIn> for Courier {
 
     fn handle(&mut self, TakeIn(stream, id): TakeIn, _: &mut Self::Context) {
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a permit of its own");
-        let guest = Guest { id, peer: Peer::elsewhere(), permit, visit: None };
+        let guest = Guest { id, peer: Peer::elsewhere(), stay: Stay { permit, visit: None } };
         self.take_in(split(stream), guest, Manner::Lines { certified: None });
     }
 }

@@ -1,6 +1,9 @@
 //! [`Roster`]: who is connected, by name and in joining order. A plain table, no actor.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use super::{
     seat::{Seat, SessionId},
@@ -20,7 +23,7 @@ pub struct Member {
     /// Where to reach them.
     pub seat: Seat,
     /// The other end of their connection.
-    pub peer: Peer,
+    pub peer: Arc<Peer>,
     /// Their place in joining order.
     joined: u64,
 }
@@ -65,7 +68,7 @@ impl Roster {
         looks: &Looks,
         proven: bool,
         seat: Seat,
-        peer: Peer,
+        peer: Arc<Peer>,
     ) -> Result<(), Box<Bearers>> {
         let mut bearers = looks.iter().filter_map(|look| self.get(*self.by_look.get(look)?));
         if let Some(first) = bearers.next() {
@@ -142,7 +145,7 @@ mod tests {
 
     fn enter(roster: &mut Roster, text: &str, id: u64) -> Result<(), Box<Bearers>> {
         let name = name(text);
-        roster.join(&name, &name.looks(), false, seat(id), Peer::elsewhere())
+        roster.join(&name, &name.looks(), false, seat(id), Arc::new(Peer::elsewhere()))
     }
 
     fn join(roster: &mut Roster, text: &str, id: u64) -> bool {

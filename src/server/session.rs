@@ -6,14 +6,14 @@
 
 use std::{io, rc::Rc, sync::Arc};
 
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, SpawnHandle, StreamHandler};
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, StreamHandler};
 use slog::{Drain, Logger, debug, error, info};
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::time::Instant;
 
 use super::{
     close::{CloseReason, LINGER},
     connection::ReceiveHalf,
-    doorkeeper::Visit,
+    doorkeeper::Stay,
     entrance::{Claim, Proof},
     flood::Meter,
     inbox::{Inbox, Intake, Read, bytes_of},
@@ -31,6 +31,9 @@ use crate::{
 
 mod entering;
 mod requests;
+mod wait;
+
+use wait::Wait;
 
 /// What all sessions of an arbiter share.
 #[derive(Clone)]
@@ -53,46 +56,55 @@ pub struct Surroundings {
     pub log: Logger,
 }
 
-/// What a session is held to, as it was configured when it began.
+/// What sessions of an arbiter share that began under one configuration. One pointer in each.
 pub struct Terms {
-    /// How long it may take for what.
+    /// How long they may take for what.
     pub patience: Rc<Patience>,
-    /// What it may send, where that is limited. Boxed because it is not limited for most.
-    pub meter: Option<Box<Meter>>,
-    /// Its place among its address's, where these are counted; given back with the session.
-    pub visit: Option<Visit>,
+    /// What all of them share.
+    pub around: Rc<Surroundings>,
+}
+
+impl Terms {
+    /// As configured now.
+    #[must_use]
+    pub fn of(around: &Rc<Surroundings>) -> Self {
+        Self { patience: Rc::new(Patience::of(&around.config.get())), around: Rc::clone(around) }
+    }
 }
 
 /// The actor of one connection.
 pub struct Session {
     seat: Seat,
-    peer: Peer,
+    peer: Arc<Peer>,
     kind: Kind,
     /// What it answered to the name request. Whether it may bear that name is for the Registry to say; what it sends
     /// meanwhile is carried out only if it may.
     name: Option<Name>,
     /// What it showed that the account of that name is its own, if it did.
-    proof: Option<Proof>,
+    proof: Option<Box<Proof>>,
     /// The password that is asked for, while it is.
     claim: Option<Box<Claim>>,
     state: State,
-    around: Rc<Surroundings>,
-    terms: Terms,
-    timer: Option<SpawnHandle>,
+    /// What broke the connection, if it leaves because of that.
+    broken_by: Option<io::Error>,
+    terms: Rc<Terms>,
+    /// What it may send, where that is limited. Boxed because it is not limited for most.
+    meter: Option<Box<Meter>>,
+    /// The number of the wait for an answer that counts; see [`Wait`].
+    wait: u8,
     /// The other end sends no more.
     input_ended: bool,
     /// Our side is shut.
     sent: bool,
-    /// The session's place among the server's; given back with the last of its parts.
-    _permit: Rc<OwnedSemaphorePermit>,
+    /// Its places; given back with the last of its parts.
+    _stay: Rc<Stay>,
 }
 
 enum State {
     /// What it sends counts.
     Open,
-    /// It told the Registry that it leaves, and waits for the courier to hang up. If it leaves because the connection
-    /// broke: by this error.
-    Leaving(Option<io::Error>),
+    /// It told the Registry that it leaves, and waits for the courier to hang up.
+    Leaving,
     /// The courier has hung up: the end is logged and counted.
     Over,
 }
@@ -102,19 +114,19 @@ impl Session {
     pub fn open(
         inbox: Inbox<impl ReceiveHalf>,
         seat: Seat,
-        peer: Peer,
-        around: Rc<Surroundings>,
-        terms: Terms,
-        permit: Rc<OwnedSemaphorePermit>,
+        peer: Arc<Peer>,
+        terms: Rc<Terms>,
+        meter: Option<Box<Meter>>,
+        stay: Rc<Stay>,
         certified: Option<String>,
     ) -> Addr<Self> {
         Self::create(|ctx| {
             let kind = inbox.kind();
             ctx.add_stream(inbox);
-            around.tally.add_session(kind, peer.is_encrypted);
-            let name_timeout = around.config.get().limits.name_timeout;
-            let timer =
-                Some(ctx.run_later(name_timeout, move |session, _| session.out_of_time(name_timeout)));
+            terms.around.tally.add_session(kind, peer.is_encrypted);
+            let name_timeout = terms.around.config.get().limits.name_timeout;
+            let wait = 0;
+            ctx.spawn(Wait::new(wait, name_timeout));
             let state = State::Open;
             let mut session = Self {
                 seat,
@@ -124,26 +136,27 @@ impl Session {
                 proof: None,
                 claim: None,
                 state,
-                around,
+                broken_by: None,
                 terms,
-                timer,
+                meter,
+                wait,
                 input_ended: false,
                 sent: false,
-                _permit: permit,
+                _stay: stay,
             };
             if let Some(name) = certified {
-                session.introduce_certified(&name, ctx);
+                session.introduce_certified(&name);
             }
             session
         })
     }
 
     fn log(&self) -> &Logger {
-        &self.around.log
+        &self.terms.around.log
     }
 
     fn who(&self) -> Who<'_> {
-        Who { id: self.seat.id, peer: self.peer, name: self.name.as_ref() }
+        Who { id: self.seat.id, peer: &self.peer, name: self.name.as_ref() }
     }
 
     /// Takes what one read held.
@@ -159,26 +172,26 @@ impl Session {
             return;
         }
         if read.kind != self.kind {
-            self.around.tally.take_session(self.kind, self.peer.is_encrypted);
-            self.around.tally.add_session(read.kind, self.peer.is_encrypted);
+            self.terms.around.tally.take_session(self.kind, self.peer.is_encrypted);
+            self.terms.around.tally.add_session(read.kind, self.peer.is_encrypted);
             self.kind = read.kind;
-            self.around.courier.reframe.do_send(Reframe { seat: self.seat, kind: read.kind });
+            self.terms.around.courier.reframe.do_send(Reframe { seat: self.seat, kind: read.kind });
         }
         let replies = match &mut self.claim {
             Some(claim) => claim.pass_on(read.replies),
             None => read.replies,
         };
         if !replies.is_empty() {
-            self.around.courier.raw.do_send(Raw { seat: self.seat, bytes: replies.into() });
+            self.terms.around.courier.raw.do_send(Raw { seat: self.seat, bytes: replies.into() });
         }
         if read.waste > 0
-            && let Some(meter) = &mut self.terms.meter
+            && let Some(meter) = &mut self.meter
         {
             meter.take_waste(read.waste, Instant::now());
         }
         let mut volume = Volume::default();
         volume.add(read.frames.len(), read.frames.iter().map(bytes_of).sum());
-        self.around.tally.count_received(volume);
+        self.terms.around.tally.count_received(volume);
         self.carry_out(read.frames, Some(read.credit), ctx);
         if let Some(claim) = &mut self.claim {
             claim.await_answer();
@@ -186,7 +199,8 @@ impl Session {
     }
 
     fn idle(&mut self) {
-        let farewell = reply::idle(self.around.message_bytes, self.name.as_ref(), self.terms.patience.idle);
+        let farewell =
+            reply::idle(self.terms.around.message_bytes, self.name.as_ref(), self.terms.patience.idle);
         self.leave(CloseReason::Idle, None, Some(farewell));
     }
 
@@ -198,21 +212,18 @@ impl Session {
         if let Some(line) = &farewell {
             debug!(self.log(), "Server sends: {:?}", line.text(); &self.who());
         }
-        self.state = State::Leaving(error);
-        self.around.registry.leave.do_send(Leave { seat: self.seat, reason, farewell });
+        (self.state, self.broken_by) = (State::Leaving, error);
+        self.terms.around.registry.leave.do_send(Leave { seat: self.seat, reason, farewell });
     }
 
     fn count_end(&self, reason: CloseReason) {
-        self.around.tally.take_session(self.kind, self.peer.is_encrypted);
-        self.around.tally.count_end(reason);
+        self.terms.around.tally.take_session(self.kind, self.peer.is_encrypted);
+        self.terms.around.tally.count_end(reason);
     }
 
     /// Logs the end. Only now, because what the Registry logs of the session comes before.
     fn log_end(&self, reason: CloseReason, joined: bool) {
-        let error = match &self.state {
-            State::Leaving(Some(error)) if reason == CloseReason::Broken => Some(error),
-            _ => None,
-        };
+        let error = self.broken_by.as_ref().filter(|_| reason == CloseReason::Broken);
         let nameless = Who { name: None, ..self.who() };
         let wanted = self.name.as_ref().or(self.claim.as_ref().map(|claim| &claim.name));
         match (wanted, error) {
@@ -273,13 +284,13 @@ impl Handler<Jammed> for Session {
     type Result = ();
 
     fn handle(&mut self, Jammed { reason, error }: Jammed, _: &mut Self::Context) {
-        let limits = &self.around.config.get().limits;
+        let limits = &self.terms.around.config.get().limits;
         let farewell = (reason == CloseReason::OutboxFull)
             .then(|| reply::outbox_full(limits.message_bytes, self.name.as_ref(), limits.outbox_bytes));
-        if let State::Leaving(known) = &mut self.state {
+        if matches!(self.state, State::Leaving) {
             // It waits until all that it sent is carried out. That is over now.
-            *known = error;
-            self.around.registry.leave.do_send(Leave { seat: self.seat, reason, farewell });
+            self.broken_by = error;
+            self.terms.around.registry.leave.do_send(Leave { seat: self.seat, reason, farewell });
         } else {
             self.leave(reason, error, farewell);
         }
@@ -319,11 +330,22 @@ impl Drop for Session {
         if !matches!(self.state, State::Over) {
             error!(self.log(), "session died"; &self.who(), "reason" => CloseReason::Fault);
             self.count_end(CloseReason::Fault);
-            self.around.registry.leave.do_send(Leave {
+            self.terms.around.registry.leave.do_send(Leave {
                 seat: self.seat,
                 reason: CloseReason::Fault,
                 farewell: None,
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fits_the_smallest_task_that_an_actor_can_have() {
+        // Tasks come in steps of 128 bytes, and with one byte more each connection takes the next.
+        assert!(size_of::<Session>() <= 112, "{}", size_of::<Session>());
     }
 }

@@ -13,7 +13,7 @@ use crate::protocol::Name;
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
-    // Not two `SocketAddr`s: every session holds some of these.
+    // Not two `SocketAddr`s: every session has one of these.
     ip: IpAddr,
     port: u16,
     /// Which link an IPv6 address belongs to, where it is one of a link's own.
@@ -90,7 +90,7 @@ pub struct Who<'a> {
     /// Its number.
     pub id: SessionId,
     /// The other end.
-    pub peer: Peer,
+    pub peer: &'a Peer,
     /// Its name, once it has one.
     pub name: Option<&'a Name>,
 }
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn small_and_shown_as_the_system_shows_it() {
-        // Every session holds it more than once.
+        // Every session has one.
         assert!(size_of::<Peer>() <= 44, "{}", size_of::<Peer>());
         for text in ["192.0.2.1:7", "[2001:db8::1]:7", "[fe80::1%3]:7", "[::ffff:192.0.2.1]:7"] {
             let address: SocketAddr = text.parse().unwrap();

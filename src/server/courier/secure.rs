@@ -28,7 +28,7 @@ use crate::{
 impl Courier {
     /// Lets a task shake hands with who connected. A slow one costs nobody else anything.
     pub(super) fn shake_hands(&mut self, adopt: Adopt, secure: Secure, courier: Addr<Self>) {
-        let Adopt { socket, peer, id, permit, visit, speaks, .. } = adopt;
+        let Adopt { socket, peer, id, stay, speaks, .. } = adopt;
         if self.closing {
             return self.log_refused(id, peer, CloseReason::ServerClosed, None);
         }
@@ -40,7 +40,7 @@ impl Courier {
             drop(under_way);
             match shaken {
                 Ok(stream) => {
-                    let secured = Secured { stream: Box::new(stream), permit, visit };
+                    let secured = Secured { stream: Box::new(stream), stay };
                     courier.do_send(Shaken { id, peer, speaks, outcome: Ok(secured) });
                 }
                 Err(failure) => {
@@ -55,7 +55,7 @@ impl Courier {
                     if let Some(socket) = socket {
                         see_out(socket, words.as_ref().map_or(&[], |line| line.as_bytes())).await;
                     }
-                    drop((permit, visit));
+                    drop(stay);
                 }
             }
         });
@@ -105,11 +105,11 @@ impl Handler<Shaken> for Courier {
             return;
         }
         match outcome {
-            Ok(Secured { stream, permit, visit }) if speaks == Speaks::Http => {
+            Ok(Secured { stream, stay }) if speaks == Speaks::Http => {
                 let visitor = Visitor::new(Either::Right(*stream), id, peer.encrypted());
-                self.visit(visitor, (permit, visit), ctx.address());
+                self.visit(visitor, stay, ctx.address());
             }
-            Ok(Secured { stream, permit, visit }) => {
+            Ok(Secured { stream, stay }) => {
                 let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
                 let certified = certificate.and_then(|certificate| common_name(certificate));
                 if certificate.is_some() && certified.is_none() {
@@ -117,7 +117,7 @@ impl Handler<Shaken> for Courier {
                     warn!(log, "a certificate without a common name names nobody"; "id" => id.0, "peer" => %peer);
                 }
                 let is_asked = certified.is_none();
-                let guest = Guest { peer: peer.encrypted(), id, permit, visit };
+                let guest = Guest { peer: peer.encrypted(), id, stay };
                 let seat = self.take_in(halves(*stream), guest, Manner::Lines { certified });
                 if is_asked {
                     self.ask_for_a_name(seat);

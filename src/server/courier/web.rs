@@ -9,7 +9,8 @@ use super::{Courier, Guest, Manner};
 use crate::server::{
     close::CloseReason,
     connection,
-    http::{Http, Places, Visitor},
+    doorkeeper::Stay,
+    http::{Http, Visitor},
     messages::{Listening, Upgraded, Visited},
     tally::Stage,
     tls::stream::halves,
@@ -17,14 +18,14 @@ use crate::server::{
 
 impl Courier {
     /// Lets a task serve HTTP to who connected.
-    pub(super) fn visit(&mut self, visitor: Visitor, places: Places, courier: Addr<Self>) {
+    pub(super) fn visit(&mut self, visitor: Visitor, stay: Stay, courier: Addr<Self>) {
         let (id, peer) = (visitor.id, visitor.peer);
         if self.closing {
             return self.log_refused(id, peer, CloseReason::ServerClosed, None);
         }
         let http = self.http.get_or_insert_with(|| {
             let courier = courier.clone();
-            let welcome = move |visitor, places, read| courier.do_send(Upgraded { visitor, places, read });
+            let welcome = move |visitor, stay, read| courier.do_send(Upgraded { visitor, stay, read });
             let config = self.surroundings.config.clone();
             Http::new(config, self.admissions.clone(), self.tuner.clone(), welcome)
         });
@@ -33,7 +34,7 @@ impl Courier {
         let task = actix_rt::spawn(async move {
             let _under_way = under_way;
             let listening = || courier.do_send(Listening { id });
-            if let Err(error) = http.serve(visitor, places, listening).await {
+            if let Err(error) = http.serve(visitor, stay, listening).await {
                 debug!(log, "http connection ended"; "id" => id.0, "peer" => %peer, "error" => %error);
             }
             courier.do_send(Visited { id });
@@ -55,7 +56,7 @@ impl Courier {
 impl Handler<Upgraded> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Upgraded { visitor, places, mut read }: Upgraded, _: &mut Self::Context) {
+    fn handle(&mut self, Upgraded { visitor, stay, mut read }: Upgraded, _: &mut Self::Context) {
         let Visitor { carrier, id, peer, .. } = visitor;
         // One that had to give way has been logged.
         if self.visits.remove(id).is_none() {
@@ -63,8 +64,7 @@ impl Handler<Upgraded> for Courier {
         }
         let (carrier, ahead) = carrier.into_parts();
         read.unsplit(ahead);
-        let (permit, visit) = places;
-        let (guest, manner) = (Guest { id, peer, permit, visit }, Manner::WebSocket { read });
+        let (guest, manner) = (Guest { id, peer, stay }, Manner::WebSocket { read });
         let seat = match carrier {
             Either::Left(socket) => self.take_in(connection::split(socket), guest, manner),
             Either::Right(stream) => self.take_in(halves(stream), guest, manner),

@@ -10,7 +10,7 @@ use crate::{
     protocol::{Line, reply},
     server::{
         close::CloseReason,
-        doorkeeper::{Admission, Admitted, Doorkeeper, Unwelcome, Visit},
+        doorkeeper::{Admission, Admitted, Doorkeeper, Stay, Unwelcome, Visit},
         who::Peer,
     },
 };
@@ -66,7 +66,7 @@ impl Reception {
     pub(super) fn admit(&self, peer: Peer, door: &Door) -> Admitted {
         let visit = self.ask(peer, &door.sessions, &self.config.get().flood)?;
         let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| self.no_place())?;
-        Ok((permit, visit))
+        Ok(Stay { permit, visit })
     }
 
     /// A place for a connection that asks for the page.
@@ -78,7 +78,7 @@ impl Reception {
         let permit = Arc::clone(&self.pages)
             .try_acquire_owned()
             .map_err(|_| (reply::server_full(self.message_bytes, PAGES), CloseReason::ServerFull))?;
-        Ok((permit, visit))
+        Ok(Stay { permit, visit })
     }
 
     /// Asks a doorkeeper.

@@ -97,7 +97,8 @@ fn outbox(kind: Kind, limit: usize, takes: &[usize]) -> (Rc<RefCell<Outbox>>, Rc
     let wire = Rc::new(RefCell::new(Wire { takes: takes.iter().copied().collect(), ..Wire::default() }));
     let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
     let bounds = Rc::new(Bounds { limit, grace: GRACE, gap: GAP });
-    let mut outbox = Outbox::new(Box::new(Half(Rc::clone(&wire))), bounds, Rc::new(permit));
+    let mut outbox =
+        Outbox::new(Box::new(Half(Rc::clone(&wire))), bounds, Rc::new(Stay { permit, visit: None }));
     outbox.set_kind(kind);
     (Rc::new(RefCell::new(outbox)), wire)
 }

@@ -1,5 +1,7 @@
 //! Names are given, to who wants them and to who waited for them.
 
+use std::sync::Arc;
+
 use actix::{AsyncContext, Context};
 use slog::info;
 use tokio::time::sleep;
@@ -45,11 +47,16 @@ impl Registry {
     /// one that looks the same, before there was the account.
     fn join(&mut self, enter: &Enter) -> Result<(), Box<Bearers>> {
         loop {
-            let bearers =
-                match self.roster.join(&enter.name, &enter.looks, enter.proven, enter.seat, enter.peer) {
-                    Err(bearers) if enter.proven => bearers,
-                    outcome => return outcome,
-                };
+            let bearers = match self.roster.join(
+                &enter.name,
+                &enter.looks,
+                enter.proven,
+                enter.seat,
+                Arc::clone(&enter.peer),
+            ) {
+                Err(bearers) if enter.proven => bearers,
+                outcome => return outcome,
+            };
             let Some(stranger) = bearers.iter().find(|bearer| !bearer.proven) else { return Err(bearers) };
             let limit = self.config.limits.message_bytes;
             let farewell = reply::name_claimed(limit, &stranger.name, &enter.name);
@@ -96,7 +103,7 @@ impl Registry {
     }
 
     fn welcome(&mut self, Enter { seat, peer, name, .. }: &Enter) {
-        info!(self.log, "joined"; &Who { id: seat.id, peer: *peer, name: Some(name) });
+        info!(self.log, "joined"; &Who { id: seat.id, peer, name: Some(name) });
         self.tally.count_join();
         self.batch.enter(*seat);
         self.tell(*seat, reply::connection_confirmation(name));
@@ -108,7 +115,7 @@ impl Registry {
         } else {
             (reply::name_looks_taken(self.config.limits.message_bytes, name, bearer), CloseReason::LookAlike)
         };
-        log_sent(&self.log, &line, &Who { id: seat.id, peer: *peer, name: None });
+        log_sent(&self.log, &line, &Who { id: seat.id, peer, name: None });
         self.batch.tell(*seat, line);
         self.batch.close(*seat, reason);
     }

@@ -115,7 +115,7 @@ impl Registry {
             (None, Some(ban)) => reply::address_banned(limit, &ban.terms()),
             (None, None) => return false,
         };
-        log_sent(&self.log, &farewell, &Who { id: seat.id, peer: *peer, name: None });
+        log_sent(&self.log, &farewell, &Who { id: seat.id, peer, name: None });
         self.batch.tell(*seat, farewell);
         self.batch.close(*seat, CloseReason::Banned);
         true
@@ -130,5 +130,5 @@ impl Registry {
 }
 
 fn who(member: &Member) -> Who<'_> {
-    Who { id: member.seat.id, peer: member.peer, name: Some(&member.name) }
+    Who { id: member.seat.id, peer: &member.peer, name: Some(&member.name) }
 }

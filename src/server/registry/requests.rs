@@ -202,7 +202,7 @@ impl Registry {
         if self.log.is_debug_enabled()
             && let Some(Member { name, peer, .. }) = self.roster.get(seat.id)
         {
-            log_sent(&self.log, line, &Who { id: seat.id, peer: *peer, name: Some(name) });
+            log_sent(&self.log, line, &Who { id: seat.id, peer, name: Some(name) });
         }
     }
 }

@@ -1,11 +1,11 @@
 //! How a session is let in: the name request and the password request, and what is done with their answers.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use actix::{ActorFutureExt, AsyncContext, Context, SpawnHandle, WrapFuture};
+use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use slog::{debug, info};
 
-use super::Session;
+use super::{Session, Wait};
 use crate::{
     accounts::{PasswordHash, Secret, Verdict},
     protocol::{Frame, Kind, Line, Name, reply, telnet},
@@ -20,14 +20,15 @@ use crate::{
 impl Session {
     /// Takes the answer to the name request.
     pub(super) fn introduce(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
-        let found = entrance::name(frame, self.around.message_bytes).and_then(|name| self.look_up(name));
+        let found =
+            entrance::name(frame, self.terms.around.message_bytes).and_then(|name| self.look_up(name));
         self.let_in(found, ctx);
     }
 
     /// Lets somebody in whose name is no account's; asks others for their password.
     fn let_in(&mut self, found: Result<Found, Refusal>, ctx: &mut Context<Self>) {
         match found {
-            Ok(Found::Name(name)) => self.enter(name, ctx),
+            Ok(Found::Name(name)) => self.enter(name),
             Ok(Found::Account(account)) => {
                 self.claim = Some(Box::new(Claim::of(&account)));
                 self.ask_for_password(ctx);
@@ -37,12 +38,14 @@ impl Session {
     }
 
     /// Takes the name that a certificate says. Whoever signed it has seen to whose it is: no password is asked for.
-    pub(super) fn introduce_certified(&mut self, name: &str, ctx: &mut Context<Self>) {
-        match entrance::certified_name(name, self.around.message_bytes).and_then(|name| self.look_up(name)) {
-            Ok(Found::Name(name)) => self.enter(name, ctx),
+    pub(super) fn introduce_certified(&mut self, name: &str) {
+        match entrance::certified_name(name, self.terms.around.message_bytes)
+            .and_then(|name| self.look_up(name))
+        {
+            Ok(Found::Name(name)) => self.enter(name),
             Ok(Found::Account(account)) => {
-                self.proof = Some(Proof::Certificate);
-                self.enter(account.name, ctx);
+                self.proof = Some(Box::new(Proof::Certificate));
+                self.enter(account.name);
             }
             Err(refusal) => self.refuse(refusal),
         }
@@ -50,14 +53,15 @@ impl Session {
 
     /// Whether somebody of this name is let in, and whether it is an account's.
     fn look_up(&self, name: Name) -> Result<Found, Refusal> {
-        let (accounts, config) = (self.around.accounts.current(), self.around.config.get());
-        let (is_private, limit) = (self.peer.is_private(), self.around.message_bytes);
+        let (accounts, config) = (self.terms.around.accounts.current(), self.terms.around.config.get());
+        let (is_private, limit) = (self.peer.is_private(), self.terms.around.message_bytes);
         Rules { accounts: &accounts, settings: &config.accounts, is_private, limit }.look_up(name)
     }
 
     fn ask_for_password(&mut self, ctx: &mut Context<Self>) {
-        let timeout = self.around.config.get().limits.name_timeout;
-        self.set_timer(Some(ctx.run_later(timeout, move |session, _| session.out_of_time(timeout))), ctx);
+        let timeout = self.terms.around.config.get().limits.name_timeout;
+        self.end_wait();
+        ctx.spawn(Wait::new(self.wait, timeout));
         let Some(claim) = &mut self.claim else { return };
         let request = reply::password_request(&claim.name);
         if self.kind == Kind::Telnet {
@@ -70,7 +74,7 @@ impl Session {
     /// Takes an answer to the password request, and has it compared.
     pub(super) fn take_password(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
         let Some(claim) = &mut self.claim else { return };
-        match claim.answer(frame, self.around.message_bytes) {
+        match claim.answer(frame, self.terms.around.message_bytes) {
             Ok((hash, secret)) => self.compare(hash, secret, ctx),
             Err(refusal) => self.refuse(refusal),
         }
@@ -78,11 +82,11 @@ impl Session {
 
     fn compare(&mut self, hash: PasswordHash, secret: Secret, ctx: &mut Context<Self>) {
         // From here on it is the server that takes its time.
-        self.set_timer(None, ctx);
+        self.end_wait();
         if self.kind == Kind::Telnet {
             self.send_raw(telnet::SHOW);
         }
-        let (verifier, from) = (self.around.verifier.clone(), self.peer.ip());
+        let (verifier, from) = (self.terms.around.verifier.clone(), self.peer.ip());
         let verdict = async move { verifier.judge(from, hash, secret).await };
         ctx.spawn(verdict.into_actor(self).map(|verdict, session, ctx| session.judged(verdict, ctx)));
     }
@@ -93,12 +97,12 @@ impl Session {
             info!(self.log(), "wrong password"; &self.who(), "account" => %claim.name);
         }
         let (kept, ended) = (claim.take_kept(), claim.has_ended());
-        match claim.judged(verdict, self.around.message_bytes) {
+        match claim.judged(verdict, self.terms.around.message_bytes) {
             Outcome::Enter(proof) => {
-                let accounts = self.around.accounts.current();
+                let accounts = self.terms.around.accounts.current();
                 if accounts.find(claim.name.key()).is_some_and(|account| proof.holds_for(account)) {
-                    self.proof = Some(proof);
-                    self.enter(claim.name, ctx);
+                    self.proof = Some(Box::new(proof));
+                    self.enter(claim.name);
                 } else {
                     // The account was changed while it was answered, or is none any more.
                     let found = self.look_up(claim.name);
@@ -133,30 +137,34 @@ impl Session {
     /// Tells someone who has no name yet.
     fn say(&self, line: Line) {
         debug!(self.log(), "Server sends: {:?}", line.text(); &self.who());
-        self.around.courier.say.do_send(Say { seat: self.seat, line });
+        self.terms.around.courier.say.do_send(Say { seat: self.seat, line });
     }
 
     fn send_raw(&self, bytes: &'static [u8]) {
-        self.around.courier.raw.do_send(Raw { seat: self.seat, bytes: bytes.into() });
+        self.terms.around.courier.raw.do_send(Raw { seat: self.seat, bytes: bytes.into() });
     }
 
-    /// Puts a timer in the place of the one that runs.
-    fn set_timer(&mut self, timer: Option<SpawnHandle>, ctx: &mut Context<Self>) {
-        if let Some(before) = std::mem::replace(&mut self.timer, timer) {
-            ctx.cancel_future(before);
-        }
+    /// The answer has come: the wait for it counts no more.
+    fn end_wait(&mut self) {
+        self.wait = self.wait.wrapping_add(1);
     }
 
-    fn enter(&mut self, name: Name, ctx: &mut Context<Self>) {
-        self.set_timer(None, ctx);
+    fn enter(&mut self, name: Name) {
+        self.end_wait();
         self.name = Some(name.clone());
         let (looks, proven) = (name.looks(), self.proof.is_some());
-        self.around.registry.enter.do_send(Enter { seat: self.seat, peer: self.peer, name, proven, looks });
+        self.terms.around.registry.enter.do_send(Enter {
+            seat: self.seat,
+            peer: Arc::clone(&self.peer),
+            name,
+            proven,
+            looks,
+        });
     }
 
     /// Neither name nor password came in time.
     pub(super) fn out_of_time(&mut self, waited: Duration) {
-        let limit = self.around.message_bytes;
+        let limit = self.terms.around.message_bytes;
         let (reason, farewell) = match self.claim.as_deref() {
             None => (CloseReason::NameTimeout, reply::no_name_in_time(limit, waited)),
             Some(Claim { name, .. }) => {

@@ -28,7 +28,7 @@ impl Session {
     ) {
         let mut requests = Vec::new();
         // Out of the session while its name is in use, and the clock is read once for what came together.
-        let mut meter = self.terms.meter.take().map(|meter| (meter, Instant::now()));
+        let mut meter = self.meter.take().map(|meter| (meter, Instant::now()));
         let mut frames = frames.into_iter();
         let (mut kept, mut end) = (None, None);
         while let State::Open = self.state
@@ -63,14 +63,14 @@ impl Session {
             // Nobody has a name yet, so there are no requests that the credit could be for.
             claim.keep(Kept { frames: std::iter::once(first).chain(frames).collect(), credit });
         } else if !requests.is_empty() {
-            self.around.tally.count_operations(requests.iter().filter_map(Request::operation));
-            self.around.registry.work.do_send(Work { seat: self.seat, requests, credit });
+            self.terms.around.tally.count_operations(requests.iter().filter_map(Request::operation));
+            self.terms.around.registry.work.do_send(Work { seat: self.seat, requests, credit });
         }
         if let Some((meter, _)) = meter {
             if meter.is_exhausted() {
                 self.flooded(&meter);
             }
-            self.terms.meter = Some(meter);
+            self.meter = Some(meter);
         }
         if let Some(end) = end {
             self.end_websocket(&end);
@@ -80,7 +80,7 @@ impl Session {
     /// It was closed by its client, or not used as RFC 6455 wants it.
     fn end_websocket(&mut self, end: &Frame) {
         if let Frame::Breach(breach) = end {
-            let farewell = reply::bad_websocket(self.around.message_bytes, self.name.as_ref(), *breach);
+            let farewell = reply::bad_websocket(self.terms.around.message_bytes, self.name.as_ref(), *breach);
             self.leave(CloseReason::BadWebSocket, None, Some(farewell));
         } else {
             // Nothing follows a close frame: it need not be waited for.
@@ -104,7 +104,7 @@ impl Session {
 
     /// What is said to one who sends too much.
     fn refusal(&self, Excess { of, rate, wait }: Excess, name: &Name) -> Line {
-        let limit = self.around.message_bytes;
+        let limit = self.terms.around.message_bytes;
         match of {
             Unit::Messages => reply::too_many_messages(limit, name, rate.tokens, rate.burst, wait),
             Unit::Bytes => reply::too_many_bytes(limit, name, rate.tokens, rate.burst, wait),
@@ -113,13 +113,13 @@ impl Session {
 
     fn flooded(&mut self, meter: &Meter) {
         let allowance = meter.allowance();
-        let (limit, name) = (self.around.message_bytes, self.name.as_ref());
+        let (limit, name) = (self.terms.around.message_bytes, self.name.as_ref());
         let farewell = reply::flooded(limit, name, allowance.refusals, allowance.window);
         self.leave(CloseReason::Flood, None, Some(farewell));
     }
 
     fn request(&self, frame: &Frame, name: &Name) -> Request {
-        let limit = self.around.message_bytes;
+        let limit = self.terms.around.message_bytes;
         match frame {
             Frame::Line(line) => match Request::read(line, &Asker { name, kind: self.kind, limit }) {
                 Request::CloseServer => self
@@ -148,15 +148,15 @@ impl Session {
     /// Whether its account is an operator's by now, and its password still what was given.
     fn is_operator(&self, name: &Name) -> bool {
         self.proof.as_ref().is_some_and(|proof| {
-            let accounts = self.around.accounts.current();
+            let accounts = self.terms.around.accounts.current();
             accounts.find(name.key()).is_some_and(|account| account.operator && proof.holds_for(account))
         })
     }
 
     /// Whether this session may end the server; the refusal if not.
     fn may_close(&self, name: &Name) -> Result<(), Line> {
-        let limit = self.around.message_bytes;
-        match self.around.config.get().close_server.allow {
+        let limit = self.terms.around.message_bytes;
+        match self.terms.around.config.get().close_server.allow {
             Allow::Anyone => Ok(()),
             Allow::Operators if self.is_operator(name) => Ok(()),
             Allow::Operators => Err(reply::only_operators_may_close(limit, name)),

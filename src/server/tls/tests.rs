@@ -25,7 +25,10 @@ use super::{credentials, handshake::handshake, stream::halves};
 use crate::{
     config::Tls,
     protocol::{Line, Message},
-    server::outbox::{Bounds, Carried, Outbox, at_once, carry},
+    server::{
+        doorkeeper::Stay,
+        outbox::{Bounds, Carried, Outbox, at_once, carry},
+    },
 };
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -94,8 +97,9 @@ async fn write_to_someone_who_pauses(lines: usize, tls: &Tls, roots: RootCertSto
     let stream = handshake(accepted, credentials, Instant::now() + DEADLINE).await.unwrap();
     let (_receiver, sender) = halves(stream);
     let bounds = Bounds { limit: 1 << 20, grace: DEADLINE, gap: Duration::ZERO };
-    let permit = Rc::new(Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap());
-    let outbox = Rc::new(RefCell::new(Outbox::new(Box::new(sender), Rc::new(bounds), permit)));
+    let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+    let stay = Rc::new(Stay { permit, visit: None });
+    let outbox = Rc::new(RefCell::new(Outbox::new(Box::new(sender), Rc::new(bounds), stay)));
     for number in 0..lines {
         at_once(|cx| outbox.borrow_mut().send_line(&line(number), cx)).unwrap();
         if outbox.borrow_mut().wants_carrying() {

@@ -15,6 +15,7 @@ use super::*;
 use crate::{
     config::{Config, InForce},
     server::{
+        doorkeeper::Stay,
         http::{Http, VISIT, Visitor},
         seat::SessionId,
         who::Peer,
@@ -76,7 +77,8 @@ impl World {
         let (http, listening) = (self.http.clone(), Rc::clone(&self.listening));
         let permit = Arc::clone(&self.pages).try_acquire_owned().unwrap();
         actix_rt::spawn(async move {
-            let _ = http.serve(visitor, (permit, None), || listening.borrow_mut().push(id)).await;
+            let _ =
+                http.serve(visitor, Stay { permit, visit: None }, || listening.borrow_mut().push(id)).await;
         });
         client.write_all(format!("{request} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).await.unwrap();
         client
