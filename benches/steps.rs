@@ -68,7 +68,7 @@ fn batch(criterion: &mut Criterion) {
                 for _ in 0..MANY {
                     batch.broadcast(black_box(&line), except);
                 }
-                batch.take(None).count()
+                batch.take(None, |_| true).count()
             });
         });
     }
@@ -94,7 +94,7 @@ fn courier(criterion: &mut Criterion) {
         for number in 0..MANY {
             batch.tell(seat(number), message());
         }
-        let (_, shared, items) = batch.take(None).next().expect("a batch");
+        let (_, shared, items) = batch.take(None, |_| true).next().expect("a batch");
         bencher.iter(|| at_once(|cx| hall.places.deliver(black_box(&shared), &items, cx)));
     });
     group.finish();
@@ -163,7 +163,7 @@ fn message() -> Line {
 fn shared() -> Arc<Shared> {
     let mut batch = Batch::new(1);
     batch.broadcast(&message(), None);
-    batch.take(None).next().expect("a batch").1
+    batch.take(None, |_| true).next().expect("a batch").1
 }
 
 fn seat(slot: u32) -> Seat {
@@ -198,7 +198,7 @@ impl Hall {
             mailboxes.push(mailbox);
             batch.enter(seat(slot));
         }
-        let (_, shared, items) = batch.take(None).next().expect("a batch");
+        let (_, shared, items) = batch.take(None, |_| true).next().expect("a batch");
         at_once(|cx| places.deliver(&shared, &items, cx));
         Self { places, _mailboxes: mailboxes }
     }

@@ -19,6 +19,7 @@ use crate::cli::{arauto, refusal, stdout};
 const OTHERS: &[(&str, &str, &str)] = &[
     ("SERVER_LISTEN", "0.0.0.0:0, [::1]:4321", r#"listen = ["0.0.0.0:0", "[::1]:4321"]"#),
     ("SERVER_WORKERS", "3", "workers = 3"),
+    ("SERVER_SPREAD_ABOVE", "0", "spread_above = 0"),
     ("SERVER_DRAIN_TIMEOUT", "1500ms", r#"drain_timeout = "1s 500ms""#),
     ("TLS_LISTEN", "127.0.0.1:0", r#"listen = ["127.0.0.1:0"]"#),
     ("TLS_CERTIFICATE", r#"/a "b"\c.pem"#, r#"certificate = "/a \"b\"\\c.pem""#),

@@ -69,6 +69,7 @@ macro_rules! settings {
 settings! {
     server.listen: Addresses { least: 0, most: 16 };
     server.workers: Whole(0..=64);
+    server.spread_above: Whole(0..=1_000_000) => NewSessions;
     server.drain_timeout: Span(Duration::ZERO..=Duration::from_mins(10)) => AtOnce;
     tls.listen: Addresses { least: 0, most: 16 };
     tls.certificate: PathOf("file") => NewSessions;

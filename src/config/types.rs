@@ -41,6 +41,8 @@ pub struct Server {
     pub listen: Vec<SocketAddr>,
     /// Threads that serve sessions; 0 is one a core, see [`Server::worker_count`].
     pub workers: usize,
+    /// Up to so many sessions are all served by the first worker.
+    pub spread_above: usize,
     /// How long a closing server waits for its sessions to take their last bytes.
     pub drain_timeout: Duration,
 }
@@ -61,6 +63,7 @@ impl Default for Server {
         Self {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 1234))],
             workers: 0,
+            spread_above: 16,
             drain_timeout: Duration::from_secs(5),
         }
     }

@@ -157,12 +157,13 @@ impl Batch {
         volume
     }
 
-    /// Takes what was gathered: for each courier that has something to do, its number,
-    /// what all get, and where single sessions differ. The ticket is kept until the last of them is done.
-    pub fn take(
-        &mut self,
+    /// Takes what was gathered: for each courier that has something to do, its number, what all get, and where single sessions
+    /// differ. What all get is something to do for those that have members. The ticket is kept until the last of them is done.
+    pub fn take<'a>(
+        &'a mut self,
         ticket: Option<Ticket>,
-    ) -> impl Iterator<Item = (usize, Arc<Shared>, Vec<Item>)> + use<'_> {
+        has_members: impl Fn(usize) -> bool + 'a,
+    ) -> impl Iterator<Item = (usize, Arc<Shared>, Vec<Item>)> + 'a {
         let shared = Arc::new(Shared {
             lines: self.lines.split().freeze(),
             ends: std::mem::take(&mut self.ends),
@@ -176,7 +177,8 @@ impl Batch {
             let mut items = std::mem::take(items);
             // Stable: what one session gets stays in order.
             items.sort_by_key(|item| item.seat.slot);
-            (!items.is_empty() || !shared.is_empty()).then(|| (courier, Arc::clone(&shared), items))
+            let is_for_all = !shared.is_empty() && has_members(courier);
+            (!items.is_empty() || is_for_all).then(|| (courier, Arc::clone(&shared), items))
         })
     }
 

@@ -95,7 +95,7 @@ pub const REFUSALS: usize = 64;
 /// Where accepted connections go. Clones share the numbering and the limit.
 #[derive(Clone)]
 pub struct Reception {
-    /// Taken in turn.
+    /// Taken in turn by all but a few.
     pub couriers: Vec<Addr<Courier>>,
     /// Which addresses are kept out.
     pub barrier: Barrier,
@@ -209,7 +209,9 @@ impl Reception {
             return;
         }
         let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
-        let turn = usize::try_from(number).unwrap_or_default() % self.couriers.len();
+        let sessions = self.max_sessions - self.places.available_permits();
+        let spread_above = self.config.get().server.spread_above;
+        let turn = turn_of(number, sessions, spread_above, self.couriers.len());
         self.couriers[turn].do_send(Adopt { socket, peer, id: SessionId(number), stay, speaks, secure });
     }
 
@@ -241,6 +243,12 @@ impl Reception {
             });
         }
     }
+}
+
+/// Which of so many couriers is to serve the connection of this number, with which there are so many sessions: each in
+/// turn, but the first as long as they are few, who then need not wake the others.
+fn turn_of(number: u64, sessions: usize, spread_above: usize, couriers: usize) -> usize {
+    if sessions <= spread_above { 0 } else { usize::try_from(number).unwrap_or_default() % couriers }
 }
 
 /// What a line says, without its header.
@@ -321,6 +329,15 @@ mod tests {
             door,
         );
         actix_rt::System::new().block_on(accepting).unwrap();
+    }
+
+    #[test]
+    fn a_few_are_served_by_the_first_worker_and_more_by_all() {
+        let turns = |spread_above| -> Vec<usize> {
+            (1..).zip(1..=6).map(|(number, sessions)| turn_of(number, sessions, spread_above, 3)).collect()
+        };
+        assert_eq!(turns(2), [0, 0, 0, 1, 2, 0]);
+        assert_eq!(turns(0), [1, 2, 0, 1, 2, 0]);
     }
 
     #[test]

@@ -209,7 +209,9 @@ impl Registry {
             Some(since) => ticket.counting(since, &self.tally),
             None => ticket,
         });
-        for (courier, shared, items) in self.batch.take(ticket) {
+        // Whoever left meanwhile, and so is no member any more, has an item that says so.
+        let roster = &self.roster;
+        for (courier, shared, items) in self.batch.take(ticket, |courier| roster.has_members_at(courier)) {
             self.couriers[courier].do_send(Deliver { shared, items });
         }
     }

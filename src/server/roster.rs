@@ -54,6 +54,8 @@ pub struct Roster {
     /// Who is in the way of someone who joins. Not for messages: a typed name that only looks like a member's is nobody's.
     by_look: HashMap<Look, SessionId>,
     by_joining: BTreeMap<u64, SessionId>,
+    /// How many members each courier carries to.
+    at_couriers: Vec<usize>,
     joins: u64,
 }
 
@@ -79,6 +81,11 @@ impl Roster {
         self.by_name.insert(name.key().clone(), seat.id);
         self.joins += 1;
         self.by_joining.insert(self.joins, seat.id);
+        let courier = usize::from(seat.courier);
+        if self.at_couriers.len() <= courier {
+            self.at_couriers.resize(courier + 1, 0);
+        }
+        self.at_couriers[courier] += 1;
         let (name, looks) = (name.clone(), looks.clone());
         let member = Member { name, proven, looks, seat, peer, joined: self.joins };
         self.members.insert(seat.id, Box::new(member));
@@ -93,6 +100,7 @@ impl Roster {
             self.by_look.remove(look);
         }
         self.by_joining.remove(&member.joined);
+        self.at_couriers[usize::from(member.seat.courier)] -= 1;
         // A crowd that has left gives its room back. Not at each leave, which would cost what the crowd did.
         if self.members.len() < self.members.capacity() / 8 {
             self.members.shrink_to(2 * self.members.len());
@@ -122,6 +130,12 @@ impl Roster {
     /// All members, in no order.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
         self.members.values().map(Box::as_ref)
+    }
+
+    /// Whether this courier carries to any member.
+    #[must_use]
+    pub fn has_members_at(&self, courier: usize) -> bool {
+        self.at_couriers.get(courier).is_some_and(|members| *members > 0)
     }
 
     /// How many members there are.
@@ -208,6 +222,24 @@ mod tests {
         roster.leave(SessionId(3));
         assert!(join(&mut roster, "alan", 1));
         assert_eq!(names(&roster), ["zoe", "bob", "alan"]);
+    }
+
+    #[test]
+    fn which_couriers_have_members_is_known() {
+        let mut roster = Roster::default();
+        for (text, id, courier) in [("alan", 1, 0), ("ana", 2, 2), ("bob", 3, 2)] {
+            let (name, seat) = (name(text), Seat { courier, ..seat(id) });
+            roster.join(&name, &name.looks(), false, seat, Arc::new(Peer::elsewhere())).unwrap();
+        }
+        let with_members = |roster: &Roster| -> Vec<usize> {
+            (0..4).filter(|courier| roster.has_members_at(*courier)).collect()
+        };
+        assert_eq!(with_members(&roster), [0, 2]);
+        roster.leave(SessionId(2));
+        assert_eq!(with_members(&roster), [0, 2]);
+        roster.leave(SessionId(3));
+        roster.leave(SessionId(3));
+        assert_eq!(with_members(&roster), [0]);
     }
 
     #[test]

@@ -27,7 +27,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     (
         "[server]\ncolour = 3\n",
-        "2:1: unknown key in [server]; there are listen, workers, drain_timeout",
+        "2:1: unknown key in [server]; there are listen, workers, spread_above, drain_timeout",
         "2 | colour = 3\n  | ^^^^^^",
     ),
     (

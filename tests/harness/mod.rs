@@ -56,7 +56,8 @@ impl TestServer {
     pub fn logging(log: &Logger, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         config.server.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
-        config.server.workers = 2;
+        // Few clients, and yet two workers: what passes between threads is to be tested.
+        (config.server.workers, config.server.spread_above) = (2, 0);
         config.web.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         config.media.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         config.monitoring.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];

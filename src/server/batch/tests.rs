@@ -60,7 +60,7 @@ fn by_batches(steps: &[(Step, u32)], flush_every: usize) -> Vec<(String, bool)> 
             Step::Close => batch.close(seat(*slot), CloseReason::Exit),
         }
         if number % flush_every == 0 || number + 1 == steps.len() {
-            for (courier, shared, items) in batch.take(None) {
+            for (courier, shared, items) in batch.take(None, |_| true) {
                 for (slot, (got, member, closed)) in (0..).zip(&mut sessions) {
                     if usize::from(seat(slot).courier) == courier && !*closed {
                         let mine = items.iter().filter(|item| item.seat.slot == slot);
@@ -100,7 +100,7 @@ fn each_kind_gets_its_line_endings() {
     for number in 0..3 {
         batch.broadcast(&line(number), (number == 1).then_some(seat));
     }
-    let deliver: Vec<_> = batch.take(None).collect();
+    let deliver: Vec<_> = batch.take(None, |_| true).collect();
     let shared = &deliver[0].1;
     assert_eq!(&shared.lines(Kind::Line, 0..2)[..], b"a | b | echo | 0\na | b | echo | 1\n");
     assert_eq!(&shared.lines(Kind::Telnet, 1..3)[..], b"a | b | echo | 1\r\na | b | echo | 2\r\n");
@@ -113,7 +113,7 @@ fn a_small_share_does_not_keep_the_whole_batch() {
     for number in 0..100 {
         batch.broadcast(&line(number), None);
     }
-    let (_, shared, _) = batch.take(None).next().unwrap();
+    let (_, shared, _) = batch.take(None, |_| true).next().unwrap();
     let within = |part: &Bytes| shared.lines.as_ptr_range().contains(&part.as_ptr());
     assert!(within(&shared.lines(Kind::Line, 0..100)) && within(&shared.lines(Kind::Line, 1..100)));
     assert!(!within(&shared.lines(Kind::Line, 50..51)));
@@ -123,7 +123,18 @@ fn a_small_share_does_not_keep_the_whole_batch() {
 fn a_courier_with_nothing_to_do_is_left_alone() {
     let mut batch = Batch::new(2);
     batch.tell(seat(1), line(0));
-    let couriers: Vec<usize> = batch.take(None).map(|(courier, ..)| courier).collect();
+    let couriers: Vec<usize> = batch.take(None, |_| true).map(|(courier, ..)| courier).collect();
     assert_eq!(couriers, [1]);
-    assert_eq!(batch.take(None).count(), 0);
+    assert_eq!(batch.take(None, |_| true).count(), 0);
+
+    // One that carries to no member has no use for what is for all of them, unless somebody of its own differs.
+    for own in [None, Some(seat(1))] {
+        batch.broadcast(&line(0), None);
+        if let Some(leaver) = own {
+            batch.close(leaver, CloseReason::Exit);
+        }
+        let couriers: Vec<usize> =
+            batch.take(None, |courier| courier == 0).map(|(courier, ..)| courier).collect();
+        assert_eq!(couriers, if own.is_some() { vec![0, 1] } else { vec![0] });
+    }
 }

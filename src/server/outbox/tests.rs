@@ -112,7 +112,7 @@ fn shared(data: &[&str]) -> Arc<Shared> {
     for data in data {
         batch.broadcast(&line(data), None);
     }
-    batch.take(None).next().unwrap().1
+    batch.take(None, |_| true).next().unwrap().1
 }
 
 /// Runs in a clock that stands still unless moved, or unless everything waits for it.
