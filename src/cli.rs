@@ -66,11 +66,11 @@ pub enum Command {
 
     /// Send messages: a text, or each line of standard input
     ///
-    /// It ends when the server has carried out all of them. Empty lines are passed over. Nothing is sent after a line that is
+    /// It ends when the server has carried out all of them and said so, or has done nothing for --timeout. Empty lines are passed over. Nothing is sent after a line that is
     /// too long or holds control characters, nor after a message that the server refuses.
     ///
     /// Exit status: 0; 1 if a line of standard input cannot be sent, 2 if the text cannot, 3 if the server refuses, 4 if there
-    /// is no connection, or no longer.
+    /// is no connection, or no longer, 5 if the server does not confirm in time that all was carried out: it may be or not.
     #[command(after_help = "Examples:
   arauto send --as build --all 'build 7 passed'
   arauto send --as ana --to rui <letter.txt

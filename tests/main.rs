@@ -28,6 +28,7 @@ mod real_clients;
 mod reload;
 mod screen;
 mod scripts;
+mod silence;
 mod storm;
 mod streams;
 mod systemd;

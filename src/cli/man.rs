@@ -145,6 +145,10 @@ fn exit_status() -> Roff {
             ("2", "The command line or the configuration is refused."),
             ("3", "Of the client: the server, or who was asked, says no."),
             ("4", "Of the client: there is no connection, or it ended too early."),
+            (
+                "5",
+                "Of the client: the server did not confirm in time what was sent; it may be carried out or not.",
+            ),
             ("130", "The server was told a second time to end, and did so at once."),
         ],
     )

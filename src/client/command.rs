@@ -97,6 +97,8 @@ pub enum Command {
         to: To,
         /// Which.
         words: Words,
+        /// How long the server may take nothing, or confirm nothing.
+        within: Duration,
     },
     /// Print what is received.
     Listen {
@@ -168,7 +170,7 @@ impl From<Failure> for Error {
 
 impl Error {
     /// The program's exit status: 2 where the command line cannot be meant or a setting is refused, 3 where the
-    /// server or who was asked says no, 4 where there is no connection, 1 for all else.
+    /// server or who was asked says no, 4 where there is no connection, 5 where nobody knows whether it was done, 1 for all else.
     #[must_use]
     pub fn status(&self) -> u8 {
         match self {
@@ -181,8 +183,9 @@ impl Error {
                 Failure::NoConnection(_)
                 | Failure::Broken(_)
                 | Failure::Ended
-                | Failure::NotLetIn
+                | Failure::NotLetIn(_)
                 | Failure::ServerClosed => 4,
+                Failure::NotTaken { .. } | Failure::NotConfirmed { .. } => 5,
                 Failure::Stream(why) => of_stream(why),
                 Failure::Line { .. } | Failure::Sound(_) | Failure::Input(_) | Failure::Output(_) => 1,
             },
@@ -230,8 +233,8 @@ async fn carry_out(command: Command) -> Result<(), Error> {
             let form = form(json);
             print(names.iter().map(|name| show::client(form, name)))?;
         }
-        Command::Send { access, name, to, words } => {
-            script::send(&access.dialer(&access.settings()?)?, &name, to, words).await?;
+        Command::Send { access, name, to, words, within } => {
+            script::send(&access.dialer(&access.settings()?)?, &name, to, words, within).await?;
         }
         Command::Listen { access, name, from, count, json, verbose } => {
             let wanted = Wanted { form: form(json), from, count, verbose };

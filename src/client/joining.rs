@@ -1,5 +1,7 @@
 //! [`Joining`]: name and password, until the server confirms or refuses. No IO.
 
+use std::time::Duration;
+
 use super::Received;
 use crate::protocol::{
     Message,
@@ -9,6 +11,14 @@ use crate::protocol::{
 
 /// What the server is called in messages.
 pub const SERVER: &str = "server";
+
+/// How long it may take to be let in; anew once somebody has typed a password, for that takes as long as it takes.
+pub const JOIN_WITHIN: Duration = Duration::from_secs(30);
+
+/// Somebody was not let in, and not refused, within [`JOIN_WITHIN`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("what answers there lets nobody in within {} s: is it a TR2.23 server?", JOIN_WITHIN.as_secs())]
+pub struct LetsNobodyIn;
 
 /// A name that is being asked for.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::{collections::VecDeque, future::pending, io, time::Duration};
 
 use tokio::{
     sync::mpsc::{Receiver, Sender, channel},
-    time::sleep,
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use zeroize::Zeroizing;
 
@@ -15,10 +15,11 @@ use super::{
     Received,
     decoder::Item,
     dial::{Dialer, NoConnection},
-    joining::{Joining, Step},
+    joining::{JOIN_WITHIN, Joining, LetsNobodyIn, Step},
     meaning::Meaning,
     wire,
 };
+use crate::protocol::Message;
 
 /// Events that were not taken yet.
 const EVENTS: usize = 256;
@@ -80,6 +81,9 @@ pub enum End {
     /// There never was a connection.
     #[error(transparent)]
     NoConnection(#[from] NoConnection),
+    /// There was one, and nobody was let in.
+    #[error(transparent)]
+    LetsNobodyIn(#[from] LetsNobodyIn),
     /// The server does not let this one in, or sent it away (`connection_error`).
     #[error("{0}")]
     NotLetIn(String),
@@ -95,6 +99,8 @@ pub enum End {
 enum Ending {
     Over(End),
     Cut(String),
+    /// Nobody was let in.
+    LetsNobodyIn,
 }
 
 impl From<io::Error> for Ending {
@@ -143,6 +149,10 @@ impl Link {
                 Err(error) => error.to_string(),
                 Ok(stream) => match self.converse(wire::halves(stream), &mut joined).await? {
                     Ending::Over(end) => return self.tell(Event::Ended(end)).await,
+                    Ending::LetsNobodyIn if !was_joined => {
+                        return self.tell(Event::Ended(LetsNobodyIn.into())).await;
+                    }
+                    Ending::LetsNobodyIn => LetsNobodyIn.to_string(),
                     Ending::Cut(why) => why,
                 },
             };
@@ -241,6 +251,8 @@ impl Link {
         let mut joining = Joining::new(&self.name);
         // Whether one is waited for; the last one that was given, here.
         let (mut wants_password, mut given) = (false, None);
+        // Not for one who thinks of a password.
+        let mut until = Instant::now() + JOIN_WITHIN;
         loop {
             // A server that goes away while someone thinks of a password is to be noticed.
             let item = tokio::select! {
@@ -248,12 +260,14 @@ impl Link {
                 password = password_or_hold(&mut self.commands, &mut self.held), if wants_password => {
                     let password = password?;
                     wants_password = false;
-                    if let Err(error) = sender.send(&joining.password(&password)).await {
-                        return Ok(Err(error.into()));
+                    until = Instant::now() + JOIN_WITHIN;
+                    if let Err(ending) = give(sender, &joining.password(&password)).await {
+                        return Ok(Err(ending));
                     }
                     given = Some(password);
                     continue;
                 }
+                () = sleep_until(until), if !wants_password => return Ok(Err(Ending::LetsNobodyIn)),
                 () = self.events.closed() => return Err(Unheard),
             };
             let item = match came(item) {
@@ -267,11 +281,11 @@ impl Link {
             let sent = match joining.take(message) {
                 Step::Introduce => {
                     receiver.call_me(joining.name());
-                    sender.send(&joining.introduction()).await
+                    give(sender, &joining.introduction()).await
                 }
                 Step::AskPassword { complaint } => {
                     if let Some(password) = self.known_password().filter(|_| given.is_none()) {
-                        let sent = sender.send(&joining.password(&password)).await;
+                        let sent = give(sender, &joining.password(&password)).await;
                         given = Some(password);
                         sent
                     } else {
@@ -291,8 +305,8 @@ impl Link {
                 Step::ServerClosed => return Ok(Err(Ending::Over(End::ServerClosed))),
                 Step::Wait => Ok(()),
             };
-            if let Err(error) = sent {
-                return Ok(Err(error.into()));
+            if let Err(ending) = sent {
+                return Ok(Err(ending));
             }
         }
     }
@@ -312,6 +326,11 @@ async fn password_or_hold(
         }
     }
     pending().await
+}
+
+/// Sends what is asked for on joining. A server that does not even take that lets nobody in.
+async fn give(sender: &mut wire::Sender, message: &Message<'_>) -> Result<(), Ending> {
+    Ok(timeout(JOIN_WITHIN, sender.send(message)).await.map_err(|_| Ending::LetsNobodyIn)??)
 }
 
 /// What was read, or how the connection ended.

@@ -12,6 +12,7 @@
 //! - `files`: what people share: folders, and the text of `list_files` answers.
 //! - `screen`: a conversation on a terminal.
 //! - `input`, `output`, `signals`: lines of standard input, standard output and SIGINT, while something else goes on.
+//! - `moment`: waiting for a moment that may never come.
 //! - `text`: which texts can be sent.
 //! - `pace`: how fast one sends what others can make one send.
 //! - `script`: one errand at a time, for shell scripts.
@@ -35,6 +36,7 @@ pub mod input;
 pub mod joining;
 pub mod link;
 pub mod meaning;
+pub mod moment;
 pub mod output;
 pub mod pace;
 pub mod password;

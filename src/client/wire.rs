@@ -122,6 +122,14 @@ impl Receiver {
 }
 
 impl Sender {
+    /// Waits for the pause that a server without line endings needs before the next message. Dropped before it is done, it
+    /// loses nothing.
+    pub async fn paused(&self) {
+        if let Some(then) = self.not_before {
+            sleep_until(then).await;
+        }
+    }
+
     /// Sends a message. To a server without line endings, after a pause.
     ///
     /// # Errors
@@ -129,9 +137,7 @@ impl Sender {
     pub async fn send(&mut self, message: &Message<'_>) -> io::Result<()> {
         let line = Line::from(message);
         if self.is_unframed.load(Ordering::Relaxed) {
-            if let Some(then) = self.not_before {
-                sleep_until(then).await;
-            }
+            self.paused().await;
             self.not_before = Some(Instant::now() + UNFRAMED_GAP);
             let text = line.as_bytes();
             self.writer.write_all(text.strip_suffix(b"\n").unwrap_or(text)).await?;

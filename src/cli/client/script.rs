@@ -36,6 +36,10 @@ pub struct Send {
     #[command(flatten)]
     to: Destination,
 
+    /// Give up once the server has taken nothing, or confirmed nothing, for so long
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = time)]
+    timeout: Duration,
+
     /// What to say; `-`, or nothing, for each line of standard input
     text: Option<String>,
 
@@ -73,6 +77,7 @@ impl From<Send> for client::Command {
                 None => To::Others,
             },
             words: args.text.filter(|text| text != "-").map_or(Words::Input, Words::Text),
+            within: args.timeout,
         }
     }
 }

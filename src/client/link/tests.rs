@@ -134,3 +134,56 @@ async fn after_a_cut_the_password_is_given_again_once() {
         other => panic!("{other:?}"),
     }
 }
+
+/// From here on time passes as fast as nothing else happens.
+async fn ended_in_time(stage: &mut Stage) -> Event {
+    timeout(10 * JOIN_WITHIN, stage.events.recv()).await.unwrap().unwrap()
+}
+
+const NOBODY_LET_IN: &str = "what answers there lets nobody in within 30 s: is it a TR2.23 server?";
+
+#[tokio::test]
+async fn a_server_that_asks_for_the_name_and_says_no_more_is_given_up() {
+    let mut stage = Stage::set("ana").await;
+    let _silent = stage.accept("ana").await;
+    assert!(matches!(stage.events.recv().await, Some(Event::Connecting)));
+    tokio::time::pause();
+    match ended_in_time(&mut stage).await {
+        Event::Ended(end @ End::LetsNobodyIn(_)) => assert_eq!(end.to_string(), NOBODY_LET_IN),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn one_who_was_joined_before_tries_again() {
+    let mut stage = Stage::set("ana").await;
+    let mut puppet = stage.accept("ana").await;
+    puppet.confirm("ana").await;
+    assert!(matches!(stage.event().await, Event::Joined { .. }));
+    drop(puppet);
+    assert!(matches!(stage.event().await, Event::Cut { .. }));
+    let _silent = stage.accept("ana").await;
+    assert!(matches!(stage.events.recv().await, Some(Event::Connecting)));
+    tokio::time::pause();
+    match ended_in_time(&mut stage).await {
+        Event::Cut { why, .. } => assert_eq!(why, NOBODY_LET_IN),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn who_thinks_of_a_password_may_take_long() {
+    let mut stage = Stage::set("ana").await;
+    let mut puppet = stage.accept("ana").await;
+    puppet.say("server | ana | password | no data").await;
+    assert!(matches!(stage.event().await, Event::PasswordWanted { .. }));
+    tokio::time::pause();
+    tokio::time::advance(5 * JOIN_WITHIN).await;
+    assert!(timeout(5 * JOIN_WITHIN, stage.events.recv()).await.is_err(), "nothing happens meanwhile");
+    // And the server has as long as before from then on.
+    stage.give(password("secret")).await;
+    match ended_in_time(&mut stage).await {
+        Event::Ended(End::LetsNobodyIn(_)) => {}
+        other => panic!("{other:?}"),
+    }
+}

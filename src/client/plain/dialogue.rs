@@ -9,9 +9,9 @@ use crate::{
     client::{
         Received,
         files::Part,
-        joining::{Joining, SERVER, Step},
+        joining::{JOIN_WITHIN, Joining, LetsNobodyIn, SERVER, Step},
         meaning::Meaning,
-        script::{Failure, JOIN_WITHIN, LEAVE_WITHIN},
+        script::{Failure, LEAVE_WITHIN},
         text::{Unfit, fit_data},
     },
     protocol::{Message, Name, Operation, message::NO_DATA, password::PASSWORD, reply::ALL_CLIENTS},
@@ -132,7 +132,7 @@ impl Dialogue {
     /// This turn has taken as long as it may.
     pub(super) fn waited(&mut self) {
         match self.state {
-            State::Joining(_) => self.end(Err(Failure::NotLetIn)),
+            State::Joining(_) => self.end(Err(LetsNobodyIn.into())),
             State::Waiting(_) => self.ask(Question::Operation),
             State::Leaving => self.end(Ok(())),
             State::Asking(..) | State::Over(_) => {}

@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use tokio::{
     select,
     sync::mpsc::{Receiver, Sender, channel},
-    time::{Instant, sleep_until},
+    time::Instant,
 };
 
 use self::{
@@ -29,6 +29,7 @@ use super::{
     dial::Dialer,
     files::{Folder, Sharer},
     input::{self, Line},
+    moment::reached,
     output::{Printer, say},
     script::Failure,
     signals::Signals,
@@ -181,7 +182,7 @@ impl Running {
                 }
                 error = printer.failed() => return Err(Failure::Output(error)),
                 () = signals.next() => self.dialogue.leave(),
-                () = expired(until) => self.dialogue.waited(),
+                () = reached(until) => self.dialogue.waited(),
             }
         }
     }
@@ -241,14 +242,6 @@ fn heard(news: News) -> Option<Received> {
         News::Asked(_) | News::Settled(_) | News::Playing(_) => {}
     }
     None
-}
-
-/// Waits until then, or for ever.
-async fn expired(until: Option<Instant>) {
-    match until {
-        Some(until) => sleep_until(until).await,
-        None => std::future::pending().await,
-    }
 }
 
 fn text(line: &Line) -> Result<&str, Unfit> {

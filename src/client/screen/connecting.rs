@@ -73,6 +73,7 @@ impl App {
         let why = match end {
             link::End::Left => Farewell::Left,
             link::End::NoConnection(why) => Farewell::NoConnection(why.to_string()),
+            link::End::LetsNobodyIn(why) => Farewell::NoConnection(why.to_string()),
             link::End::ServerClosed => Farewell::ServerClosed,
             link::End::NotLetIn(why) if was_joined => Farewell::Refused(why),
             link::End::NotLetIn(why) => {

@@ -15,7 +15,6 @@ use ratatui::layout::Size;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc::{Permit, Receiver, Sender, channel, error::SendError},
-    time::sleep_until,
 };
 
 use super::{
@@ -37,6 +36,7 @@ use crate::client::{
     files::{Folder, Sharer},
     link::{self, Event, Link},
     meaning::Meaning,
+    moment::reached,
     signals::Signals,
 };
 
@@ -113,7 +113,7 @@ pub async fn run(
                 is_stale |= driver.input(input);
             }
             () = driver.converse() => is_stale = true,
-            () = at(wake) => {}
+            () = reached(wake.map(Into::into)) => {}
             () = signals.next() => driver.app.leave(Now::read()),
             // The terminal is gone.
             _ = hang_up.recv() => return Ok(Farewell::Left),
@@ -123,13 +123,6 @@ pub async fn run(
             driver.app.tick(now);
             is_stale = true;
         }
-    }
-}
-
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment.into()).await,
-        None => pending().await,
     }
 }
 

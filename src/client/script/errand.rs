@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
         audio::play::NoSink,
         decoder::Item,
         dial::{Dialer, NoConnection},
-        joining::{Joining, Step},
+        joining::{JOIN_WITHIN, Joining, LetsNobodyIn, Step},
         meaning::Meaning,
         password, rtsp,
         text::Unfit,
@@ -19,9 +19,6 @@ use crate::{
     },
     protocol::{Message, Operation},
 };
-
-/// How long a server may take for its next message to someone who is not let in yet.
-pub const JOIN_WITHIN: Duration = Duration::from_secs(30);
 
 /// How long a server may take to confirm that someone leaves who waits for nothing else.
 pub const LEAVE_WITHIN: Duration = Duration::from_secs(2);
@@ -47,8 +44,8 @@ pub enum Failure {
     #[error("the server ended the connection")]
     Ended,
     /// It accepted the connection, and no name was asked for or confirmed.
-    #[error("what answers there lets nobody in within {} s: is it a TR2.23 server?", JOIN_WITHIN.as_secs())]
-    NotLetIn,
+    #[error(transparent)]
+    NotLetIn(#[from] LetsNobodyIn),
     /// The server says no.
     #[error("{0}")]
     Refused(String),
@@ -71,6 +68,24 @@ pub enum Failure {
     NoAnswer {
         /// Whom.
         who: String,
+        /// How long was waited.
+        within: Duration,
+    },
+    /// The server took nothing more of what was to be sent.
+    #[error(
+        "the server took nothing for {} (--timeout): what was sent last may not have been carried out",
+        humantime::format_duration(*.within)
+    )]
+    NotTaken {
+        /// How long was waited.
+        within: Duration,
+    },
+    /// The server took all, and did not say that it was done with it.
+    #[error(
+        "the server confirmed nothing for {} (--timeout): what was sent may not have been carried out",
+        humantime::format_duration(*.within)
+    )]
+    NotConfirmed {
         /// How long was waited.
         within: Duration,
     },
@@ -108,20 +123,20 @@ impl Errand {
         let (receiver, sender) = wire::halves(dialer.dial().await?);
         let mut errand = Self { name: name.to_owned(), receiver, sender };
         let mut joining = Joining::new(name);
+        let mut until = Instant::now() + JOIN_WITHIN;
         loop {
-            // Not of all together: who types a password may take longer.
-            let item =
-                timeout(JOIN_WITHIN, errand.receiver.next()).await.map_err(|_| Failure::NotLetIn)??;
+            let item = in_time(until, errand.receiver.next()).await?;
             let Some(item) = item else { return Err(Failure::Ended) };
             let Item::Message(message) = item else { continue };
             match joining.take(message) {
                 Step::Introduce => {
                     errand.receiver.call_me(joining.name());
-                    errand.sender.send(&joining.introduction()).await?;
+                    in_time(until, errand.sender.send(&joining.introduction())).await?;
                 }
                 Step::AskPassword { complaint } => {
                     let password = password(dialer, joining.name(), complaint)?;
-                    errand.sender.send(&joining.password(&password)).await?;
+                    until = Instant::now() + JOIN_WITHIN;
+                    in_time(until, errand.sender.send(&joining.password(&password))).await?;
                 }
                 Step::Joined(name) => {
                     errand.name = name;
@@ -174,6 +189,11 @@ impl Errand {
     }
 }
 
+/// What comes of this before then.
+async fn in_time<T>(until: Instant, work: impl Future<Output = io::Result<T>>) -> Result<T, Failure> {
+    Ok(timeout_at(until, work).await.map_err(|_| LetsNobodyIn)??)
+}
+
 /// The next message; what is none is passed over.
 ///
 /// # Errors
@@ -198,5 +218,39 @@ fn password(dialer: &Dialer, name: &str, complaint: Option<String>) -> Result<Ze
         }
         (None, complaint) => password::ask(name, dialer.exposure(), complaint.as_deref())?
             .ok_or_else(|| Failure::PasswordMissing(name.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+        time::sleep,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_says_much_and_lets_nobody_in_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let dialer = Dialer::new(listener.local_addr().unwrap().to_string().parse().unwrap());
+        let talking = async {
+            let (mut server, _) = listener.accept().await.unwrap();
+            server.write_all(b"server | client | name | no data\n").await.unwrap();
+            let mut name = [0; 25];
+            server.read_exact(&mut name).await.unwrap();
+            // From here on time passes as fast as nothing else happens.
+            tokio::time::pause();
+            for _ in 0..30 {
+                server.write_all(b"server | ana | error_message | wait\n").await.unwrap();
+                sleep(JOIN_WITHIN / 3).await;
+            }
+        };
+        let begun = tokio::select! {
+            begun = Errand::begin(&dialer, "ana") => begun,
+            () = talking => panic!("it waits without end"),
+        };
+        assert!(matches!(begun, Err(Failure::NotLetIn(_))));
     }
 }

@@ -2,11 +2,7 @@
 
 use std::time::SystemTime;
 
-use tokio::{
-    select,
-    sync::mpsc::Sender,
-    time::{Instant, sleep_until},
-};
+use tokio::{select, sync::mpsc::Sender, time::Instant};
 
 use super::{
     Errand, Failure,
@@ -21,6 +17,7 @@ use crate::{
         files::{self, Listing},
         joining::Joining,
         meaning::Meaning,
+        moment::reached,
         output::{Printer, say},
         signals::Signals,
         text::MESSAGE_BYTES,
@@ -111,7 +108,7 @@ impl Listening {
                     }
                     self.leave();
                 }
-                () = expired(until), if self.line.is_none() => return Ok(()),
+                () = reached(until), if self.line.is_none() => return Ok(()),
             }
         }
     }
@@ -169,13 +166,5 @@ impl Listening {
                 say(&format!("{asker} asked for the list of files, but the server takes no answer"));
             }
         }
-    }
-}
-
-/// Waits until then, or for ever.
-async fn expired(until: Option<Instant>) {
-    match until {
-        Some(until) => sleep_until(until).await,
-        None => std::future::pending().await,
     }
 }

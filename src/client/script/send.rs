@@ -1,10 +1,11 @@
 //! `arauto send`: messages out, until the server has carried out all of them.
 
-use std::pin::pin;
+use std::{io, pin::pin, time::Duration};
 
 use tokio::{
     select,
     sync::{Notify, mpsc::Receiver},
+    time::{Instant, timeout},
 };
 
 use super::{Errand, Failure, errand};
@@ -13,8 +14,9 @@ use crate::{
         Received,
         dial::Dialer,
         input,
-        joining::Joining,
+        joining::{Joining, SERVER},
         meaning::Meaning,
+        moment::reached,
         text::{To, Unfit, fit},
         wire,
     },
@@ -33,15 +35,22 @@ pub enum Words {
 /// Where messages come from.
 enum Source {
     One(Option<Received>),
-    Lines { lines: Receiver<std::io::Result<input::Line>>, number: u64, to: To },
+    Lines { lines: Receiver<io::Result<input::Line>>, number: u64, to: To },
 }
 
 /// Sends messages, and waits until the server has carried out all of them. The first that the server refuses is the
-/// last that is sent.
+/// last that is sent. `within`: how long the server may take nothing while there is something to send, and say nothing while
+/// its confirmation is waited for.
 ///
 /// # Errors
-/// If a message cannot be sent, or the server refuses one, or the connection breaks.
-pub async fn send(dialer: &Dialer, name: &str, to: To, words: Words) -> Result<(), Failure> {
+/// If a message cannot be sent, or the server refuses one, or does nothing for too long, or the connection breaks.
+pub async fn send(
+    dialer: &Dialer,
+    name: &str,
+    to: To,
+    words: Words,
+    within: Duration,
+) -> Result<(), Failure> {
     // Judged before anybody hears of it.
     let text = match words {
         Words::Text(text) => Some(fit(name, &to, &text).map_err(Failure::Text)?),
@@ -53,62 +62,104 @@ pub async fn send(dialer: &Dialer, name: &str, to: To, words: Words) -> Result<(
         Some(message) => Source::One(Some(Received { sender: name.clone(), ..message })),
         None => Source::Lines { lines: input::lines().map_err(Failure::Input)?, number: 0, to },
     };
-    let refused = Notify::new();
-    // Reading goes on while sending waits: else the server, which holds what is for us, would in the end take nothing.
-    let mut hearing = pin!(hear(&mut receiver, &refused));
-    let mut sending = pin!(say(&mut source, &name, &mut sender, &refused));
-    let mut said = None;
-    let heard = loop {
-        select! {
-            heard = &mut hearing => break heard,
-            result = &mut sending, if said.is_none() => said = Some(result),
+    let (mut refusals, signs) = (Refusals::default(), Signs::default());
+    let end = {
+        // Reading goes on while sending waits: else the server, which holds what is for us, would in the end take nothing.
+        let mut hearing = pin!(hear(&mut receiver, &name, within, &mut refusals, &signs));
+        let mut sending = pin!(say(&mut source, &name, within, &mut sender, &signs));
+        let mut said = None;
+        loop {
+            select! {
+                heard = &mut hearing => break heard.and(said.unwrap_or(Ok(()))),
+                result = &mut sending, if said.is_none() => match result {
+                    Err(Failure::NotTaken { .. }) => break result,
+                    result => {
+                        signs.said.notify_one();
+                        said = Some(result);
+                    }
+                },
+            }
         }
     };
-    heard.and(said.unwrap_or(Ok(())))
+    refusals.judged(end)
+}
+
+/// What those who send and hear tell each other.
+#[derive(Default)]
+struct Signs {
+    /// The server refused something.
+    refused: Notify,
+    /// All is sent, or nothing more will be.
+    said: Notify,
 }
 
 /// Sends all there is, or what there is before a refusal; then leaves.
 async fn say(
     source: &mut Source,
     name: &str,
+    within: Duration,
     sender: &mut wire::Sender,
-    refused: &Notify,
+    signs: &Signs,
 ) -> Result<(), Failure> {
     let said = loop {
         let next = select! {
             biased;
-            () = refused.notified() => break Ok(()),
+            () = signs.refused.notified() => break Ok(()),
             next = source.next(name) => next,
         };
         match next {
-            Ok(Some(message)) => sender.send(&message.as_message()).await?,
+            Ok(Some(message)) => {
+                sender.paused().await;
+                taken(within, sender.send(&message.as_message())).await?;
+            }
             Ok(None) => break Ok(()),
             Err(failure) => break Err(failure),
         }
     };
     let data = format!("client {name} closed");
     let exit = Message { data: &data, ..Joining::command(name, Operation::Exit.wire()) };
-    sender.send(&exit).await?;
+    sender.paused().await;
+    taken(within, sender.send(&exit)).await?;
     // A server that refuses even this ends the connection all the same, once it has answered everything.
-    sender.finish().await?;
+    taken(within, sender.finish()).await?;
     said
 }
 
-/// Hears what the server says until it has confirmed the leaving.
-async fn hear(receiver: &mut wire::Receiver, refused: &Notify) -> Result<(), Failure> {
-    let mut refusals = Refusals::default();
+/// Waits for the server to take this, as long as it may take.
+async fn taken(within: Duration, sending: impl Future<Output = io::Result<()>>) -> Result<(), Failure> {
+    Ok(timeout(within, sending).await.map_err(|_| Failure::NotTaken { within })??)
+}
+
+/// Hears what the server says until it has confirmed the leaving, or says nothing for too long that could lead to it.
+async fn hear(
+    receiver: &mut wire::Receiver,
+    name: &str,
+    within: Duration,
+    refusals: &mut Refusals,
+    signs: &Signs,
+) -> Result<(), Failure> {
+    // While there is something to send, that is what the server is waited for with.
+    let mut until = None;
     loop {
-        match errand::next(receiver).await {
-            Ok(message) => match message.meaning() {
-                Meaning::Left => return refusals.judged(Ok(())),
-                Meaning::Refusal { why, .. } => {
-                    refusals.add(why);
-                    refused.notify_one();
-                }
-                _ => {}
-            },
-            // What the server said before tells why.
-            Err(failure) => return refusals.judged(Err(failure)),
+        let message = select! {
+            message = errand::next(receiver) => message?,
+            () = signs.said.notified() => {
+                until = Some(Instant::now() + within);
+                continue;
+            }
+            () = reached(until) => return Err(Failure::NotConfirmed { within }),
+        };
+        // It is at work for this one; what others say does not show that.
+        if until.is_some() && [SERVER, name].contains(&message.sender.as_str()) {
+            until = Some(Instant::now() + within);
+        }
+        match message.meaning() {
+            Meaning::Left => return Ok(()),
+            Meaning::Refusal { why, .. } => {
+                refusals.add(why);
+                signs.refused.notify_one();
+            }
+            _ => {}
         }
     }
 }
@@ -160,5 +211,69 @@ impl Source {
             };
             return read.map(Some).map_err(|why| Failure::Line { number: *number, why });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncWriteExt, DuplexStream, duplex},
+        time::sleep,
+    };
+
+    use super::*;
+    use crate::client::decoder::Framing;
+
+    const WITHIN: Duration = Duration::from_secs(60);
+
+    /// What is heard of a server that is told here when to say what, all having been sent at the beginning; and when.
+    async fn heard(lines: &[(u64, &str)]) -> (Result<(), Failure>, u64) {
+        let (ours, theirs) = duplex(1024);
+        let (mut receiver, _sender) = wire::halves_framed(Box::new(ours), Framing::Lines);
+        let (mut refusals, signs) = (Refusals::default(), Signs::default());
+        signs.said.notify_one();
+        let begin = Instant::now();
+        let saying = say_when(theirs, lines, begin);
+        let end = select! {
+            end = hear(&mut receiver, "ana", WITHIN, &mut refusals, &signs) => end,
+            () = saying => unreachable!("it never ends"),
+        };
+        (refusals.judged(end), begin.elapsed().as_secs())
+    }
+
+    async fn say_when(mut theirs: DuplexStream, lines: &[(u64, &str)], begin: Instant) {
+        for (second, line) in lines {
+            sleep((begin + Duration::from_secs(*second)).duration_since(Instant::now())).await;
+            theirs.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+        }
+        std::future::pending::<()>().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_confirms_nothing_is_waited_for_so_long() {
+        let not_confirmed = |heard| matches!(heard, Err(Failure::NotConfirmed { within: WITHIN }));
+        let (end, after) = heard(&[]).await;
+        assert!(not_confirmed(end));
+        assert_eq!(after, 60);
+        // Others go on talking: that shows nothing of what becomes of ours.
+        let (end, after) = heard(&[(50, "bob | all clients | broadcast | hi")]).await;
+        assert!(not_confirmed(end));
+        assert_eq!(after, 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_is_still_at_work_is_waited_for() {
+        let ours = "ana | all clients | broadcast | hi";
+        let (end, after) =
+            heard(&[(50, ours), (100, ours), (150, "server | ana | exit | client disconnected")]).await;
+        assert!(end.is_ok());
+        assert_eq!(after, 150);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_refused_before_tells_why() {
+        let (end, after) = heard(&[(50, "server | ana | private_message | no such client")]).await;
+        assert_eq!(end.unwrap_err().to_string(), "no such client");
+        assert_eq!(after, 110);
     }
 }
