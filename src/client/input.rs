@@ -7,6 +7,8 @@ use std::{
 
 use tokio::sync::mpsc::{Receiver, channel};
 
+use super::text::Unfit;
+
 /// Lines that were read and not taken yet.
 const LINES: usize = 64;
 
@@ -20,6 +22,21 @@ pub enum Line {
     Bytes(Vec<u8>),
     /// More than [`MOST_BYTES`]; it was dropped to its end.
     TooLong,
+}
+
+impl Line {
+    /// What it says.
+    ///
+    /// # Errors
+    /// If it is no text, or too long to be looked at.
+    pub fn text(&self) -> Result<&str, Unfit> {
+        match self {
+            Self::TooLong => Err(Unfit::Endless { most: MOST_BYTES }),
+            Self::Bytes(bytes) => {
+                std::str::from_utf8(bytes).map_err(|error| Unfit::NotUtf8 { byte: error.valid_up_to() + 1 })
+            }
+        }
+    }
 }
 
 /// The lines of standard input. The channel ends after the last, or after an error.

@@ -8,6 +8,7 @@
 //! - `rtsp`: streams of sound, published or listened to.
 //! - `joining`: name and password, until the server confirms or refuses.
 //! - `meaning`: what a received message means to the one who received it.
+//! - `leaving`: saying so, and how long the answer is waited for.
 //! - `link`: stays joined, connects again after a cut; for whoever is shown a conversation as it goes on.
 //! - `files`: what people share: folders, and the text of `list_files` answers.
 //! - `screen`: a conversation on a terminal.
@@ -34,6 +35,7 @@ pub mod dial;
 pub mod files;
 pub mod input;
 pub mod joining;
+pub mod leaving;
 pub mod link;
 pub mod meaning;
 pub mod moment;

@@ -89,10 +89,16 @@ pub fn fit_data(message: Message<'_>) -> Result<Received, Unfit> {
     if let Some((place, c)) = message.data.chars().enumerate().find(|(_, c)| c.is_control() && *c != '\t') {
         return Err(Unfit::Control { column: place + 1, code: u32::from(c) });
     }
-    match message.encoded_len().checked_sub(MESSAGE_BYTES) {
-        None | Some(0) => Ok(message.into()),
-        Some(over) => Err(Unfit::TooLong { over }),
+    match surplus(&message) {
+        0 => Ok(message.into()),
+        over => Err(Unfit::TooLong { over }),
     }
+}
+
+/// By how many bytes this message is too long.
+#[must_use]
+pub fn surplus(message: &Message<'_>) -> usize {
+    message.encoded_len().saturating_sub(MESSAGE_BYTES)
 }
 
 #[cfg(test)]

@@ -10,8 +10,9 @@ use crate::{
         Received,
         files::Part,
         joining::{JOIN_WITHIN, Joining, LetsNobodyIn, SERVER, Step},
+        leaving::{LEAVE_WITHIN, exit_in_words},
         meaning::Meaning,
-        script::{Failure, LEAVE_WITHIN},
+        script::Failure,
         text::{Unfit, fit_data},
     },
     protocol::{Message, Name, Operation, message::NO_DATA, password::PASSWORD, reply::ALL_CLIENTS},
@@ -321,10 +322,7 @@ impl Dialogue {
     }
 
     fn exit(&mut self) {
-        let data = format!("client {} closed", self.name);
-        let operation = Operation::Exit.wire();
-        let exit = Message { sender: &self.name, destination: SERVER, operation, data: &data };
-        self.acts.push(Act::Send(exit.into()));
+        self.acts.push(Act::Send(exit_in_words(&self.name)));
         self.turn_to(State::Leaving);
     }
 

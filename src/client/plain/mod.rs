@@ -33,7 +33,6 @@ use super::{
     output::{Printer, say},
     script::Failure,
     signals::Signals,
-    text::Unfit,
     wire,
 };
 use crate::protocol::Name;
@@ -109,7 +108,7 @@ async fn ask_name(lines: &mut Lines, out: &Sender<String>) -> Result<Option<Stri
         let why = match lines.recv().await {
             None => return Ok(None),
             Some(line) => {
-                match text(&line.map_err(Failure::Input)?).map(|text| Name::parse(text, usize::MAX)) {
+                match line.map_err(Failure::Input)?.text().map(|text| Name::parse(text, usize::MAX)) {
                     Ok(Ok(name)) => return Ok(Some(name.as_str().to_owned())),
                     Ok(Err(why)) => format!("{why}\n"),
                     Err(why) => format!("The name {why}\n"),
@@ -171,7 +170,7 @@ impl Running {
                     Err(error) => self.dialogue.cut(error.into()),
                 },
                 line = lines.recv(), if is_shown && self.to_send.is_empty() && wants_line => match line {
-                    Some(line) => match text(&line.map_err(Failure::Input)?) {
+                    Some(line) => match line.map_err(Failure::Input)?.text() {
                         Ok(text) => self.dialogue.typed(text),
                         Err(why) => self.dialogue.typed_unfit(why),
                     },
@@ -242,13 +241,4 @@ fn heard(news: News) -> Option<Received> {
         News::Asked(_) | News::Settled(_) | News::Playing(_) => {}
     }
     None
-}
-
-fn text(line: &Line) -> Result<&str, Unfit> {
-    match line {
-        Line::TooLong => Err(Unfit::Endless { most: input::MOST_BYTES }),
-        Line::Bytes(bytes) => {
-            std::str::from_utf8(bytes).map_err(|error| Unfit::NotUtf8 { byte: error.valid_up_to() + 1 })
-        }
-    }
 }

@@ -33,11 +33,9 @@ use crate::client::{
         publish::Order,
     },
     files::Assembly,
+    leaving::{LEAVE_WITHIN, exit},
     link,
 };
-
-/// After so long without an answer to `exit`, one leaves without.
-const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 
 /// The most that waits to be given to the link.
 const MOST_EFFECTS: usize = 256;
@@ -259,8 +257,8 @@ impl App {
     /// Leaves, with a goodbye where there is somebody to say it to; asked for again, without.
     pub fn leave(&mut self, now: Now) {
         if self.connection == Connection::Joined && self.leaving.is_none() {
-            self.send(typed::exit(&self.name));
-            self.leaving = Some(now.at + GOODBYE_WITHIN);
+            self.send(exit(&self.name));
+            self.leaving = Some(now.at + LEAVE_WITHIN);
         } else {
             self.farewell = Some(match (&self.prompt, self.refused.take()) {
                 (Prompt::Over(why), _) => why.clone(),

@@ -1,7 +1,12 @@
 //! [`read`]: what a typed line asks for.
 
 use crate::{
-    client::{Received, audio::publish::Order, joining::SERVER, text::MESSAGE_BYTES},
+    client::{
+        Received,
+        audio::publish::Order,
+        joining::SERVER,
+        text::{MESSAGE_BYTES, surplus},
+    },
     protocol::{
         Operation,
         message::NO_DATA,
@@ -61,12 +66,10 @@ pub fn read(line: &str, own: &str) -> Typed {
         _ => {}
     }
     let message = message(&form, own);
-    match message.as_message().encoded_len().checked_sub(MESSAGE_BYTES) {
-        None | Some(0) => Typed::Send(message),
-        Some(1) => {
-            Typed::Wrong(format!("1 byte too long; a message has at most {MESSAGE_BYTES}, names included"))
-        }
-        Some(over) => Typed::Wrong(format!(
+    match surplus(&message.as_message()) {
+        0 => Typed::Send(message),
+        1 => Typed::Wrong(format!("1 byte too long; a message has at most {MESSAGE_BYTES}, names included")),
+        over => Typed::Wrong(format!(
             "{over} bytes too long; a message has at most {MESSAGE_BYTES}, names included"
         )),
     }
@@ -119,12 +122,6 @@ fn wrong(why: &NoShortForm<'_>) -> String {
             format!("{what} is missing after /{}. Type: {}", operation.short(), operation.typed())
         }
     }
-}
-
-/// `exit`, from `own`.
-#[must_use]
-pub fn exit(own: &str) -> Received {
-    command(own, Operation::Exit)
 }
 
 /// `close_server`, from `own`.

@@ -12,16 +12,14 @@ use crate::{
         decoder::Item,
         dial::{Dialer, NoConnection},
         joining::{JOIN_WITHIN, Joining, LetsNobodyIn, Step},
+        leaving::{LEAVE_WITHIN, exit},
         meaning::Meaning,
         password, rtsp,
         text::Unfit,
         wire,
     },
-    protocol::{Message, Operation},
+    protocol::Message,
 };
-
-/// How long a server may take to confirm that someone leaves who waits for nothing else.
-pub const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 
 /// A connection with a name.
 pub struct Errand {
@@ -171,8 +169,8 @@ impl Errand {
     /// # Errors
     /// If the connection breaks first.
     pub async fn leave(mut self) -> Result<(), Failure> {
-        self.sender.send(&Joining::command(&self.name, Operation::Exit.wire())).await?;
         let left = async {
+            self.sender.send(&exit(&self.name).as_message()).await?;
             loop {
                 if next(&mut self.receiver).await?.meaning() == Meaning::Left {
                     return Ok(());

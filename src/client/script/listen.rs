@@ -6,24 +6,20 @@ use tokio::{select, sync::mpsc::Sender, time::Instant};
 
 use super::{
     Errand, Failure,
-    errand::LEAVE_WITHIN,
     show::{self, Form},
 };
-use crate::{
-    client::{
-        Received,
-        decoder::Item,
-        dial::Dialer,
-        files::{self, Listing},
-        joining::Joining,
-        meaning::Meaning,
-        moment::reached,
-        output::{Printer, say},
-        signals::Signals,
-        text::MESSAGE_BYTES,
-        wire,
-    },
-    protocol::Operation,
+use crate::client::{
+    Received,
+    decoder::Item,
+    dial::Dialer,
+    files::{self, Listing},
+    leaving::{LEAVE_WITHIN, exit},
+    meaning::Meaning,
+    moment::reached,
+    output::{Printer, say},
+    signals::Signals,
+    text::MESSAGE_BYTES,
+    wire,
 };
 
 /// What to print.
@@ -119,9 +115,8 @@ impl Listening {
 
     fn leave(&mut self) {
         self.leaving = Some(Instant::now() + LEAVE_WITHIN);
-        let exit = Joining::command(&self.name, Operation::Exit.wire());
         // If it cannot be said, the end of the connection says it.
-        let _ = self.outgoing.try_send(exit.into());
+        let _ = self.outgoing.try_send(exit(&self.name));
     }
 
     /// Takes what came; whether it was the last.

@@ -9,7 +9,7 @@ mod play;
 mod send;
 pub mod show;
 
-pub use errand::{Errand, Failure, LEAVE_WITHIN};
+pub use errand::{Errand, Failure};
 pub use files::files;
 pub use list::list;
 pub use listen::{Wanted, listen};

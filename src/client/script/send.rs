@@ -9,18 +9,16 @@ use tokio::{
 };
 
 use super::{Errand, Failure, errand};
-use crate::{
-    client::{
-        Received,
-        dial::Dialer,
-        input,
-        joining::{Joining, SERVER},
-        meaning::Meaning,
-        moment::reached,
-        text::{To, Unfit, fit},
-        wire,
-    },
-    protocol::{Message, Operation},
+use crate::client::{
+    Received,
+    dial::Dialer,
+    input,
+    joining::SERVER,
+    leaving::exit_in_words,
+    meaning::Meaning,
+    moment::reached,
+    text::{To, fit},
+    wire,
 };
 
 /// What is to be said.
@@ -116,10 +114,8 @@ async fn say(
             Err(failure) => break Err(failure),
         }
     };
-    let data = format!("client {name} closed");
-    let exit = Message { data: &data, ..Joining::command(name, Operation::Exit.wire()) };
     sender.paused().await;
-    taken(within, sender.send(&exit)).await?;
+    taken(within, sender.send(&exit_in_words(name).as_message())).await?;
     // A server that refuses even this ends the connection all the same, once it has answered everything.
     taken(within, sender.finish()).await?;
     said
@@ -201,13 +197,10 @@ impl Source {
                 Some(line) => line.map_err(Failure::Input)?,
             };
             *number += 1;
-            let read = match &line {
-                input::Line::TooLong => Err(Unfit::Endless { most: input::MOST_BYTES }),
-                input::Line::Bytes(bytes) if bytes.is_empty() => continue,
-                input::Line::Bytes(bytes) => match std::str::from_utf8(bytes) {
-                    Ok(text) => fit(name, to, text),
-                    Err(error) => Err(Unfit::NotUtf8 { byte: error.valid_up_to() + 1 }),
-                },
+            let read = match line.text() {
+                Ok("") => continue,
+                Ok(text) => fit(name, to, text),
+                Err(why) => Err(why),
             };
             return read.map(Some).map_err(|why| Failure::Line { number: *number, why });
         }
