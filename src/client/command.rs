@@ -228,8 +228,7 @@ pub fn run(command: Command) -> Result<(), Error> {
 async fn carry_out(command: Command) -> Result<(), Error> {
     match command {
         Command::List { access, name, json } => {
-            let name = name.unwrap_or_else(made_up);
-            let names = script::list(&access.dialer(&access.settings()?)?, &name).await?;
+            let names = script::list(&access.dialer(&access.settings()?)?, name.as_deref()).await?;
             let form = form(json);
             print(names.iter().map(|name| show::client(form, name)))?;
         }
@@ -258,13 +257,11 @@ async fn carry_out(command: Command) -> Result<(), Error> {
             }
         }
         Command::Play { access, name, playing } => {
-            let name = name.unwrap_or_else(made_up);
-            script::play(&access.dialer(&access.settings()?)?, &name, &playing).await?;
+            script::play(&access.dialer(&access.settings()?)?, name.as_deref(), &playing).await?;
         }
         Command::Files { access, name, of, within, json } => {
-            let name = name.unwrap_or_else(made_up);
             let dialer = access.dialer(&access.settings()?)?;
-            let files = script::files(&dialer, &name, &of, within, form(json)).await?;
+            let files = script::files(&dialer, name.as_deref(), &of, within, form(json)).await?;
             print(files.lines.into_iter())?;
             files.remarks.iter().for_each(|remark| say(remark));
             if files.missing > 0 {
@@ -274,11 +271,6 @@ async fn carry_out(command: Command) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// A name for who asks something and leaves.
-fn made_up() -> String {
-    format!("arauto-{}", std::process::id())
 }
 
 fn form(json: bool) -> Form {

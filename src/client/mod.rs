@@ -7,6 +7,7 @@
 //! - `decoder`: bytes to [`Received`] messages. `wire`: a connection that speaks messages.
 //! - `rtsp`: streams of sound, published or listened to.
 //! - `joining`: name and password, until the server confirms or refuses.
+//! - `made_up`: a name for who needs none.
 //! - `meaning`: what a received message means to the one who received it.
 //! - `leaving`: saying so, and how long the answer is waited for.
 //! - `link`: stays joined, connects again after a cut; for whoever is shown a conversation as it goes on.
@@ -37,6 +38,7 @@ pub mod input;
 pub mod joining;
 pub mod leaving;
 pub mod link;
+pub mod made_up;
 pub mod meaning;
 pub mod moment;
 pub mod output;

@@ -13,12 +13,13 @@ use crate::{
         dial::{Dialer, NoConnection},
         joining::{JOIN_WITHIN, Joining, LetsNobodyIn, Step},
         leaving::{LEAVE_WITHIN, exit},
+        made_up::{TRIES, made_up},
         meaning::Meaning,
         password, rtsp,
         text::Unfit,
         wire,
     },
-    protocol::Message,
+    protocol::{Message, reply::CONNECT_AGAIN},
 };
 
 /// A connection with a name.
@@ -113,11 +114,25 @@ pub enum Failure {
 }
 
 impl Errand {
-    /// Connects and takes the name. A password that is asked for is the dialer's, or else asked for on the terminal.
+    /// Connects and takes the name; or one that is made up, and if somebody has that, another, [`TRIES`] in all. A password
+    /// that is asked for is the dialer's, or else asked for on the terminal.
     ///
     /// # Errors
     /// If either fails.
-    pub async fn begin(dialer: &Dialer, name: &str) -> Result<Self, Failure> {
+    pub async fn begin<'a>(dialer: &Dialer, name: impl Into<Option<&'a str>>) -> Result<Self, Failure> {
+        if let Some(name) = name.into() {
+            return Self::under(dialer, name).await;
+        }
+        for _ in 1..TRIES {
+            match Self::under(dialer, &made_up()).await {
+                Err(Failure::Refused(why)) if why.contains(CONNECT_AGAIN) => {}
+                done => return done,
+            }
+        }
+        Self::under(dialer, &made_up()).await
+    }
+
+    async fn under(dialer: &Dialer, name: &str) -> Result<Self, Failure> {
         let (receiver, sender) = wire::halves(dialer.dial().await?);
         let mut errand = Self { name: name.to_owned(), receiver, sender };
         let mut joining = Joining::new(name);
@@ -222,12 +237,73 @@ fn password(dialer: &Dialer, name: &str, complaint: Option<String>) -> Result<Ze
 #[cfg(test)]
 mod tests {
     use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
+        io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream},
         net::TcpListener,
         time::sleep,
     };
 
     use super::*;
+
+    /// What becomes of who begins under this name, or none, with a server that answers one name after the other so. And under
+    /// which names it was tried.
+    async fn begun(name: Option<&str>, answers: &[&str]) -> (Result<Errand, Failure>, Vec<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let dialer = Dialer::new(listener.local_addr().unwrap().to_string().parse().unwrap());
+        let mut names = Vec::new();
+        let answering = async {
+            for answer in answers {
+                let (server, _) = listener.accept().await.unwrap();
+                let mut server = BufStream::new(server);
+                server.write_all(b"server | client | name | no data\n").await.unwrap();
+                server.flush().await.unwrap();
+                let mut line = String::new();
+                server.read_line(&mut line).await.unwrap();
+                let name = line.split(" | ").next().unwrap().to_owned();
+                let answer = answer.replace("NAME", &name);
+                names.push(name);
+                server.write_all(format!("server | {answer}\n").as_bytes()).await.unwrap();
+                server.flush().await.unwrap();
+            }
+            std::future::pending::<()>().await;
+        };
+        let begun = tokio::select! {
+            begun = Errand::begin(&dialer, name) => begun,
+            () = answering => unreachable!("it never ends"),
+        };
+        (begun, names)
+    }
+
+    const TAKEN: &str = "new_client: NAME | connection_error | This username is already taken. You need to connect again \
+                         and use another one";
+    const LOOKS: &str = "new_client: NAME | connection_error | NAME looks like ana. You need to connect again and use \
+                         another one";
+    const FULL: &str = "client | connection_error | There is no place";
+    const JOINED: &str = "NAME | connection_confirmation | You are now connected to the server";
+
+    #[tokio::test]
+    async fn a_made_up_name_that_somebody_has_is_no_failure() {
+        let (begun, mut names) = begun(None, &[TAKEN, LOOKS, TAKEN, TAKEN, JOINED]).await;
+        assert_eq!(begun.unwrap().name, names[4]);
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 5, "{names:?}");
+    }
+
+    #[tokio::test]
+    async fn names_are_not_made_up_without_end() {
+        let refused = |begun| match begun {
+            Err(Failure::Refused(why)) => why,
+            _ => panic!("let in"),
+        };
+        let (end, names) = begun(None, &[TAKEN; 6]).await;
+        let why = "This username is already taken. You need to connect again and use another one";
+        assert_eq!((refused(end).as_str(), names.len()), (why, 5));
+        // Another name would not help, or is not wanted.
+        let (end, names) = begun(None, &[FULL; 2]).await;
+        assert_eq!((refused(end).as_str(), names.len()), ("There is no place", 1));
+        let (end, names) = begun(Some("ana"), &[TAKEN; 2]).await;
+        assert_eq!((refused(end).as_str(), names.as_slice()), (why, &["ana".to_owned()][..]));
+    }
 
     #[tokio::test]
     async fn a_server_that_says_much_and_lets_nobody_in_is_given_up() {

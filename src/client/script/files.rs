@@ -35,7 +35,7 @@ pub struct Files {
 /// If nobody is called so, or no answer comes, or the connection breaks.
 pub async fn files(
     dialer: &Dialer,
-    name: &str,
+    name: Option<&str>,
     of: &str,
     within: Duration,
     form: Form,

@@ -17,7 +17,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// If the server cannot be asked.
-pub async fn list(dialer: &Dialer, name: &str) -> Result<Vec<String>, Failure> {
+pub async fn list(dialer: &Dialer, name: Option<&str>) -> Result<Vec<String>, Failure> {
     let mut errand = Errand::begin(dialer, name).await?;
     let own = errand.name.clone();
     errand.send(&Joining::command(&own, Operation::ListClients.wire())).await?;

@@ -53,7 +53,7 @@ pub struct Playing {
 ///
 /// # Errors
 /// If it cannot be heard, or not to its end.
-pub async fn play(dialer: &Dialer, name: &str, playing: &Playing) -> Result<(), Failure> {
+pub async fn play(dialer: &Dialer, name: Option<&str>, playing: &Playing) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(Failure::Input)?;
     // Before anybody is asked for anything.
     let ready = playing.output.prepare().map_err(Failure::Sound)?;

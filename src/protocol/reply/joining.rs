@@ -9,7 +9,8 @@ use crate::protocol::{
     name::{NEW_CLIENT, Name, NameError},
 };
 
-const CONNECT_AGAIN: &str = "You need to connect again and use another one";
+/// What ends every refusal of a name that another name can help.
+pub const CONNECT_AGAIN: &str = "You need to connect again and use another one";
 
 /// Asks a new connection for its name.
 #[must_use]

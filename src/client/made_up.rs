@@ -1,0 +1,54 @@
+//! [`made_up`]: a name for who asks something and leaves.
+
+use std::fmt::Write;
+
+/// How many made-up names are tried where somebody else has them.
+pub const TRIES: u32 = 5;
+
+/// No two rows of these look the same, alone or together: a server may refuse a name that looks like another.
+const LETTERS: &[u8; 16] = b"abefghjkpqstuxyz";
+
+/// A name that hardly anybody else has: eight random letters, four billion of such. Where there is no randomness, the number of
+/// the process has to do.
+#[must_use]
+pub fn made_up() -> String {
+    getrandom::u32().map_or_else(|_| format!("arauto-{}", std::process::id()), spelt)
+}
+
+fn spelt(mut random: u32) -> String {
+    let mut name = "arauto-".to_owned();
+    for _ in 0..u32::BITS / 4 {
+        // Writing to a string does not fail.
+        let _ = write!(name, "{}", char::from(LETTERS[random as usize % LETTERS.len()]));
+        random /= 16;
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Name;
+
+    #[test]
+    fn all_of_a_number_is_in_the_name() {
+        assert_eq!(spelt(0), "arauto-aaaaaaaa");
+        assert_eq!(spelt(0xf000_0010), "arauto-abaaaaaz");
+        assert_eq!(made_up().len(), "arauto-".len() + 8);
+        assert_ne!(made_up(), made_up());
+    }
+
+    #[test]
+    fn no_letter_looks_like_others() {
+        let looks_like = |one: &Name, other: &Name| {
+            let theirs = other.looks();
+            one.looks().iter().any(|look| theirs.iter().any(|other| look == other))
+        };
+        let names: Vec<Name> = (0..=0xff).map(|number| Name::parse(&spelt(number), 32).unwrap()).collect();
+        for (number, one) in names.iter().enumerate() {
+            for other in &names[..number] {
+                assert!(!looks_like(one, other), "{one} looks like {other}");
+            }
+        }
+    }
+}
