@@ -16,6 +16,7 @@
 //! - `input`, `output`, `signals`: lines of standard input, standard output and SIGINT, while something else goes on.
 //! - `moment`: waiting for a moment that may never come.
 //! - `text`: which texts can be sent.
+//! - `names`: who says it, so that no name seems to say something itself.
 //! - `pace`: how fast one sends what others can make one send.
 //! - `script`: one errand at a time, for shell scripts.
 //! - `plain`: the dialogue of the report's client.
@@ -41,6 +42,7 @@ pub mod link;
 pub mod made_up;
 pub mod meaning;
 pub mod moment;
+pub mod names;
 pub mod output;
 pub mod pace;
 pub mod password;

@@ -79,7 +79,8 @@ fn settled(text: &str, look: fn(&str) -> String) -> String {
     text
 }
 
-fn proto(text: &str) -> String {
+/// The text with all characters replaced by what they look like, once.
+pub(super) fn proto(text: &str) -> String {
     skeleton(text).collect()
 }
 

@@ -7,7 +7,7 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 use super::{
     fold::fold,
-    look::{Looks, resemblance},
+    look::{Looks, proto, resemblance},
 };
 
 /// The most characters a name may have after trimming.
@@ -209,6 +209,16 @@ pub(crate) fn is_invisible(c: char) -> bool {
         SpaceSeparator => c != ' ',
         _ => INVISIBLE.iter().any(|range| range.contains(&c)),
     }
+}
+
+/// Whether a text is words and nothing else: letters, digits, marks, single blanks, and `-`, `_`, `.` and `'`. What only looks
+/// like another sign is taken for it: there are letters that are no different from a colon.
+#[must_use]
+pub fn is_words(text: &str) -> bool {
+    let is_of_words =
+        |c: char| c.is_alphanumeric() || is_mark(c) || matches!(c, ' ' | '-' | '_' | '.' | '\'');
+    let is_ordinary = |text: &str| text.chars().all(is_of_words) && !text.contains("  ");
+    !text.is_empty() && is_ordinary(text) && (text.is_ascii() || is_ordinary(&proto(text)))
 }
 
 /// What is drawn together with the character before it.

@@ -30,6 +30,7 @@ use super::{
     files::{Folder, Sharer},
     input::{self, Line},
     moment::reached,
+    names::in_sentence,
     output::{Printer, say},
     script::Failure,
     signals::Signals,
@@ -195,12 +196,15 @@ impl Running {
                 Act::Send(message) => self.to_send.push_back(message),
                 Act::Answer(asker) => {
                     if let Err(why) = self.sharer.asked(self.dialogue.name(), &asker) {
-                        say(&format!("{asker} asked for the list of files and gets no answer: {why}"));
+                        say(&format!(
+                            "{} asked for the list of files and gets no answer: {why}",
+                            in_sentence(&asker)
+                        ));
                     }
                 }
                 Act::Publish(by, data) => {
                     if let Err(why) = self.publisher.summoned(self.dialogue.name(), &by, &data) {
-                        say(&format!("{by} wants to hear a file and gets no answer: {why}"));
+                        say(&format!("{} wants to hear a file and gets no answer: {why}", in_sentence(&by)));
                     }
                 }
                 Act::Refused(why) => self.sharer.refused(&why),
@@ -227,12 +231,15 @@ impl Running {
 fn heard(news: News) -> Option<Received> {
     match news {
         News::Send(message) => return Some(message),
-        News::Began(on_air) => say(&format!("{} hears {}", on_air.by, on_air.file)),
+        News::Began(on_air) => say(&format!("{} hears {}", in_sentence(&on_air.by), on_air.file)),
         News::Refused { by, file, why, others: 0 } => {
-            say(&format!("{by} wanted to hear {file} and does not: {why}"));
+            say(&format!("{} wanted to hear {file} and does not: {why}", in_sentence(&by)));
         }
         News::Refused { by, file, why, others } => {
-            say(&format!("{by} wanted to hear {file} and does not: {why}; {others} others neither"));
+            say(&format!(
+                "{} wanted to hear {file} and does not: {why}; {others} others neither",
+                in_sentence(&by)
+            ));
         }
         News::Over { file, why: None } => say(&format!("{file} was played to its end")),
         News::Over { file, why: Some(why) } => say(&format!("{file} is not played any more: {why}")),

@@ -35,6 +35,7 @@ use crate::client::{
     files::Assembly,
     leaving::{LEAVE_WITHIN, exit},
     link,
+    names::in_sentence,
 };
 
 /// The most that waits to be given to the link.
@@ -214,7 +215,7 @@ impl App {
 
     /// Someone who asked for the list of files gets none.
     pub fn no_answer(&mut self, asker: &str, why: &str, now: Now) {
-        self.error(now, &format!("{asker} gets no list of your files: {why}"));
+        self.error(now, &format!("{} gets no list of your files: {why}", in_sentence(asker)));
     }
 
     /// Whether the screen is to be left, and why.
@@ -306,12 +307,15 @@ impl App {
     /// Someone asks what files there are here.
     pub(super) fn answer_files(&mut self, asker: &str, now: Now) {
         if self.has_room() {
-            self.note(now, &format!("{asker} asked for the list of your files."));
+            self.note(now, &format!("{} asked for the list of your files.", in_sentence(asker)));
             self.effects.push_back(Effect::AnswerFiles { asker: asker.to_owned() });
         } else {
             self.error(
                 now,
-                &format!("{asker} asked for the list of your files and gets none: too much waits"),
+                &format!(
+                    "{} asked for the list of your files and gets none: too much waits",
+                    in_sentence(asker)
+                ),
             );
         }
     }

@@ -7,6 +7,7 @@ use super::{
     text::{Row, glyphs, glyphs_of_blanks, wrap},
     theme::Theme,
 };
+use crate::client::names::before_text;
 
 /// On a screen narrower than this, times are left out.
 const COLUMNS_FOR_TIMES: usize = 30;
@@ -96,11 +97,11 @@ impl Entry {
         let quiet = theme.quiet();
         match &self.kind {
             Kind::Said { by, to, private, own } => {
-                row.extend(glyphs(by, theme.name(by, *own)));
+                row.extend(glyphs(&before_text(by), theme.name(by, *own)));
                 if let Some(to) = to {
                     row.extend(glyphs(" → ", quiet));
                     let style = if *private { theme.name(to, !*own) } else { quiet };
-                    row.extend(glyphs(to, style));
+                    row.extend(glyphs(&before_text(to), style));
                 }
                 row.extend(glyphs(": ", quiet));
                 if *private { theme.private() } else { Style::new() }
@@ -111,7 +112,7 @@ impl Entry {
             }
             Kind::Files { of } => {
                 row.extend(glyphs("files of ", quiet));
-                row.extend(glyphs(of, theme.name(of, false)));
+                row.extend(glyphs(&before_text(of), theme.name(of, false)));
                 row.extend(glyphs(": ", quiet));
                 Style::new()
             }
@@ -151,6 +152,19 @@ mod tests {
             (Kind::Error, "09:05 ! hi"),
         ] {
             assert_eq!(drawn(kind, "hi", 40), [shown]);
+        }
+    }
+
+    #[test]
+    fn nobody_is_made_to_speak_by_anothers_name() {
+        let by = |by: &str| Kind::Said { by: by.to_owned(), to: None, private: false, own: false };
+        for (kind, shown) in [
+            (by("Ana Maria"), "09:05   Ana Maria: no"),
+            (by("ana: yes"), "09:05   \"ana: yes\": no"),
+            (by("ana → rui"), "09:05   \"ana → rui\": no"),
+            (Kind::Files { of: "ana: a".to_owned() }, "09:05 # files of \"ana: a\": no"),
+        ] {
+            assert_eq!(drawn(kind, "no", 40), [shown]);
         }
     }
 

@@ -5,6 +5,7 @@ use crate::client::{
     Received,
     decoder::Item,
     meaning::{Audience, Meaning},
+    names::{before_text, in_sentence},
 };
 
 /// When more than this many come or leave at once, they are counted rather than named.
@@ -63,7 +64,10 @@ impl App {
                 let Received { sender, operation, data, .. } = message;
                 self.note(
                     now,
-                    &format!("{sender} sent {operation}, which this client does not know: {data}"),
+                    &format!(
+                        "{} sent {operation}, which this client does not know: {data}",
+                        in_sentence(sender)
+                    ),
                 );
             }
         }
@@ -90,16 +94,16 @@ impl App {
             0 => {}
             1..=MOST_TOLD => {
                 for name in came {
-                    self.note(now, &format!("{name} joined"));
+                    self.note(now, &format!("{} joined", in_sentence(name)));
                 }
                 for name in left {
-                    self.note(now, &format!("{name} left"));
+                    self.note(now, &format!("{} left", in_sentence(name)));
                 }
             }
             _ => self.note(now, &format!("{} joined, {} left", came.len(), left.len())),
         }
         if *for_eyes {
-            let names = self.people.names();
+            let names: Vec<_> = self.people.names().iter().map(|name| before_text(name)).collect();
             let text = format!("{} here: {}", names.len(), names.join(", "));
             self.note(now, &text);
         }

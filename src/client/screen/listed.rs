@@ -3,7 +3,10 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{app::App, clock::Now, entry::Kind};
-use crate::client::files::{Assembled, Clock, Entry, Listing, Quoted};
+use crate::client::{
+    files::{Assembled, Clock, Entry, Listing, Quoted},
+    names::in_sentence,
+};
 
 /// The most files of a list that are shown: more would drive the conversation away.
 const MOST_SHOWN: usize = 500;
@@ -48,7 +51,10 @@ impl App {
         }
         if missing > 0 {
             let files = if missing == 1 { "file" } else { "files" };
-            self.error(now, &format!("{missing} more {files} of {of} did not come; ask again with /files"));
+            self.error(
+                now,
+                &format!("{missing} more {files} of {} did not come; ask again with /files", in_sentence(of)),
+            );
         }
     }
 }

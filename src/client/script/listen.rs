@@ -16,6 +16,7 @@ use crate::client::{
     leaving::{LEAVE_WITHIN, exit},
     meaning::Meaning,
     moment::reached,
+    names::in_sentence,
     output::{Printer, say},
     signals::Signals,
     text::MESSAGE_BYTES,
@@ -158,7 +159,10 @@ impl Listening {
     fn answer(&self, asker: &str) {
         for answer in files::answer(&self.name, asker, &Listing::no_folder(), MESSAGE_BYTES) {
             if self.outgoing.try_send(answer).is_err() {
-                say(&format!("{asker} asked for the list of files, but the server takes no answer"));
+                say(&format!(
+                    "{} asked for the list of files, but the server takes no answer",
+                    in_sentence(asker)
+                ));
             }
         }
     }

@@ -1,0 +1,59 @@
+//! [`before_text`], [`in_sentence`]: names where something follows them that they could pretend to say. No IO.
+//!
+//! A name may hold `:` and blanks: `ana: yes` would be ana, saying yes. Such a name is shown in quotes, and nothing else that
+//! stands in its place ever begins with one.
+
+use std::borrow::Cow;
+
+use crate::protocol::name::is_words;
+
+/// A name with a colon or an arrow behind it.
+#[must_use]
+pub fn before_text(name: &str) -> Cow<'_, str> {
+    quoted_unless(is_words(name), name)
+}
+
+/// A name in a sentence, where words could be taken for those around it: `ana left, and bob` joined.
+#[must_use]
+pub fn in_sentence(name: &str) -> Cow<'_, str> {
+    quoted_unless(is_words(name) && !name.contains(char::is_whitespace), name)
+}
+
+fn quoted_unless(is_clear: bool, name: &str) -> Cow<'_, str> {
+    if is_clear { Cow::Borrowed(name) } else { Cow::Owned(format!("\"{}\"", name.replace('"', "\"\""))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_the_border_is_quoted() {
+        for name in ["ana", "Ana Maria", "josé-2", "o'neil jr.", "a_b", "山田", "Ольга", "עברית", "สวัสดี", "é"]
+        {
+            assert_eq!(before_text(name), name);
+        }
+        // Beside the colon and the arrow: a letter, a mark and signs that look like a colon.
+        for name in [
+            "ana: yes",
+            "ana → bob",
+            "anaː yes",
+            "anaः yes",
+            "ana： yes",
+            "ana∶ yes",
+            "anaꓽ yes",
+            "ana (yes)",
+        ] {
+            assert_eq!(before_text(name), format!("\"{name}\""));
+        }
+        assert_eq!(before_text("a\": hi"), "\"a\"\": hi\"");
+        assert_eq!(before_text(""), "\"\"");
+    }
+
+    #[test]
+    fn in_a_sentence_more_than_one_word_is_quoted() {
+        assert_eq!(in_sentence("ana"), "ana");
+        assert_eq!(in_sentence("ana left. bob"), "\"ana left. bob\"");
+        assert_eq!(in_sentence("ana\u{a0}left"), "\"ana\u{a0}left\"");
+    }
+}
