@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::{question::Question, reply::reply};
+use super::{
+    awaited::{Awaited, MARK, Marks},
+    question::Question,
+    reply::reply,
+};
 use crate::{
     client::{
         Received,
-        files::Part,
         joining::{JOIN_WITHIN, Joining, LetsNobodyIn, SERVER, Step},
         leaving::{LEAVE_WITHIN, exit_in_words},
         meaning::Meaning,
@@ -47,6 +50,7 @@ pub(super) struct Dialogue {
     /// Counts changes of state: what waits for one knows by it whether it is still the same.
     turn: u64,
     acts: Vec<Act>,
+    marks: Marks,
     /// To be given if one is asked for, and the file it is from.
     password: Option<(Zeroizing<String>, String)>,
 }
@@ -63,23 +67,10 @@ enum State {
     Over(Result<(), Failure>),
 }
 
-/// What answers an operation; beside it, whatever the server itself says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Awaited {
-    /// This operation, sent by ourselves.
-    Own(Operation),
-    /// Someone's list of files.
-    Files,
-    /// What the server says.
-    Server,
-    /// Only a refusal.
-    Refusal,
-}
-
 impl Dialogue {
     pub(super) fn new(name: &str, password: Option<(Zeroizing<String>, String)>) -> Self {
         let state = State::Joining(Joining::new(name));
-        Self { name: name.to_owned(), state, turn: 0, acts: Vec::new(), password }
+        Self { name: name.to_owned(), state, turn: 0, acts: Vec::new(), marks: Marks::default(), password }
     }
 
     /// What is to be done now.
@@ -168,6 +159,12 @@ impl Dialogue {
         if matches!(self.state, State::Joining(_) | State::Asking(_, Some(_))) {
             return self.hear_joining(received);
         }
+        if self.marks.came_back(&received, &self.name) {
+            if matches!(self.state, State::Waiting(Awaited::Clients)) {
+                self.ask(Question::Operation);
+            }
+            return;
+        }
         let outcome = match received.meaning() {
             Meaning::FilesWanted { by } => {
                 let by = by.to_owned();
@@ -192,6 +189,8 @@ impl Dialogue {
             (None, State::Waiting(awaited)) if awaited.is_answered_by(&received, &self.name) => {
                 self.ask(Question::Operation);
             }
+            // The next part has as long as the first.
+            (None, State::Waiting(awaited)) if awaited.is_begun_by(&received) => self.turn += 1,
             _ => {}
         }
     }
@@ -311,7 +310,7 @@ impl Dialogue {
             "broadcast" => self.ask(Question::Except),
             "broadcast_not_me" => self.ask(Question::Broadcast { except: true }),
             "private_message" => self.ask(Question::PrivateTo),
-            "list_clients" => self.say(SERVER, Operation::ListClients, NO_DATA, Awaited::Server),
+            "list_clients" => self.list_clients(),
             "list_files" => self.ask(Question::FilesOf),
             "exit" => self.exit(),
             "close server" | "close_server" => {
@@ -319,6 +318,15 @@ impl Dialogue {
             }
             other => self.send(SERVER, "Unknown operation", other, Awaited::Server),
         }
+    }
+
+    fn list_clients(&mut self) {
+        self.say(SERVER, Operation::ListClients, NO_DATA, Awaited::Clients);
+        // Comes after the whole list, in however many messages that is.
+        let me = self.name.as_str();
+        let mark = Message { sender: me, destination: me, operation: Operation::Echo.wire(), data: MARK };
+        self.acts.push(Act::Send(mark.into()));
+        self.marks.sent();
     }
 
     fn exit(&mut self) {
@@ -363,22 +371,6 @@ impl Dialogue {
     fn turn_to(&mut self, state: State) {
         self.state = state;
         self.turn += 1;
-    }
-}
-
-impl Awaited {
-    fn is_answered_by(self, received: &Received, me: &str) -> bool {
-        let Received { sender, operation, data, .. } = received;
-        sender == SERVER
-            || match self {
-                Self::Own(awaited) => sender == me && operation == awaited.wire(),
-                // Of a long list, the last part.
-                Self::Files => {
-                    operation == Operation::ListFiles.wire()
-                        && Part::parse(data).is_none_or(|part| part.last() == part.of)
-                }
-                Self::Server | Self::Refusal => false,
-            }
     }
 }
 

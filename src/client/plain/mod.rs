@@ -2,9 +2,11 @@
 //! servers as the report's is.
 //!
 //! - `question`, `reply`: its texts.
+//! - `awaited`: what answers an operation, and is its end.
 //! - `dialogue`: their order. No IO.
 //! - `hidden`: a terminal that does not show a password.
 
+mod awaited;
 mod dialogue;
 mod hidden;
 mod question;

@@ -50,7 +50,6 @@ fn the_next_operation_is_asked_for_after_the_answer() {
         (&["broadcast_not_me", "hi"], "server | alan | error_message | too fast"),
         (&["broadcast", "n", "hi"], "alan | all clients | broadcast | hi"),
         (&["list_files", "bob"], "bob | alan | list_files | a"),
-        (&["list_clients"], "server | alan | list_clients | clients connected: alan"),
     ] {
         let mut dialogue = joined();
         typed(&mut dialogue, lines);
@@ -117,6 +116,54 @@ fn of_a_long_list_of_files_the_last_part_is_the_answer() {
     assert_eq!(dialogue.acts(), [shown(first)]);
     dialogue.hear(said(last));
     assert_eq!(dialogue.acts(), [shown(last), printed(NEXT)]);
+}
+
+const MARKED: [&str; 2] =
+    ["alan | server | list_clients | no data", "alan | alan | echo | end of list_clients"];
+
+#[test]
+fn all_of_a_long_list_of_clients_is_the_answer() {
+    let mut dialogue = joined();
+    let [asked, mark] = MARKED;
+    assert_eq!(typed(&mut dialogue, &["list_clients"]), [sent(asked), sent(mark)]);
+    for part in ["alan , bob", "carl"] {
+        let part = format!("server | alan | list_clients | clients connected: {part}");
+        let turn = dialogue.turn();
+        dialogue.hear(said(&part));
+        assert_eq!(dialogue.acts(), [shown(&part)]);
+        // As long to wait as before.
+        assert_ne!(dialogue.turn(), turn);
+        assert_eq!(dialogue.patience(), Some(ANSWER_WITHIN));
+    }
+    // Anybody may say so, but for himself.
+    let others = "bob | alan | echo | end of list_clients";
+    dialogue.hear(said(others));
+    assert_eq!(dialogue.acts(), [shown(others)]);
+    dialogue.hear(said(mark));
+    assert_eq!(dialogue.acts(), [printed(NEXT)]);
+    // Only what nobody typed is not shown.
+    dialogue.hear(said(mark));
+    assert_eq!(dialogue.acts(), [shown(mark)]);
+}
+
+#[test]
+fn a_list_of_clients_that_is_refused_or_ends_late_disturbs_nothing() {
+    let [_, mark] = MARKED;
+    let mut dialogue = joined();
+    typed(&mut dialogue, &["list_clients"]);
+    let refusal = "server | alan | error_message | too fast";
+    dialogue.hear(said(refusal));
+    assert_eq!(dialogue.acts(), [Act::Refused("too fast".to_owned()), shown(refusal), printed(NEXT)]);
+    typed(&mut dialogue, &["list_clients"]);
+    dialogue.waited();
+    assert_eq!(dialogue.acts(), [printed(NEXT)]);
+    // Both marks, in the midst of other things.
+    typed(&mut dialogue, &["echo"]);
+    for _ in 0..2 {
+        dialogue.hear(said(mark));
+    }
+    assert_eq!(dialogue.acts(), []);
+    assert!(dialogue.wants_line());
 }
 
 #[test]
