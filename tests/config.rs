@@ -36,6 +36,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("MEDIA_WAITING", "1", "waiting = 1"),
     ("MEDIA_PUBLISH_TIMEOUT", "1s", r#"publish_timeout = "1s""#),
     ("MEDIA_LISTENERS", "1", "listeners = 1"),
+    ("MEDIA_LISTENERS_PER_KEY", "1", "listeners_per_key = 1"),
     ("MEDIA_BIT_RATE", "8000", "bit_rate = 8000"),
     ("MEDIA_SILENCE_TIMEOUT", "1s", r#"silence_timeout = "1s""#),
     ("MONITORING_LISTEN", "[::1]:81", r#"listen = ["[::1]:81"]"#),

@@ -113,6 +113,8 @@ impl Kind {
                 command.env("ARAUTO_MEDIA_LISTEN", if self.is_of_sound { "127.0.0.1:0" } else { "" });
                 // The load is faster than any song.
                 command.env("ARAUTO_MEDIA_BIT_RATE", "100000000");
+                // One key is for all of them: what a datagram costs does not hang on whose they are.
+                command.env("ARAUTO_MEDIA_LISTENERS_PER_KEY", "1000");
             }
             Wire::Write if self.is_of_sound => drop(command.args(["floor-of-datagrams", &port])),
             Wire::Write => drop(command.args(["floor", &port])),

@@ -86,6 +86,7 @@ settings! {
     media.waiting: Whole(1..=1_000);
     media.publish_timeout: Span(Duration::from_secs(1)..=Duration::from_mins(10));
     media.listeners: Whole(1..=100_000);
+    media.listeners_per_key: Whole(1..=100_000);
     media.bit_rate: Whole(8_000..=100_000_000);
     media.silence_timeout: Span(Duration::from_secs(1)..=Duration::from_hours(1));
     monitoring.listen: Addresses { least: 0, most: 16 };

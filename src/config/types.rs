@@ -134,6 +134,8 @@ pub struct Media {
     pub publish_timeout: Duration,
     /// The most that listen to one stream.
     pub listeners: usize,
+    /// The most of them that listen with one key.
+    pub listeners_per_key: usize,
     /// The most bits a second that one stream may have, headers of RTP included.
     pub bit_rate: usize,
     /// How long a publisher may send nothing before its stream is ended.
@@ -151,6 +153,7 @@ impl Default for Media {
             waiting: 8,
             publish_timeout: Duration::from_secs(10),
             listeners: 1_000,
+            listeners_per_key: 16,
             bit_rate: 4_000_000,
             silence_timeout: Duration::from_secs(15),
         }

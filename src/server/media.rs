@@ -24,6 +24,7 @@ pub mod counters;
 mod door;
 mod fan_out;
 pub mod figures;
+mod keys;
 mod listener;
 mod numbering;
 mod outgoing;

@@ -37,4 +37,6 @@ pub enum NotTuned {
     NotYet,
     /// `media.listeners` listen already.
     Full,
+    /// `media.listeners_per_key` listen with this key already.
+    KeyFull,
 }

@@ -105,6 +105,10 @@ fn refusal(why: NotTuned) -> HttpResponse {
         NotTuned::Full => {
             unavailable("As many listen to this as may. Try again when somebody has stopped.\n")
         }
+        NotTuned::KeyFull => unavailable(
+            "As many listen with this address as may. Stop one of them, or ask for an address of your own: \
+             /play ana song.mp3\n",
+        ),
     }
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
+    keys::Hold,
     numbering::{Numbering, Rtp},
     outgoing::Outgoing,
     reports::{self, Heard, Sent},
@@ -75,11 +76,13 @@ pub struct Listener {
     pub heard: Instant,
     /// When he is to be told what he was sent.
     pub report_due: Instant,
+    /// He counts for his key.
+    _hold: Hold,
 }
 
 impl Listener {
     /// One more, who does not play yet.
-    pub fn new(numbering: Numbering, way: Way, outgoing: Rc<Outgoing>, now: Instant) -> Self {
+    pub fn new(numbering: Numbering, way: Way, outgoing: Rc<Outgoing>, hold: Hold, now: Instant) -> Self {
         Self {
             numbering,
             way,
@@ -90,6 +93,7 @@ impl Listener {
             heard: now,
             // Soon, so that he knows what time it is.
             report_due: now,
+            _hold: hold,
         }
     }
 
@@ -162,7 +166,7 @@ mod tests {
         let way = Way::Udp { pair: 0, rtp: Place::said(at(5_000)), rtcp: Place::said(at(5_001)) };
         let now = Instant::now();
         let numbering = Numbering { ssrc: 0x0102_0304, sequence: 0, timestamp: 0 };
-        let mut listener = Listener::new(numbering, way, Rc::default(), now);
+        let mut listener = Listener::new(numbering, way, Rc::default(), Hold::default(), now);
         let about = |ssrc: u32| [&[0x81, 201, 0, 7, 0, 0, 0, 7][..], &ssrc.to_be_bytes(), &[0; 20]].concat();
         // Anybody could say this.
         listener.hear(&about(7), now);

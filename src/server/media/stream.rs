@@ -16,6 +16,7 @@ use super::{
     counters::Counters,
     fan_out::{self, Backlog, Copy},
     figures::Figures,
+    keys::Keys,
     listener::{Listener, Way, frame},
     numbering::{Numbering, Rtp},
     outgoing::{End, Outgoing},
@@ -25,9 +26,6 @@ use super::{
     tuned::Audience,
 };
 use crate::media::{Description, Key, StreamId};
-
-/// How many may be admitted to a stream: each who asks for it gets a key.
-const MOST_KEYS: usize = 10_000;
 
 /// How long after the last sound listeners by UDP are told that it was the last.
 const BYE_AFTER: Duration = Duration::from_millis(500);
@@ -90,7 +88,8 @@ pub struct Stream {
     pub audience: Option<Audience>,
     /// Cancelled in the end.
     pub over: CancellationToken,
-    listen_keys: Vec<Key>,
+    /// What lets people listen.
+    pub listen_keys: Keys,
     /// Room for one datagram's copies.
     copies: Vec<Copy>,
     counters: Arc<Counters>,
@@ -138,28 +137,10 @@ impl Stream {
             outlets: Vec::new(),
             audience: None,
             over: CancellationToken::new(),
-            listen_keys: Vec::new(),
+            listen_keys: Keys::default(),
             copies: Vec::new(),
             counters,
         }
-    }
-
-    /// One more may listen. False if too many may already.
-    pub fn admit(&mut self, key: Key) -> bool {
-        let has_room = self.listen_keys.len() < MOST_KEYS;
-        if has_room {
-            self.listen_keys.push(key);
-        }
-        has_room
-    }
-
-    /// Whether this key lets somebody listen. Takes as long wherever it stands.
-    pub fn lets_listen(&self, key: &Key) -> bool {
-        let mut is_known = false;
-        for known in &self.listen_keys {
-            is_known |= known == key;
-        }
-        is_known
     }
 
     /// How many listen, or are about to.

@@ -10,6 +10,7 @@ use super::{
     ToRegistry,
     counters::Counters,
     figures::StreamEnd,
+    keys::NoHold,
     listener::Way,
     outgoing::End,
     ports::Ports,
@@ -81,7 +82,7 @@ impl Streams {
     /// One more may listen.
     pub fn admit(&mut self, stream: StreamId, key: Key) {
         if let Some(stream) = self.all.get_mut(&stream)
-            && !stream.admit(key)
+            && !stream.listen_keys.admit(key)
         {
             warn!(self.log, "too many may listen to a stream"; "stream" => %stream.id);
         }
@@ -185,9 +186,10 @@ impl Streams {
     /// # Errors
     /// If he may not.
     pub fn tune(&mut self, id: StreamId, key: &Key) -> Result<Tuned, NotTuned> {
-        let most = self.config.get().media.listeners;
+        let config = self.config.get();
+        let (most, most_of_key) = (config.media.listeners, config.media.listeners_per_key);
         let stream =
-            self.all.get_mut(&id).filter(|stream| stream.lets_listen(key)).ok_or(NotTuned::Unknown)?;
+            self.all.get_mut(&id).filter(|stream| stream.listen_keys.knows(key)).ok_or(NotTuned::Unknown)?;
         if !stream.has_begun {
             return Err(NotTuned::NotYet);
         }
@@ -197,11 +199,15 @@ impl Streams {
         if stream.listener_count() >= most {
             return Err(NotTuned::Full);
         }
+        let hold = stream.listen_keys.hold(key, most_of_key).map_err(|why| match why {
+            NoHold::Unknown => NotTuned::Unknown,
+            NoHold::Full => NotTuned::KeyFull,
+        })?;
         let (Some(audience), Some(publisher)) = (&mut stream.audience, &stream.publisher) else {
             return Err(NotTuned::NotYet);
         };
         let content_type = publisher.description.format.content_type();
-        let bytes = audience.add(getrandom::u32().unwrap_or_default());
+        let bytes = audience.add(getrandom::u32().unwrap_or_default(), hold);
         stream.show_listeners();
         self.show();
         Ok(Tuned { content_type, bytes })

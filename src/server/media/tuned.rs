@@ -7,6 +7,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::{
     container::Packer,
+    keys::Hold,
     numbering::{Rtp, is_after},
 };
 use crate::media::{
@@ -26,11 +27,20 @@ const MOST_AHEAD: usize = 512 * 1024;
 /// The most units of that: a publisher may send as short ones as it likes, and each is more than its bytes.
 const MOST_UNITS: usize = 1_024;
 
+/// One of them.
+#[derive(Debug)]
+struct Reader {
+    sender: Sender<Bytes>,
+    packer: Packer,
+    /// He counts for his key.
+    _hold: Hold,
+}
+
 /// All who listen to one stream by HTTP.
 #[derive(Debug)]
 pub struct Audience {
     format: Format,
-    listeners: Vec<(Sender<Bytes>, Packer)>,
+    listeners: Vec<Reader>,
     recent: VecDeque<Unit>,
     recent_bytes: usize,
     unpacker: Unpacker,
@@ -51,8 +61,8 @@ impl Audience {
         }
     }
 
-    /// One more. `serial` is a number by chance.
-    pub fn add(&mut self, serial: u32) -> Receiver<Bytes> {
+    /// One more, who holds a place of his key. `serial` is a number by chance.
+    pub fn add(&mut self, serial: u32, hold: Hold) -> Receiver<Bytes> {
         let (sender, receiver) = mpsc::channel(MOST_WAITING);
         let mut packer = Packer::new(self.format, serial);
         let mut bytes = packer.begin();
@@ -63,7 +73,7 @@ impl Audience {
             // There is room: it is the first.
             let _ = sender.try_send(bytes.into());
         }
-        self.listeners.push((sender, packer));
+        self.listeners.push(Reader { sender, packer, _hold: hold });
         receiver
     }
 
@@ -80,7 +90,7 @@ impl Audience {
 
     /// Drops those who left.
     pub fn sweep(&mut self) {
-        self.listeners.retain(|(sender, _)| !sender.is_closed());
+        self.listeners.retain(|reader| !reader.sender.is_closed());
     }
 
     /// Sound for all. What comes late, or twice, is of no use to them. Returns how many were cut because they lag.
@@ -91,7 +101,7 @@ impl Audience {
         self.last = Some(rtp.sequence);
         let units = self.unpacker.take(rtp.sequence, rtp.timestamp, rtp.payload);
         let before = self.listeners.len();
-        self.listeners.retain_mut(|(sender, packer)| {
+        self.listeners.retain_mut(|Reader { sender, packer, .. }| {
             let mut bytes = Vec::new();
             for unit in &units {
                 packer.pack(unit, &mut bytes);
@@ -133,6 +143,6 @@ mod tests {
             audience.carry(&Rtp::parse(&datagram).unwrap());
         }
         assert_eq!(audience.recent.len(), MOST_UNITS);
-        assert!(audience.add(1).try_recv().unwrap().len() < 64 * 1024);
+        assert!(audience.add(1, Hold::default()).try_recv().unwrap().len() < 64 * 1024);
     }
 }

@@ -233,6 +233,12 @@ fn why_there_is_nothing_to_hear_is_said() {
             (NotTuned::Unknown, "404 Not Found", nothing),
             (NotTuned::NotYet, "503 Service Unavailable", "This is not played yet. Try again in a moment.\n"),
             (
+                NotTuned::KeyFull,
+                "503 Service Unavailable",
+                "As many listen with this address as may. Stop one of them, or ask for an address of your own: \
+                 /play ana song.mp3\n",
+            ),
+            (
                 NotTuned::Full,
                 "503 Service Unavailable",
                 "As many listen to this as may. Try again when somebody has stopped.\n",

@@ -9,6 +9,7 @@ use super::{
     super::{
         fan_out::Backlog,
         figures::StreamEnd,
+        keys::NoHold,
         listener::{Listener, Place, Way},
         numbering::Numbering,
         outgoing::Outgoing,
@@ -207,7 +208,7 @@ impl Stage for Guest {
     fn describe(&mut self, stream: StreamId, key: &Key) -> Result<Vec<u8>, Refusal> {
         let mut streams = self.streams.borrow_mut();
         let stream = streams.named(stream).ok_or(Refusal::Unknown)?;
-        if !stream.lets_listen(key) {
+        if !stream.listen_keys.knows(key) {
             return Err(Refusal::WrongKey);
         }
         let publisher = stream.publisher.as_ref().filter(|_| stream.has_begun).ok_or(Refusal::Unknown)?;
@@ -243,18 +244,26 @@ impl Stage for Guest {
         // One way at a time.
         self.part(StreamEnd::Finished);
         let mut streams = self.streams.borrow_mut();
-        let most = streams.config.get().media.listeners;
+        let config = streams.config.get();
+        let (most, most_of_key) = (config.media.listeners, config.media.listeners_per_key);
         let (number, ports) = (streams.number(), streams.ports.clone());
         let stream = streams.named(stream).ok_or(Refusal::Unknown)?;
-        if !stream.lets_listen(key) {
+        if !stream.listen_keys.knows(key) {
             return Err(Refusal::WrongKey);
         }
         if !stream.has_begun {
             return Err(Refusal::Unknown);
         }
+        if let Some(audience) = &mut stream.audience {
+            audience.sweep();
+        }
         if stream.listener_count() >= most {
             return Err(Refusal::Full);
         }
+        let hold = stream.listen_keys.hold(key, most_of_key).map_err(|why| match why {
+            NoHold::Unknown => Refusal::WrongKey,
+            NoHold::Full => Refusal::Full,
+        })?;
         let numbering = Numbering::random().map_err(|_| Refusal::NoPorts)?;
         let (given, server_port) = match way {
             Transport::Interleaved { rtp, rtcp } => {
@@ -268,7 +277,7 @@ impl Stage for Guest {
                 (Way::Udp { pair, rtp: Place::said(rtp), rtcp: Place::said(rtcp) }, server_port)
             }
         };
-        let listener = Listener::new(numbering, given, Rc::clone(&self.outgoing), Instant::now());
+        let listener = Listener::new(numbering, given, Rc::clone(&self.outgoing), hold, Instant::now());
         stream.listeners.insert(number, listener);
         self.part = Part::Listener(Handle { id: stream.id, serial: stream.serial }, number);
         Ok(Given { way, server_port, ssrc: Some(numbering.ssrc) })

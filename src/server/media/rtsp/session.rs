@@ -48,7 +48,7 @@ pub enum Refusal {
     WrongKey,
     /// Somebody publishes it already.
     Taken,
-    /// `media.listeners` listen already.
+    /// `media.listeners` listen already, or `media.listeners_per_key` with this key.
     Full,
     /// There are no ports.
     NoPorts,

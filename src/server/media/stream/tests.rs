@@ -3,7 +3,10 @@
 use std::net::Ipv4Addr;
 
 use super::*;
-use crate::{media::Format, server::media::numbering::Numbering};
+use crate::{
+    media::Format,
+    server::media::{keys::Hold, numbering::Numbering},
+};
 
 const HOUR: u32 = 3_600;
 /// Datagrams a second of MP3 at 44.1 kHz, about.
@@ -54,11 +57,11 @@ fn an_hour_leaves_nothing_behind() {
     let outgoing = Rc::<Outgoing>::default();
     let numbering = Numbering { ssrc: 1, sequence: 0xfff0, timestamp: 0xffff_0000 };
     let way = Way::Interleaved { rtp: 0, rtcp: 1 };
-    let mut listener = Listener::new(numbering, way, Rc::clone(&outgoing), now);
+    let mut listener = Listener::new(numbering, way, Rc::clone(&outgoing), Hold::default(), now);
     listener.is_playing = true;
     stream.listeners.insert(1, listener);
     let mut audience = Audience::new(Format::Mp3);
-    let mut http = audience.add(1);
+    let mut http = audience.add(1, Hold::default());
     stream.audience = Some(audience);
     let (mut frames, mut reports, mut bytes) = (0, 0, 0);
     let mut most_kept = 0;

@@ -122,6 +122,31 @@ fn places_are_bounded() {
 }
 
 #[test]
+fn one_key_does_not_take_all_places() {
+    let rig = Rig::with(Media { listeners: 10, listeners_per_key: 2, ..Media::default() });
+    let (_publisher, from, to, mut ear, listen) = begun(&rig);
+    let by_http = rig.tune(&listen).unwrap();
+    let frames = "Transport: RTP/AVP/TCP;unicast\r\n";
+    let mut late = Client::to(&listen);
+    late.ask("SETUP", frames, "").expect(453);
+    assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::KeyFull);
+    // Another key has places of its own.
+    let key = Key::random().unwrap();
+    rig.audio.relay.admit.do_send(AdmitListener { stream: SONG, key });
+    let other = format!("{}?key={}", listen.split_once('?').unwrap().0, key.reveal());
+    Client::to(&other).ask("SETUP", frames, "").expect(200);
+    assert!(rig.tune(&other).is_ok());
+    // Whose place is given up, by HTTP or by RTSP, makes room, and who sets up anew keeps his.
+    drop(by_http);
+    late.ask("SETUP", frames, "").expect(200);
+    late.ask("SETUP", frames, "").expect(200);
+    assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::KeyFull);
+    goes_through(&from, to, &mut ear, 1);
+    drop(late);
+    until(|| rig.tune(&listen).ok());
+}
+
+#[test]
 fn a_thousand_who_only_connect_are_in_nobodys_way() {
     let rig = Rig::new();
     let (_publisher, from, to, mut ear, listen) = begun(&rig);
