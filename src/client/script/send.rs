@@ -217,7 +217,7 @@ mod tests {
     use super::*;
     use crate::client::decoder::Framing;
 
-    const WITHIN: Duration = Duration::from_secs(60);
+    const WITHIN: Duration = Duration::from_mins(1);
 
     /// What is heard of a server that is told here when to say what, all having been sent at the beginning; and when.
     async fn heard(lines: &[(u64, &str)]) -> (Result<(), Failure>, u64) {
