@@ -175,7 +175,7 @@ fn whoever_uses_it_wrongly_is_told_how_and_closed() {
     web.send_frame(Message::Binary(Bytes::from_static(b"/echo x")));
     web.expect("web | web | echo | before");
     web.expect("server | web | error_message | You were disconnected: your WebSocket sent a binary frame; messages are text");
-    web.expect_closed(1002);
+    web.expect_closed(1003);
     let mut nobody = shake_hands(server.web_address());
     nobody.expect_bytes(
         &[&[0x81, u8::try_from(NAME_REQUEST.len()).unwrap()], NAME_REQUEST.as_bytes()].concat(),
@@ -187,6 +187,50 @@ fn whoever_uses_it_wrongly_is_told_how_and_closed() {
     nobody.expect_bytes(told.as_bytes());
     nobody.expect_bytes(&[0x88, 2, 0x03, 0xea]);
     nobody.expect_closed();
+}
+
+/// Each wrong use of its own, byte by byte: what is said, and the code of the close frame (RFC 6455, section 7.4.1).
+#[test]
+fn each_wrong_use_is_closed_with_its_code() {
+    let server = TestServer::start();
+    let sent = |text: &str| {
+        let length = u8::try_from(text.len()).unwrap();
+        let length = if length < 126 { vec![length] } else { vec![126, 0, length] };
+        [&[0x81], &*length, text.as_bytes()].concat()
+    };
+    let mask = |first: u8, payload: &[u8]| {
+        let mut bytes = vec![first, 0x80 | u8::try_from(payload.len()).unwrap(), 0, 0, 0, 0];
+        bytes.extend(payload);
+        bytes
+    };
+    for (bytes, words, code) in [
+        (mask(0xc1, b"hi"), "sent a frame of an extension that was not agreed on", 1002_u16),
+        (mask(0x83, b"hi"), "sent a frame of a kind that there is not", 1002),
+        (mask(0x09, b"hi"), "sent a control frame that is in pieces or too long", 1002),
+        (mask(0x80, b"hi"), "sent the pieces of a message in the wrong order", 1002),
+        (mask(0x82, b"hi"), "sent a binary frame; messages are text", 1003),
+        (mask(0x81, b"ol\xe1"), "sent text that is not UTF-8", 1007),
+        (mask(0x88, b"\x03"), "sent a close frame whose code is none that may be sent", 1002),
+        (mask(0x88, b"\x03\xed"), "sent a close frame whose code is none that may be sent", 1002),
+        (mask(0x88, b"\x03\xe8ol\xe1"), "sent a close frame whose reason is not UTF-8", 1007),
+    ] {
+        let mut client = shake_hands(server.web_address());
+        client.expect_bytes(&sent(NAME_REQUEST));
+        client.send_bytes(&bytes);
+        let why =
+            format!("server | client | connection_error | You were disconnected: your WebSocket {words}");
+        client.expect_bytes(&sent(&why));
+        client.expect_bytes(&[&[0x88, 2][..], &code.to_be_bytes()].concat());
+        client.expect_closed();
+    }
+    // With and without a reason.
+    for payload in [b"".as_slice(), b"\x03\xe8", b"\x0f\xa0bye"] {
+        let mut client = shake_hands(server.web_address());
+        client.expect_bytes(&sent(NAME_REQUEST));
+        client.send_bytes(&mask(0x88, payload));
+        client.expect_bytes(&[0x88, 2, 0x03, 0xe8]);
+        client.expect_closed();
+    }
 }
 
 #[test]

@@ -40,11 +40,21 @@ pub enum Breach {
     Binary,
     /// Text that is not UTF-8 (section 8.1).
     NotUtf8,
+    /// A close frame with one byte, or with a code that is none or must not be sent (sections 5.5.1 and 7.4).
+    CloseCode,
+    /// A close frame whose reason is not UTF-8 (section 5.5.1).
+    CloseNotUtf8,
     /// The rest of a message did not come in time.
     Overdue,
 }
 
 impl Breach {
+    /// Whether it was found in what a client sends last.
+    #[must_use]
+    pub fn is_last(self) -> bool {
+        matches!(self, Self::CloseCode | Self::CloseNotUtf8)
+    }
+
     /// What was wrong, in words that complete "your WebSocket".
     #[must_use]
     pub fn in_words(self) -> &'static str {
@@ -56,6 +66,8 @@ impl Breach {
             Self::Fragment => "sent the pieces of a message in the wrong order",
             Self::Binary => "sent a binary frame; messages are text",
             Self::NotUtf8 => "sent text that is not UTF-8",
+            Self::CloseCode => "sent a close frame whose code is none that may be sent",
+            Self::CloseNotUtf8 => "sent a close frame whose reason is not UTF-8",
             Self::Overdue => "did not send the rest of a message in time",
         }
     }

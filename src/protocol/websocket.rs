@@ -131,7 +131,7 @@ impl WebSocket {
             let frame = match header.opcode {
                 CLOSE => {
                     self.over = true;
-                    Some(Frame::Goodbye)
+                    Some(judge_close(&payload).map_or_else(Frame::Breach, |()| Frame::Goodbye))
                 }
                 PING => {
                     put_header(&mut self.replies, PONG, payload.len());
@@ -202,6 +202,18 @@ impl WebSocket {
             _ => Some(Frame::Line(message)),
         }
     }
+}
+
+/// Whether a client may close with this: nothing, or a code and maybe a reason (section 5.5.1).
+fn judge_close(payload: &[u8]) -> Result<(), Breach> {
+    let Some((code, reason)) = payload.split_first_chunk() else {
+        return if payload.is_empty() { Ok(()) } else { Err(Breach::CloseCode) };
+    };
+    // Those of section 7.4.1 that may be sent, those registered since, and what libraries and programs have for themselves.
+    if !matches!(u16::from_be_bytes(*code), 1000..=1003 | 1007..=1014 | 3000..=4999) {
+        return Err(Breach::CloseCode);
+    }
+    std::str::from_utf8(reason).map(drop).map_err(|_| Breach::CloseNotUtf8)
 }
 
 /// Programs that read their text by lines send the ending along.

@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use crate::protocol::Breach;
+
 /// How long a session that ends may take to be sent what is queued for it.
 pub const CLOSE_GRACE: Duration = Duration::from_secs(3);
 
@@ -76,6 +78,10 @@ pub enum CloseReason {
     Flood,
     /// It did not use its WebSocket as RFC 6455 wants it.
     BadWebSocket,
+    /// It sent a binary frame by its WebSocket.
+    BinaryFrame,
+    /// It sent text by its WebSocket that is not UTF-8.
+    NotUtf8,
     /// Its address had all sessions it may have (`flood.sessions_per_address`).
     AddressFull,
     /// Its address connected too often (`flood.joins_per_minute`).
@@ -86,7 +92,7 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Every reason, in the order of the enum.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::Exit,
         Self::Eof,
         Self::Broken,
@@ -115,6 +121,8 @@ impl CloseReason {
         Self::ServerFull,
         Self::Flood,
         Self::BadWebSocket,
+        Self::BinaryFrame,
+        Self::NotUtf8,
         Self::AddressFull,
         Self::TooOften,
         Self::Fault,
@@ -133,6 +141,8 @@ impl CloseReason {
             Self::Exit | Self::Eof => 1000,
             Self::ServerClosed => 1001,
             Self::BadWebSocket => 1002,
+            Self::BinaryFrame => 1003,
+            Self::NotUtf8 => 1007,
             Self::Broken | Self::Fault => 1011,
             Self::ServerFull | Self::AddressFull | Self::TooOften => 1013,
             _ => 1008,
@@ -171,9 +181,27 @@ impl CloseReason {
             Self::ServerFull => "server full",
             Self::Flood => "flood",
             Self::BadWebSocket => "bad websocket",
+            Self::BinaryFrame => "binary websocket frame",
+            Self::NotUtf8 => "websocket not utf-8",
             Self::AddressFull => "address full",
             Self::TooOften => "connects too often",
             Self::Fault => "server fault",
+        }
+    }
+}
+
+impl From<Breach> for CloseReason {
+    fn from(breach: Breach) -> Self {
+        match breach {
+            Breach::Binary => Self::BinaryFrame,
+            Breach::NotUtf8 | Breach::CloseNotUtf8 => Self::NotUtf8,
+            Breach::Unmasked
+            | Breach::Reserved
+            | Breach::Unknown
+            | Breach::Control
+            | Breach::Fragment
+            | Breach::CloseCode
+            | Breach::Overdue => Self::BadWebSocket,
         }
     }
 }

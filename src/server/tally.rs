@@ -59,7 +59,7 @@ pub struct Tally {
     sessions: [[AtomicU64; 2]; Kind::ALL.len()],
     members: AtomicU64,
     joined: AtomicU64,
-    ended: [AtomicU64; CloseReason::ALL.len()],
+    ended: Ended,
     refused: [AtomicU64; Refusal::ALL.len()],
     operations: [AtomicU64; Operation::COUNT],
     received: Counter,
@@ -155,6 +155,16 @@ impl Counter {
     }
 }
 
+/// A number for each reason. There are more than the standard library has a default for.
+#[derive(Debug)]
+struct Ended([AtomicU64; CloseReason::ALL.len()]);
+
+impl Default for Ended {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::default()))
+    }
+}
+
 impl Tally {
     /// A connection was accepted.
     pub fn count_connection(&self, speaks: Speaks, is_encrypted: bool) {
@@ -211,7 +221,7 @@ impl Tally {
 
     /// A session ended.
     pub fn count_end(&self, reason: CloseReason) {
-        self.ended[reason as usize].fetch_add(1, Ordering::Relaxed);
+        self.ended.0[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// A line was not carried out.
@@ -271,7 +281,7 @@ impl Tally {
     /// How many ended for this reason.
     #[must_use]
     pub fn ended(&self, reason: CloseReason) -> u64 {
-        self.ended[reason as usize].load(Ordering::Relaxed)
+        self.ended.0[reason as usize].load(Ordering::Relaxed)
     }
 
     /// How many lines were not carried out for this reason.

@@ -117,6 +117,23 @@ fn a_close_frame_is_the_end() {
 }
 
 #[test]
+fn a_close_frame_has_nothing_or_a_code_that_may_be_sent_and_text() {
+    let read = |payload: &[u8]| decode(&[frame(FIN | CLOSE, payload), text(b"after")].concat(), &[]).0;
+    assert_eq!(read(b""), [Frame::Goodbye]);
+    assert_eq!(read("\u{3}\u{0}x".as_bytes()), [Frame::Breach(Breach::CloseCode)]);
+    assert_eq!(read(&[&[0x03, 0xe8][..], "até logo".as_bytes()].concat()), [Frame::Goodbye]);
+    let with_code = |code: u16| read(&code.to_be_bytes());
+    for code in
+        [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999]
+    {
+        assert_eq!(with_code(code), [Frame::Goodbye], "{code}");
+    }
+    for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535] {
+        assert_eq!(with_code(code), [Frame::Breach(Breach::CloseCode)], "{code}");
+    }
+}
+
+#[test]
 fn each_breach_is_found_and_nothing_is_read_after_it() {
     let mut unmasked = text(b"a");
     unmasked[1] &= LENGTH;
@@ -131,6 +148,8 @@ fn each_breach_is_found_and_nothing_is_read_after_it() {
         ([frame(TEXT, b"a"), text(b"b")].concat(), Breach::Fragment),
         (frame(FIN | BINARY, b"a"), Breach::Binary),
         (text(b"\xff"), Breach::NotUtf8),
+        (frame(FIN | CLOSE, b"\x03"), Breach::CloseCode),
+        (frame(FIN | CLOSE, b"\x03\xe8\xff"), Breach::CloseNotUtf8),
     ] {
         let bytes = [bytes, text(b"after")].concat();
         assert_eq!(decode(&bytes, &[]).0, [Frame::Breach(breach)]);

@@ -81,7 +81,8 @@ impl Session {
     fn end_websocket(&mut self, end: &Frame) {
         if let Frame::Breach(breach) = end {
             let farewell = reply::bad_websocket(self.terms.around.message_bytes, self.name.as_ref(), *breach);
-            self.leave(CloseReason::BadWebSocket, None, Some(farewell));
+            self.input_ended |= breach.is_last();
+            self.leave((*breach).into(), None, Some(farewell));
         } else {
             // Nothing follows a close frame: it need not be waited for.
             self.input_ended = true;
