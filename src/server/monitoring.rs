@@ -2,7 +2,8 @@
 //!
 //! It has a thread of its own: figures are gathered and written out beside the messages, not between them, and it still
 //! answers when a worker does not, or while the server ends. What it may take of a core is bounded by how many connections
-//! it serves at a time, and for how long it keeps each one's place: past that, newcomers wait with the kernel.
+//! it serves at a time, and for how long it keeps each one's place: past that, newcomers wait with the kernel, or take the
+//! place of someone who asks nothing.
 
 use std::{
     io,
@@ -19,7 +20,7 @@ use futures_util::future::{LocalBoxFuture, join};
 use slog::{Logger, debug, error};
 use tokio::{
     net::TcpStream,
-    sync::Semaphore,
+    select,
     time::{sleep, timeout},
 };
 
@@ -30,10 +31,12 @@ mod answers;
 mod exposition;
 mod figures;
 mod json;
+mod places;
 mod process;
 mod roll_call;
 
 use answers::Desk;
+use places::{Place, Places};
 
 /// Connections that are served at a time.
 pub const MOST: usize = 16;
@@ -79,9 +82,9 @@ pub fn start(sockets: Vec<TcpListener>, watched: Watched) -> io::Result<Option<A
     arbiter.spawn_fn(move || {
         let log = watched.log.clone();
         let desk = Rc::new(Desk::new(watched));
-        let places = Arc::new(Semaphore::new(MOST));
+        let places = Places::new();
         for socket in sockets {
-            let (desk, places, log) = (Rc::clone(&desk), Arc::clone(&places), log.clone());
+            let (desk, places, log) = (Rc::clone(&desk), Rc::clone(&places), log.clone());
             actix_rt::spawn(async move {
                 if let Err(error) = accept_all(socket, desk, places, &log).await {
                     error!(log, "monitoring does not answer"; "error" => %error);
@@ -93,12 +96,7 @@ pub fn start(sockets: Vec<TcpListener>, watched: Watched) -> io::Result<Option<A
 }
 
 /// Answers those who connect here, each once.
-async fn accept_all(
-    socket: TcpListener,
-    desk: Rc<Desk>,
-    places: Arc<Semaphore>,
-    log: &Logger,
-) -> io::Result<()> {
+async fn accept_all(socket: TcpListener, desk: Rc<Desk>, places: Rc<Places>, log: &Logger) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(socket)?;
     let serve = Rc::new(build(desk).await?);
     loop {
@@ -110,21 +108,27 @@ async fn accept_all(
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(()) };
+        let Ok(place) = places.take().await else { return Ok(()) };
         let (serve, log) = (Rc::clone(&serve), log.clone());
         actix_rt::spawn(async move {
-            let (served, ()) = join(timeout(VISIT, serve(stream)), sleep(LEAST)).await;
+            let serving = join(timeout(VISIT, serve(stream, &place)), sleep(LEAST));
+            let served = select! {
+                (served, ()) = serving => served,
+                () = place.displaced() => {
+                    debug!(log, "a connection for monitoring asked nothing and gave way to another");
+                    return;
+                }
+            };
             match served {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => debug!(log, "monitoring was not asked in HTTP"; "error" => error),
                 Err(_late) => debug!(log, "a connection for monitoring took too long and was cut"),
             }
-            drop(place);
         });
     }
 }
 
-type Serve = Box<dyn Fn(TcpStream) -> LocalBoxFuture<'static, Result<(), String>>>;
+type Serve = Box<dyn Fn(TcpStream, &Place) -> LocalBoxFuture<'static, Result<(), String>>>;
 
 /// HTTP for one request a connection.
 async fn build(desk: Rc<Desk>) -> io::Result<Serve> {
@@ -138,8 +142,8 @@ async fn build(desk: Rc<Desk>) -> io::Result<Serve> {
         .client_disconnect_timeout(LEAST)
         .h1(fn_service(answer));
     let service = factory.new_service(()).await.map_err(|()| io::Error::other("cannot start HTTP"))?;
-    Ok(Box::new(move |stream| {
-        let served = service.call((Turns::at_most(stream, 1), None));
+    Ok(Box::new(move |stream, place| {
+        let served = service.call((Turns::at_most(stream, 1).telling(place.asked()), None));
         Box::pin(async move { served.await.map_err(|error| error.to_string()) })
     }))
 }

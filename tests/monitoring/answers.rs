@@ -135,6 +135,9 @@ fn while_the_server_drains_it_is_alive_and_not_ready() {
     assert_eq!(process.ended().code(), Some(0));
 }
 
+/// `server::monitoring::MOST`.
+const MOST: usize = 16;
+
 #[test]
 fn who_is_slow_is_cut() {
     let server = TestServer::start();
@@ -147,9 +150,32 @@ fn who_is_slow_is_cut() {
 }
 
 #[test]
+fn who_asks_is_answered_at_once_while_silent_connections_hold_all_places() {
+    let server = TestServer::start();
+    let address = server.monitoring_address();
+    let connect = || {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream
+    };
+    let mut silent: Vec<TcpStream> = (0..MOST).map(|_| connect()).collect();
+    // A head that does not end is no question either.
+    silent[0].write_all(b"GET /healthz HTTP/1.1\r\n").unwrap();
+    assert_eq!(get(address, "/healthz").body, "ok\n");
+    let last_words = |mut stream: TcpStream| {
+        let mut told = Vec::new();
+        // What was sent and not read may make the end a reset.
+        let _ = stream.read_to_end(&mut told);
+        String::from_utf8(told).unwrap()
+    };
+    let told: Vec<String> = silent.into_iter().map(last_words).collect();
+    // The first went; the others had all the time there is.
+    assert_eq!(told[0], "");
+    assert!(told[1..].iter().all(|told| told.starts_with("HTTP/1.1 408 Request Timeout\r\n")), "{told:?}");
+}
+
+#[test]
 fn only_so_many_are_served_at_a_time_and_nobody_else_is_disturbed() {
-    /// `server::monitoring::MOST`.
-    const MOST: usize = 16;
     let process = Process::serve(&[]);
     let address = process.monitoring_address();
     let mut alan = process.join("alan");

@@ -8,6 +8,10 @@ use std::{
     future::Future,
     io,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, Waker, ready},
     time::Duration,
 };
@@ -32,6 +36,8 @@ pub struct Turns<S> {
     turn: Turn,
     /// How many requests may still come.
     left: u32,
+    /// To be set once a whole head has come.
+    asked: Option<Arc<AtomicBool>>,
     /// Since when the other end takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -53,8 +59,14 @@ impl<S> Turns<S> {
             ahead: BytesMut::new(),
             turn: Turn::Asking { in_line: true },
             left: requests,
+            asked: None,
             stalled: None,
         }
+    }
+
+    /// The same, and this is set once there is a request.
+    pub fn telling(self, asked: Arc<AtomicBool>) -> Self {
+        Self { asked: Some(asked), ..self }
     }
 
     /// The connection, and what was read of it beyond the last request.
@@ -80,7 +92,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Turns<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { stream, ahead, turn, .. } = self.get_mut();
+        let Self { stream, ahead, turn, asked, .. } = self.get_mut();
         let in_line = match turn {
             Turn::Asking { in_line } => in_line,
             Turn::Answering { reader, .. } => {
@@ -100,6 +112,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Turns<S> {
         buffer.put_slice(&ahead.split_to(end.unwrap_or(most)));
         if end.is_some() {
             *turn = Turn::Answering { wrote: false, reader: None };
+            if let Some(asked) = asked.take() {
+                asked.store(true, Ordering::Relaxed);
+            }
         }
         Poll::Ready(Ok(()))
     }

@@ -1,0 +1,181 @@
+//! [`Places`]: how many are served at a time, and who gives way to whom.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    future::pending,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio::{
+    select,
+    sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore},
+    time::{Instant, sleep_until},
+};
+
+use super::{LEAST, MOST};
+
+/// [`MOST`] places. Where all are taken, who comes takes that of the one who has been silent for longest, once that one has had
+/// it for [`LEAST`]: connections that ask nothing keep nobody waiting who does.
+pub struct Places {
+    free: Arc<Semaphore>,
+    /// Those who had not asked anything when it was last looked at, in the order in which they came.
+    silent: RefCell<BTreeMap<u64, Silent>>,
+    next: Cell<u64>,
+}
+
+struct Silent {
+    since: Instant,
+    asked: Arc<AtomicBool>,
+    /// It is to go.
+    displaced: Rc<Notify>,
+}
+
+/// A place, until this is dropped.
+pub struct Place {
+    number: u64,
+    places: Rc<Places>,
+    asked: Arc<AtomicBool>,
+    displaced: Rc<Notify>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Places {
+    /// All of them free.
+    pub fn new() -> Rc<Self> {
+        let free = Arc::new(Semaphore::new(MOST));
+        Rc::new(Self { free, silent: RefCell::default(), next: Cell::new(0) })
+    }
+
+    /// Waits for a place, and takes it.
+    ///
+    /// # Errors
+    /// None in practice: the semaphore is never closed.
+    pub async fn take(self: &Rc<Self>) -> Result<Place, AcquireError> {
+        let permit = select! {
+            biased;
+            permit = Arc::clone(&self.free).acquire_owned() => permit?,
+            () = self.displace() => Arc::clone(&self.free).acquire_owned().await?,
+        };
+        let number = self.next.get();
+        self.next.set(number + 1);
+        let (asked, displaced) = <(Arc<AtomicBool>, Rc<Notify>)>::default();
+        let silent =
+            Silent { since: Instant::now(), asked: Arc::clone(&asked), displaced: Rc::clone(&displaced) };
+        self.silent.borrow_mut().insert(number, silent);
+        Ok(Place { number, places: Rc::clone(self), asked, displaced, _permit: permit })
+    }
+
+    /// Sends the one away who has been silent for longest, when that one has had its place for long enough.
+    async fn displace(&self) {
+        loop {
+            match self.due() {
+                Some(due) => sleep_until(due).await,
+                // Nobody falls silent again: only a place that becomes free helps.
+                None => pending().await,
+            }
+            // It may have asked meanwhile.
+            if self.due().is_some_and(|due| due <= Instant::now())
+                && let Some((_, oldest)) = self.silent.borrow_mut().pop_first()
+            {
+                return oldest.displaced.notify_one();
+            }
+        }
+    }
+
+    /// When the first of the silent may be sent away.
+    fn due(&self) -> Option<Instant> {
+        let mut silent = self.silent.borrow_mut();
+        silent.retain(|_, one| !one.asked.load(Ordering::Relaxed));
+        silent.values().next().map(|oldest| oldest.since + LEAST)
+    }
+}
+
+impl Place {
+    /// To be set when whoever has it asks: it is his from then on.
+    pub fn asked(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.asked)
+    }
+
+    /// Waits until it is to be given up.
+    pub async fn displaced(&self) {
+        self.displaced.notified().await;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.silent.borrow_mut().remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    async fn all(places: &Rc<Places>) -> Vec<Place> {
+        let mut taken = Vec::new();
+        for _ in 0..MOST {
+            taken.push(places.take().now_or_never().expect("a place").unwrap());
+        }
+        assert!(places.take().now_or_never().is_none(), "no more than so many");
+        taken
+    }
+
+    /// Who is to go, and does.
+    fn gone(taken: &mut Vec<Place>) -> Vec<u64> {
+        let all = std::mem::take(taken);
+        let (gone, left) = all.into_iter().partition(|place| place.displaced().now_or_never().is_some());
+        *taken = left;
+        gone.iter().map(|place| place.number).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_takes_the_place_of_the_one_who_was_silent_for_longest() {
+        let places = Places::new();
+        let mut taken = all(&places).await;
+        for place in &taken[..2] {
+            place.asked().store(true, Ordering::Relaxed);
+        }
+        for expected in [2, 3] {
+            let coming = places.take();
+            tokio::pin!(coming);
+            // Not before that one has had it for its time: the first time there is something to wait for.
+            assert!(tokio::time::timeout(LEAST - Duration::from_millis(2), &mut coming).await.is_err());
+            assert_eq!(gone(&mut taken), Vec::<u64>::new());
+            assert!(
+                tokio::time::timeout(Duration::from_millis(4), &mut coming).await.is_err(),
+                "it still goes"
+            );
+            assert_eq!(gone(&mut taken), [expected], "one alone");
+            taken.push(coming.now_or_never().expect("a place").unwrap());
+            // All of them are new again, as it were.
+            for one in places.silent.borrow_mut().values_mut() {
+                one.since = Instant::now();
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asked_keeps_his_place() {
+        let places = Places::new();
+        let mut taken = all(&places).await;
+        for place in &taken {
+            place.asked().store(true, Ordering::Relaxed);
+        }
+        let coming = places.take();
+        tokio::pin!(coming);
+        assert!(tokio::time::timeout(10 * LEAST, &mut coming).await.is_err());
+        assert_eq!(gone(&mut taken), Vec::<u64>::new());
+        drop(taken.pop());
+        coming.now_or_never().expect("a place").unwrap();
+    }
+}
