@@ -12,6 +12,7 @@ mod client_settings;
 mod client_tls;
 mod config;
 mod crowds;
+mod docs;
 mod files;
 mod flood;
 mod harness;
