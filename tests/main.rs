@@ -34,5 +34,6 @@ mod storm;
 mod streams;
 mod systemd;
 mod tls;
+mod untrusted_server;
 mod websocket;
 mod wire;

@@ -175,7 +175,7 @@ impl Error {
     pub fn status(&self) -> u8 {
         match self {
             Self::Script(failure) => match failure {
-                Failure::Text(_) => 2,
+                Failure::Argument { .. } => 2,
                 Failure::Refused(_)
                 | Failure::PasswordMissing(_)
                 | Failure::PasswordWrong { .. }
@@ -187,7 +187,11 @@ impl Error {
                 | Failure::ServerClosed => 4,
                 Failure::NotTaken { .. } | Failure::NotConfirmed { .. } => 5,
                 Failure::Stream(why) => of_stream(why),
-                Failure::Line { .. } | Failure::Sound(_) | Failure::Input(_) | Failure::Output(_) => 1,
+                Failure::PasswordUnfit { .. }
+                | Failure::Line { .. }
+                | Failure::Sound(_)
+                | Failure::Input(_)
+                | Failure::Output(_) => 1,
             },
             Self::Ended(Farewell::Refused(_)) => 3,
             Self::Ended(_) => 4,

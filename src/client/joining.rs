@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use super::Received;
+use super::{
+    Received,
+    text::{Unfit, fit_data},
+};
 use crate::protocol::{
-    Message,
+    Line, Message,
     message::{NAME, NO_DATA},
     password::PASSWORD,
 };
@@ -90,15 +93,19 @@ impl Joining {
     }
 
     /// The answer to the name request.
-    #[must_use]
-    pub fn introduction(&self) -> Message<'_> {
-        Message { sender: &self.name, destination: SERVER, operation: NAME, data: &self.name }
+    ///
+    /// # Errors
+    /// If no message can carry the name.
+    pub fn introduction(&self) -> Result<Line, Unfit> {
+        fit_data(Message { sender: &self.name, destination: SERVER, operation: NAME, data: &self.name })
     }
 
     /// The answer to the password request.
-    #[must_use]
-    pub fn password<'a>(&'a self, password: &'a str) -> Message<'a> {
-        Message { sender: &self.name, destination: SERVER, operation: PASSWORD, data: password }
+    ///
+    /// # Errors
+    /// If no message can carry the password.
+    pub fn password(&self, password: &str) -> Result<Line, Unfit> {
+        fit_data(Message { sender: &self.name, destination: SERVER, operation: PASSWORD, data: password })
     }
 
     /// A command to the server that carries no data.
@@ -130,10 +137,18 @@ mod tests {
         assert_eq!(joining.take(said("server | client | name | no data")), Step::Introduce);
         let asked = joining.take(said("server | alan | password | no data"));
         assert_eq!(asked, Step::AskPassword { complaint: None });
-        assert_eq!(joining.password("x").sender, "alan");
+        assert_eq!(joining.password("x").unwrap().text(), "alan | server | password | x");
         assert_eq!(joining.take(said("server | alan | error_message | 2 tries are left")), Step::Wait);
         let again = joining.take(said("server | alan | password | no data"));
         assert_eq!(again, Step::AskPassword { complaint: Some("2 tries are left".to_owned()) });
+    }
+
+    #[test]
+    fn no_name_and_no_password_is_two_messages() {
+        assert!(Joining::new("al\n/close").introduction().is_err());
+        assert!(Joining::new("al | x").introduction().is_err());
+        assert!(Joining::new("alan").password("x\n/close").is_err());
+        assert!(Joining::new("alan").password("x | y").is_ok());
     }
 
     #[test]

@@ -12,14 +12,13 @@ use tokio::{
 use zeroize::Zeroizing;
 
 use super::{
-    Received,
     decoder::Item,
     dial::{Dialer, NoConnection},
     joining::{JOIN_WITHIN, Joining, LetsNobodyIn, Step},
     meaning::Meaning,
     wire,
 };
-use crate::protocol::Message;
+use crate::protocol::Line;
 
 /// Events that were not taken yet.
 const EVENTS: usize = 256;
@@ -34,14 +33,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub enum Command {
     /// Send this, once joined.
-    Send(Received),
+    Send(Line),
     /// The password that was asked for.
     Password(Zeroizing<String>),
 }
 
-impl From<Received> for Command {
-    fn from(message: Received) -> Self {
-        Self::Send(message)
+impl From<Line> for Command {
+    fn from(line: Line) -> Self {
+        Self::Send(line)
     }
 }
 
@@ -116,7 +115,7 @@ pub struct Link {
     /// A password that was right, for the next connection.
     password: Option<Zeroizing<String>>,
     /// Messages that were given while a password was waited for. No more than [`COMMANDS`].
-    held: VecDeque<Received>,
+    held: VecDeque<Line>,
     commands: Receiver<Command>,
     events: Sender<Event>,
 }
@@ -184,10 +183,10 @@ impl Link {
             Err(ending) => return Ok(ending),
         }
         // Writing has a task of its own: a server that takes nothing for a while must be read from all the same.
-        let (outgoing, mut queue) = channel::<Received>(1);
+        let (outgoing, mut queue) = channel::<Line>(1);
         let writer = tokio::spawn(async move {
-            while let Some(message) = queue.recv().await {
-                sender.send(&message.as_message()).await?;
+            while let Some(line) = queue.recv().await {
+                sender.send(&line).await?;
             }
             Ok::<_, io::Error>(())
         });
@@ -200,7 +199,7 @@ impl Link {
     async fn exchange(
         &mut self,
         receiver: &mut wire::Receiver,
-        outgoing: &Sender<Received>,
+        outgoing: &Sender<Line>,
     ) -> Result<Ending, Unheard> {
         loop {
             let (commands, held) = (&mut self.commands, &mut self.held);
@@ -259,9 +258,18 @@ impl Link {
                 item = receiver.next() => item,
                 password = password_or_hold(&mut self.commands, &mut self.held), if wants_password => {
                     let password = password?;
+                    let line = match joining.password(&password) {
+                        Ok(line) => line,
+                        Err(why) => {
+                            let complaint = Some(format!("The password {why}"));
+                            let name = joining.name().to_owned();
+                            self.tell(Event::PasswordWanted { name, complaint }).await?;
+                            continue;
+                        }
+                    };
                     wants_password = false;
                     until = Instant::now() + JOIN_WITHIN;
-                    if let Err(ending) = give(sender, &joining.password(&password)).await {
+                    if let Err(ending) = give(sender, &line).await {
                         return Ok(Err(ending));
                     }
                     given = Some(password);
@@ -281,13 +289,20 @@ impl Link {
             let sent = match joining.take(message) {
                 Step::Introduce => {
                     receiver.call_me(joining.name());
-                    give(sender, &joining.introduction()).await
+                    match joining.introduction() {
+                        Ok(line) => give(sender, &line).await,
+                        Err(why) => Err(Ending::Over(End::NotLetIn(format!("The name {why}")))),
+                    }
                 }
                 Step::AskPassword { complaint } => {
-                    if let Some(password) = self.known_password().filter(|_| given.is_none()) {
-                        let sent = give(sender, &joining.password(&password)).await;
+                    // A file's password has no control characters, so it can be sent.
+                    let known = self.known_password().filter(|_| given.is_none());
+                    if let Some((password, Ok(line))) = known.map(|known| {
+                        let line = joining.password(&known);
+                        (known, line)
+                    }) {
                         given = Some(password);
-                        sent
+                        give(sender, &line).await
                     } else {
                         wants_password = true;
                         let name = joining.name().to_owned();
@@ -316,7 +331,7 @@ impl Link {
 /// too many, no more is taken. Dropped before it is done, it loses nothing.
 async fn password_or_hold(
     commands: &mut Receiver<Command>,
-    held: &mut VecDeque<Received>,
+    held: &mut VecDeque<Line>,
 ) -> Result<Zeroizing<String>, Unheard> {
     while held.len() < COMMANDS {
         match commands.recv().await {
@@ -329,8 +344,8 @@ async fn password_or_hold(
 }
 
 /// Sends what is asked for on joining. A server that does not even take that lets nobody in.
-async fn give(sender: &mut wire::Sender, message: &Message<'_>) -> Result<(), Ending> {
-    Ok(timeout(JOIN_WITHIN, sender.send(message)).await.map_err(|_| Ending::LetsNobodyIn)??)
+async fn give(sender: &mut wire::Sender, line: &Line) -> Result<(), Ending> {
+    Ok(timeout(JOIN_WITHIN, sender.send(line)).await.map_err(|_| Ending::LetsNobodyIn)??)
 }
 
 /// What was read, or how the connection ended.

@@ -1,9 +1,6 @@
 //! [`fit`]: whether a text can be sent as one message. No IO.
 
-use crate::{
-    client::Received,
-    protocol::{Message, Operation, reply::ALL_CLIENTS},
-};
+use crate::protocol::{Line, Message, Operation, Unwritable, reply::ALL_CLIENTS};
 
 /// The most bytes that a message may have, its header counted and its line ending not: what servers take unless set up
 /// otherwise, and all that the report's do.
@@ -42,14 +39,9 @@ pub enum Unfit {
         /// How many were looked at.
         most: usize,
     },
-    /// It holds a control character other than a tab.
-    #[error("cannot be sent: character {column} is a control character (U+{code:04X})")]
-    Control {
-        /// Which character, counted from 1.
-        column: usize,
-        /// Its code point.
-        code: u32,
-    },
+    /// No message can carry one of its characters.
+    #[error("cannot be sent: {0}")]
+    Unwritable(#[from] Unwritable),
     /// It is not UTF-8.
     #[error("cannot be sent: it is not UTF-8 from byte {byte} on")]
     NotUtf8 {
@@ -74,23 +66,21 @@ impl To {
 ///
 /// # Errors
 /// If no message can.
-pub fn fit(sender: &str, to: &To, text: &str) -> Result<Received, Unfit> {
+pub fn fit(sender: &str, to: &To, text: &str) -> Result<Line, Unfit> {
     if text.is_empty() {
         return Err(Unfit::Empty);
     }
     fit_data(to.message(sender, text))
 }
 
-/// The same for any message whose header is sound; it may say nothing.
+/// The line for any message, whose DATA may be empty.
 ///
 /// # Errors
-/// If it cannot be sent.
-pub fn fit_data(message: Message<'_>) -> Result<Received, Unfit> {
-    if let Some((place, c)) = message.data.chars().enumerate().find(|(_, c)| c.is_control() && *c != '\t') {
-        return Err(Unfit::Control { column: place + 1, code: u32::from(c) });
-    }
+/// If a field holds what no message can carry, or the message is longer than [`MESSAGE_BYTES`].
+pub fn fit_data(message: Message<'_>) -> Result<Line, Unfit> {
+    let line = Line::new(&message)?;
     match surplus(&message) {
-        0 => Ok(message.into()),
+        0 => Ok(line),
         over => Err(Unfit::TooLong { over }),
     }
 }
@@ -104,6 +94,7 @@ pub fn surplus(message: &Message<'_>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::message::Field;
 
     #[test]
     fn to_whom() {
@@ -112,17 +103,19 @@ mod tests {
             (To::All, "alan | all clients | broadcast | hi"),
             (To::Others, "alan | all clients | broadcast_not_me | hi"),
         ] {
-            assert_eq!(fit("alan", &to, "hi").unwrap().as_message(), Message::parse(line).unwrap());
+            assert_eq!(fit("alan", &to, "hi").unwrap().text(), line);
         }
     }
 
     #[test]
     fn what_cannot_be_sent() {
+        let unwritable =
+            |column, character| Unfit::Unwritable(Unwritable { field: Field::Data, column, character });
         for (text, why) in [
             ("", Unfit::Empty),
-            ("a\u{1b}[2J", Unfit::Control { column: 2, code: 0x1b }),
-            ("é\n", Unfit::Control { column: 2, code: 0x0a }),
-            ("\u{9b}", Unfit::Control { column: 1, code: 0x9b }),
+            ("a\u{1b}[2J", unwritable(2, '\u{1b}')),
+            ("é\n", unwritable(2, '\n')),
+            ("\u{9b}", unwritable(1, '\u{9b}')),
         ] {
             assert_eq!(fit("alan", &To::All, text), Err(why), "{text:?}");
         }

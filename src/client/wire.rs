@@ -17,11 +17,10 @@ use tokio::{
 };
 
 use super::{
-    Received,
     decoder::{Decoder, Framing, Item},
     dial::Stream,
 };
-use crate::protocol::{Line, Message};
+use crate::protocol::Line;
 
 /// The most that is read at once.
 const READ_BYTES: usize = 16 * 1024;
@@ -134,8 +133,7 @@ impl Sender {
     ///
     /// # Errors
     /// If the connection breaks.
-    pub async fn send(&mut self, message: &Message<'_>) -> io::Result<()> {
-        let line = Line::from(message);
+    pub async fn send(&mut self, line: &Line) -> io::Result<()> {
         if self.is_unframed.load(Ordering::Relaxed) {
             self.paused().await;
             self.not_before = Some(Instant::now() + UNFRAMED_GAP);
@@ -159,11 +157,11 @@ impl Sender {
 /// Sends what it is given from a task of its own: a server that takes nothing for a while must be read from all the
 /// same. If sending fails, the queue closes, and the [`Receiver`] learns of it too.
 #[must_use]
-pub fn queue(mut sender: Sender) -> mpsc::Sender<Received> {
-    let (to, mut queue) = mpsc::channel::<Received>(QUEUED);
+pub fn queue(mut sender: Sender) -> mpsc::Sender<Line> {
+    let (to, mut queue) = mpsc::channel::<Line>(QUEUED);
     tokio::spawn(async move {
-        while let Some(message) = queue.recv().await {
-            if sender.send(&message.as_message()).await.is_err() {
+        while let Some(line) = queue.recv().await {
+            if sender.send(&line).await.is_err() {
                 return;
             }
         }
@@ -185,7 +183,7 @@ mod tests {
         let Some(Item::Message(request)) = receiver.next().await.unwrap() else { panic!("no message") };
         let begin = Instant::now();
         for _ in 0..2 {
-            sender.send(&request.as_message()).await.unwrap();
+            sender.send(&Line::new(&request.as_message()).unwrap()).await.unwrap();
         }
         assert_eq!(begin.elapsed(), UNFRAMED_GAP);
         let text = "server | client | name | no data";

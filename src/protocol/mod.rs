@@ -36,7 +36,7 @@ pub use framing::FrameDecoder;
 pub use kind::Kind;
 pub use line::Line;
 pub use look::{Look, Looks};
-pub use message::{Malformed, Message};
+pub use message::{Malformed, Message, Unwritable};
 pub use moderation::{Moderation, Target};
 pub use name::{Name, NameError, NameKey};
 pub use operation::Operation;

@@ -35,7 +35,7 @@ const CLIENT: &str = "client";
 pub const ARE_YOU_THERE: &str = "server | client | echo | yes\r\n";
 
 fn server_says(destination: &str, operation: &str, data: &str) -> Line {
-    Line::from(&Message { sender: SERVER, destination, operation, data })
+    Line::lossy(&Message { sender: SERVER, destination, operation, data })
 }
 
 /// As [`server_says`], with DATA cut so that the message has at most `limit` bytes.
@@ -43,7 +43,7 @@ fn server_says_within(limit: usize, destination: &str, operation: &str, data: &s
     let whole = Message { sender: SERVER, destination, operation, data };
     let over = whole.encoded_len().saturating_sub(limit);
     if over == 0 {
-        return Line::from(&whole);
+        return Line::lossy(&whole);
     }
     let kept = data.floor_char_boundary(data.len().saturating_sub(over + '…'.len_utf8()));
     server_says(destination, operation, &format!("{}…", &data[..kept]))
@@ -65,7 +65,7 @@ pub fn list_clients<'a>(limit: usize, to: &Name, names: impl Iterator<Item = &'a
     for name in names {
         let used = data.len() - HEAD.len();
         if used > 0 && used + BETWEEN.len() + name.as_str().len() > room {
-            lines.push(Line::from(&Message { data: &data, ..empty }));
+            lines.push(Line::lossy(&Message { data: &data, ..empty }));
             data.truncate(HEAD.len());
         }
         if data.len() > HEAD.len() {
@@ -73,7 +73,7 @@ pub fn list_clients<'a>(limit: usize, to: &Name, names: impl Iterator<Item = &'a
         }
         data.push_str(name.as_str());
     }
-    lines.push(Line::from(&Message { data: &data, ..empty }));
+    lines.push(Line::lossy(&Message { data: &data, ..empty }));
     lines
 }
 

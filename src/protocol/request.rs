@@ -317,7 +317,7 @@ pub fn forwarded(
 ) -> Result<Line, Line> {
     let message = Message { sender: from.as_str(), destination: to, operation: operation.wire(), data };
     let bytes = message.encoded_len();
-    if bytes > limit { Err(reply::message_too_long(limit, from, bytes)) } else { Ok(Line::from(&message)) }
+    if bytes > limit { Err(reply::message_too_long(limit, from, bytes)) } else { Ok(Line::lossy(&message)) }
 }
 
 /// Whether a line that begins with `/` is a whole message after all, from someone whose name does.

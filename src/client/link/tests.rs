@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::client::Target;
+use crate::{client::Target, protocol::Message};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -74,7 +74,7 @@ impl Puppet {
 
 fn message(data: &str) -> Command {
     let line = format!("ana | all | broadcast | {data}");
-    Command::Send(crate::protocol::Message::parse(&line).unwrap().into())
+    Command::Send(Line::new(&Message::parse(&line).unwrap()).unwrap())
 }
 
 fn password(text: &str) -> Command {

@@ -18,7 +18,7 @@ use crate::{
         script::Failure,
         text::{Unfit, fit_data},
     },
-    protocol::{Message, Name, Operation, message::NO_DATA, password::PASSWORD, reply::ALL_CLIENTS},
+    protocol::{Line, Message, Name, Operation, message::NO_DATA, reply::ALL_CLIENTS},
 };
 
 /// How long an answer is waited for that has to come, before the next operation is asked for. Later ones are printed
@@ -32,7 +32,7 @@ const REFUSAL_WITHIN: Duration = Duration::from_millis(300);
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Act {
     Print(String),
-    Send(Received),
+    Send(Line),
     /// Someone asks for the list of files.
     Answer(String),
     /// Someone wants to hear a file: who, and what the server says of it.
@@ -199,15 +199,19 @@ impl Dialogue {
         let (State::Joining(joining) | State::Asking(_, Some(joining))) = &mut self.state else { return };
         let shown = reply(&received);
         match joining.take(received) {
-            Step::Introduce => {
-                let introduction = joining.introduction().into();
-                self.acts.push(Act::Send(introduction));
-            }
+            Step::Introduce => match joining.introduction() {
+                Ok(introduction) => self.acts.push(Act::Send(introduction)),
+                Err(why) => self.end(Err(Failure::Argument { what: "NAME", why })),
+            },
             Step::AskPassword { complaint } if self.password.is_some() => {
                 let Some((text, file)) = &self.password else { return };
-                match complaint {
-                    None => self.acts.push(Act::Send(joining.password(text).into())),
-                    Some(complaint) => {
+                match (complaint, joining.password(text)) {
+                    (None, Ok(password)) => self.acts.push(Act::Send(password)),
+                    (None, Err(why)) => {
+                        let name = joining.name().to_owned();
+                        self.end(Err(Failure::PasswordUnfit { name, why }));
+                    }
+                    (Some(complaint), _) => {
                         let file = file.clone();
                         self.end(Err(Failure::PasswordWrong { file, complaint }));
                     }
@@ -256,9 +260,7 @@ impl Dialogue {
     }
 
     fn give_password(&mut self, joining: Joining, password: &str) {
-        let message = joining.password(password);
-        debug_assert_eq!(message.operation, PASSWORD);
-        match fit_data(message) {
+        match joining.password(password) {
             Ok(message) => {
                 self.acts.push(Act::Send(message));
                 self.turn_to(State::Joining(joining));
@@ -325,7 +327,7 @@ impl Dialogue {
         // Comes after the whole list, in however many messages that is.
         let me = self.name.as_str();
         let mark = Message { sender: me, destination: me, operation: Operation::Echo.wire(), data: MARK };
-        self.acts.push(Act::Send(mark.into()));
+        self.acts.push(Act::Send(Line::lossy(&mark)));
         self.marks.sent();
     }
 

@@ -25,7 +25,6 @@ use self::{
     hidden::Hidden,
 };
 use super::{
-    Received,
     audio::publish::{Asking, News, Publisher},
     decoder::{Framing, Item},
     dial::Dialer,
@@ -38,7 +37,7 @@ use super::{
     signals::Signals,
     wire,
 };
-use crate::protocol::Name;
+use crate::protocol::{self, Name};
 
 /// What happens with what is played, and was not said yet.
 const MOST_NEWS: usize = 64;
@@ -125,12 +124,12 @@ async fn ask_name(lines: &mut Lines, out: &Sender<String>) -> Result<Option<Stri
 struct Running {
     dialogue: Dialogue,
     receiver: wire::Receiver,
-    outgoing: Sender<Received>,
+    outgoing: Sender<protocol::Line>,
     sharer: Sharer,
     publisher: Publisher,
     news: Receiver<News>,
     to_print: VecDeque<String>,
-    to_send: VecDeque<Received>,
+    to_send: VecDeque<protocol::Line>,
     /// The dialogue's turn, and when it began.
     turn: (u64, Instant),
     /// What is to be said before a password is typed.
@@ -230,7 +229,7 @@ impl Running {
 }
 
 /// Says what happened with what is played to others. Gives what is to be sent.
-fn heard(news: News) -> Option<Received> {
+fn heard(news: News) -> Option<protocol::Line> {
     match news {
         News::Send(message) => return Some(message),
         News::Began(on_air) => say(&format!("{} hears {}", in_sentence(&on_air.by), on_air.file)),

@@ -26,16 +26,18 @@ use super::{
     typed,
     unconfirmed::Unconfirmed,
 };
-use crate::client::{
-    Received,
-    audio::{
-        play::{self, Volume},
-        publish::Order,
+use crate::{
+    client::{
+        audio::{
+            play::{self, Volume},
+            publish::Order,
+        },
+        files::Assembly,
+        leaving::{LEAVE_WITHIN, exit},
+        link,
+        names::in_sentence,
     },
-    files::Assembly,
-    leaving::{LEAVE_WITHIN, exit},
-    link,
-    names::in_sentence,
+    protocol,
 };
 
 /// The most that waits to be given to the link.
@@ -291,7 +293,7 @@ impl App {
     }
 
     /// Leaves a message to be sent. Whether there was room.
-    pub(super) fn send(&mut self, message: Received) -> bool {
+    pub(super) fn send(&mut self, message: protocol::Line) -> bool {
         self.leave_effect(Effect::Command(link::Command::Send(message)))
     }
 

@@ -11,10 +11,7 @@ use super::{
     line,
     typed::{self, Typed},
 };
-use crate::{
-    client::Received,
-    protocol::{Operation, name::MAX_NAME_CHARS},
-};
+use crate::protocol::{Line, Message, Operation, name::MAX_NAME_CHARS};
 
 /// The most bytes of a password that are typed.
 const MOST_PASSWORD_BYTES: usize = 1024;
@@ -228,15 +225,16 @@ impl App {
         }
     }
 
-    fn send_typed(&mut self, message: Received, now: Now) {
+    fn send_typed(&mut self, line: Line, now: Now) {
+        let message = line.message();
         let own_copy = self.own_copy(&message, now);
-        let operation = message.operation.clone();
+        let operation = message.operation.to_owned();
         self.note_asked(&message, now);
-        let returns = match Operation::from_wire(&message.operation) {
-            Some(Operation::Broadcast | Operation::Echo) => Some(message.data.clone()),
+        let returns = match Operation::from_wire(message.operation) {
+            Some(Operation::Broadcast | Operation::Echo) => Some(message.data.to_owned()),
             _ => None,
         };
-        if !self.send(message) {
+        if !self.send(line) {
             self.not_played(&operation, "");
             self.hint = Some("Not sent: the server takes nothing just now. Enter tries again".to_owned());
             return;
@@ -251,16 +249,16 @@ impl App {
     }
 
     /// What is shown at once of what one sends, because it does not come back.
-    fn own_copy(&self, message: &Received, now: Now) -> Option<Entry> {
-        let (to, private) = match Operation::from_wire(&message.operation)? {
+    fn own_copy(&self, message: &Message<'_>, now: Now) -> Option<Entry> {
+        let (to, private) = match Operation::from_wire(message.operation)? {
             Operation::PrivateMessage if message.destination != self.name => {
-                (message.destination.clone(), true)
+                (message.destination.to_owned(), true)
             }
             Operation::BroadcastNotMe => ("others".to_owned(), false),
             _ => return None,
         };
         let kind = Kind::Said { by: self.name.clone(), to: Some(to), private, own: true };
-        Some(Entry { clock: now.clock, kind, text: message.data.clone() })
+        Some(Entry { clock: now.clock, kind, text: message.data.to_owned() })
     }
 
     fn toggle_help(&mut self) {

@@ -7,12 +7,11 @@ use super::{
 };
 use crate::{
     client::{
-        Received,
         audio::play::{Failed, Order, Progress, Volume, words},
         files::{Entry, Quoted},
     },
     media::Offer,
-    protocol::Operation,
+    protocol::{Message, Operation},
 };
 
 /// What a line asks for that is carried out here.
@@ -35,10 +34,10 @@ impl App {
     }
 
     /// A message was sent: it may ask for a file.
-    pub(super) fn note_asked(&mut self, message: &Received, now: Now) {
+    pub(super) fn note_asked(&mut self, message: &Message<'_>, now: Now) {
         if message.operation == Operation::Play.wire() {
             let asked = &mut self.listening.asked;
-            let (of, file) = (message.destination.clone(), message.data.clone());
+            let (of, file) = (message.destination.to_owned(), message.data.to_owned());
             asked.push_back(Asked { of, file, at: now.at });
             asked.drain(..asked.len().saturating_sub(MOST_ASKED));
         }

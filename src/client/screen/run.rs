@@ -25,19 +25,21 @@ use super::{
     terminal::Screen,
     theme::Theme,
 };
-use crate::client::{
-    Received,
-    audio::{
-        play::{Failed, Heard, Listener, Volume},
-        publish::{Asking, News, Publisher, TooMuch},
+use crate::{
+    client::{
+        audio::{
+            play::{Failed, Heard, Listener, Volume},
+            publish::{Asking, News, Publisher, TooMuch},
+        },
+        decoder::Item,
+        dial::Dialer,
+        files::{Folder, Sharer},
+        link::{self, Event, Link},
+        meaning::Meaning,
+        moment::reached,
+        signals::Signals,
     },
-    decoder::Item,
-    dial::Dialer,
-    files::{Folder, Sharer},
-    link::{self, Event, Link},
-    meaning::Meaning,
-    moment::reached,
-    signals::Signals,
+    protocol::Line,
 };
 
 /// How far apart pictures are, at least: thirty a second.
@@ -143,7 +145,7 @@ struct Driver {
     /// Whom to ask what there is to tell of files.
     sharer: Sharer,
     /// What it has to tell.
-    answers: Receiver<Received>,
+    answers: Receiver<Line>,
     /// What plays files to others.
     publisher: Publisher,
     /// What comes of that.

@@ -19,7 +19,7 @@ use crate::{
         text::Unfit,
         wire,
     },
-    protocol::{Message, reply::CONNECT_AGAIN},
+    protocol::{Line, reply::CONNECT_AGAIN},
 };
 
 /// A connection with a name.
@@ -88,9 +88,22 @@ pub enum Failure {
         /// How long was waited.
         within: Duration,
     },
-    /// The text on the command line cannot be sent.
-    #[error("TEXT {0}")]
-    Text(Unfit),
+    /// An argument of the command line cannot be sent.
+    #[error("{what} {why}")]
+    Argument {
+        /// Which, as the help calls it.
+        what: &'static str,
+        /// Why.
+        why: Unfit,
+    },
+    /// A password cannot be sent.
+    #[error("the password of {name} {why}")]
+    PasswordUnfit {
+        /// Whose.
+        name: String,
+        /// Why.
+        why: Unfit,
+    },
     /// A line of standard input cannot be sent.
     #[error("line {number} of standard input {why}; it and what follows was not sent")]
     Line {
@@ -148,12 +161,18 @@ impl Errand {
             match joining.take(message) {
                 Step::Introduce => {
                     errand.receiver.call_me(joining.name());
-                    in_time(until, errand.sender.send(&joining.introduction())).await?;
+                    let line =
+                        joining.introduction().map_err(|why| Failure::Argument { what: "NAME", why })?;
+                    in_time(until, errand.sender.send(&line)).await?;
                 }
                 Step::AskPassword { complaint } => {
                     let password = password(dialer, joining.name(), complaint)?;
                     until = Instant::now() + JOIN_WITHIN;
-                    in_time(until, errand.sender.send(&joining.password(&password))).await?;
+                    let line = joining.password(&password).map_err(|why| {
+                        let name = joining.name().to_owned();
+                        Failure::PasswordUnfit { name, why }
+                    })?;
+                    in_time(until, errand.sender.send(&line)).await?;
                 }
                 Step::Joined(name) => {
                     errand.name = name;
@@ -170,8 +189,8 @@ impl Errand {
     ///
     /// # Errors
     /// If the connection breaks.
-    pub async fn send(&mut self, message: &Message<'_>) -> Result<(), Failure> {
-        Ok(self.sender.send(message).await?)
+    pub async fn send(&mut self, line: &Line) -> Result<(), Failure> {
+        Ok(self.sender.send(line).await?)
     }
 
     /// The next message.
@@ -189,7 +208,7 @@ impl Errand {
     /// If the connection breaks first.
     pub async fn leave(mut self) -> Result<(), Failure> {
         let left = async {
-            self.sender.send(&exit(&self.name).as_message()).await?;
+            self.sender.send(&exit(&self.name)).await?;
             loop {
                 if next(&mut self.receiver).await?.meaning() == Meaning::Left {
                     return Ok(());

@@ -14,6 +14,7 @@ use crate::{
         files::{Assembled, Assembly, Listing},
         joining::Joining,
         meaning::Meaning,
+        text::fit_data,
     },
     protocol::{Message, Name, Operation},
 };
@@ -43,6 +44,7 @@ pub async fn files(
     let mut errand = Errand::begin(dialer, name).await?;
     let own = errand.name.clone();
     let asked = Message { destination: of, ..Joining::command(&own, Operation::ListFiles.wire()) };
+    let asked = fit_data(asked).map_err(|why| Failure::Argument { what: "NAME", why })?;
     errand.send(&asked).await?;
     let mut assembly = Assembly::default();
     let mut sender: Option<String> = None;

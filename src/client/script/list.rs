@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::{Errand, Failure};
 use crate::{
     client::{dial::Dialer, joining::Joining, meaning::Meaning},
-    protocol::Operation,
+    protocol::{Line, Operation},
 };
 
 /// How long each part of the list is waited for.
@@ -20,9 +20,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 pub async fn list(dialer: &Dialer, name: Option<&str>) -> Result<Vec<String>, Failure> {
     let mut errand = Errand::begin(dialer, name).await?;
     let own = errand.name.clone();
-    errand.send(&Joining::command(&own, Operation::ListClients.wire())).await?;
+    errand.send(&Line::lossy(&Joining::command(&own, Operation::ListClients.wire()))).await?;
     // Comes after the whole list, in however many messages that is.
-    errand.send(&Joining::command(&own, Operation::Echo.wire())).await?;
+    errand.send(&Line::lossy(&Joining::command(&own, Operation::Echo.wire()))).await?;
     let mut names = Vec::new();
     loop {
         let next = timeout(ANSWER_WITHIN, errand.next()).await;

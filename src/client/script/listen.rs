@@ -9,7 +9,6 @@ use super::{
     show::{self, Form},
 };
 use crate::client::{
-    Received,
     decoder::Item,
     dial::Dialer,
     files::{self, Listing},
@@ -22,6 +21,7 @@ use crate::client::{
     text::MESSAGE_BYTES,
     wire,
 };
+use crate::protocol::Line;
 
 /// What to print.
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ pub async fn listen(dialer: &Dialer, name: &str, wanted: Wanted) -> Result<(), F
 struct Listening {
     name: String,
     wanted: Wanted,
-    outgoing: Sender<Received>,
+    outgoing: Sender<Line>,
     /// Received, and not yet with the printer.
     line: Option<String>,
     /// It has been said that we leave; until when the confirmation is waited for.

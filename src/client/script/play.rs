@@ -22,13 +22,15 @@ use crate::{
         },
         dial::Dialer,
         joining::Joining,
+        made_up::made_up,
         meaning::Meaning,
         output::say,
         rtsp::Way,
         signals::Signals,
+        text::fit_data,
     },
     escape::Escaped,
-    protocol::{Message, Operation},
+    protocol::{Line, Message, Operation},
 };
 
 /// How long an answer is waited for. The server gives one sooner.
@@ -57,13 +59,10 @@ pub async fn play(dialer: &Dialer, name: Option<&str>, playing: &Playing) -> Res
     let mut signals = Signals::new().map_err(Failure::Input)?;
     // Before anybody is asked for anything.
     let ready = playing.output.prepare().map_err(Failure::Sound)?;
+    // What cannot be sent is found before there is a connection. A name that is made up is as long as any other.
+    request(name.unwrap_or(&made_up()), playing)?;
     let mut errand = Errand::begin(dialer, name).await?;
-    let own = errand.name.clone();
-    let asked = Message {
-        destination: &playing.of,
-        data: &playing.file,
-        ..Joining::command(&own, Operation::Play.wire())
-    };
+    let asked = request(&errand.name, playing)?;
     errand.send(&asked).await?;
     let address = select! {
         answered = timeout(ANSWER_WITHIN, answer(&mut errand, &playing.of)) => {
@@ -75,6 +74,13 @@ pub async fn play(dialer: &Dialer, name: Option<&str>, playing: &Playing) -> Res
     // The stream may have ended because the server did.
     let _ = errand.leave().await;
     Ok(())
+}
+
+/// The message by which `own` asks for the file.
+fn request(own: &str, playing: &Playing) -> Result<Line, Failure> {
+    let Playing { of, file, .. } = playing;
+    let message = Message { destination: of, data: file, ..Joining::command(own, Operation::Play.wire()) };
+    fit_data(message).map_err(|why| Failure::Argument { what: "FILE", why })
 }
 
 /// Where it is to be heard.

@@ -10,7 +10,6 @@ use tokio::{
 
 use super::{Errand, Failure, errand};
 use crate::client::{
-    Received,
     dial::Dialer,
     input,
     joining::SERVER,
@@ -20,6 +19,7 @@ use crate::client::{
     text::{To, fit},
     wire,
 };
+use crate::protocol::Line;
 
 /// What is to be said.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub enum Words {
 
 /// Where messages come from.
 enum Source {
-    One(Option<Received>),
+    One(Option<Line>),
     Lines { lines: Receiver<io::Result<input::Line>>, number: u64, to: To },
 }
 
@@ -51,13 +51,17 @@ pub async fn send(
 ) -> Result<(), Failure> {
     // Judged before anybody hears of it.
     let text = match words {
-        Words::Text(text) => Some(fit(name, &to, &text).map_err(Failure::Text)?),
+        Words::Text(text) => {
+            fit_argument(name, &to, &text)?;
+            Some(text)
+        }
         Words::Input => None,
     };
     let (name, mut receiver, mut sender) = Errand::begin(dialer, name).await?.into_parts();
     // Not read before: a password may have been typed.
     let mut source = match text {
-        Some(message) => Source::One(Some(Received { sender: name.clone(), ..message })),
+        // The server may spell the name in another way.
+        Some(text) => Source::One(Some(fit_argument(&name, &to, &text)?)),
         None => Source::Lines { lines: input::lines().map_err(Failure::Input)?, number: 0, to },
     };
     let (mut refusals, signs) = (Refusals::default(), Signs::default());
@@ -80,6 +84,11 @@ pub async fn send(
         }
     };
     refusals.judged(end)
+}
+
+/// The message that says TEXT.
+fn fit_argument(name: &str, to: &To, text: &str) -> Result<Line, Failure> {
+    fit(name, to, text).map_err(|why| Failure::Argument { what: "TEXT", why })
 }
 
 /// What those who send and hear tell each other.
@@ -106,16 +115,16 @@ async fn say(
             next = source.next(name) => next,
         };
         match next {
-            Ok(Some(message)) => {
+            Ok(Some(line)) => {
                 sender.paused().await;
-                taken(within, sender.send(&message.as_message())).await?;
+                taken(within, sender.send(&line)).await?;
             }
             Ok(None) => break Ok(()),
             Err(failure) => break Err(failure),
         }
     };
     sender.paused().await;
-    taken(within, sender.send(&exit_in_words(name).as_message())).await?;
+    taken(within, sender.send(&exit_in_words(name))).await?;
     // A server that refuses even this ends the connection all the same, once it has answered everything.
     taken(within, sender.finish()).await?;
     said
@@ -186,7 +195,7 @@ impl Refusals {
 
 impl Source {
     /// The next message. Dropped before it is done, it loses nothing.
-    async fn next(&mut self, name: &str) -> Result<Option<Received>, Failure> {
+    async fn next(&mut self, name: &str) -> Result<Option<Line>, Failure> {
         let (lines, number, to) = match self {
             Self::One(message) => return Ok(message.take()),
             Self::Lines { lines, number, to } => (lines, number, &*to),

@@ -104,7 +104,7 @@ fn outbox(kind: Kind, limit: usize, takes: &[usize]) -> (Rc<RefCell<Outbox>>, Rc
 }
 
 fn line(data: &str) -> Line {
-    Line::from(&Message { sender: "a", destination: "b", operation: "echo", data })
+    Line::lossy(&Message { sender: "a", destination: "b", operation: "echo", data })
 }
 
 fn shared(data: &[&str]) -> Arc<Shared> {

@@ -37,7 +37,7 @@ const ROOM: usize = 4096;
 
 fn line(number: usize) -> Line {
     let data = format!("{number} {}", "x".repeat(900));
-    Line::from(&Message { sender: "a", destination: "b", operation: "echo", data: &data })
+    Line::lossy(&Message { sender: "a", destination: "b", operation: "echo", data: &data })
 }
 
 fn certificate() -> (TempDir, Tls, RootCertStore) {

@@ -10,7 +10,7 @@ fn said(line: &str) -> Received {
 }
 
 fn sent(line: &str) -> Act {
-    Act::Send(said(line))
+    Act::Send(Line::new(&Message::parse(line).unwrap()).unwrap())
 }
 
 fn printed(text: impl Into<String>) -> Act {
