@@ -5,6 +5,7 @@ mod moderation;
 mod passwd;
 mod reload;
 mod secrecy;
+mod turns;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 

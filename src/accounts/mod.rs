@@ -2,7 +2,8 @@
 //!
 //! - [`Accounts`]: the accounts file, read.
 //! - [`Directory`]: the accounts in force, which can be exchanged whole while the server runs.
-//! - [`Verifier`]: compares passwords, off the threads that serve sessions, a few at a time, not too often an address.
+//! - [`Verifier`]: compares passwords, off the threads that serve sessions, a few at a time and in turn; wrong ones are
+//!   limited for each address and each account.
 //! - [`passwd`]: makes an entry of the file.
 //!
 //! ```toml
@@ -26,11 +27,14 @@ use crate::{
 
 mod attempts;
 pub mod passwd;
+mod queue;
 mod secret;
 mod verifier;
 
 #[cfg(test)]
 pub(crate) use secret::tests::cheap_hash;
+pub use attempts::Origin;
+pub use queue::Attempt;
 pub use secret::{FEWEST_CHARS, MOST_BYTES, NoHash, NoSecret, PasswordHash, Secret};
 pub use verifier::{Verdict, Verifier};
 

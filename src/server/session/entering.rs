@@ -7,7 +7,7 @@ use slog::{debug, info};
 
 use super::{Session, Wait};
 use crate::{
-    accounts::{PasswordHash, Secret, Verdict},
+    accounts::{Attempt, Origin, PasswordHash, Secret, Verdict},
     protocol::{Frame, Kind, Line, Name, reply, telnet},
     server::{
         close::CloseReason,
@@ -86,8 +86,12 @@ impl Session {
         if self.kind == Kind::Telnet {
             self.send_raw(telnet::SHOW);
         }
-        let (verifier, from) = (self.terms.around.verifier.clone(), self.peer.ip());
-        let verdict = async move { verifier.judge(from, hash, secret).await };
+        let Some(claim) = &self.claim else { return };
+        let account = claim.name.key().clone();
+        let origin = Origin::from_address(self.peer.ip());
+        let verifier = self.terms.around.verifier.clone();
+        // Dropped with the session, which takes it out of the queue.
+        let verdict = async move { verifier.judge(Attempt { origin, account, hash, secret }).await };
         ctx.spawn(verdict.into_actor(self).map(|verdict, session, ctx| session.judged(verdict, ctx)));
     }
 
