@@ -113,6 +113,11 @@ fn sound_is_heard() {
 }
 
 #[test]
+fn a_click_acts_on_what_was_pressed() {
+    run("press.test.js", None);
+}
+
+#[test]
 fn ten_thousand_messages_and_five_thousand_people() {
     run("load.test.js", None);
 }

@@ -56,6 +56,7 @@ assets! {
     "/outstanding.js": "outstanding.js" as SCRIPT;
     "/people.js": "people.js" as SCRIPT;
     "/player.js": "player.js" as SCRIPT;
+    "/press.js": "press.js" as SCRIPT;
     "/protocol.js": "protocol.js" as SCRIPT;
     "/server-words.js": "server-words.js" as SCRIPT;
     "/streams.js": "streams.js" as SCRIPT;

@@ -12,6 +12,8 @@ import { ListView } from "./list-view.js";
 import { LogView } from "./log-view.js";
 import { listEvery, listSoonest, rows } from "./people.js";
 import { Player } from "./player.js";
+import { watchPresses } from "./press.js";
+import { fold } from "./protocol.js";
 import { serverWords } from "./server-words.js";
 import { harmless, isolated } from "./text.js";
 import { WORDS, chooseLanguage, speaker } from "./words.js";
@@ -89,7 +91,7 @@ const log = new LogView(
 );
 const player = new Player(words, listen);
 const list = new ListView({ scroller: byId("people-scroll"), list: byId("people") }, words, (row) => {
-  open(row.name === "" ? conversations.everyone : conversations.with(row.name));
+  if (!room.hidden) open(row.name === "" ? conversations.everyone : conversations.with(row.name));
 });
 
 /** The connection is in another state. */
@@ -244,7 +246,7 @@ function drawNow() {
   if (room.hidden) return;
   heading(current);
   log.update();
-  const found = rows(chat.people, conversations, chat.me, byId("search").value);
+  const found = listed();
   list.update(found, current.key);
   setText(byId("nobody"), found.length === 0 ? say("nobody") : "");
   const elsewhere = conversations.unread - current.unread;
@@ -253,6 +255,10 @@ function drawNow() {
   byId("back").setAttribute("aria-label", elsewhere > 0 ? `${say("back")}, ${unreadWords}` : say("back"));
   byId("me").firstElementChild.textContent = harmless(chat.me ?? "");
   room.classList.toggle("offline", connection.state !== "joined");
+}
+
+function listed() {
+  return rows(chat.people, conversations, chat.me, byId("search").value);
 }
 
 function heading(current) {
@@ -299,6 +305,7 @@ function showList() {
   list.focus();
 }
 
+watchPresses(document);
 document.documentElement.lang = language === "pt" ? "pt-BR" : "en";
 for (const node of document.querySelectorAll("[data-word]")) node.textContent = say(node.dataset.word);
 byId("people").setAttribute("aria-label", say("people"));
@@ -309,10 +316,11 @@ for (const attribute of ["placeholder", "aria-label"]) byId("search").setAttribu
 
 byId("search").addEventListener("input", () => {
   byId("people-scroll").scrollTop = 0;
+  list.found(listed(), conversations.current.key, fold(byId("search").value) !== "");
   drawNow();
 });
 byId("search").addEventListener("keydown", (event) => {
-  if (event.key === "Enter") list.chooseFirst();
+  if (event.key === "Enter") list.chooseFound();
   else if (event.key === "ArrowDown") list.focus();
   else return;
   event.preventDefault();
