@@ -42,7 +42,7 @@ use counters::Counters;
 use relay::Relay;
 
 /// Open files beside those of sessions: connections, and four sockets for each of the most streams of by default.
-pub const OPEN_FILES: u64 = door::MOST_CONNECTIONS as u64 + 4 * 32;
+pub const OPEN_FILES: u64 = (door::MOST_CONNECTIONS + door::MOST_LEAVING) as u64 + 4 * 32;
 
 /// A socket that is listened on for RTSP.
 #[derive(Debug)]

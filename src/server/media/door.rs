@@ -7,7 +7,7 @@ use slog::{Logger, debug, warn};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +15,11 @@ use super::{
     super::tls::{credentials::Credentials, handshake::handshake},
     Door,
     outgoing::{End, Outgoing},
-    rtsp::{guest::Guest, serve, session::unavailable},
+    rtsp::{
+        guest::Guest,
+        serve::{self, Standing},
+        session::unavailable,
+    },
     streams::Shared,
 };
 
@@ -30,6 +34,14 @@ pub const MOST_CONNECTIONS: usize = 4_096;
 
 /// Connections at a time that were not set up for any stream.
 pub const MOST_STRANGERS: usize = 256;
+
+/// Connections at a time whose stream has ended and that take no place any more. Further ones keep their places until they
+/// are closed.
+pub const MOST_LEAVING: usize = 1_024;
+
+/// Time from the server's end until connections whose stream ended with it are closed, if the server runs that long. A
+/// player that is told by RTCP BYE can have its TEARDOWN answered.
+const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
 /// Rest after a failed accept.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -54,38 +66,60 @@ pub struct Hall {
 pub struct Inside {
     all: Cell<usize>,
     strangers: Cell<usize>,
+    leaving: Cell<usize>,
 }
 
 /// One who is in.
 struct Presence {
     inside: Rc<Inside>,
-    is_stranger: bool,
+    standing: Standing,
 }
 
 impl Presence {
     /// One more, if there is room.
     fn take(inside: &Rc<Inside>) -> Option<Self> {
-        let Inside { all, strangers } = &**inside;
+        let Inside { all, strangers, .. } = &**inside;
         let has_room = all.get() < MOST_CONNECTIONS && strangers.get() < MOST_STRANGERS;
         has_room.then(|| {
-            all.set(all.get() + 1);
-            strangers.set(strangers.get() + 1);
-            Self { inside: Rc::clone(inside), is_stranger: true }
+            inside.count(Standing::Stranger, 1);
+            Self { inside: Rc::clone(inside), standing: Standing::Stranger }
         })
     }
 
-    /// He is no stranger any more.
-    fn make_known(&mut self) {
-        if std::mem::replace(&mut self.is_stranger, false) {
-            self.inside.strangers.update(|count| count - 1);
+    /// Takes the places of another standing, and gives back those of the one before.
+    fn stand(&mut self, standing: Standing) {
+        let is_new = match (self.standing, standing) {
+            (before, after) if before == after => false,
+            // One that showed a key stays known.
+            (Standing::SetUp, Standing::Stranger) => false,
+            (_, Standing::Leaving) => self.inside.leaving.get() < MOST_LEAVING,
+            _ => true,
+        };
+        if is_new {
+            self.inside.count(self.standing, -1);
+            self.inside.count(standing, 1);
+            self.standing = standing;
+        }
+    }
+}
+
+impl Inside {
+    fn count(&self, standing: Standing, change: isize) {
+        let Self { all, strangers, leaving } = self;
+        let counts = match standing {
+            Standing::Stranger => &[all, strangers][..],
+            Standing::SetUp => &[all],
+            Standing::Leaving => &[leaving],
+        };
+        for count in counts {
+            count.update(|count| count.saturating_add_signed(change));
         }
     }
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.make_known();
-        self.inside.all.update(|count| count - 1);
+        self.inside.count(self.standing, -1);
     }
 }
 
@@ -169,11 +203,16 @@ impl Hall {
         guest: Guest,
         mut presence: Presence,
     ) {
-        let served = serve::serve(stream, Rc::clone(&outgoing), guest, || presence.make_known(), &self.log);
+        let stands = |standing| presence.stand(standing);
+        let served = serve::serve(stream, Rc::clone(&outgoing), guest, stands, &self.log);
         tokio::pin!(served);
-        if self.close.run_until_cancelled(served.as_mut()).await.is_none() {
-            outgoing.end(End::Now);
-            served.await;
+        if self.close.run_until_cancelled(served.as_mut()).await.is_some() {
+            return;
         }
+        if outgoing.ending() == Some(End::Over) && timeout(CLOSE_GRACE, served.as_mut()).await.is_ok() {
+            return;
+        }
+        outgoing.end(End::Now);
+        served.await;
     }
 }

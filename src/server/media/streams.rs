@@ -124,7 +124,7 @@ impl Streams {
     /// Everything is over.
     pub fn close(&mut self) {
         for stream in self.all.values_mut() {
-            stream.end(End::Now).say();
+            stream.end(End::Over).say();
         }
         self.all.clear();
         self.show();

@@ -20,7 +20,7 @@ use super::{
     SESSION_TIMEOUT,
     guest::Guest,
     input::{Incoming, Input},
-    session::{self, Progress, Session},
+    session::{self, Progress, Role, Session},
 };
 use crate::server::{
     connection::see_out,
@@ -36,8 +36,12 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// How long what waits may wait without anything of it being taken.
 const SLOWNESS: Duration = Duration::from_secs(10);
 
-/// How long the other end has to leave by itself when a stream is over.
-const LINGER: Duration = Duration::from_secs(2);
+/// Time from the end of a stream until the connection of a listener that has not sent TEARDOWN is closed. `GStreamer`
+/// plays what it has buffered first, and reports an error if the connection is closed before its TEARDOWN is answered.
+const TEARDOWN_WITHIN: Duration = Duration::from_secs(10);
+
+/// Time from a TEARDOWN, or from the end of a stream to its publisher, until the server closes the connection itself.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Bytes of one read.
 const READ: usize = 16 * 1024;
@@ -55,12 +59,23 @@ enum Step {
     Ending,
 }
 
-/// Serves a connection until its end. `proven` is called once, when it was set up for a stream.
+/// What a connection is at the moment, which decides what places it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It was set up for no stream.
+    Stranger,
+    /// It was set up for a stream.
+    SetUp,
+    /// Its stream has ended; it only waits to be closed.
+    Leaving,
+}
+
+/// Serves a connection until its end. `stands` is called before each wait.
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     outgoing: Rc<Outgoing>,
     mut guest: Guest,
-    mut proven: impl FnMut(),
+    mut stands: impl FnMut(Standing),
     log: &Logger,
 ) {
     let Ok(number) = getrandom::u64() else { return };
@@ -73,6 +88,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         midway: None,
         written: Instant::now(),
         over: None,
+        torn_down: None,
     };
     let mut buffer = vec![0; READ];
     let why = loop {
@@ -80,9 +96,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             // What one read brought can be a thousand datagrams, each for a thousand listeners.
             yield_now().await;
         }
-        if talk.session.role().is_some() {
-            proven();
-        }
+        stands(talk.standing());
         let step = poll_fn(|cx| talk.step(&mut stream, &mut buffer, cx));
         let step = match talk.deadline() {
             Some(deadline) => timeout_at(deadline, step).await,
@@ -126,6 +140,8 @@ struct Talk {
     written: Instant,
     /// Since when its stream is over.
     over: Option<Instant>,
+    /// When its last TEARDOWN was answered.
+    torn_down: Option<Instant>,
 }
 
 impl Talk {
@@ -146,6 +162,7 @@ impl Talk {
                 Ok(Some(Incoming::Datagram(channel, bytes))) => guest.hear(channel, &bytes),
                 Ok(Some(Incoming::Request(request))) => {
                     let was_beginning = self.session.progress() == Progress::Beginning;
+                    let had_role = self.session.role().is_some();
                     let answer = self.session.answer(&request, guest);
                     self.outgoing.answer(answer.bytes);
                     if answer.is_last {
@@ -154,6 +171,9 @@ impl Talk {
                     self.asked = Instant::now();
                     if !was_beginning && self.session.progress() == Progress::Beginning {
                         self.begun = self.asked;
+                    }
+                    if had_role && self.session.role().is_none() {
+                        self.torn_down = Some(self.asked);
                     }
                 }
                 Err(why) => {
@@ -171,6 +191,26 @@ impl Talk {
             self.written = Instant::now();
         }
         false
+    }
+
+    fn standing(&self) -> Standing {
+        match (self.over, self.session.role()) {
+            (Some(_), _) => Standing::Leaving,
+            (None, Some(_)) => Standing::SetUp,
+            (None, None) => Standing::Stranger,
+        }
+    }
+
+    /// When a connection whose stream has ended is closed.
+    fn close_at(&self) -> Option<Instant> {
+        let over = self.over?;
+        Some(match self.session.role() {
+            Some(Role::Listener) => over + TEARDOWN_WITHIN,
+            Some(Role::Publisher) => over + CLOSE_WITHIN,
+            None => {
+                (over + TEARDOWN_WITHIN).min(self.torn_down.map_or(over, |at| at.max(over)) + CLOSE_WITHIN)
+            }
+        })
     }
 
     fn is_ending_now(&self) -> bool {
@@ -195,8 +235,7 @@ impl Talk {
         };
         let midway = self.midway.map(|since| since + PATIENCE);
         let slow = (!self.outgoing.is_empty()).then(|| self.written + SLOWNESS);
-        let over = self.over.map(|since| since + LINGER);
-        [idle, midway, slow, over].into_iter().flatten().min()
+        [idle, midway, slow, self.close_at()].into_iter().flatten().min()
     }
 
     fn step(

@@ -60,7 +60,7 @@ fn connect(streams: &Shared) -> DuplexStream {
     let outgoing = Rc::<Outgoing>::default();
     let guest = Guest::new(Rc::clone(streams), Rc::clone(&outgoing), at(1554), at(40_000), false);
     actix_rt::spawn(async move {
-        serve(far, outgoing, guest, || (), &Logger::root(Discard, o!())).await;
+        serve(far, outgoing, guest, |_| (), &Logger::root(Discard, o!())).await;
     });
     near
 }
@@ -151,5 +151,55 @@ fn who_sets_up_nothing_has_little_time() {
         let mut stranger = connect(&streams);
         let lasted = end_of(&mut stranger).await;
         assert!(lasted >= PATIENCE && lasted < PATIENCE + Duration::from_secs(1), "{lasted:?}");
+    });
+}
+
+/// Reads until the RTCP BYE of the stream's end has come, interleaved on channel 1.
+async fn read_bye(pipe: &mut DuplexStream) {
+    let mut bytes = Vec::new();
+    while !bytes.windows(2).any(|two| two == [0x81, 203]) {
+        bytes.push(pipe.read_u8().await.unwrap());
+    }
+    // The rest of the BYE: its length in words, and the source.
+    pipe.read_exact(&mut [0; 6]).await.unwrap();
+}
+
+async fn listener(streams: &Shared) -> DuplexStream {
+    let mut pipe = connect(streams);
+    ask(&mut pipe, LISTEN, "SETUP", "Transport: RTP/AVP/TCP;unicast\r\n", "").await;
+    ask(&mut pipe, LISTEN, "PLAY", "", "").await;
+    pipe
+}
+
+#[test]
+fn a_listener_has_time_for_its_teardown_after_the_end() {
+    by_a_clock_of_its_own(async || {
+        let streams = streams();
+        let mut publisher = publisher(&streams).await;
+        let [mut slow, mut silent] = [listener(&streams).await, listener(&streams).await];
+        let ended = Instant::now();
+        ask(&mut publisher, PUBLISH, "TEARDOWN", "", "").await;
+        read_bye(&mut slow).await;
+        read_bye(&mut silent).await;
+        assert_eq!(streams.borrow_mut().named(STREAM).map(|stream| stream.id), None);
+        // A player plays what it has first; it may ask other things before it leaves.
+        tokio::time::sleep(TEARDOWN_WITHIN.mul_f64(0.8)).await;
+        ask(&mut slow, LISTEN, "PAUSE", "", "").await;
+        ask(&mut slow, LISTEN, "TEARDOWN", "", "").await;
+        end_of(&mut slow).await;
+        assert!(ended.elapsed() <= TEARDOWN_WITHIN + Duration::from_secs(1), "{:?}", ended.elapsed());
+        end_of(&mut silent).await;
+        assert!(ended.elapsed() <= TEARDOWN_WITHIN + Duration::from_secs(1), "{:?}", ended.elapsed());
+    });
+}
+
+#[test]
+fn a_publisher_whose_stream_was_ended_is_closed_soon() {
+    by_a_clock_of_its_own(async || {
+        let streams = streams();
+        let mut publisher = publisher(&streams).await;
+        streams.borrow_mut().shut(STREAM);
+        let lasted = end_of(&mut publisher).await;
+        assert!(lasted >= CLOSE_WITHIN && lasted < CLOSE_WITHIN + Duration::from_secs(1), "{lasted:?}");
     });
 }
