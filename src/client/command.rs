@@ -84,6 +84,8 @@ pub enum Command {
         access: Access,
         /// Under which name to ask; one made up if left out.
         name: Option<String>,
+        /// How long it may take in all.
+        within: Duration,
         /// As JSON.
         json: bool,
     },
@@ -123,7 +125,7 @@ pub enum Command {
         name: Option<String>,
         /// Whose.
         of: String,
-        /// How long to wait for the answer.
+        /// How long it may take in all.
         within: Duration,
         /// As JSON.
         json: bool,
@@ -179,6 +181,7 @@ impl Error {
                 Failure::Refused(_)
                 | Failure::PasswordMissing(_)
                 | Failure::PasswordWrong { .. }
+                | Failure::Endless { .. }
                 | Failure::NoAnswer { .. } => 3,
                 Failure::NoConnection(_)
                 | Failure::Broken(_)
@@ -231,8 +234,9 @@ pub fn run(command: Command) -> Result<(), Error> {
 
 async fn carry_out(command: Command) -> Result<(), Error> {
     match command {
-        Command::List { access, name, json } => {
-            let names = script::list(&access.dialer(&access.settings()?)?, name.as_deref()).await?;
+        Command::List { access, name, within, json } => {
+            let dialer = access.dialer(&access.settings()?)?;
+            let names = script::list(&dialer, name.as_deref(), within).await?;
             let form = form(json);
             print(names.iter().map(|name| show::client(form, name)))?;
         }

@@ -48,6 +48,7 @@ pub mod pace;
 pub mod password;
 pub mod plain;
 pub mod received;
+pub mod roll;
 pub mod rtsp;
 pub mod screen;
 pub mod script;

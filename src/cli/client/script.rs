@@ -18,7 +18,7 @@ pub(super) fn name(text: &str) -> Result<String, String> {
     }
 }
 
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(time) if !time.is_zero() && time <= Duration::from_hours(24) => Ok(time),
         _ => Err("a time is a number and a unit, at most a day, such as 500ms, 10s or 2m".to_owned()),
@@ -132,7 +132,7 @@ pub struct Files {
     #[arg(long)]
     json: bool,
 
-    /// Give up if no answer has come by then
+    /// Give up if the whole list has not come by then
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     timeout: Duration,
 

@@ -25,6 +25,9 @@ use crate::{
 /// too.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long all parts of an answer may take together; longer than joining may.
+pub(super) const MAX_ANSWER: Duration = Duration::from_secs(40);
+
 /// How long a refusal is waited for where nothing else comes back. As long as the report's client waits.
 const REFUSAL_WITHIN: Duration = Duration::from_millis(300);
 
@@ -47,8 +50,10 @@ pub(super) struct Dialogue {
     /// As the server spells it.
     name: String,
     state: State,
-    /// Counts changes of state: what waits for one knows by it whether it is still the same.
+    /// Counts changes of state and parts of an answer: what waits for one knows by it whether it is still the same.
     turn: u64,
+    /// Counts changes of state alone.
+    question: u64,
     acts: Vec<Act>,
     marks: Marks,
     /// To be given if one is asked for, and the file it is from.
@@ -70,7 +75,15 @@ enum State {
 impl Dialogue {
     pub(super) fn new(name: &str, password: Option<(Zeroizing<String>, String)>) -> Self {
         let state = State::Joining(Joining::new(name));
-        Self { name: name.to_owned(), state, turn: 0, acts: Vec::new(), marks: Marks::default(), password }
+        Self {
+            name: name.to_owned(),
+            state,
+            turn: 0,
+            question: 0,
+            acts: Vec::new(),
+            marks: Marks::default(),
+            password,
+        }
     }
 
     /// What is to be done now.
@@ -85,6 +98,11 @@ impl Dialogue {
 
     pub(super) fn turn(&self) -> u64 {
         self.turn
+    }
+
+    /// The same for all parts of an answer.
+    pub(super) fn question(&self) -> u64 {
+        self.question
     }
 
     /// Whether the next line that is typed is wanted.
@@ -373,6 +391,7 @@ impl Dialogue {
     fn turn_to(&mut self, state: State) {
         self.state = state;
         self.turn += 1;
+        self.question += 1;
     }
 }
 

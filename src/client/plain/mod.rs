@@ -32,7 +32,7 @@ use super::{
     input::{self, Line},
     moment::reached,
     names::in_sentence,
-    output::{Printer, say},
+    output::{Noise, Printer, say},
     script::Failure,
     signals::Signals,
     wire,
@@ -91,6 +91,8 @@ pub async fn join(
         to_print: VecDeque::new(),
         to_send: VecDeque::new(),
         turn: (0, Instant::now()),
+        question: (0, Instant::now()),
+        noise: Noise::default(),
         hidden: None,
     };
     running.run(&mut lines, &mut printer, &mut signals).await?;
@@ -132,6 +134,9 @@ struct Running {
     to_send: VecDeque<protocol::Line>,
     /// The dialogue's turn, and when it began.
     turn: (u64, Instant),
+    /// The question that an answer in parts is waited for, and when it was asked.
+    question: (u64, Instant),
+    noise: Noise,
     /// What is to be said before a password is typed.
     exposure: Option<&'static str>,
     /// The terminal shows nothing.
@@ -152,7 +157,10 @@ impl Running {
                 return Ok(());
             }
             let (going_on, wants_line) = (!self.dialogue.is_over(), self.dialogue.wants_line());
-            let until = self.dialogue.patience().map(|patience| self.turn.1 + patience);
+            let until = self
+                .dialogue
+                .patience()
+                .map(|patience| (self.turn.1 + patience).min(self.question.1 + dialogue::MAX_ANSWER));
             let out = printer.lines.clone();
             select! {
                 place = out.reserve(), if !is_shown => {
@@ -167,7 +175,7 @@ impl Running {
                 },
                 item = self.receiver.next(), if going_on && is_shown => match item {
                     Ok(Some(Item::Message(message))) => self.dialogue.hear(message),
-                    Ok(Some(Item::Noise(text))) => say(&format!("not a message: {text}")),
+                    Ok(Some(Item::Noise(text))) => self.noise.tell(&text),
                     Ok(None) => self.dialogue.cut(Failure::Ended),
                     Err(error) => self.dialogue.cut(error.into()),
                 },
@@ -213,6 +221,9 @@ impl Running {
         }
         if self.turn.0 != self.dialogue.turn() {
             self.turn = (self.dialogue.turn(), Instant::now());
+        }
+        if self.question.0 != self.dialogue.question() {
+            self.question = (self.dialogue.question(), Instant::now());
         }
         if !self.dialogue.wants_secret() {
             self.hidden = None;

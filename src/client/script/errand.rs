@@ -26,6 +26,8 @@ use crate::{
 pub struct Errand {
     /// As the server spells it.
     pub name: String,
+    /// When what it is for has to be done, where it has a time.
+    until: Option<Instant>,
     receiver: wire::Receiver,
     sender: wire::Sender,
 }
@@ -61,6 +63,12 @@ pub enum Failure {
         file: String,
         /// What the server says of it.
         complaint: String,
+    },
+    /// Who was asked says more than can be true.
+    #[error("{what} has no end")]
+    Endless {
+        /// What of it.
+        what: &'static str,
     },
     /// Who was asked said nothing.
     #[error("no answer from {who} within {}", humantime::format_duration(*.within))]
@@ -133,27 +141,68 @@ impl Errand {
     /// # Errors
     /// If either fails.
     pub async fn begin<'a>(dialer: &Dialer, name: impl Into<Option<&'a str>>) -> Result<Self, Failure> {
-        if let Some(name) = name.into() {
-            return Self::under(dialer, name).await;
+        Self::begin_by(dialer, name.into(), &mut None).await
+    }
+
+    /// The same, as the first part of something that may take `within` in all, see [`Self::until`]. The time in which a
+    /// password is typed does not count.
+    ///
+    /// # Errors
+    /// If either fails, or takes longer.
+    pub async fn begin_within(
+        dialer: &Dialer,
+        name: Option<&str>,
+        within: Duration,
+    ) -> Result<Self, Failure> {
+        let mut until = Some(Instant::now() + within);
+        match Self::begin_by(dialer, name, &mut until).await {
+            Err(Failure::NotLetIn(_)) if until.is_some_and(|until| until <= Instant::now()) => {
+                Err(Failure::NoAnswer { who: "the server".to_owned(), within })
+            }
+            begun => begun,
+        }
+    }
+
+    async fn begin_by(
+        dialer: &Dialer,
+        name: Option<&str>,
+        until: &mut Option<Instant>,
+    ) -> Result<Self, Failure> {
+        if let Some(name) = name {
+            return Self::under(dialer, name, until).await;
         }
         for _ in 1..TRIES {
-            match Self::under(dialer, &made_up()).await {
+            match Self::under(dialer, &made_up(), until).await {
                 Err(Failure::Refused(why)) if why.contains(CONNECT_AGAIN) => {}
                 done => return done,
             }
         }
-        Self::under(dialer, &made_up()).await
+        Self::under(dialer, &made_up(), until).await
     }
 
-    async fn under(dialer: &Dialer, name: &str) -> Result<Self, Failure> {
-        Self::over(dialer.dial().await?, dialer, name).await
+    async fn under(dialer: &Dialer, name: &str, until: &mut Option<Instant>) -> Result<Self, Failure> {
+        let stream = match *until {
+            None => dialer.dial().await?,
+            Some(until) => timeout_at(until, dialer.dial()).await.map_err(|_| LetsNobodyIn)??,
+        };
+        Self::over(stream, dialer, name, until).await
     }
 
-    async fn over(stream: Box<dyn Stream>, dialer: &Dialer, name: &str) -> Result<Self, Failure> {
+    /// `whole`: when all of it has to be done. It is put off by the time in which a password is typed.
+    async fn over(
+        stream: Box<dyn Stream>,
+        dialer: &Dialer,
+        name: &str,
+        whole: &mut Option<Instant>,
+    ) -> Result<Self, Failure> {
         let (receiver, sender) = wire::halves(stream);
-        let mut errand = Self { name: name.to_owned(), receiver, sender };
+        let mut errand = Self { name: name.to_owned(), until: *whole, receiver, sender };
         let mut joining = Joining::new(name);
-        let mut until = Instant::now() + JOIN_WITHIN;
+        let join_until = |whole: &Option<Instant>| {
+            let until = Instant::now() + JOIN_WITHIN;
+            whole.map_or(until, |whole| whole.min(until))
+        };
+        let mut until = join_until(whole);
         loop {
             let item = in_time(until, errand.receiver.next()).await?;
             let Some(item) = item else { return Err(Failure::Ended) };
@@ -166,8 +215,10 @@ impl Errand {
                     in_time(until, errand.sender.send(&line)).await?;
                 }
                 Step::AskPassword { complaint } => {
+                    let asked = Instant::now();
                     let password = password(dialer, joining.name(), complaint)?;
-                    until = Instant::now() + JOIN_WITHIN;
+                    *whole = whole.map(|whole| whole + asked.elapsed());
+                    until = join_until(whole);
                     let line = joining.password(&password).map_err(|why| {
                         let name = joining.name().to_owned();
                         Failure::PasswordUnfit { name, why }
@@ -175,7 +226,7 @@ impl Errand {
                     in_time(until, errand.sender.send(&line)).await?;
                 }
                 Step::Joined(name) => {
-                    errand.name = name;
+                    (errand.name, errand.until) = (name, *whole);
                     return Ok(errand);
                 }
                 Step::Refused(why) => return Err(Failure::Refused(why)),
@@ -183,6 +234,12 @@ impl Errand {
                 Step::Wait => {}
             }
         }
+    }
+
+    /// When what it is for has to be done, see [`Self::begin_within`]; a day from now where no time was given.
+    #[must_use]
+    pub fn until(&self) -> Instant {
+        self.until.unwrap_or_else(|| Instant::now() + Duration::from_hours(24))
     }
 
     /// Sends a message.
@@ -341,7 +398,7 @@ mod tests {
             }
         };
         let begun = tokio::select! {
-            begun = Errand::over(Box::new(ours), &dialer, "ana") => begun,
+            begun = Errand::over(Box::new(ours), &dialer, "ana", &mut None) => begun,
             () = talking => panic!("it waits without end"),
         };
         assert!(matches!(begun, Err(Failure::NotLetIn(_))));

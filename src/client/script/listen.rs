@@ -16,7 +16,7 @@ use crate::client::{
     meaning::Meaning,
     moment::reached,
     names::in_sentence,
-    output::{Printer, say},
+    output::{Noise, Printer, say},
     signals::Signals,
     text::MESSAGE_BYTES,
     wire,
@@ -49,7 +49,15 @@ pub async fn listen(dialer: &Dialer, name: &str, wanted: Wanted) -> Result<(), F
     }
     let mut printer = Printer::begin().map_err(Failure::Output)?;
     let outgoing = wire::queue(sender);
-    let mut listening = Listening { name, wanted, outgoing, line: None, leaving: None, ended: false };
+    let mut listening = Listening {
+        name,
+        wanted,
+        outgoing,
+        line: None,
+        leaving: None,
+        ended: false,
+        noise: Noise::default(),
+    };
     let end = listening.run(&mut receiver, &mut printer, &mut signals).await;
     // Whatever the end was, what came before is not lost; but a second signal does not wait for a reader.
     select! {
@@ -69,6 +77,7 @@ struct Listening {
     leaving: Option<Instant>,
     /// Nothing more is to be printed than `line`.
     ended: bool,
+    noise: Noise,
 }
 
 impl Listening {
@@ -126,7 +135,7 @@ impl Listening {
             None if self.leaving.is_some() => return Ok(true),
             None => return Err(Failure::Ended),
             Some(Item::Noise(text)) => {
-                say(&format!("not a message: {text}"));
+                self.noise.tell(&text);
                 return Ok(false);
             }
             Some(Item::Message(received)) => received,

@@ -1,6 +1,6 @@
 //! `arauto send`: messages out, until the server has carried out all of them.
 
-use std::{io, pin::pin, time::Duration};
+use std::{cell::Cell, io, pin::pin, time::Duration};
 
 use tokio::{
     select,
@@ -98,6 +98,8 @@ struct Signs {
     refused: Notify,
     /// All is sent, or nothing more will be.
     said: Notify,
+    /// How many messages were sent.
+    sent: Cell<u64>,
 }
 
 /// Sends all there is, or what there is before a refusal; then leaves.
@@ -117,6 +119,7 @@ async fn say(
         match next {
             Ok(Some(line)) => {
                 sender.paused().await;
+                signs.sent.set(signs.sent.get() + 1);
                 taken(within, sender.send(&line)).await?;
             }
             Ok(None) => break Ok(()),
@@ -135,7 +138,8 @@ async fn taken(within: Duration, sending: impl Future<Output = io::Result<()>>) 
     Ok(timeout(within, sending).await.map_err(|_| Failure::NotTaken { within })??)
 }
 
-/// Hears what the server says until it has confirmed the leaving, or says nothing for too long that could lead to it.
+/// Hears what the server says until it has confirmed the leaving, or says nothing for too long that could lead to it. Each
+/// message that was sent gives it one answer's time, so that no server can be waited for without end.
 async fn hear(
     receiver: &mut wire::Receiver,
     name: &str,
@@ -144,7 +148,7 @@ async fn hear(
     signs: &Signs,
 ) -> Result<(), Failure> {
     // While there is something to send, that is what the server is waited for with.
-    let mut until = None;
+    let (mut until, mut answers) = (None, 0);
     loop {
         let message = select! {
             message = errand::next(receiver) => message?,
@@ -154,9 +158,12 @@ async fn hear(
             }
             () = reached(until) => return Err(Failure::NotConfirmed { within }),
         };
-        // It is at work for this one; what others say does not show that.
-        if until.is_some() && [SERVER, name].contains(&message.sender.as_str()) {
-            until = Some(Instant::now() + within);
+        // It is at work for this one; what others say does not show that, nor what nothing was sent for.
+        if [SERVER, name].contains(&message.sender.as_str()) {
+            answers += 1;
+            if until.is_some() && answers <= signs.sent.get() {
+                until = Some(Instant::now() + within);
+            }
         }
         match message.meaning() {
             Meaning::Left => return Ok(()),
@@ -229,11 +236,12 @@ mod tests {
     const WITHIN: Duration = Duration::from_mins(1);
 
     /// What is heard of a server that is told here when to say what, all having been sent at the beginning; and when.
-    async fn heard(lines: &[(u64, &str)]) -> (Result<(), Failure>, u64) {
+    async fn heard(sent: u64, lines: &[(u64, &str)]) -> (Result<(), Failure>, u64) {
         let (ours, theirs) = duplex(1024);
         let (mut receiver, _sender) = wire::halves_framed(Box::new(ours), Framing::Lines);
         let (mut refusals, signs) = (Refusals::default(), Signs::default());
         signs.said.notify_one();
+        signs.sent.set(sent);
         let begin = Instant::now();
         let saying = say_when(theirs, lines, begin);
         let end = select! {
@@ -254,11 +262,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_server_that_confirms_nothing_is_waited_for_so_long() {
         let not_confirmed = |heard| matches!(heard, Err(Failure::NotConfirmed { within: WITHIN }));
-        let (end, after) = heard(&[]).await;
+        let (end, after) = heard(2, &[]).await;
         assert!(not_confirmed(end));
         assert_eq!(after, 60);
         // Others go on talking: that shows nothing of what becomes of ours.
-        let (end, after) = heard(&[(50, "bob | all clients | broadcast | hi")]).await;
+        let (end, after) = heard(2, &[(50, "bob | all clients | broadcast | hi")]).await;
         assert!(not_confirmed(end));
         assert_eq!(after, 60);
     }
@@ -267,14 +275,22 @@ mod tests {
     async fn a_server_that_is_still_at_work_is_waited_for() {
         let ours = "ana | all clients | broadcast | hi";
         let (end, after) =
-            heard(&[(50, ours), (100, ours), (150, "server | ana | exit | client disconnected")]).await;
+            heard(2, &[(50, ours), (100, ours), (150, "server | ana | exit | client disconnected")]).await;
         assert!(end.is_ok());
         assert_eq!(after, 150);
     }
 
     #[tokio::test(start_paused = true)]
+    async fn more_answers_than_there_were_messages_are_not_waited_for() {
+        let ours = "ana | ana | echo | still at it";
+        let (end, after) = heard(2, &[(50, ours), (100, ours), (150, ours), (200, ours)]).await;
+        assert!(matches!(end, Err(Failure::NotConfirmed { within: WITHIN })));
+        assert_eq!(after, 160);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_was_refused_before_tells_why() {
-        let (end, after) = heard(&[(50, "server | ana | private_message | no such client")]).await;
+        let (end, after) = heard(1, &[(50, "server | ana | private_message | no such client")]).await;
         assert_eq!(end.unwrap_err().to_string(), "no such client");
         assert_eq!(after, 110);
     }
