@@ -21,6 +21,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("SERVER_WORKERS", "3", "workers = 3"),
     ("SERVER_SPREAD_ABOVE", "0", "spread_above = 0"),
     ("SERVER_DRAIN_TIMEOUT", "1500ms", r#"drain_timeout = "1s 500ms""#),
+    ("SERVER_LOCAL_CONNECTIONS", "proxied", r#"local_connections = "proxied""#),
     ("TLS_LISTEN", "127.0.0.1:0", r#"listen = ["127.0.0.1:0"]"#),
     ("TLS_CERTIFICATE", r#"/a "b"\c.pem"#, r#"certificate = "/a \"b\"\\c.pem""#),
     ("TLS_KEY", "/etc/é\u{202e}.pem", r#"key = "/etc/é\U0000202E.pem""#),

@@ -25,6 +25,7 @@ mod network;
 mod packaging;
 mod plain;
 mod player;
+mod proxies;
 mod real_clients;
 mod reload;
 mod screen;

@@ -31,10 +31,10 @@ mod queue;
 mod secret;
 mod verifier;
 
-#[cfg(test)]
-pub(crate) use secret::tests::cheap_hash;
 pub use attempts::Origin;
 pub use queue::Attempt;
+#[cfg(test)]
+pub(crate) use secret::tests::cheap_hash;
 pub use secret::{FEWEST_CHARS, MOST_BYTES, NoHash, NoSecret, PasswordHash, Secret};
 pub use verifier::{Verdict, Verifier};
 

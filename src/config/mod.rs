@@ -18,8 +18,8 @@ pub use crate::layers::{Choice, CommandLine, ConfigError, Flag, quoted};
 pub use in_force::{Change, InForce, View};
 pub use settings::{Applies, Description, describe};
 pub use types::{
-    Accounts, Allow, CloseServer, Compat, Config, Flood, Level, Limits, Log, LogFormat, Media, Monitoring,
-    Server, Tls, Web,
+    Accounts, Allow, CloseServer, Compat, Config, Flood, Level, Limits, LocalConnections, Log, LogFormat,
+    Media, Monitoring, Server, Tls, Web,
 };
 
 /// A configuration and where each of its values came from.

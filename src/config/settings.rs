@@ -4,7 +4,7 @@ use std::{fmt, path::Path, time::Duration};
 
 use super::{
     judge,
-    types::{Allow, Config, Level, LogFormat},
+    types::{Allow, Config, Level, LocalConnections, LogFormat},
 };
 use crate::layers::{
     Addresses, ConfigError, Host, HostNames, Layers, Millis, OneOf, PathOf, Ports, Setting, Settings, Span,
@@ -71,6 +71,7 @@ settings! {
     server.workers: Whole(0..=64);
     server.spread_above: Whole(0..=1_000_000) => NewSessions;
     server.drain_timeout: Span(Duration::ZERO..=Duration::from_mins(10)) => AtOnce;
+    server.local_connections: OneOf::<LocalConnections>::new() => NewSessions;
     tls.listen: Addresses { least: 0, most: 16 };
     tls.certificate: PathOf("file") => NewSessions;
     tls.key: PathOf("file") => NewSessions;

@@ -45,6 +45,21 @@ pub struct Server {
     pub spread_above: usize,
     /// How long a closing server waits for its sessions to take their last bytes.
     pub drain_timeout: Duration,
+    /// Whose connections come from this machine.
+    pub local_connections: LocalConnections,
+}
+
+/// Whose connections come from the server's own machine. A proxy makes other people's connections look like the machine's
+/// own, and no server can tell them apart by their address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LocalConnections {
+    /// The machine's own users': trusted with passwords and `close_server`, and exempt from flood control.
+    #[default]
+    Direct,
+    /// A proxy's, on behalf of clients elsewhere that it talks to in the open.
+    Proxied,
+    /// A proxy's, on behalf of clients elsewhere that it talks to by TLS.
+    TlsProxied,
 }
 
 impl Server {
@@ -65,6 +80,7 @@ impl Default for Server {
             workers: 0,
             spread_above: 16,
             drain_timeout: Duration::from_secs(5),
+            local_connections: LocalConnections::Direct,
         }
     }
 }
@@ -348,6 +364,11 @@ impl Choice for Allow {
         ("loopback", Self::Loopback),
         ("nobody", Self::Nobody),
     ];
+}
+
+impl Choice for LocalConnections {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("direct", Self::Direct), ("proxied", Self::Proxied), ("tls_proxied", Self::TlsProxied)];
 }
 
 impl Choice for Level {

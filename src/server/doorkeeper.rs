@@ -130,7 +130,7 @@ impl Doorkeeper {
     /// Why not.
     pub fn admit(&mut self, peer: Peer, flood: &Flood, now: Instant) -> Result<Option<Visit>, Unwelcome> {
         let joins = Rate::new(flood.joins_per_minute, Duration::from_mins(1), flood.joins_per_minute);
-        if !flood.governs(peer.is_local) || joins.is_none() && flood.sessions_per_address == 0 {
+        if !peer.counts_by_address(flood) || joins.is_none() && flood.sessions_per_address == 0 {
             return Ok(None);
         }
         self.sweep(now);

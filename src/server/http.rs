@@ -54,6 +54,7 @@ use crate::{
 };
 
 pub mod host;
+mod proxy;
 pub mod stream;
 pub mod turns;
 
@@ -204,7 +205,10 @@ impl Http {
             let _ = framed.close().await;
             return Ok(());
         }
-        let parts = framed.into_parts();
+        let mut parts = framed.into_parts();
+        if let Some(by_tls) = proxy::passed_on(request.headers()) {
+            parts.io.peer = parts.io.peer.proxied(by_tls);
+        }
         let (answer, answered) = oneshot::channel();
         // Nobody is left to ask where the server ends.
         let _ = self.admissions.send(Admission { peer: parts.io.peer, answer });

@@ -132,7 +132,7 @@ impl Reception {
             match accepted.and_then(|(socket, from)| Ok((socket.into_std()?, from))) {
                 Ok((socket, from)) => {
                     failing = false;
-                    let peer = Peer::of(&socket, from);
+                    let peer = Peer::of(&socket, from, self.config.get().server.local_connections);
                     self.receive(socket, peer, speaks, secure(), &door);
                 }
                 Err(error) if is_passing(&error) => {
@@ -164,7 +164,7 @@ impl Reception {
                 Ok((socket, from)) => {
                     // Unlike other options, this one is not inherited.
                     socket.set_nonblocking(true)?;
-                    let peer = Peer::of(&socket, from);
+                    let peer = Peer::of(&socket, from, self.config.get().server.local_connections);
                     self.receive(socket, peer, speaks, secure(), door);
                 }
                 Err(error) if is_passing(&error) => {}

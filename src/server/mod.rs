@@ -24,7 +24,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
     accounts::{self, Accounts, Directory},
-    config::{Config, InForce},
+    config::{Config, InForce, LocalConnections},
     escape::Escaped,
     protocol::name,
     source::SourceError,
@@ -272,6 +272,7 @@ impl Server {
         let monitoring = monitoring::start(std::mem::take(&mut self.monitoring), watched)?;
         self.at.log(&self.log);
         info!(self.log, "started"; "version" => env!("CARGO_PKG_VERSION"), "workers" => workers.len());
+        log_local_connections(&self.config.get(), &self.log);
         // Sound has a thread of its own: a datagram waits for no message, and no message for a datagram.
         let media_thread = if self.doors.is_empty() { None } else { Some(Arbiter::try_new()?) };
         let opening = media_thread.as_ref().map(|thread| Opening {
@@ -324,6 +325,30 @@ impl Server {
             Ok(_) => {}
             Err(error) => warn!(self.log, "cannot raise the limit of open files"; "error" => %error),
         }
+    }
+}
+
+/// Says whose connections from this machine are taken to be. The server cannot find out by itself that a proxy passes on
+/// those of strangers, who would have the rights of the machine's own users.
+fn log_local_connections(config: &Config, log: &Logger) {
+    let is_for_others = !config.web.hosts.is_empty()
+        && config.web.tls_listen.is_empty()
+        && config.web.listen.iter().all(|at| at.ip().is_loopback());
+    match config.server.local_connections {
+        LocalConnections::Direct if is_for_others => warn!(
+            log,
+            "web.hosts names this server for others, and web.listen is for this machine alone: if a proxy passes on what \
+             they ask, set server.local_connections"
+        ),
+        LocalConnections::Direct => info!(
+            log,
+            "connections from this machine are its own users', with their rights; if a proxy here passes on those of \
+             others, set server.local_connections"
+        ),
+        LocalConnections::Proxied | LocalConnections::TlsProxied => info!(
+            log,
+            "connections from this machine are a proxy's; limits for each address do not hold for them"
+        ),
     }
 }
 

@@ -81,7 +81,7 @@ fn choose(listening: &[SocketAddr], peer: &Peer, public_host: &str) -> Option<(S
             ip => ip,
         };
         // What else is listened on was meant to be reached, but only from here if it is this machine's own.
-        (peer.is_local || !ip.is_loopback()).then(|| (in_address(ip), at.port()))
+        (peer.is_on_this_machine() || !ip.is_loopback()).then(|| (in_address(ip), at.port()))
     })
 }
 

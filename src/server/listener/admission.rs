@@ -1,12 +1,18 @@
 //! Who is let in: bans, the doorkeepers, and the places there are.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc, time::SystemTime};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::Arc,
+    time::SystemTime,
+};
 
+use slog::warn;
 use tokio::{sync::mpsc::UnboundedReceiver, time::Instant};
 
 use super::Reception;
 use crate::{
-    config::Flood,
+    config::{Flood, LocalConnections},
     protocol::{Line, reply},
     server::{
         close::CloseReason,
@@ -22,12 +28,17 @@ pub type Door = Rc<Doors>;
 pub struct Doors {
     pub(super) sessions: RefCell<Doorkeeper>,
     pages: RefCell<Doorkeeper>,
+    warned_of_proxy: Cell<bool>,
 }
 
 impl Doors {
     /// Nobody has come yet.
     pub fn new(now: Instant) -> Self {
-        Self { sessions: RefCell::new(Doorkeeper::new(now)), pages: RefCell::new(Doorkeeper::new(now)) }
+        Self {
+            sessions: RefCell::new(Doorkeeper::new(now)),
+            pages: RefCell::new(Doorkeeper::new(now)),
+            warned_of_proxy: Cell::new(false),
+        }
     }
 }
 
@@ -53,12 +64,25 @@ impl Reception {
     /// Answers connections that have asked for the page and are to become sessions, until nobody is left to ask.
     pub async fn admit_all(self, mut wanted: UnboundedReceiver<Admission>, door: Door) {
         while let Some(Admission { peer, answer }) = wanted.recv().await {
+            self.warn_of_proxy(peer, &door);
             let admitted = self.refuse_banned(peer).and_then(|()| self.admit(peer, &door));
             if let Err((_, reason)) = &admitted {
                 self.log_refused(peer, *reason, &door);
             }
             // One that is gone meanwhile gives its places back.
             let _ = answer.send(admitted);
+        }
+    }
+
+    /// Warns, once, that a proxy passes connections on and the settings do not say so.
+    fn warn_of_proxy(&self, peer: Peer, door: &Door) {
+        let is_set = self.config.get().server.local_connections != LocalConnections::Direct;
+        if peer.is_proxied && !is_set && !door.warned_of_proxy.replace(true) {
+            warn!(
+                self.log,
+                "a proxy on this machine passes on connections of others; set server.local_connections to \
+                 \"proxied\", or to \"tls_proxied\" if it is reached by TLS alone"
+            );
         }
     }
 

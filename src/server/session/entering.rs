@@ -88,7 +88,11 @@ impl Session {
         }
         let Some(claim) = &self.claim else { return };
         let account = claim.name.key().clone();
-        let origin = Origin::from_address(self.peer.ip());
+        let origin = if self.peer.is_proxied {
+            Origin::Proxied(account.clone())
+        } else {
+            Origin::from_address(self.peer.ip())
+        };
         let verifier = self.terms.around.verifier.clone();
         // Dropped with the session, which takes it out of the queue.
         let verdict = async move { verifier.judge(Attempt { origin, account, hash, secret }).await };
