@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -17,7 +17,7 @@ use crate::{cli::without_settings, harness::has_tool};
 /// 2023-11-14 22:13:20 UTC.
 const THEN: &str = "1700000000";
 
-const TOOLS: [&str; 6] = ["dpkg", "dpkg-deb", "dpkg-shlibdeps", "strip", "bash", "man"];
+const TOOLS: [&str; 7] = ["dpkg", "dpkg-deb", "dpkg-shlibdeps", "strip", "bash", "man", "systemd-sysusers"];
 
 fn has_tools() -> bool {
     TOOLS.into_iter().all(has_tool)
@@ -123,11 +123,12 @@ fn what_the_package_installs_works_and_goes_away_again() {
     completions_load(&root);
     the_unit_starts_what_is_there(&root);
     nobody_else_can_write(&root);
+    the_services_group_alone_reads_its_settings(&root);
 
     // What the operator wrote outlives another installation, and the removal; what the server wrote, too.
     assert_eq!(root.query("${Conffiles}").split_whitespace().next(), Some("/etc/arauto/arauto.toml"));
     fs::write(&configuration, "server.workers = 2\n").unwrap();
-    let bans = root.path("var/lib/private/arauto/bans.toml");
+    let bans = root.path("var/lib/arauto/bans.toml");
     fs::create_dir_all(bans.parent().unwrap()).unwrap();
     fs::write(&bans, "").unwrap();
     root.install(&package);
@@ -137,7 +138,7 @@ fn what_the_package_installs_works_and_goes_away_again() {
     assert!(bans.exists());
     root.dpkg(&["--purge", "arauto"]);
     assert!(!root.path("etc/arauto").exists());
-    assert!(!root.path("var/lib/private/arauto").exists());
+    assert!(!root.path("var/lib/arauto").exists());
 }
 
 fn manual_pages_are_found(root: &Root) {
@@ -192,9 +193,36 @@ fn nobody_else_can_write(root: &Root) {
     for path in listed.lines().filter(|path| *path != "/.") {
         let found = fs::symlink_metadata(root.path(&path[1..])).unwrap();
         let mode = found.permissions().mode() & 0o7777;
-        let expected = if found.is_dir() || path == "/usr/bin/arauto" { 0o755 } else { 0o644 };
+        let expected = match path {
+            "/etc/arauto" => 0o750,
+            "/usr/bin/arauto" => 0o755,
+            _ if found.is_dir() => 0o755,
+            _ => 0o644,
+        };
         assert!(found.is_symlink() || mode == expected, "{path}: {mode:o}");
     }
+}
+
+/// The group that the service runs with, which installing has made, is the one that may read `/etc/arauto`.
+fn the_services_group_alone_reads_its_settings(root: &Root) {
+    let unit = fs::read_to_string(root.path("usr/lib/systemd/system/arauto.service")).unwrap();
+    for line in ["User=arauto", "Group=arauto", "ConfigurationDirectoryMode=0750"] {
+        assert!(unit.lines().any(|found| found == line), "{line}: {unit}");
+    }
+    let number_in = |file: &str, field: usize| -> u32 {
+        let text = fs::read_to_string(root.path(file)).unwrap();
+        let line = text.lines().find(|line| line.starts_with("arauto:")).expect(&text);
+        line.split(':').nth(field).unwrap().parse().unwrap()
+    };
+    let (user, group) = (number_in("etc/passwd", 2), number_in("etc/group", 2));
+    assert_eq!(number_in("etc/passwd", 3), group);
+    let found = fs::metadata(root.path("etc/arauto")).unwrap();
+    assert_eq!(found.permissions().mode() & 0o7777, 0o750);
+    // Only root may give files away.
+    if fs::metadata("/proc/self").unwrap().uid() == 0 {
+        assert_eq!((found.uid(), found.gid()), (0, group));
+    }
+    assert_ne!(user, 0);
 }
 
 #[test]
