@@ -68,12 +68,16 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
 fn serve(command_line: CommandLine) -> anyhow::Result<ExitCode> {
     // Before the log has a thread: it changes the environment.
     let passed = server::systemd::passed_listeners()?;
+    let file = config::file(&command_line, std::env::vars_os());
     let load = move || Ok(config::load(&command_line, std::env::vars_os())?.config);
     let config = load()?;
     let (log, flushed_at_the_end) = logging::init(&config.log)?;
     let threshold = flushed_at_the_end.threshold();
-    let reloading =
-        Reloading { load: Box::new(load), applied: Box::new(move |config| threshold.set(config.log.level)) };
+    let reloading = Reloading {
+        file,
+        load: Box::new(load),
+        applied: Box::new(move |config| threshold.set(config.log.level)),
+    };
     Ok(server::serve(&config, passed, reloading, &log)?)
 }
 

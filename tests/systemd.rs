@@ -81,7 +81,55 @@ fn the_manager_is_told_of_a_reload() {
     let length = manager.socket.recv(&mut message).expect("a message in time");
     let begun = str::from_utf8(&message[..length]).unwrap();
     assert!(begun.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{begun}");
+    manager.hears("READY=1\nSTATUS=Reloaded: 0 settings changed, same certificate\n");
+}
+
+/// Runs what the unit has systemd run on a reload, in order, until something fails.
+fn reload_as_the_unit_does(process: &Process, config: &Path) -> bool {
+    let unit = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/systemd/arauto.service"));
+    let unit = unit.unwrap();
+    let commands: Vec<_> = unit.lines().filter_map(|line| line.strip_prefix("ExecReload=")).collect();
+    assert_eq!(commands.len(), 2);
+    commands.into_iter().all(|command| {
+        let command = command
+            .replace("/usr/bin/arauto", env!("CARGO_BIN_EXE_arauto"))
+            .replace("/etc/arauto/arauto.toml", config.to_str().unwrap());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &command]).env("MAINPID", process.id().to_string());
+        without_settings(&mut shell);
+        shell.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
+    })
+}
+
+#[test]
+fn a_reload_of_a_broken_configuration_fails_and_its_status_says_why() {
+    let manager = Manager::new();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("arauto.toml");
+    fs::write(&config, "[limits]\nmax_sessions = 10\n").unwrap();
+    let command = crate::cli::arauto(["serve", "--config", config.to_str().unwrap()]);
+    let process = Process::run(command, &[("NOTIFY_SOCKET", &manager.path)]);
     manager.hears("READY=1\n");
+    let hears = |status: &str| {
+        assert!(manager.socket.recv(&mut [0; 4096]).is_ok(), "RELOADING=1");
+        manager.hears(&format!("READY=1\nSTATUS={status}\n"));
+    };
+    assert!(reload_as_the_unit_does(&process, &config));
+    hears("Reloaded: 0 settings changed, same certificate");
+
+    let shown = config.display();
+    fs::write(&config, "[limits]\nmax_sessions = 0\n").unwrap();
+    assert!(!reload_as_the_unit_does(&process, &config));
+    hears(&format!(
+        "Reload refused, all stays as it was: {shown}:2:16: limits.max_sessions must be 1 to 1000000"
+    ));
+    fs::write(&config, "[accounts]\nfile = 'none.toml'\n").unwrap();
+    assert!(!reload_as_the_unit_does(&process, &config));
+    hears(&format!(
+        "Reload refused, all stays as it was: cannot read {}/none.toml: No such file or directory (os error 2)",
+        folder.path().display()
+    ));
+    process.join("alan");
 }
 
 #[test]

@@ -5,7 +5,10 @@
 //! about values that do not fit together. `in_force` is what a running server reads; the table says from when a change
 //! counts. How the layers are laid is in [`crate::layers`].
 
-use std::{ffi::OsString, path::Path};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use crate::layers::{self, DefaultFile};
 
@@ -35,6 +38,14 @@ pub fn load(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Loaded, ConfigError> {
     layers::load(command_line, environment, &DefaultFile::None)
+}
+
+/// The file that [`load`] reads, if there is one.
+pub fn file(
+    command_line: &CommandLine,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Option<PathBuf> {
+    layers::named_file::<Config>(command_line, environment)
 }
 
 /// Judges a file alone: no environment, no flags.

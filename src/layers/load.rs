@@ -150,6 +150,16 @@ pub fn load<C: Settings>(
     layers.finish()
 }
 
+/// The file that the command line or the environment names.
+pub fn named_file<C: Settings>(
+    command_line: &CommandLine,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Option<PathBuf> {
+    let variable = file_variable::<C>();
+    let named = environment.into_iter().find(|(name, _)| *name == *variable);
+    command_line.file.clone().or(named.map(|(_, path)| path.into()))
+}
+
 /// The variable that names the file.
 fn file_variable<C: Settings>() -> String {
     format!("{}{FILE_VARIABLE}", C::PREFIX)

@@ -62,6 +62,7 @@ mod retransmission;
 mod roster;
 mod seat;
 mod session;
+mod settling;
 mod signals;
 mod sock_diag;
 mod speaks;
