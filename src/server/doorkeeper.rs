@@ -35,15 +35,18 @@ const LOGGED_A_SECOND: usize = 1;
 
 /// What is counted as one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Block {
+pub enum Block {
+    /// An IPv4 address, also one that is mapped into IPv6.
     V4([u8; 4]),
+    /// The first 64 bits of an IPv6 address.
     V6([u16; 4]),
 }
 
 impl Block {
-    fn of(peer: Peer) -> Self {
-        let address = peer.ip();
-        match address {
+    /// The block that this address belongs to.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address.octets()),
             IpAddr::V6(address) => {
                 let [a, b, c, d, ..] = address.segments();
@@ -136,7 +139,7 @@ impl Doorkeeper {
         self.sweep(now);
         let visitor = self
             .visitors
-            .entry(Block::of(peer))
+            .entry(Block::of(peer.ip()))
             .or_insert_with(|| Visitor { sessions: Arc::default(), joins: Bucket::full(now) });
         if let Some(rate) = joins {
             let wait = visitor.joins.wait(rate, 1, now);

@@ -21,6 +21,7 @@ use crate::config::InForce;
 
 mod container;
 pub mod counters;
+mod crowd;
 mod door;
 mod fan_out;
 pub mod figures;
@@ -42,7 +43,7 @@ use counters::Counters;
 use relay::Relay;
 
 /// Open files beside those of sessions: connections, and four sockets for each of the most streams of by default.
-pub const OPEN_FILES: u64 = (door::MOST_CONNECTIONS + door::MOST_LEAVING) as u64 + 4 * 32;
+pub const OPEN_FILES: u64 = crowd::MAX_CONNECTIONS as u64 + 4 * 32;
 
 /// A socket that is listened on for RTSP.
 #[derive(Debug)]

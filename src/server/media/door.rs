@@ -1,25 +1,25 @@
 //! Doors: who connects for audio is served, or told that there is no place.
 
-use std::{cell::Cell, io, rc::Rc, time::Duration};
+use std::{cell::RefCell, io, net::SocketAddr, rc::Rc, time::Duration};
 
 use actix::{Message, Recipient};
 use slog::{Logger, debug, warn};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    super::tls::{credentials::Credentials, handshake::handshake},
-    Door,
-    outgoing::{End, Outgoing},
-    rtsp::{
-        guest::Guest,
-        serve::{self, Standing},
-        session::unavailable,
+    super::{
+        doorkeeper::Block,
+        tls::{credentials::Credentials, handshake::handshake},
     },
+    Door,
+    crowd::{Crowd, Presence, Standing},
+    outgoing::{End, Outgoing},
+    rtsp::{guest::Guest, serve, session::unavailable},
     streams::Shared,
 };
 
@@ -29,15 +29,9 @@ use super::{
 #[rtype(result = "()")]
 pub struct Settle;
 
-/// Connections at a time.
-pub const MOST_CONNECTIONS: usize = 4_096;
-
-/// Connections at a time that were not set up for any stream.
-pub const MOST_STRANGERS: usize = 256;
-
-/// Connections at a time whose stream has ended and that take no place any more. Further ones keep their places until they
-/// are closed.
-pub const MOST_LEAVING: usize = 1_024;
+/// Time for which a connection that gave way is held before it is closed. A client that connects anew whenever it is closed
+/// is slowed by it.
+const HOLD: Duration = Duration::from_secs(1);
 
 /// Time from the server's end until connections whose stream ended with it are closed, if the server runs that long. A
 /// player that is told by RTCP BYE can have its TEARDOWN answered.
@@ -53,74 +47,12 @@ pub struct Hall {
     pub streams: Shared,
     /// Cancelled in the end.
     pub close: CancellationToken,
-    /// How many are in.
-    pub inside: Rc<Inside>,
+    /// The places of connections.
+    pub crowd: Rc<RefCell<Crowd>>,
     /// Who opens streams.
     pub relay: Recipient<Settle>,
     /// The server's log.
     pub log: Logger,
-}
-
-/// How many are in.
-#[derive(Debug, Default)]
-pub struct Inside {
-    all: Cell<usize>,
-    strangers: Cell<usize>,
-    leaving: Cell<usize>,
-}
-
-/// One who is in.
-struct Presence {
-    inside: Rc<Inside>,
-    standing: Standing,
-}
-
-impl Presence {
-    /// One more, if there is room.
-    fn take(inside: &Rc<Inside>) -> Option<Self> {
-        let Inside { all, strangers, .. } = &**inside;
-        let has_room = all.get() < MOST_CONNECTIONS && strangers.get() < MOST_STRANGERS;
-        has_room.then(|| {
-            inside.count(Standing::Stranger, 1);
-            Self { inside: Rc::clone(inside), standing: Standing::Stranger }
-        })
-    }
-
-    /// Takes the places of another standing, and gives back those of the one before.
-    fn stand(&mut self, standing: Standing) {
-        let is_new = match (self.standing, standing) {
-            (before, after) if before == after => false,
-            // One that showed a key stays known.
-            (Standing::SetUp, Standing::Stranger) => false,
-            (_, Standing::Leaving) => self.inside.leaving.get() < MOST_LEAVING,
-            _ => true,
-        };
-        if is_new {
-            self.inside.count(self.standing, -1);
-            self.inside.count(standing, 1);
-            self.standing = standing;
-        }
-    }
-}
-
-impl Inside {
-    fn count(&self, standing: Standing, change: isize) {
-        let Self { all, strangers, leaving } = self;
-        let counts = match standing {
-            Standing::Stranger => &[all, strangers][..],
-            Standing::SetUp => &[all],
-            Standing::Leaving => &[leaving],
-        };
-        for count in counts {
-            count.update(|count| count.saturating_add_signed(change));
-        }
-    }
-}
-
-impl Drop for Presence {
-    fn drop(&mut self) {
-        self.inside.count(self.standing, -1);
-    }
 }
 
 impl Hall {
@@ -133,9 +65,9 @@ impl Hall {
         let mut is_failing = false;
         while let Some(accepted) = self.close.run_until_cancelled(listener.accept()).await {
             match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     is_failing = false;
-                    self.receive(stream, credentials.clone());
+                    self.receive(stream, peer, credentials.clone());
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut is_failing, true) {
@@ -148,9 +80,9 @@ impl Hall {
         Ok(())
     }
 
-    fn receive(&self, stream: TcpStream, credentials: Option<Credentials>) {
-        let Some(presence) = Presence::take(&self.inside) else {
-            debug!(self.log, "no place for an audio connection"; "strangers" => self.inside.strangers.get());
+    fn receive(&self, stream: TcpStream, peer: SocketAddr, credentials: Option<Credentials>) {
+        let Some(presence) = Crowd::enter(&self.crowd, Block::of(peer.ip())) else {
+            debug!(self.log, "no place for an audio connection");
             if credentials.is_none() {
                 // A new socket has room for it.
                 let _ = stream.try_write(&unavailable());
@@ -159,7 +91,11 @@ impl Hall {
         };
         let hall = self.clone();
         actix_rt::spawn(async move {
-            if let Err(error) = hall.let_in(stream, credentials, presence).await {
+            let let_in = match credentials {
+                None => hall.let_in(stream, peer, presence).await,
+                Some(credentials) => hall.let_in_by_tls(stream, peer, &credentials, presence).await,
+            };
+            if let Err(error) = let_in {
                 debug!(hall.log, "an audio connection came to nothing"; "error" => %error);
             }
         });
@@ -167,52 +103,105 @@ impl Hall {
 
     async fn let_in(
         &self,
-        stream: TcpStream,
-        credentials: Option<Credentials>,
-        presence: Presence,
+        mut stream: TcpStream,
+        peer: SocketAddr,
+        mut presence: Presence,
     ) -> io::Result<()> {
-        let (local, peer) = (stream.local_addr()?, stream.peer_addr()?);
-        // Whoever was told an address finds its stream. An error means that all is over.
-        let _ = self.relay.send(Settle).await;
-        let outgoing = Rc::new(Outgoing::default());
-        let guest =
-            Guest::new(Rc::clone(&self.streams), Rc::clone(&outgoing), local, peer, credentials.is_some());
-        let Some(credentials) = credentials else {
-            self.talk(stream, outgoing, guest, presence).await;
-            return Ok(());
-        };
+        let local = stream.local_addr()?;
+        if self.talk(&mut stream, (local, peer), false, &mut presence).await == Fate::Evicted {
+            self.hold(presence).await;
+            let _ = stream.try_write(&unavailable());
+        }
+        Ok(())
+    }
+
+    async fn let_in_by_tls(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        credentials: &Credentials,
+        mut presence: Presence,
+    ) -> io::Result<()> {
+        let local = stream.local_addr()?;
         let deadline = Instant::now() + serve::PATIENCE;
-        match handshake(stream.into_std()?, credentials.get(), deadline).await {
-            Ok(stream) => self.talk(stream, outgoing, guest, presence).await,
-            Err(failure) => {
+        let evicted = presence.evicted();
+        // Until a handshake begins, the socket is here to be held.
+        let mut byte = [0];
+        let first = timeout_at(deadline, stream.peek(&mut byte));
+        if evicted.run_until_cancelled(first).await.is_none() {
+            self.hold(presence).await;
+            return Ok(());
+        }
+        let shaking = handshake(stream.into_std()?, credentials.get(), deadline);
+        match evicted.run_until_cancelled(shaking).await {
+            None => {}
+            Some(Ok(mut stream)) => {
+                if self.talk(&mut stream, (local, peer), true, &mut presence).await == Fate::Evicted {
+                    self.hold(presence).await;
+                }
+            }
+            Some(Err(failure)) => {
                 let is_plain = failure.takes_plain_text();
                 if let (true, Some(mut socket)) = (is_plain, failure.socket) {
-                    socket
-                        .write_all(b"RTSP/1.0 400 This port speaks RTSP over TLS: rtsps://\r\n\r\n")
-                        .await?;
+                    let words = b"RTSP/1.0 400 This port speaks RTSP over TLS: rtsps://\r\n\r\n";
+                    socket.write_all(words).await?;
                 }
             }
         }
         Ok(())
     }
 
+    /// Serves a connection until its end, or until it gives way to another.
     async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: S,
-        outgoing: Rc<Outgoing>,
-        guest: Guest,
-        mut presence: Presence,
-    ) {
+        (local, peer): (SocketAddr, SocketAddr),
+        is_secure: bool,
+        presence: &mut Presence,
+    ) -> Fate {
+        // Whoever was told an address finds its stream. An error means that all is over.
+        let _ = self.relay.send(Settle).await;
+        let outgoing = Rc::new(Outgoing::default());
+        let guest = Guest::new(Rc::clone(&self.streams), Rc::clone(&outgoing), local, peer, is_secure);
+        let evicted = presence.evicted();
         let stands = |standing| presence.stand(standing);
         let served = serve::serve(stream, Rc::clone(&outgoing), guest, stands, &self.log);
-        tokio::pin!(served);
-        if self.close.run_until_cancelled(served.as_mut()).await.is_some() {
-            return;
+        let fate = async {
+            match evicted.run_until_cancelled(served).await {
+                Some(()) => Fate::Served,
+                None => Fate::Evicted,
+            }
+        };
+        tokio::pin!(fate);
+        if let Some(fate) = self.close.run_until_cancelled(fate.as_mut()).await {
+            return fate;
         }
-        if outgoing.ending() == Some(End::Over) && timeout(CLOSE_GRACE, served.as_mut()).await.is_ok() {
-            return;
+        if outgoing.ending() == Some(End::Over)
+            && let Ok(fate) = timeout(CLOSE_GRACE, fate.as_mut()).await
+        {
+            return fate;
         }
         outgoing.end(End::Now);
-        served.await;
+        fate.await
     }
+
+    /// Holds a connection that gave way for a moment, unless too many are held.
+    async fn hold(&self, mut presence: Presence) {
+        presence.stand(Standing::Leaving);
+        let evicted = presence.evicted();
+        tokio::select! {
+            () = sleep(HOLD) => {}
+            () = evicted.cancelled() => {}
+            () = self.close.cancelled() => {}
+        }
+    }
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// By itself, or with the server.
+    Served,
+    /// It gave way to another.
+    Evicted,
 }

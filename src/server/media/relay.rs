@@ -66,7 +66,7 @@ impl Actor for Relay {
         let hall = Hall {
             streams: Rc::clone(&self.streams),
             close: self.close.clone(),
-            inside: Rc::default(),
+            crowd: Rc::default(),
             relay: ctx.address().recipient(),
             log: self.log.clone(),
         };

@@ -47,6 +47,10 @@ impl Stage for FakeStage {
         Taste { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), is_secure: false }
     }
 
+    fn knows(&mut self, stream: StreamId, key: &Key) -> bool {
+        [PUBLISH, LISTEN].iter().any(|known| check(stream, key, known).is_ok())
+    }
+
     fn announce(&mut self, stream: StreamId, key: &Key, _: Description) -> Result<(), Refusal> {
         check(stream, key, PUBLISH)?;
         self.refuses.map_or(Ok(()), Err)?;

@@ -178,6 +178,13 @@ impl Stage for Guest {
         Taste { ip: self.peer.ip(), is_secure: self.is_secure }
     }
 
+    fn knows(&mut self, stream: StreamId, key: &Key) -> bool {
+        let mut streams = self.streams.borrow_mut();
+        streams
+            .named(stream)
+            .is_some_and(|stream| stream.publish_key == *key || stream.listen_keys.knows(key))
+    }
+
     fn announce(&mut self, stream: StreamId, key: &Key, description: Description) -> Result<(), Refusal> {
         let mut streams = self.streams.borrow_mut();
         let number = streams.number();

@@ -3,9 +3,10 @@
 use std::{
     future::poll_fn,
     io,
+    mem::MaybeUninit,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -25,6 +26,7 @@ use super::{
 use crate::server::{
     connection::see_out,
     media::{
+        crowd::Standing,
         figures::StreamEnd,
         outgoing::{End, Outgoing},
     },
@@ -51,23 +53,12 @@ const AT_ONCE: usize = 64;
 
 /// What happened.
 enum Step {
-    Read(usize),
+    Read,
     /// The other end sends nothing more.
     Closed,
     Wrote,
     /// It is to end.
     Ending,
-}
-
-/// What a connection is at the moment, which decides what places it takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It was set up for no stream.
-    Stranger,
-    /// It was set up for a stream.
-    SetUp,
-    /// Its stream has ended; it only waits to be closed.
-    Leaving,
 }
 
 /// Serves a connection until its end. `stands` is called before each wait.
@@ -90,20 +81,20 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         over: None,
         torn_down: None,
     };
-    let mut buffer = vec![0; READ];
     let why = loop {
         while talk.answer_some(&mut guest) {
             // What one read brought can be a thousand datagrams, each for a thousand listeners.
             yield_now().await;
         }
         stands(talk.standing());
-        let step = poll_fn(|cx| talk.step(&mut stream, &mut buffer, cx));
-        let step = match talk.deadline() {
+        let deadline = talk.deadline();
+        let step = poll_fn(|cx| talk.step(&mut stream, cx));
+        let step = match deadline {
             Some(deadline) => timeout_at(deadline, step).await,
             None => Ok(step.await),
         };
         match step {
-            Ok(Ok(Step::Read(length))) => talk.input.extend(&buffer[..length]),
+            Ok(Ok(Step::Read)) => {}
             Ok(Ok(Step::Wrote)) => talk.written = Instant::now(),
             Ok(Ok(Step::Ending)) => {
                 talk.over.get_or_insert_with(Instant::now);
@@ -197,6 +188,7 @@ impl Talk {
         match (self.over, self.session.role()) {
             (Some(_), _) => Standing::Leaving,
             (None, Some(_)) => Standing::SetUp,
+            (None, None) if self.session.has_shown_key() => Standing::Guest,
             (None, None) => Standing::Stranger,
         }
     }
@@ -239,9 +231,8 @@ impl Talk {
     }
 
     fn step(
-        &self,
+        &mut self,
         stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-        buffer: &mut [u8],
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Step>> {
         self.outgoing.listen(cx);
@@ -264,13 +255,15 @@ impl Talk {
         if !self.outgoing.has_room() {
             return Poll::Pending;
         }
-        let mut buffer = ReadBuf::new(buffer);
-        match Pin::new(stream).poll_read(cx, &mut buffer) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Ready(Ok(())) if buffer.filled().is_empty() => Poll::Ready(Ok(Step::Closed)),
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(Step::Read(buffer.filled().len()))),
+        // On the stack, so that a connection that sends nothing takes no room for what it could send.
+        let mut room = [const { MaybeUninit::uninit() }; READ];
+        let mut buffer = ReadBuf::uninit(&mut room);
+        ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
+        if buffer.filled().is_empty() {
+            return Poll::Ready(Ok(Step::Closed));
         }
+        self.input.extend(buffer.filled());
+        Poll::Ready(Ok(Step::Read))
     }
 }
 

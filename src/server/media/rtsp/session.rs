@@ -8,6 +8,7 @@ use super::{
     SESSION_TIMEOUT,
     input::Unreadable,
     request::{self, Ask, Asked},
+    target::Target,
     transport::{Given, Taste, Transport},
 };
 use crate::media::{Description, Key, StreamId};
@@ -69,6 +70,8 @@ pub struct Start {
 pub trait Stage {
     /// Where the other end is.
     fn taste(&self) -> Taste;
+    /// Whether this key lets its owner publish the stream, or listen to it.
+    fn knows(&mut self, stream: StreamId, key: &Key) -> bool;
     /// Takes the publisher's place.
     ///
     /// # Errors
@@ -126,6 +129,7 @@ pub struct Session {
     is_set_up: bool,
     progress: Progress,
     wrong: u8,
+    has_shown_key: bool,
 }
 
 impl Session {
@@ -138,7 +142,13 @@ impl Session {
             is_set_up: false,
             progress: Progress::Beginning,
             wrong: 0,
+            has_shown_key: false,
         }
+    }
+
+    /// Whether a request came with a key that lets its client publish or listen, whatever the request asked.
+    pub fn has_shown_key(&self) -> bool {
+        self.has_shown_key
     }
 
     /// How far it has come.
@@ -155,7 +165,10 @@ impl Session {
     pub fn answer(&mut self, request: &Request<Vec<u8>>, stage: &mut impl Stage) -> Answer {
         let sequence = request::sequence(request).map(str::to_owned);
         stage.keep_alive();
-        let answer = request::read(request).and_then(|asked| self.carry_out(&asked, stage));
+        let answer = request::read(request).and_then(|asked| {
+            self.note_key(&asked, stage);
+            self.carry_out(&asked, stage)
+        });
         let mut response = match answer {
             Ok(response) => response,
             Err(status) => plain(status),
@@ -175,6 +188,12 @@ impl Session {
             response.insert_header(headers::CONNECTION, "close");
         }
         Answer { bytes: write(&response), is_last }
+    }
+
+    fn note_key(&mut self, asked: &Asked, stage: &mut impl Stage) {
+        if let Some(Target { stream, key: Some(key) }) = &asked.target {
+            self.has_shown_key |= stage.knows(*stream, key);
+        }
     }
 
     fn carry_out(&mut self, asked: &Asked, stage: &mut impl Stage) -> Result<Response<Vec<u8>>, StatusCode> {

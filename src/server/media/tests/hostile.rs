@@ -1,9 +1,16 @@
 //! What strangers and guests may not, and that the others hear nothing of it.
 
-use std::{io::Read, net::UdpSocket};
+use std::{
+    io::{Read, Write},
+    net::UdpSocket,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 
 use super::{client::udp, *};
-use crate::server::media::{door::MOST_STRANGERS, outgoing::MOST_WAITING};
+use crate::server::{
+    media::{crowd::MAX_STRANGERS, outgoing::MOST_WAITING},
+    messages::ShutStream,
+};
 
 /// Sends a datagram and expects it at a listener.
 fn goes_through(from: &UdpSocket, to: SocketAddr, ear: &mut Client, number: u16) {
@@ -146,26 +153,128 @@ fn one_key_does_not_take_all_places() {
     until(|| rig.tune(&listen).ok());
 }
 
+/// The places that connections of one address have that show no key.
+const SHARE: usize = MAX_STRANGERS / 2;
+
 #[test]
-fn a_thousand_who_only_connect_are_in_nobodys_way() {
+fn connections_without_a_key_give_way_oldest_first() {
     let rig = Rig::new();
     let (_publisher, from, to, mut ear, listen) = begun(&rig);
-    let crowd: Vec<_> = (0..4 * MOST_STRANGERS).map(|_| Client::to(&listen)).collect();
+    let mut early = Client::to(&listen);
+    early.ask("OPTIONS", "", "").expect(200);
+    let mut crowd: Vec<_> = (0..SHARE + 2).map(|_| Client::to(&listen)).collect();
+    // The first two gave way; they are told after a moment.
+    for first in &mut crowd[..2] {
+        assert_eq!(first.rest(), b"RTSP/1.0 503 Service Unavailable\r\n\r\n");
+    }
+    crowd.last_mut().unwrap().ask_at("*", "OPTIONS", "", "").expect(200);
+    // One that has shown its key stays, whatever it asked.
+    early.ask("DESCRIBE", "", "").expect(200);
     goes_through(&from, to, &mut ear, 1);
-    let mut told = String::new();
-    crowd.last().unwrap().stream().read_to_string(&mut told).unwrap();
-    assert_eq!(told, "RTSP/1.0 503 Service Unavailable\r\n\r\n");
-    drop(crowd);
-    // When they are gone, others find a place.
-    until(|| {
-        let stream = std::net::TcpStream::connect(rig.address()).unwrap();
-        stream.set_nonblocking(false).unwrap();
-        let mut client = Client::to(&listen);
-        client.write(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n");
-        let mut first = [0; 12];
-        let _ = client.stream().read_exact(&mut first);
-        (&first == b"RTSP/1.0 200").then_some(())
-    });
+}
+
+/// What each connection of a crowd sends whenever it can: nothing, a request without end, requests without a key, ...
+struct Siege {
+    stop: Arc<AtomicBool>,
+    renewed: Arc<AtomicUsize>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Siege {
+    /// 600 connections from these addresses of this machine, each renewed when it is closed.
+    fn begin(at: SocketAddr, words: &'static [u8], addresses: u8) -> Self {
+        let (stop, renewed) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+        let (is_over, count) = (Arc::clone(&stop), Arc::clone(&renewed));
+        let connect = move |number: usize| {
+            let last = u8::try_from(number % usize::from(addresses)).unwrap() + 1;
+            let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+            socket.bind(&SocketAddr::from(([127, 0, 0, last], 0)).into()).unwrap();
+            socket.connect(&at.into()).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            TcpStream::from(socket)
+        };
+        let thread = std::thread::spawn(move || {
+            let mut crowd: Vec<_> = (0..600).map(connect).collect();
+            while !is_over.load(Ordering::Relaxed) {
+                for (number, stream) in crowd.iter_mut().enumerate() {
+                    let _ = stream.write(words);
+                    let is_open = match stream.read(&mut [0; 512]) {
+                        Ok(length) => length > 0,
+                        Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
+                    };
+                    if !is_open {
+                        *stream = connect(number);
+                        count.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            }
+        });
+        Self { stop, renewed, thread: Some(thread) }
+    }
+}
+
+impl Drop for Siege {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+/// Listeners and publishers with a key get in while others hold all places that they can get.
+fn gets_in_besides(words: &'static [u8], addresses: u8) {
+    const TRIES: u16 = 100;
+    let rig = Rig::new();
+    let (_publisher, from, to, mut ear, listen) = begun(&rig);
+    let siege = Siege::begin(rig.address(), words, addresses);
+    until(|| (siege.renewed.load(Ordering::Relaxed) > 100 || addresses > 1).then_some(()));
+    for number in 0..TRIES {
+        let mut player = Client::to(&listen);
+        player.ask("DESCRIBE", "", "").expect(200);
+        player.listen();
+        let stream = StreamId(number);
+        let (publish, ..) = rig.open(stream);
+        Client::to(&publish).announce().expect(200);
+        rig.audio.relay.shut.do_send(ShutStream { stream });
+        goes_through(&from, to, &mut ear, number + 1);
+    }
+}
+
+#[test]
+fn silent_connections_keep_nobody_out_who_has_a_key() {
+    gets_in_besides(b"", 1);
+}
+
+#[test]
+fn silent_connections_of_many_addresses_do_not_either() {
+    gets_in_besides(b"", 200);
+}
+
+#[test]
+fn requests_without_end_do_not_either() {
+    gets_in_besides(b"OPTIONS * RTSP/1.0\r\n", 1);
+}
+
+#[test]
+fn requests_without_a_key_do_not_either() {
+    gets_in_besides(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n", 1);
+}
+
+#[test]
+fn silent_connections_and_broken_handshakes_keep_nobody_from_tls() {
+    // A hello that is not finished.
+    for words in [&b""[..], b"\x16\x03\x01\x02\0"] {
+        let folder = tempfile::tempdir().unwrap();
+        let rig = Rig::secure(folder.path());
+        let (publish, listen, _) = rig.open(SONG);
+        let _siege = Siege::begin(rig.address(), words, 1);
+        let mut publisher = rig.secure_client(&publish);
+        publisher.publish();
+        publisher.send_frame(0, &rtp(7, 0, "first"));
+        rig.expect(Told::Began(SONG));
+        for _ in 0..50 {
+            rig.secure_client(&listen).ask("DESCRIBE", "", "").expect(200);
+        }
+    }
 }
 
 #[test]
