@@ -90,6 +90,7 @@ settings! {
     media.listeners_per_key: Whole(1..=100_000);
     media.bit_rate: Whole(8_000..=100_000_000);
     media.silence_timeout: Span(Duration::from_secs(1)..=Duration::from_hours(1));
+    media.unheard_timeout: Span(Duration::ZERO..=Duration::from_hours(1)) => AtOnce;
     monitoring.listen: Addresses { least: 0, most: 16 };
     limits.message_bytes: Whole(64..=64 * KIB);
     limits.name_timeout: Span(Duration::from_millis(10)..=Duration::from_hours(1)) => NewSessions;

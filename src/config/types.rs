@@ -156,6 +156,8 @@ pub struct Media {
     pub bit_rate: usize,
     /// How long a publisher may send nothing before its stream is ended.
     pub silence_timeout: Duration,
+    /// How long a stream goes on while nobody listens to it; zero is for ever.
+    pub unheard_timeout: Duration,
 }
 
 impl Default for Media {
@@ -172,6 +174,7 @@ impl Default for Media {
             listeners_per_key: 16,
             bit_rate: 4_000_000,
             silence_timeout: Duration::from_secs(15),
+            unheard_timeout: Duration::from_secs(5),
         }
     }
 }

@@ -61,4 +61,6 @@ pub enum StreamEnd {
     Silent,
     /// It had more than `media.bit_rate`.
     TooFast,
+    /// Nobody listened for `media.unheard_timeout`.
+    Unheard,
 }

@@ -80,6 +80,8 @@ pub struct Stream {
     pub publisher: Option<Publisher>,
     /// Sound has come, or a report of it.
     pub has_begun: bool,
+    /// When somebody listened last, or showed a key to listen with; when it began, if nobody has.
+    pub wanted: Instant,
     /// Those who listen by RTSP.
     pub listeners: BTreeMap<u64, Listener>,
     /// From where they are sent to.
@@ -133,6 +135,7 @@ impl Stream {
             file,
             publisher: None,
             has_begun: false,
+            wanted: Instant::now(),
             listeners: BTreeMap::new(),
             outlets: Vec::new(),
             audience: None,
@@ -189,14 +192,14 @@ impl Stream {
                 return Some((Carried::Done, false));
             }
             let is_too_fast = source.hear(bytes.len(), now).is_err();
-            return Some((if is_too_fast { Carried::TooFast } else { self.begin() }, true));
+            return Some((if is_too_fast { Carried::TooFast } else { self.begin(now) }, true));
         }
         match source.take(bytes, now) {
             Ok(rtp) => {
                 let payload_type = source.format().payload_type();
                 self.figures.set_elapsed(source.elapsed());
                 self.send_to_all(&rtp, payload_type);
-                Some((self.begin(), true))
+                Some((self.begin(now), true))
             }
             Err(why) => {
                 match why {
@@ -210,8 +213,20 @@ impl Stream {
     }
 
     /// Whoever asked for it can listen: from the first report on, so that a publisher can wait for them before it sends sound.
-    fn begin(&mut self) -> Carried {
-        if std::mem::replace(&mut self.has_begun, true) { Carried::Done } else { Carried::Began }
+    fn begin(&mut self, now: Instant) -> Carried {
+        if std::mem::replace(&mut self.has_begun, true) {
+            return Carried::Done;
+        }
+        self.wanted = now;
+        Carried::Began
+    }
+
+    /// How long it has gone on with nobody listening. A listener that is set up and does not play yet counts.
+    pub fn unheard(&mut self, now: Instant) -> Duration {
+        if !self.has_begun || self.listener_count() > 0 {
+            self.wanted = now;
+        }
+        now.saturating_duration_since(self.wanted)
     }
 
     fn send_to_all(&mut self, rtp: &Rtp<'_>, payload_type: u8) {

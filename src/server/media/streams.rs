@@ -156,12 +156,14 @@ impl Streams {
 
     /// Some time has passed: who is silent for too long, who left, who is to be told what.
     pub fn tick(&mut self, now: Instant, wall: SystemTime) {
-        let silence = self.config.get().media.silence_timeout;
-        let mut silent = Vec::new();
+        let config = self.config.get();
+        let (silence, unheard) = (config.media.silence_timeout, config.media.unheard_timeout);
+        let mut over = Vec::new();
         for stream in self.all.values_mut() {
+            let handle = Handle { id: stream.id, serial: stream.serial };
             let heard = stream.publisher.as_ref().and_then(|publisher| publisher.source.as_ref());
             if heard.is_some_and(|source| now.saturating_duration_since(source.heard()) >= silence) {
-                silent.push(Handle { id: stream.id, serial: stream.serial });
+                over.push((handle, StreamEnd::Silent));
             }
             for listener in stream.listeners.values() {
                 let is_gone = now.saturating_duration_since(listener.heard) >= 2 * SESSION_TIMEOUT;
@@ -174,9 +176,13 @@ impl Streams {
                 audience.sweep();
                 stream.show_listeners();
             }
+            if stream.unheard(now) >= unheard && !unheard.is_zero() {
+                over.push((handle, StreamEnd::Unheard));
+            }
         }
-        for handle in silent {
-            self.end(handle, StreamEnd::Silent);
+        // Of several reasons the first counts.
+        for (handle, why) in over {
+            self.end(handle, why);
         }
         self.show();
     }

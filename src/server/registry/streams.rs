@@ -223,6 +223,16 @@ impl Registry {
         }
     }
 
+    /// Tells the publisher that the server ended its stream, unless it is told as one who had asked.
+    fn tell_publisher(&mut self, closed: &Closed, why: Option<&str>) {
+        let Closed { publisher, file, askers, .. } = closed;
+        let Some(member) = self.roster.find(publisher.key()).cloned() else { return };
+        if !askers.contains(&member.seat.id) {
+            let limit = self.config.limits.message_bytes;
+            self.tell(member.seat, reply::stream_ended(limit, publisher, (publisher, file), why));
+        }
+    }
+
     fn shut(&self, stream: StreamId) {
         if let Some(studio) = &self.studio {
             studio.relay.shut.do_send(ShutStream { stream });
@@ -317,6 +327,7 @@ fn in_words(why: StreamEnd, publisher: &Name, media: &config::Media) -> Option<S
         StreamEnd::TooFast => {
             format!("it had more than {} bits a second, which is the most", media.bit_rate)
         }
+        StreamEnd::Unheard => format!("nobody listened for {}", in_seconds(media.unheard_timeout)),
     })
 }
 
@@ -344,8 +355,11 @@ impl Handler<StreamEnded> for Registry {
         if !self.closing
             && let Some(closed) = self.streams.end(stream)
         {
-            let why = in_words(why, &closed.publisher, &self.config.media);
-            self.tell_ended(&closed, why.as_deref());
+            let words = in_words(why, &closed.publisher, &self.config.media);
+            if why == StreamEnd::Unheard {
+                self.tell_publisher(&closed, words.as_deref());
+            }
+            self.tell_ended(&closed, words.as_deref());
             self.flush_later(ctx);
         }
     }

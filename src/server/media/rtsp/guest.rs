@@ -93,6 +93,7 @@ impl Guest {
                 let Some(stream) = streams.get(handle) else { return };
                 if let Some(listener) = stream.listeners.remove(&number) {
                     stream.bid_farewell(&listener);
+                    stream.wanted = Instant::now();
                 }
                 stream.show_listeners();
                 streams.show();
@@ -180,9 +181,13 @@ impl Stage for Guest {
 
     fn knows(&mut self, stream: StreamId, key: &Key) -> bool {
         let mut streams = self.streams.borrow_mut();
-        streams
-            .named(stream)
-            .is_some_and(|stream| stream.publish_key == *key || stream.listen_keys.knows(key))
+        let Some(stream) = streams.named(stream) else { return false };
+        if stream.listen_keys.knows(key) {
+            // Its client is about to listen: each request of the way there counts.
+            stream.wanted = Instant::now();
+            return true;
+        }
+        stream.publish_key == *key
     }
 
     fn announce(&mut self, stream: StreamId, key: &Key, description: Description) -> Result<(), Refusal> {

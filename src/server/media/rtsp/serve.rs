@@ -42,7 +42,7 @@ const SLOWNESS: Duration = Duration::from_secs(10);
 /// plays what it has buffered first, and reports an error if the connection is closed before its TEARDOWN is answered.
 const TEARDOWN_WITHIN: Duration = Duration::from_secs(10);
 
-/// Time from a TEARDOWN, or from the end of a stream to its publisher, until the server closes the connection itself.
+/// Time from a TEARDOWN that ended a stream, or came after its end, until the server closes the connection itself.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Bytes of one read.
@@ -198,7 +198,8 @@ impl Talk {
         let over = self.over?;
         Some(match self.session.role() {
             Some(Role::Listener) => over + TEARDOWN_WITHIN,
-            Some(Role::Publisher) => over + CLOSE_WITHIN,
+            // Its stream was ended by others: it is to stop sending.
+            Some(Role::Publisher) => over,
             None => {
                 (over + TEARDOWN_WITHIN).min(self.torn_down.map_or(over, |at| at.max(over)) + CLOSE_WITHIN)
             }

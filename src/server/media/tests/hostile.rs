@@ -322,7 +322,11 @@ fn who_lags_is_cut_and_the_others_hear_all() {
 
 #[test]
 fn silence_ends_a_stream_and_a_report_is_none() {
-    let rig = Rig::with(Media { silence_timeout: Duration::from_secs(2), ..Media::default() });
+    let rig = Rig::with(Media {
+        silence_timeout: Duration::from_secs(2),
+        unheard_timeout: Duration::ZERO,
+        ..Media::default()
+    });
     let (publish, ..) = rig.open(SONG);
     let mut publisher = Client::to(&publish);
     publisher.publish();
@@ -335,6 +339,41 @@ fn silence_ends_a_stream_and_a_report_is_none() {
         assert_eq!(rig.told.recv_timeout(Duration::from_millis(100)), Err(mpsc::RecvTimeoutError::Timeout));
     }
     rig.expect(Told::Ended(SONG, StreamEnd::Silent));
+}
+
+#[test]
+fn a_stream_that_nobody_hears_is_ended() {
+    let unheard = Duration::from_secs(1);
+    let rig = Rig::with(Media { unheard_timeout: unheard, ..Media::default() });
+    let (publish, listen, _) = rig.open(SONG);
+    let mut publisher = Client::to(&publish);
+    publisher.publish();
+    publisher.send_frame(0, &rtp(7, 0, "first"));
+    rig.expect(Told::Began(SONG));
+    let goes_on_while = |rig: &Rig, busy: &mut dyn FnMut()| {
+        let begin = std::time::Instant::now();
+        while begin.elapsed() < 3 * unheard {
+            busy();
+            let told = rig.told.recv_timeout(Duration::from_millis(50));
+            assert_eq!(told, Err(mpsc::RecvTimeoutError::Timeout));
+        }
+    };
+    // By a connection that is about to listen, by one that is set up, by a listener, by HTTP.
+    let mut player = Client::to(&listen);
+    goes_on_while(&rig, &mut || drop(player.ask("DESCRIBE", "", "").expect(200)));
+    player.ask("SETUP", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n", "").expect(200);
+    goes_on_while(&rig, &mut || ());
+    player.ask("PLAY", "", "").expect(200);
+    goes_on_while(&rig, &mut || ());
+    let by_http = rig.tune(&listen).unwrap();
+    player.ask("TEARDOWN", "", "").expect(200);
+    goes_on_while(&rig, &mut || ());
+    let left = std::time::Instant::now();
+    drop(by_http);
+    rig.expect(Told::Ended(SONG, StreamEnd::Unheard));
+    assert!(left.elapsed() >= unheard, "{:?}", left.elapsed());
+    // Its publisher is to stop.
+    assert_eq!(publisher.rest(), b"");
 }
 
 #[test]

@@ -249,6 +249,31 @@ fn why_it_ended_is_told() {
 }
 
 #[test]
+fn a_publisher_is_told_that_nobody_listened() {
+    in_system(async {
+        let mut world = World::new(|_| {});
+        let (mut ana, mut rui) = (world.join("ana").await, world.join("rui").await);
+        let (stream, _) = world.play(&mut ana, &mut rui, "song.mp3").await;
+        world.end(stream, StreamEnd::Unheard);
+        for user in [&mut ana, &mut rui] {
+            let name = user.name;
+            let ended = "ana: song.mp3 ended: nobody listened for 5s";
+            user.expect(&format!("server | {name} | stop | {ended}")).await;
+        }
+        // Once, where the publisher is one of those who asked.
+        ana.send("/play ana song.mp3").await;
+        let OpenStream { stream, key, .. } = world.opened().await;
+        let address = format!("rtsp://192.0.2.254:1554/{stream}?key={}", key.reveal());
+        ana.expect(&format!("ana | ana | publish | {address} song.mp3")).await;
+        world.registry().do_send(StreamBegan { stream });
+        world.offered("ana", &mut ana, "song.mp3").await;
+        world.end(stream, StreamEnd::Unheard);
+        ana.expect("server | ana | stop | ana: song.mp3 ended: nobody listened for 5s").await;
+        ana.expect_nothing().await;
+    });
+}
+
+#[test]
 fn what_is_on_is_listed_with_its_figures() {
     in_system(async {
         let mut world = World::new(|_| {});
