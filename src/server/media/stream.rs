@@ -80,6 +80,8 @@ pub struct Stream {
     pub publisher: Option<Publisher>,
     /// Sound has come, or a report of it.
     pub has_begun: bool,
+    /// When it began.
+    begun: Instant,
     /// When somebody listened last, or showed a key to listen with; when it began, if nobody has.
     pub wanted: Instant,
     /// Those who listen by RTSP.
@@ -135,6 +137,7 @@ impl Stream {
             file,
             publisher: None,
             has_begun: false,
+            begun: Instant::now(),
             wanted: Instant::now(),
             listeners: BTreeMap::new(),
             outlets: Vec::new(),
@@ -217,8 +220,15 @@ impl Stream {
         if std::mem::replace(&mut self.has_begun, true) {
             return Carried::Done;
         }
-        self.wanted = now;
+        (self.begun, self.wanted) = (now, now);
         Carried::Began
+    }
+
+    /// Has the figures say since when no sound has come.
+    pub fn show_idle(&self, now: Instant) {
+        let last = self.publisher.as_ref().and_then(|publisher| publisher.source.as_ref()?.last());
+        let since = last.map_or(self.begun, |last| last.came);
+        self.figures.set_idle(now.saturating_duration_since(since));
     }
 
     /// How long it has gone on with nobody listening. A listener that is set up and does not play yet counts.

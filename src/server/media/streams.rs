@@ -172,6 +172,7 @@ impl Streams {
                 }
             }
             stream.report(now, wall);
+            stream.show_idle(now);
             if let Some(audience) = &mut stream.audience {
                 audience.sweep();
                 stream.show_listeners();

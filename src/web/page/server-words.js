@@ -53,6 +53,8 @@ const PORTUGUESE = [
   [/^(.*): (.*) does not play: .* ended it$/s, "$1: $2 não toca: $1 parou"],
   [/^(.*): (.*) ended$/s, "$1: $2 terminou"],
   [/^(.*): (.*) ended: .* has left$/s, "$1: $2 terminou: $1 saiu"],
+  [/^(.*): (.*) does not play: .* had not begun, and others ask for files, of which (\d+) may wait$/s, "$1: $2 não toca: $1 não tinha começado, e outros pedem arquivos, dos quais $3 podem esperar"],
+  [/^(.*): (.*) ended: (\d+) files were played, which is the most, and others asked for one$/s, "$1: $2 terminou: $3 arquivos tocavam, que é o máximo, e outros pediram um"],
   [/^(.*): (.*) ended: nobody listened for (\w+)$/s, "$1: $2 terminou: ninguém ouviu por $3"],
   [/^This server carries no audio: its operator has to set media\.listen$/, "Este servidor não transmite áudio: o operador precisa definir media.listen"],
   [/^You wait for (\d+) files, which is the most\. Try again when one of them plays$/, "Você espera por $1 arquivos, que é o máximo. Tente de novo quando um deles tocar"],
