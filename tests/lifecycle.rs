@@ -310,6 +310,7 @@ fn at_the_end_all_that_waits_for_a_full_receiver_is_told_to_everybody() {
         ("ARAUTO_LIMITS_OUTBOX_BYTES", "16384"),
         // Nobody is cut meanwhile.
         ("ARAUTO_LIMITS_SLOW_READER_GRACE", "5m"),
+        ("ARAUTO_LIMITS_SLOW_READER_WAIT", "10s"),
         ("ARAUTO_SERVER_DRAIN_TIMEOUT", "1m"),
     ]);
     let mut paused = process.join("paused");

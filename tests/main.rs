@@ -31,6 +31,7 @@ mod reload;
 mod screen;
 mod scripts;
 mod silence;
+mod slow_readers;
 mod storm;
 mod streams;
 mod systemd;

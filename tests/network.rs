@@ -319,10 +319,14 @@ fn flood_control_holds_for_other_machines() {
     Netcat::join(&cable.server, &process, "another");
 }
 
+/// A small outbox, for which broadcasts wait however long.
+const PATIENT: [(&str, &str); 2] =
+    [("ARAUTO_LIMITS_OUTBOX_BYTES", "131072"), ("ARAUTO_LIMITS_SLOW_READER_WAIT", "10s")];
+
 #[test]
 fn a_slow_line_slows_who_sends_to_it_and_loses_nothing() {
     let Some(cable) = Cable::lay() else { return };
-    let process = cable.serve(&[("ARAUTO_LIMITS_OUTBOX_BYTES", "131072")]);
+    let process = cable.serve(&PATIENT);
     let mut slow = Netcat::join(&cable.faraway, &process, "slow");
     let mut fast = Netcat::join(&cable.server, &process, "fast");
     // 64 KB a second: the kernel asks for more only after half a second now and then.
@@ -344,7 +348,7 @@ fn a_slow_line_over_tls_does_the_same() {
     if !has_tool("openssl") {
         return;
     }
-    let (process, mut slow) = join_over_tls(&cable, "slow", &[("ARAUTO_LIMITS_OUTBOX_BYTES", "131072")]);
+    let (process, mut slow) = join_over_tls(&cable, "slow", &PATIENT);
     let mut fast = Netcat::join(&cable.server, &process, "fast");
     cable.slow_down(512);
     let text = "x".repeat(900);

@@ -99,6 +99,7 @@ settings! {
     limits.max_sessions: Whole(1..=1_000_000);
     limits.outbox_bytes: Whole(4 * KIB..=GIB);
     limits.slow_reader_grace: Span(Duration::ZERO..=Duration::from_mins(10)) => NewSessions;
+    limits.slow_reader_wait: Span(Duration::ZERO..=Duration::from_secs(10)) => AtOnce;
     limits.inflight_bytes: Whole(KIB..=64 * MIB) => NewSessions;
     flood.loopback: YesNo => NewSessions;
     flood.message_rate: Whole(0..=1_000_000) => NewSessions;

@@ -209,6 +209,8 @@ pub struct Limits {
     pub outbox_bytes: usize,
     /// How long a session with more than that waiting may go without taking anything before it is ended.
     pub slow_reader_grace: Duration,
+    /// How long broadcasts may wait for full receivers, in sum over any 10 s.
+    pub slow_reader_wait: Duration,
     /// What one session may have unanswered; past it, the server stops reading from it.
     pub inflight_bytes: usize,
 }
@@ -223,6 +225,7 @@ impl Default for Limits {
             max_sessions: 10_000,
             outbox_bytes: 1024 * 1024,
             slow_reader_grace: Duration::from_millis(250),
+            slow_reader_wait: Duration::from_secs(2),
             inflight_bytes: 64 * 1024,
         }
     }

@@ -214,6 +214,17 @@ pub fn outbox_full(limit: usize, to: Option<&Name>, outbox_bytes: usize) -> Line
     disconnected(limit, to, &format!("more than {outbox_bytes} bytes for you were waiting unread"))
 }
 
+/// Last words to a receiver that is disconnected because broadcasts had waited `waited` of the last `window` for it and
+/// others like it.
+#[must_use]
+pub fn slow_reader(limit: usize, to: &Name, waited: Duration, window: Duration, outbox_bytes: usize) -> Line {
+    let (waited, window) = (humantime::format_duration(waited), humantime::format_duration(window));
+    let why = format!(
+        "broadcasts had waited {waited} of {window} for slow readers, and more than {outbox_bytes} bytes for you were unread"
+    );
+    disconnected(limit, Some(to), &why)
+}
+
 /// Last words over a WebSocket that was not used as RFC 6455 wants it.
 #[must_use]
 pub fn bad_websocket(limit: usize, to: Option<&Name>, breach: Breach) -> Line {

@@ -72,6 +72,7 @@ mod tally;
 mod tls;
 mod tune;
 mod vigil;
+mod wait_budget;
 mod waiting;
 mod who;
 

@@ -97,6 +97,9 @@ impl Place {
         cx: &mut Context<'_>,
         done: &mut Done,
     ) -> Option<CloseReason> {
+        if mine.iter().any(|item| item.seat.id == self.seat.id && item.what.drops_unsent()) {
+            self.outbox.borrow_mut().jam();
+        }
         let is_jammed = self.outbox.borrow().is_jammed();
         let (closed, outcome) = if is_jammed {
             let closed = self.last_words(mine);
@@ -161,7 +164,9 @@ impl Place {
             mine.iter().filter(|item| item.seat.id == self.id()).map(|item| &item.what).collect();
         let end = mine.iter().position(|what| matches!(what, What::Close(_)))?;
         let What::Close(reason) = mine[end] else { return None };
-        if let (CloseReason::OutboxFull, Some(What::Tell(line))) = (reason, mine[..end].last()) {
+        if let (CloseReason::OutboxFull | CloseReason::SlowReader, Some(What::Tell(line))) =
+            (reason, mine[..end].last())
+        {
             self.outbox.borrow_mut().put_last_words(line);
         }
         Some(*reason)

@@ -289,6 +289,12 @@ fn output(tally: &Tally) -> Vec<Family> {
             "How often a sender had to wait for a receiver that was full.",
         )
         .is(marks.held_back),
+        Family::counter(
+            "arauto_broadcast_wait",
+            Some(Unit::Seconds),
+            "Time in which broadcasts waited for receivers that were full.",
+        )
+        .real(marks.broadcast_wait.as_secs_f64()),
     ]
 }
 
