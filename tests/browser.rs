@@ -118,6 +118,11 @@ fn a_click_acts_on_what_was_pressed() {
 }
 
 #[test]
+fn short_forms_are_carried_out() {
+    run("commands.test.js", None);
+}
+
+#[test]
 fn ten_thousand_messages_and_five_thousand_people() {
     run("load.test.js", None);
 }

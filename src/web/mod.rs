@@ -43,6 +43,7 @@ assets! {
     "/banner.js": "banner.js" as SCRIPT;
     "/chat.js": "chat.js" as SCRIPT;
     "/close-dialog.js": "close-dialog.js" as SCRIPT;
+    "/commands.js": "commands.js" as SCRIPT;
     "/composer.js": "composer.js" as SCRIPT;
     "/connection.js": "connection.js" as SCRIPT;
     "/conversations.js": "conversations.js" as SCRIPT;
@@ -59,6 +60,7 @@ assets! {
     "/press.js": "press.js" as SCRIPT;
     "/protocol.js": "protocol.js" as SCRIPT;
     "/server-words.js": "server-words.js" as SCRIPT;
+    "/short-forms.js": "short-forms.js" as SCRIPT;
     "/streams.js": "streams.js" as SCRIPT;
     "/style.css": "style.css" as STYLE;
     "/talk.css": "talk.css" as STYLE;

@@ -204,6 +204,44 @@ test("what is too long is counted, kept and said", { skip }, async () => {
   await leave(ana);
 });
 
+test("short forms are those of the server, and so are the hints to others", { skip }, async () => {
+  const nc = await Friend.enter(port, "nina");
+  const ana = await join(browser, url, "ana");
+  for (const slip of [
+    ..."quit pm w me brodcast privat_message al otherss lisst fles stram clsoe unbn bna hlep ? x".split(" "),
+    "MSG",
+    "etc/passwd",
+    "x".repeat(50),
+    "msg",
+    "msg bob",
+    "all",
+    "kick",
+    "stop",
+    "play bob",
+    "a|b",
+  ]) {
+    nc.type(`/${slip}`);
+    const hint = (await nc.hears(/ \| error_message \| /)).replace("server | nina | error_message | ", "");
+    await say(ana, `/${slip}`);
+    await ana.locator("#complaint", { hasText: `${hint}. Nothing was sent.` }).waitFor();
+  }
+  // Whatever help shows is known to the page.
+  nc.type("/help");
+  for (let line = ""; !line.endsWith("(help)"); ) {
+    line = await nc.hears(/ \| help \| /);
+    const [, form] = line.match(/ help \| (\/.+?): /);
+    if (["/exit", "/close"].includes(form)) continue;
+    await say(ana, form);
+    await ana.waitForFunction(() => document.querySelector("#text").value === "");
+  }
+  await say(ana, "/msg nina psst");
+  await nc.hears("ana | nina | private_message | psst");
+  await say(ana, "//msg nina psst");
+  await nc.hears("ana | all clients | broadcast | /msg nina psst");
+  await nc.leave();
+  await leave(ana);
+});
+
 test("hostile names and messages are text", { skip }, async () => {
   const markup = `<img src=x onerror="x=1">&amp;`;
   const evil = await Friend.enter(port, `<b>${"\u0301".repeat(3)}</b>"'&lt;`);

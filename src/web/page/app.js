@@ -4,6 +4,7 @@ import { Announcer } from "./announcer.js";
 import { Banner } from "./banner.js";
 import { Chat } from "./chat.js";
 import { CloseDialog } from "./close-dialog.js";
+import { Commands } from "./commands.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { byId, nameNode, setText } from "./dom.js";
@@ -69,8 +70,10 @@ const entrance = new Entrance(connection, words);
 const announcer = new Announcer(byId("announcements"), say);
 const banner = new Banner(connection, words);
 const closing = new CloseDialog(chat, words);
+const commands = new Commands(chat, say, { leave, close: () => closing.ask() });
 const composer = new Composer(chat, words, {
   canSend: () => connection.state === "joined",
+  commands: (action, conversation) => commands.run(action, conversation),
   sent: () => {
     log.toEnd();
     draw();
@@ -86,7 +89,7 @@ const log = new LogView(
     latest: byId("latest"),
   },
   words,
-  (text) => composer.editAgain(text),
+  (text, to) => composer.editAgain(text, to),
   listen,
 );
 const player = new Player(words, listen);
@@ -188,6 +191,9 @@ function told(what, conversation, entry, isQuiet = false) {
     streamsAt = 0;
   } else if (what === "listed") {
     player.update(chat.streams);
+    commands.listed(what);
+  } else if (what === "people") {
+    commands.listed(what);
   } else if (!isQuiet && !entry.mine && entry.kind !== "note") {
     if (!isRead(conversation)) conversation.unread += 1;
     announce(conversation, entry);
@@ -299,6 +305,10 @@ function look() {
   chat.askPeople();
 }
 
+function leave() {
+  if (!chat.leave()) connection.cancel();
+}
+
 function showList() {
   room.dataset.pane = "list";
   drawNow();
@@ -330,9 +340,7 @@ byId("files").addEventListener("click", () => {
   if (connection.state === "joined") chat.askFiles(conversations.current);
   drawNow();
 });
-byId("leave").addEventListener("click", () => {
-  if (!chat.leave()) connection.cancel();
-});
+byId("leave").addEventListener("click", leave);
 byId("close").addEventListener("click", () => closing.ask());
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && !room.hidden) {

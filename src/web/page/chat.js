@@ -6,6 +6,7 @@ import { addPart, listing } from "./files.js";
 import { Outstanding } from "./outstanding.js";
 import { People } from "./people.js";
 import { ALL_CLIENTS, MESSAGE_BYTES, NO_FILES, NO_SOUND, SERVER, bytes, fold, write } from "./protocol.js";
+import { line } from "./short-forms.js";
 import { Streams } from "./streams.js";
 
 /**
@@ -23,6 +24,8 @@ export class Chat {
   #send;
   #now;
   #told;
+  /** Where the answers to a command stand: the conversation in which it was last typed, by operation. */
+  #typedIn = new Map();
 
   /**
    * `send(line)` is false if nothing can be sent now. `told(what, conversation, entry)` is called for each `entry`, for
@@ -77,6 +80,31 @@ export class Chat {
     return bytes(this.#line(conversation, text, others));
   }
 
+  /** How many bytes the message of a short form would have. */
+  measureCommand(action) {
+    return bytes(line(this.me ?? "", action));
+  }
+
+  /** The conversation with somebody whose name was typed, under the name as its bearer writes it. */
+  named(name) {
+    const key = fold(name);
+    return this.conversations.get(key) ?? this.conversations.with(this.people.nameOf(key) ?? name);
+  }
+
+  /** Asks what a short form asks for; the answers stand in `conversation`. False if it cannot be sent now. */
+  ask(action, conversation) {
+    if (!this.#send(line(this.me, action))) return false;
+    this.#typedIn.set(action.operation, conversation);
+    this.outstanding.add({ kind: action.operation, conversation });
+    this.#mark();
+    return true;
+  }
+
+  /** Writes a note of the page into a conversation. */
+  note(conversation, text, more) {
+    this.#append(conversation, this.#entry("note", text, more), true);
+  }
+
   /** Says a line into a conversation; false if it cannot be sent now. */
   say(conversation, text, others = false) {
     if (!this.#send(this.#line(conversation, text, others))) return false;
@@ -97,13 +125,15 @@ export class Chat {
     return true;
   }
 
-  /** Asks who is here, unless that is being answered already. */
+  /** Asks who is here, unless that is being answered already; false if it cannot be sent now. */
   askPeople() {
-    if (this.me === null || (this.people.isGathering && this.askedAt !== null)) return;
-    if (!this.#send(write(this.me, SERVER, "list_clients"))) return;
+    if (this.me === null) return false;
+    if (this.people.isGathering && this.askedAt !== null) return true;
+    if (!this.#send(write(this.me, SERVER, "list_clients"))) return false;
     this.outstanding.add({ kind: "list_clients" });
     this.people.begin();
     this.#mark();
+    return true;
   }
 
   /** Sends a mark unless one is under way; when that one is back, another follows if it is needed. */
@@ -130,13 +160,15 @@ export class Chat {
     return true;
   }
 
-  /** Asks what is on, unless that is being answered already. */
+  /** Asks what is on, unless that is being answered already; false if it cannot be sent now. */
   askStreams() {
-    const isAsked = this.outstanding.all(({ kind }) => kind === "list_streams").length > 0;
-    if (this.me === null || isAsked || !this.#send(write(this.me, SERVER, "list_streams"))) return;
+    if (this.me === null) return false;
+    if (this.outstanding.all(({ kind }) => kind === "list_streams").length > 0) return true;
+    if (!this.#send(write(this.me, SERVER, "list_streams"))) return false;
     this.outstanding.add({ kind: "list_streams" });
     this.streams.begin();
     this.#mark();
+    return true;
   }
 
   askToClose() {
@@ -198,7 +230,7 @@ export class Chat {
         this.#refused(told);
         break;
       case "serverSays":
-        this.#append(this.conversations.everyone, this.#entry("server", told.text));
+        this.#append(this.#typedIn.get(told.operation) ?? this.conversations.everyone, this.#entry("server", told.text));
         break;
       case "other":
         this.#append(
@@ -247,7 +279,10 @@ export class Chat {
     for (const item of done) {
       if (item.entry && item.entry.seq === undefined) this.#unconfirmed(item);
     }
-    if (done.some(({ kind }) => kind === "list_clients")) this.people.finish();
+    if (done.some(({ kind }) => kind === "list_clients")) {
+      this.people.finish();
+      this.#told("people", null, null);
+    }
     if (done.some(({ kind }) => kind === "list_streams")) {
       this.streams.finish();
       this.#told("listed", null, null);

@@ -244,6 +244,7 @@ export class LogView {
     if (entry.kind === "note") {
       const values = { name: nameNode(entry.name ?? ""), file: nameNode(entry.file ?? "") };
       values.why = element("bdi", "", ...shown(entry.why ?? ""));
+      values.count = (entry.count ?? 0).toLocaleString(this.words.locale);
       what.append(element("p", "text", ...sentence(this.words.raw(entry.text), values)));
     } else if (entry.kind === "error" || entry.kind === "server") {
       const told = serverWords(entry.text, language);
@@ -296,7 +297,7 @@ export class LogView {
     again.addEventListener("click", () => {
       entry.edited = true;
       this.changed(entry);
-      this.editAgain(entry.text);
+      this.editAgain(entry.text, entry.to);
     });
     what.append(again);
   }

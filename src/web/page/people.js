@@ -62,6 +62,11 @@ export class People {
     return this.#names.has(key);
   }
 
+  /** The name as its bearer writes it, or null. */
+  nameOf(key) {
+    return this.#names.get(key) ?? null;
+  }
+
   get size() {
     return this.#names.size;
   }

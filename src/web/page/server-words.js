@@ -58,6 +58,14 @@ const PORTUGUESE = [
   [/^(.*): (.*) ended: nobody listened for (\w+)$/s, "$1: $2 terminou: ninguém ouviu por $3"],
   [/^This server carries no audio: its operator has to set media\.listen$/, "Este servidor não transmite áudio: o operador precisa definir media.listen"],
   [/^You wait for (\d+) files, which is the most\. Try again when one of them plays$/, "Você espera por $1 arquivos, que é o máximo. Tente de novo quando um deles tocar"],
+  [
+    /^(\/.*) is not known\. Did you mean (\/\w+)\? Type: (.*)\. \/help shows all operations$/s,
+    "$1 não é conhecido. Você quis dizer $2? Escreva: $3. /help mostra todas as operações",
+  ],
+  [/^(\/.*) is not known\. \/help shows all operations$/s, "$1 não é conhecido. /help mostra todas as operações"],
+  [/^After (\/\w+) the text is missing\. Type: (.*)$/s, "Depois de $1 falta o texto. Escreva: $2"],
+  [/^After (\/\w+) a name is missing\. Type: (.*)$/s, "Depois de $1 falta um nome. Escreva: $2"],
+  [/^After (\/\w+) a file is missing\. Type: (.*)$/s, "Depois de $1 falta um arquivo. Escreva: $2"],
   [/^You were disconnected by (.*)$/s, "Você foi desconectado por $1"],
 ];
 

@@ -13,6 +13,11 @@ const JOINED_SCRIPTS = [
 const JOINED_LETTERS = JOINED_SCRIPTS.map((script) => `\\p{Script=${script}}`).join("");
 const JOINED = new RegExp(`[\\p{Extended_Pictographic}\\p{Emoji_Modifier}\\ufe0f${JOINED_LETTERS}]`, "u");
 
+/** Whether a character is not seen, or turns the text around it. */
+export function isHidden(character) {
+  return HIDDEN.test(character);
+}
+
 function code(character) {
   return `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
 }
