@@ -123,6 +123,11 @@ fn short_forms_are_carried_out() {
 }
 
 #[test]
+fn whoever_comes_after_a_leave_begins_empty() {
+    run("leaving.test.js", None);
+}
+
+#[test]
 fn ten_thousand_messages_and_five_thousand_people() {
     run("load.test.js", None);
 }

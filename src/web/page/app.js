@@ -7,7 +7,7 @@ import { CloseDialog } from "./close-dialog.js";
 import { Commands } from "./commands.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
-import { byId, nameNode, setText } from "./dom.js";
+import { byId, nameNode, renew, setText } from "./dom.js";
 import { Entrance } from "./entrance.js";
 import { ListView } from "./list-view.js";
 import { LogView } from "./log-view.js";
@@ -21,6 +21,8 @@ import { WORDS, chooseLanguage, speaker } from "./words.js";
 
 /** Nothing at all heard for so long, although the server was asked something: the connection is dead. */
 const DEAD_MS = 45_000;
+/** Leaving is not waited for longer, in milliseconds. */
+const LEAVE_MS = 2_000;
 /** How often it is looked whether the list is due, or the connection dead. */
 const LOOK_MS = 1_000;
 
@@ -48,6 +50,7 @@ let listedAt = 0;
 let isDue = false;
 let streamsAt = 0;
 let drawing = null;
+let leaving = null;
 
 const connection = new Connection({
   open: () => {
@@ -99,12 +102,14 @@ const list = new ListView({ scroller: byId("people-scroll"), list: byId("people"
 
 /** The connection is in another state. */
 function changed(state, detail) {
+  clearTimeout(leaving);
   switch (state) {
     case "idle":
       settleLeft();
       player.stop();
       room.hidden = true;
       banner.hide();
+      if (detail.left) forget();
       entrance.askName(detail);
       wasCut = false;
       break;
@@ -135,6 +140,27 @@ function changed(state, detail) {
   draw();
 }
 
+/** Forgets all of a user who has left, on the screen too: whoever enters next at this page begins empty. */
+function forget() {
+  chat.forget();
+  commands.forget();
+  announcer.forget();
+  player.stop();
+  player.update(chat.streams);
+  entrance.forget();
+  composer.forget();
+  list.forget();
+  renew(byId("search"));
+  setText(byId("nobody"), "");
+  setText(byId("back-unread"), "");
+  setText(byId("subtitle"), "");
+  byId("title").replaceChildren();
+  byId("me").firstElementChild.textContent = "";
+  wasCut = false;
+  show(conversations.everyone);
+  drawNow();
+}
+
 function settleLeft() {
   chat.left();
   player.update(chat.streams);
@@ -142,6 +168,7 @@ function settleLeft() {
 }
 
 function joined(name) {
+  if (chat.me !== null && chat.me !== name) forget();
   chat.entered(name);
   const isBack = wasCut;
   wasCut = false;
@@ -219,6 +246,14 @@ function announce(conversation, entry) {
 
 /** Opens a conversation. */
 function open(conversation) {
+  show(conversation);
+  drawNow();
+  // On a phone the keyboard would cover what one came to read.
+  if (isNarrow.matches) byId("title").focus({ preventScroll: true });
+  else composer.focus();
+}
+
+function show(conversation) {
   conversations.current.newFrom = null;
   conversations.current = conversation;
   room.dataset.pane = "talk";
@@ -228,10 +263,6 @@ function open(conversation) {
   const logLabel = conversation.isEveryone ? say("logAll") : say("log", { name: isolated(conversation.name) });
   byId("log").setAttribute("aria-label", logLabel);
   log.show(conversation);
-  drawNow();
-  // On a phone the keyboard would cover what one came to read.
-  if (isNarrow.matches) byId("title").focus({ preventScroll: true });
-  else composer.focus();
 }
 
 /** Draws what has changed, once for all that comes together. */
@@ -306,7 +337,8 @@ function look() {
 }
 
 function leave() {
-  if (!chat.leave()) connection.cancel();
+  if (chat.leave()) leaving = setTimeout(() => connection.cancel(), LEAVE_MS);
+  else connection.cancel();
 }
 
 function showList() {
@@ -324,12 +356,13 @@ byId("player").setAttribute("aria-label", say("sound"));
 byId("audio").setAttribute("aria-label", say("sound"));
 for (const attribute of ["placeholder", "aria-label"]) byId("search").setAttribute(attribute, say("search"));
 
-byId("search").addEventListener("input", () => {
+const search = document.querySelector(".search");
+search.addEventListener("input", () => {
   byId("people-scroll").scrollTop = 0;
   list.found(listed(), conversations.current.key, fold(byId("search").value) !== "");
   drawNow();
 });
-byId("search").addEventListener("keydown", (event) => {
+search.addEventListener("keydown", (event) => {
   if (event.key === "Enter") list.chooseFound();
   else if (event.key === "ArrowDown") list.focus();
   else return;
@@ -362,6 +395,10 @@ document.addEventListener("visibilitychange", () => {
 window.addEventListener("focus", () => {
   isDue = true;
   look();
+});
+// Gone to another page and kept for coming back to: that may be somebody else.
+window.addEventListener("pagehide", ({ persisted }) => {
+  if (persisted) connection.cancel();
 });
 window.addEventListener("online", () => connection.hurry());
 isNarrow.addEventListener("change", () => draw());

@@ -67,6 +67,7 @@ export class Banner {
   hide() {
     this.#stop();
     this.#said = "";
+    this.text.replaceChildren();
     this.root.hidden = true;
   }
 

@@ -29,7 +29,8 @@ export class Chat {
 
   /**
    * `send(line)` is false if nothing can be sent now. `told(what, conversation, entry)` is called for each `entry`, for
-   * someone `unknown` who spoke, for a stream that `plays`, a list of `streams` that has come, and for the server's answer to `close`.
+   * someone `unknown` who spoke, for a stream that `plays`, for a list of `people` or of streams (`listed`) that has
+   * come, and for the server's answer to `close`.
    */
   constructor({ send, now, told }) {
     this.me = null;
@@ -59,6 +60,17 @@ export class Chat {
     }
     this.people.abandon();
     this.streams.forget();
+  }
+
+  /** Forgets all of a user who has left: the next one at this page begins empty. */
+  forget() {
+    this.me = null;
+    this.limit = MESSAGE_BYTES;
+    this.conversations.clear();
+    this.people.clear();
+    this.streams.forget();
+    this.outstanding.clear();
+    this.#typedIn.clear();
   }
 
   /** Whether someone is oneself. */
@@ -230,7 +242,7 @@ export class Chat {
         this.#refused(told);
         break;
       case "serverSays":
-        this.#append(this.#typedIn.get(told.operation) ?? this.conversations.everyone, this.#entry("server", told.text));
+        this.#serverSays(told);
         break;
       case "other":
         this.#append(
@@ -338,6 +350,11 @@ export class Chat {
     const asked = this.streams.notPlayed(why);
     const conversation = asked ? this.conversations.with(asked.name) : this.conversations.everyone;
     this.#append(conversation, this.#entry("error", why));
+  }
+
+  #serverSays({ operation, text }) {
+    const conversation = this.#typedIn.get(operation) ?? this.conversations.everyone;
+    this.#append(conversation, this.#entry("server", text));
   }
 
   #notFound({ operation, name, why }) {

@@ -1,6 +1,6 @@
 // Where one types. What was typed is never lost: each conversation has its own draft, and what cannot be sent stays.
 
-import { byId, setText } from "./dom.js";
+import { byId, renew, setText } from "./dom.js";
 import { forbidden, lines } from "./protocol.js";
 import { serverWords } from "./server-words.js";
 import { read, typed } from "./short-forms.js";
@@ -26,22 +26,29 @@ export class Composer {
     this.others = byId("others");
     this.complaint = byId("complaint");
     this.count = byId("count");
-    byId("composer").addEventListener("submit", (event) => {
+    this.form = byId("composer");
+    this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send();
       this.text.focus();
     });
-    this.text.addEventListener("keydown", (event) => {
+    this.form.addEventListener("keydown", (event) => {
+      if (event.target !== this.text) return;
       // Enter also ends the choice of a character in input methods.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
       event.preventDefault();
       this.#send();
     });
-    this.text.addEventListener("input", () => {
+    this.form.addEventListener("input", () => {
       setText(this.complaint, "");
       this.#typed();
     });
-    this.others.addEventListener("change", () => this.#typed());
+  }
+
+  /** Forgets what was typed, also what undoing would bring back. */
+  forget() {
+    this.text = renew(this.text);
+    this.others = renew(this.others);
   }
 
   show(conversation, label) {

@@ -13,6 +13,15 @@ export function element(tag, className = "", ...children) {
   return made;
 }
 
+/** Puts an empty field in a field's place: the browser would bring back by undoing what was typed into the old one. */
+export function renew(field) {
+  const fresh = field.cloneNode();
+  fresh.value = "";
+  if (fresh.type === "checkbox") fresh.checked = false;
+  field.replaceWith(fresh);
+  return fresh;
+}
+
 /** What people wrote, as nodes: characters that are not seen become marks. */
 export function shown(text) {
   return pieces(text).map((piece) => piece.text ?? element("span", "mark", piece.mark));

@@ -1,6 +1,6 @@
 // Where one gives a name, and a password if the name has an account. Refusals are shown where they belong.
 
-import { byId, nameNode, sentence, setText } from "./dom.js";
+import { byId, nameNode, renew, sentence, setText } from "./dom.js";
 import { serverWords } from "./server-words.js";
 import { harmless } from "./text.js";
 
@@ -22,8 +22,8 @@ export class Entrance {
       this.#givePassword();
     });
     byId("other-name").addEventListener("click", () => connection.cancel());
-    this.name.addEventListener("input", () => this.#complain("name", ""));
-    this.password.addEventListener("input", () => this.#complain("password", ""));
+    this.nameForm.addEventListener("input", () => this.#complain("name", ""));
+    this.passwordForm.addEventListener("input", () => this.#complain("password", ""));
   }
 
   get isShown() {
@@ -32,6 +32,16 @@ export class Entrance {
 
   hide() {
     this.root.hidden = true;
+  }
+
+  /** Forgets what was typed, also what undoing would bring back. */
+  forget() {
+    this.name = renew(this.name);
+    this.#renewPassword();
+    byId("password-hint").replaceChildren();
+    byId("account").value = "";
+    this.#complain("name", "");
+    this.#complain("password", "");
   }
 
   /** Asks for a name; `why` in the server's words, or `unreachable`. */
@@ -76,9 +86,15 @@ export class Entrance {
   #givePassword() {
     if (this.isBusy) return;
     const password = this.password.value;
-    this.password.value = "";
+    this.#renewPassword();
     if (password === "") this.#complain("password", this.words.say("passwordEmpty"));
     else this.connection.givePassword(password);
+  }
+
+  #renewPassword() {
+    const isFocused = document.activeElement === this.password;
+    this.password = renew(this.password);
+    if (isFocused) this.password.focus();
   }
 
   #busy(isBusy) {

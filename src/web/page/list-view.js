@@ -75,6 +75,12 @@ export class ListView {
     else this.found(this.#rows, this.current, true);
   }
 
+  /** Forgets which row was reached, and shows none. */
+  forget() {
+    this.#activeKey = null;
+    this.found([], null, false);
+  }
+
   focus() {
     this.list.focus({ preventScroll: true });
     if (this.#active >= 0) this.#go(this.#active);

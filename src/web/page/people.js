@@ -11,6 +11,13 @@ export class People {
   #gathered = null;
   #sorted = null;
 
+  /** Forgets everyone. */
+  clear() {
+    this.#names = new Map();
+    this.#gathered = null;
+    this.#sorted = null;
+  }
+
   /** A list was asked for; it may come in several parts. */
   begin() {
     this.#gathered = new Map();
