@@ -234,7 +234,7 @@ fn each_line_of_a_session_says_whose_it_is() {
     let process = Process::serve(&[("ARAUTO_LOG_LEVEL", "debug")]);
     let mut alan = process.join("alan");
     let peer = alan.stream().local_addr().unwrap().to_string();
-    alan.ask("/echo a\u{202e}b", "alan | alan | echo | a\u{202e}b");
+    alan.ask("/echo 👩\u{200d}💻", "alan | alan | echo | 👩\u{200d}💻");
     // Nobody can write a log line of another's.
     alan.send("/others x\", name: bob");
     alan.expect_nothing_before_an_echo("alan");
@@ -244,8 +244,8 @@ fn each_line_of_a_session_says_whose_it_is() {
         "Server receive: \"alan\"",
         "joined",
         "Server sends: \"server | alan | connection_confirmation | You are now connected to the server\"",
-        "Server receive: \"/echo a\\u{202e}b\"",
-        "Server sends: \"alan | alan | echo | a\\u{202e}b\"",
+        "Server receive: \"/echo 👩\\u{200d}💻\"",
+        "Server sends: \"alan | alan | echo | 👩\\u{200d}💻\"",
         "Server receive: \"/others x\\\", name: bob\"",
         "Server sends: \"alan | all clients | broadcast_not_me | x\\\", name: bob\"",
         "Server receive: \"/exit\"",

@@ -275,7 +275,7 @@ fn json_lines_have_these_fields() {
     let arguments = ["listen", "--as", "ana", "--json", "--from", "bob", "--count", "2"];
     let listener = Listener::start(&mut client(&server, arguments));
     server.join("carl").ask("/all not from bob", "carl | all clients | broadcast | not from bob");
-    bob.send("/msg ana \"a\" \u{202e}");
+    bob.send("/msg ana \"a\" 👩\u{200d}💻");
     bob.send("/all b");
     let (status, stdout, stderr) = listener.ended();
     assert_eq!((status, stderr.as_str()), (0, ""));
@@ -283,7 +283,7 @@ fn json_lines_have_these_fields() {
     let [first, second] = lines[..] else { panic!("{stdout}") };
     let (time, rest) = first.strip_prefix("{\"time\":\"").unwrap().split_once('"').unwrap();
     humantime::parse_rfc3339(time).unwrap();
-    let expected = r#","from":"bob","to":"ana","operation":"private_message","data":"\"a\" \u202e"}"#;
+    let expected = r#","from":"bob","to":"ana","operation":"private_message","data":"\"a\" 👩\u200d💻"}"#;
     assert_eq!(rest, expected);
     let second: Value = serde_json::from_str(second).unwrap();
     assert_eq!(second["operation"], "broadcast");

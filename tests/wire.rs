@@ -378,6 +378,47 @@ fn an_unknown_operation_is_named() {
 }
 
 #[test]
+fn what_cannot_be_seen_or_turns_text_around_is_refused() {
+    with_each_kind(|server, alan| {
+        let mut bob = server.join("bob");
+        for (line, quoted, column, code) in [
+            (
+                "alan | all clients | broadcast | evil\u{202e}fdp.exe",
+                "alan \u{fffd} all clients \u{fffd} broadcast \u{fffd} evil\u{fffd}f…",
+                38,
+                "202E",
+            ),
+            ("/all a\u{2066}b", "/all a\u{fffd}b", 7, "2066"),
+            ("/msg bob a\u{200b}b", "/msg bob a\u{fffd}b", 11, "200B"),
+            ("/others a\u{2028}b", "/others a\u{fffd}b", 10, "2028"),
+            ("/echo pass\u{200d}word", "/echo pass\u{fffd}word", 11, "200D"),
+            ("/play bob \u{200f}x.mp3", "/play bob \u{fffd}x.mp3", 11, "200F"),
+            ("/all \u{e0041}", "/all \u{fffd}", 6, "E0041"),
+            ("/all \u{fff9}x", "/all \u{fffd}x", 6, "FFF9"),
+            (
+                "alan | b\u{202d}ob | kick | x",
+                "alan \u{fffd} b\u{fffd}ob \u{fffd} kick \u{fffd} x",
+                9,
+                "202D",
+            ),
+        ] {
+            alan.ask(
+                line,
+                &format!(
+                    "server | alan | error_message | \"{quoted}\" is no message: character {column} cannot be seen or turns text \
+                     around (U+{code}), and those are refused. Type it again without that character. /help shows all operations"
+                ),
+            );
+        }
+        bob.expect_nothing_before_an_echo("bob");
+        for text in ["می\u{200c}خواهم", "क्\u{200d}ष", "👩🏽\u{200d}💻 ❤\u{fe0f}", "שלום"]
+        {
+            alan.ask(&format!("/echo {text}"), &format!("alan | alan | echo | {text}"));
+        }
+    });
+}
+
+#[test]
 fn a_line_that_is_no_message_is_explained() {
     with_each_kind(|_, alan| {
         if alan.ending.is_empty() {

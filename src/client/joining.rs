@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Received,
-    text::{Unfit, fit_data},
+    text::{Unfit, fit_data, fit_secret},
 };
 use crate::protocol::{
     Line, Message,
@@ -122,7 +122,7 @@ impl Joining {
     /// # Errors
     /// If no message can carry the password.
     pub fn password(&self, password: &str) -> Result<Line, Unfit> {
-        fit_data(Message { sender: &self.name, destination: SERVER, operation: PASSWORD, data: password })
+        fit_secret(Message { sender: &self.name, destination: SERVER, operation: PASSWORD, data: password })
     }
 
     /// A command to the server that carries no data.

@@ -54,6 +54,7 @@ pub mod screen;
 pub mod script;
 pub mod settings;
 pub mod signals;
+pub mod spelt;
 pub mod target;
 pub mod text;
 pub mod tls;

@@ -1,6 +1,6 @@
 //! [`fit`]: whether a text can be sent as one message. No IO.
 
-use crate::protocol::{Line, Message, Operation, Unwritable, reply::ALL_CLIENTS};
+use crate::protocol::{Line, Message, Operation, Unwritable, hidden::hidden, reply::ALL_CLIENTS};
 
 /// The most bytes that a message may have, its header counted and its line ending not: what servers take unless set up
 /// otherwise, and all that the report's do.
@@ -42,6 +42,14 @@ pub enum Unfit {
     /// No message can carry one of its characters.
     #[error("cannot be sent: {0}")]
     Unwritable(#[from] Unwritable),
+    /// It holds a character that cannot be seen or that turns text around. No server of this project takes it.
+    #[error("cannot be sent: character {column} cannot be seen or turns text around (U+{code:04X})")]
+    Hidden {
+        /// Which character of DATA, counted from 1.
+        column: usize,
+        /// Its code point.
+        code: u32,
+    },
     /// It is not UTF-8.
     #[error("cannot be sent: it is not UTF-8 from byte {byte} on")]
     NotUtf8 {
@@ -78,6 +86,18 @@ pub fn fit(sender: &str, to: &To, text: &str) -> Result<Line, Unfit> {
 /// # Errors
 /// If a field holds what no message can carry, or the message is longer than [`MESSAGE_BYTES`].
 pub fn fit_data(message: Message<'_>) -> Result<Line, Unfit> {
+    if let Some((at, c)) = hidden(message.data).next() {
+        let column = message.data[..at].chars().count() + 1;
+        return Err(Unfit::Hidden { column, code: u32::from(c) });
+    }
+    fit_secret(message)
+}
+
+/// The same for a password, which may hold whatever its owner chose but for control characters.
+///
+/// # Errors
+/// As those of [`fit_data`].
+pub fn fit_secret(message: Message<'_>) -> Result<Line, Unfit> {
     let line = Line::new(&message)?;
     match surplus(&message) {
         0 => Ok(line),
@@ -116,6 +136,8 @@ mod tests {
             ("a\u{1b}[2J", unwritable(2, '\u{1b}')),
             ("é\n", unwritable(2, '\n')),
             ("\u{9b}", unwritable(1, '\u{9b}')),
+            ("é\u{202e}x", Unfit::Hidden { column: 2, code: 0x202e }),
+            ("a\u{200d}b", Unfit::Hidden { column: 2, code: 0x200d }),
         ] {
             assert_eq!(fit("alan", &To::All, text), Err(why), "{text:?}");
         }

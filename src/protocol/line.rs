@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{
+    hidden::{hidden, without_hidden},
     kind::Kind,
     message::{Field, Message, Unwritable, first_forbidden},
     websocket,
@@ -29,14 +30,15 @@ impl Line {
         Ok(Self::encoded(message))
     }
 
-    /// The message as a line, with U+FFFD in place of each character that no message can carry. For the server, whose
-    /// answer has to be sent whatever it quotes.
+    /// The message as a line, with U+FFFD in place of each character that no message can carry, and of each that is
+    /// [hidden](super::hidden). For the server, whose answer has to be sent whatever it quotes.
     #[must_use]
     pub fn lossy(message: &Message<'_>) -> Self {
-        if message.validate().is_ok() {
+        let Message { sender, destination, operation, data } = message;
+        let is_hidden = |text: &&str| hidden(text).next().is_some();
+        if message.validate().is_ok() && ![sender, destination, operation, data].into_iter().any(is_hidden) {
             return Self::encoded(message);
         }
-        let Message { sender, destination, operation, data } = message;
         let [sender, destination, operation, data] = [
             replaced(Field::Sender, sender),
             replaced(Field::Destination, destination),
@@ -100,8 +102,9 @@ impl Line {
 
 /// The text of a field with U+FFFD in place of what must not stand there.
 fn replaced(field: Field, text: &str) -> Cow<'_, str> {
-    if first_forbidden(field, text).is_none() {
-        return Cow::Borrowed(text);
+    let text = without_hidden(text);
+    if first_forbidden(field, &text).is_none() {
+        return text;
     }
     let is_fine = |c: char| first_forbidden(field, c.encode_utf8(&mut [0; 4])).is_none();
     Cow::Owned(text.chars().map(|c| if is_fine(c) { c } else { char::REPLACEMENT_CHARACTER }).collect())
@@ -167,6 +170,7 @@ mod tests {
             let text = line.text();
             prop_assert!(Message::parse(text).is_ok(), "{:?}", text);
             prop_assert!(!text.contains(['\n', '\r']));
+            prop_assert_eq!(hidden(text).next(), None);
         }
     }
 }

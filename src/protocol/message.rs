@@ -2,6 +2,8 @@
 
 use bytes::BufMut;
 
+use super::hidden::hidden;
+
 /// What DATA says where a command carries none.
 pub const NO_DATA: &str = "no data";
 
@@ -40,6 +42,14 @@ pub enum Malformed {
     /// It holds a control character (C0, DEL or C1; a tab is allowed in DATA).
     #[error("character {column} is a control character (U+{code:04X}), and those are refused")]
     Control {
+        /// Which character, counted from 1.
+        column: usize,
+        /// Its code point.
+        code: u32,
+    },
+    /// It holds a character that cannot be seen or that turns text around, see [`hidden`].
+    #[error("character {column} cannot be seen or turns text around (U+{code:04X}), and those are refused")]
+    Hidden {
         /// Which character, counted from 1.
         column: usize,
         /// Its code point.
@@ -212,6 +222,19 @@ pub(super) fn refuse_controls(line: &str, data_start: usize) -> Result<(), Malfo
         None => Ok(()),
         Some((at, c)) => {
             Err(Malformed::Control { column: line[..at].chars().count() + 1, code: u32::from(c) })
+        }
+    }
+}
+
+/// Refuses characters that cannot be seen or that turn text around, which would have others read what is not there.
+///
+/// # Errors
+/// [`Malformed::Hidden`] with the first of them.
+pub fn refuse_hidden(text: &str) -> Result<(), Malformed> {
+    match hidden(text).next() {
+        None => Ok(()),
+        Some((at, c)) => {
+            Err(Malformed::Hidden { column: text[..at].chars().count() + 1, code: u32::from(c) })
         }
     }
 }

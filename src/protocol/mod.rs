@@ -15,6 +15,7 @@ mod fold;
 mod foreign;
 pub mod frame;
 pub mod framing;
+pub mod hidden;
 pub mod kind;
 pub mod line;
 pub mod look;

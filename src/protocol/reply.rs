@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{
     frame::Breach,
+    hidden::without_hidden,
     line::Line,
     message::{Malformed, Message},
     name::Name,
@@ -131,6 +132,7 @@ pub fn no_message(limit: usize, to: &Name, line: &str, why: Malformed) -> Line {
     let advice = match why {
         Malformed::NotUtf8 { .. } => "Set your terminal or program to send UTF-8".to_owned(),
         Malformed::Control { .. } => "Send plain text; a tab is allowed in DATA".to_owned(),
+        Malformed::Hidden { .. } => "Type it again without that character".to_owned(),
         Malformed::MissingFields { found: 1 } => match meant_in(line) {
             Some(operation) => format!("Did you mean {operation}? Type: {}", operation.typed()),
             None => format!("To say it to everyone, type: /all {}", presentable(line, 60)),
@@ -298,11 +300,12 @@ fn meant_in(line: &str) -> Option<Operation> {
         .or_else(|| words.take(3).find_map(Operation::from_wire))
 }
 
-/// A stranger's text made fit to be quoted in a field: no control characters, no `|`, at most `chars` characters.
+/// A stranger's text made fit to be quoted in a field: no control and no hidden characters, no `|`, at most `chars`
+/// characters.
 fn presentable(text: &str, chars: usize) -> String {
-    let clean = |c: char| if c.is_control() || c == '|' { char::REPLACEMENT_CHARACTER } else { c };
-    let mut quoted: String = text.chars().take(chars).map(clean).collect();
-    if text.chars().nth(chars).is_some() {
+    let kept = text.char_indices().nth(chars).map_or(text, |(end, _)| &text[..end]);
+    let mut quoted = without_hidden(kept).replace(|c: char| c.is_control() || c == '|', "\u{fffd}");
+    if kept.len() < text.len() {
         quoted.push('…');
     }
     quoted

@@ -167,9 +167,14 @@ impl Request {
         let read = message::text(line).and_then(|text| match text.strip_prefix('/') {
             Some(short) if !is_message(text) => {
                 message::refuse_controls(text, 0)?;
+                message::refuse_hidden(text)?;
                 Ok(Self::from_short_form(short, asker))
             }
-            _ => Ok(Self::from_message(&Message::parse(text)?, asker)),
+            _ => {
+                let message = Message::parse(text)?;
+                message::refuse_hidden(text)?;
+                Ok(Self::from_message(&message, asker))
+            }
         });
         read.unwrap_or_else(|why| {
             // Not quoted, because of what it holds.

@@ -253,9 +253,6 @@ test("hostile names and messages are text", { skip }, async () => {
   assert.equal(await (await hears(ana, markup)).locator("img").count(), 0);
   evil.type("/all <script>x=1</script>");
   await hears(ana, "<script>x=1</script>");
-  evil.type("/all a\u202eb\u200bc\u2066d");
-  const marks = (await hears(ana, "aU+202EbU+200BcU+2066d")).locator(".mark");
-  assert.deepEqual(await marks.allTextContents(), ["U+202E", "U+200B", "U+2066"]);
   arab.type("/all שלום abc");
   const row = await hears(ana, "שלום abc");
   const looks = (node) => {
@@ -399,8 +396,8 @@ for (const colorScheme of ["light", "dark"]) {
     await page.keyboard.press("Enter");
     await page.locator("#text").waitFor();
     nc.type("/msg ana psst");
-    nc.type("/others all of you \u202e");
-    await hears(page, "all of you U+202E");
+    nc.type("/others all of you");
+    await hears(page, "all of you");
     await say(page, "mine");
     await hears(page, "mine");
     await isAccessible(page, "everyone");
