@@ -64,8 +64,9 @@ fn enters_beside_abandoned_ones(file: &AccountsFile, resets: bool) -> Duration {
     let server = file.serve(|_| {});
     let mut owner = connect_from(&server, Ipv4Addr::new(127, 0, 1, 1));
     owner.ask("student 000", &password_request("student 000"));
-    for number in 0..400 {
-        let mut client = connect_from(&server, Ipv4Addr::new(127, 0, 0, 2 + number % 40));
+    for number in 0..400_u16 {
+        let host = 2 + u8::try_from(number % 40).unwrap();
+        let mut client = connect_from(&server, Ipv4Addr::new(127, 0, 0, host));
         client.ask("student 001", &password_request("student 001"));
         client.send("wrong");
         if resets {
