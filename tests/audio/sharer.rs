@@ -318,7 +318,7 @@ fn a_file_that_nobody_hears_is_not_played_to_its_end() {
     for number in 1..=6 {
         fs::copy(folder.path().join("a song.wav"), folder.path().join(format!("{number}.wav"))).unwrap();
     }
-    let mut ana = Terminal::run(join(&server, folder.path()), 100, 24);
+    let ana = Terminal::run(join(&server, folder.path()), 100, 24);
     ana.shows("You are ana on");
     let mut rui = server.join("rui");
     // One who skips: more files than a sharer plays at once.

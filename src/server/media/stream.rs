@@ -84,6 +84,8 @@ pub struct Stream {
     begun: Instant,
     /// When somebody listened last, or showed a key to listen with; when it began, if nobody has.
     pub wanted: Instant,
+    /// Somebody listened when it was looked at last.
+    was_heard: bool,
     /// Those who listen by RTSP.
     pub listeners: BTreeMap<u64, Listener>,
     /// From where they are sent to.
@@ -139,6 +141,7 @@ impl Stream {
             has_begun: false,
             begun: Instant::now(),
             wanted: Instant::now(),
+            was_heard: false,
             listeners: BTreeMap::new(),
             outlets: Vec::new(),
             audience: None,
@@ -216,7 +219,7 @@ impl Stream {
     }
 
     /// Whoever asked for it can listen: from the first report on, so that a publisher can wait for them before it sends sound.
-    fn begin(&mut self, now: Instant) -> Carried {
+    pub fn begin(&mut self, now: Instant) -> Carried {
         if std::mem::replace(&mut self.has_begun, true) {
             return Carried::Done;
         }
@@ -233,7 +236,9 @@ impl Stream {
 
     /// How long it has gone on with nobody listening. A listener that is set up and does not play yet counts.
     pub fn unheard(&mut self, now: Instant) -> Duration {
-        if !self.has_begun || self.listener_count() > 0 {
+        let is_heard = self.listener_count() > 0;
+        // That a listener by HTTP has left shows now.
+        if std::mem::replace(&mut self.was_heard, is_heard) || is_heard || !self.has_begun {
             self.wanted = now;
         }
         now.saturating_duration_since(self.wanted)
