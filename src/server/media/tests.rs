@@ -94,13 +94,17 @@ impl Rig {
 
     /// Over TLS, with a certificate in this folder.
     fn secure(folder: &Path) -> Self {
+        Self::secure_with(folder, Media::default())
+    }
+
+    fn secure_with(folder: &Path, media: Media) -> Self {
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
         let tls = Tls { certificate: folder.join("cert.pem"), key: folder.join("key.pem"), ..Tls::default() };
         std::fs::write(&tls.certificate, cert.pem()).unwrap();
         std::fs::write(&tls.key, signing_key.serialize_pem()).unwrap();
         let loaded = credentials::load(&tls, &Logger::root(Discard, o!())).unwrap();
-        let mut rig = Self::at(Media::default(), Some(Credentials::new(loaded)));
+        let mut rig = Self::at(media, Some(Credentials::new(loaded)));
         rig.certificate = Some(cert.der().clone());
         rig
     }

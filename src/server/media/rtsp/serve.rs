@@ -48,8 +48,10 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 /// Bytes of one read.
 const READ: usize = 16 * 1024;
 
-/// How many requests and datagrams are taken before others have their turn.
+/// How many requests and datagrams are taken before others have their turn, and how many of a connection that has shown no
+/// valid key.
 const AT_ONCE: usize = 64;
+const AT_ONCE_WITHOUT_KEY: usize = 4;
 
 /// What happened.
 enum Step {
@@ -138,7 +140,8 @@ struct Talk {
 impl Talk {
     /// Answers what is whole, as long as the answers are taken. Returns whether there may be more, for another turn.
     fn answer_some(&mut self, guest: &mut Guest) -> bool {
-        let mut turns = AT_ONCE;
+        let is_known = self.session.has_shown_key();
+        let mut turns = if is_known { AT_ONCE } else { AT_ONCE_WITHOUT_KEY };
         while self.outgoing.has_room() && !self.is_ending_now() {
             if turns == 0 {
                 return true;
@@ -237,7 +240,7 @@ impl Talk {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Step>> {
         self.outgoing.listen(cx);
-        if self.outgoing.ending().is_some() && self.over.is_none() {
+        if self.outgoing.ending().is_some() && (self.over.is_none() || self.is_done()) {
             return Poll::Ready(Ok(Step::Ending));
         }
         if let Some(front) = self.outgoing.front() {

@@ -16,6 +16,10 @@ use crate::media::{Description, Key, StreamId};
 /// After so many wrong keys or names a connection is closed.
 const MOST_WRONG: u8 = 3;
 
+/// Requests that a connection may make without showing a valid key; then it is closed. Programs name the key in each request, or
+/// ask once or twice for OPTIONS before.
+const MAX_WITHOUT_KEY: u8 = 16;
+
 /// What can be asked, for OPTIONS and 405.
 const METHODS: &str =
     "OPTIONS, DESCRIBE, ANNOUNCE, SETUP, PLAY, PAUSE, RECORD, GET_PARAMETER, SET_PARAMETER, TEARDOWN";
@@ -130,6 +134,8 @@ pub struct Session {
     progress: Progress,
     wrong: u8,
     has_shown_key: bool,
+    /// Requests before it showed a key.
+    without_key: u8,
 }
 
 impl Session {
@@ -143,6 +149,7 @@ impl Session {
             progress: Progress::Beginning,
             wrong: 0,
             has_shown_key: false,
+            without_key: 0,
         }
     }
 
@@ -173,7 +180,10 @@ impl Session {
             Ok(response) => response,
             Err(status) => plain(status),
         };
-        let is_last = self.wrong >= MOST_WRONG;
+        if !self.has_shown_key {
+            self.without_key = self.without_key.saturating_add(1);
+        }
+        let is_last = self.wrong >= MOST_WRONG || self.without_key >= MAX_WITHOUT_KEY;
         if let Some(sequence) = sequence {
             response.insert_header(headers::CSEQ, sequence);
         }

@@ -159,6 +159,23 @@ fn errors_by_the_rfc() {
 }
 
 #[test]
+fn who_asks_much_and_shows_no_key_is_sent_away() {
+    let options = "OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n";
+    let mut talk = Talk::new();
+    for _ in 1..16 {
+        assert!(!talk.send(options).1);
+    }
+    let (answer, is_last) = talk.send(options);
+    assert!(is_last && answer.contains("\r\nConnection: close\r\n"), "{answer}");
+    // A key in any request is enough, and then there is no end.
+    let mut talk = Talk::new();
+    talk.ask(LISTEN, "OPTIONS", "", "");
+    for _ in 0..100 {
+        assert!(!talk.send(options).1);
+    }
+}
+
+#[test]
 fn three_wrong_keys_are_the_end() {
     let mut talk = Talk::new();
     let wrong = format!("DESCRIBE {} RTSP/1.0\r\nCSeq: 1\r\n\r\n", Talk::url(PUBLISH));
