@@ -8,6 +8,7 @@ use std::{
     io,
     pin::Pin,
     rc::Rc,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -89,7 +90,9 @@ pub struct Visitor {
 impl Visitor {
     /// A connection that has said nothing yet.
     pub fn new(carrier: Carrier, id: SessionId, peer: Peer) -> Self {
-        Self { carrier: Turns::at_most(carrier, REQUESTS), id, peer, listens: Listens::default() }
+        let listens = Listens::default();
+        let carrier = Turns::at_most(carrier, REQUESTS).lasting(Arc::clone(&listens.flag), stream::MAX_PAUSE);
+        Self { carrier, id, peer, listens }
     }
 }
 
@@ -140,7 +143,7 @@ impl Http {
             let _ = self.serve.set(serve);
         }
         let Some(serve) = self.serve.get() else { unreachable!("it was set just now") };
-        let Listens(listens) = visitor.listens.clone();
+        let Listens { notify: listens, .. } = visitor.listens.clone();
         let mut served = serve(visitor);
         let served = tokio::select! {
             served = &mut served => served,

@@ -1,13 +1,17 @@
 //! Streams by HTTP: for browsers, and for whatever is where no UDP passes.
 //!
-//! Who listens stays for longer than a page takes, so that he has a place of his own: see [`LISTENERS`]. He is sent what
-//! comes, and nothing waits for him: of what he does not take, the relay keeps as much as it bounds, and then lets him go.
+//! A listener stays for longer than a page takes, and has a place of its own: see [`LISTENERS`]. The relay keeps a bounded part
+//! of what it does not take, leaves out the rest, and ends it after [`MAX_PAUSE`].
 
 use std::{
     convert::Infallible,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use actix::Recipient;
@@ -48,7 +52,15 @@ impl Tuner {
 
 /// Told that a connection listens from now on: a part of what the HTTP library knows of it.
 #[derive(Clone, Debug, Default)]
-pub struct Listens(pub Arc<Notify>);
+pub struct Listens {
+    /// Woken then.
+    pub notify: Arc<Notify>,
+    /// Set from then on.
+    pub flag: Arc<AtomicBool>,
+}
+
+/// How long a listener may take nothing, because its player is paused. The relay leaves out its sound meanwhile.
+pub const MAX_PAUSE: Duration = Duration::from_mins(10);
 
 /// The addresses of streams.
 pub fn resource(tuner: Option<Tuner>) -> Resource {
@@ -82,8 +94,9 @@ async fn answer(request: &HttpRequest, tuner: Option<Tuner>) -> Result<HttpRespo
     if request.method() == Method::HEAD {
         return Ok(response.body(NoBody::new()));
     }
-    if let Some(Listens(listens)) = request.conn_data::<Listens>() {
-        listens.notify_one();
+    if let Some(Listens { notify, flag }) = request.conn_data::<Listens>() {
+        flag.store(true, Ordering::Relaxed);
+        notify.notify_one();
     }
     Ok(response.body(Body { bytes, _place: place }))
 }

@@ -25,7 +25,7 @@ use tokio::{
 /// What is read at a time.
 const READ_BYTES: usize = 4 * 1024;
 
-/// How long the other end may take nothing of an answer.
+/// How long the other end may take nothing of an answer, unless it is a stream.
 const STALL: Duration = Duration::from_secs(5);
 
 /// A connection, and whose turn it is on it.
@@ -40,6 +40,8 @@ pub struct Turns<S> {
     asked: Option<Arc<AtomicBool>>,
     /// Since when the other end takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// How long it may take nothing of what is marked by the flag.
+    lasting: Option<(Arc<AtomicBool>, Duration)>,
 }
 
 enum Turn {
@@ -61,7 +63,13 @@ impl<S> Turns<S> {
             left: requests,
             asked: None,
             stalled: None,
+            lasting: None,
         }
+    }
+
+    /// The same, and while this flag is set the other end may take nothing for so long.
+    pub fn lasting(self, flag: Arc<AtomicBool>, stall: Duration) -> Self {
+        Self { lasting: Some((flag, stall)), ..self }
     }
 
     /// The same, and this is set once there is a request.
@@ -80,7 +88,9 @@ impl<S> Turns<S> {
             self.stalled = None;
             return polled;
         }
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALL)));
+        let lasting = self.lasting.as_ref().filter(|(flag, _)| flag.load(Ordering::Relaxed));
+        let stall = lasting.map_or(STALL, |(_, stall)| *stall);
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(stall)));
         ready!(stalled.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "nothing of the answer is taken")))
     }

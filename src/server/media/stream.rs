@@ -204,7 +204,7 @@ impl Stream {
             Ok(rtp) => {
                 let payload_type = source.format().payload_type();
                 self.figures.set_elapsed(source.elapsed());
-                self.send_to_all(&rtp, payload_type);
+                self.send_to_all(&rtp, payload_type, now);
                 Some((self.begin(now), true))
             }
             Err(why) => {
@@ -244,14 +244,15 @@ impl Stream {
         now.saturating_duration_since(self.wanted)
     }
 
-    fn send_to_all(&mut self, rtp: &Rtp<'_>, payload_type: u8) {
-        let mut interleaved = 0;
+    fn send_to_all(&mut self, rtp: &Rtp<'_>, payload_type: u8, now: Instant) {
+        let (mut interleaved, mut dropped) = (0, 0);
         for listener in self.listeners.values_mut().filter(|listener| listener.is_playing) {
             if let Way::Interleaved { rtp: channel, .. } = listener.way {
                 let header = listener.numbering.header(rtp, payload_type);
                 let is_taken = frame(channel, &[&header, rtp.rest()])
                     .is_some_and(|frame| listener.outgoing.frame(frame));
                 interleaved += usize::from(is_taken);
+                dropped += usize::from(!is_taken);
                 listener.count(rtp);
             }
         }
@@ -273,8 +274,9 @@ impl Stream {
             }
         }
         self.counters.count_out(interleaved);
+        self.counters.count_lost(dropped);
         if let Some(audience) = &mut self.audience
-            && audience.carry(rtp) > 0
+            && audience.carry(rtp, now) > 0
         {
             self.show_listeners();
         }
@@ -337,8 +339,17 @@ impl Stream {
 
     /// Tells a listener that nothing more comes.
     pub fn bid_farewell(&self, listener: &Listener) {
-        if listener.is_playing {
-            tell(listener, &self.outlets, &reports::farewell(listener.numbering.ssrc));
+        if !listener.is_playing {
+            return;
+        }
+        let farewell = reports::farewell(listener.numbering.ssrc);
+        match listener.way {
+            Way::Interleaved { rtcp, .. } => {
+                if let Some(frame) = frame(rtcp, &[&farewell]) {
+                    listener.outgoing.last_frame(frame);
+                }
+            }
+            Way::Udp { .. } => tell(listener, &self.outlets, &farewell),
         }
     }
 

@@ -14,7 +14,7 @@ use super::{
     listener::Way,
     outgoing::End,
     ports::Ports,
-    rtsp::SESSION_TIMEOUT,
+    rtsp::MAX_PAUSE,
     stream::{Carried, Kind, Stream},
 };
 use crate::{
@@ -166,7 +166,7 @@ impl Streams {
                 over.push((handle, StreamEnd::Silent));
             }
             for listener in stream.listeners.values() {
-                let is_gone = now.saturating_duration_since(listener.heard) >= 2 * SESSION_TIMEOUT;
+                let is_gone = now.saturating_duration_since(listener.heard) >= MAX_PAUSE;
                 if is_gone && matches!(listener.way, Way::Udp { .. }) {
                     listener.outgoing.end(End::Now);
                 }

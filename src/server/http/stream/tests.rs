@@ -100,7 +100,11 @@ impl World {
 }
 
 fn in_system<T>(run: impl Future<Output = T>) -> T {
-    actix_rt::System::new().block_on(async { timeout(DEADLINE, run).await.expect("an end in time") })
+    in_system_within(DEADLINE, run)
+}
+
+fn in_system_within<T>(deadline: Duration, run: impl Future<Output = T>) -> T {
+    actix_rt::System::new().block_on(async { timeout(deadline, run).await.expect("an end in time") })
 }
 
 async fn until(client: &mut TcpStream, end: &str) -> String {
@@ -172,6 +176,37 @@ fn a_stream_begins_at_once_and_lasts_longer_than_a_visit() {
         assert_eq!(all(client).await, "0\r\n\r\n");
         assert_eq!(world.places.available_permits(), 1);
     });
+}
+
+#[test]
+fn a_paused_listener_is_kept() {
+    // Most of it passes at once.
+    in_system_within(3 * MAX_PAUSE, async {
+        let mut world = World::new(1).await;
+        let (mut client, give) = world.listen(4).await;
+        // More than the two kernels and the HTTP library take.
+        let chunk = Bytes::from(vec![b'x'; 64 * 1024]);
+        while timeout(Duration::from_millis(200), give.send(chunk.clone())).await.is_ok() {}
+        pause();
+        advance(MAX_PAUSE.mul_f64(0.9)).await;
+        resume();
+        // It goes on.
+        let mut bytes = vec![0; 16 * 1024];
+        until_sent(&mut client, &give, &mut bytes).await;
+        // And one that does not is given up.
+        while timeout(Duration::from_millis(200), give.send(chunk.clone())).await.is_ok() {}
+        pause();
+        advance(MAX_PAUSE + Duration::from_secs(1)).await;
+        resume();
+        give.closed().await;
+    });
+}
+
+/// Reads until the relay can give more.
+async fn until_sent(client: &mut TcpStream, give: &mpsc::Sender<Bytes>, bytes: &mut [u8]) {
+    while give.capacity() == 0 {
+        assert_ne!(client.read(bytes).await.unwrap(), 0);
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use super::{
-    SESSION_TIMEOUT,
+    MAX_PAUSE, SESSION_TIMEOUT,
     guest::Guest,
     input::{Incoming, Input},
     session::{self, Progress, Role, Session},
@@ -35,7 +35,7 @@ use crate::server::{
 /// How long a connection may take until sound goes, and how long a request until it is whole.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long what waits may wait without anything of it being taken.
+/// How long what waits may wait without anything of it being taken, unless it is sound: see [`MAX_PAUSE`].
 const SLOWNESS: Duration = Duration::from_secs(10);
 
 /// Time from the end of a stream until the connection of a listener that has not sent TEARDOWN is closed. `GStreamer`
@@ -115,9 +115,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     guest.part(StreamEnd::Gone);
     debug!(log, "an audio connection ended"; "why" => why, "how" => ?talk.outgoing.ending());
     // What is not read here would destroy what was written before the other end has read it.
-    if talk.outgoing.ending() != Some(End::Lagged) {
-        see_out(stream, &[]).await;
-    }
+    see_out(stream, &[]).await;
 }
 
 struct Talk {
@@ -210,7 +208,7 @@ impl Talk {
     }
 
     fn is_ending_now(&self) -> bool {
-        matches!(self.outgoing.ending(), Some(End::Now | End::Lagged))
+        self.outgoing.ending() == Some(End::Now)
     }
 
     /// Whether there is nothing left to do.
@@ -218,7 +216,6 @@ impl Talk {
         match self.outgoing.ending() {
             None | Some(End::Over) => false,
             Some(End::Now) => self.outgoing.is_empty(),
-            Some(End::Lagged) => true,
         }
     }
 
@@ -230,7 +227,10 @@ impl Talk {
             Progress::Beginning => Some(self.begun + PATIENCE),
         };
         let midway = self.midway.map(|since| since + PATIENCE);
-        let slow = (!self.outgoing.is_empty()).then(|| self.written + SLOWNESS);
+        // A player that is paused takes nothing until it goes on, and often says nothing.
+        let is_listening = self.session.role() == Some(Role::Listener) && self.over.is_none();
+        let slowness = if is_listening { MAX_PAUSE } else { SLOWNESS };
+        let slow = (!self.outgoing.is_empty()).then(|| self.written + slowness);
         [idle, midway, slow, self.close_at()].into_iter().flatten().min()
     }
 

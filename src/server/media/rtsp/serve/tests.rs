@@ -128,6 +128,39 @@ fn who_publishes_or_listens_by_udp_may_be_silent_for_hours() {
 }
 
 #[test]
+fn a_paused_player_misses_sound_and_is_kept() {
+    by_a_clock_of_its_own(async || {
+        let streams = streams();
+        let _publisher = publisher(&streams).await;
+        let [mut player, mut gone] = [listener(&streams).await, listener(&streams).await];
+        let begin = Instant::now();
+        let mut sent = 0;
+        // It reads nothing, and says nothing.
+        while begin.elapsed() < MAX_PAUSE.mul_f64(0.9) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            hear(&streams);
+            sent += 1;
+        }
+        let mut bytes = Vec::new();
+        while let Ok(read) = tokio::time::timeout(Duration::from_millis(10), player.read_u8()).await {
+            bytes.push(read.unwrap());
+        }
+        // What had begun to wait for it: less than all, and whole.
+        assert!(bytes.len() < sent * 120 / 2 && bytes.ends_with(&[0; 104]), "{} of {sent}", bytes.len());
+        hear(&streams);
+        let mut frame = [0; 120];
+        player.read_exact(&mut frame).await.unwrap();
+        assert_eq!(frame[..4], [b'$', 0, 0, 116]);
+        ask(&mut player, LISTEN, "GET_PARAMETER", "", "").await;
+        assert!(streams.borrow_mut().named(STREAM).unwrap().listeners.len() == 2);
+        tokio::time::sleep(MAX_PAUSE.mul_f64(0.2)).await;
+        assert!(streams.borrow_mut().named(STREAM).unwrap().listeners.len() == 1);
+        let mut rest = Vec::new();
+        gone.read_to_end(&mut rest).await.unwrap();
+    });
+}
+
+#[test]
 fn who_pauses_has_the_time_it_was_told_from_the_last_request_on() {
     by_a_clock_of_its_own(async || {
         let streams = streams();
