@@ -5,6 +5,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use arauto::media::{Offer, Summons};
@@ -24,7 +25,11 @@ struct Stage {
 
 impl Stage {
     fn asked_for(file: &str) -> Self {
-        let server = TestServer::start();
+        // Programs take their time to start where much else runs, and it is not asked here how long.
+        let server = TestServer::with(|config| {
+            config.media.publish_timeout = Duration::from_mins(1);
+            config.media.unheard_timeout = Duration::ZERO;
+        });
         let mut ana = server.join("ana");
         let mut rui = server.join("rui");
         rui.send(&format!("/play ana {file}"));
@@ -109,6 +114,35 @@ fn mp3_by_tcp() {
 #[test]
 fn mp3_by_udp_and_then_by_tcp() {
     mp3_is_heard_by("udp", "tcp");
+}
+
+/// A file with a cover, which ffmpeg announces as a second part. It keeps back the sound for 10 s then, in case more pictures come;
+/// listeners are let in before.
+#[test]
+fn a_cover_is_passed_over() {
+    if !has_ffmpeg() {
+        return;
+    }
+    for publishing in ["udp", "tcp"] {
+        let mut stage = Stage::asked_for("song.mp3");
+        let bare = make(stage.folder.path(), "bare.mp3", SWEEP, BARE_MP3);
+        let cover =
+            make(stage.folder.path(), "cover.jpg", "testsrc=s=320x320:d=1", "-frames:v 1 -pix_fmt yuvj420p");
+        let song = stage.path("song.mp3");
+        let mut command = quiet("ffmpeg");
+        command.args(["-v", "error", "-y", "-i"]).arg(&bare).arg("-i").arg(&cover);
+        command.args(
+            "-map 0:a -map 1:v -c copy -write_xing 0 -id3v2_version 3 -disposition:v attached_pic".split(' '),
+        );
+        assert!(command.arg(&song).status().unwrap().success());
+        let publisher = stage.publish(&song, &format!("-c copy -rtsp_transport {publishing}"));
+        let (rtsp, _) = stage.offer();
+        let heard = stage.path("heard.mp3");
+        let listener = ffmpeg_listens(&rtsp, "tcp", &heard, BARE_MP3_COPY);
+        publisher.expect_success();
+        listener.expect_success();
+        expect_rest_of(&fs::read(&bare).unwrap(), &fs::read(&heard).unwrap(), LOST_BY_FFMPEG);
+    }
 }
 
 /// Every sample arrives, of mono and stereo, of rates that have a payload type of their own and such that have none.

@@ -73,6 +73,12 @@ impl Stage for FakeStage {
         Ok(Given { way, server_port: 30_000, ssrc: None })
     }
 
+    fn set_up_passed_over(&mut self, way: Transport) -> Result<Given, Refusal> {
+        self.refuses.map_or(Ok(()), Err)?;
+        assert!(!self.is_recording && self.is_announced, "announced before, and nothing goes");
+        Ok(Given { way, server_port: 30_002, ssrc: None })
+    }
+
     fn set_up_listener(&mut self, stream: StreamId, key: &Key, way: Transport) -> Result<Given, Refusal> {
         check(stream, key, LISTEN)?;
         self.refuses.map_or(Ok(()), Err)?;

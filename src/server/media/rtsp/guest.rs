@@ -40,6 +40,8 @@ pub struct Guest {
     part: Part,
     /// The channels of sound and reports, where these are interleaved.
     channels: Option<(u8, u8)>,
+    /// Where parts that are passed over are sent to by UDP. Nobody reads it.
+    unread: Option<Pair>,
 }
 
 /// What it is.
@@ -59,7 +61,7 @@ impl Guest {
         peer: SocketAddr,
         is_secure: bool,
     ) -> Self {
-        Self { streams, outgoing, local, peer, is_secure, part: Part::Nobody, channels: None }
+        Self { streams, outgoing, local, peer, is_secure, part: Part::Nobody, channels: None, unread: None }
     }
 
     /// A datagram came between the requests.
@@ -85,7 +87,7 @@ impl Guest {
 
     /// Gives up its part. A publisher's stream ends for this reason.
     pub fn part(&mut self, why: StreamEnd) {
-        self.channels = None;
+        (self.channels, self.unread) = (None, None);
         match std::mem::replace(&mut self.part, Part::Nobody) {
             Part::Nobody => {}
             Part::Listener(handle, number) => {
@@ -252,6 +254,23 @@ impl Stage for Guest {
         Ok(Given { way, server_port, ssrc: None })
     }
 
+    fn set_up_passed_over(&mut self, way: Transport) -> Result<Given, Refusal> {
+        let Part::Publisher(..) = self.part else { return Err(Refusal::Unknown) };
+        let server_port = match way {
+            // What comes on channels that are not those of sound is not heard.
+            Transport::Interleaved { .. } => 0,
+            Transport::Udp { .. } => {
+                let ports = self.streams.borrow().ports.clone();
+                let unread = match self.unread.take() {
+                    Some(unread) => unread,
+                    None => ports.take_unread(self.local).map_err(|_| Refusal::NoPorts)?,
+                };
+                self.unread.insert(unread).port
+            }
+        };
+        Ok(Given { way, server_port, ssrc: None })
+    }
+
     fn set_up_listener(&mut self, stream: StreamId, key: &Key, way: Transport) -> Result<Given, Refusal> {
         // One way at a time.
         self.part(StreamEnd::Finished);
@@ -301,8 +320,15 @@ impl Stage for Guest {
         let bit_rate = streams.config.get().media.bit_rate;
         let stream = streams.get(handle).ok_or(Refusal::Unknown)?;
         let Some(publisher) = &mut stream.publisher else { return Err(Refusal::Unknown) };
-        let Description { format, payload_type, .. } = publisher.description;
-        publisher.source.get_or_insert_with(|| Source::new(format, payload_type, bit_rate, Instant::now()));
+        let Description { format, payload_type, ref passed_over, .. } = publisher.description;
+        let now = Instant::now();
+        publisher.source.get_or_insert_with(|| Source::new(format, payload_type, bit_rate, now));
+        // ffmpeg keeps back 10 s of sound where there is a picture, in case more of those come: longer than those who asked
+        // are to wait for it.
+        if !passed_over.is_empty() {
+            let carried = stream.begin(now);
+            streams.react(handle, carried);
+        }
         Ok(())
     }
 

@@ -91,6 +91,12 @@ pub trait Stage {
     /// # Errors
     /// If there are no ports.
     fn set_up_publisher(&mut self, way: Transport) -> Result<Given, Refusal>;
+    /// Sets up a way for a part of what the publisher announced that goes to nobody. RTSP has no answer by which only that
+    /// part is refused.
+    ///
+    /// # Errors
+    /// If there are no ports.
+    fn set_up_passed_over(&mut self, way: Transport) -> Result<Given, Refusal>;
     /// Sets up a way for a listener.
     ///
     /// # Errors
@@ -131,6 +137,10 @@ pub struct Session {
     /// The key that came with an address, for those who leave it out later.
     key: Option<(StreamId, Key)>,
     is_set_up: bool,
+    /// `a=control` of the parts of what was announced that are passed over.
+    passed_over: Vec<String>,
+    /// One of those was set up.
+    is_passed_over_set_up: bool,
     progress: Progress,
     wrong: u8,
     has_shown_key: bool,
@@ -146,6 +156,8 @@ impl Session {
             of: None,
             key: None,
             is_set_up: false,
+            passed_over: Vec::new(),
+            is_passed_over_set_up: false,
             progress: Progress::Beginning,
             wrong: 0,
             has_shown_key: false,
@@ -187,7 +199,7 @@ impl Session {
         if let Some(sequence) = sequence {
             response.insert_header(headers::CSEQ, sequence);
         }
-        if self.is_set_up && response.status().is_success() {
+        if (self.is_set_up || self.is_passed_over_set_up) && response.status().is_success() {
             let timeout = SESSION_TIMEOUT.as_secs();
             response.insert_header(headers::SESSION, format!("{};timeout={timeout}", self.id));
         }
@@ -241,6 +253,7 @@ impl Session {
                 }
                 stage.leave();
                 (self.of, self.is_set_up, self.progress) = (None, false, Progress::Beginning);
+                (self.passed_over, self.is_passed_over_set_up) = (Vec::new(), false);
                 Ok(ok())
             }
         }
@@ -267,7 +280,9 @@ impl Session {
         }
         let (stream, key) = self.authorize(asked)?;
         let description = Description::parse(sdp).map_err(|_| StatusCode::UnsupportedMediaType)?;
+        let passed_over = description.passed_over.clone();
         stage.announce(stream, &key, description).map_err(|refusal| self.status(refusal))?;
+        self.passed_over = passed_over;
         self.of = Some((Role::Publisher, stream));
         self.key = Some((stream, key));
         Ok(ok())
@@ -284,18 +299,30 @@ impl Session {
             return Err(StatusCode::MethodNotValidInThisState);
         }
         let way = Transport::choose(transport, stage.taste()).ok_or(StatusCode::UnsupportedTransport)?;
+        let is_passed_over = self.is_passed_over(&asked.uri);
         let given = match self.of {
             Some((_, other)) if other != stream => return Err(StatusCode::AggregateOperationNotAllowed),
+            Some((Role::Publisher, _)) if is_passed_over => stage.set_up_passed_over(way),
             Some((Role::Publisher, _)) => stage.set_up_publisher(way),
             _ => stage.set_up_listener(stream, &key, way),
         };
         let given = given.map_err(|refusal| self.status(refusal))?;
         self.of.get_or_insert((Role::Listener, stream));
         self.key = Some((stream, key));
-        self.is_set_up = true;
+        self.is_set_up |= !is_passed_over;
+        self.is_passed_over_set_up |= is_passed_over;
         let mut response = ok();
         response.insert_header(headers::TRANSPORT, given.to_string());
         Ok(response)
+    }
+
+    /// Whether an address to be set up is of a part that is passed over. Programs append `a=control` to the address that they
+    /// announced.
+    fn is_passed_over(&self, uri: &str) -> bool {
+        let is_it = |control: &String| {
+            uri.strip_suffix(control).is_some_and(|base| base.is_empty() || base.ends_with('/'))
+        };
+        self.passed_over.iter().any(is_it)
     }
 
     fn play(&mut self, asked: &Asked, stage: &mut impl Stage) -> Result<Response<Vec<u8>>, StatusCode> {
