@@ -40,6 +40,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("MEDIA_LISTENERS_PER_KEY", "1", "listeners_per_key = 1"),
     ("MEDIA_BIT_RATE", "8000", "bit_rate = 8000"),
     ("MEDIA_SILENCE_TIMEOUT", "1s", r#"silence_timeout = "1s""#),
+    ("MEDIA_LISTENERS_PER_ADDRESS", "1", "listeners_per_address = 1"),
     ("MEDIA_UNHEARD_TIMEOUT", "1s", r#"unheard_timeout = "1s""#),
     ("MONITORING_LISTEN", "[::1]:81", r#"listen = ["[::1]:81"]"#),
     ("LIMITS_MESSAGE_BYTES", "2048", "message_bytes = 2048"),

@@ -88,6 +88,7 @@ settings! {
     media.publish_timeout: Span(Duration::from_secs(1)..=Duration::from_mins(10));
     media.listeners: Whole(1..=100_000);
     media.listeners_per_key: Whole(1..=100_000);
+    media.listeners_per_address: Whole(1..=100_000) => NewSessions;
     media.bit_rate: Whole(8_000..=100_000_000);
     media.silence_timeout: Span(Duration::from_secs(1)..=Duration::from_hours(1));
     media.unheard_timeout: Span(Duration::ZERO..=Duration::from_hours(1)) => AtOnce;

@@ -152,6 +152,8 @@ pub struct Media {
     pub listeners: usize,
     /// The most of them that listen with one key.
     pub listeners_per_key: usize,
+    /// The most that listen from one address of another machine, to all streams together.
+    pub listeners_per_address: usize,
     /// The most bits a second that one stream may have, headers of RTP included.
     pub bit_rate: usize,
     /// How long a publisher may send nothing before its stream is ended.
@@ -172,6 +174,7 @@ impl Default for Media {
             publish_timeout: Duration::from_secs(10),
             listeners: 1_000,
             listeners_per_key: 16,
+            listeners_per_address: 128,
             bit_rate: 4_000_000,
             silence_timeout: Duration::from_secs(15),
             unheard_timeout: Duration::from_secs(5),

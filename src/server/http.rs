@@ -182,6 +182,7 @@ impl Http {
             .client_disconnect_timeout(BETWEEN)
             .on_connect_ext(|visitor: &Visitor, known| {
                 known.insert(visitor.listens.clone());
+                known.insert(visitor.peer);
             })
             .upgrade(upgrade)
             .h1(page);

@@ -34,6 +34,7 @@ mod pump;
 mod relay;
 mod reports;
 pub mod rtsp;
+mod shares;
 mod source;
 mod stream;
 mod streams;

@@ -26,7 +26,10 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::{
     media::{Key, StreamId},
-    server::tune::{NotTuned, Tune, Tuned},
+    server::{
+        tune::{NotTuned, Tune, Tuned},
+        who::Peer,
+    },
     web::{refuse_method, words},
 };
 
@@ -80,9 +83,10 @@ async fn answer(request: &HttpRequest, tuner: Option<Tuner>) -> Result<HttpRespo
     let Tuner { tune, places } = tuner.ok_or_else(|| refusal(NotTuned::Unknown))?;
     let full = |_| unavailable("As many listen by HTTP as may. Try again when somebody has stopped.\n");
     let place = places.try_acquire_owned().map_err(full)?;
+    let from = *request.conn_data::<Peer>().ok_or_else(|| refusal(NotTuned::Unknown))?;
     let (answer, answered) = oneshot::channel();
     let (stream, key) = wanted;
-    tune.do_send(Tune { stream, key, answer });
+    tune.do_send(Tune { stream, key, from, answer });
     let Tuned { content_type, bytes } =
         answered.await.map_err(|_| unavailable("The server ends.\n"))?.map_err(refusal)?;
     let mut response = HttpResponse::Ok();
@@ -117,6 +121,9 @@ fn refusal(why: NotTuned) -> HttpResponse {
         NotTuned::NotYet => unavailable("This is not played yet. Try again in a moment.\n"),
         NotTuned::Full => {
             unavailable("As many listen to this as may. Try again when somebody has stopped.\n")
+        }
+        NotTuned::AddressFull => {
+            unavailable("As many listen from your address as may. Try again when one of them has stopped.\n")
         }
         NotTuned::KeyFull => unavailable(
             "As many listen with this address as may. Stop one of them, or ask for an address of your own: \

@@ -20,6 +20,7 @@ use super::{
     Door, ToRegistry,
     counters::Counters,
     door::{Hall, Settle},
+    shares::Caller,
     streams::{Shared, Streams},
 };
 use crate::config::InForce;
@@ -115,9 +116,10 @@ impl Handler<ShutStream> for Relay {
 impl Handler<Tune> for Relay {
     type Result = ();
 
-    fn handle(&mut self, Tune { stream, key, answer }: Tune, _: &mut Context<Self>) {
+    fn handle(&mut self, Tune { stream, key, from, answer }: Tune, _: &mut Context<Self>) {
+        let caller = Caller { ip: from.ip(), is_local: from.is_local };
         // Whoever asked may be gone.
-        let _ = answer.send(self.streams.borrow_mut().tune(stream, &key));
+        let _ = answer.send(self.streams.borrow_mut().tune(stream, &key, caller));
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
     outgoing::End,
     ports::Ports,
     rtsp::MAX_PAUSE,
+    shares::{Caller, Share, Shares},
     stream::{Carried, Kind, Stream},
 };
 use crate::{
@@ -34,12 +35,17 @@ pub struct Handle {
     pub serial: u64,
 }
 
+/// As many listen from an address as may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressFull;
+
 /// All streams.
 pub struct Streams {
     all: BTreeMap<StreamId, Stream>,
     /// The last number that was given to anything.
     numbers: u64,
     registry: ToRegistry,
+    shares: Shares,
     /// What is in force.
     pub config: InForce,
     /// The ports for UDP.
@@ -54,7 +60,16 @@ impl Streams {
     /// None yet.
     pub fn new(registry: ToRegistry, config: InForce, counters: Arc<Counters>, log: Logger) -> Self {
         let ports = Ports::new(config.get().media.udp_ports.clone());
-        Self { all: BTreeMap::new(), numbers: 0, registry, config, ports, counters, log }
+        Self {
+            all: BTreeMap::new(),
+            numbers: 0,
+            registry,
+            shares: Shares::default(),
+            config,
+            ports,
+            counters,
+            log,
+        }
     }
 
     /// A number that nothing else has.
@@ -188,11 +203,24 @@ impl Streams {
         self.show();
     }
 
+    /// A place for one more listener of this address. `None`: it is not counted.
+    ///
+    /// # Errors
+    /// If `media.listeners_per_address` listen from there.
+    pub fn share(&mut self, caller: Caller) -> Result<Option<Share>, AddressFull> {
+        let config = self.config.get();
+        if !config.flood.governs(caller.is_local) {
+            return Ok(None);
+        }
+        self.shares.hold(caller.ip, config.media.listeners_per_address).map(Some).ok_or(AddressFull)
+    }
+
     /// Somebody wants to listen by HTTP.
     ///
     /// # Errors
     /// If he may not.
-    pub fn tune(&mut self, id: StreamId, key: &Key) -> Result<Tuned, NotTuned> {
+    pub fn tune(&mut self, id: StreamId, key: &Key, caller: Caller) -> Result<Tuned, NotTuned> {
+        let share = self.share(caller);
         let config = self.config.get();
         let (most, most_of_key) = (config.media.listeners, config.media.listeners_per_key);
         let stream =
@@ -210,6 +238,7 @@ impl Streams {
             NoHold::Unknown => NotTuned::Unknown,
             NoHold::Full => NotTuned::KeyFull,
         })?;
+        let hold = hold.with(share.map_err(|AddressFull| NotTuned::AddressFull)?);
         let (Some(audience), Some(publisher)) = (&mut stream.audience, &stream.publisher) else {
             return Err(NotTuned::NotYet);
         };

@@ -23,6 +23,7 @@ use super::{
     super::{
         messages::{AdmitListener, NotTuned, OpenStream, Tuned},
         tls::credentials,
+        who::Peer,
     },
     counters::Counts,
     figures::{Figures, StreamEnd},
@@ -89,7 +90,7 @@ impl Rig {
 
     /// With these settings, but for addresses.
     fn with(media: Media) -> Self {
-        Self::at(media, None)
+        Self::at(Config { media, ..Config::default() }, None)
     }
 
     /// Over TLS, with a certificate in this folder.
@@ -104,7 +105,7 @@ impl Rig {
         std::fs::write(&tls.certificate, cert.pem()).unwrap();
         std::fs::write(&tls.key, signing_key.serialize_pem()).unwrap();
         let loaded = credentials::load(&tls, &Logger::root(Discard, o!())).unwrap();
-        let mut rig = Self::at(media, Some(Credentials::new(loaded)));
+        let mut rig = Self::at(Config { media, ..Config::default() }, Some(Credentials::new(loaded)));
         rig.certificate = Some(cert.der().clone());
         rig
     }
@@ -126,7 +127,7 @@ impl Rig {
         Client::over(Box::new(stream), socket, url)
     }
 
-    fn at(media: Media, credentials: Option<Credentials>) -> Self {
+    fn at(config: Config, credentials: Option<Credentials>) -> Self {
         let (tell, told) = mpsc::channel();
         let (give, given) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
@@ -142,7 +143,7 @@ impl Rig {
                     secure_addresses: Vec::new(),
                     doors: vec![Door { socket, credentials }],
                 };
-                let config = InForce::new(Config { media, ..Config::default() });
+                let config = InForce::new(config);
                 let registry = ToRegistry::from(Ear(tell).start());
                 let counters = Arc::<Counters>::default();
                 let vigil = Vigil::new("relay", notify);
@@ -186,7 +187,7 @@ impl Rig {
     fn tune(&self, url: &str) -> Result<Tuned, NotTuned> {
         let (answer, mut answered) = oneshot::channel();
         let key = url.rsplit_once("key=").unwrap().1.parse().unwrap();
-        self.audio.tune.do_send(Tune { stream: SONG, key, answer });
+        self.audio.tune.do_send(Tune { stream: SONG, key, from: Peer::elsewhere(), answer });
         until(|| answered.try_recv().ok())
     }
 }

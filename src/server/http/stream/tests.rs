@@ -274,6 +274,11 @@ fn why_there_is_nothing_to_hear_is_said() {
                  /play ana song.mp3\n",
             ),
             (
+                NotTuned::AddressFull,
+                "503 Service Unavailable",
+                "As many listen from your address as may. Try again when one of them has stopped.\n",
+            ),
+            (
                 NotTuned::Full,
                 "503 Service Unavailable",
                 "As many listen to this as may. Try again when somebody has stopped.\n",

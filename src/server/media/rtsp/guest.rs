@@ -15,9 +15,10 @@ use super::{
         outgoing::Outgoing,
         ports::{Pair, Ports},
         pump,
+        shares::Caller,
         source::Source,
         stream::{Kind, Outlet, Publisher, Stream},
-        streams::{Handle, Shared},
+        streams::{AddressFull, Handle, Shared},
         tuned::Audience,
     },
     session::{Refusal, Stage, Start},
@@ -62,6 +63,11 @@ impl Guest {
         is_secure: bool,
     ) -> Self {
         Self { streams, outgoing, local, peer, is_secure, part: Part::Nobody, channels: None, unread: None }
+    }
+
+    fn caller(&self) -> Caller {
+        let ip = self.peer.ip().to_canonical();
+        Caller { ip, is_local: ip.is_loopback() || ip == self.local.ip().to_canonical() }
     }
 
     /// A datagram came between the requests.
@@ -275,6 +281,7 @@ impl Stage for Guest {
         // One way at a time.
         self.part(StreamEnd::Finished);
         let mut streams = self.streams.borrow_mut();
+        let share = streams.share(self.caller());
         let config = streams.config.get();
         let (most, most_of_key) = (config.media.listeners, config.media.listeners_per_key);
         let (number, ports) = (streams.number(), streams.ports.clone());
@@ -295,6 +302,7 @@ impl Stage for Guest {
             NoHold::Unknown => Refusal::WrongKey,
             NoHold::Full => Refusal::Full,
         })?;
+        let hold = hold.with(share.map_err(|AddressFull| Refusal::Full)?);
         let numbering = Numbering::random().map_err(|_| Refusal::NoPorts)?;
         let (given, server_port) = match way {
             Transport::Interleaved { rtp, rtcp } => {

@@ -53,7 +53,7 @@ pub enum Refusal {
     WrongKey,
     /// Somebody publishes it already.
     Taken,
-    /// `media.listeners` listen already, or `media.listeners_per_key` with this key.
+    /// `media.listeners` listen already, `media.listeners_per_key` with this key, or `media.listeners_per_address` from there.
     Full,
     /// There are no ports.
     NoPorts,

@@ -157,6 +157,36 @@ fn one_key_does_not_take_all_places() {
 const SHARE: usize = MAX_STRANGERS / 2;
 
 #[test]
+fn one_address_does_not_take_all_places() {
+    let mut config = Config::default();
+    config.media.listeners_per_address = 2;
+    // Else this machine's own are not counted.
+    config.flood.loopback = true;
+    let rig = Rig::at(config, None);
+    let (_publisher, from, to, mut ear, listen) = begun(&rig);
+    let frames = "Transport: RTP/AVP/TCP;unicast\r\n";
+    let mut second = Client::to(&listen);
+    second.ask("SETUP", frames, "").expect(200);
+    let mut third = Client::to(&listen);
+    third.ask("SETUP", frames, "").expect(453);
+    // Of all streams together.
+    let (publish, other, _) = rig.open(StreamId(1));
+    let mut publisher = Client::to(&publish);
+    publisher.publish();
+    publisher.send_frame(0, &rtp(7, 0, "first"));
+    rig.expect(Told::Began(StreamId(1)));
+    Client::to(&other).ask("SETUP", frames, "").expect(453);
+    // From elsewhere there is room, for two as well.
+    let by_http = [rig.tune(&listen).unwrap(), rig.tune(&listen).unwrap()];
+    assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::AddressFull);
+    drop(by_http);
+    second.ask("TEARDOWN", "", "").expect(200);
+    third.ask("SETUP", frames, "").expect(200);
+    goes_through(&from, to, &mut ear, 1);
+    until(|| rig.tune(&listen).ok());
+}
+
+#[test]
 fn connections_without_a_key_give_way_oldest_first() {
     let rig = Rig::new();
     let (_publisher, from, to, mut ear, listen) = begun(&rig);
