@@ -140,7 +140,15 @@ impl House {
         let registry = Addr::new(sender);
         let audio = media.map(|opening| {
             let to = media::ToRegistry::from(registry.clone());
-            media::start(opening, to, config, tally.audio(), Vigil::new("relay", notify.clone()), log)
+            media::start(
+                opening,
+                to,
+                barrier.clone(),
+                config,
+                tally.audio(),
+                Vigil::new("relay", notify.clone()),
+                log,
+            )
         });
         let tuner = audio.as_ref().map(|audio| Tuner::new(audio.tune.clone()));
         let (admissions, wanted) = unbounded_channel();

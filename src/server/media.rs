@@ -13,6 +13,7 @@ use actix_rt::ArbiterHandle;
 use slog::Logger;
 
 use super::{
+    bans::Barrier,
     messages::{CloseServer, StreamBegan, StreamEnded, ToRelay, Tune},
     tls::credentials::Credentials,
     vigil::Vigil,
@@ -67,6 +68,18 @@ pub struct Opening {
     pub secure_addresses: Vec<SocketAddr>,
 }
 
+/// What the relay needs of the rest of the server.
+pub struct Around {
+    /// Who is told.
+    pub registry: ToRegistry,
+    /// Which addresses are kept out.
+    pub barrier: Barrier,
+    /// What is in force.
+    pub config: InForce,
+    /// What is counted.
+    pub counters: Arc<Counters>,
+}
+
 /// What the relay tells the registry, without knowing it.
 #[derive(Clone)]
 pub struct ToRegistry {
@@ -104,6 +117,7 @@ pub struct Audio {
 pub fn start(
     opening: Opening,
     registry: ToRegistry,
+    barrier: Barrier,
     config: &InForce,
     counters: Arc<Counters>,
     vigil: Vigil,
@@ -111,8 +125,8 @@ pub fn start(
 ) -> Audio {
     let Opening { thread, doors, addresses, secure_addresses } = opening;
     let (config, log) = (config.clone(), log.clone());
-    let relay =
-        Relay::start_in_arbiter(&thread, move |_| Relay::new(doors, registry, config, counters, vigil, log));
+    let around = Around { registry, barrier, config, counters };
+    let relay = Relay::start_in_arbiter(&thread, move |_| Relay::new(doors, around, vigil, log));
     Audio {
         relay: ToRelay {
             open: relay.clone().recipient(),

@@ -42,6 +42,8 @@ pub enum NotTuned {
     Full,
     /// `media.listeners_per_key` listen with this key already.
     KeyFull,
+    /// An operator keeps the address out.
+    Banned,
     /// `media.listeners_per_address` listen from this address already.
     AddressFull,
 }

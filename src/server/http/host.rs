@@ -59,7 +59,8 @@ fn is_ours<'a>(host: &str, names: impl IntoIterator<Item = &'a str>) -> bool {
     literal.parse::<IpAddr>().is_ok()
         || name == "localhost"
         || name.ends_with(".localhost")
-        || names.into_iter().any(|ours| ours.eq_ignore_ascii_case(&name))
+        // A setting that names nothing is no name.
+        || !name.is_empty() && names.into_iter().any(|ours| ours.eq_ignore_ascii_case(&name))
 }
 
 fn without_port(host: &str) -> &str {
@@ -84,7 +85,7 @@ mod tests {
         if let Some(origin) = origin {
             add(header::ORIGIN, origin);
         }
-        judge(&headers, ["lab", "lab.example"])
+        judge(&headers, ["lab", "lab.example", ""])
     }
 
     #[test]
@@ -115,9 +116,16 @@ mod tests {
 
     #[test]
     fn a_name_that_was_made_to_point_here_is_not_ours() {
-        for host in
-            ["evil.example:1280", "127.0.0.1.evil.example", "evillocalhost", "", "[::1", "lab.evil.example"]
-        {
+        for host in [
+            "evil.example:1280",
+            "127.0.0.1.evil.example",
+            "evillocalhost",
+            "",
+            ":1280",
+            ".",
+            "[::1",
+            "lab.evil.example",
+        ] {
             assert_eq!(judged(host, Some(&format!("http://{host}"))), Err(Stranger::Host), "{host}");
         }
     }

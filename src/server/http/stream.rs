@@ -122,6 +122,7 @@ fn refusal(why: NotTuned) -> HttpResponse {
         NotTuned::Full => {
             unavailable("As many listen to this as may. Try again when somebody has stopped.\n")
         }
+        NotTuned::Banned => words(StatusCode::FORBIDDEN, "An operator keeps your address out.\n"),
         NotTuned::AddressFull => {
             unavailable("As many listen from your address as may. Try again when one of them has stopped.\n")
         }

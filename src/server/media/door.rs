@@ -19,7 +19,11 @@ use super::{
     Door,
     crowd::{Crowd, Presence, Standing},
     outgoing::{End, Outgoing},
-    rtsp::{guest::Guest, serve, session::unavailable},
+    rtsp::{
+        guest::Guest,
+        serve,
+        session::{forbidden, unavailable},
+    },
     streams::Shared,
 };
 
@@ -81,6 +85,13 @@ impl Hall {
     }
 
     fn receive(&self, stream: TcpStream, peer: SocketAddr, credentials: Option<Credentials>) {
+        if self.streams.borrow().is_banned(peer.ip()) {
+            debug!(self.log, "an audio connection of a banned address"; "peer" => %peer);
+            if credentials.is_none() {
+                let _ = stream.try_write(&forbidden());
+            }
+            return;
+        }
         let Some(presence) = Crowd::enter(&self.crowd, Block::of(peer.ip())) else {
             debug!(self.log, "no place for an audio connection");
             if credentials.is_none() {

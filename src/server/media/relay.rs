@@ -3,7 +3,6 @@
 use std::{
     cell::RefCell,
     rc::Rc,
-    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -17,14 +16,11 @@ use super::{
         messages::{AdmitListener, CloseServer, OpenStream, ShutStream, Tune},
         vigil::Vigil,
     },
-    Door, ToRegistry,
-    counters::Counters,
+    Around, Door,
     door::{Hall, Settle},
     shares::Caller,
     streams::{Shared, Streams},
 };
-use crate::config::InForce;
-
 /// How often it is looked at who is silent, and who is to be told something.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -40,15 +36,8 @@ pub struct Relay {
 
 impl Relay {
     /// Has these doors, and tells the registry.
-    pub fn new(
-        doors: Vec<Door>,
-        registry: ToRegistry,
-        config: InForce,
-        counters: Arc<Counters>,
-        vigil: Vigil,
-        log: Logger,
-    ) -> Self {
-        let streams = Streams::new(registry, config, counters, log.clone());
+    pub fn new(doors: Vec<Door>, around: Around, vigil: Vigil, log: Logger) -> Self {
+        let streams = Streams::new(around, log.clone());
         Self {
             streams: Rc::new(RefCell::new(streams)),
             doors,

@@ -1,13 +1,14 @@
 //! [`Streams`]: all streams, by name. One task at a time has them, and none keeps them across a wait.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc, time::SystemTime};
+use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, rc::Rc, sync::Arc, time::SystemTime};
 
 use slog::{Logger, debug, warn};
 use tokio::time::Instant;
 
 use super::{
+    super::bans::Barrier,
     super::messages::{NotTuned, OpenStream, StreamBegan, StreamEnded, Tuned},
-    ToRegistry,
+    Around, ToRegistry,
     counters::Counters,
     figures::StreamEnd,
     keys::NoHold,
@@ -45,6 +46,7 @@ pub struct Streams {
     /// The last number that was given to anything.
     numbers: u64,
     registry: ToRegistry,
+    barrier: Barrier,
     shares: Shares,
     /// What is in force.
     pub config: InForce,
@@ -58,12 +60,14 @@ pub struct Streams {
 
 impl Streams {
     /// None yet.
-    pub fn new(registry: ToRegistry, config: InForce, counters: Arc<Counters>, log: Logger) -> Self {
+    pub fn new(around: Around, log: Logger) -> Self {
+        let Around { registry, barrier, config, counters } = around;
         let ports = Ports::new(config.get().media.udp_ports.clone());
         Self {
             all: BTreeMap::new(),
             numbers: 0,
             registry,
+            barrier,
             shares: Shares::default(),
             config,
             ports,
@@ -203,6 +207,12 @@ impl Streams {
         self.show();
     }
 
+    /// Whether an operator keeps this address out.
+    pub fn is_banned(&self, ip: IpAddr) -> bool {
+        let bans = self.barrier.load();
+        !bans.is_empty() && bans.of_address(ip.to_canonical(), SystemTime::now()).is_some()
+    }
+
     /// A place for one more listener of this address. `None`: it is not counted.
     ///
     /// # Errors
@@ -220,6 +230,9 @@ impl Streams {
     /// # Errors
     /// If he may not.
     pub fn tune(&mut self, id: StreamId, key: &Key, caller: Caller) -> Result<Tuned, NotTuned> {
+        if self.is_banned(caller.ip) {
+            return Err(NotTuned::Banned);
+        }
         let share = self.share(caller);
         let config = self.config.get();
         let (most, most_of_key) = (config.media.listeners, config.media.listeners_per_key);

@@ -77,6 +77,7 @@ impl Handler<StreamEnded> for Ear {
 struct Rig {
     audio: Audio,
     counters: Arc<Counters>,
+    bans: Barrier,
     told: mpsc::Receiver<Told>,
     stop: Option<oneshot::Sender<()>>,
     system: Option<JoinHandle<()>>,
@@ -148,15 +149,17 @@ impl Rig {
                 let counters = Arc::<Counters>::default();
                 let vigil = Vigil::new("relay", notify);
                 let log = Logger::root(Discard, o!());
-                let audio = start(opening, registry, &config, Arc::clone(&counters), vigil, &log);
-                give.send((audio, counters)).unwrap();
+                let barrier = Barrier::default();
+                let bans = Arc::clone(&barrier);
+                let audio = start(opening, registry, barrier, &config, Arc::clone(&counters), vigil, &log);
+                give.send((audio, counters, bans)).unwrap();
                 let _ = stopped.await;
                 thread.stop();
                 thread.join().unwrap();
             });
         });
-        let (audio, counters) = given.recv_timeout(DEADLINE).unwrap();
-        Self { audio, counters, told, stop: Some(stop), system: Some(system), certificate: None }
+        let (audio, counters, bans) = given.recv_timeout(DEADLINE).unwrap();
+        Self { audio, counters, bans, told, stop: Some(stop), system: Some(system), certificate: None }
     }
 
     fn address(&self) -> SocketAddr {

@@ -273,6 +273,7 @@ fn why_there_is_nothing_to_hear_is_said() {
                 "As many listen with this address as may. Stop one of them, or ask for an address of your own: \
                  /play ana song.mp3\n",
             ),
+            (NotTuned::Banned, "403 Forbidden", "An operator keeps your address out.\n"),
             (
                 NotTuned::AddressFull,
                 "503 Service Unavailable",

@@ -200,6 +200,10 @@ impl Stage for Guest {
 
     fn announce(&mut self, stream: StreamId, key: &Key, description: Description) -> Result<(), Refusal> {
         let mut streams = self.streams.borrow_mut();
+        // Also one that connected before.
+        if streams.is_banned(self.peer.ip()) {
+            return Err(Refusal::Banned);
+        }
         let number = streams.number();
         let stream = streams.named(stream).ok_or(Refusal::Unknown)?;
         if stream.publish_key != *key {
@@ -281,6 +285,9 @@ impl Stage for Guest {
         // One way at a time.
         self.part(StreamEnd::Finished);
         let mut streams = self.streams.borrow_mut();
+        if streams.is_banned(self.peer.ip()) {
+            return Err(Refusal::Banned);
+        }
         let share = streams.share(self.caller());
         let config = streams.config.get();
         let (most, most_of_key) = (config.media.listeners, config.media.listeners_per_key);

@@ -59,6 +59,8 @@ pub enum Refusal {
     NoPorts,
     /// These ports cannot be sent to.
     BadPorts,
+    /// An operator keeps the address out.
+    Banned,
 }
 
 /// From where on a listener hears.
@@ -361,7 +363,7 @@ impl Session {
         }
         match refusal {
             Refusal::Unknown => StatusCode::NotFound,
-            Refusal::WrongKey => StatusCode::Forbidden,
+            Refusal::WrongKey | Refusal::Banned => StatusCode::Forbidden,
             Refusal::Taken => StatusCode::MethodNotValidInThisState,
             Refusal::Full => StatusCode::NotEnoughBandwidth,
             Refusal::NoPorts => StatusCode::ServiceUnavailable,
@@ -385,6 +387,11 @@ pub fn not_understood(why: Unreadable) -> Vec<u8> {
     let mut response = plain(status);
     response.insert_header(headers::CONNECTION, "close");
     write(&response)
+}
+
+/// What is written to an address that an operator keeps out.
+pub fn forbidden() -> Vec<u8> {
+    write(&plain(StatusCode::Forbidden))
 }
 
 /// What is written to those for whom there is no place.

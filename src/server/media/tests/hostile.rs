@@ -4,10 +4,13 @@ use std::{
     io::{Read, Write},
     net::UdpSocket,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::SystemTime,
 };
 
 use super::{client::udp, *};
+use crate::protocol::Target;
 use crate::server::{
+    bans::{Ban, Bans},
     media::{crowd::MAX_STRANGERS, outgoing::MOST_WAITING},
     messages::ShutStream,
 };
@@ -84,6 +87,8 @@ fn sound_goes_to_nobody_who_did_not_ask() {
         // It would talk to itself.
         format!("RTP/AVP;unicast;client_port={}-{}", to.port(), to.port() + 1),
         "RTP/AVP;unicast;client_port=0-1".to_owned(),
+        "RTP/AVP;unicast;client_port=52-53".to_owned(),
+        format!("RTP/AVP;unicast;client_port={}-{}", port + 1, port + 2),
     ] {
         client.ask("SETUP", &format!("Transport: {transport}\r\n"), "").expect(461);
         client.ask("PLAY", "", "").expect(455);
@@ -155,6 +160,32 @@ fn one_key_does_not_take_all_places() {
 
 /// The places that connections of one address have that show no key.
 const SHARE: usize = MAX_STRANGERS / 2;
+
+#[test]
+fn a_banned_address_neither_listens_nor_publishes() {
+    let rig = Rig::new();
+    let (_publisher, from, to, mut ear, listen) = begun(&rig);
+    let (publish, ..) = rig.open(StreamId(1));
+    let [mut early, mut late] = [Client::to(&listen), Client::to(&publish)];
+    for client in [&mut early, &mut late] {
+        client.ask("OPTIONS", "", "").expect(200);
+    }
+    let mut bans = Bans::default();
+    for target in ["127.0.0.0/8", "192.0.2.0/24"] {
+        let target = Target::parse(target, 489).unwrap();
+        bans.add(Ban { target, until: None, by: "".into(), reason: "".into() }, SystemTime::now()).unwrap();
+    }
+    rig.bans.store(Arc::new(bans));
+    // Connections of before do not help.
+    early.ask("SETUP", "Transport: RTP/AVP/TCP;unicast\r\n", "").expect(403);
+    late.announce().expect(403);
+    assert_eq!(Client::to(&listen).rest(), b"RTSP/1.0 403 Forbidden\r\n\r\n");
+    assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::Banned);
+    // What is heard already goes on.
+    goes_through(&from, to, &mut ear, 1);
+    rig.bans.store(Arc::default());
+    early.ask("SETUP", "Transport: RTP/AVP/TCP;unicast\r\n", "").expect(200);
+}
 
 #[test]
 fn one_address_does_not_take_all_places() {

@@ -11,8 +11,9 @@ use crate::{
     config::{Config, InForce},
     media::{Key, StreamId},
     server::{
+        bans::Barrier,
         media::{
-            ToRegistry,
+            Around, ToRegistry,
             rtsp::fake::{LISTEN, PUBLISH},
             stream::{Carried, Kind},
             streams::{Shared, Streams},
@@ -46,7 +47,9 @@ impl Handler<StreamEnded> for Nobody {
 
 fn streams() -> Shared {
     let (config, log) = (InForce::new(Config::default()), Logger::root(Discard, o!()));
-    let mut streams = Streams::new(ToRegistry::from(Nobody.start()), config, Arc::default(), log);
+    let registry = ToRegistry::from(Nobody.start());
+    let around = Around { registry, barrier: Barrier::default(), config, counters: Arc::default() };
+    let mut streams = Streams::new(around, log);
     let key: Key = PUBLISH.parse().unwrap();
     streams.open(OpenStream { stream: STREAM, key, figures: Arc::default(), file: "song.mp3".into() });
     streams.admit(STREAM, LISTEN.parse().unwrap());
