@@ -212,7 +212,11 @@ fn of_stream(why: &rtsp::Failure) -> u8 {
         | rtsp::Failure::Broken(_)
         | rtsp::Failure::Closed
         | rtsp::Failure::Silence { .. } => 4,
-        rtsp::Failure::Address | rtsp::Failure::Malformed(_) | rtsp::Failure::Description(_) => 1,
+        rtsp::Failure::Address
+        | rtsp::Failure::Exposed
+        | rtsp::Failure::Port { .. }
+        | rtsp::Failure::Malformed(_)
+        | rtsp::Failure::Description(_) => 1,
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::{
 
 use super::{
     Password, Target,
+    ports::PortSet,
     tls::{Tls, TlsOptions},
 };
 use crate::escape::Escaped;
@@ -84,13 +85,21 @@ pub struct Dialer {
     target: Target,
     tls: Option<Tls>,
     password: Option<Arc<Password>>,
+    audio: Audio,
+}
+
+/// At which ports of the server its audio may be, and whether it may be unencrypted where the server was joined by TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Audio {
+    ports: PortSet,
+    allow_plain: bool,
 }
 
 impl Dialer {
     /// The way to this server, unencrypted.
     #[must_use]
     pub fn new(target: Target) -> Self {
-        Self { target, tls: None, password: None }
+        Self { target, tls: None, password: None, audio: Audio { ports: PortSet::all(), allow_plain: false } }
     }
 
     /// The same, encrypted.
@@ -103,6 +112,31 @@ impl Dialer {
     #[must_use]
     pub fn with_password(self, password: Password) -> Self {
         Self { password: Some(Arc::new(password)), ..self }
+    }
+
+    /// The same, with audio at these ports only. `allow_plain`: unencrypted, too, where the server was joined by TLS.
+    #[must_use]
+    pub fn with_audio(self, ports: PortSet, allow_plain: bool) -> Self {
+        Self { audio: Audio { ports, allow_plain }, ..self }
+    }
+
+    /// Whether audio may be at this port of the server.
+    #[must_use]
+    pub fn is_audio_port(&self, port: u16) -> bool {
+        self.audio.ports.contains(port)
+    }
+
+    /// At which ports audio may be.
+    #[must_use]
+    pub fn audio_ports(&self) -> &PortSet {
+        &self.audio.ports
+    }
+
+    /// Whether audio, and the key to it, may be unencrypted: not where the server was joined by TLS, unless that is allowed or
+    /// nothing leaves this machine.
+    #[must_use]
+    pub fn may_be_plain(&self) -> bool {
+        self.tls.is_none() || self.audio.allow_plain || self.is_here()
     }
 
     /// Which server.
@@ -133,10 +167,14 @@ impl Dialer {
     /// Whether all on the way can read what is sent: it leaves this machine, and is not encrypted.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
+        self.tls.is_none() && !self.is_here()
+    }
+
+    /// Whether the server is on this machine, by the name that the user gave.
+    fn is_here(&self) -> bool {
         let host = self.target.host.as_str();
-        let is_here = host.eq_ignore_ascii_case("localhost")
-            || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
-        self.tls.is_none() && !is_here
+        host.eq_ignore_ascii_case("localhost")
+            || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
     }
 
     /// What should be said before a password is given.

@@ -47,6 +47,7 @@ pub mod output;
 pub mod pace;
 pub mod password;
 pub mod plain;
+pub mod ports;
 pub mod received;
 pub mod roll;
 pub mod rtsp;

@@ -10,7 +10,7 @@ use std::{
 
 use etcetera::BaseStrategy;
 
-use super::{Password, Target, dial::Dialer, password::NoPassword, tls};
+use super::{Password, Target, dial::Dialer, password::NoPassword, ports::PortSet, tls};
 use crate::layers::{self, Choice, CommandLine, ConfigError, DefaultFile, Description, Origin};
 
 /// All that can be set. An empty path stands for no file.
@@ -34,6 +34,10 @@ pub struct Settings {
     password_file: PathBuf,
     /// Whether the user is asked before a file that he shares is played to others.
     pub asks_first: bool,
+    /// At which ports of a server its audio may be.
+    audio_ports: PortSet,
+    /// Whether audio may be unencrypted though the server was joined by TLS.
+    audio_allow_plain: bool,
     /// Whether that password is for another server than this one.
     is_password_for_another: bool,
 }
@@ -92,7 +96,8 @@ impl Settings {
     /// # Errors
     /// If one of the files cannot be used.
     pub fn dialer(&self, insecure: bool) -> Result<Dialer, Unusable> {
-        let mut dialer = Dialer::new(self.server.clone());
+        let mut dialer =
+            Dialer::new(self.server.clone()).with_audio(self.audio_ports.clone(), self.audio_allow_plain);
         let tls = self.tls(insecure);
         if tls.is_wanted() {
             dialer = dialer.with_tls(tls::Tls::new(&tls)?);

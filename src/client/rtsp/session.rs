@@ -267,6 +267,13 @@ impl Opened {
             _ => return Err(Failure::Address),
         };
         let port = url.port().unwrap_or(port);
+        // Before anything is sent: the address holds the key, and comes from the server.
+        if !is_encrypted && !dialer.may_be_plain() {
+            return Err(Failure::Exposed);
+        }
+        if !dialer.is_audio_port(port) {
+            return Err(Failure::Port { port, allowed: dialer.audio_ports().to_string() });
+        }
         let Reached { stream, local, peer } = dialer.reach(port, is_encrypted).await?;
         // A datagram would not be encrypted.
         let way = if is_encrypted { Way::Interleaved } else { way };
@@ -280,18 +287,20 @@ impl Opened {
     /// Sets up the stream at this address: by UDP if that is wanted and the server can; else interleaved.
     async fn set_up(mut self, part: &Url, way: Way, is_record: bool) -> Result<Session, Failure> {
         if way == Way::Udp {
-            let datagrams = Datagrams::bind(self.local.ip()).await?;
-            match self.ask_transport(part, Some(datagrams.ports()?), is_record).await {
-                Ok((Agreed::Udp(rtp, rtcp), keepalive)) => {
-                    datagrams.connect(self.peer.ip(), (rtp, rtcp)).await?;
-                    return Ok(self.session(Path::Udp(datagrams), keepalive));
+            // Where this machine has no ports, there is still the connection.
+            if let Ok(datagrams) = Datagrams::bind(self.local.ip()).await {
+                match self.ask_transport(part, Some(datagrams.ports()?), is_record).await {
+                    Ok((Agreed::Udp(rtp, rtcp), keepalive)) => {
+                        datagrams.connect(self.peer.ip(), (rtp, rtcp)).await?;
+                        return Ok(self.session(Path::Udp(datagrams), keepalive));
+                    }
+                    Ok((Agreed::Interleaved(..), _)) => {
+                        return Err(Failure::Malformed("another transport than asked for"));
+                    }
+                    // "Unsupported transport", and "Service Unavailable": the server has no UDP ports left.
+                    Err(failure) if failure.is_refusal(461) || failure.is_refusal(503) => {}
+                    Err(failure) => return Err(failure),
                 }
-                Ok((Agreed::Interleaved(..), _)) => {
-                    return Err(Failure::Malformed("another transport than asked for"));
-                }
-                // "Unsupported transport".
-                Err(failure) if failure.is_refusal(461) => {}
-                Err(failure) => return Err(failure),
             }
         }
         match self.ask_transport(part, None, is_record).await? {

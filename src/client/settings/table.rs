@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Settings;
 use crate::{
-    client::Target,
+    client::{Target, ports::PortSet},
     layers::{self, ConfigError, Form, Layers, OneOf, PathOf, Raw, Refused, Setting, YesNo, setting},
     protocol::Name,
     source::quoted,
@@ -20,6 +20,8 @@ const SETTINGS: &[Setting<Settings>] = &[
     setting!("", "key", PathOf("file"), key),
     setting!("", "password_file", PathOf("file"), password_file),
     setting!("share", "ask", YesNo, asks_first),
+    setting!("audio", "ports", PortsOf, audio_ports),
+    setting!("audio", "allow_plain", YesNo, audio_allow_plain),
 ];
 
 /// What means nothing without TLS.
@@ -75,6 +77,25 @@ impl Form for NameOf {
 
     fn show(&self, value: &String) -> String {
         quoted(value)
+    }
+}
+
+/// Some ports.
+struct PortsOf;
+
+impl Form for PortsOf {
+    type Value = PortSet;
+
+    fn allowed(&self) -> String {
+        r#"ports and ranges of ports, such as "322, 554, 8000-8999", each 1 to 65535"#.to_owned()
+    }
+
+    fn read(&self, raw: Raw<'_>) -> Result<PortSet, Refused> {
+        raw.text().and_then(|text| text.parse().ok()).ok_or(Refused::WHOLE)
+    }
+
+    fn show(&self, value: &PortSet) -> String {
+        quoted(&value.to_string())
     }
 }
 
