@@ -36,6 +36,7 @@ use crate::{
 
 mod client;
 mod hostile;
+mod places;
 mod relaying;
 
 use client::{Client, rtp};
