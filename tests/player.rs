@@ -1,6 +1,7 @@
 //! What the player makes of streams: decoded as others decode them, over bad networks, into files and a sound server.
 
 mod decode;
+mod ends;
 mod lossy;
 mod play;
 mod sound;

@@ -17,7 +17,7 @@ use super::{
     plain, rtsp,
     screen::{self, Farewell, Theme},
     script::{
-        self, Failure, Playing, Wanted, Words,
+        self, Broken, Failure, Playing, Wanted, Words,
         show::{self, Form},
     },
     settings::{self, Unusable},
@@ -190,6 +190,11 @@ impl Error {
                 | Failure::ServerClosed => 4,
                 Failure::NotTaken { .. } | Failure::NotConfirmed { .. } => 5,
                 Failure::Stream(why) => of_stream(why),
+                Failure::BrokeOff { why, .. } => match why {
+                    Broken::Ended(_) => 3,
+                    Broken::Lost(_) | Broken::Cut => 4,
+                    Broken::Stream(why) => of_stream(why),
+                },
                 Failure::PasswordUnfit { .. }
                 | Failure::Line { .. }
                 | Failure::Sound(_)

@@ -11,7 +11,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     thread::JoinHandle,
@@ -44,9 +44,9 @@ impl Drop for Running {
 }
 
 /// The program, told where the server is; it hears no sound server that may be here.
-fn client<const N: usize>(server: &TestServer, arguments: [&str; N]) -> Command {
+pub fn client<const N: usize>(server: SocketAddr, arguments: [&str; N]) -> Command {
     let mut command = arauto(arguments);
-    command.arg("--server").arg(server.address().to_string()).stdin(Stdio::null());
+    command.arg("--server").arg(server.to_string()).stdin(Stdio::null());
     command
         .env("PULSE_SERVER", "unix:/nowhere")
         .env_remove("XDG_RUNTIME_DIR")
@@ -55,7 +55,7 @@ fn client<const N: usize>(server: &TestServer, arguments: [&str; N]) -> Command 
 }
 
 /// Ana shares this folder.
-fn share(server: &TestServer, folder: &Path) -> Running {
+pub fn share(server: SocketAddr, folder: &Path) -> Running {
     let mut command = client(server, ["join", "ana", "--plain"]);
     command.arg("--share").arg(folder).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let ana = Running(command.spawn().unwrap());
@@ -66,7 +66,7 @@ fn share(server: &TestServer, folder: &Path) -> Running {
 }
 
 /// No two seconds of it are alike.
-fn samples(frames: u32) -> Vec<i16> {
+pub fn samples(frames: u32) -> Vec<i16> {
     let mut state = 1_u32;
     let mut next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -75,14 +75,14 @@ fn samples(frames: u32) -> Vec<i16> {
     (0..2 * frames).map(|_| next()).collect()
 }
 
-fn write_wav(path: &Path, rate: u32, samples: &[i16]) {
+pub fn write_wav(path: &Path, rate: u32, samples: &[i16]) {
     let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
     let header = wav::header(Spec { rate, channels: 2 }, Some(u32::try_from(bytes.len()).unwrap()));
     fs::write(path, [&header[..], &bytes].concat()).unwrap();
 }
 
 /// The samples in a WAV file, whose header says how many.
-fn read_wav(bytes: &[u8]) -> Vec<i16> {
+pub fn read_wav(bytes: &[u8]) -> Vec<i16> {
     let told = u32::from_le_bytes(bytes[40..44].try_into().unwrap());
     assert!(told == u32::MAX || told as usize == bytes.len() - 44, "{told} of {}", bytes.len());
     bytes[44..].chunks_exact(2).map(|bytes| i16::from_le_bytes([bytes[0], bytes[1]])).collect()
@@ -105,15 +105,15 @@ fn into_a_file_and_a_pipe_sample_for_sample() {
     let (server, folder) = (TestServer::start(), TempDir::new().unwrap());
     let sent = samples(4 * 48_000);
     write_wav(&folder.path().join("a song.wav"), 48_000, &sent);
-    let _ana = share(&server, folder.path());
+    let _ana = share(server.address(), folder.path());
     let to = folder.path().join("heard.wav");
     for way in [None, Some("--tcp")] {
-        let mut command = client(&server, ["play", "ana/a song.wav"]);
+        let mut command = client(server.address(), ["play", "ana/a song.wav"]);
         let output = command.arg("--output").arg(&to).args(way).output().unwrap();
         assert_eq!(outcome(&output), (0, String::new()));
         assert_heard(&sent, &read_wav(&fs::read(&to).unwrap()));
     }
-    let output = client(&server, ["play", "ana/a song.wav", "--output", "-"]).output().unwrap();
+    let output = client(server.address(), ["play", "ana/a song.wav", "--output", "-"]).output().unwrap();
     assert_eq!(outcome(&output), (0, String::new()));
     assert_heard(&sent, &read_wav(&output.stdout));
 }
@@ -123,9 +123,9 @@ fn an_interrupt_leaves_a_whole_file() {
     let (server, folder) = (TestServer::start(), TempDir::new().unwrap());
     let sent = samples(60 * 44_100);
     write_wav(&folder.path().join("song.wav"), 44_100, &sent);
-    let _ana = share(&server, folder.path());
+    let _ana = share(server.address(), folder.path());
     let to = folder.path().join("heard.wav");
-    let mut command = client(&server, ["play", "ana/song.wav"]);
+    let mut command = client(server.address(), ["play", "ana/song.wav"]);
     let mut player = Running(command.arg("--output").arg(&to).stderr(Stdio::piped()).spawn().unwrap());
     wait_until("something to be written", || fs::metadata(&to).is_ok_and(|file| file.len() > 100_000));
     signal(player.0.id(), "INT");
@@ -140,10 +140,10 @@ fn an_interrupt_leaves_a_whole_file() {
 fn why_nothing_is_heard() {
     let (server, folder) = (TestServer::start(), TempDir::new().unwrap());
     write_wav(&folder.path().join("song.wav"), 44_100, &samples(10));
-    let _ana = share(&server, folder.path());
+    let _ana = share(server.address(), folder.path());
     let path = |name: &str| folder.path().join(name).display().to_string();
     let play =
-        |what: &str, to: &str| outcome(&client(&server, ["play", what, "--output", to]).output().unwrap());
+        |what: &str, to: &str| outcome(&client(server.address(), ["play", what, "--output", to]).output().unwrap());
     let (status, why) = play("nobody/song.wav", &path("x.wav"));
     assert_eq!((status, why.as_str()), (3, "arauto: Destination client (nobody) not found!\n"));
     let (status, why) = play("ana/none.wav", &path("x.wav"));
@@ -154,7 +154,7 @@ fn why_nothing_is_heard() {
     let told = format!("arauto: {}: No such file or directory (os error 2)\n", path("no folder/x.wav"));
     assert_eq!((status, why), (1, told));
     let home = home_of_card("{ type hw card 31 }");
-    let output = client(&server, ["play", "ana/song.wav"])
+    let output = client(server.address(), ["play", "ana/song.wav"])
         .envs(["HOME", "XDG_CONFIG_HOME"].map(|name| (name, home.path())))
         .output()
         .unwrap();
@@ -183,9 +183,9 @@ fn write_card(home: &Path, card: &str) {
 fn without_a_sound_server_the_system_is_given_it() {
     let (server, folder) = (TestServer::start(), TempDir::new().unwrap());
     write_wav(&folder.path().join("song.wav"), 44_100, &samples(44_100));
-    let _ana = share(&server, folder.path());
+    let _ana = share(server.address(), folder.path());
     let home = home_of_card("{ type null }");
-    let output = client(&server, ["play", "ana/song.wav"])
+    let output = client(server.address(), ["play", "ana/song.wav"])
         .envs(["HOME", "XDG_CONFIG_HOME"].map(|name| (name, home.path())))
         .output()
         .unwrap();
@@ -283,10 +283,10 @@ fn assert_tones_heard(prepare: impl FnOnce(&Pulse, &Path, &mut Command)) {
     let (server, folder) = (TestServer::start(), TempDir::new().unwrap());
     let tone = "aevalsrc=0.8*sin(2*PI*1000*t)|0.8*sin(2*PI*600*t):d=4:s=48000";
     ffmpeg(&["-f", "lavfi", "-i", tone, folder.path().join("tone.wav").to_str().unwrap()]);
-    let _ana = share(&server, folder.path());
+    let _ana = share(server.address(), folder.path());
     let pulse = Pulse::start();
     let (recorder, path) = pulse.record();
-    let mut command = client(&server, ["play", "ana/tone.wav", "--volume", "80"]);
+    let mut command = client(server.address(), ["play", "ana/tone.wav", "--volume", "80"]);
     prepare(&pulse, folder.path(), &mut command);
     let output = command.output().unwrap();
     let (status, told) = outcome(&output);
@@ -392,7 +392,8 @@ async fn where_no_datagram_comes_it_goes_on_interleaved() {
         volume: Volume::default(),
     };
     let begun = std::time::Instant::now();
-    let figures = play::play(wanted, &mut ordered, &progress).await.unwrap();
+    let play::Played { figures, ending } = play::play(wanted, &mut ordered, &progress).await.unwrap();
+    assert_eq!(ending, play::Ending::Cut);
     assert!(begun.elapsed() >= player::FIRST_WITHIN);
     assert!(told.borrow().fell_back && told.borrow().stage != Stage::Asking);
     assert_eq!((figures.counts.played, figures.counts.lost()), (100, 0));
@@ -419,5 +420,6 @@ async fn stopped_while_the_server_is_asked() {
         taken
     };
     let (heard, _) = tokio::join!(player::play(wanted, &mut ordered, &progress), stopping);
-    assert_eq!(heard.unwrap().counts.received, 0);
+    let played = heard.unwrap();
+    assert_eq!((played.figures.counts.received, played.ending), (0, play::Ending::Stopped));
 }

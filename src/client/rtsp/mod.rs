@@ -2,6 +2,7 @@
 //!
 //! - `session`: [`Session`], one stream on one connection: set up, sent and received, kept alive, ended.
 //! - `connection`: requests and their answers. `codec`: messages out of bytes, none too long.
+//! - `keepalive`: when the server is asked whether the session is still there.
 //! - `transport`: the header of that name. `datagrams`: the two UDP sockets.
 //!
 //! An address comes from a server, but which machine is called does not: it is always the one that the user joined, as he
@@ -11,6 +12,7 @@
 mod codec;
 mod connection;
 mod datagrams;
+mod keepalive;
 mod session;
 mod transport;
 

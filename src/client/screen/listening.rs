@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     client::{
-        audio::play::{Failed, Order, Progress, Volume, words},
+        audio::play::{Ending, Failed, Order, Played, Progress, Stage, Volume, words},
         files::{Entry, Quoted},
     },
     media::Offer,
@@ -96,12 +96,28 @@ impl App {
     }
 
     /// It is over: at its end, or why before.
-    pub fn heard(&mut self, over: Result<(), Failed>, now: Now) {
+    pub fn heard(&mut self, over: Result<Played, Failed>, now: Now) {
         let Some(Current { of, file, progress }) = self.listening.current.take() else { return };
         match over {
-            Ok(()) => {
+            // A BYE by UDP may be lost, so a stream that was cut at its end counts as whole.
+            Ok(Played { ending: Ending::Cut, .. }) if !words::is_whole(&progress) => {
+                let place = words::place(&progress);
+                let text = format!(
+                    "{file} of {of} broke off at {place}: the server closed the connection that carried it"
+                );
+                self.error(now, &text);
+            }
+            Ok(_) => {
                 let lost = words::remark(&progress).map(|lost| format!(" ({lost})")).unwrap_or_default();
-                self.note(now, &format!("You heard {file} of {of}{lost}."));
+                let to = match words::is_short(&progress) {
+                    true => format!(" up to {}", words::place(&progress)),
+                    false => String::new(),
+                };
+                self.note(now, &format!("You heard {file} of {of}{to}{lost}."));
+            }
+            Err(why) if progress.stage == Stage::Playing => {
+                let place = words::place(&progress);
+                self.error(now, &format!("{file} of {of} broke off at {place}: {why}"));
             }
             Err(why) => self.error(now, &format!("{file} of {of} is not heard: {why}")),
         }

@@ -5,6 +5,7 @@ use std::{io, time::Duration};
 use tokio::time::{Instant, timeout, timeout_at};
 use zeroize::Zeroizing;
 
+use super::ending::Broken;
 use crate::{
     client::{
         Received,
@@ -123,6 +124,16 @@ pub enum Failure {
     /// There is no stream, or it broke.
     #[error(transparent)]
     Stream(rtsp::Failure),
+    /// A stream ended before its file did.
+    #[error("{stream} {place}: {why}")]
+    BrokeOff {
+        /// Its publisher and file, such as `ana: song.mp3`.
+        stream: String,
+        /// Where in it, in words.
+        place: String,
+        /// Why.
+        why: Broken,
+    },
     /// Nothing takes the sound.
     #[error(transparent)]
     Sound(NoSink),

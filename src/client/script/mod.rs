@@ -1,6 +1,7 @@
 //! Errands for shell scripts: join, do one thing, leave. What they print is for other programs, what goes wrong goes to
 //! standard error, and the exit status tells what kind of thing it was.
 
+mod ending;
 mod errand;
 mod files;
 mod list;
@@ -9,6 +10,7 @@ mod play;
 mod send;
 pub mod show;
 
+pub use ending::Broken;
 pub use errand::{Errand, Failure};
 pub use files::files;
 pub use list::list;
