@@ -1,6 +1,7 @@
 //! What people share: the list of someone's files, from their folder to the one who asked.
 //!
 //! - `tree`: what lies below a folder, and never outside. `audio`: what a file sounds like. `sound`: what reads it.
+//!   `shape`: a file without the tags around its sound, and with lengths in its header that fit.
 //! - `folder`: [`Folder`], both together: a [`Listing`] of what is there now.
 //! - `quote`: names, which may hold anything, as text that reads back exactly. `order`: how names are sorted.
 //! - `entry`, `listing`: the text of a list, in as many messages as it takes. `assembly`: those, put together.
@@ -20,6 +21,7 @@ mod folder;
 mod listing;
 mod order;
 mod quote;
+mod shape;
 mod sharer;
 pub(in crate::client) mod sound;
 mod tree;
