@@ -4,4 +4,5 @@ mod decode;
 mod ends;
 mod lossy;
 mod play;
+mod pulse;
 mod sound;

@@ -12,7 +12,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Write},
     net::{SocketAddr, TcpListener},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Output, Stdio},
     thread::JoinHandle,
 };
@@ -27,7 +27,7 @@ use arauto::client::{
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 
-use super::sound::ffmpeg;
+use super::{pulse::Pulse, sound::ffmpeg};
 use crate::{
     cli::arauto,
     harness::{DEADLINE, TestServer, has_tool, process::signal, wait_until},
@@ -96,7 +96,7 @@ fn assert_heard(sent: &[i16], heard: &[i16]) {
     assert!(heard == &sent[2 * missed..], "{missed} frames missed, and others heard than were sent");
 }
 
-fn outcome(output: &Output) -> (i32, String) {
+pub fn outcome(output: &Output) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8(output.stderr.clone()).unwrap())
 }
 
@@ -142,8 +142,9 @@ fn why_nothing_is_heard() {
     write_wav(&folder.path().join("song.wav"), 44_100, &samples(10));
     let _ana = share(server.address(), folder.path());
     let path = |name: &str| folder.path().join(name).display().to_string();
-    let play =
-        |what: &str, to: &str| outcome(&client(server.address(), ["play", what, "--output", to]).output().unwrap());
+    let play = |what: &str, to: &str| {
+        outcome(&client(server.address(), ["play", what, "--output", to]).output().unwrap())
+    };
     let (status, why) = play("nobody/song.wav", &path("x.wav"));
     assert_eq!((status, why.as_str()), (3, "arauto: Destination client (nobody) not found!\n"));
     let (status, why) = play("ana/none.wav", &path("x.wav"));
@@ -192,57 +193,8 @@ fn without_a_sound_server_the_system_is_given_it() {
     assert_eq!(outcome(&output).0, 0, "{output:?}");
 }
 
-/// A PulseAudio of the test's own, that nobody hears.
-struct Pulse {
-    folder: TempDir,
-    _daemon: Running,
-}
-
-impl Pulse {
-    fn start() -> Self {
-        let folder = TempDir::new().unwrap();
-        let socket = folder.path().join("socket");
-        let mut command = Command::new("pulseaudio");
-        command
-            .args(["--daemonize=no", "--exit-idle-time=-1", "-n"])
-            .args(["-L", "module-null-sink sink_name=null rate=48000"])
-            .args([
-                "-L",
-                &format!("module-native-protocol-unix auth-anonymous=1 socket={}", socket.display()),
-            ])
-            .envs(["XDG_RUNTIME_DIR", "HOME"].map(|name| (name, folder.path())))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let daemon = Running(command.spawn().unwrap());
-        wait_until("PulseAudio to listen", || socket.exists());
-        Self { folder, _daemon: daemon }
-    }
-
-    fn server(&self) -> String {
-        format!("unix:{}", self.folder.path().join("socket").display())
-    }
-
-    /// Writes down what is heard.
-    fn record(&self) -> (Running, PathBuf) {
-        let path = self.folder.path().join("recorded");
-        let mut command = Command::new("parec");
-        command
-            .arg("--latency-msec=20")
-            .args(["--device=null.monitor", "--format=s16le", "--rate=48000", "--channels=2"])
-            .env("PULSE_SERVER", self.server())
-            .env("HOME", self.folder.path())
-            .stdin(Stdio::null())
-            .stdout(fs::File::create(&path).unwrap());
-        let recorder = Running(command.spawn().unwrap());
-        // A sink that nobody hears begins with two seconds of silence, taken at once.
-        wait_until("the recorder to record", || fs::metadata(&path).unwrap().len() > 400_000);
-        (recorder, path)
-    }
-}
-
 /// How much of this tone is in these samples, from 0 to 1 of all there is (Goertzel).
-fn part_of_tone(samples: &[f64], hertz: f64) -> f64 {
+pub fn part_of_tone(samples: &[f64], hertz: f64) -> f64 {
     let turn = std::f64::consts::TAU * hertz / 48_000.0;
     let (mut re, mut im, mut all) = (0.0, 0.0, 0.0);
     for (at, sample) in samples.iter().enumerate() {

@@ -86,7 +86,9 @@ fn parameters(spec: Spec) -> protocol::PlaybackStreamParams {
             _ => protocol::ChannelMap::stereo(),
         },
         sink_name: Some(protocol::DEFAULT_SINK.to_owned()),
-        cvolume: Some(protocol::ChannelVolume::norm(spec.channels)),
+        // The server sets the volume that the user chose for this program, or the sink's. With flat volumes, a volume of our
+        // own would be the whole machine's.
+        cvolume: None,
         buffer_attr: protocol::stream::BufferAttr {
             target_length: bytes(SERVER_LEAD),
             ..protocol::stream::BufferAttr::default()
