@@ -161,8 +161,8 @@ fn why_nothing_is_heard() {
         .unwrap();
     let nor = if cfg!(feature = "cpal") { "; no sound card is there" } else { "" };
     let told = format!(
-        "arauto: there is no sound here (no PulseAudio or PipeWire is running{nor}); arauto play with \
-         --output FILE.wav writes it to a file instead\n"
+        "arauto: there is no sound here (PULSE_SERVER names unix:/nowhere: No such file or directory (os error 2){nor}); \
+         arauto play with --output FILE.wav writes it to a file instead\n"
     );
     assert_eq!(outcome(&output), (1, told));
 }
@@ -194,7 +194,7 @@ fn without_a_sound_server_the_system_is_given_it() {
 }
 
 /// How much of this tone is in these samples, from 0 to 1 of all there is (Goertzel).
-pub fn part_of_tone(samples: &[f64], hertz: f64) -> f64 {
+fn part_of_tone(samples: &[f64], hertz: f64) -> f64 {
     let turn = std::f64::consts::TAU * hertz / 48_000.0;
     let (mut re, mut im, mut all) = (0.0, 0.0, 0.0);
     for (at, sample) in samples.iter().enumerate() {

@@ -2,13 +2,14 @@
 
 use std::{
     fs,
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use tempfile::TempDir;
 
-use super::play::{Running, client, samples, share, write_wav};
+use super::play::{Running, client, outcome, samples, share, write_wav};
 use crate::harness::{TestServer, has_tool, wait_until};
 
 /// A PulseAudio of the test's own, that nobody hears.
@@ -148,4 +149,41 @@ fn a_volume_that_was_set_in_the_mixer_is_kept() {
     wait_until("the stream to end", || pulse.streams().is_empty());
     let (_playing, (_, volume)) = play_until_heard(&server, &pulse);
     assert_eq!(volume, "37%");
+}
+
+#[test]
+fn a_sound_server_is_found_wherever_pactl_finds_it() {
+    if !has_tool("pulseaudio") {
+        return;
+    }
+    let (server, folder, _ana) = sharing(2);
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let tcp = format!("module-native-protocol-tcp auth-anonymous=1 listen=127.0.0.1 port={port}");
+    let pulse = Pulse::start_with("", &[&tcp]);
+    let path = pulse.folder.path().join("socket").display().to_string();
+    for sound in [
+        path.clone(),
+        format!("tcp:127.0.0.1:{port}"),
+        format!("127.0.0.1:{port}"),
+        format!("unix:/nowhere {{another-machine}}tcp:sound.example tcp4:localhost:{port}"),
+    ] {
+        let output = player(&server, &sound, folder.path()).output().unwrap();
+        let (status, said) = outcome(&output);
+        assert!(status == 0 && (said.is_empty() || said.starts_with("arauto: lost ")), "{sound}: {said}");
+    }
+    // Named in the user's settings.
+    let settings = folder.path().join(".config/pulse");
+    fs::create_dir_all(&settings).unwrap();
+    fs::write(settings.join("client.conf"), format!("default-server = {path}\n")).unwrap();
+    let mut command = player(&server, "", folder.path());
+    let (status, said) = outcome(&command.env_remove("PULSE_SERVER").output().unwrap());
+    assert!(status == 0 && (said.is_empty() || said.starts_with("arauto: lost ")), "{said}");
+    // Without settings: the socket of the session.
+    fs::remove_dir_all(&settings).unwrap();
+    let runtime = TempDir::new().unwrap();
+    fs::create_dir(runtime.path().join("pulse")).unwrap();
+    std::os::unix::fs::symlink(&path, runtime.path().join("pulse/native")).unwrap();
+    command.env("XDG_RUNTIME_DIR", runtime.path());
+    let (status, said) = outcome(&command.output().unwrap());
+    assert!(status == 0 && (said.is_empty() || said.starts_with("arauto: lost ")), "{said}");
 }
