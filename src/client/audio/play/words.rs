@@ -76,7 +76,10 @@ fn lost(progress: &Progress) -> String {
             figures.concealed.as_secs_f64()
         );
     }
-    if counts.skipped > 0 {
+    if counts.skipped > 0 && figures.skipped.is_zero() {
+        // Into a file: see `MAX_AHEAD`.
+        let _ = write!(line, " · {} datagrams left out: more sound came than time passed", counts.skipped);
+    } else if counts.skipped > 0 {
         let _ = write!(line, " · {:.1} s left out to catch up", figures.skipped.as_secs_f64());
     }
     line
