@@ -32,7 +32,7 @@ pub(in crate::client) use audio::tests as audio_tests;
 pub use answer::answer;
 pub use assembly::{Assembled, Assembly};
 pub use entry::{Clock, Entry};
-pub use folder::{Folder, NoFolder, Opener};
+pub use folder::{Folder, NoFolder, NotOpened, Opener};
 pub use listing::{LeftOut, Listing, MOST_PARTS, Part};
 pub use quote::{Quoted, unquote};
 pub use sharer::Sharer;

@@ -22,6 +22,11 @@ use super::shape::Shaped;
 const EXTENSIONS: [&str; 11] =
     ["mp3", "mp2", "ogg", "oga", "opus", "flac", "wav", "wave", "m4a", "m4b", "aac"];
 
+/// The endings that [`may_be`] knows, in words.
+pub fn kinds() -> String {
+    EXTENSIONS.map(|extension| format!(".{extension}")).join(", ")
+}
+
 /// How far behind the tags at the beginning of a file its format is looked for. Some programs leave room between both.
 const MOST_JUNK_BYTES: u32 = 1024 * 1024;
 
