@@ -194,7 +194,7 @@ fn without_a_sound_server_the_system_is_given_it() {
 }
 
 /// How much of this tone is in these samples, from 0 to 1 of all there is (Goertzel).
-fn part_of_tone(samples: &[f64], hertz: f64) -> f64 {
+pub fn part_of_tone(samples: &[f64], hertz: f64) -> f64 {
     let turn = std::f64::consts::TAU * hertz / 48_000.0;
     let (mut re, mut im, mut all) = (0.0, 0.0, 0.0);
     for (at, sample) in samples.iter().enumerate() {

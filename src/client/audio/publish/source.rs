@@ -114,7 +114,11 @@ impl Source {
             match self.kind.unit(&packet) {
                 Unit::Whole(unit) => return Ok(Some(unit)),
                 Unit::None => {}
-                Unit::Other => return Ok(None),
+                Unit::Other => {
+                    return Err(io::Error::other(
+                        "its sample rate or channels change, which a stream cannot",
+                    ));
+                }
             }
         }
         Ok(None)
