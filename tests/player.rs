@@ -2,6 +2,7 @@
 
 mod decode;
 mod ends;
+mod link_local;
 mod lossy;
 mod play;
 mod pulse;

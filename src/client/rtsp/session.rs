@@ -264,21 +264,21 @@ impl Opened {
 
     /// Sets up the stream at this address: by UDP if that is wanted and the server can; else interleaved.
     async fn set_up(mut self, part: &Url, way: Way, is_record: bool) -> Result<Session, Failure> {
-        if way == Way::Udp {
-            // Where this machine has no ports, there is still the connection.
-            if let Ok(datagrams) = Datagrams::bind(self.local.ip()).await {
-                match self.ask_transport(part, Some(datagrams.ports()?), is_record).await {
-                    Ok((Agreed::Udp(rtp, rtcp), keepalive)) => {
-                        datagrams.connect(self.peer.ip(), (rtp, rtcp)).await?;
-                        return Ok(self.session(Path::Udp(datagrams), keepalive));
-                    }
-                    Ok((Agreed::Interleaved(..), _)) => {
-                        return Err(Failure::Malformed("another transport than asked for"));
-                    }
-                    // "Unsupported transport", and "Service Unavailable": the server has no UDP ports left.
-                    Err(failure) if failure.is_refusal(461) || failure.is_refusal(503) => {}
-                    Err(failure) => return Err(failure),
+        // Where this machine has no two ports for datagrams, there is still the connection.
+        if way == Way::Udp
+            && let Ok(datagrams) = Datagrams::bind(self.local).await
+        {
+            match self.ask_transport(part, Some(datagrams.ports()?), is_record).await {
+                Ok((Agreed::Udp(rtp, rtcp), keepalive)) => {
+                    datagrams.connect(self.peer, (rtp, rtcp)).await?;
+                    return Ok(self.session(Path::Udp(datagrams), keepalive));
                 }
+                Ok((Agreed::Interleaved(..), _)) => {
+                    return Err(Failure::Malformed("another transport than asked for"));
+                }
+                // "Unsupported transport", and "Service Unavailable": the server has no UDP ports left.
+                Err(failure) if failure.is_refusal(461) || failure.is_refusal(503) => {}
+                Err(failure) => return Err(failure),
             }
         }
         match self.ask_transport(part, None, is_record).await? {
