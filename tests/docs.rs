@@ -27,7 +27,7 @@ fn root() -> &'static Path {
 }
 
 /// A document's links, and the anchors that its headings have on the usual code hosts.
-fn links_and_anchors(text: &str) -> (Vec<String>, HashSet<String>) {
+pub(crate) fn links_and_anchors(text: &str) -> (Vec<String>, HashSet<String>) {
     let (mut links, mut anchors, mut repeated) = (Vec::new(), HashSet::new(), HashMap::new());
     let mut heading: Option<String> = None;
     for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
@@ -66,7 +66,7 @@ fn anchor(heading: &str) -> String {
 }
 
 /// A path without `.` and `..`.
-fn normal(path: &Path) -> PathBuf {
+pub(crate) fn normal(path: &Path) -> PathBuf {
     path.components().fold(PathBuf::new(), |mut normal, component| {
         match component {
             Component::ParentDir => drop(normal.pop()),

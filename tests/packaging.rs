@@ -12,7 +12,11 @@ use arauto::cli::Cli;
 use clap::CommandFactory;
 use tempfile::TempDir;
 
-use crate::{cli::without_settings, harness::has_tool};
+use crate::{
+    cli::without_settings,
+    docs::{links_and_anchors, normal},
+    harness::has_tool,
+};
 
 /// 2023-11-14 22:13:20 UTC.
 const THEN: &str = "1700000000";
@@ -96,6 +100,34 @@ impl Root {
     }
 }
 
+/// Each link of each document leads to a file that is installed, without a look at the network.
+fn links_lead_to_files_of_the_package(root: &Root) {
+    let mut folders = vec![root.path("usr/share/doc/arauto")];
+    let (mut documents, mut dead) = (0, Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension() == Some(OsStr::new("md")) {
+                documents += 1;
+                let (links, _) = links_and_anchors(&fs::read_to_string(&path).unwrap());
+                let within = links.iter().filter(|link| !link.contains("://") && !link.starts_with('#'));
+                for link in within {
+                    let target = normal(&folder.join(link.split('#').next().unwrap()));
+                    if !target.exists() {
+                        dead.push(format!("{}: {link}", path.display()));
+                    }
+                }
+            }
+        }
+    }
+    assert!(
+        documents > 10 && dead.is_empty(),
+        "{documents} documents, with links that lead nowhere: {dead:#?}"
+    );
+}
+
 #[test]
 fn what_the_package_installs_works_and_goes_away_again() {
     if !has_tools() {
@@ -119,6 +151,7 @@ fn what_the_package_installs_works_and_goes_away_again() {
         assert!(root.path("usr/share/doc/arauto/examples/monitoring").join(file).is_file(), "{file}");
     }
 
+    links_lead_to_files_of_the_package(&root);
     manual_pages_are_found(&root);
     completions_load(&root);
     the_unit_starts_what_is_there(&root);

@@ -147,6 +147,8 @@ pub struct Description {
     pub variable: String,
     /// What is allowed, in words that complete "must be".
     pub allowed: String,
+    /// The value where nothing sets another, as TOML.
+    pub default: String,
     /// From when on a change counts in a running server.
     pub applies: Applies,
 }
@@ -157,6 +159,7 @@ pub fn describe() -> impl Iterator<Item = Description> {
         path: described.path,
         variable: described.variable,
         allowed: described.allowed,
+        default: described.default,
         applies: reload.applies,
     })
 }

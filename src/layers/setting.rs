@@ -49,6 +49,7 @@ pub trait Settings: Default + 'static {
             path: setting.path(),
             variable: setting.variable(),
             allowed: (setting.allowed)(),
+            default: (setting.show)(&Self::default()),
         })
     }
 }
@@ -107,4 +108,6 @@ pub struct Description {
     pub variable: String,
     /// What is allowed, in words that complete "must be".
     pub allowed: String,
+    /// The value where nothing sets another, as TOML.
+    pub default: String,
 }
