@@ -128,6 +128,11 @@ fn whoever_comes_after_a_leave_begins_empty() {
 }
 
 #[test]
+fn a_server_that_stops_answering_is_noticed() {
+    run("liveness.test.js", None);
+}
+
+#[test]
 fn ten_thousand_messages_and_five_thousand_people() {
     run("load.test.js", None);
 }

@@ -53,6 +53,7 @@ assets! {
     "/icon.svg": "icon.svg" as PICTURE;
     "/list-view.js": "list-view.js" as SCRIPT;
     "/log-view.js": "log-view.js" as SCRIPT;
+    "/liveness.js": "liveness.js" as SCRIPT;
     "/meaning.js": "meaning.js" as SCRIPT;
     "/outstanding.js": "outstanding.js" as SCRIPT;
     "/people.js": "people.js" as SCRIPT;

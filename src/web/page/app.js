@@ -11,6 +11,7 @@ import { byId, nameNode, renew, setText } from "./dom.js";
 import { Entrance } from "./entrance.js";
 import { ListView } from "./list-view.js";
 import { LogView } from "./log-view.js";
+import { LATE_MS, Liveness } from "./liveness.js";
 import { listEvery, listSoonest, rows } from "./people.js";
 import { Player } from "./player.js";
 import { watchPresses } from "./press.js";
@@ -19,12 +20,10 @@ import { serverWords } from "./server-words.js";
 import { harmless, isolated } from "./text.js";
 import { WORDS, chooseLanguage, speaker } from "./words.js";
 
-/** Nothing at all heard for so long, although the server was asked something: the connection is dead. */
-const DEAD_MS = 45_000;
 /** Leaving is not waited for longer, in milliseconds. */
 const LEAVE_MS = 2_000;
 /** How often it is looked whether the list is due, or the connection dead. */
-const LOOK_MS = 1_000;
+const LOOK_MS = 500;
 
 const language = chooseLanguage(navigator.languages ?? [navigator.language]);
 const words = {
@@ -74,12 +73,14 @@ const announcer = new Announcer(byId("announcements"), say);
 const banner = new Banner(connection, words);
 const closing = new CloseDialog(chat, words);
 const commands = new Commands(chat, say, { leave, close: () => closing.ask() });
+const liveness = new Liveness(connection, chat, banner);
 const composer = new Composer(chat, words, {
   canSend: () => connection.state === "joined",
   commands: (action, conversation) => commands.run(action, conversation),
   sent: () => {
     log.toEnd();
     draw();
+    setTimeout(look, LATE_MS);
   },
   resized: () => log.keepEnd(),
 });
@@ -208,7 +209,8 @@ function told(what, conversation, entry, isQuiet = false) {
   if (what === "close") {
     closing.refused(entry.why);
   } else if (what === "changed") {
-    log.changed(entry);
+    if (entry.seq === undefined) draw();
+    else log.changed(entry);
   } else if (what === "unknown") {
     isDue = true;
   } else if (what === "plays") {
@@ -317,11 +319,7 @@ function heading(current) {
 function look() {
   if (connection.state !== "joined") return;
   const now = clock.now();
-  const { askedAt } = chat;
-  if (askedAt !== null && now - Math.max(askedAt, connection.lastHeard) > DEAD_MS) {
-    connection.drop();
-    return;
-  }
+  if (!liveness.check(now, !document.hidden)) return;
   const { size } = chat.people;
   // Whoever hears something sees how many do.
   if (!document.hidden && now - streamsAt >= listEvery(size) / (player.isShown ? 2 : 1)) {

@@ -56,7 +56,10 @@ export class Chat {
     for (const item of this.outstanding.clear()) {
       if (!SAID.has(item.kind)) continue;
       if (item.entry.seq === undefined) this.#unconfirmed(item);
-      else item.entry.state = "unsure";
+      else {
+        Object.assign(item.entry, { state: "unsure", late: false });
+        this.#told("changed", item.conversation, item.entry);
+      }
     }
     this.people.abandon();
     this.streams.forget();
@@ -71,6 +74,22 @@ export class Chat {
     this.streams.forget();
     this.outstanding.clear();
     this.#typedIn.clear();
+  }
+
+  /** Shows what was sent before this time and is not answered to be late; whether there is any. */
+  markLate(before) {
+    const late = this.outstanding.all(({ entry }) => entry && entry.at <= before);
+    for (const { conversation, entry } of late) {
+      if (entry.late) continue;
+      entry.late = true;
+      this.#told("changed", conversation, entry);
+    }
+    return late.length > 0;
+  }
+
+  /** Finds out whether the server still answers. */
+  probe() {
+    this.#mark();
   }
 
   /** Whether someone is oneself. */
@@ -290,6 +309,7 @@ export class Chat {
   #marked(done) {
     for (const item of done) {
       if (item.entry && item.entry.seq === undefined) this.#unconfirmed(item);
+      else if (item.entry) this.#isOnTime(item);
     }
     if (done.some(({ kind }) => kind === "list_clients")) {
       this.people.finish();
@@ -306,9 +326,15 @@ export class Chat {
     if (item) remove(item.conversation.pending, item.entry);
   }
 
+  #isOnTime({ conversation, entry }) {
+    if (!entry.late) return;
+    entry.late = false;
+    this.#told("changed", conversation, entry);
+  }
+
   #unconfirmed({ conversation, entry }, state = "unsure", why = null) {
     remove(conversation.pending, entry);
-    this.#append(conversation, Object.assign(entry, { state, why }), true);
+    this.#append(conversation, Object.assign(entry, { state, why, late: false }), true);
   }
 
   /** Somebody wants what a browser has not. */
@@ -365,7 +391,7 @@ export class Chat {
     this.people.gone(name);
     if (operation === "play") this.streams.cannot(name, "");
     if (item?.entry) {
-      Object.assign(item.entry, { state: "failed" });
+      Object.assign(item.entry, { state: "failed", late: false });
       this.#told("changed", conversation, item.entry);
     }
     this.#append(conversation, this.#entry("error", why));
@@ -394,7 +420,7 @@ export class Chat {
     if (item.entry.seq === undefined) {
       this.#unconfirmed(item, "failed", why);
     } else {
-      item.entry.state = "failed";
+      Object.assign(item.entry, { state: "failed", late: false });
       this.#told("changed", item.conversation, item.entry);
     }
   }

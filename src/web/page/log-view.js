@@ -223,7 +223,10 @@ export class LogView {
     const by = element("span", "by");
     if (entry.by !== "") by.append(nameNode(entry.by));
     else if (entry.kind === "server" || entry.kind === "error") by.append(this.words.say("serverSays"));
-    const time = element("time", "", isPending ? this.words.say("sending") : this.clock.format(entry.at));
+    // Not at once: usually the answer is there before anybody could read this.
+    const isLate = entry.late ?? false;
+    row.classList.toggle("late", isLate);
+    const time = element("time", "", isLate ? this.words.say("sending") : this.clock.format(entry.at));
     time.dateTime = new Date(entry.at).toISOString();
     row.append(by, this.#what(entry), time);
     return row;

@@ -104,6 +104,8 @@ export const WORDS = {
     closed: "The server was closed.",
     ended: "The server ended the connection: {why}",
     again: "Connect again",
+    silent: "The server does not answer. What you send may not have arrived.",
+    silentFor: "for {count} s",
     serverSays: "server",
     newMany: "{count} new messages",
     newFrom: "New message from {name}",
@@ -215,6 +217,8 @@ export const WORDS = {
     // Not translated: nobody can be called server, but somebody could be called servidor.
     serverSays: "server",
     newMany: "{count} mensagens novas",
+    silent: "O servidor não responde. O que você envia pode não ter chegado.",
+    silentFor: "há {count} s",
     newFrom: "Mensagem nova de {name}",
     says: "{name}: {text}",
   },
