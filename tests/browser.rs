@@ -133,6 +133,11 @@ fn a_server_that_stops_answering_is_noticed() {
 }
 
 #[test]
+fn names_languages_and_input_methods() {
+    run("input.test.js", None);
+}
+
+#[test]
 fn ten_thousand_messages_and_five_thousand_people() {
     run("load.test.js", None);
 }

@@ -7,7 +7,7 @@ import { CloseDialog } from "./close-dialog.js";
 import { Commands } from "./commands.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
-import { byId, nameNode, renew, setText } from "./dom.js";
+import { byId, isComposing, nameNode, renew, setText } from "./dom.js";
 import { Entrance } from "./entrance.js";
 import { ListView } from "./list-view.js";
 import { LogView } from "./log-view.js";
@@ -18,17 +18,18 @@ import { watchPresses } from "./press.js";
 import { fold } from "./protocol.js";
 import { serverWords } from "./server-words.js";
 import { harmless, isolated } from "./text.js";
-import { WORDS, chooseLanguage, speaker } from "./words.js";
+import { WORDS, chooseLanguage, chooseLocale, languageTags, speaker } from "./words.js";
 
 /** Leaving is not waited for longer, in milliseconds. */
 const LEAVE_MS = 2_000;
 /** How often it is looked whether the list is due, or the connection dead. */
 const LOOK_MS = 500;
 
-const language = chooseLanguage(navigator.languages ?? [navigator.language]);
+const tags = languageTags(navigator.languages?.length > 0 ? navigator.languages : [navigator.language]);
+const language = chooseLanguage(tags);
 const words = {
   language,
-  locale: language === "pt" ? "pt-BR" : navigator.language || "en",
+  locale: chooseLocale(tags, language),
   say: speaker(language),
   raw: (key) => WORDS[language][key],
 };
@@ -279,7 +280,8 @@ function drawNow() {
   drawing = null;
   const { current } = conversations;
   if (current.unread > 0 && isRead(current)) current.unread = 0;
-  const place = current.isEveryone ? say("everyone") : isolated(current.name);
+  // No name of a person's can look like the room's: that stands without the sign.
+  const place = current.isEveryone ? say("everyone") : `@${isolated(current.name)}`;
   const count = conversations.unread;
   document.title = room.hidden ? "Arauto" : `${count > 0 ? `(${count}) ` : ""}${place} · Arauto`;
   if (room.hidden) return;
@@ -311,6 +313,7 @@ function heading(current) {
   if (current.isEveryone) {
     const { size } = chat.people;
     state = size > 1 ? say("hereMany", { count: size.toLocaleString(words.locale) }) : say("hereOne");
+  title.classList.toggle("everyone", current.isEveryone);
   }
   setText(byId("subtitle"), connection.state === "joined" ? state : "");
 }
@@ -320,6 +323,7 @@ function look() {
   if (connection.state !== "joined") return;
   const now = clock.now();
   if (!liveness.check(now, !document.hidden)) return;
+  if (!current.isEveryone && !mine) state = say("private", { state });
   const { size } = chat.people;
   // Whoever hears something sees how many do.
   if (!document.hidden && now - streamsAt >= listEvery(size) / (player.isShown ? 2 : 1)) {
@@ -369,6 +373,7 @@ search.addEventListener("keydown", (event) => {
 byId("back").addEventListener("click", showList);
 byId("files").addEventListener("click", () => {
   if (connection.state === "joined") chat.askFiles(conversations.current);
+  if (isComposing(event)) return;
   drawNow();
 });
 byId("leave").addEventListener("click", leave);
@@ -382,6 +387,7 @@ document.addEventListener("keydown", (event) => {
     showList();
   }
 });
+  if (isComposing(event)) return;
 document.addEventListener("visibilitychange", () => {
   const { current } = conversations;
   // The line above what is new is drawn into a row that may be there already.

@@ -1,6 +1,6 @@
 // Where one types. What was typed is never lost: each conversation has its own draft, and what cannot be sent stays.
 
-import { byId, renew, setText } from "./dom.js";
+import { byId, isComposing, renew, setText } from "./dom.js";
 import { forbidden, lines } from "./protocol.js";
 import { serverWords } from "./server-words.js";
 import { read, typed } from "./short-forms.js";
@@ -33,9 +33,7 @@ export class Composer {
       this.text.focus();
     });
     this.form.addEventListener("keydown", (event) => {
-      if (event.target !== this.text) return;
-      // Enter also ends the choice of a character in input methods.
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+      if (event.target !== this.text || event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
       event.preventDefault();
       this.#send();
     });

@@ -1,6 +1,6 @@
 // Where one gives a name, and a password if the name has an account. Refusals are shown where they belong.
 
-import { byId, nameNode, renew, sentence, setText } from "./dom.js";
+import { byId, isComposing, nameNode, renew, sentence, setText } from "./dom.js";
 import { serverWords } from "./server-words.js";
 import { harmless } from "./text.js";
 
@@ -13,6 +13,12 @@ export class Entrance {
     this.passwordForm = byId("password-form");
     this.name = byId("name");
     this.password = byId("password");
+    for (const form of [this.nameForm, this.passwordForm]) {
+      form.addEventListener("keydown", (event) => {
+        // The Enter that ends a composition must not send what is half typed.
+        if (event.key === "Enter" && isComposing(event)) event.preventDefault();
+      });
+    }
     this.nameForm.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#enter();

@@ -1,8 +1,12 @@
 // The list of conversations and people. Only the rows that are on the screen, and a few around them, are elements; so
 // 5,000 people cost no more than 30. One stop for the Tab key; arrows move inside.
 
-import { element, nameNode, setText } from "./dom.js";
+import { element, isComposing, nameNode, setText } from "./dom.js";
+import { fold } from "./protocol.js";
+import { WORDS } from "./words.js";
 
+/** What the room is called, in all languages of the page. */
+const ROOM_WORDS = new Set(Object.values(WORDS).map(({ everyone }) => fold(everyone)));
 /** Rows that are elements although they are just off the screen, above and below. */
 const AROUND = 6;
 /** Milliseconds for which rows stay in place after the mouse has moved over them: its user is about to press one. */
@@ -152,6 +156,9 @@ export class ListView {
       element("span", "dot"),
       row.name === "" ? element("span", "name", say("everyone")) : nameNode(row.name),
     ];
+    if (row.name === "") parts.push(element("span", "aside", say("room")));
+    // Nobody is kept from being called like the room, in whichever language.
+    else if (ROOM_WORDS.has(fold(row.name))) parts.push(element("span", "aside", say("person")));
     if (row.mine) parts.push(element("span", "aside", say("you")));
     if (!row.here) parts.push(element("span", "aside", say("away")));
     if (row.unread > 0) {
@@ -206,6 +213,7 @@ export class ListView {
   }
 
   #key(event) {
+    if (isComposing(event)) return;
     const page = Math.max(1, Math.floor(this.scroller.clientHeight / this.#height) - 1);
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, End: Infinity, Home: -Infinity };
     const step = steps[event.key];
