@@ -154,7 +154,7 @@ fn what_is_no_valid_name_is_refused_with_the_reason_and_closed() {
         ("new_client: bob", "new_client: bob", "The name new_client: is reserved"),
         (
             "a\u{202e}b",
-            "a\u{202e}b",
+            "a\u{fffd}b",
             "A name must not hold control or invisible characters: character 2 is U+202E",
         ),
         (
@@ -384,7 +384,7 @@ fn what_cannot_be_seen_or_turns_text_around_is_refused() {
         for (line, quoted, column, code) in [
             (
                 "alan | all clients | broadcast | evil\u{202e}fdp.exe",
-                "alan \u{fffd} all clients \u{fffd} broadcast \u{fffd} evil\u{fffd}f…",
+                "alan \u{fffd} all clients \u{fffd} broadcast \u{fffd} evil\u{fffd}fd…",
                 38,
                 "202E",
             ),

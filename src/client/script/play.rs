@@ -72,10 +72,10 @@ struct Announced {
 /// If it cannot be heard, or breaks off: [`Failure::BrokeOff`].
 pub async fn play(dialer: &Dialer, name: Option<&str>, playing: &Playing) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(Failure::Input)?;
+    // What cannot be sent is found before all else. A name that is made up is as long as any other.
+    request(name.unwrap_or(&made_up()), playing)?;
     // Before anybody is asked for anything.
     let ready = playing.output.prepare().map_err(Failure::Sound)?;
-    // What cannot be sent is found before there is a connection. A name that is made up is as long as any other.
-    request(name.unwrap_or(&made_up()), playing)?;
     let mut errand = Errand::begin(dialer, name).await?;
     let asked = request(&errand.name, playing)?;
     errand.send(&asked).await?;
