@@ -79,6 +79,12 @@ impl Receiver {
         self.decoder.call_me(name);
     }
 
+    /// Whether the server sends no line endings. Known once the name was asked for.
+    #[must_use]
+    pub fn is_unframed(&self) -> bool {
+        self.decoder.framing() == Framing::Unframed
+    }
+
     /// The next message, or `None` once the server has ended the connection. Dropped before it is done, it loses
     /// nothing.
     ///
@@ -140,7 +146,7 @@ impl Sender {
             let text = line.as_bytes();
             self.writer.write_all(text.strip_suffix(b"\n").unwrap_or(text)).await?;
         } else {
-            self.writer.write_all(line.as_bytes()).await?;
+            self.writer.write_all(unmistakable(line)).await?;
         }
         self.writer.flush().await
     }
@@ -151,6 +157,16 @@ impl Sender {
     /// If the connection breaks.
     pub async fn finish(&mut self) -> io::Result<()> {
         self.writer.shutdown().await
+    }
+}
+
+/// A line as a server reads it as a message: one that begins with a slash could be taken for a short form, and what a user
+/// called `/all` says to one be said to all. Then SENDER is left out, which means oneself.
+fn unmistakable(line: &Line) -> &[u8] {
+    let bytes = line.as_bytes();
+    match memchr::memmem::find(bytes, b" | ") {
+        Some(sender_end) if bytes.starts_with(b"/") => &bytes[sender_end..],
+        _ => bytes,
     }
 }
 
@@ -190,6 +206,22 @@ mod tests {
         let mut sent = vec![0; 1024];
         let length = theirs.read(&mut sent).await.unwrap();
         assert_eq!(std::str::from_utf8(&sent[..length]).unwrap(), [text, text].concat());
+    }
+
+    #[tokio::test]
+    async fn no_name_is_taken_for_a_short_form() {
+        for (line, sent) in [
+            ("/all | bob | private_message | hi", " | bob | private_message | hi\n"),
+            ("ana | bob | private_message | /hi", "ana | bob | private_message | /hi\n"),
+        ] {
+            let (ours, mut theirs) = duplex(1024);
+            let (_receiver, mut sender) = halves_framed(Box::new(ours), Framing::Lines);
+            let message = crate::protocol::Message::parse(line).unwrap();
+            sender.send(&Line::new(&message).unwrap()).await.unwrap();
+            let mut read = vec![0; 1024];
+            let length = theirs.read(&mut read).await.unwrap();
+            assert_eq!(std::str::from_utf8(&read[..length]).unwrap(), sent);
+        }
     }
 
     #[tokio::test(start_paused = true)]
