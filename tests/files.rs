@@ -57,7 +57,7 @@ impl Sharing {
                             Meaning::Refusal { why, .. } => sharer.refused(why),
                             _ => {}
                         },
-                        Event::Connecting | Event::Received(_) => {}
+                        Event::Connecting | Event::MessageBytes(_) | Event::Received(_) => {}
                         other => panic!("{other:?}"),
                     }
                 }
@@ -116,7 +116,7 @@ fn ask(server: &TestServer, name: &str, sharers: &[&str]) -> Vec<(String, Assemb
                     answers.extend(assembly.given_up(now));
                     answers.push((of.to_owned(), assembled));
                 }
-                Event::Connecting => {}
+                Event::Connecting | Event::MessageBytes(_) => {}
                 other => panic!("{other:?}"),
             }
         }

@@ -594,3 +594,15 @@ fn no_name_in_time() {
     silent.expect("server | client | connection_error | No name came within 100ms. Connect again and type your name and Enter");
     silent.expect_closed();
 }
+
+#[test]
+fn a_program_is_told_how_long_messages_may_be() {
+    with_each_kind(|_, alan| {
+        for line in ["alan | server | limits | no data", "/limits"] {
+            alan.ask(line, "server | alan | limits | message_bytes=1024 name_bytes=489 name_chars=32");
+        }
+    });
+    let server = TestServer::with(|config| config.limits.message_bytes = 8192);
+    let mut alan = server.join("alan");
+    alan.ask("/limits", "server | alan | limits | message_bytes=8192 name_bytes=4073 name_chars=32");
+}

@@ -17,11 +17,10 @@ use super::{
     plain, rtsp,
     screen::{self, Farewell, Theme},
     script::{
-        self, Broken, Failure, Playing, Wanted, Words,
+        self, Broken, Failure, Playing, Sending, Wanted,
         show::{self, Form},
     },
     settings::{self, Unusable},
-    text::To,
 };
 use crate::{
     escape::Escaped,
@@ -95,12 +94,8 @@ pub enum Command {
         access: Access,
         /// Under which name.
         name: String,
-        /// To whom.
-        to: To,
-        /// Which.
-        words: Words,
-        /// How long the server may take nothing, or confirm nothing.
-        within: Duration,
+        /// Which, and how.
+        sending: Sending,
     },
     /// Print what is received.
     Listen {
@@ -249,8 +244,8 @@ async fn carry_out(command: Command) -> Result<(), Error> {
             let form = form(json);
             print(names.iter().map(|name| show::client(form, name)))?;
         }
-        Command::Send { access, name, to, words, within } => {
-            script::send(&access.dialer(&access.settings()?)?, &name, to, words, within).await?;
+        Command::Send { access, name, sending } => {
+            script::send(&access.dialer(&access.settings()?)?, &name, sending).await?;
         }
         Command::Listen { access, name, from, count, json, verbose } => {
             let wanted = Wanted { form: form(json), from, count, verbose };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Received,
-    text::{Unfit, fit_data, fit_secret},
+    text::{MESSAGE_BYTES, Unfit, fit_data, fit_secret},
 };
 use crate::protocol::{
     Line, Message,
@@ -114,7 +114,10 @@ impl Joining {
     /// # Errors
     /// If no message can carry the name.
     pub fn introduction(&self) -> Result<Line, Unfit> {
-        fit_data(Message { sender: &self.name, destination: SERVER, operation: NAME, data: &self.name })
+        fit_data(
+            Message { sender: &self.name, destination: SERVER, operation: NAME, data: &self.name },
+            MESSAGE_BYTES,
+        )
     }
 
     /// The answer to the password request.
@@ -122,7 +125,10 @@ impl Joining {
     /// # Errors
     /// If no message can carry the password.
     pub fn password(&self, password: &str) -> Result<Line, Unfit> {
-        fit_secret(Message { sender: &self.name, destination: SERVER, operation: PASSWORD, data: password })
+        fit_secret(
+            Message { sender: &self.name, destination: SERVER, operation: PASSWORD, data: password },
+            MESSAGE_BYTES,
+        )
     }
 
     /// A command to the server that carries no data.

@@ -15,6 +15,7 @@ use super::{
     decoder::Item,
     dial::{Dialer, NoConnection},
     joining::{JOIN_WITHIN, Joining, LetsNobodyIn, Step},
+    limits,
     meaning::Meaning,
     wire,
 };
@@ -61,6 +62,8 @@ pub enum Event {
         /// As the server spells it.
         name: String,
     },
+    /// The server takes messages of at most so many bytes.
+    MessageBytes(usize),
     /// Something came.
     Received(Item),
     /// The connection broke. It is made again after a while.
@@ -116,6 +119,8 @@ pub struct Link {
     password: Option<Zeroizing<String>>,
     /// Messages that were given while a password was waited for. No more than [`COMMANDS`].
     held: VecDeque<Line>,
+    /// The server was asked for its limits and has not answered yet.
+    asks_limits: bool,
     commands: Receiver<Command>,
     events: Sender<Event>,
 }
@@ -129,8 +134,15 @@ impl Link {
     pub fn begin(dialer: Dialer, name: &str) -> (Sender<Command>, Receiver<Event>) {
         let (to_link, commands) = channel(COMMANDS);
         let (events, from_link) = channel(EVENTS);
-        let link =
-            Self { dialer, name: name.to_owned(), password: None, held: VecDeque::new(), commands, events };
+        let link = Self {
+            dialer,
+            name: name.to_owned(),
+            password: None,
+            held: VecDeque::new(),
+            asks_limits: false,
+            commands,
+            events,
+        };
         tokio::spawn(async move {
             // Unheard means that whoever began it is gone.
             let _ = link.run().await;
@@ -190,6 +202,11 @@ impl Link {
             }
             Ok::<_, io::Error>(())
         });
+        // A server without line endings is none of this project's, and knows no such question.
+        self.asks_limits = !receiver.is_unframed();
+        if self.asks_limits {
+            let _ = outgoing.try_send(limits::request(&self.name));
+        }
         let ending = self.exchange(&mut receiver, &outgoing).await;
         // What it was given and did not send is lost with the connection, as is what it did send.
         writer.abort();
@@ -218,6 +235,12 @@ impl Link {
                         Ok(item) => item,
                         Err(ending) => return Ok(ending),
                     };
+                    if let Some(limit) = self.limits(&item) {
+                        if let Some(limit) = limit {
+                            self.tell(Event::MessageBytes(limit)).await?;
+                        }
+                        continue;
+                    }
                     let end = end_of(&item);
                     self.tell(Event::Received(item)).await?;
                     if let Some(end) = end {
@@ -234,6 +257,15 @@ impl Link {
                 () = self.events.closed() => return Err(Unheard),
             }
         }
+    }
+
+    /// What this says of the server's limits, if it is the answer to the question for them.
+    #[expect(clippy::option_option, reason = "as limits::answer")]
+    fn limits(&mut self, item: &Item) -> Option<Option<usize>> {
+        let Item::Message(message) = item else { return None };
+        let answer = if self.asks_limits { limits::answer(message) } else { None };
+        self.asks_limits &= answer.is_none();
+        answer
     }
 
     /// The one that was right before, or else the one that is set.

@@ -38,6 +38,7 @@ pub mod files;
 pub mod input;
 pub mod joining;
 pub mod leaving;
+pub mod limits;
 pub mod link;
 pub mod made_up;
 pub mod meaning;

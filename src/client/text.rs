@@ -3,8 +3,11 @@
 use crate::protocol::{Line, Message, Operation, Unwritable, hidden::hidden, reply::ALL_CLIENTS};
 
 /// The most bytes that a message may have, its header counted and its line ending not: what servers take unless set up
-/// otherwise, and all that the report's do.
+/// otherwise, and all that the report's do. Where a server says another, see [`limits`](super::limits), that counts.
 pub const MESSAGE_BYTES: usize = 1024;
+
+/// The most that any server can be set to take.
+pub const MAX_MESSAGE_BYTES: usize = 65_536;
 
 /// Whom messages are for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,19 +28,21 @@ pub enum Unfit {
     Empty,
     /// It ends the message limit.
     #[error(
-        "is too long by {over} bytes: a message has at most {MESSAGE_BYTES}, names and operation among them; send it in parts"
+        "is too long by {over} bytes: a message has at most {limit}, names and operation among them; send it in parts"
     )]
     TooLong {
         /// By how much.
         over: usize,
+        /// How many bytes a message has at most.
+        limit: usize,
     },
     /// It is so long that nobody counted.
-    #[error(
-        "is too long: it has more than {most} bytes, and a message at most {MESSAGE_BYTES}; send it in parts"
-    )]
+    #[error("is too long: it has more than {most} bytes, and a message at most {limit}; send it in parts")]
     Endless {
         /// How many were looked at.
         most: usize,
+        /// How many bytes a message has at most.
+        limit: usize,
     },
     /// No message can carry one of its characters.
     #[error("cannot be sent: {0}")]
@@ -70,45 +75,39 @@ impl To {
     }
 }
 
-/// The message that says this.
+/// The message that says this, to a server that takes messages of at most `limit` bytes.
 ///
 /// # Errors
 /// If no message can.
-pub fn fit(sender: &str, to: &To, text: &str) -> Result<Line, Unfit> {
+pub fn fit(sender: &str, to: &To, text: &str, limit: usize) -> Result<Line, Unfit> {
     if text.is_empty() {
         return Err(Unfit::Empty);
     }
-    fit_data(to.message(sender, text))
+    fit_data(to.message(sender, text), limit)
 }
 
 /// The line for any message, whose DATA may be empty.
 ///
 /// # Errors
-/// If a field holds what no message can carry, or the message is longer than [`MESSAGE_BYTES`].
-pub fn fit_data(message: Message<'_>) -> Result<Line, Unfit> {
+/// If a field holds what no message can carry, or the message is longer than `limit` bytes.
+pub fn fit_data(message: Message<'_>, limit: usize) -> Result<Line, Unfit> {
     if let Some((at, c)) = hidden(message.data).next() {
         let column = message.data[..at].chars().count() + 1;
         return Err(Unfit::Hidden { column, code: u32::from(c) });
     }
-    fit_secret(message)
+    fit_secret(message, limit)
 }
 
 /// The same for a password, which may hold whatever its owner chose but for control characters.
 ///
 /// # Errors
 /// As those of [`fit_data`].
-pub fn fit_secret(message: Message<'_>) -> Result<Line, Unfit> {
+pub fn fit_secret(message: Message<'_>, limit: usize) -> Result<Line, Unfit> {
     let line = Line::new(&message)?;
-    match surplus(&message) {
+    match message.encoded_len().saturating_sub(limit) {
         0 => Ok(line),
-        over => Err(Unfit::TooLong { over }),
+        over => Err(Unfit::TooLong { over, limit }),
     }
-}
-
-/// By how many bytes this message is too long.
-#[must_use]
-pub fn surplus(message: &Message<'_>) -> usize {
-    message.encoded_len().saturating_sub(MESSAGE_BYTES)
 }
 
 #[cfg(test)]
@@ -123,7 +122,7 @@ mod tests {
             (To::All, "alan | all clients | broadcast | hi"),
             (To::Others, "alan | all clients | broadcast_not_me | hi"),
         ] {
-            assert_eq!(fit("alan", &to, "hi").unwrap().text(), line);
+            assert_eq!(fit("alan", &to, "hi", 1024).unwrap().text(), line);
         }
     }
 
@@ -139,11 +138,14 @@ mod tests {
             ("é\u{202e}x", Unfit::Hidden { column: 2, code: 0x202e }),
             ("a\u{200d}b", Unfit::Hidden { column: 2, code: 0x200d }),
         ] {
-            assert_eq!(fit("alan", &To::All, text), Err(why), "{text:?}");
+            assert_eq!(fit("alan", &To::All, text, 1024), Err(why), "{text:?}");
         }
-        assert!(fit("alan", &To::All, "a\tb").is_ok());
+        assert!(fit("alan", &To::All, "a\tb", 1024).is_ok());
         let room = MESSAGE_BYTES - "alan | all clients | broadcast | ".len();
-        assert!(fit("alan", &To::All, &"x".repeat(room)).is_ok());
-        assert_eq!(fit("alan", &To::All, &"x".repeat(room + 1)), Err(Unfit::TooLong { over: 1 }));
+        assert!(fit("alan", &To::All, &"x".repeat(room), 1024).is_ok());
+        assert_eq!(
+            fit("alan", &To::All, &"x".repeat(room + 1), 1024),
+            Err(Unfit::TooLong { over: 1, limit: 1024 })
+        );
     }
 }

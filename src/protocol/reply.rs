@@ -10,7 +10,7 @@ use super::{
     hidden::without_hidden,
     line::Line,
     message::{Malformed, Message},
-    name::Name,
+    name::{self, Name},
     operation::Operation,
 };
 
@@ -283,6 +283,14 @@ pub fn help(limit: usize, to: &Name, is_operator: bool) -> Vec<Line> {
             server_says_within(limit, to.as_str(), Operation::Help.wire(), &data)
         })
         .collect()
+}
+
+/// How long messages and names may be, as words of the form `key=value`.
+#[must_use]
+pub fn limits(limit: usize, to: &Name) -> Line {
+    let name_bytes = name::max_bytes(limit);
+    let data = format!("message_bytes={limit} name_bytes={name_bytes} name_chars={}", name::MAX_NAME_CHARS);
+    server_says_within(limit, to.as_str(), Operation::Limits.wire(), &data)
 }
 
 /// How the end of a broken connection reads in the log: the message the report's server prints.

@@ -30,7 +30,7 @@ pub struct Asker<'a> {
 /// What is asked of the server, its texts already in their final words where they need nobody else's.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Request {
-    /// To the asker alone: an echo.
+    /// To the asker alone: an echo, or the limits.
     Answer(Line),
     /// To the asker alone: why nothing else is done, in words.
     Refuse(Refusal, Line),
@@ -146,6 +146,8 @@ impl Request {
     #[must_use]
     pub fn operation(&self) -> Option<Operation> {
         Some(match self {
+            // What is echoed has the asker's name before it, and nobody is called "server".
+            Self::Answer(line) if line.message().sender == reply::SERVER => Operation::Limits,
             Self::Answer(_) => Operation::Echo,
             Self::Refuse(..) => return None,
             Self::Broadcast(_) => Operation::Broadcast,
@@ -266,6 +268,7 @@ impl Request {
             }
             Operation::ListClients => Self::ListClients,
             Operation::Help => Self::Help { for_operator: false },
+            Operation::Limits => Self::Answer(reply::limits(limit, name)),
             Operation::Kick | Operation::Ban | Operation::Unban | Operation::ListBans => {
                 match moderation(operation, destination, data, limit) {
                     Ok(moderation) => Self::Moderate(Box::new(moderation)),

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::ServerArgs;
 use crate::{
-    client::{self, script::Words, text::To},
+    client::{
+        self,
+        script::{OnBadLine, Sending, Words},
+        text::To,
+    },
     protocol::Name,
 };
 
@@ -40,12 +44,28 @@ pub struct Send {
     #[arg(long, value_name = "TIME", default_value = "1m", value_parser = time)]
     timeout: Duration,
 
+    /// What to do with a line of standard input that cannot be sent
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    on_bad_line: BadLine,
+
     /// What to say; `-`, or nothing, for each line of standard input
     text: Option<String>,
 
     /// Which server.
     #[command(flatten)]
     server: ServerArgs,
+}
+
+/// What becomes of a line that cannot be sent.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum BadLine {
+    /// Send neither it nor what follows
+    #[default]
+    Fail,
+    /// Leave it out
+    Skip,
+    /// Write what cannot be sent as \u{1b} or \xff, and cut what is too long
+    Escape,
 }
 
 /// To whom: one of these.
@@ -71,13 +91,20 @@ impl From<Send> for client::Command {
         Self::Send {
             access: args.server.into(),
             name: args.name,
-            to: match to {
-                Some(name) => To::One(name),
-                None if all => To::All,
-                None => To::Others,
+            sending: Sending {
+                to: match to {
+                    Some(name) => To::One(name),
+                    None if all => To::All,
+                    None => To::Others,
+                },
+                words: args.text.filter(|text| text != "-").map_or(Words::Input, Words::Text),
+                on_bad_line: match args.on_bad_line {
+                    BadLine::Fail => OnBadLine::Fail,
+                    BadLine::Skip => OnBadLine::Skip,
+                    BadLine::Escape => OnBadLine::Escape,
+                },
+                within: args.timeout,
             },
-            words: args.text.filter(|text| text != "-").map_or(Words::Input, Words::Text),
-            within: args.timeout,
         }
     }
 }

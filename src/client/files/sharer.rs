@@ -42,6 +42,8 @@ pub struct Sharer {
 enum Note {
     Asked(Question),
     /// The server takes messages of at most so many bytes.
+    Known(usize),
+    /// The same, found out because one was refused.
     Limit(usize),
 }
 
@@ -89,6 +91,12 @@ impl Sharer {
         self.notes.try_send(Note::Asked(question)).map_err(|_| TooManyAsk)
     }
 
+    /// The server takes messages of at most so many bytes.
+    pub fn limited(&self, limit: usize) {
+        // Where there is no room, the server says it again when it refuses.
+        let _ = self.notes.try_send(Note::Known(limit));
+    }
+
     /// The server refused something, for this reason. If it says that it takes shorter messages than usual, answers
     /// are written in such from now on, and those who were answered last are answered again.
     pub fn refused(&self, why: &str) {
@@ -117,6 +125,7 @@ async fn run<M: From<Line>>(folder: Option<Folder>, mut notes: Receiver<Note>, o
         for note in std::iter::once(first).chain(waiting) {
             match note {
                 Note::Asked(question) => asked.push(question),
+                Note::Known(limit) => message_bytes = limit,
                 Note::Limit(limit) if limit < message_bytes => {
                     message_bytes = limit;
                     asked.append(&mut answered);

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{
     awaited::{Awaited, MARK, Marks},
-    question::Question,
+    question::{self, Question},
     reply::reply,
 };
 use crate::{
@@ -14,9 +14,10 @@ use crate::{
         Received,
         joining::{JOIN_WITHIN, Joining, LetsNobodyIn, SERVER, Step},
         leaving::{LEAVE_WITHIN, exit_in_words},
+        limits,
         meaning::Meaning,
         script::Failure,
-        text::{Unfit, fit_data},
+        text::{MESSAGE_BYTES, Unfit, fit_data},
     },
     protocol::{Line, Message, Name, Operation, message::NO_DATA, reply::ALL_CLIENTS},
 };
@@ -42,6 +43,8 @@ pub(super) enum Act {
     Publish(String, String),
     /// The server refuses something, for this reason.
     Refused(String),
+    /// The server takes messages of at most so many bytes.
+    Limited(usize),
 }
 
 /// A dialogue from the name request to its end.
@@ -58,6 +61,19 @@ pub(super) struct Dialogue {
     marks: Marks,
     /// To be given if one is asked for, and the file it is from.
     password: Option<(Zeroizing<String>, String)>,
+    limits: Limits,
+    /// A word was typed that is no operation: the operations are shown before the next question.
+    shows_operations: bool,
+}
+
+/// What is known of how long messages may be.
+#[derive(Debug)]
+struct Limits {
+    message_bytes: usize,
+    /// Whether the server is one that may be asked.
+    may_ask: bool,
+    /// It was asked, and its answer, which is not shown, has not come.
+    is_asked: bool,
 }
 
 #[derive(Debug)]
@@ -83,12 +99,24 @@ impl Dialogue {
             acts: Vec::new(),
             marks: Marks::default(),
             password,
+            limits: Limits { message_bytes: MESSAGE_BYTES, may_ask: false, is_asked: false },
+            shows_operations: false,
         }
     }
 
     /// What is to be done now.
     pub(super) fn acts(&mut self) -> Vec<Act> {
         std::mem::take(&mut self.acts)
+    }
+
+    /// Whether the server is asked how long messages may be, once it has confirmed the name.
+    pub(super) fn asks_limits(&mut self, may_ask: bool) {
+        self.limits.may_ask = may_ask;
+    }
+
+    /// The most bytes of a message, as far as is known.
+    pub(super) fn message_bytes(&self) -> usize {
+        self.limits.message_bytes
     }
 
     /// By which name the server knows us.
@@ -120,6 +148,7 @@ impl Dialogue {
         match self.state {
             State::Joining(_) => Some(JOIN_WITHIN),
             State::Waiting(Awaited::Refusal) => Some(REFUSAL_WITHIN),
+            State::Waiting(Awaited::Limits) => Some(limits::ANSWER_WITHIN),
             State::Waiting(_) => Some(ANSWER_WITHIN),
             State::Leaving => Some(LEAVE_WITHIN),
             State::Asking(..) | State::Over(_) => None,
@@ -177,6 +206,9 @@ impl Dialogue {
         if matches!(self.state, State::Joining(_) | State::Asking(_, Some(_))) {
             return self.hear_joining(received);
         }
+        if self.hear_limits(&received) {
+            return;
+        }
         if self.marks.came_back(&received, &self.name) {
             if matches!(self.state, State::Waiting(Awaited::Clients)) {
                 self.ask(Question::Operation);
@@ -213,6 +245,21 @@ impl Dialogue {
         }
     }
 
+    /// Takes what the server says of its limits, if it is that.
+    fn hear_limits(&mut self, received: &Received) -> bool {
+        let answer = if self.limits.is_asked { limits::answer(received) } else { None };
+        let Some(limit) = answer else { return false };
+        self.limits.is_asked = false;
+        if let Some(limit) = limit {
+            self.limits.message_bytes = limit;
+            self.acts.push(Act::Limited(limit));
+        }
+        if matches!(self.state, State::Waiting(Awaited::Limits)) {
+            self.ask(Question::Operation);
+        }
+        true
+    }
+
     fn hear_joining(&mut self, received: Received) {
         let (State::Joining(joining) | State::Asking(_, Some(joining))) = &mut self.state else { return };
         let shown = reply(&received);
@@ -244,7 +291,13 @@ impl Dialogue {
             Step::Joined(name) => {
                 self.name = name;
                 self.print(shown);
-                self.ask(Question::Operation);
+                if self.limits.may_ask {
+                    self.limits.is_asked = true;
+                    self.acts.push(Act::Send(limits::request(&self.name)));
+                    self.turn_to(State::Waiting(Awaited::Limits));
+                } else {
+                    self.ask(Question::Operation);
+                }
             }
             Step::Refused(why) => {
                 self.print(shown);
@@ -323,8 +376,13 @@ impl Dialogue {
         }
     }
 
-    fn choose(&mut self, operation: &str) {
-        match operation {
+    fn choose(&mut self, typed: &str) {
+        // Blanks, hyphens and underscores are the same, and so are capitals and small letters.
+        let mut word = typed.to_lowercase().replace([' ', '-'], "_");
+        while word.contains("__") {
+            word = word.replace("__", "_");
+        }
+        match word.as_str() {
             "" => self.ask(Question::Operation),
             "echo" => self.ask(Question::Echo),
             "broadcast" => self.ask(Question::Except),
@@ -333,10 +391,17 @@ impl Dialogue {
             "list_clients" => self.list_clients(),
             "list_files" => self.ask(Question::FilesOf),
             "exit" => self.exit(),
-            "close server" | "close_server" => {
+            "close_server" => {
                 self.say(SERVER, Operation::CloseServer, "close server", Awaited::Server);
             }
-            other => self.send(SERVER, "Unknown operation", other, Awaited::Server),
+            "help" | "?" => {
+                self.print(question::OPERATIONS);
+                self.ask(Question::Operation);
+            }
+            _ => {
+                self.shows_operations = true;
+                self.send(SERVER, "Unknown operation", typed, Awaited::Server);
+            }
         }
     }
 
@@ -359,7 +424,8 @@ impl Dialogue {
     }
 
     fn send(&mut self, destination: &str, operation: &str, data: &str, awaited: Awaited) {
-        match fit_data(Message { sender: &self.name, destination, operation, data }) {
+        let message = Message { sender: &self.name, destination, operation, data };
+        match fit_data(message, self.limits.message_bytes) {
             Ok(message) => {
                 self.acts.push(Act::Send(message));
                 self.turn_to(State::Waiting(awaited));
@@ -375,6 +441,9 @@ impl Dialogue {
     }
 
     fn ask(&mut self, question: Question) {
+        if std::mem::take(&mut self.shows_operations) {
+            self.print(question::OPERATIONS);
+        }
         self.print(question.text());
         self.turn_to(State::Asking(question, None));
     }

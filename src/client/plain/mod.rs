@@ -35,6 +35,7 @@ use super::{
     output::{Noise, Printer, say},
     script::Failure,
     signals::Signals,
+    text::MESSAGE_BYTES,
     wire,
 };
 use crate::protocol::{self, Name};
@@ -112,7 +113,11 @@ async fn ask_name(lines: &mut Lines, out: &Sender<String>) -> Result<Option<Stri
         let why = match lines.recv().await {
             None => return Ok(None),
             Some(line) => {
-                match line.map_err(Failure::Input)?.text().map(|text| Name::parse(text, usize::MAX)) {
+                match line
+                    .map_err(Failure::Input)?
+                    .text(MESSAGE_BYTES)
+                    .map(|text| Name::parse(text, usize::MAX))
+                {
                     Ok(Ok(name)) => return Ok(Some(name.as_str().to_owned())),
                     Ok(Err(why)) => format!("{why}\n"),
                     Err(why) => format!("The name {why}\n"),
@@ -180,7 +185,7 @@ impl Running {
                     Err(error) => self.dialogue.cut(error.into()),
                 },
                 line = lines.recv(), if is_shown && self.to_send.is_empty() && wants_line => match line {
-                    Some(line) => match line.map_err(Failure::Input)?.text() {
+                    Some(line) => match line.map_err(Failure::Input)?.text(self.dialogue.message_bytes()) {
                         Ok(text) => self.dialogue.typed(text),
                         Err(why) => self.dialogue.typed_unfit(why),
                     },
@@ -199,6 +204,8 @@ impl Running {
     /// Takes up what the dialogue wants done.
     fn act(&mut self) -> Result<(), Failure> {
         self.receiver.call_me(self.dialogue.name());
+        // A server without line endings is none of this project's, and knows no such question.
+        self.dialogue.asks_limits(!self.receiver.is_unframed());
         for act in self.dialogue.acts() {
             match act {
                 Act::Print(text) => self.to_print.push_back(text),
@@ -217,6 +224,7 @@ impl Running {
                     }
                 }
                 Act::Refused(why) => self.sharer.refused(&why),
+                Act::Limited(limit) => self.sharer.limited(limit),
             }
         }
         if self.turn.0 != self.dialogue.turn() {

@@ -36,6 +36,7 @@ use crate::{
         leaving::{LEAVE_WITHIN, exit},
         link,
         names::in_sentence,
+        text::MESSAGE_BYTES,
     },
     protocol,
 };
@@ -129,6 +130,8 @@ pub struct App {
     pub(super) place: Place,
     /// One's own name, as far as it is known.
     pub(super) name: String,
+    /// The most bytes of a message, as far as is known.
+    pub(super) message_bytes: usize,
     pub(super) connection: Connection,
     pub(super) log: Log,
     pub(super) people: People,
@@ -164,6 +167,7 @@ impl App {
             theme,
             place,
             name: String::new(),
+            message_bytes: MESSAGE_BYTES,
             connection: Connection::None,
             log: Log::default(),
             people: People::default(),

@@ -190,7 +190,7 @@ impl App {
             self.line.take();
             return;
         }
-        match typed::read(self.line.text(), &self.name) {
+        match typed::read(self.line.text(), &self.name, self.message_bytes) {
             Typed::Nothing => {
                 self.line.set("");
                 self.log.follow();

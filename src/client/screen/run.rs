@@ -305,6 +305,9 @@ fn take_heard(listener: &mut Option<Listener>, app: &mut App, heard: Heard) {
 
 /// A list of files may be what the server refuses, for its length.
 fn note_refusal(sharer: &Sharer, event: &Event) {
+    if let Event::MessageBytes(limit) = event {
+        sharer.limited(*limit);
+    }
     if let Event::Received(Item::Message(message)) = event
         && let Meaning::Refusal { why, .. } = message.meaning()
     {

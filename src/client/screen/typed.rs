@@ -4,7 +4,7 @@ use crate::{
     client::{
         audio::publish::Order,
         joining::SERVER,
-        text::{MESSAGE_BYTES, Unfit, fit_data},
+        text::{Unfit, fit_data},
     },
     protocol::{
         Line, Message, Operation,
@@ -35,9 +35,9 @@ pub enum Typed {
     Wrong(String),
 }
 
-/// Reads a line that `own` typed.
+/// Reads a line that `own` typed. A message may have `limit` bytes.
 #[must_use]
-pub fn read(line: &str, own: &str) -> Typed {
+pub fn read(line: &str, own: &str, limit: usize) -> Typed {
     if line.trim().is_empty() {
         return Typed::Nothing;
     }
@@ -64,14 +64,12 @@ pub fn read(line: &str, own: &str) -> Typed {
         Operation::CloseServer => return Typed::Close,
         _ => {}
     }
-    match fit_data(message(&form, own)) {
+    match fit_data(message(&form, own), limit) {
         Ok(line) => Typed::Send(line),
-        Err(Unfit::TooLong { over: 1 }) => {
-            Typed::Wrong(format!("1 byte too long; a message has at most {MESSAGE_BYTES}, names included"))
+        Err(Unfit::TooLong { over, limit }) => {
+            let bytes = if over == 1 { "byte" } else { "bytes" };
+            Typed::Wrong(format!("{over} {bytes} too long; a message has at most {limit}, names included"))
         }
-        Err(Unfit::TooLong { over }) => Typed::Wrong(format!(
-            "{over} bytes too long; a message has at most {MESSAGE_BYTES}, names included"
-        )),
         Err(why) => Typed::Wrong(format!("This {why}")),
     }
 }
@@ -147,7 +145,7 @@ mod tests {
     use super::*;
 
     fn sent(line: &str) -> String {
-        match read(line, "rui") {
+        match read(line, "rui", 1024) {
             Typed::Send(line) => line.text().to_owned(),
             other => panic!("{line}: {other:?}"),
         }
@@ -190,7 +188,7 @@ mod tests {
             ("/pause", Typed::Order(Order::Pause, None)),
             ("/Pause  a song.mp3 ", Typed::Order(Order::Pause, Some("a song.mp3".to_owned()))),
         ] {
-            assert_eq!(read(line, "rui"), typed, "{line}");
+            assert_eq!(read(line, "rui", 1024), typed, "{line}");
         }
     }
 
@@ -207,12 +205,15 @@ mod tests {
             ("/files a|b", "This cannot be sent: character 2 of DESTINATION is a |, which separates fields"),
             (&too_long, "30 bytes too long; a message has at most 1024, names included"),
         ] {
-            assert_eq!(read(line, "rui"), Typed::Wrong(why.to_owned()), "{line}");
+            assert_eq!(read(line, "rui", 1024), Typed::Wrong(why.to_owned()), "{line}");
         }
         let exact = "x".repeat(1024 - "rui | all clients | broadcast | ".len());
         assert_eq!(sent(&exact).len(), 1024);
         let one_more = format!("{exact}x");
         let why = "1 byte too long; a message has at most 1024, names included".to_owned();
-        assert_eq!(read(&one_more, "rui"), Typed::Wrong(why));
+        assert_eq!(read(&one_more, "rui", 1024), Typed::Wrong(why));
+        assert!(matches!(read(&one_more, "rui", 1025), Typed::Send(_)));
+        let why = "769 bytes too long; a message has at most 256, names included".to_owned();
+        assert_eq!(read(&one_more, "rui", 256), Typed::Wrong(why));
     }
 }

@@ -14,10 +14,11 @@ use crate::{
         dial::{Dialer, NoConnection, Stream},
         joining::{JOIN_WITHIN, Joining, LetsNobodyIn, Step},
         leaving::{LEAVE_WITHIN, exit},
+        limits,
         made_up::{TRIES, made_up},
         meaning::Meaning,
         password, rtsp,
-        text::Unfit,
+        text::{MESSAGE_BYTES, Unfit},
         wire,
     },
     protocol::{Line, reply::CONNECT_AGAIN},
@@ -253,6 +254,26 @@ impl Errand {
         self.until.unwrap_or_else(|| Instant::now() + Duration::from_hours(24))
     }
 
+    /// Asks the server how long messages may be, and waits for the answer, for [`limits::ANSWER_WITHIN`] at most. Messages that
+    /// come meanwhile are passed over. A server without line endings is not asked: it is none of this project's.
+    ///
+    /// # Errors
+    /// If the connection breaks.
+    pub async fn message_bytes(&mut self) -> Result<usize, Failure> {
+        if self.receiver.is_unframed() {
+            return Ok(MESSAGE_BYTES);
+        }
+        let asking = async {
+            self.sender.send(&limits::request(&self.name)).await?;
+            loop {
+                if let Some(limit) = limits::answer(&next(&mut self.receiver).await?) {
+                    return Ok(limit.unwrap_or(MESSAGE_BYTES));
+                }
+            }
+        };
+        timeout(limits::ANSWER_WITHIN, asking).await.unwrap_or(Ok(MESSAGE_BYTES))
+    }
+
     /// Sends a message.
     ///
     /// # Errors
@@ -408,8 +429,9 @@ mod tests {
                 sleep(JOIN_WITHIN / 3).await;
             }
         };
+        let mut whole = None;
         let begun = tokio::select! {
-            begun = Errand::over(Box::new(ours), &dialer, "ana", &mut None) => begun,
+            begun = Errand::over(Box::new(ours), &dialer, "ana", &mut whole) => begun,
             () = talking => panic!("it waits without end"),
         };
         assert!(matches!(begun, Err(Failure::NotLetIn(_))));

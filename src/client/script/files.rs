@@ -14,7 +14,7 @@ use crate::{
         files::{Assembled, Assembly, Listing},
         joining::Joining,
         meaning::Meaning,
-        text::fit_data,
+        text::{MESSAGE_BYTES, fit_data},
     },
     protocol::{Message, Name, Operation},
 };
@@ -45,7 +45,7 @@ pub async fn files(
     let until = errand.until();
     let own = errand.name.clone();
     let asked = Message { destination: of, ..Joining::command(&own, Operation::ListFiles.wire()) };
-    let asked = fit_data(asked).map_err(|why| Failure::Argument { what: "NAME", why })?;
+    let asked = fit_data(asked, MESSAGE_BYTES).map_err(|why| Failure::Argument { what: "NAME", why })?;
     let silence = || Failure::NoAnswer { who: of.to_owned(), within };
     timeout_at(until, errand.send(&asked)).await.map_err(|_| silence())??;
     let mut assembly = Assembly::default();

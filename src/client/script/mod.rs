@@ -16,4 +16,4 @@ pub use files::files;
 pub use list::list;
 pub use listen::{Wanted, listen};
 pub use play::{Playing, play};
-pub use send::{Words, send};
+pub use send::{OnBadLine, Sending, Words, send};

@@ -32,7 +32,7 @@ use crate::{
         output::say,
         rtsp::Way,
         signals::Signals,
-        text::fit_data,
+        text::{MESSAGE_BYTES, fit_data},
     },
     escape::Escaped,
     protocol::{Line, Message, Operation},
@@ -95,7 +95,7 @@ pub async fn play(dialer: &Dialer, name: Option<&str>, playing: &Playing) -> Res
 fn request(own: &str, playing: &Playing) -> Result<Line, Failure> {
     let Playing { of, file, .. } = playing;
     let message = Message { destination: of, data: file, ..Joining::command(own, Operation::Play.wire()) };
-    fit_data(message).map_err(|why| Failure::Argument { what: "FILE", why })
+    fit_data(message, MESSAGE_BYTES).map_err(|why| Failure::Argument { what: "FILE", why })
 }
 
 /// Where it is to be heard.
