@@ -111,6 +111,8 @@ pub enum Command {
         json: bool,
         /// With a word on standard error once it listens.
         verbose: bool,
+        /// Connecting again after a cut.
+        reconnects: bool,
     },
     /// Print what files someone has.
     Files {
@@ -192,6 +194,7 @@ impl Error {
                 },
                 Failure::PasswordUnfit { .. }
                 | Failure::Line { .. }
+                | Failure::Unread { .. }
                 | Failure::Sound(_)
                 | Failure::Input(_)
                 | Failure::Output(_) => 1,
@@ -247,8 +250,8 @@ async fn carry_out(command: Command) -> Result<(), Error> {
         Command::Send { access, name, sending } => {
             script::send(&access.dialer(&access.settings()?)?, &name, sending).await?;
         }
-        Command::Listen { access, name, from, count, json, verbose } => {
-            let wanted = Wanted { form: form(json), from, count, verbose };
+        Command::Listen { access, name, from, count, json, verbose, reconnects } => {
+            let wanted = Wanted { form: form(json), from, count, verbose, reconnects };
             script::listen(&access.dialer(&access.settings()?)?, &name, wanted).await?;
         }
         Command::Join { access, name, plain, unframed, share } => {

@@ -5,6 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
+    time::Duration,
 };
 
 use super::{DEADLINE, wait_until};
@@ -20,7 +21,12 @@ pub struct FakeServer {
 struct Heard {
     connections: usize,
     bytes: Vec<u8>,
+    /// How many bytes a client took before it took no more, see [`Peer::shut_out`].
+    taken: Option<u64>,
 }
+
+/// After so long without a byte taken, a client takes no more.
+const STALLED: Duration = Duration::from_secs(3);
 
 /// One connection, seen from the server.
 pub struct Peer {
@@ -68,6 +74,13 @@ impl FakeServer {
     /// How many connections there were.
     pub fn connections(&self) -> usize {
         self.heard.lock().unwrap().connections
+    }
+
+    /// How many bytes a client took before it took no more.
+    pub fn refused(&self) -> u64 {
+        let taken = || self.heard.lock().unwrap().taken;
+        wait_until("a client that takes no more", || taken().is_some());
+        taken().unwrap()
     }
 
     /// All that clients sent, once it satisfies the test.
@@ -133,6 +146,21 @@ impl Peer {
             sent += batch.len() as u64;
         }
         sent
+    }
+
+    /// Sends this line again and again until the client has taken nothing for [`STALLED`], and then the rest of the last.
+    pub fn shut_out(&mut self, line: &str) {
+        let line = format!("{line}\n");
+        let Recorded { stream, heard } = self.reader.get_mut();
+        stream.set_write_timeout(Some(STALLED)).unwrap();
+        let (mut taken, mut at) = (0, 0);
+        while let Ok(written @ 1..) = stream.write(&line.as_bytes()[at..]) {
+            taken += written as u64;
+            at = (at + written) % line.len();
+        }
+        heard.lock().unwrap().taken = Some(taken);
+        stream.set_write_timeout(None).unwrap();
+        self.write(&line.as_bytes()[at..]);
     }
 
     /// Reads until the client ends the connection.

@@ -132,6 +132,10 @@ pub struct Listen {
     #[arg(long, short)]
     verbose: bool,
 
+    /// Connect again after a cut, under the same name; what is said meanwhile is not received
+    #[arg(long)]
+    reconnect: bool,
+
     /// Which server.
     #[command(flatten)]
     server: ServerArgs,
@@ -139,8 +143,8 @@ pub struct Listen {
 
 impl From<Listen> for client::Command {
     fn from(args: Listen) -> Self {
-        let Listen { name, json, from, count, verbose, server } = args;
-        Self::Listen { access: server.into(), name, from, count, json, verbose }
+        let Listen { name, json, from, count, verbose, reconnect, server } = args;
+        Self::Listen { access: server.into(), name, from, count, json, verbose, reconnects: reconnect }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use tokio::time::{Instant, timeout, timeout_at};
 use zeroize::Zeroizing;
 
-use super::ending::Broken;
+use super::{backlog::MAX_BYTES, ending::Broken};
 use crate::{
     client::{
         Received,
@@ -138,6 +138,15 @@ pub enum Failure {
     /// Nothing takes the sound.
     #[error(transparent)]
     Sound(NoSink),
+    /// The server ended the connection because nothing was read of it, as whoever reads standard output did not read either.
+    #[error(
+        "standard output was not read while {} MiB waited for that, and the connection ended: {words}",
+        MAX_BYTES / 1024 / 1024
+    )]
+    Unread {
+        /// What the server said.
+        words: String,
+    },
     /// Standard input failed.
     #[error("standard input: {0}")]
     Input(io::Error),
