@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// What is shown where a word is no operation.
+/// Printed after a word that is no operation.
 const OPERATIONS: &str = "\
 Operations:
     echo               what you type comes back to you

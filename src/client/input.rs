@@ -25,7 +25,7 @@ pub enum Line {
 }
 
 impl Line {
-    /// What was kept of it.
+    /// The bytes that were kept of the line.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         match self {
@@ -33,7 +33,7 @@ impl Line {
         }
     }
 
-    /// What it says, for a message of at most `limit` bytes.
+    /// The line's text, for a message of at most `limit` bytes.
     ///
     /// # Errors
     /// If it is no text, or too long to be looked at.

@@ -31,9 +31,9 @@ pub struct LetsNobodyIn;
 #[derive(Debug)]
 pub struct Joining {
     name: String,
-    /// How often the name was asked for.
+    /// Number of name requests so far.
     name_requests: u32,
-    /// How often the password was asked for; from the second time on, the one before was wrong.
+    /// Number of password requests so far; each after the first means that the password before it was wrong.
     password_requests: u32,
     /// What was said of the last one.
     complaint: Option<String>,

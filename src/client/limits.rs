@@ -14,16 +14,16 @@ pub const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// The limits that are believed, in bytes.
 const BELIEVED: RangeInclusive<usize> = 64..=65_536;
 
-/// What the number stands behind.
+/// The text before the number.
 const KEY: &str = "message_bytes=";
 
-/// The question.
+/// The message that asks for the limits.
 #[must_use]
 pub fn request(own: &str) -> Line {
     Line::lossy(&Joining::command(own, Operation::Limits.wire()))
 }
 
-/// What the server answers: outer `None` if this is no answer to the question, inner if it does not say the limit.
+/// Reads the server's answer: the outer `None` means that this message is no answer, the inner one that it names no limit.
 ///
 /// Servers that do not know the operation say that it is not supported, or that nobody has the name `server`.
 #[must_use]

@@ -259,7 +259,7 @@ impl Link {
         }
     }
 
-    /// What this says of the server's limits, if it is the answer to the question for them.
+    /// Reads the answer to the request for the server's limits, if this item is that.
     #[expect(clippy::option_option, reason = "as limits::answer")]
     fn limits(&mut self, item: &Item) -> Option<Option<usize>> {
         let Item::Message(message) = item else { return None };

@@ -90,8 +90,8 @@ pub enum Meaning<'a> {
 /// What begins the text of a list of clients.
 const CLIENTS: &str = "clients connected: ";
 
-/// What stands between two names of it, blanks around the names not counted: Arauto writes a blank on both sides of the comma,
-/// the report's server only before it.
+/// The separator of two names of it, before blanks are trimmed: Arauto writes a blank on both sides of the comma, the report's
+/// server only before it.
 pub(super) const BETWEEN_NAMES: &str = " ,";
 
 impl Received {

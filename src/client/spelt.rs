@@ -15,7 +15,7 @@ use crate::protocol::hidden::hidden;
 #[derive(Clone, Copy, Debug)]
 pub struct Spelt<'a>(pub &'a str, pub Keep);
 
-/// What stays as it is beside text that can be seen.
+/// Characters that stay as they are although they are not letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
     /// Tabs and backslashes: for programs, which get the text as it was sent as far as it does no harm.

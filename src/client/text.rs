@@ -98,7 +98,7 @@ pub fn fit_data(message: Message<'_>, limit: usize) -> Result<Line, Unfit> {
     fit_secret(message, limit)
 }
 
-/// The same for a password, which may hold whatever its owner chose but for control characters.
+/// As [`fit_data`], for a password, which may hold any characters but control characters.
 ///
 /// # Errors
 /// As those of [`fit_data`].

@@ -20,9 +20,9 @@ use super::name::is_mark;
 const NON_JOINER: char = '\u{200c}';
 /// The zero-width joiner.
 const JOINER: char = '\u{200d}';
-/// What a flag of tags begins with: the black flag.
+/// The black flag, with which a flag of tags begins.
 const FLAG: char = '\u{1f3f4}';
-/// What a flag of tags ends with.
+/// The tag that ends a flag of tags.
 const CANCEL_TAG: char = '\u{e007f}';
 
 /// The most tags of a flag: a country, a region, and one to spare. `gbsct` has 5.

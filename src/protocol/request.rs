@@ -146,7 +146,7 @@ impl Request {
     #[must_use]
     pub fn operation(&self) -> Option<Operation> {
         Some(match self {
-            // What is echoed has the asker's name before it, and nobody is called "server".
+            // An echo's SENDER is the asker's name, and "server" is no user's.
             Self::Answer(line) if line.message().sender == reply::SERVER => Operation::Limits,
             Self::Answer(_) => Operation::Echo,
             Self::Refuse(..) => return None,

@@ -16,7 +16,7 @@ pub struct FakeServer {
     heard: Arc<Mutex<Heard>>,
 }
 
-/// What came from clients.
+/// All that clients sent.
 #[derive(Default)]
 struct Heard {
     connections: usize,

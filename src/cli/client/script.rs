@@ -44,7 +44,7 @@ pub struct Send {
     #[arg(long, value_name = "TIME", default_value = "1m", value_parser = time)]
     timeout: Duration,
 
-    /// What to do with a line of standard input that cannot be sent
+    /// How a line of standard input that cannot be sent is treated
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     on_bad_line: BadLine,
 
@@ -56,7 +56,7 @@ pub struct Send {
     server: ServerArgs,
 }
 
-/// What becomes of a line that cannot be sent.
+/// How a line that cannot be sent is treated.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum BadLine {
     /// Send neither it nor what follows

@@ -43,7 +43,7 @@ enum Note {
     Asked(Question),
     /// The server takes messages of at most so many bytes.
     Known(usize),
-    /// The same, found out because one was refused.
+    /// The server refused a message because it was longer than this many bytes.
     Limit(usize),
 }
 

@@ -66,7 +66,7 @@ pub(super) struct Dialogue {
     shows_operations: bool,
 }
 
-/// What is known of how long messages may be.
+/// The message limit, as far as the dialogue knows it.
 #[derive(Debug)]
 struct Limits {
     message_bytes: usize,
@@ -128,7 +128,7 @@ impl Dialogue {
         self.turn
     }
 
-    /// The same for all parts of an answer.
+    /// Counts as [`Self::turn`] does, but not the parts of an answer.
     pub(super) fn question(&self) -> u64 {
         self.question
     }

@@ -30,7 +30,7 @@ pub(super) enum Question {
 /// The question for the name, before there is a connection.
 pub(super) const NAME: &str = "write down your name: \n";
 
-/// What can be typed at `Operation:`, shown where something else was.
+/// The words that `Operation:` takes, printed after a word that it does not know.
 pub(super) const OPERATIONS: &str = "\
 Operations:
     echo               what you type comes back to you

@@ -9,7 +9,7 @@ use crate::client::output::Printer;
 /// The most that waits before nothing more is read, in bytes.
 pub const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// What a line takes in memory beside its text, in bytes: its place in the queue, and what an allocation costs.
+/// Memory that a line takes beside its text, in bytes: its place in the queue, and the overhead of one allocation.
 const EACH: usize = size_of::<String>() + 16;
 
 /// Lines on their way to standard output, in order.

@@ -66,10 +66,10 @@ pub enum Failure {
         /// What the server says of it.
         complaint: String,
     },
-    /// Who was asked says more than can be true.
+    /// The peer's answer is longer than any true one.
     #[error("{what} has no end")]
     Endless {
-        /// What of it.
+        /// Names the answer.
         what: &'static str,
     },
     /// Who was asked said nothing.
@@ -109,9 +109,9 @@ pub enum Failure {
     /// A password cannot be sent.
     #[error("the password of {name} {why}")]
     PasswordUnfit {
-        /// Whose.
+        /// The account.
         name: String,
-        /// Why.
+        /// The reason.
         why: Unfit,
     },
     /// A line of standard input cannot be sent.
@@ -144,7 +144,7 @@ pub enum Failure {
         MAX_BYTES / 1024 / 1024
     )]
     Unread {
-        /// What the server said.
+        /// The server's last words, or how the connection ended.
         words: String,
     },
     /// Standard input failed.
@@ -165,8 +165,8 @@ impl Errand {
         Self::begin_by(dialer, name.into(), &mut None).await
     }
 
-    /// The same, as the first part of something that may take `within` in all, see [`Self::until`]. The time in which a
-    /// password is typed does not count.
+    /// As [`Self::begin`], for an errand that may take `within` in all, see [`Self::until`]. Time in which a person types a
+    /// password does not count.
     ///
     /// # Errors
     /// If either fails, or takes longer.

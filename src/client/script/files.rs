@@ -30,7 +30,7 @@ pub struct Files {
     pub missing: usize,
 }
 
-/// What `of` answers. Joining and the whole answer may take `within`.
+/// Asks `of` for the list of files. Joining and the whole answer may take `within`.
 ///
 /// # Errors
 /// If nobody is called so, or no answer comes, or the connection breaks.

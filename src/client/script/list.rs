@@ -10,7 +10,7 @@ use crate::{
     protocol::{Line, Operation},
 };
 
-/// Who is connected, in joining order, without the one who asks. Joining and the whole list may take `within`.
+/// Lists the connected clients in joining order, without this one. Joining and the whole list may take `within`.
 ///
 /// # Errors
 /// If the server cannot be asked, or its list does not end in time or has more names than a server has users.

@@ -31,9 +31,9 @@ use crate::{
     protocol::Line,
 };
 
-/// How long is waited before the first try to connect again; twice as long before each further one.
+/// First wait before connecting again; each further wait is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
-/// The same after the server said that it ends: it may be on its way to start again.
+/// First wait after the server said that it ends: it may be restarting.
 const CLOSED_WAIT: Duration = Duration::from_secs(2);
 /// The longest of these waits.
 const MAX_WAIT: Duration = Duration::from_secs(30);
@@ -96,7 +96,7 @@ pub async fn listen(dialer: &Dialer, name: &str, wanted: Wanted) -> Result<(), F
     listening.finish(end).await
 }
 
-/// Whether another connection may do better. Who was sent away, or is not let in, stays away.
+/// Whether another connection may succeed. A client that was sent away or is not let in does not come back.
 fn may_pass(failure: &Failure) -> bool {
     match failure {
         Failure::NoConnection(_)

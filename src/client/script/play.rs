@@ -72,7 +72,7 @@ struct Announced {
 /// If it cannot be heard, or breaks off: [`Failure::BrokeOff`].
 pub async fn play(dialer: &Dialer, name: Option<&str>, playing: &Playing) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(Failure::Input)?;
-    // What cannot be sent is found before all else. A name that is made up is as long as any other.
+    // A FILE that cannot be sent is reported before anything else is tried. All generated names are equally long.
     request(name.unwrap_or(&made_up()), playing)?;
     // Before anybody is asked for anything.
     let ready = playing.output.prepare().map_err(Failure::Sound)?;

@@ -32,15 +32,15 @@ pub enum Words {
     Input,
 }
 
-/// What becomes of a line of standard input that cannot be sent.
+/// How a line of standard input that cannot be sent is treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnBadLine {
-    /// It ends sending, and so it and what follows are not sent.
+    /// The line ends sending: neither it nor later lines are sent.
     #[default]
     Fail,
-    /// It is left out.
+    /// The line is left out.
     Skip,
-    /// It is written in another way: its characters and bytes as escapes, and cut where it is too long.
+    /// The line is sent with escapes for what cannot be sent, and cut to the limit.
     Escape,
 }
 
@@ -70,17 +70,17 @@ struct BadLines {
     first: Option<(u64, Unfit)>,
 }
 
-/// What to send, and how.
+/// The messages to send, and how.
 #[derive(Clone, Debug)]
 pub struct Sending {
-    /// To whom.
+    /// The receivers.
     pub to: To,
-    /// What.
+    /// The texts.
     pub words: Words,
-    /// What becomes of lines that cannot be sent.
+    /// How lines that cannot be sent are treated.
     pub on_bad_line: OnBadLine,
-    /// How long the server may take nothing while there is something to send, and say nothing while its confirmation is waited
-    /// for.
+    /// Time for which the server may accept nothing while there is something to send, and for which it may confirm nothing
+    /// after that.
     pub within: Duration,
 }
 

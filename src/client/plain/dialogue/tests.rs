@@ -293,7 +293,7 @@ fn a_server_with_line_endings_is_asked_for_its_limit() {
         assert_eq!(acts, if limit == 300 { vec![Act::Limited(300)] } else { vec![] });
         let fits = "x".repeat(limit - "alan | alan | echo | ".len());
         assert!(matches!(typed(&mut dialogue, &["echo", &fits])[..], [_, Act::Send(_)]), "{answer}");
-        // What is said later is shown.
+        // A later answer is shown as any message is.
         dialogue.hear(said(answer));
         assert!(dialogue.acts().contains(&shown(answer)));
     }
