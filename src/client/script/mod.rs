@@ -4,7 +4,9 @@
 mod backlog;
 mod ending;
 mod errand;
+mod failure;
 mod files;
+mod lines;
 mod list;
 mod listen;
 mod play;
@@ -12,9 +14,11 @@ mod send;
 pub mod show;
 
 pub use ending::Broken;
-pub use errand::{Errand, Failure};
+pub use errand::Errand;
+pub use failure::Failure;
 pub use files::files;
+pub use lines::OnBadLine;
 pub use list::list;
 pub use listen::{Wanted, listen};
 pub use play::{Playing, play};
-pub use send::{OnBadLine, Sending, Words, send};
+pub use send::{Sending, Words, send};
