@@ -32,11 +32,11 @@ mod secret;
 mod verifier;
 
 pub use attempts::Origin;
-pub use queue::Attempt;
+pub use queue::{Attempt, Verdict};
 #[cfg(test)]
 pub(crate) use secret::tests::cheap_hash;
 pub use secret::{FEWEST_CHARS, MOST_BYTES, NoHash, NoSecret, PasswordHash, Secret};
-pub use verifier::{Verdict, Verifier};
+pub use verifier::Verifier;
 
 /// The keys that an entry of the file can have.
 const KEYS: [&str; 3] = ["name", "hash", "operator"];

@@ -8,7 +8,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     hash::Hash,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
@@ -16,7 +16,6 @@ use tokio::sync::oneshot;
 use super::{
     attempts::{Failures, MAX_WRONG_PER_ACCOUNT, MAX_WRONG_PER_ADDRESS, Origin},
     secret::{PasswordHash, Secret},
-    verifier::Verdict,
 };
 use crate::protocol::NameKey;
 
@@ -37,6 +36,22 @@ pub struct Attempt {
     pub hash: PasswordHash,
     /// What was given.
     pub secret: Secret,
+}
+
+/// What came of a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is the password.
+    Right,
+    /// It is not.
+    Wrong,
+    /// It was not looked at: too many wrong ones came from that address. The next may be tried after this time.
+    TooMany(Duration),
+    /// It was not looked at: too many wrong ones were given for that account, and its password never came from that address.
+    /// The next may be tried after this time.
+    TooManyForAccount(Duration),
+    /// It could not be looked at: the server lacks memory, too many wait, or it is ending.
+    Failed,
 }
 
 /// An [`Attempt`] and where its verdict goes. Once the receiver is gone, nobody waits for it.

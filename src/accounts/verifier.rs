@@ -1,7 +1,7 @@
 //! [`Verifier`]: compares passwords with hashes where that harms nobody: off the threads that serve sessions, a few at a
 //! time, in the order that [`Queue`] decides.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::{
     sync::{
@@ -13,28 +13,12 @@ use tokio::{
 
 use super::{
     attempts::Origin,
-    queue::{Attempt, Queue, Waiting},
+    queue::{Attempt, Queue, Verdict, Waiting},
 };
 use crate::protocol::NameKey;
 
 /// Passwords that are compared at once. Each takes the memory its hash asks for, 19 MiB as a rule, and a core.
 const AT_A_TIME: usize = 2;
-
-/// What came of a try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is the password.
-    Right,
-    /// It is not.
-    Wrong,
-    /// It was not looked at: too many wrong ones came from that address. The next may be tried after this time.
-    TooMany(Duration),
-    /// It was not looked at: too many wrong ones were given for that account, and its password never came from that address.
-    /// The next may be tried after this time.
-    TooManyForAccount(Duration),
-    /// It could not be looked at: the server lacks memory, too many wait, or it is ending.
-    Failed,
-}
 
 /// Where passwords are sent to be compared. Clones send to the same place.
 ///
