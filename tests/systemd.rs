@@ -121,7 +121,7 @@ fn a_reload_of_a_broken_configuration_fails_and_its_status_says_why() {
     fs::write(&config, "[limits]\nmax_sessions = 0\n").unwrap();
     assert!(!reload_as_the_unit_does(&process, &config));
     hears(&format!(
-        "Reload refused, all stays as it was: {shown}:2:16: limits.max_sessions must be 1 to 1000000"
+        "Reload refused, all stays as it was: {shown}:2:16: limits.max_sessions must be a whole number from 1 to 1000000"
     ));
     fs::write(&config, "[accounts]\nfile = 'none.toml'\n").unwrap();
     assert!(!reload_as_the_unit_does(&process, &config));
