@@ -378,11 +378,109 @@ proptest! {
         text.replace_range(start..end, &String::from_iter(with));
         let directory = file(text);
 
-        if let Err(error) = config::check(&directory.path().join("a.toml")) {
-            let said = error.to_string();
+        for fault in config::check(&directory.path().join("a.toml")).1 {
+            let said = fault.to_string();
             prop_assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
             prop_assert!(said.contains("a.toml:") && said.ends_with('^'), "{said:?}");
         }
+    }
+}
+
+#[test]
+fn all_faults_of_a_file_and_of_the_files_it_names_are_told() {
+    let directory = file(
+        "[limits]\nmax_sessions = 0\n[server]\nlisten = 'nowhere'\n[tls]\ncertificate = 'cert.pem'\nkey = 'key.pem'\n\
+         client_ca = 'ca.pem'\n[accounts]\nfile = 'accounts.toml'\nbans_file = 'bans.toml'\n",
+    );
+    let path = |name: &str| directory.path().join(name);
+    fs::write(path("cert.pem"), "junk").unwrap();
+    fs::write(path("ca.pem"), "").unwrap();
+    fs::write(path("accounts.toml"), "[[accounts]]\nname = 'a|b'\n[[accounts]]\nname = 'bob'\n").unwrap();
+    fs::write(path("bans.toml"), "[[bans]]\nname = 7\n").unwrap();
+    let check = || arauto(["config", "--check", path("a.toml").to_str().unwrap()]).output().unwrap();
+    let output = check();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(2), &b""[..]));
+    let said = String::from_utf8(output.stderr).unwrap();
+    let folder = directory.path().display();
+    let lines: Vec<&str> = said.lines().filter(|line| line.starts_with("arauto: ")).collect();
+    for (line, expected) in lines.iter().zip([
+        "/a.toml:2:16: limits.max_sessions must be ",
+        "/a.toml:4:10: server.listen must be ",
+        "/cert.pem holds no certificate in PEM",
+        "/key.pem: No such file or directory (os error 2)",
+        "/ca.pem holds no certificate in PEM",
+        "/accounts.toml:2:8: A name must not hold the character |",
+        "/accounts.toml:3:1: hash is missing",
+        "/bans.toml:2:8: name must be a text in quotes",
+    ]) {
+        assert!(line.contains(&format!("{folder}{expected}")), "{expected}: {line}");
+    }
+    assert_eq!(lines.len(), 8, "{said}");
+
+    // Files that are fine each, and not together.
+    let issue = |name: &str| {
+        let folder = path(name);
+        fs::create_dir(&folder).unwrap();
+        stdout(arauto(["cert", "--out-dir", folder.to_str().unwrap()]).current_dir(&folder));
+    };
+    issue("one");
+    issue("other");
+    fs::write(path("a.toml"), "[tls]\ncertificate = 'one/cert.pem'\nkey = 'other/key.pem'\n").unwrap();
+    assert_eq!(
+        String::from_utf8(check().stderr).unwrap(),
+        format!(
+            "arauto: tls.key: the key in {folder}/other/key.pem does not belong to the first certificate in {folder}/one/cert.pem\n"
+        )
+    );
+    fs::write(path("a.toml"), "[tls]\ncertificate = 'one/cert.pem'\nkey = 'one/key.pem'\n").unwrap();
+    assert!(check().status.success());
+}
+
+#[test]
+fn all_faults_of_a_clients_settings_are_told() {
+    let directory =
+        file("tls = true\nca = 'none.pem'\ncert = 'none.pem'\npassword_file = 'none'\ncolours = 'red'\n");
+    let path = directory.path().join("a.toml");
+    let output = arauto(["config", "--client", "--check", path.to_str().unwrap()]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    for part in
+        ["colours must be ", "ca: cannot read ", "cert is given without key", "password_file: cannot read "]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn what_kubernetes_sets_for_services_called_like_sections_is_left_alone() {
+    for (variable, value) in [
+        ("ARAUTO_SERVER_PORT", "tcp://10.0.0.1:1234"),
+        ("ARAUTO_SERVER_SERVICE_HOST", "10.0.0.1"),
+        ("ARAUTO_SERVER_SERVICE_PORT", "1234"),
+        ("ARAUTO_SERVER_SERVICE_PORT_TR2", "1234"),
+        ("ARAUTO_SERVER_PORT_1234_TCP", "tcp://10.0.0.1:1234"),
+        ("ARAUTO_SERVER_PORT_1234_TCP_PROTO", "tcp"),
+        ("ARAUTO_SERVER_PORT_1234_TCP_PORT", "1234"),
+        ("ARAUTO_SERVER_PORT_1234_TCP_ADDR", "10.0.0.1"),
+        ("ARAUTO_MEDIA_PORT", "udp://10.0.0.1:1554"),
+        ("ARAUTO_MEDIA_UDP_PORT", "tcp://10.0.0.1:1554"),
+        ("ARAUTO_WEB_PORT_80_UDP_ADDR", "10.0.0.1"),
+        ("ARAUTO_CLIENT_PORT", "tcp://10.0.0.1:1"),
+    ] {
+        for arguments in [&["config"][..], &["config", "--client"]] {
+            let output = arauto([]).args(arguments).env(variable, value).output().unwrap();
+            assert!(output.status.success(), "{variable}: {output:?}");
+        }
+    }
+    // What somebody most likely means for this server is still refused.
+    for (variable, value) in [
+        ("ARAUTO_SERVER_PORT", "1234"),
+        ("ARAUTO_SERVER_PORT", "tcp:10.0.0.1"),
+        ("ARAUTO_SERVER_PORT_1234", "tcp"),
+        ("ARAUTO_SERVER_LISTENS", "tcp://10.0.0.1:1234"),
+    ] {
+        let output = arauto(["config"]).env(variable, value).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{variable}={value}: {output:?}");
     }
 }
 

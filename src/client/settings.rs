@@ -109,6 +109,21 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Opens all files that are named, and gives all that cannot be used.
+    #[must_use]
+    pub fn unusable_files(&self) -> Vec<Unusable> {
+        let [ca, cert, key] = [&self.ca, &self.cert, &self.key].map(|path| some(path));
+        let whom_to_trust = tls::TlsOptions { ca, ..tls::TlsOptions::default() };
+        // Whom to trust is judged by itself.
+        let own = tls::TlsOptions { insecure: true, cert, key, ..tls::TlsOptions::default() };
+        let tls = [whom_to_trust.ca.is_some().then_some(whom_to_trust), own.cert.is_some().then_some(own)];
+        let tls = tls.iter().flatten().filter_map(|options| tls::Tls::new(options).err().map(Unusable::from));
+        let password = some(&self.password_file).and_then(|file| Password::read(&file).err());
+        tls.chain(password.map(Unusable::from)).collect()
+    }
+}
+
 /// Why a file that is named cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
@@ -142,12 +157,11 @@ pub fn load(
     Ok(loaded)
 }
 
-/// Judges a file alone: no environment, no flags.
-///
-/// # Errors
-/// The first thing wrong, with what is allowed instead.
-pub fn check(path: &Path) -> Result<(), ConfigError> {
-    layers::check::<Settings>(path)
+/// Judges a file alone: no environment, no flags. Gives what it says as far as that is allowed, and all that is not. The files
+/// that it names are not opened.
+#[must_use]
+pub fn check(path: &Path) -> (Settings, Vec<ConfigError>) {
+    layers::check(path)
 }
 
 /// Every setting, in words, in order.

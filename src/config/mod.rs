@@ -48,12 +48,11 @@ pub fn file(
     layers::named_file::<Config>(command_line, environment)
 }
 
-/// Judges a file alone: no environment, no flags.
-///
-/// # Errors
-/// The first thing wrong, with what is allowed instead.
-pub fn check(path: &Path) -> Result<(), ConfigError> {
-    layers::check::<Config>(path)
+/// Judges a file alone: no environment, no flags. Gives what it says as far as that is allowed, and all that is not. The files
+/// that it names are not opened.
+#[must_use]
+pub fn check(path: &Path) -> (Config, Vec<ConfigError>) {
+    layers::check(path)
 }
 
 /// Reads a file's content over the defaults, and nothing else.

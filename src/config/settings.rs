@@ -133,7 +133,7 @@ impl Settings for Config {
         Config::see_from(self, folder);
     }
 
-    fn judge(layers: &Layers<Self>) -> Result<(), ConfigError> {
+    fn judge(layers: &Layers<Self>) -> Vec<ConfigError> {
         judge::judge(layers)
     }
 }

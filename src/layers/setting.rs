@@ -15,11 +15,9 @@ pub trait Settings: Default + 'static {
     /// Takes relative paths as seen from `folder`: those in a file are meant as seen from the file.
     fn see_from(&mut self, folder: &Path);
 
-    /// Whether the values fit together; each by itself is allowed.
-    ///
-    /// # Errors
-    /// The first that does not.
-    fn judge(layers: &Layers<Self>) -> Result<(), ConfigError>;
+    /// Which values do not fit together, though each by itself is allowed.
+    #[must_use]
+    fn judge(layers: &Layers<Self>) -> Vec<ConfigError>;
 
     /// Where in the table a setting stands.
     #[must_use]

@@ -77,7 +77,7 @@ mod waiting;
 mod who;
 
 use addresses::{Addresses, Taken};
-use bans::Ledger;
+use bans::{Ledger, LedgerError};
 use health::{Health, Phase};
 pub use house::{Ended, ServeError};
 use house::{Entrances, House};
@@ -352,6 +352,22 @@ fn log_local_connections(config: &Config, log: &Logger) {
             "connections from this machine are a proxy's; limits for each address do not hold for them"
         ),
     }
+}
+
+/// Opens all files that a configuration names, and gives all that is wrong with them.
+#[must_use]
+pub fn unusable_files(config: &Config) -> Vec<ServeError> {
+    let accounts = match config.accounts.file.as_path() {
+        file if file.as_os_str().is_empty() => Vec::new(),
+        file => Accounts::faults(file, name::max_bytes(config.limits.message_bytes)),
+    };
+    let bans = match config.accounts.bans_file.as_path() {
+        file if file.as_os_str().is_empty() => Vec::new(),
+        file => bans::file::faults(file),
+    };
+    let credentials = credentials::faults(&config.tls).into_iter().map(ServeError::from);
+    let bans = bans.into_iter().map(|fault| ServeError::from(LedgerError::from(fault)));
+    credentials.chain(accounts.into_iter().map(ServeError::from)).chain(bans).collect()
 }
 
 /// Reads the accounts file that a configuration names, if it names one, and warns if others can read it too. To put them

@@ -27,7 +27,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     (
         "[server]\ncolour = 3\n",
-        "2:1: unknown key in [server]; there are listen, workers, spread_above, drain_timeout",
+        "2:1: unknown key in [server]; there are listen, workers, spread_above, drain_timeout, local_connections",
         "2 | colour = 3\n  | ^^^^^^",
     ),
     (
@@ -144,7 +144,9 @@ fn a_refused_file_is_shown_where_and_why() {
         let directory = file(text);
         let expected = format!("arauto: a.toml:{message}\n  |\n{excerpt}\n");
         let said = |arguments| refusal(in_directory(&mut arauto(arguments), &directory));
-        assert_eq!(said(["config", "--check", "a.toml"]), expected, "{text}");
+        // What else is wrong comes after it.
+        let check = said(["config", "--check", "a.toml"]);
+        assert!(check.starts_with(&expected), "{text}: {check}");
         assert_eq!(said(["config", "--config", "a.toml"]), expected, "{text}");
     }
     let directory = file("[server]\nworkers = 65\n");

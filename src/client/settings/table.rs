@@ -43,16 +43,20 @@ impl layers::Settings for Settings {
     }
 
     /// Who says whom to trust expects to be safe: that is not left unheard, unless "no TLS" is said in a later layer.
-    fn judge(layers: &Layers<Self>) -> Result<(), ConfigError> {
+    fn judge(layers: &Layers<Self>) -> Vec<ConfigError> {
         let Settings { tls, ca, cert, key, .. } = &layers.config;
-        for (setting, path) in FOR_TLS.into_iter().zip([ca, cert, key]) {
+        let is_unheard = |setting: &str, path: &Path| {
             let is_overruled = layers.origin("", "tls").is_over(layers.origin("", setting));
-            if !tls && !path.as_os_str().is_empty() && !is_overruled {
+            !tls && !path.as_os_str().is_empty() && !is_overruled
+        };
+        let unheard =
+            FOR_TLS.into_iter().zip([ca, cert, key]).filter(|(setting, path)| is_unheard(setting, path));
+        unheard
+            .map(|(setting, _)| {
                 let index = Self::find("", setting).unwrap_or_default();
-                return Err(layers.refusal(index, r#""", because tls is not true"#.to_owned()));
-            }
-        }
-        Ok(())
+                layers.refusal(index, r#""", because tls is not true"#.to_owned())
+            })
+            .collect()
     }
 }
 
