@@ -14,7 +14,7 @@ use slog::{Discard, Logger, o, warn};
 
 use crate::{
     config::Tls,
-    pem::{PemError, PemFile},
+    pem::{self, PemError, PemFile},
 };
 
 /// Why certificates and keys cannot be used. Its words never carry raw control characters.
@@ -141,7 +141,8 @@ fn certified_key(
             CredentialsError::Mismatch { key: file.shown(), certificate: certificate.shown() }
         }
         rustls::Error::InvalidCertificate(error) => {
-            certificate.unusable(format!("holds a certificate that cannot be used: {error:?}")).into()
+            let why = pem::fault(&error);
+            certificate.unusable(format!("holds a certificate that cannot be used: it {why}")).into()
         }
         error => file.unusable(format!("holds a key that cannot be used: {error}")).into(),
     })
