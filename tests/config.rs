@@ -13,7 +13,10 @@ use arauto::config::{self, CommandLine, Config, Loaded};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use crate::cli::{arauto, refusal, stdout};
+use crate::{
+    cli::{arauto, refusal, stdout},
+    harness::process::Process,
+};
 
 /// A value for each setting that is not its default: the variable, what is put in it, what comes out.
 const OTHERS: &[(&str, &str, &str)] = &[
@@ -449,6 +452,18 @@ fn all_faults_of_a_clients_settings_are_told() {
     {
         assert!(said.contains(part), "{part}: {said}");
     }
+}
+
+#[test]
+fn an_address_that_takes_ipv6_alone_is_pointed_out() {
+    let process = Process::serve(&[("ARAUTO_SERVER_LISTEN", "[::]:0")]);
+    let said = process.logged("this address takes IPv6 alone; for IPv4, add another");
+    let port = process.address().port();
+    assert_eq!(said["setting"], "server.listen");
+    assert_eq!(
+        (&said["address"], &said["add"]),
+        (&format!("[::]:{port}").into(), &format!("0.0.0.0:{port}").into())
+    );
 }
 
 #[test]

@@ -275,6 +275,7 @@ impl Server {
         self.at.log(&self.log);
         info!(self.log, "started"; "version" => env!("CARGO_PKG_VERSION"), "workers" => workers.len());
         log_local_connections(&self.config.get(), &self.log);
+        self.at.log_missing_ipv4(&self.log);
         // Sound has a thread of its own: a datagram waits for no message, and no message for a datagram.
         let media_thread = if self.doors.is_empty() { None } else { Some(Arbiter::try_new()?) };
         let opening = media_thread.as_ref().map(|thread| Opening {
