@@ -3,6 +3,7 @@
 mod entering;
 mod moderation;
 mod passwd;
+mod places;
 mod reload;
 mod secrecy;
 mod turns;

@@ -51,6 +51,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("LIMITS_LINE_TIMEOUT", "0s", r#"line_timeout = "0s""#),
     ("LIMITS_IDLE_TIMEOUT", "90s", r#"idle_timeout = "1m 30s""#),
     ("LIMITS_MAX_SESSIONS", "1", "max_sessions = 1"),
+    ("LIMITS_RESERVED_SESSIONS", "0", "reserved_sessions = 0"),
     ("LIMITS_OUTBOX_BYTES", "4096", "outbox_bytes = 4096"),
     ("LIMITS_SLOW_READER_GRACE", "1s", r#"slow_reader_grace = "1s""#),
     ("LIMITS_SLOW_READER_WAIT", "1s", r#"slow_reader_wait = "1s""#),

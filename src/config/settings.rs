@@ -98,6 +98,7 @@ settings! {
     limits.line_timeout: Span(Duration::ZERO..=Duration::from_hours(1)) => NewSessions;
     limits.idle_timeout: Span(Duration::ZERO..=Duration::from_hours(24)) => NewSessions;
     limits.max_sessions: Whole(1..=1_000_000);
+    limits.reserved_sessions: Whole(0..=1_000_000) => NewSessions;
     limits.outbox_bytes: Whole(4 * KIB..=GIB);
     limits.slow_reader_grace: Span(Duration::ZERO..=Duration::from_mins(10)) => NewSessions;
     limits.slow_reader_wait: Span(Duration::ZERO..=Duration::from_secs(10)) => AtOnce;

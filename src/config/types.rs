@@ -208,6 +208,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// The most sessions at once.
     pub max_sessions: usize,
+    /// How many of these are kept for accounts.
+    pub reserved_sessions: usize,
     /// What may wait to be written to one session; while more does, nothing is read from those who send to it.
     pub outbox_bytes: usize,
     /// How long a session with more than that waiting may go without taking anything before it is ended.
@@ -226,6 +228,7 @@ impl Default for Limits {
             line_timeout: Duration::from_mins(2),
             idle_timeout: Duration::ZERO,
             max_sessions: 10_000,
+            reserved_sessions: 8,
             outbox_bytes: 1024 * 1024,
             slow_reader_grace: Duration::from_millis(250),
             slow_reader_wait: Duration::from_secs(2),

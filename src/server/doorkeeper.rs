@@ -17,6 +17,7 @@ use tokio::{
 use super::{
     close::CloseReason,
     flood::{Bucket, Rate},
+    trial::{TRIAL_TIMEOUT, Trial},
     who::Peer,
 };
 use crate::{config::Flood, protocol::Line};
@@ -63,10 +64,38 @@ pub struct Visit(#[expect(dead_code, reason = "it counts by being there")] Arc<(
 /// The places of a connection, given back when it is gone.
 #[derive(Debug)]
 pub struct Stay {
-    /// Its place among the server's: of `limits.max_sessions`, or of those for the page.
-    pub permit: OwnedSemaphorePermit,
+    /// Its place among the server's: of `limits.max_sessions`, or of those for the page. None while it is on trial.
+    pub permit: Option<OwnedSemaphorePermit>,
     /// Its place among its address's, where these are counted.
     pub visit: Option<Visit>,
+    /// It came when only places kept for accounts were left.
+    pub trial: Option<Trial>,
+}
+
+impl Stay {
+    /// One that has its place.
+    #[must_use]
+    pub fn in_place(permit: OwnedSemaphorePermit, visit: Option<Visit>) -> Self {
+        Self { permit: Some(permit), visit, trial: None }
+    }
+
+    /// Time to give a name, or a password, where everybody has `timeout`.
+    #[must_use]
+    pub fn name_timeout(&self, timeout: Duration) -> Duration {
+        if self.is_on_trial() { timeout.min(TRIAL_TIMEOUT) } else { timeout }
+    }
+
+    /// Whether it has no place yet.
+    #[must_use]
+    pub fn is_on_trial(&self) -> bool {
+        self.trial.as_ref().is_some_and(Trial::goes_on)
+    }
+
+    /// Whether it has a place, or takes one that is kept for accounts: only an account's owner can.
+    #[must_use]
+    pub fn take_place(&self, is_owner: bool) -> bool {
+        self.trial.as_ref().is_none_or(|trial| is_owner && trial.take_place())
+    }
 }
 
 /// The places of who is let in, or why there are none.

@@ -13,7 +13,7 @@ use actix_rt::Arbiter;
 use slog::{Logger, error, warn};
 use tokio::{
     sync::{
-        Semaphore,
+        AcquireError, Semaphore,
         mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     },
     time::{Instant, sleep_until},
@@ -36,6 +36,7 @@ use super::{
     systemd,
     tally::Tally,
     tls::credentials::CredentialsError,
+    trial::MAX_TRIALS,
     vigil::{Notice, Vigil},
 };
 use crate::{
@@ -111,6 +112,8 @@ pub struct House {
     notices: UnboundedReceiver<Notice>,
     /// A permit for each session there may be.
     places: Arc<Semaphore>,
+    /// A permit for each connection that may be on trial for one of those.
+    trials: Arc<Semaphore>,
     max_sessions: u32,
     config: InForce,
     /// Listeners that have not ended.
@@ -197,10 +200,13 @@ impl House {
         let listening = CancellationToken::new();
         let limits = &config.get().limits;
         let places = Arc::new(Semaphore::new(limits.max_sessions));
+        let trials = Arc::new(Semaphore::new(MAX_TRIALS));
         let reception = Reception {
             couriers,
             barrier,
             places: Arc::clone(&places),
+            trials: Arc::clone(&trials),
+            accounts: accounts.clone(),
             pages: Arc::new(Semaphore::new(PAGES)),
             max_sessions: limits.max_sessions,
             stop: listening.clone(),
@@ -218,6 +224,7 @@ impl House {
             audio,
             notices,
             places,
+            trials,
             max_sessions: u32::try_from(limits.max_sessions).unwrap_or(u32::MAX),
             config: config.clone(),
             listeners: listener_count,
@@ -238,7 +245,11 @@ impl House {
         let mut deadline: Option<Instant> = None;
         let (mut stopped, mut closing) = (false, false);
         loop {
-            let everyone_left = self.places.acquire_many(self.max_sessions);
+            let everyone_left = async {
+                let trials = u32::try_from(MAX_TRIALS).unwrap_or(u32::MAX);
+                let on_trial = self.trials.acquire_many(trials).await?;
+                Ok::<_, AcquireError>((on_trial, self.places.acquire_many(self.max_sessions).await?))
+            };
             tokio::select! {
                 Some(by) = stops.recv() => {
                     if std::mem::replace(&mut stopped, true) {

@@ -134,7 +134,7 @@ impl Http {
     pub async fn serve(
         &self,
         visitor: Visitor,
-        Stay { permit, visit: _visit }: Stay,
+        Stay { permit, visit: _visit, .. }: Stay,
         listening: impl FnOnce(),
     ) -> io::Result<()> {
         if self.serve.get().is_none() {

@@ -33,6 +33,7 @@ use super::{
     who::Peer,
 };
 use crate::{
+    accounts::Directory,
     config::InForce,
     protocol::{Line, reply},
 };
@@ -101,6 +102,10 @@ pub struct Reception {
     pub barrier: Barrier,
     /// A permit for each session there may be.
     pub places: Arc<Semaphore>,
+    /// A permit for each connection that may be on trial for a place that is kept for accounts.
+    pub trials: Arc<Semaphore>,
+    /// Whom those are kept for.
+    pub accounts: Directory,
     /// A permit for each connection that may ask for the page.
     pub pages: Arc<Semaphore>,
     /// How many sessions there may be, for the refusal.
@@ -287,7 +292,7 @@ mod tests {
     use std::{io::Read, rc::Rc};
 
     use super::*;
-    use crate::config::Config;
+    use crate::{accounts::Accounts, config::Config};
 
     #[test]
     fn connections_inherit_what_they_need() {
@@ -312,6 +317,8 @@ mod tests {
             couriers: Vec::new(),
             barrier: Barrier::default(),
             places: Arc::new(Semaphore::new(0)),
+            trials: Arc::new(Semaphore::new(0)),
+            accounts: Directory::new(Accounts::default()),
             pages: Arc::new(Semaphore::new(0)),
             max_sessions: 0,
             stop: CancellationToken::new(),

@@ -70,6 +70,7 @@ mod streams;
 pub mod systemd;
 mod tally;
 mod tls;
+mod trial;
 mod tune;
 mod vigil;
 mod wait_budget;
@@ -392,8 +393,9 @@ fn read_accounts(config: &Config, log: &Logger) -> Result<Accounts, SourceError>
 
 /// Open files beside the sessions: listeners, reactors and log, connections that are being refused, ask for the page or listen, and
 /// monitoring.
-const RESERVED_FILES: u64 =
-    64 + (listener::REFUSALS + listener::PAGES + http::stream::LISTENERS + monitoring::MOST) as u64;
+const RESERVED_FILES: u64 = 64
+    + (listener::REFUSALS + listener::PAGES + trial::MAX_TRIALS + http::stream::LISTENERS + monitoring::MOST)
+        as u64;
 
 #[cfg(test)]
 mod tests;

@@ -104,7 +104,7 @@ impl Handler<TakeIn> for Courier {
 
     fn handle(&mut self, TakeIn(stream, id): TakeIn, _: &mut Self::Context) {
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a permit of its own");
-        let guest = Guest { id, peer: Peer::elsewhere(), stay: Stay { permit, visit: None } };
+        let guest = Guest { id, peer: Peer::elsewhere(), stay: Stay::in_place(permit, None) };
         self.take_in(split(stream), guest, Manner::Lines { certified: None });
     }
 }

@@ -33,7 +33,7 @@ impl Courier {
             return self.log_refused(id, peer, CloseReason::ServerClosed, None);
         }
         let limit = self.surroundings.message_bytes;
-        let patience = self.surroundings.config.get().limits.name_timeout;
+        let patience = stay.name_timeout(self.surroundings.config.get().limits.name_timeout);
         let under_way = self.surroundings.tally.begin(Stage::Handshake);
         let task = actix_rt::spawn(async move {
             let shaken = handshake(socket, secure.0, Instant::now() + patience).await;

@@ -17,6 +17,7 @@ use crate::{
     server::{
         close::CloseReason,
         doorkeeper::{Admission, Admitted, Doorkeeper, Stay, Unwelcome, Visit},
+        trial::Trials,
         who::Peer,
     },
 };
@@ -28,6 +29,7 @@ pub type Door = Rc<Doors>;
 pub struct Doors {
     pub(super) sessions: RefCell<Doorkeeper>,
     pages: RefCell<Doorkeeper>,
+    trials: RefCell<Trials>,
     warned_of_proxy: Cell<bool>,
 }
 
@@ -37,6 +39,7 @@ impl Doors {
         Self {
             sessions: RefCell::new(Doorkeeper::new(now)),
             pages: RefCell::new(Doorkeeper::new(now)),
+            trials: RefCell::default(),
             warned_of_proxy: Cell::new(false),
         }
     }
@@ -89,8 +92,15 @@ impl Reception {
     /// A place for a session.
     pub(super) fn admit(&self, peer: Peer, door: &Door) -> Admitted {
         let visit = self.ask(peer, &door.sessions, &self.config.get().flood)?;
-        let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| self.no_place())?;
-        Ok(Stay { permit, visit })
+        let free = self.places.available_permits();
+        if free > self.reserved() {
+            let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| self.no_place())?;
+            return Ok(Stay::in_place(permit, visit));
+        }
+        // While the server ends, no place is free.
+        let permit = Arc::clone(&self.trials).try_acquire_owned().ok().filter(|_| free > 0);
+        let trial = door.trials.borrow_mut().begin(permit.ok_or_else(|| self.no_place())?, &self.places);
+        Ok(Stay { permit: None, visit, trial: Some(trial) })
     }
 
     /// A place for a connection that asks for the page.
@@ -102,7 +112,15 @@ impl Reception {
         let permit = Arc::clone(&self.pages)
             .try_acquire_owned()
             .map_err(|_| (reply::server_full(self.message_bytes, PAGES), CloseReason::ServerFull))?;
-        Ok(Stay { permit, visit })
+        Ok(Stay::in_place(permit, visit))
+    }
+
+    /// Places that are kept for accounts. Where there are none, nobody could take them.
+    fn reserved(&self) -> usize {
+        if self.accounts.current().is_empty() {
+            return 0;
+        }
+        self.config.get().limits.reserved_sessions.min(self.max_sessions / 2)
     }
 
     /// Asks a doorkeeper.

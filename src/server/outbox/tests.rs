@@ -98,7 +98,7 @@ fn outbox(kind: Kind, limit: usize, takes: &[usize]) -> (Rc<RefCell<Outbox>>, Rc
     let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
     let bounds = Rc::new(Bounds { limit, grace: GRACE, gap: GAP });
     let mut outbox =
-        Outbox::new(Box::new(Half(Rc::clone(&wire))), bounds, Rc::new(Stay { permit, visit: None }));
+        Outbox::new(Box::new(Half(Rc::clone(&wire))), bounds, Rc::new(Stay::in_place(permit, None)));
     outbox.set_kind(kind);
     (Rc::new(RefCell::new(outbox)), wire)
 }

@@ -78,7 +78,7 @@ impl World {
         let permit = Arc::clone(&self.pages).try_acquire_owned().unwrap();
         actix_rt::spawn(async move {
             let _ =
-                http.serve(visitor, Stay { permit, visit: None }, || listening.borrow_mut().push(id)).await;
+                http.serve(visitor, Stay::in_place(permit, None), || listening.borrow_mut().push(id)).await;
         });
         client.write_all(format!("{request} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).await.unwrap();
         client
