@@ -4,7 +4,13 @@ use std::{
     fs::{self, File},
     io,
     net::{SocketAddr, TcpListener, TcpStream},
-    os::{fd::OwnedFd, unix::net::UnixDatagram},
+    os::{
+        fd::OwnedFd,
+        unix::{
+            fs::{MetadataExt, PermissionsExt},
+            net::UnixDatagram,
+        },
+    },
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -230,6 +236,25 @@ fn who_is_connected_but_not_accepted_when_it_ends_is_told() {
         assert_eq!(process.ended().code(), Some(0));
         assert!(TcpStream::connect(process.address()).is_err(), "still listening");
     }
+}
+
+#[test]
+fn the_journal_takes_priorities_from_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = File::create(folder.path().join("log")).unwrap();
+    let found = log.metadata().unwrap();
+    let mut command = crate::cli::arauto(["serve", "--listen", "127.0.0.1:0"]);
+    // Nobody can listen there: it ends by itself.
+    command.env("ARAUTO_TLS_CLIENT_CA", "/none").env("ARAUTO_WEB_LISTEN", "192.0.2.1:1");
+    command.env("ARAUTO_ACCOUNTS_FILE", folder.path().join("accounts.toml"));
+    fs::write(folder.path().join("accounts.toml"), "").unwrap();
+    fs::set_permissions(folder.path().join("accounts.toml"), fs::Permissions::from_mode(0o644)).unwrap();
+    command.env("JOURNAL_STREAM", format!("{}:{}", found.dev(), found.ino()));
+    let status = command.stdout(Stdio::null()).stderr(log).status().unwrap();
+    assert!(!status.success());
+    let said = fs::read_to_string(folder.path().join("log")).unwrap();
+    assert!(said.starts_with("<4>WARN everyone on this machine can read the accounts file"), "{said}");
+    assert!(said.contains("\n<6>INFO accounts, file: "), "{said}");
 }
 
 /// The units, with the program where it is now, in a folder of their own.
