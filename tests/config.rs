@@ -252,7 +252,7 @@ fn a_refused_variable_or_flag_is_named() {
     assert_eq!(
         refused("ARAUTO_SERVER_LISTEN", "127.0.0.1:1,localhost"),
         "arauto: ARAUTO_SERVER_LISTEN must be 0 to 16 addresses such as \"127.0.0.1:1234\" or \
-         \"[::1]:1234\", not \"127.0.0.1:1,localhost\"\n"
+         \"[::1]:1234\", and no names (localhost is 127.0.0.1), not \"127.0.0.1:1,localhost\"\n"
     );
     assert_eq!(
         refused("ARAUTO_LOG_LEVEL", ""),
@@ -276,7 +276,7 @@ fn a_refused_variable_or_flag_is_named() {
     );
     assert_eq!(
         refusal(&mut arauto(["serve", "--listen", "1234"])),
-        "arauto: --listen must be 0 to 16 addresses such as \"127.0.0.1:1234\" or \"[::1]:1234\", not \"1234\"\n"
+        "arauto: --listen must be 0 to 16 addresses such as \"127.0.0.1:1234\" or \"[::1]:1234\", and no names (localhost is 127.0.0.1), not \"1234\"\n"
     );
 }
 

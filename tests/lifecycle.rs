@@ -111,7 +111,9 @@ fn an_address_in_use_is_a_clear_error_and_status_1() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8(output.stderr).unwrap(),
-        format!("arauto: cannot listen on {address}: Address already in use (os error 98)\n")
+        format!(
+            "arauto: cannot listen on {address}: Address already in use (os error 98); another program listens there: end it, or choose another address (--listen, or the configuration)\n"
+        )
     );
 }
 

@@ -224,7 +224,9 @@ fn no_connection_is_told_apart() {
     ] {
         let mut command = arauto([]);
         command.args(arguments).arg("--server").arg(address.to_string());
-        let why = format!("cannot connect to {address}: Connection refused (os error 111)");
+        let why = format!(
+            "cannot connect to {address}: Connection refused (os error 111); no server listens there: is it running (arauto serve), and is this its port?"
+        );
         assert_eq!(run(&mut command), failed(4, &why));
     }
 }

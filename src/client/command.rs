@@ -21,6 +21,7 @@ use super::{
         show::{self, Form},
     },
     settings::{self, Unusable},
+    tls,
 };
 use crate::{
     escape::Escaped,
@@ -201,7 +202,7 @@ impl Error {
             },
             Self::Ended(Farewell::Refused(_)) => 3,
             Self::Ended(_) => 4,
-            Self::Settings(_) | Self::Share(_) => 2,
+            Self::Settings(_) | Self::Share(_) | Self::File(Unusable::Tls(tls::Unusable::Half { .. })) => 2,
             Self::File(_) | Self::Io(_) => 1,
         }
     }

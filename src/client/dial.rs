@@ -45,6 +45,16 @@ pub enum NoConnection {
         /// What the system says.
         why: io::Error,
     },
+    /// Nobody listens there.
+    #[error(
+        "cannot connect to {target}: {why}; no server listens there: is it running (arauto serve), and is this its port?"
+    )]
+    Refused {
+        /// Where to, fit for printing.
+        target: String,
+        /// What the system says.
+        why: io::Error,
+    },
     /// Nobody answered.
     #[error("cannot connect to {target}: no answer within {} s", CONNECT_WITHIN.as_secs())]
     Silence {
@@ -253,7 +263,10 @@ impl Dialer {
     /// `is_there`: set once there is a TCP connection.
     async fn connect(&self, is_there: &mut bool) -> Result<Box<dyn Stream>, NoConnection> {
         let target = || Escaped(&self.target).to_string();
-        let failed = |why| NoConnection::Failed { target: target(), why };
+        let failed = |why: io::Error| match why.kind() {
+            io::ErrorKind::ConnectionRefused => NoConnection::Refused { target: target(), why },
+            _ => NoConnection::Failed { target: target(), why },
+        };
         let no_tls = |why| NoConnection::Tls { target: target(), why };
         let Some(tls) = &self.tls else {
             let tcp = connect(&self.target).await.map_err(failed)?;
@@ -271,8 +284,12 @@ impl Dialer {
     /// What may help where nothing is said.
     fn hint(&self) -> &'static str {
         match self.tls {
-            None => "it may be the port for TLS (--tls), or no server of this kind",
-            Some(_) => "it may be the port without TLS, or no server of this kind",
+            None => {
+                "it may be the port for TLS (--tls), the page's or audio's, or no server of this kind; messages are mostly at 1234"
+            }
+            Some(_) => {
+                "it may be the port without TLS, the page's or audio's, or no server of this kind; messages are mostly at 1235"
+            }
         }
     }
 }
@@ -310,8 +327,14 @@ mod tests {
         let tls = Tls::new(&TlsOptions { insecure: true, ..TlsOptions::default() }).unwrap();
         let encrypted = Dialer::new(target.clone()).with_tls(tls);
         for (dialer, hint) in [
-            (plain, "it may be the port for TLS (--tls), or no server of this kind"),
-            (encrypted, "it may be the port without TLS, or no server of this kind"),
+            (
+                plain,
+                "it may be the port for TLS (--tls), the page's or audio's, or no server of this kind; messages are mostly at 1234",
+            ),
+            (
+                encrypted,
+                "it may be the port without TLS, the page's or audio's, or no server of this kind; messages are mostly at 1235",
+            ),
         ] {
             let Err(error) = dialer.dial().await else { panic!("a connection") };
             let said = format!("{target} took the connection and said nothing within 10 s: {hint}");

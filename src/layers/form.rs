@@ -142,7 +142,9 @@ impl Form for Addresses {
 
     fn allowed(&self) -> String {
         let Self { least, most } = self;
-        format!(r#"{least} to {most} addresses such as "127.0.0.1:1234" or "[::1]:1234""#)
+        format!(
+            r#"{least} to {most} addresses such as "127.0.0.1:1234" or "[::1]:1234", and no names (localhost is 127.0.0.1)"#
+        )
     }
 
     fn read(&self, raw: Raw<'_>) -> Result<Vec<SocketAddr>, Refused> {

@@ -53,7 +53,7 @@ const MAILBOX: usize = 16;
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// An address could not be listened on.
-    #[error("cannot listen on {address}: {error}")]
+    #[error("cannot listen on {address}: {error}{}", way_out(error))]
     Bind {
         /// Which.
         address: SocketAddr,
@@ -75,6 +75,22 @@ pub enum ServeError {
     /// A part died that the others cannot do without.
     #[error("the {0} died; the server cannot go on")]
     Died(&'static str),
+}
+
+/// What to do where an address cannot be listened on.
+fn way_out(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "; another program listens there: end it, or choose another address (--listen, or the configuration)"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "; this machine has no such address: 0.0.0.0 and [::] stand for all that it has"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 are for root and for who has CAP_NET_BIND_SERVICE: choose a higher one"
+        }
+        _ => "",
+    }
 }
 
 impl ServeError {

@@ -45,7 +45,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("server = 5\n", "1:10: server must be a section, [server]", "1 | server = 5\n  |          ^"),
     (
         "[server]\nlisten = [\"[::1]:1\", \"localhost:2\"]\n",
-        "2:22: server.listen must be 0 to 16 addresses such as \"127.0.0.1:1234\" or \"[::1]:1234\"",
+        "2:22: server.listen must be 0 to 16 addresses such as \"127.0.0.1:1234\" or \"[::1]:1234\", and no names (localhost is 127.0.0.1)",
         "2 | listen = [\"[::1]:1\", \"localhost:2\"]\n  |                      ^^^^^^^^^^^^^",
     ),
     (

@@ -110,7 +110,7 @@ impl Form for ServerOf {
     type Value = Target;
 
     fn allowed(&self) -> String {
-        r#"a host, with or without a port, such as "chat.example", "192.0.2.1:1234" or "[::1]:1234""#
+        r#"a host, with or without a port, such as "chat.example", "192.0.2.1:1234" or "[::1]:1234", and no URL"#
             .to_owned()
     }
 
