@@ -141,6 +141,15 @@ fn a_web_proxy_is_recognized_by_the_headers_it_adds_and_warned_of() {
 }
 
 #[test]
+fn a_web_proxy_that_adds_no_header_is_recognized_by_the_page_that_asks() {
+    let process = Process::serve(&[("ARAUTO_WEB_HOSTS", "chat.example")]);
+    let through = [("host", "chat.example"), ("origin", "https://chat.example")];
+    let mut alan = passed_on(&process, &through);
+    alan.ask("alan", &confirmation("alan"));
+    alan.ask("/close", ONLY_LOCALS);
+}
+
+#[test]
 fn a_web_proxy_says_by_itself_that_it_was_reached_by_tls() {
     let file = AccountsFile::new();
     let process = Process::serve(&[("ARAUTO_ACCOUNTS_FILE", file.path().to_str().unwrap())]);

@@ -210,8 +210,9 @@ impl Http {
             return Ok(());
         }
         let mut parts = framed.into_parts();
-        if let Some(by_tls) = proxy::passed_on(request.headers()) {
-            parts.io.peer = parts.io.peer.proxied(by_tls);
+        let peer = parts.io.peer;
+        if let Some(by_tls) = proxy::passed_on(request.headers(), peer.reached(), &self.own_names) {
+            parts.io.peer = peer.proxied(by_tls);
         }
         let (answer, answered) = oneshot::channel();
         // Nobody is left to ask where the server ends.

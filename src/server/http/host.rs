@@ -63,6 +63,13 @@ fn is_ours<'a>(host: &str, names: impl IntoIterator<Item = &'a str>) -> bool {
         || !name.is_empty() && names.into_iter().any(|ours| ours.eq_ignore_ascii_case(&name))
 }
 
+/// The name or address in a host with or without a port, without brackets.
+pub fn name_of(authority: &str) -> &str {
+    let name = without_port(authority);
+    let literal = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
+    literal.strip_suffix('.').unwrap_or(literal)
+}
+
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
