@@ -33,6 +33,14 @@ const PORTUGUESE = [
   ],
   [/^That is not the password of (.*)\. You need to connect again$/, "Essa não é a senha de $1"],
   [
+    /^Too many wrong passwords came from your address\. Try again in (.*)$/,
+    "Do seu endereço vieram senhas erradas demais. Tente de novo em $1",
+  ],
+  [
+    /^Too many wrong passwords were given for (.*)\. Try again in (.*), or from an address from which you gave the right one before$/,
+    "Foram dadas senhas erradas demais para $1. Tente de novo em $2, ou de um endereço de onde você já deu a certa",
+  ],
+  [
     /^The server is full: it serves (\d+) at most\. Try again later$/,
     "O servidor está cheio: atende no máximo $1. Tente mais tarde",
   ],
