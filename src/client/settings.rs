@@ -15,6 +15,7 @@ use crate::layers::{self, Choice, CommandLine, ConfigError, DefaultFile, Descrip
 
 /// All that can be set. An empty path stands for no file.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Settings {
     /// The name to take; empty for none, see [`Settings::name`].
     name: String,
