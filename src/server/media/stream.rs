@@ -27,8 +27,9 @@ use super::{
 };
 use crate::media::{Description, Key, StreamId};
 
-/// How long after the last sound listeners by UDP are told that it was the last.
-const BYE_AFTER: Duration = Duration::from_millis(500);
+/// How long after the last sound, and after one another, listeners by UDP are told that it was the last. More than once, because a
+/// datagram can be lost, and because a program that is behind does not know yet whose end it is.
+const BYES_AFTER: [u64; 4] = [500, 500, 1_000, 2_000];
 
 /// A publisher that sent nothing for so long has paused.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -385,13 +386,13 @@ pub struct Farewell {
 
 impl Farewell {
     /// Says it now.
-    pub fn say(self) {
+    pub fn say(&self) {
         for outlet in &self.outlets {
             outlet.backlog.drain(&outlet.pair.rtp);
         }
-        for (outlet, to, bye) in self.byes {
-            // Who does not hear it finds out by silence, or by his connection's end.
-            let _: io::Result<usize> = self.outlets[outlet].pair.rtcp.try_send_to(&bye, to);
+        for (outlet, to, bye) in &self.byes {
+            // A listener that does not hear it finds out by silence, or by its connection's end.
+            let _: io::Result<usize> = self.outlets[*outlet].pair.rtcp.try_send_to(bye, *to);
         }
     }
 
@@ -399,8 +400,10 @@ impl Farewell {
     pub fn say_later(self) {
         if !self.byes.is_empty() {
             actix_rt::spawn(async move {
-                sleep(BYE_AFTER).await;
-                self.say();
+                for after in BYES_AFTER {
+                    sleep(Duration::from_millis(after)).await;
+                    self.say();
+                }
             });
         }
     }
