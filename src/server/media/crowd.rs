@@ -167,6 +167,11 @@ impl Presence {
         self.standing = standing;
     }
 
+    /// Whether it only waits to be closed.
+    pub fn is_leaving(&self) -> bool {
+        self.standing == Standing::Leaving
+    }
+
     /// Cancelled when the connection is to give way to another.
     pub fn evicted(&self) -> CancellationToken {
         self.evicted.clone()

@@ -119,7 +119,9 @@ impl Hall {
         mut presence: Presence,
     ) -> io::Result<()> {
         let local = stream.local_addr()?;
-        if self.talk(&mut stream, (local, peer), false, &mut presence).await == Fate::Evicted {
+        let fate = self.talk(&mut stream, (local, peer), false, &mut presence).await;
+        // One that was only waiting to be closed is closed without a word.
+        if fate == Fate::Evicted && !presence.is_leaving() {
             self.hold(presence).await;
             let _ = stream.try_write(&unavailable());
         }
