@@ -297,7 +297,7 @@ fn deaf_to_udp(listener: TcpListener) -> JoinHandle<Vec<String>> {
                         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=x\r\nt=0 0\r\nm=audio 0 RTP/AVP 11\r\n",
                     ),
                     "SETUP" if is_udp => (
-                        "Session: 1\r\nTransport: RTP/AVP;unicast;client_port=1-2;server_port=9-10\r\n"
+                        "Session: 1\r\nTransport: RTP/AVP;unicast;client_port=5000-5001;server_port=65000-65001\r\n"
                             .to_owned(),
                         "",
                     ),
