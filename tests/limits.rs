@@ -496,7 +496,7 @@ fn one_who_asks_for_more_than_he_can_be_told_holds_back_nobody_else() {
     let mut greedy = server.join_unframed("greedy");
     // Each is answered after a pause: what waits of that is more than the outbox holds. One `send()` a message.
     for _ in 0..500 {
-        greedy.send_bytes(b"greedy | server | list_clients | no data\n");
+        greedy.send_bytes(b"\ngreedy | server | list_clients | no data");
     }
     bob.send("/msg greedy do you hear?");
     bob.expect_nothing_before_an_echo("bob");

@@ -131,6 +131,27 @@ fn a_message_for_a_look_alike_is_for_nobody() {
 }
 
 #[test]
+fn a_client_whose_line_endings_come_late_is_a_line_client_from_then_on() {
+    let server = TestServer::start();
+    let mut alan = server.join("alan");
+    let mut uma = server.connect();
+    uma.ending = "";
+    uma.send("uma | server | name | uma");
+    uma.expect(&confirmation("uma"));
+    alan.send("/others one");
+    uma.expect("alan | all clients | broadcast_not_me | one");
+    // As `println` of a microcontroller sends it: in a packet of its own. What was sent last is ended, and all after it.
+    uma.send("\r\n");
+    uma.expect("\n");
+    uma.ending = "\n";
+    alan.send("/others two");
+    uma.expect("alan | all clients | broadcast_not_me | two");
+    uma.send_bytes(b"uma | uma | echo");
+    uma.send_bytes(b" | hi\r\n");
+    uma.expect("uma | uma | echo | hi");
+}
+
+#[test]
 fn an_unframed_client_is_refused_without_a_line_ending() {
     let server = TestServer::start();
     let _alan = server.join("alan");

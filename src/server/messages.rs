@@ -175,7 +175,7 @@ pub struct Probe {
 pub struct Reframe {
     /// Who.
     pub seat: Seat,
-    /// Now and for good.
+    /// From now on.
     pub kind: Kind,
 }
 

@@ -26,6 +26,7 @@ mod carry;
 mod ending;
 mod flush;
 mod full;
+mod reframe;
 
 pub use carry::{Carried, carry};
 use flush::Flush;
@@ -124,11 +125,6 @@ impl Outbox {
             waiting: None,
             _stay: stay,
         }
-    }
-
-    /// How messages are framed from here on.
-    pub fn set_kind(&mut self, kind: Kind) {
-        self.kind = kind;
     }
 
     /// How messages are framed.

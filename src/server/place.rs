@@ -68,8 +68,8 @@ impl Place {
     }
 
     /// How its messages are framed from here on.
-    pub fn reframe(&self, kind: Kind) {
-        self.outbox.borrow_mut().set_kind(kind);
+    pub fn reframe(&mut self, kind: Kind) {
+        self.tell(|outbox| outbox.set_kind(kind));
     }
 
     /// What its session asks for waits for its outbox, which is to take something within the grace.

@@ -190,6 +190,37 @@ fn an_unframed_client_gets_one_message_a_write_at_the_gap() {
 }
 
 #[test]
+fn what_an_unframed_client_got_and_is_to_get_is_ended_when_it_turns_out_to_be_a_line_client() {
+    in_paused_time(async {
+        let (outbox, wire) = outbox(Kind::Unframed, 1000, &[]);
+        let shared = shared(&["one", "two"]);
+        at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
+        assert_eq!(wire.borrow().text(), "a | b | echo | one");
+        outbox.borrow_mut().set_kind(Kind::Line);
+        assert_eq!(outbox.borrow().queued(), "\na | b | echo | two\n".len());
+        outbox.borrow_mut().put(&line("three"));
+        write_all(&outbox, &wire).await;
+        assert_eq!(wire.borrow().text(), "a | b | echo | one\na | b | echo | two\na | b | echo | three\n");
+    });
+    // In the middle of a message, only that one is ended; before the first, nothing is.
+    in_paused_time(async {
+        let (outbox, wire) = outbox(Kind::Unframed, 1000, &[5]);
+        outbox.borrow_mut().put(&line("one"));
+        at_once(|cx| outbox.borrow_mut().write_now(cx)).unwrap();
+        outbox.borrow_mut().set_kind(Kind::Line);
+        write_all(&outbox, &wire).await;
+        assert_eq!(wire.borrow().text(), "a | b | echo | one\n");
+    });
+    in_paused_time(async {
+        let (outbox, wire) = outbox(Kind::Unframed, 1000, &[]);
+        outbox.borrow_mut().set_kind(Kind::Line);
+        outbox.borrow_mut().put(&line("one"));
+        write_all(&outbox, &wire).await;
+        assert_eq!(wire.borrow().text(), "a | b | echo | one\n");
+    });
+}
+
+#[test]
 fn more_than_the_limit_is_full_until_a_little_is_gone_and_half_is_busy_until_a_quarter_is_left() {
     in_paused_time(async {
         let (outbox, wire) = outbox(Kind::Line, 40, &[0, 20, 0, 0]);
