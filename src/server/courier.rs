@@ -18,7 +18,7 @@ use super::{
     doorkeeper::{Admission, Stay},
     flood::{Allowance, Meter},
     http::{Http, Visitor, stream::Tuner},
-    inbox::{Inbox, ReadBuffer},
+    inbox::{Inbox, Pulse, ReadBuffer},
     messages::{
         Adopt, CloseServer, Deliver, Impatient, Jammed, LiftBounds, Pressure, Probe, Raw, Reframe, Say,
         ToCourier,
@@ -36,7 +36,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    protocol::{FrameDecoder, reply},
+    protocol::{FrameDecoder, Kind, reply},
 };
 
 mod secure;
@@ -67,6 +67,7 @@ pub enum Manner {
 }
 
 /// How often WebSockets are pinged. What stands between them and us may drop a connection that is silent for a minute.
+/// One that answers nothing is ended 60 to 90 s after it was last heard of.
 const PING_EVERY: Duration = Duration::from_secs(30);
 
 /// The actor of one arbiter.
@@ -152,7 +153,11 @@ impl Courier {
         };
         outbox.set_kind(decoder.kind());
         let (buffer, patience) = (Rc::clone(&self.buffer), Rc::clone(&self.terms.patience));
-        let inbox = Inbox::new(reader, buffer, decoder, read, limits.inflight_bytes, patience);
+        let pulse = (decoder.kind() == Kind::WebSocket).then(Pulse::default);
+        let mut inbox = Inbox::new(reader, buffer, decoder, read, limits.inflight_bytes, patience);
+        if let Some(pulse) = &pulse {
+            inbox.set_pulse(Rc::clone(pulse));
+        }
         let meter = config.flood.governs(peer.is_local).then(|| {
             share(&mut self.allowance, allowance(&self.surroundings));
             Meter::new(Rc::clone(&self.allowance), Instant::now()).map(Box::new)
@@ -168,7 +173,11 @@ impl Courier {
             stay,
             certified,
         );
-        self.places.add(Place::new(seat, session, outbox, Rc::clone(&self.report)));
+        let mut place = Place::new(seat, session, outbox, Rc::clone(&self.report));
+        if let Some(pulse) = pulse {
+            place.watch_pings(pulse);
+        }
+        self.places.add(place);
         if self.closing {
             self.tell(seat, |outbox| outbox.put(&reply::server_closed()));
             self.close_place(slot, CloseReason::ServerClosed, Instant::now() + CLOSE_GRACE);

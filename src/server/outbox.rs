@@ -77,6 +77,8 @@ pub struct Outbox {
     excused: usize,
     /// The front of the queue is partly written.
     mid_piece: bool,
+    /// Something that was queued was written since [`Self::take_moved`] was last called.
+    moved: bool,
     flush: Flush,
     /// Bytes that were queued and given up.
     lost: usize,
@@ -118,6 +120,7 @@ impl Outbox {
             jammed: false,
             excused: 0,
             mid_piece: false,
+            moved: false,
             lost: 0,
             last_write: None,
             deadline: None,
@@ -241,6 +244,11 @@ impl Outbox {
         self.judge()
     }
 
+    /// Whether the socket took something that was queued since this was last asked.
+    pub fn take_moved(&mut self) -> bool {
+        std::mem::take(&mut self.moved)
+    }
+
     /// Whether nothing is queued.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -339,6 +347,7 @@ impl Outbox {
 
     fn consume(&mut self, mut written: usize) {
         self.queued -= written;
+        self.moved = true;
         while let Some(front) = self.queue.front_mut() {
             if written < front.len() {
                 front.advance(written);

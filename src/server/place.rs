@@ -10,6 +10,7 @@ use super::{
     batch::{Item, Piece, Shared, What},
     close::CloseReason,
     connection::SendHalf,
+    inbox::Pulse,
     messages::{Hangup, Jammed, Pressure, Sent},
     outbox::{Carried, Level, Outbox, Trouble, at_once, carry},
     seat::{Seat, SessionId},
@@ -17,6 +18,16 @@ use super::{
     tally::Volume,
 };
 use crate::protocol::{Kind, Line, websocket};
+
+/// Pings that a WebSocket may leave unanswered in a row.
+const MAX_UNANSWERED_PINGS: u8 = 2;
+
+/// Whether a WebSocket answers its pings.
+struct Pings {
+    /// Whether something came from the other end since the last ping.
+    pulse: Pulse,
+    unanswered: u8,
+}
 
 /// How the Registry is told of outboxes that are full. By the courier itself, so that it knows before the batch that
 /// filled one counts as carried.
@@ -45,6 +56,8 @@ pub struct Place {
     hears: bool,
     /// Until when the kernel asks its other end whether it is still there.
     probed_until: Option<Instant>,
+    /// Present for a WebSocket. Boxed because other sessions pay for the place, too.
+    pings: Option<Box<Pings>>,
 }
 
 impl Place {
@@ -52,7 +65,12 @@ impl Place {
     #[must_use]
     pub fn new(seat: Seat, session: Addr<Session>, outbox: Outbox, report: Report) -> Self {
         let outbox = Rc::new(RefCell::new(outbox));
-        Self { seat, report, session, outbox, joined: false, hears: false, probed_until: None }
+        Self { seat, report, session, outbox, joined: false, hears: false, probed_until: None, pings: None }
+    }
+
+    /// Pings are to be answered from now on, which this pulse shows.
+    pub fn watch_pings(&mut self, pulse: Pulse) {
+        self.pings = Some(Box::new(Pings { pulse, unanswered: 0 }));
     }
 
     /// Whose it is.
@@ -209,13 +227,26 @@ impl Place {
         self.start_carrying();
     }
 
-    /// Pings a WebSocket, unless it has other things to send.
+    /// Pings a WebSocket. One that left the last [`MAX_UNANSWERED_PINGS`] unanswered is ended: what stands between may still
+    /// acknowledge what is sent, long after the other end is gone.
+    ///
+    /// One that has other things to take is not pinged: it shows by taking them that it is there.
     pub fn ping(&mut self) {
-        let is_due = {
-            let outbox = self.outbox.borrow();
-            outbox.kind() == Kind::WebSocket && outbox.is_empty()
+        let Some(pings) = &mut self.pings else { return };
+        if pings.pulse.take() {
+            pings.unanswered = 0;
+        }
+        if pings.unanswered >= MAX_UNANSWERED_PINGS {
+            return self.see_to(Err(Trouble::Broken(io::ErrorKind::TimedOut.into())));
+        }
+        let (is_empty, has_moved) = {
+            let mut outbox = self.outbox.borrow_mut();
+            (outbox.is_empty(), outbox.take_moved())
         };
-        if is_due {
+        if is_empty || !has_moved {
+            pings.unanswered += 1;
+        }
+        if is_empty {
             self.tell(|outbox| outbox.put_raw(Bytes::from_static(websocket::PING_FRAME)));
         }
     }
