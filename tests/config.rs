@@ -53,6 +53,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("LIMITS_MAX_SESSIONS", "1", "max_sessions = 1"),
     ("LIMITS_RESERVED_SESSIONS", "0", "reserved_sessions = 0"),
     ("LIMITS_OUTBOX_BYTES", "4096", "outbox_bytes = 4096"),
+    ("LIMITS_OUTBOXES_BYTES", "1048576", "outboxes_bytes = 1048576"),
     ("LIMITS_SLOW_READER_GRACE", "1s", r#"slow_reader_grace = "1s""#),
     ("LIMITS_SLOW_READER_WAIT", "1s", r#"slow_reader_wait = "1s""#),
     ("LIMITS_INFLIGHT_BYTES", "1024", "inflight_bytes = 1024"),

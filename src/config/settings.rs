@@ -100,6 +100,7 @@ settings! {
     limits.max_sessions: Whole(1..=1_000_000);
     limits.reserved_sessions: Whole(0..=1_000_000) => NewSessions;
     limits.outbox_bytes: Whole(4 * KIB..=GIB);
+    limits.outboxes_bytes: Whole(MIB..=1024 * GIB) => AtOnce;
     limits.slow_reader_grace: Span(Duration::ZERO..=Duration::from_mins(10)) => NewSessions;
     limits.slow_reader_wait: Span(Duration::ZERO..=Duration::from_secs(10)) => AtOnce;
     limits.inflight_bytes: Whole(KIB..=64 * MIB) => NewSessions;

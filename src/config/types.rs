@@ -212,6 +212,8 @@ pub struct Limits {
     pub reserved_sessions: usize,
     /// What may wait to be written to one session; while more does, nothing is read from those who send to it.
     pub outbox_bytes: usize,
+    /// The memory that all that waits to be written may take, of all sessions together.
+    pub outboxes_bytes: usize,
     /// How long a session with more than that waiting may go without taking anything before it is ended.
     pub slow_reader_grace: Duration,
     /// How long broadcasts may wait for full receivers, in sum over any 10 s.
@@ -230,6 +232,7 @@ impl Default for Limits {
             max_sessions: 10_000,
             reserved_sessions: 8,
             outbox_bytes: 1024 * 1024,
+            outboxes_bytes: 256 * 1024 * 1024,
             slow_reader_grace: Duration::from_millis(250),
             slow_reader_wait: Duration::from_secs(2),
             inflight_bytes: 64 * 1024,

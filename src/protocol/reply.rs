@@ -216,6 +216,15 @@ pub fn outbox_full(limit: usize, to: Option<&Name>, outbox_bytes: usize) -> Line
     disconnected(limit, to, &format!("more than {outbox_bytes} bytes for you were waiting unread"))
 }
 
+/// Last words to a receiver that is among those for which most was unread when all outboxes together took too much memory.
+#[must_use]
+pub fn outboxes_full(limit: usize, to: Option<&Name>, outboxes_bytes: usize) -> Line {
+    let why = format!(
+        "more than {outboxes_bytes} bytes for all clients were unread, and you had most unread for longest"
+    );
+    disconnected(limit, to, &why)
+}
+
 /// Last words to a receiver that is disconnected because broadcasts had waited `waited` of the last `window` for it and
 /// others like it.
 #[must_use]

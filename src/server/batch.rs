@@ -77,7 +77,7 @@ impl What {
     /// Whether what is still unsent is dropped, because its receiver is disconnected for not reading it.
     #[must_use]
     pub fn drops_unsent(&self) -> bool {
-        matches!(self, Self::Close(CloseReason::SlowReader))
+        matches!(self, Self::Close(CloseReason::SlowReader | CloseReason::OutboxFull))
     }
 }
 

@@ -4,7 +4,14 @@
 //! them (`places.rs`) writes at once where nothing is queued. It also takes new connections in and starts their
 //! sessions, because a socket belongs to the reactor of its arbiter.
 
-use std::{cell::RefCell, collections::HashMap, io, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    io,
+    rc::Rc,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use actix::{Actor, Addr, AsyncContext, Handler, Recipient};
 use bytes::BytesMut;
@@ -20,8 +27,8 @@ use super::{
     http::{Http, Visitor, stream::Tuner},
     inbox::{Inbox, Pulse, ReadBuffer},
     messages::{
-        Adopt, CloseServer, Deliver, Impatient, Jammed, LiftBounds, Pressure, Probe, Raw, Reframe, Say,
-        ToCourier,
+        Adopt, CloseServer, Deliver, Impatient, Jammed, LiftBounds, OutboxesFull, Pressure, Probe, Raw,
+        Reframe, Say, ToCourier, Weigh, Weighed,
     },
     outbox::{Bounds, Outbox, at_once},
     patience::Patience,
@@ -152,6 +159,7 @@ impl Courier {
             Manner::WebSocket { read } => (FrameDecoder::for_websocket(limits.message_bytes), read, None),
         };
         outbox.set_kind(decoder.kind());
+        outbox.count_into(self.surroundings.tally.outboxes_bytes());
         let (buffer, patience) = (Rc::clone(&self.buffer), Rc::clone(&self.terms.patience));
         let pulse = (decoder.kind() == Kind::WebSocket).then(Pulse::default);
         let mut inbox = Inbox::new(reader, buffer, decoder, read, limits.inflight_bytes, patience);
@@ -189,6 +197,19 @@ impl Courier {
     fn tell(&mut self, seat: Seat, put: impl FnOnce(&mut Outbox)) {
         if let Some(place) = self.places.get_mut(seat) {
             place.tell(put);
+        }
+        self.watch_outboxes();
+    }
+
+    /// Says so if all outboxes of the server together take too much memory. What is to be freed is a sixteenth more, so that
+    /// this is not needed for each message.
+    fn watch_outboxes(&self) {
+        let limit = self.surroundings.config.get().limits.outboxes_bytes;
+        let total = self.surroundings.tally.outboxes_bytes().load(Ordering::Relaxed);
+        let total = usize::try_from(total).unwrap_or(usize::MAX);
+        if total > limit {
+            let excess = total - limit + limit / 16;
+            self.surroundings.registry.outboxes_full.do_send(OutboxesFull { excess });
         }
     }
 
@@ -277,6 +298,16 @@ impl Handler<Deliver> for Courier {
         for (slot, reason) in closed {
             self.close_place(slot, reason, Instant::now() + CLOSE_GRACE);
         }
+        self.watch_outboxes();
+    }
+}
+
+impl Handler<Weigh> for Courier {
+    type Result = ();
+
+    fn handle(&mut self, Weigh { answer }: Weigh, _: &mut Self::Context) {
+        let now = Instant::now();
+        answer.do_send(Weighed(self.places.iter().filter_map(|place| place.weigh(now)).collect()));
     }
 }
 

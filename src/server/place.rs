@@ -11,7 +11,7 @@ use super::{
     close::CloseReason,
     connection::SendHalf,
     inbox::Pulse,
-    messages::{Hangup, Jammed, Pressure, Sent},
+    messages::{Hangup, Heavy, Jammed, Pressure, Sent},
     outbox::{Carried, Level, Outbox, Trouble, at_once, carry},
     seat::{Seat, SessionId},
     session::Session,
@@ -77,6 +77,13 @@ impl Place {
     #[must_use]
     pub fn id(&self) -> SessionId {
         self.seat.id
+    }
+
+    /// The memory that its outbox takes, if any.
+    #[must_use]
+    pub fn weigh(&self, now: Instant) -> Option<Heavy> {
+        let (bytes, idle) = self.outbox.borrow().weight(now);
+        (bytes > 0).then_some(Heavy { seat: self.seat, bytes, idle })
     }
 
     /// The actor whose it is.

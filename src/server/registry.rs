@@ -34,10 +34,12 @@ use crate::{
 
 mod entering;
 mod moderation;
+mod outboxes;
 mod requests;
 mod slow_readers;
 mod streams;
 
+use outboxes::Weighing;
 use requests::batch_bytes;
 pub use streams::Studio;
 
@@ -56,6 +58,8 @@ pub struct Registry {
     waits: WaitBudget,
     /// A [`slow_readers::CheckWaits`] is on its way.
     check_due: bool,
+    /// Which outboxes are heaviest, while that is asked for.
+    weighing: Weighing,
     couriers: Vec<Addr<Courier>>,
     config: View,
     /// Who is kept out.
@@ -112,6 +116,7 @@ impl Registry {
             pressed: Vec::new(),
             waits: WaitBudget::default(),
             check_due: false,
+            weighing: Weighing::default(),
             couriers,
             config,
             ledger,
@@ -244,7 +249,12 @@ impl Actor for Registry {
 
 impl From<Addr<Registry>> for ToRegistry {
     fn from(registry: Addr<Registry>) -> Self {
-        Self { enter: registry.clone().into(), work: registry.clone().into(), leave: registry.into() }
+        Self {
+            enter: registry.clone().into(),
+            work: registry.clone().into(),
+            outboxes_full: registry.clone().into(),
+            leave: registry.into(),
+        }
     }
 }
 

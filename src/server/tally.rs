@@ -72,6 +72,7 @@ pub struct Tally {
     full_outboxes: AtomicU64,
     held_back: AtomicU64,
     broadcast_wait_nanos: AtomicU64,
+    outboxes_bytes: Arc<AtomicU64>,
     audio: Arc<Counters>,
 }
 
@@ -273,6 +274,12 @@ impl Tally {
     pub fn count_broadcast_wait(&self, waited: Duration) {
         let nanos = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
         self.broadcast_wait_nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    /// The memory that all outboxes take, which they keep up to date. The only number here that decides something.
+    #[must_use]
+    pub fn outboxes_bytes(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.outboxes_bytes)
     }
 
     /// What audio comes to.

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::Outbox;
+use super::{Outbox, Piece};
 use crate::protocol::Kind;
 
 impl Outbox {
@@ -17,16 +17,23 @@ impl Outbox {
         }
         let has_open_line = self.last_write.take().is_some() && !self.mid_piece;
         let queue = std::mem::take(&mut self.queue);
+        self.memory.clear();
         if has_open_line {
             self.queued += 1;
-            self.queue.push_back(Bytes::from_static(b"\n"));
+            self.requeue(Bytes::from_static(b"\n"));
         }
         for piece in queue {
-            let mut line = BytesMut::with_capacity(piece.len() + 1);
-            line.put_slice(&piece);
+            let mut line = BytesMut::with_capacity(piece.bytes.len() + 1);
+            line.put_slice(&piece.bytes);
             line.put_u8(b'\n');
             self.queued += 1;
-            self.queue.push_back(line.freeze());
+            self.requeue(line.freeze());
         }
+    }
+
+    fn requeue(&mut self, bytes: Bytes) {
+        let piece = Piece::own(bytes);
+        self.memory.add(&piece);
+        self.queue.push_back(piece);
     }
 }
