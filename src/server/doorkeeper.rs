@@ -7,7 +7,7 @@
 //! is no timer for that: whoever comes when many are kept pays for looking them through, which is rare enough to be
 //! cheap. The number of addresses without a session is bounded by [`MOST_STRANGERS`].
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, future::pending, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{OwnedSemaphorePermit, oneshot},
@@ -15,8 +15,10 @@ use tokio::{
 };
 
 use super::{
+    block::Block,
     close::CloseReason,
     flood::{Bucket, Rate},
+    page_places::PagePlace,
     trial::{TRIAL_TIMEOUT, Trial},
     who::Peer,
 };
@@ -34,32 +36,25 @@ const FEW: usize = 1024;
 const LOGGED_AT_ONCE: usize = 20;
 const LOGGED_A_SECOND: usize = 1;
 
-/// What is counted as one address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Block {
-    /// An IPv4 address, also one that is mapped into IPv6.
-    V4([u8; 4]),
-    /// The first 64 bits of an IPv6 address.
-    V6([u16; 4]),
+/// Held by a session for as long as it counts for its address, and by a connection that asks for the page, which also
+/// has a place that it may have to give up.
+#[derive(Debug, Default)]
+pub struct Visit {
+    #[expect(dead_code, reason = "it counts by being there")]
+    counted: Option<Arc<()>>,
+    /// The place of a connection that asks for the page.
+    pub page: Option<PagePlace>,
 }
 
-impl Block {
-    /// The block that this address belongs to.
-    #[must_use]
-    pub fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address.octets()),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                Self::V6([a, b, c, d])
-            }
+impl Visit {
+    /// Waits until the connection has to give way to another. Sessions never do.
+    pub async fn displaced(&self) {
+        match self.page.as_ref().map(PagePlace::displaced) {
+            Some(displaced) => displaced.cancelled().await,
+            None => pending().await,
         }
     }
 }
-
-/// Held by a session for as long as it counts for its address.
-#[derive(Debug)]
-pub struct Visit(#[expect(dead_code, reason = "it counts by being there")] Arc<()>);
 
 /// The places of a connection, given back when it is gone.
 #[derive(Debug)]
@@ -181,7 +176,7 @@ impl Doorkeeper {
         if most > 0 && visitor.sessions() >= most {
             return Err(Unwelcome::TooMany { most });
         }
-        Ok(Some(Visit(Arc::clone(&visitor.sessions))))
+        Ok(Some(Visit { counted: Some(Arc::clone(&visitor.sessions)), page: None }))
     }
 
     /// Forgets those of whom nothing has to be known any more.

@@ -133,8 +133,8 @@ impl Http {
     /// If it breaks, or does not speak HTTP.
     pub async fn serve(
         &self,
-        visitor: Visitor,
-        Stay { permit, visit: _visit, .. }: Stay,
+        mut visitor: Visitor,
+        Stay { permit, visit, .. }: Stay,
         listening: impl FnOnce(),
     ) -> io::Result<()> {
         if self.serve.get().is_none() {
@@ -144,15 +144,21 @@ impl Http {
         }
         let Some(serve) = self.serve.get() else { unreachable!("it was set just now") };
         let Listens { notify: listens, .. } = visitor.listens.clone();
+        let mut visit = visit.unwrap_or_default();
+        if let Some(place) = &visit.page {
+            visitor.carrier = visitor.carrier.busy(place.is_busy());
+        }
         let mut served = serve(visitor);
         let served = tokio::select! {
             served = &mut served => served,
             () = listens.notified() => {
                 // It has another place now.
                 drop(permit);
+                visit.page = None;
                 listening();
                 served.await
             }
+            () = visit.displaced() => return Err(io::Error::other("it gave way to a newer one")),
             () = sleep(VISIT) => return Err(io::ErrorKind::TimedOut.into()),
         };
         served.map_err(|error| io::Error::other(error.to_string()))

@@ -40,7 +40,7 @@ use crate::{
 
 mod admission;
 
-pub use admission::{Door, Doors, PAGES};
+pub use admission::{Door, Doors, PAGE_FILES};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -107,6 +107,7 @@ pub struct Reception {
     /// Whom those are kept for.
     pub accounts: Directory,
     /// A permit for each connection that may ask for the page.
+    /// A permit for each open file of connections that ask for the page.
     pub pages: Arc<Semaphore>,
     /// How many sessions there may be, for the refusal.
     pub max_sessions: usize,

@@ -33,6 +33,7 @@ use crate::{
 mod addresses;
 pub(crate) mod bans;
 mod batch;
+mod block;
 mod challenge;
 pub mod close;
 mod connection;
@@ -50,6 +51,7 @@ mod messages;
 mod monitoring;
 mod outbox;
 mod pace;
+mod page_places;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod pair;
 mod patience;
@@ -394,8 +396,11 @@ fn read_accounts(config: &Config, log: &Logger) -> Result<Accounts, SourceError>
 /// Open files beside the sessions: listeners, reactors and log, connections that are being refused, ask for the page or listen, and
 /// monitoring.
 const RESERVED_FILES: u64 = 64
-    + (listener::REFUSALS + listener::PAGES + trial::MAX_TRIALS + http::stream::LISTENERS + monitoring::MOST)
-        as u64;
+    + (listener::REFUSALS
+        + listener::PAGE_FILES
+        + trial::MAX_TRIALS
+        + http::stream::LISTENERS
+        + monitoring::MOST) as u64;
 
 #[cfg(test)]
 mod tests;

@@ -38,6 +38,8 @@ pub struct Turns<S> {
     left: u32,
     /// To be set once a whole head has come.
     asked: Option<Arc<AtomicBool>>,
+    /// True while a request is being answered.
+    is_busy: Option<Arc<AtomicBool>>,
     /// Since when the other end takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
     /// How long it may take nothing of what is marked by the flag.
@@ -62,6 +64,7 @@ impl<S> Turns<S> {
             turn: Turn::Asking { in_line: true },
             left: requests,
             asked: None,
+            is_busy: None,
             stalled: None,
             lasting: None,
         }
@@ -75,6 +78,11 @@ impl<S> Turns<S> {
     /// The same, and this is set once there is a request.
     pub fn telling(self, asked: Arc<AtomicBool>) -> Self {
         Self { asked: Some(asked), ..self }
+    }
+
+    /// The same, and this is true while a request is being answered.
+    pub fn busy(self, is_busy: Arc<AtomicBool>) -> Self {
+        Self { is_busy: Some(is_busy), ..self }
     }
 
     /// The connection, and what was read of it beyond the last request.
@@ -102,7 +110,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Turns<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { stream, ahead, turn, asked, .. } = self.get_mut();
+        let Self { stream, ahead, turn, asked, is_busy, .. } = self.get_mut();
         let in_line = match turn {
             Turn::Asking { in_line } => in_line,
             Turn::Answering { reader, .. } => {
@@ -122,8 +130,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Turns<S> {
         buffer.put_slice(&ahead.split_to(end.unwrap_or(most)));
         if end.is_some() {
             *turn = Turn::Answering { wrote: false, reader: None };
-            if let Some(asked) = asked.take() {
-                asked.store(true, Ordering::Relaxed);
+            for flag in asked.take().iter().chain(&*is_busy) {
+                flag.store(true, Ordering::Relaxed);
             }
         }
         Poll::Ready(Ok(()))
@@ -165,6 +173,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Turns<S> {
             }
             this.left = this.left.saturating_sub(1);
             this.turn = if this.left == 0 { Turn::Over } else { Turn::Asking { in_line: true } };
+            if let Some(is_busy) = &this.is_busy {
+                is_busy.store(false, Ordering::Relaxed);
+            }
         }
         Poll::Ready(Ok(()))
     }
@@ -207,6 +218,22 @@ mod tests {
         assert_eq!(read(&mut turns).await.unwrap(), "", "no more are taken");
         let (_, ahead) = turns.into_parts();
         assert_eq!(&ahead[..], b"GET /3\r\n\r\n");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_busy_from_the_end_of_a_request_to_the_end_of_its_answer() {
+        let (mut client, server) = duplex(64 * 1024);
+        let is_busy = Arc::<AtomicBool>::default();
+        let mut turns = Turns::at_most(server, 2).busy(Arc::clone(&is_busy));
+        client.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+        read(&mut turns).await.unwrap();
+        assert!(!is_busy.load(Ordering::Relaxed), "a head that has no end yet");
+        client.write_all(b"\r\n").await.unwrap();
+        read(&mut turns).await.unwrap();
+        assert!(is_busy.load(Ordering::Relaxed));
+        turns.write_all(b"one").await.unwrap();
+        turns.flush().await.unwrap();
+        assert!(!is_busy.load(Ordering::Relaxed));
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use std::{
     time::SystemTime,
 };
 
-use slog::warn;
+use slog::{info, warn};
 use tokio::{sync::mpsc::UnboundedReceiver, time::Instant};
 
 use super::Reception;
@@ -17,6 +17,7 @@ use crate::{
     server::{
         close::CloseReason,
         doorkeeper::{Admission, Admitted, Doorkeeper, Stay, Unwelcome, Visit},
+        page_places::PagePlaces,
         trial::Trials,
         who::Peer,
     },
@@ -31,6 +32,8 @@ pub struct Doors {
     pages: RefCell<Doorkeeper>,
     trials: RefCell<Trials>,
     warned_of_proxy: Cell<bool>,
+    /// The places of connections that ask for the page.
+    places: PagePlaces,
 }
 
 impl Doors {
@@ -41,12 +44,20 @@ impl Doors {
             pages: RefCell::new(Doorkeeper::new(now)),
             trials: RefCell::default(),
             warned_of_proxy: Cell::new(false),
+            places: PagePlaces::new(PAGES),
         }
     }
 }
 
 /// How many connections that ask for the page there may be at once, beside sessions.
-pub const PAGES: usize = 1024;
+const PAGES: usize = 1024;
+
+/// Connections that have given way and are not closed yet. At `flood.joins_per_minute` of ten addresses, this is a third
+/// of a second's.
+const LEAVING: usize = 256;
+
+/// How many open files connections that ask for the page may take.
+pub const PAGE_FILES: usize = PAGES + LEAVING;
 
 /// How many connections a browser makes where another client makes one.
 const A_BROWSERS: usize = 8;
@@ -108,11 +119,15 @@ impl Reception {
         let mut flood = self.config.get().flood.clone();
         flood.sessions_per_address *= A_BROWSERS;
         flood.joins_per_minute *= A_BROWSERS;
-        let visit = self.ask(peer, &door.pages, &flood)?;
-        let permit = Arc::clone(&self.pages)
-            .try_acquire_owned()
-            .map_err(|_| (reply::server_full(self.message_bytes, PAGES), CloseReason::ServerFull))?;
-        Ok(Stay::in_place(permit, visit))
+        let mut visit = self.ask(peer, &door.pages, &flood)?.unwrap_or_default();
+        let full = || (reply::server_full(self.message_bytes, PAGES), CloseReason::ServerFull);
+        let permit = Arc::clone(&self.pages).try_acquire_owned().map_err(|_| full())?;
+        let (place, displaced) = door.places.take(peer).ok_or_else(full)?;
+        if let Some(displaced) = displaced {
+            self.log_displaced(displaced, door);
+        }
+        visit.page = Some(place);
+        Ok(Stay::in_place(permit, Some(visit)))
     }
 
     /// Places that are kept for accounts. Where there are none, nobody could take them.
@@ -121,6 +136,16 @@ impl Reception {
             return 0;
         }
         self.config.get().limits.reserved_sessions.min(self.max_sessions / 2)
+    }
+
+    fn log_displaced(&self, peer: Peer, door: &Door) {
+        match door.sessions.borrow_mut().log_refusal(Instant::now()) {
+            Some(0) => info!(self.log, "http connection displaced by a newer one"; "peer" => %peer),
+            Some(unlogged) => info!(
+                self.log, "http connection displaced by a newer one"; "peer" => %peer, "unlogged_before" => unlogged
+            ),
+            None => {}
+        }
     }
 
     /// Asks a doorkeeper.

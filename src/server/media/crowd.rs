@@ -12,7 +12,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use crate::server::doorkeeper::Block;
+use crate::server::block::Block;
 
 /// What a connection has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

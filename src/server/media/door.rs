@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
-        doorkeeper::Block,
+        block::Block,
         tls::{credentials::Credentials, handshake::handshake},
     },
     Door,

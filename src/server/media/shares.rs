@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, net::IpAddr, rc::Rc};
 
-use crate::server::doorkeeper::Block;
+use crate::server::block::Block;
 
 /// Addresses that are kept before those that nobody listens from are dropped.
 const FEW: usize = 1_024;

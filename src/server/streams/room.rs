@@ -8,7 +8,7 @@ use super::{Closed, MOST_WAITED_FOR, NotAsked, Stream, Streams};
 use crate::{
     config,
     media::StreamId,
-    server::{doorkeeper::Block, roster::Member, seat::SessionId},
+    server::{block::Block, roster::Member, seat::SessionId},
 };
 
 /// How long a user who was asked to publish keeps a place that others need. A program begins within milliseconds.
