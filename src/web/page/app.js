@@ -10,8 +10,8 @@ import { Connection } from "./connection.js";
 import { byId, isComposing, nameNode, renew, setText } from "./dom.js";
 import { Entrance } from "./entrance.js";
 import { ListView } from "./list-view.js";
-import { LogView } from "./log-view.js";
 import { LATE_MS, Liveness } from "./liveness.js";
+import { LogView } from "./log-view.js";
 import { listEvery, listSoonest, rows } from "./people.js";
 import { Player } from "./player.js";
 import { watchPresses } from "./press.js";
@@ -72,16 +72,16 @@ const { conversations } = chat;
 const entrance = new Entrance(connection, words);
 const announcer = new Announcer(byId("announcements"), say);
 const banner = new Banner(connection, words);
+const liveness = new Liveness(connection, chat, banner);
 const closing = new CloseDialog(chat, words);
 const commands = new Commands(chat, say, { leave, close: () => closing.ask() });
-const liveness = new Liveness(connection, chat, banner);
 const composer = new Composer(chat, words, {
   canSend: () => connection.state === "joined",
   commands: (action, conversation) => commands.run(action, conversation),
   sent: () => {
+    setTimeout(look, LATE_MS);
     log.toEnd();
     draw();
-    setTimeout(look, LATE_MS);
   },
   resized: () => log.keepEnd(),
 });
@@ -305,6 +305,7 @@ function listed() {
 function heading(current) {
   const title = byId("title");
   const name = current.isEveryone ? say("everyone") : harmless(current.name);
+  title.classList.toggle("everyone", current.isEveryone);
   if (title.textContent !== name) title.replaceChildren(current.isEveryone ? name : nameNode(current.name));
   const mine = chat.isMe(current.key);
   byId("files").hidden = current.isEveryone || mine;
@@ -313,8 +314,8 @@ function heading(current) {
   if (current.isEveryone) {
     const { size } = chat.people;
     state = size > 1 ? say("hereMany", { count: size.toLocaleString(words.locale) }) : say("hereOne");
-  title.classList.toggle("everyone", current.isEveryone);
   }
+  if (!current.isEveryone && !mine) state = say("private", { state });
   setText(byId("subtitle"), connection.state === "joined" ? state : "");
 }
 
@@ -323,7 +324,6 @@ function look() {
   if (connection.state !== "joined") return;
   const now = clock.now();
   if (!liveness.check(now, !document.hidden)) return;
-  if (!current.isEveryone && !mine) state = say("private", { state });
   const { size } = chat.people;
   // Whoever hears something sees how many do.
   if (!document.hidden && now - streamsAt >= listEvery(size) / (player.isShown ? 2 : 1)) {
@@ -365,6 +365,7 @@ search.addEventListener("input", () => {
   drawNow();
 });
 search.addEventListener("keydown", (event) => {
+  if (isComposing(event)) return;
   if (event.key === "Enter") list.chooseFound();
   else if (event.key === "ArrowDown") list.focus();
   else return;
@@ -373,12 +374,12 @@ search.addEventListener("keydown", (event) => {
 byId("back").addEventListener("click", showList);
 byId("files").addEventListener("click", () => {
   if (connection.state === "joined") chat.askFiles(conversations.current);
-  if (isComposing(event)) return;
   drawNow();
 });
 byId("leave").addEventListener("click", leave);
 byId("close").addEventListener("click", () => closing.ask());
 document.addEventListener("keydown", (event) => {
+  if (isComposing(event)) return;
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && !room.hidden) {
     event.preventDefault();
     room.dataset.pane = isNarrow.matches ? "list" : room.dataset.pane;
@@ -387,7 +388,6 @@ document.addEventListener("keydown", (event) => {
     showList();
   }
 });
-  if (isComposing(event)) return;
 document.addEventListener("visibilitychange", () => {
   const { current } = conversations;
   // The line above what is new is drawn into a row that may be there already.
