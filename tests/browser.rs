@@ -138,6 +138,13 @@ fn names_languages_and_input_methods() {
 }
 
 #[test]
+fn the_page_behind_nginx() {
+    if has_tool("nginx") {
+        run("proxy.test.js", Some(&Restartable::start()));
+    }
+}
+
+#[test]
 fn ten_thousand_messages_and_five_thousand_people() {
     run("load.test.js", None);
 }

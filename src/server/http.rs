@@ -14,7 +14,7 @@ use std::{
 };
 
 use actix_http::{
-    HttpMessage, HttpService, Request, Response, StatusCode,
+    HttpMessage, HttpService, Method, Request, Response, StatusCode,
     body::{BodySize, BoxBody},
     error::DispatchError,
     h1,
@@ -167,7 +167,9 @@ impl Http {
     async fn build(&self) -> io::Result<Serve> {
         let this = self.clone();
         let judge = move |request: ServiceRequest, next: Next<_>| {
-            let stranger = this.stranger(request.headers()).err();
+            // By POST, with which browsers always send `Origin`, the page asks why it got no WebSocket.
+            let is_question = request.path() == WEBSOCKET_PATH && request.method() == Method::POST;
+            let stranger = this.judge_headers(request.headers(), is_question).err();
             async move {
                 match stranger {
                     None => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
@@ -175,7 +177,9 @@ impl Http {
                 }
             }
         };
-        let app = web::app().service(stream::resource(self.tuner.clone())).wrap(from_fn(judge));
+        let websocket = web::no_handshake(WEBSOCKET_PATH);
+        let app =
+            web::app().service(websocket).service(stream::resource(self.tuner.clone())).wrap(from_fn(judge));
         let page = map_config(app, |()| AppConfig::default());
         let this = self.clone();
         let upgrade = fn_service(move |(request, framed)| {
@@ -234,12 +238,13 @@ impl Http {
         Ok(())
     }
 
-    /// Whether the page and its WebSocket are for who asks so.
-    fn stranger(&self, headers: &HeaderMap) -> Result<(), Stranger> {
+    /// Whether the page, and its WebSocket too, are for a request with these headers.
+    fn judge_headers(&self, headers: &HeaderMap, is_for_websocket: bool) -> Result<(), Stranger> {
         let config = self.config.get();
         // What streams are called by is a name of this server, too.
         let names = config.web.hosts.iter().chain(&*self.own_names).chain([&config.media.public_host]);
-        host::judge(headers, names.map(String::as_str))
+        let names = names.map(String::as_str);
+        if is_for_websocket { host::judge(headers, names) } else { host::judge_host(headers, names) }
     }
 
     /// The answer to a handshake: that it is done, or why not.
@@ -252,7 +257,7 @@ impl Http {
         if request.path() != WEBSOCKET_PATH {
             return refuse(StatusCode::NOT_FOUND, "The WebSocket is at /tr2.\n");
         }
-        if let Err(stranger) = self.stranger(request.headers()) {
+        if let Err(stranger) = self.judge_headers(request.headers(), true) {
             return refuse(StatusCode::FORBIDDEN, stranger.in_words());
         }
         match ws::handshake(request.head()) {

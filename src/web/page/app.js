@@ -9,6 +9,7 @@ import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { byId, isComposing, nameNode, renew, setText } from "./dom.js";
 import { Entrance } from "./entrance.js";
+import { explain } from "./explain.js";
 import { ListView } from "./list-view.js";
 import { LATE_MS, Liveness } from "./liveness.js";
 import { LogView } from "./log-view.js";
@@ -113,6 +114,7 @@ function changed(state, detail) {
       banner.hide();
       if (detail.left) forget();
       entrance.askName(detail);
+      if (detail.unreachable) explainLater();
       wasCut = false;
       break;
     case "entering":
@@ -140,6 +142,12 @@ function changed(state, detail) {
     default:
   }
   draw();
+}
+
+/** Says why no WebSocket was opened, as soon as the server says so. */
+async function explainLater() {
+  const why = await explain();
+  if (why !== null && connection.state === "idle" && entrance.isShown) entrance.askName({ why });
 }
 
 /** Forgets all of a user who has left, on the screen too: whoever enters next at this page begins empty. */

@@ -74,6 +74,18 @@ const PORTUGUESE = [
   [/^After (\/\w+) the text is missing\. Type: (.*)$/s, "Depois de $1 falta o texto. Escreva: $2"],
   [/^After (\/\w+) a name is missing\. Type: (.*)$/s, "Depois de $1 falta um nome. Escreva: $2"],
   [/^After (\/\w+) a file is missing\. Type: (.*)$/s, "Depois de $1 falta um arquivo. Escreva: $2"],
+  [
+    /^This server does not go by the name in the address\. Use its IP address, or add the name to web\.hosts\.$/,
+    "Este servidor não atende pelo nome que está no endereço. Use o endereço IP dele, ou acrescente o nome a web.hosts.",
+  ],
+  [
+    /^A page from another server may not talk to this one\. If a proxy is between, have it pass on the browser's Host header, with its port\. For nginx: (.*)$/,
+    "Uma página de outro servidor não pode falar com este. Se há um proxy no caminho, ele precisa repassar o cabeçalho Host do navegador, com a porta. No nginx: $1",
+  ],
+  [
+    /^This is the address of a WebSocket, and this request asks for none\. If a proxy is between, have it pass on the request to upgrade\. For nginx: (.*)$/,
+    "Um proxy no caminho não repassa o pedido de WebSocket (Upgrade e Connection). No nginx: $1",
+  ],
   [/^You were disconnected by (.*)$/s, "Você foi desconectado por $1"],
 ];
 

@@ -8,7 +8,8 @@ import { isHidden } from "./text.js";
 const SLASH = "[/\\u2044\\u2215\\u29f8\\uff0f]";
 const SLASHED = new RegExp(`^${SLASH}`, "u");
 /** A name in quotes, which phones turn into typographic ones, and what follows it. */
-const QUOTED = /^["\u201c\u201d\u201e\u00ab\u00bb]([^"\u201c\u201d\u201e\u00ab\u00bb]+)["\u201c\u201d\u201e\u00ab\u00bb](?:\s|$)?(.*)$/su;
+const QUOTES = '"\\u201c\\u201d\\u201e\\u00ab\\u00bb';
+const QUOTED = new RegExp(`^[${QUOTES}]([^${QUOTES}]+)[${QUOTES}](?:\\s|$)?(.*)$`, "su");
 
 /** The server's table of operations: short form, operation, example, and other words that people try. */
 const TABLE = [
@@ -32,8 +33,8 @@ const TABLE = [
 ].map(([short, operation, example, ...also]) => ({ short, operation, example, also }));
 
 /**
- * What a line that somebody typed asks for: { text } to be said, { operation, to, data }, or { why } it is held back, in
- * the server's words. Two slashes stand for one at the beginning of a text.
+ * What a line that somebody typed asks for: { text } to be said, { operation, to, data }, or { why } it is held back,
+ * in the server's words. Two slashes stand for one at the beginning of a text.
  */
 export function read(line) {
   const { before, rest } = cut(line);
