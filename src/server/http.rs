@@ -18,7 +18,7 @@ use actix_http::{
     body::{BodySize, BoxBody},
     error::DispatchError,
     h1,
-    header::HeaderMap,
+    header::{HeaderMap, SEC_WEBSOCKET_PROTOCOL},
     ws,
 };
 use actix_service::{Service, ServiceFactory, fn_service, map_config};
@@ -68,6 +68,9 @@ const BETWEEN: Duration = Duration::from_secs(5);
 
 /// Where a WebSocket is to be had.
 const WEBSOCKET_PATH: &str = "/tr2";
+
+/// The subprotocol that is spoken there, by its name in a handshake (RFC 6455, section 1.9).
+const SUBPROTOCOL: &str = "tr2";
 
 /// How many requests a connection may make; the page has some twenty files.
 pub const REQUESTS: u32 = 100;
@@ -261,13 +264,24 @@ impl Http {
             return refuse(StatusCode::FORBIDDEN, stranger.in_words());
         }
         match ws::handshake(request.head()) {
-            Ok(mut response) => Ok(response.finish().drop_body()),
+            Ok(mut response) => {
+                if offers_subprotocol(request.headers()) {
+                    response.insert_header((SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL));
+                }
+                Ok(response.finish().drop_body())
+            }
             Err(error) => {
                 let refusal = Response::<BoxBody>::from(error);
                 Err((refusal.drop_body(), "This is no WebSocket handshake as RFC 6455 has it, version 13.\n"))
             }
         }
     }
+}
+
+/// Whether a handshake offers [`SUBPROTOCOL`]. Browsers fail where they offered some and none was chosen.
+fn offers_subprotocol(headers: &HeaderMap) -> bool {
+    let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL).filter_map(|offer| offer.to_str().ok());
+    offers.flat_map(|offer| offer.split(',')).any(|offer| offer.trim() == SUBPROTOCOL)
 }
 
 impl AsyncRead for Visitor {

@@ -169,6 +169,34 @@ fn a_port_that_a_proxy_has_removed_from_the_host_is_not_missed() {
 }
 
 #[test]
+fn the_subprotocol_is_chosen_where_it_is_offered() {
+    let server = TestServer::start();
+    let address = server.web_address();
+    let ask = |offers: &str| {
+        let mut client = Client::to(address);
+        client.send_bytes(
+            format!("GET /tr2 HTTP/1.1\r\nHost: {address}\r\n{offers}{HANDSHAKE}\r\n").as_bytes(),
+        );
+        super::head(&mut client)
+    };
+    for offers in [
+        "Sec-WebSocket-Protocol: tr2\r\n",
+        "Sec-WebSocket-Protocol: chat, tr2\r\n",
+        "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: tr2\r\n",
+    ] {
+        let head = ask(offers);
+        assert!(
+            head.starts_with("HTTP/1.1 101 ") && head.contains("\r\nsec-websocket-protocol: tr2\r\n"),
+            "{head}"
+        );
+    }
+    for offers in ["", "Sec-WebSocket-Protocol: chat\r\n", "Sec-WebSocket-Protocol: TR2x\r\n"] {
+        let head = ask(offers);
+        assert!(head.starts_with("HTTP/1.1 101 ") && !head.contains("sec-websocket-protocol"), "{head}");
+    }
+}
+
+#[test]
 fn a_head_without_end_is_cut() {
     let server = TestServer::start();
     let client = Client::to(server.web_address());
