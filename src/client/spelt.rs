@@ -29,6 +29,9 @@ pub enum Keep {
 impl Display for Spelt<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self(text, keep) = *self;
+        if is_plain(text, keep) {
+            return f.write_str(text);
+        }
         let mut hidden = hidden(text).map(|(at, _)| at).peekable();
         for (at, c) in text.char_indices() {
             let is_hidden = hidden.next_if_eq(&at).is_some();
@@ -44,6 +47,17 @@ impl Display for Spelt<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a text is as it is spelt. Nearly every text is, which bytes tell faster than characters.
+fn is_plain(text: &str, keep: Keep) -> bool {
+    let is_spelt = |byte: u8| match byte {
+        b'\t' => keep != Keep::Tabs,
+        b'\\' => keep == Keep::Nothing,
+        // 0xC2 begins what may be a C1.
+        byte => matches!(byte, 0..b' ' | 0x7f | 0xc2),
+    };
+    !text.bytes().any(is_spelt) && hidden(text).next().is_none()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use bytes::BytesMut;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split},
     sync::mpsc,
+    task::coop::consume_budget,
     time::{Instant, sleep_until, timeout_at},
 };
 
@@ -91,6 +92,9 @@ impl Receiver {
     /// # Errors
     /// If the connection breaks.
     pub async fn next(&mut self) -> io::Result<Option<Item>> {
+        // One read can hold thousands of messages. Without this, whoever takes them all in a loop would never come to see that
+        // its time is over.
+        consume_budget().await;
         loop {
             if let Some(item) = self.decoder.decode(&mut self.bytes) {
                 return Ok(Some(item));
@@ -206,6 +210,22 @@ mod tests {
         let mut sent = vec![0; 1024];
         let length = theirs.read(&mut sent).await.unwrap();
         assert_eq!(std::str::from_utf8(&sent[..length]).unwrap(), [text, text].concat());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_messages_hides_no_deadline() {
+        let (ours, mut theirs) = duplex(1 << 20);
+        let (mut receiver, _sender) = halves_framed(Box::new(ours), Framing::Lines);
+        theirs.write_all("bob | all clients | broadcast | hi\n".repeat(10_000).as_bytes()).await.unwrap();
+        let mut taken = 0;
+        let taking = async {
+            while let Ok(Some(_)) = receiver.next().await {
+                taken += 1;
+            }
+        };
+        // The time is over before the first message is taken.
+        assert!(tokio::time::timeout(Duration::ZERO, taking).await.is_err());
+        assert!(taken < 1000, "{taken}");
     }
 
     #[tokio::test]
