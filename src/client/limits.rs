@@ -23,12 +23,18 @@ pub fn request(own: &str) -> Line {
     Line::lossy(&Joining::command(own, Operation::Limits.wire()))
 }
 
-/// Reads the server's answer: the outer `None` means that this message is no answer, the inner one that it names no limit.
+/// What a server answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// The most bytes of a message; `None` from a server that does not know the operation, or says no number that is believed.
+    pub message_bytes: Option<usize>,
+}
+
+/// Reads the server's answer. `None`: the message is no answer to the request.
 ///
 /// Servers that do not know the operation say that it is not supported, or that nobody has the name `server`.
 #[must_use]
-#[expect(clippy::option_option, reason = "no answer and an answer without a number are different")]
-pub fn answer(received: &Received) -> Option<Option<usize>> {
+pub fn answer(received: &Received) -> Option<Limits> {
     if received.sender != SERVER {
         return None;
     }
@@ -36,11 +42,11 @@ pub fn answer(received: &Received) -> Option<Option<usize>> {
     match received.operation.as_str() {
         operation if operation == limits => {
             let number = received.data.split(' ').find_map(|word| word.strip_prefix(KEY)?.parse().ok());
-            Some(number.filter(|number| BELIEVED.contains(number)))
+            Some(Limits { message_bytes: number.filter(|number| BELIEVED.contains(number)) })
         }
         "Unknown_operation" => {
             let is_of_it = received.data.starts_with(&format!("Operation ({limits})"));
-            is_of_it.then_some(None)
+            is_of_it.then(Limits::default)
         }
         _ => None,
     }
@@ -51,28 +57,32 @@ mod tests {
     use super::*;
     use crate::protocol::{Message, Name, reply};
 
-    fn answered(line: &str) -> Option<Option<usize>> {
+    fn answered(line: &str) -> Option<Limits> {
         answer(&Message::parse(line).unwrap().into())
+    }
+
+    fn limits(message_bytes: Option<usize>) -> Option<Limits> {
+        Some(Limits { message_bytes })
     }
 
     #[test]
     fn what_the_server_says_is_understood() {
         let alan = Name::parse("alan", 99).unwrap();
         for limit in [256, 1024, 8192] {
-            assert_eq!(answered(reply::limits(limit, &alan).text()), Some(Some(limit)));
+            assert_eq!(answered(reply::limits(limit, &alan).text()), limits(Some(limit)));
         }
         let unknown = reply::unknown_operation(1024, &alan, "limits", true);
-        assert_eq!(answered(unknown.text()), Some(None));
+        assert_eq!(answered(unknown.text()), limits(None));
     }
 
     #[test]
     fn what_is_no_limit_is_not_believed() {
         for (line, answer) in [
-            ("server | alan | limits | message_bytes=9999999999999999999999", Some(None)),
-            ("server | alan | limits | message_bytes=1", Some(None)),
-            ("server | alan | limits | message_bytes=-5", Some(None)),
-            ("server | alan | limits | Destination client (server) not found!", Some(None)),
-            ("server | alan | limits | x=1 message_bytes=300", Some(Some(300))),
+            ("server | alan | limits | message_bytes=9999999999999999999999", limits(None)),
+            ("server | alan | limits | message_bytes=1", limits(None)),
+            ("server | alan | limits | message_bytes=-5", limits(None)),
+            ("server | alan | limits | Destination client (server) not found!", limits(None)),
+            ("server | alan | limits | x=1 message_bytes=300", limits(Some(300))),
             ("bob | alan | limits | message_bytes=300", None),
             ("server | alan | Unknown_operation | Operation (dance) is not supported", None),
         ] {

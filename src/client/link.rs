@@ -15,7 +15,7 @@ use super::{
     decoder::Item,
     dial::{Dialer, NoConnection},
     joining::{JOIN_WITHIN, Joining, LetsNobodyIn, Step},
-    limits,
+    limits::{self, Limits},
     meaning::Meaning,
     wire,
 };
@@ -235,8 +235,8 @@ impl Link {
                         Ok(item) => item,
                         Err(ending) => return Ok(ending),
                     };
-                    if let Some(limit) = self.limits(&item) {
-                        if let Some(limit) = limit {
+                    if let Some(limits) = self.limits(&item) {
+                        if let Some(limit) = limits.message_bytes {
                             self.tell(Event::MessageBytes(limit)).await?;
                         }
                         continue;
@@ -260,8 +260,7 @@ impl Link {
     }
 
     /// Reads the answer to the request for the server's limits, if this item is that.
-    #[expect(clippy::option_option, reason = "as limits::answer")]
-    fn limits(&mut self, item: &Item) -> Option<Option<usize>> {
+    fn limits(&mut self, item: &Item) -> Option<Limits> {
         let Item::Message(message) = item else { return None };
         let answer = if self.asks_limits { limits::answer(message) } else { None };
         self.asks_limits &= answer.is_none();

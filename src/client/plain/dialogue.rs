@@ -61,14 +61,14 @@ pub(super) struct Dialogue {
     marks: Marks,
     /// To be given if one is asked for, and the file it is from.
     password: Option<(Zeroizing<String>, String)>,
-    limits: Limits,
+    limits: MessageLimit,
     /// A word was typed that is no operation: the operations are shown before the next question.
     shows_operations: bool,
 }
 
 /// The message limit, as far as the dialogue knows it.
 #[derive(Debug)]
-struct Limits {
+struct MessageLimit {
     message_bytes: usize,
     /// Whether the server is one that may be asked.
     may_ask: bool,
@@ -99,7 +99,7 @@ impl Dialogue {
             acts: Vec::new(),
             marks: Marks::default(),
             password,
-            limits: Limits { message_bytes: MESSAGE_BYTES, may_ask: false, is_asked: false },
+            limits: MessageLimit { message_bytes: MESSAGE_BYTES, may_ask: false, is_asked: false },
             shows_operations: false,
         }
     }

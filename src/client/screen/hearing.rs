@@ -1,5 +1,7 @@
 //! What follows from what the server sends.
 
+use std::fmt::Write;
+
 use super::{app::App, clock::Now, entry::Kind, people::Fresh};
 use crate::client::{
     Received,
@@ -110,7 +112,8 @@ impl App {
             let names: Vec<_> = all.iter().take(MAX_LISTED).map(|name| before_text(name)).collect();
             let mut text = format!("{} here: {}", all.len(), names.join(", "));
             if let more @ 1.. = all.len() - names.len() {
-                text += &format!(", and {more} more; in a shell, arauto list shows all of them");
+                // Writing to a string does not fail.
+                let _ = write!(text, ", and {more} more; in a shell, arauto list shows all of them");
             }
             self.note(now, &text);
         }

@@ -153,8 +153,8 @@ impl Errand {
         let asking = async {
             self.sender.send(&limits::request(&self.name)).await?;
             loop {
-                if let Some(limit) = limits::answer(&next(&mut self.receiver).await?) {
-                    return Ok(limit.unwrap_or(MESSAGE_BYTES));
+                if let Some(limits) = limits::answer(&next(&mut self.receiver).await?) {
+                    return Ok(limits.message_bytes.unwrap_or(MESSAGE_BYTES));
                 }
             }
         };

@@ -28,7 +28,7 @@ pub enum OnBadLine {
 
 /// The lines of standard input.
 pub(super) struct Lines {
-    lines: Receiver<io::Result<input::Line>>,
+    input: Receiver<io::Result<input::Line>>,
     /// How many were read.
     number: u64,
     to: To,
@@ -52,8 +52,8 @@ impl Lines {
     /// # Errors
     /// If there is no thread to read from.
     pub(super) fn begin(to: To, limit: usize, on_bad_line: OnBadLine) -> Result<Self, Failure> {
-        let lines = input::lines().map_err(Failure::Input)?;
-        Ok(Self { lines, number: 0, to, limit, on_bad_line, bad: BadLines::default() })
+        let input = input::lines().map_err(Failure::Input)?;
+        Ok(Self { input, number: 0, to, limit, on_bad_line, bad: BadLines::default() })
     }
 
     /// The message that the next line is; `None` at the end. Dropped before it is done, it loses nothing.
@@ -62,7 +62,7 @@ impl Lines {
     /// If a line cannot be sent and that ends sending, or standard input fails.
     pub(super) async fn next(&mut self, name: &str) -> Result<Option<Line>, Failure> {
         loop {
-            let line = match self.lines.recv().await {
+            let line = match self.input.recv().await {
                 None => return Ok(None),
                 Some(line) => line.map_err(Failure::Input)?,
             };

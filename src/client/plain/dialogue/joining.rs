@@ -4,7 +4,7 @@ use super::{Act, Awaited, Dialogue, Question, State};
 use crate::client::{
     Received,
     joining::{Joining, Step},
-    limits,
+    limits::{self, Limits},
     plain::reply::reply,
     script::Failure,
 };
@@ -13,9 +13,9 @@ impl Dialogue {
     /// Takes what the server says of its limits, if it is that.
     pub(super) fn hear_limits(&mut self, received: &Received) -> bool {
         let answer = if self.limits.is_asked { limits::answer(received) } else { None };
-        let Some(limit) = answer else { return false };
+        let Some(Limits { message_bytes }) = answer else { return false };
         self.limits.is_asked = false;
-        if let Some(limit) = limit {
+        if let Some(limit) = message_bytes {
             self.limits.message_bytes = limit;
             self.acts.push(Act::Limited(limit));
         }
