@@ -166,6 +166,7 @@ fn file_variable<C: Settings>() -> String {
 }
 
 /// Judges a file alone: no environment, no flags. Gives what it says as far as that is allowed, and all that is not.
+#[must_use]
 pub fn check<C: Settings>(path: &Path) -> (C, Vec<ConfigError>) {
     let mut layers = Layers::<C>::default();
     let mut faults = layers.file(path);

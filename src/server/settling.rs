@@ -110,8 +110,8 @@ mod tests {
 
     use super::*;
 
-    fn of_bytes(bytes: u64) -> Option<Mark> {
-        Some(Mark { device: 1, inode: 1, bytes, modified: (0, 0) })
+    fn of_bytes(bytes: u64) -> Mark {
+        Mark { device: 1, inode: 1, bytes, modified: (0, 0) }
     }
 
     /// What a file of these sizes, each seen by one look, settles to.
@@ -119,17 +119,17 @@ mod tests {
         let (start, looks) = (Instant::now(), Cell::new(0));
         let settled = settle(before, || {
             let look = looks.replace(looks.get() + 1);
-            of_bytes(sizes[look.min(sizes.len() - 1)])
+            Some(of_bytes(sizes[look.min(sizes.len() - 1)]))
         });
         (settled.await, start.elapsed())
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_file_that_is_written_is_waited_for() {
-        assert_eq!(settled(of_bytes(7), &[7]).await, (Ok(of_bytes(7)), Duration::ZERO));
-        assert_eq!(settled(of_bytes(7), &[9]).await, (Ok(of_bytes(9)), QUIET));
-        assert_eq!(settled(of_bytes(7), &[0, 4, 9]).await, (Ok(of_bytes(9)), 3 * QUIET));
-        assert_eq!(settled(None, &[4]).await, (Ok(of_bytes(4)), QUIET));
+        assert_eq!(settled(Some(of_bytes(7)), &[7]).await, (Ok(Some(of_bytes(7))), Duration::ZERO));
+        assert_eq!(settled(Some(of_bytes(7)), &[9]).await, (Ok(Some(of_bytes(9))), QUIET));
+        assert_eq!(settled(Some(of_bytes(7)), &[0, 4, 9]).await, (Ok(Some(of_bytes(9))), 3 * QUIET));
+        assert_eq!(settled(None, &[4]).await, (Ok(Some(of_bytes(4))), QUIET));
         let growing: Vec<u64> = (0..100).collect();
         assert_eq!(settled(None, &growing).await, (Err(()), MAX_WAIT));
     }

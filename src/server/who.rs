@@ -13,6 +13,13 @@ use crate::{
     protocol::Name,
 };
 
+/// How a proxy on this machine is reached by its clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proxy {
+    ReachedInTheOpen,
+    ReachedByTls,
+}
+
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
@@ -25,10 +32,8 @@ pub struct Peer {
     reached: IpAddr,
     /// It is on this machine, and its user too.
     pub is_local: bool,
-    /// It is a proxy on this machine; its user is elsewhere.
-    pub is_proxied: bool,
-    /// That proxy is reached by TLS.
-    is_proxied_by_tls: bool,
+    /// It is this proxy on this machine; its user is elsewhere.
+    proxy: Option<Proxy>,
     /// What passes is encrypted on the way.
     pub is_encrypted: bool,
 }
@@ -47,8 +52,7 @@ impl Peer {
             scope,
             reached,
             is_local: is_here,
-            is_proxied: false,
-            is_proxied_by_tls: false,
+            proxy: None,
             is_encrypted: false,
         };
         match local {
@@ -62,15 +66,21 @@ impl Peer {
     #[must_use]
     pub fn proxied(self, by_tls: bool) -> Self {
         if self.is_local {
-            Self { is_local: false, is_proxied: true, is_proxied_by_tls: by_tls, ..self }
+            let proxy = if by_tls { Proxy::ReachedByTls } else { Proxy::ReachedInTheOpen };
+            Self { is_local: false, proxy: Some(proxy), ..self }
         } else {
             self
         }
     }
 
+    /// Whether it is a proxy on this machine.
+    pub fn is_proxied(&self) -> bool {
+        self.proxy.is_some()
+    }
+
     /// Whether the connection stays within this machine, whoever uses it.
     pub fn is_on_this_machine(&self) -> bool {
-        self.is_local || self.is_proxied
+        self.is_local || self.is_proxied()
     }
 
     /// Whether `flood.sessions_per_address` and `flood.joins_per_minute` hold. Behind a proxy all clients have its address, so
@@ -81,7 +91,7 @@ impl Peer {
 
     /// What passes between it and the server is nobody else's to read, so that it may send a password.
     pub fn is_private(&self) -> bool {
-        self.is_local || self.is_encrypted || self.is_proxied_by_tls
+        self.is_local || self.is_encrypted || self.proxy == Some(Proxy::ReachedByTls)
     }
 
     /// The same, now that it is known that what passes is encrypted.
@@ -113,16 +123,7 @@ impl Peer {
     #[cfg(any(test, feature = "fuzz"))]
     pub fn at(address: IpAddr) -> Self {
         let reached = IpAddr::from([192, 0, 2, 254]);
-        Self {
-            ip: address,
-            port: 1,
-            scope: 0,
-            reached,
-            is_local: false,
-            is_proxied: false,
-            is_proxied_by_tls: false,
-            is_encrypted: false,
-        }
+        Self { ip: address, port: 1, scope: 0, reached, is_local: false, proxy: None, is_encrypted: false }
     }
 }
 
@@ -191,7 +192,7 @@ mod tests {
         for (local, is_private) in [(LocalConnections::Proxied, false), (LocalConnections::TlsProxied, true)]
         {
             let peer = Peer::of(&socket, from, local);
-            assert!(!peer.is_local && peer.is_proxied && peer.is_on_this_machine());
+            assert!(!peer.is_local && peer.is_proxied() && peer.is_on_this_machine());
             assert_eq!(peer.is_private(), is_private);
             assert!(!peer.counts_by_address(&Flood::default()));
             assert!(peer.counts_by_address(&Flood { loopback: true, ..Flood::default() }));

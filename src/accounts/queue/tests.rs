@@ -49,7 +49,7 @@ impl Desk {
 
     /// How many others come before the one from this origin.
     fn passed_before(&mut self, awaited: &Origin) -> usize {
-        (0..).find(|_| self.finish_next(Verdict::Failed).0 == *awaited).unwrap()
+        (0..=MAX_WAITING).find(|_| self.finish_next(Verdict::Failed).0 == *awaited).unwrap()
     }
 }
 

@@ -91,7 +91,7 @@ impl Reception {
     /// Warns, once, that a proxy passes connections on and the settings do not say so.
     fn warn_of_proxy(&self, peer: Peer, door: &Door) {
         let is_set = self.config.get().server.local_connections != LocalConnections::Direct;
-        if peer.is_proxied && !is_set && !door.warned_of_proxy.replace(true) {
+        if peer.is_proxied() && !is_set && !door.warned_of_proxy.replace(true) {
             warn!(
                 self.log,
                 "a proxy on this machine passes on connections of others; set server.local_connections to \

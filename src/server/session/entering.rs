@@ -91,7 +91,7 @@ impl Session {
             trial.set_comparing(true);
         }
         let account = claim.name.key().clone();
-        let origin = if self.peer.is_proxied {
+        let origin = if self.peer.is_proxied() {
             Origin::Proxied(account.clone())
         } else {
             Origin::from_address(self.peer.ip())
