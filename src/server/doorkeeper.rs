@@ -88,8 +88,8 @@ impl Stay {
 
     /// Whether it has a place, or takes one that is kept for accounts: only an account's owner can.
     #[must_use]
-    pub fn take_place(&self, is_owner: bool) -> bool {
-        self.trial.as_ref().is_none_or(|trial| is_owner && trial.take_place())
+    pub fn take_place(&self, is_owner: bool, is_operator: bool) -> bool {
+        self.trial.as_ref().is_none_or(|trial| is_owner && trial.take_place(is_operator))
     }
 }
 

@@ -42,16 +42,22 @@ struct Link {
 pub struct Trial {
     link: Arc<Link>,
     places: Arc<Semaphore>,
+    /// How many of these only operators may take.
+    for_operators: usize,
     place: OnceCell<OwnedSemaphorePermit>,
     /// Its permit among those on trial.
     permit: RefCell<Option<OwnedSemaphorePermit>>,
 }
 
 impl Trial {
-    /// Takes one of the places that are kept for accounts, if there is one. To be called for an account's owner.
-    pub fn take_place(&self) -> bool {
+    /// Takes one of the places that are kept for accounts, if there is one. To be called for an account's owner; the last
+    /// places are only for operators, so that other accounts cannot keep them out.
+    pub fn take_place(&self, is_operator: bool) -> bool {
         if self.place.get().is_some() {
             return true;
+        }
+        if !is_operator && self.places.available_permits() <= self.for_operators {
+            return false;
         }
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return false };
         self.link.has_place.store(true, Ordering::Relaxed);
@@ -80,8 +86,13 @@ impl Trial {
 pub struct Trials(VecDeque<Weak<Link>>);
 
 impl Trials {
-    /// Puts a connection on trial, for one of these places. The oldest that has sent no password gives way, if there are many.
-    pub fn begin(&mut self, permit: OwnedSemaphorePermit, places: &Arc<Semaphore>) -> Trial {
+    /// Puts a connection on trial, for one of these places, of which so many are for operators. The oldest that has sent no password gives way, if there are many.
+    pub fn begin(
+        &mut self,
+        permit: OwnedSemaphorePermit,
+        places: &Arc<Semaphore>,
+        for_operators: usize,
+    ) -> Trial {
         let is_on = |link: &Link| !link.has_place.load(Ordering::Relaxed) && !link.turned_away.is_cancelled();
         self.0.retain(|link| link.upgrade().is_some_and(|link| is_on(&link)));
         if self.0.len() >= MAX_WAITING {
@@ -92,7 +103,13 @@ impl Trials {
         }
         let link = Arc::<Link>::default();
         self.0.push_back(Arc::downgrade(&link));
-        Trial { link, places: Arc::clone(places), place: OnceCell::new(), permit: RefCell::new(Some(permit)) }
+        Trial {
+            link,
+            places: Arc::clone(places),
+            for_operators,
+            place: OnceCell::new(),
+            permit: RefCell::new(Some(permit)),
+        }
     }
 }
 
@@ -114,7 +131,7 @@ mod tests {
 
         fn begin(&mut self) -> Trial {
             let permit = Arc::clone(&self.permits).try_acquire_owned().unwrap();
-            self.trials.begin(permit, &self.places)
+            self.trials.begin(permit, &self.places, 1)
         }
     }
 
@@ -127,7 +144,7 @@ mod tests {
         let mut door = Door::with_places(2);
         let mut trials: Vec<Trial> = (0..MAX_WAITING).map(|_| door.begin()).collect();
         trials[0].set_comparing(true);
-        assert!(trials[1].take_place());
+        assert!(trials[1].take_place(false));
         drop(trials.remove(2));
         // The one that left and the one that has a place are not counted.
         trials.extend([door.begin(), door.begin()]);
@@ -142,10 +159,12 @@ mod tests {
         let mut door = Door::with_places(1);
         let (first, second) = (door.begin(), door.begin());
         assert_eq!(door.permits.available_permits(), MAX_TRIALS - 2);
-        assert!(first.goes_on() && first.take_place() && first.take_place() && !first.goes_on());
+        assert!(first.goes_on() && first.take_place(true) && first.take_place(false) && !first.goes_on());
         assert_eq!((door.permits.available_permits(), door.places.available_permits()), (MAX_TRIALS - 1, 0));
-        assert!(!second.take_place() && second.goes_on());
+        assert!(!second.take_place(true) && second.goes_on());
         drop(first);
-        assert!(second.take_place());
+        // The last one is for operators.
+        assert!(!second.take_place(false));
+        assert!(second.take_place(true));
     }
 }

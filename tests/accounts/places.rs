@@ -1,6 +1,6 @@
 //! Places that are kept for accounts when all others are taken.
 
-use super::{AccountsFile, PASSWORD, asked, log_in, password_request};
+use super::{AccountsFile, HASH, PASSWORD, asked, log_in, password_request};
 use crate::harness::{Client, NAME_REQUEST, TestServer, confirmation, wait_until};
 
 const FULL: &str =
@@ -16,6 +16,10 @@ fn full(file: &AccountsFile) -> (TestServer, [Client; 2]) {
 #[test]
 fn the_last_places_are_for_accounts() {
     let file = AccountsFile::new();
+    file.write(&format!(
+        "{}[[accounts]]\nname = 'dave'\nhash = '{HASH}'\n",
+        std::fs::read_to_string(file.path()).unwrap()
+    ));
     let (server, _strangers) = full(&file);
     let mut eva = server.connect();
     eva.ask("eva", FULL);
@@ -25,8 +29,12 @@ fn the_last_places_are_for_accounts() {
     guesser
         .ask("wrong", "server | alan | error_message | That is not the password of alan; 2 tries are left");
     guesser.expect(&password_request("alan"));
-    let mut alan = log_in(&server, "alan");
     let _bob = log_in(&server, "bob");
+    // The last is for operators.
+    let mut dave = asked(&server, "dave");
+    dave.ask(PASSWORD, FULL);
+    dave.expect_closed();
+    let mut alan = log_in(&server, "alan");
     // Now there are none left, whoever comes.
     let mut late = server.connect_silently();
     late.expect(FULL);

@@ -103,14 +103,15 @@ impl Reception {
     /// A place for a session.
     pub(super) fn admit(&self, peer: Peer, door: &Door) -> Admitted {
         let visit = self.ask(peer, &door.sessions, &self.config.get().flood)?;
-        let free = self.places.available_permits();
-        if free > self.reserved() {
+        let (free, reserved) = (self.places.available_permits(), self.reserved());
+        if free > reserved {
             let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| self.no_place())?;
             return Ok(Stay::in_place(permit, visit));
         }
         // While the server ends, no place is free.
         let permit = Arc::clone(&self.trials).try_acquire_owned().ok().filter(|_| free > 0);
-        let trial = door.trials.borrow_mut().begin(permit.ok_or_else(|| self.no_place())?, &self.places);
+        let permit = permit.ok_or_else(|| self.no_place())?;
+        let trial = door.trials.borrow_mut().begin(permit, &self.places, reserved / 2);
         Ok(Stay { permit: None, visit, trial: Some(trial) })
     }
 

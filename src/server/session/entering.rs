@@ -165,7 +165,7 @@ impl Session {
 
     fn enter(&mut self, name: Name) {
         self.end_wait();
-        if !self.stay.take_place(self.proof.is_some()) {
+        if !self.stay.take_place(self.proof.is_some(), self.is_operator(&name)) {
             return self.refuse(self.full());
         }
         self.name = Some(name.clone());

@@ -147,7 +147,7 @@ impl Session {
     }
 
     /// Whether its account is an operator's by now, and its password still what was given.
-    fn is_operator(&self, name: &Name) -> bool {
+    pub(super) fn is_operator(&self, name: &Name) -> bool {
         self.proof.as_ref().is_some_and(|proof| {
             let accounts = self.terms.around.accounts.current();
             accounts.find(name.key()).is_some_and(|account| account.operator && proof.holds_for(account))
