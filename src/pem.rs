@@ -73,7 +73,7 @@ pub fn fault(why: &CertificateError) -> &'static str {
     }
 }
 
-/// What the library under rustls found.
+/// Words for an error of the library under rustls.
 fn webpki_fault(OtherError(why): &OtherError) -> &'static str {
     use webpki::Error;
     match why.downcast_ref::<Error>() {

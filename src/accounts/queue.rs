@@ -32,13 +32,13 @@ pub struct Attempt {
     pub origin: Origin,
     /// The account's name.
     pub account: NameKey,
-    /// What the account's password hashes to.
+    /// The hash of the account's password.
     pub hash: PasswordHash,
-    /// What was given.
+    /// The password to judge.
     pub secret: Secret,
 }
 
-/// What came of a try.
+/// The outcome of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It is the password.
@@ -57,7 +57,7 @@ pub enum Verdict {
 /// An [`Attempt`] and where its verdict goes. Once the receiver is gone, nobody waits for it.
 #[derive(Debug)]
 pub struct Waiting {
-    /// What is to be compared.
+    /// The password and the hash to compare it with.
     pub attempt: Attempt,
     /// Takes the verdict.
     pub answer: oneshot::Sender<Verdict>,
@@ -146,7 +146,7 @@ impl Queue {
     }
 
     fn remember(&mut self, origin: &Origin, account: &NameKey) {
-        // Everybody behind a proxy looks the same.
+        // All clients of a proxy have its address, so one of them says nothing about the next.
         if matches!(origin, Origin::Proxied(_)) {
             return;
         }

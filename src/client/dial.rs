@@ -45,7 +45,7 @@ pub enum NoConnection {
         /// What the system says.
         why: io::Error,
     },
-    /// Nobody listens there.
+    /// No program listens there.
     #[error(
         "cannot connect to {target}: {why}; no server listens there: is it running (arauto serve), and is this its port?"
     )]

@@ -116,7 +116,7 @@ impl Settings {
     pub fn unusable_files(&self) -> Vec<Unusable> {
         let [ca, cert, key] = [&self.ca, &self.cert, &self.key].map(|path| some(path));
         let whom_to_trust = tls::TlsOptions { ca, ..tls::TlsOptions::default() };
-        // Whom to trust is judged by itself.
+        // The trusted certificates are judged apart, so any server's is accepted here.
         let own = tls::TlsOptions { insecure: true, cert, key, ..tls::TlsOptions::default() };
         let tls = [whom_to_trust.ca.is_some().then_some(whom_to_trust), own.cert.is_some().then_some(own)];
         let tls = tls.iter().flatten().filter_map(|options| tls::Tls::new(options).err().map(Unusable::from));

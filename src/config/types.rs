@@ -45,11 +45,11 @@ pub struct Server {
     pub spread_above: usize,
     /// How long a closing server waits for its sessions to take their last bytes.
     pub drain_timeout: Duration,
-    /// Whose connections come from this machine.
+    /// How to treat connections from this machine.
     pub local_connections: LocalConnections,
 }
 
-/// Whose connections come from the server's own machine. A proxy makes other people's connections look like the machine's
+/// How to treat connections from the server's own machine. A proxy makes other people's connections look like the machine's
 /// own, and no server can tell them apart by their address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LocalConnections {

@@ -68,7 +68,7 @@ pub struct Stay {
 }
 
 impl Stay {
-    /// One that has its place.
+    /// A stay with a place of its own.
     #[must_use]
     pub fn in_place(permit: OwnedSemaphorePermit, visit: Option<Visit>) -> Self {
         Self { permit: Some(permit), visit, trial: None }

@@ -77,7 +77,7 @@ pub enum ServeError {
     Died(&'static str),
 }
 
-/// What to do where an address cannot be listened on.
+/// Names the next step for an address that cannot be listened on.
 fn way_out(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => {

@@ -104,7 +104,7 @@ pub struct Reception {
     pub places: Arc<Semaphore>,
     /// A permit for each connection that may be on trial for a place that is kept for accounts.
     pub trials: Arc<Semaphore>,
-    /// Whom those are kept for.
+    /// The accounts that places are kept for.
     pub accounts: Directory,
     /// A permit for each connection that may ask for the page.
     /// A permit for each open file of connections that ask for the page.

@@ -130,7 +130,7 @@ impl Reloader {
     }
 }
 
-/// What is said of a file that holds no accounts.
+/// Names the reason why there are no accounts.
 fn without_accounts(file: &Path) -> String {
     if file.as_os_str().is_empty() {
         "accounts.file names no file".to_owned()

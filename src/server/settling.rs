@@ -25,15 +25,15 @@ const MAX_WAIT: Duration = Duration::from_secs(3);
 /// Why a file is not read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Unsettled {
-    /// Somebody writes it.
+    /// A program writes it.
     #[error("{0} is being written")]
     Changing(String),
-    /// Somebody is about to write it, most likely.
+    /// It lost its content; most likely a program is about to write it.
     #[error("{0} is empty, where it was not before")]
     Emptied(String),
 }
 
-/// What tells one content of a file from another.
+/// Attributes that change whenever a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     device: u64,
@@ -114,7 +114,7 @@ mod tests {
         Mark { device: 1, inode: 1, bytes, modified: (0, 0) }
     }
 
-    /// What a file of these sizes, each seen by one look, settles to.
+    /// Runs [`settle`] on a file that has these sizes, one for each look.
     async fn settled(before: Option<Mark>, sizes: &[u64]) -> (Result<Option<Mark>, ()>, Duration) {
         let (start, looks) = (Instant::now(), Cell::new(0));
         let settled = settle(before, || {

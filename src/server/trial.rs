@@ -26,7 +26,7 @@ pub const MAX_TRIALS: usize = 256;
 /// Time for a connection on trial to give its name, and again its password: enough for a person who has both at hand.
 pub const TRIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a connection on trial and the listener know of each other.
+/// State that a connection on trial shares with the listener.
 #[derive(Debug, Default)]
 struct Link {
     /// Cancelled to turn the connection away.

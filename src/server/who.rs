@@ -62,7 +62,7 @@ impl Peer {
         }
     }
 
-    /// The same, now that it is known that what comes from this machine comes from a proxy. A peer elsewhere stays as it is.
+    /// The peer as a proxy's client, if it is on this machine; a peer elsewhere stays as it is.
     #[must_use]
     pub fn proxied(self, by_tls: bool) -> Self {
         if self.is_local {

@@ -59,7 +59,7 @@ fn addresses_take_turns() {
     let crowd: Vec<Receiver> =
         (0..400).map(|number| desk.give(origin(number % 40), &format!("account {number}"))).collect();
     let _owner = desk.give(origin(1000), "alan");
-    // One of each address, not all 400.
+    // The 40 addresses have one comparison each before it, not all 400.
     assert_eq!(desk.passed_before(&origin(1000)), 40);
     drop(crowd);
     assert_eq!(desk.next(), None);

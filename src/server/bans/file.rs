@@ -149,7 +149,7 @@ pub fn write(path: &Path, bans: &Bans) -> Result<(), WriteError> {
 pub fn try_out(path: &Path, bans: &Bans) -> Result<(), WriteError> {
     let unwritable = |error| WriteError { path: Escaped(path.display()).to_string(), error };
     let written = put_beside(path, &written(bans)).map_err(unwritable);
-    // One that was begun and could not be ended takes room on a disk that has none.
+    // A file that could not be ended takes room on a disk that has none.
     let _ = fs::remove_file(beside(path));
     written
 }

@@ -186,7 +186,7 @@ impl Session {
         Refusal { reason: CloseReason::ServerFull, farewell }
     }
 
-    /// Somebody else is to have its chance, unless it has a place by now.
+    /// Ends the session in favour of a newer one on trial, unless it has a place by now.
     pub(super) fn turn_away(&mut self) {
         if self.stay.is_on_trial() {
             self.refuse(self.full());
