@@ -146,20 +146,21 @@ impl Hall {
             return Ok(());
         }
         let shaking = handshake(stream.into_std()?, credentials.get(), deadline);
-        match evicted.run_until_cancelled(shaking).await {
-            None => {}
-            Some(Ok(mut stream)) => {
-                if self.talk(&mut stream, (local, peer), true, &mut presence).await == Fate::Evicted {
-                    self.hold(presence).await;
-                }
-            }
-            Some(Err(failure)) => {
+        let Some(shaken) = evicted.run_until_cancelled(shaking).await else { return Ok(()) };
+        let mut stream = match shaken {
+            Ok(stream) => stream,
+            Err(failure) => {
                 let is_plain = failure.takes_plain_text();
                 if let (true, Some(mut socket)) = (is_plain, failure.socket) {
                     let words = b"RTSP/1.0 400 This port speaks RTSP over TLS: rtsps://\r\n\r\n";
                     socket.write_all(words).await?;
                 }
+                return Ok(());
             }
+        };
+        let fate = self.talk(&mut stream, (local, peer), true, &mut presence).await;
+        if fate == Fate::Evicted && !presence.is_leaving() {
+            self.hold(presence).await;
         }
         Ok(())
     }
