@@ -105,7 +105,7 @@ fn client_settings() -> Roff {
     roff
 }
 
-/// What each setting means, by its full name: the comment above it in the file that shows every setting. Keys one after
+/// The meaning of each setting, by its full name: the comment above it in the file that shows every setting. Keys one after
 /// another share theirs.
 fn meanings(file: &str) -> HashMap<String, String> {
     let (mut meanings, mut section, mut comment) = (HashMap::new(), String::new(), Vec::new());

@@ -188,7 +188,7 @@ impl Error {
                 | Failure::ServerClosed => 4,
                 Failure::NotTaken { .. } | Failure::NotConfirmed { .. } => 5,
                 Failure::Stream(why) => of_stream(why),
-                Failure::BrokeOff { why, .. } => match why {
+                Failure::BrokeOff { why, .. } => match &**why {
                     Broken::Ended(_) => 3,
                     Broken::Lost(_) | Broken::Cut => 4,
                     Broken::Stream(why) => of_stream(why),

@@ -145,7 +145,7 @@ fn expect_end(
             .unwrap_or_else(|| panic!("{status}: {said}"));
         assert!(words.contains(&why), "{said}");
         assert_eq!(status.code(), Some(expected), "{said}");
-        // The place is where the written part ends. Which part of the song that is shows its beginning.
+        // The place is where the written part ends. Its beginning shows which part of the song it is.
         let begin = ana.sent.windows(64).position(|part| part == &heard[..64]).unwrap();
         if said.lines().count() == 1 {
             assert!(heard == ana.sent[begin..begin + heard.len()]);
@@ -297,7 +297,7 @@ fn the_connection_that_carries_it_is_cut() {
     serving.join().unwrap();
 }
 
-/// The same program, on one of the two machines.
+/// The same command, run on one of the two machines.
 pub fn on(namespace: &str, program: &Command) -> Command {
     let mut command = Command::new("ip");
     command.args(["netns", "exec", namespace]).arg(program.get_program()).args(program.get_args());

@@ -71,7 +71,7 @@ impl Pulse {
 }
 
 impl Pulse {
-    /// What `pactl` says.
+    /// The output of `pactl`.
     fn pactl(&self, arguments: &[&str]) -> String {
         let mut command = Command::new("pactl");
         command.args(arguments).env("PULSE_SERVER", self.server()).env("HOME", self.folder.path());

@@ -19,8 +19,9 @@ use symphonia::core::{
 
 use super::sound::{self, audio};
 
-/// The most that is read of one file. What says how long it plays stands at its beginning or its end, in some kilobytes, and
-/// behind pictures of covers: 16 MiB at most in FLAC (a length of 24 bits), a third more in Ogg, where they are in Base64.
+/// The most bytes that are read of one file. The headers that state its length stand at its beginning or its end, in some
+/// kilobytes, and behind pictures of covers: 16 MiB at most in FLAC (a length of 24 bits), a third more in Ogg, where they are in
+/// Base64.
 const MOST_BYTES: u64 = 24 * 1024 * 1024;
 /// No audio takes fewer bytes a second than silence in a format that packs it: a header that says so is wrong.
 const LEAST_BYTES_A_SECOND: u64 = 50;

@@ -137,7 +137,7 @@ fn trailing_tag(source: &mut (impl Read + Seek), begin: u64, end: u64) -> io::Re
     Ok(None)
 }
 
-/// What to change in a WAV header so that a reader reads all samples that there are: RIFF, or RF64 and BW64 (EBU Tech 3306,
+/// The changes to a WAV header by which a reader reads all samples that there are: RIFF, or RF64 and BW64 (EBU Tech 3306,
 /// ITU-R BS.2088) with 64-bit lengths in a chunk of their own.
 fn wav_patches(source: &mut (impl Read + Seek), begin: u64, whole: u64) -> io::Result<Vec<(u64, [u8; 4])>> {
     let mut riff = [0; 12];

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{Failure, connection::ANSWER_WITHIN};
 
-/// What a server's session lasts without a word, unless it says otherwise (RFC 2326, section 12.37).
+/// A session's lifetime without requests, unless the server states another (RFC 2326, section 12.37).
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 /// The shortest and the longest time between two questions.
 const INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));

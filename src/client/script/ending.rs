@@ -3,28 +3,46 @@
 use super::Failure;
 use crate::client::audio::play::{Ending, Progress, Stage, words};
 
-/// What the control connection said while a stream was played.
+/// The control connection's messages about a stream while it was played.
 #[derive(Debug, Default)]
 pub(super) struct Word {
-    /// The server said that the stream ended (`stop`), and with which reason, if with any.
-    pub ended: Option<Option<String>>,
+    /// The server's `stop` message about the stream.
+    pub said: Said,
     /// The control connection ended, and why. The stream may outlive it.
     pub lost: Option<Failure>,
+}
+
+/// The content of a `stop` message.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) enum Said {
+    /// None came.
+    #[default]
+    Nothing,
+    /// It ended, by its publisher's doing.
+    Ended,
+    /// It ended for this reason.
+    Because(String),
 }
 
 impl Word {
     /// Whether nothing more is to be expected from the control connection.
     pub fn is_final(&self) -> bool {
-        self.ended.is_some() || self.lost.is_some()
+        self.said != Said::Nothing || self.lost.is_some()
     }
 
     /// Takes DATA of a `stop` message, if it is about this file of this publisher.
     pub fn take(&mut self, data: &str, publisher: &str, file: &str) {
         let rest = data.strip_prefix(publisher).and_then(|rest| rest.strip_prefix(": "));
         let rest = rest.and_then(|rest| rest.strip_prefix(file)).and_then(|rest| rest.strip_prefix(" ended"));
-        if let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with(": ")) {
-            let why = rest.strip_prefix(": ").map(str::to_owned);
-            self.ended.get_or_insert(why);
+        // The first counts: what follows is about the next stream of that name.
+        if self.said == Said::Nothing
+            && let Some(rest) = rest
+        {
+            self.said = match rest.strip_prefix(": ") {
+                Some(why) => Said::Because(why.to_owned()),
+                None if rest.is_empty() => Said::Ended,
+                None => Said::Nothing,
+            };
         }
     }
 }
@@ -46,7 +64,7 @@ pub enum Broken {
     Stream(crate::client::rtsp::Failure),
 }
 
-/// What came of a stream that ended in this way. `publisher` is named where it ended its own stream too early.
+/// Judges a stream that ended in this way. `publisher` is named where it ended its own stream too early.
 ///
 /// # Errors
 /// If less was played than the whole file, as far as that can be known.
@@ -59,11 +77,11 @@ pub(super) fn verdict(
     let is_short = words::is_short(progress) || progress.stage != Stage::Playing;
     match (ending, word) {
         (Ending::Stopped, _) => Ok(()),
-        (_, Word { ended: Some(Some(why)), .. }) => Err(Broken::Ended(why)),
-        (_, Word { ended: Some(None), .. }) if is_short => {
+        (_, Word { said: Said::Because(why), .. }) => Err(Broken::Ended(why)),
+        (_, Word { said: Said::Ended, .. }) if is_short => {
             Err(Broken::Ended(format!("{publisher} ended it")))
         }
-        (_, Word { ended: Some(None), .. }) => Ok(()),
+        (_, Word { said: Said::Ended, .. }) => Ok(()),
         (_, Word { lost: Some(why @ Failure::ServerClosed), .. }) => Err(Broken::Lost(Box::new(why))),
         (Ending::Over, _) if !is_short => Ok(()),
         (_, Word { lost: Some(why), .. }) => Err(Broken::Lost(Box::new(why))),
@@ -96,29 +114,31 @@ mod tests {
 
     #[test]
     fn words_about_another_stream_are_passed_over() {
-        for (data, ended) in [
-            ("ana: a song.mp3 ended", Some(None)),
-            ("ana: a song.mp3 ended: ana has left", Some(Some("ana has left"))),
-            ("ana: a song.mp3 ended early", None),
-            ("ana: another.mp3 ended", None),
-            ("bob: a song.mp3 ended", None),
+        for (data, said) in [
+            ("ana: a song.mp3 ended", Said::Ended),
+            ("ana: a song.mp3 ended: ana has left", Said::Because("ana has left".to_owned())),
+            ("ana: a song.mp3 ended early", Said::Nothing),
+            ("ana: another.mp3 ended", Said::Nothing),
+            ("bob: a song.mp3 ended", Said::Nothing),
         ] {
             let mut word = Word::default();
             word.take(data, "ana", "a song.mp3");
-            assert_eq!(word.ended.as_ref().map(Option::as_deref), ended, "{data}");
+            assert_eq!(word.said, said, "{data}");
         }
-        // The first counts: what follows is about the next stream of that name.
         let mut word = Word::default();
         word.take("ana: a ended", "ana", "a");
         word.take("ana: a ended: ana has left", "ana", "a");
-        assert_eq!(word.ended, Some(None));
+        assert_eq!(word.said, Said::Ended);
     }
 
     #[test]
     fn each_end_has_its_verdict() {
         let (whole, early, unknown) = (progress(218, Some(220)), progress(12, Some(220)), progress(12, None));
-        let ended = |why: Option<&str>| Word { ended: Some(why.map(str::to_owned)), lost: None };
-        let lost = |lost| Word { ended: None, lost: Some(lost) };
+        let ended = |why: Option<&str>| Word {
+            said: why.map_or(Said::Ended, |why| Said::Because(why.to_owned())),
+            lost: None,
+        };
+        let lost = |lost| Word { said: Said::Nothing, lost: Some(lost) };
         for (ending, progress, word, expected) in [
             (Ending::Stopped, &early, Word::default(), "played"),
             (Ending::Over, &whole, ended(None), "played"),

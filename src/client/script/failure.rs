@@ -104,7 +104,7 @@ pub enum Failure {
         /// The place in the file, in words.
         place: String,
         /// The reason.
-        why: Broken,
+        why: Box<Broken>,
     },
     /// Nothing takes the sound.
     #[error(transparent)]

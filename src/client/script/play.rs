@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{
     Errand, Failure,
-    ending::{Broken, Word, verdict},
+    ending::{Broken, Said, Word, verdict},
     files::is_same,
 };
 use crate::{
@@ -195,7 +195,7 @@ fn conclude(
             Err(why) => why,
         },
         Err(Failed::Stream(why)) => match word {
-            Word { ended: Some(Some(why)), .. } => Broken::Ended(why),
+            Word { said: Said::Because(why), .. } => Broken::Ended(why),
             Word { lost: Some(lost), .. } => Broken::Lost(Box::new(lost)),
             // It never began.
             _ if progress.stage == Stage::Asking => return Err(Failure::Stream(why)),
@@ -209,7 +209,7 @@ fn conclude(
         "ended before anything was heard".to_owned()
     };
     let stream = format!("{}: {}", announced.publisher, announced.file);
-    Err(Failure::BrokeOff { stream, place, why })
+    Err(Failure::BrokeOff { stream, place, why: Box::new(why) })
 }
 
 fn stop(orders: &Sender<Order>) {

@@ -157,7 +157,7 @@ fn tags_and_pictures_are_passed_over() {
     assert_eq!(sound(&tagged), Some(is("audio/mpeg", 10)));
 }
 
-/// What a file of sound could begin with at any place: 3 MiB, more than is searched for a beginning.
+/// A picture whose bytes look like the beginning of sound at any place: 3 MiB, more than is searched for a beginning.
 fn cover() -> Vec<u8> {
     [0xff, 0xfb, 0x90, 0x64, b'O', b'g', b'g', b'S'].repeat(3 * 1024 * 1024 / 8)
 }
@@ -246,7 +246,7 @@ fn a_wav_with_a_made_up_length_is_as_long_as_its_file() {
         (0x7fff_0024, 0x7fff_0000),
         (0x7fff_ffff, 0x7fff_ffdb),
         (0xffff_fffe, 0xffff_ffda),
-        // What a wrong length of the whole says does not matter.
+        // A wrong length of the whole does not matter.
         (0, 20_000),
         (u32::MAX, 20_000),
     ] {

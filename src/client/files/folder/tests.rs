@@ -268,7 +268,7 @@ async fn off_the_callers_thread() {
     assert_eq!(folder.listed().await.1, listing);
 }
 
-/// What opening a file under this name says.
+/// The content of the file of this name, or why it is not opened.
 fn opened(folder: &Folder, name: &str) -> String {
     match folder.opener().open(name) {
         Ok(mut file) => std::io::read_to_string(&mut file).unwrap(),

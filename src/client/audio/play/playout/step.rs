@@ -15,7 +15,7 @@ use crate::media::payload::Unit;
 impl Playout {
     /// Goes on by a little; whether it could.
     pub(super) fn step(&mut self, now: Duration) -> bool {
-        // What comes meanwhile waits, or is left out where too much waits. The end gives what waited.
+        // Datagrams that come meanwhile wait, and are left out where too many wait. Those that wait are played at the end.
         if !self.has_ended && self.is_ahead(now) {
             return false;
         }

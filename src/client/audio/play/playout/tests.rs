@@ -346,7 +346,7 @@ mod whatever_comes {
     }
 }
 
-/// What a file is given of these datagrams, `per_second` of them for 12 s, and of the end.
+/// The length of the file that is written of these datagrams, `per_second` of them for 12 s, and the figures.
 fn written(format: Format, per_second: u64, datagram: impl Fn(u64) -> Vec<u8>) -> (Duration, Figures) {
     let mut playout = Playout::new(&Description::new(format, "", None), Pace::Sender);
     let (mut out, mut frames) = (Vec::new(), 0);

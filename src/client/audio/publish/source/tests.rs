@@ -109,7 +109,7 @@ fn a_cover_of_any_size_is_passed_over() {
     }
 }
 
-/// What is written into a pipe has a length of all ones, or another that is made up; it is played to its end.
+/// A program that writes into a pipe states a length of all ones, or another that is made up; the file is played to its end.
 #[test]
 fn a_wav_out_of_a_pipe_is_played_to_its_end() {
     let dir = TempDir::new().unwrap();

@@ -1,7 +1,7 @@
 //! [`Named`]: which sound servers the environment and PulseAudio's own settings name, as `libpulse` reads them.
 //!
 //! Forms of an address, the precedence of settings, and the sockets that are tried without any are those of `pulse-client.conf(5)`
-//! and of PulseAudio's `pa_parse_address` and `pa_context_connect`. What an X11 server says is left out.
+//! and of PulseAudio's `pa_parse_address` and `pa_context_connect`. Properties of an X11 server are left out.
 
 use std::{
     ffi::OsString,
@@ -28,7 +28,7 @@ pub enum Address {
     Tcp { host: String, port: u16, family: Family },
 }
 
-/// Which of a host's addresses are tried.
+/// The families of a host's addresses that are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     Any,
@@ -46,7 +46,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// What the process was started with, as far as sound depends on it.
+/// The surroundings of a process, as far as sound depends on them.
 pub struct Environment {
     /// The value of a variable; `None` where it is missing or empty.
     pub variable: fn(&str) -> Option<OsString>,
@@ -90,7 +90,7 @@ impl Environment {
 pub struct Named {
     /// Where they listen.
     pub addresses: Vec<Address>,
-    /// What names them; `None` for the usual sockets, which nothing names.
+    /// The variable or setting that names them; `None` for the usual sockets, which nothing names.
     pub by: Option<String>,
     /// The sink to play to, unless it is the server's default.
     pub sink: Option<String>,
@@ -229,9 +229,11 @@ impl Address {
             Self::Unix(path) => return UnixStream::connect(path),
             Self::Tcp { host, port, family } => (host, *port, *family),
         };
-        let fits = |address: &SocketAddr| match (family, address.ip()) {
-            (Family::Any, _) | (Family::V4, IpAddr::V4(_)) | (Family::V6, IpAddr::V6(_)) => true,
-            _ => false,
+        let fits = |address: &SocketAddr| {
+            matches!(
+                (family, address.ip()),
+                (Family::Any, _) | (Family::V4, IpAddr::V4(_)) | (Family::V6, IpAddr::V6(_))
+            )
         };
         let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no such address");
         for address in (host.as_str(), port).to_socket_addrs()?.filter(fits) {
@@ -266,7 +268,7 @@ fn carry(mut from: impl io::Read, mut to: impl Write) -> io::Result<u64> {
     io::copy(&mut from, &mut to)
 }
 
-/// What a settings file of PulseAudio's clients says.
+/// The content of a settings file of PulseAudio's clients.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Settings {
     file: String,
@@ -395,7 +397,7 @@ mod tests {
         );
     }
 
-    /// What goes in at either end comes out at the other, and the end of one ends both.
+    /// Bytes that go in at either end come out at the other, and the end of one ends both.
     #[test]
     fn a_connection_by_tcp_is_carried() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
