@@ -20,6 +20,8 @@ const JOINED = new RegExp(
     "(?<=[\\p{Extended_Pictographic}\\p{Emoji_Modifier}\\ufe0f])\\u200d(?=\\p{Extended_Pictographic})",
   "gu",
 );
+/** What `JOINED` and `TAGGED` begin or end with. */
+const UNSEEN = /[\u200c\u200d\u{e007f}]/u;
 /** A flag of a region, spelled in tags behind a black flag (UTS 51, ED-14a), such as Scotland's. */
 const TAGGED = /(?<=\u{1f3f4})[\u{e0030}-\u{e0039}\u{e0061}-\u{e007a}]{3,6}\u{e007f}/gu;
 
@@ -35,6 +37,8 @@ function code(character) {
 /** Where in a text stand characters that are not seen and yet are part of its spelling. */
 function spelling(text) {
   const places = new Set();
+  // Most texts hold none.
+  if (!UNSEEN.test(text)) return places;
   for (const pattern of [JOINED, TAGGED]) {
     for (const { 0: found, index } of text.matchAll(pattern)) {
       for (let place = index; place < index + found.length; place += 1) places.add(place);
