@@ -7,7 +7,7 @@ use std::{
     process::Command,
     sync::{Arc, Condvar, Mutex, PoisonError},
     thread::JoinHandle,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use expectrl::process::{
@@ -19,6 +19,7 @@ use vt100::{Parser, Screen};
 use super::{DEADLINE, process::signal, wait_until};
 
 pub const ENTER: &str = "\r";
+pub const ESC: &str = "\x1b";
 pub const TAB: &str = "\t";
 pub const CTRL_C: &str = "\x03";
 pub const CTRL_D: &str = "\x04";
@@ -90,9 +91,15 @@ impl Terminal {
 
     /// Waits until the screen is so.
     #[track_caller]
-    pub fn wait_for(&self, what: &str, mut is_so: impl FnMut(&Screen) -> bool) {
+    pub fn wait_for(&self, what: &str, is_so: impl FnMut(&Screen) -> bool) {
+        self.wait_within(DEADLINE, what, is_so);
+    }
+
+    /// The same, for as long as is said.
+    #[track_caller]
+    pub fn wait_within(&self, deadline: Duration, what: &str, mut is_so: impl FnMut(&Screen) -> bool) {
         let (written, more) = &*self.written;
-        let end = Instant::now() + DEADLINE;
+        let end = Instant::now() + deadline;
         let mut written = written.lock().unwrap();
         while !is_so(written.parser.screen()) {
             let left = end.saturating_duration_since(Instant::now());

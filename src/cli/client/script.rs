@@ -37,7 +37,7 @@ pub struct Send {
     to: Destination,
 
     /// Give up once the server has taken nothing, or confirmed nothing, for so long
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = time)]
+    #[arg(long, value_name = "TIME", default_value = "25s", value_parser = time)]
     timeout: Duration,
 
     /// What to say; `-`, or nothing, for each line of standard input

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::{
     clock::Now,
-    entry::{Entry, Kind},
+    entry::{Entry, Kind, Standing},
     farewell::Farewell,
     help,
     layout::Panes,
@@ -40,6 +40,13 @@ use crate::client::{
 
 /// The most that waits to be given to the link.
 const MOST_EFFECTS: usize = 256;
+
+/// How long after words that do not come back an echo is sent that shows that they arrived. One echo does for all that is
+/// typed or pasted within this time.
+const CONFIRM_AFTER: Duration = Duration::from_millis(300);
+
+/// How long the server may say nothing while something unconfirmed was sent before that is shown.
+const SHOW_SILENCE_AFTER: Duration = Duration::from_secs(3);
 
 /// What is to be done outside.
 #[derive(Debug)]
@@ -138,6 +145,10 @@ pub struct App {
     pub(super) help: Option<usize>,
     pub(super) size: Size,
     pub(super) unconfirmed: Unconfirmed,
+    /// When an echo is to be sent that confirms what was sent before.
+    pub(super) confirm_at: Option<Instant>,
+    /// When the server said something last.
+    pub(super) heard_at: Instant,
     /// Lists of files that come in parts.
     pub(super) lists: Assembly,
     /// What one plays to others.
@@ -149,6 +160,8 @@ pub struct App {
     pub(super) refused: Option<String>,
     /// Why there was no connection the last time that one was tried.
     pub(super) no_connection: Option<String>,
+    /// The last connection ended because the server did.
+    pub(super) is_closed: bool,
     /// `exit` was sent; it is not waited for longer than this.
     pub(super) leaving: Option<Instant>,
     pub(super) farewell: Option<Farewell>,
@@ -171,12 +184,15 @@ impl App {
             help: None,
             size: Size::new(80, 24),
             unconfirmed: Unconfirmed::default(),
+            confirm_at: None,
+            heard_at: now.at,
             lists: Assembly::default(),
             playing: Playing::default(),
             listening: Listening::default(),
             effects: VecDeque::new(),
             refused: None,
             no_connection: None,
+            is_closed: false,
             leaving: None,
             farewell: None,
         };
@@ -236,7 +252,33 @@ impl App {
             }
             _ => None,
         };
-        [list, countdown, self.leaving, self.lists.due()].into_iter().flatten().min()
+        let silence = self.silent_since().map(|since| {
+            let shown = now.saturating_duration_since(since);
+            let whole = Duration::from_secs(shown.as_secs() + 1);
+            since + whole.max(SHOW_SILENCE_AFTER)
+        });
+        [list, countdown, self.leaving, self.lists.due(), self.confirm_at, silence]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Since when the server has said nothing although something was sent that it has to confirm.
+    fn silent_since(&self) -> Option<Instant> {
+        let sent = self.unconfirmed.since().filter(|_| self.connection == Connection::Joined);
+        sent.map(|sent| sent.max(self.heard_at))
+    }
+
+    /// For how long that has been so, if it is worth showing.
+    #[must_use]
+    pub(super) fn silence(&self, now: Instant) -> Option<Duration> {
+        let silence = self.silent_since().map(|since| now.saturating_duration_since(since));
+        silence.filter(|silence| *silence >= SHOW_SILENCE_AFTER)
+    }
+
+    /// Has what was sent confirmed soon.
+    pub(super) fn confirm_soon(&mut self, now: Instant) {
+        self.confirm_at.get_or_insert(now + CONFIRM_AFTER);
     }
 
     /// Time went by.
@@ -251,7 +293,13 @@ impl App {
             // Together: the one marks the end of the other's answer.
             self.send(typed::list_clients(&self.name));
             self.send(typed::echo(&self.name, &mark));
-            self.unconfirmed.mark(mark);
+            self.unconfirmed.mark(mark, now.at);
+            self.confirm_at = None;
+        }
+        if self.connection == Connection::Joined && self.confirm_at.take_if(|at| now.at >= *at).is_some() {
+            let mark = self.unconfirmed.next_mark();
+            self.send(typed::echo(&self.name, &mark));
+            self.unconfirmed.mark(mark, now.at);
         }
     }
 
@@ -264,6 +312,7 @@ impl App {
             self.farewell = Some(match (&self.prompt, self.refused.take()) {
                 (Prompt::Over(why), _) => why.clone(),
                 (_, Some(why)) => Farewell::Refused(why),
+                _ if self.is_closed => Farewell::ServerClosed,
                 _ => Farewell::Left,
             });
         }
@@ -288,6 +337,11 @@ impl App {
         if self.has_room() {
             self.effects.push_back(Effect::Redraw);
         }
+    }
+
+    /// Drops messages that were not given to the connection before it broke.
+    pub(super) fn forget_sending(&mut self) {
+        self.effects.retain(|effect| !matches!(effect, Effect::Command(link::Command::Send(_))));
     }
 
     /// Leaves a message to be sent. Whether there was room.
@@ -325,7 +379,8 @@ impl App {
     }
 
     pub(super) fn say(&mut self, now: Now, kind: Kind, text: &str) {
-        self.log.push(Entry { clock: now.clock, kind, text: text.to_owned() });
+        let (clock, text) = (now.clock, text.to_owned());
+        self.log.push(Entry { clock, kind, text, standing: Standing::Settled });
     }
 
     pub(super) fn note(&mut self, now: Now, text: &str) {

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::{
     app::{App, Connection, Prompt},
     clock::Now,
+    entry::Standing,
     farewell::Farewell,
 };
 use crate::client::link;
@@ -29,52 +30,75 @@ impl App {
             link::Event::Joined { name } => self.joined(name, now),
             link::Event::Received(item) => self.received(item, now),
             link::Event::Cut { why, retry_in } => self.cut(&why, retry_in, now),
+            link::Event::Closed { retry_in } => self.closed(retry_in, now),
             link::Event::Ended(end) => self.ended(end, now),
         }
     }
 
     fn joined(&mut self, name: String, now: Now) {
-        self.no_connection = None;
+        (self.no_connection, self.is_closed) = (None, false);
         self.note(now, &format!("You are {name} on {}. /help shows what you can do.", self.place.server));
         self.name = name;
         (self.refused, self.hint) = (None, None);
         self.connection = Connection::Joined;
+        self.heard_at = now.at;
         self.prompt = Prompt::Talk;
         self.people.joined(now.at);
         self.tick(now);
     }
 
     fn cut(&mut self, why: &str, retry_in: Duration, now: Now) {
+        if self.connection == Connection::Joined {
+            self.error(now, &format!("The connection broke: {why}. It is made again by itself."));
+        } else if self.no_connection.as_deref() != Some(why) {
+            // Said once, not at each try.
+            self.error(now, &format!("No connection: {why}"));
+        }
+        self.no_connection = Some(why.to_owned());
+        self.lost(retry_in, now);
+    }
+
+    fn closed(&mut self, retry_in: Duration, now: Now) {
+        self.error(now, "The server closed. It is tried again by itself; Ctrl-C leaves.");
+        self.is_closed = true;
+        self.lost(retry_in, now);
+    }
+
+    /// There is no connection until another is made.
+    fn lost(&mut self, retry_in: Duration, now: Now) {
         if self.leaving.is_some() {
             self.farewell = Some(Farewell::Left);
         }
         if matches!(self.prompt, Prompt::Password { .. } | Prompt::Close) {
             self.prompt = Prompt::Talk;
         }
-        if self.connection == Connection::Joined {
-            self.error(now, &format!("The connection broke: {why}. It is made again by itself."));
-            for text in self.unconfirmed.take() {
-                self.error(now, &format!("Not known whether this arrived: {text}"));
-            }
-            self.people.cut();
-        } else if self.no_connection.as_deref() != Some(why) {
-            // Said once, not at each try.
-            self.error(now, &format!("No connection: {why}"));
-        }
-        self.no_connection = Some(why.to_owned());
+        self.put_away_unconfirmed(now);
         self.connection = Connection::Cut(now.at + retry_in);
+    }
+
+    /// Shows what may not have arrived, and sends none of it.
+    fn put_away_unconfirmed(&mut self, now: Now) {
+        self.forget_sending();
+        self.confirm_at = None;
+        self.people.cut();
+        for (number, text) in self.unconfirmed.take() {
+            self.log.settle(number, Standing::Unknown);
+            self.error(now, &format!("Not known whether this arrived: {text}"));
+        }
     }
 
     fn ended(&mut self, end: link::End, now: Now) {
         let was_joined = self.connection == Connection::Joined;
+        let is_said = matches!(end, link::End::SentAway(_));
         self.connection = Connection::Over;
-        self.people.cut();
+        self.put_away_unconfirmed(now);
         self.help = None;
         let why = match end {
             link::End::Left => Farewell::Left,
             link::End::NoConnection(why) => Farewell::NoConnection(why.to_string()),
             link::End::LetsNobodyIn(why) => Farewell::NoConnection(why.to_string()),
             link::End::ServerClosed => Farewell::ServerClosed,
+            link::End::SentAway(why) => Farewell::Refused(why),
             link::End::NotLetIn(why) if was_joined => Farewell::Refused(why),
             link::End::NotLetIn(why) => {
                 if self.leaving.is_some() {
@@ -87,6 +111,7 @@ impl App {
         };
         match &why {
             Farewell::ServerClosed => self.error(now, "The server closed."),
+            Farewell::Refused(_) if is_said => self.note(now, "You stay out until you press Enter."),
             Farewell::Refused(why) => self.error(now, &format!("The server sent you away: {why}")),
             Farewell::Left | Farewell::NoConnection(_) => self.farewell = Some(why.clone()),
         }

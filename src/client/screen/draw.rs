@@ -187,7 +187,7 @@ impl App {
                 (format!("Password of {name}: "), glyphs(&mask, plain), Row::new())
             }
             Prompt::Close => ("End the server for everyone? y/n ".to_owned(), Row::new(), Row::new()),
-            Prompt::Over(_) => ("It is over. Enter leaves. ".to_owned(), Row::new(), Row::new()),
+            Prompt::Over(_) => ("Enter tries again, Esc leaves. ".to_owned(), Row::new(), Row::new()),
         }
     }
 }

@@ -33,12 +33,14 @@ const HERE: [(&str, &str); 3] = [
 ];
 
 /// Signs before messages.
-const SIGNS: [(&str, &str); 5] = [
+const SIGNS: [(&str, &str); 7] = [
     ("*", "private: nobody else got it"),
     ("=", "your own words, come back"),
     ("#", "a list of files"),
     ("-", "a notice"),
-    ("!", "something went wrong"),
+    ("!", "something went wrong; before your own words: the server refused them"),
+    ("…", "your words, not known to have arrived yet"),
+    ("?", "your words; the connection broke before it was known whether they arrived"),
 ];
 
 /// The help, in rows of so many columns.

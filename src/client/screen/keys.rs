@@ -7,7 +7,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::{
     app::{App, Connection, Prompt},
     clock::Now,
-    entry::{Entry, Kind},
+    entry::{Entry, Kind, Standing},
     line,
     typed::{self, Typed},
 };
@@ -50,12 +50,14 @@ impl App {
                 }
             },
             Prompt::Close => self.key_in_close(key, now),
-            Prompt::Over(why) => {
-                if matches!(key.code, KeyCode::Enter | KeyCode::Esc | KeyCode::Char(' ' | 'q')) {
+            Prompt::Over(why) => match key.code {
+                KeyCode::Enter => self.introduce(self.name.clone()),
+                KeyCode::Esc | KeyCode::Char('q') => {
                     let why = why.clone();
                     self.go(why);
                 }
-            }
+                _ => {}
+            },
         }
     }
 
@@ -230,10 +232,12 @@ impl App {
 
     fn send_typed(&mut self, message: Received, now: Now) {
         let own_copy = self.own_copy(&message, now);
+        let is_to_oneself = message.destination == self.name;
         let operation = message.operation.clone();
         self.note_asked(&message, now);
         let returns = match Operation::from_wire(&message.operation) {
             Some(Operation::Broadcast | Operation::Echo) => Some(message.data.clone()),
+            Some(Operation::PrivateMessage) if is_to_oneself => Some(message.data.clone()),
             _ => None,
         };
         if !self.send(message) {
@@ -242,25 +246,31 @@ impl App {
             return;
         }
         let typed = self.line.take();
-        self.unconfirmed.words(typed, returns);
-        if let Some(entry) = own_copy {
-            self.log.push(entry);
+        match own_copy {
+            Some(entry) if returns.is_some() => self.log.push_waiting(entry),
+            // At once in its place: what others answer to it comes below.
+            Some(entry) => self.log.push(entry),
+            None => {}
         }
+        if returns.is_none() {
+            self.confirm_soon(now.at);
+        }
+        self.unconfirmed.words(typed, returns, now.at);
         self.log.follow();
         self.log.all_is_seen();
     }
 
-    /// What is shown at once of what one sends, because it does not come back.
+    /// What is shown at once of what the user says, marked until it is known to have arrived.
     fn own_copy(&self, message: &Received, now: Now) -> Option<Entry> {
         let (to, private) = match Operation::from_wire(&message.operation)? {
-            Operation::PrivateMessage if message.destination != self.name => {
-                (message.destination.clone(), true)
-            }
-            Operation::BroadcastNotMe => ("others".to_owned(), false),
+            Operation::PrivateMessage => (Some(message.destination.clone()), true),
+            Operation::BroadcastNotMe => (Some("others".to_owned()), false),
+            Operation::Broadcast => (None, false),
             _ => return None,
         };
-        let kind = Kind::Said { by: self.name.clone(), to: Some(to), private, own: true };
-        Some(Entry { clock: now.clock, kind, text: message.data.clone() })
+        let kind = Kind::Said { by: self.name.clone(), to, private, own: true };
+        let standing = Standing::Waiting(self.unconfirmed.next_number());
+        Some(Entry { clock: now.clock, kind, text: message.data.clone(), standing })
     }
 
     fn toggle_help(&mut self) {

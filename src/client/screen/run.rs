@@ -246,11 +246,19 @@ impl Driver {
         for _ in 0..EVENTS_AT_ONCE {
             note_refusal(&self.sharer, &event);
             self.app.event(event, now);
-            let Ok(next) = events.try_recv() else { return };
+            let Ok(next) = events.try_recv() else { return self.forget_sending() };
             event = next;
         }
         note_refusal(&self.sharer, &event);
         self.app.event(event, now);
+        self.forget_sending();
+    }
+
+    /// What waited for a connection that is gone was reported as not known to have arrived.
+    fn forget_sending(&mut self) {
+        if !self.app.is_joined() {
+            self.waiting.take_if(|command| matches!(command, link::Command::Send(_)));
+        }
     }
 
     /// Takes what the terminal says. Whether it may change the picture.

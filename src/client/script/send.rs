@@ -1,6 +1,6 @@
 //! `arauto send`: messages out, until the server has carried out all of them.
 
-use std::{io, pin::pin, time::Duration};
+use std::{cell::Cell, io, pin::pin, time::Duration};
 
 use tokio::{
     select,
@@ -54,7 +54,8 @@ pub async fn send(
         Words::Text(text) => Some(fit(name, &to, &text).map_err(Failure::Text)?),
         Words::Input => None,
     };
-    let (name, mut receiver, mut sender) = Errand::begin(dialer, name).await?.into_parts();
+    let dialer = dialer.clone().with_no_answer(within);
+    let (name, mut receiver, mut sender) = Errand::begin(&dialer, name).await?.into_parts();
     // Not read before: a password may have been typed.
     let mut source = match text {
         Some(message) => Source::One(Some(Received { sender: name.clone(), ..message })),
@@ -89,6 +90,8 @@ struct Signs {
     refused: Notify,
     /// All is sent, or nothing more will be.
     said: Notify,
+    /// How much longer than usual the confirmation may take because of what was sent before.
+    backlog: Cell<Duration>,
 }
 
 /// Sends all there is, or what there is before a refusal; then leaves.
@@ -118,6 +121,7 @@ async fn say(
     taken(within, sender.send(&exit_in_words(name).as_message())).await?;
     // A server that refuses even this ends the connection all the same, once it has answered everything.
     taken(within, sender.finish()).await?;
+    signs.backlog.set(sender.backlog().await);
     said
 }
 
@@ -140,7 +144,7 @@ async fn hear(
         let message = select! {
             message = errand::next(receiver) => message?,
             () = signs.said.notified() => {
-                until = Some(Instant::now() + within);
+                until = Some(Instant::now() + within + signs.backlog.get());
                 continue;
             }
             () = reached(until) => return Err(Failure::NotConfirmed { within }),

@@ -134,7 +134,7 @@ fn looking_back_shows_what_is_new_below() {
     );
     ana.app.focus(true);
     ana.key(KeyCode::Enter);
-    assert_eq!(ana.picture()[1..4], ["09:30   rui: 8", "09:30   rui: 9", "09:30   rui: 10"], "one spoke");
+    assert_eq!(ana.picture()[1..4], ["09:30   rui: 9", "09:30   rui: 10", "09:30 … ana: half"], "one spoke");
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn a_cut_is_said_and_the_line_is_kept() {
     ana.app.event(cut, ana.now);
     ana.shows(&[
         "09:30   ana: to all                     │ who is here?",
-        "09:30 * ana → rui: and this?            │ ana",
+        "09:30 ? ana → rui: and this?            │ ana",
         "09:30 ! The connection broke: reset. It │ rui",
         "        is made again by itself.        │ Eva Maria",
         "09:30 ! Not known whether this arrived: │",
@@ -170,6 +170,94 @@ fn a_cut_is_said_and_the_line_is_kept() {
 }
 
 #[test]
+fn own_words_are_shown_at_once_and_marked_until_they_arrived() {
+    let mut ana = Desk::ana(60, 10);
+    let rows = |ana: &mut Desk, rows: &[&str]| {
+        ana.picture();
+        ana.shows_above_line(rows);
+    };
+    ana.enter("one");
+    ana.enter("/msg rui two");
+    ana.hear("rui | all clients | broadcast | before one");
+    rows(&mut ana, &["09:30 … ana → rui: two", "09:30   rui: before one", "09:30 … ana: one"]);
+    ana.hear("ana | all clients | broadcast | one");
+    ana.hear("rui | all clients | broadcast | after one");
+    rows(&mut ana, &["09:30   rui: before one", "09:30   ana: one", "09:30   rui: after one"]);
+    // Nothing of the private message comes back: an echo is sent behind it.
+    ana.now.at = ana.app.deadline(ana.now.at).unwrap();
+    ana.app.tick(ana.now);
+    ana.carry_out();
+    assert_eq!(ana.sent.last().unwrap(), "ana | ana | echo | (all before this has arrived, no. 1)");
+    ana.enter("refused");
+    ana.hear("ana | ana | echo | (all before this has arrived, no. 1)");
+    ana.hear("server | ana | error_message | Your message was not sent: you may send 1 messages a second");
+    ana.enter("/echo end");
+    ana.hear("ana | ana | echo | end");
+    ana.resize(80, 10);
+    rows(
+        &mut ana,
+        &[
+            "09:30 * ana → rui: two",
+            "09:30   rui: before one",
+            "09:30   ana: one",
+            "09:30   rui: after one",
+            "09:30 ! Your message was not sent: you may send 1 messages",
+            "        a second",
+            "09:30 ! ana: refused",
+            "09:30 = echo: end",
+        ][1..],
+    );
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_said() {
+    let mut ana = Desk::ana(60, 8);
+    let after = |ana: &mut Desk, seconds| ana.now.at += Duration::from_secs(seconds);
+    after(&mut ana, 60);
+    ana.hear("rui | all clients | broadcast | hi");
+    assert!(ana.last_row().starts_with("ana @ "), "nothing is asked");
+    ana.enter("are you there?");
+    after(&mut ana, 2);
+    assert!(ana.last_row().starts_with("ana @ "), "not yet");
+    after(&mut ana, 10);
+    assert!(ana.last_row().starts_with("no answer for 12 s · ana @ "));
+    // The next picture is drawn when another number is to be shown.
+    let due = ana.app.deadline(ana.now.at).unwrap();
+    assert!(due <= ana.now.at + Duration::from_secs(1));
+    ana.hear("rui | all clients | broadcast | ho");
+    assert!(ana.last_row().starts_with("ana @ "));
+}
+
+#[test]
+fn a_server_that_closed_is_tried_again_and_who_was_sent_away_stays_out() {
+    let mut ana = Desk::ana(80, 8);
+    ana.app.event(Event::Closed { retry_in: Duration::from_secs(17) }, ana.now);
+    ana.shows_above_line(&[
+        "09:30 ! The server closed. It is tried again by itself;",
+        "        Ctrl-C leaves.",
+    ]);
+    assert!(ana.last_row().starts_with("no connection; again in 17 s"));
+    ana.control('c');
+    assert_eq!(ana.app.farewell(), Some(&Farewell::ServerClosed));
+
+    let mut ana = Desk::ana(80, 8);
+    ana.carry_out();
+    let why = "You were disconnected by rui: being rude";
+    ana.hear(&format!("server | ana | error_message | {why}"));
+    ana.app.event(Event::Ended(End::SentAway(why.to_owned())), ana.now);
+    assert_eq!(ana.app.farewell(), None);
+    assert_eq!(ana.picture()[6], "Enter tries again, Esc leaves.");
+    ana.key(KeyCode::Enter);
+    ana.carry_out();
+    assert_eq!(ana.sent.last().unwrap(), "begin as ana");
+    ana.app.event(Event::Joined { name: "ana".to_owned() }, ana.now);
+    assert!(ana.last_row().starts_with("ana @ "));
+    ana.app.event(Event::Ended(End::SentAway(why.to_owned())), ana.now);
+    ana.key(KeyCode::Esc);
+    assert_eq!(ana.app.farewell(), Some(&Farewell::Refused(why.to_owned())));
+}
+
+#[test]
 fn ways_out() {
     let mut ana = Desk::ana(60, 8);
     ana.type_in("half");
@@ -185,8 +273,8 @@ fn ways_out() {
     let mut ana = Desk::ana(60, 8);
     ana.app.event(Event::Ended(End::ServerClosed), ana.now);
     assert_eq!(ana.app.farewell(), None, "there may be something to read");
-    assert_eq!(ana.picture()[6], "It is over. Enter leaves.");
-    ana.key(KeyCode::Enter);
+    assert_eq!(ana.picture()[6], "Enter tries again, Esc leaves.");
+    ana.key(KeyCode::Esc);
     assert_eq!(ana.app.farewell(), Some(&Farewell::ServerClosed));
 
     let mut ana = Desk::ana(60, 8);
