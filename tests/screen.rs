@@ -1,5 +1,6 @@
 //! `arauto join` on a terminal, driven as a person drives it.
 
+mod job_control;
 mod picture;
 mod ways_out;
 

@@ -92,6 +92,8 @@ pub enum Effect {
     Hear(play::Order),
     /// Draw all of the screen anew: something else wrote to it.
     Redraw,
+    /// Give the terminal back and stop, until the shell has this program go on.
+    Suspend,
 }
 
 /// How it stands with the connection.

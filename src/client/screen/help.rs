@@ -10,7 +10,7 @@ use crate::protocol::Operation;
 const LEFT_COLUMNS: usize = 24;
 
 /// Keys that are worth telling.
-const KEYS: [(&str, &str); 12] = [
+const KEYS: [(&str, &str); 13] = [
     ("Enter", "send; text without a slash goes to everyone"),
     ("Tab, Shift-Tab", "complete a command or a name; again: the next, the previous"),
     ("Up, Down", "what you typed before"),
@@ -21,6 +21,7 @@ const KEYS: [(&str, &str); 12] = [
     ("Ctrl-U, Ctrl-K", "delete to the begin, to the end of the line"),
     ("Ctrl-W", "delete a word; Ctrl-Y puts back what was deleted last"),
     ("Ctrl-L", "draw the screen anew"),
+    ("Ctrl-Z", "stop, and give the terminal to the shell; fg goes on"),
     ("F1", "this help"),
     ("Ctrl-C", "put the line away, or leave"),
 ];

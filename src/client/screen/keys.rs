@@ -5,7 +5,7 @@ use tui_input::{Input, InputRequest};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
-    app::{App, Connection, Prompt},
+    app::{App, Connection, Effect, Prompt},
     clock::Now,
     entry::{Entry, Kind, Standing},
     line,
@@ -68,6 +68,9 @@ impl App {
             KeyCode::Char('c') if control => self.interrupt(now),
             KeyCode::Char('d') if control && self.nothing_is_typed() => self.leave(now),
             KeyCode::Char('l') if control => self.redraw(),
+            KeyCode::Char('z') if control => {
+                self.leave_effect(Effect::Suspend);
+            }
             KeyCode::F(1) => self.toggle_help(),
             KeyCode::Esc if self.help.is_some() => self.help = None,
             KeyCode::PageUp | KeyCode::Home if control => self.scroll_to_top(),

@@ -8,7 +8,8 @@
 //! - `layout`, `draw`, `status`, `text`, `theme`: what it looks like. `text` is the only way from people to the
 //!   terminal.
 //! - `place`: the server, and what is dangerous about the way there. `clock`: moments, as the state is told of them.
-//! - `terminal`: the terminal, taken and given back. `run`: all of it, going.
+//! - `terminal`: the terminal, taken and given back. `hold`: whose it is while a shell stops and continues this program. `run`:
+//!   all of it, going.
 //!
 //! ```text
 //! keys, link events, signals -> run -> app -> draw -> terminal
@@ -23,6 +24,7 @@ mod entry;
 mod farewell;
 mod hearing;
 mod help;
+mod hold;
 mod keys;
 mod layout;
 mod line;

@@ -7,10 +7,9 @@ use std::{
 };
 
 use crossterm::{
-    event::{Event as Input, EventStream, KeyEventKind},
+    event::{Event as Input, KeyEventKind},
     style::force_color_output,
 };
-use futures_util::StreamExt;
 use ratatui::layout::Size;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -21,8 +20,8 @@ use super::{
     app::{App, Effect},
     clock::Now,
     farewell::Farewell,
+    hold::{Happened, Hold},
     place::Place,
-    terminal::Screen,
     theme::Theme,
 };
 use crate::client::{
@@ -67,18 +66,20 @@ pub async fn run(
     let publisher = Publisher::begin(folder.as_ref().map(Folder::opener), asking, dialer.clone(), to_app);
     let sharer = Sharer::begin(folder, to_driver);
     let (mut signals, mut hang_up) = (Signals::new()?, signal(SignalKind::hangup())?);
-    let mut screen = Screen::take()?;
+    let mut hold = Hold::take()?;
     // Not what the library makes of the environment: that was considered where the theme was chosen.
     force_color_output(theme.has_colours());
     let mut app = App::new(Place::from(&dialer), name, theme, Now::read());
-    app.resize(screen.size()?);
-    let mut keys = EventStream::new();
+    if let Some(screen) = hold.screen() {
+        app.resize(screen.size()?);
+    }
     let mut driver = Driver {
         dialer,
         app,
         conversation: None,
         waiting: None,
         is_spoilt: false,
+        suspends: false,
         sharer,
         answers,
         publisher,
@@ -92,8 +93,14 @@ pub async fn run(
         if let Some(farewell) = driver.app.farewell() {
             return Ok(farewell.clone());
         }
+        if std::mem::take(&mut driver.suspends) {
+            hold.suspend().await;
+        }
         let now = Instant::now();
-        if is_stale && now >= next_picture {
+        if is_stale
+            && now >= next_picture
+            && let Some(screen) = hold.screen()
+        {
             if std::mem::take(&mut driver.is_spoilt) {
                 screen.clear()?;
             }
@@ -106,12 +113,13 @@ pub async fn run(
             (is_stale, next_picture) = (false, Instant::now() + PICTURE_EVERY);
         }
         let tick = driver.app.deadline(now);
-        let wake = tick.into_iter().chain(is_stale.then_some(next_picture)).min();
+        let has_screen = hold.screen().is_some();
+        let wake = tick.into_iter().chain((is_stale && has_screen).then_some(next_picture)).min();
         tokio::select! {
-            input = keys.next() => {
-                let input = input.ok_or(io::ErrorKind::UnexpectedEof)??;
-                is_stale |= driver.input(input);
-            }
+            happened = hold.next() => match happened? {
+                Happened::Input(input) => is_stale |= driver.input(input),
+                Happened::Back => is_stale = true,
+            },
             () = driver.converse() => is_stale = true,
             () = reached(wake.map(Into::into)) => {}
             () = signals.next() => driver.app.leave(Now::read()),
@@ -140,6 +148,8 @@ struct Driver {
     waiting: Option<link::Command>,
     /// All of the screen is to be drawn anew.
     is_spoilt: bool,
+    /// The program is to be stopped, as the shell asks for by Ctrl-Z.
+    suspends: bool,
     /// Whom to ask what there is to tell of files.
     sharer: Sharer,
     /// What it has to tell.
@@ -166,6 +176,7 @@ impl Driver {
                 Effect::Command(command) => self.waiting = Some(command),
                 Effect::AnswerFiles { asker } => self.answer_files(&asker),
                 Effect::Redraw => self.is_spoilt = true,
+                Effect::Suspend => self.suspends = true,
                 Effect::Publish { by, data } => {
                     let done = self.publisher.summoned(self.app.name(), &by, &data);
                     self.too_much(done);
