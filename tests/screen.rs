@@ -156,6 +156,20 @@ fn resized_to_20_by_5_and_back() {
 }
 
 #[test]
+fn a_terminal_that_says_it_has_no_size_has_80_columns_and_24_rows() {
+    let server = TestServer::start();
+    let mut eva = server.join("eva");
+    let mut rui = joined(&server, "rui");
+    rui.says_no_size();
+    say(&mut eva, "to 80 by 24");
+    rui.shows("eva → others: to 80 by 24");
+    rui.type_in("half a line");
+    rui.shows_in_row_from_below(2, "> half a line");
+    rui.type_in(ENTER);
+    eva.expect("rui | all clients | broadcast | half a line");
+}
+
+#[test]
 fn keys_that_come_with_a_resize_are_not_lost() {
     let server = TestServer::start();
     let mut rui = joined(&server, "rui");

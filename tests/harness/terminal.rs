@@ -75,6 +75,11 @@ impl Terminal {
         self.program.set_window_size(columns, rows).unwrap();
     }
 
+    /// From here on the terminal says that it has 0 columns and 0 rows.
+    pub fn says_no_size(&mut self) {
+        self.program.set_window_size(0, 0).unwrap();
+    }
+
     /// Something else writes this to the terminal.
     pub fn spoil(&self, bytes: &str) {
         self.written.0.lock().unwrap().parser.process(bytes.as_bytes());

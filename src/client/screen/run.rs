@@ -10,7 +10,6 @@ use crossterm::{
     event::{Event as Input, KeyEventKind},
     style::force_color_output,
 };
-use ratatui::layout::Size;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc::{Permit, Receiver, Sender, channel, error::SendError},
@@ -277,7 +276,8 @@ impl Driver {
         match input {
             Input::Key(key) if key.kind != KeyEventKind::Release => self.app.key(key, Now::read()),
             Input::Paste(text) => self.app.paste(&text),
-            Input::Resize(width, height) => self.app.resize(Size { width, height }),
+            // The size is asked for at the next picture, which knows what to make of 0.
+            Input::Resize(..) => {}
             Input::FocusGained => self.app.focus(true),
             Input::FocusLost => self.app.focus(false),
             Input::Key(_) | Input::Mouse(_) => return false,
