@@ -158,6 +158,8 @@ pub struct App {
     /// What one hears of others.
     pub(super) listening: Listening,
     effects: VecDeque<Effect>,
+    /// The name in the prompt was refused: typing replaces it.
+    pub(super) is_name_refused: bool,
     /// Why the last name was not given.
     pub(super) refused: Option<String>,
     /// Why there was no connection the last time that one was tried.
@@ -192,6 +194,7 @@ impl App {
             playing: Playing::default(),
             listening: Listening::default(),
             effects: VecDeque::new(),
+            is_name_refused: false,
             refused: None,
             no_connection: None,
             is_closed: false,

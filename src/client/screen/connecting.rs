@@ -134,5 +134,6 @@ impl App {
         self.refused = Some(why.to_owned());
         self.connection = Connection::None;
         self.prompt = Prompt::Name(Input::new(self.name.clone()));
+        self.is_name_refused = true;
     }
 }

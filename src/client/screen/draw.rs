@@ -5,7 +5,7 @@ use std::time::Instant;
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
-    style::Style,
+    style::{Modifier, Style},
 };
 
 use super::{
@@ -177,6 +177,11 @@ impl App {
             Prompt::Talk => {
                 let (before, after) = halves(self.line.text(), self.line.cursor());
                 ("> ".to_owned(), before, after)
+            }
+            // As what is selected looks in an editor: typing replaces it.
+            Prompt::Name(input) if self.is_name_refused => {
+                let selected = plain.add_modifier(Modifier::REVERSED);
+                ("Your name: ".to_owned(), glyphs(input.value(), selected), Row::new())
             }
             Prompt::Name(input) => {
                 let (before, after) = halves(input.value(), input.cursor());

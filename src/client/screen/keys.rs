@@ -26,6 +26,7 @@ impl App {
         if self.key_anywhere(key, now) {
             return;
         }
+        let replaces = std::mem::take(&mut self.is_name_refused) && line::typed(key).is_some();
         match &mut self.prompt {
             Prompt::Talk => self.key_in_talk(key, now),
             Prompt::Name(input) => {
@@ -33,6 +34,9 @@ impl App {
                     let name = input.value().trim().to_owned();
                     self.take_name(name);
                 } else {
+                    if replaces {
+                        input.reset();
+                    }
                     edit_name(input, key);
                 }
             }
@@ -133,6 +137,7 @@ impl App {
     /// Something was pasted.
     pub fn paste(&mut self, text: &str) {
         self.hint = None;
+        let replaces = std::mem::take(&mut self.is_name_refused);
         match &mut self.prompt {
             Prompt::Talk => {
                 let pasted = self.line.paste(text);
@@ -147,6 +152,9 @@ impl App {
                 };
             }
             Prompt::Name(input) => {
+                if replaces {
+                    input.reset();
+                }
                 for c in text.trim().chars().filter(|c| !c.is_control()).take(2 * MAX_NAME_CHARS) {
                     input.handle(InputRequest::InsertChar(c));
                 }

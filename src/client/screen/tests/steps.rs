@@ -32,9 +32,20 @@ fn a_name_is_asked_for_until_it_is_given() {
         "Your name: ana",
         "127.0.0.1:1234 · Enter goes on · F1 help",
     ]);
-    desk.enter("_2");
+    // Typing replaces it, unless a key shows that it is to be changed.
+    desk.enter("bea");
     desk.carry_out();
-    assert_eq!(desk.sent, ["begin as ana", "begin as ana_2"]);
+    assert_eq!(desk.sent, ["begin as ana", "begin as bea"]);
+    desk.app.event(Event::Ended(End::NotLetIn("already taken".to_owned())), desk.now);
+    desk.key(KeyCode::End);
+    desk.enter("_2");
+    desk.app.event(Event::Ended(End::NotLetIn("already taken".to_owned())), desk.now);
+    desk.app.paste("rui");
+    desk.key(KeyCode::Enter);
+    desk.app.event(Event::Ended(End::NotLetIn("already taken".to_owned())), desk.now);
+    desk.key(KeyCode::Enter);
+    desk.carry_out();
+    assert_eq!(desk.sent[2..], ["begin as bea_2", "begin as rui", "begin as rui"]);
 }
 
 #[test]
