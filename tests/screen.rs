@@ -270,6 +270,33 @@ fn colours_only_where_they_are_wanted() {
 }
 
 #[test]
+fn a_terminal_that_takes_no_escapes_is_given_none() {
+    let server = TestServer::start();
+    for term in [Some("dumb"), Some(""), None] {
+        let mut commands = [join(&server, "rui"), arauto(["serve"])].map(|mut command| {
+            match term {
+                Some(term) => command.env("TERM", term),
+                None => command.env_remove("TERM"),
+            };
+            for list in ["SERVER_LISTEN", "WEB_LISTEN", "MEDIA_LISTEN"] {
+                command.env(format!("ARAUTO_{list}"), "127.0.0.1:0");
+            }
+            Terminal::run(command, 80, 24)
+        });
+        // The dialogue, and the log.
+        commands[0].shows("Operation:");
+        commands[0].enter("exit");
+        assert_eq!(commands[0].ended(), 0, "{term:?}");
+        commands[1].shows("INFO started");
+        commands[1].signal("TERM");
+        assert_eq!(commands[1].ended(), 0, "{term:?}");
+        for command in commands {
+            assert!(!command.bytes().contains(&b'\x1b'), "{term:?}");
+        }
+    }
+}
+
+#[test]
 fn hostile_text_is_only_text() {
     let server = TestServer::start();
     let mut eva = server.join("eva");

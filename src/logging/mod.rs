@@ -16,6 +16,7 @@ use slog::{Drain, Logger, OwnedKVList, Record, o};
 use slog_async::{Async, AsyncGuard, OverflowStrategy};
 
 use crate::config::{Level, Log, LogFormat};
+use crate::terminal::takes_escapes;
 
 /// Records that may wait to be written: a burst of some seconds on a slow terminal.
 const QUEUE_RECORDS: usize = 16 * 1024;
@@ -66,7 +67,9 @@ impl Drop for Guard {
 /// If the process has set up a log before.
 pub fn init(config: &Log) -> Result<(Logger, Guard), AlreadySetUp> {
     let stderr = io::stderr();
-    let colour = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colour = stderr.is_terminal()
+        && takes_escapes()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let (logger, guard) = to_writer(config, stderr, colour);
     bridge(config, &logger)?;
     Ok((logger, guard))

@@ -52,7 +52,9 @@ impl Terminal {
     /// Runs a program on a new terminal of this size.
     pub fn run(mut command: Command, columns: u16, rows: u16) -> Self {
         for (name, value) in [("TERM", "xterm-256color"), ("TZ", "UTC")] {
-            command.env(name, value);
+            if command.get_envs().all(|(set, _)| set != name) {
+                command.env(name, value);
+            }
         }
         if command.get_envs().all(|(name, _)| name != "NO_COLOR") {
             command.env_remove("NO_COLOR");
