@@ -18,7 +18,7 @@ use crate::{
     cli::arauto,
     harness::{
         Client, TestServer,
-        terminal::{CTRL_END, CTRL_L, CTRL_U, ENTER, F1, LEFT, PAGE_UP, TAB, Terminal, UP},
+        terminal::{CTRL_END, CTRL_L, CTRL_U, DOWN, ENTER, F1, LEFT, PAGE_UP, TAB, Terminal, UP},
     },
 };
 
@@ -167,6 +167,36 @@ fn a_terminal_that_says_it_has_no_size_has_80_columns_and_24_rows() {
     rui.shows_in_row_from_below(2, "> half a line");
     rui.type_in(ENTER);
     eva.expect("rui | all clients | broadcast | half a line");
+}
+
+#[test]
+fn the_wheel_scrolls_the_conversation() {
+    let server = TestServer::start();
+    let mut eva = server.join("eva");
+    let mut rui = joined(&server, "rui");
+    rui.enter("typed before");
+    for number in 0..40 {
+        say(&mut eva, &format!("no. {number}."));
+    }
+    rui.shows("no. 39.");
+    for line in ["", "half a line"] {
+        rui.type_in(line);
+        // As terminals send it.
+        rui.type_in(&UP.repeat(3));
+        rui.wait_for("a look back", |screen| !screen.contents().contains("no. 39."));
+        rui.shows_in_row_from_below(2, &format!("> {line}"));
+        rui.type_in(&DOWN.repeat(3));
+        rui.shows("no. 39.");
+        rui.shows_in_row_from_below(2, &format!("> {line}"));
+    }
+    let written = String::from_utf8(rui.bytes()).unwrap();
+    assert!(written.contains("\x1b[?1007h"));
+    for mode in ["1000", "1002", "1003"] {
+        assert!(!written.contains(&format!("\x1b[?{mode}h")), "the mouse selects text");
+    }
+    rui.type_in(&format!("{CTRL_U}/exit{ENTER}"));
+    assert_eq!(rui.ended(), 0);
+    assert!(String::from_utf8(rui.bytes()).unwrap().contains("\x1b[?1007r"));
 }
 
 #[test]

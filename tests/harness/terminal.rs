@@ -26,6 +26,7 @@ pub const CTRL_D: &str = "\x04";
 pub const CTRL_L: &str = "\x0c";
 pub const CTRL_U: &str = "\x15";
 pub const UP: &str = "\x1b[A";
+pub const DOWN: &str = "\x1b[B";
 pub const LEFT: &str = "\x1b[D";
 pub const PAGE_UP: &str = "\x1b[5~";
 pub const CTRL_END: &str = "\x1b[1;5F";

@@ -25,6 +25,7 @@ use super::{
     theme::Theme,
     typed,
     unconfirmed::Unconfirmed,
+    wheel::Arrow,
 };
 use crate::client::{
     Received,
@@ -158,6 +159,7 @@ pub struct App {
     /// What one hears of others.
     pub(super) listening: Listening,
     effects: VecDeque<Effect>,
+    pub(super) arrow: Option<Arrow>,
     /// The name in the prompt was refused: typing replaces it.
     pub(super) is_name_refused: bool,
     /// Why the last name was not given.
@@ -194,6 +196,7 @@ impl App {
             playing: Playing::default(),
             listening: Listening::default(),
             effects: VecDeque::new(),
+            arrow: None,
             is_name_refused: false,
             refused: None,
             no_connection: None,

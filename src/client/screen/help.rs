@@ -10,10 +10,11 @@ use crate::protocol::Operation;
 const LEFT_COLUMNS: usize = 24;
 
 /// Keys that are worth telling.
-const KEYS: [(&str, &str); 13] = [
+const KEYS: [(&str, &str); 14] = [
     ("Enter", "send; text without a slash goes to everyone"),
     ("Tab, Shift-Tab", "complete a command or a name; again: the next, the previous"),
-    ("Up, Down", "what you typed before"),
+    ("Up, Down", "what you typed before; with something typed, or by the wheel: look back"),
+    ("Ctrl-P, Ctrl-N", "what you typed before, whatever is typed"),
     ("PgUp, PgDn", "look back; Shift-Up and Shift-Down by one row"),
     ("Ctrl-Home, Ctrl-End", "the oldest, the newest"),
     ("Esc", "back to the newest; close this help"),

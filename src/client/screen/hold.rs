@@ -8,7 +8,7 @@
 use std::{io, time::Duration};
 
 use crossterm::event::{Event as Input, EventStream};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use rustix::process::{Signal as Name, getpgrp, kill_current_process_group};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -93,6 +93,11 @@ impl Hold {
                 () = reached(self.look_at) => {}
             }
         }
+    }
+
+    /// An input that is there already.
+    pub fn ready(&mut self) -> Option<io::Result<Input>> {
+        key(&mut self.keys).now_or_never()
     }
 
     fn take_again(&mut self) -> io::Result<()> {

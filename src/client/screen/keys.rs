@@ -81,8 +81,10 @@ impl App {
             KeyCode::PageDown | KeyCode::End if control => self.scroll_to_bottom(),
             KeyCode::PageUp => self.scroll_up(self.page()),
             KeyCode::PageDown => self.scroll_down(self.page()),
-            KeyCode::Up if self.help.is_some() => self.scroll_up(1),
-            KeyCode::Down if self.help.is_some() => self.scroll_down(1),
+            KeyCode::Up if self.help.is_some() || !matches!(self.prompt, Prompt::Talk) => self.scroll_up(1),
+            KeyCode::Down if self.help.is_some() || !matches!(self.prompt, Prompt::Talk) => {
+                self.scroll_down(1)
+            }
             KeyCode::Up if key.modifiers.contains(KeyModifiers::SHIFT) => self.scroll_up(1),
             KeyCode::Down if key.modifiers.contains(KeyModifiers::SHIFT) => self.scroll_down(1),
             _ => return false,
@@ -105,8 +107,7 @@ impl App {
             KeyCode::Char('p') if control => self.line.older(),
             KeyCode::Char('n') if control => self.line.newer(),
             KeyCode::Enter => self.enter(now),
-            KeyCode::Up => self.line.older(),
-            KeyCode::Down => self.line.newer(),
+            KeyCode::Up | KeyCode::Down => self.arrow(key.code == KeyCode::Up, now),
             KeyCode::Tab => self.complete(false),
             KeyCode::BackTab => self.complete(true),
             KeyCode::Esc => self.log.follow(),
@@ -293,7 +294,7 @@ impl App {
         usize::from(self.panes().log.height).saturating_sub(1).max(1)
     }
 
-    fn scroll_up(&mut self, by: usize) {
+    pub(super) fn scroll_up(&mut self, by: usize) {
         if let Some(at) = &mut self.help {
             *at = at.saturating_sub(by);
             return;
@@ -302,7 +303,7 @@ impl App {
         self.log.up(by, pane, |entry: &Entry| entry.rows(columns, theme).len());
     }
 
-    fn scroll_down(&mut self, by: usize) {
+    pub(super) fn scroll_down(&mut self, by: usize) {
         if let Some(at) = &mut self.help {
             *at = at.saturating_add(by);
             self.clamp_help();

@@ -1,6 +1,7 @@
 //! The full screen: a conversation on a terminal.
 //!
-//! - `app`: all that is shown, and what follows from the connection (`connecting`), messages (`hearing`) and keys (`keys`).
+//! - `app`: all that is shown, and what follows from the connection (`connecting`), messages (`hearing`) and keys (`keys`,
+//!   `wheel`).
 //!   No IO, no clock.
 //! - `typed`: what a typed line asks for. `line`, `completion`: the line itself. `unconfirmed`: what may not have
 //!   arrived.
@@ -42,6 +43,7 @@ mod text;
 mod theme;
 mod typed;
 mod unconfirmed;
+mod wheel;
 
 #[cfg(test)]
 mod tests;

@@ -44,6 +44,9 @@ const PICTURE_EVERY: Duration = Duration::from_millis(33);
 /// How many events are taken between two looks at the keys.
 const EVENTS_AT_ONCE: usize = 256;
 
+/// How many keys are taken between two looks at everything else.
+const INPUTS_AT_ONCE: usize = 64;
+
 /// What happens with what is played, and was not shown yet.
 const MOST_NEWS: usize = 64;
 
@@ -116,7 +119,7 @@ pub async fn run(
         let wake = tick.into_iter().chain((is_stale && has_screen).then_some(next_picture)).min();
         tokio::select! {
             happened = hold.next() => match happened? {
-                Happened::Input(input) => is_stale |= driver.input(input),
+                Happened::Input(input) => is_stale |= driver.inputs(input, &mut hold)?,
                 Happened::Back => is_stale = true,
             },
             () = driver.converse() => is_stale = true,
@@ -271,10 +274,26 @@ impl Driver {
         }
     }
 
-    /// Takes what the terminal says. Whether it may change the picture.
-    fn input(&mut self, input: Input) -> bool {
+    /// Takes what the terminal says, and what it has said already: keys that come together are of one moment. Whether it may
+    /// change the picture.
+    fn inputs(&mut self, first: Input, hold: &mut Hold) -> io::Result<bool> {
+        let now = Now::read();
+        let mut is_stale = self.input(first, now);
+        for _ in 1..INPUTS_AT_ONCE {
+            // What a key asks for may concern the terminal.
+            self.carry_out();
+            if self.suspends || self.app.farewell().is_some() {
+                break;
+            }
+            let Some(input) = hold.ready() else { break };
+            is_stale |= self.input(input?, now);
+        }
+        Ok(is_stale)
+    }
+
+    fn input(&mut self, input: Input, now: Now) -> bool {
         match input {
-            Input::Key(key) if key.kind != KeyEventKind::Release => self.app.key(key, Now::read()),
+            Input::Key(key) if key.kind != KeyEventKind::Release => self.app.key(key, now),
             Input::Paste(text) => self.app.paste(&text),
             // The size is asked for at the next picture, which knows what to make of 0.
             Input::Resize(..) => {}

@@ -22,6 +22,11 @@ use ratatui::{
     layout::{Position, Rect, Size},
 };
 
+/// Has the terminal send arrow keys when the wheel turns (mode 1007), and remembers how that was set before. The wheel could
+/// be reported as such (mode 1000), but then the terminal would no longer select text by the mouse.
+const WHEEL_SENDS_ARROWS: &[u8] = b"\x1b[?1007s\x1b[?1007h";
+const WHEEL_AS_BEFORE: &[u8] = b"\x1b[?1007r";
+
 /// About what a whole screen takes, so that one picture is one write.
 const PICTURE_BYTES: usize = 64 * 1024;
 
@@ -50,6 +55,7 @@ impl Screen {
         // Gives it back where something fails from here on.
         let screen = Self::new().inspect_err(|_| give_back())?;
         execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange)?;
+        io::stdout().write_all(WHEEL_SENDS_ARROWS)?;
         Ok(screen)
     }
 
@@ -112,6 +118,7 @@ fn give_back() {
         return;
     }
     // A terminal that is gone needs nothing, and there is nobody to tell.
+    let _ = io::stdout().write_all(WHEEL_AS_BEFORE);
     let _ = execute!(io::stdout(), DisableFocusChange, DisableBracketedPaste, LeaveAlternateScreen, Show);
     let _ = io::stdout().flush();
     let _ = disable_raw_mode();

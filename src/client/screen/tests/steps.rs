@@ -221,6 +221,49 @@ fn own_words_are_shown_at_once_and_marked_until_they_arrived() {
 }
 
 #[test]
+fn the_wheel_looks_back_and_leaves_the_line_alone() {
+    let mut ana = Desk::ana(60, 8);
+    ana.enter("/msg rui typed before");
+    for number in 0..20 {
+        ana.hear(&format!("rui | all clients | broadcast | {number}"));
+    }
+    let last = |ana: &mut Desk| ana.picture()[4].split('│').next().unwrap().trim_end().to_owned();
+    let later = |ana: &mut Desk| ana.now.at += Duration::from_millis(20);
+    let wheel = |ana: &mut Desk, code| {
+        ana.now.at += Duration::from_millis(40);
+        (0..3).for_each(|_| ana.key(code));
+    };
+    wheel(&mut ana, KeyCode::Up);
+    assert_eq!((last(&mut ana).as_str(), ana.picture()[6].as_str()), ("09:30   rui: 16", ">"));
+    ana.type_in("half");
+    ana.key(KeyCode::Left);
+    wheel(&mut ana, KeyCode::Up);
+    wheel(&mut ana, KeyCode::Down);
+    later(&mut ana);
+    // One alone, as a touchpad sends them.
+    ana.key(KeyCode::Down);
+    assert_eq!((last(&mut ana).as_str(), ana.picture()[6].as_str()), ("09:30   rui: 17", "> half"));
+    ana.picture();
+    assert_eq!(ana.cursor.unwrap().x, 5, "nor is the cursor moved");
+    ana.control('u');
+    ana.control('k');
+    // A key that is held down is no wheel.
+    later(&mut ana);
+    ana.key(KeyCode::Up);
+    assert_eq!(ana.picture()[6], "> /msg rui typed before");
+    later(&mut ana);
+    ana.key(KeyCode::Up);
+    later(&mut ana);
+    ana.key(KeyCode::Down);
+    assert_eq!(ana.picture()[6], ">");
+    ana.type_in("half");
+    ana.control('p');
+    assert_eq!(ana.picture()[6], "> /msg rui typed before");
+    ana.control('n');
+    assert_eq!(ana.picture()[6], "> half");
+}
+
+#[test]
 fn a_server_that_does_not_answer_is_said() {
     let mut ana = Desk::ana(60, 8);
     let after = |ana: &mut Desk, seconds| ana.now.at += Duration::from_secs(seconds);
