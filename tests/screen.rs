@@ -260,11 +260,21 @@ fn a_flood_leaves_the_line_usable() {
 }
 
 #[test]
-fn a_paste_is_one_line() {
+fn a_paste_of_several_lines_is_asked_about() {
     let server = TestServer::start();
     let mut eva = server.join("eva");
     let mut rui = joined(&server, "rui");
-    rui.type_in("\x1b[200~one\r/close\rthree\x1b[201~");
+    let pasted = "\x1b[200~one\r/close\rthree\x1b[201~";
+    rui.type_in(pasted);
+    rui.shows_in_row_from_below(2, "Paste 3 lines as 3 messages? y/n");
+    rui.type_in("y");
+    for line in ["one", "/close", "three"] {
+        eva.expect(&format!("rui | all clients | broadcast | {line}"));
+    }
+    rui.shows("   rui: three");
+    rui.type_in(pasted);
+    rui.shows_in_row_from_below(2, "Paste 3 lines as 3 messages? y/n");
+    rui.type_in("n");
     rui.shows_in_row_from_below(2, "> one /close three");
     rui.shows_in_row_from_below(1, "Pasted as one line; 2 line ends or tabs became blanks");
     rui.type_in(ENTER);

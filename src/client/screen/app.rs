@@ -19,6 +19,7 @@ use super::{
     layout::Panes,
     line::Line,
     log::Log,
+    pasting::Pasted,
     people::People,
     place::Place,
     sound::{Listening, Playing},
@@ -127,6 +128,8 @@ pub enum Prompt {
     },
     /// Whether to end the server.
     Close,
+    /// What to do with lines that were pasted.
+    Paste(Pasted),
     /// Nothing; it is over, and this is why.
     Over(Farewell),
 }

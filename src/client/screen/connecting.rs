@@ -24,6 +24,7 @@ impl App {
                 } else if let Some(exposure) = self.place.exposure {
                     self.error(now, &format!("Warning: {exposure}"));
                 }
+                self.put_paste_into_line();
                 self.hint = Some(format!("{name} has a password. It is not shown as you type"));
                 self.prompt = Prompt::Password { name, typed: Zeroizing::new(String::new()) };
             }
@@ -42,7 +43,9 @@ impl App {
         (self.refused, self.hint) = (None, None);
         self.connection = Connection::Joined;
         self.heard_at = now.at;
-        self.prompt = Prompt::Talk;
+        if !matches!(self.prompt, Prompt::Paste(_)) {
+            self.prompt = Prompt::Talk;
+        }
         self.people.joined(now.at);
         self.tick(now);
     }
@@ -118,7 +121,15 @@ impl App {
         if self.leaving.is_some() {
             self.farewell = Some(why.clone());
         }
+        self.put_paste_into_line();
         self.prompt = Prompt::Over(why);
+    }
+
+    /// Something else is asked for: what was pasted waits in the line.
+    fn put_paste_into_line(&mut self) {
+        if let Prompt::Paste(pasted) = std::mem::replace(&mut self.prompt, Prompt::Talk) {
+            self.paste_as_one_line(&pasted.into_whole());
+        }
     }
 
     /// No more events come; the last should have said why.
@@ -133,6 +144,7 @@ impl App {
         self.note(now, "Type another name, or the same to try it again, and Enter.");
         self.refused = Some(why.to_owned());
         self.connection = Connection::None;
+        self.put_paste_into_line();
         self.prompt = Prompt::Name(Input::new(self.name.clone()));
         self.is_name_refused = true;
     }

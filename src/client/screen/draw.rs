@@ -156,7 +156,7 @@ impl App {
         }
         let style = self.theme.notable();
         let whole = glyphs(label, style);
-        let is_typed_after = !matches!(self.prompt, Prompt::Close | Prompt::Over(_));
+        let is_typed_after = !matches!(self.prompt, Prompt::Close | Prompt::Paste(_) | Prompt::Over(_));
         // A long name must leave room to type.
         if is_typed_after && width(&whole) * 2 > columns {
             glyphs("> ", style)
@@ -192,6 +192,7 @@ impl App {
                 (format!("Password of {name}: "), glyphs(&mask, plain), Row::new())
             }
             Prompt::Close => ("End the server for everyone? y/n ".to_owned(), Row::new(), Row::new()),
+            Prompt::Paste(pasted) => (pasted.question(), Row::new(), Row::new()),
             Prompt::Over(_) => ("Enter tries again, Esc leaves. ".to_owned(), Row::new(), Row::new()),
         }
     }

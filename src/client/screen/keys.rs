@@ -54,6 +54,7 @@ impl App {
                 }
             },
             Prompt::Close => self.key_in_close(key, now),
+            Prompt::Paste(_) => self.key_in_paste(key, now),
             Prompt::Over(why) => match key.code {
                 KeyCode::Enter => self.introduce(self.name.clone()),
                 KeyCode::Esc | KeyCode::Char('q') => {
@@ -98,6 +99,7 @@ impl App {
             Prompt::Name(input) => input.value().is_empty(),
             Prompt::Password { typed, .. } => typed.is_empty(),
             Prompt::Close | Prompt::Over(_) => true,
+            Prompt::Paste(_) => false,
         }
     }
 
@@ -140,18 +142,7 @@ impl App {
         self.hint = None;
         let replaces = std::mem::take(&mut self.is_name_refused);
         match &mut self.prompt {
-            Prompt::Talk => {
-                let pasted = self.line.paste(text);
-                self.hint = match (pasted.blanks, pasted.left_out) {
-                    (0, 0) => None,
-                    (blanks, 0) => {
-                        Some(format!("Pasted as one line; {blanks} line ends or tabs became blanks"))
-                    }
-                    (_, out) => {
-                        Some(format!("Pasted as one line; {out} characters that cannot be sent left out"))
-                    }
-                };
-            }
+            Prompt::Talk => self.paste_into_line(text),
             Prompt::Name(input) => {
                 if replaces {
                     input.reset();
@@ -163,7 +154,7 @@ impl App {
             Prompt::Password { typed, .. } => {
                 text.trim_end_matches(['\r', '\n']).chars().for_each(|c| type_secretly(typed, c));
             }
-            Prompt::Close | Prompt::Over(_) => {}
+            Prompt::Close | Prompt::Paste(_) | Prompt::Over(_) => {}
         }
     }
 
@@ -175,6 +166,8 @@ impl App {
         } else if matches!(self.prompt, Prompt::Close) {
             self.prompt = Prompt::Talk;
             self.hint = Some("The server goes on. Ctrl-C again leaves".to_owned());
+        } else if matches!(self.prompt, Prompt::Paste(_)) {
+            self.forget_paste("Nothing was pasted. Ctrl-C again leaves");
         } else {
             self.leave(now);
         }
@@ -243,6 +236,16 @@ impl App {
     }
 
     fn send_typed(&mut self, message: Received, now: Now) {
+        let typed = self.line.text().to_owned();
+        if self.send_words(message, typed, now) {
+            self.line.take();
+        } else {
+            self.hint = Some("Not sent: the server takes nothing just now. Enter tries again".to_owned());
+        }
+    }
+
+    /// Sends what was typed so. Whether there was room for it.
+    pub(super) fn send_words(&mut self, message: Received, typed: String, now: Now) -> bool {
         let own_copy = self.own_copy(&message, now);
         let is_to_oneself = message.destination == self.name;
         let operation = message.operation.clone();
@@ -254,10 +257,8 @@ impl App {
         };
         if !self.send(message) {
             self.not_played(&operation, "");
-            self.hint = Some("Not sent: the server takes nothing just now. Enter tries again".to_owned());
-            return;
+            return false;
         }
-        let typed = self.line.take();
         match own_copy {
             Some(entry) if returns.is_some() => self.log.push_waiting(entry),
             // At once in its place: what others answer to it comes below.
@@ -270,6 +271,7 @@ impl App {
         self.unconfirmed.words(typed, returns, now.at);
         self.log.follow();
         self.log.all_is_seen();
+        true
     }
 
     /// What is shown at once of what the user says, marked until it is known to have arrived.

@@ -1,7 +1,7 @@
 //! The full screen: a conversation on a terminal.
 //!
 //! - `app`: all that is shown, and what follows from the connection (`connecting`), messages (`hearing`) and keys (`keys`,
-//!   `wheel`).
+//!   `wheel`, `pasting`).
 //!   No IO, no clock.
 //! - `typed`: what a typed line asks for. `line`, `completion`: the line itself. `unconfirmed`: what may not have
 //!   arrived.
@@ -33,6 +33,7 @@ mod listed;
 mod listening;
 mod log;
 mod on_air;
+mod pasting;
 mod people;
 mod place;
 mod run;

@@ -82,6 +82,7 @@ fn parts(app: &App, now: Instant) -> Vec<Row> {
         Prompt::Talk => &["F1 help", "Tab completes", "PgUp looks back", "Ctrl-C leaves"],
         Prompt::Name(_) | Prompt::Password { .. } => &["Enter goes on", "Ctrl-C leaves", "F1 help"],
         Prompt::Close => &["y ends it", "n does not"],
+        Prompt::Paste(_) => &["y sends them", "n pastes one line", "Esc pastes nothing"],
         Prompt::Over(_) => &["Enter tries again", "PgUp looks back"],
     };
     parts.extend(keys.iter().map(|key| glyphs(key, quiet)));

@@ -264,6 +264,74 @@ fn the_wheel_looks_back_and_leaves_the_line_alone() {
 }
 
 #[test]
+fn pasted_lines_are_asked_about() {
+    let paste = |line: &str, text: &str| {
+        let mut ana = Desk::ana(100, 8);
+        ana.carry_out();
+        ana.sent.clear();
+        ana.type_in(line);
+        ana.app.paste(text);
+        ana
+    };
+    let sent = |ana: &mut Desk| {
+        ana.carry_out();
+        std::mem::take(&mut ana.sent)
+    };
+    let mut ana = paste("", "one\r\n/close\r\n\r\n  three\u{7}\n");
+    assert_eq!(ana.picture()[6], "Paste 3 lines as 3 messages? y/n");
+    ana.key(KeyCode::Enter);
+    assert_eq!(ana.last_row(), "y: a message each. n: as one line. Esc: not at all");
+    ana.key(KeyCode::Char('y'));
+    let all = "ana | all clients | broadcast | ";
+    assert_eq!(sent(&mut ana), ["one", "/close", "  three"].map(|text| format!("{all}{text}")));
+    assert_eq!(ana.picture()[6], ">");
+
+    let mut ana = paste("first: ", "one\ntwo");
+    ana.key(KeyCode::Char('y'));
+    assert_eq!(sent(&mut ana), ["first: one", "two"].map(|text| format!("{all}{text}")));
+
+    // All to the one for whom the first is.
+    let mut ana = paste("/msg rui ", "one\n/exit");
+    ana.key(KeyCode::Char('y'));
+    assert_eq!(sent(&mut ana), ["one", "/exit"].map(|text| format!("ana | rui | private_message | {text}")));
+
+    let mut ana = paste("a", "b\nc");
+    ana.key(KeyCode::Char('n'));
+    assert_eq!((ana.picture()[6].as_str(), sent(&mut ana).len()), ("> ab c", 0));
+    let mut ana = paste("a", "b\nc");
+    ana.key(KeyCode::Esc);
+    assert_eq!((ana.picture()[6].as_str(), sent(&mut ana).len()), ("> a", 0));
+    let mut ana = paste("/kick rui ", "b\nc");
+    assert_eq!(ana.picture()[6], "> /kick rui b c", "an order takes one line");
+
+    let mut ana = paste("a", &"b\n".repeat(201));
+    assert_eq!(ana.last_row(), "Nothing was pasted: 201 lines, and at most 200 are sent at once");
+    assert_eq!(ana.picture()[6], "> a");
+    let mut ana = paste("", &format!("b\n{}\n", "c".repeat(1000)));
+    assert_eq!(
+        ana.last_row(),
+        "Nothing was pasted: line 2 is 8 bytes too long; a message has at most 1024, names included"
+    );
+
+    // As many as there is room for; the rest is asked about again.
+    let mut ana = paste("", &"b\n".repeat(200));
+    for _ in 0..100 {
+        ana.control('l');
+    }
+    ana.key(KeyCode::Char('y'));
+    assert_eq!(ana.picture()[6], "Paste 44 lines as 44 messages? y/n");
+    assert_eq!(sent(&mut ana).len(), 256);
+    // A cut loses none of them.
+    ana.app.event(Event::Cut { why: "x".to_owned(), retry_in: Duration::from_secs(1) }, ana.now);
+    ana.key(KeyCode::Char('y'));
+    assert_eq!(ana.last_row(), "Not sent: there is no connection. y sends them once there is");
+    ana.app.event(Event::Joined { name: "ana".to_owned() }, ana.now);
+    sent(&mut ana);
+    ana.key(KeyCode::Char('y'));
+    assert_eq!(sent(&mut ana).len(), 44);
+}
+
+#[test]
 fn a_server_that_does_not_answer_is_said() {
     let mut ana = Desk::ana(60, 8);
     let after = |ana: &mut Desk, seconds| ana.now.at += Duration::from_secs(seconds);
