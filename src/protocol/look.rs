@@ -20,7 +20,7 @@ pub struct Look(Arc<str>);
 /// The first comes of the folded name, so that names that differ in case or form are of one look. But a capital letter
 /// can look like another letter than its small one does: capital `I` is `l`, Cyrillic `В` is `B` and `в` is not `b`.
 /// So the second comes of the name as it is shown.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Looks {
     folded: Look,
     /// Left out where it would be the same.

@@ -143,6 +143,12 @@ impl Name {
     pub fn resemblance_to_account(&self, other: &Self) -> String {
         resemblance(&self.shown, &other.shown, "who has an account")
     }
+
+    /// The same where `other` is banned.
+    #[must_use]
+    pub fn resemblance_to_banned(&self, other: &str) -> String {
+        resemblance(&self.shown, other, "who is banned")
+    }
 }
 
 impl NameKey {
