@@ -7,11 +7,15 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 use super::{
     fold::fold,
-    look::{Looks, proto, resemblance},
+    look::{Looks, is_mark, proto, resemblance},
 };
+use crate::joiners;
 
 /// The most characters a name may have after trimming.
 pub const MAX_NAME_CHARS: usize = 32;
+
+/// The most marks over one character: as UTS 39, section 5.4, advises. Each may be one more that nobody can tell.
+pub const MOST_MARKS: usize = 4;
 
 /// Names the protocol uses for itself, folded.
 const RESERVED: [&str; 3] = ["server", "client", "all clients"];
@@ -61,6 +65,21 @@ pub enum NameError {
     /// A `|` or `,`.
     #[error("A name must not hold the character {0} because it separates fields or names")]
     Separator(char),
+    /// A character that looks like a `|` or `,`.
+    #[error(
+        "A name must not hold the character {separator} (U+{code:04X}) because it looks like {like}, which separates fields or names"
+    )]
+    LikeSeparator {
+        /// The character.
+        separator: char,
+        /// What it looks like.
+        like: &'static str,
+        /// Its code point.
+        code: u32,
+    },
+    /// More than [`MOST_MARKS`] marks over one character.
+    #[error("A name must not have more than {MOST_MARKS} marks over one character")]
+    PiledMarks,
     /// A name the protocol uses for itself.
     #[error("The name {0} is reserved")]
     Reserved(&'static str),
@@ -83,8 +102,8 @@ impl Name {
         if chars == 0 {
             return Err(NameError::Empty);
         }
-        if let Some((place, c)) = shown.chars().enumerate().find(|(_, c)| is_invisible(*c)) {
-            return Err(NameError::Invisible { column: place + 1, code: u32::from(c) });
+        if let Some((column, code)) = hidden(&shown) {
+            return Err(NameError::Invisible { column, code });
         }
         if let Some(mark) = shown.chars().next().filter(|c| is_mark(*c)) {
             return Err(NameError::LeadingMark(u32::from(mark)));
@@ -97,6 +116,12 @@ impl Name {
         }
         if let Some(separator) = shown.chars().find(|c| matches!(c, '|' | ',')) {
             return Err(NameError::Separator(separator));
+        }
+        if let Some((separator, like)) = shown.chars().find_map(|c| Some((c, separator_like(c)?))) {
+            return Err(NameError::LikeSeparator { separator, like, code: u32::from(separator) });
+        }
+        if most_marks(&shown) > MOST_MARKS {
+            return Err(NameError::PiledMarks);
         }
         let key = NameKey::of(&shown);
         if let Some(reserved) = RESERVED.into_iter().find(|reserved| *key.0 == **reserved) {
@@ -188,9 +213,13 @@ fn is_folded(text: &[u8]) -> bool {
 /// The name of the protocol's own that one of these looks like.
 fn reserved_look(looks: &Looks) -> Option<&'static str> {
     looks.iter().find_map(|look| {
-        let look = look.spelt();
+        // Strokes that stand for whole letters in Korean and Chinese.
+        let look = look.spelt().replace(['\u{1175}', '\u{3163}', '\u{4e28}'], "l");
         let whole = RESERVED.into_iter().find(|reserved| look == **reserved);
-        whole.or_else(|| look.starts_with(NEW_CLIENT).then_some(NEW_CLIENT))
+        // `server l all clients l broadcast`: a letter alone can look like the pipe between fields.
+        let first_field =
+            || RESERVED.into_iter().find(|reserved| look.starts_with(&format!("{reserved} l ")));
+        whole.or_else(first_field).or_else(|| look.starts_with(NEW_CLIENT).then_some(NEW_CLIENT))
     })
 }
 
@@ -217,6 +246,97 @@ pub(crate) fn is_invisible(c: char) -> bool {
     }
 }
 
+/// The first character of a name that nobody can see and that its script does not need: its place, counted from 1, and its
+/// code point.
+fn hidden(name: &str) -> Option<(usize, u32)> {
+    let is_hidden = |(_, (at, c)): &(usize, (usize, char))| {
+        let is_joiner = matches!(*c, joiners::JOINER | joiners::NON_JOINER);
+        is_invisible(*c)
+            && !(is_joiner && joiners::is_join_control(&name[..*at], *c, &name[at + c.len_utf8()..]))
+    };
+    name.char_indices().enumerate().find(is_hidden).map(|(place, (_, c))| (place + 1, u32::from(c)))
+}
+
+/// How many marks there are over the character that has the most.
+fn most_marks(name: &str) -> usize {
+    if name.is_ascii() {
+        return 0;
+    }
+    let (mut most, mut marks) = (0, 0);
+    for c in name.nfd() {
+        marks = if is_mark(c) { marks + 1 } else { 0 };
+        most = most.max(marks);
+    }
+    most
+}
+
+/// What a character looks like that separates fields or names: `|` or `,`.
+///
+/// In Unicode's table of confusable characters a pipe looks like a small `l`, as `I` and `1` do. So of the characters with that
+/// look those are meant that are no letters or digits; and those lines that the table does not know.
+fn separator_like(c: char) -> Option<&'static str> {
+    if c.is_ascii() {
+        return None;
+    }
+    let look = proto(&c.to_string());
+    let is_line = LINES.iter().any(|range| range.contains(&c));
+    if is_line || (!c.is_alphanumeric() && matches!(look.as_str(), "l" | "ll" | "|" | "||")) {
+        return Some("|");
+    }
+    let compatible: String = c.nfkc().collect();
+    let is_comma = COMMAS.contains(&c) || look == "," || compatible.contains(',');
+    if compatible.contains('|') {
+        return Some("|");
+    }
+    is_comma.then_some(",")
+}
+
+/// Upright lines that Unicode's table of confusable characters does not liken to a pipe, or that are letters.
+const LINES: [RangeInclusive<char>; 31] = [
+    '\u{a6}'..='\u{a6}',
+    // Latin letters of clicks.
+    '\u{1c0}'..='\u{1c1}',
+    // Danda, double danda.
+    '\u{964}'..='\u{965}',
+    '\u{2016}'..='\u{2016}',
+    '\u{2223}'..='\u{2226}',
+    // Parts of tall brackets, and extensions of lines.
+    '\u{239c}'..='\u{239c}',
+    '\u{239f}'..='\u{239f}',
+    '\u{23a2}'..='\u{23a2}',
+    '\u{23a5}'..='\u{23a5}',
+    '\u{23aa}'..='\u{23aa}',
+    '\u{23ae}'..='\u{23ae}',
+    '\u{23b8}'..='\u{23b9}',
+    '\u{23d0}'..='\u{23d0}',
+    '\u{23fd}'..='\u{23fd}',
+    // Boxes: upright lines, whole, broken, heavy, double and halves.
+    '\u{2502}'..='\u{2503}',
+    '\u{2506}'..='\u{2507}',
+    '\u{250a}'..='\u{250b}',
+    '\u{254e}'..='\u{254f}',
+    '\u{2551}'..='\u{2551}',
+    '\u{2575}'..='\u{2575}',
+    '\u{2577}'..='\u{2577}',
+    '\u{2579}'..='\u{2579}',
+    '\u{257b}'..='\u{257b}',
+    '\u{257d}'..='\u{257d}',
+    '\u{257f}'..='\u{257f}',
+    '\u{258f}'..='\u{258f}',
+    '\u{2595}'..='\u{2595}',
+    '\u{2758}'..='\u{275a}',
+    // Upright dashes, and half and full width.
+    '\u{fe31}'..='\u{fe34}',
+    '\u{ffe4}'..='\u{ffe4}',
+    '\u{ffe8}'..='\u{ffe8}',
+];
+
+/// Commas of other scripts that Unicode's table does not liken to a comma.
+const COMMAS: [char; 15] = [
+    '\u{55d}', '\u{60c}', '\u{66b}', '\u{7f8}', '\u{1363}', '\u{1802}', '\u{1808}', '\u{2e32}', '\u{2e34}',
+    '\u{2e41}', '\u{2e49}', '\u{3001}', '\u{a4fe}', '\u{a60d}', '\u{ff64}',
+];
+
 /// Whether a text is words and nothing else: letters, digits, marks, single blanks, and `-`, `_`, `.` and `'`. What only looks
 /// like another sign is taken for it: there are letters that are no different from a colon.
 #[must_use]
@@ -225,12 +345,6 @@ pub fn is_words(text: &str) -> bool {
         |c: char| c.is_alphanumeric() || is_mark(c) || matches!(c, ' ' | '-' | '_' | '.' | '\'');
     let is_ordinary = |text: &str| text.chars().all(is_of_words) && !text.contains("  ");
     !text.is_empty() && is_ordinary(text) && (text.is_ascii() || is_ordinary(&proto(text)))
-}
-
-/// What is drawn together with the character before it.
-pub(crate) fn is_mark(c: char) -> bool {
-    use GeneralCategory::{EnclosingMark, NonspacingMark, SpacingMark};
-    !c.is_ascii() && matches!(c.general_category(), EnclosingMark | NonspacingMark | SpacingMark)
 }
 
 /// `Default_Ignorable_Code_Point` of Unicode's `DerivedCoreProperties.txt`, as far as not of category Format; and the
@@ -263,6 +377,77 @@ mod tests {
         {
             assert_eq!(name(typed).unwrap().as_str(), shown);
         }
+    }
+
+    #[test]
+    fn what_looks_like_a_separator_is_refused() {
+        for (separators, like) in [("│｜∣⎮❘￨┃╎║¦ǀǁ‖∥।॥⏐▏￤", "|"), ("،，‚、､﹐︐⸲⹁٫᠂ꓹ", ",")]
+        {
+            for separator in separators.chars() {
+                let refused = name(&format!("server {separator} all")).unwrap_err();
+                let why = format!(
+                    "A name must not hold the character {separator} (U+{:04X}) because it looks like {like}, which separates \
+                     fields or names",
+                    u32::from(separator)
+                );
+                assert_eq!(refused.to_string(), why);
+            }
+        }
+        for fine in [
+            "O'Brien",
+            "Ana-Maria",
+            "a/b",
+            "x:y",
+            "Iolanda",
+            "l33t",
+            "1",
+            "Napoleon I",
+            "李丨",
+            "ㅣ",
+            "a·b",
+            "«a»",
+            "٣",
+        ] {
+            assert!(name(fine).is_ok(), "{fine}");
+        }
+        for field in [
+            "server l all clients l broadcast",
+            "SERVER I x",
+            "sеrver ӏ all clients",
+            "server ㅣ all",
+            "server 丨 all",
+            "client 1 x",
+        ] {
+            assert!(matches!(name(field), Err(NameError::LooksReserved(_))), "{field}");
+        }
+    }
+
+    #[test]
+    fn joiners_are_for_letters_that_join_and_are_not_compared() {
+        let joined = name("علی\u{200c}رضا").unwrap();
+        assert_eq!(joined.as_str(), "علی\u{200c}رضا");
+        assert_eq!(joined.key(), name("علیرضا").unwrap().key());
+        assert_eq!(*joined.key(), NameKey::of("علی\u{200c}رضا"));
+        assert!(name("क्\u{200d}ष").is_ok());
+        for (typed, column, code) in [
+            ("ad\u{200c}min", 3, 0x200c),
+            ("ad\u{200d}min", 3, 0x200d),
+            ("علی\u{200c}", 4, 0x200c),
+            ("\u{200c}علی", 1, 0x200c),
+            ("علی\u{200d}رضا", 4, 0x200d),
+            ("👩\u{200d}💻", 2, 0x200d),
+        ] {
+            assert_eq!(name(typed).unwrap_err(), NameError::Invisible { column, code }, "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn marks_are_not_piled() {
+        assert!(name(&format!("z{}", "\u{301}\u{316}\u{303}\u{323}")).is_ok());
+        assert_eq!(
+            name(&format!("z{}", "\u{301}\u{316}\u{303}\u{323}\u{308}")).unwrap_err(),
+            NameError::PiledMarks
+        );
     }
 
     #[test]
