@@ -70,21 +70,30 @@ pub(crate) fn without_join_controls(text: &str) -> String {
     text.replace([NON_JOINER, JOINER], "")
 }
 
-/// Whether a person sees this as one emoji with what follows, such as another emoji behind a joiner.
+/// Whether a character that can be seen is drawn in one with what stands before it: an emoji behind a joiner, a tint, the
+/// other half of a flag. `before`: no more than what is drawn in that one place.
 #[must_use]
-pub(crate) fn is_pictograph(c: char) -> bool {
+pub(crate) fn continues(before: &str, c: char) -> bool {
+    if is_half_flag(c) {
+        return before.chars().rev().take_while(|c| is_half_flag(*c)).count() % 2 == 1;
+    }
+    if is_skin_tone(c) {
+        return before.chars().next_back().is_some_and(is_pictograph);
+    }
+    is_pictograph(c) && before.strip_suffix(JOINER).is_some_and(is_emoji_end)
+}
+
+fn is_pictograph(c: char) -> bool {
     !c.is_ascii() && CodePointSetData::new::<ExtendedPictographic>().contains(c)
 }
 
 /// Whether a character tints the emoji before it.
-#[must_use]
-pub(crate) fn is_skin_tone(c: char) -> bool {
+fn is_skin_tone(c: char) -> bool {
     matches!(c, '\u{1f3fb}'..='\u{1f3ff}')
 }
 
 /// Whether a character is half of a flag.
-#[must_use]
-pub(crate) fn is_half_flag(c: char) -> bool {
+fn is_half_flag(c: char) -> bool {
     matches!(c, '\u{1f1e6}'..='\u{1f1ff}')
 }
 
@@ -114,12 +123,14 @@ fn is_emoji_end(text: &str) -> bool {
 /// Whether a tag is one of a whole flag.
 fn is_flag(before: &str, c: char, after: &str) -> bool {
     let is_tag = |c: &char| matches!(c, '\u{e0030}'..='\u{e0039}' | '\u{e0061}'..='\u{e007a}');
-    let earlier = before.chars().rev().take_while(is_tag).count();
+    // No further than decides it, however many there are.
+    let enough = TAGS.end() + 1;
+    let earlier = before.chars().rev().take_while(is_tag).take(enough).count();
     let base = before.chars().rev().nth(earlier);
     let (later, last) = if c == LAST_TAG {
         (0, Some(LAST_TAG))
     } else if is_tag(&c) {
-        let later = after.chars().take_while(is_tag).count();
+        let later = after.chars().take_while(is_tag).take(enough).count();
         (later + 1, after.chars().nth(later))
     } else {
         return false;
@@ -167,6 +178,24 @@ mod tests {
         ] {
             let judged = judged(text);
             assert!(!judged.is_empty() && judged.iter().all(|(_, needed)| *needed), "{text:?}: {judged:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_drawn_in_one() {
+        for (before, c, is_one) in [
+            ("👩\u{200d}", '💻', true),
+            ("👩🏽\u{200d}", '💻', true),
+            ("a\u{200d}", '💻', false),
+            ("👩", '💻', false),
+            ("👩", '🏽', true),
+            ("a", '🏽', false),
+            ("🇵", '🇹', true),
+            ("🇵🇹", '🇧', false),
+            ("", '🇧', false),
+            ("👩\u{200d}", 'a', false),
+        ] {
+            assert_eq!(continues(before, c), is_one, "{before:?} {c:?}");
         }
     }
 

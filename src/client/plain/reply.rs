@@ -1,12 +1,13 @@
 //! [`reply`]: a message as the report's client shows it. No IO.
 
-use crate::{client::Received, escape::Printable};
+use crate::{client::Received, escape::Legible};
 
 /// The lines that show this message, with the empty one behind them. Nothing in them could harm a terminal.
 #[must_use]
 pub fn reply(received: &Received) -> String {
     let Received { sender, destination, operation, data } = received;
-    let [sender, destination, operation, data] = [sender, destination, operation, data].map(Printable);
+    let [sender, destination, operation, data] =
+        [sender, destination, operation, data].map(|text| Legible::printable(text));
     format!(
         "-----\n\
          Reply: \n\

@@ -9,7 +9,7 @@ use crate::{
         Received,
         files::{Entry, Quoted},
     },
-    escape::{Escaped, is_unsafe},
+    escape::{Legible, is_unsafe},
 };
 
 /// The form of what is printed.
@@ -32,10 +32,10 @@ pub fn message(form: Form, received: &Received, at: SystemTime) -> String {
         Form::Terminal => {
             format!(
                 "{} | {} | {} | {}\n",
-                Escaped(sender),
-                Escaped(destination),
-                Escaped(operation),
-                Escaped(data)
+                Legible::escaped(sender),
+                Legible::escaped(destination),
+                Legible::escaped(operation),
+                Legible::escaped(data)
             )
         }
         Form::Json => object(&[
@@ -80,7 +80,7 @@ pub fn words(form: Form, text: &str) -> String {
 fn one(form: Form, key: &str, text: &str) -> String {
     match form {
         Form::Plain => format!("{text}\n"),
-        Form::Terminal => format!("{}\n", Escaped(text)),
+        Form::Terminal => format!("{}\n", Legible::escaped(text)),
         Form::Json => object(&[(key, text.into())]),
     }
 }
@@ -147,6 +147,8 @@ mod tests {
             "{\"time\":\"2026-11-23T13:34:27.133Z\",\"from\":\"bob\",\"to\":\"all clients\",\"operation\":\"broadcast\",\
              \"data\":\"a\\u202e\\\"b\\\" \\\\ | c\"}\n"
         );
+        assert_eq!(client(Form::Terminal, "علی\u{200c}رضا"), "علی\u{200c}رضا\n");
+        assert_eq!(client(Form::Terminal, "ad\u{200c}min"), "ad\\u{200c}min\n");
         assert_eq!(client(Form::Json, "bob"), "{\"name\":\"bob\"}\n");
         assert_eq!(client(Form::Plain, "bob"), "bob\n");
     }
