@@ -43,13 +43,6 @@ use crate::client::{
 /// The most that waits to be given to the link.
 const MOST_EFFECTS: usize = 256;
 
-/// How long after words that do not come back an echo is sent that shows that they arrived. One echo does for all that is
-/// typed or pasted within this time.
-const CONFIRM_AFTER: Duration = Duration::from_millis(300);
-
-/// How long the server may say nothing while something unconfirmed was sent before that is shown.
-const SHOW_SILENCE_AFTER: Duration = Duration::from_secs(3);
-
 /// What is to be done outside.
 #[derive(Debug)]
 pub enum Effect {
@@ -263,33 +256,10 @@ impl App {
             }
             _ => None,
         };
-        let silence = self.silent_since().map(|since| {
-            let shown = now.saturating_duration_since(since);
-            let whole = Duration::from_secs(shown.as_secs() + 1);
-            since + whole.max(SHOW_SILENCE_AFTER)
-        });
-        [list, countdown, self.leaving, self.lists.due(), self.confirm_at, silence]
+        [list, countdown, self.leaving, self.lists.due(), self.confirm_at, self.next_silence(now)]
             .into_iter()
             .flatten()
             .min()
-    }
-
-    /// Since when the server has said nothing although something was sent that it has to confirm.
-    fn silent_since(&self) -> Option<Instant> {
-        let sent = self.unconfirmed.since().filter(|_| self.connection == Connection::Joined);
-        sent.map(|sent| sent.max(self.heard_at))
-    }
-
-    /// For how long that has been so, if it is worth showing.
-    #[must_use]
-    pub(super) fn silence(&self, now: Instant) -> Option<Duration> {
-        let silence = self.silent_since().map(|since| now.saturating_duration_since(since));
-        silence.filter(|silence| *silence >= SHOW_SILENCE_AFTER)
-    }
-
-    /// Has what was sent confirmed soon.
-    pub(super) fn confirm_soon(&mut self, now: Instant) {
-        self.confirm_at.get_or_insert(now + CONFIRM_AFTER);
     }
 
     /// Time went by.
@@ -307,11 +277,7 @@ impl App {
             self.unconfirmed.mark(mark, now.at);
             self.confirm_at = None;
         }
-        if self.connection == Connection::Joined && self.confirm_at.take_if(|at| now.at >= *at).is_some() {
-            let mark = self.unconfirmed.next_mark();
-            self.send(typed::echo(&self.name, &mark));
-            self.unconfirmed.mark(mark, now.at);
-        }
+        self.confirm(now);
     }
 
     /// Leaves, with a goodbye where there is somebody to say it to; asked for again, without.

@@ -3,8 +3,8 @@
 //! - `app`: all that is shown, and what follows from the connection (`connecting`), messages (`hearing`) and keys (`keys`,
 //!   `wheel`, `pasting`).
 //!   No IO, no clock.
-//! - `typed`: what a typed line asks for. `line`, `completion`: the line itself. `unconfirmed`: what may not have
-//!   arrived.
+//! - `typed`: what a typed line asks for. `line`, `completion`: the line itself. `unconfirmed`, `silence`: what may not
+//!   have arrived.
 //! - `log`, `entry`: the conversation so far. `listed`: lists of files in it. `people`: who is here. `help`: what F1 shows.
 //! - `layout`, `draw`, `status`, `text`, `theme`: what it looks like. `text` is the only way from people to the
 //!   terminal.
@@ -37,6 +37,7 @@ mod pasting;
 mod people;
 mod place;
 mod run;
+mod silence;
 mod sound;
 mod status;
 pub mod terminal;
