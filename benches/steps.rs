@@ -177,7 +177,7 @@ fn new_outbox(writer: impl SendHalf) -> Outbox {
 
 fn stay() -> Rc<Stay> {
     let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("the only permit");
-    Rc::new(Stay { permit, visit: None })
+    Rc::new(Stay::in_place(permit, None))
 }
 
 /// Places whose members all hear broadcasts, and whose connections lead nowhere.

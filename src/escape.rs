@@ -4,8 +4,6 @@ use std::fmt::{self, Display, Formatter, Write};
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-use crate::joiners;
-
 /// What people wrote, as it may be logged: no control, bidirectional, invisible or line-breaking character is left
 /// as it is, and a backslash is doubled, so that no two texts look the same.
 ///
@@ -19,44 +17,6 @@ pub struct Escaped<T>(pub T);
 /// As [`Escaped`], but a backslash stays: for text that may have been escaped before.
 #[derive(Clone, Copy, Debug)]
 pub struct Printable<T>(pub T);
-
-/// As [`Escaped`] or [`Printable`], but joiners and tags stay where the text's script or an emoji needs them: for people to
-/// read. Two texts may look the same so; a log is not written by this.
-#[derive(Clone, Copy, Debug)]
-pub struct Legible<'a> {
-    text: &'a str,
-    backslash: bool,
-}
-
-impl<'a> Legible<'a> {
-    /// As [`Escaped`].
-    #[must_use]
-    pub fn escaped(text: &'a str) -> Self {
-        Self { text, backslash: true }
-    }
-
-    /// As [`Printable`].
-    #[must_use]
-    pub fn printable(text: &'a str) -> Self {
-        Self { text, backslash: false }
-    }
-}
-
-impl Display for Legible<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { text, backslash } = *self;
-        let mut done = 0;
-        for (at, c) in text.char_indices().filter(|(_, c)| !c.is_ascii() && is_unsafe(*c)) {
-            let end = at + c.len_utf8();
-            if joiners::is_needed(&text[..at], c, &text[end..]) {
-                Escaping { out: &mut *f, backslash }.write_str(&text[done..at])?;
-                f.write_char(c)?;
-                done = end;
-            }
-        }
-        Escaping { out: f, backslash }.write_str(&text[done..])
-    }
-}
 
 impl<T: Display> Display for Escaped<T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -168,15 +128,6 @@ pub(crate) mod tests {
             assert_eq!(Escaped(raw).to_string(), escaped);
         }
         assert_eq!(Printable("a\\n\nb").to_string(), r"a\n\nb");
-    }
-
-    #[test]
-    fn people_read_what_their_script_needs() {
-        let text = "علی\u{200c}رضا 👩\u{200d}💻 ad\u{200d}min\u{202e}\\";
-        let shown = "علی\u{200c}رضا 👩\u{200d}💻 ad\\u{200d}min\\u{202e}";
-        assert_eq!(Legible::escaped(text).to_string(), format!("{shown}\\\\"));
-        assert_eq!(Legible::printable(text).to_string(), format!("{shown}\\"));
-        assert!(!Escaped(text).to_string().contains('\u{200c}'));
     }
 
     /// Text as it may come: proptest's own strings have no control characters.

@@ -8,6 +8,8 @@
 
 use std::{cell::RefCell, mem::ManuallyDrop};
 
+use crate::protocol::hidden::hidden;
+
 mod accounts;
 mod bans;
 mod config;
@@ -74,7 +76,7 @@ pub fn run(name: &str, bytes: &[u8]) {
 
 /// Whether a text could do something to the terminal of whoever is sent it as a message.
 fn is_harmless(text: &str) -> bool {
-    !text.chars().any(|c| c.is_control() && c != '\t')
+    !text.chars().any(|c| c.is_control() && c != '\t') && hidden(text).next().is_none()
 }
 
 /// Takes the first bytes off an input, to choose by them what it is tried on; 0 where there are none.

@@ -1,6 +1,7 @@
 //! The `arauto` program: reads the command line, does what it says, answers with an exit status.
 
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use arauto::accounts::passwd;
@@ -17,6 +18,9 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// As clap has it for a command line that cannot be meant.
 const USAGE: u8 = 2;
+
+/// Faults of a configuration that are printed; a file can have thousands.
+const MOST_FAULTS: usize = 50;
 
 fn main() -> ExitCode {
     run(Cli::parse().command).unwrap_or_else(|error| {
@@ -38,10 +42,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(settings) => return serve(settings.into()),
-        Command::Config { check: Some(file), client, .. } => {
-            if client { client::settings::check(&file) } else { config::check(&file) }?;
-            print(format!("{}: ok\n", Escaped(file.display())))?;
-        }
+        Command::Config { check: Some(file), client, .. } => return check(&file, client),
         Command::Config { client: true, .. } => {
             let loaded = client::settings::load(&CommandLine::default(), std::env::vars_os())?;
             print(loaded.to_string())?;
@@ -65,15 +66,44 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Judges a configuration and all files that it names, and prints all that is wrong.
+fn check(file: &Path, is_clients: bool) -> anyhow::Result<ExitCode> {
+    let (of_settings, of_files): (Vec<ConfigError>, Vec<anyhow::Error>) = if is_clients {
+        let (settings, faults) = client::settings::check(file);
+        (faults, settings.unusable_files().into_iter().map(Into::into).collect())
+    } else {
+        let (config, faults) = config::check(file);
+        (faults, server::unusable_files(&config).into_iter().map(Into::into).collect())
+    };
+    let faults: Vec<_> = of_settings.into_iter().map(anyhow::Error::from).chain(of_files).collect();
+    if faults.is_empty() {
+        print(format!("{}: ok\n", Escaped(file.display())))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    // The status says it also where nobody reads why.
+    let mut stderr = io::stderr().lock();
+    for fault in faults.iter().take(MOST_FAULTS) {
+        let _ = writeln!(stderr, "arauto: {fault:#}");
+    }
+    if faults.len() > MOST_FAULTS {
+        let _ = writeln!(stderr, "arauto: and {} more", faults.len() - MOST_FAULTS);
+    }
+    Ok(ExitCode::from(USAGE))
+}
+
 fn serve(command_line: CommandLine) -> anyhow::Result<ExitCode> {
     // Before the log has a thread: it changes the environment.
     let passed = server::systemd::passed_listeners()?;
+    let file = config::file(&command_line, std::env::vars_os());
     let load = move || Ok(config::load(&command_line, std::env::vars_os())?.config);
     let config = load()?;
     let (log, flushed_at_the_end) = logging::init(&config.log)?;
     let threshold = flushed_at_the_end.threshold();
-    let reloading =
-        Reloading { load: Box::new(load), applied: Box::new(move |config| threshold.set(config.log.level)) };
+    let reloading = Reloading {
+        file,
+        load: Box::new(load),
+        applied: Box::new(move |config| threshold.set(config.log.level)),
+    };
     Ok(server::serve(&config, passed, reloading, &log)?)
 }
 

@@ -7,9 +7,12 @@ use std::{
     path::Path,
 };
 
-use rustls::pki_types::{
-    CertificateDer, PrivateKeyDer,
-    pem::{self, PemObject},
+use rustls::{
+    CertificateError, OtherError,
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{self, PemObject},
+    },
 };
 use zeroize::Zeroizing;
 
@@ -49,6 +52,55 @@ pub enum PemError {
         /// What is wrong with it.
         what: String,
     },
+}
+
+/// What is wrong with a certificate, in words that complete "it": what only its maker can mend. What depends on where it is
+/// used, such as its name or its time, is for the caller to say.
+#[must_use]
+pub fn fault(why: &CertificateError) -> &'static str {
+    match why {
+        CertificateError::BadEncoding => "is malformed",
+        CertificateError::Revoked => "was revoked",
+        CertificateError::UnhandledCriticalExtension => {
+            "has a critical extension that this program does not know"
+        }
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "is signed in a way that is not safe or not known, such as with SHA-1 or a short key"
+        }
+        CertificateError::Other(other) => webpki_fault(other),
+        _ => "cannot be judged by this program",
+    }
+}
+
+/// What the library under rustls found.
+fn webpki_fault(OtherError(why): &OtherError) -> &'static str {
+    use webpki::Error;
+    match why.downcast_ref::<Error>() {
+        Some(Error::CaUsedAsEndEntity) => "is a certificate authority's (CA:TRUE) and not a server's",
+        Some(Error::EndEntityUsedAsCa) => "is signed by a certificate that is no certificate authority's",
+        Some(Error::UnsupportedCertVersion) => "is of X.509 version 1 or 2; TLS needs version 3",
+        Some(Error::UnsupportedCriticalExtension) => {
+            "has a critical extension that this program does not know"
+        }
+        Some(Error::MalformedExtensions | Error::ExtensionValueInvalid | Error::EmptyEkuExtension) => {
+            "has an extension that is malformed"
+        }
+        Some(Error::InvalidSerialNumber) => "has a serial number that is negative, zero or too long",
+        Some(Error::NameConstraintViolation) => "is for names that its issuer may not issue for",
+        Some(Error::PathLenConstraintViolated | Error::MaximumPathDepthExceeded) => {
+            "has more certificates between it and its issuer than are allowed"
+        }
+        Some(Error::SignatureAlgorithmMismatch) => "names two ways in which it is signed",
+        _ => "cannot be judged by this program",
+    }
+}
+
+/// Whether a certificate is refused only because it is also a certificate authority's, as `openssl req -x509` makes it.
+#[must_use]
+pub fn is_only_an_authoritys(why: &CertificateError) -> bool {
+    let CertificateError::Other(OtherError(why)) = why else { return false };
+    why.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity)
 }
 
 /// A PEM file that a setting names.

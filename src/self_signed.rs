@@ -3,6 +3,7 @@
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
+    net::IpAddr,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
@@ -26,8 +27,10 @@ const BEFORE: Duration = Duration::from_hours(1);
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// The port that is proposed.
+/// The ports that are proposed: for messages, the page and audio.
 const PORT: u16 = 1235;
+const PAGE_PORT: u16 = 1443;
+const AUDIO_PORT: u16 = 1555;
 
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
@@ -133,29 +136,82 @@ impl SelfSigned {
         let Self { certificate, key, hosts, until } = self;
         let day = humantime::format_rfc3339_seconds(*until).to_string();
         let day = day.split('T').next().unwrap_or_default();
-        let (hosts, host) = (hosts.join(", "), &hosts[0]);
+        let (all, host) = (hosts.join(", "), &hosts[0]);
         let (shown, shown_key) = (Escaped(certificate.display()), Escaped(key.display()));
         let quoted = in_shell(certificate);
+        let authority = in_authority(host);
+        let (listen, page, audio) = (self.listen(PORT), self.listen(PAGE_PORT), self.listen(AUDIO_PORT));
+        let named = self.named_hosts();
         format!(
-            "{shown}: a certificate for {hosts}, good until {day}
+            "{shown}: a certificate for {all}, good until {day}
 {shown_key}: its key, which nobody else may read
 
 To serve TLS with them, put this into the configuration:
 
 [tls]
-listen = [\"127.0.0.1:{PORT}\"]
+listen = [{listen}]
 certificate = {toml}
 key = {toml_key}
 
-Clients know it by the certificate alone, so give it to them; who connects to {host}:
+To serve the page and audio by TLS as well:
 
-openssl s_client -quiet -verify_return_error -CAfile {quoted} -connect {host}:{PORT}
+[web]
+tls_listen = [{page}]
+{names}
+[media]
+tls_listen = [{audio}]
+{public_host}
+The server's user has to be able to read the key. Clients know the server by the certificate alone, so give them
+cert.pem. A client that connects to {host}:
+
+arauto join --server {authority}:{PORT} --tls --ca {quoted}
+openssl s_client -quiet -verify_return_error -CAfile {quoted} -connect {authority}:{PORT}
 ncat --ssl-verify --ssl-trustfile {quoted} {host} {PORT}
+
+Audio: arauto plays what others share by the same --ca. Page: https://{authority}:{PAGE_PORT}/ (a browser warns of a
+certificate that it does not know; import cert.pem as an authority, or compare it before you go on).
 ",
             toml = config::quoted(certificate),
             toml_key = config::quoted(key),
+            names = if named.is_empty() { String::new() } else { format!("hosts = [{named}]\n") },
+            public_host = if self.is_for_this_machine() {
+                String::new()
+            } else {
+                format!("public_host = {}\n", config::quoted(Path::new(host)))
+            },
         )
     }
+
+    /// Whether no other machine can connect by one of the hosts.
+    fn is_for_this_machine(&self) -> bool {
+        self.hosts.iter().all(|host| {
+            host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        })
+    }
+
+    /// The addresses to listen on so that the hosts are reached, as TOML.
+    fn listen(&self, port: u16) -> String {
+        if self.is_for_this_machine() {
+            return format!("\"127.0.0.1:{port}\"");
+        }
+        // A name mostly leads to an IPv4 address, and a machine without IPv6 could not listen for it.
+        let is_v6 = |host: &String| host.parse::<IpAddr>().is_ok_and(|address| address.is_ipv6());
+        let (v4, v6) = (!self.hosts.iter().all(is_v6), self.hosts.iter().any(is_v6));
+        let listen = [v4.then(|| format!("\"0.0.0.0:{port}\"")), v6.then(|| format!("\"[::]:{port}\""))];
+        listen.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
+    /// The names by which browsers may know the page, as TOML; the others are known anyway.
+    fn named_hosts(&self) -> String {
+        let is_name = |host: &&String| *host != "localhost" && host.parse::<IpAddr>().is_err();
+        let plain = self.hosts.iter().filter(is_name).filter(|host| !host.contains('*'));
+        plain.map(|host| format!("\"{host}\"")).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A host as it stands before a port.
+fn in_authority(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
 /// A path as a shell reads it.

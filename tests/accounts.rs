@@ -3,8 +3,10 @@
 mod entering;
 mod moderation;
 mod passwd;
+mod places;
 mod reload;
 mod secrecy;
+mod turns;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 

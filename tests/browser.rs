@@ -113,6 +113,38 @@ fn sound_is_heard() {
 }
 
 #[test]
+fn a_click_acts_on_what_was_pressed() {
+    run("press.test.js", None);
+}
+
+#[test]
+fn short_forms_are_carried_out() {
+    run("commands.test.js", None);
+}
+
+#[test]
+fn whoever_comes_after_a_leave_begins_empty() {
+    run("leaving.test.js", None);
+}
+
+#[test]
+fn a_server_that_stops_answering_is_noticed() {
+    run("liveness.test.js", None);
+}
+
+#[test]
+fn names_languages_and_input_methods() {
+    run("input.test.js", None);
+}
+
+#[test]
+fn the_page_behind_nginx() {
+    if has_tool("nginx") {
+        run("proxy.test.js", Some(&Restartable::start()));
+    }
+}
+
+#[test]
 fn ten_thousand_messages_and_five_thousand_people() {
     run("load.test.js", None);
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    cli::{arauto, refusal, stdout},
+    cli::{arauto, refusal, stdout, without_settings},
     harness::{
         NAME_REQUEST, confirmation, has_tool,
         process::Process,
@@ -54,7 +54,20 @@ fn what_is_printed_makes_a_server_that_clients_trust() {
 
     let mut trust = Trust::of(&Issuer::new());
     trust.ca = folder.path().join("cert.pem");
-    trust.join(address, "alan");
+    let _alan = trust.join(address, "alan");
+
+    // The page and audio take what is said for them.
+    fs::write(&file, in_configuration(&advice)).unwrap();
+    assert_eq!(
+        stdout(&mut arauto(["config", "--check", file.to_str().unwrap()])),
+        format!("{}: ok\n", file.display())
+    );
+    let own = advice.lines().find(|line| line.starts_with("arauto join ")).unwrap();
+    let own =
+        own.replace("arauto join", "exec \"$0\" list").replace(":1235", &format!(":{}", address.port()));
+    let mut list = Command::new("sh");
+    without_settings(&mut list);
+    assert_eq!(stdout(list.args(["-c", &own, env!("CARGO_BIN_EXE_arauto")])), "alan\n");
 
     // The clients' lines, with the port that the server was given.
     for tool in ["openssl", "ncat"] {
@@ -71,6 +84,49 @@ fn what_is_printed_makes_a_server_that_clients_trust() {
         bob.ask("/exit", "server | bob | exit | client disconnected");
         bob.end_input();
         bob.expect_success();
+    }
+}
+
+/// All lines of the advice that are meant for the configuration.
+fn in_configuration(advice: &str) -> String {
+    let is_meant = |line: &&str| line.starts_with('[') || line.contains(" = ");
+    advice.lines().filter(is_meant).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn hosts_of_other_machines_are_listened_for_on_all_addresses() {
+    for (hosts, own) in [
+        (
+            &["chat.example", "192.0.2.1"][..],
+            "[tls]\nlisten = [\"0.0.0.0:1235\"]\n[web]\ntls_listen = [\"0.0.0.0:1443\"]\nhosts = [\"chat.example\"]\n[media]\n\
+             tls_listen = [\"0.0.0.0:1555\"]\npublic_host = \"chat.example\"\n",
+        ),
+        (
+            &["2001:db8::1"],
+            "[tls]\nlisten = [\"[::]:1235\"]\n[web]\ntls_listen = [\"[::]:1443\"]\n[media]\ntls_listen = [\"[::]:1555\"]\n\
+             public_host = \"2001:db8::1\"\n",
+        ),
+        (
+            &["localhost"],
+            "[tls]\nlisten = [\"127.0.0.1:1235\"]\n[web]\ntls_listen = [\"127.0.0.1:1443\"]\n[media]\n\
+             tls_listen = [\"127.0.0.1:1555\"]\n",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let arguments: Vec<&str> = hosts.iter().flat_map(|host| ["--host", host]).collect();
+        let advice = stdout(&mut cert(folder.path(), &arguments));
+        let configuration = in_configuration(&advice);
+        let without_files: String = configuration
+            .lines()
+            .filter(|line| !line.starts_with("certificate") && !line.starts_with("key"))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        assert_eq!(without_files, own);
+        let file = folder.path().join("a.toml");
+        fs::write(&file, configuration).unwrap();
+        stdout(&mut arauto(["config", "--check", file.to_str().unwrap()]));
+        let host = if hosts[0].contains(':') { format!("[{}]", hosts[0]) } else { hosts[0].to_owned() };
+        assert!(advice.contains(&format!("\narauto join --server {host}:1235 --tls --ca ")), "{advice}");
     }
 }
 

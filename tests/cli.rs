@@ -26,6 +26,8 @@ pub(crate) fn without_settings(command: &mut Command) {
     }
     // Nor does the user's own file say anything.
     command.env("XDG_CONFIG_HOME", "/no/such/folder");
+    // Servers of tests have their audio wherever there is a port.
+    command.env("ARAUTO_CLIENT_AUDIO_PORTS", "1-65535");
 }
 
 /// What it printed, and that it ended well.

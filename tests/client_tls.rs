@@ -13,7 +13,7 @@ use rcgen::date_time_ymd;
 use crate::{
     cli::{arauto, stdout},
     harness::{
-        TestServer,
+        TestServer, has_tool,
         process::Process,
         tls::{Files, Issuer},
     },
@@ -67,6 +67,73 @@ fn one_that_arauto_cert_made_is_trusted_by_name_and_by_address() {
             stdout(&mut list(host, server.tls_address(), &["--ca", text(&certificate)])),
             "alan\n",
             "{host}"
+        );
+    }
+}
+
+/// A certificate and its key as people make them: `openssl req -x509`, with more arguments.
+fn by_openssl(folder: &Path, name: &str, more: &[&str]) -> Files {
+    let (certificate, key) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
+    let mut openssl = Command::new("openssl");
+    openssl.args(["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost"]).args(more);
+    openssl.arg("-keyout").arg(&key).arg("-out").arg(&certificate);
+    let Output { status, stderr, .. } = openssl.output().unwrap();
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    Files { certificate, key, der: Vec::new() }
+}
+
+const RSA: [&str; 2] = ["-newkey", "rsa:2048"];
+
+#[test]
+fn one_that_openssl_made_is_trusted_where_exactly_it_is_named() {
+    if !has_tool("openssl") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let make = |name: &str, more: &[&str]| by_openssl(folder.path(), name, &[&RSA[..], more].concat());
+    // A certificate authority's, with no host but as its common name; then one for this host.
+    for files in [make("plain", &[]), make("here", &["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])]
+    {
+        let server = serve(&files);
+        let _alan = server.join("alan");
+        for host in ["localhost", "127.0.0.1"] {
+            let ca = text(&files.certificate).to_owned();
+            assert_eq!(stdout(&mut list(host, server.tls_address(), &["--ca", &ca])), "alan\n", "{host}");
+        }
+    }
+    // Named, but for another host, and not named at all.
+    let (elsewhere, plain) =
+        (make("elsewhere", &["-addext", "subjectAltName=DNS:chat.example"]), make("again", &[]));
+    let ec = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    let ec = by_openssl(folder.path(), "ec", &ec);
+    let other = make("other", &["-addext", "basicConstraints=critical,CA:FALSE"]);
+    for (files, ca, why) in [
+        (&elsewhere, &elsewhere, "is not for localhost but for chat.example; use a name that it is for".to_owned()),
+        (
+            &plain,
+            &ec,
+            "is a certificate authority's (CA:TRUE) and not a server's; if it is a server of your own, name exactly this \
+             certificate with --ca FILE"
+                .to_owned(),
+        ),
+        // Issuers of one name, whose keys are of different kinds.
+        (
+            &other,
+            &ec,
+            format!(
+                "is signed with another key than that of {}, though with the same name; it may have been made anew: get it \
+                 again from whoever runs the server",
+                ec.certificate.display()
+            ),
+        ),
+    ] {
+        let server = serve(files);
+        assert_eq!(
+            complaint(&mut list("localhost", server.tls_address(), &["--ca", text(&ca.certificate)]), 4),
+            format!(
+                "arauto: no TLS with localhost:{}: its certificate {why}\n",
+                server.tls_address().port()
+            )
         );
     }
 }
@@ -243,20 +310,20 @@ fn files_that_cannot_be_used_are_named_with_why() {
                 other.key.display()
             ),
         ),
-        (
-            &["--insecure", "--cert", cert],
-            "cert is given without key: a certificate is shown with both".to_owned(),
-        ),
-        (
-            &["--insecure", "--key", key],
-            "key is given without cert: a certificate is shown with both".to_owned(),
-        ),
     ] {
         assert_eq!(
             complaint(&mut list("localhost", nowhere, arguments), 1),
             format!("arauto: {why}\n"),
             "{arguments:?}"
         );
+    }
+    // What is missing on the command line is no file's fault.
+    for (arguments, why) in [
+        (["--insecure", "--cert", cert], "cert is given without key: a certificate is shown with both"),
+        (["--insecure", "--key", key], "key is given without cert: a certificate is shown with both"),
+    ] {
+        let complaint = complaint(&mut list("localhost", nowhere, &arguments), 2);
+        assert_eq!(complaint, format!("arauto: {why}\n"), "{arguments:?}");
     }
 }
 

@@ -13,7 +13,10 @@ use arauto::config::{self, CommandLine, Config, Loaded};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use crate::cli::{arauto, refusal, stdout};
+use crate::{
+    cli::{arauto, refusal, stdout},
+    harness::process::Process,
+};
 
 /// A value for each setting that is not its default: the variable, what is put in it, what comes out.
 const OTHERS: &[(&str, &str, &str)] = &[
@@ -21,6 +24,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("SERVER_WORKERS", "3", "workers = 3"),
     ("SERVER_SPREAD_ABOVE", "0", "spread_above = 0"),
     ("SERVER_DRAIN_TIMEOUT", "1500ms", r#"drain_timeout = "1s 500ms""#),
+    ("SERVER_LOCAL_CONNECTIONS", "proxied", r#"local_connections = "proxied""#),
     ("TLS_LISTEN", "127.0.0.1:0", r#"listen = ["127.0.0.1:0"]"#),
     ("TLS_CERTIFICATE", r#"/a "b"\c.pem"#, r#"certificate = "/a \"b\"\\c.pem""#),
     ("TLS_KEY", "/etc/é\u{202e}.pem", r#"key = "/etc/é\U0000202E.pem""#),
@@ -39,14 +43,19 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("MEDIA_LISTENERS_PER_KEY", "1", "listeners_per_key = 1"),
     ("MEDIA_BIT_RATE", "8000", "bit_rate = 8000"),
     ("MEDIA_SILENCE_TIMEOUT", "1s", r#"silence_timeout = "1s""#),
+    ("MEDIA_LISTENERS_PER_ADDRESS", "1", "listeners_per_address = 1"),
+    ("MEDIA_UNHEARD_TIMEOUT", "1s", r#"unheard_timeout = "1s""#),
     ("MONITORING_LISTEN", "[::1]:81", r#"listen = ["[::1]:81"]"#),
     ("LIMITS_MESSAGE_BYTES", "2048", "message_bytes = 2048"),
     ("LIMITS_NAME_TIMEOUT", "10ms", r#"name_timeout = "10ms""#),
     ("LIMITS_LINE_TIMEOUT", "0s", r#"line_timeout = "0s""#),
     ("LIMITS_IDLE_TIMEOUT", "90s", r#"idle_timeout = "1m 30s""#),
     ("LIMITS_MAX_SESSIONS", "1", "max_sessions = 1"),
+    ("LIMITS_RESERVED_SESSIONS", "0", "reserved_sessions = 0"),
     ("LIMITS_OUTBOX_BYTES", "4096", "outbox_bytes = 4096"),
+    ("LIMITS_OUTBOXES_BYTES", "1048576", "outboxes_bytes = 1048576"),
     ("LIMITS_SLOW_READER_GRACE", "1s", r#"slow_reader_grace = "1s""#),
+    ("LIMITS_SLOW_READER_WAIT", "1s", r#"slow_reader_wait = "1s""#),
     ("LIMITS_INFLIGHT_BYTES", "1024", "inflight_bytes = 1024"),
     ("FLOOD_LOOPBACK", "true", "loopback = true"),
     ("FLOOD_MESSAGE_RATE", "0", "message_rate = 0"),
@@ -244,7 +253,7 @@ fn a_refused_variable_or_flag_is_named() {
     assert_eq!(
         refused("ARAUTO_SERVER_LISTEN", "127.0.0.1:1,localhost"),
         "arauto: ARAUTO_SERVER_LISTEN must be 0 to 16 addresses such as \"127.0.0.1:1234\" or \
-         \"[::1]:1234\", not \"127.0.0.1:1,localhost\"\n"
+         \"[::1]:1234\", and no names (localhost is 127.0.0.1), not \"127.0.0.1:1,localhost\"\n"
     );
     assert_eq!(
         refused("ARAUTO_LOG_LEVEL", ""),
@@ -268,7 +277,7 @@ fn a_refused_variable_or_flag_is_named() {
     );
     assert_eq!(
         refusal(&mut arauto(["serve", "--listen", "1234"])),
-        "arauto: --listen must be 0 to 16 addresses such as \"127.0.0.1:1234\" or \"[::1]:1234\", not \"1234\"\n"
+        "arauto: --listen must be 0 to 16 addresses such as \"127.0.0.1:1234\" or \"[::1]:1234\", and no names (localhost is 127.0.0.1), not \"1234\"\n"
     );
 }
 
@@ -315,8 +324,8 @@ fn every_range_holds_at_both_ends() {
         ("MONITORING_LISTEN", vec!["[::]:0", &most, ""], vec![&too_many, "localhost:80"]),
         (
             "WEB_HOSTS",
-            vec!["", "a-1.example", &names],
-            vec!["a..b", "-a", "a-", "a:80", "a_b", "ç", &too_many_names],
+            vec!["", "a-1.example", "chat_server", &names],
+            vec!["a..b", "-a", "a-", "a:80", "a b", "ç", &too_many_names],
         ),
         ("SERVER_WORKERS", vec!["0", "64"], vec!["-1", "65", "1.5", "99999999999999999999"]),
         ("SERVER_DRAIN_TIMEOUT", vec!["0s", "10m"], vec!["10m 1ms", "5", "-1s"]),
@@ -327,6 +336,7 @@ fn every_range_holds_at_both_ends() {
         ("LIMITS_MAX_SESSIONS", vec!["1", "1000000"], vec!["0", "1000001"]),
         ("LIMITS_OUTBOX_BYTES", vec!["4096", "1073741824"], vec!["4095", "1073741825"]),
         ("LIMITS_SLOW_READER_GRACE", vec!["0s", "10m"], vec!["-1s", "10m 1ms", "250"]),
+        ("LIMITS_SLOW_READER_WAIT", vec!["0s", "10s"], vec!["-1s", "10s 1ms", "2"]),
         ("LIMITS_INFLIGHT_BYTES", vec!["1024", "67108864"], vec!["1023", "67108865"]),
         ("FLOOD_LOOPBACK", vec!["true", "false"], vec!["yes", "1", ""]),
         ("FLOOD_MESSAGE_RATE", vec!["0", "1000000"], vec!["1000001", "-1"]),
@@ -373,11 +383,121 @@ proptest! {
         text.replace_range(start..end, &String::from_iter(with));
         let directory = file(text);
 
-        if let Err(error) = config::check(&directory.path().join("a.toml")) {
-            let said = error.to_string();
+        for fault in config::check(&directory.path().join("a.toml")).1 {
+            let said = fault.to_string();
             prop_assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
             prop_assert!(said.contains("a.toml:") && said.ends_with('^'), "{said:?}");
         }
+    }
+}
+
+#[test]
+fn all_faults_of_a_file_and_of_the_files_it_names_are_told() {
+    let directory = file(
+        "[limits]\nmax_sessions = 0\n[server]\nlisten = 'nowhere'\n[tls]\ncertificate = 'cert.pem'\nkey = 'key.pem'\n\
+         client_ca = 'ca.pem'\n[accounts]\nfile = 'accounts.toml'\nbans_file = 'bans.toml'\n",
+    );
+    let path = |name: &str| directory.path().join(name);
+    fs::write(path("cert.pem"), "junk").unwrap();
+    fs::write(path("ca.pem"), "").unwrap();
+    fs::write(path("accounts.toml"), "[[accounts]]\nname = 'a|b'\n[[accounts]]\nname = 'bob'\n").unwrap();
+    fs::write(path("bans.toml"), "[[bans]]\nname = 7\n").unwrap();
+    let check = || arauto(["config", "--check", path("a.toml").to_str().unwrap()]).output().unwrap();
+    let output = check();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(2), &b""[..]));
+    let said = String::from_utf8(output.stderr).unwrap();
+    let folder = directory.path().display();
+    let lines: Vec<&str> = said.lines().filter(|line| line.starts_with("arauto: ")).collect();
+    for (line, expected) in lines.iter().zip([
+        "/a.toml:2:16: limits.max_sessions must be ",
+        "/a.toml:4:10: server.listen must be ",
+        "/cert.pem holds no certificate in PEM",
+        "/key.pem: No such file or directory (os error 2)",
+        "/ca.pem holds no certificate in PEM",
+        "/accounts.toml:2:8: A name must not hold the character |",
+        "/accounts.toml:3:1: hash is missing",
+        "/bans.toml:2:8: name must be a text in quotes",
+    ]) {
+        assert!(line.contains(&format!("{folder}{expected}")), "{expected}: {line}");
+    }
+    assert_eq!(lines.len(), 8, "{said}");
+
+    // Files that are fine each, and not together.
+    let issue = |name: &str| {
+        let folder = path(name);
+        fs::create_dir(&folder).unwrap();
+        stdout(arauto(["cert", "--out-dir", folder.to_str().unwrap()]).current_dir(&folder));
+    };
+    issue("one");
+    issue("other");
+    fs::write(path("a.toml"), "[tls]\ncertificate = 'one/cert.pem'\nkey = 'other/key.pem'\n").unwrap();
+    assert_eq!(
+        String::from_utf8(check().stderr).unwrap(),
+        format!(
+            "arauto: tls.key: the key in {folder}/other/key.pem does not belong to the first certificate in {folder}/one/cert.pem\n"
+        )
+    );
+    fs::write(path("a.toml"), "[tls]\ncertificate = 'one/cert.pem'\nkey = 'one/key.pem'\n").unwrap();
+    assert!(check().status.success());
+}
+
+#[test]
+fn all_faults_of_a_clients_settings_are_told() {
+    let directory =
+        file("tls = true\nca = 'none.pem'\ncert = 'none.pem'\npassword_file = 'none'\ncolours = 'red'\n");
+    let path = directory.path().join("a.toml");
+    let output = arauto(["config", "--client", "--check", path.to_str().unwrap()]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    for part in
+        ["colours must be ", "ca: cannot read ", "cert is given without key", "password_file: cannot read "]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn an_address_that_takes_ipv6_alone_is_pointed_out() {
+    let process = Process::serve(&[("ARAUTO_SERVER_LISTEN", "[::]:0")]);
+    let said = process.logged("this address takes IPv6 alone; for IPv4, add another");
+    let port = process.address().port();
+    assert_eq!(said["setting"], "server.listen");
+    assert_eq!(
+        (&said["address"], &said["add"]),
+        (&format!("[::]:{port}").into(), &format!("0.0.0.0:{port}").into())
+    );
+}
+
+#[test]
+fn what_kubernetes_sets_for_services_called_like_sections_is_left_alone() {
+    for (variable, value) in [
+        ("ARAUTO_SERVER_PORT", "tcp://10.0.0.1:1234"),
+        ("ARAUTO_SERVER_SERVICE_HOST", "10.0.0.1"),
+        ("ARAUTO_SERVER_SERVICE_PORT", "1234"),
+        ("ARAUTO_SERVER_SERVICE_PORT_TR2", "1234"),
+        ("ARAUTO_SERVER_PORT_1234_TCP", "tcp://10.0.0.1:1234"),
+        ("ARAUTO_SERVER_PORT_1234_TCP_PROTO", "tcp"),
+        ("ARAUTO_SERVER_PORT_1234_TCP_PORT", "1234"),
+        ("ARAUTO_SERVER_PORT_1234_TCP_ADDR", "10.0.0.1"),
+        ("ARAUTO_MEDIA_PORT", "udp://10.0.0.1:1554"),
+        ("ARAUTO_MEDIA_UDP_PORT", "tcp://10.0.0.1:1554"),
+        ("ARAUTO_WEB_PORT_80_UDP_ADDR", "10.0.0.1"),
+        ("ARAUTO_CLIENT_PORT", "tcp://10.0.0.1:1"),
+    ] {
+        for arguments in [&["config"][..], &["config", "--client"]] {
+            let output = arauto([]).args(arguments).env(variable, value).output().unwrap();
+            assert!(output.status.success(), "{variable}: {output:?}");
+        }
+    }
+    // What somebody most likely means for this server is still refused.
+    for (variable, value) in [
+        ("ARAUTO_SERVER_PORT", "1234"),
+        ("ARAUTO_SERVER_PORT", "tcp:10.0.0.1"),
+        ("ARAUTO_SERVER_PORT_1234", "tcp"),
+        ("ARAUTO_SERVER_LISTENS", "tcp://10.0.0.1:1234"),
+    ] {
+        let output = arauto(["config"]).env(variable, value).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{variable}={value}: {output:?}");
     }
 }
 

@@ -14,14 +14,14 @@ use std::{
 
 use arauto::{
     client::{
-        Received, Target,
+        Target,
         decoder::Item,
         dial::Dialer,
         files::{Assembled, Assembly, Folder, Part, Sharer},
         link::{self, Event, Link},
         meaning::Meaning,
     },
-    protocol::message::NO_DATA,
+    protocol::{Line, Message, message::NO_DATA},
 };
 use tempfile::tempdir;
 use tokio::{runtime::Builder, sync::oneshot, time::timeout};
@@ -57,7 +57,7 @@ impl Sharing {
                             Meaning::Refusal { why, .. } => sharer.refused(why),
                             _ => {}
                         },
-                        Event::Connecting | Event::Received(_) => {}
+                        Event::Connecting | Event::MessageBytes(_) | Event::Received(_) => {}
                         other => panic!("{other:?}"),
                     }
                 }
@@ -97,12 +97,13 @@ fn ask(server: &TestServer, name: &str, sharers: &[&str]) -> Vec<(String, Assemb
             match timeout(DEADLINE, events.recv()).await.unwrap().unwrap() {
                 Event::Joined { .. } => {
                     for sharer in sharers {
-                        let question = Received {
-                            sender: name.to_owned(),
-                            destination: (*sharer).to_owned(),
-                            operation: "list_files".to_owned(),
-                            data: NO_DATA.to_owned(),
+                        let question = Message {
+                            sender: name,
+                            destination: sharer,
+                            operation: "list_files",
+                            data: NO_DATA,
                         };
+                        let question = Line::new(&question).unwrap();
                         to_link.send(link::Command::Send(question)).await.unwrap();
                     }
                 }
@@ -115,7 +116,7 @@ fn ask(server: &TestServer, name: &str, sharers: &[&str]) -> Vec<(String, Assemb
                     answers.extend(assembly.given_up(now));
                     answers.push((of.to_owned(), assembled));
                 }
-                Event::Connecting => {}
+                Event::Connecting | Event::MessageBytes(_) => {}
                 other => panic!("{other:?}"),
             }
         }

@@ -111,7 +111,9 @@ fn an_address_in_use_is_a_clear_error_and_status_1() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8(output.stderr).unwrap(),
-        format!("arauto: cannot listen on {address}: Address already in use (os error 98)\n")
+        format!(
+            "arauto: cannot listen on {address}: Address already in use (os error 98); another program listens there: end it, or choose another address (--listen, or the configuration)\n"
+        )
     );
 }
 
@@ -234,7 +236,7 @@ fn each_line_of_a_session_says_whose_it_is() {
     let process = Process::serve(&[("ARAUTO_LOG_LEVEL", "debug")]);
     let mut alan = process.join("alan");
     let peer = alan.stream().local_addr().unwrap().to_string();
-    alan.ask("/echo a\u{202e}b", "alan | alan | echo | a\u{202e}b");
+    alan.ask("/echo 👩\u{200d}💻", "alan | alan | echo | 👩\u{200d}💻");
     // Nobody can write a log line of another's.
     alan.send("/others x\", name: bob");
     alan.expect_nothing_before_an_echo("alan");
@@ -244,8 +246,8 @@ fn each_line_of_a_session_says_whose_it_is() {
         "Server receive: \"alan\"",
         "joined",
         "Server sends: \"server | alan | connection_confirmation | You are now connected to the server\"",
-        "Server receive: \"/echo a\\u{202e}b\"",
-        "Server sends: \"alan | alan | echo | a\\u{202e}b\"",
+        "Server receive: \"/echo 👩\\u{200d}💻\"",
+        "Server sends: \"alan | alan | echo | 👩\\u{200d}💻\"",
         "Server receive: \"/others x\\\", name: bob\"",
         "Server sends: \"alan | all clients | broadcast_not_me | x\\\", name: bob\"",
         "Server receive: \"/exit\"",
@@ -310,6 +312,7 @@ fn at_the_end_all_that_waits_for_a_full_receiver_is_told_to_everybody() {
         ("ARAUTO_LIMITS_OUTBOX_BYTES", "16384"),
         // Nobody is cut meanwhile.
         ("ARAUTO_LIMITS_SLOW_READER_GRACE", "5m"),
+        ("ARAUTO_LIMITS_SLOW_READER_WAIT", "10s"),
         ("ARAUTO_SERVER_DRAIN_TIMEOUT", "1m"),
     ]);
     let mut paused = process.join("paused");

@@ -2,11 +2,18 @@
 //!
 //! Needs root and `ip`; elsewhere these tests say so and pass.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::{self, ErrorKind, Read, Write},
+    net::{SocketAddr, TcpStream},
+    sync::mpsc::{Sender, channel},
+    time::{Duration, Instant},
+};
+
+use socket2::{Domain, Socket, Type};
 
 use crate::harness::{
-    NAME_REQUEST,
-    cable::{Cable, Netcat, SERVER},
+    DEADLINE, NAME_REQUEST,
+    cable::{Cable, Netcat, SERVER, within},
     confirmation, has_tool,
     process::Process,
     tls::Issuer,
@@ -319,10 +326,14 @@ fn flood_control_holds_for_other_machines() {
     Netcat::join(&cable.server, &process, "another");
 }
 
+/// A small outbox, for which broadcasts wait however long.
+const PATIENT: [(&str, &str); 2] =
+    [("ARAUTO_LIMITS_OUTBOX_BYTES", "131072"), ("ARAUTO_LIMITS_SLOW_READER_WAIT", "10s")];
+
 #[test]
 fn a_slow_line_slows_who_sends_to_it_and_loses_nothing() {
     let Some(cable) = Cable::lay() else { return };
-    let process = cable.serve(&[("ARAUTO_LIMITS_OUTBOX_BYTES", "131072")]);
+    let process = cable.serve(&PATIENT);
     let mut slow = Netcat::join(&cable.faraway, &process, "slow");
     let mut fast = Netcat::join(&cable.server, &process, "fast");
     // 64 KB a second: the kernel asks for more only after half a second now and then.
@@ -344,7 +355,7 @@ fn a_slow_line_over_tls_does_the_same() {
     if !has_tool("openssl") {
         return;
     }
-    let (process, mut slow) = join_over_tls(&cable, "slow", &[("ARAUTO_LIMITS_OUTBOX_BYTES", "131072")]);
+    let (process, mut slow) = join_over_tls(&cable, "slow", &PATIENT);
     let mut fast = Netcat::join(&cable.server, &process, "fast");
     cable.slow_down(512);
     let text = "x".repeat(900);
@@ -356,6 +367,73 @@ fn a_slow_line_over_tls_does_the_same() {
     }
     slow.send("/echo still here");
     slow.expect("slow | slow | echo | still here");
+}
+
+/// More connections of one address than there are places for the page, each with a head that never ends, and a new one
+/// for each that is closed, 70 a second at most. Every new one is told, until nobody listens.
+fn renew_slow_heads(address: SocketAddr, renewed: &Sender<()>) {
+    const PAUSE: Duration = Duration::from_millis(1000 / 70);
+    let begin = || {
+        let mut stream = TcpStream::connect_timeout(&address, DEADLINE).ok()?;
+        stream.set_nonblocking(true).ok()?;
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: 192.0.2.1\r\nX-More: ").ok()?;
+        Some(stream)
+    };
+    let mut heads: Vec<_> = (0..1100).map(|_| begin()).collect();
+    loop {
+        for head in &mut heads {
+            let is_open = |stream: &mut TcpStream| {
+                stream.read(&mut [0; 512]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+            };
+            if head.as_mut().is_some_and(is_open) {
+                continue;
+            }
+            let began = Instant::now();
+            *head = begin();
+            if renewed.send(()).is_err() {
+                return;
+            }
+            std::thread::park_timeout(PAUSE.saturating_sub(began.elapsed()));
+        }
+    }
+}
+
+/// The first line of the answer to a request for the page from this address.
+fn ask_for_the_page(from: &str, address: SocketAddr) -> io::Result<String> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::new(from.parse().unwrap(), 0).into())?;
+    socket.connect_timeout(&address.into(), DEADLINE)?;
+    let mut stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(DEADLINE))?;
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: 192.0.2.1\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer.lines().next().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn slow_heads_of_one_address_keep_no_other_from_the_page() {
+    const LOADS: usize = 200;
+    let Some(cable) = Cable::lay() else { return };
+    rlimit::increase_nofile_limit(4096).unwrap();
+    cable.add_faraway("192.0.2.6");
+    let process = cable.serve(&[("ARAUTO_WEB_LISTEN", &format!("{SERVER}:0"))]);
+    let address = process.web_address();
+    let (renewed, renewals) = channel();
+    let slow = within(&cable.faraway, move || renew_slow_heads(address, &renewed));
+    let bystander = within(&cable.faraway, move || {
+        let load = |_| {
+            // One load for each connection that is renewed: all places are taken meanwhile.
+            renewals.recv_timeout(DEADLINE).unwrap();
+            ask_for_the_page("192.0.2.6", address)
+        };
+        (0..LOADS).map(load).collect::<Vec<_>>()
+    });
+    let answers = bystander.join().unwrap();
+    slow.join().unwrap();
+    let good = answers.iter().filter(|answer| answer.as_ref().is_ok_and(|line| line == "HTTP/1.1 200 OK"));
+    let good = good.count();
+    assert!(good * 100 >= LOADS * 99, "{good} of {LOADS}: {answers:?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -12,12 +12,16 @@ use arauto::cli::Cli;
 use clap::CommandFactory;
 use tempfile::TempDir;
 
-use crate::{cli::without_settings, harness::has_tool};
+use crate::{
+    cli::without_settings,
+    docs::{links_and_anchors, normal},
+    harness::has_tool,
+};
 
 /// 2023-11-14 22:13:20 UTC.
 const THEN: &str = "1700000000";
 
-const TOOLS: [&str; 6] = ["dpkg", "dpkg-deb", "dpkg-shlibdeps", "strip", "bash", "man"];
+const TOOLS: [&str; 7] = ["dpkg", "dpkg-deb", "dpkg-shlibdeps", "strip", "bash", "man", "systemd-sysusers"];
 
 fn has_tools() -> bool {
     TOOLS.into_iter().all(has_tool)
@@ -96,6 +100,34 @@ impl Root {
     }
 }
 
+/// Each link of each document leads to a file that is installed, without a look at the network.
+fn links_lead_to_files_of_the_package(root: &Root) {
+    let mut folders = vec![root.path("usr/share/doc/arauto")];
+    let (mut documents, mut dead) = (0, Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension() == Some(OsStr::new("md")) {
+                documents += 1;
+                let (links, _) = links_and_anchors(&fs::read_to_string(&path).unwrap());
+                let within = links.iter().filter(|link| !link.contains("://") && !link.starts_with('#'));
+                for link in within {
+                    let target = normal(&folder.join(link.split('#').next().unwrap()));
+                    if !target.exists() {
+                        dead.push(format!("{}: {link}", path.display()));
+                    }
+                }
+            }
+        }
+    }
+    assert!(
+        documents > 10 && dead.is_empty(),
+        "{documents} documents, with links that lead nowhere: {dead:#?}"
+    );
+}
+
 #[test]
 fn what_the_package_installs_works_and_goes_away_again() {
     if !has_tools() {
@@ -119,15 +151,17 @@ fn what_the_package_installs_works_and_goes_away_again() {
         assert!(root.path("usr/share/doc/arauto/examples/monitoring").join(file).is_file(), "{file}");
     }
 
+    links_lead_to_files_of_the_package(&root);
     manual_pages_are_found(&root);
     completions_load(&root);
     the_unit_starts_what_is_there(&root);
     nobody_else_can_write(&root);
+    the_services_group_alone_reads_its_settings(&root);
 
     // What the operator wrote outlives another installation, and the removal; what the server wrote, too.
     assert_eq!(root.query("${Conffiles}").split_whitespace().next(), Some("/etc/arauto/arauto.toml"));
     fs::write(&configuration, "server.workers = 2\n").unwrap();
-    let bans = root.path("var/lib/private/arauto/bans.toml");
+    let bans = root.path("var/lib/arauto/bans.toml");
     fs::create_dir_all(bans.parent().unwrap()).unwrap();
     fs::write(&bans, "").unwrap();
     root.install(&package);
@@ -137,7 +171,7 @@ fn what_the_package_installs_works_and_goes_away_again() {
     assert!(bans.exists());
     root.dpkg(&["--purge", "arauto"]);
     assert!(!root.path("etc/arauto").exists());
-    assert!(!root.path("var/lib/private/arauto").exists());
+    assert!(!root.path("var/lib/arauto").exists());
 }
 
 fn manual_pages_are_found(root: &Root) {
@@ -192,9 +226,36 @@ fn nobody_else_can_write(root: &Root) {
     for path in listed.lines().filter(|path| *path != "/.") {
         let found = fs::symlink_metadata(root.path(&path[1..])).unwrap();
         let mode = found.permissions().mode() & 0o7777;
-        let expected = if found.is_dir() || path == "/usr/bin/arauto" { 0o755 } else { 0o644 };
+        let expected = match path {
+            "/etc/arauto" => 0o750,
+            "/usr/bin/arauto" => 0o755,
+            _ if found.is_dir() => 0o755,
+            _ => 0o644,
+        };
         assert!(found.is_symlink() || mode == expected, "{path}: {mode:o}");
     }
+}
+
+/// The group that the service runs with, which installing has made, is the one that may read `/etc/arauto`.
+fn the_services_group_alone_reads_its_settings(root: &Root) {
+    let unit = fs::read_to_string(root.path("usr/lib/systemd/system/arauto.service")).unwrap();
+    for line in ["User=arauto", "Group=arauto", "ConfigurationDirectoryMode=0750"] {
+        assert!(unit.lines().any(|found| found == line), "{line}: {unit}");
+    }
+    let number_in = |file: &str, field: usize| -> u32 {
+        let text = fs::read_to_string(root.path(file)).unwrap();
+        let line = text.lines().find(|line| line.starts_with("arauto:")).expect(&text);
+        line.split(':').nth(field).unwrap().parse().unwrap()
+    };
+    let (user, group) = (number_in("etc/passwd", 2), number_in("etc/group", 2));
+    assert_eq!(number_in("etc/passwd", 3), group);
+    let found = fs::metadata(root.path("etc/arauto")).unwrap();
+    assert_eq!(found.permissions().mode() & 0o7777, 0o750);
+    // Only root may give files away.
+    if fs::metadata("/proc/self").unwrap().uid() == 0 {
+        assert_eq!((found.uid(), found.gid()), (0, group));
+    }
+    assert_ne!(user, 0);
 }
 
 #[test]

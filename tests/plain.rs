@@ -21,6 +21,21 @@ use crate::{
     },
 };
 
+/// Printed after a word that is no operation.
+const OPERATIONS: &str = "\
+Operations:
+    echo               what you type comes back to you
+    broadcast          to everyone, or to everyone but you
+    broadcast_not_me   to everyone but you
+    private_message    to one user
+    list_clients       who is connected
+    list_files         which files a user shares
+    exit               leave
+    close server       end the server for everyone
+    help               this list
+
+";
+
 /// A dialogue under way.
 struct Dialogue {
     child: Child,
@@ -153,7 +168,8 @@ fn all_operations(alan: &mut Dialogue, bob: &mut Client, after: &str) {
     alan.types("");
     alan.expect(&(reply("server", "alan", "list_files", "Client name not informed!") + NEXT));
     alan.types("dance");
-    let unknown = reply("server", "alan", "Unknown_operation", "Operation (dance) is not supported");
+    let unknown =
+        reply("server", "alan", "Unknown_operation", "Operation (dance) is not supported") + OPERATIONS;
     alan.expect(&(unknown + NEXT));
     // bob asks, which is not shown, and speaks while alan types.
     bob.ask("bob | alan | list_files | no data", "alan | bob | list_files | no folder is shared");

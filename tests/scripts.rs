@@ -1,5 +1,7 @@
 //! `arauto send`, `listen`, `files` and `list`: what scripts print, say and end with.
 
+mod listen;
+
 use std::{
     fs,
     io::{self, BufRead, BufReader, Read, Write},
@@ -11,7 +13,9 @@ use serde_json::Value;
 use crate::{
     cli::arauto,
     harness::{
-        TestServer, has_tool,
+        TestServer,
+        fake_server::FakeServer,
+        has_tool,
         process::signal,
         report_server::{Delivery, ReportServer},
         wait_until,
@@ -220,7 +224,9 @@ fn no_connection_is_told_apart() {
     ] {
         let mut command = arauto([]);
         command.args(arguments).arg("--server").arg(address.to_string());
-        let why = format!("cannot connect to {address}: Connection refused (os error 111)");
+        let why = format!(
+            "cannot connect to {address}: Connection refused (os error 111); no server listens there: is it running (arauto serve), and is this its port?"
+        );
         assert_eq!(run(&mut command), failed(4, &why));
     }
 }
@@ -275,7 +281,7 @@ fn json_lines_have_these_fields() {
     let arguments = ["listen", "--as", "ana", "--json", "--from", "bob", "--count", "2"];
     let listener = Listener::start(&mut client(&server, arguments));
     server.join("carl").ask("/all not from bob", "carl | all clients | broadcast | not from bob");
-    bob.send("/msg ana \"a\" \u{202e}");
+    bob.send("/msg ana \"a\" 👩\u{200d}💻");
     bob.send("/all b");
     let (status, stdout, stderr) = listener.ended();
     assert_eq!((status, stderr.as_str()), (0, ""));
@@ -283,7 +289,7 @@ fn json_lines_have_these_fields() {
     let [first, second] = lines[..] else { panic!("{stdout}") };
     let (time, rest) = first.strip_prefix("{\"time\":\"").unwrap().split_once('"').unwrap();
     humantime::parse_rfc3339(time).unwrap();
-    let expected = r#","from":"bob","to":"ana","operation":"private_message","data":"\"a\" \u202e"}"#;
+    let expected = r#","from":"bob","to":"ana","operation":"private_message","data":"\"a\" 👩\u200d💻"}"#;
     assert_eq!(rest, expected);
     let second: Value = serde_json::from_str(second).unwrap();
     assert_eq!(second["operation"], "broadcast");
@@ -294,7 +300,7 @@ fn json_lines_have_these_fields() {
 fn listening_ends_with_the_server() {
     let closed = "server | all clients | broadcast | server closed\n";
     for (count, expected) in [
-        (None, done(closed)),
+        (None, (4, closed.to_owned(), "arauto: the server closed\n".to_owned())),
         (Some("1"), done(closed)),
         (Some("2"), (4, closed.to_owned(), "arauto: the server closed\n".to_owned())),
     ] {
@@ -498,4 +504,88 @@ fn a_hundred_thousand_lines_lose_nothing() {
     writing.join().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert_eq!(listener.ended(), done(""));
+}
+
+#[test]
+fn lines_that_cannot_be_sent_are_skipped_or_escaped_and_counted() {
+    let server = TestServer::start();
+    let mut bob = server.join("bob");
+    let room = 1024 - "ana | bob | private_message | ".len();
+    let (long, endless) = ("y".repeat(room + 5), "z".repeat(200_000));
+    let input = [
+        &b"one\na\x1b[2J\nol\xe1\n"[..],
+        long.as_bytes(),
+        b"\n",
+        endless.as_bytes(),
+        "\nsee\u{202e}\nlast\n".as_bytes(),
+    ]
+    .concat();
+    let what = "the first is line 2 of standard input, which cannot be sent: character 2 is a control character (U+001B)";
+    for (how, sent, said) in [
+        (
+            "skip",
+            vec!["one".to_owned(), "last".to_owned()],
+            format!("arauto: 5 lines were not sent; {what}\n"),
+        ),
+        (
+            "escape",
+            vec![
+                "one".to_owned(),
+                "a\\u{1b}[2J".to_owned(),
+                "ol\\xe1".to_owned(),
+                format!("{}…", "y".repeat(room - 3)),
+                format!("{}…", "z".repeat(room - 3)),
+                "see\\u{202e}".to_owned(),
+                "last".to_owned(),
+            ],
+            format!("arauto: 5 lines were sent with escapes; {what}\n"),
+        ),
+    ] {
+        let mut send = client(&server, ["send", "--as", "ana", "--to", "bob", "--on-bad-line", how, "-"]);
+        assert_eq!(run_with_input(&mut send, &input), (0, String::new(), said));
+        for text in sent {
+            bob.expect(&format!("ana | bob | private_message | {text}"));
+        }
+        bob.expect_nothing_before_an_echo("bob");
+    }
+}
+
+#[test]
+fn the_servers_limit_is_asked_for_and_kept() {
+    let long = "x".repeat(3000);
+    let server = TestServer::with(|config| config.limits.message_bytes = 8192);
+    let mut bob = server.join("bob");
+    assert_eq!(run(&mut client(&server, ["send", "--as", "ana", "--to", "bob", &long])), done(""));
+    bob.expect(&format!("ana | bob | private_message | {long}"));
+    let mut send = client(&server, ["send", "--as", "ana", "--to", "bob"]);
+    assert_eq!(run_with_input(&mut send, format!("{long}\n").as_bytes()), done(""));
+    bob.expect(&format!("ana | bob | private_message | {long}"));
+    let why = "TEXT is too long by 838 bytes: a message has at most 8192, names and operation among them; send it in parts";
+    let too_long = "x".repeat(9000);
+    assert_eq!(run(&mut client(&server, ["send", "--as", "ana", "--to", "bob", &too_long])), failed(2, why));
+
+    let server = TestServer::with(|config| config.limits.message_bytes = 256);
+    let mut send = client(&server, ["send", "--as", "ana", "--all"]);
+    let why = "line 1 of standard input is too long by 276 bytes: a message has at most 256, names and operation among them; \
+               send it in parts; it and what follows was not sent";
+    assert_eq!(run_with_input(&mut send, "y".repeat(500).as_bytes()), failed(1, why));
+}
+
+#[test]
+fn names_of_a_list_are_told_apart_whatever_blanks_are_around_the_comma() {
+    let server = FakeServer::start(|mut peer| {
+        let name = peer.welcome();
+        peer.line();
+        peer.say(&format!(
+            "server | {name} | list_clients | clients connected: l1 ,scr , Ana Maria ,{name} "
+        ));
+        peer.say(&format!("{name} | {name} | echo | no data"));
+        peer.until_the_end();
+    });
+    let list = |json: &[&str]| {
+        let mut list = arauto(["list", "--server", &server.address().to_string()]);
+        run(list.args(json).stdin(Stdio::null()))
+    };
+    assert_eq!(list(&[]), done("l1\nscr\nAna Maria\n"));
+    assert_eq!(list(&["--json"]), done("{\"name\":\"l1\"}\n{\"name\":\"scr\"}\n{\"name\":\"Ana Maria\"}\n"));
 }

@@ -162,6 +162,28 @@ fn limits_of_the_settings_are_told() {
 }
 
 #[test]
+fn who_holds_all_places_gives_way_to_others() {
+    let server = TestServer::start();
+    let (mut mute, mut ana) = (server.join("mute"), server.join("ana"));
+    let mut greedy = [server.join("rui"), server.join("leo")];
+    let media = server.media_address();
+    for (one, client) in ["rui", "leo"].iter().zip(&mut greedy) {
+        for number in 1..=4 {
+            client.send(&format!("/play mute {one}{number}.mp3"));
+            published(&mut mute, one, "mute", media, &format!("{one}{number}.mp3"));
+        }
+    }
+    let mut eva = server.join("eva");
+    eva.send("/play ana song.mp3");
+    published(&mut ana, "eva", "ana", media, "song.mp3");
+    greedy[0].expect(
+        "server | rui | play | mute: rui1.mp3 does not play: mute had not begun, and others ask for files, of which 8 may wait",
+    );
+    ana.send("ana | eva | play | cannot: no");
+    eva.expect("ana | eva | play | cannot: no");
+}
+
+#[test]
 fn without_audio_it_is_said_what_to_set() {
     let server = TestServer::with(|config| config.media.listen.clear());
     let (mut ana, mut rui) = (server.join("ana"), server.join("rui"));

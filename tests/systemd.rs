@@ -4,7 +4,13 @@ use std::{
     fs::{self, File},
     io,
     net::{SocketAddr, TcpListener, TcpStream},
-    os::{fd::OwnedFd, unix::net::UnixDatagram},
+    os::{
+        fd::OwnedFd,
+        unix::{
+            fs::{MetadataExt, PermissionsExt},
+            net::UnixDatagram,
+        },
+    },
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -81,7 +87,55 @@ fn the_manager_is_told_of_a_reload() {
     let length = manager.socket.recv(&mut message).expect("a message in time");
     let begun = str::from_utf8(&message[..length]).unwrap();
     assert!(begun.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{begun}");
+    manager.hears("READY=1\nSTATUS=Reloaded: 0 settings changed, same certificate\n");
+}
+
+/// Runs what the unit has systemd run on a reload, in order, until something fails.
+fn reload_as_the_unit_does(process: &Process, config: &Path) -> bool {
+    let unit = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/systemd/arauto.service"));
+    let unit = unit.unwrap();
+    let commands: Vec<_> = unit.lines().filter_map(|line| line.strip_prefix("ExecReload=")).collect();
+    assert_eq!(commands.len(), 2);
+    commands.into_iter().all(|command| {
+        let command = command
+            .replace("/usr/bin/arauto", env!("CARGO_BIN_EXE_arauto"))
+            .replace("/etc/arauto/arauto.toml", config.to_str().unwrap());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &command]).env("MAINPID", process.id().to_string());
+        without_settings(&mut shell);
+        shell.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
+    })
+}
+
+#[test]
+fn a_reload_of_a_broken_configuration_fails_and_its_status_says_why() {
+    let manager = Manager::new();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("arauto.toml");
+    fs::write(&config, "[limits]\nmax_sessions = 10\n").unwrap();
+    let command = crate::cli::arauto(["serve", "--config", config.to_str().unwrap()]);
+    let process = Process::run(command, &[("NOTIFY_SOCKET", &manager.path)]);
     manager.hears("READY=1\n");
+    let hears = |status: &str| {
+        assert!(manager.socket.recv(&mut [0; 4096]).is_ok(), "RELOADING=1");
+        manager.hears(&format!("READY=1\nSTATUS={status}\n"));
+    };
+    assert!(reload_as_the_unit_does(&process, &config));
+    hears("Reloaded: 0 settings changed, same certificate");
+
+    let shown = config.display();
+    fs::write(&config, "[limits]\nmax_sessions = 0\n").unwrap();
+    assert!(!reload_as_the_unit_does(&process, &config));
+    hears(&format!(
+        "Reload refused, all stays as it was: {shown}:2:16: limits.max_sessions must be a whole number from 1 to 1000000"
+    ));
+    fs::write(&config, "[accounts]\nfile = 'none.toml'\n").unwrap();
+    assert!(!reload_as_the_unit_does(&process, &config));
+    hears(&format!(
+        "Reload refused, all stays as it was: cannot read {}/none.toml: No such file or directory (os error 2)",
+        folder.path().display()
+    ));
+    process.join("alan");
 }
 
 #[test]
@@ -182,6 +236,25 @@ fn who_is_connected_but_not_accepted_when_it_ends_is_told() {
         assert_eq!(process.ended().code(), Some(0));
         assert!(TcpStream::connect(process.address()).is_err(), "still listening");
     }
+}
+
+#[test]
+fn the_journal_takes_priorities_from_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = File::create(folder.path().join("log")).unwrap();
+    let found = log.metadata().unwrap();
+    let mut command = crate::cli::arauto(["serve", "--listen", "127.0.0.1:0"]);
+    // Nobody can listen there: it ends by itself.
+    command.env("ARAUTO_TLS_CLIENT_CA", "/none").env("ARAUTO_WEB_LISTEN", "192.0.2.1:1");
+    command.env("ARAUTO_ACCOUNTS_FILE", folder.path().join("accounts.toml"));
+    fs::write(folder.path().join("accounts.toml"), "").unwrap();
+    fs::set_permissions(folder.path().join("accounts.toml"), fs::Permissions::from_mode(0o644)).unwrap();
+    command.env("JOURNAL_STREAM", format!("{}:{}", found.dev(), found.ino()));
+    let status = command.stdout(Stdio::null()).stderr(log).status().unwrap();
+    assert!(!status.success());
+    let said = fs::read_to_string(folder.path().join("log")).unwrap();
+    assert!(said.starts_with("<4>WARN everyone on this machine can read the accounts file"), "{said}");
+    assert!(said.contains("\n<6>INFO accounts, file: "), "{said}");
 }
 
 /// The units, with the program where it is now, in a folder of their own.

@@ -131,6 +131,27 @@ fn a_message_for_a_look_alike_is_for_nobody() {
 }
 
 #[test]
+fn a_client_whose_line_endings_come_late_is_a_line_client_from_then_on() {
+    let server = TestServer::start();
+    let mut alan = server.join("alan");
+    let mut uma = server.connect();
+    uma.ending = "";
+    uma.send("uma | server | name | uma");
+    uma.expect(&confirmation("uma"));
+    alan.send("/others one");
+    uma.expect("alan | all clients | broadcast_not_me | one");
+    // As `println` of a microcontroller sends it: in a packet of its own. What was sent last is ended, and all after it.
+    uma.send("\r\n");
+    uma.expect("\n");
+    uma.ending = "\n";
+    alan.send("/others two");
+    uma.expect("alan | all clients | broadcast_not_me | two");
+    uma.send_bytes(b"uma | uma | echo");
+    uma.send_bytes(b" | hi\r\n");
+    uma.expect("uma | uma | echo | hi");
+}
+
+#[test]
 fn an_unframed_client_is_refused_without_a_line_ending() {
     let server = TestServer::start();
     let _alan = server.join("alan");
@@ -154,7 +175,7 @@ fn what_is_no_valid_name_is_refused_with_the_reason_and_closed() {
         ("new_client: bob", "new_client: bob", "The name new_client: is reserved"),
         (
             "a\u{202e}b",
-            "a\u{202e}b",
+            "a\u{fffd}b",
             "A name must not hold control or invisible characters: character 2 is U+202E",
         ),
         (
@@ -378,6 +399,47 @@ fn an_unknown_operation_is_named() {
 }
 
 #[test]
+fn what_cannot_be_seen_or_turns_text_around_is_refused() {
+    with_each_kind(|server, alan| {
+        let mut bob = server.join("bob");
+        for (line, quoted, column, code) in [
+            (
+                "alan | all clients | broadcast | evil\u{202e}fdp.exe",
+                "alan \u{fffd} all clients \u{fffd} broadcast \u{fffd} evil\u{fffd}fd…",
+                38,
+                "202E",
+            ),
+            ("/all a\u{2066}b", "/all a\u{fffd}b", 7, "2066"),
+            ("/msg bob a\u{200b}b", "/msg bob a\u{fffd}b", 11, "200B"),
+            ("/others a\u{2028}b", "/others a\u{fffd}b", 10, "2028"),
+            ("/echo pass\u{200d}word", "/echo pass\u{fffd}word", 11, "200D"),
+            ("/play bob \u{200f}x.mp3", "/play bob \u{fffd}x.mp3", 11, "200F"),
+            ("/all \u{e0041}", "/all \u{fffd}", 6, "E0041"),
+            ("/all \u{fff9}x", "/all \u{fffd}x", 6, "FFF9"),
+            (
+                "alan | b\u{202d}ob | kick | x",
+                "alan \u{fffd} b\u{fffd}ob \u{fffd} kick \u{fffd} x",
+                9,
+                "202D",
+            ),
+        ] {
+            alan.ask(
+                line,
+                &format!(
+                    "server | alan | error_message | \"{quoted}\" is no message: character {column} cannot be seen or turns text \
+                     around (U+{code}), and those are refused. Type it again without that character. /help shows all operations"
+                ),
+            );
+        }
+        bob.expect_nothing_before_an_echo("bob");
+        for text in ["می\u{200c}خواهم", "क्\u{200d}ष", "👩🏽\u{200d}💻 ❤\u{fe0f}", "שלום"]
+        {
+            alan.ask(&format!("/echo {text}"), &format!("alan | alan | echo | {text}"));
+        }
+    });
+}
+
+#[test]
 fn a_line_that_is_no_message_is_explained() {
     with_each_kind(|_, alan| {
         if alan.ending.is_empty() {
@@ -552,4 +614,16 @@ fn no_name_in_time() {
     let mut silent = server.connect();
     silent.expect("server | client | connection_error | No name came within 100ms. Connect again and type your name and Enter");
     silent.expect_closed();
+}
+
+#[test]
+fn a_program_is_told_how_long_messages_may_be() {
+    with_each_kind(|_, alan| {
+        for line in ["alan | server | limits | no data", "/limits"] {
+            alan.ask(line, "server | alan | limits | message_bytes=1024 name_bytes=489 name_chars=32");
+        }
+    });
+    let server = TestServer::with(|config| config.limits.message_bytes = 8192);
+    let mut alan = server.join("alan");
+    alan.ask("/limits", "server | alan | limits | message_bytes=8192 name_bytes=4073 name_chars=32");
 }

@@ -46,7 +46,7 @@ pub fn criterion() -> Criterion {
 pub fn line(sender: &str, destination: &str, operation: Operation, size: usize) -> Line {
     let header = Message { sender, destination, operation: operation.wire(), data: "" };
     let data = "x".repeat(size - header.encoded_len() - 1);
-    Line::from(&Message { data: &data, ..header })
+    Line::lossy(&Message { data: &data, ..header })
 }
 
 /// A valid name.

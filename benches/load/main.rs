@@ -5,7 +5,7 @@
 //! delivery costs. Servers are processes of their own, clients are one thread of this one, between them is loopback.
 //! Rows of CSV go to stdout, progress to stderr. Linux only: it reads /proc.
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, path::PathBuf};
 
 use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
@@ -19,6 +19,7 @@ mod floor;
 mod memory;
 mod report;
 mod servers;
+mod slow_readers;
 mod storms;
 mod wire;
 
@@ -65,6 +66,12 @@ enum What {
     Memory,
     /// The latency of an echo while 19,000 idle clients, 5,000 slow ones or a storm of joins are there, and without them
     Storms,
+    /// What a client hears beside 1 to 100 receivers that read slowly, from loopback and from a network namespace
+    SlowReaders {
+        /// The server, in place of the one that is built here
+        #[arg(long)]
+        program: Option<PathBuf>,
+    },
     /// A datagram of sound to 500 listeners, beside a bare `sendto()`
     Datagrams,
     /// The bare server that others are measured against; runs until it is ended
@@ -100,6 +107,7 @@ fn main() -> Result<()> {
             return Experiment::websockets().measure(&servers, args.rounds.get());
         }
         What::Storms => return storms::measure(&args.workers, args.rounds.get()),
+        What::SlowReaders { program } => return slow_readers::measure(program, args.rounds.get()),
         What::Datagrams => return datagrams::measure(args.rounds.get()),
         What::Memory | What::Floor { .. } | What::FloorOfDatagrams { .. } => {
             return memory::measure(&args.workers);

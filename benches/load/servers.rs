@@ -256,7 +256,7 @@ impl Drop for Server {
 }
 
 /// Settings of whoever runs this are not to be measured.
-fn forget_settings(command: &mut Command) {
+pub fn forget_settings(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"ARAUTO_") {
             command.env_remove(name);

@@ -1,73 +1,99 @@
-//! [`Attempts`]: how often passwords were tried from where, so that nobody can try them all.
+//! [`Failures`]: counts wrong passwords of an address or for an account, so that nobody can try all of them.
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     net::{IpAddr, Ipv6Addr},
     time::{Duration, Instant},
 };
 
-/// How many wrong passwords an address may give within [`WINDOW`].
-pub const MOST_WRONG: u32 = 10;
+use crate::protocol::NameKey;
 
-/// How long an address's wrong passwords are remembered, counted from the first.
+/// Wrong passwords after which an address is refused until [`WINDOW`] is over.
+pub const MAX_WRONG_PER_ADDRESS: usize = 10;
+
+/// Wrong passwords for one account, from all addresses together, after which only addresses from which its password was
+/// given before are served until [`WINDOW`] is over. NIST SP 800-63B (revision 3, section 5.2.2) allows no more than 100 in
+/// a row.
+pub const MAX_WRONG_PER_ACCOUNT: usize = 100;
+
+/// Time for which wrong passwords count, from the first of them.
 pub const WINDOW: Duration = Duration::from_mins(10);
 
-/// How many addresses are remembered; about 64 bytes each. Past it the one that is forgotten soonest goes first.
-const MOST_ADDRESSES: usize = 4096;
+/// Entries that a table keeps, at about 100 bytes each. Beyond it, the entry that expires first is dropped.
+const MAX_ENTRIES: usize = 4096;
 
-/// Tries of each address, in a table that does not grow without bound.
-#[derive(Debug, Default)]
-pub struct Attempts {
-    addresses: HashMap<Origin, Tries>,
-}
-
-/// Where tries come from: an IPv4 address, or the 64 bits of an IPv6 address that a customer is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Origin(IpAddr);
-
-#[derive(Clone, Copy, Debug)]
-struct Tries {
-    count: u32,
-    forgotten: Instant,
+/// Where a password comes from, as far as limits and turns are concerned.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// An IPv4 address, or the first 64 bits of an IPv6 address: the least that one customer is given.
+    Address(IpAddr),
+    /// A proxy on this machine, for this account. All clients of a proxy have its address, so a limit by address would let
+    /// one of them lock the others out of their accounts.
+    Proxied(NameKey),
 }
 
 impl Origin {
-    fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            v4 @ IpAddr::V4(_) => Self(v4),
-            IpAddr::V6(v6) => Self(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into()),
-        }
+    /// The origin of a client that connects directly.
+    #[must_use]
+    pub fn from_address(address: IpAddr) -> Self {
+        Self::Address(match address.to_canonical() {
+            v4 @ IpAddr::V4(_) => v4,
+            IpAddr::V6(v6) if v6.is_loopback() => IpAddr::V6(v6),
+            IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),
+        })
+    }
+
+    /// Whether it is the server's own machine, by its loopback address.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        matches!(self, Self::Address(address) if address.is_loopback())
     }
 }
 
-impl Attempts {
-    /// Counts a try before it is made, so that many at once are no way around.
-    ///
-    /// # Errors
-    /// If there were too many: how long until the next.
-    pub fn begin(&mut self, address: IpAddr, now: Instant) -> Result<(), Duration> {
-        let origin = Origin::of(address);
-        self.addresses.retain(|_, tries| tries.forgotten > now);
-        if self.addresses.len() >= MOST_ADDRESSES && !self.addresses.contains_key(&origin) {
-            let soonest = self.addresses.iter().min_by_key(|(_, tries)| tries.forgotten);
-            if let Some(origin) = soonest.map(|(origin, _)| *origin) {
-                self.addresses.remove(&origin);
-            }
-        }
-        let tries = self.addresses.entry(origin).or_insert(Tries { count: 0, forgotten: now + WINDOW });
-        if tries.count >= MOST_WRONG {
-            return Err(tries.forgotten - now);
-        }
-        tries.count += 1;
-        Ok(())
+/// Wrong passwords by key, in a table of bounded size.
+#[derive(Debug)]
+pub struct Failures<K> {
+    limit: usize,
+    counted: HashMap<K, Counted>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    wrong: usize,
+    expires: Instant,
+}
+
+impl<K: Clone + Eq + Hash> Failures<K> {
+    /// An empty table that allows `limit` wrong passwords per key within [`WINDOW`].
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self { limit, counted: HashMap::new() }
     }
 
-    /// The try was right, or could not be made: it does not count. The others do, or whoever has one account could try
-    /// for the next for ever.
-    pub fn forgive(&mut self, address: IpAddr) {
-        if let Some(tries) = self.addresses.get_mut(&Origin::of(address)) {
-            tries.count = tries.count.saturating_sub(1);
+    /// How many more wrong passwords this key may give now.
+    ///
+    /// # Errors
+    /// If none: the time until it may again.
+    pub fn remaining(&self, key: &K, now: Instant) -> Result<usize, Duration> {
+        match self.counted.get(key).filter(|counted| counted.expires > now) {
+            None => Ok(self.limit),
+            Some(Counted { wrong, expires }) if *wrong >= self.limit => Err(*expires - now),
+            Some(Counted { wrong, .. }) => Ok(self.limit - wrong),
         }
+    }
+
+    /// Counts a wrong password.
+    pub fn add(&mut self, key: &K, now: Instant) {
+        self.counted.retain(|_, counted| counted.expires > now);
+        if self.counted.len() >= MAX_ENTRIES && !self.counted.contains_key(key) {
+            let first = self.counted.iter().min_by_key(|(_, counted)| counted.expires);
+            if let Some(first) = first.map(|(key, _)| key.clone()) {
+                self.counted.remove(&first);
+            }
+        }
+        let fresh = Counted { wrong: 0, expires: now + WINDOW };
+        self.counted.entry(key.clone()).or_insert(fresh).wrong += 1;
     }
 }
 
@@ -75,63 +101,43 @@ impl Attempts {
 mod tests {
     use super::*;
 
-    fn address(last: u32) -> IpAddr {
-        IpAddr::V4((0xc000_0200 + last).into())
+    fn origin(last: u32) -> Origin {
+        Origin::from_address(IpAddr::V4((0xc000_0200 + last).into()))
     }
 
     #[test]
-    fn so_many_are_let_through_and_after_a_while_again() {
-        let (mut attempts, start) = (Attempts::default(), Instant::now());
-        for _ in 0..MOST_WRONG {
-            assert_eq!(attempts.begin(address(1), start), Ok(()));
+    fn a_key_is_refused_at_its_limit_until_the_window_is_over() {
+        let (mut failures, start) = (Failures::new(10), Instant::now());
+        for wrong in 0..10 {
+            assert_eq!(failures.remaining(&origin(1), start), Ok(10 - wrong));
+            failures.add(&origin(1), start);
         }
         let later = start + Duration::from_mins(1);
-        assert_eq!(attempts.begin(address(1), later), Err(Duration::from_mins(9)));
-        assert_eq!(attempts.begin(address(2), later), Ok(()));
-        assert_eq!(attempts.begin(address(1), start + WINDOW), Ok(()));
-    }
-
-    #[test]
-    fn what_was_right_does_not_count_and_wipes_nothing_out() {
-        let (mut attempts, now) = (Attempts::default(), Instant::now());
-        for _ in 1..MOST_WRONG {
-            assert_eq!(attempts.begin(address(1), now), Ok(()));
-        }
-        for _ in 0..100 {
-            assert_eq!(attempts.begin(address(1), now), Ok(()));
-            attempts.forgive(address(1));
-        }
-        assert_eq!(attempts.begin(address(1), now), Ok(()));
-        assert!(attempts.begin(address(1), now).is_err());
+        assert_eq!(failures.remaining(&origin(1), later), Err(Duration::from_mins(9)));
+        assert_eq!(failures.remaining(&origin(2), later), Ok(10));
+        assert_eq!(failures.remaining(&origin(1), start + WINDOW), Ok(10));
     }
 
     #[test]
     fn the_addresses_of_one_customer_are_one() {
-        let (mut attempts, now) = (Attempts::default(), Instant::now());
-        for host in 0..u128::from(MOST_WRONG) {
-            let v6 = 0x2001_0db8_0000_0001_u128 << 64 | host;
-            assert_eq!(attempts.begin(Ipv6Addr::from_bits(v6).into(), now), Ok(()));
-        }
-        assert!(attempts.begin("2001:db8:0:1::ffff".parse().unwrap(), now).is_err());
-        assert_eq!(attempts.begin("2001:db8:0:2::1".parse().unwrap(), now), Ok(()));
-        // IPv4 in IPv6 clothes is IPv4.
-        for _ in 0..MOST_WRONG {
-            assert_eq!(attempts.begin("::ffff:192.0.2.1".parse().unwrap(), now), Ok(()));
-        }
-        assert!(attempts.begin(address(1), now).is_err());
+        let of = |text: &str| Origin::from_address(text.parse().unwrap());
+        assert_eq!(of("2001:db8:0:1::1"), of("2001:db8:0:1:ffff::ffff"));
+        assert_ne!(of("2001:db8:0:1::1"), of("2001:db8:0:2::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert!(of("::1").is_loopback() && of("127.0.0.1").is_loopback());
+        assert!(!of("::2").is_loopback() && !of("192.0.2.1").is_loopback());
     }
 
     #[test]
     fn the_table_does_not_grow_and_the_newest_stay() {
-        let (mut attempts, start) = (Attempts::default(), Instant::now());
-        for number in 0..2 * u32::try_from(MOST_ADDRESSES).unwrap() {
-            let now = start + Duration::from_millis(number.into());
-            assert_eq!(attempts.begin(address(number), now), Ok(()));
-            assert!(attempts.addresses.len() <= MOST_ADDRESSES);
+        let (mut failures, start) = (Failures::new(10), Instant::now());
+        for number in 0..2 * u32::try_from(MAX_ENTRIES).unwrap() {
+            failures.add(&origin(number), start + Duration::from_millis(number.into()));
+            assert!(failures.counted.len() <= MAX_ENTRIES);
         }
-        assert!(attempts.addresses.contains_key(&Origin::of(address(2 * 4096 - 1))));
-        assert!(!attempts.addresses.contains_key(&Origin::of(address(0))));
-        assert_eq!(attempts.begin(address(9), start + 2 * WINDOW), Ok(()));
-        assert_eq!(attempts.addresses.len(), 1);
+        assert!(failures.counted.contains_key(&origin(2 * 4096 - 1)));
+        assert!(!failures.counted.contains_key(&origin(0)));
+        failures.add(&origin(9), start + 2 * WINDOW);
+        assert_eq!(failures.counted.len(), 1);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! - [`Accounts`]: the accounts file, read.
 //! - [`Directory`]: the accounts in force, which can be exchanged whole while the server runs.
-//! - [`Verifier`]: compares passwords, off the threads that serve sessions, a few at a time, not too often an address.
+//! - [`Verifier`]: compares passwords, off the threads that serve sessions, a few at a time and in turn; wrong ones are
+//!   limited for each address and each account.
 //! - [`passwd`]: makes an entry of the file.
 //!
 //! ```toml
@@ -19,20 +20,23 @@ use arc_swap::{ArcSwap, Guard};
 use crate::{
     protocol::{Look, Name, NameKey},
     source::{
-        Source, SourceError,
+        Source, SourceError, first,
         rows::{self, Fault, Row},
     },
 };
 
 mod attempts;
 pub mod passwd;
+mod queue;
 mod secret;
 mod verifier;
 
+pub use attempts::Origin;
+pub use queue::{Attempt, Verdict};
 #[cfg(test)]
 pub(crate) use secret::tests::cheap_hash;
 pub use secret::{FEWEST_CHARS, MOST_BYTES, NoHash, NoSecret, PasswordHash, Secret};
-pub use verifier::{Verdict, Verifier};
+pub use verifier::Verifier;
 
 /// The keys that an entry of the file can have.
 const KEYS: [&str; 3] = ["name", "hash", "operator"];
@@ -62,7 +66,16 @@ impl Accounts {
     /// # Errors
     /// If the file cannot be read, or points at the first thing wrong in it.
     pub fn load(path: &Path, name_bytes: usize) -> Result<Self, SourceError> {
-        Self::read(&Source::read(path, "an accounts file")?, name_bytes)
+        Self::read(&Source::read(path, "an accounts file")?, name_bytes).map_err(first)
+    }
+
+    /// All that is wrong in an accounts file.
+    #[must_use]
+    pub fn faults(path: &Path, name_bytes: usize) -> Vec<SourceError> {
+        match Source::read(path, "an accounts file") {
+            Ok(source) => Self::read(&source, name_bytes).err().unwrap_or_default(),
+            Err(unreadable) => vec![unreadable],
+        }
     }
 
     /// Reads a file's content.
@@ -71,10 +84,10 @@ impl Accounts {
     /// As [`Self::load`].
     #[cfg(any(test, feature = "fuzz"))]
     pub(crate) fn read_text(name: &str, bytes: Vec<u8>, name_bytes: usize) -> Result<Self, SourceError> {
-        Self::read(&Source::decode(name.to_owned(), bytes)?, name_bytes)
+        Self::read(&Source::decode(name.to_owned(), bytes)?, name_bytes).map_err(first)
     }
 
-    fn read(source: &Source, name_bytes: usize) -> Result<Self, SourceError> {
+    fn read(source: &Source, name_bytes: usize) -> Result<Self, Vec<SourceError>> {
         let mut accounts = Self::default();
         let mut lines: HashMap<NameKey, usize> = HashMap::new();
         rows::read_all(source, "accounts", &KEYS, |row, _: &[()]| {
@@ -173,7 +186,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Accounts, String> {
         let source = Source { path: "accounts.toml".to_owned(), text: text.to_owned() };
-        Accounts::read(&source, 489).map_err(|error| error.to_string())
+        Accounts::read(&source, 489).map_err(|faults| first(faults).to_string())
     }
 
     fn name(text: &str) -> Name {

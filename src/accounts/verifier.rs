@@ -1,63 +1,31 @@
 //! [`Verifier`]: compares passwords with hashes where that harms nobody: off the threads that serve sessions, a few at a
-//! time, and only so often for an address.
+//! time, in the order that [`Queue`] decides.
 
-use std::{
-    net::IpAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::Instant;
 
 use tokio::{
     sync::{
-        Semaphore,
         mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
         oneshot,
     },
-    task::spawn_blocking,
+    task::{JoinSet, spawn_blocking},
 };
 
 use super::{
-    attempts::Attempts,
-    secret::{PasswordHash, Secret},
+    attempts::Origin,
+    queue::{Attempt, Queue, Verdict, Waiting},
 };
+use crate::protocol::NameKey;
 
-/// How many passwords are compared at a time. Each takes the memory its hash asks for, 19 MiB as a rule, and a core.
+/// Passwords that are compared at once. Each takes the memory its hash asks for, 19 MiB as a rule, and a core.
 const AT_A_TIME: usize = 2;
-
-/// What came of a try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is the password.
-    Right,
-    /// It is not.
-    Wrong,
-    /// It was not looked at: too many wrong ones came from that address. The next may be tried after this time.
-    TooMany(Duration),
-    /// It could not be looked at: the server lacks memory, or is ending.
-    Failed,
-}
 
 /// Where passwords are sent to be compared. Clones send to the same place.
 ///
-/// What waits there is bounded by those who ask: each session waits for its answer before it asks again.
+/// What waits there is bounded by the queue, and by those who ask: each session waits for its verdict before it asks again.
 #[derive(Clone, Debug)]
 pub struct Verifier {
-    notes: UnboundedSender<Note>,
-}
-
-#[derive(Debug)]
-enum Note {
-    Try(Try),
-    /// A try from there does not count after all.
-    Forgive(IpAddr),
-}
-
-#[derive(Debug)]
-struct Try {
-    from: IpAddr,
-    hash: PasswordHash,
-    secret: Secret,
-    answer: oneshot::Sender<Verdict>,
+    attempts: UnboundedSender<Waiting>,
 }
 
 impl Verifier {
@@ -71,109 +39,114 @@ impl Verifier {
 
     /// A verifier, and the task that has to run for it.
     pub fn new() -> (Self, impl Future<Output = ()> + Send) {
-        let (notes, received) = unbounded_channel();
-        (Self { notes: notes.clone() }, judge_all(received, notes.downgrade()))
+        let (attempts, received) = unbounded_channel();
+        (Self { attempts }, judge_all(received))
     }
 
-    /// Whether the secret is the one that the hash was made of.
-    pub async fn judge(&self, from: IpAddr, hash: PasswordHash, secret: Secret) -> Verdict {
+    /// Whether the secret is the one that the hash was made of. Dropping the future before its turn saves the comparison.
+    pub async fn judge(&self, attempt: Attempt) -> Verdict {
         let (answer, verdict) = oneshot::channel();
-        let note = Note::Try(Try { from, hash, secret, answer });
-        if self.notes.send(note).is_err() {
+        if self.attempts.send(Waiting { attempt, answer }).is_err() {
             return Verdict::Failed;
         }
         verdict.await.unwrap_or(Verdict::Failed)
     }
 }
 
-async fn judge_all(
-    mut received: UnboundedReceiver<Note>,
-    notes: tokio::sync::mpsc::WeakUnboundedSender<Note>,
-) {
-    let mut attempts = Attempts::default();
-    let turns = Arc::new(Semaphore::new(AT_A_TIME));
-    while let Some(note) = received.recv().await {
-        match note {
-            Note::Forgive(address) => attempts.forgive(address),
-            Note::Try(Try { from, hash, secret, answer }) => {
-                if let Err(wait) = attempts.begin(from, Instant::now()) {
-                    // Nobody waits for it any more: then nobody has to be told.
-                    let _ = answer.send(Verdict::TooMany(wait));
-                    continue;
-                }
-                let (turns, notes) = (Arc::clone(&turns), notes.clone());
-                tokio::spawn(async move {
-                    let verdict = judge(&turns, hash, secret).await;
-                    if verdict != Verdict::Wrong
-                        && let Some(notes) = notes.upgrade()
-                    {
-                        // Gone with the server.
-                        let _ = notes.send(Note::Forgive(from));
-                    }
-                    let _ = answer.send(verdict);
-                });
+/// A comparison that is done.
+struct Judged {
+    origin: Origin,
+    account: NameKey,
+    verdict: Verdict,
+    answer: oneshot::Sender<Verdict>,
+}
+
+async fn judge_all(mut received: UnboundedReceiver<Waiting>) {
+    let mut queue = Queue::default();
+    let mut running = JoinSet::new();
+    loop {
+        tokio::select! {
+            waiting = received.recv() => match waiting {
+                Some(waiting) => queue.push(waiting, Instant::now()),
+                None => return,
+            },
+            Some(Ok(Judged { origin, account, verdict, answer })) = running.join_next() => {
+                queue.finish(&origin, &account, verdict, Instant::now());
+                // The session may be gone.
+                let _ = answer.send(verdict);
             }
+        }
+        while running.len() < AT_A_TIME
+            && let Some(waiting) = queue.next(Instant::now())
+        {
+            running.spawn(judge(waiting));
         }
     }
 }
 
-async fn judge(turns: &Semaphore, hash: PasswordHash, secret: Secret) -> Verdict {
-    let Ok(_turn) = turns.acquire().await else { return Verdict::Failed };
-    match spawn_blocking(move || hash.matches(&secret)).await {
+async fn judge(Waiting { attempt, answer }: Waiting) -> Judged {
+    let Attempt { origin, account, hash, secret } = attempt;
+    let verdict = match spawn_blocking(move || hash.matches(&secret)).await {
         Ok(Ok(true)) => Verdict::Right,
         Ok(Ok(false)) => Verdict::Wrong,
         Ok(Err(_)) | Err(_) => Verdict::Failed,
-    }
+    };
+    Judged { origin, account, verdict, answer }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accounts::{attempts::MOST_WRONG, cheap_hash};
+    use crate::accounts::{Secret, attempts::MAX_WRONG_PER_ADDRESS, cheap_hash};
 
-    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-
-    fn secret(text: &str) -> Secret {
-        Secret::typed(text.as_bytes()).unwrap()
+    fn attempt(address: &str, password: &str) -> Attempt {
+        Attempt {
+            origin: Origin::from_address(address.parse().unwrap()),
+            account: crate::protocol::Name::parse("alan", 489).unwrap().key().clone(),
+            hash: cheap_hash(),
+            secret: Secret::typed(password.as_bytes()).unwrap(),
+        }
     }
 
     #[tokio::test]
     async fn right_and_wrong() {
         let verifier = Verifier::start();
-        assert_eq!(verifier.judge(HERE, cheap_hash(), secret("opensesame")).await, Verdict::Right);
-        assert_eq!(verifier.judge(HERE, cheap_hash(), secret("opensesami")).await, Verdict::Wrong);
+        assert_eq!(verifier.judge(attempt("127.0.0.1", "opensesame")).await, Verdict::Right);
+        assert_eq!(verifier.judge(attempt("127.0.0.1", "opensesami")).await, Verdict::Wrong);
+    }
+
+    async fn all_at_once(count: usize, password: &'static str) -> (Verifier, Vec<Verdict>) {
+        let verifier = Verifier::start();
+        let mut tries = JoinSet::new();
+        for _ in 0..count {
+            let verifier = verifier.clone();
+            tries.spawn(async move { verifier.judge(attempt("192.0.2.7", password)).await });
+        }
+        let verdicts = tries.join_all().await;
+        (verifier, verdicts)
     }
 
     #[tokio::test]
     async fn many_at_once_are_no_way_around_the_limit() {
-        let verifier = Verifier::start();
-        let mut tries = tokio::task::JoinSet::new();
-        for _ in 0..100 {
-            let verifier = verifier.clone();
-            tries.spawn(async move { verifier.judge(HERE, cheap_hash(), secret("wrong")).await });
-        }
-        let verdicts = tries.join_all().await;
+        let (verifier, verdicts) = all_at_once(100, "wrong").await;
         let wrong = verdicts.iter().filter(|verdict| **verdict == Verdict::Wrong).count();
-        assert_eq!(wrong, MOST_WRONG as usize);
+        assert_eq!(wrong, MAX_WRONG_PER_ADDRESS);
         // Then not even the right one is looked at.
-        let verdict = verifier.judge(HERE, cheap_hash(), secret("opensesame")).await;
+        let verdict = verifier.judge(attempt("192.0.2.7", "opensesame")).await;
         assert!(matches!(verdict, Verdict::TooMany(_)), "{verdict:?}");
-        let elsewhere = "192.0.2.1".parse().unwrap();
-        assert_eq!(verifier.judge(elsewhere, cheap_hash(), secret("opensesame")).await, Verdict::Right);
+        assert_eq!(verifier.judge(attempt("192.0.2.1", "opensesame")).await, Verdict::Right);
     }
 
     #[tokio::test]
-    async fn right_ones_do_not_count() {
-        let verifier = Verifier::start();
-        for _ in 0..3 * MOST_WRONG {
-            assert_eq!(verifier.judge(HERE, cheap_hash(), secret("opensesame")).await, Verdict::Right);
-        }
+    async fn right_ones_never_meet_the_limit() {
+        let (_, verdicts) = all_at_once(500, "opensesame").await;
+        assert_eq!(verdicts, vec![Verdict::Right; 500]);
     }
 
     #[tokio::test]
     async fn one_that_nobody_runs_answers_all_the_same() {
         let (verifier, judging) = Verifier::new();
         drop(judging);
-        assert_eq!(verifier.judge(HERE, cheap_hash(), secret("opensesame")).await, Verdict::Failed);
+        assert_eq!(verifier.judge(attempt("127.0.0.1", "opensesame")).await, Verdict::Failed);
     }
 }

@@ -4,7 +4,7 @@ mod join;
 mod play;
 mod script;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueHint};
 
@@ -87,6 +87,10 @@ pub struct List {
     #[arg(long)]
     json: bool,
 
+    /// Give up if the whole list has not come by then
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = script::time)]
+    timeout: Duration,
+
     /// Which server.
     #[command(flatten)]
     server: ServerArgs,
@@ -94,6 +98,7 @@ pub struct List {
 
 impl From<List> for client::Command {
     fn from(args: List) -> Self {
-        Self::List { access: args.server.into(), name: args.name, json: args.json }
+        let List { name, json, timeout, server } = args;
+        Self::List { access: server.into(), name, within: timeout, json }
     }
 }

@@ -1,6 +1,9 @@
 //! The manual page: one for the program and all that it does.
 
-use std::io::{self, Write};
+use std::{
+    collections::HashMap,
+    io::{self, Write},
+};
 
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
@@ -74,9 +77,13 @@ fn server_settings() -> Roff {
         "Of the server. Flags win over environment variables, these over the file that --config or ARAUTO_CONFIG \
          names, and that over the defaults. No file is read unless it is named.",
     )]);
+    let meanings = meanings(include_str!("../../config/arauto.toml"));
     for setting in config::describe() {
         entry(&mut roff, &setting.path, &setting.variable);
-        roff.text([roman(format!("Must be {}. A change applies {}.", setting.allowed, setting.applies))]);
+        let meaning = meanings.get(&setting.path).map_or("", String::as_str);
+        let (allowed, default, applies) = (setting.allowed, setting.default, setting.applies);
+        let text = format!("{meaning} Must be {allowed}. Default: {default}. A change applies {applies}.");
+        roff.text([roman(text.trim_start())]);
     }
     roff
 }
@@ -88,11 +95,35 @@ fn client_settings() -> Roff {
         "Flags win over environment variables, these over a file, and that over the defaults. The file is the one that \
          --config or ARAUTO_CLIENT_CONFIG names, or else ~/.config/arauto/client.toml, if it exists.",
     )]);
+    let meanings = meanings(include_str!("../../config/client.toml"));
     for setting in client::settings::describe() {
         entry(&mut roff, &setting.path, &setting.variable);
-        roff.text([roman(format!("Must be {}.", setting.allowed))]);
+        let meaning = meanings.get(&setting.path).map_or("", String::as_str);
+        let text = format!("{meaning} Must be {}. Default: {}.", setting.allowed, setting.default);
+        roff.text([roman(text.trim_start())]);
     }
     roff
+}
+
+/// What each setting means, by its full name: the comment above it in the file that shows every setting. Keys one after
+/// another share theirs.
+fn meanings(file: &str) -> HashMap<String, String> {
+    let (mut meanings, mut section, mut comment) = (HashMap::new(), String::new(), Vec::new());
+    for line in file.lines() {
+        if let Some(text) = line.strip_prefix('#') {
+            // The variable is in the heading already.
+            if !text.starts_with(" ARAUTO_") {
+                comment.push(text.trim());
+            }
+        } else if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = format!("{name}.");
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            meanings.insert(format!("{section}{key}"), comment.join(" "));
+        } else {
+            comment.clear();
+        }
+    }
+    meanings
 }
 
 fn entry(roff: &mut Roff, name: &str, variable: &str) {
@@ -163,4 +194,52 @@ fn named(heading: &str, entries: &[(&str, &str)]) -> Roff {
         roff.text([roman(*meaning)]);
     }
     roff
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_has_its_meaning() {
+        let server = meanings(include_str!("../../config/arauto.toml"));
+        let client = meanings(include_str!("../../config/client.toml"));
+        let paths = config::describe().map(|setting| (setting.path, &server));
+        let paths = paths.chain(client::settings::describe().map(|setting| (setting.path, &client)));
+        for (path, meanings) in paths {
+            let meaning =
+                meanings.get(&path).unwrap_or_else(|| panic!("{path} is in no file of all settings"));
+            assert!(meaning.len() > 20 && meaning.contains(['.', '?']), "{path}: {meaning:?}");
+        }
+    }
+
+    #[test]
+    fn a_comment_is_for_the_keys_below_it() {
+        let file = "# Of the file.\n\n# One\n# meaning.\n# ARAUTO_A\na = 1\n\n[s]\n\n# Of both.\nb = \"x = y\"\nc = 3\n\nd = 4\n";
+        let meanings = meanings(file);
+        let of = |path: &str| meanings.get(path).map(String::as_str);
+        assert_eq!(of("a"), Some("One meaning."));
+        assert_eq!((of("s.b"), of("s.c"), of("s.d")), (Some("Of both."), Some("Of both."), Some("")));
+    }
+
+    #[test]
+    fn the_page_says_what_a_setting_means_may_be_and_is() {
+        let page = String::from_utf8(man().unwrap()).unwrap();
+        let page = page.replace("\\-", "-");
+        let of = |path: &str| {
+            let (_, rest) = page.split_once(&format!("\\fB{path}\\fR, ")).unwrap_or_else(|| panic!("{page}"));
+            rest.split(".TP").next().unwrap().to_owned()
+        };
+        let workers = of("server.workers");
+        for part in [
+            "ARAUTO_SERVER_WORKERS",
+            "How many threads serve the sessions",
+            "Must be a whole number from 0 to 64",
+            "Default: 0.",
+            "A change applies after a restart.",
+        ] {
+            assert!(workers.contains(part), "{part}: {workers}");
+        }
+        assert!(of("colours").contains("Default: \"auto\"."), "{}", of("colours"));
+    }
 }

@@ -104,9 +104,10 @@ impl Retry {
         Some(wait)
     }
 
-    /// A name that was ours before was refused (`connection_error`). `None`: as above.
+    /// The server refused a name that was ours before (`connection_error`), or ended the connection with these words. `None`: as
+    /// above.
     pub fn after_refusal(&mut self, why: &str) -> Option<Duration> {
-        if FOR_NOW.iter().any(|begin| why.starts_with(begin)) {
+        if why.starts_with(LIMITED) || FOR_NOW.iter().any(|begin| why.starts_with(begin)) {
             return self.after(&Ending::Limited(String::new()));
         }
         self.refusals += 1;

@@ -17,11 +17,11 @@ use super::{
     plain, rtsp,
     screen::{self, Farewell, Theme},
     script::{
-        self, Failure, Playing, Wanted, Words,
+        self, Broken, Failure, Playing, Sending, Wanted,
         show::{self, Form},
     },
     settings::{self, Unusable},
-    text::To,
+    tls,
 };
 use crate::{
     escape::Escaped,
@@ -85,6 +85,8 @@ pub enum Command {
         access: Access,
         /// Under which name to ask; one made up if left out.
         name: Option<String>,
+        /// How long it may take in all.
+        within: Duration,
         /// As JSON.
         json: bool,
     },
@@ -94,12 +96,8 @@ pub enum Command {
         access: Access,
         /// Under which name.
         name: String,
-        /// To whom.
-        to: To,
-        /// Which.
-        words: Words,
-        /// How long the server may take nothing, or confirm nothing.
-        within: Duration,
+        /// Which, and how.
+        sending: Sending,
     },
     /// Print what is received.
     Listen {
@@ -115,6 +113,8 @@ pub enum Command {
         json: bool,
         /// With a word on standard error once it listens.
         verbose: bool,
+        /// Connecting again after a cut.
+        reconnects: bool,
     },
     /// Print what files someone has.
     Files {
@@ -124,7 +124,7 @@ pub enum Command {
         name: Option<String>,
         /// Whose.
         of: String,
-        /// How long to wait for the answer.
+        /// How long it may take in all.
         within: Duration,
         /// As JSON.
         json: bool,
@@ -176,10 +176,11 @@ impl Error {
     pub fn status(&self) -> u8 {
         match self {
             Self::Script(failure) => match failure {
-                Failure::Text(_) => 2,
+                Failure::Argument { .. } => 2,
                 Failure::Refused(_)
                 | Failure::PasswordMissing(_)
                 | Failure::PasswordWrong { .. }
+                | Failure::Endless { .. }
                 | Failure::NoAnswer { .. } => 3,
                 Failure::NoConnection(_)
                 | Failure::Broken(_)
@@ -188,11 +189,21 @@ impl Error {
                 | Failure::ServerClosed => 4,
                 Failure::NotTaken { .. } | Failure::NotConfirmed { .. } => 5,
                 Failure::Stream(why) => of_stream(why),
-                Failure::Line { .. } | Failure::Sound(_) | Failure::Input(_) | Failure::Output(_) => 1,
+                Failure::BrokeOff { why, .. } => match why {
+                    Broken::Ended(_) => 3,
+                    Broken::Lost(_) | Broken::Cut => 4,
+                    Broken::Stream(why) => of_stream(why),
+                },
+                Failure::PasswordUnfit { .. }
+                | Failure::Line { .. }
+                | Failure::Unread { .. }
+                | Failure::Sound(_)
+                | Failure::Input(_)
+                | Failure::Output(_) => 1,
             },
             Self::Ended(Farewell::Refused(_)) => 3,
             Self::Ended(_) => 4,
-            Self::Settings(_) | Self::Share(_) => 2,
+            Self::Settings(_) | Self::Share(_) | Self::File(Unusable::Tls(tls::Unusable::Half { .. })) => 2,
             Self::File(_) | Self::Io(_) => 1,
         }
     }
@@ -206,7 +217,11 @@ fn of_stream(why: &rtsp::Failure) -> u8 {
         | rtsp::Failure::Broken(_)
         | rtsp::Failure::Closed
         | rtsp::Failure::Silence { .. } => 4,
-        rtsp::Failure::Address | rtsp::Failure::Malformed(_) | rtsp::Failure::Description(_) => 1,
+        rtsp::Failure::Address
+        | rtsp::Failure::Exposed
+        | rtsp::Failure::Port { .. }
+        | rtsp::Failure::Malformed(_)
+        | rtsp::Failure::Description(_) => 1,
     }
 }
 
@@ -228,16 +243,17 @@ pub fn run(command: Command) -> Result<(), Error> {
 
 async fn carry_out(command: Command) -> Result<(), Error> {
     match command {
-        Command::List { access, name, json } => {
-            let names = script::list(&access.dialer(&access.settings()?)?, name.as_deref()).await?;
+        Command::List { access, name, within, json } => {
+            let dialer = access.dialer(&access.settings()?)?;
+            let names = script::list(&dialer, name.as_deref(), within).await?;
             let form = form(json);
             print(names.iter().map(|name| show::client(form, name)))?;
         }
-        Command::Send { access, name, to, words, within } => {
-            script::send(&access.dialer(&access.settings()?)?, &name, to, words, within).await?;
+        Command::Send { access, name, sending } => {
+            script::send(&access.dialer(&access.settings()?)?, &name, sending).await?;
         }
-        Command::Listen { access, name, from, count, json, verbose } => {
-            let wanted = Wanted { form: form(json), from, count, verbose };
+        Command::Listen { access, name, from, count, json, verbose, reconnects } => {
+            let wanted = Wanted { form: form(json), from, count, verbose, reconnects };
             script::listen(&access.dialer(&access.settings()?)?, &name, wanted).await?;
         }
         Command::Join { access, name, plain, unframed, share } => {

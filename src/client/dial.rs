@@ -16,6 +16,7 @@ use tokio::{
 
 use super::{
     Password, Target,
+    ports::PortSet,
     tls::{Tls, TlsOptions},
 };
 use crate::escape::Escaped;
@@ -44,6 +45,16 @@ pub enum NoConnection {
     /// It could not be made.
     #[error("cannot connect to {target}: {why}")]
     Failed {
+        /// Where to, fit for printing.
+        target: String,
+        /// What the system says.
+        why: io::Error,
+    },
+    /// Nobody listens there.
+    #[error(
+        "cannot connect to {target}: {why}; no server listens there: is it running (arauto serve), and is this its port?"
+    )]
+    Refused {
         /// Where to, fit for printing.
         target: String,
         /// What the system says.
@@ -89,15 +100,24 @@ pub struct Dialer {
     target: Target,
     tls: Option<Tls>,
     password: Option<Arc<Password>>,
+    audio: Audio,
     /// See [`NO_ANSWER`].
     no_answer: Duration,
+}
+
+/// At which ports of the server its audio may be, and whether it may be unencrypted where the server was joined by TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Audio {
+    ports: PortSet,
+    allow_plain: bool,
 }
 
 impl Dialer {
     /// The way to this server, unencrypted.
     #[must_use]
     pub fn new(target: Target) -> Self {
-        Self { target, tls: None, password: None, no_answer: NO_ANSWER }
+        let audio = Audio { ports: PortSet::all(), allow_plain: false };
+        Self { target, tls: None, password: None, audio, no_answer: NO_ANSWER }
     }
 
     /// The same, encrypted.
@@ -116,6 +136,31 @@ impl Dialer {
     #[must_use]
     pub fn with_no_answer(self, longer: Duration) -> Self {
         Self { no_answer: self.no_answer.max(longer), ..self }
+    }
+
+    /// The same, with audio at these ports only. `allow_plain`: unencrypted, too, where the server was joined by TLS.
+    #[must_use]
+    pub fn with_audio(self, ports: PortSet, allow_plain: bool) -> Self {
+        Self { audio: Audio { ports, allow_plain }, ..self }
+    }
+
+    /// Whether audio may be at this port of the server.
+    #[must_use]
+    pub fn is_audio_port(&self, port: u16) -> bool {
+        self.audio.ports.contains(port)
+    }
+
+    /// At which ports audio may be.
+    #[must_use]
+    pub fn audio_ports(&self) -> &PortSet {
+        &self.audio.ports
+    }
+
+    /// Whether audio, and the key to it, may be unencrypted: not where the server was joined by TLS, unless that is allowed or
+    /// nothing leaves this machine.
+    #[must_use]
+    pub fn may_be_plain(&self) -> bool {
+        self.tls.is_none() || self.audio.allow_plain || self.is_here()
     }
 
     /// Which server.
@@ -146,10 +191,14 @@ impl Dialer {
     /// Whether all on the way can read what is sent: it leaves this machine, and is not encrypted.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
+        self.tls.is_none() && !self.is_here()
+    }
+
+    /// Whether the server is on this machine, by the name that the user gave.
+    fn is_here(&self) -> bool {
         let host = self.target.host.as_str();
-        let is_here = host.eq_ignore_ascii_case("localhost")
-            || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
-        self.tls.is_none() && !is_here
+        host.eq_ignore_ascii_case("localhost")
+            || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
     }
 
     /// What should be said before a password is given.
@@ -228,7 +277,10 @@ impl Dialer {
     /// `is_there`: set once there is a TCP connection.
     async fn connect(&self, is_there: &mut bool) -> Result<Box<dyn Stream>, NoConnection> {
         let target = || Escaped(&self.target).to_string();
-        let failed = |why| NoConnection::Failed { target: target(), why };
+        let failed = |why: io::Error| match why.kind() {
+            io::ErrorKind::ConnectionRefused => NoConnection::Refused { target: target(), why },
+            _ => NoConnection::Failed { target: target(), why },
+        };
         let no_tls = |why| NoConnection::Tls { target: target(), why };
         let Some(tls) = &self.tls else {
             let tcp = connect(&self.target, self.no_answer).await.map_err(failed)?;
@@ -246,8 +298,12 @@ impl Dialer {
     /// What may help where nothing is said.
     fn hint(&self) -> &'static str {
         match self.tls {
-            None => "it may be the port for TLS (--tls), or no server of this kind",
-            Some(_) => "it may be the port without TLS, or no server of this kind",
+            None => {
+                "it may be the port for TLS (--tls), the page's or audio's, or no server of this kind; messages are mostly at 1234"
+            }
+            Some(_) => {
+                "it may be the port without TLS, the page's or audio's, or no server of this kind; messages are mostly at 1235"
+            }
         }
     }
 }
@@ -288,8 +344,14 @@ mod tests {
         let tls = Tls::new(&TlsOptions { insecure: true, ..TlsOptions::default() }).unwrap();
         let encrypted = Dialer::new(target.clone()).with_tls(tls);
         for (dialer, hint) in [
-            (plain, "it may be the port for TLS (--tls), or no server of this kind"),
-            (encrypted, "it may be the port without TLS, or no server of this kind"),
+            (
+                plain,
+                "it may be the port for TLS (--tls), the page's or audio's, or no server of this kind; messages are mostly at 1234",
+            ),
+            (
+                encrypted,
+                "it may be the port without TLS, the page's or audio's, or no server of this kind; messages are mostly at 1235",
+            ),
         ] {
             let Err(error) = dialer.dial().await else { panic!("a connection") };
             let said = format!("{target} took the connection and said nothing within 10 s: {hint}");

@@ -20,18 +20,26 @@ pub const MOST_BYTES: usize = 128 * 1024;
 pub enum Line {
     /// As it was read.
     Bytes(Vec<u8>),
-    /// More than [`MOST_BYTES`]; it was dropped to its end.
-    TooLong,
+    /// More than [`MOST_BYTES`]: so many of its bytes. The rest was dropped to its end.
+    TooLong(Vec<u8>),
 }
 
 impl Line {
-    /// What it says.
+    /// The bytes that were kept of the line.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) | Self::TooLong(bytes) => bytes,
+        }
+    }
+
+    /// The line's text, for a message of at most `limit` bytes.
     ///
     /// # Errors
     /// If it is no text, or too long to be looked at.
-    pub fn text(&self) -> Result<&str, Unfit> {
+    pub fn text(&self, limit: usize) -> Result<&str, Unfit> {
         match self {
-            Self::TooLong => Err(Unfit::Endless { most: MOST_BYTES }),
+            Self::TooLong(_) => Err(Unfit::Endless { most: MOST_BYTES, limit }),
             Self::Bytes(bytes) => {
                 std::str::from_utf8(bytes).map_err(|error| Unfit::NotUtf8 { byte: error.valid_up_to() + 1 })
             }
@@ -73,7 +81,8 @@ fn next(input: &mut impl BufRead) -> io::Result<Option<Line>> {
         }
     } else if line.len() > MOST_BYTES {
         input.skip_until(b'\n')?;
-        return Ok(Some(Line::TooLong));
+        line.truncate(MOST_BYTES);
+        return Ok(Some(Line::TooLong(line)));
     }
     Ok(Some(Line::Bytes(line)))
 }
@@ -100,7 +109,8 @@ mod tests {
     fn a_line_without_end_is_dropped_up_to_its_end() {
         let whole = "x".repeat(MOST_BYTES);
         assert_eq!(all(format!("{whole}\nnext").as_bytes()), [line(&whole), line("next")]);
-        assert_eq!(all(format!("{whole}x\nnext").as_bytes()), [Line::TooLong, line("next")]);
-        assert_eq!(all(format!("{whole}x").as_bytes()), [Line::TooLong]);
+        let cut = || Line::TooLong(whole.as_bytes().to_vec());
+        assert_eq!(all(format!("{whole}x\nnext").as_bytes()), [cut(), line("next")]);
+        assert_eq!(all(format!("{whole}x").as_bytes()), [cut()]);
     }
 }

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use super::Received;
+use super::{
+    Received,
+    text::{MESSAGE_BYTES, Unfit, fit_data, fit_secret},
+};
 use crate::protocol::{
-    Message,
+    Line, Message,
     message::{NAME, NO_DATA},
     password::PASSWORD,
 };
@@ -15,6 +18,10 @@ pub const SERVER: &str = "server";
 /// How long it may take to be let in; anew once somebody has typed a password, for that takes as long as it takes.
 pub const JOIN_WITHIN: Duration = Duration::from_secs(30);
 
+/// The most times that one connection answers the name request, and as often the password request. A server asks for a name
+/// once and for a password three times; one that goes on asking would be answered without end.
+const MAX_REQUESTS: u32 = 16;
+
 /// Somebody was not let in, and not refused, within [`JOIN_WITHIN`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("what answers there lets nobody in within {} s: is it a TR2.23 server?", JOIN_WITHIN.as_secs())]
@@ -24,8 +31,10 @@ pub struct LetsNobodyIn;
 #[derive(Debug)]
 pub struct Joining {
     name: String,
-    /// A password was sent: the next request means that it was another.
-    tried: bool,
+    /// Number of name requests so far.
+    name_requests: u32,
+    /// Number of password requests so far; each after the first means that the password before it was wrong.
+    password_requests: u32,
     /// What was said of the last one.
     complaint: Option<String>,
 }
@@ -54,7 +63,7 @@ impl Joining {
     /// Wants this name.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), tried: false, complaint: None }
+        Self { name: name.to_owned(), name_requests: 0, password_requests: 0, complaint: None }
     }
 
     /// The name that is wanted.
@@ -70,13 +79,24 @@ impl Joining {
             return Step::Wait;
         }
         match operation.as_str() {
-            NAME => Step::Introduce,
+            NAME if self.name_requests == MAX_REQUESTS => {
+                Step::Refused("The server asks for the name again and again".to_owned())
+            }
+            NAME => {
+                self.name_requests += 1;
+                Step::Introduce
+            }
+            PASSWORD if self.password_requests == MAX_REQUESTS => {
+                Step::Refused("The server asks for the password again and again".to_owned())
+            }
             PASSWORD => {
                 // As the account spells it.
                 self.name = destination;
-                let complaint = self.complaint.take().filter(|_| self.tried);
-                self.tried = true;
-                Step::AskPassword { complaint }
+                self.password_requests += 1;
+                let said = self.complaint.take();
+                let unsaid = || "The server asks for the password again".to_owned();
+                let is_again = self.password_requests > 1;
+                Step::AskPassword { complaint: is_again.then(|| said.unwrap_or_else(unsaid)) }
             }
             "connection_confirmation" => Step::Joined(destination),
             "connection_error" => Step::Refused(data),
@@ -90,15 +110,25 @@ impl Joining {
     }
 
     /// The answer to the name request.
-    #[must_use]
-    pub fn introduction(&self) -> Message<'_> {
-        Message { sender: &self.name, destination: SERVER, operation: NAME, data: &self.name }
+    ///
+    /// # Errors
+    /// If no message can carry the name.
+    pub fn introduction(&self) -> Result<Line, Unfit> {
+        fit_data(
+            Message { sender: &self.name, destination: SERVER, operation: NAME, data: &self.name },
+            MESSAGE_BYTES,
+        )
     }
 
     /// The answer to the password request.
-    #[must_use]
-    pub fn password<'a>(&'a self, password: &'a str) -> Message<'a> {
-        Message { sender: &self.name, destination: SERVER, operation: PASSWORD, data: password }
+    ///
+    /// # Errors
+    /// If no message can carry the password.
+    pub fn password(&self, password: &str) -> Result<Line, Unfit> {
+        fit_secret(
+            Message { sender: &self.name, destination: SERVER, operation: PASSWORD, data: password },
+            MESSAGE_BYTES,
+        )
     }
 
     /// A command to the server that carries no data.
@@ -130,10 +160,36 @@ mod tests {
         assert_eq!(joining.take(said("server | client | name | no data")), Step::Introduce);
         let asked = joining.take(said("server | alan | password | no data"));
         assert_eq!(asked, Step::AskPassword { complaint: None });
-        assert_eq!(joining.password("x").sender, "alan");
+        assert_eq!(joining.password("x").unwrap().text(), "alan | server | password | x");
         assert_eq!(joining.take(said("server | alan | error_message | 2 tries are left")), Step::Wait);
         let again = joining.take(said("server | alan | password | no data"));
         assert_eq!(again, Step::AskPassword { complaint: Some("2 tries are left".to_owned()) });
+    }
+
+    #[test]
+    fn no_name_and_no_password_is_two_messages() {
+        assert!(Joining::new("al\n/close").introduction().is_err());
+        assert!(Joining::new("al | x").introduction().is_err());
+        assert!(Joining::new("alan").password("x\n/close").is_err());
+        assert!(Joining::new("alan").password("x | y").is_ok());
+    }
+
+    #[test]
+    fn requests_without_end_are_not_answered_without_end() {
+        let mut joining = Joining::new("alan");
+        for _ in 0..MAX_REQUESTS {
+            assert_eq!(joining.take(said("server | client | name | no data")), Step::Introduce);
+        }
+        let step = joining.take(said("server | client | name | no data"));
+        assert_eq!(step, Step::Refused("The server asks for the name again and again".to_owned()));
+        let request = "server | alan | password | no data";
+        assert_eq!(joining.take(said(request)), Step::AskPassword { complaint: None });
+        for _ in 1..MAX_REQUESTS {
+            // Words are there even where the server has none: the password of a file is given once.
+            let complaint = Some("The server asks for the password again".to_owned());
+            assert_eq!(joining.take(said(request)), Step::AskPassword { complaint });
+        }
+        assert!(matches!(joining.take(said(request)), Step::Refused(_)));
     }
 
     #[test]

@@ -12,15 +12,15 @@ use tokio::{
 use zeroize::Zeroizing;
 
 use super::{
-    Received,
     again::{self, Retry},
     decoder::Item,
     dial::{Dialer, NoConnection},
     joining::{JOIN_WITHIN, Joining, LetsNobodyIn, Step},
+    limits,
     meaning::Meaning,
     wire,
 };
-use crate::protocol::Message;
+use crate::protocol::Line;
 
 /// Events that were not taken yet.
 const EVENTS: usize = 256;
@@ -31,14 +31,14 @@ const COMMANDS: usize = 64;
 #[derive(Debug)]
 pub enum Command {
     /// Send this, once joined.
-    Send(Received),
+    Send(Line),
     /// The password that was asked for.
     Password(Zeroizing<String>),
 }
 
-impl From<Received> for Command {
-    fn from(message: Received) -> Self {
-        Self::Send(message)
+impl From<Line> for Command {
+    fn from(line: Line) -> Self {
+        Self::Send(line)
     }
 }
 
@@ -59,6 +59,8 @@ pub enum Event {
         /// As the server spells it.
         name: String,
     },
+    /// The server takes messages of at most so many bytes.
+    MessageBytes(usize),
     /// Something came.
     Received(Item),
     /// The connection broke. It is made again after a while.
@@ -123,9 +125,11 @@ pub struct Link {
     /// A password that was right, for the next connection.
     password: Option<Zeroizing<String>>,
     /// Messages that were given while a password was waited for. No more than [`COMMANDS`].
-    held: VecDeque<Received>,
+    held: VecDeque<Line>,
     was_joined: bool,
     retry: Retry,
+    /// The server was asked for its limits and has not answered yet.
+    asks_limits: bool,
     commands: Receiver<Command>,
     events: Sender<Event>,
 }
@@ -146,6 +150,7 @@ impl Link {
             held: VecDeque::new(),
             was_joined: false,
             retry: Retry::default(),
+            asks_limits: false,
             commands,
             events,
         };
@@ -214,13 +219,18 @@ impl Link {
             return Ok(ending);
         }
         // Writing has a task of its own: a server that takes nothing for a while must be read from all the same.
-        let (outgoing, mut queue) = channel::<Received>(1);
+        let (outgoing, mut queue) = channel::<Line>(1);
         let writer = tokio::spawn(async move {
-            while let Some(message) = queue.recv().await {
-                sender.send(&message.as_message()).await?;
+            while let Some(line) = queue.recv().await {
+                sender.send(&line).await?;
             }
             Ok::<_, io::Error>(())
         });
+        // A server without line endings is none of this project's, and knows no such question.
+        self.asks_limits = !receiver.is_unframed();
+        if self.asks_limits {
+            let _ = outgoing.try_send(limits::request(&self.name));
+        }
         let ending = self.exchange(&mut receiver, &outgoing).await;
         // What it was given and did not send is lost with the connection, as is what it did send.
         writer.abort();
@@ -230,7 +240,7 @@ impl Link {
     async fn exchange(
         &mut self,
         receiver: &mut wire::Receiver,
-        outgoing: &Sender<Received>,
+        outgoing: &Sender<Line>,
     ) -> Result<Ending, Unheard> {
         let mut last_words = again::Ending::default();
         loop {
@@ -251,6 +261,12 @@ impl Link {
                         Err(Ending::Cut(why)) => return Ok(Ending::After(last_words, why)),
                         Err(ending) => return Ok(ending),
                     };
+                    if let Some(limit) = self.limits(&item) {
+                        if let Some(limit) = limit {
+                            self.tell(Event::MessageBytes(limit)).await?;
+                        }
+                        continue;
+                    }
                     if let Item::Message(message) = &item {
                         last_words.heard(message);
                     }
@@ -270,6 +286,15 @@ impl Link {
                 () = self.events.closed() => return Err(Unheard),
             }
         }
+    }
+
+    /// Reads the answer to the request for the server's limits, if this item is that.
+    #[expect(clippy::option_option, reason = "as limits::answer")]
+    fn limits(&mut self, item: &Item) -> Option<Option<usize>> {
+        let Item::Message(message) = item else { return None };
+        let answer = if self.asks_limits { limits::answer(message) } else { None };
+        self.asks_limits &= answer.is_none();
+        answer
     }
 
     /// The one that was right before, or else the one that is set.
@@ -301,9 +326,18 @@ impl Link {
                 item = receiver.next() => item,
                 password = password_or_hold(&mut self.commands, &mut self.held), if wants_password => {
                     let password = password?;
+                    let line = match joining.password(&password) {
+                        Ok(line) => line,
+                        Err(why) => {
+                            let complaint = Some(format!("The password {why}"));
+                            let name = joining.name().to_owned();
+                            self.tell(Event::PasswordWanted { name, complaint }).await?;
+                            continue;
+                        }
+                    };
                     wants_password = false;
                     until = Instant::now() + JOIN_WITHIN;
-                    if let Err(ending) = give(sender, &joining.password(&password)).await {
+                    if let Err(ending) = give(sender, &line).await {
                         return Ok(Err(ending));
                     }
                     given = Some(password);
@@ -323,13 +357,20 @@ impl Link {
             let sent = match joining.take(message) {
                 Step::Introduce => {
                     receiver.call_me(joining.name());
-                    give(sender, &joining.introduction()).await
+                    match joining.introduction() {
+                        Ok(line) => give(sender, &line).await,
+                        Err(why) => Err(Ending::Over(End::NotLetIn(format!("The name {why}")))),
+                    }
                 }
                 Step::AskPassword { complaint } => {
-                    if let Some(password) = self.known_password().filter(|_| given.is_none()) {
-                        let sent = give(sender, &joining.password(&password)).await;
+                    // A file's password has no control characters, so it can be sent.
+                    let known = self.known_password().filter(|_| given.is_none());
+                    if let Some((password, Ok(line))) = known.map(|known| {
+                        let line = joining.password(&known);
+                        (known, line)
+                    }) {
                         given = Some(password);
-                        sent
+                        give(sender, &line).await
                     } else {
                         wants_password = true;
                         let name = joining.name().to_owned();
@@ -363,7 +404,7 @@ impl Link {
 /// too many, no more is taken. Dropped before it is done, it loses nothing.
 async fn password_or_hold(
     commands: &mut Receiver<Command>,
-    held: &mut VecDeque<Received>,
+    held: &mut VecDeque<Line>,
 ) -> Result<Zeroizing<String>, Unheard> {
     while held.len() < COMMANDS {
         match commands.recv().await {
@@ -376,8 +417,8 @@ async fn password_or_hold(
 }
 
 /// Sends what is asked for on joining. A server that does not even take that lets nobody in.
-async fn give(sender: &mut wire::Sender, message: &Message<'_>) -> Result<(), Ending> {
-    Ok(timeout(JOIN_WITHIN, sender.send(message)).await.map_err(|_| Ending::LetsNobodyIn)??)
+async fn give(sender: &mut wire::Sender, line: &Line) -> Result<(), Ending> {
+    Ok(timeout(JOIN_WITHIN, sender.send(line)).await.map_err(|_| Ending::LetsNobodyIn)??)
 }
 
 /// What was read, or how the connection ended.

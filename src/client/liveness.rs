@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Received, joining::SERVER};
-use crate::protocol::Operation;
+use crate::protocol::{Line, Message, Operation};
 
 /// After this much silence the client sends an echo. Ten seconds cost an idle client 0.1 messages a second, far below any
 /// flood limit.
@@ -100,15 +100,13 @@ impl Liveness {
     }
 
     /// The echo to send, if the name is confirmed.
-    pub fn question(&mut self) -> Option<Received> {
+    pub fn question(&mut self) -> Option<Line> {
         let name = self.name.as_ref()?;
         self.count += 1;
-        Some(Received {
-            sender: name.clone(),
-            destination: name.clone(),
-            operation: Operation::Echo.wire().to_owned(),
-            data: format!("{MARK}{})", self.count),
-        })
+        let data = format!("{MARK}{})", self.count);
+        let operation = Operation::Echo.wire();
+        // A name that no message can carry is none that a server confirms.
+        Line::new(&Message { sender: name, destination: name, operation, data: &data }).ok()
     }
 
     /// The question was sent behind this much else.
@@ -150,7 +148,6 @@ impl Backlog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Message;
 
     fn received(line: &str) -> Received {
         Message::parse(line).unwrap().into()
@@ -166,7 +163,8 @@ mod tests {
         assert_eq!(liveness.due(after(9)), None);
         assert_eq!(liveness.due(after(10)), Some(Due::Ask));
         let question = liveness.question().unwrap();
-        assert_eq!((question.sender.as_str(), question.destination.as_str()), ("Ana", "Ana"));
+        assert_eq!(question.text(), "Ana | Ana | echo | (is the server still there? no. 1)");
+        let question = received(question.text());
         liveness.asked(after(10), Duration::ZERO);
         assert_eq!(liveness.due(after(24)), None);
         assert_eq!(liveness.due(after(25)), Some(Due::Gone(Duration::from_secs(25))));

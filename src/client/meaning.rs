@@ -90,6 +90,10 @@ pub enum Meaning<'a> {
 /// What begins the text of a list of clients.
 const CLIENTS: &str = "clients connected: ";
 
+/// The separator of two names of it, before blanks are trimmed: Arauto writes a blank on both sides of the comma, the report's
+/// server only before it.
+pub(super) const BETWEEN_NAMES: &str = " ,";
+
 impl Received {
     /// What this message means to its receiver.
     #[must_use]
@@ -123,7 +127,10 @@ impl Received {
             "exit" => Meaning::Left,
             "list_clients" => match text.strip_prefix(CLIENTS) {
                 // The report's server leaves a blank behind the last.
-                Some(names) => Meaning::Clients(names.split(" , ").map(str::trim).collect()),
+                Some(names) => {
+                    let names = names.split(BETWEEN_NAMES).map(str::trim);
+                    Meaning::Clients(names.filter(|name| !name.is_empty()).collect())
+                }
                 None => Meaning::ServerSays { operation, text },
             },
             "error_message" | "Unknown_operation" | "private_message" | "list_files" | "play" => {
@@ -151,6 +158,12 @@ mod tests {
             ("alan | alan | echo | hi", Meaning::Echo("hi")),
             ("server | alan | list_clients | clients connected: a , b c", Meaning::Clients(vec!["a", "b c"])),
             ("server | alan | list_clients | clients connected: a ", Meaning::Clients(vec!["a"])),
+            (
+                "server | alan | list_clients | clients connected: a ,b c ,d ",
+                Meaning::Clients(vec!["a", "b c", "d"]),
+            ),
+            ("server | alan | list_clients | clients connected: a,b , c", Meaning::Clients(vec!["a,b", "c"])),
+            ("server | alan | list_clients | clients connected: ", Meaning::Clients(vec![])),
             ("bob | alan | list_files | no data", Meaning::FilesWanted { by: "bob" }),
             ("bob | alan | list_files | a.txt", Meaning::Files { of: "bob", text: "a.txt" }),
             (

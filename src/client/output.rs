@@ -88,6 +88,40 @@ pub fn say(text: &str) {
     let _ = writeln!(io::stderr(), "arauto: {}", Escaped(text));
 }
 
+/// The most lines that are no messages of which one run tells.
+const MAX_NOISE: u32 = 20;
+
+/// The most characters of such a line that are told.
+const MAX_NOISE_CHARS: usize = 200;
+
+/// Tells on standard error of lines that are no messages, some of them and not whole: a server can send such without end.
+#[derive(Debug, Default)]
+pub struct Noise {
+    told: u32,
+}
+
+impl Noise {
+    /// Tells of one more.
+    pub fn tell(&mut self, line: &str) {
+        if let Some(text) = self.text(line) {
+            say(&text);
+        }
+    }
+
+    fn text(&mut self, line: &str) -> Option<String> {
+        if self.told == MAX_NOISE {
+            return None;
+        }
+        self.told += 1;
+        let mut text: String = line.chars().take(MAX_NOISE_CHARS).collect();
+        if text.len() < line.len() {
+            text.push('…');
+        }
+        let more = if self.told == MAX_NOISE { "; further such lines are not told" } else { "" };
+        Some(format!("not a message: {text}{more}"))
+    }
+}
+
 /// Writes lines, and flushes when there is none for the moment.
 fn write(mut lines: Receiver<String>, mut out: impl Write) -> io::Result<()> {
     while let Some(line) = lines.blocking_recv() {
@@ -124,6 +158,17 @@ fn unread() -> io::Result<Arc<Notify>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn noise_without_end_is_told_in_part() {
+        let mut noise = Noise::default();
+        assert_eq!(noise.text("hello").unwrap(), "not a message: hello");
+        let long = noise.text(&"é".repeat(100_000)).unwrap();
+        assert_eq!(long, format!("not a message: {}…", "é".repeat(MAX_NOISE_CHARS)));
+        let told: Vec<String> = (0..1000).map_while(|_| noise.text("x")).collect();
+        assert_eq!(told.len(), 18);
+        assert_eq!(told[17], "not a message: x; further such lines are not told");
+    }
 
     #[test]
     fn everything_is_written_in_order() {

@@ -10,11 +10,12 @@ use std::{
 
 use etcetera::BaseStrategy;
 
-use super::{Password, Target, dial::Dialer, password::NoPassword, tls};
+use super::{Password, Target, dial::Dialer, password::NoPassword, ports::PortSet, tls};
 use crate::layers::{self, Choice, CommandLine, ConfigError, DefaultFile, Description, Origin};
 
 /// All that can be set. An empty path stands for no file.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Settings {
     /// The name to take; empty for none, see [`Settings::name`].
     name: String,
@@ -34,6 +35,10 @@ pub struct Settings {
     password_file: PathBuf,
     /// Whether the user is asked before a file that he shares is played to others.
     pub asks_first: bool,
+    /// At which ports of a server its audio may be.
+    audio_ports: PortSet,
+    /// Whether audio may be unencrypted though the server was joined by TLS.
+    audio_allow_plain: bool,
     /// Whether that password is for another server than this one.
     is_password_for_another: bool,
 }
@@ -92,7 +97,8 @@ impl Settings {
     /// # Errors
     /// If one of the files cannot be used.
     pub fn dialer(&self, insecure: bool) -> Result<Dialer, Unusable> {
-        let mut dialer = Dialer::new(self.server.clone());
+        let mut dialer =
+            Dialer::new(self.server.clone()).with_audio(self.audio_ports.clone(), self.audio_allow_plain);
         let tls = self.tls(insecure);
         if tls.is_wanted() {
             dialer = dialer.with_tls(tls::Tls::new(&tls)?);
@@ -101,6 +107,21 @@ impl Settings {
             dialer = dialer.with_password(Password::read(&file)?);
         }
         Ok(dialer)
+    }
+}
+
+impl Settings {
+    /// Opens all files that are named, and gives all that cannot be used.
+    #[must_use]
+    pub fn unusable_files(&self) -> Vec<Unusable> {
+        let [ca, cert, key] = [&self.ca, &self.cert, &self.key].map(|path| some(path));
+        let whom_to_trust = tls::TlsOptions { ca, ..tls::TlsOptions::default() };
+        // Whom to trust is judged by itself.
+        let own = tls::TlsOptions { insecure: true, cert, key, ..tls::TlsOptions::default() };
+        let tls = [whom_to_trust.ca.is_some().then_some(whom_to_trust), own.cert.is_some().then_some(own)];
+        let tls = tls.iter().flatten().filter_map(|options| tls::Tls::new(options).err().map(Unusable::from));
+        let password = some(&self.password_file).and_then(|file| Password::read(&file).err());
+        tls.chain(password.map(Unusable::from)).collect()
     }
 }
 
@@ -137,12 +158,11 @@ pub fn load(
     Ok(loaded)
 }
 
-/// Judges a file alone: no environment, no flags.
-///
-/// # Errors
-/// The first thing wrong, with what is allowed instead.
-pub fn check(path: &Path) -> Result<(), ConfigError> {
-    layers::check::<Settings>(path)
+/// Judges a file alone: no environment, no flags. Gives what it says as far as that is allowed, and all that is not. The files
+/// that it names are not opened.
+#[must_use]
+pub fn check(path: &Path) -> (Settings, Vec<ConfigError>) {
+    layers::check(path)
 }
 
 /// Every setting, in words, in order.

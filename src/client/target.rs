@@ -26,6 +26,9 @@ pub enum NoTarget {
     /// Several colons, no brackets.
     #[error("an IPv6 address goes in brackets: [::1] or [::1]:1234")]
     NoBrackets,
+    /// An address of the page, or of a stream.
+    #[error("this is a URL; write HOST or HOST:PORT, such as chat.example:1234")]
+    Url,
     /// A blank or a control character in the host.
     #[error("a host has no blanks and no control characters")]
     NotAHost,
@@ -42,6 +45,9 @@ impl FromStr for Target {
 
     fn from_str(text: &str) -> Result<Self, NoTarget> {
         let text = text.trim();
+        if text.contains("://") {
+            return Err(NoTarget::Url);
+        }
         let (host, port) = if let Some(rest) = text.strip_prefix('[') {
             let (host, rest) = rest.split_once(']').ok_or(NoTarget::NoBrackets)?;
             (host, if rest.is_empty() { None } else { Some(rest.strip_prefix(':').ok_or(NoTarget::NoPort)?) })
@@ -101,6 +107,8 @@ mod tests {
             ("host:0", NoTarget::NoPort),
             ("host:65536", NoTarget::NoPort),
             ("host:http", NoTarget::NoPort),
+            ("http://chat.example:1280/", NoTarget::Url),
+            ("tcp://[::1]:1234", NoTarget::Url),
             ("ho st", NoTarget::NotAHost),
             ("ho\u{1b}st", NoTarget::NotAHost),
         ] {

@@ -1,13 +1,13 @@
 //! [`fit`]: whether a text can be sent as one message. No IO.
 
-use crate::{
-    client::Received,
-    protocol::{Message, Operation, reply::ALL_CLIENTS},
-};
+use crate::protocol::{Line, Message, Operation, Unwritable, hidden::hidden, reply::ALL_CLIENTS};
 
 /// The most bytes that a message may have, its header counted and its line ending not: what servers take unless set up
-/// otherwise, and all that the report's do.
+/// otherwise, and all that the report's do. Where a server says another, see [`limits`](super::limits), that counts.
 pub const MESSAGE_BYTES: usize = 1024;
+
+/// The most that any server can be set to take.
+pub const MAX_MESSAGE_BYTES: usize = 65_536;
 
 /// Whom messages are for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,24 +28,29 @@ pub enum Unfit {
     Empty,
     /// It ends the message limit.
     #[error(
-        "is too long by {over} bytes: a message has at most {MESSAGE_BYTES}, names and operation among them; send it in parts"
+        "is too long by {over} bytes: a message has at most {limit}, names and operation among them; send it in parts"
     )]
     TooLong {
         /// By how much.
         over: usize,
+        /// How many bytes a message has at most.
+        limit: usize,
     },
     /// It is so long that nobody counted.
-    #[error(
-        "is too long: it has more than {most} bytes, and a message at most {MESSAGE_BYTES}; send it in parts"
-    )]
+    #[error("is too long: it has more than {most} bytes, and a message at most {limit}; send it in parts")]
     Endless {
         /// How many were looked at.
         most: usize,
+        /// How many bytes a message has at most.
+        limit: usize,
     },
-    /// It holds a control character other than a tab.
-    #[error("cannot be sent: character {column} is a control character (U+{code:04X})")]
-    Control {
-        /// Which character, counted from 1.
+    /// No message can carry one of its characters.
+    #[error("cannot be sent: {0}")]
+    Unwritable(#[from] Unwritable),
+    /// It holds a character that cannot be seen or that turns text around. No server of this project takes it.
+    #[error("cannot be sent: character {column} cannot be seen or turns text around (U+{code:04X})")]
+    Hidden {
+        /// Which character of DATA, counted from 1.
         column: usize,
         /// Its code point.
         code: u32,
@@ -70,40 +75,45 @@ impl To {
     }
 }
 
-/// The message that says this.
+/// The message that says this, to a server that takes messages of at most `limit` bytes.
 ///
 /// # Errors
 /// If no message can.
-pub fn fit(sender: &str, to: &To, text: &str) -> Result<Received, Unfit> {
+pub fn fit(sender: &str, to: &To, text: &str, limit: usize) -> Result<Line, Unfit> {
     if text.is_empty() {
         return Err(Unfit::Empty);
     }
-    fit_data(to.message(sender, text))
+    fit_data(to.message(sender, text), limit)
 }
 
-/// The same for any message whose header is sound; it may say nothing.
+/// The line for any message, whose DATA may be empty.
 ///
 /// # Errors
-/// If it cannot be sent.
-pub fn fit_data(message: Message<'_>) -> Result<Received, Unfit> {
-    if let Some((place, c)) = message.data.chars().enumerate().find(|(_, c)| c.is_control() && *c != '\t') {
-        return Err(Unfit::Control { column: place + 1, code: u32::from(c) });
+/// If a field holds what no message can carry, or the message is longer than `limit` bytes.
+pub fn fit_data(message: Message<'_>, limit: usize) -> Result<Line, Unfit> {
+    if let Some((at, c)) = hidden(message.data).next() {
+        let column = message.data[..at].chars().count() + 1;
+        return Err(Unfit::Hidden { column, code: u32::from(c) });
     }
-    match surplus(&message) {
-        0 => Ok(message.into()),
-        over => Err(Unfit::TooLong { over }),
-    }
+    fit_secret(message, limit)
 }
 
-/// By how many bytes this message is too long.
-#[must_use]
-pub fn surplus(message: &Message<'_>) -> usize {
-    message.encoded_len().saturating_sub(MESSAGE_BYTES)
+/// As [`fit_data`], for a password, which may hold any characters but control characters.
+///
+/// # Errors
+/// As those of [`fit_data`].
+pub fn fit_secret(message: Message<'_>, limit: usize) -> Result<Line, Unfit> {
+    let line = Line::new(&message)?;
+    match message.encoded_len().saturating_sub(limit) {
+        0 => Ok(line),
+        over => Err(Unfit::TooLong { over, limit }),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::message::Field;
 
     #[test]
     fn to_whom() {
@@ -112,23 +122,30 @@ mod tests {
             (To::All, "alan | all clients | broadcast | hi"),
             (To::Others, "alan | all clients | broadcast_not_me | hi"),
         ] {
-            assert_eq!(fit("alan", &to, "hi").unwrap().as_message(), Message::parse(line).unwrap());
+            assert_eq!(fit("alan", &to, "hi", 1024).unwrap().text(), line);
         }
     }
 
     #[test]
     fn what_cannot_be_sent() {
+        let unwritable =
+            |column, character| Unfit::Unwritable(Unwritable { field: Field::Data, column, character });
         for (text, why) in [
             ("", Unfit::Empty),
-            ("a\u{1b}[2J", Unfit::Control { column: 2, code: 0x1b }),
-            ("é\n", Unfit::Control { column: 2, code: 0x0a }),
-            ("\u{9b}", Unfit::Control { column: 1, code: 0x9b }),
+            ("a\u{1b}[2J", unwritable(2, '\u{1b}')),
+            ("é\n", unwritable(2, '\n')),
+            ("\u{9b}", unwritable(1, '\u{9b}')),
+            ("é\u{202e}x", Unfit::Hidden { column: 2, code: 0x202e }),
+            ("a\u{200d}b", Unfit::Hidden { column: 2, code: 0x200d }),
         ] {
-            assert_eq!(fit("alan", &To::All, text), Err(why), "{text:?}");
+            assert_eq!(fit("alan", &To::All, text, 1024), Err(why), "{text:?}");
         }
-        assert!(fit("alan", &To::All, "a\tb").is_ok());
+        assert!(fit("alan", &To::All, "a\tb", 1024).is_ok());
         let room = MESSAGE_BYTES - "alan | all clients | broadcast | ".len();
-        assert!(fit("alan", &To::All, &"x".repeat(room)).is_ok());
-        assert_eq!(fit("alan", &To::All, &"x".repeat(room + 1)), Err(Unfit::TooLong { over: 1 }));
+        assert!(fit("alan", &To::All, &"x".repeat(room), 1024).is_ok());
+        assert_eq!(
+            fit("alan", &To::All, &"x".repeat(room + 1), 1024),
+            Err(Unfit::TooLong { over: 1, limit: 1024 })
+        );
     }
 }

@@ -119,6 +119,10 @@ impl Tls {
     /// # Errors
     /// If none can be: why, in words.
     pub(super) fn name(host: &str) -> Result<ServerName<'static>, String> {
+        // A link-local address has a zone, which is this machine's name for a link and in no certificate.
+        let is_address = |address: &str| address.parse::<std::net::Ipv6Addr>().is_ok();
+        let zoned = host.split_once('%').filter(|(address, _)| is_address(address));
+        let host = zoned.map_or(host, |(address, _)| address);
         ServerName::try_from(host.to_owned()).map_err(|_| {
             "no certificate can be for this host: write ASCII letters, digits, dots and hyphens (xn--… for others)"
                 .to_owned()

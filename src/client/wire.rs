@@ -21,12 +21,11 @@ use tokio::{
 };
 
 use super::{
-    Received,
     decoder::{Decoder, Framing, Item},
     dial::Stream,
     liveness::{Backlog, Due, Liveness},
 };
-use crate::protocol::{Line, Message};
+use crate::protocol::Line;
 
 /// The most that is read at once.
 const READ_BYTES: usize = 16 * 1024;
@@ -116,6 +115,12 @@ impl Receiver {
         self.decoder.call_me(name);
     }
 
+    /// Whether the server sends no line endings. Known once the name was asked for.
+    #[must_use]
+    pub fn is_unframed(&self) -> bool {
+        self.decoder.framing() == Framing::Unframed
+    }
+
     /// The next message, or `None` once the server has ended the connection. Dropped before it is done, it loses
     /// nothing.
     ///
@@ -187,7 +192,7 @@ impl Receiver {
             return Ok(());
         };
         let backlog = writer.backlog.time(now);
-        writer.put(&question.as_message(), is_unframed);
+        writer.put(&question, is_unframed);
         // What the socket does not take at once is sent before the next message.
         if let Some(written) = writer.write_out().now_or_never() {
             written.map_err(in_words)?;
@@ -203,11 +208,10 @@ impl Writer {
         !self.is_finished && self.out.is_empty() && !is_pausing
     }
 
-    fn put(&mut self, message: &Message<'_>, is_unframed: bool) {
+    fn put(&mut self, line: &Line, is_unframed: bool) {
         let now = Instant::now();
-        let line = Line::from(message);
         let bytes = line.as_bytes();
-        let bytes = if is_unframed { bytes.strip_suffix(b"\n").unwrap_or(bytes) } else { bytes };
+        let bytes = if is_unframed { bytes.strip_suffix(b"\n").unwrap_or(bytes) } else { unmistakable(line) };
         self.out.extend_from_slice(bytes);
         self.backlog.add(bytes.len(), now);
         if is_unframed {
@@ -239,13 +243,13 @@ impl Sender {
     ///
     /// # Errors
     /// If the connection breaks.
-    pub async fn send(&mut self, message: &Message<'_>) -> io::Result<()> {
+    pub async fn send(&mut self, line: &Line) -> io::Result<()> {
         let mut writer = self.writer.lock().await;
         let is_unframed = self.is_unframed.load(Ordering::Relaxed);
         if is_unframed {
             writer.paused().await;
         }
-        writer.put(message, is_unframed);
+        writer.put(line, is_unframed);
         writer.write_out().await.map_err(in_words)
     }
 
@@ -275,14 +279,24 @@ fn in_words(error: io::Error) -> io::Error {
     }
 }
 
+/// A line as a server reads it as a message: one that begins with a slash could be taken for a short form, and what a user
+/// called `/all` says to one be said to all. Then SENDER is left out, which means oneself.
+fn unmistakable(line: &Line) -> &[u8] {
+    let bytes = line.as_bytes();
+    match memchr::memmem::find(bytes, b" | ") {
+        Some(sender_end) if bytes.starts_with(b"/") => &bytes[sender_end..],
+        _ => bytes,
+    }
+}
+
 /// Sends what it is given from a task of its own: a server that takes nothing for a while must be read from all the
 /// same. If sending fails, the queue closes, and the [`Receiver`] learns of it too.
 #[must_use]
-pub fn queue(mut sender: Sender) -> mpsc::Sender<Received> {
-    let (to, mut queue) = mpsc::channel::<Received>(QUEUED);
+pub fn queue(mut sender: Sender) -> mpsc::Sender<Line> {
+    let (to, mut queue) = mpsc::channel::<Line>(QUEUED);
     tokio::spawn(async move {
-        while let Some(message) = queue.recv().await {
-            if sender.send(&message.as_message()).await.is_err() {
+        while let Some(line) = queue.recv().await {
+            if sender.send(&line).await.is_err() {
                 return;
             }
         }

@@ -3,12 +3,12 @@
 use super::types::Config;
 use crate::layers::{ConfigError, Layers, Settings};
 
-/// The first that does not fit.
-pub(super) fn judge(layers: &Layers<Config>) -> Result<(), ConfigError> {
-    outbox_holds_two_messages(layers)?;
-    somewhere_is_listened(layers)?;
-    tls_has_a_certificate(layers)?;
-    required_accounts_have_a_file(layers)
+/// All that do not fit.
+pub(super) fn judge(layers: &Layers<Config>) -> Vec<ConfigError> {
+    [outbox_holds_two_messages, somewhere_is_listened, tls_has_a_certificate, required_accounts_have_a_file]
+        .into_iter()
+        .filter_map(|rule| rule(layers).err())
+        .collect()
 }
 
 /// With room for less than two messages, a session that is sent one while it takes another would be ended.

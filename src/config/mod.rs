@@ -5,7 +5,10 @@
 //! about values that do not fit together. `in_force` is what a running server reads; the table says from when a change
 //! counts. How the layers are laid is in [`crate::layers`].
 
-use std::{ffi::OsString, path::Path};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use crate::layers::{self, DefaultFile};
 
@@ -18,8 +21,8 @@ pub use crate::layers::{Choice, CommandLine, ConfigError, Flag, quoted};
 pub use in_force::{Change, InForce, View};
 pub use settings::{Applies, Description, describe};
 pub use types::{
-    Accounts, Allow, CloseServer, Compat, Config, Flood, Level, Limits, Log, LogFormat, Media, Monitoring,
-    Server, Tls, Web,
+    Accounts, Allow, CloseServer, Compat, Config, Flood, Level, Limits, LocalConnections, Log, LogFormat,
+    Media, Monitoring, Server, Tls, Web,
 };
 
 /// A configuration and where each of its values came from.
@@ -37,12 +40,19 @@ pub fn load(
     layers::load(command_line, environment, &DefaultFile::None)
 }
 
-/// Judges a file alone: no environment, no flags.
-///
-/// # Errors
-/// The first thing wrong, with what is allowed instead.
-pub fn check(path: &Path) -> Result<(), ConfigError> {
-    layers::check::<Config>(path)
+/// The file that [`load`] reads, if there is one.
+pub fn file(
+    command_line: &CommandLine,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Option<PathBuf> {
+    layers::named_file::<Config>(command_line, environment)
+}
+
+/// Judges a file alone: no environment, no flags. Gives what it says as far as that is allowed, and all that is not. The files
+/// that it names are not opened.
+#[must_use]
+pub fn check(path: &Path) -> (Config, Vec<ConfigError>) {
+    layers::check(path)
 }
 
 /// Reads a file's content over the defaults, and nothing else.

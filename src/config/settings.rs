@@ -4,7 +4,7 @@ use std::{fmt, path::Path, time::Duration};
 
 use super::{
     judge,
-    types::{Allow, Config, Level, LogFormat},
+    types::{Allow, Config, Level, LocalConnections, LogFormat},
 };
 use crate::layers::{
     Addresses, ConfigError, Host, HostNames, Layers, Millis, OneOf, PathOf, Ports, Setting, Settings, Span,
@@ -71,6 +71,7 @@ settings! {
     server.workers: Whole(0..=64);
     server.spread_above: Whole(0..=1_000_000) => NewSessions;
     server.drain_timeout: Span(Duration::ZERO..=Duration::from_mins(10)) => AtOnce;
+    server.local_connections: OneOf::<LocalConnections>::new() => NewSessions;
     tls.listen: Addresses { least: 0, most: 16 };
     tls.certificate: PathOf("file") => NewSessions;
     tls.key: PathOf("file") => NewSessions;
@@ -87,16 +88,21 @@ settings! {
     media.publish_timeout: Span(Duration::from_secs(1)..=Duration::from_mins(10));
     media.listeners: Whole(1..=100_000);
     media.listeners_per_key: Whole(1..=100_000);
+    media.listeners_per_address: Whole(1..=100_000) => NewSessions;
     media.bit_rate: Whole(8_000..=100_000_000);
     media.silence_timeout: Span(Duration::from_secs(1)..=Duration::from_hours(1));
+    media.unheard_timeout: Span(Duration::ZERO..=Duration::from_hours(1)) => AtOnce;
     monitoring.listen: Addresses { least: 0, most: 16 };
     limits.message_bytes: Whole(64..=64 * KIB);
     limits.name_timeout: Span(Duration::from_millis(10)..=Duration::from_hours(1)) => NewSessions;
     limits.line_timeout: Span(Duration::ZERO..=Duration::from_hours(1)) => NewSessions;
     limits.idle_timeout: Span(Duration::ZERO..=Duration::from_hours(24)) => NewSessions;
     limits.max_sessions: Whole(1..=1_000_000);
+    limits.reserved_sessions: Whole(0..=1_000_000) => NewSessions;
     limits.outbox_bytes: Whole(4 * KIB..=GIB);
+    limits.outboxes_bytes: Whole(MIB..=1024 * GIB) => AtOnce;
     limits.slow_reader_grace: Span(Duration::ZERO..=Duration::from_mins(10)) => NewSessions;
+    limits.slow_reader_wait: Span(Duration::ZERO..=Duration::from_secs(10)) => AtOnce;
     limits.inflight_bytes: Whole(KIB..=64 * MIB) => NewSessions;
     flood.loopback: YesNo => NewSessions;
     flood.message_rate: Whole(0..=1_000_000) => NewSessions;
@@ -129,7 +135,7 @@ impl Settings for Config {
         Config::see_from(self, folder);
     }
 
-    fn judge(layers: &Layers<Self>) -> Result<(), ConfigError> {
+    fn judge(layers: &Layers<Self>) -> Vec<ConfigError> {
         judge::judge(layers)
     }
 }
@@ -143,6 +149,8 @@ pub struct Description {
     pub variable: String,
     /// What is allowed, in words that complete "must be".
     pub allowed: String,
+    /// The value where nothing sets another, as TOML.
+    pub default: String,
     /// From when on a change counts in a running server.
     pub applies: Applies,
 }
@@ -153,6 +161,7 @@ pub fn describe() -> impl Iterator<Item = Description> {
         path: described.path,
         variable: described.variable,
         allowed: described.allowed,
+        default: described.default,
         applies: reload.applies,
     })
 }

@@ -45,6 +45,21 @@ pub struct Server {
     pub spread_above: usize,
     /// How long a closing server waits for its sessions to take their last bytes.
     pub drain_timeout: Duration,
+    /// Whose connections come from this machine.
+    pub local_connections: LocalConnections,
+}
+
+/// Whose connections come from the server's own machine. A proxy makes other people's connections look like the machine's
+/// own, and no server can tell them apart by their address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LocalConnections {
+    /// The machine's own users': trusted with passwords and `close_server`, and exempt from flood control.
+    #[default]
+    Direct,
+    /// A proxy's, on behalf of clients elsewhere that it talks to in the open.
+    Proxied,
+    /// A proxy's, on behalf of clients elsewhere that it talks to by TLS.
+    TlsProxied,
 }
 
 impl Server {
@@ -65,6 +80,7 @@ impl Default for Server {
             workers: 0,
             spread_above: 16,
             drain_timeout: Duration::from_secs(5),
+            local_connections: LocalConnections::Direct,
         }
     }
 }
@@ -136,10 +152,14 @@ pub struct Media {
     pub listeners: usize,
     /// The most of them that listen with one key.
     pub listeners_per_key: usize,
+    /// The most that listen from one address of another machine, to all streams together.
+    pub listeners_per_address: usize,
     /// The most bits a second that one stream may have, headers of RTP included.
     pub bit_rate: usize,
     /// How long a publisher may send nothing before its stream is ended.
     pub silence_timeout: Duration,
+    /// How long a stream goes on while nobody listens to it; zero is for ever.
+    pub unheard_timeout: Duration,
 }
 
 impl Default for Media {
@@ -154,8 +174,10 @@ impl Default for Media {
             publish_timeout: Duration::from_secs(10),
             listeners: 1_000,
             listeners_per_key: 16,
+            listeners_per_address: 128,
             bit_rate: 4_000_000,
             silence_timeout: Duration::from_secs(15),
+            unheard_timeout: Duration::from_secs(5),
         }
     }
 }
@@ -186,10 +208,16 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// The most sessions at once.
     pub max_sessions: usize,
+    /// How many of these are kept for accounts.
+    pub reserved_sessions: usize,
     /// What may wait to be written to one session; while more does, nothing is read from those who send to it.
     pub outbox_bytes: usize,
+    /// The memory that all that waits to be written may take, of all sessions together.
+    pub outboxes_bytes: usize,
     /// How long a session with more than that waiting may go without taking anything before it is ended.
     pub slow_reader_grace: Duration,
+    /// How long broadcasts may wait for full receivers, in sum over any 10 s.
+    pub slow_reader_wait: Duration,
     /// What one session may have unanswered; past it, the server stops reading from it.
     pub inflight_bytes: usize,
 }
@@ -202,8 +230,11 @@ impl Default for Limits {
             line_timeout: Duration::from_mins(2),
             idle_timeout: Duration::ZERO,
             max_sessions: 10_000,
+            reserved_sessions: 8,
             outbox_bytes: 1024 * 1024,
+            outboxes_bytes: 256 * 1024 * 1024,
             slow_reader_grace: Duration::from_millis(250),
+            slow_reader_wait: Duration::from_secs(2),
             inflight_bytes: 64 * 1024,
         }
     }
@@ -348,6 +379,11 @@ impl Choice for Allow {
         ("loopback", Self::Loopback),
         ("nobody", Self::Nobody),
     ];
+}
+
+impl Choice for LocalConnections {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("direct", Self::Direct), ("proxied", Self::Proxied), ("tls_proxied", Self::TlsProxied)];
 }
 
 impl Choice for Level {

@@ -73,6 +73,7 @@ pub(super) const TARGET: Target = Target {
         b"publish",
         b"/exit",
         b"/close",
+        b"|server|limits",
         b"alan | server | name | alan",
     ],
 };
@@ -91,9 +92,9 @@ fn judge(names: &[Name], bytes: &[u8]) {
 
     match Request::read(line, &Asker { name, kind, limit }) {
         Request::Refuse(_, line) => check(&line, limit, &["server"]),
-        Request::Answer(line) | Request::Broadcast(line) | Request::BroadcastNotMe(line) => {
-            check(&line, limit, &[name.as_str()]);
-        }
+        // An echo, or the limits.
+        Request::Answer(line) => check(&line, limit, &[name.as_str(), "server"]),
+        Request::Broadcast(line) | Request::BroadcastNotMe(line) => check(&line, limit, &[name.as_str()]),
         Request::Direct(direct) => {
             match forwarded(limit, name, other.as_str(), direct.operation, &direct.data) {
                 Ok(line) => check(&line, limit, &[name.as_str()]),

@@ -12,10 +12,15 @@ use crate::source::{Source, SourceError};
 /// A setting that a file gives, by its place in the table, and where its value stands.
 pub(super) type Given = (usize, Range<usize>);
 
-/// Puts what the file says into `config`; an error points at the first thing wrong in it.
-pub(super) fn apply<C: Settings>(source: &Source, config: &mut C) -> Result<Vec<Given>, SourceError> {
-    let document = DeTable::parse(&source.text)
-        .map_err(|error| source.complaint(&error.span().unwrap_or_default(), error.message().to_owned()))?;
+/// Puts what the file says into `config`, and gives what that was, and all that is wrong in the file, from the top.
+pub(super) fn apply<C: Settings>(source: &Source, config: &mut C) -> (Vec<Given>, Vec<SourceError>) {
+    let document = match DeTable::parse(&source.text) {
+        Ok(document) => document,
+        Err(error) => {
+            let at = error.span().unwrap_or_default();
+            return (Vec::new(), vec![source.complaint(&at, error.message().to_owned())]);
+        }
+    };
     let mut reading = Reading { config, given: Vec::new(), wrong: Vec::new() };
     for (name, value) in document.get_ref() {
         if C::find("", name.get_ref()).is_some() {
@@ -25,10 +30,9 @@ pub(super) fn apply<C: Settings>(source: &Source, config: &mut C) -> Result<Vec<
         }
     }
     // Tables come sorted by key, people read from the top.
-    match reading.wrong.into_iter().min_by_key(|(at, _)| at.start) {
-        None => Ok(reading.given),
-        Some((at, message)) => Err(source.complaint(&at, message)),
-    }
+    reading.wrong.sort_by_key(|(at, _)| at.start);
+    let wrong = reading.wrong.into_iter().map(|(at, message)| source.complaint(&at, message));
+    (reading.given, wrong.collect())
 }
 
 type Name<'a> = Spanned<std::borrow::Cow<'a, str>>;

@@ -142,7 +142,9 @@ impl Form for Addresses {
 
     fn allowed(&self) -> String {
         let Self { least, most } = self;
-        format!(r#"{least} to {most} addresses such as "127.0.0.1:1234" or "[::1]:1234""#)
+        format!(
+            r#"{least} to {most} addresses such as "127.0.0.1:1234" or "[::1]:1234", and no names (localhost is 127.0.0.1)"#
+        )
     }
 
     fn read(&self, raw: Raw<'_>) -> Result<Vec<SocketAddr>, Refused> {
@@ -156,7 +158,7 @@ impl Form for Addresses {
     }
 }
 
-/// Names of this machine, as the internet has them (RFC 1123, section 2.1).
+/// Names of this machine, as the internet has them (RFC 1123, section 2.1), and with `_`, as container networks have them.
 pub struct HostNames {
     /// How many there may be.
     pub most: usize,
@@ -181,7 +183,7 @@ impl Form for HostNames {
 
 fn is_host_name(text: &str) -> bool {
     let is_label = |label: &str| {
-        let is_sound = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        let is_sound = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         (1..=63).contains(&label.len())
             && label.bytes().all(is_sound)
             && !label.starts_with('-')
@@ -362,5 +364,20 @@ pub trait Choice: Copy + PartialEq + 'static {
     /// Every name, in order.
     fn names() -> impl Iterator<Item = &'static str> {
         Self::ALL.iter().map(|(name, _)| *name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_host_name;
+
+    #[test]
+    fn names_of_container_networks_are_host_names() {
+        for name in ["lab.example", "chat_server", "_chat", "a-b", "chat_server_1.project_default", "1"] {
+            assert!(is_host_name(name), "{name}");
+        }
+        for name in ["", "-a", "a-", "a..b", "a b", "chat:80", "é", "a/b", &"x".repeat(64)] {
+            assert!(!is_host_name(name), "{name}");
+        }
     }
 }

@@ -141,7 +141,7 @@ pub fn load<C: Settings>(
 
     let mut layers = Layers::default();
     match (command_line.file.clone().or(from_variable), default_file) {
-        (Some(path), _) => layers.file(&path)?,
+        (Some(path), _) => none_of(layers.file(&path))?,
         (None, DefaultFile::IfThere(path)) => layers.file_if_there(path)?,
         (None, DefaultFile::None) => {}
     }
@@ -150,19 +150,30 @@ pub fn load<C: Settings>(
     layers.finish()
 }
 
+/// The file that the command line or the environment names.
+pub fn named_file<C: Settings>(
+    command_line: &CommandLine,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Option<PathBuf> {
+    let variable = file_variable::<C>();
+    let named = environment.into_iter().find(|(name, _)| *name == *variable);
+    command_line.file.clone().or(named.map(|(_, path)| path.into()))
+}
+
 /// The variable that names the file.
 fn file_variable<C: Settings>() -> String {
     format!("{}{FILE_VARIABLE}", C::PREFIX)
 }
 
-/// Judges a file alone: no environment, no flags.
-///
-/// # Errors
-/// The first thing wrong, with what is allowed instead.
-pub fn check<C: Settings>(path: &Path) -> Result<(), ConfigError> {
+/// Judges a file alone: no environment, no flags. Gives what it says as far as that is allowed, and all that is not.
+pub fn check<C: Settings>(path: &Path) -> (C, Vec<ConfigError>) {
     let mut layers = Layers::<C>::default();
-    layers.file(path)?;
-    layers.finish().map(drop)
+    let mut faults = layers.file(path);
+    layers.see_from_here();
+    if faults.is_empty() {
+        faults = C::judge(&layers);
+    }
+    (layers.config, faults)
 }
 
 /// Reads a file's content over the defaults, and nothing else.
@@ -172,7 +183,7 @@ pub fn check<C: Settings>(path: &Path) -> Result<(), ConfigError> {
 #[cfg(any(test, feature = "fuzz"))]
 pub fn read_text<C: Settings>(name: &str, bytes: Vec<u8>) -> Result<Loaded<C>, ConfigError> {
     let mut layers = Layers::default();
-    layers.source(Source::decode(name.to_owned(), bytes)?)?;
+    none_of(layers.source(Source::decode(name.to_owned(), bytes)?))?;
     layers.finish()
 }
 
@@ -195,7 +206,7 @@ impl<C: Settings> Default for Layers<C> {
 impl<C: Settings> Layers<C> {
     /// A file that may be missing.
     fn file_if_there(&mut self, path: &Path) -> Result<(), ConfigError> {
-        match self.file(path) {
+        match none_of(self.file(path)) {
             Err(ConfigError::File(SourceError::Unreadable { source, .. }))
                 if matches!(source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
             {
@@ -205,28 +216,32 @@ impl<C: Settings> Layers<C> {
         }
     }
 
-    fn file(&mut self, path: &Path) -> Result<(), ConfigError> {
-        self.source(Source::read(path, "a configuration")?)?;
+    /// Returns all that is wrong in the file.
+    fn file(&mut self, path: &Path) -> Vec<ConfigError> {
+        let faults = match Source::read(path, "a configuration") {
+            Ok(source) => self.source(source),
+            Err(unreadable) => vec![unreadable.into()],
+        };
         // Nothing but the file has said anything yet.
         if let Some(folder) = path.parent() {
             self.config.see_from(folder);
         }
-        Ok(())
+        faults
     }
 
-    fn source(&mut self, source: Source) -> Result<(), ConfigError> {
-        let given = file::apply(&source, &mut self.config)?;
+    fn source(&mut self, source: Source) -> Vec<ConfigError> {
+        let (given, faults) = file::apply(&source, &mut self.config);
         for (index, at) in &given {
             self.origins[*index] = Origin::File { path: source.path.clone(), line: source.line(at.start) };
         }
         self.file = Some((source, given));
-        Ok(())
+        faults.into_iter().map(ConfigError::from).collect()
     }
 
     fn environment(&mut self, variables: BTreeMap<String, OsString>) -> Result<(), ConfigError> {
         for (name, value) in variables {
             let Some(index) = C::table().iter().position(|setting| setting.variable() == name) else {
-                refuse_slip::<C>(&name)?;
+                refuse_slip::<C>(&name, &value.to_string_lossy())?;
                 continue;
             };
             // What is not Unicode becomes a replacement character, which no setting allows.
@@ -256,12 +271,16 @@ impl<C: Settings> Layers<C> {
     }
 
     fn finish(mut self) -> Result<Loaded<C>, ConfigError> {
-        // So that they mean the same when they are read again, or shown.
+        self.see_from_here();
+        none_of(C::judge(&self))?;
+        Ok(Loaded { config: self.config, origins: self.origins })
+    }
+
+    /// Makes paths mean the same when they are read again, or shown.
+    fn see_from_here(&mut self) {
         if let Ok(here) = std::env::current_dir() {
             self.config.see_from(&here);
         }
-        C::judge(&self)?;
-        Ok(Loaded { config: self.config, origins: self.origins })
     }
 
     /// Where the value of a setting came from.
@@ -290,9 +309,14 @@ impl<C: Settings> Layers<C> {
     }
 }
 
+/// Fails with the first fault, if there is one.
+fn none_of(faults: Vec<ConfigError>) -> Result<(), ConfigError> {
+    faults.into_iter().next().map_or(Ok(()), Err)
+}
+
 /// Refuses a variable that is most likely a slip: of one of our sections, or near a known one. Others are left alone,
 /// because not all that begins with our prefix is meant for us (Kubernetes sets `ARAUTO_PORT` for a service `arauto`).
-fn refuse_slip<C: Settings>(name: &str) -> Result<(), ConfigError> {
+fn refuse_slip<C: Settings>(name: &str, value: &str) -> Result<(), ConfigError> {
     let prefix = C::PREFIX;
     let rest = |variable: &str| variable.trim_start_matches(prefix).to_owned();
     let variables = C::table().iter().map(Setting::variable).chain([file_variable::<C>()]);
@@ -305,10 +329,36 @@ fn refuse_slip<C: Settings>(name: &str) -> Result<(), ConfigError> {
     };
     match meant {
         None => Ok(()),
+        Some(_) if is_of_a_service(name, value) => Ok(()),
         Some(meant) => {
             Err(ConfigError::Unknown { name: name.to_owned(), nearest: format!("{prefix}{meant}") })
         }
     }
+}
+
+/// Whether a variable is one of those that Kubernetes and Docker's links set for each service, here for one whose name begins
+/// like a section: a service `arauto-server` becomes `ARAUTO_SERVER_PORT=tcp://10.0.0.1:1234` and others.
+fn is_of_a_service(name: &str, value: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let protocols = ["TCP", "UDP", "SCTP"];
+    if name.ends_with("_SERVICE_HOST") || name.contains("_SERVICE_PORT") {
+        return true;
+    }
+    if name.ends_with("_PORT") {
+        let is_address = |protocol: &&str| {
+            value.strip_prefix(&protocol.to_ascii_lowercase()).is_some_and(|rest| rest.starts_with("://"))
+        };
+        if protocols.iter().any(is_address) {
+            return true;
+        }
+    }
+    // ..._PORT_1234_TCP, and the same with _PROTO, _PORT and _ADDR.
+    let Some((_, rest)) = name.rsplit_once("_PORT_") else { return false };
+    let mut parts = rest.split('_');
+    parts.next().is_some_and(is_number)
+        && parts.next().is_some_and(|protocol| protocols.contains(&protocol))
+        && matches!(parts.next(), None | Some("PROTO" | "PORT" | "ADDR"))
+        && parts.next().is_none()
 }
 
 fn unknown_setting<C: Settings>(flag: &Flag) -> ConfigError {

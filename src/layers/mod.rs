@@ -16,6 +16,6 @@ pub use form::{
 };
 #[cfg(any(test, feature = "fuzz"))]
 pub use load::read_text;
-pub use load::{CommandLine, DefaultFile, Flag, Layers, Loaded, Origin, check, load};
+pub use load::{CommandLine, DefaultFile, Flag, Layers, Loaded, Origin, check, load, named_file};
 pub(crate) use setting::setting;
 pub use setting::{Description, Setting, Settings};

@@ -15,11 +15,9 @@ pub trait Settings: Default + 'static {
     /// Takes relative paths as seen from `folder`: those in a file are meant as seen from the file.
     fn see_from(&mut self, folder: &Path);
 
-    /// Whether the values fit together; each by itself is allowed.
-    ///
-    /// # Errors
-    /// The first that does not.
-    fn judge(layers: &Layers<Self>) -> Result<(), ConfigError>;
+    /// Which values do not fit together, though each by itself is allowed.
+    #[must_use]
+    fn judge(layers: &Layers<Self>) -> Vec<ConfigError>;
 
     /// Where in the table a setting stands.
     #[must_use]
@@ -49,6 +47,7 @@ pub trait Settings: Default + 'static {
             path: setting.path(),
             variable: setting.variable(),
             allowed: (setting.allowed)(),
+            default: (setting.show)(&Self::default()),
         })
     }
 }
@@ -107,4 +106,6 @@ pub struct Description {
     pub variable: String,
     /// What is allowed, in words that complete "must be".
     pub allowed: String,
+    /// The value where nothing sets another, as TOML.
+    pub default: String,
 }

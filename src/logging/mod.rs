@@ -6,7 +6,9 @@
 mod json;
 mod text;
 
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -17,6 +19,8 @@ use slog_async::{Async, AsyncGuard, OverflowStrategy};
 
 use crate::config::{Level, Log, LogFormat};
 use crate::terminal::takes_escapes;
+
+pub use text::Reader;
 
 /// Records that may wait to be written: a burst of some seconds on a slow terminal.
 const QUEUE_RECORDS: usize = 16 * 1024;
@@ -67,21 +71,33 @@ impl Drop for Guard {
 /// If the process has set up a log before.
 pub fn init(config: &Log) -> Result<(Logger, Guard), AlreadySetUp> {
     let stderr = io::stderr();
-    let colour = stderr.is_terminal()
+    let has_colour = stderr.is_terminal()
         && takes_escapes()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let (logger, guard) = to_writer(config, stderr, colour);
+    let reader = match std::env::var_os("JOURNAL_STREAM") {
+        Some(stream) if is_stream(&stderr, &stream) => Reader::Journal,
+        _ if has_colour => Reader::Terminal,
+        _ => Reader::Plain,
+    };
+    let (logger, guard) = to_writer(config, stderr, reader);
     bridge(config, &logger)?;
     Ok((logger, guard))
 }
 
-/// A log on any writer.
-pub fn to_writer<W>(config: &Log, out: W, colour: bool) -> (Logger, Guard)
+/// Whether a file is the one that `JOURNAL_STREAM` names by device and inode, as systemd sets it for what it connects to its
+/// journal (systemd.exec(5)). A service whose output goes elsewhere inherits the variable all the same.
+fn is_stream(file: impl AsFd, stream: &OsStr) -> bool {
+    let Ok(found) = rustix::fs::fstat(file) else { return false };
+    stream.to_str() == Some(&format!("{}:{}", found.st_dev, found.st_ino))
+}
+
+/// A log on any writer. JSON is the same for every reader.
+pub fn to_writer<W>(config: &Log, out: W, reader: Reader) -> (Logger, Guard)
 where
     W: Write + Send + 'static,
 {
     match config.format {
-        LogFormat::Text => queued(config, text::drain(out, colour)),
+        LogFormat::Text => queued(config, text::drain(out, reader)),
         LogFormat::Json => queued(config, json::drain(out)),
     }
 }

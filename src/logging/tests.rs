@@ -70,7 +70,11 @@ fn config(level: Level, format: LogFormat) -> Log {
 /// What comes out when `write` logs, with the time of each text line checked and taken off.
 fn text(colour: bool, write: impl FnOnce(&Logger)) -> String {
     let out = Shared::default();
-    let (logger, guard) = to_writer(&config(Level::Debug, LogFormat::Text), out.clone(), colour);
+    let (logger, guard) = to_writer(
+        &config(Level::Debug, LogFormat::Text),
+        out.clone(),
+        if colour { Reader::Terminal } else { Reader::Plain },
+    );
     write(&logger);
     drop(guard);
     let mut lines = String::new();
@@ -109,7 +113,7 @@ fn colour_marks_level_message_and_keys() {
 #[test]
 fn a_json_line_has_time_level_message_and_keys() {
     let out = Shared::default();
-    let (logger, guard) = to_writer(&config(Level::Warn, LogFormat::Json), out.clone(), true);
+    let (logger, guard) = to_writer(&config(Level::Warn, LogFormat::Json), out.clone(), Reader::Terminal);
     warn!(logger.new(o!("id" => 3)), "refused"; "text" => "a\u{1b}\u{9b}\u{202e}\u{e0041}\nb");
     drop(guard);
 
@@ -126,7 +130,7 @@ fn a_json_line_has_time_level_message_and_keys() {
 #[test]
 fn below_the_level_nothing_is_even_looked_at() {
     let out = Shared::default();
-    let (logger, guard) = to_writer(&config(Level::Info, LogFormat::Text), out.clone(), false);
+    let (logger, guard) = to_writer(&config(Level::Info, LogFormat::Text), out.clone(), Reader::Plain);
     debug!(logger, "silent"; "costly" => FnValue(|_: &Record<'_>| -> String { panic!("evaluated") }));
     assert!(!logger.is_enabled(slog::Level::Debug) && logger.is_enabled(slog::Level::Info));
     drop(guard);
@@ -138,7 +142,7 @@ fn a_held_terminal_holds_nobody_and_the_loss_is_told() {
     let (go_on, release) = mpsc::channel();
     let out = Shared::default();
     let held = Held { release, out: out.clone() };
-    let (logger, guard) = to_writer(&config(Level::Info, LogFormat::Text), held, false);
+    let (logger, guard) = to_writer(&config(Level::Info, LogFormat::Text), held, Reader::Plain);
 
     // Would hang here if a full queue were waited for; one record is with the writer.
     for number in 0..=QUEUE_RECORDS + 10 {
@@ -162,7 +166,7 @@ fn the_end_waits_for_a_held_terminal_only_so_long() {
     let (go_on, release) = mpsc::channel();
     let out = Shared::default();
     let (logger, mut guard) =
-        to_writer(&config(Level::Info, LogFormat::Text), Held { release, out: out.clone() }, false);
+        to_writer(&config(Level::Info, LogFormat::Text), Held { release, out: out.clone() }, Reader::Plain);
     info!(logger, "never taken");
     guard.deadline = Duration::from_millis(1);
     let (ended, end) = mpsc::channel();
@@ -178,7 +182,7 @@ fn the_end_waits_for_a_held_terminal_only_so_long() {
 #[test]
 fn a_broken_stderr_is_no_end() {
     for format in [LogFormat::Text, LogFormat::Json] {
-        let (logger, guard) = to_writer(&config(Level::Info, format), Broken, false);
+        let (logger, guard) = to_writer(&config(Level::Info, format), Broken, Reader::Plain);
         info!(logger, "one");
         info!(logger, "two");
         drop(guard);
@@ -223,7 +227,7 @@ proptest! {
     #[test]
     fn a_record_is_one_safe_line_of_text(message in anything(), value in anything(), colour: bool) {
         let out = Shared::default();
-        let drain = text::drain(out.clone(), colour);
+        let drain = text::drain(out.clone(), if colour { Reader::Terminal } else { Reader::Plain });
         let kv = b!("key" => &value, "end" => true);
         drain.log(&record!(slog::Level::Info, "", &format_args!("{message}"), kv), &o!().into()).unwrap();
 
@@ -247,5 +251,28 @@ proptest! {
         let line: serde_json::Value = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(line["msg"].as_str(), Some(message.as_str()));
         prop_assert_eq!(line["key"].as_str(), Some(value.as_str()));
+    }
+}
+
+#[test]
+fn the_journal_is_told_priorities_and_no_times() {
+    let out = Shared::default();
+    let (logger, guard) = to_writer(&config(Level::Debug, LogFormat::Text), out.clone(), Reader::Journal);
+    error!(logger, "one"; "id" => 3);
+    warn!(logger, "two");
+    info!(logger, "<2>three\n<0>four");
+    debug!(logger, "five");
+    drop(guard);
+    assert_eq!(out.text(), "<3>ERRO one, id: 3\n<4>WARN two\n<6>INFO <2>three\\n<0>four\n<7>DEBG five\n");
+}
+
+#[test]
+fn the_journal_is_told_by_its_device_and_inode() {
+    let file = tempfile::tempfile().unwrap();
+    let found = rustix::fs::fstat(&file).unwrap();
+    let stream = format!("{}:{}", found.st_dev, found.st_ino);
+    assert!(is_stream(&file, OsStr::new(&stream)));
+    for other in [String::new(), "8:1".to_owned(), format!("{stream}0"), format!("{}", found.st_ino)] {
+        assert!(!is_stream(&file, OsStr::new(&other)), "{other}");
     }
 }

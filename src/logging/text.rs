@@ -10,13 +10,29 @@ use slog_term::{Decorator, FullFormat, RecordDecorator};
 
 use crate::escape::Printable;
 
+/// Who reads the lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// A file or a pipe.
+    Plain,
+    /// A terminal that shows colours.
+    Terminal,
+    /// systemd's journal, which has times of its own, and takes each line's priority from `<N>` before it (sd-daemon(3)).
+    Journal,
+}
+
 /// A drain that writes each record as one line, in one write.
-pub(super) fn drain<W>(out: W, colour: bool) -> impl Drain<Ok = (), Err = io::Error> + Send
+pub(super) fn drain<W>(out: W, reader: Reader) -> impl Drain<Ok = (), Err = io::Error> + Send
 where
     W: Write + Send,
 {
-    FullFormat::new(Lines { out: RefCell::new(out), colour })
-        .use_custom_timestamp(|out| write!(out, "{}", humantime::format_rfc3339_millis(SystemTime::now())))
+    FullFormat::new(Lines { out: RefCell::new(out), reader })
+        .use_custom_timestamp(move |out| match reader {
+            Reader::Journal => Ok(()),
+            Reader::Plain | Reader::Terminal => {
+                write!(out, "{}", humantime::format_rfc3339_millis(SystemTime::now()))
+            }
+        })
         // A session's id, peer and name come before what one record adds.
         .use_original_order()
         .build()
@@ -24,7 +40,18 @@ where
 
 struct Lines<W> {
     out: RefCell<W>,
-    colour: bool,
+    reader: Reader,
+}
+
+/// A level as a priority of syslog (RFC 5424, 6.2.1).
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::Critical => 2,
+        Level::Error => 3,
+        Level::Warning => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    }
 }
 
 impl<W: Write> Decorator for Lines<W> {
@@ -37,11 +64,16 @@ impl<W: Write> Decorator for Lines<W> {
             part: Part::Layout,
             part_start: 0,
             level: record.level(),
-            colour: self.colour,
+            colour: self.reader == Reader::Terminal,
         };
         fill(&mut line)?;
+        let mut text = line.text;
+        if self.reader == Reader::Journal {
+            // Where the time would be, a blank is left.
+            text = format!("<{}>{}", priority(record.level()), text.trim_start());
+        }
         let mut out = self.out.borrow_mut();
-        out.write_all(line.text.as_bytes())?;
+        out.write_all(text.as_bytes())?;
         out.flush()
     }
 }

@@ -26,7 +26,12 @@ pub struct Description {
     pub length: Option<Duration>,
     /// What is to be set up, as `a=control` says it; `None` for the stream's own address.
     pub control: Option<String>,
+    /// `a=control` of the other parts, such as a cover's picture: what comes of them is passed over.
+    pub passed_over: Vec<String>,
 }
+
+/// Parts of a description, at most.
+const MAX_PARTS: usize = 8;
 
 /// Why a description is of no use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +40,7 @@ pub enum NoDescription {
     #[error("that is no SDP")]
     Malformed,
     /// It has more or fewer than one stream of sound by RTP.
-    #[error("a stream has one audio part by RTP/AVP, and no other")]
+    #[error("a stream has one audio part by RTP/AVP")]
     NotOneStream,
     /// It is in a format that is not relayed.
     #[error("only MP3, Opus and L16 of 1 or 2 channels are relayed")]
@@ -46,13 +51,14 @@ impl Description {
     /// A stream that begins with this.
     #[must_use]
     pub fn new(format: Format, title: impl Into<String>, length: Option<Duration>) -> Self {
-        Self { format, payload_type: format.payload_type(), title: title.into(), length, control: None }
+        let payload_type = format.payload_type();
+        Self { format, payload_type, title: title.into(), length, control: None, passed_over: Vec::new() }
     }
 
     /// As SDP, from a sender at this address. `number` is the session's.
     #[must_use]
     pub fn to_sdp(&self, from: IpAddr, number: u64) -> Vec<u8> {
-        let Self { format, payload_type, title, length, control } = self;
+        let Self { format, payload_type, title, length, control, passed_over: _ } = self;
         let origin = Origin::with_ip_addr(number, 1, from);
         let title: String = title.chars().filter(|character| !character.is_control()).collect();
         // A name of nothing is written as a blank (section 5.3).
@@ -81,19 +87,26 @@ impl Description {
         sdp
     }
 
-    /// Reads SDP.
+    /// Reads SDP. Of its parts, the one of sound counts; pictures and the like are passed over.
     ///
     /// # Errors
     /// If it is none, or of nothing that is relayed.
     pub fn parse(sdp: &[u8]) -> Result<Self, NoDescription> {
         let session = Session::parse(sdp).map_err(|_| NoDescription::Malformed)?;
-        let [media] = &session.medias[..] else { return Err(NoDescription::NotOneStream) };
-        let is_sound = media.try_parse_mediatype() == Ok(MediaType::Audio)
-            && media.parse_transport_proto() == TransportProto::RtpAvp;
-        let (true, Ok(payload_type)) = (is_sound, media.fmt.trim().parse::<u8>()) else {
+        let is_sound = |media: &&sdp_types::Media| media.try_parse_mediatype() == Ok(MediaType::Audio);
+        let (sounds, others): (Vec<_>, Vec<_>) = session.medias.iter().partition(is_sound);
+        let (&[media], true) = (&sounds[..], session.medias.len() <= MAX_PARTS) else {
+            return Err(NoDescription::NotOneStream);
+        };
+        let is_rtp = media.parse_transport_proto() == TransportProto::RtpAvp;
+        let (true, Ok(payload_type)) = (is_rtp, media.fmt.trim().parse::<u8>()) else {
             return Err(NoDescription::NotOneStream);
         };
         let value = |name| media.get_first_attribute_value(name).flatten();
+        let control = |media: &sdp_types::Media| {
+            let control = media.get_first_attribute_value("control").flatten();
+            control.filter(|control| *control != "*").map(str::to_owned)
+        };
         let described = |name| value(name).and_then(|value| of_payload(value, payload_type));
         let format = match described("rtpmap") {
             Some(rtpmap) => named_format(rtpmap, described("fmtp").unwrap_or_default()),
@@ -105,7 +118,8 @@ impl Description {
             payload_type,
             title: session.session_name.trim().to_owned(),
             length: length.and_then(parse_length),
-            control: value("control").filter(|control| *control != "*").map(str::to_owned),
+            control: control(media),
+            passed_over: others.into_iter().filter_map(control).collect(),
         })
     }
 }

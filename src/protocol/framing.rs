@@ -2,7 +2,7 @@
 //!
 //! A session over a WebSocket is one from the start. Every other starts as [`Kind::Line`]. It becomes [`Kind::Telnet`] at the first IAC byte. It becomes
 //! [`Kind::Unframed`] if its answer to the name request is all of its first read, has no line ending, and
-//! silence follows. It never changes again.
+//! silence follows, and a line client again if one of its later reads ends with a line ending. Nothing else changes.
 
 use std::io;
 
@@ -37,6 +37,8 @@ pub struct FrameDecoder {
     fate: Fate,
     /// The first read was a whole name message without an ending.
     may_be_unframed: bool,
+    /// The last thing decoded was a line ending, and nothing was read after it.
+    ends_with_line: bool,
     /// Boxed because few sessions have one, and every session pays for its place.
     telnet: Option<Box<Telnet>>,
     /// Where the client is of that kind.
@@ -84,6 +86,7 @@ impl FrameDecoder {
             start: Start::Bytes,
             fate: Fate::Kept,
             may_be_unframed: false,
+            ends_with_line: false,
             telnet: None,
             websocket: None,
         }
@@ -128,6 +131,11 @@ impl FrameDecoder {
                 self.may_be_unframed
             }
             Kind::Telnet | Kind::WebSocket => false,
+            // Its endings come after all, late ones among them: a microcontroller may send them in packets of their own.
+            Kind::Unframed if self.ends_with_line => {
+                self.kind = Kind::Line;
+                false
+            }
             Kind::Unframed => self.fate != Fate::Kept || !rest.is_empty(),
         }
     }
@@ -178,7 +186,11 @@ impl FrameDecoder {
     fn rest(&mut self, src: &mut BytesMut) -> Option<Frame> {
         self.start = Start::Over;
         self.scanned = 0;
-        let message = src.split();
+        let mut message = src.split();
+        // The first half of an ending whose other half is still on its way.
+        if message.ends_with(b"\r") {
+            message.truncate(message.len() - 1);
+        }
         match self.end_line() {
             Fate::Abandoned => None,
             Fate::TooLong => Some(Frame::TooLong),
@@ -229,11 +241,13 @@ impl FrameDecoder {
                     self.scanned = 0;
                     self.end_line();
                     src.advance(over);
+                    self.ends_with_line = src.is_empty();
                 }
                 Found::End { line: end, over } => {
                     self.scanned = 0;
                     let mut line = src.split_to(over);
                     line.truncate(end);
+                    self.ends_with_line = src.is_empty();
                     if let Some(frame) = self.judge_line(line) {
                         return Some(frame);
                     }
@@ -251,6 +265,7 @@ impl FrameDecoder {
                     return self.next_telnet_line(src);
                 }
                 Found::Nothing => {
+                    self.ends_with_line &= src.is_empty();
                     self.scanned = u32::try_from(src.len()).unwrap_or(u32::MAX);
                     // One byte over the limit may be the carriage return of the ending.
                     if self.fate != Fate::Kept || src.len() > limit + 1 {

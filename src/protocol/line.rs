@@ -1,17 +1,72 @@
 //! [`Line`]: one encoded message, ready to be sent.
 
+use std::borrow::Cow;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{kind::Kind, message::Message, websocket};
+use super::{
+    hidden::{hidden, without_hidden},
+    kind::Kind,
+    message::{Field, Message, Unwritable, first_forbidden},
+    websocket,
+};
 
 /// One encoded message and the newline that ends it.
 ///
-/// By construction the newline is the only one, so a `Line` can be appended to others without
-/// a second look. Cloning shares the bytes.
+/// Client and server send nothing else than `Line`s, and every `Line` reads back as the message that it was made of: the
+/// newline is the only control character but for tabs in DATA, and no field but DATA holds a pipe. So a `Line` can be
+/// appended to others without a second look, and no text from outside, whatever it holds, becomes a second message.
+/// Cloning shares the bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line(Bytes);
 
 impl Line {
+    /// The message as a line, if it reads back with the same fields. For texts whose author can be told what is wrong.
+    ///
+    /// # Errors
+    /// The first character that no message can carry.
+    pub fn new(message: &Message<'_>) -> Result<Self, Unwritable> {
+        message.validate()?;
+        Ok(Self::encoded(message))
+    }
+
+    /// The message as a line, with U+FFFD in place of each character that no message can carry, and of each that is
+    /// [hidden](super::hidden). For the server, whose answer has to be sent whatever it quotes.
+    #[must_use]
+    pub fn lossy(message: &Message<'_>) -> Self {
+        let Message { sender, destination, operation, data } = message;
+        let is_hidden = |text: &&str| hidden(text).next().is_some();
+        if message.validate().is_ok() && ![sender, destination, operation, data].into_iter().any(is_hidden) {
+            return Self::encoded(message);
+        }
+        let [sender, destination, operation, data] = [
+            replaced(Field::Sender, sender),
+            replaced(Field::Destination, destination),
+            replaced(Field::Operation, operation),
+            replaced(Field::Data, data),
+        ];
+        Self::encoded(&Message {
+            sender: &sender,
+            destination: &destination,
+            operation: &operation,
+            data: &data,
+        })
+    }
+
+    fn encoded(message: &Message<'_>) -> Self {
+        let mut bytes = BytesMut::with_capacity(message.encoded_len() + 1);
+        message.encode(&mut bytes);
+        bytes.put_u8(b'\n');
+        Self(bytes.freeze())
+    }
+
+    /// The fields, blanks around all but DATA left out.
+    #[must_use]
+    pub fn message(&self) -> Message<'_> {
+        // Every line is a message, see `new`.
+        Message::parse(self.text()).unwrap_or_default()
+    }
+
     /// The message's bytes with the newline: what a line client is sent.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -45,11 +100,77 @@ impl Line {
     }
 }
 
-impl From<&Message<'_>> for Line {
-    fn from(message: &Message<'_>) -> Self {
-        let mut bytes = BytesMut::with_capacity(message.encoded_len() + 1);
-        message.encode(&mut bytes);
-        bytes.put_u8(b'\n');
-        Self(bytes.freeze())
+/// The text of a field with U+FFFD in place of what must not stand there.
+fn replaced(field: Field, text: &str) -> Cow<'_, str> {
+    let text = without_hidden(text);
+    if first_forbidden(field, &text).is_none() {
+        return text;
+    }
+    let is_fine = |c: char| first_forbidden(field, c.encode_utf8(&mut [0; 4])).is_none();
+    Cow::Owned(text.chars().map(|c| if is_fine(c) { c } else { char::REPLACEMENT_CHARACTER }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::escape::tests::anything;
+
+    #[test]
+    fn what_would_be_another_message_is_no_line() {
+        let plain = Message { sender: "rui", destination: "dj", operation: "play", data: "x" };
+        for (message, field, column, character) in [
+            (Message { data: "x\n/close", ..plain }, Field::Data, 2, '\n'),
+            (Message { data: "é\r", ..plain }, Field::Data, 2, '\r'),
+            (Message { data: "\0", ..plain }, Field::Data, 1, '\0'),
+            (Message { data: "\u{7f}", ..plain }, Field::Data, 1, '\u{7f}'),
+            (Message { data: "\u{85}", ..plain }, Field::Data, 1, '\u{85}'),
+            (Message { data: "\u{9f}", ..plain }, Field::Data, 1, '\u{9f}'),
+            (Message { sender: "r\nui", ..plain }, Field::Sender, 2, '\n'),
+            (Message { sender: "r|ui", ..plain }, Field::Sender, 2, '|'),
+            (Message { destination: "dj | exit", ..plain }, Field::Destination, 4, '|'),
+            (Message { destination: "d\tj", ..plain }, Field::Destination, 2, '\t'),
+            (Message { operation: "play|x", ..plain }, Field::Operation, 5, '|'),
+            (Message { operation: "\u{1b}", ..plain }, Field::Operation, 1, '\u{1b}'),
+        ] {
+            assert_eq!(Line::new(&message), Err(Unwritable { field, column, character }), "{message:?}");
+        }
+        let line = Line::new(&Message { data: "a\tb | c", ..plain }).unwrap();
+        assert_eq!(line.as_bytes(), b"rui | dj | play | a\tb | c\n");
+        assert_eq!(line.message(), Message { data: "a\tb | c", ..plain });
+    }
+
+    #[test]
+    fn why_a_text_is_no_line_is_said_in_words() {
+        let said = |field, character| Unwritable { field, column: 3, character }.to_string();
+        assert_eq!(said(Field::Data, '\n'), "character 3 is a control character (U+000A)");
+        assert_eq!(
+            said(Field::Destination, '|'),
+            "character 3 of DESTINATION is a |, which separates fields"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_line_reads_back(texts in [anything(), anything(), anything(), anything()]) {
+            let [sender, destination, operation, data] = texts.each_ref().map(String::as_str);
+            let message = Message { sender, destination, operation, data };
+            let trimmed = Message {
+                sender: sender.trim_matches(' '),
+                destination: destination.trim_matches(' '),
+                operation: operation.trim_matches(' '),
+                data,
+            };
+            match Line::new(&message) {
+                Ok(line) => prop_assert_eq!(line.message(), trimmed),
+                Err(_) => prop_assert!(message.validate().is_err()),
+            }
+            let line = Line::lossy(&message);
+            let text = line.text();
+            prop_assert!(Message::parse(text).is_ok(), "{:?}", text);
+            prop_assert!(!text.contains(['\n', '\r']));
+            prop_assert_eq!(hidden(text).next(), None);
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use bytes::BufMut;
 
+use super::hidden::hidden;
+
 /// What DATA says where a command carries none.
 pub const NO_DATA: &str = "no data";
 
@@ -12,7 +14,11 @@ pub const NAME: &str = "name";
 const SEPARATOR: &str = " | ";
 
 /// One TR2.23 message, its fields borrowed from where it was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// Anybody can make one of any texts. To be sent, it has to become a [`Line`], which checks them.
+///
+/// [`Line`]: super::Line
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Message<'a> {
     /// Who speaks; from a client it may be left empty, and is never believed.
     pub sender: &'a str,
@@ -36,6 +42,14 @@ pub enum Malformed {
     /// It holds a control character (C0, DEL or C1; a tab is allowed in DATA).
     #[error("character {column} is a control character (U+{code:04X}), and those are refused")]
     Control {
+        /// Which character, counted from 1.
+        column: usize,
+        /// Its code point.
+        code: u32,
+    },
+    /// It holds a character that cannot be seen or that turns text around, see [`hidden`].
+    #[error("character {column} cannot be seen or turns text around (U+{code:04X}), and those are refused")]
+    Hidden {
         /// Which character, counted from 1.
         column: usize,
         /// Its code point.
@@ -75,7 +89,7 @@ impl<'a> Message<'a> {
         })
     }
 
-    /// How many bytes [`Self::encode`] writes.
+    /// How many bytes the message has on the wire, its line ending not counted.
     #[must_use]
     pub fn encoded_len(&self) -> usize {
         self.sender.len()
@@ -85,14 +99,104 @@ impl<'a> Message<'a> {
             + 3 * SEPARATOR.len()
     }
 
-    /// Writes the message exactly as the protocol spells it, without a line ending.
-    pub fn encode(&self, out: &mut impl BufMut) {
+    /// Checks that the message reads back with the same fields: no control character but a tab in DATA, and no pipe that
+    /// would split another field.
+    ///
+    /// # Errors
+    /// The first character that must not be there.
+    pub(super) fn validate(&self) -> Result<(), Unwritable> {
+        let fields = [
+            (Field::Sender, self.sender),
+            (Field::Destination, self.destination),
+            (Field::Operation, self.operation),
+            (Field::Data, self.data),
+        ];
+        for (field, text) in fields {
+            if let Some((at, character)) = first_forbidden(field, text) {
+                return Err(Unwritable { field, column: text[..at].chars().count() + 1, character });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the message exactly as the protocol spells it, without a line ending. The caller has validated it.
+    pub(super) fn encode(&self, out: &mut impl BufMut) {
         out.put_slice(self.sender.as_bytes());
         for field in [self.destination, self.operation, self.data] {
             out.put_slice(SEPARATOR.as_bytes());
             out.put_slice(field.as_bytes());
         }
     }
+}
+
+/// A field of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// The first.
+    Sender,
+    /// The second.
+    Destination,
+    /// The third.
+    Operation,
+    /// The last, the only one that may hold tabs and pipes.
+    Data,
+}
+
+impl std::fmt::Display for Field {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Sender => "SENDER",
+            Self::Destination => "DESTINATION",
+            Self::Operation => "OPERATION",
+            Self::Data => "DATA",
+        })
+    }
+}
+
+/// A character that no message can carry, in a text that was to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unwritable {
+    /// The field that holds it.
+    pub field: Field,
+    /// Its place in the field, in characters, counted from 1.
+    pub column: usize,
+    /// The character: a control character, or a pipe in another field than DATA.
+    pub character: char,
+}
+
+impl std::fmt::Display for Unwritable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { field, column, character } = self;
+        write!(f, "character {column}")?;
+        if *field != Field::Data {
+            write!(f, " of {field}")?;
+        }
+        match character {
+            '|' => f.write_str(" is a |, which separates fields"),
+            control => write!(f, " is a control character (U+{:04X})", u32::from(*control)),
+        }
+    }
+}
+
+impl std::error::Error for Unwritable {}
+
+/// The first character that this field of a message must not hold, and the byte at which it begins.
+pub(super) fn first_forbidden(field: Field, text: &str) -> Option<(usize, char)> {
+    let is_data = field == Field::Data;
+    if !is_suspicious(text) && (is_data || !text.contains('|')) {
+        return None;
+    }
+    text.char_indices().find(|(_, c)| match c {
+        '\t' | '|' => !is_data,
+        c => c.is_control(),
+    })
+}
+
+/// Whether a text may hold a control character: bytes tell faster than characters, and 0xC2 begins what may be a C1.
+fn is_suspicious(text: &str) -> bool {
+    let suspicious = |byte| matches!(byte, 0..b' ' | 0x7f | 0xc2);
+    // Not `any`: to look at all of them, many at a time, is faster than to stop at the first.
+    text.bytes().fold(false, |found, byte| found | suspicious(byte))
 }
 
 /// The text of a line, if it is UTF-8.
@@ -109,10 +213,8 @@ pub fn text(line: &[u8]) -> Result<&str, Malformed> {
 /// # Errors
 /// [`Malformed::Control`] with the first of them.
 pub(super) fn refuse_controls(line: &str, data_start: usize) -> Result<(), Malformed> {
-    // Nearly every line holds none, which bytes tell faster than characters; 0xC2 begins what may be a C1. Not `any`: to
-    // look at all of them, many at a time, is faster than to stop at the first.
-    let suspicious = |byte| matches!(byte, 0..b' ' | 0x7f | 0xc2);
-    if !line.bytes().fold(false, |found, byte| found | suspicious(byte)) {
+    // Nearly every line holds none.
+    if !is_suspicious(line) {
         return Ok(());
     }
     let refused = |(at, c): &(usize, char)| c.is_control() && !(*c == '\t' && *at >= data_start);
@@ -120,6 +222,19 @@ pub(super) fn refuse_controls(line: &str, data_start: usize) -> Result<(), Malfo
         None => Ok(()),
         Some((at, c)) => {
             Err(Malformed::Control { column: line[..at].chars().count() + 1, code: u32::from(c) })
+        }
+    }
+}
+
+/// Refuses characters that cannot be seen or that turn text around, which would have others read what is not there.
+///
+/// # Errors
+/// [`Malformed::Hidden`] with the first of them.
+pub fn refuse_hidden(text: &str) -> Result<(), Malformed> {
+    match hidden(text).next() {
+        None => Ok(()),
+        Some((at, c)) => {
+            Err(Malformed::Hidden { column: text[..at].chars().count() + 1, code: u32::from(c) })
         }
     }
 }

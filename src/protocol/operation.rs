@@ -37,6 +37,8 @@ pub enum Operation {
     Help,
     /// Send a file that another asked for. Only the server says it.
     Publish,
+    /// How long messages and names may be. Programs ask it.
+    Limits,
 }
 
 /// One row of the table of operations.
@@ -55,7 +57,7 @@ struct Row {
 }
 
 /// Every operation; [`Operation::row`] finds one by its place here.
-const TABLE: [Row; 17] = [
+const TABLE: [Row; 18] = [
     Row {
         operation: Operation::Echo,
         wire: "echo",
@@ -193,15 +195,24 @@ const TABLE: [Row; 17] = [
         does: "asks a user's client to send a file",
         also: &[],
     },
+    Row {
+        operation: Operation::Limits,
+        wire: "limits",
+        short: "limits",
+        typed: "/limits",
+        does: "how long messages and names may be",
+        also: &[],
+    },
 ];
 
 impl Operation {
     /// How many there are.
     pub const COUNT: usize = TABLE.len();
 
-    /// All that can be asked for, in the order help shows.
+    /// All that people ask for, in the order help shows.
     pub fn all() -> impl Iterator<Item = Self> {
-        TABLE.iter().map(|row| row.operation).filter(|operation| !operation.is_the_servers())
+        let is_for_people = |operation: &Self| !operation.is_the_servers() && !operation.is_for_programs();
+        TABLE.iter().map(|row| row.operation).filter(is_for_people)
     }
 
     /// Its name on the wire.
@@ -240,6 +251,12 @@ impl Operation {
         self == Self::Publish
     }
 
+    /// Whether programs ask it and people have no need to: help does not list it, and no hint names it.
+    #[must_use]
+    pub fn is_for_programs(self) -> bool {
+        self == Self::Limits
+    }
+
     /// The operation of this exact name on the wire.
     #[must_use]
     pub fn from_wire(word: &str) -> Option<Self> {
@@ -269,7 +286,7 @@ impl Operation {
         }
         TABLE
             .iter()
-            .filter(|row| !row.operation.is_the_servers())
+            .filter(|row| !row.operation.is_the_servers() && !row.operation.is_for_programs())
             .flat_map(|row| [(row.wire, row), (row.short, row)])
             .map(|(name, row)| (strsim::osa_distance(name, &word), name.len(), row))
             .filter(|(distance, length, _)| distance * 3 <= *length)

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::{
     frame::Breach,
+    hidden::without_hidden,
     line::Line,
     message::{Malformed, Message},
-    name::Name,
+    name::{self, Name},
     operation::Operation,
 };
 
@@ -35,7 +36,7 @@ const CLIENT: &str = "client";
 pub const ARE_YOU_THERE: &str = "server | client | echo | yes\r\n";
 
 fn server_says(destination: &str, operation: &str, data: &str) -> Line {
-    Line::from(&Message { sender: SERVER, destination, operation, data })
+    Line::lossy(&Message { sender: SERVER, destination, operation, data })
 }
 
 /// As [`server_says`], with DATA cut so that the message has at most `limit` bytes.
@@ -43,7 +44,7 @@ fn server_says_within(limit: usize, destination: &str, operation: &str, data: &s
     let whole = Message { sender: SERVER, destination, operation, data };
     let over = whole.encoded_len().saturating_sub(limit);
     if over == 0 {
-        return Line::from(&whole);
+        return Line::lossy(&whole);
     }
     let kept = data.floor_char_boundary(data.len().saturating_sub(over + '…'.len_utf8()));
     server_says(destination, operation, &format!("{}…", &data[..kept]))
@@ -65,7 +66,7 @@ pub fn list_clients<'a>(limit: usize, to: &Name, names: impl Iterator<Item = &'a
     for name in names {
         let used = data.len() - HEAD.len();
         if used > 0 && used + BETWEEN.len() + name.as_str().len() > room {
-            lines.push(Line::from(&Message { data: &data, ..empty }));
+            lines.push(Line::lossy(&Message { data: &data, ..empty }));
             data.truncate(HEAD.len());
         }
         if data.len() > HEAD.len() {
@@ -73,7 +74,7 @@ pub fn list_clients<'a>(limit: usize, to: &Name, names: impl Iterator<Item = &'a
         }
         data.push_str(name.as_str());
     }
-    lines.push(Line::from(&Message { data: &data, ..empty }));
+    lines.push(Line::lossy(&Message { data: &data, ..empty }));
     lines
 }
 
@@ -131,6 +132,7 @@ pub fn no_message(limit: usize, to: &Name, line: &str, why: Malformed) -> Line {
     let advice = match why {
         Malformed::NotUtf8 { .. } => "Set your terminal or program to send UTF-8".to_owned(),
         Malformed::Control { .. } => "Send plain text; a tab is allowed in DATA".to_owned(),
+        Malformed::Hidden { .. } => "Type it again without that character".to_owned(),
         Malformed::MissingFields { found: 1 } => match meant_in(line) {
             Some(operation) => format!("Did you mean {operation}? Type: {}", operation.typed()),
             None => format!("To say it to everyone, type: /all {}", presentable(line, 60)),
@@ -214,6 +216,26 @@ pub fn outbox_full(limit: usize, to: Option<&Name>, outbox_bytes: usize) -> Line
     disconnected(limit, to, &format!("more than {outbox_bytes} bytes for you were waiting unread"))
 }
 
+/// Last words to a receiver that is among those for which most was unread when all outboxes together took too much memory.
+#[must_use]
+pub fn outboxes_full(limit: usize, to: Option<&Name>, outboxes_bytes: usize) -> Line {
+    let why = format!(
+        "more than {outboxes_bytes} bytes for all clients were unread, and you had most unread for longest"
+    );
+    disconnected(limit, to, &why)
+}
+
+/// Last words to a receiver that is disconnected because broadcasts had waited `waited` of the last `window` for it and
+/// others like it.
+#[must_use]
+pub fn slow_reader(limit: usize, to: &Name, waited: Duration, window: Duration, outbox_bytes: usize) -> Line {
+    let (waited, window) = (humantime::format_duration(waited), humantime::format_duration(window));
+    let why = format!(
+        "broadcasts had waited {waited} of {window} for slow readers, and more than {outbox_bytes} bytes for you were unread"
+    );
+    disconnected(limit, Some(to), &why)
+}
+
 /// Last words over a WebSocket that was not used as RFC 6455 wants it.
 #[must_use]
 pub fn bad_websocket(limit: usize, to: Option<&Name>, breach: Breach) -> Line {
@@ -272,6 +294,14 @@ pub fn help(limit: usize, to: &Name, is_operator: bool) -> Vec<Line> {
         .collect()
 }
 
+/// How long messages and names may be, as words of the form `key=value`.
+#[must_use]
+pub fn limits(limit: usize, to: &Name) -> Line {
+    let name_bytes = name::max_bytes(limit);
+    let data = format!("message_bytes={limit} name_bytes={name_bytes} name_chars={}", name::MAX_NAME_CHARS);
+    server_says_within(limit, to.as_str(), Operation::Limits.wire(), &data)
+}
+
 /// How the end of a broken connection reads in the log: the message the report's server prints.
 #[must_use]
 pub fn broken_connection(error: &str, name: &str) -> String {
@@ -287,11 +317,12 @@ fn meant_in(line: &str) -> Option<Operation> {
         .or_else(|| words.take(3).find_map(Operation::from_wire))
 }
 
-/// A stranger's text made fit to be quoted in a field: no control characters, no `|`, at most `chars` characters.
+/// A stranger's text made fit to be quoted in a field: no control and no hidden characters, no `|`, at most `chars`
+/// characters.
 fn presentable(text: &str, chars: usize) -> String {
-    let clean = |c: char| if c.is_control() || c == '|' { char::REPLACEMENT_CHARACTER } else { c };
-    let mut quoted: String = text.chars().take(chars).map(clean).collect();
-    if text.chars().nth(chars).is_some() {
+    let kept = text.char_indices().nth(chars).map_or(text, |(end, _)| &text[..end]);
+    let mut quoted = without_hidden(kept).replace(|c: char| c.is_control() || c == '|', "\u{fffd}");
+    if kept.len() < text.len() {
         quoted.push('…');
     }
     quoted

@@ -30,7 +30,7 @@ pub struct Asker<'a> {
 /// What is asked of the server, its texts already in their final words where they need nobody else's.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Request {
-    /// To the asker alone: an echo.
+    /// To the asker alone: an echo, or the limits.
     Answer(Line),
     /// To the asker alone: why nothing else is done, in words.
     Refuse(Refusal, Line),
@@ -146,6 +146,8 @@ impl Request {
     #[must_use]
     pub fn operation(&self) -> Option<Operation> {
         Some(match self {
+            // An echo's SENDER is the asker's name, and "server" is no user's.
+            Self::Answer(line) if line.message().sender == reply::SERVER => Operation::Limits,
             Self::Answer(_) => Operation::Echo,
             Self::Refuse(..) => return None,
             Self::Broadcast(_) => Operation::Broadcast,
@@ -167,9 +169,14 @@ impl Request {
         let read = message::text(line).and_then(|text| match text.strip_prefix('/') {
             Some(short) if !is_message(text) => {
                 message::refuse_controls(text, 0)?;
+                message::refuse_hidden(text)?;
                 Ok(Self::from_short_form(short, asker))
             }
-            _ => Ok(Self::from_message(&Message::parse(text)?, asker)),
+            _ => {
+                let message = Message::parse(text)?;
+                message::refuse_hidden(text)?;
+                Ok(Self::from_message(&message, asker))
+            }
         });
         read.unwrap_or_else(|why| {
             // Not quoted, because of what it holds.
@@ -261,6 +268,7 @@ impl Request {
             }
             Operation::ListClients => Self::ListClients,
             Operation::Help => Self::Help { for_operator: false },
+            Operation::Limits => Self::Answer(reply::limits(limit, name)),
             Operation::Kick | Operation::Ban | Operation::Unban | Operation::ListBans => {
                 match moderation(operation, destination, data, limit) {
                     Ok(moderation) => Self::Moderate(Box::new(moderation)),
@@ -317,7 +325,7 @@ pub fn forwarded(
 ) -> Result<Line, Line> {
     let message = Message { sender: from.as_str(), destination: to, operation: operation.wire(), data };
     let bytes = message.encoded_len();
-    if bytes > limit { Err(reply::message_too_long(limit, from, bytes)) } else { Ok(Line::from(&message)) }
+    if bytes > limit { Err(reply::message_too_long(limit, from, bytes)) } else { Ok(Line::lossy(&message)) }
 }
 
 /// Whether a line that begins with `/` is a whole message after all, from someone whose name does.

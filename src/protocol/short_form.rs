@@ -51,7 +51,8 @@ pub fn parse(line: &str) -> Result<ShortForm<'_>, NoShortForm<'_>> {
         | Operation::CloseServer
         | Operation::ListBans
         | Operation::Help
-        | Operation::Publish => ("", NO_DATA),
+        | Operation::Publish
+        | Operation::Limits => ("", NO_DATA),
     };
     if data.is_empty() {
         return Err(NoShortForm::Incomplete(operation, "the text"));

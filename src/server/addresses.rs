@@ -22,6 +22,8 @@ use crate::config::{Config, Media, Monitoring, Web};
 pub struct Addresses {
     /// For messages in plain text.
     pub plain: Vec<SocketAddr>,
+    /// Those were passed by someone else, who decides whether one for IPv6 takes IPv4 too.
+    plain_is_passed: bool,
     /// The same over TLS.
     pub tls: Vec<SocketAddr>,
     /// For the page.
@@ -66,6 +68,7 @@ impl Taken {
     /// If the system refuses what they need.
     pub fn over(passed: Vec<TcpListener>) -> Result<Self, ServeError> {
         let mut taken = Self::default();
+        taken.at.plain_is_passed = true;
         for socket in passed {
             listener::prepare(&SockRef::from(&socket))?;
             taken.at.plain.push(socket.local_addr()?);
@@ -136,6 +139,36 @@ impl Addresses {
         }
         for address in &self.monitoring {
             info!(log, "monitoring is at"; "url" => format_args!("http://{address}/metrics"));
+        }
+    }
+}
+
+impl Addresses {
+    /// Says which addresses take IPv6 alone, though they look like all addresses there are: that depends on the program, and
+    /// many take IPv4 too. Here each address means one family, so that `0.0.0.0` and `[::]` can stand side by side.
+    pub fn log_missing_ipv4(&self, log: &Logger) {
+        let plain = if self.plain_is_passed { &[][..] } else { &self.plain };
+        for (setting, addresses) in [
+            ("server.listen", plain),
+            ("tls.listen", &self.tls),
+            ("web.listen", &self.web),
+            ("web.tls_listen", &self.secure_web),
+            ("media.listen", &self.media),
+            ("media.tls_listen", &self.secure_media),
+            ("monitoring.listen", &self.monitoring),
+        ] {
+            for address in
+                addresses.iter().filter(|address| address.is_ipv6() && address.ip().is_unspecified())
+            {
+                let port = address.port();
+                if !addresses.iter().any(|other| other.is_ipv4() && other.port() == port) {
+                    info!(
+                        log,
+                        "this address takes IPv6 alone; for IPv4, add another";
+                        "setting" => setting, "address" => %address, "add" => format_args!("0.0.0.0:{port}")
+                    );
+                }
+            }
         }
     }
 }

@@ -171,13 +171,21 @@ impl Ledger {
     /// is dropped and all is written.
     ///
     /// # Errors
-    /// If the file is refused, or cannot be written.
+    /// If the file is refused, or cannot be written for another reason than the disk: a server whose disk is full still
+    /// starts, with the bans that it has.
     pub fn in_file(path: &Path, log: &Logger) -> Result<(Self, JoinHandle<()>), LedgerError> {
         let bans = file::read(path)?;
-        // So that it is known at the start, not at the first ban, whether it can be.
-        file::write(path, &bans)?;
+        // So that it is known at the start, not at the first ban, whether it can be. One that is there stays as it is.
+        let tried = if path.exists() { file::try_out(path, &bans) } else { file::write(path, &bans) };
+        let is_failing = tried.is_err();
+        match tried {
+            Err(error) if error.is_the_disks() => {
+                error!(log, "cannot write the bans file: new bans end with the server"; "error" => %error);
+            }
+            tried => tried?,
+        }
         let (changes, received) = channel::<Bans>();
-        let failing = Arc::new(AtomicBool::new(false));
+        let failing = Arc::new(AtomicBool::new(is_failing));
         let keeper = Keeper { changes, failing: Arc::clone(&failing) };
         let (path, log) = (path.to_owned(), log.clone());
         let thread = std::thread::Builder::new().name("bans".to_owned()).spawn(move || {

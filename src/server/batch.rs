@@ -73,6 +73,14 @@ pub enum What {
     Close(CloseReason),
 }
 
+impl What {
+    /// Whether what is still unsent is dropped, because its receiver is disconnected for not reading it.
+    #[must_use]
+    pub fn drops_unsent(&self) -> bool {
+        matches!(self, Self::Close(CloseReason::SlowReader | CloseReason::OutboxFull))
+    }
+}
+
 /// A part of what one session gets.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece<'a> {

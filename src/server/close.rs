@@ -70,6 +70,8 @@ pub enum CloseReason {
     NameClaimed,
     /// It did not read what it was sent (`limits.outbox_bytes`).
     OutboxFull,
+    /// Broadcasts had waited too long for it and others (`limits.slow_reader_wait`).
+    SlowReader,
     /// The server ended.
     ServerClosed,
     /// The server was full (`limits.max_sessions`).
@@ -92,7 +94,7 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Every reason, in the order of the enum.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Exit,
         Self::Eof,
         Self::Broken,
@@ -117,6 +119,7 @@ impl CloseReason {
         Self::Banned,
         Self::NameClaimed,
         Self::OutboxFull,
+        Self::SlowReader,
         Self::ServerClosed,
         Self::ServerFull,
         Self::Flood,
@@ -131,7 +134,7 @@ impl CloseReason {
     /// Whether its connection is of no use any more: nobody waits for what it sent last.
     #[must_use]
     pub fn is_abrupt(self) -> bool {
-        matches!(self, Self::Broken | Self::OutboxFull | Self::Fault)
+        matches!(self, Self::Broken | Self::OutboxFull | Self::SlowReader | Self::Fault)
     }
 
     /// What a WebSocket is closed with (RFC 6455, section 7.4.1).
@@ -177,6 +180,7 @@ impl CloseReason {
             Self::Banned => "banned",
             Self::NameClaimed => "name claimed",
             Self::OutboxFull => "outbox full",
+            Self::SlowReader => "slow reader",
             Self::ServerClosed => "server closed",
             Self::ServerFull => "server full",
             Self::Flood => "flood",

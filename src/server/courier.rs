@@ -4,7 +4,14 @@
 //! them (`places.rs`) writes at once where nothing is queued. It also takes new connections in and starts their
 //! sessions, because a socket belongs to the reactor of its arbiter.
 
-use std::{cell::RefCell, collections::HashMap, io, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    io,
+    rc::Rc,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use actix::{Actor, Addr, AsyncContext, Handler, Recipient};
 use bytes::BytesMut;
@@ -18,10 +25,10 @@ use super::{
     doorkeeper::{Admission, Stay},
     flood::{Allowance, Meter},
     http::{Http, Visitor, stream::Tuner},
-    inbox::{Inbox, ReadBuffer},
+    inbox::{Inbox, Pulse, ReadBuffer},
     messages::{
-        Adopt, CloseServer, Deliver, Impatient, Jammed, LiftBounds, Pressure, Probe, Raw, Reframe, Say,
-        ToCourier,
+        Adopt, CloseServer, Deliver, Impatient, Jammed, LiftBounds, OutboxesFull, Pressure, Probe, Raw,
+        Reframe, Say, ToCourier, Weigh, Weighed,
     },
     outbox::{Bounds, Outbox, at_once},
     patience::Patience,
@@ -36,7 +43,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    protocol::{FrameDecoder, reply},
+    protocol::{FrameDecoder, Kind, reply},
 };
 
 mod secure;
@@ -67,6 +74,7 @@ pub enum Manner {
 }
 
 /// How often WebSockets are pinged. What stands between them and us may drop a connection that is silent for a minute.
+/// One that answers nothing is ended 60 to 90 s after it was last heard of.
 const PING_EVERY: Duration = Duration::from_secs(30);
 
 /// The actor of one arbiter.
@@ -151,8 +159,13 @@ impl Courier {
             Manner::WebSocket { read } => (FrameDecoder::for_websocket(limits.message_bytes), read, None),
         };
         outbox.set_kind(decoder.kind());
+        outbox.count_into(self.surroundings.tally.outboxes_bytes());
         let (buffer, patience) = (Rc::clone(&self.buffer), Rc::clone(&self.terms.patience));
-        let inbox = Inbox::new(reader, buffer, decoder, read, limits.inflight_bytes, patience);
+        let pulse = (decoder.kind() == Kind::WebSocket).then(Pulse::default);
+        let mut inbox = Inbox::new(reader, buffer, decoder, read, limits.inflight_bytes, patience);
+        if let Some(pulse) = &pulse {
+            inbox.set_pulse(Rc::clone(pulse));
+        }
         let meter = config.flood.governs(peer.is_local).then(|| {
             share(&mut self.allowance, allowance(&self.surroundings));
             Meter::new(Rc::clone(&self.allowance), Instant::now()).map(Box::new)
@@ -168,7 +181,11 @@ impl Courier {
             stay,
             certified,
         );
-        self.places.add(Place::new(seat, session, outbox, Rc::clone(&self.report)));
+        let mut place = Place::new(seat, session, outbox, Rc::clone(&self.report));
+        if let Some(pulse) = pulse {
+            place.watch_pings(pulse);
+        }
+        self.places.add(place);
         if self.closing {
             self.tell(seat, |outbox| outbox.put(&reply::server_closed()));
             self.close_place(slot, CloseReason::ServerClosed, Instant::now() + CLOSE_GRACE);
@@ -180,6 +197,19 @@ impl Courier {
     fn tell(&mut self, seat: Seat, put: impl FnOnce(&mut Outbox)) {
         if let Some(place) = self.places.get_mut(seat) {
             place.tell(put);
+        }
+        self.watch_outboxes();
+    }
+
+    /// Says so if all outboxes of the server together take too much memory. What is to be freed is a sixteenth more, so that
+    /// this is not needed for each message.
+    fn watch_outboxes(&self) {
+        let limit = self.surroundings.config.get().limits.outboxes_bytes;
+        let total = self.surroundings.tally.outboxes_bytes().load(Ordering::Relaxed);
+        let total = usize::try_from(total).unwrap_or(usize::MAX);
+        if total > limit {
+            let excess = total - limit + limit / 16;
+            self.surroundings.registry.outboxes_full.do_send(OutboxesFull { excess });
         }
     }
 
@@ -268,6 +298,16 @@ impl Handler<Deliver> for Courier {
         for (slot, reason) in closed {
             self.close_place(slot, reason, Instant::now() + CLOSE_GRACE);
         }
+        self.watch_outboxes();
+    }
+}
+
+impl Handler<Weigh> for Courier {
+    type Result = ();
+
+    fn handle(&mut self, Weigh { answer }: Weigh, _: &mut Self::Context) {
+        let now = Instant::now();
+        answer.do_send(Weighed(self.places.iter().filter_map(|place| place.weigh(now)).collect()));
     }
 }
 

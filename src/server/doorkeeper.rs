@@ -7,7 +7,7 @@
 //! is no timer for that: whoever comes when many are kept pays for looking them through, which is rare enough to be
 //! cheap. The number of addresses without a session is bounded by [`MOST_STRANGERS`].
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, future::pending, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{OwnedSemaphorePermit, oneshot},
@@ -15,8 +15,11 @@ use tokio::{
 };
 
 use super::{
+    block::Block,
     close::CloseReason,
     flood::{Bucket, Rate},
+    page_places::PagePlace,
+    trial::{TRIAL_TIMEOUT, Trial},
     who::Peer,
 };
 use crate::{config::Flood, protocol::Line};
@@ -33,37 +36,61 @@ const FEW: usize = 1024;
 const LOGGED_AT_ONCE: usize = 20;
 const LOGGED_A_SECOND: usize = 1;
 
-/// What is counted as one address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Block {
-    V4([u8; 4]),
-    V6([u16; 4]),
+/// Held by a session for as long as it counts for its address, and by a connection that asks for the page, which also
+/// has a place that it may have to give up.
+#[derive(Debug, Default)]
+pub struct Visit {
+    #[expect(dead_code, reason = "it counts by being there")]
+    counted: Option<Arc<()>>,
+    /// The place of a connection that asks for the page.
+    pub page: Option<PagePlace>,
 }
 
-impl Block {
-    fn of(peer: Peer) -> Self {
-        let address = peer.ip();
-        match address {
-            IpAddr::V4(address) => Self::V4(address.octets()),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                Self::V6([a, b, c, d])
-            }
+impl Visit {
+    /// Waits until the connection has to give way to another. Sessions never do.
+    pub async fn displaced(&self) {
+        match self.page.as_ref().map(PagePlace::displaced) {
+            Some(displaced) => displaced.cancelled().await,
+            None => pending().await,
         }
     }
 }
 
-/// Held by a session for as long as it counts for its address.
-#[derive(Debug)]
-pub struct Visit(#[expect(dead_code, reason = "it counts by being there")] Arc<()>);
-
 /// The places of a connection, given back when it is gone.
 #[derive(Debug)]
 pub struct Stay {
-    /// Its place among the server's: of `limits.max_sessions`, or of those for the page.
-    pub permit: OwnedSemaphorePermit,
+    /// Its place among the server's: of `limits.max_sessions`, or of those for the page. None while it is on trial.
+    pub permit: Option<OwnedSemaphorePermit>,
     /// Its place among its address's, where these are counted.
     pub visit: Option<Visit>,
+    /// It came when only places kept for accounts were left.
+    pub trial: Option<Trial>,
+}
+
+impl Stay {
+    /// One that has its place.
+    #[must_use]
+    pub fn in_place(permit: OwnedSemaphorePermit, visit: Option<Visit>) -> Self {
+        Self { permit: Some(permit), visit, trial: None }
+    }
+
+    /// Time to give a name, or a password, where everybody has `timeout`.
+    #[must_use]
+    pub fn name_timeout(&self, timeout: Duration) -> Duration {
+        if self.is_on_trial() { timeout.min(TRIAL_TIMEOUT) } else { timeout }
+    }
+
+    /// Whether it has no place yet.
+    #[must_use]
+    pub fn is_on_trial(&self) -> bool {
+        self.trial.as_ref().is_some_and(Trial::goes_on)
+    }
+
+    /// Whether it has a place, or takes one that is kept for accounts: only an account's owner can.
+    #[must_use]
+    pub fn take_place(&self, is_owner: bool) -> bool {
+        self.trial.as_ref().is_none_or(|trial| is_owner && trial.take_place())
+    }
 }
 
 /// The places of who is let in, or why there are none.
@@ -130,13 +157,13 @@ impl Doorkeeper {
     /// Why not.
     pub fn admit(&mut self, peer: Peer, flood: &Flood, now: Instant) -> Result<Option<Visit>, Unwelcome> {
         let joins = Rate::new(flood.joins_per_minute, Duration::from_mins(1), flood.joins_per_minute);
-        if !flood.governs(peer.is_local) || joins.is_none() && flood.sessions_per_address == 0 {
+        if !peer.counts_by_address(flood) || joins.is_none() && flood.sessions_per_address == 0 {
             return Ok(None);
         }
         self.sweep(now);
         let visitor = self
             .visitors
-            .entry(Block::of(peer))
+            .entry(Block::of(peer.ip()))
             .or_insert_with(|| Visitor { sessions: Arc::default(), joins: Bucket::full(now) });
         if let Some(rate) = joins {
             let wait = visitor.joins.wait(rate, 1, now);
@@ -149,7 +176,7 @@ impl Doorkeeper {
         if most > 0 && visitor.sessions() >= most {
             return Err(Unwelcome::TooMany { most });
         }
-        Ok(Some(Visit(Arc::clone(&visitor.sessions))))
+        Ok(Some(Visit { counted: Some(Arc::clone(&visitor.sessions)), page: None }))
     }
 
     /// Forgets those of whom nothing has to be known any more.

@@ -238,6 +238,9 @@ impl Claim {
             Verdict::TooMany(wait) => {
                 (CloseReason::TooManyPasswords, reply::too_many_passwords(limit, &self.name, wait))
             }
+            Verdict::TooManyForAccount(wait) => {
+                (CloseReason::TooManyPasswords, reply::too_many_for_account(limit, &self.name, wait))
+            }
             Verdict::Failed => (CloseReason::Fault, reply::password_unjudged(limit, &self.name)),
         };
         Outcome::Refused(Refusal { reason, farewell })
@@ -262,5 +265,41 @@ impl Claim {
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accounts::cheap_hash;
+
+    #[test]
+    fn each_verdict_has_its_words() {
+        let name = Name::parse("alan", 489).unwrap();
+        let account = Account { name, hash: cheap_hash(), operator: false };
+        let minutes = std::time::Duration::from_secs(569);
+        for (verdict, reason, words) in [
+            (
+                Verdict::TooMany(minutes),
+                CloseReason::TooManyPasswords,
+                "Too many wrong passwords came from your address. Try again in 9m 30s",
+            ),
+            (
+                Verdict::TooManyForAccount(minutes),
+                CloseReason::TooManyPasswords,
+                "Too many wrong passwords were given for alan. Try again in 9m 30s, or from an address from which you gave the right one before",
+            ),
+            (
+                Verdict::Failed,
+                CloseReason::Fault,
+                "Your password could not be compared just now. Connect again later",
+            ),
+        ] {
+            let Outcome::Refused(refusal) = Claim::of(&account).judged(verdict, 1024) else {
+                panic!("{verdict:?} is not refused");
+            };
+            let expected = format!("server | new_client: alan | connection_error | {words}");
+            assert_eq!((refusal.reason, refusal.farewell.text().to_string()), (reason, expected));
+        }
     }
 }

@@ -13,7 +13,7 @@ use actix_rt::Arbiter;
 use slog::{Logger, error, warn};
 use tokio::{
     sync::{
-        Semaphore,
+        AcquireError, Semaphore,
         mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     },
     time::{Instant, sleep_until},
@@ -26,7 +26,7 @@ use super::{
     doorkeeper::Admission,
     health::{Health, Phase},
     http::stream::Tuner,
-    listener::{Doors, Listener, PAGES, REFUSALS, Reception},
+    listener::{Doors, Listener, PAGE_FILES, REFUSALS, Reception},
     media::{self, Audio, Opening},
     messages::{CloseServer, ToCourier, ToRegistry},
     reach::Reach,
@@ -36,6 +36,7 @@ use super::{
     systemd,
     tally::Tally,
     tls::credentials::CredentialsError,
+    trial::MAX_TRIALS,
     vigil::{Notice, Vigil},
 };
 use crate::{
@@ -52,7 +53,7 @@ const MAILBOX: usize = 16;
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// An address could not be listened on.
-    #[error("cannot listen on {address}: {error}")]
+    #[error("cannot listen on {address}: {error}{}", way_out(error))]
     Bind {
         /// Which.
         address: SocketAddr,
@@ -74,6 +75,22 @@ pub enum ServeError {
     /// A part died that the others cannot do without.
     #[error("the {0} died; the server cannot go on")]
     Died(&'static str),
+}
+
+/// What to do where an address cannot be listened on.
+fn way_out(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "; another program listens there: end it, or choose another address (--listen, or the configuration)"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "; this machine has no such address: 0.0.0.0 and [::] stand for all that it has"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 are for root and for who has CAP_NET_BIND_SERVICE: choose a higher one"
+        }
+        _ => "",
+    }
 }
 
 impl ServeError {
@@ -111,6 +128,8 @@ pub struct House {
     notices: UnboundedReceiver<Notice>,
     /// A permit for each session there may be.
     places: Arc<Semaphore>,
+    /// A permit for each connection that may be on trial for one of those.
+    trials: Arc<Semaphore>,
     max_sessions: u32,
     config: InForce,
     /// Listeners that have not ended.
@@ -140,7 +159,15 @@ impl House {
         let registry = Addr::new(sender);
         let audio = media.map(|opening| {
             let to = media::ToRegistry::from(registry.clone());
-            media::start(opening, to, config, tally.audio(), Vigil::new("relay", notify.clone()), log)
+            media::start(
+                opening,
+                to,
+                barrier.clone(),
+                config,
+                tally.audio(),
+                Vigil::new("relay", notify.clone()),
+                log,
+            )
         });
         let tuner = audio.as_ref().map(|audio| Tuner::new(audio.tune.clone()));
         let (admissions, wanted) = unbounded_channel();
@@ -189,11 +216,14 @@ impl House {
         let listening = CancellationToken::new();
         let limits = &config.get().limits;
         let places = Arc::new(Semaphore::new(limits.max_sessions));
+        let trials = Arc::new(Semaphore::new(MAX_TRIALS));
         let reception = Reception {
             couriers,
             barrier,
             places: Arc::clone(&places),
-            pages: Arc::new(Semaphore::new(PAGES)),
+            trials: Arc::clone(&trials),
+            accounts: accounts.clone(),
+            pages: Arc::new(Semaphore::new(PAGE_FILES)),
             max_sessions: limits.max_sessions,
             stop: listening.clone(),
             message_bytes: limits.message_bytes,
@@ -210,6 +240,7 @@ impl House {
             audio,
             notices,
             places,
+            trials,
             max_sessions: u32::try_from(limits.max_sessions).unwrap_or(u32::MAX),
             config: config.clone(),
             listeners: listener_count,
@@ -230,7 +261,11 @@ impl House {
         let mut deadline: Option<Instant> = None;
         let (mut stopped, mut closing) = (false, false);
         loop {
-            let everyone_left = self.places.acquire_many(self.max_sessions);
+            let everyone_left = async {
+                let trials = u32::try_from(MAX_TRIALS).unwrap_or(u32::MAX);
+                let on_trial = self.trials.acquire_many(trials).await?;
+                Ok::<_, AcquireError>((on_trial, self.places.acquire_many(self.max_sessions).await?))
+            };
             tokio::select! {
                 Some(by) = stops.recv() => {
                     if std::mem::replace(&mut stopped, true) {

@@ -8,16 +8,17 @@ use std::{
     io,
     pin::Pin,
     rc::Rc,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
 use actix_http::{
-    HttpMessage, HttpService, Request, Response, StatusCode,
+    HttpMessage, HttpService, Method, Request, Response, StatusCode,
     body::{BodySize, BoxBody},
     error::DispatchError,
     h1,
-    header::HeaderMap,
+    header::{HeaderMap, SEC_WEBSOCKET_PROTOCOL},
     ws,
 };
 use actix_service::{Service, ServiceFactory, fn_service, map_config};
@@ -54,6 +55,7 @@ use crate::{
 };
 
 pub mod host;
+mod proxy;
 pub mod stream;
 pub mod turns;
 
@@ -66,6 +68,9 @@ const BETWEEN: Duration = Duration::from_secs(5);
 
 /// Where a WebSocket is to be had.
 const WEBSOCKET_PATH: &str = "/tr2";
+
+/// The subprotocol that is spoken there, by its name in a handshake (RFC 6455, section 1.9).
+const SUBPROTOCOL: &str = "tr2";
 
 /// How many requests a connection may make; the page has some twenty files.
 pub const REQUESTS: u32 = 100;
@@ -88,7 +93,9 @@ pub struct Visitor {
 impl Visitor {
     /// A connection that has said nothing yet.
     pub fn new(carrier: Carrier, id: SessionId, peer: Peer) -> Self {
-        Self { carrier: Turns::at_most(carrier, REQUESTS), id, peer, listens: Listens::default() }
+        let listens = Listens::default();
+        let carrier = Turns::at_most(carrier, REQUESTS).lasting(Arc::clone(&listens.flag), stream::MAX_PAUSE);
+        Self { carrier, id, peer, listens }
     }
 }
 
@@ -129,8 +136,8 @@ impl Http {
     /// If it breaks, or does not speak HTTP.
     pub async fn serve(
         &self,
-        visitor: Visitor,
-        Stay { permit, visit: _visit }: Stay,
+        mut visitor: Visitor,
+        Stay { permit, visit, .. }: Stay,
         listening: impl FnOnce(),
     ) -> io::Result<()> {
         if self.serve.get().is_none() {
@@ -139,16 +146,22 @@ impl Http {
             let _ = self.serve.set(serve);
         }
         let Some(serve) = self.serve.get() else { unreachable!("it was set just now") };
-        let Listens(listens) = visitor.listens.clone();
+        let Listens { notify: listens, .. } = visitor.listens.clone();
+        let mut visit = visit.unwrap_or_default();
+        if let Some(place) = &visit.page {
+            visitor.carrier = visitor.carrier.busy(place.is_busy());
+        }
         let mut served = serve(visitor);
         let served = tokio::select! {
             served = &mut served => served,
             () = listens.notified() => {
                 // It has another place now.
                 drop(permit);
+                visit.page = None;
                 listening();
                 served.await
             }
+            () = visit.displaced() => return Err(io::Error::other("it gave way to a newer one")),
             () = sleep(VISIT) => return Err(io::ErrorKind::TimedOut.into()),
         };
         served.map_err(|error| io::Error::other(error.to_string()))
@@ -157,7 +170,9 @@ impl Http {
     async fn build(&self) -> io::Result<Serve> {
         let this = self.clone();
         let judge = move |request: ServiceRequest, next: Next<_>| {
-            let stranger = this.stranger(request.headers()).err();
+            // By POST, with which browsers always send `Origin`, the page asks why it got no WebSocket.
+            let is_question = request.path() == WEBSOCKET_PATH && request.method() == Method::POST;
+            let stranger = this.judge_headers(request.headers(), is_question).err();
             async move {
                 match stranger {
                     None => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
@@ -165,7 +180,9 @@ impl Http {
                 }
             }
         };
-        let app = web::app().service(stream::resource(self.tuner.clone())).wrap(from_fn(judge));
+        let websocket = web::no_handshake(WEBSOCKET_PATH);
+        let app =
+            web::app().service(websocket).service(stream::resource(self.tuner.clone())).wrap(from_fn(judge));
         let page = map_config(app, |()| AppConfig::default());
         let this = self.clone();
         let upgrade = fn_service(move |(request, framed)| {
@@ -178,6 +195,7 @@ impl Http {
             .client_disconnect_timeout(BETWEEN)
             .on_connect_ext(|visitor: &Visitor, known| {
                 known.insert(visitor.listens.clone());
+                known.insert(visitor.peer);
             })
             .upgrade(upgrade)
             .h1(page);
@@ -204,7 +222,11 @@ impl Http {
             let _ = framed.close().await;
             return Ok(());
         }
-        let parts = framed.into_parts();
+        let mut parts = framed.into_parts();
+        let peer = parts.io.peer;
+        if let Some(by_tls) = proxy::passed_on(request.headers(), peer.reached(), &self.own_names) {
+            parts.io.peer = peer.proxied(by_tls);
+        }
         let (answer, answered) = oneshot::channel();
         // Nobody is left to ask where the server ends.
         let _ = self.admissions.send(Admission { peer: parts.io.peer, answer });
@@ -219,12 +241,13 @@ impl Http {
         Ok(())
     }
 
-    /// Whether the page and its WebSocket are for who asks so.
-    fn stranger(&self, headers: &HeaderMap) -> Result<(), Stranger> {
+    /// Whether the page, and its WebSocket too, are for a request with these headers.
+    fn judge_headers(&self, headers: &HeaderMap, is_for_websocket: bool) -> Result<(), Stranger> {
         let config = self.config.get();
         // What streams are called by is a name of this server, too.
         let names = config.web.hosts.iter().chain(&*self.own_names).chain([&config.media.public_host]);
-        host::judge(headers, names.map(String::as_str))
+        let names = names.map(String::as_str);
+        if is_for_websocket { host::judge(headers, names) } else { host::judge_host(headers, names) }
     }
 
     /// The answer to a handshake: that it is done, or why not.
@@ -237,17 +260,28 @@ impl Http {
         if request.path() != WEBSOCKET_PATH {
             return refuse(StatusCode::NOT_FOUND, "The WebSocket is at /tr2.\n");
         }
-        if let Err(stranger) = self.stranger(request.headers()) {
+        if let Err(stranger) = self.judge_headers(request.headers(), true) {
             return refuse(StatusCode::FORBIDDEN, stranger.in_words());
         }
         match ws::handshake(request.head()) {
-            Ok(mut response) => Ok(response.finish().drop_body()),
+            Ok(mut response) => {
+                if offers_subprotocol(request.headers()) {
+                    response.insert_header((SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL));
+                }
+                Ok(response.finish().drop_body())
+            }
             Err(error) => {
                 let refusal = Response::<BoxBody>::from(error);
                 Err((refusal.drop_body(), "This is no WebSocket handshake as RFC 6455 has it, version 13.\n"))
             }
         }
     }
+}
+
+/// Whether a handshake offers [`SUBPROTOCOL`]. Browsers fail where they offered some and none was chosen.
+fn offers_subprotocol(headers: &HeaderMap) -> bool {
+    let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL).filter_map(|offer| offer.to_str().ok());
+    offers.flat_map(|offer| offer.split(',')).any(|offer| offer.trim() == SUBPROTOCOL)
 }
 
 impl AsyncRead for Visitor {

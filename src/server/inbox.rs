@@ -5,7 +5,7 @@
 //! kernel, and TCP slows the sender.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     future::Future,
     io,
     pin::Pin,
@@ -45,6 +45,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// The longest ending of a line.
 const ENDING_BYTES: usize = 2;
+
+/// Set whenever something comes from a connection's other end, and while the server itself does not read.
+pub type Pulse = Rc<Cell<bool>>;
 
 /// The buffer that all inboxes of an arbiter read into.
 pub type ReadBuffer = Rc<RefCell<BytesMut>>;
@@ -100,6 +103,8 @@ pub struct Inbox<R> {
     acquiring: Option<Box<Acquire>>,
     patience: Rc<Patience>,
     waits: Waits,
+    /// Present where somebody watches it.
+    pulse: Option<Pulse>,
     ended: bool,
 }
 
@@ -127,7 +132,19 @@ impl<R: ReceiveHalf> Inbox<R> {
             acquiring: None,
             patience,
             waits: Waits::default(),
+            pulse: None,
             ended: false,
+        }
+    }
+
+    /// Sets this pulse from now on.
+    pub fn set_pulse(&mut self, pulse: Pulse) {
+        self.pulse = Some(pulse);
+    }
+
+    fn beat(&self) {
+        if let Some(pulse) = &self.pulse {
+            pulse.set(true);
         }
     }
 
@@ -146,6 +163,9 @@ impl<R: ReceiveHalf> Inbox<R> {
             if let Some(acquire) = &mut self.acquiring {
                 // What is acquired is given back at once: this only waits.
                 if acquire.permit.as_mut().poll(cx).is_pending() {
+                    if let Some(pulse) = &self.pulse {
+                        pulse.set(true);
+                    }
                     ready!(acquire.look.as_mut().poll(cx));
                     if let Some(error) = self.reader.take_error()? {
                         return Poll::Ready(Err(error));
@@ -177,6 +197,7 @@ impl<R: ReceiveHalf> Inbox<R> {
             self.ended = true;
             return Poll::Ready(Ok(Intake::End(self.decoder.decode_eof(&mut buffer))));
         }
+        self.beat();
         Poll::Ready(self.decode(&mut buffer, credit))
     }
 

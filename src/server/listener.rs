@@ -33,13 +33,14 @@ use super::{
     who::Peer,
 };
 use crate::{
+    accounts::Directory,
     config::InForce,
     protocol::{Line, reply},
 };
 
 mod admission;
 
-pub use admission::{Door, Doors, PAGES};
+pub use admission::{Door, Doors, PAGE_FILES};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -101,7 +102,12 @@ pub struct Reception {
     pub barrier: Barrier,
     /// A permit for each session there may be.
     pub places: Arc<Semaphore>,
+    /// A permit for each connection that may be on trial for a place that is kept for accounts.
+    pub trials: Arc<Semaphore>,
+    /// Whom those are kept for.
+    pub accounts: Directory,
     /// A permit for each connection that may ask for the page.
+    /// A permit for each open file of connections that ask for the page.
     pub pages: Arc<Semaphore>,
     /// How many sessions there may be, for the refusal.
     pub max_sessions: usize,
@@ -132,7 +138,7 @@ impl Reception {
             match accepted.and_then(|(socket, from)| Ok((socket.into_std()?, from))) {
                 Ok((socket, from)) => {
                     failing = false;
-                    let peer = Peer::of(&socket, from);
+                    let peer = Peer::of(&socket, from, self.config.get().server.local_connections);
                     self.receive(socket, peer, speaks, secure(), &door);
                 }
                 Err(error) if is_passing(&error) => {
@@ -164,7 +170,7 @@ impl Reception {
                 Ok((socket, from)) => {
                     // Unlike other options, this one is not inherited.
                     socket.set_nonblocking(true)?;
-                    let peer = Peer::of(&socket, from);
+                    let peer = Peer::of(&socket, from, self.config.get().server.local_connections);
                     self.receive(socket, peer, speaks, secure(), door);
                 }
                 Err(error) if is_passing(&error) => {}
@@ -287,7 +293,7 @@ mod tests {
     use std::{io::Read, rc::Rc};
 
     use super::*;
-    use crate::config::Config;
+    use crate::{accounts::Accounts, config::Config};
 
     #[test]
     fn connections_inherit_what_they_need() {
@@ -312,6 +318,8 @@ mod tests {
             couriers: Vec::new(),
             barrier: Barrier::default(),
             places: Arc::new(Semaphore::new(0)),
+            trials: Arc::new(Semaphore::new(0)),
+            accounts: Directory::new(Accounts::default()),
             pages: Arc::new(Semaphore::new(0)),
             max_sessions: 0,
             stop: CancellationToken::new(),

@@ -13,6 +13,7 @@ use actix_rt::ArbiterHandle;
 use slog::Logger;
 
 use super::{
+    bans::Barrier,
     messages::{CloseServer, StreamBegan, StreamEnded, ToRelay, Tune},
     tls::credentials::Credentials,
     vigil::Vigil,
@@ -21,6 +22,7 @@ use crate::config::InForce;
 
 mod container;
 pub mod counters;
+mod crowd;
 mod door;
 mod fan_out;
 pub mod figures;
@@ -33,6 +35,7 @@ mod pump;
 mod relay;
 mod reports;
 pub mod rtsp;
+mod shares;
 mod source;
 mod stream;
 mod streams;
@@ -42,7 +45,7 @@ use counters::Counters;
 use relay::Relay;
 
 /// Open files beside those of sessions: connections, and four sockets for each of the most streams of by default.
-pub const OPEN_FILES: u64 = door::MOST_CONNECTIONS as u64 + 4 * 32;
+pub const OPEN_FILES: u64 = crowd::MAX_CONNECTIONS as u64 + 4 * 32;
 
 /// A socket that is listened on for RTSP.
 #[derive(Debug)]
@@ -63,6 +66,18 @@ pub struct Opening {
     pub addresses: Vec<SocketAddr>,
     /// The addresses of those that speak TLS.
     pub secure_addresses: Vec<SocketAddr>,
+}
+
+/// What the relay needs of the rest of the server.
+pub struct Around {
+    /// Who is told.
+    pub registry: ToRegistry,
+    /// Which addresses are kept out.
+    pub barrier: Barrier,
+    /// What is in force.
+    pub config: InForce,
+    /// What is counted.
+    pub counters: Arc<Counters>,
 }
 
 /// What the relay tells the registry, without knowing it.
@@ -102,6 +117,7 @@ pub struct Audio {
 pub fn start(
     opening: Opening,
     registry: ToRegistry,
+    barrier: Barrier,
     config: &InForce,
     counters: Arc<Counters>,
     vigil: Vigil,
@@ -109,8 +125,8 @@ pub fn start(
 ) -> Audio {
     let Opening { thread, doors, addresses, secure_addresses } = opening;
     let (config, log) = (config.clone(), log.clone());
-    let relay =
-        Relay::start_in_arbiter(&thread, move |_| Relay::new(doors, registry, config, counters, vigil, log));
+    let around = Around { registry, barrier, config, counters };
+    let relay = Relay::start_in_arbiter(&thread, move |_| Relay::new(doors, around, vigil, log));
     Audio {
         relay: ToRelay {
             open: relay.clone().recipient(),

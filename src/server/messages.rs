@@ -4,14 +4,14 @@
 //! Listener --Adopt--> Courier --starts--> Session --Enter, Work, Leave--> Registry
 //!                       ^ ^                   | ^                           ^ |
 //!                       | '-Reframe, Raw, Say-' '--Jammed, Hangup, Sent--.    | |
-//!                       |                                          Courier --Pressure
-//!                       '----------------------Deliver, Probe, Impatient, LiftBounds, CloseServer'
+//!                       |                                          Courier --Pressure, OutboxesFull, Weighed
+//!                       '--------------Deliver, Probe, Impatient, Weigh, LiftBounds, CloseServer'
 //!
 //! Registry --OpenStream, AdmitListener, ShutStream--> Relay --StreamBegan, StreamEnded--> Registry
 //! HTTP --Tune--> Relay
 //! ```
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use actix::{Message, Recipient};
 use bytes::{Bytes, BytesMut};
@@ -175,7 +175,7 @@ pub struct Probe {
 pub struct Reframe {
     /// Who.
     pub seat: Seat,
-    /// Now and for good.
+    /// From now on.
     pub kind: Kind,
 }
 
@@ -244,6 +244,38 @@ pub struct Pressure {
 pub struct Impatient {
     /// Whose.
     pub seat: Seat,
+}
+
+/// Courier to Registry: all outboxes together take more memory than they may.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct OutboxesFull {
+    /// The bytes that are to be freed.
+    pub excess: usize,
+}
+
+/// Registry to Courier: say which outboxes are heaviest.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Weigh {
+    /// Where the answer goes.
+    pub answer: Recipient<Weighed>,
+}
+
+/// Courier to Registry: its heaviest outboxes.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Weighed(pub Vec<Heavy>);
+
+/// A session whose outbox takes memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heavy {
+    /// Whose.
+    pub seat: Seat,
+    /// The bytes of memory.
+    pub bytes: usize,
+    /// How long it has taken nothing off its queue.
+    pub idle: Duration,
 }
 
 /// Registry to Courier: the server ends, and what comes until then is taken by every outbox, however full it is.
@@ -327,6 +359,8 @@ pub struct ToRegistry {
     pub enter: Recipient<Enter>,
     /// What one read held.
     pub work: Recipient<Work>,
+    /// All outboxes together take too much memory.
+    pub outboxes_full: Recipient<OutboxesFull>,
     /// The end.
     pub leave: Recipient<Leave>,
 }

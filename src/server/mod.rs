@@ -24,7 +24,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
     accounts::{self, Accounts, Directory},
-    config::{Config, InForce},
+    config::{Config, InForce, LocalConnections},
     escape::Escaped,
     protocol::name,
     source::SourceError,
@@ -33,6 +33,7 @@ use crate::{
 mod addresses;
 pub(crate) mod bans;
 mod batch;
+mod block;
 mod challenge;
 pub mod close;
 mod connection;
@@ -50,6 +51,7 @@ mod messages;
 mod monitoring;
 mod outbox;
 mod pace;
+mod page_places;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod pair;
 mod patience;
@@ -62,6 +64,7 @@ mod retransmission;
 mod roster;
 mod seat;
 mod session;
+mod settling;
 mod signals;
 mod sock_diag;
 mod speaks;
@@ -69,13 +72,15 @@ mod streams;
 pub mod systemd;
 mod tally;
 mod tls;
+mod trial;
 mod tune;
 mod vigil;
+mod wait_budget;
 mod waiting;
 mod who;
 
 use addresses::{Addresses, Taken};
-use bans::Ledger;
+use bans::{Ledger, LedgerError};
 use health::{Health, Phase};
 pub use house::{Ended, ServeError};
 use house::{Entrances, House};
@@ -272,6 +277,8 @@ impl Server {
         let monitoring = monitoring::start(std::mem::take(&mut self.monitoring), watched)?;
         self.at.log(&self.log);
         info!(self.log, "started"; "version" => env!("CARGO_PKG_VERSION"), "workers" => workers.len());
+        log_local_connections(&self.config.get(), &self.log);
+        self.at.log_missing_ipv4(&self.log);
         // Sound has a thread of its own: a datagram waits for no message, and no message for a datagram.
         let media_thread = if self.doors.is_empty() { None } else { Some(Arbiter::try_new()?) };
         let opening = media_thread.as_ref().map(|thread| Opening {
@@ -327,6 +334,46 @@ impl Server {
     }
 }
 
+/// Says whose connections from this machine are taken to be. The server cannot find out by itself that a proxy passes on
+/// those of strangers, who would have the rights of the machine's own users.
+fn log_local_connections(config: &Config, log: &Logger) {
+    let is_for_others = !config.web.hosts.is_empty()
+        && config.web.tls_listen.is_empty()
+        && config.web.listen.iter().all(|at| at.ip().is_loopback());
+    match config.server.local_connections {
+        LocalConnections::Direct if is_for_others => warn!(
+            log,
+            "web.hosts names this server for others, and web.listen is for this machine alone: if a proxy passes on what \
+             they ask, set server.local_connections"
+        ),
+        LocalConnections::Direct => info!(
+            log,
+            "connections from this machine are its own users', with their rights; if a proxy here passes on those of \
+             others, set server.local_connections"
+        ),
+        LocalConnections::Proxied | LocalConnections::TlsProxied => info!(
+            log,
+            "connections from this machine are a proxy's; limits for each address do not hold for them"
+        ),
+    }
+}
+
+/// Opens all files that a configuration names, and gives all that is wrong with them.
+#[must_use]
+pub fn unusable_files(config: &Config) -> Vec<ServeError> {
+    let accounts = match config.accounts.file.as_path() {
+        file if file.as_os_str().is_empty() => Vec::new(),
+        file => Accounts::faults(file, name::max_bytes(config.limits.message_bytes)),
+    };
+    let bans = match config.accounts.bans_file.as_path() {
+        file if file.as_os_str().is_empty() => Vec::new(),
+        file => bans::file::faults(file),
+    };
+    let credentials = credentials::faults(&config.tls).into_iter().map(ServeError::from);
+    let bans = bans.into_iter().map(|fault| ServeError::from(LedgerError::from(fault)));
+    credentials.chain(accounts.into_iter().map(ServeError::from)).chain(bans).collect()
+}
+
 /// Reads the accounts file that a configuration names, if it names one, and warns if others can read it too. To put them
 /// in force: [`Directory::replace`].
 ///
@@ -348,8 +395,12 @@ fn read_accounts(config: &Config, log: &Logger) -> Result<Accounts, SourceError>
 
 /// Open files beside the sessions: listeners, reactors and log, connections that are being refused, ask for the page or listen, and
 /// monitoring.
-const RESERVED_FILES: u64 =
-    64 + (listener::REFUSALS + listener::PAGES + http::stream::LISTENERS + monitoring::MOST) as u64;
+const RESERVED_FILES: u64 = 64
+    + (listener::REFUSALS
+        + listener::PAGE_FILES
+        + trial::MAX_TRIALS
+        + http::stream::LISTENERS
+        + monitoring::MOST) as u64;
 
 #[cfg(test)]
 mod tests;

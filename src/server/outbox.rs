@@ -26,11 +26,14 @@ mod carry;
 mod ending;
 mod flush;
 mod full;
+mod reframe;
+mod weight;
 
 pub use carry::{Carried, carry};
 use flush::Flush;
 use full::Full;
 pub use full::Level;
+use weight::{Piece, Weight};
 
 /// How many queued pieces go into one write.
 const SLICES: usize = 64;
@@ -64,9 +67,11 @@ pub struct Outbox {
     /// `None` once it failed or was given up.
     writer: Option<Box<dyn SendHalf>>,
     kind: Kind,
-    queue: VecDeque<Bytes>,
+    queue: VecDeque<Piece>,
     /// Bytes in `queue`.
     queued: usize,
+    /// The memory that `queue` takes.
+    memory: Weight,
     bounds: Rc<Bounds>,
     full: Full,
     /// It does not get more than its last words.
@@ -76,6 +81,8 @@ pub struct Outbox {
     excused: usize,
     /// The front of the queue is partly written.
     mid_piece: bool,
+    /// Something that was queued was written since [`Self::take_moved`] was last called.
+    moved: bool,
     flush: Flush,
     /// Bytes that were queued and given up.
     lost: usize,
@@ -112,11 +119,13 @@ impl Outbox {
             kind: Kind::Line,
             queue: VecDeque::new(),
             queued: 0,
+            memory: Weight::default(),
             bounds,
             full: Full::default(),
             jammed: false,
             excused: 0,
             mid_piece: false,
+            moved: false,
             lost: 0,
             last_write: None,
             deadline: None,
@@ -124,11 +133,6 @@ impl Outbox {
             waiting: None,
             _stay: stay,
         }
-    }
-
-    /// How messages are framed from here on.
-    pub fn set_kind(&mut self, kind: Kind) {
-        self.kind = kind;
     }
 
     /// How messages are framed.
@@ -145,23 +149,23 @@ impl Outbox {
 
     /// Queues one line.
     pub fn put(&mut self, line: &Line) {
-        self.enqueue(line.framed(self.kind));
+        self.enqueue(Piece::own(line.framed(self.kind)));
     }
 
     /// Queues bytes as they are.
     pub fn put_raw(&mut self, bytes: Bytes) {
-        self.enqueue(bytes);
+        self.enqueue(Piece::own(bytes));
     }
 
     /// Queues shared messages `range`.
     pub fn put_shared(&mut self, shared: &Shared, range: std::ops::Range<u32>) {
         let lines = shared.lines(self.kind, range);
         if self.kind != Kind::Unframed {
-            return self.enqueue(lines);
+            return self.enqueue(Piece::shared(lines));
         }
         let mut rest = lines;
         while let Some(end) = memchr::memchr(b'\n', &rest) {
-            self.enqueue(rest.split_to(end));
+            self.enqueue(Piece::shared(rest.split_to(end)));
             rest.advance(1);
         }
     }
@@ -173,7 +177,7 @@ impl Outbox {
     pub fn send_shared(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<(), Trouble> {
         if self.is_idle() && self.kind != Kind::Unframed {
             let lines = shared.all_lines(self.kind);
-            if self.try_send(lines, || lines.clone())? {
+            if self.try_send(lines, || Piece::shared(lines.clone()))? {
                 return Ok(());
             }
         } else {
@@ -190,10 +194,10 @@ impl Outbox {
         let was_empty = self.is_empty();
         let sent = match self.kind {
             _ if !self.is_idle() => None,
-            Kind::Line => Some(self.try_send(line.as_bytes(), || line.framed(Kind::Line))?),
+            Kind::Line => Some(self.try_send(line.as_bytes(), || Piece::own(line.framed(Kind::Line)))?),
             Kind::WebSocket => {
                 let framed = line.framed(Kind::WebSocket);
-                Some(self.try_send(&framed, || framed.clone())?)
+                Some(self.try_send(&framed, || Piece::own(framed.clone()))?)
             }
             Kind::Telnet | Kind::Unframed => None,
         };
@@ -215,7 +219,7 @@ impl Outbox {
 
     /// Sends what goes at once, without asking the reactor. If not all does, the rest is queued (of `whole`, which is the
     /// same bytes), for who writes next to ask the reactor, which then wakes whoever carries it.
-    fn try_send(&mut self, bytes: &[u8], whole: impl FnOnce() -> Bytes) -> Result<bool, Trouble> {
+    fn try_send(&mut self, bytes: &[u8], whole: impl FnOnce() -> Piece) -> Result<bool, Trouble> {
         let Some(writer) = &self.writer else { return Ok(true) };
         let sent = match writer.try_send(bytes) {
             Ok(sent) if sent == bytes.len() => return Ok(true),
@@ -243,6 +247,11 @@ impl Outbox {
             }
         }
         self.judge()
+    }
+
+    /// Whether the socket took something that was queued since this was last asked.
+    pub fn take_moved(&mut self) -> bool {
+        std::mem::take(&mut self.moved)
     }
 
     /// Whether nothing is queued.
@@ -316,11 +325,15 @@ impl Outbox {
         }
         let writer = Pin::new(writer);
         let written = if self.kind == Kind::Unframed || self.queue.len() == 1 {
-            ready!(writer.poll_write(cx, self.queue.front().map_or(&[][..], |piece| piece)))?
+            ready!(writer.poll_write(cx, self.queue.front().map_or(&[][..], |piece| &piece.bytes)))?
         } else {
             let mut slices = [IoSlice::new(&[]); SLICES];
-            let count =
-                self.queue.iter().zip(&mut slices).map(|(piece, slice)| *slice = IoSlice::new(piece)).count();
+            let count = self
+                .queue
+                .iter()
+                .zip(&mut slices)
+                .map(|(piece, slice)| *slice = IoSlice::new(&piece.bytes))
+                .count();
             ready!(writer.poll_write_vectored(cx, &slices[..count]))?
         };
         if written == 0 {
@@ -343,14 +356,18 @@ impl Outbox {
 
     fn consume(&mut self, mut written: usize) {
         self.queued -= written;
+        self.moved = true;
+        self.memory.moved();
         while let Some(front) = self.queue.front_mut() {
-            if written < front.len() {
-                front.advance(written);
+            if written < front.bytes.len() {
+                front.bytes.advance(written);
                 self.mid_piece = written > 0 || self.mid_piece;
                 return;
             }
-            written -= front.len();
-            self.queue.pop_front();
+            written -= front.bytes.len();
+            if let Some(piece) = self.queue.pop_front() {
+                self.memory.take(&piece);
+            }
             self.mid_piece = false;
         }
         // A burst's worth of room is not kept for a session that may stay silent for days.
@@ -358,30 +375,32 @@ impl Outbox {
         self.excused = 0;
     }
 
-    fn enqueue(&mut self, bytes: Bytes) {
-        self.enqueue_from(bytes, 0);
+    fn enqueue(&mut self, piece: Piece) {
+        self.enqueue_from(piece, 0);
     }
 
     /// Queues all but what is `sent` already. A WebSocket's frames each by itself: where one ends cannot be told from its
     /// middle, and whoever jams is to get the rest of it.
-    fn enqueue_from(&mut self, mut bytes: Bytes, mut sent: usize) {
+    fn enqueue_from(&mut self, piece: Piece, mut sent: usize) {
+        let Piece { mut bytes, owned } = piece;
         if self.kind != Kind::WebSocket {
             bytes.advance(sent);
-            return self.push(bytes);
+            return self.push(Piece { bytes, owned });
         }
         while !bytes.is_empty() {
             let mut frame = bytes.split_to(websocket::frame_len(&bytes).min(bytes.len()));
             let gone = sent.min(frame.len());
             frame.advance(gone);
             sent -= gone;
-            self.push(frame);
+            self.push(Piece { owned: if owned > 0 { frame.len() } else { 0 }, bytes: frame });
         }
     }
 
-    fn push(&mut self, bytes: Bytes) {
-        if self.writer.is_some() && !self.is_closing() && !self.jammed && !bytes.is_empty() {
-            self.queued += bytes.len();
-            self.queue.push_back(bytes);
+    fn push(&mut self, piece: Piece) {
+        if self.writer.is_some() && !self.is_closing() && !self.jammed && !piece.bytes.is_empty() {
+            self.queued += piece.bytes.len();
+            self.memory.add(&piece);
+            self.queue.push_back(piece);
         }
     }
 

@@ -85,7 +85,7 @@ impl Pair {
 /// A connection that is a pipe within the program.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct TakeIn(DuplexStream, SessionId);
+struct TakeIn(DuplexStream, SessionId, Manner);
 
 impl ReceiveHalf for ReadHalf<DuplexStream> {}
 
@@ -102,10 +102,10 @@ impl SendHalf for WriteHalf<DuplexStream> {
 impl Handler<TakeIn> for Courier {
     type Result = ();
 
-    fn handle(&mut self, TakeIn(stream, id): TakeIn, _: &mut Self::Context) {
+    fn handle(&mut self, TakeIn(stream, id, manner): TakeIn, _: &mut Self::Context) {
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a permit of its own");
-        let guest = Guest { id, peer: Peer::elsewhere(), stay: Stay { permit, visit: None } };
-        self.take_in(split(stream), guest, Manner::Lines { certified: None });
+        let guest = Guest { id, peer: Peer::elsewhere(), stay: Stay::in_place(permit, None) };
+        self.take_in(split(stream), guest, manner);
     }
 }
 
@@ -120,8 +120,13 @@ pub struct Pipe {
 impl Pipe {
     /// A connection of this many bytes' room each way.
     pub fn to(courier: &Addr<Courier>, id: u64, room: usize) -> Self {
+        Self::speaking(Manner::Lines { certified: None }, courier, id, room)
+    }
+
+    /// One that speaks in a certain way.
+    pub fn speaking(manner: Manner, courier: &Addr<Courier>, id: u64, room: usize) -> Self {
         let (ours, theirs) = duplex(room);
-        courier.do_send(TakeIn(theirs, SessionId(id)));
+        courier.do_send(TakeIn(theirs, SessionId(id), manner));
         let (reader, writer) = split(ours);
         Self { reader, writer }
     }

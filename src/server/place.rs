@@ -10,13 +10,24 @@ use super::{
     batch::{Item, Piece, Shared, What},
     close::CloseReason,
     connection::SendHalf,
-    messages::{Hangup, Jammed, Pressure, Sent},
+    inbox::Pulse,
+    messages::{Hangup, Heavy, Jammed, Pressure, Sent},
     outbox::{Carried, Level, Outbox, Trouble, at_once, carry},
     seat::{Seat, SessionId},
     session::Session,
     tally::Volume,
 };
 use crate::protocol::{Kind, Line, websocket};
+
+/// Pings that a WebSocket may leave unanswered in a row.
+const MAX_UNANSWERED_PINGS: u8 = 2;
+
+/// Whether a WebSocket answers its pings.
+struct Pings {
+    /// Whether something came from the other end since the last ping.
+    pulse: Pulse,
+    unanswered: u8,
+}
 
 /// How the Registry is told of outboxes that are full. By the courier itself, so that it knows before the batch that
 /// filled one counts as carried.
@@ -45,6 +56,8 @@ pub struct Place {
     hears: bool,
     /// Until when the kernel asks its other end whether it is still there.
     probed_until: Option<Instant>,
+    /// Present for a WebSocket. Boxed because other sessions pay for the place, too.
+    pings: Option<Box<Pings>>,
 }
 
 impl Place {
@@ -52,13 +65,25 @@ impl Place {
     #[must_use]
     pub fn new(seat: Seat, session: Addr<Session>, outbox: Outbox, report: Report) -> Self {
         let outbox = Rc::new(RefCell::new(outbox));
-        Self { seat, report, session, outbox, joined: false, hears: false, probed_until: None }
+        Self { seat, report, session, outbox, joined: false, hears: false, probed_until: None, pings: None }
+    }
+
+    /// Pings are to be answered from now on, which this pulse shows.
+    pub fn watch_pings(&mut self, pulse: Pulse) {
+        self.pings = Some(Box::new(Pings { pulse, unanswered: 0 }));
     }
 
     /// Whose it is.
     #[must_use]
     pub fn id(&self) -> SessionId {
         self.seat.id
+    }
+
+    /// The memory that its outbox takes, if any.
+    #[must_use]
+    pub fn weigh(&self, now: Instant) -> Option<Heavy> {
+        let (bytes, idle) = self.outbox.borrow().weight(now);
+        (bytes > 0).then_some(Heavy { seat: self.seat, bytes, idle })
     }
 
     /// The actor whose it is.
@@ -68,8 +93,8 @@ impl Place {
     }
 
     /// How its messages are framed from here on.
-    pub fn reframe(&self, kind: Kind) {
-        self.outbox.borrow_mut().set_kind(kind);
+    pub fn reframe(&mut self, kind: Kind) {
+        self.tell(|outbox| outbox.set_kind(kind));
     }
 
     /// What its session asks for waits for its outbox, which is to take something within the grace.
@@ -97,6 +122,9 @@ impl Place {
         cx: &mut Context<'_>,
         done: &mut Done,
     ) -> Option<CloseReason> {
+        if mine.iter().any(|item| item.seat.id == self.seat.id && item.what.drops_unsent()) {
+            self.outbox.borrow_mut().jam();
+        }
         let is_jammed = self.outbox.borrow().is_jammed();
         let (closed, outcome) = if is_jammed {
             let closed = self.last_words(mine);
@@ -161,7 +189,9 @@ impl Place {
             mine.iter().filter(|item| item.seat.id == self.id()).map(|item| &item.what).collect();
         let end = mine.iter().position(|what| matches!(what, What::Close(_)))?;
         let What::Close(reason) = mine[end] else { return None };
-        if let (CloseReason::OutboxFull, Some(What::Tell(line))) = (reason, mine[..end].last()) {
+        if let (CloseReason::OutboxFull | CloseReason::SlowReader, Some(What::Tell(line))) =
+            (reason, mine[..end].last())
+        {
             self.outbox.borrow_mut().put_last_words(line);
         }
         Some(*reason)
@@ -204,13 +234,26 @@ impl Place {
         self.start_carrying();
     }
 
-    /// Pings a WebSocket, unless it has other things to send.
+    /// Pings a WebSocket. One that left the last [`MAX_UNANSWERED_PINGS`] unanswered is ended: what stands between may still
+    /// acknowledge what is sent, long after the other end is gone.
+    ///
+    /// One that has other things to take is not pinged: it shows by taking them that it is there.
     pub fn ping(&mut self) {
-        let is_due = {
-            let outbox = self.outbox.borrow();
-            outbox.kind() == Kind::WebSocket && outbox.is_empty()
+        let Some(pings) = &mut self.pings else { return };
+        if pings.pulse.take() {
+            pings.unanswered = 0;
+        }
+        if pings.unanswered >= MAX_UNANSWERED_PINGS {
+            return self.see_to(Err(Trouble::Broken(io::ErrorKind::TimedOut.into())));
+        }
+        let (is_empty, has_moved) = {
+            let mut outbox = self.outbox.borrow_mut();
+            (outbox.is_empty(), outbox.take_moved())
         };
-        if is_due {
+        if is_empty || !has_moved {
+            pings.unanswered += 1;
+        }
+        if is_empty {
             self.tell(|outbox| outbox.put_raw(Bytes::from_static(websocket::PING_FRAME)));
         }
     }

@@ -69,9 +69,9 @@ fn choose(listening: &[SocketAddr], peer: &Peer, public_host: &str) -> Option<(S
     let is_there = |at: &&SocketAddr| {
         at.ip() == reached || at.ip().is_unspecified() && at.is_ipv4() == reached.is_ipv4()
     };
-    // Of a link's own addresses, each machine says in its own way which link is meant.
-    let is_usable = !matches!(reached, IpAddr::V6(reached) if reached.is_unicast_link_local());
-    if let Some(at) = listening.iter().find(is_there).filter(|_| is_usable) {
+    // A link-local address is told without its zone, which each machine names in its own way: a client knows by which zone it
+    // came, and a user of another program adds it.
+    if let Some(at) = listening.iter().find(is_there) {
         return Some((in_address(reached), at.port()));
     }
     listening.iter().find_map(|at| {
@@ -81,7 +81,7 @@ fn choose(listening: &[SocketAddr], peer: &Peer, public_host: &str) -> Option<(S
             ip => ip,
         };
         // What else is listened on was meant to be reached, but only from here if it is this machine's own.
-        (peer.is_local || !ip.is_loopback()).then(|| (in_address(ip), at.port()))
+        (peer.is_on_this_machine() || !ip.is_loopback()).then(|| (in_address(ip), at.port()))
     })
 }
 
@@ -128,7 +128,7 @@ mod tests {
             (&["[::]:1"], "127.0.0.1", true, Some("rtsp://[::1]:1")),
             (&["127.0.0.1:1"], "192.0.2.7", false, None),
             (&["[::1]:1"], "192.0.2.7", false, None),
-            (&["[::]:1"], "fe80::7", false, None),
+            (&["[::]:1"], "fe80::7", false, Some("rtsp://[fe80::7]:1")),
             (&["[::]:1"], "192.0.2.7", false, None),
             (&[], "127.0.0.1", true, None),
         ] {

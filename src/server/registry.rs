@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use slog::{Logger, debug, info};
+use tokio::time::Instant;
 
 use super::{
     bans::Ledger,
@@ -21,6 +22,7 @@ use super::{
     streams::{Opening, Streams},
     tally::Tally,
     vigil::Vigil,
+    wait_budget::WaitBudget,
     waiting::{Turn, Waiting},
     who::Who,
 };
@@ -32,9 +34,12 @@ use crate::{
 
 mod entering;
 mod moderation;
+mod outboxes;
 mod requests;
+mod slow_readers;
 mod streams;
 
+use outboxes::Weighing;
 use requests::batch_bytes;
 pub use streams::Studio;
 
@@ -49,6 +54,12 @@ pub struct Registry {
     waiting: Waiting,
     /// Members whose outboxes are not calm. Few: those who do not read are cut.
     pressed: Vec<(SessionId, Level)>,
+    /// How long broadcasts waited for those that are full.
+    waits: WaitBudget,
+    /// A [`slow_readers::CheckWaits`] is on its way.
+    check_due: bool,
+    /// Which outboxes are heaviest, while that is asked for.
+    weighing: Weighing,
     couriers: Vec<Addr<Courier>>,
     config: View,
     /// Who is kept out.
@@ -103,6 +114,9 @@ impl Registry {
             pace,
             waiting: Waiting::default(),
             pressed: Vec::new(),
+            waits: WaitBudget::default(),
+            check_due: false,
+            weighing: Weighing::default(),
             couriers,
             config,
             ledger,
@@ -140,14 +154,14 @@ impl Registry {
         }
         if level == Level::Full && before < level {
             self.tally.count_full_outbox();
+            self.waits.set_full(id, Instant::now());
+        }
+        if before == Level::Full && level < before {
+            self.waits.set_relieved(id, Instant::now());
         }
         if level < before {
             self.waiting.release();
         }
-    }
-
-    fn is_anyone_full_but(&self, except: Option<SessionId>) -> bool {
-        self.pressed.iter().any(|(pressed, level)| *level == Level::Full && Some(*pressed) != except)
     }
 
     /// Whether a member's outbox is at least so full.
@@ -193,6 +207,7 @@ impl Registry {
         if !self.opened.is_empty() {
             self.time_opened(ctx);
         }
+        self.watch_waits(ctx);
         if !self.flush_due {
             self.flush_due = true;
             ctx.notify(Flush);
@@ -234,7 +249,12 @@ impl Actor for Registry {
 
 impl From<Addr<Registry>> for ToRegistry {
     fn from(registry: Addr<Registry>) -> Self {
-        Self { enter: registry.clone().into(), work: registry.clone().into(), leave: registry.into() }
+        Self {
+            enter: registry.clone().into(),
+            work: registry.clone().into(),
+            outboxes_full: registry.clone().into(),
+            leave: registry.into(),
+        }
     }
 }
 

@@ -6,7 +6,9 @@
 
 use std::{io, rc::Rc, sync::Arc};
 
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, StreamHandler};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, StreamHandler, WrapFuture,
+};
 use slog::{Drain, Logger, debug, error, info};
 use tokio::time::Instant;
 
@@ -97,7 +99,7 @@ pub struct Session {
     /// Our side is shut.
     sent: bool,
     /// Its places; given back with the last of its parts.
-    _stay: Rc<Stay>,
+    stay: Rc<Stay>,
 }
 
 enum State {
@@ -124,7 +126,7 @@ impl Session {
             let kind = inbox.kind();
             ctx.add_stream(inbox);
             terms.around.tally.add_session(kind, peer.is_encrypted);
-            let name_timeout = terms.around.config.get().limits.name_timeout;
+            let name_timeout = stay.name_timeout(terms.around.config.get().limits.name_timeout);
             let wait = 0;
             ctx.spawn(Wait::new(wait, name_timeout));
             let state = State::Open;
@@ -142,8 +144,11 @@ impl Session {
                 wait,
                 input_ended: false,
                 sent: false,
-                _stay: stay,
+                stay,
             };
+            if let Some(trial) = &session.stay.trial {
+                ctx.spawn(trial.turned_away().into_actor(&session).map(|(), session, _| session.turn_away()));
+            }
             if let Some(name) = certified {
                 session.introduce_certified(&name);
             }

@@ -26,7 +26,7 @@ pub fn catch(reloader: Reloader, tally: Arc<Tally>, log: &Logger) -> io::Result<
             if had_terminal && !io::stdin().is_terminal() {
                 let _ = ends.send("SIGHUP".to_owned());
             } else {
-                reloader.reload();
+                reloader.reload().await;
             }
         }
     });

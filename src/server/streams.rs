@@ -1,12 +1,14 @@
 //! [`Streams`]: what users play to each other: who was asked for which file, who waits for it, who may hear it.
 //!
-//! A plain table, no actor, and without a clock: it is told when somebody took too long. Names of files are compared as they
-//! are written.
+//! A plain table, no actor, and without a clock: it is told the time, and when somebody took too long. Names of files are
+//! compared as they are written.
 
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
+
+use tokio::time::Instant;
 
 use super::{media::figures::Figures, seat::SessionId};
 use crate::{
@@ -14,6 +16,10 @@ use crate::{
     media::{Key, StreamId},
     protocol::Name,
 };
+
+mod room;
+
+pub use room::Party;
 
 /// How many files one user may wait for at a time: a place among `media.waiting` is everybody's.
 pub const MOST_WAITED_FOR: usize = 4;
@@ -31,10 +37,14 @@ pub struct Streams {
 /// One file that somebody plays, or was asked to.
 #[derive(Debug)]
 struct Stream {
-    publisher: SessionId,
+    publisher: Party,
     name: Name,
     file: Arc<str>,
     opening: Opening,
+    /// When that was.
+    opened: Instant,
+    /// Who asked first: the place counts for that user as well as for the publisher.
+    opener: Party,
     figures: Arc<Figures>,
     /// Its publisher has begun.
     is_on: bool,
@@ -117,17 +127,17 @@ impl Streams {
     /// Which bound is reached.
     pub fn ask(
         &mut self,
-        (publisher, name): (SessionId, &Name),
+        (publisher, name): (Party, &Name),
         file: &str,
-        asker: SessionId,
+        asker: Party,
         key: Key,
         bounds: &config::Media,
+        now: Instant,
     ) -> Result<Asked, NotAsked> {
-        if let Some((number, stream)) = self.find_mut(publisher, file) {
-            return stream.ask(number, asker, key, bounds.listeners);
+        if let Some((number, stream)) = self.find_mut(publisher.id, file) {
+            return stream.ask(number, asker.id, key, bounds.listeners);
         }
-        let waits_for = |stream: &&Stream| !stream.is_on && stream.askers.contains_key(&asker);
-        if self.by_number.values().filter(waits_for).count() >= MOST_WAITED_FOR {
+        if self.waited_for_by(asker.id) >= MOST_WAITED_FOR {
             return Err(NotAsked::Impatient);
         }
         if self.by_number.values().filter(|stream| !stream.is_on).count() >= bounds.waiting {
@@ -146,13 +156,26 @@ impl Streams {
                 name: name.clone(),
                 file: file.into(),
                 opening,
+                opened: now,
+                opener: asker,
                 figures: Arc::default(),
                 is_on: false,
-                askers: BTreeMap::from([(asker, None)]),
+                askers: BTreeMap::from([(asker.id, None)]),
                 left: Vec::new(),
             },
         );
         Ok(Asked::Open(number, opening))
+    }
+
+    /// How many files this user waits for.
+    fn waited_for_by(&self, asker: SessionId) -> usize {
+        let waits_for = |stream: &&Stream| !stream.is_on && stream.askers.contains_key(&asker);
+        self.by_number.values().filter(waits_for).count()
+    }
+
+    /// Whether this file is played, or asked for.
+    pub fn has(&self, publisher: SessionId, file: &str) -> bool {
+        self.by_number.values().any(|stream| stream.publisher.id == publisher && *stream.file == *file)
     }
 
     /// The file of a stream, and where its figures are written.
@@ -191,7 +214,7 @@ impl Streams {
     /// several, the one that `why` names, or else the one that was asked for first.
     pub fn refuse(&mut self, publisher: SessionId, asker: SessionId, why: &str) -> Option<Closed> {
         let is_meant = |stream: &Stream| {
-            stream.publisher == publisher && !stream.is_on && stream.askers.contains_key(&asker)
+            stream.publisher.id == publisher && !stream.is_on && stream.askers.contains_key(&asker)
         };
         let named = |stream: &Stream| if why.contains(&*stream.file) { stream.file.len() } else { 0 };
         let meant = self.by_number.iter().filter(|(_, stream)| is_meant(stream));
@@ -212,7 +235,7 @@ impl Streams {
             .by_number
             .values()
             .filter(|stream| *stream.file == *file)
-            .map(|stream| (stream.opening, stream.publisher, stream.name.clone()))
+            .map(|stream| (stream.opening, stream.publisher.id, stream.name.clone()))
             .collect();
         publishers.sort_by_key(|(opening, ..)| *opening);
         publishers.into_iter().map(|(_, publisher, name)| (publisher, name)).collect()
@@ -230,7 +253,7 @@ impl Streams {
             if let Some(key) = stream.askers.remove(&id) {
                 stream.left.extend(key);
             }
-            if stream.publisher == id || !stream.is_on && stream.askers.is_empty() {
+            if stream.publisher.id == id || !stream.is_on && stream.askers.is_empty() {
                 over.push((stream.opening, *number));
             }
         }
@@ -250,7 +273,7 @@ impl Streams {
     fn find_mut(&mut self, publisher: SessionId, file: &str) -> Option<(StreamId, &mut Stream)> {
         self.by_number
             .iter_mut()
-            .find(|(_, stream)| stream.publisher == publisher && *stream.file == *file)
+            .find(|(_, stream)| stream.publisher.id == publisher && *stream.file == *file)
             .map(|(number, stream)| (*number, stream))
     }
 

@@ -54,7 +54,12 @@ pub fn ready(log: &Logger) {
     tell(&[NotifyState::Ready], log);
 }
 
-/// The server reads its settings again; [`ready`] says when it has.
+/// The server has read its settings again, or has refused them: `status` says which, for `systemctl status`.
+pub fn reloaded(status: &str, log: &Logger) {
+    tell(&[NotifyState::Ready, NotifyState::Status(status)], log);
+}
+
+/// The server reads its settings again; [`reloaded`] says when it has.
 pub fn reloading(log: &Logger) {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now], log),

@@ -71,6 +71,8 @@ pub struct Tally {
     largest_batch_bytes: AtomicU64,
     full_outboxes: AtomicU64,
     held_back: AtomicU64,
+    broadcast_wait_nanos: AtomicU64,
+    outboxes_bytes: Arc<AtomicU64>,
     audio: Arc<Counters>,
 }
 
@@ -121,6 +123,8 @@ pub struct Marks {
     pub full_outboxes: u64,
     /// How often a sender had to wait for a receiver that was full.
     pub held_back: u64,
+    /// How long broadcasts waited for receivers that were full.
+    pub broadcast_wait: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -266,6 +270,18 @@ impl Tally {
         self.held_back.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Broadcasts have waited this much longer for receivers that are full.
+    pub fn count_broadcast_wait(&self, waited: Duration) {
+        let nanos = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
+        self.broadcast_wait_nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    /// The memory that all outboxes take, which they keep up to date. The only number here that decides something.
+    #[must_use]
+    pub fn outboxes_bytes(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.outboxes_bytes)
+    }
+
     /// What audio comes to.
     #[must_use]
     pub fn audio(&self) -> Arc<Counters> {
@@ -347,6 +363,7 @@ impl Tally {
             largest_batch_bytes: read(&self.largest_batch_bytes),
             full_outboxes: read(&self.full_outboxes),
             held_back: read(&self.held_back),
+            broadcast_wait: Duration::from_nanos(read(&self.broadcast_wait_nanos)),
         }
     }
 

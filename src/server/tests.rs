@@ -3,16 +3,17 @@
 use std::{future::Future, time::Duration};
 
 use actix::{Handler, Message};
+use bytes::BytesMut;
 use slog::{Discard, Logger, o};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::mpsc::unbounded_channel,
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use super::{
     close::CloseReason,
-    courier::Courier,
+    courier::{Courier, Manner},
     health::Health,
     pair::{Pair, Pipe},
     registry::Registry,
@@ -119,5 +120,56 @@ fn sessions_run_over_any_stream_however_narrow() {
         bob.expect("alan | all clients | broadcast | hi\n").await;
         assert_eq!(alan.reader.read_to_end(&mut Vec::new()).await.unwrap(), 0);
         assert_eq!((pair.tally.joined(), pair.tally.ended(CloseReason::Exit)), (2, 1));
+    });
+}
+
+impl Pipe {
+    /// A WebSocket's frame. Masked with zeros, which change nothing.
+    async fn send_frame(&mut self, first: u8, payload: &str) {
+        let length = 0x80 | u8::try_from(payload.len()).unwrap();
+        let frame = [&[first, length, 0, 0, 0, 0], payload.as_bytes()].concat();
+        self.writer.write_all(&frame).await.unwrap();
+    }
+
+    async fn expect_frame(&mut self, first: u8, payload: &[u8]) {
+        let mut got = vec![0; 2 + payload.len()];
+        self.reader.read_exact(&mut got).await.unwrap();
+        let length = u8::try_from(payload.len()).unwrap();
+        assert_eq!(
+            got.escape_ascii().to_string(),
+            [&[first, length], payload].concat().escape_ascii().to_string()
+        );
+    }
+}
+
+#[test]
+fn a_websocket_that_answers_no_ping_is_ended_after_two_and_its_name_is_free() {
+    const TEXT: u8 = 0x81;
+    const CLOSE: u8 = 0x88;
+    const PING: u8 = 0x89;
+    const PONG: u8 = 0x8a;
+    actix_rt::System::new().block_on(async {
+        tokio::time::pause();
+        let (notify, _notices) = unbounded_channel();
+        let pair = Pair::start(&Config::default(), &notify);
+        let websocket = Manner::WebSocket { read: BytesMut::new() };
+        let mut alan = Pipe::speaking(websocket, &pair.courier, 1, 1024);
+        alan.send_frame(TEXT, "alan").await;
+        let confirmation = b"server | alan | connection_confirmation | You are now connected to the server";
+        alan.expect_frame(TEXT, confirmation).await;
+        for _ in 0..5 {
+            alan.expect_frame(PING, b"").await;
+            alan.send_frame(PONG, "").await;
+        }
+        let answered = Instant::now();
+        alan.expect_frame(PING, b"").await;
+        alan.expect_frame(PING, b"").await;
+        // 1011: something went wrong.
+        alan.expect_frame(CLOSE, &1011_u16.to_be_bytes()).await;
+        assert_eq!(answered.elapsed().as_secs(), 90);
+        assert_eq!(pair.tally.ended(CloseReason::Broken), 1);
+        let mut next = Pipe::to(&pair.courier, 2, 1024);
+        next.send("alan\n").await;
+        next.expect("server | alan | connection_confirmation | You are now connected to the server\n").await;
     });
 }

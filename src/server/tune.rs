@@ -4,6 +4,7 @@ use actix::Message;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
+use super::who::Peer;
 use crate::media::{Key, StreamId};
 
 /// HTTP on a worker to Relay: somebody wants to listen.
@@ -14,6 +15,8 @@ pub struct Tune {
     pub stream: StreamId,
     /// What lets him in.
     pub key: Key,
+    /// Where the connection comes from.
+    pub from: Peer,
     /// Whether he may.
     pub answer: oneshot::Sender<Result<Tuned, NotTuned>>,
 }
@@ -39,4 +42,8 @@ pub enum NotTuned {
     Full,
     /// `media.listeners_per_key` listen with this key already.
     KeyFull,
+    /// An operator keeps the address out.
+    Banned,
+    /// `media.listeners_per_address` listen from this address already.
+    AddressFull,
 }

@@ -4,7 +4,7 @@
 //! given back, so nothing more is read from them and TCP slows them down; others go on. What one sender sent stays in
 //! order, and so does its leaving.
 
-use std::collections::{HashMap, VecDeque, hash_map::Entry};
+use std::collections::{HashMap, HashSet, VecDeque, hash_map::Entry};
 
 use super::{
     messages::{Leave, Work},
@@ -18,6 +18,8 @@ pub enum Until {
     Turn,
     /// A receiver that is full now.
     Room,
+    /// Any of all receivers that is full now: the work begins with a broadcast.
+    RoomForAll,
 }
 
 /// What waits.
@@ -37,6 +39,8 @@ pub struct Waiting {
     ready: VecDeque<SessionId>,
     /// Those who wait for a receiver, in the order in which they began to.
     held: VecDeque<SessionId>,
+    /// Those of them whose work begins with a broadcast.
+    broadcasting: HashSet<SessionId>,
 }
 
 impl Waiting {
@@ -61,9 +65,12 @@ impl Waiting {
     pub fn put_back(&mut self, work: Work, until: Until) {
         let sender = work.seat.id;
         self.put(Turn::Work(work), until, VecDeque::push_front);
-        if until == Until::Room {
+        if until != Until::Turn {
             self.ready.retain(|ready| *ready != sender);
             self.held.push_back(sender);
+        }
+        if until == Until::RoomForAll {
+            self.broadcasting.insert(sender);
         }
     }
 
@@ -79,6 +86,12 @@ impl Waiting {
             }
         };
         push(turns, turn);
+    }
+
+    /// Whether a broadcast waits for a full receiver.
+    #[must_use]
+    pub fn holds_broadcasts(&self) -> bool {
+        !self.broadcasting.is_empty()
     }
 
     /// The next to try; each sender has one at its turn.
@@ -97,6 +110,7 @@ impl Waiting {
     /// A receiver that was full is so no more, or has left: all who waited for one are to be tried again.
     pub fn release(&mut self) {
         self.ready.append(&mut self.held);
+        self.broadcasting.clear();
     }
 
     /// Drops all that waits of one sender.
@@ -104,6 +118,7 @@ impl Waiting {
         if self.senders.remove(&sender).is_some() {
             self.ready.retain(|ready| *ready != sender);
             self.held.retain(|held| *held != sender);
+            self.broadcasting.remove(&sender);
         }
     }
 
@@ -215,6 +230,21 @@ mod tests {
         waiting.drop_all_of(SessionId(1));
         waiting.release();
         assert_eq!(given(&mut waiting), [(2, 20)]);
+    }
+
+    #[test]
+    fn broadcasts_wait_until_released_or_dropped() {
+        let mut waiting = Waiting::default();
+        waiting.put_back(work(1, 10), Until::Room);
+        waiting.put_back(work(2, 20), Until::Turn);
+        assert!(!waiting.holds_broadcasts());
+        waiting.put_back(work(3, 30), Until::RoomForAll);
+        waiting.put_back(work(4, 40), Until::RoomForAll);
+        waiting.drop_all_of(SessionId(3));
+        assert!(waiting.holds_broadcasts());
+        waiting.release();
+        assert!(!waiting.holds_broadcasts());
+        assert_eq!(given(&mut waiting), [(2, 20), (1, 10), (4, 40)]);
     }
 
     #[test]

@@ -8,7 +8,10 @@ use std::{
 use slog::{KV, Record, Result, Serializer};
 
 use super::seat::SessionId;
-use crate::protocol::Name;
+use crate::{
+    config::{Flood, LocalConnections},
+    protocol::Name,
+};
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,26 +23,65 @@ pub struct Peer {
     scope: u32,
     /// Where it reached this machine.
     reached: IpAddr,
-    /// It is on this machine.
+    /// It is on this machine, and its user too.
     pub is_local: bool,
+    /// It is a proxy on this machine; its user is elsewhere.
+    pub is_proxied: bool,
+    /// That proxy is reached by TLS.
+    is_proxied_by_tls: bool,
     /// What passes is encrypted on the way.
     pub is_encrypted: bool,
 }
 
 impl Peer {
-    /// The other end of this connection, which came from this address.
-    pub fn of(socket: &TcpStream, address: SocketAddr) -> Self {
+    /// The other end of this connection, which came from this address. `local` says whose connections come from this machine.
+    pub fn of(socket: &TcpStream, address: SocketAddr, local: LocalConnections) -> Self {
         let reached = socket.local_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |own| own.ip());
         let ip = address.ip().to_canonical();
         // A machine that connects to its own outer address comes from that address.
-        let is_local = ip.is_loopback() || reached.to_canonical() == ip;
+        let is_here = ip.is_loopback() || reached.to_canonical() == ip;
         let scope = if let SocketAddr::V6(address) = address { address.scope_id() } else { 0 };
-        Self { ip: address.ip(), port: address.port(), scope, reached, is_local, is_encrypted: false }
+        let peer = Self {
+            ip: address.ip(),
+            port: address.port(),
+            scope,
+            reached,
+            is_local: is_here,
+            is_proxied: false,
+            is_proxied_by_tls: false,
+            is_encrypted: false,
+        };
+        match local {
+            LocalConnections::Direct => peer,
+            LocalConnections::Proxied => peer.proxied(false),
+            LocalConnections::TlsProxied => peer.proxied(true),
+        }
+    }
+
+    /// The same, now that it is known that what comes from this machine comes from a proxy. A peer elsewhere stays as it is.
+    #[must_use]
+    pub fn proxied(self, by_tls: bool) -> Self {
+        if self.is_local {
+            Self { is_local: false, is_proxied: true, is_proxied_by_tls: by_tls, ..self }
+        } else {
+            self
+        }
+    }
+
+    /// Whether the connection stays within this machine, whoever uses it.
+    pub fn is_on_this_machine(&self) -> bool {
+        self.is_local || self.is_proxied
+    }
+
+    /// Whether `flood.sessions_per_address` and `flood.joins_per_minute` hold. Behind a proxy all clients have its address, so
+    /// one of them could lock the others out: there they hold only where the operator asks for them.
+    pub fn counts_by_address(&self, flood: &Flood) -> bool {
+        flood.governs(self.is_on_this_machine())
     }
 
     /// What passes between it and the server is nobody else's to read, so that it may send a password.
     pub fn is_private(&self) -> bool {
-        self.is_local || self.is_encrypted
+        self.is_local || self.is_encrypted || self.is_proxied_by_tls
     }
 
     /// The same, now that it is known that what passes is encrypted.
@@ -71,7 +113,16 @@ impl Peer {
     #[cfg(any(test, feature = "fuzz"))]
     pub fn at(address: IpAddr) -> Self {
         let reached = IpAddr::from([192, 0, 2, 254]);
-        Self { ip: address, port: 1, scope: 0, reached, is_local: false, is_encrypted: false }
+        Self {
+            ip: address,
+            port: 1,
+            scope: 0,
+            reached,
+            is_local: false,
+            is_proxied: false,
+            is_proxied_by_tls: false,
+            is_encrypted: false,
+        }
     }
 }
 
@@ -127,7 +178,26 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (socket, from) = listener.accept().unwrap();
-        let peer = Peer::of(&socket, from);
+        let peer = Peer::of(&socket, from, LocalConnections::Direct);
         assert_eq!((peer.reached(), peer.is_local), (IpAddr::V4(Ipv4Addr::LOCALHOST), true));
+        assert!(peer.is_private() && !peer.counts_by_address(&Flood::default()));
+    }
+
+    #[test]
+    fn behind_a_proxy_nobody_is_local() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (socket, from) = listener.accept().unwrap();
+        for (local, is_private) in [(LocalConnections::Proxied, false), (LocalConnections::TlsProxied, true)]
+        {
+            let peer = Peer::of(&socket, from, local);
+            assert!(!peer.is_local && peer.is_proxied && peer.is_on_this_machine());
+            assert_eq!(peer.is_private(), is_private);
+            assert!(!peer.counts_by_address(&Flood::default()));
+            assert!(peer.counts_by_address(&Flood { loopback: true, ..Flood::default() }));
+        }
+        // A peer elsewhere is what it was.
+        assert!(!Peer::elsewhere().proxied(true).is_private());
+        assert!(Peer::elsewhere().counts_by_address(&Flood::default()));
     }
 }

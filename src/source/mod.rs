@@ -113,6 +113,11 @@ impl Source {
     }
 }
 
+/// The first of several faults, of which there is at least one.
+pub(crate) fn first<T>(mut faults: Vec<T>) -> T {
+    faults.swap_remove(0)
+}
+
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     fs::File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;

@@ -25,23 +25,25 @@ pub(crate) type Placed<T> = (T, Range<usize>);
 /// the entries, in the file's order; `read` is told what it made of those before.
 ///
 /// # Errors
-/// Points at the first thing wrong in the file, or in an entry.
+/// Points at what is wrong: at one thing for each entry, in order; at least one.
 pub(crate) fn read_all<T>(
     source: &Source,
     name: &str,
     keys: &[&'static str],
     mut read: impl FnMut(&Row<'_>, &[T]) -> Result<T, Fault>,
-) -> Result<Vec<T>, SourceError> {
+) -> Result<Vec<T>, Vec<SourceError>> {
+    let complaint = |(at, message): Fault| source.complaint(&at, message);
     let document = DeTable::parse(&source.text)
-        .map_err(|error| source.complaint(&error.span().unwrap_or_default(), error.message().to_owned()))?;
-    let mut rows = Vec::new();
-    let entries =
-        entries(document.get_ref(), name).map_err(|(at, message)| source.complaint(&at, message))?;
+        .map_err(|error| vec![complaint((error.span().unwrap_or_default(), error.message().to_owned()))])?;
+    let entries = entries(document.get_ref(), name).map_err(|fault| vec![complaint(fault)])?;
+    let (mut rows, mut faults) = (Vec::new(), Vec::new());
     for entry in entries {
-        let row = row(entry, name, keys).and_then(|row| read(&row, &rows));
-        rows.push(row.map_err(|(at, message)| source.complaint(&at, message))?);
+        match row(entry, name, keys).and_then(|row| read(&row, &rows)) {
+            Ok(row) => rows.push(row),
+            Err(fault) => faults.push(complaint(fault)),
+        }
     }
-    Ok(rows)
+    if faults.is_empty() { Ok(rows) } else { Err(faults) }
 }
 
 /// The entries of the one list that a file holds.

@@ -1,7 +1,7 @@
 //! The page: its files, which lie in the program, and what the browser is told about them.
 
 use actix_web::{
-    App, HttpResponse,
+    App, HttpResponse, Resource,
     body::MessageBody,
     dev::{ServiceFactory, ServiceRequest, ServiceResponse},
     http::{Method, StatusCode, header},
@@ -43,21 +43,26 @@ assets! {
     "/banner.js": "banner.js" as SCRIPT;
     "/chat.js": "chat.js" as SCRIPT;
     "/close-dialog.js": "close-dialog.js" as SCRIPT;
+    "/commands.js": "commands.js" as SCRIPT;
     "/composer.js": "composer.js" as SCRIPT;
     "/connection.js": "connection.js" as SCRIPT;
     "/conversations.js": "conversations.js" as SCRIPT;
     "/dom.js": "dom.js" as SCRIPT;
     "/entrance.js": "entrance.js" as SCRIPT;
+    "/explain.js": "explain.js" as SCRIPT;
     "/files.js": "files.js" as SCRIPT;
     "/icon.svg": "icon.svg" as PICTURE;
     "/list-view.js": "list-view.js" as SCRIPT;
+    "/liveness.js": "liveness.js" as SCRIPT;
     "/log-view.js": "log-view.js" as SCRIPT;
     "/meaning.js": "meaning.js" as SCRIPT;
     "/outstanding.js": "outstanding.js" as SCRIPT;
     "/people.js": "people.js" as SCRIPT;
     "/player.js": "player.js" as SCRIPT;
+    "/press.js": "press.js" as SCRIPT;
     "/protocol.js": "protocol.js" as SCRIPT;
     "/server-words.js": "server-words.js" as SCRIPT;
+    "/short-forms.js": "short-forms.js" as SCRIPT;
     "/streams.js": "streams.js" as SCRIPT;
     "/style.css": "style.css" as STYLE;
     "/talk.css": "talk.css" as STYLE;
@@ -100,6 +105,24 @@ pub fn app() -> App<
 /// The answer to a method that is not known here.
 pub async fn refuse_method() -> HttpResponse {
     words(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.\n").map_into_boxed_body()
+}
+
+/// What is at the WebSocket's address for requests that ask for none.
+pub fn no_handshake(path: &str) -> Resource {
+    let refuse = || async {
+        let mut response = words(
+            StatusCode::UPGRADE_REQUIRED,
+            "This is the address of a WebSocket, and this request asks for none. If a proxy is between, have it pass on the \
+             request to upgrade. For nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; \
+             proxy_set_header Connection \"upgrade\";\n",
+        );
+        response.headers_mut().insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
+        response
+    };
+    web::resource(path)
+        .route(web::get().to(refuse))
+        .route(web::head().to(refuse))
+        .default_service(web::to(refuse_method))
 }
 
 async fn refuse_path(method: Method) -> HttpResponse {

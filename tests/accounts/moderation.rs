@@ -1,14 +1,14 @@
 //! Operators: who is one, and whom they send away, for how long.
 
-use std::{fs, net::SocketAddr, path::PathBuf};
+use std::{fs, net::SocketAddr, path::PathBuf, process::Command};
 
 use arauto::{config::Allow, server::Ended};
 use socket2::{Domain, Socket, Type};
 
 use super::{AccountsFile, PASSWORD, log_in, not_let_in, password_request};
 use crate::{
-    cli::{arauto, refusal},
-    harness::{Client, NAME_REQUEST, TestServer, confirmation, process::Process, wait_until},
+    cli::{arauto, refusal, without_settings},
+    harness::{Client, NAME_REQUEST, TestServer, confirmation, has_tool, process::Process, wait_until},
 };
 
 const IN_MEMORY: &str = ". This lasts until the server ends, because accounts.bans_file is not set";
@@ -425,6 +425,60 @@ fn a_bans_file_that_cannot_be_read_or_written_keeps_the_server_from_starting() {
         String::from_utf8(output.stderr).unwrap(),
         format!("arauto: cannot write {}: No such file or directory (os error 2)\n", nowhere.display())
     );
+}
+
+/// Runs the server with its bans on a disk that is full.
+const ON_A_FULL_DISK: &str = "mount -t tmpfs -o size=64k tmpfs \"$1\" && cp \"$2\" \"$1/bans.toml\" &&
+    { cat /dev/zero >\"$1/rest\" 2>/dev/null; exec \"$0\" serve; }";
+
+#[test]
+fn a_server_whose_disk_is_full_starts_with_the_bans_it_has() {
+    let can_mount = Command::new("unshare").args(["--mount", "true"]).status();
+    if !has_tool("unshare") || !can_mount.is_ok_and(|status| status.success()) {
+        return;
+    }
+    let file = BansFile::new();
+    let bans = "[[bans]]\nname = 'carl'\n";
+    fs::write(file.path(), bans).unwrap();
+    let disk = file.path().with_file_name("disk");
+    fs::create_dir(&disk).unwrap();
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", ON_A_FULL_DISK, env!("CARGO_BIN_EXE_arauto")]);
+    command.args([&disk, &file.path()]);
+    without_settings(&mut command);
+    let process = Process::run(
+        command,
+        &[
+            ("ARAUTO_ACCOUNTS_FILE", file.accounts.path().to_str().unwrap()),
+            ("ARAUTO_ACCOUNTS_BANS_FILE", disk.join("bans.toml").to_str().unwrap()),
+        ],
+    );
+    let log = process.whole_log();
+    assert!(log.contains("cannot write the bans file: new bans end with the server"), "{log}");
+    let mut carl = Client::to(process.address());
+    carl.expect(NAME_REQUEST);
+    carl.ask("carl", &not_let_in("carl", "The name carl is banned for good"));
+    // Whoever bans somebody is told.
+    let mut alan = Client::to(process.address());
+    alan.expect(NAME_REQUEST);
+    alan.ask("alan", &password_request("alan"));
+    alan.ask(PASSWORD, &confirmation("alan"));
+    alan.ask(
+        "/ban dora",
+        "server | alan | ban | dora is banned for good by alan (0 sessions ended). The bans file could not be written last \
+         time; the log says why",
+    );
+}
+
+#[test]
+fn a_start_leaves_the_bans_file_as_it_is() {
+    let file = BansFile::new();
+    let bans = "# by hand\n[[bans]]\nname = 'carl'\n";
+    fs::write(file.path(), bans).unwrap();
+    let process = file.process();
+    process.join("dora");
+    assert_eq!(fs::read_to_string(file.path()).unwrap(), bans);
+    assert!(!file.path().with_file_name("bans.toml.new").exists());
 }
 
 #[test]

@@ -45,6 +45,42 @@ fn other_accounts_are_in_force_at_once_and_nobody_is_disturbed() {
 }
 
 #[test]
+fn an_emptied_file_frees_no_names() {
+    let file = AccountsFile::new();
+    let path = file.path();
+    let config = path.with_file_name("arauto.toml");
+    std::fs::write(&config, "[accounts]\nfile = 'accounts.toml'\n").unwrap();
+    let process = Process::run(crate::cli::arauto(["serve", "--config", config.to_str().unwrap()]), &[]);
+    let mut alan = log_in(&process, "alan");
+    let (accounts, settings) = (path.display(), config.display());
+    let refused = |why: String| {
+        process.signal("HUP");
+        assert_eq!(process.logged("reload refused, all stays as it was")["error"], why);
+        let mut stranger = Client::to(process.address());
+        stranger.expect(NAME_REQUEST);
+        stranger.ask("bob", &password_request("bob"));
+    };
+    // As a program leaves it that truncates the file before it writes.
+    let whole = std::fs::read_to_string(&path).unwrap();
+    file.write("");
+    refused(format!("{accounts} is empty, where it was not before"));
+    file.write("# nobody\n");
+    refused(format!(
+        "{accounts} holds no accounts, where there were 2; to do without accounts, start the server again"
+    ));
+    file.write(&whole);
+    // The same by way of the configuration.
+    std::fs::write(&config, "").unwrap();
+    refused(format!("{settings} is empty, where it was not before"));
+    std::fs::write(&config, "# nothing\n").unwrap();
+    refused(
+        "accounts.file names no file, where there were 2; to do without accounts, start the server again"
+            .to_owned(),
+    );
+    alan.ask("/bans", "server | alan | list_bans | nobody is banned");
+}
+
+#[test]
 fn who_bore_a_name_before_it_was_an_accounts_makes_way_for_its_owner() {
     let file = AccountsFile::new();
     file.write("");

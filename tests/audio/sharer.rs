@@ -8,6 +8,7 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     thread::JoinHandle,
+    time::Duration,
 };
 
 use arauto::{
@@ -278,7 +279,7 @@ fn nothing_else_is_played() {
 
 #[test]
 fn paused_and_stopped_on_the_screen() {
-    let server = TestServer::start();
+    let server = TestServer::with(|config| config.media.unheard_timeout = Duration::ZERO);
     let (folder, _) = folder(600);
     let mut ana = Terminal::run(join(&server, folder.path()), 100, 24);
     ana.shows("You are ana on");
@@ -308,6 +309,27 @@ fn paused_and_stopped_on_the_screen() {
     ana.enter("/stop a song.wav");
     rui.expect("server | rui | stop | ana: a song.wav ended");
     ana.shows("- a song.wav is not played any more: the server ended it");
+}
+
+#[test]
+fn a_file_that_nobody_hears_is_not_played_to_its_end() {
+    let server = TestServer::with(|config| config.media.unheard_timeout = Duration::from_secs(1));
+    let (folder, _) = folder(600);
+    for number in 1..=6 {
+        fs::copy(folder.path().join("a song.wav"), folder.path().join(format!("{number}.wav"))).unwrap();
+    }
+    let ana = Terminal::run(join(&server, folder.path()), 100, 24);
+    ana.shows("You are ana on");
+    let mut rui = server.join("rui");
+    // One who skips: more files than a sharer plays at once.
+    for number in 1..=6 {
+        rui.send(&format!("/play ana {number}.wav"));
+        let line = rui.line();
+        assert!(line.starts_with("ana | rui | play | rtsp://"), "{line}");
+        rui.expect(&format!("server | rui | stop | ana: {number}.wav ended: nobody listened for 1s"));
+    }
+    ana.shows("ana: 6.wav ended: nobody listened for 1s");
+    ana.shows("- 6.wav is not played any more: the server ended it");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use crate::harness::{DEADLINE, wait_until};
+use crate::harness::{DEADLINE, process::signal, wait_until};
 
 /// A file that ffmpeg makes in `folder`: this source (`-f lavfi`), with these arguments for what comes out.
 #[track_caller]
@@ -56,6 +56,17 @@ impl Running {
         Self { child: command.spawn().unwrap(), what: format!("{command:?}") }
     }
 
+    /// Has it end as Ctrl-C does.
+    pub fn interrupt(&self) {
+        signal(self.child.id(), "INT");
+    }
+
+    /// Ends by itself, whatever it says of that.
+    #[track_caller]
+    pub fn expect_end(mut self) {
+        wait_until(&format!("{} to end", self.what), || self.child.try_wait().unwrap().is_some());
+    }
+
     /// Ends by itself, well.
     #[track_caller]
     pub fn expect_success(mut self) {
@@ -86,6 +97,12 @@ pub fn wait_for_bytes(path: &Path, least: u64) {
         assert!(Instant::now() < end + DEADLINE);
         path.metadata().is_ok_and(|file| file.len() >= least)
     });
+}
+
+/// `heard` is one piece of `played`.
+#[track_caller]
+pub fn expect_piece_of(played: &[u8], heard: &[u8]) {
+    expect_rest_of(played, heard, played.len());
 }
 
 /// `heard` is one piece of `played`, from wherever its listener came in up to the end, but for so many bytes at the most.

@@ -121,7 +121,7 @@ test("no coming back after the server closed, sent one away, or was left", () =>
       "server | alan | error_message | You were disconnected by eve",
       { state: "ended", why: "You were disconnected by eve" },
     ],
-    ["server | alan | exit | client disconnected", { state: "idle" }],
+    ["server | alan | exit | client disconnected", { state: "idle", left: true }],
   ]) {
     const { connection, socket, join, last } = line();
     connection.enter("alan");

@@ -17,7 +17,7 @@ import {
   say,
   visit,
 } from "./browser.js";
-import { servePage } from "./page-server.js";
+import { answering, greet, servePage } from "./page-server.js";
 
 const skip = CHROMIUM ? false : "no chromium";
 let browser;
@@ -31,13 +31,7 @@ before(async () => {
   browser = await launch();
   server = await servePage((socket) => {
     sockets.push(socket);
-    socket.fields = [];
-    socket.send("server | client | name | no data");
-    socket.on("message", (data) => {
-      const line = data.toString();
-      const [sender, destination, operation, ...rest] = line.split(" | ");
-      answers(socket, { sender, destination, operation, data: rest.join(" | ") }, line);
-    });
+    greet(socket, (...message) => answers(...message));
   });
 });
 afterEach(async () => {
@@ -49,38 +43,9 @@ after(async () => {
   await server?.close();
 });
 
-/** A server with these people; `more` may answer a line first, by returning true. */
-function serving(people, more = () => false) {
-  answers = (socket, message, line) => {
-    if (more(socket, message)) return;
-    const { sender, operation, data } = message;
-    if (operation === "name") {
-      socket.name = data;
-      socket.send(`server | ${data} | connection_confirmation | You are now connected to the server`);
-    } else if (operation === "list_clients") {
-      for (const part of parts(socket.name, [socket.name, ...people()])) socket.send(part);
-    } else if (operation === "echo") {
-      socket.send(line);
-    } else if (operation === "broadcast") {
-      socket.send(`${sender} | all clients | broadcast | ${data}`);
-    }
-  };
-}
-
-function parts(to, names) {
-  const head = `server | ${to} | list_clients | clients connected: `;
-  const found = [];
-  let part = "";
-  for (const name of names) {
-    const longer = part === "" ? name : `${part} , ${name}`;
-    if (Buffer.byteLength(head + longer) > 1024) {
-      found.push(head + part);
-      part = name;
-    } else {
-      part = longer;
-    }
-  }
-  return [...found, head + part];
+/** A server with these people; see `answering`. */
+function serving(people, more) {
+  answers = answering(people, more);
 }
 
 const crowd = Array.from({ length: 5_000 }, (_, number) => `person ${number}`);

@@ -44,3 +44,47 @@ export async function servePage(onSocket, port = 0) {
     },
   };
 }
+
+/** Asks a socket for a name, and gives each of its lines to `answers(socket, fields, line)`. */
+export function greet(socket, answers) {
+  socket.send("server | client | name | no data");
+  socket.on("message", (text) => {
+    const line = text.toString();
+    const [sender, destination, operation, ...rest] = line.split(" | ");
+    answers(socket, { sender, destination, operation, data: rest.join(" | ") }, line);
+  });
+}
+
+/** The answers of a server with these people. `more(socket, fields)` may answer a line first, by returning true. */
+export function answering(people, more = () => false) {
+  return (socket, message, line) => {
+    if (more(socket, message)) return;
+    const { sender, operation, data } = message;
+    if (operation === "name") {
+      socket.name = data;
+      socket.send(`server | ${data} | connection_confirmation | You are now connected to the server`);
+    } else if (operation === "list_clients") {
+      for (const part of parts(socket.name, [socket.name, ...people()])) socket.send(part);
+    } else if (operation === "echo") {
+      socket.send(line);
+    } else if (operation === "broadcast") {
+      socket.send(`${sender} | all clients | broadcast | ${data}`);
+    }
+  };
+}
+
+function parts(to, names) {
+  const head = `server | ${to} | list_clients | clients connected: `;
+  const found = [];
+  let part = "";
+  for (const name of names) {
+    const longer = part === "" ? name : `${part} , ${name}`;
+    if (Buffer.byteLength(head + longer) > 1024) {
+      found.push(head + part);
+      part = name;
+    } else {
+      part = longer;
+    }
+  }
+  return [...found, head + part];
+}

@@ -204,6 +204,44 @@ test("what is too long is counted, kept and said", { skip }, async () => {
   await leave(ana);
 });
 
+test("short forms are those of the server, and so are the hints to others", { skip }, async () => {
+  const nc = await Friend.enter(port, "nina");
+  const ana = await join(browser, url, "ana");
+  for (const slip of [
+    ..."quit pm w me brodcast privat_message al otherss lisst fles stram clsoe unbn bna hlep ? x".split(" "),
+    "MSG",
+    "etc/passwd",
+    "x".repeat(50),
+    "msg",
+    "msg bob",
+    "all",
+    "kick",
+    "stop",
+    "play bob",
+    "a|b",
+  ]) {
+    nc.type(`/${slip}`);
+    const hint = (await nc.hears(/ \| error_message \| /)).replace("server | nina | error_message | ", "");
+    await say(ana, `/${slip}`);
+    await ana.locator("#complaint", { hasText: `${hint}. Nothing was sent.` }).waitFor();
+  }
+  // Whatever help shows is known to the page.
+  nc.type("/help");
+  for (let line = ""; !line.endsWith("(help)"); ) {
+    line = await nc.hears(/ \| help \| /);
+    const [, form] = line.match(/ help \| (\/.+?): /);
+    if (["/exit", "/close"].includes(form)) continue;
+    await say(ana, form);
+    await ana.waitForFunction(() => document.querySelector("#text").value === "");
+  }
+  await say(ana, "/msg nina psst");
+  await nc.hears("ana | nina | private_message | psst");
+  await say(ana, "//msg nina psst");
+  await nc.hears("ana | all clients | broadcast | /msg nina psst");
+  await nc.leave();
+  await leave(ana);
+});
+
 test("hostile names and messages are text", { skip }, async () => {
   const markup = `<img src=x onerror="x=1">&amp;`;
   const evil = await Friend.enter(port, `<b>${"\u0301".repeat(3)}</b>"'&lt;`);
@@ -215,9 +253,6 @@ test("hostile names and messages are text", { skip }, async () => {
   assert.equal(await (await hears(ana, markup)).locator("img").count(), 0);
   evil.type("/all <script>x=1</script>");
   await hears(ana, "<script>x=1</script>");
-  evil.type("/all a\u202eb\u200bc\u2066d");
-  const marks = (await hears(ana, "aU+202EbU+200BcU+2066d")).locator(".mark");
-  assert.deepEqual(await marks.allTextContents(), ["U+202E", "U+200B", "U+2066"]);
   arab.type("/all שלום abc");
   const row = await hears(ana, "שלום abc");
   const looks = (node) => {
@@ -361,8 +396,8 @@ for (const colorScheme of ["light", "dark"]) {
     await page.keyboard.press("Enter");
     await page.locator("#text").waitFor();
     nc.type("/msg ana psst");
-    nc.type("/others all of you \u202e");
-    await hears(page, "all of you U+202E");
+    nc.type("/others all of you");
+    await hears(page, "all of you");
     await say(page, "mine");
     await hears(page, "mine");
     await isAccessible(page, "everyone");
@@ -382,7 +417,7 @@ for (const colorScheme of ["light", "dark"]) {
   });
 }
 
-test("leaving frees the name, and what was said is still there on coming back", { skip }, async () => {
+test("leaving frees the name, and the next to enter begins empty", { skip }, async () => {
   const ana = await join(browser, url, "ana");
   await say(ana, "before");
   await hears(ana, "before");
@@ -392,7 +427,7 @@ test("leaving frees the name, and what was said is still there on coming back", 
   await ana.locator("#name").fill("anabel");
   await ana.getByRole("button", { name: "Enter" }).click();
   await ana.locator("#me", { hasText: "anabel" }).waitFor();
-  await hears(ana, "before");
+  await ana.locator("#empty", { hasText: "Nothing has been said yet." }).waitFor();
   await leave(ana);
 });
 

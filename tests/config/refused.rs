@@ -27,7 +27,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     (
         "[server]\ncolour = 3\n",
-        "2:1: unknown key in [server]; there are listen, workers, spread_above, drain_timeout",
+        "2:1: unknown key in [server]; there are listen, workers, spread_above, drain_timeout, local_connections",
         "2 | colour = 3\n  | ^^^^^^",
     ),
     (
@@ -45,7 +45,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("server = 5\n", "1:10: server must be a section, [server]", "1 | server = 5\n  |          ^"),
     (
         "[server]\nlisten = [\"[::1]:1\", \"localhost:2\"]\n",
-        "2:22: server.listen must be 0 to 16 addresses such as \"127.0.0.1:1234\" or \"[::1]:1234\"",
+        "2:22: server.listen must be 0 to 16 addresses such as \"127.0.0.1:1234\" or \"[::1]:1234\", and no names (localhost is 127.0.0.1)",
         "2 | listen = [\"[::1]:1\", \"localhost:2\"]\n  |                      ^^^^^^^^^^^^^",
     ),
     (
@@ -144,7 +144,9 @@ fn a_refused_file_is_shown_where_and_why() {
         let directory = file(text);
         let expected = format!("arauto: a.toml:{message}\n  |\n{excerpt}\n");
         let said = |arguments| refusal(in_directory(&mut arauto(arguments), &directory));
-        assert_eq!(said(["config", "--check", "a.toml"]), expected, "{text}");
+        // What else is wrong comes after it.
+        let check = said(["config", "--check", "a.toml"]);
+        assert!(check.starts_with(&expected), "{text}: {check}");
         assert_eq!(said(["config", "--config", "a.toml"]), expected, "{text}");
     }
     let directory = file("[server]\nworkers = 65\n");

@@ -78,8 +78,14 @@ impl Cable {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.server, env!("CARGO_BIN_EXE_arauto"), "serve"]);
         without_settings(&mut command);
-        command.envs(settings.iter().copied());
-        Process::run(command, &[("ARAUTO_SERVER_LISTEN", &format!("{SERVER}:0"))])
+        let listen = format!("{SERVER}:0");
+        Process::run(command, &[&[("ARAUTO_SERVER_LISTEN", listen.as_str())], settings].concat())
+    }
+
+    /// Gives the faraway machine this address beside its own.
+    pub fn add_faraway(&self, address: &str) {
+        assert!(ip(&["-n", &self.faraway, "address", "add", &format!("{address}/32"), "dev", "cable"]));
+        assert!(ip(&["-n", &self.server, "route", "add", &format!("{address}/32"), "dev", "cable"]));
     }
 
     /// From here on nothing crosses, and nobody is told.
@@ -152,6 +158,20 @@ fn ip(arguments: &[&str]) -> bool {
 
 fn run(program: &str, arguments: &[&str]) -> bool {
     Command::new(program).args(arguments).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+/// Runs something in a namespace, on a thread of its own.
+pub fn within<T: Send + 'static>(
+    namespace: &str,
+    act: impl FnOnce() -> T + Send + 'static,
+) -> std::thread::JoinHandle<T> {
+    let path = format!("/run/netns/{namespace}");
+    std::thread::spawn(move || {
+        // A thread is moved, not the process.
+        let handle = File::open(path).unwrap();
+        move_into_link_name_space(handle.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+        act()
+    })
 }
 
 /// A connection made in this namespace, or on this machine. It can be used from any thread; `receive_buffer` is what the

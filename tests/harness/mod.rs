@@ -3,6 +3,7 @@
 //! Nothing here sleeps: whatever is waited for has a deadline, and that nothing came is shown by what came next.
 
 pub mod cable;
+pub mod fake_server;
 pub mod process;
 pub mod report_server;
 pub mod terminal;

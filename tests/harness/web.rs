@@ -8,6 +8,7 @@ use std::{
 use tungstenite::{
     Message, WebSocket,
     client::{IntoClientRequest, client},
+    handshake::client::Request,
     protocol::CloseFrame,
 };
 
@@ -42,9 +43,14 @@ impl<S: Read + Write> WebClient<S> {
     /// Shakes hands over this stream, and reads the name request.
     #[track_caller]
     pub fn over(stream: S, url: &str) -> Self {
-        let Ok((socket, _)) = client(url.into_client_request().unwrap(), stream) else {
-            panic!("no WebSocket at {url}")
-        };
+        Self::asking(stream, url.into_client_request().unwrap())
+    }
+
+    /// The same with a request of the test's own.
+    #[track_caller]
+    pub fn asking(stream: S, request: Request) -> Self {
+        let url = request.uri().clone();
+        let Ok((socket, _)) = client(request, stream) else { panic!("no WebSocket at {url}") };
         let mut client = Self(socket);
         client.expect(NAME_REQUEST);
         client

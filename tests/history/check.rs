@@ -153,10 +153,14 @@ impl fmt::Display for Violation {
     }
 }
 
+/// Why a client that reads slowly may be cut in every run: broadcasts had waited for it longer than they may
+/// (`limits.slow_reader_wait`).
+pub const SLOW_READER: &str = "slow reader";
+
 /// What is not the same in all runs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rules {
-    /// Who reads slowly, but does, is not cut.
+    /// A client that reads slowly is cut by nothing but [`SLOW_READER`].
     pub slow_readers_stay: bool,
 }
 
@@ -288,7 +292,7 @@ impl<'a> Checker<'a> {
         }
         let stays = match conduct {
             Conduct::Eager => true,
-            Conduct::Trickling => rules.slow_readers_stay,
+            Conduct::Trickling => rules.slow_readers_stay && reason != SLOW_READER,
             Conduct::Remiss => false,
         };
         if *end == End::Cut && stays {

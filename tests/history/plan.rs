@@ -125,7 +125,8 @@ impl Plan {
         self.faults.contains(&fault)
     }
 
-    /// Whether a client that reads, but slowly, is seen to read in time.
+    /// Whether a client that reads, but slowly, is seen to read in time, and so is cut for nothing but the time that
+    /// broadcasts waited.
     pub fn slow_readers_stay(&self) -> bool {
         self.grace > Duration::from_secs(1)
     }

@@ -233,7 +233,9 @@ fn a_taken_address_is_an_error_unless_it_is_the_default() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8(output.stderr).unwrap(),
-        format!("arauto: cannot listen on {address}: Address already in use (os error 98)\n")
+        format!(
+            "arauto: cannot listen on {address}: Address already in use (os error 98); another program listens there: end it, or choose another address (--listen, or the configuration)\n"
+        )
     );
 }
 

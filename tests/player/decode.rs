@@ -9,8 +9,11 @@ use arauto::{
 };
 use tempfile::TempDir;
 
-use super::sound::{encode, frames, heard_by_ffmpeg, packets};
-use crate::harness::has_tool;
+use super::{
+    play::{client, outcome, part_of_tone, read_wav, share},
+    sound::{encode, ffmpeg, frames, heard_by_ffmpeg, packets},
+};
+use crate::harness::{TestServer, has_tool};
 
 fn unit(bytes: &[u8]) -> Unit {
     Unit { timestamp: 0, ticks: 0, bytes: bytes.to_vec() }
@@ -126,4 +129,44 @@ fn no_noise_after_a_loss() {
         );
     }
     assert!((4..30).contains(&damaged), "{damaged}");
+}
+
+/// The file that is written keeps the rate that the stream began with, and what comes at another is converted to it: a tone
+/// stays the tone that it is.
+#[test]
+fn a_change_of_the_sample_rate_is_heard() {
+    if !has_tool("ffmpeg") {
+        return;
+    }
+    let (server, folder) = (TestServer::start(), TempDir::new().unwrap());
+    let tone = |hertz: u16, rate: &str, channels: &str| {
+        let path = folder.path().join("part");
+        let source = format!("sine=frequency={hertz}:duration=3:sample_rate=48000");
+        let encoder =
+            ["-ar", rate, "-ac", channels, "-c:a", "libmp3lame", "-write_xing", "0", "-id3v2_version", "0"];
+        let output = ["-f", "mp3", path.to_str().unwrap()];
+        ffmpeg(&[&["-f", "lavfi", "-i", &source], &encoder[..], &output[..]].concat());
+        std::fs::read(&path).unwrap()
+    };
+    let parts = [
+        tone(1_000, "48000", "2"),
+        tone(600, "44100", "2"),
+        tone(440, "24000", "1"),
+        tone(800, "48000", "2"),
+    ];
+    std::fs::write(folder.path().join("song.mp3"), parts.concat()).unwrap();
+    let _ana = share(server.address(), folder.path());
+    let mut play = client(server.address(), ["play", "ana/song.mp3", "--output", "-"]);
+    let output = play.output().unwrap();
+    assert_eq!(outcome(&output).0, 0, "{output:?}");
+    assert_eq!(output.stdout[22..28], [2, 0, 0x80, 0xbb, 0, 0], "2 channels, 48 kHz");
+    let heard: Vec<f64> =
+        read_wav(&output.stdout).into_iter().step_by(2).map(|sample| f64::from(sample) / 32_768.0).collect();
+    // From the end, because the beginning may be missed. A second in the middle of each part.
+    let end = heard.len();
+    for (part, hertz) in [(0, 1_000.0), (1, 600.0), (2, 440.0), (3, 800.0)] {
+        let begin = end - (4 - part) * 3 * 48_000 + 48_000;
+        let tone = part_of_tone(&heard[begin..begin + 48_000], hertz);
+        assert!(tone > 0.98, "{hertz} Hz: {tone}");
+    }
 }

@@ -147,7 +147,7 @@ async fn play(format: Format, way: &mut Way, begins: Instant) -> Heard {
     let description = Description::new(format, "", None);
     let begun = Instant::now();
     let figures = listen(way, &description, None, ready, Volume::default(), &mut ordered, &progress);
-    let figures = figures.await.unwrap();
+    let figures = figures.await.unwrap().figures;
     let mut frames = 0;
     while let Ok(samples) = heard.try_recv() {
         frames += samples.len();
@@ -236,8 +236,8 @@ async fn it_ends_when_nobody_gives_orders() {
         sleep_until(Instant::now() + Duration::from_secs(5)).await;
         drop(orders);
     });
-    let figures = listen(&mut way, &description, None, ready, Volume::default(), &mut ordered, &progress);
-    let played = figures.await.unwrap().played;
+    let played = listen(&mut way, &description, None, ready, Volume::default(), &mut ordered, &progress);
+    let played = played.await.unwrap().figures.played;
     assert!(played > Duration::from_secs(4) && played < Duration::from_secs(6), "{played:?}");
 }
 

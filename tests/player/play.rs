@@ -11,8 +11,8 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
-    net::TcpListener,
-    path::{Path, PathBuf},
+    net::{SocketAddr, TcpListener},
+    path::Path,
     process::{Child, Command, Output, Stdio},
     thread::JoinHandle,
 };
@@ -27,7 +27,7 @@ use arauto::client::{
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 
-use super::sound::ffmpeg;
+use super::{pulse::Pulse, sound::ffmpeg};
 use crate::{
     cli::arauto,
     harness::{DEADLINE, TestServer, has_tool, process::signal, wait_until},
@@ -44,9 +44,9 @@ impl Drop for Running {
 }
 
 /// The program, told where the server is; it hears no sound server that may be here.
-fn client<const N: usize>(server: &TestServer, arguments: [&str; N]) -> Command {
+pub fn client<const N: usize>(server: SocketAddr, arguments: [&str; N]) -> Command {
     let mut command = arauto(arguments);
-    command.arg("--server").arg(server.address().to_string()).stdin(Stdio::null());
+    command.arg("--server").arg(server.to_string()).stdin(Stdio::null());
     command
         .env("PULSE_SERVER", "unix:/nowhere")
         .env_remove("XDG_RUNTIME_DIR")
@@ -55,7 +55,7 @@ fn client<const N: usize>(server: &TestServer, arguments: [&str; N]) -> Command 
 }
 
 /// Ana shares this folder.
-fn share(server: &TestServer, folder: &Path) -> Running {
+pub fn share(server: SocketAddr, folder: &Path) -> Running {
     let mut command = client(server, ["join", "ana", "--plain"]);
     command.arg("--share").arg(folder).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let ana = Running(command.spawn().unwrap());
@@ -66,7 +66,7 @@ fn share(server: &TestServer, folder: &Path) -> Running {
 }
 
 /// No two seconds of it are alike.
-fn samples(frames: u32) -> Vec<i16> {
+pub fn samples(frames: u32) -> Vec<i16> {
     let mut state = 1_u32;
     let mut next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -75,14 +75,14 @@ fn samples(frames: u32) -> Vec<i16> {
     (0..2 * frames).map(|_| next()).collect()
 }
 
-fn write_wav(path: &Path, rate: u32, samples: &[i16]) {
+pub fn write_wav(path: &Path, rate: u32, samples: &[i16]) {
     let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
     let header = wav::header(Spec { rate, channels: 2 }, Some(u32::try_from(bytes.len()).unwrap()));
     fs::write(path, [&header[..], &bytes].concat()).unwrap();
 }
 
 /// The samples in a WAV file, whose header says how many.
-fn read_wav(bytes: &[u8]) -> Vec<i16> {
+pub fn read_wav(bytes: &[u8]) -> Vec<i16> {
     let told = u32::from_le_bytes(bytes[40..44].try_into().unwrap());
     assert!(told == u32::MAX || told as usize == bytes.len() - 44, "{told} of {}", bytes.len());
     bytes[44..].chunks_exact(2).map(|bytes| i16::from_le_bytes([bytes[0], bytes[1]])).collect()
@@ -96,7 +96,7 @@ fn assert_heard(sent: &[i16], heard: &[i16]) {
     assert!(heard == &sent[2 * missed..], "{missed} frames missed, and others heard than were sent");
 }
 
-fn outcome(output: &Output) -> (i32, String) {
+pub fn outcome(output: &Output) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8(output.stderr.clone()).unwrap())
 }
 
@@ -105,15 +105,15 @@ fn into_a_file_and_a_pipe_sample_for_sample() {
     let (server, folder) = (TestServer::start(), TempDir::new().unwrap());
     let sent = samples(4 * 48_000);
     write_wav(&folder.path().join("a song.wav"), 48_000, &sent);
-    let _ana = share(&server, folder.path());
+    let _ana = share(server.address(), folder.path());
     let to = folder.path().join("heard.wav");
     for way in [None, Some("--tcp")] {
-        let mut command = client(&server, ["play", "ana/a song.wav"]);
+        let mut command = client(server.address(), ["play", "ana/a song.wav"]);
         let output = command.arg("--output").arg(&to).args(way).output().unwrap();
         assert_eq!(outcome(&output), (0, String::new()));
         assert_heard(&sent, &read_wav(&fs::read(&to).unwrap()));
     }
-    let output = client(&server, ["play", "ana/a song.wav", "--output", "-"]).output().unwrap();
+    let output = client(server.address(), ["play", "ana/a song.wav", "--output", "-"]).output().unwrap();
     assert_eq!(outcome(&output), (0, String::new()));
     assert_heard(&sent, &read_wav(&output.stdout));
 }
@@ -123,9 +123,9 @@ fn an_interrupt_leaves_a_whole_file() {
     let (server, folder) = (TestServer::start(), TempDir::new().unwrap());
     let sent = samples(60 * 44_100);
     write_wav(&folder.path().join("song.wav"), 44_100, &sent);
-    let _ana = share(&server, folder.path());
+    let _ana = share(server.address(), folder.path());
     let to = folder.path().join("heard.wav");
-    let mut command = client(&server, ["play", "ana/song.wav"]);
+    let mut command = client(server.address(), ["play", "ana/song.wav"]);
     let mut player = Running(command.arg("--output").arg(&to).stderr(Stdio::piped()).spawn().unwrap());
     wait_until("something to be written", || fs::metadata(&to).is_ok_and(|file| file.len() > 100_000));
     signal(player.0.id(), "INT");
@@ -140,10 +140,11 @@ fn an_interrupt_leaves_a_whole_file() {
 fn why_nothing_is_heard() {
     let (server, folder) = (TestServer::start(), TempDir::new().unwrap());
     write_wav(&folder.path().join("song.wav"), 44_100, &samples(10));
-    let _ana = share(&server, folder.path());
+    let _ana = share(server.address(), folder.path());
     let path = |name: &str| folder.path().join(name).display().to_string();
-    let play =
-        |what: &str, to: &str| outcome(&client(&server, ["play", what, "--output", to]).output().unwrap());
+    let play = |what: &str, to: &str| {
+        outcome(&client(server.address(), ["play", what, "--output", to]).output().unwrap())
+    };
     let (status, why) = play("nobody/song.wav", &path("x.wav"));
     assert_eq!((status, why.as_str()), (3, "arauto: Destination client (nobody) not found!\n"));
     let (status, why) = play("ana/none.wav", &path("x.wav"));
@@ -154,14 +155,14 @@ fn why_nothing_is_heard() {
     let told = format!("arauto: {}: No such file or directory (os error 2)\n", path("no folder/x.wav"));
     assert_eq!((status, why), (1, told));
     let home = home_of_card("{ type hw card 31 }");
-    let output = client(&server, ["play", "ana/song.wav"])
+    let output = client(server.address(), ["play", "ana/song.wav"])
         .envs(["HOME", "XDG_CONFIG_HOME"].map(|name| (name, home.path())))
         .output()
         .unwrap();
     let nor = if cfg!(feature = "cpal") { "; no sound card is there" } else { "" };
     let told = format!(
-        "arauto: there is no sound here (no PulseAudio or PipeWire is running{nor}); arauto play with \
-         --output FILE.wav writes it to a file instead\n"
+        "arauto: there is no sound here (PULSE_SERVER names unix:/nowhere: No such file or directory (os error 2){nor}); \
+         arauto play with --output FILE.wav writes it to a file instead\n"
     );
     assert_eq!(outcome(&output), (1, told));
 }
@@ -183,66 +184,17 @@ fn write_card(home: &Path, card: &str) {
 fn without_a_sound_server_the_system_is_given_it() {
     let (server, folder) = (TestServer::start(), TempDir::new().unwrap());
     write_wav(&folder.path().join("song.wav"), 44_100, &samples(44_100));
-    let _ana = share(&server, folder.path());
+    let _ana = share(server.address(), folder.path());
     let home = home_of_card("{ type null }");
-    let output = client(&server, ["play", "ana/song.wav"])
+    let output = client(server.address(), ["play", "ana/song.wav"])
         .envs(["HOME", "XDG_CONFIG_HOME"].map(|name| (name, home.path())))
         .output()
         .unwrap();
     assert_eq!(outcome(&output).0, 0, "{output:?}");
 }
 
-/// A PulseAudio of the test's own, that nobody hears.
-struct Pulse {
-    folder: TempDir,
-    _daemon: Running,
-}
-
-impl Pulse {
-    fn start() -> Self {
-        let folder = TempDir::new().unwrap();
-        let socket = folder.path().join("socket");
-        let mut command = Command::new("pulseaudio");
-        command
-            .args(["--daemonize=no", "--exit-idle-time=-1", "-n"])
-            .args(["-L", "module-null-sink sink_name=null rate=48000"])
-            .args([
-                "-L",
-                &format!("module-native-protocol-unix auth-anonymous=1 socket={}", socket.display()),
-            ])
-            .envs(["XDG_RUNTIME_DIR", "HOME"].map(|name| (name, folder.path())))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let daemon = Running(command.spawn().unwrap());
-        wait_until("PulseAudio to listen", || socket.exists());
-        Self { folder, _daemon: daemon }
-    }
-
-    fn server(&self) -> String {
-        format!("unix:{}", self.folder.path().join("socket").display())
-    }
-
-    /// Writes down what is heard.
-    fn record(&self) -> (Running, PathBuf) {
-        let path = self.folder.path().join("recorded");
-        let mut command = Command::new("parec");
-        command
-            .arg("--latency-msec=20")
-            .args(["--device=null.monitor", "--format=s16le", "--rate=48000", "--channels=2"])
-            .env("PULSE_SERVER", self.server())
-            .env("HOME", self.folder.path())
-            .stdin(Stdio::null())
-            .stdout(fs::File::create(&path).unwrap());
-        let recorder = Running(command.spawn().unwrap());
-        // A sink that nobody hears begins with two seconds of silence, taken at once.
-        wait_until("the recorder to record", || fs::metadata(&path).unwrap().len() > 400_000);
-        (recorder, path)
-    }
-}
-
 /// How much of this tone is in these samples, from 0 to 1 of all there is (Goertzel).
-fn part_of_tone(samples: &[f64], hertz: f64) -> f64 {
+pub fn part_of_tone(samples: &[f64], hertz: f64) -> f64 {
     let turn = std::f64::consts::TAU * hertz / 48_000.0;
     let (mut re, mut im, mut all) = (0.0, 0.0, 0.0);
     for (at, sample) in samples.iter().enumerate() {
@@ -283,10 +235,10 @@ fn assert_tones_heard(prepare: impl FnOnce(&Pulse, &Path, &mut Command)) {
     let (server, folder) = (TestServer::start(), TempDir::new().unwrap());
     let tone = "aevalsrc=0.8*sin(2*PI*1000*t)|0.8*sin(2*PI*600*t):d=4:s=48000";
     ffmpeg(&["-f", "lavfi", "-i", tone, folder.path().join("tone.wav").to_str().unwrap()]);
-    let _ana = share(&server, folder.path());
+    let _ana = share(server.address(), folder.path());
     let pulse = Pulse::start();
     let (recorder, path) = pulse.record();
-    let mut command = client(&server, ["play", "ana/tone.wav", "--volume", "80"]);
+    let mut command = client(server.address(), ["play", "ana/tone.wav", "--volume", "80"]);
     prepare(&pulse, folder.path(), &mut command);
     let output = command.output().unwrap();
     let (status, told) = outcome(&output);
@@ -345,7 +297,7 @@ fn deaf_to_udp(listener: TcpListener) -> JoinHandle<Vec<String>> {
                         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=x\r\nt=0 0\r\nm=audio 0 RTP/AVP 11\r\n",
                     ),
                     "SETUP" if is_udp => (
-                        "Session: 1\r\nTransport: RTP/AVP;unicast;client_port=1-2;server_port=9-10\r\n"
+                        "Session: 1\r\nTransport: RTP/AVP;unicast;client_port=5000-5001;server_port=65000-65001\r\n"
                             .to_owned(),
                         "",
                     ),
@@ -392,7 +344,8 @@ async fn where_no_datagram_comes_it_goes_on_interleaved() {
         volume: Volume::default(),
     };
     let begun = std::time::Instant::now();
-    let figures = play::play(wanted, &mut ordered, &progress).await.unwrap();
+    let play::Played { figures, ending } = play::play(wanted, &mut ordered, &progress).await.unwrap();
+    assert_eq!(ending, play::Ending::Cut);
     assert!(begun.elapsed() >= player::FIRST_WITHIN);
     assert!(told.borrow().fell_back && told.borrow().stage != Stage::Asking);
     assert_eq!((figures.counts.played, figures.counts.lost()), (100, 0));
@@ -419,5 +372,6 @@ async fn stopped_while_the_server_is_asked() {
         taken
     };
     let (heard, _) = tokio::join!(player::play(wanted, &mut ordered, &progress), stopping);
-    assert_eq!(heard.unwrap().counts.received, 0);
+    let played = heard.unwrap();
+    assert_eq!((played.figures.counts.received, played.ending), (0, play::Ending::Stopped));
 }

@@ -45,7 +45,7 @@ fn draw() {
     ana.shows("that I lost it");
     ana.enter("/msg \"Eva Maria\" my lips are sealed");
     ana.shows("lips are sealed");
-    rui.enter("look what a stranger sent me: \u{202e}gpj.ohcamihac\u{200b} … do not open it");
+    rui.enter("look what a stranger sent me: gpj.ohcamihac … do not open it");
     ana.shows("do not open it");
     ana.enter("/msg bob are you there?");
     ana.shows("not found!");

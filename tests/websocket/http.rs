@@ -104,7 +104,96 @@ fn a_handshake_that_is_none_is_refused() {
     assert_eq!(ask("POST /tr2 HTTP/1.1", HANDSHAKE), "HTTP/1.1 405 Method Not Allowed");
     let old = HANDSHAKE.replace("13", "8");
     assert!(ask("GET /tr2 HTTP/1.1", &old).starts_with("HTTP/1.1 426 "));
-    assert_eq!(ask("GET /tr2 HTTP/1.1", ""), "HTTP/1.1 404 Not Found");
+    assert_eq!(ask("POST /tr2 HTTP/1.1", ""), "HTTP/1.1 405 Method Not Allowed");
+}
+
+#[test]
+fn a_request_that_asks_for_no_websocket_is_told_what_a_proxy_has_to_pass_on() {
+    let server = TestServer::start();
+    let address = server.web_address();
+    // What is left of a handshake behind a proxy that passes on neither Upgrade nor Connection.
+    let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+    for headers in ["", key] {
+        let request = format!("GET /tr2 HTTP/1.1\r\nHost: {address}\r\n{headers}Connection: close\r\n\r\n");
+        let answer = answer(address, &request);
+        let (head, body) = parts(&answer);
+        assert!(head.starts_with("HTTP/1.1 426 Upgrade Required\r\n"), "{head}");
+        assert!(head.contains("\r\nupgrade: websocket"), "{head}");
+        assert_eq!(
+            body,
+            "This is the address of a WebSocket, and this request asks for none. If a proxy is between, have it pass on \
+             the request to upgrade. For nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; \
+             proxy_set_header Connection \"upgrade\";\n"
+        );
+    }
+}
+
+#[test]
+fn files_are_given_to_pages_of_any_origin_and_the_websocket_is_not() {
+    let server = TestServer::start();
+    let address = server.web_address();
+    let ask = |line: &str, host: &str, origin: &str| {
+        let head =
+            format!("{line} HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\nConnection: close\r\n\r\n");
+        answer(address, &head)
+    };
+    for origin in ["https://chat.example:8443", "null"] {
+        for path in ["/", "/app.js", "/style.css"] {
+            let file = ask(&format!("GET {path}"), "localhost", origin);
+            assert!(file.starts_with("HTTP/1.1 200 OK\r\n"), "{file}");
+        }
+        // The page asks in this way why it got no WebSocket.
+        let refusal = ask("POST /tr2", "localhost", origin);
+        let (head, body) = parts(&refusal);
+        assert!(head.starts_with("HTTP/1.1 403 Forbidden\r\n"), "{head}");
+        assert_eq!(
+            body,
+            "A page from another server may not talk to this one. If a proxy is between, have it pass on the browser's \
+             Host header, with its port. For nginx: proxy_set_header Host $http_host;\n"
+        );
+    }
+    assert!(ask("POST /tr2", "localhost:80", "http://localhost").starts_with("HTTP/1.1 405 "));
+    assert!(ask("GET /app.js", "", "null").starts_with("HTTP/1.1 403 "), "no name is no name of this server");
+}
+
+#[test]
+fn a_port_that_a_proxy_has_removed_from_the_host_is_not_missed() {
+    let server = TestServer::with(|config| config.web.hosts = vec!["lab.example".to_owned()]);
+    let ask = |host: &str, origin: &str| {
+        let request = format!("GET /tr2 HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n{HANDSHAKE}\r\n");
+        answer_head(server.web_address(), &request)
+    };
+    assert_eq!(ask("lab.example", "https://lab.example:8443"), "HTTP/1.1 101 Switching Protocols");
+    assert_eq!(ask("lab.example:1280", "https://lab.example:8443"), "HTTP/1.1 403 Forbidden");
+    assert_eq!(ask("lab.example", "https://evil.example:8443"), "HTTP/1.1 403 Forbidden");
+}
+
+#[test]
+fn the_subprotocol_is_chosen_where_it_is_offered() {
+    let server = TestServer::start();
+    let address = server.web_address();
+    let ask = |offers: &str| {
+        let mut client = Client::to(address);
+        client.send_bytes(
+            format!("GET /tr2 HTTP/1.1\r\nHost: {address}\r\n{offers}{HANDSHAKE}\r\n").as_bytes(),
+        );
+        super::head(&mut client)
+    };
+    for offers in [
+        "Sec-WebSocket-Protocol: tr2\r\n",
+        "Sec-WebSocket-Protocol: chat, tr2\r\n",
+        "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: tr2\r\n",
+    ] {
+        let head = ask(offers);
+        assert!(
+            head.starts_with("HTTP/1.1 101 ") && head.contains("\r\nsec-websocket-protocol: tr2\r\n"),
+            "{head}"
+        );
+    }
+    for offers in ["", "Sec-WebSocket-Protocol: chat\r\n", "Sec-WebSocket-Protocol: TR2x\r\n"] {
+        let head = ask(offers);
+        assert!(head.starts_with("HTTP/1.1 101 ") && !head.contains("sec-websocket-protocol"), "{head}");
+    }
 }
 
 #[test]

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::ServerArgs;
 use crate::{
-    client::{self, script::Words, text::To},
+    client::{
+        self,
+        script::{OnBadLine, Sending, Words},
+        text::To,
+    },
     protocol::Name,
 };
 
@@ -18,7 +22,7 @@ pub(super) fn name(text: &str) -> Result<String, String> {
     }
 }
 
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(time) if !time.is_zero() && time <= Duration::from_hours(24) => Ok(time),
         _ => Err("a time is a number and a unit, at most a day, such as 500ms, 10s or 2m".to_owned()),
@@ -40,12 +44,28 @@ pub struct Send {
     #[arg(long, value_name = "TIME", default_value = "25s", value_parser = time)]
     timeout: Duration,
 
+    /// How a line of standard input that cannot be sent is treated
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    on_bad_line: BadLine,
+
     /// What to say; `-`, or nothing, for each line of standard input
     text: Option<String>,
 
     /// Which server.
     #[command(flatten)]
     server: ServerArgs,
+}
+
+/// How a line that cannot be sent is treated.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum BadLine {
+    /// Send neither it nor what follows
+    #[default]
+    Fail,
+    /// Leave it out
+    Skip,
+    /// Write what cannot be sent as \u{1b} or \xff, and cut what is too long
+    Escape,
 }
 
 /// To whom: one of these.
@@ -71,13 +91,20 @@ impl From<Send> for client::Command {
         Self::Send {
             access: args.server.into(),
             name: args.name,
-            to: match to {
-                Some(name) => To::One(name),
-                None if all => To::All,
-                None => To::Others,
+            sending: Sending {
+                to: match to {
+                    Some(name) => To::One(name),
+                    None if all => To::All,
+                    None => To::Others,
+                },
+                words: args.text.filter(|text| text != "-").map_or(Words::Input, Words::Text),
+                on_bad_line: match args.on_bad_line {
+                    BadLine::Fail => OnBadLine::Fail,
+                    BadLine::Skip => OnBadLine::Skip,
+                    BadLine::Escape => OnBadLine::Escape,
+                },
+                within: args.timeout,
             },
-            words: args.text.filter(|text| text != "-").map_or(Words::Input, Words::Text),
-            within: args.timeout,
         }
     }
 }
@@ -105,6 +132,10 @@ pub struct Listen {
     #[arg(long, short)]
     verbose: bool,
 
+    /// Connect again after a cut, under the same name; what is said meanwhile is not received
+    #[arg(long)]
+    reconnect: bool,
+
     /// Which server.
     #[command(flatten)]
     server: ServerArgs,
@@ -112,8 +143,8 @@ pub struct Listen {
 
 impl From<Listen> for client::Command {
     fn from(args: Listen) -> Self {
-        let Listen { name, json, from, count, verbose, server } = args;
-        Self::Listen { access: server.into(), name, from, count, json, verbose }
+        let Listen { name, json, from, count, verbose, reconnect, server } = args;
+        Self::Listen { access: server.into(), name, from, count, json, verbose, reconnects: reconnect }
     }
 }
 
@@ -132,7 +163,7 @@ pub struct Files {
     #[arg(long)]
     json: bool,
 
-    /// Give up if no answer has come by then
+    /// Give up if the whole list has not come by then
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     timeout: Duration,
 

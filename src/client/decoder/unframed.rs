@@ -29,10 +29,10 @@ use crate::protocol::reply::ALL_CLIENTS;
 /// What stands between two fields, always so.
 const SEPARATOR: &[u8] = b" | ";
 
-/// What ends the header of a list of who is here, what begins its text, and what stands between the names.
+/// A list of clients: the end of its header, the beginning of its text, and the separator of its names, which a blank may follow.
 const LIST: &[u8] = b" | list_clients | ";
 const CLIENTS: &[u8] = b"clients connected: ";
-const LISTED: &[u8] = b" , ";
+const LISTED: &[u8] = b" ,";
 
 /// How much silence ends a message. A message is one write of its server: its parts come closer together.
 const MESSAGE_ENDS: Duration = Duration::from_millis(100);

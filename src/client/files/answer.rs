@@ -1,36 +1,28 @@
 //! The messages that answer `list_files`.
 
 use super::Listing;
-use crate::{
-    client::Received,
-    protocol::{Message, Operation},
-};
+use crate::protocol::{Line, Message, Operation};
 
 /// What `own` answers `asker`, in messages of at most `message_bytes`, to be sent in this order.
 ///
 /// ```
 /// use arauto::client::{files::{Listing, answer}, text::MESSAGE_BYTES};
 /// let messages = answer("ana", "rui", &Listing::no_folder(), MESSAGE_BYTES);
-/// assert_eq!(messages[0].data, "no folder is shared");
+/// assert_eq!(messages[0].text(), "ana | rui | list_files | no folder is shared");
 /// ```
 #[must_use]
-pub fn answer(own: &str, asker: &str, listing: &Listing, message_bytes: usize) -> Vec<Received> {
+pub fn answer(own: &str, asker: &str, listing: &Listing, message_bytes: usize) -> Vec<Line> {
     let operation = Operation::ListFiles.wire();
-    let header = Message { sender: own, destination: asker, operation, data: "" }.encoded_len();
-    let message = |data: String| Received {
-        sender: own.to_owned(),
-        destination: asker.to_owned(),
-        operation: operation.to_owned(),
-        data,
-    };
-    listing.texts(message_bytes.saturating_sub(header)).into_iter().map(message).collect()
+    let header = Message { sender: own, destination: asker, operation, data: "" };
+    let texts = listing.texts(message_bytes.saturating_sub(header.encoded_len()));
+    texts.iter().map(|data| Line::lossy(&Message { data, ..header })).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::client::text::MESSAGE_BYTES;
-    use crate::client::{files::listing::tests::file, meaning::Meaning};
+    use crate::client::{Received, files::listing::tests::file, meaning::Meaning};
 
     #[test]
     fn messages_within_the_limit() {
@@ -40,11 +32,13 @@ mod tests {
         let messages = answer(&long, &long, &listing, MESSAGE_BYTES);
         assert!(messages.len() > 100);
         for message in &messages {
-            assert!(message.as_message().encoded_len() <= MESSAGE_BYTES);
-            assert!(matches!(message.meaning(), Meaning::Files { of, .. } if of == long));
+            assert!(message.text().len() <= MESSAGE_BYTES);
+            assert!(
+                matches!(Received::from(message.message()).meaning(), Meaning::Files { of, .. } if of == long)
+            );
         }
         // The limit is made use of.
-        assert!(messages[0].as_message().encoded_len() > MESSAGE_BYTES - 60);
+        assert!(messages[0].text().len() > MESSAGE_BYTES - 60);
     }
 
     #[test]
@@ -53,11 +47,15 @@ mod tests {
         for listing in [Listing::default(), Listing::no_folder(), named.clone()] {
             for room in [0, 20, 64, 1024] {
                 for message in answer("a", "b", &listing, room) {
-                    assert!(matches!(message.meaning(), Meaning::Files { .. }), "{message:?}");
+                    let received = Received::from(message.message());
+                    assert!(matches!(received.meaning(), Meaning::Files { .. }), "{message:?}");
                 }
             }
         }
         named.entries[0].name = "x".repeat(2000).into();
-        assert_eq!(answer("a", "b", &named, 1024)[0].data, "no files are shared; 1 file is not listed");
+        assert_eq!(
+            answer("a", "b", &named, 1024)[0].message().data,
+            "no files are shared; 1 file is not listed"
+        );
     }
 }

@@ -16,6 +16,7 @@ use super::{
     audio::{self, Sound},
     sound,
     tree::{self, Bounds, Seen},
+    unquote,
 };
 use crate::escape::Escaped;
 
@@ -43,17 +44,65 @@ pub struct Opener {
     path: PathBuf,
 }
 
+/// Why a file is not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum NotOpened {
+    /// None of that name is shared.
+    #[error("no such file is shared")]
+    NoFile,
+    /// Names that differ only in how their accents are composed.
+    #[error("several shared files have this name; write it as the list has it")]
+    Several,
+    /// It is shared, but its name does not end as those of sound do.
+    #[error("it cannot be played: only files that end in {} can", sound::kinds())]
+    NoSound,
+    /// The system does not let it be read.
+    #[error("it cannot be read: {0}")]
+    Io(io::Error),
+}
+
+impl From<io::Error> for NotOpened {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::NotFound { Self::NoFile } else { Self::Io(error) }
+    }
+}
+
 impl Opener {
-    /// Opens a file of sound by its name in the list, that is its path below the folder. Blocks while it reads the disk.
+    /// Opens a file of sound by its name: as the list writes it, in quotes or without them where those were taken off, or else
+    /// as it is. Composed and decomposed letters are the same where no other file has that name. Blocks while it reads the
+    /// disk.
     ///
     /// # Errors
-    /// `NotFound` if it is none that is shared, or if its name does not end as those of sound do; else what the system says.
-    pub fn open(&self, name: &OsStr) -> io::Result<File> {
-        let name = name.as_bytes();
-        if !tree::extension(name).is_some_and(|extension| sound::may_be(&extension)) {
-            return Err(io::ErrorKind::NotFound.into());
+    /// If no such file is shared, if it is no sound by the end of its name, or if it cannot be read.
+    pub fn open(&self, text: &str) -> Result<File, NotOpened> {
+        let readings = [unquote(text), unquote(&format!("\"{text}\"")), Some(text.into())];
+        let mut names: Vec<OsString> = Vec::new();
+        names.extend(readings.into_iter().flatten());
+        names.dedup();
+        for name in &names {
+            match self.open_exactly(name) {
+                Err(NotOpened::NoFile) => {}
+                done => return done,
+            }
         }
-        tree::open_named(&self.path, name, BOUNDS.depth)
+        for name in &names {
+            let mut alike = tree::find_alike(&self.path, name.as_bytes(), BOUNDS)?;
+            match (alike.pop(), alike.pop()) {
+                (Some(path), None) => return self.open_exactly(OsStr::from_bytes(&path)),
+                (Some(_), Some(_)) => return Err(NotOpened::Several),
+                (None, _) => {}
+            }
+        }
+        Err(NotOpened::NoFile)
+    }
+
+    fn open_exactly(&self, name: &OsStr) -> Result<File, NotOpened> {
+        let name = name.as_bytes();
+        let file = tree::open_named(&self.path, name, BOUNDS.depth)?;
+        if !tree::extension(name).is_some_and(|extension| sound::may_be(&extension)) {
+            return Err(NotOpened::NoSound);
+        }
+        Ok(file)
     }
 }
 

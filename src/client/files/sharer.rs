@@ -10,7 +10,10 @@ use tokio::{
 };
 
 use super::{Folder, Listing, MOST_PARTS, answer};
-use crate::client::{Received, pace::Pace, text::MESSAGE_BYTES};
+use crate::{
+    client::{pace::Pace, text::MESSAGE_BYTES},
+    protocol::Line,
+};
 
 /// Questions that were not answered yet.
 const MOST_QUESTIONS: usize = 64;
@@ -39,6 +42,8 @@ pub struct Sharer {
 enum Note {
     Asked(Question),
     /// The server takes messages of at most so many bytes.
+    Known(usize),
+    /// The server refused a message because it was longer than this many bytes.
     Limit(usize),
 }
 
@@ -71,7 +76,7 @@ impl Sharer {
     /// # }
     /// ```
     #[must_use]
-    pub fn begin<M: From<Received> + Send + 'static>(folder: Option<Folder>, out: Sender<M>) -> Self {
+    pub fn begin<M: From<Line> + Send + 'static>(folder: Option<Folder>, out: Sender<M>) -> Self {
         let (notes, taken) = channel(MOST_QUESTIONS);
         tokio::spawn(run(folder, taken, out));
         Self { notes }
@@ -84,6 +89,12 @@ impl Sharer {
     pub fn asked(&self, own: &str, asker: &str) -> Result<(), TooManyAsk> {
         let question = Question { own: own.to_owned(), asker: asker.to_owned() };
         self.notes.try_send(Note::Asked(question)).map_err(|_| TooManyAsk)
+    }
+
+    /// The server takes messages of at most so many bytes.
+    pub fn limited(&self, limit: usize) {
+        // Where there is no room, the server says it again when it refuses.
+        let _ = self.notes.try_send(Note::Known(limit));
     }
 
     /// The server refused something, for this reason. If it says that it takes shorter messages than usual, answers
@@ -102,7 +113,7 @@ fn limit_in(why: &str) -> Option<usize> {
     text.split_once(" bytes")?.0.parse().ok()
 }
 
-async fn run<M: From<Received>>(folder: Option<Folder>, mut notes: Receiver<Note>, out: Sender<M>) {
+async fn run<M: From<Line>>(folder: Option<Folder>, mut notes: Receiver<Note>, out: Sender<M>) {
     let mut shared = Shared { folder, last: None };
     let at_once = u32::try_from(MOST_PARTS).unwrap_or(u32::MAX);
     let mut pace = Pace::new(Instant::now(), at_once, INTERVAL);
@@ -114,6 +125,7 @@ async fn run<M: From<Received>>(folder: Option<Folder>, mut notes: Receiver<Note
         for note in std::iter::once(first).chain(waiting) {
             match note {
                 Note::Asked(question) => asked.push(question),
+                Note::Known(limit) => message_bytes = limit,
                 Note::Limit(limit) if limit < message_bytes => {
                     message_bytes = limit;
                     asked.append(&mut answered);
@@ -195,7 +207,7 @@ mod tests {
 
     use super::{super::audio::tests::wav, *};
 
-    fn sharer(folder: Option<Folder>) -> (Sharer, mpsc::Receiver<Received>) {
+    fn sharer(folder: Option<Folder>) -> (Sharer, mpsc::Receiver<Line>) {
         let (out, sent) = channel(1);
         (Sharer::begin(folder, out), sent)
     }
@@ -208,15 +220,7 @@ mod tests {
         }
         for asker in ["rui", "eva"] {
             let message = sent.recv().await.unwrap();
-            assert_eq!(
-                message.as_message(),
-                crate::protocol::Message {
-                    sender: "ana",
-                    destination: asker,
-                    operation: "list_files",
-                    data: "no folder is shared"
-                }
-            );
+            assert_eq!(message.text(), format!("ana | {asker} | list_files | no folder is shared"));
         }
         drop(sharer);
         assert_eq!(sent.recv().await, None);
@@ -243,7 +247,7 @@ mod tests {
         }
         let (sharer, mut sent) = sharer(Some(Folder::open(dir.path()).unwrap()));
         sharer.asked("ana", "rui").unwrap();
-        assert!(sent.recv().await.unwrap().data.starts_with("30 files: 00 (0 bytes), "));
+        assert!(sent.recv().await.unwrap().message().data.starts_with("30 files: 00 (0 bytes), "));
         sharer.refused("a message has at most 120 bytes");
         // What was refused before that was heard is nothing new, nor is a limit that is not one here.
         sharer.refused("a message has at most 120 bytes");
@@ -253,10 +257,11 @@ mod tests {
         for asker in ["rui", "eva"] {
             let mut next = 0;
             while next < 30 {
-                let message = sent.recv().await.unwrap();
-                assert!(message.as_message().encoded_len() <= 120, "{message:?}");
+                let line = sent.recv().await.unwrap();
+                assert!(line.text().len() <= 120, "{line:?}");
+                let message = line.message();
                 assert_eq!(message.destination, asker);
-                let part = super::super::Part::parse(&message.data).unwrap();
+                let part = super::super::Part::parse(message.data).unwrap();
                 assert_eq!((part.first, part.of), (next + 1, 30));
                 next = part.last();
             }
@@ -298,7 +303,7 @@ mod tests {
             let mut told = String::new();
             while told != expected && Instant::now() < end {
                 sharer.asked("ana", "rui").unwrap();
-                told = sent.recv().await.unwrap().data;
+                told = sent.recv().await.unwrap().message().data.to_owned();
             }
             assert_eq!(told, expected);
             std::fs::write(dir.path().join("a.txt"), "hi").unwrap();

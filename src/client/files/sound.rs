@@ -9,18 +9,25 @@ use symphonia::{
             FormatOptions, FormatReader, Track,
             probe::{Hint, Probe, ProbeOptions},
         },
-        io::MediaSourceStream,
+        io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions},
         meta::MetadataOptions,
         units::{self, TimeBase},
     },
     default::register_enabled_formats,
 };
 
+use super::shape::Shaped;
+
 /// Only files with these endings are opened.
 const EXTENSIONS: [&str; 11] =
     ["mp3", "mp2", "ogg", "oga", "opus", "flac", "wav", "wave", "m4a", "m4b", "aac"];
 
-/// How far into a file its format is looked for; what tags hold is not counted, the room that they leave free is.
+/// The endings that [`may_be`] knows, in words.
+pub fn kinds() -> String {
+    EXTENSIONS.map(|extension| format!(".{extension}")).join(", ")
+}
+
+/// How far behind the tags at the beginning of a file its format is looked for. Some programs leave room between both.
 const MOST_JUNK_BYTES: u32 = 1024 * 1024;
 
 static PROBE: LazyLock<Probe> = LazyLock::new(|| {
@@ -36,7 +43,9 @@ pub fn may_be(extension: &str) -> bool {
 }
 
 /// What reads this file. `None` if it is of no known format.
-pub fn reader(stream: MediaSourceStream<'static>) -> Option<Box<dyn FormatReader>> {
+pub fn reader(source: impl MediaSource + 'static) -> Option<Box<dyn FormatReader>> {
+    let shaped = Shaped::of(source).ok()?;
+    let stream = MediaSourceStream::new(Box::new(shaped), MediaSourceStreamOptions::default());
     PROBE.probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default()).ok()
 }
 

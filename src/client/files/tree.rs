@@ -18,6 +18,8 @@ use rustix::{
     io::Errno,
 };
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::{listing::LeftOut, order::Place};
 
 /// How much is looked at.
@@ -82,6 +84,9 @@ impl PartialOrd for Kept {
     }
 }
 
+/// The most folders that are searched at each depth for one name: there are few ways to compose it.
+const MAX_ALIKE: usize = 4;
+
 /// Opened for that, a folder is one, and no link to one.
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 /// A file is opened without waiting for whoever may be at the other end of a pipe.
@@ -137,6 +142,60 @@ pub fn open_named(root: &Path, path: &[u8], depth: usize) -> io::Result<File> {
         return Err(io::ErrorKind::NotFound.into());
     }
     Ok(file.into())
+}
+
+/// The paths of files below this folder that are the same as this one once letters are composed (Unicode's NFC): at most two,
+/// which is as good as more. Within the bounds for folders and time.
+///
+/// # Errors
+/// If the folder itself cannot be read.
+pub fn find_alike(root: &Path, path: &[u8], bounds: Bounds) -> io::Result<Vec<Vec<u8>>> {
+    // ASCII is composed already.
+    let Some(path) = std::str::from_utf8(path).ok().filter(|path| !path.is_ascii()) else {
+        return Ok(Vec::new());
+    };
+    let steps: Vec<_> = path.split('/').collect();
+    if steps.len() > bounds.depth + 1 {
+        return Ok(Vec::new());
+    }
+    let until = Instant::now() + bounds.within;
+    let mut looks = 0;
+    let mut found = vec![(open(root, FOLDER, Mode::empty())?, Vec::new())];
+    for (number, step) in steps.iter().enumerate() {
+        let is_last = number + 1 == steps.len();
+        let mut next = Vec::new();
+        let mut paths = Vec::new();
+        for (folder, path) in found {
+            for entry in Dir::read_from(&folder)? {
+                let Ok(entry) = entry else { continue };
+                looks += 1;
+                if looks > bounds.looks || Instant::now() >= until {
+                    return Ok(Vec::new());
+                }
+                let name = entry.file_name();
+                let is_alike =
+                    name.to_str().is_ok_and(|name| !name.starts_with('.') && name.nfc().eq(step.nfc()));
+                if !is_alike {
+                    continue;
+                }
+                let path = below(&path, name.to_bytes());
+                if is_last {
+                    if open_named(root, &path, bounds.depth).is_ok() {
+                        paths.push(path);
+                    }
+                } else if let Ok(folder) = openat(&folder, name, FOLDER, Mode::empty()) {
+                    next.push((folder, path));
+                }
+            }
+        }
+        if is_last {
+            paths.truncate(2);
+            return Ok(paths);
+        }
+        next.truncate(MAX_ALIKE);
+        found = next;
+    }
+    Ok(Vec::new())
 }
 
 fn open_below(root: &Path, path: &[u8]) -> io::Result<OwnedFd> {

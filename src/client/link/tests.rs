@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::client::Target;
+use crate::{client::Target, protocol::Message};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -69,12 +69,13 @@ impl Puppet {
 
     async fn confirm(&mut self, name: &str) {
         self.say(&format!("server | {name} | connection_confirmation | hello")).await;
+        self.hear(&format!("{name} | server | limits | no data")).await;
     }
 }
 
 fn message(data: &str) -> Command {
     let line = format!("ana | all | broadcast | {data}");
-    Command::Send(crate::protocol::Message::parse(&line).unwrap().into())
+    Command::Send(Line::new(&Message::parse(&line).unwrap()).unwrap())
 }
 
 fn password(text: &str) -> Command {
@@ -132,6 +133,29 @@ async fn after_a_cut_the_password_is_given_again_once() {
     match stage.event().await {
         Event::PasswordWanted { complaint, .. } => assert_eq!(complaint.as_deref(), Some("That is not it")),
         other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_servers_limit_is_asked_for_and_told() {
+    for (answer, limit) in [
+        ("server | ana | limits | message_bytes=8192", Some(8192)),
+        ("server | ana | Unknown_operation | Operation (limits) is not supported", None),
+    ] {
+        let mut stage = Stage::set("ana").await;
+        let mut puppet = stage.accept("ana").await;
+        puppet.confirm("ana").await;
+        assert!(matches!(stage.event().await, Event::Joined { .. }));
+        puppet.say(answer).await;
+        puppet.say("bob | ana | private_message | hi").await;
+        if let Some(limit) = limit {
+            assert!(matches!(stage.event().await, Event::MessageBytes(told) if told == limit));
+        }
+        // The answer itself is nothing that anybody is shown.
+        match stage.event().await {
+            Event::Received(Item::Message(message)) => assert_eq!(message.data, "hi"),
+            other => panic!("{other:?}"),
+        }
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) enum Awaited {
     Clients,
     /// Only a refusal.
     Refusal,
+    /// How long messages may be; the dialogue takes the answer itself.
+    Limits,
 }
 
 impl Awaited {
@@ -25,6 +27,7 @@ impl Awaited {
     pub(super) fn is_answered_by(self, received: &Received, me: &str) -> bool {
         let Received { sender, operation, data, .. } = received;
         match self {
+            Self::Limits => false,
             Self::Clients => sender == SERVER && !matches!(received.meaning(), Meaning::Clients(_)),
             _ if sender == SERVER => true,
             Self::Own(awaited) => sender == me && operation == awaited.wire(),

@@ -6,24 +6,28 @@ use zeroize::Zeroizing;
 
 use super::{
     awaited::{Awaited, MARK, Marks},
-    question::Question,
+    question::{self, Question},
     reply::reply,
 };
 use crate::{
     client::{
         Received,
-        joining::{JOIN_WITHIN, Joining, LetsNobodyIn, SERVER, Step},
+        joining::{JOIN_WITHIN, Joining, LetsNobodyIn, SERVER},
         leaving::{LEAVE_WITHIN, exit_in_words},
+        limits,
         meaning::Meaning,
         script::Failure,
-        text::{Unfit, fit_data},
+        text::{MESSAGE_BYTES, Unfit, fit_data},
     },
-    protocol::{Message, Name, Operation, message::NO_DATA, password::PASSWORD, reply::ALL_CLIENTS},
+    protocol::{Line, Message, Name, Operation, message::NO_DATA, reply::ALL_CLIENTS},
 };
 
 /// How long an answer is waited for that has to come, before the next operation is asked for. Later ones are printed
 /// too.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long all parts of an answer may take together; longer than joining may.
+pub(super) const MAX_ANSWER: Duration = Duration::from_secs(40);
 
 /// How long a refusal is waited for where nothing else comes back. As long as the report's client waits.
 const REFUSAL_WITHIN: Duration = Duration::from_millis(300);
@@ -32,13 +36,15 @@ const REFUSAL_WITHIN: Duration = Duration::from_millis(300);
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Act {
     Print(String),
-    Send(Received),
+    Send(Line),
     /// Someone asks for the list of files.
     Answer(String),
     /// Someone wants to hear a file: who, and what the server says of it.
     Publish(String, String),
     /// The server refuses something, for this reason.
     Refused(String),
+    /// The server takes messages of at most so many bytes.
+    Limited(usize),
 }
 
 /// A dialogue from the name request to its end.
@@ -47,12 +53,27 @@ pub(super) struct Dialogue {
     /// As the server spells it.
     name: String,
     state: State,
-    /// Counts changes of state: what waits for one knows by it whether it is still the same.
+    /// Counts changes of state and parts of an answer: what waits for one knows by it whether it is still the same.
     turn: u64,
+    /// Counts changes of state alone.
+    question: u64,
     acts: Vec<Act>,
     marks: Marks,
     /// To be given if one is asked for, and the file it is from.
     password: Option<(Zeroizing<String>, String)>,
+    limits: Limits,
+    /// A word was typed that is no operation: the operations are shown before the next question.
+    shows_operations: bool,
+}
+
+/// The message limit, as far as the dialogue knows it.
+#[derive(Debug)]
+struct Limits {
+    message_bytes: usize,
+    /// Whether the server is one that may be asked.
+    may_ask: bool,
+    /// It was asked, and its answer, which is not shown, has not come.
+    is_asked: bool,
 }
 
 #[derive(Debug)]
@@ -70,12 +91,32 @@ enum State {
 impl Dialogue {
     pub(super) fn new(name: &str, password: Option<(Zeroizing<String>, String)>) -> Self {
         let state = State::Joining(Joining::new(name));
-        Self { name: name.to_owned(), state, turn: 0, acts: Vec::new(), marks: Marks::default(), password }
+        Self {
+            name: name.to_owned(),
+            state,
+            turn: 0,
+            question: 0,
+            acts: Vec::new(),
+            marks: Marks::default(),
+            password,
+            limits: Limits { message_bytes: MESSAGE_BYTES, may_ask: false, is_asked: false },
+            shows_operations: false,
+        }
     }
 
     /// What is to be done now.
     pub(super) fn acts(&mut self) -> Vec<Act> {
         std::mem::take(&mut self.acts)
+    }
+
+    /// Whether the server is asked how long messages may be, once it has confirmed the name.
+    pub(super) fn asks_limits(&mut self, may_ask: bool) {
+        self.limits.may_ask = may_ask;
+    }
+
+    /// The most bytes of a message, as far as is known.
+    pub(super) fn message_bytes(&self) -> usize {
+        self.limits.message_bytes
     }
 
     /// By which name the server knows us.
@@ -85,6 +126,11 @@ impl Dialogue {
 
     pub(super) fn turn(&self) -> u64 {
         self.turn
+    }
+
+    /// Counts as [`Self::turn`] does, but not the parts of an answer.
+    pub(super) fn question(&self) -> u64 {
+        self.question
     }
 
     /// Whether the next line that is typed is wanted.
@@ -102,6 +148,7 @@ impl Dialogue {
         match self.state {
             State::Joining(_) => Some(JOIN_WITHIN),
             State::Waiting(Awaited::Refusal) => Some(REFUSAL_WITHIN),
+            State::Waiting(Awaited::Limits) => Some(limits::ANSWER_WITHIN),
             State::Waiting(_) => Some(ANSWER_WITHIN),
             State::Leaving => Some(LEAVE_WITHIN),
             State::Asking(..) | State::Over(_) => None,
@@ -159,6 +206,9 @@ impl Dialogue {
         if matches!(self.state, State::Joining(_) | State::Asking(_, Some(_))) {
             return self.hear_joining(received);
         }
+        if self.hear_limits(&received) {
+            return;
+        }
         if self.marks.came_back(&received, &self.name) {
             if matches!(self.state, State::Waiting(Awaited::Clients)) {
                 self.ask(Question::Operation);
@@ -195,47 +245,6 @@ impl Dialogue {
         }
     }
 
-    fn hear_joining(&mut self, received: Received) {
-        let (State::Joining(joining) | State::Asking(_, Some(joining))) = &mut self.state else { return };
-        let shown = reply(&received);
-        match joining.take(received) {
-            Step::Introduce => {
-                let introduction = joining.introduction().into();
-                self.acts.push(Act::Send(introduction));
-            }
-            Step::AskPassword { complaint } if self.password.is_some() => {
-                let Some((text, file)) = &self.password else { return };
-                match complaint {
-                    None => self.acts.push(Act::Send(joining.password(text).into())),
-                    Some(complaint) => {
-                        let file = file.clone();
-                        self.end(Err(Failure::PasswordWrong { file, complaint }));
-                    }
-                }
-            }
-            // What the server said of the last one was printed when it came.
-            Step::AskPassword { .. } => {
-                let joining = std::mem::replace(joining, Joining::new(&self.name));
-                self.print(Question::Password.text());
-                self.turn_to(State::Asking(Question::Password, Some(joining)));
-            }
-            Step::Joined(name) => {
-                self.name = name;
-                self.print(shown);
-                self.ask(Question::Operation);
-            }
-            Step::Refused(why) => {
-                self.print(shown);
-                self.end(Err(Failure::Refused(why)));
-            }
-            Step::ServerClosed => {
-                self.print(shown);
-                self.end(Ok(()));
-            }
-            Step::Wait => self.print(shown),
-        }
-    }
-
     /// A line was typed that is no text.
     pub(super) fn typed_unfit(&mut self, why: Unfit) {
         if let State::Asking(question, _) = &self.state {
@@ -252,21 +261,6 @@ impl Dialogue {
             State::Asking(Question::Password, Some(joining)) => self.give_password(joining, line),
             State::Asking(question, _) => self.answered(question, line),
             other => self.state = other,
-        }
-    }
-
-    fn give_password(&mut self, joining: Joining, password: &str) {
-        let message = joining.password(password);
-        debug_assert_eq!(message.operation, PASSWORD);
-        match fit_data(message) {
-            Ok(message) => {
-                self.acts.push(Act::Send(message));
-                self.turn_to(State::Joining(joining));
-            }
-            Err(why) => {
-                self.print(format!("The password {why}\n{}", Question::Password.text()));
-                self.turn_to(State::Asking(Question::Password, Some(joining)));
-            }
         }
     }
 
@@ -303,8 +297,13 @@ impl Dialogue {
         }
     }
 
-    fn choose(&mut self, operation: &str) {
-        match operation {
+    fn choose(&mut self, typed: &str) {
+        // Blanks, hyphens and underscores are the same, and so are capitals and small letters.
+        let mut word = typed.to_lowercase().replace([' ', '-'], "_");
+        while word.contains("__") {
+            word = word.replace("__", "_");
+        }
+        match word.as_str() {
             "" => self.ask(Question::Operation),
             "echo" => self.ask(Question::Echo),
             "broadcast" => self.ask(Question::Except),
@@ -313,10 +312,17 @@ impl Dialogue {
             "list_clients" => self.list_clients(),
             "list_files" => self.ask(Question::FilesOf),
             "exit" => self.exit(),
-            "close server" | "close_server" => {
+            "close_server" => {
                 self.say(SERVER, Operation::CloseServer, "close server", Awaited::Server);
             }
-            other => self.send(SERVER, "Unknown operation", other, Awaited::Server),
+            "help" | "?" => {
+                self.print(question::OPERATIONS);
+                self.ask(Question::Operation);
+            }
+            _ => {
+                self.shows_operations = true;
+                self.send(SERVER, "Unknown operation", typed, Awaited::Server);
+            }
         }
     }
 
@@ -325,7 +331,7 @@ impl Dialogue {
         // Comes after the whole list, in however many messages that is.
         let me = self.name.as_str();
         let mark = Message { sender: me, destination: me, operation: Operation::Echo.wire(), data: MARK };
-        self.acts.push(Act::Send(mark.into()));
+        self.acts.push(Act::Send(Line::lossy(&mark)));
         self.marks.sent();
     }
 
@@ -339,7 +345,8 @@ impl Dialogue {
     }
 
     fn send(&mut self, destination: &str, operation: &str, data: &str, awaited: Awaited) {
-        match fit_data(Message { sender: &self.name, destination, operation, data }) {
+        let message = Message { sender: &self.name, destination, operation, data };
+        match fit_data(message, self.limits.message_bytes) {
             Ok(message) => {
                 self.acts.push(Act::Send(message));
                 self.turn_to(State::Waiting(awaited));
@@ -355,6 +362,9 @@ impl Dialogue {
     }
 
     fn ask(&mut self, question: Question) {
+        if std::mem::take(&mut self.shows_operations) {
+            self.print(question::OPERATIONS);
+        }
         self.print(question.text());
         self.turn_to(State::Asking(question, None));
     }
@@ -371,8 +381,10 @@ impl Dialogue {
     fn turn_to(&mut self, state: State) {
         self.state = state;
         self.turn += 1;
+        self.question += 1;
     }
 }
 
+mod joining;
 #[cfg(test)]
 mod tests;

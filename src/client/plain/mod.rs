@@ -25,7 +25,6 @@ use self::{
     hidden::Hidden,
 };
 use super::{
-    Received,
     audio::publish::{Asking, News, Publisher},
     decoder::{Framing, Item},
     dial::Dialer,
@@ -33,12 +32,13 @@ use super::{
     input::{self, Line},
     moment::reached,
     names::in_sentence,
-    output::{Printer, say},
+    output::{Noise, Printer, say},
     script::Failure,
     signals::Signals,
+    text::MESSAGE_BYTES,
     wire,
 };
-use crate::protocol::Name;
+use crate::protocol::{self, Name};
 
 /// What happens with what is played, and was not said yet.
 const MOST_NEWS: usize = 64;
@@ -92,6 +92,8 @@ pub async fn join(
         to_print: VecDeque::new(),
         to_send: VecDeque::new(),
         turn: (0, Instant::now()),
+        question: (0, Instant::now()),
+        noise: Noise::default(),
         hidden: None,
     };
     running.run(&mut lines, &mut printer, &mut signals).await?;
@@ -111,7 +113,11 @@ async fn ask_name(lines: &mut Lines, out: &Sender<String>) -> Result<Option<Stri
         let why = match lines.recv().await {
             None => return Ok(None),
             Some(line) => {
-                match line.map_err(Failure::Input)?.text().map(|text| Name::parse(text, usize::MAX)) {
+                match line
+                    .map_err(Failure::Input)?
+                    .text(MESSAGE_BYTES)
+                    .map(|text| Name::parse(text, usize::MAX))
+                {
                     Ok(Ok(name)) => return Ok(Some(name.as_str().to_owned())),
                     Ok(Err(why)) => format!("{why}\n"),
                     Err(why) => format!("The name {why}\n"),
@@ -125,14 +131,17 @@ async fn ask_name(lines: &mut Lines, out: &Sender<String>) -> Result<Option<Stri
 struct Running {
     dialogue: Dialogue,
     receiver: wire::Receiver,
-    outgoing: Sender<Received>,
+    outgoing: Sender<protocol::Line>,
     sharer: Sharer,
     publisher: Publisher,
     news: Receiver<News>,
     to_print: VecDeque<String>,
-    to_send: VecDeque<Received>,
+    to_send: VecDeque<protocol::Line>,
     /// The dialogue's turn, and when it began.
     turn: (u64, Instant),
+    /// The question that an answer in parts is waited for, and when it was asked.
+    question: (u64, Instant),
+    noise: Noise,
     /// What is to be said before a password is typed.
     exposure: Option<&'static str>,
     /// The terminal shows nothing.
@@ -153,7 +162,10 @@ impl Running {
                 return Ok(());
             }
             let (going_on, wants_line) = (!self.dialogue.is_over(), self.dialogue.wants_line());
-            let until = self.dialogue.patience().map(|patience| self.turn.1 + patience);
+            let until = self
+                .dialogue
+                .patience()
+                .map(|patience| (self.turn.1 + patience).min(self.question.1 + dialogue::MAX_ANSWER));
             let out = printer.lines.clone();
             select! {
                 place = out.reserve(), if !is_shown => {
@@ -168,12 +180,12 @@ impl Running {
                 },
                 item = self.receiver.next(), if going_on && is_shown => match item {
                     Ok(Some(Item::Message(message))) => self.dialogue.hear(message),
-                    Ok(Some(Item::Noise(text))) => say(&format!("not a message: {text}")),
+                    Ok(Some(Item::Noise(text))) => self.noise.tell(&text),
                     Ok(None) => self.dialogue.cut(Failure::Ended),
                     Err(error) => self.dialogue.cut(error.into()),
                 },
                 line = lines.recv(), if is_shown && self.to_send.is_empty() && wants_line => match line {
-                    Some(line) => match line.map_err(Failure::Input)?.text() {
+                    Some(line) => match line.map_err(Failure::Input)?.text(self.dialogue.message_bytes()) {
                         Ok(text) => self.dialogue.typed(text),
                         Err(why) => self.dialogue.typed_unfit(why),
                     },
@@ -192,6 +204,8 @@ impl Running {
     /// Takes up what the dialogue wants done.
     fn act(&mut self) -> Result<(), Failure> {
         self.receiver.call_me(self.dialogue.name());
+        // A server without line endings is none of this project's, and knows no such question.
+        self.dialogue.asks_limits(!self.receiver.is_unframed());
         for act in self.dialogue.acts() {
             match act {
                 Act::Print(text) => self.to_print.push_back(text),
@@ -210,10 +224,14 @@ impl Running {
                     }
                 }
                 Act::Refused(why) => self.sharer.refused(&why),
+                Act::Limited(limit) => self.sharer.limited(limit),
             }
         }
         if self.turn.0 != self.dialogue.turn() {
             self.turn = (self.dialogue.turn(), Instant::now());
+        }
+        if self.question.0 != self.dialogue.question() {
+            self.question = (self.dialogue.question(), Instant::now());
         }
         if !self.dialogue.wants_secret() {
             self.hidden = None;
@@ -230,7 +248,7 @@ impl Running {
 }
 
 /// Says what happened with what is played to others. Gives what is to be sent.
-fn heard(news: News) -> Option<Received> {
+fn heard(news: News) -> Option<protocol::Line> {
     match news {
         News::Send(message) => return Some(message),
         News::Began(on_air) => say(&format!("{} hears {}", in_sentence(&on_air.by), on_air.file)),

@@ -30,6 +30,21 @@ pub(super) enum Question {
 /// The question for the name, before there is a connection.
 pub(super) const NAME: &str = "write down your name: \n";
 
+/// The words that `Operation:` takes, printed after a word that it does not know.
+pub(super) const OPERATIONS: &str = "\
+Operations:
+    echo               what you type comes back to you
+    broadcast          to everyone, or to everyone but you
+    broadcast_not_me   to everyone but you
+    private_message    to one user
+    list_clients       who is connected
+    list_files         which files a user shares
+    exit               leave
+    close server       end the server for everyone
+    help               this list
+
+";
+
 impl Question {
     /// As it is printed, with its line ending: the answer is typed on a line of its own.
     pub(super) fn text(&self) -> &'static str {

@@ -1,13 +1,16 @@
 //! [`reply`]: a message as the report's client shows it. No IO.
 
-use crate::{client::Received, escape::Legible};
+use crate::client::{
+    Received,
+    spelt::{Keep, Spelt},
+};
 
 /// The lines that show this message, with the empty one behind them. Nothing in them could harm a terminal.
 #[must_use]
 pub fn reply(received: &Received) -> String {
     let Received { sender, destination, operation, data } = received;
     let [sender, destination, operation, data] =
-        [sender, destination, operation, data].map(|text| Legible::printable(text));
+        [sender, destination, operation, data].map(|text| Spelt(text, Keep::Backslashes));
     format!(
         "-----\n\
          Reply: \n\

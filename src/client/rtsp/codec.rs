@@ -1,7 +1,7 @@
 //! [`Codec`]: RTSP's messages, and datagrams between them, out of bytes and into bytes.
 
 use bytes::{Buf, BufMut, BytesMut};
-use rtsp_types::{Message, ParseError};
+use rtsp_types::{Message, ParseError, headers::HeaderValue};
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::Failure;
@@ -37,11 +37,45 @@ impl Decoder for Codec {
     }
 }
 
+/// Whether a header holds a control character, which would end it and begin another header or message. Values are partly
+/// what a server sent; the library writes them as they are.
+fn is_split(message: &Message<Vec<u8>>) -> bool {
+    let holds_control = |value: &HeaderValue| value.as_str().contains(char::is_control);
+    match message {
+        Message::Request(request) => request.headers().any(|(_, value)| holds_control(value)),
+        Message::Response(response) => response.headers().any(|(_, value)| holds_control(value)),
+        Message::Data(_) => false,
+    }
+}
+
 impl Encoder<Message<Vec<u8>>> for Codec {
     type Error = Failure;
 
     fn encode(&mut self, message: Message<Vec<u8>>, bytes: &mut BytesMut) -> Result<(), Failure> {
+        if is_split(&message) {
+            return Err(Failure::Malformed("a header would be two"));
+        }
         let written = message.write(&mut bytes.writer());
         written.map_err(|_| Failure::Malformed("a message cannot be written"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rtsp_types::{Method, Request, Version, headers::SESSION};
+
+    use super::*;
+
+    #[test]
+    fn no_header_begins_another() {
+        for (session, is_written) in
+            [("12;timeout=60", true), ("1\r\nX: y", false), ("1\ny", false), ("\u{85}", false)]
+        {
+            let request =
+                Request::builder(Method::Play, Version::V1_0).header(SESSION, session).build(Vec::new());
+            let mut bytes = BytesMut::new();
+            let written = Codec.encode(request.into(), &mut bytes);
+            assert_eq!((written.is_ok(), bytes.is_empty()), (is_written, !is_written), "{session:?}");
+        }
     }
 }

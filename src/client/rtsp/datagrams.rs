@@ -1,6 +1,6 @@
 //! [`Datagrams`]: two UDP sockets, an even port for RTP and the next for RTCP.
 
-use std::{io, net::IpAddr};
+use std::{io, net::SocketAddr};
 
 use tokio::net::UdpSocket;
 
@@ -34,14 +34,19 @@ impl Half {
     }
 }
 
+fn at_port(mut address: SocketAddr, port: u16) -> SocketAddr {
+    address.set_port(port);
+    address
+}
+
 impl Datagrams {
-    /// Two free ports of this address.
-    pub(super) async fn bind(address: IpAddr) -> io::Result<Self> {
+    /// Two free ports of this address, whatever its own. The zone of a link-local address is kept.
+    pub(super) async fn bind(address: SocketAddr) -> io::Result<Self> {
         let mut failure = io::ErrorKind::AddrInUse.into();
         for _ in 0..MOST_TRIES {
-            let one = UdpSocket::bind((address, 0)).await?;
+            let one = UdpSocket::bind(at_port(address, 0)).await?;
             let port = one.local_addr()?.port();
-            match UdpSocket::bind((address, port ^ 1)).await {
+            match UdpSocket::bind(at_port(address, port ^ 1)).await {
                 Ok(other) => {
                     let (rtp, rtcp) = if port % 2 == 0 { (one, other) } else { (other, one) };
                     let [rtp, rtcp] = [rtp, rtcp].map(|socket| Half { socket, buffer: vec![0; MOST_BYTES] });
@@ -59,9 +64,9 @@ impl Datagrams {
     }
 
     /// Takes from these ports of the server only, and sends there.
-    pub(super) async fn connect(&self, server: IpAddr, (rtp, rtcp): (u16, u16)) -> io::Result<()> {
-        self.rtp.socket.connect((server, rtp)).await?;
-        self.rtcp.socket.connect((server, rtcp)).await
+    pub(super) async fn connect(&self, server: SocketAddr, (rtp, rtcp): (u16, u16)) -> io::Result<()> {
+        self.rtp.socket.connect(at_port(server, rtp)).await?;
+        self.rtcp.socket.connect(at_port(server, rtcp)).await
     }
 
     /// The next that comes. Dropped before it is done, it loses nothing.

@@ -2,14 +2,17 @@
 //!
 //! - `session`: [`Session`], one stream on one connection: set up, sent and received, kept alive, ended.
 //! - `connection`: requests and their answers. `codec`: messages out of bytes, none too long.
+//! - `keepalive`: when the server is asked whether the session is still there.
 //! - `transport`: the header of that name. `datagrams`: the two UDP sockets.
 //!
 //! An address comes from a server, but which machine is called does not: it is always the one that the user joined, as he
-//! named it, and nothing is sent to another.
+//! named it, and nothing is sent to another. Nor does the server choose among all ports of that machine: the user's settings
+//! say which are for audio (`audio.ports`), because a tunnel can make that machine the user's own.
 
 mod codec;
 mod connection;
 mod datagrams;
+mod keepalive;
 mod session;
 mod transport;
 
@@ -35,6 +38,20 @@ pub enum Failure {
     /// The address is none of RTSP's.
     #[error("that is no rtsp:// or rtsps:// address")]
     Address,
+    /// The server was joined by TLS, and the address is not of TLS.
+    #[error(
+        "the server was joined by TLS and offers the sound unencrypted: its key would cross the network for all to read. Its \
+         operator has to set media.tls_listen. audio.allow_plain = true in client.toml allows it"
+    )]
+    Exposed,
+    /// The address has a port that is not for audio.
+    #[error("the server names port {port} for audio, and audio.ports in client.toml allows {allowed}")]
+    Port {
+        /// Which port.
+        port: u16,
+        /// Those that are.
+        allowed: String,
+    },
     /// There is no connection.
     #[error(transparent)]
     NoConnection(#[from] NoConnection),

@@ -3,7 +3,7 @@
 use std::{future::pending, net::SocketAddr, time::Duration};
 
 use rtsp_types::{
-    Method, Response, StatusCode, Url,
+    Method, Response, Url,
     headers::{ACCEPT, CONTENT_BASE, CONTENT_TYPE, HeaderName, RANGE, SESSION, TRANSPORT},
 };
 use tokio::time::{Instant, sleep_until, timeout};
@@ -12,6 +12,7 @@ use super::{
     Failure, Way,
     connection::{Came, Connection},
     datagrams::Datagrams,
+    keepalive::Keepalive,
     transport::{self, Agreed},
 };
 use crate::{
@@ -19,10 +20,6 @@ use crate::{
     media::{Description, description},
 };
 
-/// What a server's session lasts without a word, unless it says otherwise (RFC 2326, section 12.37).
-const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
-/// How often it is asked at the most and at the least whether the session is still there.
-const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// How long an ending may take.
 const END_WITHIN: Duration = Duration::from_secs(2);
 /// Where RTSP listens unless an address says otherwise, without TLS and with it.
@@ -60,13 +57,6 @@ pub struct Session {
 enum Path {
     Udp(Datagrams),
     Interleaved { rtp: u8, rtcp: u8 },
-}
-
-struct Keepalive {
-    interval: Duration,
-    due: Instant,
-    /// The request that was not answered yet.
-    asked: Option<u32>,
 }
 
 /// A connection, and what is needed to set up a stream on it.
@@ -137,9 +127,10 @@ impl Session {
         let range = [(RANGE, "npt=0-")];
         // Who plays joins where the others are.
         let headers = if method == Method::Record { &range[..] } else { &[] };
+        let is_play = method == Method::Play;
         let response = self.connection.ask(method, &self.url, headers, Vec::new()).await?;
         self.position = header(&response, &RANGE).and_then(range_begin);
-        self.keepalive.due = Instant::now() + self.keepalive.interval;
+        self.keepalive.begin(is_play, Instant::now());
         Ok(())
     }
 
@@ -197,7 +188,7 @@ impl Session {
     /// If the connection breaks, or the server gives the session up.
     pub async fn next(&mut self) -> Result<Event, Failure> {
         loop {
-            let (path, due) = (&mut self.path, self.keepalive.due);
+            let (path, due) = (&mut self.path, self.keepalive.next());
             let datagram = async {
                 match path {
                     Path::Udp(datagrams) => datagrams.next().await,
@@ -205,28 +196,34 @@ impl Session {
                 }
             };
             tokio::select! {
-                event = datagram => return Ok(event),
-                came = self.connection.next() => match came? {
-                    Came::Closed => return Ok(Event::Closed),
-                    Came::Answer(number, status) => self.keepalive.answered(number, status)?,
-                    Came::Data(channel, packet) => match self.path {
-                        Path::Interleaved { rtp, .. } if channel == rtp => return Ok(Event::Rtp(packet)),
-                        Path::Interleaved { rtcp, .. } if channel == rtcp => return Ok(Event::Rtcp(packet)),
-                        // Nothing was agreed on for this channel.
-                        _ => {}
+                event = datagram => {
+                    self.keepalive.came(Instant::now());
+                    return Ok(event);
+                }
+                came = self.connection.next() => {
+                    self.keepalive.came(Instant::now());
+                    match came? {
+                        Came::Closed => return Ok(Event::Closed),
+                        Came::Answer(number, status) => self.keepalive.answered(number, status, Instant::now())?,
+                        Came::Data(channel, packet) => match self.path {
+                            Path::Interleaved { rtp, .. } if channel == rtp => return Ok(Event::Rtp(packet)),
+                            Path::Interleaved { rtcp, .. } if channel == rtcp => return Ok(Event::Rtcp(packet)),
+                            // Nothing was agreed on for this channel.
+                            _ => {}
+                        }
                     }
-                },
+                }
                 () = sleep_until(due) => self.keep_alive()?,
             }
         }
     }
 
     fn keep_alive(&mut self) -> Result<(), Failure> {
-        if self.keepalive.asked.is_some() {
+        if self.keepalive.is_asked() {
             return Err(Failure::Silence { method: "GET_PARAMETER" });
         }
-        self.keepalive.asked = self.connection.ask_later(Method::GetParameter, &self.url);
-        self.keepalive.due = Instant::now() + self.keepalive.interval;
+        let asked = self.connection.ask_later(Method::GetParameter, &self.url);
+        self.keepalive.asked(asked, Instant::now());
         Ok(())
     }
 
@@ -234,25 +231,6 @@ impl Session {
     pub async fn end(mut self) {
         let teardown = self.connection.ask(Method::Teardown, &self.url, &[], Vec::new());
         let _ = timeout(END_WITHIN, teardown).await;
-    }
-}
-
-impl Keepalive {
-    fn new(timeout: Duration) -> Self {
-        let interval = (timeout / 2).clamp(KEEPALIVE.0, KEEPALIVE.1);
-        Self { interval, due: Instant::now() + interval, asked: None }
-    }
-
-    fn answered(&mut self, number: u32, status: StatusCode) -> Result<(), Failure> {
-        if self.asked == Some(number) {
-            self.asked = None;
-        }
-        if status == StatusCode::SessionNotFound {
-            let reason = "the session is over".to_owned();
-            return Err(Failure::Refused { method: "GET_PARAMETER", status: status.into(), reason });
-        }
-        // Another that does not know the method answers all the same, and so it is still there.
-        Ok(())
     }
 }
 
@@ -267,6 +245,13 @@ impl Opened {
             _ => return Err(Failure::Address),
         };
         let port = url.port().unwrap_or(port);
+        // Before anything is sent: the address holds the key, and comes from the server.
+        if !is_encrypted && !dialer.may_be_plain() {
+            return Err(Failure::Exposed);
+        }
+        if !dialer.is_audio_port(port) {
+            return Err(Failure::Port { port, allowed: dialer.audio_ports().to_string() });
+        }
         let Reached { stream, local, peer } = dialer.reach(port, is_encrypted).await?;
         // A datagram would not be encrypted.
         let way = if is_encrypted { Way::Interleaved } else { way };
@@ -279,18 +264,20 @@ impl Opened {
 
     /// Sets up the stream at this address: by UDP if that is wanted and the server can; else interleaved.
     async fn set_up(mut self, part: &Url, way: Way, is_record: bool) -> Result<Session, Failure> {
-        if way == Way::Udp {
-            let datagrams = Datagrams::bind(self.local.ip()).await?;
+        // Where this machine has no two ports for datagrams, there is still the connection.
+        if way == Way::Udp
+            && let Ok(datagrams) = Datagrams::bind(self.local).await
+        {
             match self.ask_transport(part, Some(datagrams.ports()?), is_record).await {
                 Ok((Agreed::Udp(rtp, rtcp), keepalive)) => {
-                    datagrams.connect(self.peer.ip(), (rtp, rtcp)).await?;
+                    datagrams.connect(self.peer, (rtp, rtcp)).await?;
                     return Ok(self.session(Path::Udp(datagrams), keepalive));
                 }
                 Ok((Agreed::Interleaved(..), _)) => {
                     return Err(Failure::Malformed("another transport than asked for"));
                 }
-                // "Unsupported transport".
-                Err(failure) if failure.is_refusal(461) => {}
+                // "Unsupported transport", and "Service Unavailable": the server has no UDP ports left.
+                Err(failure) if failure.is_refusal(461) || failure.is_refusal(503) => {}
                 Err(failure) => return Err(failure),
             }
         }
@@ -325,9 +312,9 @@ impl Opened {
         self.connection.session = Some(name.trim().to_owned());
         let timeout = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("timeout="));
         let timeout = timeout.and_then(|seconds| seconds.parse::<u32>().ok());
-        let timeout = timeout.map_or(DEFAULT_TIMEOUT, |seconds| Duration::from_secs(seconds.into()));
+        let timeout = timeout.map(|seconds| Duration::from_secs(seconds.into()));
         let agreed = agreed.ok_or(Failure::Malformed("SETUP was answered without a transport"))?;
-        Ok((agreed, Keepalive::new(timeout)))
+        Ok((agreed, Keepalive::new(timeout, Instant::now())))
     }
 }
 

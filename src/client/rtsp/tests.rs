@@ -13,7 +13,14 @@ use super::{
     session::{Opened, PUNCH_RTCP, PUNCH_RTP},
     *,
 };
-use crate::media::{Description, Format};
+use crate::{
+    client::{
+        dial::Dialer,
+        ports::PortSet,
+        tls::{Tls, TlsOptions},
+    },
+    media::{Description, Format},
+};
 
 const URL: &str = "rtsp://h:1554/7f3a?key=00";
 const WITHIN: Duration = Duration::from_secs(20);
@@ -232,20 +239,70 @@ async fn published_in_datagrams() {
     assert_eq!(timeout(WITHIN, session.next()).await.unwrap().unwrap(), Event::Closed);
 }
 
+/// Because the server does not speak UDP, or has no ports left for it.
 #[tokio::test]
 async fn between_the_messages_where_datagrams_are_refused() {
-    let (opened, mut server) = opened();
-    let description = description();
-    let client = Session::publish_on(opened, &description, Way::Udp);
-    let script = async {
-        server.answers("ANNOUNCE", 1, ANNOUNCED, &sdp(), OK).await;
-        server.hears_head().await;
-        server.says("RTSP/1.0 461 Unsupported transport\r\nCSeq: 2\r\n\r\n").await;
-        server.answers("SETUP", 3, RECORD_TCP, "", AGREED_TCP).await;
-        server.answers("RECORD", 4, "Range: npt=0-\r\nSession: 12\r\n", "", OK).await;
-    };
-    let (session, ()) = tokio::join!(client, script);
-    assert_eq!(session.unwrap().way(), Way::Interleaved);
+    for refusal in ["461 Unsupported transport", "503 Service Unavailable"] {
+        let (opened, mut server) = opened();
+        let description = description();
+        let client = Session::publish_on(opened, &description, Way::Udp);
+        let script = async {
+            server.answers("ANNOUNCE", 1, ANNOUNCED, &sdp(), OK).await;
+            server.hears_head().await;
+            server.says(format!("RTSP/1.0 {refusal}\r\nCSeq: 2\r\n\r\n")).await;
+            server.answers("SETUP", 3, RECORD_TCP, "", AGREED_TCP).await;
+            server.answers("RECORD", 4, "Range: npt=0-\r\nSession: 12\r\n", "", OK).await;
+        };
+        let (session, ()) = tokio::join!(client, script);
+        assert_eq!(session.unwrap().way(), Way::Interleaved);
+    }
+}
+
+/// A hostile server names whatever it likes; nothing is sent there.
+#[tokio::test]
+async fn only_to_ports_that_are_for_audio() {
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let dialer = Dialer::new("127.0.0.1:1".parse().unwrap()).with_audio("554, 1554".parse().unwrap(), false);
+    let address = format!("rtsp://192.0.2.1:{port}/7f3a?key=00");
+    let refused =
+        format!("the server names port {port} for audio, and audio.ports in client.toml allows 554, 1554");
+    let published = Session::publish(&dialer, &address, &description(), Way::Udp).await;
+    assert_eq!(published.err().unwrap().to_string(), refused);
+    let played = Session::play(&dialer, &address, Way::Udp).await;
+    assert_eq!(played.err().unwrap().to_string(), refused);
+    assert!(timeout(Duration::from_millis(1), listener.accept()).await.is_err());
+    // One that is allowed is called.
+    let dialer = dialer.with_audio(PortSet::all(), false);
+    let (_, called) =
+        tokio::join!(timeout(Duration::from_secs(1), Session::play(&dialer, &address, Way::Udp)), async {
+            drop(listener.accept().await.unwrap())
+        });
+    assert_eq!(called, ());
+}
+
+#[tokio::test]
+async fn no_key_crosses_a_network_in_the_open_where_the_server_was_joined_by_tls() {
+    let tls = || Tls::new(&TlsOptions { insecure: true, ..TlsOptions::default() }).unwrap();
+    let address = "rtsp://192.0.2.1:1554/7f3a?key=00";
+    let target = "192.0.2.1:1234";
+    let dialer = Dialer::new(target.parse().unwrap());
+    assert!(dialer.may_be_plain());
+    let encrypted = dialer.with_tls(tls());
+    for failure in [
+        Session::publish(&encrypted, address, &description(), Way::Udp).await.err(),
+        Session::play(&encrypted, address, Way::Udp).await.err(),
+    ] {
+        let said = failure.unwrap().to_string();
+        assert_eq!(
+            said,
+            "the server was joined by TLS and offers the sound unencrypted: its key would cross the network for all to read. \
+             Its operator has to set media.tls_listen. audio.allow_plain = true in client.toml allows it"
+        );
+    }
+    assert!(encrypted.with_audio(PortSet::all(), true).may_be_plain());
+    // What does not leave this machine is nobody's to read.
+    assert!(Dialer::new("localhost".parse().unwrap()).with_tls(tls()).may_be_plain());
 }
 
 #[tokio::test]

@@ -30,7 +30,8 @@ impl Agreed {
         match way {
             Way::Udp => {
                 let (rtp, rtcp) = pair(value("server_port")?, u16::checked_add)?;
-                (rtp != 0 && rtcp != 0).then_some(Self::Udp(rtp, rtcp))
+                // Nothing is sent to the services of the server's machine.
+                (rtp > LAST_SYSTEM_PORT && rtcp > LAST_SYSTEM_PORT).then_some(Self::Udp(rtp, rtcp))
             }
             Way::Interleaved => {
                 let (rtp, rtcp) = pair(value("interleaved")?, u8::checked_add)?;
@@ -39,6 +40,9 @@ impl Agreed {
         }
     }
 }
+
+/// The last of the ports that systems keep for services (RFC 6335, section 6).
+const LAST_SYSTEM_PORT: u16 = 1_023;
 
 /// `6970-6971`, or `6970` for the same.
 fn pair<N: std::str::FromStr + Copy + From<u8>>(text: &str, add: fn(N, N) -> Option<N>) -> Option<(N, N)> {
@@ -67,7 +71,16 @@ mod tests {
         assert_eq!(udp("RTP/AVP/UDP;unicast; Server_Port=30000"), Some(Agreed::Udp(30_000, 30_001)));
         let tcp = |header| Agreed::parse(header, Way::Interleaved);
         assert_eq!(tcp("RTP/AVP/TCP;interleaved=2-3"), Some(Agreed::Interleaved(2, 3)));
-        for other in ["", "RTP/AVP", "server_port", "server_port=", "server_port=0-1", "server_port=65535"] {
+        for other in [
+            "",
+            "RTP/AVP",
+            "server_port",
+            "server_port=",
+            "server_port=0-1",
+            "server_port=65535",
+            "server_port=53-54",
+            "server_port=5000-53",
+        ] {
             assert_eq!(udp(other), None, "{other}");
         }
         for other in

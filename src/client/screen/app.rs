@@ -28,16 +28,19 @@ use super::{
     unconfirmed::Unconfirmed,
     wheel::Arrow,
 };
-use crate::client::{
-    Received,
-    audio::{
-        play::{self, Volume},
-        publish::Order,
+use crate::{
+    client::{
+        audio::{
+            play::{self, Volume},
+            publish::Order,
+        },
+        files::Assembly,
+        leaving::{LEAVE_WITHIN, exit},
+        link,
+        names::in_sentence,
+        text::MESSAGE_BYTES,
     },
-    files::Assembly,
-    leaving::{LEAVE_WITHIN, exit},
-    link,
-    names::in_sentence,
+    protocol,
 };
 
 /// The most that waits to be given to the link.
@@ -133,6 +136,8 @@ pub struct App {
     pub(super) place: Place,
     /// One's own name, as far as it is known.
     pub(super) name: String,
+    /// The most bytes of a message, as far as is known.
+    pub(super) message_bytes: usize,
     pub(super) connection: Connection,
     pub(super) log: Log,
     pub(super) people: People,
@@ -177,6 +182,7 @@ impl App {
             theme,
             place,
             name: String::new(),
+            message_bytes: MESSAGE_BYTES,
             connection: Connection::None,
             log: Log::default(),
             people: People::default(),
@@ -322,7 +328,7 @@ impl App {
     }
 
     /// Leaves a message to be sent. Whether there was room.
-    pub(super) fn send(&mut self, message: Received) -> bool {
+    pub(super) fn send(&mut self, message: protocol::Line) -> bool {
         self.leave_effect(Effect::Command(link::Command::Send(message)))
     }
 

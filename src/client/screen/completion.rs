@@ -1,6 +1,8 @@
 //! [`Completion`]: what Tab makes of a line that is begun: names, operations and files, one after the other.
 
-use crate::protocol::Operation;
+use unicode_normalization::UnicodeNormalization;
+
+use crate::{client::files::unquote, protocol::Operation};
 
 /// Ways to go on with a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,9 +118,14 @@ fn file_argument(command: &str) -> Option<(usize, &str)> {
     Some((command.len() - file.len(), of))
 }
 
-/// Files whose names begin so.
+/// Files whose names begin so, typed as they are or in quotes. Put in is what reads back, in quotes where they are needed.
 fn begun_files(begun: &str, files: &[String]) -> Vec<(String, String)> {
-    files.iter().filter(|file| begins(file, begun)).map(|file| (file.clone(), file.clone())).collect()
+    let is_begun = |file: &&String| {
+        let name = unquote(file).map(|name| name.to_string_lossy().into_owned());
+        let raw = begun.strip_prefix('"').unwrap_or(begun);
+        begins(file, begun) || name.is_some_and(|name| begins(&name, begun) || begins(&name, raw))
+    };
+    files.iter().filter(is_begun).map(|file| (file.clone(), file.clone())).collect()
 }
 
 /// Names after a command, in quotes where they hold blanks.
@@ -143,7 +150,9 @@ fn spoken_names(begun: &str, ending: &str, names: &[String]) -> Vec<(String, Str
 }
 
 fn begins(name: &str, begun: &str) -> bool {
-    name.to_lowercase().starts_with(&begun.to_lowercase())
+    // Letters are composed, because a keyboard composes them, and a disk may not.
+    let folded = |text: &str| text.nfc().collect::<String>().to_lowercase();
+    folded(name).starts_with(&folded(begun))
 }
 
 fn word_start(text: &str) -> usize {
@@ -160,6 +169,9 @@ mod tests {
         let cursor = line.chars().position(|c| c == '^').unwrap();
         let files = |of: &str| match of {
             "Ana Maria" => ["a.mp3", "a song.mp3", "b.wav"].map(str::to_owned).to_vec(),
+            "rui" => [r#""01 - Artist (feat. X).mp3""#, r#""02, \"live\".mp3""#, "Mu\u{301}sica.mp3"]
+                .map(str::to_owned)
+                .to_vec(),
             _ => Vec::new(),
         };
         let Some(mut completion) = Completion::begin(&line.replace('^', ""), cursor, &names, files) else {
@@ -198,6 +210,14 @@ mod tests {
             ),
             ("/play \"Ana Maria\" a s^", &["/play \"Ana Maria\" a song.mp3^"]),
             ("/play ana ^", &[]),
+            // Typed as they are, or in quotes; put in so that they read back.
+            ("/play rui 01^", &["/play rui \"01 - Artist (feat. X).mp3\"^"]),
+            ("/play rui 01 - artist (f^", &["/play rui \"01 - Artist (feat. X).mp3\"^"]),
+            ("/play rui \"01^", &["/play rui \"01 - Artist (feat. X).mp3\"^"]),
+            ("/play rui 02, \"l^", &["/play rui \"02, \\\"live\\\".mp3\"^"]),
+            ("/play rui \"02, \\\"^", &["/play rui \"02, \\\"live\\\".mp3\"^"]),
+            ("/play rui m\u{fa}s^", &["/play rui Mu\u{301}sica.mp3^"]),
+            ("/play rui x^", &[]),
             ("/msg ana r^", &["/msg ana rui^"]),
             ("r^", &["rui: ^"]),
             ("ask r^ why", &["ask rui ^ why"]),

@@ -29,6 +29,7 @@ impl App {
                 self.prompt = Prompt::Password { name, typed: Zeroizing::new(String::new()) };
             }
             link::Event::Joined { name } => self.joined(name, now),
+            link::Event::MessageBytes(limit) => self.message_bytes = limit,
             link::Event::Received(item) => self.received(item, now),
             link::Event::Cut { why, retry_in } => self.cut(&why, retry_in, now),
             link::Event::Closed { retry_in } => self.closed(retry_in, now),

@@ -16,6 +16,9 @@ use crate::client::{
 /// When more than this many come or leave at once, they are counted rather than named.
 const MOST_TOLD: usize = 5;
 
+/// The most names that one line of the conversation lists.
+const MAX_LISTED: usize = 500;
+
 impl App {
     /// Something came.
     pub(super) fn received(&mut self, item: Item, now: Now) {
@@ -121,8 +124,12 @@ impl App {
             _ => self.note(now, &format!("{} joined, {} left", came.len(), left.len())),
         }
         if *for_eyes {
-            let names: Vec<_> = self.people.names().iter().map(|name| before_text(name)).collect();
-            let text = format!("{} here: {}", names.len(), names.join(", "));
+            let all = self.people.names();
+            let names: Vec<_> = all.iter().take(MAX_LISTED).map(|name| before_text(name)).collect();
+            let mut text = format!("{} here: {}", all.len(), names.join(", "));
+            if let more @ 1.. = all.len() - names.len() {
+                text += &format!(", and {more} more; in a shell, arauto list shows all of them");
+            }
             self.note(now, &text);
         }
     }

@@ -11,10 +11,7 @@ use super::{
     line,
     typed::{self, Typed},
 };
-use crate::{
-    client::Received,
-    protocol::{Operation, name::MAX_NAME_CHARS},
-};
+use crate::protocol::{Line, Message, Operation, name::MAX_NAME_CHARS};
 
 /// The most bytes of a password that are typed.
 const MOST_PASSWORD_BYTES: usize = 1024;
@@ -200,7 +197,7 @@ impl App {
             self.line.take();
             return;
         }
-        match typed::read(self.line.text(), &self.name) {
+        match typed::read(self.line.text(), &self.name, self.message_bytes) {
             Typed::Nothing => {
                 self.line.set("");
                 self.log.follow();
@@ -235,9 +232,9 @@ impl App {
         }
     }
 
-    fn send_typed(&mut self, message: Received, now: Now) {
+    fn send_typed(&mut self, line: Line, now: Now) {
         let typed = self.line.text().to_owned();
-        if self.send_words(message, typed, now) {
+        if self.send_words(line, typed, now) {
             self.line.take();
         } else {
             self.hint = Some("Not sent: the server takes nothing just now. Enter tries again".to_owned());
@@ -245,17 +242,18 @@ impl App {
     }
 
     /// Sends what was typed so. Whether there was room for it.
-    pub(super) fn send_words(&mut self, message: Received, typed: String, now: Now) -> bool {
+    pub(super) fn send_words(&mut self, line: Line, typed: String, now: Now) -> bool {
+        let message = line.message();
         let own_copy = self.own_copy(&message, now);
         let is_to_oneself = message.destination == self.name;
-        let operation = message.operation.clone();
+        let operation = message.operation.to_owned();
         self.note_asked(&message, now);
-        let returns = match Operation::from_wire(&message.operation) {
-            Some(Operation::Broadcast | Operation::Echo) => Some(message.data.clone()),
-            Some(Operation::PrivateMessage) if is_to_oneself => Some(message.data.clone()),
+        let returns = match Operation::from_wire(message.operation) {
+            Some(Operation::Broadcast | Operation::Echo) => Some(message.data.to_owned()),
+            Some(Operation::PrivateMessage) if is_to_oneself => Some(message.data.to_owned()),
             _ => None,
         };
-        if !self.send(message) {
+        if !self.send(line) {
             self.not_played(&operation, "");
             return false;
         }
@@ -275,16 +273,16 @@ impl App {
     }
 
     /// What is shown at once of what the user says, marked until it is known to have arrived.
-    fn own_copy(&self, message: &Received, now: Now) -> Option<Entry> {
-        let (to, private) = match Operation::from_wire(&message.operation)? {
-            Operation::PrivateMessage => (Some(message.destination.clone()), true),
+    fn own_copy(&self, message: &Message<'_>, now: Now) -> Option<Entry> {
+        let (to, private) = match Operation::from_wire(message.operation)? {
+            Operation::PrivateMessage => (Some(message.destination.to_owned()), true),
             Operation::BroadcastNotMe => (Some("others".to_owned()), false),
             Operation::Broadcast => (None, false),
             _ => return None,
         };
         let kind = Kind::Said { by: self.name.clone(), to, private, own: true };
         let standing = Standing::Waiting(self.unconfirmed.next_number());
-        Some(Entry { clock: now.clock, kind, text: message.data.clone(), standing })
+        Some(Entry { clock: now.clock, kind, text: message.data.to_owned(), standing })
     }
 
     fn toggle_help(&mut self) {

@@ -7,12 +7,11 @@ use super::{
 };
 use crate::{
     client::{
-        Received,
-        audio::play::{Failed, Order, Progress, Volume, words},
+        audio::play::{Ending, Failed, Order, Played, Progress, Stage, Volume, words},
         files::{Entry, Quoted},
     },
     media::Offer,
-    protocol::Operation,
+    protocol::{Message, Operation},
 };
 
 /// What a line asks for that is carried out here.
@@ -35,10 +34,10 @@ impl App {
     }
 
     /// A message was sent: it may ask for a file.
-    pub(super) fn note_asked(&mut self, message: &Received, now: Now) {
+    pub(super) fn note_asked(&mut self, message: &Message<'_>, now: Now) {
         if message.operation == Operation::Play.wire() {
             let asked = &mut self.listening.asked;
-            let (of, file) = (message.destination.clone(), message.data.clone());
+            let (of, file) = (message.destination.to_owned(), message.data.to_owned());
             asked.push_back(Asked { of, file, at: now.at });
             asked.drain(..asked.len().saturating_sub(MOST_ASKED));
         }
@@ -97,12 +96,28 @@ impl App {
     }
 
     /// It is over: at its end, or why before.
-    pub fn heard(&mut self, over: Result<(), Failed>, now: Now) {
+    pub fn heard(&mut self, over: Result<Played, Failed>, now: Now) {
         let Some(Current { of, file, progress }) = self.listening.current.take() else { return };
         match over {
-            Ok(()) => {
+            // A BYE by UDP may be lost, so a stream that was cut at its end counts as whole.
+            Ok(Played { ending: Ending::Cut, .. }) if !words::is_whole(&progress) => {
+                let place = words::place(&progress);
+                let text = format!(
+                    "{file} of {of} broke off at {place}: the server closed the connection that carried it"
+                );
+                self.error(now, &text);
+            }
+            Ok(_) => {
                 let lost = words::remark(&progress).map(|lost| format!(" ({lost})")).unwrap_or_default();
-                self.note(now, &format!("You heard {file} of {of}{lost}."));
+                let to = match words::is_short(&progress) {
+                    true => format!(" up to {}", words::place(&progress)),
+                    false => String::new(),
+                };
+                self.note(now, &format!("You heard {file} of {of}{to}{lost}."));
+            }
+            Err(why) if progress.stage == Stage::Playing => {
+                let place = words::place(&progress);
+                self.error(now, &format!("{file} of {of} broke off at {place}: {why}"));
             }
             Err(why) => self.error(now, &format!("{file} of {of} is not heard: {why}")),
         }

@@ -50,7 +50,7 @@ enum Kind {
 impl App {
     /// Something was pasted into the line.
     pub(super) fn paste_into_line(&mut self, text: &str) {
-        match kind(self.line.text(), self.line.cursor(), text, &self.name) {
+        match kind((self.line.text(), self.line.cursor()), text, &self.name, self.message_bytes) {
             Kind::OneLine => self.paste_as_one_line(text),
             Kind::Lines(lines) => self.prompt = Prompt::Paste(Pasted { lines, whole: text.to_owned() }),
             Kind::Wrong(why) => self.hint = Some(why),
@@ -107,7 +107,7 @@ impl App {
         let mut sent = 0;
         for line in &pasted.lines {
             // Judged when it was pasted.
-            if let Typed::Send(message) = typed::read(line, &self.name)
+            if let Typed::Send(message) = typed::read(line, &self.name, self.message_bytes)
                 && !self.send_words(message, line.clone(), now)
             {
                 break;
@@ -122,8 +122,8 @@ impl App {
     }
 }
 
-/// What a paste is, at this place of a line, that `own` makes.
-fn kind(line: &str, cursor: usize, text: &str, own: &str) -> Kind {
+/// What a paste is that `own` makes, at this place of a line. A message has at most `limit` bytes.
+fn kind((line, cursor): (&str, usize), text: &str, own: &str, limit: usize) -> Kind {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let mut lines: Vec<String> = text
         .split('\n')
@@ -160,9 +160,9 @@ fn kind(line: &str, cursor: usize, text: &str, own: &str) -> Kind {
         }
     }
     for (number, line) in (1..).zip(&lines) {
-        match typed::read(line, own) {
+        match typed::read(line, own, limit) {
             Typed::Send(_) => {}
-            Typed::Wrong(why) => return Kind::Wrong(format!("Nothing was pasted: line {number} is {why}")),
+            Typed::Wrong(why) => return Kind::Wrong(format!("Nothing was pasted: line {number}: {why}")),
             _ => return Kind::OneLine,
         }
     }

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::client::roll::Roll;
+
 /// How long a list is good, at least.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 /// The same for each who is on it: long lists are asked for less often.
@@ -13,12 +15,6 @@ const ASK_EVERY_EACH: Duration = Duration::from_millis(10);
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// After so long a list that was asked for is given up.
 const GIVE_UP: Duration = Duration::from_secs(20);
-
-/// The most names that are kept; more than a server has sessions.
-const MOST_NAMES: usize = 65_536;
-
-/// The most bytes of a name that are kept; Arauto's names have at most 128.
-const MOST_NAME_BYTES: usize = 256;
 
 /// What begins the echo that marks the end of a list. Not shown to anyone.
 const MARK: &str = "(end of the list of who is here, no. ";
@@ -30,7 +26,7 @@ pub struct People {
     /// A list has come since the last connection began.
     known: bool,
     /// The parts of the list that is coming.
-    coming: Vec<String>,
+    coming: Roll,
     /// Asked for and not come yet.
     asked: Option<Asked>,
     /// When to ask next.
@@ -117,7 +113,7 @@ impl People {
             return None;
         }
         let each = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
-        self.coming.clear();
+        self.coming = Roll::default();
         self.asked = Some(Asked { at: now, for_eyes: std::mem::take(&mut self.wanted) });
         self.last_asked = Some(now);
         self.next = Some(now + ASK_EVERY + ASK_EVERY_EACH.saturating_mul(each));
@@ -127,9 +123,10 @@ impl People {
 
     /// A part of a list came.
     pub fn part(&mut self, names: &[&str]) {
-        let room = MOST_NAMES - self.coming.len();
-        let kept = |name: &&str| name[..name.floor_char_boundary(MOST_NAME_BYTES)].to_owned();
-        self.coming.extend(names.iter().take(room).map(kept));
+        // A part that nobody asked for is of no list.
+        if self.asked.is_some() {
+            self.coming.add(names);
+        }
     }
 
     /// An echo came. `None`: it marks no list. Otherwise, what the list it ends brings.
@@ -141,7 +138,8 @@ impl People {
         match self.asked.take_if(|_| number == self.count) {
             None => Some(Fresh::default()),
             Some(asked) => {
-                let before = std::mem::replace(&mut self.names, std::mem::take(&mut self.coming));
+                let before =
+                    std::mem::replace(&mut self.names, std::mem::take(&mut self.coming).into_names());
                 // What changed while there was no connection is no news.
                 let is_news = std::mem::replace(&mut self.known, true);
                 let (came, left) = if is_news { changes(&before, &self.names) } else { Default::default() };
@@ -172,7 +170,7 @@ mod tests {
         let mark = people.ask(now).unwrap();
         people.part(&[&"é".repeat(100_000)]);
         people.echo(&mark);
-        assert_eq!(people.names(), ["é".repeat(MOST_NAME_BYTES / 2)]);
+        assert_eq!(people.names(), ["é".repeat(128)]);
     }
 
     #[test]

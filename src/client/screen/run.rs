@@ -23,19 +23,21 @@ use super::{
     place::Place,
     theme::Theme,
 };
-use crate::client::{
-    Received,
-    audio::{
-        play::{Failed, Heard, Listener, Volume},
-        publish::{Asking, News, Publisher, TooMuch},
+use crate::{
+    client::{
+        audio::{
+            play::{Failed, Heard, Listener, Volume},
+            publish::{Asking, News, Publisher, TooMuch},
+        },
+        decoder::Item,
+        dial::Dialer,
+        files::{Folder, Sharer},
+        link::{self, Event, Link},
+        meaning::Meaning,
+        moment::reached,
+        signals::Signals,
     },
-    decoder::Item,
-    dial::Dialer,
-    files::{Folder, Sharer},
-    link::{self, Event, Link},
-    meaning::Meaning,
-    moment::reached,
-    signals::Signals,
+    protocol::Line,
 };
 
 /// How far apart pictures are, at least: thirty a second.
@@ -155,7 +157,7 @@ struct Driver {
     /// Whom to ask what there is to tell of files.
     sharer: Sharer,
     /// What it has to tell.
-    answers: Receiver<Received>,
+    answers: Receiver<Line>,
     /// What plays files to others.
     publisher: Publisher,
     /// What comes of that.
@@ -341,6 +343,9 @@ fn take_heard(listener: &mut Option<Listener>, app: &mut App, heard: Heard) {
 
 /// A list of files may be what the server refuses, for its length.
 fn note_refusal(sharer: &Sharer, event: &Event) {
+    if let Event::MessageBytes(limit) = event {
+        sharer.limited(*limit);
+    }
     if let Event::Received(Item::Message(message)) = event
         && let Meaning::Refusal { why, .. } = message.meaning()
     {

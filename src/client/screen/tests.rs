@@ -26,7 +26,7 @@ use crate::{
         decoder::Item,
         link::{self, End, Event},
     },
-    protocol::{Line, Message},
+    protocol::Message,
 };
 
 /// Someone in front of a screen, and what the server says.
@@ -90,9 +90,7 @@ impl Desk {
         while let Some(effect) = self.app.take_effect() {
             self.sent.push(match effect {
                 Effect::Begin(name) => format!("begin as {name}"),
-                Effect::Command(link::Command::Send(message)) => {
-                    Line::from(&message.as_message()).text().to_owned()
-                }
+                Effect::Command(link::Command::Send(line)) => line.text().to_owned(),
                 Effect::Command(link::Command::Password(password)) => format!("password {}", *password),
                 Effect::AnswerFiles { asker } => format!("files for {asker}"),
                 Effect::Redraw => "redraw".to_owned(),

@@ -2,13 +2,12 @@
 
 use crate::{
     client::{
-        Received,
         audio::publish::Order,
         joining::SERVER,
-        text::{MESSAGE_BYTES, surplus},
+        text::{Unfit, fit_data},
     },
     protocol::{
-        Operation,
+        Line, Message, Operation,
         message::NO_DATA,
         reply::ALL_CLIENTS,
         short_form::{self, NoShortForm, ShortForm},
@@ -21,7 +20,7 @@ pub enum Typed {
     /// Nothing was typed.
     Nothing,
     /// Send this.
-    Send(Received),
+    Send(Line),
     /// Show who is here.
     List,
     /// Show how to use this.
@@ -36,9 +35,9 @@ pub enum Typed {
     Wrong(String),
 }
 
-/// Reads a line that `own` typed.
+/// Reads a line that `own` typed. A message may have `limit` bytes.
 #[must_use]
-pub fn read(line: &str, own: &str) -> Typed {
+pub fn read(line: &str, own: &str, limit: usize) -> Typed {
     if line.trim().is_empty() {
         return Typed::Nothing;
     }
@@ -65,13 +64,13 @@ pub fn read(line: &str, own: &str) -> Typed {
         Operation::CloseServer => return Typed::Close,
         _ => {}
     }
-    let message = message(&form, own);
-    match surplus(&message.as_message()) {
-        0 => Typed::Send(message),
-        1 => Typed::Wrong(format!("1 byte too long; a message has at most {MESSAGE_BYTES}, names included")),
-        over => Typed::Wrong(format!(
-            "{over} bytes too long; a message has at most {MESSAGE_BYTES}, names included"
-        )),
+    match fit_data(message(&form, own), limit) {
+        Ok(line) => Typed::Send(line),
+        Err(Unfit::TooLong { over, limit }) => {
+            let bytes = if over == 1 { "byte" } else { "bytes" };
+            Typed::Wrong(format!("{over} {bytes} too long; a message has at most {limit}, names included"))
+        }
+        Err(why) => Typed::Wrong(format!("This {why}")),
     }
 }
 
@@ -90,7 +89,7 @@ fn to_everyone(text: &str) -> ShortForm<'_> {
     ShortForm { operation: Operation::Broadcast, destination: "", data: text }
 }
 
-fn message(form: &ShortForm<'_>, own: &str) -> Received {
+fn message<'a>(form: &ShortForm<'a>, own: &'a str) -> Message<'a> {
     let destination = match form.operation {
         Operation::Echo => own,
         Operation::Broadcast | Operation::BroadcastNotMe => ALL_CLIENTS,
@@ -102,12 +101,7 @@ fn message(form: &ShortForm<'_>, own: &str) -> Received {
         | Operation::Unban => form.destination,
         _ => SERVER,
     };
-    Received {
-        sender: own.to_owned(),
-        destination: destination.to_owned(),
-        operation: form.operation.wire().to_owned(),
-        data: form.data.to_owned(),
-    }
+    Message { sender: own, destination, operation: form.operation.wire(), data: form.data }
 }
 
 fn wrong(why: &NoShortForm<'_>) -> String {
@@ -126,34 +120,33 @@ fn wrong(why: &NoShortForm<'_>) -> String {
 
 /// `close_server`, from `own`.
 #[must_use]
-pub fn close_server(own: &str) -> Received {
+pub fn close_server(own: &str) -> Line {
     command(own, Operation::CloseServer)
 }
 
 /// `list_clients`, from `own`.
 #[must_use]
-pub fn list_clients(own: &str) -> Received {
+pub fn list_clients(own: &str) -> Line {
     command(own, Operation::ListClients)
 }
 
 /// `echo`, from `own`.
 #[must_use]
-pub fn echo(own: &str, text: &str) -> Received {
-    message(&ShortForm { operation: Operation::Echo, destination: "", data: text }, own)
+pub fn echo(own: &str, text: &str) -> Line {
+    Line::lossy(&message(&ShortForm { operation: Operation::Echo, destination: "", data: text }, own))
 }
 
-fn command(own: &str, operation: Operation) -> Received {
-    message(&ShortForm { operation, destination: "", data: NO_DATA }, own)
+fn command(own: &str, operation: Operation) -> Line {
+    Line::lossy(&message(&ShortForm { operation, destination: "", data: NO_DATA }, own))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Line;
 
     fn sent(line: &str) -> String {
-        match read(line, "rui") {
-            Typed::Send(message) => Line::from(&message.as_message()).text().to_owned(),
+        match read(line, "rui", 1024) {
+            Typed::Send(line) => line.text().to_owned(),
             other => panic!("{line}: {other:?}"),
         }
     }
@@ -195,7 +188,7 @@ mod tests {
             ("/pause", Typed::Order(Order::Pause, None)),
             ("/Pause  a song.mp3 ", Typed::Order(Order::Pause, Some("a song.mp3".to_owned()))),
         ] {
-            assert_eq!(read(line, "rui"), typed, "{line}");
+            assert_eq!(read(line, "rui", 1024), typed, "{line}");
         }
     }
 
@@ -207,14 +200,20 @@ mod tests {
             ("/dance", "/dance is not known. F1 shows what is; // begins a text with a slash"),
             ("/msg ana", "the text is missing after /msg. Type: /msg bob hi"),
             ("/msg", "a name is missing after /msg. Type: /msg bob hi"),
+            ("/kick ana so\n/close", "This cannot be sent: character 3 is a control character (U+000A)"),
+            ("/play ana a\rb", "This cannot be sent: character 2 is a control character (U+000D)"),
+            ("/files a|b", "This cannot be sent: character 2 of DESTINATION is a |, which separates fields"),
             (&too_long, "30 bytes too long; a message has at most 1024, names included"),
         ] {
-            assert_eq!(read(line, "rui"), Typed::Wrong(why.to_owned()), "{line}");
+            assert_eq!(read(line, "rui", 1024), Typed::Wrong(why.to_owned()), "{line}");
         }
         let exact = "x".repeat(1024 - "rui | all clients | broadcast | ".len());
         assert_eq!(sent(&exact).len(), 1024);
         let one_more = format!("{exact}x");
         let why = "1 byte too long; a message has at most 1024, names included".to_owned();
-        assert_eq!(read(&one_more, "rui"), Typed::Wrong(why));
+        assert_eq!(read(&one_more, "rui", 1024), Typed::Wrong(why));
+        assert!(matches!(read(&one_more, "rui", 1025), Typed::Send(_)));
+        let why = "769 bytes too long; a message has at most 256, names included".to_owned();
+        assert_eq!(read(&one_more, "rui", 256), Typed::Wrong(why));
     }
 }

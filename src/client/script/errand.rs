@@ -5,112 +5,32 @@ use std::{io, time::Duration};
 use tokio::time::{Instant, timeout, timeout_at};
 use zeroize::Zeroizing;
 
+use super::Failure;
 use crate::{
     client::{
         Received,
-        audio::play::NoSink,
         decoder::Item,
-        dial::{Dialer, NoConnection, Stream},
+        dial::{Dialer, Stream},
         joining::{JOIN_WITHIN, Joining, LetsNobodyIn, Step},
         leaving::{LEAVE_WITHIN, exit},
+        limits,
         made_up::{TRIES, made_up},
         meaning::Meaning,
-        password, rtsp,
-        text::Unfit,
+        password,
+        text::MESSAGE_BYTES,
         wire,
     },
-    protocol::{Message, reply::CONNECT_AGAIN},
+    protocol::{Line, reply::CONNECT_AGAIN},
 };
 
 /// A connection with a name.
 pub struct Errand {
     /// As the server spells it.
     pub name: String,
+    /// When what it is for has to be done, where it has a time.
+    until: Option<Instant>,
     receiver: wire::Receiver,
     sender: wire::Sender,
-}
-
-/// Why an errand came to nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// There is no connection.
-    #[error(transparent)]
-    NoConnection(#[from] NoConnection),
-    /// There was one, and it broke.
-    #[error("the connection broke: {0}")]
-    Broken(#[from] io::Error),
-    /// The server ended it without a word.
-    #[error("the server ended the connection")]
-    Ended,
-    /// It accepted the connection, and no name was asked for or confirmed.
-    #[error(transparent)]
-    NotLetIn(#[from] LetsNobodyIn),
-    /// The server says no.
-    #[error("{0}")]
-    Refused(String),
-    /// The server ended.
-    #[error("the server closed")]
-    ServerClosed,
-    /// The name is an account's.
-    #[error("{0} has a password, and none was given: name a file that holds it with --password-file")]
-    PasswordMissing(String),
-    /// The password that was given is another.
-    #[error("the password in {file} is refused: {complaint}")]
-    PasswordWrong {
-        /// Where it was read from.
-        file: String,
-        /// What the server says of it.
-        complaint: String,
-    },
-    /// Who was asked said nothing.
-    #[error("no answer from {who} within {}", humantime::format_duration(*.within))]
-    NoAnswer {
-        /// Whom.
-        who: String,
-        /// How long was waited.
-        within: Duration,
-    },
-    /// The server took nothing more of what was to be sent.
-    #[error(
-        "the server took nothing for {} (--timeout): what was sent last may not have been carried out",
-        humantime::format_duration(*.within)
-    )]
-    NotTaken {
-        /// How long was waited.
-        within: Duration,
-    },
-    /// The server took all, and did not say that it was done with it.
-    #[error(
-        "the server confirmed nothing for {} (--timeout): what was sent may not have been carried out",
-        humantime::format_duration(*.within)
-    )]
-    NotConfirmed {
-        /// How long was waited.
-        within: Duration,
-    },
-    /// The text on the command line cannot be sent.
-    #[error("TEXT {0}")]
-    Text(Unfit),
-    /// A line of standard input cannot be sent.
-    #[error("line {number} of standard input {why}; it and what follows was not sent")]
-    Line {
-        /// Which, counted from 1.
-        number: u64,
-        /// Why.
-        why: Unfit,
-    },
-    /// There is no stream, or it broke.
-    #[error(transparent)]
-    Stream(rtsp::Failure),
-    /// Nothing takes the sound.
-    #[error(transparent)]
-    Sound(NoSink),
-    /// Standard input failed.
-    #[error("standard input: {0}")]
-    Input(io::Error),
-    /// Standard output failed.
-    #[error("standard output: {0}")]
-    Output(io::Error),
 }
 
 impl Errand {
@@ -120,27 +40,68 @@ impl Errand {
     /// # Errors
     /// If either fails.
     pub async fn begin<'a>(dialer: &Dialer, name: impl Into<Option<&'a str>>) -> Result<Self, Failure> {
-        if let Some(name) = name.into() {
-            return Self::under(dialer, name).await;
+        Self::begin_by(dialer, name.into(), &mut None).await
+    }
+
+    /// As [`Self::begin`], for an errand that may take `within` in all, see [`Self::until`]. Time in which a person types a
+    /// password does not count.
+    ///
+    /// # Errors
+    /// If either fails, or takes longer.
+    pub async fn begin_within(
+        dialer: &Dialer,
+        name: Option<&str>,
+        within: Duration,
+    ) -> Result<Self, Failure> {
+        let mut until = Some(Instant::now() + within);
+        match Self::begin_by(dialer, name, &mut until).await {
+            Err(Failure::NotLetIn(_)) if until.is_some_and(|until| until <= Instant::now()) => {
+                Err(Failure::NoAnswer { who: "the server".to_owned(), within })
+            }
+            begun => begun,
+        }
+    }
+
+    async fn begin_by(
+        dialer: &Dialer,
+        name: Option<&str>,
+        until: &mut Option<Instant>,
+    ) -> Result<Self, Failure> {
+        if let Some(name) = name {
+            return Self::under(dialer, name, until).await;
         }
         for _ in 1..TRIES {
-            match Self::under(dialer, &made_up()).await {
+            match Self::under(dialer, &made_up(), until).await {
                 Err(Failure::Refused(why)) if why.contains(CONNECT_AGAIN) => {}
                 done => return done,
             }
         }
-        Self::under(dialer, &made_up()).await
+        Self::under(dialer, &made_up(), until).await
     }
 
-    async fn under(dialer: &Dialer, name: &str) -> Result<Self, Failure> {
-        Self::over(dialer.dial().await?, dialer, name).await
+    async fn under(dialer: &Dialer, name: &str, until: &mut Option<Instant>) -> Result<Self, Failure> {
+        let stream = match *until {
+            None => dialer.dial().await?,
+            Some(until) => timeout_at(until, dialer.dial()).await.map_err(|_| LetsNobodyIn)??,
+        };
+        Self::over(stream, dialer, name, until).await
     }
 
-    async fn over(stream: Box<dyn Stream>, dialer: &Dialer, name: &str) -> Result<Self, Failure> {
+    /// `whole`: when all of it has to be done. It is put off by the time in which a password is typed.
+    async fn over(
+        stream: Box<dyn Stream>,
+        dialer: &Dialer,
+        name: &str,
+        whole: &mut Option<Instant>,
+    ) -> Result<Self, Failure> {
         let (receiver, sender) = wire::halves(stream);
-        let mut errand = Self { name: name.to_owned(), receiver, sender };
+        let mut errand = Self { name: name.to_owned(), until: *whole, receiver, sender };
         let mut joining = Joining::new(name);
-        let mut until = Instant::now() + JOIN_WITHIN;
+        let join_until = |whole: &Option<Instant>| {
+            let until = Instant::now() + JOIN_WITHIN;
+            whole.map_or(until, |whole| whole.min(until))
+        };
+        let mut until = join_until(whole);
         loop {
             let item = in_time(until, errand.receiver.next()).await?;
             let Some(item) = item else { return Err(Failure::Ended) };
@@ -148,15 +109,23 @@ impl Errand {
             match joining.take(message) {
                 Step::Introduce => {
                     errand.receiver.call_me(joining.name());
-                    in_time(until, errand.sender.send(&joining.introduction())).await?;
+                    let line =
+                        joining.introduction().map_err(|why| Failure::Argument { what: "NAME", why })?;
+                    in_time(until, errand.sender.send(&line)).await?;
                 }
                 Step::AskPassword { complaint } => {
+                    let asked = Instant::now();
                     let password = password(dialer, joining.name(), complaint)?;
-                    until = Instant::now() + JOIN_WITHIN;
-                    in_time(until, errand.sender.send(&joining.password(&password))).await?;
+                    *whole = whole.map(|whole| whole + asked.elapsed());
+                    until = join_until(whole);
+                    let line = joining.password(&password).map_err(|why| {
+                        let name = joining.name().to_owned();
+                        Failure::PasswordUnfit { name, why }
+                    })?;
+                    in_time(until, errand.sender.send(&line)).await?;
                 }
                 Step::Joined(name) => {
-                    errand.name = name;
+                    (errand.name, errand.until) = (name, *whole);
                     return Ok(errand);
                 }
                 Step::Refused(why) => return Err(Failure::Refused(why)),
@@ -166,12 +135,38 @@ impl Errand {
         }
     }
 
+    /// When what it is for has to be done, see [`Self::begin_within`]; a day from now where no time was given.
+    #[must_use]
+    pub fn until(&self) -> Instant {
+        self.until.unwrap_or_else(|| Instant::now() + Duration::from_hours(24))
+    }
+
+    /// Asks the server how long messages may be, and waits for the answer, for [`limits::ANSWER_WITHIN`] at most. Messages that
+    /// come meanwhile are passed over. A server without line endings is not asked: it is none of this project's.
+    ///
+    /// # Errors
+    /// If the connection breaks.
+    pub async fn message_bytes(&mut self) -> Result<usize, Failure> {
+        if self.receiver.is_unframed() {
+            return Ok(MESSAGE_BYTES);
+        }
+        let asking = async {
+            self.sender.send(&limits::request(&self.name)).await?;
+            loop {
+                if let Some(limit) = limits::answer(&next(&mut self.receiver).await?) {
+                    return Ok(limit.unwrap_or(MESSAGE_BYTES));
+                }
+            }
+        };
+        timeout(limits::ANSWER_WITHIN, asking).await.unwrap_or(Ok(MESSAGE_BYTES))
+    }
+
     /// Sends a message.
     ///
     /// # Errors
     /// If the connection breaks.
-    pub async fn send(&mut self, message: &Message<'_>) -> Result<(), Failure> {
-        Ok(self.sender.send(message).await?)
+    pub async fn send(&mut self, line: &Line) -> Result<(), Failure> {
+        Ok(self.sender.send(line).await?)
     }
 
     /// The next message.
@@ -189,7 +184,7 @@ impl Errand {
     /// If the connection breaks first.
     pub async fn leave(mut self) -> Result<(), Failure> {
         let left = async {
-            self.sender.send(&exit(&self.name).as_message()).await?;
+            self.sender.send(&exit(&self.name)).await?;
             loop {
                 if next(&mut self.receiver).await?.meaning() == Meaning::Left {
                     return Ok(());
@@ -321,8 +316,9 @@ mod tests {
                 sleep(JOIN_WITHIN / 3).await;
             }
         };
+        let mut whole = None;
         let begun = tokio::select! {
-            begun = Errand::over(Box::new(ours), &dialer, "ana") => begun,
+            begun = Errand::over(Box::new(ours), &dialer, "ana", &mut whole) => begun,
             () = talking => panic!("it waits without end"),
         };
         assert!(matches!(begun, Err(Failure::NotLetIn(_))));

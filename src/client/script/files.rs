@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 use super::{
     Errand, Failure,
@@ -14,6 +14,7 @@ use crate::{
         files::{Assembled, Assembly, Listing},
         joining::Joining,
         meaning::Meaning,
+        text::{MESSAGE_BYTES, fit_data},
     },
     protocol::{Message, Name, Operation},
 };
@@ -29,7 +30,7 @@ pub struct Files {
     pub missing: usize,
 }
 
-/// What `of` answers. Each message of it is waited for `within` this time.
+/// Asks `of` for the list of files. Joining and the whole answer may take `within`.
 ///
 /// # Errors
 /// If nobody is called so, or no answer comes, or the connection breaks.
@@ -40,18 +41,21 @@ pub async fn files(
     within: Duration,
     form: Form,
 ) -> Result<Files, Failure> {
-    let mut errand = Errand::begin(dialer, name).await?;
+    let mut errand = Errand::begin_within(dialer, name, within).await?;
+    let until = errand.until();
     let own = errand.name.clone();
     let asked = Message { destination: of, ..Joining::command(&own, Operation::ListFiles.wire()) };
-    errand.send(&asked).await?;
+    let asked = fit_data(asked, MESSAGE_BYTES).map_err(|why| Failure::Argument { what: "NAME", why })?;
+    let silence = || Failure::NoAnswer { who: of.to_owned(), within };
+    timeout_at(until, errand.send(&asked)).await.map_err(|_| silence())??;
     let mut assembly = Assembly::default();
     let mut sender: Option<String> = None;
     let files = loop {
-        let Ok(answered) = timeout(within, answer(&mut errand, of)).await else {
+        let Ok(answered) = timeout_at(until, answer(&mut errand, of)).await else {
             // What there is of it.
             match sender.and_then(|sender| assembly.end(&sender)) {
                 Some(rest) => break listed(rest, of, form),
-                None => return Err(Failure::NoAnswer { who: of.to_owned(), within }),
+                None => return Err(silence()),
             }
         };
         let (answer, text) = answered?;

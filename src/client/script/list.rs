@@ -2,41 +2,46 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 use super::{Errand, Failure};
 use crate::{
-    client::{dial::Dialer, joining::Joining, meaning::Meaning},
-    protocol::Operation,
+    client::{dial::Dialer, joining::Joining, meaning::Meaning, roll::Roll},
+    protocol::{Line, Operation},
 };
 
-/// How long each part of the list is waited for.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-
-/// Who is connected, in joining order, without the one who asks.
+/// Lists the connected clients in joining order, without this one. Joining and the whole list may take `within`.
 ///
 /// # Errors
-/// If the server cannot be asked.
-pub async fn list(dialer: &Dialer, name: Option<&str>) -> Result<Vec<String>, Failure> {
-    let mut errand = Errand::begin(dialer, name).await?;
-    let own = errand.name.clone();
-    errand.send(&Joining::command(&own, Operation::ListClients.wire())).await?;
-    // Comes after the whole list, in however many messages that is.
-    errand.send(&Joining::command(&own, Operation::Echo.wire())).await?;
-    let mut names = Vec::new();
-    loop {
-        let next = timeout(ANSWER_WITHIN, errand.next()).await;
-        let received =
-            next.map_err(|_| Failure::NoAnswer { who: "the server".to_owned(), within: ANSWER_WITHIN })??;
-        match received.meaning() {
-            Meaning::Clients(some) => {
-                names.extend(some.into_iter().filter(|some| *some != own).map(str::to_owned));
-            }
-            Meaning::Echo(_) => break,
-            _ => {}
-        }
-    }
+/// If the server cannot be asked, or its list does not end in time or has more names than a server has users.
+pub async fn list(dialer: &Dialer, name: Option<&str>, within: Duration) -> Result<Vec<String>, Failure> {
+    let mut errand = Errand::begin_within(dialer, name, within).await?;
+    let until = errand.until();
+    let silence = |_| Failure::NoAnswer { who: "the server".to_owned(), within };
+    let names = timeout_at(until, names(&mut errand)).await.map_err(silence)??;
     // The names are here, whatever becomes of this. A server such as the report's does not notice who just goes.
     let _ = errand.leave().await;
     Ok(names)
+}
+
+async fn names(errand: &mut Errand) -> Result<Vec<String>, Failure> {
+    let own = errand.name.clone();
+    errand.send(&Line::lossy(&Joining::command(&own, Operation::ListClients.wire()))).await?;
+    // Comes after the whole list, in however many messages that is.
+    errand.send(&Line::lossy(&Joining::command(&own, Operation::Echo.wire()))).await?;
+    let mut roll = Roll::default();
+    loop {
+        let received = errand.next().await?;
+        match received.meaning() {
+            Meaning::Clients(mut some) => {
+                some.retain(|some| *some != own);
+                roll.add(&some);
+            }
+            Meaning::Echo(_) => return Ok(roll.into_names()),
+            _ => {}
+        }
+        if roll.is_full() {
+            return Err(Failure::Endless { what: "the server's list of clients" });
+        }
+    }
 }

@@ -1,26 +1,35 @@
 //! `arauto listen`: messages in, one line each.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use tokio::{select, sync::mpsc::Sender, time::Instant};
+use tokio::{
+    select,
+    sync::mpsc::Sender,
+    time::{Instant, sleep_until},
+};
 
 use super::{
     Errand, Failure,
+    backlog::Backlog,
     show::{self, Form},
 };
-use crate::client::{
-    Received,
-    decoder::Item,
-    dial::Dialer,
-    files::{self, Listing},
-    leaving::{LEAVE_WITHIN, exit},
-    meaning::Meaning,
-    moment::reached,
-    names::in_sentence,
-    output::{Printer, say},
-    signals::Signals,
-    text::MESSAGE_BYTES,
-    wire,
+use crate::{
+    client::{
+        Received,
+        again::{Ending, Retry},
+        decoder::Item,
+        dial::Dialer,
+        files::Sharer,
+        joining::SERVER,
+        leaving::{LEAVE_WITHIN, exit},
+        meaning::Meaning,
+        moment::reached,
+        names::in_sentence,
+        output::{Noise, say},
+        signals::Signals,
+        wire,
+    },
+    protocol::Line,
 };
 
 /// What to print.
@@ -34,135 +43,260 @@ pub struct Wanted {
     pub count: Option<u64>,
     /// Whether to say on standard error under which name it has joined.
     pub verbose: bool,
+    /// Whether to connect again after a cut.
+    pub reconnects: bool,
 }
 
 /// Prints what is received, until there was enough of it, the server ends, standard output is closed, or SIGINT or
 /// SIGTERM says so. Questions for files are answered and not printed.
 ///
+/// Messages are read while whoever reads the output does not, up to [`backlog::MAX_BYTES`](super::backlog::MAX_BYTES).
+///
 /// # Errors
-/// If the connection breaks, or the server ends before there was enough.
+/// If there is no connection; if it breaks, or the server ends it, and it is not made again.
 pub async fn listen(dialer: &Dialer, name: &str, wanted: Wanted) -> Result<(), Failure> {
-    let mut signals = Signals::new().map_err(Failure::Input)?;
-    let (name, mut receiver, sender) = Errand::begin(dialer, name).await?.into_parts();
-    if wanted.verbose {
-        say(&format!("joined as {name}"));
+    let signals = Signals::new().map_err(Failure::Input)?;
+    let backlog = Backlog::begin().map_err(Failure::Output)?;
+    let reconnects = wanted.reconnects;
+    let mut listening =
+        Listening { name: name.to_owned(), wanted, backlog, signals, noise: Noise::default() };
+    let mut retry = Retry::default();
+    let mut was_joined = false;
+    let end = loop {
+        let end = match listening.connect(dialer).await {
+            Ok(None) => break Ok(()),
+            Ok(Some(errand)) => {
+                was_joined = true;
+                retry.joined();
+                listening.converse(errand).await
+            }
+            Err(failure) => Err(failure),
+        };
+        let Err(failure) = end else { break end };
+        let wait = if reconnects && was_joined { wait_after(&mut retry, &failure) } else { None };
+        let Some(wait) = wait else { break Err(failure) };
+        say(&format!("{failure}; connecting again in {} ms", wait.as_millis()));
+        match listening.pause(wait).await {
+            Ok(true) => {}
+            Ok(false) => break Ok(()),
+            Err(failure) => break Err(failure),
+        }
+    };
+    listening.finish(end).await
+}
+
+/// How long to wait before another connection. `None`: none is made, because the client was sent away or is not let in, or
+/// because another connection would change nothing.
+fn wait_after(retry: &mut Retry, failure: &Failure) -> Option<Duration> {
+    match failure {
+        Failure::ServerClosed => retry.after(&Ending::Closed),
+        Failure::NoConnection(_)
+        | Failure::Broken(_)
+        | Failure::Ended
+        | Failure::NotLetIn(_)
+        | Failure::Unread { .. } => retry.after(&Ending::Cut),
+        Failure::Refused(why) => retry.after_refusal(why),
+        _ => None,
     }
-    let mut printer = Printer::begin().map_err(Failure::Output)?;
-    let outgoing = wire::queue(sender);
-    let mut listening = Listening { name, wanted, outgoing, line: None, leaving: None, ended: false };
-    let end = listening.run(&mut receiver, &mut printer, &mut signals).await;
-    // Whatever the end was, what came before is not lost; but a second signal does not wait for a reader.
-    select! {
-        written = printer.finish() => written.map_err(Failure::Output)?,
-        () = signals.next() => {}
-    }
-    end
 }
 
 struct Listening {
+    /// As the server spells it.
     name: String,
     wanted: Wanted,
-    outgoing: Sender<Received>,
-    /// Received, and not yet with the printer.
-    line: Option<String>,
+    backlog: Backlog,
+    signals: Signals,
+    noise: Noise,
+}
+
+/// One connection.
+struct Session {
+    outgoing: Sender<Line>,
+    sharer: Sharer,
     /// It has been said that we leave; until when the confirmation is waited for.
     leaving: Option<Instant>,
-    /// Nothing more is to be printed than `line`.
-    ended: bool,
+    /// The server's last message, if it was an error: at the end of the connection it says why that is.
+    last_words: Option<String>,
+    /// Nothing was read for a while because too much waited to be printed.
+    was_full: bool,
 }
 
 impl Listening {
-    async fn run(
-        &mut self,
-        receiver: &mut wire::Receiver,
-        printer: &mut Printer,
-        signals: &mut Signals,
-    ) -> Result<(), Failure> {
-        loop {
-            if self.enough() && self.leaving.is_none() {
-                self.leave();
-            }
-            let until = self.leaving;
-            let lines = printer.lines.clone();
+    /// Joins. `None`: a signal says not to.
+    async fn connect(&mut self, dialer: &Dialer) -> Result<Option<Errand>, Failure> {
+        let joining = Errand::begin(dialer, self.name.as_str());
+        tokio::pin!(joining);
+        let errand = loop {
             select! {
-                place = lines.reserve(), if self.line.is_some() => {
-                    if let (Ok(place), Some(line)) = (place, self.line.take()) {
-                        place.send(line);
-                        if self.ended {
-                            return self.judged();
-                        }
-                    }
-                }
-                item = receiver.next(), if self.line.is_none() => {
-                    if self.take(item?)? && self.line.is_none() {
-                        return self.judged();
-                    }
-                }
-                error = printer.failed() => return Err(Failure::Output(error)),
-                () = signals.next() => {
-                    if self.leaving.is_some() {
-                        return Ok(());
-                    }
-                    self.leave();
-                }
-                () = reached(until), if self.line.is_none() => return Ok(()),
+                errand = &mut joining => break errand?,
+                printed = self.backlog.print() => printed.map_err(Failure::Output)?,
+                () = self.signals.next() => return Ok(None),
+            }
+        };
+        if self.wanted.verbose {
+            say(&format!("joined as {}", errand.name));
+        }
+        Ok(Some(errand))
+    }
+
+    /// Waits, printing. Whether it was to the end, and not to a signal.
+    async fn pause(&mut self, wait: Duration) -> Result<bool, Failure> {
+        let until = Instant::now() + wait;
+        loop {
+            select! {
+                () = sleep_until(until) => return Ok(true),
+                printed = self.backlog.print() => printed.map_err(Failure::Output)?,
+                () = self.signals.next() => return Ok(false),
             }
         }
     }
 
-    fn enough(&self) -> bool {
-        self.wanted.count == Some(0)
+    /// Prints all that is left. Whatever the end was, what came before is not lost; but a signal does not wait for a reader.
+    async fn finish(mut self, end: Result<(), Failure>) -> Result<(), Failure> {
+        if matches!(end, Err(Failure::Output(_))) {
+            return end;
+        }
+        select! {
+            written = self.backlog.finish() => written.map_err(Failure::Output)?,
+            () = self.signals.next() => {}
+        }
+        end
     }
 
-    fn leave(&mut self) {
-        self.leaving = Some(Instant::now() + LEAVE_WITHIN);
-        // If it cannot be said, the end of the connection says it.
-        let _ = self.outgoing.try_send(exit(&self.name));
+    /// Listens until the connection ends.
+    async fn converse(&mut self, errand: Errand) -> Result<(), Failure> {
+        let (name, mut receiver, sender) = errand.into_parts();
+        self.name = name;
+        let outgoing = wire::queue(sender);
+        let sharer = Sharer::begin(None, outgoing.clone());
+        let mut session = Session { outgoing, sharer, leaving: None, last_words: None, was_full: false };
+        loop {
+            if self.wanted.count == Some(0) && session.leaving.is_none() {
+                session.leave(&self.name);
+            }
+            let has_room = self.backlog.has_room();
+            session.was_full |= !has_room;
+            select! {
+                item = receiver.next(), if has_room => {
+                    let ended = match item {
+                        Ok(Some(item)) => self.take(item, &mut session)?,
+                        Ok(None) => return session.ended(Failure::Ended),
+                        Err(error) => return session.ended(error.into()),
+                    };
+                    if ended {
+                        return Ok(());
+                    }
+                }
+                printed = self.backlog.print() => printed.map_err(Failure::Output)?,
+                () = self.signals.next() => {
+                    if session.leaving.is_some() {
+                        return Ok(());
+                    }
+                    session.leave(&self.name);
+                }
+                () = reached(session.leaving) => return Ok(()),
+            }
+        }
     }
 
     /// Takes what came; whether it was the last.
-    fn take(&mut self, item: Option<Item>) -> Result<bool, Failure> {
+    fn take(&mut self, item: Item, session: &mut Session) -> Result<bool, Failure> {
         let received = match item {
-            None if self.leaving.is_some() => return Ok(true),
-            None => return Err(Failure::Ended),
-            Some(Item::Noise(text)) => {
-                say(&format!("not a message: {text}"));
+            Item::Noise(text) => {
+                self.noise.tell(&text);
                 return Ok(false);
             }
-            Some(Item::Message(received)) => received,
+            Item::Message(received) => received,
         };
-        match received.meaning() {
+        session.note_error(&received);
+        let meaning = received.meaning();
+        match meaning {
             Meaning::FilesWanted { by } => {
-                self.answer(by);
+                session.answer(&self.name, by);
                 return Ok(false);
             }
-            Meaning::Left if self.leaving.is_some() => return Ok(true),
+            Meaning::Left if session.leaving.is_some() => return Ok(true),
             Meaning::NotLetIn(why) => return Err(Failure::Refused(why.to_owned())),
-            Meaning::ServerClosed => self.ended = true,
+            Meaning::Refusal { why, .. } => session.sharer.refused(why),
             _ => {}
         }
-        if !self.enough() && self.wanted.from.as_ref().is_none_or(|from| *from == received.sender) {
-            self.line = Some(show::message(self.wanted.form, &received, SystemTime::now()));
+        self.print(&received);
+        match meaning {
+            Meaning::ServerClosed if self.wanted.count == Some(0) || session.leaving.is_some() => Ok(true),
+            Meaning::ServerClosed => Err(Failure::ServerClosed),
+            _ => Ok(false),
+        }
+    }
+
+    fn print(&mut self, received: &Received) {
+        let is_wanted = self.wanted.from.as_ref().is_none_or(|from| *from == received.sender);
+        if self.wanted.count != Some(0) && is_wanted {
+            self.backlog.push(show::message(self.wanted.form, received, SystemTime::now()));
             if let Some(count) = &mut self.wanted.count {
                 *count -= 1;
             }
         }
-        Ok(self.ended)
+    }
+}
+
+impl Session {
+    fn leave(&mut self, name: &str) {
+        self.leaving = Some(Instant::now() + LEAVE_WITHIN);
+        // If it cannot be said, the end of the connection says it.
+        let _ = self.outgoing.try_send(exit(name));
     }
 
-    /// At the end of all: whether there was enough.
-    fn judged(&self) -> Result<(), Failure> {
-        let missing = self.wanted.count.is_some_and(|missing| missing > 0);
-        if self.ended && missing { Err(Failure::ServerClosed) } else { Ok(()) }
+    fn note_error(&mut self, received: &Received) {
+        let is_error = received.sender == SERVER && received.operation == "error_message";
+        self.last_words = is_error.then(|| received.data.clone());
     }
 
-    fn answer(&self, asker: &str) {
-        for answer in files::answer(&self.name, asker, &Listing::no_folder(), MESSAGE_BYTES) {
-            if self.outgoing.try_send(answer).is_err() {
-                say(&format!(
-                    "{} asked for the list of files, but the server takes no answer",
-                    in_sentence(asker)
-                ));
+    /// Why the connection ended.
+    fn ended(&mut self, how: Failure) -> Result<(), Failure> {
+        if self.leaving.is_some() {
+            return Ok(());
+        }
+        match self.last_words.take() {
+            words if self.was_full && words.as_ref().is_none_or(|words| words.contains("unread")) => {
+                Err(Failure::Unread { words: words.unwrap_or_else(|| how.to_string()) })
+            }
+            Some(words) => Err(Failure::Refused(words)),
+            None => Err(how),
+        }
+    }
+
+    fn answer(&self, name: &str, asker: &str) {
+        if let Err(why) = self.sharer.asked(name, asker) {
+            say(&format!("{} asked for the list of files and gets no answer: {why}", in_sentence(asker)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_cut_is_mended() {
+        let refused = |why: &str| Failure::Refused(why.to_owned());
+        for (failure, mended) in [
+            (Failure::Ended, true),
+            (Failure::ServerClosed, true),
+            (refused("You were disconnected: you sent nothing for 1h"), true),
+            (refused("You were disconnected by alan: being rude"), false),
+            (refused("You were banned by alan for good"), false),
+            (refused("This username is already taken"), false),
+            (Failure::PasswordMissing("ana".to_owned()), false),
+        ] {
+            assert_eq!(may_pass(&failure), mended, "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_wait_is_spread_by_a_quarter() {
+        for wait in [FIRST_WAIT, MAX_WAIT] {
+            for _ in 0..100 {
+                assert!((wait..=wait + wait / 4).contains(&spread(wait)));
             }
         }
     }

@@ -14,26 +14,36 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Errand, Failure, files::is_same};
+use super::{
+    Errand, Failure,
+    ending::{Broken, Word, verdict},
+    files::is_same,
+};
 use crate::{
     client::{
         audio::play::{
-            self, Failed, NoSink, Order, Output, Progress, Ready, Volume, playout::Figures, words,
+            self, Ending, Failed, NoSink, Order, Output, Played, Progress, Ready, Stage, Volume,
+            playout::Figures, words,
         },
         dial::Dialer,
         joining::Joining,
+        made_up::made_up,
         meaning::Meaning,
         output::say,
         rtsp::Way,
         signals::Signals,
+        text::{MESSAGE_BYTES, fit_data},
     },
     escape::Escaped,
-    protocol::{Message, Operation},
+    protocol::{Line, Message, Operation},
     terminal::takes_escapes,
 };
 
 /// How long an answer is waited for. The server gives one sooner.
 const ANSWER_WITHIN: Duration = Duration::from_mins(1);
+/// How long after the end of a stream the server's reason for it is waited for. It is sent at the same time, by another
+/// connection.
+const WORD_WITHIN: Duration = Duration::from_secs(2);
 
 /// What is to be heard, and how.
 #[derive(Clone, Debug)]
@@ -50,40 +60,54 @@ pub struct Playing {
     pub volume: Volume,
 }
 
+/// Where a stream is, and the name and file under which the server announces its end.
+struct Announced {
+    rtsp: String,
+    publisher: String,
+    file: String,
+}
+
 /// Plays it until it ends, or SIGINT or SIGTERM says so; a second one does not wait until all is heard.
 ///
 /// # Errors
-/// If it cannot be heard, or not to its end.
+/// If it cannot be heard, or breaks off: [`Failure::BrokeOff`].
 pub async fn play(dialer: &Dialer, name: Option<&str>, playing: &Playing) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(Failure::Input)?;
+    // A FILE that cannot be sent is reported before anything else is tried. All generated names are equally long.
+    request(name.unwrap_or(&made_up()), playing)?;
     // Before anybody is asked for anything.
     let ready = playing.output.prepare().map_err(Failure::Sound)?;
     let mut errand = Errand::begin(dialer, name).await?;
-    let own = errand.name.clone();
-    let asked = Message {
-        destination: &playing.of,
-        data: &playing.file,
-        ..Joining::command(&own, Operation::Play.wire())
-    };
+    let asked = request(&errand.name, playing)?;
     errand.send(&asked).await?;
-    let address = select! {
+    let announced = select! {
         answered = timeout(ANSWER_WITHIN, answer(&mut errand, &playing.of)) => {
             answered.map_err(|_| Failure::NoAnswer { who: playing.of.clone(), within: ANSWER_WITHIN })??
         }
         () = signals.next() => return errand.leave().await,
     };
-    hear(dialer, &address, playing, ready, &mut errand, &mut signals).await?;
+    hear(dialer, &announced, playing, ready, &mut errand, &mut signals).await?;
     // The stream may have ended because the server did.
     let _ = errand.leave().await;
     Ok(())
 }
 
+/// The message by which `own` asks for the file.
+fn request(own: &str, playing: &Playing) -> Result<Line, Failure> {
+    let Playing { of, file, .. } = playing;
+    let message = Message { destination: of, data: file, ..Joining::command(own, Operation::Play.wire()) };
+    fit_data(message, MESSAGE_BYTES).map_err(|why| Failure::Argument { what: "FILE", why })
+}
+
 /// Where it is to be heard.
-async fn answer(errand: &mut Errand, of: &str) -> Result<String, Failure> {
+async fn answer(errand: &mut Errand, of: &str) -> Result<Announced, Failure> {
     loop {
         let received = errand.next().await?;
         match received.meaning() {
-            Meaning::Offered { by, offer } if is_same(by, of) => return Ok(offer.rtsp.to_owned()),
+            Meaning::Offered { by, offer } if is_same(by, of) => {
+                let [rtsp, publisher, file] = [offer.rtsp, by, offer.file].map(str::to_owned);
+                return Ok(Announced { rtsp, publisher, file });
+            }
             Meaning::NotOffered { by, why } if is_same(by, of) => {
                 return Err(Failure::Refused(format!("{by}: {why}")));
             }
@@ -99,7 +123,7 @@ async fn answer(errand: &mut Errand, of: &str) -> Result<String, Failure> {
 
 async fn hear(
     dialer: &Dialer,
-    address: &str,
+    announced: &Announced,
     playing: &Playing,
     ready: Ready,
     errand: &mut Errand,
@@ -108,32 +132,85 @@ async fn hear(
     let (orders, mut ordered) = channel(1);
     let (progress, mut told) = watch::channel(Progress::default());
     let way = if playing.interleaved { Way::Interleaved } else { Way::Udp };
-    let wanted = play::Wanted { dialer, address, way, ready, volume: playing.volume };
+    let wanted = play::Wanted { dialer, address: &announced.rtsp, way, ready, volume: playing.volume };
     let heard = play::play(wanted, &mut ordered, &progress);
     pin!(heard);
     let mut shown = Shown::new(&playing.file);
-    let (mut is_joined, mut is_stopped) = (true, false);
+    let (mut word, mut is_stopped) = (Word::default(), false);
     let heard = loop {
         select! {
             heard = &mut heard => break heard,
             Ok(()) = told.changed() => shown.show(&told.borrow_and_update()),
             () = signals.next() => {
                 if is_stopped {
-                    break Ok(Figures::default());
+                    break Ok(Played { figures: Figures::default(), ending: Ending::Stopped });
                 }
                 is_stopped = true;
                 stop(&orders);
             }
-            // What is said does not matter, but it has to be taken. Without a name, the stream may go on.
-            message = errand.next(), if is_joined => is_joined = message.is_ok(),
+            // Without a name, the stream may go on.
+            () = listen(errand, &mut word, announced), if word.lost.is_none() => {}
         }
     };
+    if heard.as_ref().is_ok_and(|played| played.ending != Ending::Stopped) {
+        let word_comes = async {
+            while !word.is_final() {
+                listen(errand, &mut word, announced).await;
+            }
+        };
+        // A server that says nothing leaves the reason open, and `verdict` goes by the rest.
+        let _ = timeout(WORD_WITHIN, word_comes).await;
+    }
     shown.end();
     let progress = told.borrow();
     if let Some(remark) = words::remark(&progress) {
         say(&remark);
     }
-    heard.map(|_| ()).map_err(|why| failure(why, playing))
+    conclude(heard, &progress, word, playing, announced)
+}
+
+/// Takes one message from the control connection, or notes its end.
+async fn listen(errand: &mut Errand, word: &mut Word, announced: &Announced) {
+    match errand.next().await {
+        Ok(received) => {
+            if let Meaning::ServerSays { operation, text } = received.meaning()
+                && operation == Operation::Stop.wire()
+            {
+                word.take(text, &announced.publisher, &announced.file);
+            }
+        }
+        Err(why) => word.lost = Some(why),
+    }
+}
+
+fn conclude(
+    heard: Result<Played, Failed>,
+    progress: &Progress,
+    word: Word,
+    playing: &Playing,
+    announced: &Announced,
+) -> Result<(), Failure> {
+    let why = match heard {
+        Ok(Played { ending, .. }) => match verdict(ending, progress, word, &announced.publisher) {
+            Ok(()) => return Ok(()),
+            Err(why) => why,
+        },
+        Err(Failed::Stream(why)) => match word {
+            Word { ended: Some(Some(why)), .. } => Broken::Ended(why),
+            Word { lost: Some(lost), .. } => Broken::Lost(Box::new(lost)),
+            // It never began.
+            _ if progress.stage == Stage::Asking => return Err(Failure::Stream(why)),
+            _ => Broken::Stream(why),
+        },
+        Err(why) => return Err(failure(why, playing)),
+    };
+    let place = if progress.stage == Stage::Playing {
+        format!("broke off at {}", words::place(progress))
+    } else {
+        "ended before anything was heard".to_owned()
+    };
+    let stream = format!("{}: {}", announced.publisher, announced.file);
+    Err(Failure::BrokeOff { stream, place, why })
 }
 
 fn stop(orders: &Sender<Order>) {

@@ -4,21 +4,25 @@ use std::{cell::Cell, io, pin::pin, time::Duration};
 
 use tokio::{
     select,
-    sync::{Notify, mpsc::Receiver},
+    sync::Notify,
     time::{Instant, timeout},
 };
 
-use super::{Errand, Failure, errand};
-use crate::client::{
-    Received,
-    dial::Dialer,
-    input,
-    joining::SERVER,
-    leaving::exit_in_words,
-    meaning::Meaning,
-    moment::reached,
-    text::{To, fit},
-    wire,
+use super::{
+    Errand, Failure, errand,
+    lines::{Lines, OnBadLine},
+};
+use crate::{
+    client::{
+        dial::Dialer,
+        joining::SERVER,
+        leaving::exit_in_words,
+        meaning::Meaning,
+        moment::reached,
+        text::{MAX_MESSAGE_BYTES, MESSAGE_BYTES, To, fit},
+        wire,
+    },
+    protocol::Line,
 };
 
 /// What is to be said.
@@ -32,34 +36,51 @@ pub enum Words {
 
 /// Where messages come from.
 enum Source {
-    One(Option<Received>),
-    Lines { lines: Receiver<io::Result<input::Line>>, number: u64, to: To },
+    One(Option<Line>),
+    Lines(Lines),
+}
+
+/// The messages to send, and how.
+#[derive(Clone, Debug)]
+pub struct Sending {
+    /// The receivers.
+    pub to: To,
+    /// The texts.
+    pub words: Words,
+    /// How lines that cannot be sent are treated.
+    pub on_bad_line: OnBadLine,
+    /// Time for which the server may accept nothing while there is something to send, and for which it may confirm nothing
+    /// after that.
+    pub within: Duration,
 }
 
 /// Sends messages, and waits until the server has carried out all of them. The first that the server refuses is the
-/// last that is sent. `within`: how long the server may take nothing while there is something to send, and say nothing while
-/// its confirmation is waited for.
+/// last that is sent.
 ///
 /// # Errors
 /// If a message cannot be sent, or the server refuses one, or does nothing for too long, or the connection breaks.
-pub async fn send(
-    dialer: &Dialer,
-    name: &str,
-    to: To,
-    words: Words,
-    within: Duration,
-) -> Result<(), Failure> {
-    // Judged before anybody hears of it.
+pub async fn send(dialer: &Dialer, name: &str, sending: Sending) -> Result<(), Failure> {
+    let Sending { to, words, on_bad_line, within } = sending;
+    // Judged before anybody hears of it, by what any server could take.
     let text = match words {
-        Words::Text(text) => Some(fit(name, &to, &text).map_err(Failure::Text)?),
+        Words::Text(text) => {
+            fit_argument(name, &to, &text, MAX_MESSAGE_BYTES)?;
+            Some(text)
+        }
         Words::Input => None,
     };
     let dialer = dialer.clone().with_no_answer(within);
-    let (name, mut receiver, mut sender) = Errand::begin(&dialer, name).await?.into_parts();
+    let mut errand = Errand::begin(&dialer, name).await?;
+    let limit = match &text {
+        // A server that takes less says so itself.
+        Some(text) if fit(&errand.name, &to, text, MESSAGE_BYTES).is_ok() => MESSAGE_BYTES,
+        _ => errand.message_bytes().await?,
+    };
+    let (name, mut receiver, mut sender) = errand.into_parts();
     // Not read before: a password may have been typed.
     let mut source = match text {
-        Some(message) => Source::One(Some(Received { sender: name.clone(), ..message })),
-        None => Source::Lines { lines: input::lines().map_err(Failure::Input)?, number: 0, to },
+        Some(text) => Source::One(Some(fit_argument(&name, &to, &text, limit)?)),
+        None => Source::Lines(Lines::begin(to, limit, on_bad_line)?),
     };
     let (mut refusals, signs) = (Refusals::default(), Signs::default());
     let end = {
@@ -80,7 +101,15 @@ pub async fn send(
             }
         }
     };
+    if let Source::Lines(lines) = &source {
+        lines.tell_of_bad_ones();
+    }
     refusals.judged(end)
+}
+
+/// The message that says TEXT.
+fn fit_argument(name: &str, to: &To, text: &str, limit: usize) -> Result<Line, Failure> {
+    fit(name, to, text, limit).map_err(|why| Failure::Argument { what: "TEXT", why })
 }
 
 /// What those who send and hear tell each other.
@@ -92,6 +121,8 @@ struct Signs {
     said: Notify,
     /// How much longer than usual the confirmation may take because of what was sent before.
     backlog: Cell<Duration>,
+    /// How many messages were sent.
+    sent: Cell<u64>,
 }
 
 /// Sends all there is, or what there is before a refusal; then leaves.
@@ -109,16 +140,17 @@ async fn say(
             next = source.next(name) => next,
         };
         match next {
-            Ok(Some(message)) => {
+            Ok(Some(line)) => {
                 sender.paused().await;
-                taken(within, sender.send(&message.as_message())).await?;
+                signs.sent.set(signs.sent.get() + 1);
+                taken(within, sender.send(&line)).await?;
             }
             Ok(None) => break Ok(()),
             Err(failure) => break Err(failure),
         }
     };
     sender.paused().await;
-    taken(within, sender.send(&exit_in_words(name).as_message())).await?;
+    taken(within, sender.send(&exit_in_words(name))).await?;
     // A server that refuses even this ends the connection all the same, once it has answered everything.
     taken(within, sender.finish()).await?;
     signs.backlog.set(sender.backlog().await);
@@ -130,7 +162,8 @@ async fn taken(within: Duration, sending: impl Future<Output = io::Result<()>>) 
     Ok(timeout(within, sending).await.map_err(|_| Failure::NotTaken { within })??)
 }
 
-/// Hears what the server says until it has confirmed the leaving, or says nothing for too long that could lead to it.
+/// Hears what the server says until it has confirmed the leaving, or says nothing for too long that could lead to it. Each
+/// message that was sent gives it one answer's time, so that no server can be waited for without end.
 async fn hear(
     receiver: &mut wire::Receiver,
     name: &str,
@@ -139,7 +172,7 @@ async fn hear(
     signs: &Signs,
 ) -> Result<(), Failure> {
     // While there is something to send, that is what the server is waited for with.
-    let mut until = None;
+    let (mut until, mut answers) = (None, 0);
     loop {
         let message = select! {
             message = errand::next(receiver) => message?,
@@ -149,9 +182,12 @@ async fn hear(
             }
             () = reached(until) => return Err(Failure::NotConfirmed { within }),
         };
-        // It is at work for this one; what others say does not show that.
-        if until.is_some() && [SERVER, name].contains(&message.sender.as_str()) {
-            until = Some(Instant::now() + within);
+        // It is at work for this one; what others say does not show that, nor what nothing was sent for.
+        if [SERVER, name].contains(&message.sender.as_str()) {
+            answers += 1;
+            if until.is_some() && answers <= signs.sent.get() {
+                until = Some(Instant::now() + within);
+            }
         }
         match message.meaning() {
             Meaning::Left => return Ok(()),
@@ -190,23 +226,10 @@ impl Refusals {
 
 impl Source {
     /// The next message. Dropped before it is done, it loses nothing.
-    async fn next(&mut self, name: &str) -> Result<Option<Received>, Failure> {
-        let (lines, number, to) = match self {
-            Self::One(message) => return Ok(message.take()),
-            Self::Lines { lines, number, to } => (lines, number, &*to),
-        };
-        loop {
-            let line = match lines.recv().await {
-                None => return Ok(None),
-                Some(line) => line.map_err(Failure::Input)?,
-            };
-            *number += 1;
-            let read = match line.text() {
-                Ok("") => continue,
-                Ok(text) => fit(name, to, text),
-                Err(why) => Err(why),
-            };
-            return read.map(Some).map_err(|why| Failure::Line { number: *number, why });
+    async fn next(&mut self, name: &str) -> Result<Option<Line>, Failure> {
+        match self {
+            Self::One(message) => Ok(message.take()),
+            Self::Lines(lines) => lines.next(name).await,
         }
     }
 }
@@ -224,11 +247,12 @@ mod tests {
     const WITHIN: Duration = Duration::from_mins(1);
 
     /// What is heard of a server that is told here when to say what, all having been sent at the beginning; and when.
-    async fn heard(lines: &[(u64, &str)]) -> (Result<(), Failure>, u64) {
+    async fn heard(sent: u64, lines: &[(u64, &str)]) -> (Result<(), Failure>, u64) {
         let (ours, theirs) = duplex(1024);
         let (mut receiver, _sender) = wire::halves_framed(Box::new(ours), Framing::Lines);
         let (mut refusals, signs) = (Refusals::default(), Signs::default());
         signs.said.notify_one();
+        signs.sent.set(sent);
         let begin = Instant::now();
         let saying = say_when(theirs, lines, begin);
         let end = select! {
@@ -249,11 +273,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_server_that_confirms_nothing_is_waited_for_so_long() {
         let not_confirmed = |heard| matches!(heard, Err(Failure::NotConfirmed { within: WITHIN }));
-        let (end, after) = heard(&[]).await;
+        let (end, after) = heard(2, &[]).await;
         assert!(not_confirmed(end));
         assert_eq!(after, 60);
         // Others go on talking: that shows nothing of what becomes of ours.
-        let (end, after) = heard(&[(50, "bob | all clients | broadcast | hi")]).await;
+        let (end, after) = heard(2, &[(50, "bob | all clients | broadcast | hi")]).await;
         assert!(not_confirmed(end));
         assert_eq!(after, 60);
     }
@@ -262,14 +286,22 @@ mod tests {
     async fn a_server_that_is_still_at_work_is_waited_for() {
         let ours = "ana | all clients | broadcast | hi";
         let (end, after) =
-            heard(&[(50, ours), (100, ours), (150, "server | ana | exit | client disconnected")]).await;
+            heard(2, &[(50, ours), (100, ours), (150, "server | ana | exit | client disconnected")]).await;
         assert!(end.is_ok());
         assert_eq!(after, 150);
     }
 
     #[tokio::test(start_paused = true)]
+    async fn more_answers_than_there_were_messages_are_not_waited_for() {
+        let ours = "ana | ana | echo | still at it";
+        let (end, after) = heard(2, &[(50, ours), (100, ours), (150, ours), (200, ours)]).await;
+        assert!(matches!(end, Err(Failure::NotConfirmed { within: WITHIN })));
+        assert_eq!(after, 160);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_was_refused_before_tells_why() {
-        let (end, after) = heard(&[(50, "server | ana | private_message | no such client")]).await;
+        let (end, after) = heard(1, &[(50, "server | ana | private_message | no such client")]).await;
         assert_eq!(end.unwrap_err().to_string(), "no such client");
         assert_eq!(after, 110);
     }

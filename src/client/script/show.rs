@@ -8,16 +8,17 @@ use crate::{
     client::{
         Received,
         files::{Entry, Quoted},
+        spelt::{Keep, Spelt},
     },
-    escape::{Legible, is_unsafe},
+    escape::is_unsafe,
 };
 
 /// The form of what is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// As it came.
+    /// As it came, but for characters that could do harm, see [`Spelt`]: what is printed into a pipe is often shown.
     Plain,
-    /// Fit for a terminal.
+    /// Fit for a terminal, each text unmistakable.
     Terminal,
     /// One JSON object a line.
     Json,
@@ -27,17 +28,14 @@ pub enum Form {
 #[must_use]
 pub fn message(form: Form, received: &Received, at: SystemTime) -> String {
     let Received { sender, destination, operation, data } = received;
+    let line = |keep| {
+        let [sender, destination, operation, data] =
+            [sender, destination, operation, data].map(|field| Spelt(field, keep));
+        format!("{sender} | {destination} | {operation} | {data}\n")
+    };
     match form {
-        Form::Plain => format!("{sender} | {destination} | {operation} | {data}\n"),
-        Form::Terminal => {
-            format!(
-                "{} | {} | {} | {}\n",
-                Legible::escaped(sender),
-                Legible::escaped(destination),
-                Legible::escaped(operation),
-                Legible::escaped(data)
-            )
-        }
+        Form::Plain => line(Keep::Tabs),
+        Form::Terminal => line(Keep::Nothing),
         Form::Json => object(&[
             ("time", humantime::format_rfc3339_millis(at).to_string().into()),
             ("from", sender.as_str().into()),
@@ -79,8 +77,8 @@ pub fn words(form: Form, text: &str) -> String {
 /// A text that is alone on its line.
 fn one(form: Form, key: &str, text: &str) -> String {
     match form {
-        Form::Plain => format!("{text}\n"),
-        Form::Terminal => format!("{}\n", Legible::escaped(text)),
+        Form::Plain => format!("{}\n", Spelt(text, Keep::Tabs)),
+        Form::Terminal => format!("{}\n", Spelt(text, Keep::Nothing)),
         Form::Json => object(&[(key, text.into())]),
     }
 }
@@ -136,7 +134,7 @@ mod tests {
         let said = said("a\u{202e}\"b\" \\ | c");
         assert_eq!(
             message(Form::Plain, &said, at),
-            "bob | all clients | broadcast | a\u{202e}\"b\" \\ | c\n"
+            "bob | all clients | broadcast | a\\u{202e}\"b\" \\ | c\n"
         );
         assert_eq!(
             message(Form::Terminal, &said, at),

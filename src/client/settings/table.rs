@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Settings;
 use crate::{
-    client::Target,
+    client::{Target, ports::PortSet},
     layers::{self, ConfigError, Form, Layers, OneOf, PathOf, Raw, Refused, Setting, YesNo, setting},
     protocol::Name,
     source::quoted,
@@ -20,6 +20,8 @@ const SETTINGS: &[Setting<Settings>] = &[
     setting!("", "key", PathOf("file"), key),
     setting!("", "password_file", PathOf("file"), password_file),
     setting!("share", "ask", YesNo, asks_first),
+    setting!("audio", "ports", PortsOf, audio_ports),
+    setting!("audio", "allow_plain", YesNo, audio_allow_plain),
 ];
 
 /// What means nothing without TLS.
@@ -41,16 +43,20 @@ impl layers::Settings for Settings {
     }
 
     /// Who says whom to trust expects to be safe: that is not left unheard, unless "no TLS" is said in a later layer.
-    fn judge(layers: &Layers<Self>) -> Result<(), ConfigError> {
+    fn judge(layers: &Layers<Self>) -> Vec<ConfigError> {
         let Settings { tls, ca, cert, key, .. } = &layers.config;
-        for (setting, path) in FOR_TLS.into_iter().zip([ca, cert, key]) {
+        let is_unheard = |setting: &str, path: &Path| {
             let is_overruled = layers.origin("", "tls").is_over(layers.origin("", setting));
-            if !tls && !path.as_os_str().is_empty() && !is_overruled {
+            !tls && !path.as_os_str().is_empty() && !is_overruled
+        };
+        let unheard =
+            FOR_TLS.into_iter().zip([ca, cert, key]).filter(|(setting, path)| is_unheard(setting, path));
+        unheard
+            .map(|(setting, _)| {
                 let index = Self::find("", setting).unwrap_or_default();
-                return Err(layers.refusal(index, r#""", because tls is not true"#.to_owned()));
-            }
-        }
-        Ok(())
+                layers.refusal(index, r#""", because tls is not true"#.to_owned())
+            })
+            .collect()
     }
 }
 
@@ -78,6 +84,25 @@ impl Form for NameOf {
     }
 }
 
+/// Some ports.
+struct PortsOf;
+
+impl Form for PortsOf {
+    type Value = PortSet;
+
+    fn allowed(&self) -> String {
+        r#"ports and ranges of ports, such as "322, 554, 8000-8999", each 1 to 65535"#.to_owned()
+    }
+
+    fn read(&self, raw: Raw<'_>) -> Result<PortSet, Refused> {
+        raw.text().and_then(|text| text.parse().ok()).ok_or(Refused::WHOLE)
+    }
+
+    fn show(&self, value: &PortSet) -> String {
+        quoted(&value.to_string())
+    }
+}
+
 /// A server.
 struct ServerOf;
 
@@ -85,7 +110,7 @@ impl Form for ServerOf {
     type Value = Target;
 
     fn allowed(&self) -> String {
-        r#"a host, with or without a port, such as "chat.example", "192.0.2.1:1234" or "[::1]:1234""#
+        r#"a host, with or without a port, such as "chat.example", "192.0.2.1:1234" or "[::1]:1234", and no URL"#
             .to_owned()
     }
 

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use rustls::{
-    DigitallySignedStruct, RootCertStore, SignatureScheme,
+    CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        verify_server_name,
     },
     crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime},
+    server::ParsedCertificate,
 };
 
 use super::{TlsOptions, Unusable};
-use crate::pem::PemFile;
+use crate::pem::{self, PemFile};
 
 /// Who is trusted, for words about those who are not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,27 +36,105 @@ pub(super) fn verifier(
     if options.insecure {
         return Ok((Arc::new(Anybody(Arc::clone(provider))), Trusted::Anybody));
     }
-    let (roots, trusted) = match &options.ca {
+    let by = |roots| {
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+        verifier.build().map_err(|_| Unusable::NoRoots)
+    };
+    match &options.ca {
         Some(path) => {
             let file = PemFile::new("ca", path);
-            (from_file(&file)?, Trusted::File(file.shown()))
+            let named = file.certificates()?;
+            let verifier = by(from_file(&file, &named)?)?;
+            Ok((Arc::new(OrNamed { verifier, named }), Trusted::File(file.shown())))
         }
-        None => (of_the_system()?, Trusted::System),
-    };
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
-        .build()
-        .map_err(|_| Unusable::NoRoots)?;
-    Ok((verifier, trusted))
+        None => Ok((by(of_the_system()?)?, Trusted::System)),
+    }
 }
 
-fn from_file(file: &PemFile<'_>) -> Result<RootCertStore, Unusable> {
+fn from_file(file: &PemFile<'_>, named: &[CertificateDer<'static>]) -> Result<RootCertStore, Unusable> {
     let mut roots = RootCertStore::empty();
-    for certificate in file.certificates()? {
-        roots
-            .add(certificate)
-            .map_err(|error| file.unusable(format!("holds a certificate that cannot be used: {error}")))?;
+    for certificate in named {
+        roots.add(certificate.clone()).map_err(|error| {
+            let why = match &error {
+                Error::InvalidCertificate(why) => pem::fault(why),
+                _ => "cannot be judged by this program",
+            };
+            file.unusable(format!("holds a certificate that cannot be used: it {why}"))
+        })?;
     }
     Ok(roots)
+}
+
+/// Judges as usual, but also believes a certificate that is itself among those that the user named, where nothing is wrong
+/// but that it is a certificate authority's, or that it names no host at all. `openssl req -x509` makes such certificates.
+/// That the server has its key, and that it is in time, is seen to as always; a host that it names has to be the server's.
+#[derive(Debug)]
+struct OrNamed {
+    verifier: Arc<WebPkiServerVerifier>,
+    named: Vec<CertificateDer<'static>>,
+}
+
+impl OrNamed {
+    /// Judges a certificate that is refused for this reason, though the user named it.
+    fn judge(
+        certificate: &CertificateDer<'_>,
+        server: &ServerName<'_>,
+        why: CertificateError,
+    ) -> Result<(), Error> {
+        if !pem::is_only_an_authoritys(&why) {
+            return if names_no_host(&why) { Ok(()) } else { Err(why.into()) };
+        }
+        // The library judges times before it finds that out, and names after.
+        match verify_server_name(&ParsedCertificate::try_from(certificate)?, server) {
+            Err(Error::InvalidCertificate(why)) if names_no_host(&why) => Ok(()),
+            judged => judged,
+        }
+    }
+}
+
+/// Whether a certificate is refused because it names no host. Its common name counts for nothing since RFC 9525.
+fn names_no_host(why: &CertificateError) -> bool {
+    matches!(why, CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty())
+}
+
+impl ServerCertVerifier for OrNamed {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        server: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        match self.verifier.verify_server_cert(certificate, between, server, ocsp, now) {
+            Err(Error::InvalidCertificate(why)) if self.named.contains(certificate) => {
+                Self::judge(certificate, server, why).map(|()| ServerCertVerified::assertion())
+            }
+            judged => judged,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
 }
 
 fn of_the_system() -> Result<RootCertStore, Unusable> {

@@ -8,7 +8,7 @@ use std::{
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, pki_types::UnixTime};
 
 use super::trust::Trusted;
-use crate::escape::Escaped;
+use crate::{escape::Escaped, pem};
 
 /// Of an error that came up while TLS was spoken.
 pub(super) fn of(error: &io::Error, trusted: &Trusted) -> String {
@@ -19,6 +19,12 @@ pub(super) fn of(error: &io::Error, trusted: &Trusted) -> String {
         }
         Some(Error::InvalidCertificate(why)) => format!("its certificate {}", of_certificate(why, trusted)),
         Some(Error::AlertReceived(alert)) => of_alert(*alert),
+        Some(Error::PeerIncompatible(_)) => {
+            "it speaks no version of TLS, or no cipher, that is safe today (TLS 1.2 or 1.3)".to_owned()
+        }
+        Some(Error::InvalidMessage(_) | Error::PeerMisbehaved(_) | Error::InappropriateMessage { .. }) => {
+            "what it sends is no TLS as it should be; is this the right port?".to_owned()
+        }
         Some(other) => Escaped(other).to_string(),
         None if error.kind() == ErrorKind::UnexpectedEof => {
             "it ended the connection while TLS was being agreed on; if it does not speak TLS, leave out --tls"
@@ -52,7 +58,9 @@ fn of_certificate(why: &CertificateError, trusted: &Trusted) -> String {
         CertificateError::NotValidYetContext { not_before, .. } => {
             format!("is not good until {}; is this machine's clock right?", date(*not_before))
         }
-        CertificateError::BadSignature => match trusted {
+        // An issuer of the right name whose key signs in another way is another issuer, too.
+        CertificateError::BadSignature
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => match trusted {
             Trusted::File(file) => format!(
                 "is signed with another key than that of {file}, though with the same name; it may have been made anew: get it \
                  again from whoever runs the server"
@@ -62,7 +70,13 @@ fn of_certificate(why: &CertificateError, trusted: &Trusted) -> String {
         CertificateError::InvalidPurposeContext { .. } | CertificateError::InvalidPurpose => {
             "was not made for servers".to_owned()
         }
-        other => format!("is not accepted: {}", Escaped(other)),
+        why if pem::is_only_an_authoritys(why) => format!(
+            "{}; if it is a server of your own, name exactly this certificate with --ca FILE",
+            pem::fault(why)
+        ),
+        CertificateError::Expired => "expired; whoever runs the server has to renew it".to_owned(),
+        CertificateError::NotValidYet => "is not good yet; is this machine's clock right?".to_owned(),
+        other => format!("{}; whoever runs the server has to make another", pem::fault(other)),
     }
 }
 

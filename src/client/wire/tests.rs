@@ -3,6 +3,7 @@
 use tokio::io::duplex;
 
 use super::*;
+use crate::protocol::Message;
 
 #[tokio::test(start_paused = true)]
 async fn a_server_without_line_endings_gets_none_and_a_pause() {
@@ -12,7 +13,7 @@ async fn a_server_without_line_endings_gets_none_and_a_pause() {
     let Some(Item::Message(request)) = receiver.next().await.unwrap() else { panic!("no message") };
     let begin = Instant::now();
     for _ in 0..2 {
-        sender.send(&request.as_message()).await.unwrap();
+        sender.send(&Line::new(&request.as_message()).unwrap()).await.unwrap();
     }
     assert_eq!(begin.elapsed(), UNFRAMED_GAP);
     let text = "server | client | name | no data";
@@ -71,11 +72,12 @@ async fn a_server_that_is_held_up_by_what_was_sent_is_given_its_time() {
     let (mut receiver, mut sender, mut theirs) = confirmed().await;
     let begin = Instant::now();
     let data = "x".repeat(900);
-    let message = Message { sender: "ana", destination: "all", operation: "broadcast", data: &data };
-    let mut taken = vec![0; 100 * Line::from(&message).as_bytes().len()];
+    let line = Line::new(&Message { sender: "ana", destination: "all", operation: "broadcast", data: &data });
+    let line = line.unwrap();
+    let mut taken = vec![0; 100 * line.as_bytes().len()];
     let sending = async {
         for _ in 0..100 {
-            sender.send(&message).await.unwrap();
+            sender.send(&line).await.unwrap();
         }
     };
     let (_, read) = tokio::join!(sending, theirs.read_exact(&mut taken));
@@ -89,15 +91,31 @@ async fn a_server_that_is_held_up_by_what_was_sent_is_given_its_time() {
 async fn a_message_whose_sending_was_given_up_is_not_torn() {
     let (_receiver, mut sender, mut theirs) = confirmed().await;
     let data = "x".repeat(900);
-    let message = Message { sender: "ana", destination: "all", operation: "broadcast", data: &data };
-    sender.send(&message).await.unwrap();
+    let line = Line::new(&Message { sender: "ana", destination: "all", operation: "broadcast", data: &data });
+    let line = line.unwrap();
+    sender.send(&line).await.unwrap();
     // There is no room for all of the second.
-    assert!(tokio::time::timeout(Duration::from_secs(1), sender.send(&message)).await.is_err());
-    let line = Line::from(&message);
+    assert!(tokio::time::timeout(Duration::from_secs(1), sender.send(&line)).await.is_err());
     let mut taken = vec![0; 3 * line.as_bytes().len()];
-    let (sent, read) = tokio::join!(sender.send(&message), theirs.read_exact(&mut taken));
+    let (sent, read) = tokio::join!(sender.send(&line), theirs.read_exact(&mut taken));
     (sent.unwrap(), read.unwrap());
     assert_eq!(taken, line.as_bytes().repeat(3));
+}
+
+#[tokio::test]
+async fn no_name_is_taken_for_a_short_form() {
+    for (line, sent) in [
+        ("/all | bob | private_message | hi", " | bob | private_message | hi\n"),
+        ("ana | bob | private_message | /hi", "ana | bob | private_message | /hi\n"),
+    ] {
+        let (ours, mut theirs) = duplex(1024);
+        let (_receiver, mut sender) = halves_framed(Box::new(ours), Framing::Lines);
+        let message = Message::parse(line).unwrap();
+        sender.send(&Line::new(&message).unwrap()).await.unwrap();
+        let mut read = vec![0; 1024];
+        let length = theirs.read(&mut read).await.unwrap();
+        assert_eq!(std::str::from_utf8(&read[..length]).unwrap(), sent);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -187,6 +187,48 @@ fn an_abandoned_unframed_message_ends_with_silence() {
 }
 
 #[test]
+fn an_unframed_client_whose_read_ends_with_a_line_ending_is_a_line_client() {
+    for reads in [
+        &[&b"\r\n"[..]][..],
+        &[b"\n"],
+        &[b"\r", b"\n"],
+        &[b"alan | alan | echo | hi\r\n"],
+        &[b"/list", b"\r\n"],
+        &[b"\r\nalan | alan | echo | hi", b"\r\n"],
+    ] {
+        let (mut decoder, mut src) = unframed();
+        let mut seen = Vec::new();
+        for read in reads {
+            assert_eq!(decoder.kind(), Kind::Unframed, "{reads:?}");
+            src.extend_from_slice(read);
+            while let Some(frame) = decoder.decode(&mut src).unwrap() {
+                seen.push(frame);
+            }
+            if decoder.read_done(&src) {
+                seen.extend(decoder.silence(&mut src));
+            }
+        }
+        assert_eq!(decoder.kind(), Kind::Line, "{reads:?}");
+        assert!(
+            seen.iter().all(|frame| [line("alan | alan | echo | hi"), line("/list")].contains(frame)),
+            "{seen:?}"
+        );
+        // From here on a message ends with a line ending and with nothing else.
+        src.extend_from_slice(b"alan | alan | echo | ho");
+        assert_eq!(decoder.decode(&mut src).unwrap(), None);
+        assert!(!decoder.read_done(&src));
+        src.extend_from_slice(b"\r\n");
+        assert_eq!(decoder.decode(&mut src).unwrap(), Some(line("alan | alan | echo | ho")));
+    }
+    // A line ending within DATA shows nothing.
+    let (mut decoder, mut src) = unframed();
+    src.extend_from_slice(b"alan | alan | echo | two\nlines");
+    while decoder.decode(&mut src).unwrap().is_some() {}
+    assert!(decoder.read_done(&src));
+    assert_eq!(decoder.kind(), Kind::Unframed);
+}
+
+#[test]
 fn the_first_line_is_not_timed_and_each_other_has_its_own_number() {
     let mut decoder = FrameDecoder::new(LIMIT);
     let mut src = BytesMut::from(&b"al"[..]);

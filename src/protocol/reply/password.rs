@@ -32,9 +32,26 @@ pub fn no_try_left(limit: usize, name: &Name) -> Line {
 /// Too many wrong passwords came from that address.
 #[must_use]
 pub fn too_many_passwords(limit: usize, name: &Name, wait: Duration) -> Line {
-    // Whole seconds, and not 0.
-    let wait = humantime::format_duration(Duration::from_secs(wait.as_secs() + 1));
+    let wait = whole_seconds(wait);
     refused(limit, name, &format!("Too many wrong passwords came from your address. Try again in {wait}"))
+}
+
+/// An account's name was given together with too many wrong passwords, from whatever addresses.
+#[must_use]
+pub fn too_many_for_account(limit: usize, name: &Name, wait: Duration) -> Line {
+    let wait = whole_seconds(wait);
+    refused(
+        limit,
+        name,
+        &format!(
+            "Too many wrong passwords were given for {name}. Try again in {wait}, or from an address from which you gave the right one before"
+        ),
+    )
+}
+
+/// A time to wait, in seconds rounded up and never 0.
+fn whole_seconds(wait: Duration) -> humantime::FormattedDuration {
+    humantime::format_duration(Duration::from_secs(wait.as_secs() + 1))
 }
 
 /// The password could not be compared.

@@ -59,7 +59,7 @@ pub fn cannot_play(limit: usize, from: &Name, to: &Name, why: &str) -> Option<Li
 
 fn whole(limit: usize, sender: &str, to: &Name, operation: Operation, data: &str) -> Option<Line> {
     let message = Message { sender, destination: to.as_str(), operation: operation.wire(), data };
-    (message.encoded_len() <= limit).then(|| Line::from(&message))
+    (message.encoded_len() <= limit).then(|| Line::lossy(&message))
 }
 
 /// One stream that is on.

@@ -13,7 +13,7 @@ fn read(line: &str) -> Request {
 }
 
 fn line(sender: &str, destination: &str, operation: &str, data: &str) -> Line {
-    Line::from(&Message { sender, destination, operation, data })
+    Line::lossy(&Message { sender, destination, operation, data })
 }
 
 fn direct(operation: Operation, typed: &str, data: &str) -> Direct {

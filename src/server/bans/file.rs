@@ -13,7 +13,7 @@ use crate::{
     escape::Escaped,
     protocol::{Target, moderation::MOST_REASON_CHARS, name::MAX_NAME_CHARS, network::Network},
     source::{
-        Source, SourceError, quoted,
+        Source, SourceError, first, quoted,
         rows::{self, Fault, Row},
     },
 };
@@ -34,17 +34,37 @@ pub struct WriteError {
     error: io::Error,
 }
 
+impl WriteError {
+    /// Whether it is the disk's fault, which may pass, and not that of the settings.
+    #[must_use]
+    pub fn is_the_disks(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        matches!(self.error.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem)
+            || self.error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+    }
+}
+
 /// Reads a bans file. One that is not there holds none.
 ///
 /// # Errors
 /// If it cannot be read, or points at the first thing wrong in it.
 pub fn read(path: &Path) -> Result<Bans, SourceError> {
     match Source::read(path, "a bans file") {
-        Ok(source) => parse(&source),
+        Ok(source) => parse(&source).map_err(first),
         Err(SourceError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             Ok(Bans::default())
         }
         Err(error) => Err(error),
+    }
+}
+
+/// All that is wrong in a bans file.
+#[must_use]
+pub fn faults(path: &Path) -> Vec<SourceError> {
+    match Source::read(path, "a bans file") {
+        Ok(source) => parse(&source).err().unwrap_or_default(),
+        Err(SourceError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => vec![error],
     }
 }
 
@@ -54,10 +74,10 @@ pub fn read(path: &Path) -> Result<Bans, SourceError> {
 /// As [`read`].
 #[cfg(any(test, feature = "fuzz"))]
 pub fn read_text(name: &str, bytes: Vec<u8>) -> Result<Bans, SourceError> {
-    parse(&Source::decode(name.to_owned(), bytes)?)
+    parse(&Source::decode(name.to_owned(), bytes)?).map_err(first)
 }
 
-fn parse(source: &Source) -> Result<Bans, SourceError> {
+fn parse(source: &Source) -> Result<Bans, Vec<SourceError>> {
     let bans = rows::read_all(source, "bans", &KEYS, |row, before: &[Ban]| {
         let ban = ban(row)?;
         if before.len() == MOST_BANS {
@@ -122,6 +142,18 @@ pub fn write(path: &Path, bans: &Bans) -> Result<(), WriteError> {
         .map_err(|error| WriteError { path: Escaped(path.display()).to_string(), error })
 }
 
+/// Finds out whether [`write`] would succeed: writes the new file, and removes it again.
+///
+/// # Errors
+/// As [`write`].
+pub fn try_out(path: &Path, bans: &Bans) -> Result<(), WriteError> {
+    let unwritable = |error| WriteError { path: Escaped(path.display()).to_string(), error };
+    let written = put_beside(path, &written(bans)).map_err(unwritable);
+    // One that was begun and could not be ended takes room on a disk that has none.
+    let _ = fs::remove_file(beside(path));
+    written
+}
+
 /// The file as it is written.
 pub fn written(bans: &Bans) -> String {
     let mut text = HEAD.to_owned();
@@ -142,6 +174,15 @@ pub fn written(bans: &Bans) -> String {
 }
 
 fn replace(path: &Path, text: &str) -> io::Result<()> {
+    put_beside(path, text)?;
+    fs::rename(beside(path), path)?;
+    // The rename itself is only on the disk once its folder is.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+/// Writes the new file, which takes the place of the old when it is whole.
+fn put_beside(path: &Path, text: &str) -> io::Result<()> {
     let beside = beside(path);
     // Left by a server that was killed in the middle.
     match fs::remove_file(&beside) {
@@ -151,11 +192,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     // New, so that nobody's link is followed to another file.
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
     file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    // The rename itself is only on the disk once its folder is.
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+    file.sync_all()
 }
 
 /// The new file until it takes the place of the old: in the same folder, because that is the same disk.
@@ -197,7 +234,7 @@ mod tests {
 
     fn refused(text: &str) -> String {
         let source = Source { path: "bans.toml".to_owned(), text: text.to_owned() };
-        parse(&source).unwrap_err().to_string()
+        first(parse(&source).unwrap_err()).to_string()
     }
 
     #[test]

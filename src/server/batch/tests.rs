@@ -17,7 +17,7 @@ enum Step {
 
 fn line(number: usize) -> Line {
     let data = number.to_string();
-    Line::from(&Message { sender: "a", destination: "b", operation: "echo", data: &data })
+    Line::lossy(&Message { sender: "a", destination: "b", operation: "echo", data: &data })
 }
 
 fn seat(slot: u32) -> Seat {

@@ -1,5 +1,7 @@
 //! The courier's part in TLS: handshakes, each a task of its own, until there is a session or a reason to end.
 
+use std::future::pending;
+
 use actix::{Addr, AsyncContext, Handler};
 use slog::{info, warn};
 use tokio::time::Instant;
@@ -11,6 +13,7 @@ use crate::{
     server::{
         close::CloseReason,
         connection::see_out,
+        doorkeeper::Stay,
         http::Visitor,
         messages::{Adopt, Secure, Secured, Shaken},
         seat::SessionId,
@@ -33,10 +36,16 @@ impl Courier {
             return self.log_refused(id, peer, CloseReason::ServerClosed, None);
         }
         let limit = self.surroundings.message_bytes;
-        let patience = self.surroundings.config.get().limits.name_timeout;
+        let patience = stay.name_timeout(self.surroundings.config.get().limits.name_timeout);
         let under_way = self.surroundings.tally.begin(Stage::Handshake);
         let task = actix_rt::spawn(async move {
-            let shaken = handshake(socket, secure.0, Instant::now() + patience).await;
+            let shaken = tokio::select! {
+                shaken = handshake(socket, secure.0, Instant::now() + patience) => shaken,
+                () = displaced(&stay) => {
+                    courier.do_send(Shaken { id, peer, speaks, outcome: Err((CloseReason::HandshakeTimeout, None)) });
+                    return;
+                }
+            };
             drop(under_way);
             match shaken {
                 Ok(stream) => {
@@ -93,6 +102,14 @@ impl Courier {
         if !self.closing {
             self.tell(seat, |outbox| outbox.put(&reply::name_request()));
         }
+    }
+}
+
+/// Waits until a connection that asks for the page has to give way to another.
+async fn displaced(stay: &Stay) {
+    match &stay.visit {
+        Some(visit) => visit.displaced().await,
+        None => pending().await,
     }
 }
 

@@ -2,7 +2,7 @@
 //! become a WebSocket.
 
 use actix::{Addr, Handler};
-use slog::{debug, info};
+use slog::debug;
 use tokio_util::either::Either;
 
 use super::{Courier, Guest, Manner};
@@ -39,9 +39,8 @@ impl Courier {
             }
             courier.do_send(Visited { id });
         });
-        if let Some((id, peer)) = self.visits.add(id, peer, task) {
-            info!(self.surroundings.log, "http connection displaced by newer ones"; "id" => id.0, "peer" => %peer);
-        }
+        // Which one gives way where there are too many is decided for all workers together: `page_places.rs`.
+        self.visits.hold(id, peer, task);
     }
 
     /// Ends what is under way: there will be no session, and nothing more to hear.

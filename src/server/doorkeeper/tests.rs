@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use tokio::time::advance;
 
 use super::*;

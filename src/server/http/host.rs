@@ -1,6 +1,7 @@
 //! Who may open a WebSocket from a browser: the page that came from here, and no other.
 //!
-//! A browser says which page wants it (`Origin`, RFC 6454), and which name it knows this server by (`Host`). Whoever
+//! A browser says which page wants it (`Origin`, RFC 6454), and which name it knows this server by (`Host`). The page's
+//! files are not judged by `Origin`. Whoever
 //! brings its own name to point at this machine could make both agree (DNS rebinding), so the name has to be one of ours.
 
 use std::net::IpAddr;
@@ -23,7 +24,10 @@ impl Stranger {
             Self::Host => {
                 "This server does not go by the name in the address. Use its IP address, or add the name to web.hosts.\n"
             }
-            Self::Origin => "A page from another server may not talk to this one.\n",
+            Self::Origin => {
+                "A page from another server may not talk to this one. If a proxy is between, have it pass on the browser's Host \
+                 header, with its port. For nginx: proxy_set_header Host $http_host;\n"
+            }
         }
     }
 }
@@ -35,37 +39,79 @@ pub fn own_names() -> Vec<String> {
     if name.is_empty() { Vec::new() } else { vec![format!("{name}.local"), name] }
 }
 
-/// Judges a request by its headers. `names` are this server's, beside its addresses and `localhost`.
+/// Judges a request by its `Host` and `Origin`. `names` are this server's, beside its addresses and `localhost`.
+///
+/// # Errors
+/// Which of the two is not this server's.
 pub fn judge<'a>(headers: &HeaderMap, names: impl IntoIterator<Item = &'a str>) -> Result<(), Stranger> {
-    let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
-    let host = text(header::HOST).ok_or(Stranger::Host)?;
-    if !is_ours(host, names) {
-        return Err(Stranger::Host);
-    }
-    // Programs that are no browsers say none.
+    judge_host(headers, names)?;
+    judge_origin(headers)
+}
+
+/// Judges a request by its `Host` alone. That is enough for files: they hold nothing that is not public, and browsers
+/// send `Origin` with scripts of the page itself.
+///
+/// # Errors
+/// If it names another server.
+pub fn judge_host<'a>(headers: &HeaderMap, names: impl IntoIterator<Item = &'a str>) -> Result<(), Stranger> {
+    let host = text(headers, header::HOST).ok_or(Stranger::Host)?;
+    is_ours(host, names).then_some(()).ok_or(Stranger::Host)
+}
+
+/// Judges by `Origin` whether a request comes from a page of the `Host` that it was sent to.
+///
+/// # Errors
+/// If it comes from another server's page.
+pub fn judge_origin(headers: &HeaderMap) -> Result<(), Stranger> {
+    // Programs that are no browsers send none.
     if !headers.contains_key(header::ORIGIN) {
         return Ok(());
     }
-    let authority = text(header::ORIGIN).and_then(|origin| origin.split_once("://")).map(|(_, rest)| rest);
-    let is_same = authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host));
-    is_same.then_some(()).ok_or(Stranger::Origin)
+    let origin = text(headers, header::ORIGIN).ok_or(Stranger::Origin)?;
+    let host = text(headers, header::HOST).ok_or(Stranger::Origin)?;
+    is_same(origin, host).then_some(()).ok_or(Stranger::Origin)
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Whether a page of this origin was served by this host. A host without a port agrees with any port: browsers send the
+/// port unless it is the scheme's own, so a proxy has removed it (nginx: `proxy_set_header Host $host`).
+fn is_same(origin: &str, host: &str) -> bool {
+    let Some((scheme, authority)) = origin.split_once("://") else { return false };
+    let ((page, page_port), (name, port)) = (split_port(authority), split_port(host));
+    let own_port = match scheme {
+        "https" => "443",
+        _ => "80",
+    };
+    page.eq_ignore_ascii_case(name) && port.is_none_or(|port| port == page_port.unwrap_or(own_port))
 }
 
 /// Whether a `Host` header names this server.
 fn is_ours<'a>(host: &str, names: impl IntoIterator<Item = &'a str>) -> bool {
-    let name = without_port(host);
+    let (name, _) = split_port(host);
     let literal = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     literal.parse::<IpAddr>().is_ok()
         || name == "localhost"
         || name.ends_with(".localhost")
-        || names.into_iter().any(|ours| ours.eq_ignore_ascii_case(&name))
+        // A setting that names nothing is no name.
+        || !name.is_empty() && names.into_iter().any(|ours| ours.eq_ignore_ascii_case(&name))
 }
 
-fn without_port(host: &str) -> &str {
+/// The name or address in a host with or without a port, without brackets.
+pub fn name_of(authority: &str) -> &str {
+    let (name, _) = split_port(authority);
+    let literal = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
+    literal.strip_suffix('.').unwrap_or(literal)
+}
+
+/// A host and its port, if it has one.
+fn split_port(host: &str) -> (&str, Option<&str>) {
     match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (name, Some(port)),
+        _ => (host, None),
     }
 }
 
@@ -84,7 +130,42 @@ mod tests {
         if let Some(origin) = origin {
             add(header::ORIGIN, origin);
         }
-        judge(&headers, ["lab", "lab.example"])
+        judge(&headers, ["lab", "lab.example", ""])
+    }
+
+    #[test]
+    fn a_host_whose_port_a_proxy_has_removed_agrees_with_any_port() {
+        for (host, origin) in [
+            ("lab.example", "http://lab.example:8080"),
+            ("LAB.example", "https://lab.example:8443"),
+            ("192.0.2.1", "http://192.0.2.1:8080"),
+            ("[::1]", "http://[::1]:8080"),
+            ("lab.example:443", "https://lab.example"),
+            ("lab.example:80", "http://lab.example"),
+        ] {
+            assert_eq!(judged(host, Some(origin)), Ok(()), "{host} {origin}");
+        }
+        for (host, origin) in [
+            ("lab.example:8080", "http://lab.example:8081"),
+            ("lab.example:80", "https://lab.example"),
+            ("lab.example", "http://evil.example"),
+            ("lab.example", "http://lab.example.evil.example"),
+            ("lab.example", "http://lab.example:80:81"),
+            ("127.0.0.1", "http://evil.example:127"),
+        ] {
+            assert_eq!(judged(host, Some(origin)), Err(Stranger::Origin), "{host} {origin}");
+        }
+    }
+
+    #[test]
+    fn files_are_for_every_page_and_for_no_other_name() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_static("lab"));
+        headers.insert(header::ORIGIN, HeaderValue::from_static("http://evil.example"));
+        assert_eq!(judge_host(&headers, ["lab"]), Ok(()));
+        assert_eq!(judge_host(&headers, ["other"]), Err(Stranger::Host));
+        headers.insert(header::HOST, HeaderValue::from_static(""));
+        assert_eq!(judge_host(&headers, [""]), Err(Stranger::Host));
     }
 
     #[test]
@@ -115,9 +196,16 @@ mod tests {
 
     #[test]
     fn a_name_that_was_made_to_point_here_is_not_ours() {
-        for host in
-            ["evil.example:1280", "127.0.0.1.evil.example", "evillocalhost", "", "[::1", "lab.evil.example"]
-        {
+        for host in [
+            "evil.example:1280",
+            "127.0.0.1.evil.example",
+            "evillocalhost",
+            "",
+            ":1280",
+            ".",
+            "[::1",
+            "lab.evil.example",
+        ] {
             assert_eq!(judged(host, Some(&format!("http://{host}"))), Err(Stranger::Host), "{host}");
         }
     }

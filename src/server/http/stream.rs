@@ -1,13 +1,17 @@
 //! Streams by HTTP: for browsers, and for whatever is where no UDP passes.
 //!
-//! Who listens stays for longer than a page takes, so that he has a place of his own: see [`LISTENERS`]. He is sent what
-//! comes, and nothing waits for him: of what he does not take, the relay keeps as much as it bounds, and then lets him go.
+//! A listener stays for longer than a page takes, and has a place of its own: see [`LISTENERS`]. The relay keeps a bounded part
+//! of what it does not take, leaves out the rest, and ends it after [`MAX_PAUSE`].
 
 use std::{
     convert::Infallible,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use actix::Recipient;
@@ -22,7 +26,10 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::{
     media::{Key, StreamId},
-    server::tune::{NotTuned, Tune, Tuned},
+    server::{
+        tune::{NotTuned, Tune, Tuned},
+        who::Peer,
+    },
     web::{refuse_method, words},
 };
 
@@ -48,7 +55,15 @@ impl Tuner {
 
 /// Told that a connection listens from now on: a part of what the HTTP library knows of it.
 #[derive(Clone, Debug, Default)]
-pub struct Listens(pub Arc<Notify>);
+pub struct Listens {
+    /// Woken then.
+    pub notify: Arc<Notify>,
+    /// Set from then on.
+    pub flag: Arc<AtomicBool>,
+}
+
+/// How long a listener may take nothing, because its player is paused. The relay leaves out its sound meanwhile.
+pub const MAX_PAUSE: Duration = Duration::from_mins(10);
 
 /// The addresses of streams.
 pub fn resource(tuner: Option<Tuner>) -> Resource {
@@ -68,9 +83,10 @@ async fn answer(request: &HttpRequest, tuner: Option<Tuner>) -> Result<HttpRespo
     let Tuner { tune, places } = tuner.ok_or_else(|| refusal(NotTuned::Unknown))?;
     let full = |_| unavailable("As many listen by HTTP as may. Try again when somebody has stopped.\n");
     let place = places.try_acquire_owned().map_err(full)?;
+    let from = *request.conn_data::<Peer>().ok_or_else(|| refusal(NotTuned::Unknown))?;
     let (answer, answered) = oneshot::channel();
     let (stream, key) = wanted;
-    tune.do_send(Tune { stream, key, answer });
+    tune.do_send(Tune { stream, key, from, answer });
     let Tuned { content_type, bytes } =
         answered.await.map_err(|_| unavailable("The server ends.\n"))?.map_err(refusal)?;
     let mut response = HttpResponse::Ok();
@@ -82,8 +98,9 @@ async fn answer(request: &HttpRequest, tuner: Option<Tuner>) -> Result<HttpRespo
     if request.method() == Method::HEAD {
         return Ok(response.body(NoBody::new()));
     }
-    if let Some(Listens(listens)) = request.conn_data::<Listens>() {
-        listens.notify_one();
+    if let Some(Listens { notify, flag }) = request.conn_data::<Listens>() {
+        flag.store(true, Ordering::Relaxed);
+        notify.notify_one();
     }
     Ok(response.body(Body { bytes, _place: place }))
 }
@@ -104,6 +121,10 @@ fn refusal(why: NotTuned) -> HttpResponse {
         NotTuned::NotYet => unavailable("This is not played yet. Try again in a moment.\n"),
         NotTuned::Full => {
             unavailable("As many listen to this as may. Try again when somebody has stopped.\n")
+        }
+        NotTuned::Banned => words(StatusCode::FORBIDDEN, "An operator keeps your address out.\n"),
+        NotTuned::AddressFull => {
+            unavailable("As many listen from your address as may. Try again when one of them has stopped.\n")
         }
         NotTuned::KeyFull => unavailable(
             "As many listen with this address as may. Stop one of them, or ask for an address of your own: \

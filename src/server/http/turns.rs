@@ -25,7 +25,7 @@ use tokio::{
 /// What is read at a time.
 const READ_BYTES: usize = 4 * 1024;
 
-/// How long the other end may take nothing of an answer.
+/// How long the other end may take nothing of an answer, unless it is a stream.
 const STALL: Duration = Duration::from_secs(5);
 
 /// A connection, and whose turn it is on it.
@@ -38,8 +38,12 @@ pub struct Turns<S> {
     left: u32,
     /// To be set once a whole head has come.
     asked: Option<Arc<AtomicBool>>,
+    /// True while a request is being answered.
+    is_busy: Option<Arc<AtomicBool>>,
     /// Since when the other end takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// How long it may take nothing of what is marked by the flag.
+    lasting: Option<(Arc<AtomicBool>, Duration)>,
 }
 
 enum Turn {
@@ -60,13 +64,25 @@ impl<S> Turns<S> {
             turn: Turn::Asking { in_line: true },
             left: requests,
             asked: None,
+            is_busy: None,
             stalled: None,
+            lasting: None,
         }
+    }
+
+    /// The same, and while this flag is set the other end may take nothing for so long.
+    pub fn lasting(self, flag: Arc<AtomicBool>, stall: Duration) -> Self {
+        Self { lasting: Some((flag, stall)), ..self }
     }
 
     /// The same, and this is set once there is a request.
     pub fn telling(self, asked: Arc<AtomicBool>) -> Self {
         Self { asked: Some(asked), ..self }
+    }
+
+    /// The same, and this is true while a request is being answered.
+    pub fn busy(self, is_busy: Arc<AtomicBool>) -> Self {
+        Self { is_busy: Some(is_busy), ..self }
     }
 
     /// The connection, and what was read of it beyond the last request.
@@ -80,7 +96,9 @@ impl<S> Turns<S> {
             self.stalled = None;
             return polled;
         }
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALL)));
+        let lasting = self.lasting.as_ref().filter(|(flag, _)| flag.load(Ordering::Relaxed));
+        let stall = lasting.map_or(STALL, |(_, stall)| *stall);
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(stall)));
         ready!(stalled.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "nothing of the answer is taken")))
     }
@@ -92,7 +110,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Turns<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { stream, ahead, turn, asked, .. } = self.get_mut();
+        let Self { stream, ahead, turn, asked, is_busy, .. } = self.get_mut();
         let in_line = match turn {
             Turn::Asking { in_line } => in_line,
             Turn::Answering { reader, .. } => {
@@ -112,8 +130,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Turns<S> {
         buffer.put_slice(&ahead.split_to(end.unwrap_or(most)));
         if end.is_some() {
             *turn = Turn::Answering { wrote: false, reader: None };
-            if let Some(asked) = asked.take() {
-                asked.store(true, Ordering::Relaxed);
+            for flag in asked.take().iter().chain(&*is_busy) {
+                flag.store(true, Ordering::Relaxed);
             }
         }
         Poll::Ready(Ok(()))
@@ -155,6 +173,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Turns<S> {
             }
             this.left = this.left.saturating_sub(1);
             this.turn = if this.left == 0 { Turn::Over } else { Turn::Asking { in_line: true } };
+            if let Some(is_busy) = &this.is_busy {
+                is_busy.store(false, Ordering::Relaxed);
+            }
         }
         Poll::Ready(Ok(()))
     }
@@ -197,6 +218,22 @@ mod tests {
         assert_eq!(read(&mut turns).await.unwrap(), "", "no more are taken");
         let (_, ahead) = turns.into_parts();
         assert_eq!(&ahead[..], b"GET /3\r\n\r\n");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_busy_from_the_end_of_a_request_to_the_end_of_its_answer() {
+        let (mut client, server) = duplex(64 * 1024);
+        let is_busy = Arc::<AtomicBool>::default();
+        let mut turns = Turns::at_most(server, 2).busy(Arc::clone(&is_busy));
+        client.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+        read(&mut turns).await.unwrap();
+        assert!(!is_busy.load(Ordering::Relaxed), "a head that has no end yet");
+        client.write_all(b"\r\n").await.unwrap();
+        read(&mut turns).await.unwrap();
+        assert!(is_busy.load(Ordering::Relaxed));
+        turns.write_all(b"one").await.unwrap();
+        turns.flush().await.unwrap();
+        assert!(!is_busy.load(Ordering::Relaxed));
     }
 
     #[tokio::test(start_paused = true)]

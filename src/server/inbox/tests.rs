@@ -251,3 +251,19 @@ async fn who_waits_for_credit_notices_that_the_connection_broke() {
     assert!(matches!(&end, Poll::Ready(Some(Intake::End(Err(_))))), "{end:?}");
     assert!(matches!(poll(), Poll::Ready(None)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_pulse_shows_that_something_came_and_that_nothing_is_read() {
+    let (mut inbox, mut client) = inbox(Duration::ZERO).await;
+    let pulse = Pulse::default();
+    inbox.set_pulse(Rc::clone(&pulse));
+    assert!(poll_fn(|cx| Poll::Ready(Pin::new(&mut inbox).poll_next(cx))).await.is_pending());
+    assert!(!pulse.take());
+    client.write_all("/list\n".repeat(12).as_bytes()).await.unwrap();
+    let read = poll_fn(|cx| Pin::new(&mut inbox).poll_next(cx)).await;
+    assert!(pulse.take());
+    // All credit is taken, for as long as what was read is not carried out.
+    assert!(poll_fn(|cx| Poll::Ready(Pin::new(&mut inbox).poll_next(cx))).await.is_pending());
+    assert!(pulse.take());
+    drop(read);
+}

@@ -1,21 +1,29 @@
 //! Doors: who connects for audio is served, or told that there is no place.
 
-use std::{cell::Cell, io, rc::Rc, time::Duration};
+use std::{cell::RefCell, io, net::SocketAddr, rc::Rc, time::Duration};
 
 use actix::{Message, Recipient};
 use slog::{Logger, debug, warn};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    super::tls::{credentials::Credentials, handshake::handshake},
+    super::{
+        block::Block,
+        tls::{credentials::Credentials, handshake::handshake},
+    },
     Door,
+    crowd::{Crowd, Presence, Standing},
     outgoing::{End, Outgoing},
-    rtsp::{guest::Guest, serve, session::unavailable},
+    rtsp::{
+        guest::Guest,
+        serve,
+        session::{forbidden, unavailable},
+    },
     streams::Shared,
 };
 
@@ -25,11 +33,13 @@ use super::{
 #[rtype(result = "()")]
 pub struct Settle;
 
-/// Connections at a time.
-pub const MOST_CONNECTIONS: usize = 4_096;
+/// Time for which a connection that gave way is held before it is closed. A client that connects anew whenever it is closed
+/// is slowed by it.
+const HOLD: Duration = Duration::from_secs(1);
 
-/// Connections at a time that were not set up for any stream.
-pub const MOST_STRANGERS: usize = 256;
+/// Time from the server's end until connections whose stream ended with it are closed, if the server runs that long. A
+/// player that is told by RTCP BYE can have its TEARDOWN answered.
+const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
 /// Rest after a failed accept.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -41,52 +51,12 @@ pub struct Hall {
     pub streams: Shared,
     /// Cancelled in the end.
     pub close: CancellationToken,
-    /// How many are in.
-    pub inside: Rc<Inside>,
+    /// The places of connections.
+    pub crowd: Rc<RefCell<Crowd>>,
     /// Who opens streams.
     pub relay: Recipient<Settle>,
     /// The server's log.
     pub log: Logger,
-}
-
-/// How many are in.
-#[derive(Debug, Default)]
-pub struct Inside {
-    all: Cell<usize>,
-    strangers: Cell<usize>,
-}
-
-/// One who is in.
-struct Presence {
-    inside: Rc<Inside>,
-    is_stranger: bool,
-}
-
-impl Presence {
-    /// One more, if there is room.
-    fn take(inside: &Rc<Inside>) -> Option<Self> {
-        let Inside { all, strangers } = &**inside;
-        let has_room = all.get() < MOST_CONNECTIONS && strangers.get() < MOST_STRANGERS;
-        has_room.then(|| {
-            all.set(all.get() + 1);
-            strangers.set(strangers.get() + 1);
-            Self { inside: Rc::clone(inside), is_stranger: true }
-        })
-    }
-
-    /// He is no stranger any more.
-    fn make_known(&mut self) {
-        if std::mem::replace(&mut self.is_stranger, false) {
-            self.inside.strangers.update(|count| count - 1);
-        }
-    }
-}
-
-impl Drop for Presence {
-    fn drop(&mut self) {
-        self.make_known();
-        self.inside.all.update(|count| count - 1);
-    }
 }
 
 impl Hall {
@@ -99,9 +69,9 @@ impl Hall {
         let mut is_failing = false;
         while let Some(accepted) = self.close.run_until_cancelled(listener.accept()).await {
             match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     is_failing = false;
-                    self.receive(stream, credentials.clone());
+                    self.receive(stream, peer, credentials.clone());
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut is_failing, true) {
@@ -114,9 +84,16 @@ impl Hall {
         Ok(())
     }
 
-    fn receive(&self, stream: TcpStream, credentials: Option<Credentials>) {
-        let Some(presence) = Presence::take(&self.inside) else {
-            debug!(self.log, "no place for an audio connection"; "strangers" => self.inside.strangers.get());
+    fn receive(&self, stream: TcpStream, peer: SocketAddr, credentials: Option<Credentials>) {
+        if self.streams.borrow().is_banned(peer.ip()) {
+            debug!(self.log, "an audio connection of a banned address"; "peer" => %peer);
+            if credentials.is_none() {
+                let _ = stream.try_write(&forbidden());
+            }
+            return;
+        }
+        let Some(presence) = Crowd::enter(&self.crowd, Block::of(peer.ip())) else {
+            debug!(self.log, "no place for an audio connection");
             if credentials.is_none() {
                 // A new socket has room for it.
                 let _ = stream.try_write(&unavailable());
@@ -125,7 +102,11 @@ impl Hall {
         };
         let hall = self.clone();
         actix_rt::spawn(async move {
-            if let Err(error) = hall.let_in(stream, credentials, presence).await {
+            let let_in = match credentials {
+                None => hall.let_in(stream, peer, presence).await,
+                Some(credentials) => hall.let_in_by_tls(stream, peer, &credentials, presence).await,
+            };
+            if let Err(error) = let_in {
                 debug!(hall.log, "an audio connection came to nothing"; "error" => %error);
             }
         });
@@ -133,47 +114,107 @@ impl Hall {
 
     async fn let_in(
         &self,
-        stream: TcpStream,
-        credentials: Option<Credentials>,
-        presence: Presence,
+        mut stream: TcpStream,
+        peer: SocketAddr,
+        mut presence: Presence,
     ) -> io::Result<()> {
-        let (local, peer) = (stream.local_addr()?, stream.peer_addr()?);
-        // Whoever was told an address finds its stream. An error means that all is over.
-        let _ = self.relay.send(Settle).await;
-        let outgoing = Rc::new(Outgoing::default());
-        let guest =
-            Guest::new(Rc::clone(&self.streams), Rc::clone(&outgoing), local, peer, credentials.is_some());
-        let Some(credentials) = credentials else {
-            self.talk(stream, outgoing, guest, presence).await;
-            return Ok(());
-        };
+        let local = stream.local_addr()?;
+        let fate = self.talk(&mut stream, (local, peer), false, &mut presence).await;
+        // One that was only waiting to be closed is closed without a word.
+        if fate == Fate::Evicted && !presence.is_leaving() {
+            self.hold(presence).await;
+            let _ = stream.try_write(&unavailable());
+        }
+        Ok(())
+    }
+
+    async fn let_in_by_tls(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        credentials: &Credentials,
+        mut presence: Presence,
+    ) -> io::Result<()> {
+        let local = stream.local_addr()?;
         let deadline = Instant::now() + serve::PATIENCE;
-        match handshake(stream.into_std()?, credentials.get(), deadline).await {
-            Ok(stream) => self.talk(stream, outgoing, guest, presence).await,
-            Err(failure) => {
+        let evicted = presence.evicted();
+        // Until a handshake begins, the socket is here to be held.
+        let mut byte = [0];
+        let first = timeout_at(deadline, stream.peek(&mut byte));
+        if evicted.run_until_cancelled(first).await.is_none() {
+            self.hold(presence).await;
+            return Ok(());
+        }
+        let shaking = handshake(stream.into_std()?, credentials.get(), deadline);
+        match evicted.run_until_cancelled(shaking).await {
+            None => {}
+            Some(Ok(mut stream)) => {
+                if self.talk(&mut stream, (local, peer), true, &mut presence).await == Fate::Evicted {
+                    self.hold(presence).await;
+                }
+            }
+            Some(Err(failure)) => {
                 let is_plain = failure.takes_plain_text();
                 if let (true, Some(mut socket)) = (is_plain, failure.socket) {
-                    socket
-                        .write_all(b"RTSP/1.0 400 This port speaks RTSP over TLS: rtsps://\r\n\r\n")
-                        .await?;
+                    let words = b"RTSP/1.0 400 This port speaks RTSP over TLS: rtsps://\r\n\r\n";
+                    socket.write_all(words).await?;
                 }
             }
         }
         Ok(())
     }
 
+    /// Serves a connection until its end, or until it gives way to another.
     async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: S,
-        outgoing: Rc<Outgoing>,
-        guest: Guest,
-        mut presence: Presence,
-    ) {
-        let served = serve::serve(stream, Rc::clone(&outgoing), guest, || presence.make_known(), &self.log);
-        tokio::pin!(served);
-        if self.close.run_until_cancelled(served.as_mut()).await.is_none() {
-            outgoing.end(End::Now);
-            served.await;
+        (local, peer): (SocketAddr, SocketAddr),
+        is_secure: bool,
+        presence: &mut Presence,
+    ) -> Fate {
+        // Whoever was told an address finds its stream. An error means that all is over.
+        let _ = self.relay.send(Settle).await;
+        let outgoing = Rc::new(Outgoing::default());
+        let guest = Guest::new(Rc::clone(&self.streams), Rc::clone(&outgoing), local, peer, is_secure);
+        let evicted = presence.evicted();
+        let stands = |standing| presence.stand(standing);
+        let served = serve::serve(stream, Rc::clone(&outgoing), guest, stands, &self.log);
+        let fate = async {
+            match evicted.run_until_cancelled(served).await {
+                Some(()) => Fate::Served,
+                None => Fate::Evicted,
+            }
+        };
+        tokio::pin!(fate);
+        if let Some(fate) = self.close.run_until_cancelled(fate.as_mut()).await {
+            return fate;
+        }
+        if outgoing.ending() == Some(End::Over)
+            && let Ok(fate) = timeout(CLOSE_GRACE, fate.as_mut()).await
+        {
+            return fate;
+        }
+        outgoing.end(End::Now);
+        fate.await
+    }
+
+    /// Holds a connection that gave way for a moment, unless too many are held.
+    async fn hold(&self, mut presence: Presence) {
+        presence.stand(Standing::Leaving);
+        let evicted = presence.evicted();
+        tokio::select! {
+            () = sleep(HOLD) => {}
+            () = evicted.cancelled() => {}
+            () = self.close.cancelled() => {}
         }
     }
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// By itself, or with the server.
+    Served,
+    /// It gave way to another.
+    Evicted,
 }

@@ -12,6 +12,7 @@ pub struct Figures {
     elapsed_ms: AtomicU64,
     /// 0 where it is not known.
     length_ms: AtomicU64,
+    idle_ms: AtomicU64,
 }
 
 impl Figures {
@@ -33,6 +34,16 @@ impl Figures {
     /// So much of it was played.
     pub fn set_elapsed(&self, elapsed: Duration) {
         self.elapsed_ms.store(in_ms(elapsed), Relaxed);
+    }
+
+    /// How long ago sound came last; reports do not count.
+    pub fn idle(&self) -> Duration {
+        Duration::from_millis(self.idle_ms.load(Relaxed))
+    }
+
+    /// Sound came so long ago.
+    pub fn set_idle(&self, idle: Duration) {
+        self.idle_ms.store(in_ms(idle), Relaxed);
     }
 
     /// How long it takes in all, where its publisher said so.
@@ -61,4 +72,6 @@ pub enum StreamEnd {
     Silent,
     /// It had more than `media.bit_rate`.
     TooFast,
+    /// Nobody listened for `media.unheard_timeout`.
+    Unheard,
 }

@@ -2,14 +2,24 @@
 
 use std::rc::Rc;
 
+use super::shares::Share;
 use crate::media::Key;
 
 /// How many may be admitted to a stream: each who asks for it gets a key.
 const MOST_KEYS: usize = 10_000;
 
-/// Held by a listener for as long as he counts for his key.
+/// Held by a listener for as long as it counts for its key, and for its address where that is counted.
 #[derive(Debug, Default)]
-pub struct Hold(#[expect(dead_code, reason = "it counts by being there")] Rc<()>);
+#[expect(dead_code, reason = "they count by being there")]
+pub struct Hold(Rc<()>, Option<Share>);
+
+impl Hold {
+    /// The same, which counts for an address, too.
+    #[must_use]
+    pub fn with(self, share: Option<Share>) -> Self {
+        Self(self.0, share)
+    }
+}
 
 /// One key. Each who listens with it holds another of its `holders`; only [`Keys`] makes new ones.
 #[derive(Debug)]
@@ -55,7 +65,7 @@ impl Keys {
         if Rc::strong_count(&known.holders) > most {
             return Err(NoHold::Full);
         }
-        Ok(Hold(Rc::clone(&known.holders)))
+        Ok(Hold(Rc::clone(&known.holders), None))
     }
 
     /// Takes as long wherever it stands.

@@ -8,7 +8,8 @@ use std::{
 
 use bytes::{Buf, Bytes};
 
-/// The most bytes of sound that wait for one connection: some seconds. Who takes less than comes is cut.
+/// The most bytes of sound that wait for one connection: some seconds. Where a player takes less than comes, because it is
+/// paused or slow, what waits is dropped, and so is what comes until the player has taken the rest.
 pub const MOST_WAITING: usize = 512 * 1024;
 
 /// While so many bytes wait, no further request is read.
@@ -21,8 +22,6 @@ pub enum End {
     Over,
     /// At once after what waits.
     Now,
-    /// It lagged: what waits is given up.
-    Lagged,
 }
 
 /// The queue. The stream fills it, the connection's task empties it.
@@ -31,17 +30,33 @@ pub struct Outgoing(RefCell<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    parts: VecDeque<Bytes>,
+    parts: VecDeque<Part>,
     bytes: usize,
+    /// Datagrams are dropped until all is written.
+    is_behind: bool,
     end: Option<End>,
     waker: Option<Waker>,
 }
 
+/// One answer or one datagram in its frame.
+#[derive(Debug)]
+struct Part {
+    bytes: Bytes,
+    may_be_dropped: bool,
+}
+
 impl State {
-    fn push(&mut self, part: Bytes) {
-        self.bytes += part.len();
+    fn push(&mut self, part: Part) {
+        self.bytes += part.bytes.len();
         self.parts.push_back(part);
         self.wake();
+    }
+
+    /// Drops all datagrams but the first part, of which some may be written.
+    fn drop_datagrams(&mut self) {
+        let mut is_first = true;
+        self.parts.retain(|part| std::mem::take(&mut is_first) || !part.may_be_dropped);
+        self.bytes = self.parts.iter().map(|part| part.bytes.len()).sum();
     }
 
     fn wake(&mut self) {
@@ -54,24 +69,33 @@ impl State {
 impl Outgoing {
     /// An answer to a request; as many as are read wait.
     pub fn answer(&self, bytes: Vec<u8>) {
-        self.0.borrow_mut().push(bytes.into());
+        self.0.borrow_mut().push(Part { bytes: bytes.into(), may_be_dropped: false });
     }
 
-    /// A datagram in a frame. If too much waits, the connection ends instead. Returns whether it was taken.
+    /// A datagram in a frame. Returns whether it was taken: not if too much waits, nor until all of that is written.
     pub fn frame(&self, bytes: Bytes) -> bool {
         let mut state = self.0.borrow_mut();
         if state.end.is_some() {
             return false;
         }
-        if state.bytes + bytes.len() > MOST_WAITING {
-            state.parts.clear();
-            state.bytes = 0;
-            state.end = Some(End::Lagged);
-            state.wake();
+        state.is_behind &= !state.parts.is_empty();
+        if !state.is_behind && state.bytes + bytes.len() > MOST_WAITING {
+            state.is_behind = true;
+            state.drop_datagrams();
+        }
+        if state.is_behind {
             return false;
         }
-        state.push(bytes);
+        state.push(Part { bytes, may_be_dropped: true });
         true
+    }
+
+    /// The last datagram, which says that it is: it is not dropped.
+    pub fn last_frame(&self, bytes: Bytes) {
+        let mut state = self.0.borrow_mut();
+        if state.end.is_none() {
+            state.push(Part { bytes, may_be_dropped: false });
+        }
     }
 
     /// Ends the connection. The first end that is asked for counts, but for one that is sooner.
@@ -100,17 +124,17 @@ impl Outgoing {
 
     /// What is to be written next. Cheap: the bytes are shared.
     pub fn front(&self) -> Option<Bytes> {
-        self.0.borrow().parts.front().cloned()
+        self.0.borrow().parts.front().map(|part| part.bytes.clone())
     }
 
     /// So many bytes of the first part were written.
     pub fn written(&self, bytes: usize) {
         let mut state = self.0.borrow_mut();
-        let bytes = bytes.min(state.parts.front().map_or(0, Bytes::len));
+        let bytes = bytes.min(state.parts.front().map_or(0, |part| part.bytes.len()));
         state.bytes -= bytes;
         if let Some(front) = state.parts.front_mut() {
-            front.advance(bytes);
-            if front.is_empty() {
+            front.bytes.advance(bytes);
+            if front.bytes.is_empty() {
                 state.parts.pop_front();
             }
         }
@@ -127,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_lags_is_cut_and_answers_are_not_lost_before() {
+    fn who_lags_misses_datagrams_and_no_answer() {
         let outgoing = Outgoing::default();
         outgoing.answer(b"abc".to_vec());
         outgoing.written(2);
@@ -135,11 +159,21 @@ mod tests {
         outgoing.written(1);
         assert!(outgoing.is_empty());
         let frame = Bytes::from(vec![0; 1024]);
+        assert!(outgoing.frame(frame.clone()));
+        outgoing.written(24);
+        outgoing.answer(b"abc".to_vec());
         let taken = (0..600).filter(|_| outgoing.frame(frame.clone())).count();
-        assert_eq!(taken, MOST_WAITING / 1024);
-        assert!(outgoing.is_empty() && outgoing.ending() == Some(End::Lagged));
-        outgoing.end(End::Now);
-        assert_eq!(outgoing.ending(), Some(End::Lagged));
+        assert_eq!(taken, MOST_WAITING / 1024 - 1);
+        assert_eq!(outgoing.0.borrow().bytes, 1_000 + 3);
+        outgoing.last_frame(Bytes::from_static(b"bye"));
+        // What had begun comes to its end, then what must not be lost; after that there is room again.
+        for part in [&[0; 1_000][..], b"abc", b"bye"] {
+            assert!(!outgoing.frame(frame.clone()));
+            assert_eq!(outgoing.front().as_deref(), Some(part));
+            outgoing.written(part.len());
+        }
+        assert!(outgoing.frame(frame.clone()));
+        assert_eq!(outgoing.front(), Some(frame));
     }
 
     #[test]

@@ -44,6 +44,18 @@ impl Ports {
     /// # Errors
     /// If all are taken, or the system refuses.
     pub fn take(&self, at: SocketAddr) -> io::Result<Pair> {
+        self.take_with(at, ROOM)
+    }
+
+    /// The same for a pair that nobody reads: the kernel drops what comes, and keeps as little of it as it can.
+    ///
+    /// # Errors
+    /// If all are taken, or the system refuses.
+    pub fn take_unread(&self, at: SocketAddr) -> io::Result<Pair> {
+        self.take_with(at, 1)
+    }
+
+    fn take_with(&self, at: SocketAddr, room: usize) -> io::Result<Pair> {
         let first = self.range.start().next_multiple_of(2);
         let pairs = (self.range.end().saturating_add(1).saturating_sub(first)) / 2;
         if pairs == 0 {
@@ -62,7 +74,7 @@ impl Ports {
                 at.set_port(port);
                 at
             };
-            match (bind(with(port)), bind(with(port + 1))) {
+            match (bind(with(port), room), bind(with(port + 1), room)) {
                 (Ok(rtp), Ok(rtcp)) => {
                     self.taken.borrow_mut().insert(port);
                     return Ok(Pair { rtp, rtcp, port, ports: self.clone() });
@@ -83,12 +95,12 @@ impl Drop for Pair {
     }
 }
 
-fn bind(at: SocketAddr) -> io::Result<UdpSocket> {
+fn bind(at: SocketAddr, room: usize) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     // As much as the system allows: it takes no more than that, and says nothing.
-    socket.set_recv_buffer_size(ROOM)?;
-    socket.set_send_buffer_size(ROOM)?;
+    socket.set_recv_buffer_size(room)?;
+    socket.set_send_buffer_size(room)?;
     socket.bind(&at.into())?;
     UdpSocket::from_std(socket.into())
 }

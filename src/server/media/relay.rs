@@ -3,7 +3,6 @@
 use std::{
     cell::RefCell,
     rc::Rc,
-    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -17,13 +16,11 @@ use super::{
         messages::{AdmitListener, CloseServer, OpenStream, ShutStream, Tune},
         vigil::Vigil,
     },
-    Door, ToRegistry,
-    counters::Counters,
+    Around, Door,
     door::{Hall, Settle},
+    shares::Caller,
     streams::{Shared, Streams},
 };
-use crate::config::InForce;
-
 /// How often it is looked at who is silent, and who is to be told something.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -39,15 +36,8 @@ pub struct Relay {
 
 impl Relay {
     /// Has these doors, and tells the registry.
-    pub fn new(
-        doors: Vec<Door>,
-        registry: ToRegistry,
-        config: InForce,
-        counters: Arc<Counters>,
-        vigil: Vigil,
-        log: Logger,
-    ) -> Self {
-        let streams = Streams::new(registry, config, counters, log.clone());
+    pub fn new(doors: Vec<Door>, around: Around, vigil: Vigil, log: Logger) -> Self {
+        let streams = Streams::new(around, log.clone());
         Self {
             streams: Rc::new(RefCell::new(streams)),
             doors,
@@ -66,7 +56,7 @@ impl Actor for Relay {
         let hall = Hall {
             streams: Rc::clone(&self.streams),
             close: self.close.clone(),
-            inside: Rc::default(),
+            crowd: Rc::default(),
             relay: ctx.address().recipient(),
             log: self.log.clone(),
         };
@@ -115,9 +105,10 @@ impl Handler<ShutStream> for Relay {
 impl Handler<Tune> for Relay {
     type Result = ();
 
-    fn handle(&mut self, Tune { stream, key, answer }: Tune, _: &mut Context<Self>) {
+    fn handle(&mut self, Tune { stream, key, from, answer }: Tune, _: &mut Context<Self>) {
+        let caller = Caller { ip: from.ip(), is_local: from.is_local };
         // Whoever asked may be gone.
-        let _ = answer.send(self.streams.borrow_mut().tune(stream, &key));
+        let _ = answer.send(self.streams.borrow_mut().tune(stream, &key, caller));
     }
 }
 

@@ -11,6 +11,10 @@
 
 use std::time::Duration;
 
+/// How long a listener that has not paused by RTSP may take nothing of its sound, because its player is paused: its sound is
+/// left out meanwhile, and its connection kept.
+pub const MAX_PAUSE: Duration = Duration::from_mins(10);
+
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fake;
 pub mod guest;

@@ -27,8 +27,9 @@ use super::{
 };
 use crate::media::{Description, Key, StreamId};
 
-/// How long after the last sound listeners by UDP are told that it was the last.
-const BYE_AFTER: Duration = Duration::from_millis(500);
+/// How long after the last sound, and after one another, listeners by UDP are told that it was the last. More than once, because a
+/// datagram can be lost, and because a program that is behind does not know yet whose end it is.
+const BYES_AFTER: [u64; 4] = [500, 500, 1_000, 2_000];
 
 /// A publisher that sent nothing for so long has paused.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -80,6 +81,12 @@ pub struct Stream {
     pub publisher: Option<Publisher>,
     /// Sound has come, or a report of it.
     pub has_begun: bool,
+    /// When it began.
+    begun: Instant,
+    /// When somebody listened last, or showed a key to listen with; when it began, if nobody has.
+    pub wanted: Instant,
+    /// Somebody listened when it was looked at last.
+    was_heard: bool,
     /// Those who listen by RTSP.
     pub listeners: BTreeMap<u64, Listener>,
     /// From where they are sent to.
@@ -133,6 +140,9 @@ impl Stream {
             file,
             publisher: None,
             has_begun: false,
+            begun: Instant::now(),
+            wanted: Instant::now(),
+            was_heard: false,
             listeners: BTreeMap::new(),
             outlets: Vec::new(),
             audience: None,
@@ -189,14 +199,14 @@ impl Stream {
                 return Some((Carried::Done, false));
             }
             let is_too_fast = source.hear(bytes.len(), now).is_err();
-            return Some((if is_too_fast { Carried::TooFast } else { self.begin() }, true));
+            return Some((if is_too_fast { Carried::TooFast } else { self.begin(now) }, true));
         }
         match source.take(bytes, now) {
             Ok(rtp) => {
                 let payload_type = source.format().payload_type();
                 self.figures.set_elapsed(source.elapsed());
-                self.send_to_all(&rtp, payload_type);
-                Some((self.begin(), true))
+                self.send_to_all(&rtp, payload_type, now);
+                Some((self.begin(now), true))
             }
             Err(why) => {
                 match why {
@@ -210,18 +220,40 @@ impl Stream {
     }
 
     /// Whoever asked for it can listen: from the first report on, so that a publisher can wait for them before it sends sound.
-    fn begin(&mut self) -> Carried {
-        if std::mem::replace(&mut self.has_begun, true) { Carried::Done } else { Carried::Began }
+    pub fn begin(&mut self, now: Instant) -> Carried {
+        if std::mem::replace(&mut self.has_begun, true) {
+            return Carried::Done;
+        }
+        (self.begun, self.wanted) = (now, now);
+        Carried::Began
     }
 
-    fn send_to_all(&mut self, rtp: &Rtp<'_>, payload_type: u8) {
-        let mut interleaved = 0;
+    /// Has the figures say since when no sound has come.
+    pub fn show_idle(&self, now: Instant) {
+        let last = self.publisher.as_ref().and_then(|publisher| publisher.source.as_ref()?.last());
+        let since = last.map_or(self.begun, |last| last.came);
+        self.figures.set_idle(now.saturating_duration_since(since));
+    }
+
+    /// How long it has gone on with nobody listening. A listener that is set up and does not play yet counts.
+    pub fn unheard(&mut self, now: Instant) -> Duration {
+        let is_heard = self.listener_count() > 0;
+        // That a listener by HTTP has left shows now.
+        if std::mem::replace(&mut self.was_heard, is_heard) || is_heard || !self.has_begun {
+            self.wanted = now;
+        }
+        now.saturating_duration_since(self.wanted)
+    }
+
+    fn send_to_all(&mut self, rtp: &Rtp<'_>, payload_type: u8, now: Instant) {
+        let (mut interleaved, mut dropped) = (0, 0);
         for listener in self.listeners.values_mut().filter(|listener| listener.is_playing) {
             if let Way::Interleaved { rtp: channel, .. } = listener.way {
                 let header = listener.numbering.header(rtp, payload_type);
                 let is_taken = frame(channel, &[&header, rtp.rest()])
                     .is_some_and(|frame| listener.outgoing.frame(frame));
                 interleaved += usize::from(is_taken);
+                dropped += usize::from(!is_taken);
                 listener.count(rtp);
             }
         }
@@ -243,8 +275,9 @@ impl Stream {
             }
         }
         self.counters.count_out(interleaved);
+        self.counters.count_lost(dropped);
         if let Some(audience) = &mut self.audience
-            && audience.carry(rtp) > 0
+            && audience.carry(rtp, now) > 0
         {
             self.show_listeners();
         }
@@ -307,8 +340,17 @@ impl Stream {
 
     /// Tells a listener that nothing more comes.
     pub fn bid_farewell(&self, listener: &Listener) {
-        if listener.is_playing {
-            tell(listener, &self.outlets, &reports::farewell(listener.numbering.ssrc));
+        if !listener.is_playing {
+            return;
+        }
+        let farewell = reports::farewell(listener.numbering.ssrc);
+        match listener.way {
+            Way::Interleaved { rtcp, .. } => {
+                if let Some(frame) = frame(rtcp, &[&farewell]) {
+                    listener.outgoing.last_frame(frame);
+                }
+            }
+            Way::Udp { .. } => tell(listener, &self.outlets, &farewell),
         }
     }
 
@@ -344,13 +386,13 @@ pub struct Farewell {
 
 impl Farewell {
     /// Says it now.
-    pub fn say(self) {
+    pub fn say(&self) {
         for outlet in &self.outlets {
             outlet.backlog.drain(&outlet.pair.rtp);
         }
-        for (outlet, to, bye) in self.byes {
-            // Who does not hear it finds out by silence, or by his connection's end.
-            let _: io::Result<usize> = self.outlets[outlet].pair.rtcp.try_send_to(&bye, to);
+        for (outlet, to, bye) in &self.byes {
+            // A listener that does not hear it finds out by silence, or by its connection's end.
+            let _: io::Result<usize> = self.outlets[*outlet].pair.rtcp.try_send_to(bye, *to);
         }
     }
 
@@ -358,8 +400,10 @@ impl Farewell {
     pub fn say_later(self) {
         if !self.byes.is_empty() {
             actix_rt::spawn(async move {
-                sleep(BYE_AFTER).await;
-                self.say();
+                for after in BYES_AFTER {
+                    sleep(Duration::from_millis(after)).await;
+                    self.say();
+                }
             });
         }
     }

@@ -1,20 +1,22 @@
 //! [`Streams`]: all streams, by name. One task at a time has them, and none keeps them across a wait.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc, time::SystemTime};
+use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, rc::Rc, sync::Arc, time::SystemTime};
 
 use slog::{Logger, debug, warn};
 use tokio::time::Instant;
 
 use super::{
+    super::bans::Barrier,
     super::messages::{NotTuned, OpenStream, StreamBegan, StreamEnded, Tuned},
-    ToRegistry,
+    Around, ToRegistry,
     counters::Counters,
     figures::StreamEnd,
     keys::NoHold,
     listener::Way,
     outgoing::End,
     ports::Ports,
-    rtsp::SESSION_TIMEOUT,
+    rtsp::MAX_PAUSE,
+    shares::{Caller, Share, Shares},
     stream::{Carried, Kind, Stream},
 };
 use crate::{
@@ -34,12 +36,18 @@ pub struct Handle {
     pub serial: u64,
 }
 
+/// As many listen from an address as may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressFull;
+
 /// All streams.
 pub struct Streams {
     all: BTreeMap<StreamId, Stream>,
     /// The last number that was given to anything.
     numbers: u64,
     registry: ToRegistry,
+    barrier: Barrier,
+    shares: Shares,
     /// What is in force.
     pub config: InForce,
     /// The ports for UDP.
@@ -52,9 +60,20 @@ pub struct Streams {
 
 impl Streams {
     /// None yet.
-    pub fn new(registry: ToRegistry, config: InForce, counters: Arc<Counters>, log: Logger) -> Self {
+    pub fn new(around: Around, log: Logger) -> Self {
+        let Around { registry, barrier, config, counters } = around;
         let ports = Ports::new(config.get().media.udp_ports.clone());
-        Self { all: BTreeMap::new(), numbers: 0, registry, config, ports, counters, log }
+        Self {
+            all: BTreeMap::new(),
+            numbers: 0,
+            registry,
+            barrier,
+            shares: Shares::default(),
+            config,
+            ports,
+            counters,
+            log,
+        }
     }
 
     /// A number that nothing else has.
@@ -124,7 +143,7 @@ impl Streams {
     /// Everything is over.
     pub fn close(&mut self) {
         for stream in self.all.values_mut() {
-            stream.end(End::Now).say();
+            stream.end(End::Over).say();
         }
         self.all.clear();
         self.show();
@@ -156,36 +175,65 @@ impl Streams {
 
     /// Some time has passed: who is silent for too long, who left, who is to be told what.
     pub fn tick(&mut self, now: Instant, wall: SystemTime) {
-        let silence = self.config.get().media.silence_timeout;
-        let mut silent = Vec::new();
+        let config = self.config.get();
+        let (silence, unheard) = (config.media.silence_timeout, config.media.unheard_timeout);
+        let mut over = Vec::new();
         for stream in self.all.values_mut() {
+            let handle = Handle { id: stream.id, serial: stream.serial };
             let heard = stream.publisher.as_ref().and_then(|publisher| publisher.source.as_ref());
             if heard.is_some_and(|source| now.saturating_duration_since(source.heard()) >= silence) {
-                silent.push(Handle { id: stream.id, serial: stream.serial });
+                over.push((handle, StreamEnd::Silent));
             }
             for listener in stream.listeners.values() {
-                let is_gone = now.saturating_duration_since(listener.heard) >= 2 * SESSION_TIMEOUT;
+                let is_gone = now.saturating_duration_since(listener.heard) >= MAX_PAUSE;
                 if is_gone && matches!(listener.way, Way::Udp { .. }) {
                     listener.outgoing.end(End::Now);
                 }
             }
             stream.report(now, wall);
+            stream.show_idle(now);
             if let Some(audience) = &mut stream.audience {
                 audience.sweep();
                 stream.show_listeners();
             }
+            if stream.unheard(now) >= unheard && !unheard.is_zero() {
+                over.push((handle, StreamEnd::Unheard));
+            }
         }
-        for handle in silent {
-            self.end(handle, StreamEnd::Silent);
+        // Of several reasons the first counts.
+        for (handle, why) in over {
+            self.end(handle, why);
         }
         self.show();
+    }
+
+    /// Whether an operator keeps this address out.
+    pub fn is_banned(&self, ip: IpAddr) -> bool {
+        let bans = self.barrier.load();
+        !bans.is_empty() && bans.of_address(ip.to_canonical(), SystemTime::now()).is_some()
+    }
+
+    /// A place for one more listener of this address. `None`: it is not counted.
+    ///
+    /// # Errors
+    /// If `media.listeners_per_address` listen from there.
+    pub fn share(&mut self, caller: Caller) -> Result<Option<Share>, AddressFull> {
+        let config = self.config.get();
+        if !config.flood.governs(caller.is_local) {
+            return Ok(None);
+        }
+        self.shares.hold(caller.ip, config.media.listeners_per_address).map(Some).ok_or(AddressFull)
     }
 
     /// Somebody wants to listen by HTTP.
     ///
     /// # Errors
     /// If he may not.
-    pub fn tune(&mut self, id: StreamId, key: &Key) -> Result<Tuned, NotTuned> {
+    pub fn tune(&mut self, id: StreamId, key: &Key, caller: Caller) -> Result<Tuned, NotTuned> {
+        if self.is_banned(caller.ip) {
+            return Err(NotTuned::Banned);
+        }
+        let share = self.share(caller);
         let config = self.config.get();
         let (most, most_of_key) = (config.media.listeners, config.media.listeners_per_key);
         let stream =
@@ -203,6 +251,7 @@ impl Streams {
             NoHold::Unknown => NotTuned::Unknown,
             NoHold::Full => NotTuned::KeyFull,
         })?;
+        let hold = hold.with(share.map_err(|AddressFull| NotTuned::AddressFull)?);
         let (Some(audience), Some(publisher)) = (&mut stream.audience, &stream.publisher) else {
             return Err(NotTuned::NotYet);
         };

@@ -23,6 +23,7 @@ use super::{
     super::{
         messages::{AdmitListener, NotTuned, OpenStream, Tuned},
         tls::credentials,
+        who::Peer,
     },
     counters::Counts,
     figures::{Figures, StreamEnd},
@@ -35,6 +36,7 @@ use crate::{
 
 mod client;
 mod hostile;
+mod places;
 mod relaying;
 
 use client::{Client, rtp};
@@ -76,6 +78,7 @@ impl Handler<StreamEnded> for Ear {
 struct Rig {
     audio: Audio,
     counters: Arc<Counters>,
+    bans: Barrier,
     told: mpsc::Receiver<Told>,
     stop: Option<oneshot::Sender<()>>,
     system: Option<JoinHandle<()>>,
@@ -89,18 +92,22 @@ impl Rig {
 
     /// With these settings, but for addresses.
     fn with(media: Media) -> Self {
-        Self::at(media, None)
+        Self::at(Config { media, ..Config::default() }, None)
     }
 
     /// Over TLS, with a certificate in this folder.
     fn secure(folder: &Path) -> Self {
+        Self::secure_with(folder, Media::default())
+    }
+
+    fn secure_with(folder: &Path, media: Media) -> Self {
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
         let tls = Tls { certificate: folder.join("cert.pem"), key: folder.join("key.pem"), ..Tls::default() };
         std::fs::write(&tls.certificate, cert.pem()).unwrap();
         std::fs::write(&tls.key, signing_key.serialize_pem()).unwrap();
         let loaded = credentials::load(&tls, &Logger::root(Discard, o!())).unwrap();
-        let mut rig = Self::at(Media::default(), Some(Credentials::new(loaded)));
+        let mut rig = Self::at(Config { media, ..Config::default() }, Some(Credentials::new(loaded)));
         rig.certificate = Some(cert.der().clone());
         rig
     }
@@ -122,7 +129,7 @@ impl Rig {
         Client::over(Box::new(stream), socket, url)
     }
 
-    fn at(media: Media, credentials: Option<Credentials>) -> Self {
+    fn at(config: Config, credentials: Option<Credentials>) -> Self {
         let (tell, told) = mpsc::channel();
         let (give, given) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
@@ -138,20 +145,22 @@ impl Rig {
                     secure_addresses: Vec::new(),
                     doors: vec![Door { socket, credentials }],
                 };
-                let config = InForce::new(Config { media, ..Config::default() });
+                let config = InForce::new(config);
                 let registry = ToRegistry::from(Ear(tell).start());
                 let counters = Arc::<Counters>::default();
                 let vigil = Vigil::new("relay", notify);
                 let log = Logger::root(Discard, o!());
-                let audio = start(opening, registry, &config, Arc::clone(&counters), vigil, &log);
-                give.send((audio, counters)).unwrap();
+                let barrier = Barrier::default();
+                let bans = Arc::clone(&barrier);
+                let audio = start(opening, registry, barrier, &config, Arc::clone(&counters), vigil, &log);
+                give.send((audio, counters, bans)).unwrap();
                 let _ = stopped.await;
                 thread.stop();
                 thread.join().unwrap();
             });
         });
-        let (audio, counters) = given.recv_timeout(DEADLINE).unwrap();
-        Self { audio, counters, told, stop: Some(stop), system: Some(system), certificate: None }
+        let (audio, counters, bans) = given.recv_timeout(DEADLINE).unwrap();
+        Self { audio, counters, bans, told, stop: Some(stop), system: Some(system), certificate: None }
     }
 
     fn address(&self) -> SocketAddr {
@@ -182,7 +191,7 @@ impl Rig {
     fn tune(&self, url: &str) -> Result<Tuned, NotTuned> {
         let (answer, mut answered) = oneshot::channel();
         let key = url.rsplit_once("key=").unwrap().1.parse().unwrap();
-        self.audio.tune.do_send(Tune { stream: SONG, key, answer });
+        self.audio.tune.do_send(Tune { stream: SONG, key, from: Peer::elsewhere(), answer });
         until(|| answered.try_recv().ok())
     }
 }

@@ -1,7 +1,7 @@
 //! Every figure there is: its name, its unit, what it means, and how much it is now. Both forms are written from this, and
 //! `docs/monitoring.md` is held against it.
 
-use std::{borrow::Cow, time::UNIX_EPOCH};
+use std::{borrow::Cow, sync::atomic::Ordering, time::UNIX_EPOCH};
 
 use super::{Watched, process::Process};
 use crate::{
@@ -281,6 +281,12 @@ fn output(tally: &Tally) -> Vec<Family> {
             "The most that waited for one session since the start.",
         )
         .is(marks.fullest_outbox_bytes),
+        Family::gauge(
+            "arauto_outboxes",
+            Some(Unit::Bytes),
+            "Memory of what waits for all sessions: at most limits.outboxes_bytes.",
+        )
+        .is(tally.outboxes_bytes().load(Ordering::Relaxed)),
         Family::counter("arauto_outbox_full", None, "How often an outbox became full.")
             .is(marks.full_outboxes),
         Family::counter(
@@ -289,6 +295,12 @@ fn output(tally: &Tally) -> Vec<Family> {
             "How often a sender had to wait for a receiver that was full.",
         )
         .is(marks.held_back),
+        Family::counter(
+            "arauto_broadcast_wait",
+            Some(Unit::Seconds),
+            "Time in which broadcasts waited for receivers that were full.",
+        )
+        .real(marks.broadcast_wait.as_secs_f64()),
     ]
 }
 

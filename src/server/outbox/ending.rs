@@ -5,7 +5,7 @@ use std::{collections::VecDeque, io, rc::Rc};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::{Bounds, MOST, Outbox, Trouble, flush::Flush, full::Full};
+use super::{Bounds, MOST, Outbox, Piece, Trouble, flush::Flush, full::Full};
 use crate::protocol::{Kind, Line, websocket};
 
 impl Outbox {
@@ -17,15 +17,21 @@ impl Outbox {
         }
         let begun = self.queue.pop_front().filter(|_| self.mid_piece).map(|piece| {
             let end = match self.kind {
-                Kind::Line | Kind::Telnet => memchr::memchr(b'\n', &piece),
+                Kind::Line | Kind::Telnet => memchr::memchr(b'\n', &piece.bytes),
                 Kind::Unframed | Kind::WebSocket => None,
             };
-            piece.slice(..end.map_or(piece.len(), |end| end + 1))
+            piece.bytes.slice(..end.map_or(piece.bytes.len(), |end| end + 1))
         });
         let kept = begun.as_ref().map_or(0, Bytes::len);
         self.lost += self.queued - kept;
         self.queued = kept;
-        self.queue = begun.into_iter().collect();
+        self.memory.clear();
+        self.queue = VecDeque::new();
+        if let Some(bytes) = begun {
+            let piece = Piece::own(bytes);
+            self.memory.add(&piece);
+            self.queue.push_back(piece);
+        }
         self.full = Full::default();
         true
     }
@@ -39,7 +45,7 @@ impl Outbox {
     /// Queues the line that says why nothing more will come.
     pub fn put_last_words(&mut self, line: &Line) {
         self.jammed = false;
-        self.enqueue(line.framed(self.kind));
+        self.enqueue(Piece::own(line.framed(self.kind)));
         self.jammed = true;
     }
 
@@ -60,7 +66,7 @@ impl Outbox {
     pub fn close(&mut self, code: u16, deadline: Instant) {
         if self.kind == Kind::WebSocket && !self.is_closing() {
             let jammed = std::mem::take(&mut self.jammed);
-            self.enqueue(websocket::close_frame(code));
+            self.enqueue(Piece::own(websocket::close_frame(code)));
             self.jammed = jammed;
         }
         self.deadline.get_or_insert(deadline);
@@ -88,7 +94,9 @@ impl Outbox {
         }
         let keep_first = usize::from(self.mid_piece);
         while self.queue.len() > keep_first + 1 {
-            let dropped = self.queue.remove(keep_first).map_or(0, |piece| piece.len());
+            let Some(piece) = self.queue.remove(keep_first) else { break };
+            self.memory.take(&piece);
+            let dropped = piece.bytes.len();
             self.queued -= dropped;
             self.lost += dropped;
         }
@@ -102,6 +110,7 @@ impl Outbox {
     pub(super) fn give_up(&mut self) {
         self.writer = None;
         self.lost += self.queued;
+        self.memory.clear();
         self.queue = VecDeque::new();
         self.queued = 0;
         self.flush = Flush::Needless;

@@ -1,4 +1,10 @@
-use std::{cell::RefCell, sync::Arc};
+use std::{
+    cell::RefCell,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use proptest::prelude::*;
 use tokio::{sync::Semaphore, time::advance};
@@ -98,13 +104,13 @@ fn outbox(kind: Kind, limit: usize, takes: &[usize]) -> (Rc<RefCell<Outbox>>, Rc
     let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
     let bounds = Rc::new(Bounds { limit, grace: GRACE, gap: GAP });
     let mut outbox =
-        Outbox::new(Box::new(Half(Rc::clone(&wire))), bounds, Rc::new(Stay { permit, visit: None }));
+        Outbox::new(Box::new(Half(Rc::clone(&wire))), bounds, Rc::new(Stay::in_place(permit, None)));
     outbox.set_kind(kind);
     (Rc::new(RefCell::new(outbox)), wire)
 }
 
 fn line(data: &str) -> Line {
-    Line::from(&Message { sender: "a", destination: "b", operation: "echo", data })
+    Line::lossy(&Message { sender: "a", destination: "b", operation: "echo", data })
 }
 
 fn shared(data: &[&str]) -> Arc<Shared> {
@@ -186,6 +192,67 @@ fn an_unframed_client_gets_one_message_a_write_at_the_gap() {
             assert!((due..=due + 5).contains(at), "{data} at {at}, not {due}");
         }
         assert!(written.windows(2).all(|pair| pair[1].0 - pair[0].0 >= 50), "{written:?}");
+    });
+}
+
+#[test]
+fn what_an_unframed_client_got_and_is_to_get_is_ended_when_it_turns_out_to_be_a_line_client() {
+    in_paused_time(async {
+        let (outbox, wire) = outbox(Kind::Unframed, 1000, &[]);
+        let shared = shared(&["one", "two"]);
+        at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
+        assert_eq!(wire.borrow().text(), "a | b | echo | one");
+        outbox.borrow_mut().set_kind(Kind::Line);
+        assert_eq!(outbox.borrow().queued(), "\na | b | echo | two\n".len());
+        outbox.borrow_mut().put(&line("three"));
+        write_all(&outbox, &wire).await;
+        assert_eq!(wire.borrow().text(), "a | b | echo | one\na | b | echo | two\na | b | echo | three\n");
+    });
+    // In the middle of a message, only that one is ended; before the first, nothing is.
+    in_paused_time(async {
+        let (outbox, wire) = outbox(Kind::Unframed, 1000, &[5]);
+        outbox.borrow_mut().put(&line("one"));
+        at_once(|cx| outbox.borrow_mut().write_now(cx)).unwrap();
+        outbox.borrow_mut().set_kind(Kind::Line);
+        write_all(&outbox, &wire).await;
+        assert_eq!(wire.borrow().text(), "a | b | echo | one\n");
+    });
+    in_paused_time(async {
+        let (outbox, wire) = outbox(Kind::Unframed, 1000, &[]);
+        outbox.borrow_mut().set_kind(Kind::Line);
+        outbox.borrow_mut().put(&line("one"));
+        write_all(&outbox, &wire).await;
+        assert_eq!(wire.borrow().text(), "a | b | echo | one\n");
+    });
+}
+
+#[test]
+fn the_memory_of_what_is_queued_is_counted_with_what_each_piece_takes() {
+    in_paused_time(async {
+        let total = Arc::new(AtomicU64::new(7));
+        let (outbox, wire) = outbox(Kind::Line, 1000, &[0; 100]);
+        outbox.borrow_mut().count_into(Arc::clone(&total));
+        for _ in 0..3 {
+            at_once(|cx| outbox.borrow_mut().send_line(&line("one"), cx)).unwrap();
+        }
+        let lines = 3 * ("a | b | echo | one\n".len() + 96);
+        assert_eq!(total.load(Ordering::Relaxed), 7 + lines as u64);
+        // A batch is shared: only its place in the queue counts.
+        let shared = shared(&["two", "three"]);
+        at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
+        assert_eq!(total.load(Ordering::Relaxed), 7 + lines as u64 + 96);
+        advance(Duration::from_secs(9)).await;
+        let weight = outbox.borrow().weight(Instant::now());
+        assert_eq!(weight, (lines + 96, Duration::from_secs(9)));
+        // One whole piece and a part of the next are written.
+        wire.borrow_mut().takes = [20].into_iter().chain([0; 100]).collect();
+        at_once(|cx| outbox.borrow_mut().write_now(cx)).unwrap();
+        let weight = outbox.borrow().weight(Instant::now());
+        assert_eq!(weight, (2 * lines / 3 + 96, Duration::ZERO));
+        assert!(outbox.borrow_mut().jam());
+        assert_eq!(total.load(Ordering::Relaxed), 7 + 18 + 96);
+        drop(outbox);
+        assert_eq!(total.load(Ordering::Relaxed), 7);
     });
 }
 

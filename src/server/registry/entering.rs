@@ -68,7 +68,7 @@ impl Registry {
     /// the name.
     fn wait_for(&mut self, bearers: &Bearers, challenge: Challenge) -> bool {
         // A connection within this machine cannot be half open.
-        if let Some(alive) = bearers.iter().find(|bearer| bearer.peer.is_local) {
+        if let Some(alive) = bearers.iter().find(|bearer| bearer.peer.is_on_this_machine()) {
             self.refuse_name(&challenge.enter, &alive.name);
             return false;
         }

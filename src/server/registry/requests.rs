@@ -75,7 +75,7 @@ impl Registry {
         let mut requests = requests.into_iter();
         while let Some(request) = requests.next() {
             if let Some(until) = self.must_wait(seat, &request) {
-                if until == Until::Room {
+                if until != Until::Turn {
                     self.tally.count_held_back();
                     if self.is_pressed(seat.id, Level::Busy) {
                         self.couriers[usize::from(seat.courier)].do_send(Impatient { seat });
@@ -99,8 +99,10 @@ impl Registry {
             return None;
         }
         let is_held = match request {
-            Request::Broadcast(_) => self.is_anyone_full_but(None),
-            Request::BroadcastNotMe(_) => self.is_anyone_full_but(Some(seat.id)),
+            Request::Broadcast(_) => return self.is_anyone_full_but(None).then_some(Until::RoomForAll),
+            Request::BroadcastNotMe(_) => {
+                return self.is_anyone_full_but(Some(seat.id)).then_some(Until::RoomForAll);
+            }
             Request::Direct(direct) => {
                 let receiver = self.roster.find(&direct.to);
                 self.is_pressed(receiver.map_or(seat.id, |receiver| receiver.seat.id), Level::Full)

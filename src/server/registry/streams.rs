@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix::{AsyncContext, Context, Handler, Message};
 use slog::{info, warn};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::Registry;
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
         reach::Reach,
         roster::Member,
         seat::{Seat, SessionId},
-        streams::{Asked, Closed, MOST_WAITED_FOR, NotAsked, Opening, Shown},
+        streams::{Asked, Closed, MOST_WAITED_FOR, NotAsked, Opening, Party, Shown},
     },
 };
 
@@ -71,30 +71,57 @@ impl Registry {
             return Err(self.out_of_reach(&asker, publisher));
         };
         let key = random_key()?;
-        let who = (publisher.seat.id, &publisher.name);
-        match self.streams.ask(who, file, seat.id, key, media).map_err(|why| no_stream(why, media))? {
+        let summons = |stream| {
+            let rtsp = site.address(stream, key).to_string();
+            reply::publish(limit, &asker.name, &publisher.name, &Summons { rtsp: &rtsp, file }.to_string())
+        };
+        let (publishing, asking, now) = (Party::of(publisher), Party::of(&asker), Instant::now());
+        let refused = |why| no_stream(why, media);
+        let mut gave_way = Vec::new();
+        if !self.streams.has(publishing.id, file) {
+            // All addresses of the site have one length. Nobody gives way to what cannot be said.
+            summons(StreamId(0)).ok_or_else(|| too_long(limit))?;
+            gave_way = self.streams.make_room(publishing, asking, media, now).map_err(refused)?;
+        }
+        let asked = self.streams.ask((publishing, &publisher.name), file, asking, key, media, now);
+        let relay = studio.relay.clone();
+        match asked.map_err(refused)? {
             Asked::Waits => {}
             Asked::Plays { stream, key, is_new } => {
                 if is_new {
-                    studio.relay.admit.do_send(AdmitListener { stream, key });
+                    relay.admit.do_send(AdmitListener { stream, key });
                 }
                 self.offer(stream, key, (&publisher.name, file), seat.id);
             }
             Asked::Open(stream, opening) => {
-                let rtsp = site.address(stream, key).to_string();
-                let summons = Summons { rtsp: &rtsp, file }.to_string();
-                let Some(line) = reply::publish(limit, &asker.name, &publisher.name, &summons) else {
-                    self.streams.end(stream);
-                    return Err(too_long(limit));
-                };
+                let Some(line) = summons(stream) else { return Ok(()) };
+                for closed in gave_way {
+                    self.tell_gave_way(&closed);
+                }
                 if let Some((file, figures)) = self.streams.get(stream) {
-                    studio.relay.open.do_send(OpenStream { stream, key, figures, file });
+                    relay.open.do_send(OpenStream { stream, key, figures, file });
                 }
                 self.tell(publisher.seat, line);
                 self.opened.push((stream, opening));
             }
         }
         Ok(())
+    }
+
+    /// A stream gave its place to another.
+    fn tell_gave_way(&mut self, closed: &Closed) {
+        self.shut(closed.stream);
+        let config::Media { streams, waiting, .. } = self.config.media;
+        if closed.was_on {
+            let why = format!("{streams} files were played, which is the most, and others asked for one");
+            self.tell_publisher(closed, Some(&why));
+            self.tell_ended(closed, Some(&why));
+        } else {
+            let publisher = &closed.publisher;
+            let why =
+                format!("{publisher} had not begun, and others ask for files, of which {waiting} may wait");
+            self.tell_ended(closed, Some(&why));
+        }
     }
 
     /// Tells somebody who may listen where that is.
@@ -223,6 +250,16 @@ impl Registry {
         }
     }
 
+    /// Tells the publisher that the server ended its stream, unless it is told as one who had asked.
+    fn tell_publisher(&mut self, closed: &Closed, why: Option<&str>) {
+        let Closed { publisher, file, askers, .. } = closed;
+        let Some(member) = self.roster.find(publisher.key()).cloned() else { return };
+        if !askers.contains(&member.seat.id) {
+            let limit = self.config.limits.message_bytes;
+            self.tell(member.seat, reply::stream_ended(limit, publisher, (publisher, file), why));
+        }
+    }
+
     fn shut(&self, stream: StreamId) {
         if let Some(studio) = &self.studio {
             studio.relay.shut.do_send(ShutStream { stream });
@@ -317,6 +354,7 @@ fn in_words(why: StreamEnd, publisher: &Name, media: &config::Media) -> Option<S
         StreamEnd::TooFast => {
             format!("it had more than {} bits a second, which is the most", media.bit_rate)
         }
+        StreamEnd::Unheard => format!("nobody listened for {}", in_seconds(media.unheard_timeout)),
     })
 }
 
@@ -344,8 +382,11 @@ impl Handler<StreamEnded> for Registry {
         if !self.closing
             && let Some(closed) = self.streams.end(stream)
         {
-            let why = in_words(why, &closed.publisher, &self.config.media);
-            self.tell_ended(&closed, why.as_deref());
+            let words = in_words(why, &closed.publisher, &self.config.media);
+            if why == StreamEnd::Unheard {
+                self.tell_publisher(&closed, words.as_deref());
+            }
+            self.tell_ended(&closed, words.as_deref());
             self.flush_later(ctx);
         }
     }

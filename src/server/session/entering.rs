@@ -7,7 +7,7 @@ use slog::{debug, info};
 
 use super::{Session, Wait};
 use crate::{
-    accounts::{PasswordHash, Secret, Verdict},
+    accounts::{Attempt, Origin, PasswordHash, Secret, Verdict},
     protocol::{Frame, Kind, Line, Name, reply, telnet},
     server::{
         close::CloseReason,
@@ -59,7 +59,7 @@ impl Session {
     }
 
     fn ask_for_password(&mut self, ctx: &mut Context<Self>) {
-        let timeout = self.terms.around.config.get().limits.name_timeout;
+        let timeout = self.stay.name_timeout(self.terms.around.config.get().limits.name_timeout);
         self.end_wait();
         ctx.spawn(Wait::new(self.wait, timeout));
         let Some(claim) = &mut self.claim else { return };
@@ -86,12 +86,26 @@ impl Session {
         if self.kind == Kind::Telnet {
             self.send_raw(telnet::SHOW);
         }
-        let (verifier, from) = (self.terms.around.verifier.clone(), self.peer.ip());
-        let verdict = async move { verifier.judge(from, hash, secret).await };
+        let Some(claim) = &self.claim else { return };
+        if let Some(trial) = &self.stay.trial {
+            trial.set_comparing(true);
+        }
+        let account = claim.name.key().clone();
+        let origin = if self.peer.is_proxied {
+            Origin::Proxied(account.clone())
+        } else {
+            Origin::from_address(self.peer.ip())
+        };
+        let verifier = self.terms.around.verifier.clone();
+        // Dropped with the session, which takes it out of the queue.
+        let verdict = async move { verifier.judge(Attempt { origin, account, hash, secret }).await };
         ctx.spawn(verdict.into_actor(self).map(|verdict, session, ctx| session.judged(verdict, ctx)));
     }
 
     fn judged(&mut self, verdict: Verdict, ctx: &mut Context<Self>) {
+        if let Some(trial) = &self.stay.trial {
+            trial.set_comparing(false);
+        }
         let Some(mut claim) = self.claim.take_if(|_| matches!(self.state, State::Open)) else { return };
         if verdict == Verdict::Wrong {
             info!(self.log(), "wrong password"; &self.who(), "account" => %claim.name);
@@ -151,6 +165,9 @@ impl Session {
 
     fn enter(&mut self, name: Name) {
         self.end_wait();
+        if !self.stay.take_place(self.proof.is_some()) {
+            return self.refuse(self.full());
+        }
         self.name = Some(name.clone());
         let (looks, proven) = (name.looks(), self.proof.is_some());
         self.terms.around.registry.enter.do_send(Enter {
@@ -162,8 +179,25 @@ impl Session {
         });
     }
 
+    /// The only places left are kept for accounts, and this is no account's owner, as far as is known.
+    fn full(&self) -> Refusal {
+        let max_sessions = self.terms.around.config.get().limits.max_sessions;
+        let farewell = reply::server_full(self.terms.around.message_bytes, max_sessions);
+        Refusal { reason: CloseReason::ServerFull, farewell }
+    }
+
+    /// Somebody else is to have its chance, unless it has a place by now.
+    pub(super) fn turn_away(&mut self) {
+        if self.stay.is_on_trial() {
+            self.refuse(self.full());
+        }
+    }
+
     /// Neither name nor password came in time.
     pub(super) fn out_of_time(&mut self, waited: Duration) {
+        if self.stay.is_on_trial() {
+            return self.refuse(self.full());
+        }
         let limit = self.terms.around.message_bytes;
         let (reason, farewell) = match self.claim.as_deref() {
             None => (CloseReason::NameTimeout, reply::no_name_in_time(limit, waited)),

@@ -23,7 +23,11 @@ fn ask_within(
     number: u8,
     bounds: &config::Media,
 ) -> Result<Asked, NotAsked> {
-    streams.ask((ANA, &name("ana")), file, asker, key(number), bounds)
+    streams.ask((party(ANA), &name("ana")), file, party(asker), key(number), bounds, Instant::now())
+}
+
+fn party(id: SessionId) -> Party {
+    Party { id, group: room::Group::Account(id) }
 }
 
 /// Asks for a file that nobody has asked for, and returns its stream.
@@ -64,7 +68,8 @@ fn files_are_the_same_only_if_they_are_written_the_same() {
     let numbers: Vec<_> =
         ["a.mp3", "A.mp3", "a.mp3 "].map(|file| open(&mut streams, file, RUI).0).into_iter().collect();
     assert_eq!(numbers, [StreamId(7), StreamId(8), StreamId(9)]);
-    let other = streams.ask((EVA, &name("eva")), "a.mp3", RUI, key(1), &config::Media::default());
+    let eva = (party(EVA), &name("eva"));
+    let other = streams.ask(eva, "a.mp3", party(RUI), key(1), &config::Media::default(), Instant::now());
     assert!(matches!(other, Ok(Asked::Open(..))), "{other:?}");
 }
 

@@ -1,6 +1,6 @@
 //! [`Credentials`]: what a TLS handshake is answered with, from PEM files, and how others take its place.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use arc_swap::ArcSwap;
 use rustls::{
@@ -10,11 +10,11 @@ use rustls::{
     server::{NoClientAuth, NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
     sign::{CertifiedKey, SingleCertAndKey},
 };
-use slog::{Logger, warn};
+use slog::{Discard, Logger, o, warn};
 
 use crate::{
     config::Tls,
-    pem::{PemError, PemFile},
+    pem::{self, PemError, PemFile},
 };
 
 /// Why certificates and keys cannot be used. Its words never carry raw control characters.
@@ -82,6 +82,24 @@ pub fn load(tls: &Tls, log: &Logger) -> Result<Loaded, CredentialsError> {
     Ok(Loaded { config: Arc::new(config), certificate })
 }
 
+/// All that is wrong with the files that the settings name, whether TLS is spoken anywhere or not.
+#[must_use]
+pub fn faults(tls: &Tls) -> Vec<CredentialsError> {
+    let provider = Arc::new(ring::default_provider());
+    let is_named = |path: &Path| !path.as_os_str().is_empty();
+    let certificate = is_named(&tls.certificate)
+        .then(|| PemFile::new("tls.certificate", &tls.certificate).certificates().map(drop));
+    let key = is_named(&tls.key).then(|| PemFile::new("tls.key", &tls.key).key().map(drop));
+    let mut faults: Vec<CredentialsError> = Vec::new();
+    if let (Some(Ok(())), Some(Ok(()))) = (&certificate, &key) {
+        faults.extend(certified_key(tls, &provider, &Logger::root(Discard, o!())).err());
+    }
+    let files = [certificate, key].into_iter().flatten().filter_map(Result::err);
+    faults.extend(files.map(CredentialsError::from));
+    faults.extend(client_verifier(tls, &provider).err());
+    faults
+}
+
 /// Who judges certificates of clients. None need have one.
 fn client_verifier(
     tls: &Tls,
@@ -123,7 +141,8 @@ fn certified_key(
             CredentialsError::Mismatch { key: file.shown(), certificate: certificate.shown() }
         }
         rustls::Error::InvalidCertificate(error) => {
-            certificate.unusable(format!("holds a certificate that cannot be used: {error:?}")).into()
+            let why = pem::fault(&error);
+            certificate.unusable(format!("holds a certificate that cannot be used: it {why}")).into()
         }
         error => file.unusable(format!("holds a key that cannot be used: {error}")).into(),
     })

@@ -37,7 +37,7 @@ const ROOM: usize = 4096;
 
 fn line(number: usize) -> Line {
     let data = format!("{number} {}", "x".repeat(900));
-    Line::from(&Message { sender: "a", destination: "b", operation: "echo", data: &data })
+    Line::lossy(&Message { sender: "a", destination: "b", operation: "echo", data: &data })
 }
 
 fn certificate() -> (TempDir, Tls, RootCertStore) {
@@ -98,7 +98,7 @@ async fn write_to_someone_who_pauses(lines: usize, tls: &Tls, roots: RootCertSto
     let (_receiver, sender) = halves(stream);
     let bounds = Bounds { limit: 1 << 20, grace: DEADLINE, gap: Duration::ZERO };
     let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-    let stay = Rc::new(Stay { permit, visit: None });
+    let stay = Rc::new(Stay::in_place(permit, None));
     let outbox = Rc::new(RefCell::new(Outbox::new(Box::new(sender), Rc::new(bounds), stay)));
     for number in 0..lines {
         at_once(|cx| outbox.borrow_mut().send_line(&line(number), cx)).unwrap();

@@ -25,10 +25,15 @@ struct Handshake {
 }
 
 impl UnderWay {
+    /// One more, for which none has to give way.
+    pub fn hold(&mut self, id: SessionId, peer: Peer, task: JoinHandle<()>) {
+        self.0.insert(id, Handshake { peer, since: Instant::now(), task });
+    }
+
     /// One more. Returns who had to give way to it.
     pub fn add(&mut self, id: SessionId, peer: Peer, task: JoinHandle<()>) -> Option<(SessionId, Peer)> {
         let now = Instant::now();
-        self.0.insert(id, Handshake { peer, since: now, task });
+        self.hold(id, peer, task);
         let is_crowded = self.0.len() > MOST;
         let oldest =
             self.0.first_entry().filter(|oldest| is_crowded && oldest.get().since + PATIENCE < now)?;

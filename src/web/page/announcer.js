@@ -12,6 +12,7 @@ const KEPT = 6;
 export class Announcer {
   #gathered = [];
   #count = 0;
+  #timer = null;
 
   constructor(region, say) {
     this.region = region;
@@ -21,7 +22,15 @@ export class Announcer {
   announce(text) {
     this.#count += 1;
     if (this.#gathered.length < EACH) this.#gathered.push(text);
-    if (this.#count === 1) setTimeout(() => this.#speak(), GATHER);
+    if (this.#count === 1) this.#timer = setTimeout(() => this.#speak(), GATHER);
+  }
+
+  /** Says nothing of what has come so far. */
+  forget() {
+    clearTimeout(this.#timer);
+    this.#gathered = [];
+    this.#count = 0;
+    this.region.replaceChildren();
   }
 
   #speak() {

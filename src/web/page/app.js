@@ -4,27 +4,33 @@ import { Announcer } from "./announcer.js";
 import { Banner } from "./banner.js";
 import { Chat } from "./chat.js";
 import { CloseDialog } from "./close-dialog.js";
+import { Commands } from "./commands.js";
 import { Composer } from "./composer.js";
 import { Connection } from "./connection.js";
-import { byId, nameNode, setText } from "./dom.js";
+import { byId, isComposing, nameNode, renew, setText } from "./dom.js";
 import { Entrance } from "./entrance.js";
+import { explain } from "./explain.js";
 import { ListView } from "./list-view.js";
+import { LATE_MS, Liveness } from "./liveness.js";
 import { LogView } from "./log-view.js";
 import { listEvery, listSoonest, rows } from "./people.js";
 import { Player } from "./player.js";
+import { watchPresses } from "./press.js";
+import { fold } from "./protocol.js";
 import { serverWords } from "./server-words.js";
 import { harmless, isolated } from "./text.js";
-import { WORDS, chooseLanguage, speaker } from "./words.js";
+import { WORDS, chooseLanguage, chooseLocale, languageTags, speaker } from "./words.js";
 
-/** Nothing at all heard for so long, although the server was asked something: the connection is dead. */
-const DEAD_MS = 45_000;
+/** Leaving is not waited for longer, in milliseconds. */
+const LEAVE_MS = 2_000;
 /** How often it is looked whether the list is due, or the connection dead. */
-const LOOK_MS = 1_000;
+const LOOK_MS = 500;
 
-const language = chooseLanguage(navigator.languages ?? [navigator.language]);
+const tags = languageTags(navigator.languages?.length > 0 ? navigator.languages : [navigator.language]);
+const language = chooseLanguage(tags);
 const words = {
   language,
-  locale: language === "pt" ? "pt-BR" : navigator.language || "en",
+  locale: chooseLocale(tags, language),
   say: speaker(language),
   raw: (key) => WORDS[language][key],
 };
@@ -45,6 +51,7 @@ let listedAt = 0;
 let isDue = false;
 let streamsAt = 0;
 let drawing = null;
+let leaving = null;
 
 const connection = new Connection({
   open: () => {
@@ -66,10 +73,14 @@ const { conversations } = chat;
 const entrance = new Entrance(connection, words);
 const announcer = new Announcer(byId("announcements"), say);
 const banner = new Banner(connection, words);
+const liveness = new Liveness(connection, chat, banner);
 const closing = new CloseDialog(chat, words);
+const commands = new Commands(chat, say, { leave, close: () => closing.ask() });
 const composer = new Composer(chat, words, {
   canSend: () => connection.state === "joined",
+  commands: (action, conversation) => commands.run(action, conversation),
   sent: () => {
+    setTimeout(look, LATE_MS);
     log.toEnd();
     draw();
   },
@@ -84,23 +95,26 @@ const log = new LogView(
     latest: byId("latest"),
   },
   words,
-  (text) => composer.editAgain(text),
+  (text, to) => composer.editAgain(text, to),
   listen,
 );
 const player = new Player(words, listen);
 const list = new ListView({ scroller: byId("people-scroll"), list: byId("people") }, words, (row) => {
-  open(row.name === "" ? conversations.everyone : conversations.with(row.name));
+  if (!room.hidden) open(row.name === "" ? conversations.everyone : conversations.with(row.name));
 });
 
 /** The connection is in another state. */
 function changed(state, detail) {
+  clearTimeout(leaving);
   switch (state) {
     case "idle":
       settleLeft();
       player.stop();
       room.hidden = true;
       banner.hide();
+      if (detail.left) forget();
       entrance.askName(detail);
+      if (detail.unreachable) explainLater();
       wasCut = false;
       break;
     case "entering":
@@ -130,6 +144,33 @@ function changed(state, detail) {
   draw();
 }
 
+/** Says why no WebSocket was opened, as soon as the server says so. */
+async function explainLater() {
+  const why = await explain();
+  if (why !== null && connection.state === "idle" && entrance.isShown) entrance.askName({ why });
+}
+
+/** Forgets all of a user who has left, on the screen too: whoever enters next at this page begins empty. */
+function forget() {
+  chat.forget();
+  commands.forget();
+  announcer.forget();
+  player.stop();
+  player.update(chat.streams);
+  entrance.forget();
+  composer.forget();
+  list.forget();
+  renew(byId("search"));
+  setText(byId("nobody"), "");
+  setText(byId("back-unread"), "");
+  setText(byId("subtitle"), "");
+  byId("title").replaceChildren();
+  byId("me").firstElementChild.textContent = "";
+  wasCut = false;
+  show(conversations.everyone);
+  drawNow();
+}
+
 function settleLeft() {
   chat.left();
   player.update(chat.streams);
@@ -137,6 +178,7 @@ function settleLeft() {
 }
 
 function joined(name) {
+  if (chat.me !== null && chat.me !== name) forget();
   chat.entered(name);
   const isBack = wasCut;
   wasCut = false;
@@ -176,7 +218,8 @@ function told(what, conversation, entry, isQuiet = false) {
   if (what === "close") {
     closing.refused(entry.why);
   } else if (what === "changed") {
-    log.changed(entry);
+    if (entry.seq === undefined) draw();
+    else log.changed(entry);
   } else if (what === "unknown") {
     isDue = true;
   } else if (what === "plays") {
@@ -186,6 +229,9 @@ function told(what, conversation, entry, isQuiet = false) {
     streamsAt = 0;
   } else if (what === "listed") {
     player.update(chat.streams);
+    commands.listed(what);
+  } else if (what === "people") {
+    commands.listed(what);
   } else if (!isQuiet && !entry.mine && entry.kind !== "note") {
     if (!isRead(conversation)) conversation.unread += 1;
     announce(conversation, entry);
@@ -211,6 +257,14 @@ function announce(conversation, entry) {
 
 /** Opens a conversation. */
 function open(conversation) {
+  show(conversation);
+  drawNow();
+  // On a phone the keyboard would cover what one came to read.
+  if (isNarrow.matches) byId("title").focus({ preventScroll: true });
+  else composer.focus();
+}
+
+function show(conversation) {
   conversations.current.newFrom = null;
   conversations.current = conversation;
   room.dataset.pane = "talk";
@@ -220,10 +274,6 @@ function open(conversation) {
   const logLabel = conversation.isEveryone ? say("logAll") : say("log", { name: isolated(conversation.name) });
   byId("log").setAttribute("aria-label", logLabel);
   log.show(conversation);
-  drawNow();
-  // On a phone the keyboard would cover what one came to read.
-  if (isNarrow.matches) byId("title").focus({ preventScroll: true });
-  else composer.focus();
 }
 
 /** Draws what has changed, once for all that comes together. */
@@ -238,13 +288,14 @@ function drawNow() {
   drawing = null;
   const { current } = conversations;
   if (current.unread > 0 && isRead(current)) current.unread = 0;
-  const place = current.isEveryone ? say("everyone") : isolated(current.name);
+  // No name of a person's can look like the room's: that stands without the sign.
+  const place = current.isEveryone ? say("everyone") : `@${isolated(current.name)}`;
   const count = conversations.unread;
   document.title = room.hidden ? "Arauto" : `${count > 0 ? `(${count}) ` : ""}${place} · Arauto`;
   if (room.hidden) return;
   heading(current);
   log.update();
-  const found = rows(chat.people, conversations, chat.me, byId("search").value);
+  const found = listed();
   list.update(found, current.key);
   setText(byId("nobody"), found.length === 0 ? say("nobody") : "");
   const elsewhere = conversations.unread - current.unread;
@@ -255,9 +306,14 @@ function drawNow() {
   room.classList.toggle("offline", connection.state !== "joined");
 }
 
+function listed() {
+  return rows(chat.people, conversations, chat.me, byId("search").value);
+}
+
 function heading(current) {
   const title = byId("title");
   const name = current.isEveryone ? say("everyone") : harmless(current.name);
+  title.classList.toggle("everyone", current.isEveryone);
   if (title.textContent !== name) title.replaceChildren(current.isEveryone ? name : nameNode(current.name));
   const mine = chat.isMe(current.key);
   byId("files").hidden = current.isEveryone || mine;
@@ -267,6 +323,7 @@ function heading(current) {
     const { size } = chat.people;
     state = size > 1 ? say("hereMany", { count: size.toLocaleString(words.locale) }) : say("hereOne");
   }
+  if (!current.isEveryone && !mine) state = say("private", { state });
   setText(byId("subtitle"), connection.state === "joined" ? state : "");
 }
 
@@ -274,11 +331,7 @@ function heading(current) {
 function look() {
   if (connection.state !== "joined") return;
   const now = clock.now();
-  const { askedAt } = chat;
-  if (askedAt !== null && now - Math.max(askedAt, connection.lastHeard) > DEAD_MS) {
-    connection.drop();
-    return;
-  }
+  if (!liveness.check(now, !document.hidden)) return;
   const { size } = chat.people;
   // Whoever hears something sees how many do.
   if (!document.hidden && now - streamsAt >= listEvery(size) / (player.isShown ? 2 : 1)) {
@@ -293,12 +346,18 @@ function look() {
   chat.askPeople();
 }
 
+function leave() {
+  if (chat.leave()) leaving = setTimeout(() => connection.cancel(), LEAVE_MS);
+  else connection.cancel();
+}
+
 function showList() {
   room.dataset.pane = "list";
   drawNow();
   list.focus();
 }
 
+watchPresses(document);
 document.documentElement.lang = language === "pt" ? "pt-BR" : "en";
 for (const node of document.querySelectorAll("[data-word]")) node.textContent = say(node.dataset.word);
 byId("people").setAttribute("aria-label", say("people"));
@@ -307,12 +366,15 @@ byId("player").setAttribute("aria-label", say("sound"));
 byId("audio").setAttribute("aria-label", say("sound"));
 for (const attribute of ["placeholder", "aria-label"]) byId("search").setAttribute(attribute, say("search"));
 
-byId("search").addEventListener("input", () => {
+const search = document.querySelector(".search");
+search.addEventListener("input", () => {
   byId("people-scroll").scrollTop = 0;
+  list.found(listed(), conversations.current.key, fold(byId("search").value) !== "");
   drawNow();
 });
-byId("search").addEventListener("keydown", (event) => {
-  if (event.key === "Enter") list.chooseFirst();
+search.addEventListener("keydown", (event) => {
+  if (isComposing(event)) return;
+  if (event.key === "Enter") list.chooseFound();
   else if (event.key === "ArrowDown") list.focus();
   else return;
   event.preventDefault();
@@ -322,11 +384,10 @@ byId("files").addEventListener("click", () => {
   if (connection.state === "joined") chat.askFiles(conversations.current);
   drawNow();
 });
-byId("leave").addEventListener("click", () => {
-  if (!chat.leave()) connection.cancel();
-});
+byId("leave").addEventListener("click", leave);
 byId("close").addEventListener("click", () => closing.ask());
 document.addEventListener("keydown", (event) => {
+  if (isComposing(event)) return;
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && !room.hidden) {
     event.preventDefault();
     room.dataset.pane = isNarrow.matches ? "list" : room.dataset.pane;
@@ -346,6 +407,10 @@ document.addEventListener("visibilitychange", () => {
 window.addEventListener("focus", () => {
   isDue = true;
   look();
+});
+// Gone to another page and kept for coming back to: that may be somebody else.
+window.addEventListener("pagehide", ({ persisted }) => {
+  if (persisted) connection.cancel();
 });
 window.addEventListener("online", () => connection.hurry());
 isNarrow.addEventListener("change", () => draw());

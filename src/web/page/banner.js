@@ -8,6 +8,8 @@ export class Banner {
   #timer = null;
   #at = 0;
   #said = "";
+  /** Whether it is said that the server does not answer. */
+  isSilent = false;
 
   constructor(connection, words) {
     this.connection = connection;
@@ -19,6 +21,8 @@ export class Banner {
     this.act.addEventListener("click", () => {
       if (connection.state === "ended") {
         connection.again();
+      } else if (this.isSilent) {
+        connection.drop();
       } else {
         connection.hurry();
         setText(this.countdown, words.say("cutNow"));
@@ -41,6 +45,17 @@ export class Banner {
     this.#stop();
     this.#timer = setInterval(() => this.#count(), 1_000);
     this.#count();
+  }
+
+  /** The server has been heard of for so many milliseconds no more. */
+  silent(since) {
+    const { say } = this.words;
+    this.#stop();
+    this.isSilent = true;
+    this.#show("silent", say("silent"));
+    setText(this.countdown, say("silentFor", { count: Math.floor(since / 1_000) }));
+    this.act.hidden = false;
+    setText(this.act, say("again"));
   }
 
   /** Somebody asked to connect again. */
@@ -67,6 +82,7 @@ export class Banner {
   hide() {
     this.#stop();
     this.#said = "";
+    this.text.replaceChildren();
     this.root.hidden = true;
   }
 
@@ -82,6 +98,7 @@ export class Banner {
   }
 
   #stop() {
+    this.isSilent = false;
     clearInterval(this.#timer);
     this.#timer = null;
   }

@@ -6,6 +6,7 @@ import { addPart, listing } from "./files.js";
 import { Outstanding } from "./outstanding.js";
 import { People } from "./people.js";
 import { ALL_CLIENTS, MESSAGE_BYTES, NO_FILES, NO_SOUND, SERVER, bytes, fold, write } from "./protocol.js";
+import { line } from "./short-forms.js";
 import { Streams } from "./streams.js";
 
 /**
@@ -23,10 +24,13 @@ export class Chat {
   #send;
   #now;
   #told;
+  /** Where the answers to a command stand: the conversation in which it was last typed, by operation. */
+  #typedIn = new Map();
 
   /**
    * `send(line)` is false if nothing can be sent now. `told(what, conversation, entry)` is called for each `entry`, for
-   * someone `unknown` who spoke, for a stream that `plays`, a list of `streams` that has come, and for the server's answer to `close`.
+   * someone `unknown` who spoke, for a stream that `plays`, for a list of `people` or of streams (`listed`) that has
+   * come, and for the server's answer to `close`.
    */
   constructor({ send, now, told }) {
     this.me = null;
@@ -52,10 +56,40 @@ export class Chat {
     for (const item of this.outstanding.clear()) {
       if (!SAID.has(item.kind)) continue;
       if (item.entry.seq === undefined) this.#unconfirmed(item);
-      else item.entry.state = "unsure";
+      else {
+        Object.assign(item.entry, { state: "unsure", late: false });
+        this.#told("changed", item.conversation, item.entry);
+      }
     }
     this.people.abandon();
     this.streams.forget();
+  }
+
+  /** Forgets all of a user who has left: the next one at this page begins empty. */
+  forget() {
+    this.me = null;
+    this.limit = MESSAGE_BYTES;
+    this.conversations.clear();
+    this.people.clear();
+    this.streams.forget();
+    this.outstanding.clear();
+    this.#typedIn.clear();
+  }
+
+  /** Shows what was sent before this time and is not answered to be late; whether there is any. */
+  markLate(before) {
+    const late = this.outstanding.all(({ entry }) => entry && entry.at <= before);
+    for (const { conversation, entry } of late) {
+      if (entry.late) continue;
+      entry.late = true;
+      this.#told("changed", conversation, entry);
+    }
+    return late.length > 0;
+  }
+
+  /** Finds out whether the server still answers. */
+  probe() {
+    this.#mark();
   }
 
   /** Whether someone is oneself. */
@@ -75,6 +109,31 @@ export class Chat {
   /** How many bytes that message would have. */
   measure(conversation, text, others) {
     return bytes(this.#line(conversation, text, others));
+  }
+
+  /** How many bytes the message of a short form would have. */
+  measureCommand(action) {
+    return bytes(line(this.me ?? "", action));
+  }
+
+  /** The conversation with somebody whose name was typed, under the name as its bearer writes it. */
+  named(name) {
+    const key = fold(name);
+    return this.conversations.get(key) ?? this.conversations.with(this.people.nameOf(key) ?? name);
+  }
+
+  /** Asks what a short form asks for; the answers stand in `conversation`. False if it cannot be sent now. */
+  ask(action, conversation) {
+    if (!this.#send(line(this.me, action))) return false;
+    this.#typedIn.set(action.operation, conversation);
+    this.outstanding.add({ kind: action.operation, conversation });
+    this.#mark();
+    return true;
+  }
+
+  /** Writes a note of the page into a conversation. */
+  note(conversation, text, more) {
+    this.#append(conversation, this.#entry("note", text, more), true);
   }
 
   /** Says a line into a conversation; false if it cannot be sent now. */
@@ -97,13 +156,15 @@ export class Chat {
     return true;
   }
 
-  /** Asks who is here, unless that is being answered already. */
+  /** Asks who is here, unless that is being answered already; false if it cannot be sent now. */
   askPeople() {
-    if (this.me === null || (this.people.isGathering && this.askedAt !== null)) return;
-    if (!this.#send(write(this.me, SERVER, "list_clients"))) return;
+    if (this.me === null) return false;
+    if (this.people.isGathering && this.askedAt !== null) return true;
+    if (!this.#send(write(this.me, SERVER, "list_clients"))) return false;
     this.outstanding.add({ kind: "list_clients" });
     this.people.begin();
     this.#mark();
+    return true;
   }
 
   /** Sends a mark unless one is under way; when that one is back, another follows if it is needed. */
@@ -130,13 +191,15 @@ export class Chat {
     return true;
   }
 
-  /** Asks what is on, unless that is being answered already. */
+  /** Asks what is on, unless that is being answered already; false if it cannot be sent now. */
   askStreams() {
-    const isAsked = this.outstanding.all(({ kind }) => kind === "list_streams").length > 0;
-    if (this.me === null || isAsked || !this.#send(write(this.me, SERVER, "list_streams"))) return;
+    if (this.me === null) return false;
+    if (this.outstanding.all(({ kind }) => kind === "list_streams").length > 0) return true;
+    if (!this.#send(write(this.me, SERVER, "list_streams"))) return false;
     this.outstanding.add({ kind: "list_streams" });
     this.streams.begin();
     this.#mark();
+    return true;
   }
 
   askToClose() {
@@ -198,7 +261,7 @@ export class Chat {
         this.#refused(told);
         break;
       case "serverSays":
-        this.#append(this.conversations.everyone, this.#entry("server", told.text));
+        this.#serverSays(told);
         break;
       case "other":
         this.#append(
@@ -246,8 +309,12 @@ export class Chat {
   #marked(done) {
     for (const item of done) {
       if (item.entry && item.entry.seq === undefined) this.#unconfirmed(item);
+      else if (item.entry) this.#isOnTime(item);
     }
-    if (done.some(({ kind }) => kind === "list_clients")) this.people.finish();
+    if (done.some(({ kind }) => kind === "list_clients")) {
+      this.people.finish();
+      this.#told("people", null, null);
+    }
     if (done.some(({ kind }) => kind === "list_streams")) {
       this.streams.finish();
       this.#told("listed", null, null);
@@ -259,9 +326,15 @@ export class Chat {
     if (item) remove(item.conversation.pending, item.entry);
   }
 
+  #isOnTime({ conversation, entry }) {
+    if (!entry.late) return;
+    entry.late = false;
+    this.#told("changed", conversation, entry);
+  }
+
   #unconfirmed({ conversation, entry }, state = "unsure", why = null) {
     remove(conversation.pending, entry);
-    this.#append(conversation, Object.assign(entry, { state, why }), true);
+    this.#append(conversation, Object.assign(entry, { state, why, late: false }), true);
   }
 
   /** Somebody wants what a browser has not. */
@@ -305,6 +378,11 @@ export class Chat {
     this.#append(conversation, this.#entry("error", why));
   }
 
+  #serverSays({ operation, text }) {
+    const conversation = this.#typedIn.get(operation) ?? this.conversations.everyone;
+    this.#append(conversation, this.#entry("server", text));
+  }
+
   #notFound({ operation, name, why }) {
     const key = fold(name);
     const fits = ({ kind, conversation }) => kind === operation && conversation?.key === key;
@@ -313,7 +391,7 @@ export class Chat {
     this.people.gone(name);
     if (operation === "play") this.streams.cannot(name, "");
     if (item?.entry) {
-      Object.assign(item.entry, { state: "failed" });
+      Object.assign(item.entry, { state: "failed", late: false });
       this.#told("changed", conversation, item.entry);
     }
     this.#append(conversation, this.#entry("error", why));
@@ -342,7 +420,7 @@ export class Chat {
     if (item.entry.seq === undefined) {
       this.#unconfirmed(item, "failed", why);
     } else {
-      item.entry.state = "failed";
+      Object.assign(item.entry, { state: "failed", late: false });
       this.#told("changed", item.conversation, item.entry);
     }
   }

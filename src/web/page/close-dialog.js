@@ -28,6 +28,7 @@ export class CloseDialog {
   }
 
   close() {
+    setText(this.error, "");
     if (this.dialog.open) this.dialog.close();
   }
 

@@ -1,40 +1,52 @@
 // Where one types. What was typed is never lost: each conversation has its own draft, and what cannot be sent stays.
 
-import { byId, setText } from "./dom.js";
+import { byId, isComposing, renew, setText } from "./dom.js";
 import { forbidden, lines } from "./protocol.js";
+import { serverWords } from "./server-words.js";
+import { read, typed } from "./short-forms.js";
+import { harmless } from "./text.js";
 
 /** From this share of the limit on, the bytes are shown while one types. */
 const SHOW_FROM = 0.7;
+/** What asks first or ends all, and so stands in a text alone. */
+const ALONE = { exit: "/exit", close_server: "/close" };
 
 export class Composer {
   #conversation = null;
 
-  constructor(chat, words, { canSend, sent, resized }) {
+  /** `commands(action, conversation)` carries out a short form; false if that cannot be sent now. */
+  constructor(chat, words, { canSend, commands, sent, resized }) {
     this.chat = chat;
     this.words = words;
     this.canSend = canSend;
+    this.commands = commands;
     this.sent = sent;
     this.resized = resized;
     this.text = byId("text");
     this.others = byId("others");
     this.complaint = byId("complaint");
     this.count = byId("count");
-    byId("composer").addEventListener("submit", (event) => {
+    this.form = byId("composer");
+    this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send();
       this.text.focus();
     });
-    this.text.addEventListener("keydown", (event) => {
-      // Enter also ends the choice of a character in input methods.
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    this.form.addEventListener("keydown", (event) => {
+      if (event.target !== this.text || event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
       event.preventDefault();
       this.#send();
     });
-    this.text.addEventListener("input", () => {
+    this.form.addEventListener("input", () => {
       setText(this.complaint, "");
       this.#typed();
     });
-    this.others.addEventListener("change", () => this.#typed());
+  }
+
+  /** Forgets what was typed, also what undoing would bring back. */
+  forget() {
+    this.text = renew(this.text);
+    this.others = renew(this.others);
   }
 
   show(conversation, label) {
@@ -51,10 +63,11 @@ export class Composer {
     this.text.focus();
   }
 
-  /** Puts a text back that did not arrive, behind what is being typed. */
-  editAgain(text) {
+  /** Puts a text back that did not arrive, behind what is being typed; `to` is whom it was for: all, others or me. */
+  editAgain(text, to) {
     const { value } = this.text;
-    this.text.value = value === "" ? text : `${value}\n${text}`;
+    if (value === "") this.others.checked = to === "others";
+    this.text.value = value === "" ? typed(text) : `${value}\n${typed(text)}`;
     this.#typed();
     this.text.focus();
   }
@@ -87,27 +100,42 @@ export class Composer {
   }
 
   #longest(said) {
-    const measure = (line) => this.chat.measure(this.#conversation, line, this.#isToOthers());
-    return said.reduce((most, line) => Math.max(most, measure(line)), 0);
+    return said.map(read).reduce((most, action) => Math.max(most, this.#measure(action)), 0);
+  }
+
+  #measure(action) {
+    if (action.why !== undefined) return 0;
+    if (action.text === undefined) return this.chat.measureCommand(action);
+    return this.chat.measure(this.#conversation, action.text, this.#isToOthers());
   }
 
   #send() {
     const said = lines(this.text.value);
     if (said.length === 0) return;
-    const why = this.#hindrance(said);
-    setText(this.complaint, why);
-    if (why !== "") return;
+    const actions = said.map(read);
+    setText(this.complaint, this.#hindrance(said, actions));
+    if (this.complaint.textContent !== "") return;
     let taken = 0;
-    while (taken < said.length && this.chat.say(this.#conversation, said[taken], this.#isToOthers())) taken += 1;
+    while (taken < said.length && this.#do(actions[taken])) taken += 1;
     this.text.value = said.slice(taken).join("\n");
     if (taken < said.length) setText(this.complaint, this.words.say(this.canSend() ? "slow" : "notConnected"));
     this.#typed();
     this.sent();
   }
 
-  #hindrance(said) {
-    const { say } = this.words;
-    if (!this.canSend()) return say("notConnected");
+  #do(action) {
+    if (action.text === undefined) return this.commands(action, this.#conversation);
+    return this.chat.say(this.#conversation, action.text, this.#isToOthers());
+  }
+
+  /** Why nothing of a text can be sent, or "". */
+  #hindrance(said, actions) {
+    const { say, language } = this.words;
+    const held = actions.find(({ why }) => why !== undefined);
+    if (held) return `${harmless(serverWords(held.why, language).text)}. ${say("twoSlashes")}`;
+    const alone = actions.find(({ operation }) => Object.hasOwn(ALONE, operation ?? ""));
+    if (alone && actions.length > 1) return say("alone", { form: ALONE[alone.operation] });
+    if (!this.canSend() && alone?.operation !== "exit") return say("notConnected");
     const { limit } = this.chat;
     const over = this.#longest(said) - limit;
     if (over > 0) return say("tooLong", { over: this.#number(over), most: this.#number(limit) });

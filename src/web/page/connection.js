@@ -14,8 +14,8 @@ export const WAITING_BYTES = 256 * 1024;
 
 /**
  * States, as told to `changed(state, detail)`:
- * - `idle`: nobody wants to be connected; `detail.why` if a name was refused, `detail.unreachable` if no server
- *   answered
+ * - `idle`: nobody wants to be connected; `detail.left` if that was asked for, `detail.why` if a name was refused,
+ *   `detail.unreachable` if no server answered
  * - `entering`: opening, or waiting for the server's answer to the name
  * - `password`: the name belongs to an account; `detail.why` if a password was wrong
  * - `joined`: `detail.name` is the name as the server writes it
@@ -83,11 +83,10 @@ export class Connection {
     this.#sendPassword();
   }
 
-  /** Gives up entering. */
+  /** Gives up entering, or being here: nothing is kept for coming back. */
   cancel() {
     this.#forget();
-    this.#wasJoined = false;
-    this.#set("idle");
+    this.#leave();
   }
 
   /** Sends one message; false if there is no connection that takes it now. */
@@ -182,8 +181,7 @@ export class Connection {
     if (parting?.is === "serverClosed") {
       this.#end({ closed: true });
     } else if (parting?.is === "left") {
-      this.#wasJoined = false;
-      this.#set("idle");
+      this.#leave();
     } else if (parting?.is === "notLetIn") {
       this.#refused(parting.why);
     } else if (parting && event?.wasClean && this.state === "joined") {
@@ -192,6 +190,13 @@ export class Connection {
     } else {
       this.#lost();
     }
+  }
+
+  #leave() {
+    this.#wasJoined = false;
+    this.#name = "";
+    this.#password = null;
+    this.#set("idle", { left: true });
   }
 
   #refused(why) {

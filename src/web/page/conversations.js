@@ -82,6 +82,13 @@ export class Conversations {
   #turn = 0;
 
   constructor() {
+    this.clear();
+  }
+
+  /** Forgets all that was said or drafted. */
+  clear() {
+    this.#byKey.clear();
+    this.#entries = 0;
     this.everyone = new Conversation(EVERYONE, "");
     this.#byKey.set(EVERYONE, this.everyone);
     this.current = this.everyone;

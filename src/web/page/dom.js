@@ -13,6 +13,21 @@ export function element(tag, className = "", ...children) {
   return made;
 }
 
+/** Whether a key belongs to an input method, which takes Enter, Escape and arrows while it composes a character. */
+export function isComposing({ isComposing: isUnderWay, keyCode }) {
+  // 229 also where a browser ends the composition before it tells of the key.
+  return isUnderWay || keyCode === 229;
+}
+
+/** Puts an empty field in a field's place: the browser would bring back by undoing what was typed into the old one. */
+export function renew(field) {
+  const fresh = field.cloneNode();
+  fresh.value = "";
+  if (fresh.type === "checkbox") fresh.checked = false;
+  field.replaceWith(fresh);
+  return fresh;
+}
+
 /** What people wrote, as nodes: characters that are not seen become marks. */
 export function shown(text) {
   return pieces(text).map((piece) => piece.text ?? element("span", "mark", piece.mark));

@@ -1,6 +1,6 @@
 // Where one gives a name, and a password if the name has an account. Refusals are shown where they belong.
 
-import { byId, nameNode, sentence, setText } from "./dom.js";
+import { byId, isComposing, nameNode, renew, sentence, setText } from "./dom.js";
 import { serverWords } from "./server-words.js";
 import { harmless } from "./text.js";
 
@@ -13,6 +13,12 @@ export class Entrance {
     this.passwordForm = byId("password-form");
     this.name = byId("name");
     this.password = byId("password");
+    for (const form of [this.nameForm, this.passwordForm]) {
+      form.addEventListener("keydown", (event) => {
+        // The Enter that ends a composition must not send what is half typed.
+        if (event.key === "Enter" && isComposing(event)) event.preventDefault();
+      });
+    }
     this.nameForm.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#enter();
@@ -22,8 +28,8 @@ export class Entrance {
       this.#givePassword();
     });
     byId("other-name").addEventListener("click", () => connection.cancel());
-    this.name.addEventListener("input", () => this.#complain("name", ""));
-    this.password.addEventListener("input", () => this.#complain("password", ""));
+    this.nameForm.addEventListener("input", () => this.#complain("name", ""));
+    this.passwordForm.addEventListener("input", () => this.#complain("password", ""));
   }
 
   get isShown() {
@@ -32,6 +38,16 @@ export class Entrance {
 
   hide() {
     this.root.hidden = true;
+  }
+
+  /** Forgets what was typed, also what undoing would bring back. */
+  forget() {
+    this.name = renew(this.name);
+    this.#renewPassword();
+    byId("password-hint").replaceChildren();
+    byId("account").value = "";
+    this.#complain("name", "");
+    this.#complain("password", "");
   }
 
   /** Asks for a name; `why` in the server's words, or `unreachable`. */
@@ -76,9 +92,15 @@ export class Entrance {
   #givePassword() {
     if (this.isBusy) return;
     const password = this.password.value;
-    this.password.value = "";
+    this.#renewPassword();
     if (password === "") this.#complain("password", this.words.say("passwordEmpty"));
     else this.connection.givePassword(password);
+  }
+
+  #renewPassword() {
+    const isFocused = document.activeElement === this.password;
+    this.password = renew(this.password);
+    if (isFocused) this.password.focus();
   }
 
   #busy(isBusy) {

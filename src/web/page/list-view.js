@@ -1,10 +1,16 @@
 // The list of conversations and people. Only the rows that are on the screen, and a few around them, are elements; so
 // 5,000 people cost no more than 30. One stop for the Tab key; arrows move inside.
 
-import { element, nameNode, setText } from "./dom.js";
+import { element, isComposing, nameNode, setText } from "./dom.js";
+import { fold } from "./protocol.js";
+import { WORDS } from "./words.js";
 
+/** What the room is called, in all languages of the page. */
+const ROOM_WORDS = new Set(Object.values(WORDS).map(({ everyone }) => fold(everyone)));
 /** Rows that are elements although they are just off the screen, above and below. */
 const AROUND = 6;
+/** Milliseconds for which rows stay in place after the mouse has moved over them: its user is about to press one. */
+const REST_MS = 700;
 
 export class ListView {
   #rows = [];
@@ -14,6 +20,13 @@ export class ListView {
   #activeKey = null;
   #height = 40;
   #ids = 0;
+  #rowOf = new WeakMap();
+  /** Until when rows stay in place, as `performance.now()` counts. */
+  #heldUntil = 0;
+  /** Shows the rows that came while they were held. */
+  #holding = null;
+  /** The key of the row that Enter in the search field chooses, or null. */
+  #foundKey = null;
 
   constructor({ scroller, list }, words, choose) {
     this.scroller = scroller;
@@ -26,11 +39,30 @@ export class ListView {
     list.addEventListener("keydown", (event) => this.#key(event));
     list.addEventListener("focus", () => this.#focused());
     list.addEventListener("blur", () => this.#mark());
-    list.addEventListener("click", (event) => this.#clicked(event));
+    list.addEventListener("pointermove", ({ pointerType }) => {
+      if (pointerType === "mouse") this.#heldUntil = performance.now() + REST_MS;
+    });
+    list.addEventListener("pointerleave", () => {
+      this.#heldUntil = 0;
+    });
   }
 
-  /** Shows these rows; `current` is the key of the conversation that is open. */
+  /** Shows these rows once the mouse rests; `current` is the key of the conversation that is open. */
   update(rows, current) {
+    clearTimeout(this.#holding);
+    const rest = current === this.current ? this.#heldUntil - performance.now() : 0;
+    if (rest > 0) this.#holding = setTimeout(() => this.update(rows, current), rest);
+    else this.#show(rows, current);
+  }
+
+  /** Shows what was searched for, and marks the row that Enter chooses; none if nothing is searched for. */
+  found(rows, current, isSearch) {
+    clearTimeout(this.#holding);
+    this.#foundKey = (isSearch && rows.find(({ key }) => key !== undefined)?.key) ?? null;
+    this.#show(rows, current);
+  }
+
+  #show(rows, current) {
     this.#rows = rows;
     this.current = current;
     this.#options = 0;
@@ -40,20 +72,28 @@ export class ListView {
     this.#draw();
   }
 
-  /** The first person or conversation, for Enter in the search field. */
-  chooseFirst() {
-    const row = this.#rows.find(({ key }) => key !== undefined);
+  /** Chooses the row that is marked in the search. If it is gone, the first one is marked and nothing is chosen. */
+  chooseFound() {
+    const row = this.#rows.find(({ key }) => key === this.#foundKey);
     if (row) this.choose(row);
+    else this.found(this.#rows, this.current, true);
+  }
+
+  /** Forgets which row was reached, and shows none. */
+  forget() {
+    this.#activeKey = null;
+    this.found([], null, false);
   }
 
   focus() {
-    this.list.focus();
+    this.list.focus({ preventScroll: true });
+    if (this.#active >= 0) this.#go(this.#active);
   }
 
   #measure() {
     const height = Number.parseFloat(getComputedStyle(this.list).getPropertyValue("--row"));
     if (height > 0) this.#height = height;
-    this.update(this.#rows, this.current);
+    this.#show(this.#rows, this.current);
   }
 
   #draw() {
@@ -91,6 +131,8 @@ export class ListView {
     this.#ids += 1;
     node.id = `person-${this.#ids}`;
     node.setAttribute("role", "option");
+    // On the row itself: it may be out of the list when its click comes.
+    node.addEventListener("click", () => this.#clicked(this.#rowOf.get(node)));
     return node;
   }
 
@@ -101,6 +143,7 @@ export class ListView {
       setText(node, `${say(row.heading)} · ${row.count.toLocaleString(locale)}`);
       return;
     }
+    this.#rowOf.set(node, row);
     node.setAttribute("aria-setsize", String(this.#options));
     node.setAttribute("aria-posinset", String(row.position));
     node.setAttribute("aria-selected", String(row.key === this.current));
@@ -113,6 +156,9 @@ export class ListView {
       element("span", "dot"),
       row.name === "" ? element("span", "name", say("everyone")) : nameNode(row.name),
     ];
+    if (row.name === "") parts.push(element("span", "aside", say("room")));
+    // Nobody is kept from being called like the room, in whichever language.
+    else if (ROOM_WORDS.has(fold(row.name))) parts.push(element("span", "aside", say("person")));
     if (row.mine) parts.push(element("span", "aside", say("you")));
     if (!row.here) parts.push(element("span", "aside", say("away")));
     if (row.unread > 0) {
@@ -127,22 +173,23 @@ export class ListView {
   }
 
   #focused() {
-    if (this.#active < 0)
-      this.#go(
-        Math.max(
-          0,
-          this.#rows.findIndex(({ key }) => key === this.current),
-        ),
-      );
+    // A press focuses the list, too, and must not scroll it under the pointer.
+    if (this.#active < 0 && this.list.matches(":focus-visible")) this.#go(this.#currentPlace());
     this.#mark();
   }
 
+  #currentPlace() {
+    const place = this.#rows.findIndex(({ key }) => key === this.current);
+    return Math.max(0, place);
+  }
+
   #mark() {
-    const row = this.#rows[this.#active];
-    const node = row && document.activeElement === this.list ? this.#made.get(row.key) : undefined;
+    const isFocused = document.activeElement === this.list;
+    const key = isFocused ? this.#rows[this.#active]?.key : this.#foundKey;
+    const node = this.#made.get(key);
     this.list.querySelector(".active")?.classList.remove("active");
     node?.classList.add("active");
-    if (node) this.list.setAttribute("aria-activedescendant", node.id);
+    if (node && isFocused) this.list.setAttribute("aria-activedescendant", node.id);
     else this.list.removeAttribute("aria-activedescendant");
   }
 
@@ -158,13 +205,15 @@ export class ListView {
 
   #step(by) {
     const last = this.#rows.length - 1;
-    let place = Math.min(Math.max(this.#active + by, 0), last);
+    const from = this.#active < 0 ? this.#currentPlace() : this.#active;
+    let place = Math.min(Math.max(from + by, 0), last);
     // Headings are passed over.
     while (this.#rows[place]?.heading && place > 0 && place < last) place += Math.sign(by);
     if (this.#rows[place] && !this.#rows[place].heading) this.#go(place);
   }
 
   #key(event) {
+    if (isComposing(event)) return;
     const page = Math.max(1, Math.floor(this.scroller.clientHeight / this.#height) - 1);
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, End: Infinity, Home: -Infinity };
     const step = steps[event.key];
@@ -178,13 +227,9 @@ export class ListView {
     }
   }
 
-  #clicked(event) {
-    // By the place and not by the element, which may have been exchanged between press and release.
-    const place = Math.floor((event.clientY - this.list.getBoundingClientRect().top) / this.#height);
-    const row = this.#rows[place];
-    if (row?.key === undefined) return;
-    this.#active = place;
+  #clicked(row) {
     this.#activeKey = row.key;
+    this.#active = this.#rows.findIndex(({ key }) => key === row.key);
     this.choose(row);
   }
 }

@@ -223,7 +223,10 @@ export class LogView {
     const by = element("span", "by");
     if (entry.by !== "") by.append(nameNode(entry.by));
     else if (entry.kind === "server" || entry.kind === "error") by.append(this.words.say("serverSays"));
-    const time = element("time", "", isPending ? this.words.say("sending") : this.clock.format(entry.at));
+    // Not at once: usually the answer is there before anybody could read this.
+    const isLate = entry.late ?? false;
+    row.classList.toggle("late", isLate);
+    const time = element("time", "", isLate ? this.words.say("sending") : this.clock.format(entry.at));
     time.dateTime = new Date(entry.at).toISOString();
     row.append(by, this.#what(entry), time);
     return row;
@@ -244,6 +247,7 @@ export class LogView {
     if (entry.kind === "note") {
       const values = { name: nameNode(entry.name ?? ""), file: nameNode(entry.file ?? "") };
       values.why = element("bdi", "", ...shown(entry.why ?? ""));
+      values.count = (entry.count ?? 0).toLocaleString(this.words.locale);
       what.append(element("p", "text", ...sentence(this.words.raw(entry.text), values)));
     } else if (entry.kind === "error" || entry.kind === "server") {
       const told = serverWords(entry.text, language);
@@ -296,7 +300,7 @@ export class LogView {
     again.addEventListener("click", () => {
       entry.edited = true;
       this.changed(entry);
-      this.editAgain(entry.text);
+      this.editAgain(entry.text, entry.to);
     });
     what.append(again);
   }

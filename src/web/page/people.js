@@ -11,6 +11,13 @@ export class People {
   #gathered = null;
   #sorted = null;
 
+  /** Forgets everyone. */
+  clear() {
+    this.#names = new Map();
+    this.#gathered = null;
+    this.#sorted = null;
+  }
+
   /** A list was asked for; it may come in several parts. */
   begin() {
     this.#gathered = new Map();
@@ -60,6 +67,11 @@ export class People {
 
   has(key) {
     return this.#names.has(key);
+  }
+
+  /** The name as its bearer writes it, or null. */
+  nameOf(key) {
+    return this.#names.get(key) ?? null;
   }
 
   get size() {

@@ -52,6 +52,7 @@ export class Player {
     this.audio.removeAttribute("src");
     this.audio.load();
     this.root.hidden = true;
+    this.what.replaceChildren();
     setText(this.figures, "");
   }
 

@@ -33,6 +33,14 @@ const PORTUGUESE = [
   ],
   [/^That is not the password of (.*)\. You need to connect again$/, "Essa não é a senha de $1"],
   [
+    /^Too many wrong passwords came from your address\. Try again in (.*)$/,
+    "Do seu endereço vieram senhas erradas demais. Tente de novo em $1",
+  ],
+  [
+    /^Too many wrong passwords were given for (.*)\. Try again in (.*), or from an address from which you gave the right one before$/,
+    "Foram dadas senhas erradas demais para $1. Tente de novo em $2, ou de um endereço de onde você já deu a certa",
+  ],
+  [
     /^The server is full: it serves (\d+) at most\. Try again later$/,
     "O servidor está cheio: atende no máximo $1. Tente mais tarde",
   ],
@@ -53,8 +61,31 @@ const PORTUGUESE = [
   [/^(.*): (.*) does not play: .* ended it$/s, "$1: $2 não toca: $1 parou"],
   [/^(.*): (.*) ended$/s, "$1: $2 terminou"],
   [/^(.*): (.*) ended: .* has left$/s, "$1: $2 terminou: $1 saiu"],
+  [/^(.*): (.*) does not play: .* had not begun, and others ask for files, of which (\d+) may wait$/s, "$1: $2 não toca: $1 não tinha começado, e outros pedem arquivos, dos quais $3 podem esperar"],
+  [/^(.*): (.*) ended: (\d+) files were played, which is the most, and others asked for one$/s, "$1: $2 terminou: $3 arquivos tocavam, que é o máximo, e outros pediram um"],
+  [/^(.*): (.*) ended: nobody listened for (\w+)$/s, "$1: $2 terminou: ninguém ouviu por $3"],
   [/^This server carries no audio: its operator has to set media\.listen$/, "Este servidor não transmite áudio: o operador precisa definir media.listen"],
   [/^You wait for (\d+) files, which is the most\. Try again when one of them plays$/, "Você espera por $1 arquivos, que é o máximo. Tente de novo quando um deles tocar"],
+  [
+    /^(\/.*) is not known\. Did you mean (\/\w+)\? Type: (.*)\. \/help shows all operations$/s,
+    "$1 não é conhecido. Você quis dizer $2? Escreva: $3. /help mostra todas as operações",
+  ],
+  [/^(\/.*) is not known\. \/help shows all operations$/s, "$1 não é conhecido. /help mostra todas as operações"],
+  [/^After (\/\w+) the text is missing\. Type: (.*)$/s, "Depois de $1 falta o texto. Escreva: $2"],
+  [/^After (\/\w+) a name is missing\. Type: (.*)$/s, "Depois de $1 falta um nome. Escreva: $2"],
+  [/^After (\/\w+) a file is missing\. Type: (.*)$/s, "Depois de $1 falta um arquivo. Escreva: $2"],
+  [
+    /^This server does not go by the name in the address\. Use its IP address, or add the name to web\.hosts\.$/,
+    "Este servidor não atende pelo nome que está no endereço. Use o endereço IP dele, ou acrescente o nome a web.hosts.",
+  ],
+  [
+    /^A page from another server may not talk to this one\. If a proxy is between, have it pass on the browser's Host header, with its port\. For nginx: (.*)$/,
+    "Uma página de outro servidor não pode falar com este. Se há um proxy no caminho, ele precisa repassar o cabeçalho Host do navegador, com a porta. No nginx: $1",
+  ],
+  [
+    /^This is the address of a WebSocket, and this request asks for none\. If a proxy is between, have it pass on the request to upgrade\. For nginx: (.*)$/,
+    "Um proxy no caminho não repassa o pedido de WebSocket (Upgrade e Connection). No nginx: $1",
+  ],
   [/^You were disconnected by (.*)$/s, "Você foi desconectado por $1"],
 ];
 

@@ -8,8 +8,11 @@ export const ASKED = 16;
 export const SHOWN = 100;
 
 const STREAM = /^(?<title>.+), (?<listeners>\d+) listening, (?<elapsed>[\d:]+)(?: of (?<length>[\d:]+))?$/su;
-/** The part of an address that is the same wherever the page came from. */
-const PATH = /^https?:\/\/[^/]+(\/[0-9a-f]{4}\?key=[0-9a-f]{32})$/u;
+/**
+ * The part of an address that is the same wherever the page came from. Without the first slash it counts from the page,
+ * which a proxy may have below a folder of its own.
+ */
+const PATH = /^https?:\/\/[^/]+\/([0-9a-f]{4}\?key=[0-9a-f]{32})$/u;
 
 /** One line of the list of what is on, as { title, listeners, elapsed, length }; null if it is none. */
 export function stream(text) {

@@ -4,34 +4,60 @@
  * Control, format and separator characters, and blanks that are not seen: they could turn or hide the text around them.
  */
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0]/u;
-const JOINERS = /[\u200c\u200d]/;
-/** Scripts and pictures between whose characters joiners are part of the spelling. */
+/**
+ * Scripts in which U+200C and U+200D are part of the spelling, because letters join or a virama is there (RFC 5892,
+ * appendix A.1 and A.2). Marks that several scripts share count as each of them.
+ */
 const JOINED_SCRIPTS = [
-  ..."Arabic Syriac Mongolian Devanagari Bengali Gurmukhi Gujarati Oriya".split(" "),
-  ..."Tamil Telugu Kannada Malayalam Sinhala".split(" "),
+  ..."Arabic Syriac Nko Mandaic Mongolian Phags_Pa Adlam Hanifi_Rohingya".split(" "),
+  ..."Devanagari Bengali Gurmukhi Gujarati Oriya Tamil Telugu Kannada Malayalam Sinhala".split(" "),
+  ..."Tibetan Myanmar Khmer Balinese Javanese Sundanese".split(" "),
 ];
-const JOINED_LETTERS = JOINED_SCRIPTS.map((script) => `\\p{Script=${script}}`).join("");
-const JOINED = new RegExp(`[\\p{Extended_Pictographic}\\p{Emoji_Modifier}\\ufe0f${JOINED_LETTERS}]`, "u");
+const JOINED_LETTERS = JOINED_SCRIPTS.map((script) => `\\p{Script_Extensions=${script}}`).join("");
+/** A joiner behind a letter of such a script, or U+200D between two parts of one emoji (UTS 51, ED-16). */
+const JOINED = new RegExp(
+  `(?<=[${JOINED_LETTERS}])[\\u200c\\u200d]|` +
+    "(?<=[\\p{Extended_Pictographic}\\p{Emoji_Modifier}\\ufe0f])\\u200d(?=\\p{Extended_Pictographic})",
+  "gu",
+);
+/** A flag of a region, spelled in tags behind a black flag (UTS 51, ED-14a), such as Scotland's. */
+const TAGGED = /(?<=\u{1f3f4})[\u{e0030}-\u{e0039}\u{e0061}-\u{e007a}]{3,6}\u{e007f}/gu;
+
+/** Whether a character is not seen, or turns the text around it. */
+export function isHidden(character) {
+  return HIDDEN.test(character);
+}
 
 function code(character) {
   return `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
+}
+
+/** Where in a text stand characters that are not seen and yet are part of its spelling. */
+function spelling(text) {
+  const places = new Set();
+  for (const pattern of [JOINED, TAGGED]) {
+    for (const { 0: found, index } of text.matchAll(pattern)) {
+      for (let place = index; place < index + found.length; place += 1) places.add(place);
+    }
+  }
+  return places;
 }
 
 /** [{ text }] and [{ mark }]: a mark stands for one character that is not shown, such as `U+202E`. */
 export function pieces(text) {
   const found = [];
   let plain = "";
-  let before = "";
+  let place = 0;
+  const spelled = spelling(text);
   for (const character of text) {
-    const isJoiner = JOINERS.test(character) && JOINED.test(before);
-    if (character !== "\t" && HIDDEN.test(character) && !isJoiner) {
+    if (character !== "\t" && HIDDEN.test(character) && !spelled.has(place)) {
       if (plain !== "") found.push({ text: plain });
       plain = "";
       found.push({ mark: code(character) });
     } else {
       plain += character;
     }
-    before = character;
+    place += character.length;
   }
   if (plain !== "") found.push({ text: plain });
   return found;

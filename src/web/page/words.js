@@ -21,6 +21,9 @@ export const WORDS = {
     search: "Find a person",
     nobody: "Nobody has a name like that.",
     you: "you",
+    room: "all who are here",
+    person: "a person",
+    private: "private · {state}",
     away: "not here",
     isHere: "here",
     unreadOne: "1 unread",
@@ -63,7 +66,7 @@ export const WORDS = {
     closeNo: "Keep it open",
     closing: "Asking the server…",
     message: "Message",
-    messageTo: "Message to {name}",
+    messageTo: "Private message to {name}",
     messageAll: "Message to everyone",
     send: "Send",
     others: "All but me",
@@ -76,6 +79,14 @@ export const WORDS = {
     severalLines: "{count} messages, one for each line",
     tooLong: "Over the limit of {most} bytes by {over}. Nothing was sent.",
     forbidden: "Character {place} is a control character ({code}), which the server refuses. Nothing was sent.",
+    twoSlashes: "Nothing was sent. To begin a text with a slash, type two.",
+    alone: "Nothing was sent. {form} has to be sent alone.",
+    sentTo: "Sent in the conversation with {name}.",
+    sentAll: "Sent in the conversation with everyone.",
+    peopleAre: "{count} are here: {why}",
+    peopleMore: "and {count} more",
+    streamsAre: "Being played: {why}",
+    streamsNone: "Nothing is being played.",
     notConnected: "Not connected. What you typed stays here.",
     slow: "The server takes messages slowly now. What is left stays here; try again in a moment.",
     isNew: "new",
@@ -84,7 +95,7 @@ export const WORDS = {
     earlierGone: "What came before is no longer kept: {count} messages are.",
     empty: "Nothing has been said yet.",
     emptyWith: "Nothing has been said yet between you and {name}.",
-    log: "Messages with {name}",
+    log: "Private messages with {name}",
     logAll: "Messages with everyone",
     cut: "The connection was cut. Coming back as {name}…",
     cutTaken: "The connection was cut. The old one still holds the name {name}; trying again…",
@@ -93,6 +104,8 @@ export const WORDS = {
     cutNow: "trying now",
     tryNow: "Try now",
     cameBack: "Connected again as {name}. Messages sent meanwhile by others are not kept by the server.",
+    silent: "The server does not answer. What you send may not have arrived.",
+    silentFor: "for {count} s",
     closed: "The server was closed.",
     ended: "The server ended the connection: {why}",
     again: "Connect again",
@@ -121,6 +134,9 @@ export const WORDS = {
     search: "Procurar uma pessoa",
     nobody: "Ninguém tem um nome assim.",
     you: "você",
+    room: "quem está aqui",
+    person: "uma pessoa",
+    private: "particular · {state}",
     away: "ausente",
     isHere: "presente",
     unreadOne: "1 não lida",
@@ -163,7 +179,7 @@ export const WORDS = {
     closeNo: "Deixar aberto",
     closing: "Perguntando ao servidor…",
     message: "Mensagem",
-    messageTo: "Mensagem para {name}",
+    messageTo: "Mensagem particular para {name}",
     messageAll: "Mensagem para todos",
     send: "Enviar",
     others: "Todos menos eu",
@@ -176,6 +192,14 @@ export const WORDS = {
     severalLines: "{count} mensagens, uma para cada linha",
     tooLong: "Passa em {over} do limite de {most} bytes. Nada foi enviado.",
     forbidden: "O caractere {place} é de controle ({code}), e o servidor o recusa. Nada foi enviado.",
+    twoSlashes: "Nada foi enviado. Para começar um texto com uma barra, escreva duas.",
+    alone: "Nada foi enviado. {form} precisa ser enviado sozinho.",
+    sentTo: "Enviado na conversa com {name}.",
+    sentAll: "Enviado na conversa com todos.",
+    peopleAre: "{count} estão aqui: {why}",
+    peopleMore: "e mais {count}",
+    streamsAre: "Tocando agora: {why}",
+    streamsNone: "Nada está tocando.",
     notConnected: "Sem conexão. O que você escreveu fica aqui.",
     slow: "O servidor está recebendo devagar. O que resta fica aqui; tente de novo daqui a pouco.",
     isNew: "novas",
@@ -184,7 +208,7 @@ export const WORDS = {
     earlierGone: "O que veio antes não é mais guardado: {count} mensagens são.",
     empty: "Ainda não se disse nada.",
     emptyWith: "Ainda não se disse nada entre você e {name}.",
-    log: "Mensagens com {name}",
+    log: "Mensagens particulares com {name}",
     logAll: "Mensagens com todos",
     cut: "A conexão caiu. Voltando como {name}…",
     cutTaken: "A conexão caiu. A antiga ainda ocupa o nome {name}; tentando de novo…",
@@ -193,6 +217,8 @@ export const WORDS = {
     cutNow: "tentando agora",
     tryNow: "Tentar agora",
     cameBack: "Conectado de novo como {name}. O servidor não guarda o que os outros enviaram nesse meio-tempo.",
+    silent: "O servidor não responde. O que você envia pode não ter chegado.",
+    silentFor: "há {count} s",
     closed: "O servidor foi fechado.",
     ended: "O servidor encerrou a conexão: {why}",
     again: "Conectar de novo",
@@ -204,13 +230,32 @@ export const WORDS = {
   },
 };
 
-/** The language to speak, of those the browser's user reads. */
-export function chooseLanguage(languages) {
+/**
+ * The languages of a browser as tags of BCP 47: where it takes them from the system they may be `pt_BR.UTF-8`, `C` or
+ * `en-US@posix`, which make every formatter throw. What is no language is left out.
+ */
+export function languageTags(languages) {
+  const tags = [];
   for (const language of languages) {
-    const short = language.toLowerCase().split("-")[0];
-    if (short in WORDS) return short;
+    try {
+      tags.push(...Intl.getCanonicalLocales(String(language).split(/[.@]/u)[0].replaceAll("_", "-")));
+    } catch {
+      // No language.
+    }
   }
-  return "en";
+  return tags;
+}
+
+/** The language to speak, of those the browser's user reads, given as tags. */
+export function chooseLanguage(tags) {
+  return tags.map((tag) => tag.split("-")[0]).find((short) => Object.hasOwn(WORDS, short)) ?? "en";
+}
+
+/** How dates and numbers are written: as the browser's user does, where that is in the language that is spoken. */
+export function chooseLocale(tags, language) {
+  const fits = (tag) => tag.split("-")[0] === language && Intl.DateTimeFormat.supportedLocalesOf(tag).length > 0;
+  if (language === "pt") return "pt-BR";
+  return tags.find(fits) ?? tags.find((tag) => Intl.DateTimeFormat.supportedLocalesOf(tag).length > 0) ?? "en";
 }
 
 /** A text cut at its gaps: [{ text }] and [{ gap }]. */

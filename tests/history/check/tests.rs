@@ -1,6 +1,6 @@
 //! The checker itself: it has nothing to say about a server that does right, and finds each thing done wrong.
 
-use super::{Conduct, End, Heard, History, Rule, Rules, Sent, Stamp, What, check};
+use super::{Conduct, End, Heard, History, Rule, Rules, SLOW_READER, Sent, Stamp, What, check};
 use crate::history::letter::{Id, Letter, To};
 
 const SLOTS: u16 = 6;
@@ -401,6 +401,12 @@ fn who_reads_slowly_may_be_cut_or_not_as_the_rules_say() {
     histories[0].conduct = Conduct::Trickling;
     assert!(check(&histories, Rules { slow_readers_stay: false }).is_empty());
     assert_eq!(check(&histories, Rules { slow_readers_stay: true })[0].rule, Rule::WrongEnd);
+    // Broadcasts had waited for it as long as they may.
+    histories[0].reason = Some(SLOW_READER.to_owned());
+    assert!(check(&histories, Rules { slow_readers_stay: true }).is_empty());
+    // That excuses no client that reads all the time.
+    histories[0].conduct = Conduct::Eager;
+    assert_eq!(check(&histories, Rules { slow_readers_stay: false })[0].rule, Rule::WrongEnd);
 }
 
 #[test]

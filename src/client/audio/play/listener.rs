@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::{
-    player::{Failed, Order, Progress, Wanted, play},
+    player::{Failed, Order, Played, Progress, Wanted, play},
     sink::Output,
     volume::Volume,
 };
@@ -21,7 +21,7 @@ const MOST_ORDERS: usize = 8;
 pub struct Listener {
     orders: mpsc::Sender<Order>,
     progress: watch::Receiver<Progress>,
-    over: oneshot::Receiver<Result<(), Failed>>,
+    over: oneshot::Receiver<Result<Played, Failed>>,
 }
 
 /// What happens with it.
@@ -29,8 +29,8 @@ pub struct Listener {
 pub enum Heard {
     /// It goes on.
     More(Progress),
-    /// It is over: at its end, or why before.
-    Over(Result<(), Failed>),
+    /// It is over: how it ended, or why it failed.
+    Over(Result<Played, Failed>),
 }
 
 impl Listener {
@@ -47,7 +47,7 @@ impl Listener {
             let heard = runtime.block_on(async {
                 let ready = Output::Card.prepare()?;
                 let wanted = Wanted { dialer: &dialer, address: &address, way: Way::Udp, ready, volume };
-                play(wanted, &mut ordered, &tell).await.map(drop)
+                play(wanted, &mut ordered, &tell).await
             });
             // Who listens no more does not want to know.
             let _ = end.send(heard);

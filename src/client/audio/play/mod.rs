@@ -27,7 +27,7 @@ pub mod volume;
 pub mod words;
 
 pub use listener::{Heard, Listener};
-pub use player::{Failed, Order, Progress, Stage, Wanted, play};
+pub use player::{Ending, Failed, Order, Played, Progress, Stage, Wanted, play};
 pub use sink::{NoSink, Output, Ready};
 pub use volume::Volume;
 

@@ -68,8 +68,8 @@ pub struct Progress {
     pub fell_back: bool,
     /// How long it is from the beginning to the end, where that is known.
     pub length: Option<Duration>,
-    /// Where in it this one joined, as the server says it.
-    pub from: Duration,
+    /// Where in it this one joined, as the server says it; `None` where it does not.
+    pub from: Option<Duration>,
 }
 
 /// Why it is over before its end.
@@ -86,6 +86,26 @@ pub enum Failed {
     Sink(io::Error),
 }
 
+/// How a stream ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The listener stopped it.
+    Stopped,
+    /// The server said so (RTCP BYE): its publisher ended it, or the server did.
+    Over,
+    /// The server closed the RTSP connection without a BYE.
+    Cut,
+}
+
+/// A stream that was played as far as it went.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Played {
+    /// Counts and durations up to the end.
+    pub figures: Figures,
+    /// How it ended.
+    pub ending: Ending,
+}
+
 /// What is played, and how.
 pub struct Wanted<'a> {
     /// The way to the server.
@@ -100,7 +120,7 @@ pub struct Wanted<'a> {
     pub volume: Volume,
 }
 
-/// Plays until the stream ends or that is ordered, and all of it is heard. What came of it.
+/// Plays until the stream ends or [`Order::Stop`] comes, and returns once the sink has taken all of it.
 ///
 /// # Errors
 /// If something fails first; what came until then is heard all the same.
@@ -108,7 +128,7 @@ pub async fn play(
     wanted: Wanted<'_>,
     orders: &mut mpsc::Receiver<Order>,
     progress: &watch::Sender<Progress>,
-) -> Result<Figures, Failed> {
+) -> Result<Played, Failed> {
     let Wanted { dialer, address, way, ready, mut volume } = wanted;
     let begun = {
         let beginning = begin(dialer, address, way, progress);
@@ -119,13 +139,15 @@ pub async fn play(
                 order = orders.recv() => match order {
                     Some(Order::Volume(wanted)) => volume = wanted,
                     // The end of the connection is the end of what was set up on it.
-                    Some(Order::Stop) | None => return Ok(Figures::default()),
+                    Some(Order::Stop) | None => {
+                        return Ok(Played { figures: Figures::default(), ending: Ending::Stopped });
+                    }
                 }
             }
         }
     };
     let (description, mut session, first) = begun;
-    progress.send_modify(|progress| progress.from = session.position().unwrap_or_default());
+    progress.send_modify(|progress| progress.from = session.position());
     let heard = listen(&mut session, &description, first, ready, volume, orders, progress).await;
     session.end().await;
     heard
@@ -182,7 +204,7 @@ pub async fn listen(
     volume: Volume,
     orders: &mut mpsc::Receiver<Order>,
     progress: &watch::Sender<Progress>,
-) -> Result<Figures, Failed> {
+) -> Result<Played, Failed> {
     let mut player = Player::new(description, ready, volume);
     progress.send_modify(|progress| {
         (progress.stage, progress.length) = (Stage::Waiting, description.length);
@@ -224,9 +246,14 @@ pub async fn listen(
     if let Some(sink) = player.sink.take() {
         sink.finish().await.map_err(Failed::Sink)?;
     }
+    // The place at which it ended, however short ago the last report was.
+    player.told = None;
+    player.tell(progress);
     match failure {
         Some(why) => Err(why.into()),
-        None => Ok(player.playout.figures(player.now())),
+        None => {
+            Ok(Played { figures: player.playout.figures(player.now()), ending: player.ending(is_wanted) })
+        }
     }
 }
 
@@ -292,6 +319,14 @@ impl Player {
     fn end(&mut self) {
         self.is_cut = true;
         self.playout.end();
+    }
+
+    fn ending(&self, is_wanted: bool) -> Ending {
+        match (is_wanted, self.over) {
+            (false, _) => Ending::Stopped,
+            (true, Some(_)) => Ending::Over,
+            (true, None) => Ending::Cut,
+        }
     }
 
     fn is_over(&self) -> bool {

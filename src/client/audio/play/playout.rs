@@ -28,6 +28,11 @@ pub enum Pace {
     Sender,
 }
 
+/// How much more sound a file is given than time has passed since the beginning. A stream is live, so more comes only from a
+/// sender that is too fast, or that jumps in its numbers and timestamps to have silence written without end. A sender in a
+/// hurry may send some of a song at once.
+pub const MAX_AHEAD: Duration = Duration::from_secs(30);
+
 /// How long a missing datagram is waited for where no sound card is waiting.
 pub const PATIENCE: Duration = delay::MOST;
 
@@ -248,6 +253,15 @@ impl Playout {
         let head = self.jitter.head()?;
         let patience = if self.is_waiting { self.jitter.delay().target(now) } else { PATIENCE };
         Some(head.arrived + patience)
+    }
+
+    /// Whether a file holds as much more as it may than time has passed; see [`MAX_AHEAD`].
+    fn is_ahead(&self, now: Duration) -> bool {
+        let (Some(sound), Some(begun), Pace::Sender) = (&self.sound, self.begun, self.pace) else {
+            return false;
+        };
+        let given = sound.spec.time(self.played + self.concealed + self.waited + self.filling);
+        given > now.saturating_sub(begun) + MAX_AHEAD
     }
 
     /// What is to be told of it.

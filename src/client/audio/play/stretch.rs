@@ -27,6 +27,15 @@ impl Stretch {
         Self { channels, waiting: vec![0.0; channels], position: 0.0, faster: 0.0 }
     }
 
+    /// From one rate to another, both above 0. The curve is no filter: where the second is much the lower one, the highest tones
+    /// come back as others.
+    #[must_use]
+    pub fn between(channels: u8, from: u32, to: u32) -> Self {
+        let channels = usize::from(channels);
+        let faster = f64::from(from) / f64::from(to) - 1.0;
+        Self { channels, waiting: vec![0.0; channels], position: 0.0, faster }
+    }
+
     /// So much faster than it comes: 0 is as it comes. Bounded by [`MOST`].
     /// Returns what it is now.
     pub fn set_speed(&mut self, faster: f64) -> f64 {

@@ -4,6 +4,12 @@ use std::{fmt::Write, time::Duration};
 
 use super::player::{Progress, Stage};
 
+/// The part of a file whose absence [`is_short`] never reports: what a listener misses at the beginning, and rounding, come to
+/// less.
+const MIN_SHORTFALL: Duration = Duration::from_secs(2);
+/// The part of a file whose absence [`is_short`] always reports.
+const MAX_SHORTFALL: Duration = Duration::from_secs(15);
+
 /// One line: how far it is, what waits, and what was lost.
 #[must_use]
 pub fn line(progress: &Progress) -> String {
@@ -13,13 +19,44 @@ pub fn line(progress: &Progress) -> String {
         Stage::Waiting => return "waits for the first sound".to_owned(),
         Stage::Playing => {}
     }
-    let mut line = clock(progress.from + figures.played + figures.concealed + figures.skipped);
-    if let Some(length) = progress.length {
-        // A String takes everything.
-        let _ = write!(line, " of {}", clock(length));
-    }
+    let mut line = place(progress);
+    // A String takes everything.
     let _ = write!(line, " · buffer {} ms", figures.buffered.as_millis());
     line + &lost(progress)
+}
+
+/// `1:12 of 3:40`, or `1:12` where the length is not known.
+#[must_use]
+pub fn place(progress: &Progress) -> String {
+    let place = clock(elapsed(progress));
+    match progress.length {
+        Some(length) => format!("{place} of {}", clock(length)),
+        None => place,
+    }
+}
+
+/// How much of the file has passed, including what passed before this listener joined.
+fn elapsed(progress: &Progress) -> Duration {
+    let figures = progress.figures;
+    progress.from.unwrap_or_default() + figures.played + figures.concealed + figures.skipped
+}
+
+/// Whether a stream that is over ended before the end of its file. `false` where its length is not known, or where in it the
+/// listener joined.
+///
+/// A length may be an estimate (an MP3 without a header that counts its frames), so a tenth of it may be missing, within
+/// [`MIN_SHORTFALL`] and [`MAX_SHORTFALL`].
+#[must_use]
+pub fn is_short(progress: &Progress) -> bool {
+    let tolerated = |length: Duration| (length / 10).clamp(MIN_SHORTFALL, MAX_SHORTFALL);
+    let length = progress.length.filter(|_| progress.from.is_some());
+    length.is_some_and(|length| elapsed(progress) + tolerated(length) < length)
+}
+
+/// Whether a stream that is over was played to the end of its file. `false` where that cannot be known, as in [`is_short`].
+#[must_use]
+pub fn is_whole(progress: &Progress) -> bool {
+    progress.length.is_some() && progress.from.is_some() && !is_short(progress)
 }
 
 /// ` · lost 3 of 1042 (0.3 %), 0.1 s concealed · 2.5 s left out to catch up`, or as much of it as there is to say.
@@ -39,7 +76,10 @@ fn lost(progress: &Progress) -> String {
             figures.concealed.as_secs_f64()
         );
     }
-    if counts.skipped > 0 {
+    if counts.skipped > 0 && figures.skipped.is_zero() {
+        // Into a file: see `MAX_AHEAD`.
+        let _ = write!(line, " · {} datagrams left out: more sound came than time passed", counts.skipped);
+    } else if counts.skipped > 0 {
         let _ = write!(line, " · {:.1} s left out to catch up", figures.skipped.as_secs_f64());
     }
     line
@@ -82,7 +122,7 @@ mod tests {
         assert_eq!(line(&progress), "1:12 · buffer 60 ms");
         assert_eq!(remark(&progress), None);
         progress.length = Some(s(3_723));
-        progress.from = s(60);
+        progress.from = Some(s(60));
         progress.figures.counts = Counts { played: 1_039, missed: 3, ..Counts::default() };
         progress.figures.concealed = Duration::from_millis(60);
         let lost = "lost 3 of 1042 (0.2 %), 0.1 s concealed";

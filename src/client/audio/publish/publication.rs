@@ -11,7 +11,7 @@ use super::{Broadcast, Control, NoReading, OnAir, Over, Progress, Reading};
 use crate::{
     client::{
         dial::Dialer,
-        files::{Opener, unquote},
+        files::Opener,
         rtsp::{Session, Way},
     },
     escape::Printable,
@@ -107,11 +107,7 @@ pub(super) async fn run(
     (controls, progress, began): (mpsc::Receiver<Control>, watch::Sender<Progress>, mpsc::Sender<Began>),
 ) -> Outcome {
     let not_begun = |why: &dyn std::fmt::Display| Outcome::NotBegun(Printable(why).to_string());
-    // A command's quotes are taken off on the way.
-    let Some(name) = unquote(file).or_else(|| unquote(&format!("\"{file}\""))) else {
-        return not_begun(&"no such file is shared");
-    };
-    let folder = folder.clone();
+    let (folder, name) = (folder.clone(), file.to_owned());
     let reading = match timeout(OPEN_WITHIN, Reading::begin(move || folder.open(&name))).await {
         Ok(Ok(reading)) => reading,
         Ok(Err(why)) => return not_begun(&why),

@@ -17,9 +17,9 @@ use super::{
     publication::{Began, Outcome, Publication, Task},
 };
 use crate::{
-    client::{Received, dial::Dialer, files::Opener, pace::Pace, text::MESSAGE_BYTES},
+    client::{dial::Dialer, files::Opener, pace::Pace, text::MESSAGE_BYTES},
     media::Summons,
-    protocol::Operation,
+    protocol::{Line, Message, Operation},
 };
 
 /// The most files that are played at once, those counted for which the user is asked.
@@ -48,7 +48,7 @@ pub enum Asking {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
     /// This is to be sent to the server.
-    Send(Received),
+    Send(Line),
     /// May this be played? To be answered by [`Publisher::answer`], within [`ASK_WITHIN`].
     Asked(Question),
     /// That question is answered, or too old.
@@ -347,7 +347,7 @@ impl Desk {
         self.pace.next(now);
         let others = std::mem::take(&mut self.unsaid);
         let Asked { own, by, file, .. } = asked.clone();
-        self.tell(News::Send(cannot(own, by.clone(), &file, why))).await?;
+        self.tell(News::Send(cannot(&own, &by, &file, why))).await?;
         self.tell(News::Refused { by, file, why: why.to_owned(), others }).await
     }
 
@@ -394,14 +394,13 @@ impl Desk {
 }
 
 /// The answer to who asked. It names the file, because he may wait for several; unless there is no room for that.
-fn cannot(own: String, by: String, file: &str, why: &str) -> Received {
-    let operation = Operation::Play.wire().to_owned();
-    let mut message =
-        Received { sender: own, destination: by, operation, data: format!("cannot: {file}: {why}") };
-    if message.as_message().encoded_len() > MESSAGE_BYTES {
-        message.data = format!("cannot: {why}");
+fn cannot(own: &str, by: &str, file: &str, why: &str) -> Line {
+    let mut data = format!("cannot: {file}: {why}");
+    let header = Message { sender: own, destination: by, operation: Operation::Play.wire(), data: "" };
+    if header.encoded_len() + data.len() > MESSAGE_BYTES {
+        data = format!("cannot: {why}");
     }
-    message
+    Line::lossy(&Message { data: &data, ..header })
 }
 
 async fn expired(until: Option<Instant>) {

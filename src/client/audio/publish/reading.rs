@@ -5,9 +5,12 @@ use std::{fs::File, io, thread, time::Duration};
 use tokio::sync::{mpsc, oneshot};
 
 use super::source::{NoSource, Source};
-use crate::media::{
-    Format,
-    payload::{Packer, Payload},
+use crate::{
+    client::files::NotOpened,
+    media::{
+        Format,
+        payload::{Packer, Payload},
+    },
 };
 
 /// Payloads that were read and not sent. Of L16, some seconds; of MP3, up to 20.
@@ -16,7 +19,10 @@ const MOST_READ: usize = 256;
 /// Why nothing can be read.
 #[derive(Debug, thiserror::Error)]
 pub enum NoReading {
-    /// The file cannot be opened.
+    /// The file is not opened.
+    #[error(transparent)]
+    NotOpened(#[from] NotOpened),
+    /// There is no thread to read with.
     #[error("{}", in_words(.0))]
     Io(#[from] io::Error),
     /// It is nothing to stream.
@@ -25,10 +31,7 @@ pub enum NoReading {
 }
 
 fn in_words(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "no such file is shared".to_owned(),
-        _ => format!("it cannot be read: {error}"),
-    }
+    format!("it cannot be read: {error}")
 }
 
 /// What is read next.
@@ -56,12 +59,14 @@ impl Reading {
     ///
     /// # Errors
     /// If it cannot be opened, or is nothing to stream.
-    pub async fn begin(open: impl FnOnce() -> io::Result<File> + Send + 'static) -> Result<Self, NoReading> {
+    pub async fn begin<E: Into<NoReading>>(
+        open: impl FnOnce() -> Result<File, E> + Send + 'static,
+    ) -> Result<Self, NoReading> {
         let (opened, told) = oneshot::channel();
         let (out, payloads) = mpsc::channel(MOST_READ);
         // Not one of the runtime's: at its end, those are waited for, and a disk may hang.
         thread::Builder::new().name("reading".to_owned()).spawn(move || {
-            let source = match open().map_err(NoReading::from).and_then(|file| Ok(Source::open(file)?)) {
+            let source = match open().map_err(Into::into).and_then(|file| Ok(Source::open(file)?)) {
                 Ok(source) => source,
                 Err(why) => return drop(opened.send(Err(why))),
             };

@@ -15,7 +15,6 @@ use symphonia::core::{
         FormatReader, TrackType,
         well_known::{FORMAT_ID_MP1, FORMAT_ID_MP2, FORMAT_ID_MP3},
     },
-    io::{MediaSourceStream, MediaSourceStreamOptions},
     packet::Packet,
 };
 
@@ -80,8 +79,7 @@ impl Source {
     /// # Errors
     /// If it cannot be streamed.
     pub fn open(file: File) -> Result<Self, NoSource> {
-        let stream = MediaSourceStream::new(Box::new(file), MediaSourceStreamOptions::default());
-        let reader = sound::reader(stream).ok_or(NoSource::NoAudio)?;
+        let reader = sound::reader(file).ok_or(NoSource::NoAudio)?;
         let track = reader.default_track(TrackType::Audio).ok_or(NoSource::NoAudio)?;
         let Some(CodecParameters::Audio(audio)) = &track.codec_params else { return Err(NoSource::NoAudio) };
         let (format, kind) = match audio.codec {
@@ -116,7 +114,11 @@ impl Source {
             match self.kind.unit(&packet) {
                 Unit::Whole(unit) => return Ok(Some(unit)),
                 Unit::None => {}
-                Unit::Other => return Ok(None),
+                Unit::Other => {
+                    return Err(io::Error::other(
+                        "its sample rate or channels change, which a stream cannot",
+                    ));
+                }
             }
         }
         Ok(None)

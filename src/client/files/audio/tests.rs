@@ -157,6 +157,129 @@ fn tags_and_pictures_are_passed_over() {
     assert_eq!(sound(&tagged), Some(is("audio/mpeg", 10)));
 }
 
+/// What a file of sound could begin with at any place: 3 MiB, more than is searched for a beginning.
+fn cover() -> Vec<u8> {
+    [0xff, 0xfb, 0x90, 0x64, b'O', b'g', b'g', b'S'].repeat(3 * 1024 * 1024 / 8)
+}
+
+/// An APE tag with a header and a footer.
+fn ape(value: &[u8]) -> Vec<u8> {
+    let item =
+        [&(value.len() as u32).to_le_bytes()[..], &[0, 0, 0, 2], b"Cover Art (Front)\0", value].concat();
+    let mark = |flags: u32| {
+        let numbers = [2000, item.len() as u32 + 32, 1, flags].map(u32::to_le_bytes).concat();
+        [b"APETAGEX", &numbers[..], &[0; 8]].concat()
+    };
+    [mark(0xa000_0000), item.clone(), mark(0x8000_0000)].concat()
+}
+
+/// Frames of AAC, 44.1 kHz, as many as last 10 s.
+fn adts() -> Vec<u8> {
+    let length = 100_usize;
+    let frame = [
+        0xff,
+        0xf1,
+        0x50,
+        0x80 | (length >> 11) as u8,
+        (length >> 3) as u8,
+        (length << 5) as u8 | 0x1f,
+        0xfc,
+    ];
+    let mut frame = frame.to_vec();
+    frame.resize(length, 0);
+    frame.repeat(431)
+}
+
+#[test]
+fn tags_of_any_length_are_skipped() {
+    let large = id3(&cover());
+    assert!(large.len() > 6 * 1024 * 1024);
+    let mut with_footer = large.clone();
+    with_footer[5] |= 0x10;
+    with_footer.extend([b"3DI", &large[3..10]].concat());
+    for (tags, sound_in_it, expected) in [
+        (large.clone(), mp3(383), is("audio/mpeg", 10)),
+        (with_footer, mp3(383), is("audio/mpeg", 10)),
+        ([large.clone(), id3(b"another"), large.clone()].concat(), mp3(383), is("audio/mpeg", 10)),
+        (ape(&cover()), mp3(383), is("audio/mpeg", 10)),
+        ([ape(&cover()), large.clone()].concat(), mp3(383), is("audio/mpeg", 10)),
+        (large.clone(), flac(44_100 * 100), is("audio/flac", 100)),
+        (large.clone(), wav(8000, 20_000), is("audio/wav", 3)),
+        (large.clone(), ogg(48_000 * 5), is("audio/ogg", 5)),
+        (large.clone(), adts(), is("audio/aac", 10)),
+    ] {
+        assert_eq!(sound(&[tags, sound_in_it].concat()), Some(expected));
+    }
+    // A length beyond the end of the file is none.
+    let mut wrong = id3(b"small");
+    wrong[6..10].copy_from_slice(&[0x7f; 4]);
+    assert_eq!(sound(&[wrong, mp3(383)].concat()), Some(is("audio/mpeg", 10)));
+}
+
+#[test]
+fn tags_at_the_end_are_no_sound() {
+    let mut id3v1 = b"TAG".to_vec();
+    id3v1.resize(128, b' ');
+    let mut appended = id3(&cover());
+    appended[5] |= 0x10;
+    appended.extend([b"3DI", &appended[3..10].to_vec()[..]].concat());
+    for tags in [id3v1.clone(), ape(&cover()), [ape(&cover()), id3v1].concat(), appended] {
+        assert_eq!(sound(&[mp3(383), tags].concat()), Some(is("audio/mpeg", 10)));
+    }
+}
+
+/// As programs write it into a pipe, which they cannot go back in.
+#[test]
+fn a_wav_with_a_made_up_length_is_as_long_as_its_file() {
+    let with_lengths = |riff: u32, data: u32| {
+        let mut wav = wav(8000, 20_000);
+        wav[4..8].copy_from_slice(&riff.to_le_bytes());
+        wav[40..44].copy_from_slice(&data.to_le_bytes());
+        wav
+    };
+    for (riff, data) in [
+        (0x7fff_f024, 0x7fff_f000),
+        (u32::MAX, u32::MAX),
+        (0, 0),
+        (36, 0),
+        (0x8000_0024, 0x8000_0000),
+        (0x7fff_0024, 0x7fff_0000),
+        (0x7fff_ffff, 0x7fff_ffdb),
+        (0xffff_fffe, 0xffff_ffda),
+        // What a wrong length of the whole says does not matter.
+        (0, 20_000),
+        (u32::MAX, 20_000),
+    ] {
+        assert_eq!(sound(&with_lengths(riff, data)), Some(is("audio/wav", 3)), "{riff:x} {data:x}");
+        assert_eq!(sound(&[id3(b"x"), with_lengths(riff, data)].concat()), Some(is("audio/wav", 3)));
+    }
+    let empty = [&wav(8000, 0)[..], b"LIST\x04\0\0\0INFO"].concat();
+    let mut empty_and_right = empty.clone();
+    empty_and_right[4..8].copy_from_slice(&(empty.len() as u32 - 8).to_le_bytes());
+    assert_eq!(sound(&empty_and_right), Some(is("audio/wav", 0)));
+}
+
+#[test]
+fn a_wav_of_64_bits_is_one() {
+    for (marker, data) in [(b"RF64", 20_000), (b"BW64", 20_000), (b"RF64", 0), (b"RF64", u64::MAX)] {
+        let wav = wav(8000, 20_000);
+        let sizes = [20_080, data, 20_000].map(u64::to_le_bytes).concat();
+        let bytes = [
+            &marker[..],
+            &[0xff; 4],
+            b"WAVEds64\x1c\0\0\0",
+            &sizes,
+            &[0; 4],
+            &wav[12..40],
+            &[0xff; 4],
+            &wav[44..],
+            // Behind the samples, which the length tells apart.
+            if data == 20_000 { b"LIST\x04\0\0\0INFO" } else { b"" },
+        ];
+        assert_eq!(sound(&bytes.concat()), Some(is("audio/wav", 3)));
+    }
+}
+
 #[test]
 fn what_is_no_audio() {
     for content in [&b""[..], b"RIFF", b"fLaC", b"OggS", b"ID3", b"hello, this is text", &[0xff; 5000]] {

@@ -267,3 +267,74 @@ async fn off_the_callers_thread() {
     assert_eq!(listing.texts(100), ["1 file: a (1 byte)"]);
     assert_eq!(folder.listed().await.1, listing);
 }
+
+/// What opening a file under this name says.
+fn opened(folder: &Folder, name: &str) -> String {
+    match folder.opener().open(name) {
+        Ok(mut file) => std::io::read_to_string(&mut file).unwrap(),
+        Err(why) => why.to_string(),
+    }
+}
+
+#[test]
+fn a_name_is_taken_raw_or_quoted() {
+    let (_dir, folder) = folder(&[
+        "it's a \"quoted\" song.mp3",
+        "01 - Artist (feat. X).mp3",
+        "a, b.mp3",
+        "back\\slash.mp3",
+        "sub/two  blanks.mp3",
+        "\"a\".mp3",
+        "notes.txt",
+    ]);
+    for (name, file) in [
+        ("it's a \"quoted\" song.mp3", "it's a \"quoted\" song.mp3"),
+        (r#""it's a \"quoted\" song.mp3""#, "it's a \"quoted\" song.mp3"),
+        // As the short form of `play` leaves it.
+        (r#"it's a \"quoted\" song.mp3"#, "it's a \"quoted\" song.mp3"),
+        ("01 - Artist (feat. X).mp3", "01 - Artist (feat. X).mp3"),
+        ("\"01 - Artist (feat. X).mp3\"", "01 - Artist (feat. X).mp3"),
+        ("a, b.mp3", "a, b.mp3"),
+        ("back\\slash.mp3", "back\\slash.mp3"),
+        ("back\\\\slash.mp3", "back\\slash.mp3"),
+        ("sub/two  blanks.mp3", "sub/two  blanks.mp3"),
+        ("\"a\".mp3", "\"a\".mp3"),
+        ("none.mp3", "no such file is shared"),
+        ("\"a, b.mp3", "no such file is shared"),
+        ("../a, b.mp3", "no such file is shared"),
+        ("sub", "no such file is shared"),
+        ("", "no such file is shared"),
+    ] {
+        assert_eq!(opened(&folder, name), file, "{name}");
+    }
+    assert_eq!(
+        opened(&folder, "notes.txt"),
+        "it cannot be played: only files that end in .mp3, .mp2, .ogg, .oga, .opus, .flac, .wav, .wave, .m4a, .m4b, .aac \
+         can"
+    );
+}
+
+#[test]
+fn a_name_is_found_composed_and_decomposed() {
+    let (dir, shared) = folder(&["Mu\u{301}sica/cafe\u{301}.mp3", "na\u{ef}ve.mp3", ".h\u{e9}.mp3"]);
+    assert_eq!(opened(&shared, "M\u{fa}sica/caf\u{e9}.mp3"), "Mu\u{301}sica/cafe\u{301}.mp3");
+    assert_eq!(opened(&shared, "Mu\u{301}sica/caf\u{e9}.mp3"), "Mu\u{301}sica/cafe\u{301}.mp3");
+    assert_eq!(opened(&shared, "nai\u{308}ve.mp3"), "na\u{ef}ve.mp3");
+    // Case, and what only looks the same, is another name.
+    for name in
+        ["NA\u{cf}VE.mp3", "na\u{457}ve.mp3", ".he\u{301}.mp3", "M\u{fa}sica", "M\u{fa}sica/../naive.mp3"]
+    {
+        assert_eq!(opened(&shared, name), "no such file is shared", "{name}");
+    }
+    // Exactly as it is written comes first.
+    write(&dir, "M\u{fa}sica/caf\u{e9}.mp3", b"composed");
+    assert_eq!(opened(&shared, "M\u{fa}sica/caf\u{e9}.mp3"), "composed");
+    assert_eq!(opened(&shared, "Mu\u{301}sica/cafe\u{301}.mp3"), "Mu\u{301}sica/cafe\u{301}.mp3");
+    assert_eq!(
+        opened(&shared, "M\u{fa}sica/cafe\u{301}.mp3"),
+        "several shared files have this name; write it as the list has it"
+    );
+    // No link leads out.
+    symlink("/", dir.path().join("e\u{301}")).unwrap();
+    assert_eq!(opened(&shared, "\u{e9}/etc/hosts.mp3"), "no such file is shared");
+}

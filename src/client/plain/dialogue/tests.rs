@@ -10,7 +10,7 @@ fn said(line: &str) -> Received {
 }
 
 fn sent(line: &str) -> Act {
-    Act::Send(said(line))
+    Act::Send(Line::new(&Message::parse(line).unwrap()).unwrap())
 }
 
 fn printed(text: impl Into<String>) -> Act {
@@ -128,12 +128,14 @@ fn all_of_a_long_list_of_clients_is_the_answer() {
     assert_eq!(typed(&mut dialogue, &["list_clients"]), [sent(asked), sent(mark)]);
     for part in ["alan , bob", "carl"] {
         let part = format!("server | alan | list_clients | clients connected: {part}");
-        let turn = dialogue.turn();
+        let (turn, question) = (dialogue.turn(), dialogue.question());
         dialogue.hear(said(&part));
         assert_eq!(dialogue.acts(), [shown(&part)]);
         // As long to wait as before.
         assert_ne!(dialogue.turn(), turn);
         assert_eq!(dialogue.patience(), Some(ANSWER_WITHIN));
+        // But all parts together have a time, too, for which this stays as it is.
+        assert_eq!(dialogue.question(), question);
     }
     // Anybody may say so, but for himself.
     let others = "bob | alan | echo | end of list_clients";
@@ -232,4 +234,78 @@ fn a_server_that_says_nothing_lets_nobody_in() {
     dialogue.waited();
     assert_eq!(dialogue.acts(), [printed(CLOSING)]);
     assert!(matches!(dialogue.outcome(), Err(Failure::NotLetIn(_))));
+}
+
+#[test]
+fn words_of_operations_are_the_same_with_blanks_hyphens_and_capitals() {
+    for word in ["list clients", "list_clients", "LIST_CLIENTS", "list-clients", " List  Clients "] {
+        let mut dialogue = joined();
+        let [asked, mark] = MARKED;
+        assert_eq!(typed(&mut dialogue, &[word]), [sent(asked), sent(mark)], "{word}");
+    }
+    for (word, question) in [
+        ("list files", "Client name: \n"),
+        ("Private-Message", "Client name: \n"),
+        ("ECHO", "Echo message: \n"),
+        ("broadcast not me", "Broadcast message: \n"),
+    ] {
+        assert_eq!(typed(&mut joined(), &[word]), [printed(question)], "{word}");
+    }
+    for word in ["close server", "close_server", "CLOSE-SERVER"] {
+        assert_eq!(
+            typed(&mut joined(), &[word]),
+            [sent("alan | server | close_server | close server")],
+            "{word}"
+        );
+    }
+}
+
+#[test]
+fn a_word_that_is_no_operation_shows_all_of_them() {
+    let mut dialogue = joined();
+    assert_eq!(typed(&mut dialogue, &["help"]), [printed(question::OPERATIONS), printed(NEXT)]);
+    assert_eq!(typed(&mut dialogue, &["Dance -_"]), [sent("alan | server | Unknown operation | Dance -_")]);
+    let unknown = "server | alan | Unknown_operation | Operation (Dance -_) is not supported";
+    dialogue.hear(said(unknown));
+    let refused = Act::Refused("Operation (Dance -_) is not supported".to_owned());
+    assert_eq!(dialogue.acts(), [refused, shown(unknown), printed(question::OPERATIONS), printed(NEXT)]);
+    // Once.
+    assert_eq!(typed(&mut dialogue, &[""]), [printed(NEXT)]);
+}
+
+#[test]
+fn a_server_with_line_endings_is_asked_for_its_limit() {
+    for (answer, limit) in [
+        ("server | alan | limits | message_bytes=300", 300),
+        ("server | alan | Unknown_operation | Operation (limits) is not supported", 1024),
+    ] {
+        let mut dialogue = Dialogue::new("alan", None);
+        dialogue.asks_limits(true);
+        dialogue.hear(said("server | client | name | no data"));
+        let confirmed = "server | alan | connection_confirmation | You are now connected to the server";
+        dialogue.hear(said(confirmed));
+        let introduced = sent("alan | server | name | alan");
+        assert_eq!(dialogue.acts(), [introduced, shown(confirmed), sent("alan | server | limits | no data")]);
+        assert!(!dialogue.wants_line());
+        dialogue.hear(said(answer));
+        let mut acts = dialogue.acts();
+        assert_eq!(acts.pop(), Some(printed(NEXT)), "{answer}");
+        assert_eq!(acts, if limit == 300 { vec![Act::Limited(300)] } else { vec![] });
+        let fits = "x".repeat(limit - "alan | alan | echo | ".len());
+        assert!(matches!(typed(&mut dialogue, &["echo", &fits])[..], [_, Act::Send(_)]), "{answer}");
+        // A later answer is shown as any message is.
+        dialogue.hear(said(answer));
+        assert!(dialogue.acts().contains(&shown(answer)));
+    }
+}
+
+#[test]
+fn a_server_that_does_not_say_its_limit_is_not_waited_for() {
+    let mut dialogue = Dialogue::new("alan", None);
+    dialogue.asks_limits(true);
+    dialogue.hear(said("server | alan | connection_confirmation | You are now connected to the server"));
+    dialogue.acts();
+    assert_eq!(dialogue.patience(), Some(limits::ANSWER_WITHIN));
+    dialogue.waited();
+    assert_eq!(dialogue.acts(), [printed(NEXT)]);
 }

@@ -1,17 +1,54 @@
 //! What one hears of others: asked for, shown, made louder, ended.
 
-use crate::client::audio::play::{Failed, NoSink, Progress, Stage};
+use crate::client::{
+    audio::play::{Ending, Failed, NoSink, Played, Progress, Stage, playout::Figures},
+    rtsp,
+};
 
 use super::*;
 
 const OFFER: &str = "rui | ana | play | rtsp://127.0.0.1:1554/7f3a?key=0 - a song.mp3";
 
 fn playing(seconds: u64) -> Progress {
-    let mut progress = Progress { stage: Stage::Playing, ..Progress::default() };
+    let mut progress = Progress { stage: Stage::Playing, from: Some(Duration::ZERO), ..Progress::default() };
     progress.figures.played = Duration::from_secs(seconds);
     progress.figures.buffered = Duration::from_millis(60);
     progress.length = Some(Duration::from_secs(220));
     progress
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as `App::heard` takes it")]
+fn ended(ending: Ending) -> Result<Played, Failed> {
+    Ok(Played { figures: Figures::default(), ending })
+}
+
+#[test]
+fn where_a_stream_ended_is_said() {
+    let mut desk = Desk::ana(160, 20);
+    for (seconds, over, line) in [
+        (219, ended(Ending::Over), "You heard a song.mp3 of rui."),
+        // A BYE by UDP may be lost.
+        (219, ended(Ending::Cut), "You heard a song.mp3 of rui."),
+        (72, ended(Ending::Over), "You heard a song.mp3 of rui up to 1:12 of 3:40."),
+        (
+            73,
+            ended(Ending::Cut),
+            "! a song.mp3 of rui broke off at 1:13 of 3:40: the server closed the connection that carried it",
+        ),
+        (
+            74,
+            Err(rtsp::Failure::Silence { method: "GET_PARAMETER" }.into()),
+            "! a song.mp3 of rui broke off at 1:14 of 3:40: the server did not answer GET_PARAMETER within 10 s",
+        ),
+    ] {
+        desk.enter("/play rui a song.mp3");
+        desk.hear(OFFER);
+        desk.app.hears(playing(seconds), desk.now);
+        desk.carry_out();
+        desk.app.heard(over, desk.now);
+        let shown = desk.picture().join("\n");
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
 }
 
 #[test]
@@ -40,7 +77,7 @@ fn what_is_asked_for_is_heard_shown_and_ended() {
     desk.enter("/stop");
     desk.carry_out();
     assert_eq!(desk.sent, ["Stop"]);
-    desk.app.heard(Ok(()), desk.now);
+    desk.app.heard(ended(Ending::Stopped), desk.now);
     assert_eq!(
         desk.last_row(),
         "ana @ 127.0.0.1:1234 · F1 help · Tab completes · PgUp looks back · Ctrl-C leaves"

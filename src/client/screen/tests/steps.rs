@@ -310,7 +310,7 @@ fn pasted_lines_are_asked_about() {
     let mut ana = paste("", &format!("b\n{}\n", "c".repeat(1000)));
     assert_eq!(
         ana.last_row(),
-        "Nothing was pasted: line 2 is 8 bytes too long; a message has at most 1024, names included"
+        "Nothing was pasted: line 2: 8 bytes too long; a message has at most 1024, names included"
     );
 
     // As many as there is room for; the rest is asked about again.

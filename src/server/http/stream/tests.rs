@@ -78,7 +78,7 @@ impl World {
         let permit = Arc::clone(&self.pages).try_acquire_owned().unwrap();
         actix_rt::spawn(async move {
             let _ =
-                http.serve(visitor, Stay { permit, visit: None }, || listening.borrow_mut().push(id)).await;
+                http.serve(visitor, Stay::in_place(permit, None), || listening.borrow_mut().push(id)).await;
         });
         client.write_all(format!("{request} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).await.unwrap();
         client
@@ -100,7 +100,11 @@ impl World {
 }
 
 fn in_system<T>(run: impl Future<Output = T>) -> T {
-    actix_rt::System::new().block_on(async { timeout(DEADLINE, run).await.expect("an end in time") })
+    in_system_within(DEADLINE, run)
+}
+
+fn in_system_within<T>(deadline: Duration, run: impl Future<Output = T>) -> T {
+    actix_rt::System::new().block_on(async { timeout(deadline, run).await.expect("an end in time") })
 }
 
 async fn until(client: &mut TcpStream, end: &str) -> String {
@@ -175,6 +179,37 @@ fn a_stream_begins_at_once_and_lasts_longer_than_a_visit() {
 }
 
 #[test]
+fn a_paused_listener_is_kept() {
+    // Most of it passes at once.
+    in_system_within(3 * MAX_PAUSE, async {
+        let mut world = World::new(1).await;
+        let (mut client, give) = world.listen(4).await;
+        // More than the two kernels and the HTTP library take.
+        let chunk = Bytes::from(vec![b'x'; 64 * 1024]);
+        while timeout(Duration::from_millis(200), give.send(chunk.clone())).await.is_ok() {}
+        pause();
+        advance(MAX_PAUSE.mul_f64(0.9)).await;
+        resume();
+        // It goes on.
+        let mut bytes = vec![0; 16 * 1024];
+        until_sent(&mut client, &give, &mut bytes).await;
+        // And one that does not is given up.
+        while timeout(Duration::from_millis(200), give.send(chunk.clone())).await.is_ok() {}
+        pause();
+        advance(MAX_PAUSE + Duration::from_secs(1)).await;
+        resume();
+        give.closed().await;
+    });
+}
+
+/// Reads until the relay can give more.
+async fn until_sent(client: &mut TcpStream, give: &mpsc::Sender<Bytes>, bytes: &mut [u8]) {
+    while give.capacity() == 0 {
+        assert_ne!(client.read(bytes).await.unwrap(), 0);
+    }
+}
+
+#[test]
 fn who_asks_for_a_page_has_no_such_time() {
     in_system(async {
         let mut world = World::new(1).await;
@@ -237,6 +272,12 @@ fn why_there_is_nothing_to_hear_is_said() {
                 "503 Service Unavailable",
                 "As many listen with this address as may. Stop one of them, or ask for an address of your own: \
                  /play ana song.mp3\n",
+            ),
+            (NotTuned::Banned, "403 Forbidden", "An operator keeps your address out.\n"),
+            (
+                NotTuned::AddressFull,
+                "503 Service Unavailable",
+                "As many listen from your address as may. Try again when one of them has stopped.\n",
             ),
             (
                 NotTuned::Full,

@@ -47,6 +47,10 @@ impl Stage for FakeStage {
         Taste { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), is_secure: false }
     }
 
+    fn knows(&mut self, stream: StreamId, key: &Key) -> bool {
+        [PUBLISH, LISTEN].iter().any(|known| check(stream, key, known).is_ok())
+    }
+
     fn announce(&mut self, stream: StreamId, key: &Key, _: Description) -> Result<(), Refusal> {
         check(stream, key, PUBLISH)?;
         self.refuses.map_or(Ok(()), Err)?;
@@ -67,6 +71,12 @@ impl Stage for FakeStage {
         assert!(self.is_announced, "announced before");
         self.publisher = Some(way);
         Ok(Given { way, server_port: 30_000, ssrc: None })
+    }
+
+    fn set_up_passed_over(&mut self, way: Transport) -> Result<Given, Refusal> {
+        self.refuses.map_or(Ok(()), Err)?;
+        assert!(!self.is_recording && self.is_announced, "announced before, and nothing goes");
+        Ok(Given { way, server_port: 30_002, ssrc: None })
     }
 
     fn set_up_listener(&mut self, stream: StreamId, key: &Key, way: Transport) -> Result<Given, Refusal> {

@@ -15,9 +15,10 @@ use super::{
         outgoing::Outgoing,
         ports::{Pair, Ports},
         pump,
+        shares::Caller,
         source::Source,
         stream::{Kind, Outlet, Publisher, Stream},
-        streams::{Handle, Shared},
+        streams::{AddressFull, Handle, Shared},
         tuned::Audience,
     },
     session::{Refusal, Stage, Start},
@@ -40,6 +41,8 @@ pub struct Guest {
     part: Part,
     /// The channels of sound and reports, where these are interleaved.
     channels: Option<(u8, u8)>,
+    /// Where parts that are passed over are sent to by UDP. Nobody reads it.
+    unread: Option<Pair>,
 }
 
 /// What it is.
@@ -59,7 +62,12 @@ impl Guest {
         peer: SocketAddr,
         is_secure: bool,
     ) -> Self {
-        Self { streams, outgoing, local, peer, is_secure, part: Part::Nobody, channels: None }
+        Self { streams, outgoing, local, peer, is_secure, part: Part::Nobody, channels: None, unread: None }
+    }
+
+    fn caller(&self) -> Caller {
+        let ip = self.peer.ip().to_canonical();
+        Caller { ip, is_local: ip.is_loopback() || ip == self.local.ip().to_canonical() }
     }
 
     /// A datagram came between the requests.
@@ -85,7 +93,7 @@ impl Guest {
 
     /// Gives up its part. A publisher's stream ends for this reason.
     pub fn part(&mut self, why: StreamEnd) {
-        self.channels = None;
+        (self.channels, self.unread) = (None, None);
         match std::mem::replace(&mut self.part, Part::Nobody) {
             Part::Nobody => {}
             Part::Listener(handle, number) => {
@@ -93,6 +101,7 @@ impl Guest {
                 let Some(stream) = streams.get(handle) else { return };
                 if let Some(listener) = stream.listeners.remove(&number) {
                     stream.bid_farewell(&listener);
+                    stream.wanted = Instant::now();
                 }
                 stream.show_listeners();
                 streams.show();
@@ -178,8 +187,23 @@ impl Stage for Guest {
         Taste { ip: self.peer.ip(), is_secure: self.is_secure }
     }
 
+    fn knows(&mut self, stream: StreamId, key: &Key) -> bool {
+        let mut streams = self.streams.borrow_mut();
+        let Some(stream) = streams.named(stream) else { return false };
+        if stream.listen_keys.knows(key) {
+            // Its client is about to listen: each request of the way there counts.
+            stream.wanted = Instant::now();
+            return true;
+        }
+        stream.publish_key == *key
+    }
+
     fn announce(&mut self, stream: StreamId, key: &Key, description: Description) -> Result<(), Refusal> {
         let mut streams = self.streams.borrow_mut();
+        // Also one that connected before.
+        if streams.is_banned(self.peer.ip()) {
+            return Err(Refusal::Banned);
+        }
         let number = streams.number();
         let stream = streams.named(stream).ok_or(Refusal::Unknown)?;
         if stream.publish_key != *key {
@@ -240,10 +264,31 @@ impl Stage for Guest {
         Ok(Given { way, server_port, ssrc: None })
     }
 
+    fn set_up_passed_over(&mut self, way: Transport) -> Result<Given, Refusal> {
+        let Part::Publisher(..) = self.part else { return Err(Refusal::Unknown) };
+        let server_port = match way {
+            // What comes on channels that are not those of sound is not heard.
+            Transport::Interleaved { .. } => 0,
+            Transport::Udp { .. } => {
+                let ports = self.streams.borrow().ports.clone();
+                let unread = match self.unread.take() {
+                    Some(unread) => unread,
+                    None => ports.take_unread(self.local).map_err(|_| Refusal::NoPorts)?,
+                };
+                self.unread.insert(unread).port
+            }
+        };
+        Ok(Given { way, server_port, ssrc: None })
+    }
+
     fn set_up_listener(&mut self, stream: StreamId, key: &Key, way: Transport) -> Result<Given, Refusal> {
         // One way at a time.
         self.part(StreamEnd::Finished);
         let mut streams = self.streams.borrow_mut();
+        if streams.is_banned(self.peer.ip()) {
+            return Err(Refusal::Banned);
+        }
+        let share = streams.share(self.caller());
         let config = streams.config.get();
         let (most, most_of_key) = (config.media.listeners, config.media.listeners_per_key);
         let (number, ports) = (streams.number(), streams.ports.clone());
@@ -264,6 +309,7 @@ impl Stage for Guest {
             NoHold::Unknown => Refusal::WrongKey,
             NoHold::Full => Refusal::Full,
         })?;
+        let hold = hold.with(share.map_err(|AddressFull| Refusal::Full)?);
         let numbering = Numbering::random().map_err(|_| Refusal::NoPorts)?;
         let (given, server_port) = match way {
             Transport::Interleaved { rtp, rtcp } => {
@@ -289,8 +335,15 @@ impl Stage for Guest {
         let bit_rate = streams.config.get().media.bit_rate;
         let stream = streams.get(handle).ok_or(Refusal::Unknown)?;
         let Some(publisher) = &mut stream.publisher else { return Err(Refusal::Unknown) };
-        let Description { format, payload_type, .. } = publisher.description;
-        publisher.source.get_or_insert_with(|| Source::new(format, payload_type, bit_rate, Instant::now()));
+        let Description { format, payload_type, ref passed_over, .. } = publisher.description;
+        let now = Instant::now();
+        publisher.source.get_or_insert_with(|| Source::new(format, payload_type, bit_rate, now));
+        // ffmpeg keeps back 10 s of sound where there is a picture, in case more of those come: longer than those who asked
+        // are to wait for it.
+        if !passed_over.is_empty() {
+            let carried = stream.begin(now);
+            streams.react(handle, carried);
+        }
         Ok(())
     }
 

@@ -40,9 +40,10 @@ pub struct Asked {
     pub session: Option<String>,
 }
 
-/// What all answers repeat.
+/// What all answers repeat. A value with a control character, such as a bare CR, is not repeated: it could end the header.
 pub fn sequence(request: &Request<Vec<u8>>) -> Option<&str> {
-    request.header(&headers::CSEQ).map(headers::HeaderValue::as_str)
+    let value = request.header(&headers::CSEQ).map(headers::HeaderValue::as_str);
+    value.filter(|value| !value.contains(char::is_control))
 }
 
 /// Reads a request.

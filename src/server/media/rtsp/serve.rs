@@ -3,9 +3,10 @@
 use std::{
     future::poll_fn,
     io,
+    mem::MaybeUninit,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -17,14 +18,15 @@ use tokio::{
 };
 
 use super::{
-    SESSION_TIMEOUT,
+    MAX_PAUSE, SESSION_TIMEOUT,
     guest::Guest,
     input::{Incoming, Input},
-    session::{self, Progress, Session},
+    session::{self, Progress, Role, Session},
 };
 use crate::server::{
     connection::see_out,
     media::{
+        crowd::Standing,
         figures::StreamEnd,
         outgoing::{End, Outgoing},
     },
@@ -33,21 +35,27 @@ use crate::server::{
 /// How long a connection may take until sound goes, and how long a request until it is whole.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long what waits may wait without anything of it being taken.
+/// How long what waits may wait without anything of it being taken, unless it is sound: see [`MAX_PAUSE`].
 const SLOWNESS: Duration = Duration::from_secs(10);
 
-/// How long the other end has to leave by itself when a stream is over.
-const LINGER: Duration = Duration::from_secs(2);
+/// Time from the end of a stream until the connection of a listener that has not sent TEARDOWN is closed. `GStreamer`
+/// plays what it has buffered first, and reports an error if the connection is closed before its TEARDOWN is answered.
+const TEARDOWN_WITHIN: Duration = Duration::from_secs(10);
+
+/// Time from a TEARDOWN that ended a stream, or came after its end, until the server closes the connection itself.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Bytes of one read.
 const READ: usize = 16 * 1024;
 
-/// How many requests and datagrams are taken before others have their turn.
+/// How many requests and datagrams are taken before others have their turn, and how many of a connection that has shown no
+/// valid key.
 const AT_ONCE: usize = 64;
+const AT_ONCE_WITHOUT_KEY: usize = 4;
 
 /// What happened.
 enum Step {
-    Read(usize),
+    Read,
     /// The other end sends nothing more.
     Closed,
     Wrote,
@@ -55,12 +63,12 @@ enum Step {
     Ending,
 }
 
-/// Serves a connection until its end. `proven` is called once, when it was set up for a stream.
+/// Serves a connection until its end. `stands` is called before each wait.
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     outgoing: Rc<Outgoing>,
     mut guest: Guest,
-    mut proven: impl FnMut(),
+    mut stands: impl FnMut(Standing),
     log: &Logger,
 ) {
     let Ok(number) = getrandom::u64() else { return };
@@ -73,23 +81,22 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         midway: None,
         written: Instant::now(),
         over: None,
+        torn_down: None,
     };
-    let mut buffer = vec![0; READ];
     let why = loop {
         while talk.answer_some(&mut guest) {
             // What one read brought can be a thousand datagrams, each for a thousand listeners.
             yield_now().await;
         }
-        if talk.session.role().is_some() {
-            proven();
-        }
-        let step = poll_fn(|cx| talk.step(&mut stream, &mut buffer, cx));
-        let step = match talk.deadline() {
+        stands(talk.standing());
+        let deadline = talk.deadline();
+        let step = poll_fn(|cx| talk.step(&mut stream, cx));
+        let step = match deadline {
             Some(deadline) => timeout_at(deadline, step).await,
             None => Ok(step.await),
         };
         match step {
-            Ok(Ok(Step::Read(length))) => talk.input.extend(&buffer[..length]),
+            Ok(Ok(Step::Read)) => {}
             Ok(Ok(Step::Wrote)) => talk.written = Instant::now(),
             Ok(Ok(Step::Ending)) => {
                 talk.over.get_or_insert_with(Instant::now);
@@ -108,9 +115,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     guest.part(StreamEnd::Gone);
     debug!(log, "an audio connection ended"; "why" => why, "how" => ?talk.outgoing.ending());
     // What is not read here would destroy what was written before the other end has read it.
-    if talk.outgoing.ending() != Some(End::Lagged) {
-        see_out(stream, &[]).await;
-    }
+    see_out(stream, &[]).await;
 }
 
 struct Talk {
@@ -126,12 +131,15 @@ struct Talk {
     written: Instant,
     /// Since when its stream is over.
     over: Option<Instant>,
+    /// When its last TEARDOWN was answered.
+    torn_down: Option<Instant>,
 }
 
 impl Talk {
     /// Answers what is whole, as long as the answers are taken. Returns whether there may be more, for another turn.
     fn answer_some(&mut self, guest: &mut Guest) -> bool {
-        let mut turns = AT_ONCE;
+        let is_known = self.session.has_shown_key();
+        let mut turns = if is_known { AT_ONCE } else { AT_ONCE_WITHOUT_KEY };
         while self.outgoing.has_room() && !self.is_ending_now() {
             if turns == 0 {
                 return true;
@@ -146,6 +154,7 @@ impl Talk {
                 Ok(Some(Incoming::Datagram(channel, bytes))) => guest.hear(channel, &bytes),
                 Ok(Some(Incoming::Request(request))) => {
                     let was_beginning = self.session.progress() == Progress::Beginning;
+                    let had_role = self.session.role().is_some();
                     let answer = self.session.answer(&request, guest);
                     self.outgoing.answer(answer.bytes);
                     if answer.is_last {
@@ -154,6 +163,9 @@ impl Talk {
                     self.asked = Instant::now();
                     if !was_beginning && self.session.progress() == Progress::Beginning {
                         self.begun = self.asked;
+                    }
+                    if had_role && self.session.role().is_none() {
+                        self.torn_down = Some(self.asked);
                     }
                 }
                 Err(why) => {
@@ -173,8 +185,30 @@ impl Talk {
         false
     }
 
+    fn standing(&self) -> Standing {
+        match (self.over, self.session.role()) {
+            (Some(_), _) => Standing::Leaving,
+            (None, Some(_)) => Standing::SetUp,
+            (None, None) if self.session.has_shown_key() => Standing::Guest,
+            (None, None) => Standing::Stranger,
+        }
+    }
+
+    /// When a connection whose stream has ended is closed.
+    fn close_at(&self) -> Option<Instant> {
+        let over = self.over?;
+        Some(match self.session.role() {
+            Some(Role::Listener) => over + TEARDOWN_WITHIN,
+            // Its stream was ended by others: it is to stop sending.
+            Some(Role::Publisher) => over,
+            None => {
+                (over + TEARDOWN_WITHIN).min(self.torn_down.map_or(over, |at| at.max(over)) + CLOSE_WITHIN)
+            }
+        })
+    }
+
     fn is_ending_now(&self) -> bool {
-        matches!(self.outgoing.ending(), Some(End::Now | End::Lagged))
+        self.outgoing.ending() == Some(End::Now)
     }
 
     /// Whether there is nothing left to do.
@@ -182,7 +216,6 @@ impl Talk {
         match self.outgoing.ending() {
             None | Some(End::Over) => false,
             Some(End::Now) => self.outgoing.is_empty(),
-            Some(End::Lagged) => true,
         }
     }
 
@@ -194,19 +227,20 @@ impl Talk {
             Progress::Beginning => Some(self.begun + PATIENCE),
         };
         let midway = self.midway.map(|since| since + PATIENCE);
-        let slow = (!self.outgoing.is_empty()).then(|| self.written + SLOWNESS);
-        let over = self.over.map(|since| since + LINGER);
-        [idle, midway, slow, over].into_iter().flatten().min()
+        // A player that is paused takes nothing until it goes on, and often says nothing.
+        let is_listening = self.session.role() == Some(Role::Listener) && self.over.is_none();
+        let slowness = if is_listening { MAX_PAUSE } else { SLOWNESS };
+        let slow = (!self.outgoing.is_empty()).then(|| self.written + slowness);
+        [idle, midway, slow, self.close_at()].into_iter().flatten().min()
     }
 
     fn step(
-        &self,
+        &mut self,
         stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-        buffer: &mut [u8],
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Step>> {
         self.outgoing.listen(cx);
-        if self.outgoing.ending().is_some() && self.over.is_none() {
+        if self.outgoing.ending().is_some() && (self.over.is_none() || self.is_done()) {
             return Poll::Ready(Ok(Step::Ending));
         }
         if let Some(front) = self.outgoing.front() {
@@ -225,13 +259,15 @@ impl Talk {
         if !self.outgoing.has_room() {
             return Poll::Pending;
         }
-        let mut buffer = ReadBuf::new(buffer);
-        match Pin::new(stream).poll_read(cx, &mut buffer) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Ready(Ok(())) if buffer.filled().is_empty() => Poll::Ready(Ok(Step::Closed)),
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(Step::Read(buffer.filled().len()))),
+        // On the stack, so that a connection that sends nothing takes no room for what it could send.
+        let mut room = [const { MaybeUninit::uninit() }; READ];
+        let mut buffer = ReadBuf::uninit(&mut room);
+        ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
+        if buffer.filled().is_empty() {
+            return Poll::Ready(Ok(Step::Closed));
         }
+        self.input.extend(buffer.filled());
+        Poll::Ready(Ok(Step::Read))
     }
 }
 

@@ -8,12 +8,17 @@ use super::{
     SESSION_TIMEOUT,
     input::Unreadable,
     request::{self, Ask, Asked},
+    target::Target,
     transport::{Given, Taste, Transport},
 };
 use crate::media::{Description, Key, StreamId};
 
 /// After so many wrong keys or names a connection is closed.
 const MOST_WRONG: u8 = 3;
+
+/// Requests that a connection may make without showing a valid key; then it is closed. Programs name the key in each request, or
+/// ask once or twice for OPTIONS before.
+const MAX_WITHOUT_KEY: u8 = 16;
 
 /// What can be asked, for OPTIONS and 405.
 const METHODS: &str =
@@ -48,12 +53,14 @@ pub enum Refusal {
     WrongKey,
     /// Somebody publishes it already.
     Taken,
-    /// `media.listeners` listen already, or `media.listeners_per_key` with this key.
+    /// `media.listeners` listen already, `media.listeners_per_key` with this key, or `media.listeners_per_address` from there.
     Full,
     /// There are no ports.
     NoPorts,
     /// These ports cannot be sent to.
     BadPorts,
+    /// An operator keeps the address out.
+    Banned,
 }
 
 /// From where on a listener hears.
@@ -69,6 +76,8 @@ pub struct Start {
 pub trait Stage {
     /// Where the other end is.
     fn taste(&self) -> Taste;
+    /// Whether this key lets its owner publish the stream, or listen to it.
+    fn knows(&mut self, stream: StreamId, key: &Key) -> bool;
     /// Takes the publisher's place.
     ///
     /// # Errors
@@ -84,6 +93,12 @@ pub trait Stage {
     /// # Errors
     /// If there are no ports.
     fn set_up_publisher(&mut self, way: Transport) -> Result<Given, Refusal>;
+    /// Sets up a way for a part of what the publisher announced that goes to nobody. RTSP has no answer by which only that
+    /// part is refused.
+    ///
+    /// # Errors
+    /// If there are no ports.
+    fn set_up_passed_over(&mut self, way: Transport) -> Result<Given, Refusal>;
     /// Sets up a way for a listener.
     ///
     /// # Errors
@@ -124,8 +139,15 @@ pub struct Session {
     /// The key that came with an address, for those who leave it out later.
     key: Option<(StreamId, Key)>,
     is_set_up: bool,
+    /// `a=control` of the parts of what was announced that are passed over.
+    passed_over: Vec<String>,
+    /// One of those was set up.
+    is_passed_over_set_up: bool,
     progress: Progress,
     wrong: u8,
+    has_shown_key: bool,
+    /// Requests before it showed a key.
+    without_key: u8,
 }
 
 impl Session {
@@ -136,9 +158,18 @@ impl Session {
             of: None,
             key: None,
             is_set_up: false,
+            passed_over: Vec::new(),
+            is_passed_over_set_up: false,
             progress: Progress::Beginning,
             wrong: 0,
+            has_shown_key: false,
+            without_key: 0,
         }
+    }
+
+    /// Whether a request came with a key that lets its client publish or listen, whatever the request asked.
+    pub fn has_shown_key(&self) -> bool {
+        self.has_shown_key
     }
 
     /// How far it has come.
@@ -155,16 +186,22 @@ impl Session {
     pub fn answer(&mut self, request: &Request<Vec<u8>>, stage: &mut impl Stage) -> Answer {
         let sequence = request::sequence(request).map(str::to_owned);
         stage.keep_alive();
-        let answer = request::read(request).and_then(|asked| self.carry_out(&asked, stage));
+        let answer = request::read(request).and_then(|asked| {
+            self.note_key(&asked, stage);
+            self.carry_out(&asked, stage)
+        });
         let mut response = match answer {
             Ok(response) => response,
             Err(status) => plain(status),
         };
-        let is_last = self.wrong >= MOST_WRONG;
+        if !self.has_shown_key {
+            self.without_key = self.without_key.saturating_add(1);
+        }
+        let is_last = self.wrong >= MOST_WRONG || self.without_key >= MAX_WITHOUT_KEY;
         if let Some(sequence) = sequence {
             response.insert_header(headers::CSEQ, sequence);
         }
-        if self.is_set_up && response.status().is_success() {
+        if (self.is_set_up || self.is_passed_over_set_up) && response.status().is_success() {
             let timeout = SESSION_TIMEOUT.as_secs();
             response.insert_header(headers::SESSION, format!("{};timeout={timeout}", self.id));
         }
@@ -175,6 +212,12 @@ impl Session {
             response.insert_header(headers::CONNECTION, "close");
         }
         Answer { bytes: write(&response), is_last }
+    }
+
+    fn note_key(&mut self, asked: &Asked, stage: &mut impl Stage) {
+        if let Some(Target { stream, key: Some(key) }) = &asked.target {
+            self.has_shown_key |= stage.knows(*stream, key);
+        }
     }
 
     fn carry_out(&mut self, asked: &Asked, stage: &mut impl Stage) -> Result<Response<Vec<u8>>, StatusCode> {
@@ -212,6 +255,7 @@ impl Session {
                 }
                 stage.leave();
                 (self.of, self.is_set_up, self.progress) = (None, false, Progress::Beginning);
+                (self.passed_over, self.is_passed_over_set_up) = (Vec::new(), false);
                 Ok(ok())
             }
         }
@@ -238,7 +282,9 @@ impl Session {
         }
         let (stream, key) = self.authorize(asked)?;
         let description = Description::parse(sdp).map_err(|_| StatusCode::UnsupportedMediaType)?;
+        let passed_over = description.passed_over.clone();
         stage.announce(stream, &key, description).map_err(|refusal| self.status(refusal))?;
+        self.passed_over = passed_over;
         self.of = Some((Role::Publisher, stream));
         self.key = Some((stream, key));
         Ok(ok())
@@ -255,18 +301,30 @@ impl Session {
             return Err(StatusCode::MethodNotValidInThisState);
         }
         let way = Transport::choose(transport, stage.taste()).ok_or(StatusCode::UnsupportedTransport)?;
+        let is_passed_over = self.is_passed_over(&asked.uri);
         let given = match self.of {
             Some((_, other)) if other != stream => return Err(StatusCode::AggregateOperationNotAllowed),
+            Some((Role::Publisher, _)) if is_passed_over => stage.set_up_passed_over(way),
             Some((Role::Publisher, _)) => stage.set_up_publisher(way),
             _ => stage.set_up_listener(stream, &key, way),
         };
         let given = given.map_err(|refusal| self.status(refusal))?;
         self.of.get_or_insert((Role::Listener, stream));
         self.key = Some((stream, key));
-        self.is_set_up = true;
+        self.is_set_up |= !is_passed_over;
+        self.is_passed_over_set_up |= is_passed_over;
         let mut response = ok();
         response.insert_header(headers::TRANSPORT, given.to_string());
         Ok(response)
+    }
+
+    /// Whether an address to be set up is of a part that is passed over. Programs append `a=control` to the address that they
+    /// announced.
+    fn is_passed_over(&self, uri: &str) -> bool {
+        let is_it = |control: &String| {
+            uri.strip_suffix(control).is_some_and(|base| base.is_empty() || base.ends_with('/'))
+        };
+        self.passed_over.iter().any(is_it)
     }
 
     fn play(&mut self, asked: &Asked, stage: &mut impl Stage) -> Result<Response<Vec<u8>>, StatusCode> {
@@ -305,7 +363,7 @@ impl Session {
         }
         match refusal {
             Refusal::Unknown => StatusCode::NotFound,
-            Refusal::WrongKey => StatusCode::Forbidden,
+            Refusal::WrongKey | Refusal::Banned => StatusCode::Forbidden,
             Refusal::Taken => StatusCode::MethodNotValidInThisState,
             Refusal::Full => StatusCode::NotEnoughBandwidth,
             Refusal::NoPorts => StatusCode::ServiceUnavailable,
@@ -329,6 +387,11 @@ pub fn not_understood(why: Unreadable) -> Vec<u8> {
     let mut response = plain(status);
     response.insert_header(headers::CONNECTION, "close");
     write(&response)
+}
+
+/// What is written to an address that an operator keeps out.
+pub fn forbidden() -> Vec<u8> {
+    write(&plain(StatusCode::Forbidden))
 }
 
 /// What is written to those for whom there is no place.

@@ -90,6 +90,37 @@ fn a_publisher() {
 }
 
 #[test]
+fn a_picture_beside_the_sound_is_passed_over() {
+    let cover = format!("{SDP}a=control:streamid=0\r\nm=video 0 RTP/AVP 26\r\na=control:streamid=1\r\n");
+    let mut talk = Talk::new();
+    assert_eq!(talk.ask(PUBLISH, "ANNOUNCE", IS_SDP, &cover), "RTSP/1.0 200 OK\r\n\r\n");
+    let set_up = |talk: &mut Talk, part: &str, transport: &str| {
+        let url = Talk::url(PUBLISH);
+        talk.send(&format!("SETUP {url}/{part} RTSP/1.0\r\nCSeq: 9\r\nTransport: {transport}\r\n\r\n")).0
+    };
+    let udp = "RTP/AVP/UDP;unicast;client_port=6000-6001;mode=record";
+    assert_eq!(
+        set_up(&mut talk, "streamid=1", udp),
+        format!(
+            "RTSP/1.0 200 OK\r\nCSeq: 9\r\n{SESSION}Transport: RTP/AVP;unicast;client_port=6000-6001;\
+             server_port=30002-30003;mode=record\r\n\r\n"
+        )
+    );
+    // There is no sound yet.
+    assert_eq!(talk.ask(PUBLISH, "RECORD", "", ""), NOT_NOW);
+    let answer = set_up(&mut talk, "streamid=0", "RTP/AVP/UDP;unicast;client_port=5000-5001;mode=record");
+    assert!(answer.contains(";server_port=30000-30001;"), "{answer}");
+    assert_eq!(talk.stage.publisher, Some(Transport::Udp { rtp: 5000, rtcp: 5001 }));
+    assert_eq!(talk.ask(PUBLISH, "RECORD", "", ""), format!("RTSP/1.0 200 OK\r\n{SESSION}\r\n"));
+    // Two sounds, or none, are still not relayed.
+    for (first, second) in [("audio", "audio"), ("video", "video")] {
+        let sdp = cover.replace("m=audio", &format!("m={first}")).replace("m=video", &format!("m={second}"));
+        let answer = Talk::new().ask(PUBLISH, "ANNOUNCE", IS_SDP, &sdp);
+        assert_eq!(answer, "RTSP/1.0 415 Unsupported Media Type\r\n\r\n");
+    }
+}
+
+#[test]
 fn a_listener() {
     let mut talk = Talk::new();
     assert_eq!(talk.ask(LISTEN, "PLAY", "", ""), NOT_NOW);
@@ -156,6 +187,23 @@ fn errors_by_the_rfc() {
     }
     let mut talk = Talk::new();
     assert_eq!(talk.send("OPTIONS * RTSP/1.0\r\n\r\n").0, "RTSP/1.0 400 Bad Request\r\n\r\n");
+}
+
+#[test]
+fn who_asks_much_and_shows_no_key_is_sent_away() {
+    let options = "OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n";
+    let mut talk = Talk::new();
+    for _ in 1..16 {
+        assert!(!talk.send(options).1);
+    }
+    let (answer, is_last) = talk.send(options);
+    assert!(is_last && answer.contains("\r\nConnection: close\r\n"), "{answer}");
+    // A key in any request is enough, and then there is no end.
+    let mut talk = Talk::new();
+    talk.ask(LISTEN, "OPTIONS", "", "");
+    for _ in 0..100 {
+        assert!(!talk.send(options).1);
+    }
 }
 
 #[test]

@@ -60,10 +60,19 @@ impl Transport {
             let (rtp, rtcp) = channels.unwrap_or((0, 1));
             return (rtp != rtcp).then_some(Self::Interleaved { rtp, rtcp });
         }
-        let (rtp, rtcp) = ports.filter(|(rtp, rtcp)| *rtp != 0 && *rtcp != 0 && rtp != rtcp)?;
+        let (rtp, rtcp) = ports.filter(|ports| is_pair_of_a_player(*ports))?;
         (!taste.is_secure).then_some(Self::Udp { rtp, rtcp })
     }
 }
+
+/// Whether a player could have these ports: an even one for RTP and the next for RTCP (RFC 3550, section 11), where no system
+/// services are (RFC 6335, section 6).
+fn is_pair_of_a_player((rtp, rtcp): (u16, u16)) -> bool {
+    rtp > LAST_SYSTEM_PORT && rtp.is_multiple_of(2) && rtcp == rtp + 1
+}
+
+/// The last of the ports that systems keep for services.
+const LAST_SYSTEM_PORT: u16 = 1_023;
 
 /// `5000-5001`, or `5000` alone.
 fn pair<N: std::str::FromStr + TryFrom<u32> + Into<u32> + Copy>(value: &str) -> Option<(N, N)> {
@@ -126,6 +135,13 @@ mod tests {
             ("RTP/AVP;multicast;port=5000-5001", None),
             ("RTP/AVP;unicast", None),
             ("RTP/AVP;unicast;client_port=0-1", None),
+            ("RTP/AVP;unicast;client_port=53-54", None),
+            ("RTP/AVP;unicast;client_port=1022-1023", None),
+            ("RTP/AVP;unicast;client_port=5001-5002", None),
+            ("RTP/AVP;unicast;client_port=5000-5003", None),
+            ("RTP/AVP;unicast;client_port=5001-5000", None),
+            ("RTP/AVP;unicast;client_port=65535-0", None),
+            ("RTP/AVP;unicast;client_port=1024-1025", Some(Transport::Udp { rtp: 1_024, rtcp: 1_025 })),
             ("RTP/AVP;unicast;client_port=65535", None),
             ("RTP/AVP;unicast;client_port=5000-65536", None),
             ("RTP/AVP/TCP;unicast;interleaved=0-0", None),

@@ -170,10 +170,13 @@ impl Client {
     }
 }
 
+/// A socket at an even port, as sound needs.
 pub fn udp() -> UdpSocket {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_read_timeout(Some(DEADLINE)).unwrap();
-    socket
+    super::until(|| {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(DEADLINE)).unwrap();
+        socket.local_addr().unwrap().port().is_multiple_of(2).then_some(socket)
+    })
 }
 
 /// A datagram of MP3 whose frames are this text.

@@ -106,6 +106,7 @@ fn one_publishes_and_others_hear_by_any_way() {
     assert_eq!(http.bytes.blocking_recv(), None);
     let is_bye = |bytes: &[u8]| bytes.windows(2).any(|two| two == [0x81, 203]);
     until(|| Some(tcp.frame()).filter(|(channel, bytes)| *channel == 1 && is_bye(bytes)));
+    tcp.ask("TEARDOWN", "", "").expect(200);
     assert_eq!(tcp.rest(), b"");
     Client::to(&listen).ask("DESCRIBE", "", "").expect(404);
     let counts = rig.until(|counts| counts.streams == 0);

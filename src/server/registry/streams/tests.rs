@@ -249,6 +249,78 @@ fn why_it_ended_is_told() {
 }
 
 #[test]
+fn who_gives_way_is_told() {
+    in_system(async {
+        let mut world = World::new(|config| (config.media.streams, config.media.waiting) = (3, 2));
+        let (mut ana, mut rui) = (world.join("ana").await, world.join("rui").await);
+        let mut eva = world.join("eva").await;
+        let mut asked = Vec::new();
+        for file in ["1.mp3", "2.mp3"] {
+            rui.send(&format!("/play ana {file}")).await;
+            asked.push(world.opened().await);
+        }
+        eva.send("/play eva song.mp3").await;
+        rui.expect(
+            "server | rui | play | ana: 1.mp3 does not play: ana had not begun, and others ask for files, of which 2 may wait",
+        )
+        .await;
+        assert_eq!(world.shut().await, asked[0].stream);
+        let song = world.opened().await;
+        for OpenStream { stream, key, file, .. } in &asked {
+            let address = format!("rtsp://192.0.2.254:1554/{stream}?key={}", key.reveal());
+            ana.expect(&format!("rui | ana | publish | {address} {file}")).await;
+        }
+        // Two that are on and one that is to begin are as many as may be.
+        let second = asked[1].stream;
+        world.registry().do_send(StreamBegan { stream: second });
+        world.offered("ana", &mut rui, "2.mp3").await;
+        let (third, figures) = world.play(&mut ana, &mut rui, "3.mp3").await;
+        for figures in [&asked[1].figures, &figures] {
+            figures.set_listeners(1);
+        }
+        let address = format!("rtsp://192.0.2.254:1554/{}?key={}", song.stream, song.key.reveal());
+        eva.expect(&format!("eva | eva | publish | {address} song.mp3")).await;
+        world.registry().do_send(StreamBegan { stream: song.stream });
+        world.offered("eva", &mut eva, "song.mp3").await;
+        song.figures.set_listeners(1);
+        let mut leo = world.join("leo").await;
+        leo.send("/play leo song.mp3").await;
+        assert_eq!(world.shut().await, second);
+        world.opened().await;
+        let ended =
+            "stop | ana: 2.mp3 ended: 3 files were played, which is the most, and others asked for one";
+        ana.expect(&format!("server | ana | {ended}")).await;
+        rui.expect(&format!("server | rui | {ended}")).await;
+        assert_ne!(third, second);
+    });
+}
+
+#[test]
+fn a_publisher_is_told_that_nobody_listened() {
+    in_system(async {
+        let mut world = World::new(|_| {});
+        let (mut ana, mut rui) = (world.join("ana").await, world.join("rui").await);
+        let (stream, _) = world.play(&mut ana, &mut rui, "song.mp3").await;
+        world.end(stream, StreamEnd::Unheard);
+        for user in [&mut ana, &mut rui] {
+            let name = user.name;
+            let ended = "ana: song.mp3 ended: nobody listened for 5s";
+            user.expect(&format!("server | {name} | stop | {ended}")).await;
+        }
+        // Once, where the publisher is one of those who asked.
+        ana.send("/play ana song.mp3").await;
+        let OpenStream { stream, key, .. } = world.opened().await;
+        let address = format!("rtsp://192.0.2.254:1554/{stream}?key={}", key.reveal());
+        ana.expect(&format!("ana | ana | publish | {address} song.mp3")).await;
+        world.registry().do_send(StreamBegan { stream });
+        world.offered("ana", &mut ana, "song.mp3").await;
+        world.end(stream, StreamEnd::Unheard);
+        ana.expect("server | ana | stop | ana: song.mp3 ended: nobody listened for 5s").await;
+        ana.expect_nothing().await;
+    });
+}
+
+#[test]
 fn what_is_on_is_listed_with_its_figures() {
     in_system(async {
         let mut world = World::new(|_| {});

@@ -13,11 +13,14 @@ use symphonia::{
 };
 
 use super::{Broken, Decoded, Spec};
+use crate::client::audio::play::stretch::Stretch;
 use crate::media::payload::{Unit, mpeg::FrameHeader};
 
 pub struct Decoder {
     header: FrameHeader,
     inner: MpaDecoder,
+    /// From the rate of its frames to that of the stream, where they differ.
+    converter: Option<Stretch>,
     /// The bytes of former frames that are at hand. A frame of layer III may have begun in them (its bit reservoir).
     reservoir: usize,
 }
@@ -35,7 +38,7 @@ impl Decoder {
             _ => CODEC_ID_MP3,
         });
         let inner = MpaDecoder::try_new(&parameters, &AudioDecoderOptions::default()).map_err(|_| Broken)?;
-        Ok(Self { header, inner, reservoir: 0 })
+        Ok(Self { header, inner, converter: None, reservoir: 0 })
     }
 
     pub fn decode(
@@ -46,11 +49,12 @@ impl Decoder {
         out: &mut Vec<f32>,
     ) -> Result<Decoded, Broken> {
         let header = FrameHeader::parse(&unit.bytes).ok_or(Broken)?;
-        if header.rate != spec.rate {
-            return Err(Broken);
-        }
-        if (header.layer, header.channels) != (self.header.layer, self.header.channels) {
+        let kind = |header: &FrameHeader| (header.layer, header.channels, header.rate);
+        if kind(&header) != kind(&self.header) {
             *self = Self::new(unit)?;
+            // The sink keeps the rate that the stream began with.
+            let is_other = header.rate != spec.rate;
+            self.converter = is_other.then(|| Stretch::between(spec.channels, header.rate, spec.rate));
         } else if lost {
             // Without this, what is left in the reservoir is taken for what was lost: noise.
             self.inner.reset();
@@ -68,7 +72,15 @@ impl Decoder {
         };
         let mut samples = Vec::new();
         decoded.copy_to_vec_interleaved(&mut samples);
-        fit(&samples, header.channels, spec.channels, out);
+        match &mut self.converter {
+            None => fit(&samples, header.channels, spec.channels, out),
+            Some(converter) => {
+                let mut fitting = Vec::new();
+                fit(&samples, header.channels, spec.channels, &mut fitting);
+                converter.push(&fitting);
+                converter.pull(usize::MAX, out);
+            }
+        }
         self.reservoir = (self.reservoir + unit.bytes.len()).min(MOST_RESERVOIR);
         Ok(if is_damaged { Decoded::Damaged } else { Decoded::Whole })
     }

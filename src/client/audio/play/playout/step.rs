@@ -15,6 +15,10 @@ use crate::media::payload::Unit;
 impl Playout {
     /// Goes on by a little; whether it could.
     pub(super) fn step(&mut self, now: Duration) -> bool {
+        // What comes meanwhile waits, or is left out where too much waits. The end gives what waited.
+        if !self.has_ended && self.is_ahead(now) {
+            return false;
+        }
         if let Some((ticks, unit)) = self.units.pop_front() {
             self.play(ticks, &unit);
             return true;
@@ -97,7 +101,7 @@ impl Playout {
             if !is_due {
                 return false;
             }
-            if gap > 0 && !self.is_no_gap(&head, gap) {
+            if gap > 0 && !self.is_no_gap(&head, gap) && !self.is_ahead(now) {
                 return self.fill(gap.min(self.at_once()), true);
             }
         }

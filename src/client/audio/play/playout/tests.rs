@@ -345,3 +345,52 @@ mod whatever_comes {
         }
     }
 }
+
+/// What a file is given of these datagrams, `per_second` of them for 12 s, and of the end.
+fn written(format: Format, per_second: u64, datagram: impl Fn(u64) -> Vec<u8>) -> (Duration, Figures) {
+    let mut playout = Playout::new(&Description::new(format, "", None), Pace::Sender);
+    let (mut out, mut frames) = (Vec::new(), 0);
+    let end = ms(12_000);
+    let mut pull = |playout: &mut Playout, now| {
+        if playout.begin(now).is_some() {
+            out.clear();
+            while playout.pull(now, 48_000, &mut out) == 48_000 {}
+            frames += out.len() as u64;
+        }
+    };
+    for at in 0..12 * per_second {
+        let now = ms(at * 1_000 / per_second);
+        playout.take(now, &datagram(at));
+        pull(&mut playout, now);
+    }
+    playout.end();
+    pull(&mut playout, end);
+    let spec = playout.begin(end).unwrap();
+    (spec.time(frames / u64::from(spec.channels)), playout.figures(end))
+}
+
+/// Each datagram is as far ahead as is believed, in its number and in its time, so that each stands for minutes of silence.
+#[test]
+fn a_sender_that_jumps_has_no_more_silence_written_than_time_passes() {
+    let datagram = |at: u64| packet((at * 2_900) as u16, (at * 2_900 * 1_600) as u32, 0..24);
+    let (written, figures) = written(L16, 500, datagram);
+    assert!(written <= ms(12_000) + MAX_AHEAD + ms(1_000), "{written:?}");
+    assert!(figures.counts.lost() > 1_000_000, "{figures:?}");
+}
+
+/// A datagram of 13 bytes holds 120 ms of Opus: a thousand of them a second are two minutes a second.
+#[test]
+fn a_sender_that_is_too_fast_fills_no_disk() {
+    let format = Format::Opus { channels: 1 };
+    let datagram = |at: u64| {
+        let mut packet = packet(at as u16, (at * 5_760) as u32, std::iter::empty());
+        packet[1] = format.payload_type();
+        // SILK, 60 ms, two frames of nothing.
+        packet.push(0x19);
+        packet
+    };
+    let (written, figures) = written(format, 1_000, datagram);
+    let waiting = ms(120) * crate::client::audio::play::jitter::MOST_DATAGRAMS as u32;
+    assert!(written <= ms(12_000) + MAX_AHEAD + waiting + ms(1_000), "{written:?}");
+    assert!(figures.counts.skipped > 1_000 && figures.skipped.is_zero(), "{figures:?}");
+}

@@ -1,13 +1,14 @@
 //! Sound by PulseAudio's own protocol, without its library. PipeWire speaks it, too.
 
-use std::{io, iter, os::unix::net::UnixStream, time::Duration};
+mod servers;
+
+use std::{ffi::CString, io, iter, os::unix::net::UnixStream, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
-use pulseaudio::{
-    AsPlaybackSource, Client, PlaybackStream, cookie_path_from_env, protocol, socket_path_from_env,
-};
+use pulseaudio::{AsPlaybackSource, Client, PlaybackStream, protocol};
 use tokio::time::timeout;
 
+use self::servers::{Environment, Named};
 use super::{
     Pace, Sink, Spec,
     ring::{Giver, Taker, ring},
@@ -24,6 +25,8 @@ const COOKIE_BYTES: usize = 256;
 /// A sound server that answers.
 pub struct Server {
     client: Client,
+    /// Where to play, unless it is the server's default.
+    sink: Option<CString>,
 }
 
 /// See above.
@@ -35,30 +38,28 @@ pub struct Pulse {
 }
 
 impl Server {
-    /// The one that the environment names (`PULSE_SERVER`, `XDG_RUNTIME_DIR`); if there is none, why.
+    /// The one that the environment or PulseAudio's settings name, or else the user's; if there is none, why.
     pub fn find() -> Result<Self, String> {
-        let Some(path) = socket_path_from_env() else {
-            return Err("no PulseAudio or PipeWire is running".to_owned());
-        };
-        let failed = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
-        let socket = UnixStream::connect(&path).map_err(|why| failed(&why))?;
+        let named = Named::read(&Environment::of_process())?;
+        let socket = named.connect(ANSWER_WITHIN)?;
+        let failed = |why: &dyn std::fmt::Display| format!("the sound server does not let in: {why}");
         // As long as it shakes hands, it waits for answers.
         for set in [UnixStream::set_read_timeout, UnixStream::set_write_timeout] {
             set(&socket, Some(ANSWER_WITHIN)).map_err(|why| failed(&why))?;
         }
         // Without one, a server that lets in anybody of this user still wants its length.
-        let cookie = cookie_path_from_env().and_then(|path| std::fs::read(path).ok());
+        let cookie = named.cookie.and_then(|path| std::fs::read(path).ok());
         let cookie = cookie.unwrap_or_else(|| vec![0; COOKIE_BYTES]);
         let client = Client::new_unix(c"Arauto", socket, Some(cookie)).map_err(|why| failed(&why))?;
-        Ok(Self { client })
+        Ok(Self { client, sink: named.sink.and_then(|sink| CString::new(sink).ok()) })
     }
 
     /// Begins to play.
     pub async fn open(self, spec: Spec) -> Result<Pulse, String> {
-        let Self { client } = self;
+        let Self { client, sink } = self;
         let (giver, mut taker) = ring(spec);
         let give = move |bytes: &mut [u8]| give(&mut taker, bytes);
-        let opened = client.create_playback_stream(parameters(spec), give.as_playback_source());
+        let opened = client.create_playback_stream(parameters(spec, sink), give.as_playback_source());
         let stream = match timeout(ANSWER_WITHIN, opened).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(why)) => return Err(format!("the sound server refuses: {why}")),
@@ -68,7 +69,7 @@ impl Server {
     }
 }
 
-fn parameters(spec: Spec) -> protocol::PlaybackStreamParams {
+fn parameters(spec: Spec, sink: Option<CString>) -> protocol::PlaybackStreamParams {
     let bytes = |time| {
         u32::try_from(spec.frames(time) * usize::from(spec.channels) * size_of::<f32>()).unwrap_or(u32::MAX)
     };
@@ -85,8 +86,10 @@ fn parameters(spec: Spec) -> protocol::PlaybackStreamParams {
             1 => protocol::ChannelMap::mono(),
             _ => protocol::ChannelMap::stereo(),
         },
-        sink_name: Some(protocol::DEFAULT_SINK.to_owned()),
-        cvolume: Some(protocol::ChannelVolume::norm(spec.channels)),
+        sink_name: Some(sink.unwrap_or_else(|| protocol::DEFAULT_SINK.to_owned())),
+        // The server sets the volume that the user chose for this program, or the sink's. With flat volumes, a volume of our
+        // own would be the whole machine's.
+        cvolume: None,
         buffer_attr: protocol::stream::BufferAttr {
             target_length: bytes(SERVER_LEAD),
             ..protocol::stream::BufferAttr::default()

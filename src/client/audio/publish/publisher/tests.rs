@@ -27,7 +27,7 @@ fn asks(publisher: &Publisher, file: &str) {
 /// `cannot`, to the server and to the user.
 async fn expect_refusal(heard: &mut mpsc::Receiver<News>, file: &str, why: &str, others: usize) {
     let Some(News::Send(message)) = heard.recv().await else { panic!() };
-    let message = message.as_message();
+    let message = message.message();
     assert_eq!((message.sender, message.destination, message.operation), ("ana", "rui", "play"));
     assert_eq!(message.data, format!("cannot: {file}: {why}"));
     let [by, file, why] = ["rui", file, why].map(str::to_owned);
@@ -85,11 +85,11 @@ async fn refusals_are_no_flood() {
 
 #[test]
 fn a_refusal_has_room() {
-    let message = |file: &str| cannot("ana".to_owned(), "rui".to_owned(), file, "no such file is shared");
-    assert_eq!(message("a.mp3").data, "cannot: a.mp3: no such file is shared");
+    let message = |file: &str| cannot("ana", "rui", file, "no such file is shared");
+    assert_eq!(message("a.mp3").text(), "ana | rui | play | cannot: a.mp3: no such file is shared");
     let longest = "x".repeat(1024 - "ana | rui | play | cannot: : no such file is shared".len());
-    assert_eq!(message(&longest).as_message().encoded_len(), 1024);
-    assert_eq!(message(&format!("{longest}x")).data, "cannot: no such file is shared");
+    assert_eq!(message(&longest).text().len(), 1024);
+    assert_eq!(message(&format!("{longest}x")).message().data, "cannot: no such file is shared");
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,7 +120,7 @@ async fn what_cannot_be_played_is_forgotten_again() {
         let News::Send(message) = next().await else { panic!() };
         let refused =
             format!("cannot: a.wav: cannot connect to 127.0.0.1:{port}: Connection refused (os error 111)");
-        assert_eq!(message.data, refused);
+        assert_eq!(message.message().data, refused);
         assert!(matches!(next().await, News::Refused { .. }));
     }
     publisher.summoned("ana", "rui", "hello").unwrap();

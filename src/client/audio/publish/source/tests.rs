@@ -91,6 +91,42 @@ fn frames_as_they_stand_in_the_file() {
     assert!(std::fs::metadata(dir.path().join("picture.mp3")).unwrap().len() > 33_000);
 }
 
+/// A picture of noise, which cannot be packed: more than is searched for a beginning of sound.
+#[test]
+fn a_cover_of_any_size_is_passed_over() {
+    let dir = TempDir::new().unwrap();
+    for (name, arguments) in [("a.mp3", "-id3v2_version 3"), ("b.flac", ""), ("c.m4a", "-c:a aac -f mp4")] {
+        let arguments = format!(
+            "-f lavfi -i sine=duration=2 -f lavfi -i nullsrc=s=1100x1100:r=1:d=1,geq=random(1)*255:random(2)*255:random(3)*255 \
+             -map 0 -map 1 -c:v png -pix_fmt rgb24 -disposition:v attached_pic {arguments}"
+        );
+        let Some(path) = made(&dir, name, &arguments) else { return };
+        assert!(std::fs::metadata(&path).unwrap().len() > 2 * 1024 * 1024, "{name}");
+        let (_, length, units) = units(&path);
+        assert!(length.unwrap().abs_diff(Duration::from_secs(2)) < Duration::from_millis(150), "{name}");
+        // FLAC has frames of 4,608 samples here.
+        assert!(units.len() >= 2 * 44_100 / 4_608, "{name}");
+    }
+}
+
+/// What is written into a pipe has a length of all ones, or another that is made up; it is played to its end.
+#[test]
+fn a_wav_out_of_a_pipe_is_played_to_its_end() {
+    let dir = TempDir::new().unwrap();
+    let Some(path) = made(&dir, "a.wav", "") else { return };
+    let (format, _, whole) = units(&path);
+    let bytes = std::fs::read(&path).unwrap();
+    let data = bytes.windows(4).position(|name| name == b"data").unwrap();
+    for length in [0, 0x7fff_f000, 0x8000_0000, u32::MAX] {
+        let mut piped = bytes.clone();
+        piped[4..8].copy_from_slice(&length.wrapping_add(36).to_le_bytes());
+        piped[data + 4..data + 8].copy_from_slice(&length.to_le_bytes());
+        let path = dir.path().join("piped.wav");
+        std::fs::write(&path, piped).unwrap();
+        assert!(units(&path) == (format, Some(Duration::from_secs(2)), whole.clone()), "{length:x}");
+    }
+}
+
 #[test]
 fn opus_packets_as_they_stand_in_the_file() {
     let dir = TempDir::new().unwrap();

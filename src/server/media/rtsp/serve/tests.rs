@@ -11,8 +11,9 @@ use crate::{
     config::{Config, InForce},
     media::{Key, StreamId},
     server::{
+        bans::Barrier,
         media::{
-            ToRegistry,
+            Around, ToRegistry,
             rtsp::fake::{LISTEN, PUBLISH},
             stream::{Carried, Kind},
             streams::{Shared, Streams},
@@ -46,7 +47,9 @@ impl Handler<StreamEnded> for Nobody {
 
 fn streams() -> Shared {
     let (config, log) = (InForce::new(Config::default()), Logger::root(Discard, o!()));
-    let mut streams = Streams::new(ToRegistry::from(Nobody.start()), config, Arc::default(), log);
+    let registry = ToRegistry::from(Nobody.start());
+    let around = Around { registry, barrier: Barrier::default(), config, counters: Arc::default() };
+    let mut streams = Streams::new(around, log);
     let key: Key = PUBLISH.parse().unwrap();
     streams.open(OpenStream { stream: STREAM, key, figures: Arc::default(), file: "song.mp3".into() });
     streams.admit(STREAM, LISTEN.parse().unwrap());
@@ -60,7 +63,7 @@ fn connect(streams: &Shared) -> DuplexStream {
     let outgoing = Rc::<Outgoing>::default();
     let guest = Guest::new(Rc::clone(streams), Rc::clone(&outgoing), at(1554), at(40_000), false);
     actix_rt::spawn(async move {
-        serve(far, outgoing, guest, || (), &Logger::root(Discard, o!())).await;
+        serve(far, outgoing, guest, |_| (), &Logger::root(Discard, o!())).await;
     });
     near
 }
@@ -128,6 +131,39 @@ fn who_publishes_or_listens_by_udp_may_be_silent_for_hours() {
 }
 
 #[test]
+fn a_paused_player_misses_sound_and_is_kept() {
+    by_a_clock_of_its_own(async || {
+        let streams = streams();
+        let _publisher = publisher(&streams).await;
+        let [mut player, mut gone] = [listener(&streams).await, listener(&streams).await];
+        let begin = Instant::now();
+        let mut sent = 0;
+        // It reads nothing, and says nothing.
+        while begin.elapsed() < MAX_PAUSE.mul_f64(0.9) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            hear(&streams);
+            sent += 1;
+        }
+        let mut bytes = Vec::new();
+        while let Ok(read) = tokio::time::timeout(Duration::from_millis(10), player.read_u8()).await {
+            bytes.push(read.unwrap());
+        }
+        // What had begun to wait for it: less than all, and whole.
+        assert!(bytes.len() < sent * 120 / 2 && bytes.ends_with(&[0; 104]), "{} of {sent}", bytes.len());
+        hear(&streams);
+        let mut frame = [0; 120];
+        player.read_exact(&mut frame).await.unwrap();
+        assert_eq!(frame[..4], [b'$', 0, 0, 116]);
+        ask(&mut player, LISTEN, "GET_PARAMETER", "", "").await;
+        assert!(streams.borrow_mut().named(STREAM).unwrap().listeners.len() == 2);
+        tokio::time::sleep(MAX_PAUSE.mul_f64(0.2)).await;
+        assert!(streams.borrow_mut().named(STREAM).unwrap().listeners.len() == 1);
+        let mut rest = Vec::new();
+        gone.read_to_end(&mut rest).await.unwrap();
+    });
+}
+
+#[test]
 fn who_pauses_has_the_time_it_was_told_from_the_last_request_on() {
     by_a_clock_of_its_own(async || {
         let streams = streams();
@@ -151,5 +187,55 @@ fn who_sets_up_nothing_has_little_time() {
         let mut stranger = connect(&streams);
         let lasted = end_of(&mut stranger).await;
         assert!(lasted >= PATIENCE && lasted < PATIENCE + Duration::from_secs(1), "{lasted:?}");
+    });
+}
+
+/// Reads until the RTCP BYE of the stream's end has come, interleaved on channel 1.
+async fn read_bye(pipe: &mut DuplexStream) {
+    let mut bytes = Vec::new();
+    while !bytes.windows(2).any(|two| two == [0x81, 203]) {
+        bytes.push(pipe.read_u8().await.unwrap());
+    }
+    // The rest of the BYE: its length in words, and the source.
+    pipe.read_exact(&mut [0; 6]).await.unwrap();
+}
+
+async fn listener(streams: &Shared) -> DuplexStream {
+    let mut pipe = connect(streams);
+    ask(&mut pipe, LISTEN, "SETUP", "Transport: RTP/AVP/TCP;unicast\r\n", "").await;
+    ask(&mut pipe, LISTEN, "PLAY", "", "").await;
+    pipe
+}
+
+#[test]
+fn a_listener_has_time_for_its_teardown_after_the_end() {
+    by_a_clock_of_its_own(async || {
+        let streams = streams();
+        let mut publisher = publisher(&streams).await;
+        let [mut slow, mut silent] = [listener(&streams).await, listener(&streams).await];
+        let ended = Instant::now();
+        ask(&mut publisher, PUBLISH, "TEARDOWN", "", "").await;
+        read_bye(&mut slow).await;
+        read_bye(&mut silent).await;
+        assert_eq!(streams.borrow_mut().named(STREAM).map(|stream| stream.id), None);
+        // A player plays what it has first; it may ask other things before it leaves.
+        tokio::time::sleep(TEARDOWN_WITHIN.mul_f64(0.8)).await;
+        ask(&mut slow, LISTEN, "PAUSE", "", "").await;
+        ask(&mut slow, LISTEN, "TEARDOWN", "", "").await;
+        end_of(&mut slow).await;
+        assert!(ended.elapsed() <= TEARDOWN_WITHIN + Duration::from_secs(1), "{:?}", ended.elapsed());
+        end_of(&mut silent).await;
+        assert!(ended.elapsed() <= TEARDOWN_WITHIN + Duration::from_secs(1), "{:?}", ended.elapsed());
+    });
+}
+
+#[test]
+fn a_publisher_whose_stream_was_ended_is_closed_at_once() {
+    by_a_clock_of_its_own(async || {
+        let streams = streams();
+        let mut publisher = publisher(&streams).await;
+        streams.borrow_mut().shut(STREAM);
+        let lasted = end_of(&mut publisher).await;
+        assert!(lasted < Duration::from_secs(1), "{lasted:?}");
     });
 }

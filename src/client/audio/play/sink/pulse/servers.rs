@@ -1,0 +1,414 @@
+//! [`Named`]: which sound servers the environment and PulseAudio's own settings name, as `libpulse` reads them.
+//!
+//! Forms of an address, the precedence of settings, and the sockets that are tried without any are those of `pulse-client.conf(5)`
+//! and of PulseAudio's `pa_parse_address` and `pa_context_connect`. What an X11 server says is left out.
+
+use std::{
+    ffi::OsString,
+    fmt, fs,
+    io::{self, Write},
+    net::{IpAddr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs},
+    os::unix::{fs::MetadataExt, net::UnixStream},
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+/// Where PulseAudio listens for TCP unless an address says otherwise.
+const PORT: u16 = 4713;
+/// The most bytes of a settings file that are read.
+const MAX_SETTINGS_BYTES: u64 = 64 * 1024;
+
+/// Where a sound server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A socket of this machine.
+    Unix(PathBuf),
+    /// A host and port, by either family of addresses or one of them.
+    Tcp { host: String, port: u16, family: Family },
+}
+
+/// Which of a host's addresses are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    Any,
+    V4,
+    V6,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp { host, port, .. } if host.contains(':') => write!(f, "tcp:[{host}]:{port}"),
+            Self::Tcp { host, port, .. } => write!(f, "tcp:{host}:{port}"),
+        }
+    }
+}
+
+/// What the process was started with, as far as sound depends on it.
+pub struct Environment {
+    /// The value of a variable; `None` where it is missing or empty.
+    pub variable: fn(&str) -> Option<OsString>,
+    /// `{id}` before an address keeps it for this machine.
+    pub machine_id: Option<String>,
+    /// The user's number.
+    pub user: Option<u32>,
+    /// Where settings of the whole system are.
+    pub system_settings: &'static str,
+}
+
+impl Environment {
+    /// That of this process.
+    pub fn of_process() -> Self {
+        let machine_id = ["/etc/machine-id", "/var/lib/dbus/machine-id"]
+            .iter()
+            .find_map(|path| fs::read_to_string(path).ok())
+            .map(|id| id.trim().to_owned());
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        // The owner of a process's own entry is its user.
+        let user = fs::metadata("/proc/self").ok().map(|entry| entry.uid());
+        Self { variable, machine_id, user, system_settings: "/etc/pulse/client.conf" }
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        (self.variable)(name).map(PathBuf::from)
+    }
+
+    fn settings_folders(&self) -> Vec<PathBuf> {
+        let home = self.path("HOME");
+        let config = self.path("XDG_CONFIG_HOME").or_else(|| Some(home.as_ref()?.join(".config")));
+        [config.map(|folder| folder.join("pulse")), home.map(|home| home.join(".pulse"))]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+}
+
+/// The servers to try, in order, and what goes with them.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Where they listen.
+    pub addresses: Vec<Address>,
+    /// What names them; `None` for the usual sockets, which nothing names.
+    pub by: Option<String>,
+    /// The sink to play to, unless it is the server's default.
+    pub sink: Option<String>,
+    /// The file that holds the secret which a user's programs show to the server.
+    pub cookie: Option<PathBuf>,
+}
+
+impl Named {
+    /// Reads the environment and the settings files.
+    ///
+    /// # Errors
+    /// If a server is named in a form that is not supported here. The text says which.
+    pub fn read(environment: &Environment) -> Result<Self, String> {
+        let settings = Settings::read(environment);
+        let text =
+            |name: &str| (environment.variable)(name).map(|value| value.to_string_lossy().into_owned());
+        let cookie = environment.path("PULSE_COOKIE").or_else(|| settings.cookie.clone().map(PathBuf::from));
+        let folders = environment.settings_folders();
+        let usual = || {
+            let home = environment.path("HOME").map(|home| home.join(".pulse-cookie"));
+            let all = folders.iter().map(|folder| folder.join("cookie")).chain(home);
+            all.into_iter().find(|path| path.exists())
+        };
+        let sink = text("PULSE_SINK").or(settings.sink);
+        let variable = text("PULSE_SERVER").filter(|servers| !servers.trim().is_empty());
+        let (servers, by) = match (variable, settings.server) {
+            (Some(servers), _) => (servers, "PULSE_SERVER".to_owned()),
+            (None, Some(servers)) => (servers, format!("default-server in {}", settings.file)),
+            (None, None) => {
+                let addresses = usual_sockets(environment, &folders, settings.tries_localhost);
+                return Ok(Self { addresses, by: None, sink, cookie: cookie.or_else(usual) });
+            }
+        };
+        let addresses = parse_list(&servers, environment.machine_id.as_deref())
+            .map_err(|why| format!("{by} names {why}"))?;
+        if addresses.is_empty() {
+            return Err(format!("{by} names a server for other machines only: {servers}"));
+        }
+        Ok(Self { addresses, by: Some(by), sink, cookie: cookie.or_else(usual) })
+    }
+
+    /// Connects to the first that answers.
+    ///
+    /// # Errors
+    /// If none does. The text says which were tried, and why the last one failed.
+    pub fn connect(&self, within: Duration) -> Result<UnixStream, String> {
+        let mut failed = None;
+        for address in &self.addresses {
+            match address.connect(within) {
+                Ok(stream) => return Ok(stream),
+                Err(why) => failed = Some(format!("{address}: {why}")),
+            }
+        }
+        Err(match (&self.by, failed) {
+            (Some(by), Some(why)) => format!("{by} names {why}"),
+            (None, Some(why)) => why,
+            (_, None) => "no PulseAudio or PipeWire is running".to_owned(),
+        })
+    }
+}
+
+/// The sockets that are there without any setting: of this user, then of the whole system.
+fn usual_sockets(environment: &Environment, folders: &[PathBuf], tries_localhost: bool) -> Vec<Address> {
+    let runtime = environment.path("PULSE_RUNTIME_PATH");
+    let by_session = environment.path("XDG_RUNTIME_DIR").or_else(|| {
+        // Where a login session has it, which a service or `su` does not say.
+        environment.user.map(|user| PathBuf::from(format!("/run/user/{user}")))
+    });
+    let by_machine = environment.machine_id.as_ref().map(|id| format!("{id}-runtime/native"));
+    let by_machine = by_machine.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    let sockets = runtime
+        .iter()
+        .flat_map(|path| [path.join("native"), path.join("pulse/native")])
+        .chain(by_session.map(|path| path.join("pulse/native")))
+        .chain(by_machine)
+        .chain([PathBuf::from("/run/pulse/native"), PathBuf::from("/var/run/pulse/native")]);
+    let there = sockets.filter(|path| path.exists()).map(Address::Unix);
+    let localhost = [("127.0.0.1", Family::V4), ("::1", Family::V6)].map(|(host, family)| Address::Tcp {
+        host: host.to_owned(),
+        port: PORT,
+        family,
+    });
+    there.chain(localhost.into_iter().filter(|_| tries_localhost)).collect()
+}
+
+/// Addresses with blanks between; those for other machines (`{id}ADDRESS`) are left out.
+fn parse_list(text: &str, machine_id: Option<&str>) -> Result<Vec<Address>, String> {
+    let mut addresses = Vec::new();
+    for entry in text.split_whitespace() {
+        let address = match entry.strip_prefix('{') {
+            None => entry,
+            Some(rest) => {
+                let (id, address) = rest.split_once('}').ok_or_else(|| unsupported(entry))?;
+                if Some(id) != machine_id {
+                    continue;
+                }
+                address
+            }
+        };
+        addresses.push(parse(address).ok_or_else(|| unsupported(entry))?);
+    }
+    Ok(addresses)
+}
+
+fn unsupported(entry: &str) -> String {
+    format!("{entry:?}, which is not supported here: write unix:PATH, tcp:HOST or tcp:HOST:PORT")
+}
+
+/// `unix:PATH`, `/PATH`, `tcp:HOST`, `tcp4:HOST:PORT`, `tcp6:[ADDRESS]:PORT`, or a host without anything before it.
+fn parse(text: &str) -> Option<Address> {
+    let path = text.strip_prefix("unix:").or_else(|| Some(text).filter(|text| text.starts_with('/')));
+    if let Some(path) = path {
+        return (!path.is_empty()).then(|| Address::Unix(path.into()));
+    }
+    let (family, rest) = [("tcp:", Family::Any), ("tcp4:", Family::V4), ("tcp6:", Family::V6)]
+        .into_iter()
+        .find_map(|(prefix, family)| Some((family, text.strip_prefix(prefix)?)))
+        .unwrap_or((Family::Any, text));
+    let (host, port) = match rest.strip_prefix('[') {
+        Some(rest) => {
+            let (host, port) = rest.split_once(']')?;
+            (host, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
+        }
+        // An address of IPv6 without brackets has no port.
+        None if rest.matches(':').count() > 1 => (rest, None),
+        None => rest.split_once(':').map_or((rest, None), |(host, port)| (host, Some(port))),
+    };
+    let port = port.map_or(Some(PORT), |port| port.parse().ok().filter(|port| *port != 0))?;
+    let fits = !host.is_empty() && !host.contains(['/', '{', '}']);
+    fits.then(|| Address::Tcp { host: host.to_owned(), port, family })
+}
+
+impl Address {
+    fn connect(&self, within: Duration) -> io::Result<UnixStream> {
+        let (host, port, family) = match self {
+            Self::Unix(path) => return UnixStream::connect(path),
+            Self::Tcp { host, port, family } => (host, *port, *family),
+        };
+        let fits = |address: &SocketAddr| match (family, address.ip()) {
+            (Family::Any, _) | (Family::V4, IpAddr::V4(_)) | (Family::V6, IpAddr::V6(_)) => true,
+            _ => false,
+        };
+        let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no such address");
+        for address in (host.as_str(), port).to_socket_addrs()?.filter(fits) {
+            match TcpStream::connect_timeout(&address, within) {
+                Ok(stream) => return bridge(stream),
+                Err(why) => failed = why,
+            }
+        }
+        Err(failed)
+    }
+}
+
+/// A local socket that carries what this connection does: the client's library takes no other.
+fn bridge(tcp: TcpStream) -> io::Result<UnixStream> {
+    let (ours, theirs) = UnixStream::pair()?;
+    tcp.set_nodelay(true)?;
+    let (tcp_in, theirs_out) = (tcp.try_clone()?, theirs.try_clone()?);
+    let name = || thread::Builder::new().name("sound by tcp".to_owned());
+    // Each ends with the side that it reads, and then ends the other.
+    name().spawn(move || {
+        let _ = carry(&tcp_in, &theirs_out);
+        let _ = theirs_out.shutdown(Shutdown::Both);
+    })?;
+    name().spawn(move || {
+        let _ = carry(&theirs, &tcp);
+        let _ = tcp.shutdown(Shutdown::Both);
+    })?;
+    Ok(ours)
+}
+
+fn carry(mut from: impl io::Read, mut to: impl Write) -> io::Result<u64> {
+    io::copy(&mut from, &mut to)
+}
+
+/// What a settings file of PulseAudio's clients says.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Settings {
+    file: String,
+    server: Option<String>,
+    sink: Option<String>,
+    cookie: Option<String>,
+    tries_localhost: bool,
+}
+
+impl Settings {
+    /// The first file that is there: the one that `PULSE_CLIENTCONFIG` names, the user's, the system's.
+    fn read(environment: &Environment) -> Self {
+        let named = environment.path("PULSE_CLIENTCONFIG");
+        let users = environment.settings_folders().into_iter().map(|folder| folder.join("client.conf"));
+        let system = PathBuf::from(environment.system_settings);
+        let files = named.into_iter().chain(users).chain([system]);
+        let file = files.into_iter().find(|file| file.is_file());
+        file.and_then(|file| Some(Self::parse(&file, &read_text(&file)?))).unwrap_or_default()
+    }
+
+    fn parse(file: &Path, text: &str) -> Self {
+        let mut settings = Self { file: file.display().to_string(), ..Self::default() };
+        for line in text.lines() {
+            let line = line.split([';', '#']).next().unwrap_or_default();
+            let Some((key, value)) = line.split_once('=') else { continue };
+            let value = Some(value.trim().to_owned()).filter(|value| !value.is_empty());
+            match key.trim() {
+                "default-server" => settings.server = value,
+                "default-sink" => settings.sink = value,
+                "cookie-file" => settings.cookie = value,
+                "auto-connect-localhost" => {
+                    settings.tries_localhost =
+                        value.is_some_and(|value| matches!(value.as_str(), "yes" | "true" | "on" | "1"));
+                }
+                _ => {}
+            }
+        }
+        settings
+    }
+}
+
+fn read_text(file: &Path) -> Option<String> {
+    let mut text = String::new();
+    let file = fs::File::open(file).ok()?;
+    io::Read::read_to_string(&mut io::Read::take(file, MAX_SETTINGS_BYTES), &mut text).ok()?;
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(host: &str, port: u16, family: Family) -> Address {
+        Address::Tcp { host: host.to_owned(), port, family }
+    }
+
+    fn unix(path: &str) -> Address {
+        Address::Unix(path.into())
+    }
+
+    #[test]
+    fn addresses_as_pactl_takes_them() {
+        for (text, addresses) in [
+            ("unix:/run/x", vec![unix("/run/x")]),
+            ("/run/x", vec![unix("/run/x")]),
+            ("tcp:127.0.0.1:4713", vec![tcp("127.0.0.1", 4713, Family::Any)]),
+            ("tcp:sound.example", vec![tcp("sound.example", 4713, Family::Any)]),
+            ("tcp4:h:1", vec![tcp("h", 1, Family::V4)]),
+            ("tcp6:[::1]:2", vec![tcp("::1", 2, Family::V6)]),
+            ("tcp6:::1", vec![tcp("::1", 4713, Family::V6)]),
+            ("[::1]", vec![tcp("::1", 4713, Family::Any)]),
+            ("localhost", vec![tcp("localhost", 4713, Family::Any)]),
+            ("10.0.2.2:99", vec![tcp("10.0.2.2", 99, Family::Any)]),
+            ("{me}unix:/a {other}tcp:b\ttcp:c", vec![unix("/a"), tcp("c", 4713, Family::Any)]),
+            ("{other}unix:/a", vec![]),
+        ] {
+            assert_eq!(parse_list(text, Some("me")), Ok(addresses), "{text}");
+        }
+        for text in
+            ["unix:", "tcp:", "tcp:h:x", "tcp:h:0", "tcp:h:65536", "{me", "[::1", "dbus:a/b", "h:1 unix:"]
+        {
+            let why = parse_list(text, Some("me")).unwrap_err();
+            assert!(why.contains("not supported here"), "{text}: {why}");
+        }
+    }
+
+    #[test]
+    fn settings_of_pulseaudio() {
+        let text = "; default-server = no\n# x\n default-server = tcp:a ; b\ndefault-sink=hdmi\n\
+                    cookie-file = /c\nauto-connect-localhost = yes\nautospawn = no\ndefault-source =\n";
+        let settings = Settings::parse(Path::new("/f"), text);
+        let some = |text: &str| Some(text.to_owned());
+        let expected = Settings {
+            file: "/f".to_owned(),
+            server: some("tcp:a"),
+            sink: some("hdmi"),
+            cookie: some("/c"),
+            tries_localhost: true,
+        };
+        assert_eq!(settings, expected);
+    }
+
+    fn environment(variable: fn(&str) -> Option<OsString>) -> Environment {
+        Environment {
+            variable,
+            machine_id: Some("me".to_owned()),
+            user: Some(0),
+            system_settings: "/no/file",
+        }
+    }
+
+    #[test]
+    fn what_names_a_server_is_told_when_it_fails() {
+        let named =
+            Named::read(&environment(|name| (name == "PULSE_SERVER").then(|| "/nowhere".into()))).unwrap();
+        let why = named.connect(Duration::from_secs(1)).unwrap_err();
+        assert_eq!(why, "PULSE_SERVER names unix:/nowhere: No such file or directory (os error 2)");
+        let why = Named::read(&environment(|name| (name == "PULSE_SERVER").then(|| "{x}tcp:h".into())))
+            .unwrap_err();
+        assert_eq!(why, "PULSE_SERVER names a server for other machines only: {x}tcp:h");
+        let why =
+            Named::read(&environment(|name| (name == "PULSE_SERVER").then(|| "tcp:".into()))).unwrap_err();
+        assert_eq!(
+            why,
+            "PULSE_SERVER names \"tcp:\", which is not supported here: write unix:PATH, tcp:HOST or tcp:HOST:PORT"
+        );
+    }
+
+    /// What goes in at either end comes out at the other, and the end of one ends both.
+    #[test]
+    fn a_connection_by_tcp_is_carried() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut here = tcp("127.0.0.1", port, Family::V4).connect(Duration::from_secs(5)).unwrap();
+        let (mut there, _) = listener.accept().unwrap();
+        let mut bytes = [0; 3];
+        here.write_all(b"out").unwrap();
+        io::Read::read_exact(&mut there, &mut bytes).unwrap();
+        there.write_all(b"ins").unwrap();
+        io::Read::read_exact(&mut here, &mut bytes).unwrap();
+        assert_eq!(&bytes, b"ins");
+        drop(here);
+        assert_eq!(io::Read::read(&mut there, &mut bytes).unwrap(), 0);
+    }
+}

@@ -1,0 +1,82 @@
+//! The server's message limit, which a client asks for once it has joined. No IO.
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use super::{
+    Received,
+    joining::{Joining, SERVER},
+};
+use crate::protocol::{Line, Operation};
+
+/// How long an answer is waited for where nothing can be done without it. Servers answer at once.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// The limits that are believed, in bytes.
+const BELIEVED: RangeInclusive<usize> = 64..=65_536;
+
+/// The text before the number.
+const KEY: &str = "message_bytes=";
+
+/// The message that asks for the limits.
+#[must_use]
+pub fn request(own: &str) -> Line {
+    Line::lossy(&Joining::command(own, Operation::Limits.wire()))
+}
+
+/// Reads the server's answer: the outer `None` means that this message is no answer, the inner one that it names no limit.
+///
+/// Servers that do not know the operation say that it is not supported, or that nobody has the name `server`.
+#[must_use]
+#[expect(clippy::option_option, reason = "no answer and an answer without a number are different")]
+pub fn answer(received: &Received) -> Option<Option<usize>> {
+    if received.sender != SERVER {
+        return None;
+    }
+    let limits = Operation::Limits.wire();
+    match received.operation.as_str() {
+        operation if operation == limits => {
+            let number = received.data.split(' ').find_map(|word| word.strip_prefix(KEY)?.parse().ok());
+            Some(number.filter(|number| BELIEVED.contains(number)))
+        }
+        "Unknown_operation" => {
+            let is_of_it = received.data.starts_with(&format!("Operation ({limits})"));
+            is_of_it.then_some(None)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Message, Name, reply};
+
+    fn answered(line: &str) -> Option<Option<usize>> {
+        answer(&Message::parse(line).unwrap().into())
+    }
+
+    #[test]
+    fn what_the_server_says_is_understood() {
+        let alan = Name::parse("alan", 99).unwrap();
+        for limit in [256, 1024, 8192] {
+            assert_eq!(answered(reply::limits(limit, &alan).text()), Some(Some(limit)));
+        }
+        let unknown = reply::unknown_operation(1024, &alan, "limits", true);
+        assert_eq!(answered(unknown.text()), Some(None));
+    }
+
+    #[test]
+    fn what_is_no_limit_is_not_believed() {
+        for (line, answer) in [
+            ("server | alan | limits | message_bytes=9999999999999999999999", Some(None)),
+            ("server | alan | limits | message_bytes=1", Some(None)),
+            ("server | alan | limits | message_bytes=-5", Some(None)),
+            ("server | alan | limits | Destination client (server) not found!", Some(None)),
+            ("server | alan | limits | x=1 message_bytes=300", Some(Some(300))),
+            ("bob | alan | limits | message_bytes=300", None),
+            ("server | alan | Unknown_operation | Operation (dance) is not supported", None),
+        ] {
+            assert_eq!(answered(line), answer, "{line}");
+        }
+    }
+}

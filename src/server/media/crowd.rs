@@ -1,0 +1,260 @@
+//! [`Crowd`]: the places of audio connections, by what each has shown so far, and which connection gives way where places
+//! run out. Without IO.
+//!
+//! A connection without a valid key costs its client nothing, so the oldest of those gives way to each newcomer. What it
+//! sends does not count: only a valid key tells a client from one that holds a place.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::server::block::Block;
+
+/// What a connection has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It has shown no valid key.
+    Stranger,
+    /// It has shown a valid key, and is set up for no stream.
+    Guest,
+    /// It is set up for a stream.
+    SetUp,
+    /// Its stream has ended, or it gave way to another; it only waits to be closed.
+    Leaving,
+}
+
+impl Standing {
+    const COUNT: usize = 4;
+
+    /// The places of all such connections, and those of them that one address may have. An IPv6 network of 64 bits counts
+    /// as one address.
+    ///
+    /// A key arrives within some milliseconds on a local network, and within three round trips over TLS: 512 newcomers
+    /// have to come from the client's own address before its connection gives way.
+    fn bounds(self) -> (usize, usize) {
+        match self {
+            Self::Stranger => (MAX_STRANGERS, MAX_STRANGERS / 2),
+            Self::Guest => (512, 128),
+            // The bounds of streams, keys and listeners decide: see `media.listeners`.
+            Self::SetUp => (usize::MAX, usize::MAX),
+            Self::Leaving => (MAX_LEAVING, MAX_LEAVING / 4),
+        }
+    }
+}
+
+/// Connections that have shown no valid key, at most. Each takes about 2 KiB, and over TLS some 30 KiB.
+pub const MAX_STRANGERS: usize = 1_024;
+
+/// Connections that only wait to be closed, at most.
+const MAX_LEAVING: usize = 1_024;
+
+/// Connections that are set up for streams, at most: beyond it newcomers are refused.
+const MAX_SET_UP: usize = 4_096;
+
+/// All places of audio connections together; each is an open file.
+pub const MAX_CONNECTIONS: usize = MAX_STRANGERS + 512 + MAX_SET_UP + MAX_LEAVING;
+
+/// The places of all audio connections of the server.
+#[derive(Debug, Default)]
+pub struct Crowd {
+    groups: [Group; Standing::COUNT],
+    /// The number given last. Numbers grow, so that the lowest of a group is its oldest member.
+    last: u64,
+}
+
+/// All connections of one standing.
+#[derive(Debug, Default)]
+struct Group {
+    members: BTreeMap<u64, Member>,
+    by_block: HashMap<Block, usize>,
+}
+
+#[derive(Debug)]
+struct Member {
+    block: Block,
+    evicted: CancellationToken,
+}
+
+impl Group {
+    fn add(&mut self, number: u64, member: Member) {
+        *self.by_block.entry(member.block).or_default() += 1;
+        self.members.insert(number, member);
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Member> {
+        let member = self.members.remove(&number)?;
+        if let Some(count) = self.by_block.get_mut(&member.block) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_block.remove(&member.block);
+            }
+        }
+        Some(member)
+    }
+
+    fn of(&self, block: Block) -> usize {
+        self.by_block.get(&block).copied().unwrap_or_default()
+    }
+
+    /// Makes room for one more of this address: its own oldest member gives way where the address has its share, else the
+    /// oldest of the address that has the most.
+    fn make_room(&mut self, block: Block, (most, share): (usize, usize)) {
+        let oldest =
+            |of: Block| self.members.iter().find(|(_, member)| member.block == of).map(|(number, _)| *number);
+        let victim = if self.of(block) >= share {
+            oldest(block)
+        } else if self.members.len() >= most {
+            let most_of_one = self.by_block.values().max().copied().unwrap_or_default();
+            let mut members = self.members.iter();
+            members.find(|(_, member)| self.of(member.block) == most_of_one).map(|(number, _)| *number)
+        } else {
+            None
+        };
+        if let Some(member) = victim.and_then(|number| self.remove(number)) {
+            member.evicted.cancel();
+        }
+    }
+}
+
+impl Crowd {
+    /// One more connection of this address, which has shown nothing. `None` while [`MAX_SET_UP`] are set up.
+    pub fn enter(crowd: &Rc<RefCell<Self>>, block: Block) -> Option<Presence> {
+        let mut this = crowd.borrow_mut();
+        if this.groups[Standing::SetUp as usize].members.len() >= MAX_SET_UP {
+            return None;
+        }
+        let evicted = CancellationToken::new();
+        let number = this.add(Standing::Stranger, Member { block, evicted: evicted.clone() });
+        Some(Presence { crowd: Rc::clone(crowd), number, block, standing: Standing::Stranger, evicted })
+    }
+
+    fn add(&mut self, standing: Standing, member: Member) -> u64 {
+        let group = &mut self.groups[standing as usize];
+        group.make_room(member.block, standing.bounds());
+        self.last += 1;
+        group.add(self.last, member);
+        self.last
+    }
+}
+
+/// The place of one connection, given back when dropped.
+#[derive(Debug)]
+pub struct Presence {
+    crowd: Rc<RefCell<Crowd>>,
+    number: u64,
+    block: Block,
+    standing: Standing,
+    evicted: CancellationToken,
+}
+
+impl Presence {
+    /// Takes a place of another standing, and gives back the one before.
+    pub fn stand(&mut self, standing: Standing) {
+        if standing == self.standing {
+            return;
+        }
+        let mut crowd = self.crowd.borrow_mut();
+        // Gone already where the connection gave way; then its new place is one that it can lose again.
+        if crowd.groups[self.standing as usize].remove(self.number).is_none() {
+            self.evicted = CancellationToken::new();
+        }
+        let member = Member { block: self.block, evicted: self.evicted.clone() };
+        self.number = crowd.add(standing, member);
+        self.standing = standing;
+    }
+
+    /// Whether it only waits to be closed.
+    pub fn is_leaving(&self) -> bool {
+        self.standing == Standing::Leaving
+    }
+
+    /// Cancelled when the connection is to give way to another.
+    pub fn evicted(&self) -> CancellationToken {
+        self.evicted.clone()
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.crowd.borrow_mut().groups[self.standing as usize].remove(self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+
+    impl Presence {
+        fn is_evicted(&self) -> bool {
+            self.evicted.is_cancelled()
+        }
+    }
+
+    fn block(last: u16) -> Block {
+        Block::of(IpAddr::from([0x2001, 0xdb8, 0, last, 0, 0, 0, 1]))
+    }
+
+    #[test]
+    fn the_oldest_of_an_address_gives_way_to_its_own_newcomers() {
+        let crowd = Rc::default();
+        let other = Crowd::enter(&crowd, block(0)).unwrap();
+        let (_, share) = Standing::Stranger.bounds();
+        let mut silent: Vec<_> = (0..share).map(|_| Crowd::enter(&crowd, block(1)).unwrap()).collect();
+        assert!(silent.iter().all(|one| !one.is_evicted()));
+        let newcomer = Crowd::enter(&crowd, block(1)).unwrap();
+        assert!(silent[0].is_evicted() && !silent[1].is_evicted() && !newcomer.is_evicted());
+        // A key takes it out of their reach.
+        silent[1].stand(Standing::Guest);
+        let more: Vec<_> = (0..3 * share).map(|_| Crowd::enter(&crowd, block(1)).unwrap()).collect();
+        assert!(!silent[1].is_evicted() && !other.is_evicted() && newcomer.is_evicted());
+        assert_eq!(more.iter().filter(|one| !one.is_evicted()).count(), share);
+    }
+
+    #[test]
+    fn where_all_places_are_taken_the_address_with_the_most_gives_way() {
+        let crowd = Rc::default();
+        let many: Vec<_> = (0..600).map(|number| Crowd::enter(&crowd, block(number)).unwrap()).collect();
+        let one: Vec<_> = (0..424).map(|_| Crowd::enter(&crowd, block(1_000)).unwrap()).collect();
+        let newcomer = Crowd::enter(&crowd, block(1_001)).unwrap();
+        assert!(one[0].is_evicted() && !one[1].is_evicted());
+        drop(one);
+        // Where each has one place, the oldest goes.
+        let more: Vec<_> =
+            (2_000..2_500).map(|number| Crowd::enter(&crowd, block(number)).unwrap()).collect();
+        assert!(many[0].is_evicted() && !many[599].is_evicted());
+        assert!(!newcomer.is_evicted() && more.iter().all(|one| !one.is_evicted()));
+    }
+
+    #[test]
+    fn places_are_given_back() {
+        let crowd = Rc::default();
+        for standing in [Standing::Stranger, Standing::Guest, Standing::SetUp, Standing::Leaving] {
+            let mut presence = Crowd::enter(&crowd, block(1)).unwrap();
+            presence.stand(standing);
+            assert_eq!(crowd.borrow().groups[standing as usize].of(block(1)), 1);
+            drop(presence);
+        }
+        let crowd = crowd.borrow();
+        assert!(crowd.groups.iter().all(|group| group.members.is_empty() && group.by_block.is_empty()));
+    }
+
+    #[test]
+    fn one_that_is_set_up_is_not_evicted_and_bounds_the_newcomers() {
+        let crowd = Rc::default();
+        let set_up: Vec<_> = (0..MAX_SET_UP)
+            .map(|_| {
+                let mut presence = Crowd::enter(&crowd, block(1)).unwrap();
+                presence.stand(Standing::SetUp);
+                presence
+            })
+            .collect();
+        assert!(Crowd::enter(&crowd, block(2)).is_none());
+        assert!(set_up.iter().all(|one| !one.is_evicted()));
+    }
+}

@@ -1,0 +1,66 @@
+//! [`Shares`]: how many listen from each address, to all streams together. Without IO.
+
+use std::{collections::HashMap, net::IpAddr, rc::Rc};
+
+use crate::server::block::Block;
+
+/// Addresses that are kept before those that nobody listens from are dropped.
+const FEW: usize = 1_024;
+
+/// Where somebody listens from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The other end's address.
+    pub ip: IpAddr,
+    /// It is on this machine.
+    pub is_local: bool,
+}
+
+/// Held by a listener for as long as it counts for its address.
+#[derive(Debug)]
+pub struct Share(#[expect(dead_code, reason = "it counts by being there")] Rc<()>);
+
+/// The listeners of each address; an IPv6 network of 64 bits counts as one. Each listener holds another of the values.
+#[derive(Debug, Default)]
+pub struct Shares(HashMap<Block, Rc<()>>);
+
+impl Shares {
+    /// One more listens from this address, of `most` at a time.
+    pub fn hold(&mut self, ip: IpAddr, most: usize) -> Option<Share> {
+        if self.0.len() >= FEW {
+            self.0.retain(|_, holders| Rc::strong_count(holders) > 1);
+        }
+        let holders = self.0.entry(Block::of(ip)).or_default();
+        (Rc::strong_count(holders) <= most).then(|| Share(Rc::clone(holders)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_address_has_places_of_its_own() {
+        let mut shares = Shares::default();
+        let [one, neighbour, other] =
+            ["2001:db8::1", "2001:db8::2", "192.0.2.1"].map(|ip| ip.parse::<IpAddr>().unwrap());
+        let first = shares.hold(one, 2).unwrap();
+        let _second = shares.hold(neighbour, 2).unwrap();
+        assert!(shares.hold(one, 2).is_none());
+        assert!(shares.hold(other, 2).is_some());
+        drop(first);
+        assert!(shares.hold(one, 2).is_some());
+    }
+
+    #[test]
+    fn addresses_without_listeners_are_forgotten() {
+        let mut shares = Shares::default();
+        let kept = shares.hold(IpAddr::from([198, 51, 100, 1]), 1);
+        for number in 0..10 * FEW {
+            let [.., high, low] = number.to_be_bytes();
+            assert!(shares.hold(IpAddr::from([192, 0, high, low]), 1).is_some());
+        }
+        assert!(kept.is_some() && shares.0.len() <= FEW);
+        assert!(shares.hold(IpAddr::from([198, 51, 100, 1]), 1).is_none());
+    }
+}

@@ -1,0 +1,286 @@
+//! Who gets a place, and who gives way, however many hold places for nothing.
+
+use std::{
+    io::{Read, Write},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::SystemTime,
+};
+
+use super::{
+    hostile::{begun, goes_through},
+    *,
+};
+use crate::{
+    protocol::Target,
+    server::{
+        bans::{Ban, Bans},
+        media::crowd::MAX_STRANGERS,
+        messages::ShutStream,
+    },
+};
+
+#[test]
+fn places_are_bounded() {
+    let rig = Rig::with(Media { listeners: 2, ..Media::default() });
+    let (publisher, from, to, mut ear, listen) = begun(&rig);
+    Client::to(&publisher.url).announce().expect(455);
+    // One who never plays holds a place, too, and gives it back when he goes.
+    let mut idle = Client::to(&listen);
+    let frames = "Transport: RTP/AVP/TCP;unicast\r\n";
+    idle.ask("SETUP", frames, "").expect(200);
+    Client::to(&listen).ask("SETUP", frames, "").expect(453);
+    assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::Full);
+    drop(idle);
+    let mut next = Client::to(&listen);
+    until(|| (next.ask("SETUP", frames, "").status == 200).then_some(()));
+    goes_through(&from, to, &mut ear, 1);
+}
+
+#[test]
+fn one_key_does_not_take_all_places() {
+    let rig = Rig::with(Media { listeners: 10, listeners_per_key: 2, ..Media::default() });
+    let (_publisher, from, to, mut ear, listen) = begun(&rig);
+    let by_http = rig.tune(&listen).unwrap();
+    let frames = "Transport: RTP/AVP/TCP;unicast\r\n";
+    let mut late = Client::to(&listen);
+    late.ask("SETUP", frames, "").expect(453);
+    assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::KeyFull);
+    // Another key has places of its own.
+    let key = Key::random().unwrap();
+    rig.audio.relay.admit.do_send(AdmitListener { stream: SONG, key });
+    let other = format!("{}?key={}", listen.split_once('?').unwrap().0, key.reveal());
+    Client::to(&other).ask("SETUP", frames, "").expect(200);
+    assert!(rig.tune(&other).is_ok());
+    // Whose place is given up, by HTTP or by RTSP, makes room, and who sets up anew keeps his.
+    drop(by_http);
+    late.ask("SETUP", frames, "").expect(200);
+    late.ask("SETUP", frames, "").expect(200);
+    assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::KeyFull);
+    goes_through(&from, to, &mut ear, 1);
+    drop(late);
+    until(|| rig.tune(&listen).ok());
+}
+
+/// The places that connections of one address have that show no key.
+const SHARE: usize = MAX_STRANGERS / 2;
+
+#[test]
+fn a_banned_address_neither_listens_nor_publishes() {
+    let rig = Rig::new();
+    let (_publisher, from, to, mut ear, listen) = begun(&rig);
+    let (publish, ..) = rig.open(StreamId(1));
+    let [mut early, mut late] = [Client::to(&listen), Client::to(&publish)];
+    for client in [&mut early, &mut late] {
+        client.ask("OPTIONS", "", "").expect(200);
+    }
+    let mut bans = Bans::default();
+    for target in ["127.0.0.0/8", "192.0.2.0/24"] {
+        let target = Target::parse(target, 489).unwrap();
+        bans.add(Ban { target, until: None, by: "".into(), reason: "".into() }, SystemTime::now()).unwrap();
+    }
+    rig.bans.store(Arc::new(bans));
+    // Connections of before do not help.
+    early.ask("SETUP", "Transport: RTP/AVP/TCP;unicast\r\n", "").expect(403);
+    late.announce().expect(403);
+    assert_eq!(Client::to(&listen).rest(), b"RTSP/1.0 403 Forbidden\r\n\r\n");
+    assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::Banned);
+    // What is heard already goes on.
+    goes_through(&from, to, &mut ear, 1);
+    rig.bans.store(Arc::default());
+    early.ask("SETUP", "Transport: RTP/AVP/TCP;unicast\r\n", "").expect(200);
+}
+
+#[test]
+fn one_address_does_not_take_all_places() {
+    let mut config = Config::default();
+    config.media.listeners_per_address = 2;
+    // Else this machine's own are not counted.
+    config.flood.loopback = true;
+    let rig = Rig::at(config, None);
+    let (_publisher, from, to, mut ear, listen) = begun(&rig);
+    let frames = "Transport: RTP/AVP/TCP;unicast\r\n";
+    let mut second = Client::to(&listen);
+    second.ask("SETUP", frames, "").expect(200);
+    let mut third = Client::to(&listen);
+    third.ask("SETUP", frames, "").expect(453);
+    // Of all streams together.
+    let (publish, other, _) = rig.open(StreamId(1));
+    let mut publisher = Client::to(&publish);
+    publisher.publish();
+    publisher.send_frame(0, &rtp(7, 0, "first"));
+    rig.expect(Told::Began(StreamId(1)));
+    Client::to(&other).ask("SETUP", frames, "").expect(453);
+    // From elsewhere there is room, for two as well.
+    let by_http = [rig.tune(&listen).unwrap(), rig.tune(&listen).unwrap()];
+    assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::AddressFull);
+    drop(by_http);
+    second.ask("TEARDOWN", "", "").expect(200);
+    third.ask("SETUP", frames, "").expect(200);
+    goes_through(&from, to, &mut ear, 1);
+    until(|| rig.tune(&listen).ok());
+}
+
+#[test]
+fn connections_without_a_key_give_way_oldest_first() {
+    let rig = Rig::new();
+    let (_publisher, from, to, mut ear, listen) = begun(&rig);
+    let mut early = Client::to(&listen);
+    early.ask("OPTIONS", "", "").expect(200);
+    let mut crowd: Vec<_> = (0..SHARE + 2).map(|_| Client::to(&listen)).collect();
+    // The first two gave way; they are told after a moment.
+    for first in &mut crowd[..2] {
+        assert_eq!(first.rest(), b"RTSP/1.0 503 Service Unavailable\r\n\r\n");
+    }
+    crowd.last_mut().unwrap().ask_at("*", "OPTIONS", "", "").expect(200);
+    // One that has shown its key stays, whatever it asked.
+    early.ask("DESCRIBE", "", "").expect(200);
+    goes_through(&from, to, &mut ear, 1);
+}
+
+/// What each connection of a crowd sends whenever it can: nothing, a request without end, requests without a key, ...
+struct Siege {
+    stop: Arc<AtomicBool>,
+    renewed: Arc<AtomicUsize>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Siege {
+    /// 600 connections from these addresses of this machine, each renewed when it is closed.
+    fn begin(at: SocketAddr, words: &'static [u8], addresses: u8) -> Self {
+        let (stop, renewed) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+        let (is_over, count) = (Arc::clone(&stop), Arc::clone(&renewed));
+        let connect = move |number: usize| {
+            let last = u8::try_from(number % usize::from(addresses)).unwrap() + 1;
+            let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+            socket.bind(&SocketAddr::from(([127, 0, 0, last], 0)).into()).unwrap();
+            socket.connect(&at.into()).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            TcpStream::from(socket)
+        };
+        let thread = std::thread::spawn(move || {
+            let mut crowd: Vec<_> = (0..600).map(connect).collect();
+            while !is_over.load(Ordering::Relaxed) {
+                for (number, stream) in crowd.iter_mut().enumerate() {
+                    let _ = stream.write(words);
+                    let is_open = match stream.read(&mut [0; 512]) {
+                        Ok(length) => length > 0,
+                        Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
+                    };
+                    if !is_open {
+                        *stream = connect(number);
+                        count.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+                // It is about places, not about who computes most: the others share the processor with it.
+                let rest = if words.is_empty() { 50 } else { 250 };
+                std::thread::park_timeout(Duration::from_millis(rest));
+            }
+        });
+        Self { stop, renewed, thread: Some(thread) }
+    }
+}
+
+impl Drop for Siege {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+/// However long it takes, no stream ends by itself.
+fn patient() -> Media {
+    Media { silence_timeout: Duration::from_hours(1), unheard_timeout: Duration::ZERO, ..Media::default() }
+}
+
+/// Listeners and publishers with a key get in while others hold all places that they can get.
+fn gets_in_besides(words: &'static [u8], addresses: u8) {
+    // With much to read, a test's build takes long for each.
+    let tries = if words.is_empty() { 100 } else { 25 };
+    let rig = Rig::with(patient());
+    let (_publisher, from, to, mut ear, listen) = begun(&rig);
+    let siege = Siege::begin(rig.address(), words, addresses);
+    until(|| (siege.renewed.load(Ordering::Relaxed) > 100 || addresses > 1).then_some(()));
+    for number in 0..tries {
+        let mut player = Client::to(&listen);
+        player.ask("DESCRIBE", "", "").expect(200);
+        player.listen();
+        let stream = StreamId(number);
+        let (publish, ..) = rig.open(stream);
+        Client::to(&publish).announce().expect(200);
+        rig.audio.relay.shut.do_send(ShutStream { stream });
+        goes_through(&from, to, &mut ear, number + 1);
+    }
+}
+
+#[test]
+fn silent_connections_keep_nobody_out_who_has_a_key() {
+    gets_in_besides(b"", 1);
+}
+
+#[test]
+fn silent_connections_of_many_addresses_do_not_either() {
+    gets_in_besides(b"", 200);
+}
+
+#[test]
+fn requests_without_end_do_not_either() {
+    gets_in_besides(b"OPTIONS * RTSP/1.0\r\n", 1);
+}
+
+#[test]
+fn requests_without_a_key_do_not_either() {
+    gets_in_besides(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n", 1);
+}
+
+#[test]
+fn silent_connections_and_broken_handshakes_keep_nobody_from_tls() {
+    // A hello that is not finished.
+    for words in [&b""[..], b"\x16\x03\x01\x02\0"] {
+        let folder = tempfile::tempdir().unwrap();
+        let rig = Rig::secure_with(folder.path(), patient());
+        let (publish, listen, _) = rig.open(SONG);
+        let _siege = Siege::begin(rig.address(), words, 1);
+        let mut publisher = rig.secure_client(&publish);
+        publisher.publish();
+        publisher.send_frame(0, &rtp(7, 0, "first"));
+        rig.expect(Told::Began(SONG));
+        for _ in 0..15 {
+            rig.secure_client(&listen).ask("DESCRIBE", "", "").expect(200);
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_nobody_hears_is_ended() {
+    let unheard = Duration::from_secs(1);
+    let rig = Rig::with(Media { unheard_timeout: unheard, ..Media::default() });
+    let (publish, listen, _) = rig.open(SONG);
+    let mut publisher = Client::to(&publish);
+    publisher.publish();
+    publisher.send_frame(0, &rtp(7, 0, "first"));
+    rig.expect(Told::Began(SONG));
+    let goes_on_while = |rig: &Rig, busy: &mut dyn FnMut()| {
+        let begin = std::time::Instant::now();
+        while begin.elapsed() < 3 * unheard {
+            busy();
+            let told = rig.told.recv_timeout(Duration::from_millis(50));
+            assert_eq!(told, Err(mpsc::RecvTimeoutError::Timeout));
+        }
+    };
+    // By a connection that is about to listen, by one that is set up, by a listener, by HTTP.
+    let mut player = Client::to(&listen);
+    goes_on_while(&rig, &mut || drop(player.ask("DESCRIBE", "", "").expect(200)));
+    player.ask("SETUP", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n", "").expect(200);
+    goes_on_while(&rig, &mut || ());
+    player.ask("PLAY", "", "").expect(200);
+    goes_on_while(&rig, &mut || ());
+    let by_http = rig.tune(&listen).unwrap();
+    player.ask("TEARDOWN", "", "").expect(200);
+    goes_on_while(&rig, &mut || ());
+    let left = std::time::Instant::now();
+    drop(by_http);
+    rig.expect(Told::Ended(SONG, StreamEnd::Unheard));
+    assert!(left.elapsed() >= unheard, "{:?}", left.elapsed());
+    // Its publisher is to stop.
+    assert_eq!(publisher.rest(), b"");
+}

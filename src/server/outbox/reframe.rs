@@ -1,0 +1,39 @@
+//! How messages to a client are framed, and what becomes of those that were sent or queued before that was known.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::{Outbox, Piece};
+use crate::protocol::Kind;
+
+impl Outbox {
+    /// How messages are framed from here on.
+    ///
+    /// A client that was taken for an unframed one may turn out to end its lines: then the message that it was sent last is
+    /// ended now, and so is each one that is queued.
+    pub fn set_kind(&mut self, kind: Kind) {
+        let was = std::mem::replace(&mut self.kind, kind);
+        if (was, kind) != (Kind::Unframed, Kind::Line) || self.writer.is_none() {
+            return;
+        }
+        let has_open_line = self.last_write.take().is_some() && !self.mid_piece;
+        let queue = std::mem::take(&mut self.queue);
+        self.memory.clear();
+        if has_open_line {
+            self.queued += 1;
+            self.requeue(Bytes::from_static(b"\n"));
+        }
+        for piece in queue {
+            let mut line = BytesMut::with_capacity(piece.bytes.len() + 1);
+            line.put_slice(&piece.bytes);
+            line.put_u8(b'\n');
+            self.queued += 1;
+            self.requeue(line.freeze());
+        }
+    }
+
+    fn requeue(&mut self, bytes: Bytes) {
+        let piece = Piece::own(bytes);
+        self.memory.add(&piece);
+        self.queue.push_back(piece);
+    }
+}

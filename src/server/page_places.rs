@@ -1,0 +1,207 @@
+//! [`PagePlaces`]: which connections ask for the page, and which one gives way when there are too many.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{block::Block, who::Peer};
+
+/// The places of connections that ask for the page. Clones share them.
+///
+/// Where all are taken, the oldest idle connection of the address that holds most gives way to a newcomer: one address
+/// keeps no other out, however often it renews its connections.
+#[derive(Clone)]
+pub struct PagePlaces {
+    most: usize,
+    table: Arc<Mutex<Table>>,
+}
+
+#[derive(Default)]
+struct Table {
+    /// Oldest first.
+    taken: BTreeMap<u64, Taken>,
+    /// How many each address has.
+    held: HashMap<Block, usize>,
+    next: u64,
+}
+
+struct Taken {
+    peer: Peer,
+    block: Block,
+    is_busy: Arc<AtomicBool>,
+    displaced: CancellationToken,
+}
+
+/// One place, until this is dropped.
+pub struct PagePlace {
+    number: u64,
+    table: Arc<Mutex<Table>>,
+    is_busy: Arc<AtomicBool>,
+    displaced: CancellationToken,
+}
+
+impl PagePlaces {
+    /// So many places, all of them free.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self { most, table: Arc::default() }
+    }
+
+    /// A place for a connection, and which one had to give way to it. `None` if none may: all others are being answered,
+    /// or belong to addresses that hold no more than this one.
+    #[must_use]
+    pub fn take(&self, peer: Peer) -> Option<(PagePlace, Option<Peer>)> {
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let block = Block::of(peer.ip());
+        let displaced = if table.taken.len() < self.most { None } else { Some(table.displace(block)?) };
+        let number = table.next;
+        table.next += 1;
+        let (is_busy, token) = (Arc::<AtomicBool>::default(), CancellationToken::new());
+        *table.held.entry(block).or_default() += 1;
+        let taken = Taken { peer, block, is_busy: Arc::clone(&is_busy), displaced: token.clone() };
+        table.taken.insert(number, taken);
+        let place = PagePlace { number, table: Arc::clone(&self.table), is_busy, displaced: token };
+        Some((place, displaced))
+    }
+}
+
+impl Table {
+    /// Has one connection give way to a newcomer of this address.
+    fn displace(&mut self, newcomer: Block) -> Option<Peer> {
+        let own = self.held.get(&newcomer).copied().unwrap_or_default();
+        let most = self.held.values().copied().max()?;
+        let gives_way = |taken: &Taken| {
+            if own >= most { taken.block == newcomer } else { self.held.get(&taken.block) == Some(&most) }
+        };
+        let oldest = |may: &dyn Fn(&Taken) -> bool| {
+            self.taken.iter().find(|(_, taken)| gives_way(taken) && may(taken)).map(|(number, _)| *number)
+        };
+        let idle = oldest(&|taken| !taken.is_busy.load(Ordering::Relaxed));
+        // An address that holds more than the newcomer's cannot hold on to its places by never reading its answers.
+        let number = idle.or_else(|| if most > own + 1 { oldest(&|_| true) } else { None })?;
+        let taken = self.remove(number)?;
+        taken.displaced.cancel();
+        Some(taken.peer)
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Taken> {
+        let taken = self.taken.remove(&number)?;
+        if let Some(held) = self.held.get_mut(&taken.block) {
+            *held -= 1;
+            if *held == 0 {
+                self.held.remove(&taken.block);
+            }
+        }
+        Some(taken)
+    }
+}
+
+impl PagePlace {
+    /// To be true while a request is being answered.
+    #[must_use]
+    pub fn is_busy(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_busy)
+    }
+
+    /// Cancelled when this connection has to give way.
+    #[must_use]
+    pub fn displaced(&self) -> CancellationToken {
+        self.displaced.clone()
+    }
+}
+
+impl std::fmt::Debug for PagePlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("PagePlace").field(&self.number).finish()
+    }
+}
+
+impl Drop for PagePlace {
+    fn drop(&mut self) {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner).remove(self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(address: &str) -> Peer {
+        Peer::at(address.parse().unwrap())
+    }
+
+    fn take(places: &PagePlaces, address: &str) -> PagePlace {
+        places.take(peer(address)).expect("a place").0
+    }
+
+    fn is_displaced(place: &PagePlace) -> bool {
+        place.displaced().is_cancelled()
+    }
+
+    fn answer(place: &PagePlace) {
+        place.is_busy().store(true, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn the_oldest_idle_one_of_the_address_that_holds_most_gives_way() {
+        let places = PagePlaces::new(4);
+        let other = take(&places, "192.0.2.2");
+        let most: Vec<_> = (0..3).map(|_| take(&places, "192.0.2.1")).collect();
+        answer(&most[0]);
+        let (newcomer, displaced) = places.take(peer("192.0.2.3")).expect("a place");
+        assert_eq!(displaced.map(|peer| peer.ip()), Some("192.0.2.1".parse().unwrap()));
+        assert!(is_displaced(&most[1]) && !is_displaced(&most[0]) && !is_displaced(&most[2]));
+        // The place is free once, and not again when its connection is gone.
+        drop(most);
+        let again: Vec<_> = (0..2).map(|_| take(&places, "192.0.2.1")).collect();
+        assert!(!is_displaced(&other) && !is_displaced(&newcomer) && !again.iter().any(is_displaced));
+    }
+
+    #[test]
+    fn an_address_that_holds_most_takes_places_from_itself_alone() {
+        let places = PagePlaces::new(4);
+        let others = [take(&places, "192.0.2.2"), take(&places, "192.0.2.3")];
+        let mut held = vec![take(&places, "192.0.2.1"), take(&places, "192.0.2.1")];
+        for count in 0..100 {
+            held.push(take(&places, "192.0.2.1"));
+            assert!(is_displaced(&held[count]) && !is_displaced(&held[count + 1]));
+        }
+        assert!(!others.iter().any(is_displaced));
+        for place in &held[100..] {
+            answer(place);
+        }
+        assert!(places.take(peer("192.0.2.1")).is_none(), "all of its own are being answered");
+    }
+
+    #[test]
+    fn one_that_never_reads_its_answers_does_not_hold_on_to_its_places() {
+        let places = PagePlaces::new(4);
+        let held: Vec<_> = (0..4).map(|_| take(&places, "192.0.2.1")).collect();
+        held.iter().for_each(answer);
+        let newcomer = take(&places, "192.0.2.2");
+        assert!(is_displaced(&held[0]) && !is_displaced(&newcomer));
+    }
+
+    #[test]
+    fn a_network_of_64_bits_is_one_address_and_as_many_as_there_are_places_take_turns() {
+        let places = PagePlaces::new(3);
+        let network: Vec<_> =
+            ["2001:db8::1", "2001:db8::2"].iter().map(|address| take(&places, address)).collect();
+        let other = take(&places, "2001:db8:0:1::1");
+        let newcomer = take(&places, "192.0.2.1");
+        assert!(is_displaced(&network[0]) && !is_displaced(&network[1]) && !is_displaced(&other));
+        // All hold one: the oldest that is idle gives way, and none that is being answered.
+        answer(&network[1]);
+        let next = take(&places, "192.0.2.2");
+        assert!(!is_displaced(&network[1]) && is_displaced(&other));
+        answer(&newcomer);
+        answer(&next);
+        assert!(places.take(peer("192.0.2.3")).is_none());
+    }
+}

@@ -1,0 +1,82 @@
+//! Receivers that are full: how long broadcasts wait for them, and which are disconnected once that was too long.
+
+use actix::{AsyncContext, Context, Handler, Message};
+use tokio::time::{Instant, sleep};
+
+use super::Registry;
+use crate::{
+    protocol::reply,
+    server::{close::CloseReason, outbox::Level, seat::SessionId, wait_budget::WINDOW},
+};
+
+/// Registry to itself: the budget may be spent by now.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct CheckWaits;
+
+impl Registry {
+    /// Whether a broadcast has to wait for a full receiver.
+    pub(super) fn is_anyone_full_but(&self, except: Option<SessionId>) -> bool {
+        let is_waited_for = |(id, level): &(SessionId, Level)| {
+            *level == Level::Full && Some(*id) != except && self.waits.waits_for(*id)
+        };
+        self.pressed.iter().any(is_waited_for)
+    }
+
+    /// Accounts for the time that broadcasts wait. Once the budget is spent, disconnects the costliest receivers and lets
+    /// broadcasts go on.
+    ///
+    /// Called at the end of each handler as well as by a timer: no timer of this thread fires while the mailbox holds more.
+    pub(super) fn watch_waits(&mut self, ctx: &mut Context<Self>) {
+        if self.closing || !self.waits.is_running() && !self.waiting.holds_broadcasts() {
+            return;
+        }
+        let now = Instant::now();
+        self.observe_waits(now);
+        match self.waits.left(self.config.limits.slow_reader_wait, now) {
+            Some(left) if left.is_zero() => self.disconnect_slow_readers(now),
+            Some(left) if !self.check_due => {
+                self.check_due = true;
+                let registry = ctx.address();
+                actix_rt::spawn(async move {
+                    sleep(left).await;
+                    registry.do_send(CheckWaits);
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn disconnect_slow_readers(&mut self, now: Instant) {
+        let limits = &self.config.limits;
+        let (limit, waited, outbox_bytes) =
+            (limits.message_bytes, limits.slow_reader_wait, limits.outbox_bytes);
+        for id in self.waits.give_way(waited, now) {
+            if let Some(member) = self.roster.get(id).cloned() {
+                let farewell = reply::slow_reader(limit, &member.name, waited, WINDOW, outbox_bytes);
+                self.dismiss(&member, farewell, CloseReason::SlowReader);
+            }
+        }
+        // Also where nobody gave way: broadcasts wait no more for those who are passed over.
+        self.waiting.release();
+        self.resume();
+        self.observe_waits(Instant::now());
+        self.give_freed_names();
+    }
+
+    fn observe_waits(&mut self, now: Instant) {
+        let waited = self.waits.observe(self.waiting.holds_broadcasts(), now);
+        self.tally.count_broadcast_wait(waited);
+    }
+}
+
+impl Handler<CheckWaits> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, _: CheckWaits, ctx: &mut Self::Context) {
+        self.check_due = false;
+        // What was released goes out like all else.
+        self.begin_batch();
+        self.go_on(ctx);
+    }
+}

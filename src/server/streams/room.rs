@@ -1,0 +1,134 @@
+//! Which stream gives way where all places are taken: see [`Streams::make_room`].
+
+use std::cmp::Reverse;
+
+use tokio::time::{Duration, Instant};
+
+use super::{Closed, MOST_WAITED_FOR, NotAsked, Stream, Streams};
+use crate::{
+    config,
+    media::StreamId,
+    server::{block::Block, roster::Member, seat::SessionId},
+};
+
+/// How long a user who was asked to publish keeps a place that others need. A program begins within milliseconds.
+const WAITING_GRACE: Duration = Duration::from_secs(1);
+
+/// A stream of which nothing was heard for that long, or by nobody, does nothing for its place.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// Whom a place counts for: an account, or all users of an address who have none. An IPv6 network of 64 bits counts as one
+/// address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Group {
+    /// All sessions from there.
+    Address(Block),
+    /// One session, which gave its account's password.
+    Account(SessionId),
+}
+
+/// A user, and whom the user counts for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Party {
+    /// The user's session.
+    pub id: SessionId,
+    /// Whom it counts for.
+    pub group: Group,
+}
+
+impl Party {
+    /// A member as a party.
+    pub fn of(member: &Member) -> Self {
+        let id = member.seat.id;
+        let group =
+            if member.proven { Group::Account(id) } else { Group::Address(Block::of(member.peer.ip())) };
+        Self { id, group }
+    }
+}
+
+/// How many places count for the two parties of a stream: the larger number of the publisher's and the asker's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Load {
+    groups: usize,
+    users: usize,
+}
+
+impl Streams {
+    /// Makes room for a stream that `asker` wants of `publisher`, if there is none: the stream that gives way is returned,
+    /// and is over. It is one that does nothing, or one of a group or a user that would still have more places than those
+    /// of the newcomer have then. Nothing gives way where the newcomer is refused all the same.
+    ///
+    /// # Errors
+    /// Which bound is reached, where nothing gives way.
+    pub fn make_room(
+        &mut self,
+        publisher: Party,
+        asker: Party,
+        bounds: &config::Media,
+        now: Instant,
+    ) -> Result<Vec<Closed>, NotAsked> {
+        if self.waited_for_by(asker.id) >= MOST_WAITED_FOR {
+            return Err(NotAsked::Impatient);
+        }
+        let mut gave_way = Vec::new();
+        let waiting = |stream: &Stream| !stream.is_on;
+        if self.by_number.values().filter(|stream| waiting(stream)).count() >= bounds.waiting {
+            let victim = self.victim(publisher, asker, waiting, now).ok_or(NotAsked::Waiting)?;
+            gave_way.extend(self.end(victim));
+        }
+        if self.by_number.len() >= bounds.streams {
+            let victim = self.victim(publisher, asker, |_| true, now).ok_or(NotAsked::Streams)?;
+            gave_way.extend(self.end(victim));
+        }
+        Ok(gave_way)
+    }
+
+    /// The stream among these that gives way to a new one.
+    fn victim(
+        &self,
+        publisher: Party,
+        asker: Party,
+        is_one: impl Fn(&Stream) -> bool,
+        now: Instant,
+    ) -> Option<StreamId> {
+        let among: Vec<_> = self.by_number.iter().filter(|(_, stream)| is_one(stream)).collect();
+        let load = |publisher: Party, asker: Party| {
+            let count =
+                |is_so: &dyn Fn(&Stream) -> bool| among.iter().filter(|(_, stream)| is_so(stream)).count();
+            Load {
+                groups: count(&|stream| stream.publisher.group == publisher.group)
+                    .max(count(&|stream| stream.opener.group == asker.group)),
+                users: count(&|stream| stream.publisher.id == publisher.id)
+                    .max(count(&|stream| stream.opener.id == asker.id)),
+            }
+        };
+        let new = load(publisher, asker);
+        let may_go = |stream: &Stream, of: Load| {
+            let is_neighbour =
+                stream.opener.group == asker.group || stream.publisher.group == publisher.group;
+            of.groups >= new.groups + 2
+                || is_neighbour && of.users >= new.users + 2
+                || of.groups >= new.groups && stream.does_nothing(now)
+        };
+        let candidates =
+            among.iter().map(|(number, stream)| (**number, *stream, load(stream.publisher, stream.opener)));
+        candidates
+            .filter(|(_, stream, load)| may_go(stream, *load))
+            .max_by_key(|(_, stream, load)| (stream.does_nothing(now), *load, Reverse(stream.opening)))
+            .map(|(number, ..)| number)
+    }
+}
+
+impl Stream {
+    fn does_nothing(&self, now: Instant) -> bool {
+        let age = now.saturating_duration_since(self.opened);
+        if self.is_on {
+            age >= IDLE && (self.figures.listeners() == 0 || self.figures.idle() >= IDLE)
+        } else {
+            age >= WAITING_GRACE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

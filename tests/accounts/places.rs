@@ -1,0 +1,89 @@
+//! Places that are kept for accounts when all others are taken.
+
+use super::{AccountsFile, PASSWORD, asked, log_in, password_request};
+use crate::harness::{Client, NAME_REQUEST, TestServer, confirmation, wait_until};
+
+const FULL: &str =
+    "server | client | connection_error | The server is full: it serves 4 at most. Try again later";
+
+/// A server with four places, two of them kept, and two strangers on the others.
+fn full(file: &AccountsFile) -> (TestServer, [Client; 2]) {
+    let server = file.serve(|config| (config.limits.max_sessions, config.limits.reserved_sessions) = (4, 2));
+    let strangers = ["carl", "dora"].map(|name| server.join(name));
+    (server, strangers)
+}
+
+#[test]
+fn the_last_places_are_for_accounts() {
+    let file = AccountsFile::new();
+    let (server, _strangers) = full(&file);
+    let mut eva = server.connect();
+    eva.ask("eva", FULL);
+    eva.expect_closed();
+    // A name alone is not enough.
+    let mut guesser = asked(&server, "alan");
+    guesser
+        .ask("wrong", "server | alan | error_message | That is not the password of alan; 2 tries are left");
+    guesser.expect(&password_request("alan"));
+    let mut alan = log_in(&server, "alan");
+    let _bob = log_in(&server, "bob");
+    // Now there are none left, whoever comes.
+    let mut late = server.connect_silently();
+    late.expect(FULL);
+    late.expect_closed();
+    // Who was asked for a password in time comes too late as well.
+    guesser.ask(PASSWORD, FULL);
+    guesser.expect_closed();
+    alan.ask("/exit", "server | alan | exit | client disconnected");
+    alan.expect_closed();
+    // Its place is free once the server has seen it out.
+    wait_until("a free place", || server.connect_silently().line() == NAME_REQUEST);
+    log_in(&server, "alan");
+}
+
+#[test]
+fn silent_connections_keep_no_owner_out() {
+    let file = AccountsFile::new();
+    let (server, _strangers) = full(&file);
+    let mut silent: Vec<Client> = (0..100).map(|_| server.connect()).collect();
+    let mut alan = log_in(&server, "alan");
+    // The oldest have given way.
+    for client in &mut silent[..36] {
+        client.expect(FULL);
+        client.expect_closed();
+    }
+    alan.expect_nothing_before_an_echo("alan");
+}
+
+#[test]
+fn a_websocket_is_let_in_in_the_same_way() {
+    let file = AccountsFile::new();
+    let (server, _strangers) = full(&file);
+    let mut eva = crate::harness::web::WebClient::connect(server.web_address());
+    eva.ask("eva", FULL);
+    let mut alan = crate::harness::web::WebClient::connect(server.web_address());
+    alan.ask("alan", &password_request("alan"));
+    alan.ask(PASSWORD, &confirmation("alan"));
+}
+
+#[test]
+fn nothing_is_kept_where_there_are_no_accounts() {
+    let server = TestServer::with(|config| config.limits.max_sessions = 4);
+    let _all = ["ana", "bob", "carl", "dora"].map(|name| server.join(name));
+    let mut late = server.connect_silently();
+    late.expect(FULL);
+    late.expect_closed();
+}
+
+#[test]
+fn the_end_is_told_to_who_is_on_trial() {
+    let file = AccountsFile::new();
+    let (server, mut strangers) = full(&file);
+    let mut waiting = Client::to(server.address());
+    waiting.expect(NAME_REQUEST);
+    server.stop();
+    for client in strangers.iter_mut().chain([&mut waiting]) {
+        client.expect("server | all clients | broadcast | server closed");
+        client.expect_closed();
+    }
+}

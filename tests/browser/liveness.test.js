@@ -1,0 +1,123 @@
+// A server that stops answering is noticed. The server is played by the test.
+
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+
+import { CHROMIUM, choose, hears, join, launch, leave, leaveAll, person, say } from "./browser.js";
+import { answering, greet, servePage } from "./page-server.js";
+
+const skip = CHROMIUM ? false : "no chromium";
+let browser;
+let server;
+let isStopped = false;
+/** What came while the server was stopped, as a kernel keeps it. */
+let kept = [];
+
+before(async () => {
+  if (skip) return;
+  browser = await launch();
+  const answers = answering(() => ["bob"]);
+  server = await servePage((client) => {
+    if (isStopped) return;
+    greet(client, (...message) => (isStopped ? kept.push(message) : answers(...message)));
+    client.resume = () => kept.splice(0).forEach((message) => answers(...message));
+    server.client = client;
+  });
+});
+afterEach(async () => {
+  isStopped = false;
+  kept = [];
+  await leaveAll();
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+/** Waits for something, and for how long: seconds. */
+async function seconds(waiting) {
+  const began = Date.now();
+  await waiting;
+  return (Date.now() - began) / 1_000;
+}
+
+/** Whether a row says that it is being sent, where it can be seen. */
+function isSending(page, text) {
+  return page.waitForFunction(
+    (wanted) => {
+      const rows = [...document.querySelectorAll("#log .row.late")];
+      const row = rows.find((candidate) => candidate.querySelector(".text").textContent === wanted);
+      const time = row?.querySelector("time");
+      return time?.textContent === "sending" && time.getBoundingClientRect().height > 0 && getComputedStyle(time).opacity === "1";
+    },
+    text,
+    { timeout: 30_000 },
+  );
+}
+
+for (const to of ["Everyone", "bob"]) {
+  for (const viewport of [{ width: 1280, height: 800 }, { width: 390, height: 844 }]) {
+    test(`a stopped server: a message to ${to} at ${viewport.width} px`, { skip }, async () => {
+      const page = await join(browser, server.url, "alan", { viewport });
+      await page.locator("#subtitle", { hasText: "2 are here" }).waitFor();
+      if (to !== "Everyone") await choose(page, to);
+      await say(page, "one");
+      await hears(page, "one");
+      await page.waitForFunction(() => document.querySelector("#pending").childElementCount === 0);
+      isStopped = true;
+      const began = Date.now();
+      // On a line that continues the one above.
+      await say(page, "two");
+      await isSending(page, "two");
+      assert.equal(await page.locator("#log .row.late").getAttribute("class").then((all) => all.includes("continued")), true);
+      const seen = (Date.now() - began) / 1_000;
+      await page.locator("#banner-text", { hasText: "The server does not answer." }).waitFor();
+      const said = (Date.now() - began) / 1_000;
+      await page.locator("#banner-text", { hasText: "The connection was cut." }).waitFor({ timeout: 30_000 });
+      const cut = (Date.now() - began) / 1_000;
+      assert.ok(seen >= 0.9 && seen < 3 && said < 10 && cut < 20, `${seen} s, ${said} s, ${cut} s`);
+      assert.equal(await (await hears(page, "two")).locator(".tag.bad").textContent(), "not confirmed");
+      await leave(page);
+    });
+  }
+}
+
+test("a server that is stopped while nothing is said is noticed in the same time", { skip }, async () => {
+  const page = await join(browser, server.url, "alan");
+  await person(page, "bob").waitFor();
+  isStopped = true;
+  const said = await seconds(page.locator("#banner-text", { hasText: "The server does not answer." }).waitFor());
+  const more = await seconds(page.locator("#banner-text", { hasText: "The connection was cut." }).waitFor({ timeout: 30_000 }));
+  assert.ok(said < 10.5 && said + more < 20, `${said} s and ${more} s`);
+  await leave(page);
+});
+
+test("a server that answers again takes back what was said of it", { skip }, async () => {
+  const page = await join(browser, server.url, "alan");
+  await choose(page, "bob");
+  isStopped = true;
+  await say(page, "late");
+  await page.locator("#banner-text", { hasText: "The server does not answer." }).waitFor();
+  isStopped = false;
+  server.client.resume();
+  await page.locator("#banner").waitFor({ state: "hidden" });
+  await page.waitForFunction(() => document.querySelector("#log .late") === null);
+  assert.equal(await (await hears(page, "late")).locator(".tag").count(), 0);
+  await leave(page);
+});
+
+test("what is answered at once is never shown as being sent", { skip }, async () => {
+  const page = await join(browser, server.url, "alan");
+  await page.evaluate(() => {
+    window.late = 0;
+    new MutationObserver(() => {
+      window.late += document.querySelectorAll("#log .late").length;
+    }).observe(document.querySelector("#log"), { subtree: true, childList: true, attributes: true });
+  });
+  for (const text of ["one", "two", "/msg bob three"]) await say(page, text);
+  await hears(page, "two");
+  // A probe and its answer come meanwhile.
+  await new Promise((done) => server.client.on("message", (line) => line.toString().endsWith("done so far") && done()));
+  assert.equal(await page.evaluate(() => window.late), 0);
+  await leave(page);
+});
