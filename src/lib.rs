@@ -32,6 +32,7 @@ pub mod escape;
 #[cfg(any(test, feature = "fuzz"))]
 #[doc(hidden)]
 pub mod fuzz;
+mod joiners;
 pub mod layers;
 pub mod logging;
 pub mod media;

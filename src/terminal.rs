@@ -1,6 +1,9 @@
-//! Reading a line from a terminal that shows nothing of it.
+//! What a terminal can do; and reading a line from one that shows nothing of it.
 
-use std::io::{self, Write};
+use std::{
+    ffi::OsStr,
+    io::{self, Write},
+};
 
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
@@ -10,6 +13,21 @@ const CTRL_D: u8 = 4;
 const BACKSPACE: u8 = 8;
 const CTRL_U: u8 = 21;
 const DEL: u8 = 127;
+
+/// Kinds of terminal that take no escape sequences: the names that terminfo gives to one that can do nothing and to one of
+/// which nothing is known.
+const WITHOUT_ESCAPES: [&str; 2] = ["dumb", "unknown"];
+
+/// Whether the terminal takes escape sequences: cursor movements, colours. It does not where `TERM` is unset or empty, as for
+/// programs that a service manager or an editor runs on a pseudo-terminal, or names a kind that cannot.
+#[must_use]
+pub fn takes_escapes() -> bool {
+    is_capable(std::env::var_os("TERM").as_deref())
+}
+
+fn is_capable(term: Option<&OsStr>) -> bool {
+    term.is_some_and(|term| !term.is_empty() && WITHOUT_ESCAPES.iter().all(|kind| term != *kind))
+}
 
 /// A terminal that shows nothing of what is typed, until this is dropped.
 struct Hidden {
@@ -96,6 +114,20 @@ mod tests {
     fn typed(keys: &[u8]) -> Option<Vec<u8>> {
         let mut keys = keys.iter().copied();
         line(512, || Ok(keys.next())).unwrap().map(|line| line.to_vec())
+    }
+
+    #[test]
+    fn escapes_are_for_terminals_that_are_known_to_take_them() {
+        for (term, takes) in [
+            (None, false),
+            (Some(""), false),
+            (Some("dumb"), false),
+            (Some("unknown"), false),
+            (Some("linux"), true),
+            (Some("xterm-256color"), true),
+        ] {
+            assert_eq!(is_capable(term.map(OsStr::new)), takes, "{term:?}");
+        }
     }
 
     #[test]

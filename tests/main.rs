@@ -22,6 +22,7 @@ mod lifecycle;
 mod limits;
 mod monitoring;
 mod network;
+mod no_answer;
 mod packaging;
 mod plain;
 mod player;

@@ -1,5 +1,6 @@
 //! `arauto join` on a terminal, driven as a person drives it.
 
+mod job_control;
 mod picture;
 mod ways_out;
 
@@ -19,7 +20,7 @@ use crate::{
     harness::{
         Client, TestServer,
         fake_server::FakeServer,
-        terminal::{CTRL_END, CTRL_L, CTRL_U, ENTER, F1, LEFT, PAGE_UP, TAB, Terminal, UP},
+        terminal::{CTRL_END, CTRL_L, CTRL_U, DOWN, ENTER, F1, LEFT, PAGE_UP, TAB, Terminal, UP},
     },
 };
 
@@ -157,6 +158,50 @@ fn resized_to_20_by_5_and_back() {
 }
 
 #[test]
+fn a_terminal_that_says_it_has_no_size_has_80_columns_and_24_rows() {
+    let server = TestServer::start();
+    let mut eva = server.join("eva");
+    let mut rui = joined(&server, "rui");
+    rui.says_no_size();
+    say(&mut eva, "to 80 by 24");
+    rui.shows("eva → others: to 80 by 24");
+    rui.type_in("half a line");
+    rui.shows_in_row_from_below(2, "> half a line");
+    rui.type_in(ENTER);
+    eva.expect("rui | all clients | broadcast | half a line");
+}
+
+#[test]
+fn the_wheel_scrolls_the_conversation() {
+    let server = TestServer::start();
+    let mut eva = server.join("eva");
+    let mut rui = joined(&server, "rui");
+    rui.enter("typed before");
+    for number in 0..40 {
+        say(&mut eva, &format!("no. {number}."));
+    }
+    rui.shows("no. 39.");
+    for line in ["", "half a line"] {
+        rui.type_in(line);
+        // As terminals send it.
+        rui.type_in(&UP.repeat(3));
+        rui.wait_for("a look back", |screen| !screen.contents().contains("no. 39."));
+        rui.shows_in_row_from_below(2, &format!("> {line}"));
+        rui.type_in(&DOWN.repeat(3));
+        rui.shows("no. 39.");
+        rui.shows_in_row_from_below(2, &format!("> {line}"));
+    }
+    let written = String::from_utf8(rui.bytes()).unwrap();
+    assert!(written.contains("\x1b[?1007h"));
+    for mode in ["1000", "1002", "1003"] {
+        assert!(!written.contains(&format!("\x1b[?{mode}h")), "the mouse selects text");
+    }
+    rui.type_in(&format!("{CTRL_U}/exit{ENTER}"));
+    assert_eq!(rui.ended(), 0);
+    assert!(String::from_utf8(rui.bytes()).unwrap().contains("\x1b[?1007r"));
+}
+
+#[test]
 fn keys_that_come_with_a_resize_are_not_lost() {
     let server = TestServer::start();
     let mut rui = joined(&server, "rui");
@@ -217,11 +262,21 @@ fn a_flood_leaves_the_line_usable() {
 }
 
 #[test]
-fn a_paste_is_one_line() {
+fn a_paste_of_several_lines_is_asked_about() {
     let server = TestServer::start();
     let mut eva = server.join("eva");
     let mut rui = joined(&server, "rui");
-    rui.type_in("\x1b[200~one\r/close\rthree\x1b[201~");
+    let pasted = "\x1b[200~one\r/close\rthree\x1b[201~";
+    rui.type_in(pasted);
+    rui.shows_in_row_from_below(2, "Paste 3 lines as 3 messages? y/n");
+    rui.type_in("y");
+    for line in ["one", "/close", "three"] {
+        eva.expect(&format!("rui | all clients | broadcast | {line}"));
+    }
+    rui.shows("   rui: three");
+    rui.type_in(pasted);
+    rui.shows_in_row_from_below(2, "Paste 3 lines as 3 messages? y/n");
+    rui.type_in("n");
     rui.shows_in_row_from_below(2, "> one /close three");
     rui.shows_in_row_from_below(1, "Pasted as one line; 2 line ends or tabs became blanks");
     rui.type_in(ENTER);
@@ -257,6 +312,33 @@ fn colours_only_where_they_are_wanted() {
 }
 
 #[test]
+fn a_terminal_that_takes_no_escapes_is_given_none() {
+    let server = TestServer::start();
+    for term in [Some("dumb"), Some(""), None] {
+        let mut commands = [join(&server, "rui"), arauto(["serve"])].map(|mut command| {
+            match term {
+                Some(term) => command.env("TERM", term),
+                None => command.env_remove("TERM"),
+            };
+            for list in ["SERVER_LISTEN", "WEB_LISTEN", "MEDIA_LISTEN"] {
+                command.env(format!("ARAUTO_{list}"), "127.0.0.1:0");
+            }
+            Terminal::run(command, 80, 24)
+        });
+        // The dialogue, and the log.
+        commands[0].shows("Operation:");
+        commands[0].enter("exit");
+        assert_eq!(commands[0].ended(), 0, "{term:?}");
+        commands[1].shows("INFO started");
+        commands[1].signal("TERM");
+        assert_eq!(commands[1].ended(), 0, "{term:?}");
+        for command in commands {
+            assert!(!command.bytes().contains(&b'\x1b'), "{term:?}");
+        }
+    }
+}
+
+#[test]
 fn hostile_text_is_only_text() {
     let (go, told) = channel();
     let told = Mutex::new(told);
@@ -284,13 +366,15 @@ fn hostile_text_is_only_text() {
     for shown in [
         r"others: \u{202e}drawkcab\u{2066}",
         r"others: zero\u{200b}width\u{feff}",
-        "others: 👩\\u{200d}💻 日本 שלום",
+        "日本 שלום",
         "others: tab    bed",
         "others: z\u{300}\u{301}\u{302}(+2 marks)",
     ] {
         rui.shows(shown);
     }
     let written = String::from_utf8(rui.bytes().split_off(before)).unwrap();
+    assert!(written.contains("👩\u{200d}💻"), "one emoji");
+    let written = written.replace("👩\u{200d}💻", "");
     for c in ['\u{202e}', '\u{2066}', '\u{200b}', '\u{200d}', '\u{feff}', '\t', '\u{7}'] {
         assert!(!written.contains(c), "{c:?} was written to the terminal");
     }

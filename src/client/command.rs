@@ -26,6 +26,7 @@ use super::{
 use crate::{
     escape::Escaped,
     layers::{CommandLine, ConfigError},
+    terminal::takes_escapes,
 };
 
 /// Which server, and how to get there, as far as the command line says; the user's settings say the rest.
@@ -307,5 +308,5 @@ fn print(lines: impl Iterator<Item = String>) -> io::Result<()> {
 
 /// Whether there is one for a full screen.
 fn has_terminal() -> bool {
-    io::stdin().is_terminal() && io::stdout().is_terminal()
+    io::stdin().is_terminal() && io::stdout().is_terminal() && takes_escapes()
 }

@@ -29,6 +29,11 @@ pub const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// power is noticed in half a minute.
 const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(15), Duration::from_secs(5), 3);
 
+/// How long the server's machine may acknowledge nothing of what was sent, or have no room for it
+/// (`TCP_USER_TIMEOUT`, RFC 5482). Without it, Linux repeats unacknowledged data for about 16 minutes, and asks by
+/// keepalive only where nothing is unacknowledged.
+pub const NO_ANSWER: Duration = Duration::from_secs(25);
+
 /// A connection, whatever is between.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
 
@@ -96,6 +101,8 @@ pub struct Dialer {
     tls: Option<Tls>,
     password: Option<Arc<Password>>,
     audio: Audio,
+    /// See [`NO_ANSWER`].
+    no_answer: Duration,
 }
 
 /// At which ports of the server its audio may be, and whether it may be unencrypted where the server was joined by TLS.
@@ -109,7 +116,8 @@ impl Dialer {
     /// The way to this server, unencrypted.
     #[must_use]
     pub fn new(target: Target) -> Self {
-        Self { target, tls: None, password: None, audio: Audio { ports: PortSet::all(), allow_plain: false } }
+        let audio = Audio { ports: PortSet::all(), allow_plain: false };
+        Self { target, tls: None, password: None, audio, no_answer: NO_ANSWER }
     }
 
     /// The same, encrypted.
@@ -122,6 +130,12 @@ impl Dialer {
     #[must_use]
     pub fn with_password(self, password: Password) -> Self {
         Self { password: Some(Arc::new(password)), ..self }
+    }
+
+    /// The same, waiting longer than [`NO_ANSWER`] for a server that has no room for what is sent.
+    #[must_use]
+    pub fn with_no_answer(self, longer: Duration) -> Self {
+        Self { no_answer: self.no_answer.max(longer), ..self }
     }
 
     /// The same, with audio at these ports only. `allow_plain`: unencrypted, too, where the server was joined by TLS.
@@ -241,7 +255,7 @@ impl Dialer {
         let failed = |why| NoConnection::Failed { target: shown(), why };
         let no_tls = |why| NoConnection::Tls { target: shown(), why };
         let reaching = async {
-            let tcp = connect(&target).await.map_err(failed)?;
+            let tcp = connect(&target, self.no_answer).await.map_err(failed)?;
             let (local, peer) = (tcp.local_addr().map_err(failed)?, tcp.peer_addr().map_err(failed)?);
             if !is_encrypted {
                 return Ok(Reached { stream: Box::new(tcp), local, peer });
@@ -269,12 +283,12 @@ impl Dialer {
         };
         let no_tls = |why| NoConnection::Tls { target: target(), why };
         let Some(tls) = &self.tls else {
-            let tcp = connect(&self.target).await.map_err(failed)?;
+            let tcp = connect(&self.target, self.no_answer).await.map_err(failed)?;
             *is_there = true;
             return spoken(tcp).await.map_err(failed);
         };
         let name = Tls::name(&self.target.host).map_err(no_tls)?;
-        let tcp = connect(&self.target).await.map_err(failed)?;
+        let tcp = connect(&self.target, self.no_answer).await.map_err(failed)?;
         *is_there = true;
         let stream = tls.shake_hands(name, tcp).await.map_err(no_tls)?;
         // What the server thinks of our certificate comes after the handshake.
@@ -294,13 +308,16 @@ impl Dialer {
     }
 }
 
-async fn connect(target: &Target) -> io::Result<TcpStream> {
+async fn connect(target: &Target, no_answer: Duration) -> io::Result<TcpStream> {
     let stream = TcpStream::connect((target.host.as_str(), target.port)).await?;
     let (time, interval, retries) = KEEPALIVE;
     let keepalive = TcpKeepalive::new().with_time(time).with_interval(interval).with_retries(retries);
-    // Either only makes it better.
+    // Each of these only makes it better.
     let _ = stream.set_nodelay(true);
-    let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
+    let socket = SockRef::from(&stream);
+    let _ = socket.set_tcp_keepalive(&keepalive);
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_user_timeout(Some(no_answer));
     Ok(stream)
 }
 

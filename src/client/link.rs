@@ -12,6 +12,7 @@ use tokio::{
 use zeroize::Zeroizing;
 
 use super::{
+    again::{self, Retry},
     decoder::Item,
     dial::{Dialer, NoConnection},
     joining::{JOIN_WITHIN, Joining, LetsNobodyIn, Step},
@@ -25,10 +26,6 @@ use crate::protocol::Line;
 const EVENTS: usize = 256;
 /// Commands that were not sent yet.
 const COMMANDS: usize = 64;
-/// The first wait before connecting again; it doubles with each attempt that fails.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
-/// The longest.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// What a conversation is asked for.
 #[derive(Debug)]
@@ -73,6 +70,11 @@ pub enum Event {
         /// When.
         retry_in: Duration,
     },
+    /// The server ended (`server closed`). It may come back: a connection is made again after a while.
+    Closed {
+        /// When.
+        retry_in: Duration,
+    },
     /// It is over, and is not begun again. The last event.
     Ended(End),
 }
@@ -86,13 +88,16 @@ pub enum End {
     /// There was one, and nobody was let in.
     #[error(transparent)]
     LetsNobodyIn(#[from] LetsNobodyIn),
-    /// The server does not let this one in, or sent it away (`connection_error`).
+    /// The server does not let this one in, or ended the connection by a `connection_error`.
     #[error("{0}")]
     NotLetIn(String),
+    /// An operator kicked or banned this user; the server's words.
+    #[error("{0}")]
+    SentAway(String),
     /// `exit` was confirmed.
     #[error("left")]
     Left,
-    /// The server ended.
+    /// The server ended before it gave the name.
     #[error("the server closed")]
     ServerClosed,
 }
@@ -100,6 +105,8 @@ pub enum End {
 /// How one connection ended.
 enum Ending {
     Over(End),
+    /// After the name was given: see [`again::Ending`]. Why, in words.
+    After(again::Ending, String),
     Cut(String),
     /// Nobody was let in.
     LetsNobodyIn,
@@ -119,6 +126,8 @@ pub struct Link {
     password: Option<Zeroizing<String>>,
     /// Messages that were given while a password was waited for. No more than [`COMMANDS`].
     held: VecDeque<Line>,
+    was_joined: bool,
+    retry: Retry,
     /// The server was asked for its limits and has not answered yet.
     asks_limits: bool,
     commands: Receiver<Command>,
@@ -139,6 +148,8 @@ impl Link {
             name: name.to_owned(),
             password: None,
             held: VecDeque::new(),
+            was_joined: false,
+            retry: Retry::default(),
             asks_limits: false,
             commands,
             events,
@@ -151,32 +162,47 @@ impl Link {
     }
 
     async fn run(mut self) -> Result<(), Unheard> {
-        let (mut was_joined, mut wait) = (false, FIRST_WAIT);
         loop {
             self.tell(Event::Connecting).await?;
-            let mut joined = false;
-            let why = match self.dialer.dial().await {
-                Err(error) if !was_joined => return self.tell(Event::Ended(error.into())).await,
-                Err(error) => error.to_string(),
-                Ok(stream) => match self.converse(wire::halves(stream), &mut joined).await? {
-                    Ending::Over(end) => return self.tell(Event::Ended(end)).await,
-                    Ending::LetsNobodyIn if !was_joined => {
-                        return self.tell(Event::Ended(LetsNobodyIn.into())).await;
-                    }
-                    Ending::LetsNobodyIn => LetsNobodyIn.to_string(),
-                    Ending::Cut(why) => why,
-                },
+            let ending = match self.dialer.dial().await {
+                Err(error) if !self.was_joined => return self.tell(Event::Ended(error.into())).await,
+                Err(error) => Ending::Cut(error.to_string()),
+                Ok(stream) => self.converse(wire::halves(stream)).await?,
             };
-            was_joined |= joined;
-            if joined {
-                wait = FIRST_WAIT;
-            }
-            self.tell(Event::Cut { why, retry_in: wait }).await?;
+            let event = self.event_of(ending);
+            let retry_in = match &event {
+                Event::Cut { retry_in, .. } | Event::Closed { retry_in } => *retry_in,
+                _ => return self.tell(event).await,
+            };
+            self.tell(event).await?;
             tokio::select! {
-                () = sleep(wait) => {}
+                () = sleep(retry_in) => {}
                 () = self.events.closed() => return Err(Unheard),
             }
-            wait = (2 * wait).min(LONGEST_WAIT);
+        }
+    }
+
+    /// What to tell of the end of a connection: [`Event::Ended`] if no other is made.
+    fn event_of(&mut self, ending: Ending) -> Event {
+        let (ending, why) = match ending {
+            Ending::LetsNobodyIn if !self.was_joined => return Event::Ended(LetsNobodyIn.into()),
+            Ending::Over(End::NotLetIn(why)) if self.was_joined => {
+                return match self.retry.after_refusal(&why) {
+                    Some(retry_in) => Event::Cut { why, retry_in },
+                    None => Event::Ended(End::NotLetIn(why)),
+                };
+            }
+            Ending::Over(End::ServerClosed) if self.was_joined => (again::Ending::Closed, String::new()),
+            Ending::Over(end) => return Event::Ended(end),
+            Ending::LetsNobodyIn => (again::Ending::Cut, LetsNobodyIn.to_string()),
+            Ending::Cut(why) => (again::Ending::Cut, why),
+            Ending::After(ending, why) => (ending, why),
+        };
+        match (self.retry.after(&ending), ending) {
+            (Some(retry_in), again::Ending::Closed) => Event::Closed { retry_in },
+            (Some(retry_in), _) => Event::Cut { why, retry_in },
+            (None, again::Ending::SentAway(why)) => Event::Ended(End::SentAway(why)),
+            (None, _) => Event::Ended(End::NotLetIn(why)),
         }
     }
 
@@ -188,11 +214,9 @@ impl Link {
     async fn converse(
         &mut self,
         (mut receiver, mut sender): (wire::Receiver, wire::Sender),
-        joined: &mut bool,
     ) -> Result<Ending, Unheard> {
-        match self.join(&mut receiver, &mut sender).await? {
-            Ok(()) => *joined = true,
-            Err(ending) => return Ok(ending),
+        if let Err(ending) = self.join(&mut receiver, &mut sender).await? {
+            return Ok(ending);
         }
         // Writing has a task of its own: a server that takes nothing for a while must be read from all the same.
         let (outgoing, mut queue) = channel::<Line>(1);
@@ -218,6 +242,7 @@ impl Link {
         receiver: &mut wire::Receiver,
         outgoing: &Sender<Line>,
     ) -> Result<Ending, Unheard> {
+        let mut last_words = again::Ending::default();
         loop {
             let (commands, held) = (&mut self.commands, &mut self.held);
             let next_to_send = async {
@@ -233,6 +258,7 @@ impl Link {
                 item = receiver.next() => {
                     let item = match came(item) {
                         Ok(item) => item,
+                        Err(Ending::Cut(why)) => return Ok(Ending::After(last_words, why)),
                         Err(ending) => return Ok(ending),
                     };
                     if let Some(limits) = self.limits(&item) {
@@ -240,6 +266,9 @@ impl Link {
                             self.tell(Event::MessageBytes(limit)).await?;
                         }
                         continue;
+                    }
+                    if let Item::Message(message) = &item {
+                        last_words.heard(message);
                     }
                     let end = end_of(&item);
                     self.tell(Event::Received(item)).await?;
@@ -270,6 +299,13 @@ impl Link {
     /// The one that was right before, or else the one that is set.
     fn known_password(&mut self) -> Option<Zeroizing<String>> {
         self.password.take().or_else(|| self.dialer.password().map(|set| set.text().clone()))
+    }
+
+    /// Drops what was given for the connection before this one. It was reported as not known to have arrived, and must not
+    /// be sent behind the user's back.
+    fn forget_commands(&mut self) {
+        self.held.clear();
+        while self.commands.try_recv().is_ok() {}
     }
 
     /// Takes the name. Outer error: nobody listens any more; inner: it did not come to that.
@@ -344,6 +380,11 @@ impl Link {
                 Step::Joined(name) => {
                     self.name.clone_from(&name);
                     self.password = given.or(self.password.take());
+                    if self.was_joined {
+                        self.forget_commands();
+                    }
+                    self.was_joined = true;
+                    self.retry.joined();
                     self.tell(Event::Joined { name }).await?;
                     return Ok(Ok(()));
                 }

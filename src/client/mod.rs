@@ -4,6 +4,7 @@
 //! - `command`: what the command line asks for, and how it is run. `settings`: what the user has set, there and
 //!   elsewhere.
 //! - `target`, `dial`, `tls`: where the server is, and the way there. `password`: from a file or typed.
+//! - `liveness`: whether a silent server is still there. `again`: when a connection that ended is made again.
 //! - `decoder`: bytes to [`Received`] messages. `wire`: a connection that speaks messages.
 //! - `rtsp`: streams of sound, published or listened to.
 //! - `joining`: name and password, until the server confirms or refuses.
@@ -30,6 +31,7 @@
 //! Knows [`crate::protocol`], [`crate::media`], [`crate::escape`], [`crate::pem`], [`crate::terminal`] and how settings are read
 //! ([`crate::layers`]); nothing of the server.
 
+pub mod again;
 pub mod audio;
 pub mod command;
 pub mod decoder;
@@ -40,6 +42,7 @@ pub mod joining;
 pub mod leaving;
 pub mod limits;
 pub mod link;
+pub mod liveness;
 pub mod made_up;
 pub mod meaning;
 pub mod moment;

@@ -135,7 +135,7 @@ fn judge_moderation(moderation: &Moderation, by: &Name, other: &Name, limit: usi
             check(&reply::address_banned(limit, &terms));
             check(&reply::moderated(limit, by, moderation.operation(), &format!("{target} {terms}")));
         }
-        Moderation::Unban(target) => check(&reply::not_banned(limit, by, target)),
+        Moderation::Unban(target) => check(&reply::not_banned(limit, by, target, Some(target))),
         Moderation::ListBans => {}
     }
     check(&reply::only_operators(limit, other, moderation.operation()));

@@ -18,6 +18,8 @@ use slog::{Drain, Logger, OwnedKVList, Record, o};
 use slog_async::{Async, AsyncGuard, OverflowStrategy};
 
 use crate::config::{Level, Log, LogFormat};
+use crate::terminal::takes_escapes;
+
 pub use text::Reader;
 
 /// Records that may wait to be written: a burst of some seconds on a slow terminal.
@@ -69,8 +71,9 @@ impl Drop for Guard {
 /// If the process has set up a log before.
 pub fn init(config: &Log) -> Result<(Logger, Guard), AlreadySetUp> {
     let stderr = io::stderr();
-    let has_colour =
-        stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let has_colour = stderr.is_terminal()
+        && takes_escapes()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let reader = match std::env::var_os("JOURNAL_STREAM") {
         Some(stream) if is_stream(&stderr, &stream) => Reader::Journal,
         _ if has_colour => Reader::Terminal,

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use unicode_properties::UnicodeEmoji;
 use unicode_script::{Script, UnicodeScript};
 
-use super::name::is_mark;
+use super::look::is_mark;
 
 /// The zero-width non-joiner.
 const NON_JOINER: char = '\u{200c}';

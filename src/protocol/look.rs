@@ -6,6 +6,9 @@
 
 use std::{fmt::Write, sync::Arc};
 
+use icu_properties::{CodePointSetData, props::SoftDotted};
+use unicode_normalization::{UnicodeNormalization, char::canonical_combining_class};
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use unicode_script::{Script, UnicodeScript};
 use unicode_security::confusable_detection::skeleton;
 
@@ -15,16 +18,21 @@ use super::fold::fold;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Look(Arc<str>);
 
-/// All the ways that a name looks: one or two.
+/// All the ways that a name looks: one to four.
 ///
 /// The first comes of the folded name, so that names that differ in case or form are of one look. But a capital letter
 /// can look like another letter than its small one does: capital `I` is `l`, Cyrillic `В` is `B` and `в` is not `b`.
 /// So the second comes of the name as it is shown.
-#[derive(Clone, Debug)]
+///
+/// A name with marks that may not be seen has each once more, without those marks (UTS 39, section 5.4): a dot over an `i`, a
+/// stroke through a letter, a mark that is there twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Looks {
     folded: Look,
     /// Left out where it would be the same.
     shown: Option<Look>,
+    /// Both without marks that may not be seen; left out where they would be the same.
+    bare: Vec<Look>,
 }
 
 /// In the look of a name as it is shown: what looks like a small `l`. A capital `L` does not, and so `Ian` is not `Lan`.
@@ -32,6 +40,13 @@ pub struct Looks {
 const SMALL_L: char = '\u{1}';
 /// The same for a capital `L`, while the look is being made.
 const CAPITAL_L: char = '\u{2}';
+
+/// A mark that is drawn as a dot, where it is seen.
+const DOT_ABOVE: char = '\u{307}';
+/// The canonical combining class of what is drawn through a letter: strokes, and tildes.
+const OVERLAY: u8 = 1;
+/// That of what is drawn above a letter, in place of its dot.
+const ABOVE: u8 = 230;
 
 /// More rounds than any character of Unicode takes until its look does not change any more, which is 3.
 const MOST_ROUNDS: usize = 8;
@@ -41,16 +56,28 @@ impl Looks {
     pub(super) fn of(shown: &str, key: &Arc<str>) -> Self {
         let folded = if is_plain(key, b"01m\"%`|") { Arc::clone(key) } else { settled(key, proto).into() };
         if is_plain(shown, b"1Il|") {
-            return Self { folded: Look(folded), shown: None };
+            return Self { folded: Look(folded), shown: None, bare: Vec::new() };
         }
+        let bare_name = bare(shown);
         let shown = settled(shown, proto_as_shown).replace(CAPITAL_L, "l");
         let shown = (*shown != *folded).then(|| Look(shown.into()));
-        Self { folded: Look(folded), shown }
+        let mut looks = Self { folded: Look(folded), shown, bare: Vec::new() };
+        let bare_key = bare(key);
+        let bares = [
+            bare_key.as_ref().map(|key| settled(key, bare_proto)),
+            bare_name.as_ref().map(|name| settled(name, bare_proto_as_shown).replace(CAPITAL_L, "l")),
+        ];
+        for look in bares.into_iter().flatten().map(|look| Look(look.into())) {
+            if looks.iter().all(|other| *other != look) {
+                looks.bare.push(look);
+            }
+        }
+        looks
     }
 
     /// Each of them once.
     pub fn iter(&self) -> impl Iterator<Item = &Look> {
-        std::iter::once(&self.folded).chain(&self.shown)
+        std::iter::once(&self.folded).chain(&self.shown).chain(&self.bare)
     }
 }
 
@@ -91,6 +118,71 @@ fn proto_as_shown(text: &str) -> String {
         other => other,
     };
     skeleton(text).map(mark).collect()
+}
+
+fn bare_proto(text: &str) -> String {
+    let look = proto(text);
+    without_hidden_dots(&look).unwrap_or(look)
+}
+
+fn bare_proto_as_shown(text: &str) -> String {
+    let look = proto_as_shown(text);
+    without_hidden_dots(&look).unwrap_or(look)
+}
+
+/// The text without marks that may not be seen; `None` if it has none.
+///
+/// A letter that has its stroke by itself, such as `ø`, keeps it, although Unicode's table takes it for an `o` with a stroke over
+/// it: nobody takes one for the other.
+fn bare(text: &str) -> Option<String> {
+    if text.is_ascii() {
+        return None;
+    }
+    let mut bare = String::with_capacity(text.len());
+    let mut before = None;
+    for c in text.nfd() {
+        let is_again = is_mark(c) && before == Some(c);
+        if !is_again && canonical_combining_class(c) != OVERLAY {
+            bare.push(c);
+        }
+        before = Some(c);
+    }
+    let bare = without_hidden_dots(&bare).unwrap_or(bare).nfc().collect::<String>();
+    (bare != text.nfc().collect::<String>()).then_some(bare)
+}
+
+/// The text without dots over letters that have one, as `i` and `j` do, or that have none and look as if (`ı`); `None` if
+/// there are none.
+fn without_hidden_dots(text: &str) -> Option<String> {
+    if !text.nfd().any(|c| c == DOT_ABOVE) {
+        return None;
+    }
+    let mut seen = String::with_capacity(text.len());
+    // Of the letter before: whether a dot over it is hidden, by its own or by nothing between.
+    let mut hides = false;
+    for c in text.nfd() {
+        if c == DOT_ABOVE && hides {
+            continue;
+        }
+        hides = match canonical_combining_class(c) {
+            0 => has_dot(c),
+            ABOVE => false,
+            _ => hides,
+        };
+        seen.push(c);
+    }
+    Some(seen.nfc().collect())
+}
+
+/// What is drawn together with the character before it.
+pub(crate) fn is_mark(c: char) -> bool {
+    use GeneralCategory::{EnclosingMark, NonspacingMark, SpacingMark};
+    !c.is_ascii() && matches!(c.general_category(), EnclosingMark | NonspacingMark | SpacingMark)
+}
+
+/// Whether a letter is drawn with a dot, or is taken for one that is.
+fn has_dot(c: char) -> bool {
+    matches!(c, 'ı' | 'ȷ') || CodePointSetData::new::<SoftDotted>().contains(c)
 }
 
 /// Why a name is taken for another: `раul has Cyrillic р, а; it looks like paul, who is here`. `state` says what the other

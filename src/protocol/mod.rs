@@ -28,6 +28,7 @@ pub mod password;
 pub mod refusal;
 pub mod reply;
 pub mod request;
+mod separator;
 pub mod short_form;
 pub mod telnet;
 pub mod websocket;

@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use super::{
+    look::Looks,
     message::NO_DATA,
     name::{Name, NameKey},
     network::Network,
@@ -58,12 +59,14 @@ impl Moderation {
 /// Whom a ban is for: whoever wants a name, or whoever comes from an address, but not both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// A name, and all that count as the same.
+    /// A name, all that count as the same, and all that look the same.
     Name {
         /// What it is compared by.
         key: NameKey,
         /// As it was typed.
         shown: Box<str>,
+        /// What it looks like. Made here, because that takes its time and the registry has none.
+        looks: Looks,
     },
     /// Addresses.
     Network(Network),
@@ -79,7 +82,11 @@ impl Target {
         match Network::parse(text.trim()) {
             Some(network) => network.map(Self::Network).map_err(|why| why.to_string()),
             None => match Name::parse(text, name_bytes) {
-                Ok(name) => Ok(Self::Name { key: name.key().clone(), shown: name.as_str().into() }),
+                Ok(name) => Ok(Self::Name {
+                    key: name.key().clone(),
+                    shown: name.as_str().into(),
+                    looks: name.looks(),
+                }),
                 Err(why) => Err(why.to_string()),
             },
         }

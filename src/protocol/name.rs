@@ -7,11 +7,16 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 use super::{
     fold::fold,
-    look::{Looks, proto, resemblance},
+    look::{Looks, is_mark, proto, resemblance},
+    separator::separator_like,
 };
+use crate::joiners;
 
 /// The most characters a name may have after trimming.
 pub const MAX_NAME_CHARS: usize = 32;
+
+/// The most marks over one character: as UTS 39, section 5.4, advises. Each may be one more that nobody can tell.
+pub const MOST_MARKS: usize = 4;
 
 /// Names the protocol uses for itself, folded.
 const RESERVED: [&str; 3] = ["server", "client", "all clients"];
@@ -61,6 +66,21 @@ pub enum NameError {
     /// A `|` or `,`.
     #[error("A name must not hold the character {0} because it separates fields or names")]
     Separator(char),
+    /// A character that looks like a `|` or `,`.
+    #[error(
+        "A name must not hold the character {separator} (U+{code:04X}) because it looks like {like}, which separates fields or names"
+    )]
+    LikeSeparator {
+        /// The character.
+        separator: char,
+        /// What it looks like.
+        like: &'static str,
+        /// Its code point.
+        code: u32,
+    },
+    /// More than [`MOST_MARKS`] marks over one character.
+    #[error("A name must not have more than {MOST_MARKS} marks over one character")]
+    PiledMarks,
     /// A name the protocol uses for itself.
     #[error("The name {0} is reserved")]
     Reserved(&'static str),
@@ -83,8 +103,8 @@ impl Name {
         if chars == 0 {
             return Err(NameError::Empty);
         }
-        if let Some((place, c)) = shown.chars().enumerate().find(|(_, c)| is_invisible(*c)) {
-            return Err(NameError::Invisible { column: place + 1, code: u32::from(c) });
+        if let Some((column, code)) = hidden(&shown) {
+            return Err(NameError::Invisible { column, code });
         }
         if let Some(mark) = shown.chars().next().filter(|c| is_mark(*c)) {
             return Err(NameError::LeadingMark(u32::from(mark)));
@@ -97,6 +117,12 @@ impl Name {
         }
         if let Some(separator) = shown.chars().find(|c| matches!(c, '|' | ',')) {
             return Err(NameError::Separator(separator));
+        }
+        if let Some((separator, like)) = shown.chars().find_map(|c| Some((c, separator_like(c)?))) {
+            return Err(NameError::LikeSeparator { separator, like, code: u32::from(separator) });
+        }
+        if most_marks(&shown) > MOST_MARKS {
+            return Err(NameError::PiledMarks);
         }
         let key = NameKey::of(&shown);
         if let Some(reserved) = RESERVED.into_iter().find(|reserved| *key.0 == **reserved) {
@@ -143,6 +169,12 @@ impl Name {
     pub fn resemblance_to_account(&self, other: &Self) -> String {
         resemblance(&self.shown, &other.shown, "who has an account")
     }
+
+    /// The same where `other` is banned.
+    #[must_use]
+    pub fn resemblance_to_banned(&self, other: &str) -> String {
+        resemblance(&self.shown, other, "who is banned")
+    }
 }
 
 impl NameKey {
@@ -182,9 +214,13 @@ fn is_folded(text: &[u8]) -> bool {
 /// The name of the protocol's own that one of these looks like.
 fn reserved_look(looks: &Looks) -> Option<&'static str> {
     looks.iter().find_map(|look| {
-        let look = look.spelt();
+        // Strokes that stand for whole letters in Korean and Chinese.
+        let look = look.spelt().replace(['\u{1175}', '\u{3163}', '\u{4e28}'], "l");
         let whole = RESERVED.into_iter().find(|reserved| look == **reserved);
-        whole.or_else(|| look.starts_with(NEW_CLIENT).then_some(NEW_CLIENT))
+        // `server l all clients l broadcast`: a letter alone can look like the pipe between fields.
+        let first_field =
+            || RESERVED.into_iter().find(|reserved| look.starts_with(&format!("{reserved} l ")));
+        whole.or_else(first_field).or_else(|| look.starts_with(NEW_CLIENT).then_some(NEW_CLIENT))
     })
 }
 
@@ -211,6 +247,30 @@ pub(crate) fn is_invisible(c: char) -> bool {
     }
 }
 
+/// The first character of a name that nobody can see and that its script does not need: its place, counted from 1, and its
+/// code point.
+fn hidden(name: &str) -> Option<(usize, u32)> {
+    let is_hidden = |(_, (at, c)): &(usize, (usize, char))| {
+        let is_joiner = matches!(*c, joiners::JOINER | joiners::NON_JOINER);
+        is_invisible(*c)
+            && !(is_joiner && joiners::is_join_control(&name[..*at], *c, &name[at + c.len_utf8()..]))
+    };
+    name.char_indices().enumerate().find(is_hidden).map(|(place, (_, c))| (place + 1, u32::from(c)))
+}
+
+/// How many marks there are over the character that has the most.
+fn most_marks(name: &str) -> usize {
+    if name.is_ascii() {
+        return 0;
+    }
+    let (mut most, mut marks) = (0, 0);
+    for c in name.nfd() {
+        marks = if is_mark(c) { marks + 1 } else { 0 };
+        most = most.max(marks);
+    }
+    most
+}
+
 /// Whether a text is words and nothing else: letters, digits, marks, single blanks, and `-`, `_`, `.` and `'`. What only looks
 /// like another sign is taken for it: there are letters that are no different from a colon.
 #[must_use]
@@ -219,12 +279,6 @@ pub fn is_words(text: &str) -> bool {
         |c: char| c.is_alphanumeric() || is_mark(c) || matches!(c, ' ' | '-' | '_' | '.' | '\'');
     let is_ordinary = |text: &str| text.chars().all(is_of_words) && !text.contains("  ");
     !text.is_empty() && is_ordinary(text) && (text.is_ascii() || is_ordinary(&proto(text)))
-}
-
-/// What is drawn together with the character before it.
-pub(crate) fn is_mark(c: char) -> bool {
-    use GeneralCategory::{EnclosingMark, NonspacingMark, SpacingMark};
-    !c.is_ascii() && matches!(c.general_category(), EnclosingMark | NonspacingMark | SpacingMark)
 }
 
 /// `Default_Ignorable_Code_Point` of Unicode's `DerivedCoreProperties.txt`, as far as not of category Format; and the
@@ -243,120 +297,4 @@ const INVISIBLE: [RangeInclusive<char>; 10] = [
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn name(text: &str) -> Result<Name, NameError> {
-        Name::parse(text, 489)
-    }
-
-    #[test]
-    fn shown_as_typed_and_trimmed() {
-        for (typed, shown) in
-            [("alan", "alan"), ("  Ana Maria ", "Ana Maria"), ("Jose\u{301}", "José"), ("/x", "/x")]
-        {
-            assert_eq!(name(typed).unwrap().as_str(), shown);
-        }
-    }
-
-    #[test]
-    fn the_same_name_in_other_letters() {
-        for (one, other) in [
-            ("Alan", "aLAN"),
-            ("José", "JOSE\u{301}"),
-            ("straße", "STRASSE"),
-            ("ﬁm", "FIM"),
-            ("ａｌａｎ", "alan"),
-            ("Ana  Maria", "ana maria"),
-            ("Zoë   Ø", "zoë ø"),
-            ("Σίσυφος", "ΣΊΣΥΦΟΣ"),
-        ] {
-            assert_eq!(name(one).unwrap().key(), name(other).unwrap().key(), "{one} {other}");
-        }
-        assert_ne!(name("jose").unwrap().key(), name("josé").unwrap().key());
-    }
-
-    #[test]
-    fn a_key_is_made_of_no_more_than_a_name_can_be() {
-        let decomposed = "e\u{301}".repeat(32);
-        assert_eq!(NameKey::of(&decomposed.to_uppercase()), *name(&"é".repeat(32)).unwrap().key());
-        let long = "É".repeat(33);
-        assert_eq!(*NameKey::of(&long).0, *long);
-        // A key can be longer than a name: 18 characters look like one here.
-        let key = name(&"ﷺ".repeat(32)).unwrap().key().clone();
-        assert_eq!(NameKey::of(&key.0), key);
-    }
-
-    #[test]
-    fn every_rule_refuses() {
-        let long = "x".repeat(33);
-        for (typed, why) in [
-            ("", NameError::Empty),
-            ("   ", NameError::Empty),
-            (&long, NameError::TooLong(33)),
-            ("a|b", NameError::Separator('|')),
-            ("a,b", NameError::Separator(',')),
-            ("a\u{200b}b", NameError::Invisible { column: 2, code: 0x200b }),
-            ("\u{202e}evil", NameError::Invisible { column: 1, code: 0x202e }),
-            ("a\u{1b}b", NameError::Invisible { column: 2, code: 0x1b }),
-            ("a\u{9b}b", NameError::Invisible { column: 2, code: 0x9b }),
-            ("alan\u{fe0f}", NameError::Invisible { column: 5, code: 0xfe0f }),
-            ("al\u{115f}an", NameError::Invisible { column: 3, code: 0x115f }),
-            ("\u{3164}", NameError::Invisible { column: 1, code: 0x3164 }),
-            ("\u{2800}", NameError::Invisible { column: 1, code: 0x2800 }),
-            ("\u{301}alan", NameError::LeadingMark(0x301)),
-            ("\u{20dd}", NameError::LeadingMark(0x20dd)),
-            ("Ana\u{a0}Maria", NameError::Invisible { column: 4, code: 0xa0 }),
-            ("server", NameError::Reserved("server")),
-            ("SERVER", NameError::Reserved("server")),
-            ("ｓｅｒｖｅｒ", NameError::Reserved("server")),
-            ("Client", NameError::Reserved("client")),
-            ("all clients", NameError::Reserved("all clients")),
-            ("All   Clients", NameError::Reserved("all clients")),
-            ("new_client: bob", NameError::Reserved("new_client:")),
-        ] {
-            assert_eq!(name(typed).unwrap_err(), why, "{typed}");
-        }
-        for (typed, why) in [
-            ("ѕerver", "ѕerver has Cyrillic ѕ; it looks like server, which is reserved"),
-            ("ЅERVER", "ЅERVER has Cyrillic Ѕ; it looks like server, which is reserved"),
-            ("cIient", "cIient looks like client, which is reserved: I looks like l"),
-            ("c1ient", "c1ient looks like client, which is reserved: 1 looks like l"),
-            ("a11 CIients", "a11 CIients looks like all clients, which is reserved: 11 CI looks like ll cl"),
-            ("all  сlients", "all  сlients has Cyrillic с; it looks like all clients, which is reserved"),
-            (
-                "nеw_client: bob",
-                "nеw_client: bob has Cyrillic е; it looks like new_client:, which is reserved",
-            ),
-            (
-                "new_c1ient\u{2236}x",
-                "new_c1ient\u{2236}x looks like new_client:, which is reserved: 1ient\u{2236}x looks like lient:",
-            ),
-        ] {
-            let refused = name(typed).unwrap_err();
-            assert!(matches!(refused, NameError::LooksReserved(_)), "{typed}");
-            assert_eq!(refused.to_string(), why);
-        }
-        assert_eq!(name(&"é".repeat(32)).unwrap().as_str().chars().count(), 32);
-        assert_eq!(Name::parse("abcdefghij", max_bytes(64)).unwrap_err(), NameError::TooManyBytes(9));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn keys_are_stable(text in "\\PC{0,20}") {
-            let key = NameKey::of(&text);
-            proptest::prop_assert_eq!(&NameKey::of(&key.0), &key);
-            proptest::prop_assert_eq!(&NameKey::of(&text.nfd().collect::<String>()), &key);
-        }
-
-        #[test]
-        fn a_valid_name_can_stand_in_a_message(text in ".{0,40}") {
-            if let Ok(name) = name(&text) {
-                proptest::prop_assert!(!name.as_str().contains(['|', ',', '\n', '\r']));
-                proptest::prop_assert!(!name.as_str().chars().any(char::is_control));
-                let again = Name::parse(name.as_str(), 489).unwrap();
-                proptest::prop_assert_eq!(again.key(), name.key());
-            }
-        }
-    }
-}
+mod tests;

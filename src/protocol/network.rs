@@ -24,6 +24,49 @@ pub struct Network {
 #[error("Behind the / of a network stands a number of bits, for IPv4 from 8 to 32, for IPv6 from 16 to 128")]
 pub struct BadPrefix;
 
+/// Why a text looks like an address that somebody mistyped: `198.51.100.060`, `0xc6.51.100.60`, `198.51.100`, `1.2.3.4.`,
+/// `1.2.3.4:80`, `[::1]`, `fe80::1%eth0`. `None` for what [`Network::parse`] reads, and for every other text.
+///
+/// Programs that follow `inet_aton(3)` read some of these, and not all read the same: `060` is 48 to one and 60 to another. So
+/// nothing is guessed.
+#[must_use]
+pub fn mistyped(text: &str) -> Option<&'static str> {
+    const IPV4: &str = "it looks like an IPv4 address and is none: one has four decimal numbers from 0 to 255 without zeros before them, such \
+         as 192.0.2.7 or 192.0.2.0/24";
+    const IPV6: &str = "it looks like an IPv6 address and is none: one has no brackets, port or zone, such as 2001:db8::7 or 2001:db8::/48";
+    let text = text.trim();
+    if Network::parse(text).is_some() {
+        return None;
+    }
+    let is_number = |part: &str| {
+        let hex = part.strip_prefix("0x").or_else(|| part.strip_prefix("0X"));
+        hex.map_or(!part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()), |hex| {
+            !hex.is_empty() && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
+    };
+    // Without a prefix, a port, or a dot at the end.
+    let (host, has_prefix) = text.split_once('/').map_or((text, false), |(host, _)| (host, true));
+    let (host, has_port) = match host.split_once(':') {
+        Some((host, port)) if is_number(port) => (host, true),
+        _ => (host, false),
+    };
+    let trimmed = host.trim_end_matches('.');
+    let parts: Vec<&str> = trimmed.split('.').collect();
+    let is_sure = has_prefix
+        || has_port
+        || trimmed.len() < host.len()
+        || parts.iter().any(|part| part.len() > 1 && part.starts_with('0'));
+    // Two or three numbers alone may be a version; with more, or something else of an address, they are none.
+    if parts.iter().all(|part| is_number(part)) && parts.len() > if is_sure { 1 } else { 2 } {
+        return Some(IPV4);
+    }
+    let inner = text.trim_start_matches('[');
+    let inner = inner.split(['/', '%', ']']).next().unwrap_or(inner);
+    let is_of_address = inner.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
+    let colons = inner.bytes().filter(|byte| *byte == b':').count();
+    (is_of_address && (colons > 1 || (colons > 0 && text.starts_with('[')))).then_some(IPV6)
+}
+
 impl Network {
     /// Reads `192.0.2.7`, `192.0.2.0/24`, `2001:db8::/48`, or `2001:db8::7`, which stands for the 64 bits it begins with.
     /// `None`: it is no address, whatever else it is.
@@ -125,6 +168,52 @@ mod tests {
             "10.0.0.0/-1",
         ] {
             assert_eq!(Network::parse(bad), Some(Err(BadPrefix)), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_looks_like_an_address_is_told_from_a_name() {
+        for text in [
+            "198.51.100.060",
+            "0xc6.51.100.60",
+            "0xC6.0x33.0x64.0x3c",
+            "198.51.100",
+            "198.51.100.",
+            "198.51.",
+            "198.51.100/24",
+            "10.0/8",
+            "1.2.3.4.",
+            "1.2.3.4.5",
+            "256.1.1.1",
+            "1.2.3.4:80",
+            "1.2.3.4:80/32",
+            "01.2",
+        ] {
+            assert!(mistyped(text).is_some_and(|why| why.contains("IPv4")), "{text}");
+        }
+        for text in ["[::1]", "[2001:db8::7]:80", "fe80::1%eth0", "1::2::3", "2001:db8:", "[::1", "12345::"] {
+            assert!(mistyped(text).is_some_and(|why| why.contains("IPv6")), "{text}");
+        }
+        for text in [
+            "192.0.2.7",
+            "192.0.2.0/33",
+            "::1",
+            "bob",
+            "user-1",
+            "2.0",
+            "1",
+            "",
+            "bob/24",
+            "a.b.c",
+            "face",
+            "be:ef",
+            "v1.2.3",
+            "0xdeadbeef",
+            "12:30",
+            "a::b c",
+            "3.14",
+        ] {
+            assert_eq!(mistyped(text), None, "{text}");
         }
     }
 

@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use slog::{Logger, error};
 
 use crate::{
-    protocol::{NameKey, Target, reply},
+    protocol::{Looks, NameKey, Target, reply},
     source::SourceError,
 };
 
@@ -89,6 +89,18 @@ impl Bans {
     #[must_use]
     pub fn of_name(&self, name: &NameKey, now: SystemTime) -> Option<&Ban> {
         let is_it = |ban: &&Ban| matches!(&ban.target, Target::Name { key, .. } if key == name);
+        self.in_force(now).find(is_it)
+    }
+
+    /// The ban of a name that has one of these looks.
+    #[must_use]
+    pub fn of_looks(&self, looks: &Looks, now: SystemTime) -> Option<&Ban> {
+        let is_it = |ban: &&Ban| match &ban.target {
+            Target::Name { looks: banned, .. } => {
+                banned.iter().any(|look| looks.iter().any(|own| own == look))
+            }
+            Target::Network(_) => false,
+        };
         self.in_force(now).find(is_it)
     }
 
@@ -271,6 +283,22 @@ mod tests {
         assert!(bans.of_address("192.0.3.7".parse().unwrap(), start).is_none());
         // A name that looks like an address is none, and the other way round.
         assert!(of_name(&bans, "192.0.2.0/24", start).is_none());
+    }
+
+    #[test]
+    fn a_ban_of_a_name_holds_for_its_looks() {
+        let (mut bans, now) = (Bans::default(), SystemTime::now());
+        bans.add(ban("mallory", None), now).unwrap();
+        bans.add(ban("192.0.2.0/24", None), now).unwrap();
+        let of_looks = |name: &str| {
+            let looks = crate::protocol::Name::parse(name, 489).unwrap().looks();
+            bans.of_looks(&looks, now).map(|ban| ban.target.to_string())
+        };
+        for alike in ["mallory", "MALLORY", "mallоry", "maIIory", "ma11ory"] {
+            assert_eq!(of_looks(alike).as_deref(), Some("mallory"), "{alike}");
+        }
+        assert_eq!(of_looks("malory"), None);
+        assert!(of_name(&bans, "mallоry", now).is_none());
     }
 
     #[test]

@@ -33,14 +33,14 @@ pub struct Member {
 pub struct Bearers {
     /// Who bears the same name, if anybody does.
     pub first: Member,
-    /// A name of two looks can have a bearer of each in its way.
-    pub second: Option<Member>,
+    /// A name of several looks can have a bearer of each in its way.
+    pub others: Vec<Member>,
 }
 
 impl Bearers {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Member> {
-        std::iter::once(&self.first).chain(&self.second)
+        std::iter::once(&self.first).chain(&self.others)
     }
 }
 
@@ -72,10 +72,10 @@ impl Roster {
         seat: Seat,
         peer: Arc<Peer>,
     ) -> Result<(), Box<Bearers>> {
-        let mut bearers = looks.iter().filter_map(|look| self.get(*self.by_look.get(look)?));
+        let bearers: Vec<Member> = self.find_alike(looks).cloned().collect();
+        let mut bearers = bearers.into_iter();
         if let Some(first) = bearers.next() {
-            let second = bearers.find(|bearer| bearer.seat.id != first.seat.id).cloned();
-            return Err(Box::new(Bearers { first: first.clone(), second }));
+            return Err(Box::new(Bearers { first, others: bearers.collect() }));
         }
         self.by_look.extend(looks.iter().map(|look| (look.clone(), seat.id)));
         self.by_name.insert(name.key().clone(), seat.id);
@@ -120,6 +120,17 @@ impl Roster {
     #[must_use]
     pub fn find(&self, name: &NameKey) -> Option<&Member> {
         self.by_name.get(name).and_then(|id| self.get(*id))
+    }
+
+    /// The members whose names share one of these looks, the same name among them.
+    pub fn find_alike(&self, looks: &Looks) -> impl Iterator<Item = &Member> {
+        let mut found: Vec<&Member> = Vec::new();
+        for member in looks.iter().filter_map(|look| self.get(*self.by_look.get(look)?)) {
+            if found.iter().all(|other| other.seat.id != member.seat.id) {
+                found.push(member);
+            }
+        }
+        found.into_iter()
     }
 
     /// All names in joining order.

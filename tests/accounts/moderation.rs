@@ -127,7 +127,7 @@ fn a_banned_name_is_refused_until_it_is_let_in_again() {
     alan.ask(
         "/ban Carl being rude",
         &format!(
-            "server | alan | ban | Carl is banned for good by alan: being rude (1 session ended){IN_MEMORY}"
+            "server | alan | ban | Carl is banned for good by alan: being rude (1 session ended); that is a name{IN_MEMORY}"
         ),
     );
     carl.expect("server | carl | error_message | You were banned by alan: being rude");
@@ -144,6 +144,84 @@ fn a_banned_name_is_refused_until_it_is_let_in_again() {
 }
 
 #[test]
+fn a_ban_of_a_name_holds_for_names_that_look_the_same() {
+    let file = AccountsFile::new();
+    let server = file.serve(|_| {});
+    let mut alan = log_in(&server, "alan");
+    let mut here = server.join("maIlory");
+    alan.ask(
+        "/ban mallory being rude",
+        &format!(
+            "server | alan | ban | mallory is banned for good by alan: being rude (1 session ended); that is a name{IN_MEMORY}"
+        ),
+    );
+    here.expect("server | maIlory | error_message | You were banned by alan: being rude");
+    here.expect_closed();
+    let why = "it looks like mallory, who is banned (for good by alan: being rude)";
+    server.connect().ask("mallоry", &not_let_in("mallоry", &format!("mallоry has Cyrillic о; {why}")));
+    server.connect().ask(
+        "ma11ory",
+        &not_let_in(
+            "ma11ory",
+            "ma11ory looks like mallory, who is banned: 11 looks like ll (for good by alan: being rude)",
+        ),
+    );
+    alan.ask(
+        "/unban mallоry",
+        "server | alan | error_message | mallоry is not banned, but mallory is, and looks the same. Type: /unban mallory",
+    );
+    alan.ask("/bans", "server | alan | list_bans | mallory for good by alan: being rude");
+    alan.ask("/unban Mallory", &format!("server | alan | unban | Mallory is no longer banned{IN_MEMORY}"));
+    server.join("mallоry");
+    // Nobody bans their own look, and an account's owner is not banned by another name.
+    alan.ask(
+        "/ban a1an",
+        "server | alan | error_message | a1an was not banned, because that would keep you out as well",
+    );
+    alan.ask(
+        "/ban b0b",
+        &format!("server | alan | ban | b0b is banned for good by alan (0 sessions ended); that is a name{IN_MEMORY}"),
+    );
+    log_in(&server, "bob");
+}
+
+#[test]
+fn what_may_be_a_mistyped_address_is_not_banned_as_a_name() {
+    let file = AccountsFile::new();
+    let server = file.serve(|_| {});
+    let mut alan = log_in(&server, "alan");
+    let v4 = "it looks like an IPv4 address and is none: one has four decimal numbers from 0 to 255 without zeros before them, \
+              such as 192.0.2.7 or 192.0.2.0/24";
+    let v6 = "it looks like an IPv6 address and is none: one has no brackets, port or zone, such as 2001:db8::7 or 2001:db8::/48";
+    for (typed, why) in [
+        ("198.51.100.060", v4),
+        ("0xc6.51.100.60", v4),
+        ("198.51.100", v4),
+        ("1.2.3.4.", v4),
+        ("[::1]", v6),
+        ("fe80::1%eth0", v6),
+    ] {
+        alan.ask(
+            &format!("/ban {typed} 1h"),
+            &format!("server | alan | error_message | {typed} was not banned: {why}"),
+        );
+    }
+    alan.ask(
+        "/ban 10.0.0.0/33",
+        "server | alan | error_message | Behind the / of a network stands a number of bits, for IPv4 from 8 to 32, for IPv6 from \
+         16 to 128",
+    );
+    alan.ask("/bans", "server | alan | list_bans | nobody is banned");
+    // Unless somebody is here by such a name.
+    let mut here = server.join("1.2.3");
+    alan.ask(
+        "/ban 1.2.3",
+        &format!("server | alan | ban | 1.2.3 is banned for good by alan (1 session ended); that is a name{IN_MEMORY}"),
+    );
+    here.expect("server | 1.2.3 | error_message | You were banned by alan");
+}
+
+#[test]
 fn a_ban_for_a_time_says_until_when_and_ends() {
     let file = AccountsFile::new();
     let server = file.serve(|_| {});
@@ -152,8 +230,9 @@ fn a_ban_for_a_time_says_until_when_and_ends() {
     alan.send("alan | carl | ban | 2h  being rude");
     let done = alan.line();
     let until = done.strip_prefix("server | alan | ban | carl is banned until ").expect(&done);
-    let until =
-        until.strip_suffix(&format!(" by alan: being rude (1 session ended){IN_MEMORY}")).expect(&done);
+    let until = until
+        .strip_suffix(&format!(" by alan: being rude (1 session ended); that is a name{IN_MEMORY}"))
+        .expect(&done);
     let left = humantime::parse_rfc3339(until).unwrap().duration_since(std::time::SystemTime::now()).unwrap();
     assert!((7000..=7200).contains(&left.as_secs()), "{left:?}");
     carl.expect("server | carl | error_message | You were banned by alan for 2h: being rude");
@@ -202,7 +281,7 @@ fn a_banned_address_is_cut_and_turned_away_at_the_door() {
     );
     alan.ask(
         "/ban 127.0.0.2/31 scanning",
-        &format!("server | alan | ban | 127.0.0.2/31 is banned for good by alan: scanning (2 sessions ended){IN_MEMORY}"),
+        &format!("server | alan | ban | 127.0.0.2/31 is banned for good by alan: scanning (2 sessions ended); those are addresses{IN_MEMORY}"),
     );
     for (name, client) in [("near", &mut near), ("nearer", &mut nearer)] {
         client.expect(&format!("server | {name} | error_message | You were banned by alan: scanning"));
@@ -259,13 +338,16 @@ fn bans_outlive_the_server() {
     let mut alan = log_in(&server, "alan");
     alan.ask(
         "/ban carl rude",
-        "server | alan | ban | carl is banned for good by alan: rude (0 sessions ended)",
+        "server | alan | ban | carl is banned for good by alan: rude (0 sessions ended); that is a name",
     );
     alan.send("/ban 127.0.0.2 1h");
     let until = alan.line();
     let until = until.strip_prefix("server | alan | ban | 127.0.0.2 is banned ").expect(&until);
-    let until = until.strip_suffix(" (0 sessions ended)").unwrap().to_owned();
-    alan.ask("/ban dora", "server | alan | ban | dora is banned for good by alan (0 sessions ended)");
+    let until = until.strip_suffix(" (0 sessions ended); those are addresses").unwrap().to_owned();
+    alan.ask(
+        "/ban dora",
+        "server | alan | ban | dora is banned for good by alan (0 sessions ended); that is a name",
+    );
     // The last of it at the last moment.
     alan.send_bytes(b"/unban dora\n/close\n");
     alan.expect("server | alan | unban | dora is no longer banned");
@@ -304,7 +386,10 @@ fn bans_outlive_a_server_that_is_killed() {
     );
     let left = process.logged("left");
     assert_eq!((&left["name"], &left["reason"]), (&"carl".into(), &"kicked".into()));
-    alan.ask("/ban carl", "server | alan | ban | carl is banned for good by alan (0 sessions ended)");
+    alan.ask(
+        "/ban carl",
+        "server | alan | ban | carl is banned for good by alan (0 sessions ended); that is a name",
+    );
     let banned = process.logged("banned");
     assert_eq!((&banned["target"], &banned["terms"]), (&"carl".into(), &"for good by alan".into()));
     wait_until("the ban to be on the disk", || fs::read_to_string(file.path()).unwrap().contains("carl"));
@@ -412,7 +497,7 @@ fn a_ban_that_could_not_be_written_is_said_and_logged() {
     assert_eq!(error["level"], "error");
     alan.ask(
         "/ban dora",
-        "server | alan | ban | dora is banned for good by alan (0 sessions ended). The bans file could not be written last \
+        "server | alan | ban | dora is banned for good by alan (0 sessions ended); that is a name. The bans file could not be written last \
          time; the log says why",
     );
     // Both hold all the same, and are written when they can be.

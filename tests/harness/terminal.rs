@@ -7,7 +7,7 @@ use std::{
     process::Command,
     sync::{Arc, Condvar, Mutex, PoisonError},
     thread::JoinHandle,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use expectrl::process::{
@@ -19,12 +19,14 @@ use vt100::{Parser, Screen};
 use super::{DEADLINE, process::signal, wait_until};
 
 pub const ENTER: &str = "\r";
+pub const ESC: &str = "\x1b";
 pub const TAB: &str = "\t";
 pub const CTRL_C: &str = "\x03";
 pub const CTRL_D: &str = "\x04";
 pub const CTRL_L: &str = "\x0c";
 pub const CTRL_U: &str = "\x15";
 pub const UP: &str = "\x1b[A";
+pub const DOWN: &str = "\x1b[B";
 pub const LEFT: &str = "\x1b[D";
 pub const PAGE_UP: &str = "\x1b[5~";
 pub const CTRL_END: &str = "\x1b[1;5F";
@@ -51,7 +53,9 @@ impl Terminal {
     /// Runs a program on a new terminal of this size.
     pub fn run(mut command: Command, columns: u16, rows: u16) -> Self {
         for (name, value) in [("TERM", "xterm-256color"), ("TZ", "UTC")] {
-            command.env(name, value);
+            if command.get_envs().all(|(set, _)| set != name) {
+                command.env(name, value);
+            }
         }
         if command.get_envs().all(|(name, _)| name != "NO_COLOR") {
             command.env_remove("NO_COLOR");
@@ -74,6 +78,11 @@ impl Terminal {
         self.program.set_window_size(columns, rows).unwrap();
     }
 
+    /// From here on the terminal says that it has 0 columns and 0 rows.
+    pub fn says_no_size(&mut self) {
+        self.program.set_window_size(0, 0).unwrap();
+    }
+
     /// Something else writes this to the terminal.
     pub fn spoil(&self, bytes: &str) {
         self.written.0.lock().unwrap().parser.process(bytes.as_bytes());
@@ -90,9 +99,15 @@ impl Terminal {
 
     /// Waits until the screen is so.
     #[track_caller]
-    pub fn wait_for(&self, what: &str, mut is_so: impl FnMut(&Screen) -> bool) {
+    pub fn wait_for(&self, what: &str, is_so: impl FnMut(&Screen) -> bool) {
+        self.wait_within(DEADLINE, what, is_so);
+    }
+
+    /// The same, for as long as is said.
+    #[track_caller]
+    pub fn wait_within(&self, deadline: Duration, what: &str, mut is_so: impl FnMut(&Screen) -> bool) {
         let (written, more) = &*self.written;
-        let end = Instant::now() + DEADLINE;
+        let end = Instant::now() + deadline;
         let mut written = written.lock().unwrap();
         while !is_so(written.parser.screen()) {
             let left = end.saturating_duration_since(Instant::now());

@@ -1,6 +1,10 @@
 //! How it ends, and how it begins again: the server's doing, the user's, the system's.
 
-use std::{io::Write, net::TcpListener};
+use std::{
+    io::Write,
+    net::TcpListener,
+    time::{Duration, Instant},
+};
 
 use super::{join, joined};
 use crate::{
@@ -8,7 +12,8 @@ use crate::{
     cli::arauto,
     harness::{
         Client, TestServer,
-        terminal::{CTRL_C, CTRL_D, CTRL_U, ENTER, Terminal, UP},
+        terminal::{CTRL_C, CTRL_D, CTRL_U, ENTER, ESC, Terminal, UP},
+        wait_until,
     },
 };
 
@@ -78,8 +83,8 @@ fn after_a_cut_it_connects_again_under_the_same_name() {
     third.expect("rui | all clients | broadcast | half a line");
     third.send("server | rui | connection_error | you were kicked by ana");
     rui.shows(" ! The server sent you away: you were kicked by ana");
-    rui.shows("It is over. Enter leaves.");
-    rui.type_in(ENTER);
+    rui.shows("Enter tries again, Esc leaves.");
+    rui.type_in(ESC);
     assert_eq!(rui.ended(), 3);
     assert!(rui.look(|screen| screen.contents().contains("arauto: you were kicked by ana")));
     is_given_back(&rui);
@@ -108,13 +113,57 @@ fn a_name_that_is_refused_is_asked_for_again() {
 }
 
 #[test]
-fn a_server_that_closes_is_not_tried_again() {
+fn a_server_that_comes_back_is_joined_again() {
+    let puppet = Puppet::new();
+    let mut rui = puppet.join("rui");
+    let mut first = puppet.accept("rui");
+    Puppet::confirm(&mut first, "rui");
+    rui.shows("You are rui");
+    let closed_at = Instant::now();
+    first.send("server | all clients | broadcast | server closed");
+    drop(first);
+    rui.shows(" ! The server closed. ");
+    rui.type_in("half a line");
+    let mut second = puppet.accept("rui");
+    let after = closed_at.elapsed();
+    assert!((Duration::from_secs(2)..Duration::from_secs(31)).contains(&after), "{after:?}");
+    Puppet::confirm(&mut second, "rui");
+    rui.shows_in_row_from_below(1, "rui @ ");
+    rui.shows_in_row_from_below(2, "> half a line");
+}
+
+#[test]
+fn who_is_kicked_stays_out_until_enter() {
+    let puppet = Puppet::new();
+    let mut rui = puppet.join("rui");
+    let mut first = puppet.accept("rui");
+    Puppet::confirm(&mut first, "rui");
+    rui.shows("You are rui");
+    first.send("server | rui | error_message | You were disconnected by ana: being rude");
+    drop(first);
+    rui.shows(" ! You were disconnected by ana: being rude");
+    rui.shows(" - You stay out until you press Enter.");
+    rui.shows_in_row_from_below(2, "Enter tries again, Esc leaves.");
+    // A cut would be mended by now.
+    puppet.listener.set_nonblocking(true).unwrap();
+    let since = Instant::now();
+    wait_until("a second to pass", || since.elapsed() > Duration::from_secs(1));
+    assert!(puppet.listener.accept().is_err(), "nobody came back");
+    puppet.listener.set_nonblocking(false).unwrap();
+    rui.type_in(ENTER);
+    let mut second = puppet.accept("rui");
+    Puppet::confirm(&mut second, "rui");
+    rui.shows_in_row_from_below(1, "rui @ ");
+}
+
+#[test]
+fn a_server_that_closes_may_be_left_while_it_is_tried_again() {
     let server = TestServer::start();
     let mut rui = joined(&server, "rui");
     server.stop();
-    rui.shows(" ! The server closed.");
-    rui.shows("It is over. Enter leaves.");
-    rui.type_in(ENTER);
+    rui.shows(" ! The server closed. ");
+    rui.shows_in_row_from_below(1, "no connection; again in ");
+    rui.type_in(CTRL_C);
     assert_eq!(rui.ended(), 0);
     assert!(rui.look(|screen| screen.contents().contains("The server closed.")));
     is_given_back(&rui);

@@ -41,7 +41,7 @@ pub struct Send {
     to: Destination,
 
     /// Give up once the server has taken nothing, or confirmed nothing, for so long
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = time)]
+    #[arg(long, value_name = "TIME", default_value = "25s", value_parser = time)]
     timeout: Duration,
 
     /// How a line of standard input that cannot be sent is treated

@@ -13,10 +13,7 @@ use std::{
     os::unix::ffi::{OsStrExt, OsStringExt},
 };
 
-use crate::protocol::{
-    message::NO_DATA,
-    name::{is_invisible, is_mark},
-};
+use crate::protocol::{look::is_mark, message::NO_DATA, name::is_invisible};
 
 /// A name as text: bare where that is harmless, else in double quotes with escapes.
 ///

@@ -195,6 +195,78 @@ async fn one_who_was_joined_before_tries_again() {
     }
 }
 
+/// Where a conversation stands that was cut while something waited to be sent.
+#[tokio::test]
+async fn what_a_cut_left_unsent_is_not_sent_behind_the_users_back() {
+    let mut stage = Stage::set("ana").await;
+    let mut puppet = stage.accept("ana").await;
+    puppet.confirm("ana").await;
+    assert!(matches!(stage.event().await, Event::Joined { .. }));
+    drop(puppet);
+    assert!(matches!(stage.event().await, Event::Cut { .. }));
+    stage.give(message("given in the cut")).await;
+    let mut puppet = stage.accept("ana").await;
+    puppet.confirm("ana").await;
+    assert!(matches!(stage.event().await, Event::Joined { .. }));
+    stage.give(message("after")).await;
+    puppet.hear("ana | all | broadcast | after").await;
+}
+
+#[tokio::test]
+async fn a_server_that_closes_is_tried_again_after_2_to_30_s() {
+    let mut stage = Stage::set("ana").await;
+    let mut puppet = stage.accept("ana").await;
+    puppet.confirm("ana").await;
+    assert!(matches!(stage.event().await, Event::Joined { .. }));
+    puppet.say("server | all clients | broadcast | server closed").await;
+    assert!(matches!(stage.event().await, Event::Received(_)));
+    let retry_in = match stage.event().await {
+        Event::Closed { retry_in } => retry_in,
+        other => panic!("{other:?}"),
+    };
+    assert!((Duration::from_secs(2)..=Duration::from_secs(30)).contains(&retry_in), "{retry_in:?}");
+    let closed_at = Instant::now();
+    tokio::time::pause();
+    assert!(matches!(ended_in_time(&mut stage).await, Event::Connecting));
+    assert!(closed_at.elapsed() >= retry_in);
+}
+
+#[tokio::test]
+async fn who_is_kicked_or_banned_stays_out() {
+    for why in ["You were disconnected by rui", "You were banned by rui for 1h: being rude"] {
+        let mut stage = Stage::set("ana").await;
+        let mut puppet = stage.accept("ana").await;
+        puppet.confirm("ana").await;
+        assert!(matches!(stage.event().await, Event::Joined { .. }));
+        puppet.say(&format!("server | ana | error_message | {why}")).await;
+        drop(puppet);
+        assert!(matches!(stage.event().await, Event::Received(_)));
+        match stage.event().await {
+            Event::Ended(End::SentAway(said)) => assert_eq!(said, why),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_the_server_has_not_missed_yet_is_asked_for_again() {
+    let mut stage = Stage::set("ana").await;
+    let mut puppet = stage.accept("ana").await;
+    puppet.confirm("ana").await;
+    assert!(matches!(stage.event().await, Event::Joined { .. }));
+    drop(puppet);
+    let taken = "This username is already taken. You need to connect again and use another one";
+    for _ in 0..2 {
+        assert!(matches!(stage.event().await, Event::Cut { .. }));
+        let mut puppet = stage.accept("ana").await;
+        puppet.say(&format!("server | new_client: ana | connection_error | {taken}")).await;
+    }
+    assert!(matches!(stage.event().await, Event::Cut { .. }));
+    let mut puppet = stage.accept("ana").await;
+    puppet.confirm("ana").await;
+    assert!(matches!(stage.event().await, Event::Joined { .. }));
+}
+
 #[tokio::test]
 async fn who_thinks_of_a_password_may_take_long() {
     let mut stage = Stage::set("ana").await;

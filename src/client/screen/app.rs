@@ -13,18 +13,20 @@ use zeroize::Zeroizing;
 
 use super::{
     clock::Now,
-    entry::{Entry, Kind},
+    entry::{Entry, Kind, Standing},
     farewell::Farewell,
     help,
     layout::Panes,
     line::Line,
     log::Log,
+    pasting::Pasted,
     people::People,
     place::Place,
     sound::{Listening, Playing},
     theme::Theme,
     typed,
     unconfirmed::Unconfirmed,
+    wheel::Arrow,
 };
 use crate::{
     client::{
@@ -88,6 +90,8 @@ pub enum Effect {
     Hear(play::Order),
     /// Draw all of the screen anew: something else wrote to it.
     Redraw,
+    /// Give the terminal back and stop, until the shell has this program go on.
+    Suspend,
 }
 
 /// How it stands with the connection.
@@ -120,6 +124,8 @@ pub enum Prompt {
     },
     /// Whether to end the server.
     Close,
+    /// What to do with lines that were pasted.
+    Paste(Pasted),
     /// Nothing; it is over, and this is why.
     Over(Farewell),
 }
@@ -143,6 +149,10 @@ pub struct App {
     pub(super) help: Option<usize>,
     pub(super) size: Size,
     pub(super) unconfirmed: Unconfirmed,
+    /// When an echo is to be sent that confirms what was sent before.
+    pub(super) confirm_at: Option<Instant>,
+    /// When the server said something last.
+    pub(super) heard_at: Instant,
     /// Lists of files that come in parts.
     pub(super) lists: Assembly,
     /// What one plays to others.
@@ -150,10 +160,15 @@ pub struct App {
     /// What one hears of others.
     pub(super) listening: Listening,
     effects: VecDeque<Effect>,
+    pub(super) arrow: Option<Arrow>,
+    /// The name in the prompt was refused: typing replaces it.
+    pub(super) is_name_refused: bool,
     /// Why the last name was not given.
     pub(super) refused: Option<String>,
     /// Why there was no connection the last time that one was tried.
     pub(super) no_connection: Option<String>,
+    /// The last connection ended because the server did.
+    pub(super) is_closed: bool,
     /// `exit` was sent; it is not waited for longer than this.
     pub(super) leaving: Option<Instant>,
     pub(super) farewell: Option<Farewell>,
@@ -177,12 +192,17 @@ impl App {
             help: None,
             size: Size::new(80, 24),
             unconfirmed: Unconfirmed::default(),
+            confirm_at: None,
+            heard_at: now.at,
             lists: Assembly::default(),
             playing: Playing::default(),
             listening: Listening::default(),
             effects: VecDeque::new(),
+            arrow: None,
+            is_name_refused: false,
             refused: None,
             no_connection: None,
+            is_closed: false,
             leaving: None,
             farewell: None,
         };
@@ -242,7 +262,10 @@ impl App {
             }
             _ => None,
         };
-        [list, countdown, self.leaving, self.lists.due()].into_iter().flatten().min()
+        [list, countdown, self.leaving, self.lists.due(), self.confirm_at, self.next_silence(now)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Time went by.
@@ -257,8 +280,10 @@ impl App {
             // Together: the one marks the end of the other's answer.
             self.send(typed::list_clients(&self.name));
             self.send(typed::echo(&self.name, &mark));
-            self.unconfirmed.mark(mark);
+            self.unconfirmed.mark(mark, now.at);
+            self.confirm_at = None;
         }
+        self.confirm(now);
     }
 
     /// Leaves, with a goodbye where there is somebody to say it to; asked for again, without.
@@ -270,6 +295,7 @@ impl App {
             self.farewell = Some(match (&self.prompt, self.refused.take()) {
                 (Prompt::Over(why), _) => why.clone(),
                 (_, Some(why)) => Farewell::Refused(why),
+                _ if self.is_closed => Farewell::ServerClosed,
                 _ => Farewell::Left,
             });
         }
@@ -294,6 +320,11 @@ impl App {
         if self.has_room() {
             self.effects.push_back(Effect::Redraw);
         }
+    }
+
+    /// Drops messages that were not given to the connection before it broke.
+    pub(super) fn forget_sending(&mut self) {
+        self.effects.retain(|effect| !matches!(effect, Effect::Command(link::Command::Send(_))));
     }
 
     /// Leaves a message to be sent. Whether there was room.
@@ -331,7 +362,8 @@ impl App {
     }
 
     pub(super) fn say(&mut self, now: Now, kind: Kind, text: &str) {
-        self.log.push(Entry { clock: now.clock, kind, text: text.to_owned() });
+        let (clock, text) = (now.clock, text.to_owned());
+        self.log.push(Entry { clock, kind, text, standing: Standing::Settled });
     }
 
     pub(super) fn note(&mut self, now: Now, text: &str) {

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::{
     app::{App, Connection, Prompt},
     clock::Now,
+    entry::Standing,
     farewell::Farewell,
 };
 use crate::client::link;
@@ -23,6 +24,7 @@ impl App {
                 } else if let Some(exposure) = self.place.exposure {
                     self.error(now, &format!("Warning: {exposure}"));
                 }
+                self.put_paste_into_line();
                 self.hint = Some(format!("{name} has a password. It is not shown as you type"));
                 self.prompt = Prompt::Password { name, typed: Zeroizing::new(String::new()) };
             }
@@ -30,52 +32,77 @@ impl App {
             link::Event::MessageBytes(limit) => self.message_bytes = limit,
             link::Event::Received(item) => self.received(item, now),
             link::Event::Cut { why, retry_in } => self.cut(&why, retry_in, now),
+            link::Event::Closed { retry_in } => self.closed(retry_in, now),
             link::Event::Ended(end) => self.ended(end, now),
         }
     }
 
     fn joined(&mut self, name: String, now: Now) {
-        self.no_connection = None;
+        (self.no_connection, self.is_closed) = (None, false);
         self.note(now, &format!("You are {name} on {}. /help shows what you can do.", self.place.server));
         self.name = name;
         (self.refused, self.hint) = (None, None);
         self.connection = Connection::Joined;
-        self.prompt = Prompt::Talk;
+        self.heard_at = now.at;
+        if !matches!(self.prompt, Prompt::Paste(_)) {
+            self.prompt = Prompt::Talk;
+        }
         self.people.joined(now.at);
         self.tick(now);
     }
 
     fn cut(&mut self, why: &str, retry_in: Duration, now: Now) {
+        if self.connection == Connection::Joined {
+            self.error(now, &format!("The connection broke: {why}. It is made again by itself."));
+        } else if self.no_connection.as_deref() != Some(why) {
+            // Said once, not at each try.
+            self.error(now, &format!("No connection: {why}"));
+        }
+        self.no_connection = Some(why.to_owned());
+        self.lost(retry_in, now);
+    }
+
+    fn closed(&mut self, retry_in: Duration, now: Now) {
+        self.error(now, "The server closed. It is tried again by itself; Ctrl-C leaves.");
+        self.is_closed = true;
+        self.lost(retry_in, now);
+    }
+
+    /// There is no connection until another is made.
+    fn lost(&mut self, retry_in: Duration, now: Now) {
         if self.leaving.is_some() {
             self.farewell = Some(Farewell::Left);
         }
         if matches!(self.prompt, Prompt::Password { .. } | Prompt::Close) {
             self.prompt = Prompt::Talk;
         }
-        if self.connection == Connection::Joined {
-            self.error(now, &format!("The connection broke: {why}. It is made again by itself."));
-            for text in self.unconfirmed.take() {
-                self.error(now, &format!("Not known whether this arrived: {text}"));
-            }
-            self.people.cut();
-        } else if self.no_connection.as_deref() != Some(why) {
-            // Said once, not at each try.
-            self.error(now, &format!("No connection: {why}"));
-        }
-        self.no_connection = Some(why.to_owned());
+        self.put_away_unconfirmed(now);
         self.connection = Connection::Cut(now.at + retry_in);
+    }
+
+    /// Shows what may not have arrived, and sends none of it.
+    fn put_away_unconfirmed(&mut self, now: Now) {
+        self.forget_sending();
+        self.confirm_at = None;
+        self.people.cut();
+        for (number, text) in self.unconfirmed.take() {
+            self.log.settle(number, Standing::Unknown);
+            self.error(now, &format!("Not known whether this arrived: {text}"));
+        }
     }
 
     fn ended(&mut self, end: link::End, now: Now) {
         let was_joined = self.connection == Connection::Joined;
+        let is_said = matches!(end, link::End::SentAway(_));
         self.connection = Connection::Over;
-        self.people.cut();
+        self.put_away_unconfirmed(now);
         self.help = None;
         let why = match end {
             link::End::Left => Farewell::Left,
             link::End::NoConnection(why) => Farewell::NoConnection(why.to_string()),
             link::End::LetsNobodyIn(why) => Farewell::NoConnection(why.to_string()),
             link::End::ServerClosed => Farewell::ServerClosed,
+            link::End::SentAway(why) => Farewell::Refused(why),
             link::End::NotLetIn(why) if was_joined => Farewell::Refused(why),
             link::End::NotLetIn(why) => {
                 if self.leaving.is_some() {
@@ -88,13 +115,22 @@ impl App {
         };
         match &why {
             Farewell::ServerClosed => self.error(now, "The server closed."),
+            Farewell::Refused(_) if is_said => self.note(now, "You stay out until you press Enter."),
             Farewell::Refused(why) => self.error(now, &format!("The server sent you away: {why}")),
             Farewell::Left | Farewell::NoConnection(_) => self.farewell = Some(why.clone()),
         }
         if self.leaving.is_some() {
             self.farewell = Some(why.clone());
         }
+        self.put_paste_into_line();
         self.prompt = Prompt::Over(why);
+    }
+
+    /// Something else is asked for: what was pasted waits in the line.
+    fn put_paste_into_line(&mut self) {
+        if let Prompt::Paste(pasted) = std::mem::replace(&mut self.prompt, Prompt::Talk) {
+            self.paste_as_one_line(&pasted.into_whole());
+        }
     }
 
     /// No more events come; the last should have said why.
@@ -109,6 +145,8 @@ impl App {
         self.note(now, "Type another name, or the same to try it again, and Enter.");
         self.refused = Some(why.to_owned());
         self.connection = Connection::None;
+        self.put_paste_into_line();
         self.prompt = Prompt::Name(Input::new(self.name.clone()));
+        self.is_name_refused = true;
     }
 }

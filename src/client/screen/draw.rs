@@ -5,7 +5,7 @@ use std::time::Instant;
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
-    style::Style,
+    style::{Modifier, Style},
 };
 
 use super::{
@@ -156,7 +156,7 @@ impl App {
         }
         let style = self.theme.notable();
         let whole = glyphs(label, style);
-        let is_typed_after = !matches!(self.prompt, Prompt::Close | Prompt::Over(_));
+        let is_typed_after = !matches!(self.prompt, Prompt::Close | Prompt::Paste(_) | Prompt::Over(_));
         // A long name must leave room to type.
         if is_typed_after && width(&whole) * 2 > columns {
             glyphs("> ", style)
@@ -178,6 +178,11 @@ impl App {
                 let (before, after) = halves(self.line.text(), self.line.cursor());
                 ("> ".to_owned(), before, after)
             }
+            // As what is selected looks in an editor: typing replaces it.
+            Prompt::Name(input) if self.is_name_refused => {
+                let selected = plain.add_modifier(Modifier::REVERSED);
+                ("Your name: ".to_owned(), glyphs(input.value(), selected), Row::new())
+            }
             Prompt::Name(input) => {
                 let (before, after) = halves(input.value(), input.cursor());
                 ("Your name: ".to_owned(), before, after)
@@ -187,7 +192,8 @@ impl App {
                 (format!("Password of {name}: "), glyphs(&mask, plain), Row::new())
             }
             Prompt::Close => ("End the server for everyone? y/n ".to_owned(), Row::new(), Row::new()),
-            Prompt::Over(_) => ("It is over. Enter leaves. ".to_owned(), Row::new(), Row::new()),
+            Prompt::Paste(pasted) => (pasted.question(), Row::new(), Row::new()),
+            Prompt::Over(_) => ("Enter tries again, Esc leaves. ".to_owned(), Row::new(), Row::new()),
         }
     }
 }

@@ -41,6 +41,20 @@ pub enum Kind {
     Error,
 }
 
+/// What is known of the user's own words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// The server carried them out; also that of everything else.
+    #[default]
+    Settled,
+    /// They were sent, under this number of [`super::unconfirmed::Unconfirmed`].
+    Waiting(u64),
+    /// The connection broke before they were confirmed.
+    Unknown,
+    /// The server did not carry them out.
+    Refused,
+}
+
 /// One thing in the conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -50,6 +64,8 @@ pub struct Entry {
     pub kind: Kind,
     /// The words, as they came.
     pub text: String,
+    /// What is known of them.
+    pub standing: Standing,
 }
 
 impl Entry {
@@ -82,6 +98,12 @@ impl Entry {
     }
 
     fn sign(&self, theme: Theme) -> (&'static str, Style) {
+        match self.standing {
+            Standing::Settled => {}
+            Standing::Waiting(_) => return ("…", theme.quiet()),
+            Standing::Unknown => return ("?", theme.error()),
+            Standing::Refused => return ("!", theme.error()),
+        }
         match &self.kind {
             Kind::Said { private: true, .. } => ("*", theme.private()),
             Kind::Said { .. } => (" ", Style::new()),
@@ -131,7 +153,8 @@ mod tests {
     use super::*;
 
     fn drawn(kind: Kind, text: &str, columns: usize) -> Vec<String> {
-        let entry = Entry { clock: Clock { hour: 9, minute: 5 }, kind, text: text.to_owned() };
+        let (clock, text, standing) = (Clock { hour: 9, minute: 5 }, text.to_owned(), Standing::Settled);
+        let entry = Entry { clock, kind, text, standing };
         let rows = entry.rows(columns, Theme::new(true));
         rows.iter().map(|row| row.iter().map(|glyph| glyph.symbol.as_str()).collect()).collect()
     }

@@ -2,7 +2,12 @@
 
 use std::fmt::Write;
 
-use super::{app::App, clock::Now, entry::Kind, people::Fresh};
+use super::{
+    app::App,
+    clock::Now,
+    entry::{Kind, Standing},
+    people::Fresh,
+};
 use crate::client::{
     Received,
     decoder::Item,
@@ -19,6 +24,7 @@ const MAX_LISTED: usize = 500;
 impl App {
     /// Something came.
     pub(super) fn received(&mut self, item: Item, now: Now) {
+        self.heard_at = now.at;
         match item {
             Item::Message(message) => self.message(&message, now),
             Item::Noise(line) => self.note(now, &format!("Not a message: {line}")),
@@ -29,8 +35,9 @@ impl App {
         match message.meaning() {
             Meaning::Said { by, to, text } => self.said(by, to, text, now),
             Meaning::Echo(text) => {
-                self.unconfirmed.came_back(text);
+                self.came_back(text);
                 match self.people.echo(text) {
+                    None if self.unconfirmed.is_mark(text) => {}
                     None => self.say(now, Kind::Echo, text),
                     Some(fresh) => self.fresh(&fresh, now),
                 }
@@ -80,16 +87,27 @@ impl App {
 
     fn said(&mut self, by: &str, to: Audience, text: &str, now: Now) {
         let own = by == self.name;
-        if own && to == Audience::All {
-            self.unconfirmed.came_back(text);
-        }
         self.people.heard(by);
+        // What was shown when it was sent has its place now.
+        if own && to != Audience::Others && self.came_back(text) {
+            return;
+        }
         let (to, private) = match to {
             Audience::All => (None, false),
             Audience::Others => (Some("others".to_owned()), false),
             Audience::Me => (Some(self.name.clone()), true),
         };
         self.say(now, Kind::Said { by: by.to_owned(), to, private, own }, text);
+    }
+
+    /// Something that was sent came back: all up to it has arrived. Whether it is words that are shown already.
+    fn came_back(&mut self, text: &str) -> bool {
+        let came_back = self.unconfirmed.came_back(text);
+        for settled in came_back.settled {
+            let standing = if settled.is_carried_out { Standing::Settled } else { Standing::Refused };
+            self.log.settle(settled.number, standing);
+        }
+        came_back.words.is_some()
     }
 
     /// A new list of who is here.

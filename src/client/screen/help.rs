@@ -10,10 +10,11 @@ use crate::protocol::Operation;
 const LEFT_COLUMNS: usize = 24;
 
 /// Keys that are worth telling.
-const KEYS: [(&str, &str); 12] = [
+const KEYS: [(&str, &str); 14] = [
     ("Enter", "send; text without a slash goes to everyone"),
     ("Tab, Shift-Tab", "complete a command or a name; again: the next, the previous"),
-    ("Up, Down", "what you typed before"),
+    ("Up, Down", "what you typed before; with something typed, or by the wheel: look back"),
+    ("Ctrl-P, Ctrl-N", "what you typed before, whatever is typed"),
     ("PgUp, PgDn", "look back; Shift-Up and Shift-Down by one row"),
     ("Ctrl-Home, Ctrl-End", "the oldest, the newest"),
     ("Esc", "back to the newest; close this help"),
@@ -21,6 +22,7 @@ const KEYS: [(&str, &str); 12] = [
     ("Ctrl-U, Ctrl-K", "delete to the begin, to the end of the line"),
     ("Ctrl-W", "delete a word; Ctrl-Y puts back what was deleted last"),
     ("Ctrl-L", "draw the screen anew"),
+    ("Ctrl-Z", "stop, and give the terminal to the shell; fg goes on"),
     ("F1", "this help"),
     ("Ctrl-C", "put the line away, or leave"),
 ];
@@ -33,12 +35,14 @@ const HERE: [(&str, &str); 3] = [
 ];
 
 /// Signs before messages.
-const SIGNS: [(&str, &str); 5] = [
+const SIGNS: [(&str, &str); 7] = [
     ("*", "private: nobody else got it"),
     ("=", "your own words, come back"),
     ("#", "a list of files"),
     ("-", "a notice"),
-    ("!", "something went wrong"),
+    ("!", "something went wrong; before your own words: the server refused them"),
+    ("…", "your words, not known to have arrived yet"),
+    ("?", "your words; the connection broke before it was known whether they arrived"),
 ];
 
 /// The help, in rows of so many columns.

@@ -5,9 +5,9 @@ use tui_input::{Input, InputRequest};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
-    app::{App, Connection, Prompt},
+    app::{App, Connection, Effect, Prompt},
     clock::Now,
-    entry::{Entry, Kind},
+    entry::{Entry, Kind, Standing},
     line,
     typed::{self, Typed},
 };
@@ -23,6 +23,7 @@ impl App {
         if self.key_anywhere(key, now) {
             return;
         }
+        let replaces = std::mem::take(&mut self.is_name_refused) && line::typed(key).is_some();
         match &mut self.prompt {
             Prompt::Talk => self.key_in_talk(key, now),
             Prompt::Name(input) => {
@@ -30,6 +31,9 @@ impl App {
                     let name = input.value().trim().to_owned();
                     self.take_name(name);
                 } else {
+                    if replaces {
+                        input.reset();
+                    }
                     edit_name(input, key);
                 }
             }
@@ -47,12 +51,15 @@ impl App {
                 }
             },
             Prompt::Close => self.key_in_close(key, now),
-            Prompt::Over(why) => {
-                if matches!(key.code, KeyCode::Enter | KeyCode::Esc | KeyCode::Char(' ' | 'q')) {
+            Prompt::Paste(_) => self.key_in_paste(key, now),
+            Prompt::Over(why) => match key.code {
+                KeyCode::Enter => self.introduce(self.name.clone()),
+                KeyCode::Esc | KeyCode::Char('q') => {
                     let why = why.clone();
                     self.go(why);
                 }
-            }
+                _ => {}
+            },
         }
     }
 
@@ -63,14 +70,19 @@ impl App {
             KeyCode::Char('c') if control => self.interrupt(now),
             KeyCode::Char('d') if control && self.nothing_is_typed() => self.leave(now),
             KeyCode::Char('l') if control => self.redraw(),
+            KeyCode::Char('z') if control => {
+                self.leave_effect(Effect::Suspend);
+            }
             KeyCode::F(1) => self.toggle_help(),
             KeyCode::Esc if self.help.is_some() => self.help = None,
             KeyCode::PageUp | KeyCode::Home if control => self.scroll_to_top(),
             KeyCode::PageDown | KeyCode::End if control => self.scroll_to_bottom(),
             KeyCode::PageUp => self.scroll_up(self.page()),
             KeyCode::PageDown => self.scroll_down(self.page()),
-            KeyCode::Up if self.help.is_some() => self.scroll_up(1),
-            KeyCode::Down if self.help.is_some() => self.scroll_down(1),
+            KeyCode::Up if self.help.is_some() || !matches!(self.prompt, Prompt::Talk) => self.scroll_up(1),
+            KeyCode::Down if self.help.is_some() || !matches!(self.prompt, Prompt::Talk) => {
+                self.scroll_down(1)
+            }
             KeyCode::Up if key.modifiers.contains(KeyModifiers::SHIFT) => self.scroll_up(1),
             KeyCode::Down if key.modifiers.contains(KeyModifiers::SHIFT) => self.scroll_down(1),
             _ => return false,
@@ -84,6 +96,7 @@ impl App {
             Prompt::Name(input) => input.value().is_empty(),
             Prompt::Password { typed, .. } => typed.is_empty(),
             Prompt::Close | Prompt::Over(_) => true,
+            Prompt::Paste(_) => false,
         }
     }
 
@@ -93,8 +106,7 @@ impl App {
             KeyCode::Char('p') if control => self.line.older(),
             KeyCode::Char('n') if control => self.line.newer(),
             KeyCode::Enter => self.enter(now),
-            KeyCode::Up => self.line.older(),
-            KeyCode::Down => self.line.newer(),
+            KeyCode::Up | KeyCode::Down => self.arrow(key.code == KeyCode::Up, now),
             KeyCode::Tab => self.complete(false),
             KeyCode::BackTab => self.complete(true),
             KeyCode::Esc => self.log.follow(),
@@ -125,20 +137,13 @@ impl App {
     /// Something was pasted.
     pub fn paste(&mut self, text: &str) {
         self.hint = None;
+        let replaces = std::mem::take(&mut self.is_name_refused);
         match &mut self.prompt {
-            Prompt::Talk => {
-                let pasted = self.line.paste(text);
-                self.hint = match (pasted.blanks, pasted.left_out) {
-                    (0, 0) => None,
-                    (blanks, 0) => {
-                        Some(format!("Pasted as one line; {blanks} line ends or tabs became blanks"))
-                    }
-                    (_, out) => {
-                        Some(format!("Pasted as one line; {out} characters that cannot be sent left out"))
-                    }
-                };
-            }
+            Prompt::Talk => self.paste_into_line(text),
             Prompt::Name(input) => {
+                if replaces {
+                    input.reset();
+                }
                 for c in text.trim().chars().filter(|c| !c.is_control()).take(2 * MAX_NAME_CHARS) {
                     input.handle(InputRequest::InsertChar(c));
                 }
@@ -146,7 +151,7 @@ impl App {
             Prompt::Password { typed, .. } => {
                 text.trim_end_matches(['\r', '\n']).chars().for_each(|c| type_secretly(typed, c));
             }
-            Prompt::Close | Prompt::Over(_) => {}
+            Prompt::Close | Prompt::Paste(_) | Prompt::Over(_) => {}
         }
     }
 
@@ -158,6 +163,8 @@ impl App {
         } else if matches!(self.prompt, Prompt::Close) {
             self.prompt = Prompt::Talk;
             self.hint = Some("The server goes on. Ctrl-C again leaves".to_owned());
+        } else if matches!(self.prompt, Prompt::Paste(_)) {
+            self.forget_paste("Nothing was pasted. Ctrl-C again leaves");
         } else {
             self.leave(now);
         }
@@ -226,39 +233,56 @@ impl App {
     }
 
     fn send_typed(&mut self, line: Line, now: Now) {
+        let typed = self.line.text().to_owned();
+        if self.send_words(line, typed, now) {
+            self.line.take();
+        } else {
+            self.hint = Some("Not sent: the server takes nothing just now. Enter tries again".to_owned());
+        }
+    }
+
+    /// Sends what was typed so. Whether there was room for it.
+    pub(super) fn send_words(&mut self, line: Line, typed: String, now: Now) -> bool {
         let message = line.message();
         let own_copy = self.own_copy(&message, now);
+        let is_to_oneself = message.destination == self.name;
         let operation = message.operation.to_owned();
         self.note_asked(&message, now);
         let returns = match Operation::from_wire(message.operation) {
             Some(Operation::Broadcast | Operation::Echo) => Some(message.data.to_owned()),
+            Some(Operation::PrivateMessage) if is_to_oneself => Some(message.data.to_owned()),
             _ => None,
         };
         if !self.send(line) {
             self.not_played(&operation, "");
-            self.hint = Some("Not sent: the server takes nothing just now. Enter tries again".to_owned());
-            return;
+            return false;
         }
-        let typed = self.line.take();
-        self.unconfirmed.words(typed, returns);
-        if let Some(entry) = own_copy {
-            self.log.push(entry);
+        match own_copy {
+            Some(entry) if returns.is_some() => self.log.push_waiting(entry),
+            // At once in its place: what others answer to it comes below.
+            Some(entry) => self.log.push(entry),
+            None => {}
         }
+        if returns.is_none() {
+            self.confirm_soon(now.at);
+        }
+        self.unconfirmed.words(typed, returns, now.at);
         self.log.follow();
         self.log.all_is_seen();
+        true
     }
 
-    /// What is shown at once of what one sends, because it does not come back.
+    /// What is shown at once of what the user says, marked until it is known to have arrived.
     fn own_copy(&self, message: &Message<'_>, now: Now) -> Option<Entry> {
         let (to, private) = match Operation::from_wire(message.operation)? {
-            Operation::PrivateMessage if message.destination != self.name => {
-                (message.destination.to_owned(), true)
-            }
-            Operation::BroadcastNotMe => ("others".to_owned(), false),
+            Operation::PrivateMessage => (Some(message.destination.to_owned()), true),
+            Operation::BroadcastNotMe => (Some("others".to_owned()), false),
+            Operation::Broadcast => (None, false),
             _ => return None,
         };
-        let kind = Kind::Said { by: self.name.clone(), to: Some(to), private, own: true };
-        Some(Entry { clock: now.clock, kind, text: message.data.to_owned() })
+        let kind = Kind::Said { by: self.name.clone(), to, private, own: true };
+        let standing = Standing::Waiting(self.unconfirmed.next_number());
+        Some(Entry { clock: now.clock, kind, text: message.data.to_owned(), standing })
     }
 
     fn toggle_help(&mut self) {
@@ -270,7 +294,7 @@ impl App {
         usize::from(self.panes().log.height).saturating_sub(1).max(1)
     }
 
-    fn scroll_up(&mut self, by: usize) {
+    pub(super) fn scroll_up(&mut self, by: usize) {
         if let Some(at) = &mut self.help {
             *at = at.saturating_sub(by);
             return;
@@ -279,7 +303,7 @@ impl App {
         self.log.up(by, pane, |entry: &Entry| entry.rows(columns, theme).len());
     }
 
-    fn scroll_down(&mut self, by: usize) {
+    pub(super) fn scroll_down(&mut self, by: usize) {
         if let Some(at) = &mut self.help {
             *at = at.saturating_add(by);
             self.clamp_help();

@@ -22,6 +22,13 @@ pub struct Line {
     completion: Option<Completion>,
 }
 
+/// What was typed at a moment.
+#[derive(Debug)]
+pub struct Typed {
+    input: Input,
+    recalled: Option<(usize, String)>,
+}
+
 /// What became of a paste.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pasted {
@@ -48,6 +55,24 @@ impl Line {
     #[must_use]
     pub fn completion(&self) -> Option<&Completion> {
         self.completion.as_ref()
+    }
+
+    /// Whether something is typed that is not a line typed before.
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        let recalled = self.recalled.as_ref().map(|(at, _)| self.history[*at].as_str());
+        !self.text().is_empty() && recalled != Some(self.text())
+    }
+
+    /// What is typed, to be put back by [`Self::put_back`].
+    #[must_use]
+    pub fn typed(&self) -> Typed {
+        Typed { input: self.input.clone(), recalled: self.recalled.clone() }
+    }
+
+    /// Puts back what was typed, the cursor included.
+    pub fn put_back(&mut self, typed: Typed) {
+        (self.input, self.recalled, self.completion) = (typed.input, typed.recalled, None);
     }
 
     /// Puts a text in place of what is typed, the cursor at its end.

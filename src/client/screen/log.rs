@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::entry::Entry;
+use super::entry::{Entry, Standing};
 
 /// The most entries that are kept.
 pub const MOST_ENTRIES: usize = 10_000;
@@ -31,6 +31,9 @@ pub struct Log {
     /// The number of the oldest that is kept; they are numbered in turn.
     first: u64,
     bytes: usize,
+    /// How many of the newest are the user's own words that have not come back yet. What comes stands above them, so that
+    /// they take the place in the conversation that they have for everyone.
+    waiting: usize,
     view: View,
     /// Came while an older place was looked at.
     unseen: u64,
@@ -46,6 +49,7 @@ impl Default for Log {
             entries: VecDeque::new(),
             first: 0,
             bytes: 0,
+            waiting: 0,
             view: View::Following,
             unseen: 0,
             mark: None,
@@ -55,15 +59,37 @@ impl Default for Log {
 }
 
 impl Log {
+    /// Adds words of the user that will come back, below everything else.
+    pub fn push_waiting(&mut self, entry: Entry) {
+        let above = std::mem::take(&mut self.waiting);
+        self.push(entry);
+        self.waiting = above.saturating_add(1).min(self.entries.len());
+    }
+
+    /// The user's words of this number came back, or never will. Those that waited below everything else take their
+    /// place in the conversation now.
+    pub fn settle(&mut self, number: u64, standing: Standing) {
+        let is_it = |entry: &Entry| entry.standing == Standing::Waiting(number);
+        let Some(place) = self.entries.iter().rposition(is_it) else { return };
+        let first_waiting = self.entries.len() - self.waiting;
+        if place < first_waiting {
+            self.entries[place].standing = standing;
+        } else if let Some(entry) = self.entries.remove(place) {
+            self.entries.insert(first_waiting, Entry { standing, ..entry });
+            self.waiting -= 1;
+        }
+    }
+
     /// Adds the newest; the oldest go where there are too many.
     pub fn push(&mut self, entry: Entry) {
         self.bytes += entry.bytes();
-        self.entries.push_back(entry);
+        let place = self.entries.len() - self.waiting;
+        self.entries.insert(place, entry);
         if self.view != View::Following {
             self.unseen += 1;
         }
         if (self.view != View::Following || self.is_unfocused) && self.mark.is_none() {
-            self.mark = Some(self.end() - 1);
+            self.mark = Some(self.first + place as u64);
         }
         while self.entries.len() > MOST_ENTRIES || (self.bytes > MOST_BYTES && self.entries.len() > 1) {
             if let Some(oldest) = self.entries.pop_front() {
@@ -71,6 +97,7 @@ impl Log {
                 self.first += 1;
             }
         }
+        self.waiting = self.waiting.min(self.entries.len());
         if let View::At { number, .. } = self.view
             && number < self.first
         {
@@ -237,7 +264,12 @@ mod tests {
     };
 
     fn entry(text: &str) -> Entry {
-        Entry { clock: Clock { hour: 1, minute: 2 }, kind: Kind::Notice, text: text.to_owned() }
+        let (clock, text) = (Clock { hour: 1, minute: 2 }, text.to_owned());
+        Entry { clock, kind: Kind::Notice, text, standing: Standing::Settled }
+    }
+
+    fn waiting(text: &str, number: u64) -> Entry {
+        Entry { standing: Standing::Waiting(number), ..entry(text) }
     }
 
     /// As high as its text has words.
@@ -305,6 +337,33 @@ mod tests {
         log.focus(true);
         log.all_is_seen();
         assert_eq!(shown(&log), "c d e");
+    }
+
+    #[test]
+    fn own_words_wait_below_and_take_their_place_when_they_come_back() {
+        let mut log = Log::default();
+        log.push(entry("a"));
+        log.push_waiting(waiting("mine", 0));
+        log.push_waiting(waiting("too", 1));
+        log.push(waiting("private", 2));
+        assert_eq!(shown(&log), "private mine too");
+        log.settle(2, Standing::Settled);
+        log.push(entry("b"));
+        assert_eq!(shown(&log), "b mine too");
+        log.settle(0, Standing::Settled);
+        log.push(entry("c"));
+        assert_eq!(shown(&log), "mine c too");
+        log.settle(1, Standing::Unknown);
+        log.settle(7, Standing::Settled);
+        log.push(entry("d"));
+        assert_eq!(shown(&log), "c too d");
+        let standing: Vec<_> = log.entries.iter().map(|entry| entry.standing).collect();
+        assert_eq!(standing.iter().filter(|standing| **standing != Standing::Settled).count(), 1);
+        log.focus(false);
+        log.push_waiting(waiting("mine", 3));
+        log.push(entry("e"));
+        log.push(entry("f"));
+        assert_eq!(shown(&log), "e f mine");
     }
 
     #[test]

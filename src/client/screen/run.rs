@@ -7,11 +7,9 @@ use std::{
 };
 
 use crossterm::{
-    event::{Event as Input, EventStream, KeyEventKind},
+    event::{Event as Input, KeyEventKind},
     style::force_color_output,
 };
-use futures_util::StreamExt;
-use ratatui::layout::Size;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc::{Permit, Receiver, Sender, channel, error::SendError},
@@ -21,8 +19,8 @@ use super::{
     app::{App, Effect},
     clock::Now,
     farewell::Farewell,
+    hold::{Happened, Hold},
     place::Place,
-    terminal::Screen,
     theme::Theme,
 };
 use crate::{
@@ -48,6 +46,9 @@ const PICTURE_EVERY: Duration = Duration::from_millis(33);
 /// How many events are taken between two looks at the keys.
 const EVENTS_AT_ONCE: usize = 256;
 
+/// How many keys are taken between two looks at everything else.
+const INPUTS_AT_ONCE: usize = 64;
+
 /// What happens with what is played, and was not shown yet.
 const MOST_NEWS: usize = 64;
 
@@ -69,18 +70,20 @@ pub async fn run(
     let publisher = Publisher::begin(folder.as_ref().map(Folder::opener), asking, dialer.clone(), to_app);
     let sharer = Sharer::begin(folder, to_driver);
     let (mut signals, mut hang_up) = (Signals::new()?, signal(SignalKind::hangup())?);
-    let mut screen = Screen::take()?;
+    let mut hold = Hold::take()?;
     // Not what the library makes of the environment: that was considered where the theme was chosen.
     force_color_output(theme.has_colours());
     let mut app = App::new(Place::from(&dialer), name, theme, Now::read());
-    app.resize(screen.size()?);
-    let mut keys = EventStream::new();
+    if let Some(screen) = hold.screen() {
+        app.resize(screen.size()?);
+    }
     let mut driver = Driver {
         dialer,
         app,
         conversation: None,
         waiting: None,
         is_spoilt: false,
+        suspends: false,
         sharer,
         answers,
         publisher,
@@ -94,8 +97,14 @@ pub async fn run(
         if let Some(farewell) = driver.app.farewell() {
             return Ok(farewell.clone());
         }
+        if std::mem::take(&mut driver.suspends) {
+            hold.suspend().await;
+        }
         let now = Instant::now();
-        if is_stale && now >= next_picture {
+        if is_stale
+            && now >= next_picture
+            && let Some(screen) = hold.screen()
+        {
             if std::mem::take(&mut driver.is_spoilt) {
                 screen.clear()?;
             }
@@ -108,12 +117,13 @@ pub async fn run(
             (is_stale, next_picture) = (false, Instant::now() + PICTURE_EVERY);
         }
         let tick = driver.app.deadline(now);
-        let wake = tick.into_iter().chain(is_stale.then_some(next_picture)).min();
+        let has_screen = hold.screen().is_some();
+        let wake = tick.into_iter().chain((is_stale && has_screen).then_some(next_picture)).min();
         tokio::select! {
-            input = keys.next() => {
-                let input = input.ok_or(io::ErrorKind::UnexpectedEof)??;
-                is_stale |= driver.input(input);
-            }
+            happened = hold.next() => match happened? {
+                Happened::Input(input) => is_stale |= driver.inputs(input, &mut hold)?,
+                Happened::Back => is_stale = true,
+            },
             () = driver.converse() => is_stale = true,
             () = reached(wake.map(Into::into)) => {}
             () = signals.next() => driver.app.leave(Now::read()),
@@ -142,6 +152,8 @@ struct Driver {
     waiting: Option<link::Command>,
     /// All of the screen is to be drawn anew.
     is_spoilt: bool,
+    /// The program is to be stopped, as the shell asks for by Ctrl-Z.
+    suspends: bool,
     /// Whom to ask what there is to tell of files.
     sharer: Sharer,
     /// What it has to tell.
@@ -168,6 +180,7 @@ impl Driver {
                 Effect::Command(command) => self.waiting = Some(command),
                 Effect::AnswerFiles { asker } => self.answer_files(&asker),
                 Effect::Redraw => self.is_spoilt = true,
+                Effect::Suspend => self.suspends = true,
                 Effect::Publish { by, data } => {
                     let done = self.publisher.summoned(self.app.name(), &by, &data);
                     self.too_much(done);
@@ -248,19 +261,44 @@ impl Driver {
         for _ in 0..EVENTS_AT_ONCE {
             note_refusal(&self.sharer, &event);
             self.app.event(event, now);
-            let Ok(next) = events.try_recv() else { return };
+            let Ok(next) = events.try_recv() else { return self.forget_sending() };
             event = next;
         }
         note_refusal(&self.sharer, &event);
         self.app.event(event, now);
+        self.forget_sending();
     }
 
-    /// Takes what the terminal says. Whether it may change the picture.
-    fn input(&mut self, input: Input) -> bool {
+    /// What waited for a connection that is gone was reported as not known to have arrived.
+    fn forget_sending(&mut self) {
+        if !self.app.is_joined() {
+            self.waiting.take_if(|command| matches!(command, link::Command::Send(_)));
+        }
+    }
+
+    /// Takes what the terminal says, and what it has said already: keys that come together are of one moment. Whether it may
+    /// change the picture.
+    fn inputs(&mut self, first: Input, hold: &mut Hold) -> io::Result<bool> {
+        let now = Now::read();
+        let mut is_stale = self.input(first, now);
+        for _ in 1..INPUTS_AT_ONCE {
+            // What a key asks for may concern the terminal.
+            self.carry_out();
+            if self.suspends || self.app.farewell().is_some() {
+                break;
+            }
+            let Some(input) = hold.ready() else { break };
+            is_stale |= self.input(input?, now);
+        }
+        Ok(is_stale)
+    }
+
+    fn input(&mut self, input: Input, now: Now) -> bool {
         match input {
-            Input::Key(key) if key.kind != KeyEventKind::Release => self.app.key(key, Now::read()),
+            Input::Key(key) if key.kind != KeyEventKind::Release => self.app.key(key, now),
             Input::Paste(text) => self.app.paste(&text),
-            Input::Resize(width, height) => self.app.resize(Size { width, height }),
+            // The size is asked for at the next picture, which knows what to make of 0.
+            Input::Resize(..) => {}
             Input::FocusGained => self.app.focus(true),
             Input::FocusLost => self.app.focus(false),
             Input::Key(_) | Input::Mouse(_) => return false,

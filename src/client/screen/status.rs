@@ -50,6 +50,10 @@ fn parts(app: &App, now: Instant) -> Vec<Row> {
     if app.log.unread() > 0 && app.panes().rule.is_empty() {
         parts.push(glyphs(&format!("{} new below", app.log.unread()), theme.notable()));
     }
+    parts.extend(
+        app.silence(now)
+            .map(|silence| glyphs(&format!("no answer for {} s", silence.as_secs()), theme.error())),
+    );
     let at = if is_narrow { String::new() } else { format!(" @ {}", app.place.server) };
     parts.push(match app.connection {
         Connection::None => glyphs(if is_narrow { "not joined" } else { &app.place.server }, quiet),
@@ -78,7 +82,8 @@ fn parts(app: &App, now: Instant) -> Vec<Row> {
         Prompt::Talk => &["F1 help", "Tab completes", "PgUp looks back", "Ctrl-C leaves"],
         Prompt::Name(_) | Prompt::Password { .. } => &["Enter goes on", "Ctrl-C leaves", "F1 help"],
         Prompt::Close => &["y ends it", "n does not"],
-        Prompt::Over(_) => &["PgUp looks back"],
+        Prompt::Paste(_) => &["y sends them", "n pastes one line", "Esc pastes nothing"],
+        Prompt::Over(_) => &["Enter tries again", "PgUp looks back"],
     };
     parts.extend(keys.iter().map(|key| glyphs(key, quiet)));
     parts

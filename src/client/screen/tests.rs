@@ -94,6 +94,7 @@ impl Desk {
                 Effect::Command(link::Command::Password(password)) => format!("password {}", *password),
                 Effect::AnswerFiles { asker } => format!("files for {asker}"),
                 Effect::Redraw => "redraw".to_owned(),
+                Effect::Suspend => "suspend".to_owned(),
                 Effect::Publish { by, data } => format!("publish for {by}: {data}"),
                 Effect::MayPlay { number, may } => format!("may play {number}: {may}"),
                 Effect::Order { order, file } => format!("{order:?} {file:?}"),

@@ -5,17 +5,21 @@
 use std::collections::VecDeque;
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
-use unicode_width::UnicodeWidthChar;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::theme::Theme;
 use crate::{
     escape::{self, Printable},
+    joiners,
     protocol::name,
 };
 
 /// The most marks that are drawn over one character; Vietnamese and Hebrew need two. A longer pile is drawn so far, and
 /// the rest of it counted.
 const MOST_MARKS: usize = 3;
+
+/// The most characters that are drawn in one place, marks not counted: a family of four with their tints has 11.
+const MOST_PARTS: usize = 16;
 
 /// What a mark with nothing below it is drawn over.
 const NOTHING_BELOW: char = '\u{25cc}';
@@ -39,9 +43,12 @@ pub type Row = Vec<Glyph>;
 pub fn glyphs(text: &str, style: Style) -> Vec<Glyph> {
     let mut glyphs = Vec::<Glyph>::new();
     let (mut marks, mut more) = (0, 0);
-    for c in text.chars() {
-        let shown = shown(c);
-        if shown != Shown::Mark {
+    for (at, c) in text.char_indices() {
+        let (before, after) = (&text[..at], &text[at + c.len_utf8()..]);
+        let below = glyphs.last().map(|glyph| glyph.symbol.as_str());
+        let is_part = below.is_some_and(|below| is_part(below, before, c, after));
+        let shown = if is_part { Shown::Part } else { shown(c) };
+        if !matches!(shown, Shown::Mark | Shown::Part) {
             count_rest(&mut glyphs, &mut more, style);
             marks = 0;
         }
@@ -55,6 +62,12 @@ pub fn glyphs(text: &str, style: Style) -> Vec<Glyph> {
                     below.symbol.push(c);
                 }
                 marks += 1;
+            }
+            Shown::Part => {
+                if let Some(glyph) = glyphs.last_mut() {
+                    glyph.symbol.push(c);
+                    glyph.width = if glyph.symbol.width() > 1 { 2 } else { 1 };
+                }
             }
             Shown::Nothing => {}
             Shown::Blanks => plain(&mut glyphs, "    ", style),
@@ -76,6 +89,8 @@ enum Shown {
     Itself(u16),
     /// Over the one before.
     Mark,
+    /// In one with the one before.
+    Part,
     /// As an escape.
     Escape,
     /// The same, for what [`Printable`] lets pass.
@@ -84,6 +99,14 @@ enum Shown {
     Blanks,
     /// Not at all: it only chooses between two pictures of the character before it.
     Nothing,
+}
+
+/// Whether a character is drawn in one with what is drawn before it (`below`): an emoji's part, or a joiner that the script
+/// needs.
+fn is_part(below: &str, before: &str, c: char, after: &str) -> bool {
+    !c.is_ascii()
+        && below.chars().count() < MOST_PARTS
+        && (joiners::is_needed(before, c, after) || joiners::continues(below, c))
 }
 
 fn shown(c: char) -> Shown {
@@ -216,8 +239,17 @@ mod tests {
             ("evil\u{202e}txt.exe", "evil\\u{202e}txt.exe"),
             ("ze\u{200b}ro\u{feff}", "ze\\u{200b}ro\\u{feff}"),
             ("fill\u{3164}er\u{115f}", "fill\\u{3164}er\\u{115f}"),
-            ("❤\u{fe0f}", "❤"),
-            ("👩\u{200d}💻", "👩\\u{200d}💻"),
+            ("❤\u{fe0f}", "❤\u{fe0f}"),
+            ("a\u{fe0f}", "a"),
+            ("👩\u{200d}💻", "👩\u{200d}💻"),
+            ("a\u{200d}💻", "a\\u{200d}💻"),
+            ("علی\u{200c}رضا", "علی\u{200c}رضا"),
+            ("ad\u{200c}min", "ad\\u{200c}min"),
+            (
+                "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
+                "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
+            ),
+            ("🏴\u{e0067}", "🏴\\u{e0067}"),
             ("שלום", "שלום"),
             ("\u{301}x", "\u{25cc}\u{301}x"),
             ("e\u{301}\u{302}\u{303}x", "e\u{301}\u{302}\u{303}x"),
@@ -243,7 +275,20 @@ mod tests {
 
     #[test]
     fn widths() {
-        for (text, columns) in [("abc", 3), ("日本", 4), ("👋", 2), ("e\u{301}", 1), ("שלום", 4)] {
+        for (text, columns) in [
+            ("abc", 3),
+            ("日本", 4),
+            ("👋", 2),
+            ("e\u{301}", 1),
+            ("שלום", 4),
+            ("👩\u{200d}💻", 2),
+            ("👨🏽\u{200d}👩🏽\u{200d}👧🏽\u{200d}👦🏽x", 3),
+            ("👋🏽", 2),
+            ("🇵🇹🇧🇷", 4),
+            ("❤\u{fe0f}", 2),
+            ("1\u{fe0f}\u{20e3}", 2),
+            ("علی\u{200c}رضا", 6),
+        ] {
             assert_eq!(width(&glyphs(text, Style::new())), columns, "{text}");
         }
     }
@@ -274,9 +319,10 @@ mod tests {
             for row in wrap(glyphs(&text, Style::new()), columns, 2) {
                 prop_assert!(width(&row) <= columns.max(2));
                 for glyph in &row {
-                    let harmful = |c: char| escape::is_unsafe(c) || c.is_control();
+                    let is_joiner = |c| matches!(c, '\u{200c}' | '\u{200d}' | '\u{e0020}'..='\u{e007f}');
+                    let harmful = |c: char| (escape::is_unsafe(c) && !is_joiner(c)) || c.is_control();
                     prop_assert!(!glyph.symbol.chars().any(harmful));
-                    prop_assert!(glyph.symbol.chars().count() <= 1 + MOST_MARKS);
+                    prop_assert!(glyph.symbol.chars().count() <= MOST_PARTS + MOST_MARKS);
                 }
             }
         }

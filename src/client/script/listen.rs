@@ -16,6 +16,7 @@ use super::{
 use crate::{
     client::{
         Received,
+        again::{Ending, Retry},
         decoder::Item,
         dial::Dialer,
         files::Sharer,
@@ -30,13 +31,6 @@ use crate::{
     },
     protocol::Line,
 };
-
-/// First wait before connecting again; each further wait is twice as long.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
-/// First wait after the server said that it ends: it may be restarting.
-const CLOSED_WAIT: Duration = Duration::from_secs(2);
-/// The longest of these waits.
-const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// What to print.
 #[derive(Clone, Debug)]
@@ -66,55 +60,44 @@ pub async fn listen(dialer: &Dialer, name: &str, wanted: Wanted) -> Result<(), F
     let reconnects = wanted.reconnects;
     let mut listening =
         Listening { name: name.to_owned(), wanted, backlog, signals, noise: Noise::default() };
-    let mut wait = FIRST_WAIT;
+    let mut retry = Retry::default();
     let mut was_joined = false;
     let end = loop {
         let end = match listening.connect(dialer).await {
             Ok(None) => break Ok(()),
             Ok(Some(errand)) => {
-                (was_joined, wait) = (true, FIRST_WAIT);
+                was_joined = true;
+                retry.joined();
                 listening.converse(errand).await
             }
             Err(failure) => Err(failure),
         };
         let Err(failure) = end else { break end };
-        if !(reconnects && was_joined && may_pass(&failure)) {
-            break Err(failure);
-        }
-        if matches!(failure, Failure::ServerClosed) {
-            wait = wait.max(CLOSED_WAIT);
-        }
-        let wait_now = spread(wait);
-        say(&format!("{failure}; connecting again in {} ms", wait_now.as_millis()));
-        match listening.pause(wait_now).await {
+        let wait = if reconnects && was_joined { wait_after(&mut retry, &failure) } else { None };
+        let Some(wait) = wait else { break Err(failure) };
+        say(&format!("{failure}; connecting again in {} ms", wait.as_millis()));
+        match listening.pause(wait).await {
             Ok(true) => {}
             Ok(false) => break Ok(()),
             Err(failure) => break Err(failure),
         }
-        wait = (2 * wait).min(MAX_WAIT);
     };
     listening.finish(end).await
 }
 
-/// Whether another connection may succeed. A client that was sent away or is not let in does not come back.
-fn may_pass(failure: &Failure) -> bool {
+/// How long to wait before another connection. `None`: none is made, because the client was sent away or is not let in, or
+/// because another connection would change nothing.
+fn wait_after(retry: &mut Retry, failure: &Failure) -> Option<Duration> {
     match failure {
+        Failure::ServerClosed => retry.after(&Ending::Closed),
         Failure::NoConnection(_)
         | Failure::Broken(_)
         | Failure::Ended
         | Failure::NotLetIn(_)
-        | Failure::ServerClosed
-        | Failure::Unread { .. } => true,
-        // Such as for having been idle; not by an operator.
-        Failure::Refused(why) => why.starts_with("You were disconnected: "),
-        _ => false,
+        | Failure::Unread { .. } => retry.after(&Ending::Cut),
+        Failure::Refused(why) => retry.after_refusal(why),
+        _ => None,
     }
-}
-
-/// A wait that is up to a quarter longer, so that all who were cut at once do not come back at once.
-fn spread(wait: Duration) -> Duration {
-    let share = getrandom::u32().unwrap_or_default() % 256;
-    wait + wait * share / 1024
 }
 
 struct Listening {

@@ -36,6 +36,7 @@ use crate::{
     },
     escape::Escaped,
     protocol::{Line, Message, Operation},
+    terminal::takes_escapes,
 };
 
 /// How long an answer is waited for. The server gives one sooner.
@@ -238,7 +239,11 @@ struct Shown {
 
 impl Shown {
     fn new(file: &str) -> Self {
-        Self { file: Escaped(file).to_string(), has_terminal: io::stderr().is_terminal(), fell_back: false }
+        Self {
+            file: Escaped(file).to_string(),
+            has_terminal: io::stderr().is_terminal() && takes_escapes(),
+            fell_back: false,
+        }
     }
 
     fn show(&mut self, progress: &Progress) {

@@ -69,7 +69,8 @@ pub async fn send(dialer: &Dialer, name: &str, sending: Sending) -> Result<(), F
         }
         Words::Input => None,
     };
-    let mut errand = Errand::begin(dialer, name).await?;
+    let dialer = dialer.clone().with_no_answer(within);
+    let mut errand = Errand::begin(&dialer, name).await?;
     let limit = match &text {
         // A server that takes less says so itself.
         Some(text) if fit(&errand.name, &to, text, MESSAGE_BYTES).is_ok() => MESSAGE_BYTES,
@@ -118,6 +119,8 @@ struct Signs {
     refused: Notify,
     /// All is sent, or nothing more will be.
     said: Notify,
+    /// How much longer than usual the confirmation may take because of what was sent before.
+    backlog: Cell<Duration>,
     /// How many messages were sent.
     sent: Cell<u64>,
 }
@@ -150,6 +153,7 @@ async fn say(
     taken(within, sender.send(&exit_in_words(name))).await?;
     // A server that refuses even this ends the connection all the same, once it has answered everything.
     taken(within, sender.finish()).await?;
+    signs.backlog.set(sender.backlog().await);
     said
 }
 
@@ -173,7 +177,7 @@ async fn hear(
         let message = select! {
             message = errand::next(receiver) => message?,
             () = signs.said.notified() => {
-                until = Some(Instant::now() + within);
+                until = Some(Instant::now() + within + signs.backlog.get());
                 continue;
             }
             () = reached(until) => return Err(Failure::NotConfirmed { within }),

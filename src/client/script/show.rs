@@ -145,6 +145,8 @@ mod tests {
             "{\"time\":\"2026-11-23T13:34:27.133Z\",\"from\":\"bob\",\"to\":\"all clients\",\"operation\":\"broadcast\",\
              \"data\":\"a\\u202e\\\"b\\\" \\\\ | c\"}\n"
         );
+        assert_eq!(client(Form::Terminal, "علی\u{200c}رضا"), "علی\u{200c}رضا\n");
+        assert_eq!(client(Form::Terminal, "ad\u{200c}min"), "ad\\u{200c}min\n");
         assert_eq!(client(Form::Json, "bob"), "{\"name\":\"bob\"}\n");
         assert_eq!(client(Form::Plain, "bob"), "bob\n");
     }

@@ -43,6 +43,39 @@ fn names_that_look_the_same() {
 }
 
 #[test]
+fn marks_that_are_not_seen_make_no_other_look() {
+    for (one, other) in [
+        ("admi\u{307}n", "admin"),
+        ("ADMI\u{307}N", "admin"),
+        ("adm\u{131}\u{307}n", "admin"),
+        ("admi\u{323}\u{307}n", "admi\u{323}n"),
+        ("j\u{307}oe", "joe"),
+        ("аdmі\u{307}n", "admin"),
+        ("ad\u{335}min", "admin"),
+        ("t\u{335}om", "tom"),
+        ("to\u{338}m", "tom"),
+        ("o\u{334}x", "ox"),
+        ("ana\u{301}\u{301}", "aná"),
+        ("ana\u{323}\u{323}", "anạ"),
+        ("علی\u{200c}رضا", "علیرضا"),
+    ] {
+        assert!(alike(one, other), "{one} {other}");
+        assert!(alike(other, one), "{other} {one}");
+    }
+    for (one, other) in [
+        ("sören", "soren"),
+        ("søren", "soren"),
+        ("łukasz", "lukasz"),
+        ("jose", "josé"),
+        ("ana\u{301}\u{323}", "aná"),
+        ("ė", "e"),
+        ("i\u{301}o", "io"),
+    ] {
+        assert!(!alike(one, other), "{one} {other}");
+    }
+}
+
+#[test]
 fn names_that_do_not() {
     for (one, other) in [
         ("paul", "pau"),

@@ -34,16 +34,28 @@ pub fn would_ban_yourself(limit: usize, to: &Name, target: &Target) -> Line {
     error_message(limit, to, &format!("{target} was not banned, because that would keep you out as well"))
 }
 
+/// A ban of what may be a mistyped address, and is nobody's name who is here.
+#[must_use]
+pub fn no_address(limit: usize, to: &Name, target: &Target, why: &str) -> Line {
+    error_message(limit, to, &format!("{target} was not banned: {why}"))
+}
+
 /// As many bans as are kept.
 #[must_use]
 pub fn too_many_bans(limit: usize, to: &Name, most: usize) -> Line {
     error_message(limit, to, &format!("There are {most} bans, and no more are kept. Lift one: /unban bob"))
 }
 
-/// Nobody to let in again.
+/// Nobody to let in again. `alike`: a ban that keeps this name out because it looks the same.
 #[must_use]
-pub fn not_banned(limit: usize, to: &Name, target: &Target) -> Line {
-    error_message(limit, to, &format!("{target} is not banned. /bans shows who is"))
+pub fn not_banned(limit: usize, to: &Name, target: &Target, alike: Option<&Target>) -> Line {
+    let why = match alike {
+        None => format!("{target} is not banned. /bans shows who is"),
+        Some(alike) => {
+            format!("{target} is not banned, but {alike} is, and looks the same. Type: /unban {alike}")
+        }
+    };
+    error_message(limit, to, &why)
 }
 
 /// Last words to someone whom an operator sends away.
@@ -63,6 +75,13 @@ pub fn banned(limit: usize, to: &Name, by: &str, span: Option<Duration>, reason:
 #[must_use]
 pub fn name_banned(limit: usize, name: &Name, terms: &str) -> Line {
     let why = format!("The name {name} is banned {terms}");
+    server_says_within(limit, &format!("{NEW_CLIENT} {name}"), "connection_error", &why)
+}
+
+/// A name that looks like one that is banned, to a client that asks for it.
+#[must_use]
+pub fn look_banned(limit: usize, name: &Name, banned: &Target, terms: &str) -> Line {
+    let why = format!("{} ({terms})", name.resemblance_to_banned(&banned.to_string()));
     server_says_within(limit, &format!("{NEW_CLIENT} {name}"), "connection_error", &why)
 }
 

@@ -7,7 +7,7 @@ use slog::info;
 use super::{Registry, log_sent};
 use crate::{
     escape::Escaped,
-    protocol::{Line, Moderation, Name, NameKey, Operation, Target, reply},
+    protocol::{Line, Moderation, Name, NameKey, Operation, Target, network, reply},
     server::{
         bans::{Ban, Full, Kept, MOST_BANS},
         close::CloseReason,
@@ -54,8 +54,11 @@ impl Registry {
 
     fn ban(&mut self, seat: Seat, by: &Name, target: &Target, span: Option<Duration>, reason: &str) {
         let limit = self.config.limits.message_bytes;
+        if let Some(why) = self.may_be_mistyped(target) {
+            return self.tell(seat, reply::no_address(limit, by, target, why));
+        }
         let hit: Vec<Member> = match target {
-            Target::Name { key, .. } => self.roster.find(key).into_iter().cloned().collect(),
+            Target::Name { looks, .. } => self.roster.find_alike(looks).cloned().collect(),
             Target::Network(network) => {
                 self.roster.members().filter(|member| network.contains(member.peer.ip())).cloned().collect()
             }
@@ -79,14 +82,31 @@ impl Registry {
             1 => "1 session ended".to_owned(),
             sessions => format!("{sessions} sessions ended"),
         };
-        let done = format!("{target} is banned {terms} ({ended}){}", self.unless_kept());
+        let what = match target {
+            Target::Name { .. } => "that is a name",
+            Target::Network(_) => "those are addresses",
+        };
+        let done = format!("{target} is banned {terms} ({ended}); {what}{}", self.unless_kept());
         self.tell(seat, reply::moderated(limit, by, Operation::Ban, &done));
+    }
+
+    /// Why a target may be an address that was mistyped. Whoever is here by such a name can be banned by it.
+    fn may_be_mistyped(&self, target: &Target) -> Option<&'static str> {
+        match target {
+            Target::Name { key, shown, .. } if self.roster.find(key).is_none() => network::mistyped(shown),
+            _ => None,
+        }
     }
 
     fn unban(&mut self, seat: Seat, by: &Name, target: &Target) {
         let limit = self.config.limits.message_bytes;
-        if self.ledger.change(|bans| bans.remove(target, SystemTime::now())).is_none() {
-            return self.tell(seat, reply::not_banned(limit, by, target));
+        let now = SystemTime::now();
+        if self.ledger.change(|bans| bans.remove(target, now)).is_none() {
+            let alike = match target {
+                Target::Name { looks, .. } => self.ledger.bans().of_looks(looks, now),
+                Target::Network(_) => None,
+            };
+            return self.tell(seat, reply::not_banned(limit, by, target, alike.map(|ban| &ban.target)));
         }
         info!(self.log, "unbanned"; "target" => %Escaped(target), "by" => %by);
         let done = format!("{target} is no longer banned{}", self.unless_kept());
@@ -109,11 +129,17 @@ impl Registry {
             return false;
         }
         let (now, limit) = (SystemTime::now(), self.config.limits.message_bytes);
-        let Enter { seat, peer, name, .. } = enter;
-        let farewell = match (bans.of_name(name.key(), now), bans.of_address(peer.ip(), now)) {
-            (Some(ban), _) => reply::name_banned(limit, name, &ban.terms()),
-            (None, Some(ban)) => reply::address_banned(limit, &ban.terms()),
-            (None, None) => return false,
+        let Enter { seat, peer, name, looks, proven } = enter;
+        // An account's own name is not banned by another that looks the same: its owner has shown who they are.
+        let alike = || bans.of_looks(looks, now).filter(|_| !proven);
+        let farewell = if let Some(ban) = bans.of_name(name.key(), now) {
+            reply::name_banned(limit, name, &ban.terms())
+        } else if let Some(ban) = alike() {
+            reply::look_banned(limit, name, &ban.target, &ban.terms())
+        } else if let Some(ban) = bans.of_address(peer.ip(), now) {
+            reply::address_banned(limit, &ban.terms())
+        } else {
+            return false;
         };
         log_sent(&self.log, &farewell, &Who { id: seat.id, peer, name: None });
         self.batch.tell(*seat, farewell);

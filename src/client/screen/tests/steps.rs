@@ -32,9 +32,20 @@ fn a_name_is_asked_for_until_it_is_given() {
         "Your name: ana",
         "127.0.0.1:1234 · Enter goes on · F1 help",
     ]);
-    desk.enter("_2");
+    // Typing replaces it, unless a key shows that it is to be changed.
+    desk.enter("bea");
     desk.carry_out();
-    assert_eq!(desk.sent, ["begin as ana", "begin as ana_2"]);
+    assert_eq!(desk.sent, ["begin as ana", "begin as bea"]);
+    desk.app.event(Event::Ended(End::NotLetIn("already taken".to_owned())), desk.now);
+    desk.key(KeyCode::End);
+    desk.enter("_2");
+    desk.app.event(Event::Ended(End::NotLetIn("already taken".to_owned())), desk.now);
+    desk.app.paste("rui");
+    desk.key(KeyCode::Enter);
+    desk.app.event(Event::Ended(End::NotLetIn("already taken".to_owned())), desk.now);
+    desk.key(KeyCode::Enter);
+    desk.carry_out();
+    assert_eq!(desk.sent[2..], ["begin as bea_2", "begin as rui", "begin as rui"]);
 }
 
 #[test]
@@ -147,7 +158,7 @@ fn a_cut_is_said_and_the_line_is_kept() {
     ana.app.event(cut, ana.now);
     ana.shows(&[
         "09:30   ana: to all                     │ who is here?",
-        "09:30 * ana → rui: and this?            │ ana",
+        "09:30 ? ana → rui: and this?            │ ana",
         "09:30 ! The connection broke: reset. It │ rui",
         "        is made again by itself.        │ Eva Maria",
         "09:30 ! Not known whether this arrived: │",
@@ -170,6 +181,205 @@ fn a_cut_is_said_and_the_line_is_kept() {
 }
 
 #[test]
+fn own_words_are_shown_at_once_and_marked_until_they_arrived() {
+    let mut ana = Desk::ana(60, 10);
+    let rows = |ana: &mut Desk, rows: &[&str]| {
+        ana.picture();
+        ana.shows_above_line(rows);
+    };
+    ana.enter("one");
+    ana.enter("/msg rui two");
+    ana.hear("rui | all clients | broadcast | before one");
+    rows(&mut ana, &["09:30 … ana → rui: two", "09:30   rui: before one", "09:30 … ana: one"]);
+    ana.hear("ana | all clients | broadcast | one");
+    ana.hear("rui | all clients | broadcast | after one");
+    rows(&mut ana, &["09:30   rui: before one", "09:30   ana: one", "09:30   rui: after one"]);
+    // Nothing of the private message comes back: an echo is sent behind it.
+    ana.now.at = ana.app.deadline(ana.now.at).unwrap();
+    ana.app.tick(ana.now);
+    ana.carry_out();
+    assert_eq!(ana.sent.last().unwrap(), "ana | ana | echo | (all before this has arrived, no. 1)");
+    ana.enter("refused");
+    ana.hear("ana | ana | echo | (all before this has arrived, no. 1)");
+    ana.hear("server | ana | error_message | Your message was not sent: you may send 1 messages a second");
+    ana.enter("/echo end");
+    ana.hear("ana | ana | echo | end");
+    ana.resize(80, 10);
+    rows(
+        &mut ana,
+        &[
+            "09:30 * ana → rui: two",
+            "09:30   rui: before one",
+            "09:30   ana: one",
+            "09:30   rui: after one",
+            "09:30 ! Your message was not sent: you may send 1 messages",
+            "        a second",
+            "09:30 ! ana: refused",
+            "09:30 = echo: end",
+        ][1..],
+    );
+}
+
+#[test]
+fn the_wheel_looks_back_and_leaves_the_line_alone() {
+    let mut ana = Desk::ana(60, 8);
+    ana.enter("/msg rui typed before");
+    for number in 0..20 {
+        ana.hear(&format!("rui | all clients | broadcast | {number}"));
+    }
+    let last = |ana: &mut Desk| ana.picture()[4].split('│').next().unwrap().trim_end().to_owned();
+    let later = |ana: &mut Desk| ana.now.at += Duration::from_millis(20);
+    let wheel = |ana: &mut Desk, code| {
+        ana.now.at += Duration::from_millis(40);
+        (0..3).for_each(|_| ana.key(code));
+    };
+    wheel(&mut ana, KeyCode::Up);
+    assert_eq!((last(&mut ana).as_str(), ana.picture()[6].as_str()), ("09:30   rui: 16", ">"));
+    ana.type_in("half");
+    ana.key(KeyCode::Left);
+    wheel(&mut ana, KeyCode::Up);
+    wheel(&mut ana, KeyCode::Down);
+    later(&mut ana);
+    // One alone, as a touchpad sends them.
+    ana.key(KeyCode::Down);
+    assert_eq!((last(&mut ana).as_str(), ana.picture()[6].as_str()), ("09:30   rui: 17", "> half"));
+    ana.picture();
+    assert_eq!(ana.cursor.unwrap().x, 5, "nor is the cursor moved");
+    ana.control('u');
+    ana.control('k');
+    // A key that is held down is no wheel.
+    later(&mut ana);
+    ana.key(KeyCode::Up);
+    assert_eq!(ana.picture()[6], "> /msg rui typed before");
+    later(&mut ana);
+    ana.key(KeyCode::Up);
+    later(&mut ana);
+    ana.key(KeyCode::Down);
+    assert_eq!(ana.picture()[6], ">");
+    ana.type_in("half");
+    ana.control('p');
+    assert_eq!(ana.picture()[6], "> /msg rui typed before");
+    ana.control('n');
+    assert_eq!(ana.picture()[6], "> half");
+}
+
+#[test]
+fn pasted_lines_are_asked_about() {
+    let paste = |line: &str, text: &str| {
+        let mut ana = Desk::ana(100, 8);
+        ana.carry_out();
+        ana.sent.clear();
+        ana.type_in(line);
+        ana.app.paste(text);
+        ana
+    };
+    let sent = |ana: &mut Desk| {
+        ana.carry_out();
+        std::mem::take(&mut ana.sent)
+    };
+    let mut ana = paste("", "one\r\n/close\r\n\r\n  three\u{7}\n");
+    assert_eq!(ana.picture()[6], "Paste 3 lines as 3 messages? y/n");
+    ana.key(KeyCode::Enter);
+    assert_eq!(ana.last_row(), "y: a message each. n: as one line. Esc: not at all");
+    ana.key(KeyCode::Char('y'));
+    let all = "ana | all clients | broadcast | ";
+    assert_eq!(sent(&mut ana), ["one", "/close", "  three"].map(|text| format!("{all}{text}")));
+    assert_eq!(ana.picture()[6], ">");
+
+    let mut ana = paste("first: ", "one\ntwo");
+    ana.key(KeyCode::Char('y'));
+    assert_eq!(sent(&mut ana), ["first: one", "two"].map(|text| format!("{all}{text}")));
+
+    // All to the one for whom the first is.
+    let mut ana = paste("/msg rui ", "one\n/exit");
+    ana.key(KeyCode::Char('y'));
+    assert_eq!(sent(&mut ana), ["one", "/exit"].map(|text| format!("ana | rui | private_message | {text}")));
+
+    let mut ana = paste("a", "b\nc");
+    ana.key(KeyCode::Char('n'));
+    assert_eq!((ana.picture()[6].as_str(), sent(&mut ana).len()), ("> ab c", 0));
+    let mut ana = paste("a", "b\nc");
+    ana.key(KeyCode::Esc);
+    assert_eq!((ana.picture()[6].as_str(), sent(&mut ana).len()), ("> a", 0));
+    let mut ana = paste("/kick rui ", "b\nc");
+    assert_eq!(ana.picture()[6], "> /kick rui b c", "an order takes one line");
+
+    let mut ana = paste("a", &"b\n".repeat(201));
+    assert_eq!(ana.last_row(), "Nothing was pasted: 201 lines, and at most 200 are sent at once");
+    assert_eq!(ana.picture()[6], "> a");
+    let mut ana = paste("", &format!("b\n{}\n", "c".repeat(1000)));
+    assert_eq!(
+        ana.last_row(),
+        "Nothing was pasted: line 2: 8 bytes too long; a message has at most 1024, names included"
+    );
+
+    // As many as there is room for; the rest is asked about again.
+    let mut ana = paste("", &"b\n".repeat(200));
+    for _ in 0..100 {
+        ana.control('l');
+    }
+    ana.key(KeyCode::Char('y'));
+    assert_eq!(ana.picture()[6], "Paste 44 lines as 44 messages? y/n");
+    assert_eq!(sent(&mut ana).len(), 256);
+    // A cut loses none of them.
+    ana.app.event(Event::Cut { why: "x".to_owned(), retry_in: Duration::from_secs(1) }, ana.now);
+    ana.key(KeyCode::Char('y'));
+    assert_eq!(ana.last_row(), "Not sent: there is no connection. y sends them once there is");
+    ana.app.event(Event::Joined { name: "ana".to_owned() }, ana.now);
+    sent(&mut ana);
+    ana.key(KeyCode::Char('y'));
+    assert_eq!(sent(&mut ana).len(), 44);
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_said() {
+    let mut ana = Desk::ana(60, 8);
+    let after = |ana: &mut Desk, seconds| ana.now.at += Duration::from_secs(seconds);
+    after(&mut ana, 60);
+    ana.hear("rui | all clients | broadcast | hi");
+    assert!(ana.last_row().starts_with("ana @ "), "nothing is asked");
+    ana.enter("are you there?");
+    after(&mut ana, 2);
+    assert!(ana.last_row().starts_with("ana @ "), "not yet");
+    after(&mut ana, 10);
+    assert!(ana.last_row().starts_with("no answer for 12 s · ana @ "));
+    // The next picture is drawn when another number is to be shown.
+    let due = ana.app.deadline(ana.now.at).unwrap();
+    assert!(due <= ana.now.at + Duration::from_secs(1));
+    ana.hear("rui | all clients | broadcast | ho");
+    assert!(ana.last_row().starts_with("ana @ "));
+}
+
+#[test]
+fn a_server_that_closed_is_tried_again_and_who_was_sent_away_stays_out() {
+    let mut ana = Desk::ana(80, 8);
+    ana.app.event(Event::Closed { retry_in: Duration::from_secs(17) }, ana.now);
+    ana.shows_above_line(&[
+        "09:30 ! The server closed. It is tried again by itself;",
+        "        Ctrl-C leaves.",
+    ]);
+    assert!(ana.last_row().starts_with("no connection; again in 17 s"));
+    ana.control('c');
+    assert_eq!(ana.app.farewell(), Some(&Farewell::ServerClosed));
+
+    let mut ana = Desk::ana(80, 8);
+    ana.carry_out();
+    let why = "You were disconnected by rui: being rude";
+    ana.hear(&format!("server | ana | error_message | {why}"));
+    ana.app.event(Event::Ended(End::SentAway(why.to_owned())), ana.now);
+    assert_eq!(ana.app.farewell(), None);
+    assert_eq!(ana.picture()[6], "Enter tries again, Esc leaves.");
+    ana.key(KeyCode::Enter);
+    ana.carry_out();
+    assert_eq!(ana.sent.last().unwrap(), "begin as ana");
+    ana.app.event(Event::Joined { name: "ana".to_owned() }, ana.now);
+    assert!(ana.last_row().starts_with("ana @ "));
+    ana.app.event(Event::Ended(End::SentAway(why.to_owned())), ana.now);
+    ana.key(KeyCode::Esc);
+    assert_eq!(ana.app.farewell(), Some(&Farewell::Refused(why.to_owned())));
+}
+
+#[test]
 fn ways_out() {
     let mut ana = Desk::ana(60, 8);
     ana.type_in("half");
@@ -185,8 +395,8 @@ fn ways_out() {
     let mut ana = Desk::ana(60, 8);
     ana.app.event(Event::Ended(End::ServerClosed), ana.now);
     assert_eq!(ana.app.farewell(), None, "there may be something to read");
-    assert_eq!(ana.picture()[6], "It is over. Enter leaves.");
-    ana.key(KeyCode::Enter);
+    assert_eq!(ana.picture()[6], "Enter tries again, Esc leaves.");
+    ana.key(KeyCode::Esc);
     assert_eq!(ana.app.farewell(), Some(&Farewell::ServerClosed));
 
     let mut ana = Desk::ana(60, 8);

@@ -1,0 +1,183 @@
+//! A paste of several lines: asked about, and sent as one message a line.
+
+use crossterm::event::{KeyCode, KeyEvent};
+
+use super::{
+    app::{App, Connection, Prompt},
+    clock::Now,
+    typed::{self, Typed},
+};
+use crate::protocol::{
+    Operation,
+    short_form::{self, ShortForm},
+};
+
+/// The most lines that are sent as messages at once. Flood control lets 500 pass at once.
+const MOST_LINES: usize = 200;
+
+/// Lines that were pasted, until the user has said what to do with them.
+pub struct Pasted {
+    /// Each as it would be typed, the first first.
+    lines: Vec<String>,
+    /// All of it, as it was pasted.
+    whole: String,
+}
+
+impl Pasted {
+    /// What is asked about it.
+    #[must_use]
+    pub fn question(&self) -> String {
+        let lines = self.lines.len();
+        format!("Paste {lines} lines as {lines} messages? y/n ")
+    }
+
+    /// What was pasted.
+    #[must_use]
+    pub fn into_whole(self) -> String {
+        self.whole
+    }
+}
+
+/// What a paste into a line is.
+enum Kind {
+    /// To go into the line.
+    OneLine,
+    Lines(Vec<String>),
+    /// Nothing that can be sent: why.
+    Wrong(String),
+}
+
+impl App {
+    /// Something was pasted into the line.
+    pub(super) fn paste_into_line(&mut self, text: &str) {
+        match kind((self.line.text(), self.line.cursor()), text, &self.name, self.message_bytes) {
+            Kind::OneLine => self.paste_as_one_line(text),
+            Kind::Lines(lines) => self.prompt = Prompt::Paste(Pasted { lines, whole: text.to_owned() }),
+            Kind::Wrong(why) => self.hint = Some(why),
+        }
+    }
+
+    /// Puts in what was pasted, its line ends as blanks.
+    pub(super) fn paste_as_one_line(&mut self, text: &str) {
+        let pasted = self.line.paste(text);
+        self.hint = match (pasted.blanks, pasted.left_out) {
+            (0, 0) => None,
+            (blanks, 0) => Some(format!("Pasted as one line; {blanks} line ends or tabs became blanks")),
+            (_, out) => Some(format!("Pasted as one line; {out} characters that cannot be sent left out")),
+        };
+    }
+
+    pub(super) fn key_in_paste(&mut self, key: KeyEvent, now: Now) {
+        match key.code {
+            KeyCode::Char('y' | 'Y') => self.send_pasted(now),
+            KeyCode::Char('n' | 'N') => {
+                if let Some(pasted) = self.take_pasted() {
+                    self.paste_as_one_line(&pasted.whole);
+                }
+            }
+            KeyCode::Esc => self.forget_paste("Nothing was pasted"),
+            _ => self.hint = Some("y: a message each. n: as one line. Esc: not at all".to_owned()),
+        }
+    }
+
+    /// Goes back to the line, without what was pasted.
+    pub(super) fn forget_paste(&mut self, why: &str) {
+        self.take_pasted();
+        self.hint = Some(why.to_owned());
+    }
+
+    fn take_pasted(&mut self) -> Option<Pasted> {
+        match std::mem::replace(&mut self.prompt, Prompt::Talk) {
+            Prompt::Paste(pasted) => Some(pasted),
+            other => {
+                self.prompt = other;
+                None
+            }
+        }
+    }
+
+    /// Sends the lines, as many as there is room for. The others are asked about once more.
+    fn send_pasted(&mut self, now: Now) {
+        if self.connection != Connection::Joined {
+            self.hint = Some("Not sent: there is no connection. y sends them once there is".to_owned());
+            return;
+        }
+        let Some(mut pasted) = self.take_pasted() else { return };
+        self.line.set("");
+        let mut sent = 0;
+        for line in &pasted.lines {
+            // Judged when it was pasted.
+            if let Typed::Send(message) = typed::read(line, &self.name, self.message_bytes)
+                && !self.send_words(message, line.clone(), now)
+            {
+                break;
+            }
+            sent += 1;
+        }
+        pasted.lines.drain(..sent);
+        if !pasted.lines.is_empty() {
+            self.hint = Some("The server takes no more just now. y tries again".to_owned());
+            self.prompt = Prompt::Paste(pasted);
+        }
+    }
+}
+
+/// What a paste is that `own` makes, at this place of a line. A message has at most `limit` bytes.
+fn kind((line, cursor): (&str, usize), text: &str, own: &str, limit: usize) -> Kind {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let mut lines: Vec<String> = text
+        .split('\n')
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| line.chars().filter(|c| !c.is_control() || *c == '\t').collect())
+        .collect();
+    if lines.len() < 2 {
+        return Kind::OneLine;
+    }
+    if lines.len() > MOST_LINES {
+        let count = lines.len();
+        return Kind::Wrong(format!(
+            "Nothing was pasted: {count} lines, and at most {MOST_LINES} are sent at once"
+        ));
+    }
+    let cut = line.char_indices().nth(cursor).map_or(line.len(), |(at, _)| at);
+    let (before, after) = line.split_at(cut);
+    if before.starts_with('/') && !before.starts_with("//") {
+        // All of them to whom the first is for, or else none: an order takes one line.
+        if !is_address(before) || !after.is_empty() {
+            return Kind::OneLine;
+        }
+        lines.iter_mut().for_each(|line| line.insert_str(0, before));
+    } else {
+        // Text that begins with a slash, and no order: nobody pastes one by mistake.
+        for line in
+            lines.iter_mut().skip(usize::from(!before.is_empty())).filter(|line| line.starts_with('/'))
+        {
+            line.insert(0, '/');
+        }
+        lines[0].insert_str(0, before);
+        if let Some(last) = lines.last_mut() {
+            last.push_str(after);
+        }
+    }
+    for (number, line) in (1..).zip(&lines) {
+        match typed::read(line, own, limit) {
+            Typed::Send(_) => {}
+            Typed::Wrong(why) => return Kind::Wrong(format!("Nothing was pasted: line {number}: {why}")),
+            _ => return Kind::OneLine,
+        }
+    }
+    Kind::Lines(lines)
+}
+
+/// Whether a text follows here, in a short form such as `/msg bob `.
+fn is_address(before: &str) -> bool {
+    let line = format!("{before}x");
+    let Some(Ok(ShortForm { operation, data: "x", .. })) = line.strip_prefix('/').map(short_form::parse)
+    else {
+        return false;
+    };
+    matches!(
+        operation,
+        Operation::PrivateMessage | Operation::Broadcast | Operation::BroadcastNotMe | Operation::Echo
+    )
+}

@@ -1,0 +1,124 @@
+//! A shell with job control stops `arauto join` and has it go on.
+
+use std::process::Command;
+
+use super::say;
+use crate::{
+    cli::without_settings,
+    harness::{Client, TestServer, has_tool, process::signal, terminal::Terminal, wait_until},
+};
+
+const CTRL_Z: &str = "\x1a";
+
+/// A shell on a terminal, with `arauto join rui` in its foreground and half a line typed; and someone else in the conversation.
+struct Shell {
+    terminal: Terminal,
+    eva: Client,
+    _server: TestServer,
+}
+
+impl Shell {
+    /// `None` where there is no such shell.
+    fn with_rui() -> Option<Self> {
+        if !has_tool("bash") {
+            return None;
+        }
+        let server = TestServer::start();
+        let eva = server.join("eva");
+        let mut command = Command::new("bash");
+        command.args(["--norc", "--noprofile", "-i"]).env("PS1", "ready> ").env("INPUTRC", "/dev/null");
+        without_settings(&mut command);
+        let mut terminal = Terminal::run(command, 80, 24);
+        terminal.shows("ready> ");
+        let program = env!("CARGO_BIN_EXE_arauto");
+        terminal.enter(&format!("{program} join rui --server {}", server.address()));
+        terminal.shows("You are rui on ");
+        terminal.type_in("half");
+        terminal.shows_in_row_from_below(2, "> half");
+        Some(Self { terminal, eva, _server: server })
+    }
+
+    /// The process that the shell has started.
+    fn job(&self) -> u32 {
+        let shell = self.terminal.process();
+        let children = format!("/proc/{shell}/task/{shell}/children");
+        std::fs::read_to_string(children).unwrap().trim().parse().unwrap()
+    }
+
+    /// The shell has the terminal, in a state in which it can be used.
+    #[track_caller]
+    fn has_terminal(&mut self, word: &str) {
+        self.terminal.shows("Stopped");
+        // What is shown differs from what is typed.
+        self.terminal.enter(&format!("echo {word}-$((40+2))"));
+        self.terminal.shows(&format!("{word}-42"));
+    }
+
+    /// The conversation is drawn anew, and takes keys.
+    #[track_caller]
+    fn is_back(&mut self) {
+        self.terminal.shows_in_row_from_below(1, "rui @ ");
+        self.terminal.shows_in_row_from_below(2, "> half");
+        self.terminal.shows("You are rui on ");
+        assert!(self.terminal.look(|screen| screen.alternate_screen() && screen.bracketed_paste()));
+        self.terminal.enter(" a line");
+        self.eva.expect("rui | all clients | broadcast | half a line");
+        self.terminal.shows("   rui: half a line");
+        self.terminal.type_in("half");
+        self.terminal.shows_in_row_from_below(2, "> half");
+    }
+}
+
+#[test]
+fn ctrl_z_gives_the_terminal_back_and_fg_takes_it_again() {
+    let Some(mut shell) = Shell::with_rui() else { return };
+    for word in ["one", "two"] {
+        shell.terminal.type_in(CTRL_Z);
+        shell.has_terminal(word);
+        assert!(!shell.terminal.look(vt100::Screen::alternate_screen));
+        say(&mut shell.eva, &format!("while {word}"));
+        shell.terminal.enter("fg");
+        shell.terminal.shows(&format!("eva → others: while {word}"));
+        shell.is_back();
+    }
+    shell.terminal.type_in("\x15/exit\r");
+    shell.terminal.wait_for("the shell", |screen| !screen.alternate_screen());
+    shell.has_terminal("left");
+}
+
+#[test]
+fn after_a_stop_that_cannot_be_caught_fg_draws_it_anew() {
+    let Some(mut shell) = Shell::with_rui() else { return };
+    for word in ["one", "two"] {
+        signal(shell.job(), "STOP");
+        shell.has_terminal(word);
+        shell.terminal.enter("fg");
+        shell.is_back();
+    }
+}
+
+#[test]
+fn in_the_background_it_goes_on_and_leaves_the_terminal_alone() {
+    let Some(mut shell) = Shell::with_rui() else { return };
+    for (word, stop) in [("one", true), ("two", false)] {
+        if stop {
+            signal(shell.job(), "STOP");
+        } else {
+            shell.terminal.type_in(CTRL_Z);
+        }
+        shell.has_terminal(word);
+        shell.terminal.enter("kill -CONT %1");
+        // It is at work again: it answers who asks for its files.
+        shell.eva.send("/files rui");
+        assert!(shell.eva.line().starts_with("rui | eva | list_files | "));
+        say(&mut shell.eva, &format!("while {word}"));
+        shell.terminal.enter("echo alone-$((50+2))");
+        shell.terminal.shows("alone-52");
+        shell.terminal.enter("fg");
+        shell.terminal.shows(&format!("eva → others: while {word}"));
+        shell.is_back();
+    }
+    // And it is not stopped by what is typed for the shell.
+    let state = || std::fs::read_to_string(format!("/proc/{}/stat", shell.job())).unwrap();
+    wait_until("the program to run", || !state().contains(") T "));
+}
