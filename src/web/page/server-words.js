@@ -19,6 +19,11 @@ const PORTUGUESE = [
     /^A name must not hold the character (.) because it separates fields or names$/,
     "Um nome não pode ter o caractere $1, que separa campos ou nomes",
   ],
+  [
+    /^A name must not hold the character (.) \((U\+\w+)\) because it looks like (.), which separates fields or names$/u,
+    "Um nome não pode ter o caractere $1 ($2), que se parece com $3, que separa campos ou nomes",
+  ],
+  [/^A name must not have more than (\d+) marks over one character$/, "Um nome não pode ter mais de $1 sinais sobre um caractere"],
   [/^The name (.*) is reserved$/, "O nome $1 é reservado"],
   [/^Destination client \((.*)\) not found!$/s, "O destinatário ($1) não foi encontrado!"],
   [
@@ -85,6 +90,14 @@ const PORTUGUESE = [
   [
     /^This is the address of a WebSocket, and this request asks for none\. If a proxy is between, have it pass on the request to upgrade\. For nginx: (.*)$/,
     "Um proxy no caminho não repassa o pedido de WebSocket (Upgrade e Connection). No nginx: $1",
+  ],
+  [
+    /^(.*) was not banned: it looks like an IPv(4|6) address and is none: .*, such as (.*)$/s,
+    "$1 não foi banido: parece um endereço IPv$2 e não é. Endereços se escrevem como $3",
+  ],
+  [
+    /^(.*) is not banned, but (.*) is, and looks the same\. Type: (.*)$/s,
+    "$1 não está banido, mas $2 está, e se parece com ele. Escreva: $3",
   ],
   [/^You were disconnected by (.*)$/s, "Você foi desconectado por $1"],
 ];
