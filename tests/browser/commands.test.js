@@ -8,8 +8,9 @@ import { answering, greet, servePage } from "./page-server.js";
 
 const skip = CHROMIUM ? false : "no chromium";
 const MARK = "alan | alan | echo | done so far";
+const LIMITS = "alan | server | limits | no data";
 /** What the page asks by itself. */
-const OWN = new Set([MARK, "alan | server | list_clients | no data", "alan | server | list_streams | no data"]);
+const OWN = new Set([MARK, "alan | server | list_clients | no data", "alan | server | list_streams | no data", LIMITS]);
 const REFUSAL = "Your message was not sent: you may send 1 messages a second, 1 at once. Try again in 1 s";
 let browser;
 let server;
@@ -24,6 +25,7 @@ before(async () => {
     (client, { operation, data }) => {
       const answer = (text, as = operation) => client.send(`server | ${client.name} | ${as} | ${text}`);
       if (operation === "help") answer("/echo hi: back to yourself (echo)");
+      else if (operation === "limits") answer("message_bytes=200 name_bytes=489 name_chars=32");
       else if (operation === "kick") answer("Only an operator of this server may do this", "error_message");
       else if (operation === "broadcast_not_me" && data === "/x") answer(REFUSAL, "error_message");
       else if (operation === "exit") answer("client disconnected");
@@ -102,6 +104,7 @@ test("each short form is carried out, and none is broadcast", { skip }, async ()
     ["/bans", "alan |  | list_bans | no data"],
     ["/help", "alan |  | help | no data"],
     ["/publish", "alan |  | publish | no data"],
+    ["/limits", "alan |  | limits | no data"],
     ["//msg bob is how one whispers", "alan | all clients | broadcast | /msg bob is how one whispers"],
     [" //", "alan | all clients | broadcast |  /"],
     ["／／x", "alan | all clients | broadcast | ／x"],
@@ -173,6 +176,15 @@ test("in a private conversation short forms do the same, and all else stays priv
   assert.equal(await page.locator("#text").inputValue(), "");
   await choose(page, "bob");
   assert.equal(await page.locator("#text").inputValue(), "/quit");
+  await leave(page);
+});
+
+test("the page counts by the server's limit", { skip }, async () => {
+  const page = await join(browser, server.url, "alan");
+  await answered(page);
+  await page.locator("#text").fill("x".repeat(150));
+  await page.locator("#count", { hasText: "183 of 200 bytes" }).waitFor();
+  await isHeld(page, "x".repeat(168), "Over the limit of 200 bytes by 1. Nothing was sent.");
   await leave(page);
 });
 

@@ -47,6 +47,11 @@ test("each message has its meaning", () => {
       "server | alan | private_message | Destination client (x) not found!",
       { is: "notFound", operation: "private_message", name: "x", why: "Destination client (x) not found!" },
     ],
+    [
+      "server | alan | limits | message_bytes=8192 name_bytes=489 name_chars=32",
+      { is: "limits", bytes: 8192, text: "message_bytes=8192 name_bytes=489 name_chars=32" },
+    ],
+    ["server | alan | limits | x", { is: "serverSays", operation: "limits", text: "x" }],
     ["server | alan | error_message | no", { is: "refusal", operation: "error_message", why: "no" }],
     ["server | new_client: alan | connection_error | no", { is: "notLetIn", why: "no" }],
     ["server | alan | exit | client disconnected", { is: "left" }],

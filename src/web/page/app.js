@@ -180,6 +180,7 @@ function settleLeft() {
 function joined(name) {
   if (chat.me !== null && chat.me !== name) forget();
   chat.entered(name);
+  chat.askLimits();
   const isBack = wasCut;
   wasCut = false;
   listedAt = 0;

@@ -191,6 +191,11 @@ export class Chat {
     return true;
   }
 
+  /** Asks how long a message may be. */
+  askLimits() {
+    this.#send(write(this.me, SERVER, "limits"));
+  }
+
   /** Asks what is on, unless that is being answered already; false if it cannot be sent now. */
   askStreams() {
     if (this.me === null) return false;
@@ -259,6 +264,9 @@ export class Chat {
         break;
       case "refusal":
         this.#refused(told);
+        break;
+      case "limits":
+        this.#limits(told);
         break;
       case "serverSays":
         this.#serverSays(told);
@@ -376,6 +384,14 @@ export class Chat {
     const asked = this.streams.notPlayed(why);
     const conversation = asked ? this.conversations.with(asked.name) : this.conversations.everyone;
     this.#append(conversation, this.#entry("error", why));
+  }
+
+  #limits({ bytes: most, text }) {
+    this.limit = most;
+    // The page asks by itself, too: that answer is for nobody to read.
+    const conversation = this.#typedIn.get("limits");
+    if (conversation) this.#append(conversation, this.#entry("server", text));
+    this.#typedIn.delete("limits");
   }
 
   #serverSays({ operation, text }) {

@@ -4,12 +4,13 @@ import { NO_DATA, SERVER } from "./protocol.js";
 import { offer, stream } from "./streams.js";
 
 const LIST = "clients connected: ";
+const LIMIT = /(?:^| )message_bytes=(\d{1,9})(?: |$)/;
 const CANNOT = "cannot:";
 const NOT_FOUND = /^Destination client \((.*)\) not found!$/s;
 /** Operations whose words from the server say that something cannot be done. */
 const REFUSALS = new Set(["error_message", "Unknown_operation", "private_message", "list_files"]);
 
-/** One of: said, echo, clients, filesWanted, files, soundWanted, plays, cannotPlay, notPlayed, streams, streamEnded,
+/** One of: said, echo, clients, filesWanted, files, soundWanted, plays, cannotPlay, notPlayed, streams, streamEnded, limits,
  * notFound, refusal, notLetIn, left, serverClosed, askedName, askedPassword, letIn, serverSays, other; with what belongs
  * to it. */
 export function meaning({ sender, destination, operation, data }) {
@@ -62,6 +63,11 @@ function ofTheServer(destination, operation, data) {
       if (data === "no streams") return { is: "streams", found: null };
       if (stream(data)) return { is: "streams", found: stream(data) };
       break;
+    case "limits": {
+      const most = LIMIT.exec(data);
+      if (most) return { is: "limits", bytes: Number(most[1]), text: data };
+      break;
+    }
     case "stop":
       return { is: "streamEnded", text: data };
     default:

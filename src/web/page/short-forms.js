@@ -11,6 +11,9 @@ const SLASHED = new RegExp(`^${SLASH}`, "u");
 const QUOTES = '"\\u201c\\u201d\\u201e\\u00ab\\u00bb';
 const QUOTED = new RegExp(`^[${QUOTES}]([^${QUOTES}]+)[${QUOTES}](?:\\s|$)?(.*)$`, "su");
 
+/** What the server names in no hint. */
+const UNNAMED = new Set(["publish", "limits"]);
+
 /** The server's table of operations: short form, operation, example, and other words that people try. */
 const TABLE = [
   ["echo", "echo", "/echo hi", "ping"],
@@ -30,6 +33,7 @@ const TABLE = [
   ["bans", "list_bans", "/bans", "banned"],
   ["help", "help", "/help", "h", "?", "man", "commands"],
   ["publish", "publish", "/play ana song.mp3"],
+  ["limits", "limits", "/limits"],
 ].map(([short, operation, example, ...also]) => ({ short, operation, example, also }));
 
 /**
@@ -130,7 +134,7 @@ function nearest(typedWord) {
   if (exact) return exact;
   let found = null;
   let least = Infinity;
-  for (const row of TABLE.filter(({ operation }) => operation !== "publish")) {
+  for (const row of TABLE.filter(({ operation }) => !UNNAMED.has(operation))) {
     for (const name of [row.operation, row.short]) {
       const slips = distance(name, word);
       if (slips * 3 <= name.length && slips < least) {
