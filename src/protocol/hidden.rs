@@ -15,6 +15,7 @@ use unicode_properties::UnicodeEmoji;
 use unicode_script::{Script, UnicodeScript};
 
 use super::look::is_mark;
+use crate::joiners;
 
 /// The zero-width non-joiner.
 const NON_JOINER: char = '\u{200c}';
@@ -91,6 +92,8 @@ fn may_hide(c: char) -> bool {
 fn is_needed(c: char, before: &str, after: &str) -> bool {
     let last = before.chars().next_back();
     match c {
+        // As in a name, whatever the script.
+        NON_JOINER | JOINER if joiners::is_join_control(before, c, after) => true,
         NON_JOINER => joins_letters(before, after),
         JOINER => joins_letters(before, after) || joins_emoji(before, after),
         '\u{fe00}'..='\u{fe0f}' => last.is_some_and(is_seen),
@@ -226,6 +229,8 @@ mod tests {
             "ه\u{200d}.",
             "क्\u{200d}ष",
             "ක්\u{200d}ෂ",
+            // Kharoshthi, behind a virama.
+            "\u{10a10}\u{10a3f}\u{200c}\u{10a10}",
             "שלום",
             "آيَةً\u{6dd}",
             "👩\u{200d}💻",
