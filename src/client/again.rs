@@ -122,7 +122,7 @@ impl Retry {
 fn between(shortest: Duration, longest: Duration) -> Duration {
     // A system without random numbers has worse to fear than clients that come back together.
     let random = getrandom::u32().unwrap_or(u32::MAX / 2);
-    shortest + (longest - shortest).mul_f64(f64::from(random) / f64::from(u32::MAX))
+    shortest + longest.saturating_sub(shortest).mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
 
 #[cfg(test)]

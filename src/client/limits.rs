@@ -61,28 +61,28 @@ mod tests {
         answer(&Message::parse(line).unwrap().into())
     }
 
-    fn limits(message_bytes: Option<usize>) -> Option<Limits> {
-        Some(Limits { message_bytes })
+    fn limits(message_bytes: Option<usize>) -> Limits {
+        Limits { message_bytes }
     }
 
     #[test]
     fn what_the_server_says_is_understood() {
         let alan = Name::parse("alan", 99).unwrap();
         for limit in [256, 1024, 8192] {
-            assert_eq!(answered(reply::limits(limit, &alan).text()), limits(Some(limit)));
+            assert_eq!(answered(reply::limits(limit, &alan).text()), Some(limits(Some(limit))));
         }
         let unknown = reply::unknown_operation(1024, &alan, "limits", true);
-        assert_eq!(answered(unknown.text()), limits(None));
+        assert_eq!(answered(unknown.text()), Some(limits(None)));
     }
 
     #[test]
     fn what_is_no_limit_is_not_believed() {
         for (line, answer) in [
-            ("server | alan | limits | message_bytes=9999999999999999999999", limits(None)),
-            ("server | alan | limits | message_bytes=1", limits(None)),
-            ("server | alan | limits | message_bytes=-5", limits(None)),
-            ("server | alan | limits | Destination client (server) not found!", limits(None)),
-            ("server | alan | limits | x=1 message_bytes=300", limits(Some(300))),
+            ("server | alan | limits | message_bytes=9999999999999999999999", Some(limits(None))),
+            ("server | alan | limits | message_bytes=1", Some(limits(None))),
+            ("server | alan | limits | message_bytes=-5", Some(limits(None))),
+            ("server | alan | limits | Destination client (server) not found!", Some(limits(None))),
+            ("server | alan | limits | x=1 message_bytes=300", Some(limits(Some(300)))),
             ("bob | alan | limits | message_bytes=300", None),
             ("server | alan | Unknown_operation | Operation (dance) is not supported", None),
         ] {

@@ -63,6 +63,10 @@ pub enum Trouble {
 }
 
 /// One session's output.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent facts; as one state they would be sixteen"
+)]
 pub struct Outbox {
     /// `None` once it failed or was given up.
     writer: Option<Box<dyn SendHalf>>,

@@ -113,8 +113,8 @@ fn measure() {
         log_in(&server, "student 000");
         start.elapsed()
     };
-    println!("alone: {alone:?}");
-    println!("the last of 500 right ones at once: {:?}", all_enter_at_once(&file));
-    println!("beside 400 that were reset: {:?}", enters_beside_abandoned_ones(&file, true));
-    println!("beside 400 that were closed: {:?}", enters_beside_abandoned_ones(&file, false));
+    eprintln!("alone: {alone:?}");
+    eprintln!("the last of 500 right ones at once: {:?}", all_enter_at_once(&file));
+    eprintln!("beside 400 that were reset: {:?}", enters_beside_abandoned_ones(&file, true));
+    eprintln!("beside 400 that were closed: {:?}", enters_beside_abandoned_ones(&file, false));
 }

@@ -108,7 +108,7 @@ fn listening_connects_again_after_a_cut() {
     let mut listen = arauto(["listen", "--as", "ana", "--reconnect", "--count", "3", "--server", &address]);
     let listener = Listener::start(listen.stdin(Stdio::null()));
     let (status, stdout, stderr) = listener.ended();
-    let messages: String = (0..3).map(|round| format!("bob | ana | private_message | {round}\n")).collect();
+    let messages = [0, 1, 2].map(|round| format!("bob | ana | private_message | {round}\n")).concat();
     assert_eq!((status, stdout), (0, messages), "{stderr}");
     assert_eq!(
         stderr.matches("the server ended the connection; connecting again in ").count(),

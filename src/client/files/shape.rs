@@ -62,7 +62,7 @@ fn read_at(source: &mut (impl Read + Seek), at: u64, buffer: &mut [u8]) -> io::R
     source.read_exact(buffer)
 }
 
-/// A number of 28 bits in four bytes, as ID3v2 writes it.
+/// A number of 28 bits in four bytes, as `ID3v2` writes it.
 fn synchsafe(bytes: [u8; 4]) -> Option<u64> {
     let is_valid = bytes.iter().all(|byte| *byte < 0x80);
     is_valid.then(|| bytes.iter().fold(0, |number, byte| number << 7 | u64::from(*byte)))

@@ -276,7 +276,7 @@ async fn only_to_ports_that_are_for_audio() {
     let dialer = dialer.with_audio(PortSet::all(), false);
     let (_, called) =
         tokio::join!(timeout(Duration::from_secs(1), Session::play(&dialer, &address, Way::Udp)), async {
-            drop(listener.accept().await.unwrap())
+            drop(listener.accept().await.unwrap());
         });
     assert_eq!(called, ());
 }

@@ -81,7 +81,7 @@ impl App {
             KeyCode::PageDown => self.scroll_down(self.page()),
             KeyCode::Up if self.help.is_some() || !matches!(self.prompt, Prompt::Talk) => self.scroll_up(1),
             KeyCode::Down if self.help.is_some() || !matches!(self.prompt, Prompt::Talk) => {
-                self.scroll_down(1)
+                self.scroll_down(1);
             }
             KeyCode::Up if key.modifiers.contains(KeyModifiers::SHIFT) => self.scroll_up(1),
             KeyCode::Down if key.modifiers.contains(KeyModifiers::SHIFT) => self.scroll_down(1),

@@ -109,9 +109,10 @@ impl App {
             }
             Ok(_) => {
                 let lost = words::remark(&progress).map(|lost| format!(" ({lost})")).unwrap_or_default();
-                let to = match words::is_short(&progress) {
-                    true => format!(" up to {}", words::place(&progress)),
-                    false => String::new(),
+                let to = if words::is_short(&progress) {
+                    format!(" up to {}", words::place(&progress))
+                } else {
+                    String::new()
                 };
                 self.note(now, &format!("You heard {file} of {of}{to}{lost}."));
             }

@@ -146,7 +146,9 @@ fn kind((line, cursor): (&str, usize), text: &str, own: &str, limit: usize) -> K
         if !is_address(before) || !after.is_empty() {
             return Kind::OneLine;
         }
-        lines.iter_mut().for_each(|line| line.insert_str(0, before));
+        for line in &mut lines {
+            line.insert_str(0, before);
+        }
     } else {
         // Text that begins with a slash, and no order: nobody pastes one by mistake.
         for line in

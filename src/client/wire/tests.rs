@@ -80,7 +80,7 @@ async fn a_server_that_is_held_up_by_what_was_sent_is_given_its_time() {
             sender.send(&line).await.unwrap();
         }
     };
-    let (_, read) = tokio::join!(sending, theirs.read_exact(&mut taken));
+    let ((), read) = tokio::join!(sending, theirs.read_exact(&mut taken));
     read.unwrap();
     let end = receiver.next().await.unwrap_err();
     // 93 KB less the 40 KB of 10 s and the 16 KiB that are free, at 4 KiB a second.
@@ -98,7 +98,8 @@ async fn a_message_whose_sending_was_given_up_is_not_torn() {
     assert!(tokio::time::timeout(Duration::from_secs(1), sender.send(&line)).await.is_err());
     let mut taken = vec![0; 3 * line.as_bytes().len()];
     let (sent, read) = tokio::join!(sender.send(&line), theirs.read_exact(&mut taken));
-    (sent.unwrap(), read.unwrap());
+    sent.unwrap();
+    read.unwrap();
     assert_eq!(taken, line.as_bytes().repeat(3));
 }
 
