@@ -129,7 +129,7 @@ fn trailing_tag(source: &mut (impl Read + Seek), begin: u64, end: u64) -> io::Re
             let header = if footer[23] & 0x80 == 0 { 0 } else { APE_HEADER_BYTES };
             return Ok(Some(u64::from(length) + header));
         }
-        // ID3v2's footer.
+        // The footer of ID3v2.
         if let [b'3', b'D', b'I', _, _, _, a, b, c, d] = footer[22..] {
             return Ok(synchsafe([a, b, c, d]).map(|length| length + 20));
         }
