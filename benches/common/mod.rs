@@ -12,7 +12,7 @@ use std::{
 
 use arauto::{
     config::Config,
-    logging::{self, Guard},
+    logging::{self, Guard, Reader},
     protocol::{Line, Message, Name, Operation, name, reply},
     server::{Ended, ServeError, Server},
 };
@@ -73,7 +73,7 @@ impl LocalServer {
         config.server.listen = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
         config.server.workers = 1;
         assert_eq!(config.limits.message_bytes, MESSAGE_LIMIT);
-        let (log, guard) = logging::to_writer(&config.log, io::sink(), false);
+        let (log, guard) = logging::to_writer(&config.log, io::sink(), Reader::Plain);
         let server = Server::bind(&config, &log).expect("a free port");
         let address = server.addresses()[0];
         let (stop, stops) = unbounded_channel();
