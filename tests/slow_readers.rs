@@ -341,7 +341,12 @@ fn all_outboxes_together_are_bounded() {
     let here = sender.line();
     let gone: Vec<_> = (0..slow.len()).filter(|number| !here.contains(&format!("slow{number:02}"))).collect();
     assert!(!gone.is_empty() && gone.len() < slow.len(), "{here}");
-    for (number, slow) in slow.into_iter().enumerate().filter(|(number, _)| gone.contains(number)) {
+    for (number, slow) in slow.into_iter().enumerate() {
+        if !gone.contains(&number) {
+            // It reads until the server ends.
+            slow.hurries.store(true, Ordering::Relaxed);
+            continue;
+        }
         assert_eq!(
             slow.last_words(),
             format!(

@@ -245,7 +245,7 @@ fn the_memory_of_what_is_queued_is_counted_with_what_each_piece_takes() {
         let weight = outbox.borrow().weight(Instant::now());
         assert_eq!(weight, (lines + 96, Duration::from_secs(9)));
         // One whole piece and a part of the next are written.
-        wire.borrow_mut().takes = [20].into_iter().chain([0; 100]).collect();
+        wire.borrow_mut().takes = [19, 1].into_iter().chain([0; 100]).collect();
         at_once(|cx| outbox.borrow_mut().write_now(cx)).unwrap();
         let weight = outbox.borrow().weight(Instant::now());
         assert_eq!(weight, (2 * lines / 3 + 96, Duration::ZERO));
