@@ -262,13 +262,19 @@ fn nothing_else_is_played() {
     assert_eq!(ana.leaves(), said);
     let ana = Dialogue::begin(&server, join(&server, &shared));
     let mut said = String::new();
-    for file in [".a.wav", ".hidden/a.wav", "deep/notes.txt", "folder.mp3", "folder.mp3/x.mp3", "cut\\x"] {
-        rui.ask(
-            &format!("/play ana {file}"),
-            &format!("ana | rui | play | cannot: {file}: no such file is shared"),
-        );
+    let kinds = "it cannot be played: only files that end in .mp3, .mp2, .ogg, .oga, .opus, .flac, .wav, .wave, .m4a, .m4b, \
+                 .aac can";
+    for (file, why) in [
+        (".a.wav", "no such file is shared"),
+        (".hidden/a.wav", "no such file is shared"),
+        ("deep/notes.txt", kinds),
+        ("folder.mp3", "no such file is shared"),
+        ("folder.mp3/x.mp3", "no such file is shared"),
+        ("cut\\x", "no such file is shared"),
+    ] {
+        rui.ask(&format!("/play ana {file}"), &format!("ana | rui | play | cannot: {file}: {why}"));
         let shown = file.replace('\\', "\\\\");
-        writeln!(said, "arauto: rui wanted to hear {shown} and does not: no such file is shared").unwrap();
+        writeln!(said, "arauto: rui wanted to hear {shown} and does not: {why}").unwrap();
     }
     assert_eq!(ana.leaves(), said);
     let address = server.address().to_string();
