@@ -166,6 +166,7 @@ fn a_silent_server_that_answers_an_echo_is_kept() {
     let mut rui = process.join("rui");
     rui.send("/msg ana hi");
     process.signal("TERM");
-    let (said, _) = listen.ended(Instant::now());
-    assert_eq!(said, "rui | ana | private_message | hi\nserver | all clients | broadcast | server closed\n");
+    let (said, status) = listen.ended(Instant::now());
+    let heard = "rui | ana | private_message | hi\nserver | all clients | broadcast | server closed\n";
+    assert_eq!((said, status), (format!("arauto: the server closed\n{heard}"), 4));
 }

@@ -465,7 +465,7 @@ fn a_server_whose_disk_is_full_starts_with_the_bans_it_has() {
     alan.ask(PASSWORD, &confirmation("alan"));
     alan.ask(
         "/ban dora",
-        "server | alan | ban | dora is banned for good by alan (0 sessions ended). The bans file could not be written last \
+        "server | alan | ban | dora is banned for good by alan (0 sessions ended); that is a name. The bans file could not be written last \
          time; the log says why",
     );
 }

@@ -43,7 +43,8 @@ fn each_address_answers_as_it_is_to() {
     let nothing = "There is nothing at this address. There are /metrics, /stats, /healthz and /readyz.\n";
     let no_method = "Only GET and HEAD are answered here.\n";
     let no_name = "This server does not go by the name in the address. Use its IP address, or add the name to web.hosts.\n";
-    let no_origin = "A page from another server may not talk to this one.\n";
+    let no_origin = "A page from another server may not talk to this one. If a proxy is between, have it pass on the browser's Host \
+                     header, with its port. For nginx: proxy_set_header Host $http_host;\n";
     // The server listens a moment before it says that it is ready.
     wait_until("the server to be ready", || get(address, "/readyz").body == "ready\n");
     let own = format!("Host: {address}\r\n");
