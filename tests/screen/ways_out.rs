@@ -76,6 +76,7 @@ fn after_a_cut_it_connects_again_under_the_same_name() {
     rui.shows("Not sent: there is no connection. Enter sends it once there is");
     let mut third = puppet.accept("rui");
     Puppet::confirm(&mut third, "rui");
+    third.expect("rui | server | limits | no data");
     third.expect("rui | server | list_clients | no data");
     rui.shows_in_row_from_below(1, "rui @ ");
     rui.enter(" a line");

@@ -7,8 +7,8 @@
 
 use std::{io, time::Duration};
 
-use crossterm::event::{Event as Input, EventStream};
-use futures_util::{FutureExt, StreamExt};
+use crossterm::event::{self, Event as Input, EventStream};
+use futures_util::StreamExt;
 use rustix::process::{Signal as Name, getpgrp, kill_current_process_group};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -96,8 +96,14 @@ impl Hold {
     }
 
     /// An input that is there already.
-    pub fn ready(&mut self) -> Option<io::Result<Input>> {
-        key(&mut self.keys).now_or_never()
+    pub fn ready(&self) -> Option<io::Result<Input>> {
+        self.keys.as_ref()?;
+        // Not by polling the stream: it remembers the first waker of a wait, and the next key would wake nobody.
+        match event::poll(Duration::ZERO) {
+            Ok(true) => Some(event::read()),
+            Ok(false) => None,
+            Err(error) => Some(Err(error)),
+        }
     }
 
     fn take_again(&mut self) -> io::Result<()> {

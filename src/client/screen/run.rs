@@ -121,7 +121,7 @@ pub async fn run(
         let wake = tick.into_iter().chain((is_stale && has_screen).then_some(next_picture)).min();
         tokio::select! {
             happened = hold.next() => match happened? {
-                Happened::Input(input) => is_stale |= driver.inputs(input, &mut hold)?,
+                Happened::Input(input) => is_stale |= driver.inputs(input, &hold)?,
                 Happened::Back => is_stale = true,
             },
             () = driver.converse() => is_stale = true,
@@ -278,7 +278,7 @@ impl Driver {
 
     /// Takes what the terminal says, and what it has said already: keys that come together are of one moment. Whether it may
     /// change the picture.
-    fn inputs(&mut self, first: Input, hold: &mut Hold) -> io::Result<bool> {
+    fn inputs(&mut self, first: Input, hold: &Hold) -> io::Result<bool> {
         let now = Now::read();
         let mut is_stale = self.input(first, now);
         for _ in 1..INPUTS_AT_ONCE {
