@@ -40,6 +40,7 @@ mod connection;
 mod courier;
 mod doorkeeper;
 mod entrance;
+mod eviction;
 mod flood;
 mod health;
 mod house;

@@ -1,16 +1,13 @@
 //! [`PagePlaces`]: which connections ask for the page, and which one gives way when there are too many.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
 };
 
 use tokio_util::sync::CancellationToken;
 
-use super::{block::Block, who::Peer};
+use super::{block::Block, eviction::Occupants, who::Peer};
 
 /// The places of connections that ask for the page. Clones share them.
 ///
@@ -19,21 +16,11 @@ use super::{block::Block, who::Peer};
 #[derive(Clone)]
 pub struct PagePlaces {
     most: usize,
-    table: Arc<Mutex<Table>>,
-}
-
-#[derive(Default)]
-struct Table {
-    /// Oldest first.
-    taken: BTreeMap<u64, Taken>,
-    /// How many each address has.
-    held: HashMap<Block, usize>,
-    next: u64,
+    table: Arc<Mutex<Occupants<Taken>>>,
 }
 
 struct Taken {
     peer: Peer,
-    block: Block,
     is_busy: Arc<AtomicBool>,
     displaced: CancellationToken,
 }
@@ -41,13 +28,13 @@ struct Taken {
 /// One place, until this is dropped.
 pub struct PagePlace {
     number: u64,
-    table: Arc<Mutex<Table>>,
+    table: Arc<Mutex<Occupants<Taken>>>,
     is_busy: Arc<AtomicBool>,
     displaced: CancellationToken,
 }
 
 impl PagePlaces {
-    /// So many places, all of them free.
+    /// `most` places, all of them free.
     #[must_use]
     pub fn new(most: usize) -> Self {
         Self { most, table: Arc::default() }
@@ -59,47 +46,21 @@ impl PagePlaces {
     pub fn take(&self, peer: Peer) -> Option<(PagePlace, Option<Peer>)> {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let block = Block::of(peer.ip());
-        let displaced = if table.taken.len() < self.most { None } else { Some(table.displace(block)?) };
-        let number = table.next;
-        table.next += 1;
+        let displaced = if table.len() < self.most { None } else { Some(displace(&mut table, block)?) };
         let (is_busy, token) = (Arc::<AtomicBool>::default(), CancellationToken::new());
-        *table.held.entry(block).or_default() += 1;
-        let taken = Taken { peer, block, is_busy: Arc::clone(&is_busy), displaced: token.clone() };
-        table.taken.insert(number, taken);
+        let taken = Taken { peer, is_busy: Arc::clone(&is_busy), displaced: token.clone() };
+        let number = table.add(block, taken);
         let place = PagePlace { number, table: Arc::clone(&self.table), is_busy, displaced: token };
         Some((place, displaced))
     }
 }
 
-impl Table {
-    /// Has one connection give way to a newcomer of this address.
-    fn displace(&mut self, newcomer: Block) -> Option<Peer> {
-        let own = self.held.get(&newcomer).copied().unwrap_or_default();
-        let most = self.held.values().copied().max()?;
-        let gives_way = |taken: &Taken| {
-            if own >= most { taken.block == newcomer } else { self.held.get(&taken.block) == Some(&most) }
-        };
-        let oldest = |may: &dyn Fn(&Taken) -> bool| {
-            self.taken.iter().find(|(_, taken)| gives_way(taken) && may(taken)).map(|(number, _)| *number)
-        };
-        let idle = oldest(&|taken| !taken.is_busy.load(Ordering::Relaxed));
-        // An address that holds more than the newcomer's cannot hold on to its places by never reading its answers.
-        let number = idle.or_else(|| if most > own + 1 { oldest(&|_| true) } else { None })?;
-        let taken = self.remove(number)?;
-        taken.displaced.cancel();
-        Some(taken.peer)
-    }
-
-    fn remove(&mut self, number: u64) -> Option<Taken> {
-        let taken = self.taken.remove(&number)?;
-        if let Some(held) = self.held.get_mut(&taken.block) {
-            *held -= 1;
-            if *held == 0 {
-                self.held.remove(&taken.block);
-            }
-        }
-        Some(taken)
-    }
+/// Displaces one connection in favour of a newcomer from this address block. Returns its peer, or `None` if none gives way.
+fn displace(table: &mut Occupants<Taken>, newcomer: Block) -> Option<Peer> {
+    let number = table.victim(newcomer, usize::MAX, |taken| !taken.is_busy.load(Ordering::Relaxed))?;
+    let taken = table.remove(number)?;
+    taken.displaced.cancel();
+    Some(taken.peer)
 }
 
 impl PagePlace {

@@ -4,15 +4,11 @@
 //! A connection without a valid key costs its client nothing, so the oldest of those gives way to each newcomer. What it
 //! sends does not count: only a valid key tells a client from one that holds a place.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, HashMap},
-    rc::Rc,
-};
+use std::{cell::RefCell, rc::Rc};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::server::block::Block;
+use crate::server::{block::Block, eviction::Occupants};
 
 /// What a connection has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,83 +57,33 @@ pub const MAX_CONNECTIONS: usize = MAX_STRANGERS + 512 + MAX_SET_UP + MAX_LEAVIN
 /// The places of all audio connections of the server.
 #[derive(Debug, Default)]
 pub struct Crowd {
-    groups: [Group; Standing::COUNT],
-    /// The number given last. Numbers grow, so that the lowest of a group is its oldest member.
-    last: u64,
-}
-
-/// All connections of one standing.
-#[derive(Debug, Default)]
-struct Group {
-    members: BTreeMap<u64, Member>,
-    by_block: HashMap<Block, usize>,
-}
-
-#[derive(Debug)]
-struct Member {
-    block: Block,
-    evicted: CancellationToken,
-}
-
-impl Group {
-    fn add(&mut self, number: u64, member: Member) {
-        *self.by_block.entry(member.block).or_default() += 1;
-        self.members.insert(number, member);
-    }
-
-    fn remove(&mut self, number: u64) -> Option<Member> {
-        let member = self.members.remove(&number)?;
-        if let Some(count) = self.by_block.get_mut(&member.block) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_block.remove(&member.block);
-            }
-        }
-        Some(member)
-    }
-
-    fn of(&self, block: Block) -> usize {
-        self.by_block.get(&block).copied().unwrap_or_default()
-    }
-
-    /// Makes room for one more of this address: its own oldest member gives way where the address has its share, else the
-    /// oldest of the address that has the most.
-    fn make_room(&mut self, block: Block, (most, share): (usize, usize)) {
-        let oldest =
-            |of: Block| self.members.iter().find(|(_, member)| member.block == of).map(|(number, _)| *number);
-        let victim = if self.of(block) >= share {
-            oldest(block)
-        } else if self.members.len() >= most {
-            let most_of_one = self.by_block.values().max().copied().unwrap_or_default();
-            let mut members = self.members.iter();
-            members.find(|(_, member)| self.of(member.block) == most_of_one).map(|(number, _)| *number)
-        } else {
-            None
-        };
-        if let Some(member) = victim.and_then(|number| self.remove(number)) {
-            member.evicted.cancel();
-        }
-    }
+    /// All connections of each standing; the token of one that gives way is cancelled.
+    groups: [Occupants<CancellationToken>; Standing::COUNT],
 }
 
 impl Crowd {
     /// One more connection of this address, which has shown nothing. `None` while [`MAX_SET_UP`] are set up.
     pub fn enter(crowd: &Rc<RefCell<Self>>, block: Block) -> Option<Presence> {
         let mut this = crowd.borrow_mut();
-        if this.groups[Standing::SetUp as usize].members.len() >= MAX_SET_UP {
+        if this.groups[Standing::SetUp as usize].len() >= MAX_SET_UP {
             return None;
         }
         let evicted = CancellationToken::new();
-        let number = this.add(Standing::Stranger, Member { block, evicted: evicted.clone() });
+        let number = this.add(Standing::Stranger, block, evicted.clone());
         Some(Presence { crowd: Rc::clone(crowd), number, block, standing: Standing::Stranger, evicted })
     }
 
-    fn add(&mut self, standing: Standing, member: Member) -> u64 {
+    /// Adds a connection of this standing. Where its address block has its share, or all places are taken, another gives way.
+    fn add(&mut self, standing: Standing, block: Block, evicted: CancellationToken) -> u64 {
         let group = &mut self.groups[standing as usize];
-        group.make_room(member.block, standing.bounds());
-        self.last += 1;
-        group.add(self.last, member);
-        self.last
+        let (most, share) = standing.bounds();
+        if (group.held_by(block) >= share || group.len() >= most)
+            && let Some(victim) = group.victim(block, share, |_| true)
+            && let Some(evicted) = group.remove(victim)
+        {
+            evicted.cancel();
+        }
+        group.add(block, evicted)
     }
 }
 
@@ -162,8 +108,7 @@ impl Presence {
         if crowd.groups[self.standing as usize].remove(self.number).is_none() {
             self.evicted = CancellationToken::new();
         }
-        let member = Member { block: self.block, evicted: self.evicted.clone() };
-        self.number = crowd.add(standing, member);
+        self.number = crowd.add(standing, self.block, self.evicted.clone());
         self.standing = standing;
     }
 
@@ -237,11 +182,11 @@ mod tests {
         for standing in [Standing::Stranger, Standing::Guest, Standing::SetUp, Standing::Leaving] {
             let mut presence = Crowd::enter(&crowd, block(1)).unwrap();
             presence.stand(standing);
-            assert_eq!(crowd.borrow().groups[standing as usize].of(block(1)), 1);
+            assert_eq!(crowd.borrow().groups[standing as usize].held_by(block(1)), 1);
             drop(presence);
         }
         let crowd = crowd.borrow();
-        assert!(crowd.groups.iter().all(|group| group.members.is_empty() && group.by_block.is_empty()));
+        assert!(crowd.groups.iter().all(|group| group.len() == 0 && group.held_by(block(1)) == 0));
     }
 
     #[test]
