@@ -86,6 +86,33 @@ impl Stay {
         self.trial.as_ref().is_some_and(Trial::goes_on)
     }
 
+    /// Whether the connection may stay open after its last line until the other end closes. False for one that was turned
+    /// away and handed its permit to a newcomer.
+    #[must_use]
+    pub fn may_linger(&self) -> bool {
+        self.trial.as_ref().is_none_or(Trial::may_linger)
+    }
+
+    /// Completes when the connection has to give way before it is a session, with the reason.
+    pub async fn displaced(&self) -> CloseReason {
+        let from_page = async {
+            match &self.visit {
+                Some(visit) => visit.displaced().await,
+                None => pending().await,
+            }
+        };
+        let from_trial = async {
+            match &self.trial {
+                Some(trial) => trial.turned_away().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            () = from_page => CloseReason::HandshakeTimeout,
+            () = from_trial => CloseReason::ServerFull,
+        }
+    }
+
     /// Whether it has a place, or takes one that is kept for accounts: only an account's owner can.
     #[must_use]
     pub fn take_place(&self, is_owner: bool, is_operator: bool) -> bool {

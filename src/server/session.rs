@@ -147,7 +147,9 @@ impl Session {
                 stay,
             };
             if let Some(trial) = &session.stay.trial {
-                ctx.spawn(trial.turned_away().into_actor(&session).map(|(), session, _| session.turn_away()));
+                ctx.spawn(
+                    trial.turned_away().into_actor(&session).map(|(), session, ctx| session.turn_away(ctx)),
+                );
             }
             if let Some(name) = certified {
                 session.introduce_certified(&name);
@@ -320,7 +322,7 @@ impl Handler<Sent> for Session {
         if lost > 0 {
             info!(self.log(), "last messages not taken"; &self.who(), "bytes" => lost);
         }
-        if self.input_ended {
+        if self.input_ended || !self.stay.may_linger() {
             ctx.stop();
         } else {
             self.sent = true;

@@ -1,14 +1,13 @@
 //! [`Trial`]: a connection that came when only places kept for accounts were left, and has to show that it has one.
 //!
 //! It holds none of the places of `limits.max_sessions` until its password or certificate is found to be right, so that
-//! silent connections keep no account's owner out. They are bounded by a number of their own, and the oldest that has sent
-//! no password gives way to a newcomer.
+//! silent connections keep no account's owner out. They are bounded by a number of their own, and the oldest of the address
+//! block that holds most gives way to a newcomer.
 
 use std::{
-    cell::{OnceCell, RefCell},
-    collections::VecDeque,
+    cell::OnceCell,
     sync::{
-        Arc, Weak,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -17,10 +16,15 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-/// Connections on trial at once. Past it, the oldest that has sent no password is turned away for the next.
+use super::{block::Block, eviction::Occupants};
+
+/// Connections on trial above which each newcomer makes one of the address block that holds most give way.
+///
+/// This is also the most that one block holds: where all of the newcomer's block are having a password compared, it is refused.
 const MAX_WAITING: usize = 64;
 
-/// Connections on trial, with those that were turned away and are being seen out. Past it, newcomers are refused.
+/// Permits for connections on trial and for those that were turned away and wait for the other end to close. Where none is
+/// free, the connection that gives way hands its permit to the newcomer and is closed as soon as its last line is sent.
 pub const MAX_TRIALS: usize = 256;
 
 /// Time for a connection on trial to give its name, and again its password: enough for a person who has both at hand.
@@ -31,10 +35,18 @@ pub const TRIAL_TIMEOUT: Duration = Duration::from_secs(10);
 struct Link {
     /// Cancelled to turn the connection away.
     turned_away: CancellationToken,
-    /// A password is being compared: the connection is not turned away meanwhile.
+    /// A password is being compared: connections that wait for input give way first.
     is_comparing: AtomicBool,
     /// It has a place: it is on trial no more.
     has_place: AtomicBool,
+    /// Its permit, one of [`MAX_TRIALS`], until it has a place or hands the permit to a newcomer.
+    permit: Mutex<Option<OwnedSemaphorePermit>>,
+}
+
+impl Link {
+    fn take_permit(&self) -> Option<OwnedSemaphorePermit> {
+        self.permit.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// The connection's side.
@@ -45,8 +57,6 @@ pub struct Trial {
     /// How many of these only operators may take.
     for_operators: usize,
     place: OnceCell<OwnedSemaphorePermit>,
-    /// Its permit among those on trial.
-    permit: RefCell<Option<OwnedSemaphorePermit>>,
 }
 
 impl Trial {
@@ -61,7 +71,7 @@ impl Trial {
         }
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return false };
         self.link.has_place.store(true, Ordering::Relaxed);
-        self.permit.take();
+        self.link.take_permit();
         self.place.set(place).is_ok()
     }
 
@@ -79,36 +89,53 @@ impl Trial {
     pub fn goes_on(&self) -> bool {
         self.place.get().is_none()
     }
+
+    /// Whether the connection may stay open after its last line until the other end closes: it has a place or a permit.
+    pub fn may_linger(&self) -> bool {
+        !self.goes_on() || self.link.permit.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
 }
 
-/// The listener's side: all that are on trial, the oldest first.
+/// The listener's side: all connections on trial that were not turned away.
 #[derive(Debug, Default)]
-pub struct Trials(VecDeque<Weak<Link>>);
+pub struct Trials(Occupants<Weak<Link>>);
 
 impl Trials {
-    /// Puts a connection on trial, for one of these places, of which so many are for operators. The oldest that has sent no password gives way, if there are many.
+    /// Puts a connection from this address block on trial for one of `places`, of which the last `for_operators` are for
+    /// operators. `None` if there is no permit for it: every connection that could give way is having a password compared.
     pub fn begin(
         &mut self,
-        permit: OwnedSemaphorePermit,
+        block: Block,
+        permits: &Arc<Semaphore>,
         places: &Arc<Semaphore>,
         for_operators: usize,
-    ) -> Trial {
-        let is_on = |link: &Link| !link.has_place.load(Ordering::Relaxed) && !link.turned_away.is_cancelled();
-        self.0.retain(|link| link.upgrade().is_some_and(|link| is_on(&link)));
-        if self.0.len() >= MAX_WAITING {
-            let waits = |link: &Arc<Link>| !link.is_comparing.load(Ordering::Relaxed);
-            if let Some(oldest) = self.0.iter().filter_map(Weak::upgrade).find(waits) {
-                oldest.turned_away.cancel();
-            }
+    ) -> Option<Trial> {
+        self.0.retain(|link| link.upgrade().is_some_and(|link| !link.has_place.load(Ordering::Relaxed)));
+        let permit = Mutex::new(Some(self.permit(block, permits)?));
+        let link = Arc::new(Link { permit, ..Link::default() });
+        self.0.add(block, Arc::downgrade(&link));
+        Some(Trial { link, places: Arc::clone(places), for_operators, place: OnceCell::new() })
+    }
+
+    /// Returns a permit for a newcomer, and turns another connection away if [`MAX_WAITING`] are on trial.
+    fn permit(&mut self, newcomer: Block, permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+        let free = || Arc::clone(permits).try_acquire_owned().ok();
+        if self.0.len() < MAX_WAITING {
+            return free();
         }
-        let link = Arc::<Link>::default();
-        self.0.push_back(Arc::downgrade(&link));
-        Trial {
-            link,
-            places: Arc::clone(places),
-            for_operators,
-            place: OnceCell::new(),
-            permit: RefCell::new(Some(permit)),
+        let is_idle =
+            |link: &Weak<Link>| link.upgrade().is_none_or(|link| !link.is_comparing.load(Ordering::Relaxed));
+        match self.0.victim(newcomer, usize::MAX, is_idle) {
+            Some(number) => {
+                let victim = self.0.remove(number).and_then(|link| link.upgrade());
+                let permit = free().or_else(|| victim.as_ref()?.take_permit());
+                if let Some(victim) = victim {
+                    victim.turned_away.cancel();
+                }
+                permit
+            }
+            None if self.0.held_by(newcomer) < MAX_WAITING => free(),
+            None => None,
         }
     }
 }
@@ -130,8 +157,13 @@ mod tests {
         }
 
         fn begin(&mut self) -> Trial {
-            let permit = Arc::clone(&self.permits).try_acquire_owned().unwrap();
-            self.trials.begin(permit, &self.places, 1)
+            self.begin_from(1).expect("a permit")
+        }
+
+        /// A connection from the address with this last number.
+        fn begin_from(&mut self, last: u8) -> Option<Trial> {
+            let block = Block::of([192, 0, 2, last].into());
+            self.trials.begin(block, &self.permits, &self.places, 1)
         }
     }
 
@@ -166,5 +198,41 @@ mod tests {
         // The last one is for operators.
         assert!(!second.take_place(false));
         assert!(second.take_place(true));
+    }
+
+    #[test]
+    fn one_address_displaces_only_its_own_connections() {
+        let mut door = Door::with_places(2);
+        let operator = door.begin_from(2).unwrap();
+        let mut flood: Vec<Trial> = (0..600).map(|_| door.begin()).collect();
+        let early = door.begin_from(3).unwrap();
+        flood.extend((0..600).map(|_| door.begin()));
+        assert!(!is_turned_away(&operator) && !is_turned_away(&early));
+        assert_eq!(flood.iter().filter(|trial| !is_turned_away(trial)).count(), MAX_WAITING - 2);
+        assert_eq!(flood.iter().filter(|trial| trial.may_linger()).count(), MAX_TRIALS - 2);
+        assert!(operator.take_place(true));
+    }
+
+    #[test]
+    fn three_addresses_that_connect_often_displace_no_other() {
+        let mut door = Door::with_places(2);
+        let operator = door.begin_from(9).unwrap();
+        let flood: Vec<_> =
+            [1, 2, 3].into_iter().cycle().take(1800).map(|last| door.begin_from(last)).collect();
+        assert!(!is_turned_away(&operator) && flood.iter().all(Option::is_some));
+    }
+
+    #[test]
+    fn an_address_whose_connections_are_all_comparing_keeps_no_other_out() {
+        let mut door = Door::with_places(2);
+        let comparing: Vec<Trial> = (0..MAX_WAITING).map(|_| door.begin()).collect();
+        for trial in &comparing {
+            trial.set_comparing(true);
+        }
+        assert!(door.begin_from(1).is_none());
+        let operator = door.begin_from(2).unwrap();
+        assert!(
+            is_turned_away(&comparing[0]) && !is_turned_away(&comparing[1]) && !is_turned_away(&operator)
+        );
     }
 }

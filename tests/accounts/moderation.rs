@@ -14,7 +14,7 @@ use crate::{
 const IN_MEMORY: &str = ". This lasts until the server ends, because accounts.bans_file is not set";
 
 /// A connection from another address of this machine.
-fn connect_from(address: &str, server: SocketAddr) -> Client {
+pub(super) fn connect_from(address: &str, server: SocketAddr) -> Client {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::new(address.parse().unwrap(), 0).into()).unwrap();
     socket.connect(&server.into()).unwrap();

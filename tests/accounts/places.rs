@@ -1,6 +1,6 @@
 //! Places that are kept for accounts when all others are taken.
 
-use super::{AccountsFile, HASH, PASSWORD, asked, log_in, password_request};
+use super::{AccountsFile, HASH, PASSWORD, asked, log_in, moderation::connect_from, password_request};
 use crate::harness::{Client, NAME_REQUEST, TestServer, confirmation, wait_until};
 
 const FULL: &str =
@@ -61,6 +61,21 @@ fn silent_connections_keep_no_owner_out() {
         client.expect_closed();
     }
     alan.expect_nothing_before_an_echo("alan");
+}
+
+#[test]
+fn connections_of_other_addresses_displace_no_owner() {
+    let file = AccountsFile::new();
+    let (server, _strangers) = full(&file);
+    let mut alan = connect_from("127.0.0.2", server.address());
+    alan.expect(NAME_REQUEST);
+    alan.ask("alan", &password_request("alan"));
+    // More than all permits for connections on trial.
+    let mut silent: Vec<Client> = (0..300).map(|_| server.connect()).collect();
+    silent[0].expect(FULL);
+    alan.ask(PASSWORD, &confirmation("alan"));
+    let mut bob = connect_from("127.0.0.3", server.address());
+    bob.expect(NAME_REQUEST);
 }
 
 #[test]

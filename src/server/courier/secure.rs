@@ -1,7 +1,5 @@
 //! The courier's part in TLS: handshakes, each a task of its own, until there is a session or a reason to end.
 
-use std::future::pending;
-
 use actix::{Addr, AsyncContext, Handler};
 use slog::{info, warn};
 use tokio::time::Instant;
@@ -13,7 +11,6 @@ use crate::{
     server::{
         close::CloseReason,
         connection::see_out,
-        doorkeeper::Stay,
         http::Visitor,
         messages::{Adopt, Secure, Secured, Shaken},
         seat::SessionId,
@@ -41,8 +38,8 @@ impl Courier {
         let task = actix_rt::spawn(async move {
             let shaken = tokio::select! {
                 shaken = handshake(socket, secure.0, Instant::now() + patience) => shaken,
-                () = displaced(&stay) => {
-                    courier.do_send(Shaken { id, peer, speaks, outcome: Err((CloseReason::HandshakeTimeout, None)) });
+                reason = stay.displaced() => {
+                    courier.do_send(Shaken { id, peer, speaks, outcome: Err((reason, None)) });
                     return;
                 }
             };
@@ -62,9 +59,12 @@ impl Courier {
                         _ => Some(reply::no_handshake_in_time(limit, patience)),
                     };
                     if let Some(socket) = socket {
-                        see_out(socket, words.as_ref().map_or(&[], |line| line.as_bytes())).await;
+                        let words = words.as_ref().map_or(&[][..], |line| line.as_bytes());
+                        tokio::select! {
+                            () = see_out(socket, words) => {}
+                            _ = stay.displaced() => {}
+                        }
                     }
-                    drop(stay);
                 }
             }
         });
@@ -102,14 +102,6 @@ impl Courier {
         if !self.closing {
             self.tell(seat, |outbox| outbox.put(&reply::name_request()));
         }
-    }
-}
-
-/// Waits until a connection that asks for the page has to give way to another.
-async fn displaced(stay: &Stay) {
-    match &stay.visit {
-        Some(visit) => visit.displaced().await,
-        None => pending().await,
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     config::{Flood, LocalConnections},
     protocol::{Line, reply},
     server::{
+        block::Block,
         close::CloseReason,
         doorkeeper::{Admission, Admitted, Doorkeeper, Stay, Unwelcome, Visit},
         page_places::PagePlaces,
@@ -108,11 +109,12 @@ impl Reception {
             let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| self.no_place())?;
             return Ok(Stay::in_place(permit, visit));
         }
-        // While the server ends, no place is free.
-        let permit = Arc::clone(&self.trials).try_acquire_owned().ok().filter(|_| free > 0);
-        let permit = permit.ok_or_else(|| self.no_place())?;
-        let trial = door.trials.borrow_mut().begin(permit, &self.places, reserved / 2);
-        Ok(Stay { permit: None, visit, trial: Some(trial) })
+        if free == 0 || self.stop.is_cancelled() {
+            return Err(self.no_place());
+        }
+        let block = Block::of(peer.ip());
+        let trial = door.trials.borrow_mut().begin(block, &self.trials, &self.places, reserved / 2);
+        Ok(Stay { permit: None, visit, trial: Some(trial.ok_or_else(|| self.no_place())?) })
     }
 
     /// A place for a connection that asks for the page.

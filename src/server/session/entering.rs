@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use slog::{debug, info};
 
 use super::{Session, Wait};
@@ -186,11 +186,16 @@ impl Session {
         Refusal { reason: CloseReason::ServerFull, farewell }
     }
 
-    /// Ends the session in favour of a newer one on trial, unless it has a place by now.
-    pub(super) fn turn_away(&mut self) {
-        if self.stay.is_on_trial() {
-            self.refuse(self.full());
+    /// Ends the session in favour of a newer one on trial, unless it has a place by now. A session that only waits for the
+    /// other end to close is closed at once if it handed its permit over.
+    pub(super) fn turn_away(&mut self, ctx: &mut Context<Self>) {
+        if !self.stay.is_on_trial() {
+            return;
         }
+        if self.sent && !self.stay.may_linger() {
+            ctx.stop();
+        }
+        self.refuse(self.full());
     }
 
     /// Neither name nor password came in time.
