@@ -19,7 +19,7 @@ use super::{
 };
 use crate::protocol::NameKey;
 
-/// Passwords that wait at once. Beyond it, the address with the most of them loses its newest.
+/// Passwords that wait at once. Beyond it, the address with the most of them loses its newest; see [`Queue::drop_one`].
 const MAX_WAITING: usize = 4096;
 
 /// Addresses remembered for each account because its password was given from there; the least recent is forgotten first.
@@ -199,10 +199,13 @@ impl Queue {
         });
     }
 
-    /// Drops the newest password of the origin that has the most of them.
+    /// Drops the newest password of the origin with the most waiting and, among those origins, of the account with the most.
+    /// So where each origin has one, many of them that guess at one account cost an attempt for another account nothing.
     fn drop_one(&mut self) {
-        let longest = (0..self.waiting.len())
-            .max_by_key(|at| (self.origins.waiting(&self.waiting[*at].attempt.origin), *at));
+        let longest = (0..self.waiting.len()).max_by_key(|at| {
+            let Attempt { origin, account, .. } = &self.waiting[*at].attempt;
+            (self.origins.waiting(origin), self.accounts.waiting(account), *at)
+        });
         if let Some(at) = longest {
             let waiting = self.waiting.remove(at);
             self.forget(&waiting.attempt);

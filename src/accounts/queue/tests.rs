@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use tokio::sync::oneshot::error::TryRecvError;
+
 use super::*;
 use crate::{
     accounts::{attempts::WINDOW, cheap_hash},
@@ -75,6 +77,17 @@ fn accounts_take_turns() {
     }
     let _carl = desk.give(origin(5000), "carl");
     assert!(desk.passed_before(&origin(5000)) <= 2);
+}
+
+#[test]
+fn where_each_address_has_one_password_the_account_with_most_loses_its_newest() {
+    let mut desk = Desk::new();
+    let mut crowd: Vec<Receiver> =
+        (0..u32::try_from(MAX_WAITING).unwrap()).map(|number| desk.give(origin(number), "alan")).collect();
+    let mut owner = desk.give(origin(10_000), "bob");
+    assert_eq!(owner.try_recv(), Err(TryRecvError::Empty));
+    assert_eq!(crowd.pop().unwrap().try_recv(), Ok(Verdict::Failed));
+    assert!(crowd.iter_mut().all(|receiver| receiver.try_recv() == Err(TryRecvError::Empty)));
 }
 
 #[test]
