@@ -20,6 +20,13 @@ enum Proxy {
     ReachedByTls,
 }
 
+/// Whether a connection from `ip`, which reached this machine at the address `reached`, stays within the machine.
+pub fn is_on_this_machine(ip: IpAddr, reached: IpAddr) -> bool {
+    let ip = ip.to_canonical();
+    // A machine that connects to its own outer address comes from that address.
+    ip.is_loopback() || ip == reached.to_canonical()
+}
+
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
@@ -43,8 +50,7 @@ impl Peer {
     pub fn of(socket: &TcpStream, address: SocketAddr, local: LocalConnections) -> Self {
         let reached = socket.local_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |own| own.ip());
         let ip = address.ip().to_canonical();
-        // A machine that connects to its own outer address comes from that address.
-        let is_here = ip.is_loopback() || reached.to_canonical() == ip;
+        let is_here = is_on_this_machine(ip, reached);
         let scope = if let SocketAddr::V6(address) = address { address.scope_id() } else { 0 };
         let peer = Self {
             ip: address.ip(),
@@ -171,6 +177,20 @@ mod tests {
             let scope = if let SocketAddr::V6(address) = address { address.scope_id() } else { 0 };
             let peer = Peer { ip: address.ip(), port: address.port(), scope, ..Peer::elsewhere() };
             assert_eq!(peer.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_connection_to_the_machines_own_address_stays_on_it() {
+        for (ip, reached, is_here) in [
+            ("127.0.0.2", "127.0.0.1", true),
+            ("::1", "::1", true),
+            ("192.0.2.1", "192.0.2.1", true),
+            ("::ffff:192.0.2.1", "192.0.2.1", true),
+            ("192.0.2.1", "192.0.2.254", false),
+            ("2001:db8::1", "2001:db8::2", false),
+        ] {
+            assert_eq!(is_on_this_machine(ip.parse().unwrap(), reached.parse().unwrap()), is_here, "{ip}");
         }
     }
 

@@ -106,8 +106,7 @@ impl Handler<Tune> for Relay {
     type Result = ();
 
     fn handle(&mut self, Tune { stream, key, from, answer }: Tune, _: &mut Context<Self>) {
-        // All clients of a proxy on this machine have its address: a share would be one for all of them.
-        let caller = Caller { ip: from.ip(), is_local: from.is_on_this_machine() };
+        let caller = Caller { ip: from.ip(), is_on_this_machine: from.is_on_this_machine() };
         // Whoever asked may be gone.
         let _ = answer.send(self.streams.borrow_mut().tune(stream, &key, caller));
     }

@@ -12,8 +12,8 @@ const FEW: usize = 1_024;
 pub struct Caller {
     /// The other end's address.
     pub ip: IpAddr,
-    /// It is on this machine.
-    pub is_local: bool,
+    /// The connection stays within this machine: a local user's, or a proxy's, whose clients all have its address.
+    pub is_on_this_machine: bool,
 }
 
 /// Held by a listener for as long as it counts for its address.

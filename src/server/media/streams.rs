@@ -219,7 +219,7 @@ impl Streams {
     /// If `media.listeners_per_address` listen from there.
     pub fn share(&mut self, caller: Caller) -> Result<Option<Share>, AddressFull> {
         let config = self.config.get();
-        if !config.flood.governs(caller.is_local) {
+        if !config.flood.governs(caller.is_on_this_machine) {
             return Ok(None);
         }
         self.shares.hold(caller.ip, config.media.listeners_per_address).map(Some).ok_or(AddressFull)

@@ -189,9 +189,13 @@ impl Rig {
     }
 
     fn tune(&self, url: &str) -> Result<Tuned, NotTuned> {
+        self.tune_from(url, Peer::elsewhere())
+    }
+
+    fn tune_from(&self, url: &str, from: Peer) -> Result<Tuned, NotTuned> {
         let (answer, mut answered) = oneshot::channel();
         let key = url.rsplit_once("key=").unwrap().1.parse().unwrap();
-        self.audio.tune.do_send(Tune { stream: SONG, key, from: Peer::elsewhere(), answer });
+        self.audio.tune.do_send(Tune { stream: SONG, key, from, answer });
         until(|| answered.try_recv().ok())
     }
 }

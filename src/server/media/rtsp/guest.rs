@@ -24,7 +24,10 @@ use super::{
     session::{Refusal, Stage, Start},
     transport::{Given, Taste, Transport},
 };
-use crate::media::{Description, Key, StreamId};
+use crate::{
+    media::{Description, Key, StreamId},
+    server::who::is_on_this_machine,
+};
 
 /// From so many of the server's own addresses one stream is sent.
 const MOST_OUTLETS: usize = 16;
@@ -67,7 +70,7 @@ impl Guest {
 
     fn caller(&self) -> Caller {
         let ip = self.peer.ip().to_canonical();
-        Caller { ip, is_local: ip.is_loopback() || ip == self.local.ip().to_canonical() }
+        Caller { ip, is_on_this_machine: is_on_this_machine(ip, self.local.ip()) }
     }
 
     /// A datagram came between the requests.

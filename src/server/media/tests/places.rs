@@ -120,6 +120,39 @@ fn one_address_does_not_take_all_places() {
     until(|| rig.tune(&listen).ok());
 }
 
+/// The peer of a connection that a proxy on this machine forwards.
+fn proxied() -> Peer {
+    let mut peer = Peer::at(Ipv4Addr::LOCALHOST.into());
+    peer.is_local = true;
+    peer.proxied(false)
+}
+
+#[test]
+fn clients_of_a_proxy_share_no_places_of_an_address() {
+    let mut config = Config::default();
+    config.media.listeners_per_address = 1;
+    for loopback in [false, true] {
+        config.flood.loopback = loopback;
+        let rig = Rig::at(config.clone(), None);
+        let (publish, listen, _) = rig.open(SONG);
+        let mut publisher = Client::to(&publish);
+        publisher.publish();
+        publisher.send_frame(0, &rtp(7, 0, "first"));
+        rig.expect(Told::Began(SONG));
+        let _first = rig.tune_from(&listen, proxied()).unwrap();
+        let second = rig.tune_from(&listen, proxied());
+        let status = Client::to(&listen).ask("SETUP", "Transport: RTP/AVP/TCP;unicast\r\n", "").status;
+        if loopback {
+            assert_eq!((second.unwrap_err(), status), (NotTuned::AddressFull, 453));
+        } else {
+            assert_eq!((second.is_ok(), status), (true, 200));
+            // The limit holds for each address of another machine.
+            let _other = rig.tune(&listen).unwrap();
+            assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::AddressFull);
+        }
+    }
+}
+
 #[test]
 fn connections_without_a_key_give_way_oldest_first() {
     let rig = Rig::new();
