@@ -178,10 +178,13 @@ fn a_ban_of_a_name_holds_for_names_that_look_the_same() {
         "/ban a1an",
         "server | alan | error_message | a1an was not banned, because that would keep you out as well",
     );
+    let mut bob = log_in(&server, "bob");
     alan.ask(
         "/ban b0b",
         &format!("server | alan | ban | b0b is banned for good by alan (0 sessions ended); that is a name{IN_MEMORY}"),
     );
+    bob.expect_nothing_before_an_echo("bob");
+    bob.ask("/exit", "server | bob | exit | client disconnected");
     log_in(&server, "bob");
 }
 

@@ -57,7 +57,7 @@ impl Registry {
         if let Some(why) = self.may_be_mistyped(target) {
             return self.tell(seat, reply::no_address(limit, by, target, why));
         }
-        let hit: Vec<Member> = match target {
+        let mut hit: Vec<Member> = match target {
             Target::Name { looks, .. } => self.roster.find_alike(looks).cloned().collect(),
             Target::Network(network) => {
                 self.roster.members().filter(|member| network.contains(member.peer.ip())).cloned().collect()
@@ -65,6 +65,10 @@ impl Registry {
         };
         if hit.iter().any(|member| member.seat.id == seat.id) {
             return self.tell(seat, reply::would_ban_yourself(limit, by, target));
+        }
+        if let Target::Name { key, .. } = target {
+            // A look-alike of an account's own name does not ban the account's owner; see `refuse_banned`.
+            hit.retain(|member| !member.proven || member.name.key() == key);
         }
         let now = SystemTime::now();
         let until = span.and_then(|span| now.checked_add(span));
