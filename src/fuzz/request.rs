@@ -2,8 +2,7 @@
 
 use super::{Run, Target, choice, is_harmless};
 use crate::protocol::{
-    Asker, Kind, Line, Message, Moderation, Name, Request, name, reply,
-    request::{forwarded, introduction},
+    Asker, Kind, Line, Message, Moderation, Name, Request, name, reply, request::introduction,
 };
 
 pub(super) const TARGET: Target = Target {
@@ -96,7 +95,7 @@ fn judge(names: &[Name], bytes: &[u8]) {
         Request::Answer(line) => check(&line, limit, &[name.as_str(), "server"]),
         Request::Broadcast(line) | Request::BroadcastNotMe(line) => check(&line, limit, &[name.as_str()]),
         Request::Direct(direct) => {
-            match forwarded(limit, name, other.as_str(), direct.operation, &direct.data) {
+            match direct.forwarded(limit, name, other) {
                 Ok(line) => check(&line, limit, &[name.as_str()]),
                 Err(refusal) => check(&refusal, limit, &["server"]),
             }

@@ -1,6 +1,6 @@
 //! [`Line`]: one encoded message, ready to be sent.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Deref};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -8,6 +8,8 @@ use super::{
     hidden::{hidden, without_hidden},
     kind::Kind,
     message::{Field, Message, Unwritable, first_forbidden},
+    name::Name,
+    operation::Operation,
     websocket,
 };
 
@@ -51,6 +53,19 @@ impl Line {
             operation: &operation,
             data: &data,
         })
+    }
+
+    /// A message of one user to another. All of its fields were judged before, so none is looked through again.
+    #[must_use]
+    pub fn between(sender: &Name, destination: &Name, operation: Operation, data: &CheckedData) -> Self {
+        let message = Message {
+            sender: sender.as_str(),
+            destination: destination.as_str(),
+            operation: operation.wire(),
+            data,
+        };
+        debug_assert_eq!(Self::lossy(&message), Self::encoded(&message), "a field that was not judged");
+        Self::encoded(&message)
     }
 
     fn encoded(message: &Message<'_>) -> Self {
@@ -100,6 +115,26 @@ impl Line {
     }
 }
 
+/// DATA that a message can carry: it holds no control character but tabs, and no [hidden](super::hidden) character.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedData(Box<str>);
+
+impl CheckedData {
+    /// The text as DATA, with U+FFFD in place of each character that DATA cannot hold.
+    #[must_use]
+    pub fn lossy(text: &str) -> Self {
+        Self(replaced(Field::Data, text).into())
+    }
+}
+
+impl Deref for CheckedData {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The text of a field with U+FFFD in place of what must not stand there.
 fn replaced(field: Field, text: &str) -> Cow<'_, str> {
     let text = without_hidden(text);
@@ -139,6 +174,16 @@ mod tests {
         let line = Line::new(&Message { data: "a\tb | c", ..plain }).unwrap();
         assert_eq!(line.as_bytes(), b"rui | dj | play | a\tb | c\n");
         assert_eq!(line.message(), Message { data: "a\tb | c", ..plain });
+    }
+
+    #[test]
+    fn a_line_between_users_is_the_message_with_its_data_judged_once() {
+        let [rui, dj] = ["rui", "dj"].map(|name| Name::parse(name, 489).unwrap());
+        for data in ["a\tb | c", "é 👩\u{200d}💻", "x\ny", "evil\u{202e}fdp.exe", "\u{fe0f}x", ""] {
+            let line = Line::between(&rui, &dj, Operation::PrivateMessage, &CheckedData::lossy(data));
+            let message = Message { sender: "rui", destination: "dj", operation: "private_message", data };
+            assert_eq!(line, Line::lossy(&message), "{data:?}");
+        }
     }
 
     #[test]

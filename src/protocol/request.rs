@@ -2,7 +2,7 @@
 
 use super::{
     kind::Kind,
-    line::Line,
+    line::{CheckedData, Line},
     message::{self, Message, NAME, NO_DATA},
     moderation::{self, Moderation, Target},
     name::{self, Name, NameKey},
@@ -76,7 +76,7 @@ pub struct Direct {
     /// The same as it was typed, to be quoted if nobody bears it.
     pub typed: Box<str>,
     /// DATA.
-    pub data: Box<str>,
+    pub data: CheckedData,
 }
 
 /// How DATA of `play` begins where it is no file but why there will be none.
@@ -84,7 +84,18 @@ const CANNOT: &str = "cannot:";
 
 impl Direct {
     fn new(operation: Operation, typed: &str, data: &str) -> Self {
-        Self { operation, to: NameKey::of(typed), typed: typed.into(), data: data.into() }
+        Self { operation, to: NameKey::of(typed), typed: typed.into(), data: CheckedData::lossy(data) }
+    }
+
+    /// The message written out for its receiver.
+    ///
+    /// # Errors
+    /// Where it would pass the limit: the refusal for its sender.
+    pub fn forwarded(&self, limit: usize, from: &Name, to: &Name) -> Result<Line, Line> {
+        let Self { operation, data, .. } = self;
+        let message =
+            Message { sender: from.as_str(), destination: to.as_str(), operation: operation.wire(), data };
+        fits(limit, from, &message).map(|()| Line::between(from, to, *operation, data))
     }
 
     /// Why a file is not played, where that is what DATA says.
@@ -312,20 +323,18 @@ fn moderation(
     })
 }
 
-/// A user's message written out for others.
+/// A user's message written out for the users that `to` names.
 ///
 /// # Errors
 /// Where it would pass the limit: the refusal for its sender.
-pub fn forwarded(
-    limit: usize,
-    from: &Name,
-    to: &str,
-    operation: Operation,
-    data: &str,
-) -> Result<Line, Line> {
+fn forwarded(limit: usize, from: &Name, to: &str, operation: Operation, data: &str) -> Result<Line, Line> {
     let message = Message { sender: from.as_str(), destination: to, operation: operation.wire(), data };
+    fits(limit, from, &message).map(|()| Line::lossy(&message))
+}
+
+fn fits(limit: usize, from: &Name, message: &Message<'_>) -> Result<(), Line> {
     let bytes = message.encoded_len();
-    if bytes > limit { Err(reply::message_too_long(limit, from, bytes)) } else { Ok(Line::lossy(&message)) }
+    if bytes > limit { Err(reply::message_too_long(limit, from, bytes)) } else { Ok(()) }
 }
 
 /// Whether a line that begins with `/` is a whole message after all, from someone whose name does.

@@ -17,7 +17,7 @@ fn line(sender: &str, destination: &str, operation: &str, data: &str) -> Line {
 }
 
 fn direct(operation: Operation, typed: &str, data: &str) -> Direct {
-    Direct { operation, to: NameKey::of(typed), typed: typed.into(), data: data.into() }
+    Direct { operation, to: NameKey::of(typed), typed: typed.into(), data: CheckedData::lossy(data) }
 }
 
 #[test]

@@ -5,10 +5,7 @@ use slog::Drain;
 use super::{Registry, log_sent};
 use crate::{
     config::Limits,
-    protocol::{
-        Line, Moderation, Name, Refusal, Request, reply,
-        request::{Direct, forwarded},
-    },
+    protocol::{Line, Moderation, Name, Refusal, Request, reply, request::Direct},
     server::{
         batch::BATCH_BYTES,
         close::CloseReason,
@@ -164,13 +161,13 @@ impl Registry {
     }
 
     fn direct(&mut self, seat: Seat, from: &Name, direct: &Direct) {
-        let Direct { operation, to, typed, data } = direct;
+        let Direct { operation, to, typed, .. } = direct;
         let limit = self.config.limits.message_bytes;
         let Some(receiver) = self.roster.find(to) else {
             return self.refuse(seat, Refusal::NotFound, reply::not_found(limit, from, *operation, typed));
         };
         let receiver_seat = receiver.seat;
-        match forwarded(limit, from, receiver.name.as_str(), *operation, data) {
+        match direct.forwarded(limit, from, &receiver.name) {
             Ok(line) => self.tell(receiver_seat, line),
             Err(refusal) => self.refuse(seat, Refusal::TooLong, refusal),
         }
