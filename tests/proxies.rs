@@ -125,7 +125,7 @@ fn passed_on(process: &Process, headers: &[(&'static str, &str)]) -> WebClient {
 fn a_web_proxy_is_recognized_by_the_headers_it_adds_and_warned_of() {
     let process = Process::serve(&[]);
     process.logged(
-        "connections from this machine are its own users', with their rights; if a proxy here passes on those of others, set server.local_connections",
+        "connections from this machine are trusted as local users; if a proxy here forwards remote clients, set server.local_connections",
     );
     let mut alan = passed_on(&process, &[("x-forwarded-for", "192.0.2.1")]);
     alan.ask("alan", &confirmation("alan"));
@@ -168,7 +168,7 @@ fn what_local_connections_are_is_said_at_the_start() {
         .logged("connections from this machine are a proxy's; limits for each address do not hold for them");
     let process = Process::serve(&[("ARAUTO_WEB_HOSTS", "chat.example")]);
     let warned = process.logged(
-        "web.hosts names this server for others, and web.listen is for this machine alone: if a proxy passes on what they ask, set server.local_connections",
+        "web.hosts is set but web.listen is loopback only; if a proxy forwards requests here, set server.local_connections",
     );
     assert_eq!(warned["level"], "warn");
 }

@@ -177,7 +177,7 @@ fn who_holds_all_places_gives_way_to_others() {
     eva.send("/play ana song.mp3");
     published(&mut ana, "eva", "ana", media, "song.mp3");
     greedy[0].expect(
-        "server | rui | play | mute: rui1.mp3 does not play: mute had not begun, and others ask for files, of which 8 may wait",
+        "server | rui | play | mute: rui1.mp3 does not play: mute had not started, and its place went to another request (at most 8 may wait)",
     );
     ana.send("ana | eva | play | cannot: no");
     eva.expect("ana | eva | play | cannot: no");

@@ -6,10 +6,10 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::look::proto;
 
-/// What a character looks like that separates fields or names: `|` or `,`.
+/// Returns the separator, `|` or `,`, that a character looks like. `None` if it looks like neither, or is ASCII.
 ///
-/// In Unicode's table of confusable characters a pipe looks like a small `l`, as `I` and `1` do. So of the characters with that
-/// look those are meant that are no letters or digits; and those lines that the table does not know.
+/// Unicode's table of confusable characters maps a pipe to a small `l`, as it does `I` and `1`. A character that it maps there
+/// counts as a pipe only if it is neither letter nor digit. The upright lines in [`LINES`], which the table lacks, count too.
 #[must_use]
 pub(super) fn separator_like(c: char) -> Option<&'static str> {
     if c.is_ascii() {

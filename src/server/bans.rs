@@ -180,7 +180,7 @@ impl Ledger {
         let is_failing = tried.is_err();
         match tried {
             Err(error) if error.is_the_disks() => {
-                error!(log, "cannot write the bans file: new bans end with the server"; "error" => %error);
+                error!(log, "cannot write the bans file; bans made now are lost at the next restart"; "error" => %error);
             }
             tried => tried?,
         }

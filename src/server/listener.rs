@@ -106,7 +106,6 @@ pub struct Reception {
     pub trials: Arc<Semaphore>,
     /// The accounts that places are kept for.
     pub accounts: Directory,
-    /// A permit for each connection that may ask for the page.
     /// A permit for each open file of connections that ask for the page.
     pub pages: Arc<Semaphore>,
     /// How many sessions there may be, for the refusal.

@@ -344,13 +344,13 @@ fn log_local_connections(config: &Config, log: &Logger) {
     match config.server.local_connections {
         LocalConnections::Direct if is_for_others => warn!(
             log,
-            "web.hosts names this server for others, and web.listen is for this machine alone: if a proxy passes on what \
-             they ask, set server.local_connections"
+            "web.hosts is set but web.listen is loopback only; if a proxy forwards requests here, set \
+             server.local_connections"
         ),
         LocalConnections::Direct => info!(
             log,
-            "connections from this machine are its own users', with their rights; if a proxy here passes on those of \
-             others, set server.local_connections"
+            "connections from this machine are trusted as local users; if a proxy here forwards remote clients, set \
+             server.local_connections"
         ),
         LocalConnections::Proxied | LocalConnections::TlsProxied => info!(
             log,

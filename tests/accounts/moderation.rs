@@ -457,7 +457,7 @@ fn a_server_whose_disk_is_full_starts_with_the_bans_it_has() {
         ],
     );
     let log = process.whole_log();
-    assert!(log.contains("cannot write the bans file: new bans end with the server"), "{log}");
+    assert!(log.contains("cannot write the bans file; bans made now are lost at the next restart"), "{log}");
     let mut carl = Client::to(process.address());
     carl.expect(NAME_REQUEST);
     carl.ask("carl", &not_let_in("carl", "The name carl is banned for good"));

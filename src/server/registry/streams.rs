@@ -113,13 +113,14 @@ impl Registry {
         self.shut(closed.stream);
         let config::Media { streams, waiting, .. } = self.config.media;
         if closed.was_on {
-            let why = format!("{streams} files were played, which is the most, and others asked for one");
+            let why = format!("its place went to another file (at most {streams} play at once)");
             self.tell_publisher(closed, Some(&why));
             self.tell_ended(closed, Some(&why));
         } else {
             let publisher = &closed.publisher;
-            let why =
-                format!("{publisher} had not begun, and others ask for files, of which {waiting} may wait");
+            let why = format!(
+                "{publisher} had not started, and its place went to another request (at most {waiting} may wait)"
+            );
             self.tell_ended(closed, Some(&why));
         }
     }

@@ -35,7 +35,7 @@ use crate::server::{
 /// How long a connection may take until sound goes, and how long a request until it is whole.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long what waits may wait without anything of it being taken, unless it is sound: see [`MAX_PAUSE`].
+/// Time that queued output may wait while the client takes no byte of it. For a listener [`MAX_PAUSE`] holds instead.
 const SLOWNESS: Duration = Duration::from_secs(10);
 
 /// Time from the end of a stream until the connection of a listener that has not sent TEARDOWN is closed. `GStreamer`

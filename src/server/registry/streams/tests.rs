@@ -261,7 +261,7 @@ fn who_gives_way_is_told() {
         }
         eva.send("/play eva song.mp3").await;
         rui.expect(
-            "server | rui | play | ana: 1.mp3 does not play: ana had not begun, and others ask for files, of which 2 may wait",
+            "server | rui | play | ana: 1.mp3 does not play: ana had not started, and its place went to another request (at most 2 may wait)",
         )
         .await;
         assert_eq!(world.shut().await, asked[0].stream);
@@ -287,8 +287,7 @@ fn who_gives_way_is_told() {
         leo.send("/play leo song.mp3").await;
         assert_eq!(world.shut().await, second);
         world.opened().await;
-        let ended =
-            "stop | ana: 2.mp3 ended: 3 files were played, which is the most, and others asked for one";
+        let ended = "stop | ana: 2.mp3 ended: its place went to another file (at most 3 play at once)";
         ana.expect(&format!("server | ana | {ended}")).await;
         rui.expect(&format!("server | rui | {ended}")).await;
         assert_ne!(third, second);
