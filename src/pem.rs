@@ -54,8 +54,8 @@ pub enum PemError {
     },
 }
 
-/// What is wrong with a certificate, in words that complete "it": what only its maker can mend. What depends on where it is
-/// used, such as its name or its time, is for the caller to say.
+/// Describes a certificate's fault that only its maker can mend, in words that complete "it". The caller describes faults that
+/// depend on where the certificate is used, such as its name or its time.
 #[must_use]
 pub fn fault(why: &CertificateError) -> &'static str {
     match why {

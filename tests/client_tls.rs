@@ -317,7 +317,7 @@ fn files_that_cannot_be_used_are_named_with_why() {
             "{arguments:?}"
         );
     }
-    // What is missing on the command line is no file's fault.
+    // An error message about a missing option blames no file.
     for (arguments, why) in [
         (["--insecure", "--cert", cert], "cert is given without key: a certificate is shown with both"),
         (["--insecure", "--key", key], "key is given without cert: a certificate is shown with both"),

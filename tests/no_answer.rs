@@ -124,7 +124,7 @@ fn a_network_that_goes_away_is_seen_within_30_s() {
     });
     cable.cut();
     let since = Instant::now();
-    // What is sent into the cut is repeated by the kernel, which then asks no more by keepalive.
+    // The kernel retransmits data sent into the cut, and then sends no more keepalive probes.
     all.commands[1].child.stdin.as_mut().unwrap().write_all(b"into the void\n").unwrap();
     all.see_it(since);
     cable.mend();

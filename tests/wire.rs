@@ -140,7 +140,8 @@ fn a_client_whose_line_endings_come_late_is_a_line_client_from_then_on() {
     uma.expect(&confirmation("uma"));
     alan.send("/others one");
     uma.expect("alan | all clients | broadcast_not_me | one");
-    // As `println` of a microcontroller sends it: in a packet of its own. What was sent last is ended, and all after it.
+    // A microcontroller's `println` sends the line ending in a packet of its own. It ends the last message, and the server
+    // ends all later messages with it.
     uma.send("\r\n");
     uma.expect("\n");
     uma.ending = "\n";

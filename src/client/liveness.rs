@@ -18,8 +18,8 @@ pub const ASK_AFTER: Duration = Duration::from_secs(10);
 /// How long the server may stay silent after the echo. Together with [`ASK_AFTER`], 25 s.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
-/// A server that holds a sender back for a slow receiver takes at least this much of it, in bytes a second. What was sent
-/// before the echo is given that much more time.
+/// A server that holds a sender back for a slow receiver takes at least this much of it, in bytes a second. Data sent
+/// before the echo extends the wait by its size divided by this rate.
 const SLOWEST_RATE: u64 = 4 * 1024;
 
 /// Bytes that need no more time than [`ANSWER_WITHIN`]: what a person types.
@@ -28,7 +28,7 @@ const FREE_BYTES: u64 = 16 * 1024;
 /// What begins the echo. Its answer is shown to nobody.
 const MARK: &str = "(is the server still there? no. ";
 
-/// What is to be done about a silence.
+/// The action that a silence calls for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
     /// Send [`Liveness::question`].
@@ -90,7 +90,7 @@ impl Liveness {
         self.asked.or(self.not_before).or_else(|| Some(self.heard_at + ASK_AFTER))
     }
 
-    /// What is to be done now.
+    /// Returns the action that is due at `now`. `None` if there is none.
     #[must_use]
     pub fn due(&self, now: Instant) -> Option<Due> {
         if self.deadline().is_none_or(|deadline| now < deadline) {
@@ -127,7 +127,7 @@ impl Backlog {
         Self { bytes: 0, at: now }
     }
 
-    /// So many bytes are sent.
+    /// Counts `bytes` that the client sends.
     pub fn add(&mut self, bytes: usize, now: Instant) {
         self.bytes = self.left(now).saturating_add(bytes as u64);
         self.at = now;

@@ -10,7 +10,7 @@ use slog_term::{Decorator, FullFormat, RecordDecorator};
 
 use crate::escape::Printable;
 
-/// Who reads the lines.
+/// The destination of the lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
     /// A file or a pipe.

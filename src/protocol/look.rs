@@ -174,7 +174,7 @@ fn without_hidden_dots(text: &str) -> Option<String> {
     Some(seen.nfc().collect())
 }
 
-/// What is drawn together with the character before it.
+/// Whether a character is drawn together with the one before it.
 pub(crate) fn is_mark(c: char) -> bool {
     use GeneralCategory::{EnclosingMark, NonspacingMark, SpacingMark};
     !c.is_ascii() && matches!(c.general_category(), EnclosingMark | NonspacingMark | SpacingMark)

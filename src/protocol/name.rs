@@ -170,7 +170,7 @@ impl Name {
         resemblance(&self.shown, &other.shown, "who has an account")
     }
 
-    /// The same where `other` is banned.
+    /// As [`Self::resemblance`], where `other` is banned.
     #[must_use]
     pub fn resemblance_to_banned(&self, other: &str) -> String {
         resemblance(&self.shown, other, "who is banned")

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-/// What is counted as one address.
+/// A block of addresses that limits count as one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Block {
     /// An IPv4 address, also one that is mapped into IPv6.

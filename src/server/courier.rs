@@ -201,8 +201,8 @@ impl Courier {
         self.watch_outboxes();
     }
 
-    /// Says so if all outboxes of the server together take too much memory. What is to be freed is a sixteenth more, so that
-    /// this is not needed for each message.
+    /// Reports if all outboxes of the server together take more memory than `limits.outboxes_bytes`. The amount to free is
+    /// the excess and a sixteenth of the limit, so that this does not happen for each message.
     fn watch_outboxes(&self) {
         let limit = self.surroundings.config.get().limits.outboxes_bytes;
         let total = self.surroundings.tally.outboxes_bytes().load(Ordering::Relaxed);

@@ -70,13 +70,13 @@ pub struct Opening {
 
 /// What the relay needs of the rest of the server.
 pub struct Around {
-    /// Who is told.
+    /// The actor that streams are reported to.
     pub registry: ToRegistry,
     /// Which addresses are kept out.
     pub barrier: Barrier,
-    /// What is in force.
+    /// The current configuration.
     pub config: InForce,
-    /// What is counted.
+    /// The counters of audio.
     pub counters: Arc<Counters>,
 }
 

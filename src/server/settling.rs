@@ -1,7 +1,7 @@
 //! [`Settling`]: waits until a file that changed is written whole, as far as that can be told.
 //!
-//! Many programs truncate a file and then write it. What is read in between is often valid: an empty file of accounts, or
-//! one that ends after an entry. So a file that changed since it was last read has to stay the same for a moment.
+//! Many programs truncate a file and then write it. A read in between often yields valid content: an empty file of accounts,
+//! or one that ends after an entry. So a file that changed since it was last read has to stay the same for a moment.
 
 use std::{
     cell::RefCell,

@@ -43,7 +43,7 @@ struct Stream {
     opening: Opening,
     /// When that was.
     opened: Instant,
-    /// Who asked first: the place counts for that user as well as for the publisher.
+    /// The user who asked first: the place counts for that user as well as for the publisher.
     opener: Party,
     figures: Arc<Figures>,
     /// Its publisher has begun.

@@ -107,7 +107,7 @@ pub async fn refuse_method() -> HttpResponse {
     words(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.\n").map_into_boxed_body()
 }
 
-/// What is at the WebSocket's address for requests that ask for none.
+/// The resource at the WebSocket's address for requests without a handshake.
 pub fn no_handshake(path: &str) -> Resource {
     let refuse = || async {
         let mut response = words(

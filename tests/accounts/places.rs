@@ -39,7 +39,7 @@ fn the_last_places_are_for_accounts() {
     let mut late = server.connect_silently();
     late.expect(FULL);
     late.expect_closed();
-    // Who was asked for a password in time comes too late as well.
+    // A client that was asked for a password in time comes too late as well.
     guesser.ask(PASSWORD, FULL);
     guesser.expect_closed();
     alan.ask("/exit", "server | alan | exit | client disconnected");

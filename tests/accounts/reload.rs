@@ -69,7 +69,7 @@ fn an_emptied_file_frees_no_names() {
         "{accounts} holds no accounts, where there were 2; to do without accounts, start the server again"
     ));
     file.write(&whole);
-    // The same by way of the configuration.
+    // A change of the configuration is refused likewise.
     std::fs::write(&config, "").unwrap();
     refused(format!("{settings} is empty, where it was not before"));
     std::fs::write(&config, "# nothing\n").unwrap();

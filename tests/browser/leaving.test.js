@@ -114,7 +114,7 @@ async function isEmpty(page, name, people = [`bob ${SECRET}`]) {
   assert.equal(await page.getByLabel("All but me").isChecked(), false);
   await undo(page);
   for (const field of ["#text", "#search"]) assert.equal(await page.locator(field).inputValue(), "");
-  // Who is here is for everybody: as a person, and not as a conversation.
+  // The members list is the same for everybody: it shows people, and no conversations.
   for (const who of people) await person(page, who).waitFor();
   assert.equal(await page.locator("#people .group").count(), 1);
 }

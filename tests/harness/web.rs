@@ -46,7 +46,7 @@ impl<S: Read + Write> WebClient<S> {
         Self::asking(stream, url.into_client_request().unwrap())
     }
 
-    /// The same with a request of the test's own.
+    /// As `over`, with a request of the test's own.
     #[track_caller]
     pub fn asking(stream: S, request: Request) -> Self {
         let url = request.uri().clone();

@@ -298,7 +298,7 @@ fn the_connection_that_carries_it_is_cut() {
     serving.join().unwrap();
 }
 
-/// The same command, run on one of the two machines.
+/// Returns the command as one that runs on one of the two machines.
 pub fn on(namespace: &str, program: &Command) -> Command {
     let mut command = Command::new("ip");
     command.args(["netns", "exec", namespace]).arg(program.get_program()).args(program.get_args());

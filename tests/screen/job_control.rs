@@ -49,7 +49,7 @@ impl Shell {
     #[track_caller]
     fn has_terminal(&mut self, word: &str) {
         self.terminal.shows("Stopped");
-        // What is shown differs from what is typed.
+        // The output differs from the typed line, so the echo of the line does not match.
         self.terminal.enter(&format!("echo {word}-$((40+2))"));
         self.terminal.shows(&format!("{word}-42"));
     }

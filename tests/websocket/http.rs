@@ -111,7 +111,7 @@ fn a_handshake_that_is_none_is_refused() {
 fn a_request_that_asks_for_no_websocket_is_told_what_a_proxy_has_to_pass_on() {
     let server = TestServer::start();
     let address = server.web_address();
-    // What is left of a handshake behind a proxy that passes on neither Upgrade nor Connection.
+    // The remains of a handshake behind a proxy that passes on neither Upgrade nor Connection.
     let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
     for headers in ["", key] {
         let request = format!("GET /tr2 HTTP/1.1\r\nHost: {address}\r\n{headers}Connection: close\r\n\r\n");

@@ -41,7 +41,7 @@ pub enum Kind {
     Error,
 }
 
-/// What is known of the user's own words.
+/// Whether the server is known to have carried out the user's own message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Standing {
     /// The server carried them out; also that of everything else.
@@ -64,7 +64,7 @@ pub struct Entry {
     pub kind: Kind,
     /// The words, as they came.
     pub text: String,
-    /// What is known of them.
+    /// Whether the server is known to have carried the message out.
     pub standing: Standing,
 }
 

@@ -88,7 +88,7 @@ impl App {
     fn said(&mut self, by: &str, to: Audience, text: &str, now: Now) {
         let own = by == self.name;
         self.people.heard(by);
-        // What was shown when it was sent has its place now.
+        // The copy shown when the message was sent takes its final place now.
         if own && to != Audience::Others && self.came_back(text) {
             return;
         }

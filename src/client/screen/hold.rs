@@ -56,7 +56,7 @@ impl Hold {
         Ok(Self { screen, keys: Some(EventStream::new()), continued, look_at: None })
     }
 
-    /// What is drawn on; absent while another process has the terminal.
+    /// The screen to draw on; absent while another process has the terminal.
     pub fn screen(&mut self) -> Option<&mut Screen> {
         self.screen.as_mut().filter(|_| self.keys.is_some())
     }

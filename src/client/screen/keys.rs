@@ -272,7 +272,7 @@ impl App {
         true
     }
 
-    /// What is shown at once of what the user says, marked until it is known to have arrived.
+    /// The entry shown at once for the user's own message, marked until it is known to have arrived.
     fn own_copy(&self, message: &Message<'_>, now: Now) -> Option<Entry> {
         let (to, private) = match Operation::from_wire(message.operation)? {
             Operation::PrivateMessage => (Some(message.destination.to_owned()), true),

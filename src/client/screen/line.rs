@@ -22,7 +22,7 @@ pub struct Line {
     completion: Option<Completion>,
 }
 
-/// What was typed at a moment.
+/// A copy of the input line at one moment.
 #[derive(Debug)]
 pub struct Typed {
     input: Input,
@@ -64,7 +64,7 @@ impl Line {
         !self.text().is_empty() && recalled != Some(self.text())
     }
 
-    /// What is typed, to be put back by [`Self::put_back`].
+    /// Returns a copy of the input line, to be put back by [`Self::put_back`].
     #[must_use]
     pub fn typed(&self) -> Typed {
         Typed { input: self.input.clone(), recalled: self.recalled.clone() }

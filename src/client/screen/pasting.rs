@@ -24,14 +24,14 @@ pub struct Pasted {
 }
 
 impl Pasted {
-    /// What is asked about it.
+    /// The question whether to send the pasted lines.
     #[must_use]
     pub fn question(&self) -> String {
         let lines = self.lines.len();
         format!("Paste {lines} lines as {lines} messages? y/n ")
     }
 
-    /// What was pasted.
+    /// Returns the pasted text unchanged.
     #[must_use]
     pub fn into_whole(self) -> String {
         self.whole

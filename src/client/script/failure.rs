@@ -43,7 +43,7 @@ pub enum Failure {
         /// Names the answer.
         what: &'static str,
     },
-    /// Who was asked said nothing.
+    /// The user or server that was asked did not answer in time.
     #[error("no answer from {who} within {}", humantime::format_duration(*.within))]
     NoAnswer {
         /// Whom.

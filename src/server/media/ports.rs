@@ -47,7 +47,7 @@ impl Ports {
         self.take_with(at, ROOM)
     }
 
-    /// The same for a pair that nobody reads: the kernel drops what comes, and keeps as little of it as it can.
+    /// As [`Self::take`], for a pair that nobody reads: the kernel drops incoming datagrams and keeps as few as it can.
     ///
     /// # Errors
     /// If all are taken, or the system refuses.

@@ -75,7 +75,7 @@ impl Handler<CheckWaits> for Registry {
 
     fn handle(&mut self, _: CheckWaits, ctx: &mut Self::Context) {
         self.check_due = false;
-        // What was released goes out like all else.
+        // Released requests run like all others.
         self.begin_batch();
         self.go_on(ctx);
     }

@@ -232,7 +232,7 @@ export const WORDS = {
 
 /**
  * The languages of a browser as tags of BCP 47: where it takes them from the system they may be `pt_BR.UTF-8`, `C` or
- * `en-US@posix`, which make every formatter throw. What is no language is left out.
+ * `en-US@posix`, which make every formatter throw. A tag that names no language is left out.
  */
 export function languageTags(languages) {
   const tags = [];

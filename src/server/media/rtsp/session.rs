@@ -389,7 +389,7 @@ pub fn not_understood(why: Unreadable) -> Vec<u8> {
     write(&response)
 }
 
-/// What is written to an address that an operator keeps out.
+/// The response to a banned address.
 pub fn forbidden() -> Vec<u8> {
     write(&plain(StatusCode::Forbidden))
 }

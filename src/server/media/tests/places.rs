@@ -1,4 +1,4 @@
-//! Who gets a place, and who gives way, however many hold places for nothing.
+//! Clients get places, and idle holders give way, however many of them there are.
 
 use std::{
     io::{Read, Write},
@@ -51,7 +51,7 @@ fn one_key_does_not_take_all_places() {
     let other = format!("{}?key={}", listen.split_once('?').unwrap().0, key.reveal());
     Client::to(&other).ask("SETUP", frames, "").expect(200);
     assert!(rig.tune(&other).is_ok());
-    // Whose place is given up, by HTTP or by RTSP, makes room, and who sets up anew keeps his.
+    // A place given up, by HTTP or by RTSP, is free again, and a client that sets up anew keeps its own.
     drop(by_http);
     late.ask("SETUP", frames, "").expect(200);
     late.ask("SETUP", frames, "").expect(200);
@@ -84,7 +84,7 @@ fn a_banned_address_neither_listens_nor_publishes() {
     late.announce().expect(403);
     assert_eq!(Client::to(&listen).rest(), b"RTSP/1.0 403 Forbidden\r\n\r\n");
     assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::Banned);
-    // What is heard already goes on.
+    // A stream that plays already goes on.
     goes_through(&from, to, &mut ear, 1);
     rig.bans.store(Arc::default());
     early.ask("SETUP", "Transport: RTP/AVP/TCP;unicast\r\n", "").expect(200);
