@@ -142,6 +142,54 @@ impl Pipe {
     }
 }
 
+/// A session that has joined, over a pipe of this much room.
+async fn join(pair: &Pair, id: u64, name: &str, room: usize) -> Pipe {
+    let mut pipe = Pipe::to(&pair.courier, id, room);
+    pipe.send(&format!("{name}\n")).await;
+    let confirmation = "connection_confirmation | You are now connected to the server";
+    pipe.expect(&format!("server | {name} | {confirmation}\n")).await;
+    pipe
+}
+
+#[test]
+fn sessions_that_leave_do_not_end_a_wait_of_broadcasts() {
+    const MIB: usize = 1024 * 1024;
+    actix_rt::System::new().block_on(async {
+        tokio::time::pause();
+        let mut config = Config::default();
+        (config.flood.message_rate, config.flood.byte_rate) = (0, 0);
+        config.limits.outbox_bytes = 64 * 1024;
+        config.limits.slow_reader_grace = Duration::from_mins(10);
+        config.limits.slow_reader_wait = Duration::from_millis(200);
+        let (notify, _notices) = unbounded_channel();
+        let pair = Pair::start(&config, &notify);
+        let _victim = join(&pair, 1, "victim", 1024).await;
+        let mut sender = join(&pair, 2, "sender", MIB).await;
+        let mut feeder = join(&pair, 3, "feeder", MIB).await;
+        let mut hearer = join(&pair, 4, "hearer", MIB).await;
+        let mut leavers = Vec::new();
+        for id in 10..20 {
+            leavers.push(join(&pair, id, &format!("leaver{id}"), 1024).await);
+            // Over half of an outbox.
+            let text = "x".repeat(900);
+            feeder.send(&format!("/msg leaver{id} {text}\n").repeat(40)).await;
+        }
+        let text = "x".repeat(900);
+        let progress = format!("sender | all clients | broadcast_not_me | {text}\n").repeat(4);
+        sender.send(&format!("/others {text}\n").repeat(4)).await;
+        hearer.expect(&progress).await;
+        feeder.send(&format!("/msg victim {text}\n").repeat(100)).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        sender.send("/others hi\n").await;
+        for leaver in &mut leavers {
+            tokio::time::sleep(Duration::from_millis(40)).await;
+            leaver.send("/exit\n").await;
+        }
+        assert_eq!(pair.tally.ended(CloseReason::SlowReader), 1);
+        hearer.expect("sender | all clients | broadcast_not_me | hi\n").await;
+    });
+}
+
 #[test]
 fn a_websocket_that_answers_no_ping_is_ended_after_two_and_its_name_is_free() {
     const TEXT: u8 = 0x81;

@@ -1,9 +1,10 @@
 //! [`WaitBudget`]: bounds the time that broadcasts wait for slow receivers.
 //!
 //! A broadcast that meets a full outbox waits, which slows its sender and loses nothing. A wait that is over within
-//! [`BRIEF`] is how a fast sender is slowed to the speed of receivers that read as fast as they can: it is not counted. All
-//! longer ones together take at most `limits.slow_reader_wait` of any [`WINDOW`], however many receivers are full and however
-//! they read. Once a wait would exceed that sum, each full receiver either gives way or is passed over:
+//! [`BRIEF`] is how a fast sender is slowed to the speed of receivers that read as fast as they can: it is not counted,
+//! provided that broadcasts made progress since the wait before (see [`PROGRESS`]). All counted waits together take at most
+//! `limits.slow_reader_wait` of any [`WINDOW`], however many receivers are full and however they read. Once a wait would
+//! exceed that sum, each full receiver either gives way or is passed over:
 //!
 //! - A receiver that was full for at least half as much of the counted time as the costliest receiver of the window is
 //!   disconnected.
@@ -28,6 +29,12 @@ pub const WINDOW: Duration = Duration::from_secs(10);
 /// The longest wait that is not counted. Of a default outbox, 64 KiB have to be free before a wait ends: a receiver that
 /// takes 1.3 MB/s makes that within this time. So uncounted waits never slow senders below that rate.
 pub const BRIEF: Duration = Duration::from_millis(50);
+
+/// A wait counts, however brief, if fewer bytes of broadcasts than this fraction of `limits.outbox_bytes` were sent since
+/// the wait before, as a divisor. A wait ends once 1/16 of an outbox is free, so a receiver that only broadcasts fill takes
+/// that much of them before it is full again. Half of that leaves room for answers, private messages and framing. A
+/// receiver that private messages fill again and again makes no progress: the waits for it count.
+const PROGRESS: usize = 32;
 
 /// Waits that end within one slot share an entry, which bounds the entries of a window to 101. An entry is as old as the
 /// latest of its waits, so the sum is never too small.
@@ -60,13 +67,25 @@ struct Receiver {
     is_passed_over: bool,
 }
 
+/// The present wait.
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    since: Instant,
+    /// Too few broadcasts were sent since the wait before, so this one counts from its first moment.
+    is_stalled: bool,
+}
+
 /// How long broadcasts waited for full receivers, in sum and for each receiver.
 #[derive(Debug, Default)]
 pub struct WaitBudget {
     /// Counted waits that are over.
     recent: RecentSum,
-    /// Since when a broadcast waits, if one does.
-    since: Option<Instant>,
+    /// Present while a broadcast waits.
+    wait: Option<Wait>,
+    /// Bytes of broadcasts that were sent since the last wait began, while no receiver was waited for.
+    sent: usize,
+    /// How many receivers are full and waited for.
+    full: usize,
     /// The sum of all counted waits that are over, never forgotten: a clock that runs while a broadcast waits.
     waited: Duration,
     receivers: HashMap<SessionId, Receiver>,
@@ -104,7 +123,11 @@ impl WaitBudget {
     pub fn set_full(&mut self, id: SessionId, now: Instant) {
         let waited = self.waited_until(now);
         self.prune(now);
-        self.receivers.entry(id).or_default().full_from.get_or_insert(waited);
+        let receiver = self.receivers.entry(id).or_default();
+        if !receiver.is_full() {
+            receiver.full_from = Some(waited);
+            self.full += 1;
+        }
     }
 
     /// A receiver is full no more, or has left.
@@ -113,6 +136,7 @@ impl WaitBudget {
         let Some(receiver) = self.receivers.get_mut(&id) else { return };
         receiver.is_passed_over = false;
         if let Some(from) = receiver.full_from.take() {
+            self.full -= 1;
             receiver.recent.add(waited.saturating_sub(from), now);
         }
         if receiver.recent.slots.is_empty() {
@@ -126,15 +150,26 @@ impl WaitBudget {
         self.receivers.get(&id).is_none_or(|receiver| !receiver.is_passed_over)
     }
 
+    /// A broadcast of this many bytes is sent. Those that a full receiver sends to all others do not end the wait of other
+    /// senders and are not counted as progress.
+    pub fn count_sent(&mut self, bytes: usize) {
+        if self.full == 0 {
+            self.sent = self.sent.saturating_add(bytes);
+        }
+    }
+
     /// Whether a broadcast waits from now on. A wait lasts until this was called with `false`, whichever receivers are full
     /// meanwhile. Returns its length if it is over now and counts.
-    pub fn observe(&mut self, waits: bool, now: Instant) -> Duration {
+    pub fn observe(&mut self, waits: bool, outbox_bytes: usize, now: Instant) -> Duration {
         if waits {
-            self.since.get_or_insert(now);
+            if self.wait.is_none() {
+                let is_stalled = std::mem::take(&mut self.sent) < outbox_bytes / PROGRESS;
+                self.wait = Some(Wait { since: now, is_stalled });
+            }
             return Duration::ZERO;
         }
         let counted = self.counted_until(now);
-        self.since = None;
+        self.wait = None;
         self.recent.add(counted, now);
         self.waited += counted;
         counted
@@ -143,14 +178,16 @@ impl WaitBudget {
     /// Whether a broadcast waited when [`Self::observe`] was last called.
     #[must_use]
     pub fn is_running(&self) -> bool {
-        self.since.is_some()
+        self.wait.is_some()
     }
 
     /// How much longer the present wait may last. `None`: no broadcast waits, or a limit of the whole window or more is none.
     #[must_use]
     pub fn left(&self, limit: Duration, now: Instant) -> Option<Duration> {
-        let length = now - self.since?;
-        let allowed = limit.saturating_sub(self.recent.total(now)).max(BRIEF);
+        let Wait { since, is_stalled } = self.wait?;
+        let length = now - since;
+        let least = if is_stalled { Duration::ZERO } else { BRIEF };
+        let allowed = limit.saturating_sub(self.recent.total(now)).max(least);
         (limit < WINDOW).then(|| allowed.saturating_sub(length))
     }
 
@@ -171,19 +208,22 @@ impl WaitBudget {
             } else {
                 receiver.is_passed_over = true;
                 receiver.full_from = None;
+                self.full -= 1;
                 receiver.recent.add(present(from), now);
             }
         }
         // A wait that met a spent budget was cut short, and is brief for that.
         if limit.saturating_sub(self.recent.total(now)) < BRIEF {
-            self.since = None;
+            self.wait.take_if(|wait| !wait.is_stalled);
         }
         costly
     }
 
     /// How long the present wait is, if it counts by now.
     fn counted_until(&self, now: Instant) -> Duration {
-        self.since.map(|since| now - since).filter(|length| *length >= BRIEF).unwrap_or_default()
+        let Some(Wait { since, is_stalled }) = self.wait else { return Duration::ZERO };
+        let length = now - since;
+        if is_stalled || length >= BRIEF { length } else { Duration::ZERO }
     }
 
     fn waited_until(&self, now: Instant) -> Duration {
@@ -206,6 +246,7 @@ mod tests {
     use super::*;
 
     const LIMIT: Duration = Duration::from_secs(2);
+    const OUTBOX_BYTES: usize = 1024 * 1024;
 
     fn ids(numbers: &[u64]) -> Vec<SessionId> {
         numbers.iter().copied().map(SessionId).collect()
@@ -228,24 +269,31 @@ mod tests {
 
         /// These receivers are full, and a broadcast waits for them, from one time to the other.
         fn wait(&mut self, receivers: &[u64], from: u64, to: u64) {
-            let (from, to) = (self.at(from), self.at(to));
+            self.begin(receivers, from);
+            self.end(to);
             for id in ids(receivers) {
-                self.budget.set_full(id, from);
-            }
-            self.budget.observe(true, from);
-            self.budget.observe(false, to);
-            for id in ids(receivers) {
-                self.budget.set_relieved(id, to);
+                self.budget.set_relieved(id, self.at(to));
             }
         }
 
-        /// A broadcast waits from this time on for these receivers, which become full.
+        /// Broadcasts that fill a 16th of an outbox are sent. Then one waits from this time on for these receivers, which
+        /// become full.
         fn begin(&mut self, receivers: &[u64], at: u64) {
+            self.budget.count_sent(OUTBOX_BYTES / 16);
+            self.begin_without_progress(receivers, at);
+        }
+
+        fn begin_without_progress(&mut self, receivers: &[u64], at: u64) {
             let now = self.at(at);
             for id in ids(receivers) {
                 self.budget.set_full(id, now);
             }
-            self.budget.observe(true, now);
+            self.budget.observe(true, OUTBOX_BYTES, now);
+        }
+
+        /// No broadcast waits any more. Returns for how many milliseconds the wait counts.
+        fn end(&mut self, at: u64) -> u128 {
+            self.budget.observe(false, OUTBOX_BYTES, self.at(at)).as_millis()
         }
 
         fn left(&self, millis: u64) -> Option<u128> {
@@ -266,9 +314,9 @@ mod tests {
         run.begin(&[1], 0);
         assert_eq!((run.left(1_500), run.left(1_999), run.left(2_000)), (Some(500), Some(1), Some(0)));
         assert_eq!(run.give_way(2_000), ids(&[1]));
-        assert_eq!(run.budget.observe(false, run.at(2_000)).as_millis(), 2_000);
+        assert_eq!(run.end(2_000), 2_000);
         run.budget.set_relieved(SessionId(1), run.at(2_000));
-        run.budget.observe(true, run.at(11_990));
+        run.begin(&[], 11_990);
         assert_eq!((run.left(11_999), run.left(12_000)), (Some(41), Some(1_990)));
     }
 
@@ -276,7 +324,7 @@ mod tests {
     fn a_receiver_that_is_full_without_a_broadcast_that_waits_costs_nothing() {
         let mut run = Run::new();
         run.budget.set_full(SessionId(1), run.began);
-        run.budget.observe(false, run.at(60_000));
+        run.end(60_000);
         run.begin(&[2], 60_000);
         assert_eq!(run.left(60_000), Some(2_000));
         assert_eq!(run.give_way(60_000), ids(&[1, 2]), "both cost nothing so far");
@@ -297,11 +345,41 @@ mod tests {
         assert_eq!(run.give_way(12_000), ids(&[2]));
         assert!(!run.budget.waits_for(SessionId(1)));
         // With the budget spent, brief waits go on.
-        run.budget.observe(false, run.at(12_000));
-        run.budget.set_relieved(SessionId(1), run.at(12_000));
+        run.end(12_000);
+        for id in ids(&[1, 2]) {
+            run.budget.set_relieved(id, run.at(12_000));
+        }
         run.begin(&[1], 12_001);
         assert!(run.budget.waits_for(SessionId(1)));
         assert_eq!(run.left(12_001), Some(50));
+    }
+
+    #[test]
+    fn brief_waits_count_if_too_few_broadcasts_were_sent_between_them() {
+        let mut run = Run::new();
+        // Private messages fill the receiver again at once, and one broadcast is sent each time.
+        for pulse in 0..40 {
+            run.budget.count_sent(1024);
+            run.begin_without_progress(&[1], 50 * pulse);
+            // What the full receiver itself sends to all others helps nobody else.
+            run.budget.count_sent(OUTBOX_BYTES);
+            assert_eq!(run.end(50 * pulse + 49), 49);
+            run.budget.set_relieved(SessionId(1), run.at(50 * pulse + 49));
+        }
+        // 40 times 49 ms are counted, and 40 ms are left.
+        run.begin_without_progress(&[1], 2_000);
+        assert_eq!((run.left(2_000), run.left(2_040)), (Some(40), Some(0)));
+        assert_eq!(run.give_way(2_040), ids(&[1]));
+        assert_eq!(run.end(2_040), 40);
+        run.budget.set_relieved(SessionId(1), run.at(2_040));
+        // With the budget spent, such a wait is not allowed at all, but one after progress is.
+        run.begin_without_progress(&[2], 2_050);
+        assert_eq!(run.left(2_050), Some(0));
+        assert_eq!(run.give_way(2_050), ids(&[]));
+        assert!(!run.budget.waits_for(SessionId(2)));
+        run.end(2_050);
+        run.begin(&[3], 2_051);
+        assert_eq!(run.left(2_051), Some(50));
     }
 
     #[test]
@@ -352,17 +430,17 @@ mod tests {
         run.begin(&[2], 2_000);
         assert_eq!(run.left(2_100), Some(0));
         assert_eq!(run.give_way(2_100), ids(&[]));
-        run.budget.observe(false, run.at(2_100));
+        run.end(2_100);
         // The first is full again before its waits are forgotten.
         run.begin(&[1], 2_100);
         assert_eq!(run.left(2_100), Some(50));
         assert_eq!(run.give_way(2_150), ids(&[1]));
-        run.budget.observe(false, run.at(2_150));
+        run.end(2_150);
         // Having left, it still is the costliest, until its waits are forgotten.
         run.budget.set_relieved(SessionId(1), run.at(2_150));
         run.begin(&[3], 11_000);
         assert_eq!(run.give_way(11_200), ids(&[]));
-        run.budget.observe(false, run.at(11_200));
+        run.end(11_200);
         run.begin(&[4], 13_000);
         assert_eq!(run.give_way(13_100), ids(&[4]));
     }
@@ -391,23 +469,29 @@ mod tests {
     proptest! {
         #[test]
         fn no_window_has_more_waiting_than_the_limit(
-            steps in prop::collection::vec((0..700_u64, 0..1_500_u64), 1..100),
+            steps in prop::collection::vec((0..700_u64, 0..1_500_u64, 0..OUTBOX_BYTES / 8, any::<bool>()), 1..100),
         ) {
             let mut run = Run::new();
             let mut waits: Vec<(u64, u64)> = Vec::new();
             let mut now = 0;
-            for (pause, wish) in steps {
+            for (pause, wish, sent, is_brief) in steps {
                 now += pause;
-                run.begin(&[1], now);
+                run.budget.count_sent(sent);
+                run.begin_without_progress(&[1], now);
                 let left = u64::try_from(run.left(now).unwrap()).unwrap();
+                let wish = if is_brief { wish % 50 } else { wish };
                 let end = now + wish.min(left);
-                run.budget.observe(false, run.at(end));
+                if wish >= left {
+                    run.give_way(end);
+                }
+                run.end(end);
                 run.budget.set_relieved(SessionId(1), run.at(end));
-                waits.push((now, end));
+                // A brief wait is free after progress only.
+                if end - now > 50 || sent < OUTBOX_BYTES / PROGRESS {
+                    waits.push((now, end));
+                }
                 now = end;
             }
-            // Brief waits are allowed whatever was before.
-            waits.retain(|(from, to)| to - from > 50);
             for (_, end) in &waits {
                 let begin = end.saturating_sub(10_000);
                 let sum: u64 = waits.iter().map(|(from, to)| to.min(end).saturating_sub(*from.max(&begin))).sum();

@@ -41,6 +41,8 @@ pub struct Waiting {
     held: VecDeque<SessionId>,
     /// Those of them whose work begins with a broadcast.
     broadcasting: HashSet<SessionId>,
+    /// Held broadcasts were released and not tried since.
+    is_released: bool,
 }
 
 impl Waiting {
@@ -109,8 +111,20 @@ impl Waiting {
 
     /// A receiver that was full is so no more, or has left: all who waited for one are to be tried again.
     pub fn release(&mut self) {
+        self.is_released |= self.holds_broadcasts();
         self.ready.append(&mut self.held);
         self.broadcasting.clear();
+    }
+
+    /// Whether broadcasts that were released are still to be tried: some of them may have to wait on.
+    #[must_use]
+    pub fn is_untried(&self) -> bool {
+        self.is_released && !self.is_idle()
+    }
+
+    /// All that could be tried was, or the batch is full: what is left waits for its turn and for no receiver.
+    pub fn mark_tried(&mut self) {
+        self.is_released = false;
     }
 
     /// Drops all that waits of one sender.
@@ -242,9 +256,11 @@ mod tests {
         waiting.put_back(work(4, 40), Until::RoomForAll);
         waiting.drop_all_of(SessionId(3));
         assert!(waiting.holds_broadcasts());
+        assert!(!waiting.is_untried());
         waiting.release();
-        assert!(!waiting.holds_broadcasts());
+        assert!(!waiting.holds_broadcasts() && waiting.is_untried());
         assert_eq!(given(&mut waiting), [(2, 20), (1, 10), (4, 40)]);
+        assert!(!waiting.is_untried());
     }
 
     #[test]

@@ -39,6 +39,7 @@ impl Registry {
                 Turn::Leave(leave) => self.end(leave),
             }
         }
+        self.waiting.mark_tried();
     }
 
     /// Carries out all that waits, whatever for: the server ends. The couriers have been told that it may be much.
@@ -180,6 +181,7 @@ impl Registry {
 
     fn broadcast(&mut self, from: Seat, line: &Line, except: Option<Seat>) {
         self.log_sent_to(from, line);
+        self.waits.count_sent(line.as_bytes().len());
         self.batch.broadcast(line, except);
     }
 

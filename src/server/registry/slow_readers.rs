@@ -31,6 +31,11 @@ impl Registry {
         if self.closing || !self.waits.is_running() && !self.waiting.holds_broadcasts() {
             return;
         }
+        // Whether released broadcasts still wait is known once they were tried, at the latest after the next `Flush`. Until
+        // then the wait goes on: a session that leaves does not end it for an instant.
+        if self.waiting.is_untried() {
+            return;
+        }
         let now = Instant::now();
         self.observe_waits(now);
         match self.waits.left(self.config.limits.slow_reader_wait, now) {
@@ -65,7 +70,8 @@ impl Registry {
     }
 
     fn observe_waits(&mut self, now: Instant) {
-        let waited = self.waits.observe(self.waiting.holds_broadcasts(), now);
+        let outbox_bytes = self.config.limits.outbox_bytes;
+        let waited = self.waits.observe(self.waiting.holds_broadcasts(), outbox_bytes, now);
         self.tally.count_broadcast_wait(waited);
     }
 }
