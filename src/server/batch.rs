@@ -49,6 +49,15 @@ pub struct Shared {
     _ticket: Option<Ticket>,
 }
 
+/// The bytes of a range of shared messages.
+#[derive(Debug)]
+pub struct Excerpt {
+    /// Whole lines or frames.
+    pub bytes: Bytes,
+    /// They were allocated for this excerpt alone; otherwise they are a part of the batch.
+    pub is_copy: bool,
+}
+
 /// Where one session differs.
 #[derive(Debug)]
 pub struct Item {
@@ -238,18 +247,18 @@ impl Shared {
 
     /// The lines of messages `range`, ended as telnet does for telnet, as frames for a WebSocket, else ended by a newline.
     #[must_use]
-    pub fn lines(&self, kind: Kind, range: Range<u32>) -> Bytes {
+    pub fn lines(&self, kind: Kind, range: Range<u32>) -> Excerpt {
         if range.start == 0 && range.end == self.len() {
-            return self.all_lines(kind).clone();
+            return Excerpt { bytes: self.all_lines(kind).clone(), is_copy: false };
         }
         let lines = self.lines.slice(self.start(range.start)..self.start(range.end));
         if let Kind::Telnet | Kind::WebSocket = kind {
-            reframed(&lines, kind)
+            Excerpt { bytes: reframed(&lines, kind), is_copy: true }
         } else if lines.len() < self.lines.len() / 2 {
             // A small share of a large batch that waits in an outbox would keep all of the batch in memory.
-            Bytes::copy_from_slice(&lines)
+            Excerpt { bytes: Bytes::copy_from_slice(&lines), is_copy: true }
         } else {
-            lines
+            Excerpt { bytes: lines, is_copy: false }
         }
     }
 

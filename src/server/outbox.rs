@@ -19,7 +19,11 @@ use bytes::{Buf, Bytes};
 use futures_util::FutureExt;
 use tokio::{io::AsyncWrite, task::coop::unconstrained, time::Instant};
 
-use super::{batch::Shared, connection::SendHalf, doorkeeper::Stay};
+use super::{
+    batch::{Excerpt, Shared},
+    connection::SendHalf,
+    doorkeeper::Stay,
+};
 use crate::protocol::{Kind, Line, websocket};
 
 mod carry;
@@ -163,13 +167,14 @@ impl Outbox {
 
     /// Queues shared messages `range`.
     pub fn put_shared(&mut self, shared: &Shared, range: std::ops::Range<u32>) {
-        let lines = shared.lines(self.kind, range);
+        let Excerpt { bytes, is_copy } = shared.lines(self.kind, range);
+        let piece = if is_copy { Piece::own } else { Piece::shared };
         if self.kind != Kind::Unframed {
-            return self.enqueue(Piece::shared(lines));
+            return self.enqueue(piece(bytes));
         }
-        let mut rest = lines;
+        let mut rest = bytes;
         while let Some(end) = memchr::memchr(b'\n', &rest) {
-            self.enqueue(Piece::shared(rest.split_to(end)));
+            self.enqueue(piece(rest.split_to(end)));
             rest.advance(1);
         }
     }

@@ -66,7 +66,7 @@ fn by_batches(steps: &[(Step, u32)], flush_every: usize) -> Vec<(String, bool)> 
                         let mine = items.iter().filter(|item| item.seat.slot == slot);
                         let reason = shared.for_session(mine, member, |piece| {
                             let bytes = match piece {
-                                Piece::Shared(range) => shared.lines(Kind::Line, range),
+                                Piece::Shared(range) => shared.lines(Kind::Line, range).bytes,
                                 Piece::Own(line) => line.framed(Kind::Line),
                             };
                             got.push_str(std::str::from_utf8(&bytes).unwrap());
@@ -102,9 +102,9 @@ fn each_kind_gets_its_line_endings() {
     }
     let deliver: Vec<_> = batch.take(None, |_| true).collect();
     let shared = &deliver[0].1;
-    assert_eq!(&shared.lines(Kind::Line, 0..2)[..], b"a | b | echo | 0\na | b | echo | 1\n");
-    assert_eq!(&shared.lines(Kind::Telnet, 1..3)[..], b"a | b | echo | 1\r\na | b | echo | 2\r\n");
-    assert_eq!(&shared.lines(Kind::Telnet, 0..3)[..], &shared.all_lines(Kind::Telnet)[..]);
+    assert_eq!(&shared.lines(Kind::Line, 0..2).bytes[..], b"a | b | echo | 0\na | b | echo | 1\n");
+    assert_eq!(&shared.lines(Kind::Telnet, 1..3).bytes[..], b"a | b | echo | 1\r\na | b | echo | 2\r\n");
+    assert_eq!(&shared.lines(Kind::Telnet, 0..3).bytes[..], &shared.all_lines(Kind::Telnet)[..]);
 }
 
 #[test]
@@ -114,9 +114,16 @@ fn a_small_share_does_not_keep_the_whole_batch() {
         batch.broadcast(&line(number), None);
     }
     let (_, shared, _) = batch.take(None, |_| true).next().unwrap();
-    let within = |part: &Bytes| shared.lines.as_ptr_range().contains(&part.as_ptr());
-    assert!(within(&shared.lines(Kind::Line, 0..100)) && within(&shared.lines(Kind::Line, 1..100)));
-    assert!(!within(&shared.lines(Kind::Line, 50..51)));
+    let is_copied = |range| {
+        let Excerpt { bytes, is_copy } = shared.lines(Kind::Line, range);
+        assert_eq!(is_copy, !shared.lines.as_ptr_range().contains(&bytes.as_ptr()));
+        is_copy
+    };
+    assert!(!is_copied(0..100) && !is_copied(1..100) && is_copied(50..51));
+    // Telnet and WebSockets share what was made of the whole batch, and nothing else.
+    for kind in [Kind::Telnet, Kind::WebSocket] {
+        assert!(!shared.lines(kind, 0..100).is_copy && shared.lines(kind, 1..100).is_copy);
+    }
 }
 
 #[test]

@@ -257,6 +257,30 @@ fn the_memory_of_what_is_queued_is_counted_with_what_each_piece_takes() {
 }
 
 #[test]
+fn a_part_of_a_batch_that_was_copied_for_one_outbox_counts_with_its_bytes() {
+    let texts: Vec<String> = (0..100).map(|number| format!("{number:04}")).collect();
+    let shared = shared(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+    let line = "a | b | echo | 0000\n".len();
+    // All but one message: a line client shares it. A telnet client and a WebSocket have other bytes.
+    for (kind, range, bytes) in [
+        (Kind::Line, 0..100, 96),
+        (Kind::Line, 1..100, 96),
+        (Kind::Line, 1..11, 10 * line + 96),
+        (Kind::Unframed, 1..11, 10 * (line - 1 + 96)),
+        (Kind::Telnet, 0..100, 96),
+        (Kind::Telnet, 1..100, 99 * (line + 1) + 96),
+        (Kind::WebSocket, 0..100, 100 * 96),
+        (Kind::WebSocket, 1..100, 99 * (line + 1 + 96)),
+    ] {
+        let total = Arc::<AtomicU64>::default();
+        let (outbox, _) = outbox(kind, 1024 * 1024, &[0; 100]);
+        outbox.borrow_mut().count_into(Arc::clone(&total));
+        outbox.borrow_mut().put_shared(&shared, range.clone());
+        assert_eq!(total.load(Ordering::Relaxed), bytes as u64, "{kind:?} {range:?}");
+    }
+}
+
+#[test]
 fn more_than_the_limit_is_full_until_a_little_is_gone_and_half_is_busy_until_a_quarter_is_left() {
     in_paused_time(async {
         let (outbox, wire) = outbox(Kind::Line, 40, &[0, 20, 0, 0]);
