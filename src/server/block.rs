@@ -1,6 +1,8 @@
-//! [`Block`]: the addresses that limits count as one.
+//! [`Block`]: the addresses that limits count as one; [`Origin`]: the clients whose costs are summed.
 
 use std::net::IpAddr;
+
+use super::{seat::SessionId, who::Peer};
 
 /// A block of addresses that limits count as one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -9,6 +11,23 @@ pub enum Block {
     V4([u8; 4]),
     /// The first 64 bits of an IPv6 address.
     V6([u16; 4]),
+}
+
+/// The clients whose costs are summed, so that a client gains nothing by opening many sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// All clients of these addresses.
+    Address(Block),
+    /// One session on this machine, or behind a proxy on it: its address does not tell it from others.
+    Session(SessionId),
+}
+
+impl Origin {
+    /// The origin of this session, which has this other end.
+    #[must_use]
+    pub fn of(id: SessionId, peer: &Peer) -> Self {
+        if peer.is_on_this_machine() { Self::Session(id) } else { Self::Address(Block::of(peer.ip())) }
+    }
 }
 
 impl Block {

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::{
     bans::Ledger,
     batch::Batch,
+    block::Origin,
     challenge::Challenges,
     courier::Courier,
     messages::{CloseServer, Deliver, Enter, Leave, LiftBounds, Pressure, ToRegistry, Work},
@@ -154,7 +155,7 @@ impl Registry {
         }
         if level == Level::Full && before < level {
             self.tally.count_full_outbox();
-            self.waits.set_full(id, Instant::now());
+            self.waits.set_full(id, self.origin_of(id), Instant::now());
         }
         if before == Level::Full && level < before {
             self.waits.set_relieved(id, Instant::now());
@@ -162,6 +163,11 @@ impl Registry {
         if level < before {
             self.waiting.release();
         }
+    }
+
+    /// Whose costs a session's are added to. One without a name counts by itself.
+    fn origin_of(&self, id: SessionId) -> Origin {
+        self.roster.get(id).map_or(Origin::Session(id), |member| Origin::of(id, &member.peer))
     }
 
     /// Whether a member's outbox is at least so full.

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 use super::Registry;
 use crate::{
     protocol::reply,
-    server::{close::CloseReason, outbox::Level, seat::SessionId, wait_budget::WINDOW},
+    server::{close::CloseReason, seat::SessionId, wait_budget::WINDOW},
 };
 
 /// Registry to itself: the budget may be spent by now.
@@ -17,10 +17,7 @@ pub(super) struct CheckWaits;
 impl Registry {
     /// Whether a broadcast has to wait for a full receiver.
     pub(super) fn is_anyone_full_but(&self, except: Option<SessionId>) -> bool {
-        let is_waited_for = |(id, level): &(SessionId, Level)| {
-            *level == Level::Full && Some(*id) != except && self.waits.waits_for(*id)
-        };
-        self.pressed.iter().any(is_waited_for)
+        self.waits.is_anyone_full_but(except)
     }
 
     /// Accounts for the time that broadcasts wait. Once the budget is spent, disconnects the costliest receivers and lets
