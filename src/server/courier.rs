@@ -201,15 +201,12 @@ impl Courier {
         self.watch_outboxes();
     }
 
-    /// Reports if all outboxes of the server together take more memory than `limits.outboxes_bytes`. The amount to free is
-    /// the excess and a sixteenth of the limit, so that this does not happen for each message.
+    /// Reports if all outboxes of the server together take more memory than `limits.outboxes_bytes`.
     fn watch_outboxes(&self) {
         let limit = self.surroundings.config.get().limits.outboxes_bytes;
         let total = self.surroundings.tally.outboxes_bytes().load(Ordering::Relaxed);
-        let total = usize::try_from(total).unwrap_or(usize::MAX);
-        if total > limit {
-            let excess = total - limit + limit / 16;
-            self.surroundings.registry.outboxes_full.do_send(OutboxesFull { excess });
+        if usize::try_from(total).unwrap_or(usize::MAX) > limit {
+            self.surroundings.registry.outboxes_full.do_send(OutboxesFull);
         }
     }
 
@@ -231,7 +228,7 @@ impl Courier {
 
     /// Ends a session: what is queued for it is sent, its place is free at once.
     fn close_place(&mut self, slot: usize, reason: CloseReason, deadline: Instant) {
-        self.places.remove(slot).close(reason, deadline);
+        self.places.close(slot, reason, deadline);
     }
 }
 
@@ -254,7 +251,10 @@ impl Actor for Courier {
     type Context = actix::Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(PING_EVERY, |courier, _| courier.places.iter_mut().for_each(Place::ping));
+        ctx.run_interval(PING_EVERY, |courier, _| {
+            courier.places.iter_mut().for_each(Place::ping);
+            courier.places.forget_closed();
+        });
     }
 }
 
@@ -307,6 +307,7 @@ impl Handler<Weigh> for Courier {
 
     fn handle(&mut self, Weigh { answer }: Weigh, _: &mut Self::Context) {
         let now = Instant::now();
+        self.places.cut_closing_short(now);
         answer.do_send(Weighed(self.places.iter().filter_map(|place| place.weigh(now)).collect()));
     }
 }

@@ -249,12 +249,9 @@ pub struct Impatient {
 /// Courier to Registry: all outboxes together take more memory than they may.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
-pub struct OutboxesFull {
-    /// The bytes that are to be freed.
-    pub excess: usize,
-}
+pub struct OutboxesFull;
 
-/// Registry to Courier: say which outboxes are heaviest.
+/// Registry to Courier: drop what is queued for sessions that are closing, and say which outboxes of the others are heaviest.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Weigh {

@@ -1,6 +1,11 @@
 //! [`Place`]: what a courier knows of one session, and how it gets its share of a batch.
 
-use std::{cell::RefCell, io, rc::Rc, task::Context};
+use std::{
+    cell::RefCell,
+    io,
+    rc::{Rc, Weak},
+    task::Context,
+};
 
 use actix::Addr;
 use bytes::Bytes;
@@ -227,11 +232,13 @@ impl Place {
         }
     }
 
-    /// Ends the session: what is queued for it is sent, until `deadline`.
-    pub fn close(self, reason: CloseReason, deadline: Instant) {
+    /// Ends the session: what is queued for it is sent, until `deadline`. Returns its outbox if something is queued.
+    pub fn close(self, reason: CloseReason, deadline: Instant) -> Option<Weak<RefCell<Outbox>>> {
         self.session.do_send(Hangup { reason, joined: self.joined });
         self.outbox.borrow_mut().close(reason.websocket_code(), deadline);
         self.start_carrying();
+        let is_empty = self.outbox.borrow().is_empty();
+        (!is_empty).then(|| Rc::downgrade(&self.outbox))
     }
 
     /// Pings a WebSocket. One that left the last [`MAX_UNANSWERED_PINGS`] unanswered is ended: what stands between may still

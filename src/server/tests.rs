@@ -1,6 +1,6 @@
 //! What only the inside can show: the death of a part, and sessions over something that is no socket.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::atomic::Ordering, time::Duration};
 
 use actix::{Handler, Message};
 use bytes::BytesMut;
@@ -187,6 +187,42 @@ fn sessions_that_leave_do_not_end_a_wait_of_broadcasts() {
         }
         assert_eq!(pair.tally.ended(CloseReason::SlowReader), 1);
         hearer.expect("sender | all clients | broadcast_not_me | hi\n").await;
+    });
+}
+
+#[test]
+fn what_is_queued_for_sessions_that_have_left_costs_no_other_session_its_place() {
+    const MIB: usize = 1024 * 1024;
+    actix_rt::System::new().block_on(async {
+        tokio::time::pause();
+        let mut config = Config::default();
+        (config.flood.message_rate, config.flood.byte_rate) = (0, 0);
+        config.limits.outboxes_bytes = MIB;
+        config.limits.slow_reader_grace = Duration::from_mins(10);
+        let (notify, _notices) = unbounded_channel();
+        let pair = Pair::start(&config, &notify);
+        let memory = || pair.tally.outboxes_bytes().load(Ordering::Relaxed);
+        let settle = || tokio::time::sleep(Duration::from_millis(1));
+        let mut phone = join(&pair, 1, "phone", 1024).await;
+        let mut feeder = join(&pair, 2, "feeder", MIB).await;
+        let text = "x".repeat(900);
+        for id in 10..12 {
+            let mut leaver = join(&pair, id, &format!("leaver{id}"), 1024).await;
+            feeder.send(&format!("/msg leaver{id} {text}\n").repeat(400)).await;
+            settle().await;
+            leaver.send("/exit\n").await;
+            settle().await;
+            // Its other end stays open and reads nothing.
+            std::mem::forget(leaver);
+        }
+        assert!(memory() > 700_000, "{}", memory());
+        feeder.send(&format!("/msg phone {text}\n").repeat(350)).await;
+        settle().await;
+        assert!(memory() < 400_000, "{}", memory());
+        for _ in 0..350 {
+            phone.expect(&format!("feeder | phone | private_message | {text}\n")).await;
+        }
+        assert_eq!(pair.tally.ended(CloseReason::OutboxFull), 0);
     });
 }
 

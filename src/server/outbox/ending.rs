@@ -73,6 +73,13 @@ impl Outbox {
         self.wake_carrier();
     }
 
+    /// The session has ended, and memory is short: what is queued is dropped but for the rest of a message that is partly
+    /// written.
+    pub fn cut_short(&mut self) {
+        self.jam();
+        self.wake_carrier();
+    }
+
     /// Whether [`Self::close`] was called.
     #[must_use]
     pub fn is_closing(&self) -> bool {

@@ -1,6 +1,7 @@
-//! The memory of all outboxes together: once it is too much, those give way for which most has waited longest.
+//! The memory of all outboxes together: once it is too much, the sessions of those origins give way for which most has waited
+//! longest.
 
-use std::{cmp::Reverse, time::Duration};
+use std::{cmp::Reverse, collections::HashMap, time::Duration};
 
 use actix::{AsyncContext, Context, Handler};
 use slog::warn;
@@ -10,6 +11,7 @@ use super::Registry;
 use crate::{
     protocol::reply,
     server::{
+        block::Origin,
         close::CloseReason,
         messages::{Heavy, Leave, OutboxesFull, Weigh, Weighed},
     },
@@ -18,24 +20,48 @@ use crate::{
 /// After receivers were disconnected, how long their memory may take to be given back before more are.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// A session with less memory than this is not disconnected for it: that would free next to nothing.
+const MIN_SESSION_BYTES: usize = 4 * 1024;
+
+/// The sessions of an origin that have less memory than this together are not disconnected for it: a client that reads has a
+/// few messages queued now and then.
+const MIN_ORIGIN_BYTES: usize = 64 * 1024;
+
 /// A question to all couriers that is not fully answered, and the last one.
 #[derive(Debug, Default)]
 pub(super) struct Weighing {
-    excess: usize,
     /// Couriers that have not answered.
     awaited: usize,
     heaviest: Vec<Heavy>,
     ended: Option<Instant>,
 }
 
-/// Those that have to give way to free `excess` bytes: the largest and longest unread first. A second is added to the time,
-/// so that among fresh ones the size decides.
-fn choose(mut heaviest: Vec<Heavy>, excess: usize) -> Vec<Heavy> {
+/// What is to be freed of the outboxes that sessions have, so that a sixteenth of what is `allowed` is free. Outboxes of
+/// sessions that are closing are not among them: the couriers drop what is queued there.
+fn excess(heaviest: &[(Origin, Heavy)], allowed: usize) -> usize {
+    let open: usize = heaviest.iter().map(|(_, heavy)| heavy.bytes).sum();
+    (open + allowed / 16).saturating_sub(allowed)
+}
+
+/// Those that have to give way to free `excess` bytes: of the costliest origins first, and of one origin the largest and
+/// longest unread first. A cost is bytes times the time without progress. A second is added to that time, so that among
+/// fresh ones the size decides.
+fn choose(heaviest: Vec<(Origin, Heavy)>, excess: usize) -> Vec<Heavy> {
     let cost = |heavy: &Heavy| heavy.bytes as u128 * (heavy.idle + Duration::from_secs(1)).as_millis();
-    heaviest.sort_by_key(|heavy| Reverse(cost(heavy)));
+    let mut origins: HashMap<Origin, (u128, usize)> = HashMap::new();
+    for (origin, heavy) in &heaviest {
+        let (costs, bytes) = origins.entry(*origin).or_default();
+        (*costs, *bytes) = (*costs + cost(heavy), *bytes + heavy.bytes);
+    }
+    let sum_of = |origin: &Origin| origins.get(origin).copied().unwrap_or_default();
+    let mut candidates = heaviest;
+    candidates
+        .retain(|(origin, heavy)| heavy.bytes >= MIN_SESSION_BYTES && sum_of(origin).1 >= MIN_ORIGIN_BYTES);
+    candidates.sort_by_cached_key(|(origin, heavy)| Reverse((sum_of(origin).0, cost(heavy))));
     let mut freed = 0;
-    heaviest
+    candidates
         .into_iter()
+        .map(|(_, heavy)| heavy)
         .take_while(|heavy| {
             let is_needed = freed < excess;
             freed += heavy.bytes;
@@ -46,13 +72,18 @@ fn choose(mut heaviest: Vec<Heavy>, excess: usize) -> Vec<Heavy> {
 
 impl Registry {
     fn free_outboxes(&mut self) {
-        let Weighing { excess, heaviest, .. } = std::mem::replace(
+        let Weighing { heaviest, .. } = std::mem::replace(
             &mut self.weighing,
             Weighing { ended: Some(Instant::now()), ..Weighing::default() },
         );
         let (limit, allowed) = (self.config.limits.message_bytes, self.config.limits.outboxes_bytes);
+        let heaviest: Vec<_> =
+            heaviest.into_iter().map(|heavy| (self.origin_of(heavy.seat.id), heavy)).collect();
+        let excess = excess(&heaviest, allowed);
         let chosen = choose(heaviest, excess);
-        warn!(self.log, "outboxes take too much memory"; "limit" => allowed, "disconnected" => chosen.len());
+        if !chosen.is_empty() {
+            warn!(self.log, "outboxes take too much memory"; "limit" => allowed, "disconnected" => chosen.len());
+        }
         for Heavy { seat, .. } in chosen {
             let name = self.roster.get(seat.id).map(|member| member.name.clone());
             let farewell = Some(reply::outboxes_full(limit, name.as_ref(), allowed));
@@ -64,12 +95,12 @@ impl Registry {
 impl Handler<OutboxesFull> for Registry {
     type Result = ();
 
-    fn handle(&mut self, OutboxesFull { excess }: OutboxesFull, ctx: &mut Self::Context) {
+    fn handle(&mut self, _: OutboxesFull, ctx: &mut Self::Context) {
         let is_early = self.weighing.ended.is_some_and(|ended| ended.elapsed() < PAUSE);
         if self.closing || self.weighing.awaited > 0 || is_early {
             return;
         }
-        (self.weighing.excess, self.weighing.awaited) = (excess, self.couriers.len());
+        self.weighing.awaited = self.couriers.len();
         for courier in &self.couriers {
             courier.do_send(Weigh { answer: ctx.address().recipient() });
         }
@@ -92,25 +123,62 @@ impl Handler<Weighed> for Registry {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::server::seat::{Seat, SessionId};
+    use std::net::IpAddr;
 
-    fn heavy(id: u64, bytes: usize, seconds: u64) -> Heavy {
+    use super::*;
+    use crate::server::{
+        block::Block,
+        seat::{Seat, SessionId},
+    };
+
+    const KIB: usize = 1024;
+
+    /// Of a session whose address has this last number.
+    fn heavy(last: u8, id: u64, bytes: usize, seconds: u64) -> (Origin, Heavy) {
         let seat = Seat { id: SessionId(id), courier: 0, slot: 0 };
-        Heavy { seat, bytes, idle: Duration::from_secs(seconds) }
+        let origin = Origin::Address(Block::of(IpAddr::from([192, 0, 2, last])));
+        (origin, Heavy { seat, bytes, idle: Duration::from_secs(seconds) })
     }
 
-    fn chosen(heaviest: &[Heavy], excess: usize) -> Vec<u64> {
+    fn chosen(heaviest: &[(Origin, Heavy)], excess: usize) -> Vec<u64> {
         choose(heaviest.to_vec(), excess).iter().map(|heavy| heavy.seat.id.0).collect()
     }
 
     #[test]
     fn the_largest_and_longest_unread_give_way_first_and_no_more_than_needed() {
-        let all = [heavy(1, 1_000, 0), heavy(2, 900, 60), heavy(3, 1_100, 0), heavy(4, 10, 3_600)];
-        assert_eq!(chosen(&all, 1), [2]);
-        assert_eq!(chosen(&all, 900), [2]);
-        assert_eq!(chosen(&all, 901), [2, 4]);
-        assert_eq!(chosen(&all, 1_000), [2, 4, 3]);
-        assert_eq!(chosen(&all, 1_000_000), [2, 4, 3, 1]);
+        let all = [
+            heavy(1, 1, 1_000 * KIB, 0),
+            heavy(2, 2, 900 * KIB, 60),
+            heavy(3, 3, 1_100 * KIB, 0),
+            heavy(4, 4, 100 * KIB, 3_600),
+        ];
+        assert!(chosen(&all, 0).is_empty());
+        assert_eq!(chosen(&all, 1), [4]);
+        assert_eq!(chosen(&all, 100 * KIB), [4]);
+        assert_eq!(chosen(&all, 101 * KIB), [4, 2]);
+        assert_eq!(chosen(&all, 1_001 * KIB), [4, 2, 3]);
+        assert_eq!(chosen(&all, usize::MAX), [4, 2, 3, 1]);
+    }
+
+    #[test]
+    fn many_sessions_of_one_address_give_way_before_one_of_another_that_was_idle_for_longer() {
+        let mut all: Vec<_> = (0..300).map(|id| heavy(1, id, 60 * KIB, 0)).collect();
+        all.push(heavy(2, 1_000, 100 * KIB, 11));
+        assert_eq!(chosen(&all, 1), [0]);
+        assert_eq!(chosen(&all, 300 * 60 * KIB), (0..300).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_client_that_has_next_to_nothing_queued_never_gives_way() {
+        let all =
+            [heavy(1, 1, 97, 3_600), heavy(2, 2, 63 * KIB, 60), heavy(3, 3, 97, 0), heavy(3, 4, 64 * KIB, 0)];
+        assert_eq!(chosen(&all, usize::MAX), [4]);
+    }
+
+    #[test]
+    fn what_is_to_be_freed_is_judged_by_the_outboxes_that_sessions_have() {
+        let all = [heavy(1, 1, 500 * KIB, 0), heavy(2, 2, 500 * KIB, 0)];
+        assert_eq!(excess(&all, 2_000 * KIB), 0);
+        assert_eq!(excess(&all, 960 * KIB), 100 * KIB);
     }
 }
