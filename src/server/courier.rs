@@ -159,7 +159,7 @@ impl Courier {
             Manner::WebSocket { read } => (FrameDecoder::for_websocket(limits.message_bytes), read, None),
         };
         outbox.set_kind(decoder.kind());
-        outbox.count_into(self.surroundings.tally.outboxes_bytes());
+        outbox.count_into(Arc::clone(self.surroundings.tally.outboxes_bytes()));
         let (buffer, patience) = (Rc::clone(&self.buffer), Rc::clone(&self.terms.patience));
         let pulse = (decoder.kind() == Kind::WebSocket).then(Pulse::default);
         let mut inbox = Inbox::new(reader, buffer, decoder, read, limits.inflight_bytes, patience);

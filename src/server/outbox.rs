@@ -172,11 +172,12 @@ impl Outbox {
         if self.kind != Kind::Unframed {
             return self.enqueue(piece(bytes));
         }
-        let mut rest = bytes;
+        let (mut rest, mut memory) = (bytes, 0);
         while let Some(end) = memchr::memchr(b'\n', &rest) {
-            self.enqueue(piece(rest.split_to(end)));
+            memory += self.push(piece(rest.split_to(end)));
             rest.advance(1);
         }
+        self.memory.add(memory);
     }
 
     /// Sends all shared messages: the way of nearly every delivery, one write and no queue.
@@ -329,7 +330,7 @@ impl Outbox {
         let Some(writer) = &mut self.writer else { return Poll::Ready(Ok(())) };
         if self.flush == Flush::Due {
             ready!(self.flush.poll(&mut **writer, cx))?;
-            self.went_on();
+            self.went_on(Instant::now());
             return Poll::Ready(Ok(()));
         }
         let writer = Pin::new(writer);
@@ -349,39 +350,48 @@ impl Outbox {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
         self.flush.wrote();
-        self.consume(written);
+        let now = Instant::now();
+        self.consume(written, now);
         if self.kind == Kind::Unframed {
-            let now = Instant::now();
             **self.last_write.get_or_insert_with(|| Box::new(now)) = now;
         }
-        self.went_on();
+        self.went_on(now);
         Poll::Ready(Ok(()))
     }
 
     /// The socket took something.
-    fn went_on(&mut self) {
-        self.full.fall(self.queued.saturating_sub(self.excused), self.bounds.limit);
+    fn went_on(&mut self, now: Instant) {
+        self.full.fall(self.queued.saturating_sub(self.excused), self.bounds.limit, now);
     }
 
-    fn consume(&mut self, mut written: usize) {
+    fn consume(&mut self, written: usize, now: Instant) {
         self.queued -= written;
         self.moved = true;
-        self.memory.moved();
+        self.memory.moved(now);
+        let memory = self.pop_written(written);
+        self.memory.take(memory);
+        if self.queue.is_empty() {
+            // A burst's worth of room is not kept for a session that may stay silent for days.
+            self.queue = VecDeque::new();
+            self.excused = 0;
+        }
+    }
+
+    /// Takes what is written off the queue. Returns the memory of the pieces that are written in full.
+    fn pop_written(&mut self, mut written: usize) -> usize {
+        let mut memory = 0;
         while let Some(front) = self.queue.front_mut() {
             if written < front.bytes.len() {
                 front.bytes.advance(written);
                 self.mid_piece = written > 0 || self.mid_piece;
-                return;
+                break;
             }
             written -= front.bytes.len();
-            if let Some(piece) = self.queue.pop_front() {
-                self.memory.take(&piece);
-            }
+            memory += front.memory();
+            self.queue.pop_front();
             self.mid_piece = false;
         }
-        // A burst's worth of room is not kept for a session that may stay silent for days.
-        self.queue = VecDeque::new();
-        self.excused = 0;
+        memory
     }
 
     fn enqueue(&mut self, piece: Piece) {
@@ -394,23 +404,29 @@ impl Outbox {
         let Piece { mut bytes, owned } = piece;
         if self.kind != Kind::WebSocket {
             bytes.advance(sent);
-            return self.push(Piece { bytes, owned });
+            let memory = self.push(Piece { bytes, owned });
+            return self.memory.add(memory);
         }
+        let mut memory = 0;
         while !bytes.is_empty() {
             let mut frame = bytes.split_to(websocket::frame_len(&bytes).min(bytes.len()));
             let gone = sent.min(frame.len());
             frame.advance(gone);
             sent -= gone;
-            self.push(Piece { owned: if owned > 0 { frame.len() } else { 0 }, bytes: frame });
+            memory += self.push(Piece { owned: if owned > 0 { frame.len() } else { 0 }, bytes: frame });
         }
+        self.memory.add(memory);
     }
 
-    fn push(&mut self, piece: Piece) {
-        if self.writer.is_some() && !self.is_closing() && !self.jammed && !piece.bytes.is_empty() {
-            self.queued += piece.bytes.len();
-            self.memory.add(&piece);
-            self.queue.push_back(piece);
+    /// Returns the memory that the piece takes, which the caller counts; none if nothing more is queued.
+    fn push(&mut self, piece: Piece) -> usize {
+        if self.writer.is_none() || self.is_closing() || self.jammed || piece.bytes.is_empty() {
+            return 0;
         }
+        let memory = piece.memory();
+        self.queued += piece.bytes.len();
+        self.queue.push_back(piece);
+        memory
     }
 
     fn judge(&mut self) -> Result<(), Trouble> {

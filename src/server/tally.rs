@@ -278,8 +278,8 @@ impl Tally {
 
     /// The memory that all outboxes take, which they keep up to date. The only number here that decides something.
     #[must_use]
-    pub fn outboxes_bytes(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.outboxes_bytes)
+    pub fn outboxes_bytes(&self) -> &Arc<AtomicU64> {
+        &self.outboxes_bytes
     }
 
     /// What audio comes to.

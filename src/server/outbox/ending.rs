@@ -29,7 +29,7 @@ impl Outbox {
         self.queue = VecDeque::new();
         if let Some(bytes) = begun {
             let piece = Piece::own(bytes);
-            self.memory.add(&piece);
+            self.memory.add(piece.memory());
             self.queue.push_back(piece);
         }
         self.full = Full::default();
@@ -102,7 +102,7 @@ impl Outbox {
         let keep_first = usize::from(self.mid_piece);
         while self.queue.len() > keep_first + 1 {
             let Some(piece) = self.queue.remove(keep_first) else { break };
-            self.memory.take(&piece);
+            self.memory.take(piece.memory());
             let dropped = piece.bytes.len();
             self.queued -= dropped;
             self.lost += dropped;

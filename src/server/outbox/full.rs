@@ -56,8 +56,8 @@ impl Full {
         false
     }
 
-    /// The socket took something, and so many bytes are due still.
-    pub fn fall(&mut self, due: usize, limit: usize) {
+    /// The socket took something `now`, and this many bytes are due still.
+    pub fn fall(&mut self, due: usize, limit: usize, now: Instant) {
         if self.level == Level::Full && due <= limit - limit / SLACK {
             self.level = Level::Busy;
             self.since = None;
@@ -67,7 +67,7 @@ impl Full {
             self.since = None;
         }
         if self.since.is_some() {
-            self.since = Some(Instant::now());
+            self.since = Some(now);
             self.not_taken = None;
         }
     }

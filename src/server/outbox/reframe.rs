@@ -18,22 +18,26 @@ impl Outbox {
         let has_open_line = self.last_write.take().is_some() && !self.mid_piece;
         let queue = std::mem::take(&mut self.queue);
         self.memory.clear();
+        let mut memory = 0;
         if has_open_line {
             self.queued += 1;
-            self.requeue(Bytes::from_static(b"\n"));
+            memory += self.requeue(Bytes::from_static(b"\n"));
         }
         for piece in queue {
             let mut line = BytesMut::with_capacity(piece.bytes.len() + 1);
             line.put_slice(&piece.bytes);
             line.put_u8(b'\n');
             self.queued += 1;
-            self.requeue(line.freeze());
+            memory += self.requeue(line.freeze());
         }
+        self.memory.add(memory);
     }
 
-    fn requeue(&mut self, bytes: Bytes) {
+    /// Returns the memory that it takes.
+    fn requeue(&mut self, bytes: Bytes) -> usize {
         let piece = Piece::own(bytes);
-        self.memory.add(&piece);
+        let memory = piece.memory();
         self.queue.push_back(piece);
+        memory
     }
 }

@@ -26,6 +26,11 @@ pub(super) struct Piece {
 }
 
 impl Piece {
+    /// The memory that it takes in a queue.
+    pub fn memory(&self) -> usize {
+        self.owned + PIECE_BYTES
+    }
+
     pub fn own(bytes: Bytes) -> Self {
         Self { owned: bytes.len(), bytes }
     }
@@ -46,8 +51,11 @@ pub(super) struct Weight {
 }
 
 impl Weight {
-    pub fn add(&mut self, piece: &Piece) {
-        let bytes = piece.owned + PIECE_BYTES;
+    /// Pieces of this memory were queued. All pieces of one call together: the total is shared by all threads.
+    pub fn add(&mut self, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
         if self.bytes == 0 {
             self.since = Some(Instant::now());
         }
@@ -57,8 +65,9 @@ impl Weight {
         }
     }
 
-    pub fn take(&mut self, piece: &Piece) {
-        self.subtract(piece.owned + PIECE_BYTES);
+    /// Pieces of this memory left the queue.
+    pub fn take(&mut self, bytes: usize) {
+        self.subtract(bytes);
     }
 
     /// The queue is dropped.
@@ -67,11 +76,14 @@ impl Weight {
     }
 
     /// Something of the queue was written.
-    pub fn moved(&mut self) {
-        self.since = Some(Instant::now());
+    pub fn moved(&mut self, now: Instant) {
+        self.since = Some(now);
     }
 
     fn subtract(&mut self, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
         self.bytes -= bytes;
         if let Some(total) = &self.total {
             total.fetch_sub(bytes as u64, Ordering::Relaxed);
