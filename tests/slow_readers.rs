@@ -216,8 +216,8 @@ fn settings(wait: Duration) -> impl FnOnce(&mut Config) {
 
 fn last_words(name: &str, wait: &str) -> String {
     format!(
-        "server | {name} | error_message | You were disconnected: broadcasts had waited {wait} of 10s for slow readers, and \
-         more than 1048576 bytes for you were unread"
+        "server | {name} | error_message | You were disconnected: you read too slowly. Slow readers delayed broadcasts by \
+         {wait} within 10s, and more than 1048576 bytes for you were unread"
     )
 }
 
@@ -350,8 +350,8 @@ fn all_outboxes_together_are_bounded() {
         assert_eq!(
             slow.last_words(),
             format!(
-                "server | slow{number:02} | error_message | You were disconnected: more than 524288 bytes for all clients were \
-                 unread, and you had most unread for longest"
+                "server | slow{number:02} | error_message | You were disconnected: unread messages for all clients passed \
+                 524288 bytes, and yours were among the largest and oldest"
             )
         );
     }
@@ -380,7 +380,7 @@ fn sessions_of_another_machine_that_fill_an_unframed_client_delay_nobody_for_lon
     figures.expect_waits_within(Duration::from_secs(2));
     assert_eq!(
         victim.last_words(),
-        "server | victim | error_message | You were disconnected: broadcasts had waited 2s of 10s for slow readers, and more \
-         than 65536 bytes for you were unread"
+        "server | victim | error_message | You were disconnected: you read too slowly. Slow readers delayed broadcasts by 2s \
+         within 10s, and more than 65536 bytes for you were unread"
     );
 }

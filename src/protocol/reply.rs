@@ -216,11 +216,11 @@ pub fn outbox_full(limit: usize, to: Option<&Name>, outbox_bytes: usize) -> Line
     disconnected(limit, to, &format!("more than {outbox_bytes} bytes for you were waiting unread"))
 }
 
-/// Last words to a receiver that is among those for which most was unread when all outboxes together took too much memory.
+/// Last words to a receiver whose outbox is among the largest and oldest when all outboxes together take too much memory.
 #[must_use]
 pub fn outboxes_full(limit: usize, to: Option<&Name>, outboxes_bytes: usize) -> Line {
     let why = format!(
-        "more than {outboxes_bytes} bytes for all clients were unread, and you had most unread for longest"
+        "unread messages for all clients passed {outboxes_bytes} bytes, and yours were among the largest and oldest"
     );
     disconnected(limit, to, &why)
 }
@@ -231,7 +231,8 @@ pub fn outboxes_full(limit: usize, to: Option<&Name>, outboxes_bytes: usize) -> 
 pub fn slow_reader(limit: usize, to: &Name, waited: Duration, window: Duration, outbox_bytes: usize) -> Line {
     let (waited, window) = (humantime::format_duration(waited), humantime::format_duration(window));
     let why = format!(
-        "broadcasts had waited {waited} of {window} for slow readers, and more than {outbox_bytes} bytes for you were unread"
+        "you read too slowly. Slow readers delayed broadcasts by {waited} within {window}, and more than {outbox_bytes} bytes \
+         for you were unread"
     );
     disconnected(limit, Some(to), &why)
 }

@@ -136,6 +136,20 @@ test("words of the server: advice for terminals left out, and known ones in Port
     serverWords("Destination client (a$1) not found!", "pt").text,
     "O destinatário (a$1) não foi encontrado!",
   );
+  assert.equal(
+    serverWords(
+      "You were disconnected: you read too slowly. Slow readers delayed broadcasts by 2s within 10s, and more than 1048576 bytes for you were unread",
+      "pt",
+    ).text,
+    "Você foi desconectado: sua leitura foi lenta demais. Leitores lentos atrasaram as mensagens a todos em 2s dentro de 10s, e mais de 1048576 bytes esperavam por você",
+  );
+  assert.equal(
+    serverWords(
+      "You were disconnected: unread messages for all clients passed 268435456 bytes, and yours were among the largest and oldest",
+      "pt",
+    ).text,
+    "Você foi desconectado: as mensagens não lidas de todos passaram de 268435456 bytes, e as suas estavam entre as maiores e mais antigas",
+  );
   assert.deepEqual(serverWords("something new", "pt"), { text: "something new", language: "en" });
 });
 

@@ -99,6 +99,14 @@ const PORTUGUESE = [
     /^(.*) is not banned, but (.*) is, and looks the same\. Type: (.*)$/s,
     "$1 não está banido, mas $2 está, e se parece com ele. Escreva: $3",
   ],
+  [
+    /^You were disconnected: you read too slowly\. Slow readers delayed broadcasts by (.*) within (\w+), and more than (\d+) bytes for you were unread$/,
+    "Você foi desconectado: sua leitura foi lenta demais. Leitores lentos atrasaram as mensagens a todos em $1 dentro de $2, e mais de $3 bytes esperavam por você",
+  ],
+  [
+    /^You were disconnected: unread messages for all clients passed (\d+) bytes, and yours were among the largest and oldest$/,
+    "Você foi desconectado: as mensagens não lidas de todos passaram de $1 bytes, e as suas estavam entre as maiores e mais antigas",
+  ],
   [/^You were disconnected by (.*)$/s, "Você foi desconectado por $1"],
 ];
 
