@@ -233,6 +233,7 @@ impl Place {
     }
 
     /// Ends the session: what is queued for it is sent, until `deadline`. Returns its outbox if something is queued.
+    #[must_use]
     pub fn close(self, reason: CloseReason, deadline: Instant) -> Option<Weak<RefCell<Outbox>>> {
         self.session.do_send(Hangup { reason, joined: self.joined });
         self.outbox.borrow_mut().close(reason.websocket_code(), deadline);
