@@ -380,7 +380,7 @@ impl Handler<CloseServer> for Courier {
         let deadline = Instant::now() + self.surroundings.config.get().server.drain_timeout;
         for mut place in self.places.drain() {
             place.tell(|outbox| outbox.put_farewell(&farewell));
-            // The end of the server bounds the memory of closing outboxes by its drain timeout.
+            // Until the deadline, every outbox takes and keeps what it is given.
             let _ = place.close(CloseReason::ServerClosed, deadline);
         }
     }
