@@ -402,6 +402,14 @@ test("why a file is not played stands where it was asked for", () => {
   receive("server | alan | play | Destination client (bob) not found!");
   assert.deepEqual([now().kind, now().text], ["error", "Destination client (bob) not found!"]);
   assert.match(serverWords(late, "pt").text, /^bob: c\.mp3 não toca: nada veio em 10s/);
+  assert.equal(
+    serverWords("bob: c.mp3 does not play: bob had not started, and its place went to another request (at most 8 may wait)", "pt").text,
+    "bob: c.mp3 não toca: bob não tinha começado, e o lugar foi para outro pedido (no máximo 8 podem esperar)",
+  );
+  assert.equal(
+    serverWords("bob: c.mp3 ended: its place went to another file (at most 32 play at once)", "pt").text,
+    "bob: c.mp3 terminou: o lugar foi para outro arquivo (no máximo 32 tocam ao mesmo tempo)",
+  );
 });
 
 test("a browser is asked for a file and says that it has none", () => {
