@@ -52,7 +52,12 @@ pub struct Running {
 
 impl Running {
     pub fn start(command: &mut Command) -> Self {
-        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        Self::start_writing(command, Stdio::null())
+    }
+
+    /// The same, with its standard output going there.
+    pub fn start_writing(command: &mut Command, output: impl Into<Stdio>) -> Self {
+        command.stdout(output).stderr(Stdio::piped());
         Self { child: command.spawn().unwrap(), what: format!("{command:?}") }
     }
 

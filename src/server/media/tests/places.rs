@@ -183,8 +183,9 @@ impl Siege {
     fn begin(at: SocketAddr, words: &'static [u8], from: RangeInclusive<u8>) -> Self {
         let (stop, renewed) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let (is_over, count) = (Arc::clone(&stop), Arc::clone(&renewed));
+        let (first, addresses) = (*from.start(), from.len());
         let connect = move |number: usize| {
-            let last = from.start() + u8::try_from(number % from.len()).unwrap();
+            let last = first + u8::try_from(number % addresses).unwrap();
             let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
             socket.bind(&SocketAddr::from(([127, 0, 0, last], 0)).into()).unwrap();
             socket.connect(&at.into()).unwrap();
