@@ -51,7 +51,7 @@ pub struct Liveness {
     count: u64,
 }
 
-/// How many bytes may still be on the way to the server if it takes no more than [`SLOWEST_RATE`].
+/// How many bytes may still be on the way to the server if it takes no more than `SLOWEST_RATE`.
 #[derive(Debug)]
 pub struct Backlog {
     bytes: u64,

@@ -1,7 +1,7 @@
 //! [`Receiver`] and [`Sender`]: a connection that speaks messages, with line endings or without, as the server does.
 //!
 //! A server that has become silent is asked by an echo whether it is still there (`liveness.rs`), whatever the connection is
-//! used for. The receiver does this, because it is the half that learns of silence; so both halves share the [`Writer`].
+//! used for. The receiver does this, because it is the half that learns of silence; so both halves share the `Writer`.
 
 use std::{
     io,

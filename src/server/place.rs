@@ -242,7 +242,7 @@ impl Place {
         (!is_empty).then(|| Rc::downgrade(&self.outbox))
     }
 
-    /// Pings a WebSocket. One that left the last [`MAX_UNANSWERED_PINGS`] unanswered is ended: what stands between may still
+    /// Pings a WebSocket. One that left the last `MAX_UNANSWERED_PINGS` unanswered is ended: what stands between may still
     /// acknowledge what is sent, long after the other end is gone.
     ///
     /// One that has other things to take is not pinged: it shows by taking them that it is there.

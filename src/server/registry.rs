@@ -165,7 +165,7 @@ impl Registry {
         }
     }
 
-    /// Whose costs a session's are added to. One without a name counts by itself.
+    /// The origin whose sum a session's costs are added to. One without a name counts by itself.
     fn origin_of(&self, id: SessionId) -> Origin {
         self.roster.get(id).map_or(Origin::Session(id), |member| Origin::of(id, &member.peer))
     }

@@ -12,7 +12,7 @@
 //! - For another one, which met a budget that others had spent, broadcasts no longer wait until it is full no more: its
 //!   outbox takes them up to its hard limit (`outbox.rs`).
 //!
-//! So many sessions of one address that are full in turn count as one, and their neighbour behind the same address is not
+//! Sessions of one address that are full in turn count as one, and their neighbour behind the same address is not
 //! disconnected for them. An origin and a receiver that have left still count as the costliest until their waits are older
 //! than the window. So a client that joins again and again does not make its victims the costliest.
 

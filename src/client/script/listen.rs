@@ -50,7 +50,7 @@ pub struct Wanted {
 /// Prints what is received, until there was enough of it, the server ends, standard output is closed, or SIGINT or
 /// SIGTERM says so. Questions for files are answered and not printed.
 ///
-/// Messages are read while whoever reads the output does not, up to [`backlog::MAX_BYTES`](super::backlog::MAX_BYTES).
+/// Messages are read while whoever reads the output does not, up to `backlog::MAX_BYTES`.
 ///
 /// # Errors
 /// If there is no connection; if it breaks, or the server ends it, and it is not made again.

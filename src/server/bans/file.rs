@@ -142,10 +142,10 @@ pub fn write(path: &Path, bans: &Bans) -> Result<(), WriteError> {
         .map_err(|error| WriteError { path: Escaped(path.display()).to_string(), error })
 }
 
-/// Finds out whether [`write`] would succeed: writes the new file, and removes it again.
+/// Finds out whether [`write()`] would succeed: writes the new file, and removes it again.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn try_out(path: &Path, bans: &Bans) -> Result<(), WriteError> {
     let unwritable = |error| WriteError { path: Escaped(path.display()).to_string(), error };
     let written = put_beside(path, &written(bans)).map_err(unwritable);

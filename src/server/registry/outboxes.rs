@@ -36,7 +36,7 @@ pub(super) struct Weighing {
     ended: Option<Instant>,
 }
 
-/// What is to be freed of the outboxes that sessions have, so that a sixteenth of what is `allowed` is free. Outboxes of
+/// The bytes to free in the outboxes of open sessions, so that a sixteenth of what is `allowed` is free. Outboxes of
 /// sessions that are closing are not among them: the couriers drop what is queued there.
 fn excess(heaviest: &[(Origin, Heavy)], allowed: usize) -> usize {
     let open: usize = heaviest.iter().map(|(_, heavy)| heavy.bytes).sum();

@@ -45,7 +45,7 @@ fn elapsed(progress: &Progress) -> Duration {
 /// listener joined.
 ///
 /// A length may be an estimate (an MP3 without a header that counts its frames), so a tenth of it may be missing, within
-/// [`MIN_SHORTFALL`] and [`MAX_SHORTFALL`].
+/// `MIN_SHORTFALL` and `MAX_SHORTFALL`.
 #[must_use]
 pub fn is_short(progress: &Progress) -> bool {
     let tolerated = |length: Duration| (length / 10).clamp(MIN_SHORTFALL, MAX_SHORTFALL);
