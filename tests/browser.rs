@@ -113,7 +113,6 @@ fn sound_is_heard() {
 }
 
 #[test]
-#[ignore = "failed once beside other work; passes otherwise, and the cause is not found"]
 fn a_click_acts_on_what_was_pressed() {
     run("press.test.js", None);
 }

@@ -10,6 +10,9 @@ use crate::{
 
 const CTRL_Z: &str = "\x1a";
 
+/// The prompt of the shell. No other line of the tests is the same.
+const PROMPT: &str = "ready> ";
+
 /// A shell on a terminal, with `arauto join rui` in its foreground and half a line typed; and someone else in the conversation.
 struct Shell {
     terminal: Terminal,
@@ -26,10 +29,10 @@ impl Shell {
         let server = TestServer::start();
         let eva = server.join("eva");
         let mut command = Command::new("bash");
-        command.args(["--norc", "--noprofile", "-i"]).env("PS1", "ready> ").env("INPUTRC", "/dev/null");
+        command.args(["--norc", "--noprofile", "-i"]).env("PS1", PROMPT).env("INPUTRC", "/dev/null");
         without_settings(&mut command);
         let mut terminal = Terminal::run(command, 80, 24);
-        terminal.shows("ready> ");
+        terminal.shows(PROMPT);
         let program = env!("CARGO_BIN_EXE_arauto");
         terminal.enter(&format!("{program} join rui --server {}", server.address()));
         terminal.shows("You are rui on ");
@@ -45,10 +48,14 @@ impl Shell {
         std::fs::read_to_string(children).unwrap().trim().parse().unwrap()
     }
 
-    /// The shell has the terminal, in a state in which it can be used.
+    /// Waits until the shell has the terminal again, and runs a command in it.
     #[track_caller]
     fn has_terminal(&mut self, word: &str) {
-        self.terminal.shows("Stopped");
+        self.terminal.wait_for("a new prompt", |screen| {
+            let (row, column) = screen.cursor_position();
+            let line = screen.rows(0, 80).nth(row.into()).unwrap_or_default();
+            usize::from(column) == PROMPT.len() && line.trim_end() == PROMPT.trim_end()
+        });
         // The output differs from the typed line, so the echo of the line does not match.
         self.terminal.enter(&format!("echo {word}-$((40+2))"));
         self.terminal.shows(&format!("{word}-42"));
@@ -82,8 +89,8 @@ fn ctrl_z_gives_the_terminal_back_and_fg_takes_it_again() {
         shell.is_back();
     }
     shell.terminal.type_in("\x15/exit\r");
-    shell.terminal.wait_for("the shell", |screen| !screen.alternate_screen());
     shell.has_terminal("left");
+    assert!(!shell.terminal.look(vt100::Screen::alternate_screen));
 }
 
 #[test]

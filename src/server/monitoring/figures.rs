@@ -284,7 +284,7 @@ fn output(tally: &Tally) -> Vec<Family> {
         Family::gauge(
             "arauto_outboxes",
             Some(Unit::Bytes),
-            "Memory of what waits for all sessions: at most limits.outboxes_bytes.",
+            "Memory of what waits for all sessions. Above limits.outboxes_bytes, sessions are disconnected.",
         )
         .is(tally.outboxes_bytes().load(Ordering::Relaxed)),
         Family::counter("arauto_outbox_full", None, "How often an outbox became full.")
