@@ -150,6 +150,14 @@ test("words of the server: advice for terminals left out, and known ones in Port
     ).text,
     "Você foi desconectado: as mensagens não lidas de todos passaram de 268435456 bytes, e as suas estavam entre as maiores e mais antigas",
   );
+  for (const [english, portuguese] of [
+    ["The name bob is banned until 2026-11-24T12:00:00Z by alan", "O nome bob está banido até 2026-11-24T12:00:00Z por alan"],
+    ["mallоry has Cyrillic о; it looks like mallory, who is banned (for good by alan)", "mallоry se parece com mallory, que está banido"],
+    ["rn looks like m, who is banned: rn looks like m (until 2026-11-24T12:00:00Z)", "rn se parece com m, que está banido"],
+    ["bob is banned until 2026-11-24T12:00:00Z by alan: rude (1 session ended); that is a name", "bob está banido até 2026-11-24T12:00:00Z por alan: rude"],
+  ]) {
+    assert.equal(serverWords(english, "pt").text, portuguese);
+  }
   assert.deepEqual(serverWords("something new", "pt"), { text: "something new", language: "en" });
 });
 

@@ -107,6 +107,18 @@ const PORTUGUESE = [
     /^You were disconnected: unread messages for all clients passed (\d+) bytes, and yours were among the largest and oldest$/,
     "Você foi desconectado: as mensagens não lidas de todos passaram de $1 bytes, e as suas estavam entre as maiores e mais antigas",
   ],
+  [/^The name (.*) is banned for good by (.*)$/s, "O nome $1 está banido para sempre por $2"],
+  [/^The name (.*) is banned for good(.*)$/s, "O nome $1 está banido para sempre$2"],
+  [/^The name (.*) is banned until (\S+) by (.*)$/s, "O nome $1 está banido até $2 por $3"],
+  [/^The name (.*) is banned until (\S+)(.*)$/s, "O nome $1 está banido até $2$3"],
+  [/^Your address is banned for good by (.*)$/s, "Seu endereço está banido para sempre por $1"],
+  [/^Your address is banned for good(.*)$/s, "Seu endereço está banido para sempre$1"],
+  [/^Your address is banned until (\S+) by (.*)$/s, "Seu endereço está banido até $1 por $2"],
+  [/^Your address is banned until (\S+)(.*)$/s, "Seu endereço está banido até $1$2"],
+  [/^(.*) has .*; it looks like (.*), who is banned \(.*\)$/s, "$1 se parece com $2, que está banido"],
+  [/^(.*) looks like (.*), who is banned(?:: .*| and has .*)? \(.*\)$/s, "$1 se parece com $2, que está banido"],
+  [/^(.*) is banned for good by (.*) \(.*\); (?:that is a name|those are addresses)$/s, "$1 está banido para sempre por $2"],
+  [/^(.*) is banned until (\S+) by (.*) \(.*\); (?:that is a name|those are addresses)$/s, "$1 está banido até $2 por $3"],
   [/^You were disconnected by (.*)$/s, "Você foi desconectado por $1"],
 ];
 
