@@ -227,6 +227,36 @@ fn what_is_queued_for_sessions_that_have_left_costs_no_other_session_its_place()
 }
 
 #[test]
+fn outboxes_that_fill_right_after_others_were_freed_are_freed_as_well() {
+    const MIB: usize = 1024 * 1024;
+    actix_rt::System::new().block_on(async {
+        tokio::time::pause();
+        let mut config = Config::default();
+        (config.flood.message_rate, config.flood.byte_rate) = (0, 0);
+        config.limits.outboxes_bytes = MIB;
+        config.limits.slow_reader_grace = Duration::from_mins(10);
+        let (notify, _notices) = unbounded_channel();
+        let pair = Pair::start(&config, &notify);
+        let memory = || pair.tally.outboxes_bytes().load(Ordering::Relaxed) as usize;
+        let ended = || pair.tally.ended(CloseReason::OutboxFull);
+        let mut feeder = join(&pair, 1, "feeder", MIB).await;
+        let mut slow = Vec::new();
+        for id in 10..13 {
+            slow.push(join(&pair, id, &format!("slow{id}"), 1024).await);
+        }
+        let text = "x".repeat(900);
+        for id in 10..13 {
+            feeder.send(&format!("/msg slow{id} {text}\n").repeat(700)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(ended() == 1 && memory() > MIB, "{} of {}", ended(), memory());
+        // Nothing more is sent.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(ended() == 2 && memory() <= MIB, "{} of {}", ended(), memory());
+    });
+}
+
+#[test]
 fn a_websocket_that_answers_no_ping_is_ended_after_two_and_its_name_is_free() {
     const TEXT: u8 = 0x81;
     const CLOSE: u8 = 0x88;

@@ -1,7 +1,7 @@
 //! The memory of all outboxes together: once it is too much, the sessions of those origins give way for which most has waited
 //! longest.
 
-use std::{cmp::Reverse, collections::HashMap, time::Duration};
+use std::{cmp::Reverse, collections::HashMap, sync::atomic::Ordering, time::Duration};
 
 use actix::{AsyncContext, Context, Handler};
 use slog::warn;
@@ -117,6 +117,13 @@ impl Handler<Weighed> for Registry {
             self.begin_batch();
             self.free_outboxes();
             self.go_on(ctx);
+            // Reports until then are ignored, and none follows if nothing more is queued.
+            ctx.run_later(PAUSE, |registry, ctx| {
+                let total = registry.tally.outboxes_bytes().load(Ordering::Relaxed);
+                if usize::try_from(total).is_ok_and(|total| total > registry.config.limits.outboxes_bytes) {
+                    registry.handle(OutboxesFull, ctx);
+                }
+            });
         }
     }
 }
