@@ -1,4 +1,4 @@
-//! [`Taken`]: all that is listened on, and [`Addresses`]: where that is.
+//! [`Taken`]: all sockets that the server binds at start, and [`Addresses`]: the addresses that they have.
 
 use std::{
     io,
@@ -17,55 +17,56 @@ use super::{
 };
 use crate::config::{Config, Media, Monitoring, Web};
 
-/// Where a server listens; where port 0 was asked for, as the system chose.
+/// The addresses that the server listens on. Where the configuration gives port 0, these hold the port that the system
+/// chose.
 #[derive(Debug, Default)]
 pub struct Addresses {
-    /// For messages in plain text.
+    /// TR2.23 in plain text.
     pub plain: Vec<SocketAddr>,
-    /// Those were passed by someone else, who decides whether one for IPv6 takes IPv4 too.
+    /// The `plain` sockets were passed by another process, which decides whether an IPv6 socket also accepts IPv4.
     plain_is_passed: bool,
-    /// The same over TLS.
+    /// TR2.23 over TLS.
     pub tls: Vec<SocketAddr>,
-    /// For the page.
+    /// The page by HTTP.
     pub web: Vec<SocketAddr>,
-    /// The same over TLS.
+    /// The page by HTTPS.
     pub secure_web: Vec<SocketAddr>,
-    /// For audio, by RTSP.
+    /// Audio by RTSP.
     pub media: Vec<SocketAddr>,
-    /// The same over TLS.
+    /// Audio by RTSP over TLS.
     pub secure_media: Vec<SocketAddr>,
-    /// For those who watch.
+    /// Monitoring by HTTP.
     pub monitoring: Vec<SocketAddr>,
 }
 
-/// Sockets that nobody else has, and nobody is served at yet.
+/// Listening sockets that no task accepts from yet.
 #[derive(Debug, Default)]
 pub struct Taken {
-    /// For messages and the page.
+    /// For TR2.23 and the page.
     pub listeners: Vec<Listener>,
     /// For audio.
     pub doors: Vec<Door>,
-    /// For those who watch.
+    /// For monitoring.
     pub monitoring: Vec<TcpListener>,
-    /// Where all of these are.
+    /// The addresses of all these sockets.
     pub at: Addresses,
 }
 
 impl Taken {
-    /// These addresses, for plain text.
+    /// Binds `addresses` for TR2.23 in plain text.
     ///
     /// # Errors
-    /// If one cannot be had.
+    /// If an address cannot be bound.
     pub fn for_messages(addresses: &[SocketAddr]) -> Result<Self, ServeError> {
         let mut taken = Self::default();
         taken.at.plain = take_all(addresses, Speaks::Messages, None, &mut taken.listeners)?;
         Ok(taken)
     }
 
-    /// The same of sockets that someone else listens on, too.
+    /// Uses sockets passed by another process, which listens on them too, for TR2.23 in plain text.
     ///
     /// # Errors
-    /// If the system refuses what they need.
+    /// If the system refuses a socket option, or does not tell a socket's address.
     pub fn over(passed: Vec<TcpListener>) -> Result<Self, ServeError> {
         let mut taken = Self::default();
         taken.at.plain_is_passed = true;
@@ -78,10 +79,11 @@ impl Taken {
         Ok(taken)
     }
 
-    /// All other addresses that are set.
+    /// Binds all other addresses of the configuration. The page, audio and monitoring are left out with a warning if
+    /// their settings are the defaults and the address is in use.
     ///
     /// # Errors
-    /// If one cannot be had that somebody asked for.
+    /// If an address cannot be bound, except in that case.
     pub fn take_others(
         &mut self,
         config: &Config,
@@ -119,7 +121,7 @@ impl Taken {
 }
 
 impl Addresses {
-    /// Tells the log.
+    /// Logs each address.
     pub fn log(&self, log: &Logger) {
         for address in &self.plain {
             info!(log, "listening"; "address" => %address);
@@ -144,8 +146,9 @@ impl Addresses {
 }
 
 impl Addresses {
-    /// Says which addresses take IPv6 alone, though they look like all addresses there are: that depends on the program, and
-    /// many take IPv4 too. Here each address means one family, so that `0.0.0.0` and `[::]` can stand side by side.
+    /// Logs each unspecified IPv6 address (`[::]`) that has no IPv4 counterpart on its port. Other programs often
+    /// accept IPv4 on such an address too. Here each address stands for one family, so that `0.0.0.0` and `[::]` can be
+    /// given side by side.
     pub fn log_missing_ipv4(&self, log: &Logger) {
         let plain = if self.plain_is_passed { &[][..] } else { &self.plain };
         for (setting, addresses) in [
@@ -173,19 +176,19 @@ impl Addresses {
     }
 }
 
-/// Takes an address.
+/// Binds one address and listens on it.
 fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     listener::bind(address).map_err(|error| ServeError::Bind { address, error })
 }
 
-/// Whether all that went wrong is that an address is taken which nobody asked for: it is the default, and a second server
-/// on a machine is no mistake.
+/// Whether the error only says that a default address is in use. The operator did not ask for that address, and a
+/// second server on the same machine is legitimate.
 fn is_by_default<T: PartialEq>(error: &ServeError, settings: &T, defaults: &T) -> bool {
     settings == defaults
         && matches!(error, ServeError::Bind { error, .. } if error.kind() == io::ErrorKind::AddrInUse)
 }
 
-/// Takes addresses. Returns them as the system has them.
+/// Binds addresses, appends their sockets to `listeners`, and returns the addresses as the system reports them.
 fn take_all(
     addresses: &[SocketAddr],
     speaks: Speaks,
@@ -201,7 +204,7 @@ fn take_all(
     addresses.iter().map(take).collect()
 }
 
-/// Takes addresses for audio. Returns them as the system has them.
+/// Binds addresses for audio, appends their sockets to `doors`, and returns the addresses as the system reports them.
 fn take_doors(
     addresses: &[SocketAddr],
     credentials: Option<&Credentials>,

@@ -1,4 +1,4 @@
-//! [`Bans`]: who is kept out, and until when. A plain table, no actor; kept in a file by `bans/file.rs`.
+//! [`Bans`]: which names and addresses are banned, and until when. A plain table, no actor; `bans/file.rs` stores it.
 
 use std::{
     net::IpAddr,
@@ -24,19 +24,19 @@ pub(crate) mod file;
 
 pub use file::WriteError;
 
-/// The most bans at a time. Each connection is held against all of them.
+/// Most bans at a time. Each new connection is checked against all of them.
 pub const MOST_BANS: usize = 1000;
 
-/// Someone who is kept out.
+/// A ban of a name or of a network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ban {
-    /// Who.
+    /// The banned name or network.
     pub target: Target,
-    /// Until when; for good if not given.
+    /// End of the ban; `None` is permanent.
     pub until: Option<SystemTime>,
-    /// Who wanted it; may be empty.
+    /// Name of the operator who banned the target; may be empty.
     pub by: Box<str>,
-    /// Why, in the operator's words; may be empty.
+    /// The operator's reason; may be empty.
     pub reason: Box<str>,
 }
 
@@ -45,28 +45,28 @@ impl Ban {
         self.until.is_none_or(|until| now < until)
     }
 
-    /// Until when, by whom and why, for people.
+    /// The end, the operator and the reason, as a text for people.
     #[must_use]
     pub fn terms(&self) -> String {
         reply::terms(self.until, &self.by, &self.reason)
     }
 }
 
-/// All who are kept out, in the order banned. Clones share the table until one changes.
+/// All bans, oldest first. Clones share the table until one of them changes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bans {
     list: Arc<Vec<Ban>>,
 }
 
-/// There are [`MOST_BANS`].
+/// The table holds [`MOST_BANS`] bans already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
 impl Bans {
-    /// Adds a ban; one of the same target gives way to it. Those that are over are forgotten.
+    /// Adds a ban. Replaces a ban of the same target, and removes expired bans.
     ///
     /// # Errors
-    /// If there are too many.
+    /// If [`MOST_BANS`] other bans are in force.
     pub fn add(&mut self, ban: Ban, now: SystemTime) -> Result<(), Full> {
         let list = Arc::make_mut(&mut self.list);
         list.retain(|other| other.holds(now) && !is_same(&other.target, &ban.target));
@@ -77,7 +77,7 @@ impl Bans {
         Ok(())
     }
 
-    /// Takes a ban back. Those that are over are forgotten.
+    /// Removes and returns the ban of this target, if it is in force. Also removes expired bans.
     pub fn remove(&mut self, target: &Target, now: SystemTime) -> Option<Ban> {
         let list = Arc::make_mut(&mut self.list);
         list.retain(|ban| ban.holds(now));
@@ -85,14 +85,14 @@ impl Bans {
         Some(list.remove(place))
     }
 
-    /// The ban that keeps this name out.
+    /// The ban in force of this name.
     #[must_use]
     pub fn of_name(&self, name: &NameKey, now: SystemTime) -> Option<&Ban> {
         let is_it = |ban: &&Ban| matches!(&ban.target, Target::Name { key, .. } if key == name);
         self.in_force(now).find(is_it)
     }
 
-    /// The ban of a name that has one of these looks.
+    /// The ban in force of a name that shares one of these looks.
     #[must_use]
     pub fn of_looks(&self, looks: &Looks, now: SystemTime) -> Option<&Ban> {
         let is_it = |ban: &&Ban| match &ban.target {
@@ -104,26 +104,26 @@ impl Bans {
         self.in_force(now).find(is_it)
     }
 
-    /// The ban that keeps this address out.
+    /// The ban in force of a network that contains this address.
     #[must_use]
     pub fn of_address(&self, address: IpAddr, now: SystemTime) -> Option<&Ban> {
         let is_it = |ban: &&Ban| matches!(&ban.target, Target::Network(network) if network.contains(address));
         self.in_force(now).find(is_it)
     }
 
-    /// All that are not over, in the order banned.
+    /// All bans that have not expired, oldest first.
     pub fn in_force(&self, now: SystemTime) -> impl Iterator<Item = &Ban> {
         self.list.iter().filter(move |ban| ban.holds(now))
     }
 
-    /// Whether there are none, not even some that are over.
+    /// Whether the table is empty; expired bans that are still in it count.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 }
 
-/// Whether two targets are the same; what they were typed like is no difference.
+/// Whether two targets are equal. Names are compared by key, so the way they were typed makes no difference.
 fn is_same(one: &Target, other: &Target) -> bool {
     match (one, other) {
         (Target::Name { key: one, .. }, Target::Name { key: other, .. }) => one == other,
@@ -131,51 +131,52 @@ fn is_same(one: &Target, other: &Target) -> bool {
     }
 }
 
-/// What the listeners read of the bans.
+/// The bans that the listeners check, read without a lock.
 pub type Barrier = Arc<ArcSwap<Bans>>;
 
-/// The bans in force, where they are shown, and where they are kept.
+/// The bans in force, the copy that the listeners read, and the thread that writes the file.
 pub struct Ledger {
     bans: Bans,
     barrier: Barrier,
     keeper: Option<Keeper>,
 }
 
-/// Keeps bans in a file, on a thread of its own.
+/// Handle of the thread that writes bans to a file.
 #[derive(Debug)]
 struct Keeper {
     changes: Sender<Bans>,
-    /// The last change could not be written.
+    /// The last write failed, or the trial write at start did.
     failing: Arc<AtomicBool>,
 }
 
-/// Whether a ban outlives the server.
+/// Whether bans survive a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
-    /// As far as is known.
+    /// Yes, as far as is known.
     InFile,
-    /// No: there is no file for it.
+    /// No: no file is configured.
     InMemory,
     /// No: the file could not be written.
     Failing,
 }
 
 impl Ledger {
-    /// A ledger that is forgotten with the server.
+    /// An empty ledger without a file; its bans are lost when the server ends.
     #[must_use]
     pub fn in_memory() -> Self {
         Self { bans: Bans::default(), barrier: Barrier::default(), keeper: None }
     }
 
-    /// A ledger that is kept in a file, and read from it if it is there. The thread that writes it ends after the ledger
-    /// is dropped and all is written.
+    /// A ledger with the bans in the file at `path`, if the file exists, and a thread that writes each change to it.
+    /// The thread ends once the ledger is dropped and the last change is written.
     ///
     /// # Errors
-    /// If the file is refused, or cannot be written for another reason than the disk: a server whose disk is full still
-    /// starts, with the bans that it has.
+    /// If the file is invalid or unreadable, if it cannot be written, or if the thread cannot be started. A write error
+    /// of the disk itself (full, over quota, read-only, I/O error) is only logged: the server still starts, with the
+    /// bans that it has.
     pub fn in_file(path: &Path, log: &Logger) -> Result<(Self, JoinHandle<()>), LedgerError> {
         let bans = file::read(path)?;
-        // So that it is known at the start, not at the first ban, whether it can be. One that is there stays as it is.
+        // Finds out at start, not at the first ban, whether the file can be written. An existing file stays unchanged.
         let tried = if path.exists() { file::try_out(path, &bans) } else { file::write(path, &bans) };
         let is_failing = tried.is_err();
         match tried {
@@ -190,7 +191,7 @@ impl Ledger {
         let (path, log) = (path.to_owned(), log.clone());
         let thread = std::thread::Builder::new().name("bans".to_owned()).spawn(move || {
             while let Ok(change) = received.recv() {
-                // Each change is the whole table: only the last counts.
+                // Each change holds the whole table, so only the last one counts.
                 let latest = received.try_iter().last().unwrap_or(change);
                 let written = file::write(&path, &latest);
                 failing.store(written.is_err(), Ordering::Relaxed);
@@ -204,30 +205,30 @@ impl Ledger {
         Ok((Self { bans, barrier, keeper: Some(keeper) }, thread))
     }
 
-    /// What the listeners read.
+    /// The copy of the bans that the listeners read.
     #[must_use]
     pub fn barrier(&self) -> Barrier {
         Arc::clone(&self.barrier)
     }
 
-    /// The bans.
+    /// The bans, expired ones included.
     #[must_use]
     pub fn bans(&self) -> &Bans {
         &self.bans
     }
 
-    /// Changes the bans, for everyone who reads them, and has them written.
+    /// Changes the bans, publishes them to the listeners, and queues them for writing.
     pub fn change<T>(&mut self, change: impl FnOnce(&mut Bans) -> T) -> T {
         let outcome = change(&mut self.bans);
         self.barrier.store(Arc::new(self.bans.clone()));
         if let Some(keeper) = &self.keeper {
-            // The thread is there as long as this is.
+            // Cannot fail: the thread lives as long as this sender.
             let _ = keeper.changes.send(self.bans.clone());
         }
         outcome
     }
 
-    /// Whether what is banned stays so when the server is started again.
+    /// Whether bans made now survive a restart.
     #[must_use]
     pub fn kept(&self) -> Kept {
         match &self.keeper {
@@ -238,16 +239,16 @@ impl Ledger {
     }
 }
 
-/// Why there is no ledger.
+/// Why a ledger could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// The file is refused.
+    /// The file is invalid or unreadable.
     #[error(transparent)]
     Source(#[from] SourceError),
     /// The file cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// The thread that writes it could not be had.
+    /// The thread that writes the file could not be started.
     #[error("cannot start: {0}")]
     Thread(std::io::Error),
 }
@@ -281,7 +282,7 @@ mod tests {
         assert!(of_name(&bans, "bob", start + hour).is_none());
         assert!(bans.of_address("192.0.2.7".parse().unwrap(), start + hour).is_some());
         assert!(bans.of_address("192.0.3.7".parse().unwrap(), start).is_none());
-        // A name that looks like an address is none, and the other way round.
+        // A name that looks like a network does not match it, and the other way round.
         assert!(of_name(&bans, "192.0.2.0/24", start).is_none());
     }
 
@@ -321,7 +322,7 @@ mod tests {
             bans.add(ban(&format!("bob {number}"), until), start).unwrap();
         }
         assert_eq!(bans.add(ban("one more", None), start), Err(Full));
-        // One that is there can still be changed.
+        // A ban in the full table can still be replaced.
         assert_eq!(bans.add(ban("bob 7", None), start), Ok(()));
         assert_eq!(bans.add(ban("one more", None), start + Duration::from_secs(1)), Ok(()));
         assert_eq!(bans.list.len(), MOST_BANS);

@@ -7,7 +7,7 @@ use super::{seat::SessionId, who::Peer};
 /// A block of addresses that limits count as one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Block {
-    /// An IPv4 address, also one that is mapped into IPv6.
+    /// An IPv4 address, possibly mapped into IPv6.
     V4([u8; 4]),
     /// The first 64 bits of an IPv6 address.
     V6([u16; 4]),
@@ -16,14 +16,14 @@ pub enum Block {
 /// The clients whose costs are summed, so that a client gains nothing by opening many sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
-    /// All clients of these addresses.
+    /// All clients of a block of addresses.
     Address(Block),
-    /// One session on this machine, or behind a proxy on it: its address does not tell it from others.
+    /// A single session on this machine or behind a proxy on it, where many clients share one address.
     Session(SessionId),
 }
 
 impl Origin {
-    /// The origin of this session, which has this other end.
+    /// The origin of session `id` from `peer`.
     #[must_use]
     pub fn of(id: SessionId, peer: &Peer) -> Self {
         if peer.is_on_this_machine() { Self::Session(id) } else { Self::Address(Block::of(peer.ip())) }
@@ -31,7 +31,7 @@ impl Origin {
 }
 
 impl Block {
-    /// The block that this address belongs to.
+    /// The block that contains this address.
     #[must_use]
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {

@@ -1,9 +1,11 @@
-//! [`Challenges`]: those who want a name whose bearer's connection may be dead.
+//! [`Challenges`]: sessions that want a name whose bearer's connection may be dead.
 //!
-//! The bearer is probed meanwhile. If it leaves, all who waited for that ask again, in the order in which they came: the
-//! first gets the name, and what it sent since is carried out; who wants the same name waits for the first from then on.
-//! Who waits is filed under the bearer and not under a name, because a bearer can be in the way of names that are not the
-//! same, but look like its own.
+//! The bearer is probed while they wait. If it leaves, all waiting sessions ask again in the order in which they came.
+//! The first one gets the name, and the requests that it sent meanwhile run. From then on, the others that want this
+//! name wait for the first one.
+//!
+//! A waiting session is filed under the bearer, not under a name: a bearer also blocks names that differ from its own
+//! and only look like it.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -12,32 +14,33 @@ use super::{
     seat::SessionId,
 };
 
-/// How many may wait for one bearer. More than one is a client that tries again; many are an attack on memory.
+/// Most sessions that may wait for one bearer. A client that tries again makes more than one; a large number is an
+/// attack on memory.
 const MOST_FOR_A_BEARER: usize = 8;
 
-/// Someone who waits for a name.
+/// A session that waits for a name.
 #[derive(Debug)]
 pub struct Challenge {
-    /// What was asked.
+    /// Its request for the name.
     pub enter: Enter,
-    /// What was sent since; bounded by the session's credit.
+    /// Requests that it sent since; bounded by the session's credit.
     pub works: Vec<Work>,
 }
 
-/// All who wait.
+/// All waiting sessions.
 #[derive(Debug, Default)]
 pub struct Challenges {
-    /// Each with the bearer who is in its way.
+    /// Each waiting session, with the bearer that it waits for.
     waiting: HashMap<SessionId, (SessionId, Challenge)>,
-    /// For each bearer, in the order asked.
+    /// The sessions that wait for each bearer, in the order in which they asked.
     queues: HashMap<SessionId, VecDeque<SessionId>>,
 }
 
 impl Challenges {
-    /// One more waits for this bearer to leave.
+    /// Makes a session wait for this bearer to leave.
     ///
     /// # Errors
-    /// The same back if [`MOST_FOR_A_BEARER`] wait already.
+    /// Returns the challenge if [`MOST_FOR_A_BEARER`] sessions wait for this bearer already.
     pub fn add(&mut self, challenge: Challenge, bearer: SessionId) -> Result<(), Box<Challenge>> {
         let queue = self.queues.entry(bearer).or_default();
         if queue.len() == MOST_FOR_A_BEARER {
@@ -49,7 +52,7 @@ impl Challenges {
         Ok(())
     }
 
-    /// Keeps the work of someone who waits; gives back anyone else's.
+    /// Keeps the work of a waiting session; returns the work of any other session.
     pub fn divert(&mut self, work: Work) -> Option<Work> {
         match self.waiting.get_mut(&work.seat.id) {
             Some((_, challenge)) => {
@@ -60,7 +63,7 @@ impl Challenges {
         }
     }
 
-    /// This one waits no more.
+    /// Removes a waiting session.
     pub fn remove(&mut self, id: SessionId) -> Option<Challenge> {
         let (bearer, challenge) = self.waiting.remove(&id)?;
         if let Some(queue) = self.queues.get_mut(&bearer) {
@@ -72,7 +75,7 @@ impl Challenges {
         Some(challenge)
     }
 
-    /// Those who waited for this bearer, who has left; they wait no more.
+    /// Removes and returns the sessions that waited for this bearer, in the order in which they asked.
     pub fn release(&mut self, bearer: SessionId) -> Vec<Challenge> {
         let queue = self.queues.remove(&bearer).unwrap_or_default();
         queue.iter().filter_map(|id| self.waiting.remove(id)).map(|(_, challenge)| challenge).collect()

@@ -1,4 +1,4 @@
-//! The bans file: read once, at the start, and replaced as a whole, so that it is never half written.
+//! The bans file: read once, at start, and replaced as a whole, so that it is never half written.
 
 use std::{
     fmt::Write as _,
@@ -18,24 +18,25 @@ use crate::{
     },
 };
 
-/// The keys that an entry can have.
+/// Keys that an entry may have.
 const KEYS: [&str; 5] = ["name", "address", "until", "by", "reason"];
 
-/// The first lines of each file.
+/// First lines of every file that the server writes.
 const HEAD: &str = "# Who is kept out of this Arauto server, which writes this file anew at each change.\n\
                     # Change it only while the server is stopped.\n";
 
-/// The file cannot be written.
+/// The bans file cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {path}: {error}")]
 pub struct WriteError {
-    /// The file, fit for printing.
+    /// Path of the file, with control characters escaped.
     path: String,
     error: io::Error,
 }
 
 impl WriteError {
-    /// Whether it is the disk's fault, which may pass, and not that of the settings.
+    /// Whether the disk caused the error (full, over quota, read-only, I/O error), which may pass, and not the
+    /// settings.
     #[must_use]
     pub fn is_the_disks(&self) -> bool {
         use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
@@ -44,10 +45,10 @@ impl WriteError {
     }
 }
 
-/// Reads a bans file. One that is not there holds none.
+/// Reads a bans file. A missing file holds no bans.
 ///
 /// # Errors
-/// If it cannot be read, or points at the first thing wrong in it.
+/// If the file cannot be read. If its content is invalid, the error points at the first fault.
 pub fn read(path: &Path) -> Result<Bans, SourceError> {
     match Source::read(path, "a bans file") {
         Ok(source) => parse(&source).map_err(first),
@@ -58,7 +59,7 @@ pub fn read(path: &Path) -> Result<Bans, SourceError> {
     }
 }
 
-/// All that is wrong in a bans file.
+/// Every fault of a bans file. A missing file has none.
 #[must_use]
 pub fn faults(path: &Path) -> Vec<SourceError> {
     match Source::read(path, "a bans file") {
@@ -68,7 +69,7 @@ pub fn faults(path: &Path) -> Vec<SourceError> {
     }
 }
 
-/// Reads a bans file's content.
+/// Reads the content of a bans file; `name` stands for its path in errors.
 ///
 /// # Errors
 /// As [`read`].
@@ -118,10 +119,11 @@ fn ban(row: &Row<'_>) -> Result<Ban, Fault> {
     Ok(Ban { target, until, by: said(row, "by")?, reason: said(row, "reason")? })
 }
 
-/// A text that people are told.
+/// A text that is shown to people: at most `MOST_REASON_CHARS + 1` characters, none of them a control character but
+/// tab.
 fn said(row: &Row<'_>, key: &str) -> Result<Box<str>, Fault> {
     let Some((text, at)) = row.text(key)? else { return Ok(Box::default()) };
-    // One more for the sign that something was cut.
+    // The last character is for the sign that a text was cut.
     let most = MOST_REASON_CHARS + 1;
     if text.chars().any(|c| c.is_control() && c != '\t') || text.chars().count() > most {
         return Err((
@@ -132,11 +134,10 @@ fn said(row: &Row<'_>, key: &str) -> Result<Box<str>, Fault> {
     Ok(text.into())
 }
 
-/// Puts a file with these bans in the place of the one that is there. Whatever happens meanwhile, the file holds these or
-/// those before, whole.
+/// Replaces the bans file. After a crash at any moment the file holds either these bans or the previous ones, whole.
 ///
 /// # Errors
-/// If the folder or the disk does not let it.
+/// If the folder cannot be written, or the disk refuses.
 pub fn write(path: &Path, bans: &Bans) -> Result<(), WriteError> {
     replace(path, &written(bans))
         .map_err(|error| WriteError { path: Escaped(path.display()).to_string(), error })
@@ -149,12 +150,12 @@ pub fn write(path: &Path, bans: &Bans) -> Result<(), WriteError> {
 pub fn try_out(path: &Path, bans: &Bans) -> Result<(), WriteError> {
     let unwritable = |error| WriteError { path: Escaped(path.display()).to_string(), error };
     let written = put_beside(path, &written(bans)).map_err(unwritable);
-    // A file that could not be ended takes room on a disk that has none.
+    // A half-written file would take room on a full disk.
     let _ = fs::remove_file(beside(path));
     written
 }
 
-/// The file as it is written.
+/// The content of the bans file.
 pub fn written(bans: &Bans) -> String {
     let mut text = HEAD.to_owned();
     for Ban { target, until, by, reason } in bans.list.iter() {
@@ -176,26 +177,27 @@ pub fn written(bans: &Bans) -> String {
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     put_beside(path, text)?;
     fs::rename(beside(path), path)?;
-    // The rename itself is only on the disk once its folder is.
+    // The rename reaches the disk only when its folder is synced.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
 }
 
-/// Writes the new file, which takes the place of the old when it is whole.
+/// Writes the new file beside the old one, which it replaces once it is whole.
 fn put_beside(path: &Path, text: &str) -> io::Result<()> {
     let beside = beside(path);
-    // Left by a server that was killed in the middle.
+    // A server that was killed while writing leaves such a file.
     match fs::remove_file(&beside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    // New, so that nobody's link is followed to another file.
+    // `create_new` follows no symbolic link to another file.
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
 
-/// The new file until it takes the place of the old: in the same folder, because that is the same disk.
+/// Path of the new file until it replaces the old one. It is in the same folder, because a rename needs the same file
+/// system.
 fn beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
@@ -261,7 +263,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bans.toml");
         write(&path, &some_bans()).unwrap();
-        // It died while it wrote the new file.
+        // The state after a crash while the new file was written.
         fs::write(beside(&path), "[[bans]]\nname = \"al").unwrap();
         assert_eq!(read(&path).unwrap(), some_bans());
         write(&path, &Bans::default()).unwrap();
@@ -285,7 +287,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bans.toml");
         write(&path, &some_bans()).unwrap();
-        // A folder in the new file's place, which cannot be removed like a file.
+        // A folder in the new file's place cannot be removed like a file.
         fs::create_dir(beside(&path)).unwrap();
         let error = write(&path, &Bans::default()).unwrap_err().to_string();
         assert!(error.starts_with(&format!("cannot write {}: ", path.display())), "{error}");
@@ -299,7 +301,7 @@ mod tests {
             let Some(torn) = text.get(..length) else { continue };
             let source = Source { path: "bans.toml".to_owned(), text: torn.to_owned() };
             if let Ok(bans) = parse(&source) {
-                // What is left is not changed: each entry but the last is as it was.
+                // A torn file that still parses holds only unchanged entries, except perhaps the last.
                 let whole = &some_bans().list[..bans.list.len().saturating_sub(1)];
                 assert_eq!(&bans.list[..whole.len()], whole, "{torn}");
             }
