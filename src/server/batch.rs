@@ -1,8 +1,9 @@
-//! [`Batch`]: what the Registry sends in one go.
+//! [`Batch`]: the output that the Registry sends to the couriers in one go.
 //!
-//! Broadcasts are encoded once into [`Shared`], which all receivers share. Where a single session differs (its own
-//! `broadcast_not_me` left out, an answer put in, joining, leaving) an [`Item`] says so and at which place among the
-//! shared messages. So nearly every receiver is one write of the same bytes, and order is kept for all.
+//! Broadcasts are encoded once into [`Shared`], which all receivers share. An [`Item`] says where a single session
+//! differs: a `broadcast_not_me` to leave out for its sender, an answer to insert, a join, an end. Each item holds its
+//! position among the shared messages. So nearly every receiver takes one write of the same bytes, and all of them see
+//! the same order.
 
 use std::{
     ops::Range,
@@ -15,17 +16,17 @@ use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use super::{close::CloseReason, pace::Ticket, seat::Seat, tally::Volume};
 use crate::protocol::{Kind, Line, websocket};
 
-/// A batch of so many bytes is sent before more is added. Larger gains nothing per write and holds memory.
+/// Bytes after which a batch is sent before more is added. A larger batch saves no writes and holds more memory.
 pub const BATCH_BYTES: usize = 64 * 1024;
 
-/// What is sent in one go, while it is gathered.
+/// A batch that is being gathered.
 #[derive(Debug)]
 pub struct Batch {
     lines: BytesMut,
     ends: Vec<u32>,
-    /// When the first broadcast was put in.
+    /// When the first broadcast was added.
     since: Option<Instant>,
-    /// The differences, for each courier.
+    /// The items of each courier.
     items: Vec<Vec<Item>>,
     item_bytes: usize,
     /// Lines for single sessions.
@@ -33,64 +34,64 @@ pub struct Batch {
     credits: Vec<OwnedSemaphorePermit>,
 }
 
-/// What every member gets: whole lines, one after another.
+/// The bytes that every member gets: whole lines, one after another.
 #[derive(Debug)]
 pub struct Shared {
     lines: Bytes,
-    /// Where each line ends.
+    /// Offset of the end of each line in `lines`.
     ends: Vec<u32>,
-    /// The same with telnet's line endings, made when the first telnet client needs it.
+    /// The lines with telnet's endings, made when the first telnet client needs them.
     telnet: OnceLock<Bytes>,
-    /// The same as a WebSocket's frames.
+    /// The lines as WebSocket frames, made when the first WebSocket client needs them.
     websocket: OnceLock<Bytes>,
-    /// Given back to the senders when the last courier is done.
+    /// Credits of the senders, returned when the last courier drops this batch.
     _credits: Vec<OwnedSemaphorePermit>,
-    /// The next batch's turn comes then, too.
+    /// Lets the next batch go when the last courier drops this one.
     _ticket: Option<Ticket>,
 }
 
 /// The bytes of a range of shared messages.
 #[derive(Debug)]
 pub struct Excerpt {
-    /// Whole lines or frames.
+    /// Complete lines, or complete frames for a WebSocket.
     pub bytes: Bytes,
-    /// They were allocated for this excerpt alone; otherwise they are a part of the batch.
+    /// The bytes were allocated for this excerpt alone. Otherwise they are a slice of the batch.
     pub is_copy: bool,
 }
 
-/// Where one session differs.
+/// A difference between the output of one session and the shared messages.
 #[derive(Debug)]
 pub struct Item {
-    /// Whose.
+    /// The session.
     pub seat: Seat,
-    /// How many shared messages come before it.
+    /// Number of shared messages before this item.
     pub at: u32,
-    /// What.
+    /// The difference.
     pub what: What,
 }
 
-/// How a session differs.
+/// Kind of an [`Item`].
 #[derive(Debug)]
 pub enum What {
-    /// Shared messages are for it from here on.
+    /// The session gets the shared messages from here on.
     Enter,
-    /// This line is for it alone.
+    /// A line for this session alone.
     Tell(Line),
-    /// The shared message at this place is not for it.
+    /// The shared message at this position is left out for this session.
     Skip,
-    /// It is over.
+    /// The session ends.
     Close(CloseReason),
 }
 
 impl What {
-    /// Whether what is still unsent is dropped, because its receiver is disconnected for not reading it.
+    /// Whether unsent data is dropped, because the receiver is disconnected for not reading.
     #[must_use]
     pub fn drops_unsent(&self) -> bool {
         matches!(self, Self::Close(CloseReason::SlowReader | CloseReason::OutboxFull))
     }
 }
 
-/// A part of what one session gets.
+/// A part of the output of one session.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
     /// Shared messages of this range.
@@ -114,7 +115,7 @@ impl Batch {
         }
     }
 
-    /// A line for every member; for all but `except`, if given.
+    /// Adds a line for every member except `except`.
     pub fn broadcast(&mut self, line: &Line, except: Option<Seat>) {
         if let Some(seat) = except {
             self.add(seat, What::Skip);
@@ -126,47 +127,47 @@ impl Batch {
         self.ends.push(offset(self.lines.len()));
     }
 
-    /// A line for one session.
+    /// Adds a line for one session.
     pub fn tell(&mut self, seat: Seat, line: Line) {
         self.item_bytes += line.as_bytes().len();
         self.own_lines += 1;
         self.add(seat, What::Tell(line));
     }
 
-    /// The session gets broadcasts from here on.
+    /// Makes the session a member: it gets broadcasts from here on.
     pub fn enter(&mut self, seat: Seat) {
         self.add(seat, What::Enter);
     }
 
-    /// The session gets what was added so far, and nothing more.
+    /// Ends the session: it gets what was added so far, and nothing more.
     pub fn close(&mut self, seat: Seat, reason: CloseReason) {
         self.add(seat, What::Close(reason));
     }
 
-    /// Keeps a sender's credit until the batch is carried out.
+    /// Holds a sender's credit until the batch is delivered.
     pub fn hold(&mut self, credit: Option<OwnedSemaphorePermit>) {
         self.credits.extend(credit);
     }
 
-    /// How many broadcasts are gathered.
+    /// Number of broadcasts in the batch.
     #[must_use]
     pub fn broadcasts(&self) -> usize {
         self.ends.len()
     }
 
-    /// When the first of them was put in.
+    /// When the first broadcast was added.
     #[must_use]
     pub fn since(&self) -> Option<Instant> {
         self.since
     }
 
-    /// How many bytes are gathered.
+    /// Number of bytes in the batch.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.lines.len() + self.item_bytes
     }
 
-    /// How much is gathered, each line counted once, however many get it.
+    /// Lines and bytes in the batch, each line counted once, whatever the number of its receivers.
     #[must_use]
     pub fn volume(&self) -> Volume {
         let mut volume = Volume::default();
@@ -174,8 +175,9 @@ impl Batch {
         volume
     }
 
-    /// Takes what was gathered: for each courier that has something to do, its number, what all get, and where single sessions
-    /// differ. What all get is something to do for those that have members. The ticket is kept until the last of them is done.
+    /// Takes the content of the batch. Yields the number, the shared messages and the items of each courier that has
+    /// items or, if there are broadcasts, has members. The ticket lives until the last of these couriers drops its
+    /// [`Shared`].
     pub fn take<'a>(
         &'a mut self,
         ticket: Option<Ticket>,
@@ -192,7 +194,7 @@ impl Batch {
         (self.item_bytes, self.own_lines, self.since) = (0, 0, None);
         self.items.iter_mut().enumerate().filter_map(move |(courier, items)| {
             let mut items = std::mem::take(items);
-            // Stable: what one session gets stays in order.
+            // The sort is stable, so the items of one session stay in order.
             items.sort_by_key(|item| item.seat.slot);
             let is_for_all = !shared.is_empty() && has_members(courier);
             (!items.is_empty() || is_for_all).then(|| (courier, Arc::clone(&shared), items))
@@ -206,20 +208,20 @@ impl Batch {
 }
 
 impl Shared {
-    /// How many messages.
+    /// Number of shared messages.
     #[must_use]
     pub fn len(&self) -> u32 {
         offset(self.ends.len())
     }
 
-    /// Whether there is none.
+    /// Whether there are no shared messages.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// What one session gets, in order: shared messages while it is a member, and between them what its items say.
-    /// Tells why the session is over, if it is.
+    /// Passes the output of one session to `each` in order: the shared messages while `member` is true, and between
+    /// them what the items add. Returns the reason if an item ends the session.
     pub fn for_session<'a>(
         &self,
         items: impl Iterator<Item = &'a Item>,
@@ -245,7 +247,7 @@ impl Shared {
         None
     }
 
-    /// The lines of messages `range`, ended as telnet does for telnet, as frames for a WebSocket, else ended by a newline.
+    /// The messages of `range` with the line endings of `kind`, or as frames for a WebSocket.
     #[must_use]
     pub fn lines(&self, kind: Kind, range: Range<u32>) -> Excerpt {
         if range.start == 0 && range.end == self.len() {
@@ -255,14 +257,14 @@ impl Shared {
         if let Kind::Telnet | Kind::WebSocket = kind {
             Excerpt { bytes: reframed(&lines, kind), is_copy: true }
         } else if lines.len() < self.lines.len() / 2 {
-            // A small share of a large batch that waits in an outbox would keep all of the batch in memory.
+            // A small slice that waits in an outbox would keep the whole batch in memory.
             Excerpt { bytes: Bytes::copy_from_slice(&lines), is_copy: true }
         } else {
             Excerpt { bytes: lines, is_copy: false }
         }
     }
 
-    /// The same of all messages.
+    /// All messages with the line endings of `kind`, or as frames for a WebSocket.
     #[must_use]
     pub fn all_lines(&self, kind: Kind) -> &Bytes {
         match kind {
@@ -272,7 +274,7 @@ impl Shared {
         }
     }
 
-    /// How much a range of the messages is.
+    /// Lines and bytes of a range of the messages, with newlines as endings.
     #[must_use]
     pub fn volume(&self, range: &Range<u32>) -> Volume {
         let mut volume = Volume::default();
@@ -285,7 +287,7 @@ impl Shared {
     }
 }
 
-/// Lines that end with newlines, as another kind of client gets them.
+/// Converts lines that end with newlines to another kind of client's endings or frames.
 fn reframed(lines: &[u8], kind: Kind) -> Bytes {
     let mut reframed = BytesMut::with_capacity(lines.len() + lines.len() / 16);
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
@@ -300,7 +302,7 @@ fn reframed(lines: &[u8], kind: Kind) -> Bytes {
     reframed.freeze()
 }
 
-/// Batches are far smaller than 4 GiB: [`BATCH_BYTES`] and one message.
+/// A batch is far smaller than 4 GiB: [`BATCH_BYTES`] and one message.
 fn offset(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }

@@ -1,92 +1,93 @@
-//! How sessions end: [`CloseReason`], the count of each, and how long an end may take.
+//! How sessions end: [`CloseReason`], and how long the steps of an end may take.
 
 use std::{fmt, time::Duration};
 
 use crate::protocol::Breach;
 
-/// How long a session that ends may take to be sent what is queued for it.
+/// Time to send what is queued for a session that ends.
 pub const CLOSE_GRACE: Duration = Duration::from_secs(3);
 
-/// How long the other end may take to close its side once ours is shut. Closing at once would make the kernel answer
-/// whatever is still arriving with a reset, which can destroy the last words before they are read.
+/// Time for the other end to close its side once the server has shut its own. If the server closed at once, the kernel
+/// would answer data that still arrives with a reset, which can destroy the last messages before the client reads them.
 pub const LINGER: Duration = Duration::from_secs(1);
 
-/// How long a connection whose name someone else wants has to show that its other end still answers. The second of two
-/// questions may be asked as late as 2 s after the first was wanted (`connection.rs`): the answer has the rest.
+/// Time for the other end of a probed connection to answer. The second of the two probes may be sent as late as 2 s
+/// after the probing began (see `connection.rs`); the remaining 0.4 s are for its answer.
 pub const PROBE_WITHIN: Duration = Duration::from_millis(2400);
 
-/// After how long someone is refused a name whose bearer was probed and stayed. The contract gives the name of a dead
-/// bearer to its next owner within 3 s.
+/// Time after which a session is refused the name that it waits for, if the probed bearer is still there. The contract
+/// gives the name of a dead bearer to its next owner within 3 s.
 pub const CHALLENGE_WITHIN: Duration = Duration::from_millis(2800);
 
-/// Why a session ended.
+/// Why a session or a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CloseReason {
-    /// It sent `exit`.
+    /// The client sent `exit`.
     Exit,
-    /// Its sending side ended.
+    /// The client ended its sending side.
     Eof,
-    /// Reading or writing failed.
+    /// Reading or writing failed, or the other end stopped answering probes or pings.
     Broken,
-    /// It wanted a name that someone else bears.
+    /// The client wanted a name that another session bears.
     NameTaken,
-    /// It wanted a name that looks like one that someone else bears.
+    /// The client wanted a name that looks like one that another session bears.
     LookAlike,
-    /// It wanted a name that breaks a rule.
+    /// The client wanted a name that breaks a rule.
     NameInvalid,
-    /// It answered the name request with something else.
+    /// The client answered the name request with something that is no name.
     NotAName,
-    /// It did not answer the name request in time (`limits.name_timeout`).
+    /// The client did not answer the name request in time (`limits.name_timeout`).
     NameTimeout,
-    /// It sent nothing for too long (`limits.idle_timeout`).
+    /// The client sent nothing for `limits.idle_timeout`.
     Idle,
-    /// It wanted an account's name and did not know the password.
+    /// The client gave the last wrong password that it may for an account's name.
     WrongPassword,
-    /// It was not let try a password: its address had given too many wrong ones.
+    /// The password was not compared: too many wrong ones came from the client's address or for the account.
     TooManyPasswords,
-    /// It answered the password request with something else.
+    /// The client answered the password request with something that is no password.
     NotAPassword,
-    /// It did not answer the password request in time (`limits.name_timeout`).
+    /// The client did not answer the password request in time (`limits.name_timeout`).
     PasswordTimeout,
-    /// It wanted an account's name where everyone on the way could read its password (`accounts.allow_plaintext`).
+    /// The client wanted an account's name over a connection on which others could read the password
+    /// (`accounts.allow_plaintext`).
     InTheOpen,
-    /// It wanted a name that is no account's (`accounts.required`).
+    /// The client wanted a name that belongs to no account (`accounts.required`).
     NoAccount,
-    /// It spoke HTTP.
+    /// The client spoke HTTP where TR2.23 is spoken.
     Http,
-    /// It spoke TLS.
+    /// The client spoke TLS where plain text is spoken.
     Tls,
-    /// It spoke plain text where TLS is spoken.
+    /// The client spoke plain text where TLS is spoken.
     PlainText,
-    /// It could not agree on TLS, or left before.
+    /// The TLS handshake failed, or the client left before it was done.
     HandshakeFailed,
-    /// Its TLS handshake took too long (`limits.name_timeout`).
+    /// The TLS handshake took too long (`limits.name_timeout`), or gave way to a newer connection.
     HandshakeTimeout,
-    /// An operator sent it away.
+    /// An operator disconnected the client.
     Kicked,
-    /// An operator keeps its name or its address out.
+    /// The client's name or address is banned.
     Banned,
-    /// It bore a name since before that was an account's, whose owner came.
+    /// The name became an account's after the session took it, and the account's owner joined.
     NameClaimed,
-    /// It did not read what it was sent (`limits.outbox_bytes`).
+    /// The client did not read what it was sent (`limits.outbox_bytes`, `limits.outboxes_bytes`).
     OutboxFull,
-    /// Broadcasts had waited too long for it and others (`limits.slow_reader_wait`).
+    /// Broadcasts waited too long for this client and others (`limits.slow_reader_wait`).
     SlowReader,
     /// The server ended.
     ServerClosed,
     /// The server was full (`limits.max_sessions`).
     ServerFull,
-    /// It went on sending more than it may (`flood.refusals`).
+    /// The client kept sending more than it may (`flood.refusals`).
     Flood,
-    /// It did not use its WebSocket as RFC 6455 wants it.
+    /// The client violated RFC 6455 on its WebSocket.
     BadWebSocket,
-    /// It sent a binary frame by its WebSocket.
+    /// The client sent a binary WebSocket frame.
     BinaryFrame,
-    /// It sent text by its WebSocket that is not UTF-8.
+    /// The client sent WebSocket text that is not UTF-8.
     NotUtf8,
-    /// Its address had all sessions it may have (`flood.sessions_per_address`).
+    /// The client's address had all the sessions that it may have (`flood.sessions_per_address`).
     AddressFull,
-    /// Its address connected too often (`flood.joins_per_minute`).
+    /// The client's address connected too often (`flood.joins_per_minute`).
     TooOften,
     /// A fault of the server.
     Fault,
@@ -131,13 +132,13 @@ impl CloseReason {
         Self::Fault,
     ];
 
-    /// Whether its connection is of no use any more: nobody waits for what it sent last.
+    /// Whether the connection is useless from now on, so that the session's queued requests are dropped instead of run.
     #[must_use]
     pub fn is_abrupt(self) -> bool {
         matches!(self, Self::Broken | Self::OutboxFull | Self::SlowReader | Self::Fault)
     }
 
-    /// What a WebSocket is closed with (RFC 6455, section 7.4.1).
+    /// The status code of the WebSocket close frame (RFC 6455, section 7.4.1).
     #[must_use]
     pub fn websocket_code(self) -> u16 {
         match self {
@@ -152,7 +153,7 @@ impl CloseReason {
         }
     }
 
-    /// How the log and the counters spell it.
+    /// The name of the reason in the log and the counters.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

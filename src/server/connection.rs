@@ -1,6 +1,6 @@
-//! What the server asks of a connection's two halves, and TCP as one of them.
+//! The traits that the server needs of a connection's two halves, and their implementation for TCP.
 //!
-//! Sessions know nothing of sockets: whatever reads and writes bytes (TLS, a WebSocket, a pipe in a test) can carry one.
+//! Sessions know nothing of sockets: any pair of byte streams (TLS, a WebSocket, a pipe in a test) can carry one.
 
 use std::{
     io,
@@ -26,20 +26,20 @@ use super::{
     sock_diag::{self, NotTaken},
 };
 
-/// Silence after which the kernel asks an idle connection's other end whether it is still there.
+/// Silence after which the kernel sends keepalive probes on an idle connection.
 const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
-/// Time between two such questions.
+/// Time between two keepalive probes.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
-/// How many may stay unanswered.
+/// Unanswered keepalive probes after which the kernel breaks the connection.
 const KEEPALIVE_RETRIES: u32 = 4;
 
-/// How much the kernel takes beyond what the other end has room for. What more there is waits in an outbox, where it is
+/// Bytes that the kernel accepts beyond what the other end has room for. The rest waits in an outbox, where it is
 /// bounded.
 pub const UNSENT_BYTES: u32 = 16 * 1024;
 
-/// A connection's receiving half.
+/// The receiving half of a connection.
 pub trait ReceiveHalf: AsyncRead + Unpin + 'static {
-    /// What broke the connection, as far as that is known without reading. Told once.
+    /// Returns the error that broke the connection, if it is known without reading, and clears it.
     ///
     /// # Errors
     /// If the system does not tell.
@@ -54,10 +54,10 @@ impl ReceiveHalf for OwnedReadHalf {
     }
 }
 
-/// A connection's sending half.
+/// The sending half of a connection.
 pub trait SendHalf: AsyncWrite + Unpin + 'static {
-    /// Sends what goes at once, without asking the reactor whether any would. A stream that cannot do that says
-    /// [`io::ErrorKind::WouldBlock`], whatever its state, and has to be asked by [`AsyncWrite::poll_write`].
+    /// Sends what the kernel accepts at once, without asking the reactor whether the stream is writable. A stream that
+    /// cannot do that always returns [`io::ErrorKind::WouldBlock`]; its users have to call [`AsyncWrite::poll_write`].
     ///
     /// # Errors
     /// As `send(2)`.
@@ -65,12 +65,12 @@ pub trait SendHalf: AsyncWrite + Unpin + 'static {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
-    /// Whether what is written may be held back until it is flushed. Never changes.
+    /// Whether written bytes may be held back until a flush. The answer never changes.
     fn holds_back(&self) -> bool {
         false
     }
 
-    /// Brings out some of what is held back. Tells whether all of it is out.
+    /// Flushes some of the held-back bytes. Returns whether all of them are sent.
     ///
     /// # Errors
     /// If writing fails.
@@ -78,29 +78,29 @@ pub trait SendHalf: AsyncWrite + Unpin + 'static {
         Pin::new(self).poll_flush(cx).map_ok(|()| true)
     }
 
-    /// What was sent and not taken by the other end, if that can be known.
+    /// Bytes that were sent and not taken by the other end; `None` if that cannot be known.
     fn not_taken(&self) -> Option<NotTaken> {
         None
     }
 
-    /// Makes the kernel ask the other end whether it is there, if nothing is on the way that it has to acknowledge. One
-    /// that does not answer may break by this alone.
+    /// Makes the kernel probe the other end, unless data that it has to acknowledge is on the way. If the other end
+    /// does not answer, this alone may break the connection.
     ///
     /// # Errors
     /// If the system refuses.
     fn begin_probe(&self) -> io::Result<()>;
 
-    /// Ends what [`Self::begin_probe`] began. Gives a question, which may take some milliseconds: whether what was asked,
-    /// or something that was on the way, went unanswered.
+    /// Ends the probing that [`Self::begin_probe`] began. Returns a check, which may block for some milliseconds,
+    /// whether the probes or the data on the way went unanswered.
     fn end_probe(&self) -> Unanswered;
 }
 
-/// A question that is to be asked where waiting harms nobody.
+/// A blocking check, to be run on a thread where blocking is allowed.
 pub type Unanswered = Box<dyn FnOnce() -> bool + Send>;
 
 impl SendHalf for OwnedWriteHalf {
     fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
-        // No flag against SIGPIPE: Rust programs ignore it from the start.
+        // No flag against SIGPIPE: Rust programs ignore that signal from the start.
         SockRef::from(self.as_ref()).send(bytes)
     }
 
@@ -124,13 +124,13 @@ pub fn not_taken(socket: &TcpStream) -> Option<NotTaken> {
 
 /// [`SendHalf::begin_probe`] of a TCP connection.
 pub fn begin_probe(socket: &TcpStream) -> io::Result<()> {
-    // Twice, because a packet may be lost. One that was silent for a second is asked now and in a second, and breaks a
-    // second later; one that was heard of since is asked when it has been silent for a second, and again a second later:
-    // whether that goes unanswered too is for `end_probe` to find out.
+    // Two probes, because a packet may be lost. A connection that was silent for 1 s is probed now and 1 s from now,
+    // and breaks 1 s later. A connection that was heard of since is probed after 1 s of silence and again 1 s later;
+    // `end_probe` finds out whether both went unanswered.
     //
-    // TCP_USER_TIMEOUT (RFC 5482) would do the same for data on the way. But it would also end a living connection whose
-    // other end just does not read: Linux counts it from the first question whether there is room again, however
-    // faithfully each is answered.
+    // TCP_USER_TIMEOUT (RFC 5482) would do the same for data on the way. But it would also end a living connection
+    // whose other end just does not read: Linux counts it from the first window probe, even if every window probe is
+    // answered.
     let second = Duration::from_secs(1);
     let probe = TcpKeepalive::new().with_time(second).with_interval(second).with_retries(2);
     SockRef::from(socket).set_tcp_keepalive(&probe)
@@ -146,7 +146,7 @@ pub fn end_probe(socket: &TcpStream) -> Unanswered {
     }
 }
 
-/// How idle connections are watched. Set on the listening socket, accepted ones inherit it.
+/// Keepalive settings of idle connections. Accepted connections inherit them from the listening socket.
 pub fn keepalive() -> TcpKeepalive {
     TcpKeepalive::new()
         .with_time(KEEPALIVE_IDLE)
@@ -159,8 +159,8 @@ pub fn split(socket: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
     socket.into_split()
 }
 
-/// Tells someone who has no session something, shuts our side, and waits up to [`LINGER`] for the other end to shut its
-/// own: closing at once could destroy the words before they are read.
+/// Sends `words` on a connection without a session, shuts the sending side, and waits up to [`LINGER`] for the other
+/// end to shut its own. Closing at once could destroy the words before they are read.
 pub async fn see_out(mut stream: impl AsyncRead + AsyncWrite + Unpin, words: &[u8]) {
     let farewell = async {
         stream.write_all(words).await?;
@@ -168,6 +168,6 @@ pub async fn see_out(mut stream: impl AsyncRead + AsyncWrite + Unpin, words: &[u
         stream.shutdown().await?;
         copy(&mut stream, &mut sink()).await
     };
-    // Whoever does not wait for it has had the chance.
+    // Errors and the timeout are ignored: the other end had its chance to read the words.
     let _ = timeout(LINGER, farewell).await;
 }

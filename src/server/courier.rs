@@ -1,7 +1,7 @@
-//! [`Courier`]: carries batches to the sessions of its arbiter.
+//! [`Courier`]: delivers batches to the sessions of its arbiter.
 //!
-//! One message from the Registry serves all sessions that live here: the courier holds their outboxes, and the loop over
-//! them (`places.rs`) writes at once where nothing is queued. It also takes new connections in and starts their
+//! The Registry sends one message for all sessions of the arbiter: the courier holds their outboxes, and the loop over
+//! them (`places.rs`) writes at once where nothing is queued. The courier also takes in new connections and starts their
 //! sessions, because a socket belongs to the reactor of its arbiter.
 
 use std::{
@@ -49,63 +49,63 @@ use crate::{
 mod secure;
 mod web;
 
-/// Who connected, to be given a session.
+/// A new connection that is to become a session.
 pub struct Guest {
-    /// What it is called from here on.
+    /// The number of the session.
     pub id: SessionId,
-    /// Its other end.
+    /// The other end.
     pub peer: Peer,
-    /// Its places.
+    /// The places that the connection holds.
     pub stay: Stay,
 }
 
-/// How it speaks.
+/// The framing of a new session.
 pub enum Manner {
-    /// TR2.23 by TCP or TLS.
+    /// TR2.23 over TCP or TLS.
     Lines {
-        /// The name that its certificate says, if it has one.
+        /// The name in the client's certificate, if it has one.
         certified: Option<String>,
     },
-    /// TR2.23 in a WebSocket's frames.
+    /// TR2.23 in WebSocket frames.
     WebSocket {
-        /// What was read with its handshake.
+        /// Bytes that were read beyond the WebSocket handshake.
         read: BytesMut,
     },
 }
 
-/// How often WebSockets are pinged. What stands between them and us may drop a connection that is silent for a minute.
-/// One that answers nothing is ended 60 to 90 s after it was last heard of.
+/// Time between two pings of a WebSocket. A proxy on the way may drop a connection that is silent for a minute. A
+/// connection that answers nothing is ended 60 to 90 s after it was last heard of.
 const PING_EVERY: Duration = Duration::from_secs(30);
 
-/// The actor of one arbiter.
+/// The courier actor of one arbiter.
 pub struct Courier {
     number: u16,
     places: Places,
     handshakes: UnderWay,
-    /// Connections that speak HTTP so far.
+    /// HTTP connections that may still become WebSockets.
     visits: UnderWay,
-    /// Those that listen to a stream.
+    /// HTTP connections that listen to a stream.
     listeners: HashMap<SessionId, JoinHandle<()>>,
-    /// Built for the first of them.
+    /// The HTTP service, built for the first HTTP connection.
     http: Option<Http>,
-    /// Who lets those in who have asked for the page.
+    /// Requests to the listeners' task for a session's place, made when an HTTP connection becomes a WebSocket.
     admissions: UnboundedSender<Admission>,
-    /// Where streams are to be had; nothing where audio is off.
+    /// Access to the streams; `None` if audio is off.
     tuner: Option<Tuner>,
     surroundings: Rc<Surroundings>,
     report: Report,
     buffer: ReadBuffer,
-    /// Of sessions that begin now; those that have as much share it.
+    /// Shared by sessions that begin under equal settings, as are `bounds` and `allowance`.
     terms: Rc<Terms>,
     bounds: Rc<Bounds>,
     allowance: Rc<Allowance>,
-    /// The server is ending: whoever still comes is told so and closed.
+    /// The server is ending: new connections are told so and closed.
     closing: bool,
     _vigil: Vigil,
 }
 
 impl Courier {
-    /// The courier of this number, which gives its sessions these surroundings, and reports to the Registry.
+    /// A courier with this number. Its sessions share `surroundings`; it reports full outboxes through `pressure`.
     pub fn new(
         number: u16,
         surroundings: Surroundings,
@@ -135,8 +135,8 @@ impl Courier {
         }
     }
 
-    /// Gives a connection a session and a place. Whoever has not been asked for a name yet is to be asked by the
-    /// caller; one whose certificate says it need not be.
+    /// Gives a connection a session and a place in this courier. The caller has to send the name request, unless the
+    /// client got it already or its certificate names it.
     pub fn take_in(
         &mut self,
         (reader, writer): (impl ReceiveHalf, impl SendHalf),
@@ -193,7 +193,7 @@ impl Courier {
         seat
     }
 
-    /// Puts something into one outbox and writes what can be written.
+    /// Puts data into one outbox and writes what the socket takes.
     fn tell(&mut self, seat: Seat, put: impl FnOnce(&mut Outbox)) {
         if let Some(place) = self.places.get_mut(seat) {
             place.tell(put);
@@ -201,7 +201,7 @@ impl Courier {
         self.watch_outboxes();
     }
 
-    /// Reports if all outboxes of the server together take more memory than `limits.outboxes_bytes`.
+    /// Reports to the Registry if all outboxes of the server together take more memory than `limits.outboxes_bytes`.
     fn watch_outboxes(&self) {
         let limit = self.surroundings.config.get().limits.outboxes_bytes;
         let total = self.surroundings.tally.outboxes_bytes().load(Ordering::Relaxed);
@@ -210,7 +210,8 @@ impl Courier {
         }
     }
 
-    /// The probe that was begun last is over: ends it, and asks whether it was answered.
+    /// Ends the probing of a connection, unless a later probe still runs, and jams the session if its other end did not
+    /// answer.
     fn end_probe(&mut self, seat: Seat) {
         let Some(place) = self.places.get_mut(seat) else { return };
         if !place.end_probe(Instant::now()) {
@@ -226,7 +227,7 @@ impl Courier {
         });
     }
 
-    /// Ends a session: what is queued for it is sent, its place is free at once.
+    /// Ends a session: its slot is free at once, and queued data is sent until `deadline`.
     fn close_place(&mut self, slot: usize, reason: CloseReason, deadline: Instant) {
         self.places.close(slot, reason, deadline);
     }
@@ -240,7 +241,7 @@ fn allowance(surroundings: &Surroundings) -> Allowance {
     Allowance::of(&surroundings.config.get().flood, surroundings.message_bytes)
 }
 
-/// Sessions that begin under the same settings share them in memory.
+/// Lets sessions that begin under equal settings share one value.
 fn share<T: PartialEq>(shared: &mut Rc<T>, now: T) {
     if **shared != now {
         *shared = Rc::new(now);
@@ -380,7 +381,7 @@ impl Handler<CloseServer> for Courier {
         let deadline = Instant::now() + self.surroundings.config.get().server.drain_timeout;
         for mut place in self.places.drain() {
             place.tell(|outbox| outbox.put_farewell(&farewell));
-            // Until the deadline, every outbox takes and keeps what it is given.
+            // Every outbox accepts and keeps all data until the deadline.
             let _ = place.close(CloseReason::ServerClosed, deadline);
         }
     }

@@ -5,7 +5,7 @@ use crate::{protocol::Message, server::seat::SessionId};
 
 const SESSIONS: u32 = 4;
 
-/// What can be added, each for one of the sessions.
+/// An addition to a batch for one of the sessions.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Broadcast,
@@ -24,7 +24,7 @@ fn seat(slot: u32) -> Seat {
     Seat { id: SessionId(u64::from(slot)), courier: u16::from(slot % 2 == 1), slot }
 }
 
-/// What each session would get if every message went to every session by itself.
+/// The output of each session if every message were sent to every session by itself.
 fn one_by_one(steps: &[(Step, u32)]) -> Vec<(String, bool)> {
     let mut sessions = vec![(String::new(), false, false); SESSIONS as usize];
     for (number, (step, slot)) in steps.iter().enumerate() {
@@ -120,7 +120,7 @@ fn a_small_share_does_not_keep_the_whole_batch() {
         is_copy
     };
     assert!(!is_copied(0..100) && !is_copied(1..100) && is_copied(50..51));
-    // Telnet and WebSockets share what was made of the whole batch, and nothing else.
+    // Telnet and WebSocket clients share the converted bytes of the whole batch only.
     for kind in [Kind::Telnet, Kind::WebSocket] {
         assert!(!shared.lines(kind, 0..100).is_copy && shared.lines(kind, 1..100).is_copy);
     }
@@ -134,7 +134,7 @@ fn a_courier_with_nothing_to_do_is_left_alone() {
     assert_eq!(couriers, [1]);
     assert_eq!(batch.take(None, |_| true).count(), 0);
 
-    // One that carries to no member has no use for what is for all of them, unless somebody of its own differs.
+    // A courier without members needs no broadcasts, unless one of its sessions has an item.
     for own in [None, Some(seat(1))] {
         batch.broadcast(&line(0), None);
         if let Some(leaver) = own {

@@ -1,4 +1,4 @@
-//! The courier's part in TLS: handshakes, each a task of its own, until there is a session or a reason to end.
+//! The courier's TLS part: each handshake is a task of its own, which ends with a stream or a reason for refusal.
 
 use actix::{Addr, AsyncContext, Handler};
 use slog::{info, warn};
@@ -26,7 +26,7 @@ use crate::{
 };
 
 impl Courier {
-    /// Lets a task shake hands with who connected. A slow one costs nobody else anything.
+    /// Starts a task that shakes hands, so that a slow handshake delays no other connection.
     pub(super) fn shake_hands(&mut self, adopt: Adopt, secure: Secure, courier: Addr<Self>) {
         let Adopt { socket, peer, id, stay, speaks, .. } = adopt;
         if self.closing {
@@ -73,7 +73,7 @@ impl Courier {
         }
     }
 
-    /// Ends handshakes that are under way: there will be no session.
+    /// Aborts the pending handshakes because the server is ending, and logs each as refused.
     pub(super) fn break_off_handshakes(&mut self) {
         let broken_off: Vec<_> = self.handshakes.break_off().collect();
         for (id, peer) in broken_off {
@@ -109,7 +109,7 @@ impl Handler<Shaken> for Courier {
     type Result = ();
 
     fn handle(&mut self, Shaken { id, peer, speaks, outcome }: Shaken, ctx: &mut Self::Context) {
-        // One that had to give way has been logged.
+        // A handshake that gave way or was broken off has been logged already.
         if self.handshakes.remove(id).is_none() {
             return;
         }

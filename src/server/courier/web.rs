@@ -1,5 +1,4 @@
-//! The courier's part in HTTP: connections that ask for the page, each a task of its own, and what follows when one has
-//! become a WebSocket.
+//! The courier's HTTP part: each HTTP connection is served by a task of its own, and may become a WebSocket session.
 
 use actix::{Addr, Handler};
 use slog::debug;
@@ -17,7 +16,7 @@ use crate::server::{
 };
 
 impl Courier {
-    /// Lets a task serve HTTP to who connected.
+    /// Starts a task that serves HTTP to this connection.
     pub(super) fn visit(&mut self, visitor: Visitor, stay: Stay, courier: Addr<Self>) {
         let (id, peer) = (visitor.id, visitor.peer);
         if self.closing {
@@ -39,11 +38,11 @@ impl Courier {
             }
             courier.do_send(Visited { id });
         });
-        // Which one gives way where there are too many is decided for all workers together: `page_places.rs`.
+        // `page_places.rs` decides, for all workers together, which connection gives way when there are too many.
         self.visits.hold(id, peer, task);
     }
 
-    /// Ends what is under way: there will be no session, and nothing more to hear.
+    /// Aborts the tasks of all HTTP connections, including those that listen to a stream.
     pub(super) fn break_off_visits(&mut self) {
         self.visits.break_off().for_each(drop);
         for (_, task) in self.listeners.drain() {
@@ -57,7 +56,7 @@ impl Handler<Upgraded> for Courier {
 
     fn handle(&mut self, Upgraded { visitor, stay, mut read }: Upgraded, _: &mut Self::Context) {
         let Visitor { carrier, id, peer, .. } = visitor;
-        // One that had to give way has been logged.
+        // Absent if the server has begun to end since: `break_off_visits` has removed the connection.
         if self.visits.remove(id).is_none() {
             return;
         }
@@ -75,7 +74,7 @@ impl Handler<Upgraded> for Courier {
 impl Handler<Listening> for Courier {
     type Result = ();
 
-    /// Whoever listens gives way to nobody who comes for the page.
+    /// From now on the connection counts as a listener, and no longer gives way to connections that ask for the page.
     fn handle(&mut self, Listening { id }: Listening, _: &mut Self::Context) {
         if let Some(task) = self.visits.remove(id) {
             self.listeners.insert(id, task);
