@@ -24,7 +24,7 @@ pub(crate) mod file;
 
 pub use file::WriteError;
 
-/// Most bans at a time. Each new connection is checked against all of them.
+/// Maximum number of bans. Each new connection is checked against all of them.
 pub const MOST_BANS: usize = 1000;
 
 /// A ban of a name or of a network.

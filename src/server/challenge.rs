@@ -14,8 +14,8 @@ use super::{
     seat::SessionId,
 };
 
-/// Most sessions that may wait for one bearer. A client that tries again makes more than one; a large number is an
-/// attack on memory.
+/// Maximum number of sessions that wait for one bearer. A client that tries again makes more than one; a large number
+/// is an attack on memory.
 const MOST_FOR_A_BEARER: usize = 8;
 
 /// A session that waits for a name.

@@ -40,7 +40,7 @@ pub enum CloseReason {
     NameTimeout,
     /// The client sent nothing for `limits.idle_timeout`.
     Idle,
-    /// The client gave the last wrong password that it may for an account's name.
+    /// The client used up its tries at an account's password.
     WrongPassword,
     /// The password was not compared: too many wrong ones came from the client's address or for the account.
     TooManyPasswords,

@@ -1,11 +1,12 @@
 //! [`Doorkeeper`]: how many sessions an address may have, and how often it may connect.
 //!
-//! An IPv6 network of 64 bits counts as one address, because that is the least that one household is given; an IPv4
-//! address is the same whether it comes as such or mapped into IPv6.
+//! An IPv6 network of 64 bits counts as one address, because that is the smallest network that one household is given.
+//! An IPv4 address mapped into IPv6 counts as the IPv4 address.
 //!
-//! What is kept of an address goes when its last session is gone and it may connect as often as one never seen. There
-//! is no timer for that: whoever comes when many are kept pays for looking them through, which is rare enough to be
-//! cheap. The number of addresses without a session is bounded by [`MOST_STRANGERS`].
+//! The entry of an address is removed once its last session is gone and it may connect as often as an address never
+//! seen. No timer does that: a connection that arrives when the table is large pays for a sweep, which is rare enough
+//! to be cheap. At most [`MOST_STRANGERS`] addresses without a session are kept, or as many as there are addresses with
+//! one if those are more.
 
 use std::{collections::HashMap, future::pending, sync::Arc, time::Duration};
 
@@ -24,30 +25,31 @@ use super::{
 };
 use crate::{config::Flood, protocol::Line};
 
-/// Addresses that are remembered though nobody is connected from them. Beyond that all of these are forgotten, and
-/// connect as if for the first time: an attacker with so many addresses is not held up by any limit of this kind, and
-/// must not keep others out by filling a table.
+/// Maximum number of addresses without a session that are remembered. Beyond it, all of them are forgotten and connect
+/// as if for the first time. No limit by address holds up an attacker with so many addresses, and such an attacker must
+/// not keep others out by filling a table.
 const MOST_STRANGERS: usize = 65_536;
 
-/// Fewer than so many are not worth looking through.
+/// A smaller table is not worth a sweep.
 const FEW: usize = 1024;
 
-/// Records of refusals that are logged at once, and after that each second.
+/// Refusals that are logged in one burst.
 const LOGGED_AT_ONCE: usize = 20;
+/// Refusals that are logged per second after the burst.
 const LOGGED_A_SECOND: usize = 1;
 
-/// Held by a session for as long as it counts for its address, and by a connection that asks for the page, which also
-/// has a place that it may have to give up.
+/// Counts one session, or one HTTP connection, for its address until dropped. An HTTP connection also has one of the
+/// places for HTTP, which it may have to give up.
 #[derive(Debug, Default)]
 pub struct Visit {
     #[expect(dead_code, reason = "it counts by being there")]
     counted: Option<Arc<()>>,
-    /// The place of a connection that asks for the page.
+    /// The place of an HTTP connection.
     pub page: Option<PagePlace>,
 }
 
 impl Visit {
-    /// Waits until the connection has to give way to another. Sessions never do.
+    /// Completes when the connection has to give way to another; never for a session.
     pub async fn displaced(&self) {
         match self.page.as_ref().map(PagePlace::displaced) {
             Some(displaced) => displaced.cancelled().await,
@@ -56,44 +58,45 @@ impl Visit {
     }
 }
 
-/// The places of a connection, given back when it is gone.
+/// The places that a connection holds, released when it is dropped.
 #[derive(Debug)]
 pub struct Stay {
-    /// Its place among the server's: of `limits.max_sessions`, or of those for the page. None while it is on trial.
+    /// The connection's place among those of `limits.max_sessions`, or among those for HTTP. `None` while it is on
+    /// trial.
     pub permit: Option<OwnedSemaphorePermit>,
-    /// Its place among its address's, where these are counted.
+    /// The connection's place among those of its address; `None` where these are not counted.
     pub visit: Option<Visit>,
-    /// It came when only places kept for accounts were left.
+    /// Present if only places reserved for accounts were left when the connection arrived.
     pub trial: Option<Trial>,
 }
 
 impl Stay {
-    /// A stay with a place of its own.
+    /// A connection that has a place, and is not on trial.
     #[must_use]
     pub fn in_place(permit: OwnedSemaphorePermit, visit: Option<Visit>) -> Self {
         Self { permit: Some(permit), visit, trial: None }
     }
 
-    /// Time to give a name, or a password, where everybody has `timeout`.
+    /// Time to give a name or a password: `timeout`, or less for a connection on trial.
     #[must_use]
     pub fn name_timeout(&self, timeout: Duration) -> Duration {
         if self.is_on_trial() { timeout.min(TRIAL_TIMEOUT) } else { timeout }
     }
 
-    /// Whether it has no place yet.
+    /// Whether the connection is on trial and has no place yet.
     #[must_use]
     pub fn is_on_trial(&self) -> bool {
         self.trial.as_ref().is_some_and(Trial::goes_on)
     }
 
-    /// Whether the connection may stay open after its last line until the other end closes. False for one that was turned
-    /// away and handed its permit to a newcomer.
+    /// Whether the connection may stay open after its last line until the other end closes. False for a connection that
+    /// was turned away and handed its permit to a newcomer.
     #[must_use]
     pub fn may_linger(&self) -> bool {
         self.trial.as_ref().is_none_or(Trial::may_linger)
     }
 
-    /// Completes when the connection has to give way before it is a session, with the reason.
+    /// Completes with the reason when the connection has to give way before it is a session.
     pub async fn displaced(&self) -> CloseReason {
         let from_page = async {
             match &self.visit {
@@ -113,28 +116,29 @@ impl Stay {
         }
     }
 
-    /// Whether it has a place, or takes one that is kept for accounts: only an account's owner can.
+    /// Returns whether the connection has a place now. A connection on trial takes a place reserved for accounts, which
+    /// only an account's owner may do.
     #[must_use]
     pub fn take_place(&self, is_owner: bool, is_operator: bool) -> bool {
         self.trial.as_ref().is_none_or(|trial| is_owner && trial.take_place(is_operator))
     }
 }
 
-/// The places of who is let in, or why there are none.
+/// The places of an admitted connection, or the refusal.
 pub type Admitted = Result<Stay, (Line, CloseReason)>;
 
-/// An HTTP connection's task to who listens: it is to become a session.
+/// Asks the listeners' task for a session's places, for an HTTP connection that becomes a WebSocket.
 #[derive(Debug)]
 pub struct Admission {
-    /// Who wants to be let in.
+    /// The other end of the connection.
     pub peer: Peer,
-    /// Where the answer goes: the session's places, or why there are none.
+    /// Receives the session's places or the refusal.
     pub answer: oneshot::Sender<Admitted>,
 }
 
-/// What is known of one address.
+/// State kept for one address.
 struct Visitor {
-    /// Each session holds another. Only the doorkeeper makes new ones, so their number is known here for sure.
+    /// Each session holds a clone. Only the doorkeeper makes clones, so their count is exact.
     sessions: Arc<()>,
     joins: Bucket,
 }
@@ -145,43 +149,43 @@ impl Visitor {
     }
 }
 
-/// Why somebody is not let in.
+/// Why a connection is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unwelcome {
-    /// `flood.sessions_per_address` are there already.
+    /// The address has `flood.sessions_per_address` sessions already.
     TooMany {
-        /// How many that is.
+        /// The limit.
         most: usize,
     },
-    /// `flood.joins_per_minute` connections came from there, and more.
+    /// The address connected more often than `flood.joins_per_minute`.
     TooOften {
-        /// How many may come.
+        /// Connections allowed per minute.
         most: usize,
-        /// After how long the next one may.
+        /// Time until the next connection is allowed.
         wait: Duration,
     },
 }
 
-/// Keeps to `flood.sessions_per_address` and `flood.joins_per_minute`, and keeps refusals from filling the log.
+/// Enforces `flood.sessions_per_address` and `flood.joins_per_minute`, and limits how many refusals are logged.
 pub struct Doorkeeper {
     visitors: HashMap<Block, Visitor>,
-    /// How many visitors there may be before they are looked through.
+    /// Size of the table at which the next sweep runs.
     sweep_at: usize,
     log_records: Bucket,
     unlogged: u64,
 }
 
 impl Doorkeeper {
-    /// One who has seen nobody yet.
+    /// A doorkeeper that remembers no address.
     #[must_use]
     pub fn new(now: Instant) -> Self {
         Self { visitors: HashMap::new(), sweep_at: FEW, log_records: Bucket::full(now), unlogged: 0 }
     }
 
-    /// Lets a connection in, or not. `None`: it is not counted.
+    /// Admits a connection and counts it for its address. `None`: the connection is admitted and not counted.
     ///
     /// # Errors
-    /// Why not.
+    /// If the address has too many sessions, or connects too often.
     pub fn admit(&mut self, peer: Peer, flood: &Flood, now: Instant) -> Result<Option<Visit>, Unwelcome> {
         let joins = Rate::new(flood.joins_per_minute, Duration::from_mins(1), flood.joins_per_minute);
         if !peer.counts_by_address(flood) || joins.is_none() && flood.sessions_per_address == 0 {
@@ -206,7 +210,7 @@ impl Doorkeeper {
         Ok(Some(Visit { counted: Some(Arc::clone(&visitor.sessions)), page: None }))
     }
 
-    /// Forgets those of whom nothing has to be known any more.
+    /// Removes the entries of addresses that nothing has to be remembered of.
     fn sweep(&mut self, now: Instant) {
         if self.visitors.len() < self.sweep_at {
             return;
@@ -216,13 +220,13 @@ impl Doorkeeper {
             self.visitors.retain(|_, visitor| visitor.sessions() > 0);
         }
         self.visitors.shrink_to(FEW);
-        // As many again may come before it is worth it: each pays for two.
+        // The next sweep runs when the table has doubled, so each newcomer pays for looking at two entries.
         let kept = self.visitors.len();
         self.sweep_at = if kept < MOST_STRANGERS { (2 * kept).clamp(FEW, MOST_STRANGERS) } else { 2 * kept };
     }
 
-    /// Whether a refusal is to be logged, and if so, how many before it were not. All are counted; in a flood, each
-    /// line of a log is one that nobody can read.
+    /// Whether this refusal is to be logged: `Some` with the number of refusals left out before it, or `None`. The
+    /// metrics count all refusals; in a flood, a line for each would make the log unreadable.
     pub fn log_refusal(&mut self, now: Instant) -> Option<u64> {
         let rate = Rate { tokens: LOGGED_A_SECOND, per: Duration::from_secs(1), burst: LOGGED_AT_ONCE };
         if self.log_records.wait(rate, 1, now).is_zero() {

@@ -1,4 +1,4 @@
-//! What someone has to say to be let in: a name, and if that is an account's, its password ([`Claim`]). No actor.
+//! The checks that a client passes to join: a name, and for an account's name its password ([`Claim`]). No actor.
 
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -9,22 +9,22 @@ use crate::{
     protocol::{Frame, Line, Name, password, reply, request, telnet},
 };
 
-/// How many passwords a connection may try.
+/// Passwords that a connection may try.
 const TRIES: u8 = 3;
 
-/// Why someone is not let in.
+/// Why a client may not join.
 #[derive(Debug)]
 pub struct Refusal {
-    /// For the log and the counters.
+    /// The reason for the log and the counters.
     pub reason: CloseReason,
-    /// For whom it concerns.
+    /// The line that the client is sent.
     pub farewell: Line,
 }
 
-/// Takes the answer to the name request.
+/// Reads the answer to the name request.
 ///
 /// # Errors
-/// If it is no name.
+/// If the answer is not a valid name.
 pub fn name(frame: &Frame, limit: usize) -> Result<Name, Refusal> {
     let (reason, farewell) = match frame {
         Frame::Line(line) => match request::introduction(line, limit) {
@@ -32,7 +32,7 @@ pub fn name(frame: &Frame, limit: usize) -> Result<Name, Refusal> {
             Err((request::NoName::NotAName, farewell)) => (CloseReason::NotAName, farewell),
             Err((request::NoName::Invalid, farewell)) => (CloseReason::NameInvalid, farewell),
         },
-        // Of first lines, only one that passed the limit is given up: for others there is the name timeout.
+        // A first line is `Overdue` only after it passed the limit; a shorter one falls under the name timeout.
         Frame::TooLong | Frame::Overdue => (CloseReason::NotAName, reply::name_line_too_long(limit)),
         Frame::Unfinished => (CloseReason::NotAName, reply::name_line_unfinished(limit)),
         Frame::Http => (CloseReason::Http, reply::other_protocol(limit)),
@@ -42,42 +42,43 @@ pub fn name(frame: &Frame, limit: usize) -> Result<Name, Refusal> {
     Err(Refusal { reason, farewell })
 }
 
-/// Takes the name that a certificate says.
+/// Checks the name in a certificate.
 ///
 /// # Errors
-/// If it is no name.
+/// If the name is invalid.
 pub fn certified_name(name: &str, limit: usize) -> Result<Name, Refusal> {
     let refused = |farewell| Refusal { reason: CloseReason::NameInvalid, farewell };
     request::certified(name, limit).map_err(refused)
 }
 
-/// Whom a name belongs to.
+/// The owner of a name.
 #[derive(Debug)]
 pub enum Found {
-    /// Nobody in particular.
+    /// The name belongs to no account.
     Name(Name),
-    /// This account.
+    /// The name belongs to this account.
     Account(Account),
 }
 
-/// Who is let in, and how.
+/// The rules for joining.
 #[derive(Debug)]
 pub struct Rules<'a> {
-    /// Which names are given for a password only.
+    /// Accounts, whose names require a password.
     pub accounts: &'a Accounts,
-    /// What holds for them.
+    /// The settings for accounts.
     pub settings: &'a config::Accounts,
-    /// Nobody else can read what this one sends.
+    /// Only the server can read what this client sends.
     pub is_private: bool,
-    /// The longest message.
+    /// Longest message, in bytes.
     pub limit: usize,
 }
 
 impl Rules<'_> {
-    /// Finds out whether a name is an account's.
+    /// Finds out whether a name belongs to an account.
     ///
     /// # Errors
-    /// If nobody of this name is let in here.
+    /// If the name looks like an account's, if it belongs to no account where only accounts may join, or if others could
+    /// read the account's password on the way.
     pub fn look_up(&self, name: Name) -> Result<Found, Refusal> {
         if let Some(account) = self.accounts.find_look_alike(&name) {
             let farewell = reply::looks_like_account(self.limit, &name, &account.name);
@@ -100,17 +101,17 @@ impl Rules<'_> {
     }
 }
 
-/// What shows that an account is somebody's own.
+/// Proof that a session belongs to an account's owner.
 #[derive(Debug)]
 pub enum Proof {
-    /// A password of this hash.
+    /// The session gave the password of this hash.
     Password(PasswordHash),
-    /// A certificate in its name, which only the operator's own authority signs.
+    /// The session has a certificate in the account's name, which only the operator's own authority signs.
     Certificate,
 }
 
 impl Proof {
-    /// Whether it still shows that, as the account is now.
+    /// Whether the proof still holds for the account as it is now.
     #[must_use]
     pub fn holds_for(&self, account: &Account) -> bool {
         match self {
@@ -120,53 +121,53 @@ impl Proof {
     }
 }
 
-/// Someone who gave an account's name and has to show that it is theirs.
+/// A client that gave an account's name and has to give the password.
 #[derive(Debug)]
 pub struct Claim {
-    /// As the account spells it.
+    /// The name as the account spells it.
     pub name: Name,
     hash: PasswordHash,
     tries_left: u8,
     stage: Stage,
-    /// A telnet client was asked not to show what is typed, and has not answered that yet.
+    /// A telnet client was asked to hide what is typed, and has not answered yet.
     hiding: bool,
     kept: Vec<Kept>,
-    /// The other end sends no more, which counts once all that is kept is seen to.
+    /// The other end sends no more. This takes effect once all kept frames have been handled.
     ended: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// What is seen to was read before the request was sent.
+    /// The frames being handled were read before the password request was sent.
     Before,
-    /// What is read can be an answer to the request.
+    /// Frames read from now on can be answers to the request.
     Asked,
-    /// A password is being compared; what comes meanwhile is kept.
+    /// A password is being compared; frames that arrive meanwhile are kept.
     Comparing,
 }
 
-/// What was read while a password was being compared.
+/// Frames that were read while a password was being compared.
 #[derive(Debug)]
 pub struct Kept {
-    /// In the order read.
+    /// The frames, in the order read.
     pub frames: Vec<Frame>,
-    /// Its share of `limits.inflight_bytes`, which bounds it.
+    /// Their share of `limits.inflight_bytes`, which bounds what is kept.
     pub credit: Option<OwnedSemaphorePermit>,
 }
 
-/// What a comparison leads to.
+/// Result of a comparison.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It is whose name it gave.
+    /// The password is right.
     Enter(Proof),
-    /// It is told this, and asked again.
+    /// The password is wrong; the client is sent this line and asked again.
     Again(Line),
-    /// It is not let in.
+    /// The client may not join.
     Refused(Refusal),
 }
 
 impl Claim {
-    /// Someone who wants to be this account.
+    /// A claim to this account.
     #[must_use]
     pub fn of(account: &Account) -> Self {
         Self {
@@ -180,12 +181,13 @@ impl Claim {
         }
     }
 
-    /// A telnet client is asked not to show what is typed.
+    /// Notes that a telnet client was asked to hide what is typed.
     pub fn hide(&mut self) {
         self.hiding = true;
     }
 
-    /// What telnet's commands are answered with, without the refusal of what the client was asked for.
+    /// Returns the replies to telnet commands without the refusal of the echo option, which the client asked for only to
+    /// agree to the server's request to hide.
     #[must_use]
     pub fn pass_on(&mut self, mut replies: Vec<u8>) -> Vec<u8> {
         if self.hiding && telnet::take_out_refusal(&mut replies) {
@@ -194,7 +196,8 @@ impl Claim {
         replies
     }
 
-    /// All that came before the request was sent has been seen to: from here on bare lines are answers to it.
+    /// Everything read before the request was sent has been handled. From here on, a bare line is an answer to the
+    /// request.
     pub fn await_answer(&mut self) {
         if self.stage == Stage::Before {
             self.stage = Stage::Asked;
@@ -207,10 +210,10 @@ impl Claim {
         self.stage == Stage::Comparing
     }
 
-    /// Takes an answer to the password request; gives what is to be compared with what.
+    /// Reads an answer to the password request. Returns the hash and the password to be compared with it.
     ///
     /// # Errors
-    /// If it is no password.
+    /// If the answer is not a password.
     pub fn answer(&mut self, frame: &Frame, limit: usize) -> Result<(PasswordHash, Secret), Refusal> {
         let refused = |farewell| Refusal { reason: CloseReason::NotAPassword, farewell };
         let Frame::Line(line) = frame else {
@@ -223,7 +226,7 @@ impl Claim {
         Ok((self.hash.clone(), secret))
     }
 
-    /// Takes the result.
+    /// Turns the verdict of a comparison into its outcome, and counts a wrong password.
     pub fn judged(&mut self, verdict: Verdict, limit: usize) -> Outcome {
         self.stage = Stage::Before;
         let (reason, farewell) = match verdict {
@@ -246,22 +249,22 @@ impl Claim {
         Outcome::Refused(Refusal { reason, farewell })
     }
 
-    /// Keeps what came while a password is being compared.
+    /// Keeps frames that arrived while a password is being compared.
     pub fn keep(&mut self, kept: Kept) {
         self.kept.push(kept);
     }
 
-    /// What was kept, in the order read.
+    /// Takes the kept frames, in the order read.
     pub fn take_kept(&mut self) -> Vec<Kept> {
         std::mem::take(&mut self.kept)
     }
 
-    /// The other end sends no more.
+    /// Notes that the other end sends no more.
     pub fn end_input(&mut self) {
         self.ended = true;
     }
 
-    /// Whether the other end sends no more, and was not seen out because a password was being compared.
+    /// Whether the other end stopped sending while a password was being compared, so that the session still has to end.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.ended

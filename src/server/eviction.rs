@@ -1,4 +1,5 @@
-//! [`Occupants`]: connections that hold one of a bounded number of places, and which of them gives way to a newcomer. No IO.
+//! [`Occupants`]: connections that hold one of a bounded number of places, and which of them gives way to a newcomer.
+//! No IO.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -58,11 +59,12 @@ impl<T> Occupants<T> {
         self.held.get(&block).copied().unwrap_or_default()
     }
 
-    /// The number of the occupant that gives way to a newcomer from `newcomer`: the oldest idle one of the block that
-    /// holds most places. A block that holds `share` places, or no fewer than any other, gives up one of its own.
+    /// Returns the number of the occupant that gives way to a newcomer from `newcomer`: the oldest idle one of the
+    /// block that holds most places. If the newcomer's block holds `share` places, or no fewer than any other block,
+    /// one of its own gives way.
     ///
     /// A busy occupant gives way only if its block holds at least two places more than the newcomer's, so that a block
-    /// cannot keep its places by staying busy. `None` if nobody gives way.
+    /// cannot keep its places by staying busy. `None` if no occupant gives way.
     pub fn victim(&self, newcomer: Block, share: usize, is_idle: impl Fn(&T) -> bool) -> Option<u64> {
         let own = self.held_by(newcomer);
         let most = self.held.values().copied().max()?;
@@ -87,7 +89,7 @@ mod tests {
         Block::of(IpAddr::from([192, 0, 2, last]))
     }
 
-    /// Occupants from these blocks, the oldest first, each with whether it is idle.
+    /// Occupants from these blocks, oldest first, each with whether it is idle.
     fn occupants(of: &[(u8, bool)]) -> Occupants<bool> {
         let mut occupants = Occupants::default();
         for (last, is_idle) in of {

@@ -1,4 +1,4 @@
-//! [`Bucket`]: a token bucket; [`Meter`]: what one session may send, by two of them.
+//! [`Bucket`]: a token bucket; [`Meter`]: the limit on what one session sends, made of two buckets.
 
 use std::{rc::Rc, time::Duration};
 
@@ -6,78 +6,78 @@ use tokio::time::Instant;
 
 use crate::config::Flood;
 
-/// So many tokens in so much time, and so many at once.
+/// Refill rate and burst size of a token bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// Never zero.
+    /// Tokens that come back in `per`; never zero.
     pub tokens: usize,
-    /// The time in which as many come back.
+    /// Time in which `tokens` come back.
     pub per: Duration,
-    /// The most there are.
+    /// Capacity of the bucket, in tokens.
     pub burst: usize,
 }
 
 impl Rate {
-    /// `None`, for no limit, where `tokens` is zero.
+    /// `None`, for no limit, if `tokens` is zero. A burst of zero counts as one.
     #[must_use]
     pub fn new(tokens: usize, per: Duration, burst: usize) -> Option<Self> {
         (tokens > 0).then_some(Self { tokens, per, burst: burst.max(1) })
     }
 
-    /// How long so many tokens take to come back.
+    /// Time in which `tokens` come back.
     fn time_of(self, tokens: usize) -> Duration {
         let nanos = self.per.as_nanos() * tokens as u128 / self.tokens as u128;
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 }
 
-/// A token bucket. It is known by the time when it will be full again, so it fills without anybody's doing.
+/// A token bucket. Its state is the time at which it will be full again, so it refills without a timer.
 #[derive(Clone, Copy, Debug)]
 pub struct Bucket {
     full_at: Instant,
 }
 
 impl Bucket {
-    /// One that is full.
+    /// A full bucket.
     #[must_use]
     pub fn full(now: Instant) -> Self {
         Self { full_at: now }
     }
 
-    /// Whether nothing is left of what was taken.
+    /// Whether the bucket is full.
     #[must_use]
     pub fn is_full(&self, now: Instant) -> bool {
         self.full_at <= now
     }
 
-    /// How long until so many tokens are there; zero if they are. More than the burst count as the burst.
+    /// Time until `tokens` are available; zero if they are. More tokens than the burst count as the burst.
     #[must_use]
     pub fn wait(&self, rate: Rate, tokens: usize, now: Instant) -> Duration {
         let missing = self.full_at.saturating_duration_since(now) + rate.time_of(tokens.min(rate.burst));
         missing.saturating_sub(rate.time_of(rate.burst))
     }
 
-    /// Takes so many tokens, which [`Self::wait`] said are there.
+    /// Takes `tokens`, which have to be available according to [`Self::wait`].
     pub fn take(&mut self, rate: Rate, tokens: usize, now: Instant) {
         self.full_at = self.full_at.max(now) + rate.time_of(tokens.min(rate.burst));
     }
 }
 
-/// What a session may send. Those that have as much share it.
+/// Limits on what a session sends, shared by the sessions that have equal ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
-    /// Of messages.
+    /// Limit on messages.
     pub messages: Option<Rate>,
-    /// Of bytes, line endings of messages not counted.
+    /// Limit on bytes; the line endings of messages do not count.
     pub bytes: Option<Rate>,
-    /// Messages that may be refused within `window` before the session is ended.
+    /// Number of refusals within `window` that ends the session.
     pub refusals: usize,
-    /// Begins with a refusal.
+    /// Length of the window, which begins with a refusal.
     pub window: Duration,
 }
 
 impl Allowance {
-    /// As configured, where the longest message has so many bytes: it has to fit into the burst.
+    /// The configured limits. The burst of bytes is at least `message_bytes`, so that the longest message fits.
     #[must_use]
     pub fn of(flood: &Flood, message_bytes: usize) -> Self {
         let second = Duration::from_secs(1);
@@ -90,39 +90,39 @@ impl Allowance {
     }
 }
 
-/// A message was one too many.
+/// A message exceeded a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Excess {
-    /// What of.
+    /// The limit exceeded.
     pub of: Unit,
-    /// How much is allowed.
+    /// Rate and burst of that limit.
     pub rate: Rate,
-    /// After how long it would not be.
+    /// Time after which the message would be admitted.
     pub wait: Duration,
 }
 
-/// What is counted.
+/// Unit of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// Messages, whatever their length.
+    /// Messages of any length.
     Messages,
-    /// Their bytes.
+    /// Bytes of messages.
     Bytes,
 }
 
-/// What one session has sent of what it may.
+/// Messages and bytes that one session has sent, measured against its [`Allowance`].
 #[derive(Debug)]
 pub struct Meter {
     allowance: Rc<Allowance>,
     messages: Bucket,
     bytes: Bucket,
-    /// Messages refused since `window_began`.
+    /// Refusals since `window_began`.
     refused: usize,
     window_began: Instant,
 }
 
 impl Meter {
-    /// Of a session that has sent nothing. `None` where it may send without limit.
+    /// A meter for a session that has sent nothing. `None` if nothing limits it.
     #[must_use]
     pub fn new(allowance: Rc<Allowance>, now: Instant) -> Option<Self> {
         if allowance.messages.is_none() && allowance.bytes.is_none() {
@@ -132,10 +132,10 @@ impl Meter {
         Some(Self { allowance, messages: full, bytes: full, refused: 0, window_began: now })
     }
 
-    /// Takes account of one message. One that is refused costs nothing.
+    /// Admits and counts one message. A refused message costs no tokens.
     ///
     /// # Errors
-    /// If it is one too many.
+    /// If the message exceeds a limit. This counts as a refusal.
     pub fn admit(&mut self, bytes: usize, now: Instant) -> Result<(), Excess> {
         let Allowance { messages, bytes: of_bytes, .. } = *self.allowance;
         let waits = [
@@ -156,8 +156,8 @@ impl Meter {
         Ok(())
     }
 
-    /// Takes account of bytes that came together and make no message. Nobody asked for anything by them, so nobody is told
-    /// that they were too many; they count as one refusal.
+    /// Counts the bytes of one read that belong to no message. If they exceed the limit, that counts as one refusal.
+    /// The client is not told, because it asked for nothing by these bytes.
     pub fn take_waste(&mut self, bytes: usize, now: Instant) {
         let Some(rate) = self.allowance.bytes else { return };
         if self.bytes.wait(rate, bytes, now).is_zero() {
@@ -175,13 +175,13 @@ impl Meter {
         self.refused += 1;
     }
 
-    /// So much was refused within `flood.refusal_window` that the session is to end.
+    /// Whether `flood.refusals` within `flood.refusal_window` are reached, so that the session has to end.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
         self.refused >= self.allowance.refusals
     }
 
-    /// What it is held to.
+    /// The limits of this session.
     #[must_use]
     pub fn allowance(&self) -> &Allowance {
         &self.allowance
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(bucket.wait(rate, 1, Instant::now()), Duration::ZERO);
         bucket.take(rate, 1, Instant::now());
         assert_eq!(bucket.wait(rate, 1, Instant::now()), SECOND / 4);
-        // However long nothing is taken, no more than the burst is there.
+        // After any time without use, no more than the burst is available.
         advance(SECOND * 3600).await;
         assert!(bucket.is_full(Instant::now()));
         bucket.take(rate, 10, Instant::now());
@@ -224,7 +224,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn over_a_long_time_nobody_gets_more_than_the_rate() {
-        // Periods that are no whole number of nanoseconds.
+        // Refill times that are no whole number of nanoseconds.
         for tokens in [3, 7, 131_072, 999_983] {
             let rate = rate(tokens, 2 * tokens);
             let mut bucket = Bucket::full(Instant::now());
@@ -275,7 +275,7 @@ mod tests {
     async fn refusals_within_the_window_exhaust_and_older_ones_do_not() {
         let mut meter = meter(Some(rate(1, 1)), None).unwrap();
         for _ in 0..20 {
-            // Two at once, then eleven seconds of rest: a window with one refusal in each.
+            // Two messages at once, then 11 s of rest: each window has one refusal.
             assert_eq!(meter.admit(1, Instant::now()), Ok(()));
             assert!(meter.admit(1, Instant::now()).is_err());
             assert!(!meter.is_exhausted());

@@ -1,20 +1,20 @@
-//! [`Health`]: how far the server is in its life, for whoever asks from outside.
+//! [`Health`]: the phase of the server's life, for readers outside the actors.
 
 use std::sync::{
     Arc,
     atomic::{AtomicU8, Ordering},
 };
 
-/// How far a server is. It only goes on, never back.
+/// Phase of the server's life. It only advances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// It serves nobody yet.
+    /// The server does not serve yet.
     Starting,
-    /// It serves.
+    /// The server serves.
     Serving,
-    /// It ends: nobody new is served.
+    /// The server is ending: new connections are not served.
     Draining,
-    /// A part of it died, and so it ends at once.
+    /// A part of the server died, so the server ends at once.
     Died,
 }
 
@@ -22,17 +22,17 @@ impl Phase {
     const ALL: [Self; 4] = [Self::Starting, Self::Serving, Self::Draining, Self::Died];
 }
 
-/// The phase, as all who know of it see it.
+/// The current phase. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Health(Arc<AtomicU8>);
 
 impl Health {
-    /// It is in this phase now, unless it was further before.
+    /// Advances to this phase; no effect if the phase is the current one or an earlier one.
     pub fn reach(&self, phase: Phase) {
         self.0.fetch_max(phase as u8, Ordering::Relaxed);
     }
 
-    /// The phase it is in.
+    /// The current phase.
     #[must_use]
     pub fn phase(&self) -> Phase {
         Phase::ALL[usize::from(self.0.load(Ordering::Relaxed))]

@@ -107,7 +107,7 @@ async fn addresses_are_forgotten_once_nothing_has_to_be_known_of_them() {
         if number % 1000 == 0 {
             advance(10 * SECOND).await;
         }
-        // A thousand connected in the last ten seconds, and as many may come before they are looked for.
+        // 1000 addresses connected in the last 10 s, and the table may double before the next sweep.
         assert!(door.visitors.len() <= 2 * (2 * 1000 + held.len()), "{number}: {}", door.visitors.len());
     }
     held.clear();
@@ -135,12 +135,12 @@ async fn who_has_very_many_addresses_neither_fills_the_table_nor_keeps_others_ou
     let mut door = doorkeeper();
     let once = Flood { joins_per_minute: 1, ..flood() };
     let resident = door.admit(peer("192.0.2.1"), &once, Instant::now()).unwrap();
-    // Within one moment: nothing is forgotten for its age.
+    // No time passes, so no entry expires.
     for number in 0..2 * MOST_STRANGERS {
         assert!(door.admit(nth(number), &once, Instant::now()).is_ok());
         assert!(door.visitors.len() <= MOST_STRANGERS);
     }
-    // Of those with sessions nothing is forgotten.
+    // Addresses with sessions are never forgotten.
     assert!(door.admit(peer("192.0.2.1"), &once, Instant::now()).is_err());
     assert!(door.admit(peer("192.0.2.9"), &once, Instant::now()).is_ok());
     drop(resident);
