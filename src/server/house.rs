@@ -1,4 +1,4 @@
-//! [`House`]: starts the actors, watches over them and sees them out.
+//! [`House`]: starts the actors, watches for their death, and ends the server in order.
 
 use std::{
     io,
@@ -45,39 +45,39 @@ use crate::{
     source::SourceError,
 };
 
-/// Mailboxes are not bounded by count, because `do_send` ignores that: a session's work is bounded in bytes before it
-/// is sent.
+/// Capacity of the Registry's mailbox, which bounds nothing: `do_send` ignores it. Sessions bound their work in bytes
+/// before they send it.
 const MAILBOX: usize = 16;
 
 /// Why the server could not start or had to end.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// An address could not be listened on.
+    /// The server cannot listen on an address.
     #[error("cannot listen on {address}: {error}{}", way_out(error))]
     Bind {
-        /// Which.
+        /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The error of the system.
         error: io::Error,
     },
-    /// What TLS needs cannot be used.
+    /// The certificate or key for TLS cannot be used.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
-    /// The accounts file is refused.
+    /// The accounts file is invalid or unreadable.
     #[error(transparent)]
     Accounts(#[from] SourceError),
-    /// The bans file is refused.
+    /// The bans file is invalid, unreadable or not writable.
     #[error(transparent)]
     Bans(#[from] LedgerError),
     /// The system refused something else that is needed to start.
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),
-    /// A part died that the others cannot do without.
+    /// A part died that the others need.
     #[error("the {0} died; the server cannot go on")]
     Died(&'static str),
 }
 
-/// Names the next step for an address that cannot be listened on.
+/// The next step for an operator whose address cannot be listened on; appended to the error.
 fn way_out(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
@@ -94,7 +94,7 @@ fn way_out(error: &io::Error) -> &'static str {
 }
 
 impl ServeError {
-    /// Whether the server did not start because of what one of its files says.
+    /// Whether the server did not start because of the content of one of its files.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Accounts(_) | Self::Bans(LedgerError::Source(_)))
@@ -104,21 +104,21 @@ impl ServeError {
 /// How the server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// Everyone was told, and had `server.drain_timeout` to take what was queued.
+    /// Every session was told, and had up to `server.drain_timeout` to take queued data.
     Closed,
-    /// It was told a second time to end, and did so at once.
+    /// A second signal ended the server at once.
     Forced,
 }
 
-/// Where people come in.
+/// The sockets that connections arrive at.
 pub struct Entrances {
-    /// For messages and the page.
+    /// For TR2.23 and the page.
     pub listeners: Vec<Listener>,
-    /// For audio, where it is wanted.
+    /// For audio; `None` if audio is off.
     pub media: Option<Opening>,
 }
 
-/// How much later than its couriers the house gives up on those who are left, so that what they were not sent is known.
+/// Time that the server waits beyond the couriers' deadline, so that sessions still log the data that they discard.
 const SLACK: Duration = Duration::from_millis(200);
 
 /// The running parts, as the server's own task sees them.
@@ -126,13 +126,13 @@ pub struct House {
     registry: Addr<Registry>,
     audio: Option<Audio>,
     notices: UnboundedReceiver<Notice>,
-    /// A permit for each session there may be.
+    /// A permit for each of `limits.max_sessions`.
     places: Arc<Semaphore>,
-    /// A permit for each connection that may be on trial for one of those.
+    /// A permit for each connection that may be on trial for one of these places.
     trials: Arc<Semaphore>,
     max_sessions: u32,
     config: InForce,
-    /// Listeners that have not ended.
+    /// Number of listeners that have not ended.
     listeners: usize,
     /// Cancelled to stop accepting.
     listening: CancellationToken,
@@ -140,7 +140,7 @@ pub struct House {
 }
 
 impl House {
-    /// Starts a courier on each worker, and on the first also the registry and the listeners: with one worker, no
+    /// Starts a courier on each worker, and the Registry and the listeners on the first one. With one worker, no
     /// message changes threads.
     pub fn build(
         config: &InForce,
@@ -249,10 +249,11 @@ impl House {
         }
     }
 
-    /// Waits for the end and sees everyone out: stop accepting, `CloseServer`, the last session gone or the deadline.
+    /// Waits for the end of the server: a signal or a close request stops accepting and sends `CloseServer`; then the
+    /// last session is gone or the deadline passes.
     ///
     /// # Errors
-    /// If a part dies before.
+    /// If a part of the server dies before.
     pub async fn until_closed(
         &mut self,
         mut stops: UnboundedReceiver<String>,
@@ -280,7 +281,7 @@ impl House {
                         closing = true;
                         self.begin_end(&mut deadline, health);
                     }
-                    // A listener that was told to stop is expected to be gone, once it has taken who waited for it.
+                    // A listener that was told to stop ends once it has taken the connections that wait to be accepted.
                     Notice::Gone("listener") if self.listening.is_cancelled() => self.listeners -= 1,
                     Notice::Gone(part) => {
                         health.reach(Phase::Died);
@@ -298,7 +299,7 @@ impl House {
         }
     }
 
-    /// Accepts nobody any more, and sets the time by when all have to have left, if that is not set.
+    /// Stops accepting, and sets the deadline for the remaining sessions. Runs once.
     fn begin_end(&self, deadline: &mut Option<Instant>, health: &Health) {
         if self.listening.is_cancelled() {
             return;
@@ -319,7 +320,7 @@ impl House {
     }
 }
 
-/// Where clients find streams.
+/// The addresses at which clients reach streams.
 fn reach(audio: &Audio, listeners: &[Listener]) -> Reach {
     let of_page = |is_secure: bool| {
         listeners

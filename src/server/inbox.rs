@@ -1,8 +1,8 @@
-//! [`Inbox`]: one session's reads, as frames.
+//! [`Inbox`]: the reading side of a session, which turns bytes into frames.
 //!
 //! All sessions of an arbiter read into one buffer, so an idle session holds none. At most `limits.inflight_bytes` of a
-//! session's work are with the registry. While more than half of that is, it reads nothing: the bytes stay with the
-//! kernel, and TCP slows the sender.
+//! session's work are with the Registry. While more than half of that is, the inbox reads nothing: the bytes stay in
+//! the kernel, and TCP slows the sender.
 
 use std::{
     cell::{Cell, RefCell},
@@ -29,59 +29,60 @@ use super::{
 };
 use crate::protocol::{Frame, FrameDecoder, Kind};
 
-/// The most that is read at once.
+/// Maximum number of bytes in one read.
 const READ_BYTES: usize = 64 * 1024;
 
-/// The least that a line counts for against `limits.inflight_bytes`.
+/// Least cost of a line against `limits.inflight_bytes`, in bytes.
 const LEAST_COST: u32 = 64;
 
-/// What one session may have read for nothing before the others on its thread get their turn; tokio alone would let it
-/// read more than a hundred times before that.
+/// Bytes that produced no frame after which a session yields to the others on its thread. By itself, tokio would let it
+/// do more than 100 reads before others run.
 const WASTE_A_TURN: usize = 4 * 1024;
 
-/// While nothing is read, how often it is asked whether the connection broke. The reactor cannot be waited for: it would
-/// tell at once that there is something to read.
+/// How often an inbox that waits for credit checks whether the connection broke. The reactor is no help: it would
+/// report unread bytes at once.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// The longest ending of a line.
+/// Length of the longest line ending (CR LF), in bytes.
 const ENDING_BYTES: usize = 2;
 
-/// Set whenever something comes from a connection's other end, and while the server itself does not read.
+/// Set whenever bytes arrive from the other end, and while the inbox waits for credit and does not read.
 pub type Pulse = Rc<Cell<bool>>;
 
 /// The buffer that all inboxes of an arbiter read into.
 pub type ReadBuffer = Rc<RefCell<BytesMut>>;
 
-/// What came in.
+/// An event of the inbox.
 #[derive(Debug)]
 pub enum Intake {
-    /// One read.
+    /// The content of one read.
     Read(Read),
-    /// Nothing came for `limits.idle_timeout`.
+    /// No data came for `limits.idle_timeout`.
     Idle,
-    /// The other end stopped sending, or the connection broke.
+    /// The other end stopped sending, perhaps in the middle of a line, or the connection broke.
     End(io::Result<Option<Frame>>),
 }
 
-/// What one read held.
+/// The content of one read.
 #[derive(Debug)]
 pub struct Read {
-    /// Its frames.
+    /// The frames.
     pub frames: Vec<Frame>,
-    /// What to send back outside of all messages.
+    /// Bytes to send back that belong to no message, such as telnet's answers.
     pub replies: Vec<u8>,
-    /// Bytes that are in no frame, beside an ending for each: empty lines, telnet's commands, what is dropped.
+    /// Number of bytes in no frame, not counting a line ending for each frame: empty lines, telnet commands, dropped
+    /// data.
     pub waste: usize,
-    /// What kind of client it is known to be by now.
+    /// Kind of client, as far as it is known by now.
     pub kind: Kind,
-    /// Its share of `limits.inflight_bytes`.
+    /// The frames' share of `limits.inflight_bytes`.
     pub credit: OwnedSemaphorePermit,
 }
 
-/// A wait for credit.
+/// A pending wait for credit.
 struct Acquire {
     permit: Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>>>>,
-    /// When to look at the connection.
+    /// When to check the connection next.
     look: Pin<Box<Sleep>>,
 }
 
@@ -89,28 +90,29 @@ struct Acquire {
 pub struct Inbox<R> {
     reader: R,
     decoder: FrameDecoder,
-    /// The beginning of a line whose end has not come yet, or what there was no credit to decode.
+    /// The beginning of an unfinished line, or bytes that there was no credit to decode.
     rest: BytesMut,
-    /// `rest` may hold whole lines.
+    /// `rest` may hold complete lines.
     undecoded: bool,
     buffer: ReadBuffer,
     credit: Arc<Semaphore>,
-    /// The credit there is at the most.
+    /// Total credit of the session, in bytes.
     most: u32,
-    /// So much was read for nothing that others on this thread come first. What makes messages is held back by credit.
+    /// The last read had at least `WASTE_A_TURN` bytes that produced no frame, so other tasks on this thread run first.
+    /// Bytes that make messages are limited by credit instead.
     owes_a_turn: bool,
-    /// Waiting for credit.
+    /// Present while the inbox waits for credit.
     acquiring: Option<Box<Acquire>>,
     patience: Rc<Patience>,
     waits: Waits,
-    /// Present where somebody watches it.
+    /// Present for WebSockets, whose pings need it.
     pulse: Option<Pulse>,
     ended: bool,
 }
 
 impl<R: ReceiveHalf> Inbox<R> {
-    /// Has `decoder` make frames of what was `read` before and of what comes, with at most `inflight_bytes` of them not yet
-    /// carried out.
+    /// An inbox that decodes the bytes `read` before and then those from `reader`. At most `inflight_bytes` of its
+    /// frames are with the Registry at a time.
     pub fn new(
         reader: R,
         buffer: ReadBuffer,
@@ -137,7 +139,7 @@ impl<R: ReceiveHalf> Inbox<R> {
         }
     }
 
-    /// Sets this pulse from now on.
+    /// Sets `pulse` from now on when bytes arrive.
     pub fn set_pulse(&mut self, pulse: Pulse) {
         self.pulse = Some(pulse);
     }
@@ -148,20 +150,20 @@ impl<R: ReceiveHalf> Inbox<R> {
         }
     }
 
-    /// What kind of client it is known to be by now.
+    /// Kind of client, as far as it is known by now.
     pub fn kind(&self) -> Kind {
         self.decoder.kind()
     }
 
-    /// Waits until half of the credit is there, so that reads do not come in crumbs.
+    /// Waits until half of the credit is available, so that reads are not small. Returns the available credit.
     ///
     /// # Errors
-    /// If the connection breaks meanwhile.
+    /// If the connection breaks while the inbox waits.
     fn poll_credit(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u32>> {
         let enough = self.most.div_ceil(2);
         loop {
             if let Some(acquire) = &mut self.acquiring {
-                // What is acquired is given back at once: this only waits.
+                // The permit is only waited for; dropping it returns it at once.
                 if acquire.permit.as_mut().poll(cx).is_pending() {
                     if let Some(pulse) = &self.pulse {
                         pulse.set(true);
@@ -184,7 +186,7 @@ impl<R: ReceiveHalf> Inbox<R> {
         }
     }
 
-    /// One read into the shared buffer, behind the beginning of the line that was left from the last.
+    /// Reads once into the shared buffer, behind the rest of the last read.
     fn poll_read(&mut self, credit: u32, cx: &mut Context<'_>) -> Poll<io::Result<Intake>> {
         let shared = Rc::clone(&self.buffer);
         let mut buffer = shared.borrow_mut();
@@ -201,7 +203,7 @@ impl<R: ReceiveHalf> Inbox<R> {
         Poll::Ready(self.decode(&mut buffer, credit))
     }
 
-    /// What was read before and is not decoded yet.
+    /// Decodes bytes that were read before.
     fn go_on(&mut self, credit: u32) -> io::Result<Intake> {
         let shared = Rc::clone(&self.buffer);
         let mut buffer = shared.borrow_mut();
@@ -215,7 +217,7 @@ impl<R: ReceiveHalf> Inbox<R> {
         buffer.extend_from_slice(&self.rest);
     }
 
-    /// Takes frames off the buffer until it holds none, or until they cost as much as there is credit for.
+    /// Takes frames off the buffer until no complete one is left, or until their cost reaches `credit`.
     fn decode(&mut self, buffer: &mut BytesMut, credit: u32) -> io::Result<Intake> {
         let mut frames = Vec::new();
         let (mut cost, mut in_frames) = (0, 0);
@@ -245,20 +247,20 @@ impl<R: ReceiveHalf> Inbox<R> {
         Ok(self.intake(frames, waste, cost.min(credit)))
     }
 
-    /// What is waited for besides bytes, while none come.
+    /// Polls the timeouts while no bytes come.
     fn poll_lapse(&mut self, credit: u32, cx: &mut Context<'_>) -> Poll<Intake> {
         if !self.patience.line.is_zero() {
             self.waits.watch_line(self.decoder.unfinished_line(&self.rest), self.patience.line);
         }
         Poll::Ready(match ready!(self.waits.poll(cx)) {
-            // Nothing came for long enough: what there is is a message.
+            // After enough silence, the bytes read so far are one message.
             Lapse::Silence => self.end_line(credit, FrameDecoder::silence),
             Lapse::Line => self.end_line(credit, |decoder, rest| Some(decoder.abandon(rest))),
             Lapse::Idle => Intake::Idle,
         })
     }
 
-    /// Makes something of what there is of a line that has no end.
+    /// Ends a line without a line ending, which may make a frame of it.
     fn end_line(
         &mut self,
         credit: u32,
@@ -271,7 +273,7 @@ impl<R: ReceiveHalf> Inbox<R> {
         self.intake(frames, 0, cost)
     }
 
-    /// The end by an error.
+    /// Ends the inbox with an error.
     fn end(&mut self, error: io::Error) -> Intake {
         self.ended = true;
         Intake::End(Err(error))
@@ -291,12 +293,13 @@ impl<R: ReceiveHalf> Inbox<R> {
     }
 }
 
-/// The bytes of a line. Of what was dropped, nobody knows how many there were.
+/// Number of bytes in a line; 0 for other frames, because dropped bytes are not counted.
 pub fn bytes_of(frame: &Frame) -> usize {
     if let Frame::Line(line) = frame { line.len() } else { 0 }
 }
 
-/// What a frame counts for. A short line costs as much work as a longer one, and its answer can be longer than itself.
+/// Cost of a frame in credit. A short line costs as much work as a longer one, and its answer can be longer than
+/// itself.
 fn cost_of(frame: &Frame) -> u32 {
     u32::try_from(bytes_of(frame)).unwrap_or(u32::MAX).max(LEAST_COST)
 }

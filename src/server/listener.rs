@@ -1,4 +1,4 @@
-//! Listening: binds, accepts, keeps to `limits.max_sessions`, and hands connections to the couriers in turn.
+//! [`Reception`]: accepts connections, refuses those beyond the limits, and hands the others to the couriers in turn.
 
 use std::{
     io::{self, Write},
@@ -42,20 +42,20 @@ mod admission;
 
 pub use admission::{Door, Doors, PAGE_FILES};
 
-/// Connections that may wait to be accepted.
+/// Connections that may wait in the kernel to be accepted.
 const BACKLOG: i32 = 4096;
 
-/// Rest after a failed accept. Without it, running out of file descriptors would become a busy loop.
+/// Pause after a failed accept. Without it, running out of file descriptors would cause a busy loop.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Takes an address.
+/// Binds an address and listens on it.
 ///
 /// # Errors
-/// If the address cannot be had.
+/// If the address cannot be bound, or the system refuses a socket option.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
-        // So that 0.0.0.0 and [::] can be given side by side.
+        // Lets 0.0.0.0 and [::] be bound side by side.
         socket.set_only_v6(true)?;
     }
     socket.set_reuse_address(true)?;
@@ -65,10 +65,10 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Sets what connections are to inherit.
+/// Sets the options that accepted connections inherit.
 ///
 /// # Errors
-/// If the system refuses.
+/// If the system refuses an option.
 pub fn prepare(socket: &Socket) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_keepalive(&keepalive())?;
@@ -76,58 +76,59 @@ pub fn prepare(socket: &Socket) -> io::Result<()> {
     socket.set_nonblocking(true)
 }
 
-/// A socket that is listened on.
+/// A listening socket and the protocol of its connections.
 #[derive(Debug)]
 pub struct Listener {
-    /// The socket.
+    /// The listening socket.
     pub socket: TcpListener,
-    /// It was passed by the service manager, which listens on: who waits for it when the server ends is served by the
-    /// next.
+    /// The service manager passed the socket and keeps listening: connections that wait when the server ends are left
+    /// for the next server.
     pub is_passed: bool,
-    /// What connections are to speak.
+    /// The protocol of its connections.
     pub speaks: Speaks,
-    /// Connections are to speak TLS, and this is what they are answered with.
+    /// Present if connections speak TLS; their handshakes are answered with it.
     pub credentials: Option<Credentials>,
 }
 
-/// Refused connections that are seen out at a time; each is an open file for some seconds at the most.
+/// Refused connections that are kept open at a time until they close. Each holds an open file for at most 1 s, or 4 s
+/// over TLS.
 pub const REFUSALS: usize = 64;
 
-/// Where accepted connections go. Clones share the numbering and the limit.
+/// Accepts or refuses connections and gives them to couriers. Clones share the numbering and the limits.
 #[derive(Clone)]
 pub struct Reception {
-    /// Taken in turn by all but a few.
+    /// The couriers, by worker.
     pub couriers: Vec<Addr<Courier>>,
-    /// Which addresses are kept out.
+    /// The bans, for checking addresses.
     pub barrier: Barrier,
-    /// A permit for each session there may be.
+    /// A permit for each of `limits.max_sessions`.
     pub places: Arc<Semaphore>,
-    /// A permit for each connection that may be on trial for a place that is kept for accounts.
+    /// A permit for each connection that may be on trial for a place reserved for accounts.
     pub trials: Arc<Semaphore>,
-    /// The accounts that places are kept for.
+    /// The accounts that places are reserved for.
     pub accounts: Directory,
-    /// A permit for each open file of connections that ask for the page.
+    /// A permit for each open file of HTTP connections.
     pub pages: Arc<Semaphore>,
-    /// How many sessions there may be, for the refusal.
+    /// Maximum number of sessions.
     pub max_sessions: usize,
     /// Cancelled to stop accepting.
     pub stop: CancellationToken,
-    /// The longest message, for the refusal.
+    /// Longest message, in bytes; bounds the line of a refusal.
     pub message_bytes: usize,
-    /// What is in force.
+    /// The configuration in force.
     pub config: InForce,
-    /// The last number given.
+    /// The last session number given.
     pub numbers: Arc<AtomicU64>,
-    /// A permit for each refused connection that may be seen out at a time.
+    /// A permit for each refused connection that is kept open.
     pub refusals: Arc<Semaphore>,
-    /// Counts refusals.
+    /// Counts connections and refusals.
     pub tally: Arc<Tally>,
     /// The server's log.
     pub log: Logger,
 }
 
 impl Reception {
-    /// Accepts until told to stop. Failures to accept are waited out.
+    /// Accepts connections until told to stop. Retries after a failed accept.
     pub async fn accept_all(self, listener: Listener, door: Door) -> io::Result<()> {
         let Listener { socket, is_passed, speaks, credentials } = listener;
         let secure = || credentials.as_ref().map(|credentials| Secure(credentials.get()));
@@ -144,7 +145,7 @@ impl Reception {
                     debug!(self.log, "connection gone before it was accepted"; "error" => %error);
                 }
                 Err(error) => {
-                    // Said once, not ten times a second.
+                    // Logged once for a series of failures, not ten times per second.
                     if !std::mem::replace(&mut failing, true) {
                         warn!(self.log, "cannot accept connections, will go on trying"; "error" => %error);
                     }
@@ -155,7 +156,7 @@ impl Reception {
         if is_passed { Ok(()) } else { self.receive_waiting(&listener.into_std()?, speaks, secure, &door) }
     }
 
-    /// Takes those who are connected already as far as the kernel is concerned. They are told that it is over; closing
+    /// Accepts connections that are already established in the kernel, so that they are told `server closed`. Closing
     /// the socket would reset them.
     fn receive_waiting(
         &self,
@@ -167,21 +168,22 @@ impl Reception {
         for _ in 0..BACKLOG {
             match listener.accept() {
                 Ok((socket, from)) => {
-                    // Unlike other options, this one is not inherited.
+                    // Accepted sockets do not inherit this option.
                     socket.set_nonblocking(true)?;
                     let peer = Peer::of(&socket, from, self.config.get().server.local_connections);
                     self.receive(socket, peer, speaks, secure(), door);
                 }
                 Err(error) if is_passing(&error) => {}
-                // Nobody is left, or no files are.
+                // No connection waits any more, or no file descriptor is free.
                 Err(_) => break,
             }
         }
         Ok(())
     }
 
-    /// Greets a connection and hands it to the next courier. The greeting does not wait for the courier's thread, and
-    /// needs no reactor: a new socket has room for it. Over TLS, it comes after the handshake.
+    /// Admits a connection, sends the name request and hands the connection to a courier, or refuses it. The name
+    /// request is sent here so that it does not wait for the courier's thread; it needs no reactor, because a new
+    /// socket has room for it. Over TLS, the courier sends it after the handshake.
     fn receive(
         &self,
         mut socket: TcpStream,
@@ -231,13 +233,14 @@ impl Reception {
         }
     }
 
-    /// Tells someone why it is not served.
+    /// Sends the reason of a refusal and closes the connection.
     fn refuse(&self, mut socket: TcpStream, secure: Option<Secure>, words: Vec<u8>) {
         if secure.is_none() {
-            // A new socket has room for a line; if not even that goes, the peer is gone.
+            // A new socket has room for a line; if the write fails, the peer is gone.
             let _ = socket.write_all(&words);
         }
-        // In a flood, the rest may be reset before they have read why.
+        // Without a permit the socket is dropped at once: in a flood, a reset may reach some peers before they read the
+        // reason.
         if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
             actix_rt::spawn(async move {
                 match secure {
@@ -250,30 +253,30 @@ impl Reception {
     }
 }
 
-/// Which of so many couriers is to serve the connection of this number, with which there are so many sessions: each in
-/// turn, but the first as long as they are few, who then need not wake the others.
+/// Index of the courier for a connection. With at most `spread_above` sessions it is the first, so that the other
+/// workers need not wake; above that, each courier in turn.
 fn turn_of(number: u64, sessions: usize, spread_above: usize, couriers: usize) -> usize {
     if sessions <= spread_above { 0 } else { usize::try_from(number).unwrap_or_default() % couriers }
 }
 
-/// What a line says, without its header.
+/// DATA of a line.
 fn why(line: &Line) -> &str {
     line.text().splitn(4, " | ").last().unwrap_or_default()
 }
 
-/// Sees someone out who was told why already.
+/// Closes a refused connection that was sent the reason already.
 async fn see_out_plain(socket: TcpStream) {
     if let Ok(socket) = tokio::net::TcpStream::from_std(socket) {
         see_out(socket, &[]).await;
     }
 }
 
-/// Sees someone out who understands why only after a handshake.
+/// Closes a refused connection that can be sent the reason only after a TLS handshake.
 async fn see_out_secure(socket: TcpStream, Secure(config): Secure, words: &[u8]) {
     match handshake(socket, config, Instant::now() + CLOSE_GRACE).await {
         Ok(stream) => see_out(stream, words).await,
         Err(Failure { socket, .. }) => {
-            // Plain text reaches only those who sent some.
+            // The words go out in plain text, which a peer that does not speak TLS can read.
             if let Some(socket) = socket {
                 see_out(socket, words).await;
             }
@@ -281,7 +284,7 @@ async fn see_out_secure(socket: TcpStream, Secure(config): Secure, words: &[u8])
     }
 }
 
-/// Errors of one connection that say nothing about the next.
+/// Whether an error concerns one connection and says nothing about the next.
 fn is_passing(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
@@ -310,7 +313,7 @@ mod tests {
         }
     }
 
-    /// Has the server end while somebody waits to be accepted.
+    /// Ends the server while a connection waits to be accepted.
     fn end_while_one_waits(listener: TcpListener, is_passed: bool) {
         listener.set_nonblocking(true).unwrap();
         let reception = Reception {

@@ -14,7 +14,7 @@ const IDLE: Duration = Duration::from_mins(1);
 
 impl ReceiveHalf for DuplexStream {}
 
-/// An inbox, and the end that sends to it, both past the first line `alan`.
+/// An inbox and the client's end, after the first line `alan`.
 async fn inbox(idle: Duration) -> (Inbox<DuplexStream>, DuplexStream) {
     let (mut theirs, ours) = duplex(4096);
     let patience = Rc::new(Patience { silence: Duration::from_millis(50), line: LINE, idle });
@@ -25,7 +25,7 @@ async fn inbox(idle: Duration) -> (Inbox<DuplexStream>, DuplexStream) {
     (inbox, theirs)
 }
 
-/// The next frame, shown; reads that hold none are passed over.
+/// The next frame as text; reads without frames are skipped.
 async fn next(inbox: &mut Inbox<DuplexStream>) -> String {
     loop {
         match poll_fn(|cx| Pin::new(&mut *inbox).poll_next(cx)).await.expect("no end") {
@@ -40,7 +40,7 @@ async fn next(inbox: &mut Inbox<DuplexStream>) -> String {
     }
 }
 
-/// Sends a byte a second, so many times.
+/// Sends one byte per second, `times` times.
 async fn trickle(to: &mut DuplexStream, byte: u8, times: usize) {
     for _ in 0..times {
         to.write_all(&[byte]).await.unwrap();
@@ -96,7 +96,7 @@ async fn an_unframed_message_is_given_up_as_well() {
     assert_eq!((overdue.as_str(), after), ("Overdue", LINE));
     tokio::time::sleep(2 * SECOND).await;
     theirs.write_all(b"/list").await.unwrap();
-    // What trickled in after it is dropped with it, once silence has ended it.
+    // Bytes that trickle in after the timeout are dropped too, until silence ends the message.
     let dropped = async {
         tokio::time::sleep(3 * SECOND).await;
         theirs.write_all(b"/help").await.unwrap();
@@ -121,7 +121,7 @@ async fn the_first_line_may_take_any_time() {
     assert_eq!((seen, began.elapsed()), ("x".repeat(30), IDLE + 30 * SECOND));
 }
 
-/// Frames without payload, masked: a pong, and a message of nothing.
+/// Masked WebSocket frames without payload: a pong, and an empty text message.
 const PONG: &[u8] = &[0x8a, 0x80, 0, 0, 0, 0];
 const NOTHING: &[u8] = &[0x81, 0x80, 0, 0, 0, 0];
 
@@ -200,13 +200,13 @@ async fn who_waits_for_nothing_has_no_timer() {
     client.write_all(b"ha").await.unwrap();
     assert_eq!(look(), (0, true));
     client.write_all(b"lf\n").await.unwrap();
-    // Kept for a next half, but not for long.
+    // The timer stays for the next line that comes in parts, until it expires.
     assert_eq!(look(), (1, true));
     advance(LINE).await;
     assert_eq!(look(), (0, false));
 }
 
-/// Half a connection that is always readable, and breaks when told to.
+/// A receiving half that is always readable, and breaks when its flag is set.
 struct Breaking(Rc<Cell<bool>>);
 
 impl AsyncRead for Breaking {
@@ -262,7 +262,7 @@ async fn the_pulse_shows_that_something_came_and_that_nothing_is_read() {
     client.write_all("/list\n".repeat(12).as_bytes()).await.unwrap();
     let read = poll_fn(|cx| Pin::new(&mut inbox).poll_next(cx)).await;
     assert!(pulse.take());
-    // All credit is taken, for as long as what was read is not carried out.
+    // All credit is taken until the requests of that read are carried out.
     assert!(poll_fn(|cx| Poll::Ready(Pin::new(&mut inbox).poll_next(cx))).await.is_pending());
     assert!(pulse.take());
     drop(read);

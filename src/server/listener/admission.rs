@@ -1,4 +1,4 @@
-//! Who is let in: bans, the doorkeepers, and the places there are.
+//! Admission of connections: bans, limits by address, and the places for sessions and HTTP connections.
 
 use std::{
     cell::{Cell, RefCell},
@@ -24,21 +24,22 @@ use crate::{
     },
 };
 
-/// The doorkeepers that all listeners ask; they live on one thread.
+/// The admission state, shared by all listeners, which run on one thread.
 pub type Door = Rc<Doors>;
 
-/// One counts sessions, one connections that ask for the page: a browser makes several at once.
+/// Admission state of the server. HTTP connections have a [`Doorkeeper`] of their own, because a browser opens several
+/// at once.
 pub struct Doors {
     pub(super) sessions: RefCell<Doorkeeper>,
     pages: RefCell<Doorkeeper>,
     trials: RefCell<Trials>,
     warned_of_proxy: Cell<bool>,
-    /// The places of connections that ask for the page.
+    /// The places of HTTP connections.
     places: PagePlaces,
 }
 
 impl Doors {
-    /// Nobody has come yet.
+    /// State for a server without connections.
     pub fn new(now: Instant) -> Self {
         Self {
             sessions: RefCell::new(Doorkeeper::new(now)),
@@ -50,21 +51,22 @@ impl Doors {
     }
 }
 
-/// How many connections that ask for the page there may be at once, beside sessions.
+/// Maximum number of HTTP connections at a time, beside sessions.
 const PAGES: usize = 1024;
 
-/// Connections that have given way and are not closed yet. At `flood.joins_per_minute` of ten addresses, this is a third
-/// of a second's.
+/// Open files for HTTP connections that have given way and are not closed yet: about those of 0.3 s if ten addresses
+/// connect at the default limit (10 × 600 × `A_BROWSERS` per minute).
 const LEAVING: usize = 256;
 
-/// How many open files connections that ask for the page may take.
+/// Maximum number of open files of HTTP connections.
 pub const PAGE_FILES: usize = PAGES + LEAVING;
 
-/// How many connections a browser makes where another client makes one.
+/// Factor by which the limits for each address are larger for HTTP: a browser opens several connections where another
+/// client opens one.
 const A_BROWSERS: usize = 8;
 
 impl Reception {
-    /// Lets those in whom no operator keeps out.
+    /// Refuses a connection from a banned address.
     pub(super) fn refuse_banned(&self, peer: Peer) -> Result<(), (Line, CloseReason)> {
         let bans = self.barrier.load();
         if bans.is_empty() {
@@ -76,7 +78,8 @@ impl Reception {
         }
     }
 
-    /// Answers connections that have asked for the page and are to become sessions, until nobody is left to ask.
+    /// Answers the requests for a session's place of HTTP connections that become WebSockets, until all couriers are
+    /// gone.
     pub async fn admit_all(self, mut wanted: UnboundedReceiver<Admission>, door: Door) {
         while let Some(Admission { peer, answer }) = wanted.recv().await {
             self.warn_of_proxy(peer, &door);
@@ -84,12 +87,12 @@ impl Reception {
             if let Err((_, reason)) = &admitted {
                 self.log_refused(peer, *reason, &door);
             }
-            // One that is gone meanwhile gives its places back.
+            // If the connection is gone, dropping the answer releases its places.
             let _ = answer.send(admitted);
         }
     }
 
-    /// Warns, once, that a proxy passes connections on and the settings do not say so.
+    /// Warns once if a proxy on this machine forwards connections and `server.local_connections` does not say so.
     fn warn_of_proxy(&self, peer: Peer, door: &Door) {
         let is_set = self.config.get().server.local_connections != LocalConnections::Direct;
         if peer.is_proxied() && !is_set && !door.warned_of_proxy.replace(true) {
@@ -101,7 +104,8 @@ impl Reception {
         }
     }
 
-    /// A place for a session.
+    /// Admits a connection to a session's place. If only places reserved for accounts are left, puts the connection on
+    /// trial.
     pub(super) fn admit(&self, peer: Peer, door: &Door) -> Admitted {
         let visit = self.ask(peer, &door.sessions, &self.config.get().flood)?;
         let (free, reserved) = (self.places.available_permits(), self.reserved());
@@ -117,7 +121,7 @@ impl Reception {
         Ok(Stay { permit: None, visit, trial: Some(trial.ok_or_else(|| self.no_place())?) })
     }
 
-    /// A place for a connection that asks for the page.
+    /// Admits an HTTP connection. If all places are taken, an idle connection may give way to it.
     pub(super) fn admit_to_page(&self, peer: Peer, door: &Door) -> Admitted {
         let mut flood = self.config.get().flood.clone();
         flood.sessions_per_address *= A_BROWSERS;
@@ -133,7 +137,7 @@ impl Reception {
         Ok(Stay::in_place(permit, Some(visit)))
     }
 
-    /// Places that are kept for accounts. Where there are none, nobody could take them.
+    /// Number of places reserved for accounts; 0 if there are no accounts, which could not use them.
     fn reserved(&self) -> usize {
         if self.accounts.current().is_empty() {
             return 0;
@@ -151,7 +155,7 @@ impl Reception {
         }
     }
 
-    /// Asks a doorkeeper.
+    /// Checks the limits for the connection's address.
     fn ask(
         &self,
         peer: Peer,
@@ -168,7 +172,7 @@ impl Reception {
     }
 
     fn no_place(&self) -> (Line, CloseReason) {
-        // While the server ends, the places are held for the count of those who have left.
+        // While the server ends, `House` holds the free places to learn when the last session has left.
         if self.stop.is_cancelled() {
             (reply::server_closed(), CloseReason::ServerClosed)
         } else {
