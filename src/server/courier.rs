@@ -99,7 +99,7 @@ pub struct Courier {
     terms: Rc<Terms>,
     bounds: Rc<Bounds>,
     allowance: Rc<Allowance>,
-    /// The server is ending: new connections are told so and closed.
+    /// The server is ending: new connections are sent `server closed` and closed.
     closing: bool,
     _vigil: Vigil,
 }

@@ -157,7 +157,7 @@ impl Meter {
     }
 
     /// Counts the bytes of one read that belong to no message. If they exceed the limit, that counts as one refusal.
-    /// The client is not told, because it asked for nothing by these bytes.
+    /// The client gets no reply, because it asked for nothing by these bytes.
     pub fn take_waste(&mut self, bytes: usize, now: Instant) {
         let Some(rate) = self.allowance.bytes else { return };
         if self.bytes.wait(rate, bytes, now).is_zero() {

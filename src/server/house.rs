@@ -104,7 +104,7 @@ impl ServeError {
 /// How the server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// Every session was told, and had up to `server.drain_timeout` to take queued data.
+    /// Every session was sent `server closed`, and had up to `server.drain_timeout` to take queued data.
     Closed,
     /// A second signal ended the server at once.
     Forced,
@@ -281,7 +281,7 @@ impl House {
                         closing = true;
                         self.begin_end(&mut deadline, health);
                     }
-                    // A listener that was told to stop ends once it has taken the connections that wait to be accepted.
+                    // A cancelled listener ends once it has taken the connections that wait to be accepted.
                     Notice::Gone("listener") if self.listening.is_cancelled() => self.listeners -= 1,
                     Notice::Gone(part) => {
                         health.reach(Phase::Died);

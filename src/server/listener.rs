@@ -128,7 +128,7 @@ pub struct Reception {
 }
 
 impl Reception {
-    /// Accepts connections until told to stop. Retries after a failed accept.
+    /// Accepts connections until `stop` is cancelled. Retries after a failed accept.
     pub async fn accept_all(self, listener: Listener, door: Door) -> io::Result<()> {
         let Listener { socket, is_passed, speaks, credentials } = listener;
         let secure = || credentials.as_ref().map(|credentials| Secure(credentials.get()));
@@ -156,7 +156,7 @@ impl Reception {
         if is_passed { Ok(()) } else { self.receive_waiting(&listener.into_std()?, speaks, secure, &door) }
     }
 
-    /// Accepts connections that are already established in the kernel, so that they are told `server closed`. Closing
+    /// Accepts connections that are already established in the kernel, so that they are sent `server closed`. Closing
     /// the socket would reset them.
     fn receive_waiting(
         &self,
