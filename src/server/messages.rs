@@ -1,4 +1,4 @@
-//! Every message between actors: the map of the house.
+//! The messages between actors.
 //!
 //! ```text
 //! Listener --Adopt--> Courier --starts--> Session --Enter, Work, Leave--> Registry
@@ -37,67 +37,69 @@ use crate::{
 
 pub use super::tune::{NotTuned, Tune, Tuned};
 
-/// Listener to Courier: a connection to serve. One over plain TCP has been asked for its name.
+/// From a listener to a `Courier`: serve an accepted connection. Over plain TCP the listener has already sent the
+/// name request.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Adopt {
-    /// The connection, not yet known to any reactor.
+    /// The connection, not yet registered with a reactor.
     pub socket: std::net::TcpStream,
-    /// Its other end.
+    /// The peer of the connection.
     pub peer: Peer,
-    /// What it is called from here on.
+    /// The number that identifies the connection from here on, in the log too.
     pub id: SessionId,
-    /// Its places; given back when the last part of the session is gone.
+    /// The permits that the connection holds; released when the last part of the session is dropped.
     pub stay: Stay,
-    /// What it is to speak.
+    /// The protocol that the connection speaks.
     pub speaks: Speaks,
-    /// It is to speak TLS.
+    /// The TLS configuration, if the connection has to begin with a TLS handshake.
     pub secure: Option<Secure>,
 }
 
-/// An HTTP connection's task to its Courier: its handshake is done.
+/// From the task of an HTTP connection to its `Courier`: the WebSocket handshake is done.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Upgraded {
-    /// The connection.
+    /// The connection, with its ID and peer.
     pub visitor: Visitor,
-    /// Its places as a session.
+    /// The permits that the connection now holds as a session.
     pub stay: Stay,
-    /// What was read beyond the handshake.
+    /// Bytes that were read after the handshake.
     pub read: BytesMut,
 }
 
-/// The same: it listens to a stream, and may take its time.
+/// From the task of an HTTP connection to its `Courier`: the connection now listens to a stream, so it may
+/// last longer than the requests for the page.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Listening {
-    /// Whose.
+    /// The connection.
     pub id: SessionId,
 }
 
-/// The same: it is over, or has been handed over.
+/// From the task of an HTTP connection to its `Courier`: the connection has ended or was handed over as a session.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Visited {
-    /// Whose.
+    /// The connection.
     pub id: SessionId,
 }
 
-/// What a TLS handshake is answered with.
+/// The TLS configuration that a handshake is answered with.
 #[derive(Debug)]
 pub struct Secure(pub Arc<ServerConfig>);
 
-/// A handshake's task to its Courier: how it went.
+/// From a handshake's task to its `Courier`: the handshake is over.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Shaken {
-    /// Whose.
+    /// The connection.
     pub id: SessionId,
-    /// With whom.
+    /// The peer of the connection.
     pub peer: Peer,
-    /// What is spoken from here on.
+    /// The protocol that the connection speaks over TLS.
     pub speaks: Speaks,
-    /// The stream, or why there is none.
+    /// The stream, or why the handshake failed.
     pub outcome: Result<Secured, (CloseReason, Option<io::Error>)>,
 }
 
@@ -106,160 +108,165 @@ pub struct Shaken {
 pub struct Secured {
     /// The connection.
     pub stream: Box<TlsStream<TcpStream>>,
-    /// Its places.
+    /// The permits that the connection holds.
     pub stay: Stay,
 }
 
-/// Session to Registry: the name request was answered with a valid name.
+/// From a `Session` to the `Registry`: the client answered the name request with a valid name.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Enter {
-    /// Who answers.
+    /// The session.
     pub seat: Seat,
-    /// From where.
+    /// The peer of the connection.
     pub peer: Arc<Peer>,
-    /// The name wanted.
+    /// The requested name.
     pub name: Name,
-    /// It showed that the name is an account of its own.
+    /// The client proved that it owns the account of this name.
     pub proven: bool,
-    /// What it looks like. Made by the session, because a hostile name can take half a millisecond, and everybody waits for
-    /// the Registry.
+    /// The looks of the name. The session computes them, because a hostile name takes up to half a millisecond and
+    /// every client waits for the `Registry`.
     pub looks: Looks,
 }
 
-/// Session to Registry: what one read held.
+/// From a `Session` to the `Registry`: the requests of one read.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Work {
-    /// Who asks.
+    /// The session.
     pub seat: Seat,
-    /// What, in the order sent.
+    /// The requests, in the order sent.
     pub requests: Vec<Request>,
-    /// Its share of `limits.inflight_bytes`, given back when all of it is carried out.
+    /// Credit out of `limits.inflight_bytes` that the requests take; released when all of them have been carried out.
     pub credit: Option<OwnedSemaphorePermit>,
 }
 
-/// Session to Registry: it ends for a reason of its own.
+/// From a `Session` to the `Registry`: the session ends for a reason of its own.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Leave {
-    /// Who.
+    /// The session.
     pub seat: Seat,
-    /// Why.
+    /// Why the session ends.
     pub reason: CloseReason,
-    /// What to tell it first.
+    /// A line to send to the client first.
     pub farewell: Option<Line>,
 }
 
-/// Registry to Courier: what to write, to whom.
+/// From the `Registry` to a `Courier`: deliver one batch.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Deliver {
-    /// What every member gets.
+    /// The lines for every member.
     pub shared: Arc<Shared>,
-    /// Where single sessions differ, ordered by slot.
+    /// Where single sessions deviate from `shared`, ordered by slot.
     pub items: Vec<Item>,
 }
 
-/// Registry to Courier: someone else wants this session's name; make the kernel find out whether its other end is alive.
+/// From the `Registry` to a `Courier`: another client requests this session's name, so the kernel is to find out
+/// whether its peer is alive.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Probe {
-    /// Whose connection.
+    /// The session to probe.
     pub seat: Seat,
 }
 
-/// Session to Courier: what kind of client it is.
+/// From a `Session` to its `Courier`: the client's kind is now known.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Reframe {
-    /// Who.
+    /// The session.
     pub seat: Seat,
-    /// From now on.
+    /// How to frame its output from here on.
     pub kind: Kind,
 }
 
-/// Session to Courier: a line for someone who has no name yet.
+/// From a `Session` to its `Courier`: send a line to a client that has no name yet.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Say {
-    /// To whom.
+    /// The session.
     pub seat: Seat,
-    /// What.
+    /// The line to send.
     pub line: Line,
 }
 
-/// Session to Courier: bytes outside of all messages (telnet's refusals).
+/// From a `Session` to its `Courier`: send bytes that belong to no message, such as telnet's refusals.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Raw {
-    /// To whom.
+    /// The session.
     pub seat: Seat,
-    /// What.
+    /// The bytes to send.
     pub bytes: Bytes,
 }
 
-/// Courier to Session: it cannot be written to. The session then leaves by the registry, as for any other reason.
+/// From a `Courier` to a `Session`: its connection cannot be written to. The session then leaves through the
+/// registry, as for any other reason.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Jammed {
-    /// [`CloseReason::OutboxFull`] or [`CloseReason::Broken`].
+    /// Either [`CloseReason::OutboxFull`] or [`CloseReason::Broken`].
     pub reason: CloseReason,
-    /// The error, where writing failed.
+    /// The error, if a write failed.
     pub error: Option<std::io::Error>,
 }
 
-/// Courier to Session: it is over, and its place given up. Whatever the reason, every session ends by this.
+/// From a `Courier` to a `Session`: the session is over and its place is free. Every session ends by this message,
+/// whatever the reason.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Hangup {
-    /// Why.
+    /// Why the session ended.
     pub reason: CloseReason,
-    /// It had been given its name.
+    /// The session had joined under a name.
     pub joined: bool,
 }
 
-/// Courier to Session: all that was queued is sent or given up, and the sending side is shut.
+/// From a `Courier` to a `Session`: its queued output is sent or discarded, and the sending side of the connection is
+/// shut.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Sent {
-    /// Bytes that were given up.
+    /// Bytes that were queued and discarded.
     pub lost: usize,
 }
 
-/// Courier to Registry: how full a session's outbox has become, and so whom it holds back.
+/// From a `Courier` to the `Registry`: the fill level of an outbox changed, and with it which senders have to wait.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Pressure {
-    /// Whose.
+    /// The session that the outbox belongs to.
     pub seat: Seat,
-    /// How full it is now.
+    /// The new fill level.
     pub level: Level,
 }
 
-/// Registry to Courier: what this session asks for waits until its own outbox is emptier. If it takes nothing meanwhile,
-/// it is not to wait for ever.
+/// From the `Registry` to a `Courier`: this session's requests wait until its own outbox drains. If the client takes
+/// nothing for the grace period meanwhile, the outbox counts as stuck, so the wait is bounded.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Impatient {
-    /// Whose.
+    /// The session that the outbox belongs to.
     pub seat: Seat,
 }
 
-/// Courier to Registry: all outboxes together take more memory than they may.
+/// From a `Courier` to the `Registry`: all outboxes together take more memory than `limits.outboxes_bytes`.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct OutboxesFull;
 
-/// Registry to Courier: drop what is queued for sessions that are closing, and say which outboxes of the others are heaviest.
+/// From the `Registry` to a `Courier`: drop the larger queues of closing sessions, and report how much memory the
+/// outboxes of the others take.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Weigh {
-    /// Where the answer goes.
+    /// Where to send the answer.
     pub answer: Recipient<Weighed>,
 }
 
-/// Courier to Registry: its heaviest outboxes.
+/// From a `Courier` to the `Registry`: the memory of its sessions' outboxes that are not empty.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Weighed(pub Vec<Heavy>);
@@ -267,108 +274,111 @@ pub struct Weighed(pub Vec<Heavy>);
 /// A session whose outbox takes memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heavy {
-    /// Whose.
+    /// The session that the outbox belongs to.
     pub seat: Seat,
-    /// The bytes of memory.
+    /// The memory of the outbox, in bytes.
     pub bytes: usize,
-    /// How long it has taken nothing off its queue.
+    /// How long the socket has taken nothing off the queue.
     pub idle: Duration,
 }
 
-/// Registry to Courier: the server ends, and what comes until then is taken by every outbox, however full it is.
+/// From the `Registry` to a `Courier`: the server is shutting down, so every outbox accepts all output from here on,
+/// however full it is.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct LiftBounds;
 
-/// End everything. Goes to the Registry, from it to every Courier, and as [`Hangup`] to every Session.
+/// Shut the server down. Goes to the `Registry`, from there to every `Courier`, and as [`Hangup`] to every `Session`.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct CloseServer {
-    /// Who wanted it, for the log.
+    /// The client or signal that asked for it, for the log.
     pub by: String,
 }
 
-/// Registry to Relay: somebody is asked to publish a stream, and may do so with this key.
+/// From the `Registry` to the `Relay`: a client is asked to publish a stream, and may do so with this key.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct OpenStream {
-    /// What it is called.
+    /// The number of the stream.
     pub stream: StreamId,
-    /// What lets its publisher in, once.
+    /// Admits the publisher, once.
     pub key: Key,
-    /// What is to be shown of it.
+    /// Statistics that the relay writes and `list_streams` shows.
     pub figures: Arc<Figures>,
-    /// What is played, as `list_files` writes it.
+    /// The name of the file to play, as `list_files` writes it.
     pub file: Arc<str>,
 }
 
-/// Registry to Relay: one more may listen to a stream. It goes before the message that tells him so.
+/// From the `Registry` to the `Relay`: one more client may listen to a stream. Sent before the message that gives the
+/// client the key.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct AdmitListener {
-    /// To which.
+    /// The stream.
     pub stream: StreamId,
-    /// What lets him in, as often as he likes, until the stream ends.
+    /// Admits the listener, any number of times until the stream ends.
     pub key: Key,
 }
 
-/// Registry to Relay: a stream is over, or nobody waits for it any more. Not answered by [`StreamEnded`].
+/// From the `Registry` to the `Relay`: a stream is over, or no client waits for it any more. The relay does not
+/// answer with [`StreamEnded`].
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct ShutStream {
-    /// Which.
+    /// The stream.
     pub stream: StreamId,
 }
 
-/// Relay to Registry: the publisher has begun, and whoever is admitted can listen.
+/// From the `Relay` to the `Registry`: the publisher has begun, so admitted clients can listen.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct StreamBegan {
-    /// Which.
+    /// The stream.
     pub stream: StreamId,
 }
 
-/// Relay to Registry: a stream that had begun is over.
+/// From the `Relay` to the `Registry`: a stream that had begun is over.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct StreamEnded {
-    /// Which.
+    /// The stream.
     pub stream: StreamId,
-    /// Why.
+    /// Why the stream ended.
     pub why: StreamEnd,
 }
 
-/// What the Registry can send to the Relay, without knowing it.
+/// The messages that the `Registry` can send to the `Relay`, without knowing its type.
 #[derive(Clone)]
 pub struct ToRelay {
-    /// Somebody is asked to publish.
+    /// A client is asked to publish.
     pub open: Recipient<OpenStream>,
-    /// Somebody may listen.
+    /// A client may listen.
     pub admit: Recipient<AdmitListener>,
-    /// It is over.
+    /// A stream is over.
     pub shut: Recipient<ShutStream>,
 }
 
-/// What a session can send to the Registry, without knowing it.
+/// The messages that a session or a courier can send to the `Registry`, without knowing its type.
 #[derive(Clone)]
 pub struct ToRegistry {
-    /// The answer to the name request.
+    /// The client answered the name request.
     pub enter: Recipient<Enter>,
-    /// What one read held.
+    /// The requests of one read.
     pub work: Recipient<Work>,
-    /// All outboxes together take too much memory.
+    /// All outboxes together take too much memory; sent by couriers only.
     pub outboxes_full: Recipient<OutboxesFull>,
-    /// The end.
+    /// The session ends.
     pub leave: Recipient<Leave>,
 }
 
-/// What a session can send to its courier, without knowing it.
+/// The messages that a session can send to its courier, without knowing its type.
 #[derive(Clone)]
 pub struct ToCourier {
-    /// What kind of client it is.
+    /// The client's kind is known.
     pub reframe: Recipient<Reframe>,
-    /// Bytes outside of all messages.
+    /// Bytes that belong to no message.
     pub raw: Recipient<Raw>,
-    /// A line for someone who has no name yet.
+    /// A line to a client that has no name yet.
     pub say: Recipient<Say>,
 }

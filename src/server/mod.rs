@@ -1,13 +1,13 @@
 //! The server: actors around the protocol.
 //!
-//! A message's way through this module:
+//! The way of a message through this module:
 //!
 //! ```text
 //! listener -> courier (takes a connection in) -> inbox -> session -> registry (roster, batch) -> courier -> outbox
 //! ```
 //!
-//! `messages.rs` lists everything actors say to each other. Only it, the three actors, `place`, `house`, `listener` and
-//! this file know actix; the rest is plain Rust.
+//! `messages.rs` defines the messages between actors. The tables and queues (`roster`, `batch`, `outbox`, `pace`,
+//! `inbox` and others) are plain Rust that imports no actor library, so tests call them directly.
 
 use std::{
     io,
@@ -94,7 +94,7 @@ use tally::Tally;
 pub use tls::credentials::CredentialsError;
 use tls::credentials::{self, Credentials};
 
-/// A connection's RTSP without its connection, for the fuzz target.
+/// RTSP parsing and session logic without a connection, for the fuzz target.
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod rtsp {
     pub use super::media::rtsp::{
@@ -104,7 +104,7 @@ pub(crate) mod rtsp {
     };
 }
 
-/// The steps of a broadcast, for the benches that measure each by itself. No interface to build on.
+/// The steps of a broadcast, for benches that measure each step separately. Not a stable interface.
 #[doc(hidden)]
 pub mod steps {
     pub use super::{
@@ -119,26 +119,28 @@ pub mod steps {
     };
 }
 
-/// A server that has its addresses and serves nobody yet.
+/// A server that has bound its addresses and accepts no connections yet.
 pub struct Server {
     config: InForce,
     credentials: Option<Credentials>,
     accounts: Directory,
     ledger: Ledger,
-    /// Writes the bans file.
+    /// The thread that writes the bans file; `None` where bans are kept in memory only.
     keeper: Option<JoinHandle<()>>,
     listeners: Vec<Listener>,
     doors: Vec<Door>,
     monitoring: Vec<TcpListener>,
-    /// Where all of these are.
+    /// The addresses of all sockets above.
     at: Addresses,
     tally: Arc<Tally>,
     log: Logger,
 }
 
-/// Binds, serves until closed by a message or a signal, and tells the exit status. Where the service manager `passed`
-/// listening sockets, they take the place of `server.listen`. SIGHUP has the configuration and the files that it names
-/// read again; SIGUSR1 has all that is counted logged.
+/// Binds, serves until a message or a signal closes the server, and returns the exit status: 0, or 130 if a second
+/// signal forced the end.
+///
+/// If the service manager `passed` listening sockets, they replace `server.listen`. SIGHUP reloads the configuration
+/// and the files that it names; SIGUSR1 logs all counters.
 ///
 /// # Errors
 /// If the server cannot start, or if a part of it died.
@@ -158,29 +160,30 @@ pub fn serve(
     })?;
     Ok(match ended {
         Ended::Closed => ExitCode::SUCCESS,
-        // What a shell reports for a program that SIGINT ended.
+        // The status that a shell reports for a program that SIGINT ended.
         Ended::Forced => ExitCode::from(130),
     })
 }
 
 impl Server {
-    /// Takes all addresses of `server.listen` and `tls.listen`, and reads what TLS needs.
+    /// Binds all addresses of the configuration, and loads the certificates, the accounts and the bans.
     ///
     /// # Errors
-    /// If an address cannot be had, or a file cannot be used.
+    /// If an address cannot be bound or a file cannot be used. A default address that is in use is an error only for
+    /// `server.listen`; otherwise that service is left out with a warning.
     pub fn bind(config: &Config, log: &Logger) -> Result<Self, ServeError> {
         Self::new(config, Taken::for_messages(&config.server.listen)?, log)
     }
 
-    /// Takes over sockets that someone else listens on, too, in place of `server.listen`.
+    /// Serves on the `passed` sockets in place of `server.listen`. Other processes may listen on these sockets too.
     ///
     /// # Errors
-    /// If the system refuses what they need, or as [`Self::bind`] for TLS.
+    /// If the system refuses an option that a socket needs, or as [`Self::bind`] for everything else.
     pub fn adopt(config: &Config, passed: Vec<TcpListener>, log: &Logger) -> Result<Self, ServeError> {
         Self::new(config, Taken::over(passed)?, log)
     }
 
-    /// With these for plain text, takes all others.
+    /// Takes the sockets for plain text from `taken` and binds all other addresses.
     fn new(config: &Config, mut taken: Taken, log: &Logger) -> Result<Self, ServeError> {
         let is_encrypted = [&config.tls.listen, &config.web.tls_listen, &config.media.tls_listen]
             .iter()
@@ -212,52 +215,52 @@ impl Server {
         })
     }
 
-    /// The addresses listened on for plain text; where port 0 was asked for, the one the system chose.
+    /// The addresses that serve plain text. Where port 0 was configured, the port that the system chose.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.at.plain
     }
 
-    /// The same for TLS.
+    /// As [`Self::addresses`], for TLS.
     #[must_use]
     pub fn tls_addresses(&self) -> &[SocketAddr] {
         &self.at.tls
     }
 
-    /// The same for the page.
+    /// As [`Self::addresses`], for the page by HTTP.
     #[must_use]
     pub fn web_addresses(&self) -> &[SocketAddr] {
         &self.at.web
     }
 
-    /// The same for the page by https.
+    /// As [`Self::addresses`], for the page by HTTPS.
     #[must_use]
     pub fn secure_web_addresses(&self) -> &[SocketAddr] {
         &self.at.secure_web
     }
 
-    /// The same for audio by RTSP.
+    /// As [`Self::addresses`], for audio by RTSP.
     #[must_use]
     pub fn media_addresses(&self) -> &[SocketAddr] {
         &self.at.media
     }
 
-    /// The same for audio by RTSP over TLS.
+    /// As [`Self::addresses`], for audio by RTSP over TLS.
     #[must_use]
     pub fn secure_media_addresses(&self) -> &[SocketAddr] {
         &self.at.secure_media
     }
 
-    /// The same for monitoring.
+    /// As [`Self::addresses`], for monitoring.
     #[must_use]
     pub fn monitoring_addresses(&self) -> &[SocketAddr] {
         &self.at.monitoring
     }
 
-    /// Serves until closed. Has to run in an [`actix_rt::System`].
+    /// Serves until closed. Must run in an [`actix_rt::System`].
     ///
-    /// Each item of `stops` asks for the end and says who wants it: the first does what `close_server` does, the
-    /// second ends at once.
+    /// Each item of `stops` asks for the end and names its origin: the first does what `close_server` does, the
+    /// second ends the server at once.
     ///
     /// # Errors
     /// If the server cannot start, or if a part of it died.
@@ -280,7 +283,7 @@ impl Server {
         info!(self.log, "started"; "version" => env!("CARGO_PKG_VERSION"), "workers" => workers.len());
         log_local_connections(&self.config.get(), &self.log);
         self.at.log_missing_ipv4(&self.log);
-        // Sound has a thread of its own: a datagram waits for no message, and no message for a datagram.
+        // Audio has a thread of its own, so that datagrams do not wait for messages, nor messages for datagrams.
         let media_thread = if self.doors.is_empty() { None } else { Some(Arbiter::try_new()?) };
         let opening = media_thread.as_ref().map(|thread| Opening {
             thread: thread.handle(),
@@ -305,15 +308,15 @@ impl Server {
         }
         if !matches!(ended, Ok(Ended::Forced)) {
             for worker in workers.into_iter().chain(media_thread) {
-                // A worker that panicked was noticed by its courier's vigil.
+                // The vigil of the worker's courier has reported a panic already.
                 let _ = worker.join();
             }
-            // The registry is gone with its worker, and what it changed last is on its way to the disk.
+            // The registry ended with its worker. Wait until the last change of the bans is on disk.
             if let Some(keeper) = self.keeper {
                 let _ = keeper.join();
             }
         }
-        // It answered all the while. What it may be saying still is not waited for.
+        // Monitoring stops last, so that it answers during shutdown. A response in progress is not awaited.
         if let Some(monitoring) = monitoring {
             monitoring.stop();
         }
@@ -321,7 +324,7 @@ impl Server {
         ended
     }
 
-    /// Each session is an open file, and the usual limit is 1,024.
+    /// Raises the limit of open files: each session is an open file, and the usual limit is 1,024.
     fn raise_file_limit(&self) {
         let audio = if self.doors.is_empty() { 0 } else { media::OPEN_FILES };
         let wanted = self.config.get().limits.max_sessions as u64 + RESERVED_FILES + audio;
@@ -335,8 +338,8 @@ impl Server {
     }
 }
 
-/// Says whose connections from this machine are taken to be. The server cannot find out by itself that a proxy passes on
-/// those of strangers, who would have the rights of the machine's own users.
+/// Logs whose connections the local ones are taken for. The server cannot detect that a local proxy forwards remote
+/// clients, which would then have the rights of local users.
 fn log_local_connections(config: &Config, log: &Logger) {
     let is_for_others = !config.web.hosts.is_empty()
         && config.web.tls_listen.is_empty()
@@ -359,7 +362,7 @@ fn log_local_connections(config: &Config, log: &Logger) {
     }
 }
 
-/// Opens all files that a configuration names, and gives all that is wrong with them.
+/// Checks all files that a configuration names, and returns all faults found.
 #[must_use]
 pub fn unusable_files(config: &Config) -> Vec<ServeError> {
     let accounts = match config.accounts.file.as_path() {
@@ -375,11 +378,11 @@ pub fn unusable_files(config: &Config) -> Vec<ServeError> {
     credentials.chain(accounts.into_iter().map(ServeError::from)).chain(bans).collect()
 }
 
-/// Reads the accounts file that a configuration names, if it names one, and warns if others can read it too. To put them
-/// in force: [`Directory::replace`].
+/// Reads the accounts file that a configuration names, if any, and warns if other users can read the file. To apply
+/// the accounts, call [`Directory::replace`].
 ///
 /// # Errors
-/// If the file cannot be read, or points at the first thing wrong in it.
+/// If the file cannot be read, or with the first fault in it.
 fn read_accounts(config: &Config, log: &Logger) -> Result<Accounts, SourceError> {
     let path = config.accounts.file.as_path();
     if path.as_os_str().is_empty() {
@@ -394,8 +397,8 @@ fn read_accounts(config: &Config, log: &Logger) -> Result<Accounts, SourceError>
     Ok(accounts)
 }
 
-/// Open files beside the sessions: listeners, reactors and log, connections that are being refused, ask for the page or listen, and
-/// monitoring.
+/// Open files beside the sessions: 64 for listeners, reactors and the log, then refused connections, connections to
+/// the page, connections on trial, stream listeners over HTTP, and monitoring.
 const RESERVED_FILES: u64 = 64
     + (listener::REFUSALS
         + listener::PAGE_FILES

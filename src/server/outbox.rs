@@ -1,9 +1,10 @@
-//! [`Outbox`]: one session's bounded queue and its writes.
+//! [`Outbox`]: one session's bounded output queue and its writes.
 //!
-//! It does not block, does not reorder, and sends at once where nothing is queued: to the kernel and nobody else. Only
-//! what that does not take at once is queued, and known to the reactor. While more is queued than the limit it is full:
-//! it still takes what is on its way, but tells, so that senders are held back until half of it is gone. If the socket
-//! takes nothing for the grace meanwhile, it is stuck. A message whose writing began is always finished first.
+//! An outbox never blocks and never reorders. With an empty queue it writes straight to the kernel, without asking
+//! the reactor; only the bytes that the kernel does not take are queued and wait for the reactor. An outbox is full
+//! while more is queued than the limit. A full outbox still accepts what is on its way, but reports its level, so
+//! that senders wait until a sixteenth of the limit is free. If the socket takes nothing for the grace period
+//! meanwhile, the outbox is stuck. A partly written message is always completed first.
 
 use std::{
     collections::VecDeque,
@@ -39,86 +40,86 @@ use full::Full;
 pub use full::Level;
 use weight::{Piece, Weight};
 
-/// How many queued pieces go into one write.
+/// Queued pieces in one vectored write.
 const SLICES: usize = 64;
 
-/// How many times the limit an outbox holds at the very most. Senders who are held back leave it one or two batches
-/// above; more comes from those who send and leave at once, again and again.
+/// Hard limit of an outbox, as a multiple of its limit. Senders that wait overshoot the limit by one or two batches;
+/// clients that repeatedly send and leave at once overshoot it by more.
 const MOST: usize = 2;
 
-/// What all outboxes of a server keep to.
+/// Limits that all outboxes of a server share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// With more bytes queued than this, beside what is excused, an outbox is full (`limits.outbox_bytes`).
+    /// Queued bytes above which an outbox is full, not counting `Outbox::excused` (`limits.outbox_bytes`).
     pub limit: usize,
-    /// How long a full one may go without taking anything (`limits.slow_reader_grace`).
+    /// Time without progress after which a full outbox is stuck (`limits.slow_reader_grace`).
     pub grace: Duration,
-    /// Least time between two messages to an unframed client (`compat.unframed_gap_ms`).
+    /// Minimum time between two messages to an unframed client (`compat.unframed_gap_ms`).
     pub gap: Duration,
 }
 
-/// Why an outbox takes nothing more.
+/// Why an outbox accepts nothing more.
 #[derive(Debug)]
 pub enum Trouble {
-    /// Far more is queued than the limit.
+    /// More is queued than the hard limit, a multiple of [`Bounds::limit`].
     Full,
-    /// Writing failed.
+    /// A write failed.
     Broken(io::Error),
 }
 
-/// One session's output.
+/// The output of one session.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "four independent facts; as one state they would be sixteen"
 )]
 pub struct Outbox {
-    /// `None` once it failed or was given up.
+    /// `None` once a write failed or the outbox was given up.
     writer: Option<Box<dyn SendHalf>>,
     kind: Kind,
     queue: VecDeque<Piece>,
     /// Bytes in `queue`.
     queued: usize,
-    /// The memory that `queue` takes.
+    /// Memory that `queue` takes.
     memory: Weight,
     bounds: Rc<Bounds>,
     full: Full,
-    /// It does not get more than its last words.
+    /// The outbox accepts only its last words.
     jammed: bool,
-    /// Of what is queued, how much came as one delivery when nothing was unread: nobody is cut for the length of one
-    /// answer.
+    /// Queued bytes of one delivery that arrived while the queue was empty. They do not count towards the limit: no
+    /// client is disconnected for the length of a single answer.
     excused: usize,
     /// The front of the queue is partly written.
     mid_piece: bool,
-    /// Something that was queued was written since [`Self::take_moved`] was last called.
+    /// Queued bytes were written since the last call of [`Self::take_moved`].
     moved: bool,
     flush: Flush,
-    /// Bytes that were queued and given up.
+    /// Bytes that were queued and discarded.
     lost: usize,
-    /// When an unframed client was last written to. Boxed because few clients are.
+    /// Time of the last write to an unframed client. Boxed because few clients are unframed.
     last_write: Option<Box<Instant>>,
-    /// Set when the session ends: by then all has to be written.
+    /// Set when the session ends: everything has to be written by then.
     deadline: Option<Instant>,
     /// A task is emptying the queue.
     carried: bool,
-    /// That task, while it waits for the socket; woken when there is a new time to wait until.
+    /// Waker of that task while it waits for the socket. Woken when the time to wait until changes.
     waiting: Option<Waker>,
-    /// The session's places; given back with the last of its parts.
+    /// The session's permits, released when its last part is dropped.
     _stay: Rc<Stay>,
 }
 
-/// When something queued may be written.
+/// When the front of the queue may be written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Due {
-    /// Nothing is queued.
+    /// The queue is empty.
     Never,
-    /// As soon as the socket takes it, or what is held back before it.
+    /// As soon as the socket takes it, or the bytes that the writer still holds back.
     Now,
-    /// When an unframed client has had its time to read the message before.
+    /// At the end of the gap that separates messages to an unframed client.
     At(Instant),
 }
 
 impl Outbox {
-    /// An empty outbox.
+    /// Creates an empty outbox for a client that is taken for [`Kind::Line`].
     #[must_use]
     pub fn new(writer: Box<dyn SendHalf>, bounds: Rc<Bounds>, stay: Rc<Stay>) -> Self {
         Self {
@@ -143,29 +144,29 @@ impl Outbox {
         }
     }
 
-    /// How messages are framed.
+    /// The framing of messages.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The connection's sending half, unless it failed.
+    /// The connection's sending half; `None` once a write failed.
     #[must_use]
     pub fn writer(&self) -> Option<&dyn SendHalf> {
         self.writer.as_deref()
     }
 
-    /// Queues one line.
+    /// Queues one line, without writing.
     pub fn put(&mut self, line: &Line) {
         self.enqueue(Piece::own(line.framed(self.kind)));
     }
 
-    /// Queues bytes as they are.
+    /// Queues bytes as they are, without writing.
     pub fn put_raw(&mut self, bytes: Bytes) {
         self.enqueue(Piece::own(bytes));
     }
 
-    /// Queues shared messages `range`.
+    /// Queues the messages `range` of a batch, without writing. An unframed client's messages become one piece each.
     pub fn put_shared(&mut self, shared: &Shared, range: std::ops::Range<u32>) {
         let Excerpt { bytes, is_copy } = shared.lines(self.kind, range);
         let piece = if is_copy { Piece::own } else { Piece::shared };
@@ -180,7 +181,7 @@ impl Outbox {
         self.memory.add(memory);
     }
 
-    /// Sends all shared messages: the way of nearly every delivery, one write and no queue.
+    /// Sends all shared messages of a batch. Nearly every delivery takes this path: one write and no queue.
     ///
     /// # Errors
     /// As [`Self::write_now`].
@@ -196,7 +197,7 @@ impl Outbox {
         self.write_now(cx)
     }
 
-    /// Sends one line and nothing else: the way of private messages and answers.
+    /// Sends one line and nothing else. Private messages and answers take this path.
     ///
     /// # Errors
     /// As [`Self::write_now`].
@@ -222,13 +223,14 @@ impl Outbox {
         self.write_now(cx)
     }
 
-    /// Nothing is queued, and no task has to do with it.
+    /// Whether nothing is queued and no task carries the outbox.
     fn is_idle(&self) -> bool {
         !self.carried && self.queue.is_empty() && !self.jammed
     }
 
-    /// Sends what goes at once, without asking the reactor. If not all does, the rest is queued (of `whole`, which is the
-    /// same bytes), for who writes next to ask the reactor, which then wakes whoever carries it.
+    /// Writes what the socket takes at once, without asking the reactor. Returns whether that was all. Otherwise
+    /// queues the rest, taken from `whole`, which yields the same bytes; the caller then calls [`Self::write_now`],
+    /// which registers with the reactor.
     fn try_send(&mut self, bytes: &[u8], whole: impl FnOnce() -> Piece) -> Result<bool, Trouble> {
         let Some(writer) = &self.writer else { return Ok(true) };
         let sent = match writer.try_send(bytes) {
@@ -242,13 +244,13 @@ impl Outbox {
         Ok(false)
     }
 
-    /// Writes what the socket takes at once.
+    /// Writes as much of the queue as the socket takes at once.
     ///
     /// # Errors
-    /// If writing fails, or if far more stays queued than the limit.
+    /// If a write fails, or if more stays queued than the hard limit.
     pub fn write_now(&mut self, cx: &mut Context<'_>) -> Result<(), Trouble> {
-        // A task that empties the queue waits for the socket. Asking the socket here as well would take its place among
-        // those to be woken, and nobody would go on.
+        // A task that empties the queue waits for the socket. Polling the socket here too would replace that task's
+        // waker, and the task would never resume.
         while !self.carried && self.due() == Due::Now {
             match self.poll_write(cx) {
                 Poll::Ready(Ok(())) => {}
@@ -259,7 +261,7 @@ impl Outbox {
         self.judge()
     }
 
-    /// Whether the socket took something that was queued since this was last asked.
+    /// Whether the socket took queued bytes since the last call.
     pub fn take_moved(&mut self) -> bool {
         std::mem::take(&mut self.moved)
     }
@@ -270,37 +272,39 @@ impl Outbox {
         self.queue.is_empty()
     }
 
-    /// How many bytes are queued.
+    /// The number of queued bytes.
     #[must_use]
     pub fn queued(&self) -> usize {
         self.queued
     }
 
-    /// What is queued now came as one delivery when nothing was unread.
+    /// Exempts everything queued now from the limit: all of it is one delivery that arrived while the queue was
+    /// empty.
     pub fn excuse(&mut self) {
         self.excused = self.queued;
     }
 
-    /// It is stuck if the other end takes nothing for the grace, though it is not full: someone waits for it.
+    /// Applies the grace period to an outbox that is busy but not full, because a sender waits for it to drain.
     pub fn lose_patience(&mut self) {
         if self.full.lose_patience() {
             self.wake_carrier();
         }
     }
 
-    /// How full it is, if that has changed since it was last asked.
+    /// The fill level, if it changed since the last call.
     pub fn take_pressure(&mut self) -> Option<Level> {
         self.full.take_change()
     }
 
-    /// Makes the task that waits for the socket look at the times again.
+    /// Makes the task that waits for the socket re-read its times.
     fn wake_carrier(&mut self) {
         if let Some(waker) = self.waiting.take() {
             waker.wake();
         }
     }
 
-    /// Whether something is left to do that no task does yet; if so, the caller is to start `carry`.
+    /// Whether work is left that no task carries yet. If so, marks the outbox as carried, and the caller must spawn
+    /// `carry`.
     pub fn wants_carrying(&mut self) -> bool {
         let wants =
             !self.carried && (!self.queue.is_empty() || self.flush == Flush::Due || self.deadline.is_some());
@@ -308,7 +312,7 @@ impl Outbox {
         wants
     }
 
-    /// When the front of the queue may be written, or a flush is due.
+    /// When the front of the queue may be written; at once if a flush is due.
     fn due(&self) -> Due {
         if self.flush == Flush::Due {
             return Due::Now;
@@ -325,7 +329,7 @@ impl Outbox {
         }
     }
 
-    /// One write, or the flush that is due after one.
+    /// Does one write, or the flush that is due after a write.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(writer) = &mut self.writer else { return Poll::Ready(Ok(())) };
         if self.flush == Flush::Due {
@@ -359,7 +363,7 @@ impl Outbox {
         Poll::Ready(Ok(()))
     }
 
-    /// The socket took something.
+    /// Updates the fill level after the socket took bytes.
     fn went_on(&mut self, now: Instant) {
         self.full.fall(self.queued.saturating_sub(self.excused), self.bounds.limit, now);
     }
@@ -371,13 +375,13 @@ impl Outbox {
         let memory = self.pop_written(written);
         self.memory.take(memory);
         if self.queue.is_empty() {
-            // A burst's worth of room is not kept for a session that may stay silent for days.
+            // Release the buffer of a burst: the session may stay silent for days.
             self.queue = VecDeque::new();
             self.excused = 0;
         }
     }
 
-    /// Takes what is written off the queue. Returns the memory of the pieces that are written in full.
+    /// Removes written bytes from the queue. Returns the memory of the pieces that are written in full.
     fn pop_written(&mut self, mut written: usize) -> usize {
         let mut memory = 0;
         while let Some(front) = self.queue.front_mut() {
@@ -398,8 +402,8 @@ impl Outbox {
         self.enqueue_from(piece, 0);
     }
 
-    /// Queues all but what is `sent` already. A WebSocket's frames each by itself: where one ends cannot be told from its
-    /// middle, and whoever jams is to get the rest of it.
+    /// Queues all of `piece` but the first `sent` bytes. WebSocket frames are queued one by one: the end of a frame
+    /// cannot be found from its middle, and [`Self::jam`] has to keep the rest of a frame whose writing began.
     fn enqueue_from(&mut self, piece: Piece, mut sent: usize) {
         let Piece { mut bytes, owned } = piece;
         if self.kind != Kind::WebSocket {
@@ -418,7 +422,7 @@ impl Outbox {
         self.memory.add(memory);
     }
 
-    /// Returns the memory that the piece takes, which the caller counts; none if nothing more is queued.
+    /// Returns the memory of the piece, which the caller adds to the sum; 0 if the outbox accepts nothing more.
     fn push(&mut self, piece: Piece) -> usize {
         if self.writer.is_none() || self.is_closing() || self.jammed || piece.bytes.is_empty() {
             return 0;
@@ -442,8 +446,8 @@ impl Outbox {
     }
 }
 
-/// Runs something that polls sockets and does not wait for them, outside of the scheduler's budget: a courier writes
-/// to thousands of sockets in one go, and each has to be tried.
+/// Polls sockets once, without waiting for them and outside of the scheduler's budget: a courier writes to thousands
+/// of sockets in one go, and has to try every one.
 pub fn at_once<T>(mut run: impl FnMut(&mut Context<'_>) -> T) -> T {
     match unconstrained(poll_fn(|cx| Poll::Ready(run(cx)))).now_or_never() {
         Some(outcome) => outcome,

@@ -15,22 +15,22 @@ use tokio::{
 
 use super::{Due, Level, Outbox};
 
-/// Where [`carry`] has come to.
+/// The reason for which [`carry`] returned.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Carried {
     /// All is written; if the session has ended, the sending side is shut.
     All,
-    /// It has become less full: so full. To be called again.
+    /// The outbox fell to this level. The caller has to call [`carry`] again.
     Change(Level),
-    /// It is full, and its other end has taken nothing for the grace. To be called again.
+    /// The outbox is stuck: its peer has taken nothing for the grace period. The caller has to call [`carry`] again.
     Stuck,
 }
 
-/// Empties an outbox as its socket and its kind allow. If the session ends meanwhile, shuts the connection's sending
-/// side when all is written, or gives up at the deadline.
+/// Empties an outbox as fast as its socket and its kind allow. If the session ends meanwhile, shuts the connection's
+/// sending side once all is written, or gives up at the deadline.
 ///
 /// # Errors
-/// If writing fails, or with [`io::ErrorKind::TimedOut`] at the deadline.
+/// If a write fails, or with [`io::ErrorKind::TimedOut`] at the deadline.
 pub async fn carry(outbox: &RefCell<Outbox>) -> io::Result<Carried> {
     let outcome = loop {
         let (due, times) = {
@@ -70,7 +70,7 @@ pub async fn carry(outbox: &RefCell<Outbox>) -> io::Result<Carried> {
     };
     let mut outbox = outbox.borrow_mut();
     outbox.give_up();
-    // Unless the session has ended, another task is to say so once it does.
+    // Unless the session has ended, a new task has to report its end later, so the outbox counts as not carried.
     outbox.carried = outbox.is_closing();
     outcome
 }
@@ -80,27 +80,27 @@ fn has_moved(outbox: &RefCell<Outbox>) -> bool {
     full.has_moved(writer.as_deref())
 }
 
-/// Until when a step may take.
+/// The times that bound one step.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Times {
-    /// By then all has to be written.
+    /// All has to be written by then.
     deadline: Option<Instant>,
-    /// Then it is stuck.
+    /// The outbox is stuck from then on.
     stuck: Option<Instant>,
 }
 
 impl Times {
-    /// A session that ends has its deadline and nothing else: nobody is held back by it any more.
+    /// The earliest bound. Once the session ends, only its deadline counts: no sender waits for the outbox any more.
     fn first(self) -> Option<Instant> {
         self.deadline.or(self.stuck)
     }
 }
 
-/// One write, or an end of waiting because there are other times to wait until or nothing is left to write.
+/// Does one write. Returns early if the times changed or the queue became empty.
 fn poll_step(outbox: &RefCell<Outbox>, known: Times, due: Due, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
     let mut outbox = outbox.borrow_mut();
     let times = Times { deadline: outbox.deadline, stuck: outbox.full.stuck_at(due, outbox.bounds.grace) };
-    // Meanwhile dropped, because the receiver is jammed: its last words are still to come.
+    // The queue was dropped meanwhile because the receiver is jammed; its last words are yet to be queued.
     if times != known || outbox.due() == Due::Never {
         return Poll::Ready(Ok(()));
     }
@@ -113,8 +113,8 @@ fn poll_step(outbox: &RefCell<Outbox>, known: Times, due: Due, cx: &mut Context<
     polled
 }
 
-/// Shuts the sending side. The kernel does that without waiting; TLS has a last word to say, which may have to wait for
-/// the socket.
+/// Shuts the sending side. The kernel does that without waiting; TLS first sends a closing alert, which may have to
+/// wait for the socket.
 async fn shut(outbox: &RefCell<Outbox>, deadline: Instant) -> io::Result<()> {
     let shut = poll_fn(|cx| match &mut outbox.borrow_mut().writer {
         None => Poll::Ready(Ok(())),

@@ -9,8 +9,8 @@ use super::{Bounds, MOST, Outbox, Piece, Trouble, flush::Flush, full::Full};
 use crate::protocol::{Kind, Line, websocket};
 
 impl Outbox {
-    /// Takes nothing more than its last words: what is queued is dropped but for the rest of a message that is partly
-    /// written. Tells whether that is new.
+    /// Drops the queue, but for the rest of a partly written message. From here on the outbox accepts only its last
+    /// words. Returns whether it was not jammed before.
     pub fn jam(&mut self) -> bool {
         if std::mem::replace(&mut self.jammed, true) {
             return false;
@@ -42,27 +42,27 @@ impl Outbox {
         self.jammed
     }
 
-    /// Queues the line that says why nothing more will come.
+    /// Queues the line that explains the end, even if the outbox is jammed. Marks it as jammed.
     pub fn put_last_words(&mut self, line: &Line) {
         self.jammed = false;
         self.enqueue(Piece::own(line.framed(self.kind)));
         self.jammed = true;
     }
 
-    /// Queues the last line of all, whatever state this is in.
+    /// Queues the final line, whether the outbox is jammed or not.
     pub fn put_farewell(&mut self, line: &Line) {
         if self.jammed { self.put_last_words(line) } else { self.put(line) }
     }
 
-    /// Is never full from here on.
+    /// Removes the limit: the outbox is never full from here on.
     pub fn lift_bounds(&mut self) {
         self.bounds = Rc::new(Bounds { limit: usize::MAX / MOST, ..*self.bounds });
         self.full = Full::default();
         self.wake_carrier();
     }
 
-    /// The session ends: nothing more will be put in, and all is to be written by `deadline`. Whoever reads a WebSocket is
-    /// told why by its `code`.
+    /// Begins the end of the session: the outbox accepts nothing more, and all has to be written by `deadline`. For a
+    /// WebSocket, queues a close frame with `code` first.
     pub fn close(&mut self, code: u16, deadline: Instant) {
         if self.kind == Kind::WebSocket && !self.is_closing() {
             let jammed = std::mem::take(&mut self.jammed);
@@ -73,8 +73,8 @@ impl Outbox {
         self.wake_carrier();
     }
 
-    /// The session has ended, and memory is short: what is queued is dropped but for the rest of a message that is partly
-    /// written.
+    /// Drops the queue of a session that has ended, because memory is short. The rest of a partly written message
+    /// stays.
     pub fn cut_short(&mut self) {
         self.jam();
         self.wake_carrier();
@@ -86,14 +86,14 @@ impl Outbox {
         self.deadline.is_some()
     }
 
-    /// How many queued bytes were given up.
+    /// The number of queued bytes that were discarded.
     #[must_use]
     pub fn lost(&self) -> usize {
         self.lost
     }
 
-    /// Near the deadline, gives up all of an unframed client's messages that cannot be sent apart any more, but for the
-    /// last: that is the one that says how it ended.
+    /// From two gaps before the deadline on, drops all of an unframed client's messages but the last, which says how
+    /// the session ended: no time is left for a gap between all of them.
     pub(super) fn come_to_the_point(&mut self) {
         let Some(deadline) = self.deadline.filter(|_| self.kind == Kind::Unframed) else { return };
         if Instant::now() + 2 * self.bounds.gap < deadline {

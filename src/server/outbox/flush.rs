@@ -1,4 +1,4 @@
-//! [`Flush`]: over a stream that takes bytes before its socket does, whether that is done.
+//! [`Flush`]: tracks whether a stream that accepts bytes before its socket does, such as TLS, still holds some back.
 
 use std::{
     io,
@@ -7,14 +7,14 @@ use std::{
 
 use super::super::connection::SendHalf;
 
-/// Whether a writer still holds something back (see [`SendHalf::holds_back`]).
+/// Whether a writer still holds bytes back (see [`SendHalf::holds_back`]).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flush {
-    /// It never does.
+    /// The writer never holds bytes back.
     Needless,
-    /// It does not.
+    /// The writer holds nothing back now.
     Done,
-    /// It may.
+    /// The writer may hold bytes back.
     Due,
 }
 
@@ -23,14 +23,14 @@ impl Flush {
         if writer.holds_back() { Self::Done } else { Self::Needless }
     }
 
-    /// Something was written.
+    /// Records that bytes were written.
     pub(super) fn wrote(&mut self) {
         if *self == Self::Done {
             *self = Self::Due;
         }
     }
 
-    /// Brings some of it out.
+    /// Flushes some of the bytes that are held back.
     pub(super) fn poll(&mut self, writer: &mut dyn SendHalf, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if ready!(writer.poll_flush_some(cx))? {
             *self = Self::Done;

@@ -1,4 +1,4 @@
-//! [`Full`]: how full an outbox is, who knows of it, and whether the receiver takes anything meanwhile.
+//! [`Full`]: the fill level of an outbox, whether it was reported, and whether the receiver makes progress meanwhile.
 
 use std::time::Duration;
 
@@ -7,32 +7,32 @@ use tokio::time::Instant;
 use super::Due;
 use crate::server::{connection::SendHalf, sock_diag::NotTaken};
 
-/// A full outbox is relieved when this part of its limit is free.
+/// Divisor: a full outbox is relieved once this fraction of its limit is free.
 const SLACK: usize = 16;
 
-/// How full an outbox is.
+/// The fill level of an outbox.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// It takes whatever comes.
+    /// Below the other levels: the outbox delays no request.
     #[default]
     Calm,
-    /// Over half of the limit: what its own session asks for waits, so that nobody fills it by himself and then has all
-    /// others wait. Until a quarter is left.
+    /// Above half of the limit, until a quarter is left. Requests whose answers go into this outbox wait, so that no
+    /// client can fill its outbox alone and then delay the broadcasts of all others.
     Busy,
-    /// Over the limit: whoever sends to it waits. Until it is a little under the limit again, so that they are slowed and
-    /// not stopped.
+    /// Above the limit, until a sixteenth of it is free. All senders to this outbox wait. The margin is small so that
+    /// senders are slowed and not stopped.
     Full,
 }
 
-/// Of one outbox.
+/// The fill level of one outbox, and since when its receiver made no progress.
 #[derive(Default)]
 pub struct Full {
     level: Level,
-    /// If someone waits for it: since when, or when the other end was last seen to take something.
+    /// Present while the outbox is full, or busy and waited for: when that began, or when the peer last took bytes.
     since: Option<Instant>,
-    /// What the other end had not taken by then.
+    /// The bytes that the peer had not taken at that time.
     not_taken: Option<NotTaken>,
-    /// The level when that was last asked for.
+    /// The level that was reported last.
     told: Level,
 }
 
@@ -42,7 +42,8 @@ impl Full {
         self.level == Level::Full
     }
 
-    /// Something was put in: so many bytes are due now. Tells whether it has become full by that.
+    /// Records that bytes were queued and `due` bytes are queued now. Returns whether the outbox has become full by
+    /// that.
     pub fn rise(&mut self, due: usize, limit: usize) -> bool {
         if due > limit && self.level != Level::Full {
             self.level = Level::Full;
@@ -56,7 +57,7 @@ impl Full {
         false
     }
 
-    /// The socket took something `now`, and this many bytes are due still.
+    /// Records that the socket took bytes at `now` and that `due` bytes are left.
     pub fn fall(&mut self, due: usize, limit: usize, now: Instant) {
         if self.level == Level::Full && due <= limit - limit / SLACK {
             self.level = Level::Busy;
@@ -72,7 +73,8 @@ impl Full {
         }
     }
 
-    /// Someone waits for it to be calm, though it is not full. Tells whether that is new.
+    /// Starts the grace period for a busy outbox, because a sender waits for it to drain. Returns whether it started
+    /// just now.
     pub fn lose_patience(&mut self) -> bool {
         let is_new = self.level == Level::Busy && self.since.is_none();
         if is_new {
@@ -82,25 +84,24 @@ impl Full {
         is_new
     }
 
-    /// The level, if it has changed since it was last asked for.
+    /// The level, if it changed since it was last reported.
     pub fn take_change(&mut self) -> Option<Level> {
         (std::mem::replace(&mut self.told, self.level) != self.level).then_some(self.level)
     }
 
-    /// The level, if it has fallen since it was last asked for.
+    /// The level, if it fell since it was last reported.
     pub fn take_fall(&mut self) -> Option<Level> {
         if self.level < self.told { self.take_change() } else { None }
     }
 
-    /// A task begins to wait for the socket: what the other end takes from here on counts.
+    /// Notes what the peer has not taken when a task begins to wait for the socket; progress is measured from there.
     pub fn begin_wait(&mut self, writer: Option<&dyn SendHalf>) {
         if self.since.is_some() && self.not_taken.is_none() {
             self.not_taken = writer.and_then(SendHalf::not_taken);
         }
     }
 
-    /// Whether the other end has taken something that the socket has not asked more for yet. If so, it is not stuck from
-    /// here on for another grace.
+    /// Whether the peer has taken bytes while the socket asked for no more. If so, restarts the grace period.
     pub fn has_moved(&mut self, writer: Option<&dyn SendHalf>) -> bool {
         let now = writer.and_then(SendHalf::not_taken);
         let has_moved = now.zip(self.not_taken).is_some_and(|(now, before)| now.is_less_than(before));
@@ -111,10 +112,10 @@ impl Full {
         has_moved
     }
 
-    /// When it will be stuck, unless the other end takes something before.
+    /// When the outbox will be stuck, unless the peer takes bytes before.
     pub fn stuck_at(&self, due: Due, grace: Duration) -> Option<Instant> {
         let waits_since = match due {
-            // The pause before a message to an unframed client is ours.
+            // The server itself imposes the gap before a message to an unframed client.
             Due::At(due) => self.since?.max(due),
             _ => self.since?,
         };

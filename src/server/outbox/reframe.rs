@@ -1,4 +1,5 @@
-//! How messages to a client are framed, and what becomes of those that were sent or queued before that was known.
+//! Changes how messages to a client are framed, including messages that were sent or queued before its kind was
+//! known.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -6,10 +7,10 @@ use super::{Outbox, Piece};
 use crate::protocol::Kind;
 
 impl Outbox {
-    /// How messages are framed from here on.
+    /// Sets the framing of messages from here on.
     ///
-    /// A client that was taken for an unframed one may turn out to end its lines: then the message that it was sent last is
-    /// ended now, and so is each one that is queued.
+    /// A client that was taken for unframed may turn out to be a line client. Then a newline is appended to every
+    /// queued message, and one is queued first that ends the message sent last.
     pub fn set_kind(&mut self, kind: Kind) {
         let was = std::mem::replace(&mut self.kind, kind);
         if (was, kind) != (Kind::Unframed, Kind::Line) || self.writer.is_none() {
@@ -33,7 +34,7 @@ impl Outbox {
         self.memory.add(memory);
     }
 
-    /// Returns the memory that it takes.
+    /// Queues `bytes` and returns the memory that they take.
     fn requeue(&mut self, bytes: Bytes) -> usize {
         let piece = Piece::own(bytes);
         let memory = piece.memory();

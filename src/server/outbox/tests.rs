@@ -20,20 +20,21 @@ mod flush;
 const GAP: Duration = Duration::from_millis(50);
 const GRACE: Duration = Duration::from_millis(250);
 
-/// A socket's other end: what it was given, when, and how much it takes.
+/// The peer of a socket: records what it receives and when, and limits how much it takes.
 #[derive(Default)]
 struct Wire {
     writes: Vec<(Instant, Vec<u8>)>,
-    /// What the next writes take; 0 is "not now". Beyond the end, everything.
+    /// Bytes that each of the next writes takes; 0 means "would block". After the last entry a write takes
+    /// everything.
     takes: VecDeque<usize>,
     broken: bool,
     shut: bool,
-    /// What the kernel holds of what it took, if it tells.
+    /// Bytes that the kernel reports as not taken by the peer, if it reports any.
     not_taken: Option<NotTaken>,
     blocked: Option<Waker>,
 }
 
-/// The sending half that belongs to it.
+/// The sending half that writes to a [`Wire`].
 struct Half(Rc<RefCell<Wire>>);
 
 impl Wire {
@@ -121,24 +122,24 @@ fn shared(data: &[&str]) -> Arc<Shared> {
     batch.take(None, |_| true).next().unwrap().1
 }
 
-/// Runs in a clock that stands still unless moved, or unless everything waits for it.
+/// Runs a test on a paused clock, which moves only when the test advances it or when all tasks wait.
 fn in_paused_time(run: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .unwrap()
-        // Of its own time: where everything waits for nothing, an end comes at once.
+        // The timeout is in paused time: if nothing can make progress, it fires at once.
         .block_on(async { tokio::time::timeout(Duration::from_hours(1), run).await.expect("an end") });
 }
 
-/// Writes what goes at once, then the rest as the wire takes it.
+/// Writes what the wire takes at once, then the rest as the wire takes it.
 async fn write_all(outbox: &Rc<RefCell<Outbox>>, wire: &Rc<RefCell<Wire>>) {
     at_once(|cx| outbox.borrow_mut().write_now(cx)).unwrap();
     while outbox.borrow_mut().wants_carrying() {
         let carrying = carry(outbox);
         tokio::pin!(carrying);
-        // A wire that said "not now" is ready again at once.
+        // A wire that blocked is ready again at once.
         let wake = poll_fn(|_| {
             if let Some(waker) = wire.borrow_mut().blocked.take() {
                 waker.wake();
@@ -208,7 +209,7 @@ fn what_an_unframed_client_got_and_is_to_get_is_ended_when_it_turns_out_to_be_a_
         write_all(&outbox, &wire).await;
         assert_eq!(wire.borrow().text(), "a | b | echo | one\na | b | echo | two\na | b | echo | three\n");
     });
-    // In the middle of a message, only that one is ended; before the first, nothing is.
+    // In the middle of a message, only that message gets a newline; before the first message, none is added.
     in_paused_time(async {
         let (outbox, wire) = outbox(Kind::Unframed, 1000, &[5]);
         outbox.borrow_mut().put(&line("one"));
@@ -237,14 +238,14 @@ fn the_memory_of_what_is_queued_is_counted_with_what_each_piece_takes() {
         }
         let lines = 3 * ("a | b | echo | one\n".len() + 96);
         assert_eq!(total.load(Ordering::Relaxed), 7 + lines as u64);
-        // A batch is shared: only its place in the queue counts.
+        // A batch is shared: only its entry in the queue counts.
         let shared = shared(&["two", "three"]);
         at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
         assert_eq!(total.load(Ordering::Relaxed), 7 + lines as u64 + 96);
         advance(Duration::from_secs(9)).await;
         let weight = outbox.borrow().weight(Instant::now());
         assert_eq!(weight, (lines + 96, Duration::from_secs(9)));
-        // One whole piece and a part of the next are written.
+        // The wire takes one whole piece and a part of the next.
         wire.borrow_mut().takes = [19, 1].into_iter().chain([0; 100]).collect();
         at_once(|cx| outbox.borrow_mut().write_now(cx)).unwrap();
         let weight = outbox.borrow().weight(Instant::now());
@@ -261,7 +262,7 @@ fn a_part_of_a_batch_that_was_copied_for_one_outbox_counts_with_its_bytes() {
     let texts: Vec<String> = (0..100).map(|number| format!("{number:04}")).collect();
     let shared = shared(&texts.iter().map(String::as_str).collect::<Vec<_>>());
     let line = "a | b | echo | 0000\n".len();
-    // All but one message: a line client shares it. A telnet client and a WebSocket have other bytes.
+    // For all but one message, a line client shares the batch. A telnet client and a WebSocket have other bytes.
     for (kind, range, bytes) in [
         (Kind::Line, 0..100, 96),
         (Kind::Line, 1..100, 96),
@@ -286,13 +287,14 @@ fn more_than_the_limit_is_full_until_a_little_is_gone_and_half_is_busy_until_a_q
         let (outbox, wire) = outbox(Kind::Line, 40, &[0, 20, 0, 0]);
         let shared = shared(&["one", "two", "three"]);
         at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
-        // Asked once more, the socket took 20 of 59 bytes: not more than the limit is left.
+        // When polled again, the socket took 20 of 59 bytes, so the rest is below the limit.
         assert_eq!(outbox.borrow_mut().take_pressure(), Some(Level::Busy));
         at_once(|cx| outbox.borrow_mut().send_line(&line("four"), cx)).unwrap();
         assert_eq!(outbox.borrow_mut().take_pressure(), Some(Level::Full));
         assert_eq!(outbox.borrow_mut().take_pressure(), None);
         assert!(outbox.borrow_mut().wants_carrying());
-        // 59: full still. 39: also, less than a sixteenth of the limit is free. 37: not any more. 10: calm.
+        // At 59 bytes it is full. At 39 it still is: less than a sixteenth of the limit is free. At 37 it is busy, at
+        // 10 calm.
         wire.borrow_mut().takes.extend([20, 2, 17, 10]);
         assert_eq!(carry(&outbox).await.unwrap(), Carried::Change(Level::Busy));
         assert_eq!(outbox.borrow().queued(), 37);
@@ -348,7 +350,7 @@ fn one_whose_other_end_acknowledges_what_the_kernel_holds_is_not_stuck() {
         at_once(|cx| outbox.borrow_mut().send_shared(&shared(&["one"]), cx)).unwrap();
         assert!(outbox.borrow_mut().wants_carrying());
         let began = Instant::now();
-        // A slow line: 1,000 bytes now and then, until there is no more.
+        // A slow line acknowledges 1,000 bytes every half grace period, five times.
         let line = async {
             for _ in 0..5 {
                 tokio::time::sleep(GRACE / 2).await;
@@ -360,7 +362,7 @@ fn one_whose_other_end_acknowledges_what_the_kernel_holds_is_not_stuck() {
             carried = carry(&outbox) => assert_eq!(carried.unwrap(), Carried::Stuck),
             () = line => {}
         }
-        // The last was seen at the end of the third grace; nothing came in the fourth.
+        // The last progress is seen at the end of the third grace period; none is seen in the fourth.
         assert_eq!(began.elapsed(), 4 * GRACE);
     });
 }
@@ -440,7 +442,7 @@ fn last_words_may_come_after_the_queue_was_dropped_and_its_task_has_woken() {
         let shared = shared(&["two", "three"]);
         at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
         assert!(outbox.borrow_mut().wants_carrying());
-        // The task waits for the gap when the queue of who is jammed is dropped.
+        // The task waits for the gap when the queue is dropped.
         let mut carrying = Box::pin(carry(&outbox));
         assert!((&mut carrying).now_or_never().is_none());
         outbox.borrow_mut().jam();
@@ -486,7 +488,7 @@ fn closing_reaches_a_session_whose_data_path_is_jammed() {
         outbox.borrow_mut().put(&line("one"));
         at_once(|cx| outbox.borrow_mut().write_now(cx)).unwrap();
         assert!(outbox.borrow_mut().wants_carrying());
-        // The task is waiting for the socket, without a deadline, when the end comes.
+        // The task waits for the socket without a deadline when the session ends.
         let close = async {
             outbox.borrow_mut().close(1000, Instant::now() + Duration::from_secs(3));
             std::future::pending::<()>().await;
@@ -514,7 +516,7 @@ fn what_is_put_in_while_a_task_waits_for_the_socket_does_not_take_its_place() {
             at_once(|cx| outbox.borrow_mut().write_now(cx)).unwrap();
             let shared = shared(&["three"]);
             at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
-            // The socket has room again: it wakes whoever asked last.
+            // The socket has room again and wakes the task that polled it last.
             wire.borrow_mut().blocked.take().unwrap().wake();
             std::future::pending::<()>().await;
         };

@@ -1,4 +1,4 @@
-//! [`Weight`]: the memory that one outbox takes, counted into that of all outboxes.
+//! [`Weight`]: the memory of one outbox, also counted into the sum over all outboxes.
 
 use std::{
     sync::{
@@ -13,20 +13,20 @@ use tokio::time::Instant;
 
 use super::Outbox;
 
-/// What a queued piece takes beside its bytes: 40 bytes in a queue that has room for up to twice as many, and 16 of the
-/// allocator for bytes of its own.
+/// Memory of a queued piece beside its bytes: 40 bytes in a queue with room for up to twice as many pieces, and 16
+/// bytes of the allocator for bytes of its own.
 const PIECE_BYTES: usize = 96;
 
-/// Something queued.
+/// A part of the queue.
 pub(super) struct Piece {
     pub bytes: Bytes,
-    /// The bytes that were allocated for it alone: none where it is a part of a batch, which other outboxes share and which
-    /// is bounded by what a single outbox may hold.
+    /// Bytes that were allocated for this piece alone. 0 for a part of a batch: other outboxes share the batch, and
+    /// the limit of a single outbox bounds it.
     pub owned: usize,
 }
 
 impl Piece {
-    /// The memory that it takes in a queue.
+    /// The memory of the piece in a queue.
     pub fn memory(&self) -> usize {
         self.owned + PIECE_BYTES
     }
@@ -44,14 +44,14 @@ impl Piece {
 #[derive(Default)]
 pub(super) struct Weight {
     bytes: usize,
-    /// When the queue began, or when something of it was written last.
+    /// When the queue became non-empty, or when part of it was last written.
     since: Option<Instant>,
     /// The sum over all outboxes of the server, where that is bounded.
     total: Option<Arc<AtomicU64>>,
 }
 
 impl Weight {
-    /// Pieces of this memory were queued. All pieces of one call together: the total is shared by all threads.
+    /// Adds the memory of queued pieces. Called once for all pieces of a delivery, because all threads share the sum.
     pub fn add(&mut self, bytes: usize) {
         if bytes == 0 {
             return;
@@ -65,17 +65,17 @@ impl Weight {
         }
     }
 
-    /// Pieces of this memory left the queue.
+    /// Subtracts the memory of pieces that left the queue.
     pub fn take(&mut self, bytes: usize) {
         self.subtract(bytes);
     }
 
-    /// The queue is dropped.
+    /// Subtracts everything, because the queue is dropped.
     pub fn clear(&mut self) {
         self.subtract(self.bytes);
     }
 
-    /// Something of the queue was written.
+    /// Records that part of the queue was written at `now`.
     pub fn moved(&mut self, now: Instant) {
         self.since = Some(now);
     }
@@ -98,12 +98,12 @@ impl Drop for Weight {
 }
 
 impl Outbox {
-    /// Counts its memory into this sum. To be called while it is empty.
+    /// Adds the memory of this outbox to `total` from here on. Must be called while the outbox is empty.
     pub fn count_into(&mut self, total: Arc<AtomicU64>) {
         self.memory.total = Some(total);
     }
 
-    /// The bytes of memory that it takes, and for how long it has taken nothing off its queue.
+    /// The memory in bytes, and how long the socket has taken nothing off the queue.
     #[must_use]
     pub fn weight(&self, now: Instant) -> (usize, Duration) {
         (

@@ -1,8 +1,8 @@
-//! Over a stream that takes bytes before its socket does, as TLS does.
+//! Tests over a stream that, like TLS, accepts bytes before its socket does.
 
 use super::*;
 
-/// Takes everything, passes it on as [`Half`] takes it.
+/// Accepts every byte and passes it on as [`Half`] takes it.
 struct Holding {
     held: Vec<u8>,
     half: Half,
@@ -83,7 +83,7 @@ fn what_is_held_back_is_carried_to_the_last_byte() {
         assert_eq!(wire.borrow().text(), "a |");
         write_all(&outbox, &wire).await;
         assert_eq!(wire.borrow().text(), "a | b | echo | 1\n");
-        // More can follow, in order.
+        // Later lines follow in order.
         at_once(|cx| outbox.borrow_mut().send_line(&line("2"), cx)).unwrap();
         assert_eq!(wire.borrow().text(), "a | b | echo | 1\na | b | echo | 2\n");
     });
