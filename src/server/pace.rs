@@ -1,12 +1,12 @@
-//! [`Pace`]: when a batch goes out.
+//! [`Pace`]: decides when a batch is sent to the couriers.
 //!
-//! A write costs nearly the same whether it carries one message or a hundred. So under load the batches are made larger,
-//! not more: one with broadcasts waits until the couriers are done with the one before, and gathers what comes
-//! meanwhile. And if a fan-out takes milliseconds and its senders keep several messages on the way, the next batch also
-//! waits a moment for those that are just arriving. After a single message nothing is waited for.
+//! A write costs nearly the same whether it carries one message or a hundred. So under load batches become larger,
+//! not more frequent: a batch with broadcasts waits until the couriers have delivered the one before, and gathers
+//! what arrives meanwhile. If a fan-out takes milliseconds and its senders keep several messages in flight, the next
+//! batch also waits a moment for messages that are just arriving. After a single message there is no wait.
 //!
-//! What is for single sessions goes beside that, up to a bound. So no more than two batches and those
-//! bytes are ever between the Registry and an outbox, and what outboxes report of themselves is never older than that.
+//! Batches for single sessions bypass that, up to a bound in bytes. So at most two batches and those bytes are ever
+//! between the `Registry` and an outbox, and the fill levels that outboxes report are never older than that.
 
 use std::{
     sync::{
@@ -23,83 +23,84 @@ use tokio::{
 
 use super::tally::Tally;
 
-/// The least time that can be waited: timers count milliseconds.
+/// The shortest possible wait: timers have a resolution of 1 ms.
 const TICK: Duration = Duration::from_millis(1);
 
-/// The share of a fan-out's time that the next one may wait for more messages, one in so many. After fan-outs of which
-/// that is less than a tick, nothing is waited for.
+/// Divisor: the fraction of a fan-out's time for which the next batch may wait for more messages. If that is less
+/// than a tick, there is no wait.
 const SHARE: u32 = 2;
 
-/// The longest that more messages are waited for, however long the fan-out took.
+/// Upper bound of the wait for more messages, however long the fan-out took.
 const LONGEST: Duration = Duration::from_millis(10);
 
-/// When batches go out.
+/// The schedule of batches.
 #[derive(Debug)]
 pub struct Pace {
-    /// One permit: that of a batch with broadcasts, until the last courier is done with it.
+    /// A single permit: a batch with broadcasts holds it until the last courier has delivered the batch.
     way: Arc<Semaphore>,
-    /// For the others, a permit for each byte.
+    /// Permits for batches without broadcasts, one for each byte.
     beside: Arc<Semaphore>,
     beside_bytes: u32,
-    /// When the last batch went out.
+    /// When the last batch with broadcasts was sent.
     went: Option<Instant>,
-    /// How long it was on its way, in microseconds.
+    /// How long its delivery took, in microseconds.
     took: Arc<AtomicU64>,
-    /// How many broadcasts the next one is likely to hold.
+    /// How many broadcasts the next batch is likely to hold.
     expected: usize,
     gathering: Option<Gathering>,
 }
 
-/// More broadcasts are waited for.
+/// A wait for more broadcasts.
 #[derive(Clone, Copy, Debug)]
 struct Gathering {
-    /// So long.
+    /// The end of the wait.
     until: Instant,
-    /// How many there were at first.
+    /// The number of broadcasts when the wait began.
     first: usize,
 }
 
-/// What a batch holds.
+/// The contents of a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
-    /// Messages for all.
+    /// The number of broadcasts.
     pub broadcasts: usize,
-    /// Bytes, messages for single sessions included.
+    /// The bytes of all messages, including those for single sessions.
     pub bytes: usize,
-    /// Nothing more is put in.
+    /// The batch accepts nothing more.
     pub is_full: bool,
 }
 
-/// What to do with a batch.
+/// The next step for a batch.
 #[derive(Debug)]
 pub enum Next {
-    /// Send it. This goes with it until it is carried.
+    /// Send the batch. The ticket goes with it until it is delivered.
     Go(Ticket),
-    /// Look again when this is over.
+    /// Ask again when this wait is over.
     Wait(Wait),
 }
 
-/// What a batch waits for.
+/// The event that a batch waits for.
 #[derive(Debug)]
 pub enum Wait {
-    /// Until so many of these permits are there.
+    /// This many permits of the semaphore become available.
     Turn(Arc<Semaphore>, u32),
-    /// A tick, for more broadcasts.
+    /// A tick passes, in which more broadcasts may arrive.
     More,
 }
 
-/// A batch on its way.
+/// Accompanies a batch that is being delivered; dropped when the last courier is done.
 #[derive(Debug)]
 pub struct Ticket {
-    /// Of one with broadcasts: since when, and where to leave how long it took.
+    /// For a batch with broadcasts: when it was sent, and where to store how long delivery took.
     timing: Option<(Instant, Arc<AtomicU64>)>,
-    /// Since when its broadcasts were waiting, and where to count how long it took them to be carried.
+    /// When the first of its broadcasts was received, and where to count how long their fan-out took.
     counting: Option<(Instant, Arc<Tally>)>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Pace {
-    /// At the start. Of batches without broadcasts, so many bytes may be on their way.
+    /// Creates a schedule that lets at most `beside_bytes` bytes of batches without broadcasts be in delivery. A
+    /// larger batch counts as `beside_bytes`.
     #[must_use]
     pub fn new(beside_bytes: usize) -> Self {
         let beside_bytes = u32::try_from(beside_bytes).unwrap_or(u32::MAX);
@@ -114,7 +115,7 @@ impl Pace {
         }
     }
 
-    /// What to do with this batch, which holds so many broadcasts and bytes.
+    /// Decides about a batch with this load.
     pub fn next(&mut self, Load { broadcasts, bytes, is_full }: Load) -> Next {
         if broadcasts == 0 {
             let share = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.beside_bytes);
@@ -132,7 +133,7 @@ impl Pace {
             return Next::Wait(Wait::More);
         }
         self.expected = match self.gathering.take() {
-            // Some came, but not in time to be as many as expected: half of those missing may be in time next.
+            // Some messages arrived, but fewer than expected: half of the missing ones may arrive in time next.
             Some(Gathering { first, .. }) if broadcasts > first => {
                 (self.expected + broadcasts).div_ceil(2).max(broadcasts)
             }
@@ -142,8 +143,9 @@ impl Pace {
         Next::Go(Ticket { timing: Some((now, Arc::clone(&self.took))), counting: None, _permit: permit })
     }
 
-    /// More are waited for right after a long fan-out if there are fewer than expected. That none come for a while says
-    /// little: who reads from many connections answers when it is through with all of them.
+    /// Decides whether to wait for more broadcasts: only right after a long fan-out, and if there are fewer than
+    /// expected. A pause without new messages says little, because a program that reads from many connections answers
+    /// after it has read them all.
     fn gather(&self, broadcasts: usize, now: Instant) -> Option<Gathering> {
         if broadcasts >= self.expected {
             return None;
@@ -159,19 +161,19 @@ impl Pace {
 }
 
 impl Wait {
-    /// Waits.
+    /// Returns when the wait is over.
     pub async fn over(self) {
         match self {
-            // Who waits only looks again: the permit is given back at once.
+            // Release the permits at once: the caller asks [`Pace::next`] again.
             Self::Turn(way, share) => drop(way.acquire_many_owned(share).await),
-            // Rounded up to the next tick.
+            // The timer rounds this up to the next tick.
             Self::More => sleep(TICK / 2).await,
         }
     }
 }
 
 impl Ticket {
-    /// The same, which is counted when it is carried. The first of its broadcasts was taken at `since`.
+    /// Has the ticket count the fan-out of its batch, whose first broadcast was received at `since`.
     #[must_use]
     pub fn counting(self, since: Instant, tally: &Arc<Tally>) -> Self {
         let mut ticket = self;
@@ -202,7 +204,7 @@ mod tests {
     const BESIDE_BYTES: usize = 1000;
     const LONG: Duration = Duration::from_millis(10);
 
-    /// Sends a batch that is on its way for so long.
+    /// Sends a batch whose delivery takes `length`.
     async fn carry(pace: &mut Pace, broadcasts: usize, length: Duration) {
         let ticket = go(pace, broadcasts);
         advance(length).await;
@@ -242,7 +244,7 @@ mod tests {
         let (mut pace, tally) = (Pace::new(BESIDE_BYTES), Arc::<Tally>::default());
         let first = go(&mut pace, 1);
         let taken = Instant::now();
-        // It waits for the one before.
+        // The second batch waits for the first.
         advance(LONG).await;
         drop(first);
         let second = go(&mut pace, 1).counting(taken, &tally);
@@ -250,7 +252,7 @@ mod tests {
         assert_eq!(tally.fan_outs().sum, 0);
         drop(second);
         assert_eq!(u128::from(tally.fan_outs().sum), (2 * LONG).as_nanos());
-        // What is for single sessions is not timed.
+        // Batches for single sessions are not timed.
         drop(go(&mut pace, 0).counting(taken, &tally));
         assert_eq!(tally.fan_outs().steps.iter().map(|(_, count)| count).sum::<u64>(), 1);
     }
@@ -261,7 +263,7 @@ mod tests {
         let single = |bytes| Load { broadcasts: 0, bytes, is_full: false };
         let Next::Go(half) = pace.next(single(BESIDE_BYTES / 2)) else { panic!("waits") };
         let Next::Go(other) = pace.next(single(BESIDE_BYTES / 2)) else { panic!("waits") };
-        // However large: it goes when nothing else is on its way.
+        // A batch above the bound goes once no other batch is in delivery.
         let Next::Wait(wait) = pace.next(single(10 * BESIDE_BYTES)) else { panic!("goes") };
         let mut over = watch(wait);
         drop(half);
@@ -273,7 +275,7 @@ mod tests {
         assert!(matches!(pace.next(single(0)), Next::Go(_)), "nothing but joins and leaves");
     }
 
-    /// Polls a wait and tells whether it is over.
+    /// Returns a function that polls a wait and returns whether it is over.
     fn watch(wait: Wait) -> impl FnMut() -> bool {
         let mut over = Box::pin(wait.over());
         move || over.as_mut().now_or_never().is_some()

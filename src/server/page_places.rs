@@ -1,4 +1,4 @@
-//! [`PagePlaces`]: which connections ask for the page, and which one gives way when there are too many.
+//! [`PagePlaces`]: bounds the number of connections that ask for the page, and picks the one to close for a newcomer.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -11,8 +11,8 @@ use super::{block::Block, eviction::Occupants, who::Peer};
 
 /// The places of connections that ask for the page. Clones share them.
 ///
-/// Where all are taken, the oldest idle connection of the address that holds most gives way to a newcomer: one address
-/// keeps no other out, however often it renews its connections.
+/// When all places are taken, a newcomer displaces the oldest idle connection of the address block that holds most.
+/// So no address can keep others out, however often it renews its connections.
 #[derive(Clone)]
 pub struct PagePlaces {
     most: usize,
@@ -25,7 +25,7 @@ struct Taken {
     displaced: CancellationToken,
 }
 
-/// One place, until this is dropped.
+/// A taken place, released on drop.
 pub struct PagePlace {
     number: u64,
     table: Arc<Mutex<Occupants<Taken>>>,
@@ -34,14 +34,14 @@ pub struct PagePlace {
 }
 
 impl PagePlaces {
-    /// `most` places, all of them free.
+    /// Creates `most` free places.
     #[must_use]
     pub fn new(most: usize) -> Self {
         Self { most, table: Arc::default() }
     }
 
-    /// A place for a connection, and which one had to give way to it. `None` if none may: all others are being answered,
-    /// or belong to addresses that hold no more than this one.
+    /// Takes a place. Also returns the peer of the connection that was displaced, if any. `None` if no connection can
+    /// be displaced, as decided by [`Occupants::victim`].
     #[must_use]
     pub fn take(&self, peer: Peer) -> Option<(PagePlace, Option<Peer>)> {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,7 +55,8 @@ impl PagePlaces {
     }
 }
 
-/// Displaces one connection in favour of a newcomer from this address block. Returns its peer, or `None` if none gives way.
+/// Displaces one connection in favour of a newcomer from this address block. Returns its peer, or `None` if no
+/// connection can be displaced.
 fn displace(table: &mut Occupants<Taken>, newcomer: Block) -> Option<Peer> {
     let number = table.victim(newcomer, usize::MAX, |taken| !taken.is_busy.load(Ordering::Relaxed))?;
     let taken = table.remove(number)?;
@@ -64,13 +65,13 @@ fn displace(table: &mut Occupants<Taken>, newcomer: Block) -> Option<Peer> {
 }
 
 impl PagePlace {
-    /// To be true while a request is being answered.
+    /// The flag that must be set while a request is being answered.
     #[must_use]
     pub fn is_busy(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.is_busy)
     }
 
-    /// Cancelled when this connection has to give way.
+    /// A token that is cancelled when this connection is displaced.
     #[must_use]
     pub fn displaced(&self) -> CancellationToken {
         self.displaced.clone()
@@ -118,7 +119,7 @@ mod tests {
         let (newcomer, displaced) = places.take(peer("192.0.2.3")).expect("a place");
         assert_eq!(displaced.map(|peer| peer.ip()), Some("192.0.2.1".parse().unwrap()));
         assert!(is_displaced(&most[1]) && !is_displaced(&most[0]) && !is_displaced(&most[2]));
-        // The place is free once, and not again when its connection is gone.
+        // A displaced connection frees its place once, and not again when it is dropped.
         drop(most);
         let again: Vec<_> = (0..2).map(|_| take(&places, "192.0.2.1")).collect();
         assert!(!is_displaced(&other) && !is_displaced(&newcomer) && !again.iter().any(is_displaced));
@@ -157,7 +158,7 @@ mod tests {
         let other = take(&places, "2001:db8:0:1::1");
         let newcomer = take(&places, "192.0.2.1");
         assert!(is_displaced(&network[0]) && !is_displaced(&network[1]) && !is_displaced(&other));
-        // All hold one: the oldest that is idle gives way, and none that is being answered.
+        // Each block holds one place: the oldest idle connection is displaced, and no busy one.
         answer(&network[1]);
         let next = take(&places, "192.0.2.2");
         assert!(!is_displaced(&network[1]) && is_displaced(&other));

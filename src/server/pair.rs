@@ -1,4 +1,5 @@
-//! [`Pair`]: both actors on one thread, without sockets; [`Pipe`]: a connection to them. For tests and for fuzzing.
+//! A registry and a courier on one thread without sockets ([`Pair`]), and connections to them ([`Pipe`]), for tests
+//! and fuzzing.
 
 use std::{io, sync::Arc};
 
@@ -31,21 +32,21 @@ pub use super::vigil::Notice;
 
 /// A registry and one courier.
 pub struct Pair {
-    /// The one.
+    /// The registry.
     pub registry: Addr<Registry>,
-    /// The other.
+    /// The courier.
     pub courier: Addr<Courier>,
-    /// What they count.
+    /// The counters of both.
     pub tally: Arc<Tally>,
 }
 
 impl Pair {
-    /// Starts both on this thread. Who listens to `notify` learns of their death.
+    /// Starts both actors on this thread. The receiver of `notify` learns when one dies.
     pub fn start(config: &Config, notify: &UnboundedSender<Notice>) -> Self {
         Self::with(config, None, notify)
     }
 
-    /// The same, with what carries streams.
+    /// As [`Self::start`], with a relay for streams.
     pub fn with(config: &Config, studio: Option<Studio>, notify: &UnboundedSender<Notice>) -> Self {
         let (config, log) = (InForce::new(config.clone()), Logger::root(Discard, o!()));
         let tally = Arc::<Tally>::default();
@@ -63,7 +64,7 @@ impl Pair {
                 log: log.clone(),
             };
             let vigil = Vigil::new("courier", notify.clone());
-            // Nobody asks for the page here.
+            // No connection asks for the page here.
             let (admissions, _) = tokio::sync::mpsc::unbounded_channel();
             Courier::new(0, surroundings, registry.clone().recipient(), admissions, None, vigil)
         });
@@ -82,7 +83,7 @@ impl Pair {
     }
 }
 
-/// A connection that is a pipe within the program.
+/// Tells a courier to serve one end of an in-memory pipe.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct TakeIn(DuplexStream, SessionId, Manner);
@@ -109,21 +110,21 @@ impl Handler<TakeIn> for Courier {
     }
 }
 
-/// The other end of such a connection.
+/// The client's end of an in-memory connection.
 pub struct Pipe {
-    /// What the server says.
+    /// The output of the server.
     pub reader: ReadHalf<DuplexStream>,
-    /// What it is told.
+    /// The input of the server.
     pub writer: WriteHalf<DuplexStream>,
 }
 
 impl Pipe {
-    /// A connection of this many bytes' room each way.
+    /// Opens a connection that buffers `room` bytes each way.
     pub fn to(courier: &Addr<Courier>, id: u64, room: usize) -> Self {
         Self::speaking(Manner::Lines { certified: None }, courier, id, room)
     }
 
-    /// One that speaks in a certain way.
+    /// Opens a connection that speaks in the given manner.
     pub fn speaking(manner: Manner, courier: &Addr<Courier>, id: u64, room: usize) -> Self {
         let (ours, theirs) = duplex(room);
         courier.do_send(TakeIn(theirs, SessionId(id), manner));

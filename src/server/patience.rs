@@ -1,7 +1,7 @@
-//! [`Patience`]: how long a session's inbox waits for what, and [`Waits`]: what it waits for now.
+//! [`Patience`]: the read timeouts of sessions, and [`Waits`]: the current deadlines of one session.
 //!
-//! All that one session waits for shares one timer. A session that has waited for nothing for a while has none, so an
-//! idle one has one only where `limits.idle_timeout` is on.
+//! All deadlines of a session share one timer, which is dropped once it fires with no deadline left. So an idle
+//! session has a timer only if `limits.idle_timeout` is on.
 
 use std::{
     pin::Pin,
@@ -13,57 +13,57 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::config::Config;
 
-/// How long to wait for what.
+/// The read timeouts of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// `compat.unframed_wait`: silence that ends an unframed message.
+    /// Silence that ends an unframed message (`compat.unframed_wait_ms`).
     pub silence: Duration,
-    /// `limits.line_timeout`: for the end of a line. Zero: for ever.
+    /// Time for the rest of a line (`limits.line_timeout`). Zero: unlimited.
     pub line: Duration,
-    /// `limits.idle_timeout`: for anything. Zero: for ever.
+    /// Time without any input (`limits.idle_timeout`). Zero: unlimited.
     pub idle: Duration,
 }
 
 impl Patience {
-    /// As configured.
+    /// The configured timeouts.
     #[must_use]
     pub fn of(Config { limits, compat, .. }: &Config) -> Self {
         Self { silence: compat.unframed_wait, line: limits.line_timeout, idle: limits.idle_timeout }
     }
 }
 
-/// What was waited for in vain.
+/// The kind of a timeout that fired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lapse {
-    /// More of an unframed message.
+    /// No more of an unframed message arrived.
     Silence,
-    /// The end of a line.
+    /// The end of a line did not arrive.
     Line,
-    /// Anything.
+    /// No input arrived.
     Idle,
 }
 
-/// What is waited for, each until when.
+/// The deadlines of one session.
 #[derive(Default)]
 pub struct Waits(Option<Box<Timed>>);
 
 struct Timed {
-    /// Set to the first of those below, or to something before that has passed.
+    /// Fires at the earliest of the deadlines below, or before it.
     timer: Pin<Box<Sleep>>,
     silence: Option<Instant>,
-    /// And the number of the line.
+    /// The number of the unfinished line, and its deadline.
     line: Option<(u32, Instant)>,
     idle: Option<Instant>,
 }
 
 impl Waits {
-    /// Something came. From here on, silence counts if `silence` is given, and idleness if `idle` is.
+    /// Records that input arrived. Restarts the silence and idle timeouts that are given, and cancels the others.
     pub fn begin(&mut self, silence: Option<Duration>, idle: Option<Duration>) {
         if silence.is_none() && idle.is_none() {
             if let Some(timed) = &mut self.0 {
                 (timed.silence, timed.idle) = (None, None);
             }
-            // The clock is not read for what is off.
+            // The clock is not read for timeouts that are off.
             return;
         }
         let now = Instant::now();
@@ -73,7 +73,8 @@ impl Waits {
         (timed.silence, timed.idle) = (silence, idle);
     }
 
-    /// The line of this number, if any, is not whole yet. Its time runs from when that was first said.
+    /// Sets the deadline of the unfinished line with this number, `length` after the first call for it. `None`: no
+    /// line is unfinished.
     pub fn watch_line(&mut self, number: Option<u32>, length: Duration) {
         match (number, &mut self.0) {
             (None, None) => {}
@@ -86,29 +87,29 @@ impl Waits {
         }
     }
 
-    /// Whether anything is waited for.
+    /// Whether a timer exists.
     #[cfg(test)]
     pub fn are_timed(&self) -> bool {
         self.0.is_some()
     }
 
-    /// With the timer set to `due` if there was none.
+    /// The deadlines, with a timer at `due` if there was none.
     fn timed(&mut self, due: Instant) -> &mut Timed {
         self.0.get_or_insert_with(|| {
             Box::new(Timed { timer: Box::pin(sleep_until(due)), silence: None, line: None, idle: None })
         })
     }
 
-    /// What was waited for in vain, once something was; that is then waited for no more.
+    /// Returns a timeout that fired, and cancels it.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Lapse> {
         let Some(timed) = &mut self.0 else { return Poll::Pending };
         let Some((lapse, due)) = timed.first() else {
-            // It stays until it runs out, for the next line that comes in parts: with a fast sender, many do.
+            // The timer stays until it fires, for the next line that arrives in parts: from a fast sender many do.
             ready!(timed.timer.as_mut().poll(cx));
             self.0 = None;
             return Poll::Pending;
         };
-        // A timer that runs out early is set again: that is rarer than what it waits for is put off.
+        // A timer that fires early is set again. That is rarer than a deadline being postponed.
         while timed.timer.deadline() != due {
             if timed.timer.deadline() < due && timed.timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
@@ -126,7 +127,7 @@ impl Waits {
 }
 
 impl Timed {
-    /// What is due first. Of two at once, silence: it may end the line.
+    /// The earliest deadline. Of two at one time silence comes first, because it may end the line.
     fn first(&self) -> Option<(Lapse, Instant)> {
         let line = self.line.map(|(_, due)| due);
         [(Lapse::Silence, self.silence), (Lapse::Line, line), (Lapse::Idle, self.idle)]

@@ -1,4 +1,4 @@
-//! [`Place`]: what a courier knows of one session, and how it gets its share of a batch.
+//! [`Place`]: what a courier knows of one session, and how the session gets its share of a batch.
 
 use std::{
     cell::RefCell,
@@ -24,102 +24,103 @@ use super::{
 };
 use crate::protocol::{Kind, Line, websocket};
 
-/// Pings that a WebSocket may leave unanswered in a row.
+/// Pings in a row that a WebSocket may leave unanswered.
 const MAX_UNANSWERED_PINGS: u8 = 2;
 
-/// Whether a WebSocket answers its pings.
+/// Tracks whether a WebSocket answers its pings.
 struct Pings {
-    /// Whether something came from the other end since the last ping.
+    /// Whether bytes arrived from the peer since the last ping.
     pulse: Pulse,
     unanswered: u8,
 }
 
-/// How the Registry is told of outboxes that are full. By the courier itself, so that it knows before the batch that
-/// filled one counts as carried.
+/// Reports the fill level of an outbox to the `Registry`. The courier itself reports, so that the `Registry` knows
+/// before the batch that filled the outbox counts as delivered.
 pub type Report = Rc<dyn Fn(Pressure)>;
 
-/// What the delivery of one batch came to.
+/// The outcome of delivering one batch.
 #[derive(Default)]
 pub struct Done {
-    /// Whose places are to be closed, by slot, and why.
+    /// The slots to close, and why.
     pub closed: Vec<(usize, CloseReason)>,
-    /// How much was sent or queued, to all together.
+    /// Messages and bytes that were sent or queued, summed over all sessions.
     pub delivered: Volume,
-    /// The most bytes that wait in one outbox.
+    /// The most bytes queued in one outbox.
     pub fullest: usize,
 }
 
-/// One session's place at its courier.
+/// The place of one session at its courier.
 pub struct Place {
     seat: Seat,
     report: Report,
     session: Addr<Session>,
     outbox: Rc<RefCell<Outbox>>,
-    /// It was given its name.
+    /// The session has its name.
     joined: bool,
-    /// Broadcasts are for it: it has its name, and takes what it is sent.
+    /// The session receives broadcasts, because it has joined.
     hears: bool,
-    /// Until when the kernel asks its other end whether it is still there.
+    /// When the running probe of its peer is over; `None` without a probe.
     probed_until: Option<Instant>,
-    /// Present for a WebSocket. Boxed because other sessions pay for the place, too.
+    /// Present for a WebSocket. Boxed because every place has this field.
     pings: Option<Box<Pings>>,
 }
 
 impl Place {
-    /// A place for someone without a name.
+    /// A place for a session without a name.
     #[must_use]
     pub fn new(seat: Seat, session: Addr<Session>, outbox: Outbox, report: Report) -> Self {
         let outbox = Rc::new(RefCell::new(outbox));
         Self { seat, report, session, outbox, joined: false, hears: false, probed_until: None, pings: None }
     }
 
-    /// Pings are to be answered from now on, which this pulse shows.
+    /// Expects answers to pings from now on; any input sets `pulse`.
     pub fn watch_pings(&mut self, pulse: Pulse) {
         self.pings = Some(Box::new(Pings { pulse, unanswered: 0 }));
     }
 
-    /// Whose it is.
+    /// The session's ID.
     #[must_use]
     pub fn id(&self) -> SessionId {
         self.seat.id
     }
 
-    /// The memory that its outbox takes, if any.
+    /// The memory of its outbox; `None` if the outbox is empty.
     #[must_use]
     pub fn weigh(&self, now: Instant) -> Option<Heavy> {
         let (bytes, idle) = self.outbox.borrow().weight(now);
         (bytes > 0).then_some(Heavy { seat: self.seat, bytes, idle })
     }
 
-    /// The actor whose it is.
+    /// The session's actor.
     #[must_use]
     pub fn session(&self) -> &Addr<Session> {
         &self.session
     }
 
-    /// How its messages are framed from here on.
+    /// Sets the framing of the session's messages from here on.
     pub fn reframe(&mut self, kind: Kind) {
         self.tell(|outbox| outbox.set_kind(kind));
     }
 
-    /// What its session asks for waits for its outbox, which is to take something within the grace.
+    /// Applies the grace period to the outbox, because the session's own requests wait for it to drain.
     pub fn lose_patience(&self) {
         self.outbox.borrow_mut().lose_patience();
     }
 
-    /// From here on its outbox takes whatever comes: the session ends soon, and has a deadline for that.
+    /// Removes the limit of the outbox: the server is shutting down, so the session ends soon, and its end has a
+    /// deadline.
     pub fn lift_bounds(&self) {
         self.outbox.borrow_mut().lift_bounds();
     }
 
-    /// Puts something into the outbox and writes what can be written.
+    /// Lets `put` queue output, and writes what the socket takes at once.
     pub fn tell(&mut self, put: impl FnOnce(&mut Outbox)) {
         put(&mut self.outbox.borrow_mut());
         let outcome = at_once(|cx| self.outbox.borrow_mut().write_now(cx));
         self.see_to(outcome);
     }
 
-    /// What this session gets of a batch. Returns why its place is to be closed, if it is.
+    /// Delivers this session's share of a batch. Returns the reason if the place is to be closed.
     pub fn deliver(
         &mut self,
         shared: &Shared,
@@ -152,7 +153,7 @@ impl Place {
         closed
     }
 
-    /// The line that is all this session gets of a batch, if it gets no more than one of its own.
+    /// The line, if this session gets nothing but a single line of its own out of the batch.
     fn only_line<'a>(&self, shared: &Shared, mine: &'a [Item]) -> Option<&'a Line> {
         match mine {
             [Item { seat, what: What::Tell(line), .. }]
@@ -164,7 +165,8 @@ impl Place {
         }
     }
 
-    /// Queues shared messages and this session's own in their order.
+    /// Queues shared messages and the session's own lines in their common order. Returns the reason if the session is
+    /// over.
     fn interleave(&mut self, shared: &Shared, mine: &[Item], delivered: &mut Volume) -> Option<CloseReason> {
         let mut outbox = self.outbox.borrow_mut();
         let was_empty = outbox.is_empty();
@@ -187,8 +189,8 @@ impl Place {
         over
     }
 
-    /// Of a jammed session's items takes the end, and the line before it if that says why. The rest would follow a gap as
-    /// if nothing were missing.
+    /// For a jammed session: finds its end among the items, and queues the line before it if that explains the end.
+    /// All other lines would follow a gap as if nothing were missing.
     fn last_words(&mut self, mine: &[Item]) -> Option<CloseReason> {
         let mine: Vec<&What> =
             mine.iter().filter(|item| item.seat.id == self.id()).map(|item| &item.what).collect();
@@ -202,7 +204,7 @@ impl Place {
         Some(*reason)
     }
 
-    /// Sees to what a write left undone.
+    /// Handles the outcome of a write: jams the outbox after a failure, and starts a task for what is left in it.
     fn see_to(&mut self, outcome: Result<(), Trouble>) {
         match outcome {
             Ok(()) => {}
@@ -212,14 +214,14 @@ impl Place {
         self.start_carrying();
     }
 
-    /// It cannot be written to: the session is told so, leaves, and until it has left only its last words are for it.
+    /// Jams the outbox and tells the session, which then leaves. Until it has left it gets only its last words.
     fn jam(&self, reason: CloseReason, error: Option<io::Error>) {
         if self.outbox.borrow_mut().jam() {
             self.session.do_send(Jammed { reason, error });
         }
     }
 
-    /// Sees that a task empties the outbox, if it is not empty.
+    /// Reports a changed fill level, and spawns a task that empties the outbox if none does.
     fn start_carrying(&self) {
         let mut outbox = self.outbox.borrow_mut();
         if let Some(level) = outbox.take_pressure() {
@@ -232,7 +234,7 @@ impl Place {
         }
     }
 
-    /// Ends the session: what is queued for it is sent, until `deadline`. Returns its outbox if something is queued.
+    /// Ends the session: its queue is sent until `deadline`. Returns the outbox if it is not empty.
     #[must_use]
     pub fn close(self, reason: CloseReason, deadline: Instant) -> Option<Weak<RefCell<Outbox>>> {
         self.session.do_send(Hangup { reason, joined: self.joined });
@@ -242,10 +244,10 @@ impl Place {
         (!is_empty).then(|| Rc::downgrade(&self.outbox))
     }
 
-    /// Pings a WebSocket. One that left the last `MAX_UNANSWERED_PINGS` unanswered is ended: what stands between may still
-    /// acknowledge what is sent, long after the other end is gone.
+    /// Pings a WebSocket, and jams one that left `MAX_UNANSWERED_PINGS` unanswered: a proxy in between may go on
+    /// acknowledging output long after the peer is gone.
     ///
-    /// One that has other things to take is not pinged: it shows by taking them that it is there.
+    /// A WebSocket whose outbox is not empty is not pinged. Taking output counts as a sign of life.
     pub fn ping(&mut self) {
         let Some(pings) = &mut self.pings else { return };
         if pings.pulse.take() {
@@ -266,25 +268,25 @@ impl Place {
         }
     }
 
-    /// Makes the kernel ask the other end whether it is still there.
+    /// Has the kernel probe whether the peer is alive, until `until`.
     pub fn begin_probe(&mut self, until: Instant) {
         self.probed_until = Some(until);
-        // A connection that refuses this is about to end by itself.
+        // A connection that refuses this is about to break anyway.
         let _ = self.with_writer(SendHalf::begin_probe);
     }
 
-    /// Whether the probe is over by now; it is not if someone else has asked since.
+    /// Ends the probe if it is over by `now`, and returns whether it was. A newer probe extends it.
     pub fn end_probe(&mut self, now: Instant) -> bool {
         self.probed_until.take_if(|until| *until <= now).is_some()
     }
 
-    /// Does something with the sending half, if there still is one.
+    /// Calls `act` with the sending half, unless a write failed.
     pub fn with_writer<T>(&self, act: impl FnOnce(&dyn SendHalf) -> T) -> Option<T> {
         self.outbox.borrow().writer().map(act)
     }
 }
 
-/// Empties an outbox, and tells what comes of it.
+/// Empties an outbox and reports the outcome.
 async fn carry_all(outbox: Rc<RefCell<Outbox>>, session: Addr<Session>, report: impl Fn(Level)) {
     let outcome = loop {
         match carry(&outbox).await {

@@ -1,4 +1,4 @@
-//! [`Places`]: all places of one courier, and the loop over them that every broadcast is.
+//! [`Places`]: all places of one courier, and the loop over them that delivers broadcasts.
 
 use std::{
     cell::RefCell,
@@ -17,49 +17,49 @@ use super::{
     seat::Seat,
 };
 
-/// Where memory is short, a closing session with at least this much queued loses it. Last words alone are less.
+/// Memory of a closing session's outbox from which on it is dropped when memory is short. Last words alone take less.
 const MIN_CUT_BYTES: usize = 4 * 1024;
 
-/// The places of the sessions that live on one arbiter, by slot.
+/// The places of the sessions on one arbiter, by slot.
 #[derive(Default)]
 pub struct Places {
     open: Slab<Place>,
-    /// Outboxes of sessions that are closing, of those that were not empty. Each lives until its task has sent what is queued.
+    /// Outboxes of closing sessions that were not empty. Each lives until its task has sent its queue.
     closing: Vec<Weak<RefCell<Outbox>>>,
 }
 
 impl Places {
-    /// The slot that the next place will have.
+    /// The slot that the next place will get.
     #[must_use]
     pub fn next_slot(&self) -> usize {
         self.open.vacant_key()
     }
 
-    /// Adds a place, in the slot that was next.
+    /// Adds a place in the slot that [`Self::next_slot`] returned.
     pub fn add(&mut self, place: Place) {
         self.open.insert(place);
     }
 
-    /// The session's place, if it still has one.
+    /// The session's place; `None` if it was closed.
     pub fn get_mut(&mut self, Seat { id, slot, .. }: Seat) -> Option<&mut Place> {
         self.open.get_mut(slot as usize).filter(|place| place.id() == id)
     }
 
-    /// Ends a session: its slot is free, and what is queued is sent until `deadline`.
+    /// Ends a session: frees its slot, and sends its queue until `deadline`.
     pub fn close(&mut self, slot: usize, reason: CloseReason, deadline: Instant) {
         let place = self.open.remove(slot);
         if self.open.is_empty() {
             self.open = Slab::new();
         }
         let Some(outbox) = place.close(reason, deadline) else { return };
-        // Before the table grows, outboxes that are gone make room.
+        // Before the table grows, remove outboxes that are gone.
         if self.closing.len() == self.closing.capacity() {
             self.closing.retain(|closing| closing.strong_count() > 0);
         }
         self.closing.push(outbox);
     }
 
-    /// Drops what is queued for sessions that are closing, where that is more than a few messages.
+    /// Drops the queues of closing sessions whose outboxes take at least `MIN_CUT_BYTES`.
     pub fn cut_closing_short(&mut self, now: Instant) {
         for outbox in std::mem::take(&mut self.closing).iter().filter_map(Weak::upgrade) {
             if outbox.borrow().weight(now).0 >= MIN_CUT_BYTES {
@@ -70,28 +70,28 @@ impl Places {
         }
     }
 
-    /// Gives back the memory of closing outboxes that are gone.
+    /// Frees the entries of closing outboxes that are gone.
     pub fn forget_closed(&mut self) {
         self.closing.retain(|closing| closing.strong_count() > 0);
         self.closing.shrink_to_fit();
     }
 
-    /// All of them.
+    /// Iterates over all open places.
     pub fn iter(&self) -> impl Iterator<Item = &Place> {
         self.open.iter().map(|(_, place)| place)
     }
 
-    /// All of them, to be changed.
+    /// Iterates over all open places, to change them.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Place> {
         self.open.iter_mut().map(|(_, place)| place)
     }
 
-    /// Takes all out.
+    /// Removes all open places.
     pub fn drain(&mut self) -> impl Iterator<Item = Place> {
         self.open.drain()
     }
 
-    /// A batch to whom it concerns: to all members if it holds broadcasts, else only to those with items.
+    /// Delivers a batch: to all places if it holds broadcasts, else only to the slots that have items.
     pub fn deliver(&mut self, shared: &Shared, items: &[Item], cx: &mut Context<'_>) -> Done {
         let mut done = Done::default();
         let mut items = items;
@@ -114,7 +114,7 @@ impl Places {
     }
 }
 
-/// Splits off the items of one slot; those of slots before it, which nobody holds any more, are passed over.
+/// Splits off the items of one slot. Skips items of lower slots, which are vacant.
 fn take_slot<'a>(items: &mut &'a [Item], slot: u32) -> &'a [Item] {
     if items.is_empty() {
         return items;

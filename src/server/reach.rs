@@ -1,11 +1,12 @@
-//! [`Reach`]: at which address a client can have streams: at the one where it reached the server, if that is listened on.
+//! [`Reach`]: picks the address at which a client gets its streams: the one where it reached the server, if the
+//! server listens for audio there.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::who::Peer;
 use crate::media::{Address, Key, StreamId};
 
-/// Where streams are to be had: what is listened on.
+/// The addresses that serve streams.
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
     /// For RTSP.
@@ -18,7 +19,7 @@ pub struct Reach {
     pub https: Vec<SocketAddr>,
 }
 
-/// Where one client has its streams.
+/// Scheme, host and port at which one client gets its streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
     scheme: &'static str,
@@ -27,25 +28,26 @@ pub struct Site {
 }
 
 impl Site {
-    /// The address of a stream there.
+    /// The URL of a stream, with a key.
     pub fn address(&self, stream: StreamId, key: Key) -> Address {
         Address { scheme: self.scheme, host: self.host.clone(), port: self.port, stream, key }
     }
 }
 
 impl Reach {
-    /// Where this client speaks RTSP. `None`: nothing that it can reach is listened on.
+    /// The RTSP endpoint for this client. `None` if the client can reach none of the addresses.
     pub fn rtsp(&self, peer: &Peer, public_host: &str) -> Option<Site> {
         either(("rtsp", &self.rtsp), ("rtsps", &self.rtsps), peer, public_host)
     }
 
-    /// Where it speaks HTTP.
+    /// The HTTP endpoint for this client. `None` if the client can reach none of the addresses.
     pub fn http(&self, peer: &Peer, public_host: &str) -> Option<Site> {
         either(("http", &self.http), ("https", &self.https), peer, public_host)
     }
 }
 
-/// The plain one, unless there is only the other, or the client came encrypted.
+/// Prefers the plain endpoint, or the encrypted one if the client's own connection is encrypted; falls back to the
+/// other.
 fn either(
     plain: (&'static str, &[SocketAddr]),
     encrypted: (&'static str, &[SocketAddr]),
@@ -69,8 +71,8 @@ fn choose(listening: &[SocketAddr], peer: &Peer, public_host: &str) -> Option<(S
     let is_there = |at: &&SocketAddr| {
         at.ip() == reached || at.ip().is_unspecified() && at.is_ipv4() == reached.is_ipv4()
     };
-    // A link-local address is told without its zone, which each machine names in its own way: a client knows by which zone it
-    // came, and a user of another program adds it.
+    // A link-local address is given without its zone, because each machine names zones in its own way: the client
+    // knows the zone of its own connection, and users of other programs add it themselves.
     if let Some(at) = listening.iter().find(is_there) {
         return Some((in_address(reached), at.port()));
     }
@@ -80,12 +82,12 @@ fn choose(listening: &[SocketAddr], peer: &Peer, public_host: &str) -> Option<(S
             ip if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
             ip => ip,
         };
-        // What else is listened on was meant to be reached, but only from here if it is this machine's own.
+        // Any other address was configured to be reached, but a loopback address only from this machine.
         (peer.is_on_this_machine() || !ip.is_loopback()).then(|| (in_address(ip), at.port()))
     })
 }
 
-/// An IP address as an address holds it.
+/// An IP address in the form that URLs use.
 fn in_address(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(ip) => ip.to_string(),
@@ -120,9 +122,9 @@ mod tests {
             (&["192.0.2.7:1"], "192.0.2.7", false, Some("rtsp://192.0.2.7:1")),
             (&["127.0.0.1:1", "192.0.2.7:2"], "192.0.2.7", false, Some("rtsp://192.0.2.7:2")),
             (&["192.0.2.8:2"], "192.0.2.7", false, Some("rtsp://192.0.2.8:2")),
-            // An IPv4 client of a socket for IPv6.
+            // An IPv4 client of an IPv6 socket.
             (&["0.0.0.0:1"], "::ffff:192.0.2.7", false, Some("rtsp://192.0.2.7:1")),
-            // From this machine, by another of its addresses.
+            // From this machine, through another of its addresses.
             (&["127.0.0.1:1"], "192.0.2.7", true, Some("rtsp://127.0.0.1:1")),
             (&["0.0.0.0:1"], "::1", true, Some("rtsp://127.0.0.1:1")),
             (&["[::]:1"], "127.0.0.1", true, Some("rtsp://[::1]:1")),

@@ -1,4 +1,4 @@
-//! [`Reloader`]: another configuration, other certificates and other accounts for a server that goes on serving.
+//! [`Reloader`]: replaces the configuration, the certificates and the accounts of a running server.
 
 use std::path::{Path, PathBuf};
 
@@ -17,17 +17,17 @@ use crate::{
     source::SourceError,
 };
 
-/// Where another configuration comes from, and who else is to know of it.
+/// The source of a new configuration, and a callback for the one applied.
 pub struct Reloading {
-    /// The file that it is read from, if there is one.
+    /// The configuration file, if there is one.
     pub file: Option<PathBuf>,
-    /// Reads it again: the same file, environment and flags as at the start.
+    /// Reads the configuration again, from the file, environment and flags of the start.
     pub load: Box<dyn Fn() -> Result<Config, ConfigError>>,
-    /// Is told what is in force from now on.
+    /// Called with the configuration that is now in force.
     pub applied: Box<dyn Fn(&Config)>,
 }
 
-/// Puts another configuration, other certificates and other accounts in force. Nobody who is connected is disturbed.
+/// Puts a new configuration, certificates and accounts in force, without affecting connected clients.
 pub struct Reloader {
     config: InForce,
     credentials: Option<Credentials>,
@@ -37,7 +37,7 @@ pub struct Reloader {
     log: Logger,
 }
 
-/// Why all stays as it was.
+/// Why a reload changed nothing.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
     #[error(transparent)]
@@ -48,13 +48,13 @@ enum Refused {
     Accounts(#[from] SourceError),
     #[error(transparent)]
     Unsettled(#[from] Unsettled),
-    /// All operators' names would be free, most likely because a file is being written.
+    /// A reload must not free all operators' names; most likely another program is writing the file.
     #[error("{named}, where there were {before}; to do without accounts, start the server again")]
     NoAccounts { named: String, before: usize },
 }
 
 impl Reloader {
-    /// For the server that reads these.
+    /// Creates a reloader for the server that uses these handles.
     pub fn new(
         config: &InForce,
         credentials: Option<&Credentials>,
@@ -74,7 +74,7 @@ impl Reloader {
         }
     }
 
-    /// Reads everything again. If anything about it is wrong, all stays as it was, and the log says why.
+    /// Reads everything again. If there is any fault, changes nothing and logs the reason.
     pub async fn reload(&self) {
         systemd::reloading(&self.log);
         let status = match self.try_reload().await {
@@ -92,11 +92,11 @@ impl Reloader {
                 format!("Reloaded: {} settings changed, {certificate} certificate", changes.len())
             }
         };
-        // Also where it was refused: the server serves on.
+        // Also after a refusal: the server goes on serving.
         systemd::reloaded(&status, &self.log);
     }
 
-    /// Returns what is different, and whether the certificate is.
+    /// Returns the changed settings, and whether the certificate changed.
     async fn try_reload(&self) -> Result<(Vec<Change>, bool), Refused> {
         if let Some(file) = &self.reloading.file {
             self.settling.wait_for(file).await?;
@@ -114,7 +114,7 @@ impl Reloader {
         if accounts.is_empty() && before > 0 {
             return Err(Refused::NoAccounts { named: without_accounts(&config.accounts.file), before });
         }
-        // From here on nothing can fail.
+        // Nothing below can fail.
         (self.reloading.applied)(&config);
         self.config.replace(config);
         self.accounts.replace(accounts);
@@ -130,7 +130,7 @@ impl Reloader {
     }
 }
 
-/// Names the reason why there are no accounts.
+/// Explains why there are no accounts.
 fn without_accounts(file: &Path) -> String {
     if file.as_os_str().is_empty() {
         "accounts.file names no file".to_owned()
@@ -139,7 +139,7 @@ fn without_accounts(file: &Path) -> String {
     }
 }
 
-/// An error with all that led to it, on one line.
+/// Joins an error and its causes, and returns the first line of the result.
 fn reason(refused: &Refused) -> String {
     let mut words = refused.to_string();
     let mut cause = std::error::Error::source(refused);

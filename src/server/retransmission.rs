@@ -1,8 +1,8 @@
-//! What the kernel knows of a connection whose other end does not answer, read from `/proc/net/tcp` (proc(5), Linux).
+//! Reads from `/proc/net/tcp` whether a connection's peer still acknowledges anything (proc(5), Linux).
 //!
-//! An idle connection is asked by keepalive; one with data on the way repeats the data instead. This tells a dead other
-//! end, which lets every question and every repetition go unanswered, from a living one that merely does not read and
-//! acknowledges each. All counts are set back by any acknowledgement.
+//! The kernel probes an idle connection by keepalive; one with unacknowledged data it retransmits instead. A dead
+//! peer leaves every probe and every retransmission unanswered, while a living peer that merely does not read
+//! acknowledges each. Any acknowledgement resets all counts.
 
 use std::{
     fs,
@@ -10,24 +10,29 @@ use std::{
     os::{fd::RawFd, unix::fs::MetadataExt},
 };
 
-/// Questions by keepalive, a second apart, after which nobody is taken to be there. One may be lost on the way.
+/// Unanswered keepalive probes, 1 s apart, after which the peer counts as dead. A single packet may have been lost.
 const ASKED: u32 = 2;
 
-/// Repetitions of the oldest data without any answer, after which nobody is taken to be there. The kernel repeats after
-/// 0.2, 0.4, 0.8 s and so on, longer on slow lines: 3 take at least 1.4 s. Where the data came after a question that
-/// went unanswered, that one counts too.
+/// Unanswered retransmissions of the oldest data after which the peer counts as dead. The kernel retransmits after
+/// 0.2, 0.4, 0.8 s and so on, later on slow lines: 3 take at least 1.4 s. A probe that went unanswered before the
+/// data was sent counts as well.
 const REPEATED: u32 = 3;
 
-/// Questions whether there is room again. The other end's kernel answers at most two a second of them, so a living one
-/// may leave one or two unanswered; they come ever more rarely, so this finds only who has been gone for a while.
+/// Unanswered window probes after which the peer counts as dead. The peer's kernel answers at most two per second, so
+/// a living peer may leave one or two unanswered. The interval between probes grows, so this detects only a peer that
+/// has been gone for a while.
 const ASKED_FOR_ROOM: u32 = 3;
 
-/// The number under which the kernel lists a socket.
+/// The inode number under which the kernel lists a socket.
+///
+/// # Errors
+/// If the kernel knows no such descriptor.
 pub fn inode(socket: RawFd) -> io::Result<u64> {
     Ok(fs::metadata(format!("/proc/self/fd/{socket}"))?.ino())
 }
 
-/// Whether the other end of this socket has left several repetitions unanswered. False where the kernel does not tell.
+/// Whether the peer of this socket has left enough probes or retransmissions unanswered. False if the kernel does not
+/// list the socket.
 pub fn is_unanswered(inode: u64) -> bool {
     ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().any(|table| {
         let Ok(table) = fs::File::open(table) else { return false };
@@ -35,8 +40,8 @@ pub fn is_unanswered(inode: u64) -> bool {
     })
 }
 
-/// One row: `sl local remote state tx:rx timer:when repeated uid asked inode …`. `repeated` is hexadecimal, and the
-/// header has `timeout` for `asked`, which counts questions since the last answer.
+/// Evaluates one row: `sl local remote state tx:rx timer:when repeated uid asked inode …`. `repeated` is hexadecimal.
+/// The header calls `asked` `timeout`; it counts probes since the last answer.
 fn is_row_unanswered(row: &str, inode: u64) -> bool {
     let mut fields = row.split_ascii_whitespace().skip(5);
     let timer = fields.next().and_then(|timer| timer.split(':').next());
@@ -48,11 +53,11 @@ fn is_row_unanswered(row: &str, inode: u64) -> bool {
         return false;
     };
     match timer {
-        // Data is repeated.
+        // Retransmission timer.
         "01" => asked >= ASKED || asked + repeated >= REPEATED,
-        // Keepalive.
+        // Keepalive timer.
         "02" => asked >= ASKED,
-        // The other end has no room, or had none when it was last heard of.
+        // Window probe timer: the peer has no room, or had none when it last answered.
         "04" => asked >= ASKED_FOR_ROOM,
         _ => false,
     }

@@ -1,4 +1,4 @@
-//! [`Roster`]: who is connected, by name and in joining order. A plain table, no actor.
+//! [`Roster`]: the members by name and in joining order. A plain table, no actor.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -11,50 +11,52 @@ use super::{
 };
 use crate::protocol::{Look, Looks, Name, NameKey};
 
-/// Someone who was given a name.
+/// A session that was given a name.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// As shown.
+    /// The name as shown.
     pub name: Name,
-    /// They showed that the name is an account of their own.
+    /// The member proved that it owns the account of this name.
     pub proven: bool,
-    /// What it looks like.
+    /// The looks of the name.
     looks: Looks,
-    /// Where to reach them.
+    /// The session and where its output goes.
     pub seat: Seat,
-    /// The other end of their connection.
+    /// The peer of the connection.
     pub peer: Arc<Peer>,
-    /// Their place in joining order.
+    /// The position in joining order.
     joined: u64,
 }
 
-/// Those because of whom someone cannot have a name: they bear the same, or another that shares a look with it.
+/// The members whose names conflict with a requested name: they have the same name, or one that shares a look with
+/// it.
 #[derive(Debug)]
 pub struct Bearers {
-    /// Who bears the same name, if anybody does.
+    /// The member with the same name, if there is one; otherwise any conflicting member.
     pub first: Member,
-    /// A name of several looks can have a bearer of each in its way.
+    /// Further conflicting members: a name of several looks may share each with a different member.
     pub others: Vec<Member>,
 }
 
 impl Bearers {
-    /// All of them.
+    /// Iterates over all conflicting members.
     pub fn iter(&self) -> impl Iterator<Item = &Member> {
         std::iter::once(&self.first).chain(&self.others)
     }
 }
 
-/// The name table. Each name, and each look that a name can have, is borne by at most one session.
+/// The name table. Each name, and each look of a name, belongs to at most one session.
 #[derive(Debug, Default)]
 pub struct Roster {
-    /// Boxed, because tables keep room for more than they hold.
+    /// Boxed, because hash tables reserve more room than they fill.
     members: HashMap<SessionId, Box<Member>>,
-    /// Whom a message is for.
+    /// Finds the receiver of a message.
     by_name: HashMap<NameKey, SessionId>,
-    /// Who is in the way of someone who joins. Not for messages: a typed name that only looks like a member's is nobody's.
+    /// Finds members that conflict with a requested name. Not for messages: a typed name that only looks like a
+    /// member's reaches no member.
     by_look: HashMap<Look, SessionId>,
     by_joining: BTreeMap<u64, SessionId>,
-    /// How many members each courier carries to.
+    /// The number of members at each courier.
     at_couriers: Vec<usize>,
     joins: u64,
 }
@@ -63,7 +65,7 @@ impl Roster {
     /// Gives the name to the session.
     ///
     /// # Errors
-    /// Those who are in the way.
+    /// With the conflicting members, if the name or one of its looks is taken.
     pub fn join(
         &mut self,
         name: &Name,
@@ -92,7 +94,7 @@ impl Roster {
         Ok(())
     }
 
-    /// Frees the session's name.
+    /// Removes a session and frees its name. `None` if it is no member.
     pub fn leave(&mut self, id: SessionId) -> Option<Member> {
         let member = self.members.remove(&id)?;
         self.by_name.remove(member.name.key());
@@ -101,7 +103,8 @@ impl Roster {
         }
         self.by_joining.remove(&member.joined);
         self.at_couriers[usize::from(member.seat.courier)] -= 1;
-        // A crowd that has left gives its room back. Not at each leave, which would cost what the crowd did.
+        // Release memory after a crowd has left. Shrinking at every leave would cost time in proportion to the
+        // members.
         if self.members.len() < self.members.capacity() / 8 {
             self.members.shrink_to(2 * self.members.len());
             self.by_name.shrink_to(2 * self.by_name.len());
@@ -110,19 +113,19 @@ impl Roster {
         Some(*member)
     }
 
-    /// The member this session is.
+    /// The member with this session ID.
     #[must_use]
     pub fn get(&self, id: SessionId) -> Option<&Member> {
         self.members.get(&id).map(Box::as_ref)
     }
 
-    /// The member who bears the name.
+    /// The member with this name.
     #[must_use]
     pub fn find(&self, name: &NameKey) -> Option<&Member> {
         self.by_name.get(name).and_then(|id| self.get(*id))
     }
 
-    /// The members whose names share one of these looks, the same name among them.
+    /// The members whose names share one of these looks, including a member of the same name.
     pub fn find_alike(&self, looks: &Looks) -> impl Iterator<Item = &Member> {
         let mut found: Vec<&Member> = Vec::new();
         for member in looks.iter().filter_map(|look| self.get(*self.by_look.get(look)?)) {
@@ -138,18 +141,18 @@ impl Roster {
         self.by_joining.values().filter_map(|id| self.get(*id)).map(|member| &member.name)
     }
 
-    /// All members, in no order.
+    /// All members, in no particular order.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
         self.members.values().map(Box::as_ref)
     }
 
-    /// Whether this courier carries to any member.
+    /// Whether a member belongs to this courier.
     #[must_use]
     pub fn has_members_at(&self, courier: usize) -> bool {
         self.at_couriers.get(courier).is_some_and(|members| *members > 0)
     }
 
-    /// How many members there are.
+    /// The number of members.
     #[must_use]
     pub fn len(&self) -> usize {
         self.members.len()
