@@ -247,7 +247,8 @@ impl Place {
     /// Pings a WebSocket, and jams one that left `MAX_UNANSWERED_PINGS` unanswered: a proxy in between may go on
     /// acknowledging output long after the peer is gone.
     ///
-    /// A WebSocket whose outbox is not empty is not pinged. Taking output counts as a sign of life.
+    /// A WebSocket whose outbox is not empty is not pinged, because taking output is an answer too. An interval in
+    /// which it takes nothing counts as an unanswered ping.
     pub fn ping(&mut self) {
         let Some(pings) = &mut self.pings else { return };
         if pings.pulse.take() {

@@ -1,7 +1,9 @@
-//! [`Registry`]: knows who is connected, gives names, finds whom a message is for, and puts all output into one order.
+//! [`Registry`]: knows the members, assigns names, finds the receivers of messages, and puts all output into one
+//! order.
 //!
-//! Everything that produces output passes here in the order it was read, so any two receivers see any two broadcasts
-//! in the same order. What one drain of the mailbox makes goes out as one batch; under load, what several make.
+//! All output passes through this actor in the order in which its cause was received, so any two receivers see any
+//! two broadcasts in the same order. The output of one drain of the mailbox goes out as one batch; under load, that
+//! of several drains.
 
 use std::sync::Arc;
 
@@ -48,54 +50,55 @@ pub use streams::Studio;
 pub struct Registry {
     roster: Roster,
     challenges: Challenges,
-    /// Whose names became free and were not yet given to those who wait for them.
+    /// Sessions whose names are free and not yet given to the clients that wait for them.
     freed: Vec<SessionId>,
     batch: Batch,
     pace: Pace,
     waiting: Waiting,
-    /// Members whose outboxes are not calm. Few: those who do not read are cut.
+    /// Members whose outboxes are above [`Level::Calm`]. A short list: clients that do not read are disconnected.
     pressed: Vec<(SessionId, Level)>,
-    /// How long broadcasts waited for those that are full.
+    /// How long broadcasts have waited for full outboxes.
     waits: WaitBudget,
-    /// A [`slow_readers::CheckWaits`] is on its way.
+    /// A [`slow_readers::CheckWaits`] is pending.
     check_due: bool,
-    /// Which outboxes are heaviest, while that is asked for.
+    /// The weights of outboxes, while they are being collected.
     weighing: Weighing,
     couriers: Vec<Addr<Courier>>,
     config: View,
-    /// Who is kept out.
+    /// The bans.
     ledger: Ledger,
-    /// What carries streams; nothing where audio is off.
+    /// The relay that carries streams; `None` if audio is off.
     studio: Option<Studio>,
     streams: Streams,
-    /// Who was asked to publish, and has no time set yet.
+    /// Streams whose publishers were asked and whose timeout has not been started.
     opened: Vec<(StreamId, Opening)>,
-    /// A [`Flush`] is on its way, or will be when a wait is over.
+    /// A [`Flush`] is pending, or will be when a wait is over.
     flush_due: bool,
-    /// The server is ending: nothing is carried out any more.
+    /// The server is shutting down: requests are ignored.
     closing: bool,
     tally: Arc<Tally>,
     log: Logger,
     vigil: Vigil,
 }
 
-/// Registry to itself: the mailbox is drained. (actix hands an actor's notes to itself over only after its mailbox.)
+/// From the registry to itself: the mailbox is drained. (actix delivers an actor's notifications to itself only after
+/// its mailbox.)
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Flush;
 
-/// Registry to itself: what the batch waited for is over.
+/// From the registry to itself: the wait of the batch is over.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct WaitOver;
 
-/// Registry to itself: the bearer of the name that this one wants had its time to show that it is alive.
+/// From the registry to itself: the time for which this session may wait for a name is over.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct EndChallenge(SessionId);
 
 impl Registry {
-    /// A registry whose output these couriers carry.
+    /// Creates a registry that sends its output to these couriers.
     pub fn new(
         couriers: Vec<Addr<Courier>>,
         config: View,
@@ -132,7 +135,7 @@ impl Registry {
         }
     }
 
-    /// Frees a session's name. What it sent that waits still is not carried out.
+    /// Frees a session's name and drops its requests that still wait.
     fn leave(&mut self, id: SessionId) {
         self.waiting.drop_all_of(id);
         self.set_level(id, Level::Calm);
@@ -143,7 +146,7 @@ impl Registry {
         self.end_streams_of(id);
     }
 
-    /// How full a member's outbox is, and so who waits for it.
+    /// Records the fill level of a member's outbox, and releases waiting work if the level fell.
     fn set_level(&mut self, id: SessionId, level: Level) {
         let known = self.pressed.iter().position(|(known, _)| *known == id);
         let before = known.map_or(Level::Calm, |place| self.pressed[place].1);
@@ -165,17 +168,17 @@ impl Registry {
         }
     }
 
-    /// The origin whose sum a session's costs are added to. One without a name counts by itself.
+    /// The origin that a session's costs are added to. A session without a name is its own origin.
     fn origin_of(&self, id: SessionId) -> Origin {
         self.roster.get(id).map_or(Origin::Session(id), |member| Origin::of(id, &member.peer))
     }
 
-    /// Whether a member's outbox is at least so full.
+    /// Whether a member's outbox is at this level or above.
     fn is_pressed(&self, id: SessionId, least: Level) -> bool {
         self.pressed.iter().any(|(pressed, level)| *pressed == id && *level >= least)
     }
 
-    /// Tells every courier to end its sessions, after all that was sent before.
+    /// Shuts the server down: runs all waiting requests, then has every courier end its sessions.
     fn close_server(&mut self, by: &str) {
         if self.closing {
             return;
@@ -195,14 +198,14 @@ impl Registry {
         self.vigil.announce_closing();
     }
 
-    /// Carries out what need not wait any more.
+    /// Runs requests that no longer have to wait.
     fn go_on(&mut self, ctx: &mut Context<Self>) {
         self.resume();
         self.give_freed_names();
         self.flush_later(ctx);
     }
 
-    /// A batch is made with one configuration.
+    /// Takes over a new configuration, unless a batch is being gathered: each batch uses a single configuration.
     fn begin_batch(&mut self) {
         if !self.flush_due {
             self.config.refresh();
@@ -230,7 +233,8 @@ impl Registry {
             Some(since) => ticket.counting(since, &self.tally),
             None => ticket,
         });
-        // Whoever left meanwhile, and so is no member any more, has an item that says so.
+        // A session that left while the batch was gathered is no member any more, but the batch has an item that ends
+        // it.
         let roster = &self.roster;
         for (courier, shared, items) in self.batch.take(ticket, |courier| roster.has_members_at(courier)) {
             self.couriers[courier].do_send(Deliver { shared, items });
@@ -238,12 +242,12 @@ impl Registry {
     }
 }
 
-/// Logs a line as the report's server prints it.
+/// Logs a line in the form in which the server of the report (TR2.23) prints it.
 fn log_sent(log: &Logger, line: &Line, who: &Who<'_>) {
     debug!(log, "Server sends: {:?}", Masked(line.text()); who);
 }
 
-/// Where numbers of streams begin. Nothing has to be kept secret about them, so that any number does.
+/// The number after which streams are numbered. It need not be secret, so 0 does if there is no randomness.
 fn random_number() -> u16 {
     let mut bytes = [0; 2];
     getrandom::fill(&mut bytes).map_or(0, |()| u16::from_ne_bytes(bytes))
@@ -301,7 +305,7 @@ impl Handler<Leave> for Registry {
     type Result = ();
 
     fn handle(&mut self, leave: Leave, ctx: &mut Self::Context) {
-        // Who ends its sending side is here until the last that it sent is carried out; who is gone is not.
+        // A half-closed client stays a member until its queued requests have run; a broken one is removed at once.
         if self.waiting.has(leave.seat.id) && !leave.reason.is_abrupt() {
             self.waiting.add(Turn::Leave(leave));
         } else {

@@ -1,4 +1,4 @@
-//! Names are given, to who wants them and to who waited for them.
+//! Assigns names, at once or after a wait for a member that may be dead.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl Registry {
-    /// Gives a name if it is free. If someone is in the way whose connection may be dead, that is found out first.
+    /// Gives a free name to the session. If members with a conflicting name may be dead, has them probed first.
     pub(super) fn enter(&mut self, enter: Enter, ctx: &mut Context<Self>) {
         if self.refuse_banned(&enter) {
             return;
@@ -36,15 +36,15 @@ impl Registry {
             self.couriers[usize::from(bearer.seat.courier)].do_send(Probe { seat: bearer.seat });
         }
         let registry = ctx.address();
-        // Not a timer of this actor's: all of those are looked at whenever it wakes.
+        // A timer of this actor would be polled at every wake-up of the actor.
         actix_rt::spawn(async move {
             sleep(CHALLENGE_WITHIN).await;
             registry.do_send(EndChallenge(id));
         });
     }
 
-    /// Gives a name if it is free. Whoever has shown that it is an account of theirs need not wait for those who took it, or
-    /// one that looks the same, before there was the account.
+    /// Gives a free name to the session. If the client has proved that it owns the account, disconnects members that
+    /// took the name, or one that looks the same, without proof: they joined before the account existed.
     fn join(&mut self, enter: &Enter) -> Result<(), Box<Bearers>> {
         loop {
             let bearers = match self.roster.join(
@@ -64,15 +64,16 @@ impl Registry {
         }
     }
 
-    /// Lets someone wait for those in the way to leave, if they may be dead and not too many wait already. If not, refuses
-    /// the name.
+    /// Queues a session until the conflicting members leave. Refuses the name and returns false if a conflicting
+    /// member is on this machine, or if too many sessions wait for it already.
     fn wait_for(&mut self, bearers: &Bearers, challenge: Challenge) -> bool {
         // A connection within this machine cannot be half open.
         if let Some(alive) = bearers.iter().find(|bearer| bearer.peer.is_on_this_machine()) {
             self.refuse_name(&challenge.enter, &alive.name);
             return false;
         }
-        // Under one is enough: when that one has left, the other is found to be in the way, or to have left too.
+        // Waiting for the first member suffices. When it has left, the name is requested again: the others conflict
+        // then, or have left too.
         match self.challenges.add(challenge, bearers.first.seat.id) {
             Ok(()) => true,
             Err(challenge) => {
@@ -82,8 +83,8 @@ impl Registry {
         }
     }
 
-    /// Gives a name to someone who waited for it, and carries out what it sent meanwhile. If someone is in the way still, or
-    /// again: it waits on, as long as its time is not up.
+    /// Gives the name to a session that waited for it, and runs its requests. If a member conflicts again, the
+    /// session waits on until its time is up.
     pub(super) fn end_wait(&mut self, challenge: Challenge, time_is_up: bool) {
         if self.refuse_banned(&challenge.enter) {
             return;
@@ -120,8 +121,8 @@ impl Registry {
         self.batch.close(*seat, reason);
     }
 
-    /// Gives names that were freed to those who wait for them. What these sent can free names in turn: hence a loop, however
-    /// long the queue for a name.
+    /// Gives freed names to the sessions that wait for them. The requests of such a session can free further names;
+    /// the loop handles a queue of any length without recursion.
     pub(super) fn give_freed_names(&mut self) {
         while let Some(bearer) = self.freed.pop() {
             for challenge in self.challenges.release(bearer) {

@@ -1,4 +1,4 @@
-//! What operators ask of the Registry: to end sessions, and to keep people out.
+//! Runs the commands of operators: kicks, bans and their removal.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl Registry {
-    /// Carries out what an operator asks for.
+    /// Runs an operator's command.
     pub(super) fn moderate(&mut self, seat: Seat, by: &Name, moderation: Moderation) {
         match moderation {
             Moderation::Kick { whom, typed, reason } => self.kick(seat, by, &whom, &typed, &reason),
@@ -46,7 +46,7 @@ impl Registry {
         };
         let farewell = reply::kicked(limit, &member.name, by.as_str(), reason);
         info!(self.log, "kicked"; &who(&member), "by" => %by, "why" => %Escaped(reason));
-        // First, because whoever kicks himself is told no more after it.
+        // Answer first: an operator who kicks their own session gets no more lines afterwards.
         let done = format!("{} was disconnected", member.name);
         self.tell(seat, reply::moderated(limit, by, Operation::Kick, &done));
         self.dismiss(&member, farewell, CloseReason::Kicked);
@@ -67,7 +67,7 @@ impl Registry {
             return self.tell(seat, reply::would_ban_yourself(limit, by, target));
         }
         if let Target::Name { key, .. } = target {
-            // A look-alike of an account's own name does not ban the account's owner; see `refuse_banned`.
+            // A ban of a look-alike name does not affect the owner of an account; see `refuse_banned`.
             hit.retain(|member| !member.proven || member.name.key() == key);
         }
         let now = SystemTime::now();
@@ -94,7 +94,7 @@ impl Registry {
         self.tell(seat, reply::moderated(limit, by, Operation::Ban, &done));
     }
 
-    /// Why a target may be an address that was mistyped. Whoever is here by such a name can be banned by it.
+    /// Why a target may be a mistyped address. The name of a present member is never taken for one.
     fn may_be_mistyped(&self, target: &Target) -> Option<&'static str> {
         match target {
             Target::Name { key, shown, .. } if self.roster.find(key).is_none() => network::mistyped(shown),
@@ -117,7 +117,7 @@ impl Registry {
         self.tell(seat, reply::moderated(limit, by, Operation::Unban, &done));
     }
 
-    /// What is to be said of a change that the next start of the server will not know.
+    /// A note about a change that is lost when the server restarts.
     fn unless_kept(&self) -> &'static str {
         match self.ledger.kept() {
             Kept::InFile => "",
@@ -126,7 +126,7 @@ impl Registry {
         }
     }
 
-    /// Refuses who is kept out, by name or by address. Whether it did.
+    /// Refuses a session whose name or address is banned. Returns whether it did.
     pub(super) fn refuse_banned(&mut self, enter: &Enter) -> bool {
         let bans = self.ledger.bans();
         if bans.is_empty() {
@@ -134,7 +134,7 @@ impl Registry {
         }
         let (now, limit) = (SystemTime::now(), self.config.limits.message_bytes);
         let Enter { seat, peer, name, looks, proven } = enter;
-        // An account's own name is not banned by another that looks the same: its owner has shown who they are.
+        // A ban of a look-alike name does not affect the owner of an account, who has proved their identity.
         let alike = || bans.of_looks(looks, now).filter(|_| !proven);
         let farewell = if let Some(ban) = bans.of_name(name.key(), now) {
             reply::name_banned(limit, name, &ban.terms())
@@ -151,7 +151,7 @@ impl Registry {
         true
     }
 
-    /// Ends a member's session with these last words, and frees its name.
+    /// Ends a member's session with a last line, and frees its name.
     pub(super) fn dismiss(&mut self, member: &Member, farewell: Line, reason: CloseReason) {
         self.tell(member.seat, farewell);
         self.batch.close(member.seat, reason);

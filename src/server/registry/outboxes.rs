@@ -1,5 +1,5 @@
-//! The memory of all outboxes together: once it is too much, the sessions of those origins give way for which most has waited
-//! longest.
+//! Bounds the memory of all outboxes together (`limits.outboxes_bytes`). Above the limit, disconnects sessions of the
+//! origins with the highest cost: queued bytes times the time for which they have been unread.
 
 use std::{cmp::Reverse, collections::HashMap, sync::atomic::Ordering, time::Duration};
 
@@ -17,17 +17,17 @@ use crate::{
     },
 };
 
-/// After receivers were disconnected, how long their memory may take to be given back before more are.
+/// After receivers were disconnected, the time for their memory to be freed before more are disconnected.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A session with less memory than this is not disconnected for it: that would free next to nothing.
+/// Sessions with less memory are not disconnected: that would free next to nothing.
 const MIN_SESSION_BYTES: usize = 4 * 1024;
 
-/// The sessions of an origin that have less memory than this together are not disconnected for it: a client that reads has a
-/// few messages queued now and then.
+/// Sessions of an origin that together have less memory are not disconnected: a client that reads also has a few
+/// messages queued now and then.
 const MIN_ORIGIN_BYTES: usize = 64 * 1024;
 
-/// A question to all couriers that is not fully answered, and the last one.
+/// The state of a collection of outbox weights, and when the last one ended.
 #[derive(Debug, Default)]
 pub(super) struct Weighing {
     /// Couriers that have not answered.
@@ -36,16 +36,16 @@ pub(super) struct Weighing {
     ended: Option<Instant>,
 }
 
-/// The bytes to free in the outboxes of open sessions, so that a sixteenth of what is `allowed` is free. Outboxes of
-/// sessions that are closing are not among them: the couriers drop what is queued there.
+/// The bytes to free in the outboxes of open sessions, so that a sixteenth of `allowed` is free. Outboxes of closing
+/// sessions are not included: the couriers drop the larger of those.
 fn excess(heaviest: &[(Origin, Heavy)], allowed: usize) -> usize {
     let open: usize = heaviest.iter().map(|(_, heavy)| heavy.bytes).sum();
     (open + allowed / 16).saturating_sub(allowed)
 }
 
-/// Those that have to give way to free `excess` bytes: of the costliest origins first, and of one origin the largest and
-/// longest unread first. A cost is bytes times the time without progress. A second is added to that time, so that among
-/// fresh ones the size decides.
+/// The sessions to disconnect to free `excess` bytes: those of the costliest origins first, within an origin those
+/// with the highest cost. A cost is bytes times time without progress; 1 s is added to that time, so that size
+/// decides between sessions that made progress just now.
 fn choose(heaviest: Vec<(Origin, Heavy)>, excess: usize) -> Vec<Heavy> {
     let cost = |heavy: &Heavy| heavy.bytes as u128 * (heavy.idle + Duration::from_secs(1)).as_millis();
     let mut origins: HashMap<Origin, (u128, usize)> = HashMap::new();
@@ -140,7 +140,7 @@ mod tests {
 
     const KIB: usize = 1024;
 
-    /// Of a session whose address has this last number.
+    /// A session whose IPv4 address ends with `last`.
     fn heavy(last: u8, id: u64, bytes: usize, seconds: u64) -> (Origin, Heavy) {
         let seat = Seat { id: SessionId(id), courier: 0, slot: 0 };
         let origin = Origin::Address(Block::of(IpAddr::from([192, 0, 2, last])));

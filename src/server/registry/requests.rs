@@ -1,4 +1,4 @@
-//! What is asked of the Registry, carried out: each request becomes lines of the batch.
+//! Runs the requests of clients: each becomes lines of the batch.
 
 use slog::Drain;
 
@@ -19,7 +19,8 @@ use crate::{
 };
 
 impl Registry {
-    /// Carries out what one read held, as far as its sender is still a member, or lets it wait.
+    /// Runs the requests of one read. They are kept if the session still waits for its name, queued if earlier
+    /// requests of the session wait, and ignored if the session is no member.
     pub(super) fn work(&mut self, work: Work) {
         let Some(work) = self.challenges.divert(work) else { return };
         if self.waiting.has(work.seat.id) {
@@ -29,7 +30,7 @@ impl Registry {
         }
     }
 
-    /// Carries out what waited, as far as it can be now.
+    /// Runs waiting requests until the batch is full or none can run.
     pub(super) fn resume(&mut self) {
         while !self.batch_is_full()
             && let Some(turn) = self.waiting.next()
@@ -42,7 +43,8 @@ impl Registry {
         self.waiting.mark_tried();
     }
 
-    /// Carries out all that waits, whatever for: the server ends. The couriers have been told that it may be much.
+    /// Runs all waiting requests, because the server is shutting down. The couriers have lifted the limits of the
+    /// outboxes.
     pub(super) fn carry_out_all(&mut self) {
         for turn in self.waiting.take_all() {
             match turn {
@@ -60,7 +62,7 @@ impl Registry {
         }
     }
 
-    /// A session's last words, and its end.
+    /// Ends a session, after a last line if there is one.
     pub(super) fn end(&mut self, Leave { seat, reason, farewell }: Leave) {
         if let Some(line) = farewell {
             self.batch.tell(seat, line);
@@ -87,12 +89,12 @@ impl Registry {
         self.batch.hold(credit);
     }
 
-    /// What this request has to wait for, if anything.
+    /// The event that this request has to wait for, if any.
     fn must_wait(&self, seat: Seat, request: &Request) -> Option<Until> {
         if self.batch_is_full() {
             return Some(Until::Turn);
         }
-        // Nearly always all are calm: this is the way of every message.
+        // Usually all outboxes are calm, and every message passes here.
         if self.pressed.is_empty() {
             return None;
         }
@@ -105,7 +107,7 @@ impl Registry {
                 let receiver = self.roster.find(&direct.to);
                 self.is_pressed(receiver.map_or(seat.id, |receiver| receiver.seat.id), Level::Full)
             }
-            // Whoever asks for a file is answered, and perhaps its owner asked.
+            // The asker may get an answer, and the owner of the file a request.
             Request::Play(direct) => {
                 let owner = self.roster.find(&direct.to);
                 self.is_pressed(seat.id, Level::Busy)
@@ -117,7 +119,7 @@ impl Registry {
             | Request::ListStreams
             | Request::Stop { .. }
             | Request::Help { .. } => self.is_pressed(seat.id, Level::Busy),
-            // To send somebody away waits for nobody.
+            // Of the operators' commands only the list of bans waits.
             Request::Moderate(moderation) => {
                 **moderation == Moderation::ListBans && self.is_pressed(seat.id, Level::Busy)
             }
@@ -126,7 +128,7 @@ impl Registry {
         is_held.then_some(Until::Room)
     }
 
-    /// Whether the batch has to go before more is put in.
+    /// Whether the batch has to be sent before more is added.
     pub(super) fn batch_is_full(&self) -> bool {
         self.batch.bytes() >= batch_bytes(&self.config.limits)
     }
@@ -191,15 +193,15 @@ impl Registry {
         }
     }
 
-    /// Tells a member one line.
+    /// Queues one line for a member.
     pub(super) fn tell(&mut self, seat: Seat, line: Line) {
         self.log_sent_to(seat, &line);
         self.batch.tell(seat, line);
     }
 
-    /// Logs a line that a member is told or tells everyone.
+    /// Logs a line to one member or to all.
     fn log_sent_to(&self, seat: Seat, line: &Line) {
-        // Looked up only for a log that wants it: this is the way of every message.
+        // Every message passes here, so the member is looked up only if the log needs it.
         if self.log.is_debug_enabled()
             && let Some(Member { name, peer, .. }) = self.roster.get(seat.id)
         {
@@ -208,8 +210,8 @@ impl Registry {
     }
 }
 
-/// How much goes out at once. Small outboxes want small batches: what is on its way when one becomes full comes on top
-/// of what it may hold.
+/// The size of a full batch, at most a quarter of an outbox: batches in flight when an outbox becomes full come on
+/// top of its limit.
 pub(super) fn batch_bytes(limits: &Limits) -> usize {
     BATCH_BYTES.min(limits.outbox_bytes / 4)
 }

@@ -1,4 +1,4 @@
-//! Receivers that are full: how long broadcasts wait for them, and which are disconnected once that was too long.
+//! Measures how long broadcasts wait for full receivers, and disconnects the costliest ones once the budget is spent.
 
 use actix::{AsyncContext, Context, Handler, Message};
 use tokio::time::{Instant, sleep};
@@ -9,27 +9,29 @@ use crate::{
     server::{close::CloseReason, seat::SessionId, wait_budget::WINDOW},
 };
 
-/// Registry to itself: the budget may be spent by now.
+/// From the registry to itself: the budget may be spent by now.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct CheckWaits;
 
 impl Registry {
-    /// Whether a broadcast has to wait for a full receiver.
+    /// Whether a broadcast has to wait for a full receiver other than `except`.
     pub(super) fn is_anyone_full_but(&self, except: Option<SessionId>) -> bool {
         self.waits.is_anyone_full_but(except)
     }
 
-    /// Accounts for the time that broadcasts wait. Once the budget is spent, disconnects the costliest receivers and lets
-    /// broadcasts go on.
+    /// Accounts for the time that broadcasts wait. Once the budget is spent, disconnects the costliest receivers and
+    /// releases the broadcasts.
     ///
-    /// Called at the end of each handler as well as by a timer: no timer of this thread fires while the mailbox holds more.
+    /// Called at the end of each handler as well as by a timer, because timers of this thread do not fire until the
+    /// mailbox is empty.
     pub(super) fn watch_waits(&mut self, ctx: &mut Context<Self>) {
         if self.closing || !self.waits.is_running() && !self.waiting.holds_broadcasts() {
             return;
         }
-        // Whether released broadcasts still wait is known once they were tried, at the latest after the next `Flush`. Until
-        // then the wait goes on: a session that leaves does not end it for an instant.
+        // Released broadcasts may have to wait again; this is known once they have been tried, at the latest after
+        // the next `Flush`. Until then the wait counts as going on, so that a session that leaves does not interrupt
+        // it for an instant.
         if self.waiting.is_untried() {
             return;
         }
@@ -59,7 +61,7 @@ impl Registry {
                 self.dismiss(&member, farewell, CloseReason::SlowReader);
             }
         }
-        // Also where nobody gave way: broadcasts wait no more for those who are passed over.
+        // Release even if no receiver was disconnected: broadcasts no longer wait for those that are passed over.
         self.waiting.release();
         self.resume();
         self.observe_waits(Instant::now());
@@ -78,7 +80,7 @@ impl Handler<CheckWaits> for Registry {
 
     fn handle(&mut self, _: CheckWaits, ctx: &mut Self::Context) {
         self.check_due = false;
-        // Released requests run like all others.
+        // Released requests run with the current configuration, as all others do.
         self.begin_batch();
         self.go_on(ctx);
     }

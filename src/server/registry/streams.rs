@@ -1,4 +1,4 @@
-//! What users ask of the Registry about streams, and what the relay tells it.
+//! Handles requests about streams, and the reports of the relay.
 
 use std::time::Duration;
 
@@ -22,29 +22,30 @@ use crate::{
     },
 };
 
-/// What carries streams, and where.
+/// The relay, and the addresses at which it serves.
 pub struct Studio {
-    /// Who carries them.
+    /// The actor that carries streams.
     pub relay: ToRelay,
-    /// Where they are to be had.
+    /// The addresses that serve streams.
     pub reach: Reach,
 }
 
-/// Registry to itself: whoever was asked to publish had its time.
+/// From the registry to itself: the time is over in which this publisher had to begin.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(super) struct PublishOver(StreamId, Opening);
 
-/// Why somebody gets no address of a stream.
+/// Why a client gets no address of a stream.
 enum NoAddress {
-    /// It could not be reached.
+    /// The client cannot reach any address that serves streams.
     Unreachable,
-    /// There is no room for it.
+    /// The address does not fit into a message.
     TooLong,
 }
 
 impl Registry {
-    /// Has somebody asked for a file, or tells where it is to be heard.
+    /// Asks the owner of a file to publish it, or tells the asker where to listen. If the request is the owner's
+    /// refusal, passes it on to the clients that wait.
     pub(super) fn play(&mut self, seat: Seat, from: &Name, asked: &Direct) {
         let limit = self.config.limits.message_bytes;
         let Some(publisher) = self.roster.find(&asked.to).cloned() else {
@@ -79,7 +80,8 @@ impl Registry {
         let refused = |why| no_stream(why, media);
         let mut gave_way = Vec::new();
         if !self.streams.has(publishing.id, file) {
-            // All addresses of the site have one length. Nobody gives way to what cannot be said.
+            // All addresses at a site have one length. No stream is displaced for a request that does not fit into a
+            // message.
             summons(StreamId(0)).ok_or_else(|| too_long(limit))?;
             gave_way = self.streams.make_room(publishing, asking, media, now).map_err(refused)?;
         }
@@ -108,7 +110,7 @@ impl Registry {
         Ok(())
     }
 
-    /// A stream gave its place to another.
+    /// Handles the end of a stream whose place went to another one.
     fn tell_gave_way(&mut self, closed: &Closed) {
         self.shut(closed.stream);
         let config::Media { streams, waiting, .. } = self.config.media;
@@ -125,7 +127,7 @@ impl Registry {
         }
     }
 
-    /// Tells somebody who may listen where that is.
+    /// Sends a client the address at which it may listen.
     fn offer(&mut self, stream: StreamId, key: Key, (publisher, file): (&Name, &str), asker: SessionId) {
         let Some(asker) = self.roster.get(asker).cloned() else { return };
         let limit = self.config.limits.message_bytes;
@@ -162,7 +164,7 @@ impl Registry {
         if is_asker { unreachable_for("you") } else { unreachable_for(publisher.name.as_str()) }
     }
 
-    /// The one who was asked says that there will be nothing to hear.
+    /// Handles the answer of a publisher that it will not play a file.
     fn will_not_play(&mut self, seat: Seat, publisher: &Name, asker: &Member, why: &str) {
         let limit = self.config.limits.message_bytes;
         let Some(closed) = self.streams.refuse(seat.id, asker.seat.id, why) else {
@@ -177,7 +179,7 @@ impl Registry {
         }
     }
 
-    /// Tells what is on.
+    /// Lists the streams that are on.
     pub(super) fn list_streams(&mut self, seat: Seat, to: &Name) {
         let limit = self.config.limits.message_bytes;
         let line = |shown: Shown<'_>| {
@@ -192,7 +194,7 @@ impl Registry {
         self.tell_all(seat, lines);
     }
 
-    /// Ends what somebody plays, or, for an operator, what another plays.
+    /// Ends a stream: the client's own one or, for an operator, that of another client.
     pub(super) fn stop(&mut self, seat: Seat, by: &Name, what: &Direct, by_operator: bool) {
         let Direct { to, typed, data: file, .. } = what;
         let limit = self.config.limits.message_bytes;
@@ -215,14 +217,14 @@ impl Registry {
         let Some(closed) = self.streams.stop(*publisher, file) else { return };
         self.shut(closed.stream);
         let why = (*publisher != seat.id).then(|| format!("{by} ended it"));
-        // Who ended it is told as well, once.
+        // The client that ended the stream gets the line too, but not twice.
         if !closed.askers.contains(&seat.id) || !closed.was_on {
             self.tell(seat, reply::stream_ended(limit, by, (&closed.publisher, file), why.as_deref()));
         }
         self.tell_ended(&closed, why.as_deref());
     }
 
-    /// Ends what somebody played who is gone, and forgets what he waited for.
+    /// Ends the streams of a session that has left, and cancels what it waited for.
     pub(super) fn end_streams_of(&mut self, id: SessionId) {
         for closed in self.streams.leave(id) {
             self.shut(closed.stream);
@@ -231,7 +233,7 @@ impl Registry {
         }
     }
 
-    /// Tells everyone who had asked that it is over, or that it will not begin.
+    /// Tells every client that asked for the stream that it is over, or that it will not begin.
     fn tell_ended(&mut self, closed: &Closed, why: Option<&str>) {
         let Closed { publisher, file, was_on, stream, .. } = closed;
         let limit = self.config.limits.message_bytes;
@@ -251,7 +253,7 @@ impl Registry {
         }
     }
 
-    /// Tells the publisher that the server ended its stream, unless it is told as one who had asked.
+    /// Tells the publisher that the server ended its stream, unless it gets that line as an asker.
     fn tell_publisher(&mut self, closed: &Closed, why: Option<&str>) {
         let Closed { publisher, file, askers, .. } = closed;
         let Some(member) = self.roster.find(publisher.key()).cloned() else { return };
@@ -267,12 +269,12 @@ impl Registry {
         }
     }
 
-    /// Sets the time for those who were asked to publish.
+    /// Starts the timeouts of publishers that were asked.
     pub(super) fn time_opened(&mut self, ctx: &mut Context<Self>) {
         let patience = self.config.media.publish_timeout;
         for (stream, opening) in self.opened.drain(..) {
             let registry = ctx.address();
-            // Not a timer of this actor's: all of those are looked at whenever it wakes.
+            // A timer of this actor would be polled at every wake-up of the actor.
             actix_rt::spawn(async move {
                 sleep(patience).await;
                 registry.do_send(PublishOver(stream, opening));
@@ -282,7 +284,7 @@ impl Registry {
 
     fn begun(&mut self, stream: StreamId) {
         let Some((publisher, file, askers)) = self.streams.begin(stream) else {
-            // It was given up meanwhile.
+            // The registry gave up the stream meanwhile.
             return self.shut(stream);
         };
         info!(self.log, "stream began"; "stream" => %stream, "publisher" => %publisher, "file" => %Escaped(&file));
@@ -303,7 +305,7 @@ impl Registry {
     }
 }
 
-/// Whether DESTINATION of `stop` names nobody: the server, or nothing.
+/// Whether DESTINATION of `stop` names no user: it is empty or the server.
 fn is_nobody(to: &NameKey, typed: &str) -> bool {
     typed.is_empty() || *to == NameKey::of(reply::SERVER)
 }

@@ -1,4 +1,4 @@
-//! With a relay that only notes what it is told.
+//! Tests with a relay that only records what it receives.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::{
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// What the relay is told.
+/// A message that the relay received.
 #[derive(Debug)]
 enum Told {
     Open(OpenStream),
@@ -59,7 +59,7 @@ impl Handler<ShutStream> for FakeRelay {
     }
 }
 
-/// A registry, a relay that is none, and those who talk.
+/// A registry and a courier, a fake relay, and the number of users that joined.
 struct World {
     pair: Pair,
     told: UnboundedReceiver<Told>,
@@ -88,7 +88,7 @@ impl World {
             admit: relay.clone().recipient(),
             shut: relay.recipient(),
         };
-        // Where the pipes' users reach the server: see `Peer::elsewhere`.
+        // The address at which users of a pipe reach the server; see `Peer::elsewhere`.
         let (rtsp, http) = (vec![rtsp.parse().unwrap()], vec!["0.0.0.0:1280".parse().unwrap()]);
         let reach = Reach { rtsp, http, ..Reach::default() };
         let (notify, notices) = unbounded_channel();
@@ -133,7 +133,8 @@ impl World {
         }
     }
 
-    /// Has `asker` ask for a file of `publisher`'s that nobody has asked for, and the relay told that it begins.
+    /// Has `asker` ask for a file of `publisher` that no client has asked for, and reports to the registry that it
+    /// begins.
     async fn play(&mut self, publisher: &mut User, asker: &mut User, file: &str) -> (StreamId, Arc<Figures>) {
         asker.send(&format!("/play {} {file}", publisher.name)).await;
         let open = self.opened().await;
@@ -147,7 +148,8 @@ impl World {
         (stream, open.figures)
     }
 
-    /// The next that happens: the relay is told of a new key, and somebody where to listen with it.
+    /// Expects that the next event is a new key for the relay, and an offer with that key for the asker. Returns the
+    /// key.
     async fn offered(&mut self, publisher: &str, asker: &mut User, file: &str) -> String {
         let (stream, key) = self.admitted().await;
         let to = asker.name;
@@ -172,7 +174,7 @@ impl User {
 
     async fn expect(&mut self, line: &str) {
         let mut got = String::new();
-        // What asks for the name comes from the listener, which there is none of.
+        // The name request would come from a listener, which does not exist here.
         self.reader.read_line(&mut got).await.unwrap();
         assert_eq!(got, format!("{line}\n"));
     }
@@ -211,7 +213,7 @@ fn everyone_who_asked_gets_a_key_of_his_own_when_it_begins_and_late_ones_at_once
         }
         leo.send("/play ana song.mp3").await;
         keys.push(world.offered("ana", &mut leo, "song.mp3").await);
-        // Who asks again gets what he had.
+        // A repeated request gets the same key.
         rui.send("/play ana song.mp3").await;
         rui.expect(&format!(
             "ana | rui | play | rtsp://192.0.2.254:1554/{stream}?key={0} http://192.0.2.254:1280/{stream}?key={0} song.mp3",
@@ -270,7 +272,7 @@ fn who_gives_way_is_told() {
             let address = format!("rtsp://192.0.2.254:1554/{stream}?key={}", key.reveal());
             ana.expect(&format!("rui | ana | publish | {address} {file}")).await;
         }
-        // Two that are on and one that is to begin are as many as may be.
+        // Two streams that are on and one that is yet to begin are the most there may be.
         let second = asked[1].stream;
         world.registry().do_send(StreamBegan { stream: second });
         world.offered("ana", &mut rui, "2.mp3").await;
@@ -306,7 +308,7 @@ fn a_publisher_is_told_that_nobody_listened() {
             let ended = "ana: song.mp3 ended: nobody listened for 5s";
             user.expect(&format!("server | {name} | stop | {ended}")).await;
         }
-        // Once, where the publisher is one of those who asked.
+        // Only once, if the publisher is one of the askers.
         ana.send("/play ana song.mp3").await;
         let OpenStream { stream, key, .. } = world.opened().await;
         let address = format!("rtsp://192.0.2.254:1554/{stream}?key={}", key.reveal());
@@ -354,7 +356,7 @@ fn its_publisher_ends_it_and_nobody_else_but_an_operator() {
         ana.expect("server | ana | stop | ana: song.mp3 ended").await;
         rui.expect("server | rui | stop | ana: song.mp3 ended").await;
         assert_eq!(world.shut().await, stream);
-        // What the relay says of it later is of no stream any more.
+        // A later report of the relay no longer refers to any stream.
         world.end(stream, StreamEnd::Gone);
         rui.expect_nothing().await;
     });
@@ -381,7 +383,7 @@ fn an_asker_who_leaves_is_forgotten_and_what_he_alone_waited_for_is_shut() {
         let stream = world.opened().await.stream;
         rui.send("/exit").await;
         assert_eq!(world.shut().await, stream);
-        // Its publisher had begun just then.
+        // The publisher had begun just then.
         world.registry().do_send(StreamBegan { stream });
         assert_eq!(world.shut().await, stream);
         ana.send("/streams").await;
