@@ -1,5 +1,5 @@
-//! [`Reach`]: picks the address at which a client gets its streams: the one where it reached the server, if the
-//! server listens for audio there.
+//! [`Reach`]: picks the address at which a client gets its streams: `media.public_host` if set, else the address where
+//! it reached the server if that is listened on, else another one that it can reach.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 

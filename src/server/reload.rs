@@ -23,7 +23,7 @@ pub struct Reloading {
     pub file: Option<PathBuf>,
     /// Reads the configuration again, from the file, environment and flags of the start.
     pub load: Box<dyn Fn() -> Result<Config, ConfigError>>,
-    /// Called with the configuration that is now in force.
+    /// Called with each configuration that is put in force.
     pub applied: Box<dyn Fn(&Config)>,
 }
 
