@@ -1,7 +1,7 @@
-//! HTTP on a worker: the page, and the handshake after which a connection is a WebSocket.
+//! HTTP on a worker: serves the web page and performs WebSocket handshakes.
 //!
-//! The connection itself stays where it is. Once its handshake is done it is given back with what was read beyond it, and
-//! becomes a session like any other.
+//! A connection stays on its worker. After a WebSocket handshake, it is handed back together with the bytes read beyond
+//! the handshake, and becomes a session like any other.
 
 use std::{
     cell::OnceCell,
@@ -59,39 +59,39 @@ mod proxy;
 pub mod stream;
 pub mod turns;
 
-/// How long a connection may take for its requests together. A page is there within a fraction of it.
+/// Total time that a connection may spend on its requests. Loading the page takes a fraction of it.
 const VISIT: Duration = Duration::from_mins(1);
-/// How long the head of a request may take.
+/// Time for the head of a request to arrive.
 const HEAD: Duration = Duration::from_secs(10);
-/// How long a connection may be idle between two requests.
+/// Time that a connection may be idle between two requests, and that the client may take to disconnect.
 const BETWEEN: Duration = Duration::from_secs(5);
 
-/// Where a WebSocket is to be had.
+/// Path of the WebSocket.
 const WEBSOCKET_PATH: &str = "/tr2";
 
-/// The subprotocol that is spoken there, by its name in a handshake (RFC 6455, section 1.9).
+/// WebSocket subprotocol, by its name in a handshake (RFC 6455, section 1.9).
 const SUBPROTOCOL: &str = "tr2";
 
-/// How many requests a connection may make; the page has some twenty files.
+/// Requests that a connection may make. The page consists of about 20 files.
 pub const REQUESTS: u32 = 100;
 
-/// What carries HTTP.
+/// Byte stream that carries HTTP: TCP, or TLS over TCP.
 pub type Carrier = Either<TcpStream, TlsStream<TcpStream>>;
 
 /// A connection that speaks HTTP.
 pub struct Visitor {
-    /// The connection.
+    /// The byte stream, of which the HTTP library gets one request at a time.
     pub carrier: Turns<Carrier>,
-    /// What it is called.
+    /// Number of the connection; a session that it becomes has the same.
     pub id: SessionId,
-    /// Its other end.
+    /// The other end of the connection.
     pub peer: Peer,
-    /// Told when it listens to a stream.
+    /// Signals that the connection listens to an audio stream.
     pub listens: Listens,
 }
 
 impl Visitor {
-    /// A connection that has said nothing yet.
+    /// A connection of which nothing has been read yet.
     pub fn new(carrier: Carrier, id: SessionId, peer: Peer) -> Self {
         let listens = Listens::default();
         let carrier = Turns::at_most(carrier, REQUESTS).lasting(Arc::clone(&listens.flag), stream::MAX_PAUSE);
@@ -99,26 +99,28 @@ impl Visitor {
     }
 }
 
-/// What becomes of a connection whose handshake is done: it, its places as a session, and what was read beyond.
+/// Takes a connection whose WebSocket handshake is done, its places as a session, and the bytes read beyond the
+/// handshake.
 type Welcome = Rc<dyn Fn(Visitor, Stay, BytesMut)>;
 
 type Serve = Box<dyn Fn(Visitor) -> LocalBoxFuture<'static, Result<(), DispatchError>>>;
 
-/// HTTP for all connections of a worker.
+/// The HTTP service of a worker. Clones share it.
 #[derive(Clone)]
 pub struct Http {
     config: InForce,
     welcome: Welcome,
     admissions: UnboundedSender<Admission>,
     tuner: Option<Tuner>,
-    /// What this machine is called.
+    /// Host names of this machine.
     own_names: Rc<[String]>,
-    /// Built for the first who comes.
+    /// Built when the first connection is served.
     serve: Rc<OnceCell<Serve>>,
 }
 
 impl Http {
-    /// Serves the page, and gives connections that have become WebSockets to `welcome`, once `admissions` let them in.
+    /// Creates a service that serves the page. A connection that becomes a WebSocket is passed to `welcome` once the
+    /// receiver of `admissions` has admitted it.
     pub fn new(
         config: InForce,
         admissions: UnboundedSender<Admission>,
@@ -129,11 +131,12 @@ impl Http {
         Self { config, welcome: Rc::new(welcome), admissions, tuner, own_names, serve: Rc::default() }
     }
 
-    /// Serves one connection until it ends, becomes a WebSocket, or has had its time. `listening` is called when it listens to
-    /// a stream: from then on it may take as long as that lasts.
+    /// Serves a connection until it ends, becomes a WebSocket, gives way to a newer connection, or has used up its
+    /// time. Calls `listening` when the connection starts to listen to an audio stream. From then on, its time is not
+    /// limited.
     ///
     /// # Errors
-    /// If it breaks, or does not speak HTTP.
+    /// If the connection breaks, does not speak HTTP, gives way, or has used up its time.
     pub async fn serve(
         &self,
         mut visitor: Visitor,
@@ -142,7 +145,7 @@ impl Http {
     ) -> io::Result<()> {
         if self.serve.get().is_none() {
             let serve = self.build().await?;
-            // Another task may have been faster.
+            // Another task may have set it during the await.
             let _ = self.serve.set(serve);
         }
         let Some(serve) = self.serve.get() else { unreachable!("it was set just now") };
@@ -155,7 +158,7 @@ impl Http {
         let served = tokio::select! {
             served = &mut served => served,
             () = listens.notified() => {
-                // It has another place now.
+                // A listener has a place of its own (`stream::LISTENERS`), so it frees those for the page.
                 drop(permit);
                 visit.page = None;
                 listening();
@@ -170,7 +173,7 @@ impl Http {
     async fn build(&self) -> io::Result<Serve> {
         let this = self.clone();
         let judge = move |request: ServiceRequest, next: Next<_>| {
-            // By POST, with which browsers always send `Origin`, the page asks why it got no WebSocket.
+            // The page asks by POST why it got no WebSocket, because browsers always send `Origin` with POST.
             let is_question = request.path() == WEBSOCKET_PATH && request.method() == Method::POST;
             let stranger = this.judge_headers(request.headers(), is_question).err();
             async move {
@@ -203,7 +206,7 @@ impl Http {
         Ok(Box::new(move |visitor| Box::pin(service.call((visitor, None)))))
     }
 
-    /// Answers a handshake.
+    /// Answers a WebSocket handshake.
     async fn upgrade(
         &self,
         request: &Request,
@@ -214,7 +217,7 @@ impl Http {
         let (response, words) = answer.map_or_else(|refusal| refusal, |response| (response, ""));
         let size = if is_accepted { BodySize::None } else { BodySize::Sized(words.len() as u64) };
         if framed.send(h1::Message::Item((response, size))).await.is_err() {
-            // It is gone. The library would log an error for what is none of ours.
+            // The connection is gone. For an error, the HTTP library would log a fault that is not the server's.
             return Ok(());
         }
         if !is_accepted {
@@ -228,7 +231,7 @@ impl Http {
             parts.io.peer = peer.proxied(by_tls);
         }
         let (answer, answered) = oneshot::channel();
-        // Nobody is left to ask where the server ends.
+        // Sending fails only while the server shuts down, when no task admits sessions any more.
         let _ = self.admissions.send(Admission { peer: parts.io.peer, answer });
         let closed = || (reply::server_closed(), CloseReason::ServerClosed);
         match answered.await.unwrap_or_else(|_| Err(closed())) {
@@ -241,16 +244,16 @@ impl Http {
         Ok(())
     }
 
-    /// Whether the page, and its WebSocket too, are for a request with these headers.
+    /// Checks whether a request with these headers may get the page or, if `is_for_websocket`, its WebSocket.
     fn judge_headers(&self, headers: &HeaderMap, is_for_websocket: bool) -> Result<(), Stranger> {
         let config = self.config.get();
-        // What streams are called by is a name of this server, too.
+        // `media.public_host`, the host in the addresses of streams, is a name of this server, too.
         let names = config.web.hosts.iter().chain(&*self.own_names).chain([&config.media.public_host]);
         let names = names.map(String::as_str);
         if is_for_websocket { host::judge(headers, names) } else { host::judge_host(headers, names) }
     }
 
-    /// The answer to a handshake: that it is done, or why not.
+    /// Returns the response to a WebSocket handshake, or the refusal and its text.
     fn judge(&self, request: &Request) -> Result<Response<()>, (Response<()>, &'static str)> {
         let refuse = |status, words| {
             let mut refusal = Response::build(status);
@@ -278,7 +281,8 @@ impl Http {
     }
 }
 
-/// Whether a handshake offers [`SUBPROTOCOL`]. Browsers fail where they offered some and none was chosen.
+/// Whether a handshake offers [`SUBPROTOCOL`]. Browsers fail the connection if they offered subprotocols and the server
+/// chose none of them.
 fn offers_subprotocol(headers: &HeaderMap) -> bool {
     let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL).filter_map(|offer| offer.to_str().ok());
     offers.flat_map(|offer| offer.split(',')).any(|offer| offer.trim() == SUBPROTOCOL)
@@ -308,7 +312,7 @@ impl AsyncWrite for Visitor {
     }
 }
 
-/// A whole answer to somebody who is not served at all, whatever was asked.
+/// A complete HTTP response for a client that is not served, whatever it asked for.
 pub fn unavailable(why: &str) -> String {
     format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n\

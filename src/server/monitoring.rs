@@ -1,9 +1,9 @@
-//! Monitoring: what the server tells those who watch over it, by HTTP at addresses of its own.
+//! Monitoring: an HTTP server on addresses of its own that reports the state of this server.
 //!
-//! It has a thread of its own: figures are gathered and written out beside the messages, not between them, and it still
-//! answers when a worker does not, or while the server ends. What it may take of a core is bounded by how many connections
-//! it serves at a time, and for how long it keeps each one's place: past that, newcomers wait with the kernel, or take the
-//! place of someone who asks nothing.
+//! Monitoring has its own thread. It gathers and writes figures beside the messages, not between them, and it still
+//! answers while a worker is stuck or the server shuts down. Its share of a core is bounded by the number of
+//! connections that it serves at a time and by how long each keeps its place. Further connections wait in the kernel,
+//! or displace a connection that has sent no request.
 
 use std::{
     io,
@@ -38,42 +38,42 @@ mod roll_call;
 use answers::Desk;
 use places::{Place, Places};
 
-/// Connections that are served at a time.
+/// Connections served at a time.
 pub const MOST: usize = 16;
 
-/// How long each has its place at the least. With [`MOST`], this makes 160 answers a second the most there can be.
+/// Minimum time for which a connection keeps its place. With [`MOST`], this bounds the rate to 160 answers per second.
 const LEAST: Duration = Duration::from_millis(100);
 
-/// How long the head of a request may take.
+/// Time for the head of a request to arrive.
 const HEAD: Duration = Duration::from_secs(3);
 
-/// How long a connection may take in all. An answer is some 20 KiB, which any socket takes at once.
+/// Time that a connection may take in all. An answer has about 20 KiB, which any socket takes at once.
 const VISIT: Duration = Duration::from_secs(5);
 
-/// Rest after a failed accept.
+/// Pause after a failed accept.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What is watched.
+/// The parts of the server that monitoring reads.
 #[derive(Clone)]
 pub struct Watched {
-    /// What is counted.
+    /// The server's counters.
     pub tally: Arc<Tally>,
-    /// How far the server is.
+    /// The server's phase.
     pub health: Health,
-    /// Its workers, which are asked whether they still answer.
+    /// The workers, which are asked whether they still respond.
     pub workers: Vec<ArbiterHandle>,
-    /// What is in force.
+    /// The configuration in force.
     pub config: InForce,
-    /// When the server started.
+    /// Start time of the server.
     pub since: SystemTime,
     /// The server's log.
     pub log: Logger,
 }
 
-/// Answers at these addresses until the thread that this gives is stopped. Without an address there is none.
+/// Starts a thread that answers on these sockets until it is stopped. Returns `None` if there are no sockets.
 ///
 /// # Errors
-/// If the system has no thread for it.
+/// If the system cannot start the thread.
 pub fn start(sockets: Vec<TcpListener>, watched: Watched) -> io::Result<Option<Arbiter>> {
     if sockets.is_empty() {
         return Ok(None);
@@ -95,7 +95,7 @@ pub fn start(sockets: Vec<TcpListener>, watched: Watched) -> io::Result<Option<A
     Ok(Some(arbiter))
 }
 
-/// Answers those who connect here, each once.
+/// Accepts connections on a socket and answers one request on each.
 async fn accept_all(socket: TcpListener, desk: Rc<Desk>, places: Rc<Places>, log: &Logger) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(socket)?;
     let serve = Rc::new(build(desk).await?);
@@ -130,7 +130,7 @@ async fn accept_all(socket: TcpListener, desk: Rc<Desk>, places: Rc<Places>, log
 
 type Serve = Box<dyn Fn(TcpStream, &Place) -> LocalBoxFuture<'static, Result<(), String>>>;
 
-/// HTTP for one request a connection.
+/// Builds an HTTP service that answers one request per connection.
 async fn build(desk: Rc<Desk>) -> io::Result<Serve> {
     let answer = move |request: Request| {
         let desk = Rc::clone(&desk);

@@ -1,16 +1,16 @@
-//! [`SessionId`] and [`Seat`]: which session, and where its output goes.
+//! [`SessionId`]: the number of a session; [`Seat`]: the address of its output.
 
-/// Names one connection for as long as the server runs; counted from 1.
+/// Number of a connection. Numbers start at 1 and are never reused while the server runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(pub u64);
 
-/// Where a session's output goes.
+/// Address of a session's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seat {
-    /// Whose it is: a slot may since have gone to another session.
+    /// The session. Its slot may have passed to another session since.
     pub id: SessionId,
-    /// Which courier carries to it.
+    /// Number of the courier that writes to the session.
     pub courier: u16,
-    /// Its place there.
+    /// Slot of the session at that courier.
     pub slot: u32,
 }

@@ -1,8 +1,9 @@
-//! [`Session`]: the actor of one connection. It reads frames, makes them requests and sends those to the Registry.
+//! [`Session`]: the actor of one connection. It turns the frames that it reads into requests and sends these to the
+//! Registry.
 //!
-//! It never writes: what it is answered takes the Registry's order and the courier's outbox. It ends exactly once,
-//! when its courier hangs up, with one reason, which it logs and counts. From the moment that it wants to leave,
-//! whatever is read is dropped.
+//! A session never writes: replies take the Registry's order and the courier's outbox. A session ends exactly once,
+//! when its courier hangs up, with one reason, which it logs and counts. Once it has asked to leave, it drops whatever
+//! it still reads.
 
 use std::{io, rc::Rc, sync::Arc};
 
@@ -37,37 +38,38 @@ mod wait;
 
 use wait::Wait;
 
-/// What all sessions of an arbiter share.
+/// State shared by all sessions of a worker.
 #[derive(Clone)]
 pub struct Surroundings {
-    /// Where requests go.
+    /// Sends requests to the Registry.
     pub registry: ToRegistry,
-    /// Who carries their output.
+    /// Sends to the courier, which writes the sessions' output.
     pub courier: ToCourier,
-    /// What is in force.
+    /// The configuration in force.
     pub config: InForce,
-    /// Whose names are only given for a password.
+    /// The accounts, whose names require a password.
     pub accounts: Directory,
     /// Compares passwords.
     pub verifier: Verifier,
-    /// The longest message, in bytes. Fixed while the server runs: what one part let pass fits for all others.
+    /// Maximum length of a message in bytes. Fixed while the server runs, so a message that one part accepts fits in
+    /// all others.
     pub message_bytes: usize,
-    /// Counts joins and ends.
+    /// Counts sessions, received messages and ends.
     pub tally: Arc<Tally>,
     /// The server's log.
     pub log: Logger,
 }
 
-/// What sessions of an arbiter share that began under one configuration. One pointer in each.
+/// State shared by the sessions of a worker that began under one configuration. Each session holds one pointer to it.
 pub struct Terms {
-    /// How long they may take for what.
+    /// Read timeouts.
     pub patience: Rc<Patience>,
-    /// What all of them share.
+    /// State shared by all sessions of the worker.
     pub around: Rc<Surroundings>,
 }
 
 impl Terms {
-    /// As configured now.
+    /// Creates the terms of sessions that begin under the configuration now in force.
     #[must_use]
     pub fn of(around: &Rc<Surroundings>) -> Self {
         Self { patience: Rc::new(Patience::of(&around.config.get())), around: Rc::clone(around) }
@@ -79,40 +81,41 @@ pub struct Session {
     seat: Seat,
     peer: Arc<Peer>,
     kind: Kind,
-    /// What it answered to the name request. Whether it may bear that name is for the Registry to say; what it sends
-    /// meanwhile is carried out only if it may.
+    /// The answer to the name request. The Registry decides whether the session may have this name; requests that the
+    /// client sends meanwhile are carried out only if it may.
     name: Option<Name>,
-    /// What it showed that the account of that name is its own, if it did.
+    /// Proof that the account of that name is the client's own, if the client gave one.
     proof: Option<Box<Proof>>,
-    /// The password that is asked for, while it is.
+    /// The claim to an account, while its password is asked for or compared.
     claim: Option<Box<Claim>>,
     state: State,
-    /// What broke the connection, if it leaves because of that.
+    /// The error that broke the connection, if the session leaves because of it.
     broken_by: Option<io::Error>,
     terms: Rc<Terms>,
-    /// What it may send, where that is limited. Boxed because it is not limited for most.
+    /// Limits what the client may send. Boxed, because most sessions have no limit.
     meter: Option<Box<Meter>>,
-    /// The number of the wait for an answer that counts; see [`Wait`].
+    /// Number of the wait for an answer that counts; see [`Wait`].
     wait: u8,
-    /// The other end sends no more.
+    /// The client sends no more.
     input_ended: bool,
-    /// Our side is shut.
+    /// The server's sending side is shut.
     sent: bool,
-    /// Its places; given back with the last of its parts.
+    /// The session's places, given back when its last part is dropped.
     stay: Rc<Stay>,
 }
 
 enum State {
-    /// What it sends counts.
+    /// Frames are carried out.
     Open,
-    /// It told the Registry that it leaves, and waits for the courier to hang up.
+    /// The session has told the Registry that it leaves, and waits for the courier to hang up.
     Leaving,
-    /// The courier has hung up: the end is logged and counted.
+    /// The courier has hung up, and the end is logged and counted.
     Over,
 }
 
 impl Session {
-    /// Starts a session that reads from `inbox`. Its name is to be asked for, unless a certificate says it.
+    /// Starts a session that reads from `inbox`. `certified` is the name in the client's certificate; without one, the
+    /// client has to answer the name request.
     pub fn open(
         inbox: Inbox<impl ReceiveHalf>,
         seat: Seat,
@@ -166,10 +169,10 @@ impl Session {
         Who { id: self.seat.id, peer: &self.peer, name: self.name.as_ref() }
     }
 
-    /// Takes what one read held.
+    /// Handles the frames of one read.
     fn take(&mut self, read: Read, ctx: &mut Context<Self>) {
         if !matches!(self.state, State::Open) {
-            // All but that the other end is done, too.
+            // Frames are dropped, except that a goodbye ends the input.
             if read.frames.contains(&Frame::Goodbye) {
                 self.input_ended = true;
                 if self.sent {
@@ -211,7 +214,7 @@ impl Session {
         self.leave(CloseReason::Idle, None, Some(farewell));
     }
 
-    /// Ends the session for a reason of its own, after everything it sent so far.
+    /// Asks the Registry to end the session for `reason`, after everything that the client has sent so far.
     fn leave(&mut self, reason: CloseReason, error: Option<io::Error>, farewell: Option<Line>) {
         if !matches!(self.state, State::Open) {
             return;
@@ -228,7 +231,7 @@ impl Session {
         self.terms.around.tally.count_end(reason);
     }
 
-    /// Logs the end. Only now, because what the Registry logs of the session comes before.
+    /// Logs the end. Called on hangup, because all that the Registry logs of the session comes before.
     fn log_end(&self, reason: CloseReason, joined: bool) {
         let error = self.broken_by.as_ref().filter(|_| reason == CloseReason::Broken);
         let nameless = Who { name: None, ..self.who() };
@@ -258,7 +261,7 @@ impl Actor for Session {
     type Context = Context<Self>;
 
     fn started(&mut self, _: &mut Self::Context) {
-        // The listener sent it, before there was a session. Made here only for a log that wants it.
+        // The listener or the courier sends the name request. Its text is made here only for a log that wants it.
         if self.name.is_none() && self.log().is_debug_enabled() {
             debug!(self.log(), "Server sends: {:?}", reply::name_request().text(); &self.who());
         }
@@ -283,7 +286,7 @@ impl StreamHandler<Intake> for Session {
         }
     }
 
-    /// The end of input is an `Intake` of its own; that no more follows it means nothing.
+    /// Does nothing: the end of input is an `Intake` of its own.
     fn finished(&mut self, _: &mut Self::Context) {}
 }
 
@@ -295,7 +298,7 @@ impl Handler<Jammed> for Session {
         let farewell = (reason == CloseReason::OutboxFull)
             .then(|| reply::outbox_full(limits.message_bytes, self.name.as_ref(), limits.outbox_bytes));
         if matches!(self.state, State::Leaving) {
-            // It waits until all that it sent is carried out. That is over now.
+            // The session was leaving after its queued requests. Now it leaves without waiting for them.
             self.broken_by = error;
             self.terms.around.registry.leave.do_send(Leave { seat: self.seat, reason, farewell });
         } else {
@@ -310,7 +313,7 @@ impl Handler<Hangup> for Session {
     fn handle(&mut self, Hangup { reason, joined }: Hangup, _: &mut Self::Context) {
         self.log_end(reason, joined);
         self.count_end(reason);
-        // It stays until all is sent, and while the other end may still be sending.
+        // The actor lives on until all output is sent, and while the client may still be sending.
         self.state = State::Over;
     }
 }
@@ -332,7 +335,7 @@ impl Handler<Sent> for Session {
 }
 
 impl Drop for Session {
-    /// A session that dies of a fault must not keep its name.
+    /// Leaves for a session that died of a fault, which must not keep its name.
     fn drop(&mut self) {
         if !matches!(self.state, State::Over) {
             error!(self.log(), "session died"; &self.who(), "reason" => CloseReason::Fault);
@@ -352,7 +355,7 @@ mod tests {
 
     #[test]
     fn fits_the_smallest_task_that_an_actor_can_have() {
-        // Tasks come in steps of 128 bytes, and with one byte more each connection takes the next.
+        // Tasks are allocated in steps of 128 bytes. With one byte more, each connection would take the next step.
         assert!(size_of::<Session>() <= 112, "{}", size_of::<Session>());
     }
 }

@@ -1,7 +1,7 @@
-//! TLS (RFC 8446, RFC 5246) beneath a session: what is shown to clients, the handshake, and the stream after it.
+//! TLS (RFC 8446, RFC 5246) beneath a session: the server's certificate, the handshake, and the stream after it.
 //!
-//! A session over TLS is the same as one over TCP. What differs is before it (`handshake.rs`, a task of its own on the
-//! courier's thread) and beneath it (`stream.rs`).
+//! A session over TLS works like one over TCP. Two parts differ: the handshake, a task on the courier's thread that
+//! precedes the session (`handshake.rs`), and the byte stream beneath the session (`stream.rs`).
 
 pub mod credentials;
 pub mod handshake;
