@@ -1,7 +1,8 @@
-//! [`Settling`]: waits until a file that changed is written whole, as far as that can be told.
+//! [`Settling`]: waits until a changed file is written completely, as far as that can be told.
 //!
-//! Many programs truncate a file and then write it. A read in between often yields valid content: an empty file of accounts,
-//! or one that ends after an entry. So a file that changed since it was last read has to stay the same for a moment.
+//! Many programs truncate a file and then write it. A read in between often yields valid content: an empty file of
+//! accounts, or one that ends after an entry. So a file that changed since it was last read is read only after it has
+//! stayed unchanged for 100 ms.
 
 use std::{
     cell::RefCell,
@@ -16,24 +17,24 @@ use tokio::time::{Instant, sleep};
 
 use crate::escape::Escaped;
 
-/// Time for which a changed file has to stay the same.
+/// Time for which a changed file has to stay unchanged.
 const QUIET: Duration = Duration::from_millis(100);
 
-/// Time after which a file that goes on changing is given up.
+/// Time after which the server gives up on a file that keeps changing.
 const MAX_WAIT: Duration = Duration::from_secs(3);
 
-/// Why a file is not read.
+/// Reason why a file is not read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Unsettled {
-    /// A program writes it.
+    /// A program is writing the file.
     #[error("{0} is being written")]
     Changing(String),
-    /// It lost its content; most likely a program is about to write it.
+    /// The file lost its content; most likely a program is about to write it.
     #[error("{0} is empty, where it was not before")]
     Emptied(String),
 }
 
-/// Attributes that change whenever a file is written.
+/// Attributes of a file, of which at least one changes whenever the file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     device: u64,
@@ -43,7 +44,8 @@ struct Mark {
 }
 
 impl Mark {
-    /// The mark of the file that is there now. `None`: there is none, or it cannot be asked about; reading tells why.
+    /// Returns the present mark of a file. `None` if the file is missing or its attributes cannot be read, which
+    /// reading the file will report.
     fn of(path: &Path) -> Option<Self> {
         let found = fs::metadata(path).ok()?;
         let modified = (found.mtime(), found.mtime_nsec());
@@ -51,14 +53,14 @@ impl Mark {
     }
 }
 
-/// Files and their marks when they were last read.
+/// Files and the marks that they had when they were last read.
 #[derive(Debug)]
 pub struct Settling {
     read: RefCell<HashMap<PathBuf, Mark>>,
 }
 
 impl Settling {
-    /// With files that have just been read.
+    /// Starts with files that have just been read.
     #[must_use]
     pub fn with<'a>(read: impl IntoIterator<Item = &'a Path>) -> Self {
         let read = read.into_iter().filter_map(|path| Some((path.to_owned(), Mark::of(path)?)));
@@ -68,7 +70,7 @@ impl Settling {
     /// Returns once the file can be read: at once if it did not change since it was last read.
     ///
     /// # Errors
-    /// If it goes on changing for [`MAX_WAIT`], or is empty and was not before.
+    /// If the file keeps changing for 3 s, or is empty and was not empty when it was last read.
     pub async fn wait_for(&self, path: &Path) -> Result<(), Unsettled> {
         let before = self.read.borrow().get(path).copied();
         let settled = settle(before, || Mark::of(path)).await;
@@ -86,7 +88,7 @@ impl Settling {
     }
 }
 
-/// Waits until two marks that are [`QUIET`] apart are the same.
+/// Waits until two marks taken [`QUIET`] apart are equal. Fails after [`MAX_WAIT`].
 async fn settle(before: Option<Mark>, mark: impl Fn() -> Option<Mark>) -> Result<Option<Mark>, ()> {
     let end = Instant::now() + MAX_WAIT;
     let mut last = mark();
@@ -148,7 +150,7 @@ mod tests {
         }
         fs::write(&path, "two").unwrap();
         assert_eq!(settling.wait_for(&path).await, Ok(()));
-        // Why one that is not there cannot be read is for whoever reads it to say.
+        // A missing file is reported by the code that reads it.
         assert_eq!(settling.wait_for(&folder.path().join("none")).await, Ok(()));
     }
 }

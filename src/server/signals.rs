@@ -1,4 +1,4 @@
-//! What signals do: SIGTERM and SIGINT end the server, SIGHUP reloads, SIGUSR1 has what is counted logged.
+//! Signal handling: SIGTERM and SIGINT end the server, SIGHUP reloads the configuration, SIGUSR1 logs the counters.
 
 use std::{
     io::{self, IsTerminal},
@@ -11,10 +11,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::{reload::Reloader, tally::Tally};
 
-/// Catches them from here on. Returns those that end the server, by name.
+/// Starts to catch signals. Returns a channel of the names of the signals that end the server.
 ///
 /// # Errors
-/// If the system refuses.
+/// If the system refuses to install a handler.
 pub fn catch(reloader: Reloader, tally: Arc<Tally>, log: &Logger) -> io::Result<UnboundedReceiver<String>> {
     let (notify, stops) = unbounded_channel();
     let mut hangups = signal(SignalKind::hangup())?;
@@ -22,7 +22,8 @@ pub fn catch(reloader: Reloader, tally: Arc<Tally>, log: &Logger) -> io::Result<
     let had_terminal = io::stdin().is_terminal();
     actix_rt::spawn(async move {
         while hangups.recv().await.is_some() {
-            // A terminal that was closed is no terminal any more: then the signal means what it meant first.
+            // If the server was started from a terminal that has been closed since, SIGHUP has its original meaning:
+            // hangup.
             if had_terminal && !io::stdin().is_terminal() {
                 let _ = ends.send("SIGHUP".to_owned());
             } else {

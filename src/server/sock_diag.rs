@@ -1,8 +1,9 @@
-//! What the kernel knows of one connection, asked by `sock_diag(7)` (Linux).
+//! Queries the kernel's state of one TCP connection by `sock_diag(7)` (Linux).
 //!
-//! An outbox sees that a slow line takes something only when the kernel asks for more, which is seldom. What the other
-//! end has acknowledged is known all the while; and of a program on this machine, what it has read, which its kernel only
-//! acknowledges in lumps. Each answer takes some 20 microseconds, however many connections there are.
+//! An outbox notices that a slow connection makes progress only when the kernel asks for more data, which is seldom.
+//! The kernel's state shows at any time how much the other end has acknowledged and, for a program on this machine, how
+//! much it has read, which its kernel acknowledges only in large steps. Each query takes about 20 µs, regardless of the
+//! number of connections.
 
 use std::{io, net::SocketAddr};
 
@@ -13,40 +14,40 @@ use netlink_packet_sock_diag::{
 };
 use netlink_sys::{Socket, SocketAddr as KernelAddress, protocols::NETLINK_SOCK_DIAG};
 
-/// Address families and the protocol, as `socket(2)` numbers them.
+/// Address families and the protocol number, as in `socket(2)`.
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 const IPPROTO_TCP: u8 = 6;
 
-/// Room for the answer, which has 88 bytes.
+/// Size of the buffer for the answer, which has 88 bytes.
 const ANSWER_BYTES: usize = 512;
 
-/// Bytes that were sent and not taken by the other end.
+/// Bytes that were sent and that the other end has not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotTaken {
-    /// Its kernel has not acknowledged them.
+    /// Bytes that the other end's kernel has not acknowledged.
     pub unacknowledged: u32,
-    /// Its kernel has them, and the program has not read them. Only known of programs on this machine (in this network
-    /// namespace), else 0.
+    /// Bytes that the other end's kernel has and its program has not read. Known only for programs on this machine (in
+    /// this network namespace), otherwise 0.
     pub unread: u32,
 }
 
 impl NotTaken {
-    /// Whether the other end has taken something since. What its kernel has got and not acknowledged yet counts in both, so
-    /// their sum says nothing.
+    /// Whether the other end has taken bytes since `before`. Bytes that its kernel has received and not acknowledged
+    /// yet count in both fields, so the sum of the fields says nothing.
     #[must_use]
     pub fn is_less_than(self, before: Self) -> bool {
         self.unacknowledged < before.unacknowledged || self.unread < before.unread
     }
 }
 
-/// What of a TCP connection the other end has not taken.
+/// Returns how many bytes of a TCP connection the other end has not taken.
 ///
 /// # Errors
-/// If there is no such connection, or if the kernel does not tell.
+/// If there is no such connection, or if the kernel cannot be asked.
 pub fn not_taken(local: SocketAddr, peer: SocketAddr) -> io::Result<NotTaken> {
     let unacknowledged = ask(local, peer)?.send_queue;
-    // Its own end of the same connection. On another machine there is none to be found.
+    // The other end's socket of the same connection. If the other end is on another machine, the kernel finds none.
     let unread = ask(peer, local).map_or(0, |theirs| theirs.recv_queue);
     Ok(NotTaken { unacknowledged, unread })
 }
@@ -71,7 +72,7 @@ fn question(local: SocketAddr, peer: SocketAddr) -> Vec<u8> {
         source_address: local.ip(),
         destination_address: peer.ip(),
         interface_id: 0,
-        // Any: INET_DIAG_NOCOOKIE.
+        // INET_DIAG_NOCOOKIE: matches any socket.
         cookie: [0xff; 8],
     };
     let request = InetRequest {
@@ -112,7 +113,7 @@ mod tests {
             while let Ok(more) = writer.write(&[0; 10_000]) {
                 written += more;
             }
-            // Byte by byte, although the kernel sends none of that on before there is room for much.
+            // Reads of one byte each are seen, although the kernel acknowledges none before there is room for many.
             for _ in 0..3 {
                 let before = not_taken(local, peer).unwrap();
                 assert!(before.unacknowledged > 0, "{before:?} of {written}");

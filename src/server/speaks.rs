@@ -1,19 +1,19 @@
-//! [`Speaks`]: what a connection is to speak.
+//! [`Speaks`]: the protocol that a connection speaks.
 
-/// What a connection is to speak, over TLS or not.
+/// The protocol of a connection, over TLS or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Speaks {
-    /// TR2.23.
+    /// TR2.23 messages.
     Messages,
-    /// HTTP, until it becomes a WebSocket.
+    /// HTTP, until the connection becomes a WebSocket.
     Http,
 }
 
 impl Speaks {
-    /// Both, in the order of the enum.
+    /// Both protocols, in the order of the enum.
     pub const ALL: [Self; 2] = [Self::Messages, Self::Http];
 
-    /// How the counters spell it.
+    /// Value of the label `protocol` in monitoring.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
-//! What the server and its service manager tell each other: listening sockets, and how far it is.
+//! The interface to the service manager: receives listening sockets and reports the server's state.
 //!
-//! Any manager that speaks systemd's two protocols will do: `LISTEN_FDS` (`sd_listen_fds(3)`) and `NOTIFY_SOCKET`
-//! (`sd_notify(3)`). Without them nothing here does anything.
+//! Any manager works that speaks systemd's two protocols: `LISTEN_FDS` (`sd_listen_fds(3)`) and `NOTIFY_SOCKET`
+//! (`sd_notify(3)`). Without these variables, nothing here has an effect.
 
 use std::{io, net::TcpListener, time::Duration};
 
@@ -10,27 +10,28 @@ use sd_notify::NotifyState;
 use slog::{Logger, warn};
 use socket2::SockRef;
 
-/// How much longer than its own drain timeout the manager is asked to wait for the server.
+/// Time that the manager is asked to wait for the server beyond the server's drain timeout.
 const SLACK: Duration = Duration::from_secs(5);
 
-/// Why a descriptor that was passed cannot be listened on.
+/// Error for a passed descriptor that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 #[error("descriptor {number} of LISTEN_FDS is not a listening TCP socket{}", reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default())]
 pub struct NotListening {
-    /// Its number.
+    /// Number of the descriptor.
     pub number: usize,
-    /// What the system says, if it does.
+    /// The system's error, if there is one.
     pub reason: Option<io::Error>,
 }
 
-/// Takes the listening sockets that the manager passed (socket activation), and their variables out of the environment.
+/// Takes the listening sockets that the manager passed (socket activation), and removes their variables from the
+/// environment.
 ///
-/// To be called once, before there are threads: it changes the environment.
+/// Call this once, before there are threads: it changes the environment.
 ///
 /// # Errors
-/// If one of them is something else.
+/// If a passed descriptor is not a listening TCP socket.
 pub fn passed_listeners() -> Result<Vec<TcpListener>, NotListening> {
-    /// The first descriptor that is passed.
+    /// Number of the first passed descriptor.
     const FIRST: usize = 3;
     let mut passed = ListenFd::from_env();
     (0..passed.len())
@@ -49,17 +50,18 @@ pub fn passed_listeners() -> Result<Vec<TcpListener>, NotListening> {
         .collect()
 }
 
-/// The server listens, or has read its settings again.
+/// Tells the manager that the server listens.
 pub fn ready(log: &Logger) {
     tell(&[NotifyState::Ready], log);
 }
 
-/// The server has read its settings again, or has refused them: `status` says which, for `systemctl status`.
+/// Tells the manager that the server has reloaded its settings or refused them. `status`, which `systemctl status`
+/// shows, says which.
 pub fn reloaded(status: &str, log: &Logger) {
     tell(&[NotifyState::Ready, NotifyState::Status(status)], log);
 }
 
-/// The server reads its settings again; [`reloaded`] says when it has.
+/// Tells the manager that the server reloads its settings; [`reloaded`] reports the result.
 pub fn reloading(log: &Logger) {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now], log),
@@ -67,7 +69,7 @@ pub fn reloading(log: &Logger) {
     }
 }
 
-/// The server ends, which takes so long at the most.
+/// Tells the manager that shutdown has begun and asks it to wait for at most `within` plus 5 s.
 pub fn stopping(within: Duration, log: &Logger) {
     let timeout = u32::try_from((within + SLACK).as_micros()).unwrap_or(u32::MAX);
     tell(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(timeout)], log);
