@@ -1,7 +1,8 @@
-//! [`Streams`]: what users play to each other: who was asked for which file, who waits for it, who may hear it.
+//! [`Streams`]: the table of audio streams: which user was asked for which file, which users wait for it, and which may
+//! listen.
 //!
-//! A plain table, no actor, and without a clock: it is told the time, and when somebody took too long. Names of files are
-//! compared as they are written.
+//! A plain table, without actor and clock: the caller passes the time and says when a publisher took too long. File
+//! names are compared as they are written.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -21,110 +22,112 @@ mod room;
 
 pub use room::Party;
 
-/// How many files one user may wait for at a time: a place among `media.waiting` is everybody's.
+/// Files that one user may wait for at a time, because all users share the `media.waiting` places.
 pub const MOST_WAITED_FOR: usize = 4;
 
-/// All streams that are on or waited for.
+/// All streams that play or are waited for.
 #[derive(Debug, Default)]
 pub struct Streams {
     by_number: HashMap<StreamId, Stream>,
-    /// The number given last.
+    /// Number of the newest stream.
     last: u16,
-    /// How many were opened. Tells a stream from an earlier one of the same number.
+    /// Count of all streams opened, which tells a stream from an earlier one with the same number.
     opened: u64,
 }
 
-/// One file that somebody plays, or was asked to.
+/// A file that a user plays or was asked to play.
 #[derive(Debug)]
 struct Stream {
     publisher: Party,
     name: Name,
     file: Arc<str>,
     opening: Opening,
-    /// When that was.
+    /// Time at which the stream was opened.
     opened: Instant,
-    /// The user who asked first: the place counts for that user as well as for the publisher.
+    /// The user who asked first. The stream's place counts for this user as well as for the publisher.
     opener: Party,
     figures: Arc<Figures>,
-    /// Its publisher has begun.
+    /// The publisher has begun.
     is_on: bool,
-    /// Who asked, and with what they may listen once it is on.
+    /// Users who asked, each with the key to listen with, once the user has one.
     askers: BTreeMap<SessionId, Option<Key>>,
-    /// Keys of those who have left. The relay knows them still, so that they count.
+    /// Keys of users who have left. The relay still accepts them, so they count for `media.listeners`.
     left: Vec<Key>,
 }
 
-/// Which of all openings of streams: counted from 1.
+/// Serial number of the opening of a stream, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Opening(u64);
 
-/// What becomes of it when somebody asks for a file.
+/// Result of a request for a file.
 #[derive(Debug, PartialEq)]
 pub enum Asked {
-    /// Its owner is to be asked, with this stream and the key that was brought.
+    /// The publisher has to be asked to play this new stream with the key that was passed.
     Open(StreamId, Opening),
-    /// Its owner was asked already.
+    /// The publisher was asked already.
     Waits,
-    /// It is on. With this key its asker may listen.
+    /// The file is played, and the asker may listen with this key.
     Plays {
-        /// Where.
+        /// The stream to listen to.
         stream: StreamId,
-        /// His.
+        /// The asker's key.
         key: Key,
         /// The relay does not know the key yet.
         is_new: bool,
     },
 }
 
-/// Why somebody who asks for a file is not to hear it.
+/// Reason why a user who asks for a file cannot hear it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotAsked {
-    /// `media.streams` are on, or will be.
+    /// `media.streams` streams play or are waited for.
     Streams,
-    /// `media.waiting` were asked to publish, and have not begun.
+    /// `media.waiting` publishers were asked and have not begun.
     Waiting,
-    /// The asker waits for [`MOST_WAITED_FOR`] already.
+    /// The asker waits for [`MOST_WAITED_FOR`] files already.
     Impatient,
-    /// `media.listeners` have asked for it.
+    /// `media.listeners` users have asked for the file.
     Listeners,
 }
 
-/// A stream that is there no more.
+/// A stream that was removed.
 #[derive(Debug)]
 pub struct Closed {
-    /// Its number.
+    /// Number of the stream.
     pub stream: StreamId,
-    /// Who played it, or was asked to.
+    /// Name of the user who played the file or was asked to.
     pub publisher: Name,
-    /// What.
+    /// The file.
     pub file: Arc<str>,
-    /// It had begun.
+    /// The publisher had begun.
     pub was_on: bool,
-    /// Who is to be told, in the order of joining.
+    /// Users to tell, in the order of joining.
     pub askers: Vec<SessionId>,
 }
 
-/// A stream that is on, to be shown.
+/// A stream that plays, as shown to users.
 #[derive(Debug)]
 pub struct Shown<'a> {
-    /// Who plays it.
+    /// Name of the user who plays it.
     pub publisher: &'a Name,
-    /// What.
+    /// The file.
     pub file: &'a str,
-    /// What has come of it.
+    /// Listeners, elapsed time and length of the stream.
     pub figures: &'a Figures,
 }
 
 impl Streams {
-    /// Numbers follow on this one. By chance, so that an address of before a restart is nobody's.
+    /// Creates an empty table. Numbers follow on `last`, which is random, so that an address from before a restart
+    /// names no stream.
     pub fn after(last: u16) -> Self {
         Self { last, ..Self::default() }
     }
 
-    /// Somebody wants to hear a file of this publisher's. `key` is new: his, or his publisher's.
+    /// Handles a request for a file of this publisher. `key` is new. The asker gets it to listen, or the publisher to
+    /// play, if the stream is opened.
     ///
     /// # Errors
-    /// Which bound is reached.
+    /// The bound that is reached.
     pub fn ask(
         &mut self,
         (publisher, name): (Party, &Name),
@@ -167,31 +170,32 @@ impl Streams {
         Ok(Asked::Open(number, opening))
     }
 
-    /// How many files this user waits for.
+    /// Number of files that this user waits for.
     fn waited_for_by(&self, asker: SessionId) -> usize {
         let waits_for = |stream: &&Stream| !stream.is_on && stream.askers.contains_key(&asker);
         self.by_number.values().filter(waits_for).count()
     }
 
-    /// Whether this file is played, or asked for.
+    /// Whether this publisher plays this file or was asked for it.
     pub fn has(&self, publisher: SessionId, file: &str) -> bool {
         self.by_number.values().any(|stream| stream.publisher.id == publisher && *stream.file == *file)
     }
 
-    /// The file of a stream, and where its figures are written.
+    /// Returns the file of a stream, and the figures that the relay writes for it.
     pub fn get(&self, number: StreamId) -> Option<(Arc<str>, Arc<Figures>)> {
         let stream = self.by_number.get(&number)?;
         Some((Arc::clone(&stream.file), Arc::clone(&stream.figures)))
     }
 
-    /// Its publisher has begun. Returns his name, the file, and who waited for it.
+    /// Records that the publisher has begun. Returns the publisher's name, the file, and the users who waited for it.
+    /// `None` if there is no such stream or it had begun before.
     pub fn begin(&mut self, number: StreamId) -> Option<(Name, Arc<str>, Vec<SessionId>)> {
         let stream = self.by_number.get_mut(&number).filter(|stream| !stream.is_on)?;
         stream.is_on = true;
         Some((stream.name.clone(), Arc::clone(&stream.file), stream.askers.keys().copied().collect()))
     }
 
-    /// Somebody who waited for a stream may listen with this key.
+    /// Records the key with which a user who waited for a stream may listen.
     pub fn admit(&mut self, number: StreamId, asker: SessionId, key: Key) {
         if let Some(known) = self.by_number.get_mut(&number).and_then(|stream| stream.askers.get_mut(&asker))
         {
@@ -199,19 +203,21 @@ impl Streams {
         }
     }
 
-    /// It is over.
+    /// Removes a stream that is over.
     pub fn end(&mut self, number: StreamId) -> Option<Closed> {
         self.by_number.remove(&number).map(|stream| stream.close(number))
     }
 
-    /// Its publisher had his time. Nothing, if he has begun, or it is another stream by now.
+    /// Removes a stream whose publisher did not begin in time. `None` if the publisher has begun, or the number belongs
+    /// to another stream by now.
     pub fn expire(&mut self, number: StreamId, opening: Opening) -> Option<Closed> {
         let stream = self.by_number.get(&number)?;
         if stream.is_on || stream.opening != opening { None } else { self.end(number) }
     }
 
-    /// Who was asked for a file will not play it. Who says so need not say which: it is the one that `asker` waits for; of
-    /// several, the one that `why` names, or else the one that was asked for first.
+    /// Removes the stream that `publisher` refuses to play to `asker`. A refusal does not have to name the file: of
+    /// several that `asker` waits for, it means the one that `why` contains (the longest such name), or else the one
+    /// opened first.
     pub fn refuse(&mut self, publisher: SessionId, asker: SessionId, why: &str) -> Option<Closed> {
         let is_meant = |stream: &Stream| {
             stream.publisher.id == publisher && !stream.is_on && stream.askers.contains_key(&asker)
@@ -223,13 +229,13 @@ impl Streams {
         self.end(*number)
     }
 
-    /// Ends what this user plays, or was asked for.
+    /// Removes the stream of a file that this user plays or was asked for.
     pub fn stop(&mut self, publisher: SessionId, file: &str) -> Option<Closed> {
         let (number, _) = self.find_mut(publisher, file)?;
         self.end(number)
     }
 
-    /// Who plays a file, or was asked for it.
+    /// Users who play a file or were asked for it, in the order of opening.
     pub fn publishers(&self, file: &str) -> Vec<(SessionId, Name)> {
         let mut publishers: Vec<_> = self
             .by_number
@@ -241,10 +247,10 @@ impl Streams {
         publishers.into_iter().map(|(_, publisher, name)| (publisher, name)).collect()
     }
 
-    /// Somebody is gone: what he played, or was asked for, is over; he waits for nothing any more. Also over is what nobody
-    /// waits for after that.
+    /// Handles the leaving of a user. Removes the streams that the user played or was asked for, and those that no user
+    /// waits for any more.
     pub fn leave(&mut self, id: SessionId) -> Vec<Closed> {
-        // Nearly always: this is the way of everybody who leaves.
+        // Nearly always, for every user who leaves.
         if self.by_number.is_empty() {
             return Vec::new();
         }
@@ -261,7 +267,7 @@ impl Streams {
         over.into_iter().filter_map(|(_, number)| self.end(number)).collect()
     }
 
-    /// What is on, the oldest first.
+    /// Streams that play, oldest first.
     pub fn on(&self) -> Vec<Shown<'_>> {
         let mut on: Vec<_> = self.by_number.values().filter(|stream| stream.is_on).collect();
         on.sort_unstable_by_key(|stream| stream.opening);
@@ -277,7 +283,7 @@ impl Streams {
             .map(|(number, stream)| (*number, stream))
     }
 
-    /// The next number that is free. There are far more numbers than streams.
+    /// Returns the next free number. There are far more numbers (65,536) than streams.
     fn free_number(&mut self) -> StreamId {
         loop {
             self.last = self.last.wrapping_add(1);
@@ -299,7 +305,7 @@ impl Stream {
         let (key, is_new) = if has_room {
             (key, true)
         } else {
-            // A key opens a stream for whoever knows it, so one that is left over does for the next.
+            // A key admits any user who knows it, so the key of a user who has left serves the next one.
             (self.left.pop().ok_or(NotAsked::Listeners)?, false)
         };
         self.askers.insert(asker, self.is_on.then_some(key));

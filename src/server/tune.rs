@@ -1,4 +1,4 @@
-//! [`Tune`]: what HTTP asks of the relay, without knowing it.
+//! [`Tune`]: the request by which HTTP asks the relay for a stream without depending on the relay.
 
 use actix::Message;
 use bytes::Bytes;
@@ -7,43 +7,44 @@ use tokio::sync::{mpsc, oneshot};
 use super::who::Peer;
 use crate::media::{Key, StreamId};
 
-/// HTTP on a worker to Relay: somebody wants to listen.
+/// HTTP on a worker to Relay: a client wants to listen to a stream.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Tune {
-    /// To which.
+    /// The stream.
     pub stream: StreamId,
-    /// What lets him in.
+    /// The key that admits the client.
     pub key: Key,
-    /// Where the connection comes from.
+    /// The client's end of the connection.
     pub from: Peer,
-    /// Whether he may.
+    /// Receives the stream, or the reason why the client may not listen.
     pub answer: oneshot::Sender<Result<Tuned, NotTuned>>,
 }
 
-/// What somebody gets who listens by HTTP.
+/// A stream for a client that listens by HTTP.
 #[derive(Debug)]
 pub struct Tuned {
-    /// In what form.
+    /// MIME type of the bytes.
     pub content_type: &'static str,
-    /// The bytes, from the first on that is needed. It ends with the stream, or when it is not emptied in time: it is
-    /// bounded, and nobody waits for who does not read. Dropped, its owner listens no more.
+    /// The bytes of the stream, beginning with those that a player needs first. The channel is bounded: sound for which
+    /// it has no room is left out. The channel ends with the stream, or if the client does not catch up within 10 min.
+    /// Dropping the receiver ends the listening.
     pub bytes: mpsc::Receiver<Bytes>,
 }
 
-/// Why somebody may not listen.
+/// Reason why a client may not listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotTuned {
-    /// There is no such stream, or the key is not one of its.
+    /// There is no such stream, or the key is none of its keys.
     Unknown,
-    /// It has not begun.
+    /// The stream has not begun.
     NotYet,
-    /// `media.listeners` listen already.
+    /// `media.listeners` clients listen already.
     Full,
-    /// `media.listeners_per_key` listen with this key already.
+    /// `media.listeners_per_key` clients listen with this key already.
     KeyFull,
-    /// An operator keeps the address out.
+    /// An operator has banned the address.
     Banned,
-    /// `media.listeners_per_address` listen from this address already.
+    /// `media.listeners_per_address` clients listen from this address already.
     AddressFull,
 }

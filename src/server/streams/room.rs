@@ -1,4 +1,4 @@
-//! Which stream gives way where all places are taken: see [`Streams::make_room`].
+//! Chooses the stream that gives way when all places are taken: see [`Streams::make_room`].
 
 use std::cmp::Reverse;
 
@@ -11,33 +11,33 @@ use crate::{
     server::{block::Block, roster::Member, seat::SessionId},
 };
 
-/// How long a user who was asked to publish keeps a place that others need. A program begins within milliseconds.
+/// Time for which a user who was asked to publish keeps a place that others need. A program begins within milliseconds.
 const WAITING_GRACE: Duration = Duration::from_secs(1);
 
-/// A stream of which nothing was heard for that long, or by nobody, does nothing for its place.
+/// Age from which a stream does nothing for its place if it has no listener or no sound has come for this time.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// Whom a place counts for: an account, or all users of an address who have none. An IPv6 network of 64 bits counts as one
-/// address.
+/// The group that a place counts for: an account, or all users of an address that have no account. An IPv6 network of
+/// 64 bits counts as one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Group {
-    /// All sessions from there.
+    /// All sessions without an account from this block.
     Address(Block),
-    /// One session, which gave its account's password.
+    /// A session that has proven that it owns its account.
     Account(SessionId),
 }
 
-/// A user, and whom the user counts for.
+/// A user and its group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Party {
     /// The user's session.
     pub id: SessionId,
-    /// Whom it counts for.
+    /// The group that the user counts for.
     pub group: Group,
 }
 
 impl Party {
-    /// A member as a party.
+    /// Creates the party of a member.
     pub fn of(member: &Member) -> Self {
         let id = member.seat.id;
         let group =
@@ -46,7 +46,7 @@ impl Party {
     }
 }
 
-/// How many places count for the two parties of a stream: the larger number of the publisher's and the asker's.
+/// Places that count for the two parties of a stream. Each number is the larger of the publisher's and the asker's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Load {
     groups: usize,
@@ -54,12 +54,15 @@ struct Load {
 }
 
 impl Streams {
-    /// Makes room for a stream that `asker` wants of `publisher`, if there is none: the stream that gives way is returned,
-    /// and is over. It is one that does nothing, or one of a group or a user that would still have more places than those
-    /// of the newcomer have then. Nothing gives way where the newcomer is refused all the same.
+    /// Makes room for a stream that `asker` wants of `publisher`. If there is none, ends the stream that gives way and
+    /// returns it.
+    ///
+    /// A stream gives way if its groups hold at least two places more than the newcomer's; if it shares a group with
+    /// the newcomer and its users hold at least two places more; or if it does nothing and its groups hold no fewer
+    /// places. A newcomer that is refused displaces no stream, as long as at most `media.streams` are open.
     ///
     /// # Errors
-    /// Which bound is reached, where nothing gives way.
+    /// The bound that is reached, if no stream gives way.
     pub fn make_room(
         &mut self,
         publisher: Party,
@@ -83,7 +86,8 @@ impl Streams {
         Ok(gave_way)
     }
 
-    /// The stream among these that gives way to a new one.
+    /// The stream that gives way to a new one, among those for which `is_one` is true: first one that does nothing,
+    /// then one with the largest load, then the oldest.
     fn victim(
         &self,
         publisher: Party,

@@ -30,7 +30,7 @@ fn party(id: SessionId) -> Party {
     Party { id, group: room::Group::Account(id) }
 }
 
-/// Asks for a file that nobody has asked for, and returns its stream.
+/// Asks for a file that was not asked for before, and returns its stream.
 fn open(streams: &mut Streams, file: &str, asker: SessionId) -> (StreamId, Opening) {
     match ask(streams, file, asker, 0) {
         Ok(Asked::Open(stream, opening)) => (stream, opening),
@@ -95,7 +95,7 @@ fn every_bound_is_kept_and_named() {
     assert_eq!(ask_within(&mut streams, "8", EVA, 1, &bounds), Err(NotAsked::Streams));
 }
 
-/// The relay forgets no key as long as the stream lasts.
+/// The relay keeps every key while the stream lasts.
 #[test]
 fn a_crowd_that_comes_and_goes_makes_no_more_keys_than_may_listen() {
     let bounds = config::Media { listeners: 3, ..config::Media::default() };

@@ -5,7 +5,7 @@ use crate::{
     server::streams::{Asked, Opening},
 };
 
-/// A user at an address of its own network.
+/// A user whose address ends with this number.
 fn at(id: u64, network: u8) -> Party {
     Party { id: SessionId(id), group: Group::Address(Block::V4([192, 0, 2, network])) }
 }
@@ -22,7 +22,7 @@ impl World {
         Self { streams: Streams::after(0), bounds, now: Instant::now() }
     }
 
-    /// Asks for a file. Gives the new stream, and the files of those that gave way.
+    /// Asks for a file. Returns the new stream, and the files of those that gave way.
     fn ask(
         &mut self,
         publisher: Party,
@@ -56,12 +56,12 @@ fn who_asks_one_that_never_answers_gives_way_to_others() {
         }
         assert_eq!(world.ask(mute, asker, "more"), Err(NotAsked::Impatient));
     }
-    // One from elsewhere asks somebody who answers.
+    // A user at another address asks a publisher that answers.
     let (stream, gave_way) = world.ask(at(6, 2), at(4, 2), "song").unwrap();
     assert_eq!(gave_way, ["20"]);
     world.begin(stream, 1);
     assert!(world.ask(mute, at(2, 1), "again").unwrap().1.is_empty());
-    // One from their own address has fewer than they.
+    // A user at the address of the first two has fewer places than they have.
     assert_eq!(world.ask(at(6, 2), at(5, 1), "another song").unwrap().1, ["21"]);
 }
 
@@ -76,7 +76,7 @@ fn one_waiting_place_each_lasts_for_a_moment_and_then_gives_way() {
     world.now += WAITING_GRACE;
     let (_, gave_way) = world.ask(publisher, asker, "b").unwrap();
     assert_eq!(gave_way.len(), 1);
-    // Its own moment has not passed.
+    // The new stream's own grace period has not passed.
     assert_eq!(world.streams.by_number.values().filter(|stream| &*stream.file == "b").count(), 1);
 }
 
@@ -91,7 +91,7 @@ fn streams_that_do_nothing_give_way_first_and_then_those_of_who_has_most() {
     let (idle, _) = world.ask(rui, rui, "idle").unwrap();
     world.begin(idle, 1);
     world.streams.get(idle).unwrap().1.set_idle(IDLE);
-    // A new stream is idle, too.
+    // A stream younger than `IDLE` is not taken for idle, so the user with most streams gives way.
     let eva = at(3, 3);
     assert_eq!(world.ask(eva, eva, "a").unwrap().1, ["0"]);
     world.now += IDLE;
@@ -110,7 +110,7 @@ fn nobody_gets_more_by_taking_from_who_has_less() {
     world.now += IDLE;
     let ana = at(1, 1);
     assert_eq!(world.ask(ana, ana, "b"), Err(NotAsked::Streams));
-    // Nor one who has none from those who have one each and play.
+    // A user without streams gets none from users who play one each, either.
     let eva = at(9, 9);
     assert_eq!(world.ask(eva, eva, "b"), Err(NotAsked::Streams));
 }
