@@ -1,7 +1,7 @@
-//! [`Tally`]: what the server has done since its start, for the log and for whoever watches it.
+//! [`Tally`]: counters of what the server has done since its start, for the log and for monitoring.
 //!
-//! Written by all arbiters, a few times for each read and each batch, never for each receiver; read when it is asked for.
-//! Nothing decides by it.
+//! All workers write them, a few times for each read and each batch, never for each receiver. They are read on demand.
+//! The server acts on none of them, except [`Tally::outboxes_bytes`].
 
 use std::{
     sync::{
@@ -19,11 +19,13 @@ mod log;
 
 pub use histogram::{Counts, Histogram};
 
-/// The steps in which the messages of batches are counted.
+/// Upper bounds of the histogram of messages per batch.
 const BATCH_MESSAGES: [u64; 9] = [1, 2, 4, 8, 16, 32, 64, 256, 1024];
-/// The same for their bytes. Few pass the largest that is gathered, `batch::BATCH_BYTES`.
+/// Upper bounds of the histogram of bytes per batch. Few batches exceed `batch::BATCH_BYTES`, the size up to which
+/// messages are gathered.
 const BATCH_BYTES: [u64; 8] = [64, 256, 1024, 4096, 16_384, 65_536, 131_072, 1_048_576];
-/// The same for the time of fan-outs, in nanoseconds: from 50 µs, because the least takes about that, to 5 s.
+/// Upper bounds of the histogram of fan-out times in nanoseconds: from 50 µs, about the least that a fan-out takes, to
+/// 5 s.
 const FAN_OUT_NANOS: [u64; 15] = [
     50_000,
     100_000,
@@ -42,16 +44,16 @@ const FAN_OUT_NANOS: [u64; 15] = [
     5_000_000_000,
 ];
 
-/// How much was sent one way.
+/// Messages and bytes sent in one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Volume {
-    /// Messages; a message to all counts for each receiver.
+    /// Messages; delivered ones count once for each receiver.
     pub messages: u64,
-    /// Their bytes, with line endings.
+    /// Their bytes: with line endings for delivered messages, without for received ones.
     pub bytes: u64,
 }
 
-/// All that is counted.
+/// All counters.
 #[derive(Debug, Default)]
 pub struct Tally {
     connections: [[AtomicU64; 2]; Speaks::ALL.len()],
@@ -76,20 +78,20 @@ pub struct Tally {
     audio: Arc<Counters>,
 }
 
-/// What a connection that is no session yet is about.
+/// Stage of a connection that is not a session yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// A TLS handshake.
+    /// The TLS handshake.
     Handshake,
-    /// HTTP.
+    /// HTTP requests.
     Visit,
 }
 
 impl Stage {
-    /// Both, in the order of the enum.
+    /// Both stages, in the order of the enum.
     pub const ALL: [Self; 2] = [Self::Handshake, Self::Visit];
 
-    /// How the counters spell it.
+    /// Value of the label `stage` in monitoring.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -99,7 +101,7 @@ impl Stage {
     }
 }
 
-/// Something is under way until this is dropped.
+/// Counts a connection as being in its stage, until this is dropped.
 #[derive(Debug)]
 pub struct UnderWay {
     tally: Arc<Tally>,
@@ -112,7 +114,7 @@ impl Drop for UnderWay {
     }
 }
 
-/// How full outboxes were, and how often that held somebody back.
+/// High-water marks since the start, and how often and how long full outboxes held senders back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
     /// The most bytes that waited in one outbox.
@@ -121,9 +123,9 @@ pub struct Marks {
     pub largest_batch_bytes: u64,
     /// How often an outbox became full.
     pub full_outboxes: u64,
-    /// How often a sender had to wait for a receiver that was full.
+    /// How often a sender had to wait for a full receiver.
     pub held_back: u64,
-    /// How long broadcasts waited for receivers that were full.
+    /// Time that broadcasts waited for full receivers, without brief waits (see `wait_budget.rs`).
     pub broadcast_wait: Duration,
 }
 
@@ -134,13 +136,13 @@ struct Counter {
 }
 
 impl Volume {
-    /// Adds messages of so many bytes in all.
+    /// Adds messages that have `bytes` bytes in all.
     pub fn add(&mut self, messages: usize, bytes: usize) {
         self.messages += messages as u64;
         self.bytes += bytes as u64;
     }
 
-    /// Adds as much as this.
+    /// Adds another volume to this one.
     pub fn extend(&mut self, Self { messages, bytes }: Self) {
         self.messages += messages;
         self.bytes += bytes;
@@ -159,7 +161,8 @@ impl Counter {
     }
 }
 
-/// A number for each reason. There are more than the standard library has a default for.
+/// A counter for each reason. There are more reasons than the elements for which the standard library gives arrays a
+/// default (32).
 #[derive(Debug)]
 struct Ended([AtomicU64; CloseReason::ALL.len()]);
 
@@ -170,34 +173,35 @@ impl Default for Ended {
 }
 
 impl Tally {
-    /// A connection was accepted.
+    /// Counts an accepted connection.
     pub fn count_connection(&self, speaks: Speaks, is_encrypted: bool) {
         self.connections[speaks as usize][usize::from(is_encrypted)].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A connection is at something from which it may come out as a session.
+    /// Counts a connection as being in `stage`, from which it may become a session, until the result is dropped.
     #[must_use]
     pub fn begin(self: &Arc<Self>, stage: Stage) -> UnderWay {
         self.under_way[stage as usize].fetch_add(1, Ordering::Relaxed);
         UnderWay { tally: Arc::clone(self), stage }
     }
 
-    /// There is a session of this kind from here on.
+    /// Counts a session of this kind as present.
     pub fn add_session(&self, kind: Kind, is_encrypted: bool) {
         self.sessions[kind as usize][usize::from(is_encrypted)].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// There is no session of this kind any more, where one was added.
+    /// Uncounts a session that [`Self::add_session`] counted.
     pub fn take_session(&self, kind: Kind, is_encrypted: bool) {
         self.sessions[kind as usize][usize::from(is_encrypted)].fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// So many sessions have a name now.
+    /// Sets the number of sessions that have a name.
     pub fn set_members(&self, members: usize) {
         self.members.store(members as u64, Ordering::Relaxed);
     }
 
-    /// One read asked for these. What is the same one after another, which is nearly always all of it, is counted at once.
+    /// Counts the operations that one read asked for. A run of equal operations, nearly always the whole read, takes
+    /// one addition.
     pub fn count_operations(&self, operations: impl Iterator<Item = Operation>) {
         let mut run: Option<(Operation, u64)> = None;
         for operation in operations {
@@ -218,143 +222,145 @@ impl Tally {
         }
     }
 
-    /// A session was given its name.
+    /// Counts a session that was given its name.
     pub fn count_join(&self) {
         self.joined.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A session ended.
+    /// Counts the end of a session, or a connection that was not admitted.
     pub fn count_end(&self, reason: CloseReason) {
         self.ended.0[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A line was not carried out.
+    /// Counts a line that was not carried out.
     pub fn count_refused(&self, why: Refusal) {
         self.refused[why as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One read was taken in: lines, whether they are messages or not.
+    /// Counts the lines of one read, whether they are messages or not.
     pub fn count_received(&self, volume: Volume) {
         self.received.add(volume);
     }
 
-    /// One batch was carried: sent, or queued for those who do not take it at once.
+    /// Counts what a courier delivered of one batch: sent, or queued for receivers that do not take it at once.
     pub fn count_delivered(&self, volume: Volume) {
         self.delivered.add(volume);
     }
 
-    /// A batch that holds so much is on its way.
+    /// Counts a batch that is on its way to the couriers.
     pub fn count_batch(&self, Volume { messages, bytes }: Volume) {
         raise(&self.largest_batch_bytes, bytes);
         self.batch_messages.count(&BATCH_MESSAGES, messages);
         self.batch_bytes.count(&BATCH_BYTES, bytes);
     }
 
-    /// A batch with broadcasts is carried, so long after the first of them was taken.
+    /// Counts a batch with broadcasts that all couriers have delivered, `took` after the first of its broadcasts was
+    /// taken.
     pub fn count_fan_out(&self, took: Duration) {
         self.fan_out.count(&FAN_OUT_NANOS, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
     }
 
-    /// So many bytes wait in an outbox.
+    /// Records that `bytes` bytes wait in an outbox.
     pub fn mark_outbox(&self, bytes: usize) {
         raise(&self.fullest_outbox_bytes, bytes as u64);
     }
 
-    /// An outbox became full.
+    /// Counts an outbox that became full.
     pub fn count_full_outbox(&self) {
         self.full_outboxes.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A sender has to wait for a receiver that is full.
+    /// Counts a sender that has to wait for a full receiver.
     pub fn count_held_back(&self) {
         self.held_back.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Broadcasts have waited this much longer for receivers that are full.
+    /// Adds time that broadcasts waited for full receivers.
     pub fn count_broadcast_wait(&self, waited: Duration) {
         let nanos = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
         self.broadcast_wait_nanos.fetch_add(nanos, Ordering::Relaxed);
     }
 
-    /// The memory that all outboxes take, which they keep up to date. The only number here that decides something.
+    /// Bytes of memory that all outboxes take, kept up to date by the outboxes. The only counter here that the server
+    /// acts on (`limits.outboxes_bytes`).
     #[must_use]
     pub fn outboxes_bytes(&self) -> &Arc<AtomicU64> {
         &self.outboxes_bytes
     }
 
-    /// What audio comes to.
+    /// Counters of audio.
     #[must_use]
     pub fn audio(&self) -> Arc<Counters> {
         Arc::clone(&self.audio)
     }
 
-    /// How many were given a name.
+    /// Number of sessions that were given a name.
     #[must_use]
     pub fn joined(&self) -> u64 {
         self.joined.load(Ordering::Relaxed)
     }
 
-    /// How many ended for this reason.
+    /// Number of sessions that ended, and of connections that were not admitted, for this reason.
     #[must_use]
     pub fn ended(&self, reason: CloseReason) -> u64 {
         self.ended.0[reason as usize].load(Ordering::Relaxed)
     }
 
-    /// How many lines were not carried out for this reason.
+    /// Number of lines that were not carried out for this reason.
     #[must_use]
     pub fn refused(&self, why: Refusal) -> u64 {
         self.refused[why as usize].load(Ordering::Relaxed)
     }
 
-    /// How many connections were accepted that are to speak this.
+    /// Number of connections accepted for this protocol, over TLS or not.
     #[must_use]
     pub fn connections(&self, speaks: Speaks, is_encrypted: bool) -> u64 {
         self.connections[speaks as usize][usize::from(is_encrypted)].load(Ordering::Relaxed)
     }
 
-    /// How many are at this now.
+    /// Number of connections in this stage now.
     #[must_use]
     pub fn under_way(&self, stage: Stage) -> u64 {
         self.under_way[stage as usize].load(Ordering::Relaxed)
     }
 
-    /// How many sessions of this kind there are now.
+    /// Number of sessions of this kind now, over TLS or not.
     #[must_use]
     pub fn sessions(&self, kind: Kind, is_encrypted: bool) -> u64 {
         self.sessions[kind as usize][usize::from(is_encrypted)].load(Ordering::Relaxed)
     }
 
-    /// How many sessions have a name now.
+    /// Number of sessions that have a name now.
     #[must_use]
     pub fn members(&self) -> u64 {
         self.members.load(Ordering::Relaxed)
     }
 
-    /// How many messages asked for this and were not refused when they were read.
+    /// Number of messages that asked for this operation and were not refused when they were read.
     #[must_use]
     pub fn operations(&self, operation: Operation) -> u64 {
         self.operations[operation as usize].load(Ordering::Relaxed)
     }
 
-    /// How many messages batches held, each counted once.
+    /// Messages per batch, each counted once.
     #[must_use]
     pub fn batch_messages(&self) -> Counts {
         self.batch_messages.counts(&BATCH_MESSAGES)
     }
 
-    /// How many bytes batches held, each line counted once.
+    /// Bytes per batch, each line counted once.
     #[must_use]
     pub fn batch_bytes(&self) -> Counts {
         self.batch_bytes.counts(&BATCH_BYTES)
     }
 
-    /// How long fan-outs took, in nanoseconds.
+    /// Fan-out times in nanoseconds.
     #[must_use]
     pub fn fan_outs(&self) -> Counts {
         self.fan_out.counts(&FAN_OUT_NANOS)
     }
 
-    /// How full outboxes were.
+    /// High-water marks, and waits for full outboxes.
     #[must_use]
     pub fn marks(&self) -> Marks {
         let read = |mark: &AtomicU64| mark.load(Ordering::Relaxed);
@@ -367,20 +373,20 @@ impl Tally {
         }
     }
 
-    /// What came in.
+    /// Lines received.
     #[must_use]
     pub fn received(&self) -> Volume {
         self.received.volume()
     }
 
-    /// What went out.
+    /// Messages sent or queued.
     #[must_use]
     pub fn delivered(&self) -> Volume {
         self.delivered.volume()
     }
 }
 
-/// Makes a mark no less than this. Read first: marks rise seldom.
+/// Raises a mark to `bytes` if it is lower. Reads it first, because marks rise seldom.
 fn raise(mark: &AtomicU64, bytes: u64) {
     if mark.load(Ordering::Relaxed) < bytes {
         mark.fetch_max(bytes, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! What only the inside can show: the death of a part, and sessions over something that is no socket.
+//! Tests that need the server's internals: the death of a part, and sessions over streams that are not sockets.
 
 use std::{future::Future, sync::atomic::Ordering, time::Duration};
 
@@ -124,7 +124,7 @@ fn sessions_run_over_any_stream_however_narrow() {
 }
 
 impl Pipe {
-    /// A WebSocket's frame. Masked with zeros, which change nothing.
+    /// Sends a WebSocket frame. Its mask is zero, which changes nothing.
     async fn send_frame(&mut self, first: u8, payload: &str) {
         let length = 0x80 | u8::try_from(payload.len()).unwrap();
         let frame = [&[first, length, 0, 0, 0, 0], payload.as_bytes()].concat();
@@ -142,7 +142,7 @@ impl Pipe {
     }
 }
 
-/// A session that has joined, over a pipe of this much room.
+/// Returns a session that has joined, over a pipe that holds `room` bytes.
 async fn join(pair: &Pair, id: u64, name: &str, room: usize) -> Pipe {
     let mut pipe = Pipe::to(&pair.courier, id, room);
     pipe.send(&format!("{name}\n")).await;
@@ -170,7 +170,7 @@ fn sessions_that_leave_do_not_end_a_wait_of_broadcasts() {
         let mut leavers = Vec::new();
         for id in 10..20 {
             leavers.push(join(&pair, id, &format!("leaver{id}"), 1024).await);
-            // Over half of an outbox.
+            // Fills more than half of the leaver's outbox.
             let text = "x".repeat(900);
             feeder.send(&format!("/msg leaver{id} {text}\n").repeat(40)).await;
         }
@@ -212,7 +212,7 @@ fn what_is_queued_for_sessions_that_have_left_costs_no_other_session_its_place()
             settle().await;
             leaver.send("/exit\n").await;
             settle().await;
-            // Its other end stays open and reads nothing.
+            // The client's end stays open and reads nothing.
             std::mem::forget(leaver);
         }
         assert!(memory() > 700_000, "{}", memory());
@@ -278,7 +278,7 @@ fn a_websocket_that_answers_no_ping_is_ended_after_two_and_its_name_is_free() {
         let answered = Instant::now();
         alan.expect_frame(PING, b"").await;
         alan.expect_frame(PING, b"").await;
-        // 1011: something went wrong.
+        // 1011: internal error (RFC 6455, section 7.4.1).
         alan.expect_frame(CLOSE, &1011_u16.to_be_bytes()).await;
         assert_eq!(answered.elapsed().as_secs(), 90);
         assert_eq!(pair.tally.ended(CloseReason::Broken), 1);

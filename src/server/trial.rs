@@ -1,8 +1,9 @@
-//! [`Trial`]: a connection that came when only places kept for accounts were left, and has to show that it has one.
+//! [`Trial`]: a connection that came when only places kept for accounts were left, and has to show that it has an
+//! account.
 //!
-//! It holds none of the places of `limits.max_sessions` until its password or certificate is found to be right, so that
-//! silent connections keep no account's owner out. They are bounded by a number of their own, and the oldest of the address
-//! block that holds most gives way to a newcomer.
+//! A connection on trial holds none of the `limits.max_sessions` places until its password or certificate is found to
+//! be right, so silent connections keep no account's owner out. Connections on trial have a bound of their own, and the
+//! oldest one of the address block that holds most gives way to a newcomer.
 
 use std::{
     cell::OnceCell,
@@ -18,16 +19,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::{block::Block, eviction::Occupants};
 
-/// Connections on trial above which each newcomer makes one of the address block that holds most give way.
+/// Connections on trial above which each newcomer makes a connection of the address block that holds most give way.
 ///
-/// This is also the most that one block holds: where all of the newcomer's block are having a password compared, it is refused.
+/// This is also the most that one block holds: if all of a block's connections, this many, are having a password
+/// compared, its newcomer is refused.
 const MAX_WAITING: usize = 64;
 
-/// Permits for connections on trial and for those that were turned away and wait for the other end to close. Where none is
-/// free, the connection that gives way hands its permit to the newcomer and is closed as soon as its last line is sent.
+/// Permits for connections on trial, and for those that were turned away and wait for the other end to close. If no
+/// permit is free, the connection that gives way hands its permit to the newcomer and is closed as soon as its last
+/// line is sent.
 pub const MAX_TRIALS: usize = 256;
 
-/// Time for a connection on trial to give its name, and again its password: enough for a person who has both at hand.
+/// Time for a connection on trial to give its name, and again to give its password: enough for a person who has both at
+/// hand.
 pub const TRIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// State that a connection on trial shares with the listener.
@@ -37,9 +41,9 @@ struct Link {
     turned_away: CancellationToken,
     /// A password is being compared: connections that wait for input give way first.
     is_comparing: AtomicBool,
-    /// It has a place: it is on trial no more.
+    /// The connection has a place and is no longer on trial.
     has_place: AtomicBool,
-    /// Its permit, one of [`MAX_TRIALS`], until it has a place or hands the permit to a newcomer.
+    /// The connection's permit, one of [`MAX_TRIALS`], until it has a place or hands the permit to a newcomer.
     permit: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
@@ -49,19 +53,20 @@ impl Link {
     }
 }
 
-/// The connection's side.
+/// A connection on trial, as its session sees it.
 #[derive(Debug)]
 pub struct Trial {
     link: Arc<Link>,
     places: Arc<Semaphore>,
-    /// How many of these only operators may take.
+    /// Number of places that only operators may take.
     for_operators: usize,
     place: OnceCell<OwnedSemaphorePermit>,
 }
 
 impl Trial {
-    /// Takes one of the places that are kept for accounts, if there is one. To be called for an account's owner; the last
-    /// places are only for operators, so that other accounts cannot keep them out.
+    /// Takes one of the places that are kept for accounts, unless the connection has one already. Returns whether it
+    /// has one. Call this only for an account's owner. The last places are for operators, so that other accounts cannot
+    /// keep them out.
     pub fn take_place(&self, is_operator: bool) -> bool {
         if self.place.get().is_some() {
             return true;
@@ -75,7 +80,7 @@ impl Trial {
         self.place.set(place).is_ok()
     }
 
-    /// Says whether a password is being compared.
+    /// Records whether a password is being compared.
     pub fn set_comparing(&self, is_comparing: bool) {
         self.link.is_comparing.store(is_comparing, Ordering::Relaxed);
     }
@@ -85,7 +90,7 @@ impl Trial {
         self.link.turned_away.clone().cancelled_owned()
     }
 
-    /// Whether it still is on trial.
+    /// Whether the connection is still on trial.
     pub fn goes_on(&self) -> bool {
         self.place.get().is_none()
     }
@@ -96,13 +101,14 @@ impl Trial {
     }
 }
 
-/// The listener's side: all connections on trial that were not turned away.
+/// All connections on trial that were not turned away, as the listener sees them.
 #[derive(Debug, Default)]
 pub struct Trials(Occupants<Weak<Link>>);
 
 impl Trials {
-    /// Puts a connection from this address block on trial for one of `places`, of which the last `for_operators` are for
-    /// operators. `None` if there is no permit for it: every connection that could give way is having a password compared.
+    /// Puts a connection from this address block on trial for one of `places`, the last `for_operators` of which are
+    /// for operators. `None` if there is no permit for it: every connection that could give way is having a password
+    /// compared.
     pub fn begin(
         &mut self,
         block: Block,
@@ -160,7 +166,7 @@ mod tests {
             self.begin_from(1).expect("a permit")
         }
 
-        /// A connection from the address with this last number.
+        /// Begins the trial of a connection from the address that ends with this number.
         fn begin_from(&mut self, last: u8) -> Option<Trial> {
             let block = Block::of([192, 0, 2, last].into());
             self.trials.begin(block, &self.permits, &self.places, 1)
@@ -178,7 +184,7 @@ mod tests {
         trials[0].set_comparing(true);
         assert!(trials[1].take_place(false));
         drop(trials.remove(2));
-        // The one that left and the one that has a place are not counted.
+        // The connection that left and the connection that has a place are not counted.
         trials.extend([door.begin(), door.begin()]);
         assert!(!trials.iter().any(is_turned_away));
         let _next = door.begin();
@@ -195,7 +201,7 @@ mod tests {
         assert_eq!((door.permits.available_permits(), door.places.available_permits()), (MAX_TRIALS - 1, 0));
         assert!(!second.take_place(true) && second.goes_on());
         drop(first);
-        // The last one is for operators.
+        // The last place is for operators.
         assert!(!second.take_place(false));
         assert!(second.take_place(true));
     }

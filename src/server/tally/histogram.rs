@@ -1,24 +1,24 @@
-//! [`Histogram`]: how often something was how much, in a few steps.
+//! [`Histogram`]: counts of sizes in a few steps.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts by size. The bounds are the caller's, so that they take no memory here and are constants where sizes are counted.
+/// Counts by size. The caller passes the bounds, so they take no memory here and are constants where sizes are counted.
 #[derive(Debug)]
 pub struct Histogram<const N: usize> {
     counts: [AtomicU64; N],
-    /// Those above the last bound.
+    /// Count of sizes above the last bound.
     above: AtomicU64,
     sum: AtomicU64,
 }
 
-/// What was counted.
+/// Content of a histogram.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts {
-    /// The upper bound of each step, itself in it, and how many are in that step alone.
+    /// The inclusive upper bound of each step, and the count of sizes in that step alone.
     pub steps: Vec<(u64, u64)>,
-    /// How many are above the last bound.
+    /// Count of sizes above the last bound.
     pub above: u64,
-    /// All sizes together.
+    /// Sum of all sizes.
     pub sum: u64,
 }
 
@@ -33,14 +33,14 @@ impl<const N: usize> Default for Histogram<N> {
 }
 
 impl<const N: usize> Histogram<N> {
-    /// Counts one of this size. `bounds` rise, and are the same each time.
+    /// Counts one size. `bounds` must rise and be the same on each call.
     pub fn count(&self, bounds: &[u64; N], size: u64) {
         let step = bounds.partition_point(|bound| *bound < size);
         self.counts.get(step).unwrap_or(&self.above).fetch_add(1, Ordering::Relaxed);
         self.sum.fetch_add(size, Ordering::Relaxed);
     }
 
-    /// What was counted so far.
+    /// Returns what was counted so far.
     #[must_use]
     pub fn counts(&self, bounds: &[u64; N]) -> Counts {
         let counts = self.counts.iter().map(|count| count.load(Ordering::Relaxed));

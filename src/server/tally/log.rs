@@ -1,4 +1,4 @@
-//! How the log shows what is counted.
+//! Writes the counters to the log.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use slog::{KV, Record, Result, Serializer};
 
 use super::{CloseReason, Refusal, Tally};
 
-/// The kinds that occurred: `exit 3, name taken 1`; `none` if none did.
+/// Shows the kinds that occurred: `exit 3, name taken 1`; `none` if none did.
 pub(super) struct Kinds<I>(I);
 
 impl<I: Iterator<Item = (&'static str, u64)> + Clone> fmt::Display for Kinds<I> {
@@ -33,7 +33,7 @@ impl Tally {
 impl KV for Tally {
     fn serialize(&self, _: &Record<'_>, serializer: &mut dyn Serializer) -> Result {
         let (received, delivered, marks) = (self.received(), self.delivered(), self.marks());
-        // The last first, as slog's own macros do.
+        // The last key first, as slog's own macros do.
         for (key, count) in [
             ("senders_held_back", marks.held_back),
             ("outboxes_full", marks.full_outboxes),
