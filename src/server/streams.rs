@@ -250,7 +250,7 @@ impl Streams {
     /// Handles the leaving of a user. Removes the streams that the user played or was asked for, and those that no user
     /// waits for any more.
     pub fn leave(&mut self, id: SessionId) -> Vec<Closed> {
-        // Nearly always, for every user who leaves.
+        // The common case. Every user who leaves takes this path.
         if self.by_number.is_empty() {
             return Vec::new();
         }

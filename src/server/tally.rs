@@ -83,7 +83,7 @@ pub struct Tally {
 pub enum Stage {
     /// The TLS handshake.
     Handshake,
-    /// HTTP requests.
+    /// HTTP, until the connection becomes a WebSocket or ends.
     Visit,
 }
 

@@ -1,17 +1,17 @@
-//! [`Vigil`]: notices the death of an actor that the server cannot live without.
+//! [`Vigil`]: reports the death of an actor that the server cannot run without.
 
 use tokio::sync::mpsc::UnboundedSender;
 
-/// What the server's own task is told.
+/// Event for the task that supervises the server.
 #[derive(Debug)]
 pub enum Notice {
-    /// The Registry has begun to end everything.
+    /// The Registry has begun to shut the server down.
     Closing,
-    /// This part is gone. Before the end, that is a fault: whoever sent it messages would be deaf from here on.
+    /// This actor is gone. Before shutdown, that is a fault: messages to it would be lost.
     Gone(&'static str),
 }
 
-/// Held by an actor; dropping it, be it by a panic, is noticed.
+/// Guard held by an actor. Dropping it, also by a panic, sends [`Notice::Gone`].
 #[derive(Debug)]
 pub struct Vigil {
     part: &'static str,
@@ -19,15 +19,15 @@ pub struct Vigil {
 }
 
 impl Vigil {
-    /// Watches over `part`.
+    /// Creates the guard of the actor named `part`.
     #[must_use]
     pub fn new(part: &'static str, notices: UnboundedSender<Notice>) -> Self {
         Self { part, notices }
     }
 
-    /// Tells the server's own task that the end has begun.
+    /// Tells the supervising task that shutdown has begun.
     pub fn announce_closing(&self) {
-        // Nobody listening means that it is already over.
+        // Sending fails only after the supervising task has ended.
         let _ = self.notices.send(Notice::Closing);
     }
 }

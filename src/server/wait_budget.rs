@@ -1,20 +1,20 @@
 //! [`WaitBudget`]: bounds the time that broadcasts wait for slow receivers.
 //!
 //! A broadcast that meets a full outbox waits, which slows its sender and loses nothing. A wait that is over within
-//! [`BRIEF`] is how a fast sender is slowed to the speed of receivers that read as fast as they can: it is not counted,
-//! provided that broadcasts made progress since the wait before (see [`PROGRESS`]). All counted waits together take at most
-//! `limits.slow_reader_wait` of any [`WINDOW`], however many receivers are full and however they read. Once a wait would
-//! exceed that sum, each full receiver either gives way or is passed over:
+//! [`BRIEF`] slows a fast sender to the speed of receivers that read as fast as they can. Such a wait is not counted,
+//! provided that broadcasts made progress since the wait before (see [`PROGRESS`]). All counted waits together take at
+//! most `limits.slow_reader_wait` of any [`WINDOW`], however many receivers are full and however they read. Once a wait
+//! would exceed that sum, each full receiver either gives way or is passed over:
 //!
-//! - The time that an [`Origin`] costs is the counted time in which at least one of its receivers was full. A full receiver
-//!   is disconnected if its origin cost at least a quarter of the limit and half as much as the costliest origin of the
-//!   window, and it cost half as much itself as the costliest receiver of its origin.
-//! - For another one, which met a budget that others had spent, broadcasts no longer wait until it is full no more: its
-//!   outbox takes them up to its hard limit (`outbox.rs`).
+//! - An [`Origin`] costs the counted time in which at least one of its receivers was full. A full receiver is
+//!   disconnected if its origin cost at least a quarter of the limit and at least half as much as the costliest origin
+//!   of the window, and if the receiver itself cost at least half as much as the costliest receiver of its origin.
+//! - Any other full receiver met a budget that others had spent. Broadcasts stop waiting for it until it is no longer
+//!   full: its outbox takes them up to its hard limit (`outbox.rs`).
 //!
-//! Sessions of one address that are full in turn count as one, and their neighbour behind the same address is not
-//! disconnected for them. An origin and a receiver that have left still count as the costliest until their waits are older
-//! than the window. So a client that joins again and again does not make its victims the costliest.
+//! Sessions of one address that are full in turn count as one origin, and their neighbour behind the same address is
+//! not disconnected for them. An origin or a receiver that has left still counts as the costliest until its waits are
+//! older than the window. So a client that joins again and again does not make its victims the costliest.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -25,30 +25,31 @@ use tokio::time::Instant;
 
 use super::{block::Origin, seat::SessionId};
 
-/// The time in which waits are summed up.
+/// Period over which waits are summed.
 pub const WINDOW: Duration = Duration::from_secs(10);
 
-/// The longest wait that is not counted. Of a default outbox, 64 KiB have to be free before a wait ends: a receiver that
-/// takes 1.3 MB/s makes that within this time. So uncounted waits never slow senders below that rate.
+/// Length from which every wait counts. Of a default outbox, 64 KiB have to be free before a wait ends: a receiver that
+/// takes 1.3 MB/s frees them within this time. So uncounted waits never slow senders below that rate.
 pub const BRIEF: Duration = Duration::from_millis(50);
 
-/// A wait counts, however brief, if fewer bytes of broadcasts than this fraction of `limits.outbox_bytes` were sent since
-/// the wait before, as a divisor. A wait ends once 1/16 of an outbox is free, so a receiver that only broadcasts fill takes
-/// that much of them before it is full again. Half of that leaves room for answers, private messages and framing. A
-/// receiver that private messages fill again and again makes no progress: the waits for it count.
+/// A wait counts, however brief, if fewer bytes of broadcasts than this fraction of `limits.outbox_bytes` (as a
+/// divisor) were sent since the wait before. A wait ends once 1/16 of an outbox is free, so a receiver that only
+/// broadcasts fill takes that many bytes of them before it is full again. Half of that leaves room for answers, private
+/// messages and framing. A receiver that private messages fill again and again makes no progress: the waits for it
+/// count.
 const PROGRESS: usize = 32;
 
-/// Waits that end within one slot share an entry, which bounds the entries of a window to 101. An entry is as old as the
-/// latest of its waits, so the sum is never too small.
+/// Waits that end within one slot share an entry, which bounds a window to 101 entries. An entry is as old as its
+/// latest wait, so the sum is never too small.
 const SLOT: Duration = Duration::from_millis(100);
 
-/// What costs at least this fraction of the costliest is costly too, as a divisor.
+/// An origin or receiver that cost at least this fraction of the costliest one is costly, too (as a divisor).
 const COSTLY: u32 = 2;
 
-/// An origin that cost less than this fraction of the limit is not costly even if no other cost more, as a divisor.
+/// An origin that cost less than this fraction of the limit (as a divisor) is not costly, even if no other cost more.
 const LEAST: u32 = 4;
 
-/// A sum of durations that forgets those that ended more than [`WINDOW`] ago.
+/// A sum of durations that drops those that ended more than [`WINDOW`] ago.
 #[derive(Debug, Default)]
 struct RecentSum {
     slots: VecDeque<Slot>,
@@ -61,11 +62,12 @@ struct Slot {
     sum: Duration,
 }
 
-/// The counted time in which broadcasts waited and something was full.
+/// The counted time in which broadcasts waited while a receiver, or any receiver of an origin, was full.
 #[derive(Debug, Default)]
 struct Cost {
     recent: RecentSum,
-    /// Present while it is full and waited for: what [`WaitBudget::waited`] was when it became so.
+    /// Value of [`WaitBudget::waited`] when the receiver or origin became full; present while it is full and waited
+    /// for.
     full_from: Option<Duration>,
 }
 
@@ -74,7 +76,7 @@ struct Cost {
 struct Receiver {
     origin: Origin,
     cost: Cost,
-    /// Broadcasts do not wait for it until it is full no more.
+    /// Broadcasts do not wait for the receiver until it is no longer full.
     is_passed_over: bool,
 }
 
@@ -82,34 +84,34 @@ struct Receiver {
 #[derive(Debug, Default)]
 struct Receivers {
     cost: Cost,
-    /// How many of them are full and waited for.
+    /// Number of receivers of the origin that are full and waited for.
     full: usize,
 }
 
-/// The present wait.
+/// The wait that is under way.
 #[derive(Clone, Copy, Debug)]
 struct Wait {
     since: Instant,
-    /// Too few broadcasts were sent since the wait before, so this one counts from its first moment.
+    /// Too few broadcasts were sent since the wait before, so this wait counts from its first moment.
     is_stalled: bool,
 }
 
-/// How long broadcasts waited for full receivers, in sum and for each receiver.
+/// Measures how long broadcasts waited for full receivers, in total and for each receiver.
 #[derive(Debug, Default)]
 pub struct WaitBudget {
-    /// Counted waits that are over.
+    /// Counted waits that have ended.
     recent: RecentSum,
     /// Present while a broadcast waits.
     wait: Option<Wait>,
     /// Bytes of broadcasts that were sent since the last wait began, while no receiver was waited for.
     sent: usize,
-    /// How many receivers are full and waited for.
+    /// Number of receivers that are full and waited for.
     full: usize,
-    /// The sum of all counted waits that are over, never forgotten: a clock that runs while a broadcast waits.
+    /// Sum of all counted waits that have ended since the start: a clock that runs only while broadcasts wait.
     waited: Duration,
     receivers: HashMap<SessionId, Receiver>,
     origins: HashMap<Origin, Receivers>,
-    /// When receivers whose waits are forgotten were last removed.
+    /// Time at which receivers whose waits are older than the window were last removed.
     pruned: Option<Instant>,
 }
 
@@ -147,7 +149,7 @@ impl Cost {
         self.recent.total(now) + self.full_from.map(|from| waited.saturating_sub(from)).unwrap_or_default()
     }
 
-    /// Nothing is known of it.
+    /// Whether the receiver or origin is not full and has no recorded waits.
     fn is_empty(&self) -> bool {
         self.full_from.is_none() && self.recent.slots.is_empty()
     }
@@ -158,7 +160,7 @@ impl Cost {
 }
 
 impl WaitBudget {
-    /// A receiver has become full. The clock of its waits starts.
+    /// Records that a receiver has become full. From now on, waits are counted for it.
     pub fn set_full(&mut self, id: SessionId, origin: Origin, now: Instant) {
         let waited = self.waited_until(now);
         self.prune(now);
@@ -174,7 +176,7 @@ impl WaitBudget {
         self.full += 1;
     }
 
-    /// A receiver is full no more, or has left.
+    /// Records that a receiver is no longer full or has left.
     pub fn set_relieved(&mut self, id: SessionId, now: Instant) {
         let waited = self.waited_until(now);
         self.stop_waiting_for(id, waited, now);
@@ -214,16 +216,16 @@ impl WaitBudget {
         }
     }
 
-    /// A broadcast of this many bytes is sent. Those that a full receiver sends to all others do not end the wait of other
-    /// senders and are not counted as progress.
+    /// Counts a broadcast of `bytes` bytes that is sent. Broadcasts that a full receiver sends to all others do not end
+    /// the wait of other senders, and are not counted as progress.
     pub fn count_sent(&mut self, bytes: usize) {
         if self.full == 0 {
             self.sent = self.sent.saturating_add(bytes);
         }
     }
 
-    /// Whether a broadcast waits from now on. A wait lasts until this was called with `false`, whichever receivers are full
-    /// meanwhile. Returns its length if it is over now and counts.
+    /// Records whether a broadcast waits from now on. A wait lasts until this is called with `false`, whichever
+    /// receivers are full meanwhile. Returns the length of the wait if it is over now and counts, otherwise zero.
     pub fn observe(&mut self, waits: bool, outbox_bytes: usize, now: Instant) -> Duration {
         if waits {
             if self.wait.is_none() {
@@ -245,7 +247,8 @@ impl WaitBudget {
         self.wait.is_some()
     }
 
-    /// How much longer the present wait may last. `None`: no broadcast waits, or a limit of the whole window or more is none.
+    /// Time that the present wait may still last. `None` if no broadcast waits, or if `limit` is the whole window or
+    /// more, which means no limit.
     #[must_use]
     pub fn left(&self, limit: Duration, now: Instant) -> Option<Duration> {
         let Wait { since, is_stalled } = self.wait?;
@@ -255,8 +258,8 @@ impl WaitBudget {
         (limit < WINDOW).then(|| allowed.saturating_sub(length))
     }
 
-    /// The budget is spent. Returns the full receivers that have to give way, because broadcasts waited longest for them and
-    /// their origins, and passes over the other full ones.
+    /// Handles a spent budget. Returns the full receivers that have to give way, because broadcasts waited longest for
+    /// them and their origins, and passes over the other full receivers.
     pub fn give_way(&mut self, limit: Duration, now: Instant) -> Vec<SessionId> {
         let waited = self.waited_until(now);
         let costs = |origin: &Origin| {
@@ -285,14 +288,14 @@ impl WaitBudget {
                 receiver.is_passed_over = true;
             }
         }
-        // A wait that met a spent budget was cut short, and is brief for that.
+        // A wait that met a spent budget was cut short after `BRIEF`, so it is not counted.
         if limit.saturating_sub(self.recent.total(now)) < BRIEF {
             self.wait.take_if(|wait| !wait.is_stalled);
         }
         costly
     }
 
-    /// How long the present wait is, if it counts by now.
+    /// Length of the present wait if it counts by now, otherwise zero.
     fn counted_until(&self, now: Instant) -> Duration {
         let Some(Wait { since, is_stalled }) = self.wait else { return Duration::ZERO };
         let length = now - since;
@@ -303,7 +306,7 @@ impl WaitBudget {
         self.waited + self.counted_until(now)
     }
 
-    /// Removes receivers and origins whose waits are forgotten, at most once a window.
+    /// Removes receivers and origins whose waits are older than the window, at most once per window.
     fn prune(&mut self, now: Instant) {
         if self.pruned.is_none_or(|pruned| pruned + WINDOW <= now) {
             self.pruned = Some(now);

@@ -1,8 +1,8 @@
 //! [`Waiting`]: work that was received and cannot be carried out yet.
 //!
-//! It waits for its turn while the batch is full, or for a receiver that is full. Meanwhile its senders' credit is not
-//! given back, so nothing more is read from them and TCP slows them down; others go on. What one sender sent stays in
-//! order, and so does its leaving.
+//! Work waits for its turn while the batch is full, or for a receiver that is full. Meanwhile its sender's credit is
+//! not given back, so the server reads nothing more from that sender and TCP slows it down; other senders go on.
+//! Entries of one sender, including its leaving, stay in order.
 
 use std::collections::{HashMap, HashSet, VecDeque, hash_map::Entry};
 
@@ -11,59 +11,60 @@ use super::{
     seat::SessionId,
 };
 
-/// What work waits for.
+/// Condition that work waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
     /// Room in the batch.
     Turn,
-    /// A receiver that is full now.
+    /// Room in the outbox of one receiver, which is full now.
     Room,
-    /// Any of all receivers that is full now: the work begins with a broadcast.
+    /// Room in the outboxes of all receivers that are full now: the work begins with a broadcast.
     RoomForAll,
 }
 
-/// What waits.
+/// An entry in a sender's queue.
 #[derive(Debug)]
 pub enum Turn {
-    /// To be carried out.
+    /// Requests to carry out.
     Work(Work),
-    /// The end, after all that was sent before.
+    /// The end of the session, after all that it sent before.
     Leave(Leave),
 }
 
-/// All that waits, by sender.
+/// All entries that wait, by sender.
 #[derive(Debug, Default)]
 pub struct Waiting {
     senders: HashMap<SessionId, VecDeque<Turn>>,
-    /// Those whose work can be tried, in turn.
+    /// Senders whose work can be tried, in turn.
     ready: VecDeque<SessionId>,
-    /// Those who wait for a receiver, in the order in which they began to.
+    /// Senders that wait for a receiver, in the order in which they began to wait.
     held: VecDeque<SessionId>,
-    /// Those of them whose work begins with a broadcast.
+    /// Senders in `held` whose work begins with a broadcast.
     broadcasting: HashSet<SessionId>,
-    /// Held broadcasts were released and not tried since.
+    /// Held broadcasts were released, and not all ready work was tried since.
     is_released: bool,
 }
 
 impl Waiting {
-    /// Whether work of this sender waits: what it sends next has to wait behind.
+    /// Whether work of this sender waits, so that whatever the sender sends next has to wait behind it.
     #[must_use]
     pub fn has(&self, sender: SessionId) -> bool {
         self.senders.contains_key(&sender)
     }
 
-    /// Whether nothing can be tried.
+    /// Whether no work can be tried.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.ready.is_empty()
     }
 
-    /// More of a sender whose work waits already.
+    /// Queues an entry behind all others of its sender.
     pub fn add(&mut self, turn: Turn) {
         self.put(turn, Until::Turn, VecDeque::push_back);
     }
 
-    /// What is left of work that was begun, or all of work that could not be.
+    /// Puts back, ahead of all others of its sender, what is left of work that was begun, or all of work that could not
+    /// be begun.
     pub fn put_back(&mut self, work: Work, until: Until) {
         let sender = work.seat.id;
         self.put(Turn::Work(work), until, VecDeque::push_front);
@@ -96,7 +97,7 @@ impl Waiting {
         !self.broadcasting.is_empty()
     }
 
-    /// The next to try; each sender has one at its turn.
+    /// Takes the next entry to try. Each sender has one entry at its turn.
     pub fn next(&mut self) -> Option<Turn> {
         let sender = self.ready.pop_front()?;
         let turns = self.senders.get_mut(&sender)?;
@@ -109,25 +110,26 @@ impl Waiting {
         turn
     }
 
-    /// A receiver that was full is so no more, or has left: all who waited for one are to be tried again.
+    /// Makes all held senders ready to be tried again, because a receiver is no longer full or has left.
     pub fn release(&mut self) {
         self.is_released |= self.holds_broadcasts();
         self.ready.append(&mut self.held);
         self.broadcasting.clear();
     }
 
-    /// Whether broadcasts that were released are still to be tried: some of them may have to wait on.
+    /// Whether released broadcasts are still to be tried. Some of them may have to wait on.
     #[must_use]
     pub fn is_untried(&self) -> bool {
         self.is_released && !self.is_idle()
     }
 
-    /// All that could be tried was, or the batch is full: what is left waits for its turn and for no receiver.
+    /// Records that all ready work was tried or the batch is full: what is left waits for its turn and not for a
+    /// receiver.
     pub fn mark_tried(&mut self) {
         self.is_released = false;
     }
 
-    /// Drops all that waits of one sender.
+    /// Drops all entries of one sender.
     pub fn drop_all_of(&mut self, sender: SessionId) {
         if self.senders.remove(&sender).is_some() {
             self.ready.retain(|ready| *ready != sender);
@@ -136,7 +138,7 @@ impl Waiting {
         }
     }
 
-    /// Takes all that waits.
+    /// Takes all entries.
     pub fn take_all(&mut self) -> Vec<Turn> {
         self.release();
         std::iter::from_fn(|| self.next()).collect()
@@ -182,7 +184,7 @@ mod tests {
         }
     }
 
-    /// The senders in whose name something is given out, and how many requests each has; a leave has none.
+    /// Takes all entries that can be tried. Returns the sender and the number of requests of each; a leave has none.
     fn given(waiting: &mut Waiting) -> Vec<(u64, usize)> {
         let size = |turn: Turn| {
             let requests = if let Turn::Work(work) = &turn { work.requests.len() } else { 0 };

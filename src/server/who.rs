@@ -1,4 +1,4 @@
-//! [`Peer`]: the other end of a connection; [`Who`]: how a session is named in the log.
+//! [`Peer`]: the other end of a connection; [`Who`]: the log keys of a session.
 
 use std::{
     fmt,
@@ -13,40 +13,41 @@ use crate::{
     protocol::Name,
 };
 
-/// How a proxy on this machine is reached by its clients.
+/// How clients reach a proxy on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Proxy {
     ReachedInTheOpen,
     ReachedByTls,
 }
 
-/// Whether a connection from `ip`, which reached this machine at the address `reached`, stays within the machine.
+/// Whether a connection from `ip`, which reached this machine at the address `reached`, stays within this machine.
 pub fn is_on_this_machine(ip: IpAddr, reached: IpAddr) -> bool {
     let ip = ip.to_canonical();
-    // A machine that connects to its own outer address comes from that address.
+    // A connection from a machine to its own outer address comes from that address.
     ip.is_loopback() || ip == reached.to_canonical()
 }
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
-    // Not two `SocketAddr`s: every session has one of these.
+    // Two `SocketAddr`s would be larger, and every session has a `Peer`.
     ip: IpAddr,
     port: u16,
-    /// Which link an IPv6 address belongs to, where it is one of a link's own.
+    /// Scope (interface) of a link-local IPv6 address, otherwise 0.
     scope: u32,
-    /// Where it reached this machine.
+    /// Address at which the peer reached this machine.
     reached: IpAddr,
-    /// It is on this machine, and its user too.
+    /// The peer is on this machine, and so is its user.
     pub is_local: bool,
-    /// It is this proxy on this machine; its user is elsewhere.
+    /// Present if the peer is a proxy on this machine, whose user is elsewhere.
     proxy: Option<Proxy>,
-    /// What passes is encrypted on the way.
+    /// The connection to the server is encrypted.
     pub is_encrypted: bool,
 }
 
 impl Peer {
-    /// The other end of this connection, which came from this address. `local` says whose connections come from this machine.
+    /// Creates the peer of a socket that was accepted from `address`. `local` says how to treat connections from this
+    /// machine.
     pub fn of(socket: &TcpStream, address: SocketAddr, local: LocalConnections) -> Self {
         let reached = socket.local_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |own| own.ip());
         let ip = address.ip().to_canonical();
@@ -68,7 +69,8 @@ impl Peer {
         }
     }
 
-    /// The peer as a proxy's client, if it is on this machine; a peer elsewhere stays as it is.
+    /// Marks a peer on this machine as a proxy, which its clients reach by TLS if `by_tls`. A peer elsewhere stays as
+    /// it is.
     #[must_use]
     pub fn proxied(self, by_tls: bool) -> Self {
         if self.is_local {
@@ -79,39 +81,41 @@ impl Peer {
         }
     }
 
-    /// Whether it is a proxy on this machine.
+    /// Whether the peer is a proxy on this machine.
     pub fn is_proxied(&self) -> bool {
         self.proxy.is_some()
     }
 
-    /// Whether the connection stays within this machine, whoever uses it.
+    /// Whether the connection stays within this machine, whether a local user or a proxy opened it.
     pub fn is_on_this_machine(&self) -> bool {
         self.is_local || self.is_proxied()
     }
 
-    /// Whether `flood.sessions_per_address` and `flood.joins_per_minute` hold. Behind a proxy all clients have its address, so
-    /// one of them could lock the others out: there they hold only where the operator asks for them.
+    /// Whether `flood.sessions_per_address` and `flood.joins_per_minute` apply to the peer. On connections within this
+    /// machine, they apply only if the operator asks for that (`flood.loopback`): all clients of a proxy have its
+    /// address, so one of them could lock the others out.
     pub fn counts_by_address(&self, flood: &Flood) -> bool {
         flood.governs(self.is_on_this_machine())
     }
 
-    /// What passes between it and the server is nobody else's to read, so that it may send a password.
+    /// Whether no third party can read what the peer sends, so that it may send a password.
     pub fn is_private(&self) -> bool {
         self.is_local || self.is_encrypted || self.proxy == Some(Proxy::ReachedByTls)
     }
 
-    /// The same, now that it is known that what passes is encrypted.
+    /// Marks the connection as encrypted.
     #[must_use]
     pub fn encrypted(self) -> Self {
         Self { is_encrypted: true, ..self }
     }
 
-    /// Where it is. An IPv4 address mapped into IPv6 is given as IPv4.
+    /// Address of the peer. An IPv4 address mapped into IPv6 is returned as IPv4.
     pub fn ip(&self) -> IpAddr {
         self.ip.to_canonical()
     }
 
-    /// The address at which it reached this machine, in the same form; unspecified where the system does not say.
+    /// Address at which the peer reached this machine, in the form of [`Self::ip`]; unspecified if the system does not
+    /// say.
     pub fn reached(&self) -> IpAddr {
         self.reached.to_canonical()
     }
@@ -143,19 +147,19 @@ impl fmt::Display for Peer {
     }
 }
 
-/// The keys that each line of a session carries. Built when a line is logged, so that it costs a session no memory.
+/// The keys in each log line of a session. Built when a line is logged, so that they cost a session no memory.
 pub struct Who<'a> {
-    /// Its number.
+    /// Number of the session.
     pub id: SessionId,
-    /// The other end.
+    /// Other end of the connection.
     pub peer: &'a Peer,
-    /// Its name, once it has one.
+    /// Name of the session, once it has one.
     pub name: Option<&'a Name>,
 }
 
 impl KV for Who<'_> {
     fn serialize(&self, _: &Record<'_>, serializer: &mut dyn Serializer) -> Result {
-        // The last first, as slog's own macros do.
+        // The last key first, as slog's own macros do.
         if let Some(name) = self.name {
             serializer.emit_str("name", name.as_str())?;
         }
@@ -170,7 +174,7 @@ mod tests {
 
     #[test]
     fn small_and_shown_as_the_system_shows_it() {
-        // Every session has one.
+        // Every session has a `Peer`.
         assert!(size_of::<Peer>() <= 44, "{}", size_of::<Peer>());
         for text in ["192.0.2.1:7", "[2001:db8::1]:7", "[fe80::1%3]:7", "[::ffff:192.0.2.1]:7"] {
             let address: SocketAddr = text.parse().unwrap();
@@ -217,7 +221,7 @@ mod tests {
             assert!(!peer.counts_by_address(&Flood::default()));
             assert!(peer.counts_by_address(&Flood { loopback: true, ..Flood::default() }));
         }
-        // A peer elsewhere is what it was.
+        // A peer elsewhere stays as it was.
         assert!(!Peer::elsewhere().proxied(true).is_private());
         assert!(Peer::elsewhere().counts_by_address(&Flood::default()));
     }

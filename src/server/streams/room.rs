@@ -14,7 +14,7 @@ use crate::{
 /// Time for which a user who was asked to publish keeps a place that others need. A program begins within milliseconds.
 const WAITING_GRACE: Duration = Duration::from_secs(1);
 
-/// Age from which a stream does nothing for its place if it has no listener or no sound has come for this time.
+/// Age from which a stream counts as doing nothing if it has no listener, or if no sound has come for this time.
 const IDLE: Duration = Duration::from_secs(5);
 
 /// The group that a place counts for: an account, or all users of an address that have no account. An IPv6 network of

@@ -12,7 +12,7 @@ fn ids(numbers: &[u64]) -> Vec<SessionId> {
     numbers.iter().copied().map(SessionId).collect()
 }
 
-/// From 1,000 on, a thousand sessions have one address.
+/// From 1,000 on, each thousand of session numbers shares one address.
 fn origin(id: SessionId) -> Origin {
     match u8::try_from(id.0 / 1_000).unwrap() {
         0 => Origin::Session(id),
@@ -20,7 +20,7 @@ fn origin(id: SessionId) -> Origin {
     }
 }
 
-/// A budget and the time, in milliseconds from its beginning.
+/// A budget and its clock, in milliseconds from the start.
 struct Run {
     budget: WaitBudget,
     began: Instant,
@@ -35,7 +35,7 @@ impl Run {
         self.began + Duration::from_millis(millis)
     }
 
-    /// These receivers are full, and a broadcast waits for them, from one time to the other.
+    /// Makes these receivers full and a broadcast wait for them, from one time to the other.
     fn wait(&mut self, receivers: &[u64], from: u64, to: u64) {
         self.begin(receivers, from);
         self.end(to);
@@ -44,8 +44,8 @@ impl Run {
         }
     }
 
-    /// Broadcasts that fill a 16th of an outbox are sent. Then one waits from this time on for these receivers, which
-    /// become full.
+    /// Sends broadcasts that fill 1/16 of an outbox. Then a broadcast waits from this time on for these receivers,
+    /// which become full.
     fn begin(&mut self, receivers: &[u64], at: u64) {
         self.budget.count_sent(OUTBOX_BYTES / 16);
         self.begin_without_progress(receivers, at);
@@ -59,7 +59,7 @@ impl Run {
         self.budget.observe(true, OUTBOX_BYTES, now);
     }
 
-    /// No broadcast waits any more. Returns for how many milliseconds the wait counts.
+    /// Ends the wait. Returns how many milliseconds of it count.
     fn end(&mut self, at: u64) -> u128 {
         self.budget.observe(false, OUTBOX_BYTES, self.at(at)).as_millis()
     }
@@ -106,13 +106,13 @@ fn brief_waits_are_not_counted_and_cost_no_receiver_anything() {
     }
     run.begin(&[1, 2], 10_000);
     assert_eq!(run.left(10_000), Some(2_000));
-    // One that reads as fast as it can is full now and then. Another spends the budget.
+    // A receiver that reads as fast as it can is full now and then. Another one spends the budget.
     run.budget.set_relieved(SessionId(1), run.at(10_049));
     assert_eq!(run.left(12_000), Some(0));
     run.budget.set_full(SessionId(1), origin(SessionId(1)), run.at(11_990));
     assert_eq!(run.give_way(12_000), ids(&[2]));
     assert!(!run.budget.waits_for(SessionId(1)));
-    // With the budget spent, brief waits go on.
+    // With the budget spent, brief waits are still allowed.
     run.end(12_000);
     for id in ids(&[1, 2]) {
         run.budget.set_relieved(id, run.at(12_000));
@@ -129,7 +129,7 @@ fn brief_waits_count_if_too_few_broadcasts_were_sent_between_them() {
     for pulse in 0..40 {
         run.budget.count_sent(1024);
         run.begin_without_progress(&[1], 50 * pulse);
-        // What the full receiver itself sends to all others helps nobody else.
+        // Broadcasts that the full receiver itself sends to all others are no progress for other senders.
         run.budget.count_sent(OUTBOX_BYTES);
         assert_eq!(run.end(50 * pulse + 49), 49);
         run.budget.set_relieved(SessionId(1), run.at(50 * pulse + 49));
@@ -140,7 +140,7 @@ fn brief_waits_count_if_too_few_broadcasts_were_sent_between_them() {
     assert_eq!(run.give_way(2_040), ids(&[1]));
     assert_eq!(run.end(2_040), 40);
     run.budget.set_relieved(SessionId(1), run.at(2_040));
-    // With the budget spent, such a wait is not allowed at all, but one after progress is.
+    // With the budget spent, a wait without progress is not allowed at all, but a wait after progress is.
     run.begin_without_progress(&[2], 2_050);
     assert_eq!(run.left(2_050), Some(0));
     assert_eq!(run.give_way(2_050), ids(&[]));
@@ -181,7 +181,7 @@ fn a_hundred_receivers_that_are_full_together_cost_no_more_than_one_and_all_give
 
 #[test]
 fn receivers_that_take_turns_share_one_budget_and_the_one_full_at_its_end_gives_way_for_its_address() {
-    // 20 addresses cost 100 ms each: none of them is to blame. Twenty sessions of one address cost 2 s.
+    // 20 addresses cost 100 ms each, so none of them gives way. 20 sessions of one address cost 2 s.
     for (first, gives_way) in [(0, &[][..]), (1_000, &[1_019])] {
         let mut run = Run::new();
         for turn in 0..19 {
@@ -202,7 +202,7 @@ fn a_receiver_does_not_give_way_for_sessions_of_another_address_that_were_full_i
             run.budget.set_relieved(SessionId(999 + turn), run.at(100 * turn));
         }
     }
-    // One at another address, and one that shares theirs.
+    // A receiver at another address, and a receiver at the address of the 20 sessions.
     run.begin(&[2_000], 1_940);
     run.begin(&[1_500], 1_960);
     assert_eq!(run.left(2_000), Some(0));
@@ -234,17 +234,17 @@ fn who_else_is_full_is_known() {
 fn a_receiver_that_meets_a_spent_budget_does_not_give_way_for_those_who_spent_it() {
     let mut run = Run::new();
     run.wait(&[1], 0, 1_900);
-    // The second has the last 100 ms of the budget.
+    // The second receiver has the last 100 ms of the budget.
     run.begin(&[2], 2_000);
     assert_eq!(run.left(2_100), Some(0));
     assert_eq!(run.give_way(2_100), ids(&[]));
     run.end(2_100);
-    // The first is full again before its waits are forgotten.
+    // The first receiver is full again before its waits are forgotten.
     run.begin(&[1], 2_100);
     assert_eq!(run.left(2_100), Some(50));
     assert_eq!(run.give_way(2_150), ids(&[1]));
     run.end(2_150);
-    // Having left, it still is the costliest, until its waits are forgotten.
+    // After the first receiver has left, it is still the costliest until its waits are forgotten.
     run.budget.set_relieved(SessionId(1), run.at(2_150));
     run.begin(&[3], 11_000);
     assert_eq!(run.give_way(11_200), ids(&[]));
@@ -270,7 +270,7 @@ fn what_is_remembered_is_bounded() {
         run.wait(&[turn], 50 * turn, 50 * turn + 50);
     }
     assert!(run.budget.recent.slots.len() <= 101, "{}", run.budget.recent.slots.len());
-    // Each cost 50 ms within the last two windows.
+    // 400 receivers cost 50 ms each within the last two windows.
     assert!(run.budget.receivers.len() <= 401, "{}", run.budget.receivers.len());
     assert!(run.budget.origins.len() <= 401, "{}", run.budget.origins.len());
 }
@@ -295,7 +295,7 @@ proptest! {
             }
             run.end(end);
             run.budget.set_relieved(SessionId(1), run.at(end));
-            // A brief wait is free after progress only.
+            // A brief wait is not counted after progress.
             if end - now > 50 || sent < OUTBOX_BYTES / PROGRESS {
                 waits.push((now, end));
             }
