@@ -1,24 +1,24 @@
-//! Who may open a WebSocket from a browser: the page that came from here, and no other.
+//! Checks by `Host` and `Origin` which pages in a browser may open a WebSocket: only the page of this server.
 //!
-//! A browser says which page wants it (`Origin`, RFC 6454), and which name it knows this server by (`Host`). The page's
-//! files are not judged by `Origin`. Whoever
-//! brings its own name to point at this machine could make both agree (DNS rebinding), so the name has to be one of ours.
+//! A browser says which page asks (`Origin`, RFC 6454) and by which name it knows this server (`Host`). An attacker who
+//! points a name of their own at this machine could make both agree (DNS rebinding), so `Host` has to be a name of this
+//! server. For the page's files, `Origin` is not checked.
 
 use std::net::IpAddr;
 
 use actix_http::{header, header::HeaderMap};
 
-/// What is wrong with a request for a WebSocket.
+/// Reason to refuse a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stranger {
-    /// It names a host that is not this one.
+    /// `Host` names a host that is not this server.
     Host,
-    /// A page from elsewhere wants it.
+    /// A page of another server sent the request.
     Origin,
 }
 
 impl Stranger {
-    /// What to tell whoever looks for the cause.
+    /// The text of the refusal.
     pub fn in_words(self) -> &'static str {
         match self {
             Self::Host => {
@@ -32,38 +32,38 @@ impl Stranger {
     }
 }
 
-/// What this machine calls itself, and is called by those on its network (RFC 6762).
+/// Names of this machine: its host name, and the name by which others on its network reach it (RFC 6762).
 pub fn own_names() -> Vec<String> {
     let name =
         std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_ascii_lowercase();
     if name.is_empty() { Vec::new() } else { vec![format!("{name}.local"), name] }
 }
 
-/// Judges a request by its `Host` and `Origin`. `names` are this server's, beside its addresses and `localhost`.
+/// Checks a request by its `Host` and `Origin`. `names` are this server's names besides its addresses and `localhost`.
 ///
 /// # Errors
-/// Which of the two is not this server's.
+/// The header that is not this server's.
 pub fn judge<'a>(headers: &HeaderMap, names: impl IntoIterator<Item = &'a str>) -> Result<(), Stranger> {
     judge_host(headers, names)?;
     judge_origin(headers)
 }
 
-/// Judges a request by its `Host` alone. That is enough for files: they hold nothing that is not public, and browsers
+/// Checks a request by its `Host` alone. That is enough for files: they hold nothing that is not public, and browsers
 /// send `Origin` with scripts of the page itself.
 ///
 /// # Errors
-/// If it names another server.
+/// If `Host` is missing or names another server.
 pub fn judge_host<'a>(headers: &HeaderMap, names: impl IntoIterator<Item = &'a str>) -> Result<(), Stranger> {
     let host = text(headers, header::HOST).ok_or(Stranger::Host)?;
     is_ours(host, names).then_some(()).ok_or(Stranger::Host)
 }
 
-/// Judges by `Origin` whether a request comes from a page of the `Host` that it was sent to.
+/// Checks by `Origin` that a request comes from a page of the `Host` that it was sent to.
 ///
 /// # Errors
-/// If it comes from another server's page.
+/// If another server's page sent the request.
 pub fn judge_origin(headers: &HeaderMap) -> Result<(), Stranger> {
-    // Programs that are no browsers send none.
+    // Programs other than browsers send no `Origin`.
     if !headers.contains_key(header::ORIGIN) {
         return Ok(());
     }
@@ -77,7 +77,7 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
 }
 
 /// Whether a page of this origin was served by this host. A host without a port agrees with any port: browsers send the
-/// port unless it is the scheme's own, so a proxy has removed it (nginx: `proxy_set_header Host $host`).
+/// port unless it is the scheme's default, so a proxy has removed it (nginx: `proxy_set_header Host $host`).
 fn is_same(origin: &str, host: &str) -> bool {
     let Some((scheme, authority)) = origin.split_once("://") else { return false };
     let ((page, page_port), (name, port)) = (split_port(authority), split_port(host));
@@ -96,18 +96,18 @@ fn is_ours<'a>(host: &str, names: impl IntoIterator<Item = &'a str>) -> bool {
     literal.parse::<IpAddr>().is_ok()
         || name == "localhost"
         || name.ends_with(".localhost")
-        // A setting that names nothing is no name.
+        // An empty setting is not a name.
         || !name.is_empty() && names.into_iter().any(|ours| ours.eq_ignore_ascii_case(&name))
 }
 
-/// The name or address in a host with or without a port, without brackets.
+/// The name or address in a host with or without a port, without brackets and without a final dot.
 pub fn name_of(authority: &str) -> &str {
     let (name, _) = split_port(authority);
     let literal = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
     literal.strip_suffix('.').unwrap_or(literal)
 }
 
-/// A host and its port, if it has one.
+/// Splits a host into its name and its port, if it has one.
 fn split_port(host: &str) -> (&str, Option<&str>) {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (name, Some(port)),

@@ -1,19 +1,19 @@
-//! Whether a request was passed on by a proxy, as far as its headers tell.
+//! Tells by the headers of a request whether a proxy passed it on.
 
 use std::net::IpAddr;
 
 use actix_http::header::{self, HeaderMap, HeaderValue};
 
-/// Headers that a proxy adds on behalf of whoever asked it, and browsers never send.
+/// Headers that a proxy adds on behalf of its client, and that browsers never send.
 const ADDED: [header::HeaderName; 4] =
     [header::X_FORWARDED_FOR, header::FORWARDED, header::VIA, header::HeaderName::from_static("x-real-ip")];
 
-/// Whether a proxy passed on a request that reached this machine at the address `reached`, and if so, whether it was reached
-/// by TLS.
+/// Whether a proxy passed on a request that reached this machine at the address `reached`. `None`: there is no sign of
+/// a proxy. `Some(true)`: the client reached the proxy by TLS.
 ///
-/// A proxy is known by a header that it adds, or by the page that asks (`Origin`): one that was loaded from elsewhere does
-/// not come to a loopback address by itself. A proxy may show neither, so `server.local_connections` does not depend on
-/// this. A client that makes such headers up gains nothing but that its own password is accepted.
+/// A proxy shows itself by a header that it adds, or by the page that asks (`Origin`): a page that was loaded from
+/// elsewhere does not connect to a loopback address by itself. A proxy may show neither, so `server.local_connections`
+/// does not depend on this. A client that forges such headers gains nothing except that its own password is accepted.
 pub fn passed_on(headers: &HeaderMap, reached: IpAddr, own_names: &[String]) -> Option<bool> {
     let page = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()?.split_once("://"));
     let is_from_elsewhere = reached.is_loopback()
@@ -26,7 +26,7 @@ pub fn passed_on(headers: &HeaderMap, reached: IpAddr, own_names: &[String]) -> 
     Some(says_so || page.is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("https")))
 }
 
-/// Whether a host is this machine for its own users.
+/// Whether a host name means this machine to its own users.
 fn is_this_machine(host: &str, own_names: &[String]) -> bool {
     let host = host.to_ascii_lowercase();
     host == "localhost"
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn a_request_that_was_passed_on_is_recognized() {
         assert_eq!(passed_to(HERE, &[("host", "localhost")]), None);
-        // A scheme alone changes nothing: no proxy that names it leaves out for whom it asks.
+        // A scheme alone changes nothing: a proxy that names the scheme also names its client.
         assert_eq!(passed_to(HERE, &[("x-forwarded-proto", "https")]), None);
         for name in ["x-forwarded-for", "forwarded", "via", "x-real-ip"] {
             let by = (name, "192.0.2.1");
@@ -79,7 +79,7 @@ mod tests {
             [("https://chat.example", true), ("http://chat.example:8080", false), ("http://192.0.2.1", false)]
         {
             assert_eq!(passed_to(HERE, &[("origin", other)]), Some(by_tls), "{other}");
-            // Somebody on this machine may know it by its outer address.
+            // A user of this machine may know the server by its outer address.
             assert_eq!(passed_to(IpAddr::from([192, 0, 2, 1]), &[("origin", other)]), None, "{other}");
         }
     }

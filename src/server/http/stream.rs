@@ -1,7 +1,7 @@
-//! Streams by HTTP: for browsers, and for whatever is where no UDP passes.
+//! Audio streams by HTTP, for browsers and for clients that UDP does not reach.
 //!
-//! A listener stays for longer than a page takes, and has a place of its own: see [`LISTENERS`]. The relay keeps a bounded part
-//! of what it does not take, leaves out the rest, and ends it after [`MAX_PAUSE`].
+//! A listener stays longer than a page takes to load, so it has a place of its own: see [`LISTENERS`]. The relay keeps
+//! a bounded part of what a listener does not take, leaves out the rest, and disconnects it after [`MAX_PAUSE`].
 
 use std::{
     convert::Infallible,
@@ -33,39 +33,40 @@ use crate::{
     web::{refuse_method, words},
 };
 
-/// How many connections may listen at once, beside those that ask for the page. Each is an open file; if it does not read,
-/// 32 KiB wait here, and in the relay what [`Tuned::bytes`] may hold, until it is cut.
+/// Connections that may listen at once, beside those that ask for the page. Each is an open file. If its client does
+/// not read, 32 KiB wait here and up to the bound of [`Tuned::bytes`] in the relay, until the connection is closed.
 pub const LISTENERS: usize = 1024;
 
-/// Where streams are to be had by HTTP.
+/// Gives HTTP access to the streams.
 #[derive(Clone)]
 pub struct Tuner {
-    /// Who gives them.
+    /// Takes the requests to listen.
     pub tune: Recipient<Tune>,
     /// A permit for each connection that may listen.
     pub places: Arc<Semaphore>,
 }
 
 impl Tuner {
-    /// Streams of this relay, for all workers together.
+    /// Gives access to the streams of this relay, for all workers together.
     pub fn new(tune: Recipient<Tune>) -> Self {
         Self { tune, places: Arc::new(Semaphore::new(LISTENERS)) }
     }
 }
 
-/// Told that a connection listens from now on: a part of what the HTTP library knows of it.
+/// Signals that a connection listens from now on. The HTTP library keeps it among the data of the connection.
 #[derive(Clone, Debug, Default)]
 pub struct Listens {
-    /// Woken then.
+    /// Notified when the connection starts to listen.
     pub notify: Arc<Notify>,
     /// Set from then on.
     pub flag: Arc<AtomicBool>,
 }
 
-/// How long a listener may take nothing, because its player is paused. The relay leaves out its sound meanwhile.
+/// Time for which a listener may take nothing, because its player is paused. Meanwhile the relay leaves out sound for
+/// it.
 pub const MAX_PAUSE: Duration = Duration::from_mins(10);
 
-/// The addresses of streams.
+/// The HTTP resource of all streams: a path of four hexadecimal digits.
 pub fn resource(tuner: Option<Tuner>) -> Resource {
     let listen = move |request: HttpRequest| {
         let tuner = tuner.clone();
@@ -77,7 +78,7 @@ pub fn resource(tuner: Option<Tuner>) -> Resource {
         .default_service(web::to(refuse_method))
 }
 
-/// The whole stream from now on, whatever part of it is asked for.
+/// Answers with the whole stream from now on, whatever range of it is asked for.
 async fn answer(request: &HttpRequest, tuner: Option<Tuner>) -> Result<HttpResponse, HttpResponse> {
     let wanted = wanted(request).ok_or_else(|| refusal(NotTuned::Unknown))?;
     let Tuner { tune, places } = tuner.ok_or_else(|| refusal(NotTuned::Unknown))?;
@@ -105,7 +106,7 @@ async fn answer(request: &HttpRequest, tuner: Option<Tuner>) -> Result<HttpRespo
     Ok(response.body(Body { bytes, _place: place }))
 }
 
-/// Which stream an address means, and by which right.
+/// Returns the stream and the key in the address of a request.
 fn wanted(request: &HttpRequest) -> Option<(StreamId, Key)> {
     let stream = request.match_info().get("stream")?.parse().ok()?;
     let key = request.query_string().split('&').find_map(|part| part.strip_prefix("key="))?;
@@ -137,10 +138,10 @@ fn unavailable(why: &'static str) -> HttpResponse {
     words(StatusCode::SERVICE_UNAVAILABLE, why)
 }
 
-/// A stream's bytes as they come.
+/// Response body that consists of a stream's bytes as they come.
 struct Body {
     bytes: mpsc::Receiver<Bytes>,
-    /// Its listener's place.
+    /// The listener's place.
     _place: OwnedSemaphorePermit,
 }
 
@@ -152,7 +153,7 @@ impl MessageBody for Body {
     }
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
-        // An empty chunk would end the answer.
+        // An empty chunk would end the response, so it is skipped.
         loop {
             match self.bytes.poll_recv(cx) {
                 Poll::Ready(Some(bytes)) if bytes.is_empty() => {}

@@ -1,8 +1,9 @@
 //! [`Turns`]: a connection of which the HTTP library gets one request at a time.
 //!
-//! It makes requests of all that it has read before it answers the first of them: of 128 KiB some thousand, and while they
-//! wait for who does not read the answers, it reads on without rest. So it is given the head of one request, and no more
-//! until something was written and flushed. What follows waits here, 4 KiB at the most, and then with the kernel.
+//! The library makes requests of all that it has read before it answers the first of them: of 128 KiB, about a
+//! thousand. While they wait for a client that does not read the responses, the library keeps reading without pause. So
+//! it gets the head of one request, and nothing more until a response was written and flushed. Bytes that follow wait
+//! here, at most 4 KiB, and then in the kernel.
 
 use std::{
     future::Future,
@@ -22,41 +23,42 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// What is read at a time.
+/// Bytes read at a time.
 const READ_BYTES: usize = 4 * 1024;
 
-/// How long the other end may take nothing of an answer, unless it is a stream.
+/// Time for which the client may take nothing of a response, unless the response is a stream.
 const STALL: Duration = Duration::from_secs(5);
 
-/// A connection, and whose turn it is on it.
+/// A connection, and whether its client or the server acts next.
 pub struct Turns<S> {
     stream: S,
-    /// Read and not given on.
+    /// Bytes that were read and not passed on.
     ahead: BytesMut,
     turn: Turn,
-    /// How many requests may still come.
+    /// Number of requests that may still come.
     left: u32,
-    /// To be set once a whole head has come.
+    /// Flag to set once a whole head has come.
     asked: Option<Arc<AtomicBool>>,
-    /// True while a request is being answered.
+    /// Flag that is true while a request is being answered.
     is_busy: Option<Arc<AtomicBool>>,
-    /// Since when the other end takes nothing.
+    /// Timer that runs while the client takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
-    /// How long it may take nothing of what is marked by the flag.
+    /// Flag and the time for which the client may take nothing while it is set.
     lasting: Option<(Arc<AtomicBool>, Duration)>,
 }
 
 enum Turn {
-    /// The other end's, to ask. So many bytes of an empty line have come: `\n`, perhaps `\r`, then `\n` end a head.
+    /// The client's turn to send a request. `in_line`: the current line is not empty. An empty line, `\n` or `\r\n`,
+    /// ends the head.
     Asking { in_line: bool },
-    /// Ours, to answer.
+    /// The server's turn to answer.
     Answering { wrote: bool, reader: Option<Waker> },
-    /// Nobody's: no more requests are taken.
+    /// No more requests are taken.
     Over,
 }
 
 impl<S> Turns<S> {
-    /// So many requests and no more.
+    /// Takes at most `requests` requests from a stream.
     pub fn at_most(stream: S, requests: u32) -> Self {
         Self {
             stream,
@@ -70,27 +72,27 @@ impl<S> Turns<S> {
         }
     }
 
-    /// The same, and while this flag is set the other end may take nothing for so long.
+    /// Lets the client take nothing for `stall` while `flag` is set.
     pub fn lasting(self, flag: Arc<AtomicBool>, stall: Duration) -> Self {
         Self { lasting: Some((flag, stall)), ..self }
     }
 
-    /// The same, and this is set once there is a request.
+    /// Sets `asked` once there is a request.
     pub fn telling(self, asked: Arc<AtomicBool>) -> Self {
         Self { asked: Some(asked), ..self }
     }
 
-    /// The same, and this is true while a request is being answered.
+    /// Keeps `is_busy` true while a request is being answered.
     pub fn busy(self, is_busy: Arc<AtomicBool>) -> Self {
         Self { is_busy: Some(is_busy), ..self }
     }
 
-    /// The connection, and what was read of it beyond the last request.
+    /// Returns the connection and the bytes that were read beyond the last request.
     pub fn into_parts(self) -> (S, BytesMut) {
         (self.stream, self.ahead)
     }
 
-    /// Ends the wait for who takes nothing, one way or the other.
+    /// Passes on the outcome of a write, or fails with `TimedOut` if the client takes nothing for too long.
     fn watch<T>(&mut self, polled: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         if polled.is_ready() {
             self.stalled = None;
@@ -138,7 +140,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Turns<S> {
     }
 }
 
-/// How many bytes belong to a head that ends among them. `in_line`: whether a line has begun that is not empty.
+/// Returns how many of the bytes belong to a head that ends among them. `in_line`: whether the current line is not
+/// empty.
 fn head_end(bytes: &[u8], in_line: &mut bool) -> Option<usize> {
     for (place, byte) in bytes.iter().enumerate() {
         match byte {
@@ -193,7 +196,7 @@ mod tests {
 
     use super::*;
 
-    /// What comes without waiting for more.
+    /// Returns what can be read without waiting for more.
     async fn read(turns: &mut Turns<tokio::io::DuplexStream>) -> Option<String> {
         let mut buffer = [0; 1024];
         let read = tokio::time::timeout(Duration::from_millis(1), turns.read(&mut buffer)).await.ok()?;

@@ -1,4 +1,4 @@
-//! With a relay that gives what a test hands it, over real sockets.
+//! Tests over real sockets, with a relay that gives what a test hands to it.
 
 use std::{cell::RefCell, future::Future, rc::Rc, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// Some of it passes at once.
+/// Part of this time passes at once, when a test advances the clock.
 const DEADLINE: Duration = Duration::from_secs(2 * VISIT.as_secs() + 40);
 const KEY: &str = "00112233445566778899aabbccddeeff";
 
@@ -45,7 +45,7 @@ struct World {
     listener: TcpListener,
     tuned: UnboundedReceiver<Tune>,
     places: Arc<Semaphore>,
-    /// Whose connections have a place of their own.
+    /// Numbers of the connections that have a listener's place.
     listening: Rc<RefCell<Vec<u64>>>,
     /// A permit for each page.
     pages: Arc<Semaphore>,
@@ -64,7 +64,7 @@ impl World {
         Self { http, listener, tuned, places, listening: Rc::default(), pages, visitors: 0 }
     }
 
-    /// A connection that is served and has asked for this. It and its other end keep little in the kernel.
+    /// Serves a connection that has sent this request. Both of its sockets have small buffers.
     async fn ask(&mut self, request: &str) -> TcpStream {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
@@ -84,7 +84,7 @@ impl World {
         client
     }
 
-    /// The same, and the relay has it listen.
+    /// Serves a connection that the relay lets listen, by a channel with room for `room` chunks.
     async fn listen(&mut self, room: usize) -> (TcpStream, mpsc::Sender<Bytes>) {
         let client = self.ask(&format!("GET /7f3a?key={KEY}")).await;
         let (give, bytes) = mpsc::channel(room);
@@ -121,7 +121,7 @@ async fn all(mut client: TcpStream) -> String {
     read
 }
 
-/// The first line, the body, and the headers without those that every answer has.
+/// The status line, the headers without those that every response has, and the body.
 fn parts(answer: &str) -> (&str, Vec<&str>, &str) {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let (first, headers) = head.split_once("\r\n").unwrap();
@@ -180,7 +180,7 @@ fn a_stream_begins_at_once_and_lasts_longer_than_a_visit() {
 
 #[test]
 fn a_paused_listener_is_kept() {
-    // Most of it passes at once.
+    // Most of this time passes at once.
     in_system_within(3 * MAX_PAUSE, async {
         let mut world = World::new(1).await;
         let (mut client, give) = world.listen(4).await;
@@ -190,10 +190,10 @@ fn a_paused_listener_is_kept() {
         pause();
         advance(MAX_PAUSE.mul_f64(0.9)).await;
         resume();
-        // It goes on.
+        // A listener that reads again gets the stream again.
         let mut bytes = vec![0; 16 * 1024];
         until_sent(&mut client, &give, &mut bytes).await;
-        // And one that does not is given up.
+        // A listener that does not read for longer is disconnected.
         while timeout(Duration::from_millis(200), give.send(chunk.clone())).await.is_ok() {}
         pause();
         advance(MAX_PAUSE + Duration::from_secs(1)).await;
@@ -316,11 +316,12 @@ fn as_many_listen_as_there_are_places() {
     });
 }
 
-/// Of what is sent to one who does not read, little is kept; after some seconds he is cut. Another hears all of it meanwhile.
+/// For a listener that does not read, little is kept, and it is disconnected after `MAX_PAUSE`. Another listener hears
+/// everything meanwhile.
 #[test]
 fn who_does_not_read_costs_little_and_is_cut() {
     const CHUNK: &[u8] = &[b'x'; 1000];
-    // Most of it passes at once.
+    // Most of this time passes at once.
     in_system_within(3 * MAX_PAUSE, async {
         let mut world = World::new(2).await;
         let (_silent, to_silent) = world.listen(4).await;
