@@ -1,4 +1,4 @@
-//! Who is answered what: paths, methods, headers.
+//! Answers monitoring requests: paths, methods, headers.
 
 use actix_http::{
     Method, RequestHead, Response, StatusCode,
@@ -12,7 +12,7 @@ use crate::server::{health::Phase, http::host};
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// What can be asked for.
+/// A path that is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Page {
     Metrics,
@@ -33,22 +33,22 @@ impl Page {
     }
 }
 
-/// Where requests are answered.
+/// Answers requests about the watched parts.
 pub struct Desk {
     watched: Watched,
     roll_call: RollCall,
-    /// What this machine is called.
+    /// Host names of this machine.
     own_names: Vec<String>,
 }
 
 impl Desk {
-    /// Answers about what is watched.
+    /// Creates a desk that answers about these parts.
     pub fn new(watched: Watched) -> Self {
         let roll_call = RollCall::of(watched.workers.clone());
         Self { watched, roll_call, own_names: host::own_names() }
     }
 
-    /// The answer to a request.
+    /// Returns the response to a request.
     pub async fn answer(&self, request: &RequestHead) -> Response<BoxBody> {
         match self.page(request) {
             Ok(Page::Metrics) => {
@@ -63,7 +63,7 @@ impl Desk {
         }
     }
 
-    /// What a request asks for, if it may.
+    /// Returns the page that a request asks for, or the refusal.
     fn page(&self, request: &RequestHead) -> Result<Page, Response<BoxBody>> {
         let config = self.watched.config.get();
         let names = config.web.hosts.iter().chain(&self.own_names).map(String::as_str);
@@ -83,7 +83,7 @@ impl Desk {
         Err(refusal)
     }
 
-    /// Whether somebody new would be served.
+    /// The response of `/readyz`: whether a new client would be served.
     fn readiness(&self) -> Response<BoxBody> {
         match self.watched.health.phase() {
             Phase::Starting => unavailable("starting\n"),
@@ -93,7 +93,7 @@ impl Desk {
         }
     }
 
-    /// Whether all parts are alive.
+    /// The response of `/healthz`: whether all parts are alive and all workers respond.
     async fn health(&self) -> Response<BoxBody> {
         if self.watched.health.phase() == Phase::Died {
             return unavailable("a part of the server died\n");

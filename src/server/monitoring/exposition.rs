@@ -1,4 +1,4 @@
-//! Figures as text for Prometheus, in the form that is asked for.
+//! Writes figures as text for Prometheus, in the format that the client asks for.
 
 use std::fmt::{Error, Result};
 
@@ -11,22 +11,22 @@ use prometheus_client::{
 
 use super::figures::{Family, Form, Sample, Unit, Value};
 
-/// A form of the text.
+/// A text format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Text {
-    /// `OpenMetrics` 1.0: what Prometheus asks for.
+    /// `OpenMetrics` 1.0, which Prometheus asks for.
     OpenMetrics,
-    /// What came before it (0.0.4): for everybody else, Prometheus' own `promtool` among them.
+    /// The format before it (0.0.4), for all other clients, among them Prometheus's own `promtool`.
     Classic,
 }
 
 impl Text {
-    /// The form for someone who accepts this.
+    /// The format for a client that sends this `Accept` header.
     pub fn accepted_by(accept: &str) -> Self {
         if accept.contains("application/openmetrics-text") { Self::OpenMetrics } else { Self::Classic }
     }
 
-    /// What it says of itself in `Content-Type`.
+    /// Value of the `Content-Type` header.
     pub fn content_type(self) -> &'static str {
         match self {
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
@@ -34,7 +34,7 @@ impl Text {
         }
     }
 
-    /// The whole text.
+    /// Writes all figures.
     pub fn write(self, families: Vec<Family>) -> String {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Figures(self, families)));
@@ -59,7 +59,7 @@ impl Collector for Figures {
         for family in families {
             let kind = match family.form {
                 Form::Counter => MetricType::Counter,
-                // Not an info of OpenMetrics: the classic text has none.
+                // Not an info of OpenMetrics: the classic format has none.
                 Form::Gauge | Form::Info => MetricType::Gauge,
                 Form::Histogram => MetricType::Histogram,
             };
@@ -67,7 +67,7 @@ impl Collector for Figures {
                 Unit::Bytes => registry::Unit::Bytes,
                 Unit::Seconds => registry::Unit::Seconds,
             });
-            // The classic text knows no units, and calls a counter by its whole name where it describes it.
+            // The classic format knows no units, and describes a counter by its whole name.
             let (name, unit) = match form {
                 Text::OpenMetrics => (family.stem.to_owned(), unit),
                 Text::Classic => (family.name(), None),
@@ -104,7 +104,7 @@ fn encode(metric: &mut MetricEncoder<'_>, is_suffixed: bool, value: &Value) -> R
     }
 }
 
-/// Above 2⁵³ not every whole number is one of these; the next that is will do.
+/// Converts a number to `f64`. Above 2⁵³, the result is the nearest number that `f64` has.
 #[allow(clippy::cast_precision_loss, reason = "as said")]
 pub fn real(number: u64) -> f64 {
     number as f64

@@ -1,5 +1,5 @@
-//! Every figure there is: its name, its unit, what it means, and how much it is now. Both forms are written from this, and
-//! `docs/monitoring.md` is held against it.
+//! Every figure that monitoring reports: its name, unit, meaning and present value. Both formats are written from this,
+//! and tests compare `docs/monitoring.md` with it.
 
 use std::{borrow::Cow, sync::atomic::Ordering, time::UNIX_EPOCH};
 
@@ -14,57 +14,57 @@ use crate::{
     },
 };
 
-/// What a figure is measured in, where that is not just a number of things.
+/// Unit of a figure that is not just a number of things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     Bytes,
     Seconds,
 }
 
-/// How a figure behaves.
+/// How the value of a figure changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// It only rises.
+    /// Rises only.
     Counter,
-    /// It rises and falls.
+    /// Rises and falls.
     Gauge,
-    /// Counts of sizes.
+    /// Counts by size.
     Histogram,
-    /// Words that do not change; its value is 1.
+    /// Constant words, given as labels; the value is 1.
     Info,
 }
 
-/// A figure, or one for each of some kinds.
+/// A figure: one number, or one for each value of its labels.
 #[derive(Debug)]
 pub struct Family {
-    /// Without unit, and without what its form adds.
+    /// Name without its unit and without the suffix of its form.
     pub stem: &'static str,
     pub unit: Option<Unit>,
     pub form: Form,
-    /// What it means.
+    /// Meaning of the figure.
     pub help: &'static str,
     pub samples: Vec<Sample>,
 }
 
-/// One number of a family.
+/// A number of a family, with its labels.
 #[derive(Debug)]
 pub struct Sample {
-    /// Names and values; the same names within a family. None of it ever comes from a user.
+    /// Names and values; all samples of a family have the same names. None of it ever comes from a user.
     pub labels: Vec<(&'static str, Cow<'static, str>)>,
     pub value: Value,
 }
 
-/// How much it is.
+/// Value of a sample.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     Whole(u64),
     Real(f64),
-    /// What is counted, and how many of it are one of the family's unit.
+    /// Counts by size, and how many units of the sizes make one unit of the family (1e9 for nanoseconds to seconds).
     Steps(Counts, f64),
 }
 
 impl Family {
-    /// The whole name, as it is asked for.
+    /// The whole name, as clients ask for it.
     pub fn name(&self) -> String {
         let unit = match self.unit {
             None => "",
@@ -96,7 +96,7 @@ impl Family {
         self
     }
 
-    /// The only number of its family.
+    /// Adds the only number of the family.
     fn is(self, value: u64) -> Self {
         self.with([], Value::Whole(value))
     }
@@ -105,7 +105,7 @@ impl Family {
         self.with([], Value::Real(value))
     }
 
-    /// One number for each of these.
+    /// Adds one number for each element of `all`.
     fn each<T>(
         self,
         label: &'static str,
@@ -119,12 +119,12 @@ impl Family {
     }
 }
 
-/// A word of the log as it is usual for labels: without blanks.
+/// Spells a word of the log as is usual for labels: with underscores for blanks and hyphens.
 fn spelled(word: &'static str) -> Cow<'static, str> {
     if word.contains([' ', '-']) { word.replace([' ', '-'], "_").into() } else { word.into() }
 }
 
-/// All of them, as they are now.
+/// Gathers all figures as they are now.
 pub fn gather(watched: &Watched) -> Vec<Family> {
     let tally = &*watched.tally;
     let mut families = state(watched);
@@ -323,7 +323,7 @@ fn audio(tally: &Tally) -> Vec<Family> {
     ]
 }
 
-/// Named as every program's are.
+/// Figures of the process, by the names that are common to all programs.
 fn process(process: &Process) -> Vec<Family> {
     let cpu =
         Family::counter("process_cpu", Some(Unit::Seconds), "Time of processors, in user and kernel mode.");

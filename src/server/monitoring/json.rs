@@ -1,4 +1,4 @@
-//! Figures as JSON, for scripts: the same names as in the text.
+//! Writes figures as JSON, for scripts, by the same names as in the text.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -7,9 +7,10 @@ use super::{
     figures::{Family, Form, Sample, Value},
 };
 
-/// One object. A figure that is a single number stands there as that; where there is one for each of some kinds, it is an
-/// object by kind, and by the next label within; steps are an object with `count`, `sum` and `buckets`, each of which
-/// counts all up to its bound; what is above the last is in `count` alone.
+/// Writes all figures as one object. A figure with a single number is that number. A figure with labels is an object by
+/// the values of its first label, and by those of the next label within. An info is an object of its labels. A
+/// histogram is an object with `count`, `sum` and `buckets`: each bucket counts all values up to its bound, and values
+/// above the last bound are in `count` alone.
 pub fn write(families: &[Family]) -> String {
     let all: Map<String, Json> =
         families.iter().map(|family| (family.name(), figure(family.form, &family.samples))).collect();

@@ -1,4 +1,4 @@
-//! [`Places`]: how many are served at a time, and who gives way to whom.
+//! [`Places`]: bounds the connections that are served at a time, and chooses which gives way to a newcomer.
 
 use std::{
     cell::{Cell, RefCell},
@@ -19,11 +19,11 @@ use tokio::{
 
 use super::{LEAST, MOST};
 
-/// [`MOST`] places. Where all are taken, who comes takes that of the one who has been silent for longest, once that one has had
-/// it for [`LEAST`]: connections that ask nothing keep nobody waiting who does.
+/// [`MOST`] places. If all are taken, a newcomer displaces the connection that has been silent for longest, once that
+/// connection has had its place for [`LEAST`]. So connections that send no request cannot keep out those that do.
 pub struct Places {
     free: Arc<Semaphore>,
-    /// Those who had not asked anything when it was last looked at, in the order in which they came.
+    /// Connections that had sent no request when this was last checked, in the order in which they came.
     silent: RefCell<BTreeMap<u64, Silent>>,
     next: Cell<u64>,
 }
@@ -31,11 +31,11 @@ pub struct Places {
 struct Silent {
     since: Instant,
     asked: Arc<AtomicBool>,
-    /// It is to go.
+    /// Notified when the connection has to give up its place.
     displaced: Rc<Notify>,
 }
 
-/// A place, until this is dropped.
+/// A place, held until this is dropped.
 pub struct Place {
     number: u64,
     places: Rc<Places>,
@@ -45,13 +45,13 @@ pub struct Place {
 }
 
 impl Places {
-    /// All of them free.
+    /// Creates places that are all free.
     pub fn new() -> Rc<Self> {
         let free = Arc::new(Semaphore::new(MOST));
         Rc::new(Self { free, silent: RefCell::default(), next: Cell::new(0) })
     }
 
-    /// Waits for a place, and takes it.
+    /// Waits for a place and takes it.
     ///
     /// # Errors
     /// None in practice: the semaphore is never closed.
@@ -70,15 +70,15 @@ impl Places {
         Ok(Place { number, places: Rc::clone(self), asked, displaced, _permit: permit })
     }
 
-    /// Sends the one away who has been silent for longest, when that one has had its place for long enough.
+    /// Displaces the connection that has been silent for longest, once it has had its place for [`LEAST`].
     async fn displace(&self) {
         loop {
             match self.due() {
                 Some(due) => sleep_until(due).await,
-                // Nobody falls silent again: only a place that becomes free helps.
+                // No connection falls silent again, so only a place that becomes free helps.
                 None => pending().await,
             }
-            // It may have asked meanwhile.
+            // The connection may have sent a request meanwhile.
             if self.due().is_some_and(|due| due <= Instant::now())
                 && let Some((_, oldest)) = self.silent.borrow_mut().pop_first()
             {
@@ -87,7 +87,7 @@ impl Places {
         }
     }
 
-    /// When the first of the silent may be sent away.
+    /// Time from which the first silent connection may be displaced.
     fn due(&self) -> Option<Instant> {
         let mut silent = self.silent.borrow_mut();
         silent.retain(|_, one| !one.asked.load(Ordering::Relaxed));
@@ -96,12 +96,12 @@ impl Places {
 }
 
 impl Place {
-    /// To be set when whoever has it asks: it is his from then on.
+    /// Flag to set when the connection has sent a request: it keeps its place from then on.
     pub fn asked(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.asked)
     }
 
-    /// Waits until it is to be given up.
+    /// Waits until the place has to be given up.
     pub async fn displaced(&self) {
         self.displaced.notified().await;
     }
@@ -130,7 +130,7 @@ mod tests {
         taken
     }
 
-    /// Who is to go, and does.
+    /// Removes the connections that are displaced and returns their numbers.
     fn gone(taken: &mut Vec<Place>) -> Vec<u64> {
         let all = std::mem::take(taken);
         let (gone, left) = all.into_iter().partition(|place| place.displaced().now_or_never().is_some());
@@ -148,7 +148,7 @@ mod tests {
         for expected in [2, 3] {
             let coming = places.take();
             tokio::pin!(coming);
-            // Not before that one has had it for its time: the first time there is something to wait for.
+            // Not before that connection has had its place for `LEAST`.
             assert!(tokio::time::timeout(LEAST * 49 / 50, &mut coming).await.is_err());
             assert_eq!(gone(&mut taken), Vec::<u64>::new());
             assert!(
@@ -157,7 +157,7 @@ mod tests {
             );
             assert_eq!(gone(&mut taken), [expected], "one alone");
             taken.push(coming.now_or_never().expect("a place").unwrap());
-            // All of them are new again, as it were.
+            // Makes all silent connections as good as new.
             for one in places.silent.borrow_mut().values_mut() {
                 one.since = Instant::now();
             }

@@ -1,29 +1,29 @@
-//! What the system says of this process. What it does not say is left out.
+//! Reads what the system says about this process. Values that the system does not tell are left out.
 
 use std::{fs, time::Duration};
 
 use rlimit::Resource;
 use rustix::time::{ClockId, clock_gettime};
 
-/// What the process takes.
+/// Resources that the process uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Process {
-    /// Time of processors, in its own code and in the kernel's for it.
+    /// Processor time in user and kernel mode.
     pub cpu: Duration,
-    /// Memory that it holds, in bytes.
+    /// Resident memory in bytes.
     pub resident_bytes: Option<u64>,
-    /// Addresses that it has, in bytes.
+    /// Virtual memory (size of the address space) in bytes.
     pub virtual_bytes: Option<u64>,
-    /// Its threads.
+    /// Number of threads.
     pub threads: Option<u64>,
-    /// Descriptors that are open.
+    /// Number of open descriptors.
     pub open_files: Option<u64>,
-    /// How many may be.
+    /// Soft limit of open descriptors.
     pub max_files: Option<u64>,
 }
 
 impl Process {
-    /// As it is now.
+    /// Reads the present values.
     pub fn look() -> Self {
         let cpu = clock_gettime(ClockId::ProcessCPUTime);
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -39,16 +39,17 @@ impl Process {
     }
 }
 
-/// The number in a row of `/proc/self/status`.
+/// Returns the number in the row of `/proc/self/status` that begins with `key`.
 fn row(status: &str, key: &str) -> Option<u64> {
     status.lines().find_map(|line| line.strip_prefix(key))?.split_whitespace().next()?.parse().ok()
 }
 
 fn open_files() -> Option<u64> {
-    // Since Linux 6.2 the folder's size is how many there are; before, it is 0, and they have to be counted.
+    // Since Linux 6.2, the size of the directory is the number of descriptors. Before, it is 0 and they have to be
+    // counted.
     let folder = "/proc/self/fd";
     match fs::metadata(folder).ok()?.len() {
-        // Without the one that reads the folder.
+        // Without the descriptor that reads the directory.
         0 => fs::read_dir(folder).ok().map(|files| (files.count() as u64).saturating_sub(1)),
         count => Some(count),
     }

@@ -1,4 +1,5 @@
-//! [`RollCall`]: whether all workers still answer. One that is stuck would otherwise look well from outside for ever.
+//! [`RollCall`]: checks whether all workers still respond. A stuck worker would otherwise look well from outside for
+//! ever.
 
 use std::{cell::Cell, time::Duration};
 
@@ -8,31 +9,32 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// How long a worker may take to answer. The longest that one is busy at a time is some milliseconds.
+/// Time for a worker to respond. A worker is busy for at most some milliseconds at a time.
 const WITHIN: Duration = Duration::from_secs(2);
 
-/// How long it is believed that all answered, so that however often it is asked the workers are not disturbed.
+/// Time for which a check that found all workers well is not repeated, so that frequent requests do not disturb the
+/// workers.
 const BELIEVED: Duration = Duration::from_secs(1);
 
-/// Calls the workers.
+/// Checks the workers.
 pub struct RollCall {
     workers: Vec<ArbiterHandle>,
     answered: Cell<Option<Instant>>,
 }
 
 impl RollCall {
-    /// Of these workers.
+    /// Creates a roll call of these workers.
     pub fn of(workers: Vec<ArbiterHandle>) -> Self {
         Self { workers, answered: Cell::new(None) }
     }
 
-    /// The number of the first that does not answer.
+    /// Returns the number of the first worker that does not respond.
     pub async fn missing(&self) -> Option<usize> {
         let now = Instant::now();
         if self.answered.get().is_some_and(|answered| now < answered + BELIEVED) {
             return None;
         }
-        // All are called before the first is waited for. Who cannot be called is not going to answer.
+        // All workers are called before the first is waited for. A worker that cannot be called will not respond.
         let answers: Vec<Receiver<()>> = self.workers.iter().map(call).collect();
         for (number, answer) in answers.into_iter().enumerate() {
             if !matches!(timeout_at(now + WITHIN, answer).await, Ok(Ok(()))) {
@@ -47,7 +49,7 @@ impl RollCall {
 fn call(worker: &ArbiterHandle) -> Receiver<()> {
     let (answer, answered) = channel();
     worker.spawn_fn(move || {
-        // Nobody may wait any more.
+        // The caller may have stopped waiting.
         let _ = answer.send(());
     });
     answered
@@ -67,7 +69,7 @@ mod tests {
             let roll_call = RollCall::of(vec![well.handle(), other.handle()]);
             assert_eq!(roll_call.missing().await, None);
             other.spawn_fn(move || assert!(release.recv().is_err()));
-            // It is not asked again at once.
+            // The workers are not called again at once.
             assert_eq!(roll_call.missing().await, None);
             roll_call.answered.set(None);
             assert_eq!(roll_call.missing().await, Some(1));
