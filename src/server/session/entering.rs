@@ -1,4 +1,4 @@
-//! How a session is let in: the name request and the password request, and what is done with their answers.
+//! Admits a session: the name request, the password request, and what follows from their answers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,14 +18,14 @@ use crate::{
 };
 
 impl Session {
-    /// Takes the answer to the name request.
+    /// Handles the answer to the name request.
     pub(super) fn introduce(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
         let found =
             entrance::name(frame, self.terms.around.message_bytes).and_then(|name| self.look_up(name));
         self.let_in(found, ctx);
     }
 
-    /// Lets somebody in whose name is no account's; asks others for their password.
+    /// Enters with a name that belongs to no account; asks for the password of an account.
     fn let_in(&mut self, found: Result<Found, Refusal>, ctx: &mut Context<Self>) {
         match found {
             Ok(Found::Name(name)) => self.enter(name),
@@ -37,7 +37,8 @@ impl Session {
         }
     }
 
-    /// Takes the name that a certificate says. Whoever signed it has seen to whose it is: no password is asked for.
+    /// Handles the name in a client's certificate. No password is asked for, because the issuer has verified the
+    /// client.
     pub(super) fn introduce_certified(&mut self, name: &str) {
         match entrance::certified_name(name, self.terms.around.message_bytes)
             .and_then(|name| self.look_up(name))
@@ -51,7 +52,7 @@ impl Session {
         }
     }
 
-    /// Whether somebody of this name is let in, and whether it is an account's.
+    /// Checks whether a session of this name may enter, and whether the name belongs to an account.
     fn look_up(&self, name: Name) -> Result<Found, Refusal> {
         let (accounts, config) = (self.terms.around.accounts.current(), self.terms.around.config.get());
         let (is_private, limit) = (self.peer.is_private(), self.terms.around.message_bytes);
@@ -71,7 +72,7 @@ impl Session {
         self.say(request);
     }
 
-    /// Takes an answer to the password request, and has it compared.
+    /// Handles an answer to the password request, and has the password compared.
     pub(super) fn take_password(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
         let Some(claim) = &mut self.claim else { return };
         match claim.answer(frame, self.terms.around.message_bytes) {
@@ -81,7 +82,7 @@ impl Session {
     }
 
     fn compare(&mut self, hash: PasswordHash, secret: Secret, ctx: &mut Context<Self>) {
-        // From here on it is the server that takes its time.
+        // From here on, the server takes the time, so the client's timeout ends.
         self.end_wait();
         if self.kind == Kind::Telnet {
             self.send_raw(telnet::SHOW);
@@ -97,7 +98,7 @@ impl Session {
             Origin::from_address(self.peer.ip())
         };
         let verifier = self.terms.around.verifier.clone();
-        // Dropped with the session, which takes it out of the queue.
+        // Dropped with the session, which removes the attempt from the verifier's queue.
         let verdict = async move { verifier.judge(Attempt { origin, account, hash, secret }).await };
         ctx.spawn(verdict.into_actor(self).map(|verdict, session, ctx| session.judged(verdict, ctx)));
     }
@@ -118,7 +119,7 @@ impl Session {
                     self.proof = Some(Box::new(proof));
                     self.enter(claim.name);
                 } else {
-                    // The account was changed while it was answered, or is none any more.
+                    // The account was changed or removed while the password was compared.
                     let found = self.look_up(claim.name);
                     self.let_in(found, ctx);
                 }
@@ -148,7 +149,7 @@ impl Session {
         self.leave(reason, None, Some(farewell));
     }
 
-    /// Tells someone who has no name yet.
+    /// Sends a line to a client that has no name yet.
     fn say(&self, line: Line) {
         debug!(self.log(), "Server sends: {:?}", line.text(); &self.who());
         self.terms.around.courier.say.do_send(Say { seat: self.seat, line });
@@ -158,7 +159,7 @@ impl Session {
         self.terms.around.courier.raw.do_send(Raw { seat: self.seat, bytes: bytes.into() });
     }
 
-    /// The answer has come: the wait for it counts no more.
+    /// Ends the wait for an answer, which has come.
     fn end_wait(&mut self) {
         self.wait = self.wait.wrapping_add(1);
     }
@@ -179,15 +180,15 @@ impl Session {
         });
     }
 
-    /// The only places left are kept for accounts, and this is no account's owner, as far as is known.
+    /// The refusal of a session that has none of the places kept for accounts.
     fn full(&self) -> Refusal {
         let max_sessions = self.terms.around.config.get().limits.max_sessions;
         let farewell = reply::server_full(self.terms.around.message_bytes, max_sessions);
         Refusal { reason: CloseReason::ServerFull, farewell }
     }
 
-    /// Ends the session in favour of a newer one on trial, unless it has a place by now. A session that only waits for the
-    /// other end to close is closed at once if it handed its permit over.
+    /// Ends a session on trial in favour of a newer one, unless it has a place by now. A session that only waits for
+    /// the other end to close is closed at once if it handed over its permit.
     pub(super) fn turn_away(&mut self, ctx: &mut Context<Self>) {
         if !self.stay.is_on_trial() {
             return;
@@ -198,7 +199,7 @@ impl Session {
         self.refuse(self.full());
     }
 
-    /// Neither name nor password came in time.
+    /// Ends the session of a client that gave no name or no password in time.
     pub(super) fn out_of_time(&mut self, waited: Duration) {
         if self.stay.is_on_trial() {
             return self.refuse(self.full());

@@ -1,4 +1,4 @@
-//! What a session makes of what it reads: requests, once it has a name, as far as it may ask for them.
+//! Turns the frames that a session reads into requests, once it has a name, and checks what it may ask for.
 
 use actix::Context;
 use slog::{Drain, debug};
@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl Session {
-    /// Has done what these frames ask for. The first of all is the answer to the name request, the next may be a password.
+    /// Carries out frames. The session's first frame is the answer to the name request, and the next may be a password.
     pub(super) fn carry_out(
         &mut self,
         frames: Vec<Frame>,
@@ -27,7 +27,7 @@ impl Session {
         ctx: &mut Context<Self>,
     ) {
         let mut requests = Vec::new();
-        // Out of the session while its name is in use, and the clock is read once for what came together.
+        // Taken out of the session while its name is borrowed. The clock is read once for frames that came together.
         let mut meter = self.meter.take().map(|meter| (meter, Instant::now()));
         let mut frames = frames.into_iter();
         let (mut kept, mut end) = (None, None);
@@ -46,7 +46,7 @@ impl Session {
             match &self.name {
                 None if self.claim.is_some() => self.take_password(&frame, ctx),
                 None => self.introduce(&frame, ctx),
-                // Somebody whom a certificate named, and who was not asked.
+                // A client whose name came from its certificate, so that it was not asked.
                 Some(_) if matches!(frame, Frame::Http | Frame::Tls) => self.introduce(&frame, ctx),
                 Some(name) => match meter.as_mut().map(|(meter, now)| meter.admit(bytes_of(&frame), *now)) {
                     Some(Err(excess)) => {
@@ -60,7 +60,7 @@ impl Session {
             }
         }
         if let (Some(first), Some(claim)) = (kept, &mut self.claim) {
-            // Nobody has a name yet, so there are no requests that the credit could be for.
+            // The session has no name yet, so there are no requests that the credit could be for.
             claim.keep(Kept { frames: std::iter::once(first).chain(frames).collect(), credit });
         } else if !requests.is_empty() {
             self.terms.around.tally.count_operations(requests.iter().filter_map(Request::operation));
@@ -77,21 +77,21 @@ impl Session {
         }
     }
 
-    /// It was closed by its client, or not used as RFC 6455 wants it.
+    /// Ends a WebSocket that was closed by its client, or not used as RFC 6455 requires.
     fn end_websocket(&mut self, end: &Frame) {
         if let Frame::Breach(breach) = end {
             let farewell = reply::bad_websocket(self.terms.around.message_bytes, self.name.as_ref(), *breach);
             self.input_ended |= breach.is_last();
             self.leave((*breach).into(), None, Some(farewell));
         } else {
-            // Nothing follows a close frame: it need not be waited for.
+            // Nothing follows a close frame, so the session need not wait for more input.
             self.input_ended = true;
             self.leave(CloseReason::Eof, None, None);
         }
     }
 
     fn log_received(&self, frame: &Frame) {
-        // Asked first, because the text is made before slog asks.
+        // Checked first, because the text would be made before slog checks.
         if let Frame::Line(line) = frame
             && self.log().is_debug_enabled()
         {
@@ -103,7 +103,7 @@ impl Session {
         }
     }
 
-    /// What is said to one who sends too much.
+    /// The refusal for a client that sends too much.
     fn refusal(&self, Excess { of, rate, wait }: Excess, name: &Name) -> Line {
         let limit = self.terms.around.message_bytes;
         match of {
@@ -146,7 +146,7 @@ impl Session {
         }
     }
 
-    /// Whether its account is an operator's by now, and its password still what was given.
+    /// Whether the session's account is an operator's now, and its proof still holds.
     pub(super) fn is_operator(&self, name: &Name) -> bool {
         self.proof.as_ref().is_some_and(|proof| {
             let accounts = self.terms.around.accounts.current();
@@ -154,7 +154,7 @@ impl Session {
         })
     }
 
-    /// Whether this session may end the server; the refusal if not.
+    /// Checks whether this session may end the server; returns the refusal if not.
     fn may_close(&self, name: &Name) -> Result<(), Line> {
         let limit = self.terms.around.message_bytes;
         match self.terms.around.config.get().close_server.allow {

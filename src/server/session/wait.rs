@@ -1,4 +1,4 @@
-//! [`Wait`]: how long a session waits for an answer to the name request, or to the password request.
+//! [`Wait`]: bounds the time that a session waits for the answer to the name request or the password request.
 
 use std::{
     pin::Pin,
@@ -11,8 +11,9 @@ use tokio::time::{Sleep, sleep};
 
 use super::Session;
 
-/// Ends the session if no answer has come in time. Spawned on the session, and done as soon as another wait counts: an
-/// actor remembers for as long as it lives that it was told to cancel something.
+/// Ends the session if no answer comes in time. Spawned as a task of the session, and done as soon as another wait
+/// counts. The task is not cancelled by its handle, because an actor keeps every such cancellation for as long as it
+/// lives.
 pub(super) struct Wait {
     number: u8,
     timeout: Duration,
@@ -20,7 +21,7 @@ pub(super) struct Wait {
 }
 
 impl Wait {
-    /// Waits for so long, if [`Session::wait`] is this number until then.
+    /// Waits for `timeout`, as long as [`Session::wait`] is this number.
     pub fn new(number: u8, timeout: Duration) -> Self {
         Self { number, timeout, sleep: Box::pin(sleep(timeout)) }
     }

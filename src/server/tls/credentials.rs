@@ -1,4 +1,5 @@
-//! [`Credentials`]: what a TLS handshake is answered with, from PEM files, and how others take its place.
+//! [`Credentials`]: certificates and keys for TLS handshakes, read from PEM files and replaceable while the server
+//! runs.
 
 use std::{path::Path, sync::Arc};
 
@@ -17,27 +18,27 @@ use crate::{
     pem::{self, PemError, PemFile},
 };
 
-/// Why certificates and keys cannot be used. Its words never carry raw control characters.
+/// Reason why certificates and keys cannot be used. Its text never contains raw control characters.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
     /// A file cannot be used.
     #[error(transparent)]
     File(#[from] PemError),
-    /// The key is another's.
+    /// The key does not belong to the certificate.
     #[error("tls.key: the key in {key} does not belong to the first certificate in {certificate}")]
     Mismatch {
-        /// The key's file, fit for printing.
+        /// The key's file, escaped for printing.
         key: String,
-        /// The certificate's file, fit for printing.
+        /// The certificate's file, escaped for printing.
         certificate: String,
     },
 }
 
-/// What handshakes are answered with; clones share it.
+/// The TLS configuration of new handshakes; clones share it.
 #[derive(Clone, Debug)]
 pub struct Credentials(Arc<ArcSwap<Loaded>>);
 
-/// What was read from files, ready for use.
+/// A TLS configuration made from files, ready for use.
 #[derive(Debug)]
 pub struct Loaded {
     config: Arc<ServerConfig>,
@@ -45,24 +46,25 @@ pub struct Loaded {
 }
 
 impl Credentials {
-    /// From the start on, these.
+    /// Begins with this configuration.
     pub fn new(first: Loaded) -> Self {
         Self(Arc::new(ArcSwap::from_pointee(first)))
     }
 
-    /// For a handshake that begins now.
+    /// Returns the configuration of a handshake that begins now.
     pub fn get(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.0.load().config)
     }
 
-    /// For handshakes that begin from now on. Returns whether clients are shown another certificate.
+    /// Replaces the configuration of handshakes that begin from now on. Returns whether the server's certificate is
+    /// another one.
     pub fn replace(&self, next: Loaded) -> bool {
         let next = Arc::new(next);
         self.0.swap(Arc::clone(&next)).certificate != next.certificate
     }
 }
 
-/// Reads what the settings name and sees that it fits together. Warns of a key that others can read.
+/// Reads the files that the settings name and checks that they fit together. Warns of a key that other users can read.
 ///
 /// # Errors
 /// The first file that cannot be used, and why.
@@ -76,13 +78,14 @@ pub fn load(tls: &Tls, log: &Logger) -> Result<Loaded, CredentialsError> {
         .map_err(|error| PemFile::new("tls.certificate", &tls.certificate).unusable(error.to_string()))?
         .with_client_cert_verifier(clients)
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
-    // Connections last for hours; what a handshake saves now and then is not worth keeping secrets for.
+    // No session resumption: connections last for hours, so the few handshakes that it saves are not worth keeping
+    // secrets for.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(Loaded { config: Arc::new(config), certificate })
 }
 
-/// All that is wrong with the files that the settings name, whether TLS is spoken anywhere or not.
+/// Returns all faults of the files that the settings name, even if no listener speaks TLS.
 #[must_use]
 pub fn faults(tls: &Tls) -> Vec<CredentialsError> {
     let provider = Arc::new(ring::default_provider());
@@ -100,7 +103,7 @@ pub fn faults(tls: &Tls) -> Vec<CredentialsError> {
     faults
 }
 
-/// Who judges certificates of clients. None need have one.
+/// Returns the verifier of client certificates. No client needs to have one.
 fn client_verifier(
     tls: &Tls,
     provider: &Arc<CryptoProvider>,
@@ -123,7 +126,7 @@ fn client_verifier(
     Ok(verifier)
 }
 
-/// The server's own certificate, those that vouch for it, and its key.
+/// Returns the server's own certificate, its chain, and its key.
 fn certified_key(
     tls: &Tls,
     provider: &CryptoProvider,

@@ -1,4 +1,4 @@
-//! The handshake: from an accepted socket to a TLS stream, or a reason to end, by a deadline.
+//! The TLS handshake: from an accepted socket to a TLS stream, or to a reason to end, by a deadline.
 
 use std::{io, sync::Arc};
 
@@ -11,17 +11,17 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::super::close::CloseReason;
 
-/// How each TLS record of a handshake begins (RFC 8446, 5.1). No line that anybody types does.
+/// First byte of each TLS record of a handshake (RFC 8446, section 5.1). No line that a person types begins with it.
 const HANDSHAKE_RECORD: u8 = 22;
 
-/// Why there is no TLS stream.
+/// Reason why there is no TLS stream.
 #[derive(Debug)]
 pub struct Failure {
-    /// For the log and the counters.
+    /// Reason for the log and the counters.
     pub reason: CloseReason,
-    /// What went wrong, where more is known.
+    /// The error, if one is known.
     pub error: Option<io::Error>,
-    /// The socket, where the other end may still be told something.
+    /// The socket, if the client can still be sent something.
     pub socket: Option<TcpStream>,
 }
 
@@ -30,16 +30,16 @@ impl Failure {
         Self { reason, error, socket }
     }
 
-    /// Whether the other end would take plain text for what it is: it has sent some, or nothing at all.
+    /// Whether the client would take plain text for what it is: it has sent some, or nothing at all.
     pub fn takes_plain_text(&self) -> bool {
         self.socket.is_some() && self.reason != CloseReason::HandshakeFailed
     }
 }
 
-/// Shakes hands with who connected.
+/// Performs the handshake with a client.
 ///
 /// # Errors
-/// If the other end speaks no TLS, cannot agree, leaves, or has not come so far by `deadline`.
+/// If the client does not speak TLS, does not agree on parameters, closes the connection, or is not done by `deadline`.
 pub async fn handshake(
     socket: std::net::TcpStream,
     config: Arc<ServerConfig>,

@@ -1,7 +1,7 @@
-//! A TLS connection's two halves. Both live on one thread, and none is held across a wait.
+//! The two halves of a TLS connection. Both live on one thread, and neither borrows the connection across a wait.
 //!
-//! What is written is taken into TLS's own buffer (64 KiB at the most) and from there to the socket as far as that takes
-//! it. So the sending half holds bytes back that only a flush brings out: see [`SendHalf::holds_back`].
+//! Written bytes go into TLS's own buffer (at most 64 KiB), and from there to the socket as far as it takes them. So
+//! the sending half may hold back bytes that only a flush brings out: see [`SendHalf::holds_back`].
 
 use std::{
     cell::RefCell,
@@ -24,13 +24,13 @@ use super::super::{
     sock_diag::NotTaken,
 };
 
-/// The receiving half.
+/// Receiving half of a TLS connection.
 pub struct Receiver(Rc<RefCell<TlsStream<TcpStream>>>);
 
-/// The sending half. Dropped, it shuts the sending side of the connection, as TCP's does.
+/// Sending half of a TLS connection. Dropping it shuts the sending side of the connection, as with TCP.
 pub struct Sender(Rc<RefCell<TlsStream<TcpStream>>>);
 
-/// Takes a connection apart whose handshake is done.
+/// Splits a connection whose handshake is done.
 pub fn halves(stream: TlsStream<TcpStream>) -> (Receiver, Sender) {
     let stream = Rc::new(RefCell::new(stream));
     (Receiver(Rc::clone(&stream)), Sender(stream))
@@ -43,7 +43,7 @@ impl AsyncRead for Receiver {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         Pin::new(&mut *self.0.borrow_mut()).poll_read(cx, buffer).map_err(|error| match error.kind() {
-            // Whoever is between could have cut off the rest. The library's own words are for programmers.
+            // A third party on the way could have cut off the rest. The library's own text is for programmers.
             io::ErrorKind::UnexpectedEof => {
                 io::Error::new(io::ErrorKind::UnexpectedEof, "the connection ended without TLS saying so")
             }
@@ -89,7 +89,7 @@ impl SendHalf for Sender {
         true
     }
 
-    /// A flush of all would show no progress over a slow link before its end.
+    /// Flushes in parts: over a slow link, a flush of everything would show no progress before its end.
     fn poll_flush_some(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let mut stream = self.0.borrow_mut();
         let (socket, session) = stream.get_mut();
@@ -115,7 +115,7 @@ impl SendHalf for Sender {
     }
 }
 
-/// A socket as the TLS library wants to write to it.
+/// A socket as a writer for the TLS library, which returns `WouldBlock` instead of waiting.
 struct AtOnce<'a, 'b> {
     socket: &'a mut TcpStream,
     cx: &'a mut Context<'b>,
@@ -144,7 +144,7 @@ fn or_would_block(polled: Poll<io::Result<usize>>) -> io::Result<usize> {
 
 impl Drop for Sender {
     fn drop(&mut self) {
-        // Fails where it is shut or broken already.
+        // Fails if the sending side is shut or the connection is broken already.
         let _ = SockRef::from(self.0.borrow().get_ref().0).shutdown(Shutdown::Write);
     }
 }

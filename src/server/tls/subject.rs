@@ -1,20 +1,21 @@
-//! Whom a client's certificate is for. Read after its signature was found good: what it says is what its issuer says.
+//! Reads the subject of a client's certificate. Its signature has been verified before, so the subject is what the
+//! issuer says.
 
-/// The object identifier of a common name, 2.5.4.3 (RFC 5280, appendix A).
+/// Object identifier of a common name, 2.5.4.3 (RFC 5280, appendix A).
 const COMMON_NAME: [u8; 3] = [0x55, 4, 3];
 
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 const IDENTIFIER: u8 = 6;
-/// The version, which certificates of version 1 leave out.
+/// Tag of the version, which certificates of version 1 leave out.
 const VERSION: u8 = 0xa0;
 
-/// The common name of a certificate's subject. `None` if it has none or several, or one in another form than UTF-8,
+/// Returns the common name of a certificate's subject. `None` if there is none or several, or if one is not UTF-8,
 /// printable or IA5 text.
 pub fn common_name(certificate: &[u8]) -> Option<String> {
     let fields = inner(inner(certificate, SEQUENCE)?.0, SEQUENCE)?.0;
     let mut rest = inner(fields, VERSION).map_or(fields, |(_, rest)| rest);
-    // Serial number, algorithm, issuer, validity.
+    // Skips serial number, algorithm, issuer and validity.
     for _ in 0..4 {
         rest = element(rest)?.2;
     }
@@ -42,12 +43,12 @@ fn text(value: &[u8]) -> Option<String> {
     std::str::from_utf8(content).ok().filter(|_| is_text).map(str::to_owned)
 }
 
-/// What is in the element of this tag at the beginning, and what follows it.
+/// Content of the first element, if that has this tag, and the bytes after it.
 fn inner(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     element(bytes).filter(|(found, ..)| *found == tag).map(|(_, content, rest)| (content, rest))
 }
 
-/// The element at the beginning (X.690, DER): its tag, its content, what follows it.
+/// The first element (X.690, DER): its tag, its content, and the bytes after it.
 fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&[tag, length], rest) = bytes.split_first_chunk()?;
     let (length, rest) = if length < 0x80 {

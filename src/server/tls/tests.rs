@@ -1,4 +1,4 @@
-//! An outbox over a real TLS connection whose sockets hold little.
+//! Tests of an outbox over a real TLS connection whose sockets have small buffers.
 
 use std::{
     cell::RefCell,
@@ -32,7 +32,7 @@ use crate::{
 };
 
 const DEADLINE: Duration = Duration::from_secs(20);
-/// As little as the kernel allows.
+/// Requested size of socket buffers, about the least that the kernel allows.
 const ROOM: usize = 4096;
 
 fn line(number: usize) -> Line {
@@ -55,7 +55,7 @@ fn certificate() -> (TempDir, Tls, RootCertStore) {
     (folder, tls, roots)
 }
 
-/// Shakes hands, then reads nothing until told to, then all these lines.
+/// Performs the handshake, reads nothing until `go` permits it, then reads all these lines.
 fn client(socket: TcpStream, config: Arc<ClientConfig>, lines: usize, go: &mpsc::Receiver<()>) {
     let session = ClientConnection::new(config, ServerName::try_from("localhost").unwrap()).unwrap();
     let mut stream = StreamOwned::new(session, socket);
@@ -71,7 +71,7 @@ fn client(socket: TcpStream, config: Arc<ClientConfig>, lines: usize, go: &mpsc:
     }
 }
 
-/// Writes so many lines to someone who reads only when all are written as far as they go.
+/// Writes `lines` lines to a client that reads only when all are written as far as they go.
 async fn write_to_someone_who_pauses(lines: usize, tls: &Tls, roots: RootCertStore) {
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -108,7 +108,7 @@ async fn write_to_someone_who_pauses(lines: usize, tls: &Tls, roots: RootCertSto
         }
     }
     tell.send(()).unwrap();
-    // Nothing is written any more that could push out what was left behind.
+    // No further write can push out what was left behind.
     timeout(DEADLINE, finished).await.expect("all that was written to be read").unwrap();
 }
 

@@ -1,4 +1,5 @@
-//! [`UnderWay`]: the handshakes of one worker that are not done yet, and what becomes of those that take long.
+//! [`UnderWay`]: the TLS handshakes or HTTP connections of one worker that are not done yet, and which of them gives
+//! way if they take long.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,15 +7,15 @@ use tokio::{task::JoinHandle, time::Instant};
 
 use super::super::{seat::SessionId, who::Peer};
 
-/// So many handshakes may take their time. Past it, each newcomer displaces the one that has taken longest.
+/// Number of handshakes above which each newcomer displaces the oldest one, if that has taken longer than [`PATIENCE`].
 const MOST: usize = 512;
 
-/// How long a handshake may take whatever else comes. A client that does its part needs a fraction of it, also when
-/// everyone connects again at once.
+/// Time that a handshake may take, however many others come. A working client needs a fraction of it, even when all
+/// clients connect again at once.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The handshakes of one worker, oldest first: numbers are given in the order of accepting. `limits.max_sessions` bounds
-/// them in any case.
+/// The handshakes of one worker, oldest first: numbers are given in the order of accepting. `limits.max_sessions`
+/// bounds them in any case.
 #[derive(Default)]
 pub struct UnderWay(BTreeMap<SessionId, Handshake>);
 
@@ -25,12 +26,12 @@ struct Handshake {
 }
 
 impl UnderWay {
-    /// One more, for which none has to give way.
+    /// Adds a handshake without displacing another.
     pub fn hold(&mut self, id: SessionId, peer: Peer, task: JoinHandle<()>) {
         self.0.insert(id, Handshake { peer, since: Instant::now(), task });
     }
 
-    /// One more. Returns who had to give way to it.
+    /// Adds a handshake. Returns the one that it displaced, if any.
     pub fn add(&mut self, id: SessionId, peer: Peer, task: JoinHandle<()>) -> Option<(SessionId, Peer)> {
         let now = Instant::now();
         self.hold(id, peer, task);
@@ -42,12 +43,12 @@ impl UnderWay {
         Some((id, peer))
     }
 
-    /// This one is done. Nothing if it had to give way before.
+    /// Removes a handshake that is done. `None` if it was displaced before.
     pub fn remove(&mut self, id: SessionId) -> Option<JoinHandle<()>> {
         self.0.remove(&id).map(|handshake| handshake.task)
     }
 
-    /// Breaks off all that are asked for.
+    /// Removes all handshakes. Each is aborted when the iterator reaches it.
     pub fn break_off(&mut self) -> impl Iterator<Item = (SessionId, Peer)> {
         std::mem::take(&mut self.0).into_iter().map(|(id, Handshake { peer, task, .. })| {
             task.abort();
@@ -60,7 +61,7 @@ impl UnderWay {
 mod tests {
     use super::*;
 
-    /// Adds one that never ends.
+    /// Adds a handshake that never ends.
     fn add(under_way: &mut UnderWay, id: u64) -> Option<u64> {
         let task = tokio::task::spawn_local(std::future::pending());
         under_way.add(SessionId(id), Peer::elsewhere(), task).map(|(displaced, _)| displaced.0)
