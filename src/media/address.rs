@@ -1,10 +1,11 @@
-//! Where a stream is to be had, and the DATA of the messages that say so.
+//! Addresses of streams, and the DATA of the `play` and `publish` messages that carry them.
 
 use std::{fmt, str::FromStr};
 
 use super::key::Key;
 
-/// A stream's number, four hexadecimal digits in its address. No two that are there at once have the same.
+/// A stream's number: four hexadecimal digits in its address. No two streams that exist at the same time share a
+/// number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamId(pub u16);
 
@@ -14,7 +15,7 @@ impl fmt::Display for StreamId {
     }
 }
 
-/// The text is no stream's number: not four hexadecimal digits.
+/// Error of parsing a [`StreamId`]: the text is not exactly four hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a stream has a number of 4 hexadecimal digits")]
 pub struct NoStreamId;
@@ -30,18 +31,18 @@ impl FromStr for StreamId {
     }
 }
 
-/// The address of a stream for one who may publish it or listen to it: `rtsp://192.0.2.7:1554/7f3a?key=…`.
+/// The address of a stream, as its publisher or a listener receives it: `rtsp://192.0.2.7:1554/7f3a?key=…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     /// `rtsp`, `rtsps`, `http` or `https`.
     pub scheme: &'static str,
-    /// A name, or an IP address as an address holds it: IPv6 in brackets.
+    /// A host name, or an IP address in URL form: IPv6 in brackets.
     pub host: String,
-    /// Where the server listens.
+    /// The server's port.
     pub port: u16,
-    /// Which stream.
+    /// The stream's number.
     pub stream: StreamId,
-    /// What lets its owner in.
+    /// The key that authorizes the owner of this address to publish or to listen.
     pub key: Key,
 }
 
@@ -52,17 +53,17 @@ impl fmt::Display for Address {
     }
 }
 
-/// DATA of a `publish` message: send this file there.
+/// DATA of a `publish` message: the file to send, and the address to send it to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summons<'a> {
-    /// An `rtsp:` or `rtsps:` address.
+    /// The target, an `rtsp:` or `rtsps:` address.
     pub rtsp: &'a str,
-    /// As `list_files` writes it.
+    /// The file's name, as `list_files` writes it.
     pub file: &'a str,
 }
 
 impl<'a> Summons<'a> {
-    /// Reads DATA.
+    /// Parses DATA. Returns `None` if the address is not `rtsp:` or `rtsps:`, or if the file's name is empty.
     #[must_use]
     pub fn parse(data: &'a str) -> Option<Self> {
         let (rtsp, file) = data.split_once(' ')?;
@@ -76,22 +77,22 @@ impl fmt::Display for Summons<'_> {
     }
 }
 
-/// DATA of a `play` message that says where a stream is to be heard.
+/// DATA of a `play` message that gives the addresses at which a stream can be heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer<'a> {
     /// An `rtsp:` or `rtsps:` address.
     pub rtsp: &'a str,
-    /// An `http:` or `https:` address, where there is one.
+    /// An `http:` or `https:` address, if the server offers one.
     pub http: Option<&'a str>,
-    /// As `list_files` writes it.
+    /// The file's name, as `list_files` writes it.
     pub file: &'a str,
 }
 
-/// What stands in place of the `http:` address where there is none.
+/// Placeholder for a missing `http:` address.
 const NO_HTTP: &str = "-";
 
 impl<'a> Offer<'a> {
-    /// Reads DATA. `None` where it is something else, such as why nothing is to be heard.
+    /// Parses DATA. Returns `None` if it holds no addresses, for example the reason why the stream cannot be heard.
     #[must_use]
     pub fn parse(data: &'a str) -> Option<Self> {
         let (rtsp, rest) = data.split_once(' ')?;

@@ -1,4 +1,4 @@
-//! [`Description`]: a stream in SDP (RFC 8866), as RTSP's ANNOUNCE takes it and DESCRIBE gives it.
+//! [`Description`]: a stream in SDP (RFC 8866), as RTSP's ANNOUNCE accepts it and DESCRIBE returns it.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -6,64 +6,67 @@ use sdp_types::{Attribute, Connection, MediaType, Origin, Session, Time, Transpo
 
 use super::format::{Format, MOST_RATE};
 
-/// The most bytes of SDP that are read. Programs write some hundred.
+/// The largest SDP that is read: 16 KiB. Other programs write a few hundred bytes.
 pub const MOST_BYTES: usize = 16 * 1024;
 
-/// The longest time that is believed of a file.
+/// The longest length that a description may claim: 30 days. A longer one is ignored.
 const MOST_SECONDS: f64 = 30.0 * 24.0 * 3600.0;
 
-/// What is said of a stream before it begins.
+/// What is known of a stream before its first datagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
-    /// What it holds.
+    /// The format of its audio.
     pub format: Format,
-    /// What its datagrams call that. Ours say [`Format::payload_type`]; other programs choose as they like where RFC 3551
-    /// lets them.
+    /// The RTP payload type of its datagrams. This program uses [`Format::payload_type`]; other programs choose any
+    /// number that RFC 3551 leaves free.
     pub payload_type: u8,
-    /// What is played, for people to read.
+    /// Title for display.
     pub title: String,
-    /// How long it takes from the beginning to the end, where that is known.
+    /// Time from the beginning to the end, if it is known.
     pub length: Option<Duration>,
-    /// What is to be set up, as `a=control` says it; `None` for the stream's own address.
+    /// The URL of the audio part for SETUP, from `a=control`; `None` stands for the stream's own address.
     pub control: Option<String>,
-    /// `a=control` of the other parts, such as a cover's picture: what comes of them is passed over.
+    /// `a=control` of the parts that are not audio, such as a cover picture. A client may set them up; their datagrams
+    /// are ignored.
     pub passed_over: Vec<String>,
 }
 
-/// Parts of a description, at most.
+/// The most parts (`m=` sections) that a description may have.
 const MAX_PARTS: usize = 8;
 
-/// Why a description is of no use.
+/// Reasons to reject a description.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoDescription {
-    /// Not as RFC 8866 has it.
+    /// The text is not SDP as RFC 8866 defines it.
     #[error("that is no SDP")]
     Malformed,
-    /// It has more or fewer than one stream of sound by RTP.
+    /// The number of audio parts is not one, that part is not RTP/AVP with one payload type, or there are too many
+    /// parts.
     #[error("a stream has one audio part by RTP/AVP")]
     NotOneStream,
-    /// It is in a format that is not relayed.
+    /// The audio is in a format that is not relayed.
     #[error("only MP3, Opus and L16 of 1 or 2 channels are relayed")]
     Format,
 }
 
 impl Description {
-    /// A stream that begins with this.
+    /// Describes a stream in this format, with the payload type that this program uses and no `a=control`.
     #[must_use]
     pub fn new(format: Format, title: impl Into<String>, length: Option<Duration>) -> Self {
         let payload_type = format.payload_type();
         Self { format, payload_type, title: title.into(), length, control: None, passed_over: Vec::new() }
     }
 
-    /// As SDP, from a sender at this address. `number` is the session's.
+    /// Encodes the description as SDP. `from` is the sender's address and `number` the session's number, both for the
+    /// line `o=`.
     #[must_use]
     pub fn to_sdp(&self, from: IpAddr, number: u64) -> Vec<u8> {
         let Self { format, payload_type, title, length, control, passed_over: _ } = self;
         let origin = Origin::with_ip_addr(number, 1, from);
         let title: String = title.chars().filter(|character| !character.is_control()).collect();
-        // A name of nothing is written as a blank (section 5.3).
+        // RFC 8866 writes an empty name as a blank (section 5.3).
         let mut session = Session::new(origin, if title.is_empty() { " " } else { &title });
-        // Where it goes is agreed by RTSP.
+        // RTSP negotiates the destination, so the address is 0.0.0.0 or `::`.
         session.set_connection(Connection::from_ip_addr(match from {
             IpAddr::V4(_) => IpAddr::from([0; 4]),
             IpAddr::V6(_) => IpAddr::from([0; 16]),
@@ -87,10 +90,10 @@ impl Description {
         sdp
     }
 
-    /// Reads SDP. Of its parts, the one of sound counts; pictures and the like are passed over.
+    /// Parses SDP. Exactly one part has to be audio; other parts, such as pictures, are passed over.
     ///
-    /// # Errors
-    /// If it is none, or of nothing that is relayed.
+    /// # Errors If the bytes are not SDP, if they have no single audio part by RTP/AVP, or if its format is not
+    /// relayed: see [`NoDescription`].
     pub fn parse(sdp: &[u8]) -> Result<Self, NoDescription> {
         let session = Session::parse(sdp).map_err(|_| NoDescription::Malformed)?;
         let is_sound = |media: &&sdp_types::Media| media.try_parse_mediatype() == Ok(MediaType::Audio);
@@ -124,13 +127,13 @@ impl Description {
     }
 }
 
-/// The rest of an attribute's value that begins with the payload type that is meant.
+/// The rest of an attribute's value that begins with this payload type; `None` if it begins with another.
 fn of_payload(value: &str, payload_type: u8) -> Option<&str> {
     let (number, rest) = value.split_once(' ')?;
     (number.parse() == Ok(payload_type)).then_some(rest.trim())
 }
 
-/// What `rtpmap` and `fmtp` say.
+/// The format that `rtpmap` and `fmtp` name.
 fn named_format(rtpmap: &str, fmtp: &str) -> Option<Format> {
     let mut parts = rtpmap.split('/');
     let (name, rate) = (parts.next()?, parts.next()?.parse::<u32>().ok()?);
@@ -148,7 +151,7 @@ fn named_format(rtpmap: &str, fmtp: &str) -> Option<Format> {
     }
 }
 
-/// What a payload type stands for by itself (RFC 3551, section 6).
+/// The format of a static payload type (RFC 3551, section 6).
 fn numbered_format(payload_type: u8) -> Option<Format> {
     match payload_type {
         10 => Some(Format::L16 { rate: 44_100, channels: 2 }),
@@ -158,7 +161,7 @@ fn numbered_format(payload_type: u8) -> Option<Format> {
     }
 }
 
-/// Reads `npt=0-220.5` (RFC 2326, section 3.6).
+/// Parses a range such as `npt=0-220.5` (RFC 2326, section 3.6) and returns its length.
 fn parse_length(range: &str) -> Option<Duration> {
     let (begin, end) = range.trim().strip_prefix("npt=")?.split_once('-')?;
     let (begin, end) = (begin.parse::<f64>().ok()?, end.parse::<f64>().ok()?);
@@ -205,7 +208,7 @@ mod tests {
         );
     }
 
-    /// As a program that is not ours announces.
+    /// Descriptions as other programs write them.
     #[test]
     fn of_other_programs() {
         let begin =

@@ -1,32 +1,32 @@
-//! [`Format`]: what a stream can hold.
+//! [`Format`]: the audio formats that a stream can have.
 
-/// What a stream holds, and so how RTP carries it.
+/// A stream's audio format. It determines how RTP carries the audio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// MPEG audio frames, layer I to III, as they stand in a file (RFC 2250, section 3.5).
+    /// MPEG audio frames, layers I to III, unchanged from the file (RFC 2250, section 3.5).
     Mp3,
     /// Opus packets (RFC 7587).
     Opus {
-        /// 1 or 2: whether there is any use in playing it as stereo. RTP's own figure is always 2.
+        /// 2 if playing the stream in stereo is of use, else 1. RTP's own channel count for Opus is always 2.
         channels: u8,
     },
-    /// Samples of 16 bits, the high byte first (RFC 3551, section 4.5.11).
+    /// 16-bit samples, high byte first (RFC 3551, section 4.5.11).
     L16 {
-        /// Samples a second in each channel, up to [`MOST_RATE`].
+        /// Samples per second in each channel, at most [`MOST_RATE`].
         rate: u32,
         /// 1 or 2.
         channels: u8,
     },
 }
 
-/// The most samples a second that a stream has in each channel.
+/// The highest sample rate of a stream, in samples per second and channel.
 pub const MOST_RATE: u32 = 96_000;
 
-/// The payload type of everything that has none of its own (RFC 3551, section 6: 96 to 127).
+/// The payload type of formats without a static one (RFC 3551, section 6, reserves 96 to 127 for them).
 pub const DYNAMIC: u8 = 96;
 
 impl Format {
-    /// RTP's number for it.
+    /// RTP's payload type, which this program uses for the format.
     #[must_use]
     pub fn payload_type(self) -> u8 {
         match self {
@@ -37,7 +37,7 @@ impl Format {
         }
     }
 
-    /// How many of RTP's timestamps make a second.
+    /// RTP timestamp ticks per second.
     #[must_use]
     pub fn clock_rate(self) -> u32 {
         match self {
@@ -57,7 +57,7 @@ impl Format {
         }
     }
 
-    /// What HTTP calls the stream that a browser is given.
+    /// The HTTP `Content-Type` of the stream as a browser receives it.
     #[must_use]
     pub fn content_type(self) -> &'static str {
         match self {

@@ -1,29 +1,28 @@
-//! [`Key`]: what lets somebody publish a stream, or listen to one.
+//! [`Key`]: the secret that authorizes its owner to publish a stream or to listen to one.
 
 use std::{fmt, str::FromStr};
 
 use subtle::ConstantTimeEq;
 
-/// How many random bytes a key has.
+/// Random bytes in a key.
 const BYTES: usize = 16;
 
-/// 128 random bits; 32 hexadecimal digits in an address. It cannot be printed but as a part of an address that is given to
-/// its owner, see [`Key::reveal`].
+/// A secret of 128 random bits, written as 32 hexadecimal digits in an address. Only [`Key::reveal`] prints it, for an
+/// address that is given to the key's owner.
 #[derive(Clone, Copy)]
 pub struct Key([u8; BYTES]);
 
 impl Key {
-    /// A new one.
+    /// Generates a key.
     ///
-    /// # Errors
-    /// If the system has no random numbers.
+    /// # Errors If the system cannot provide random numbers.
     pub fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; BYTES];
         getrandom::fill(&mut bytes)?;
         Ok(Self(bytes))
     }
 
-    /// As it stands in an address.
+    /// The 32 lower-case hexadecimal digits, for an address.
     #[must_use]
     pub fn reveal(&self) -> String {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -32,7 +31,7 @@ impl Key {
     }
 }
 
-/// Takes as long whatever the two have in common.
+/// Compares in constant time, so that timing does not reveal how many digits match.
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
@@ -47,10 +46,10 @@ impl fmt::Debug for Key {
     }
 }
 
-/// A text without the keys in it: what is logged of messages that tell addresses.
+/// Formats a text for the log without the keys in it, such as a message that carries addresses.
 pub struct Masked<'a>(pub &'a str);
 
-/// What stands before a key in an address.
+/// The text that precedes a key in an address.
 const BEFORE: &str = "key=";
 
 impl fmt::Debug for Masked<'_> {
@@ -67,7 +66,7 @@ impl fmt::Debug for Masked<'_> {
     }
 }
 
-/// The text is no key: not 32 hexadecimal digits.
+/// Error of parsing a [`Key`]: the text is not exactly 32 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a key has 32 hexadecimal digits")]
 pub struct NoKey;

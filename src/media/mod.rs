@@ -1,13 +1,13 @@
-//! Audio, without IO: what a stream holds, how RTP carries it, and where it is to be had.
+//! Audio streams, without IO: their formats, how RTP carries them, and their addresses.
 //!
-//! The server relays streams without decoding them, the client publishes and plays them. Both speak of a stream in these
-//! terms, and neither knows the other.
+//! The server relays streams without decoding them; the client publishes and plays them. Both use the types of this
+//! module, and neither imports the other.
 //!
-//! - [`mod@format`]: what a stream can hold, and what RTP calls it.
-//! - [`description`]: the same as SDP.
-//! - [`address`]: where a stream is to be had, and the DATA of `play` and `publish`.
-//! - [`key`]: who may publish or listen.
-//! - [`payload`]: what is in a datagram. [`sequence`], [`ntp`]: what RTP and RTCP number and count.
+//! - [`mod@format`]: the formats of a stream, and their names in RTP.
+//! - [`description`]: a stream's description in SDP.
+//! - [`address`]: addresses of streams, and the DATA of `play` and `publish`.
+//! - [`key`]: the keys that authorize publishing and listening.
+//! - [`payload`]: the contents of a datagram. [`sequence`], [`ntp`]: the numbers and times of RTP and RTCP.
 
 pub mod address;
 pub mod description;

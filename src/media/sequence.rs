@@ -1,72 +1,74 @@
-//! [`Sequence`]: RTP's sequence numbers, which go round, as numbers that do not (RFC 3550, appendix A.1), and what that
-//! tells of loss (A.3). [`Jitter`]: how unevenly datagrams come (A.8).
+//! [`Sequence`]: extends RTP's 16-bit sequence numbers so that they do not wrap around (RFC 3550, appendix A.1), and
+//! counts lost datagrams (A.3). [`Jitter`]: variation of the datagrams' transit time (A.8).
 
 use std::time::Duration;
 
-/// How far ahead a number may be that is believed at once.
+/// A number less than this far ahead of the highest is accepted at once.
 const MOST_LOST: u16 = 3_000;
-/// How far behind a number may be to be one that was overtaken.
+/// A number at most this far behind the highest counts as a reordered datagram.
 const MOST_BEHIND: u16 = 100;
-/// How many numbers there are before they begin again.
+/// Count of 16-bit sequence numbers, after which they wrap around.
 const ROUND: u64 = 1 << 16;
 
-/// Follows one sender's sequence numbers.
+/// Tracks the sequence numbers of one sender.
 #[derive(Clone, Debug)]
 pub struct Sequence {
     highest: u64,
-    /// The first that is counted.
+    /// The number from which on datagrams are counted: the first one, or the first after a restart.
     first: u64,
     received: u64,
-    /// What [`Self::report`] told last: how many should have come, and how many came.
+    /// Counts at the last [`Self::report`]: datagrams expected, datagrams received.
     reported: (u64, u64),
-    /// The one that follows one that was not believed: if it comes, the sender has begun anew.
+    /// The successor of the last doubtful number. If it arrives next, the sender has restarted its numbering.
     doubtful: Option<u16>,
 }
 
-/// What a number says.
+/// How a sequence number relates to those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// It follows, or was overtaken; this is what it is without going round.
+    /// The datagram is in sequence or was reordered; this is its extended number, which does not wrap around.
     Number(u64),
-    /// It is far from all before. The datagram is not to be used.
+    /// The number is far from all before. The datagram must not be used.
     Doubtful,
-    /// The second of two that are far from all before: the sender has begun anew. This number is higher than all before.
+    /// The second of two successive numbers that are far from all before: the sender has restarted its numbering. This
+    /// extended number is higher than all before.
     Restarted(u64),
 }
 
-/// What a receiver report says of a sender (RFC 3550, section 6.4.1).
+/// The figures on one sender in a receiver report (RFC 3550, section 6.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reception {
-    /// Of those that should have come since the last report, how many 256ths did not.
+    /// Share of the datagrams expected since the last report that were lost, in 1/256.
     pub fraction_lost: u8,
-    /// How many never came since the beginning, as 24 bits with a sign hold it. Doubled ones count against it.
+    /// Datagrams lost since the beginning, clamped to a signed 24-bit number. Duplicates reduce it.
     pub lost: i32,
-    /// The highest number, with how often it went round above.
+    /// The highest sequence number in the low 16 bits, and the count of wraparounds above it.
     pub highest: u32,
 }
 
 impl Sequence {
-    /// Begins with the first number that came.
+    /// Starts with the number of the first datagram received.
     #[must_use]
     pub fn new(first: u16) -> Self {
-        // One round ahead, so that there is room for what was overtaken by the first.
+        // The extended numbers start one wraparound higher, which leaves room for datagrams that the first one
+        // overtook.
         let first = ROUND + u64::from(first);
         Self { highest: first, first, received: 1, reported: (0, 0), doubtful: None }
     }
 
-    /// What the first number is called.
+    /// The extended number of the first datagram, or of the first one after a restart.
     #[must_use]
     pub fn first(&self) -> u64 {
         self.first
     }
 
-    /// The highest number so far.
+    /// The highest extended number so far.
     #[must_use]
     pub fn highest(&self) -> u64 {
         self.highest
     }
 
-    /// Takes the next that came.
+    /// Processes the number of the next datagram received.
     pub fn take(&mut self, sequence: u16) -> Heard {
         let ahead = sequence.wrapping_sub(low(self.highest));
         let behind = ahead.wrapping_neg();
@@ -88,7 +90,7 @@ impl Sequence {
         heard
     }
 
-    /// What there is to report, and begins to count for the next report.
+    /// Returns the figures for a report, and starts a new interval for [`Reception::fraction_lost`].
     pub fn report(&mut self) -> Reception {
         let expected = self.highest - self.first + 1;
         let (expected_before, received_before) = self.reported;
@@ -122,24 +124,25 @@ fn low_32(number: u64) -> u32 {
     number as u32
 }
 
-/// How much the time on the way changes from datagram to datagram, smoothed.
+/// Smoothed change of the transit time from one datagram to the next.
 #[derive(Clone, Debug)]
 pub struct Jitter {
     clock_rate: u32,
-    /// When the last came, less its timestamp, in ticks that go round.
+    /// Arrival time of the last datagram minus its timestamp, in ticks, which wrap around.
     transit: Option<u32>,
-    /// In sixteenths of a tick, so that rounding does not swallow it.
+    /// Jitter in sixteenths of a tick, so that rounding does not lose small changes.
     sixteenths: u32,
 }
 
 impl Jitter {
-    /// For timestamps of so many ticks a second.
+    /// `clock_rate` is the number of timestamp ticks per second.
     #[must_use]
     pub fn new(clock_rate: u32) -> Self {
         Self { clock_rate, transit: None, sixteenths: 0 }
     }
 
-    /// Takes a datagram's timestamp, and when it came: since any moment, but always the same.
+    /// Processes a datagram's timestamp and its arrival time. Arrival times count from an arbitrary moment, always the
+    /// same.
     pub fn take(&mut self, timestamp: u32, came: Duration) {
         let ticks = came.as_nanos() * u128::from(self.clock_rate) / 1_000_000_000;
         let transit =
@@ -151,13 +154,13 @@ impl Jitter {
         }
     }
 
-    /// As a receiver report has it, in ticks.
+    /// The jitter in ticks, as a receiver report gives it.
     #[must_use]
     pub fn ticks(&self) -> u32 {
         self.sixteenths >> 4
     }
 
-    /// The same as time.
+    /// The jitter as a duration.
     #[must_use]
     pub fn time(&self) -> Duration {
         Duration::from_secs(u64::from(self.ticks())) / self.clock_rate.max(1)
@@ -188,12 +191,12 @@ mod tests {
         let first = sequence.first();
         assert_eq!(sequence.take(20_000), Heard::Doubtful);
         assert_eq!(sequence.take(11), Heard::Number(first + 1));
-        // Not the one after the doubtful one, which is forgotten anyway.
+        // 20,001 does not follow the last doubtful number: the accepted 11 cleared it.
         assert_eq!(sequence.take(20_001), Heard::Doubtful);
         assert_eq!(sequence.take(20_003), Heard::Doubtful);
         assert_eq!(sequence.take(20_004), Heard::Restarted(first - 10 + 20_004));
         assert_eq!(sequence.take(20_005), Heard::Number(first - 10 + 20_005));
-        // What was before is not counted as lost. Numbers grow even where the sender's fall.
+        // Numbers skipped by a restart do not count as lost. Extended numbers grow even where the sender's fall.
         assert_eq!(sequence.report(), Reception { fraction_lost: 0, lost: 0, highest: 20_005 });
         sequence.take(5);
         assert_eq!(sequence.take(6), Heard::Restarted(first - 10 + ROUND + 6));
@@ -205,10 +208,10 @@ mod tests {
         for came in [101, 103, 104, 107] {
             sequence.take(came);
         }
-        // 5 of 8.
+        // 5 of 8 arrived.
         assert_eq!(sequence.report(), Reception { fraction_lost: 96, lost: 3, highest: 107 });
         assert_eq!(sequence.report(), Reception { fraction_lost: 0, lost: 3, highest: 107 });
-        // One that was late, and one twice: more than were expected.
+        // A late datagram and a duplicate: more arrive than the interval expects.
         for came in [102, 108, 108] {
             sequence.take(came);
         }
@@ -223,17 +226,17 @@ mod tests {
     fn jitter() {
         let mut jitter = Jitter::new(8_000);
         let ms = Duration::from_millis;
-        // As they were sent, also where timestamps and clock go round.
+        // Evenly spaced datagrams, while both the timestamps and the clock wrap around.
         for at in 0..100_u32 {
             jitter.take((160 * at).wrapping_sub(800), ms(1_000_000_000 + 20 * u64::from(at)));
         }
         assert_eq!(jitter.ticks(), 0);
-        // Each second one 10 ms late: 80 ticks of change, each time.
+        // Every second datagram is 10 ms late: a change of 80 ticks each time.
         let mut jitter = Jitter::new(8_000);
         for at in 0..1_000_u32 {
             jitter.take(160 * at, ms(20 * u64::from(at) + 10 * u64::from(at % 2)));
         }
-        // Rounded down.
+        // Rounding down makes it 79.
         assert_eq!(jitter.ticks(), 79);
         assert_eq!(jitter.time(), Duration::from_micros(9_875));
     }

@@ -1,35 +1,35 @@
-//! Samples of 16 bits, the high byte first (RFC 3551, section 4.5.11).
+//! Payloads of 16-bit samples, high byte first (RFC 3551, section 4.5.11).
 
 use super::{MOST_BYTES, Payload, Unit};
 
-/// How many samples of a channel go into a payload at the most: 20 ms (section 4.2), so that little is lost with one.
+/// A payload holds at most 20 ms (section 4.2), so that a lost datagram loses little.
 const PAYLOADS_A_SECOND: u32 = 50;
 
-/// The bytes of these samples, as a payload has them.
+/// Encodes samples as the bytes of a payload.
 pub fn to_bytes(samples: impl IntoIterator<Item = i16>) -> Vec<u8> {
     samples.into_iter().flat_map(i16::to_be_bytes).collect()
 }
 
-/// The samples in these bytes. An odd byte at the end is left out.
+/// Decodes the samples in these bytes. An odd byte at the end is ignored.
 #[must_use]
 pub fn samples(bytes: &[u8]) -> impl ExactSizeIterator<Item = i16> {
     bytes.chunks_exact(2).map(|pair| i16::from_be_bytes([pair[0], pair[1]]))
 }
 
-/// Makes payloads of the same length, but for the last.
+/// Packs samples into payloads of equal length, except the last.
 #[derive(Debug)]
 pub struct Packer {
-    /// Of one sample for all channels.
+    /// Bytes of one sample in all channels.
     bytes_a_tick: usize,
     payload_bytes: usize,
-    /// How many samples of a channel were given away.
+    /// Samples per channel in the payloads returned so far.
     position: u64,
-    /// Less than a payload.
+    /// Samples that do not fill a payload yet.
     rest: Vec<u8>,
 }
 
 impl Packer {
-    /// For samples at this rate, in so many channels.
+    /// `rate` is in samples per second.
     #[must_use]
     pub fn new(rate: u32, channels: u8) -> Self {
         let bytes_a_tick = 2 * usize::from(channels.max(1));
@@ -38,7 +38,7 @@ impl Packer {
         Self { bytes_a_tick, payload_bytes, position: 0, rest: Vec::new() }
     }
 
-    /// Takes samples. Gives full payloads.
+    /// Takes samples and returns the payloads that are full.
     pub fn push(&mut self, samples: &[u8]) -> Vec<Payload> {
         self.rest.extend_from_slice(samples);
         let rest = std::mem::take(&mut self.rest);
@@ -47,7 +47,7 @@ impl Packer {
         full.map(|bytes| self.payload(bytes.to_vec())).collect()
     }
 
-    /// Gives what is left.
+    /// Returns the remaining samples as a last payload, if there are any.
     pub fn finish(&mut self) -> Option<Payload> {
         let mut bytes = std::mem::take(&mut self.rest);
         bytes.truncate(bytes.len() / self.bytes_a_tick * self.bytes_a_tick);
@@ -61,20 +61,20 @@ impl Packer {
     }
 }
 
-/// Reads payloads.
+/// Unpacks payloads into samples.
 #[derive(Debug)]
 pub struct Unpacker {
     bytes_a_tick: usize,
 }
 
 impl Unpacker {
-    /// Of so many channels.
+    /// `channels` is the number of interleaved channels.
     #[must_use]
     pub fn new(channels: u8) -> Self {
         Self { bytes_a_tick: 2 * usize::from(channels.max(1)) }
     }
 
-    /// All whole samples that a payload holds, if there are any.
+    /// Returns the whole samples of a payload, or `None` if there are none.
     #[must_use]
     pub fn take(&self, timestamp: u32, payload: &[u8]) -> Option<Unit> {
         let ticks = payload.len() / self.bytes_a_tick;

@@ -1,9 +1,10 @@
-//! How RTP carries what a stream holds: units of sound to payloads ([`Packer`]) and back ([`Unpacker`]).
+//! Conversion of audio units to RTP payloads ([`Packer`]) and back ([`Unpacker`]).
 //!
-//! A *unit* is what a decoder takes at a time: an MPEG audio frame, an Opus packet, or some samples for all channels.
+//! A *unit* is the input of a decoder for one call: an MPEG audio frame, an Opus packet, or some samples for all
+//! channels.
 //!
 //! - [`mpeg`]: frames of MPEG audio, and their payloads (RFC 2250).
-//! - [`opus`]: Opus packets (RFC 7587): how long they are, and how to make short ones of long ones.
+//! - [`opus`]: Opus packets (RFC 7587), their duration, and how to split long ones.
 //! - [`l16`]: samples (RFC 3551, section 4.5.11).
 
 pub mod l16;
@@ -12,33 +13,33 @@ pub mod opus;
 
 use super::Format;
 
-/// The most bytes of a payload that is sent: with the headers of RTP, UDP and IPv6 it goes through a tunnel over Ethernet
-/// in one piece.
+/// The largest payload that is sent, in bytes. With the headers of RTP (12), UDP (8) and IPv6 (40), 40 bytes of
+/// Ethernet's 1,500 remain for a tunnel's header, so the datagram is not fragmented.
 pub const MOST_BYTES: usize = 1_400;
 
-/// What one datagram carries after RTP's header.
+/// The contents of one datagram after RTP's header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payload {
-    /// When it begins, in ticks of [`Format::clock_rate`] since the beginning of the sound.
+    /// Start time, in ticks of [`Format::clock_rate`] since the beginning of the audio.
     pub position: u64,
-    /// How long it lasts, in the same. 0 for all fragments of a frame but the last.
+    /// Duration in the same ticks. 0 for all fragments of a frame except the last.
     pub ticks: u32,
-    /// What follows RTP's header.
+    /// The bytes that follow RTP's header.
     pub bytes: Vec<u8>,
 }
 
-/// What a decoder takes at a time.
+/// The input of a decoder for one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unit {
-    /// RTP's timestamp of its beginning.
+    /// RTP timestamp of its beginning.
     pub timestamp: u32,
-    /// How long it lasts, in the same ticks.
+    /// Duration in the same ticks.
     pub ticks: u32,
-    /// A whole MPEG audio frame, a whole Opus packet, or samples, the high byte first, as many for each channel.
+    /// A whole MPEG audio frame, a whole Opus packet, or samples, high byte first, equally many for each channel.
     pub bytes: Vec<u8>,
 }
 
-/// Makes payloads of at most [`MOST_BYTES`], in the order in which units come.
+/// Packs units, in the order in which they arrive, into payloads of at most [`MOST_BYTES`].
 #[derive(Debug)]
 pub struct Packer {
     kind: PackerKind,
@@ -52,7 +53,7 @@ enum PackerKind {
 }
 
 impl Packer {
-    /// For a stream that begins.
+    /// Packs the units of a new stream.
     #[must_use]
     pub fn new(format: Format) -> Self {
         let kind = match format {
@@ -63,8 +64,8 @@ impl Packer {
         Self { kind }
     }
 
-    /// Takes a whole frame, a whole packet, or any number of samples (the high byte first, whole ones for all channels).
-    /// Gives what is full. What is no unit is left out.
+    /// Takes a whole frame, a whole packet, or any number of samples (high byte first, whole ones for all channels),
+    /// and returns the payloads that are full. Bytes that are not a unit are ignored.
     pub fn push(&mut self, unit: &[u8]) -> Vec<Payload> {
         match &mut self.kind {
             PackerKind::Mpeg(packer) => packer.push(unit),
@@ -73,7 +74,7 @@ impl Packer {
         }
     }
 
-    /// Gives what is left, at the end.
+    /// Returns what remains at the end of the stream, if anything does.
     pub fn finish(&mut self) -> Option<Payload> {
         match &mut self.kind {
             PackerKind::Mpeg(packer) => packer.finish(),
@@ -83,7 +84,7 @@ impl Packer {
     }
 }
 
-/// Makes units of payloads. Keeps one frame of MPEG audio in fragments at the most.
+/// Unpacks payloads into units. Buffers at most one fragmented frame of MPEG audio.
 #[derive(Debug)]
 pub struct Unpacker {
     kind: UnpackerKind,
@@ -97,7 +98,7 @@ enum UnpackerKind {
 }
 
 impl Unpacker {
-    /// For a stream that begins, or is joined.
+    /// Unpacks a stream from its beginning, or from the point at which a listener joins it.
     #[must_use]
     pub fn new(format: Format) -> Self {
         let kind = match format {
@@ -108,9 +109,9 @@ impl Unpacker {
         Self { kind }
     }
 
-    /// Takes what a datagram carries; datagrams are to be given in the order of their sequence numbers. Gives the units
-    /// that are whole, in order. What is no payload gives none, and where datagrams are missing, so are the units that
-    /// were in them.
+    /// Takes the payload of a datagram and returns the units that are complete, in order. Datagrams have to be given in
+    /// the order of their sequence numbers. An invalid payload yields no units, and the units of missing datagrams are
+    /// missing too.
     pub fn take(&mut self, sequence: u16, timestamp: u32, payload: &[u8]) -> Vec<Unit> {
         match &mut self.kind {
             UnpackerKind::Mpeg(unpacker) => unpacker.take(sequence, timestamp, payload),

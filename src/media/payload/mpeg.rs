@@ -1,5 +1,5 @@
-//! Frames of MPEG audio, and how RTP carries them (RFC 2250, section 3.5): a header of 4 bytes, then as many whole frames
-//! as there is room for, or a fragment of one.
+//! Frames of MPEG audio, and their RTP payloads (RFC 2250, section 3.5): a header of 4 bytes, then as many whole frames
+//! as fit, or a fragment of one frame.
 
 mod header;
 mod unpacker;
@@ -9,17 +9,17 @@ pub use unpacker::Unpacker;
 
 use super::{MOST_BYTES, Payload};
 
-/// RTP's ticks a second for MPEG audio, whatever its own rate.
+/// RTP ticks per second of MPEG audio, whatever its sample rate.
 const CLOCK_RATE: u64 = 90_000;
-/// 16 bits of nothing, then where in its frame the fragment begins.
+/// Size of the payload header: 16 zero bits, then the fragment's offset in its frame, also 16 bits.
 const HEADER_BYTES: usize = 4;
-/// The most ticks of sound in one payload (0.1 s): what is lost with it.
+/// The most ticks of audio in one payload (0.1 s), and so the most that one lost datagram loses.
 const MOST_TICKS: u64 = CLOCK_RATE / 10;
 
-/// Where one is in a stream of frames, so that what is lost in rounding does not add up.
+/// Position in a stream of frames. Counts samples, so that rounding to ticks does not accumulate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Position {
-    /// Up to where the rate changed last.
+    /// Ticks up to the last change of the sample rate.
     ticks: u64,
     samples: u64,
     rate: u32,
@@ -30,7 +30,7 @@ impl Position {
         self.ticks + self.samples * CLOCK_RATE / u64::from(self.rate.max(1))
     }
 
-    /// The next frame begins so much later.
+    /// Advances to the end of this frame.
     fn pass(&mut self, frame: &FrameHeader) {
         if self.rate != frame.rate {
             *self = Self { ticks: self.ticks(), samples: 0, rate: frame.rate };
@@ -39,17 +39,17 @@ impl Position {
     }
 }
 
-/// Makes payloads of frames.
+/// Packs frames into payloads.
 #[derive(Debug, Default)]
 pub struct Packer {
     position: Position,
-    /// Whole frames after a payload's header, if any, and where they begin.
+    /// A payload's header and whole frames, or empty; then the position of the first frame.
     gathered: Vec<u8>,
     begin: u64,
 }
 
 impl Packer {
-    /// Takes one frame: exactly as many bytes as its header says. Gives payloads that are full.
+    /// Takes one frame, whose length has to be that in its header, and returns the payloads that are full.
     pub fn push(&mut self, frame: &[u8]) -> Vec<Payload> {
         let Some(header) = FrameHeader::parse(frame).filter(|header| header.bytes == frame.len()) else {
             return Vec::new();
@@ -73,12 +73,12 @@ impl Packer {
         payloads
     }
 
-    /// Gives what is left.
+    /// Returns the remaining frames as a last payload, if there are any.
     pub fn finish(&mut self) -> Option<Payload> {
         self.payload(self.position.ticks())
     }
 
-    /// What was gathered, which ends there.
+    /// The payload of the frames gathered so far, which end at `end`.
     fn payload(&mut self, end: u64) -> Option<Payload> {
         let bytes = std::mem::take(&mut self.gathered);
         let ticks = u32::try_from(end - self.begin).unwrap_or(u32::MAX);
@@ -86,7 +86,7 @@ impl Packer {
     }
 }
 
-/// One frame in several payloads, all with its timestamp.
+/// Splits a frame into several payloads, all with its timestamp.
 fn fragments(frame: &[u8], begin: u64, end: u64) -> impl Iterator<Item = Payload> {
     let most = MOST_BYTES - HEADER_BYTES;
     let last = frame.len().div_ceil(most) - 1;

@@ -1,24 +1,24 @@
-//! Opus packets in RTP (RFC 7587): one a payload, as it is. Here is what has to be known of a packet for that (RFC 6716,
-//! section 3): how long it lasts, and which frames it is made of.
+//! Opus packets in RTP (RFC 7587), each in a payload of its own. Parses what this needs of a packet (RFC 6716, section
+//! 3): its duration and its frames.
 
 use super::{MOST_BYTES, Payload, Unit};
 
-/// RTP's ticks a second for Opus, and the rate at which a packet's samples are counted.
+/// RTP ticks per second of Opus, and the rate at which a packet's samples are counted.
 pub const CLOCK_RATE: u32 = 48_000;
-/// The longest time in one packet: 120 ms.
+/// The longest packet: 120 ms.
 pub const MOST_TICKS: u32 = CLOCK_RATE * 120 / 1_000;
-/// The longest frame.
+/// The longest frame, in bytes.
 const MOST_FRAME_BYTES: usize = 1_275;
 
-/// How many samples at [`CLOCK_RATE`] a packet holds for each channel. `None` if it is none, as far as that can be seen
-/// without decoding it.
+/// Samples per channel in a packet, counted at [`CLOCK_RATE`]. Returns `None` if the bytes are not a packet, as far as
+/// that shows without decoding.
 #[must_use]
 pub fn ticks(packet: &[u8]) -> Option<u32> {
     let ticks = frame_ticks(*packet.first()?) * frame_count(packet)?;
     (1..=MOST_TICKS).contains(&ticks).then_some(ticks)
 }
 
-/// Of one frame, by a packet's first byte.
+/// Ticks of one frame, from a packet's first byte.
 fn frame_ticks(toc: u8) -> u32 {
     match toc >> 3 {
         config @ 0..12 => [480, 960, 1_920, 2_880][usize::from(config & 3)],
@@ -35,7 +35,7 @@ fn frame_count(packet: &[u8]) -> Option<u32> {
     }
 }
 
-/// The frames of a packet, in order. `None` if it is not as the RFC has it.
+/// Returns the frames of a packet, in order, or `None` if the packet violates RFC 6716.
 #[must_use]
 pub fn frames(packet: &[u8]) -> Option<Vec<&[u8]>> {
     ticks(packet)?;
@@ -53,7 +53,8 @@ pub fn frames(packet: &[u8]) -> Option<Vec<&[u8]>> {
     frames.iter().all(|frame| frame.len() <= MOST_FRAME_BYTES).then_some(frames)
 }
 
-/// After a byte that says how many, whether their lengths differ, and whether padding follows.
+/// Splits a packet of code 3: its first byte here has the number of frames, whether their lengths differ, and whether
+/// there is padding.
 fn counted(rest: &[u8]) -> Option<Vec<&[u8]>> {
     let (flags, mut rest) = rest.split_first()?;
     let count = usize::from(flags & 0x3f);
@@ -93,7 +94,7 @@ fn equal(bytes: &[u8], count: usize) -> Option<Vec<&[u8]>> {
     Some((0..count).map(|at| &bytes[at * length..][..length]).collect())
 }
 
-/// A length in one byte or two, and what follows it.
+/// Parses a length of one or two bytes. Returns it and the bytes after it.
 fn frame_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let (first, rest) = bytes.split_first()?;
     if *first < 252 {
@@ -103,21 +104,21 @@ fn frame_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
     Some((4 * usize::from(*second) + usize::from(*first), rest))
 }
 
-/// Makes payloads of packets: one each, but that a packet for which there is no room is sent as packets of one frame.
+/// Packs each packet into a payload. A packet that is longer than a payload is split into packets of one frame.
 #[derive(Debug, Default)]
 pub struct Packer {
     position: u64,
 }
 
 impl Packer {
-    /// Takes one packet.
+    /// Takes one packet and returns its payloads; none if the bytes are not a packet.
     pub fn push(&mut self, packet: &[u8]) -> Vec<Payload> {
         let (Some(ticks), Some(&toc)) = (ticks(packet), packet.first()) else { return Vec::new() };
         if packet.len() <= MOST_BYTES {
             return vec![self.payload(packet.to_vec(), ticks)];
         }
         let frames = frames(packet).unwrap_or_default();
-        // The code in the last two bits: one frame.
+        // The last two bits are the frame-count code; 0 stands for one frame.
         let alone = |frame: &[u8]| [&[toc & !3], frame].concat();
         frames.into_iter().map(|frame| self.payload(alone(frame), frame_ticks(toc))).collect()
     }
@@ -129,7 +130,7 @@ impl Packer {
     }
 }
 
-/// The packet in a payload.
+/// Returns the packet in a payload, or `None` if the payload is not a packet.
 #[must_use]
 pub fn unpack(timestamp: u32, payload: &[u8]) -> Option<Unit> {
     Some(Unit { timestamp, ticks: ticks(payload)?, bytes: payload.to_vec() })
@@ -150,7 +151,7 @@ mod tests {
             (&[0x80, 1], Some(120)),
             (&[0xfc, 1], Some(960)),
             (&[0xfd, 1, 1], Some(1_920)),
-            // As many as it says, up to 120 ms.
+            // The second byte counts the frames, which may last up to 120 ms.
             (&[0xff, 6, 1], Some(5_760)),
             (&[0xff, 7, 1], None),
             (&[0xff, 0], None),
@@ -170,7 +171,7 @@ mod tests {
         assert_eq!(frames(&[0xfe, 4, 2, 3, 4]), None);
         let long = [&[0xfe, 252, 1][..], &[7; 256], &[8]].concat();
         assert_eq!(frames(&long), Some(vec![&[7; 256][..], &[8]]));
-        // Three of the same length, of different ones, and with padding.
+        // Three frames of equal length, of different lengths, and two with padding.
         assert_eq!(frames(&[0xff, 3, 1, 2, 3]), Some(vec![&[1][..], &[2], &[3]]));
         assert_eq!(frames(&[0xff, 0x83, 1, 0, 1, 2]), Some(vec![&[1][..], &[], &[2]]));
         assert_eq!(frames(&[0xff, 0x42, 2, 1, 2, 0, 0]), Some(vec![&[1][..], &[2]]));
@@ -180,7 +181,7 @@ mod tests {
     #[test]
     fn a_packet_too_long_goes_in_its_frames() {
         let (one, two) = ([1; 1_000], [2; 900]);
-        // 1000 bytes: 252 and 187 times 4.
+        // A length of 1,000 bytes is coded as 252 + 4 × 187.
         let packet = [&[0xfe, 252, 187][..], &one, &two].concat();
         let mut packer = Packer::default();
         packer.push(&[0xfc, 9]);

@@ -1,3 +1,5 @@
+//! Tests of packing and unpacking.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
@@ -25,12 +27,12 @@ fn pack(format: Format, units: &[Vec<u8>]) -> Vec<Payload> {
     payloads
 }
 
-/// All but those datagrams that are lost.
+/// Unpacks all payloads except the lost ones.
 fn unpack(format: Format, payloads: &[Payload], lost: &BTreeSet<usize>) -> Vec<Unit> {
     let mut unpacker = Unpacker::new(format);
     let arrived = payloads.iter().enumerate().filter(|(at, _)| !lost.contains(at));
     let take = |(at, payload): (usize, &Payload)| {
-        // Both go round on the way.
+        // Both wrap around during the test.
         let sequence = u16::try_from(at).unwrap().wrapping_sub(1);
         let timestamp = u32::try_from(payload.position).unwrap().wrapping_sub(1_000);
         unpacker.take(sequence, timestamp, &payload.bytes)
@@ -48,7 +50,7 @@ fn frames_share_a_datagram_or_take_several() {
     let payloads = pack(Format::Mp3, &frames);
     let shapes: Vec<_> =
         payloads.iter().map(|payload| (payload.position, payload.ticks, payload.bytes.len())).collect();
-    // 1,152 samples are 2,351.02, 3,240 and 2,160 ticks. 4 small frames are 96 ms.
+    // 1,152 samples are 2,351.02 ticks at 44.1 kHz, 3,240 at 32 kHz and 2,160 at 48 kHz. 4 small frames are 96 ms.
     assert_eq!(
         shapes,
         [
@@ -70,7 +72,7 @@ fn frames_share_a_datagram_or_take_several() {
     assert_eq!(begins, [0, 2_351, 4_702, 7_053, 9_404, 12_644, 14_804, 16_964, 19_124, 21_284]);
     assert_eq!(units[4].ticks, 3_240);
 
-    // Without a fragment there is no frame, and nothing of it is left over.
+    // A missing fragment drops its frame, and no remainder of that frame affects later ones.
     for lost in [2, 3] {
         let units = unpack(Format::Mp3, &payloads, &BTreeSet::from([lost]));
         let expected: Vec<_> = frames.iter().filter(|frame| frame[..4] != LARGE).cloned().collect();
@@ -78,7 +80,7 @@ fn frames_share_a_datagram_or_take_several() {
     }
 }
 
-/// The end of one frame would fit the begin of another.
+/// The lost fragments are the second of one frame and the first of the next; the rest would fit together.
 #[test]
 fn fragments_of_two_frames_make_none() {
     let payloads = pack(Format::Mp3, &[frame(LARGE, 1), frame(LARGE, 2)]);
@@ -112,7 +114,7 @@ fn samples_in_payloads_of_20_ms_or_1400_bytes() {
     {
         let format = Format::L16 { rate, channels };
         let samples: Vec<i16> = (0..2_000 * i16::from(channels)).collect();
-        // In parts that fit nothing.
+        // Chunks whose length is no multiple of a payload's.
         let units: Vec<_> = samples.chunks(246).map(|part| l16::to_bytes(part.iter().copied())).collect();
         let payloads = pack(format, &units);
         for (at, payload) in payloads[..payloads.len() - 1].iter().enumerate() {
@@ -124,7 +126,7 @@ fn samples_in_payloads_of_20_ms_or_1400_bytes() {
         assert_eq!(heard, samples);
         assert_eq!(units.iter().map(|unit| unit.ticks).sum::<u32>(), 2_000);
     }
-    // Half a sample is none.
+    // An incomplete sample yields no unit.
     assert_eq!(Unpacker::new(Format::L16 { rate: 8_000, channels: 2 }).take(0, 0, &[1, 2, 3]), []);
 }
 
@@ -146,7 +148,7 @@ proptest! {
         prop_assert!(payloads.iter().all(|payload| payload.bytes.len() <= MOST_BYTES));
         let bytes = |units: Vec<Unit>| units.into_iter().map(|unit| unit.bytes).collect::<Vec<_>>();
         prop_assert_eq!(&bytes(unpack(Format::Mp3, &payloads, &BTreeSet::new())), &frames);
-        // Those that come are some of these, in order.
+        // The frames received are a subset of those sent, in order.
         let mut all = frames.iter();
         for frame in bytes(unpack(Format::Mp3, &payloads, &lost)) {
             prop_assert!(all.any(|sent| *sent == frame));
@@ -164,7 +166,7 @@ proptest! {
             let (mut came, mut given) = (0, 0);
             for (at, (sequence, payload)) in datagrams.iter().enumerate() {
                 let sequence = if follow { u16::try_from(at).unwrap() } else { *sequence };
-                // Half of them look like what they should be.
+                // Every second payload begins like a valid one.
                 let payload = if at % 2 == 0 { [&[0, 0, 0, 0], &headers[at][..], payload].concat() } else { payload.clone() };
                 came += payload.len();
                 given += unpacker.take(sequence, u32::MAX, &payload).iter().map(|unit| unit.bytes.len()).sum::<usize>();

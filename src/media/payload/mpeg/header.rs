@@ -1,28 +1,29 @@
-//! [`FrameHeader`]: the four bytes that every frame of MPEG audio begins with (ISO 11172-3, section 2.4.1.3).
+//! [`FrameHeader`]: the four bytes that begin every frame of MPEG audio (ISO 11172-3, section 2.4.1.3).
 
-/// The longest frame that a header can tell of: layer II of MPEG 2.5 with 160 kbit/s at 8 kHz, and a byte of padding.
+/// The longest frame that a header can describe: layer II of MPEG 2.5 with 160 kbit/s at 8 kHz (2,880 bytes), and a
+/// byte of padding.
 pub const MOST_FRAME_BYTES: usize = 2_881;
 
-/// What a frame's header says.
+/// The fields of a frame's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHeader {
-    /// Whether it is MPEG 1; if not, one of the versions with half or a quarter of its rates.
+    /// True for MPEG 1; false for MPEG 2 and 2.5, which have half and a quarter of its sample rates.
     pub is_mpeg_1: bool,
     /// 1, 2 or 3.
     pub layer: u8,
-    /// Samples a second in each channel.
+    /// Samples per second in each channel.
     pub rate: u32,
     /// 1 or 2.
     pub channels: u8,
-    /// Samples that the frame holds for each channel.
+    /// Samples per channel in the frame.
     pub samples: u32,
-    /// How long the frame is, this header included.
+    /// Length of the frame, including this header.
     pub bytes: usize,
     /// Whether a checksum follows the header.
     has_checksum: bool,
 }
 
-/// In kbit/s, for the indices 1 to 14.
+/// Bit rates in kbit/s, for the indices 1 to 14.
 const MPEG_1_LAYER_1: [u32; 14] = [32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448];
 const MPEG_1_LAYER_2: [u32; 14] = [32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384];
 const MPEG_1_LAYER_3: [u32; 14] = [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
@@ -30,8 +31,8 @@ const MPEG_2_LAYER_1: [u32; 14] = [32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 1
 const MPEG_2_LAYERS_2_3: [u32; 14] = [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
 
 impl FrameHeader {
-    /// Reads the header at the front of these bytes; they may hold less than the frame, or more. `None` if there is none,
-    /// or one that does not say how long the frame is ("free format").
+    /// Parses the header at the front of these bytes, which may hold less or more than the frame. Returns `None` if
+    /// there is no header, or if the header does not determine the frame's length ("free format").
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let [sync, kind, rates, mode, ..] = *bytes else { return None };
@@ -72,7 +73,7 @@ impl FrameHeader {
         Some(Self { is_mpeg_1, layer, rate, channels, samples, bytes, has_checksum: kind & 1 == 0 })
     }
 
-    /// Whether this frame holds no sound, but what an encoder says of the file.
+    /// Whether this frame holds no audio but an encoder's information about the file (a Xing, Info or VBRI tag).
     #[must_use]
     pub fn is_information(&self, frame: &[u8]) -> bool {
         let side = match (self.is_mpeg_1, self.channels) {
@@ -99,7 +100,7 @@ mod tests {
             let header = FrameHeader::parse(&bytes).unwrap();
             (header.layer, header.rate, header.channels, header.samples, header.bytes)
         };
-        // 128 kbit/s at 44.1 kHz, without padding and with it.
+        // 128 kbit/s at 44.1 kHz, without and with padding.
         assert_eq!(parse([0xff, 0xfb, 0x90, 0x00]), (3, 44_100, 2, 1_152, 417));
         assert_eq!(parse([0xff, 0xfb, 0x92, 0xc0]), (3, 44_100, 1, 1_152, 418));
         // MPEG 2, 64 kbit/s at 24 kHz; MPEG 2.5, 8 kbit/s at 8 kHz.

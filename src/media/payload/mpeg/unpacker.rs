@@ -1,25 +1,25 @@
-//! [`Unpacker`]: payloads to frames of MPEG audio.
+//! [`Unpacker`]: unpacks RTP payloads into frames of MPEG audio.
 
 use super::{super::Unit, FrameHeader, HEADER_BYTES, Position};
 
-/// Reads payloads.
+/// Unpacks payloads into frames. Holds at most one incomplete frame.
 #[derive(Debug, Default)]
 pub struct Unpacker {
     begun: Option<Begun>,
 }
 
-/// A frame of which more is to come, no longer than its header says.
+/// An incomplete frame. Never grows beyond the length in its header.
 #[derive(Debug)]
 struct Begun {
     header: FrameHeader,
     timestamp: u32,
     bytes: Vec<u8>,
-    /// The sequence number of the next fragment.
+    /// Sequence number that the next fragment must have.
     next: u16,
 }
 
 impl Unpacker {
-    /// Takes a payload. Gives the frames that are whole.
+    /// Takes a payload and returns the frames that are complete.
     pub fn take(&mut self, sequence: u16, timestamp: u32, payload: &[u8]) -> Vec<Unit> {
         let begun = self.begun.take();
         let Some((header, bytes)) = payload.split_at_checked(HEADER_BYTES) else { return Vec::new() };
@@ -33,7 +33,7 @@ impl Unpacker {
         }
     }
 
-    /// Frames one after another. The last may go on in the next payload.
+    /// Splits consecutive frames. The last one may continue in the next payload.
     fn whole(&mut self, sequence: u16, timestamp: u32, mut bytes: &[u8]) -> Vec<Unit> {
         let mut units = Vec::new();
         let mut position = Position::default();
@@ -52,7 +52,7 @@ impl Unpacker {
         units
     }
 
-    /// The next fragment. The frame, if it was the last.
+    /// Appends a fragment, and returns the frame if it is complete.
     fn go_on(&mut self, mut begun: Begun, fragment: &[u8]) -> Option<Unit> {
         let missing = begun.header.bytes - begun.bytes.len();
         begun.bytes.extend_from_slice(&fragment[..fragment.len().min(missing)]);
@@ -68,7 +68,7 @@ impl Unpacker {
     }
 }
 
-/// Timestamps go round.
+/// Truncates to 32 bits: RTP timestamps wrap around.
 #[expect(clippy::cast_possible_truncation, reason = "that is what is wanted")]
 fn low(ticks: u64) -> u32 {
     ticks as u32
