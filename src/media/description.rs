@@ -12,7 +12,7 @@ pub const MOST_BYTES: usize = 16 * 1024;
 /// The longest length that a description may claim: 30 days. A longer one is ignored.
 const MOST_SECONDS: f64 = 30.0 * 24.0 * 3600.0;
 
-/// What is known of a stream before its first datagram.
+/// The properties of a stream that are known before its first datagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
     /// The format of its audio.
@@ -92,8 +92,9 @@ impl Description {
 
     /// Parses SDP. Exactly one part has to be audio; other parts, such as pictures, are passed over.
     ///
-    /// # Errors If the bytes are not SDP, if they have no single audio part by RTP/AVP, or if its format is not
-    /// relayed: see [`NoDescription`].
+    /// # Errors
+    /// If the bytes are not SDP, if they have no single audio part by RTP/AVP, or if its format is not relayed: see
+    /// [`NoDescription`].
     pub fn parse(sdp: &[u8]) -> Result<Self, NoDescription> {
         let session = Session::parse(sdp).map_err(|_| NoDescription::Malformed)?;
         let is_sound = |media: &&sdp_types::Media| media.try_parse_mediatype() == Ok(MediaType::Audio);

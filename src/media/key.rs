@@ -15,7 +15,8 @@ pub struct Key([u8; BYTES]);
 impl Key {
     /// Generates a key.
     ///
-    /// # Errors If the system cannot provide random numbers.
+    /// # Errors
+    /// If the system cannot provide random numbers.
     pub fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; BYTES];
         getrandom::fill(&mut bytes)?;
