@@ -1,7 +1,8 @@
 //! Audio on the server: streams that one client publishes and others listen to.
 //!
-//! The registry decides who is asked to publish and who may listen; the relay, on a thread of its own, carries the sound.
-//! Datagrams pass no mailbox; opening and closing a stream do.
+//! The registry decides which client is asked to publish and which may listen; the relay, on a thread of its own,
+//! forwards the audio. Opening and closing a stream are messages to the relay's actor. Datagrams pass through no
+//! mailbox.
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -44,35 +45,36 @@ mod tuned;
 use counters::Counters;
 use relay::Relay;
 
-/// Open files beside those of sessions: connections, and four sockets for each of the most streams of by default.
+/// Open files beyond those of sessions: all audio connections, and four UDP sockets for each of the 32 streams that the
+/// default configuration allows.
 pub const OPEN_FILES: u64 = crowd::MAX_CONNECTIONS as u64 + 4 * 32;
 
-/// A socket that is listened on for RTSP.
+/// A listening socket for RTSP.
 #[derive(Debug)]
 pub struct Door {
     /// The socket.
     pub socket: TcpListener,
-    /// Connections are to speak TLS, and this is what they are answered with.
+    /// The TLS credentials of its connections; `None` for plain RTSP.
     pub credentials: Option<Credentials>,
 }
 
-/// What the relay begins with.
+/// Parameters that the relay starts with.
 pub struct Opening {
-    /// Where it runs.
+    /// The thread that the relay runs on.
     pub thread: ArbiterHandle,
-    /// Where RTSP is spoken.
+    /// The listening sockets for RTSP, plain and over TLS.
     pub doors: Vec<Door>,
-    /// Their addresses.
+    /// The addresses of the plain ones.
     pub addresses: Vec<SocketAddr>,
-    /// The addresses of those that speak TLS.
+    /// The addresses of those with TLS.
     pub secure_addresses: Vec<SocketAddr>,
 }
 
-/// What the relay needs of the rest of the server.
+/// The parts of the server that the relay depends on.
 pub struct Around {
-    /// The actor that streams are reported to.
+    /// Receives reports of streams that begin or end.
     pub registry: ToRegistry,
-    /// Which addresses are kept out.
+    /// The banned addresses.
     pub barrier: Barrier,
     /// The current configuration.
     pub config: InForce,
@@ -80,12 +82,12 @@ pub struct Around {
     pub counters: Arc<Counters>,
 }
 
-/// What the relay tells the registry, without knowing it.
+/// The messages that the relay sends to the registry, without knowing its type.
 #[derive(Clone)]
 pub struct ToRegistry {
     /// A publisher has begun.
     pub began: Recipient<StreamBegan>,
-    /// A stream that had begun is over.
+    /// A stream that had begun has ended.
     pub ended: Recipient<StreamEnded>,
 }
 
@@ -98,22 +100,22 @@ where
     }
 }
 
-/// Audio as the rest of the server sees it.
+/// Handle of the relay for the rest of the server.
 #[derive(Clone)]
 pub struct Audio {
-    /// What the registry says.
+    /// Recipients of the registry's messages.
     pub relay: ToRelay,
-    /// Who listens by HTTP.
+    /// Recipient of requests to listen by HTTP.
     pub tune: Recipient<Tune>,
-    /// Ends all streams and connections.
+    /// Recipient of the message that ends all streams and connections.
     pub close: Recipient<CloseServer>,
-    /// Where RTSP is spoken.
+    /// Addresses of plain RTSP.
     pub addresses: Arc<[SocketAddr]>,
-    /// Where it is spoken over TLS.
+    /// Addresses of RTSP over TLS.
     pub secure_addresses: Arc<[SocketAddr]>,
 }
 
-/// Starts the relay.
+/// Starts the relay on its thread.
 pub fn start(
     opening: Opening,
     registry: ToRegistry,

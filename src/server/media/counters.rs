@@ -1,8 +1,8 @@
-//! [`Counters`]: what audio comes to, for the log and for monitoring. Nothing decides by it.
+//! [`Counters`]: the counters of audio, for the log and for monitoring. No decision depends on them.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Written by the relay's thread alone.
+/// The counters. Only the relay's thread writes them.
 #[derive(Debug, Default)]
 pub struct Counters {
     streams: AtomicU64,
@@ -15,65 +15,65 @@ pub struct Counters {
     reports: AtomicU64,
 }
 
-/// All of it at one time.
+/// A snapshot of the counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Streams that have begun and are not over.
+    /// Streams that have begun and not ended.
     pub streams: u64,
-    /// Who listens to them.
+    /// Listeners of these streams.
     pub listeners: u64,
-    /// Datagrams of publishers.
+    /// Datagrams received from publishers, reports and rejected ones included.
     pub datagrams_in: u64,
-    /// Datagrams to listeners.
+    /// Audio datagrams to listeners by RTSP that were sent or queued.
     pub datagrams_out: u64,
-    /// Datagrams of others than those who were meant.
+    /// Datagrams from an unexpected address or sender.
     pub foreign: u64,
-    /// Datagrams of publishers that are no RTP, or not what was announced.
+    /// Datagrams of publishers that are not RTP or RTCP, not as announced, or beyond the rate limit.
     pub strange: u64,
-    /// Datagrams to listeners that the system did not take.
+    /// Datagrams to listeners that were dropped: the system rejected them, or a queue was full.
     pub lost: u64,
-    /// Listeners' reports.
+    /// Reception reports of listeners.
     pub reports: u64,
 }
 
 impl Counters {
-    /// So many streams and listeners there are now.
+    /// Sets the current numbers of streams and listeners.
     pub fn set(&self, streams: usize, listeners: usize) {
         self.streams.store(streams as u64, Relaxed);
         self.listeners.store(listeners as u64, Relaxed);
     }
 
-    /// A publisher's datagram came.
+    /// Counts a datagram of a publisher.
     pub fn count_in(&self) {
         self.datagrams_in.fetch_add(1, Relaxed);
     }
 
-    /// Datagrams went to listeners.
+    /// Counts datagrams to listeners.
     pub fn count_out(&self, datagrams: usize) {
         self.datagrams_out.fetch_add(datagrams as u64, Relaxed);
     }
 
-    /// The system did not take these.
+    /// Counts datagrams to listeners that were dropped.
     pub fn count_lost(&self, datagrams: usize) {
         self.lost.fetch_add(datagrams as u64, Relaxed);
     }
 
-    /// Listeners reported.
+    /// Counts reception reports of listeners.
     pub fn count_reports(&self, reports: usize) {
         self.reports.fetch_add(reports as u64, Relaxed);
     }
 
-    /// A datagram of somebody else came.
+    /// Counts a datagram from an unexpected address or sender.
     pub fn drop_foreign(&self) {
         self.foreign.fetch_add(1, Relaxed);
     }
 
-    /// A datagram came that is none of what was announced.
+    /// Counts a datagram that is not as announced, or beyond the rate limit.
     pub fn drop_strange(&self) {
         self.strange.fetch_add(1, Relaxed);
     }
 
-    /// All of it.
+    /// Takes a snapshot.
     pub fn counts(&self) -> Counts {
         let Self { streams, listeners, datagrams_in, datagrams_out, foreign, strange, lost, reports } = self;
         Counts {

@@ -1,8 +1,8 @@
-//! [`Crowd`]: the places of audio connections, by what each has shown so far, and which connection gives way where places
-//! run out. Without IO.
+//! [`Crowd`]: bounds the number of audio connections, by what each has proved so far, and evicts connections where the
+//! bounds are reached. Without IO.
 //!
-//! A connection without a valid key costs its client nothing, so the oldest of those gives way to each newcomer. What it
-//! sends does not count: only a valid key tells a client from one that holds a place.
+//! A connection without a valid key costs its client nothing, so each new connection evicts the oldest of those. What a
+//! connection sends otherwise does not count: only a valid key tells a client from an idle occupant of a place.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -10,59 +10,59 @@ use tokio_util::sync::CancellationToken;
 
 use crate::server::{block::Block, eviction::Occupants};
 
-/// What a connection has come to.
+/// The state of a connection that determines its bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It has shown no valid key.
+    /// The client has not shown a valid key.
     Stranger,
-    /// It has shown a valid key, and is set up for no stream.
+    /// The client has shown a valid key, but is not set up for a stream.
     Guest,
-    /// It is set up for a stream.
+    /// The client is set up for a stream.
     SetUp,
-    /// Its stream has ended, or it gave way to another; it only waits to be closed.
+    /// The stream has ended, or the connection was evicted; it only waits to be closed.
     Leaving,
 }
 
 impl Standing {
     const COUNT: usize = 4;
 
-    /// The places of all such connections, and those of them that one address may have. An IPv6 network of 64 bits counts
+    /// The most connections of this standing in all, and the most from one address. An IPv6 network of 64 bits counts
     /// as one address.
     ///
-    /// A key arrives within some milliseconds on a local network, and within three round trips over TLS: 512 newcomers
-    /// have to come from the client's own address before its connection gives way.
+    /// A key arrives within some milliseconds on a local network, and within three round trips over TLS. During that
+    /// time, 512 connections have to come from the client's own address before the client's connection is evicted.
     fn bounds(self) -> (usize, usize) {
         match self {
             Self::Stranger => (MAX_STRANGERS, MAX_STRANGERS / 2),
             Self::Guest => (512, 128),
-            // The bounds of streams, keys and listeners decide: see `media.listeners`.
+            // Other limits apply: those on streams and keys, and `media.listeners`.
             Self::SetUp => (usize::MAX, usize::MAX),
             Self::Leaving => (MAX_LEAVING, MAX_LEAVING / 4),
         }
     }
 }
 
-/// Connections that have shown no valid key, at most. Each takes about 2 KiB, and over TLS some 30 KiB.
+/// The most connections that have shown no valid key. Each takes about 2 KiB, over TLS about 30 KiB.
 pub const MAX_STRANGERS: usize = 1_024;
 
-/// Connections that only wait to be closed, at most.
+/// The most connections that only wait to be closed.
 const MAX_LEAVING: usize = 1_024;
 
-/// Connections that are set up for streams, at most: beyond it newcomers are refused.
+/// The most connections that are set up for streams. At this number, new connections are rejected.
 const MAX_SET_UP: usize = 4_096;
 
-/// All places of audio connections together; each is an open file.
+/// The most audio connections in all; each is an open file.
 pub const MAX_CONNECTIONS: usize = MAX_STRANGERS + 512 + MAX_SET_UP + MAX_LEAVING;
 
-/// The places of all audio connections of the server.
+/// All audio connections of the server.
 #[derive(Debug, Default)]
 pub struct Crowd {
-    /// All connections of each standing; the token of one that gives way is cancelled.
+    /// The connections of each standing. Eviction cancels a connection's token.
     groups: [Occupants<CancellationToken>; Standing::COUNT],
 }
 
 impl Crowd {
-    /// One more connection of this address, which has shown nothing. `None` while [`MAX_SET_UP`] are set up.
+    /// Adds a connection from this address, as [`Standing::Stranger`]. Returns `None` while [`MAX_SET_UP`] are set up.
     pub fn enter(crowd: &Rc<RefCell<Self>>, block: Block) -> Option<Presence> {
         let mut this = crowd.borrow_mut();
         if this.groups[Standing::SetUp as usize].len() >= MAX_SET_UP {
@@ -73,7 +73,8 @@ impl Crowd {
         Some(Presence { crowd: Rc::clone(crowd), number, block, standing: Standing::Stranger, evicted })
     }
 
-    /// Adds a connection of this standing. Where its address block has its share, or all places are taken, another gives way.
+    /// Adds a connection of this standing. Evicts another if its address block has reached its share, or if all places
+    /// are taken.
     fn add(&mut self, standing: Standing, block: Block, evicted: CancellationToken) -> u64 {
         let group = &mut self.groups[standing as usize];
         let (most, share) = standing.bounds();
@@ -87,7 +88,7 @@ impl Crowd {
     }
 }
 
-/// The place of one connection, given back when dropped.
+/// A connection's place, which is released on drop.
 #[derive(Debug)]
 pub struct Presence {
     crowd: Rc<RefCell<Crowd>>,
@@ -98,13 +99,14 @@ pub struct Presence {
 }
 
 impl Presence {
-    /// Takes a place of another standing, and gives back the one before.
+    /// Moves the connection to another standing, with its bounds.
     pub fn stand(&mut self, standing: Standing) {
         if standing == self.standing {
             return;
         }
         let mut crowd = self.crowd.borrow_mut();
-        // Gone already where the connection gave way; then its new place is one that it can lose again.
+        // An evicted connection is no longer in its group. Its new place gets a new token, so that it can be evicted
+        // again.
         if crowd.groups[self.standing as usize].remove(self.number).is_none() {
             self.evicted = CancellationToken::new();
         }
@@ -112,12 +114,12 @@ impl Presence {
         self.standing = standing;
     }
 
-    /// Whether it only waits to be closed.
+    /// Whether the connection only waits to be closed.
     pub fn is_leaving(&self) -> bool {
         self.standing == Standing::Leaving
     }
 
-    /// Cancelled when the connection is to give way to another.
+    /// A token that is cancelled when the connection is evicted.
     pub fn evicted(&self) -> CancellationToken {
         self.evicted.clone()
     }
@@ -154,7 +156,7 @@ mod tests {
         assert!(silent.iter().all(|one| !one.is_evicted()));
         let newcomer = Crowd::enter(&crowd, block(1)).unwrap();
         assert!(silent[0].is_evicted() && !silent[1].is_evicted() && !newcomer.is_evicted());
-        // A key takes it out of their reach.
+        // A valid key protects a connection from those without.
         silent[1].stand(Standing::Guest);
         let more: Vec<_> = (0..3 * share).map(|_| Crowd::enter(&crowd, block(1)).unwrap()).collect();
         assert!(!silent[1].is_evicted() && !other.is_evicted() && newcomer.is_evicted());
@@ -169,7 +171,7 @@ mod tests {
         let newcomer = Crowd::enter(&crowd, block(1_001)).unwrap();
         assert!(one[0].is_evicted() && !one[1].is_evicted());
         drop(one);
-        // Where each has one place, the oldest goes.
+        // Where each address has one place, the oldest connection is evicted.
         let more: Vec<_> =
             (2_000..2_500).map(|number| Crowd::enter(&crowd, block(number)).unwrap()).collect();
         assert!(many[0].is_evicted() && !many[599].is_evicted());

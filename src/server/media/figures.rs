@@ -1,57 +1,57 @@
-//! [`Figures`]: what a stream has come to, and [`StreamEnd`]: why it is over.
+//! [`Figures`]: the figures of a stream that is on, and [`StreamEnd`]: why a stream has ended.
 
 use std::{
     sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     time::Duration,
 };
 
-/// What is shown of a stream while it is on. The relay writes it, the registry reads it, and neither waits.
+/// The figures of one stream. The relay writes them, the registry reads them, and neither waits for the other.
 #[derive(Debug, Default)]
 pub struct Figures {
     listeners: AtomicUsize,
     elapsed_ms: AtomicU64,
-    /// 0 where it is not known.
+    /// 0 if the length is not known.
     length_ms: AtomicU64,
     idle_ms: AtomicU64,
 }
 
 impl Figures {
-    /// How many listen.
+    /// The number of listeners.
     pub fn listeners(&self) -> usize {
         self.listeners.load(Relaxed)
     }
 
-    /// So many listen.
+    /// Sets the number of listeners.
     pub fn set_listeners(&self, listeners: usize) {
         self.listeners.store(listeners, Relaxed);
     }
 
-    /// How much of it was played.
+    /// How much of the stream has been played.
     pub fn elapsed(&self) -> Duration {
         Duration::from_millis(self.elapsed_ms.load(Relaxed))
     }
 
-    /// So much of it was played.
+    /// Sets how much of the stream has been played.
     pub fn set_elapsed(&self, elapsed: Duration) {
         self.elapsed_ms.store(in_ms(elapsed), Relaxed);
     }
 
-    /// How long ago sound came last; reports do not count.
+    /// Time since the last audio datagram; reports do not count.
     pub fn idle(&self) -> Duration {
         Duration::from_millis(self.idle_ms.load(Relaxed))
     }
 
-    /// Sound came so long ago.
+    /// Sets the time since the last audio datagram.
     pub fn set_idle(&self, idle: Duration) {
         self.idle_ms.store(in_ms(idle), Relaxed);
     }
 
-    /// How long it takes in all, where its publisher said so.
+    /// The stream's length, if its publisher announced one.
     pub fn length(&self) -> Option<Duration> {
         Some(self.length_ms.load(Relaxed)).filter(|ms| *ms > 0).map(Duration::from_millis)
     }
 
-    /// So long it takes in all.
+    /// Sets the stream's length.
     pub fn set_length(&self, length: Duration) {
         self.length_ms.store(in_ms(length), Relaxed);
     }
@@ -61,17 +61,17 @@ fn in_ms(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Why a stream is over, as its relay found out.
+/// Why a stream has ended, as the relay determined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamEnd {
-    /// Its publisher ended it.
+    /// The publisher sent TEARDOWN.
     Finished,
-    /// Its publisher's connection broke.
+    /// The publisher's connection broke.
     Gone,
-    /// Nothing came for `media.silence_timeout`.
+    /// The publisher sent nothing for `media.silence_timeout`.
     Silent,
-    /// It had more than `media.bit_rate`.
+    /// The publisher exceeded `media.bit_rate`.
     TooFast,
-    /// Nobody listened for `media.unheard_timeout`.
+    /// The stream had no listeners for `media.unheard_timeout`.
     Unheard,
 }

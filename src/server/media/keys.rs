@@ -1,27 +1,27 @@
-//! [`Keys`]: what lets people listen to one stream, and how many listen with each. Without IO.
+//! [`Keys`]: the keys that allow listening to one stream, and the listeners of each. Without IO.
 
 use std::rc::Rc;
 
 use super::shares::Share;
 use crate::media::Key;
 
-/// How many may be admitted to a stream: each who asks for it gets a key.
+/// The most keys of a stream. Each client that asks to listen gets one.
 const MOST_KEYS: usize = 10_000;
 
-/// Held by a listener for as long as it counts for its key, and for its address where that is counted.
+/// Counts a listener for its key until it is dropped, and for its address if it has a [`Share`].
 #[derive(Debug, Default)]
 #[expect(dead_code, reason = "they count by being there")]
 pub struct Hold(Rc<()>, Option<Share>);
 
 impl Hold {
-    /// The same, which counts for an address, too.
+    /// Adds the share that counts the listener for its address.
     #[must_use]
     pub fn with(self, share: Option<Share>) -> Self {
         Self(self.0, share)
     }
 }
 
-/// One key. Each who listens with it holds another of its `holders`; only [`Keys`] makes new ones.
+/// A key. Each of its listeners holds a clone of `holders`, and only [`Keys`] makes those.
 #[derive(Debug)]
 struct Known {
     key: Key,
@@ -32,17 +32,17 @@ struct Known {
 #[derive(Debug, Default)]
 pub struct Keys(Vec<Known>);
 
-/// Why nobody more may listen with a key.
+/// Why a key allows no further listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoHold {
-    /// It is none of these.
+    /// The key is not one of the stream's.
     Unknown,
-    /// As many as may listen with it do.
+    /// The key has as many listeners as it may have.
     Full,
 }
 
 impl Keys {
-    /// One more may listen. False if too many may already.
+    /// Adds a key. Returns false if there are too many.
     pub fn admit(&mut self, key: Key) -> bool {
         let has_room = self.0.len() < MOST_KEYS;
         if has_room {
@@ -51,15 +51,15 @@ impl Keys {
         has_room
     }
 
-    /// Whether this key is one of these.
+    /// Whether the key is one of the stream's.
     pub fn knows(&self, key: &Key) -> bool {
         self.find(key).is_some()
     }
 
-    /// One more listens with this key, of `most` at a time.
+    /// Counts one more listener with this key, of at most `most` at a time.
     ///
     /// # Errors
-    /// If it is unknown, or so many listen with it.
+    /// If the key is unknown, or if `most` listeners hold it.
     pub fn hold(&self, key: &Key, most: usize) -> Result<Hold, NoHold> {
         let known = self.find(key).ok_or(NoHold::Unknown)?;
         if Rc::strong_count(&known.holders) > most {
@@ -68,7 +68,7 @@ impl Keys {
         Ok(Hold(Rc::clone(&known.holders), None))
     }
 
-    /// Takes as long wherever it stands.
+    /// Searches in constant time, whatever the key's position.
     fn find(&self, key: &Key) -> Option<&Known> {
         let mut found = None;
         for known in &self.0 {

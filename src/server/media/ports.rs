@@ -1,56 +1,57 @@
-//! [`Ports`]: pairs of UDP sockets, one for RTP and the next for RTCP, out of `media.udp_ports`.
+//! [`Ports`]: allocates pairs of UDP sockets, for RTP and RTCP, from the range `media.udp_ports`.
 
 use std::{cell::RefCell, collections::BTreeSet, io, net::SocketAddr, ops::RangeInclusive, rc::Rc};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 
-/// What the kernel may hold of a socket's datagrams each way. The system may allow less.
+/// Size requested for a socket's buffer in each direction: 4 MiB. The system may grant less.
 const ROOM: usize = 4 * 1024 * 1024;
 
-/// Which ports are the relay's own.
+/// The range of ports, and those that the relay uses.
 #[derive(Clone, Debug)]
 pub struct Ports {
     range: RangeInclusive<u16>,
     taken: Rc<RefCell<BTreeSet<u16>>>,
 }
 
-/// Two sockets at ports one after the other, the first of which is even (RFC 3550, section 11).
+/// Two sockets at consecutive ports, the first of which is even (RFC 3550, section 11).
 #[derive(Debug)]
 pub struct Pair {
-    /// For sound.
+    /// For audio.
     pub rtp: UdpSocket,
     /// For reports.
     pub rtcp: UdpSocket,
     /// The first port.
     pub port: u16,
-    /// Which are given back in the end.
+    /// The allocator that the ports return to.
     ports: Ports,
 }
 
 impl Ports {
-    /// None is taken.
+    /// An allocator of this range, of which no port is in use.
     pub fn new(range: RangeInclusive<u16>) -> Self {
         Self { range, taken: Rc::default() }
     }
 
-    /// Whether this port is one that the relay uses.
+    /// Whether the relay uses this port.
     pub fn is_taken(&self, port: u16) -> bool {
         self.taken.borrow().contains(&(port & !1))
     }
 
-    /// Takes a pair at this address, whatever its port.
+    /// Allocates a pair at this IP address; the port in `at` is ignored.
     ///
     /// # Errors
-    /// If all are taken, or the system refuses.
+    /// If all pairs are in use, or if the system refuses to open a socket.
     pub fn take(&self, at: SocketAddr) -> io::Result<Pair> {
         self.take_with(at, ROOM)
     }
 
-    /// As [`Self::take`], for a pair that nobody reads: the kernel drops incoming datagrams and keeps as few as it can.
+    /// Allocates a pair like [`Self::take`], but one that is never read: with a minimal buffer, the kernel drops almost
+    /// all incoming datagrams.
     ///
     /// # Errors
-    /// If all are taken, or the system refuses.
+    /// If all pairs are in use, or if the system refuses to open a socket.
     pub fn take_unread(&self, at: SocketAddr) -> io::Result<Pair> {
         self.take_with(at, 1)
     }
@@ -61,7 +62,7 @@ impl Ports {
         if pairs == 0 {
             return Err(io::ErrorKind::AddrInUse.into());
         }
-        // Anywhere, so that the next one's are not known before.
+        // The search begins at a random pair, so that ports are unpredictable.
         let begin = getrandom::u32()? % u32::from(pairs);
         for number in 0..u32::from(pairs) {
             let place = (begin + number) % u32::from(pairs);
@@ -98,7 +99,7 @@ impl Drop for Pair {
 fn bind(at: SocketAddr, room: usize) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
-    // As much as the system allows: it takes no more than that, and says nothing.
+    // The system silently limits these sizes to its maximum.
     socket.set_recv_buffer_size(room)?;
     socket.set_send_buffer_size(room)?;
     socket.bind(&at.into())?;

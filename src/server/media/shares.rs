@@ -1,31 +1,33 @@
-//! [`Shares`]: how many listen from each address, to all streams together. Without IO.
+//! [`Shares`]: counts the listeners of each address, over all streams. Without IO.
 
 use std::{collections::HashMap, net::IpAddr, rc::Rc};
 
 use crate::server::block::Block;
 
-/// Addresses that are kept before those that nobody listens from are dropped.
+/// Number of addresses from which on those without listeners are removed.
 const FEW: usize = 1_024;
 
-/// Where somebody listens from.
+/// The origin of a request to listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// The other end's address.
+    /// The IP address of the connection's other end.
     pub ip: IpAddr,
-    /// The connection stays within this machine: a local user's, or a proxy's, whose clients all have its address.
+    /// Whether the connection stays within this machine. It is a local user's or a proxy's, whose clients all share its
+    /// address.
     pub is_on_this_machine: bool,
 }
 
-/// Held by a listener for as long as it counts for its address.
+/// Counts a listener for its address until it is dropped.
 #[derive(Debug)]
 pub struct Share(#[expect(dead_code, reason = "it counts by being there")] Rc<()>);
 
-/// The listeners of each address; an IPv6 network of 64 bits counts as one. Each listener holds another of the values.
+/// The listeners of each address; an IPv6 network of 64 bits counts as one address. Each listener holds a clone of its
+/// address's value.
 #[derive(Debug, Default)]
 pub struct Shares(HashMap<Block, Rc<()>>);
 
 impl Shares {
-    /// One more listens from this address, of `most` at a time.
+    /// Counts one more listener from this address. Returns `None` if there are `most` already.
     pub fn hold(&mut self, ip: IpAddr, most: usize) -> Option<Share> {
         if self.0.len() >= FEW {
             self.0.retain(|_, holders| Rc::strong_count(holders) > 1);
