@@ -1,6 +1,6 @@
-//! [`Packer`]: sound as a file that never ends, for those who listen by HTTP. Without IO.
+//! [`Packer`]: encodes audio as a file without end, for listeners by HTTP. Without IO.
 //!
-//! MP3 needs nothing around it, Opus goes into pages of Ogg (RFC 7845), L16 follows a header of WAV.
+//! MP3 frames need no container, Opus goes into pages of Ogg (RFC 7845), L16 follows a WAV header.
 
 use std::fmt;
 
@@ -8,18 +8,18 @@ use ogg::{PacketWriteEndInfo, PacketWriter};
 
 use crate::media::{Format, payload::Unit};
 
-/// A length that says that there is none.
+/// The largest length field; stands for an unknown length.
 const ENDLESS: u32 = u32::MAX;
 
-/// The bytes of WAV's header that its own length does not count.
+/// Bytes of the WAV header that its own length field does not count.
 const RIFF_HEADER: u32 = 8;
 
-/// Puts units into the form that one listener gets.
+/// Encodes units into the container for one listener.
 pub struct Packer {
     format: Format,
     ogg: PacketWriter<'static, Vec<u8>>,
     serial: u32,
-    /// The first unit's time, and the last one's place after it.
+    /// Timestamp of the last unit, and its position in ticks after the first one.
     first: Option<(u32, u64)>,
 }
 
@@ -30,12 +30,12 @@ impl fmt::Debug for Packer {
 }
 
 impl Packer {
-    /// For one listener. `serial` is Ogg's number of the stream.
+    /// Encodes for one listener. `serial` is the serial number of its Ogg stream.
     pub fn new(format: Format, serial: u32) -> Self {
         Self { format, ogg: PacketWriter::new(Vec::new()), serial, first: None }
     }
 
-    /// What comes before all sound.
+    /// Returns the header that precedes all audio.
     pub fn begin(&mut self) -> Vec<u8> {
         match self.format {
             Format::Mp3 => Vec::new(),
@@ -48,7 +48,7 @@ impl Packer {
         }
     }
 
-    /// Adds a unit.
+    /// Appends a unit to `to`.
     pub fn pack(&mut self, unit: &Unit, to: &mut Vec<u8>) {
         match self.format {
             Format::Mp3 => return to.extend_from_slice(&unit.bytes),
@@ -61,7 +61,7 @@ impl Packer {
         let (last, place) = self.first.unwrap_or((unit.timestamp, 0));
         let place = place + u64::from(unit.timestamp.wrapping_sub(last));
         self.first = Some((unit.timestamp, place));
-        // A page's place is where its last packet ends.
+        // An Ogg page's position is the end of its last packet.
         self.page(unit.bytes.clone(), place + u64::from(unit.ticks));
         to.append(self.ogg.inner_mut());
     }
@@ -74,7 +74,7 @@ impl Packer {
     }
 }
 
-/// The header of a WAV file whose length is not known.
+/// The header of a WAV file of unknown length.
 fn wav_header(rate: u32, channels: u8) -> Vec<u8> {
     let channels = u16::from(channels);
     let frame = channels * 2;
@@ -94,7 +94,7 @@ fn wav_header(rate: u32, channels: u8) -> Vec<u8> {
     header
 }
 
-/// RFC 7845, section 5.1. Nothing is skipped: it begins in the middle.
+/// The identification header (RFC 7845, section 5.1). Its pre-skip is 0, because the listener joins a running stream.
 fn opus_head(channels: u8) -> Vec<u8> {
     let mut head = b"OpusHead\x01".to_vec();
     head.push(channels);
@@ -104,7 +104,7 @@ fn opus_head(channels: u8) -> Vec<u8> {
     head
 }
 
-/// RFC 7845, section 5.2.
+/// The comment header (RFC 7845, section 5.2).
 fn opus_tags() -> Vec<u8> {
     let mut tags = b"OpusTags".to_vec();
     let vendor = b"arauto";
@@ -151,7 +151,7 @@ mod tests {
         let format = Format::Opus { channels: 2 };
         let mut packer = Packer::new(format, 7);
         let mut bytes = packer.begin();
-        // 20 ms each; one between is lost.
+        // 20 ms each; the packet between them is lost.
         for timestamp in [0xffff_ff00, 0xffff_ff00u32.wrapping_add(1_920)] {
             packer.pack(&unit(timestamp, 960, &[0xfc, 1, 2]), &mut bytes);
         }

@@ -1,4 +1,4 @@
-//! Tasks that read from UDP sockets, many datagrams a turn, and send what a socket did not take before.
+//! Tasks that read from UDP sockets, several datagrams at a time, and send queued datagrams.
 
 use std::{net::SocketAddr, rc::Rc};
 
@@ -11,13 +11,13 @@ use super::{
     streams::{Handle, Shared},
 };
 
-/// The longest datagram that is passed on. Longer ones would go in pieces, or not at all.
+/// The longest datagram that is relayed, in bytes. Networks fragment longer ones or drop them.
 pub const MOST_DATAGRAM: usize = 2048;
 
-/// How many are read before others have their turn.
+/// Datagrams read from a socket before the task yields.
 const AT_ONCE: usize = 64;
 
-/// Carries what comes to the publisher's sockets, until the stream or this publisher is over.
+/// Relays datagrams that reach the publisher's sockets, until the stream or this publisher's setup ends.
 pub async fn from_publisher(streams: Shared, handle: Handle, pair: Rc<Pair>, over: CancellationToken) {
     loop {
         let kind = tokio::select! {
@@ -27,12 +27,12 @@ pub async fn from_publisher(streams: Shared, handle: Handle, pair: Rc<Pair>, ove
             else => return,
         };
         take(&streams, handle, kind, &pair);
-        // Even a publisher that never stops sending is one of many.
+        // A publisher that never stops sending must not starve other tasks.
         tokio::task::yield_now().await;
     }
 }
 
-/// Carries what the publisher's sockets hold now, up to a bound.
+/// Relays the datagrams that the publisher's socket holds now, at most [`AT_ONCE`].
 pub fn take(streams: &Shared, handle: Handle, kind: Kind, pair: &Pair) {
     let socket = if kind == Kind::Sound { &pair.rtp } else { &pair.rtcp };
     read(socket, |from, bytes| {
@@ -46,7 +46,7 @@ pub fn take(streams: &Shared, handle: Handle, kind: Kind, pair: &Pair) {
     });
 }
 
-/// Hears what comes to the sockets from which listeners are sent to, until the stream is over, and sends what waits.
+/// Processes datagrams that listeners send to an outlet's sockets, and sends queued datagrams, until the stream ends.
 pub async fn from_listeners(
     streams: Shared,
     handle: Handle,
@@ -74,17 +74,17 @@ pub async fn from_listeners(
     }
 }
 
-/// Waits until something waits, and the socket takes it.
+/// Waits until datagrams are queued and the socket is writable.
 async fn waits(outlet: &Outlet) {
     while outlet.backlog.is_empty() {
         outlet.backlog.filled().await;
     }
-    // An error shows when it is sent.
+    // Sending reports any error.
     let _ = outlet.pair.rtp.writable().await;
 }
 
 fn read(socket: &UdpSocket, mut hear: impl FnMut(SocketAddr, &[u8])) {
-    // One byte more than may be, so that what is longer shows.
+    // Room for one byte more than the maximum, which reveals longer datagrams.
     let mut bytes = [0; MOST_DATAGRAM + 1];
     for _ in 0..AT_ONCE {
         match socket.try_recv_from(&mut bytes) {

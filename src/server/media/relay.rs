@@ -21,21 +21,21 @@ use super::{
     shares::Caller,
     streams::{Shared, Streams},
 };
-/// How often it is looked at who is silent, and who is to be told something.
+/// Interval at which silent publishers and listeners are found, and due reports are sent.
 const TICK: Duration = Duration::from_millis(500);
 
-/// The actor. The streams are shared with the tasks of its thread, which read and write.
+/// The actor. It shares the streams with the tasks of its thread, which read and write.
 pub struct Relay {
     streams: Shared,
     doors: Vec<Door>,
-    /// Cancelled in the end.
+    /// Cancelled when the server closes.
     close: CancellationToken,
     log: Logger,
     _vigil: Vigil,
 }
 
 impl Relay {
-    /// Has these doors, and tells the registry.
+    /// A relay that will listen on these sockets and report to the registry.
     pub fn new(doors: Vec<Door>, around: Around, vigil: Vigil, log: Logger) -> Self {
         let streams = Streams::new(around, log.clone());
         Self {
@@ -107,7 +107,7 @@ impl Handler<Tune> for Relay {
 
     fn handle(&mut self, Tune { stream, key, from, answer }: Tune, _: &mut Context<Self>) {
         let caller = Caller { ip: from.ip(), is_on_this_machine: from.is_on_this_machine() };
-        // Whoever asked may be gone.
+        // The requesting task may have ended.
         let _ = answer.send(self.streams.borrow_mut().tune(stream, &key, caller));
     }
 }

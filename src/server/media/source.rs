@@ -1,4 +1,4 @@
-//! [`Source`]: which datagrams are the publisher's, how fast they come, and how far it is. Without IO.
+//! [`Source`]: validates a publisher's datagrams, limits their rate, and tracks the stream's position. Without IO.
 
 use std::time::Duration;
 
@@ -7,59 +7,61 @@ use tokio::time::Instant;
 use super::numbering::Rtp;
 use crate::media::Format;
 
-/// How much of `media.bit_rate` may come at once: programs send the first seconds ahead.
+/// Burst allowed on top of `media.bit_rate`: 5 s of it, because programs send the first seconds ahead.
 const BURST: Duration = Duration::from_secs(5);
 
-/// The least bits that `media.bit_rate` has for each datagram: a small one costs every listener as much as a large one.
+/// Bits of `media.bit_rate` that each datagram uses at least: sending a small datagram to every listener costs as much
+/// as sending a large one.
 const LEAST_BITS: usize = 1_000;
 
-/// So many datagrams a second may come whatever `media.bit_rate` is. The shortest packets of Opus are 400 a second, the
-/// shortest common ones of L16 are 1,000.
+/// Datagrams per second that are allowed whatever `media.bit_rate` is. The shortest packets of Opus are 400 per second,
+/// the shortest common ones of L16 are 1,000.
 const LEAST_DATAGRAMS: usize = 1_000;
 
-/// How much of that may come at once: the first seconds of common streams, and no more than others can wait for.
+/// Burst of datagrams, as a time at their rate: enough for the first seconds of common streams, and short enough not to
+/// delay others.
 const DATAGRAM_BURST: Duration = Duration::from_secs(1);
 
-/// What the publisher's datagrams are held against.
+/// Checks on the datagrams of one publisher.
 #[derive(Debug)]
 pub struct Source {
     format: Format,
     payload_type: u8,
-    /// Who sends, from the first datagram on.
+    /// The sender's SSRC, from the first datagram on.
     ssrc: Option<u32>,
     bits: Allowance,
     datagrams: Allowance,
     last: Option<Last>,
-    /// Ticks of sound so far.
+    /// Ticks of audio so far.
     elapsed: u64,
-    /// When something was heard last.
+    /// When the last valid datagram or report arrived.
     heard: Instant,
 }
 
 /// The datagram with the latest timestamp.
 #[derive(Clone, Copy, Debug)]
 pub struct Last {
-    /// Its number.
+    /// Its sequence number.
     pub sequence: u16,
-    /// Its time.
+    /// Its RTP timestamp.
     pub timestamp: u32,
-    /// When it came.
+    /// When it arrived.
     pub came: Instant,
 }
 
-/// Why a datagram is not passed on.
+/// Why a datagram is not relayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotTaken {
-    /// It is no RTP, or not what was announced.
+    /// The datagram is not RTP, or not as announced.
     Strange,
-    /// It is of another sender.
+    /// The datagram's SSRC is not the publisher's.
     Foreign,
-    /// More than `media.bit_rate` comes, or more datagrams than that has room for.
+    /// The datagram exceeds `media.bit_rate`, or the number of datagrams that this rate allows.
     TooFast,
 }
 
 impl Source {
-    /// Nothing has come yet.
+    /// A publisher that has sent nothing yet. `bit_rate` is in bits per second.
     pub fn new(format: Format, payload_type: u8, bit_rate: usize, now: Instant) -> Self {
         Self {
             format,
@@ -73,12 +75,12 @@ impl Source {
         }
     }
 
-    /// A datagram came from where the publisher is.
+    /// Checks a datagram that came from the publisher's address, and parses it.
     ///
     /// # Errors
-    /// If it is not to be passed on.
+    /// If it must not be relayed.
     pub fn take<'a>(&mut self, bytes: &'a [u8], now: Instant) -> Result<Rtp<'a>, NotTaken> {
-        // Strange ones count, too: they cost the same.
+        // Invalid datagrams count as well, because they cost as much.
         self.allow(bytes.len(), now)?;
         let rtp = Rtp::parse(bytes).filter(|rtp| rtp.payload_type == self.payload_type);
         let rtp = rtp.filter(|rtp| !rtp.payload.is_empty()).ok_or(NotTaken::Strange)?;
@@ -87,19 +89,20 @@ impl Source {
         }
         self.heard = now;
         let ahead = self.last.map_or(0, |last| rtp.timestamp.wrapping_sub(last.timestamp));
-        // What came late moves nothing.
+        // A late datagram does not change the position.
         if ahead < 1 << 31 {
-            // A publisher says what time it is, so that this could be any.
+            // The publisher chooses its timestamps, so the sum could reach any value.
             self.elapsed = self.elapsed.saturating_add(u64::from(ahead));
             self.last = Some(Last { sequence: rtp.sequence, timestamp: rtp.timestamp, came: now });
         }
         Ok(rtp)
     }
 
-    /// A report came from where the publisher is: it is there, even if it is silent. Those count for the rate, too.
+    /// Counts a report that came from the publisher's address. It shows that a silent publisher is present, and counts
+    /// for the rate.
     ///
     /// # Errors
-    /// If more than `media.bit_rate` comes.
+    /// If it exceeds the rate.
     pub fn hear(&mut self, bytes: usize, now: Instant) -> Result<(), NotTaken> {
         self.heard = now;
         self.allow(bytes, now)
@@ -110,27 +113,27 @@ impl Source {
         if may { Ok(()) } else { Err(NotTaken::TooFast) }
     }
 
-    /// Since when nothing was heard.
+    /// When the last valid datagram or report arrived; before, when the source was created.
     pub fn heard(&self) -> Instant {
         self.heard
     }
 
-    /// The latest datagram.
+    /// The datagram with the latest timestamp.
     pub fn last(&self) -> Option<Last> {
         self.last
     }
 
-    /// What it holds.
+    /// The stream's format.
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// How much of it was played.
+    /// How much of the stream has been played, by the timestamps.
     pub fn elapsed(&self) -> Duration {
         ticks_to_time(self.elapsed, self.format.clock_rate())
     }
 
-    /// What the publisher's timestamp is now, if it goes on.
+    /// The publisher's timestamp at `now`, extrapolated from its latest datagram.
     pub fn timestamp_at(&self, now: Instant) -> Option<u32> {
         let last = self.last?;
         let since = now.saturating_duration_since(last.came);
@@ -144,16 +147,16 @@ fn ticks_to_time(ticks: u64, clock_rate: u32) -> Duration {
     Duration::from_secs(ticks / clock_rate) + Duration::from_nanos(nanos)
 }
 
-/// Wraps, as timestamps do.
+/// Wraps around, as RTP timestamps do.
 #[allow(clippy::cast_possible_truncation)]
 fn time_to_ticks(time: Duration, clock_rate: u32) -> u32 {
     (time.as_nanos() * u128::from(clock_rate) / 1_000_000_000) as u32
 }
 
-/// A bucket that fills at a rate.
+/// A token bucket.
 #[derive(Debug)]
 struct Allowance {
-    /// What comes in each second.
+    /// Tokens gained per second.
     rate: f64,
     most: f64,
     left: f64,
@@ -168,7 +171,7 @@ impl Allowance {
         Self { rate, most, left: most, since: now }
     }
 
-    /// Whether so much may come now.
+    /// Takes `wanted` tokens if they are available, and returns whether they were.
     #[allow(clippy::cast_precision_loss)]
     fn take(&mut self, wanted: usize, now: Instant) -> bool {
         let gained = now.saturating_duration_since(self.since).as_secs_f64() * self.rate;
@@ -238,12 +241,12 @@ mod tests {
     fn more_than_the_rate_after_a_burst_is_too_fast() {
         let mut now = Instant::now();
         let mut source = source(now);
-        // 5 s at 8,000 bits/s are 50 datagrams of 100 bytes at once, then 10 a second.
+        // 5 s at 8,000 bits/s allow 50 datagrams of 100 bytes at once, then 10 a second.
         for _ in 0..50 {
             source.take(&datagram(1, 14, 0), now).unwrap();
         }
         assert_eq!(source.take(&datagram(1, 14, 0), now).unwrap_err(), NotTaken::TooFast);
-        // Once the burst is used up, it is the rate that counts.
+        // After the burst, the rate decides.
         for _ in 0..36_000 {
             now += Duration::from_millis(101);
             source.take(&datagram(1, 14, 0), now).unwrap();

@@ -1,4 +1,4 @@
-//! [`Stream`]: one publisher, many listeners, and what goes from the one to the others.
+//! [`Stream`]: one publisher and its listeners, and the relaying of datagrams between them.
 
 use std::{
     collections::BTreeMap,
@@ -27,103 +27,105 @@ use super::{
 };
 use crate::media::{Description, Key, StreamId};
 
-/// How long after the last sound, and after one another, listeners by UDP are told that it was the last. More than once, because a
-/// datagram can be lost, and because a program that is behind does not know yet whose end it is.
+/// Delays in ms before each RTCP BYE to listeners by UDP, the first after the stream's end, the others after the BYE
+/// before. BYE is repeated because a datagram can be lost, and because a program that lags does not know the SSRC of
+/// the BYE yet.
 const BYES_AFTER: [u64; 4] = [500, 500, 1_000, 2_000];
 
-/// A publisher that sent nothing for so long has paused.
+/// A publisher that sent no audio for this long counts as paused.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Sockets from which listeners are sent to, and what waits for them.
+/// Sockets that listeners are sent to from, and the datagrams queued for them.
 #[derive(Debug)]
 pub struct Outlet {
     /// The sockets.
     pub pair: Pair,
-    /// What they did not take.
+    /// Datagrams that the sockets did not take yet.
     pub backlog: Backlog,
-    /// The server's address that its listeners reached.
+    /// The server's address that its listeners connected to.
     pub local: IpAddr,
 }
 
-/// Who publishes.
+/// The publisher of a stream.
 #[derive(Debug)]
 pub struct Publisher {
-    /// Which of those who tried.
+    /// Number of this announcement, which tells it from earlier ones.
     pub number: u64,
-    /// What is published.
+    /// The announced description.
     pub description: Description,
-    /// What comes is held against this, from RECORD on.
+    /// The checks on its datagrams, from RECORD on.
     pub source: Option<Source>,
     /// The publisher's address.
     pub ip: IpAddr,
-    /// Where sound and reports come from by UDP, from the first datagrams on.
+    /// The source addresses of audio and of reports by UDP, each known from its first datagram on.
     pub from: [Option<SocketAddr>; 2],
-    /// Its sockets.
+    /// The sockets that it sends to.
     pub pair: Option<Rc<Pair>>,
-    /// Its connection.
+    /// The queue of its connection.
     pub outgoing: Rc<Outgoing>,
 }
 
-/// One stream.
+/// A stream: its publisher, its listeners, and their keys.
 #[derive(Debug)]
 pub struct Stream {
-    /// What it is called.
+    /// Its number in addresses.
     pub id: StreamId,
-    /// No other stream has this number, also not a later one of the same name.
+    /// Unique number, also among later streams with the same `id`.
     pub serial: u64,
-    /// What lets the publisher in.
+    /// The key that authorizes its publisher.
     pub publish_key: Key,
-    /// What is to be shown of it.
+    /// Its figures, which the registry reads.
     pub figures: Arc<Figures>,
-    /// What is played.
+    /// The name of the file that is played.
     pub file: Arc<str>,
-    /// Who publishes, once it has announced itself.
+    /// The publisher, from ANNOUNCE on.
     pub publisher: Option<Publisher>,
-    /// Sound has come, or a report of it.
+    /// Whether audio has arrived, or a report on it.
     pub has_begun: bool,
-    /// When it began.
+    /// When the stream began.
     begun: Instant,
-    /// When somebody listened last, or showed a key to listen with; when it began, if nobody has.
+    /// When the stream last had a listener, or a client last showed a key to listen with; if neither happened, when it
+    /// began.
     pub wanted: Instant,
-    /// Somebody listened when it was looked at last.
+    /// Whether the stream had listeners at the last check.
     was_heard: bool,
-    /// Those who listen by RTSP.
+    /// The listeners by RTSP.
     pub listeners: BTreeMap<u64, Listener>,
-    /// From where they are sent to.
+    /// The sockets that listeners are sent to from, one pair for each of the server's addresses.
     pub outlets: Vec<Rc<Outlet>>,
-    /// Those who listen by HTTP, from the announcement on.
+    /// The listeners by HTTP, from ANNOUNCE on.
     pub audience: Option<Audience>,
-    /// Cancelled in the end.
+    /// Cancelled when the stream ends.
     pub over: CancellationToken,
-    /// What lets people listen.
+    /// The keys that authorize its listeners.
     pub listen_keys: Keys,
-    /// Room for one datagram's copies.
+    /// Reused buffer for the copies of one datagram.
     copies: Vec<Copy>,
     counters: Arc<Counters>,
 }
 
-/// What became of a publisher's datagram.
+/// The result of relaying a publisher's datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Carried {
-    /// It went on its way, or was dropped.
+    /// The datagram was relayed or dropped.
     Done,
-    /// It is the first one.
+    /// The datagram began the stream.
     Began,
-    /// More comes than may.
+    /// The datagram exceeded the rate.
     TooFast,
 }
 
-/// Sound, or reports about it.
+/// The kind of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// RTP.
+    /// Audio (RTP).
     Sound,
-    /// RTCP.
+    /// A report (RTCP).
     Report,
 }
 
 impl Stream {
-    /// A stream that somebody is asked to publish.
+    /// A stream whose publisher has been asked to publish.
     pub fn new(
         id: StreamId,
         serial: u64,
@@ -153,18 +155,19 @@ impl Stream {
         }
     }
 
-    /// How many listen, or are about to.
+    /// The number of listeners, those that do not play yet included.
     pub fn listener_count(&self) -> usize {
         self.listeners.len() + self.audience.as_ref().map_or(0, Audience::len)
     }
 
-    /// Has the figures say how many listen.
+    /// Updates the number of listeners in the figures. Only those that play count.
     pub fn show_listeners(&self) {
         let playing = self.listeners.values().filter(|listener| listener.is_playing).count();
         self.figures.set_listeners(playing + self.audience.as_ref().map_or(0, Audience::len));
     }
 
-    /// The publisher's sockets got a datagram. Others than the publisher are not heard.
+    /// Processes a datagram that reached the publisher's sockets. Drops those from addresses other than the
+    /// publisher's.
     pub fn hear_publisher(&mut self, kind: Kind, from: SocketAddr, bytes: &[u8], now: Instant) -> Carried {
         let Some(publisher) = &mut self.publisher else { return Carried::Done };
         let place = &mut publisher.from[kind as usize];
@@ -174,7 +177,7 @@ impl Stream {
         }
         let had_place = place.is_some();
         let carried = self.carry(kind, bytes, now);
-        // Only what is taken says where the publisher is: else the first stray datagram would.
+        // Only a valid datagram determines the publisher's port: otherwise the first stray datagram would.
         if let (false, Some((carried, true))) = (had_place, &carried)
             && let Some(publisher) = &mut self.publisher
         {
@@ -184,12 +187,12 @@ impl Stream {
         carried.map_or(Carried::Done, |(carried, _)| carried)
     }
 
-    /// The publisher's connection brought a datagram.
+    /// Processes a datagram from the publisher's connection.
     pub fn hear_connection(&mut self, kind: Kind, bytes: &[u8], now: Instant) -> Carried {
         self.carry(kind, bytes, now).map_or(Carried::Done, |(carried, _)| carried)
     }
 
-    /// Passes a datagram on. Returns also whether it was good; `None` before RECORD.
+    /// Relays a datagram. Returns the result and whether the datagram was valid; `None` before RECORD.
     fn carry(&mut self, kind: Kind, bytes: &[u8], now: Instant) -> Option<(Carried, bool)> {
         self.counters.count_in();
         let source = self.publisher.as_mut()?.source.as_mut()?;
@@ -219,7 +222,8 @@ impl Stream {
         }
     }
 
-    /// Whoever asked for it can listen: from the first report on, so that a publisher can wait for them before it sends sound.
+    /// Marks the stream as begun, so that admitted clients can listen. The first report suffices: a publisher can wait
+    /// for listeners before it sends audio.
     pub fn begin(&mut self, now: Instant) -> Carried {
         if std::mem::replace(&mut self.has_begun, true) {
             return Carried::Done;
@@ -228,17 +232,17 @@ impl Stream {
         Carried::Began
     }
 
-    /// Has the figures say since when no sound has come.
+    /// Updates the time since the last audio in the figures.
     pub fn show_idle(&self, now: Instant) {
         let last = self.publisher.as_ref().and_then(|publisher| publisher.source.as_ref()?.last());
         let since = last.map_or(self.begun, |last| last.came);
         self.figures.set_idle(now.saturating_duration_since(since));
     }
 
-    /// How long it has gone on with nobody listening. A listener that is set up and does not play yet counts.
+    /// How long the stream has had no listeners. A listener that is set up and does not play yet counts.
     pub fn unheard(&mut self, now: Instant) -> Duration {
         let is_heard = self.listener_count() > 0;
-        // That a listener by HTTP has left shows now.
+        // The departure of a listener by HTTP is noticed only now, so the time counts from here.
         if std::mem::replace(&mut self.was_heard, is_heard) || is_heard || !self.has_begun {
             self.wanted = now;
         }
@@ -283,7 +287,8 @@ impl Stream {
         }
     }
 
-    /// A listener's socket got a datagram: it may say where he is, and what he heard.
+    /// Processes a datagram that reached a listener's sockets: it may confirm the listener's address, and report what
+    /// arrived.
     pub fn hear_listener(&mut self, outlet: usize, kind: Kind, from: SocketAddr, bytes: &[u8], now: Instant) {
         let is_report = kind == Kind::Report;
         let on = |listener: &Listener| matches!(listener.way, Way::Udp { pair, .. } if pair == outlet);
@@ -292,7 +297,7 @@ impl Stream {
         let listener = if let Some(listener) = known {
             listener
         } else {
-            // A report says by its number whom it is about, and only he knows that number.
+            // A report names the SSRC of the audio that it is about, and only that audio's listener knows the SSRC.
             let heard = if is_report { reports::heard(bytes) } else { Vec::new() };
             let about: Vec<u32> = heard.iter().map(|heard| heard.of).collect();
             let mut may: Vec<&mut Listener> = self
@@ -314,13 +319,13 @@ impl Stream {
         }
     }
 
-    /// Tells those whose time it is what they were sent.
+    /// Sends the reports that are due.
     pub fn report(&mut self, now: Instant, wall: SystemTime) {
         let Some(source) = self.publisher.as_ref().and_then(|publisher| publisher.source.as_ref()) else {
             return;
         };
         let (Some(timestamp), Some(last)) = (source.timestamp_at(now), source.last()) else { return };
-        // While nothing is sent, no time of it goes on.
+        // While the publisher is paused, the audio's time does not advance, so the report has no timestamp.
         let is_paused = now.saturating_duration_since(last.came) > PAUSE;
         for listener in self.listeners.values_mut() {
             if !listener.is_playing || listener.report_due > now || listener.sent.packets == 0 {
@@ -338,7 +343,7 @@ impl Stream {
         }
     }
 
-    /// Tells a listener that nothing more comes.
+    /// Sends RTCP BYE to a listener that plays.
     pub fn bid_farewell(&self, listener: &Listener) {
         if !listener.is_playing {
             return;
@@ -354,7 +359,8 @@ impl Stream {
         }
     }
 
-    /// Ends it for everyone. Connections end as this says. What listeners by UDP are still to be told comes back.
+    /// Ends the stream for all listeners, and ends all its connections as `how` says. Returns the BYEs that listeners
+    /// by UDP are still to receive.
     pub fn end(&mut self, how: End) -> Farewell {
         let mut farewell = Farewell { outlets: std::mem::take(&mut self.outlets), byes: Vec::new() };
         for listener in self.listeners.values().filter(|listener| listener.is_playing) {
@@ -377,7 +383,7 @@ impl Stream {
     }
 }
 
-/// What is still to be said when a stream is over.
+/// The BYEs to send after a stream has ended.
 #[must_use]
 pub struct Farewell {
     outlets: Vec<Rc<Outlet>>,
@@ -385,18 +391,19 @@ pub struct Farewell {
 }
 
 impl Farewell {
-    /// Says it now.
+    /// Sends the BYEs now.
     pub fn say(&self) {
         for outlet in &self.outlets {
             outlet.backlog.drain(&outlet.pair.rtp);
         }
         for (outlet, to, bye) in &self.byes {
-            // A listener that does not hear it finds out by silence, or by its connection's end.
+            // A listener that misses it notices the end by silence, or by the end of its connection.
             let _: io::Result<usize> = self.outlets[*outlet].pair.rtcp.try_send_to(bye, *to);
         }
     }
 
-    /// Says it a moment later. Programs that find sound and a report waiting read the report first, and leave the sound.
+    /// Sends the BYEs after delays. A program that finds both audio and a BYE waiting reads the BYE first, and discards
+    /// the audio.
     pub fn say_later(self) {
         if !self.byes.is_empty() {
             actix_rt::spawn(async move {
@@ -409,7 +416,7 @@ impl Farewell {
     }
 }
 
-/// Sends a report. It is lost where the socket takes nothing: the next one says the same.
+/// Sends a report. If the socket does not take it, the report is lost: the next one says the same.
 fn tell(listener: &Listener, outlets: &[Rc<Outlet>], report: &[u8]) {
     match &listener.way {
         Way::Udp { pair, rtcp, .. } => {

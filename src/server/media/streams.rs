@@ -1,4 +1,5 @@
-//! [`Streams`]: all streams, by name. One task at a time has them, and none keeps them across a wait.
+//! [`Streams`]: all streams, by number. The tasks of the relay's thread share them; none holds the borrow across an
+//! await.
 
 use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, rc::Rc, sync::Arc, time::SystemTime};
 
@@ -24,42 +25,42 @@ use crate::{
     media::{Key, StreamId},
 };
 
-/// As the tasks of the relay's thread have them.
+/// The streams as the tasks of the relay's thread share them.
 pub type Shared = Rc<RefCell<Streams>>;
 
-/// Which stream is meant, also when a later one has its name.
+/// Identifies one stream, also when a later stream has the same `id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Handle {
-    /// What it is called.
+    /// The stream's number in addresses.
     pub id: StreamId,
-    /// Its number.
+    /// The stream's unique number.
     pub serial: u64,
 }
 
-/// As many listen from an address as may.
+/// Error of [`Streams::share`]: the address has as many listeners as it may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddressFull;
 
 /// All streams.
 pub struct Streams {
     all: BTreeMap<StreamId, Stream>,
-    /// The last number that was given to anything.
+    /// The last number that [`Self::number`] returned.
     numbers: u64,
     registry: ToRegistry,
     barrier: Barrier,
     shares: Shares,
-    /// What is in force.
+    /// The current configuration.
     pub config: InForce,
-    /// The ports for UDP.
+    /// The UDP ports.
     pub ports: Ports,
-    /// What is counted.
+    /// The counters of audio.
     pub counters: Arc<Counters>,
     /// The server's log.
     pub log: Logger,
 }
 
 impl Streams {
-    /// None yet.
+    /// Creates an empty set of streams.
     pub fn new(around: Around, log: Logger) -> Self {
         let Around { registry, barrier, config, counters } = around;
         let ports = Ports::new(config.get().media.udp_ports.clone());
@@ -76,19 +77,19 @@ impl Streams {
         }
     }
 
-    /// A number that nothing else has.
+    /// Returns a number that is unique among streams, publishers and listeners.
     pub fn number(&mut self) -> u64 {
         self.numbers += 1;
         self.numbers
     }
 
-    /// Somebody is asked to publish.
+    /// Opens a stream whose publisher is being asked to publish.
     pub fn open(&mut self, OpenStream { stream, key, figures, file }: OpenStream) {
         let most = {
             let media = &self.config.get().media;
             media.streams + media.waiting
         };
-        // The registry keeps to it, too, and asks nobody to publish in vain.
+        // The registry enforces the same limit before it asks a client to publish.
         if self.all.len() >= most || self.all.contains_key(&stream) {
             warn!(self.log, "no place for a stream"; "stream" => %stream, "streams" => self.all.len());
             return;
@@ -98,7 +99,7 @@ impl Streams {
         self.all.insert(stream, Stream::new(stream, serial, key, figures, file, counters));
     }
 
-    /// One more may listen.
+    /// Admits one more listener, with this key.
     pub fn admit(&mut self, stream: StreamId, key: Key) {
         if let Some(stream) = self.all.get_mut(&stream)
             && !stream.listen_keys.admit(key)
@@ -107,17 +108,17 @@ impl Streams {
         }
     }
 
-    /// The stream of this name.
+    /// The stream with this number.
     pub fn named(&mut self, id: StreamId) -> Option<&mut Stream> {
         self.all.get_mut(&id)
     }
 
-    /// This stream, if it is not over.
+    /// The stream of this handle, unless it has ended.
     pub fn get(&mut self, handle: Handle) -> Option<&mut Stream> {
         self.all.get_mut(&handle.id).filter(|stream| stream.serial == handle.serial)
     }
 
-    /// A stream is over, or wanted no more; the registry knows.
+    /// Ends a stream on behalf of the registry.
     pub fn shut(&mut self, id: StreamId) {
         if let Some(mut stream) = self.all.remove(&id) {
             debug!(self.log, "stream shut"; "stream" => %id);
@@ -126,7 +127,7 @@ impl Streams {
         }
     }
 
-    /// A stream is over, and the registry does not know.
+    /// Ends a stream on behalf of the relay, and tells the registry.
     pub fn end(&mut self, handle: Handle, why: StreamEnd) {
         if self.get(handle).is_none() {
             return;
@@ -140,7 +141,7 @@ impl Streams {
         self.show();
     }
 
-    /// Everything is over.
+    /// Ends all streams.
     pub fn close(&mut self) {
         for stream in self.all.values_mut() {
             stream.end(End::Over).say();
@@ -149,7 +150,7 @@ impl Streams {
         self.show();
     }
 
-    /// What came of a publisher's datagram.
+    /// Handles the result of relaying a publisher's datagram.
     pub fn react(&mut self, handle: Handle, carried: Carried) {
         match carried {
             Carried::Done => {}
@@ -165,7 +166,7 @@ impl Streams {
         }
     }
 
-    /// The publisher's connection brought a datagram.
+    /// Processes a datagram from the publisher's connection.
     pub fn hear_connection(&mut self, handle: Handle, kind: Kind, bytes: &[u8], now: Instant) {
         if let Some(stream) = self.get(handle) {
             let carried = stream.hear_connection(kind, bytes, now);
@@ -173,7 +174,8 @@ impl Streams {
         }
     }
 
-    /// Some time has passed: who is silent for too long, who left, who is to be told what.
+    /// Periodic work: ends streams and connections that are silent for too long, removes listeners that left, sends
+    /// reports that are due.
     pub fn tick(&mut self, now: Instant, wall: SystemTime) {
         let config = self.config.get();
         let (silence, unheard) = (config.media.silence_timeout, config.media.unheard_timeout);
@@ -200,23 +202,23 @@ impl Streams {
                 over.push((handle, StreamEnd::Unheard));
             }
         }
-        // Of several reasons the first counts.
+        // If a stream has several reasons to end, the first counts.
         for (handle, why) in over {
             self.end(handle, why);
         }
         self.show();
     }
 
-    /// Whether an operator keeps this address out.
+    /// Whether an operator has banned this address.
     pub fn is_banned(&self, ip: IpAddr) -> bool {
         let bans = self.barrier.load();
         !bans.is_empty() && bans.of_address(ip.to_canonical(), SystemTime::now()).is_some()
     }
 
-    /// A place for one more listener of this address. `None`: it is not counted.
+    /// Counts one more listener of this address. Returns `None` if the address is exempt.
     ///
     /// # Errors
-    /// If `media.listeners_per_address` listen from there.
+    /// If the address has `media.listeners_per_address` listeners.
     pub fn share(&mut self, caller: Caller) -> Result<Option<Share>, AddressFull> {
         let config = self.config.get();
         if !config.flood.governs(caller.is_on_this_machine) {
@@ -225,10 +227,11 @@ impl Streams {
         self.shares.hold(caller.ip, config.media.listeners_per_address).map(Some).ok_or(AddressFull)
     }
 
-    /// Somebody wants to listen by HTTP.
+    /// Adds a listener by HTTP.
     ///
     /// # Errors
-    /// If he may not.
+    /// If the address is banned, the stream or the key is unknown, the stream has not begun, or a limit on listeners is
+    /// reached.
     pub fn tune(&mut self, id: StreamId, key: &Key, caller: Caller) -> Result<Tuned, NotTuned> {
         if self.is_banned(caller.ip) {
             return Err(NotTuned::Banned);
@@ -262,7 +265,7 @@ impl Streams {
         Ok(Tuned { content_type, bytes })
     }
 
-    /// Has the counters say how many there are.
+    /// Updates the numbers of streams and listeners in the counters.
     pub fn show(&self) {
         let streams = self.all.values().filter(|stream| stream.has_begun).count();
         let listeners = self.all.values().map(|stream| stream.figures.listeners()).sum();

@@ -1,4 +1,4 @@
-//! [`Audience`]: those who listen by HTTP, and the last second, which newcomers get at once.
+//! [`Audience`]: the listeners of a stream by HTTP, and the last second of audio, which new listeners receive at once.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -19,32 +19,35 @@ use crate::media::{
     payload::{Unit, Unpacker},
 };
 
-/// How many chunks wait for a listener that reads slowly: 3 s of MP3, and at most some 180 KiB. What comes beyond it, while its
-/// player is paused or slow, is left out until the listener has taken those.
+/// The most chunks queued for a listener, one for each datagram: 3 s of MP3 at one frame each, about 180 KiB at 1,400
+/// bytes each. If its player is paused or slow, so that the queue is full, audio is left out until the listener has
+/// taken all chunks.
 pub const MOST_WAITING: usize = 128;
 
-/// What a newcomer gets at once: enough for a browser to begin.
+/// Audio that a new listener receives at once: enough for a browser to begin playing.
 const AHEAD: Duration = Duration::from_secs(1);
 
-/// The most bytes of that.
+/// The most bytes of that audio.
 const MOST_AHEAD: usize = 512 * 1024;
 
-/// The most units of that: a publisher may send as short ones as it likes, and each is more than its bytes.
+/// The most units of that audio: a publisher may send arbitrarily short units, and each occupies more memory than its
+/// bytes.
 const MOST_UNITS: usize = 1_024;
 
-/// One of them.
+/// A listener by HTTP.
 #[derive(Debug)]
 struct Reader {
     sender: Sender<Bytes>,
-    /// Since when sound is left out.
+    /// Since when audio has been left out.
     behind: Option<Instant>,
     packer: Packer,
-    /// He counts for his key.
+    /// Counts the listener for its key, and for its address.
     _hold: Hold,
 }
 
 impl Reader {
-    /// Sends sound, or leaves it out. False if the listener is gone.
+    /// Queues audio, or leaves it out. Returns false if the listener left, or has not emptied its queue for
+    /// [`MAX_PAUSE`].
     fn carry(&mut self, units: &[Unit], now: Instant) -> bool {
         let Self { sender, behind, packer, .. } = self;
         if sender.is_closed() {
@@ -68,7 +71,7 @@ impl Reader {
     }
 }
 
-/// All who listen to one stream by HTTP.
+/// All listeners of one stream by HTTP.
 #[derive(Debug)]
 pub struct Audience {
     format: Format,
@@ -76,12 +79,12 @@ pub struct Audience {
     recent: VecDeque<Unit>,
     recent_bytes: usize,
     unpacker: Unpacker,
-    /// The number of the latest datagram.
+    /// The sequence number of the latest datagram.
     last: Option<u16>,
 }
 
 impl Audience {
-    /// Nobody yet.
+    /// An audience without listeners.
     pub fn new(format: Format) -> Self {
         Self {
             format,
@@ -93,7 +96,7 @@ impl Audience {
         }
     }
 
-    /// One more, who holds a place of his key. `serial` is a number by chance.
+    /// Adds a listener. `serial` is a random number for Ogg; `hold` counts the listener for its key.
     pub fn add(&mut self, serial: u32, hold: Hold) -> Receiver<Bytes> {
         let (sender, receiver) = mpsc::channel(MOST_WAITING);
         let mut packer = Packer::new(self.format, serial);
@@ -102,31 +105,31 @@ impl Audience {
             packer.pack(unit, &mut bytes);
         }
         if !bytes.is_empty() {
-            // There is room: it is the first.
+            // The channel is empty, so it has room.
             let _ = sender.try_send(bytes.into());
         }
         self.listeners.push(Reader { sender, behind: None, packer, _hold: hold });
         receiver
     }
 
-    /// How many listen.
+    /// The number of listeners.
     pub fn len(&self) -> usize {
         self.listeners.len()
     }
 
-    /// How many bytes are kept for newcomers.
+    /// Bytes kept for new listeners.
     #[cfg(test)]
     pub fn kept(&self) -> usize {
         self.recent_bytes
     }
 
-    /// Drops those who left.
+    /// Removes listeners that left.
     pub fn sweep(&mut self) {
         self.listeners.retain(|reader| !reader.sender.is_closed());
     }
 
-    /// Sound for all. What comes late, or twice, is of no use to them. Returns how many were cut because they left, or took
-    /// nothing for [`MAX_PAUSE`].
+    /// Queues a datagram's audio for all listeners. Late and duplicate datagrams are dropped. Returns the number of
+    /// listeners removed because they left, or did not empty their queue for [`MAX_PAUSE`].
     pub fn carry(&mut self, rtp: &Rtp<'_>, now: Instant) -> usize {
         if self.last.is_some_and(|last| !is_after(rtp.sequence, last)) {
             return 0;
@@ -160,7 +163,7 @@ impl Audience {
 mod tests {
     use super::*;
 
-    /// A frame of MP3 of 104 bytes in a datagram.
+    /// A datagram with an MP3 frame of 104 bytes.
     fn frame(sequence: u16) -> Vec<u8> {
         let timestamp = u32::from(sequence) * 2_351;
         let header =
@@ -188,7 +191,7 @@ mod tests {
         assert_eq!(heard, MOST_WAITING);
         let (_, current) = carry(&mut audience, now);
         assert!(paused.try_recv().unwrap().ends_with(&u32::from(current).to_be_bytes()));
-        // Whoever never goes on is given up.
+        // A listener that never resumes is removed.
         now += MAX_PAUSE.mul_f64(0.2);
         assert_eq!(carry(&mut audience, now).0, 1);
         while gone.try_recv().is_ok() {}

@@ -1,4 +1,4 @@
-//! A stream for hours, by a clock of the test's own and without sockets.
+//! A stream that runs for an hour, by a simulated clock and without sockets.
 
 use std::net::Ipv4Addr;
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 const HOUR: u32 = 3_600;
-/// Datagrams a second of MP3 at 44.1 kHz, about.
+/// Datagrams per second, about as many as MP3 at 44.1 kHz has.
 const RATE: u32 = 40;
 
 fn datagram(number: u32) -> Vec<u8> {
@@ -20,7 +20,7 @@ fn datagram(number: u32) -> Vec<u8> {
     [&header.concat()[..], &[0xff, 0xfb, 0x10, 0], &[0; 100]].concat()
 }
 
-/// A stream whose publisher was told that it may send.
+/// A stream whose publisher has sent RECORD.
 fn recording(now: Instant) -> Stream {
     let key = Key::random().unwrap();
     let mut stream = Stream::new(StreamId(1), 1, key, Arc::default(), "song.mp3".into(), Arc::default());
@@ -84,9 +84,9 @@ fn an_hour_leaves_nothing_behind() {
         most_kept = most_kept.max(stream.audience.as_ref().unwrap().kept());
     }
     assert_eq!((frames, bytes), (HOUR * RATE, (HOUR * RATE) as usize * 104));
-    // Every 5 s, by chance half as often or one and a half times.
+    // The interval is 5 s on average, randomly 0.5 to 1.5 times that.
     assert!((600..900).contains(&reports), "{reports}");
-    // A second of it, and no more.
+    // At most about a second of audio is kept.
     assert!(most_kept <= (RATE as usize + 2) * 104, "{most_kept}");
     assert_eq!(stream.figures.elapsed(), Duration::from_secs(1) / RATE * (HOUR * RATE - 1));
     assert_eq!(stream.listeners[&1].sent.packets, HOUR * RATE);
