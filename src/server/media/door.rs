@@ -1,4 +1,4 @@
-//! Doors: who connects for audio is served, or told that there is no place.
+//! Accepts RTSP connections, plain and over TLS; serves each, or rejects it.
 
 use std::{cell::RefCell, io, net::SocketAddr, rc::Rc, time::Duration};
 
@@ -27,43 +27,44 @@ use super::{
     streams::Shared,
 };
 
-/// A connection's task to the relay: whatever was said before the connection was there is to be done first. (A thread's own
-/// tasks go before messages of others.)
+/// A message without effect from a connection's task to the relay. Its answer shows that the relay has handled all
+/// messages sent before the connection was accepted. (A thread runs its own tasks before it handles messages from other
+/// threads.)
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Settle;
 
-/// Time for which a connection that gave way is held before it is closed. A client that connects anew whenever it is closed
-/// is slowed by it.
+/// Time for which an evicted connection is held before it is closed. This slows down a client that reconnects whenever
+/// its connection is closed.
 const HOLD: Duration = Duration::from_secs(1);
 
 /// Time from the server's end until connections whose stream ended with it are closed, if the server runs that long. A
-/// player that is told by RTCP BYE can have its TEARDOWN answered.
+/// player that receives RTCP BYE can have its TEARDOWN answered.
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
-/// Rest after a failed accept.
+/// Pause after a failed accept.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What all doors share.
+/// The state that all listening sockets share.
 #[derive(Clone)]
 pub struct Hall {
     /// The streams.
     pub streams: Shared,
-    /// Cancelled in the end.
+    /// Cancelled when the server closes.
     pub close: CancellationToken,
-    /// The places of connections.
+    /// Bounds the number of connections.
     pub crowd: Rc<RefCell<Crowd>>,
-    /// Who opens streams.
+    /// The actor that opens streams.
     pub relay: Recipient<Settle>,
     /// The server's log.
     pub log: Logger,
 }
 
 impl Hall {
-    /// Serves those who come by this door, until all is over.
+    /// Accepts and serves connections of this socket until the server closes.
     ///
     /// # Errors
-    /// If it cannot be listened on.
+    /// If the socket cannot be registered with the runtime.
     pub async fn keep(self, Door { socket, credentials }: Door) -> io::Result<()> {
         let listener = TcpListener::from_std(socket)?;
         let mut is_failing = false;
@@ -95,7 +96,7 @@ impl Hall {
         let Some(presence) = Crowd::enter(&self.crowd, Block::of(peer.ip())) else {
             debug!(self.log, "no place for an audio connection");
             if credentials.is_none() {
-                // A new socket has room for it.
+                // The send buffer of a new socket has room for it.
                 let _ = stream.try_write(&unavailable());
             }
             return;
@@ -120,7 +121,7 @@ impl Hall {
     ) -> io::Result<()> {
         let local = stream.local_addr()?;
         let fate = self.talk(&mut stream, (local, peer), false, &mut presence).await;
-        // One that was only waiting to be closed is closed without a word.
+        // A connection that was only waiting to be closed is closed without a response.
         if fate == Fate::Evicted && !presence.is_leaving() {
             self.hold(presence).await;
             let _ = stream.try_write(&unavailable());
@@ -138,7 +139,7 @@ impl Hall {
         let local = stream.local_addr()?;
         let deadline = Instant::now() + serve::PATIENCE;
         let evicted = presence.evicted();
-        // Until a handshake begins, the socket is here to be held.
+        // Until the handshake begins, the socket is still available to be held.
         let mut byte = [0];
         let first = timeout_at(deadline, stream.peek(&mut byte));
         if evicted.run_until_cancelled(first).await.is_none() {
@@ -165,7 +166,7 @@ impl Hall {
         Ok(())
     }
 
-    /// Serves a connection until its end, or until it gives way to another.
+    /// Serves a connection until its end, or until it is evicted.
     async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: S,
@@ -173,7 +174,7 @@ impl Hall {
         is_secure: bool,
         presence: &mut Presence,
     ) -> Fate {
-        // Whoever was told an address finds its stream. An error means that all is over.
+        // A client that has received an address finds its stream open. An error means that the relay has stopped.
         let _ = self.relay.send(Settle).await;
         let outgoing = Rc::new(Outgoing::default());
         let guest = Guest::new(Rc::clone(&self.streams), Rc::clone(&outgoing), local, peer, is_secure);
@@ -199,7 +200,7 @@ impl Hall {
         fate.await
     }
 
-    /// Holds a connection that gave way for a moment, unless too many are held.
+    /// Holds an evicted connection for [`HOLD`], unless too many are held.
     async fn hold(&self, mut presence: Presence) {
         presence.stand(Standing::Leaving);
         let evicted = presence.evicted();
@@ -214,8 +215,8 @@ impl Hall {
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// By itself, or with the server.
+    /// The connection ended by itself, or with the server.
     Served,
-    /// It gave way to another.
+    /// The connection was evicted.
     Evicted,
 }

@@ -1,4 +1,4 @@
-//! One datagram to many: each listener's own header before the same bytes, many in one call to the system.
+//! Sends one datagram to many listeners: each listener's own header before the same bytes, many in one system call.
 
 use std::{
     cell::RefCell,
@@ -12,31 +12,32 @@ use tokio::{io::Interest, net::UdpSocket, sync::Notify};
 
 use super::numbering::HEADER;
 
-/// Datagrams in one call. The kernel takes up to 1,024.
+/// Datagrams in one system call. The kernel allows up to 1,024.
 const AT_ONCE: usize = 256;
 
-/// The most datagrams that wait for a socket which takes no more. What comes then is lost, as a network loses it.
+/// The most datagrams queued for a socket whose send buffer is full. Further ones are lost, as a network would lose
+/// them.
 const MOST_WAITING: usize = 16 * 1024;
 
-/// One listener's copy.
+/// A datagram's copy for one listener.
 #[derive(Clone, Copy, Debug)]
 pub struct Copy {
-    /// Where it goes.
+    /// The listener's address.
     pub to: SocketAddr,
-    /// What it begins with.
+    /// The listener's RTP header.
     pub header: [u8; HEADER],
 }
 
-/// What became of copies.
+/// Numbers of copies sent and lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// The kernel took these, or they wait for it.
+    /// Copies that the kernel took, or that were queued for it.
     pub sent: usize,
-    /// These it did not.
+    /// Copies that were dropped.
     pub lost: usize,
 }
 
-/// What waits for a socket that takes no more.
+/// Datagrams queued for a socket whose send buffer is full.
 #[derive(Debug, Default)]
 pub struct Backlog {
     waiting: RefCell<VecDeque<(SocketAddr, Vec<u8>)>>,
@@ -44,12 +45,12 @@ pub struct Backlog {
 }
 
 impl Backlog {
-    /// Whether nothing waits.
+    /// Whether the queue is empty.
     pub fn is_empty(&self) -> bool {
         self.waiting.borrow().is_empty()
     }
 
-    /// Something waits that did not before. May come once too often.
+    /// Waits until datagrams are queued. May return although the queue is empty.
     pub async fn filled(&self) {
         self.filled.notified().await;
     }
@@ -64,24 +65,24 @@ impl Backlog {
         Outcome { sent: room, lost: copies.len() - room }
     }
 
-    /// Sends what the socket takes now.
+    /// Sends queued datagrams until the send buffer is full.
     pub fn drain(&self, socket: &UdpSocket) {
         let mut waiting = self.waiting.borrow_mut();
         while let Some((to, bytes)) = waiting.front() {
             match socket.try_send_to(bytes, *to) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // Where one cannot be sent to, the next may be.
+                // Another error concerns this destination only, so the next datagram may succeed.
                 _ => waiting.pop_front(),
             };
         }
     }
 }
 
-/// Sends copies that have the same `rest` after their headers. What the socket does not take waits.
+/// Sends copies that have the same `rest` after their headers. Queues those that the socket does not take.
 pub fn send(socket: &UdpSocket, backlog: &Backlog, copies: &[Copy], rest: &[u8]) -> Outcome {
     let mut outcome = Outcome::default();
     let mut left = copies;
-    // What waits goes first.
+    // Queued datagrams go first.
     while backlog.is_empty() && !left.is_empty() {
         let (now, after) = left.split_at(left.len().min(AT_ONCE));
         match socket.try_io(Interest::WRITABLE, || send_at_once(socket, now, rest)) {
@@ -90,7 +91,7 @@ pub fn send(socket: &UdpSocket, backlog: &Backlog, copies: &[Copy], rest: &[u8])
                 left = if sent == now.len() { after } else { &left[sent..] };
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            // It is the first that cannot be sent to.
+            // The error concerns the first copy.
             Err(_) => {
                 outcome.lost += 1;
                 left = &left[1..];
@@ -101,7 +102,7 @@ pub fn send(socket: &UdpSocket, backlog: &Backlog, copies: &[Copy], rest: &[u8])
     Outcome { sent: outcome.sent + sent, lost: outcome.lost + lost }
 }
 
-/// As many as the kernel takes, at least one.
+/// Sends copies in one system call, and returns how many the kernel took, at least one.
 fn send_at_once(socket: &UdpSocket, copies: &[Copy], rest: &[u8]) -> io::Result<usize> {
     let addresses: Vec<SocketAddrAny> = copies.iter().map(|copy| copy.to.into()).collect();
     let parts: Vec<[IoSlice<'_>; 2]> =
@@ -137,7 +138,7 @@ mod tests {
                     header: [number; HEADER],
                 })
                 .collect();
-            // Port 0 is refused by the kernel.
+            // The kernel rejects port 0.
             copies.insert(10, Copy { to: SocketAddr::from(([127, 0, 0, 1], 0)), header: [0; HEADER] });
             let backlog = Backlog::default();
             from.writable().await.unwrap();

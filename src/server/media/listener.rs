@@ -1,5 +1,5 @@
-//! [`Listener`]: one who listens by RTSP: by which way, under which numbers, and what he was sent. Without IO, but for his
-//! connection's queue.
+//! [`Listener`]: one listener by RTSP: its transport, its numbering, and how much it was sent. Without IO, apart from
+//! its connection's queue.
 
 use std::{net::SocketAddr, rc::Rc};
 
@@ -13,43 +13,44 @@ use super::{
     reports::{self, Heard, Sent},
 };
 
-/// How sound comes to a listener.
+/// The transport of a listener's audio.
 #[derive(Debug)]
 pub enum Way {
-    /// By UDP from the pair of sockets of this number.
+    /// UDP.
     Udp {
-        /// Which sockets.
+        /// Index of the pair of sockets that it is sent from.
         pair: usize,
-        /// Where sound goes.
+        /// Destination of audio.
         rtp: Place,
-        /// Where reports go.
+        /// Destination of reports.
         rtcp: Place,
     },
-    /// In frames between RTSP's answers (RFC 2326, section 10.12).
+    /// Frames between RTSP's responses (RFC 2326, section 10.12).
     Interleaved {
-        /// The channel of sound.
+        /// The channel of audio.
         rtp: u8,
         /// The channel of reports.
         rtcp: u8,
     },
 }
 
-/// Where datagrams go, and whether one came from there: a router between may have given the port another number.
+/// A destination of datagrams, and whether it is confirmed: a router in between may have changed the port that the
+/// listener named.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
-    /// Where.
+    /// The address.
     pub at: SocketAddr,
-    /// One came from there.
+    /// Whether the listener has confirmed the address.
     pub is_sure: bool,
 }
 
 impl Place {
-    /// As it was said.
+    /// The address that the listener named, not confirmed yet.
     pub fn said(at: SocketAddr) -> Self {
         Self { at, is_sure: false }
     }
 
-    /// One came from here. The first one says where it is.
+    /// Confirms the source of a datagram as the destination, unless one was confirmed before.
     fn settle(&mut self, from: SocketAddr) {
         if !self.is_sure {
             *self = Self { at: from, is_sure: true };
@@ -57,31 +58,31 @@ impl Place {
     }
 }
 
-/// One who listens.
+/// A listener by RTSP.
 #[derive(Debug)]
 pub struct Listener {
-    /// His numbers.
+    /// Its SSRC, and its offsets of sequence numbers and timestamps.
     pub numbering: Numbering,
-    /// How sound comes to him.
+    /// The transport of its audio.
     pub way: Way,
-    /// His connection.
+    /// The queue of its connection.
     pub outgoing: Rc<Outgoing>,
-    /// He wants to hear now.
+    /// Whether it plays, between PLAY and PAUSE.
     pub is_playing: bool,
-    /// What he was sent.
+    /// How much audio it was sent.
     pub sent: Sent,
-    /// What he lost, as he says.
+    /// Datagrams lost, as it reported last.
     pub lost: u32,
-    /// When something of his came.
+    /// When its last request or datagram arrived.
     pub heard: Instant,
-    /// When he is to be told what he was sent.
+    /// When its next report is due.
     pub report_due: Instant,
-    /// He counts for his key.
+    /// Counts the listener for its key, and for its address.
     _hold: Hold,
 }
 
 impl Listener {
-    /// One more, who does not play yet.
+    /// A listener that does not play yet.
     pub fn new(numbering: Numbering, way: Way, outgoing: Rc<Outgoing>, hold: Hold, now: Instant) -> Self {
         Self {
             numbering,
@@ -91,20 +92,21 @@ impl Listener {
             sent: Sent::default(),
             lost: 0,
             heard: now,
-            // Soon, so that he knows what time it is.
+            // Due at once, because a report maps timestamps to wall-clock time.
             report_due: now,
             _hold: hold,
         }
     }
 
-    /// A datagram of sound was sent to him.
+    /// Counts a datagram of audio that it was sent.
     pub fn count(&mut self, rtp: &Rtp<'_>) {
         let octets = u32::try_from(rtp.payload.len()).unwrap_or_default();
         self.sent.packets = self.sent.packets.wrapping_add(1);
         self.sent.octets = self.sent.octets.wrapping_add(octets);
     }
 
-    /// A report of his came by his connection, or from where he is.
+    /// Processes an RTCP datagram of the listener's, received on its connection or by UDP. Returns the number of report
+    /// blocks about its audio.
     pub fn hear(&mut self, bytes: &[u8], now: Instant) -> usize {
         self.heard = now;
         let about_him =
@@ -114,28 +116,30 @@ impl Listener {
             self.lost = lost;
             reports += 1;
         }
-        // Only who hears it knows its number: it goes where it should, and to no port that somebody else sends from.
+        // Only the listener knows its SSRC, so a report about it confirms that the audio arrives. From here on,
+        // datagrams from other ports cannot redirect it.
         if let (1.., Way::Udp { rtp, .. }) = (reports, &mut self.way) {
             rtp.is_sure = true;
         }
         reports
     }
 
-    /// A datagram came by UDP: from him, if it came from where he is, or says that it is about his sound.
+    /// Whether this address is the listener's: the destination of its reports if `is_report`, else of its audio.
     pub fn owns(&self, from: SocketAddr, is_report: bool) -> bool {
         let Way::Udp { rtp, rtcp, .. } = &self.way else { return false };
         let place = if is_report { rtcp } else { rtp };
         place.at == from
     }
 
-    /// Whether a datagram from an unknown port of his address could be his first.
+    /// Whether a datagram from an unknown port could be the listener's first: it comes from the listener's IP address,
+    /// and the destination is not confirmed yet.
     pub fn may_own(&self, from: SocketAddr, is_report: bool) -> bool {
         let Way::Udp { rtp, rtcp, .. } = &self.way else { return false };
         let place = if is_report { rtcp } else { rtp };
         !place.is_sure && place.at.ip() == from.ip()
     }
 
-    /// This is where he is.
+    /// Confirms the source of a datagram as the listener's destination.
     pub fn settle(&mut self, from: SocketAddr, is_report: bool) {
         if let Way::Udp { rtp, rtcp, .. } = &mut self.way {
             let place = if is_report { rtcp } else { rtp };
@@ -144,7 +148,7 @@ impl Listener {
     }
 }
 
-/// A datagram as it stands between RTSP's answers. `None` if it is too long for that.
+/// Encodes a datagram as a frame between RTSP's responses. Returns `None` if it is longer than 65,535 bytes.
 pub fn frame(channel: u8, parts: &[&[u8]]) -> Option<Bytes> {
     let length = u16::try_from(parts.iter().map(|part| part.len()).sum::<usize>()).ok()?;
     let mut bytes = Vec::with_capacity(4 + usize::from(length));
@@ -168,7 +172,7 @@ mod tests {
         let numbering = Numbering { ssrc: 0x0102_0304, sequence: 0, timestamp: 0 };
         let mut listener = Listener::new(numbering, way, Rc::default(), Hold::default(), now);
         let about = |ssrc: u32| [&[0x81, 201, 0, 7, 0, 0, 0, 7][..], &ssrc.to_be_bytes(), &[0; 20]].concat();
-        // Anybody could say this.
+        // Any client could send this report.
         listener.hear(&about(7), now);
         assert!(listener.may_own(at(6_000), false));
         listener.hear(&about(0x0102_0304), now);

@@ -1,29 +1,29 @@
-//! [`Rtp`]: what a datagram's header says, and [`Numbering`]: what a listener is told in its place.
+//! [`Rtp`]: a parsed RTP datagram, and [`Numbering`]: the header that a listener receives in place of the publisher's.
 
 use rtp_types::RtpPacket;
 
 /// Bytes of RTP's fixed header (RFC 3550, section 5.1).
 pub const HEADER: usize = 12;
 
-/// A datagram of sound.
+/// A datagram of audio.
 #[derive(Clone, Copy, Debug)]
 pub struct Rtp<'a> {
-    /// All of it.
+    /// The whole datagram.
     pub bytes: &'a [u8],
-    /// What it calls what it holds.
+    /// Its payload type.
     pub payload_type: u8,
-    /// Its number, which wraps.
+    /// Its sequence number, which wraps around.
     pub sequence: u16,
-    /// Its time, in ticks of the format's clock, which wraps.
+    /// Its timestamp in ticks of the format's clock, which wraps around.
     pub timestamp: u32,
-    /// Who sent it.
+    /// Its sender's SSRC.
     pub ssrc: u32,
-    /// What it holds, without header, extension and padding.
+    /// Its payload, without header, extension and padding.
     pub payload: &'a [u8],
 }
 
 impl<'a> Rtp<'a> {
-    /// Reads a datagram. `None` if it is none of version 2, or its parts do not fit into it.
+    /// Parses a datagram. Returns `None` if it is not RTP version 2, or if it is too short for its parts.
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let packet = RtpPacket::parse(bytes).ok()?;
         let begin = packet.payload_offset();
@@ -38,31 +38,31 @@ impl<'a> Rtp<'a> {
         })
     }
 
-    /// What follows the fixed header.
+    /// The bytes after the fixed header.
     pub fn rest(&self) -> &'a [u8] {
         &self.bytes[HEADER..]
     }
 }
 
-/// How a listener's numbers differ from the publisher's. Loss stays loss and order stays order, and no listener can tell
-/// what another is sent.
+/// How a listener's header differs from the publisher's. Loss and order remain visible to the listener, and no listener
+/// can derive another's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Numbering {
-    /// Who the relay is to this listener.
+    /// The relay's SSRC for this listener.
     pub ssrc: u32,
-    /// What is added to sequence numbers.
+    /// Offset that is added to sequence numbers.
     pub sequence: u16,
-    /// What is added to timestamps.
+    /// Offset that is added to timestamps.
     pub timestamp: u32,
 }
 
 impl Numbering {
-    /// Numbers that nobody can guess (RFC 3550, section 5.1).
+    /// Draws unpredictable numbers (RFC 3550, section 5.1).
     ///
     /// # Errors
-    /// If the system has no random numbers.
+    /// If the system cannot provide random numbers.
     pub fn random() -> Result<Self, getrandom::Error> {
-        // The offsets are pieces of one number.
+        // Both offsets are taken from one random number.
         let offsets = getrandom::u64()?;
         let [_, _, high, low, time @ ..] = offsets.to_be_bytes();
         Ok(Self {
@@ -72,17 +72,17 @@ impl Numbering {
         })
     }
 
-    /// A publisher's sequence number as this listener is told it.
+    /// Converts a publisher's sequence number for this listener.
     pub fn sequence(&self, of_publisher: u16) -> u16 {
         of_publisher.wrapping_add(self.sequence)
     }
 
-    /// The same for a timestamp.
+    /// Converts a publisher's timestamp for this listener.
     pub fn timestamp(&self, of_publisher: u32) -> u32 {
         of_publisher.wrapping_add(self.timestamp)
     }
 
-    /// The fixed header for this listener. Version, padding, extension, count of sources and marker are the publisher's.
+    /// The fixed header for this listener. Version, padding, extension, source count and marker are the publisher's.
     pub fn header(&self, rtp: &Rtp<'_>, payload_type: u8) -> [u8; HEADER] {
         let mut header = [0; HEADER];
         header[0] = rtp.bytes[0];
@@ -94,7 +94,7 @@ impl Numbering {
     }
 }
 
-/// Whether a sequence number comes after another, as far as numbers that wrap can tell.
+/// Whether the sequence number `one` is later than `other`, modulo wraparound.
 pub fn is_after(one: u16, other: u16) -> bool {
     let ahead = one.wrapping_sub(other);
     ahead != 0 && ahead < 0x8000

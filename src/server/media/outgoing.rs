@@ -1,4 +1,4 @@
-//! [`Outgoing`]: what waits to be written to an RTSP connection: answers, and sound between them.
+//! [`Outgoing`]: the output queue of one RTSP connection: responses, and audio between them.
 
 use std::{
     cell::RefCell,
@@ -8,23 +8,23 @@ use std::{
 
 use bytes::{Buf, Bytes};
 
-/// The most bytes of sound that wait for one connection: some seconds. Where a player takes less than comes, because it is
-/// paused or slow, what waits is dropped, and so is what comes until the player has taken the rest.
+/// The most bytes queued for one connection, some seconds of audio. If a player is paused or slow, so that the queue is
+/// full, the queued audio is dropped, and so is new audio until the player has taken the rest.
 pub const MOST_WAITING: usize = 512 * 1024;
 
-/// While so many bytes wait, no further request is read.
+/// While this many bytes are queued, no further request is read.
 const MUCH: usize = 64 * 1024;
 
 /// How a connection is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The stream is over: what waits is written, and the other end has a moment to leave by itself.
+    /// The stream has ended: queued output is written, and the client has a moment to close the connection itself.
     Over,
-    /// At once after what waits.
+    /// As soon as the queued output is written.
     Now,
 }
 
-/// The queue. The stream fills it, the connection's task empties it.
+/// The queue. The stream fills it, and the connection's task empties it.
 #[derive(Debug, Default)]
 pub struct Outgoing(RefCell<State>);
 
@@ -32,13 +32,13 @@ pub struct Outgoing(RefCell<State>);
 struct State {
     parts: VecDeque<Part>,
     bytes: usize,
-    /// Datagrams are dropped until all is written.
+    /// Datagrams are dropped until the queue is empty.
     is_behind: bool,
     end: Option<End>,
     waker: Option<Waker>,
 }
 
-/// One answer or one datagram in its frame.
+/// A response, or a datagram in its frame.
 #[derive(Debug)]
 struct Part {
     bytes: Bytes,
@@ -52,7 +52,7 @@ impl State {
         self.wake();
     }
 
-    /// Drops all datagrams but the first part, of which some may be written.
+    /// Drops all datagrams except the first part, which may be partly written.
     fn drop_datagrams(&mut self) {
         let mut is_first = true;
         self.parts.retain(|part| std::mem::take(&mut is_first) || !part.may_be_dropped);
@@ -67,12 +67,13 @@ impl State {
 }
 
 impl Outgoing {
-    /// An answer to a request; as many as are read wait.
+    /// Queues a response. Responses are bounded because [`Self::has_room`] stops the reading of requests.
     pub fn answer(&self, bytes: Vec<u8>) {
         self.0.borrow_mut().push(Part { bytes: bytes.into(), may_be_dropped: false });
     }
 
-    /// A datagram in a frame. Returns whether it was taken: not if too much waits, nor until all of that is written.
+    /// Queues a datagram in a frame. Returns whether it was queued: not if the queue is full, and then not until it is
+    /// empty.
     pub fn frame(&self, bytes: Bytes) -> bool {
         let mut state = self.0.borrow_mut();
         if state.end.is_some() {
@@ -90,7 +91,7 @@ impl Outgoing {
         true
     }
 
-    /// The last datagram, which says that it is: it is not dropped.
+    /// Queues a datagram that ends the audio. Later overflows do not drop it.
     pub fn last_frame(&self, bytes: Bytes) {
         let mut state = self.0.borrow_mut();
         if state.end.is_none() {
@@ -98,7 +99,7 @@ impl Outgoing {
         }
     }
 
-    /// Ends the connection. The first end that is asked for counts, but for one that is sooner.
+    /// Requests the end of the connection. The first request counts, but [`End::Now`] replaces [`End::Over`].
     pub fn end(&self, end: End) {
         let mut state = self.0.borrow_mut();
         if matches!((state.end, end), (None, _) | (Some(End::Over), End::Now)) {
@@ -107,7 +108,7 @@ impl Outgoing {
         }
     }
 
-    /// How it is to end, if it is.
+    /// How the connection is to end, if an end was requested.
     pub fn ending(&self) -> Option<End> {
         self.0.borrow().end
     }
@@ -117,17 +118,17 @@ impl Outgoing {
         self.0.borrow().bytes < MUCH
     }
 
-    /// Whether all is written.
+    /// Whether all output is written.
     pub fn is_empty(&self) -> bool {
         self.0.borrow().parts.is_empty()
     }
 
-    /// What is to be written next. Cheap: the bytes are shared.
+    /// The bytes to write next. Cheap, because they are shared.
     pub fn front(&self) -> Option<Bytes> {
         self.0.borrow().parts.front().map(|part| part.bytes.clone())
     }
 
-    /// So many bytes of the first part were written.
+    /// Removes bytes of the first part that were written.
     pub fn written(&self, bytes: usize) {
         let mut state = self.0.borrow_mut();
         let bytes = bytes.min(state.parts.front().map_or(0, |part| part.bytes.len()));
@@ -140,7 +141,7 @@ impl Outgoing {
         }
     }
 
-    /// Wakes this task when there is more, or an end.
+    /// Wakes this task when more output is queued or an end is requested.
     pub fn listen(&self, cx: &Context<'_>) {
         self.0.borrow_mut().waker = Some(cx.waker().clone());
     }
@@ -166,7 +167,7 @@ mod tests {
         assert_eq!(taken, MOST_WAITING / 1024 - 1);
         assert_eq!(outgoing.0.borrow().bytes, 1_000 + 3);
         outgoing.last_frame(Bytes::from_static(b"bye"));
-        // What had begun comes to its end, then what must not be lost; after that there is room again.
+        // The partly written part is completed, then what must not be lost; after that, datagrams are queued again.
         for part in [&[0; 1_000][..], b"abc", b"bye"] {
             assert!(!outgoing.frame(frame.clone()));
             assert_eq!(outgoing.front().as_deref(), Some(part));

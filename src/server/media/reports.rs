@@ -1,4 +1,4 @@
-//! RTCP: what the relay tells listeners, and what it reads of theirs. Without IO.
+//! RTCP: the reports that the relay sends to listeners, and those that it receives from them. Without IO.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,34 +8,34 @@ use rtcp_types::{
 
 use crate::media::ntp::Ntp;
 
-/// How often a listener is told, on average (RFC 3550, section 6.2).
+/// Average interval between reports to a listener (RFC 3550, section 6.2).
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// What the relay is called in its reports: it says nothing of where it is.
+/// The relay's CNAME, which does not reveal its address.
 const NAME: &str = "relay";
 
-/// More than any report of the relay's takes.
+/// Buffer size in bytes, more than any report of the relay needs.
 const ROOM: usize = 256;
 
-/// What a listener was sent.
+/// How much a listener was sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
-    /// Datagrams of sound; wraps.
+    /// Audio datagrams; wraps around.
     pub packets: u32,
-    /// Bytes of sound in them; wraps.
+    /// Bytes of audio in them; wraps around.
     pub octets: u32,
 }
 
-/// What a listener said of what it got.
+/// A listener's statement about the audio it receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heard {
-    /// Whose sound.
+    /// The SSRC of the audio.
     pub of: u32,
-    /// How many datagrams were lost in all.
+    /// Datagrams lost in all.
     pub lost: u32,
 }
 
-/// A sender report with the relay's name (section 6.4.1). `timestamp` is what the sound's is at `now`.
+/// Encodes a sender report with the relay's name (section 6.4.1). `timestamp` is the audio's RTP timestamp at `now`.
 pub fn sender_report(ssrc: u32, timestamp: u32, sent: Sent, now: SystemTime) -> Vec<u8> {
     let report = SenderReport::builder(ssrc)
         .ntp_timestamp(Ntp::at(now).0)
@@ -45,12 +45,12 @@ pub fn sender_report(ssrc: u32, timestamp: u32, sent: Sent, now: SystemTime) -> 
     write(&Compound::builder().add_packet(report).add_packet(name(ssrc)))
 }
 
-/// That the relay is there, though nothing was sent of late: a report of nothing (section 6.4.2).
+/// Encodes an empty report, which shows that the relay is present although it sent nothing recently (section 6.4.2).
 pub fn presence(ssrc: u32) -> Vec<u8> {
     write(&Compound::builder().add_packet(ReceiverReport::builder(ssrc)).add_packet(name(ssrc)))
 }
 
-/// The end (section 6.6). A BYE is never alone: before it stands an empty report.
+/// Encodes a BYE (section 6.6). A compound packet has to begin with a report, so an empty one precedes it.
 pub fn farewell(ssrc: u32) -> Vec<u8> {
     let empty = ReceiverReport::builder(ssrc);
     write(
@@ -75,13 +75,13 @@ fn write(report: &impl RtcpPacketWriterExt) -> Vec<u8> {
     bytes
 }
 
-/// Whether these bytes are RTCP at all.
+/// Whether these bytes are RTCP.
 pub fn is_report(bytes: &[u8]) -> bool {
-    // Version 2, and one of the types that a compound packet begins with.
+    // Checks for version 2, and for a packet type that RTCP uses.
     matches!(bytes, [first, 200..=207, ..] if first >> 6 == 2) && Compound::parse(bytes).is_ok()
 }
 
-/// What a listener says in receiver reports, at most as many as a datagram holds.
+/// Parses the report blocks of a listener's receiver reports, at most as many as a datagram holds.
 pub fn heard(bytes: &[u8]) -> Vec<Heard> {
     let Ok(compound) = Compound::parse(bytes) else { return Vec::new() };
     let mut all = Vec::new();
@@ -95,8 +95,8 @@ pub fn heard(bytes: &[u8]) -> Vec<Heard> {
     all
 }
 
-/// When the next report is due, counted from the last: half to one and a half times the interval, so that many listeners
-/// are not told all at once. `chance` is any number.
+/// Time from one report to the next: half to one and a half times the average interval, so that reports to many
+/// listeners are spread out. `chance` is a random number.
 pub fn next_interval(chance: u32) -> Duration {
     INTERVAL.mul_f64(0.5 + f64::from(chance) / f64::from(u32::MAX))
 }
