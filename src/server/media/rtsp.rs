@@ -1,4 +1,4 @@
-//! RTSP 1.0 (RFC 2326): how streams are set up.
+//! RTSP 1.0 (RFC 2326), by which clients set up streams.
 //!
 //! ```text
 //! bytes -> input (messages and datagrams) -> request (what is asked) -> session (what is answered) -> bytes
@@ -7,12 +7,12 @@
 //!                                                                       guest (the streams)
 //! ```
 //!
-//! `serve` moves the bytes; all else knows no connection.
+//! `serve` moves the bytes; the other modules are independent of the connection.
 
 use std::time::Duration;
 
-/// How long a listener that has not paused by RTSP may take nothing of its sound, because its player is paused: its sound is
-/// left out meanwhile, and its connection kept.
+/// Time after which a listener is removed that takes none of its audio, or that listens by UDP and sends nothing. A
+/// paused player, which need not have sent PAUSE, misses the audio meanwhile, and keeps its connection.
 pub const MAX_PAUSE: Duration = Duration::from_mins(10);
 
 #[cfg(any(test, feature = "fuzz"))]
@@ -25,7 +25,7 @@ pub mod session;
 pub mod target;
 pub mod transport;
 
-/// How long a session may be silent, as it is told. A listener by UDP that says nothing for twice that long is gone.
+/// The session timeout that clients are told. A paused session ends this long after its last request.
 pub const SESSION_TIMEOUT: Duration = Duration::from_mins(1);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! [`FakeStage`]: one stream that only takes notes, for tests and for the fuzz target.
+//! [`FakeStage`]: a stage with one stream that only records calls, for tests and for the fuzz target.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -11,27 +11,27 @@ use super::{
 };
 use crate::media::{Description, Key, StreamId};
 
-/// The stream there is.
+/// The only stream.
 pub const STREAM: StreamId = StreamId(0x7f3a);
-/// What lets somebody publish it.
+/// The key that authorizes publishing it.
 pub const PUBLISH: &str = "00112233445566778899aabbccddeeff";
-/// What lets somebody listen to it.
+/// The key that authorizes listening to it.
 pub const LISTEN: &str = "ffeeddccbbaa99887766554433221100";
 
-/// Where a session has come.
+/// The state that the calls lead to.
 #[derive(Debug, Default)]
 pub struct FakeStage {
-    /// Somebody announced it.
+    /// Whether the stream is announced.
     pub is_announced: bool,
-    /// By which way he publishes, or is about to.
+    /// The publisher's transport, from SETUP on.
     pub publisher: Option<Transport>,
-    /// By which way somebody listens, or is about to.
+    /// The listener's transport, from SETUP on.
     pub listener: Option<Transport>,
-    /// It records.
+    /// Whether the publisher records.
     pub is_recording: bool,
-    /// It plays.
+    /// Whether the listener plays.
     pub is_playing: bool,
-    /// What everything is refused with, for a test.
+    /// If set, the refusal of every call.
     pub refuses: Option<Refusal>,
 }
 

@@ -1,4 +1,4 @@
-//! [`Guest`]: one RTSP connection among the streams.
+//! [`Guest`]: the stage of a real connection, which connects its session with the streams.
 
 use std::{net::SocketAddr, rc::Rc};
 
@@ -29,35 +29,35 @@ use crate::{
     server::who::is_on_this_machine,
 };
 
-/// From so many of the server's own addresses one stream is sent.
+/// The most of the server's addresses that one stream is sent from.
 const MOST_OUTLETS: usize = 16;
 
-/// One connection.
+/// A connection's access to the streams.
 pub struct Guest {
     streams: Shared,
     outgoing: Rc<Outgoing>,
     /// The server's end of the connection.
     local: SocketAddr,
-    /// The other.
+    /// The client's end.
     peer: SocketAddr,
     is_secure: bool,
     part: Part,
-    /// The channels of sound and reports, where these are interleaved.
+    /// The channels of audio and reports, if these are interleaved.
     channels: Option<(u8, u8)>,
-    /// Where parts that are passed over are sent to by UDP. Nobody reads it.
+    /// The UDP sockets for parts that are not relayed. They are never read.
     unread: Option<Pair>,
 }
 
-/// What it is.
+/// The connection's part in a stream.
 enum Part {
     Nobody,
-    /// With the number of its place; its sockets are read until the guard is dropped.
+    /// The stream, and the number of the announcement. The sockets are read until the guard is dropped.
     Publisher(Handle, u64, Option<DropGuard>),
     Listener(Handle, u64),
 }
 
 impl Guest {
-    /// Somebody who connected.
+    /// A new connection.
     pub fn new(
         streams: Shared,
         outgoing: Rc<Outgoing>,
@@ -73,7 +73,7 @@ impl Guest {
         Caller { ip, is_on_this_machine: is_on_this_machine(ip, self.local.ip()) }
     }
 
-    /// A datagram came between the requests.
+    /// Processes a datagram that arrived between the requests.
     pub fn hear(&mut self, channel: u8, bytes: &[u8]) {
         let kind = match self.channels {
             Some((sound, _)) if sound == channel => Kind::Sound,
@@ -94,7 +94,8 @@ impl Guest {
         }
     }
 
-    /// Gives up its part. A publisher's stream ends for this reason.
+    /// Gives up the connection's part. If it is the publisher of a stream that has begun, the stream ends for this
+    /// reason.
     pub fn part(&mut self, why: StreamEnd) {
         (self.channels, self.unread) = (None, None);
         match std::mem::replace(&mut self.part, Part::Nobody) {
@@ -110,7 +111,7 @@ impl Guest {
                 streams.show();
             }
             Part::Publisher(handle, number, guard) => {
-                // What came before the end is heard.
+                // Datagrams that arrived before the end are relayed.
                 let pair = self.publisher_pair(handle, number);
                 if let Some(pair) = pair {
                     pump::take(&self.streams, handle, Kind::Sound, &pair);
@@ -124,7 +125,7 @@ impl Guest {
                 if stream.has_begun {
                     streams.end(handle, why);
                 } else {
-                    // It may try again, in another way.
+                    // The publisher may try again, with another transport.
                     stream.publisher = None;
                     stream.audience = None;
                 }
@@ -139,7 +140,7 @@ impl Guest {
         publisher.pair.clone()
     }
 
-    /// Ports of the other end, unless they are the relay's own: it would be talking to itself.
+    /// The client's destinations for UDP. The relay's own ports are rejected, because the relay would send to itself.
     fn places(&self, rtp: u16, rtcp: u16, ports: &Ports) -> Result<(SocketAddr, SocketAddr), Refusal> {
         let is_here = self.peer.ip() == self.local.ip();
         if is_here && (ports.is_taken(rtp) || ports.is_taken(rtcp)) {
@@ -153,7 +154,7 @@ impl Guest {
         Ok((at(rtp), at(rtcp)))
     }
 
-    /// From where this listener is to be sent to.
+    /// The index of the sockets that this listener is sent to from.
     fn outlet(&self, stream: &mut Stream, ports: &Ports) -> Result<usize, Refusal> {
         let known = stream.outlets.iter().position(|outlet| outlet.local == self.local.ip());
         if let Some(number) = known {
@@ -194,7 +195,7 @@ impl Stage for Guest {
         let mut streams = self.streams.borrow_mut();
         let Some(stream) = streams.named(stream) else { return false };
         if stream.listen_keys.knows(key) {
-            // Its client is about to listen: each request of the way there counts.
+            // The client is about to listen, so each of its requests postpones the end of a stream without listeners.
             stream.wanted = Instant::now();
             return true;
         }
@@ -203,7 +204,7 @@ impl Stage for Guest {
 
     fn announce(&mut self, stream: StreamId, key: &Key, description: Description) -> Result<(), Refusal> {
         let mut streams = self.streams.borrow_mut();
-        // Also one that connected before.
+        // The address may have been banned after it connected.
         if streams.is_banned(self.peer.ip()) {
             return Err(Refusal::Banned);
         }
@@ -270,7 +271,7 @@ impl Stage for Guest {
     fn set_up_passed_over(&mut self, way: Transport) -> Result<Given, Refusal> {
         let Part::Publisher(..) = self.part else { return Err(Refusal::Unknown) };
         let server_port = match way {
-            // What comes on channels that are not those of sound is not heard.
+            // Datagrams on channels other than the audio's are ignored.
             Transport::Interleaved { .. } => 0,
             Transport::Udp { .. } => {
                 let ports = self.streams.borrow().ports.clone();
@@ -285,7 +286,7 @@ impl Stage for Guest {
     }
 
     fn set_up_listener(&mut self, stream: StreamId, key: &Key, way: Transport) -> Result<Given, Refusal> {
-        // One way at a time.
+        // A listener has one transport at a time.
         self.part(StreamEnd::Finished);
         let mut streams = self.streams.borrow_mut();
         if streams.is_banned(self.peer.ip()) {
@@ -341,8 +342,8 @@ impl Stage for Guest {
         let Description { format, payload_type, ref passed_over, .. } = publisher.description;
         let now = Instant::now();
         publisher.source.get_or_insert_with(|| Source::new(format, payload_type, bit_rate, now));
-        // ffmpeg keeps back 10 s of sound where there is a picture, in case more of those come: longer than those who asked
-        // are to wait for it.
+        // The stream begins before its audio. If there is a picture, ffmpeg withholds 10 s of audio in case more
+        // pictures follow, and clients that asked for the stream should not wait that long.
         if !passed_over.is_empty() {
             let carried = stream.begin(now);
             streams.react(handle, carried);

@@ -1,4 +1,4 @@
-//! [`Input`]: bytes of a connection become requests, and the datagrams between them. Without IO.
+//! [`Input`]: splits the bytes of a connection into requests and the datagrams between them. Without IO.
 
 use bytes::{Buf, Bytes, BytesMut};
 use rtsp_types::{Message, ParseError, Request};
@@ -6,16 +6,16 @@ use rtsp_types::{Message, ParseError, Request};
 use super::super::pump::MOST_DATAGRAM;
 use crate::media::description;
 
-/// The most bytes of a request before its body.
+/// The largest request head, in bytes.
 pub const MOST_HEAD: usize = 8 * 1024;
 
-/// What a datagram's frame begins with (RFC 2326, section 10.12).
+/// First byte of a datagram's frame (RFC 2326, section 10.12).
 const FRAME: u8 = b'$';
 
-/// Bytes before the datagram.
+/// Bytes of a frame before the datagram.
 const FRAME_HEADER: usize = 4;
 
-/// Something whole.
+/// A complete request or datagram.
 #[derive(Debug)]
 pub enum Incoming {
     /// A request.
@@ -24,52 +24,52 @@ pub enum Incoming {
     Datagram(u8, Bytes),
 }
 
-/// Why nothing more can be read.
+/// Why the rest of the input cannot be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreadable {
-    /// It is HTTP.
+    /// The input is HTTP.
     Http,
-    /// It is RTSP of another version.
+    /// The input is another version of RTSP.
     Version,
-    /// The head is too long.
+    /// The head is longer than [`MOST_HEAD`].
     Head,
-    /// The body is too long.
+    /// The body is longer than a description may be.
     Body,
-    /// It is something else.
+    /// The input is neither a request nor a datagram.
     Malformed,
 }
 
-/// What was read and is not used yet.
+/// Bytes that were read and are not parsed yet.
 #[derive(Debug, Default)]
 pub struct Input {
     bytes: BytesMut,
-    /// Nothing is to be looked for before so many are there.
+    /// Parsing waits until this many bytes are present.
     needed: usize,
-    /// So many are of a datagram that is too long.
+    /// Bytes to discard, of a datagram that is too long.
     skip: usize,
 }
 
 impl Input {
-    /// Takes what was read.
+    /// Appends bytes that were read.
     pub fn extend(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Whether something has begun and is not whole.
+    /// Whether an incomplete request or datagram is pending.
     pub fn is_midway(&self) -> bool {
         !self.bytes.is_empty() || self.skip > 0
     }
 
-    /// How many bytes wait.
+    /// Bytes in the buffer.
     #[cfg(any(test, feature = "fuzz"))]
     pub fn kept(&self) -> usize {
         self.bytes.len()
     }
 
-    /// The next thing that is whole.
+    /// Returns the next complete request or datagram, or `None` if more bytes are needed.
     ///
     /// # Errors
-    /// If there will never be one.
+    /// If the input cannot become a request or a datagram.
     pub fn next(&mut self) -> Result<Option<Incoming>, Unreadable> {
         loop {
             let skipped = self.skip.min(self.bytes.len());
@@ -109,7 +109,7 @@ impl Input {
                 self.bytes.advance(length);
                 match message {
                     Message::Request(request) => Ok(Some(Incoming::Request(request))),
-                    // Nothing was asked.
+                    // The server sends no requests, so it expects no responses.
                     Message::Response(_) | Message::Data(_) => Err(Unreadable::Malformed),
                 }
             }
@@ -126,7 +126,7 @@ impl Input {
         }
     }
 
-    /// Says early what will never be a request.
+    /// Rejects early what cannot become a request.
     fn judge_first_line(&self) -> Result<(), Unreadable> {
         let Some(end) = memchr::memchr(b'\n', &self.bytes) else {
             return if self.bytes.len() > MOST_HEAD { Err(Unreadable::Head) } else { Ok(()) };
@@ -141,13 +141,13 @@ impl Input {
         }
     }
 
-    /// How long the head is, if all of it is there.
+    /// The length of the head, if it is complete.
     fn head(&self) -> Result<Option<usize>, Unreadable> {
         let searched = &self.bytes[..self.bytes.len().min(MOST_HEAD)];
         match memchr::memmem::find(searched, b"\r\n\r\n") {
             Some(end) => Ok(Some(end + 4)),
             None if searched.len() == MOST_HEAD => Err(Unreadable::Head),
-            // Lines that end otherwise are no RTSP, and would never come to an end.
+            // Other line endings are not RTSP. Rejected here, because such a head would never be complete.
             None if memchr::memmem::find(searched, b"\n\n").is_some() => Err(Unreadable::Malformed),
             None => Ok(None),
         }
@@ -158,7 +158,7 @@ impl Input {
 mod tests {
     use super::*;
 
-    /// What comes of these bytes however they are cut.
+    /// Parses these bytes, and checks that the result does not depend on how they are split.
     fn read(bytes: &[u8]) -> Result<Vec<String>, Unreadable> {
         let read_in = |pieces: Vec<&[u8]>| {
             let mut input = Input::default();
@@ -189,7 +189,7 @@ mod tests {
         bytes.extend(
             b"ANNOUNCE rtsp://h/7f3a RTSP/1.0\r\nCSeq: 2\r\nContent-Length: 5\r\n\r\nv=0\r\n$\x00\x00\x00",
         );
-        // One that is too long is left out.
+        // A datagram that is too long is skipped.
         bytes.extend([b"$\0".as_slice(), &4_000u16.to_be_bytes(), &[0; 4_000], b"$\x02\0\x01x"].concat());
         assert_eq!(read(&bytes).unwrap(), ["OPTIONS 0", "1 3", "ANNOUNCE 5", "0 0", "2 1"]);
     }

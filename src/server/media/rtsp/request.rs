@@ -1,46 +1,47 @@
-//! [`Ask`]: what a request asks for. Without IO.
+//! [`Ask`]: the meaning of a request. Without IO.
 
 use rtsp_types::{HeaderName, Method, Request, StatusCode, headers};
 
 use super::target::Target;
 
-/// What is asked for.
+/// A request's method and its argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// What can be asked.
+    /// Lists the methods.
     Options,
-    /// What a stream holds.
+    /// Describes a stream.
     Describe,
-    /// To say what a stream will hold.
+    /// Announces a stream, with its description in SDP.
     Announce(Vec<u8>),
-    /// To set up a way for it; the `Transport` header.
+    /// Sets up a transport, with the value of the header `Transport`.
     SetUp(String),
-    /// To hear it.
+    /// Starts playing.
     Play,
-    /// To hear nothing for a while.
+    /// Pauses playing or publishing.
     Pause,
-    /// To publish it.
+    /// Starts publishing.
     Record,
-    /// The end.
+    /// Ends the session.
     Teardown,
-    /// Nothing, but that the session is not forgotten.
+    /// Only keeps the session alive.
     KeepAlive,
 }
 
-/// A request that can be answered.
+/// A valid request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// What.
+    /// The method.
     pub what: Ask,
-    /// Of which stream. `None` for the server, or for none that there could be.
+    /// The stream. `None` for `*`, and for an address that cannot be a stream's.
     pub target: Option<Target>,
-    /// As it was written.
+    /// The address as the client wrote it.
     pub uri: String,
-    /// The session it belongs to.
+    /// The session that the client named.
     pub session: Option<String>,
 }
 
-/// What all answers repeat. A value with a control character, such as a bare CR, is not repeated: it could end the header.
+/// The `CSeq` value, which the response repeats. `None` if it has a control character, such as a bare CR, which could
+/// end the header.
 pub fn sequence(request: &Request<Vec<u8>>) -> Option<&str> {
     let value = request.header(&headers::CSEQ).map(headers::HeaderValue::as_str);
     value.filter(|value| !value.contains(char::is_control))
@@ -49,7 +50,7 @@ pub fn sequence(request: &Request<Vec<u8>>) -> Option<&str> {
 /// Reads a request.
 ///
 /// # Errors
-/// What it is refused with.
+/// The status of the response, if the request is invalid or not supported.
 pub fn read(request: &Request<Vec<u8>>) -> Result<Asked, StatusCode> {
     let header = |name: HeaderName| request.header(&name).map(headers::HeaderValue::as_str);
     if sequence(request).is_none_or(|number| number.trim().parse::<u32>().is_err()) {
@@ -91,7 +92,7 @@ pub fn read(request: &Request<Vec<u8>>) -> Result<Asked, StatusCode> {
             Ask::KeepAlive
         }
         Method::GetParameter | Method::SetParameter => return Err(StatusCode::ParameterNotUnderstood),
-        // Those are a server's to ask.
+        // Only a server sends these.
         Method::PlayNotify | Method::Redirect => return Err(StatusCode::MethodNotAllowed),
         Method::Extension(_) => return Err(StatusCode::NotImplemented),
     };

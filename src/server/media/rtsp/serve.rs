@@ -1,4 +1,4 @@
-//! Serves one RTSP connection: reads, has the session answer, writes, all in one task.
+//! Serves one RTSP connection in one task, which reads, passes requests to the session, and writes.
 
 use std::{
     future::poll_fn,
@@ -32,7 +32,7 @@ use crate::server::{
     },
 };
 
-/// How long a connection may take until sound goes, and how long a request until it is whole.
+/// Time limit for a TLS handshake, for a connection to start playing or publishing, and for a request to be complete.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Time that queued output may wait while the client takes no byte of it. For a listener [`MAX_PAUSE`] holds instead.
@@ -45,25 +45,24 @@ const TEARDOWN_WITHIN: Duration = Duration::from_secs(10);
 /// Time from a TEARDOWN that ended a stream, or came after its end, until the server closes the connection itself.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
-/// Bytes of one read.
+/// Size of the read buffer, in bytes.
 const READ: usize = 16 * 1024;
 
-/// How many requests and datagrams are taken before others have their turn, and how many of a connection that has shown no
-/// valid key.
+/// Requests and datagrams processed before the task yields: of any connection, and of a connection without a valid key.
 const AT_ONCE: usize = 64;
 const AT_ONCE_WITHOUT_KEY: usize = 4;
 
-/// What happened.
+/// The event that ends a wait.
 enum Step {
     Read,
-    /// The other end sends nothing more.
+    /// The client sends nothing more.
     Closed,
     Wrote,
-    /// It is to end.
+    /// The connection is to end.
     Ending,
 }
 
-/// Serves a connection until its end. `stands` is called before each wait.
+/// Serves a connection until its end. Calls `stands` with its current standing before each wait.
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     outgoing: Rc<Outgoing>,
@@ -85,7 +84,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     };
     let why = loop {
         while talk.answer_some(&mut guest) {
-            // What one read brought can be a thousand datagrams, each for a thousand listeners.
+            // The bytes of one read can be a thousand datagrams, each for a thousand listeners.
             yield_now().await;
         }
         stands(talk.standing());
@@ -114,7 +113,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     };
     guest.part(StreamEnd::Gone);
     debug!(log, "an audio connection ended"; "why" => why, "how" => ?talk.outgoing.ending());
-    // What is not read here would destroy what was written before the other end has read it.
+    // Reads the rest of the input: closing with unread input would discard output that the client has not read yet.
     see_out(stream, &[]).await;
 }
 
@@ -123,20 +122,21 @@ struct Talk {
     input: Input,
     outgoing: Rc<Outgoing>,
     begun: Instant,
-    /// When something was asked last.
+    /// When the last request was answered.
     asked: Instant,
-    /// Since when something that has begun is not whole.
+    /// Since when a request or datagram has been incomplete.
     midway: Option<Instant>,
-    /// When something was written last, or nothing waited.
+    /// When the last output was written, or the queue was last empty.
     written: Instant,
-    /// Since when its stream is over.
+    /// Since when the stream has been over.
     over: Option<Instant>,
-    /// When its last TEARDOWN was answered.
+    /// When the last TEARDOWN was answered.
     torn_down: Option<Instant>,
 }
 
 impl Talk {
-    /// Answers what is whole, as long as the answers are taken. Returns whether there may be more, for another turn.
+    /// Processes complete requests and datagrams while the output queue has room. Returns whether to yield and call
+    /// again.
     fn answer_some(&mut self, guest: &mut Guest) -> bool {
         let is_known = self.session.has_shown_key();
         let mut turns = if is_known { AT_ONCE } else { AT_ONCE_WITHOUT_KEY };
@@ -199,7 +199,7 @@ impl Talk {
         let over = self.over?;
         Some(match self.session.role() {
             Some(Role::Listener) => over + TEARDOWN_WITHIN,
-            // Its stream was ended by others: it is to stop sending.
+            // The publisher did not end its stream itself, so it has to stop sending.
             Some(Role::Publisher) => over,
             None => {
                 (over + TEARDOWN_WITHIN).min(self.torn_down.map_or(over, |at| at.max(over)) + CLOSE_WITHIN)
@@ -211,7 +211,7 @@ impl Talk {
         self.outgoing.ending() == Some(End::Now)
     }
 
-    /// Whether there is nothing left to do.
+    /// Whether the connection can be closed.
     fn is_done(&self) -> bool {
         match self.outgoing.ending() {
             None | Some(End::Over) => false,
@@ -219,7 +219,7 @@ impl Talk {
         }
     }
 
-    /// Until when something has to happen. Who publishes or listens by UDP may be silent here for as long as it lasts.
+    /// When the connection times out. A client that publishes or plays may stay silent on its connection indefinitely.
     fn deadline(&self) -> Option<Instant> {
         let idle = match self.session.progress() {
             Progress::Running => None,
@@ -227,7 +227,7 @@ impl Talk {
             Progress::Beginning => Some(self.begun + PATIENCE),
         };
         let midway = self.midway.map(|since| since + PATIENCE);
-        // A player that is paused takes nothing until it goes on, and often says nothing.
+        // A paused player takes nothing until it resumes, and often sends nothing.
         let is_listening = self.session.role() == Some(Role::Listener) && self.over.is_none();
         let slowness = if is_listening { MAX_PAUSE } else { SLOWNESS };
         let slow = (!self.outgoing.is_empty()).then(|| self.written + slowness);
@@ -255,11 +255,11 @@ impl Talk {
         } else if let Poll::Ready(Err(error)) = Pin::new(&mut *stream).poll_flush(cx) {
             return Poll::Ready(Err(error));
         }
-        // Who does not take answers is not read from.
+        // A client that does not take responses is not read from.
         if !self.outgoing.has_room() {
             return Poll::Pending;
         }
-        // On the stack, so that a connection that sends nothing takes no room for what it could send.
+        // The buffer is on the stack, so an idle connection holds no read buffer.
         let mut room = [const { MaybeUninit::uninit() }; READ];
         let mut buffer = ReadBuf::uninit(&mut room);
         ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;

@@ -1,4 +1,4 @@
-//! [`Session`]: what one connection may ask next, and what it is answered. Without IO.
+//! [`Session`]: the state of one connection's RTSP session, and its responses to requests. Without IO.
 
 use std::time::Duration;
 
@@ -13,145 +13,147 @@ use super::{
 };
 use crate::media::{Description, Key, StreamId};
 
-/// After so many wrong keys or names a connection is closed.
+/// Wrong keys or unknown streams after which a connection is closed.
 const MOST_WRONG: u8 = 3;
 
-/// Requests that a connection may make without showing a valid key; then it is closed. Programs name the key in each request, or
-/// ask once or twice for OPTIONS before.
+/// Requests without a valid key after which a connection is closed. Programs name the key in each request, or send one
+/// or two OPTIONS before.
 const MAX_WITHOUT_KEY: u8 = 16;
 
-/// What can be asked, for OPTIONS and 405.
+/// The supported methods, for OPTIONS and for status 405.
 const METHODS: &str =
     "OPTIONS, DESCRIBE, ANNOUNCE, SETUP, PLAY, PAUSE, RECORD, GET_PARAMETER, SET_PARAMETER, TEARDOWN";
 
-/// What a session is for.
+/// The role of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// It announced a stream.
+    /// The client announced a stream.
     Publisher,
-    /// It listens to one.
+    /// The client set up a stream to listen to.
     Listener,
 }
 
-/// How far a session has come.
+/// The progress of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Sound has not gone yet.
+    /// The client has not started playing or publishing.
     Beginning,
-    /// It goes, or may go.
+    /// The client plays or publishes.
     Running,
-    /// It went, and is to go again.
+    /// The client has sent PAUSE.
     Paused,
 }
 
-/// Why the streams refuse something.
+/// Why a stage refuses a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// There is no such stream, or it has not begun.
+    /// The stream does not exist, or has not begun.
     Unknown,
-    /// The key is another.
+    /// The key is not valid for the stream.
     WrongKey,
-    /// Somebody publishes it already.
+    /// The stream has a publisher.
     Taken,
-    /// `media.listeners` listen already, `media.listeners_per_key` with this key, or `media.listeners_per_address` from there.
+    /// The listeners have reached `media.listeners`, `media.listeners_per_key` or `media.listeners_per_address`.
     Full,
-    /// There are no ports.
+    /// No UDP ports are available.
     NoPorts,
-    /// These ports cannot be sent to.
+    /// The client's ports must not be sent to.
     BadPorts,
-    /// An operator keeps the address out.
+    /// An operator has banned the address.
     Banned,
 }
 
-/// From where on a listener hears.
+/// The position at which a listener starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
-    /// How much of it was played.
+    /// How much of the stream has been played.
     pub elapsed: Duration,
-    /// The number of the next datagram and its time, once one has come.
+    /// The next datagram's sequence number, and the latest timestamp, both as this listener receives them. `None`
+    /// before the first datagram.
     pub next: Option<(u16, u32)>,
 }
 
-/// The streams as a session has them.
+/// The streams, as a session accesses them.
 pub trait Stage {
-    /// Where the other end is.
+    /// The properties of the connection that restrict its transports.
     fn taste(&self) -> Taste;
-    /// Whether this key lets its owner publish the stream, or listen to it.
+    /// Whether this key authorizes publishing the stream, or listening to it.
     fn knows(&mut self, stream: StreamId, key: &Key) -> bool;
-    /// Takes the publisher's place.
+    /// Makes this connection the stream's publisher.
     ///
     /// # Errors
-    /// If it may not, or there is one.
+    /// If the address is banned, the stream is unknown, the key does not authorize publishing, or the stream has a
+    /// publisher.
     fn announce(&mut self, stream: StreamId, key: &Key, description: Description) -> Result<(), Refusal>;
-    /// What a stream holds, as SDP.
+    /// Returns the stream's description in SDP.
     ///
     /// # Errors
-    /// If it may not listen, or nothing has come yet.
+    /// If the stream is unknown or has not begun, or if the key does not authorize listening.
     fn describe(&mut self, stream: StreamId, key: &Key) -> Result<Vec<u8>, Refusal>;
-    /// Sets up a way for the publisher.
+    /// Sets up the publisher's transport.
     ///
     /// # Errors
-    /// If there are no ports.
+    /// If no ports are available, or if the stream is over.
     fn set_up_publisher(&mut self, way: Transport) -> Result<Given, Refusal>;
-    /// Sets up a way for a part of what the publisher announced that goes to nobody. RTSP has no answer by which only that
-    /// part is refused.
+    /// Sets up a transport for an announced part that is not relayed. RTSP has no response that refuses only that part.
     ///
     /// # Errors
-    /// If there are no ports.
+    /// If no ports are available.
     fn set_up_passed_over(&mut self, way: Transport) -> Result<Given, Refusal>;
-    /// Sets up a way for a listener.
+    /// Sets up a listener's transport.
     ///
     /// # Errors
-    /// If it may not listen, or there is no place.
+    /// If the address is banned, the stream is unknown or has not begun, the key does not authorize listening, a limit
+    /// is reached, or the client's ports must not be sent to.
     fn set_up_listener(&mut self, stream: StreamId, key: &Key, way: Transport) -> Result<Given, Refusal>;
-    /// The publisher begins.
+    /// Starts publishing.
     ///
     /// # Errors
     /// If the stream is over.
     fn record(&mut self) -> Result<(), Refusal>;
-    /// The listener hears.
+    /// Starts playing.
     ///
     /// # Errors
     /// If the stream is over.
     fn play(&mut self) -> Result<Start, Refusal>;
-    /// The listener hears nothing for a while, or the publisher has nothing to be heard.
+    /// Pauses the listener, or the publisher, which sends nothing then.
     fn pause(&mut self);
-    /// Something came.
+    /// Notes that the client is present. Called for each request.
     fn keep_alive(&mut self);
-    /// Gives up what was set up, because the other end said so.
+    /// Undoes the announcement or the setup, at the client's request.
     fn leave(&mut self);
 }
 
-/// An answer, and whether the connection goes on after it.
+/// A response.
 #[derive(Debug)]
 pub struct Answer {
-    /// What is written.
+    /// The encoded response.
     pub bytes: Vec<u8>,
-    /// It was the last.
+    /// Whether the connection is closed after it.
     pub is_last: bool,
 }
 
-/// One connection's session. There is one at most.
+/// The session of one connection, which has at most one.
 #[derive(Debug)]
 pub struct Session {
     id: String,
     of: Option<(Role, StreamId)>,
-    /// The key that came with an address, for those who leave it out later.
+    /// The last valid stream and key, for clients that omit the key in later requests.
     key: Option<(StreamId, Key)>,
     is_set_up: bool,
-    /// `a=control` of the parts of what was announced that are passed over.
+    /// `a=control` of the announced parts that are not relayed.
     passed_over: Vec<String>,
-    /// One of those was set up.
+    /// Whether such a part has been set up.
     is_passed_over_set_up: bool,
     progress: Progress,
     wrong: u8,
     has_shown_key: bool,
-    /// Requests before it showed a key.
+    /// Requests before the client showed a key.
     without_key: u8,
 }
 
 impl Session {
-    /// Nothing is asked yet. `number` is one by chance.
+    /// A session without requests so far. `number` is random and becomes the session's identifier.
     pub fn new(number: u64) -> Self {
         Self {
             id: format!("{number:016x}"),
@@ -167,17 +169,17 @@ impl Session {
         }
     }
 
-    /// Whether a request came with a key that lets its client publish or listen, whatever the request asked.
+    /// Whether a request, whatever it asked, contained a key that authorizes publishing or listening.
     pub fn has_shown_key(&self) -> bool {
         self.has_shown_key
     }
 
-    /// How far it has come.
+    /// The progress of the session.
     pub fn progress(&self) -> Progress {
         self.progress
     }
 
-    /// What it is for.
+    /// The role of the session, once the client has announced or set up a stream.
     pub fn role(&self) -> Option<Role> {
         self.of.map(|(role, _)| role)
     }
@@ -318,8 +320,8 @@ impl Session {
         Ok(response)
     }
 
-    /// Whether an address to be set up is of a part that is passed over. Programs append `a=control` to the address that they
-    /// announced.
+    /// Whether the address in a SETUP is that of a part that is not relayed. Programs append `a=control` to the address
+    /// that they announced.
     fn is_passed_over(&self, uri: &str) -> bool {
         let is_it = |control: &String| {
             uri.strip_suffix(control).is_some_and(|base| base.is_empty() || base.ends_with('/'))
@@ -332,7 +334,7 @@ impl Session {
         let Start { elapsed, next } = stage.play().map_err(|refusal| self.status(refusal))?;
         self.progress = Progress::Running;
         let mut response = ok();
-        // Whoever comes hears what is played now, and can show where in the file that is.
+        // A listener joins at the current position. The response gives it, so that the player can show it.
         response.insert_header(headers::RANGE, format!("npt={:.3}-", elapsed.as_secs_f64()));
         if let Some((sequence, timestamp)) = next {
             let info = format!("url={};seq={sequence};rtptime={timestamp}", asked.uri);
@@ -341,7 +343,7 @@ impl Session {
         Ok(response)
     }
 
-    /// Which stream, and with which key.
+    /// Returns the request's stream and its key, or the key of an earlier request.
     fn authorize(&mut self, asked: &Asked) -> Result<(StreamId, Key), StatusCode> {
         let target = asked.target.as_ref().ok_or_else(|| self.status(Refusal::Unknown))?;
         let known = self.key.filter(|(stream, _)| *stream == target.stream).map(|(_, key)| key);
@@ -349,7 +351,7 @@ impl Session {
         Ok((target.stream, key))
     }
 
-    /// This is asked of a session that was set up for it.
+    /// Checks that the session has this role and is set up.
     fn expect(&self, role: Role) -> Result<(), StatusCode> {
         match self.of {
             Some((of, _)) if self.is_set_up && of == role => Ok(()),
@@ -372,7 +374,7 @@ impl Session {
     }
 }
 
-/// What is written to who cannot be understood. It is the last.
+/// The response to input that cannot be parsed. The connection is closed after it.
 pub fn not_understood(why: Unreadable) -> Vec<u8> {
     let status = match why {
         Unreadable::Http => {
@@ -394,7 +396,7 @@ pub fn forbidden() -> Vec<u8> {
     write(&plain(StatusCode::Forbidden))
 }
 
-/// What is written to those for whom there is no place.
+/// The response to a connection for which there is no place.
 pub fn unavailable() -> Vec<u8> {
     write(&plain(StatusCode::ServiceUnavailable))
 }
@@ -410,7 +412,7 @@ fn plain(status: StatusCode) -> Response<Vec<u8>> {
 fn answer(status: StatusCode, body: Vec<u8>) -> Response<Vec<u8>> {
     let mut response = Response::builder(Version::V1_0, status).build(body);
     if status == StatusCode::Ok {
-        // As the RFC spells it.
+        // The phrase in the RFC's spelling.
         response.set_reason_phrase("OK");
     }
     response

@@ -1,22 +1,22 @@
-//! [`Target`]: which stream a request's address means. Programs put what they add to an address where they like.
+//! [`Target`]: the stream and the key in a request's address. Programs insert their additions at different places.
 
 use crate::media::{Key, StreamId};
 
-/// Digits of a key.
+/// Hexadecimal digits of a key.
 const KEY_DIGITS: usize = 32;
 
-/// What an address says.
+/// The contents of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Which stream.
+    /// The stream's number.
     pub stream: StreamId,
-    /// What lets its owner in, if it is there.
+    /// The key, if the address has a valid one.
     pub key: Option<Key>,
 }
 
 impl Target {
-    /// Reads `rtsp://host/7f3a?key=…`, also with `/streamid=0` or the like after the key or before it. `None` if it is no
-    /// stream's.
+    /// Parses `rtsp://host/7f3a?key=…`, also with an addition such as `/streamid=0` after or before the key. Returns
+    /// `None` if it is not a stream's address.
     pub fn parse(uri: &str) -> Option<Self> {
         let (scheme, rest) = uri.split_once("://")?;
         let is_rtsp =

@@ -1,4 +1,4 @@
-//! What a session answers, byte for byte, over a stream that only takes notes.
+//! Tests the responses of a session byte for byte, with [`FakeStage`] in place of the streams.
 
 use super::{
     fake::{FakeStage, LISTEN, PUBLISH},
@@ -23,7 +23,7 @@ impl Talk {
         format!("rtsp://127.0.0.1:1554/7f3a?key={key}")
     }
 
-    /// Asks, and gives the answer without its number.
+    /// Sends a request, and returns the response without its `CSeq`.
     fn ask(&mut self, key: &str, method: &str, more: &str, body: &str) -> String {
         self.count += 1;
         let request = format!(
@@ -80,7 +80,7 @@ fn a_publisher() {
     assert_eq!(talk.ask(PUBLISH, "RECORD", "", ""), format!("RTSP/1.0 200 OK\r\n{SESSION}\r\n"));
     assert!(talk.stage.is_recording && talk.is_running());
     assert_eq!(talk.ask(PUBLISH, "SETUP", FRAMES, ""), NOT_NOW);
-    // Nothing is sent for a while: it says so, and goes on.
+    // A publisher that pauses may resume.
     assert_eq!(talk.ask(PUBLISH, "PAUSE", "", ""), format!("RTSP/1.0 200 OK\r\n{SESSION}\r\n"));
     assert!(!talk.stage.is_recording && !talk.is_running());
     talk.ask(PUBLISH, "RECORD", "", "");
@@ -106,13 +106,13 @@ fn a_picture_beside_the_sound_is_passed_over() {
              server_port=30002-30003;mode=record\r\n\r\n"
         )
     );
-    // There is no sound yet.
+    // The audio part is not set up yet.
     assert_eq!(talk.ask(PUBLISH, "RECORD", "", ""), NOT_NOW);
     let answer = set_up(&mut talk, "streamid=0", "RTP/AVP/UDP;unicast;client_port=5000-5001;mode=record");
     assert!(answer.contains(";server_port=30000-30001;"), "{answer}");
     assert_eq!(talk.stage.publisher, Some(Transport::Udp { rtp: 5000, rtcp: 5001 }));
     assert_eq!(talk.ask(PUBLISH, "RECORD", "", ""), format!("RTSP/1.0 200 OK\r\n{SESSION}\r\n"));
-    // Two sounds, or none, are still not relayed.
+    // Two audio parts, or none, are rejected in spite of the other part.
     for (first, second) in [("audio", "audio"), ("video", "video")] {
         let sdp = cover.replace("m=audio", &format!("m={first}")).replace("m=video", &format!("m={second}"));
         let answer = Talk::new().ask(PUBLISH, "ANNOUNCE", IS_SDP, &sdp);
@@ -131,7 +131,7 @@ fn a_listener() {
             "RTSP/1.0 200 OK\r\nContent-Base: {url}\r\nContent-Length: 5\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n"
         )
     );
-    // The key of before will do.
+    // The key of an earlier request is used.
     let bare = url.split('?').next().unwrap();
     let transport = "RTP/AVP;unicast;client_port=5000-5001";
     let (answer, _) =
@@ -171,7 +171,7 @@ fn errors_by_the_rfc() {
         let key = if method == "ANNOUNCE" { PUBLISH } else { LISTEN };
         let answer = talk.ask(key, method, more, body);
         assert_eq!(answer.lines().next().unwrap(), format!("RTSP/1.0 {status}"), "{method} {more}");
-        // Who is told that it is not this may know what it could be.
+        // Only status 405 lists the methods.
         assert_eq!(answer.contains("Allow: OPTIONS, DESCRIBE, "), status.starts_with("405"), "{answer}");
     }
     for (refusal, status) in [
@@ -198,7 +198,7 @@ fn who_asks_much_and_shows_no_key_is_sent_away() {
     }
     let (answer, is_last) = talk.send(options);
     assert!(is_last && answer.contains("\r\nConnection: close\r\n"), "{answer}");
-    // A key in any request is enough, and then there is no end.
+    // A valid key in any request lifts the limit.
     let mut talk = Talk::new();
     talk.ask(LISTEN, "OPTIONS", "", "");
     for _ in 0..100 {

@@ -1,37 +1,37 @@
-//! [`Transport`]: by which way sound is wanted (RFC 2326, section 12.39).
+//! [`Transport`]: the transport of a stream, as negotiated by the header of that name (RFC 2326, section 12.39).
 
 use std::{fmt, net::IpAddr};
 
-/// A way that can be had.
+/// A supported transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// UDP, to or from these ports of the connection's other end.
+    /// UDP, to or from these ports of the client.
     Udp {
-        /// For sound.
+        /// The port of audio.
         rtp: u16,
-        /// For reports.
+        /// The port of reports.
         rtcp: u16,
     },
-    /// In frames on these channels.
+    /// Frames between the messages, on these channels.
     Interleaved {
-        /// For sound.
+        /// The channel of audio.
         rtp: u8,
-        /// For reports.
+        /// The channel of reports.
         rtcp: u8,
     },
 }
 
-/// Which way a connection's other end is to be given, and by which not.
+/// The properties of a connection that restrict its transports.
 #[derive(Clone, Copy, Debug)]
 pub struct Taste {
-    /// Where the connection comes from: UDP goes nowhere else.
+    /// The client's address, the only one that UDP is sent to.
     pub ip: IpAddr,
-    /// It is encrypted: what goes by UDP is not.
+    /// Whether the connection is encrypted. UDP is not, so it is not offered then.
     pub is_secure: bool,
 }
 
 impl Transport {
-    /// The first way of a `Transport` header that can be had.
+    /// Chooses the first supported transport of a `Transport` header.
     pub fn choose(header: &str, taste: Taste) -> Option<Self> {
         header.split(',').find_map(|one| Self::parse(one.trim(), taste))
     }
@@ -49,7 +49,7 @@ impl Transport {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             match name.to_ascii_lowercase().as_str() {
                 "multicast" => return None,
-                // It goes to who asks for it, whatever is said.
+                // Another address is rejected: datagrams go only to the client that asks for them.
                 "destination" | "source" if value.parse() != Ok(taste.ip) => return None,
                 "client_port" | "port" => ports = Some(pair::<u16>(value)?),
                 "interleaved" => channels = Some(pair::<u8>(value)?),
@@ -65,16 +65,16 @@ impl Transport {
     }
 }
 
-/// Whether a player could have these ports: an even one for RTP and the next for RTCP (RFC 3550, section 11), where no system
-/// services are (RFC 6335, section 6).
+/// Whether a player could use these ports: an even one for RTP and the next for RTCP (RFC 3550, section 11), outside
+/// the range of system services (RFC 6335, section 6).
 fn is_pair_of_a_player((rtp, rtcp): (u16, u16)) -> bool {
     rtp > LAST_SYSTEM_PORT && rtp.is_multiple_of(2) && rtcp == rtp + 1
 }
 
-/// The last of the ports that systems keep for services.
+/// The last port of the range for system services.
 const LAST_SYSTEM_PORT: u16 = 1_023;
 
-/// `5000-5001`, or `5000` alone.
+/// Parses `5000-5001`, or `5000` alone, which stands for the same.
 fn pair<N: std::str::FromStr + TryFrom<u32> + Into<u32> + Copy>(value: &str) -> Option<(N, N)> {
     if let Some((one, other)) = value.split_once('-') {
         return Some((one.parse().ok()?, other.parse().ok()?));
@@ -83,14 +83,14 @@ fn pair<N: std::str::FromStr + TryFrom<u32> + Into<u32> + Copy>(value: &str) -> 
     Some((one, N::try_from(one.into() + 1).ok()?))
 }
 
-/// What the other end is told of the way.
+/// The transport as the response states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Given {
-    /// As it was asked for.
+    /// The transport that the client asked for.
     pub way: Transport,
-    /// The relay's first port, for UDP.
+    /// For UDP, the relay's first port.
     pub server_port: u16,
-    /// Who the relay is to a listener.
+    /// For a listener, the relay's SSRC.
     pub ssrc: Option<u32>,
 }
 

@@ -1,4 +1,4 @@
-//! How long a connection lasts, by a clock of the test's own.
+//! Tests how long connections last, by a simulated clock.
 
 use std::{cell::RefCell, net::Ipv4Addr, net::SocketAddr, sync::Arc};
 
@@ -26,7 +26,7 @@ const STREAM: StreamId = StreamId(0x7f3a);
 const SDP: &str =
     "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 0 RTP/AVP 14\r\n";
 
-/// A registry that nothing is told.
+/// A registry that ignores all messages.
 struct Nobody;
 
 impl Actor for Nobody {
@@ -56,7 +56,7 @@ fn streams() -> Shared {
     Rc::new(RefCell::new(streams))
 }
 
-/// Somebody who is served over a pipe.
+/// A client whose connection is a pipe.
 fn connect(streams: &Shared) -> DuplexStream {
     let (near, far) = duplex(4_096);
     let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -81,7 +81,7 @@ async fn ask(pipe: &mut DuplexStream, key: &str, method: &str, more: &str, body:
     assert!(answer.starts_with(b"RTSP/1.0 200 OK\r\n"), "{}", answer.escape_ascii());
 }
 
-/// One who publishes, and has begun.
+/// A publisher of a stream that has begun.
 async fn publisher(streams: &Shared) -> DuplexStream {
     let mut pipe = connect(streams);
     ask(&mut pipe, PUBLISH, "ANNOUNCE", "Content-Type: application/sdp\r\n", SDP).await;
@@ -91,7 +91,7 @@ async fn publisher(streams: &Shared) -> DuplexStream {
     pipe
 }
 
-/// A datagram of the publisher's that did not come by its connection.
+/// A datagram of the publisher that did not come by its connection.
 fn hear(streams: &Shared) {
     let mut streams = streams.borrow_mut();
     let stream = streams.named(STREAM).unwrap();
@@ -100,7 +100,7 @@ fn hear(streams: &Shared) {
     stream.has_begun = true;
 }
 
-/// When nothing more comes, and how long that took.
+/// Reads to the end of the connection, and returns how long that took.
 async fn end_of(pipe: &mut DuplexStream) -> Duration {
     let begin = Instant::now();
     let mut rest = Vec::new();
@@ -124,7 +124,7 @@ fn who_publishes_or_listens_by_udp_may_be_silent_for_hours() {
         ask(&mut listener, LISTEN, "SETUP", "Transport: RTP/AVP/TCP;unicast\r\n", "").await;
         ask(&mut listener, LISTEN, "PLAY", "", "").await;
         tokio::time::sleep(Duration::from_hours(5)).await;
-        // Both are answered still.
+        // Both are still answered.
         ask(&mut publisher, PUBLISH, "OPTIONS", "", "").await;
         ask(&mut listener, LISTEN, "OPTIONS", "", "").await;
     });
@@ -138,7 +138,7 @@ fn a_paused_player_misses_sound_and_is_kept() {
         let [mut player, mut gone] = [listener(&streams).await, listener(&streams).await];
         let begin = Instant::now();
         let mut sent = 0;
-        // It reads nothing, and says nothing.
+        // The players read nothing and send nothing.
         while begin.elapsed() < MAX_PAUSE.mul_f64(0.9) {
             tokio::time::sleep(Duration::from_millis(100)).await;
             hear(&streams);
@@ -148,7 +148,7 @@ fn a_paused_player_misses_sound_and_is_kept() {
         while let Ok(read) = tokio::time::timeout(Duration::from_millis(10), player.read_u8()).await {
             bytes.push(read.unwrap());
         }
-        // What had begun to wait for it: less than all, and whole.
+        // The player receives complete datagrams, but less than half of all.
         assert!(bytes.len() < sent * 120 / 2 && bytes.ends_with(&[0; 104]), "{} of {sent}", bytes.len());
         hear(&streams);
         let mut frame = [0; 120];
@@ -218,7 +218,7 @@ fn a_listener_has_time_for_its_teardown_after_the_end() {
         read_bye(&mut slow).await;
         read_bye(&mut silent).await;
         assert_eq!(streams.borrow_mut().named(STREAM).map(|stream| stream.id), None);
-        // A player plays what it has first; it may ask other things before it leaves.
+        // A player first plays what it has buffered, and may send other requests before TEARDOWN.
         tokio::time::sleep(TEARDOWN_WITHIN.mul_f64(0.8)).await;
         ask(&mut slow, LISTEN, "PAUSE", "", "").await;
         ask(&mut slow, LISTEN, "TEARDOWN", "", "").await;
