@@ -1,4 +1,4 @@
-//! The relay over real sockets, with a registry and clients of the test's own.
+//! Tests of the relay over real sockets, with a registry and clients of their own.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpStream},
@@ -44,14 +44,14 @@ use client::{Client, rtp};
 const DEADLINE: Duration = Duration::from_secs(20);
 const SONG: StreamId = StreamId(0x7f3a);
 
-/// What the registry is told.
+/// A message that the registry received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
     Began(StreamId),
     Ended(StreamId, StreamEnd),
 }
 
-/// A registry that only listens.
+/// A registry that passes its messages to the test.
 struct Ear(mpsc::Sender<Told>);
 
 impl Actor for Ear {
@@ -90,12 +90,12 @@ impl Rig {
         Self::with(Media::default())
     }
 
-    /// With these settings, but for addresses.
+    /// Uses these settings, except the addresses.
     fn with(media: Media) -> Self {
         Self::at(Config { media, ..Config::default() }, None)
     }
 
-    /// Over TLS, with a certificate in this folder.
+    /// Listens with TLS, with a certificate in this folder.
     fn secure(folder: &Path) -> Self {
         Self::secure_with(folder, Media::default())
     }
@@ -112,7 +112,7 @@ impl Rig {
         rig
     }
 
-    /// A client that speaks TLS.
+    /// A client over TLS.
     fn secure_client(&self, url: &str) -> Client {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone().unwrap()).unwrap();
@@ -167,7 +167,7 @@ impl Rig {
         self.audio.addresses[0]
     }
 
-    /// Opens a stream with one listener's key. Gives the publisher's address and the listener's.
+    /// Opens a stream with one listener's key. Returns the publisher's address and the listener's.
     fn open(&self, stream: StreamId) -> (String, String, Arc<Figures>) {
         let (publish, listen) = (Key::random().unwrap(), Key::random().unwrap());
         let figures = Arc::<Figures>::default();
@@ -183,7 +183,7 @@ impl Rig {
         assert_eq!(self.told.recv_timeout(DEADLINE), Ok(told));
     }
 
-    /// Waits until what is counted is so.
+    /// Waits until the counters satisfy the condition.
     fn until(&self, is_so: impl Fn(&Counts) -> bool) -> Counts {
         until(|| Some(self.counters.counts()).filter(&is_so))
     }
@@ -200,7 +200,7 @@ impl Rig {
     }
 }
 
-/// Looks until there is something.
+/// Polls until there is a value.
 fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
     let begin = std::time::Instant::now();
     loop {

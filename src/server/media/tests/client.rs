@@ -1,4 +1,4 @@
-//! An RTSP client that does what a test says, and nothing else.
+//! A scripted RTSP client, which does nothing by itself.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -7,7 +7,7 @@ use std::{
 
 use super::DEADLINE;
 
-/// What is read and written.
+/// A connection.
 pub trait Stream: Read + Write {}
 
 impl<S: Read + Write> Stream for S {}
@@ -19,7 +19,7 @@ pub struct Client {
     pub url: String,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -52,7 +52,7 @@ impl Client {
         Self::over(Box::new(stream), socket, url)
     }
 
-    /// Over something else than the bare socket.
+    /// A client over a connection other than a plain socket.
     pub fn over(stream: Box<dyn Stream>, socket: TcpStream, url: &str) -> Self {
         Self { reader: BufReader::new(stream), socket, sequence: 0, url: url.to_owned() }
     }
@@ -65,7 +65,7 @@ impl Client {
         self.reader.get_mut().write_all(bytes).unwrap();
     }
 
-    /// Asks, and waits for the answer. `more` are headers.
+    /// Sends a request and waits for the response. `more` are headers.
     pub fn ask(&mut self, method: &str, more: &str, body: &str) -> Answer {
         let url = self.url.clone();
         self.ask_at(&url, method, more, body)
@@ -83,7 +83,7 @@ impl Client {
         answer
     }
 
-    /// The next answer. Datagrams before it are left out.
+    /// Reads the next response. Skips datagrams before it.
     pub fn answer(&mut self) -> Answer {
         loop {
             if self.reader.fill_buf().unwrap().first() == Some(&b'$') {
@@ -102,7 +102,7 @@ impl Client {
         }
     }
 
-    /// The next datagram between the answers, and its channel.
+    /// Reads the next interleaved datagram, and returns its channel, too.
     pub fn frame(&mut self) -> (u8, Vec<u8>) {
         let mut header = [0; 4];
         self.reader.read_exact(&mut header).unwrap();
@@ -112,7 +112,7 @@ impl Client {
         (header[1], bytes)
     }
 
-    /// The next datagram of sound between the answers.
+    /// Reads the next interleaved datagram of audio.
     pub fn sound(&mut self) -> Vec<u8> {
         loop {
             if let (0, bytes) = self.frame() {
@@ -126,7 +126,7 @@ impl Client {
         self.write(&[&[b'$', channel][..], &length, bytes].concat());
     }
 
-    /// Everything until the end.
+    /// Reads all bytes until the end.
     pub fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         let _ = self.reader.read_to_end(&mut rest);
@@ -139,14 +139,14 @@ impl Client {
         self.ask("ANNOUNCE", "Content-Type: application/sdp\r\n", sdp)
     }
 
-    /// Publishes in frames.
+    /// Publishes with interleaved datagrams.
     pub fn publish(&mut self) {
         self.announce().expect(200);
         self.ask("SETUP", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1;mode=record\r\n", "").expect(200);
         self.ask("RECORD", "", "").expect(200);
     }
 
-    /// Publishes by UDP from this socket. Gives where it is to be sent to.
+    /// Publishes by UDP from this socket. Returns the address to send to.
     pub fn publish_by_udp(&mut self, from: &UdpSocket) -> SocketAddr {
         self.announce().expect(200);
         let to = self.set_up_udp(from);
@@ -163,14 +163,14 @@ impl Client {
         SocketAddr::new(self.stream().peer_addr().unwrap().ip(), port.parse().unwrap())
     }
 
-    /// Listens in frames.
+    /// Listens with interleaved datagrams.
     pub fn listen(&mut self) {
         self.ask("SETUP", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n", "").expect(200);
         self.ask("PLAY", "", "").expect(200);
     }
 }
 
-/// A socket at an even port, as sound needs.
+/// A socket at an even port, as RTP requires.
 pub fn udp() -> UdpSocket {
     super::until(|| {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -179,7 +179,7 @@ pub fn udp() -> UdpSocket {
     })
 }
 
-/// A datagram of MP3 whose frames are this text.
+/// An RTP datagram with the payload type of MP3, whose audio is this text.
 pub fn rtp(ssrc: u32, sequence: u16, text: &str) -> Vec<u8> {
     let timestamp = u32::from(sequence) * 900;
     [

@@ -1,4 +1,4 @@
-//! What strangers and guests may not, and that the others hear nothing of it.
+//! Tests that hostile clients, with and without a key, cannot disturb others.
 
 use std::net::UdpSocket;
 
@@ -29,7 +29,7 @@ pub fn begun(rig: &Rig) -> (Client, UdpSocket, SocketAddr, Client, String) {
 fn only_the_publisher_is_heard() {
     let rig = Rig::new();
     let (_publisher, from, to, mut ear, _) = begun(&rig);
-    // Of another port, of another address, of another sender, of another type, of none.
+    // From another port, another address and another sender; then of another type, not RTP, and too long.
     udp().send_to(&rtp(7, 1, "forged"), to).unwrap();
     UdpSocket::bind("127.0.0.2:0").unwrap().send_to(&rtp(7, 1, "forged"), to).unwrap();
     from.send_to(&rtp(8, 1, "forged"), to).unwrap();
@@ -51,7 +51,7 @@ fn a_stray_datagram_does_not_take_the_publishers_place() {
     let mut publisher = Client::to(&publish);
     publisher.announce().expect(200);
     let to = publisher.set_up_udp(&from);
-    // Before RECORD nothing counts, after it only what was announced does.
+    // Before RECORD every datagram is ignored; after it, only one as announced determines the publisher's port.
     from.send_to(&rtp(7, 0, "early"), to).unwrap();
     rig.until(|counts| counts.datagrams_in == 1);
     publisher.ask("RECORD", "", "").expect(200);
@@ -74,7 +74,7 @@ fn sound_goes_to_nobody_who_did_not_ask() {
         format!("RTP/AVP;unicast;destination=127.0.0.2;client_port={port}-{}", port ^ 1),
         format!("RTP/AVP;unicast;source=192.0.2.1;client_port={port}-{}", port ^ 1),
         format!("RTP/AVP;multicast;destination=239.0.0.1;port={port}-{}", port ^ 1),
-        // It would talk to itself.
+        // These ports are the relay's own.
         format!("RTP/AVP;unicast;client_port={}-{}", to.port(), to.port() + 1),
         "RTP/AVP;unicast;client_port=0-1".to_owned(),
         "RTP/AVP;unicast;client_port=52-53".to_owned(),
@@ -100,7 +100,7 @@ fn who_guesses_keys_is_sent_away() {
     let last = client.ask_at(before, "SETUP", "Transport: RTP/AVP/TCP;unicast\r\n", "").expect(403);
     assert_eq!(last.header("Connection"), "close");
     assert_eq!(client.rest(), b"");
-    // A listener's key does not let him publish, nor a publisher's key listen.
+    // A listener's key does not authorize publishing.
     Client::to(&listen).announce().expect(403);
     assert!(rig.tune(&other).is_err() && rig.tune(&format!("x?key={key}")).is_ok());
     goes_through(&from, to, &mut ear, 1);
@@ -120,7 +120,7 @@ fn a_publisher_that_floods_is_ended() {
         }
         assert!(begin.elapsed() < DEADLINE);
     }
-    // 5 s of it went through at once.
+    // The burst of 5 s was relayed.
     let heard = rig.until(|counts| counts.streams == 0).datagrams_out;
     assert!((30..60).contains(&heard), "{heard}");
     while !ear.rest().is_empty() {}
@@ -136,7 +136,7 @@ fn who_takes_nothing_misses_sound_and_the_others_hear_all() {
     assert_eq!(figures.streams, 1);
     let text = "x".repeat(1_400);
     let mut number: u16 = 1;
-    // The kernel's buffers are full some time, then the queue.
+    // The kernel's buffers fill up first, then the queue.
     until(|| {
         for _ in 0..100 {
             from.send_to(&rtp(7, number, &text), to).unwrap();
@@ -146,7 +146,7 @@ fn who_takes_nothing_misses_sound_and_the_others_hear_all() {
         (rig.counters.counts().lost > 1_000).then_some(())
     });
     assert!(usize::from(number) * 1_400 > MOST_WAITING);
-    // It goes on with what is played by then.
+    // The listener continues with the current audio.
     let mut last = 0;
     until(|| {
         from.send_to(&rtp(7, number, &format!("now {number}")), to).unwrap();
@@ -174,7 +174,7 @@ fn silence_ends_a_stream_and_a_report_is_none() {
     publisher.publish();
     publisher.send_frame(0, &rtp(7, 0, "first"));
     rig.expect(Told::Began(SONG));
-    // An empty receiver report, for twice the time.
+    // An empty receiver report counts as a sign of life, here for twice the timeout.
     let begin = std::time::Instant::now();
     while begin.elapsed() < Duration::from_secs(4) {
         publisher.send_frame(1, &[0x80, 201, 0, 1, 0, 0, 0, 7]);
@@ -195,7 +195,7 @@ fn a_listener_behind_a_router_is_found() {
     stranger.send_to(&rtp(1, 1, ""), relay).unwrap();
     rig.until(|counts| counts.foreign == 1);
     real.send_to(&rtp(1, 1, ""), relay).unwrap();
-    // Only the first one says where he is.
+    // Only the first datagram confirms the listener's address.
     udp().send_to(&rtp(1, 1, ""), relay).unwrap();
     rig.until(|counts| counts.foreign == 2);
     from.send_to(&rtp(7, 1, "found"), to).unwrap();
@@ -222,13 +222,14 @@ fn a_report_from_a_new_port_says_whose_it_is() {
     }
     let from = udp();
     let to = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    // Either could have sent this.
+    // Either listener could have sent this report.
     from.send_to(&[0x80, 201, 0, 1, 0, 0, 0, 7], to(players[0].0)).unwrap();
     rig.until(|counts| counts.foreign == 1);
     let about = |ssrc: u32| [&[0x81, 201, 0, 7, 0, 0, 0, 7][..], &ssrc.to_be_bytes(), &[0; 20]].concat();
     from.send_to(&about(players[1].1), to(players[1].0)).unwrap();
     rig.until(|counts| counts.reports == 1);
-    // He is known by his port from here on, and it is the other whose port is not.
+    // The second listener is now known by this port, so its anonymous reports are accepted. Only the first listener's
+    // port is still unknown.
     from.send_to(&[0x80, 201, 0, 1, 0, 0, 0, 7], to(players[0].0)).unwrap();
     from.send_to(&about(players[1].1), to(players[1].0)).unwrap();
     assert_eq!(rig.until(|counts| counts.reports == 2).foreign, 1);
@@ -245,7 +246,7 @@ fn a_publisher_may_try_again_until_it_has_begun() {
     publisher.publish();
     drop(publisher);
     let mut publisher = Client::to(&publish);
-    // The other connection's end takes a moment.
+    // The end of the other connection takes effect with a delay.
     until(|| (publisher.announce().status == 200).then_some(()));
     publisher.ask("SETUP", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n", "").expect(200);
     publisher.ask("RECORD", "", "").expect(200);

@@ -1,4 +1,4 @@
-//! Clients get places, and idle holders give way, however many of them there are.
+//! Tests of the limits on connections and listeners, and of the eviction of idle connections.
 
 use std::{
     io::{Read, Write},
@@ -25,7 +25,7 @@ fn places_are_bounded() {
     let rig = Rig::with(Media { listeners: 2, ..Media::default() });
     let (publisher, from, to, mut ear, listen) = begun(&rig);
     Client::to(&publisher.url).announce().expect(455);
-    // One who never plays holds a place, too, and gives it back when he goes.
+    // A listener that never plays counts as well, until it leaves.
     let mut idle = Client::to(&listen);
     let frames = "Transport: RTP/AVP/TCP;unicast\r\n";
     idle.ask("SETUP", frames, "").expect(200);
@@ -46,13 +46,13 @@ fn one_key_does_not_take_all_places() {
     let mut late = Client::to(&listen);
     late.ask("SETUP", frames, "").expect(453);
     assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::KeyFull);
-    // Another key has places of its own.
+    // Another key has a limit of its own.
     let key = Key::random().unwrap();
     rig.audio.relay.admit.do_send(AdmitListener { stream: SONG, key });
     let other = format!("{}?key={}", listen.split_once('?').unwrap().0, key.reveal());
     Client::to(&other).ask("SETUP", frames, "").expect(200);
     assert!(rig.tune(&other).is_ok());
-    // A place given up, by HTTP or by RTSP, is free again, and a client that sets up anew keeps its own.
+    // A listener that leaves, by HTTP or by RTSP, frees its place. A client that repeats SETUP keeps its own.
     drop(by_http);
     late.ask("SETUP", frames, "").expect(200);
     late.ask("SETUP", frames, "").expect(200);
@@ -62,7 +62,7 @@ fn one_key_does_not_take_all_places() {
     until(|| rig.tune(&listen).ok());
 }
 
-/// The places that connections of one address have that show no key.
+/// The most connections from one address that have shown no key.
 const SHARE: usize = MAX_STRANGERS / 2;
 
 #[test]
@@ -80,12 +80,12 @@ fn a_banned_address_neither_listens_nor_publishes() {
         bans.add(Ban { target, until: None, by: "".into(), reason: "".into() }, SystemTime::now()).unwrap();
     }
     rig.bans.store(Arc::new(bans));
-    // Connections of before do not help.
+    // Connections from before the ban are refused as well.
     early.ask("SETUP", "Transport: RTP/AVP/TCP;unicast\r\n", "").expect(403);
     late.announce().expect(403);
     assert_eq!(Client::to(&listen).rest(), b"RTSP/1.0 403 Forbidden\r\n\r\n");
     assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::Banned);
-    // A stream that plays already goes on.
+    // A stream that already plays continues.
     goes_through(&from, to, &mut ear, 1);
     rig.bans.store(Arc::default());
     early.ask("SETUP", "Transport: RTP/AVP/TCP;unicast\r\n", "").expect(200);
@@ -95,7 +95,7 @@ fn a_banned_address_neither_listens_nor_publishes() {
 fn one_address_does_not_take_all_places() {
     let mut config = Config::default();
     config.media.listeners_per_address = 2;
-    // Else this machine's own are not counted.
+    // Otherwise connections within this machine are exempt.
     config.flood.loopback = true;
     let rig = Rig::at(config, None);
     let (_publisher, from, to, mut ear, listen) = begun(&rig);
@@ -104,14 +104,14 @@ fn one_address_does_not_take_all_places() {
     second.ask("SETUP", frames, "").expect(200);
     let mut third = Client::to(&listen);
     third.ask("SETUP", frames, "").expect(453);
-    // Of all streams together.
+    // The limit counts the listeners of all streams together.
     let (publish, other, _) = rig.open(StreamId(1));
     let mut publisher = Client::to(&publish);
     publisher.publish();
     publisher.send_frame(0, &rtp(7, 0, "first"));
     rig.expect(Told::Began(StreamId(1)));
     Client::to(&other).ask("SETUP", frames, "").expect(453);
-    // From elsewhere there is room, for two as well.
+    // Another address has a limit of its own, also of two.
     let by_http = [rig.tune(&listen).unwrap(), rig.tune(&listen).unwrap()];
     assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::AddressFull);
     drop(by_http);
@@ -147,7 +147,7 @@ fn clients_of_a_proxy_share_no_places_of_an_address() {
             assert_eq!((second.unwrap_err(), status), (NotTuned::AddressFull, 453));
         } else {
             assert_eq!((second.is_ok(), status), (true, 200));
-            // The limit holds for each address of another machine.
+            // The limit applies to each address of another machine.
             let _other = rig.tune(&listen).unwrap();
             assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::AddressFull);
         }
@@ -161,17 +161,18 @@ fn connections_without_a_key_give_way_oldest_first() {
     let mut early = Client::to(&listen);
     early.ask("OPTIONS", "", "").expect(200);
     let mut crowd: Vec<_> = (0..SHARE + 2).map(|_| Client::to(&listen)).collect();
-    // The first two gave way; they are told after a moment.
+    // The first two were evicted, and receive the response after a moment.
     for first in &mut crowd[..2] {
         assert_eq!(first.rest(), b"RTSP/1.0 503 Service Unavailable\r\n\r\n");
     }
     crowd.last_mut().unwrap().ask_at("*", "OPTIONS", "", "").expect(200);
-    // One that has shown its key stays, whatever it asked.
+    // A client that showed its key, with whatever request, keeps its connection.
     early.ask("DESCRIBE", "", "").expect(200);
     goes_through(&from, to, &mut ear, 1);
 }
 
-/// What each connection of a crowd sends whenever it can: nothing, a request without end, requests without a key, ...
+/// A crowd of connections that each send the same bytes whenever they can: nothing, an endless request, requests
+/// without a key, ...
 struct Siege {
     stop: Arc<AtomicBool>,
     renewed: Arc<AtomicUsize>,
@@ -179,8 +180,9 @@ struct Siege {
 }
 
 impl Siege {
-    /// Opens 600 connections from these addresses of this machine, by their last numbers, and has each renewed when it is
-    /// closed. Returns once all are open: while they come, more newcomers than an address may have arrive at once.
+    /// Opens 600 connections from these addresses of this machine, by their last numbers, and reopens each that is
+    /// closed. Returns once all are open: during that time, more new connections than one address may have can arrive
+    /// at once.
     fn begin(at: SocketAddr, words: &'static [u8], from: RangeInclusive<u8>) -> Self {
         let (stop, renewed) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let (is_over, count) = (Arc::clone(&stop), Arc::clone(&renewed));
@@ -207,7 +209,7 @@ impl Siege {
                         count.fetch_add(1, Ordering::Relaxed);
                     }
                 }
-                // It is about places, not about who computes most: the others share the processor with it.
+                // The test is about places, not about processor time, which the other clients share with the crowd.
                 let rest = if words.is_empty() { 50 } else { 250 };
                 std::thread::park_timeout(Duration::from_millis(rest));
             }
@@ -223,14 +225,14 @@ impl Drop for Siege {
     }
 }
 
-/// However long it takes, no stream ends by itself.
+/// Settings with which no stream ends by itself.
 fn patient() -> Media {
     Media { silence_timeout: Duration::from_hours(1), unheard_timeout: Duration::ZERO, ..Media::default() }
 }
 
-/// Listeners and publishers with a key get in while others hold all places that they can get.
+/// Checks that listeners and publishers with a key connect while a crowd occupies all places that it can get.
 fn gets_in_besides(words: &'static [u8], addresses: u8) {
-    // With much to read, a test's build takes long for each.
+    // With much input, a test's build is slow, so there are fewer tries.
     let tries = if words.is_empty() { 100 } else { 25 };
     let rig = Rig::with(patient());
     let (_publisher, from, to, mut ear, listen) = begun(&rig);
@@ -270,8 +272,8 @@ fn requests_without_a_key_do_not_either() {
 
 #[test]
 fn silent_connections_and_broken_handshakes_keep_nobody_from_tls() {
-    // Silent ones have the address of those who get in. Hellos that are broken are renewed hundreds at a time: during one
-    // handshake, more than an address's share of newcomers can come, so they have another.
+    // Silent connections have the same address as the clients. Broken hellos are renewed hundreds at a time: during one
+    // handshake, more new connections than an address's share can arrive, so they have another address.
     for (words, from) in [(&b""[..], 1), (b"\x16\x03\x01\x02\0", 2)] {
         let folder = tempfile::tempdir().unwrap();
         let rig = Rig::secure_with(folder.path(), patient());
@@ -304,7 +306,7 @@ fn a_stream_that_nobody_hears_is_ended() {
             assert_eq!(told, Err(mpsc::RecvTimeoutError::Timeout));
         }
     };
-    // By a connection that is about to listen, by one that is set up, by a listener, by HTTP.
+    // The stream is kept up by a client that is about to listen, by one that is set up, by a listener, and by HTTP.
     let mut player = Client::to(&listen);
     goes_on_while(&rig, &mut || drop(player.ask("DESCRIBE", "", "").expect(200)));
     player.ask("SETUP", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n", "").expect(200);
@@ -318,6 +320,6 @@ fn a_stream_that_nobody_hears_is_ended() {
     drop(by_http);
     rig.expect(Told::Ended(SONG, StreamEnd::Unheard));
     assert!(left.elapsed() >= unheard, "{:?}", left.elapsed());
-    // Its publisher is to stop.
+    // The publisher's connection is closed, so that it stops sending.
     assert_eq!(publisher.rest(), b"");
 }

@@ -1,4 +1,4 @@
-//! What comes in goes out.
+//! Tests that audio, reports and ends reach the listeners.
 
 use rtcp_types::{Compound, Packet};
 
@@ -8,7 +8,8 @@ use super::{
 };
 use crate::server::media::numbering::Rtp;
 
-/// What follows the header of an MP3 frame of 32 kbit/s at 44.1 kHz, which has 104 bytes: this text in place of sound.
+/// The rest of an MP3 frame of 32 kbit/s at 44.1 kHz, which has 104 bytes, after its header: this text in place of
+/// audio.
 fn frame(text: &str) -> String {
     format!("{text:-<100}")
 }
@@ -64,7 +65,7 @@ fn one_publishes_and_others_hear_by_any_way() {
             numbers.push((rtp.ssrc, rtp.sequence, rtp.timestamp));
         }
     }
-    // What the publisher numbered is numbered alike, from other beginnings.
+    // Numbers differ from the publisher's by a constant.
     for numbers in &numbers {
         let (ssrc, first, begin) = numbers[0];
         let after = numbers.iter().map(|(of, sequence, timestamp)| {
@@ -76,7 +77,7 @@ fn one_publishes_and_others_hear_by_any_way() {
     assert_ne!(numbers[0][0].0, numbers[1][0].0);
     let info = start.header("RTP-Info");
     assert!(info.contains(&format!(";seq={};", numbers[0][0].1)), "{info}, {numbers:?}");
-    // Whoever listens by HTTP hears in order, and what was before.
+    // A listener by HTTP receives the audio in order, and the second before it joined.
     let expected: Vec<u8> = ["first", "frame 1", "frame 2", "frame 4"]
         .iter()
         .flat_map(|text| [&[0xff, 0xfb, 0x10, 0][..], frame(text).as_bytes()].concat())
@@ -94,7 +95,7 @@ fn one_publishes_and_others_hear_by_any_way() {
     let Some(Ok(Packet::Sr(report))) = Compound::parse(&bytes[..length]).unwrap().next() else { panic!() };
     assert_eq!(report.ssrc(), ssrc);
     assert!((1..=5).contains(&report.packet_count()), "{report:?}");
-    // As far from the publisher's time as the listener's sound is: about where this is by now.
+    // The report's timestamp has the listener's offset, and is about that of the current audio.
     let ahead = report.rtp_timestamp().wrapping_sub(numbers[0][0].2);
     assert!(ahead.wrapping_add(90_000) < 20 * 90_000, "{ahead}");
 
@@ -119,7 +120,7 @@ fn over_tls_all_goes_in_the_connection() {
     let rig = Rig::secure(folder.path());
     let (_, listen, _) = rig.open(SONG);
     let publish = rig.open(StreamId(1)).0;
-    // Plain text is told so.
+    // A plain-text client receives an error message.
     let mut plain = Client::to(&listen);
     plain.write(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n");
     let told = String::from_utf8(plain.rest()).unwrap();
