@@ -1,4 +1,4 @@
-//! The command line: help, man page and completions all come from these types.
+//! The command line as types, from which help, man page and completions are made.
 
 #![allow(clippy::doc_markdown)] // these comments are help texts, where backticks would be shown
 
@@ -25,37 +25,38 @@ use crate::config::{Choice, CommandLine, Flag, Level, LogFormat};
   arauto join ana
   nc 127.0.0.1 1234")]
 pub struct Cli {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
+/// The commands of the program.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the server
     ///
-    /// It ends on close_server, SIGTERM or SIGINT, once its sessions have taken their last messages.
+    /// The server ends on close_server, SIGTERM or SIGINT, once its clients have received their last messages.
     #[command(after_help = "Examples:
   arauto serve
   arauto serve --listen 0.0.0.0:1234 --listen '[::]:1234'
   arauto serve --config arauto.toml --log-format json 2>arauto.log")]
     Serve(Settings),
 
-    /// Talk: a full screen on this terminal, or a dialogue line by line
+    /// Chat: on a full screen in this terminal, or in a dialogue line by line
     ///
-    /// On the full screen, what you type goes to everyone; F1 shows the rest. The dialogue, with --plain and wherever there is
-    /// no terminal, asks for an operation, and for what that needs, and prints what is received. It ends on exit,
-    /// connection_error and server closed; the end of standard input and SIGINT leave as exit does.
+    /// On the full screen, the text you type goes to everyone; F1 shows the rest. The dialogue, with --plain and
+    /// wherever there is no terminal, asks for an operation and for what that needs, and prints the messages
+    /// received. The dialogue ends on exit, connection_error and server closed; the end of standard input and SIGINT
+    /// leave as exit does.
     ///
-    /// Exit status: 0; 3 if the server refuses, 4 if there is no connection, or no longer.
+    /// Exit status: 0; 3 if the server refuses, 4 if there is no connection or it is lost.
     #[command(after_help = "Examples:
   arauto join ana --share ~/Music
   arauto join rui --server chat.example
   printf 'echo\\nhi\\n' | arauto join ana --plain")]
     Join(client::Join),
 
-    /// Print who is connected, one name a line
+    /// Print who is connected, one name per line
     ///
     /// Exit status: 0; 3 if the server refuses, 4 if there is no connection.
     #[command(after_help = "Examples:
@@ -66,23 +67,25 @@ pub enum Command {
 
     /// Send messages: a text, or each line of standard input
     ///
-    /// It ends when the server has carried out all of them and said so, or has done nothing for --timeout. Empty lines are passed over. Nothing is sent after a line that is
-    /// too long or holds control characters, nor after a message that the server refuses.
+    /// The command ends when the server has confirmed all messages, or has not responded for --timeout. Empty lines are
+    /// skipped. Nothing is sent after a line that is too long or holds control characters, nor after a message that the
+    /// server refuses.
     ///
-    /// Exit status: 0; 1 if a line of standard input cannot be sent, 2 if the text cannot, 3 if the server refuses, 4 if there
-    /// is no connection, or no longer, 5 if the server does not confirm in time that all was carried out: it may be or not.
+    /// Exit status: 0; 1 if a line of standard input cannot be sent, 2 if the text cannot, 3 if the server refuses, 4
+    /// if there is no connection or it is lost, 5 if the server does not confirm in time: the messages may have been
+    /// delivered or not.
     #[command(after_help = "Examples:
   arauto send --as build --all 'build 7 passed'
   arauto send --as ana --to rui <letter.txt
   tail -f app.log | grep --line-buffered error | arauto send --as app --others -")]
     Send(client::Send),
 
-    /// Print what is received, one message a line
+    /// Print the messages received, one per line
     ///
-    /// SENDER | DESTINATION | OPERATION | DATA, or JSON. Others' questions for files are answered, and not printed. It leaves
-    /// on SIGINT and SIGTERM, and when nobody reads what it prints.
+    /// Prints SENDER | DESTINATION | OPERATION | DATA, or JSON. Requests for files from other users are answered and
+    /// not printed. The command ends on SIGINT and SIGTERM, and when its standard output is closed.
     ///
-    /// Exit status: 0; 3 if the server refuses, 4 if there is no connection, or if it ends before there were --count messages.
+    /// Exit status: 0; 3 if the server refuses, 4 if there is no connection, or if it is lost before --count messages.
     #[command(after_help = "Examples:
   arauto listen --as log --json >>messages.jsonl
   arauto listen --as me --from build --count 1
@@ -97,14 +100,14 @@ pub enum Command {
   arauto files bob --timeout 2s --server chat.example")]
     Files(client::Files),
 
-    /// Hear an audio file that a user shares, or write it down as WAV
+    /// Play an audio file that a user shares, or save it as WAV
     ///
-    /// Asks its owner's client, which sends it to the server; who asks for a file that is played already hears it from
-    /// where it is. It ends when the file does, on SIGINT and on SIGTERM. On a terminal, a line shows how far it is, how
-    /// much waits to be played, and what was lost on the way.
+    /// Asks the owner's client, which sends the file to the server. If the file is already playing to others, you hear
+    /// it from its current position. The command ends when the file does, on SIGINT and on SIGTERM. On a terminal, a
+    /// line shows the position, how much audio is buffered, and how much was lost on the way.
     ///
-    /// Exit status: 0; 1 if there is no sound here or the file cannot be written, 3 if its owner or the server refuses, 4 if
-    /// there is no connection, or no longer.
+    /// Exit status: 0; 1 if there is no sound here or the file cannot be written, 3 if the file's owner or the server
+    /// refuses, 4 if there is no connection or it is lost.
     #[command(after_help = "Examples:
   arauto play ana/song.mp3
   arauto play 'ana/a song.mp3' --volume 50 --server chat.example
@@ -112,32 +115,33 @@ pub enum Command {
   arauto play ana/song.mp3 --output - | aplay")]
     Play(client::Play),
 
-    /// Show the configuration in force, or judge a file
+    /// Show the configuration in force, or check a file
     ///
-    /// Prints every setting as TOML that --config accepts, each with where its value came from.
+    /// Prints every setting as TOML that --config accepts, each with the origin of its value.
     #[command(after_help = "Examples:
   arauto config
   ARAUTO_LIMITS_MAX_SESSIONS=50 arauto config --config arauto.toml
   arauto config --check arauto.toml
   arauto config --client")]
     Config {
-        /// Judge this file alone: say what is wrong with it, or that it is ok
+        /// Check this file alone: print its faults, or that it is ok
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "Settings")]
         check: Option<PathBuf>,
 
-        /// Show, or judge, what is set for the client: by ~/.config/arauto/client.toml and ARAUTO_CLIENT_...
+        /// Show, or check, the client's settings: ~/.config/arauto/client.toml and ARAUTO_CLIENT_...
         #[arg(long, conflicts_with = "Settings")]
         client: bool,
 
-        /// The same settings that `serve` takes.
+        /// Settings that `serve` takes, too.
         #[command(flatten)]
         settings: Settings,
     },
 
     /// Make a certificate and its key, to try TLS with
     ///
-    /// Writes cert.pem and key.pem, which nobody else may read, and prints what to put into the configuration and how a
-    /// client connects. The certificate vouches for itself: give it to those who are to trust it. It overwrites nothing.
+    /// Writes cert.pem and key.pem, which only you can read, and prints what to put into the configuration and how a
+    /// client connects. The certificate signs itself: give it to the clients that are to trust it. Existing files are
+    /// not overwritten.
     #[command(after_help = "Examples:
   arauto cert
   arauto cert --host chat.example --host 192.0.2.1 --days 30 --out-dir /etc/arauto")]
@@ -146,7 +150,7 @@ pub enum Command {
         #[arg(long = "host", value_name = "NAME")]
         hosts: Vec<String>,
 
-        /// For how many days it is good
+        /// Number of days that the certificate is valid
         #[arg(long, value_name = "N", default_value = "365", value_parser = clap::value_parser!(u16).range(1..=3650))]
         days: u16,
 
@@ -157,16 +161,16 @@ pub enum Command {
 
     /// Make an account: hash a password into an entry for the accounts file
     ///
-    /// Asks for the password twice, or takes one line of standard input if that is no terminal. Prints the entry; the
-    /// server reads the file that accounts.file names.
+    /// Asks for the password twice, or reads one line of standard input if that is not a terminal. Prints the
+    /// entry. The server reads the file that accounts.file names.
     #[command(after_help = "Examples:
   arauto passwd alan --operator >>accounts.toml
   arauto passwd bob <secret.txt >>accounts.toml")]
     Passwd {
-        /// The name that is only given for this password
+        /// The name that the password protects
         name: String,
 
-        /// Let it close the server and send others away
+        /// Allow the account to close the server and to disconnect and ban others
         #[arg(long)]
         operator: bool,
     },
@@ -199,7 +203,7 @@ pub struct Settings {
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Vec<String>,
 
-    /// Serve sessions with so many threads, 0 for one a core [env: ARAUTO_SERVER_WORKERS]
+    /// Number of threads that serve sessions; 0 for one per core [env: ARAUTO_SERVER_WORKERS]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     workers: Option<String>,
 
@@ -207,7 +211,7 @@ pub struct Settings {
     #[arg(long, value_name = "LEVEL", value_parser = PossibleValuesParser::new(Level::names()))]
     log_level: Option<String>,
 
-    /// Log lines for people, or JSON [env: ARAUTO_LOG_FORMAT]
+    /// Log as lines of text or as JSON [env: ARAUTO_LOG_FORMAT]
     #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(LogFormat::names()))]
     log_format: Option<String>,
 }
@@ -225,7 +229,7 @@ impl From<Settings> for CommandLine {
     }
 }
 
-/// Those of these flags, each with its setting, that have a value.
+/// Those of the flags that have a value, each with its setting.
 fn given<const N: usize>(flags: [(&'static str, &'static str, Option<String>); N]) -> Vec<Flag> {
     let given = |(setting, name, value): (_, _, Option<String>)| Some(Flag { setting, name, value: value? });
     flags.into_iter().filter_map(given).collect()
@@ -234,7 +238,7 @@ fn given<const N: usize>(flags: [(&'static str, &'static str, Option<String>); N
 /// The completion script for a shell.
 #[must_use]
 pub fn completions(shell: Shell) -> Vec<u8> {
-    // Into memory first: the generator panics where it cannot write.
+    // Generated into memory first: the generator panics if it cannot write.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "arauto", &mut script);
     script

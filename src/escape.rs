@@ -1,11 +1,11 @@
-//! Text from people, made fit for a terminal and for one line of a log.
+//! Escapes untrusted text for terminals and for single lines of a log.
 
 use std::fmt::{self, Display, Formatter, Write};
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-/// What people wrote, as it may be logged: no control, bidirectional, invisible or line-breaking character is left
-/// as it is, and a backslash is doubled, so that no two texts look the same.
+/// Untrusted text, as it may be logged. Control, bidirectional, invisible and line-breaking characters are escaped, and
+/// a backslash is doubled, so that no two texts look the same.
 ///
 /// ```
 /// use arauto::escape::Escaped;
@@ -14,7 +14,7 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 #[derive(Clone, Copy, Debug)]
 pub struct Escaped<T>(pub T);
 
-/// As [`Escaped`], but a backslash stays: for text that may have been escaped before.
+/// As [`Escaped`], but a backslash is kept: for text that may already be escaped.
 #[derive(Clone, Copy, Debug)]
 pub struct Printable<T>(pub T);
 
@@ -41,7 +41,7 @@ impl<T: Display> slog::Value for Escaped<T> {
     }
 }
 
-/// Whether a character could do more to a terminal than take up room: categories Cc, Cf, Zl and Zp.
+/// Whether a character could affect a terminal in more ways than taking up space: categories Cc, Cf, Zl and Zp.
 pub(crate) fn is_unsafe(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
@@ -55,7 +55,7 @@ pub(crate) fn is_unsafe(c: char) -> bool {
     )
 }
 
-/// Passes text on, escaped, without gathering it first.
+/// Escapes text while it is written, without buffering it.
 struct Escaping<'a, W> {
     out: &'a mut W,
     backslash: bool,
@@ -88,7 +88,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// The inverse of [`Escaped`]; that there is one shows that it is unambiguous.
+    /// The inverse of [`Escaped`]. That an inverse exists shows that escaping is unambiguous.
     fn unescape(text: &str) -> String {
         let mut plain = String::new();
         let mut chars = text.chars();
@@ -130,7 +130,7 @@ pub(crate) mod tests {
         assert_eq!(Printable("a\\n\nb").to_string(), r"a\n\nb");
     }
 
-    /// Text as it may come: proptest's own strings have no control characters.
+    /// Arbitrary text with many unsafe characters: proptest's own strings have no control characters.
     pub(crate) fn anything() -> impl Strategy<Value = String> {
         let nasty = prop::sample::select(
             &['\0', '\n', '\r', '\t', '\u{1b}', '\u{9b}', '\\', '"', ',', '\u{202e}', '\u{2028}'][..],
@@ -145,7 +145,7 @@ pub(crate) mod tests {
             let escaped = Escaped(&text).to_string();
             prop_assert!(!escaped.chars().any(is_unsafe));
             prop_assert_eq!(unescape(&escaped), text);
-            // The drains escape once more; that must not change it.
+            // The log's drains escape escaped text once more; that must not change it.
             prop_assert_eq!(Printable(&escaped).to_string(), escaped);
         }
     }

@@ -1,10 +1,10 @@
-//! Targets for fuzzing: what must hold whatever comes, each as one function of arbitrary bytes.
+//! Fuzz targets: invariants that must hold for any input, each as a function of arbitrary bytes.
 //!
-//! A target panics where something does not hold. `cargo test` runs each for a moment; `fuzz/` is a program that runs them
-//! for millions of inputs, and the same targets for libFuzzer. No interface to build on: this module is there only with the
-//! feature `fuzz` and in the crate's own tests.
+//! A target panics if its invariant does not hold. `cargo test` runs each target on a few inputs; the program in
+//! `fuzz/` runs them on millions of inputs, and offers them to libFuzzer. This module is no stable interface: it exists
+//! only with the feature `fuzz` and in the crate's own tests.
 //!
-//! A new target is a file here and a row in [`TARGETS`].
+//! To add a target, add a file here and a row in [`TARGETS`].
 
 use std::{cell::RefCell, mem::ManuallyDrop};
 
@@ -22,24 +22,24 @@ mod rtsp;
 mod session;
 mod websocket;
 
-/// Something that takes bytes from strangers.
+/// A fuzz target: code that parses bytes from untrusted peers.
 pub struct Target {
-    /// What it is called on the command line.
+    /// The target's name on the command line.
     pub name: &'static str,
-    /// Sets up what all inputs share, and gives the function that judges one.
+    /// Sets up the state that all inputs share, and returns the function that checks an input.
     pub start: fn() -> Run,
-    /// How many bytes at the start of an input choose what the rest is tried on.
+    /// Bytes at the start of an input that select what the rest is tested on.
     pub choices: usize,
-    /// Whether it asks for UTF-8 first of all, and most inputs should get past that.
+    /// Whether the target rejects input that is not UTF-8, so that most inputs should be UTF-8.
     pub is_text: bool,
-    /// Pieces of which inputs are made, beside arbitrary bytes.
+    /// Fragments that inputs are made of, beside arbitrary bytes.
     pub words: &'static [&'static [u8]],
 }
 
-/// Judges one input: panics where it shows a fault.
+/// Checks an input; panics if the invariant does not hold.
 pub type Run = Box<dyn FnMut(&[u8])>;
 
-/// All targets.
+/// All fuzz targets.
 pub const TARGETS: &[Target] = &[
     framing::TARGET,
     request::TARGET,
@@ -53,14 +53,14 @@ pub const TARGETS: &[Target] = &[
     websocket::TARGET,
 ];
 
-/// Runs one input of the target of this name, which is set up at the first call on a thread.
+/// Runs the named target on one input. The first call on a thread sets the target up.
 ///
 /// # Panics
-/// If the input shows a fault, or if there is no such target.
+/// If the input violates the target's invariant, or if no target has this name.
 pub fn run(name: &str, bytes: &[u8]) {
     type Started = RefCell<Vec<(&'static str, Run)>>;
     thread_local! {
-        // Never dropped: what a target holds may need this thread's other locals for its end, and they may be gone by then.
+        // Never dropped: dropping a target may need other thread-locals of this thread, which may already be destroyed.
         static STARTED: ManuallyDrop<Started> = const { ManuallyDrop::new(RefCell::new(Vec::new())) };
     }
     STARTED.with(|started| {
@@ -74,12 +74,12 @@ pub fn run(name: &str, bytes: &[u8]) {
     });
 }
 
-/// Whether a text could do something to the terminal of whoever is sent it as a message.
+/// Whether a message with this text cannot affect the terminal of its receiver.
 fn is_harmless(text: &str) -> bool {
     !text.chars().any(|c| c.is_control() && c != '\t') && hidden(text).next().is_none()
 }
 
-/// Takes the first bytes off an input, to choose by them what it is tried on; 0 where there are none.
+/// Splits the first `N` bytes off an input, to select by them what is tested; 0 for each missing byte.
 fn choice<const N: usize>(bytes: &[u8]) -> ([u8; N], &[u8]) {
     let taken = bytes.len().min(N);
     let mut choice = [0; N];
@@ -91,10 +91,10 @@ fn choice<const N: usize>(bytes: &[u8]) -> ([u8; N], &[u8]) {
 mod tests {
     use super::*;
 
-    /// Few, because this runs with every `cargo test`, without optimization.
+    /// Few, because every `cargo test` runs this, without optimization.
     const INPUTS: u64 = 1_000;
 
-    /// The seed is fixed: this test says the same each time. The program in `fuzz/` looks further.
+    /// The seed is fixed so that the test is deterministic. The program in `fuzz/` tries other seeds.
     #[test]
     fn each_target_holds_for_some_inputs() {
         for target in TARGETS {

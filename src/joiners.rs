@@ -1,10 +1,11 @@
-//! [`is_needed`]: which characters that nobody can see a text needs all the same.
+//! [`is_needed`]: which invisible characters a text needs for correct spelling or drawing.
 //!
-//! Such characters can make two texts look the same, hide what a text says, or do harm to a terminal. But Persian and several
-//! scripts of India are misspelt without joiners, and emoji fall apart. So each is judged by what stands around it:
+//! Invisible characters can make two texts look the same, hide what a text says, or harm a terminal. But Persian and
+//! several scripts of India are misspelt without joiners, and emoji sequences fall apart. So each character is judged
+//! by its neighbours:
 //!
-//! - zero width non-joiner and joiner: by the rules of RFC 5892, appendix A.1 and A.2 ([`is_join_control`]), and a joiner also
-//!   behind a letter that joins, which Persian abbreviations end with;
+//! - zero width non-joiner and joiner: by the rules of RFC 5892, appendix A.1 and A.2 ([`is_join_control`]); a joiner
+//!   is also needed behind a letter that joins, which Persian abbreviations end with;
 //! - joiner, variation selectors, tags: within an emoji sequence as UTS 51 describes them;
 //! - variation selectors of Han and Mongolian letters.
 
@@ -15,26 +16,26 @@ use icu_properties::{
 use unicode_normalization::char::canonical_combining_class;
 use unicode_script::{Script, UnicodeScript};
 
-/// Zero width non-joiner.
+/// The zero width non-joiner.
 pub(crate) const NON_JOINER: char = '\u{200c}';
-/// Zero width joiner.
+/// The zero width joiner.
 pub(crate) const JOINER: char = '\u{200d}';
 
-/// Has a character be drawn as an emoji.
+/// The variation selector that requests emoji style.
 const EMOJI_SELECTOR: char = '\u{fe0f}';
-/// Has a character be drawn as text.
+/// The variation selector that requests text style.
 const TEXT_SELECTOR: char = '\u{fe0e}';
-/// What flags of tags begin with (England, Scotland, Wales).
+/// The base character of tag flags (England, Scotland, Wales).
 const BLACK_FLAG: char = '\u{1f3f4}';
-/// What they end with.
+/// The tag that ends a tag flag.
 const LAST_TAG: char = '\u{e007f}';
-/// The fewest and the most tags before the last: a country and up to three letters or digits.
+/// Allowed number of tags before [`LAST_TAG`]: a country and up to three letters or digits.
 const TAGS: std::ops::RangeInclusive<usize> = 3..=6;
 
-/// The canonical combining class of a virama, which makes one letter of two (Unicode Standard, section 4.3).
+/// The canonical combining class of a virama, which joins two letters into one (Unicode Standard, section 4.3).
 const VIRAMA: u8 = 9;
 
-/// Whether the text needs this character between what stands before and after it. Only for characters that nobody can see.
+/// Whether the text needs the invisible character `c` between `before` and `after`.
 #[must_use]
 pub(crate) fn is_needed(before: &str, c: char, after: &str) -> bool {
     match c {
@@ -55,7 +56,7 @@ pub(crate) fn is_needed(before: &str, c: char, after: &str) -> bool {
     }
 }
 
-/// Whether a joiner or non-joiner stands where RFC 5892, appendix A, allows one.
+/// Whether a joiner or non-joiner stands where RFC 5892, appendix A, allows it.
 #[must_use]
 pub(crate) fn is_join_control(before: &str, c: char, after: &str) -> bool {
     if before.chars().next_back().is_some_and(|c| canonical_combining_class(c) == VIRAMA) {
@@ -64,14 +65,14 @@ pub(crate) fn is_join_control(before: &str, c: char, after: &str) -> bool {
     c == NON_JOINER && joins_next(before.chars().rev()) && joins_previous(after.chars())
 }
 
-/// The text without joiners and non-joiners.
+/// Removes joiners and non-joiners from a text.
 #[must_use]
 pub(crate) fn without_join_controls(text: &str) -> String {
     text.replace([NON_JOINER, JOINER], "")
 }
 
-/// Whether a character that can be seen is drawn in one with what stands before it: an emoji behind a joiner, a tint, the
-/// other half of a flag. `before`: no more than what is drawn in that one place.
+/// Whether a visible character is drawn together with the text before it: an emoji behind a joiner, a skin tone, the
+/// second half of a flag. `before` holds only what is drawn in that one place.
 #[must_use]
 pub(crate) fn continues(before: &str, c: char) -> bool {
     if is_half_flag(c) {
@@ -87,12 +88,12 @@ fn is_pictograph(c: char) -> bool {
     !c.is_ascii() && CodePointSetData::new::<ExtendedPictographic>().contains(c)
 }
 
-/// Whether a character tints the emoji before it.
+/// Whether a character sets the skin tone of the emoji before it.
 fn is_skin_tone(c: char) -> bool {
     matches!(c, '\u{1f3fb}'..='\u{1f3ff}')
 }
 
-/// Whether a character is half of a flag.
+/// Whether a character is half of a flag (a regional indicator).
 fn is_half_flag(c: char) -> bool {
     matches!(c, '\u{1f1e6}'..='\u{1f1ff}')
 }
@@ -101,29 +102,29 @@ fn joining_type(c: char) -> JoiningType {
     CodePointMapData::<JoiningType>::new().get(c)
 }
 
-/// `(L|D)(T)*`, read backwards: a letter that joins what follows, below marks.
+/// Matches `(L|D)(T)*`, read backwards: a letter that joins the next letter, below marks.
 fn joins_next(backwards: impl Iterator<Item = char>) -> bool {
     let letter = backwards.map(joining_type).find(|kind| *kind != JoiningType::Transparent);
     matches!(letter, Some(JoiningType::LeftJoining | JoiningType::DualJoining))
 }
 
-/// `(T)*(R|D)`.
+/// Matches `(T)*(R|D)`: a letter that joins the previous letter.
 fn joins_previous(chars: impl Iterator<Item = char>) -> bool {
     let letter = chars.map(joining_type).find(|kind| *kind != JoiningType::Transparent);
     matches!(letter, Some(JoiningType::RightJoining | JoiningType::DualJoining))
 }
 
-/// Whether a text ends with an emoji: with its selector, its tint or its tags.
+/// Whether a text ends with an emoji, including its selector, skin tone or tags.
 fn is_emoji_end(text: &str) -> bool {
     let is_behind =
         |c: &char| *c == EMOJI_SELECTOR || is_skin_tone(*c) || matches!(c, '\u{e0020}'..='\u{e007f}');
     text.chars().rev().find(|c| !is_behind(c)).is_some_and(is_pictograph)
 }
 
-/// Whether a tag is one of a whole flag.
+/// Whether a tag belongs to a complete tag flag.
 fn is_flag(before: &str, c: char, after: &str) -> bool {
     let is_tag = |c: &char| matches!(c, '\u{e0030}'..='\u{e0039}' | '\u{e0061}'..='\u{e007a}');
-    // No further than decides it, however many there are.
+    // Looking at one tag more than the maximum decides it, however long the run is.
     let enough = TAGS.end() + 1;
     let earlier = before.chars().rev().take_while(is_tag).take(enough).count();
     let base = before.chars().rev().nth(earlier);
@@ -146,7 +147,7 @@ fn has_script(before: &str, script: Script) -> bool {
 mod tests {
     use super::*;
 
-    /// The characters of a text that are judged, and whether they are needed.
+    /// The invisible characters of a text, each with whether it is needed.
     fn judged(text: &str) -> Vec<(char, bool)> {
         let is_judged = |c: char| {
             matches!(

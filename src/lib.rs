@@ -1,24 +1,24 @@
 //! Arauto: a TR2.23 message server.
 //!
-//! People, scripts and devices connect by TCP, take a unique name, and send each other messages, one line each;
-//! netcat is a full client. The program `arauto` is a thin shell over this library.
+//! People, scripts and devices connect by TCP, take a unique name, and send each other messages, one line each. netcat
+//! is a full client. The program `arauto` is a thin shell over this library.
 //!
-//! - [`protocol`]: what a message is and what it asks for. Pure; knows none of the others.
-//! - [`server`]: the actors that serve it. Knows `protocol`, `config` and the log.
-//! - [`media`]: audio streams: formats, descriptions, addresses. Pure; knows none of the others.
-//! - [`client`]: the other end: full screen, dialogue, scripts. Knows `protocol`, and nothing of the server.
-//! - [`accounts`]: names that are only given for a password. Knows `protocol` only.
-//! - [`config`]: what is in force, from defaults, file, environment and flags.
-//! - [`layers`]: settings in layers, as a table tells them; used by `config` and `client`.
-//! - [`cli`]: the command line, and what comes from it: help, man page, completions.
-//! - [`logging`]: the log that the server writes to.
-//! - [`source`]: files that an operator writes, and complaints that point into them.
-//! - [`self_signed`]: a certificate to try TLS with.
-//! - [`pem`]: certificates and keys in files that people name.
-//! - [`terminal`]: a line from a terminal that shows nothing of it.
-//! - [`escape`]: text from people, made fit for a log and a terminal.
+//! - [`protocol`]: what a message is and what it asks for. Does no IO and depends on no other module here.
+//! - [`server`]: the actors that serve the protocol. Depends on `protocol`, `config` and the log.
+//! - [`media`]: audio streams: formats, descriptions, addresses. Does no IO and depends on no other module here.
+//! - [`client`]: the clients: full screen, dialogue, scripts. Depends on `protocol`, and not on the server.
+//! - [`accounts`]: names that are protected by a password. Depends on `protocol`.
+//! - [`config`]: the server's configuration, from defaults, file, environment and flags.
+//! - [`layers`]: reads settings from those layers by a table of settings; used by `config` and `client`.
+//! - [`cli`]: the command line, and the help, man page and completions made from it.
+//! - [`logging`]: the log that the server writes.
+//! - [`source`]: files that an operator writes, and error messages that point into them.
+//! - [`self_signed`]: makes a self-signed certificate for trying TLS.
+//! - [`pem`]: reads certificates and keys from PEM files.
+//! - [`terminal`]: reads a line from a terminal without echo.
+//! - [`escape`]: escapes untrusted text for logs and terminals.
 //!
-//! A message's way:
+//! The path of a message:
 //!
 //! ```text
 //! bytes -> inbox -> protocol::framing -> session -> protocol::request -> registry -> batch -> courier -> outbox -> bytes

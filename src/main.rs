@@ -1,4 +1,4 @@
-//! The `arauto` program: reads the command line, does what it says, answers with an exit status.
+//! The `arauto` program: parses the command line, runs the command, and turns its result into an exit status.
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -12,23 +12,24 @@ use arauto::{client, escape::Escaped, logging, self_signed, server};
 use clap::Parser;
 use tikv_jemallocator::Jemalloc;
 
-/// The system's own keeps what a crowd of sessions has left: five times the memory of the start, measured with 10,000.
+/// The system's allocator does not return the memory of a burst of sessions: after 10,000 sessions, the process was
+/// measured at five times its memory at start.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
-/// As clap has it for a command line that cannot be meant.
+/// Exit status for an unusable command line or configuration; clap uses the same.
 const USAGE: u8 = 2;
 
-/// Faults of a configuration that are printed; a file can have thousands.
+/// Most faults of a configuration that are printed; a file can have thousands.
 const MOST_FAULTS: usize = 50;
 
 fn main() -> ExitCode {
     run(Cli::parse().command).unwrap_or_else(|error| {
-        // Whoever reads us has seen enough: no failure of ours.
+        // The reader of our output closed it, as `head` does. That is no failure.
         if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe) {
             return ExitCode::SUCCESS;
         }
-        // Not eprintln, which panics where nobody reads.
+        // Not `eprintln!`: it panics if stderr is closed.
         let _ = writeln!(io::stderr(), "arauto: {error:#}");
         let is_refusal =
             error.is::<ConfigError>() || error.downcast_ref().is_some_and(ServeError::is_refusal);
@@ -66,7 +67,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Judges a configuration and all files that it names, and prints all that is wrong.
+/// Checks a configuration and all files that it names, and prints every fault, up to [`MOST_FAULTS`].
 fn check(file: &Path, is_clients: bool) -> anyhow::Result<ExitCode> {
     let (of_settings, of_files): (Vec<ConfigError>, Vec<anyhow::Error>) = if is_clients {
         let (settings, faults) = client::settings::check(file);
@@ -80,7 +81,7 @@ fn check(file: &Path, is_clients: bool) -> anyhow::Result<ExitCode> {
         print(format!("{}: ok\n", Escaped(file.display())))?;
         return Ok(ExitCode::SUCCESS);
     }
-    // The status says it also where nobody reads why.
+    // Write errors are ignored: the exit status reports the faults, too.
     let mut stderr = io::stderr().lock();
     for fault in faults.iter().take(MOST_FAULTS) {
         let _ = writeln!(stderr, "arauto: {fault:#}");
@@ -92,7 +93,7 @@ fn check(file: &Path, is_clients: bool) -> anyhow::Result<ExitCode> {
 }
 
 fn serve(command_line: CommandLine) -> anyhow::Result<ExitCode> {
-    // Before the log has a thread: it changes the environment.
+    // Must precede `logging::init`, which starts a thread: this call changes the environment.
     let passed = server::systemd::passed_listeners()?;
     let file = config::file(&command_line, std::env::vars_os());
     let load = move || Ok(config::load(&command_line, std::env::vars_os())?.config);

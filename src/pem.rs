@@ -1,4 +1,4 @@
-//! [`PemFile`]: certificates and keys in files that people name.
+//! [`PemFile`]: reads certificates and keys from PEM files that settings name.
 
 use std::{
     fs,
@@ -18,44 +18,44 @@ use zeroize::Zeroizing;
 
 use crate::escape::Escaped;
 
-/// Far above any chain of certificates; stops a mistaken path from filling the memory.
+/// Largest PEM file that is read: far above any certificate chain, so that a mistaken path does not fill the memory.
 const MOST_BYTES: u64 = 1024 * 1024;
 
-/// Why a file cannot be used. Its words never carry raw control characters.
+/// Why a PEM file cannot be used. The error text contains no raw control characters.
 #[derive(Debug, thiserror::Error)]
 pub enum PemError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("{setting}: cannot read {path}: {error}")]
     Unreadable {
         /// The setting that names the file.
         setting: &'static str,
-        /// The file, fit for printing.
+        /// The file's path, escaped for printing.
         path: String,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// It can be read, but not meant.
+    /// The file is too large to be a PEM file.
     #[error("{setting}: {path} has more than {MOST_BYTES} bytes: not a PEM file")]
     TooLarge {
         /// The setting that names the file.
         setting: &'static str,
-        /// The file, fit for printing.
+        /// The file's path, escaped for printing.
         path: String,
     },
-    /// It holds something else.
+    /// The file holds something other than what the setting needs.
     #[error("{setting}: {path} {what}")]
     Unusable {
         /// The setting that names the file.
         setting: &'static str,
-        /// The file, fit for printing.
+        /// The file's path, escaped for printing.
         path: String,
-        /// What is wrong with it.
+        /// The fault, in words that follow the path.
         what: String,
     },
 }
 
-/// Describes a certificate's fault that only its maker can mend, in words that complete "it". The caller describes faults that
-/// depend on where the certificate is used, such as its name or its time.
+/// Describes a fault of a certificate that only its issuer can fix, in words that complete "it". The caller describes
+/// faults that depend on where the certificate is used, such as its name or its validity period.
 #[must_use]
 pub fn fault(why: &CertificateError) -> &'static str {
     match why {
@@ -73,7 +73,7 @@ pub fn fault(why: &CertificateError) -> &'static str {
     }
 }
 
-/// Words for an error of the library under rustls.
+/// Describes an error of webpki, the library under rustls.
 fn webpki_fault(OtherError(why): &OtherError) -> &'static str {
     use webpki::Error;
     match why.downcast_ref::<Error>() {
@@ -117,22 +117,22 @@ impl<'a> PemFile<'a> {
         Self { setting, path }
     }
 
-    /// Its path, fit for printing.
+    /// The file's path, escaped for printing.
     #[must_use]
     pub fn shown(&self) -> String {
         Escaped(self.path.display()).to_string()
     }
 
-    /// It holds something else than it should.
+    /// An error that the file holds something other than it should; `what` follows the path.
     #[must_use]
     pub fn unusable(&self, what: String) -> PemError {
         PemError::Unusable { setting: self.setting, path: self.shown(), what }
     }
 
-    /// All certificates, at least one.
+    /// All certificates of the file, at least one.
     ///
     /// # Errors
-    /// If it cannot be read, is no PEM file, or holds none.
+    /// If the file cannot be read, is no PEM file, or holds no certificate.
     pub fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, PemError> {
         let found: Vec<_> = CertificateDer::pem_slice_iter(&self.read()?)
             .collect::<Result<_, _>>()
@@ -143,10 +143,10 @@ impl<'a> PemFile<'a> {
         Ok(found)
     }
 
-    /// The first private key.
+    /// The first private key of the file.
     ///
     /// # Errors
-    /// If it cannot be read, is no PEM file, or holds none without a passphrase.
+    /// If the file cannot be read, is no PEM file, or holds no private key without a passphrase.
     pub fn key(&self) -> Result<PrivateKeyDer<'static>, PemError> {
         PrivateKeyDer::from_pem_slice(&self.read()?).map_err(|error| match error {
             pem::Error::NoItemsFound => self.unusable("holds no private key without a passphrase".to_owned()),
@@ -154,14 +154,15 @@ impl<'a> PemFile<'a> {
         })
     }
 
-    /// Whether everybody on this machine can read it.
+    /// Whether the file's mode gives any access to users other than its owner and group; `false` if the mode cannot be
+    /// read.
     #[must_use]
     pub fn is_readable_by_all(&self) -> bool {
         let mode = fs::metadata(self.path).map_or(0, |found| found.permissions().mode());
         mode & 0o007 != 0
     }
 
-    /// Overwritten when dropped: it may be a key.
+    /// Reads the whole file. The bytes are overwritten when they are dropped, because they may hold a key.
     fn read(&self) -> Result<Zeroizing<Vec<u8>>, PemError> {
         let mut bytes = Zeroizing::new(Vec::new());
         fs::File::open(self.path)

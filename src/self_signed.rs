@@ -1,4 +1,4 @@
-//! A certificate that signs itself, and its key: to try TLS with, or for a few people who know each other.
+//! Makes a self-signed certificate and its key: for trying TLS, or for a few people who know each other.
 
 use std::{
     fs::{self, OpenOptions},
@@ -19,42 +19,42 @@ use crate::{
     escape::{Escaped, Printable},
 };
 
-/// The hosts that a certificate is for if none is named.
+/// The hosts of a certificate if none are given.
 const HERE: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// How long before it is made a certificate is good already: clocks differ.
+/// A certificate is valid from this long before it is made, because clocks differ.
 const BEFORE: Duration = Duration::from_hours(1);
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// The ports that are proposed: for messages, the page and audio.
+/// The ports that the advice proposes: for messages, the page and audio.
 const PORT: u16 = 1235;
 const PAGE_PORT: u16 = 1443;
 const AUDIO_PORT: u16 = 1555;
 
-/// Why there is no certificate.
+/// Why no certificate was made.
 #[derive(Debug, thiserror::Error)]
 pub enum SelfSignError {
-    /// A file is there already. It is not touched: somebody may be using it.
+    /// The file exists. It is left as it is, because it may be in use.
     #[error("{0} exists, and is not overwritten; remove it, or choose another folder with --out-dir")]
     Exists(String),
-    /// A file cannot be written.
+    /// The file cannot be written.
     #[error("cannot write {path}: {error}")]
     Unwritable {
-        /// The file, fit for printing.
+        /// The file's path, escaped for printing.
         path: String,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// A certificate cannot be for this host.
+    /// The text is no valid host.
     #[error("\"{}\" is no host name or address: ASCII letters, digits, dots and hyphens (xn--… for others)", Escaped(.0))]
     Host(String),
-    /// The certificate cannot be made.
+    /// Making the key or the certificate failed.
     #[error("cannot make a certificate: {0}")]
     Making(#[from] rcgen::Error),
 }
 
-/// What was made.
+/// A certificate and key that were written.
 #[derive(Debug)]
 pub struct SelfSigned {
     certificate: PathBuf,
@@ -63,11 +63,11 @@ pub struct SelfSigned {
     until: SystemTime,
 }
 
-/// Makes `cert.pem` and `key.pem` in a folder, for these hosts (this machine, if there are none), good for so many days.
-/// The key can be read by its owner alone.
+/// Makes `cert.pem` and `key.pem` in `folder`, for `hosts` (this machine, if there are none), valid for `days` days.
+/// Only the key's owner can read it.
 ///
 /// # Errors
-/// If one of the files exists, or cannot be written, or if a host cannot be one. Then nothing was written.
+/// If one of the files exists or cannot be written, or if a host is not valid. No file is left behind then.
 pub fn make(hosts: &[String], days: u16, folder: &Path) -> Result<SelfSigned, SelfSignError> {
     let mut hosts = hosts.to_vec();
     if hosts.is_empty() {
@@ -84,7 +84,7 @@ pub fn make(hosts: &[String], days: u16, folder: &Path) -> Result<SelfSigned, Se
     let signed = params(&hosts, until)?.self_signed(&pair)?;
     create(&key, 0o600, &pair.serialize_pem())?;
     if let Err(error) = create(&certificate, 0o644, &signed.pem()) {
-        // Half a pair is of no use. If it cannot be removed, the error that is told is still the first one.
+        // A key without its certificate is useless. The first error is reported even if removing the key fails.
         let _ = fs::remove_file(&key);
         return Err(error);
     }
@@ -103,7 +103,7 @@ fn params(hosts: &[String], until: SystemTime) -> Result<CertificateParams, rcge
     Ok(params)
 }
 
-/// In whole seconds, as certificates have it.
+/// Time since 1970 in whole seconds, the resolution of times in certificates.
 fn since_1970(time: SystemTime) -> Duration {
     Duration::from_secs(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs())
 }
@@ -123,14 +123,14 @@ fn create(path: &Path, mode: u32, content: &str) -> Result<(), SelfSignError> {
             _ => SelfSignError::Unwritable { path: shown(), error },
         })?;
     file.write_all(content.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| {
-        // A torn file is of no use.
+        // A partly written file is useless.
         let _ = fs::remove_file(path);
         SelfSignError::Unwritable { path: shown(), error }
     })
 }
 
 impl SelfSigned {
-    /// What was made, what to put into the configuration, and how to connect.
+    /// Text that says what was made, what to put into the configuration, and how to connect.
     #[must_use]
     pub fn advice(&self) -> String {
         let Self { certificate, key, hosts, until } = self;
@@ -182,26 +182,28 @@ certificate that it does not know; import cert.pem as an authority, or compare i
         )
     }
 
-    /// Whether no other machine can connect by one of the hosts.
+    /// Whether all hosts are this machine's own, so that no other machine can connect by them.
     fn is_for_this_machine(&self) -> bool {
         self.hosts.iter().all(|host| {
             host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
         })
     }
 
-    /// The addresses to listen on so that the hosts are reached, as TOML.
+    /// The addresses to listen on so that clients reach the hosts, as a TOML list without brackets.
     fn listen(&self, port: u16) -> String {
         if self.is_for_this_machine() {
             return format!("\"127.0.0.1:{port}\"");
         }
-        // A name mostly leads to an IPv4 address, and a machine without IPv6 could not listen for it.
+        // A host name mostly resolves to an IPv4 address, and a machine without IPv6 could not listen on an IPv6
+        // address.
         let is_v6 = |host: &String| host.parse::<IpAddr>().is_ok_and(|address| address.is_ipv6());
         let (v4, v6) = (!self.hosts.iter().all(is_v6), self.hosts.iter().any(is_v6));
         let listen = [v4.then(|| format!("\"0.0.0.0:{port}\"")), v6.then(|| format!("\"[::]:{port}\""))];
         listen.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
-    /// The names by which browsers may know the page, as TOML; the others are known anyway.
+    /// The host names for the setting `web.hosts`, as a TOML list without brackets. Addresses and `localhost` are left
+    /// out because the server accepts them anyway, and names with `*` because the setting takes none.
     fn named_hosts(&self) -> String {
         let is_name = |host: &&String| *host != "localhost" && host.parse::<IpAddr>().is_err();
         let plain = self.hosts.iter().filter(is_name).filter(|host| !host.contains('*'));
@@ -209,12 +211,12 @@ certificate that it does not know; import cert.pem as an authority, or compare i
     }
 }
 
-/// A host as it stands before a port.
+/// A host as it is written before a port: an IPv6 address in brackets.
 fn in_authority(host: &str) -> String {
     if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
-/// A path as a shell reads it.
+/// A path quoted for a shell, where it needs quotes.
 fn in_shell(path: &Path) -> String {
     let path = path.to_string_lossy();
     if path.chars().all(|c| c.is_alphanumeric() || "/._-+".contains(c)) {

@@ -1,4 +1,4 @@
-//! What a terminal can do; and reading a line from one that shows nothing of it.
+//! Detects what a terminal can do, and reads a line from it without echo.
 
 use std::{
     ffi::OsStr,
@@ -14,12 +14,12 @@ const BACKSPACE: u8 = 8;
 const CTRL_U: u8 = 21;
 const DEL: u8 = 127;
 
-/// Kinds of terminal that take no escape sequences: the names that terminfo gives to one that can do nothing and to one of
-/// which nothing is known.
+/// Values of `TERM` for terminals that take no escape sequences: terminfo's names for a terminal without capabilities
+/// and for an unknown one.
 const WITHOUT_ESCAPES: [&str; 2] = ["dumb", "unknown"];
 
-/// Whether the terminal takes escape sequences: cursor movements, colours. It does not where `TERM` is unset or empty, as for
-/// programs that a service manager or an editor runs on a pseudo-terminal, or names a kind that cannot.
+/// Whether the terminal takes escape sequences, such as cursor movements and colours. False if `TERM` names a kind that
+/// takes none, or is unset or empty, as for programs that a service manager or an editor runs on a pseudo-terminal.
 #[must_use]
 pub fn takes_escapes() -> bool {
     is_capable(std::env::var_os("TERM").as_deref())
@@ -29,7 +29,7 @@ fn is_capable(term: Option<&OsStr>) -> bool {
     term.is_some_and(|term| !term.is_empty() && WITHOUT_ESCAPES.iter().all(|kind| term != *kind))
 }
 
-/// A terminal that shows nothing of what is typed, until this is dropped.
+/// Keeps the terminal's echo off until it is dropped.
 struct Hidden {
     before: Termios,
 }
@@ -38,7 +38,7 @@ impl Hidden {
     fn begin() -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
         let mut hidden = before.clone();
-        // Key by key, Ctrl-C among them: a signal would end the program with the echo still off.
+        // Read key by key, with Ctrl-C as a key: a signal would end the program with the echo still off.
         hidden
             .local_modes
             .remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN);
@@ -51,16 +51,16 @@ impl Hidden {
 
 impl Drop for Hidden {
     fn drop(&mut self) {
-        // A terminal that is gone needs no echo.
+        // Errors are ignored: a terminal that is gone needs no echo.
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
     }
 }
 
-/// Asks with `prompt` and reads a line from the terminal that is standard input; what is beyond `most` bytes is dropped.
-/// `None`: whoever types gave up. Waits, as long as it takes.
+/// Writes `prompt` to `out` and reads a line without echo from standard input, which must be a terminal. Bytes beyond
+/// `most` are dropped. Waits without a time limit. `None`: the user gave up by Ctrl-C, or by Ctrl-D on an empty line.
 ///
 /// # Errors
-/// If the terminal fails or is gone.
+/// If the terminal's mode cannot be changed, or if reading or writing fails.
 pub fn read_hidden(
     out: &mut impl Write,
     prompt: &str,
@@ -69,7 +69,7 @@ pub fn read_hidden(
     let hidden = Hidden::begin()?;
     out.write_all(prompt.as_bytes())?;
     out.flush()?;
-    // Unbuffered: what a buffer had read ahead would stay in it.
+    // Unbuffered: bytes that a buffer had read ahead would be lost.
     let typed = line(most, || {
         let mut key = [0];
         match rustix::io::read(io::stdin(), &mut key) {
@@ -83,12 +83,12 @@ pub fn read_hidden(
     typed
 }
 
-/// Puts keys together until Enter; the usual keys take back what was typed.
+/// Collects keys until Enter or the end of input. Backspace, DEL and Ctrl-U edit the line.
 fn line(
     most: usize,
     mut key: impl FnMut() -> io::Result<Option<u8>>,
 ) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    // Room for all of it, so that no copy is left behind by growing.
+    // Allocated at full size, because growing would leave copies of a password in memory.
     let mut line = Zeroizing::new(Vec::with_capacity(most));
     loop {
         match key()? {
