@@ -1,4 +1,4 @@
-//! [`InForce`]: the one configuration that all parts of a running server read, and how another takes its place.
+//! [`InForce`]: the configuration that all parts of a running server share, and its replacement on reload.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -9,44 +9,44 @@ use super::settings::{Applies, RELOADS};
 use super::types::Config;
 use crate::layers::Settings;
 
-/// The configuration in force; clones share it. Reading takes no lock.
+/// Handle to the configuration in force; clones share it. Reading takes no lock.
 #[derive(Clone, Debug)]
 pub struct InForce(Arc<ArcSwap<Config>>);
 
-/// A setting that another configuration has otherwise.
+/// A setting whose value differs in another configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Its full name, `section.key`.
+    /// The setting's full name, `section.key`.
     pub setting: String,
-    /// What was in force, as TOML.
+    /// The value in force, as TOML.
     pub from: String,
-    /// What is asked for, as TOML.
+    /// The requested value, as TOML.
     pub to: String,
-    /// From when on.
+    /// When the change takes effect.
     pub applies: Applies,
 }
 
 impl InForce {
-    /// From the start on, this is in force.
+    /// A handle with this initial configuration.
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self(Arc::new(ArcSwap::from_pointee(config)))
     }
 
-    /// What is in force now. Not to be kept: see [`Self::view`].
+    /// The configuration in force now, for brief use; see [`Self::view`] for one to keep.
     #[must_use]
     pub fn get(&self) -> Guard<Arc<Config>> {
         self.0.load()
     }
 
-    /// What is in force, to be held and read often.
+    /// A snapshot of the configuration in force, for code that holds it and reads it often.
     #[must_use]
     pub fn view(&self) -> View {
         View { in_force: self.clone(), held: self.0.load_full() }
     }
 
-    /// What would be in force if `wanted` took over, and what would be different: settings that only a restart changes
-    /// stay as they are.
+    /// The configuration that would be in force if `wanted` replaced it, and the settings that differ in `wanted`.
+    /// Settings that need a restart keep their present values, but are listed all the same.
     #[must_use]
     pub fn after(&self, mut wanted: Config) -> (Config, Vec<Change>) {
         let now = self.get();
@@ -63,13 +63,13 @@ impl InForce {
         (wanted, changes)
     }
 
-    /// From here on, this is in force.
+    /// Puts `config` in force.
     pub fn replace(&self, config: Config) {
         self.0.store(Arc::new(config));
     }
 }
 
-/// The configuration as it was when it was last looked up.
+/// A snapshot of the configuration, as of its last refresh.
 #[derive(Debug)]
 pub struct View {
     in_force: InForce,
@@ -77,7 +77,7 @@ pub struct View {
 }
 
 impl View {
-    /// Looks up what is in force.
+    /// Updates the snapshot to the configuration in force.
     pub fn refresh(&mut self) {
         let now = self.in_force.get();
         if !Arc::ptr_eq(&now, &self.held) {

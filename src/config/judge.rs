@@ -1,9 +1,9 @@
-//! Which values do not fit together, though each is allowed by itself.
+//! Rejects combinations of values that are each valid but do not fit together.
 
 use super::types::Config;
 use crate::layers::{ConfigError, Layers, Settings};
 
-/// All that do not fit.
+/// All combinations that do not fit together.
 pub(super) fn judge(layers: &Layers<Config>) -> Vec<ConfigError> {
     [outbox_holds_two_messages, somewhere_is_listened, tls_has_a_certificate, required_accounts_have_a_file]
         .into_iter()
@@ -11,7 +11,7 @@ pub(super) fn judge(layers: &Layers<Config>) -> Vec<ConfigError> {
         .collect()
 }
 
-/// With room for less than two messages, a session that is sent one while it takes another would be ended.
+/// With room for fewer than two messages, a session that is sent a message while it takes another would be ended.
 fn outbox_holds_two_messages(layers: &Layers<Config>) -> Result<(), ConfigError> {
     let limits = &layers.config.limits;
     if limits.outbox_bytes >= 2 * limits.message_bytes {
@@ -19,7 +19,7 @@ fn outbox_holds_two_messages(layers: &Layers<Config>) -> Result<(), ConfigError>
     }
     let place = |key| Config::find("limits", key).unwrap_or_default();
     let (message, outbox) = (place("message_bytes"), place("outbox_bytes"));
-    // Whoever spoke last made the pair impossible.
+    // The setting from the higher layer, or the later one, is reported: it made the pair impossible.
     if layers.origins[message] > layers.origins[outbox] {
         let most = limits.outbox_bytes / 2;
         Err(layers.refusal(message, format!("at most half of limits.outbox_bytes: {most} or less")))
@@ -29,7 +29,7 @@ fn outbox_holds_two_messages(layers: &Layers<Config>) -> Result<(), ConfigError>
     }
 }
 
-/// Nobody could come.
+/// Without a listening address for messages or the page, no client could connect.
 fn somewhere_is_listened(layers: &Layers<Config>) -> Result<(), ConfigError> {
     let Config { server, tls, web, .. } = &layers.config;
     if [&server.listen, &tls.listen, &web.listen, &web.tls_listen].iter().any(|listen| !listen.is_empty()) {
@@ -42,7 +42,7 @@ fn somewhere_is_listened(layers: &Layers<Config>) -> Result<(), ConfigError> {
     ))
 }
 
-/// Without a certificate and its key, nobody could be answered there.
+/// Without a certificate and its key, no TLS connection could be answered.
 fn tls_has_a_certificate(layers: &Layers<Config>) -> Result<(), ConfigError> {
     let Config { tls, web, .. } = &layers.config;
     let missing = [("certificate", &tls.certificate), ("key", &tls.key)]
@@ -60,7 +60,7 @@ fn tls_has_a_certificate(layers: &Layers<Config>) -> Result<(), ConfigError> {
     }
 }
 
-/// Else nobody could enter.
+/// Without an accounts file, required accounts would keep every client out.
 fn required_accounts_have_a_file(layers: &Layers<Config>) -> Result<(), ConfigError> {
     let accounts = &layers.config.accounts;
     if !accounts.required || !accounts.file.as_os_str().is_empty() {

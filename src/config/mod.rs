@@ -1,9 +1,9 @@
-//! What the operator can set: flags over environment over file over defaults.
+//! The server's settings: flags override environment, environment overrides file, file overrides defaults.
 //!
-//! `types` is what the rest of the program sees. `settings` is the table that everything here follows; to add a
-//! setting, give it a field and a default in `types`, a row in the table, and a line in `config/arauto.toml`. `judge` is
-//! about values that do not fit together. `in_force` is what a running server reads; the table says from when a change
-//! counts. How the layers are laid is in [`crate::layers`].
+//! `types` is what the rest of the program sees. `settings` is the table that drives everything here; to add a setting,
+//! give it a field and a default in `types`, a row in the table, and a line in `config/arauto.toml`. `judge` rejects
+//! values that do not fit together. `in_force` is what a running server reads; the table says when a change takes
+//! effect. [`crate::layers`] applies the layers.
 
 use std::{
     ffi::OsString,
@@ -25,14 +25,14 @@ pub use types::{
     Media, Monitoring, Server, Tls, Web,
 };
 
-/// A configuration and where each of its values came from.
+/// A configuration with the origin of each value.
 pub type Loaded = layers::Loaded<Config>;
 
-/// Lays flags over environment over file over defaults. The file is the one that the flags or `ARAUTO_CONFIG` name, if
-/// any.
+/// Loads the configuration: flags override environment, environment overrides file, file overrides defaults. The file
+/// is read if the flags or `ARAUTO_CONFIG` name one.
 ///
 /// # Errors
-/// The first thing wrong, with what is allowed instead.
+/// The first fault, with the values that are allowed instead.
 pub fn load(
     command_line: &CommandLine,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -40,7 +40,7 @@ pub fn load(
     layers::load(command_line, environment, &DefaultFile::None)
 }
 
-/// The file that [`load`] reads, if there is one.
+/// The path of the file that [`load`] reads, if there is one.
 pub fn file(
     command_line: &CommandLine,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -48,17 +48,17 @@ pub fn file(
     layers::named_file::<Config>(command_line, environment)
 }
 
-/// Judges a file alone: no environment, no flags. Gives what it says as far as that is allowed, and all that is not. The files
-/// that it names are not opened.
+/// Checks a file alone, without environment and flags. Returns a configuration with its valid values, and all faults.
+/// Files that it names are not opened.
 #[must_use]
 pub fn check(path: &Path) -> (Config, Vec<ConfigError>) {
     layers::check(path)
 }
 
-/// Reads a file's content over the defaults, and nothing else.
+/// Reads a file's content over the defaults, without environment and flags.
 ///
 /// # Errors
-/// As [`check`].
+/// The first fault, as in [`load`].
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) fn read_text(name: &str, bytes: Vec<u8>) -> Result<Loaded, ConfigError> {
     layers::read_text(name, bytes)

@@ -15,22 +15,22 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 const GIB: usize = 1024 * MIB;
 
-/// What is kept of a setting to change it while the server runs.
+/// Information about a setting that a reload needs.
 pub(super) struct Reload {
     /// Copies the value from one configuration to another.
     pub(super) copy: fn(&Config, &mut Config),
-    /// From when on a change counts.
+    /// When a change takes effect.
     pub(super) applies: Applies,
 }
 
-/// From when on a changed setting counts.
+/// When a changed setting takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applies {
-    /// For everyone.
+    /// At once, for all sessions.
     AtOnce,
-    /// For those who connect from then on.
+    /// For connections accepted after the change.
     NewSessions,
-    /// When the server is started again; until then, what was in force stays.
+    /// After a restart; until then, the old value stays in force.
     Restart,
 }
 
@@ -44,9 +44,9 @@ impl fmt::Display for Applies {
     }
 }
 
-/// `section.field: form;`, or `section.field as "key": form;` where the key differs from the field. `=> AtOnce` or
-/// `=> NewSessions` behind the form: a change needs no restart. To be said only where the setting is read through
-/// `InForce` whenever it is needed, or whenever a session begins.
+/// Rows of the table: `section.field: form;`, or `section.field as "key": form;` where the key differs from the field.
+/// `=> AtOnce` or `=> NewSessions` behind the form means that a change needs no restart. Use it only if the setting is
+/// read through `InForce` whenever it is needed, or whenever a session begins.
 macro_rules! settings {
     ($($section:ident.$field:ident $(as $key:literal)?: $form:expr $(=> $applies:ident)?;)*) => {
         /// Every setting, grouped by section.
@@ -54,7 +54,7 @@ macro_rules! settings {
             $(setting!(stringify!($section), settings!(@key $field $($key)?), $form, $section.$field)),*
         ];
 
-        /// How each can change, in the same order.
+        /// Reload information for each setting, in the order of `SETTINGS`.
         pub(super) const RELOADS: &[Reload] = &[$(Reload {
             copy: |from, to| to.$section.$field.clone_from(&from.$section.$field),
             applies: settings!(@applies $($applies)?),
@@ -140,22 +140,22 @@ impl Settings for Config {
     }
 }
 
-/// A setting, in words.
+/// Description of a setting for documentation.
 #[derive(Clone, Debug)]
 pub struct Description {
-    /// Its full name, `section.key`.
+    /// The setting's full name, `section.key`.
     pub path: String,
     /// The environment variable that sets it.
     pub variable: String,
-    /// What is allowed, in words that complete "must be".
+    /// The allowed values, in words that complete "must be".
     pub allowed: String,
-    /// The value where nothing sets another, as TOML.
+    /// The default value, as TOML.
     pub default: String,
-    /// From when on a change counts in a running server.
+    /// When a change takes effect in a running server.
     pub applies: Applies,
 }
 
-/// Every setting, in words, in order.
+/// Descriptions of all settings, in the order of the table.
 pub fn describe() -> impl Iterator<Item = Description> {
     Config::describe().zip(RELOADS).map(|(described, reload)| Description {
         path: described.path,

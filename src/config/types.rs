@@ -1,4 +1,4 @@
-//! What can be set, as plain data.
+//! The server's configuration as plain data.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -7,63 +7,64 @@ use std::time::Duration;
 
 use crate::layers::Choice;
 
-/// All that can be set, one field a section of the file.
+/// The server's configuration; each field is a section of the file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
-    /// Where and how the server runs.
+    /// How the server listens and runs.
     pub server: Server,
-    /// Encrypted connections.
+    /// Listening by TLS, and its certificates.
     pub tls: Tls,
-    /// The page.
+    /// The web page.
     pub web: Web,
     /// Audio that users stream to each other.
     pub media: Media,
-    /// What those who watch over the server are told.
+    /// Metrics and health checks.
     pub monitoring: Monitoring,
-    /// What one client, or all of them, may take.
+    /// Limits on the resources that a client, or all clients together, may use.
     pub limits: Limits,
-    /// What one client, or one address, may send and open in a given time.
+    /// Flood control: rates and counts per client and per address.
     pub flood: Flood,
-    /// Clients that end their messages with nothing but a pause.
+    /// Timing for unframed clients, whose messages have no line ending.
     pub compat: Compat,
-    /// Whose names are only given for a password.
+    /// Names that are protected by a password.
     pub accounts: Accounts,
-    /// Who may close the server.
+    /// The clients that may close the server.
     pub close_server: CloseServer,
-    /// What is logged, and how.
+    /// Level and format of the log.
     pub log: Log,
 }
 
 /// `[server]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Server {
-    /// The addresses to listen on; port 0 lets the system choose.
+    /// The addresses to listen on for plain TCP; with port 0 the system chooses a port.
     pub listen: Vec<SocketAddr>,
-    /// Threads that serve sessions; 0 is one a core, see [`Server::worker_count`].
+    /// Threads that serve sessions; 0 is one per core, see [`Server::worker_count`].
     pub workers: usize,
-    /// Up to so many sessions are all served by the first worker.
+    /// Up to this many sessions, all are served by the first worker.
     pub spread_above: usize,
-    /// How long a closing server waits for its sessions to take their last bytes.
+    /// Most time that a closing server waits for its sessions to send their queued data.
     pub drain_timeout: Duration,
     /// How to treat connections from this machine.
     pub local_connections: LocalConnections,
 }
 
-/// How to treat connections from the server's own machine. A proxy makes other people's connections look like the machine's
-/// own, and no server can tell them apart by their address.
+/// How to treat connections from the server's own machine. Through a proxy, remote clients connect from the machine's
+/// own address, and the server cannot tell them apart by it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LocalConnections {
-    /// The machine's own users': trusted with passwords and `close_server`, and exempt from flood control.
+    /// Connections of local users: trusted with passwords and `close_server`, and exempt from flood control.
     #[default]
     Direct,
-    /// A proxy's, on behalf of clients elsewhere that it talks to in the open.
+    /// Connections of a proxy for remote clients that connect to it without TLS.
     Proxied,
-    /// A proxy's, on behalf of clients elsewhere that it talks to by TLS.
+    /// Connections of a proxy for remote clients that connect to it by TLS.
     TlsProxied,
 }
 
 impl Server {
-    /// How many workers to start, with 0 resolved to the cores this process may use.
+    /// Number of workers to start; 0 is resolved to the number of cores that this process may use, or 1 if that is
+    /// unknown.
     #[must_use]
     pub fn worker_count(&self) -> usize {
         match self.workers {
@@ -85,21 +86,21 @@ impl Default for Server {
     }
 }
 
-/// `[tls]`. An empty path stands for no file.
+/// `[tls]`. An empty path means no file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tls {
     /// The addresses to listen on for TLS; none by default.
     pub listen: Vec<SocketAddr>,
-    /// The server's certificate and those between it and its issuer's, as PEM.
+    /// The server's certificate chain, as PEM.
     pub certificate: PathBuf,
     /// The certificate's private key, as PEM.
     pub key: PathBuf,
-    /// Whose signature on a client's certificate gives the client its name, as PEM.
+    /// Certificate authorities, as PEM. A client certificate that one of them signed gives the client its name.
     pub client_ca: PathBuf,
 }
 
 impl Config {
-    /// Takes relative paths as seen from `folder`.
+    /// Resolves relative paths against `folder`.
     pub(super) fn see_from(&mut self, folder: &Path) {
         let Self { tls: Tls { certificate, key, client_ca, .. }, accounts, .. } = self;
         for path in [certificate, key, client_ca, &mut accounts.file, &mut accounts.bans_file] {
@@ -113,11 +114,11 @@ impl Config {
 /// `[web]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Web {
-    /// The addresses at which the page is to be had.
+    /// The addresses that serve the page by HTTP.
     pub listen: Vec<SocketAddr>,
-    /// The same by https, with the certificate of `[tls]`.
+    /// The addresses that serve the page by HTTPS, with the certificate of `[tls]`.
     pub tls_listen: Vec<SocketAddr>,
-    /// Names by which browsers know this server, beside `localhost` and its addresses.
+    /// Host names that browsers may use for this server, beside `localhost` and its addresses.
     pub hosts: Vec<String>,
 }
 
@@ -134,31 +135,31 @@ impl Default for Web {
 /// `[media]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Media {
-    /// The addresses to listen on for RTSP; none turns audio off.
+    /// The addresses to listen on for RTSP. Without any, and without `tls_listen`, there is no audio.
     pub listen: Vec<SocketAddr>,
-    /// The same by TLS, with the certificate of `[tls]`.
+    /// The addresses to listen on for RTSP by TLS, with the certificate of `[tls]`.
     pub tls_listen: Vec<SocketAddr>,
-    /// What the server is called in the addresses of streams. Empty: the address at which a client reached it.
+    /// The server's host in the addresses of streams. If empty, the address by which a client reached the server.
     pub public_host: String,
     /// The ports for RTP and RTCP.
     pub udp_ports: RangeInclusive<u16>,
-    /// The most streams at once.
+    /// Most streams at once.
     pub streams: usize,
-    /// The most users that were asked to publish and have not begun.
+    /// Most users at once that were asked to publish and have not begun.
     pub waiting: usize,
-    /// How long such a user may take.
+    /// Most time from such a request until the user publishes.
     pub publish_timeout: Duration,
-    /// The most that listen to one stream.
+    /// Most listeners of one stream.
     pub listeners: usize,
-    /// The most of them that listen with one key.
+    /// Most listeners of one stream that use one key.
     pub listeners_per_key: usize,
-    /// The most that listen from one address of another machine, to all streams together.
+    /// Most listeners, of all streams together, from one address of another machine.
     pub listeners_per_address: usize,
-    /// The most bits a second that one stream may have, headers of RTP included.
+    /// Highest bit rate of one stream in bits per second, RTP headers included.
     pub bit_rate: usize,
-    /// How long a publisher may send nothing before its stream is ended.
+    /// Time without data from its publisher after which a stream is ended.
     pub silence_timeout: Duration,
-    /// How long a stream goes on while nobody listens to it; zero is for ever.
+    /// Time without listeners after which a stream is ended; zero means never.
     pub unheard_timeout: Duration,
 }
 
@@ -185,7 +186,7 @@ impl Default for Media {
 /// `[monitoring]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Monitoring {
-    /// The addresses at which the server's figures and its health are to be had.
+    /// The addresses that serve metrics and health.
     pub listen: Vec<SocketAddr>,
 }
 
@@ -198,27 +199,28 @@ impl Default for Monitoring {
 /// `[limits]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
-    /// The longest message, in bytes, without its line ending.
+    /// Longest message in bytes, without its line ending.
     pub message_bytes: usize,
-    /// How long a client may stay connected without a name.
+    /// Most time that a client may stay connected without a name.
     pub name_timeout: Duration,
-    /// How long the end of a line may be behind its beginning; zero is for ever.
+    /// Most time from the beginning of a line to its end; zero means no limit.
     pub line_timeout: Duration,
-    /// How long a client may send nothing; zero is for ever.
+    /// Most time that a client may send nothing; zero means no limit.
     pub idle_timeout: Duration,
-    /// The most sessions at once.
+    /// Most sessions at once.
     pub max_sessions: usize,
-    /// How many of these are kept for accounts.
+    /// The part of `max_sessions` that is reserved for accounts.
     pub reserved_sessions: usize,
-    /// What may wait to be written to one session; while more does, nothing is read from those who send to it.
+    /// Bytes that may wait to be written to one session. While more are waiting, the server does not read from the
+    /// sessions that send to it.
     pub outbox_bytes: usize,
-    /// The memory that all that waits to be written may take, of all sessions together.
+    /// Most memory in bytes that queued data of all sessions together may take.
     pub outboxes_bytes: usize,
-    /// How long a session with more than that waiting may go without taking anything before it is ended.
+    /// Most time that a session with more than `outbox_bytes` waiting may take no data before it is ended.
     pub slow_reader_grace: Duration,
-    /// How long broadcasts may wait for full receivers, in sum over any 10 s.
+    /// Most time that broadcasts may wait for full receivers, summed over any 10 s.
     pub slow_reader_wait: Duration,
-    /// What one session may have unanswered; past it, the server stops reading from it.
+    /// Bytes of requests that one session may have unanswered; above it, the server stops reading from the session.
     pub inflight_bytes: usize,
 }
 
@@ -243,28 +245,28 @@ impl Default for Limits {
 /// `[flood]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Flood {
-    /// Whether clients on this machine are held to these limits too.
+    /// Whether these limits also apply to clients on this machine.
     pub loopback: bool,
-    /// Messages a second from one session; 0 is any number.
+    /// Messages per second from one session; 0 means no limit.
     pub message_rate: usize,
-    /// Messages at once from one session that was silent before.
+    /// Burst size in messages: what a session may send at once after a silence.
     pub message_burst: usize,
-    /// Bytes a second from one session; 0 is any number.
+    /// Bytes per second from one session; 0 means no limit.
     pub byte_rate: usize,
-    /// Bytes at once from one session that was silent before.
+    /// Burst size in bytes: what a session may send at once after a silence.
     pub byte_burst: usize,
-    /// How many of a session's messages are refused within [`Flood::refusal_window`] before it is ended.
+    /// Refused messages within [`Flood::refusal_window`] after which a session is ended.
     pub refusals: usize,
-    /// The time in which refusals count together; it begins with one.
+    /// Time in which refusals are counted together; it starts with a refusal.
     pub refusal_window: Duration,
-    /// Sessions from one address; 0 is any number.
+    /// Most sessions from one address; 0 means no limit.
     pub sessions_per_address: usize,
-    /// Connections a minute from one address, and at once; 0 is any number.
+    /// Connections per minute from one address, and also the burst size; 0 means no limit.
     pub joins_per_minute: usize,
 }
 
 impl Flood {
-    /// Whether someone is held to these limits.
+    /// Whether these limits apply to a client; `is_local`: it connects from this machine.
     #[must_use]
     pub fn governs(&self, is_local: bool) -> bool {
         !is_local || self.loopback
@@ -290,10 +292,10 @@ impl Default for Flood {
 /// `[compat]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compat {
-    /// The least pause between two messages to an unframed client.
+    /// Shortest pause between two messages to an unframed client.
     pub unframed_gap: Duration,
-    /// The silence after a name without a line ending that marks its client as unframed, and after an unframed
-    /// message that looks cut.
+    /// Silence after a name without a line ending after which its client counts as unframed, and after an unframed
+    /// message that looks incomplete after which it is taken as whole.
     pub unframed_wait: Duration,
 }
 
@@ -303,34 +305,34 @@ impl Default for Compat {
     }
 }
 
-/// `[accounts]`. An empty path stands for no file.
+/// `[accounts]`. An empty path means no file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Accounts {
     /// The accounts file.
     pub file: PathBuf,
-    /// Whether nobody else may enter.
+    /// Whether only clients with an account may join.
     pub required: bool,
     /// Whether a password may cross a network unencrypted.
     pub allow_plaintext: bool,
-    /// Where bans are kept when the server ends.
+    /// The file that keeps bans across restarts.
     pub bans_file: PathBuf,
 }
 
 /// `[close_server]`
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CloseServer {
-    /// Whose `close_server` is obeyed.
+    /// The clients whose `close_server` is obeyed.
     pub allow: Allow,
 }
 
-/// Whose `close_server` is obeyed.
+/// The clients whose `close_server` is obeyed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Allow {
     /// Any client.
     Anyone,
     /// Operators, see [`Accounts`].
     Operators,
-    /// Clients connected from this machine.
+    /// Clients that are connected from this machine.
     #[default]
     Loopback,
     /// No client; only a signal closes the server.
@@ -340,35 +342,35 @@ pub enum Allow {
 /// `[log]`
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Log {
-    /// The least severe records that are written.
+    /// The least severe level that is written.
     pub level: Level,
-    /// The shape of a record.
+    /// The format of a record.
     pub format: LogFormat,
 }
 
-/// How severe a log record is.
+/// Severity of a log record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Level {
-    /// Something failed that should not have.
+    /// Failures that should not happen.
     Error,
-    /// Something is wrong, and the server goes on.
+    /// Problems that the server survives.
     Warn,
     /// Start, end, joins, leaves, refusals.
     #[default]
     Info,
     /// Every message received and sent.
     Debug,
-    /// What the libraries beneath say, too.
+    /// Records of the libraries, too.
     Trace,
 }
 
-/// The shape of a log record.
+/// The format of a log record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// A line for people.
+    /// A line of text.
     #[default]
     Text,
-    /// A JSON object on a line.
+    /// A JSON object on one line.
     Json,
 }
 

@@ -1,29 +1,29 @@
-//! Why a configuration is refused.
+//! [`ConfigError`]: why a configuration is refused.
 
 use crate::{escape::Escaped, source::SourceError};
 
-/// Why a configuration is refused. Its words never carry raw control characters, whatever was read.
+/// Why a configuration is refused. The error text never contains raw control characters, whatever the input.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file is refused.
+    /// The file is unreadable or has a fault.
     #[error(transparent)]
     File(#[from] SourceError),
-    /// A variable or a flag has a value it cannot have.
+    /// An environment variable or a flag has a value that is not allowed.
     #[error("{name} must be {allowed}, not \"{}\"", Escaped(value))]
     Value {
         /// The variable or the flag.
         name: String,
-        /// What was given.
+        /// The value given.
         value: String,
-        /// What is allowed.
+        /// The allowed values, in words that complete "must be".
         allowed: String,
     },
-    /// There is no such variable or flag.
+    /// No setting has this variable or flag.
     #[error("{} is unknown; did you mean {nearest}?", Escaped(name))]
     Unknown {
         /// The name given.
         name: String,
-        /// The name most like it.
+        /// The most similar known name.
         nearest: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What a configuration file says, held against the table of settings.
+//! Reads a configuration file by the table of settings.
 
 use std::ops::Range;
 
@@ -9,10 +9,11 @@ use super::{Raw, Settings};
 use crate::source::nearest::{likely, listed};
 use crate::source::{Source, SourceError};
 
-/// A setting that a file gives, by its place in the table, and where its value stands.
+/// A setting that a file sets: its index in the table, and the position of its value in the text.
 pub(super) type Given = (usize, Range<usize>);
 
-/// Puts what the file says into `config`, and gives what that was, and all that is wrong in the file, from the top.
+/// Puts the values of the file into `config`. Returns the settings that it set, and all faults of the file, ordered by
+/// position.
 pub(super) fn apply<C: Settings>(source: &Source, config: &mut C) -> (Vec<Given>, Vec<SourceError>) {
     let document = match DeTable::parse(&source.text) {
         Ok(document) => document,
@@ -29,7 +30,7 @@ pub(super) fn apply<C: Settings>(source: &Source, config: &mut C) -> (Vec<Given>
             reading.section(name, value);
         }
     }
-    // Tables come sorted by key, people read from the top.
+    // The parser sorts tables by key; readers expect faults in the order of the file.
     reading.wrong.sort_by_key(|(at, _)| at.start);
     let wrong = reading.wrong.into_iter().map(|(at, message)| source.complaint(&at, message));
     (reading.given, wrong.collect())
@@ -100,7 +101,7 @@ fn unknown_key<C: Settings>(section: &str, key: &str) -> String {
     }
 }
 
-/// Where a key belongs, in words.
+/// The place where a key belongs, in words that follow "belongs".
 fn home<C: Settings>(key: &str) -> Option<String> {
     let setting = C::table().iter().find(|setting| setting.key == key)?;
     Some(match setting.section {

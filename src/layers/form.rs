@@ -1,4 +1,4 @@
-//! The forms a value can have: what is allowed, how it is read, how it is written back.
+//! The forms of values: which values are allowed, how they are parsed and how they are printed.
 
 use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr};
@@ -8,19 +8,19 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
-/// A value as it was given, not yet judged.
+/// A value as it was given, not yet validated.
 #[derive(Clone, Copy)]
 pub enum Raw<'a> {
-    /// By a file.
+    /// From a file.
     Toml(&'a DeValue<'a>),
-    /// By an environment variable or a flag.
+    /// From an environment variable or a flag.
     Text(&'a str),
 }
 
-/// The value is not what is allowed.
+/// Error: the value is not allowed.
 #[derive(Debug, PartialEq)]
 pub struct Refused {
-    /// The part at fault in the file, when it is not the whole value.
+    /// Position of the faulty part in the file, if it is not the whole value.
     pub at: Option<Range<usize>>,
 }
 
@@ -30,7 +30,7 @@ impl Refused {
 }
 
 impl<'a> Raw<'a> {
-    /// As a whole number that is not negative.
+    /// The value as a non-negative whole number, if it is one.
     #[must_use]
     pub fn number(self) -> Option<u64> {
         match self {
@@ -40,7 +40,7 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// As text.
+    /// The value as text, if it is text.
     #[must_use]
     pub fn text(self) -> Option<&'a str> {
         match self {
@@ -50,25 +50,25 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// One kind of value.
+/// A form of values.
 pub trait Form {
-    /// What it is read as.
+    /// The type that a value is parsed to.
     type Value;
 
-    /// What is allowed, in words that complete "must be".
+    /// The allowed values, in words that complete "must be".
     fn allowed(&self) -> String;
 
-    /// Judges a value.
+    /// Parses and validates a value.
     ///
     /// # Errors
-    /// If it is not what is allowed.
+    /// If the value is not allowed.
     fn read(&self, raw: Raw<'_>) -> Result<Self::Value, Refused>;
 
-    /// As TOML.
+    /// The value as TOML.
     fn show(&self, value: &Self::Value) -> String;
 }
 
-/// A whole number.
+/// A whole number in this range.
 pub struct Whole(pub RangeInclusive<usize>);
 
 impl Form for Whole {
@@ -88,7 +88,7 @@ impl Form for Whole {
     }
 }
 
-/// A length of time as a whole number of milliseconds.
+/// A duration in this range of milliseconds, given as a whole number.
 pub struct Millis(pub RangeInclusive<u64>);
 
 impl Form for Millis {
@@ -108,7 +108,7 @@ impl Form for Millis {
     }
 }
 
-/// A length of time with its unit.
+/// A duration in this range, given with its unit.
 pub struct Span(pub RangeInclusive<Duration>);
 
 impl Form for Span {
@@ -129,11 +129,11 @@ impl Form for Span {
     }
 }
 
-/// Addresses.
+/// A list of socket addresses.
 pub struct Addresses {
-    /// How few there may be.
+    /// Fewest addresses allowed.
     pub least: usize,
-    /// How many.
+    /// Most addresses allowed.
     pub most: usize,
 }
 
@@ -158,9 +158,9 @@ impl Form for Addresses {
     }
 }
 
-/// Names of this machine, as the internet has them (RFC 1123, section 2.1), and with `_`, as container networks have them.
+/// Host names of this machine (RFC 1123, section 2.1). `_` is allowed as well, because container networks use it.
 pub struct HostNames {
-    /// How many there may be.
+    /// Most names allowed.
     pub most: usize,
 }
 
@@ -192,7 +192,7 @@ fn is_host_name(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_label)
 }
 
-/// What one machine is called: a name as in [`HostNames`], an IP address, or nothing.
+/// The host of one machine: a name as in [`HostNames`], an IP address, or the empty text.
 pub struct Host;
 
 impl Form for Host {
@@ -213,9 +213,9 @@ impl Form for Host {
     }
 }
 
-/// Ports, from the first to the last.
+/// A range of ports from 1024 on, `first-last`.
 pub struct Ports {
-    /// How few there may be.
+    /// Fewest ports allowed.
     pub least: u16,
 }
 
@@ -239,7 +239,7 @@ impl Form for Ports {
     }
 }
 
-/// Several values: an array or a single one in a file, separated by commas elsewhere.
+/// Parses a list: an array or a single value in a file, values separated by commas elsewhere.
 fn several<T>(raw: Raw<'_>, parse: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Refused> {
     match raw {
         Raw::Toml(DeValue::Array(array)) => array
@@ -259,7 +259,7 @@ fn show_several(values: &[impl std::fmt::Display]) -> String {
     format!("[{}]", quoted.join(", "))
 }
 
-/// Yes or no.
+/// A boolean.
 pub struct YesNo;
 
 impl Form for YesNo {
@@ -282,13 +282,13 @@ impl Form for YesNo {
     }
 }
 
-/// A path as TOML.
+/// A path as a quoted TOML string.
 #[must_use]
 pub fn quoted(path: &Path) -> String {
     crate::source::quoted(&path.to_string_lossy())
 }
 
-/// The path of a thing of this kind, such as "file", or nothing.
+/// The path of a thing of this kind, such as "file", or the empty text for none.
 pub struct PathOf(pub &'static str);
 
 impl Form for PathOf {
@@ -299,7 +299,7 @@ impl Form for PathOf {
     }
 
     fn read(&self, raw: Raw<'_>) -> Result<PathBuf, Refused> {
-        // What stands for characters that are not Unicode would be another path.
+        // A replacement character stands for bytes that are not Unicode, so the path would name another file.
         let usable = |text: &&str| !text.contains(['\0', char::REPLACEMENT_CHARACTER]);
         raw.text().filter(usable).map(PathBuf::from).ok_or(Refused::WHOLE)
     }
@@ -309,11 +309,11 @@ impl Form for PathOf {
     }
 }
 
-/// One of a few names.
+/// A name out of [`Choice::ALL`].
 pub struct OneOf<T>(PhantomData<T>);
 
 impl<T> OneOf<T> {
-    /// For a table.
+    /// A form for the table of settings.
     #[must_use]
     pub const fn new() -> Self {
         Self(PhantomData)
@@ -342,26 +342,26 @@ impl<T: Choice> Form for OneOf<T> {
     }
 }
 
-/// A choice among a few values, each with one name in files, variables and flags.
+/// A value out of a fixed set, each with one name for files, variables and flags.
 pub trait Choice: Copy + PartialEq + 'static {
-    /// Every value and its name.
+    /// Every value with its name.
     const ALL: &'static [(&'static str, Self)];
 
-    /// The value of this name.
+    /// The value with this name.
     #[must_use]
     fn named(name: &str) -> Option<Self> {
         let (_, value) = Self::ALL.iter().find(|(known, _)| *known == name)?;
         Some(*value)
     }
 
-    /// The name of this value.
+    /// The value's name.
     #[must_use]
     fn name(self) -> &'static str {
         let found = Self::ALL.iter().find(|(_, value)| *value == self);
         found.map_or("", |(name, _)| name)
     }
 
-    /// Every name, in order.
+    /// All names, in the order of [`Self::ALL`].
     fn names() -> impl Iterator<Item = &'static str> {
         Self::ALL.iter().map(|(name, _)| *name)
     }

@@ -1,4 +1,4 @@
-//! The layers, one over another: defaults, file, environment, flags.
+//! Loads settings in layers: flags override environment, environment overrides file, file overrides defaults.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,67 +11,67 @@ use super::{ConfigError, Raw, Setting, Settings, file};
 use crate::source::nearest::{likely, nearest};
 use crate::source::{Source, SourceError};
 
-/// What follows the prefix in the variable that names the file.
+/// Name, behind the prefix, of the environment variable that names the file.
 const FILE_VARIABLE: &str = "CONFIG";
 
-/// What the command line says about the configuration.
+/// The part of the command line that concerns the configuration.
 #[derive(Clone, Debug, Default)]
 pub struct CommandLine {
-    /// The file to read; without it, what the environment names, if anything.
+    /// The file to read; without it, the file that the environment names, if any.
     pub file: Option<PathBuf>,
-    /// The settings given.
+    /// The settings given as flags.
     pub flags: Vec<Flag>,
 }
 
 /// A setting given on the command line.
 #[derive(Clone, Debug)]
 pub struct Flag {
-    /// Which setting, as `section.key`.
+    /// The setting, as `section.key`.
     pub setting: &'static str,
     /// The flag as typed, with its dashes.
     pub name: &'static str,
-    /// The value as typed; several are separated by commas.
+    /// The value as typed; list values are separated by commas.
     pub value: String,
 }
 
-/// A file that is read if nobody names another.
+/// The file to read if neither flags nor environment name one.
 #[derive(Clone, Debug)]
 pub enum DefaultFile {
-    /// There is none.
+    /// No file.
     None,
-    /// This one, if it exists.
+    /// This file, if it exists.
     IfThere(PathBuf),
 }
 
-/// A configuration and where each of its values came from.
+/// A configuration with the origin of each value.
 #[derive(Debug)]
 pub struct Loaded<C> {
-    /// What is in force.
+    /// The configuration in force.
     pub config: C,
-    /// In the order of the table.
+    /// Origins in the order of the table.
     origins: Vec<Origin>,
 }
 
-/// Where a value came from; the later win over the earlier.
+/// The origin of a value. Later variants override earlier ones.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
-    /// Nobody said anything.
+    /// The default.
     Default,
-    /// A file.
+    /// A line of a file.
     File {
-        /// Fit for printing.
+        /// The file's path, escaped for printing.
         path: String,
-        /// From 1.
+        /// The line, counted from 1.
         line: usize,
     },
-    /// An environment variable of this name.
+    /// The environment variable of this name.
     Environment(String),
-    /// A flag, with its dashes.
+    /// The flag of this name, with its dashes.
     Flag(&'static str),
 }
 
 impl Origin {
-    /// Whether `self` lies in a layer over that of `other`.
+    /// Whether `self` is in a higher layer than `other`.
     #[must_use]
     pub fn is_over(&self, other: &Self) -> bool {
         self.layer() > other.layer()
@@ -99,14 +99,14 @@ impl Display for Origin {
 }
 
 impl<C: Settings> Loaded<C> {
-    /// Where the value of a setting came from.
+    /// The origin of a setting's value.
     #[must_use]
     pub fn origin(&self, section: &str, key: &str) -> &Origin {
         C::find(section, key).map_or(&Origin::Default, |index| &self.origins[index])
     }
 }
 
-/// TOML that gives this configuration again, each value followed by where it came from.
+/// Formats the configuration as TOML that sets it again, each value followed by its origin.
 impl<C: Settings> Display for Loaded<C> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let mut section = "";
@@ -122,16 +122,16 @@ impl<C: Settings> Display for Loaded<C> {
     }
 }
 
-/// Lays flags over environment over file over defaults.
+/// Loads settings: flags override environment, environment overrides file, file overrides defaults.
 ///
 /// # Errors
-/// The first thing wrong, with what is allowed instead.
+/// The first fault, with the values that are allowed instead.
 pub fn load<C: Settings>(
     command_line: &CommandLine,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     default_file: &DefaultFile,
 ) -> Result<Loaded<C>, ConfigError> {
-    // Sorted, so that of two mistakes the same one is always named.
+    // Sorted, so that of two faults the same is always reported.
     let mut variables: BTreeMap<_, _> = environment
         .into_iter()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
@@ -150,7 +150,7 @@ pub fn load<C: Settings>(
     layers.finish()
 }
 
-/// The file that the command line or the environment names.
+/// The file that the command line or the environment names; the command line takes precedence.
 pub fn named_file<C: Settings>(
     command_line: &CommandLine,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -160,12 +160,12 @@ pub fn named_file<C: Settings>(
     command_line.file.clone().or(named.map(|(_, path)| path.into()))
 }
 
-/// The variable that names the file.
+/// The environment variable that names the file.
 fn file_variable<C: Settings>() -> String {
     format!("{}{FILE_VARIABLE}", C::PREFIX)
 }
 
-/// Judges a file alone: no environment, no flags. Gives what it says as far as that is allowed, and all that is not.
+/// Checks a file alone, without environment and flags. Returns a configuration with its valid values, and all faults.
 #[must_use]
 pub fn check<C: Settings>(path: &Path) -> (C, Vec<ConfigError>) {
     let mut layers = Layers::<C>::default();
@@ -177,10 +177,10 @@ pub fn check<C: Settings>(path: &Path) -> (C, Vec<ConfigError>) {
     (layers.config, faults)
 }
 
-/// Reads a file's content over the defaults, and nothing else.
+/// Reads a file's content over the defaults, without environment and flags.
 ///
 /// # Errors
-/// As [`check`].
+/// The first fault, as in [`load`].
 #[cfg(any(test, feature = "fuzz"))]
 pub fn read_text<C: Settings>(name: &str, bytes: Vec<u8>) -> Result<Loaded<C>, ConfigError> {
     let mut layers = Layers::default();
@@ -188,13 +188,13 @@ pub fn read_text<C: Settings>(name: &str, bytes: Vec<u8>) -> Result<Loaded<C>, C
     layers.finish()
 }
 
-/// The layers that were laid so far.
+/// The layers applied so far.
 pub struct Layers<C> {
-    /// What comes of them.
+    /// The resulting configuration.
     pub config: C,
-    /// Where each value came from, in the order of the table.
+    /// The origin of each value, in the order of the table.
     pub origins: Vec<Origin>,
-    /// The file, and where in it each value stands, for complaints that come after it was read.
+    /// The file, and where in it each value stands, for faults that are found after it was read.
     file: Option<(Source, Vec<file::Given>)>,
 }
 
@@ -205,7 +205,7 @@ impl<C: Settings> Default for Layers<C> {
 }
 
 impl<C: Settings> Layers<C> {
-    /// A file that may be missing.
+    /// Applies a file, which may be missing.
     fn file_if_there(&mut self, path: &Path) -> Result<(), ConfigError> {
         match none_of(self.file(path)) {
             Err(ConfigError::File(SourceError::Unreadable { source, .. }))
@@ -217,13 +217,13 @@ impl<C: Settings> Layers<C> {
         }
     }
 
-    /// Returns all that is wrong in the file.
+    /// Applies a file and returns all its faults.
     fn file(&mut self, path: &Path) -> Vec<ConfigError> {
         let faults = match Source::read(path, "a configuration") {
             Ok(source) => self.source(source),
             Err(unreadable) => vec![unreadable.into()],
         };
-        // Nothing but the file has said anything yet.
+        // Only the file has set values so far, so all relative paths are relative to its folder.
         if let Some(folder) = path.parent() {
             self.config.see_from(folder);
         }
@@ -245,7 +245,7 @@ impl<C: Settings> Layers<C> {
                 refuse_slip::<C>(&name, &value.to_string_lossy())?;
                 continue;
             };
-            // What is not Unicode becomes a replacement character, which no setting allows.
+            // Bytes that are not Unicode become a replacement character, which no setting allows.
             self.set(index, &name, &value.to_string_lossy())?;
             self.origins[index] = Origin::Environment(name);
         }
@@ -277,20 +277,20 @@ impl<C: Settings> Layers<C> {
         Ok(Loaded { config: self.config, origins: self.origins })
     }
 
-    /// Makes paths mean the same when they are read again, or shown.
+    /// Makes relative paths absolute, so that they stay valid when they are shown or read again elsewhere.
     fn see_from_here(&mut self) {
         if let Ok(here) = std::env::current_dir() {
             self.config.see_from(&here);
         }
     }
 
-    /// Where the value of a setting came from.
+    /// The origin of a setting's value.
     #[must_use]
     pub fn origin(&self, section: &str, key: &str) -> &Origin {
         C::find(section, key).map_or(&Origin::Default, |index| &self.origins[index])
     }
 
-    /// A refusal of a value that is fine by itself, in the place it came from.
+    /// An error for a value that is valid by itself but does not fit the others, reported at the value's origin.
     #[must_use]
     pub fn refusal(&self, index: usize, allowed: String) -> ConfigError {
         let setting = &C::table()[index];
@@ -315,8 +315,9 @@ fn none_of(faults: Vec<ConfigError>) -> Result<(), ConfigError> {
     faults.into_iter().next().map_or(Ok(()), Err)
 }
 
-/// Refuses a variable that is most likely a slip: of one of our sections, or near a known one. Others are left alone,
-/// because not all that begins with our prefix is meant for us (Kubernetes sets `ARAUTO_PORT` for a service `arauto`).
+/// Refuses a variable that is most likely a typo: it begins with the name of a section, or resembles a known variable.
+/// Other variables are ignored, because not every variable with our prefix is meant for us: Kubernetes sets
+/// `ARAUTO_PORT` for a service `arauto`.
 fn refuse_slip<C: Settings>(name: &str, value: &str) -> Result<(), ConfigError> {
     let prefix = C::PREFIX;
     let rest = |variable: &str| variable.trim_start_matches(prefix).to_owned();
@@ -337,8 +338,8 @@ fn refuse_slip<C: Settings>(name: &str, value: &str) -> Result<(), ConfigError> 
     }
 }
 
-/// Whether a variable is one of those that Kubernetes and Docker's links set for each service, here for one whose name begins
-/// like a section: a service `arauto-server` becomes `ARAUTO_SERVER_PORT=tcp://10.0.0.1:1234` and others.
+/// Whether a variable is among those that Kubernetes and Docker links set for each service, for a service whose name
+/// begins like a section: a service `arauto-server` becomes `ARAUTO_SERVER_PORT=tcp://10.0.0.1:1234` and others.
 fn is_of_a_service(name: &str, value: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let protocols = ["TCP", "UDP", "SCTP"];
@@ -353,7 +354,7 @@ fn is_of_a_service(name: &str, value: &str) -> bool {
             return true;
         }
     }
-    // ..._PORT_1234_TCP, and the same with _PROTO, _PORT and _ADDR.
+    // Matches `..._PORT_1234_TCP`, also with `_PROTO`, `_PORT` or `_ADDR` behind it.
     let Some((_, rest)) = name.rsplit_once("_PORT_") else { return false };
     let mut parts = rest.split('_');
     parts.next().is_some_and(is_number)

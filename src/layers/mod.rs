@@ -1,7 +1,8 @@
-//! Settings in layers: flags over environment over file over defaults. What the settings are is told by a table.
+//! Settings in layers, driven by a table: flags override environment, environment overrides file, file overrides
+//! defaults.
 //!
-//! `setting` is the table's form, `form` the forms that values have; `file` holds a file against the table, `load` lays
-//! the layers one over another.
+//! `setting` defines the table, `form` the forms of values; `file` reads a file by the table, `load` applies the layers
+//! in order.
 
 mod error;
 mod file;

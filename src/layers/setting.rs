@@ -1,31 +1,31 @@
-//! [`Setting`]: what a setting is called and what it takes, once, for file, environment, flags and listing.
+//! [`Setting`]: a row of the table that file, environment, flags and listing share.
 
 use std::path::Path;
 
 use super::{ConfigError, Layers, Raw, Refused};
 
-/// Settings that are read together.
+/// A configuration type with its table of settings.
 pub trait Settings: Default + 'static {
-    /// What their environment variables begin with.
+    /// Prefix of the environment variables.
     const PREFIX: &'static str;
 
-    /// Every setting, grouped by section; those without a section first.
+    /// Every setting, grouped by section; settings without a section come first.
     fn table() -> &'static [Setting<Self>];
 
-    /// Takes relative paths as seen from `folder`: those in a file are meant as seen from the file.
+    /// Resolves relative paths against `folder`. Paths in a file are relative to the file's folder.
     fn see_from(&mut self, folder: &Path);
 
-    /// Which values do not fit together, though each by itself is allowed.
+    /// Faults of values that are each valid but do not fit together.
     #[must_use]
     fn judge(layers: &Layers<Self>) -> Vec<ConfigError>;
 
-    /// Where in the table a setting stands.
+    /// Index of a setting in the table.
     #[must_use]
     fn find(section: &str, key: &str) -> Option<usize> {
         Self::table().iter().position(|setting| setting.section == section && setting.key == key)
     }
 
-    /// The sections, in order, each once.
+    /// The sections, in the order of the table, each once.
     #[must_use]
     fn sections() -> Vec<&'static str> {
         let mut sections: Vec<_> = Self::table().iter().map(|setting| setting.section).collect();
@@ -34,13 +34,13 @@ pub trait Settings: Default + 'static {
         sections
     }
 
-    /// The keys of a section, in order.
+    /// The keys of a section, in the order of the table.
     #[must_use]
     fn keys(section: &str) -> impl Iterator<Item = &'static str> {
         Self::table().iter().filter(move |setting| setting.section == section).map(|setting| setting.key)
     }
 
-    /// Every setting, in words, in order.
+    /// Descriptions of all settings, in the order of the table.
     #[must_use]
     fn describe() -> impl Iterator<Item = Description> {
         Self::table().iter().map(|setting| Description {
@@ -52,22 +52,22 @@ pub trait Settings: Default + 'static {
     }
 }
 
-/// One setting.
+/// A setting of the configuration type `C`.
 pub struct Setting<C> {
-    /// The section of the file that it stands in; empty for none.
+    /// The section of the file; empty for none.
     pub section: &'static str,
-    /// Its name there.
+    /// The key in its section.
     pub key: &'static str,
-    /// What is allowed, in words that complete "must be".
+    /// The allowed values, in words that complete "must be".
     pub allowed: fn() -> String,
-    /// Judges a value and puts it in its place.
+    /// Validates a value and puts it into the configuration.
     pub set: fn(&mut C, Raw<'_>) -> Result<(), Refused>,
     /// The value in force, as TOML.
     pub show: fn(&C) -> String,
 }
 
 impl<C: Settings> Setting<C> {
-    /// Its full name, `section.key`.
+    /// The setting's full name, `section.key`, or `key` without a section.
     #[must_use]
     pub fn path(&self) -> String {
         if self.section.is_empty() { self.key.to_owned() } else { format!("{}.{}", self.section, self.key) }
@@ -80,7 +80,7 @@ impl<C: Settings> Setting<C> {
     }
 }
 
-/// A row of a table: `setting!(section, key, form, field)`, where the field may be one of a field's.
+/// A row of a table: `setting!(section, key, form, field)`, where the field may be a nested one, such as `a.b`.
 macro_rules! setting {
     ($section:expr, $key:expr, $form:expr, $($field:ident).+) => {
         $crate::layers::Setting {
@@ -97,15 +97,15 @@ macro_rules! setting {
 }
 pub(crate) use setting;
 
-/// A setting, in words.
+/// Description of a setting for documentation.
 #[derive(Clone, Debug)]
 pub struct Description {
-    /// Its full name, `section.key`.
+    /// The setting's full name, `section.key`.
     pub path: String,
     /// The environment variable that sets it.
     pub variable: String,
-    /// What is allowed, in words that complete "must be".
+    /// The allowed values, in words that complete "must be".
     pub allowed: String,
-    /// The value where nothing sets another, as TOML.
+    /// The default value, as TOML.
     pub default: String,
 }
