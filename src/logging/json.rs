@@ -1,4 +1,4 @@
-//! Records as JSON, an object on a line.
+//! Formats log records as JSON, one object per line.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use slog::{Drain, FnValue, Level, PushFnValue, Record, o};
 
 use crate::escape::is_unsafe;
 
-/// A drain that writes each record as one line, in one write.
+/// A drain that writes each record as one line, in a single write.
 pub(super) fn drain<W>(out: W) -> impl Drain<Ok = (), Err = io::Error> + Send
 where
     W: Write + Send,
@@ -25,7 +25,7 @@ where
         .build()
 }
 
-/// Levels by the names they have in the configuration.
+/// Names of levels as in the configuration.
 fn name(level: Level) -> &'static str {
     match level {
         Level::Critical => "critical",
@@ -37,8 +37,8 @@ fn name(level: Level) -> &'static str {
     }
 }
 
-/// Gathers a line and writes it with every character escaped that JSON would let through raw but a terminal would
-/// act on. Such a character stands only inside strings, so `\u` is the same JSON.
+/// Collects a line and writes it with `\u` escapes for characters that JSON allows raw but a terminal would act on.
+/// Such characters occur only inside strings, so the JSON means the same.
 struct JsonLines<W> {
     out: W,
     line: Vec<u8>,
@@ -50,7 +50,7 @@ impl<W: Write> Write for JsonLines<W> {
         Ok(bytes.len())
     }
 
-    /// Comes once a record, behind its newline.
+    /// Called once per record, after its newline.
     fn flush(&mut self) -> io::Result<()> {
         let line = std::mem::take(&mut self.line);
         let mut text = String::with_capacity(line.len());

@@ -1,7 +1,7 @@
-//! The log: records to stderr, as text or JSON, through a thread of its own.
+//! The log: records to stderr, as text or JSON, written by a thread of its own.
 //!
-//! A record that has no room in the queue is dropped and counted, never waited for: a terminal that is held must not
-//! hold the server. Whatever a record carries, it comes out as one line without a control character in it.
+//! A record that finds the queue full is dropped and counted: a stalled terminal must not stall the server. Every
+//! record is written as one line without control characters.
 
 mod json;
 mod text;
@@ -22,18 +22,18 @@ use crate::terminal::takes_escapes;
 
 pub use text::Reader;
 
-/// Records that may wait to be written: a burst of some seconds on a slow terminal.
+/// Capacity of the queue in records: enough for a burst of a few seconds on a slow terminal.
 const QUEUE_RECORDS: usize = 16 * 1024;
 
-/// How long the end of the program may wait for the last records to be taken.
+/// Most time that the end of the program waits for the last records to be written.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(2);
 
-/// Another log was set up before in this process.
+/// Error: a log was already set up in this process.
 #[derive(Debug, thiserror::Error)]
 #[error("the log is already set up")]
 pub struct AlreadySetUp;
 
-/// Writes out what is queued when it goes out of scope; records made later are lost.
+/// Flushes the queue when it is dropped; later records are lost.
 #[must_use = "without it, the last records are lost"]
 pub struct Guard {
     queue: Option<AsyncGuard>,
@@ -42,7 +42,7 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// What sets the log's level from now on.
+    /// A handle that changes the log's level.
     #[must_use]
     pub fn threshold(&self) -> Threshold {
         self.threshold.clone()
@@ -53,10 +53,10 @@ impl Drop for Guard {
     fn drop(&mut self) {
         let (flushed, done) = mpsc::channel();
         let queue = self.queue.take();
-        // Dropping the queue waits without a deadline, for ever if nobody takes the output.
+        // Dropping the queue waits without a time limit, forever if the output is stalled.
         let flush = move || {
             drop(queue);
-            // Nobody listens after the deadline.
+            // After the deadline, the receiver is gone.
             let _ = flushed.send(());
         };
         if thread::Builder::new().name("log-flush".to_owned()).spawn(flush).is_ok() {
@@ -65,10 +65,10 @@ impl Drop for Guard {
     }
 }
 
-/// Sets up the log on stderr, and sends it the records of libraries that use `log` or `tracing`.
+/// Sets up the log on stderr, and routes the records of libraries that use `log` or `tracing` to it.
 ///
 /// # Errors
-/// If the process has set up a log before.
+/// If a log was already set up in this process.
 pub fn init(config: &Log) -> Result<(Logger, Guard), AlreadySetUp> {
     let stderr = io::stderr();
     let has_colour = stderr.is_terminal()
@@ -84,14 +84,15 @@ pub fn init(config: &Log) -> Result<(Logger, Guard), AlreadySetUp> {
     Ok((logger, guard))
 }
 
-/// Whether a file is the one that `JOURNAL_STREAM` names by device and inode, as systemd sets it for what it connects to its
-/// journal (systemd.exec(5)). A service whose output goes elsewhere inherits the variable all the same.
+/// Whether a file is the one that `JOURNAL_STREAM` names by device and inode: systemd sets the variable when it
+/// connects a service to its journal (systemd.exec(5)). A service whose output is redirected elsewhere still inherits
+/// the variable.
 fn is_stream(file: impl AsFd, stream: &OsStr) -> bool {
     let Ok(found) = rustix::fs::fstat(file) else { return false };
     stream.to_str() == Some(&format!("{}:{}", found.st_dev, found.st_ino))
 }
 
-/// A log on any writer. JSON is the same for every reader.
+/// A log that writes to `out`. JSON is the same for every kind of reader.
 pub fn to_writer<W>(config: &Log, out: W, reader: Reader) -> (Logger, Guard)
 where
     W: Write + Send + 'static,
@@ -106,7 +107,7 @@ fn queued<D>(config: &Log, drain: D) -> (Logger, Guard)
 where
     D: Drain<Ok = (), Err = io::Error> + Send + 'static,
 {
-    // If stderr fails there is nobody left to tell.
+    // A failure of stderr is ignored: no other place is left to report it.
     let (queue, guard) = Async::new(drain.ignore_res())
         .chan_size(QUEUE_RECORDS)
         .overflow_strategy(OverflowStrategy::DropAndReport)
@@ -127,7 +128,7 @@ impl Threshold {
         Self(Arc::new(AtomicUsize::new(slog_level(level).as_usize())))
     }
 
-    /// From here on, this is the level, also for libraries that use `log` or `tracing`.
+    /// Sets the level, also for libraries that use `log` or `tracing`.
     pub fn set(&self, level: Level) {
         self.0.store(slog_level(level).as_usize(), Ordering::Relaxed);
         log::set_max_level(log_level(level));
@@ -138,14 +139,14 @@ impl Threshold {
     }
 }
 
-/// How severe a record is. What the HTTP library calls an error is mostly a stranger who does not speak HTTP: nobody's
-/// concern but his, and not to fill the log.
+/// The severity of a record. Records of the HTTP library count as debug: its errors are mostly those of peers that do
+/// not speak HTTP, and must not fill the log.
 fn severity(record: &Record<'_>) -> slog::Level {
     // Records of `log` and `tracing` carry their module as the tag.
     if record.tag().starts_with("actix_http") { slog::Level::Debug } else { record.level() }
 }
 
-/// Passes on what is severe enough.
+/// Drops records that are less severe than the threshold.
 struct Filter<D> {
     drain: D,
     threshold: Threshold,
@@ -168,11 +169,11 @@ impl<D: Drain> Drain for Filter<D> {
     }
 }
 
-/// Routes the records of the `log` crate here; those of `tracing` come by its `log` feature.
+/// Routes the records of the `log` crate to `logger`; those of `tracing` arrive by its `log` feature.
 fn bridge(config: &Log, logger: &Logger) -> Result<(), AlreadySetUp> {
     slog_stdlog::init().map_err(|_| AlreadySetUp)?;
     log::set_max_level(log_level(config.level));
-    // Never reset: a record of a library that outlives the guard would panic.
+    // Never reset: after a reset, a library's record would panic.
     slog_scope::set_global_logger(logger.clone()).cancel_reset();
     Ok(())
 }

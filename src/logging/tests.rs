@@ -9,10 +9,10 @@ use slog::{FnValue, Record, b, debug, error, info, record, warn};
 use super::*;
 use crate::escape::{Escaped, is_unsafe, tests::anything};
 
-/// Longer than anything here takes, unless it hangs.
+/// Longer than any step here takes, unless it hangs.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// A writer whose text can be looked at from outside.
+/// A writer whose text the test can read.
 #[derive(Clone, Default)]
 struct Shared(Arc<Mutex<Vec<u8>>>);
 
@@ -33,7 +33,7 @@ impl Write for Shared {
     }
 }
 
-/// Takes nothing until it is told to go on.
+/// A writer that blocks until it is released.
 struct Held {
     release: Receiver<()>,
     out: Shared,
@@ -41,7 +41,7 @@ struct Held {
 
 impl Write for Held {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // An error is the sender's end: the writer is free from then on.
+        // An error means that the sender is gone: from then on, writes do not block.
         let _ = self.release.recv();
         self.out.write(bytes)
     }
@@ -67,7 +67,7 @@ fn config(level: Level, format: LogFormat) -> Log {
     Log { level, format }
 }
 
-/// What comes out when `write` logs, with the time of each text line checked and taken off.
+/// The text that `write` logs. The time of each line is checked and removed.
 fn text(colour: bool, write: impl FnOnce(&Logger)) -> String {
     let out = Shared::default();
     let (logger, guard) = to_writer(
@@ -144,13 +144,13 @@ fn a_held_terminal_holds_nobody_and_the_loss_is_told() {
     let held = Held { release, out: out.clone() };
     let (logger, guard) = to_writer(&config(Level::Info, LogFormat::Text), held, Reader::Plain);
 
-    // Would hang here if a full queue were waited for; one record is with the writer.
+    // This loop would hang if logging waited for a full queue. The writer holds one record more.
     for number in 0..=QUEUE_RECORDS + 10 {
         info!(logger, "record"; "number" => number);
     }
     go_on.send(()).unwrap();
     drop(go_on);
-    // What makes room for this one is the writer, now free.
+    // The released writer makes room for this record.
     let deadline = Instant::now() + DEADLINE;
     while !out.text().contains("overflow") {
         assert!(Instant::now() < deadline, "never told");
@@ -189,7 +189,7 @@ fn a_broken_stderr_is_no_end() {
     }
 }
 
-/// Says to a process of this test that it is the one to be looked at: a process may set up its log only once.
+/// Marks a child process that runs only this test: a process can set up its log only once.
 const IN_CHILD: &str = "ARAUTO_TEST_LOG_CHILD";
 
 fn log_in_a_process_of_its_own() {

@@ -1,4 +1,4 @@
-//! Records as lines for people: `time LEVL message, id: 3, peer: 127.0.0.1:5555`.
+//! Formats log records as lines of text: `time LEVL message, id: 3, peer: 127.0.0.1:5555`.
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -17,11 +17,11 @@ pub enum Reader {
     Plain,
     /// A terminal that shows colours.
     Terminal,
-    /// systemd's journal, which has times of its own, and takes each line's priority from `<N>` before it (sd-daemon(3)).
+    /// systemd's journal, which adds its own times, and takes each line's priority from a `<N>` prefix (sd-daemon(3)).
     Journal,
 }
 
-/// A drain that writes each record as one line, in one write.
+/// A drain that writes each record as one line, in a single write.
 pub(super) fn drain<W>(out: W, reader: Reader) -> impl Drain<Ok = (), Err = io::Error> + Send
 where
     W: Write + Send,
@@ -33,7 +33,7 @@ where
                 write!(out, "{}", humantime::format_rfc3339_millis(SystemTime::now()))
             }
         })
-        // A session's id, peer and name come before what one record adds.
+        // A session's id, peer and name come before the keys of the record.
         .use_original_order()
         .build()
 }
@@ -43,7 +43,7 @@ struct Lines<W> {
     reader: Reader,
 }
 
-/// A level as a priority of syslog (RFC 5424, 6.2.1).
+/// A level as a syslog priority (RFC 5424, section 6.2.1).
 fn priority(level: Level) -> u8 {
     match level {
         Level::Critical => 2,
@@ -69,7 +69,7 @@ impl<W: Write> Decorator for Lines<W> {
         fill(&mut line)?;
         let mut text = line.text;
         if self.reader == Reader::Journal {
-            // Where the time would be, a blank is left.
+            // slog-term leaves a blank in place of the omitted time.
             text = format!("<{}>{}", priority(record.level()), text.trim_start());
         }
         let mut out = self.out.borrow_mut();
@@ -78,7 +78,7 @@ impl<W: Write> Decorator for Lines<W> {
     }
 }
 
-/// What is being written: the line's own spaces, commas and end, or something that came from outside.
+/// The part of a line that is being written: its layout (spaces, commas, line end), or text that is escaped.
 #[derive(Clone, Copy, PartialEq)]
 enum Part {
     Layout,
@@ -97,7 +97,7 @@ struct Line {
 }
 
 impl Line {
-    /// Ends the part that was being written and starts another.
+    /// Ends the current part and starts another.
     #[allow(clippy::unnecessary_wraps)] // the shape that slog-term calls for
     fn start(&mut self, part: Part) -> io::Result<()> {
         if self.part == Part::Value {
@@ -116,7 +116,7 @@ impl Line {
         Ok(())
     }
 
-    /// A comma in a value must not look like the end of it, with a key of the writer's choice behind it.
+    /// Quotes a value that holds a comma or a quote, so that it cannot pretend to end and be followed by another key.
     fn quote_if_needed(&mut self) {
         let value = &self.text[self.part_start..];
         if value.contains([',', '"']) {

@@ -1,4 +1,4 @@
-//! A file that an operator writes, as text: places in it, and complaints that point at them.
+//! Files that an operator writes: their text, positions in it, and errors that point at them.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,58 +11,58 @@ use crate::escape::{Escaped, Printable, is_unsafe};
 pub(crate) mod nearest;
 pub(crate) mod rows;
 
-/// Why a file is refused. Its words never carry raw control characters, whatever was read.
+/// Why a file is refused. The error text never contains raw control characters, whatever the file holds.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// The file cannot be read.
     #[error("cannot read {path}")]
     Unreadable {
-        /// The file, fit for printing.
+        /// The file's path, escaped for printing.
         path: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// The file can be read, but not meant.
+    /// The file is larger than any file of its kind.
     #[error("{path} has more than {most} bytes: not {kind}")]
     TooLarge {
-        /// The file, fit for printing.
+        /// The file's path, escaped for printing.
         path: String,
-        /// The most it may have.
+        /// The largest size allowed, in bytes.
         most: u64,
-        /// What it should be.
+        /// The kind of file expected, with its article.
         kind: &'static str,
     },
-    /// Something in the file is wrong.
+    /// The file has a fault.
     #[error("{path}:{line}:{column}: {message}\n{excerpt}")]
     Wrong {
-        /// The file, fit for printing.
+        /// The file's path, escaped for printing.
         path: String,
-        /// The line, from 1.
+        /// The line, counted from 1.
         line: usize,
-        /// The column in characters, from 1.
+        /// The column in characters, counted from 1.
         column: usize,
-        /// What is wrong, and what is allowed.
+        /// The fault, and what is allowed instead.
         message: String,
-        /// The line, with carets under the text at fault.
+        /// The line, with carets under the faulty text.
         excerpt: String,
     },
 }
 
-/// Far above any real one; stops a mistaken path from filling the memory.
+/// Largest file that is read: far above any real one, so that a mistaken path does not fill the memory.
 const MOST_BYTES: u64 = 1024 * 1024;
 
-/// What is shown, in characters, of a long line: before the text at fault, and from there on.
+/// Characters shown of a long line: before the faulty text, and from its beginning on.
 const SHOWN: (usize, usize) = (40, 60);
 
 /// A file's name and text.
 pub(crate) struct Source {
-    /// Fit for printing.
+    /// The file's path, escaped for printing.
     pub(crate) path: String,
     pub(crate) text: String,
 }
 
 impl Source {
-    /// Reads the file. `kind` is what it should be, in words that complete "not": "a configuration".
+    /// Reads the file. `kind` is the kind of file expected, in words that complete "not", such as "a configuration".
     pub(crate) fn read(path: &Path, kind: &'static str) -> Result<Self, SourceError> {
         let name = Escaped(path.display()).to_string();
         match read_bounded(path) {
@@ -77,7 +77,7 @@ impl Source {
     pub(crate) fn decode(path: String, bytes: Vec<u8>) -> Result<Self, SourceError> {
         match String::from_utf8(bytes) {
             Ok(text) => {
-                // Windows editors like to begin with a byte order mark; it is no part of the text.
+                // Some Windows editors write a byte order mark; it is not part of the text.
                 let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
                 Ok(Self { path, text })
             }
@@ -89,13 +89,13 @@ impl Source {
         }
     }
 
-    /// The line at an offset, from 1.
+    /// The line of a byte offset, counted from 1.
     pub(crate) fn line(&self, offset: usize) -> usize {
         let end = self.text.floor_char_boundary(offset);
         1 + self.text[..end].matches('\n').count()
     }
 
-    /// An error that points at a part of the file.
+    /// An error that points at a range of bytes of the file.
     pub(crate) fn complaint(&self, at: &Range<usize>, message: String) -> SourceError {
         let start = self.text.floor_char_boundary(at.start);
         let line_start = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
@@ -113,7 +113,7 @@ impl Source {
     }
 }
 
-/// The first of several faults, of which there is at least one.
+/// The first of several faults. Panics if there is none.
 pub(crate) fn first<T>(mut faults: Vec<T>) -> T {
     faults.swap_remove(0)
 }
@@ -124,7 +124,7 @@ fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The line, cut where it is long, with carets under `at_fault`.
+/// The line, shortened if it is long, with carets under `at_fault`.
 fn excerpt(line: usize, before: &str, at_fault: &str, after: &str) -> String {
     let (before, at_fault, after) = (shown(before), shown(at_fault), shown(after.trim_end()));
     let skipped = before.chars().count().saturating_sub(SHOWN.0);
@@ -138,7 +138,7 @@ fn excerpt(line: usize, before: &str, at_fault: &str, after: &str) -> String {
     format!("{margin} |\n{number} | {before}{rest}\n{margin} | {indent}{carets}")
 }
 
-/// A text as TOML has it, on one line.
+/// A text as a quoted TOML string, on one line.
 pub(crate) fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
@@ -146,7 +146,7 @@ pub(crate) fn quoted(text: &str) -> String {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
             c if is_unsafe(c) => {
-                // Writing to a string does not fail.
+                // Writing to a string cannot fail.
                 let _ = write!(quoted, "\\U{:08X}", u32::from(c));
             }
             c => quoted.push(c),
@@ -156,7 +156,7 @@ pub(crate) fn quoted(text: &str) -> String {
     quoted
 }
 
-/// One column a character, as far as that can be known here.
+/// Escapes a text so that each character takes one column, as far as that can be known here.
 fn shown(text: &str) -> String {
     Printable(text.replace('\t', " ")).to_string()
 }

@@ -1,9 +1,9 @@
-//! What someone probably meant to type.
+//! Finds the known name that a mistyped one probably meant.
 
-/// Less alike than this, two names share no more than letters.
+/// Lowest similarity of a likely typo; below it, two names merely share letters.
 const LIKELY: f64 = 0.6;
 
-/// The known name that `typed` is a likely slip of.
+/// The known name of which `typed` is a likely typo, if there is one.
 pub(crate) fn likely<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|name| (name, likeness(typed, name)))
@@ -12,7 +12,7 @@ pub(crate) fn likely<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> O
         .map(|(name, _)| name)
 }
 
-/// The known name most like `typed`, however unlike.
+/// The known name most similar to `typed`, however different. `None` only if there are no names.
 pub(crate) fn nearest(typed: &str, known: impl Iterator<Item = String>) -> Option<String> {
     known.max_by(|one, other| likeness(typed, one).total_cmp(&likeness(typed, other)))
 }
@@ -21,7 +21,7 @@ fn likeness(typed: &str, known: &str) -> f64 {
     strsim::normalized_damerau_levenshtein(&typed.to_lowercase(), &known.to_lowercase())
 }
 
-/// Names one after another, for people.
+/// Joins names with commas for an error message.
 pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }

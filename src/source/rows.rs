@@ -1,4 +1,4 @@
-//! Files that hold a list: `[[accounts]]`, `[[bans]]`, each entry a table of a few known keys.
+//! Reads files that hold one list, `[[accounts]]` or `[[bans]]`, whose entries are tables of a few known keys.
 
 use std::ops::Range;
 
@@ -8,24 +8,24 @@ use toml::de::{DeTable, DeValue};
 use super::nearest::{likely, listed};
 use super::{Source, SourceError};
 
-/// One entry of a list, held against the keys it may have.
+/// An entry of a list; it has no unknown keys.
 pub(crate) struct Row<'a> {
     table: &'a DeTable<'a>,
-    /// Where it stands.
+    /// Position of the entry in the file.
     at: Range<usize>,
 }
 
-/// What is wrong and where.
+/// Position and description of a fault.
 pub(crate) type Fault = (Range<usize>, String);
 
-/// A value and where it stands.
+/// A value and its position in the file.
 pub(crate) type Placed<T> = (T, Range<usize>);
 
-/// Reads a file that holds nothing but the list `name`, whose entries have no keys but these. Gives what `read` makes of
-/// the entries, in the file's order; `read` is told what it made of those before.
+/// Reads a file that holds only the list `name`, whose entries have only these `keys`. Returns what `read` makes of the
+/// entries, in the order of the file. `read` also receives its earlier results.
 ///
 /// # Errors
-/// Points at what is wrong: at one thing for each entry, in order; at least one.
+/// All faults in the order of the file, at most one per entry; at least one.
 pub(crate) fn read_all<T>(
     source: &Source,
     name: &str,
@@ -46,7 +46,7 @@ pub(crate) fn read_all<T>(
     if faults.is_empty() { Ok(rows) } else { Err(faults) }
 }
 
-/// The entries of the one list that a file holds.
+/// The entries of the only list in a file.
 fn entries<'a>(document: &'a DeTable<'a>, name: &str) -> Result<&'a [Spanned<DeValue<'a>>], Fault> {
     if let Some((key, _)) =
         document.iter().filter(|(key, _)| *key.get_ref() != name).min_by_key(|(key, _)| key.span().start)
@@ -78,23 +78,23 @@ fn row<'a>(entry: &'a Spanned<DeValue<'a>>, name: &str, keys: &[&'static str]) -
 }
 
 impl Row<'_> {
-    /// The text of this key, if it has one.
+    /// The text at this key, if the entry has the key.
     ///
     /// # Errors
-    /// If the value is no text.
+    /// If the value is not text.
     pub(crate) fn text(&self, key: &str) -> Result<Option<Placed<&str>>, Fault> {
         self.value(key, "a text in quotes", DeValue::as_str)
     }
 
-    /// The text of this key.
+    /// The text at this key.
     ///
     /// # Errors
-    /// If there is none, or the value is no text.
+    /// If the key is missing, or the value is not text.
     pub(crate) fn required(&self, key: &str) -> Result<Placed<&str>, Fault> {
         self.text(key)?.ok_or_else(|| (self.at(), format!("{key} is missing")))
     }
 
-    /// The truth value of this key, if it has one.
+    /// The boolean at this key, if the entry has the key.
     ///
     /// # Errors
     /// If the value is neither `true` nor `false`.
@@ -102,7 +102,7 @@ impl Row<'_> {
         self.value(key, "true or false", DeValue::as_bool)
     }
 
-    /// Where the entry stands.
+    /// Position of the entry in the file.
     pub(crate) fn at(&self) -> Range<usize> {
         self.at.clone()
     }

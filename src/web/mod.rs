@@ -1,4 +1,4 @@
-//! The page: its files, which lie in the program, and what the browser is told about them.
+//! The web page: its files, which are compiled into the program, and their HTTP headers.
 
 use actix_web::{
     App, HttpResponse, Resource,
@@ -9,8 +9,8 @@ use actix_web::{
     web,
 };
 
-/// Nothing but the page's own files, and its own server to talk to; no script or style within the page, so that nothing
-/// that users send could ever become one.
+/// Allows only the page's own files and connections to its own server. Inline scripts and styles are forbidden, so that
+/// no text of a user can ever become one.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
      img-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -70,7 +70,7 @@ assets! {
     "/words.js": "words.js" as SCRIPT;
 }
 
-/// The page as a service: its files at their paths, and words for every other.
+/// The page as an HTTP service: its files at their paths, and an error in words for every other path.
 pub fn app() -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -88,7 +88,7 @@ pub fn app() -> App<
         .add(("cross-origin-opener-policy", "same-origin"))
         .add(("cross-origin-resource-policy", "same-origin"))
         .add(("permissions-policy", "camera=(), geolocation=(), microphone=()"))
-        // Another version of the server may be there the next time.
+        // After a restart, another version of the server may serve other files.
         .add((header::CACHE_CONTROL, "no-cache"));
     ASSETS
         .iter()
@@ -102,12 +102,12 @@ pub fn app() -> App<
         .wrap(headers)
 }
 
-/// The answer to a method that is not known here.
+/// The response to methods other than GET and HEAD: status 405.
 pub async fn refuse_method() -> HttpResponse {
     words(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.\n").map_into_boxed_body()
 }
 
-/// The resource at the WebSocket's address for requests without a handshake.
+/// The resource at the WebSocket's address, for requests without a handshake: status 426.
 pub fn no_handshake(path: &str) -> Resource {
     let refuse = || async {
         let mut response = words(
@@ -136,13 +136,13 @@ async fn refuse_path(method: Method) -> HttpResponse {
     }
 }
 
-/// The answer to who is not to see the page.
+/// The response to a client that must not see the page: status 403, with the reason `why`.
 #[must_use]
 pub fn refusal(why: &'static str) -> HttpResponse {
     words(StatusCode::FORBIDDEN, why)
 }
 
-/// An answer in plain words.
+/// A response in plain text; with status 405, it also lists the allowed methods.
 #[must_use]
 pub fn words(status: StatusCode, words: &'static str) -> HttpResponse {
     let mut response = HttpResponse::build(status);
