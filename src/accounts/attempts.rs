@@ -1,4 +1,4 @@
-//! [`Failures`]: counts wrong passwords of an address or for an account, so that nobody can try all of them.
+//! [`Failures`]: counts wrong passwords per address or per account, to stop guessing.
 
 use std::{
     collections::HashMap,
@@ -12,24 +12,24 @@ use crate::protocol::NameKey;
 /// Wrong passwords after which an address is refused until [`WINDOW`] is over.
 pub const MAX_WRONG_PER_ADDRESS: usize = 10;
 
-/// Wrong passwords for one account, from all addresses together, after which only addresses from which its password was
-/// given before are served until [`WINDOW`] is over. NIST SP 800-63B (revision 3, section 5.2.2) allows no more than 100 in
-/// a row.
+/// Wrong passwords for one account, from all addresses together, after which the account accepts only addresses that
+/// gave its password before, until [`WINDOW`] is over. NIST SP 800-63B (revision 3, section 5.2.2) allows at most 100
+/// in a row.
 pub const MAX_WRONG_PER_ACCOUNT: usize = 100;
 
-/// Time for which wrong passwords count, from the first of them.
+/// Time for which wrong passwords are counted, from the first of them.
 pub const WINDOW: Duration = Duration::from_mins(10);
 
-/// Entries that a table keeps, at about 100 bytes each. Beyond it, the entry that expires first is dropped.
+/// Most entries of a table, at about 100 bytes each. If it is full, the entry that expires first is dropped.
 const MAX_ENTRIES: usize = 4096;
 
-/// Where a password comes from, as far as limits and turns are concerned.
+/// The origin of a password: limits and turns are applied per origin.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
-    /// An IPv4 address, or the first 64 bits of an IPv6 address: the least that one customer is given.
+    /// An IPv4 address, or the first 64 bits of an IPv6 address: the smallest block that a customer is given.
     Address(IpAddr),
-    /// A proxy on this machine, for this account. All clients of a proxy have its address, so a limit by address would let
-    /// one of them lock the others out of their accounts.
+    /// A proxy on this machine, for this account. All clients of a proxy have its address, so a limit by address would
+    /// let one of them lock the others out of their accounts.
     Proxied(NameKey),
 }
 
@@ -44,14 +44,14 @@ impl Origin {
         })
     }
 
-    /// Whether it is the server's own machine, by its loopback address.
+    /// Whether the origin is a loopback address, which means the server's own machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         matches!(self, Self::Address(address) if address.is_loopback())
     }
 }
 
-/// Wrong passwords by key, in a table of bounded size.
+/// Counts of wrong passwords by key, in a table of bounded size.
 #[derive(Debug)]
 pub struct Failures<K> {
     limit: usize,
@@ -71,10 +71,10 @@ impl<K: Clone + Eq + Hash> Failures<K> {
         Self { limit, counted: HashMap::new() }
     }
 
-    /// How many more wrong passwords this key may give now.
+    /// Number of wrong passwords that this key may still give, at least 1.
     ///
     /// # Errors
-    /// If none: the time until it may again.
+    /// If none is left: the time until the key may try again.
     pub fn remaining(&self, key: &K, now: Instant) -> Result<usize, Duration> {
         match self.counted.get(key).filter(|counted| counted.expires > now) {
             None => Ok(self.limit),

@@ -1,9 +1,9 @@
-//! Accounts: names that are only given for a password.
+//! Accounts: names that are protected by a password.
 //!
-//! - [`Accounts`]: the accounts file, read.
-//! - [`Directory`]: the accounts in force, which can be exchanged whole while the server runs.
-//! - [`Verifier`]: compares passwords, off the threads that serve sessions, a few at a time and in turn; wrong ones are
-//!   limited for each address and each account.
+//! - [`Accounts`]: the parsed accounts file.
+//! - [`Directory`]: the accounts in force, which a reload replaces as a whole.
+//! - [`Verifier`]: compares passwords outside the threads that serve sessions, a few at a time and in turn; wrong
+//!   passwords are limited per address and per account.
 //! - [`passwd`]: makes an entry of the file.
 //!
 //! ```toml
@@ -38,25 +38,25 @@ pub(crate) use secret::tests::cheap_hash;
 pub use secret::{FEWEST_CHARS, MOST_BYTES, NoHash, NoSecret, PasswordHash, Secret};
 pub use verifier::Verifier;
 
-/// The keys that an entry of the file can have.
+/// The allowed keys of an entry of the file.
 const KEYS: [&str; 3] = ["name", "hash", "operator"];
 
-/// Someone whose name is only given for a password.
+/// A name that is protected by a password.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// The name as the file spells it, and as it is shown.
+    /// The name as the file spells it. Clients see this spelling.
     pub name: Name,
-    /// Of the password.
+    /// The hash of the account's password.
     pub hash: PasswordHash,
-    /// Whether it may do what only operators may.
+    /// Whether the account has the rights of an operator.
     pub operator: bool,
 }
 
-/// All accounts, by what their names are compared by.
+/// All accounts, by their name keys.
 #[derive(Debug, Default)]
 pub struct Accounts {
     by_name: HashMap<NameKey, Account>,
-    /// Who is in the way of a name that looks so.
+    /// The account that occupies a look. Other names with this look are refused.
     by_look: HashMap<Look, NameKey>,
 }
 
@@ -64,12 +64,12 @@ impl Accounts {
     /// Reads an accounts file. A name may have at most `name_bytes` bytes, see [`crate::protocol::name::max_bytes`].
     ///
     /// # Errors
-    /// If the file cannot be read, or points at the first thing wrong in it.
+    /// If the file cannot be read, or has a fault; the error points at the first fault.
     pub fn load(path: &Path, name_bytes: usize) -> Result<Self, SourceError> {
         Self::read(&Source::read(path, "an accounts file")?, name_bytes).map_err(first)
     }
 
-    /// All that is wrong in an accounts file.
+    /// All faults of an accounts file.
     #[must_use]
     pub fn faults(path: &Path, name_bytes: usize) -> Vec<SourceError> {
         match Source::read(path, "an accounts file") {
@@ -78,7 +78,7 @@ impl Accounts {
         }
     }
 
-    /// Reads a file's content.
+    /// Reads accounts from a file's content.
     ///
     /// # Errors
     /// As [`Self::load`].
@@ -109,16 +109,16 @@ impl Accounts {
         Ok(accounts)
     }
 
-    /// The account of this name.
+    /// The account with this name.
     #[must_use]
     pub fn find(&self, name: &NameKey) -> Option<&Account> {
         self.by_name.get(name)
     }
 
-    /// The account whose name looks like this one, which is no account's own.
+    /// The account whose name looks like `name`. `None` if `name` is itself the name of an account.
     #[must_use]
     pub fn find_look_alike(&self, name: &Name) -> Option<&Account> {
-        // Looks take their time, and most servers have no accounts.
+        // Computing looks is slow, and most servers have no accounts.
         if self.is_empty() || self.find(name.key()).is_some() {
             return None;
         }
@@ -126,13 +126,13 @@ impl Accounts {
         self.find(&key)
     }
 
-    /// How many there are.
+    /// Number of accounts.
     #[must_use]
     pub fn len(&self) -> usize {
         self.by_name.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no accounts.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_name.is_empty()
@@ -148,33 +148,34 @@ fn account(row: &Row<'_>, name_bytes: usize) -> Result<Account, Fault> {
     Ok(Account { name, hash, operator })
 }
 
-/// Whether others than the file's owner and group can read it: they could try passwords against the hashes at leisure.
+/// Whether users other than the file's owner and group can read it. Such users could test passwords against the hashes
+/// without any limit.
 ///
 /// # Errors
-/// If the file cannot be asked about.
+/// If the file's metadata cannot be read.
 pub fn is_readable_by_others(path: &Path) -> io::Result<bool> {
     Ok(fs::metadata(path)?.permissions().mode() & 0o004 != 0)
 }
 
-/// The accounts in force. Clones show the same, and see an exchange at once. Reading takes no lock.
+/// Handle to the accounts in force; clones share them and see a replacement at once. Reading takes no lock.
 #[derive(Clone, Debug)]
 pub struct Directory(Arc<ArcSwap<Accounts>>);
 
 impl Directory {
-    /// A directory of these accounts.
+    /// A handle to these accounts.
     #[must_use]
     pub fn new(accounts: Accounts) -> Self {
         Self(Arc::new(ArcSwap::from_pointee(accounts)))
     }
 
-    /// The accounts that are in force now.
+    /// The accounts in force now.
     #[must_use]
     pub fn current(&self) -> Guard<Arc<Accounts>> {
         self.0.load()
     }
 
-    /// Puts other accounts in force. Who is connected stays so; who was an operator and is none in these can do no more
-    /// than others from here on.
+    /// Replaces the accounts. Connected clients stay connected; an operator who is no operator in `accounts` loses the
+    /// rights of one at once.
     pub fn replace(&self, accounts: Accounts) {
         self.0.store(Arc::new(accounts));
     }

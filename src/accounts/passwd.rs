@@ -1,4 +1,4 @@
-//! `arauto passwd`: reads a password and makes the account's entry in the accounts file.
+//! `arauto passwd`: reads a password and makes an entry for the accounts file.
 
 use std::{
     fmt::Write as _,
@@ -17,38 +17,39 @@ use crate::{
 /// Why no entry was made.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswdError {
-    /// The name cannot be had.
+    /// The name is not valid.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// Nothing was given.
+    /// The password is empty.
     #[error("no password was given: type one, or give it as one line of standard input")]
     Nothing,
-    /// It breaks a rule.
+    /// The password breaks a rule.
     #[error(transparent)]
     Secret(#[from] NoSecret),
-    /// The second time, something else was typed.
+    /// The second password differs from the first.
     #[error("the two passwords are not the same")]
     Unlike,
-    /// Ctrl-C.
+    /// The user pressed Ctrl-C, or Ctrl-D on an empty line.
     #[error("interrupted")]
     Interrupted,
     /// The terminal or the pipe failed.
     #[error("cannot read the password: {0}")]
     Read(#[from] io::Error),
-    /// The system gives no random numbers or no memory.
+    /// The system has no random numbers or no memory.
     #[error("cannot hash the password: {0}")]
     Hash(argon2::password_hash::Error),
 }
 
-/// Reads a password from standard input, without echo and twice if that is a terminal, and gives the entry for the file.
+/// Reads a password from standard input and returns the entry for the accounts file. If standard input is a terminal,
+/// the password is read twice, without echo.
 ///
 /// # Errors
-/// If the name or the password breaks a rule, or cannot be read.
+/// If the name or the password breaks a rule, or the password cannot be read or hashed.
 pub fn entry(name: &str, operator: bool) -> Result<String, PasswdError> {
     let name = Name::parse(name, 4 * MAX_NAME_CHARS)?;
     let stdin = io::stdin();
     let secret = if stdin.is_terminal() {
-        // Room for more than a password has, so that one that is too long is told so.
+        // Larger than the longest password, so that a password that is too long is detected and not cut.
         twice(|prompt| terminal::read_hidden(&mut io::stderr(), prompt, 2 * MOST_BYTES))?
     } else {
         one_line(stdin.lock())?
@@ -57,7 +58,7 @@ pub fn entry(name: &str, operator: bool) -> Result<String, PasswdError> {
     Ok(written(&name, &hash, operator))
 }
 
-/// Asks twice, because nobody sees what is typed.
+/// Asks twice, because the user does not see the password.
 fn twice(mut ask: impl FnMut(&str) -> io::Result<Option<Zeroizing<Vec<u8>>>>) -> Result<Secret, PasswdError> {
     let mut ask = |prompt: &str| -> Result<Secret, PasswdError> {
         let typed = ask(prompt)?.ok_or(PasswdError::Interrupted)?;
@@ -68,9 +69,9 @@ fn twice(mut ask: impl FnMut(&str) -> io::Result<Option<Zeroizing<Vec<u8>>>>) ->
     if ask("The same again: ")?.is_the_same(&secret) { Ok(secret) } else { Err(PasswdError::Unlike) }
 }
 
-/// One line, its ending left out.
+/// Reads one line without its ending.
 fn one_line(input: impl BufRead) -> Result<Secret, PasswdError> {
-    // Room for all that can be, so that no copy is left behind by growing.
+    // Allocated at full size, because growing would leave copies of the password in memory.
     let most = MOST_BYTES + 3;
     let mut line = Zeroizing::new(Vec::with_capacity(2 * most));
     input.take(most as u64).read_until(b'\n', &mut line)?;

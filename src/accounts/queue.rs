@@ -1,9 +1,10 @@
-//! [`Queue`]: which password is compared next, and which is refused without being compared. No tasks, no time of its own.
+//! [`Queue`]: decides which password is compared next, and which is refused without being compared. Starts no tasks and
+//! reads no clock.
 //!
-//! Addresses take turns, and accounts take turns, so neither one address with many passwords nor many addresses with one
-//! account's name delay anybody else by more than one comparison for each address that waits. No more passwords of an
-//! address are compared at once than it may still give wrong ones: the others wait, so passwords that turn out to be right
-//! never meet the limit, and many at once are no way around it.
+//! Addresses take turns, and accounts take turns. So neither an address with many passwords nor many addresses with one
+//! account's name delay another client by more than one comparison per waiting address. An address has no more
+//! passwords compared at once than it may still give wrong ones, and the others wait. So right passwords never meet the
+//! limit, and sending many at once does not get around it.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -19,42 +20,42 @@ use super::{
 };
 use crate::protocol::NameKey;
 
-/// Passwords that wait at once. Beyond it, the address with the most of them loses its newest; see [`Queue::drop_one`].
+/// Most passwords that wait. Beyond it, the address with the most of them loses its newest; see [`Queue::drop_one`].
 const MAX_WAITING: usize = 4096;
 
-/// Addresses remembered for each account because its password was given from there; the least recent is forgotten first.
+/// Addresses remembered per account because its password was given from there; the least recent is dropped first.
 const MAX_KNOWN_PER_ACCOUNT: usize = 16;
 
-/// A password that somebody gave for an account.
+/// A password that a client gave for an account.
 #[derive(Debug)]
 pub struct Attempt {
-    /// Where it comes from.
+    /// The origin of the password.
     pub origin: Origin,
     /// The account's name.
     pub account: NameKey,
     /// The hash of the account's password.
     pub hash: PasswordHash,
-    /// The password to judge.
+    /// The password to check.
     pub secret: Secret,
 }
 
 /// The outcome of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is the password.
+    /// The password is right.
     Right,
-    /// It is not.
+    /// The password is wrong.
     Wrong,
-    /// It was not looked at: too many wrong ones came from that address. The next may be tried after this time.
+    /// Not compared: too many wrong passwords came from this address. The next may be tried after this time.
     TooMany(Duration),
-    /// It was not looked at: too many wrong ones were given for that account, and its password never came from that address.
-    /// The next may be tried after this time.
+    /// Not compared: too many wrong passwords were given for this account, and its right password was never given from
+    /// this address. The next may be tried after this time.
     TooManyForAccount(Duration),
-    /// It could not be looked at: the server lacks memory, too many wait, or it is ending.
+    /// Not compared: the server lacks memory, too many passwords wait, or the server is ending.
     Failed,
 }
 
-/// An [`Attempt`] and where its verdict goes. Once the receiver is gone, nobody waits for it.
+/// An [`Attempt`] and the channel for its verdict. A closed channel means that the attempt was abandoned.
 #[derive(Debug)]
 pub struct Waiting {
     /// The password and the hash to compare it with.
@@ -63,16 +64,16 @@ pub struct Waiting {
     pub answer: oneshot::Sender<Verdict>,
 }
 
-/// Passwords that wait to be compared, and what is known of their origins and accounts.
+/// Passwords that wait to be compared, and the history of their origins and accounts.
 #[derive(Debug)]
 pub struct Queue {
-    /// In the order received.
+    /// In order of arrival.
     waiting: Vec<Waiting>,
     origins: Flows<Origin>,
     accounts: Flows<NameKey>,
     wrong_of_origin: Failures<Origin>,
     wrong_of_account: Failures<NameKey>,
-    /// For each account, where its right password came from, the most recent last.
+    /// For each account, the origins of its right password, the most recent last.
     known: HashMap<NameKey, VecDeque<Origin>>,
 }
 
@@ -106,7 +107,7 @@ impl Queue {
         }
     }
 
-    /// Takes out the password to compare next, if there is one that may be. [`Self::finish`] has to follow.
+    /// Takes out the password to compare next, if one may be started. The caller must call [`Self::finish`] for it.
     pub fn next(&mut self, now: Instant) -> Option<Waiting> {
         self.drop_abandoned();
         let chosen = (0..self.waiting.len())
@@ -121,8 +122,8 @@ impl Queue {
         Some(waiting)
     }
 
-    /// Takes the verdict on a password that [`Self::next`] gave out. A wrong one counts, and where it was the last that was
-    /// allowed, all that wait beside it are refused.
+    /// Takes the verdict on a password that [`Self::next`] returned. A wrong password counts; if it was the last one
+    /// allowed, waiting passwords under the same limit are refused.
     pub fn finish(&mut self, origin: &Origin, account: &NameKey, verdict: Verdict, now: Instant) {
         self.origins.finish(origin);
         self.accounts.finish(account);
@@ -139,14 +140,14 @@ impl Queue {
         }
     }
 
-    /// Whether an account's own limit does not hold here: its password was given from there before, or it is the server's
-    /// own machine. Without this exception anybody could lock the owner of an account out.
+    /// Whether an account's own limit does not apply to this origin: the right password came from there before, or it
+    /// is the server's own machine. Without this exception, anyone could lock the owner of an account out.
     fn is_known(&self, origin: &Origin, account: &NameKey) -> bool {
         origin.is_loopback() || self.known.get(account).is_some_and(|origins| origins.contains(origin))
     }
 
     fn remember(&mut self, origin: &Origin, account: &NameKey) {
-        // All clients of a proxy have its address, so one of them says nothing about the next.
+        // All clients of a proxy share its address, so a right password says nothing about the next client.
         if matches!(origin, Origin::Proxied(_)) {
             return;
         }
@@ -166,7 +167,7 @@ impl Queue {
         (!self.is_known(origin, account)).then_some(Verdict::TooManyForAccount(wait))
     }
 
-    /// Whether the password may turn out wrong, and all that are being compared with it, without passing a limit.
+    /// Whether this password and all that are being compared could turn out wrong without exceeding a limit.
     fn may_start(&self, Attempt { origin, account, .. }: &Attempt, now: Instant) -> bool {
         let fits = |remaining: Result<usize, _>, running| remaining.is_ok_and(|left| running < left);
         fits(self.wrong_of_origin.remaining(origin, now), self.origins.running(origin))
@@ -189,7 +190,7 @@ impl Queue {
     fn drop_abandoned(&mut self) {
         let Self { waiting, origins, accounts, .. } = self;
         waiting.retain(|Waiting { attempt, answer }| {
-            // Asked once: it may change at any moment.
+            // Read only once, because the receiver can close the channel at any moment.
             let is_abandoned = answer.is_closed();
             if is_abandoned {
                 origins.leave(&attempt.origin);
@@ -199,8 +200,9 @@ impl Queue {
         });
     }
 
-    /// Drops the newest password of the origin with the most waiting and, among those origins, of the account with the most.
-    /// So where each origin has one, many of them that guess at one account cost an attempt for another account nothing.
+    /// Drops the newest password of the origin with the most waiting and, among such origins, of the account with the
+    /// most. So if each origin has one password waiting, a crowd of them that guess at one account displaces no attempt
+    /// for another account.
     fn drop_one(&mut self) {
         let longest = (0..self.waiting.len()).max_by_key(|at| {
             let Attempt { origin, account, .. } = &self.waiting[*at].attempt;
@@ -220,17 +222,17 @@ impl Queue {
 }
 
 fn answer(waiting: Waiting, verdict: Verdict) {
-    // The session may be gone: then nobody has to be told.
+    // The session may be gone, and needs no verdict then.
     let _ = waiting.answer.send(verdict);
 }
 
-/// Turns of those that have passwords waiting or being compared.
+/// Turn-taking among the keys that have passwords waiting or being compared.
 #[derive(Debug)]
 struct Flows<K>(HashMap<K, Flow>);
 
 #[derive(Clone, Copy, Debug)]
 struct Flow {
-    /// Comparisons started. A newcomer begins at the lowest count that there is: having been absent earns no turns.
+    /// Comparisons started. A new key begins at the lowest count of all keys, so that absence earns no turns.
     started: u64,
     waiting: usize,
     running: usize,
@@ -285,7 +287,7 @@ impl<K: Clone + Eq + Hash> Flows<K> {
         self.0.get(key).map_or(0, |flow| flow.running)
     }
 
-    /// The number that waits, to be compared by size.
+    /// Number of waiting passwords of a key.
     fn waiting(&self, key: &K) -> usize {
         self.0.get(key).map_or(0, |flow| flow.waiting)
     }

@@ -1,4 +1,4 @@
-//! [`Secret`]: a password on its way to be hashed or compared; [`PasswordHash`]: what is kept of one.
+//! [`Secret`]: a password to be hashed or compared, and [`PasswordHash`]: its stored hash.
 
 use argon2::{
     Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
@@ -7,64 +7,65 @@ use argon2::{
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-/// The most memory, passes and lanes of a new hash: the least that OWASP's Password Storage Cheat Sheet (2024) asks of
-/// argon2id, which is also what the crate takes by default. In KiB.
+/// Memory in KiB, passes and lanes of a new hash: the minimum for argon2id in OWASP's Password Storage Cheat Sheet
+/// (2024), and also the default of the crate.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// What a hash in the file may ask for at the most, so that a mistaken file cannot take the machine's memory or time.
+/// The highest costs accepted from a hash in the file, so that a mistaken file cannot take the machine's memory or
+/// time.
 const MOST_MEMORY_KIB: u32 = 256 * 1024;
 const MOST_PASSES: u32 = 32;
 const MOST_LANES: u32 = 16;
 
-/// The fewest characters of a new password: what NIST SP 800-63B (revision 3, section 5.1.1.2) asks for.
+/// Fewest characters of a new password, as NIST SP 800-63B (revision 3, section 5.1.1.2) requires.
 pub const FEWEST_CHARS: usize = 8;
 
-/// The most bytes of a new password: with a name it has to fit a message.
+/// Most bytes of a new password: it must fit into a message together with a name.
 pub const MOST_BYTES: usize = 256;
 
-/// A password. Its memory is overwritten when it is dropped, and it is never shown.
+/// A password. Its memory is overwritten when it is dropped, and its text is never printed.
 pub struct Secret(Zeroizing<String>);
 
-/// Why a text is no password.
+/// Why a text is not accepted as a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoSecret {
-    /// It is not UTF-8.
+    /// The text is not UTF-8.
     #[error("a password is UTF-8 text")]
     NotUtf8,
-    /// It holds a control character.
+    /// The text holds a control character.
     #[error("a password holds no control characters, tabs among them")]
     Control,
-    /// It has fewer than [`FEWEST_CHARS`] characters.
+    /// The password has fewer than [`FEWEST_CHARS`] characters.
     #[error("a password has at least {FEWEST_CHARS} characters")]
     TooShort,
-    /// It has more than [`MOST_BYTES`] bytes.
+    /// The password has more than [`MOST_BYTES`] bytes.
     #[error("a password has at most {MOST_BYTES} bytes")]
     TooLong,
 }
 
 impl Secret {
-    /// Takes what someone typed for a password, blanks and all, in NFC: a keyboard decides how an accent is encoded, not
-    /// who types it.
+    /// Makes a password of typed bytes. Blanks are kept. The text is normalized to NFC, because the encoding of an
+    /// accent depends on the keyboard and not on its user.
     ///
     /// # Errors
-    /// What could not have been made a password.
+    /// If the bytes are not UTF-8 or hold control characters: no password has either.
     pub fn typed(bytes: &[u8]) -> Result<Self, NoSecret> {
         let text = std::str::from_utf8(bytes).map_err(|_| NoSecret::NotUtf8)?;
         if text.chars().any(char::is_control) {
             return Err(NoSecret::Control);
         }
-        // Room for all of it, so that no copy is left behind by growing: NFC has at most three times the bytes.
+        // Allocated at full size, because growing would leave copies in memory: NFC has at most three times the bytes.
         let mut secret = Zeroizing::new(String::with_capacity(3 * text.len()));
         secret.extend(text.nfc());
         Ok(Self(secret))
     }
 
-    /// Judges a new password.
+    /// Checks the rules for a new password.
     ///
     /// # Errors
-    /// Which rule it breaks.
+    /// The rule that the password breaks.
     pub fn judge_new(&self) -> Result<(), NoSecret> {
         if self.0.len() > MOST_BYTES {
             Err(NoSecret::TooLong)
@@ -75,7 +76,8 @@ impl Secret {
         }
     }
 
-    /// Whether both are the same text. Not for comparing what a stranger sent: that goes by [`PasswordHash::matches`].
+    /// Whether both texts are equal. Not for passwords from the network, because the time depends on the texts: use
+    /// [`PasswordHash::matches`] for them.
     #[must_use]
     pub fn is_the_same(&self, other: &Self) -> bool {
         self.0 == other.0
@@ -88,39 +90,39 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// An argon2id hash, as a PHC string has it, that is fit to be compared with.
+/// An argon2id hash from a PHC string, with costs that are acceptable.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PasswordHash(Box<phc::PasswordHash>);
 
-/// Why a text is no hash that can be used. Its words complete "hash must be".
+/// Why a text is not accepted as a hash. The error text completes "hash must be".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoHash {
-    /// It cannot be read at all, or lacks salt or output.
+    /// The text is not a PHC string, or lacks salt or output.
     #[error("what arauto passwd prints: $argon2id$v=19$...")]
     Malformed,
-    /// It is by another algorithm, or by an early version of this one.
+    /// The hash is of another algorithm, or of an early version of argon2id.
     #[error("argon2id, version 19: what arauto passwd prints")]
     OtherAlgorithm,
-    /// Comparing with it would take too much.
+    /// Comparing with this hash would take too much memory or time.
     #[error("of at most {MOST_MEMORY_KIB} KiB (m), {MOST_PASSES} passes (t) and {MOST_LANES} lanes (p)")]
     TooDear,
 }
 
 impl PasswordHash {
-    /// Hashes a password with a salt of its own. Takes tens of milliseconds and 19 MiB.
+    /// Hashes a password with a new random salt. Takes tens of milliseconds and 19 MiB.
     ///
     /// # Errors
-    /// If the system gives no random numbers or no memory.
+    /// If the system has no random numbers or no memory.
     pub fn of(secret: &Secret) -> Result<Self, Error> {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, None)?;
         let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         Ok(Self(Box::new(hasher.hash_password(secret.0.as_bytes())?)))
     }
 
-    /// Reads a PHC string.
+    /// Parses a PHC string.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// If the text is malformed, of another algorithm, or too costly to compare with.
     pub fn parse(text: &str) -> Result<Self, NoHash> {
         let hash = phc::PasswordHash::new(text).map_err(|_| NoHash::Malformed)?;
         if hash.algorithm.as_str() != Algorithm::Argon2id.as_str()
@@ -139,11 +141,11 @@ impl PasswordHash {
         Ok(Self(Box::new(hash)))
     }
 
-    /// Whether this is the hash of that password. Takes as long as hashing, whatever the answer; the results are compared
-    /// in constant time.
+    /// Whether `secret` has this hash. Takes as long as hashing, whatever the result; the hashes are compared in
+    /// constant time.
     ///
     /// # Errors
-    /// If it could not be found out: no memory.
+    /// If the comparison fails for lack of memory.
     pub fn matches(&self, secret: &Secret) -> Result<bool, Error> {
         match Argon2::default().verify_password(secret.0.as_bytes(), &*self.0) {
             Ok(()) => Ok(true),
@@ -163,7 +165,7 @@ impl std::fmt::Display for PasswordHash {
 pub(crate) mod tests {
     use super::*;
 
-    /// The hash of "opensesame", of the least cost that there is, so that tests spend their time otherwise.
+    /// The hash of "opensesame" at the lowest cost, so that tests are fast.
     pub(crate) fn cheap_hash() -> PasswordHash {
         let params = Params::new(Params::MIN_M_COST, 1, 1, None).unwrap();
         let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);

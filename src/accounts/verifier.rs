@@ -1,5 +1,5 @@
-//! [`Verifier`]: compares passwords with hashes where that harms nobody: off the threads that serve sessions, a few at a
-//! time, in the order that [`Queue`] decides.
+//! [`Verifier`]: compares passwords with hashes outside the threads that serve sessions, a few at a time, in the order
+//! that [`Queue`] decides.
 
 use std::time::Instant;
 
@@ -17,19 +17,20 @@ use super::{
 };
 use crate::protocol::NameKey;
 
-/// Passwords that are compared at once. Each takes the memory its hash asks for, 19 MiB as a rule, and a core.
+/// Passwords that are compared at once. Each takes a core, and the memory that its hash asks for, usually 19 MiB.
 const AT_A_TIME: usize = 2;
 
-/// Where passwords are sent to be compared. Clones send to the same place.
+/// Handle for sending passwords to be compared; clones share the queue.
 ///
-/// What waits there is bounded by the queue, and by those who ask: each session waits for its verdict before it asks again.
+/// The channel needs no bound: the queue is bounded, and each session waits for its verdict before it asks again.
 #[derive(Clone, Debug)]
 pub struct Verifier {
     attempts: UnboundedSender<Waiting>,
 }
 
 impl Verifier {
-    /// Starts one on this thread's runtime, where it takes no time worth mention. It ends with the last of its clones.
+    /// Starts the verifier's task on this thread's runtime, which it hardly loads because comparing runs elsewhere. The
+    /// task ends when the last clone is dropped.
     #[must_use]
     pub fn start() -> Self {
         let (verifier, judging) = Self::new();
@@ -37,13 +38,13 @@ impl Verifier {
         verifier
     }
 
-    /// A verifier, and the task that has to run for it.
+    /// A verifier, and the task that must run for it.
     pub fn new() -> (Self, impl Future<Output = ()> + Send) {
         let (attempts, received) = unbounded_channel();
         (Self { attempts }, judge_all(received))
     }
 
-    /// Whether the secret is the one that the hash was made of. Dropping the future before its turn saves the comparison.
+    /// Compares a password with its hash. Dropping the future before its turn saves the comparison.
     pub async fn judge(&self, attempt: Attempt) -> Verdict {
         let (answer, verdict) = oneshot::channel();
         if self.attempts.send(Waiting { attempt, answer }).is_err() {
@@ -53,7 +54,7 @@ impl Verifier {
     }
 }
 
-/// A comparison that is done.
+/// A finished comparison.
 struct Judged {
     origin: Origin,
     account: NameKey,
@@ -131,7 +132,7 @@ mod tests {
         let (verifier, verdicts) = all_at_once(100, "wrong").await;
         let wrong = verdicts.iter().filter(|verdict| **verdict == Verdict::Wrong).count();
         assert_eq!(wrong, MAX_WRONG_PER_ADDRESS);
-        // Then not even the right one is looked at.
+        // From then on, even the right password is not compared.
         let verdict = verifier.judge(attempt("192.0.2.7", "opensesame")).await;
         assert!(matches!(verdict, Verdict::TooMany(_)), "{verdict:?}");
         assert_eq!(verifier.judge(attempt("192.0.2.1", "opensesame")).await, Verdict::Right);

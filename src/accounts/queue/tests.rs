@@ -1,4 +1,4 @@
-//! Which password comes next, without comparing any.
+//! Tests of the order and the refusals, without comparing any password.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -20,7 +20,7 @@ fn origin(number: u32) -> Origin {
     Origin::from_address(IpAddr::V4(Ipv4Addr::from_bits(0xc633_0000 + number)))
 }
 
-/// A queue and the time, which stands still.
+/// A queue, and a clock that stands still.
 struct Desk {
     queue: Queue,
     now: Instant,
@@ -49,7 +49,7 @@ impl Desk {
         (origin, account)
     }
 
-    /// How many others come before the one from this origin.
+    /// Number of passwords that are compared before the first from this origin.
     fn passed_before(&mut self, awaited: &Origin) -> usize {
         (0..=MAX_WAITING).find(|_| self.finish_next(Verdict::Failed).0 == *awaited).unwrap()
     }
@@ -116,7 +116,7 @@ fn no_more_are_compared_at_once_than_may_be_wrong() {
     assert_eq!(desk.next(), None);
     desk.queue.finish(&origin(1), &key("alan"), Verdict::Right, desk.now);
     assert_eq!(desk.next(), Some((origin(1), key("alan"))));
-    // Two wrong ones later there is none left, and the last is told.
+    // After two wrong passwords, none is left, and the last is refused.
     desk.queue.finish(&origin(1), &key("alan"), Verdict::Wrong, desk.now);
     desk.queue.finish(&origin(1), &key("alan"), Verdict::Wrong, desk.now);
     let told = receivers.into_iter().filter_map(|mut receiver| receiver.try_recv().ok()).collect::<Vec<_>>();
@@ -134,7 +134,7 @@ fn an_account_that_many_addresses_guess_at_is_left_to_its_owner() {
     }
     let told = |mut receiver: Receiver| receiver.try_recv().ok();
     assert_eq!(told(desk.give(origin(4000), "alan")), Some(Verdict::TooManyForAccount(WINDOW)));
-    // Where the right one came from before, and on the server's own machine, it is taken still.
+    // Addresses that gave the right password before, and the server's own machine, are still accepted.
     for origin in [origin(5000), Origin::from_address(IpAddr::V4(Ipv4Addr::LOCALHOST))] {
         let _owner = desk.give(origin.clone(), "alan");
         assert_eq!(desk.finish_next(Verdict::Right).0, origin);
