@@ -1,6 +1,6 @@
-//! What other protocols begin with.
+//! Detects the beginnings of other protocols.
 
-/// How a TLS handshake begins (RFC 8446, section 5.1).
+/// The first bytes of a TLS handshake (RFC 8446, section 5.1).
 pub const TLS_HANDSHAKE: &[u8] = b"\x16\x03";
 
 /// Whether a first line is an HTTP request line.

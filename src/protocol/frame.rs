@@ -1,61 +1,61 @@
-//! [`Frame`]: what a client sent, as far as its framing goes.
+//! [`Frame`]: a unit of a client's input, as its framing delimits it.
 
 use bytes::BytesMut;
 
-/// What a client sent.
+/// A unit of a client's input.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// One line without its ending; not empty, at most the limit's bytes, otherwise unchecked.
+    /// A line without its ending: not empty, at most `limit` bytes, otherwise unchecked.
     Line(BytesMut),
-    /// A line passed the limit and was dropped to its end.
+    /// A line that exceeded the limit and was dropped to its end.
     TooLong,
     /// The client's sending side ended in the middle of a line.
     Unfinished,
-    /// The end of a line did not come in time (`FrameDecoder::abandon`).
+    /// The end of a line did not arrive in time (`FrameDecoder::abandon`).
     Overdue,
     /// An HTTP request in place of a name.
     Http,
-    /// A TLS hello in place of a name.
+    /// A TLS handshake in place of a name.
     Tls,
-    /// A WebSocket was closed in order.
+    /// The client closed its WebSocket properly.
     Goodbye,
-    /// It was not used in order; nothing more of it is read.
+    /// The client violated the WebSocket protocol; nothing more is read.
     Breach(Breach),
 }
 
-/// How a client broke RFC 6455.
+/// A violation of RFC 6455 by a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Breach {
-    /// A frame that is not masked (section 5.1).
+    /// A frame is not masked (section 5.1).
     Unmasked,
-    /// Bits that belong to an extension (section 5.2); none is offered.
+    /// Reserved bits are set, which belong to extensions (section 5.2); the server offers none.
     Reserved,
-    /// An opcode that there is not (section 5.2), or a length that is none.
+    /// An unknown opcode (section 5.2), or a length of more than 63 bits.
     Unknown,
     /// A control frame in fragments, or with more than 125 bytes (section 5.5).
     Control,
-    /// A fragment of nothing, or a new message in the midst of one (section 5.4).
+    /// A continuation without a message to continue, or a new message inside another (section 5.4).
     Fragment,
     /// A binary frame. Messages are text.
     Binary,
     /// Text that is not UTF-8 (section 8.1).
     NotUtf8,
-    /// A close frame with one byte, or with a code that is none or must not be sent (sections 5.5.1 and 7.4).
+    /// A close frame with a single byte, or with a code that is invalid or must not be sent (sections 5.5.1 and 7.4).
     CloseCode,
     /// A close frame whose reason is not UTF-8 (section 5.5.1).
     CloseNotUtf8,
-    /// The rest of a message did not come in time.
+    /// The rest of a message did not arrive in time.
     Overdue,
 }
 
 impl Breach {
-    /// Whether it was found in what a client sends last.
+    /// Whether the violation is in a close frame, the last frame of a client.
     #[must_use]
     pub fn is_last(self) -> bool {
         matches!(self, Self::CloseCode | Self::CloseNotUtf8)
     }
 
-    /// What was wrong, in words that complete "your WebSocket".
+    /// A description in words that complete "your WebSocket".
     #[must_use]
     pub fn in_words(self) -> &'static str {
         match self {

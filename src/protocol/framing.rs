@@ -1,8 +1,9 @@
-//! [`FrameDecoder`]: bytes to lines, for each kind of client, and the rule that tells those of TCP apart.
+//! [`FrameDecoder`]: splits bytes into lines for each kind of client, and detects the kind of TCP clients.
 //!
-//! A session over a WebSocket is one from the start. Every other starts as [`Kind::Line`]. It becomes [`Kind::Telnet`] at the first IAC byte. It becomes
-//! [`Kind::Unframed`] if its answer to the name request is all of its first read, has no line ending, and
-//! silence follows, and a line client again if one of its later reads ends with a line ending. Nothing else changes.
+//! A session over a WebSocket has the kind [`Kind::WebSocket`] from the start. Every other session starts as
+//! [`Kind::Line`]. It becomes [`Kind::Telnet`] at the first IAC byte. It becomes [`Kind::Unframed`] if its answer to
+//! the name request is all of its first read and has no line ending, and silence follows; it is a line client again if
+//! a later read ends with a line ending. No other changes of kind occur.
 
 use std::io;
 
@@ -19,56 +20,56 @@ use super::{
     websocket::WebSocket,
 };
 
-/// Decodes one client's bytes.
+/// Decodes the bytes of one client.
 ///
-/// Beside [`Decoder`], whoever reads calls [`Self::read_done`] once a read's frames are taken and, if that asks
-/// for it, [`Self::silence`] when nothing came for `compat.unframed_wait_ms`. It may time an [`Self::unfinished_line`]
-/// and [`Self::abandon`] it.
+/// In addition to [`Decoder`], the reader calls [`Self::read_done`] after it took all frames of a read. If that returns
+/// true, the reader calls [`Self::silence`] when nothing arrives for `compat.unframed_wait_ms`. The reader may time an
+/// [`Self::unfinished_line`] and [`Self::abandon`] it.
 #[derive(Debug)]
 pub struct FrameDecoder {
     kind: Kind,
-    /// The most bytes a line may have, its ending not counted.
+    /// Most bytes of a line, its ending not counted.
     limit: u32,
-    /// How much of the buffer is known to hold no line ending.
+    /// Length of the buffer's prefix that is known to hold no line ending.
     scanned: u32,
-    /// How many lines have ended, empty ones among them; only good to tell one from the next.
+    /// Number of lines that have ended, including empty ones. Wraps around: good only to tell a line from the next.
     lines: u32,
     start: Start,
     fate: Fate,
-    /// The first read was a whole name message without an ending.
+    /// The first read was a whole name message without a line ending.
     may_be_unframed: bool,
-    /// The last thing decoded was a line ending, and nothing was read after it.
+    /// The last thing decoded was a line ending, and the read holds nothing after it.
     ends_with_line: bool,
-    /// Boxed because few sessions have one, and every session pays for its place.
+    /// Boxed because few sessions need it, and every session has the field.
     telnet: Option<Box<Telnet>>,
-    /// Where the client is of that kind.
+    /// The decoder of a [`Kind::WebSocket`] client.
     websocket: Option<Box<WebSocket>>,
 }
 
-/// How far the beginning of the stream, where other protocols and a byte-order mark show, is behind us.
+/// Progress through the beginning of the stream, where other protocols and a byte order mark are detected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Start {
-    /// Nothing judged yet.
+    /// Nothing was judged yet.
     Bytes,
-    /// The first bytes were judged; the first line was not, and this is the first read.
+    /// The first bytes were judged, the first line was not; this is the first read.
     FirstRead,
-    /// The same in a later read.
+    /// As [`Self::FirstRead`], in a later read.
     FirstLine,
-    /// Past it.
+    /// The first line was judged.
     Over,
-    /// Another protocol: whatever follows is dropped.
+    /// The stream is of another protocol; all further bytes are dropped.
     Foreign,
 }
 
-/// What becomes of the line that is being received.
+/// Treatment of the line that is being received.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Fate {
-    /// It is kept.
+    /// The line is kept.
     #[default]
     Kept,
-    /// It passed the limit; all is dropped up to its end, where that is said.
+    /// The line exceeded the limit. Its bytes are dropped, and [`Frame::TooLong`] is emitted at its end.
     TooLong,
-    /// Its end did not come in time, which was said; all is dropped up to it.
+    /// The line did not end in time, for which [`Frame::Overdue`] was emitted. Its bytes are dropped up to its end.
     Abandoned,
 }
 
@@ -92,20 +93,20 @@ impl FrameDecoder {
         }
     }
 
-    /// The same for a WebSocket's frames.
+    /// A decoder for WebSocket frames with messages of at most `limit` bytes.
     #[must_use]
     pub fn for_websocket(limit: usize) -> Self {
         let websocket = Some(Box::default());
         Self { kind: Kind::WebSocket, start: Start::FirstLine, websocket, ..Self::new(limit) }
     }
 
-    /// What kind of client this has turned out to be so far.
+    /// The kind of the client, as far as it is known.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// What a telnet client or a WebSocket is to be sent outside of all messages.
+    /// Takes the bytes to send to a telnet client or a WebSocket outside of messages.
     pub fn take_replies(&mut self) -> Vec<u8> {
         match (&mut self.telnet, &mut self.websocket) {
             (Some(telnet), _) => telnet.take_replies(),
@@ -114,12 +115,14 @@ impl FrameDecoder {
         }
     }
 
-    /// Whether what was decoded since this was last asked shows that somebody is there. A WebSocket answers pings by itself.
+    /// Whether the input since the last call shows activity of the client. False only if a WebSocket sent nothing but
+    /// answers to our pings, which its library sends by itself.
     pub fn take_heard(&mut self) -> bool {
         self.websocket.as_mut().is_none_or(|websocket| websocket.take_heard())
     }
 
-    /// All frames of one read are taken. Tells whether silence from here on would mean something.
+    /// Must be called when all frames of a read were taken; `rest` is what the read left over. Returns whether a
+    /// following silence is significant, see [`Self::silence`].
     pub fn read_done(&mut self, rest: &[u8]) -> bool {
         let first = self.start == Start::FirstRead;
         if first {
@@ -131,7 +134,8 @@ impl FrameDecoder {
                 self.may_be_unframed
             }
             Kind::Telnet | Kind::WebSocket => false,
-            // Its endings come after all, late ones among them: a microcontroller may send them in packets of their own.
+            // The client sends line endings after all. They may come late: a microcontroller may send them in packets
+            // of their own.
             Kind::Unframed if self.ends_with_line => {
                 self.kind = Kind::Line;
                 false
@@ -140,7 +144,8 @@ impl FrameDecoder {
         }
     }
 
-    /// Nothing came for as long as [`Self::read_done`] asked to wait: what was read is one unframed message.
+    /// Must be called when nothing arrived for the time that [`Self::read_done`] asked for. Then the bytes read so far
+    /// are an unframed message.
     pub fn silence(&mut self, src: &mut BytesMut) -> Option<Frame> {
         if std::mem::take(&mut self.may_be_unframed) {
             self.kind = Kind::Unframed;
@@ -148,14 +153,14 @@ impl FrameDecoder {
         if self.kind == Kind::Unframed { self.rest(src) } else { None }
     }
 
-    /// Whether the answer to the name request is behind us, whatever it was.
+    /// Whether the answer to the name request was received, valid or not.
     #[must_use]
     pub fn is_past_first_line(&self) -> bool {
         self.start == Start::Over
     }
 
-    /// The number of the line that has begun and not ended, where that is not the first one and not abandoned. `rest` is
-    /// what is left of the last read.
+    /// Number of the line that has begun and not ended. `None` for the first line and an abandoned one. `rest` is what
+    /// the last read left over.
     #[must_use]
     pub fn unfinished_line(&self, rest: &[u8]) -> Option<u32> {
         let has_begun = !rest.is_empty()
@@ -166,7 +171,7 @@ impl FrameDecoder {
         (has_begun && counts).then_some(self.lines)
     }
 
-    /// Drops what there is of an unfinished line, and whatever follows up to its end.
+    /// Drops the unfinished line and all bytes up to its end.
     pub fn abandon(&mut self, src: &mut BytesMut) -> Frame {
         if let Some(websocket) = &mut self.websocket {
             return websocket.abandon(src);
@@ -176,18 +181,18 @@ impl FrameDecoder {
         Frame::Overdue
     }
 
-    /// A line has ended. Tells what was to become of it.
+    /// Ends a line and returns its fate.
     fn end_line(&mut self) -> Fate {
         self.lines = self.lines.wrapping_add(1);
         std::mem::take(&mut self.fate)
     }
 
-    /// Everything read and not yet framed, as one unframed message.
+    /// Takes all bytes that are not framed yet as one unframed message.
     fn rest(&mut self, src: &mut BytesMut) -> Option<Frame> {
         self.start = Start::Over;
         self.scanned = 0;
         let mut message = src.split();
-        // The first half of an ending whose other half is still on its way.
+        // A carriage return is the first half of an ending whose second half is still on its way.
         if message.ends_with(b"\r") {
             message.truncate(message.len() - 1);
         }
@@ -199,7 +204,7 @@ impl FrameDecoder {
         }
     }
 
-    /// Judges the first bytes of the stream. `None`: more are needed.
+    /// Judges the first bytes of the stream. `None` if more bytes are needed.
     fn judge_start(&mut self, src: &mut BytesMut) -> Option<()> {
         for mark in [BYTE_ORDER_MARK, TLS_HANDSHAKE] {
             if src.len() < mark.len() && mark.starts_with(src) {
@@ -213,7 +218,7 @@ impl FrameDecoder {
         Some(())
     }
 
-    /// Finds where the next line ends, or where the client turns out to speak telnet.
+    /// Finds the end of the next line, or the first telnet command.
     fn scan(&mut self, src: &[u8]) -> Found {
         let mut from = self.scanned as usize;
         while let Some(at) = match self.kind {
@@ -236,7 +241,7 @@ impl FrameDecoder {
         let limit = self.limit as usize;
         loop {
             match self.scan(src) {
-                // Many may come, and nothing has to be taken out for them.
+                // Empty lines can be many, and need no split of the buffer.
                 Found::End { line: 0, over } if self.fate == Fate::Kept => {
                     self.scanned = 0;
                     self.end_line();
@@ -257,7 +262,7 @@ impl FrameDecoder {
                 }
                 Found::Iac(at) => {
                     let overflowed = self.fate == Fate::TooLong || at > limit + 1;
-                    // Telnet keeps that in mind from here on.
+                    // From here on, the telnet decoder remembers the overflow.
                     self.fate = if self.fate == Fate::Abandoned { Fate::Abandoned } else { Fate::Kept };
                     self.telnet = Some(Box::new(Telnet::after(&src[..at], overflowed)));
                     self.kind = Kind::Telnet;
@@ -267,7 +272,7 @@ impl FrameDecoder {
                 Found::Nothing => {
                     self.ends_with_line &= src.is_empty();
                     self.scanned = u32::try_from(src.len()).unwrap_or(u32::MAX);
-                    // One byte over the limit may be the carriage return of the ending.
+                    // The byte after the limit may be the carriage return of the line ending.
                     if self.fate != Fate::Kept || src.len() > limit + 1 {
                         return self.skip(src);
                     }
@@ -277,7 +282,7 @@ impl FrameDecoder {
         }
     }
 
-    /// What a line, its ending taken off, amounts to; `None` if it is empty and thus ignored.
+    /// The frame for a line without its ending. `None` if the line is ignored, because it is empty or abandoned.
     fn judge_line(&mut self, line: BytesMut) -> Option<Frame> {
         let fate = self.end_line();
         let too_long = fate == Fate::TooLong || line.len() > self.limit as usize;
@@ -291,7 +296,7 @@ impl FrameDecoder {
         Some(if too_long { Frame::TooLong } else { Frame::Line(line) })
     }
 
-    /// Drops what there is of a line that is dropped to its end.
+    /// Drops the bytes so far of a line that is dropped to its end.
     fn skip(&mut self, src: &mut BytesMut) -> Option<Frame> {
         if self.is_http_request(src) {
             return Some(Frame::Http);
@@ -304,7 +309,7 @@ impl FrameDecoder {
         None
     }
 
-    /// Keeps a last carriage return, with which a NUL would end the line.
+    /// Drops the buffer but for a final carriage return, after which a NUL would end the line.
     fn drop_all_but_return(&mut self, src: &mut BytesMut) {
         src.advance(src.len() - usize::from(src.ends_with(b"\r")));
         self.scanned = u32::from(!src.is_empty());
@@ -336,9 +341,9 @@ impl FrameDecoder {
         Some(frame)
     }
 
-    /// Whether the first line of the stream is HTTP's; if so, the stream is foreign from here on.
+    /// Whether the first line of the stream is HTTP's. If so, the rest of the stream is foreign.
     fn is_http_request(&mut self, line: &[u8]) -> bool {
-        // No more is looked at than there is for sure when an over-long line is noticed.
+        // Only these bytes are certain to be there when a line is found to be too long.
         let head = &line[..line.len().min(self.limit as usize + 1)];
         let is_first_line = matches!(self.start, Start::FirstRead | Start::FirstLine);
         let foreign = is_first_line && is_http(head);
@@ -349,14 +354,14 @@ impl FrameDecoder {
     }
 }
 
-/// What [`FrameDecoder::scan`] came upon.
+/// The result of [`FrameDecoder::scan`].
 enum Found {
     /// The line's content ends before byte `line`, its ending before byte `over`.
     End {
         line: usize,
         over: usize,
     },
-    /// A telnet command begins here.
+    /// A telnet command begins at this byte.
     Iac(usize),
     Nothing,
 }
@@ -365,7 +370,7 @@ impl Decoder for FrameDecoder {
     type Item = Frame;
     type Error = io::Error;
 
-    /// Never fails: whatever the bytes, they are frames.
+    /// Never fails: any bytes are frames.
     fn decode(&mut self, src: &mut BytesMut) -> io::Result<Option<Frame>> {
         if self.start == Start::Bytes {
             if self.judge_start(src).is_none() {
@@ -409,12 +414,13 @@ impl Decoder for FrameDecoder {
     }
 }
 
-/// Whether an unframed client's bytes are a message for sure; fewer fields may be a message cut by the network.
+/// Whether an unframed client's bytes are certainly a whole message. With fewer fields, they may be a part of one that
+/// the network split.
 fn is_whole_message(bytes: &[u8]) -> bool {
     bytes.starts_with(b"/") || memchr_iter(b'|', bytes).nth(2).is_some()
 }
 
-/// Whether these bytes, with no line ending, are a whole answer to the name request, as the report's clients send it.
+/// Whether bytes without a line ending are a whole `name` message, as the clients of the report send it.
 fn is_whole_introduction(bytes: &[u8]) -> bool {
     message::text(bytes).and_then(Message::parse).is_ok_and(|message| message.operation == NAME)
 }

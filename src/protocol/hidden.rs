@@ -1,13 +1,12 @@
-//! [`hidden`]: characters of a text that nobody can see, or that turn what stands beside them around. No message holds
-//! them.
+//! [`hidden`]: finds characters that are invisible or that reverse the text around them. No message may hold them.
 //!
-//! RFC 8264 (section 4.3) keeps the same characters out of free text. Three kinds are let through where text needs them,
-//! as RFC 5892 (appendix A) and UTS 51 do:
+//! RFC 8264 (section 4.3) excludes the same characters from free text. Three kinds are allowed where text needs them,
+//! as in RFC 5892 (appendix A) and UTS 51:
 //!
-//! - a joiner (U+200C, U+200D) beside a letter of a script whose letters join or stack, such as Arabic or Devanagari; U+200D
-//!   also between two emoji;
-//! - one variation selector behind a character that is seen;
-//! - tags between U+1F3F4 and U+E007F, which are a flag.
+//! - a joiner (U+200C, U+200D) beside a letter of a script whose letters join or stack, such as Arabic or Devanagari;
+//!   U+200D also between two emoji;
+//! - one variation selector behind a visible character;
+//! - tags between U+1F3F4 and U+E007F, which form a flag.
 
 use std::borrow::Cow;
 
@@ -21,17 +20,17 @@ use crate::joiners;
 const NON_JOINER: char = '\u{200c}';
 /// The zero-width joiner.
 const JOINER: char = '\u{200d}';
-/// The black flag, with which a flag of tags begins.
+/// The black flag, with which a tag flag begins.
 const FLAG: char = '\u{1f3f4}';
-/// The tag that ends a flag of tags.
+/// The tag that ends a tag flag.
 const CANCEL_TAG: char = '\u{e007f}';
 
-/// The most tags of a flag: a country, a region, and one to spare. `gbsct` has 5.
+/// Most tags of a flag: a country, a region, and one to spare. `gbsct` (Scotland) has 5.
 const MAX_TAGS: usize = 6;
-/// The most combining marks that are looked over for the letter below them.
+/// Most combining marks that are skipped to find the letter below them.
 const MAX_MARKS: usize = 8;
 
-/// The characters of a text that are hidden, with the bytes at which they begin.
+/// The hidden characters of a text, with their byte positions.
 ///
 /// ```
 /// use arauto::protocol::hidden::hidden;
@@ -39,7 +38,7 @@ const MAX_MARKS: usize = 8;
 /// assert_eq!(hidden("علی\u{200c}رضا 👩\u{200d}💻").next(), None);
 /// ```
 pub fn hidden(text: &str) -> impl Iterator<Item = (usize, char)> {
-    // Nearly every text is ASCII or has no such character, which is seen without any table.
+    // Most texts are ASCII or hold no such character; that is detected without any table.
     let text = if text.is_ascii() { "" } else { text };
     text.char_indices()
         .filter(|(at, c)| may_hide(*c) && !is_needed(*c, &text[..*at], &text[*at + c.len_utf8()..]))
@@ -62,8 +61,8 @@ pub fn without_hidden(text: &str) -> Cow<'_, str> {
     Cow::Owned(whole)
 }
 
-/// Whether a character is of a kind that is hidden unless text needs it: categories Cf, Zl and Zp and what Unicode calls
-/// default ignorable, but for the few of category Cf that are seen, such as U+06DD.
+/// Whether a character is hidden unless the text needs it: categories Cf, Zl and Zp and Unicode's default ignorable
+/// characters, except for the few of category Cf that are visible, such as U+06DD.
 fn may_hide(c: char) -> bool {
     matches!(
         c,
@@ -92,14 +91,14 @@ fn may_hide(c: char) -> bool {
 fn is_needed(c: char, before: &str, after: &str) -> bool {
     let last = before.chars().next_back();
     match c {
-        // As in a name, whatever the script.
+        // Names allow joiners here too, in any script.
         NON_JOINER | JOINER if joiners::is_join_control(before, c, after) => true,
         NON_JOINER => joins_letters(before, after),
         JOINER => joins_letters(before, after) || joins_emoji(before, after),
         '\u{fe00}'..='\u{fe0f}' => last.is_some_and(is_seen),
-        // Ideographic variants.
+        // Variation selectors of ideographs.
         '\u{e0100}'..='\u{e01ef}' => last.is_some_and(|last| is_seen(last) && last.is_alphabetic()),
-        // Mongolian variants, and the vowel separator.
+        // Variation selectors of Mongolian letters, and the Mongolian vowel separator.
         '\u{180b}'..='\u{180f}' => matches!(last, Some('\u{1820}'..='\u{18aa}')),
         '\u{e0020}'..='\u{e007f}' => is_of_flag(c, before, after),
         _ => false,
@@ -110,7 +109,7 @@ fn is_seen(c: char) -> bool {
     !(c.is_whitespace() || c.is_control() || may_hide(c))
 }
 
-/// Whether a joiner stands beside a letter that it can change the form of, and no other joiner stands before it.
+/// Whether a joiner stands beside a letter whose form it can change, and not behind another joiner.
 fn joins_letters(before: &str, after: &str) -> bool {
     if before.ends_with([NON_JOINER, JOINER]) {
         return false;
@@ -119,7 +118,7 @@ fn joins_letters(before: &str, after: &str) -> bool {
     letter.is_some_and(is_joining) || after.chars().next().is_some_and(is_joining)
 }
 
-/// Whether a script writes this character in a form that depends on its neighbours.
+/// Whether the script of this character has letters whose form depends on their neighbours.
 fn is_joining(c: char) -> bool {
     use Script::{
         Adlam, Arabic, Balinese, Bengali, Brahmi, Chakma, Devanagari, Grantha, Gujarati, Gurmukhi,
@@ -127,7 +126,7 @@ fn is_joining(c: char) -> bool {
         Meetei_Mayek, Mongolian, Myanmar, Newa, Nko, Oriya, Phags_Pa, Sharada, Sinhala, Sogdian, Sundanese,
         Syloti_Nagri, Syriac, Tai_Tham, Takri, Tamil, Telugu, Tibetan, Tirhuta,
     };
-    // The tatweel is common to several of them.
+    // The tatweel is common to several of these scripts.
     c == '\u{640}'
         || matches!(
             c.script(),
@@ -173,14 +172,14 @@ fn is_joining(c: char) -> bool {
         )
 }
 
-/// Whether a joiner makes one picture of the emoji before it and the one behind it.
+/// Whether a joiner combines the emoji before it with the one after it.
 fn joins_emoji(before: &str, after: &str) -> bool {
     let is_emoji = |c: char| !c.is_ascii() && c.is_emoji_char();
     let before = before.strip_suffix('\u{fe0f}').unwrap_or(before);
     before.chars().next_back().is_some_and(is_emoji) && after.chars().next().is_some_and(is_emoji)
 }
 
-/// Whether a tag is one of a whole flag.
+/// Whether a tag belongs to a complete tag flag.
 fn is_of_flag(c: char, before: &str, after: &str) -> bool {
     let is_tag = |c: &char| matches!(c, '\u{e0030}'..='\u{e0039}' | '\u{e0061}'..='\u{e007a}');
     let tags_before = before.chars().rev().take(MAX_TAGS + 1).take_while(is_tag).count();
@@ -285,7 +284,7 @@ mod tests {
         assert_eq!(without_hidden("می\u{200c}خواهم"), "می\u{200c}خواهم");
     }
 
-    /// The list here is made by hand, so that no table is read for text that has none of them.
+    /// `may_hide` is a list made by hand, so that text without such characters needs no table.
     #[test]
     fn all_that_a_name_must_not_hold_for_being_invisible_may_hide() {
         let is_seen = |c: char| {

@@ -1,24 +1,24 @@
-//! [`Kind`]: the kinds of client.
+//! [`Kind`]: the kinds of clients by their framing.
 
-/// How a client frames its messages, and how it is answered.
+/// How a client delimits its messages, and how messages to it are framed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
-    /// One message a line: netcat, scripts.
+    /// Each line is a message: netcat, scripts.
     #[default]
     Line,
-    /// The same, with telnet's negotiation.
+    /// Each line is a message, with telnet's negotiation.
     Telnet,
-    /// One message a `send()`, no line ending: the report's own clients.
+    /// Each `send()` is a message, without a line ending: the clients of the report.
     Unframed,
-    /// One message a text frame of a WebSocket: browsers. Known from the start, unlike the others.
+    /// Each text frame of a WebSocket is a message: browsers. Known from the start, unlike the other kinds.
     WebSocket,
 }
 
 impl Kind {
-    /// All of them, in the order of the enum.
+    /// All kinds, in the order of the enum.
     pub const ALL: [Self; 4] = [Self::Line, Self::Telnet, Self::Unframed, Self::WebSocket];
 
-    /// How the counters spell it.
+    /// The kind's name in metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -29,7 +29,7 @@ impl Kind {
         }
     }
 
-    /// What ends each message sent to such a client.
+    /// The bytes that end each message to such a client.
     #[must_use]
     pub fn ending(self) -> &'static [u8] {
         match self {

@@ -13,27 +13,26 @@ use super::{
     websocket,
 };
 
-/// One encoded message and the newline that ends it.
+/// An encoded message with the newline that ends it.
 ///
-/// Client and server send nothing else than `Line`s, and every `Line` reads back as the message that it was made of: the
-/// newline is the only control character but for tabs in DATA, and no field but DATA holds a pipe. So a `Line` can be
-/// appended to others without a second look, and no text from outside, whatever it holds, becomes a second message.
-/// Cloning shares the bytes.
+/// Client and server send nothing but `Line`s, and every `Line` reads back as the message that it was made from: the
+/// newline is the only control character except for tabs in DATA, and no field but DATA holds a pipe. So `Line`s can be
+/// concatenated without further checks, and no text from outside can become a second message. Cloning shares the bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line(Bytes);
 
 impl Line {
-    /// The message as a line, if it reads back with the same fields. For texts whose author can be told what is wrong.
+    /// Encodes a message if it reads back with the same fields. For texts whose author can be told about a fault.
     ///
     /// # Errors
-    /// The first character that no message can carry.
+    /// The first character that a message must not hold.
     pub fn new(message: &Message<'_>) -> Result<Self, Unwritable> {
         message.validate()?;
         Ok(Self::encoded(message))
     }
 
-    /// The message as a line, with U+FFFD in place of each character that no message can carry, and of each that is
-    /// [hidden](super::hidden). For the server, whose answer has to be sent whatever it quotes.
+    /// Encodes a message with U+FFFD in place of each character that a message must not hold, and of each that is
+    /// [hidden](super::hidden). For the server, whose answer must be sent whatever it quotes.
     #[must_use]
     pub fn lossy(message: &Message<'_>) -> Self {
         let Message { sender, destination, operation, data } = message;
@@ -55,7 +54,7 @@ impl Line {
         })
     }
 
-    /// A message of one user to another. All of its fields were judged before, so none is looked through again.
+    /// A message from a user to another. All fields were checked before, so none is checked again.
     #[must_use]
     pub fn between(sender: &Name, destination: &Name, operation: Operation, data: &CheckedData) -> Self {
         let message = Message {
@@ -75,14 +74,14 @@ impl Line {
         Self(bytes.freeze())
     }
 
-    /// The fields, blanks around all but DATA left out.
+    /// The fields; blanks around all fields but DATA are removed.
     #[must_use]
     pub fn message(&self) -> Message<'_> {
-        // Every line is a message, see `new`.
+        // Every `Line` was made from a message that reads back, see `new`.
         Message::parse(self.text()).unwrap_or_default()
     }
 
-    /// The message's bytes with the newline: what a line client is sent.
+    /// The message's bytes with the newline, as line clients receive them.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -94,7 +93,7 @@ impl Line {
         std::str::from_utf8(&self.0[..self.0.len() - 1]).unwrap_or_default()
     }
 
-    /// The bytes that a client of this kind is sent for this line.
+    /// The bytes that send this line to a client of this kind.
     #[must_use]
     pub fn framed(&self, kind: Kind) -> Bytes {
         match kind {
@@ -115,12 +114,12 @@ impl Line {
     }
 }
 
-/// DATA that a message can carry: it holds no control character but tabs, and no [hidden](super::hidden) character.
+/// Text that is valid as DATA: no control characters except tabs, and no [hidden](super::hidden) characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckedData(Box<str>);
 
 impl CheckedData {
-    /// The text as DATA, with U+FFFD in place of each character that DATA cannot hold.
+    /// The text as DATA, with U+FFFD in place of each character that DATA must not hold.
     #[must_use]
     pub fn lossy(text: &str) -> Self {
         Self(replaced(Field::Data, text).into())
@@ -135,7 +134,7 @@ impl Deref for CheckedData {
     }
 }
 
-/// The text of a field with U+FFFD in place of what must not stand there.
+/// The text with U+FFFD in place of hidden characters and of those that the field must not hold.
 fn replaced(field: Field, text: &str) -> Cow<'_, str> {
     let text = without_hidden(text);
     if first_forbidden(field, &text).is_none() {

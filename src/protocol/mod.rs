@@ -1,15 +1,15 @@
-//! TR2.23 without any IO: what a message is, how the kinds of client frame it,
-//! what a message asks for, and every text the server says.
+//! TR2.23 without any IO: what a message is, how each kind of client frames it, what a message asks for, and every text
+//! that the server sends.
 //!
-//! A message's way through this module:
+//! The path of a message through this module:
 //!
 //! ```text
 //! bytes -> framing (with telnet, websocket) -> message or short_form -> request
 //!                                          reply -> line -> bytes
 //! ```
 //!
-//! Nothing here knows sockets, actors or configuration files; all of it can be tested with plain calls.
-//! `docs/protocol.md` is the same contract written for people who implement a client.
+//! Nothing here depends on sockets, actors or configuration files; all of it can be tested with plain calls.
+//! `docs/protocol.md` describes the same contract for authors of clients.
 
 mod fold;
 mod foreign;

@@ -1,8 +1,8 @@
-//! What a telnet client sends beside its lines: negotiation (RFC 854, 855) and editing keys.
+//! Decodes a telnet client's input: lines, option negotiation (RFC 854, 855) and editing keys.
 
 use super::reply;
 
-/// Escapes every command of the protocol.
+/// Interpret As Command: the byte that introduces every telnet command.
 pub(super) const IAC: u8 = 255;
 const DONT: u8 = 254;
 const DO: u8 = 253;
@@ -17,17 +17,17 @@ const SUBNEGOTIATION_END: u8 = 240;
 const BACKSPACE: u8 = 8;
 const DEL: u8 = 127;
 
-/// The option of showing what is typed (RFC 857).
+/// The ECHO option (RFC 857).
 const ECHO: u8 = 1;
 
-/// Makes a client show nothing of what is typed: the server says that it will, and then does not.
+/// Turns off a client's local echo: the server announces that it will echo, and then does not.
 pub const HIDE: &[u8] = &[IAC, WILL, ECHO];
 
-/// Makes a client show again what is typed, on a line of its own: Enter was not shown either.
+/// Turns a client's local echo on again and ends the line on its screen, because Enter was not shown either.
 pub const SHOW: &[u8] = &[IAC, WONT, ECHO, b'\r', b'\n'];
 
-/// A client that was sent [`HIDE`] agrees by a request for it, which is refused as every option is; takes that refusal
-/// out of what it is to be answered. Whether there was one.
+/// Removes a refusal of the ECHO option from `replies`; returns whether there was one. A client that was sent [`HIDE`]
+/// agrees by requesting the option, which the decoder refuses like every other; that refusal must not be sent.
 pub fn take_out_refusal(replies: &mut Vec<u8>) -> bool {
     let refusal = [IAC, WONT, ECHO];
     let found = replies.windows(refusal.len()).position(|window| window == refusal);
@@ -37,18 +37,18 @@ pub fn take_out_refusal(replies: &mut Vec<u8>) -> bool {
     found.is_some()
 }
 
-/// Takes a telnet client's bytes one at a time and gives its lines, edited as its keys asked.
+/// Takes a telnet client's bytes one at a time and returns its lines, as edited by its keys.
 ///
-/// Abort Output (AO) is accepted and drops nothing: a client that flushes its display by it sends DO TIMING-MARK
-/// along and waits for the answer, which like every option is a refusal.
+/// Abort Output (AO) is accepted and drops nothing. A client that uses it to flush its display also sends DO
+/// TIMING-MARK and waits for the answer, which is a refusal as for every option.
 #[derive(Debug, Default)]
 pub(super) struct Telnet {
     state: State,
     line: Vec<u8>,
-    /// The line passed the limit and is dropped to its end.
+    /// The line exceeded the limit and is dropped to its end.
     overflowed: bool,
     replies: Vec<u8>,
-    /// One sign of life is enough for any number of Are You There in one read.
+    /// Are You There was answered; a single answer is enough for all such commands in a read.
     answered_are_you_there: bool,
 }
 
@@ -62,7 +62,7 @@ enum State {
     SubnegotiationCommand,
 }
 
-/// A line that came to its end.
+/// A complete line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     Line(Vec<u8>),
@@ -70,12 +70,12 @@ pub(super) enum Ended {
 }
 
 impl Telnet {
-    /// Goes on where a session stopped being a line client: with what it had of the line so far.
+    /// A decoder that continues a line client's input with the part of the line received so far.
     pub(super) fn after(line: &[u8], overflowed: bool) -> Self {
         Self { line: if overflowed { Vec::new() } else { line.to_vec() }, overflowed, ..Self::default() }
     }
 
-    /// Takes one byte; gives the line that it ends, if any. A line has at most `limit` bytes.
+    /// Takes one byte; returns the line that it ends, if any. A line has at most `limit` bytes.
     pub(super) fn push(&mut self, byte: u8, limit: usize) -> Option<Ended> {
         self.state = match (self.state, byte) {
             (State::Data, IAC) => State::Command,
@@ -102,7 +102,7 @@ impl Telnet {
         self.overflowed || !self.line.is_empty()
     }
 
-    /// What is to be sent back outside of all messages: refusals, and a sign of life.
+    /// Takes the bytes to send outside of messages: refusals, and the answer to Are You There.
     pub(super) fn take_replies(&mut self) -> Vec<u8> {
         self.answered_are_you_there = false;
         std::mem::take(&mut self.replies)
@@ -119,10 +119,10 @@ impl Telnet {
     }
 
     fn keep(&mut self, byte: u8, limit: usize) {
-        // One more than the limit may be the carriage return of the line's ending.
+        // The byte after the limit may be the carriage return of the line ending.
         if self.line.len() > limit {
             self.overflowed = true;
-            // Whether a NUL ends the line hangs on the byte before it, so that one is kept.
+            // The new byte is kept, because a NUL ends the line only after a carriage return.
             self.line.clear();
         }
         self.line.push(byte);
@@ -144,7 +144,7 @@ impl Telnet {
         match command {
             IAC => self.keep(IAC, limit),
             ERASE_CHARACTER => self.erase_character(),
-            // Who interrupts at a prompt gives up the line being typed.
+            // A user who interrupts at a prompt discards the line being typed.
             ERASE_LINE | INTERRUPT_PROCESS => {
                 self.line.clear();
                 self.overflowed = false;
@@ -162,7 +162,7 @@ impl Telnet {
         while self.line.pop().is_some_and(is_continuation) {}
     }
 
-    /// Every option is refused; refusals are not answered, so that two refusing ends fall silent (RFC 1143).
+    /// Refuses every option. Refusals are not answered, so that two refusing ends fall silent (RFC 1143).
     fn refuse(&mut self, verb: u8, option: u8) {
         match verb {
             DO => self.replies.extend_from_slice(&[IAC, WONT, option]),

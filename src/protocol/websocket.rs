@@ -1,7 +1,7 @@
-//! WebSocket (RFC 6455) as a framing: one message a text frame, in both directions.
+//! WebSocket framing (RFC 6455): one message per text frame, in both directions.
 //!
-//! Bytes to [`Frame`]s as `framing.rs` does it for lines, and what a server's frames look like. The handshake before it is
-//! HTTP's.
+//! Decodes a client's bytes to [`Frame`]s, as `framing.rs` does for lines, and encodes a server's frames. The handshake
+//! before them is handled by HTTP.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -20,73 +20,73 @@ const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const PONG: u8 = 10;
 
-/// The longest payload of a control frame (section 5.5).
+/// Longest payload of a control frame (section 5.5).
 const CONTROL_BYTES: u64 = 125;
-/// The longest header that a client can send: two bytes, the length in eight, the mask.
+/// Longest header of a client's frame: two bytes, a length of 8 bytes, and the mask.
 const HEADER_BYTES: usize = 2 + 8 + MASK_BYTES;
 const MASK_BYTES: usize = 4;
 
-/// Decodes one client's frames. Like `FrameDecoder`, it leaves in the buffer what is not whole yet: no more than the
-/// longest message and a header.
+/// Decodes one client's frames. Like `FrameDecoder`, it leaves incomplete input in the buffer: at most the longest
+/// message and a header.
 #[derive(Debug, Default)]
 pub struct WebSocket {
-    /// What is to be sent back outside of all messages.
+    /// Bytes to send outside of messages.
     replies: Vec<u8>,
-    /// The pieces so far of a message in fragments.
+    /// The fragments received so far of a fragmented message.
     message: Option<BytesMut>,
-    /// That message, or the frame being skipped, passed the limit.
+    /// The fragmented message, or the frame being skipped, exceeds the limit.
     too_long: bool,
-    /// A frame that is too long to be kept.
+    /// A frame that is too long and is being dropped.
     skipped: Option<Skipped>,
-    /// Closed, or broken: whatever follows is dropped.
+    /// The connection was closed or is broken: all further input is dropped.
     over: bool,
-    /// Something came that was no answer to our own pings.
+    /// Whether anything but answers to our pings was received.
     heard: bool,
 }
 
 /// A frame whose payload is dropped.
 #[derive(Clone, Copy, Debug)]
 struct Skipped {
-    /// Bytes still to come.
+    /// Bytes of the payload that are still to come.
     left: u64,
-    /// It is its message's last.
+    /// Whether the frame is the last of its message.
     fin: bool,
 }
 
-/// A frame's header.
+/// A client's frame header.
 struct Header {
     opcode: u8,
     fin: bool,
     mask: [u8; MASK_BYTES],
-    /// Of the payload.
+    /// Length of the payload in bytes.
     length: u64,
-    /// Of the header.
+    /// Length of the header in bytes.
     size: usize,
 }
 
 impl WebSocket {
-    /// What is to be sent back outside of all messages: answers to pings.
+    /// Takes the bytes to send outside of messages: answers to pings.
     pub fn take_replies(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.replies)
     }
 
-    /// Whether anything came since this was last asked, but for answers to our own pings.
+    /// Whether anything but answers to our pings was received since the last call.
     pub fn take_heard(&mut self) -> bool {
         std::mem::take(&mut self.heard)
     }
 
-    /// Whether a message has begun and not ended, apart from what the buffer holds.
+    /// Whether a message has begun and not ended, not counting bytes in the buffer.
     #[must_use]
     pub fn is_mid_message(&self) -> bool {
         !self.over && (self.message.is_some() || self.skipped.is_some())
     }
 
-    /// Ends it all: the client did not send the rest of a message in time.
+    /// Gives up the connection, because the client did not send the rest of a message in time.
     pub fn abandon(&mut self, src: &mut BytesMut) -> Frame {
         self.broken(src, Breach::Overdue)
     }
 
-    /// The next message of at most `limit` bytes, or what else is to be known. Empty ones are ignored.
+    /// The next message of at most `limit` bytes, or another event. Empty messages are ignored.
     pub fn next(&mut self, src: &mut BytesMut, limit: usize) -> Option<Frame> {
         loop {
             if self.over {
@@ -111,7 +111,7 @@ impl WebSocket {
             let is_control = header.opcode >= CLOSE;
             self.heard |= header.opcode != PONG;
             let kept = self.message.as_ref().map_or(0, BytesMut::len);
-            // A line ending at the end of a message does not count.
+            // A line ending of up to two bytes at the end of a message does not count.
             let room = (limit + 2).saturating_sub(kept);
             if !is_control && (self.too_long || header.length > room as u64) {
                 src.advance(header.size);
@@ -120,7 +120,7 @@ impl WebSocket {
                 self.message = (!header.fin).then(BytesMut::new);
                 continue;
             }
-            // No more than a message is long, so it fits in memory.
+            // At most the length of a message, so it fits into `usize`.
             let length = usize::try_from(header.length).unwrap_or(usize::MAX);
             if src.len() - header.size < length {
                 return None;
@@ -154,7 +154,7 @@ impl WebSocket {
         Frame::Breach(breach)
     }
 
-    /// Whether this frame may come now.
+    /// Whether this frame is allowed at this point.
     fn judge(&self, header: &Header) -> Result<(), Breach> {
         match header.opcode {
             CLOSE | PING | PONG if !header.fin || header.length > CONTROL_BYTES => Err(Breach::Control),
@@ -166,10 +166,10 @@ impl WebSocket {
         }
     }
 
-    /// Drops what there is of a frame that is too long.
+    /// Drops the available bytes of a frame that is too long.
     fn skip(&mut self, Skipped { left, fin }: Skipped, src: &mut BytesMut) -> Option<Frame> {
         let there = left.min(src.len() as u64);
-        // No more than the buffer holds.
+        // At most the buffer's length, so it fits into `usize`.
         src.advance(usize::try_from(there).unwrap_or(usize::MAX));
         if there < left {
             self.skipped = Some(Skipped { left: left - there, fin });
@@ -179,7 +179,7 @@ impl WebSocket {
         fin.then_some(Frame::TooLong)
     }
 
-    /// One piece of a message. The message, if it was its last.
+    /// Adds a fragment to the message; returns the message if the fragment is its last.
     fn piece(&mut self, payload: BytesMut, fin: bool, limit: usize) -> Option<Frame> {
         let mut message = match self.message.take() {
             Some(mut message) => {
@@ -204,25 +204,26 @@ impl WebSocket {
     }
 }
 
-/// Whether a client may close with this: nothing, or a code and maybe a reason (section 5.5.1).
+/// Validates the payload of a close frame: empty, or a code and an optional reason (section 5.5.1).
 fn judge_close(payload: &[u8]) -> Result<(), Breach> {
     let Some((code, reason)) = payload.split_first_chunk() else {
         return if payload.is_empty() { Ok(()) } else { Err(Breach::CloseCode) };
     };
-    // Those of section 7.4.1 that may be sent, those registered since, and what libraries and programs have for themselves.
+    // The codes of section 7.4.1 that may be sent, those registered since, and the ranges for libraries and
+    // applications.
     if !matches!(u16::from_be_bytes(*code), 1000..=1003 | 1007..=1014 | 3000..=4999) {
         return Err(Breach::CloseCode);
     }
     std::str::from_utf8(reason).map(drop).map_err(|_| Breach::CloseNotUtf8)
 }
 
-/// Programs that read their text by lines send the ending along.
+/// Removes a line ending, which clients that read their text by lines send along.
 fn without_ending(message: &[u8]) -> &[u8] {
     let line = message.strip_suffix(b"\n").unwrap_or(message);
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// The header at the beginning of a client's bytes, once all of it is there.
+/// Parses the header at the beginning of a client's bytes. `None` if it is incomplete.
 fn header(src: &[u8]) -> Result<Option<Header>, Breach> {
     let [first, second, rest @ ..] = src else { return Ok(None) };
     if first & RESERVED != 0 {
@@ -242,7 +243,7 @@ fn header(src: &[u8]) -> Result<Option<Header>, Breach> {
         },
         length => (u64::from(length), rest),
     };
-    // The first bit of such a length has to be 0.
+    // The most significant bit of a 64-bit length must be 0 (section 5.2).
     if length > u64::MAX >> 1 {
         return Err(Breach::Unknown);
     }
@@ -258,7 +259,7 @@ fn unmask(payload: &mut [u8], mask: [u8; MASK_BYTES]) {
     }
 }
 
-/// Puts a server's header of an unfragmented frame: servers do not mask.
+/// Writes the header of an unfragmented frame from the server. Servers do not mask.
 fn put_header(to: &mut impl BufMut, opcode: u8, length: usize) {
     to.put_u8(FIN | opcode);
     match (u8::try_from(length), u16::try_from(length)) {
@@ -274,13 +275,13 @@ fn put_header(to: &mut impl BufMut, opcode: u8, length: usize) {
     }
 }
 
-/// Puts one message as a server's text frame.
+/// Writes a message as a text frame from the server.
 pub fn put_text(to: &mut BytesMut, text: &[u8]) {
     put_header(to, TEXT, text.len());
     to.put_slice(text);
 }
 
-/// A server's close frame with this code (section 7.4).
+/// A close frame from the server with this code (section 7.4).
 #[must_use]
 pub fn close_frame(code: u16) -> Bytes {
     let mut frame = BytesMut::with_capacity(4);
@@ -289,10 +290,10 @@ pub fn close_frame(code: u16) -> Bytes {
     frame.freeze()
 }
 
-/// A server's ping.
+/// A ping frame from the server, without payload.
 pub const PING_FRAME: &[u8] = &[FIN | PING, 0];
 
-/// How long the frame is with which these bytes of a server's begin.
+/// Length of the server's frame at the beginning of these bytes.
 #[must_use]
 pub fn frame_len(bytes: &[u8]) -> usize {
     let [_, length, rest @ ..] = bytes else { return bytes.len() };

@@ -4,7 +4,7 @@ use super::*;
 
 const LIMIT: usize = 64;
 
-/// Frames of a stream that arrives in these reads, to its end.
+/// All frames of a stream that arrives in these reads and then ends.
 fn frames(reads: &[&[u8]]) -> (Vec<Frame>, Kind) {
     let mut decoder = FrameDecoder::new(LIMIT);
     let mut src = BytesMut::new();
@@ -74,7 +74,7 @@ fn telnet_from_the_first_iac_on() {
 
 const INTRODUCTION: &[u8] = b"alan | server | name | alan";
 
-/// A decoder that took the introduction in one read, and what it answered to silence.
+/// A decoder that read the introduction in one read, followed by silence.
 fn unframed() -> (FrameDecoder, BytesMut) {
     let mut decoder = FrameDecoder::new(LIMIT);
     let mut src = BytesMut::from(INTRODUCTION);
@@ -133,7 +133,7 @@ fn unframed_messages_are_reads() {
     );
 }
 
-/// A decoder past its first line, in the middle of another, and then given up.
+/// A decoder whose second line was abandoned after `begun`.
 fn abandoned(first: &[u8], begun: &[u8]) -> (FrameDecoder, BytesMut) {
     let mut decoder = FrameDecoder::new(LIMIT);
     let mut src = BytesMut::from(first);
@@ -213,14 +213,14 @@ fn an_unframed_client_whose_read_ends_with_a_line_ending_is_a_line_client() {
             seen.iter().all(|frame| [line("alan | alan | echo | hi"), line("/list")].contains(frame)),
             "{seen:?}"
         );
-        // From here on a message ends with a line ending and with nothing else.
+        // From here on, only a line ending ends a message.
         src.extend_from_slice(b"alan | alan | echo | ho");
         assert_eq!(decoder.decode(&mut src).unwrap(), None);
         assert!(!decoder.read_done(&src));
         src.extend_from_slice(b"\r\n");
         assert_eq!(decoder.decode(&mut src).unwrap(), Some(line("alan | alan | echo | ho")));
     }
-    // A line ending within DATA shows nothing.
+    // A line ending inside DATA does not change the kind.
     let (mut decoder, mut src) = unframed();
     src.extend_from_slice(b"alan | alan | echo | two\nlines");
     while decoder.decode(&mut src).unwrap().is_some() {}

@@ -28,7 +28,7 @@ fn line(text: &str) -> Frame {
     Frame::Line(text.as_bytes().into())
 }
 
-/// Decodes what comes in reads of these sizes; the last takes the rest.
+/// Decodes bytes that arrive in reads of these sizes; a last read takes the rest.
 fn decode(bytes: &[u8], reads: &[usize]) -> (Vec<Frame>, Vec<u8>) {
     let mut decoder = WebSocket::default();
     let (mut frames, mut src, mut left) = (Vec::new(), BytesMut::new(), bytes);
@@ -39,7 +39,7 @@ fn decode(bytes: &[u8], reads: &[usize]) -> (Vec<Frame>, Vec<u8>) {
         while let Some(frame) = decoder.next(&mut src, LIMIT) {
             frames.push(frame);
         }
-        // Control frames may be longer than so short a message.
+        // Control frames may be longer than the short messages allowed here.
         let most = (LIMIT + 2).max(125) + HEADER_BYTES;
         assert!(src.len() < most, "{} bytes kept", src.len());
     }
