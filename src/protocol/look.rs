@@ -1,8 +1,8 @@
-//! [`Looks`]: what a name looks like to whoever reads it, and in words why two names look the same.
+//! [`Looks`]: how a name looks to a reader, and descriptions of why two names look the same.
 //!
 //! Unicode's table of confusable characters (UTS 39) gives each character a prototype: Cyrillic `а` has Latin `a`, the
-//! digits `0` and `1` have `O` and `l`, `m` has `rn`. A text whose characters are replaced by their prototypes is its
-//! skeleton; texts of one skeleton look the same.
+//! digits `0` and `1` have `O` and `l`, `m` has `rn`. The skeleton of a text is the text with all characters replaced
+//! by their prototypes; texts with the same skeleton look the same.
 
 use std::{fmt::Write, sync::Arc};
 
@@ -14,45 +14,45 @@ use unicode_security::confusable_detection::skeleton;
 
 use super::fold::fold;
 
-/// One way that a name looks. Two names that share a look are not told apart by a reader.
+/// A look of a name. A reader cannot tell two names apart that share a look.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Look(Arc<str>);
 
-/// All the ways that a name looks: one to four.
+/// All looks of a name: one to four.
 ///
-/// The first comes of the folded name, so that names that differ in case or form are of one look. But a capital letter
-/// can look like another letter than its small one does: capital `I` is `l`, Cyrillic `В` is `B` and `в` is not `b`.
-/// So the second comes of the name as it is shown.
+/// The first is made from the folded name, so that names that differ in case or form share a look. But a capital letter
+/// can look like another letter than its small form: capital `I` looks like `l`, and Cyrillic `В` looks like `B`
+/// although `в` does not look like `b`. So the second is made from the name as it is shown.
 ///
-/// A name with marks that may not be seen has each once more, without those marks (UTS 39, section 5.4): a dot over an `i`, a
-/// stroke through a letter, a mark that is there twice.
+/// A name with marks that a reader may not see has both looks once more without those marks (UTS 39, section 5.4): a
+/// dot over an `i`, a stroke through a letter, a repeated mark.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Looks {
     folded: Look,
-    /// Left out where it would be the same.
+    /// Omitted if it equals `folded`.
     shown: Option<Look>,
-    /// Both without marks that may not be seen; left out where they would be the same.
+    /// Both looks without marks that a reader may not see. Looks that equal another are omitted.
     bare: Vec<Look>,
 }
 
-/// In the look of a name as it is shown: what looks like a small `l`. A capital `L` does not, and so `Ian` is not `Lan`.
-/// No name holds this character.
+/// Stands for what looks like a small `l`, in the look of a name as it is shown. A capital `L` does not look like it,
+/// so `Ian` is not confused with `Lan`. No name holds this character.
 const SMALL_L: char = '\u{1}';
-/// The same for a capital `L`, while the look is being made.
+/// Stands for a capital `L` while such a look is made.
 const CAPITAL_L: char = '\u{2}';
 
-/// A mark that is drawn as a dot, where it is seen.
+/// A mark that is drawn as a dot, where it is visible.
 const DOT_ABOVE: char = '\u{307}';
-/// The canonical combining class of what is drawn through a letter: strokes, and tildes.
+/// The canonical combining class of marks drawn through a letter: strokes and tildes.
 const OVERLAY: u8 = 1;
-/// That of what is drawn above a letter, in place of its dot.
+/// The canonical combining class of marks drawn above a letter, where they replace its dot.
 const ABOVE: u8 = 230;
 
-/// More rounds than any character of Unicode takes until its look does not change any more, which is 3.
+/// Bound on the rounds of [`settled`]. No character of Unicode needs more than 3 until its look is stable.
 const MOST_ROUNDS: usize = 8;
 
 impl Looks {
-    /// The looks of a name that is shown so and has this key (folded).
+    /// The looks of a name that is shown as `shown` and has the folded form `key`.
     pub(super) fn of(shown: &str, key: &Arc<str>) -> Self {
         let folded = if is_plain(key, b"01m\"%`|") { Arc::clone(key) } else { settled(key, proto).into() };
         if is_plain(shown, b"1Il|") {
@@ -75,25 +75,25 @@ impl Looks {
         looks
     }
 
-    /// Each of them once.
+    /// All looks, each once.
     pub fn iter(&self) -> impl Iterator<Item = &Look> {
         std::iter::once(&self.folded).chain(&self.shown).chain(&self.bare)
     }
 }
 
 impl Look {
-    /// How it is spelt with ordinary letters.
+    /// The look spelt with ordinary letters.
     pub(super) fn spelt(&self) -> String {
         self.0.replace(SMALL_L, "l")
     }
 }
 
-/// Whether a text is ASCII without these characters.
+/// Whether a text is ASCII and holds none of the characters `but`.
 fn is_plain(text: &str, but: &[u8]) -> bool {
     text.bytes().all(|byte| byte.is_ascii() && !but.contains(&byte))
 }
 
-/// The text with all characters replaced by what they look like, folded; again and again until nothing changes.
+/// Replaces all characters by their prototypes and folds the text, until nothing changes.
 fn settled(text: &str, look: fn(&str) -> String) -> String {
     let mut text = text.to_owned();
     for _ in 0..MOST_ROUNDS {
@@ -106,7 +106,7 @@ fn settled(text: &str, look: fn(&str) -> String) -> String {
     text
 }
 
-/// The text with all characters replaced by what they look like, once.
+/// Replaces all characters by their prototypes, once.
 pub(super) fn proto(text: &str) -> String {
     skeleton(text).collect()
 }
@@ -130,10 +130,10 @@ fn bare_proto_as_shown(text: &str) -> String {
     without_hidden_dots(&look).unwrap_or(look)
 }
 
-/// The text without marks that may not be seen; `None` if it has none.
+/// Removes marks that a reader may not see. `None` if there are none.
 ///
-/// A letter that has its stroke by itself, such as `ø`, keeps it, although Unicode's table takes it for an `o` with a stroke over
-/// it: nobody takes one for the other.
+/// A letter such as `ø`, which has its stroke by itself, is kept, although Unicode's table treats it as an `o` with a
+/// stroke over it: readers do not confuse the two.
 fn bare(text: &str) -> Option<String> {
     if text.is_ascii() {
         return None;
@@ -151,14 +151,14 @@ fn bare(text: &str) -> Option<String> {
     (bare != text.nfc().collect::<String>()).then_some(bare)
 }
 
-/// The text without dots over letters that have one, as `i` and `j` do, or that have none and look as if (`ı`); `None` if
-/// there are none.
+/// Removes dots over letters that have a dot, such as `i` and `j`, or that lack one and look alike (`ı`). `None` if
+/// there are no dots above.
 fn without_hidden_dots(text: &str) -> Option<String> {
     if !text.nfd().any(|c| c == DOT_ABOVE) {
         return None;
     }
     let mut seen = String::with_capacity(text.len());
-    // Of the letter before: whether a dot over it is hidden, by its own or by nothing between.
+    // Whether a dot above would be hidden by the letter before: by its own dot, with no other mark above in between.
     let mut hides = false;
     for c in text.nfd() {
         if c == DOT_ABOVE && hides {
@@ -180,13 +180,13 @@ pub(crate) fn is_mark(c: char) -> bool {
     !c.is_ascii() && matches!(c.general_category(), EnclosingMark | NonspacingMark | SpacingMark)
 }
 
-/// Whether a letter is drawn with a dot, or is taken for one that is.
+/// Whether a letter has a dot, or is taken for one that has.
 fn has_dot(c: char) -> bool {
     matches!(c, 'ı' | 'ȷ') || CodePointSetData::new::<SoftDotted>().contains(c)
 }
 
-/// Why a name is taken for another: `раul has Cyrillic р, а; it looks like paul, who is here`. `state` says what the other
-/// is: `who is here`.
+/// Describes why a name looks like another: `раul has Cyrillic р, а; it looks like paul, who is here`. `state` is the
+/// other name's status, such as `who is here`.
 pub(super) fn resemblance(name: &str, other: &str, state: &str) -> String {
     let (ours, theirs) = (foreign_letters(name, other), foreign_letters(other, name));
     if !ours.is_empty() {
@@ -201,7 +201,7 @@ pub(super) fn resemblance(name: &str, other: &str, state: &str) -> String {
     }
 }
 
-/// The letters of a name whose scripts the other name does not use: `Cyrillic р, а and Greek ο`.
+/// The letters of a name in scripts that the other name does not use: `Cyrillic р, а and Greek ο`.
 fn foreign_letters(name: &str, other: &str) -> String {
     let mut scripts: Vec<(Script, Vec<char>)> = Vec::new();
     for c in name.chars() {
@@ -220,7 +220,7 @@ fn foreign_letters(name: &str, other: &str) -> String {
     let mut words = String::new();
     for (script, letters) in scripts {
         let and = if words.is_empty() { "" } else { " and " };
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = write!(words, "{and}{}", script.full_name().replace('_', " "));
         for (place, letter) in letters.into_iter().enumerate() {
             let _ = write!(words, "{}{letter}", if place == 0 { " " } else { ", " });
@@ -229,7 +229,7 @@ fn foreign_letters(name: &str, other: &str) -> String {
     words
 }
 
-/// What is left of two names without what they have in common at both ends, if that is something in both.
+/// The parts of two names that remain without their common beginning and end, if both parts are not empty.
 fn difference<'a>(one: &'a str, other: &'a str) -> Option<(&'a str, &'a str)> {
     let same = |(a, b): &(char, char)| a == b || fold(&a.to_string()) == fold(&b.to_string());
     let bytes = |common: Vec<(char, char)>| -> (usize, usize) {

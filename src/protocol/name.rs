@@ -1,4 +1,4 @@
-//! [`Name`]: a user's name, valid by construction, and [`NameKey`]: what makes two names the same.
+//! [`Name`]: a user's valid name, and [`NameKey`]: the form in which names are compared.
 
 use std::{ops::RangeInclusive, sync::Arc};
 
@@ -12,89 +12,90 @@ use super::{
 };
 use crate::joiners;
 
-/// The most characters a name may have after trimming.
+/// Most characters of a name, after trimming.
 pub const MAX_NAME_CHARS: usize = 32;
 
-/// The most marks over one character: as UTS 39, section 5.4, advises. Each may be one more that nobody can tell.
+/// Most marks over one character, as UTS 39, section 5.4, advises. Readers do not notice one mark more or less in a
+/// pile.
 pub const MOST_MARKS: usize = 4;
 
-/// Names the protocol uses for itself, folded.
+/// Names that the protocol uses itself, folded.
 const RESERVED: [&str; 3] = ["server", "client", "all clients"];
 
-/// How the server addresses someone whose name it refuses; no name may begin with it.
+/// Prefix of DESTINATION when the server refuses a name; no name may begin with it.
 pub const NEW_CLIENT: &str = "new_client:";
 
-/// A valid name: shown as it was typed (in NFC), compared by its [`NameKey`].
+/// A valid name. Shown as it was typed, in NFC; compared by its [`NameKey`].
 #[derive(Clone, Debug)]
 pub struct Name {
     shown: Arc<str>,
     key: NameKey,
 }
 
-/// A name folded for comparison: NFKC, Unicode case folding, and one blank for several.
+/// A name folded for comparison: NFKC, Unicode case folding, runs of blanks reduced to one.
 ///
-/// Two names mean the same user exactly if their keys are equal. No two users are given names that share a [`Look`] either,
-/// but a message is never taken to be for somebody whose name only looks like the one that was typed.
+/// Two names denote the same user if and only if their keys are equal. Two users also never have names that share a
+/// [`Look`] at the same time, but a message is never delivered to a user whose name only looks like its DESTINATION.
 ///
 /// [`Look`]: super::look::Look
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NameKey(Arc<str>);
 
-/// Why a text is no name. The texts are sent to the person who tried it.
+/// Why a text is not a name. The error text is sent to the client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Nothing, or only blanks.
+    /// The text is empty or holds only blanks.
     #[error("A name must not be empty")]
     Empty,
-    /// More than [`MAX_NAME_CHARS`] characters.
+    /// The name has more than [`MAX_NAME_CHARS`] characters.
     #[error("A name has at most {MAX_NAME_CHARS} characters, and this one has {0}")]
     TooLong(usize),
-    /// More bytes than fit the server's messages (only where `limits.message_bytes` is small).
+    /// The name has more bytes than fit the server's messages. Occurs only if `limits.message_bytes` is small.
     #[error("A name has at most {0} bytes on this server, whose messages are short")]
     TooManyBytes(usize),
-    /// A control or format character, at this place counted from 1.
+    /// The name holds an invisible character, such as a control or format character.
     #[error("A name must not hold control or invisible characters: character {column} is U+{code:04X}")]
     Invisible {
-        /// Which character, counted from 1.
+        /// The character's position, counted from 1.
         column: usize,
-        /// Its code point.
+        /// The character's code point.
         code: u32,
     },
-    /// A combining mark at the beginning, where it would be drawn over whatever stands before the name.
+    /// The name begins with a combining mark, which would be drawn over the text before the name.
     #[error("A name must not begin with a combining mark: U+{0:04X}")]
     LeadingMark(u32),
-    /// A `|` or `,`.
+    /// The name holds a `|` or `,`.
     #[error("A name must not hold the character {0} because it separates fields or names")]
     Separator(char),
-    /// A character that looks like a `|` or `,`.
+    /// The name holds a character that looks like a `|` or `,`.
     #[error(
         "A name must not hold the character {separator} (U+{code:04X}) because it looks like {like}, which separates fields or names"
     )]
     LikeSeparator {
         /// The character.
         separator: char,
-        /// What it looks like.
+        /// The separator that it looks like.
         like: &'static str,
-        /// Its code point.
+        /// The character's code point.
         code: u32,
     },
-    /// More than [`MOST_MARKS`] marks over one character.
+    /// The name has more than [`MOST_MARKS`] marks over one character.
     #[error("A name must not have more than {MOST_MARKS} marks over one character")]
     PiledMarks,
-    /// A name the protocol uses for itself.
+    /// The protocol uses this name itself.
     #[error("The name {0} is reserved")]
     Reserved(&'static str),
-    /// A name that looks like one the protocol uses for itself; says why.
+    /// The name looks like one that the protocol uses itself; the text says why.
     #[error("{0}")]
     LooksReserved(String),
 }
 
 impl Name {
-    /// Judges a text that someone wants to be called. `max_bytes` is what the message limit leaves for a
-    /// name (see [`max_bytes`]).
+    /// Validates a text as a name. `max_bytes` is the most that the message limit leaves for a name (see
+    /// [`max_bytes`]).
     ///
     /// # Errors
-    /// Says which rule the text breaks.
+    /// The rule that the text breaks.
     pub fn parse(text: &str, max_bytes: usize) -> Result<Self, NameError> {
         let trimmed = text.trim();
         let shown: Arc<str> =
@@ -134,7 +135,7 @@ impl Name {
         if let Some(reserved) = reserved_look(&Looks::of(&shown, &key.0)) {
             return Err(NameError::LooksReserved(resemblance(&shown, reserved, "which is reserved")));
         }
-        // Most names are their own key: then both share one allocation.
+        // Most names equal their key; then both share one allocation.
         let key = if key.0 == shown { NameKey(Arc::clone(&shown)) } else { key };
         Ok(Self { shown, key })
     }
@@ -145,32 +146,32 @@ impl Name {
         &self.shown
     }
 
-    /// What the name is compared by.
+    /// The key that the name is compared by.
     #[must_use]
     pub fn key(&self) -> &NameKey {
         &self.key
     }
 
-    /// What the name looks like. Made anew with each call, which can take half a millisecond.
+    /// The looks of the name. Computed at each call, which can take 0.5 ms.
     #[must_use]
     pub fn looks(&self) -> Looks {
         Looks::of(&self.shown, &self.key.0)
     }
 
-    /// Why this name is taken for that of `other`, who is connected: `раul has Cyrillic р, а; it looks like paul, who is
-    /// here`.
+    /// Why this name is confused with that of `other`, who is connected: `раul has Cyrillic р, а; it looks like paul,
+    /// who is here`.
     #[must_use]
     pub fn resemblance(&self, other: &Self) -> String {
         resemblance(&self.shown, &other.shown, "who is here")
     }
 
-    /// The same where `other` has an account, and may be away.
+    /// As [`Self::resemblance`], if `other` has an account and may not be connected.
     #[must_use]
     pub fn resemblance_to_account(&self, other: &Self) -> String {
         resemblance(&self.shown, &other.shown, "who has an account")
     }
 
-    /// As [`Self::resemblance`], where `other` is banned.
+    /// As [`Self::resemblance`], if `other` is banned.
     #[must_use]
     pub fn resemblance_to_banned(&self, other: &str) -> String {
         resemblance(&self.shown, other, "who is banned")
@@ -178,16 +179,16 @@ impl Name {
 }
 
 impl NameKey {
-    /// The key of any text, valid name or not: a text that is no name has a key that nobody bears.
+    /// The key of any text. If the text is no valid name, no user has its key.
     #[must_use]
     pub fn of(text: &str) -> Self {
         let text = text.trim();
-        // Most texts are their own key, and this is the way of every private message.
+        // Most texts equal their key. This path is taken for every private message.
         let is_ascii = text.is_ascii();
         if is_ascii && is_folded(text.as_bytes()) {
             return Self(text.into());
         }
-        // What is too long for a name is no name in any form, and folding a whole message would take its time.
+        // A text with more characters than a name is not a name in any form, and folding a whole message would be slow.
         if !is_ascii && text.nfc().nth(MAX_NAME_CHARS).is_some() {
             return Self(text.into());
         }
@@ -201,7 +202,7 @@ impl std::fmt::Display for Name {
     }
 }
 
-/// Whether a text in ASCII is what [`fold`] would make of it.
+/// Whether [`fold`] would keep an ASCII text as it is.
 fn is_folded(text: &[u8]) -> bool {
     let mut before = b'.';
     text.iter().all(|byte| {
@@ -211,32 +212,33 @@ fn is_folded(text: &[u8]) -> bool {
     })
 }
 
-/// The name of the protocol's own that one of these looks like.
+/// The reserved name that one of these looks imitates.
 fn reserved_look(looks: &Looks) -> Option<&'static str> {
     looks.iter().find_map(|look| {
-        // Strokes that stand for whole letters in Korean and Chinese.
+        // Strokes that are whole letters in Korean and Chinese.
         let look = look.spelt().replace(['\u{1175}', '\u{3163}', '\u{4e28}'], "l");
         let whole = RESERVED.into_iter().find(|reserved| look == **reserved);
-        // `server l all clients l broadcast`: a letter alone can look like the pipe between fields.
+        // A letter alone can look like the pipe between fields, as in `server l all clients l broadcast`.
         let first_field =
             || RESERVED.into_iter().find(|reserved| look.starts_with(&format!("{reserved} l ")));
         whole.or_else(first_field).or_else(|| look.starts_with(NEW_CLIENT).then_some(NEW_CLIENT))
     })
 }
 
-/// How many bytes a name may have so that a list of clients still fits into messages of `message_bytes`:
-/// the list names its reader in the header and at least one other user in DATA.
+/// Most bytes of a name such that a list of clients fits into messages of `message_bytes`: the list names its receiver
+/// in the header and at least one other user in DATA.
 #[must_use]
 pub fn max_bytes(message_bytes: usize) -> usize {
     const LIST_HEADER: usize = "server |  | list_clients | clients connected: ".len();
     message_bytes.saturating_sub(LIST_HEADER) / 2
 }
 
-/// What could move a cursor, turn the writing direction, or not be seen: control and format characters, line and
-/// paragraph separators, blanks other than the ordinary one, and what Unicode lets a font leave out.
+/// Whether a character could move a cursor, change the writing direction, or be invisible: control and format
+/// characters, line and paragraph separators, blanks other than the ordinary one, and the characters that Unicode
+/// allows fonts to leave out.
 pub(crate) fn is_invisible(c: char) -> bool {
     use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator, SpaceSeparator};
-    // Most characters are these, and for them no table need be looked into, nor be read into memory.
+    // Most characters are ASCII, and need no table lookup, nor the table in memory.
     if c.is_ascii() {
         return c.is_ascii_control();
     }
@@ -247,8 +249,8 @@ pub(crate) fn is_invisible(c: char) -> bool {
     }
 }
 
-/// The first character of a name that nobody can see and that its script does not need: its place, counted from 1, and its
-/// code point.
+/// The first invisible character of a name that its script does not need: its position, counted from 1, and its code
+/// point.
 fn hidden(name: &str) -> Option<(usize, u32)> {
     let is_hidden = |(_, (at, c)): &(usize, (usize, char))| {
         let is_joiner = matches!(*c, joiners::JOINER | joiners::NON_JOINER);
@@ -258,7 +260,7 @@ fn hidden(name: &str) -> Option<(usize, u32)> {
     name.char_indices().enumerate().find(is_hidden).map(|(place, (_, c))| (place + 1, u32::from(c)))
 }
 
-/// How many marks there are over the character that has the most.
+/// Number of marks over the character that has the most.
 fn most_marks(name: &str) -> usize {
     if name.is_ascii() {
         return 0;
@@ -271,8 +273,8 @@ fn most_marks(name: &str) -> usize {
     most
 }
 
-/// Whether a text is words and nothing else: letters, digits, marks, single blanks, and `-`, `_`, `.` and `'`. What only looks
-/// like another sign is taken for it: there are letters that are no different from a colon.
+/// Whether a text consists of words only: letters, digits, marks, single blanks, and `-`, `_`, `.` and `'`. A character
+/// that looks like another sign counts as that sign: some letters cannot be told from a colon.
 #[must_use]
 pub fn is_words(text: &str) -> bool {
     let is_of_words =
@@ -281,7 +283,7 @@ pub fn is_words(text: &str) -> bool {
     !text.is_empty() && is_ordinary(text) && (text.is_ascii() || is_ordinary(&proto(text)))
 }
 
-/// `Default_Ignorable_Code_Point` of Unicode's `DerivedCoreProperties.txt`, as far as not of category Format; and the
+/// `Default_Ignorable_Code_Point` of Unicode's `DerivedCoreProperties.txt`, without those of category Format, and the
 /// blank Braille pattern.
 const INVISIBLE: [RangeInclusive<char>; 10] = [
     '\u{34f}'..='\u{34f}',

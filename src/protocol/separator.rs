@@ -1,4 +1,4 @@
-//! [`separator_like`]: characters that a reader could take for those that separate fields and names.
+//! [`separator_like`]: finds characters that look like the separators of fields and names.
 
 use std::ops::RangeInclusive;
 
@@ -6,10 +6,11 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::look::proto;
 
-/// Returns the separator, `|` or `,`, that a character looks like. `None` if it looks like neither, or is ASCII.
+/// The separator, `|` or `,`, that a character looks like. `None` if it looks like neither, or is ASCII.
 ///
-/// Unicode's table of confusable characters maps a pipe to a small `l`, as it does `I` and `1`. A character that it maps there
-/// counts as a pipe only if it is neither letter nor digit. The upright lines in [`LINES`], which the table lacks, count too.
+/// Unicode's table of confusable characters maps a pipe to a small `l`, as it does `I` and `1`. Other characters that
+/// it maps to `l` count as a pipe only if they are neither letters nor digits. The vertical lines in [`LINES`], which
+/// the table lacks, count too.
 #[must_use]
 pub(super) fn separator_like(c: char) -> Option<&'static str> {
     if c.is_ascii() {
@@ -28,16 +29,16 @@ pub(super) fn separator_like(c: char) -> Option<&'static str> {
     is_comma.then_some(",")
 }
 
-/// Upright lines that Unicode's table of confusable characters does not liken to a pipe, or that are letters.
+/// Vertical lines that Unicode's table of confusable characters does not map to a pipe, or that are letters.
 const LINES: [RangeInclusive<char>; 31] = [
     '\u{a6}'..='\u{a6}',
-    // Latin letters of clicks.
+    // Latin letters for clicks.
     '\u{1c0}'..='\u{1c1}',
-    // Danda, double danda.
+    // Danda and double danda.
     '\u{964}'..='\u{965}',
     '\u{2016}'..='\u{2016}',
     '\u{2223}'..='\u{2226}',
-    // Parts of tall brackets, and extensions of lines.
+    // Parts of tall brackets, and line extensions.
     '\u{239c}'..='\u{239c}',
     '\u{239f}'..='\u{239f}',
     '\u{23a2}'..='\u{23a2}',
@@ -47,7 +48,7 @@ const LINES: [RangeInclusive<char>; 31] = [
     '\u{23b8}'..='\u{23b9}',
     '\u{23d0}'..='\u{23d0}',
     '\u{23fd}'..='\u{23fd}',
-    // Boxes: upright lines, whole, broken, heavy, double and halves.
+    // Box drawing: vertical lines, whole, dashed, heavy, double and half.
     '\u{2502}'..='\u{2503}',
     '\u{2506}'..='\u{2507}',
     '\u{250a}'..='\u{250b}',
@@ -62,13 +63,13 @@ const LINES: [RangeInclusive<char>; 31] = [
     '\u{258f}'..='\u{258f}',
     '\u{2595}'..='\u{2595}',
     '\u{2758}'..='\u{275a}',
-    // Upright dashes, and half and full width.
+    // Vertical dashes, halfwidth and fullwidth forms.
     '\u{fe31}'..='\u{fe34}',
     '\u{ffe4}'..='\u{ffe4}',
     '\u{ffe8}'..='\u{ffe8}',
 ];
 
-/// Commas of other scripts that Unicode's table does not liken to a comma.
+/// Commas of other scripts that Unicode's table does not map to a comma.
 const COMMAS: [char; 15] = [
     '\u{55d}', '\u{60c}', '\u{66b}', '\u{7f8}', '\u{1363}', '\u{1802}', '\u{1808}', '\u{2e32}', '\u{2e34}',
     '\u{2e41}', '\u{2e49}', '\u{3001}', '\u{a4fe}', '\u{a60d}', '\u{ff64}',

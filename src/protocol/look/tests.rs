@@ -18,11 +18,11 @@ fn names_that_look_the_same() {
     for (one, other) in [
         ("раul", "paul"),
         ("pаul", "PAUL"),
-        // A capital of another script whose small letter looks different.
+        // Capitals of another script, whose small letters look different.
         ("ВОВ", "bob"),
         ("ΗANS", "Hans"),
         ("ІАN", "ian"),
-        // In one script.
+        // Confusable letters of one script.
         ("PauI", "paul"),
         ("AIan", "alan"),
         ("paul1", "paull"),
@@ -31,7 +31,7 @@ fn names_that_look_the_same() {
         ("corn", "com"),
         ("Ian", "lan"),
         ("user-l", "user-1"),
-        // Names that the same two reach by their own ways.
+        // Different widths, accents and scripts.
         ("ｐａｕ１", "paul"),
         ("jοsé", "JOSÉ"),
         ("エ", "工"),
@@ -132,7 +132,8 @@ fn the_words_say_what_looks_like_what() {
     }
 }
 
-/// Every character alone, in both ways of looking. Beyond these planes are only characters without a look.
+/// Tests every character alone, in both ways of making looks. The planes beyond hold only characters without
+/// prototypes.
 #[test]
 fn no_character_changes_its_look_forever() {
     for c in ('\0'..='\u{3ffff}').step_by(if cfg!(debug_assertions) { 7 } else { 1 }) {

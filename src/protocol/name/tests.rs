@@ -107,7 +107,7 @@ fn a_key_is_made_of_no_more_than_a_name_can_be() {
     assert_eq!(NameKey::of(&decomposed.to_uppercase()), *name(&"é".repeat(32)).unwrap().key());
     let long = "É".repeat(33);
     assert_eq!(*NameKey::of(&long).0, *long);
-    // A key can be longer than a name: 18 characters look like one here.
+    // A key can be longer than a name: the ligature used here folds to 18 characters.
     let key = name(&"ﷺ".repeat(32)).unwrap().key().clone();
     assert_eq!(NameKey::of(&key.0), key);
 }
