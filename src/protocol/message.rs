@@ -1,76 +1,76 @@
-//! [`Message`]: `SENDER | DESTINATION | OPERATION | DATA`, read leniently and written exactly.
+//! [`Message`]: `SENDER | DESTINATION | OPERATION | DATA`, parsed leniently and written exactly.
 
 use bytes::BufMut;
 
 use super::hidden::hidden;
 
-/// What DATA says where a command carries none.
+/// DATA of a message without text.
 pub const NO_DATA: &str = "no data";
 
 /// OPERATION of the name request and of its answer.
 pub const NAME: &str = "name";
 
-/// What stands between two fields, as written.
+/// Separator of two fields, as it is written.
 const SEPARATOR: &str = " | ";
 
-/// One TR2.23 message, its fields borrowed from where it was read.
+/// A TR2.23 message; its fields borrow from the text that was parsed.
 ///
-/// Anybody can make one of any texts. To be sent, it has to become a [`Line`], which checks them.
+/// A `Message` can hold any texts. To be sent, it must be converted to a [`Line`], which checks them.
 ///
 /// [`Line`]: super::Line
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Message<'a> {
-    /// Who speaks; from a client it may be left empty, and is never believed.
+    /// The sender's name. A client may leave it empty; the server does not trust it.
     pub sender: &'a str,
-    /// Whom it is for.
+    /// The receiver: a user, the server, or all clients.
     pub destination: &'a str,
-    /// What is to happen.
+    /// The operation's name.
     pub operation: &'a str,
-    /// The text; [`NO_DATA`] where it was left out.
+    /// The text; [`NO_DATA`] if it was left out.
     pub data: &'a str,
 }
 
-/// Why a line is no message. Positions count characters from 1, as an editor shows them.
+/// Why a line is not a message. Columns count characters from 1, as editors do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// The bytes are not UTF-8.
     #[error("it is not UTF-8 from byte {byte} on")]
     NotUtf8 {
-        /// The first byte that is wrong, counted from 1.
+        /// The first invalid byte, counted from 1.
         byte: usize,
     },
-    /// It holds a control character (C0, DEL or C1; a tab is allowed in DATA).
+    /// The line holds a control character (C0, DEL or C1; a tab is allowed in DATA).
     #[error("character {column} is a control character (U+{code:04X}), and those are refused")]
     Control {
-        /// Which character, counted from 1.
+        /// The character's position, counted from 1.
         column: usize,
-        /// Its code point.
+        /// The character's code point.
         code: u32,
     },
-    /// It holds a character that cannot be seen or that turns text around, see [`hidden`].
+    /// The line holds an invisible character or one that reverses text, see [`hidden`].
     #[error("character {column} cannot be seen or turns text around (U+{code:04X}), and those are refused")]
     Hidden {
-        /// Which character, counted from 1.
+        /// The character's position, counted from 1.
         column: usize,
-        /// Its code point.
+        /// The character's code point.
         code: u32,
     },
-    /// There are not even the three header fields.
+    /// The line has fewer than three fields.
     #[error("it has {found} of the 4 fields SENDER | DESTINATION | OPERATION | DATA")]
     MissingFields {
-        /// How many fields there are: 1 or 2.
+        /// Number of fields found: 1 or 2.
         found: u8,
     },
 }
 
 impl<'a> Message<'a> {
-    /// Reads one line, its ending already taken off.
+    /// Parses a line without its ending.
     ///
-    /// The first three `|` split; spaces around the header fields and one space before DATA are dropped;
-    /// DATA keeps everything else, further `|` included. Without the third `|`, DATA is [`NO_DATA`].
+    /// The first three `|` separate fields; spaces around the header fields and one space before DATA are removed. DATA
+    /// keeps everything else, including further `|`. Without the third `|`, DATA is [`NO_DATA`].
     ///
     /// # Errors
-    /// Says what is wrong and where.
+    /// The fault and its position.
     pub fn parse(line: &'a str) -> Result<Self, Malformed> {
         let mut fields = line.splitn(4, '|');
         let header = [fields.next(), fields.next(), fields.next()];
@@ -89,7 +89,7 @@ impl<'a> Message<'a> {
         })
     }
 
-    /// How many bytes the message has on the wire, its line ending not counted.
+    /// Length of the message in bytes on the wire, without a line ending.
     #[must_use]
     pub fn encoded_len(&self) -> usize {
         self.sender.len()
@@ -99,11 +99,11 @@ impl<'a> Message<'a> {
             + 3 * SEPARATOR.len()
     }
 
-    /// Checks that the message reads back with the same fields: no control character but a tab in DATA, and no pipe that
-    /// would split another field.
+    /// Checks that the message reads back with the same fields: no control characters except tabs in DATA, and no pipe
+    /// in another field than DATA.
     ///
     /// # Errors
-    /// The first character that must not be there.
+    /// The first character that is not allowed.
     pub(super) fn validate(&self) -> Result<(), Unwritable> {
         let fields = [
             (Field::Sender, self.sender),
@@ -119,7 +119,8 @@ impl<'a> Message<'a> {
         Ok(())
     }
 
-    /// Writes the message exactly as the protocol spells it, without a line ending. The caller has validated it.
+    /// Writes the message exactly as the protocol spells it, without a line ending. The message must be valid, see
+    /// [`Self::validate`].
     pub(super) fn encode(&self, out: &mut impl BufMut) {
         out.put_slice(self.sender.as_bytes());
         for field in [self.destination, self.operation, self.data] {
@@ -132,13 +133,13 @@ impl<'a> Message<'a> {
 /// A field of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
-    /// The first.
+    /// The first field.
     Sender,
-    /// The second.
+    /// The second field.
     Destination,
-    /// The third.
+    /// The third field.
     Operation,
-    /// The last, the only one that may hold tabs and pipes.
+    /// The fourth field, the only one that may hold tabs and pipes.
     Data,
 }
 
@@ -153,12 +154,12 @@ impl std::fmt::Display for Field {
     }
 }
 
-/// A character that no message can carry, in a text that was to be sent.
+/// A character that no message may hold, in a text that was to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unwritable {
-    /// The field that holds it.
+    /// The field that holds the character.
     pub field: Field,
-    /// Its place in the field, in characters, counted from 1.
+    /// The character's position in the field, counted from 1.
     pub column: usize,
     /// The character: a control character, or a pipe in another field than DATA.
     pub character: char,
@@ -180,7 +181,7 @@ impl std::fmt::Display for Unwritable {
 
 impl std::error::Error for Unwritable {}
 
-/// The first character that this field of a message must not hold, and the byte at which it begins.
+/// The first character that this field must not hold, with its byte position.
 pub(super) fn first_forbidden(field: Field, text: &str) -> Option<(usize, char)> {
     let is_data = field == Field::Data;
     if !is_suspicious(text) && (is_data || !text.contains('|')) {
@@ -192,28 +193,29 @@ pub(super) fn first_forbidden(field: Field, text: &str) -> Option<(usize, char)>
     })
 }
 
-/// Whether a text may hold a control character: bytes tell faster than characters, and 0xC2 begins what may be a C1.
+/// Whether a text may hold a control character. Bytes are checked because that is faster than decoding characters; 0xC2
+/// is the first byte of C1 characters, among others.
 fn is_suspicious(text: &str) -> bool {
     let suspicious = |byte| matches!(byte, 0..b' ' | 0x7f | 0xc2);
-    // Not `any`: to look at all of them, many at a time, is faster than to stop at the first.
+    // Not `any`: checking all bytes, many at a time, is faster than stopping at the first.
     text.bytes().fold(false, |found, byte| found | suspicious(byte))
 }
 
 /// The text of a line, if it is UTF-8.
 ///
 /// # Errors
-/// [`Malformed::NotUtf8`] with the first wrong byte.
+/// [`Malformed::NotUtf8`] with the first invalid byte.
 pub fn text(line: &[u8]) -> Result<&str, Malformed> {
     std::str::from_utf8(line).map_err(|error| Malformed::NotUtf8 { byte: error.valid_up_to() + 1 })
 }
 
-/// Refuses control characters, so that nobody can send escape sequences into another's terminal.
-/// From byte `data_start` on, a tab is allowed.
+/// Refuses control characters, so that a client cannot send escape sequences to another's terminal. From byte
+/// `data_start` on, tabs are allowed.
 ///
 /// # Errors
-/// [`Malformed::Control`] with the first of them.
+/// [`Malformed::Control`] with the first such character.
 pub(super) fn refuse_controls(line: &str, data_start: usize) -> Result<(), Malformed> {
-    // Nearly every line holds none.
+    // Most lines end here: they hold none.
     if !is_suspicious(line) {
         return Ok(());
     }
@@ -226,10 +228,10 @@ pub(super) fn refuse_controls(line: &str, data_start: usize) -> Result<(), Malfo
     }
 }
 
-/// Refuses characters that cannot be seen or that turn text around, which would have others read what is not there.
+/// Refuses invisible characters and those that reverse text, with which a sender could make readers see another text.
 ///
 /// # Errors
-/// [`Malformed::Hidden`] with the first of them.
+/// [`Malformed::Hidden`] with the first such character.
 pub fn refuse_hidden(text: &str) -> Result<(), Malformed> {
     match hidden(text).next() {
         None => Ok(()),

@@ -1,4 +1,4 @@
-//! [`Moderation`]: what operators ask for: to send somebody away, for now or for longer.
+//! [`Moderation`]: requests of operators that disconnect or ban users.
 
 use std::{fmt, time::Duration};
 
@@ -10,41 +10,41 @@ use super::{
     operation::Operation,
 };
 
-/// The longest that a ban may be given a time for. Without a time it has no end.
+/// Longest duration of a ban that has one. A ban without a duration is permanent.
 const LONGEST: Duration = Duration::from_hours(24 * 3650);
 
-/// The most characters of a reason that are kept.
+/// Most characters of a reason; the rest is cut.
 pub const MOST_REASON_CHARS: usize = 200;
 
-/// What an operator asks for.
+/// A request of an operator.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Moderation {
-    /// To end a session. The name is free at once.
+    /// Ends a session. Its name is free at once, and the client may return.
     Kick {
-        /// Whose.
+        /// The name of the session.
         whom: NameKey,
-        /// The same as it was typed, to be quoted if nobody bears it.
+        /// The name as it was typed, to quote it if no client has it.
         typed: Box<str>,
-        /// In the operator's words; may be empty.
+        /// The operator's reason; may be empty.
         reason: Box<str>,
     },
-    /// To end sessions and keep who had them out.
+    /// Ends all sessions that the target matches, and refuses new ones.
     Ban {
-        /// Whom.
+        /// The name or the addresses to ban.
         target: Target,
-        /// For how long; for good if not given.
+        /// Duration of the ban; permanent if `None`.
         span: Option<Duration>,
-        /// In the operator's words; may be empty.
+        /// The operator's reason; may be empty.
         reason: Box<str>,
     },
-    /// To let in again.
+    /// Lifts a ban.
     Unban(Target),
-    /// To see the bans.
+    /// Lists the bans.
     ListBans,
 }
 
 impl Moderation {
-    /// How it is asked for.
+    /// The operation that makes this request.
     #[must_use]
     pub fn operation(&self) -> Operation {
         match self {
@@ -56,28 +56,27 @@ impl Moderation {
     }
 }
 
-/// Whom a ban is for: whoever wants a name, or whoever comes from an address, but not both.
+/// The target of a ban: either a name or addresses, not both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// A name, all that count as the same, and all that look the same.
+    /// A name, with all that compare equal to it or look like it.
     Name {
-        /// What it is compared by.
+        /// The key for comparison.
         key: NameKey,
-        /// As it was typed.
+        /// The name as it was typed.
         shown: Box<str>,
-        /// What it looks like. Made here, because that takes its time and the registry has none.
+        /// The looks of the name. Computed here because that is slow and would delay the registry.
         looks: Looks,
     },
-    /// Addresses.
+    /// An address or a network.
     Network(Network),
 }
 
 impl Target {
-    /// Reads a name or an address. What can be read as an address is one, although it could be a name, too. A name has at
-    /// most `name_bytes` bytes.
+    /// Parses a name or an address. A text that could be either is an address. A name has at most `name_bytes` bytes.
     ///
     /// # Errors
-    /// What is wrong with it, in words.
+    /// A description of the fault.
     pub fn parse(text: &str, name_bytes: usize) -> Result<Self, String> {
         match Network::parse(text.trim()) {
             Some(network) => network.map(Self::Network).map_err(|why| why.to_string()),
@@ -102,7 +101,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// The reason that DATA gives, cut to [`MOST_REASON_CHARS`]; empty where it gives none.
+/// The reason in DATA, cut to [`MOST_REASON_CHARS`]; empty if there is none.
 #[must_use]
 pub fn reason(data: &str) -> Box<str> {
     let data = data.trim();
@@ -115,10 +114,10 @@ pub fn reason(data: &str) -> Box<str> {
     }
 }
 
-/// The time and the reason that DATA gives: `1h being rude`, `being rude`, or neither.
+/// The duration and the reason in DATA: `1h being rude`, `being rude`, or neither.
 ///
 /// # Errors
-/// If the time is none that a ban can have, in words.
+/// A description, if the duration is malformed, shorter than 1 s or longer than 3650 days.
 pub fn span_and_reason(data: &str) -> Result<(Option<Duration>, Box<str>), String> {
     let (first, rest) = data.trim().split_once(' ').unwrap_or((data.trim(), ""));
     let looks_like_a_time =

@@ -1,34 +1,34 @@
-//! [`Network`]: an address, or all those that begin alike, as people write them.
+//! [`Network`]: an address, or all addresses with a common prefix, in text form.
 
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-/// The fewest bits that a network of each family may be given by: a slip of the hand must not bar half the world.
+/// Shortest prefixes of IPv4 and IPv6 networks, so that a typo cannot ban half the internet.
 const FEWEST_BITS: (u8, u8) = (8, 16);
 
-/// What a lone IPv6 address stands for: its host has all 64 bits behind that to choose from.
+/// Prefix that a lone IPv6 address stands for: its host can use any address of these 64 bits.
 const CUSTOMER_BITS: u8 = 64;
 
-/// All addresses whose first bits are these. A single IPv4 address is one of 32.
+/// All addresses with a common prefix. A single IPv4 address has a prefix of 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network {
-    /// With zeros behind the prefix.
+    /// The first address of the network: all bits after the prefix are zero.
     first: IpAddr,
     prefix: u8,
 }
 
-/// An address with a prefix that it cannot have.
+/// Error: an address with an invalid prefix length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Behind the / of a network stands a number of bits, for IPv4 from 8 to 32, for IPv6 from 16 to 128")]
 pub struct BadPrefix;
 
-/// Why a text looks like an address that somebody mistyped: `198.51.100.060`, `0xc6.51.100.60`, `198.51.100`, `1.2.3.4.`,
-/// `1.2.3.4:80`, `[::1]`, `fe80::1%eth0`. `None` for what [`Network::parse`] reads, and for every other text.
+/// Why a text looks like a mistyped address: `198.51.100.060`, `0xc6.51.100.60`, `198.51.100`, `1.2.3.4.`,
+/// `1.2.3.4:80`, `[::1]`, `fe80::1%eth0`. `None` if [`Network::parse`] accepts the text, and for any other text.
 ///
-/// Programs that follow `inet_aton(3)` read some of these, and not all read the same: `060` is 48 to one and 60 to another. So
-/// nothing is guessed.
+/// Programs that follow `inet_aton(3)` accept some of these, with different meanings: `060` is 48 to some and 60 to
+/// others. So no meaning is guessed.
 #[must_use]
 pub fn mistyped(text: &str) -> Option<&'static str> {
     const IPV4: &str = "it looks like an IPv4 address and is none: one has four decimal numbers from 0 to 255 without zeros before them, such \
@@ -44,7 +44,7 @@ pub fn mistyped(text: &str) -> Option<&'static str> {
             !hex.is_empty() && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
         })
     };
-    // Without a prefix, a port, or a dot at the end.
+    // The host without a prefix, a port, or a trailing dot.
     let (host, has_prefix) = text.split_once('/').map_or((text, false), |(host, _)| (host, true));
     let (host, has_port) = match host.split_once(':') {
         Some((host, port)) if is_number(port) => (host, true),
@@ -56,7 +56,7 @@ pub fn mistyped(text: &str) -> Option<&'static str> {
         || has_port
         || trimmed.len() < host.len()
         || parts.iter().any(|part| part.len() > 1 && part.starts_with('0'));
-    // Two or three numbers alone may be a version; with more, or something else of an address, they are none.
+    // Two or three numbers may be a version. With more numbers, or another sign of an address, they are not.
     if parts.iter().all(|part| is_number(part)) && parts.len() > if is_sure { 1 } else { 2 } {
         return Some(IPV4);
     }
@@ -68,11 +68,11 @@ pub fn mistyped(text: &str) -> Option<&'static str> {
 }
 
 impl Network {
-    /// Reads `192.0.2.7`, `192.0.2.0/24`, `2001:db8::/48`, or `2001:db8::7`, which stands for the 64 bits it begins with.
-    /// `None`: it is no address, whatever else it is.
+    /// Parses `192.0.2.7`, `192.0.2.0/24`, `2001:db8::/48`, or `2001:db8::7`, which stands for its first 64 bits.
+    /// `None` if the text is not an address.
     ///
     /// # Errors
-    /// If there is a `/` and no fit number behind it.
+    /// If the `/` is not followed by a valid prefix length.
     #[must_use]
     pub fn parse(text: &str) -> Option<Result<Self, BadPrefix>> {
         let (address, prefix) =
@@ -87,7 +87,7 @@ impl Network {
         Some(prefix.map(|prefix| Self::new(address, prefix)))
     }
 
-    /// The address of one customer: an IPv4 address alone, an IPv6 address with all that share its first 64 bits.
+    /// The addresses of one customer: a single IPv4 address, or all IPv6 addresses that share the first 64 bits.
     #[must_use]
     pub fn around(address: IpAddr) -> Self {
         match address.to_canonical() {
@@ -100,14 +100,14 @@ impl Network {
         Self { first: masked(address, prefix), prefix }
     }
 
-    /// Whether the address is one of its. IPv4 in IPv6 clothes is IPv4.
+    /// Whether the network contains an address. IPv4-mapped IPv6 addresses count as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         masked(address.to_canonical(), self.prefix) == self.first
     }
 }
 
-/// The address with zeros behind its first `prefix` bits.
+/// The address with all bits after the first `prefix` bits set to zero.
 fn masked(address: IpAddr, prefix: u8) -> IpAddr {
     let prefix = u32::from(prefix);
     match address {

@@ -1,62 +1,62 @@
-//! [`Operation`]: what can be asked of the server, how each is spelled, and which one a slip meant.
+//! [`Operation`]: the operations of the protocol, their spellings, and a guess at mistyped ones.
 
-/// What a client can ask for. A table holds what is known of each.
+/// An operation of the protocol. A table holds the properties of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
-    /// To oneself.
+    /// Returns the text to its sender.
     Echo,
-    /// To everyone, the sender too.
+    /// Sends a text to all clients, including the sender.
     Broadcast,
-    /// To everyone but the sender.
+    /// Sends a text to all clients except the sender.
     BroadcastNotMe,
-    /// To one user.
+    /// Sends a text to one user.
     PrivateMessage,
-    /// Who is connected.
+    /// Lists the connected clients.
     ListClients,
-    /// What files a user has; that user's client answers.
+    /// Lists the files that a user shares. That user's client answers.
     ListFiles,
-    /// Hear a file that a user has; that user's client sends it.
+    /// Plays a file that a user shares. That user's client sends it.
     Play,
-    /// What is played.
+    /// Lists the streams.
     ListStreams,
-    /// End what one plays to others.
+    /// Ends a stream.
     Stop,
-    /// Leave.
+    /// Leaves the server.
     Exit,
-    /// End the server for everyone.
+    /// Closes the server for all clients.
     CloseServer,
-    /// Send a user away.
+    /// Disconnects a user.
     Kick,
-    /// Send a user, or all from an address, away and keep them out.
+    /// Disconnects a user, or all clients from an address, and refuses them from then on.
     Ban,
-    /// Let them in again.
+    /// Lifts a ban.
     Unban,
-    /// Who is kept out.
+    /// Lists the bans.
     ListBans,
-    /// The operations, one a line.
+    /// Lists the operations, one per message.
     Help,
-    /// Send a file that another asked for. Only the server says it.
+    /// Asks a client to send a file that another user requested. Only the server sends it.
     Publish,
-    /// How long messages and names may be. Programs ask it.
+    /// Returns the limits of messages and names, for programs.
     Limits,
 }
 
-/// One row of the table of operations.
+/// A row of the table of operations.
 struct Row {
     operation: Operation,
-    /// As it stands in a message.
+    /// The OPERATION field of a message.
     wire: &'static str,
-    /// Its short form for people, without the slash.
+    /// The short form without the slash.
     short: &'static str,
-    /// A line to type, shown by help and in errors.
+    /// An example to type, shown by help and in error messages.
     typed: &'static str,
-    /// What it does, in a few words.
+    /// A short description for help.
     does: &'static str,
-    /// Other words people try for it.
+    /// Other words that users try for it.
     also: &'static [&'static str],
 }
 
-/// Every operation; [`Operation::row`] finds one by its place here.
+/// Every operation, in the order of the enum: [`Operation::row`] uses the variant as the index.
 const TABLE: [Row; 18] = [
     Row {
         operation: Operation::Echo,
@@ -206,77 +206,78 @@ const TABLE: [Row; 18] = [
 ];
 
 impl Operation {
-    /// How many there are.
+    /// Number of operations.
     pub const COUNT: usize = TABLE.len();
 
-    /// All that people ask for, in the order help shows.
+    /// The operations for users, in the order of the help: without those of [`Self::is_the_servers`] and
+    /// [`Self::is_for_programs`].
     pub fn all() -> impl Iterator<Item = Self> {
         let is_for_people = |operation: &Self| !operation.is_the_servers() && !operation.is_for_programs();
         TABLE.iter().map(|row| row.operation).filter(is_for_people)
     }
 
-    /// Its name on the wire.
+    /// The OPERATION field of a message.
     #[must_use]
     pub fn wire(self) -> &'static str {
         self.row().wire
     }
 
-    /// Its short form without the slash: `all` for `/all hi`.
+    /// The short form without the slash: `all` for `/all hi`.
     #[must_use]
     pub fn short(self) -> &'static str {
         self.row().short
     }
 
-    /// A line that someone could type, in the short form.
+    /// An example in the short form.
     #[must_use]
     pub fn typed(self) -> &'static str {
         self.row().typed
     }
 
-    /// What it does, in a few words.
+    /// A short description for help.
     #[must_use]
     pub fn does(self) -> &'static str {
         self.row().does
     }
 
-    /// Whether only operators may use it, and are shown it.
+    /// Whether only operators may use it. Help lists such operations only for operators.
     #[must_use]
     pub fn is_for_operators(self) -> bool {
         matches!(self, Self::Kick | Self::Ban | Self::Unban | Self::ListBans)
     }
 
-    /// Whether only the server says it, and nobody is shown it.
+    /// Whether only the server sends it. Help and hints omit it.
     #[must_use]
     pub fn is_the_servers(self) -> bool {
         self == Self::Publish
     }
 
-    /// Whether programs ask it and people have no need to: help does not list it, and no hint names it.
+    /// Whether it is for programs, not people. Help and hints omit it.
     #[must_use]
     pub fn is_for_programs(self) -> bool {
         self == Self::Limits
     }
 
-    /// The operation of this exact name on the wire.
+    /// The operation with exactly this OPERATION field.
     #[must_use]
     pub fn from_wire(word: &str) -> Option<Self> {
         TABLE.iter().find(|row| row.wire == word).map(|row| row.operation)
     }
 
-    /// The operation of this exact short form (without the slash).
+    /// The operation with exactly this short form (without the slash).
     #[must_use]
     pub fn from_short(word: &str) -> Option<Self> {
         TABLE.iter().find(|row| row.short == word).map(|row| row.operation)
     }
 
-    /// The operation that a slip of the hand or another word for it most likely meant.
+    /// The operation that a mistyped word or a synonym most likely means.
     ///
-    /// Known other words come first; then the wire name or short form at the least edit distance,
-    /// at most one slip in three characters.
+    /// Known synonyms come first; then the wire name or short form at the smallest edit distance, with at most one edit
+    /// per three characters.
     #[must_use]
     pub fn nearest(word: &str) -> Option<Self> {
         let word = word.trim().to_lowercase();
-        // Longer than any slip of a known word: not worth a distance, which costs length times length.
+        // No typo of a known word is that long, and the cost of the distance grows with the square of the length.
         if word.len() > 32 {
             return None;
         }

@@ -1,14 +1,15 @@
-//! The answer to the password request, and lines that hold a password although nobody asked.
+//! Recognizes the answer to the password request, and other lines that hold a password.
 
 /// OPERATION of the password request and of its answer.
 pub const PASSWORD: &str = "password";
 
-/// The password that a line gives. `asked`: the line was read after the request was sent.
+/// The password in a line. `asked`: the line was read after the password request was sent.
 ///
-/// - In `alan | server | password | ...` it is all of DATA, whatever it holds, asked or not: nobody writes that by
-///   accident.
-/// - Else the line itself, as someone at netcat types it; but not if it holds ` | ` or begins with `/`, which is how
-///   messages look, and not if nobody asked: scripts send what comes after their name at once.
+/// - In `alan | server | password | ...`, the password is all of DATA, whatever it holds, whether asked or not: users
+///   do not write that by accident.
+/// - Otherwise, the password is the line itself, as a user types it in netcat. But a line that looks like a message,
+///   because it holds ` | ` or begins with `/`, is no password; nor is any line before the request, because scripts
+///   send further lines right after their name.
 #[must_use]
 pub fn answer(line: &[u8], asked: bool) -> Option<&[u8]> {
     let looks_like_a_message = || line.starts_with(b"/") || line.windows(3).any(|window| window == b" | ");
@@ -18,13 +19,13 @@ pub fn answer(line: &[u8], asked: bool) -> Option<&[u8]> {
     }
 }
 
-/// Whether a line is a `password` message, well formed or not: it may hold a password, and is not to be shown.
+/// Whether a line is a `password` message, well-formed or not. Such a line may hold a password and must not be shown.
 #[must_use]
 pub fn is_one(line: &[u8]) -> bool {
     fields(line).is_some()
 }
 
-/// If a line is a `password` message: what is left of it behind OPERATION, which is DATA if there is any.
+/// The fields behind OPERATION, at most DATA, if the line is a `password` message.
 fn fields(line: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
     let mut fields = line.splitn(4, |byte| *byte == b'|');
     let operation = fields.nth(2)?.trim_ascii();

@@ -1,25 +1,25 @@
-//! [`Refusal`]: the kinds of reasons for which a line of someone who has a name is not carried out.
+//! [`Refusal`]: why the server does not carry out a line of a client that has a name.
 
-/// Why a line is not carried out. The words are in `reply`.
+/// Why a line is not carried out. The texts are in `reply`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is no message.
+    /// The line is not a message.
     NoMessage,
-    /// It passes the message limit, as it was sent or written in full.
+    /// The message exceeds the limit, as received or when written in full.
     TooLong,
-    /// Its end did not come, or not in time.
+    /// The line did not end, or not in time.
     Unfinished,
-    /// SENDER is someone else.
+    /// SENDER is another name.
     NotYourName,
-    /// Nothing has this name.
+    /// No operation or short form has this name.
     UnknownOperation,
-    /// Something is missing in it, or is not what it has to be.
+    /// A part of the request is missing or invalid.
     Incomplete,
-    /// Its sender may not ask for this.
+    /// The sender is not allowed to request this.
     NotAllowed,
-    /// Its sender sends too much.
+    /// The sender exceeds the flood limits.
     TooFast,
-    /// Nobody bears the name that it is for.
+    /// No user has the name in DESTINATION.
     NotFound,
 }
 
@@ -37,7 +37,7 @@ impl Refusal {
         Self::NotFound,
     ];
 
-    /// How the counters spell it.
+    /// The kind's name in metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

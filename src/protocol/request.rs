@@ -1,4 +1,4 @@
-//! What a line asks for: [`introduction`] reads the answer to the name request, [`Request::read`] all that follows.
+//! Reads requests: [`introduction`] parses the answer to the name request, [`Request::read`] all later lines.
 
 use super::{
     kind::Kind,
@@ -13,73 +13,73 @@ use super::{
     short_form::{self, NoShortForm},
 };
 
-/// What the report's clients write as OPERATION when their user typed none they know.
+/// OPERATION that the clients of the report send when their user typed an operation that they do not know.
 const UNKNOWN_OPERATION: &str = "Unknown operation";
 
-/// Who asks, and what the server allows.
+/// The client that sent a line, with the limits for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Asker<'a> {
-    /// The name the connection was given.
+    /// The client's name.
     pub name: &'a Name,
-    /// How the connection frames its messages.
+    /// The framing of the client's messages.
     pub kind: Kind,
-    /// The most bytes a message may have (`limits.message_bytes`).
+    /// Most bytes of a message (`limits.message_bytes`).
     pub limit: usize,
 }
 
-/// What is asked of the server, its texts already in their final words where they need nobody else's.
+/// A client's request. Its texts are final if they do not depend on other clients.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Request {
-    /// To the asker alone: an echo, or the limits.
+    /// Sends an answer to the sender: an echo, or the limits.
     Answer(Line),
-    /// To the asker alone: why nothing else is done, in words.
+    /// Refuses the line and sends the reason to its sender.
     Refuse(Refusal, Line),
-    /// To everyone, the asker too.
+    /// Sends a line to all clients, including the sender.
     Broadcast(Line),
-    /// To everyone but the asker.
+    /// Sends a line to all clients except the sender.
     BroadcastNotMe(Line),
-    /// To one user, if somebody bears the name.
+    /// Sends a message to a user, if a client has the name.
     Direct(Direct),
-    /// To hear a file of one user's; or why that user does not play what is asked for, see [`Direct::cannot`].
+    /// Asks a user to play a file; or tells a user that asked why the file is not played, see [`Direct::cannot`].
     Play(Direct),
-    /// What is played.
+    /// Lists the streams.
     ListStreams,
-    /// To end what is played.
+    /// Ends a stream.
     Stop {
-        /// DATA is the file. Nobody has to be named but by operators.
+        /// DATA is the file. DESTINATION is its publisher, which an operator must give if several users play the file.
         what: Direct,
-        /// Whether the asker is one, which is not known here.
+        /// Whether the sender is an operator. Not known when the line is parsed, and set later.
         by_operator: bool,
     },
-    /// Who is connected.
+    /// Lists the connected clients.
     ListClients,
-    /// The operations; those of operators only for operators.
+    /// Lists the operations; those for operators only for operators.
     Help {
-        /// Whether the asker is one, which is not known here.
+        /// Whether the sender is an operator. Not known when the line is parsed, and set later.
         for_operator: bool,
     },
-    /// What only operators may ask for.
+    /// A request that only operators may make.
     Moderate(Box<Moderation>),
-    /// Leave.
+    /// Leaves the server.
     Exit,
-    /// End the server.
+    /// Closes the server.
     CloseServer,
 }
 
-/// A message for one user.
+/// A message to one user.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Direct {
     /// [`Operation::PrivateMessage`], [`Operation::ListFiles`], [`Operation::Play`] or [`Operation::Stop`].
     pub operation: Operation,
-    /// Whom it is for.
+    /// The receiver's name.
     pub to: NameKey,
-    /// The same as it was typed, to be quoted if nobody bears it.
+    /// The receiver's name as it was typed, to quote it if no client has it.
     pub typed: Box<str>,
-    /// DATA.
+    /// DATA of the message.
     pub data: CheckedData,
 }
 
-/// How DATA of `play` begins where it is no file but why there will be none.
+/// Prefix of DATA in a `play` message that does not name a file but says why none will be played.
 const CANNOT: &str = "cannot:";
 
 impl Direct {
@@ -87,10 +87,10 @@ impl Direct {
         Self { operation, to: NameKey::of(typed), typed: typed.into(), data: CheckedData::lossy(data) }
     }
 
-    /// The message written out for its receiver.
+    /// The message encoded for its receiver.
     ///
     /// # Errors
-    /// Where it would pass the limit: the refusal for its sender.
+    /// A refusal for the sender, if the message would exceed the limit.
     pub fn forwarded(&self, limit: usize, from: &Name, to: &Name) -> Result<Line, Line> {
         let Self { operation, data, .. } = self;
         let message =
@@ -98,26 +98,26 @@ impl Direct {
         fits(limit, from, &message).map(|()| Line::between(from, to, *operation, data))
     }
 
-    /// Why a file is not played, where that is what DATA says.
+    /// The reason why a file is not played, if DATA is one.
     #[must_use]
     pub fn cannot(&self) -> Option<&str> {
         self.data.strip_prefix(CANNOT).map(str::trim)
     }
 }
 
-/// Why a connection's answer to the name request gives it no name.
+/// Why the answer to the name request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoName {
-    /// It was no answer to the name request at all.
+    /// The line is not an answer to the name request.
     NotAName,
-    /// It was a name that breaks a rule.
+    /// The name breaks a rule.
     Invalid,
 }
 
-/// Reads the answer to the name request: a `name` message, or just a name.
+/// Parses the answer to the name request: a `name` message, or just a name.
 ///
 /// # Errors
-/// The refusal in words.
+/// The kind of the refusal, and its text.
 pub fn introduction(line: &[u8], limit: usize) -> Result<Name, (NoName, Line)> {
     let not_a_name = |refusal: Line| Err((NoName::NotAName, refusal));
     if password::is_one(line) {
@@ -144,20 +144,20 @@ pub fn introduction(line: &[u8], limit: usize) -> Result<Name, (NoName, Line)> {
     certified(typed, limit).map_err(|refusal| (NoName::Invalid, refusal))
 }
 
-/// Judges a name that nobody typed, such as a certificate's.
+/// Validates a name that was not typed, such as a client certificate's.
 ///
 /// # Errors
-/// The refusal in words.
+/// The text of the refusal.
 pub fn certified(name: &str, limit: usize) -> Result<Name, Line> {
     Name::parse(name, name::max_bytes(limit)).map_err(|why| reply::name_invalid(limit, name, &why))
 }
 
 impl Request {
-    /// What is asked for, unless it is refused.
+    /// The operation requested. `None` if the request is refused.
     #[must_use]
     pub fn operation(&self) -> Option<Operation> {
         Some(match self {
-            // An echo's SENDER is the asker's name, and "server" is no user's.
+            // An echo has its sender's name as SENDER, and no user is called "server".
             Self::Answer(line) if line.message().sender == reply::SERVER => Operation::Limits,
             Self::Answer(_) => Operation::Echo,
             Self::Refuse(..) => return None,
@@ -173,7 +173,7 @@ impl Request {
         })
     }
 
-    /// Reads one line of someone who has a name. A line that is refused becomes a [`Request::Refuse`] that says why.
+    /// Parses a line of a client that has a name. A line that is refused becomes a [`Request::Refuse`] with the reason.
     #[must_use]
     pub fn read(line: &[u8], asker: &Asker<'_>) -> Self {
         let Asker { name, limit, .. } = *asker;
@@ -190,7 +190,7 @@ impl Request {
             }
         });
         read.unwrap_or_else(|why| {
-            // Not quoted, because of what it holds.
+            // The line is not quoted, because it may hold a password.
             if password::is_one(line) {
                 return Self::Refuse(Refusal::NoMessage, reply::no_password_asked(limit, name));
             }
@@ -292,10 +292,10 @@ impl Request {
     }
 }
 
-/// What an operator asks for, if it is one.
+/// The operator's request that `operation` stands for.
 ///
 /// # Errors
-/// What is wrong with it, in words.
+/// A description of the fault.
 fn moderation(
     operation: Operation,
     destination: &str,
@@ -323,10 +323,10 @@ fn moderation(
     })
 }
 
-/// A user's message written out for the users that `to` names.
+/// A user's message, encoded for the users that `to` names.
 ///
 /// # Errors
-/// Where it would pass the limit: the refusal for its sender.
+/// A refusal for the sender, if the message would exceed the limit.
 fn forwarded(limit: usize, from: &Name, to: &str, operation: Operation, data: &str) -> Result<Line, Line> {
     let message = Message { sender: from.as_str(), destination: to, operation: operation.wire(), data };
     fits(limit, from, &message).map(|()| Line::lossy(&message))
@@ -337,7 +337,7 @@ fn fits(limit: usize, from: &Name, message: &Message<'_>) -> Result<(), Line> {
     if bytes > limit { Err(reply::message_too_long(limit, from, bytes)) } else { Ok(()) }
 }
 
-/// Whether a line that begins with `/` is a whole message after all, from someone whose name does.
+/// Whether a line that begins with `/` is a whole message, from a client whose name begins with `/`.
 fn is_message(text: &str) -> bool {
     let word = text[1..].split(' ').next().unwrap_or_default();
     Operation::from_short(word).is_none()

@@ -1,31 +1,31 @@
-//! Lines that begin with `/`: what people at a terminal type in place of a whole message.
+//! Short forms: lines that begin with `/`, which users at a terminal type in place of whole messages.
 
 use super::{message::NO_DATA, operation::Operation};
 
-/// What a short form stands for: the fields of the message but SENDER.
+/// The fields of the message that a short form stands for, without SENDER.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ShortForm<'a> {
-    /// What is asked for.
+    /// The operation.
     pub operation: Operation,
-    /// Whom it is for, where the operation needs to be told.
+    /// The receiver; empty if there is none.
     pub destination: &'a str,
-    /// The text.
+    /// DATA of the message.
     pub data: &'a str,
 }
 
-/// Why a `/` line is no short form.
+/// Why a `/` line is not a short form.
 #[derive(Debug, PartialEq, Eq)]
 pub enum NoShortForm<'a> {
     /// No short form has this word.
     Unknown(&'a str),
-    /// Something is missing after the word.
+    /// A part is missing after the word; the text names it.
     Incomplete(Operation, &'static str),
 }
 
-/// Reads what follows the `/`.
+/// Parses the text after the `/`.
 ///
 /// # Errors
-/// If the word is not known, or something is missing after it.
+/// If the word is unknown, or a part is missing after it.
 pub fn parse(line: &str) -> Result<ShortForm<'_>, NoShortForm<'_>> {
     let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
     let operation = Operation::from_short(word).ok_or(NoShortForm::Unknown(word))?;
@@ -60,7 +60,7 @@ pub fn parse(line: &str) -> Result<ShortForm<'_>, NoShortForm<'_>> {
     Ok(ShortForm { operation, destination, data })
 }
 
-/// The name at the start, in quotes if it holds blanks, and what follows the blank after it.
+/// The name at the start, which is quoted if it holds blanks, and the text behind the blank after it.
 fn split_name(rest: &str) -> Option<(&str, &str)> {
     let rest = rest.trim_start_matches(' ');
     let (name, data) = match rest.strip_prefix('"').and_then(|rest| rest.split_once('"')) {
@@ -70,8 +70,8 @@ fn split_name(rest: &str) -> Option<(&str, &str)> {
     (!name.is_empty()).then_some((name, data))
 }
 
-/// The file that a short form names: all that follows. Quotes around it are taken off, because people put them where there
-/// are blanks.
+/// The file that a short form names: the rest of the line. Quotes around it are removed, because users quote names with
+/// blanks.
 fn named_file(operation: Operation, rest: &str) -> Result<&str, NoShortForm<'_>> {
     let file = unquoted(rest.trim_matches(' '));
     if file.is_empty() { Err(NoShortForm::Incomplete(operation, "a file")) } else { Ok(file) }
