@@ -1,7 +1,7 @@
-//! Every text the server says, in one place.
+//! All texts that the server sends.
 //!
-//! Texts the contract fixes are written out whole and never cut. All others are cut to the message limit, with `…`
-//! where something was left out.
+//! Texts that the contract fixes are sent whole. All others are cut to the message limit, with `…` in place of the part
+//! left out.
 
 use std::time::Duration;
 
@@ -30,9 +30,9 @@ pub use streams::*;
 pub const SERVER: &str = "server";
 /// DESTINATION of a broadcast.
 pub const ALL_CLIENTS: &str = "all clients";
-/// DESTINATION of someone without a name yet.
+/// DESTINATION of a client that has no name yet.
 const CLIENT: &str = "client";
-/// What a telnet client's Are You There is answered with: some visible sign (RFC 854).
+/// The answer to a telnet client's Are You There: visible evidence that the server is up (RFC 854).
 pub const ARE_YOU_THERE: &str = "server | client | echo | yes\r\n";
 
 fn server_says(destination: &str, operation: &str, data: &str) -> Line {
@@ -50,7 +50,7 @@ fn server_says_within(limit: usize, destination: &str, operation: &str, data: &s
     server_says(destination, operation, &format!("{}…", &data[..kept]))
 }
 
-/// The list of connected clients in joining order, in as many messages as the limit asks for.
+/// The list of connected clients in the order of joining, in as many messages as the limit requires.
 pub fn list_clients<'a>(limit: usize, to: &Name, names: impl Iterator<Item = &'a Name>) -> Vec<Line> {
     const HEAD: &str = "clients connected: ";
     const BETWEEN: &str = " , ";
@@ -78,16 +78,16 @@ pub fn list_clients<'a>(limit: usize, to: &Name, names: impl Iterator<Item = &'a
     lines
 }
 
-/// `list_files` without a destination.
+/// Reply to `list_files` without a destination.
 #[must_use]
 pub fn name_not_informed(to: &Name) -> Line {
     server_says(to.as_str(), Operation::ListFiles.wire(), "Client name not informed!")
 }
 
-/// Nobody bears the name a message was for.
+/// Reply if no client has the name that a message was for.
 #[must_use]
 pub fn not_found(limit: usize, to: &Name, operation: Operation, typed: &str) -> Line {
-    // Only the quoted name gives way to the limit: "not found!" is what a client looks for.
+    // Only the quoted name is cut to the limit: clients look for "not found!".
     let whole = |typed: &str| format!("Destination client ({typed}) not found!");
     let line = server_says(to.as_str(), operation.wire(), &whole(typed));
     if line.text().len() <= limit {
@@ -97,19 +97,19 @@ pub fn not_found(limit: usize, to: &Name, operation: Operation, typed: &str) -> 
     }
 }
 
-/// The answer to `exit`.
+/// Reply to `exit`.
 #[must_use]
 pub fn client_disconnected(to: &Name) -> Line {
     server_says(to.as_str(), Operation::Exit.wire(), "client disconnected")
 }
 
-/// What everyone is told when the server ends.
+/// Broadcast when the server ends.
 #[must_use]
 pub fn server_closed() -> Line {
     server_says(ALL_CLIENTS, Operation::Broadcast.wire(), "server closed")
 }
 
-/// An OPERATION the server does not know. `for_people` adds what was probably meant.
+/// Reply to an unknown OPERATION. With `for_people`, it suggests the operation that was probably meant.
 #[must_use]
 pub fn unknown_operation(limit: usize, to: &Name, typed: &str, for_people: bool) -> Line {
     let meant = match Operation::nearest(typed).filter(|_| for_people) {
@@ -120,13 +120,13 @@ pub fn unknown_operation(limit: usize, to: &Name, typed: &str, for_people: bool)
     server_says_within(limit, to.as_str(), "Unknown_operation", &data)
 }
 
-/// Something else went wrong with what `to` sent.
+/// Reply to any other fault in a client's input.
 #[must_use]
 pub fn error_message(limit: usize, to: &Name, why: &str) -> Line {
     server_says_within(limit, to.as_str(), "error_message", why)
 }
 
-/// A line that is no message: what is wrong, where, and what to type instead.
+/// Reply to a line that is not a message: the fault, its position, and what to type instead.
 #[must_use]
 pub fn no_message(limit: usize, to: &Name, line: &str, why: Malformed) -> Line {
     let advice = match why {
@@ -155,7 +155,7 @@ pub fn no_message(limit: usize, to: &Name, line: &str, why: Malformed) -> Line {
     )
 }
 
-/// A `/` line whose word is no short form.
+/// Reply to a `/` line whose word is not a short form.
 #[must_use]
 pub fn no_short_form(limit: usize, to: &Name, word: &str) -> Line {
     let quoted = presentable(word, 40);
@@ -166,14 +166,14 @@ pub fn no_short_form(limit: usize, to: &Name, word: &str) -> Line {
     error_message(limit, to, &format!("/{quoted} is not known{advice}. /help shows all operations"))
 }
 
-/// A short form that lacks something after its word.
+/// Reply to a short form that lacks a part after its word.
 #[must_use]
 pub fn short_form_incomplete(limit: usize, to: &Name, operation: Operation, missing: &str) -> Line {
     let why = format!("After /{} {missing} is missing. Type: {}", operation.short(), operation.typed());
     error_message(limit, to, &why)
 }
 
-/// The sender field names someone else.
+/// Reply if SENDER is not the client's name.
 #[must_use]
 pub fn not_your_name(limit: usize, to: &Name, typed: &str) -> Line {
     let typed = presentable(typed, 32);
@@ -181,7 +181,7 @@ pub fn not_your_name(limit: usize, to: &Name, typed: &str) -> Line {
     error_message(limit, to, &why)
 }
 
-/// A line that passed the limit and was dropped.
+/// Reply to a line that exceeded the limit and was dropped.
 #[must_use]
 pub fn line_too_long(limit: usize, to: &Name) -> Line {
     error_message(
@@ -191,7 +191,7 @@ pub fn line_too_long(limit: usize, to: &Name) -> Line {
     )
 }
 
-/// A message that passes the limit once it is written out in full.
+/// Reply to a message that exceeds the limit when written in full.
 #[must_use]
 pub fn message_too_long(limit: usize, to: &Name, bytes: usize) -> Line {
     let over = bytes.saturating_sub(limit);
@@ -201,7 +201,7 @@ pub fn message_too_long(limit: usize, to: &Name, bytes: usize) -> Line {
     error_message(limit, to, &why)
 }
 
-/// Last words to someone who may not have a name yet.
+/// Last message to a client, which may have no name yet.
 fn disconnected(limit: usize, to: Option<&Name>, why: &str) -> Line {
     let why = format!("You were disconnected: {why}");
     match to {
@@ -210,13 +210,14 @@ fn disconnected(limit: usize, to: Option<&Name>, why: &str) -> Line {
     }
 }
 
-/// Last words to someone who did not read what was sent.
+/// Last message to a client that did not read its messages.
 #[must_use]
 pub fn outbox_full(limit: usize, to: Option<&Name>, outbox_bytes: usize) -> Line {
     disconnected(limit, to, &format!("more than {outbox_bytes} bytes for you were waiting unread"))
 }
 
-/// Last words to a receiver whose outbox is among the largest and oldest when all outboxes together take too much memory.
+/// Last message to a receiver whose outbox is among the largest and oldest when all outboxes together take too much
+/// memory.
 #[must_use]
 pub fn outboxes_full(limit: usize, to: Option<&Name>, outboxes_bytes: usize) -> Line {
     let why = format!(
@@ -225,8 +226,8 @@ pub fn outboxes_full(limit: usize, to: Option<&Name>, outboxes_bytes: usize) -> 
     disconnected(limit, to, &why)
 }
 
-/// Last words to a receiver that is disconnected because broadcasts had waited `waited` of the last `window` for it and
-/// others like it.
+/// Last message to a receiver that is disconnected because broadcasts waited for it and other slow receivers for
+/// `waited` of the last `window`.
 #[must_use]
 pub fn slow_reader(limit: usize, to: &Name, waited: Duration, window: Duration, outbox_bytes: usize) -> Line {
     let (waited, window) = (humantime::format_duration(waited), humantime::format_duration(window));
@@ -237,13 +238,13 @@ pub fn slow_reader(limit: usize, to: &Name, waited: Duration, window: Duration, 
     disconnected(limit, Some(to), &why)
 }
 
-/// Last words over a WebSocket that was not used as RFC 6455 wants it.
+/// Last message over a WebSocket that violated RFC 6455.
 #[must_use]
 pub fn bad_websocket(limit: usize, to: Option<&Name>, breach: Breach) -> Line {
     disconnected(limit, to, &format!("your WebSocket {}", breach.in_words()))
 }
 
-/// Last words to someone who sent nothing for `limits.idle_timeout`.
+/// Last message to a client that sent nothing for `limits.idle_timeout`.
 #[must_use]
 pub fn idle(limit: usize, to: Option<&Name>, waited: Duration) -> Line {
     let waited = humantime::format_duration(waited);
@@ -254,7 +255,7 @@ pub fn idle(limit: usize, to: Option<&Name>, waited: Duration) -> Line {
     )
 }
 
-/// A line whose end did not come within `limits.line_timeout`.
+/// Reply if the end of a line did not arrive within `limits.line_timeout`.
 #[must_use]
 pub fn line_overdue(limit: usize, to: &Name, waited: Duration) -> Line {
     let waited = humantime::format_duration(waited);
@@ -265,25 +266,25 @@ pub fn line_overdue(limit: usize, to: &Name, waited: Duration) -> Line {
     error_message(limit, to, &why)
 }
 
-/// `close_server` from another machine where `close_server.allow` is `loopback`.
+/// Reply to `close_server` from another machine if `close_server.allow` is `loopback`.
 #[must_use]
 pub fn only_locals_may_close(limit: usize, to: &Name) -> Line {
     error_message(limit, to, "Only someone connected from the server's own machine may close it")
 }
 
-/// `close_server` where `close_server.allow` is `nobody`.
+/// Reply to `close_server` if `close_server.allow` is `nobody`.
 #[must_use]
 pub fn nobody_may_close(limit: usize, to: &Name) -> Line {
     error_message(limit, to, "Nobody may close this server by a message")
 }
 
-/// The connection's sending side ended in the middle of a line.
+/// Reply if the client's sending side ended in the middle of a line.
 #[must_use]
 pub fn line_unfinished(limit: usize, to: &Name) -> Line {
     error_message(limit, to, "Your last line was not sent: it does not end with a newline")
 }
 
-/// The operations, one a message, each with a line to type; those of operators only for operators.
+/// The help: one operation per message, each with an example; operators' operations only for operators.
 #[must_use]
 pub fn help(limit: usize, to: &Name, is_operator: bool) -> Vec<Line> {
     Operation::all()
@@ -295,7 +296,7 @@ pub fn help(limit: usize, to: &Name, is_operator: bool) -> Vec<Line> {
         .collect()
 }
 
-/// How long messages and names may be, as words of the form `key=value`.
+/// The limits of messages and names as `key=value` words.
 #[must_use]
 pub fn limits(limit: usize, to: &Name) -> Line {
     let name_bytes = name::max_bytes(limit);
@@ -303,13 +304,13 @@ pub fn limits(limit: usize, to: &Name) -> Line {
     server_says_within(limit, to.as_str(), Operation::Limits.wire(), &data)
 }
 
-/// How the end of a broken connection reads in the log: the message the report's server prints.
+/// Log text for a broken connection: the message that the report's server prints.
 #[must_use]
 pub fn broken_connection(error: &str, name: &str) -> String {
     format!("{SERVER} | {SERVER} | error_message | {error} | client ({name}) disconnected")
 }
 
-/// The operation that a line without any `|` seems to be about.
+/// The operation that a line without any `|` is probably about.
 fn meant_in(line: &str) -> Option<Operation> {
     let mut words = line.split_whitespace();
     let first = words.next()?;
@@ -318,8 +319,8 @@ fn meant_in(line: &str) -> Option<Operation> {
         .or_else(|| words.take(3).find_map(Operation::from_wire))
 }
 
-/// A stranger's text made fit to be quoted in a field: no control and no hidden characters, no `|`, at most `chars`
-/// characters.
+/// A client's text as it may be quoted in a field: control characters, hidden characters and `|` are replaced, and at
+/// most `chars` characters are kept.
 fn presentable(text: &str, chars: usize) -> String {
     let kept = text.char_indices().nth(chars).map_or(text, |(end, _)| &text[..end]);
     let mut quoted = without_hidden(kept).replace(|c: char| c.is_control() || c == '|', "\u{fffd}");

@@ -1,21 +1,21 @@
-//! What is said to those who send or connect too much.
+//! Texts for clients that send or connect too much.
 
 use std::time::Duration;
 
 use super::{Line, Name, connection_error, disconnected, error_message};
 
-/// In whole seconds, and never too early.
+/// A waiting time in whole seconds, rounded up and at least 1.
 fn seconds(wait: Duration) -> u128 {
     wait.as_millis().div_ceil(1000).max(1)
 }
 
-/// More messages than `flood.message_rate` and `flood.message_burst` allow.
+/// Reply to messages above `flood.message_rate` and `flood.message_burst`.
 #[must_use]
 pub fn too_many_messages(limit: usize, to: &Name, rate: usize, burst: usize, wait: Duration) -> Line {
     too_much(limit, to, &format!("{rate} messages a second, {burst} at once"), wait)
 }
 
-/// More bytes than `flood.byte_rate` and `flood.byte_burst` allow.
+/// Reply to bytes above `flood.byte_rate` and `flood.byte_burst`.
 #[must_use]
 pub fn too_many_bytes(limit: usize, to: &Name, rate: usize, burst: usize, wait: Duration) -> Line {
     too_much(limit, to, &format!("{rate} bytes a second, {burst} at once"), wait)
@@ -30,7 +30,7 @@ fn too_much(limit: usize, to: &Name, allowed: &str, wait: Duration) -> Line {
     )
 }
 
-/// Last words to someone of whom `flood.refusals` messages were refused within `flood.refusal_window`.
+/// Last message to a client that had `flood.refusals` messages refused within `flood.refusal_window`.
 #[must_use]
 pub fn flooded(limit: usize, to: Option<&Name>, refused: usize, window: Duration) -> Line {
     let window = humantime::format_duration(window);
@@ -39,14 +39,14 @@ pub fn flooded(limit: usize, to: Option<&Name>, refused: usize, window: Duration
     disconnected(limit, to, &why)
 }
 
-/// `flood.sessions_per_address` are connected from there.
+/// Refusal of a connection from an address that already has `flood.sessions_per_address` sessions.
 #[must_use]
 pub fn too_many_sessions(limit: usize, most: usize) -> Line {
     let why = format!("Your address has {most} connections, which is the most. Close one and connect again");
     connection_error(limit, &why)
 }
 
-/// More connections than `flood.joins_per_minute` allows.
+/// Refusal of a connection from an address that exceeds `flood.joins_per_minute`.
 #[must_use]
 pub fn too_many_joins(limit: usize, most: usize, wait: Duration) -> Line {
     let seconds = seconds(wait);

@@ -1,4 +1,4 @@
-//! What is said to those who have no name yet.
+//! Texts for clients that have no name yet.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::protocol::{
     name::{NEW_CLIENT, Name, NameError},
 };
 
-/// What ends every refusal of a name that another name can help.
+/// Ending of each refusal that another name would avoid.
 pub const CONNECT_AGAIN: &str = "You need to connect again and use another one";
 
 /// Asks a new connection for its name.
@@ -18,13 +18,13 @@ pub fn name_request() -> Line {
     server_says(CLIENT, NAME, NO_DATA)
 }
 
-/// The name was free: welcome.
+/// Confirms the name: the client has joined.
 #[must_use]
 pub fn connection_confirmation(name: &Name) -> Line {
     server_says(name.as_str(), "connection_confirmation", "You are now connected to the server")
 }
 
-/// Someone else bears the name.
+/// Refusal: another client has the name.
 #[must_use]
 pub fn name_taken(name: &Name) -> Line {
     let destination = format!("{NEW_CLIENT} {name}");
@@ -32,7 +32,7 @@ pub fn name_taken(name: &Name) -> Line {
     server_says(&destination, "connection_error", &data)
 }
 
-/// Someone bears another name that looks the same.
+/// Refusal: another client has a name that looks the same.
 #[must_use]
 pub fn name_looks_taken(limit: usize, name: &Name, bearer: &Name) -> Line {
     let destination = format!("{NEW_CLIENT} {name}");
@@ -40,27 +40,27 @@ pub fn name_looks_taken(limit: usize, name: &Name, bearer: &Name) -> Line {
     server_says_within(limit, &destination, "connection_error", &data)
 }
 
-/// What was answered to the name request is not a valid name.
+/// Refusal: the answer to the name request is not a valid name.
 #[must_use]
 pub fn name_invalid(limit: usize, typed: &str, why: &NameError) -> Line {
     let destination = format!("{NEW_CLIENT} {}", presentable(typed.trim(), 32));
     server_says_within(limit, &destination, "connection_error", &format!("{why}. {CONNECT_AGAIN}"))
 }
 
-/// A connection that has no name yet is closed, and why.
+/// Refuses a connection that has no name yet, with the reason.
 #[must_use]
 pub fn connection_error(limit: usize, why: &str) -> Line {
     server_says_within(limit, CLIENT, "connection_error", why)
 }
 
-/// HTTP or TLS was spoken in place of a name.
+/// Refusal of HTTP or TLS in place of a name.
 #[must_use]
 pub fn other_protocol(limit: usize) -> Line {
     let why = "This port speaks TR2.23, not HTTP or TLS: connect with netcat or telnet and type a name";
     connection_error(limit, why)
 }
 
-/// Plain text was spoken where TLS is.
+/// Refusal of plain text at an address for TLS.
 #[must_use]
 pub fn tls_only(limit: usize) -> Line {
     let why =
@@ -68,7 +68,7 @@ pub fn tls_only(limit: usize) -> Line {
     connection_error(limit, why)
 }
 
-/// Nothing at all came where a TLS handshake was awaited.
+/// Refusal of a connection that sent nothing where a TLS handshake was expected.
 #[must_use]
 pub fn no_handshake_in_time(limit: usize, waited: Duration) -> Line {
     let waited = humantime::format_duration(waited);
@@ -76,38 +76,38 @@ pub fn no_handshake_in_time(limit: usize, waited: Duration) -> Line {
     connection_error(limit, &why)
 }
 
-/// The answer to the name request is no message, and no name either.
+/// Refusal: the answer to the name request is neither a message nor a name.
 #[must_use]
 pub fn name_malformed(limit: usize, why: Malformed) -> Line {
     connection_error(limit, &format!("A name was asked for, but {why}. Type: bob | server | name | bob"))
 }
 
-/// The answer to the name request is a `name` message without DATA.
+/// Refusal: the answer to the name request is a `name` message without DATA.
 #[must_use]
 pub fn name_left_out(limit: usize) -> Line {
     connection_error(limit, "A name was asked for, but DATA is empty. Type: bob | server | name | bob")
 }
 
-/// Something else was sent before a name.
+/// Refusal: another request came before the name.
 #[must_use]
 pub fn name_comes_first(limit: usize) -> Line {
     let why = "A name is asked for before anything else. Type: bob | server | name | bob, or just: bob";
     connection_error(limit, why)
 }
 
-/// The answer to the name request passed the message limit.
+/// Refusal: the answer to the name request exceeds the message limit.
 #[must_use]
 pub fn name_line_too_long(limit: usize) -> Line {
     connection_error(limit, "A name was asked for, but the line is too long. Type just your name: bob")
 }
 
-/// The sending side ended in the middle of the answer to the name request.
+/// Refusal: the client's sending side ended in the middle of the answer to the name request.
 #[must_use]
 pub fn name_line_unfinished(limit: usize) -> Line {
     connection_error(limit, "A name was asked for, but the line does not end with a newline")
 }
 
-/// The name request was not answered within `limits.name_timeout`.
+/// Refusal: the name request was not answered within `limits.name_timeout`.
 #[must_use]
 pub fn no_name_in_time(limit: usize, waited: Duration) -> Line {
     let waited = humantime::format_duration(waited);
@@ -115,7 +115,7 @@ pub fn no_name_in_time(limit: usize, waited: Duration) -> Line {
     connection_error(limit, &why)
 }
 
-/// All `limits.max_sessions` places are taken.
+/// Refusal: all of `limits.max_sessions` are in use.
 #[must_use]
 pub fn server_full(limit: usize, max_sessions: usize) -> Line {
     let why = format!("The server is full: it serves {max_sessions} at most. Try again later");

@@ -1,4 +1,4 @@
-//! What is said about sending people away.
+//! Texts about kicks and bans.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,43 +10,43 @@ use crate::protocol::{
     operation::Operation,
 };
 
-/// Something that only operators may do.
+/// Refusal of an operation that is for operators only.
 #[must_use]
 pub fn only_operators(limit: usize, to: &Name, operation: Operation) -> Line {
     error_message(limit, to, &format!("Only operators of this server may use {operation}"))
 }
 
-/// `close_server` from someone who is no operator where `close_server.allow` is `operators`.
+/// Refusal of `close_server` from a client that is no operator if `close_server.allow` is `operators`.
 #[must_use]
 pub fn only_operators_may_close(limit: usize, to: &Name) -> Line {
     error_message(limit, to, "Only an operator of this server may close it")
 }
 
-/// What came of an operator's request.
+/// Tells an operator the result of a request.
 #[must_use]
 pub fn moderated(limit: usize, to: &Name, operation: Operation, what: &str) -> Line {
     server_says_within(limit, to.as_str(), operation.wire(), what)
 }
 
-/// A ban that would hit who asks for it.
+/// Refusal of a ban that would match its own operator.
 #[must_use]
 pub fn would_ban_yourself(limit: usize, to: &Name, target: &Target) -> Line {
     error_message(limit, to, &format!("{target} was not banned, because that would keep you out as well"))
 }
 
-/// A ban of what may be a mistyped address, and is nobody's name who is here.
+/// Refusal of a ban of a text that may be a mistyped address and is not the name of a connected client.
 #[must_use]
 pub fn no_address(limit: usize, to: &Name, target: &Target, why: &str) -> Line {
     error_message(limit, to, &format!("{target} was not banned: {why}"))
 }
 
-/// As many bans as are kept.
+/// Refusal of a ban beyond the largest number of bans.
 #[must_use]
 pub fn too_many_bans(limit: usize, to: &Name, most: usize) -> Line {
     error_message(limit, to, &format!("There are {most} bans, and no more are kept. Lift one: /unban bob"))
 }
 
-/// Nobody to let in again. `alike`: a ban that keeps this name out because it looks the same.
+/// Reply to `unban` if the target is not banned. `alike`: a ban that matches this name because it looks the same.
 #[must_use]
 pub fn not_banned(limit: usize, to: &Name, target: &Target, alike: Option<&Target>) -> Line {
     let why = match alike {
@@ -58,40 +58,40 @@ pub fn not_banned(limit: usize, to: &Name, target: &Target, alike: Option<&Targe
     error_message(limit, to, &why)
 }
 
-/// Last words to someone whom an operator sends away.
+/// Last message to a client that an operator disconnects.
 #[must_use]
 pub fn kicked(limit: usize, to: &Name, by: &str, reason: &str) -> Line {
     error_message(limit, to, &format!("You were disconnected by {by}{}", because(reason)))
 }
 
-/// Last words to someone whom an operator bans.
+/// Last message to a client that an operator bans.
 #[must_use]
 pub fn banned(limit: usize, to: &Name, by: &str, span: Option<Duration>, reason: &str) -> Line {
     let span = span.map(|span| format!(" for {}", humantime::format_duration(span))).unwrap_or_default();
     error_message(limit, to, &format!("You were banned by {by}{span}{}", because(reason)))
 }
 
-/// A name that is banned, to who wants it.
+/// Refusal of a name that is banned.
 #[must_use]
 pub fn name_banned(limit: usize, name: &Name, terms: &str) -> Line {
     let why = format!("The name {name} is banned {terms}");
     server_says_within(limit, &format!("{NEW_CLIENT} {name}"), "connection_error", &why)
 }
 
-/// A name that looks like one that is banned, to a client that asks for it.
+/// Refusal of a name that looks like a banned one.
 #[must_use]
 pub fn look_banned(limit: usize, name: &Name, banned: &Target, terms: &str) -> Line {
     let why = format!("{} ({terms})", name.resemblance_to_banned(&banned.to_string()));
     server_says_within(limit, &format!("{NEW_CLIENT} {name}"), "connection_error", &why)
 }
 
-/// An address that is banned, to who comes from there.
+/// Refusal of a connection from a banned address.
 #[must_use]
 pub fn address_banned(limit: usize, terms: &str) -> Line {
     connection_error(limit, &format!("Your address is banned {terms}"))
 }
 
-/// Until when, by whom and why: `until 2026-11-24T12:00:00Z by alan: being rude`.
+/// The end, author and reason of a ban: `until 2026-11-24T12:00:00Z by alan: being rude`.
 #[must_use]
 pub fn terms(until: Option<SystemTime>, by: &str, reason: &str) -> String {
     let until = match until {

@@ -1,4 +1,4 @@
-//! What is said about passwords and accounts. No text here quotes what was sent.
+//! Texts about passwords and accounts. None of them quotes a client's line.
 
 use std::time::Duration;
 
@@ -16,27 +16,27 @@ pub fn password_request(name: &Name) -> Line {
     server_says(name.as_str(), PASSWORD, NO_DATA)
 }
 
-/// It was another password, and `left` more may be tried.
+/// Reply to a wrong password if the client may try `left` more.
 #[must_use]
 pub fn wrong_password(limit: usize, name: &Name, left: u8) -> Line {
     let left = if left == 1 { "1 try is left".to_owned() } else { format!("{left} tries are left") };
     error_message(limit, name, &format!("That is not the password of {name}; {left}"))
 }
 
-/// It was another password once more.
+/// Refusal after the last wrong password.
 #[must_use]
 pub fn no_try_left(limit: usize, name: &Name) -> Line {
     refused(limit, name, &format!("That is not the password of {name}. You need to connect again"))
 }
 
-/// Too many wrong passwords came from that address.
+/// Refusal: too many wrong passwords came from the client's address.
 #[must_use]
 pub fn too_many_passwords(limit: usize, name: &Name, wait: Duration) -> Line {
     let wait = whole_seconds(wait);
     refused(limit, name, &format!("Too many wrong passwords came from your address. Try again in {wait}"))
 }
 
-/// An account's name was given together with too many wrong passwords, from whatever addresses.
+/// Refusal: too many wrong passwords were given for this account, from any addresses.
 #[must_use]
 pub fn too_many_for_account(limit: usize, name: &Name, wait: Duration) -> Line {
     let wait = whole_seconds(wait);
@@ -49,18 +49,19 @@ pub fn too_many_for_account(limit: usize, name: &Name, wait: Duration) -> Line {
     )
 }
 
-/// A time to wait, in seconds rounded up and never 0.
+/// A time to wait in whole seconds, longer than `wait` by at most 1 s.
 fn whole_seconds(wait: Duration) -> humantime::FormattedDuration {
     humantime::format_duration(Duration::from_secs(wait.as_secs() + 1))
 }
 
-/// The password could not be compared.
+/// Refusal: the password could not be compared.
 #[must_use]
 pub fn password_unjudged(limit: usize, name: &Name) -> Line {
     refused(limit, name, "Your password could not be compared just now. Connect again later")
 }
 
-/// Last words to someone whose name, or one that looks the same, is an account's by now, and its owner came.
+/// Last message to a client whose name now belongs to an account, or looks like the name of one, when the account's
+/// owner joins.
 #[must_use]
 pub fn name_claimed(limit: usize, to: &Name, account: &Name) -> Line {
     let whose = if account.key() == to.key() {
@@ -72,7 +73,7 @@ pub fn name_claimed(limit: usize, to: &Name, account: &Name) -> Line {
     error_message(limit, to, &why)
 }
 
-/// Something else than a password came.
+/// Refusal: another line came in place of the password.
 #[must_use]
 pub fn password_comes_first(limit: usize, name: &Name) -> Line {
     let why = format!(
@@ -82,21 +83,21 @@ pub fn password_comes_first(limit: usize, name: &Name) -> Line {
     refused(limit, name, &why)
 }
 
-/// What came cannot be a password: it is no text, or too long, or not whole.
+/// Refusal: the line cannot be a password, because it is not text, too long, or incomplete.
 #[must_use]
 pub fn no_password(limit: usize, name: &Name) -> Line {
     let why = "That cannot be a password: one is a line of UTF-8 without control characters, and not longer than a message";
     refused(limit, name, why)
 }
 
-/// The password request was not answered within `limits.name_timeout`.
+/// Refusal: the password request was not answered within `limits.name_timeout`.
 #[must_use]
 pub fn no_password_in_time(limit: usize, name: &Name, waited: Duration) -> Line {
     let waited = humantime::format_duration(waited);
     refused(limit, name, &format!("No password came within {waited}. Connect again and type it and Enter"))
 }
 
-/// The name is an account's, and everyone on the way could read its password.
+/// Refusal: the name belongs to an account, and its password could be read on the network.
 #[must_use]
 pub fn password_in_the_open(limit: usize, name: &Name) -> Line {
     let why = format!(
@@ -106,7 +107,7 @@ pub fn password_in_the_open(limit: usize, name: &Name) -> Line {
     refused(limit, name, &why)
 }
 
-/// Only accounts may enter (`accounts.required`), and this is no account's name.
+/// Refusal: accounts are required (`accounts.required`), and none has this name.
 #[must_use]
 pub fn no_account(limit: usize, name: &Name) -> Line {
     let why = format!(
@@ -115,20 +116,20 @@ pub fn no_account(limit: usize, name: &Name) -> Line {
     refused(limit, name, &why)
 }
 
-/// It is no account's name, and looks like one.
+/// Refusal: the name looks like that of an account.
 #[must_use]
 pub fn looks_like_account(limit: usize, name: &Name, account: &Name) -> Line {
     let why = name.resemblance_to_account(account);
     refused(limit, name, &format!("{why}. You need to connect again and use another one"))
 }
 
-/// A `password` message from someone who was not asked for one.
+/// Reply to a `password` message from a client that was not asked for a password.
 #[must_use]
 pub fn no_password_asked(limit: usize, to: &Name) -> Line {
     error_message(limit, to, "No password is asked for now; nobody was shown your line")
 }
 
-/// A `password` message in place of a name.
+/// Refusal of a `password` message in place of a name.
 #[must_use]
 pub fn name_before_password(limit: usize) -> Line {
     connection_error(limit, "A name is asked for before a password. Type just your name: bob")

@@ -1,24 +1,24 @@
-//! What is said about files that users play to each other.
+//! Texts about files that users play to each other.
 
 use std::time::Duration;
 
 use super::{SERVER, error_message, presentable, server_says, server_says_within};
 use crate::protocol::{line::Line, message::Message, name::Name, operation::Operation};
 
-/// `play` without a destination.
+/// Reply to `play` without a destination.
 #[must_use]
 pub fn nobody_to_play(limit: usize, to: &Name) -> Line {
     let example = Operation::Play.typed();
     error_message(limit, to, &format!("DESTINATION is missing: who has the file? Type: {example}"))
 }
 
-/// `play` or `stop` without a file.
+/// Reply to `play` or `stop` without a file.
 #[must_use]
 pub fn no_file_named(limit: usize, to: &Name, operation: Operation) -> Line {
     error_message(limit, to, &format!("DATA is missing: which file? Type: {}", operation.typed()))
 }
 
-/// `publish` from a user.
+/// Reply to `publish` from a client.
 #[must_use]
 pub fn only_the_server_publishes(limit: usize, to: &Name) -> Line {
     let example = Operation::Play.typed();
@@ -26,32 +26,33 @@ pub fn only_the_server_publishes(limit: usize, to: &Name) -> Line {
     error_message(limit, to, &why)
 }
 
-/// Why a file that was asked for is not to be heard.
+/// Tells a client why a file that it asked for is not played.
 #[must_use]
 pub fn not_played(limit: usize, to: &Name, why: &str) -> Line {
     server_says_within(limit, to.as_str(), Operation::Play.wire(), why)
 }
 
-/// Somebody says why a file will not be played, and nobody waits for one.
+/// Reply to a client that declines to play a file for a user who does not wait for one.
 #[must_use]
 pub fn nobody_waits(limit: usize, to: &Name, typed: &str) -> Line {
     let typed = presentable(typed, 32);
     error_message(limit, to, &format!("{typed} does not wait for a file of yours. There is nothing to do"))
 }
 
-/// Asks `to` to send a file that `from` wants to hear. `None` where that passes the limit: an address must not be cut.
+/// Asks `to` to send a file that `from` wants to hear. `None` if the message would exceed the limit, because an address
+/// must not be cut.
 #[must_use]
 pub fn publish(limit: usize, from: &Name, to: &Name, summons: &str) -> Option<Line> {
     whole(limit, from.as_str(), to, Operation::Publish, summons)
 }
 
-/// Tells where a file of `from`'s is to be heard. `None` where that passes the limit.
+/// Tells `to` where a file of `from` can be heard. `None` if the message would exceed the limit.
 #[must_use]
 pub fn plays(limit: usize, from: &Name, to: &Name, offer: &str) -> Option<Line> {
     whole(limit, from.as_str(), to, Operation::Play, offer)
 }
 
-/// Forwards why a file will not be played. `None` where that passes the limit.
+/// Forwards the reason why a file will not be played. `None` if the message would exceed the limit.
 #[must_use]
 pub fn cannot_play(limit: usize, from: &Name, to: &Name, why: &str) -> Option<Line> {
     whole(limit, from.as_str(), to, Operation::Play, &format!("cannot: {why}"))
@@ -62,7 +63,7 @@ fn whole(limit: usize, sender: &str, to: &Name, operation: Operation, data: &str
     (message.encoded_len() <= limit).then(|| Line::lossy(&message))
 }
 
-/// One stream that is on.
+/// A stream, as a line of the list of streams.
 #[must_use]
 pub fn stream(
     limit: usize,
@@ -82,18 +83,18 @@ pub fn stream(
     if over == 0 {
         return server_says(to.as_str(), operation, &data);
     }
-    // The file's name gives way to the limit, not what follows it.
+    // The file's name is cut to the limit, and not the figures behind it.
     let kept = file.floor_char_boundary(file.len().saturating_sub(over + '…'.len_utf8()));
     server_says_within(limit, to.as_str(), operation, &format!("{publisher}: {}…{figures}", &file[..kept]))
 }
 
-/// Nothing is on.
+/// Reply to `list_streams` if there are none.
 #[must_use]
 pub fn no_streams(limit: usize, to: &Name) -> Line {
     server_says_within(limit, to.as_str(), Operation::ListStreams.wire(), "no streams")
 }
 
-/// A stream is over. `why` is said where that was not its publisher's doing.
+/// Tells a client that a stream has ended. `why` is given unless the publisher ended it.
 #[must_use]
 pub fn stream_ended(limit: usize, to: &Name, (publisher, file): (&Name, &str), why: Option<&str>) -> Line {
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
@@ -101,7 +102,7 @@ pub fn stream_ended(limit: usize, to: &Name, (publisher, file): (&Name, &str), w
     server_says_within(limit, to.as_str(), Operation::Stop.wire(), &data)
 }
 
-/// `stop` of a file that is not played.
+/// Reply to `stop` of a file that is not played.
 #[must_use]
 pub fn not_on(limit: usize, to: &Name, file: &str) -> Line {
     let file = presentable(file, 60);
@@ -109,7 +110,7 @@ pub fn not_on(limit: usize, to: &Name, file: &str) -> Line {
     error_message(limit, to, &format!("{file} is not played. {example} shows what is"))
 }
 
-/// `stop` of what somebody else plays.
+/// Reply to `stop` of another user's stream.
 #[must_use]
 pub fn not_yours_to_stop(limit: usize, to: &Name, publisher: &Name, file: &str) -> Line {
     let file = presentable(file, 60);
@@ -119,7 +120,7 @@ pub fn not_yours_to_stop(limit: usize, to: &Name, publisher: &Name, file: &str) 
     error_message(limit, to, &why)
 }
 
-/// `stop` of a file that several play, from an operator.
+/// Reply to an operator's `stop` of a file that several users play.
 #[must_use]
 pub fn several_play(limit: usize, to: &Name, publisher: &Name, file: &str) -> Line {
     let file = presentable(file, 60);
