@@ -44,7 +44,7 @@ pub enum Command {
 
     /// Chat: on a full screen in this terminal, or in a dialogue line by line
     ///
-    /// On the full screen, the text you type goes to everyone; F1 shows the rest. The dialogue, with --plain and
+    /// On the full screen, the text you type goes to all clients; F1 shows the rest. The dialogue, with --plain and
     /// wherever there is no terminal, asks for an operation and for what that needs, and prints the messages
     /// received. The dialogue ends on exit, connection_error and server closed; the end of standard input and SIGINT
     /// leave as exit does.
@@ -56,7 +56,7 @@ pub enum Command {
   printf 'echo\\nhi\\n' | arauto join ana --plain")]
     Join(client::Join),
 
-    /// Print who is connected, one name per line
+    /// Print the names of the connected clients, one per line
     ///
     /// Exit status: 0; 3 if the server refuses, 4 if there is no connection.
     #[command(after_help = "Examples:
@@ -94,7 +94,7 @@ pub enum Command {
 
     /// Ask a user for the list of files and print it
     ///
-    /// Exit status: 0; 3 if nobody has this name or no answer comes, 4 if there is no connection.
+    /// Exit status: 0; 3 if no client has this name or no answer comes, 4 if there is no connection.
     #[command(after_help = "Examples:
   arauto files bob
   arauto files bob --timeout 2s --server chat.example")]

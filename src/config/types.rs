@@ -34,7 +34,7 @@ pub struct Config {
     pub log: Log,
 }
 
-/// `[server]`
+/// Section `[server]`: listening addresses, threads and shutdown.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Server {
     /// The addresses to listen on for plain TCP; with port 0 the system chooses a port.
@@ -86,7 +86,7 @@ impl Default for Server {
     }
 }
 
-/// `[tls]`. An empty path means no file.
+/// Section `[tls]`: TLS addresses and certificates. An empty path means no file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tls {
     /// The addresses to listen on for TLS; none by default.
@@ -111,7 +111,7 @@ impl Config {
     }
 }
 
-/// `[web]`
+/// Section `[web]`: the web page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Web {
     /// The addresses that serve the page by HTTP.
@@ -132,7 +132,7 @@ impl Default for Web {
     }
 }
 
-/// `[media]`
+/// Section `[media]`: audio streams.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Media {
     /// The addresses to listen on for RTSP. Without any, and without `tls_listen`, there is no audio.
@@ -183,7 +183,7 @@ impl Default for Media {
     }
 }
 
-/// `[monitoring]`
+/// Section `[monitoring]`: metrics and health checks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Monitoring {
     /// The addresses that serve metrics and health.
@@ -196,7 +196,7 @@ impl Default for Monitoring {
     }
 }
 
-/// `[limits]`
+/// Section `[limits]`: sizes, times and memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
     /// Longest message in bytes, without its line ending.
@@ -242,7 +242,7 @@ impl Default for Limits {
     }
 }
 
-/// `[flood]`
+/// Section `[flood]`: rates and counts per client and per address.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Flood {
     /// Whether these limits also apply to clients on this machine.
@@ -289,7 +289,7 @@ impl Default for Flood {
     }
 }
 
-/// `[compat]`
+/// Section `[compat]`: timing for unframed clients.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compat {
     /// Shortest pause between two messages to an unframed client.
@@ -305,7 +305,7 @@ impl Default for Compat {
     }
 }
 
-/// `[accounts]`. An empty path means no file.
+/// Section `[accounts]`: names that are protected by a password. An empty path means no file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Accounts {
     /// The accounts file.
@@ -318,7 +318,7 @@ pub struct Accounts {
     pub bans_file: PathBuf,
 }
 
-/// `[close_server]`
+/// Section `[close_server]`: the right to close the server.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CloseServer {
     /// The clients whose `close_server` is obeyed.
@@ -339,7 +339,7 @@ pub enum Allow {
     Nobody,
 }
 
-/// `[log]`
+/// Section `[log]`: level and format of the log.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Log {
     /// The least severe level that is written.

@@ -98,7 +98,7 @@ struct Line {
 
 impl Line {
     /// Ends the current part and starts another.
-    #[allow(clippy::unnecessary_wraps)] // the shape that slog-term calls for
+    #[allow(clippy::unnecessary_wraps)] // the signature that slog-term requires
     fn start(&mut self, part: Part) -> io::Result<()> {
         if self.part == Part::Value {
             self.quote_if_needed();
