@@ -1,9 +1,9 @@
-//! [`Retry`]: whether a connection that ended is made again, and when. No IO; what is random comes from the system.
+//! [`Retry`]: decides whether and when the client reconnects. No IO; randomness comes from the system.
 //!
-//! | the connection ended by | it is made again |
+//! | the connection ended by | the client reconnects |
 //! |---|---|
-//! | a cut | after 0.5 s; each attempt that fails doubles that, up to 30 s |
-//! | the server's end (`server closed`), or one of its limits | after 2 to 30 s, random, so that all of a server's clients do not return at once |
+//! | a cut | after 0.5 s; each failed attempt doubles the wait, up to 30 s |
+//! | the server's end (`server closed`), or one of its limits | after a random 2 to 30 s, so that the server's clients do not all return at once |
 //! | an operator's kick or ban | only when the user asks for it |
 
 use std::time::Duration;
@@ -11,22 +11,23 @@ use std::time::Duration;
 use super::{Received, joining::SERVER, meaning::Meaning};
 use crate::protocol::reply::CONNECT_AGAIN;
 
-/// The wait after a cut; it doubles with each attempt that fails.
+/// Wait after a cut. Each attempt that fails doubles it.
 pub const FIRST_WAIT: Duration = Duration::from_millis(500);
-/// The longest wait after a cut, and after the end of a server.
+/// Longest wait, after a cut as well as after the end of a server.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// The shortest wait after the end of a server: as long as a restart takes.
+/// Shortest wait after the end of a server: about the time that a restart takes.
 pub const SHORTEST_WAIT_AFTER_CLOSE: Duration = Duration::from_secs(2);
 
-/// How often a name is asked for again that was this user's before the cut. The server may not have missed the old
-/// connection yet.
+/// Number of refusals of a name that this user held before the cut, after which the client gives up. The server may
+/// not have noticed the end of the old connection yet.
 const NAME_TRIES: u32 = 3;
 
-/// What begins the last words to a user whom an operator sends away.
+/// Prefixes of the last message to a user whom an operator kicks or bans.
 const SENT_AWAY: [&str; 2] = ["You were disconnected by ", "You were banned by "];
-/// What begins the last words to a client that met one of the server's limits.
+/// Prefix of the last message to a client that exceeded one of the server's limits.
 const LIMITED: &str = "You were disconnected: ";
-/// What begins refusals that do not last: there is no place, or there were too many connections.
+/// Prefixes of temporary refusals: the server is full, the address has or made too many connections, or the server
+/// could not compare the password.
 const FOR_NOW: [&str; 4] = [
     "The server is full",
     "Your address has ",
@@ -34,22 +35,22 @@ const FOR_NOW: [&str; 4] = [
     "Your password could not be compared just now",
 ];
 
-/// How a connection ended that had a name.
+/// How a connection ended on which the server had confirmed the name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Ending {
-    /// Without a word.
+    /// Without a last message from the server.
     #[default]
     Cut,
-    /// The server ended: `server closed`.
+    /// The server shut down: `server closed`.
     Closed,
-    /// The server ended it because of one of its limits; its words.
+    /// The server ended the connection because of one of its limits. Holds the server's words.
     Limited(String),
-    /// An operator ended it; the server's words.
+    /// An operator ended the connection. Holds the server's words.
     SentAway(String),
 }
 
 impl Ending {
-    /// Takes the next message of a connection: the end is judged by the last of them.
+    /// Takes the next message of the connection. The last message decides how the connection ended.
     pub fn heard(&mut self, message: &Received) {
         *self = match message.meaning() {
             Meaning::ServerClosed => Self::Closed,
@@ -67,13 +68,14 @@ impl Ending {
     }
 }
 
-/// When the next attempt is made.
+/// Schedules the next attempt to connect.
 #[derive(Debug)]
 pub struct Retry {
     wait: Duration,
-    /// The server ended: whoever comes back too early only meets the rest of it.
+    /// The server shut down. All further waits are random, because an early attempt only meets a server that is still
+    /// shutting down.
     is_closed: bool,
-    /// How often the name was refused since it was ours.
+    /// Number of times that the name was refused since this user last held it.
     refusals: u32,
 }
 
@@ -84,12 +86,13 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// There is a connection with a name.
+    /// Resets the waits: a connection was made and the server confirmed the name.
     pub fn joined(&mut self) {
         *self = Self::default();
     }
 
-    /// A connection ended, or could not be made ([`Ending::Cut`]). `None`: no attempt is made before the user asks for it.
+    /// Returns the wait before the next attempt, after a connection ended or an attempt failed ([`Ending::Cut`]).
+    /// `None`: the client reconnects only when the user asks for it.
     pub fn after(&mut self, ending: &Ending) -> Option<Duration> {
         match ending {
             Ending::SentAway(_) => return None,
@@ -104,8 +107,9 @@ impl Retry {
         Some(wait)
     }
 
-    /// The server refused a name that was ours before (`connection_error`), or ended the connection with these words. `None`: as
-    /// above.
+    /// Returns the wait before the next attempt, after the server refused a name that this user held before
+    /// (`connection_error`), or ended the connection with the words `why`. `None`: the client reconnects only when
+    /// the user asks for it.
     pub fn after_refusal(&mut self, why: &str) -> Option<Duration> {
         if why.starts_with(LIMITED) || FOR_NOW.iter().any(|begin| why.starts_with(begin)) {
             return self.after(&Ending::Limited(String::new()));
@@ -118,9 +122,10 @@ impl Retry {
     }
 }
 
-/// A random time between these, in milliseconds.
+/// Returns a random duration between the two.
 fn between(shortest: Duration, longest: Duration) -> Duration {
-    // A system without random numbers has worse to fear than clients that come back together.
+    // If the system has no random numbers, a middle value is good enough: clients that return together are the lesser
+    // problem.
     let random = getrandom::u32().unwrap_or(u32::MAX / 2);
     shortest + longest.saturating_sub(shortest).mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
@@ -177,7 +182,7 @@ mod tests {
         let mut seen = std::collections::HashSet::new();
         for _ in 0..100 {
             let mut retry = Retry::default();
-            // The attempts after the first, which meet nobody yet, are spread as well.
+            // Failed attempts after the first are spread, too.
             for ending in [Ending::Closed, Ending::Cut] {
                 let wait = retry.after(&ending).unwrap();
                 assert!((SHORTEST_WAIT_AFTER_CLOSE..=LONGEST_WAIT).contains(&wait), "{wait:?}");

@@ -1,4 +1,4 @@
-//! [`Command`]: what the command line asks of the client, as plain data, and how each is run.
+//! [`Command`]: the requests of the command line to the client as plain data, and how each is run.
 
 use std::{
     io::{self, ErrorKind, IsTerminal, Write},
@@ -29,113 +29,112 @@ use crate::{
     terminal::takes_escapes,
 };
 
-/// Which server, and how to get there, as far as the command line says; the user's settings say the rest.
+/// Which server to use and how to connect to it, as given on the command line. The user's settings supply the rest.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
-    /// What is set on the command line.
+    /// Settings given on the command line.
     pub settings: CommandLine,
-    /// Accept any certificate. Only here, for one call: what is written down once is forgotten.
+    /// Accept any certificate. Available only on the command line, for one call: in a settings file it would stay on
+    /// unnoticed.
     pub insecure: bool,
 }
 
 impl Access {
-    /// The settings in force: flags over environment over the user's file over defaults. Among them are the name
-    /// ([`Settings::name`]) and whether there are colours ([`Settings::has_colours`]).
+    /// Returns the settings in force: flags over environment over the user's file over defaults. They include the
+    /// name ([`Settings::name`]) and whether to use colours ([`Settings::has_colours`]).
     ///
-    /// # Errors
-    /// The first that is wrong.
+    /// # Errors The first setting that is invalid.
     pub fn settings(&self) -> Result<Settings, ConfigError> {
         Ok(settings::load(&self.settings, std::env::vars_os())?.config)
     }
 
-    /// The way to the server of these settings: reads the files that are named, and says on standard error what is
-    /// dangerous about it.
+    /// Builds the dialer for these settings: reads the files that they name, and prints a warning on standard error
+    /// for everything that is dangerous about the connection.
     ///
-    /// # Errors
-    /// If one of the files cannot be used.
+    /// # Errors If one of the files cannot be used.
     pub fn dialer(&self, settings: &Settings) -> Result<Dialer, Error> {
         let dialer = settings.dialer(self.insecure)?;
         for warning in dialer.warnings() {
-            // If nobody hears it, there is nobody to tell that.
+            // There is no other place to report that standard error is gone.
             let _ = writeln!(io::stderr(), "arauto: warning: {warning}");
         }
         Ok(dialer)
     }
 }
 
-/// What to do.
+/// A command of the client, with its arguments.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Talk.
+    /// Join and take part in the conversation.
     Join {
-        /// Where.
+        /// Server and connection options.
         access: Access,
-        /// Under which name; asked for if left out.
+        /// Name to join under. If `None`, the setting or else the user supplies it.
         name: Option<String>,
-        /// Line by line, even on a terminal.
+        /// Use the line-by-line dialogue, even on a terminal.
         plain: bool,
-        /// The same, and the server is known to send no line endings.
+        /// Implies `plain`; the server is known to send no line endings.
         unframed: bool,
-        /// The folder whose files are told to who asks.
+        /// Folder whose files other users can list and play.
         share: Option<PathBuf>,
     },
-    /// Print who is connected.
+    /// Print the names of the connected clients.
     List {
-        /// Where.
+        /// Server and connection options.
         access: Access,
-        /// Under which name to ask; one made up if left out.
+        /// Name to join under; generated if `None`.
         name: Option<String>,
-        /// How long it may take in all.
+        /// Time limit of the whole command.
         within: Duration,
-        /// As JSON.
+        /// Print JSON.
         json: bool,
     },
     /// Send messages.
     Send {
-        /// Where.
+        /// Server and connection options.
         access: Access,
-        /// Under which name.
+        /// Name to join under.
         name: String,
-        /// Which, and how.
+        /// The messages, their receivers, and the treatment of lines that cannot be sent.
         sending: Sending,
     },
-    /// Print what is received.
+    /// Print received messages.
     Listen {
-        /// Where.
+        /// Server and connection options.
         access: Access,
-        /// Under which name.
+        /// Name to join under.
         name: String,
-        /// From this one alone.
+        /// Print only messages from this user.
         from: Option<String>,
-        /// So many.
+        /// End after this many messages.
         count: Option<u64>,
-        /// As JSON.
+        /// Print JSON.
         json: bool,
-        /// With a word on standard error once it listens.
+        /// Print a line on standard error once other users can reach this client.
         verbose: bool,
-        /// Connecting again after a cut.
+        /// Reconnect after a cut.
         reconnects: bool,
     },
-    /// Print what files someone has.
+    /// Print the list of files that a user shares.
     Files {
-        /// Where.
+        /// Server and connection options.
         access: Access,
-        /// Under which name to ask; one made up if left out.
+        /// Name to join under; generated if `None`.
         name: Option<String>,
-        /// Whose.
+        /// Name of the user whose files are listed.
         of: String,
-        /// How long it may take in all.
+        /// Time limit of the whole command.
         within: Duration,
-        /// As JSON.
+        /// Print JSON.
         json: bool,
     },
-    /// Hear a file that someone has.
+    /// Play a file that another user shares.
     Play {
-        /// Where.
+        /// Server and connection options.
         access: Access,
-        /// Under which name to ask; one made up if left out.
+        /// Name to join under; generated if `None`.
         name: Option<String>,
-        /// What, and how.
+        /// Which file, and where to play it.
         playing: Playing,
     },
 }
@@ -143,22 +142,22 @@ pub enum Command {
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// An errand came to nothing.
+    /// A command for scripts failed.
     #[error("{}", Escaped(.0))]
     Script(Failure),
-    /// A setting is refused.
+    /// A setting is invalid.
     #[error(transparent)]
     Settings(#[from] ConfigError),
     /// A file that a setting names cannot be used.
     #[error(transparent)]
     File(#[from] Unusable),
-    /// A conversation on a full screen ended otherwise than by leaving it.
+    /// A full-screen conversation ended other than by the user leaving or the server shutting down.
     #[error("{}", Escaped(.0))]
     Ended(Farewell),
-    /// What is to be shared is no folder.
+    /// The path given to `--share` is not a usable folder.
     #[error(transparent)]
     Share(#[from] NoFolder),
-    /// Standard input or output, or a thread, failed.
+    /// Standard input or output, or starting a thread, failed.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -170,8 +169,9 @@ impl From<Failure> for Error {
 }
 
 impl Error {
-    /// The program's exit status: 2 where the command line cannot be meant or a setting is refused, 3 where the
-    /// server or who was asked says no, 4 where there is no connection, 5 where nobody knows whether it was done, 1 for all else.
+    /// Returns the program's exit status: 2 for an invalid command line or setting, 3 if the server or the user who
+    /// was asked refuses, 4 if there is no connection, 5 if it is unknown whether the server carried out the request,
+    /// 1 for all else.
     #[must_use]
     pub fn status(&self) -> u8 {
         match self {
@@ -209,7 +209,7 @@ impl Error {
     }
 }
 
-/// 3 where the server says no, 4 where there is no connection, 1 for all else.
+/// Returns 3 if the server refuses, 4 if there is no connection, 1 for all else.
 fn of_stream(why: &rtsp::Failure) -> u8 {
     match why {
         rtsp::Failure::Refused { .. } => 3,
@@ -225,10 +225,9 @@ fn of_stream(why: &rtsp::Failure) -> u8 {
     }
 }
 
-/// Does it. A standard output that nobody reads any more is no failure.
+/// Runs the command to its end. A closed standard output counts as success: its reader has seen enough.
 ///
-/// # Errors
-/// If it fails; [`Error::status`] tells in what way.
+/// # Errors If the command fails; [`Error::status`] gives the exit status.
 pub fn run(command: Command) -> Result<(), Error> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     match runtime.block_on(carry_out(command)) {
@@ -306,7 +305,7 @@ fn print(lines: impl Iterator<Item = String>) -> io::Result<()> {
     out.flush()
 }
 
-/// Whether there is one for a full screen.
+/// Whether standard input and output are a terminal that can show the full-screen interface.
 fn has_terminal() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal() && takes_escapes()
 }

@@ -1,7 +1,7 @@
-//! [`Decoder`]: the bytes that a server sends, as messages. No IO: it is told of silence.
+//! [`Decoder`]: turns the bytes that a server sends into messages. No IO; the caller reports silence.
 //!
-//! A server of this project ends each message with a line ending. The report's does not, and what it sends may come
-//! several messages in one read, or one in two; see `unframed` for how those are told apart.
+//! A server of this project ends each message with a line ending. The report's server does not: one read may hold
+//! several messages, or part of one. The module `unframed` tells those apart.
 
 mod unframed;
 
@@ -13,33 +13,34 @@ use self::unframed::Unframed;
 use super::Received;
 use crate::protocol::Message;
 
-/// The longest line that is kept: as many bytes as a server's message limit can be set to, twice.
+/// Longest line that is kept: twice the largest message limit that a server can be set to (64 KiB).
 const MOST_BYTES: usize = 2 * 65536;
 
-/// What every server says first.
+/// The first message of every server.
 const NAME_REQUEST: &[u8] = b"server | client | name | no data";
 
-/// How long a line ending may come after the name request. Without one by then, this server sends none.
+/// Time for a line ending to follow the name request. A server that sends none by then is treated as sending none at
+/// all.
 const ENDING_WITHIN: Duration = Duration::from_millis(500);
 
-/// What came.
+/// A unit of what the server sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
     /// A message.
     Message(Received),
-    /// A line that is none. Shown as it is, escaped; no server of this protocol sends one.
+    /// A line that is not a message. It is shown as it is, escaped; no server of this protocol sends one.
     Noise(String),
 }
 
 /// How messages end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Framing {
-    /// Not known yet; the name request tells.
+    /// Unknown until the name request has come.
     #[default]
     Undecided,
     /// With a line ending.
     Lines,
-    /// Where the next begins, or with silence.
+    /// Where the next message begins, or with silence.
     Unframed,
 }
 
@@ -48,37 +49,37 @@ pub enum Framing {
 pub struct Decoder {
     framing: Framing,
     unframed: Unframed,
-    /// What is longer than any message is dropped to its end.
+    /// An overlong line is being dropped up to its line ending.
     dropping: bool,
 }
 
 impl Decoder {
-    /// For a server of this kind.
+    /// Returns a decoder for a server of this kind.
     #[must_use]
     pub fn new(framing: Framing) -> Self {
         Self { framing, ..Self::default() }
     }
 
-    /// How messages end, as far as is known.
+    /// Returns how messages end, as far as is known.
     #[must_use]
     pub fn framing(&self) -> Framing {
         self.framing
     }
 
-    /// By which name messages are for us.
+    /// Sets the name of this client, as it appears in the destination of messages.
     pub fn call_me(&mut self, name: &str) {
         self.unframed.call_me(name);
     }
 
-    /// Something was read, and begins here in what is not decoded yet. Servers that send no line endings mostly begin a
-    /// message there.
+    /// Reports that a read began at offset `at` of the undecoded bytes. Servers that send no line endings usually
+    /// begin a message there.
     pub fn read_begins(&mut self, at: usize) {
         if self.framing != Framing::Lines {
             self.unframed.read_begins(at);
         }
     }
 
-    /// Takes the next whole message off the front of what was read.
+    /// Takes the next whole message off the front of the bytes.
     pub fn decode(&mut self, bytes: &mut BytesMut) -> Option<Item> {
         if self.framing == Framing::Unframed {
             return self.unframed.decode(bytes);
@@ -103,7 +104,7 @@ impl Decoder {
         }
     }
 
-    /// After how much silence [`Self::silence`] is to be told of it; `None` if silence means nothing.
+    /// Returns how long to wait for more bytes before calling [`Self::silence`]. `None` if silence means nothing.
     #[must_use]
     pub fn patience(&self, bytes: &BytesMut) -> Option<Duration> {
         match self.framing {
@@ -113,14 +114,14 @@ impl Decoder {
         }
     }
 
-    /// Nothing came for as long as [`Self::patience`] said: what that ends.
+    /// Reports that nothing came for the time that [`Self::patience`] returned. Returns the item that this completes.
     pub fn silence(&mut self, bytes: &mut BytesMut) -> Option<Item> {
         self.patience(bytes)?;
         self.framing = Framing::Unframed;
         self.unframed.rest(bytes)
     }
 
-    /// What is left when the server sends no more. To be asked until there is nothing.
+    /// Returns the items that are left when the server sends no more. Call it until it returns `None`.
     pub fn end(&mut self, bytes: &mut BytesMut) -> Option<Item> {
         match self.framing {
             Framing::Unframed => self.unframed.rest(bytes),
@@ -129,7 +130,7 @@ impl Decoder {
     }
 }
 
-/// What a line is; nothing if it is empty.
+/// Parses a line. `None` if the line is empty.
 fn item(line: &[u8]) -> Option<Item> {
     let text = String::from_utf8_lossy(line);
     let text = text.trim_end_matches(['\r', '\0']);

@@ -1,4 +1,4 @@
-//! [`Dialer`]: the way to a server.
+//! [`Dialer`]: connects to a server, by TCP or TLS, and says what is dangerous about the connection.
 
 use std::{
     io,
@@ -21,20 +21,20 @@ use super::{
 };
 use crate::escape::Escaped;
 
-/// How long a connection may take to be made, for all of a host's addresses together, TLS and the server's first words
-/// included.
+/// Time limit of a connection attempt: all addresses of the host, the TLS handshake and the server's first bytes
+/// together.
 pub const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
-/// After how much silence the kernel asks whether the server is still there, and how often, so that a server that lost its
-/// power is noticed in half a minute.
+/// Keepalive: idle time before the first probe, interval, number of probes. A server whose machine lost power is
+/// noticed within 15 + 3 × 5 = 30 s.
 const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(15), Duration::from_secs(5), 3);
 
-/// How long the server's machine may acknowledge nothing of what was sent, or have no room for it
-/// (`TCP_USER_TIMEOUT`, RFC 5482). Without it, Linux repeats unacknowledged data for about 16 minutes, and asks by
-/// keepalive only where nothing is unacknowledged.
+/// How long the server's machine may acknowledge nothing of the data sent, or have no room for it
+/// (`TCP_USER_TIMEOUT`, RFC 5482). Without this limit, Linux repeats unacknowledged data for about 16 minutes, and
+/// keepalive probes only connections on which nothing is unacknowledged.
 pub const NO_ANSWER: Duration = Duration::from_secs(25);
 
-/// A connection, whatever is between.
+/// A bidirectional byte stream to the server: TCP or TLS over TCP.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Stream for T {}
@@ -42,59 +42,59 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Stream for T {}
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum NoConnection {
-    /// It could not be made.
+    /// The connection could not be made.
     #[error("cannot connect to {target}: {why}")]
     Failed {
-        /// Where to, fit for printing.
+        /// Host and port, escaped for printing.
         target: String,
-        /// What the system says.
+        /// The system's error.
         why: io::Error,
     },
-    /// No program listens there.
+    /// No program listens at the port.
     #[error(
         "cannot connect to {target}: {why}; no server listens there: is it running (arauto serve), and is this its port?"
     )]
     Refused {
-        /// Where to, fit for printing.
+        /// Host and port, escaped for printing.
         target: String,
-        /// What the system says.
+        /// The system's error.
         why: io::Error,
     },
-    /// Nobody answered.
+    /// The connection was not made within [`CONNECT_WITHIN`].
     #[error("cannot connect to {target}: no answer within {} s", CONNECT_WITHIN.as_secs())]
     Silence {
-        /// Where to, fit for printing.
+        /// Host and port, escaped for printing.
         target: String,
     },
-    /// Someone took the connection, and said nothing.
+    /// The connection was made, but the server sent nothing within [`CONNECT_WITHIN`].
     #[error("{target} took the connection and said nothing within {} s: {hint}", CONNECT_WITHIN.as_secs())]
     Mute {
-        /// Where to, fit for printing.
+        /// Host and port, escaped for printing.
         target: String,
-        /// What may help.
+        /// Advice for the user.
         hint: &'static str,
     },
-    /// TLS could not be agreed on.
+    /// The TLS handshake failed.
     #[error("no TLS with {target}: {why}")]
     Tls {
-        /// Where to, fit for printing.
+        /// Host and port, escaped for printing.
         target: String,
-        /// Why, and what to do, fit for printing.
+        /// Reason and advice, escaped for printing.
         why: String,
     },
 }
 
-/// A connection to another port of a server, and its two ends.
+/// A connection to another port of a server, with the addresses of its two ends.
 pub struct Reached {
-    /// What goes through it.
+    /// The byte stream.
     pub stream: Box<dyn Stream>,
-    /// Ours.
+    /// This machine's address and port.
     pub local: SocketAddr,
-    /// The server's.
+    /// The server's address and port.
     pub peer: SocketAddr,
 }
 
-/// The way to one server, as often as it is needed, and the password for it.
+/// Makes connections to one server, any number of times, and holds the password for it.
 #[derive(Clone, Debug)]
 pub struct Dialer {
     target: Target,
@@ -105,7 +105,7 @@ pub struct Dialer {
     no_answer: Duration,
 }
 
-/// At which ports of the server its audio may be, and whether it may be unencrypted where the server was joined by TLS.
+/// Ports at which the server's audio may be, and whether it may be unencrypted although the server was joined by TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Audio {
     ports: PortSet,
@@ -113,32 +113,32 @@ struct Audio {
 }
 
 impl Dialer {
-    /// The way to this server, unencrypted.
+    /// Returns a dialer for unencrypted connections to this server, with audio at any port.
     #[must_use]
     pub fn new(target: Target) -> Self {
         let audio = Audio { ports: PortSet::all(), allow_plain: false };
         Self { target, tls: None, password: None, audio, no_answer: NO_ANSWER }
     }
 
-    /// The same, encrypted.
+    /// Encrypts connections with TLS.
     #[must_use]
     pub fn with_tls(self, tls: Tls) -> Self {
         Self { tls: Some(tls), ..self }
     }
 
-    /// The same, with the password to give if one is asked for.
+    /// Sets the password to give if the server asks for one.
     #[must_use]
     pub fn with_password(self, password: Password) -> Self {
         Self { password: Some(Arc::new(password)), ..self }
     }
 
-    /// The same, waiting longer than [`NO_ANSWER`] for a server that has no room for what is sent.
+    /// Waits this long, if it exceeds [`NO_ANSWER`], for a server that has no room for the data sent.
     #[must_use]
     pub fn with_no_answer(self, longer: Duration) -> Self {
         Self { no_answer: self.no_answer.max(longer), ..self }
     }
 
-    /// The same, with audio at these ports only. `allow_plain`: unencrypted, too, where the server was joined by TLS.
+    /// Restricts audio to these ports. `allow_plain` allows unencrypted audio from a server that was joined by TLS.
     #[must_use]
     pub fn with_audio(self, ports: PortSet, allow_plain: bool) -> Self {
         Self { audio: Audio { ports, allow_plain }, ..self }
@@ -150,58 +150,58 @@ impl Dialer {
         self.audio.ports.contains(port)
     }
 
-    /// At which ports audio may be.
+    /// Returns the ports at which audio may be.
     #[must_use]
     pub fn audio_ports(&self) -> &PortSet {
         &self.audio.ports
     }
 
-    /// Whether audio, and the key to it, may be unencrypted: not where the server was joined by TLS, unless that is allowed or
-    /// nothing leaves this machine.
+    /// Whether audio, and its key, may be unencrypted. For a server joined by TLS, this needs `allow_plain` or a
+    /// server on this machine.
     #[must_use]
     pub fn may_be_plain(&self) -> bool {
         self.tls.is_none() || self.audio.allow_plain || self.is_here()
     }
 
-    /// Which server.
+    /// Returns the server's host and port.
     #[must_use]
     pub fn target(&self) -> &Target {
         &self.target
     }
 
-    /// The password to give if one is asked for.
+    /// Returns the password to give if the server asks for one.
     #[must_use]
     pub fn password(&self) -> Option<&Password> {
         self.password.as_deref()
     }
 
-    /// Whether TLS is spoken.
+    /// Whether connections use TLS.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         self.tls.is_some()
     }
 
-    /// Whether any certificate is accepted (`--insecure`): whoever is on the way can read and change everything. To be
-    /// shown for as long as it lasts.
+    /// Whether any certificate is accepted (`--insecure`), so that an attacker on the network path can read and
+    /// change everything. User interfaces show this for as long as the connection lasts.
     #[must_use]
     pub fn is_insecure(&self) -> bool {
         self.tls.as_ref().is_some_and(Tls::is_insecure)
     }
 
-    /// Whether all on the way can read what is sent: it leaves this machine, and is not encrypted.
+    /// Whether the network path can read what is sent: the connection leaves this machine unencrypted.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
         self.tls.is_none() && !self.is_here()
     }
 
-    /// Whether the server is on this machine, by the name that the user gave.
+    /// Whether the server is on this machine, judged by the host name or address that the user gave.
     fn is_here(&self) -> bool {
         let host = self.target.host.as_str();
         host.eq_ignore_ascii_case("localhost")
             || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
     }
 
-    /// What should be said before a password is given.
+    /// Returns a warning to show before the user gives a password, if the connection is exposed.
     #[must_use]
     pub fn exposure(&self) -> Option<&'static str> {
         const EXPOSURE: &str =
@@ -209,7 +209,7 @@ impl Dialer {
         self.is_exposed().then_some(EXPOSURE)
     }
 
-    /// What should be said before the first connection, each a line.
+    /// Returns the warnings to show before the first connection, one line each.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
@@ -229,10 +229,9 @@ impl Dialer {
         warnings
     }
 
-    /// Connects, and waits for the server's first words.
+    /// Connects, and waits for the server's first bytes.
     ///
-    /// # Errors
-    /// If that fails, or takes longer than [`CONNECT_WITHIN`].
+    /// # Errors If the connection fails, or takes longer than [`CONNECT_WITHIN`].
     pub async fn dial(&self) -> Result<Box<dyn Stream>, NoConnection> {
         let mut is_there = false;
         let target = || Escaped(&self.target).to_string();
@@ -244,11 +243,10 @@ impl Dialer {
         }
     }
 
-    /// Connects to another port of the same machine, where another protocol is spoken. `is_encrypted`: by TLS, with the same
-    /// trust; if the dialer has none, the system's.
+    /// Connects to another port of the same host, where another protocol is spoken. `is_encrypted`: by TLS, with the
+    /// dialer's trust, or with the system's if the dialer has none.
     ///
-    /// # Errors
-    /// If that fails, or takes longer than [`CONNECT_WITHIN`].
+    /// # Errors If the connection fails, or takes longer than [`CONNECT_WITHIN`].
     pub async fn reach(&self, port: u16, is_encrypted: bool) -> Result<Reached, NoConnection> {
         let target = Target { port, ..self.target.clone() };
         let shown = || Escaped(&target).to_string();
@@ -274,7 +272,7 @@ impl Dialer {
             .unwrap_or_else(|_| Err(NoConnection::Silence { target: shown() }))
     }
 
-    /// `is_there`: set once there is a TCP connection.
+    /// Sets `is_there` once there is a TCP connection.
     async fn connect(&self, is_there: &mut bool) -> Result<Box<dyn Stream>, NoConnection> {
         let target = || Escaped(&self.target).to_string();
         let failed = |why: io::Error| match why.kind() {
@@ -291,11 +289,11 @@ impl Dialer {
         let tcp = connect(&self.target, self.no_answer).await.map_err(failed)?;
         *is_there = true;
         let stream = tls.shake_hands(name, tcp).await.map_err(no_tls)?;
-        // What the server thinks of our certificate comes after the handshake.
+        // The server's verdict on the client's certificate arrives after the handshake.
         spoken(stream).await.map_err(|error| no_tls(tls.words(&error)))
     }
 
-    /// What may help where nothing is said.
+    /// Returns advice for a connection on which the server sends nothing.
     fn hint(&self) -> &'static str {
         match self.tls {
             None => {
@@ -312,7 +310,7 @@ async fn connect(target: &Target, no_answer: Duration) -> io::Result<TcpStream> 
     let stream = TcpStream::connect((target.host.as_str(), target.port)).await?;
     let (time, interval, retries) = KEEPALIVE;
     let keepalive = TcpKeepalive::new().with_time(time).with_interval(interval).with_retries(retries);
-    // Each of these only makes it better.
+    // These options are improvements only; the connection works without them.
     let _ = stream.set_nodelay(true);
     let socket = SockRef::from(&stream);
     let _ = socket.set_tcp_keepalive(&keepalive);
@@ -321,7 +319,7 @@ async fn connect(target: &Target, no_answer: Duration) -> io::Result<TcpStream> 
     Ok(stream)
 }
 
-/// Waits for the server's first words, or for its end: a server speaks first.
+/// Waits for the server's first bytes or the end of the stream. A server of this protocol speaks first.
 async fn spoken<S: Stream + 'static>(stream: S) -> io::Result<Box<dyn Stream>> {
     let mut stream = BufReader::new(stream);
     stream.fill_buf().await?;
@@ -335,7 +333,8 @@ mod tests {
     use super::*;
     use crate::client::tls::TlsOptions;
 
-    /// Nothing is said by a server that waits for TLS to begin, and by one that waits for anything else.
+    /// A server that waits for a TLS handshake sends nothing, as does a server of another protocol whose client
+    /// speaks first.
     #[tokio::test(start_paused = true)]
     async fn whoever_says_nothing_is_not_waited_for_without_end() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

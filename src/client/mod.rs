@@ -1,35 +1,38 @@
-//! Arauto's client: the same protocol seen from the other end.
+//! The client of Arauto's protocol: connections, conversations, commands for scripts, shared files and audio.
 //!
-//! - `audio`: sound, from others and to others.
-//! - `command`: what the command line asks for, and how it is run. `settings`: what the user has set, there and
-//!   elsewhere.
-//! - `target`, `dial`, `tls`: where the server is, and the way there. `password`: from a file or typed.
-//! - `liveness`: whether a silent server is still there. `again`: when a connection that ended is made again.
-//! - `decoder`: bytes to [`Received`] messages. `wire`: a connection that speaks messages.
-//! - `rtsp`: streams of sound, published or listened to.
-//! - `joining`: name and password, until the server confirms or refuses.
-//! - `made_up`: a name for who needs none.
-//! - `meaning`: what a received message means to the one who received it.
-//! - `leaving`: saying so, and how long the answer is waited for.
-//! - `link`: stays joined, connects again after a cut; for whoever is shown a conversation as it goes on.
-//! - `files`: what people share: folders, and the text of `list_files` answers.
-//! - `screen`: a conversation on a terminal.
-//! - `input`, `output`, `signals`: lines of standard input, standard output and SIGINT, while something else goes on.
-//! - `moment`: waiting for a moment that may never come.
-//! - `text`: which texts can be sent.
-//! - `names`: who says it, so that no name seems to say something itself.
-//! - `pace`: how fast one sends what others can make one send.
-//! - `script`: one errand at a time, for shell scripts.
-//! - `plain`: the dialogue of the report's client.
+//! - `audio`: audio played here from other users, and published to them.
+//! - `command`: the requests of the command line and how each is run. `settings`: the user's settings, from the
+//!   command line and elsewhere.
+//! - `target`, `dial`, `tls`: the address of the server and the connection to it. `password`: a password from a file
+//!   or typed.
+//! - `ports`: sets of TCP ports.
+//! - `liveness`: whether a silent server is still there. `again`: whether and when the client reconnects.
+//! - `decoder`: turns bytes into [`Received`] messages. `wire`: a connection that sends and receives messages.
+//! - `rtsp`: audio streams, published or played.
+//! - `joining`: name and password exchange until the server confirms or refuses.
+//! - `limits`: asks for the server's message limit.
+//! - `made_up`: a generated name for commands that need none in particular.
+//! - `meaning`: what a received message means to its receiver.
+//! - `leaving`: the `exit` message, and how long the client waits for its answer.
+//! - `link`: a conversation that reconnects after a cut, for a user interface.
+//! - `files`: shared folders, and the text of `list_files` answers. `roll`: the names of a list of clients.
+//! - `screen`: the full-screen user interface.
+//! - `input`, `output`, `signals`: standard input, standard output and signals, each without blocking the rest.
+//! - `moment`: waits for an optional deadline.
+//! - `text`: which texts can be sent. `spelt`: escapes received text for output.
+//! - `names`: quotes names that could be taken for more than a name.
+//! - `pace`: limits the rate of messages that other users can trigger.
+//! - `script`: commands for shell scripts, each with one purpose.
+//! - `plain`: the line-by-line dialogue of the report's client.
 //!
-//! A message's way:
+//! The path of a received message:
 //!
 //! ```text
 //! bytes -> dial -> decoder -> wire -> joining | meaning -> script, plain or screen
 //! ```
 //!
-//! Knows [`crate::protocol`], [`crate::media`], [`crate::escape`], [`crate::pem`], [`crate::terminal`] and how settings are read
-//! ([`crate::layers`]); nothing of the server.
+//! This module imports [`crate::protocol`], [`crate::media`], [`crate::escape`], [`crate::pem`], [`crate::terminal`]
+//! and [`crate::layers`], and nothing of the server.
 
 pub mod again;
 pub mod audio;

@@ -1,21 +1,21 @@
-//! [`Unframed`]: messages that nothing ends.
+//! [`Unframed`]: finds the messages in a stream without line endings.
 //!
-//! Where a message begins is seen by its header: a name, ` | `, a destination that this client can be sent something
-//! for (its own name, `all clients`, `client`, `new_client: ...`), ` | `, an operation, ` | `. Where the destination
-//! begins is plain. Where the sender's name begins is not: it stands right behind the DATA of the message before. It
-//! is taken to begin
+//! A message begins with a header: a name, ` | `, a destination that a message to this client can have (its own name,
+//! `all clients`, `client`, `new_client: ...`), ` | `, an operation, ` | `. The start of the destination is
+//! unambiguous. The start of the sender's name is not, because it follows the DATA of the preceding message directly.
+//! The decoder takes the name to begin, in this order of preference,
 //!
-//! 1. where a read began, if what stands from there is a known name;
-//! 2. else so that it is the longest known name that ends there: `server`, our own, all who sent something or were
-//!    listed;
-//! 3. else where a read began, because such servers send each message by itself.
+//! 1. where a read began, if the bytes from there form a known name;
+//! 2. at the longest known name that ends there: `server`, this client's own name, and the names of all clients that
+//!    sent something or were listed;
+//! 3. where a read began, because such servers send each message by itself.
 //!
-//! If none of these is so, it is text of the message before. Besides, silence ends a message.
+//! If none applies, the bytes belong to the text of the preceding message. Silence ends a message, too.
 //!
-//! What cannot be told apart: the first message of someone unknown, run together in one read with the message before
-//! it (it is shown as that message's text); a sender whose name ends that of another known one, where a message is
-//! cut within the name; and a text that has the form of a message: on such a server anyone can put words into
-//! anyone's mouth.
+//! Three cases cannot be told apart: the first message of an unknown sender in the same read as the message before
+//! it, which is shown as text of that message; a sender whose name is the end of another known name, if a read ends
+//! within the name; and a text that has the form of a message, so that on such a server any user can forge messages
+//! of any other.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -26,54 +26,56 @@ use super::{Item, MOST_BYTES};
 use crate::client::{Received, joining::SERVER};
 use crate::protocol::reply::ALL_CLIENTS;
 
-/// What stands between two fields, always so.
+/// Separator between two fields.
 const SEPARATOR: &[u8] = b" | ";
 
-/// A list of clients: the end of its header, the beginning of its text, and the separator of its names, which a blank may follow.
+/// A list of clients: the end of its header, the beginning of its text, and the separator of its names, which may be
+/// followed by a blank.
 const LIST: &[u8] = b" | list_clients | ";
 const CLIENTS: &[u8] = b"clients connected: ";
 const LISTED: &[u8] = b" ,";
 
-/// How much silence ends a message. A message is one write of its server: its parts come closer together.
+/// Silence that ends a message. Its server sends a message in one write, so its parts arrive closer together than
+/// this.
 const MESSAGE_ENDS: Duration = Duration::from_millis(100);
 
-/// How much silence ends what looks as if it had to go on.
+/// Silence that ends a message which looks incomplete.
 const GIVEN_UP: Duration = Duration::from_secs(2);
 
-/// The longest name and the longest operation that are looked for, in bytes.
+/// Longest name and longest operation that are recognised, in bytes.
 const MOST_FIELD: usize = 128;
 
-/// Names that are known at a time; the one that was learnt first is forgotten first.
+/// Maximum number of known names; the name learnt first is forgotten first.
 const MOST_NAMES: usize = 1024;
 
-/// Reads of one message whose beginnings are known.
+/// Maximum number of read offsets kept for the undecoded bytes.
 const MOST_READS: usize = 256;
 
 /// Cuts bytes without line endings into messages.
 #[derive(Debug, Default)]
 pub(super) struct Unframed {
-    /// Our own; empty as long as we have not said it.
+    /// This client's name; empty until it was sent.
     me: String,
     names: VecDeque<Vec<u8>>,
-    /// Where reads began in the bytes that are not decoded yet, in order.
+    /// Offsets in the undecoded bytes at which reads began, ascending.
     reads: Vec<usize>,
 }
 
-/// A header, found in bytes.
+/// A header found in bytes.
 #[derive(Debug, PartialEq, Eq)]
 struct Header {
-    /// Where the separator after the sender is.
+    /// Offset of the separator after the sender.
     sender_end: usize,
-    /// Where DATA begins.
+    /// Offset of DATA.
     data: usize,
 }
 
-/// What bytes begin with.
+/// Result of matching a field at the beginning of bytes.
 #[derive(Debug, PartialEq, Eq)]
 enum Field {
-    /// What was looked for ends here.
+    /// The field matches and ends at this offset.
     Ends(usize),
-    /// The bytes end too soon to tell.
+    /// The bytes end too early to tell.
     Unfinished,
     Other,
 }
@@ -93,7 +95,7 @@ impl Unframed {
     pub(super) fn decode(&mut self, bytes: &mut BytesMut) -> Option<Item> {
         let next = first(bytes).and_then(|header| {
             self.start_within(bytes, header.sender_end).or_else(|| {
-                // Who it names may be who begins the next.
+                // The next message may come from a client that this one names.
                 self.learn_from(bytes, &header);
                 self.next_start(bytes, header.data)
             })
@@ -105,7 +107,7 @@ impl Unframed {
         }
     }
 
-    /// After how much silence what is there is all there will be.
+    /// Returns how long a silence has to last for the buffered bytes to count as complete.
     pub(super) fn patience(&self, bytes: &[u8]) -> Option<Duration> {
         if bytes.is_empty() {
             return None;
@@ -114,7 +116,7 @@ impl Unframed {
         Some(if whole { MESSAGE_ENDS } else { GIVEN_UP })
     }
 
-    /// Takes all there is: nothing follows.
+    /// Takes all buffered bytes as one message, because nothing follows.
     pub(super) fn rest(&mut self, bytes: &mut BytesMut) -> Option<Item> {
         if bytes.is_empty() { None } else { self.take(bytes, bytes.len()) }
     }
@@ -127,13 +129,13 @@ impl Unframed {
             stays
         });
         if let Some(header) = first(&taken) {
-            // With the last of a list, which is known to be whole only now.
+            // Appending the separator also learns the last name of a list, which is known to be whole only now.
             self.learn_from(&[&taken, LISTED].concat(), &header);
         }
         item(&taken)
     }
 
-    /// Learns the sender of a message, and if it is a list of who is here, all but the last, which may go on.
+    /// Learns the sender of a message and, from a list of clients, all names but the last, which may be incomplete.
     fn learn_from(&mut self, bytes: &[u8], header: &Header) {
         self.learn(&bytes[..header.sender_end]);
         let is_list = bytes.starts_with(SERVER.as_bytes()) && bytes[..header.data].ends_with(LIST);
@@ -164,7 +166,7 @@ impl Unframed {
         self.known().any(|known| known == name)
     }
 
-    /// Where the next message begins, `from` here on.
+    /// Returns the offset of the next message, at or after `from`.
     fn next_start(&self, bytes: &[u8], from: usize) -> Option<usize> {
         separators(bytes, from).find_map(|end| match self.tail(&bytes[end..]) {
             Field::Ends(_) => self.sender_start(bytes, from, end),
@@ -172,14 +174,14 @@ impl Unframed {
         })
     }
 
-    /// Whether the bytes end in what may become the header of another message, by someone who is known.
+    /// Whether the bytes end in an incomplete header of another message by a known sender.
     fn may_go_on(&self, bytes: &[u8], from: usize) -> bool {
         separators(bytes, from).any(|end| {
             self.tail(&bytes[end..]) == Field::Unfinished && self.sender_start(bytes, from, end).is_some()
         })
     }
 
-    /// Where a name begins that ends at `end`, not before `from`.
+    /// Returns the offset of the name that ends at `end`; at least `from`.
     fn sender_start(&self, bytes: &[u8], from: usize, end: usize) -> Option<usize> {
         let name_at = |start: usize| (start >= from && start < end).then(|| &bytes[start..end]);
         let mut reads = self.reads.iter().rev().copied().filter(|read| name_at(*read).is_some());
@@ -189,12 +191,12 @@ impl Unframed {
         let before = &bytes[from..end];
         let longest = self.known().filter(|name| before.ends_with(name)).map(<[u8]>::len).max();
         longest.map(|length| end - length).or_else(|| {
-            // The last read alone: what the one before began has its sender.
+            // Only the last read counts: a message that an earlier read began has its sender already.
             reads.next().filter(|read| name_at(*read).is_some_and(may_be_name))
         })
     }
 
-    /// Where a known name begins behind the beginning of what looks like a first sender: what is before it is no
+    /// Returns the offset of a known name inside what looks like the first sender. The bytes before it are not a
     /// message.
     fn start_within(&self, bytes: &[u8], sender_end: usize) -> Option<usize> {
         if self.knows(&bytes[..sender_end]) {
@@ -204,7 +206,7 @@ impl Unframed {
         starts.find(|start| self.knows(&bytes[*start..sender_end]))
     }
 
-    /// Whether this goes on as a header does behind its sender. `Ends` is where DATA begins.
+    /// Whether the bytes continue as a header does after its sender. `Ends` holds the offset of DATA.
     fn tail(&self, bytes: &[u8]) -> Field {
         let Some(rest) = bytes.strip_prefix(SEPARATOR) else { return Field::Other };
         let destination = match self.destination(rest) {
@@ -218,7 +220,7 @@ impl Unframed {
         }
     }
 
-    /// Whether this begins with a destination of ours, and the separator behind it.
+    /// Whether the bytes begin with a destination of a message to this client, and the separator after it.
     fn destination(&self, bytes: &[u8]) -> Field {
         let mut unfinished = false;
         for name in [self.me.as_bytes(), ALL_CLIENTS.as_bytes(), b"client"] {
@@ -239,18 +241,18 @@ impl Unframed {
     }
 }
 
-/// Where separators are.
+/// Returns the offsets of the separators from `from` on.
 fn separators(bytes: &[u8], from: usize) -> impl Iterator<Item = usize> {
     memmem::find_iter(&bytes[from..], SEPARATOR).map(move |at| from + at)
 }
 
-/// Whether this begins with a field of any text, and the separator behind it.
+/// Whether the bytes begin with a field of any text, and the separator after it.
 fn field(bytes: &[u8]) -> Field {
     let most = &bytes[..bytes.len().min(MOST_FIELD + SEPARATOR.len())];
     match memmem::find(most, SEPARATOR) {
         Some(length) if may_be_name(&most[..length]) => Field::Ends(length + SEPARATOR.len()),
         None if most.len() == bytes.len() => {
-            // The separator may have begun.
+            // The bytes may end within the separator.
             let text = most.strip_suffix(b" |").unwrap_or(most);
             if text.is_empty() || may_be_name(text) { Field::Unfinished } else { Field::Other }
         }
@@ -258,20 +260,20 @@ fn field(bytes: &[u8]) -> Field {
     }
 }
 
-/// Whether this could be a name or an operation.
+/// Whether the text could be a name or an operation.
 fn may_be_name(text: &[u8]) -> bool {
     let is_fine = |byte: &u8| !byte.is_ascii_control() && *byte != b'|';
     !text.is_empty() && text.len() <= MOST_FIELD && text.iter().all(is_fine)
 }
 
-/// The header that these bytes begin with, whoever it is from and for.
+/// Returns the header at the beginning of the bytes, whatever its sender and destination.
 fn first(bytes: &[u8]) -> Option<Header> {
     let mut separators = memmem::find_iter(bytes, SEPARATOR);
     let [sender_end, _, operation_end] = [separators.next()?, separators.next()?, separators.next()?];
     Some(Header { sender_end, data: operation_end + SEPARATOR.len() })
 }
 
-/// What these bytes say, a line ending at their end left out; nothing if they are empty.
+/// Parses the bytes, without a line ending at either end. `None` if they are empty.
 fn item(bytes: &[u8]) -> Option<Item> {
     let text = String::from_utf8_lossy(bytes);
     let text = text.trim_matches(['\r', '\n', '\0']);

@@ -1,8 +1,8 @@
-//! Every way to cut a stream of messages in two, and what cannot be told apart.
+//! Tests every way to cut a stream of messages in two, and the cases that cannot be told apart.
 
 use super::*;
 
-/// What such a server sends alan, in this order.
+/// Messages that such a server sends alan, in this order.
 const SENT: [&str; 10] = [
     "server | alan | connection_confirmation | You are now connected to the server",
     "server | alan | list_clients | clients connected: alan , bob , Ebob , Zoë , server 2 ",
@@ -22,7 +22,7 @@ fn unframed() -> Unframed {
     unframed
 }
 
-/// What these reads hold, one right after the other, and then silence.
+/// Decodes these reads, which follow one another without a pause and are followed by silence.
 fn read(unframed: &mut Unframed, reads: &[&[u8]]) -> Vec<Item> {
     let (mut bytes, mut items) = (BytesMut::new(), Vec::new());
     for read in reads.iter().filter(|read| !read.is_empty()) {
@@ -64,7 +64,7 @@ fn cut_in_two_anywhere() {
     let all = SENT.concat();
     for at in 0..=all.len() {
         let (before, after) = all.as_bytes().split_at(at);
-        // "bob", cut off "Ebob", is another's name; only that cannot be told.
+        // "bob", cut off "Ebob", is another client's name. This case alone cannot be told.
         let expected = messages(&SENT);
         if after.starts_with(b"bob | alan | private") {
             assert_ne!(read(&mut unframed(), &[before, after]), expected);
@@ -100,11 +100,11 @@ fn someone_unknown_is_told_apart_where_a_read_begins() {
     let (alan, carl) = ("alan | alan | echo | hi", "carl | all clients | broadcast | yo");
     let mut unframed = unframed();
     let both = [alan, carl].concat();
-    // In one read, it is text of the message before.
+    // In one read, carl's message is text of the message before it.
     let text = "hicarl | all clients | broadcast | yo";
     assert_eq!(read(&mut unframed, &[both.as_bytes()]), [message(["alan", "alan", "echo", text])]);
     assert_eq!(read(&mut unframed, &[alan.as_bytes(), carl.as_bytes()]), messages(&[alan, carl]));
-    // Known by now.
+    // The name is known by now.
     assert_eq!(read(&mut unframed, &[both.as_bytes()]), messages(&[alan, carl]));
 }
 
