@@ -43,7 +43,8 @@ impl Access {
     /// Returns the settings in force: flags over environment over the user's file over defaults. They include the
     /// name ([`Settings::name`]) and whether to use colours ([`Settings::has_colours`]).
     ///
-    /// # Errors The first setting that is invalid.
+    /// # Errors
+    /// The first setting that is invalid.
     pub fn settings(&self) -> Result<Settings, ConfigError> {
         Ok(settings::load(&self.settings, std::env::vars_os())?.config)
     }
@@ -51,7 +52,8 @@ impl Access {
     /// Builds the dialer for these settings: reads the files that they name, and prints a warning on standard error
     /// for everything that is dangerous about the connection.
     ///
-    /// # Errors If one of the files cannot be used.
+    /// # Errors
+    /// If one of the files cannot be used.
     pub fn dialer(&self, settings: &Settings) -> Result<Dialer, Error> {
         let dialer = settings.dialer(self.insecure)?;
         for warning in dialer.warnings() {
@@ -227,7 +229,8 @@ fn of_stream(why: &rtsp::Failure) -> u8 {
 
 /// Runs the command to its end. A closed standard output counts as success: its reader has seen enough.
 ///
-/// # Errors If the command fails; [`Error::status`] gives the exit status.
+/// # Errors
+/// If the command fails; [`Error::status`] gives the exit status.
 pub fn run(command: Command) -> Result<(), Error> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     match runtime.block_on(carry_out(command)) {

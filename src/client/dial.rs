@@ -231,7 +231,8 @@ impl Dialer {
 
     /// Connects, and waits for the server's first bytes.
     ///
-    /// # Errors If the connection fails, or takes longer than [`CONNECT_WITHIN`].
+    /// # Errors
+    /// If the connection fails, or takes longer than [`CONNECT_WITHIN`].
     pub async fn dial(&self) -> Result<Box<dyn Stream>, NoConnection> {
         let mut is_there = false;
         let target = || Escaped(&self.target).to_string();
@@ -246,7 +247,8 @@ impl Dialer {
     /// Connects to another port of the same host, where another protocol is spoken. `is_encrypted`: by TLS, with the
     /// dialer's trust, or with the system's if the dialer has none.
     ///
-    /// # Errors If the connection fails, or takes longer than [`CONNECT_WITHIN`].
+    /// # Errors
+    /// If the connection fails, or takes longer than [`CONNECT_WITHIN`].
     pub async fn reach(&self, port: u16, is_encrypted: bool) -> Result<Reached, NoConnection> {
         let target = Target { port, ..self.target.clone() };
         let shown = || Escaped(&target).to_string();

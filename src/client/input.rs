@@ -1,4 +1,5 @@
-//! [`lines`]: standard input line by line, from a thread of its own, so that nothing else waits for it.
+//! [`lines`]: reads standard input line by line on a thread of its own, so that the rest of the client never waits
+//! for it.
 
 use std::{
     io::{self, BufRead, Read},
@@ -9,23 +10,23 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use super::text::Unfit;
 
-/// Lines that were read and not taken yet.
+/// Capacity of the channel, in lines.
 const LINES: usize = 64;
 
-/// The most bytes of a line that are kept; no message is as long.
+/// Bytes that are kept of a line. No message is that long: the largest message limit is 64 KiB.
 pub const MOST_BYTES: usize = 128 * 1024;
 
-/// A line, its ending taken off.
+/// A line without its ending.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line {
-    /// As it was read.
+    /// The line as it was read.
     Bytes(Vec<u8>),
-    /// More than [`MOST_BYTES`]: so many of its bytes. The rest was dropped to its end.
+    /// The first [`MOST_BYTES`] of a longer line. The rest, up to the line ending, was dropped.
     TooLong(Vec<u8>),
 }
 
 impl Line {
-    /// The bytes that were kept of the line.
+    /// Returns the bytes that were kept of the line.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         match self {
@@ -33,10 +34,10 @@ impl Line {
         }
     }
 
-    /// The line's text, for a message of at most `limit` bytes.
+    /// Returns the line's text, for a message of at most `limit` bytes.
     ///
     /// # Errors
-    /// If it is no text, or too long to be looked at.
+    /// If the line is not UTF-8, or longer than [`MOST_BYTES`].
     pub fn text(&self, limit: usize) -> Result<&str, Unfit> {
         match self {
             Self::TooLong(_) => Err(Unfit::Endless { most: MOST_BYTES, limit }),
@@ -47,13 +48,13 @@ impl Line {
     }
 }
 
-/// The lines of standard input. The channel ends after the last, or after an error.
+/// Starts to read standard input, and returns its lines. The channel ends after the last line, or after an error.
 ///
 /// # Errors
-/// If there is no thread.
+/// If no thread can be started.
 pub fn lines() -> io::Result<Receiver<io::Result<Line>>> {
     let (to, lines) = channel(LINES);
-    // Not waited for at the end: it may be waiting for a line that never comes.
+    // The thread is never joined: it may be waiting for a line that never comes.
     thread::Builder::new().name("input".to_owned()).spawn(move || {
         let mut input = io::stdin().lock();
         while let Some(line) = next(&mut input).transpose() {
@@ -66,10 +67,10 @@ pub fn lines() -> io::Result<Receiver<io::Result<Line>>> {
     Ok(lines)
 }
 
-/// The next line; `None` at the end. A last line needs no ending.
+/// Returns the next line, or `None` at the end. The last line needs no ending.
 fn next(input: &mut impl BufRead) -> io::Result<Option<Line>> {
     let mut line = Vec::new();
-    // One more than is kept, for the ending.
+    // The extra byte is for the line ending.
     let most = MOST_BYTES as u64 + 1;
     if input.by_ref().take(most).read_until(b'\n', &mut line)? == 0 {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! [`Joining`]: name and password, until the server confirms or refuses. No IO.
+//! [`Joining`]: the exchange of name and password until the server confirms or refuses. No IO.
 
 use std::time::Duration;
 
@@ -12,67 +12,67 @@ use crate::protocol::{
     password::PASSWORD,
 };
 
-/// What the server is called in messages.
+/// Sender name of the server in messages.
 pub const SERVER: &str = "server";
 
-/// How long it may take to be let in; anew once somebody has typed a password, for that takes as long as it takes.
+/// Time limit for joining. It starts anew once the user has typed a password; the time spent typing is not limited.
 pub const JOIN_WITHIN: Duration = Duration::from_secs(30);
 
-/// The most times that one connection answers the name request, and as often the password request. A server asks for a name
-/// once and for a password three times; one that goes on asking would be answered without end.
+/// Maximum number of name requests, and of password requests, that the client answers on one connection. Arauto asks
+/// for a name once and for a password three times; without this limit, a server could ask without end.
 const MAX_REQUESTS: u32 = 16;
 
-/// Somebody was not let in, and not refused, within [`JOIN_WITHIN`].
+/// The server neither confirmed nor refused within [`JOIN_WITHIN`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("what answers there lets nobody in within {} s: is it a TR2.23 server?", JOIN_WITHIN.as_secs())]
 pub struct LetsNobodyIn;
 
-/// A name that is being asked for.
+/// The state of joining under one name.
 #[derive(Debug)]
 pub struct Joining {
     name: String,
-    /// Number of name requests so far.
+    /// Name requests received so far.
     name_requests: u32,
-    /// Number of password requests so far; each after the first means that the password before it was wrong.
+    /// Password requests received so far. Each after the first means that the password before it was wrong.
     password_requests: u32,
-    /// What was said of the last one.
+    /// The server's last `error_message`: its words about the last password.
     complaint: Option<String>,
 }
 
-/// What to do next.
+/// The next action of the client.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
     /// Send the name: [`Joining::introduction`].
     Introduce,
-    /// Find out the password and send it: [`Joining::password`].
+    /// Obtain the password and send it: [`Joining::password`].
     AskPassword {
-        /// What the server said of the last one, if one was tried.
+        /// The server's words about the last password, if one was tried.
         complaint: Option<String>,
     },
-    /// The name is given, spelt so.
+    /// The server confirmed the name. Holds the name as the server spells it.
     Joined(String),
-    /// The server does not let this one in, for this reason.
+    /// The server refused. Holds the reason.
     Refused(String),
-    /// The server ends.
+    /// The server is shutting down.
     ServerClosed,
-    /// Nothing; wait for the next message.
+    /// Wait for the next message.
     Wait,
 }
 
 impl Joining {
-    /// Wants this name.
+    /// Begins to join under this name.
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self { name: name.to_owned(), name_requests: 0, password_requests: 0, complaint: None }
     }
 
-    /// The name that is wanted.
+    /// Returns the requested name. Once the server has asked for its password, the spelling is the account's.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Takes what the server sent.
+    /// Processes a message from the server.
     pub fn take(&mut self, received: Received) -> Step {
         let Received { sender, destination, operation, data } = received;
         if sender != SERVER {
@@ -90,7 +90,7 @@ impl Joining {
                 Step::Refused("The server asks for the password again and again".to_owned())
             }
             PASSWORD => {
-                // As the account spells it.
+                // The destination is the name as the account spells it.
                 self.name = destination;
                 self.password_requests += 1;
                 let said = self.complaint.take();
@@ -109,10 +109,10 @@ impl Joining {
         }
     }
 
-    /// The answer to the name request.
+    /// Returns the answer to the name request.
     ///
     /// # Errors
-    /// If no message can carry the name.
+    /// If the name cannot be sent in a message.
     pub fn introduction(&self) -> Result<Line, Unfit> {
         fit_data(
             Message { sender: &self.name, destination: SERVER, operation: NAME, data: &self.name },
@@ -120,10 +120,10 @@ impl Joining {
         )
     }
 
-    /// The answer to the password request.
+    /// Returns the answer to the password request.
     ///
     /// # Errors
-    /// If no message can carry the password.
+    /// If the password cannot be sent in a message.
     pub fn password(&self, password: &str) -> Result<Line, Unfit> {
         fit_secret(
             Message { sender: &self.name, destination: SERVER, operation: PASSWORD, data: password },
@@ -131,7 +131,7 @@ impl Joining {
         )
     }
 
-    /// A command to the server that carries no data.
+    /// Returns a command from `name` to the server, without data.
     #[must_use]
     pub fn command<'a>(name: &'a str, operation: &'a str) -> Message<'a> {
         Message { sender: name, destination: SERVER, operation, data: NO_DATA }
@@ -185,7 +185,8 @@ mod tests {
         let request = "server | alan | password | no data";
         assert_eq!(joining.take(said(request)), Step::AskPassword { complaint: None });
         for _ in 1..MAX_REQUESTS {
-            // Words are there even where the server has none: the password of a file is given once.
+            // A repeated request always has a complaint, even if the server sent none: by it, the caller knows that
+            // the password of a file was wrong.
             let complaint = Some("The server asks for the password again".to_owned());
             assert_eq!(joining.take(said(request)), Step::AskPassword { complaint });
         }

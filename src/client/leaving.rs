@@ -1,20 +1,21 @@
-//! Leaving: what is said, and for how long an answer to it is waited for. No IO.
+//! The messages with which a client leaves, and how long it waits for the answer. No IO.
 
 use std::time::Duration;
 
 use super::joining::{Joining, SERVER};
 use crate::protocol::{Line, Message, Operation};
 
-/// How long a server may take to confirm that someone leaves who waits for nothing else. Then one leaves without.
+/// Time that the server has to confirm an `exit`, for a client that waits for nothing else. After it, the client
+/// closes the connection unconfirmed.
 pub const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 
-/// `exit`, from `own`.
+/// Returns `exit` from the client `own`.
 #[must_use]
 pub fn exit(own: &str) -> Line {
     Line::lossy(&Joining::command(own, Operation::Exit.wire()))
 }
 
-/// The same in the words of the report's client: for all that may speak to a server that knows no others.
+/// Returns `exit` in the words of the report's client, for code that may talk to a server that understands no others.
 #[must_use]
 pub fn exit_in_words(own: &str) -> Line {
     let data = format!("client {own} closed");

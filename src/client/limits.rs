@@ -1,4 +1,4 @@
-//! The server's message limit, which a client asks for once it has joined. No IO.
+//! Asks for the server's message limit, once the client has joined, and reads the answer. No IO.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -8,31 +8,32 @@ use super::{
 };
 use crate::protocol::{Line, Operation};
 
-/// How long an answer is waited for where nothing can be done without it. Servers answer at once.
+/// Time that a client waits for the answer if it cannot go on without it. Servers answer at once.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
-/// The limits that are believed, in bytes.
+/// Message limits that are plausible, in bytes. Any other number is ignored.
 const BELIEVED: RangeInclusive<usize> = 64..=65_536;
 
-/// The text before the number.
+/// Text before the number in the answer.
 const KEY: &str = "message_bytes=";
 
-/// The message that asks for the limits.
+/// Returns the message from `own` that asks for the limits.
 #[must_use]
 pub fn request(own: &str) -> Line {
     Line::lossy(&Joining::command(own, Operation::Limits.wire()))
 }
 
-/// What a server answers.
+/// A server's answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// The most bytes of a message; `None` from a server that does not know the operation, or says no number that is believed.
+    /// Maximum size of a message, in bytes. `None` if the server does not know the operation or states no plausible
+    /// number.
     pub message_bytes: Option<usize>,
 }
 
-/// Reads the server's answer. `None`: the message is no answer to the request.
+/// Reads the server's answer. `None`: the message is not the answer to the request.
 ///
-/// Servers that do not know the operation say that it is not supported, or that nobody has the name `server`.
+/// A server that does not know the operation answers that it is not supported, or that no client is called `server`.
 #[must_use]
 pub fn answer(received: &Received) -> Option<Limits> {
     if received.sender != SERVER {

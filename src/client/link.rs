@@ -1,7 +1,7 @@
-//! [`Link`]: a conversation that goes on. It connects, joins, and connects again after a cut, under the same name.
+//! [`Link`]: a conversation that connects, joins, and reconnects under the same name after a cut.
 //!
-//! It runs as a task; [`Command`]s go in, [`Event`]s come out. Both queues are bounded: whoever does not take events in
-//! time has the server slowed down by TCP, and whoever gives commands faster than they can be sent waits.
+//! A link is a task that takes [`Command`]s and sends [`Event`]s. Both queues are bounded: if the owner does not take
+//! events in time, TCP slows the server down; if it gives commands faster than they can be sent, it waits.
 
 use std::{collections::VecDeque, future::pending, io, time::Duration};
 
@@ -22,17 +22,17 @@ use super::{
 };
 use crate::protocol::Line;
 
-/// Events that were not taken yet.
+/// Capacity of the event queue.
 const EVENTS: usize = 256;
-/// Commands that were not sent yet.
+/// Capacity of the command queue.
 const COMMANDS: usize = 64;
 
-/// What a conversation is asked for.
+/// A request to a conversation.
 #[derive(Debug)]
 pub enum Command {
-    /// Send this, once joined.
+    /// Send this message once joined.
     Send(Line),
-    /// The password that was asked for.
+    /// The password that [`Event::PasswordWanted`] asked for.
     Password(Zeroizing<String>),
 }
 
@@ -42,62 +42,62 @@ impl From<Line> for Command {
     }
 }
 
-/// What happens in a conversation.
+/// An event of a conversation.
 #[derive(Debug)]
 pub enum Event {
-    /// A connection is being made: the first, or one after a cut.
+    /// A connection attempt begins: the first, or one after a cut.
     Connecting,
-    /// The name is an account's. [`Command::Password`] is waited for.
+    /// The name belongs to an account. The conversation waits for [`Command::Password`].
     PasswordWanted {
-        /// The account.
+        /// Name of the account.
         name: String,
-        /// What the server said of the last one, if one was tried.
+        /// The server's words about the last password, if one was tried.
         complaint: Option<String>,
     },
     /// The server confirmed the name.
     Joined {
-        /// As the server spells it.
+        /// The name as the server spells it.
         name: String,
     },
-    /// The server takes messages of at most so many bytes.
+    /// The server's message limit, in bytes.
     MessageBytes(usize),
-    /// Something came.
+    /// The server sent a message, or a line that is not one.
     Received(Item),
-    /// The connection broke. It is made again after a while.
+    /// The connection broke. The conversation reconnects.
     Cut {
-        /// Why.
+        /// Reason.
         why: String,
-        /// When.
+        /// Wait before the next attempt.
         retry_in: Duration,
     },
-    /// The server ended (`server closed`). It may come back: a connection is made again after a while.
+    /// The server shut down (`server closed`). It may come back, so the conversation reconnects.
     Closed {
-        /// When.
+        /// Wait before the next attempt.
         retry_in: Duration,
     },
-    /// It is over, and is not begun again. The last event.
+    /// The conversation is over and does not reconnect. No event follows.
     Ended(End),
 }
 
 /// Why a conversation is over.
 #[derive(Debug, thiserror::Error)]
 pub enum End {
-    /// There never was a connection.
+    /// No connection was ever made.
     #[error(transparent)]
     NoConnection(#[from] NoConnection),
-    /// There was one, and nobody was let in.
+    /// A connection was made, but the server neither confirmed nor refused the name.
     #[error(transparent)]
     LetsNobodyIn(#[from] LetsNobodyIn),
-    /// The server does not let this one in, or ended the connection by a `connection_error`.
+    /// The server refused the name, or ended the connection by a `connection_error`.
     #[error("{0}")]
     NotLetIn(String),
-    /// An operator kicked or banned this user; the server's words.
+    /// An operator kicked or banned this user. Holds the server's words.
     #[error("{0}")]
     SentAway(String),
-    /// `exit` was confirmed.
+    /// The server confirmed `exit`.
     #[error("left")]
     Left,
-    /// The server ended before it gave the name.
+    /// The server shut down before it confirmed the name.
     #[error("the server closed")]
     ServerClosed,
 }
@@ -105,10 +105,10 @@ pub enum End {
 /// How one connection ended.
 enum Ending {
     Over(End),
-    /// After the name was given: see [`again::Ending`]. Why, in words.
+    /// The connection ended after the name was confirmed; with the reason in words.
     After(again::Ending, String),
     Cut(String),
-    /// Nobody was let in.
+    /// The server neither confirmed nor refused the name in time.
     LetsNobodyIn,
 }
 
@@ -118,27 +118,27 @@ impl From<io::Error> for Ending {
     }
 }
 
-/// A conversation under way, as a task.
+/// The task of one conversation.
 pub struct Link {
     dialer: Dialer,
     name: String,
-    /// A password that was right, for the next connection.
+    /// The last password that the server accepted, for the next connection.
     password: Option<Zeroizing<String>>,
-    /// Messages that were given while a password was waited for. No more than [`COMMANDS`].
+    /// Messages given while a password was awaited; at most [`COMMANDS`].
     held: VecDeque<Line>,
     was_joined: bool,
     retry: Retry,
-    /// The server was asked for its limits and has not answered yet.
+    /// The server has been asked for its limits and has not answered yet.
     asks_limits: bool,
     commands: Receiver<Command>,
     events: Sender<Event>,
 }
 
-/// Nobody takes events any more.
+/// The receiver of events was dropped.
 struct Unheard;
 
 impl Link {
-    /// Begins a conversation under this name. Dropping the receiver ends it.
+    /// Starts a conversation under this name. Dropping the receiver of events ends it.
     #[must_use]
     pub fn begin(dialer: Dialer, name: &str) -> (Sender<Command>, Receiver<Event>) {
         let (to_link, commands) = channel(COMMANDS);
@@ -155,7 +155,7 @@ impl Link {
             events,
         };
         tokio::spawn(async move {
-            // Unheard means that whoever began it is gone.
+            // The error only means that the owner has dropped the receiver of events.
             let _ = link.run().await;
         });
         (to_link, from_link)
@@ -182,7 +182,8 @@ impl Link {
         }
     }
 
-    /// What to tell of the end of a connection: [`Event::Ended`] if no other is made.
+    /// Returns the event to send for the end of a connection: [`Event::Ended`] if the conversation does not
+    /// reconnect.
     fn event_of(&mut self, ending: Ending) -> Event {
         let (ending, why) = match ending {
             Ending::LetsNobodyIn if !self.was_joined => return Event::Ended(LetsNobodyIn.into()),
@@ -210,7 +211,7 @@ impl Link {
         self.events.send(event).await.map_err(|_| Unheard)
     }
 
-    /// One connection, from its name request to its end.
+    /// Runs one connection, from the name request to its end.
     async fn converse(
         &mut self,
         (mut receiver, mut sender): (wire::Receiver, wire::Sender),
@@ -218,7 +219,7 @@ impl Link {
         if let Err(ending) = self.join(&mut receiver, &mut sender).await? {
             return Ok(ending);
         }
-        // Writing has a task of its own: a server that takes nothing for a while must be read from all the same.
+        // Writing has a task of its own, because reading must go on while the server takes nothing.
         let (outgoing, mut queue) = channel::<Line>(1);
         let writer = tokio::spawn(async move {
             while let Some(line) = queue.recv().await {
@@ -226,13 +227,13 @@ impl Link {
             }
             Ok::<_, io::Error>(())
         });
-        // A server without line endings is none of this project's, and knows no such question.
+        // A server without line endings is not Arauto, and does not know the request.
         self.asks_limits = !receiver.is_unframed();
         if self.asks_limits {
             let _ = outgoing.try_send(limits::request(&self.name));
         }
         let ending = self.exchange(&mut receiver, &outgoing).await;
-        // What it was given and did not send is lost with the connection, as is what it did send.
+        // Lines that the writer has not sent are lost with the connection, as are those that it has sent.
         writer.abort();
         ending
     }
@@ -246,7 +247,7 @@ impl Link {
         loop {
             let (commands, held) = (&mut self.commands, &mut self.held);
             let next_to_send = async {
-                // In this order: a command that was taken is sent.
+                // The order matters: a command is taken only once there is room to send it.
                 let place = outgoing.reserve().await;
                 let command = match held.pop_front() {
                     Some(message) => Some(Command::Send(message)),
@@ -278,7 +279,7 @@ impl Link {
                 }
                 (place, command) = next_to_send => match (place, command) {
                     (Ok(place), Some(Command::Send(message))) => place.send(message),
-                    // Asked for before it was confirmed without one.
+                    // The password is no longer wanted: the server confirmed the name without it.
                     (Ok(_), Some(Command::Password(_))) => {}
                     (_, None) => return Err(Unheard),
                     (Err(_), _) => return Ok(Ending::Cut("the connection broke while sending".to_owned())),
@@ -288,7 +289,7 @@ impl Link {
         }
     }
 
-    /// Reads the answer to the request for the server's limits, if this item is that.
+    /// Returns the server's limits if this item is the answer to the request for them.
     fn limits(&mut self, item: &Item) -> Option<Limits> {
         let Item::Message(message) = item else { return None };
         let answer = if self.asks_limits { limits::answer(message) } else { None };
@@ -296,31 +297,32 @@ impl Link {
         answer
     }
 
-    /// The one that was right before, or else the one that is set.
+    /// Returns the password that was right before, or else the configured one.
     fn known_password(&mut self) -> Option<Zeroizing<String>> {
         self.password.take().or_else(|| self.dialer.password().map(|set| set.text().clone()))
     }
 
-    /// Drops what was given for the connection before this one. It was reported as not known to have arrived, and must not
-    /// be sent behind the user's back.
+    /// Drops commands given before this connection. Their user was told that they may not have arrived, so sending
+    /// them now would surprise the user.
     fn forget_commands(&mut self) {
         self.held.clear();
         while self.commands.try_recv().is_ok() {}
     }
 
-    /// Takes the name. Outer error: nobody listens any more; inner: it did not come to that.
+    /// Joins under the name. The outer error means that the receiver of events was dropped; the inner, that joining
+    /// failed.
     async fn join(
         &mut self,
         receiver: &mut wire::Receiver,
         sender: &mut wire::Sender,
     ) -> Result<Result<(), Ending>, Unheard> {
         let mut joining = Joining::new(&self.name);
-        // Whether one is waited for; the last one that was given, here.
+        // Whether a password is awaited, and the last one that was given on this connection.
         let (mut wants_password, mut given) = (false, None);
-        // Not for one who thinks of a password.
+        // The deadline does not apply while the user thinks of a password.
         let mut until = Instant::now() + JOIN_WITHIN;
         loop {
-            // A server that goes away while someone thinks of a password is to be noticed.
+            // The end of the connection must be noticed while the user thinks of a password.
             let item = tokio::select! {
                 item = receiver.next() => item,
                 password = password_or_hold(&mut self.commands, &mut self.held), if wants_password => {
@@ -362,7 +364,7 @@ impl Link {
                     }
                 }
                 Step::AskPassword { complaint } => {
-                    // A file's password has no control characters, so it can be sent.
+                    // The password of a file has no control characters, so a message can carry it.
                     let known = self.known_password().filter(|_| given.is_none());
                     if let Some((password, Ok(line))) = known.map(|known| {
                         let line = joining.password(&known);
@@ -399,8 +401,8 @@ impl Link {
     }
 }
 
-/// The next password that is given. Messages that are given before it are held until they can be sent; when there are
-/// too many, no more is taken. Dropped before it is done, it loses nothing.
+/// Returns the next password. Messages given before it are held until they can be sent; once [`COMMANDS`] are held,
+/// no further command is taken. Cancel-safe.
 async fn password_or_hold(
     commands: &mut Receiver<Command>,
     held: &mut VecDeque<Line>,
@@ -415,17 +417,18 @@ async fn password_or_hold(
     pending().await
 }
 
-/// Sends what is asked for on joining. A server that does not even take that lets nobody in.
+/// Sends a message of the joining exchange. A server that does not take it within [`JOIN_WITHIN`] counts as one that
+/// admits no client.
 async fn give(sender: &mut wire::Sender, line: &Line) -> Result<(), Ending> {
     Ok(timeout(JOIN_WITHIN, sender.send(line)).await.map_err(|_| Ending::LetsNobodyIn)??)
 }
 
-/// What was read, or how the connection ended.
+/// Returns the item that was read, or how the connection ended.
 fn came(item: io::Result<Option<Item>>) -> Result<Item, Ending> {
     item?.ok_or_else(|| Ending::Cut("the server ended the connection".to_owned()))
 }
 
-/// Whether this message is the last.
+/// Returns how the conversation ends, if this item is the last.
 fn end_of(item: &Item) -> Option<End> {
     let Item::Message(received) = item else { return None };
     match received.meaning() {

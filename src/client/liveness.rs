@@ -1,8 +1,9 @@
-//! [`Liveness`]: whether the server still answers. No IO; it is told the time.
+//! [`Liveness`]: detects a server that no longer answers. No IO; the caller passes the time.
 //!
-//! The kernel notices a network that is gone (`dial.rs`: keepalive, `TCP_USER_TIMEOUT`). It does not notice a server process
-//! that is stopped or stuck, because that machine's kernel goes on acknowledging. So a connection on which nothing has come
-//! for [`ASK_AFTER`] sends an echo, and is given up if nothing at all comes within [`ANSWER_WITHIN`] after it.
+//! The kernel detects a broken network (`dial.rs`: keepalive, `TCP_USER_TIMEOUT`). It does not detect a server
+//! process that is stopped or stuck, because the kernel of that machine still acknowledges data. Therefore the client
+//! sends an echo on a connection that was silent for [`ASK_AFTER`], and gives the connection up if nothing at all
+//! arrives within [`ANSWER_WITHIN`] after that.
 
 use std::time::Duration;
 
@@ -11,47 +12,47 @@ use tokio::time::Instant;
 use super::{Received, joining::SERVER};
 use crate::protocol::{Line, Message, Operation};
 
-/// After this much silence the client sends an echo. Ten seconds cost an idle client 0.1 messages a second, far below any
+/// Silence after which the client sends an echo. At 10 s, an idle client sends 0.1 messages per second, far below any
 /// flood limit.
 pub const ASK_AFTER: Duration = Duration::from_secs(10);
 
-/// How long the server may stay silent after the echo. Together with [`ASK_AFTER`], 25 s.
+/// Time that the server may stay silent after the echo. Together with [`ASK_AFTER`], 25 s.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
-/// A server that holds a sender back for a slow receiver takes at least this much of it, in bytes a second. Data sent
-/// before the echo extends the wait by its size divided by this rate.
+/// Rate, in bytes per second, that a server takes at least from a sender that it holds back for a slow receiver. Data
+/// sent before the echo extends the wait by its size divided by this rate.
 const SLOWEST_RATE: u64 = 4 * 1024;
 
-/// Bytes that need no more time than [`ANSWER_WITHIN`]: what a person types.
+/// Bytes that extend the wait by nothing: about as much as a person types.
 const FREE_BYTES: u64 = 16 * 1024;
 
-/// What begins the echo. Its answer is shown to nobody.
+/// Prefix of the echo's text. User interfaces do not show its answer.
 const MARK: &str = "(is the server still there? no. ";
 
-/// The action that a silence calls for.
+/// The action that is due after a silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
     /// Send [`Liveness::question`].
     Ask,
-    /// Give the connection up: nothing has come for this long.
+    /// Give up the connection, on which nothing has arrived for this long.
     Gone(Duration),
 }
 
-/// Whether the server of one connection still answers.
+/// Watches one connection for signs that the server still answers.
 #[derive(Debug)]
 pub struct Liveness {
-    /// As the server spells it; before it is confirmed, a server answers no echo.
+    /// The name as the server spells it. Before the server confirms it, it answers no echo.
     name: Option<String>,
     heard_at: Instant,
-    /// The question that waits for an answer: when it was sent, and when the server is given up.
+    /// When the server is given up, if an echo is unanswered.
     asked: Option<Instant>,
-    /// When the next attempt to ask may be made, after one that failed because the socket had no room.
+    /// When the next echo may be tried, after one for which the socket had no room.
     not_before: Option<Instant>,
-    /// How many questions were made.
+    /// Number of echoes made.
     count: u64,
 }
 
-/// How many bytes may still be on the way to the server if it takes no more than `SLOWEST_RATE`.
+/// Bytes that may still be on the way to the server if it takes only `SLOWEST_RATE`.
 #[derive(Debug)]
 pub struct Backlog {
     bytes: u64,
@@ -59,19 +60,19 @@ pub struct Backlog {
 }
 
 impl Liveness {
-    /// A connection that has just been made.
+    /// Starts watching a connection made at `now`.
     #[must_use]
     pub fn new(now: Instant) -> Self {
         Self { name: None, heard_at: now, asked: None, not_before: None, count: 0 }
     }
 
-    /// Something came, whatever it was.
+    /// Records that bytes of any kind arrived.
     pub fn heard(&mut self, now: Instant) {
         self.heard_at = now;
         (self.asked, self.not_before) = (None, None);
     }
 
-    /// Looks at a message. Whether it is the answer to a question, and to be shown to nobody.
+    /// Processes a message. Returns whether it is the answer to an echo, which user interfaces do not show.
     pub fn is_answer(&mut self, message: &Received) -> bool {
         if message.sender == SERVER {
             if message.operation == "connection_confirmation" {
@@ -83,14 +84,14 @@ impl Liveness {
         message.operation == Operation::Echo.wire() && number().is_some_and(|number| number <= self.count)
     }
 
-    /// When [`Self::due`] is to be asked.
+    /// Returns when to call [`Self::due`] next.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.name.as_ref()?;
         self.asked.or(self.not_before).or_else(|| Some(self.heard_at + ASK_AFTER))
     }
 
-    /// Returns the action that is due at `now`. `None` if there is none.
+    /// Returns the action that is due at `now`, or `None`.
     #[must_use]
     pub fn due(&self, now: Instant) -> Option<Due> {
         if self.deadline().is_none_or(|deadline| now < deadline) {
@@ -99,41 +100,42 @@ impl Liveness {
         Some(if self.asked.is_some() { Due::Gone(now - self.heard_at) } else { Due::Ask })
     }
 
-    /// The echo to send, if the name is confirmed.
+    /// Returns the echo to send, or `None` before the name is confirmed.
     pub fn question(&mut self) -> Option<Line> {
         let name = self.name.as_ref()?;
         self.count += 1;
         let data = format!("{MARK}{})", self.count);
         let operation = Operation::Echo.wire();
-        // A name that no message can carry is none that a server confirms.
+        // A server confirms no name that a message cannot carry.
         Line::new(&Message { sender: name, destination: name, operation, data: &data }).ok()
     }
 
-    /// The question was sent behind this much else.
+    /// Records that the echo was sent. `backlog`: the time that the data before it may take.
     pub fn asked(&mut self, now: Instant, backlog: Duration) {
         self.asked = Some(now + ANSWER_WITHIN + backlog);
     }
 
-    /// The question could not be sent now: the socket has no room, for which the kernel has a time limit of its own.
+    /// Records that the echo could not be sent now, because the socket has no room. The kernel has its own time limit
+    /// for that.
     pub fn ask_later(&mut self, then: Instant) {
         self.not_before = Some(then);
     }
 }
 
 impl Backlog {
-    /// Nothing was sent yet.
+    /// Returns a backlog of zero bytes.
     #[must_use]
     pub fn new(now: Instant) -> Self {
         Self { bytes: 0, at: now }
     }
 
-    /// Counts `bytes` that the client sends.
+    /// Adds `bytes` that the client sends.
     pub fn add(&mut self, bytes: usize, now: Instant) {
         self.bytes = self.left(now).saturating_add(bytes as u64);
         self.at = now;
     }
 
-    /// How much longer than usual an answer may take because of what was sent before.
+    /// Returns how much longer than usual an answer may take because of the data sent before.
     #[must_use]
     pub fn time(&self, now: Instant) -> Duration {
         Duration::from_secs(self.left(now).saturating_sub(FREE_BYTES) / SLOWEST_RATE)

@@ -1,15 +1,15 @@
-//! [`made_up`]: a name for who asks something and leaves.
+//! [`made_up`]: generates a name for a client that asks one thing and leaves.
 
 use std::fmt::Write;
 
-/// How many made-up names are tried where somebody else has them.
+/// Number of generated names that are tried if other clients hold them.
 pub const TRIES: u32 = 5;
 
-/// No two rows of these look the same, alone or together: a server may refuse a name that looks like another.
+/// No two strings of these letters look the same: a server may refuse a name that looks like another.
 const LETTERS: &[u8; 16] = b"abefghjkpqstuxyz";
 
-/// A name that hardly anybody else has: eight random letters, four billion of such. Where there is no randomness, the number of
-/// the process has to do.
+/// Generates a name that is almost certainly free: eight random letters, 2^32 combinations. Without random numbers,
+/// it uses the process id.
 #[must_use]
 pub fn made_up() -> String {
     getrandom::u32().map_or_else(|_| format!("arauto-{}", std::process::id()), spelt)
@@ -18,7 +18,7 @@ pub fn made_up() -> String {
 fn spelt(mut random: u32) -> String {
     let mut name = "arauto-".to_owned();
     for _ in 0..u32::BITS / 4 {
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = write!(name, "{}", char::from(LETTERS[random as usize % LETTERS.len()]));
         random /= 16;
     }

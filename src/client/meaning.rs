@@ -1,101 +1,101 @@
-//! [`Meaning`]: what a received message means to the one who received it. No IO.
+//! [`Meaning`]: interprets a received message from the view of its receiver. No IO.
 
 use super::{Received, joining::SERVER};
 use crate::{media::Offer, protocol::message::NO_DATA};
 
-/// To whom something was said.
+/// Receivers of a chat message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// Everyone, the speaker too.
+    /// All clients, including the sender.
     All,
-    /// Everyone but the speaker.
+    /// All clients except the sender.
     Others,
-    /// Only the one who received it.
+    /// Only this client.
     Me,
 }
 
-/// What a message means to its receiver.
+/// The meaning of a message to its receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Meaning<'a> {
-    /// Someone speaks.
+    /// A chat message.
     Said {
-        /// Who.
+        /// Sender.
         by: &'a str,
-        /// To whom.
+        /// Receivers.
         to: Audience,
-        /// What.
+        /// Text.
         text: &'a str,
     },
-    /// One's own words, come back.
+    /// The client's own text, returned by the server.
     Echo(&'a str),
-    /// Who is here, or a part of it: names, in joining order.
+    /// Names of the connected clients in joining order, or a part of that list.
     Clients(Vec<&'a str>),
-    /// Someone asks for the list of files.
+    /// A user asks for this client's list of files.
     FilesWanted {
-        /// Who.
+        /// Name of the user.
         by: &'a str,
     },
-    /// Someone wants to hear a file. The server says so, in the name of who asked.
+    /// A user wants to hear a file of this client. The server sends this in the name of that user.
     FileWanted {
-        /// Who.
+        /// Name of the user.
         by: &'a str,
-        /// Which, and where it is to go: [`crate::media::Summons`].
+        /// File and destination of the stream: [`crate::media::Summons`].
         data: &'a str,
     },
     /// A list of files, or a part of it.
     Files {
-        /// Whose.
+        /// Name of the user who shares them.
         of: &'a str,
-        /// As they wrote it.
+        /// The list as that user's client wrote it.
         text: &'a str,
     },
-    /// A file that was asked for is to be heard.
+    /// A file that this client asked for can be heard.
     Offered {
-        /// Whose.
+        /// Name of the user who shares it.
         by: &'a str,
-        /// Where.
+        /// Addresses of the stream.
         offer: Offer<'a>,
     },
-    /// A file that was asked for is not to be heard.
+    /// A file that this client asked for cannot be heard.
     NotOffered {
-        /// Who says so.
+        /// Name of the user who says so.
         by: &'a str,
-        /// Why.
+        /// Reason.
         why: &'a str,
     },
-    /// What was asked for cannot be done; a broken rule, a name that nobody bears.
+    /// The server refuses a request of this client, for example because it breaks a rule or names an unknown client.
     Refusal {
-        /// Of which operation, where that is known.
+        /// Operation of the message that carries the refusal. For some refusals, that is the operation refused.
         operation: &'a str,
-        /// Why.
+        /// Reason.
         why: &'a str,
     },
-    /// The server does not let this one in, or no longer. The connection ends.
+    /// The server refuses to admit this client, or ends its admission. The connection ends.
     NotLetIn(&'a str),
-    /// `exit` was carried out. The connection ends.
+    /// The server confirms `exit`. The connection ends.
     Left,
-    /// The server ends.
+    /// The server is shutting down.
     ServerClosed,
-    /// The server says something else: what came of a kick, a line of help.
+    /// Any other message from the server, such as the result of a kick or a line of help.
     ServerSays {
-        /// The operation it belongs to.
+        /// Operation of the message.
         operation: &'a str,
-        /// The words.
+        /// Text of the message.
         text: &'a str,
     },
-    /// An operation that this client does not know.
+    /// A message with an operation that this client does not know.
     Other,
 }
 
-/// What begins the text of a list of clients.
+/// Prefix of the text of a list of clients.
 const CLIENTS: &str = "clients connected: ";
 
-/// The separator of two names of it, before blanks are trimmed: Arauto writes a blank on both sides of the comma, the report's
-/// server only before it.
+/// Separator between two names of that list, before blanks are trimmed. Arauto writes a blank on both sides of the
+/// comma, the report's server only before it.
 pub(super) const BETWEEN_NAMES: &str = " ,";
 
 impl Received {
-    /// What this message means to its receiver.
+    /// Interprets this message.
     #[must_use]
     pub fn meaning(&self) -> Meaning<'_> {
         let text = self.data.as_str();
@@ -126,7 +126,7 @@ impl Received {
             "connection_error" => Meaning::NotLetIn(text),
             "exit" => Meaning::Left,
             "list_clients" => match text.strip_prefix(CLIENTS) {
-                // The report's server leaves a blank behind the last.
+                // The report's server leaves a blank after the last name.
                 Some(names) => {
                     let names = names.split(BETWEEN_NAMES).map(str::trim);
                     Meaning::Clients(names.filter(|name| !name.is_empty()).collect())

@@ -1,19 +1,19 @@
-//! [`before_text`], [`in_sentence`]: names where something follows them that they could pretend to say. No IO.
+//! [`before_text`], [`in_sentence`]: quote names that could be taken for a name and some text. No IO.
 //!
-//! A name may hold `:` and blanks: `ana: yes` would be ana, saying yes. Such a name is shown in quotes, and nothing else that
-//! stands in its place ever begins with one.
+//! A name may hold `:` and blanks: `ana: yes` could be taken for ana, saying yes. Such a name is shown in quotes, and
+//! no text other than a quoted name begins with a quote in a name's place.
 
 use std::borrow::Cow;
 
 use crate::protocol::name::is_words;
 
-/// A name with a colon or an arrow behind it.
+/// Returns a name for display before a colon or an arrow.
 #[must_use]
 pub fn before_text(name: &str) -> Cow<'_, str> {
     quoted_unless(is_words(name), name)
 }
 
-/// A name in a sentence, where words could be taken for those around it: `ana left, and bob` joined.
+/// Returns a name for display within a sentence, whose words it could seem to continue: `ana left, and bob` joined.
 #[must_use]
 pub fn in_sentence(name: &str) -> Cow<'_, str> {
     quoted_unless(is_words(name) && !name.contains(char::is_whitespace), name)

@@ -1,5 +1,5 @@
-//! [`Printer`]: standard output from a thread of its own, so that signals and the server are heard while nobody reads
-//! it.
+//! [`Printer`]: writes standard output on a thread of its own, so that the client handles signals and the server
+//! while the reader of standard output is slow.
 
 use std::{
     io::{self, BufWriter, IsTerminal, Write},
@@ -16,40 +16,40 @@ use tokio::sync::{
 
 use crate::escape::Escaped;
 
-/// Lines that were not written yet.
+/// Capacity of the channel, in lines.
 const LINES: usize = 64;
 
 /// Standard output, line by line.
 pub struct Printer {
-    /// Lines with their endings.
+    /// Takes lines with their endings.
     pub lines: Sender<String>,
-    /// How writing ended; `None` once that is known.
+    /// The result of writing. `None` once [`Self::failed`] has returned it.
     written: Option<oneshot::Receiver<io::Result<()>>>,
     unread: Arc<Notify>,
 }
 
 impl Printer {
-    /// Takes standard output.
+    /// Starts to write to standard output.
     ///
     /// # Errors
-    /// If there are no threads.
+    /// If the threads cannot be started.
     pub fn begin() -> io::Result<Self> {
         let (lines, to_write) = channel(LINES);
         let (done, written) = oneshot::channel();
         thread::Builder::new().name("output".to_owned()).spawn(move || {
-            // Nobody waits for it who has seen enough.
+            // A failed send means that the [`Printer`] was dropped, so the result is of no interest.
             let _ = done.send(write(to_write, BufWriter::new(io::stdout().lock())));
         })?;
         Ok(Self { lines, written: Some(written), unread: unread()? })
     }
 
-    /// Whether control characters in it could do harm.
+    /// Whether standard output is a terminal, so that control characters could do harm.
     #[must_use]
     pub fn is_terminal() -> bool {
         io::stdout().is_terminal()
     }
 
-    /// Waits until writing has failed, or nobody is there any more to read.
+    /// Waits until writing fails, or the reader of standard output is gone.
     pub async fn failed(&mut self) -> io::Error {
         let written = async {
             match &mut self.written {
@@ -68,10 +68,10 @@ impl Printer {
         error
     }
 
-    /// Waits until everything is written.
+    /// Waits until all lines are written.
     ///
     /// # Errors
-    /// If that fails.
+    /// If writing fails.
     pub async fn finish(self) -> io::Result<()> {
         let Self { lines, written, .. } = self;
         drop(lines);
@@ -82,26 +82,27 @@ impl Printer {
     }
 }
 
-/// A word for people; standard output is for the messages alone.
+/// Prints a line for people on standard error. Standard output is for messages alone.
 pub fn say(text: &str) {
-    // Not eprintln, which panics where nobody reads.
+    // `eprintln!` would panic if standard error is closed.
     let _ = writeln!(io::stderr(), "arauto: {}", Escaped(text));
 }
 
-/// The most lines that are no messages of which one run tells.
+/// Maximum number of lines that one run reports as not being messages.
 const MAX_NOISE: u32 = 20;
 
-/// The most characters of such a line that are told.
+/// Maximum number of characters reported of such a line.
 const MAX_NOISE_CHARS: usize = 200;
 
-/// Tells on standard error of lines that are no messages, some of them and not whole: a server can send such without end.
+/// Reports lines that are not messages on standard error. A server can send them without end, so only the first
+/// `MAX_NOISE`, each cut to `MAX_NOISE_CHARS`, are reported.
 #[derive(Debug, Default)]
 pub struct Noise {
     told: u32,
 }
 
 impl Noise {
-    /// Tells of one more.
+    /// Reports one such line.
     pub fn tell(&mut self, line: &str) {
         if let Some(text) = self.text(line) {
             say(&text);
@@ -122,7 +123,7 @@ impl Noise {
     }
 }
 
-/// Writes lines, and flushes when there is none for the moment.
+/// Writes lines, and flushes whenever the channel is empty.
 fn write(mut lines: Receiver<String>, mut out: impl Write) -> io::Result<()> {
     while let Some(line) = lines.blocking_recv() {
         out.write_all(line.as_bytes())?;
@@ -134,14 +135,15 @@ fn write(mut lines: Receiver<String>, mut out: impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Tells when whoever read standard output is gone, which otherwise shows only at the next message.
+/// Notifies when the reader of standard output is gone. Otherwise that would show only at the next write.
 fn unread() -> io::Result<Arc<Notify>> {
     let unread = Arc::new(Notify::new());
     let tell = Arc::clone(&unread);
     thread::Builder::new().name("output end".to_owned()).spawn(move || {
         let out = io::stdout();
         loop {
-            // For no event: errors and hangups are told always, and no others are.
+            // No events are requested, because poll(2) always reports errors and hangups, and must report nothing
+            // else.
             let mut watched = [PollFd::new(&out, PollFlags::empty())];
             match poll(&mut watched, None) {
                 Err(rustix::io::Errno::INTR) => {}

@@ -1,32 +1,32 @@
-//! [`Pace`]: so many at once, then no more than one in so much time: for what others can make one send.
+//! [`Pace`]: a rate limit with a burst, for messages that other users can trigger.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// When messages may be sent: some at once, then one each interval.
+/// Schedule of messages: a burst, then one per interval.
 #[derive(Debug)]
 pub struct Pace {
     at_once: Duration,
     interval: Duration,
-    /// When the next would be sent if none were ever sent at once.
+    /// When the next message would be due without any burst.
     due: Instant,
 }
 
 impl Pace {
-    /// So many at once, and then so far apart.
+    /// Allows `at_once` messages in a burst, and then one per `interval`.
     #[must_use]
     pub fn new(now: Instant, at_once: u32, interval: Duration) -> Self {
         Self { at_once: interval * at_once, interval, due: now }
     }
 
-    /// From when on one more may be sent.
+    /// Returns when the next message may be sent, `now` or later.
     #[must_use]
     pub fn next_after(&self, now: Instant) -> Instant {
         (self.due.max(now) + self.interval).checked_sub(self.at_once).unwrap_or(now).max(now)
     }
 
-    /// The same, and it is sent then.
+    /// Returns the same time as [`Self::next_after`], and counts a message as sent then.
     pub fn next(&mut self, now: Instant) -> Instant {
         let at = self.next_after(now);
         self.due = self.due.max(now) + self.interval;
@@ -50,7 +50,7 @@ mod tests {
         assert_eq!(pace.next_after(start), start + interval);
         assert_eq!(pace.next(start), start + interval);
         assert_eq!(pace.next(start), start + 2 * interval);
-        // After silence, as many at once as at the start, and no more.
+        // After silence, the full burst is available again, and no more.
         let later = start + Duration::from_secs(1000);
         for _ in 0..10 {
             assert_eq!(pace.next(later), later);

@@ -1,4 +1,4 @@
-//! [`Password`]: the password that somebody gave for scripts, from a file or typed.
+//! [`Password`]: a password for scripts, read from a file or typed on the terminal.
 
 use std::{
     fmt::Write as _,
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::{escape::Escaped, terminal};
 
-/// The longest password, in bytes. Those of accounts have 256 at the most.
+/// Longest password, in bytes. Those of accounts have at most 256.
 const MOST_BYTES: usize = 512;
 
 /// Why there is no password.
@@ -21,22 +21,22 @@ pub enum NoPassword {
     /// The file cannot be read.
     #[error("password_file: cannot read {path}: {why}")]
     Unreadable {
-        /// The file, fit for printing.
+        /// Path of the file, escaped for printing.
         path: String,
-        /// What the system says.
+        /// The system's error.
         why: io::Error,
     },
-    /// Its first line is none.
+    /// The first line of the file cannot be a password.
     #[error("password_file: the first line of {path} {what}")]
     Unusable {
-        /// The file, fit for printing.
+        /// Path of the file, escaped for printing.
         path: String,
-        /// What is wrong with it.
+        /// Reason, as the predicate of a sentence.
         what: &'static str,
     },
 }
 
-/// A password from a file. Its memory is overwritten when it is dropped, and it is never shown.
+/// A password from a file. Its memory is overwritten when it is dropped, and no output shows it.
 pub struct Password {
     text: Zeroizing<String>,
     file: String,
@@ -50,10 +50,10 @@ impl std::fmt::Debug for Password {
 }
 
 impl Password {
-    /// The first line of a file. It need not be a plain one: a pipe does.
+    /// Reads the first line of a file. The file may be a pipe.
     ///
     /// # Errors
-    /// If it cannot be read, or is no password.
+    /// If the file cannot be read, or its first line cannot be a password.
     pub fn read(path: &Path) -> Result<Self, NoPassword> {
         let shown = || Escaped(path.display()).to_string();
         let unusable = |what| NoPassword::Unusable { path: shown(), what };
@@ -74,19 +74,19 @@ impl Password {
         Ok(Self { text, file: shown(), is_readable_by_all: mode & 0o007 != 0 })
     }
 
-    /// The password.
+    /// Returns the password.
     #[must_use]
     pub fn text(&self) -> &Zeroizing<String> {
         &self.text
     }
 
-    /// The file, fit for printing.
+    /// Returns the path of the file, escaped for printing.
     #[must_use]
     pub fn file(&self) -> &str {
         &self.file
     }
 
-    /// What should be said of the file before it is used.
+    /// Returns a warning to show before the password is used, if any user of this machine can read its file.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
         let file = &self.file;
@@ -95,24 +95,25 @@ impl Password {
     }
 }
 
-/// More of the file than a password has, and its permissions.
+/// Returns the first bytes of the file, more than a password may have, and its permissions.
 fn first_bytes(path: &Path) -> io::Result<(Zeroizing<Vec<u8>>, u32)> {
     let file = File::open(path)?;
     let found: fs::Metadata = file.metadata()?;
-    // Only files lie about; what comes through a pipe is gone when it is read.
+    // Permissions matter for regular files only: the content of a pipe is gone once it is read.
     let mode = if found.is_file() { found.permissions().mode() } else { 0 };
-    // Room for all of it, so that no copy is left behind by growing.
+    // The buffer never grows, because growing would leave a copy of the password behind.
     let most = MOST_BYTES + 3;
     let mut bytes = Zeroizing::new(Vec::with_capacity(2 * most));
     file.take(most as u64).read_to_end(&mut bytes)?;
     Ok((bytes, mode))
 }
 
-/// Asks for the password of `name` on the terminal that is standard input, without echo, after a warning and after what was
-/// wrong with the last one. `None`: there is no terminal, or whoever types gave up. Waits, as long as it takes.
+/// Asks for the password of `name` on the terminal that is standard input, without echo. `warning` and `complaint`,
+/// what was wrong with the last password, are printed first. `None`: there is no terminal, or the user gave up.
+/// Blocks until the user has typed.
 ///
 /// # Errors
-/// If the terminal fails or is gone.
+/// If the terminal fails or is gone, or the input is not UTF-8.
 pub fn ask(
     name: &str,
     warning: Option<&str>,
@@ -131,7 +132,7 @@ pub fn ask(
 
 fn prompt(name: &str, warning: Option<&str>, complaint: Option<&str>) -> String {
     let mut prompt = String::new();
-    // Writing to a string does not fail.
+    // Writing to a string cannot fail.
     if let Some(warning) = warning {
         let _ = writeln!(prompt, "arauto: warning: {warning}");
     }

@@ -1,34 +1,35 @@
-//! [`PortSet`]: some TCP ports, as people write them.
+//! [`PortSet`]: a set of TCP ports, and its text form.
 
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 
-/// Ranges of ports, in the order written.
+/// A set of TCP ports: ranges, in the order written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortSet(Vec<RangeInclusive<u16>>);
 
-/// A text is no list of ports and ranges.
+/// The text is not a list of ports and ranges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("ports are numbers from 1 to 65535, or ranges such as 8000-8999, separated by commas")]
 pub struct NoPortSet;
 
-/// Ranges in a set, at most.
+/// Maximum number of ranges in a set.
 const MAX_RANGES: usize = 64;
 
 impl PortSet {
-    /// All ports.
+    /// Returns the set of all ports.
     #[must_use]
     pub fn all() -> Self {
         Self(vec![1..=u16::MAX])
     }
 
-    /// Whether this port is one of them.
+    /// Whether this port is in the set.
     #[must_use]
     pub fn contains(&self, port: u16) -> bool {
         self.0.iter().any(|range| range.contains(&port))
     }
 }
 
-/// The usual ones of RTSP (RFC 7826, section 22), another in wide use, and that of `media.listen`.
+/// The ports of RTSP (RFC 7826, section 22: 322 and 554), 1554, which is in wide use, and 8554, the default of
+/// `media.listen`.
 impl Default for PortSet {
     fn default() -> Self {
         Self([322, 554, 1_554, 8_554].map(|port| port..=port).to_vec())

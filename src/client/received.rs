@@ -1,23 +1,23 @@
-//! [`Received`]: one message, kept.
+//! [`Received`]: an owned message.
 
 use crate::protocol::Message;
 
-/// A message that the server sent, or is to be sent. Received, its texts are whatever the server let pass: none of
-/// them is fit for a terminal as it is.
+/// An owned message, received or to be sent. A received one holds whatever the server let pass: escape its texts
+/// before they reach a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// Who speaks, by what the server says.
+    /// Name of the sender, as stated by the server.
     pub sender: String,
-    /// Whom it was for.
+    /// Name of the destination.
     pub destination: String,
-    /// What it is.
+    /// Wire name of the operation.
     pub operation: String,
-    /// The text.
+    /// Text of the message.
     pub data: String,
 }
 
 impl Received {
-    /// The same, borrowed.
+    /// Borrows the message.
     #[must_use]
     pub fn as_message(&self) -> Message<'_> {
         let Self { sender, destination, operation, data } = self;

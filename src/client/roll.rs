@@ -1,15 +1,15 @@
-//! [`Roll`]: names of a list of clients, as its parts come, in bounded memory. No IO.
+//! [`Roll`]: collects the names of a list of clients part by part, in bounded memory. No IO.
 
-/// The most names that are kept; more than a server has sessions.
+/// Maximum number of names kept; more than a server has sessions.
 pub const MAX_NAMES: usize = 65_536;
 
-/// The most bytes that all names together have: 128 each, which is the longest of Arauto's, for all of [`MAX_NAMES`].
+/// Maximum size of all names together, in bytes: 128 each, the longest that Arauto allows, for all of [`MAX_NAMES`].
 pub const MAX_BYTES: usize = 128 * MAX_NAMES;
 
-/// The most bytes of one name that are kept. Arauto's have at most 128.
+/// Maximum number of bytes kept of one name. Arauto's names have at most 128.
 const MAX_NAME_BYTES: usize = 256;
 
-/// Names, in the order in which they came.
+/// Names, in the order received.
 #[derive(Debug, Default)]
 pub struct Roll {
     names: Vec<String>,
@@ -18,7 +18,7 @@ pub struct Roll {
 }
 
 impl Roll {
-    /// Adds names, each cut to 256 bytes. Names that are too many are left out, see [`Self::is_full`].
+    /// Adds names, each cut to 256 bytes. Names beyond the limits are left out, see [`Self::is_full`].
     pub fn add(&mut self, names: &[&str]) {
         for name in names {
             let name = &name[..name.floor_char_boundary(MAX_NAME_BYTES)];
@@ -31,13 +31,13 @@ impl Roll {
         }
     }
 
-    /// Whether names were left out: no server has so many users.
+    /// Whether names were left out. No server has that many users.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.is_full
     }
 
-    /// The names, for another owner.
+    /// Returns the names.
     #[must_use]
     pub fn into_names(self) -> Vec<String> {
         self.names

@@ -1,4 +1,4 @@
-//! [`Signals`]: what asks for an end.
+//! [`Signals`]: receives the signals that ask the client to end.
 
 use std::io;
 
@@ -7,23 +7,23 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-/// SIGINT and SIGTERM, which otherwise would end the program at once.
+/// SIGINT and SIGTERM, which would otherwise end the program at once.
 pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    /// Begins to hear them.
+    /// Starts to receive the signals.
     ///
     /// # Errors
-    /// If the system has no room.
+    /// If the system cannot install a handler.
     pub fn new() -> io::Result<Self> {
         let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         Ok(Self { interrupt, terminate })
     }
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     pub async fn next(&mut self) {
         select! {
             _ = self.interrupt.recv() => {}

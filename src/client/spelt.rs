@@ -1,11 +1,11 @@
-//! [`Spelt`]: text of others as a terminal, a pipe or a log may be given it.
+//! [`Spelt`]: escapes the text of other users for a terminal, a pipe or a log.
 
 use std::fmt::{self, Display, Formatter, Write};
 
 use crate::protocol::hidden::hidden;
 
-/// A text whose control characters and [hidden](crate::protocol::hidden) ones are spelt as escapes, such as `\n` and
-/// `\u{202e}`. Joiners that writing or emoji need stay.
+/// Displays a text with its control characters and [hidden](crate::protocol::hidden) characters as escapes, such as
+/// `\n` and `\u{202e}`. Joiners that a script or an emoji needs are kept.
 ///
 /// ```
 /// use arauto::client::spelt::{Keep, Spelt};
@@ -15,14 +15,14 @@ use crate::protocol::hidden::hidden;
 #[derive(Clone, Copy, Debug)]
 pub struct Spelt<'a>(pub &'a str, pub Keep);
 
-/// Characters that stay as they are although they are not letters.
+/// Characters that are kept although they could be escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// Tabs and backslashes: for programs, which get the text as it was sent as far as it does no harm.
+    /// Tabs and backslashes: for programs, which get the text as it was sent as far as that is harmless.
     Tabs,
     /// Backslashes: for text that may have been escaped before.
     Backslashes,
-    /// Nothing: no two texts look the same.
+    /// None: different texts never look the same.
     Nothing,
 }
 
@@ -49,12 +49,13 @@ impl Display for Spelt<'_> {
     }
 }
 
-/// Whether a text is as it is spelt. Nearly every text is, which bytes tell faster than characters.
+/// Whether the text needs no escapes. That holds for nearly all texts, and checking bytes is faster than checking
+/// characters.
 fn is_plain(text: &str, keep: Keep) -> bool {
     let is_spelt = |byte: u8| match byte {
         b'\t' => keep != Keep::Tabs,
         b'\\' => keep == Keep::Nothing,
-        // 0xC2 begins what may be a C1.
+        // 0xC2 may be the first byte of a C1 control character.
         byte => matches!(byte, 0..b' ' | 0x7f | 0xc2),
     };
     !text.bytes().any(is_spelt) && hidden(text).next().is_none()

@@ -1,4 +1,4 @@
-//! Conversations with a server whose every step the test takes.
+//! Tests of conversations with a server whose every step is scripted.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{client::Target, protocol::Message};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Both ends of a conversation.
+/// A conversation, and the listener to which it connects.
 struct Stage {
     listener: TcpListener,
     commands: Sender<Command>,
@@ -31,7 +31,7 @@ impl Stage {
         Self { listener, commands, events }
     }
 
-    /// The next connection, up to the name.
+    /// Accepts the next connection, up to the client's answer to the name request.
     async fn accept(&self, name: &str) -> Puppet {
         let (stream, _) = timeout(DEADLINE, self.listener.accept()).await.unwrap().unwrap();
         let mut puppet = Puppet(BufStream::new(stream));
@@ -40,7 +40,7 @@ impl Stage {
         puppet
     }
 
-    /// The next event that is not that a connection is being made.
+    /// Returns the next event other than [`Event::Connecting`].
     async fn event(&mut self) -> Event {
         loop {
             match timeout(DEADLINE, self.events.recv()).await.unwrap().unwrap() {
@@ -127,7 +127,7 @@ async fn after_a_cut_the_password_is_given_again_once() {
     let mut puppet = stage.accept("ana").await;
     puppet.say("server | ana | password | no data").await;
     puppet.hear("ana | server | password | secret").await;
-    // It was changed meanwhile.
+    // The password was changed meanwhile.
     puppet.say("server | ana | error_message | That is not it").await;
     puppet.say("server | ana | password | no data").await;
     match stage.event().await {
@@ -151,7 +151,7 @@ async fn the_servers_limit_is_asked_for_and_told() {
         if let Some(limit) = limit {
             assert!(matches!(stage.event().await, Event::MessageBytes(told) if told == limit));
         }
-        // The answer itself is nothing that anybody is shown.
+        // The answer itself produces no other event.
         match stage.event().await {
             Event::Received(Item::Message(message)) => assert_eq!(message.data, "hi"),
             other => panic!("{other:?}"),
@@ -159,7 +159,7 @@ async fn the_servers_limit_is_asked_for_and_told() {
     }
 }
 
-/// From here on time passes as fast as nothing else happens.
+/// Returns the next event. With the clock paused, time advances whenever all tasks are idle.
 async fn ended_in_time(stage: &mut Stage) -> Event {
     timeout(10 * JOIN_WITHIN, stage.events.recv()).await.unwrap().unwrap()
 }
@@ -195,7 +195,7 @@ async fn one_who_was_joined_before_tries_again() {
     }
 }
 
-/// Where a conversation stands that was cut while something waited to be sent.
+/// Commands given during a cut are dropped.
 #[tokio::test]
 async fn what_a_cut_left_unsent_is_not_sent_behind_the_users_back() {
     let mut stage = Stage::set("ana").await;
@@ -276,7 +276,7 @@ async fn who_thinks_of_a_password_may_take_long() {
     tokio::time::pause();
     tokio::time::advance(5 * JOIN_WITHIN).await;
     assert!(timeout(5 * JOIN_WITHIN, stage.events.recv()).await.is_err(), "nothing happens meanwhile");
-    // And the server has as long as before from then on.
+    // The deadline for the server starts anew with the password.
     stage.give(password("secret")).await;
     match ended_in_time(&mut stage).await {
         Event::Ended(End::LetsNobodyIn(_)) => {}
