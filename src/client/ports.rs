@@ -28,8 +28,8 @@ impl PortSet {
     }
 }
 
-/// The ports of RTSP (RFC 7826, section 22: 322 and 554), 1554, which is in wide use, and 8554, the default of
-/// `media.listen`.
+/// The ports of RTSP (RFC 7826, section 22: 322 and 554), the port of Arauto's `media.listen` (1554), and another one
+/// in wide use (8554).
 impl Default for PortSet {
     fn default() -> Self {
         Self([322, 554, 1_554, 8_554].map(|port| port..=port).to_vec())

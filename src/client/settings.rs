@@ -1,5 +1,4 @@
-//! [`Settings`]: what a user of the client can set, once for all calls; file, environment and flags as the server has
-//! them.
+//! [`Settings`]: the client's user settings, read from file, environment and flags in the same way as the server's.
 
 mod table;
 
@@ -13,45 +12,45 @@ use etcetera::BaseStrategy;
 use super::{Password, Target, dial::Dialer, password::NoPassword, ports::PortSet, tls};
 use crate::layers::{self, Choice, CommandLine, ConfigError, DefaultFile, Description, Origin};
 
-/// All that can be set. An empty path stands for no file.
+/// All settings of the client. An empty path means no file.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Settings {
-    /// The name to take; empty for none, see [`Settings::name`].
+    /// Name to join under; empty for none, see [`Settings::name`].
     name: String,
-    /// Which server.
+    /// Host and port of the server.
     pub server: Target,
-    /// Whether what is printed for people has colours, see [`Settings::has_colours`].
+    /// Whether output for people has colours, see [`Settings::has_colours`].
     colours: Colours,
-    /// Whether the connection is encrypted.
+    /// Whether the connection uses TLS.
     tls: bool,
-    /// Whose signature on the server's certificate is trusted instead of those that the system trusts, as PEM.
+    /// PEM file of the certificates that are trusted to sign the server's, instead of those that the system trusts.
     ca: PathBuf,
-    /// A certificate to show to the server, as PEM.
+    /// PEM file of the certificate to show to the server.
     cert: PathBuf,
-    /// Its private key, as PEM.
+    /// PEM file of the private key for `cert`.
     key: PathBuf,
-    /// The file whose first line is the password.
+    /// File whose first line is the password.
     password_file: PathBuf,
-    /// Whether the user is asked before a file that he shares is played to others.
+    /// Whether the user is asked before a shared file is played to another user.
     pub asks_first: bool,
-    /// At which ports of a server its audio may be.
+    /// Ports of a server at which its audio may be.
     audio_ports: PortSet,
-    /// Whether audio may be unencrypted though the server was joined by TLS.
+    /// Whether audio may be unencrypted although the server was joined by TLS.
     audio_allow_plain: bool,
-    /// Whether that password is for another server than this one.
+    /// Whether the password belongs to another server than `server`, so that it must not be sent.
     is_password_for_another: bool,
 }
 
-/// When there are colours.
+/// When output has colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Colours {
     /// On a terminal, unless `NO_COLOR` is set.
     #[default]
     Auto,
-    /// Always.
+    /// Always, even if the output is not a terminal.
     Always,
-    /// Never.
+    /// Never, even on a terminal.
     Never,
 }
 
@@ -60,18 +59,18 @@ impl Choice for Colours {
         &[("auto", Self::Auto), ("always", Self::Always), ("never", Self::Never)];
 }
 
-/// Settings and where each of them came from.
+/// Settings, and the origin of each.
 pub type Loaded = layers::Loaded<Settings>;
 
 impl Settings {
-    /// The name to take: the one that was asked for, or else the one that is set.
+    /// Returns the name to join under: `asked_for`, or else the one in the settings.
     #[must_use]
     pub fn name(&self, asked_for: Option<String>) -> Option<String> {
         asked_for.or_else(|| Some(self.name.clone()).filter(|name| !name.is_empty()))
     }
 
-    /// Whether to use colours, where the output is a terminal or not. `no_color` is the environment variable `NO_COLOR`:
-    /// whatever it holds, unless nothing, speaks against colours (<https://no-color.org>). Who says `always` is heeded.
+    /// Whether to use colours. `no_color` is the environment variable `NO_COLOR`: any value but an empty one turns
+    /// colours off (<https://no-color.org>), unless the setting is `always`.
     #[must_use]
     pub fn has_colours(&self, is_terminal: bool, no_color: Option<OsString>) -> bool {
         match self.colours {
@@ -81,18 +80,19 @@ impl Settings {
         }
     }
 
-    /// How connections are encrypted; `insecure`: any certificate is accepted.
+    /// Returns the TLS options. `insecure`: any certificate is accepted.
     #[must_use]
     pub fn tls(&self, insecure: bool) -> tls::TlsOptions {
         if !self.tls && !insecure {
-            // What else is set was overruled by who said "no TLS" last.
+            // `ca`, `cert` and `key` may still be set, but a later layer has turned TLS off.
             return tls::TlsOptions::default();
         }
         let [ca, cert, key] = [&self.ca, &self.cert, &self.key].map(|path| some(path));
         tls::TlsOptions { tls: true, ca, insecure, cert, key }
     }
 
-    /// The way to the server: reads the files that are named. `insecure`: any certificate is accepted.
+    /// Reads the files that the settings name, and returns a dialer for the server. `insecure`: any certificate is
+    /// accepted.
     ///
     /// # Errors
     /// If one of the files cannot be used.
@@ -111,12 +111,12 @@ impl Settings {
 }
 
 impl Settings {
-    /// Opens all files that are named, and gives all that cannot be used.
+    /// Opens all files that the settings name, and returns the errors of those that cannot be used.
     #[must_use]
     pub fn unusable_files(&self) -> Vec<Unusable> {
         let [ca, cert, key] = [&self.ca, &self.cert, &self.key].map(|path| some(path));
         let whom_to_trust = tls::TlsOptions { ca, ..tls::TlsOptions::default() };
-        // The trusted certificates are judged apart, so any server's is accepted here.
+        // This check is about the client's own certificate; the trusted certificates are checked separately.
         let own = tls::TlsOptions { insecure: true, cert, key, ..tls::TlsOptions::default() };
         let tls = [whom_to_trust.ca.is_some().then_some(whom_to_trust), own.cert.is_some().then_some(own)];
         let tls = tls.iter().flatten().filter_map(|options| tls::Tls::new(options).err().map(Unusable::from));
@@ -125,13 +125,13 @@ impl Settings {
     }
 }
 
-/// Why a file that is named cannot be used.
+/// Why a file that a setting names cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
-    /// TLS cannot be spoken as it was asked for.
+    /// A file for TLS cannot be used.
     #[error(transparent)]
     Tls(#[from] tls::Unusable),
-    /// The password's file cannot be used.
+    /// The password file cannot be used.
     #[error(transparent)]
     Password(#[from] NoPassword),
 }
@@ -140,38 +140,39 @@ fn some(path: &Path) -> Option<PathBuf> {
     Some(path.to_owned()).filter(|path| !path.as_os_str().is_empty())
 }
 
-/// Lays flags over environment over file over defaults. The file is the one that the flags or `ARAUTO_CLIENT_CONFIG` name;
-/// if they name none, the user's own, if there is one.
+/// Loads the settings: flags over environment over file over defaults. The file is the one that the flags or
+/// `ARAUTO_CLIENT_CONFIG` name, or else [`own_file`], if it exists.
 ///
 /// # Errors
-/// The first thing wrong, with what is allowed instead.
+/// The first invalid setting, with the values allowed instead.
 pub fn load(
     command_line: &CommandLine,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Loaded, ConfigError> {
     let file = own_file().map_or(DefaultFile::None, DefaultFile::IfThere);
     let mut loaded: Loaded = layers::load(command_line, environment, &file)?;
-    // A password in the file is for the server in the file: any other could ask for it to learn it.
+    // A password in the file is for the server in the file. Another server must not learn it just by asking for a
+    // password.
     let [server, password] = ["server", "password_file"].map(|key| loaded.origin("", key));
     let is_from_file = matches!(password, Origin::File { .. });
     loaded.config.is_password_for_another = is_from_file && server.is_over(password);
     Ok(loaded)
 }
 
-/// Judges a file alone: no environment, no flags. Gives what it says as far as that is allowed, and all that is not. The files
+/// Checks one file without environment and flags. Returns its valid settings and the errors of all others. The files
 /// that it names are not opened.
 #[must_use]
 pub fn check(path: &Path) -> (Settings, Vec<ConfigError>) {
     layers::check(path)
 }
 
-/// Every setting, in words, in order.
+/// Returns the description of every setting, in the order of the table.
 pub fn describe() -> impl Iterator<Item = Description> {
     <Settings as layers::Settings>::describe()
 }
 
-/// `client.toml` in the folder `arauto` among the user's settings: `$XDG_CONFIG_HOME`, or else `~/.config`. `None`: nobody
-/// knows where the user is at home.
+/// Returns the path of the user's own settings: `$XDG_CONFIG_HOME/arauto/client.toml`, or else
+/// `~/.config/arauto/client.toml`. `None`: the user has no known home folder.
 #[must_use]
 pub fn own_file() -> Option<PathBuf> {
     let folders = etcetera::choose_base_strategy().ok()?;

@@ -1,35 +1,35 @@
-//! [`Target`]: which server, as people write it.
+//! [`Target`]: parses and displays the address of a server.
 
 use std::{fmt, str::FromStr};
 
-/// Where servers listen unless told otherwise.
+/// Port of a server if none is given.
 pub const DEFAULT_PORT: u16 = 1234;
 
-/// A server's host and port.
+/// Host and port of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// A name or an address, without brackets.
+    /// Host name or IP address, without brackets.
     pub host: String,
-    /// The TCP port.
+    /// TCP port.
     pub port: u16,
 }
 
-/// Why a text names no server.
+/// Why a text is not the address of a server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoTarget {
-    /// There is no host in it.
+    /// The host is missing.
     #[error("a host is missing; write HOST or HOST:PORT, such as 127.0.0.1:1234")]
     NoHost,
-    /// What follows the colon is no port.
+    /// The text after the colon is not a port.
     #[error("a port is a number from 1 to 65535; write HOST:PORT, such as 127.0.0.1:1234")]
     NoPort,
-    /// Several colons, no brackets.
+    /// An IPv6 address without brackets.
     #[error("an IPv6 address goes in brackets: [::1] or [::1]:1234")]
     NoBrackets,
-    /// An address of the page, or of a stream.
+    /// A URL, such as that of the page or of a stream.
     #[error("this is a URL; write HOST or HOST:PORT, such as chat.example:1234")]
     Url,
-    /// A blank or a control character in the host.
+    /// The host holds a blank or a control character.
     #[error("a host has no blanks and no control characters")]
     NotAHost,
 }

@@ -1,70 +1,71 @@
-//! [`fit`]: whether a text can be sent as one message. No IO.
+//! [`fit`]: builds the message for a text, or says why the text cannot be sent. No IO.
 
 use crate::protocol::{Line, Message, Operation, Unwritable, hidden::hidden, reply::ALL_CLIENTS};
 
-/// The most bytes that a message may have, its header counted and its line ending not: what servers take unless set up
-/// otherwise, and all that the report's do. Where a server says another, see [`limits`](super::limits), that counts.
+/// Default size limit of a message, in bytes, including its header but not its line ending. The report's servers have
+/// this limit, and so do other servers that are not configured otherwise. A limit that the server states takes
+/// precedence, see [`limits`](super::limits).
 pub const MESSAGE_BYTES: usize = 1024;
 
-/// The most that any server can be set to take.
+/// Largest message limit that a server can be configured to have, in bytes.
 pub const MAX_MESSAGE_BYTES: usize = 65_536;
 
-/// Whom messages are for.
+/// Receivers of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum To {
-    /// One user.
+    /// The user of this name.
     One(String),
-    /// Everyone, the sender too.
+    /// All clients, including the sender.
     All,
-    /// Everyone but the sender.
+    /// All clients except the sender.
     Others,
 }
 
-/// Why a text cannot be sent. Reads on after what it is of: "line 3 ...".
+/// Why a text cannot be sent. Displays as the predicate of a sentence, such as "line 3 ...".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    /// There is nothing in it.
+    /// The text is empty.
     #[error("is empty")]
     Empty,
-    /// It ends the message limit.
+    /// The message exceeds the message limit.
     #[error(
         "is too long by {over} bytes: a message has at most {limit}, names and operation among them; send it in parts"
     )]
     TooLong {
-        /// By how much.
+        /// Excess, in bytes.
         over: usize,
-        /// How many bytes a message has at most.
+        /// Message limit, in bytes.
         limit: usize,
     },
-    /// It is so long that nobody counted.
+    /// The text is so long that its end was not read.
     #[error("is too long: it has more than {most} bytes, and a message at most {limit}; send it in parts")]
     Endless {
-        /// How many were looked at.
+        /// Number of bytes that were read.
         most: usize,
-        /// How many bytes a message has at most.
+        /// Message limit, in bytes.
         limit: usize,
     },
     /// No message can carry one of its characters.
     #[error("cannot be sent: {0}")]
     Unwritable(#[from] Unwritable),
-    /// It holds a character that cannot be seen or that turns text around. No server of this project takes it.
+    /// The text holds a character that is invisible or changes the text direction. Arauto's servers reject it.
     #[error("cannot be sent: character {column} cannot be seen or turns text around (U+{code:04X})")]
     Hidden {
-        /// Which character of DATA, counted from 1.
+        /// Position of the character in DATA, counted from 1.
         column: usize,
-        /// Its code point.
+        /// Code point of the character.
         code: u32,
     },
-    /// It is not UTF-8.
+    /// The text is not UTF-8.
     #[error("cannot be sent: it is not UTF-8 from byte {byte} on")]
     NotUtf8 {
-        /// The first byte that is wrong, counted from 1.
+        /// Position of the first invalid byte, counted from 1.
         byte: usize,
     },
 }
 
 impl To {
-    /// A message from `sender` to these.
+    /// Returns a message from `sender` to these receivers.
     fn message<'a>(&'a self, sender: &'a str, data: &'a str) -> Message<'a> {
         let (destination, operation) = match self {
             Self::One(name) => (name.as_str(), Operation::PrivateMessage),
@@ -75,10 +76,10 @@ impl To {
     }
 }
 
-/// The message that says this, to a server that takes messages of at most `limit` bytes.
+/// Returns the message that carries `text`, for a server whose message limit is `limit` bytes.
 ///
 /// # Errors
-/// If no message can.
+/// If the text is empty, holds a character that cannot be sent, or makes the message longer than `limit`.
 pub fn fit(sender: &str, to: &To, text: &str, limit: usize) -> Result<Line, Unfit> {
     if text.is_empty() {
         return Err(Unfit::Empty);
@@ -86,10 +87,10 @@ pub fn fit(sender: &str, to: &To, text: &str, limit: usize) -> Result<Line, Unfi
     fit_data(to.message(sender, text), limit)
 }
 
-/// The line for any message, whose DATA may be empty.
+/// Encodes any message. DATA may be empty.
 ///
 /// # Errors
-/// If a field holds what no message can carry, or the message is longer than `limit` bytes.
+/// If a field holds a character that cannot be sent, or the message is longer than `limit` bytes.
 pub fn fit_data(message: Message<'_>, limit: usize) -> Result<Line, Unfit> {
     if let Some((at, c)) = hidden(message.data).next() {
         let column = message.data[..at].chars().count() + 1;
@@ -98,10 +99,10 @@ pub fn fit_data(message: Message<'_>, limit: usize) -> Result<Line, Unfit> {
     fit_secret(message, limit)
 }
 
-/// As [`fit_data`], for a password, which may hold any characters but control characters.
+/// Encodes a message whose DATA is a password, which may hold any characters except control characters.
 ///
 /// # Errors
-/// As those of [`fit_data`].
+/// If a field holds a character that no message can carry, or the message is longer than `limit` bytes.
 pub fn fit_secret(message: Message<'_>, limit: usize) -> Result<Line, Unfit> {
     let line = Line::new(&message)?;
     match message.encoded_len().saturating_sub(limit) {

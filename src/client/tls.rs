@@ -1,4 +1,4 @@
-//! [`Tls`]: encrypted connections: whom they trust, and who one says one is.
+//! [`Tls`]: TLS for connections: trusted certificates, the client's own certificate, and handshakes.
 
 mod trust;
 mod words;
@@ -17,63 +17,63 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::pem::{PemError, PemFile};
 
-/// How connections are to be encrypted. By default, not at all.
+/// TLS options of a connection. By default, it is unencrypted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsOptions {
-    /// Speak TLS. So does everything else here.
+    /// Use TLS. Each of the other options implies it.
     pub tls: bool,
-    /// Trust what the certificates in this file signed (one that signed itself, too) instead of the system's.
+    /// Trust the certificates in this file, and those that they signed, instead of the system's.
     pub ca: Option<PathBuf>,
     /// Accept any certificate.
     pub insecure: bool,
-    /// A certificate to show, followed by those between it and its issuer's.
+    /// Certificate to show to the server, followed by its chain up to its issuer's.
     pub cert: Option<PathBuf>,
-    /// Its key.
+    /// Private key of that certificate.
     pub key: Option<PathBuf>,
 }
 
 impl TlsOptions {
-    /// Whether TLS is to be spoken.
+    /// Whether the options ask for TLS.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         self.tls || self.insecure || self.ca.is_some() || self.cert.is_some() || self.key.is_some()
     }
 }
 
-/// Why TLS cannot be spoken as it was asked for. Its words never carry raw control characters.
+/// Why TLS cannot be used with these options. The texts never hold raw control characters.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
     /// A file cannot be used.
     #[error(transparent)]
     File(#[from] PemError),
-    /// The key is another's.
+    /// The key does not belong to the certificate.
     #[error("key: the key in {key} does not belong to the first certificate in {certificate}")]
     Mismatch {
-        /// The key's file, fit for printing.
+        /// Path of the key's file, escaped for printing.
         key: String,
-        /// The certificate's file, fit for printing.
+        /// Path of the certificate's file, escaped for printing.
         certificate: String,
     },
-    /// One of the two is missing.
+    /// Certificate or key is missing.
     #[error("{given} is given without {missing}: a certificate is shown with both")]
     Half {
-        /// The setting that is there.
+        /// The setting that is given.
         given: &'static str,
-        /// The one that is not.
+        /// The setting that is missing.
         missing: &'static str,
     },
-    /// The system trusts nobody.
+    /// The system has no trusted certificates.
     #[error(
         "this system has no certificates to trust: install its ca-certificates, or name the server's certificate or its issuer's \
          with --ca FILE"
     )]
     NoRoots,
-    /// The library refuses.
+    /// The TLS library rejects the options.
     #[error("TLS cannot be used: {0}")]
     Library(#[from] rustls::Error),
 }
 
-/// How connections are encrypted, ready for use; clones share it.
+/// A TLS configuration ready for use. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Tls {
     config: Arc<ClientConfig>,
@@ -82,16 +82,16 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Reads the files that are named and sees that they fit together.
+    /// Reads the files that the options name, and checks that they fit together.
     ///
     /// # Errors
-    /// The first that cannot be used, and why.
+    /// The first file that cannot be used, and why.
     pub fn new(options: &TlsOptions) -> Result<Self, Unusable> {
         let provider = Arc::new(ring::default_provider());
         let (verifier, trusted) = trust::verifier(options, &provider)?;
         let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?
-            // Not dangerous but where --insecure asks for it: see `trust`.
+            // The custom verifier is dangerous only with `--insecure`: see `trust`.
             .dangerous()
             .with_custom_certificate_verifier(verifier);
         let mut warnings = Vec::new();
@@ -102,24 +102,24 @@ impl Tls {
         Ok(Self { config: Arc::new(config), trusted, warnings })
     }
 
-    /// Whether any certificate is accepted, so that nobody knows who is at the other end.
+    /// Whether any certificate is accepted, so that the identity of the server is unknown.
     #[must_use]
     pub fn is_insecure(&self) -> bool {
         self.trusted == trust::Trusted::Anybody
     }
 
-    /// What should be said of the files before they are used.
+    /// Returns warnings about the files, to show before they are used.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// The host that a certificate has to be for.
+    /// Returns the host name that the server's certificate has to be for.
     ///
     /// # Errors
-    /// If none can be: why, in words.
+    /// If no certificate can be for this host: the reason in words.
     pub(super) fn name(host: &str) -> Result<ServerName<'static>, String> {
-        // A link-local address has a zone, which is this machine's name for a link and in no certificate.
+        // A link-local address may have a zone. It is this machine's name for a link, and no certificate holds it.
         let is_address = |address: &str| address.parse::<std::net::Ipv6Addr>().is_ok();
         let zoned = host.split_once('%').filter(|(address, _)| is_address(address));
         let host = zoned.map_or(host, |(address, _)| address);
@@ -129,10 +129,10 @@ impl Tls {
         })
     }
 
-    /// Shakes hands with the server.
+    /// Performs the TLS handshake as a client.
     ///
     /// # Errors
-    /// If that fails: why, in words.
+    /// If the handshake fails: the reason in words.
     pub(super) async fn shake_hands(
         &self,
         name: ServerName<'static>,
@@ -142,13 +142,13 @@ impl Tls {
         connector.connect(name, stream).await.map_err(|error| self.words(&error))
     }
 
-    /// What failed while TLS was spoken.
+    /// Describes an error of a TLS connection in words.
     pub(super) fn words(&self, error: &io::Error) -> String {
         words::of(error, &self.trusted)
     }
 }
 
-/// The certificate to show, and its key.
+/// Reads the certificate to show to the server, and its key.
 fn own_certificate(
     options: &TlsOptions,
     provider: &CryptoProvider,

@@ -1,7 +1,8 @@
-//! [`Receiver`] and [`Sender`]: a connection that speaks messages, with line endings or without, as the server does.
+//! [`Receiver`] and [`Sender`]: the two halves of a connection that carries messages, with line endings or without,
+//! as the server does.
 //!
-//! A server that has become silent is asked by an echo whether it is still there (`liveness.rs`), whatever the connection is
-//! used for. The receiver does this, because it is the half that learns of silence; so both halves share the `Writer`.
+//! On every connection, the receiver sends an echo to a server that has become silent (`liveness.rs`). The receiver
+//! does this because it is the half that notices silence, so both halves share the `Writer`.
 
 use std::{
     io,
@@ -28,63 +29,64 @@ use super::{
 };
 use crate::protocol::Line;
 
-/// The most that is read at once.
+/// Maximum size of one read, in bytes.
 const READ_BYTES: usize = 16 * 1024;
 
-/// Messages of a [`queue`] that were not sent yet.
+/// Capacity of a [`queue`], in messages.
 const QUEUED: usize = 16;
 
-/// The pause between two messages to a server without line endings, which takes what one read brings for one message.
-/// As long as the report's client waits.
+/// Pause between two messages to a server without line endings, which takes the bytes of one read for one message.
+/// The report's client waits as long.
 const UNFRAMED_GAP: Duration = Duration::from_millis(300);
 
-/// When asking a silent server is tried again if the socket had no room for the question.
+/// Interval between attempts to send the echo while the socket has no room for it.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// What the server sends.
+/// The receiving half of a connection.
 pub struct Receiver {
     reader: ReadHalf<Box<dyn Stream>>,
     decoder: Decoder,
     bytes: BytesMut,
     ended: bool,
-    /// When something came last.
+    /// When the last read returned.
     read_at: Instant,
     liveness: Liveness,
     writer: Arc<Mutex<Writer>>,
     is_unframed: Arc<AtomicBool>,
 }
 
-/// What is sent to the server.
+/// The sending half of a connection.
 pub struct Sender {
     writer: Arc<Mutex<Writer>>,
     is_unframed: Arc<AtomicBool>,
 }
 
-/// The sending side. Locked by a [`Sender`] for as long as it writes a message, and tried by the [`Receiver`] to ask a
-/// question.
+/// The write side. A [`Sender`] holds its lock while it writes a message; the [`Receiver`] only tries the lock to
+/// send an echo.
 struct Writer {
     half: WriteHalf<Box<dyn Stream>>,
-    /// What the socket has not taken yet. It stays here if whoever writes it gives up, so that no message is torn.
+    /// Bytes that the socket has not taken yet. They stay here if the writing task is cancelled, so that no message
+    /// is torn.
     out: BytesMut,
     backlog: Backlog,
     /// When the next message may be sent to a server without line endings.
     not_before: Option<Instant>,
-    /// The sending side was shut down.
+    /// The write side was shut down.
     is_finished: bool,
 }
 
-/// The server has become silent.
+/// The server was silent for this long, although an echo was sent.
 #[derive(Debug, thiserror::Error)]
 #[error("no answer for {} s", .0.as_secs())]
 struct NoAnswer(Duration);
 
-/// Both halves of a new connection. Whether the server sends line endings is found out by how it asks for the name.
+/// Splits a new connection into its halves. The name request shows whether the server sends line endings.
 #[must_use]
 pub fn halves(stream: Box<dyn Stream>) -> (Receiver, Sender) {
     halves_framed(stream, Framing::Undecided)
 }
 
-/// The same, where that may be known.
+/// Splits a new connection whose framing may be known already.
 #[must_use]
 pub fn halves_framed(stream: Box<dyn Stream>, framing: Framing) -> (Receiver, Sender) {
     let (reader, half) = split(stream);
@@ -111,25 +113,25 @@ pub fn halves_framed(stream: Box<dyn Stream>, framing: Framing) -> (Receiver, Se
 }
 
 impl Receiver {
-    /// By which name the server knows us. Where there are no line endings, that tells where messages begin.
+    /// Sets this client's name as the server knows it. Without line endings, the name helps to find where messages
+    /// begin.
     pub fn call_me(&mut self, name: &str) {
         self.decoder.call_me(name);
     }
 
-    /// Whether the server sends no line endings. Known once the name was asked for.
+    /// Whether the server sends no line endings. Known once the server has asked for the name.
     #[must_use]
     pub fn is_unframed(&self) -> bool {
         self.decoder.framing() == Framing::Unframed
     }
 
-    /// The next message, or `None` once the server has ended the connection. Dropped before it is done, it loses
-    /// nothing.
+    /// Returns the next message, or `None` once the server has ended the connection. Cancel-safe.
     ///
     /// # Errors
-    /// If the connection breaks, or the server gives no sign of life for 25 s.
+    /// If the connection breaks, or nothing arrives for 25 s or longer although an echo was sent.
     pub async fn next(&mut self) -> io::Result<Option<Item>> {
-        // One read can hold thousands of messages. Without this, whoever takes them all in a loop would never come to see that
-        // its time is over.
+        // A single read can hold thousands of messages. Without this, a caller that takes them in a loop would never
+        // yield, and would miss its own deadline.
         consume_budget().await;
         loop {
             if let Some(item) = self.decoder.decode(&mut self.bytes) {
@@ -145,7 +147,7 @@ impl Receiver {
             let before = self.bytes.len();
             let patience = self.decoder.patience(&self.bytes);
             let reading = self.reader.read_buf(&mut self.bytes);
-            // By when it was read, not by when this was called.
+            // Silence counts from the last read, however often this method is called meanwhile.
             let silence = patience.map(|patience| self.read_at + patience);
             let read = match silence.into_iter().chain(self.liveness.deadline()).min() {
                 None => Ok(reading.await),
@@ -173,12 +175,12 @@ impl Receiver {
         }
     }
 
-    /// Whether an item is the answer to a question that this asked.
+    /// Whether the item is the answer to an echo of this connection.
     fn is_for_us(&mut self, item: &Item) -> bool {
         matches!(item, Item::Message(message) if self.liveness.is_answer(message))
     }
 
-    /// Asks a silent server whether it is still there, or gives it up.
+    /// Sends an echo to a silent server, or gives the server up.
     fn ask(&mut self) -> io::Result<()> {
         let now = Instant::now();
         match self.liveness.due(now) {
@@ -189,7 +191,7 @@ impl Receiver {
             Some(Due::Ask) => {}
         }
         let is_unframed = self.is_unframed.load(Ordering::Relaxed);
-        // A sender that is at it waits for room, for which the kernel has its own limit, or has paused.
+        // If a sender holds the lock, it waits for room, for which the kernel has its own time limit, or it pauses.
         let writer = self.writer.try_lock().ok().filter(|writer| writer.takes_question(is_unframed, now));
         let (Some(mut writer), Some(question)) = (writer, self.liveness.question()) else {
             self.liveness.ask_later(now + ASK_AGAIN);
@@ -197,7 +199,7 @@ impl Receiver {
         };
         let backlog = writer.backlog.time(now);
         writer.put(&question, is_unframed);
-        // What the socket does not take at once is sent before the next message.
+        // Bytes that the socket does not take at once are sent before the next message.
         if let Some(written) = writer.write_out().now_or_never() {
             written.map_err(in_words)?;
         }
@@ -223,7 +225,7 @@ impl Writer {
         }
     }
 
-    /// Writes what is put. Dropped before it is done, it goes on the next time.
+    /// Writes all buffered bytes. If cancelled, the next call continues.
     async fn write_out(&mut self) -> io::Result<()> {
         self.half.write_all_buf(&mut self.out).await?;
         self.half.flush().await
@@ -237,13 +239,12 @@ impl Writer {
 }
 
 impl Sender {
-    /// Waits for the pause that a server without line endings needs before the next message. Dropped before it is done, it
-    /// loses nothing.
+    /// Waits for the pause that a server without line endings needs before the next message. Cancel-safe.
     pub async fn paused(&self) {
         self.writer.lock().await.paused().await;
     }
 
-    /// Sends a message. To a server without line endings, after a pause.
+    /// Sends a message; to a server without line endings, after the pause.
     ///
     /// # Errors
     /// If the connection breaks.
@@ -257,12 +258,12 @@ impl Sender {
         writer.write_out().await.map_err(in_words)
     }
 
-    /// How much longer than usual the server may take for an answer because of what was sent before.
+    /// Returns how much longer than usual an answer may take because of the data sent before.
     pub async fn backlog(&self) -> Duration {
         self.writer.lock().await.backlog.time(Instant::now())
     }
 
-    /// Sends no more. The server answers what it got, and ends the connection.
+    /// Shuts the write side down. The server answers what it has received, and ends the connection.
     ///
     /// # Errors
     /// If the connection breaks.
@@ -273,7 +274,7 @@ impl Sender {
     }
 }
 
-/// The kernel's words for a peer that acknowledges nothing, as [`NoAnswer`] says it.
+/// Words the kernel's timeout, for a peer that acknowledges nothing, in the manner of [`NoAnswer`].
 fn in_words(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::TimedOut if error.raw_os_error().is_some() => {
@@ -283,8 +284,9 @@ fn in_words(error: io::Error) -> io::Error {
     }
 }
 
-/// A line as a server reads it as a message: one that begins with a slash could be taken for a short form, and what a user
-/// called `/all` says to one be said to all. Then SENDER is left out, which means oneself.
+/// Returns the bytes of a line that a server cannot take for a short form. A line beginning with a slash could be
+/// one: a private message of a user called `/all` would go to all clients. Such a line is sent without SENDER, which
+/// means the client itself.
 fn unmistakable(line: &Line) -> &[u8] {
     let bytes = line.as_bytes();
     match memchr::memmem::find(bytes, b" | ") {
@@ -293,8 +295,8 @@ fn unmistakable(line: &Line) -> &[u8] {
     }
 }
 
-/// Sends what it is given from a task of its own: a server that takes nothing for a while must be read from all the
-/// same. If sending fails, the queue closes, and the [`Receiver`] learns of it too.
+/// Sends lines from a task of its own, because reading must go on while the server takes nothing. If sending fails,
+/// the queue closes, and the [`Receiver`] gets an error, too.
 #[must_use]
 pub fn queue(mut sender: Sender) -> mpsc::Sender<Line> {
     let (to, mut queue) = mpsc::channel::<Line>(QUEUED);

@@ -1,4 +1,4 @@
-//! The table of the client's settings, and the forms that only they have.
+//! The table of the client's settings, and the value forms that only the client has.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ const SETTINGS: &[Setting<Settings>] = &[
     setting!("audio", "allow_plain", YesNo, audio_allow_plain),
 ];
 
-/// What means nothing without TLS.
+/// Settings that have no effect without TLS.
 const FOR_TLS: [&str; 3] = ["ca", "cert", "key"];
 
 impl layers::Settings for Settings {
@@ -42,7 +42,8 @@ impl layers::Settings for Settings {
         }
     }
 
-    /// Who says whom to trust expects to be safe: that is not left unheard, unless "no TLS" is said in a later layer.
+    /// A user who sets a certificate expects a safe connection. If TLS is off, that is an error, unless a later layer
+    /// than the certificate's turned it off.
     fn judge(layers: &Layers<Self>) -> Vec<ConfigError> {
         let Settings { tls, ca, cert, key, .. } = &layers.config;
         let is_unheard = |setting: &str, path: &Path| {
@@ -60,7 +61,7 @@ impl layers::Settings for Settings {
     }
 }
 
-/// A user's name, or nothing.
+/// The name of a user, or an empty string.
 struct NameOf;
 
 impl Form for NameOf {
@@ -75,7 +76,7 @@ impl Form for NameOf {
         if text.is_empty() {
             return Ok(String::new());
         }
-        // How long a name may be in bytes, each server says itself.
+        // The limit in bytes differs between servers, so only the server checks it.
         Name::parse(text, usize::MAX).map(|name| name.as_str().to_owned()).map_err(|_| Refused::WHOLE)
     }
 
@@ -84,7 +85,7 @@ impl Form for NameOf {
     }
 }
 
-/// Some ports.
+/// A set of TCP ports.
 struct PortsOf;
 
 impl Form for PortsOf {
@@ -103,7 +104,7 @@ impl Form for PortsOf {
     }
 }
 
-/// A server.
+/// Host and port of a server.
 struct ServerOf;
 
 impl Form for ServerOf {

@@ -1,4 +1,4 @@
-//! Whose certificates are believed.
+//! Verifiers of the server's certificate.
 
 use std::sync::Arc;
 
@@ -17,18 +17,18 @@ use rustls::{
 use super::{TlsOptions, Unusable};
 use crate::pem::{self, PemFile};
 
-/// Who is trusted, for words about those who are not.
+/// Which issuers are trusted; used in error messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Trusted {
-    /// Whom the system trusts.
+    /// Those that the system trusts.
     System,
-    /// Those in this file, its path fit for printing.
+    /// The certificates in this file. Holds its path, escaped for printing.
     File(String),
-    /// Everybody.
+    /// Any certificate.
     Anybody,
 }
 
-/// Who judges the server's certificate.
+/// Returns the verifier of the server's certificate, and whom it trusts.
 pub(super) fn verifier(
     options: &TlsOptions,
     provider: &Arc<CryptoProvider>,
@@ -65,9 +65,10 @@ fn from_file(file: &PemFile<'_>, named: &[CertificateDer<'static>]) -> Result<Ro
     Ok(roots)
 }
 
-/// Judges as usual, but also believes a certificate that is itself among those that the user named, where nothing is wrong
-/// but that it is a certificate authority's, or that it names no host at all. `openssl req -x509` makes such certificates.
-/// That the server has its key, and that it is in time, is seen to as always; a host that it names has to be the server's.
+/// Verifies as usual, but also accepts a server certificate that is itself in the user's file if the only fault is
+/// that it is a certificate authority's, or that it names no host. `openssl req -x509` makes such certificates. The
+/// validity period and the server's possession of the key are checked in any case; if the certificate names hosts,
+/// the server has to be one of them.
 #[derive(Debug)]
 struct OrNamed {
     verifier: Arc<WebPkiServerVerifier>,
@@ -75,7 +76,7 @@ struct OrNamed {
 }
 
 impl OrNamed {
-    /// Judges a certificate that is refused for this reason, though the user named it.
+    /// Decides on a certificate from the user's file that the library rejected for the reason `why`.
     fn judge(
         certificate: &CertificateDer<'_>,
         server: &ServerName<'_>,
@@ -84,7 +85,7 @@ impl OrNamed {
         if !pem::is_only_an_authoritys(&why) {
             return if names_no_host(&why) { Ok(()) } else { Err(why.into()) };
         }
-        // The library judges times before it finds that out, and names after.
+        // The library checks validity periods before it finds this fault, and host names after.
         match verify_server_name(&ParsedCertificate::try_from(certificate)?, server) {
             Err(Error::InvalidCertificate(why)) if names_no_host(&why) => Ok(()),
             judged => judged,
@@ -92,7 +93,7 @@ impl OrNamed {
     }
 }
 
-/// Whether a certificate is refused because it names no host. Its common name counts for nothing since RFC 9525.
+/// Whether a certificate is rejected because it names no host. RFC 9525 ignores the common name.
 fn names_no_host(why: &CertificateError) -> bool {
     matches!(why, CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty())
 }
@@ -139,13 +140,13 @@ impl ServerCertVerifier for OrNamed {
 
 fn of_the_system() -> Result<RootCertStore, Unusable> {
     let mut roots = RootCertStore::empty();
-    // Systems carry some certificates that no library takes; what is left is enough, unless it is nothing.
+    // Systems have some certificates that no library can parse. The others suffice, unless there are none.
     let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if added == 0 { Err(Unusable::NoRoots) } else { Ok(roots) }
 }
 
-/// Believes every certificate. That the other end has its key is still seen to: the connection is encrypted, but with
-/// whom, nobody knows.
+/// Accepts every certificate. The server's possession of the key is still checked: the connection is encrypted, but
+/// the identity of the server is unknown.
 #[derive(Debug)]
 struct Anybody(Arc<CryptoProvider>);
 

@@ -1,4 +1,4 @@
-//! What went wrong with TLS, for people: what is the matter, and what to do.
+//! Describes TLS errors for people: the reason, and what to do.
 
 use std::{
     io::{self, ErrorKind},
@@ -10,7 +10,7 @@ use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, pki_type
 use super::trust::Trusted;
 use crate::{escape::Escaped, pem};
 
-/// Of an error that came up while TLS was spoken.
+/// Describes an error of a TLS connection.
 pub(super) fn of(error: &io::Error, trusted: &Trusted) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     match inner {
@@ -34,7 +34,7 @@ pub(super) fn of(error: &io::Error, trusted: &Trusted) -> String {
     }
 }
 
-/// What is wrong with the server's certificate, in words that complete "its certificate".
+/// Describes the fault of the server's certificate, as the predicate of "its certificate".
 fn of_certificate(why: &CertificateError, trusted: &Trusted) -> String {
     match why {
         CertificateError::UnknownIssuer => match trusted {
@@ -58,7 +58,7 @@ fn of_certificate(why: &CertificateError, trusted: &Trusted) -> String {
         CertificateError::NotValidYetContext { not_before, .. } => {
             format!("is not good until {}; is this machine's clock right?", date(*not_before))
         }
-        // An issuer of the right name whose key signs in another way is another issuer, too.
+        // An issuer of the right name whose key has another algorithm is another issuer, too.
         CertificateError::BadSignature
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => match trusted {
             Trusted::File(file) => format!(
@@ -80,7 +80,7 @@ fn of_certificate(why: &CertificateError, trusted: &Trusted) -> String {
     }
 }
 
-/// What the server says of us.
+/// Describes an alert of the server, mostly about the client's certificate.
 fn of_alert(alert: AlertDescription) -> String {
     match alert {
         AlertDescription::CertificateRequired => {
@@ -100,7 +100,7 @@ fn of_alert(alert: AlertDescription) -> String {
     }
 }
 
-/// Names of a certificate; the library has them as `DnsName("localhost")`.
+/// Joins the names of a certificate. The library formats each as `DnsName("localhost")`.
 fn names(presented: &[String]) -> String {
     let bare = |name: &String| {
         let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
@@ -112,7 +112,7 @@ fn names(presented: &[String]) -> String {
     presented.iter().map(bare).collect::<Vec<_>>().join(", ")
 }
 
-/// The year 10000, from 1970: what can be shown ends before.
+/// Time from 1970 to the year 10000, which is the first that cannot be shown.
 const SHOWABLE: Duration = Duration::from_hours(70_389_528);
 
 fn date(time: UnixTime) -> String {

@@ -1,4 +1,4 @@
-//! Connections over a pipe, in a time that the test owns.
+//! Tests of connections over an in-memory pipe, with a paused clock.
 
 use tokio::io::duplex;
 
@@ -22,7 +22,7 @@ async fn a_server_without_line_endings_gets_none_and_a_pause() {
     assert_eq!(std::str::from_utf8(&sent[..length]).unwrap(), [text, text].concat());
 }
 
-/// A connection whose name is confirmed, with a server that the test plays.
+/// Returns a connection whose name is confirmed, and the test's end of it.
 async fn confirmed() -> (Receiver, Sender, tokio::io::DuplexStream) {
     let (ours, mut theirs) = duplex(1024);
     let (mut receiver, sender) = halves_framed(Box::new(ours), Framing::Lines);
@@ -83,7 +83,7 @@ async fn a_server_that_is_held_up_by_what_was_sent_is_given_its_time() {
     let ((), read) = tokio::join!(sending, theirs.read_exact(&mut taken));
     read.unwrap();
     let end = receiver.next().await.unwrap_err();
-    // 93 KB less the 40 KB of 10 s and the 16 KiB that are free, at 4 KiB a second.
+    // 93 KB less the 40 KB of 10 s and the 16 KiB that are free, at 4 KiB per second.
     assert_eq!((end.to_string().as_str(), begin.elapsed().as_secs()), ("no answer for 33 s", 33));
 }
 
@@ -94,7 +94,7 @@ async fn a_message_whose_sending_was_given_up_is_not_torn() {
     let line = Line::new(&Message { sender: "ana", destination: "all", operation: "broadcast", data: &data });
     let line = line.unwrap();
     sender.send(&line).await.unwrap();
-    // There is no room for all of the second.
+    // The pipe has no room for all of the second message.
     assert!(tokio::time::timeout(Duration::from_secs(1), sender.send(&line)).await.is_err());
     let mut taken = vec![0; 3 * line.as_bytes().len()];
     let (sent, read) = tokio::join!(sender.send(&line), theirs.read_exact(&mut taken));
@@ -147,7 +147,7 @@ async fn a_flood_of_messages_hides_no_deadline() {
             taken += 1;
         }
     };
-    // The time is over before the first message is taken.
+    // The deadline has passed before the first message is taken.
     assert!(tokio::time::timeout(Duration::ZERO, taking).await.is_err());
     assert!(taken < 1000, "{taken}");
 }
