@@ -1,9 +1,9 @@
-//! The messages that answer `list_files`.
+//! [`answer`]: builds the messages that answer `list_files`.
 
 use super::Listing;
 use crate::protocol::{Line, Message, Operation};
 
-/// What `own` answers `asker`, in messages of at most `message_bytes`, to be sent in this order.
+/// Returns the answer of `own` to `asker`, in messages of at most `message_bytes` bytes, to be sent in this order.
 ///
 /// ```
 /// use arauto::client::{files::{Listing, answer}, text::MESSAGE_BYTES};
@@ -37,7 +37,7 @@ mod tests {
                 matches!(Received::from(message.message()).meaning(), Meaning::Files { of, .. } if of == long)
             );
         }
-        // The limit is made use of.
+        // The messages are filled up to the limit.
         assert!(messages[0].text().len() > MESSAGE_BYTES - 60);
     }
 

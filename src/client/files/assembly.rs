@@ -1,4 +1,4 @@
-//! [`Assembly`]: lists that come in parts, put together again. No clock of its own: it is told the time.
+//! [`Assembly`]: puts lists together that arrive in several messages. No clock; the caller passes the time.
 
 use std::{
     collections::VecDeque,
@@ -10,16 +10,15 @@ use super::{
     listing::{Listing, Part},
 };
 
-/// The most senders of whom a list is under way. One more, and the list that got on least recently is given up.
+/// Maximum number of unfinished lists, one per sender. Another one displaces the list that grew least recently.
 const MOST_SENDERS: usize = 16;
-/// The most memory that one list under way takes, in bytes, names included. A list of Arauto's own client takes half
-/// of it.
+/// Maximum memory of one unfinished list, in bytes, names included. A list of Arauto's own client takes half of it.
 const MOST_BYTES: usize = 1024 * 1024;
-/// How long a list may not get on, before it is given up. The parts of an answer come some hundredths of a second
-/// apart; this leaves time for a sender to be held up, or to connect again.
+/// Time without a new part after which a list is given up. The parts of an answer arrive tens of milliseconds apart;
+/// the rest is for senders that are delayed or reconnect.
 const MOST_SILENCE: Duration = Duration::from_secs(30);
 
-/// Lists under way, by who sends them.
+/// Unfinished lists by sender.
 ///
 /// ```
 /// use std::time::Instant;
@@ -33,49 +32,49 @@ const MOST_SILENCE: Duration = Duration::from_secs(30);
 /// ```
 #[derive(Debug, Default)]
 pub struct Assembly {
-    /// The one that got on last at the end.
+    /// The list that grew most recently is at the back.
     unfinished: VecDeque<Unfinished>,
-    /// What was given up, and not asked for yet: at most [`MOST_SENDERS`].
+    /// Lists that were given up and not yet returned by [`Self::given_up`]; at most [`MOST_SENDERS`].
     given_up: VecDeque<Unfinished>,
 }
 
 #[derive(Debug)]
 struct Unfinished {
     sender: String,
-    /// How many entries the whole list has.
+    /// Number of entries of the whole list.
     of: usize,
-    /// How many of them came or were passed over.
+    /// Number of entries received or skipped.
     reached: usize,
     listing: Listing,
     bytes: usize,
-    /// When it is given up if nothing more comes.
+    /// When the list is given up if no new part arrives.
     due: Instant,
 }
 
-/// What came of an answer.
+/// The outcome of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Assembled {
-    /// A whole list.
+    /// The list is complete.
     Complete(Listing),
-    /// The list has ended, and some of it never came.
+    /// The list has ended, and some of its entries never arrived.
     Incomplete {
-        /// What there is.
+        /// The entries that arrived.
         listing: Listing,
-        /// How many entries did not come.
+        /// Number of entries that did not arrive.
         missing: usize,
     },
-    /// A part; more is to come.
+    /// A part was added, and more are expected.
     More,
-    /// No list, but what someone says in other words.
+    /// The message is not part of a list, but free text.
     FreeText,
 }
 
 impl Assembly {
-    /// Takes in what `sender` answered. Ask [`Self::given_up`] afterwards: it may have put an end to another list.
+    /// Adds a message of `sender`. Call [`Self::given_up`] afterwards: the message may have ended another list.
     pub fn take(&mut self, sender: &str, text: &str, now: Instant) -> Assembled {
         let Some(part) = Part::parse(text) else { return Assembled::FreeText };
         let mut before = self.remove(sender);
-        // The first part of a list, or a part of another one, puts an end to what was under way.
+        // The first part of a list, or a part of another one, ends the unfinished list of this sender.
         if let Some(other) = before.take_if(|before| part.first == 1 || before.of != part.of) {
             self.give_up(other);
         }
@@ -105,9 +104,9 @@ impl Assembly {
         Assembled::More
     }
 
-    /// A list that will not be finished, and who sent it: another took its place, or nothing more of it came for 30 s.
-    /// Ask until there is none, after each [`Self::take`] and at the time that [`Self::due`] gives; what is not asked
-    /// for is lost after a while.
+    /// Returns a list that will not be finished, and its sender: another list displaced it, or it did not grow for 30
+    /// s. Call this until it returns `None`, after each [`Self::take`] and at the time that [`Self::due`] returns.
+    /// Lists that are not fetched are dropped after a while.
     pub fn given_up(&mut self, now: Instant) -> Option<(String, Assembled)> {
         let overdue = || self.unfinished.iter().position(|list| list.due <= now);
         let list = match self.given_up.pop_front() {
@@ -117,13 +116,13 @@ impl Assembly {
         Some((list.sender.clone(), list.end()))
     }
 
-    /// When the next list will be given up if nothing comes.
+    /// Returns when the next list is given up if nothing arrives.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         self.unfinished.iter().chain(&self.given_up).map(|list| list.due).min()
     }
 
-    /// Waits no longer for the rest of someone's list, and gives what there is of it, if one is under way.
+    /// Stops waiting for the rest of a sender's list, and returns the entries that arrived, if a list is unfinished.
     pub fn end(&mut self, sender: &str) -> Option<Assembled> {
         self.remove(sender).map(Unfinished::end)
     }
@@ -142,8 +141,8 @@ impl Assembly {
 }
 
 impl Unfinished {
-    /// Adds what is new in a part, and says whether anything is. Entries between the parts are missed; those that came
-    /// before are not taken twice.
+    /// Adds the new entries of a part. Returns whether the list has grown. Entries before the part that never arrived
+    /// count as missing; entries that arrived before are skipped.
     fn add(&mut self, part: Part) -> bool {
         let (last, known) = (part.last(), (self.reached + 1).saturating_sub(part.first));
         for entry in part.listing.entries.into_iter().skip(known) {
@@ -210,7 +209,7 @@ mod tests {
         let mut assembly = Assembly::default();
         assert_eq!(take(&mut assembly, "bob", &text(1, 3, &["a", "b"])), Assembled::More);
         assert_eq!(take(&mut assembly, "eva", &text(1, 2, &["x"])), Assembled::More);
-        // In between someone says something; that is no part.
+        // Free text between two parts does not disturb the list.
         assert_eq!(take(&mut assembly, "bob", "wait"), Assembled::FreeText);
         assert_eq!(
             take(&mut assembly, "bob", &text(3, 3, &["c"])),
@@ -249,7 +248,7 @@ mod tests {
         assembly.take("bob", &text(2, 9, &["b"]), at(20));
         assembly.take("eva", &text(1, 8, &["x"]), at(21));
         assert_eq!(assembly.given_up(at(21)), Some(("eva".to_owned(), incomplete(&["x"], 8))));
-        // Nothing new.
+        // A part without new entries does not postpone the deadline.
         assembly.take("bob", &text(2, 9, &["b"]), at(49));
         assert_eq!(assembly.due(), Some(at(50)));
         assert_eq!(assembly.given_up(at(49)), None);
@@ -269,7 +268,7 @@ mod tests {
         assert_eq!(take(&mut assembly, "bob", &text(3, 3, &["c"])), incomplete(&["c"], 2));
         take(&mut assembly, "bob", &text(1, 3, &["a"]));
         assert_eq!(assembly.end("bob"), Some(incomplete(&["a"], 2)));
-        // Another list's part: the first is not mixed with it.
+        // A part of another list ends the first list, and is not mixed with it.
         take(&mut assembly, "bob", &text(1, 3, &["a"]));
         assert_eq!(take(&mut assembly, "bob", &text(4, 4, &["z"])), incomplete(&["z"], 3));
         assert_eq!(assembly.given_up(*NOW), Some(("bob".to_owned(), incomplete(&["a"], 2))));
@@ -284,7 +283,7 @@ mod tests {
         assert_eq!((assembly.unfinished.len(), assembly.given_up.len()), (MOST_SENDERS, MOST_SENDERS));
         assert_eq!(assembly.end("983"), None);
         assert!(assembly.end("984").is_some());
-        // Those that made room, the first of them forgotten because nobody asked.
+        // Displaced lists are kept until fetched; the earliest were dropped because the queue is bounded.
         let made_room = std::iter::from_fn(|| assembly.given_up(*NOW)).map(|(sender, _)| sender);
         assert_eq!(made_room.collect::<Vec<_>>(), (968..984).map(|n| n.to_string()).collect::<Vec<_>>());
 

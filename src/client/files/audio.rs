@@ -1,4 +1,4 @@
-//! What a file sounds like, by its content: its type and how long it plays.
+//! Determines the type and duration of an audio file by its content.
 
 use std::{
     fs::File,
@@ -19,30 +19,31 @@ use symphonia::core::{
 
 use super::sound::{self, audio};
 
-/// The most bytes that are read of one file. The headers that state its length stand at its beginning or its end, in some
-/// kilobytes, and behind pictures of covers: 16 MiB at most in FLAC (a length of 24 bits), a third more in Ogg, where they are in
-/// Base64.
+/// Maximum number of bytes read of one file. The headers with the duration are at its beginning or its end and take
+/// some kilobytes, but may follow cover pictures: at most 16 MiB in FLAC (24-bit length), a third more in Ogg
+/// (Base64).
 const MOST_BYTES: u64 = 24 * 1024 * 1024;
-/// No audio takes fewer bytes a second than silence in a format that packs it: a header that says so is wrong.
+/// Lower bound of the bytes per second of any audio format, below that of compressed silence. A header that claims
+/// less is wrong.
 const LEAST_BYTES_A_SECOND: u64 = 50;
 
-/// What a file sounds like.
+/// Type and duration of an audio file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sound {
-    /// Its MIME type.
+    /// MIME type.
     pub kind: &'static str,
-    /// How long it plays, in seconds, if that can be known without reading all of it.
+    /// Duration in seconds, if it can be known without reading the whole file.
     pub seconds: Option<u64>,
 }
 
-/// Listens into a file of so many bytes, until `deadline` at the longest. `None` if it is no audio, or broken.
+/// Examines a file of `bytes` bytes, at most until `deadline`. `None` if it is not audio, or broken.
 pub fn probe(file: File, bytes: u64, deadline: Instant) -> Option<Sound> {
     let source = Bounded { file, bytes, at: 0, left: MOST_BYTES, deadline };
     let reader = sound::reader(source)?;
     let kind = kind(reader.format_info().format)?;
     let track = reader.default_track(TrackType::Audio)?;
     if kind == "audio/wav" && needed_bytes(track).is_some_and(|needed| needed > bytes) {
-        // It ends before it should.
+        // The file is truncated.
         return None;
     }
     let seconds = seconds(reader.as_ref(), track).filter(|seconds| bytes / LEAST_BYTES_A_SECOND >= *seconds);
@@ -61,13 +62,13 @@ fn kind(format: FormatId) -> Option<&'static str> {
     })
 }
 
-/// To the nearest second.
+/// Returns the duration, rounded to the nearest second.
 fn seconds(reader: &dyn FormatReader, track: &Track) -> Option<u64> {
     let ms = sound::length(reader, track)?.as_millis();
     u64::try_from((ms + 500) / 1000).ok()
 }
 
-/// The least bytes that the samples of a WAV file take.
+/// Returns the minimum size of the samples of a WAV file, in bytes.
 fn needed_bytes(track: &Track) -> Option<u64> {
     let audio = audio(track)?;
     let channels = u64::try_from(audio.channels.as_ref()?.count()).ok()?;
@@ -75,10 +76,10 @@ fn needed_bytes(track: &Track) -> Option<u64> {
     Some(track.num_frames?.checked_mul(bits)? / 8)
 }
 
-/// A file of which only so much is read, and only for so long.
+/// A file of which at most `left` bytes can be read, and only until `deadline`.
 struct Bounded {
     file: File,
-    /// Its size when it was looked at: one that grows meanwhile must not surprise whoever reads it.
+    /// Size of the file when it was listed. Readers must not see a file grow.
     bytes: u64,
     at: u64,
     left: u64,

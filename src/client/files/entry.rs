@@ -1,4 +1,4 @@
-//! [`Entry`]: one file of a list, and its text: `song.mp3 (4213442 bytes, 3:40, audio/mpeg)`.
+//! [`Entry`]: one file of a list, and its text form: `song.mp3 (4213442 bytes, 3:40, audio/mpeg)`.
 
 use std::{
     ffi::OsString,
@@ -7,20 +7,20 @@ use std::{
 
 use super::quote::{self, Quoted};
 
-/// The longest type that is read; real ones have some ten characters.
+/// Maximum length of a MIME type, in bytes. Real types have about ten.
 const MOST_KIND_BYTES: usize = 64;
 
-/// One file.
+/// A file of a list.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
-    /// Its path below the shared folder, with `/` between folders. From others it may be anything at all, `../x`
-    /// included, and is never to be used as a path.
+    /// Path below the shared folder, with `/` between folders. In a received list it may be any text, even `../x`:
+    /// never use it as a path.
     pub name: OsString,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub bytes: u64,
-    /// How long it plays, in seconds, if it is audio and that is known.
+    /// Duration in seconds, if the file is audio and the duration is known.
     pub seconds: Option<u64>,
-    /// Its MIME type, if it is audio.
+    /// MIME type, if the file is audio.
     pub kind: Option<String>,
 }
 
@@ -40,7 +40,7 @@ impl Display for Entry {
 }
 
 impl Entry {
-    /// Takes an entry off the front of a text, and gives what follows.
+    /// Splits an entry off the front of a text. Returns it and the rest.
     pub(super) fn split(text: &str) -> Option<(Self, &str)> {
         let (name, rest) = quote::split(text)?;
         let (details, rest) = rest.strip_prefix(" (")?.split_once(')')?;
@@ -64,19 +64,19 @@ impl Entry {
     }
 }
 
-/// `audio/mpeg` and the like.
+/// Whether a text has the form of a MIME type, such as `audio/mpeg`.
 fn is_kind(text: &str) -> bool {
     let in_kind = |byte: u8| byte.is_ascii_alphanumeric() || b"/.+-".contains(&byte);
     text.len() <= MOST_KIND_BYTES && text.contains('/') && text.bytes().all(in_kind)
 }
 
-/// Digits and nothing else, without leading zeros.
+/// Parses a decimal number that consists of digits only and has no leading zeros.
 pub(super) fn number<N: std::str::FromStr>(text: &str) -> Option<N> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     text.parse().ok().filter(|_| is_number)
 }
 
-/// Seconds as people write a length: `0:07`, `3:40`, `1:02:03`.
+/// Displays seconds as a duration: `0:07`, `3:40`, `1:02:03`.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock(pub u64);
 
@@ -101,7 +101,7 @@ impl Clock {
             total = total.checked_mul(60)?.checked_add(value)?;
             further += 1;
         }
-        // Else the same length could be written in two ways.
+        // Only the canonical text is accepted, so that each duration has exactly one.
         (matches!(further, 1 | 2) && Clock(total).to_string() == text).then_some(total)
     }
 }

@@ -1,4 +1,4 @@
-//! [`Folder`]: what `--share DIR` shares.
+//! [`Folder`]: the folder that `--share DIR` shares: lists its files and opens them.
 
 use std::{
     collections::HashMap,
@@ -20,25 +20,25 @@ use super::{
 };
 use crate::escape::Escaped;
 
-/// How much of a folder is shared and looked at.
+/// Limits of the search for files.
 const BOUNDS: Bounds = Bounds { files: 4000, depth: 16, looks: 100_000, within: Duration::from_secs(3) };
-/// How long files are listened into for one list. Where that is not enough for all, [`Folder::is_heard`] says so, and
-/// the list after it knows more.
+/// Time limit for examining audio files for one list. If it does not suffice for all files, [`Folder::is_heard`]
+/// returns `false`, and the next list knows more.
 const PROBE_WITHIN: Duration = Duration::from_secs(3);
 
-/// A folder whose files are shared: all regular files below it, the hidden ones (a leading dot) and links left out.
+/// A shared folder: all regular files below it, except hidden ones (a leading dot) and links.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
     bounds: Bounds,
     probe_within: Duration,
-    /// What files of the last list sound like, as long as they do not change.
+    /// Results of examining the files of the last list. A result is valid while the file does not change.
     known: HashMap<Vec<u8>, (Seen, Option<Sound>)>,
-    /// How many files of the last list there was no time to listen into.
+    /// Number of audio files of the last list that were not fully examined for lack of time.
     unheard: usize,
 }
 
-/// What opens files of a shared folder, and no others.
+/// Opens the files of a shared folder, and no others.
 #[derive(Clone, Debug)]
 pub struct Opener {
     path: PathBuf,
@@ -47,16 +47,16 @@ pub struct Opener {
 /// Why a file is not opened.
 #[derive(Debug, thiserror::Error)]
 pub enum NotOpened {
-    /// None of that name is shared.
+    /// No shared file has this name.
     #[error("no such file is shared")]
     NoFile,
-    /// Names that differ only in how their accents are composed.
+    /// Several files have names that differ from this only in how their accents are composed.
     #[error("several shared files have this name; write it as the list has it")]
     Several,
-    /// It is shared, but its name does not end as those of sound do.
+    /// The file is shared, but its extension is not one of audio.
     #[error("it cannot be played: only files that end in {} can", sound::kinds())]
     NoSound,
-    /// The system does not let it be read.
+    /// The system does not let the file be read.
     #[error("it cannot be read: {0}")]
     Io(io::Error),
 }
@@ -68,12 +68,12 @@ impl From<io::Error> for NotOpened {
 }
 
 impl Opener {
-    /// Opens a file of sound by its name: as the list writes it, in quotes or without them where those were taken off, or else
-    /// as it is. Composed and decomposed letters are the same where no other file has that name. Blocks while it reads the
-    /// disk.
+    /// Opens an audio file by its name as the list writes it, with or without the quotes, or else by its literal
+    /// name. A name with composed or decomposed letters also finds the file whose letters are encoded the other way,
+    /// if there is no exact match and only one such file. Blocks while it reads the disk.
     ///
     /// # Errors
-    /// If no such file is shared, if it is no sound by the end of its name, or if it cannot be read.
+    /// If no such file is shared, if its extension is not one of audio, or if it cannot be read.
     pub fn open(&self, text: &str) -> Result<File, NotOpened> {
         let readings = [unquote(text), unquote(&format!("\"{text}\"")), Some(text.into())];
         let mut names: Vec<OsString> = Vec::new();
@@ -106,27 +106,27 @@ impl Opener {
     }
 }
 
-/// Why something is no folder to share.
+/// Why a path cannot be shared.
 #[derive(Debug, thiserror::Error)]
 pub enum NoFolder {
-    /// It cannot be found.
+    /// The path cannot be resolved or read.
     #[error("{} cannot be shared: {}; name a folder that exists", Escaped(.path.display()), .error)]
     Unreachable {
-        /// As it was named.
+        /// Path as the user gave it.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         error: io::Error,
     },
-    /// It is something else.
+    /// The path is not a folder.
     #[error("{} cannot be shared: it is no folder; name the folder that it is in", Escaped(.0.display()))]
     NoFolder(PathBuf),
 }
 
 impl Folder {
-    /// The folder at this path. Links in the path itself are followed, once.
+    /// Opens the folder at this path. Links in the path itself are followed, once.
     ///
     /// # Errors
-    /// If it cannot be read, or is no folder.
+    /// If the path cannot be read, or is not a folder.
     pub fn open(dir: &Path) -> Result<Self, NoFolder> {
         let unreachable = |error| NoFolder::Unreachable { path: dir.to_owned(), error };
         let path = dir.canonicalize().map_err(unreachable)?;
@@ -141,19 +141,19 @@ impl Folder {
         Self { path, bounds, probe_within, known: HashMap::new(), unheard: 0 }
     }
 
-    /// Where it is: absolute, without links.
+    /// Returns the path of the folder: absolute, without links.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What opens its files.
+    /// Returns an opener for the folder's files.
     #[must_use]
     pub fn opener(&self) -> Opener {
         Opener { path: self.path.clone() }
     }
 
-    /// What it holds now. Blocks while it reads the disk; see [`Self::listed`].
+    /// Lists the files that the folder holds now. Blocks while it reads the disk; see [`Self::listed`].
     pub fn list(&mut self) -> Listing {
         let tree = tree::look(&self.path, self.bounds);
         let deadline = Instant::now() + self.probe_within;
@@ -173,7 +173,7 @@ impl Folder {
         listing
     }
 
-    /// Whether there was time to listen into all files of the last list.
+    /// Whether there was time to examine all audio files of the last list.
     #[must_use]
     pub fn is_heard(&self) -> bool {
         self.unheard == 0
@@ -197,11 +197,11 @@ impl Folder {
             }
             _ => {
                 let file = tree::open_seen(&self.path, path, seen).ok()?;
-                // Files are made by anybody. One that brings the reader down is broken, and no worse than others.
+                // Files come from anywhere. A file that makes the reader panic counts as broken audio.
                 let probed = catch_unwind(AssertUnwindSafe(|| audio::probe(file, seen.bytes, deadline)));
                 let sound = probed.unwrap_or(None);
                 if Instant::now() >= deadline {
-                    // It may be the clock that made it nothing.
+                    // The result may be incomplete because of the deadline, so it is not kept.
                     self.unheard += 1;
                     return sound;
                 }
@@ -212,7 +212,7 @@ impl Folder {
         sound
     }
 
-    /// The same on a thread where it may block. Gives the folder back with the list.
+    /// Runs [`Self::list`] on a thread where it may block. Returns the folder with the list.
     pub async fn listed(self) -> (Self, Listing) {
         let (path, bounds, probe_within) = (self.path.clone(), self.bounds, self.probe_within);
         let listed = tokio::task::spawn_blocking(move || {
@@ -221,7 +221,8 @@ impl Folder {
             (folder, listing)
         });
         listed.await.unwrap_or_else(|_| {
-            // The thread came down. What is said is true, and the next who asks is answered, too.
+            // The thread panicked. The empty list says truthfully that not everything was looked at, and the folder
+            // can serve the next request.
             let mut listing = Listing::default();
             listing.left_out.uncounted = true;
             (Self::at(path, bounds, probe_within), listing)

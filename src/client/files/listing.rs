@@ -1,4 +1,4 @@
-//! [`Listing`]: what someone shares, and the texts that say so: fit to be read by a person, and read back exactly.
+//! [`Listing`]: a list of shared files, and its texts, which people can read and programs read back exactly.
 //!
 //! ```text
 //! 2 files: song.mp3 (4213442 bytes, 3:40, audio/mpeg), "a, b.txt" (12 bytes)
@@ -15,49 +15,49 @@ use std::{
 
 use super::entry::{Entry, number};
 
-/// The most messages that one list is written in: at the server's usual limit for messages (1,024 bytes), two fifths
-/// of what its flood control lets one send at once.
+/// Maximum number of messages of one list: at the default message limit (1,024 bytes), two fifths of the burst that
+/// the server's flood control allows.
 pub const MOST_PARTS: usize = 200;
 
-/// All that there is.
+/// Complete text of a list without files.
 const NO_FILES: &str = "no files are shared";
 const NO_FOLDER: &str = "no folder is shared";
-/// The most entries that a list may say it has. No client lists so many; a larger number is no number of files.
+/// Maximum number of entries that a list may claim. No client lists that many, so a larger number is not from a list.
 const MOST_ENTRIES: usize = 1_000_000;
 
-/// Where even a short answer has no room.
+/// Text for a message limit that not even a short answer fits.
 const NO_ROOM: &str = "the list does not fit";
 
-/// What someone shares.
+/// The files that a user shares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// The files, in the order in which they are shown.
+    /// The files, in display order.
     pub entries: Vec<Entry>,
-    /// What there is besides.
+    /// Files and folders that are not listed.
     pub left_out: LeftOut,
-    /// No folder is shared at all, so there are no entries.
+    /// No folder is shared, so there are no entries.
     pub no_folder: bool,
 }
 
-/// What a list does not show.
+/// Counts of what a list does not show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Files that are too many, or whose names are too long for a message.
+    /// Files beyond the maximum number, or whose names are too long for a message.
     pub files: usize,
     /// Folders that could not be read, or are too deep.
     pub folders: usize,
-    /// There was so much that not even the rest was counted.
+    /// The search ended early, so some files were not even counted.
     pub uncounted: bool,
 }
 
-/// One message of a list, as it was read.
+/// A parsed message of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// The number of its first entry, from 1.
+    /// Number of its first entry, counted from 1.
     pub first: usize,
-    /// How many entries the whole list has.
+    /// Number of entries of the whole list.
     pub of: usize,
-    /// What this part holds of it.
+    /// The entries of this part.
     pub listing: Listing,
 }
 
@@ -89,27 +89,27 @@ impl LeftOut {
                 _ => return None,
             }
         }
-        // So there is one way to write it.
+        // Only the canonical text is accepted.
         (left_out.to_string() == text).then_some(left_out)
     }
 }
 
 impl Listing {
-    /// What is shared where nothing is.
+    /// Returns the listing of a user who shares no folder.
     #[must_use]
     pub fn no_folder() -> Self {
         Self { no_folder: true, ..Self::default() }
     }
 
-    /// The texts that say it, none of them longer than `room` bytes and at most [`MOST_PARTS`] of them. What there is
-    /// no room for is counted in the last.
+    /// Returns the texts of the list, each of at most `room` bytes, and at most [`MOST_PARTS`] of them. The last text
+    /// counts the entries that found no room.
     #[must_use]
     pub fn texts(&self, room: usize) -> Vec<String> {
         if self.no_folder {
             return vec![fitting(NO_FOLDER.to_owned(), room)];
         }
         let entries: Vec<_> = self.entries.iter().map(Entry::to_string).collect();
-        // No header of this list is longer.
+        // Upper bound of the length of this list's headers.
         let header = header(&(entries.len()..entries.len() + 1), entries.len() + 1).len();
         let mut left_out = self.left_out;
         let mut packed = pack(&entries, room.saturating_sub(header + left_out.to_string().len()));
@@ -133,12 +133,12 @@ impl Listing {
     }
 }
 
-/// The text, or one that says that there is no room for it.
+/// Returns the text, or [`NO_ROOM`] if it is longer than `room` bytes.
 fn fitting(text: String, room: usize) -> String {
     if text.len() <= room { text } else { NO_ROOM.to_owned() }
 }
 
-/// What stands before entries with these numbers, from 0, of so many.
+/// Returns the header of the entries with these numbers, from 0, of a list of `of` entries.
 fn header(numbers: &Range<usize>, of: usize) -> String {
     if *numbers == (0..of) {
         return format!("{of} {}: ", if of == 1 { "file" } else { "files" });
@@ -148,11 +148,11 @@ fn header(numbers: &Range<usize>, of: usize) -> String {
 
 struct Packed<'a> {
     parts: Vec<Vec<&'a str>>,
-    /// How many found no place.
+    /// Number of entries that found no room.
     without: usize,
 }
 
-/// Fills as few messages as it takes; each has room for so many bytes of entries.
+/// Packs entries into as few messages as possible, each with `room` bytes for entries.
 fn pack(entries: &[String], room: usize) -> Packed<'_> {
     let mut packed = Packed { parts: Vec::new(), without: 0 };
     let mut used = 0;
@@ -173,7 +173,7 @@ fn pack(entries: &[String], room: usize) -> Packed<'_> {
             }
             _ => {
                 packed.without += 1;
-                // A shorter one must not take the place of one that comes before it.
+                // A shorter entry must not displace one that precedes it.
                 used = room;
             }
         }
@@ -182,8 +182,7 @@ fn pack(entries: &[String], room: usize) -> Packed<'_> {
 }
 
 impl Part {
-    /// Reads one message of a list. `None` if it is none: people answer in their own words, and other clients in
-    /// theirs.
+    /// Parses one message of a list. `None` if it is free text, such as that of a person or of another client.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if text == NO_FOLDER {
@@ -210,14 +209,14 @@ impl Part {
         })
     }
 
-    /// The number of its last entry, from 1; 0 if it has none.
+    /// Returns the number of its last entry, counted from 1; 0 if it has none.
     #[must_use]
     pub fn last(&self) -> usize {
         self.first - 1 + self.listing.entries.len()
     }
 }
 
-/// First, last and how many, of a header.
+/// Parses a header into the number of the first entry, that of the last, and the total.
 fn numbers(header: &str) -> Option<(usize, usize, usize)> {
     if let Some(numbers) = header.strip_prefix("files ") {
         let (first, numbers) = numbers.split_once(" to ")?;
@@ -364,7 +363,7 @@ pub(super) mod tests {
                 read.entries.extend(part.listing.entries);
                 read.left_out = part.listing.left_out;
             }
-            // What is missing is counted, and all else is there, in order.
+            // Missing entries are counted, and all others are there, in order.
             let missing = listing.entries.len() - read.entries.len();
             prop_assert_eq!(read.left_out, LeftOut { files: listing.left_out.files + missing, ..listing.left_out });
             let mut all = listing.entries.iter();

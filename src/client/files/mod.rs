@@ -1,17 +1,18 @@
-//! What people share: the list of someone's files, from their folder to the one who asked.
+//! Shared files: the list of a user's files, from the folder to the client that asked for it.
 //!
-//! - `tree`: what lies below a folder, and never outside. `audio`: what a file sounds like. `sound`: what reads it.
-//!   `shape`: a file without the tags around its sound, and with lengths in its header that fit.
-//! - `folder`: [`Folder`], both together: a [`Listing`] of what is there now.
-//! - `quote`: names, which may hold anything, as text that reads back exactly. `order`: how names are sorted.
-//! - `entry`, `listing`: the text of a list, in as many messages as it takes. `assembly`: those, put together.
-//! - `answer`: the messages that answer `list_files`. `sharer`: a task that gives them, no faster than servers like.
+//! - `tree`: finds the files below a folder, and never leaves it. `audio`: type and duration of an audio file.
+//!   `sound`: its reader. `shape`: hides the tags around the audio, and corrects lengths in its header.
+//! - `folder`: [`Folder`], which combines them into a [`Listing`] of its present files.
+//! - `quote`: encodes any file name as harmless text that reads back exactly. `order`: how names are sorted.
+//! - `entry`, `listing`: the text of a list, in as many messages as it needs. `assembly`: puts those together.
+//! - `answer`: the messages that answer `list_files`. `sharer`: a task that sends them, no faster than a server
+//!   accepts them.
 //!
 //! ```text
 //! folder -> listing -> answer -> sharer -> messages -> assembly -> listing
 //! ```
 //!
-//! Nothing here prints, or knows a screen.
+//! Nothing here prints, or depends on the user interface.
 
 mod answer;
 mod assembly;

@@ -1,9 +1,8 @@
-//! [`Place`]: where a name stands in a list, so that people find it: folder by folder, whatever the case of letters,
-//! and track 2 before track 10.
+//! [`Place`]: the sort order of paths in a list: folder by folder, case-insensitive, and track 2 before track 10.
 
 use std::{cmp::Ordering, iter::Peekable, str::Chars};
 
-/// A relative path, ordered as people look for it.
+/// A relative path that sorts in display order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     folded: String,
@@ -11,12 +10,12 @@ pub struct Place {
 }
 
 impl Place {
-    /// Of this path.
+    /// Returns the sort key of this path.
     pub fn of(path: Vec<u8>) -> Self {
         Self { folded: String::from_utf8_lossy(&path).to_lowercase(), path }
     }
 
-    /// The path.
+    /// Returns the path.
     pub fn into_path(self) -> Vec<u8> {
         self.path
     }
@@ -57,12 +56,12 @@ fn natural(one: &str, other: &str) -> Ordering {
     }
 }
 
-/// A folder's files stay together.
+/// `/` sorts first, so that the files of a folder stay together.
 fn rank(c: char) -> u32 {
     if c == '/' { 0 } else { u32::from(c) + 1 }
 }
 
-/// The digits of a number of any size, without its leading zeros.
+/// Takes the digits of a number of any size, without its leading zeros.
 fn number(chars: &mut Peekable<Chars<'_>>) -> String {
     let mut digits = String::new();
     while let Some(digit) = chars.next_if(char::is_ascii_digit) {

@@ -1,11 +1,11 @@
-//! Names of files, which may hold anything, as text that holds nothing harmful and reads back exactly.
+//! Encodes any file name as text without harmful characters that reads back exactly.
 //!
 //! | name | text |
 //! |---|---|
 //! | `My song.mp3` | `My song.mp3` |
 //! | `a, b.txt` | `"a, b.txt"` |
-//! | a newline in it | `"a\nb"` |
-//! | a byte that is no UTF-8 | `"a\xffb"` |
+//! | `a`, a newline, `b` | `"a\nb"` |
+//! | `a`, a byte that is not UTF-8, `b` | `"a\xffb"` |
 
 use std::{
     ffi::{OsStr, OsString},
@@ -15,7 +15,7 @@ use std::{
 
 use crate::protocol::{look::is_mark, message::NO_DATA, name::is_invisible};
 
-/// A name as text: bare where that is harmless, else in double quotes with escapes.
+/// Displays a name: bare if that is harmless, else in double quotes with escapes.
 ///
 /// ```
 /// use arauto::client::files::Quoted;
@@ -41,7 +41,7 @@ impl Display for Quoted<'_> {
             for byte in chunk.invalid() {
                 write!(f, "\\x{byte:02x}")?;
             }
-            // A mark would be drawn over what stands before it.
+            // A combining mark would be drawn over the text before it.
             begins |= !chunk.invalid().is_empty();
         }
         f.write_char('"')
@@ -59,16 +59,16 @@ fn write_escaped(f: &mut Formatter<'_>, c: char, begins: bool) -> fmt::Result {
     }
 }
 
-/// Whether a name can stand without quotes: nothing in it could be taken for the end of a name, or for anything but a
-/// name.
+/// Whether a name can stand without quotes: no part of it could be taken for the end of the name, and the name not
+/// for other text.
 fn is_bare(name: &str) -> bool {
     let begins_well = name.chars().next().is_some_and(|c| c != '-' && !is_mark(c));
-    // Such an answer would be taken for a question.
+    // A list with this text would be taken for a request.
     begins_well && name != NO_DATA && bare_len(name) == name.len()
 }
 
-/// How many bytes at the front of a text can belong to a bare name: visible characters without those that mean
-/// something in a list, and single blanks between them.
+/// Returns how many bytes at the front of a text can belong to a bare name: visible characters without meaning in a
+/// list, and single blanks between them.
 fn bare_len(text: &str) -> usize {
     let mut len = 0;
     let mut before = ' ';
@@ -89,7 +89,7 @@ fn bare_len(text: &str) -> usize {
     len
 }
 
-/// Takes a name off the front of a text, and gives what follows. `None` if the text begins with none.
+/// Splits a name off the front of a text. Returns it and the rest, or `None` if the text does not begin with a name.
 #[must_use]
 pub fn split(text: &str) -> Option<(OsString, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
@@ -109,7 +109,7 @@ pub fn split(text: &str) -> Option<(OsString, &str)> {
     }
 }
 
-/// What stands behind a backslash; gives what follows it.
+/// Decodes the escape after a backslash into `name`, and returns the rest of the text.
 fn unescape<'a>(text: &'a str, name: &mut Vec<u8>) -> Option<&'a str> {
     let mut chars = text.chars();
     match chars.next()? {
@@ -133,12 +133,12 @@ fn unescape<'a>(text: &'a str, name: &mut Vec<u8>) -> Option<&'a str> {
     Some(chars.as_str())
 }
 
-/// Numbers are also read with a sign; these are not.
+/// The parsers of the standard library also accept a sign; this check excludes it.
 fn is_hex(digits: &str) -> bool {
     digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The name that a whole text stands for; `None` if it stands for none.
+/// Returns the name that the whole text encodes, or `None` if it encodes none.
 ///
 /// ```
 /// use arauto::client::files::unquote;
@@ -226,7 +226,7 @@ pub(super) mod tests {
         }
     }
 
-    /// Names as hostile as they come.
+    /// Generates names with every kind of harmful content.
     pub fn names() -> impl Strategy<Value = OsString> {
         let nasty = prop::sample::select(
             &[
@@ -261,7 +261,7 @@ pub(super) mod tests {
             let text = Quoted(&name).to_string();
             prop_assert_eq!(unquote(&text), Some(name.clone()));
             prop_assert!(!text.chars().any(is_invisible), "{:?}", text);
-            // Where it ends is known, too.
+            // The end of the name is found, too.
             for rest in [" (12 bytes)", ", next", "; 3"] {
                 let both = format!("{text}{rest}");
                 prop_assert_eq!(split(&both), Some((name.clone(), rest)));

@@ -1,41 +1,42 @@
-//! [`Shaped`]: a file of sound without the tags around it, and with lengths in its header that fit the file.
+//! [`Shaped`]: presents an audio file without the tags around it, and with lengths in its header that fit the file.
 //!
-//! Readers of formats look for the beginning of sound within a bounded number of bytes, which a cover in a tag exceeds; and
-//! programs that write WAV into a pipe put a made-up length into its header, because they cannot return to it.
+//! Format readers search for the beginning of the audio within a bounded number of bytes, which a cover picture in a
+//! tag exceeds. Programs that write WAV into a pipe put a made-up length into its header, because they cannot seek
+//! back to it.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
 use symphonia::core::io::MediaSource;
 
-/// The most tags at either end of a file. Files that several programs have tagged have two or three.
+/// Maximum number of tags at either end of a file. Files tagged by several programs have two or three.
 const MAX_TAGS: usize = 16;
-/// The most chunks of a WAV file before its samples.
+/// Maximum number of chunks of a WAV file before its samples.
 const MAX_CHUNKS: usize = 256;
-/// A WAV length of at least this, beyond the end of its file, is made up: programs write the most that 31 or 32 bits hold, less
-/// some kilobytes for headers. A smaller one belongs to a file that was cut off.
+/// Lower bound of made-up WAV lengths. A length of at least this that exceeds the file is made up: programs write the
+/// maximum of 31 or 32 bits, less some kilobytes for headers. A smaller one belongs to a truncated file.
 const MIN_MADE_UP: u64 = 0x7f00_0000;
-/// The length that readers take for *up to the end of the file*.
+/// Length that readers interpret as *up to the end of the file*.
 const UNKNOWN: u32 = u32::MAX;
 
 const ID3V1_BYTES: u64 = 128;
 const APE_HEADER_BYTES: u64 = 32;
 
-/// A part of a file, in which some bytes are replaced. Offsets count from the beginning of the part.
+/// A part of a file in which some bytes are replaced. Offsets count from the beginning of the part.
 pub struct Shaped<S> {
     source: S,
     begin: u64,
-    /// Bytes in the part.
+    /// Length of the part.
     bytes: u64,
     at: u64,
-    /// Bytes to show instead of those in the file, by their offset.
+    /// Replacement bytes by offset.
     patches: Vec<(u64, [u8; 4])>,
 }
 
 impl<S: MediaSource> Shaped<S> {
-    /// Finds the part of this file that holds sound.
+    /// Finds the part of the file that holds the audio.
     ///
     /// # Errors
-    /// If the file cannot be read, or its length is not known.
+    /// If the file cannot be read, or its length is unknown.
     pub fn of(mut source: S) -> io::Result<Self> {
         let whole = source.byte_len().ok_or(io::ErrorKind::Unsupported)?;
         let begin = skip_leading(&mut source, whole)?;
@@ -48,7 +49,7 @@ impl<S: MediaSource> Shaped<S> {
                     patches = wav_patches(&mut source, begin, whole)?;
                 }
                 (b"fLaC" | b"OggS", ..) | (_, b"ftyp", _) => {}
-                // Frames of MPEG audio or AAC one after another: a tag at the end would be searched for frames.
+                // Consecutive frames of MPEG audio or AAC: a reader would search a tag at the end for frames.
                 _ => end = cut_trailing(&mut source, begin, whole)?,
             }
         }
@@ -62,13 +63,13 @@ fn read_at(source: &mut (impl Read + Seek), at: u64, buffer: &mut [u8]) -> io::R
     source.read_exact(buffer)
 }
 
-/// A number of 28 bits in four bytes, as `ID3v2` writes it.
+/// Decodes a number of 28 bits in four bytes, as in `ID3v2`.
 fn synchsafe(bytes: [u8; 4]) -> Option<u64> {
     let is_valid = bytes.iter().all(|byte| *byte < 0x80);
     is_valid.then(|| bytes.iter().fold(0, |number, byte| number << 7 | u64::from(*byte)))
 }
 
-/// Where the tags at the beginning end. A tag that is longer than the file is not skipped.
+/// Returns the end of the tags at the beginning. A tag that is longer than the file is not skipped.
 fn skip_leading(source: &mut (impl Read + Seek), whole: u64) -> io::Result<u64> {
     let mut begin = 0;
     for _ in 0..MAX_TAGS {
@@ -78,12 +79,12 @@ fn skip_leading(source: &mut (impl Read + Seek), whole: u64) -> io::Result<u64> 
         }
         read_at(source, begin, &mut head)?;
         let length = match head {
-            // https://id3.org/id3v2.4.0-structure, section 3.1. A footer repeats the header.
+            // See <https://id3.org/id3v2.4.0-structure>, section 3.1. A footer repeats the header.
             [b'I', b'D', b'3', major, _, flags, a, b, c, d, ..] if major != 0xff => {
                 let footer = if flags & 0x10 == 0 { 0 } else { 10 };
                 synchsafe([a, b, c, d]).map(|length| 10 + length + footer)
             }
-            // https://wiki.hydrogenaud.io/index.php?title=APE_Tags_Header. The length leaves the header out.
+            // See <https://wiki.hydrogenaud.io/index.php?title=APE_Tags_Header>. The length excludes the header.
             [b'A', b'P', b'E', b'T', b'A', b'G', b'E', b'X', _, _, _, _, a, b, c, d] => {
                 Some(APE_HEADER_BYTES + u64::from(u32::from_le_bytes([a, b, c, d])))
             }
@@ -97,7 +98,7 @@ fn skip_leading(source: &mut (impl Read + Seek), whole: u64) -> io::Result<u64> 
     Ok(begin)
 }
 
-/// Where the tags at the end begin.
+/// Returns the beginning of the tags at the end.
 fn cut_trailing(source: &mut (impl Read + Seek), begin: u64, whole: u64) -> io::Result<u64> {
     let mut end = whole;
     for _ in 0..MAX_TAGS {
@@ -110,7 +111,7 @@ fn cut_trailing(source: &mut (impl Read + Seek), begin: u64, whole: u64) -> io::
     Ok(end)
 }
 
-/// The bytes of the tag that ends here, if one does.
+/// Returns the length of the tag that ends at `end`, if there is one.
 fn trailing_tag(source: &mut (impl Read + Seek), begin: u64, end: u64) -> io::Result<Option<u64>> {
     let room = end - begin;
     if room > ID3V1_BYTES {
@@ -125,7 +126,7 @@ fn trailing_tag(source: &mut (impl Read + Seek), begin: u64, end: u64) -> io::Re
         read_at(source, end - APE_HEADER_BYTES, &mut footer)?;
         if footer.starts_with(b"APETAGEX") {
             let length = u32::from_le_bytes([footer[12], footer[13], footer[14], footer[15]]);
-            // The length leaves a header out, of which the highest flag tells.
+            // The length excludes a header, whose presence the highest flag states.
             let header = if footer[23] & 0x80 == 0 { 0 } else { APE_HEADER_BYTES };
             return Ok(Some(u64::from(length) + header));
         }
@@ -137,13 +138,13 @@ fn trailing_tag(source: &mut (impl Read + Seek), begin: u64, end: u64) -> io::Re
     Ok(None)
 }
 
-/// The changes to a WAV header by which a reader reads all samples that there are: RIFF, or RF64 and BW64 (EBU Tech 3306,
-/// ITU-R BS.2088) with 64-bit lengths in a chunk of their own.
+/// Returns the changes to a WAV header that let a reader read all samples of the file. The formats are RIFF, and RF64
+/// and BW64 (EBU Tech 3306, ITU-R BS.2088) with 64-bit lengths in a chunk of their own.
 fn wav_patches(source: &mut (impl Read + Seek), begin: u64, whole: u64) -> io::Result<Vec<(u64, [u8; 4])>> {
     let mut riff = [0; 12];
     read_at(source, begin, &mut riff)?;
     let riff_bytes = u64::from(u32::from_le_bytes([riff[4], riff[5], riff[6], riff[7]]));
-    // The samples are looked for up to the end of the file, whatever the header says.
+    // Readers look for the samples up to the end of the file, whatever the header says.
     let mut patches = vec![(0, *b"RIFF"), (4, UNKNOWN.to_le_bytes())];
     let (mut at, mut long_data) = (12, None);
     for _ in 0..MAX_CHUNKS {
@@ -158,7 +159,7 @@ fn wav_patches(source: &mut (impl Read + Seek), begin: u64, whole: u64) -> io::R
             b"data" => {
                 let there = whole - begin - at;
                 let stated = long_data.filter(|_| length == UNKNOWN).unwrap_or(u64::from(length));
-                // An empty chunk is believed if the length of the whole agrees.
+                // An empty chunk is genuine if the length of the whole file agrees.
                 let is_empty = stated == 0 && riff_bytes + 8 != whole - begin;
                 let is_made_up = is_empty || stated > there && stated >= MIN_MADE_UP;
                 let actual = if is_made_up { there } else { stated };

@@ -1,6 +1,6 @@
-//! [`Sharer`]: a task that answers whoever asks for the list of files. One question costs up to [`MOST_PARTS`]
-//! messages, and a server slows or sends away who sends too many; so answers are paced, and askers cannot make them
-//! more.
+//! [`Sharer`]: a task that answers requests for the list of files. A request costs up to [`MOST_PARTS`] messages, and
+//! a server throttles or disconnects a client that sends too many. Therefore answers are rate-limited, and no number
+//! of requests raises the rate.
 
 use std::time::Duration;
 
@@ -15,35 +15,34 @@ use crate::{
     protocol::Line,
 };
 
-/// Questions that were not answered yet.
+/// Capacity of the channel of requests and notes.
 const MOST_QUESTIONS: usize = 64;
-/// How far apart messages are, once [`MOST_PARTS`] were sent: half as many as a server's flood control lets pass, so
-/// that the other half is there for what a person says meanwhile.
+/// Interval between messages, once [`MOST_PARTS`] were sent in a burst. This is half the rate that a server's flood
+/// control allows; the other half is left for what the user says meanwhile.
 const INTERVAL: Duration = Duration::from_millis(40);
 
-/// A list that took longer than this to make is given again for a while, because anybody may ask, as often as he
-/// likes.
+/// A list that took longer than this to make is reused for a while, because any user may ask, any number of times.
 const SOON_MADE: Duration = Duration::from_millis(100);
-/// For how many times the time that it took: looking takes a fifth of all time at the most.
+/// Factor of the time that such a list took, for which it is reused. Listing thus takes at most a fifth of all time.
 const GIVEN_AGAIN: u32 = 4;
 
-/// The most times that a folder is looked at before anybody asks, until all its files are known; each takes some
-/// seconds.
+/// Maximum number of times that the folder is listed before the first request, until all its files are examined. Each
+/// takes some seconds.
 const MOST_FIRST_LOOKS: usize = 20;
 
-/// Answers questions, one after another. Dropped, it answers no more.
+/// Handle of the task that answers requests one after another. The task ends once all its handles are dropped.
 #[derive(Clone, Debug)]
 pub struct Sharer {
     notes: Sender<Note>,
 }
 
-/// What the task is told.
+/// A message to the task.
 #[derive(Debug)]
 enum Note {
     Asked(Question),
-    /// The server takes messages of at most so many bytes.
+    /// The server's message limit, in bytes.
     Known(usize),
-    /// The server refused a message because it was longer than this many bytes.
+    /// The server refused a message because it exceeded this limit, in bytes.
     Limit(usize),
 }
 
@@ -53,15 +52,15 @@ struct Question {
     asker: String,
 }
 
-/// So many ask that one more cannot be answered.
+/// The queue of requests is full, so this request is not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{MOST_QUESTIONS} wait for the list of files already")]
 pub struct TooManyAsk;
 
 impl Sharer {
-    /// Begins a task that shares this folder, or says that there is none. What is to be sent to the server goes to
-    /// `out`, in order; as long as the sharer is there, so is this sender. Whoever asks again while an answer waits
-    /// for him gets one answer.
+    /// Starts a task that shares this folder, or answers that no folder is shared. Its messages to the server go to
+    /// `out`, in order; the task keeps this sender until it ends. A user who asks again before the answer was sent
+    /// gets one answer.
     ///
     /// ```no_run
     /// # use arauto::client::{files::{Folder, Sharer}, link, meaning::Meaning, Received};
@@ -82,32 +81,33 @@ impl Sharer {
         Self { notes }
     }
 
-    /// `asker` wants to know what `own` shares. Does not wait.
+    /// Queues the answer of `own` to `asker`. Does not block.
     ///
     /// # Errors
-    /// If too many ask; this one gets no answer.
+    /// If the queue is full; this request is not answered.
     pub fn asked(&self, own: &str, asker: &str) -> Result<(), TooManyAsk> {
         let question = Question { own: own.to_owned(), asker: asker.to_owned() };
         self.notes.try_send(Note::Asked(question)).map_err(|_| TooManyAsk)
     }
 
-    /// The server takes messages of at most so many bytes.
+    /// Sets the server's message limit, in bytes.
     pub fn limited(&self, limit: usize) {
-        // Where there is no room, the server says it again when it refuses.
+        // If the queue is full, this is harmless: the server states the limit again when it refuses a message.
         let _ = self.notes.try_send(Note::Known(limit));
     }
 
-    /// The server refused something, for this reason. If it says that it takes shorter messages than usual, answers
-    /// are written in such from now on, and those who were answered last are answered again.
+    /// Reports a refusal by the server. If `why` states a message limit below the present one, answers keep to it
+    /// from now on, and the answers sent last are sent again.
     pub fn refused(&self, why: &str) {
         if let Some(limit) = limit_in(why) {
-            // Where there is no room, it is not the only part that is refused.
+            // If the queue is full, this is harmless: the server refuses each part that is too long, and each refusal
+            // is reported.
             let _ = self.notes.try_send(Note::Limit(limit));
         }
     }
 }
 
-/// How long messages may be, if the server says that one was longer.
+/// Returns the message limit that the server states if it refuses a message for its length.
 fn limit_in(why: &str) -> Option<usize> {
     let (_, text) = why.split_once("a message has at most ")?;
     text.split_once(" bytes")?.0.parse().ok()
@@ -130,7 +130,7 @@ async fn run<M: From<Line>>(folder: Option<Folder>, mut notes: Receiver<Note>, o
                     message_bytes = limit;
                     asked.append(&mut answered);
                 }
-                // Each part that was too long is refused.
+                // The server refuses every part that is too long; the first refusal was enough.
                 Note::Limit(_) => {}
             }
         }
@@ -146,7 +146,7 @@ async fn run<M: From<Line>>(folder: Option<Folder>, mut notes: Receiver<Note>, o
             let Question { own, asker } = &question;
             for message in answer(own, asker, listing, message_bytes) {
                 sleep_until(pace.next(Instant::now())).await;
-                // Whoever sent them is gone.
+                // The receiver of messages is gone.
                 let Ok(()) = out.send(message.into()).await else { return };
             }
             answered.push(question);
@@ -154,16 +154,16 @@ async fn run<M: From<Line>>(folder: Option<Folder>, mut notes: Receiver<Note>, o
     }
 }
 
-/// What is shared, and the list of it that was made last.
+/// The shared folder, and the list that was made last.
 #[derive(Debug)]
 struct Shared {
     folder: Option<Folder>,
-    /// With the time until which it is given again.
+    /// The list, and the time until which it is reused.
     last: Option<(Listing, Instant)>,
 }
 
 impl Shared {
-    /// Gets to know the files, so that the first who asks need not wait for that. Ends early if somebody asks.
+    /// Examines the files in advance, so that the first request is answered at once. Ends early if a request arrives.
     async fn get_ready(&mut self, notes: &Receiver<Note>) {
         for _ in 0..MOST_FIRST_LOOKS {
             if !notes.is_empty() || notes.is_closed() {
@@ -196,7 +196,7 @@ impl Shared {
     }
 }
 
-/// Until when a list is given again that was made now, and took so long.
+/// Returns the time until which a list is reused that was made at `made` and took `took`.
 fn given_again_until(made: Instant, took: Duration) -> Instant {
     if took > SOON_MADE { made + GIVEN_AGAIN * took } else { made }
 }
@@ -249,7 +249,7 @@ mod tests {
         sharer.asked("ana", "rui").unwrap();
         assert!(sent.recv().await.unwrap().message().data.starts_with("30 files: 00 (0 bytes), "));
         sharer.refused("a message has at most 120 bytes");
-        // What was refused before that was heard is nothing new, nor is a limit that is not one here.
+        // A repeated refusal changes nothing, nor does a limit above the present one.
         sharer.refused("a message has at most 120 bytes");
         sharer.refused("a message has at most 2000 bytes");
         sharer.refused("something else");
@@ -299,7 +299,7 @@ mod tests {
         let (sharer, mut sent) = sharer(Some(Folder::open(dir.path()).unwrap()));
         let end = Instant::now() + Duration::from_secs(20);
         for expected in ["no files are shared", "1 file: a.txt (2 bytes)"] {
-            // Where a disk is slow, not at once.
+            // A slow disk may delay the new file's appearance in the list.
             let mut told = String::new();
             while told != expected && Instant::now() < end {
                 sharer.asked("ana", "rui").unwrap();

@@ -1,4 +1,4 @@
-//! Files of sound, as far as those who list them and those who stream them have to know the same of them.
+//! Opens audio files, for the list of files and for streaming alike.
 
 use std::{num::NonZeroU32, sync::LazyLock, time::Duration};
 
@@ -18,16 +18,16 @@ use symphonia::{
 
 use super::shape::Shaped;
 
-/// Only files with these endings are opened.
+/// Only files with these extensions are opened.
 const EXTENSIONS: [&str; 11] =
     ["mp3", "mp2", "ogg", "oga", "opus", "flac", "wav", "wave", "m4a", "m4b", "aac"];
 
-/// The endings that [`may_be`] knows, in words.
+/// Returns the extensions that [`may_be`] accepts, as text.
 pub fn kinds() -> String {
     EXTENSIONS.map(|extension| format!(".{extension}")).join(", ")
 }
 
-/// How far behind the tags at the beginning of a file its format is looked for. Some programs leave room between both.
+/// Number of bytes after the leading tags within which the format is searched for. Some programs leave a gap there.
 const MOST_JUNK_BYTES: u32 = 1024 * 1024;
 
 static PROBE: LazyLock<Probe> = LazyLock::new(|| {
@@ -37,19 +37,19 @@ static PROBE: LazyLock<Probe> = LazyLock::new(|| {
     probe
 });
 
-/// Whether a file whose name ends so (in small letters) may be audio.
+/// Whether a file with this extension, in lower case, may be audio.
 pub fn may_be(extension: &str) -> bool {
     EXTENSIONS.contains(&extension)
 }
 
-/// What reads this file. `None` if it is of no known format.
+/// Returns a reader for the file, or `None` if its format is unknown.
 pub fn reader(source: impl MediaSource + 'static) -> Option<Box<dyn FormatReader>> {
     let shaped = Shaped::of(source).ok()?;
     let stream = MediaSourceStream::new(Box::new(shaped), MediaSourceStreamOptions::default());
     PROBE.probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default()).ok()
 }
 
-/// How long a file plays, by what it says itself.
+/// Returns the duration that the file states.
 pub fn length(reader: &dyn FormatReader, track: &Track) -> Option<Duration> {
     let by_frames = || {
         let rate = NonZeroU32::new(audio(track)?.sample_rate?)?;
@@ -62,7 +62,7 @@ pub fn length(reader: &dyn FormatReader, track: &Track) -> Option<Duration> {
     u64::try_from(ms).ok().map(Duration::from_millis)
 }
 
-/// What is known of a track of sound.
+/// Returns the parameters of an audio track, or `None` if the track is not audio.
 pub fn audio(track: &Track) -> Option<&AudioCodecParameters> {
     match track.codec_params.as_ref()? {
         CodecParameters::Audio(audio) => Some(audio),

@@ -1,5 +1,5 @@
-//! What lies below a folder. Every step is taken from the folder before it and follows no link, so that nothing
-//! outside is ever looked at, even if a folder is exchanged for a link meanwhile.
+//! Finds and opens the files below a folder. Each step is taken relative to the open parent folder and follows no
+//! link, so that no file outside is ever touched, even if a folder is replaced by a link meanwhile.
 
 use std::{
     collections::BinaryHeap,
@@ -22,25 +22,25 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::{listing::LeftOut, order::Place};
 
-/// How much is looked at.
+/// Limits of a search.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Files that are kept: the first of them in the order of the list.
+    /// Maximum number of files kept: the first in the order of the list.
     pub files: usize,
-    /// How many folders deep, the shared one not counted.
+    /// Maximum depth in folders, not counting the shared one.
     pub depth: usize,
-    /// Files and folders that are looked at, the hidden among them.
+    /// Maximum number of files and folders examined, including hidden ones.
     pub looks: usize,
-    /// How long that may take.
+    /// Time limit of the search.
     pub within: Duration,
 }
 
-/// A file as it was when it was looked at.
+/// Attributes of a file when it was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// Its size in bytes.
+    /// Size in bytes.
     pub bytes: u64,
-    /// In nanoseconds.
+    /// Modification time in nanoseconds since 1970.
     changed: i128,
     identity: (u128, u128),
 }
@@ -49,7 +49,7 @@ impl Seen {
     fn of(stat: &Stat) -> Option<Self> {
         (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then(|| Self {
             bytes: u64::try_from(stat.st_size).unwrap_or(0),
-            // Wide, because systems have these in different types.
+            // `i128` and `u128` hold these fields on all systems, whose types differ.
             changed: i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec),
             identity: (u128::from(stat.st_dev), u128::from(stat.st_ino)),
         })
@@ -59,13 +59,13 @@ impl Seen {
 /// The files below a folder, in order.
 #[derive(Debug, Default)]
 pub struct Tree {
-    /// Their relative paths.
+    /// Paths relative to the folder, and their attributes.
     pub files: Vec<(Vec<u8>, Seen)>,
-    /// What there is besides.
+    /// Files and folders that were left out.
     pub left_out: LeftOut,
 }
 
-/// A file to be kept. A heap of them has the last in order on top.
+/// A file that is kept. In a heap, the last in list order is on top.
 #[derive(Debug, PartialEq, Eq)]
 struct Kept {
     place: Place,
@@ -84,19 +84,19 @@ impl PartialOrd for Kept {
     }
 }
 
-/// The most folders that are searched at each depth for one name: there are few ways to compose it.
+/// Maximum number of folders searched per level for one name. Few ways to compose a name exist.
 const MAX_ALIKE: usize = 4;
 
-/// Opened for that, a folder is one, and no link to one.
+/// Flags for opening a folder. Opening fails for anything else, including a link to a folder.
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-/// A file is opened without waiting for whoever may be at the other end of a pipe.
+/// Flags for opening a file. Opening a named pipe does not wait for its other end.
 const FILE: OFlags = OFlags::RDONLY
     .union(OFlags::NOFOLLOW)
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY)
     .union(OFlags::CLOEXEC);
 
-/// Looks at what lies below this folder.
+/// Finds the files below this folder.
 pub fn look(root: &Path, bounds: Bounds) -> Tree {
     let until = Instant::now() + bounds.within;
     let mut walk = Walk { bounds, until, looks: 0, kept: BinaryHeap::new(), left_out: LeftOut::default() };
@@ -111,10 +111,10 @@ pub fn look(root: &Path, bounds: Bounds) -> Tree {
     }
 }
 
-/// Opens a file that was seen below this folder.
+/// Opens a file that was found below this folder.
 ///
 /// # Errors
-/// If it is not there any more, is another one, or the path leads up.
+/// If the file is gone, is not the one found or has changed, or if the path leads up.
 pub fn open_seen(root: &Path, path: &[u8], seen: Seen) -> io::Result<File> {
     let file = open_below(root, path)?;
     if Seen::of(&fstat(&file)?) != Some(seen) {
@@ -123,10 +123,10 @@ pub fn open_seen(root: &Path, path: &[u8], seen: Seen) -> io::Result<File> {
     Ok(file.into())
 }
 
-/// Opens a file that may be below this folder, `depth` folders deep at the most.
+/// Opens a file below this folder, at most `depth` folders deep.
 ///
 /// # Errors
-/// `NotFound` if it is none that [`look`] would find; else what the system says.
+/// `NotFound` if [`look`] would not find the file; else the system's error.
 pub fn open_named(root: &Path, path: &[u8], depth: usize) -> io::Result<File> {
     let steps = || path.split(|byte| *byte == b'/');
     let is_hidden = |step: &[u8]| step.is_empty() || step.starts_with(b".") || step.contains(&0);
@@ -134,7 +134,7 @@ pub fn open_named(root: &Path, path: &[u8], depth: usize) -> io::Result<File> {
         return Err(io::ErrorKind::NotFound.into());
     }
     let file = open_below(root, path).map_err(|error| match Errno::from_io_error(&error) {
-        // Something on the way is no folder, or a link; or it is a socket.
+        // A step of the path is not a folder, or is a link; or the file is a link or a socket.
         Some(Errno::NOTDIR | Errno::LOOP | Errno::NXIO) => io::ErrorKind::NotFound.into(),
         _ => error,
     })?;
@@ -144,13 +144,13 @@ pub fn open_named(root: &Path, path: &[u8], depth: usize) -> io::Result<File> {
     Ok(file.into())
 }
 
-/// The paths of files below this folder that are the same as this one once letters are composed (Unicode's NFC): at most two,
-/// which is as good as more. Within the bounds for folders and time.
+/// Returns the paths of files below this folder that equal `path` once letters are composed (Unicode NFC): at most
+/// two, because two are already ambiguous. The limits of depth, examined files and time apply.
 ///
 /// # Errors
-/// If the folder itself cannot be read.
+/// If a folder on the way cannot be read.
 pub fn find_alike(root: &Path, path: &[u8], bounds: Bounds) -> io::Result<Vec<Vec<u8>>> {
-    // ASCII is composed already.
+    // An ASCII path is composed already.
     let Some(path) = std::str::from_utf8(path).ok().filter(|path| !path.is_ascii()) else {
         return Ok(Vec::new());
     };
@@ -246,7 +246,7 @@ impl Walk {
             let Ok(fd) = folder.fd() else { continue };
             let path = below(path, entry.file_name().to_bytes());
             let Some(seen) = self.look_at(fd, &entry, path) else { continue };
-            // As many are open as the depth allows.
+            // The open folders are those on the path, so their number is the depth of the new folder.
             if open_folders.len() > self.bounds.depth {
                 self.left_out.folders += 1;
             } else {
@@ -255,7 +255,7 @@ impl Walk {
         }
     }
 
-    /// Keeps a file; gives a folder.
+    /// Keeps the entry if it is a file; returns it opened if it is a folder.
     fn look_at(&mut self, fd: BorrowedFd<'_>, entry: &DirEntry, path: Vec<u8>) -> Option<(Dir, Vec<u8>)> {
         let name = entry.file_name();
         if name.to_bytes().starts_with(b".") {
@@ -269,7 +269,7 @@ impl Walk {
         match kind {
             FileType::Directory => match openat(fd, name, FOLDER, Mode::empty()).and_then(Dir::new) {
                 Ok(dir) => return Some((dir, path)),
-                // It went, or is something else now.
+                // The folder is gone, or was replaced by something else.
                 Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => {}
                 Err(_) => self.left_out.folders += 1,
             },
@@ -299,7 +299,7 @@ fn below(folder: &[u8], name: &[u8]) -> Vec<u8> {
     if folder.is_empty() { name.to_vec() } else { [folder, b"/", name].concat() }
 }
 
-/// The ending of a file's name, in small letters, if it has one.
+/// Returns the extension of a file's name, in lower case, if there is one.
 pub fn extension(path: &[u8]) -> Option<String> {
     let extension = Path::new(std::ffi::OsStr::from_bytes(path)).extension()?;
     extension.to_str().map(str::to_ascii_lowercase)

@@ -15,7 +15,7 @@ fn is(kind: &'static str, seconds: u64) -> Sound {
     Sound { kind, seconds: Some(seconds) }
 }
 
-/// One channel, 8 bits a sample.
+/// Returns a WAV file with one channel and 8 bits per sample.
 pub fn wav(rate: u32, samples: u32) -> Vec<u8> {
     let mut bytes = Vec::new();
     bytes.extend(b"RIFF");
@@ -32,7 +32,7 @@ pub fn wav(rate: u32, samples: u32) -> Vec<u8> {
     bytes
 }
 
-/// 44.1 kHz, two channels, 16 bits, and the header of a first block.
+/// Returns a FLAC file with 44.1 kHz, two channels and 16 bits, and the header of a first block.
 fn flac(samples: u64) -> Vec<u8> {
     let mut bytes = b"fLaC\x80\0\0\x22".to_vec();
     bytes.extend([16, 0, 16, 0]);
@@ -47,14 +47,14 @@ fn flac(samples: u64) -> Vec<u8> {
     bytes
 }
 
-/// 128 kbit/s, 44.1 kHz: 417 bytes and 1,152 samples a frame.
+/// Returns MP3 frames of 128 kbit/s and 44.1 kHz: 417 bytes and 1,152 samples per frame.
 fn mp3(frames: usize) -> Vec<u8> {
     let mut frame = vec![0xff, 0xfb, 0x90, 0];
     frame.resize(417, 0);
     frame.repeat(frames)
 }
 
-/// A tag with a picture, and room for as much again.
+/// Returns an `ID3v2` tag with a picture, and as much padding.
 fn id3(picture: &[u8]) -> Vec<u8> {
     let size = |bytes: usize| [21, 14, 7, 0].map(|shift| (bytes >> shift & 0x7f) as u8);
     let content = [b"\0image/png\0\x03\0", picture].concat();
@@ -64,7 +64,7 @@ fn id3(picture: &[u8]) -> Vec<u8> {
     tag
 }
 
-/// Opus, which counts at 48 kHz. The last page says how many samples there are.
+/// Returns an Ogg file with Opus, which counts samples at 48 kHz. The last page states the number of samples.
 fn ogg(samples: u64) -> Vec<u8> {
     let (pre_skip, rate) = (312_u16, 48_000_u32);
     let head = [&b"OpusHead\x01\x02"[..], &pre_skip.to_le_bytes(), &rate.to_le_bytes(), &[0; 3]].concat();
@@ -93,7 +93,7 @@ fn page(flags: u8, position: u64, number: u32, packet: &[u8]) -> Vec<u8> {
     page
 }
 
-/// AAC at 44.1 kHz, of which it says that it plays so many seconds.
+/// Returns an MP4 file with AAC at 44.1 kHz that states this duration.
 fn mp4(seconds: u32) -> Vec<u8> {
     let number = |number: u32| number.to_be_bytes();
     let times = [[0; 12].as_slice(), &number(1000), &number(seconds * 1000)].concat();
@@ -101,7 +101,7 @@ fn mp4(seconds: u32) -> Vec<u8> {
     let tkhd = [&number(7)[..], &[0; 8], &number(1), &[0; 4], &number(seconds * 1000), &[0; 60]].concat();
     let media_header = [&times[..], &[0; 4]].concat();
     let hdlr = [&[0; 8][..], b"soun", &[0; 13]].concat();
-    // Object 0x40 is MPEG-4 audio; 0x12 0x10 is AAC-LC, 44.1 kHz, two channels.
+    // Object type 0x40 is MPEG-4 audio; 0x12 0x10 is AAC-LC, 44.1 kHz, two channels.
     let esds =
         [&[0; 4][..], &[3, 25, 0, 1, 0, 4, 17, 0x40, 0x15], &[0; 11], &[5, 2, 0x12, 0x10, 6, 1, 2]].concat();
     let mp4a = [
@@ -132,7 +132,7 @@ fn part(name: &str, content: &[&[u8]]) -> Vec<u8> {
     [&(content.len() as u32 + 8).to_be_bytes()[..], name.as_bytes(), &content].concat()
 }
 
-/// A cyclic redundancy check of so many bits, beginning with 0.
+/// Returns a cyclic redundancy check of `bits` bits, with the initial value 0.
 fn checksum(bytes: &[u8], bits: u32, polynomial: u32) -> u32 {
     let top = 1 << (bits - 1);
     bytes.iter().fold(0, |sum, byte| {
@@ -157,12 +157,12 @@ fn tags_and_pictures_are_passed_over() {
     assert_eq!(sound(&tagged), Some(is("audio/mpeg", 10)));
 }
 
-/// A picture whose bytes look like the beginning of sound at any place: 3 MiB, more than is searched for a beginning.
+/// Returns a picture that looks like the beginning of audio at any offset: 3 MiB, more than a reader searches.
 fn cover() -> Vec<u8> {
     [0xff, 0xfb, 0x90, 0x64, b'O', b'g', b'g', b'S'].repeat(3 * 1024 * 1024 / 8)
 }
 
-/// An APE tag with a header and a footer.
+/// Returns an APE tag with a header and a footer.
 fn ape(value: &[u8]) -> Vec<u8> {
     let item =
         [&(value.len() as u32).to_le_bytes()[..], &[0, 0, 0, 2], b"Cover Art (Front)\0", value].concat();
@@ -173,7 +173,7 @@ fn ape(value: &[u8]) -> Vec<u8> {
     [mark(0xa000_0000), item.clone(), mark(0x8000_0000)].concat()
 }
 
-/// Frames of AAC, 44.1 kHz, as many as last 10 s.
+/// Returns 10 s of AAC frames at 44.1 kHz.
 fn adts() -> Vec<u8> {
     let length = 100_usize;
     let frame = [
@@ -210,7 +210,7 @@ fn tags_of_any_length_are_skipped() {
     ] {
         assert_eq!(sound(&[tags, sound_in_it].concat()), Some(expected));
     }
-    // A length beyond the end of the file is none.
+    // A tag length beyond the end of the file is invalid.
     let mut wrong = id3(b"small");
     wrong[6..10].copy_from_slice(&[0x7f; 4]);
     assert_eq!(sound(&[wrong, mp3(383)].concat()), Some(is("audio/mpeg", 10)));
@@ -228,7 +228,7 @@ fn tags_at_the_end_are_no_sound() {
     }
 }
 
-/// As programs write it into a pipe, which they cannot go back in.
+/// Programs that write into a pipe cannot seek back to correct the length.
 #[test]
 fn a_wav_with_a_made_up_length_is_as_long_as_its_file() {
     let with_lengths = |riff: u32, data: u32| {
@@ -246,7 +246,7 @@ fn a_wav_with_a_made_up_length_is_as_long_as_its_file() {
         (0x7fff_0024, 0x7fff_0000),
         (0x7fff_ffff, 0x7fff_ffdb),
         (0xffff_fffe, 0xffff_ffda),
-        // A wrong length of the whole does not matter.
+        // A wrong RIFF length has no effect.
         (0, 20_000),
         (u32::MAX, 20_000),
     ] {
@@ -273,7 +273,7 @@ fn a_wav_of_64_bits_is_one() {
             &wav[12..40],
             &[0xff; 4],
             &wav[44..],
-            // Behind the samples, which the length tells apart.
+            // A chunk after the samples is told apart by the length of the samples.
             if data == 20_000 { b"LIST\x04\0\0\0INFO" } else { b"" },
         ];
         assert_eq!(sound(&bytes.concat()), Some(is("audio/wav", 3)));

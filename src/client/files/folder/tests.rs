@@ -15,7 +15,7 @@ use tempfile::{TempDir, tempdir};
 use super::*;
 use crate::client::files::{LeftOut, audio::tests::wav};
 
-/// A folder with these files in it, each with its path as its content.
+/// Creates these files in a folder, each with its path as its content.
 fn folder(files: &[&str]) -> (TempDir, Folder) {
     let dir = tempdir().unwrap();
     for file in files {
@@ -31,7 +31,7 @@ fn write(dir: &TempDir, file: impl AsRef<Path>, content: &[u8]) {
     fs::write(path, content).unwrap();
 }
 
-/// What is shared, as it is told.
+/// Returns the text of the folder's list.
 fn told(folder: &mut Folder) -> String {
     folder.list().texts(10_000).join("\n")
 }
@@ -67,7 +67,7 @@ fn what_is_known_is_not_read_again() {
     let (dir, mut folder) = folder(&[]);
     write(&dir, "a.wav", &wav(8000, 8000));
     folder.list();
-    // No time is left to listen into files, and none is needed.
+    // No time is left to examine files, and none is needed.
     folder.probe_within = Duration::ZERO;
     assert_eq!(folder.list().entries[0].seconds, Some(1));
     assert!(folder.is_heard());
@@ -134,7 +134,7 @@ fn a_file_that_became_a_link_is_not_opened() {
     let (dir, _folder) = folder(&["a.mp3"]);
     let (outside, path) = (tempdir().unwrap(), dir.path().join("a.mp3"));
     let seen = tree::look(dir.path(), BOUNDS).files[0].1;
-    // The same file, but it is outside now.
+    // The path leads to the same file, which is outside the folder now.
     fs::hard_link(&path, outside.path().join("a.mp3")).unwrap();
     fs::remove_file(&path).unwrap();
     symlink(outside.path().join("a.mp3"), &path).unwrap();
@@ -232,7 +232,7 @@ fn a_folder_that_cannot_be_read_does_not_fail_the_rest() {
     let path = locked.clone();
     let listed = thread::spawn(move || {
         if locked.read_dir().is_ok() {
-            // Root can read everything; this thread is root no longer.
+            // Root could read everything, so this thread gives up root.
             let nobody = rustix::thread::Uid::from_raw(65534);
             rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
         }
@@ -268,7 +268,7 @@ async fn off_the_callers_thread() {
     assert_eq!(folder.listed().await.1, listing);
 }
 
-/// The content of the file of this name, or why it is not opened.
+/// Returns the content of the file of this name, or why it is not opened.
 fn opened(folder: &Folder, name: &str) -> String {
     match folder.opener().open(name) {
         Ok(mut file) => std::io::read_to_string(&mut file).unwrap(),
@@ -290,7 +290,7 @@ fn a_name_is_taken_raw_or_quoted() {
     for (name, file) in [
         ("it's a \"quoted\" song.mp3", "it's a \"quoted\" song.mp3"),
         (r#""it's a \"quoted\" song.mp3""#, "it's a \"quoted\" song.mp3"),
-        // As the short form of `play` leaves it.
+        // Form in which the short form of `play` passes the name.
         (r#"it's a \"quoted\" song.mp3"#, "it's a \"quoted\" song.mp3"),
         ("01 - Artist (feat. X).mp3", "01 - Artist (feat. X).mp3"),
         ("\"01 - Artist (feat. X).mp3\"", "01 - Artist (feat. X).mp3"),
@@ -320,13 +320,13 @@ fn a_name_is_found_composed_and_decomposed() {
     assert_eq!(opened(&shared, "M\u{fa}sica/caf\u{e9}.mp3"), "Mu\u{301}sica/cafe\u{301}.mp3");
     assert_eq!(opened(&shared, "Mu\u{301}sica/caf\u{e9}.mp3"), "Mu\u{301}sica/cafe\u{301}.mp3");
     assert_eq!(opened(&shared, "nai\u{308}ve.mp3"), "na\u{ef}ve.mp3");
-    // Case, and what only looks the same, is another name.
+    // Names that differ in case, or only look the same, are other names.
     for name in
         ["NA\u{cf}VE.mp3", "na\u{457}ve.mp3", ".he\u{301}.mp3", "M\u{fa}sica", "M\u{fa}sica/../naive.mp3"]
     {
         assert_eq!(opened(&shared, name), "no such file is shared", "{name}");
     }
-    // Exactly as it is written comes first.
+    // An exact match takes precedence.
     write(&dir, "M\u{fa}sica/caf\u{e9}.mp3", b"composed");
     assert_eq!(opened(&shared, "M\u{fa}sica/caf\u{e9}.mp3"), "composed");
     assert_eq!(opened(&shared, "Mu\u{301}sica/cafe\u{301}.mp3"), "Mu\u{301}sica/cafe\u{301}.mp3");
@@ -334,7 +334,7 @@ fn a_name_is_found_composed_and_decomposed() {
         opened(&shared, "M\u{fa}sica/cafe\u{301}.mp3"),
         "several shared files have this name; write it as the list has it"
     );
-    // No link leads out.
+    // No link leads out of the folder.
     symlink("/", dir.path().join("e\u{301}")).unwrap();
     assert_eq!(opened(&shared, "\u{e9}/etc/hosts.mp3"), "no such file is shared");
 }
