@@ -1,4 +1,4 @@
-//! What the client's commands take.
+//! Arguments of the client's commands.
 
 mod join;
 mod play;
@@ -16,42 +16,42 @@ use super::given;
 use crate::client::{self, Target, command::Access};
 use crate::config::CommandLine;
 
-/// Which server, and how to get there.
+/// Server and connection options.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Connection")]
 pub struct ServerArgs {
-    /// The server; without a port, 1234 [env: ARAUTO_CLIENT_SERVER] [default: 127.0.0.1:1234]
+    /// Server to connect to; the default port is 1234 [env: ARAUTO_CLIENT_SERVER] [default: 127.0.0.1:1234]
     #[arg(long, value_name = "HOST[:PORT]", value_hint = ValueHint::Hostname)]
     server: Option<Target>,
 
-    /// Encrypt the connection; the server's certificate has to be for HOST, and signed by someone this system trusts;
-    /// --tls=false where the settings say otherwise [env: ARAUTO_CLIENT_TLS]
+    /// Encrypt the connection with TLS; the server's certificate must be valid for HOST and signed by an issuer that
+    /// this system trusts; --tls=false overrides the settings [env: ARAUTO_CLIENT_TLS]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     tls: Option<bool>,
 
-    /// Trust what the certificates in this PEM file signed, instead of the system's; means --tls
+    /// Trust the certificates in this PEM file as issuers, instead of the system's; implies --tls
     /// [env: ARAUTO_CLIENT_CA]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     ca: Option<PathBuf>,
 
-    /// Accept any certificate: whoever is on the way can read and change everything; means --tls
+    /// Accept any certificate: an attacker on the network can then read and change everything; implies --tls
     #[arg(long, conflicts_with = "ca")]
     insecure: bool,
 
-    /// Show this certificate to the server, which may give its name without asking; means --tls
+    /// Show this certificate to the server, which may give you its name without asking; implies --tls
     /// [env: ARAUTO_CLIENT_CERT]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     cert: Option<PathBuf>,
 
-    /// The certificate's private key; means --tls [env: ARAUTO_CLIENT_KEY]
+    /// Private key of the certificate; implies --tls [env: ARAUTO_CLIENT_KEY]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     key: Option<PathBuf>,
 
-    /// The first line of this file is the password, if one is asked for [env: ARAUTO_CLIENT_PASSWORD_FILE]
+    /// File whose first line is the password, given if the server asks for one [env: ARAUTO_CLIENT_PASSWORD_FILE]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     password_file: Option<PathBuf>,
 
-    /// Read the settings of this file instead of ~/.config/arauto/client.toml [env: ARAUTO_CLIENT_CONFIG]
+    /// Read the settings from this file instead of ~/.config/arauto/client.toml [env: ARAUTO_CLIENT_CONFIG]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
 }
@@ -76,22 +76,22 @@ impl From<ServerArgs> for Access {
     }
 }
 
-/// `arauto list`.
+/// Arguments of `arauto list`.
 #[derive(Args, Debug)]
 pub struct List {
-    /// Ask under this name; without it, one is made up
+    /// Name to use while asking; generated if left out
     #[arg(long = "as", value_name = "NAME", value_parser = script::name)]
     name: Option<String>,
 
-    /// Print JSON: an object a line, with name
+    /// Print JSON: one object per line, with name
     #[arg(long)]
     json: bool,
 
-    /// Give up if the whole list has not come by then
+    /// Fail if the complete list has not arrived within this time
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = script::time)]
     timeout: Duration,
 
-    /// Which server.
+    /// Server and connection options.
     #[command(flatten)]
     server: ServerArgs,
 }

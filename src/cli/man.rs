@@ -1,4 +1,4 @@
-//! The manual page: one for the program and all that it does.
+//! Generates the manual page: one page for the program and all its commands.
 
 use std::{
     collections::HashMap,
@@ -12,10 +12,10 @@ use clap_mangen::roff::{Roff, bold, roman};
 use super::Cli;
 use crate::{client, config};
 
-/// The manual page.
+/// Returns the manual page in roff.
 ///
 /// # Errors
-/// None in practice: it is written to memory.
+/// None in practice: the page is written to memory.
 pub fn man() -> io::Result<Vec<u8>> {
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
@@ -37,7 +37,7 @@ pub fn man() -> io::Result<Vec<u8>> {
     Ok(with_one_preamble(&page))
 }
 
-/// Each part comes with the definition of its apostrophe; the first serves them all.
+/// Removes repeated definitions of the apostrophe. Each part comes with one, and the first serves all.
 fn with_one_preamble(page: &[u8]) -> Vec<u8> {
     let mut whole = Vec::with_capacity(page.len());
     for (number, line) in page.split_inclusive(|byte| *byte == b'\n').enumerate() {
@@ -48,7 +48,7 @@ fn with_one_preamble(page: &[u8]) -> Vec<u8> {
     whole
 }
 
-/// A section for what would by custom be a page of its own, one more file to install and to find.
+/// Writes a section for a subcommand. By custom, it would be a page of its own: one more file to install and to find.
 fn subcommand(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
     Roff::new().control("SH", [name.to_uppercase().as_str()]).to_writer(page)?;
@@ -105,13 +105,13 @@ fn client_settings() -> Roff {
     roff
 }
 
-/// The meaning of each setting, by its full name: the comment above it in the file that shows every setting. Keys one after
-/// another share theirs.
+/// Returns the meaning of each setting by its full name: the comment above it in the file that lists all settings.
+/// Consecutive keys share a comment.
 fn meanings(file: &str) -> HashMap<String, String> {
     let (mut meanings, mut section, mut comment) = (HashMap::new(), String::new(), Vec::new());
     for line in file.lines() {
         if let Some(text) = line.strip_prefix('#') {
-            // The variable is in the heading already.
+            // The heading names the variable already.
             if !text.starts_with(" ARAUTO_") {
                 comment.push(text.trim());
             }
@@ -131,7 +131,7 @@ fn entry(roff: &mut Roff, name: &str, variable: &str) {
     roff.text([bold(name), roman(", "), bold(variable)]);
 }
 
-/// What is not a setting, but heeded.
+/// Returns the section on environment variables.
 fn environment() -> Roff {
     named(
         "ENVIRONMENT",

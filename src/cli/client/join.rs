@@ -1,4 +1,4 @@
-//! What `arauto join` takes.
+//! Arguments of `arauto join`.
 
 use std::path::PathBuf;
 
@@ -7,26 +7,28 @@ use clap::{Args, ValueHint};
 use super::{ServerArgs, script};
 use crate::client;
 
-/// `arauto join`.
+/// Arguments of `arauto join`.
 #[derive(Args, Debug)]
 pub struct Join {
-    /// The name to take; without it, you are asked
+    /// Name to join under; if left out, that of the settings, or else you are asked
     #[arg(value_name = "NAME", value_parser = script::name)]
     name: Option<String>,
 
-    /// Ask line by line, as the report's client does; always so where standard input or output is no terminal
+    /// Use a dialogue line by line, like the report's client; always used if standard input or output is not a
+    /// terminal
     #[arg(long)]
     plain: bool,
 
-    /// The server sends no line endings, as the report's; mostly found out without this. Implies --plain
+    /// Assume that the server sends no line endings, like the report's server; usually detected without this option.
+    /// Implies --plain
     #[arg(long)]
     unframed: bool,
 
-    /// Tell who asks which files are in this folder: names, sizes, how long audio plays; and play audio to who asks for it
+    /// Let other users list the files in this folder (names, sizes and durations) and play its audio files
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     share: Option<PathBuf>,
 
-    /// Which server.
+    /// Server and connection options.
     #[command(flatten)]
     server: ServerArgs,
 }

@@ -1,4 +1,4 @@
-//! What `arauto play` takes.
+//! Arguments of `arauto play`.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::client::{
     script::Playing,
 };
 
-/// A file somebody has: `ana/song.mp3`.
+/// A file of a user, such as `ana/song.mp3`.
 #[derive(Clone, Debug)]
 struct Of {
     name: String,
@@ -30,30 +30,30 @@ fn of(text: &str) -> Result<Of, String> {
     }
 }
 
-/// `arauto play`.
+/// Arguments of `arauto play`.
 #[derive(Args, Debug)]
 pub struct Play {
-    /// Whose file, and which, as `arauto files` shows it
+    /// User and file, as listed by `arauto files`
     #[arg(value_name = "NAME/FILE", value_parser = of)]
     what: Of,
 
-    /// Write WAV to this file, or to standard output (-), instead of playing it here
+    /// Write WAV to this file, or to standard output (-), instead of playing the audio
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: Option<PathBuf>,
 
-    /// How loud, from 0 to 100
+    /// Volume from 0 to 100
     #[arg(long, value_name = "N", default_value_t)]
     volume: Volume,
 
-    /// Over TCP from the beginning, not only when nothing comes by UDP
+    /// Use TCP from the start, not only if nothing arrives by UDP
     #[arg(long)]
     tcp: bool,
 
-    /// Ask under this name; without it, one is made up
+    /// Name to use while asking; generated if left out
     #[arg(long = "as", value_name = "NAME", value_parser = script::name)]
     name: Option<String>,
 
-    /// Which server.
+    /// Server and connection options.
     #[command(flatten)]
     server: ServerArgs,
 }

@@ -1,4 +1,4 @@
-//! What the commands for scripts take.
+//! Arguments of the commands for scripts.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{
     protocol::Name,
 };
 
-/// A name as people type it; the server judges it again.
+/// Parses a name as typed. The server checks it again.
 pub(super) fn name(text: &str) -> Result<String, String> {
     match Name::parse(text, usize::MAX) {
         Ok(name) => Ok(name.as_str().to_owned()),
@@ -29,58 +29,58 @@ pub(super) fn time(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// `arauto send`.
+/// Arguments of `arauto send`.
 #[derive(Args, Debug)]
 pub struct Send {
-    /// Send under this name
+    /// Name to send under
     #[arg(long = "as", value_name = "NAME", value_parser = name)]
     name: String,
 
-    /// To whom.
+    /// Receivers of the messages.
     #[command(flatten)]
     to: Destination,
 
-    /// Give up once the server has taken nothing, or confirmed nothing, for so long
+    /// Fail if the server takes no data, or confirms nothing, for this long
     #[arg(long, value_name = "TIME", default_value = "25s", value_parser = time)]
     timeout: Duration,
 
-    /// How a line of standard input that cannot be sent is treated
+    /// Treatment of lines of standard input that cannot be sent
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     on_bad_line: BadLine,
 
-    /// What to say; `-`, or nothing, for each line of standard input
+    /// Text to send; if left out or `-`, each line of standard input
     text: Option<String>,
 
-    /// Which server.
+    /// Server and connection options.
     #[command(flatten)]
     server: ServerArgs,
 }
 
-/// How a line that cannot be sent is treated.
+/// Treatment of lines that cannot be sent.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum BadLine {
-    /// Send neither it nor what follows
+    /// Send neither the line nor those after it
     #[default]
     Fail,
-    /// Leave it out
+    /// Skip the line
     Skip,
-    /// Write what cannot be sent as \u{1b} or \xff, and cut what is too long
+    /// Escape characters that cannot be sent as \u{1b} or \xff, and cut lines that are too long
     Escape,
 }
 
-/// To whom: one of these.
+/// Receivers of the messages; exactly one option is given.
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 struct Destination {
-    /// To this user
+    /// Send to this user
     #[arg(long, value_name = "NAME", value_parser = name)]
     to: Option<String>,
 
-    /// To everyone, yourself too
+    /// Send to all users, including yourself
     #[arg(long)]
     all: bool,
 
-    /// To everyone but yourself
+    /// Send to all users except yourself
     #[arg(long)]
     others: bool,
 }
@@ -109,34 +109,34 @@ impl From<Send> for client::Command {
     }
 }
 
-/// `arauto listen`.
+/// Arguments of `arauto listen`.
 #[derive(Args, Debug)]
 pub struct Listen {
-    /// Listen under this name
+    /// Name to listen under
     #[arg(long = "as", value_name = "NAME", value_parser = name)]
     name: String,
 
-    /// Print JSON: an object a line, with time, from, to, operation and data
+    /// Print JSON: one object per line, with time, from, to, operation and data
     #[arg(long)]
     json: bool,
 
-    /// Only what this user sends
+    /// Print only messages from this user
     #[arg(long, value_name = "NAME", value_parser = name)]
     from: Option<String>,
 
-    /// End after so many messages
+    /// Exit after this many messages
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
 
-    /// Say on standard error when it listens: others can reach it from then on
+    /// Report on standard error once other users can reach this client
     #[arg(long, short)]
     verbose: bool,
 
-    /// Connect again after a cut, under the same name; what is said meanwhile is not received
+    /// Reconnect under the same name after a cut; messages sent meanwhile are lost
     #[arg(long)]
     reconnect: bool,
 
-    /// Which server.
+    /// Server and connection options.
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -148,26 +148,26 @@ impl From<Listen> for client::Command {
     }
 }
 
-/// `arauto files`.
+/// Arguments of `arauto files`.
 #[derive(Args, Debug)]
 pub struct Files {
-    /// Whose files
+    /// User whose files are listed
     #[arg(value_name = "NAME", value_parser = name)]
     of: String,
 
-    /// Ask under this name; without it, one is made up
+    /// Name to use while asking; generated if left out
     #[arg(long = "as", value_name = "NAME", value_parser = name)]
     name: Option<String>,
 
-    /// Print JSON: an object a line, with name, quoted and bytes
+    /// Print JSON: one object per line, with name, quoted and bytes
     #[arg(long)]
     json: bool,
 
-    /// Give up if the whole list has not come by then
+    /// Fail if the complete list has not arrived within this time
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     timeout: Duration,
 
-    /// Which server.
+    /// Server and connection options.
     #[command(flatten)]
     server: ServerArgs,
 }

@@ -1,4 +1,4 @@
-//! [`Codec`]: RTSP's messages, and datagrams between them, out of bytes and into bytes.
+//! [`Codec`]: decodes and encodes RTSP messages, and the datagrams interleaved with them.
 
 use bytes::{Buf, BufMut, BytesMut};
 use rtsp_types::{Message, ParseError, headers::HeaderValue};
@@ -6,10 +6,11 @@ use tokio_util::codec::{Decoder, Encoder};
 
 use super::Failure;
 
-/// The most bytes of one message: a datagram with what stands before it. RTSP's own have some hundred.
+/// Maximum size of a message, in bytes: an interleaved datagram with its 4-byte header. RTSP's own messages have some
+/// hundred bytes.
 const MOST_BYTES: usize = 4 + 65_535;
 
-/// Knows nothing from one message to the next.
+/// A stateless codec: no message depends on an earlier one.
 pub(super) struct Codec;
 
 impl Decoder for Codec {
@@ -37,8 +38,8 @@ impl Decoder for Codec {
     }
 }
 
-/// Whether a header holds a control character, which would end it and begin another header or message. Values are partly
-/// what a server sent; the library writes them as they are.
+/// Whether a header value holds a control character, which would end it and begin another header or message. Parts of
+/// the values come from a server, and the library writes them unchanged.
 fn is_split(message: &Message<Vec<u8>>) -> bool {
     let holds_control = |value: &HeaderValue| value.as_str().contains(char::is_control);
     match message {

@@ -1,4 +1,4 @@
-//! [`Connection`]: requests and their answers, and the datagrams between them.
+//! [`Connection`]: sends RTSP requests and receives their answers and the interleaved datagrams.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -18,33 +18,34 @@ use tokio_util::codec::{FramedRead, FramedWrite};
 use super::{Failure, codec::Codec};
 use crate::client::dial::Stream;
 
-/// How long a server may take to answer.
+/// Time that a server has to answer.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// Messages that were not written yet.
+/// Capacity of the write queue, in messages.
 const QUEUED: usize = 64;
-/// Datagrams that came while an answer was waited for. The first are as dispensable as any.
+/// Maximum number of datagrams kept while an answer is awaited. Later ones are dropped; any datagram is as
+/// dispensable as another.
 const KEPT: usize = 64;
 
-/// One connection to a server.
+/// An RTSP connection to a server.
 pub(super) struct Connection {
     reader: FramedRead<ReadHalf<Box<dyn Stream>>, Codec>,
-    /// To the task that writes.
+    /// Queue of the writing task.
     writer: mpsc::Sender<Message<Vec<u8>>>,
     writing: AbortHandle,
     sequence: u32,
-    /// What the server calls the session, once there is one.
+    /// Session identifier, once the server has assigned one.
     pub(super) session: Option<String>,
     kept: VecDeque<Came>,
 }
 
-/// What came without being an answer to what was waited for.
+/// An item received other than the awaited answer.
 #[derive(Debug)]
 pub(super) enum Came {
     /// A datagram on this channel.
     Data(u8, Vec<u8>),
-    /// An answer to the request with this number, and what it says.
+    /// The number of an answered request, and the status of the answer.
     Answer(u32, StatusCode),
-    /// The end.
+    /// The server ended the connection.
     Closed,
 }
 
@@ -52,7 +53,7 @@ impl Connection {
     pub(super) fn new(stream: Box<dyn Stream>) -> Self {
         let (reader, writer) = split(stream);
         let (to_writer, mut queue) = mpsc::channel::<Message<Vec<u8>>>(QUEUED);
-        // A task of its own: a server that takes nothing for a while is read from all the same.
+        // Writing has a task of its own, because reading must go on while the server takes nothing.
         let writing = tokio::spawn(async move {
             let mut writer = FramedWrite::new(writer, Codec);
             while let Some(message) = queue.recv().await {
@@ -71,7 +72,7 @@ impl Connection {
         }
     }
 
-    /// Asks, and waits for the answer.
+    /// Sends a request, and waits for its answer.
     pub(super) async fn ask(
         &mut self,
         method: Method,
@@ -104,7 +105,7 @@ impl Connection {
         }
     }
 
-    /// Asks, if there is room for it. Gives the number of the request; its answer is [`Came::Answer`].
+    /// Sends a request if the write queue has room. Returns its number; the answer arrives as [`Came::Answer`].
     pub(super) fn ask_later(&mut self, method: Method, url: &Url) -> Option<u32> {
         let request = self.request(method, url, &[], Vec::new());
         self.writer.try_send(request.into()).ok().map(|()| self.sequence)
@@ -131,7 +132,7 @@ impl Connection {
         request.build(body)
     }
 
-    /// The next that comes. Dropped before it is done, it loses nothing.
+    /// Returns the next item. Cancel-safe.
     pub(super) async fn next(&mut self) -> Result<Came, Failure> {
         if let Some(kept) = self.kept.pop_front() {
             return Ok(kept);
@@ -159,7 +160,8 @@ impl Connection {
         self.writer.send(message).await.map_err(|_| Failure::Closed)
     }
 
-    /// A server may ask whether one is still there. It gets an answer, if there is room.
+    /// Answers a server's request, by which it may check that the client is alive. Drops the answer if the write
+    /// queue is full.
     fn answer(&self, request: &Request<Vec<u8>>) {
         let status = match request.method() {
             Method::Options | Method::GetParameter | Method::SetParameter => StatusCode::Ok,
@@ -176,12 +178,12 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // It may wait for a server that never takes anything again.
+        // The task may be waiting for a server that never reads again.
         self.writing.abort();
     }
 }
 
-/// To which request a response is the answer.
+/// Returns the number of the request that a response answers.
 fn sequence(response: &Response<Vec<u8>>) -> Option<u32> {
     response.header(&CSEQ)?.as_str().trim().parse().ok()
 }

@@ -1,4 +1,4 @@
-//! [`Datagrams`]: two UDP sockets, an even port for RTP and the next for RTCP.
+//! [`Datagrams`]: a pair of UDP sockets, with an even port for RTP and the next one for RTCP.
 
 use std::{io, net::SocketAddr};
 
@@ -6,13 +6,13 @@ use tokio::net::UdpSocket;
 
 use super::Event;
 
-/// How often ports are looked for. The kernel gives any; each second time the next one is free.
+/// Maximum number of attempts to find two ports. The kernel picks the first; its neighbour is free about every second
+/// time.
 const MOST_TRIES: usize = 64;
-/// Room for any datagram.
+/// Size of the receive buffers, in bytes: enough for any datagram.
 const MOST_BYTES: usize = 65_535;
 
-/// The sockets of one stream. Once connected, the kernel hands over what comes from the server's ports, and nothing
-/// else.
+/// The sockets of one stream. Once connected, they receive datagrams only from the server's ports.
 pub(super) struct Datagrams {
     rtp: Half,
     rtcp: Half,
@@ -26,7 +26,7 @@ struct Half {
 impl Half {
     async fn next(&mut self) -> Vec<u8> {
         loop {
-            // What fails is that something sent before did not arrive; RTP lives with that.
+            // An error means that a datagram sent earlier did not arrive, which RTP tolerates.
             if let Ok(length) = self.socket.recv(&mut self.buffer).await {
                 return self.buffer[..length].to_vec();
             }
@@ -40,7 +40,8 @@ fn at_port(mut address: SocketAddr, port: u16) -> SocketAddr {
 }
 
 impl Datagrams {
-    /// Two free ports of this address, whatever its own. The zone of a link-local address is kept.
+    /// Binds two free ports of this address; the address's own port is ignored. The zone of a link-local address is
+    /// kept.
     pub(super) async fn bind(address: SocketAddr) -> io::Result<Self> {
         let mut failure = io::ErrorKind::AddrInUse.into();
         for _ in 0..MOST_TRIES {
@@ -58,18 +59,18 @@ impl Datagrams {
         Err(failure)
     }
 
-    /// For RTP and RTCP.
+    /// Returns the ports for RTP and RTCP.
     pub(super) fn ports(&self) -> io::Result<(u16, u16)> {
         Ok((self.rtp.socket.local_addr()?.port(), self.rtcp.socket.local_addr()?.port()))
     }
 
-    /// Takes from these ports of the server only, and sends there.
+    /// Restricts sending and receiving to these ports of the server.
     pub(super) async fn connect(&self, server: SocketAddr, (rtp, rtcp): (u16, u16)) -> io::Result<()> {
         self.rtp.socket.connect(at_port(server, rtp)).await?;
         self.rtcp.socket.connect(at_port(server, rtcp)).await
     }
 
-    /// The next that comes. Dropped before it is done, it loses nothing.
+    /// Returns the next packet. Cancel-safe.
     pub(super) async fn next(&mut self) -> Event {
         tokio::select! {
             packet = self.rtp.next() => Event::Rtp(packet),
@@ -77,12 +78,12 @@ impl Datagrams {
         }
     }
 
-    /// Sends RTP. One that cannot be sent is lost, as any may be on its way.
+    /// Sends an RTP packet. Errors are ignored, because any datagram may be lost on the way.
     pub(super) async fn send_rtp(&self, packet: &[u8]) {
         let _ = self.rtp.socket.send(packet).await;
     }
 
-    /// Sends RTCP, in the same way.
+    /// Sends RTCP packets in one datagram. Errors are ignored, too.
     pub(super) async fn send_rtcp(&self, packet: &[u8]) {
         let _ = self.rtcp.socket.send(packet).await;
     }

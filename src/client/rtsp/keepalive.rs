@@ -1,4 +1,5 @@
-//! [`Keepalive`]: when a server is asked whether a session is still there, and when it is given up. Told the time.
+//! [`Keepalive`]: decides when to ask the server whether a session still exists, and when to give it up. No clock;
+//! the caller passes the time.
 
 use std::time::Duration;
 
@@ -7,40 +8,40 @@ use tokio::time::Instant;
 
 use super::{Failure, connection::ANSWER_WITHIN};
 
-/// A session's lifetime without requests, unless the server states another (RFC 2326, section 12.37).
+/// Lifetime of a session without requests, unless the server states another (RFC 2326, section 12.37).
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
-/// The shortest and the longest time between two questions.
+/// Shortest and longest time between two requests.
 const INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-/// A stream that is played and brings nothing for this long may be cut off, and the server is asked whether it is there.
-/// Senders report at least every 7.5 s (RFC 3550, section 6.2), so an intact stream is rarely asked about.
+/// Silence after which a played stream may be cut off, so that the client asks the server whether it is still there.
+/// Senders report at least every 7.5 s (RFC 3550, section 6.2), so the client rarely asks about an intact stream.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// The questions of one session.
+/// Keepalive state of one session.
 pub(super) struct Keepalive {
     interval: Duration,
-    /// When the server is asked next, or, after a question, by when it has to answer.
+    /// When to send the next request or, after a request, the deadline for its answer.
     due: Instant,
-    /// When the server is asked although `due` is later, unless something comes first. `None` for a publisher, to whom
-    /// nothing has to come.
+    /// When to send a request before `due`, unless data arrives first. `None` for a publisher, which receives no
+    /// data.
     quiet: Option<Instant>,
-    /// The request that was not answered yet.
+    /// Number of the unanswered request.
     asked: Option<u32>,
 }
 
 impl Keepalive {
-    /// For a session that lasts this long without a word, if the server says so.
+    /// Creates the state for a session whose lifetime without requests is `timeout`, if the server states one.
     pub fn new(timeout: Option<Duration>, now: Instant) -> Self {
         let interval = (timeout.unwrap_or(DEFAULT_TIMEOUT) / 2).clamp(INTERVAL.0, INTERVAL.1);
         Self { interval, due: now + interval, quiet: None, asked: None }
     }
 
-    /// The stream begins. `expects_data`: something has to come all the time.
+    /// Records that the stream begins. `expects_data`: the server has to send all the time.
     pub fn begin(&mut self, expects_data: bool, now: Instant) {
         self.due = now + self.interval;
         self.quiet = expects_data.then(|| now + QUIET);
     }
 
-    /// When to ask, or to give up if the question before is not answered.
+    /// Returns when to send a request or, if the last one is unanswered, when to give the session up.
     pub fn next(&self) -> Instant {
         match self.quiet {
             Some(quiet) if self.asked.is_none() => quiet.min(self.due),
@@ -48,29 +49,30 @@ impl Keepalive {
         }
     }
 
-    /// Something came from the server.
+    /// Records that data arrived from the server.
     pub fn came(&mut self, now: Instant) {
         if let Some(quiet) = &mut self.quiet {
             *quiet = now + QUIET;
         }
     }
 
-    /// Whether a question waits for its answer.
+    /// Whether a request awaits its answer.
     pub fn is_asked(&self) -> bool {
         self.asked.is_some()
     }
 
-    /// The server was asked by the request of this number. `None`: there was no room for it, and it is tried again later.
+    /// Records that the request of this number was sent. `None`: the write queue was full, and the client tries again
+    /// later.
     pub fn asked(&mut self, number: Option<u32>, now: Instant) {
         self.asked = number;
         self.due = now + self.interval.min(ANSWER_WITHIN);
         self.came(now);
     }
 
-    /// A request was answered.
+    /// Records that the request of this number was answered.
     ///
     /// # Errors
-    /// If the server knows the session no more.
+    /// If the server no longer knows the session.
     pub fn answered(&mut self, number: u32, status: StatusCode, now: Instant) -> Result<(), Failure> {
         if self.asked == Some(number) {
             self.asked = None;
@@ -80,7 +82,7 @@ impl Keepalive {
             let reason = "the session is over".to_owned();
             return Err(Failure::Refused { method: "GET_PARAMETER", status: status.into(), reason });
         }
-        // Another that does not know the method answers all the same, and so it is still there.
+        // Any other status, such as that of an unknown method, shows that the server is still there.
         Ok(())
     }
 }
@@ -107,7 +109,7 @@ mod tests {
         assert!(!keepalive.is_asked());
         keepalive.came(begin + seconds(10));
         assert_eq!(keepalive.next(), begin + seconds(15));
-        // It was not asked: there was no room.
+        // No request was sent, because the queue was full.
         keepalive.asked(None, begin + seconds(15));
         assert_eq!((keepalive.next(), keepalive.is_asked()), (begin + seconds(20), false));
         keepalive.begin(false, begin);

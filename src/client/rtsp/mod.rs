@@ -1,13 +1,13 @@
-//! RTSP 1.0 (RFC 2326) as a client speaks it, for who publishes a stream and who listens to one.
+//! RTSP 1.0 (RFC 2326) for clients that publish or play a stream.
 //!
-//! - `session`: [`Session`], one stream on one connection: set up, sent and received, kept alive, ended.
-//! - `connection`: requests and their answers. `codec`: messages out of bytes, none too long.
-//! - `keepalive`: when the server is asked whether the session is still there.
-//! - `transport`: the header of that name. `datagrams`: the two UDP sockets.
+//! - `session`: [`Session`], one stream on one connection: set up, transferred, kept alive and ended.
+//! - `connection`: requests and their answers. `codec`: decodes messages of bounded size.
+//! - `keepalive`: when to ask the server whether the session still exists.
+//! - `transport`: the `Transport` header. `datagrams`: the pair of UDP sockets.
 //!
-//! An address comes from a server, but which machine is called does not: it is always the one that the user joined, as he
-//! named it, and nothing is sent to another. Nor does the server choose among all ports of that machine: the user's settings
-//! say which are for audio (`audio.ports`), because a tunnel can make that machine the user's own.
+//! The server supplies the address of a stream, but the client always connects to the host that the user joined, by
+//! the name that the user gave, and sends nothing to another. The server cannot choose any port of that host either:
+//! the user's setting `audio.ports` restricts them, because a tunnel can make that host the user's own machine.
 
 mod codec;
 mod connection;
@@ -23,58 +23,58 @@ pub use session::{Event, Session};
 use super::dial::NoConnection;
 use crate::{escape::Escaped, media::description::NoDescription};
 
-/// How datagrams go.
+/// Transport of RTP and RTCP packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// As such.
+    /// UDP datagrams.
     Udp,
-    /// In RTSP's own connection, between its messages.
+    /// Interleaved with the messages of the RTSP connection.
     Interleaved,
 }
 
-/// Why there is no stream, or no more of it.
+/// Why a stream could not be set up, or ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The address is none of RTSP's.
+    /// The address is not an RTSP URL.
     #[error("that is no rtsp:// or rtsps:// address")]
     Address,
-    /// The server was joined by TLS, and the address is not of TLS.
+    /// The server was joined by TLS, but offers the stream unencrypted.
     #[error(
         "the server was joined by TLS and offers the sound unencrypted: its key would cross the network for all to read. Its \
          operator has to set media.tls_listen. audio.allow_plain = true in client.toml allows it"
     )]
     Exposed,
-    /// The address has a port that is not for audio.
+    /// The port of the address is not allowed for audio.
     #[error("the server names port {port} for audio, and audio.ports in client.toml allows {allowed}")]
     Port {
-        /// Which port.
+        /// The port.
         port: u16,
-        /// Those that are.
+        /// The allowed ports.
         allowed: String,
     },
-    /// There is no connection.
+    /// The connection could not be made.
     #[error(transparent)]
     NoConnection(#[from] NoConnection),
-    /// The server refused what it was asked for.
+    /// The server refused a request.
     #[error("the server refused {method}: {status} {}", Escaped(.reason))]
     Refused {
-        /// What it was asked for.
+        /// Method of the request.
         method: &'static str,
-        /// RTSP's number for why.
+        /// RTSP status code.
         status: u16,
-        /// The same in words, as the server wrote them.
+        /// Reason phrase, as sent by the server.
         reason: String,
     },
-    /// The server did not answer.
+    /// The server did not answer a request in time.
     #[error("the server did not answer {method} within {} s", connection::ANSWER_WITHIN.as_secs())]
     Silence {
-        /// What it was asked for.
+        /// Method of the request.
         method: &'static str,
     },
-    /// The server does not speak RTSP as it is agreed on.
+    /// The server violates RTSP.
     #[error("the server does not speak RTSP as it should: {0}")]
     Malformed(&'static str),
-    /// What it describes cannot be played.
+    /// The stream that the server describes cannot be played.
     #[error("what the server describes cannot be played: {0}")]
     Description(#[from] NoDescription),
     /// The connection broke.
@@ -86,7 +86,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Whether the server refused with this of RTSP's numbers.
+    /// Whether the server refused with this RTSP status code.
     #[must_use]
     pub fn is_refusal(&self, number: u16) -> bool {
         matches!(self, Self::Refused { status, .. } if *status == number)

@@ -1,4 +1,4 @@
-//! [`Session`]: one stream on one connection.
+//! [`Session`]: one stream on one RTSP connection.
 
 use std::{future::pending, net::SocketAddr, time::Duration};
 
@@ -20,31 +20,31 @@ use crate::{
     media::{Description, description},
 };
 
-/// How long an ending may take.
+/// Time that a server has to answer TEARDOWN.
 const END_WITHIN: Duration = Duration::from_secs(2);
-/// Where RTSP listens unless an address says otherwise, without TLS and with it.
+/// Default ports of RTSP, without TLS and with it.
 const PORTS: (u16, u16) = (554, 322);
 
-/// The longest time that is believed of what is played: 30 days.
+/// Maximum position in a stream that is believed: 30 days, in seconds.
 const MOST_SECONDS: f64 = 30.0 * 24.0 * 3600.0;
 
-/// What makes a NAT let through what comes from the server: an RTP header and nothing after it, and a receiver report
-/// about nobody.
+/// Packets that open a NAT for the server's packets: an RTP header without payload, and a receiver report without
+/// report blocks.
 pub(super) const PUNCH_RTP: [u8; 12] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 pub(super) const PUNCH_RTCP: [u8; 8] = [0x80, 201, 0, 1, 0, 0, 0, 0];
 
-/// What comes.
+/// An event of a session.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
-    /// An RTP packet, as it came: it may be anything.
+    /// An RTP packet, unchecked.
     Rtp(Vec<u8>),
-    /// RTCP packets, as they came: they may be anything.
+    /// RTCP packets, unchecked.
     Rtcp(Vec<u8>),
     /// The server ended the connection.
     Closed,
 }
 
-/// A stream that is under way. It is kept alive as long as [`Session::next`] is waited for.
+/// A stream in progress. It is kept alive only while [`Session::next`] is awaited.
 pub struct Session {
     connection: Connection,
     url: Url,
@@ -68,11 +68,11 @@ pub(super) struct Opened {
 }
 
 impl Session {
-    /// Publishes a stream at this address: what is sent from now on is heard. Interleaved where the address is one of
-    /// `rtsps`, and where the server takes no datagrams.
+    /// Publishes a stream at this address: listeners hear what is sent from now on. Packets are interleaved if the
+    /// scheme is `rtsps`, or if the server does not accept UDP.
     ///
     /// # Errors
-    /// If that fails.
+    /// If the connection or a request fails, or the address is not allowed.
     pub async fn publish(
         dialer: &Dialer,
         address: &str,
@@ -83,10 +83,10 @@ impl Session {
         Self::publish_on(opened, description, way).await
     }
 
-    /// Listens to the stream at this address. Interleaved in the same cases.
+    /// Plays the stream at this address. Packets are interleaved in the same cases as in [`Self::publish`].
     ///
     /// # Errors
-    /// If that fails.
+    /// If the connection or a request fails, the address is not allowed, or the stream cannot be played.
     pub async fn play(dialer: &Dialer, address: &str, way: Way) -> Result<(Description, Self), Failure> {
         let (opened, way) = Opened::dial(dialer, address, way).await?;
         Self::play_on(opened, way).await
@@ -98,7 +98,7 @@ impl Session {
         way: Way,
     ) -> Result<Self, Failure> {
         let Opened { connection, url, local, .. } = &mut opened;
-        // NTP's seconds would do (RFC 8866, section 5.2); any number that is not there twice does.
+        // RFC 8866 (section 5.2) suggests an NTP timestamp, but any unique number suffices.
         let number = u64::from(local.port());
         let sdp = description.to_sdp(local.ip(), number);
         connection.ask(Method::Announce, url, &[(CONTENT_TYPE, "application/sdp")], sdp).await?;
@@ -125,7 +125,7 @@ impl Session {
     async fn begin(&mut self, method: Method) -> Result<(), Failure> {
         self.punch().await;
         let range = [(RANGE, "npt=0-")];
-        // Who plays joins where the others are.
+        // A listener joins the stream at its present position.
         let headers = if method == Method::Record { &range[..] } else { &[] };
         let is_play = method == Method::Play;
         let response = self.connection.ask(method, &self.url, headers, Vec::new()).await?;
@@ -134,13 +134,14 @@ impl Session {
         Ok(())
     }
 
-    /// Where in what is played the stream was when it was joined, if the server says so (RFC 2326, section 12.29).
+    /// Returns the position of the stream in its file when it was joined, if the server states it (RFC 2326, section
+    /// 12.29).
     #[must_use]
     pub fn position(&self) -> Option<Duration> {
         self.position
     }
 
-    /// How datagrams go.
+    /// Returns the transport of the packets.
     #[must_use]
     pub fn way(&self) -> Way {
         match self.path {
@@ -149,7 +150,8 @@ impl Session {
         }
     }
 
-    /// Sends datagrams of no use, so that a NAT lets through what comes from the server. It is done once at the beginning.
+    /// Sends packets without content that open a NAT for the server's packets. The set-up of the session sends them
+    /// once.
     pub async fn punch(&self) {
         if let Path::Udp(datagrams) = &self.path {
             datagrams.send_rtp(&PUNCH_RTP).await;
@@ -169,7 +171,7 @@ impl Session {
         Ok(())
     }
 
-    /// Sends RTCP packets, in the same way.
+    /// Sends RTCP packets. Interleaved, it waits while the server takes nothing; by UDP, they may be lost.
     ///
     /// # Errors
     /// If the connection is gone.
@@ -181,11 +183,11 @@ impl Session {
         Ok(())
     }
 
-    /// What comes next; meanwhile the session is kept alive. Dropped before it is done, it loses nothing. Not to be
-    /// called again after [`Event::Closed`].
+    /// Waits for the next event, and keeps the session alive meanwhile. Cancel-safe. It must not be called again
+    /// after [`Event::Closed`].
     ///
     /// # Errors
-    /// If the connection breaks, or the server gives the session up.
+    /// If the connection breaks, or the server no longer answers or knows the session.
     pub async fn next(&mut self) -> Result<Event, Failure> {
         loop {
             let (path, due) = (&mut self.path, self.keepalive.next());
@@ -208,7 +210,7 @@ impl Session {
                         Came::Data(channel, packet) => match self.path {
                             Path::Interleaved { rtp, .. } if channel == rtp => return Ok(Event::Rtp(packet)),
                             Path::Interleaved { rtcp, .. } if channel == rtcp => return Ok(Event::Rtcp(packet)),
-                            // Nothing was agreed on for this channel.
+                            // The channel was not agreed on.
                             _ => {}
                         }
                     }
@@ -227,7 +229,7 @@ impl Session {
         Ok(())
     }
 
-    /// Ends it, if the server answers in time; else the end of the connection does.
+    /// Ends the session by TEARDOWN if the server answers in time, else by closing the connection.
     pub async fn end(mut self) {
         let teardown = self.connection.ask(Method::Teardown, &self.url, &[], Vec::new());
         let _ = timeout(END_WITHIN, teardown).await;
@@ -235,8 +237,7 @@ impl Session {
 }
 
 impl Opened {
-    /// Connects to the server that the dialer is for, whatever host the address names. Gives also in which way datagrams
-    /// are to go.
+    /// Connects to the dialer's server, whatever host the address names. Also returns the transport to use.
     async fn dial(dialer: &Dialer, address: &str, way: Way) -> Result<(Self, Way), Failure> {
         let url = Url::parse(address).map_err(|_| Failure::Address)?;
         let (is_encrypted, port) = match url.scheme() {
@@ -245,7 +246,7 @@ impl Opened {
             _ => return Err(Failure::Address),
         };
         let port = url.port().unwrap_or(port);
-        // Before anything is sent: the address holds the key, and comes from the server.
+        // These checks precede any sending: the address holds the key, and comes from the server.
         if !is_encrypted && !dialer.may_be_plain() {
             return Err(Failure::Exposed);
         }
@@ -253,7 +254,7 @@ impl Opened {
             return Err(Failure::Port { port, allowed: dialer.audio_ports().to_string() });
         }
         let Reached { stream, local, peer } = dialer.reach(port, is_encrypted).await?;
-        // A datagram would not be encrypted.
+        // UDP datagrams would not be encrypted.
         let way = if is_encrypted { Way::Interleaved } else { way };
         Ok((Self::new(stream, url, local, peer), way))
     }
@@ -262,9 +263,9 @@ impl Opened {
         Self { connection: Connection::new(stream), url, local, peer }
     }
 
-    /// Sets up the stream at this address: by UDP if that is wanted and the server can; else interleaved.
+    /// Sets up the stream at this address: by UDP if `way` says so and the server can, else interleaved.
     async fn set_up(mut self, part: &Url, way: Way, is_record: bool) -> Result<Session, Failure> {
-        // Where this machine has no two ports for datagrams, there is still the connection.
+        // If this machine has no two free ports, the stream is interleaved.
         if way == Way::Udp
             && let Ok(datagrams) = Datagrams::bind(self.local).await
         {
@@ -322,7 +323,7 @@ fn header<'a>(response: &'a Response<Vec<u8>>, name: &HeaderName) -> Option<&'a 
     response.header(name).map(|value| value.as_str().trim())
 }
 
-/// The beginning of a range such as `npt=72.300-` or `npt=0:01:12.3-220` (RFC 2326, section 3.6).
+/// Parses the beginning of a range such as `npt=72.300-` or `npt=0:01:12.3-220` (RFC 2326, section 3.6).
 fn range_begin(range: &str) -> Option<Duration> {
     let npt = range.split(';').next()?.trim().strip_prefix("npt=")?;
     let (begin, _) = npt.split_once('-')?;
@@ -335,7 +336,7 @@ fn range_begin(range: &str) -> Option<Duration> {
     Some(seconds).filter(|seconds| *seconds <= MOST_SECONDS).map(Duration::from_secs_f64)
 }
 
-/// The address of what is to be set up (RFC 2326, appendix C.1.1).
+/// Returns the address to set up (RFC 2326, appendix C.1.1).
 fn part(url: &Url, base: Option<&str>, control: Option<&str>) -> Result<Url, Failure> {
     let Some(control) = control else { return Ok(url.clone()) };
     let base = base.unwrap_or(url.as_str());
@@ -343,7 +344,7 @@ fn part(url: &Url, base: Option<&str>, control: Option<&str>) -> Result<Url, Fai
     let text = if is_whole {
         control.to_owned()
     } else {
-        // Appended, as everybody does it, not resolved.
+        // The control attribute is appended, as is common practice, not resolved as a relative URL.
         format!("{}/{control}", base.trim_end_matches('/'))
     };
     Url::parse(&text).map_err(|_| Failure::Malformed("a=control is no address"))

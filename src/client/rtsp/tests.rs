@@ -1,4 +1,4 @@
-//! Against a server whose every word is written down.
+//! Tests against a server whose every message is scripted.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -29,7 +29,7 @@ const WITHIN: Duration = Duration::from_secs(20);
 pub(in crate::client) struct Server(pub DuplexStream);
 
 impl Server {
-    /// A request with these headers comes next, and is answered so. `method`: with the address, if another.
+    /// Expects a request with these headers, and answers it. `method` includes the address if that is not `URL`.
     pub async fn answers(&mut self, method: &str, number: u32, headers: &str, body: &str, answer: &str) {
         self.hears(method, number, headers, body).await;
         self.says(&format!("RTSP/1.0 {answer}").replacen("\r\n", &format!("\r\nCSeq: {number}\r\n"), 1))
@@ -58,7 +58,7 @@ impl Server {
         self.0.write_all(text.as_ref()).await.unwrap();
     }
 
-    /// All up to the end of a request's headers.
+    /// Reads up to the end of a request's headers.
     async fn hears_head(&mut self) -> String {
         let mut heard = String::new();
         while !heard.ends_with("\r\n\r\n") {
@@ -94,7 +94,7 @@ const AGREED_TCP: &str =
     "200 OK\r\nSession: 12;timeout=20\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1;mode=record\r\n\r\n";
 const OK: &str = "200 OK\r\n\r\n";
 
-/// Up to the end of RECORD, in datagrams to these ports of this machine. `description` is what is announced.
+/// Sets a session up, including RECORD, that sends `description` by UDP to these ports of this machine.
 pub(in crate::client) async fn publishing_to(
     ports: (u16, u16),
     description: &Description,
@@ -114,7 +114,7 @@ pub(in crate::client) async fn publishing_to(
     (session.unwrap(), server)
 }
 
-/// Up to the end of RECORD, interleaved, in a session of 20 s.
+/// Sets a session up, including RECORD, that is interleaved and has a timeout of 20 s.
 pub(in crate::client) async fn publishing() -> (Session, Server) {
     let (opened, mut server) = opened();
     let description = description();
@@ -138,7 +138,7 @@ async fn published_between_the_messages() {
     server.says(b"$\x01\x00\x02rr$\x07\x00\x01?$\x00\x00\x00").await;
     assert_eq!(session.next().await.unwrap(), Event::Rtcp(b"rr".to_vec()));
     assert_eq!(session.next().await.unwrap(), Event::Rtp(Vec::new()));
-    // A server may ask, too.
+    // A server may send requests, too.
     server.says("OPTIONS * RTSP/1.0\r\nCSeq: 9\r\n\r\nTEARDOWN * RTSP/1.0\r\nCSeq: 10\r\n\r\n").await;
     let script = async {
         let public = "Public: OPTIONS, GET_PARAMETER, SET_PARAMETER\r\n\r\n";
@@ -161,7 +161,7 @@ async fn kept_alive() {
     let script = async {
         server.answers("GET_PARAMETER", 4, "Session: 12\r\n", "", OK).await;
         assert_eq!(start.elapsed().as_secs(), 10);
-        // It knows no such method, but is there.
+        // A server that does not know the method is still alive.
         server.answers("GET_PARAMETER", 5, "Session: 12\r\n", "", "501 Not Implemented\r\n\r\n").await;
         assert_eq!(start.elapsed().as_secs(), 20);
         server.answers("GET_PARAMETER", 6, "Session: 12\r\n", "", "454 Session Not Found\r\n\r\n").await;
@@ -193,7 +193,7 @@ async fn published_in_datagrams() {
     let script = async {
         server.answers("ANNOUNCE", 1, ANNOUNCED, &sdp(), OK).await;
         let asked = "Transport: RTP/AVP;unicast;client_port=";
-        // The ports are not known before.
+        // The client's ports are not known in advance.
         let head = format!("SETUP {URL} RTSP/1.0\r\nCSeq: 2\r\n{asked}");
         server.hears_bytes(head.as_bytes()).await;
         let rest = format!("-00000;mode=record\r\nUser-Agent: arauto/{}\r\n\r\n", env!("CARGO_PKG_VERSION"));
@@ -225,11 +225,11 @@ async fn published_in_datagrams() {
             assert_eq!((&buffer[..length], from.port()), (packet, port));
         }
     }
-    // Of somebody else, and after it of the server.
+    // The first datagram is from another sender, the second from the server.
     stranger.send_to(b"forged", (Ipv4Addr::LOCALHOST, second)).await.unwrap();
     rtcp.send_to(b"rr", (Ipv4Addr::LOCALHOST, second)).await.unwrap();
     assert_eq!(timeout(WITHIN, session.next()).await.unwrap().unwrap(), Event::Rtcp(b"rr".to_vec()));
-    // Where nobody takes them, they are lost, and no more.
+    // Datagrams to a closed port are lost without an error.
     drop((rtp, rtcp));
     for _ in 0..3 {
         session.send_rtp(b"rtp").await.unwrap();
@@ -239,7 +239,7 @@ async fn published_in_datagrams() {
     assert_eq!(timeout(WITHIN, session.next()).await.unwrap().unwrap(), Event::Closed);
 }
 
-/// Because the server does not speak UDP, or has no ports left for it.
+/// A server refuses if it does not support UDP, or has no ports left for it.
 #[tokio::test]
 async fn between_the_messages_where_datagrams_are_refused() {
     for refusal in ["461 Unsupported transport", "503 Service Unavailable"] {
@@ -258,7 +258,7 @@ async fn between_the_messages_where_datagrams_are_refused() {
     }
 }
 
-/// A hostile server names whatever it likes; nothing is sent there.
+/// A hostile server may name any port; the client connects only to those allowed.
 #[tokio::test]
 async fn only_to_ports_that_are_for_audio() {
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -272,7 +272,7 @@ async fn only_to_ports_that_are_for_audio() {
     let played = Session::play(&dialer, &address, Way::Udp).await;
     assert_eq!(played.err().unwrap().to_string(), refused);
     assert!(timeout(Duration::from_millis(1), listener.accept()).await.is_err());
-    // One that is allowed is called.
+    // The client does connect to an allowed port.
     let dialer = dialer.with_audio(PortSet::all(), false);
     let (_, called) =
         tokio::join!(timeout(Duration::from_secs(1), Session::play(&dialer, &address, Way::Udp)), async {
@@ -301,7 +301,7 @@ async fn no_key_crosses_a_network_in_the_open_where_the_server_was_joined_by_tls
         );
     }
     assert!(encrypted.with_audio(PortSet::all(), true).may_be_plain());
-    // What does not leave this machine is nobody's to read.
+    // An unencrypted connection within this machine cannot be read on the network.
     assert!(Dialer::new("localhost".parse().unwrap()).with_tls(tls()).may_be_plain());
 }
 
@@ -359,7 +359,7 @@ async fn refused_in_words() {
         let client = Session::play_on(opened, Way::Udp);
         let script = async {
             server.hears("DESCRIBE", 1, "Accept: application/sdp\r\n", "").await;
-            // Who was told enough reads no more.
+            // The client stops reading once it has read enough to fail.
             let _ = server.0.write_all(said.as_bytes()).await;
             std::future::pending::<()>().await;
         };
@@ -405,7 +405,7 @@ async fn addresses_that_are_none() {
         let failure = Session::play(&dialer, address, Way::Udp).await.err().unwrap();
         assert_eq!(failure.to_string(), "that is no rtsp:// or rtsps:// address", "{address}");
     }
-    // Whoever it names, the server that was joined is called.
+    // The client connects to the server that was joined, whatever host the address names.
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);

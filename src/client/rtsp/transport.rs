@@ -1,17 +1,17 @@
-//! [`Agreed`]: what a `Transport` header holds (RFC 2326, section 12.39), as far as one needs to know.
+//! [`Agreed`]: writes and parses the `Transport` header (RFC 2326, section 12.39), as far as a client needs it.
 
 use super::Way;
 
-/// How datagrams of one stream go, by the server's answer.
+/// The transport of one stream, as the server's answer states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Agreed {
-    /// To these ports of the server, for RTP and RTCP.
+    /// UDP, to these ports of the server for RTP and RTCP.
     Udp(u16, u16),
-    /// By these channels.
+    /// Interleaved, on these channels for RTP and RTCP.
     Interleaved(u8, u8),
 }
 
-/// What is asked for. `ports`: ours, for RTP and RTCP; without them, it is to be interleaved.
+/// Returns the requested transport. `ports`: this machine's for RTP and RTCP; if `None`, packets are interleaved.
 pub(super) fn asked(ports: Option<(u16, u16)>, is_record: bool) -> String {
     let mode = if is_record { ";mode=record" } else { "" };
     match ports {
@@ -21,7 +21,7 @@ pub(super) fn asked(ports: Option<(u16, u16)>, is_record: bool) -> String {
 }
 
 impl Agreed {
-    /// Reads the answer to what was asked for in this way.
+    /// Parses the answer to a request for transport by `way`.
     pub(super) fn parse(header: &str, way: Way) -> Option<Self> {
         let value = |name: &str| {
             let mut parameters = header.split(';').filter_map(|parameter| parameter.trim().split_once('='));
@@ -30,7 +30,7 @@ impl Agreed {
         match way {
             Way::Udp => {
                 let (rtp, rtcp) = pair(value("server_port")?, u16::checked_add)?;
-                // Nothing is sent to the services of the server's machine.
+                // The client never sends to system services of the server's machine.
                 (rtp > LAST_SYSTEM_PORT && rtcp > LAST_SYSTEM_PORT).then_some(Self::Udp(rtp, rtcp))
             }
             Way::Interleaved => {
@@ -41,10 +41,10 @@ impl Agreed {
     }
 }
 
-/// The last of the ports that systems keep for services (RFC 6335, section 6).
+/// Highest system port (RFC 6335, section 6).
 const LAST_SYSTEM_PORT: u16 = 1_023;
 
-/// `6970-6971`, or `6970` for the same.
+/// Parses `6970-6971`, or `6970`, which means the same.
 fn pair<N: std::str::FromStr + Copy + From<u8>>(text: &str, add: fn(N, N) -> Option<N>) -> Option<(N, N)> {
     let (first, second) = text.split_once('-').map_or((text, None), |(first, second)| (first, Some(second)));
     let first = first.parse().ok()?;
