@@ -233,7 +233,7 @@ impl Link {
             let _ = outgoing.try_send(limits::request(&self.name));
         }
         let ending = self.exchange(&mut receiver, &outgoing).await;
-        // Lines that the writer has not sent are lost with the connection, as are those that it has sent.
+        // Lines still in the writer are lost with the connection; those already sent may be lost, too.
         writer.abort();
         ending
     }

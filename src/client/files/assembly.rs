@@ -10,7 +10,7 @@ use super::{
     listing::{Listing, Part},
 };
 
-/// Maximum number of unfinished lists, one per sender. Another one displaces the list that grew least recently.
+/// Maximum number of unfinished lists, one per sender. Another one displaces the list whose last part is oldest.
 const MOST_SENDERS: usize = 16;
 /// Maximum memory of one unfinished list, in bytes, names included. A list of Arauto's own client takes half of it.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -32,7 +32,7 @@ const MOST_SILENCE: Duration = Duration::from_secs(30);
 /// ```
 #[derive(Debug, Default)]
 pub struct Assembly {
-    /// The list that grew most recently is at the back.
+    /// Ordered by the arrival of the last part, the latest at the back.
     unfinished: VecDeque<Unfinished>,
     /// Lists that were given up and not yet returned by [`Self::given_up`]; at most [`MOST_SENDERS`].
     given_up: VecDeque<Unfinished>,

@@ -28,7 +28,7 @@ pub(super) enum Trusted {
     Anybody,
 }
 
-/// Returns the verifier of the server's certificate, and whom it trusts.
+/// Returns the verifier of the server's certificate, and the issuers that it trusts.
 pub(super) fn verifier(
     options: &TlsOptions,
     provider: &Arc<CryptoProvider>,
