@@ -1,7 +1,7 @@
-//! Audio in the client: hearing what others play, and playing to them.
+//! Audio in the client: listening to streams, and publishing files as streams.
 //!
-//! - [`play`]: from datagrams to sound.
-//! - [`publish`]: from the shared folder to whoever asked for it.
+//! - [`play`]: receives a stream and plays it to a sink.
+//! - [`publish`]: sends files of the shared folder to the server when another client asks for them.
 
 pub mod play;
 pub mod publish;

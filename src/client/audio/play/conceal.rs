@@ -1,37 +1,36 @@
-//! [`Concealer`]: what is heard in place of what is missing: what was heard last, over and over and ever more quietly;
-//! then nothing.
+//! [`Concealer`]: fills gaps by repeating the last audio, fading to silence.
 
 use std::{collections::VecDeque, time::Duration};
 
 use super::Spec;
 
-/// How much is repeated. A note sounds on, a word does not stutter.
+/// How much of the last audio is repeated: enough for a note to sound on, too little for a word to stutter.
 const REPEATED: Duration = Duration::from_millis(20);
-/// Until when it has become silent.
+/// Duration from the beginning of a gap until the repeated audio has faded to silence.
 const FADED: Duration = Duration::from_millis(80);
-/// How long what comes next takes to be as loud as it is, so that there is no click.
+/// Duration of the fade-in after a gap, which prevents a click.
 const RISE: Duration = Duration::from_millis(5);
 
-/// See above. Samples are interleaved; a frame has one of each channel.
+/// Fills gaps in interleaved samples. A frame has one sample of each channel.
 #[derive(Debug)]
 pub struct Concealer {
     spec: Spec,
-    /// What was heard last: at most [`REPEATED`].
+    /// The last real audio, at most [`REPEATED`] of it.
     heard: VecDeque<f32>,
-    /// How many frames were concealed since.
+    /// Frames concealed since then.
     concealed: usize,
-    /// How many frames the next sound has risen; all where nothing was concealed.
+    /// Frames of the fade-in that are done since the last gap; `usize::MAX` before the first gap.
     risen: usize,
 }
 
 impl Concealer {
-    /// Before anything was heard.
+    /// Creates a concealer that has no audio to repeat yet: it conceals with silence.
     #[must_use]
     pub fn new(spec: Spec) -> Self {
         Self { spec, heard: VecDeque::new(), concealed: 0, risen: usize::MAX }
     }
 
-    /// Real sound passes. It is changed only where it follows what was concealed.
+    /// Takes real audio before it is played. Changes only the fade-in after a gap.
     pub fn pass(&mut self, samples: &mut [f32]) {
         let channels = usize::from(self.spec.channels);
         let rise = self.spec.frames(RISE);
@@ -51,7 +50,7 @@ impl Concealer {
         self.heard.drain(..self.heard.len().saturating_sub(most));
     }
 
-    /// So many frames of something else.
+    /// Appends `frames` frames of concealment to `out`.
     pub fn conceal(&mut self, frames: usize, out: &mut Vec<f32>) {
         let channels = usize::from(self.spec.channels);
         let faded = self.spec.frames(FADED);
@@ -62,7 +61,8 @@ impl Concealer {
                 continue;
             }
             let loudness = 1.0 - part(at, faded);
-            // There and back again, so that no end meets a beginning that does not fit it.
+            // Backward, then forward, and so on: consecutive frames are neighbours in the original, so there is no
+            // click.
             let round = at % (2 * period);
             let from = if round < period { period - 1 - round } else { round - period };
             out.extend(
@@ -74,7 +74,7 @@ impl Concealer {
     }
 }
 
-/// Both are below 2^24.
+/// Ratio of two numbers below 2^24, which `f32` holds exactly.
 #[expect(clippy::cast_precision_loss, reason = "frames of some milliseconds")]
 fn part(of: usize, whole: usize) -> f32 {
     of as f32 / whole.max(1) as f32
@@ -107,13 +107,13 @@ mod tests {
         concealer.conceal(48, &mut out);
         concealer.conceal(4_800, &mut out);
         assert_eq!(out.len(), 2 * 4_848);
-        // From what was heard last down to nothing after 80 ms, and none is louder than the one before.
+        // Fades from the last audio to silence within 80 ms and never exceeds the loudest sample.
         assert!((out[0] - 0.25).abs() < 1e-6);
         assert!(out[2 * 3_840..].iter().all(|sample| *sample == 0.0));
         assert!(out[..2 * 3_840].iter().all(|sample| (0.0..=0.5).contains(sample)));
         let mut third = vec![0.25; 960];
         concealer.pass(&mut third);
-        // 5 ms: 240 frames.
+        // The fade-in lasts 5 ms: 240 frames.
         assert!(third[..480].is_sorted() && third[0] == 0.0);
         assert!(third[480..].iter().all(|sample| *sample == 0.25));
     }
@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(out, [0.0; 20]);
     }
 
-    /// No step that is larger than those of the sound itself: no click.
+    /// No step is larger than those of the tone itself, so nothing clicks.
     #[test]
     fn a_tone_goes_on_without_clicks() {
         let spec = Spec { rate: 48_000, channels: 1 };

@@ -1,4 +1,4 @@
-//! [`Decoder`]: units of sound to samples.
+//! [`Decoder`]: decodes units of encoded audio to samples.
 
 mod mpeg;
 mod opus;
@@ -11,21 +11,21 @@ use crate::media::{
     payload::{Unit, l16, mpeg::FrameHeader},
 };
 
-/// What a unit became.
+/// Quality of a decoded unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decoded {
-    /// Samples.
+    /// All samples are decoded.
     Whole,
-    /// Samples, but parts are silent, because they need what was lost before.
+    /// Some samples are silent, because they need data of a lost unit.
     Damaged,
 }
 
-/// A unit cannot be decoded.
+/// Error: a unit is not valid in the announced format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("what was sent is not in the format that was announced")]
 pub struct Broken;
 
-/// Decodes the units of one stream in order. Whatever it is given, it does not panic.
+/// Decodes the units of one stream in order. Never panics, whatever the input.
 pub struct Decoder {
     spec: Spec,
     format: Format,
@@ -39,29 +39,29 @@ enum Kind {
 }
 
 impl Decoder {
-    /// For a stream that begins with this unit.
+    /// Creates a decoder for a stream whose first unit is `first`.
     ///
     /// # Errors
-    /// If that is none.
+    /// If `first` is not a valid unit of `format`.
     pub fn new(format: Format, first: &Unit) -> Result<Self, Broken> {
         let spec = spec(format, first).ok_or(Broken)?;
         Ok(Self { spec, format, kind: Kind::new(format, spec, first)? })
     }
 
-    /// What it makes.
+    /// Sample rate and channel count of the output.
     #[must_use]
     pub fn spec(&self) -> Spec {
         self.spec
     }
 
-    /// Appends the samples of a unit, interleaved, from -1 to 1. `lost`: something is missing before it.
+    /// Appends the samples of a unit to `out`, interleaved, from -1 to 1. `lost` says that units before it are missing.
     ///
     /// # Errors
-    /// If there are none. The next unit may have some.
+    /// If the unit cannot be decoded. `out` is then unchanged, and later units may still succeed.
     pub fn decode(&mut self, unit: &Unit, lost: bool, out: &mut Vec<f32>) -> Result<Decoded, Broken> {
         let begin = out.len();
         let (kind, spec) = (&mut self.kind, self.spec);
-        // Others' programs wrote the decoders, and anybody what they are given.
+        // The decoders are third-party code and their input is untrusted: a panic counts as a broken unit.
         let done = catch_unwind(AssertUnwindSafe(|| match kind {
             Kind::Mpeg(decoder) => decoder.decode(unit, spec, lost, out),
             Kind::Opus(decoder) => decoder.decode(unit, spec, lost, out),
@@ -71,7 +71,7 @@ impl Decoder {
             }
         }));
         let done = done.unwrap_or_else(|_| {
-            // What state it is in is not known.
+            // After a panic the decoder's state is unknown, so it is replaced.
             if let Ok(kind) = Kind::new(self.format, spec, unit) {
                 self.kind = kind;
             }
@@ -97,7 +97,7 @@ impl Kind {
     }
 }
 
-/// What a stream that begins with this unit sounds like.
+/// Sample rate and channel count of a stream whose first unit is `first`; `None` if that is not a valid unit.
 #[must_use]
 pub fn spec(format: Format, first: &Unit) -> Option<Spec> {
     Some(match format {
@@ -110,7 +110,7 @@ pub fn spec(format: Format, first: &Unit) -> Option<Spec> {
     })
 }
 
-/// How many frames at this rate last so many ticks.
+/// Converts `ticks` of `clock_rate` to frames at the rate of `spec`, rounded to the nearest.
 #[must_use]
 pub fn frames_of(ticks: u64, clock_rate: u32, spec: Spec) -> u64 {
     let frames = u128::from(ticks) * u128::from(spec.rate) + u128::from(clock_rate) / 2;
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whatever bytes come: no panic, no more sound than the unit says, none louder than can be.
+        /// Arbitrary bytes cause no panic, no more samples than a unit can hold, and no sample out of range.
         #[test]
         fn whatever_comes(units in prop::collection::vec((any::<u8>(), prop::collection::vec(any::<u8>(), 0..200), any::<bool>()), 1..20)) {
             for format in [Format::Mp3, Format::Opus { channels: 2 }, Format::L16 { rate: 8_000, channels: 1 }] {

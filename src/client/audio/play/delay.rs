@@ -1,38 +1,39 @@
-//! [`Delay`]: for how long datagrams wait before they are played, so that those which are overtaken still come in time.
+//! [`Delay`]: how long datagrams wait before they are played, so that reordered ones still arrive in time.
 
 use std::time::Duration;
 
 use crate::media::sequence::Jitter;
 
-/// The shortest time that is waited.
+/// Minimum delay.
 pub const LEAST: Duration = Duration::from_millis(40);
-/// The longest.
+/// Maximum delay.
 pub const MOST: Duration = Duration::from_secs(1);
-/// What is waited at first, until it is known how datagrams come.
+/// Initial delay, until the arrival pattern is known.
 pub const FIRST: Duration = Duration::from_millis(100);
-/// How many times the smoothed jitter is waited. It is a mean; few datagrams are later than four of it.
+/// The delay is this multiple of the smoothed jitter. Jitter is a mean; few datagrams are later than four times it.
 const JITTERS: f64 = 4.0;
-/// In which time what was learnt from a late datagram is half forgotten.
+/// Time in which half of the margin learnt from a late datagram is forgotten.
 const HALF_LIFE: Duration = Duration::from_secs(30);
 
-/// Learns from how datagrams come.
+/// Adapts the delay to the arrival times of datagrams.
 #[derive(Debug)]
 pub struct Delay {
-    /// As RFC 3550 wants it reported.
+    /// Interarrival jitter as RFC 3550 defines it for reports.
     jitter: Jitter,
-    /// When the last came, less its timestamp, in seconds.
+    /// Arrival time of the last datagram minus its timestamp, in seconds.
     transit: Option<f64>,
-    /// How much that changes, smoothed like the jitter; but a pause or a connection that stood still is none.
+    /// Change of `transit` from datagram to datagram, in seconds, smoothed like the jitter. Changes above [`MOST`] (a
+    /// pause, or a connection that stalled) are left out.
     change: f64,
     clock_rate: u32,
-    /// What late ones would have needed.
+    /// Delay that late datagrams would have needed, as of `learnt`.
     margin: Duration,
-    /// When that was.
+    /// When `margin` was last set.
     learnt: Duration,
 }
 
 impl Delay {
-    /// For timestamps of so many ticks a second.
+    /// Creates a delay for timestamps of `clock_rate` ticks per second.
     #[must_use]
     pub fn new(clock_rate: u32) -> Self {
         Self {
@@ -45,7 +46,7 @@ impl Delay {
         }
     }
 
-    /// One came in its turn.
+    /// Records a datagram that arrived in time.
     pub(super) fn take(&mut self, timestamp: u32, ticks: i64, now: Duration) {
         self.jitter.take(timestamp, now);
         #[expect(clippy::cast_precision_loss, reason = "weeks in ticks are below 2^52")]
@@ -58,20 +59,20 @@ impl Delay {
         }
     }
 
-    /// One came so much too late, although this was waited.
+    /// Records a datagram that missed its turn by `by` although the current delay was applied.
     pub fn was_late(&mut self, now: Duration, by: Duration) {
         let needed = self.target(now) + by;
         self.margin = needed.min(MOST).max(self.margin(now));
         self.learnt = now;
     }
 
-    /// How long to wait.
+    /// The delay to apply at `now`, from [`LEAST`] to [`MOST`].
     #[must_use]
     pub fn target(&self, now: Duration) -> Duration {
         Duration::from_secs_f64(self.change * JITTERS).max(self.margin(now)).clamp(LEAST, MOST)
     }
 
-    /// Between datagrams, on the mean.
+    /// The interarrival jitter that receiver reports carry.
     #[must_use]
     pub fn jitter(&self) -> &Jitter {
         &self.jitter
@@ -96,12 +97,12 @@ mod tests {
         for at in 0..2_000_u32 {
             delay.take(960 * at, 960 * i64::from(at), ms(20 * u64::from(at) + 30 * u64::from(at % 2)));
         }
-        // 30 ms from each to the next, four times.
+        // Four times the change of 30 ms from each datagram to the next.
         let now = ms(60_000);
         assert!((ms(118)..=ms(122)).contains(&delay.target(now)), "{:?}", delay.target(now));
         delay.was_late(now, ms(100));
         assert!((ms(218)..=ms(222)).contains(&delay.target(now)), "{:?}", delay.target(now));
-        // It is forgotten again.
+        // The margin halves within `HALF_LIFE`.
         assert!(delay.target(now + HALF_LIFE) < ms(122));
         delay.was_late(now, Duration::from_secs(100));
         assert_eq!(delay.target(now), MOST);

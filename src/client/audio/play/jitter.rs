@@ -1,4 +1,4 @@
-//! [`JitterBuffer`]: datagrams in the order of their numbers, whatever order they come in, and which are missing.
+//! [`JitterBuffer`]: puts datagrams in the order of their sequence numbers and detects missing ones.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,99 +11,100 @@ use rtp_types::RtpPacket;
 use super::delay::Delay;
 use crate::media::sequence::{Heard, Sequence};
 
-/// The most datagrams that wait to be played: some seconds of any format.
+/// Maximum number of queued datagrams: several seconds of any format.
 pub const MOST_DATAGRAMS: usize = 2_048;
-/// The most bytes of them.
+/// Maximum total payload of queued datagrams, in bytes.
 pub const MOST_BYTES: usize = 4 * 1024 * 1024;
-/// Of so many that were missing when their turn came, it is known whether they came later.
+/// Maximum number of missing datagrams that are remembered, to tell a late arrival from a duplicate.
 const MOST_MISSED: usize = 1_024;
-/// How far the numbers of a new sender are above those of the one before, so that none is the same.
+/// Distance from the highest number of one sender to the numbers of the next, so that no two are equal.
 const ROUND: u64 = 1 << 16;
 
-/// A datagram that waits.
+/// A queued datagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// RTP's sequence number.
+    /// RTP sequence number.
     pub sequence: u16,
-    /// RTP's timestamp.
+    /// RTP timestamp.
     pub timestamp: u32,
-    /// The same, counted on where it goes round.
+    /// The timestamp, extended beyond 32 bits.
     pub ticks: i64,
-    /// What follows RTP's header.
+    /// RTP payload.
     pub payload: Bytes,
-    /// When it came.
+    /// Arrival time.
     pub arrived: Duration,
-    /// The sender began anew with it: its timestamp says nothing about those before.
+    /// The sender restarted with this datagram: its timestamp is unrelated to earlier ones.
     pub is_first: bool,
 }
 
-/// What became of a datagram that came.
+/// Outcome for a received datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// It waits for its turn.
+    /// Queued until its turn.
     Kept,
-    /// Its turn is over. It was to be heard at this time.
+    /// Its turn was over. Holds its extended timestamp.
     Late(i64),
-    /// It came before.
+    /// A duplicate.
     Doubled,
-    /// It is no RTP, or of another payload type.
+    /// Not RTP, or of another payload type.
     Foreign,
-    /// It is far from all before; if the next follows it, the sender began anew.
+    /// Its number is far from all earlier ones, or its SSRC is unknown. If the next datagram follows it, the sender
+    /// restarted.
     Doubtful,
 }
 
-/// How many datagrams went which way.
+/// Number of datagrams by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Came, whatever became of them.
+    /// Received, whatever the outcome.
     pub received: u64,
-    /// Were given away in their turn.
+    /// Played in their turn.
     pub played: u64,
-    /// Were not there when their turn came.
+    /// Missing when their turn came.
     pub missed: u64,
-    /// Of these: came later, and were dropped.
+    /// Of `missed`: arrived later, and were dropped.
     pub late: u64,
-    /// Came again, and were dropped.
+    /// Duplicates, which were dropped.
     pub doubled: u64,
-    /// Were dropped on purpose, because too much waited.
+    /// Dropped on purpose, because too many were queued.
     pub skipped: u64,
-    /// Were dropped for what they are.
+    /// Dropped as foreign or doubtful.
     pub foreign: u64,
-    /// How often the sender began anew.
+    /// How often the sender restarted.
     pub restarts: u64,
 }
 
 impl Counts {
-    /// How many never came.
+    /// Number of datagrams that never arrived.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.missed.saturating_sub(self.late)
     }
 }
 
-/// The next datagram, as long as it waits.
+/// The next queued datagram in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// Its time.
+    /// Extended timestamp.
     pub ticks: i64,
-    /// When it came.
+    /// Arrival time.
     pub arrived: Duration,
-    /// How many are missing between the last that was given away and this one.
+    /// Number of datagrams missing between the last one removed and this one.
     pub missing: u64,
-    /// The sender began anew with it.
+    /// The sender restarted with this datagram.
     pub is_first: bool,
 }
 
-/// See above. Bounded by [`MOST_DATAGRAMS`] and [`MOST_BYTES`].
+/// Orders datagrams. Holds at most [`MOST_DATAGRAMS`] and [`MOST_BYTES`].
 #[derive(Debug)]
 pub struct JitterBuffer {
     payload_type: u8,
     sender: Option<Sender>,
-    /// The last that came of a sender that is not known, and its number.
+    /// SSRC of the last datagram from an unknown sender, and the sequence number that would follow it.
     stranger: Option<(u32, u16)>,
     held: BTreeMap<u64, Held>,
     bytes: usize,
-    /// The number that follows the last that was given away.
+    /// The number after the last datagram removed.
     next: Option<u64>,
     missed: BTreeSet<u64>,
     counts: Counts,
@@ -114,15 +115,15 @@ pub struct JitterBuffer {
 struct Sender {
     ssrc: u32,
     sequence: Sequence,
-    /// What is added to its numbers.
+    /// Added to the sender's extended sequence numbers, so that they exceed those of earlier senders.
     above: u64,
-    /// The timestamp that came last, both ways.
+    /// The newest timestamp: as received (32 bits), and extended (`ticks`).
     timestamp: u32,
     ticks: i64,
 }
 
 impl JitterBuffer {
-    /// For datagrams of this payload type, with timestamps of so many ticks a second.
+    /// Creates a buffer for datagrams of `payload_type` with timestamps of `clock_rate` ticks per second.
     #[must_use]
     pub fn new(payload_type: u8, clock_rate: u32) -> Self {
         Self {
@@ -138,7 +139,7 @@ impl JitterBuffer {
         }
     }
 
-    /// Takes a datagram that came at `now`: since any moment, but always the same.
+    /// Takes a datagram that arrived at `now`, counted from any fixed moment.
     pub fn take(&mut self, now: Duration, datagram: &[u8]) -> Taken {
         self.counts.received += 1;
         let taken = match RtpPacket::parse(datagram) {
@@ -160,7 +161,7 @@ impl JitterBuffer {
             return Taken::Doubtful;
         };
         let Some(sender) = &mut self.sender else { return Taken::Doubtful };
-        // What was overtaken has a lower one.
+        // A reordered datagram has a lower timestamp.
         let forward = timestamp.wrapping_sub(sender.timestamp).cast_signed();
         let ticks = sender.ticks + i64::from(forward);
         if is_first || forward > 0 {
@@ -185,7 +186,8 @@ impl JitterBuffer {
         Taken::Kept
     }
 
-    /// Its number without going round, and whether its sender begins with it.
+    /// Extends the sequence number. The flag says whether the sender restarted with it; `None` means that this is
+    /// doubtful.
     fn number(&mut self, ssrc: u32, sequence: u16, timestamp: u32) -> Option<(u64, bool)> {
         match &mut self.sender {
             Some(sender) if sender.ssrc == ssrc => {
@@ -200,7 +202,7 @@ impl JitterBuffer {
                     Heard::Doubtful => None,
                 }
             }
-            // Anybody's datagram may come astray; not two in order.
+            // A single datagram of an unknown SSRC may be stray; two consecutive ones are a new sender.
             Some(sender) if self.stranger != Some((ssrc, sequence)) => {
                 self.stranger = Some((ssrc, sequence.wrapping_add(1)));
                 let _ = sender;
@@ -221,7 +223,7 @@ impl JitterBuffer {
         }
     }
 
-    /// The next in order, whether or not some before it are missing.
+    /// The next datagram in order, whether or not some before it are missing.
     #[must_use]
     pub fn head(&self) -> Option<Head> {
         let (number, held) = self.held.first_key_value()?;
@@ -233,20 +235,20 @@ impl JitterBuffer {
         if held.is_first { 0 } else { self.next.map_or(0, |next| number.saturating_sub(next)) }
     }
 
-    /// What the next one carries.
+    /// The next datagram with its payload.
     #[must_use]
     pub fn head_payload(&self) -> Option<&Held> {
         Some(self.held.first_key_value()?.1)
     }
 
-    /// Gives the next one away. Those that are missing before it are given up.
+    /// Removes and returns the next datagram. Missing ones before it are given up.
     pub fn pop(&mut self) -> Option<Held> {
         let held = self.remove()?;
         self.counts.played += 1;
         Some(held)
     }
 
-    /// Drops the next one, in place of which something else was heard: it came too late for its turn.
+    /// Drops the next datagram because it arrived too late: its time was filled with concealment.
     pub fn late(&mut self) {
         if self.remove().is_some() {
             self.counts.missed += 1;
@@ -254,14 +256,14 @@ impl JitterBuffer {
         }
     }
 
-    /// Drops the next one on purpose, because too much waits.
+    /// Drops the next datagram on purpose, because too much is queued.
     pub fn skip(&mut self) {
         if self.remove().is_some() {
             self.counts.skipped += 1;
         }
     }
 
-    /// Drops the next one as if it had come before all: who listens began later.
+    /// Drops the next datagram and does not count it as received: it is older than the beginning of playback.
     pub fn forget(&mut self) {
         if self.remove().is_some() {
             self.counts.received -= 1;
@@ -282,48 +284,48 @@ impl JitterBuffer {
         Some(held)
     }
 
-    /// The time of the newest datagram that came, waiting or not.
+    /// Highest extended timestamp received so far, whether or not that datagram is still queued.
     #[must_use]
     pub fn newest(&self) -> Option<i64> {
         Some(self.sender.as_ref()?.ticks)
     }
 
-    /// How many wait.
+    /// Number of queued datagrams.
     #[must_use]
     pub fn len(&self) -> usize {
         self.held.len()
     }
 
-    /// Whether none waits.
+    /// Whether no datagram is queued.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()
     }
 
-    /// Whether one that waits is to be heard at this time or later.
+    /// Whether a queued datagram is due at `ticks` or later.
     #[must_use]
     pub fn holds_after(&self, ticks: i64) -> bool {
         self.held.values().rev().any(|held| held.ticks >= ticks)
     }
 
-    /// How many went which way.
+    /// Number of datagrams by outcome.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// For how long to wait.
+    /// The playout delay learnt from arrival times.
     #[must_use]
     pub fn delay(&self) -> &Delay {
         &self.delay
     }
 
-    /// The same, to tell it what it cannot see.
+    /// The playout delay, to record late datagrams that the buffer cannot detect.
     pub fn delay_mut(&mut self) -> &mut Delay {
         &mut self.delay
     }
 
-    /// Sequence number statistics for a receiver report, and whose they are.
+    /// SSRC of the sender and its reception statistics, for a receiver report.
     pub fn report(&mut self) -> Option<(u32, crate::media::sequence::Reception)> {
         let sender = self.sender.as_mut()?;
         Some((sender.ssrc, sender.sequence.report()))

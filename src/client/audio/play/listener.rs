@@ -1,4 +1,4 @@
-//! [`Listener`]: a stream that is heard on a thread of its own, so that nothing else holds it up.
+//! [`Listener`]: plays a stream on a thread of its own, so that no other work delays it.
 
 use std::{io, thread};
 
@@ -14,30 +14,30 @@ use super::{
 };
 use crate::client::{dial::Dialer, rtsp::Way};
 
-/// Orders that were not carried out yet.
+/// Capacity of the queue of orders to the player thread.
 const MOST_ORDERS: usize = 8;
 
-/// A stream that is heard, or is about to be. Dropped, it ends.
+/// A stream that plays or is about to. Dropping it stops the stream.
 pub struct Listener {
     orders: mpsc::Sender<Order>,
     progress: watch::Receiver<Progress>,
     over: oneshot::Receiver<Result<Played, Failed>>,
 }
 
-/// What happens with it.
+/// An event of a [`Listener`].
 #[derive(Debug)]
 pub enum Heard {
-    /// It goes on.
+    /// New progress.
     More(Progress),
-    /// It is over: how it ended, or why it failed.
+    /// The stream ended, or failed.
     Over(Result<Played, Failed>),
 }
 
 impl Listener {
-    /// Begins to listen to the stream at this address.
+    /// Starts playing the stream at `address` to the sound card.
     ///
     /// # Errors
-    /// If there are no threads.
+    /// If the runtime or the thread cannot be created.
     pub fn begin(dialer: Dialer, address: String, volume: Volume) -> io::Result<Self> {
         let (orders, mut ordered) = mpsc::channel(MOST_ORDERS);
         let (tell, progress) = watch::channel(Progress::default());
@@ -49,13 +49,13 @@ impl Listener {
                 let wanted = Wanted { dialer: &dialer, address: &address, way: Way::Udp, ready, volume };
                 play(wanted, &mut ordered, &tell).await
             });
-            // Who listens no more does not want to know.
+            // The receiver is gone if the listener was dropped.
             let _ = end.send(heard);
         })?;
         Ok(Self { orders, progress, over })
     }
 
-    /// What happens next. Dropped before it is done, it loses nothing. Not to be called again after [`Heard::Over`].
+    /// Waits for the next event. Cancel-safe. Must not be called again after [`Heard::Over`].
     pub async fn next(&mut self) -> Heard {
         select! {
             biased;
@@ -66,7 +66,7 @@ impl Listener {
         }
     }
 
-    /// Has this done. Where too many orders wait, it is not.
+    /// Sends an order to the player thread. Drops the order if the queue is full.
     pub fn order(&self, order: Order) {
         let _ = self.orders.try_send(order);
     }

@@ -1,17 +1,17 @@
-//! From datagrams to sound.
+//! Plays audio streams: from RTP datagrams to samples in a sink.
 //!
 //! ```text
 //! datagrams -> jitter (order, loss) -> playout (when) -> decode -> conceal, stretch, volume -> sink
 //! ```
 //!
-//! - [`jitter`]: datagrams in order, and which are missing. [`delay`]: for how long to wait for them.
-//! - [`decode`]: units of sound to samples. [`conceal`]: what is heard in place of what is missing. [`stretch`]: a
-//!   little faster or slower, where the sender's clock and the sound card's differ.
-//! - [`playout`]: all of these put together, still without IO and told the time.
-//! - [`volume`]: how loud. [`report`]: what the server is told, and what it says of the end.
-//! - [`sink`]: where samples go: a file, standard output, a sound server, nowhere.
-//! - [`listener`]: the same on a thread of its own.
-//! - [`player`]: a stream at an address to a sink, until it ends. [`words`]: how far it is.
+//! - [`jitter`]: orders datagrams and detects missing ones. [`delay`]: how long to wait for them.
+//! - [`decode`]: decodes units to samples. [`conceal`]: fills the place of missing audio. [`stretch`]: plays slightly
+//!   faster or slower, because the clocks of the sender and of the sound card differ.
+//! - [`playout`]: combines the above. No IO; the caller passes the time.
+//! - [`volume`]: scales samples. [`report`]: RTCP to and from the server.
+//! - [`sink`]: where samples go: a file, standard output, a sound server or card, or nowhere.
+//! - [`player`]: plays the stream at an address to a sink until it ends. [`words`]: its progress as text.
+//! - [`listener`]: runs the player on a thread of its own.
 
 pub mod conceal;
 pub mod decode;
@@ -31,7 +31,7 @@ pub use player::{Ending, Failed, Order, Played, Progress, Stage, Wanted, play};
 pub use sink::{NoSink, Output, Ready};
 pub use volume::Volume;
 
-/// How many samples a second there are for each channel, and of how many channels a frame has one.
+/// Sample rate and channel count of interleaved audio. A frame has one sample of each channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spec {
     /// Frames a second, above 0.
@@ -41,13 +41,13 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// How many frames last so long.
+    /// Number of frames that last `time`, rounded down.
     #[must_use]
     pub fn frames(self, time: std::time::Duration) -> usize {
         usize::try_from(time.as_nanos() * u128::from(self.rate) / 1_000_000_000).unwrap_or(usize::MAX)
     }
 
-    /// How long so many frames last.
+    /// Duration of `frames` frames.
     #[must_use]
     pub fn time(self, frames: u64) -> std::time::Duration {
         let nanos = u128::from(frames) * 1_000_000_000 / u128::from(self.rate.max(1));

@@ -1,4 +1,4 @@
-//! [`play`]: a stream at an address to a sink, until it ends.
+//! [`play`]: plays the stream at an address to a sink until it ends.
 
 use std::{
     future::{Future, pending},
@@ -27,61 +27,61 @@ use crate::{
     media::Description,
 };
 
-/// How long the first datagram is waited for before the stream is asked for in RTSP's own connection.
+/// Time to wait for the first datagram by UDP before the stream is requested interleaved in the RTSP connection.
 pub const FIRST_WITHIN: Duration = Duration::from_secs(2);
-/// How often the sink is looked after.
+/// Interval at which the sink is fed.
 const TICK: Duration = Duration::from_millis(10);
-/// How often what is to be shown is told.
+/// Minimum time between two progress updates.
 const TOLD: Duration = Duration::from_millis(200);
-/// After the end was said, datagrams that were overtaken by that are waited for so long.
+/// Time to wait for reordered datagrams after the server has announced the end.
 const STRAGGLERS: Duration = Duration::from_millis(300);
 
-/// What somebody who listens wants.
+/// A request of the listener to the player.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// This loud from now on.
+    /// Sets the volume from now on.
     Volume(Volume),
-    /// No more of it.
+    /// Stops playback.
     Stop,
 }
 
-/// How far it is.
+/// Phase of playback.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stage {
-    /// The server is asked for it.
+    /// The stream is being requested from the server.
     #[default]
     Asking,
-    /// Nothing is heard yet.
+    /// The stream is set up, and nothing is audible yet.
     Waiting,
-    /// It is heard.
+    /// The stream is audible.
     Playing,
 }
 
-/// What is to be shown of it.
+/// Progress of playback, for display.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Progress {
-    /// How far it is.
+    /// Phase of playback.
     pub stage: Stage,
-    /// What came of it so far.
+    /// Counts and durations so far.
     pub figures: Figures,
-    /// No datagram came by UDP: it comes in RTSP's own connection.
+    /// No datagram arrived by UDP, so the stream is received interleaved in the RTSP connection.
     pub fell_back: bool,
-    /// How long it is from the beginning to the end, where that is known.
+    /// Length of the whole stream, if known.
     pub length: Option<Duration>,
-    /// Where in it this one joined, as the server says it; `None` where it does not.
+    /// Position in the stream at which this listener joined, if the server states it.
     pub from: Option<Duration>,
 }
 
-/// Why it is over before its end.
+/// Reason why playback failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
-    /// There is no stream, or no more of it.
+    /// The stream does not exist, or broke off.
     #[error(transparent)]
     Stream(#[from] rtsp::Failure),
-    /// Nothing takes it.
+    /// The output cannot be opened.
     #[error(transparent)]
     NoSink(#[from] NoSink),
-    /// What took it takes no more.
+    /// The output failed during playback.
     #[error("the sound cannot be given on: {0}")]
     Sink(io::Error),
 }
@@ -106,24 +106,24 @@ pub struct Played {
     pub ending: Ending,
 }
 
-/// What is played, and how.
+/// Parameters of [`play`].
 pub struct Wanted<'a> {
-    /// The way to the server.
+    /// Connects to the server.
     pub dialer: &'a Dialer,
-    /// Of the stream.
+    /// Address of the stream.
     pub address: &'a str,
-    /// By UDP first, or not.
+    /// Transport to try first.
     pub way: Way,
-    /// Where it goes.
+    /// Output to play to.
     pub ready: Ready,
-    /// How loud.
+    /// Initial volume.
     pub volume: Volume,
 }
 
-/// Plays until the stream ends or [`Order::Stop`] comes, and returns once the sink has taken all of it.
+/// Plays until the stream ends or [`Order::Stop`] comes, and returns once the sink has taken all audio.
 ///
 /// # Errors
-/// If something fails first; what came until then is heard all the same.
+/// If the stream or the output fails first. Audio received until then is played all the same.
 pub async fn play(
     wanted: Wanted<'_>,
     orders: &mut mpsc::Receiver<Order>,
@@ -138,7 +138,7 @@ pub async fn play(
                 begun = &mut beginning => break begun?,
                 order = orders.recv() => match order {
                     Some(Order::Volume(wanted)) => volume = wanted,
-                    // The end of the connection is the end of what was set up on it.
+                    // Closing the connection ends the session on it.
                     Some(Order::Stop) | None => {
                         return Ok(Played { figures: Figures::default(), ending: Ending::Stopped });
                     }
@@ -153,7 +153,8 @@ pub async fn play(
     heard
 }
 
-/// Sets the stream up: by UDP if that is wanted and something comes, else interleaved. Gives what came already, too.
+/// Sets the stream up: by UDP if `way` says so and a datagram arrives, else interleaved. Returns the first event, if
+/// any.
 async fn begin(
     dialer: &Dialer,
     address: &str,
@@ -173,12 +174,12 @@ async fn begin(
     Ok((description, session, None))
 }
 
-/// Where datagrams come from.
+/// Source of a stream's events.
 pub trait Incoming {
-    /// The next that comes. Dropped before it is done, it loses nothing.
+    /// Waits for the next event. Cancel-safe.
     fn next(&mut self) -> impl Future<Output = Result<Event, rtsp::Failure>>;
 
-    /// Sends RTCP.
+    /// Sends RTCP packets to the server.
     fn report(&self, packets: &[u8]) -> impl Future<Output = Result<(), rtsp::Failure>>;
 }
 
@@ -192,10 +193,10 @@ impl Incoming for Session {
     }
 }
 
-/// A stream that is under way to what takes it; see [`play`]. `first`: what came already.
+/// Plays a stream that is set up; see [`play`]. `first` is an event that was already received.
 ///
 /// # Errors
-/// As there.
+/// As for [`play`].
 pub async fn listen(
     incoming: &mut impl Incoming,
     description: &Description,
@@ -227,7 +228,7 @@ pub async fn listen(
             },
             order = orders.recv() => match order {
                 Some(Order::Volume(volume)) => player.loudness.set(volume),
-                // Who gives none any more does not listen any more.
+                // A closed channel means that the listener is gone.
                 Some(Order::Stop) | None => is_wanted = false,
             },
             sink = opened(&mut player.opening) => {
@@ -239,14 +240,14 @@ pub async fn listen(
         player.feed()?;
         player.tell(progress);
         if let Some(report) = player.report() {
-            // If the connection is gone, waiting for what comes says so.
+            // If the connection is gone, `incoming.next()` reports it.
             let _ = incoming.report(&report).await;
         }
     }
     if let Some(sink) = player.sink.take() {
         sink.finish().await.map_err(Failed::Sink)?;
     }
-    // The place at which it ended, however short ago the last report was.
+    // Report the final position, however recent the last update is.
     player.told = None;
     player.tell(progress);
     match failure {
@@ -263,16 +264,16 @@ struct Player {
     reports: Reports,
     loudness: Loudness,
     ready: Option<Ready>,
-    /// A sound card takes its time; meanwhile what comes is taken.
+    /// Opening a sound card takes time; datagrams are received meanwhile.
     opening: Option<LocalBoxFuture<'static, Result<Box<dyn Sink>, NoSink>>>,
     sink: Option<Box<dyn Sink>>,
-    /// Something is heard.
+    /// Whether audio has begun to go to the sink.
     has_begun: bool,
     channels: u8,
     samples: Vec<f32>,
-    /// Nothing more comes.
+    /// No more events will come.
     is_cut: bool,
-    /// The end was said; until when stragglers are waited for.
+    /// The server announced the end; reordered datagrams are accepted until this time.
     over: Option<Instant>,
     told: Option<Instant>,
 }
@@ -280,7 +281,7 @@ struct Player {
 impl Player {
     fn new(description: &Description, ready: Ready, volume: Volume) -> Self {
         let mut number = [0; 4];
-        // Without random numbers, one of no meaning does as well: nobody else reports in this session.
+        // If random numbers fail, 0 will do: no other receiver reports in this session.
         let _ = getrandom::fill(&mut number);
         Self {
             began: Instant::now(),
@@ -333,7 +334,7 @@ impl Player {
         self.is_cut && self.playout.is_over()
     }
 
-    /// Gives the sink what it has room for; before there is something to be heard, silence, if it is a sound card.
+    /// Gives the sink as many frames as it has room for. A sound card gets silence until audio is ready.
     fn feed(&mut self) -> Result<(), Failed> {
         if self.over.is_some_and(|over| over <= Instant::now()) {
             self.end();

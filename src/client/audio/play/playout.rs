@@ -1,4 +1,4 @@
-//! [`Playout`]: from datagrams to samples at the right time. No IO, and it is told the time.
+//! [`Playout`]: turns datagrams into samples at the right time. No IO; the caller passes the time.
 
 mod step;
 
@@ -17,110 +17,113 @@ use crate::media::{
     payload::{Unit, Unpacker},
 };
 
-/// Whose clock says when a sample is due.
+/// The clock that decides when a sample is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
-    /// That of what takes the samples, such as a sound card. What is not there when it is due is concealed; the speed is
-    /// adjusted a little, so that the buffer neither grows nor shrinks.
+    /// The clock of the consumer, such as a sound card. Audio that is missing when due is concealed. The speed is
+    /// adjusted slightly, so that the buffer neither grows nor shrinks.
     Card,
-    /// Nobody's, as for a file: what is there is given at once and as it is, what is missing is waited for,
-    /// [`PATIENCE`] long.
+    /// None, as for a file: available audio is delivered at once and unchanged, and a missing datagram is waited for,
+    /// at most [`PATIENCE`].
     Sender,
 }
 
-/// How much more sound a file is given than time has passed since the beginning. A stream is live, so more comes only from a
-/// sender that is too fast, or that jumps in its numbers and timestamps to have silence written without end. A sender in a
-/// hurry may send some of a song at once.
+/// Maximum excess of the audio written to a file over the time elapsed since the beginning. A stream is live, so more
+/// comes only from a sender that is too fast, or that jumps in its numbers and timestamps to have endless silence
+/// written. The allowance is for a sender that sends part of a song at once.
 pub const MAX_AHEAD: Duration = Duration::from_secs(30);
 
-/// How long a missing datagram is waited for where no sound card is waiting.
+/// How long a missing datagram is waited for when there is no sound card.
 pub const PATIENCE: Duration = delay::MOST;
 
-/// For how long what is missing is concealed at a time, so that what comes meanwhile is still heard.
-const CONCEALED_AT_ONCE: u32 = 100; // a hundredth of a second
-/// How much more may wait than has to before some of it is dropped (a connection stood still, and all came at once). Some
-/// senders begin with half a second at once; that is made up for by a higher speed, which nobody hears.
+/// Concealment steps per second. Steps are short, so that a datagram which arrives meanwhile is still played.
+const CONCEALED_AT_ONCE: u32 = 100; // 10 ms each
+/// Excess of queued audio over the target delay above which some is dropped: a connection stalled, and everything
+/// arrived at once. Some senders begin with half a second at once; a higher speed makes up for that inaudibly.
 const MOST_EXCESS: Duration = Duration::from_millis(700);
-/// A sound card may take so long to begin. What waits too long meanwhile was never listened to, and is not lost.
+/// Time that a sound card may take to start. Audio dropped within it was never listened to, so it does not count as
+/// lost.
 const BEGINNING: Duration = Duration::from_secs(3);
-/// As much of the beginning is held for it: more than has to wait, and less than what is dropped.
+/// Audio beyond the target delay that is kept when dropping at the beginning. Above zero, and below what causes
+/// dropping.
 const HELD: Duration = MOST_EXCESS.checked_div(2).expect("two is not nothing");
-/// A datagram holds no more than this; a longer gap is none of lost datagrams.
+/// Maximum duration of one datagram. A gap that exceeds this per missing datagram is not due to loss.
 const LONGEST_DATAGRAM: Duration = Duration::from_millis(200);
-/// The longest gap between two datagrams, none lost between, that is taken for silence.
+/// Longest timestamp gap without a missing datagram that is taken for silence. A longer one is a jump of the sender's
+/// clock.
 const LONGEST_SILENCE: Duration = Duration::from_secs(10);
-/// Over so long, how early datagrams come is smoothed.
+/// Time constant of the moving average of packet lead time.
 const SMOOTHED: Duration = Duration::from_secs(2);
-/// In about this time too long or too short a delay is made up for.
+/// Approximate time in which a wrong delay is corrected.
 const CORRECTED: Duration = Duration::from_secs(8);
-/// Too short a delay is corrected from here on, because something may come too late...
+/// Shortfall of delay from which it is corrected. Small, because datagrams may come too late.
 const TOO_SHORT: Duration = Duration::from_millis(10);
-/// ... too long a one from here on, because nobody is in a hurry, and sound is best as it comes...
+/// Excess of delay from which it is corrected. Larger, because there is no hurry, and unchanged audio sounds best.
 const TOO_LONG: Duration = Duration::from_millis(80);
-/// ... both until the difference is smaller than this.
+/// Difference at which either correction stops.
 const CORRECT_UNTIL: Duration = Duration::from_millis(2);
 
-/// What is to be told of a stream that is heard.
+/// Statistics of playback.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Figures {
-    /// Datagrams.
+    /// Datagrams by outcome.
     pub counts: Counts,
-    /// How long received sound was heard.
+    /// Duration of received audio that was played.
     pub played: Duration,
-    /// How long something else was heard in place of what was lost.
+    /// Duration of concealment in place of lost datagrams.
     pub concealed: Duration,
-    /// How long there was silence because nothing was sent, or nothing came in time.
+    /// Duration of silence because nothing was sent, or nothing arrived in time.
     pub waited: Duration,
-    /// Of what was played: how long parts were missing, because they need what was lost, or it was no sound.
+    /// Part of `played` that was incomplete: it needed lost data, or could not be decoded.
     pub damaged: Duration,
-    /// How long what was dropped on purpose lasted, because too much waited.
+    /// Duration of audio dropped on purpose, because too much was queued.
     pub skipped: Duration,
-    /// How long what waits lasts, about.
+    /// Approximate duration of queued audio.
     pub buffered: Duration,
-    /// How long is to wait.
+    /// Target delay.
     pub target: Duration,
-    /// Between datagrams, by RFC 3550.
+    /// Interarrival jitter (RFC 3550).
     pub jitter: Duration,
-    /// How much faster than it was sent it is played now.
+    /// Current playback speed above the sender's, as a fraction: 0.001 is 0.1 % faster.
     pub faster: f64,
 }
 
-/// See above. Memory is bounded by [`JitterBuffer`], and one datagram's samples.
+/// Turns datagrams into samples. Memory is bounded by [`JitterBuffer`] and the samples of one datagram.
 pub struct Playout {
     format: Format,
     pace: Pace,
     jitter: JitterBuffer,
     unpacker: Unpacker,
-    /// What the last datagram held and is not decoded yet, and when it is to be heard.
+    /// Units of the last datagram that are not decoded yet, each with the tick at which it is due.
     units: VecDeque<(i64, Unit)>,
     sound: Option<Sound>,
     is_waiting: bool,
     has_ended: bool,
-    /// Up to when it is decoded or concealed.
+    /// Tick up to which audio is decoded or concealed.
     ticks: i64,
-    /// The last datagram's time, and how much later each was than the one before, smoothed.
+    /// Timestamp of the last datagram opened; below it, the smoothed difference between consecutive ones.
     last: Option<i64>,
     ticks_a_datagram: f64,
     /// Datagrams missing since the last unit.
     lost: u64,
-    /// What was heard last does not lead to what comes.
+    /// The next unit does not continue the audio that was played last.
     is_cut: bool,
-    /// Frames since the last unit, not yet told what they stood for.
+    /// Frames filled in since the last unit, not yet counted as concealed or as waited.
     filling: u64,
-    /// How long before its time the newest datagram comes, in seconds, smoothed; and when that was looked at.
+    /// Smoothed lead time of the newest datagram, in seconds, and when it was last updated.
     early: Option<(f64, Duration)>,
     faster: f64,
-    /// Frames.
+    /// Numbers of frames, for [`Figures`].
     played: u64,
     concealed: u64,
     waited: u64,
     damaged: u64,
     skipped: u64,
-    /// Since when there is something to be heard.
+    /// When the first unit became available.
     begun: Option<Duration>,
 }
 
-/// What there is once it is known what it sounds like.
+/// State that exists once the audio format is known.
 struct Sound {
     spec: Spec,
     decoder: Decoder,
@@ -130,7 +133,7 @@ struct Sound {
 }
 
 impl Sound {
-    /// For a stream that begins with this unit, if it is one.
+    /// For a stream whose first unit is `first`; `None` if that is not a valid unit.
     fn new(format: Format, first: &Unit) -> Option<Self> {
         let decoder = Decoder::new(format, first).ok()?;
         let spec = decoder.spec();
@@ -140,7 +143,7 @@ impl Sound {
 }
 
 impl Playout {
-    /// For a stream that is described so.
+    /// Creates the playout of a described stream.
     #[must_use]
     pub fn new(description: &Description, pace: Pace) -> Self {
         let Description { format, payload_type, .. } = *description;
@@ -170,7 +173,7 @@ impl Playout {
         }
     }
 
-    /// Takes a datagram of RTP that came at `now`: since any moment, but always the same.
+    /// Takes an RTP datagram that arrived at `now`, counted from any fixed moment.
     pub fn take(&mut self, now: Duration, datagram: &[u8]) {
         let before = self.jitter.newest();
         let taken = self.jitter.take(now, datagram);
@@ -181,23 +184,23 @@ impl Playout {
         }
     }
 
-    /// Nothing more will come. What waits is still played.
+    /// Declares that no more datagrams will come. Queued ones are still played.
     pub fn end(&mut self) {
         self.has_ended = true;
     }
 
-    /// What it sounds like, if what waits says so already: what takes it can be made ready meanwhile.
+    /// Audio format, if the next queued datagram already shows it. The sink can be opened while the datagram waits.
     pub fn foresee(&mut self) -> Option<Spec> {
         if self.sound.is_none() {
             let held = self.jitter.head_payload()?;
-            // Another is to begin with it once more, in its turn.
+            // A temporary unpacker: `self.unpacker` takes this datagram again at its turn.
             let units = Unpacker::new(self.format).take(held.sequence, held.timestamp, &held.payload);
             self.sound = Some(Sound::new(self.format, units.first()?)?);
         }
         Some(self.sound.as_ref()?.spec)
     }
 
-    /// What it sounds like: known as soon as there is something to be heard. Call [`Self::pull`] from then on.
+    /// Audio format, once audio can be played. Call [`Self::pull`] from then on.
     pub fn begin(&mut self, now: Duration) -> Option<Spec> {
         while self.begun.is_none() {
             if self.is_waiting && !self.stop_waiting(now) {
@@ -223,8 +226,9 @@ impl Playout {
         self.sound.is_some()
     }
 
-    /// Appends so many frames, interleaved; how many there were. With [`Pace::Card`], fewer only at the end; else as
-    /// many as there are now: look again when something comes, and at [`Self::look_again`].
+    /// Appends at most `frames` frames, interleaved, and returns how many. With [`Pace::Card`], fewer than `frames`
+    /// only at the end; with [`Pace::Sender`], as many as there are now: call again when a datagram arrives, and at
+    /// [`Self::look_again`].
     pub fn pull(&mut self, now: Duration, frames: usize, out: &mut Vec<f32>) -> usize {
         self.correct(now);
         let mut given = 0;
@@ -241,13 +245,13 @@ impl Playout {
         given
     }
 
-    /// Whether everything was given, and nothing will come.
+    /// Whether all audio was delivered and no more will come.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.has_ended && self.jitter.is_empty() && self.units.is_empty()
     }
 
-    /// When to look again although nothing came.
+    /// When to call [`Self::pull`] again although no datagram arrived.
     #[must_use]
     pub fn look_again(&self, now: Duration) -> Option<Duration> {
         let head = self.jitter.head()?;
@@ -255,7 +259,7 @@ impl Playout {
         Some(head.arrived + patience)
     }
 
-    /// Whether a file holds as much more as it may than time has passed; see [`MAX_AHEAD`].
+    /// Whether a file exceeds the elapsed time by more than [`MAX_AHEAD`].
     fn is_ahead(&self, now: Duration) -> bool {
         let (Some(sound), Some(begun), Pace::Sender) = (&self.sound, self.begun, self.pace) else {
             return false;
@@ -264,7 +268,7 @@ impl Playout {
         given > now.saturating_sub(begun) + MAX_AHEAD
     }
 
-    /// What is to be told of it.
+    /// Statistics so far.
     #[must_use]
     pub fn figures(&self, now: Duration) -> Figures {
         let time = |frames| self.sound.as_ref().map_or(Duration::ZERO, |sound| sound.spec.time(frames));
@@ -282,13 +286,13 @@ impl Playout {
         }
     }
 
-    /// What a receiver report says: whose stream, what came of it, and its jitter in ticks.
+    /// Content of a receiver report: the sender's SSRC, its reception statistics, and the jitter in ticks.
     pub fn report(&mut self) -> Option<(u32, crate::media::sequence::Reception, u32)> {
         let (ssrc, reception) = self.jitter.report()?;
         Some((ssrc, reception, self.jitter.delay().jitter().ticks()))
     }
 
-    /// By how many datagrams wait: their timestamps may be anything.
+    /// Estimated from the number of queued datagrams, because their timestamps are not trustworthy.
     fn buffered(&self) -> Duration {
         let waiting = u32::try_from(self.jitter.len()).unwrap_or(u32::MAX);
         Duration::from_secs_f64(
@@ -298,13 +302,13 @@ impl Playout {
 
     fn was_late(&mut self, now: Duration, by: i64) {
         let by = self.time(by);
-        // After a cut or a pause, nothing is learnt from it.
+        // After an interruption or a pause, lateness says nothing about jitter.
         if by <= delay::MOST {
             self.jitter.delay_mut().was_late(now, by);
         }
     }
 
-    /// How early the newest one came.
+    /// Updates the smoothed lead time of the newest datagram.
     fn observe(&mut self, now: Duration) {
         let (Some(newest), Some(sound)) = (self.jitter.newest(), &self.sound) else { return };
         if self.pace == Pace::Sender {
@@ -321,7 +325,7 @@ impl Playout {
         });
     }
 
-    /// A little faster where too much waits, a little slower where too little does.
+    /// Plays slightly faster if too much is queued, slightly slower if too little is.
     fn correct(&mut self, now: Duration) {
         let Some(sound) = &mut self.sound else { return };
         let target = self.jitter.delay().target(now).as_secs_f64();
@@ -349,7 +353,7 @@ impl Playout {
     }
 }
 
-/// Of differences, which are small.
+/// Converts a difference of ticks, which is small.
 #[expect(clippy::cast_precision_loss, reason = "hours in ticks are below 2^52")]
 fn seconds(ticks: i64, clock_rate: u32) -> f64 {
     ticks as f64 / f64::from(clock_rate)

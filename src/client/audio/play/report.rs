@@ -1,4 +1,4 @@
-//! [`Reports`]: RTCP as a listener reads and writes it (RFC 3550, section 6). Told the time.
+//! [`Reports`]: reads and writes a listener's RTCP (RFC 3550, section 6). No IO; the caller passes the time.
 
 use std::time::Duration;
 
@@ -9,37 +9,37 @@ use rtcp_types::{
 use super::playout::Playout;
 use crate::media::ntp::Ntp;
 
-/// How often the server is told what was received.
+/// Interval between receiver reports.
 const INTERVAL: Duration = Duration::from_secs(5);
-/// What this end is called: it says nothing of where it is.
+/// CNAME of this end. Constant, so it does not reveal the host.
 const NAME: &str = "listener";
 
-/// What RTCP said.
+/// State of the stream according to received RTCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Said {
     /// The stream goes on.
     More,
-    /// The stream is over.
+    /// The stream ended (BYE).
     Over,
 }
 
-/// See above.
+/// The RTCP state of one listener.
 #[derive(Debug)]
 pub struct Reports {
     ssrc: u32,
     due: Duration,
-    /// What the sender's clock said last, and when that came.
+    /// NTP timestamp of the last sender report, and when that report arrived.
     sender: Option<(Ntp, Duration)>,
 }
 
 impl Reports {
-    /// Under this number, which should be a random one.
+    /// Creates the state for a listener with this SSRC, which should be random.
     #[must_use]
     pub fn new(ssrc: u32, now: Duration) -> Self {
         Self { ssrc, due: now + INTERVAL, sender: None }
     }
 
-    /// Takes what came.
+    /// Reads RTCP packets that arrived at `now`. Ignores invalid ones.
     pub fn take(&mut self, now: Duration, packets: &[u8]) -> Said {
         let Ok(packets) = Compound::parse(packets) else { return Said::More };
         for packet in packets {
@@ -53,7 +53,7 @@ impl Reports {
         Said::More
     }
 
-    /// What is to be sent, if it is time.
+    /// Returns a report if one is due and a datagram was received.
     pub fn due(&mut self, now: Duration, playout: &mut Playout) -> Option<Vec<u8>> {
         if now < self.due {
             return None;
@@ -62,7 +62,7 @@ impl Reports {
         let (ssrc, reception, jitter) = playout.report()?;
         let mut block = ReportBlock::builder(ssrc)
             .fraction_lost(reception.fraction_lost)
-            // 24 bits; who wants more has lost a hundred hours of sound.
+            // The field has 24 bits, enough for a hundred hours of lost audio.
             .cumulative_lost(u32::try_from(reception.lost).unwrap_or_default())
             .extended_sequence_number(reception.highest)
             .interarrival_jitter(jitter);

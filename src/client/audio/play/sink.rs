@@ -1,4 +1,4 @@
-//! [`Sink`]: where samples go.
+//! [`Sink`]: the destination of samples.
 
 mod card;
 #[cfg(feature = "cpal")]
@@ -19,72 +19,72 @@ pub use null::Null;
 
 /// Takes interleaved samples from -1 to 1.
 pub trait Sink: Send {
-    /// Whose clock says when.
+    /// The clock that decides when a sample is due.
     fn pace(&self) -> Pace;
 
-    /// How many frames it takes now. Whoever plays asks again some milliseconds later.
+    /// Number of frames that can be written now. The caller asks again some milliseconds later.
     ///
     /// # Errors
-    /// If it takes none any more.
+    /// If the sink has failed.
     fn room(&mut self) -> io::Result<usize>;
 
-    /// Takes them: no more than there was room for.
+    /// Writes samples, at most as many frames as [`Self::room`] returned.
     ///
     /// # Errors
-    /// If that fails.
+    /// If the sink cannot take them.
     fn write(&mut self, samples: &[f32]) -> io::Result<()>;
 
-    /// Waits until all is heard or written.
+    /// Waits until all samples are audible or written.
     fn finish(self: Box<Self>) -> BoxFuture<'static, io::Result<()>>;
 }
 
-/// Where samples shall go.
+/// Where samples go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// To be heard here.
+    /// To the sound server or sound card of this machine.
     Card,
-    /// Into a WAV file.
+    /// To a WAV file.
     File(PathBuf),
     /// To standard output, as WAV.
     Stdout,
 }
 
-/// Why nothing can be heard here.
+/// Reason why an output is not available.
 #[derive(Debug, thiserror::Error)]
 pub enum NoSink {
-    /// There is no sound server.
+    /// There is no sound server or sound card. The text says why.
     #[error("there is no sound here ({0}); arauto play with --output FILE.wav writes it to a file instead")]
     NoCard(String),
     /// The file cannot be written.
     #[error("{file}: {why}")]
     File {
-        /// Which.
+        /// Path of the file.
         file: String,
-        /// Why not.
+        /// Reason.
         why: io::Error,
     },
-    /// There are no threads.
+    /// The thread that writes cannot be started.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// An output of which is known, as far as one can, that it takes samples.
+/// An output that was checked and is likely to take samples.
 pub enum Ready {
-    /// A sound card.
+    /// A sound server or card.
     Card(card::Card),
-    /// A file.
+    /// A WAV file.
     File(PathBuf),
     /// Standard output.
     Stdout,
-    /// Something else, for tests.
+    /// A sink made by this function, for tests.
     Made(Box<dyn FnMut(Spec) -> Box<dyn Sink> + Send>),
 }
 
 impl Output {
-    /// Looks whether it takes samples, before anybody is asked for them.
+    /// Checks whether the output is available, before a stream is requested for it.
     ///
     /// # Errors
-    /// If it takes none.
+    /// If it is not.
     pub fn prepare(&self) -> Result<Ready, NoSink> {
         match self {
             Self::Card => Ok(Ready::Card(card::Card::find().map_err(NoSink::NoCard)?)),
@@ -105,7 +105,7 @@ impl Output {
 }
 
 impl Ready {
-    /// Whose clock will say when.
+    /// The clock that the sink will follow.
     #[must_use]
     pub fn pace(&self) -> Pace {
         match self {
@@ -114,10 +114,10 @@ impl Ready {
         }
     }
 
-    /// Begins to take samples.
+    /// Opens the output.
     ///
     /// # Errors
-    /// If that fails.
+    /// If it cannot be opened.
     pub async fn open(self, spec: Spec) -> Result<Box<dyn Sink>, NoSink> {
         Ok(match self {
             Self::Card(card) => card.open(spec).await.map_err(NoSink::NoCard)?,

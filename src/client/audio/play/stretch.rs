@@ -1,34 +1,34 @@
-//! [`Stretch`]: sound a little faster or slower. The sender's clock and the sound card's are never the same; without this
-//! the buffer would run full or dry some time. Nobody hears half a percent.
+//! [`Stretch`]: plays audio slightly faster or slower. The clocks of the sender and of the sound card always differ;
+//! without correction the buffer would overflow or run dry at some time. A change of 0.5 % is inaudible.
 
 use super::Spec;
 
-/// How much faster or slower at the most: a twelfth of a semitone.
+/// Maximum change of speed: a twelfth of a semitone.
 pub const MOST: f64 = 0.005;
 
-/// Turns frames at one rate into frames at another that is near it, by a cubic curve through the four frames around.
+/// Converts frames from one rate to another near it, by cubic interpolation between the four nearest frames.
 #[derive(Debug)]
 pub struct Stretch {
     channels: usize,
-    /// Interleaved; the frame at 1 is the one at or before `position`.
+    /// Interleaved frames. Frame 1 is the one at or before `position`.
     waiting: Vec<f32>,
-    /// Between the frames 1 and 2, from 0 to 1.
+    /// Position between frames 1 and 2, from 0 to 1.
     position: f64,
-    /// How much more than one frame that came makes one that goes.
+    /// Input frames per output frame, minus 1.
     faster: f64,
 }
 
 impl Stretch {
-    /// As it comes.
+    /// Creates a stretch that leaves the speed unchanged.
     #[must_use]
     pub fn new(spec: Spec) -> Self {
         let channels = usize::from(spec.channels);
-        // The one before the first is silence.
+        // The frame before the first is silence.
         Self { channels, waiting: vec![0.0; channels], position: 0.0, faster: 0.0 }
     }
 
-    /// From one rate to another, both above 0. The curve is no filter: where the second is much the lower one, the highest tones
-    /// come back as others.
+    /// Converts between two sample rates, both above 0. The interpolation is no low-pass filter: if `to` is much lower
+    /// than `from`, the highest tones alias.
     #[must_use]
     pub fn between(channels: u8, from: u32, to: u32) -> Self {
         let channels = usize::from(channels);
@@ -36,8 +36,7 @@ impl Stretch {
         Self { channels, waiting: vec![0.0; channels], position: 0.0, faster }
     }
 
-    /// So much faster than it comes: 0 is as it comes. Bounded by [`MOST`].
-    /// Returns what it is now.
+    /// Sets the speed change, clamped to ±[`MOST`]; 0 leaves the speed unchanged. Returns the speed now in force.
     pub fn set_speed(&mut self, faster: f64) -> f64 {
         let faster = faster.clamp(-MOST, MOST);
         self.faster = faster;
@@ -49,13 +48,13 @@ impl Stretch {
         self.waiting.extend_from_slice(samples);
     }
 
-    /// How many frames it has taken and not given.
+    /// Number of frames taken and not given yet.
     #[must_use]
     pub fn waiting(&self) -> usize {
         (self.waiting.len() / self.channels).saturating_sub(1)
     }
 
-    /// Gives so many frames at the most; how many it gave.
+    /// Appends at most `frames` frames to `out`. Returns how many.
     pub fn pull(&mut self, frames: usize, out: &mut Vec<f32>) -> usize {
         let channels = self.channels;
         let held = self.waiting.len() / channels;
@@ -63,7 +62,7 @@ impl Stretch {
         let mut given = 0;
         while given < frames {
             if self.position == 0.0 && self.faster == 0.0 {
-                // Untouched, so that a stream without loss is heard sample for sample.
+                // Copied unchanged, so that a stream without loss is reproduced sample for sample.
                 let whole = (frames - given).min(held.saturating_sub(at));
                 out.extend_from_slice(&self.waiting[at * channels..(at + whole) * channels]);
                 (at, given) = (at + whole, given + whole);
@@ -82,7 +81,7 @@ impl Stretch {
                 self.position -= 1.0;
                 at += 1;
             }
-            // Having made its way to where a frame stands, it can go on without a curve.
+            // Once the position is back on a whole frame, frames are copied again.
             if self.faster == 0.0 {
                 self.settle();
             }
@@ -91,21 +90,21 @@ impl Stretch {
         given
     }
 
-    /// At the end: so many frames at the most of those for which others were waited for.
+    /// At the end: appends at most `frames` of the frames that waited for later ones. Returns how many.
     pub fn finish(&mut self, frames: usize, out: &mut Vec<f32>) -> usize {
         self.position = 0.0;
         self.faster = 0.0;
         self.pull(frames, out)
     }
 
-    /// At the usual speed again, the rest of the way to the next whole frame is gone in small steps.
+    /// At normal speed again, moves the position to a whole frame in small steps.
     fn settle(&mut self) {
         const STEP: f64 = MOST / 10.0;
         self.position = if self.position < STEP { 0.0 } else { self.position - STEP };
     }
 }
 
-/// Catmull and Rom's curve through four values, between the second and the third.
+/// Catmull-Rom interpolation between the second and the third value.
 fn cubic([before, from, to, after]: [f32; 4], position: f64) -> f32 {
     #[expect(clippy::cast_possible_truncation, reason = "from 0 to 1")]
     let x = position as f32;
@@ -142,7 +141,7 @@ mod tests {
         assert_eq!(out, sound);
     }
 
-    /// A tone stays a tone: every sample is where it should be on the curve, within a thousandth.
+    /// A sine stays a sine: every sample is on the expected curve, within a thousandth.
     #[test]
     fn faster_and_slower() {
         for faster in [MOST, -MOST, 0.0003, -0.0003] {
@@ -161,7 +160,7 @@ mod tests {
                 let right = tone(at as f64 * (1.0 + faster));
                 assert!((f64::from(*sample) - right).abs() < 1e-3, "{faster}, {at}: {sample} {right}");
             }
-            // It comes back to the samples as they are.
+            // At speed 0, samples are copied unchanged again.
             stretch.set_speed(0.0);
             stretch.push(&sound);
             stretch.pull(20_000, &mut out);

@@ -1,10 +1,10 @@
-//! [`Volume`]: how loud.
+//! [`Volume`]: scales samples.
 
-/// From 0, silence, to 100, as it comes. Every step is about as large as any other to the ear.
+/// A volume from 0 (silence) to 100 (unchanged). Steps are about equal to the ear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Volume(u8);
 
-/// As it comes.
+/// Maximum volume: samples are unchanged.
 pub const MOST: u8 = 100;
 
 impl Default for Volume {
@@ -13,7 +13,7 @@ impl Default for Volume {
     }
 }
 
-/// It is no number from 0 to 100.
+/// Error: not a number from 0 to 100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a volume is a number from 0 to {MOST}")]
 pub struct NoVolume;
@@ -38,7 +38,7 @@ impl Volume {
     }
 }
 
-/// Makes samples as loud as they shall be.
+/// Applies a volume to samples.
 #[derive(Debug)]
 pub struct Loudness {
     is: Volume,
@@ -46,18 +46,18 @@ pub struct Loudness {
 }
 
 impl Loudness {
-    /// This loud from the beginning.
+    /// Starts at `volume`.
     #[must_use]
     pub fn new(volume: Volume) -> Self {
         Self { is: volume, shall: volume }
     }
 
-    /// This loud from now on.
+    /// Sets the volume for the samples that follow.
     pub fn set(&mut self, volume: Volume) {
         self.shall = volume;
     }
 
-    /// Changes interleaved samples; over their length, where the volume was changed, so that nothing clicks.
+    /// Scales interleaved samples. A change of volume is spread over the length of `samples`, so that nothing clicks.
     #[expect(clippy::cast_precision_loss, reason = "frames of a second at the most")]
     pub fn apply(&mut self, channels: u8, samples: &mut [f32]) {
         let (from, to) = (self.is.factor(), self.shall.factor());

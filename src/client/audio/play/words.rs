@@ -1,16 +1,16 @@
-//! How far a stream is, in words. No IO.
+//! Describes the progress of a stream in words. No IO.
 
 use std::{fmt::Write, time::Duration};
 
 use super::player::{Progress, Stage};
 
-/// The part of a file whose absence [`is_short`] never reports: what a listener misses at the beginning, and rounding, come to
+/// Missing part of a file that [`is_short`] never reports: what a listener misses at the beginning, and rounding, are
 /// less.
 const MIN_SHORTFALL: Duration = Duration::from_secs(2);
-/// The part of a file whose absence [`is_short`] always reports.
+/// Missing part of a file from which [`is_short`] always reports it.
 const MAX_SHORTFALL: Duration = Duration::from_secs(15);
 
-/// One line: how far it is, what waits, and what was lost.
+/// Progress in one line: position, queued audio, and losses.
 #[must_use]
 pub fn line(progress: &Progress) -> String {
     let figures = progress.figures;
@@ -20,12 +20,12 @@ pub fn line(progress: &Progress) -> String {
         Stage::Playing => {}
     }
     let mut line = place(progress);
-    // A String takes everything.
+    // Writing to a `String` cannot fail.
     let _ = write!(line, " · buffer {} ms", figures.buffered.as_millis());
     line + &lost(progress)
 }
 
-/// `1:12 of 3:40`, or `1:12` where the length is not known.
+/// `1:12 of 3:40`, or `1:12` if the length is unknown.
 #[must_use]
 pub fn place(progress: &Progress) -> String {
     let place = clock(elapsed(progress));
@@ -41,11 +41,11 @@ fn elapsed(progress: &Progress) -> Duration {
     progress.from.unwrap_or_default() + figures.played + figures.concealed + figures.skipped
 }
 
-/// Whether a stream that is over ended before the end of its file. `false` where its length is not known, or where in it the
-/// listener joined.
+/// Whether a finished stream ended before the end of its file. `false` if the length, or the position at which the
+/// listener joined, is unknown.
 ///
-/// A length may be an estimate (an MP3 without a header that counts its frames), so a tenth of it may be missing, within
-/// `MIN_SHORTFALL` and `MAX_SHORTFALL`.
+/// A length may be an estimate (an MP3 without a header that counts its frames), so a tenth of it may be missing,
+/// within `MIN_SHORTFALL` and `MAX_SHORTFALL`.
 #[must_use]
 pub fn is_short(progress: &Progress) -> bool {
     let tolerated = |length: Duration| (length / 10).clamp(MIN_SHORTFALL, MAX_SHORTFALL);
@@ -53,13 +53,13 @@ pub fn is_short(progress: &Progress) -> bool {
     length.is_some_and(|length| elapsed(progress) + tolerated(length) < length)
 }
 
-/// Whether a stream that is over was played to the end of its file. `false` where that cannot be known, as in [`is_short`].
+/// Whether a finished stream was played to the end of its file. `false` if that cannot be known, as in [`is_short`].
 #[must_use]
 pub fn is_whole(progress: &Progress) -> bool {
     progress.length.is_some() && progress.from.is_some() && !is_short(progress)
 }
 
-/// ` · lost 3 of 1042 (0.3 %), 0.1 s concealed · 2.5 s left out to catch up`, or as much of it as there is to say.
+/// ` · lost 3 of 1042 (0.3 %), 0.1 s concealed · 2.5 s left out to catch up`, or the parts of it that apply.
 fn lost(progress: &Progress) -> String {
     let figures = progress.figures;
     let counts = figures.counts;
@@ -85,13 +85,13 @@ fn lost(progress: &Progress) -> String {
     line
 }
 
-/// What is said at the end, where something was lost.
+/// Losses, for display at the end; `None` if there were none.
 #[must_use]
 pub fn remark(progress: &Progress) -> Option<String> {
     Some(lost(progress)).filter(|lost| !lost.is_empty()).map(|lost| lost.trim_start_matches(" · ").to_owned())
 }
 
-/// `3:40`, `1:02:03`.
+/// Formats as `3:40` or `1:02:03`.
 fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
     let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
@@ -101,7 +101,7 @@ fn clock(time: Duration) -> String {
     }
 }
 
-/// What is said when the stream comes in another way than it was asked for.
+/// Notice for a stream that is received by another transport than requested.
 pub const FELL_BACK: &str = "no sound came by UDP within 2 s; it comes by TCP now";
 
 #[cfg(test)]
@@ -128,7 +128,7 @@ mod tests {
         let lost = "lost 3 of 1042 (0.2 %), 0.1 s concealed";
         assert_eq!(line(&progress), format!("2:12 of 1:02:03 · buffer 60 ms · {lost}"));
         assert_eq!(remark(&progress).as_deref(), Some(lost));
-        // What is left out is passed, and is not lost.
+        // Audio that was left out advances the position and is not lost.
         progress.figures = Figures { skipped: Duration::from_millis(2_500), ..Figures::default() };
         progress.figures.counts.skipped = 125;
         let skipped = "2.5 s left out to catch up";

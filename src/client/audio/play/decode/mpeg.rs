@@ -1,4 +1,4 @@
-//! MPEG audio by symphonia, frame by frame.
+//! Decodes MPEG audio frame by frame with symphonia.
 
 use symphonia::{
     core::{
@@ -19,13 +19,14 @@ use crate::media::payload::{Unit, mpeg::FrameHeader};
 pub struct Decoder {
     header: FrameHeader,
     inner: MpaDecoder,
-    /// From the rate of its frames to that of the stream, where they differ.
+    /// Converts from the sample rate of the frames to that of the stream, where they differ.
     converter: Option<Stretch>,
-    /// The bytes of former frames that are at hand. A frame of layer III may have begun in them (its bit reservoir).
+    /// Bytes of previous frames that the decoder still has. The data of a layer III frame may begin in them (bit
+    /// reservoir).
     reservoir: usize,
 }
 
-/// More than a frame can ask for: 9 bits.
+/// Largest possible `main_data_begin`: it has 9 bits.
 const MOST_RESERVOIR: usize = 511;
 
 impl Decoder {
@@ -56,7 +57,7 @@ impl Decoder {
             let is_other = header.rate != spec.rate;
             self.converter = is_other.then(|| Stretch::between(spec.channels, header.rate, spec.rate));
         } else if lost {
-            // Without this, what is left in the reservoir is taken for what was lost: noise.
+            // Without a reset, the decoder would use what is left in the reservoir in place of the lost data: noise.
             self.inner.reset();
             self.reservoir = 0;
         }
@@ -86,7 +87,7 @@ impl Decoder {
     }
 }
 
-/// How many bytes before this frame it begins (ISO 11172-3, 2.4.2.7).
+/// Bytes before this frame at which its main data begins (ISO 11172-3, 2.4.2.7).
 fn main_data_begin(header: &FrameHeader, frame: &[u8]) -> usize {
     let has_check = frame.get(1).is_some_and(|byte| byte & 1 == 0);
     let at = if has_check { 6 } else { 4 };
@@ -97,7 +98,7 @@ fn main_data_begin(header: &FrameHeader, frame: &[u8]) -> usize {
     }
 }
 
-/// As many channels as the stream began with.
+/// Appends `samples` with the number of channels that the stream began with.
 fn fit(samples: &[f32], channels: u8, wanted: u8, out: &mut Vec<f32>) {
     match (channels, wanted) {
         (1, 2) => out.extend(samples.iter().flat_map(|sample| [*sample; 2])),

@@ -1,4 +1,4 @@
-//! Opus by ruopus, packet by packet.
+//! Decodes Opus packet by packet with ruopus.
 
 use ruopus::OpusDecoder;
 
@@ -9,7 +9,7 @@ pub struct Decoder {
     decoder: OpusDecoder,
 }
 
-/// What the decoder itself is told is lost: it goes on from there more smoothly. In frames.
+/// Frames of loss reported to the decoder (20 ms at 48 kHz), so that it continues more smoothly after a gap.
 const LOST: usize = 960;
 
 impl Decoder {
@@ -26,11 +26,11 @@ impl Decoder {
     ) -> Result<Decoded, Broken> {
         let frames = opus::ticks(&unit.bytes).ok_or(Broken)?;
         if lost {
-            // What it would have been is concealed otherwise.
+            // The decoder's own concealment is discarded: the caller fills gaps in another way.
             let _ = self.decoder.decode_lost(LOST);
         }
         let samples = self.decoder.decode_packet(&unit.bytes).map_err(|_| Broken)?;
-        // A packet may be nothing but a sign of silence, of any length: as long as it says.
+        // A packet may only signal silence, of any duration: the output is as long as the packet says.
         let wanted = usize::try_from(frames).unwrap_or_default() * usize::from(spec.channels);
         let begin = out.len();
         out.extend_from_slice(&samples);

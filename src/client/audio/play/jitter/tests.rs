@@ -35,7 +35,7 @@ fn in_order_whatever_order_they_come_in() {
     }
     assert_eq!(buffer.hear(1), Taken::Doubled);
     assert_eq!(buffer.played(), [65_533, 65_534, 65_535, 0, 1, 3]);
-    // One was missing when its turn came; the others are there twice.
+    // Number 2 was missing at its turn; the others are duplicates.
     assert!(matches!(buffer.hear(2), Taken::Late(_)));
     for sequence in [2, 3, 65_533] {
         assert_eq!(buffer.hear(sequence), Taken::Doubled, "{sequence}");
@@ -56,7 +56,7 @@ fn what_is_missing_is_known() {
     buffer.pop();
     let head = buffer.head().unwrap();
     assert_eq!((head.missing, head.ticks), (3, 5 * 160));
-    // What comes in time is missing no more.
+    // A datagram that arrives before its turn is no longer missing.
     buffer.hear(13);
     assert_eq!(buffer.head().unwrap().missing, 1);
     assert_eq!(buffer.played(), [13, 15]);
@@ -77,7 +77,7 @@ fn timestamps_go_round() {
 fn a_sender_that_begins_anew() {
     let mut buffer = buffer();
     buffer.hear(10);
-    // Far from all before, and of somebody else: only two in order are believed.
+    // Numbers far from all before, and another SSRC, are accepted only from the second consecutive datagram.
     assert_eq!(buffer.hear(30_000), Taken::Doubtful);
     assert_eq!(buffer.hear(11), Taken::Kept);
     assert_eq!(buffer.hear(40_000), Taken::Doubtful);
@@ -112,7 +112,7 @@ fn bounded() {
         buffer.hear(sequence);
     }
     assert_eq!(buffer.len(), MOST_DATAGRAMS);
-    // As long as nothing is played, nothing was there to be heard.
+    // Before the first datagram is played, overflow does not count as received.
     let counts = buffer.counts();
     assert_eq!((counts.received, counts.skipped, counts.missed), (MOST_DATAGRAMS as u64, 0, 0));
     buffer.pop();
@@ -132,7 +132,8 @@ fn bounded() {
 }
 
 proptest! {
-    /// All that come at least once are played once and in order, whatever is overtaken or doubled.
+    /// Every datagram that arrives at least once is played exactly once and in order, despite reordering and
+    /// duplicates.
     #[test]
     fn each_once_and_in_order(
         begin in any::<u16>(),

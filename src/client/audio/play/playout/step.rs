@@ -1,4 +1,4 @@
-//! What is heard next: the next unit, something in place of what is missing, or silence.
+//! Chooses what is played next: the next unit, concealment in place of a missing one, or silence.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use super::{
 use crate::media::payload::Unit;
 
 impl Playout {
-    /// Goes on by a little; whether it could.
+    /// Advances by one step. Returns whether it could.
     pub(super) fn step(&mut self, now: Duration) -> bool {
-        // Datagrams that come meanwhile wait, and are left out where too many wait. Those that wait are played at the end.
+        // Datagrams that arrive meanwhile are queued, and dropped if too many are. Queued ones are played at the end.
         if !self.has_ended && self.is_ahead(now) {
             return false;
         }
@@ -36,7 +36,7 @@ impl Playout {
         }
     }
 
-    /// Begins, or begins again, when enough waits; whether it has.
+    /// Starts or resumes playback if enough is queued. Returns whether it did.
     pub(super) fn stop_waiting(&mut self, now: Duration) -> bool {
         let Some(head) = self.jitter.head() else { return false };
         if now < head.arrived + self.jitter.delay().target(now) && !self.has_ended {
@@ -54,7 +54,7 @@ impl Playout {
         true
     }
 
-    /// For a sound card, which takes something now whatever there is.
+    /// Step for a sound card, which takes samples now whether or not there is audio.
     fn in_time(&mut self, now: Duration, head: Option<Head>) -> bool {
         let Some(head) = head else {
             return !self.has_ended && self.fill(self.at_once(), true);
@@ -67,7 +67,7 @@ impl Playout {
             return self.catch_up(now);
         }
         let gap = head.ticks - self.ticks;
-        // Of rounding, and of what was concealed by a little too much.
+        // Tolerance for rounding, and for concealment that ran slightly too long.
         let little = self.ticks_of(Duration::from_millis(2));
         if gap < -little {
             if self.jitter.holds_after(self.ticks - little) {
@@ -77,7 +77,7 @@ impl Playout {
                 self.jitter.late();
                 return true;
             }
-            // All that comes is late: its sender has paused, or the way has become longer.
+            // Every queued datagram is late: the sender has paused, or the network path has become longer.
             self.was_late(now, -gap);
             return self.wait();
         }
@@ -91,7 +91,7 @@ impl Playout {
         true
     }
 
-    /// For a file: all that is there, and nothing before its time.
+    /// Step for a file: plays all that is there, but waits for missing datagrams.
     fn in_order(&mut self, now: Duration, head: Head) -> bool {
         let gap = head.ticks - self.ticks;
         if head.missing > 0 {
@@ -109,7 +109,7 @@ impl Playout {
         true
     }
 
-    /// The timestamps say something else than the numbers: the sender's clock jumped.
+    /// Whether the timestamp gap contradicts the sequence numbers: the sender's clock jumped.
     fn is_no_gap(&self, head: &Head, gap: i64) -> bool {
         let sound = self.sound.as_ref();
         let filled = sound.map_or(0, |sound| self.ticks_of(sound.spec.time(self.filling)));
@@ -121,7 +121,8 @@ impl Playout {
         gap.saturating_add(filled) > most
     }
 
-    /// Too much waits: a connection stood still, and all came at once. What is heard is heard now, as others hear it.
+    /// Drops queued audio after a connection stalled and everything arrived at once, so that this listener hears what
+    /// the others hear now.
     fn catch_up(&mut self, now: Duration) -> bool {
         let target = self.jitter.delay().target(now);
         let is_beginning = self.begun.is_none_or(|begun| now < begun + BEGINNING);
@@ -151,7 +152,7 @@ impl Playout {
             let ticks = held.ticks - before;
             let is_usual = missing == 0 && (0..=self.ticks_of(LONGEST_DATAGRAM)).contains(&ticks);
             if let (true, Ok(ticks)) = (is_usual, i32::try_from(ticks)) {
-                // The first as it is, the others by a sixteenth.
+                // The first difference counts fully, later ones by a sixteenth.
                 let part = if self.ticks_a_datagram == 0.0 { 1.0 } else { 1.0 / 16.0 };
                 self.ticks_a_datagram += part * (f64::from(ticks) - self.ticks_a_datagram);
             }
@@ -176,7 +177,7 @@ impl Playout {
         let decoded = decoder.decode(unit, self.lost > 0 || self.is_cut, samples);
         let frames = if decoded.is_ok() {
             if self.is_cut {
-                // What follows does not fit what was before.
+                // The unit does not continue the previous audio, so it is faded in.
                 concealer.conceal(0, samples);
             }
             concealer.pass(samples);
@@ -195,12 +196,12 @@ impl Playout {
         self.ticks = ticks + i64::from(unit.ticks);
     }
 
-    /// Ticks of so much as is concealed at a time.
+    /// Ticks of one concealment step.
     fn at_once(&self) -> i64 {
         i64::from(self.format.clock_rate().div_ceil(CONCEALED_AT_ONCE))
     }
 
-    /// Something for so long in place of what is not there. `passes`: what comes meanwhile is too late for it.
+    /// Emits concealment audio for `ticks`. `passes`: the position advances, so datagrams for this time are too late.
     fn fill(&mut self, ticks: i64, passes: bool) -> bool {
         let Some(sound) = &mut self.sound else { return false };
         let frames =

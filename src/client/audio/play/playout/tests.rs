@@ -26,32 +26,32 @@ fn packet(sequence: u16, timestamp: u32, samples: impl Iterator<Item = i16>) -> 
     packet
 }
 
-/// A sample says when it was sent.
+/// The value of a sample encodes its position.
 fn sample(at: u64) -> i16 {
     i16::try_from(at % 20_000).unwrap() + 1
 }
 
-/// The datagram sent as the `at`th.
+/// The datagram that is sent as number `at`.
 fn datagram(at: u64) -> Vec<u8> {
     let begin = at * u64::from(TICKS);
-    // Both go round some time.
+    // Both wrap around during a run.
     let sequence = (at.wrapping_add(65_000) & 0xffff) as u16;
     let timestamp = (begin + u64::from(u32::MAX) - 100_000) as u32;
     packet(sequence, timestamp, (begin..begin + u64::from(TICKS)).map(sample))
 }
 
-/// A sender, a way and a sound card, each as bad as it is told to be.
+/// A simulated sender, network path and sound card.
 struct Run {
-    /// The sender's clock is so much faster than the card's.
+    /// Fraction by which the sender's clock is faster than the card's.
     faster: f64,
-    /// Up to so many milliseconds on the way.
+    /// Maximum random delay on the path, in ms.
     jitter: u64,
     loss: f64,
-    /// In these milliseconds nothing comes through.
+    /// Milliseconds in which every datagram is lost.
     cut: std::ops::Range<u64>,
-    /// What is sent in these comes at their end, all together.
+    /// Milliseconds in which datagrams are held back; all arrive at the end of the range.
     stall: std::ops::Range<u64>,
-    /// Nothing is sent in these, and it goes on where it stopped.
+    /// Milliseconds in which nothing is sent. The sender continues where it stopped.
     pause: std::ops::Range<u64>,
     seconds: u64,
 }
@@ -60,11 +60,12 @@ const RUN: Run = Run { faster: 0.0, jitter: 0, loss: 0.0, cut: 0..0, stall: 0..0
 
 struct Ran {
     figures: Figures,
-    /// Datagrams that were sent and never came.
+    /// Datagrams that were sent and never arrived.
     lost: u64,
-    /// How long after it was sent each second's last frame was heard, in ms; where one was.
+    /// For each second, the delay of its last frame from sending to playback, in ms; `None` if no frame was played
+    /// then.
     delays: Vec<Option<f64>>,
-    /// The longest and the mean of what waited, in ms.
+    /// Maximum of the queued audio, in ms.
     most_buffered: u128,
 }
 
@@ -85,7 +86,7 @@ impl Run {
             if self.stall.contains(&sent) {
                 comes = comes.max(self.stall.end);
             }
-            // What is lost at the very end is not missed before the next comes.
+            // A loss at the very end goes unnoticed, because no datagram follows.
             let is_end = sent + 1_000 > 1_000 * self.seconds;
             if self.cut.contains(&sent) || random.f64() < self.loss && !is_end {
                 lost += 1;
@@ -98,7 +99,7 @@ impl Run {
         let mut playout = Playout::new(&Description::new(L16, "", None), Pace::Card);
         let mut arrivals = arrivals.into_iter().peekable();
         let (mut out, mut delays, mut most_buffered) = (Vec::new(), Vec::new(), 0);
-        // A card that takes 10 ms at a time.
+        // The card takes 10 ms at a time.
         for now in (0..1_000 * self.seconds).step_by(10) {
             while let Some((comes, at)) = arrivals.next_if(|(comes, _)| *comes <= now) {
                 playout.take(ms(comes), &datagram(at));
@@ -125,7 +126,7 @@ impl Ran {
         self.delays[second].unwrap()
     }
 
-    /// All that was lost is concealed, as long as it lasted, within a tenth.
+    /// The concealed duration is that of the lost datagrams, within a tenth.
     fn assert_concealed(&self) {
         let lost = ms(20 * self.lost);
         let concealed = self.figures.concealed;
@@ -144,7 +145,7 @@ fn without_loss_sample_for_sample() {
         let mut playout = Playout::new(&Description::new(L16, "", None), pace);
         let mut out = Vec::new();
         for at in 0..500 {
-            // For a file, pairs are overtaken. For a card, that would change the delay, and for it the speed.
+            // For a file, each pair is reordered. For a card, that would change the delay and therefore the speed.
             let at_once = at ^ u64::from(pace == Pace::Sender);
             playout.take(ms(20 * at), &datagram(at_once));
             if playout.begin(ms(20 * at)).is_some() {
@@ -176,7 +177,7 @@ fn a_file_waits_for_what_is_overtaken_and_conceals_what_is_lost() {
     assert_eq!(playout.pull(ms(1_050), 10_000, &mut out), 0);
     assert_eq!(playout.pull(ms(1_050) + PATIENCE, 10_000, &mut out), 4 * 160);
     assert_eq!(playout.figures(ms(2_050)).concealed, ms(20));
-    // Where it belongs.
+    // Audio after the gap is at its place.
     let third = (out[5 * 160 - 1] * 32_768.0) as i16;
     assert_eq!(third, sample(5 * 160 - 1));
 }
@@ -191,12 +192,12 @@ fn steady() {
     }
 }
 
-/// What a bad network does: the way takes up to 30 ms longer, datagrams overtake each other, and 5 of 100 are lost.
+/// A bad network: up to 30 ms of jitter, which reorders datagrams, and 5 % loss.
 #[test]
 fn loss_jitter_and_a_cut() {
     let ran = Run { jitter: 30, loss: 0.05, cut: 20_000..23_000, ..RUN }.run();
     ran.assert_concealed();
-    // What is played after the cut is played as late as what came before.
+    // After the cut, the delay is the same as before.
     let (before, after) = (ran.delay_at(18), ran.delay_at(26));
     assert!((before - after).abs() < 25.0, "{before} {after}");
     assert!(ran.figures.waited < ms(300), "{:?}", ran.figures);
@@ -207,7 +208,7 @@ fn ten_minutes_of_clocks_that_differ() {
     for faster in [0.0005, -0.0005, 0.000_05] {
         let ran = Run { faster, jitter: 20, seconds: 600, ..RUN }.run();
         let end = ran.figures;
-        // Without a correction it would be 300 ms more, or have run dry.
+        // Without correction, the delay would grow by 300 ms, or the buffer would run dry.
         let target = end.target.as_secs_f64() * 1_000.0;
         assert!((ran.delay_at(595) - target).abs() < 100.0, "{faster}: {} {target}", ran.delay_at(595));
         assert!(ran.most_buffered < 280, "{faster}: {}", ran.most_buffered);
@@ -225,7 +226,7 @@ fn a_connection_that_stands_still_goes_on_now() {
     assert_eq!(ran.figures.counts.lost(), 0);
 }
 
-/// It was suspended, or another program had it.
+/// The card was suspended, or another program used it.
 #[test]
 fn a_card_that_stood_still_is_given_what_is_played_now() {
     for (begins, still) in [(0, 600), (0, 3_000), (5_000, 3_000)] {
@@ -241,17 +242,17 @@ fn a_card_that_stood_still_is_given_what_is_played_now() {
             }
         }
         let figures = playout.figures(ms(15_000));
-        // A little more of the beginning is held, which is made up for little by little.
+        // Slightly more is kept at the beginning; a higher speed makes up for it gradually.
         let held = if begins == 0 { HELD } else { Duration::ZERO };
         assert!(
             figures.buffered < held.max(ms(600 * u64::from(still == 600))) + ms(100),
             "{begins}: {figures:?}"
         );
-        // What it was never given at the beginning is not lost, and if it is short, it is heard.
+        // Datagrams dropped at the beginning do not count as skipped, and a short backlog is played.
         assert_eq!(figures.counts.skipped > 0, begins > 0, "{figures:?}");
         assert_eq!(figures.skipped > ms(2_000), still == 3_000, "{figures:?}");
         assert_eq!(figures.skipped.is_zero(), still == 600, "{figures:?}");
-        // Where it is, is known all the same.
+        // The position is known all the same.
         let place = figures.played + figures.skipped + figures.buffered;
         assert!(place.abs_diff(ms(15_000)) < ms(60), "{place:?} {figures:?}");
         assert_eq!((figures.counts.lost(), figures.concealed), (0, Duration::ZERO), "{figures:?}");
@@ -271,7 +272,7 @@ fn a_pause_is_silence_and_no_loss() {
 fn jumps_are_no_gaps() {
     let mut playout = Playout::new(&Description::new(L16, "", None), Pace::Card);
     let mut out = Vec::new();
-    // The clock jumps an hour ahead, then back, then one datagram a day ahead.
+    // The clock jumps an hour ahead, then back, then a day ahead for a single datagram.
     let hour = RATE * 3_600;
     let mut now = 0;
     for at in 0..400_u32 {
@@ -346,7 +347,7 @@ mod whatever_comes {
     }
 }
 
-/// The length of the file that is written of these datagrams, `per_second` of them for 12 s, and the figures.
+/// Returns the length of the file written from `per_second` datagrams a second for 12 s, and the statistics.
 fn written(format: Format, per_second: u64, datagram: impl Fn(u64) -> Vec<u8>) -> (Duration, Figures) {
     let mut playout = Playout::new(&Description::new(format, "", None), Pace::Sender);
     let (mut out, mut frames) = (Vec::new(), 0);
@@ -369,7 +370,7 @@ fn written(format: Format, per_second: u64, datagram: impl Fn(u64) -> Vec<u8>) -
     (spec.time(frames / u64::from(spec.channels)), playout.figures(end))
 }
 
-/// Each datagram is as far ahead as is believed, in its number and in its time, so that each stands for minutes of silence.
+/// Each datagram jumps as far ahead in number and timestamp as is accepted, so that each stands for minutes of silence.
 #[test]
 fn a_sender_that_jumps_has_no_more_silence_written_than_time_passes() {
     let datagram = |at: u64| packet((at * 2_900) as u16, (at * 2_900 * 1_600) as u32, 0..24);
@@ -378,14 +379,14 @@ fn a_sender_that_jumps_has_no_more_silence_written_than_time_passes() {
     assert!(figures.counts.lost() > 1_000_000, "{figures:?}");
 }
 
-/// A datagram of 13 bytes holds 120 ms of Opus: a thousand of them a second are two minutes a second.
+/// A datagram of 13 bytes holds 120 ms of Opus: 1000 of them per second are two minutes of audio per second.
 #[test]
 fn a_sender_that_is_too_fast_fills_no_disk() {
     let format = Format::Opus { channels: 1 };
     let datagram = |at: u64| {
         let mut packet = packet(at as u16, (at * 5_760) as u32, std::iter::empty());
         packet[1] = format.payload_type();
-        // SILK, 60 ms, two frames of nothing.
+        // SILK, 60 ms, two empty frames.
         packet.push(0x19);
         packet
     };

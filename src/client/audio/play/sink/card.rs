@@ -1,21 +1,21 @@
-//! [`Card`]: the way to a sound card: by a sound server, or else, with the cargo feature `cpal`, by the system itself.
+//! [`Card`]: a sound server or, with the cargo feature `cpal`, a sound card by the operating system's interface.
 
 use super::{Sink, Spec, pulse};
 
 #[cfg(feature = "cpal")]
 use super::device;
 
-/// A sound card that is there.
+/// A way to make sound on this machine.
 pub enum Card {
-    /// By a server.
+    /// Through a sound server.
     Server(pulse::Server),
-    /// By the system.
+    /// Through the operating system.
     #[cfg(feature = "cpal")]
     Device(device::Device),
 }
 
 impl Card {
-    /// Looks for one; if there is none, why.
+    /// Looks for a sound server, then for a sound card. The error says why there is none.
     pub fn find() -> Result<Self, String> {
         let found = pulse::Server::find().map(Self::Server);
         #[cfg(feature = "cpal")]

@@ -1,4 +1,5 @@
-//! Sound by what the system itself has (ALSA, `CoreAudio`, WASAPI), where there is no sound server.
+//! Plays to a sound card by the operating system's interface (ALSA, `CoreAudio`, WASAPI), where there is no sound
+//! server.
 
 use std::{
     io,
@@ -26,66 +27,67 @@ use super::{
     wav,
 };
 
-/// For how much sound it asks at a time, where it does as it is told. Two of these wait in it.
+/// Requested length of the card's period. Two periods wait in the card.
 const PERIOD: Duration = Duration::from_millis(50);
-/// After the end is given to it, all is asked for within this, or it stands still.
+/// Time within which the card asks for the last samples. If it does not, it has stalled.
 const END_WITHIN: Duration = Duration::from_secs(5);
-/// What waits in it lasts no longer, whatever it says.
+/// Upper bound for the delay that a card reports, which may be wrong.
 const MOST_DELAY: Duration = Duration::from_secs(5);
-/// If something is wrong and it asks for no more for so long, it will not.
+/// Time after an error within which a card asks for more samples if it recovers.
 const RECOVERS_WITHIN: Duration = Duration::from_secs(1);
-/// How often it is looked whether it is still there, where nothing says that it is gone.
+/// Interval at which the card's presence is checked where the system does not report its removal.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 const NO_CARD: &str = "no sound card is there";
 
-/// A sound card that takes samples of some kind.
+/// A sound card and its supported formats.
 pub struct Device {
     device: cpal::Device,
     offered: Vec<SupportedStreamConfigRange>,
 }
 
-/// See above.
+/// A sound card that plays.
 pub struct Playing {
     giver: Giver,
     evenly: Evenly,
     state: Arc<State>,
-    /// Dropped, it ends.
+    /// Dropping it stops playback.
     stream: cpal::Stream,
 }
 
-/// It asks for much at a time. If as much were taken at a time of what comes from the network, some would always be late.
+/// Spreads the card's demand over time: the card asks for much at once, and if as much were taken from the network's
+/// buffer at once, some datagrams would always be late.
 struct Evenly {
     spec: Spec,
-    /// Until when it was taken.
+    /// Time up to which samples were taken.
     until: Instant,
 }
 
-/// What the card's thread tells.
+/// State shared with the card's thread.
 #[derive(Default)]
 struct State {
-    /// Why it takes no more.
+    /// Reason of the final failure.
     failed: OnceLock<String>,
-    /// What went wrong last, when it first did, and how often it had asked for more by then. Most of that passes. The thread
-    /// that asks does not wait for this.
+    /// Last error that may pass: its text, when it first occurred, and the value of `asked` then. The callback that
+    /// asks for samples never locks this.
     trouble: Mutex<Option<(String, Instant, u64)>>,
-    /// How often it asked for more.
+    /// Number of times that the card asked for samples.
     asked: AtomicU64,
-    /// How long after it was asked for the last sample is heard, in microseconds.
+    /// Time from the card's last request until its last sample is audible, in µs.
     delay: AtomicU64,
-    /// All was asked for, or nothing will be.
+    /// Notified when the last sample was taken, or the card has failed.
     over: Notify,
 }
 
 impl Device {
-    /// The one that the system prefers; if there is none, why.
+    /// Finds the system's preferred card. The error says why there is none.
     pub fn find() -> Result<Self, String> {
         keep_quiet();
-        // Not the default host: where that cannot be had, it panics.
+        // Not `default_host`, which panics if that host is unavailable.
         let host = cpal::available_hosts().into_iter().find_map(|host| cpal::host_from_id(host).ok());
         let device = host.and_then(|host| host.default_output_device());
         let device = device.ok_or(NO_CARD)?;
-        // Only this shows whether it is there: a default device may be a mere name.
+        // Only this call shows whether the card exists: a default device may be a mere name.
         let offered = device.supported_output_configs().map_err(|why| said(&why))?.collect();
         Ok(Self { device, offered })
     }
@@ -100,7 +102,7 @@ impl Device {
             SampleFormat::F32 => self.begin(config, spec, |sample| sample),
             _ => self.begin(config, spec, wav::to_i16),
         };
-        // What it says of its buffers is not always so.
+        // The buffer sizes that a card reports are not always accurate.
         let begun =
             begin(config).or_else(|_| begin(StreamConfig { buffer_size: BufferSize::Default, ..config }));
         begun.map_err(|why| said(&why))
@@ -127,10 +129,10 @@ impl Device {
     }
 }
 
-/// ALSA's library writes on the terminal whatever it finds wrong. What matters of it is in the errors.
+/// Stops ALSA's library from writing errors to the terminal. The relevant ones are also returned.
 fn keep_quiet() {
     #[cfg(any(target_os = "linux", target_os = "dragonfly", target_os = "freebsd", target_os = "netbsd"))]
-    // Where that fails, it is not quiet.
+    // If this fails, the library keeps writing.
     let _ = alsa::Output::local_error_handler();
 }
 
@@ -143,7 +145,7 @@ fn said(why: &cpal::Error) -> String {
     }
 }
 
-/// Of what is offered, what fits best: as many channels, or else more; samples as they are, or else of 16 bits.
+/// Chooses the best format: as many channels as needed, or else more; `f32` samples, or else 16 bits.
 fn choose(
     offered: &[SupportedStreamConfigRange],
     Spec { rate, channels }: Spec,
@@ -164,8 +166,8 @@ fn choose(
     Some((StreamConfig { channels: best.channels(), sample_rate: rate, buffer_size }, best.sample_format()))
 }
 
-/// Gives as much as is asked for, and leaves silence where there is nothing; whether that was the end. `from`, `into`: how
-/// many channels there are, and are wanted.
+/// Fills `out`, with silence where no samples are queued. Returns whether these were the last. `from` and `into` are
+/// the channel counts of the samples and of the card.
 fn give<T: SizedSample>(
     taker: &mut Taker,
     from: usize,
@@ -181,7 +183,7 @@ fn give<T: SizedSample>(
         let right = if from == 1 { left } else { samples.next().unwrap_or(left) };
         match frame {
             [only] => *only = convert(f32::midpoint(left, right)),
-            // Those that are at the sides or behind stay silent.
+            // Side and rear channels stay silent.
             _ => frame.iter_mut().zip([left, right]).for_each(|(place, sample)| *place = convert(sample)),
         }
     }
@@ -189,8 +191,8 @@ fn give<T: SizedSample>(
 }
 
 impl Evenly {
-    /// How many frames may be taken now: as many as last since the last time, and a few more, because the card's clock may
-    /// be the faster one, and to make up for what it asked for at once in the beginning.
+    /// Frames that may be taken now: those of the time since the last call and 5 % more, because the card's clock may
+    /// be faster, and to make up for what the card asked for at once at the beginning.
     fn due(&mut self, now: Instant) -> usize {
         let frames = self.spec.frames(now.saturating_duration_since(self.until));
         self.until += self.spec.time(frames as u64);
@@ -199,7 +201,7 @@ impl Evenly {
 }
 
 impl State {
-    /// It asked for so much.
+    /// Records that the card asked for `length` of samples.
     fn is_asked(&self, length: Duration, info: &OutputCallbackInfo, is_over: bool) {
         let times = info.timestamp();
         let delay = times.playback.saturating_duration_since(times.callback) + length;
@@ -211,12 +213,12 @@ impl State {
     }
 
     fn fail(&self, why: &cpal::Error) {
-        // After these it goes on.
+        // Playback continues after these errors.
         if matches!(why.kind(), ErrorKind::Xrun | ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied) {
             return;
         }
         if matches!(why.kind(), ErrorKind::DeviceNotAvailable | ErrorKind::StreamInvalidated) {
-            // The first says why.
+            // The first error gives the reason.
             let _ = self.failed.set(said(why));
             self.over.notify_one();
             return;

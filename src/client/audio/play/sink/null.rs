@@ -1,4 +1,4 @@
-//! [`Null`]: nobody hears it, but it takes as long as if somebody did. For tests.
+//! [`Null`]: discards samples at the pace of a sound card. For tests.
 
 use std::{io, time::Duration};
 
@@ -7,23 +7,23 @@ use tokio::{sync::mpsc::UnboundedSender, time::Instant};
 
 use super::{Pace, Sink, Spec};
 
-/// How long what waits in it lasts.
+/// Duration of the samples that wait in the sink.
 const LEAD: Duration = Duration::from_millis(40);
 
-/// See above.
+/// A sink that discards samples.
 pub struct Null {
     spec: Spec,
     began: Option<Instant>,
     taken: u64,
-    /// Where what it takes goes, if anywhere.
+    /// Receives a copy of the samples, if set.
     heard: Option<UnboundedSender<Vec<f32>>>,
 }
 
 impl Null {
-    /// Takes samples of this kind, and gives them to `heard`.
+    /// Creates a sink that sends its samples to `heard`.
     #[must_use]
     pub fn new(spec: Spec, heard: Option<UnboundedSender<Vec<f32>>>) -> Self {
-        // It begins with silence: there is not so much sound yet.
+        // Starts full of silence, because so much audio is not there yet.
         Self { spec, began: None, taken: spec.frames(LEAD) as u64, heard }
     }
 
@@ -46,7 +46,7 @@ impl Sink for Null {
     fn write(&mut self, samples: &[f32]) -> io::Result<()> {
         self.taken += (samples.len() / usize::from(self.spec.channels)) as u64;
         if let Some(heard) = &self.heard {
-            // Who does not listen any more does not matter.
+            // The receiver may be gone.
             let _ = heard.send(samples.to_vec());
         }
         Ok(())

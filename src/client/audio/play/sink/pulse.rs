@@ -1,4 +1,4 @@
-//! Sound by PulseAudio's own protocol, without its library. PipeWire speaks it, too.
+//! Plays to a sound server by PulseAudio's native protocol, without its library. PipeWire speaks it, too.
 
 mod servers;
 
@@ -14,40 +14,41 @@ use super::{
     ring::{Giver, Taker, ring},
 };
 
-/// How long the server may take for an answer.
+/// Time that the server may take for an answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// How long what waits in the server and in the sound card lasts, about.
+/// Approximate duration of the samples that wait in the server and in the sound card.
 const SERVER_LEAD: Duration = Duration::from_millis(150);
 
-/// How long the secret is that a user's programs show to the server.
+/// Length of the secret that a user's programs show to the server.
 const COOKIE_BYTES: usize = 256;
 
 /// A sound server that answers.
 pub struct Server {
     client: Client,
-    /// Where to play, unless it is the server's default.
+    /// The sink to play to; `None` for the server's default.
     sink: Option<CString>,
 }
 
-/// See above.
+/// A playback stream on a sound server.
 pub struct Pulse {
     giver: Giver,
     stream: PlaybackStream,
-    /// Closes the connection.
+    /// Closes the connection when dropped.
     _client: Client,
 }
 
 impl Server {
-    /// The one that the environment or PulseAudio's settings name, or else the user's; if there is none, why.
+    /// Finds the server that the environment or PulseAudio's settings name, or else the user's. The error says why
+    /// there is none.
     pub fn find() -> Result<Self, String> {
         let named = Named::read(&Environment::of_process())?;
         let socket = named.connect(ANSWER_WITHIN)?;
         let failed = |why: &dyn std::fmt::Display| format!("the sound server does not let in: {why}");
-        // As long as it shakes hands, it waits for answers.
+        // Timeouts apply to the handshake, which blocks.
         for set in [UnixStream::set_read_timeout, UnixStream::set_write_timeout] {
             set(&socket, Some(ANSWER_WITHIN)).map_err(|why| failed(&why))?;
         }
-        // Without one, a server that lets in anybody of this user still wants its length.
+        // Without a cookie, a server that accepts every program of this user still expects the full length.
         let cookie = named.cookie.and_then(|path| std::fs::read(path).ok());
         let cookie = cookie.unwrap_or_else(|| vec![0; COOKIE_BYTES]);
         let client = Client::new_unix(c"Arauto", socket, Some(cookie)).map_err(|why| failed(&why))?;
@@ -87,14 +88,14 @@ fn parameters(spec: Spec, sink: Option<CString>) -> protocol::PlaybackStreamPara
             _ => protocol::ChannelMap::stereo(),
         },
         sink_name: Some(sink.unwrap_or_else(|| protocol::DEFAULT_SINK.to_owned())),
-        // The server sets the volume that the user chose for this program, or the sink's. With flat volumes, a volume of our
-        // own would be the whole machine's.
+        // The server applies the volume that the user chose for this program, or the sink's. With flat volumes, a
+        // volume set here would change that of the whole machine.
         cvolume: None,
         buffer_attr: protocol::stream::BufferAttr {
             target_length: bytes(SERVER_LEAD),
             ..protocol::stream::BufferAttr::default()
         },
-        // The sound card's own buffer, too: it may be as long as two seconds, filled at once.
+        // Makes the length include the sound card's own buffer, which could otherwise be 2 s and be filled at once.
         flags: protocol::stream::StreamFlags {
             adjust_latency: true,
             ..protocol::stream::StreamFlags::default()
@@ -104,7 +105,7 @@ fn parameters(spec: Spec, sink: Option<CString>) -> protocol::PlaybackStreamPara
     }
 }
 
-/// Gives as much as is asked for, silence where there is nothing yet. Nothing is the end.
+/// Fills `bytes`, with silence where no samples are queued. Returns 0 at the end of the stream.
 fn give(taker: &mut Taker, bytes: &mut [u8]) -> usize {
     let wanted = bytes.len() / size_of::<f32>();
     let (there, is_last) = taker.waiting();
@@ -122,7 +123,7 @@ impl Sink for Pulse {
     }
 
     fn room(&mut self) -> io::Result<usize> {
-        // It asks for more until it is told of the end.
+        // The source ends early only if the connection is gone: `give` has not returned 0 yet.
         if self.stream.source_eof().now_or_never().is_some() {
             return Err(io::Error::other("the sound server is gone"));
         }

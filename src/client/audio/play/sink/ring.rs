@@ -1,4 +1,4 @@
-//! [`ring`]: samples on their way from whoever plays to the thread of a sound card or server. Neither waits for the other.
+//! [`ring`]: a lock-free queue of samples from the player to the thread of a sound card or server. Neither side waits.
 
 use std::{
     sync::{
@@ -13,33 +13,33 @@ use std::{
 
 use super::Spec;
 
-/// How long the sound lasts that waits here to be asked for: as long as other programs may keep this one from running.
+/// Duration of the queued samples: as long as other programs may keep this one from running.
 pub const LEAD: Duration = Duration::from_millis(200);
 
 struct Ring {
-    /// The bits of each. As many as a power of two, so that counting may begin again at 0.
+    /// The bits of each sample. The length is a power of two, so that the counters may wrap around.
     places: Box<[AtomicU32]>,
-    /// How many were ever put in, and taken out.
+    /// Total number of samples put in, and taken out.
     put: AtomicUsize,
     taken: AtomicUsize,
-    /// No more will come.
+    /// No more samples will come.
     is_last: AtomicBool,
 }
 
-/// Puts samples in.
+/// The producer's end.
 pub struct Giver {
     ring: Arc<Ring>,
     channels: usize,
-    /// The most samples that wait.
+    /// Maximum number of queued samples.
     most: usize,
 }
 
-/// Takes them out.
+/// The consumer's end.
 pub struct Taker {
     ring: Arc<Ring>,
 }
 
-/// For [`LEAD`]. It begins full of silence: there is not so much sound yet.
+/// Creates a queue of [`LEAD`]. It starts full of silence, because so much audio is not there yet.
 pub fn ring(spec: Spec) -> (Giver, Taker) {
     let channels = usize::from(spec.channels);
     let most = spec.frames(LEAD) * channels;
@@ -60,12 +60,12 @@ impl Ring {
 }
 
 impl Giver {
-    /// How many frames it takes now.
+    /// Number of frames that fit now.
     pub fn room(&self) -> usize {
         self.most.saturating_sub(self.ring.waiting()) / self.channels
     }
 
-    /// Puts whole frames in: no more than there is room for, which are what is kept of them. All are there at once.
+    /// Puts in whole frames, at most as many as fit; drops the rest. All become visible at once.
     pub fn put(&mut self, samples: &[f32]) {
         let put = self.ring.put.load(Relaxed);
         let samples = &samples[..samples.len().min(self.room() * self.channels)];
@@ -75,21 +75,21 @@ impl Giver {
         self.ring.put.store(put.wrapping_add(samples.len()), Release);
     }
 
-    /// No more will come.
+    /// Declares that no more samples will come.
     pub fn end(&self) {
         self.ring.is_last.store(true, Release);
     }
 }
 
 impl Taker {
-    /// How many samples there are, and whether no more will come.
+    /// Number of queued samples, and whether no more will come.
     pub fn waiting(&self) -> (usize, bool) {
-        // In this order: what is there after the end was said is all.
+        // In this order: what is queued after the end was declared is all.
         let is_last = self.ring.is_last.load(Acquire);
         (self.ring.waiting(), is_last)
     }
 
-    /// Takes so many, or as many as there are now.
+    /// Takes at most `most` samples: as many as are queued now.
     pub fn take(&mut self, most: usize) -> impl Iterator<Item = f32> {
         let there = most.min(self.ring.waiting());
         (0..there).map(|_| {
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(taker.take(20).collect::<Vec<_>>(), samples);
     }
 
-    /// Each frame is a number and its opposite.
+    /// Each frame is a number and its negative.
     #[test]
     fn two_threads_pass_all_in_order_and_never_half_a_frame() {
         const FRAMES: usize = 100_000;

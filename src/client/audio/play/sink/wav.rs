@@ -1,14 +1,14 @@
-//! WAV: samples of 16 bits after a header (RIFF, format 1).
+//! The WAV format: a header (RIFF, format 1) and samples of 16 bits.
 
 use super::Spec;
 
-/// How long the header is.
+/// Length of the header.
 pub const HEADER_BYTES: usize = 44;
-/// The most bytes of samples that a header can tell of.
+/// Largest number of sample bytes that a header can state.
 pub const MOST_BYTES: u32 = u32::MAX - 36;
 const BYTES_A_SAMPLE: u8 = 2;
 
-/// The header before so many bytes of samples; `None` where that is not known, and a reader is to read on to the end.
+/// Header for `bytes` bytes of samples. `None` states the maximum, so that a reader reads on to the end.
 #[must_use]
 pub fn header(spec: Spec, bytes: Option<u32>) -> [u8; HEADER_BYTES] {
     let Spec { rate, channels } = spec;
@@ -34,13 +34,13 @@ pub fn header(spec: Spec, bytes: Option<u32>) -> [u8; HEADER_BYTES] {
     header
 }
 
-/// The bytes of samples: those that were samples of 16 bits before are the same again.
+/// Converts samples to 16 bits, little-endian. Samples decoded from 16 bits are restored exactly.
 #[must_use]
 pub fn to_bytes(samples: &[f32]) -> Vec<u8> {
     samples.iter().flat_map(|sample| to_i16(*sample).to_le_bytes()).collect()
 }
 
-/// Of 16 bits.
+/// Converts a sample to 16 bits.
 #[expect(clippy::cast_possible_truncation, reason = "it is in bounds")]
 #[must_use]
 pub fn to_i16(sample: f32) -> i16 {

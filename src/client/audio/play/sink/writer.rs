@@ -1,4 +1,4 @@
-//! WAV into a file or to standard output, from a thread of its own: a disk or a reader that is slow holds up nothing
+//! Writes WAV to a file or to standard output from a thread of its own, so that a slow disk or reader delays nothing
 //! else.
 
 use std::{
@@ -16,19 +16,19 @@ use tokio::sync::{
 
 use super::{Pace, Sink, Spec, wav};
 
-/// The most pieces that wait to be written, each at most as long as [`ROOM`].
+/// Maximum number of queued pieces, each of at most [`ROOM`] frames.
 const MOST_WAITING: usize = 16;
-/// The most frames that are taken at a time.
+/// Maximum number of frames taken at a time.
 const ROOM: usize = 48_000;
 
-/// See above.
+/// A sink that writes WAV.
 pub struct Writer {
     pieces: Option<Sender<Vec<u8>>>,
     done: Option<oneshot::Receiver<io::Result<()>>>,
     bytes: u64,
 }
 
-/// Writes a WAV file, in place of what was there. Its header is right once it is finished.
+/// Writes a WAV file, replacing an existing one. The header is correct once the sink is finished.
 pub fn file(path: &Path, spec: Spec) -> io::Result<Writer> {
     let mut file = File::create(path)?;
     file.write_all(&wav::header(spec, None))?;
@@ -36,7 +36,7 @@ pub fn file(path: &Path, spec: Spec) -> io::Result<Writer> {
         let mut out = BufWriter::new(file);
         let bytes = write(pieces, &mut out)?;
         let mut file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        // A pipe stays as it is.
+        // A pipe cannot seek, so it keeps the first header.
         if file.seek(SeekFrom::Start(0)).is_ok() {
             file.write_all(&wav::header(spec, Some(bytes)))?;
         }
@@ -44,7 +44,7 @@ pub fn file(path: &Path, spec: Spec) -> io::Result<Writer> {
     })
 }
 
-/// Writes to standard output. How long it will be is not known, and said to be as long as it can be.
+/// Writes to standard output. The length is unknown, so the header states the maximum.
 pub fn stdout(spec: Spec) -> io::Result<Writer> {
     Writer::begin(move |pieces| {
         let mut out = io::stdout().lock();
@@ -54,7 +54,7 @@ pub fn stdout(spec: Spec) -> io::Result<Writer> {
     })
 }
 
-/// Writes all pieces; how many bytes they were.
+/// Writes all pieces. Returns their total length in bytes.
 fn write(mut pieces: Receiver<Vec<u8>>, out: &mut impl Write) -> io::Result<u32> {
     let mut bytes = 0;
     while let Some(piece) = pieces.blocking_recv() {
@@ -73,7 +73,7 @@ impl Writer {
         let (pieces, to_write) = channel(MOST_WAITING);
         let (tell, done) = oneshot::channel();
         thread::Builder::new().name("sound".to_owned()).spawn(move || {
-            // Nobody waits for it who has given up.
+            // The receiver is gone if the sink was dropped.
             let _ = tell.send(write(to_write));
         })?;
         Ok(Self { pieces: Some(pieces), done: Some(done), bytes: 0 })
@@ -104,7 +104,7 @@ impl Sink for Writer {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "WAV holds no more than 4 GiB"));
         }
         if let Some(pieces) = &self.pieces {
-            // Where the thread is gone, the next call says why.
+            // If the thread is gone, the next call of `room` says why.
             let _ = pieces.try_send(piece);
         }
         Ok(())

@@ -1,7 +1,8 @@
 //! [`Named`]: which sound servers the environment and PulseAudio's own settings name, as `libpulse` reads them.
 //!
-//! Forms of an address, the precedence of settings, and the sockets that are tried without any are those of `pulse-client.conf(5)`
-//! and of PulseAudio's `pa_parse_address` and `pa_context_connect`. Properties of an X11 server are left out.
+//! Forms of an address, the precedence of settings, and the sockets that are tried without any are those of
+//! `pulse-client.conf(5)` and of PulseAudio's `pa_parse_address` and `pa_context_connect`. Properties of an X11 server
+//! are not read.
 
 use std::{
     ffi::OsString,
@@ -14,21 +15,21 @@ use std::{
     time::Duration,
 };
 
-/// Where PulseAudio listens for TCP unless an address says otherwise.
+/// Default TCP port of PulseAudio.
 const PORT: u16 = 4713;
-/// The most bytes of a settings file that are read.
+/// Maximum number of bytes read from a settings file.
 const MAX_SETTINGS_BYTES: u64 = 64 * 1024;
 
-/// Where a sound server listens.
+/// Address of a sound server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// A socket of this machine.
+    /// A Unix socket of this machine.
     Unix(PathBuf),
-    /// A host and port, by either family of addresses or one of them.
+    /// A host and port, and the address families to use.
     Tcp { host: String, port: u16, family: Family },
 }
 
-/// The families of a host's addresses that are tried.
+/// Address families of a host to try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     Any,
@@ -46,27 +47,27 @@ impl fmt::Display for Address {
     }
 }
 
-/// The surroundings of a process, as far as sound depends on them.
+/// The parts of a process's environment that the choice of a sound server depends on.
 pub struct Environment {
-    /// The value of a variable; `None` where it is missing or empty.
+    /// Value of a variable; `None` if it is missing or empty.
     pub variable: fn(&str) -> Option<OsString>,
-    /// `{id}` before an address keeps it for this machine.
+    /// Id of this machine. `{id}` before an address reserves that address for one machine.
     pub machine_id: Option<String>,
-    /// The user's number.
+    /// Numeric user id.
     pub user: Option<u32>,
-    /// Where settings of the whole system are.
+    /// Path of the system-wide settings.
     pub system_settings: &'static str,
 }
 
 impl Environment {
-    /// That of this process.
+    /// The environment of this process.
     pub fn of_process() -> Self {
         let machine_id = ["/etc/machine-id", "/var/lib/dbus/machine-id"]
             .iter()
             .find_map(|path| fs::read_to_string(path).ok())
             .map(|id| id.trim().to_owned());
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-        // The owner of a process's own entry is its user.
+        // The owner of `/proc/self` is the user of the process.
         let user = fs::metadata("/proc/self").ok().map(|entry| entry.uid());
         Self { variable, machine_id, user, system_settings: "/etc/pulse/client.conf" }
     }
@@ -85,16 +86,16 @@ impl Environment {
     }
 }
 
-/// The servers to try, in order, and what goes with them.
+/// The servers to try, in order, with what is needed to use them.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Named {
-    /// Where they listen.
+    /// Addresses of the servers.
     pub addresses: Vec<Address>,
-    /// The variable or setting that names them; `None` for the usual sockets, which nothing names.
+    /// The variable or setting that names them; `None` for the default sockets.
     pub by: Option<String>,
-    /// The sink to play to, unless it is the server's default.
+    /// The sink to play to; `None` for the server's default.
     pub sink: Option<String>,
-    /// The file that holds the secret which a user's programs show to the server.
+    /// File of the secret that a user's programs show to the server.
     pub cookie: Option<PathBuf>,
 }
 
@@ -102,7 +103,7 @@ impl Named {
     /// Reads the environment and the settings files.
     ///
     /// # Errors
-    /// If a server is named in a form that is not supported here. The text says which.
+    /// If a server is named in an unsupported form, or only for other machines. The text says which.
     pub fn read(environment: &Environment) -> Result<Self, String> {
         let settings = Settings::read(environment);
         let text =
@@ -132,10 +133,10 @@ impl Named {
         Ok(Self { addresses, by: Some(by), sink, cookie: cookie.or_else(usual) })
     }
 
-    /// Connects to the first that answers.
+    /// Connects to the first server that answers.
     ///
     /// # Errors
-    /// If none does. The text says which were tried, and why the last one failed.
+    /// If none answers. The text names the last one tried and its error.
     pub fn connect(&self, within: Duration) -> Result<UnixStream, String> {
         let mut failed = None;
         for address in &self.addresses {
@@ -152,11 +153,11 @@ impl Named {
     }
 }
 
-/// The sockets that are there without any setting: of this user, then of the whole system.
+/// Existing default sockets: those of this user, then of the system. Then localhost by TCP, if the settings allow it.
 fn usual_sockets(environment: &Environment, folders: &[PathBuf], tries_localhost: bool) -> Vec<Address> {
     let runtime = environment.path("PULSE_RUNTIME_PATH");
     let by_session = environment.path("XDG_RUNTIME_DIR").or_else(|| {
-        // Where a login session has it, which a service or `su` does not say.
+        // A login session has the socket here, but a service or `su` does not set the variable.
         environment.user.map(|user| PathBuf::from(format!("/run/user/{user}")))
     });
     let by_machine = environment.machine_id.as_ref().map(|id| format!("{id}-runtime/native"));
@@ -176,7 +177,7 @@ fn usual_sockets(environment: &Environment, folders: &[PathBuf], tries_localhost
     there.chain(localhost.into_iter().filter(|_| tries_localhost)).collect()
 }
 
-/// Addresses with blanks between; those for other machines (`{id}ADDRESS`) are left out.
+/// Parses addresses separated by blanks. Leaves out those for other machines (`{id}ADDRESS`).
 fn parse_list(text: &str, machine_id: Option<&str>) -> Result<Vec<Address>, String> {
     let mut addresses = Vec::new();
     for entry in text.split_whitespace() {
@@ -199,7 +200,7 @@ fn unsupported(entry: &str) -> String {
     format!("{entry:?}, which is not supported here: write unix:PATH, tcp:HOST or tcp:HOST:PORT")
 }
 
-/// `unix:PATH`, `/PATH`, `tcp:HOST`, `tcp4:HOST:PORT`, `tcp6:[ADDRESS]:PORT`, or a host without anything before it.
+/// `unix:PATH`, `/PATH`, `tcp:HOST`, `tcp4:HOST:PORT`, `tcp6:[ADDRESS]:PORT`, or a host without a prefix.
 fn parse(text: &str) -> Option<Address> {
     let path = text.strip_prefix("unix:").or_else(|| Some(text).filter(|text| text.starts_with('/')));
     if let Some(path) = path {
@@ -214,7 +215,7 @@ fn parse(text: &str) -> Option<Address> {
             let (host, port) = rest.split_once(']')?;
             (host, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
         }
-        // An address of IPv6 without brackets has no port.
+        // An IPv6 address without brackets has no port.
         None if rest.matches(':').count() > 1 => (rest, None),
         None => rest.split_once(':').map_or((rest, None), |(host, port)| (host, Some(port))),
     };
@@ -246,13 +247,13 @@ impl Address {
     }
 }
 
-/// A local socket that carries what this connection does: the client's library takes no other.
+/// Bridges a TCP connection to a Unix socket, because the client library takes no other kind.
 fn bridge(tcp: TcpStream) -> io::Result<UnixStream> {
     let (ours, theirs) = UnixStream::pair()?;
     tcp.set_nodelay(true)?;
     let (tcp_in, theirs_out) = (tcp.try_clone()?, theirs.try_clone()?);
     let name = || thread::Builder::new().name("sound by tcp".to_owned());
-    // Each ends with the side that it reads, and then ends the other.
+    // Each thread stops at the end of its input, and then closes its output.
     name().spawn(move || {
         let _ = carry(&tcp_in, &theirs_out);
         let _ = theirs_out.shutdown(Shutdown::Both);
@@ -268,7 +269,7 @@ fn carry(mut from: impl io::Read, mut to: impl Write) -> io::Result<u64> {
     io::copy(&mut from, &mut to)
 }
 
-/// The content of a settings file of PulseAudio's clients.
+/// Content of a client settings file of PulseAudio.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Settings {
     file: String,
@@ -279,7 +280,7 @@ struct Settings {
 }
 
 impl Settings {
-    /// The first file that is there: the one that `PULSE_CLIENTCONFIG` names, the user's, the system's.
+    /// Reads the first existing file of: the one that `PULSE_CLIENTCONFIG` names, the user's, the system's.
     fn read(environment: &Environment) -> Self {
         let named = environment.path("PULSE_CLIENTCONFIG");
         let users = environment.settings_folders().into_iter().map(|folder| folder.join("client.conf"));
@@ -397,7 +398,7 @@ mod tests {
         );
     }
 
-    /// Bytes that go in at either end come out at the other, and the end of one ends both.
+    /// Bytes sent at either end arrive at the other, and closing one end closes the other.
     #[test]
     fn a_connection_by_tcp_is_carried() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
