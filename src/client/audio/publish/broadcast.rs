@@ -1,4 +1,4 @@
-//! [`Broadcast`]: one file on its way to the server, until its end.
+//! [`Broadcast`]: sends one file to the server until the file ends.
 
 use std::{
     future::pending,
@@ -20,64 +20,64 @@ use crate::{
     media::{ntp::Ntp, payload::Payload},
 };
 
-/// How long after the first report sound begins. The server tells who asked when it hears that one is there, and what is sent
-/// before they are there, too, they would not hear.
+/// Time from the first report to the first audio. The server informs the client that asked once it receives from the
+/// publisher. Audio sent before that client has connected would be lost on it.
 pub(super) const HEAD_START: Duration = Duration::from_millis(500);
-/// How often the server is told how much was sent, and that one is still there.
+/// Interval between reports, which tell the server how much was sent and that the publisher is alive.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
-/// How long the server may take nothing.
+/// Maximum time for which the server may accept no data.
 const STALL: Duration = Duration::from_secs(10);
 
-/// What one can do while it goes on.
+/// A request of the user during a broadcast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
-    /// Send nothing for a while. The server is still told that one is there.
+    /// Send nothing for a while. Reports continue.
     Pause,
-    /// Go on where it was.
+    /// Continue where it was paused.
     Resume,
-    /// End it.
+    /// End the broadcast.
     Stop,
 }
 
-/// How far it is.
+/// Progress of a broadcast.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// How much of the file was sent.
     pub elapsed: Duration,
-    /// Whether there is a pause.
+    /// Whether the broadcast is paused.
     pub is_paused: bool,
 }
 
-/// How it ended without anything going wrong.
+/// How a broadcast ended that did not fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Over {
     /// All of the file was sent.
     Finished,
-    /// It was stopped.
+    /// The user stopped it.
     Stopped,
-    /// The server ended the connection: somebody stopped it there, or nobody is to listen any more.
+    /// The server closed the connection: the broadcast was stopped there, or has no more listeners.
     Closed,
     /// The file could not be read to its end, for this reason.
     CutOff(String),
 }
 
-/// A file on its way.
+/// A file that is being sent.
 pub struct Broadcast {
     session: Session,
     reading: Reading,
     pace: Pace,
     packets: Packets,
-    /// Read, and not sent yet.
+    /// Read, but not sent yet.
     next: Option<Payload>,
-    /// Nothing more is to be read, and why.
+    /// Set once nothing more is to be read. Holds the outcome.
     read: Option<Over>,
-    /// Where what was sent ends.
+    /// Position in the file at which the audio sent so far ends.
     end: u64,
     progress: watch::Sender<Progress>,
 }
 
 impl Broadcast {
-    /// Begins in a moment. Who listens is shown where it is by `progress`.
+    /// Creates a broadcast that starts after a short delay. `progress` receives updates.
     ///
     /// # Errors
     /// If the system has no random numbers.
@@ -99,10 +99,10 @@ impl Broadcast {
         })
     }
 
-    /// Goes on until the end. Who drops `controls` ends it.
+    /// Runs until the end. Dropping the sender of `controls` ends the broadcast.
     ///
     /// # Errors
-    /// If the connection breaks, or the server takes nothing any more.
+    /// If the connection breaks, or the server stops accepting data.
     pub async fn run(mut self, mut controls: mpsc::Receiver<Control>) -> Result<Over, Failure> {
         let mut report_at = Instant::now();
         loop {
@@ -133,7 +133,7 @@ impl Broadcast {
                 }
                 event = self.session.next() => match event? {
                     Event::Closed => return Ok(Over::Closed),
-                    // What listeners say of what they hear is the server's business.
+                    // Reports of listeners concern only the server.
                     Event::Rtp(_) | Event::Rtcp(_) => {}
                 },
                 control = controls.recv() => match control {
@@ -159,7 +159,7 @@ impl Broadcast {
         Ok(())
     }
 
-    /// What the wall clock says when so many ticks are heard: now, or when it begins.
+    /// A wall-clock time and the ticks that are played then: the present, or the beginning if that is still to come.
     fn now(&self) -> (Ntp, u64) {
         let now = Instant::now();
         (Ntp::at(SystemTime::now() + self.pace.begins_in(now)), self.pace.now(now))

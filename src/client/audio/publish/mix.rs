@@ -1,38 +1,38 @@
-//! [`Mix`]: more than two channels made two.
+//! [`Mix`]: mixes more than two channels down to two.
 
 use symphonia::core::audio::{Channels, Position};
 
-/// On the left.
+/// Positions on the left.
 const LEFT: Position = Position::FRONT_LEFT
     .union(Position::FRONT_LEFT_CENTER)
     .union(Position::REAR_LEFT)
     .union(Position::SIDE_LEFT)
     .union(Position::TOP_FRONT_LEFT)
     .union(Position::TOP_REAR_LEFT);
-/// On the right.
+/// Positions on the right.
 const RIGHT: Position = Position::FRONT_RIGHT
     .union(Position::FRONT_RIGHT_CENTER)
     .union(Position::REAR_RIGHT)
     .union(Position::SIDE_RIGHT)
     .union(Position::TOP_FRONT_RIGHT)
     .union(Position::TOP_REAR_RIGHT);
-/// For low tones alone, which two loudspeakers do without.
+/// Low-frequency channels, which stereo omits.
 const LOW: Position = Position::LFE1.union(Position::LFE2);
 
-/// What is heard on one side and is not of its front, or comes from the middle, is weaker by 3 dB (as ITU-R BS.775 has it).
+/// Gain of -3 dB for channels at the side or rear, and for those in the middle (ITU-R BS.775).
 const WEAKER: f32 = std::f32::consts::FRAC_1_SQRT_2;
 
-/// How much of each channel goes to the left and to the right.
+/// The share of each channel in the left and in the right output.
 #[derive(Debug, PartialEq)]
 pub(super) enum Mix {
-    /// One or two channels, as they are.
+    /// Mono or stereo, unchanged.
     AsIs(u8),
-    /// The shares.
+    /// The left and right share of each channel.
     Down(Vec<(f32, f32)>),
 }
 
 impl Mix {
-    /// For these channels. `None` if there are more than two and nobody knows where they belong.
+    /// Creates a mix for these channels. `None` if there are more than two and their positions are unknown.
     pub(super) fn new(channels: &Channels) -> Option<Self> {
         match (channels.count(), channels) {
             (1, _) => Some(Self::AsIs(1)),
@@ -56,7 +56,7 @@ impl Mix {
         }
     }
 
-    /// Mixes samples, as many for each channel.
+    /// Mixes interleaved samples.
     pub(super) fn apply(&self, samples: &[i16]) -> Vec<i16> {
         let Self::Down(shares) = self else { return samples.to_vec() };
         let mixed = samples.chunks_exact(shares.len()).flat_map(|frame| {
@@ -76,7 +76,7 @@ fn whole(sample: f32) -> i16 {
     sample.round() as i16
 }
 
-/// In the order of the channels. Those of one side are 1 in all, so that nothing is cut off.
+/// Shares in the order of the channels. They add up to at most 1 for each output, so that nothing clips.
 fn shares(positions: Position) -> Vec<(f32, f32)> {
     let share = |position: Position| match position {
         Position::FRONT_LEFT => (1.0, 0.0),
@@ -88,7 +88,7 @@ fn shares(positions: Position) -> Vec<(f32, f32)> {
     };
     let mut shares: Vec<(f32, f32)> = positions.iter().map(share).collect();
     let (left, right) = shares.iter().fold((0.0, 0.0), |sum, share| (sum.0 + share.0, sum.1 + share.1));
-    // The same for both, or what comes from the middle would move.
+    // Both outputs are scaled alike; otherwise the middle would move.
     let sum = f32::max(left, right);
     for share in &mut shares {
         *share = (share.0 / sum.max(1.0), share.1 / sum.max(1.0));
@@ -122,7 +122,7 @@ mod tests {
             | Position::REAR_RIGHT;
         let mix = Mix::new(&Channels::Positioned(positions)).unwrap();
         assert_eq!((mix.inputs(), mix.outputs()), (6, 2));
-        // 1 of 1 + 2 times 0.7071 is 0.4142.
+        // 1 / (1 + 2 * 0.7071) is 0.4142.
         assert_eq!(mix.apply(&[10_000, 0, 0, 0, 0, 0]), [4_142, 0]);
         assert_eq!(mix.apply(&[0, 0, 10_000, 0, 0, 0]), [2_929, 2_929]);
         assert_eq!(mix.apply(&[0, 0, 0, 10_000, 0, 0]), [0, 0]);

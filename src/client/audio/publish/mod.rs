@@ -1,13 +1,13 @@
-//! Publishing: a file of the shared folder, sent to the server as fast as it plays.
+//! Publishes a file of the shared folder: sends it to the server at playback speed.
 //!
-//! - `source`, `mix`: a file as MPEG audio frames, Opus packets or samples. `reading`: a thread that reads it.
-//! - `pace`: when what is sent. `packets`: RTP and RTCP. `broadcast`: all that until the end, with pauses.
+//! - `source`, `mix`: read a file as MPEG audio frames, Opus packets or samples. `reading`: does so on a thread.
+//! - `pace`: when to send what. `packets`: RTP and RTCP. `broadcast`: sends one file to its end, with pauses.
 //!
 //! ```text
 //! file -> source -> payloads -> reading -> broadcast (pace, packets) -> rtsp::Session
 //! ```
 //!
-//! `publisher` answers the server's `publish`; `publication` is one file that it plays.
+//! `publisher` answers the server's `publish` requests; `publication` is one file that it plays.
 
 mod broadcast;
 mod mix;

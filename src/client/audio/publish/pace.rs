@@ -1,24 +1,24 @@
-//! [`Pace`]: when which part of the sound is to be sent, and what RTP's timestamps then are. No clock.
+//! [`Pace`]: when each part of the audio is sent, and its RTP timestamp. Reads no clock.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How much earlier than it is to be heard a datagram is sent, so that a timer that is late by a little does no harm.
+/// How long before its playback time a datagram is sent, so that a slightly late timer does no harm.
 const LEAD: Duration = Duration::from_millis(20);
-/// How late a datagram may be. What is later is not caught up with, but heard later, as after a pause.
+/// Lateness up to which datagrams are sent late. Beyond it, all later audio is shifted, as after a pause.
 const MOST_LATE: Duration = Duration::from_millis(200);
 
-/// Position 0 is heard when it begins. All else follows from that moment and the number of ticks since, so that nothing
-/// adds up.
+/// Schedule of a broadcast. Position 0 is played at `begun`; all other times are computed from that and the number of
+/// ticks since, so that errors do not accumulate.
 #[derive(Debug)]
 pub(super) struct Pace {
     begun: Instant,
     clock_rate: u32,
-    /// By how many ticks the sound is heard later than if there had been no pauses.
+    /// Ticks by which playback is later than it would be without pauses.
     shift: u64,
     paused: Option<Instant>,
-    /// The next is the first after a pause, or the first of all.
+    /// The next datagram is the first of all, or the first after a pause.
     begins: bool,
 }
 
@@ -27,19 +27,19 @@ impl Pace {
         Self { begun, clock_rate, shift: 0, paused: None, begins: true }
     }
 
-    /// When what begins at this position is to be sent. `None` during a pause.
+    /// When audio at this position is to be sent. `None` during a pause.
     pub(super) fn due(&self, position: u64) -> Option<Instant> {
         let heard = self.begun + self.time(position + self.shift);
         self.paused.is_none().then(|| heard.checked_sub(LEAD).map_or(self.begun, |at| at.max(self.begun)))
     }
 
-    /// When what ends at this position is over.
+    /// When playback of the audio that ends at this position is over. `None` during a pause.
     pub(super) fn over(&self, position: u64) -> Option<Instant> {
         self.paused.is_none().then(|| self.begun + self.time(position + self.shift))
     }
 
-    /// What begins at this position is sent now. Gives its time in ticks since the beginning, and whether it is the first
-    /// after silence.
+    /// Records that audio at this position is sent now. Returns its ticks since the beginning, and whether it is the
+    /// first after silence.
     pub(super) fn send(&mut self, position: u64, now: Instant) -> (u64, bool) {
         let late = self.due(position).map_or(Duration::ZERO, |due| now.saturating_duration_since(due));
         if late > MOST_LATE {
@@ -64,17 +64,17 @@ impl Pace {
         }
     }
 
-    /// How long it is until the beginning.
+    /// Time left until the beginning.
     pub(super) fn begins_in(&self, now: Instant) -> Duration {
         self.begun.saturating_duration_since(now)
     }
 
-    /// What is heard now, in ticks since the beginning, pauses included.
+    /// Ticks since the beginning, pauses included.
     pub(super) fn now(&self, now: Instant) -> u64 {
         self.ticks(now.saturating_duration_since(self.begun))
     }
 
-    /// How much time so many ticks are.
+    /// Duration of `ticks`.
     pub(super) fn time(&self, ticks: u64) -> Duration {
         let nanos = u128::from(ticks) * 1_000_000_000 / u128::from(self.clock_rate.max(1));
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
@@ -99,7 +99,7 @@ mod tests {
         let mut position = 0;
         while position < 36_000 * 44_100 {
             let due = pace.due(position).unwrap();
-            // Timers are late by up to a millisecond, always.
+            // Every timer is 1 ms late.
             let (ticks, begins) = pace.send(position, due + MS);
             assert_eq!((ticks, begins), (position, position == 0));
             position += 350;
@@ -126,7 +126,7 @@ mod tests {
         pace.send(0, begun);
         pace.pause(begun + 100 * MS);
         assert!(pace.is_paused());
-        // Once is enough.
+        // A second pause has no effect.
         pace.pause(begun + 200 * MS);
         assert_eq!((pace.due(120), pace.over(120)), (None, None));
         assert_eq!(pace.now(begun + 300 * MS), 300);
@@ -143,9 +143,9 @@ mod tests {
         let begun = Instant::now();
         let mut pace = Pace::new(begun, 1_000);
         pace.send(0, begun);
-        // Late, and caught up with.
+        // Late by less than the limit: sent without a shift.
         assert_eq!(pace.send(100, begun + 280 * MS), (100, false));
-        // 3 s late: all that follows is heard so much later.
+        // 3 s late: everything that follows is shifted by that time.
         assert_eq!(pace.send(200, begun + 3_180 * MS), (3_200, true));
         assert_eq!(pace.due(300), Some(begun + 3_280 * MS));
         assert_eq!(pace.send(300, begun + 3_280 * MS), (3_300, false));

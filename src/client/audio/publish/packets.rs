@@ -1,4 +1,4 @@
-//! [`Packets`]: payloads made RTP packets, and what RTCP says of them (RFC 3550). No IO, no clock.
+//! [`Packets`]: builds RTP packets from payloads, and their RTCP reports (RFC 3550). No IO, no clock.
 
 use rtcp_types::{
     Bye, Compound, RtcpPacketWriter, RtcpPacketWriterExt, Sdes, SdesChunk, SdesItem, SenderReport,
@@ -7,22 +7,22 @@ use rtp_types::RtpPacketBuilder;
 
 use crate::media::ntp::Ntp;
 
-/// One sender.
+/// State of one RTP sender.
 #[derive(Debug)]
 pub(super) struct Packets {
     payload_type: u8,
     ssrc: u32,
     sequence: u16,
-    /// The timestamp of the beginning.
+    /// Timestamp of the beginning.
     base: u32,
-    /// What the sender is called; by chance, so that it says nothing of its user.
+    /// CNAME. Random, so that it does not identify the user.
     name: String,
     sent: u32,
     octets: u32,
 }
 
 impl Packets {
-    /// A sender of this payload type. Where its numbers begin is left to chance (section 5.1).
+    /// Creates a sender of this payload type. SSRC, first sequence number and first timestamp are random (section 5.1).
     ///
     /// # Errors
     /// If the system has no random numbers.
@@ -40,7 +40,7 @@ impl Packets {
         })
     }
 
-    /// The next packet, so many ticks after the beginning.
+    /// Builds the next packet, for audio at `ticks` after the beginning.
     pub(super) fn rtp(&mut self, payload: &[u8], ticks: u64, is_first: bool) -> Vec<u8> {
         let packet = RtpPacketBuilder::<_, &[u8]>::new()
             .payload_type(self.payload_type)
@@ -56,12 +56,12 @@ impl Packets {
         packet
     }
 
-    /// Says how much was sent, and which moment of the sound it is now, so many ticks after the beginning.
+    /// Builds a report: how much was sent, and that `ticks` after the beginning are played at `now`.
     pub(super) fn report(&self, now: Ntp, ticks: u64) -> Vec<u8> {
         written(&Compound::builder().add_packet(self.sender(now, ticks)).add_packet(self.description()))
     }
 
-    /// The same, and that no more is sent.
+    /// Builds a report with a BYE: no more will be sent.
     pub(super) fn goodbye(&self, now: Ntp, ticks: u64) -> Vec<u8> {
         let bye = Bye::builder().add_source(self.ssrc);
         let compound = Compound::builder().add_packet(self.sender(now, ticks)).add_packet(self.description());
@@ -89,7 +89,7 @@ impl Packets {
 
 fn written(packets: &impl RtcpPacketWriter) -> Vec<u8> {
     let mut bytes = vec![0; packets.calculate_size().unwrap_or_default()];
-    // What was built here has no fault.
+    // Packets built here are always valid.
     let length = packets.write_into(&mut bytes).unwrap_or_default();
     bytes.truncate(length);
     bytes

@@ -1,4 +1,4 @@
-//! [`Publication`]: one file that was asked for: what is known of it, and what its task does.
+//! [`Publication`]: one requested file, and the task that sends it.
 
 use std::time::Duration;
 
@@ -18,49 +18,49 @@ use crate::{
     media::Description,
 };
 
-/// How long a file may take to be opened and looked into.
+/// Time that opening and probing a file may take.
 const OPEN_WITHIN: Duration = Duration::from_secs(8);
-/// What was asked of a task and not taken up. What is too much is not heeded: nobody types so fast.
+/// Capacity of the queue of controls to the task. Further controls are dropped: no user types that fast.
 const MOST_CONTROLS: usize = 8;
 
-/// What is known of a file that is played, or about to be.
+/// State of a file that is played or about to be.
 pub(super) struct Publication {
-    /// To whom it was said that it is wanted.
+    /// Name under which this client was asked.
     pub own: String,
-    /// Who wanted it first.
+    /// Name of the client that asked first.
     pub by: String,
-    /// As `list_files` writes it.
+    /// Name of the file as `list_files` writes it.
     pub file: String,
     controls: mpsc::Sender<Control>,
     progress: watch::Receiver<Progress>,
     has_begun: bool,
-    /// How long it takes, where that is known.
+    /// Length of the file, if known.
     length: Option<Duration>,
 }
 
-/// The same for its task.
+/// The task's ends of the channels.
 pub(super) struct Task {
     pub file: String,
     pub controls: mpsc::Receiver<Control>,
     pub progress: watch::Sender<Progress>,
 }
 
-/// A file is being played.
+/// Sent by the task when playback begins.
 pub(super) struct Began {
     pub file: String,
     pub length: Option<Duration>,
 }
 
-/// What became of it, in words fit for printing.
+/// Outcome of the task, in words fit for printing.
 pub(super) enum Outcome {
     /// Nothing was played, for this reason.
     NotBegun(String),
-    /// It was played, and is over; why, if not because it was at its end.
+    /// Playback is over. Holds the reason, if that is not the end of the file.
     Over(Option<String>),
 }
 
 impl Outcome {
-    /// Its task came down.
+    /// The task panicked.
     pub fn fallen() -> Self {
         Self::Over(Some("something went wrong here".to_owned()))
     }
@@ -82,7 +82,7 @@ impl Publication {
         self.has_begun
     }
 
-    /// Whether nobody listens to what is asked of it.
+    /// Whether the task no longer receives controls.
     pub fn is_fallen(&self) -> bool {
         self.controls.is_closed()
     }
@@ -98,7 +98,7 @@ impl Publication {
     }
 }
 
-/// Plays a file to the server at this address, until its end.
+/// Plays a file to the server at the address `rtsp` until the file ends.
 pub(super) async fn run(
     folder: &Opener,
     dialer: &Dialer,
@@ -123,7 +123,7 @@ pub(super) async fn run(
         Ok(broadcast) => broadcast,
         Err(why) => return not_begun(&why),
     };
-    // Who is not told that it began is told that it is over.
+    // If this is not received, the outcome still is.
     let _ = began.send(Began { file: file.to_owned(), length }).await;
     Outcome::Over(match broadcast.run(controls).await {
         Ok(Over::Finished) => None,

@@ -1,8 +1,8 @@
-//! [`Publisher`]: a task that plays files to others when the server asks for that, as far as its user lets it.
+//! [`Publisher`]: a task that plays files to other clients when the server asks for it and the user allows it.
 //!
-//! What a server, or whoever it plays the tune of, can bring about: files of the shared folder go to that server, each as
-//! fast as it plays, [`MOST_AT_ONCE`] at the most; nothing goes to another machine (see `rtsp`). Refusals are paced, so
-//! that nobody can make their sender flood the server.
+//! Limits on what a server, or clients through it, can cause: files of the shared folder are sent to that server only,
+//! each at playback speed, and at most [`MOST_AT_ONCE`] at a time. Nothing is sent to another machine (see `rtsp`).
+//! Refusals are rate-limited, so that requests cannot make this client flood the server.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -22,104 +22,104 @@ use crate::{
     protocol::{Line, Message, Operation},
 };
 
-/// The most files that are played at once, those counted for which the user is asked.
+/// Maximum number of files played at once, including those for which the user is being asked.
 pub const MOST_AT_ONCE: usize = 4;
-/// How long the user may take to answer. Servers wait 10 s unless told otherwise.
+/// Time that the user has to answer. Servers wait 10 s by default.
 pub const ASK_WITHIN: Duration = Duration::from_secs(8);
-/// What was asked of the task and not taken up.
+/// Capacity of the queue of requests to the task.
 const MOST_NOTES: usize = 32;
-/// How often it is told how far everything is.
+/// Interval between progress updates.
 const SHOW_EVERY: Duration = Duration::from_secs(1);
-/// Refusals that are sent at once, and how far apart further ones are at least.
+/// Refusals that may be sent at once, and the minimum interval between further ones.
 const REFUSALS: (u32, Duration) = (8, Duration::from_millis(250));
 
-/// Whether the user wants to be asked before a file is played.
+/// Whether the user is asked before a file is played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asking {
-    /// No.
+    /// The user is not asked.
     Never,
-    /// Yes.
+    /// The user is asked.
     First,
-    /// Yes, and there is no way to ask: nothing is played.
+    /// The user would have to be asked but cannot be: nothing is played.
     Impossible,
 }
 
-/// What happens, to be shown or to be sent.
+/// An event to display or a message to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
-    /// This is to be sent to the server.
+    /// Send this to the server.
     Send(Line),
-    /// May this be played? To be answered by [`Publisher::answer`], within [`ASK_WITHIN`].
+    /// Ask the user whether this may be played. [`Publisher::answer`] must follow within [`ASK_WITHIN`].
     Asked(Question),
-    /// That question is answered, or too old.
+    /// The question with this number was answered or has expired.
     Settled(u64),
-    /// A file is being played.
+    /// Playback of a file began.
     Began(OnAir),
     /// A file was not played, for this reason.
     Refused {
-        /// Who wanted to hear it.
+        /// The client that asked for it.
         by: String,
-        /// As `list_files` writes it.
+        /// Name of the file as `list_files` writes it.
         file: String,
-        /// In words, fit for printing.
+        /// Reason, in words fit for printing.
         why: String,
-        /// How many others were refused since the last time, of which nothing is said.
+        /// Number of refusals since the last event of this kind that were not reported.
         others: usize,
     },
-    /// How far everything is that is played.
+    /// Progress of all files that are played.
     Playing(Vec<OnAir>),
-    /// A file is not played any more. Why, if not because it was at its end.
+    /// Playback of a file ended.
     Over {
-        /// As `list_files` writes it.
+        /// Name of the file as `list_files` writes it.
         file: String,
-        /// In words, fit for printing.
+        /// Reason, in words fit for printing, if it is not the end of the file.
         why: Option<String>,
     },
-    /// What was asked for by [`Publisher::order`] cannot be done, for this reason.
+    /// A request cannot be carried out, for this reason.
     CannotDo(String),
 }
 
-/// Whether a file may be played.
+/// A question to the user whether a file may be played.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// Which question.
+    /// Number of the question, for the answer.
     pub number: u64,
-    /// Who wants to hear it.
+    /// The client that asks for the file.
     pub by: String,
-    /// As `list_files` writes it.
+    /// Name of the file as `list_files` writes it.
     pub file: String,
 }
 
-/// A file that is played.
+/// A file that is being played.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OnAir {
-    /// As `list_files` writes it.
+    /// Name of the file as `list_files` writes it.
     pub file: String,
-    /// Who asked for it first.
+    /// The client that asked for it first.
     pub by: String,
-    /// How far it is.
+    /// How much of it was sent.
     pub elapsed: Duration,
-    /// How long it takes in all, where that is known.
+    /// Its length, if known.
     pub length: Option<Duration>,
-    /// Whether there is a pause.
+    /// Whether it is paused.
     pub is_paused: bool,
 }
 
-/// What a user wants with what he plays.
+/// A request of the user about files that are played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// A pause; if there is one, its end.
+    /// Pause; if paused, resume.
     Pause,
-    /// The end.
+    /// Stop.
     Stop,
 }
 
-/// The task is far behind.
+/// Error: the queue of requests to the task is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{MOST_NOTES} such things wait already")]
 pub struct TooMuch;
 
-/// Plays files to others. Dropped, it ends all that it plays.
+/// Handle of the task that plays files to others. Dropping the last clone ends the task and all playback.
 #[derive(Clone, Debug)]
 pub struct Publisher {
     notes: Sender<Note>,
@@ -133,8 +133,8 @@ enum Note {
 }
 
 impl Publisher {
-    /// Begins a task that plays files of this folder, if there is one, to the server of this dialer. What happens goes to
-    /// `news`; as long as that is not taken, nothing further happens, but what is played is played.
+    /// Starts a task that plays files of `folder`, if any, to the server that `dialer` connects to. Events go to
+    /// `news`. While `news` is full, the task handles nothing else, but playback continues.
     #[must_use]
     pub fn begin(folder: Option<Opener>, asking: Asking, dialer: Dialer, news: Sender<News>) -> Self {
         let (notes, taken) = channel(MOST_NOTES);
@@ -152,53 +152,55 @@ impl Publisher {
             pace: Pace::new(Instant::now(), REFUSALS.0, REFUSALS.1),
             unsaid: 0,
         };
-        // It ends when nobody gives notes any more, or takes news.
+        // The task ends when all handles, or the receiver of `news`, are dropped.
         tokio::spawn(async move { desk.run(taken, beginnings).await });
         Self { notes }
     }
 
-    /// The server says to `own` that `by` wants to hear a file: `data` says which, and where it is to go.
+    /// Handles the server's request to the client named `own`: `by` wants to hear a file. `data` states which file, and
+    /// where to send it.
     ///
     /// # Errors
-    /// If too much waits; nothing comes of it.
+    /// If the queue is full. The request is then ignored.
     pub fn summoned(&self, own: &str, by: &str, data: &str) -> Result<(), TooMuch> {
         let [own, by, data] = [own, by, data].map(str::to_owned);
         self.note(Note::Summoned { own, by, data })
     }
 
-    /// The user's answer to [`News::Asked`].
+    /// Passes on the user's answer to [`News::Asked`].
     ///
     /// # Errors
-    /// If too much waits; the question stays.
+    /// If the queue is full. The question remains open.
     pub fn answer(&self, number: u64, may: bool) -> Result<(), TooMuch> {
         self.note(Note::Answered { number, may })
     }
 
-    /// What the user wants with the file of this name, or with all that are played.
+    /// Applies an order to the file of this name, or to all files that are played.
     ///
     /// # Errors
-    /// If too much waits; nothing comes of it.
+    /// If the queue is full. The order is then ignored.
     pub fn order(&self, order: Order, file: Option<&str>) -> Result<(), TooMuch> {
         self.note(Note::Ordered { order, file: file.map(str::to_owned) })
     }
 
     fn note(&self, note: Note) -> Result<(), TooMuch> {
-        // Or the task came down, and there is nothing to play with.
+        // The channel is closed if the task panicked; nothing can be played then either.
         self.notes.try_send(note).map_err(|_| TooMuch)
     }
 }
 
-/// Nobody takes news any more.
+/// Error: the receiver of `news` is gone.
 struct Unheard;
 
-/// A file that waits for the user's word.
+/// A request that waits for the user's answer.
 struct Waiting {
     number: u64,
     until: Instant,
     asked: Asked,
 }
 
-/// Who wants what of whom.
+/// A request to play a file: the name under which this client was asked, the client that asks, where to send the file,
+/// and which file.
 #[derive(Clone, Debug)]
 struct Asked {
     own: String,
@@ -212,15 +214,15 @@ struct Desk {
     asking: Asking,
     dialer: Dialer,
     news: Sender<News>,
-    /// Where publications say that they have begun.
+    /// Cloned for each publication, which announces on it that playback began.
     began: Sender<Began>,
     publications: Vec<Publication>,
-    /// Each gives the file's name and what became of it.
+    /// Each task returns the file's name and its outcome.
     tasks: JoinSet<(String, Outcome)>,
     waiting: VecDeque<Waiting>,
     numbers: u64,
     pace: Pace,
-    /// Refusals of which nothing was said.
+    /// Number of refusals that were not sent.
     unsaid: usize,
 }
 
@@ -249,7 +251,7 @@ impl Desk {
                     }
                 }
                 Some(done) = self.tasks.join_next() => {
-                    // It came down: there is no name. Then the one whose task is gone is it.
+                    // A task that panicked returns no name; it is the one whose controls are closed.
                     let (file, outcome) = done.unwrap_or_else(|_| (self.fallen(), Outcome::fallen()));
                     self.over(file, outcome).await?;
                 }
@@ -310,7 +312,7 @@ impl Desk {
 
     async fn answered(&mut self, number: u64, may: bool) -> Result<(), Unheard> {
         let place = self.waiting.iter().position(|waiting| waiting.number == number);
-        // Else it was too late, and that was said.
+        // Otherwise the question has expired, which was already reported.
         let Some(Waiting { asked, .. }) = place.and_then(|place| self.waiting.remove(place)) else {
             return Ok(());
         };
@@ -336,11 +338,11 @@ impl Desk {
         });
     }
 
-    /// Says to who asked, and to the user, why nothing is to be heard.
+    /// Reports the reason to the client that asked and to the user.
     async fn refuse(&mut self, asked: &Asked, why: &str) -> Result<(), Unheard> {
         let now = Instant::now();
         if self.pace.next_after(now) > now {
-            // The server tells who asked that nothing came.
+            // The server informs the client that asked when nothing arrives.
             self.unsaid += 1;
             return Ok(());
         }
@@ -386,14 +388,15 @@ impl Desk {
         self.show().await
     }
 
-    /// The file whose task came down.
+    /// Name of the file whose task panicked.
     fn fallen(&self) -> String {
         let fallen = self.publications.iter().find(|one| one.is_fallen());
         fallen.map(|one| one.file.clone()).unwrap_or_default()
     }
 }
 
-/// The answer to who asked. It names the file, because he may wait for several; unless there is no room for that.
+/// The refusal to the client that asked. It names the file, because that client may wait for several, unless the
+/// message would become too long.
 fn cannot(own: &str, by: &str, file: &str, why: &str) -> Line {
     let mut data = format!("cannot: {file}: {why}");
     let header = Message { sender: own, destination: by, operation: Operation::Play.wire(), data: "" };

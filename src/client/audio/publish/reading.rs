@@ -1,4 +1,4 @@
-//! [`Reading`]: a file that a thread of its own reads and decodes, a little ahead of what is sent.
+//! [`Reading`]: reads and decodes a file on a thread of its own, slightly ahead of what is sent.
 
 use std::{fs::File, io, thread, time::Duration};
 
@@ -13,19 +13,19 @@ use crate::{
     },
 };
 
-/// Payloads that were read and not sent. Of L16, some seconds; of MP3, up to 20.
+/// Maximum number of payloads read ahead: several seconds of L16, up to 20 s of MP3.
 const MOST_READ: usize = 256;
 
-/// Why nothing can be read.
+/// Reason why a file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum NoReading {
-    /// The file is not opened.
+    /// The file cannot be opened.
     #[error(transparent)]
     NotOpened(#[from] NotOpened),
-    /// There is no thread to read with.
+    /// The thread that reads cannot be started.
     #[error("{}", in_words(.0))]
     Io(#[from] io::Error),
-    /// It is nothing to stream.
+    /// The file cannot be streamed.
     #[error(transparent)]
     Source(#[from] NoSource),
 }
@@ -34,53 +34,53 @@ fn in_words(error: &io::Error) -> String {
     format!("it cannot be read: {error}")
 }
 
-/// What is read next.
+/// The next item read from a file.
 #[derive(Debug)]
 pub enum Read {
-    /// This.
+    /// A payload.
     Payload(Payload),
-    /// Nothing: the file is at its end.
+    /// The end of the file.
     End,
-    /// Nothing: it could not be read further.
+    /// The file could not be read further, for this reason.
     Failed(String),
 }
 
-/// A file that is being read. Dropped, it is not read further.
+/// A file that is being read. Dropping it stops reading.
 pub struct Reading {
-    /// What it becomes.
+    /// Format of the payloads.
     pub format: Format,
-    /// How long it plays, if it says so.
+    /// Length of the audio, if the file states it.
     pub length: Option<Duration>,
     payloads: mpsc::Receiver<Read>,
 }
 
 impl Reading {
-    /// Opens a file in this way, and begins to read it.
+    /// Opens a file with `open` and begins to read it.
     ///
     /// # Errors
-    /// If it cannot be opened, or is nothing to stream.
+    /// If the file cannot be opened or cannot be streamed.
     pub async fn begin<E: Into<NoReading>>(
         open: impl FnOnce() -> Result<File, E> + Send + 'static,
     ) -> Result<Self, NoReading> {
         let (opened, told) = oneshot::channel();
         let (out, payloads) = mpsc::channel(MOST_READ);
-        // Not one of the runtime's: at its end, those are waited for, and a disk may hang.
+        // Not a blocking task of the runtime: at shutdown those are waited for, and a disk may hang.
         thread::Builder::new().name("reading".to_owned()).spawn(move || {
             let source = match open().map_err(Into::into).and_then(|file| Ok(Source::open(file)?)) {
                 Ok(source) => source,
                 Err(why) => return drop(opened.send(Err(why))),
             };
-            // Nobody waits any more where that fails.
+            // Fails if the reading was dropped.
             if opened.send(Ok((source.format, source.length))).is_ok() {
                 let _ = read(source, &out);
             }
         })?;
-        // A file that brings the reader down is no better than one that is none.
+        // A file on which the reader panics is treated as one without audio.
         let (format, length) = told.await.map_err(|_| NoSource::NoAudio)??;
         Ok(Self { format, length, payloads })
     }
 
-    /// What was read already.
+    /// A reading whose payloads are all there already.
     #[cfg(test)]
     pub(super) fn done(format: Format, payloads: impl IntoIterator<Item = Payload>) -> Self {
         let all: Vec<_> = payloads.into_iter().map(Read::Payload).chain([Read::End]).collect();
@@ -91,14 +91,14 @@ impl Reading {
         Self { format, length: None, payloads }
     }
 
-    /// The next payload. Not to be called again after another answer.
+    /// Waits for the next item. Must not be called again after anything but [`Read::Payload`].
     pub async fn next(&mut self) -> Read {
         let gone = || Read::Failed("what is in it cannot be read".to_owned());
         self.payloads.recv().await.unwrap_or_else(gone)
     }
 }
 
-/// Nobody wants more.
+/// Error: the reading was dropped.
 struct Unwanted;
 
 fn read(mut source: Source, out: &mpsc::Sender<Read>) -> Result<(), Unwanted> {

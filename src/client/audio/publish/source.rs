@@ -1,4 +1,4 @@
-//! [`Source`]: a file as what a stream holds, unit by unit: MPEG audio and Opus as they are, all else decoded.
+//! [`Source`]: reads a file unit by unit as a stream carries it: MPEG audio and Opus unchanged, all else decoded.
 
 use std::{fs::File, io, time::Duration};
 
@@ -28,25 +28,25 @@ use crate::{
     },
 };
 
-/// So many packets in a row may be broken before the file is given up.
+/// Packets tried for each unit. If none of them yields one, the file counts as ended.
 const MOST_BROKEN: usize = 200;
 
-/// Why a file cannot be streamed.
+/// Reason why a file cannot be streamed.
 #[derive(Debug, thiserror::Error)]
 pub enum NoSource {
-    /// Nothing in it is audio of a kind that is known here.
+    /// The file holds no audio of a known kind.
     #[error("it holds no audio that can be read here")]
     NoAudio,
-    /// There is audio, in a form that is not decoded here.
+    /// The codec cannot be decoded here.
     #[error("its codec is not known here")]
     Codec,
-    /// More than [`MOST_RATE`].
+    /// The sample rate is 0 or above [`MOST_RATE`].
     #[error("it has {0} samples a second, and {MOST_RATE} are the most")]
     Rate(u32),
-    /// Opus is not decoded here, and so cannot be mixed.
+    /// Opus with more than two channels. Opus is not decoded here, and so cannot be mixed.
     #[error("it is Opus with {0} channels, and 2 are the most")]
     OpusChannels(usize),
-    /// More than two channels of which nobody knows where they belong.
+    /// More than two channels whose positions are unknown.
     #[error("it has {0} channels, and does not say where they belong")]
     Channels(usize),
 }
@@ -56,14 +56,14 @@ pub struct Source {
     reader: Box<dyn FormatReader>,
     track: u32,
     kind: Kind,
-    /// What it becomes.
+    /// Format of the units.
     pub format: Format,
-    /// How long it plays, if it says so.
+    /// Length of the audio, if the file states it.
     pub length: Option<Duration>,
 }
 
 enum Kind {
-    /// Packets are units.
+    /// Packets are sent as units.
     AsIs,
     Decoded {
         decoder: Box<dyn AudioDecoder>,
@@ -74,10 +74,10 @@ enum Kind {
 }
 
 impl Source {
-    /// Looks at what this file holds. Blocks while it reads the disk.
+    /// Probes a file. Blocks on reads of the disk.
     ///
     /// # Errors
-    /// If it cannot be streamed.
+    /// If the file cannot be streamed.
     pub fn open(file: File) -> Result<Self, NoSource> {
         let reader = sound::reader(file).ok_or(NoSource::NoAudio)?;
         let track = reader.default_track(TrackType::Audio).ok_or(NoSource::NoAudio)?;
@@ -93,17 +93,17 @@ impl Source {
         Ok(Self { reader, track, kind, format, length })
     }
 
-    /// The next unit; `None` at the end, which for a file that is cut off is where it is cut. Blocks while it reads the
+    /// Reads the next unit. Returns `None` at the end; a truncated file ends where it was cut. Blocks on reads of the
     /// disk.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// If the file cannot be read, or its sample rate or channels change.
     pub fn next_unit(&mut self) -> io::Result<Option<Vec<u8>>> {
         for _ in 0..MOST_BROKEN {
             let packet = match self.reader.next_packet() {
                 Ok(Some(packet)) if packet.track_id != self.track => continue,
                 Ok(Some(packet)) => packet,
-                // What follows is another stream in the same file, which may be anything.
+                // Another stream follows in the same file, which may have any format.
                 Ok(None) | Err(Error::ResetRequired) => return Ok(None),
                 Err(Error::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     return Ok(None);
@@ -125,12 +125,12 @@ impl Source {
     }
 }
 
-/// What a packet comes to.
+/// The content of a packet.
 enum Unit {
     Whole(Vec<u8>),
-    /// It is broken, or holds no sound.
+    /// Nothing: the packet is broken, or holds no audio.
     None,
-    /// It is of another rate or number of channels, which a stream cannot change to.
+    /// The sample rate or channel count differs, which a stream cannot change.
     Other,
 }
 
@@ -156,7 +156,7 @@ impl Kind {
     }
 }
 
-/// Whether frames stand in the file one after another, so that packets are frames.
+/// Whether the file is a plain sequence of frames, so that packets are frames.
 fn is_bare(reader: &dyn FormatReader) -> bool {
     matches!(reader.format_info().format, FORMAT_ID_MP1 | FORMAT_ID_MP2 | FORMAT_ID_MP3)
 }

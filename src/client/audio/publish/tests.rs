@@ -1,4 +1,4 @@
-//! Broadcasts, heard by a server whose clock is the test's, and by ffmpeg.
+//! Tests broadcasts against a server on the test's clock, and against ffmpeg.
 
 use std::{
     fs::File,
@@ -26,15 +26,15 @@ use crate::{
 };
 
 const WITHIN: Duration = Duration::from_secs(30);
-/// 8 kHz: 20 ms are 160 samples.
+/// At 8 kHz, 20 ms are 160 samples.
 const FORMAT: Format = Format::L16 { rate: 8_000, channels: 1 };
 
-/// So many seconds of silence.
+/// Payloads of silence.
 fn silence(seconds: usize) -> Vec<Payload> {
     Packer::new(FORMAT).push(&vec![0; seconds * 16_000])
 }
 
-/// What the server hears, and when.
+/// An item that the server receives, with its time of arrival.
 #[derive(Debug)]
 enum Heard {
     Rtp { at: Duration, sequence: u16, timestamp: u32, marker: bool },
@@ -42,7 +42,7 @@ enum Heard {
     Request(String),
 }
 
-/// The next that is heard of a publisher whose datagrams go between the messages.
+/// Receives the next item from a publisher that interleaves datagrams with its messages.
 async fn hear(server: &mut rtsp::Server, begun: Instant) -> Option<Heard> {
     let stream = &mut server.0;
     let first = timeout(WITHIN * 100, stream.read_u8()).await.unwrap().ok()?;
@@ -89,7 +89,7 @@ async fn ten_minutes_take_ten_minutes() {
                     (first.wrapping_add(u16::try_from(count % 65_536).unwrap()), count == 0)
                 );
                 assert_eq!(timestamp, base.wrapping_add(160 * count));
-                // 20 ms early, and by the timer's millisecond late.
+                // Datagrams are sent 20 ms early, and timers are up to 1 ms late.
                 let due = HEAD_START
                     + Duration::from_millis(20 * u64::from(count)).saturating_sub(Duration::from_millis(20));
                 assert!(at >= due && at <= due + Duration::from_millis(2), "{count}: {at:?}");
@@ -97,7 +97,7 @@ async fn ten_minutes_take_ten_minutes() {
             }
             Heard::Report { at, timestamp, packets, is_last: false, .. } => {
                 assert!(at.abs_diff(Duration::from_secs(5 * reports)) < Duration::from_millis(2), "{at:?}");
-                // The first is of the moment in which sound begins, half a second or 4,000 ticks later.
+                // The first report states the time at which audio begins: 0.5 s, or 4,000 ticks, later.
                 if let Some((_, base)) = begin {
                     let ticks = 40_000 * u32::try_from(reports).unwrap() - 4_000;
                     let off = timestamp.wrapping_sub(base).abs_diff(ticks);
@@ -115,7 +115,7 @@ async fn ten_minutes_take_ten_minutes() {
         }
     }
     assert_eq!(count, 30_000);
-    // One is due at the end.
+    // At the very end another of each is due, which may be left out.
     assert!((59..=60).contains(&keepalives));
     assert!((120..=121).contains(&reports));
     assert_eq!(broadcast.await.unwrap().unwrap(), Over::Finished);
@@ -144,7 +144,7 @@ async fn paused_and_gone_on_with_and_stopped() {
                 shown.wait_for(|progress| progress.is_paused).await.unwrap();
                 step = 1;
             }
-            // Reports go on.
+            // Reports continue during the pause.
             1 if at >= Duration::from_secs(30) => {
                 controls.send(Control::Resume).await.unwrap();
                 step = 2;
@@ -167,7 +167,7 @@ async fn paused_and_gone_on_with_and_stopped() {
         })
         .collect();
     let [_, (at, ticks)] = marked[..] else { panic!("{marked:?}") };
-    // The clock went on, for timestamps, too; they are those of what is heard, 20 ms after it was sent.
+    // Timestamps continue during the pause. They state the time of playback, 20 ms after sending.
     assert!((30.0..30.1).contains(&at.as_secs_f64()), "{at:?}");
     let heard_at = at.as_secs_f64() - HEAD_START.as_secs_f64() + 0.02;
     assert!((f64::from(ticks) / 8_000.0 - heard_at).abs() < 0.025, "{ticks} {at:?}");
@@ -181,7 +181,7 @@ async fn paused_and_gone_on_with_and_stopped() {
     assert_eq!(last, "TEARDOWN");
 }
 
-/// A server that takes nothing for 3 s, and then takes what there is: nothing is lost, and nothing comes at once.
+/// A server that reads nothing for 3 s and then all there is: nothing is lost, and no burst follows.
 #[tokio::test(start_paused = true)]
 async fn a_stall_is_no_burst() {
     let (session, mut server) = rtsp::publishing().await;
@@ -198,14 +198,14 @@ async fn a_stall_is_no_burst() {
             last = Some(sequence);
             (count, marked) = (count + 1, marked + u32::from(marker));
             if count == 100 {
-                // More than fits between the two of them: 64 messages and 256 bytes.
+                // More is due by then than the queue (64 messages) and the pipe (256 bytes) hold.
                 advance(Duration::from_secs(3)).await;
             }
         }
     }
     assert_eq!(count, 1_000);
     assert_eq!(broadcast.await.unwrap().unwrap(), Over::Finished);
-    // What was late is heard later.
+    // Late audio is shifted, not sent faster.
     assert_eq!(marked, 2);
     let took = begun.elapsed().as_secs_f64();
     assert!((22.5..23.6).contains(&took), "{took}");
@@ -231,7 +231,7 @@ async fn a_server_that_goes_or_takes_nothing() {
     }
 }
 
-/// Two ports of this machine that nobody has, the first even.
+/// Two free consecutive ports of this machine, the first even.
 fn ports() -> (u16, u16) {
     loop {
         let first = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -242,7 +242,7 @@ fn ports() -> (u16, u16) {
     }
 }
 
-/// Publishes a file to ffmpeg, which writes what it hears, not decoded, into another.
+/// Publishes a file to ffmpeg, which writes the stream, without decoding, to another file.
 async fn heard_by_ffmpeg(dir: &Path, from: &Path, to: &Path, arguments: &str) {
     let from = from.to_owned();
     let reading = Reading::begin(move || File::open(from)).await.unwrap();

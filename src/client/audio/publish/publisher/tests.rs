@@ -1,4 +1,4 @@
-//! What servers and askers can bring about, and what not.
+//! Tests what servers and other clients can cause, and what they cannot.
 
 use std::net::{Ipv4Addr, TcpListener};
 
@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::client::files::Folder;
 
-/// A port at which nobody listens.
+/// A port on which nothing listens.
 fn nobody() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
@@ -20,11 +20,11 @@ fn publisher(folder: &tempfile::TempDir, asking: Asking) -> (Publisher, mpsc::Re
 }
 
 fn asks(publisher: &Publisher, file: &str) {
-    // Whatever the address says, see `rtsp`.
+    // The host in the address is ignored; see `rtsp`.
     publisher.summoned("ana", "rui", &format!("rtsp://192.0.2.1:{}/1?key=2 {file}", nobody())).unwrap();
 }
 
-/// `cannot`, to the server and to the user.
+/// Expects a refusal to the server and to the user.
 async fn expect_refusal(heard: &mut mpsc::Receiver<News>, file: &str, why: &str, others: usize) {
     let Some(News::Send(message)) = heard.recv().await else { panic!() };
     let message = message.message();
@@ -52,7 +52,7 @@ async fn asked_no_more_than_one_can_answer() {
     publisher.answer(2, false).unwrap();
     assert_eq!(heard.recv().await, Some(News::Settled(2)));
     expect_refusal(&mut heard, "2", "its user said no", 0).await;
-    // Once is enough, and nobody asked this.
+    // A second answer, and one to an unknown question, have no effect.
     publisher.answer(2, true).unwrap();
     publisher.answer(99, true).unwrap();
     for number in [1, 3, 4] {

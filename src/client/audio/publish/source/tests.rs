@@ -1,4 +1,4 @@
-//! Files made by ffmpeg where it is installed; those made here need nobody.
+//! Tests with files made by ffmpeg, where it is installed, and with files made here.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::media::payload::opus;
 
-/// A file that ffmpeg makes of a tone of two seconds, unless other inputs are named. `None` without ffmpeg.
+/// Makes a file with ffmpeg from a tone of 2 s, unless `arguments` names other inputs. `None` without ffmpeg.
 pub fn made(dir: &TempDir, name: &str, arguments: &str) -> Option<PathBuf> {
     let path = dir.path().join(name);
     let tone = "-f lavfi -i sine=frequency=440:duration=2:sample_rate=44100";
@@ -25,7 +25,7 @@ pub fn made(dir: &TempDir, name: &str, arguments: &str) -> Option<PathBuf> {
         Err(_) => {
             let is_required = std::env::var_os("ARAUTO_REQUIRE_TOOLS").is_some_and(|value| value == "1");
             assert!(!is_required, "ffmpeg is not installed, and ARAUTO_REQUIRE_TOOLS=1 wants it");
-            // Where all have to run, they do: see CONTRIBUTING.md.
+            // Where all tests must run, the variable is set: see CONTRIBUTING.md.
             None
         }
         Ok(status) => {
@@ -45,7 +45,7 @@ fn units(path: &Path) -> (Format, Option<Duration>, Vec<Vec<u8>>) {
     (source.format, source.length, units)
 }
 
-/// All frames in a file, the one about the file left out, found without any library.
+/// All frames of a file except the information frame, found without a library.
 fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {
     let tag = |at: usize| usize::from(bytes[at] & 0x7f);
     let mut rest = match bytes {
@@ -91,7 +91,7 @@ fn frames_as_they_stand_in_the_file() {
     assert!(std::fs::metadata(dir.path().join("picture.mp3")).unwrap().len() > 33_000);
 }
 
-/// A picture of noise, which cannot be packed: more than is searched for a beginning of sound.
+/// The cover is noise, which does not compress: it is larger than the range searched for the beginning of audio.
 #[test]
 fn a_cover_of_any_size_is_passed_over() {
     let dir = TempDir::new().unwrap();
@@ -104,12 +104,13 @@ fn a_cover_of_any_size_is_passed_over() {
         assert!(std::fs::metadata(&path).unwrap().len() > 2 * 1024 * 1024, "{name}");
         let (_, length, units) = units(&path);
         assert!(length.unwrap().abs_diff(Duration::from_secs(2)) < Duration::from_millis(150), "{name}");
-        // FLAC has frames of 4,608 samples here.
+        // FLAC frames have 4,608 samples here.
         assert!(units.len() >= 2 * 44_100 / 4_608, "{name}");
     }
 }
 
-/// A program that writes into a pipe states a length of all ones, or another that is made up; the file is played to its end.
+/// A program that writes WAV to a pipe states a length of all ones, or another made-up one. The file is played to its
+/// end.
 #[test]
 fn a_wav_out_of_a_pipe_is_played_to_its_end() {
     let dir = TempDir::new().unwrap();
@@ -147,7 +148,7 @@ fn opus_packets_as_they_stand_in_the_file() {
     assert_eq!(open(&path).err().unwrap().to_string(), "it is Opus with 6 channels, and 2 are the most");
 }
 
-/// What ffmpeg makes of a file, as samples with the high byte first.
+/// Decodes a file with ffmpeg to big-endian samples.
 fn decoded(path: &Path, arguments: &str) -> Vec<u8> {
     let output = Command::new("ffmpeg")
         .args(["-hide_banner", "-loglevel", "error", "-nostdin", "-i"])
@@ -176,7 +177,7 @@ fn samples_as_others_decode_them() {
         assert_eq!(length, Some(Duration::from_secs(2)), "{name}");
         assert!(units.concat() == decoded(&path, ""), "{name}");
     }
-    // Decoders of these may differ in the last bits, and in where they begin.
+    // Decoders of these formats may differ in the last bits and in where they begin.
     for (name, arguments, rate, channels) in [
         ("f.ogg", "-c:a libvorbis -ac 2", 44_100, 2),
         ("g.m4a", "-c:a aac", 44_100, 1),
