@@ -1,8 +1,8 @@
-//! Bytes to lines and requests, and messages to bytes: what the protocol costs before any actor is involved.
+//! Measures the protocol alone, without actors: bytes to lines and requests, and messages to bytes.
 //!
-//! Each bench does 64 KiB at a time, so the times in one group divide into ratios. `floor_memcpy` copies the bytes, as
-//! the kernel does in a read; `floor_memchr` also finds every newline: no decoder of lines can do with less. The
-//! decoders copy too, into a buffer that is used again, as a session's is.
+//! Each bench processes 64 KiB per iteration, so the times in a group divide into ratios. `floor_memcpy` copies the
+//! bytes, as the kernel does in a read; `floor_memchr` also finds every newline, which is the least a line decoder can
+//! do. The decoders copy too, into a reused buffer, as a session does.
 
 use std::hint::black_box;
 
@@ -14,14 +14,14 @@ use tokio_util::codec::Decoder;
 
 mod common;
 
-/// As much as a busy session may read at once.
+/// Maximum size of one read of a busy session.
 const BUFFER_BYTES: usize = 64 * 1024;
 
 const SENDER: &str = "alan";
 
 fn main() {
     let mut criterion = common::criterion();
-    // A short remark, and the longest line there is.
+    // A short remark, and the longest line allowed.
     for size in [64, 1024] {
         decoding(&mut criterion, size);
         encoding(&mut criterion, size);
@@ -42,7 +42,7 @@ fn decoding(criterion: &mut Criterion, size: usize) {
     group.bench_function("floor_memchr", |bencher| {
         bencher.iter(|| {
             fill(&mut buffer, &lines);
-            // One by one, as a decoder needs them: the iterator's own `count` never stops at a place.
+            // Each position is used, as a decoder needs it; the iterator's own `count` would not yield positions.
             for at in memchr_iter(b'\n', &buffer) {
                 black_box(at);
             }
@@ -102,7 +102,7 @@ fn line(size: usize) -> Line {
     common::line(SENDER, reply::ALL_CLIENTS, Operation::Broadcast, size)
 }
 
-/// The same message until the buffer is full, as this kind of client sends it, each `size` bytes with its ending.
+/// A full buffer of one message, repeated and framed for this kind of client, each of `size` bytes with its ending.
 fn corpus(kind: Kind, size: usize) -> Bytes {
     let longer_ending = kind.ending().len() - b"\n".len();
     line(size - longer_ending).framed(kind).repeat(BUFFER_BYTES / size).into()
@@ -119,14 +119,14 @@ fn decoder(kind: Kind) -> FrameDecoder {
     decoder
 }
 
-/// Stands for a read.
+/// Simulates a read.
 fn fill(buffer: &mut BytesMut, bytes: &[u8]) {
     buffer.clear();
     buffer.extend_from_slice(black_box(bytes));
     black_box(buffer);
 }
 
-/// Takes all lines of one read. Returns how many they were.
+/// Decodes all lines of one read. Returns their number.
 fn decode(decoder: &mut FrameDecoder, buffer: &mut BytesMut, mut take: impl FnMut(BytesMut)) -> usize {
     let mut count = 0;
     while let Some(frame) = decoder.decode(buffer).expect("a decoder that never fails") {

@@ -1,8 +1,8 @@
-//! Broadcasts through the real actors over loopback, until every receiver has every message.
+//! Measures broadcasts through the real actors over loopback, until every receiver has every message.
 //!
-//! A round is a window of messages, sent in one write, and their delivery; the sender is one of the receivers. The
-//! floor puts a bare thread in the server's place that writes what it reads to each receiver, with one `write()` a
-//! window: sender, sockets and reader are the same, so the times of a group divide into ratios.
+//! A round is a window of messages, sent in one write, and their delivery. The sender is one of the receivers. The
+//! floor replaces the server with a bare thread that writes what it reads to each receiver, with one `write()` per
+//! window. Sender, sockets and reader are the same, so the times of a group divide into ratios.
 
 use std::{
     cell::LazyCell,
@@ -19,12 +19,12 @@ mod common;
 
 const RECEIVERS: [usize; 3] = [10, 100, 1_000];
 
-/// How many messages are on the way at once.
+/// Number of messages in flight.
 const WINDOWS: [usize; 2] = [1, 16];
 
 const MESSAGE_BYTES: usize = 64;
 
-/// Two sockets a receiver, at the server and at the floor, and what else a process has open.
+/// Two sockets per receiver, at the server and at the floor, and the other open files of the process.
 const OPEN_FILES: u64 = 4 * 1_000 + 64;
 
 fn main() {
@@ -38,8 +38,8 @@ fn main() {
 }
 
 fn fan_out(criterion: &mut Criterion, receivers: usize) {
-    // Made when first measured: the command line may have chosen other benches. Receivers come first, because what
-    // comes first is dropped first, and servers end when their clients are gone.
+    // Created on first use, because the command line may select other benches. Receivers come first in the tuple:
+    // fields drop in order, and the servers end when their clients are gone.
     let floor = LazyCell::new(|| {
         let (relay, members) = Relay::start(receivers);
         (listeners(members), relay)
@@ -56,7 +56,7 @@ fn fan_out(criterion: &mut Criterion, receivers: usize) {
         let mut group =
             criterion.benchmark_group(format!("fan_out/{receivers}_receivers/{window}_on_the_way"));
         group.throughput(Throughput::Elements((receivers * window) as u64));
-        // A round is long beside a look at the clock, so samples need not grow to show its cost.
+        // A round is long compared with reading the clock, so samples need not grow to show its cost.
         group.sampling_mode(SamplingMode::Flat);
         group.bench_function("floor_write", |bencher| {
             let (members, _) = &*floor;
@@ -74,10 +74,10 @@ fn member(number: usize) -> String {
     format!("member-{number}")
 }
 
-/// Makes connections acknowledge as those do that have only listened for a while: each read.
+/// Makes connections acknowledge every read, as connections do that have only listened for a while.
 ///
-/// By itself a connection that has also spoken does so only once it was left waiting in between. Times would hang on
-/// how that came about, and a floor whose members never spoke could stand above what is measured.
+/// By default, a connection that has also sent acknowledges at once only after it was idle. Times would depend on how
+/// that came about, and a floor whose members never sent could be slower than the server.
 fn listeners(members: Vec<TcpStream>) -> Vec<TcpStream> {
     #[cfg(target_os = "linux")]
     for member in &members {
@@ -86,11 +86,11 @@ fn listeners(members: Vec<TcpStream>) -> Vec<TcpStream> {
     members
 }
 
-/// The first member sends a window of messages, and all read them. Returns how long it took until all could.
+/// The first member sends a window of messages, and all read them. Returns the time until all could.
 ///
-/// The last to join reads first. It is served last, so what the others have to read is there by then, and reading it is
-/// no part of the time. (A reader that waits for all at once, as by epoll, is woken again and again in the midst of
-/// the writing, and costs as much as the writing: it would be half of what is measured.)
+/// The last to join reads first. It is served last, so the data of the others is there by then, and reading it is not
+/// part of the time. A reader that waits for all at once, for example by epoll, is woken again and again during the
+/// writes and costs as much as they do: half of the measured time.
 fn round(members: &[TcpStream], messages: &[u8], read: &mut [u8]) -> Duration {
     let [others @ .., last] = members else { panic!("nobody to send to") };
     let start = Instant::now();
@@ -100,7 +100,7 @@ fn round(members: &[TcpStream], messages: &[u8], read: &mut [u8]) -> Duration {
     assert!(read == messages, "other messages than were sent");
     for member in others {
         if !receive_at_once(member, read) {
-            // It was served after the last: then the reads before count too, which is too much rather than too little.
+            // Served after the last member. The time then includes the reads before, which overestimates it slightly.
             took = start.elapsed();
         }
         assert!(read == messages, "other messages than were sent");
@@ -112,7 +112,7 @@ fn receive(mut member: &TcpStream, read: &mut [u8]) {
     member.read_exact(read).expect("all messages to be delivered");
 }
 
-/// Receives, and tells whether all was there.
+/// Receives, and returns whether all data was already there.
 fn receive_at_once(mut member: &TcpStream, read: &mut [u8]) -> bool {
     member.set_nonblocking(true).expect("a socket");
     let there = match member.read(read) {

@@ -1,8 +1,8 @@
-//! Echoes to one client over loopback: one at a time, and 16 sent in one write.
+//! Measures echoes to one client over loopback: one at a time, and 16 sent in one write.
 //!
-//! The floor is a bare thread that writes back what it reads: client and sockets are the same, so the times of a group
-//! divide into ratios. An echo takes the server's whole way, through session, registry and courier. Where cores are
-//! idle, most of either time goes by until the system has woken the other side.
+//! The floor is a bare thread that writes back what it reads. Client and sockets are the same, so the times of a group
+//! divide into ratios. An echo passes through session, registry and courier. On idle cores, most of either time is the
+//! system waking the other side.
 
 use std::{
     cell::LazyCell,
@@ -27,8 +27,8 @@ fn main() {
 }
 
 fn round_trip(criterion: &mut Criterion) {
-    // Made when first measured: the command line may have chosen other benches. Clients come first, because what
-    // comes first is dropped first, and servers end when their clients are gone.
+    // Created on first use, because the command line may select other benches. Clients come first in the tuple: fields
+    // drop in order, and the servers end when their clients are gone.
     let floor = LazyCell::new(|| {
         let (relay, mut clients) = Relay::start(1);
         (clients.remove(0), relay)
@@ -43,7 +43,7 @@ fn round_trip(criterion: &mut Criterion) {
         let mut answers = vec![0; echoes.len()];
         let mut group = criterion.benchmark_group(format!("round_trip/{on_the_way}_on_the_way"));
         group.throughput(Throughput::Elements(on_the_way as u64));
-        // A round trip is long beside a look at the clock, so samples need not grow to show its cost.
+        // A round trip is long compared with reading the clock, so samples need not grow to show its cost.
         group.sampling_mode(SamplingMode::Flat);
         group.bench_function("floor_echo", |bencher| {
             let (client, _) = &*floor;

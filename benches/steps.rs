@@ -1,7 +1,7 @@
-//! A broadcast's way through the server, step by step, so that a regression in `fan_out` can be told its place.
+//! Measures the steps of a broadcast through the server, to locate a regression seen in `fan_out`.
 //!
-//! Each step stands beside the least that could do the same, so the times in one group divide into ratios. The kernel
-//! takes part only in `send`: elsewhere bytes go to a [`Sink`].
+//! Each step stands beside the least that could do the same, so the times in a group divide into ratios. The kernel
+//! takes part only in `send`; elsewhere bytes go to a [`Sink`].
 
 use std::{
     hint::black_box,
@@ -30,12 +30,12 @@ use tokio::{io::AsyncWrite, runtime, sync::Semaphore};
 
 mod common;
 
-/// How many of whatever a step is about.
+/// Number of messages or receivers in a step.
 const MANY: u32 = 1_000;
 
 const MESSAGE_BYTES: usize = 64;
 
-/// `limits.outbox_bytes` as users have it.
+/// Default of `limits.outbox_bytes`.
 const OUTBOX_BYTES: usize = 1024 * 1024;
 
 fn main() {
@@ -47,7 +47,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// Registry: what one drain of its mailbox sends is gathered.
+/// Registry: collects the messages sent in one drain of its mailbox.
 fn batch(criterion: &mut Criterion) {
     let line = message();
     let mut group = criterion.benchmark_group("batch/1000_broadcasts");
@@ -100,7 +100,7 @@ fn courier(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Outbox: what did not go at once is queued, and then written many at a time.
+/// Outbox: lines that could not be sent at once are queued, and then written together.
 fn outbox(criterion: &mut Criterion) {
     let line = message();
     let mut group = criterion.benchmark_group("outbox/1000_lines_queued");
@@ -126,7 +126,7 @@ fn outbox(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Outbox to socket: one message to a connection, and reading it there.
+/// Outbox to socket: sends one message on a connection, and reads it at the other end.
 fn send(criterion: &mut Criterion) {
     let runtime = runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
     let _inside = runtime.enter();
@@ -180,10 +180,10 @@ fn stay() -> Rc<Stay> {
     Rc::new(Stay::in_place(permit, None))
 }
 
-/// Places whose members all hear broadcasts, and whose connections lead nowhere.
+/// Places whose members all receive broadcasts, and whose connections lead nowhere.
 struct Hall {
     places: Places,
-    /// Nobody is told anything here; who held a closed mailbox would look different from life.
+    /// Nothing is sent to the mailboxes, but a closed mailbox would behave differently from a real one.
     _mailboxes: Vec<AddressReceiver<Session>>,
 }
 
@@ -204,7 +204,7 @@ impl Hall {
     }
 }
 
-/// A connection that takes everything and leads nowhere.
+/// A connection that discards all data.
 struct Sink;
 
 impl SendHalf for Sink {

@@ -1,4 +1,4 @@
-//! What the benches share: how long they measure, messages of an exact size, and a server of their own.
+//! Shared code of the benches: criterion's settings, messages of an exact size, and local servers.
 
 #![allow(dead_code, reason = "compiled into each bench, and none of them needs all of it")]
 
@@ -19,21 +19,21 @@ use arauto::{
 use criterion::Criterion;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-/// How long anything may take before a bench gives up on it.
+/// Time after which a bench gives up on an operation.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
-/// `limits.message_bytes` as users have it.
+/// Default of `limits.message_bytes`.
 pub const MESSAGE_LIMIT: usize = 1024;
 
-/// How all benches measure, unless the command line says otherwise.
+/// Settings of all benches, unless the command line overrides them.
 ///
-/// `cargo bench`, once built, is to be done within five minutes on two cores, and there are 39 benches: five seconds
-/// each leave a third of that for slower machines. Fifty samples, not criterion's hundred, so that each holds several
-/// rounds of a thousand deliveries, which take some 4 ms.
+/// `cargo bench`, once built, should finish within five minutes on two cores. There are 39 benches, so 5 s each leave a
+/// third of that for slower machines. The sample size is 50, not criterion's 100, so that a sample holds several rounds
+/// of 1,000 deliveries, which take about 4 ms each.
 ///
-/// Benches of two threads that wait for each other tell, for a part, how long the system takes to wake one of them,
-/// and that hangs on which cores they happen to be on. For ratios that repeat, `taskset -c 0 cargo bench` keeps them on
-/// one. Where the machine has other work too, compare medians: `cargo bench --bench fan_out -- --verbose` prints them.
+/// Benches in which two threads wait for each other partly measure how long the system takes to wake a thread, which
+/// depends on the cores they run on. For reproducible ratios, `taskset -c 0 cargo bench` keeps them on one core. On a
+/// busy machine, compare medians: `cargo bench --bench fan_out -- --verbose` prints them.
 pub fn criterion() -> Criterion {
     Criterion::default()
         .warm_up_time(Duration::from_secs(1))
@@ -49,25 +49,25 @@ pub fn line(sender: &str, destination: &str, operation: Operation, size: usize) 
     Line::lossy(&Message { data: &data, ..header })
 }
 
-/// A valid name.
+/// Parses a valid name.
 pub fn name(text: &str) -> Name {
     Name::parse(text, name::max_bytes(MESSAGE_LIMIT)).expect("a valid name")
 }
 
-/// A running server, ended when dropped.
+/// A running server. Dropping it ends the server.
 pub struct LocalServer {
     address: SocketAddr,
     stop: UnboundedSender<String>,
     ended: Receiver<Result<Ended, ServeError>>,
-    /// Writes to nowhere at the level users have, so that what a message costs the log is measured too.
+    /// Writes to a sink at the default level, so that the cost of logging is measured too.
     _log: Guard,
 }
 
 impl LocalServer {
-    /// A server with default settings but for its address and its one worker.
+    /// Starts a server with default settings, except for its address and its single worker.
     ///
-    /// One worker, so that no message changes threads: with more threads than two cores have room for, the figures
-    /// would tell what the scheduler did.
+    /// With one worker, no message changes threads. With more threads than the two cores have room for, the figures
+    /// would depend on the scheduler.
     pub fn start() -> Self {
         let mut config = Config::default();
         config.server.listen = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
@@ -80,13 +80,13 @@ impl LocalServer {
         let (tell, ended) = channel();
         std::thread::spawn(move || {
             let outcome = actix_rt::System::new().block_on(server.run(stops));
-            // Who panicked no longer listens.
+            // The receiver is gone if the bench panicked.
             let _ = tell.send(outcome);
         });
         Self { address, stop, ended, _log: guard }
     }
 
-    /// A line client that has its name and has read all it was sent.
+    /// Connects a line client that has its name and has read all it was sent.
     pub fn join(&self, called: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).expect("a server that listens");
         stream.set_nodelay(true).expect("a socket");
@@ -100,7 +100,7 @@ impl LocalServer {
 
 impl Drop for LocalServer {
     fn drop(&mut self) {
-        // A server that ended before does not listen any more; how it ended is asked next.
+        // A server that has already ended does not receive this; its outcome is checked next.
         let _ = self.stop.send("bench".to_owned());
         if !std::thread::panicking() {
             let ended = self.ended.recv_timeout(DEADLINE).expect("a server that ends when told to");
@@ -109,18 +109,18 @@ impl Drop for LocalServer {
     }
 }
 
-/// The next bytes are these.
+/// Reads bytes and checks that they are as expected.
 pub fn expect(stream: &mut TcpStream, expected: &[u8]) {
     let mut got = vec![0; expected.len()];
     stream.read_exact(&mut got).expect("an answer");
     assert_eq!(got.escape_ascii().to_string(), expected.escape_ascii().to_string());
 }
 
-/// What no server can do with less than: a bare thread in its place, ended when its clients are gone.
+/// A lower bound for any server: a bare thread that relays, and ends when its clients are gone.
 pub struct Relay(Option<JoinHandle<()>>);
 
 impl Relay {
-    /// A relay that writes to all clients what the first of them says. One client alone has its own words back.
+    /// Starts a relay that writes what the first client sends to all clients. A single client gets its own data back.
     pub fn start(clients: usize) -> (Self, Vec<TcpStream>) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let (near, far) = (0..clients).map(|_| socket_pair(&listener).expect("a connection")).unzip();
@@ -130,18 +130,18 @@ impl Relay {
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        // It has nothing to say but that it ended.
+        // The thread's result carries no information.
         let _ = self.0.take().map(JoinHandle::join);
     }
 }
 
-/// Two ends of a loopback connection.
+/// The two ends of a loopback connection.
 pub fn connection() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     socket_pair(&listener).expect("a connection")
 }
 
-/// Two ends of a loopback connection, set as the server sets its own.
+/// The two ends of a loopback connection, with the options that the server sets.
 fn socket_pair(listener: &TcpListener) -> io::Result<(TcpStream, TcpStream)> {
     let near = TcpStream::connect(listener.local_addr()?)?;
     let (far, _) = listener.accept()?;
@@ -151,10 +151,10 @@ fn socket_pair(listener: &TcpListener) -> io::Result<(TcpStream, TcpStream)> {
     Ok((near, far))
 }
 
-/// One `write()` a client and read.
+/// Performs one `write()` per client and read.
 fn relay(mut clients: Vec<TcpStream>) {
     let mut buffer = vec![0; 64 * 1024];
-    // An error ends it as the end of the stream does: its clients are gone.
+    // An error, like the end of the stream, means that the clients are gone.
     while let Ok(read @ 1..) = clients[0].read(&mut buffer) {
         for client in &mut clients {
             if client.write_all(&buffer[..read]).is_err() {

@@ -1,7 +1,7 @@
-//! What a datagram to one of many listeners costs the relay, beside a bare loop of `sendto()`.
+//! Measures the relay's cost of one datagram to one of many listeners, beside a bare loop of `sendto()`.
 //!
-//! Both get a stream by UDP and send it on to the same number of sockets, each in a process of its own; nothing may be
-//! lost. The loop sends what it got; the relay gives each listener a header of its own, and counts.
+//! Both receive a stream by UDP and send it on to the same number of sockets, each in a process of its own. No datagram
+//! may be lost. The loop sends each datagram unchanged; the relay gives each listener a header of its own, and counts.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -15,16 +15,16 @@ use crate::{
     servers::{DEADLINE, Kind, Server},
 };
 
-/// As the issue at hand has it: one stream, so many listeners.
+/// Listeners of the one stream.
 const LISTENERS: usize = 500;
 
-/// Datagrams of a run.
+/// Datagrams per run.
 const DATAGRAMS: usize = 2_000;
 
-/// Datagrams that are on the way at once: live, and after a pause of the network.
+/// Datagrams in flight: a live stream, and one after a pause of the network.
 const WINDOWS: [usize; 2] = [1, 8];
 
-/// Of sound: what 26 ms of MP3 at 128 kbit/s take.
+/// Audio bytes per datagram: 26 ms of MP3 at 128 kbit/s.
 const SOUND_BYTES: usize = 418;
 
 /// Prints a row for each window, server and round. The first round only warms up.
@@ -45,7 +45,7 @@ pub fn measure(rounds: usize) -> Result<()> {
     Ok(())
 }
 
-/// Nanoseconds of the server's CPU for each datagram that arrived.
+/// Nanoseconds of the server's CPU time per datagram delivered.
 fn run(kind: Kind, window: usize) -> Result<u64> {
     let sockets = (0..LISTENERS).map(|_| listener()).collect::<Result<Vec<_>>>()?;
     let publisher = listener()?;
@@ -70,15 +70,15 @@ fn run(kind: Kind, window: usize) -> Result<u64> {
     Ok(spent / (DATAGRAMS / window * window * LISTENERS) as u64)
 }
 
-/// A server that sends on what comes to this address.
+/// A server, and the address whose datagrams it sends on.
 struct Stream {
     server: Server,
     to: SocketAddr,
-    /// What keeps it going.
+    /// Connections that keep the stream open.
     _connections: Vec<TcpStream>,
 }
 
-/// At an even port, so that the relay's reports go to an odd one, which is nobody's.
+/// Binds an even port, so that the relay's reports go to an odd one that is not bound by a listener.
 fn listener() -> Result<UdpSocket> {
     loop {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -89,7 +89,7 @@ fn listener() -> Result<UdpSocket> {
     }
 }
 
-/// MP3 by RTP.
+/// An RTP datagram of MP3.
 fn datagram(sequence: u16) -> Vec<u8> {
     let timestamp = u32::from(sequence) * 2_351;
     let header = [&[0x80, 14][..], &sequence.to_be_bytes(), &timestamp.to_be_bytes(), &[0, 0, 0, 7]].concat();
@@ -153,7 +153,7 @@ fn address(url: &str) -> Result<SocketAddr> {
     Ok(rest.split('/').next().unwrap_or_default().parse()?)
 }
 
-/// A connection of lines.
+/// A line-based connection.
 struct Talk(BufReader<TcpStream>);
 
 impl Talk {
@@ -178,7 +178,7 @@ impl Talk {
         }
     }
 
-    /// Asks by RTSP. Gives the port to send to, where there is one in the answer.
+    /// Sends an RTSP request. Returns the server's port for datagrams, if the response has one.
     fn ask(&mut self, method: &str, url: &str, rest: &str) -> Result<Option<SocketAddr>> {
         self.write(&format!("{method} {url} RTSP/1.0\r\nCSeq: 1\r\n{rest}"))?;
         let mut head = String::new();
@@ -192,7 +192,7 @@ impl Talk {
     }
 }
 
-/// The floor: is told by TCP to whom, and sends on what comes by UDP. Runs until it is ended.
+/// Runs the floor: receives the listeners' addresses by TCP, and sends on what arrives by UDP. Never returns.
 pub fn serve_floor(port: u16) -> Result<()> {
     let (connection, _) = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?.accept()?;
     let mut listeners = Vec::new();

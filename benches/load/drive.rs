@@ -1,4 +1,4 @@
-//! The clients: all on one thread and one epoll, so that they leave the other cores to the server.
+//! Drives the clients: all on one thread and one epoll, so that the other cores are left to the server.
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -15,37 +15,37 @@ use crate::{
     wire::PAYLOAD,
 };
 
-/// What a server is given to do.
+/// The shape of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Load {
-    /// How many clients listen. A single sender comes on top of these, several senders are among them.
+    /// Number of clients that listen. A single sender is additional to these; several senders are among them.
     pub receivers: usize,
-    /// Bytes of DATA.
+    /// Bytes of DATA in a message.
     pub size: usize,
-    /// How many clients send.
+    /// Number of clients that send.
     pub senders: usize,
-    /// How many messages of each sender are on the way at once.
+    /// Number of messages of each sender in flight.
     pub window: usize,
 }
 
 impl Load {
-    /// Messages on the way at once, of all senders.
+    /// Number of messages in flight, of all senders.
     pub fn on_the_way(self) -> usize {
         self.senders * self.window
     }
 }
 
-/// The bytes that one read takes at most.
+/// Maximum bytes of one read.
 const READ_BYTES: usize = 256 * 1024;
 
-/// Clients that have joined, ready to send and receive.
+/// Clients that have joined and are ready to send and receive.
 pub struct Clients {
     poll: Poll,
     members: Vec<Client>,
-    /// The place in `members` of the first that sends; the others follow it.
+    /// Index in `members` of the first sender; the other senders follow it.
     first_sender: usize,
     load: Load,
-    /// How many clients get each message.
+    /// Number of clients that receive each message.
     heard_by: usize,
     buffer: Vec<u8>,
 }
@@ -53,12 +53,12 @@ pub struct Clients {
 struct Client {
     stream: mio::net::TcpStream,
     message: Vec<u8>,
-    /// What the socket did not take yet.
+    /// Data that the socket has not accepted yet.
     unsent: Vec<u8>,
 }
 
 impl Clients {
-    /// Joins one after the other.
+    /// Joins the clients one after the other.
     pub fn join(server: &Server, load: Load) -> Result<Self> {
         let wire = server.wire();
         let members_send = load.senders > 1 && wire.receivers_can_send();
@@ -70,7 +70,7 @@ impl Clients {
         for number in 0..load.receivers + further {
             let stream = join(server, number, number < load.receivers)
                 .with_context(|| format!("client {number} cannot join"))?;
-            // Its port is free at once, and not only after minutes.
+            // Resets the connection at close, so that its port is free at once and not after minutes.
             SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
             stream.set_nonblocking(true)?;
             let mut stream = mio::net::TcpStream::from_std(stream);
@@ -84,15 +84,15 @@ impl Clients {
         Ok(Self { poll, members, first_sender, load, heard_by, buffer: vec![0; READ_BYTES] })
     }
 
-    /// How many deliveries so many messages come to.
+    /// Number of deliveries that `messages` make.
     pub fn deliveries(&self, messages: usize) -> usize {
         messages * self.heard_by
     }
 
-    /// Sends so many messages, in turn by each sender, until all who are to receive them have.
+    /// Sends `messages` messages, by each sender in turn, and waits until all receivers have them.
     ///
-    /// What is delivered is counted for all receivers together: the oldest message counts as delivered to all once as
-    /// much has been delivered as it and those before it come to.
+    /// Deliveries are counted for all receivers together: the oldest message counts as delivered to all once the bytes
+    /// delivered reach the total of it and of all messages before it.
     pub fn deliver(&mut self, messages: usize) -> Result<()> {
         let expected = self.deliveries(messages) * self.load.size;
         let mut events = Events::with_capacity(1024);
@@ -122,7 +122,7 @@ impl Clients {
         }
     }
 
-    /// Sends the messages from one number to another. What one sender has to send goes out in one write.
+    /// Sends the messages numbered `from..to`. The data of one sender goes out in one write.
     fn send(&mut self, from: usize, to: usize) -> Result<()> {
         let senders = self.load.senders;
         for number in from..to {
@@ -135,7 +135,7 @@ impl Clients {
         Ok(())
     }
 
-    /// Serves one client; returns how many bytes of DATA it received.
+    /// Handles an event of one client. Returns the number of DATA bytes received.
     fn attend(&mut self, event: &Event) -> Result<usize> {
         let Token(number) = event.token();
         let client = &mut self.members[number];
@@ -162,14 +162,14 @@ impl Client {
         Ok(())
     }
 
-    /// Reads until a read is not full: then nothing is left, and epoll tells when more comes.
+    /// Reads until a read is not full: then nothing is left, and epoll reports when more arrives.
     fn receive(&mut self, buffer: &mut [u8]) -> Result<usize> {
         let mut data = 0;
         loop {
             match self.stream.read(buffer) {
                 Ok(0) => bail!("the server closed the connection"),
                 Ok(read) => {
-                    // A sum of bytes and not `count()`, which the compiler turns into slower code.
+                    // A sum of bytes instead of `count()`, which the compiler turns into slower code.
                     data += buffer[..read].iter().map(|&byte| usize::from(byte == PAYLOAD)).sum::<usize>();
                     if read < buffer.len() {
                         return Ok(data);
@@ -183,14 +183,14 @@ impl Client {
     }
 }
 
-/// A client that has joined and has read all it was sent.
+/// Connects a client that has joined and has read all it was sent.
 pub fn join(server: &Server, number: usize, receives: bool) -> Result<TcpStream> {
     let stream = TcpStream::connect(server.address())?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(DEADLINE))?;
     server.wire().join(&stream, number, receives)?;
-    // To acknowledge each read, as those do that have only listened for a while. By itself a connection that has also
-    // spoken does so only once it was left waiting, and the floor's have not spoken: they would not compare.
+    // Acknowledge every read, as connections do that have only listened for a while. By default, a connection that has
+    // also sent does so only after it was idle; the floor's clients have sent nothing, and would not be comparable.
     #[cfg(target_os = "linux")]
     SockRef::from(&stream).set_tcp_quickack(true)?;
     Ok(stream)

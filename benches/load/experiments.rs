@@ -1,4 +1,4 @@
-//! The experiments that put load on servers: which loads, in which order, how long.
+//! Defines the load experiments: which loads, in which order, and how long.
 
 use std::{io, time::Instant};
 
@@ -10,50 +10,50 @@ use crate::{
     servers::{Kind, Server},
 };
 
-/// Deliveries that a run is to make: enough that what goes on beside them does not count.
+/// Target number of deliveries per run: enough to make other costs negligible.
 const DELIVERIES: usize = 300_000;
 
-/// Windows that a run is to have at least: what one costs hangs on how the messages in it happen to meet.
+/// Target number of windows per run: the cost of a window depends on how its messages happen to be combined.
 const WINDOWS: usize = 20;
 
-/// Bytes of DATA that a run is to deliver at most, so that large messages do not take longer than many.
+/// Maximum bytes of DATA per run, so that large messages do not take longer than many small ones.
 const DATA_BYTES: usize = 1024 * 1024 * 1024;
 
-/// A run is so many windows, however large these are.
+/// Minimum number of windows per run, however large they are.
 const LEAST_WINDOWS: usize = 3;
 
 const SMALL: usize = 64;
 
-/// Loads that belong together.
+/// A set of loads.
 pub struct Experiment {
-    /// The name in the first column.
+    /// Name in the first column.
     pub name: &'static str,
     loads: Vec<Load>,
 }
 
 impl Experiment {
-    /// How the cost of a delivery changes with the number of receivers.
+    /// How the cost of a delivery depends on the number of receivers.
     pub fn receivers() -> Self {
         let receivers = [10, 30, 100, 300, 1_000, 3_000, 10_000];
         Self::grid("receivers", &receivers, &[SMALL], &[1, 16])
     }
 
-    /// How it changes with the size of messages.
+    /// How it depends on the size of messages.
     pub fn sizes() -> Self {
         Self::grid("sizes", &[1_000], &[64, 256, 1_024, 4_096, 16_384], &[1, 16])
     }
 
-    /// Where the servers stand beside each other.
+    /// How the servers compare.
     pub fn table() -> Self {
         Self::grid("table", &[1_000], &[SMALL], &[1, 16, 256])
     }
 
-    /// What a WebSocket adds.
+    /// The additional cost of a WebSocket.
     pub fn websockets() -> Self {
         Self { name: "websockets", ..Self::table() }
     }
 
-    /// Whether many senders cost more than one that sends as much.
+    /// Whether many senders cost more than a single sender of as many messages.
     pub fn senders() -> Self {
         let mut loads = Vec::new();
         for number in [1, 2, 8, 32, 128, 200] {
@@ -78,7 +78,7 @@ impl Experiment {
 
     /// Prints a row for each load, server and round. A round before the first only warms up.
     ///
-    /// All servers take turns within a round, so that what else the machine does meets them alike.
+    /// All servers take turns within a round, so that other work of the machine affects them alike.
     pub fn measure(&self, servers: &[Kind], rounds: usize) -> Result<()> {
         row("experiment,server,workers,receivers,size,senders,window,round,ns_per_delivery")?;
         let runs = (rounds + 1) * self.loads.len() * servers.len();
@@ -113,7 +113,7 @@ impl Experiment {
     }
 }
 
-/// Nanoseconds of the server's CPU time that a delivery costs, with one decimal. The server is a fresh one.
+/// Nanoseconds of the server's CPU time per delivery, with one decimal. Starts a new server.
 fn run(kind: Kind, load: Load) -> Result<String> {
     let server = Server::start(kind, load.size)?;
     let mut clients = Clients::join(&server, load)?;
@@ -122,7 +122,7 @@ fn run(kind: Kind, load: Load) -> Result<String> {
         .max(WINDOWS * load.on_the_way())
         .min(DATA_BYTES / load.size / heard_by)
         .max(LEAST_WINDOWS * load.on_the_way());
-    // The first messages find nothing ready: buffers grow, code is read.
+    // Warm-up: the first messages make buffers grow and code be loaded.
     clients.deliver((messages / 10).max(load.on_the_way()))?;
     let before = server.cpu()?;
     clients.deliver(messages)?;

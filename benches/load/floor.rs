@@ -1,7 +1,7 @@
 //! The floor: a bare server that writes what it reads to every other connection. No parsing, no names, no actors.
 //!
-//! One thread and one epoll. A read of up to 64 KiB costs one `write()` a receiver; no server that sends to each
-//! connection on its own can do with less.
+//! Uses one thread and one epoll. A read of up to 64 KiB costs one `write()` per receiver; no server that sends to each
+//! connection separately can do with less.
 
 use std::{
     collections::VecDeque,
@@ -17,19 +17,19 @@ use slab::Slab;
 
 const READ_BYTES: usize = 64 * 1024;
 
-/// How much may wait for a client that does not read. One that falls further behind is cut off, which ends the
-/// measurement; the load's windows are smaller.
+/// Maximum bytes queued for a client that does not read. A client that exceeds this is disconnected, which ends the
+/// measurement; the windows of the loads are smaller.
 const UNREAD_BYTES: usize = 8 * 1024 * 1024;
 
 const LISTENER: Token = Token(usize::MAX - 1);
 
 struct Client {
     stream: TcpStream,
-    /// What the socket did not take.
+    /// Data that the socket has not accepted.
     rest: VecDeque<u8>,
 }
 
-/// Serves until the process is ended.
+/// Serves until the process is killed.
 pub fn serve(port: u16) -> io::Result<()> {
     rlimit::increase_nofile_limit(u64::MAX)?;
     let mut poll = Poll::new()?;
@@ -73,13 +73,13 @@ fn accept(listener: &TcpListener, poll: &Poll, clients: &mut Slab<Client>) -> io
     }
 }
 
-/// One read after the other, until one is not full: then nothing is left, and epoll tells when more comes.
+/// Reads until a read is not full: then nothing is left, and epoll reports when more arrives.
 fn relay(clients: &mut Slab<Client>, from: usize, buffer: &mut [u8]) {
     while let Some(client) = clients.get_mut(from) {
         let read = match client.stream.read(buffer) {
             Ok(read @ 1..) => read,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return,
-            // Gone, in whatever way.
+            // The connection ended or failed.
             Ok(0) | Err(_) => {
                 clients.remove(from);
                 return;
@@ -100,14 +100,14 @@ fn flush(clients: &mut Slab<Client>, key: usize) {
 }
 
 impl Client {
-    /// One `write()`, unless something waits already.
+    /// Performs one `write()`, unless data is already queued.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let written = if self.rest.is_empty() { taken(self.stream.write(bytes))? } else { 0 };
         self.rest.extend(&bytes[written..]);
         if self.rest.len() > UNREAD_BYTES {
             return Err(ErrorKind::TimedOut.into());
         }
-        // Epoll tells of room only after a write that found none.
+        // Epoll reports room only after a write that found none.
         if 0 < written && written < bytes.len() { self.flush() } else { Ok(()) }
     }
 
@@ -122,7 +122,7 @@ impl Client {
     }
 }
 
-/// How much a socket took; one that is full takes nothing.
+/// Number of bytes that a socket accepted; 0 if it is full.
 fn taken(outcome: io::Result<usize>) -> io::Result<usize> {
     match outcome {
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(0),

@@ -1,9 +1,9 @@
-//! The server's own CPU time a delivery, under loads of many shapes, beside a floor and beside other servers.
+//! Measures the server's CPU time per delivery under loads of many shapes, beside a floor and other servers.
 //!
-//! A delivery is one message that arrives at one receiver. Time by the clock would tell how the system spreads threads
-//! over cores, and how fast the clients read; the time that the server's threads spend on a processor tells what a
-//! delivery costs. Servers are processes of their own, clients are one thread of this one, between them is loopback.
-//! Rows of CSV go to stdout, progress to stderr. Linux only: it reads /proc.
+//! A delivery is one message that arrives at one receiver. Wall-clock time would show how the system spreads threads
+//! over cores, and how fast the clients read; the CPU time of the server's threads shows what a delivery costs. Servers
+//! are separate processes, the clients are one thread of this process, and loopback connects them. Rows of CSV go to
+//! stdout, progress to stderr. Linux only: it reads /proc.
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
@@ -23,7 +23,7 @@ mod slow_readers;
 mod storms;
 mod wire;
 
-/// 10,001 clients of a server, and what else a process has open.
+/// 10,001 clients of a server, and the other open files of the process.
 const OPEN_FILES: u64 = 10_001 + 100;
 
 /// Measures what a delivery costs a server in CPU time. Rows of CSV go to stdout, progress to stderr.
@@ -33,19 +33,19 @@ struct Args {
     #[command(subcommand)]
     what: What,
 
-    /// How often each load is measured, after a round that only warms up.
+    /// Number of times each load is measured, after a round that only warms up
     #[arg(long, global = true, default_value = "5")]
     rounds: NonZeroUsize,
 
-    /// With how many workers arauto runs; several numbers are measured in turn.
+    /// Number of arauto's workers; several numbers are measured in turn
     #[arg(long, global = true, value_delimiter = ',', default_value = "1")]
     workers: Vec<usize>,
 
-    /// Measures redis and nats as well, where installed. `table` always does.
+    /// Also measure redis and nats, where installed; `table` always does
     #[arg(long, global = true)]
     peers: bool,
 
-    /// What `cargo bench` adds to every command line.
+    /// Added by `cargo bench` to every command line
     #[arg(long, global = true, hide = true)]
     bench: bool,
 }
@@ -56,7 +56,7 @@ enum What {
     Receivers,
     /// 64 to 16,384 bytes to 1,000 receivers
     Sizes,
-    /// 1 to 200 senders among 200 receivers, and one sender that has as much on the way
+    /// 1 to 200 senders among 200 receivers, and a single sender with as many messages in flight
     Senders,
     /// 1,000 receivers and all servers, arauto with one worker and with two
     Table,
@@ -64,20 +64,20 @@ enum What {
     Websockets,
     /// Arauto's memory with 10,000 idle clients and without
     Memory,
-    /// The latency of an echo while 19,000 idle clients, 5,000 slow ones or a storm of joins are there, and without them
+    /// Latency of an echo beside 19,000 idle clients, 5,000 slow ones or a storm of joins, and alone
     Storms,
-    /// What a client hears beside 1 to 100 receivers that read slowly, from loopback and from a network namespace
+    /// Throughput of a client beside 1 to 100 receivers that read slowly, from loopback and from a network namespace
     SlowReaders {
-        /// The server, in place of the one that is built here
+        /// The server to run, in place of the one built here
         #[arg(long)]
         program: Option<PathBuf>,
     },
-    /// A datagram of sound to 500 listeners, beside a bare `sendto()`
+    /// A datagram of audio to 500 listeners, beside a bare `sendto()`
     Datagrams,
-    /// The bare server that others are measured against; runs until it is ended
+    /// The bare server that others are compared with; runs until it is killed
     #[command(hide = true)]
     Floor { port: u16 },
-    /// The same for datagrams
+    /// The bare server for datagrams; runs until it is killed
     #[command(hide = true)]
     FloorOfDatagrams { port: u16 },
 }
@@ -90,7 +90,7 @@ fn main() -> Result<()> {
     if let What::FloorOfDatagrams { port } = args.what {
         return datagrams::serve_floor(port);
     }
-    // Servers inherit it.
+    // Servers inherit the limit.
     let needed = if matches!(args.what, What::Storms) { storms::OPEN_FILES } else { OPEN_FILES };
     let allowed = rlimit::increase_nofile_limit(needed)?;
     ensure!(allowed >= needed, "{needed} open files are needed and {allowed} allowed: see ulimit -n");
@@ -116,7 +116,7 @@ fn main() -> Result<()> {
     experiment.measure(&servers(&args.workers, args.peers)?, args.rounds.get())
 }
 
-/// Those that take turns. Programs that are not installed are left out, and it is said.
+/// The servers that take turns. Servers that are not installed are left out, with a message.
 fn servers(workers: &[usize], peers: bool) -> Result<Vec<Kind>> {
     let mut servers: Vec<_> = workers.iter().map(|&workers| Kind::arauto(workers)).collect();
     servers.push(Kind::FLOOR);

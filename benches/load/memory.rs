@@ -1,4 +1,4 @@
-//! How much memory arauto holds while many clients are connected and do nothing, and once they have left.
+//! Measures arauto's memory while many clients are connected and idle, and after they have left.
 
 use std::{
     thread,
@@ -15,10 +15,10 @@ use crate::{
 
 const CLIENTS: usize = 10_000;
 
-/// They come and go twice: what is not given back the first time should serve again the second.
+/// The clients come and go twice: memory not returned the first time should be reused the second.
 const TURNS: usize = 2;
 
-/// Memory that has not changed for so long is what stays: allocators give back what is free after a second or so.
+/// Time without change after which memory is final: allocators return free memory after about a second.
 const UNCHANGED: Duration = Duration::from_secs(3);
 
 /// Prints a row for each stage.
@@ -26,7 +26,7 @@ pub fn measure(workers: &[usize]) -> Result<()> {
     row("experiment,server,workers,stage,kib")?;
     for &workers in workers {
         let server = Server::start(Kind::arauto(workers), 64)?;
-        // Stays, so that everything that comes with the first client is there before anything is counted.
+        // Remains connected, so that everything allocated for the first client exists before anything is measured.
         let _keeper = drive::join(&server, CLIENTS, true)?;
         let open_files = server.open_files()?;
         let report = |stage: &str| {
@@ -49,7 +49,7 @@ pub fn measure(workers: &[usize]) -> Result<()> {
     Ok(())
 }
 
-/// Waits until the server has closed all but so many files.
+/// Waits until the server has at most `open_files` files open.
 fn closed(server: &Server, open_files: usize) -> Result<()> {
     let deadline = Instant::now() + DEADLINE;
     loop {
@@ -65,7 +65,7 @@ fn closed(server: &Server, open_files: usize) -> Result<()> {
     }
 }
 
-/// Waits until the server's memory no longer changes. If it goes on changing, what it is at the deadline has to do.
+/// Waits until the server's memory no longer changes, or until the deadline.
 fn settled(server: &Server) -> Result<()> {
     let begun = Instant::now();
     let (mut kib, mut since) = (server.resident_kib()?, begun);

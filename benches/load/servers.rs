@@ -1,4 +1,4 @@
-//! The servers under load, each a child process, and what the system says they cost.
+//! The servers under load, each a child process, and their cost according to the system.
 
 use std::{
     fmt, fs,
@@ -13,23 +13,23 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::wire::Wire;
 
-/// How long a server may take to start, or to do anything else that is waited for.
+/// Time that a server may take to start, or for any other awaited operation.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
-/// The pause between two looks at what another process does.
+/// Interval at which another process is polled.
 pub const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
-/// From this size of DATA on, arauto is given wider limits than those of `config/bench.toml`.
+/// Size of DATA from which arauto gets wider limits than those of `config/bench.toml`.
 const LARGE: usize = 1900;
 
 /// A server that can be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kind {
-    /// Which of the four, because each speaks a protocol of its own.
+    /// The protocol, which also determines the server.
     pub wire: Wire,
-    /// Arauto's threads; the others have no such setting.
+    /// Number of arauto's worker threads; `None` for the others, which have no such setting.
     pub workers: Option<usize>,
-    /// It sends sound on, not messages.
+    /// The server relays audio, not messages.
     pub is_of_sound: bool,
 }
 
@@ -43,21 +43,21 @@ impl Kind {
     /// Arauto with audio.
     pub const RELAY: Self = Self { wire: Wire::Arauto, workers: Some(1), is_of_sound: true };
 
-    /// The servers of other projects.
+    /// Servers of other projects.
     pub const PEERS: [Self; 2] =
         [Self { wire: Wire::Redis, ..Self::FLOOR }, Self { wire: Wire::Nats, ..Self::FLOOR }];
 
-    /// The server that this is about.
+    /// Arauto, the subject of the measurements.
     pub fn arauto(workers: usize) -> Self {
         Self { wire: Wire::Arauto, workers: Some(workers), is_of_sound: false }
     }
 
-    /// The same, spoken to through WebSockets.
+    /// Arauto through WebSockets.
     pub fn arauto_by_websocket(workers: usize) -> Self {
         Self { wire: Wire::WebSocket, workers: Some(workers), is_of_sound: false }
     }
 
-    /// The name in the `server` column.
+    /// Name in the `server` column.
     pub fn name(self) -> &'static str {
         match self.wire {
             Wire::Arauto => "arauto",
@@ -69,7 +69,7 @@ impl Kind {
         }
     }
 
-    /// The name of its program, if that has to be there already.
+    /// Name of the program, if it must be installed already.
     fn foreign(self) -> Option<&'static str> {
         match self.wire {
             Wire::Arauto | Wire::WebSocket | Wire::Write => None,
@@ -78,7 +78,7 @@ impl Kind {
         }
     }
 
-    /// The program that is not installed, if one is needed that is not.
+    /// Name of the required program that is not installed, if any.
     pub fn lacks(self) -> Option<&'static str> {
         self.foreign().filter(|program| installed(program).is_none())
     }
@@ -94,7 +94,7 @@ impl Kind {
             Wire::Arauto | Wire::WebSocket => {
                 forget_settings(&mut command);
                 if size >= LARGE {
-                    // A window of 16 of the largest is to fit, and the header before each.
+                    // Room for a window of 16 of the largest messages with their headers.
                     command.env("ARAUTO_LIMITS_MESSAGE_BYTES", (size + 1024).to_string());
                     command.env("ARAUTO_LIMITS_INFLIGHT_BYTES", "4194304");
                     command.env("ARAUTO_LIMITS_OUTBOX_BYTES", "8388608");
@@ -111,9 +111,9 @@ impl Kind {
                 command.env("ARAUTO_SERVER_LISTEN", listen).env("ARAUTO_WEB_LISTEN", web);
                 command.env("ARAUTO_MONITORING_LISTEN", "");
                 command.env("ARAUTO_MEDIA_LISTEN", if self.is_of_sound { "127.0.0.1:0" } else { "" });
-                // The load is faster than any song.
+                // The load is faster than any audio stream.
                 command.env("ARAUTO_MEDIA_BIT_RATE", "100000000");
-                // One key is for all of them: what a datagram costs does not hang on whose they are.
+                // All listeners use one key: the cost of a datagram does not depend on the key.
                 command.env("ARAUTO_MEDIA_LISTENERS_PER_KEY", "1000");
             }
             Wire::Write if self.is_of_sound => drop(command.args(["floor-of-datagrams", &port])),
@@ -135,7 +135,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A running server, ended when dropped.
+/// A running server. Dropping it kills the server.
 pub struct Server {
     kind: Kind,
     child: Child,
@@ -143,9 +143,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server and waits until it listens. It has room for messages of so many bytes of DATA.
+    /// Starts a server with room for messages of `size` bytes of DATA, and waits until it listens.
     pub fn start(kind: Kind, size: usize) -> Result<Self> {
-        // Free a moment ago: not all of these can be asked which port they took.
+        // A port that was free a moment ago: not all of these servers report a port that they chose.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let mut command = kind.command(port, size)?;
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -162,17 +162,17 @@ impl Server {
         Ok(server)
     }
 
-    /// What it speaks.
+    /// The protocol of the server.
     pub fn wire(&self) -> Wire {
         self.kind.wire
     }
 
-    /// Where it listens.
+    /// The address at which the server listens.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
     }
 
-    /// Asks the system: a connection made to find out would be one more for the server to count.
+    /// Reads the system's table of sockets: a test connection would be one more for the server to count.
     fn listens(&self) -> Result<bool> {
         // 127.0.0.1 as the system prints it on a little-endian machine, and the state LISTEN.
         let listener =
@@ -181,16 +181,16 @@ impl Server {
         Ok(sockets.contains(&listener))
     }
 
-    /// Nanoseconds that its threads have spent on a processor.
+    /// CPU time of the server's threads, in nanoseconds.
     ///
-    /// The system brings the figure of a thread up to date when the thread stops, so this waits until none goes on.
+    /// The system updates a thread's figure when the thread stops running, so this waits until none runs.
     pub fn cpu(&self) -> Result<u64> {
         let deadline = Instant::now() + DEADLINE;
         let mut before = self.on_processor()?;
         loop {
             thread::sleep(LOOK_AGAIN);
             let now = self.on_processor()?;
-            // A server may never be quite still, because of its timers. These cost little.
+            // A server may never be quite idle, because of its timers. These cost little.
             if now - before < LOOK_AGAIN.as_nanos().try_into().unwrap_or(u64::MAX) / 20 && !self.runs()? {
                 return Ok(now);
             }
@@ -209,12 +209,12 @@ impl Server {
             .sum()
     }
 
-    /// Whether a thread is on a processor or waits for one. The state follows the program's name in parentheses.
+    /// Whether a thread runs or is ready to run. The state follows the program's name in parentheses.
     fn runs(&self) -> Result<bool> {
         Ok(self.threads("stat")?.iter().any(|stat| stat.contains(") R ")))
     }
 
-    /// One of the files that the system shows of each thread.
+    /// Contents of this file under `/proc/PID/task` for each thread.
     fn threads(&self, file: &str) -> Result<Vec<String>> {
         let threads = self.proc("task");
         let mut texts = Vec::new();
@@ -228,7 +228,7 @@ impl Server {
         Ok(texts)
     }
 
-    /// KiB of memory that it holds, as `VmRSS` has it.
+    /// Resident memory in KiB (`VmRSS`).
     pub fn resident_kib(&self) -> Result<u64> {
         let status = fs::read_to_string(self.proc("status"))?;
         let row = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -237,7 +237,7 @@ impl Server {
         Ok(kib.parse()?)
     }
 
-    /// How many files and sockets it has open.
+    /// Number of open files and sockets.
     pub fn open_files(&self) -> Result<usize> {
         Ok(fs::read_dir(self.proc("fd"))?.count())
     }
@@ -249,13 +249,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // One that ended before cannot be killed, and is as good as.
+        // Killing fails if the server has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Settings of whoever runs this are not to be measured.
+/// Removes the user's own settings from the environment of a server.
 pub fn forget_settings(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"ARAUTO_") {
@@ -264,10 +264,10 @@ pub fn forget_settings(command: &mut Command) {
     }
 }
 
-/// Where a program is, as a shell would find it.
+/// Path of a program, as a shell would find it.
 fn installed(program: &str) -> Option<PathBuf> {
     let mut folders: Vec<_> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
-    // Where Debian puts nats-server, which is not on everybody's path.
+    // Debian's folder of nats-server, which is not in every user's PATH.
     folders.push("/usr/sbin".into());
     folders.into_iter().map(|folder| folder.join(program)).find(|path| path.is_file())
 }

@@ -1,11 +1,11 @@
-//! How much receivers that read slowly take from a client that keeps up.
+//! Measures how much slow receivers reduce the throughput of a client that keeps up.
 //!
-//! One client broadcasts and another hears it, beside 0, 1, 10 and 100 receivers that all read slowly in the same way. From
-//! loopback the sender goes as fast as TCP lets it. From another network namespace four senders keep within the limits of
-//! flood control, and the slow receivers are there, too; making namespaces needs root and `ip`.
+//! A sender broadcasts and a measured client receives, beside 0, 1, 10 and 100 receivers that all read slowly in the
+//! same way. On loopback, the sender is limited by TCP only. From another network namespace, where the slow receivers
+//! are as well, four senders keep within the limits of flood control. Creating namespaces needs root and `ip`.
 //!
-//! Columns: the KB a second that the client heard; the longest time that it heard nothing, in ms; and the most of any 10 s
-//! that it heard nothing, counting pauses of [`PAUSE`] and longer.
+//! Columns: throughput of the client in KB/s; its longest time without data, in ms; and the maximum time without data
+//! in any 10 s, counting pauses of at least [`PAUSE`], in ms.
 
 use std::{
     fs::File,
@@ -28,28 +28,28 @@ use crate::{
     servers::{DEADLINE, LOOK_AGAIN, forget_settings},
 };
 
-/// How long each case is measured: more than the window of the server's bound.
+/// Duration of each case: more than the window over which the server bounds such delays.
 const LENGTH: Duration = Duration::from_secs(15);
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// The shortest time without a message that counts as a pause.
+/// Minimum time without a message that counts as a pause.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What the kernel holds for a slow receiver, in bytes: little, so that its outbox fills soon.
+/// Kernel buffer of a slow receiver, in bytes: small, so that its outbox fills soon.
 const RECEIVE_BUFFER: usize = 4096;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const FARAWAY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 
-/// Messages a second that a sender in the other namespace sends, after a burst: the defaults of `[flood]`, and a little
-/// below because its clock is not the server's.
+/// Messages per second of a sender in the other namespace, after a burst: slightly below the defaults of `[flood]`,
+/// because the sender's clock is not the server's.
 const RATE: u32 = 48;
 const BURST: u32 = 490;
 
 #[derive(Clone, Copy)]
 struct Habit {
     name: &'static str,
-    /// Bytes that are read at a time.
+    /// Bytes per read.
     bytes: usize,
     pause: Duration,
     is_unframed: bool,
@@ -71,7 +71,7 @@ pub fn measure(program: Option<PathBuf>, rounds: usize) -> Result<()> {
         for place in [Place::Loopback, Place::namespaces()?] {
             for (number, habit) in HABITS.iter().enumerate() {
                 for slow in [0, 1, 10, 100] {
-                    // Without slow receivers, all habits are one.
+                    // Without slow receivers, all habits are the same.
                     if slow > 0 || number == 0 {
                         let figures = run(&program, &place, *habit, slow)?;
                         let name = if slow == 0 { "none" } else { habit.name };
@@ -88,10 +88,10 @@ pub fn measure(program: Option<PathBuf>, rounds: usize) -> Result<()> {
     Ok(())
 }
 
-/// Where the senders and the slow receivers are.
+/// Location of the senders and the slow receivers.
 enum Place {
     Loopback,
-    /// The names of the server's namespace and of theirs.
+    /// Names of the server's namespace and of theirs.
     Namespaces(String, String),
 }
 
@@ -130,7 +130,7 @@ impl Place {
         }
     }
 
-    /// A connection from the server's machine.
+    /// Connects from the server's machine.
     fn dial_near(&self, address: SocketAddr) -> Result<TcpStream> {
         match self {
             Self::Loopback => dial(None, address, None),
@@ -138,7 +138,7 @@ impl Place {
         }
     }
 
-    /// A connection from where the senders and the slow receivers are.
+    /// Connects from the location of the senders and the slow receivers.
     fn dial(&self, address: SocketAddr, receive_buffer: Option<usize>) -> Result<TcpStream> {
         match self {
             Self::Loopback => dial(None, address, receive_buffer),
@@ -150,7 +150,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if let Self::Namespaces(near, far) = self {
-            // One that could not be made cannot be deleted.
+            // A namespace that could not be created cannot be deleted.
             let _ = ip(&["netns", "delete", near]);
             let _ = ip(&["netns", "delete", far]);
         }
@@ -163,7 +163,7 @@ fn ip(arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Connects from a namespace. A thread is moved there, not the process.
+/// Connects from a namespace. Moves a thread there, not the process.
 fn dial(namespace: Option<&str>, address: SocketAddr, receive_buffer: Option<usize>) -> Result<TcpStream> {
     let connect = || -> Result<TcpStream> {
         if let Some(name) = namespace {
@@ -183,7 +183,7 @@ fn dial(namespace: Option<&str>, address: SocketAddr, receive_buffer: Option<usi
     })
 }
 
-/// A server that is ended when dropped.
+/// A running server. Dropping it kills the server.
 struct Server {
     child: Child,
     address: SocketAddr,
@@ -192,7 +192,7 @@ struct Server {
 impl Server {
     fn start(program: &Path, place: &Place) -> Result<Self> {
         let host = if matches!(place, Place::Loopback) { Ipv4Addr::LOCALHOST } else { SERVER };
-        // Free a moment ago on this machine, and all are free in a namespace.
+        // A port that was free a moment ago on this machine; in a new namespace all are free.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let address = SocketAddr::from((host, port));
         let mut command = place.command(program);
@@ -214,18 +214,18 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // One that ended before cannot be killed, and is as good as.
+        // Killing fails if the server has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Takes a name, as a line client or as one without line endings.
+/// Joins with this name, as a line client or as an unframed client.
 fn join(mut stream: TcpStream, name: &str, is_unframed: bool) -> Result<TcpStream> {
     stream.set_read_timeout(Some(DEADLINE))?;
     let answer = if is_unframed { format!("{name} | server | name | {name}") } else { format!("{name}\n") };
     stream.write_all(answer.as_bytes())?;
-    // Two messages, read byte by byte: what follows them is for others to read.
+    // Reads both messages byte by byte, so that what follows them is left to later readers.
     let mut heard = Vec::new();
     while !heard.ends_with(b"connected to the server") {
         let mut byte = [0];
@@ -258,12 +258,12 @@ fn run(program: &Path, place: &Place, habit: Habit, slow: usize) -> Result<Strin
         }
         for stream in &senders {
             scope.spawn(|| send(stream, place));
-            // It hears the others, and refusals.
+            // The sender receives the other senders' messages, and refusals.
             scope.spawn(|| std::io::copy(&mut &*stream, &mut std::io::sink()));
         }
         let figures = listen(&listener);
         is_over.store(true, Ordering::Relaxed);
-        // Ends those that wait for their sockets.
+        // Ends the threads that wait for their sockets.
         drop(server);
         figures
     })
@@ -283,7 +283,7 @@ fn read_slowly(mut stream: &TcpStream, habit: Habit, is_over: &AtomicBool) {
 /// Broadcasts until the connection ends.
 fn send(mut stream: &TcpStream, place: &Place) {
     let far = matches!(place, Place::Namespaces(..));
-    // Written in full, a message of 950 bytes is just below limits.message_bytes.
+    // With its header, a message of 950 bytes is just below limits.message_bytes.
     let (size, burst) = if far { (950, BURST) } else { (200, 1) };
     let line = format!("/others {}\n", "x".repeat(size));
     let begun = Instant::now();
@@ -298,7 +298,7 @@ fn send(mut stream: &TcpStream, place: &Place) {
     }
 }
 
-/// What the client that keeps up hears.
+/// Measures what the client that keeps up receives.
 fn listen(stream: &TcpStream) -> Result<String> {
     stream.set_read_timeout(Some(Duration::from_millis(100)))?;
     let mut reader = BufReader::with_capacity(256 * 1024, stream);
@@ -330,7 +330,7 @@ fn listen(stream: &TcpStream) -> Result<String> {
     Ok(format!("{kilobytes},{},{}", longest.as_millis(), paused.as_millis()))
 }
 
-/// The most that any window has of pauses. The worst one begins with a pause.
+/// Maximum total of pauses in any window. The worst window begins with a pause.
 fn worst_window(pauses: &[(Instant, Instant)]) -> Duration {
     let within = |begin: Instant| {
         let end = begin + WINDOW;

@@ -1,7 +1,7 @@
-//! Whether a client's latency suffers while crowds are there that do nothing, or next to nothing, or come and go.
+//! Measures whether a client's latency suffers from a crowd of clients that are idle, nearly idle, or come and go.
 //!
-//! One client has echoes sent back to it at a steady pace: first while it is alone, then while the crowd is there, both
-//! on the same server. The crowd lives on another thread of this process.
+//! The measured client sends echoes at a steady pace, first alone and then beside the crowd, on the same server. The
+//! crowd runs on another thread of this process.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -19,19 +19,19 @@ use crate::{
     servers::{Kind, Server},
 };
 
-/// Open files that the largest crowd needs, and what else a process has open.
+/// Open files that the largest crowd needs, and the other open files of the process.
 pub const OPEN_FILES: u64 = IDLE as u64 + 300;
 
 const IDLE: usize = 19_000;
 const SLOW: usize = 5_000;
 const JOINS_A_SECOND: usize = 500;
 
-/// Echoes measured at a time, and from the beginning of one to that of the next. Of so many, p99 is the 20th from the
-/// top.
+/// Number of echoes per measurement, and the interval from the start of one to the start of the next. Of 2,000, p99 is
+/// the 20th from the top.
 const ECHOES: usize = 2_000;
 const PACE: Duration = Duration::from_millis(2);
 
-/// The number under which the client that is measured joins; the crowd's are below.
+/// Number under which the measured client joins; those of the crowd are below.
 const MEASURED: usize = 99_999;
 
 #[derive(Clone, Copy)]
@@ -52,7 +52,7 @@ impl Crowd {
         }
     }
 
-    /// Those that are there all the time.
+    /// Connects the clients that stay for the whole measurement.
     fn gather(self, server: &Server) -> Result<Vec<TcpStream>> {
         let size = match self {
             Self::Idle => IDLE,
@@ -62,7 +62,7 @@ impl Crowd {
         (0..size).map(|number| drive::join(server, number, true)).collect()
     }
 
-    /// What they do until it is over.
+    /// Performs the crowd's activity until the measurement is over.
     fn go_on(self, server: &Server, crowd: &[TcpStream], is_over: &AtomicBool) -> Result<()> {
         let begun = Instant::now();
         for turn in 0u32.. {
@@ -71,7 +71,7 @@ impl Crowd {
             }
             match self {
                 Self::Idle => {}
-                // A byte a second from each, of a line that never ends.
+                // Each client sends one byte per second of a line that never ends.
                 Self::Slow => {
                     for mut client in crowd.iter().skip(turn as usize % 500).step_by(500) {
                         client.write_all(b"x")?;
@@ -79,7 +79,7 @@ impl Crowd {
                 }
                 Self::Joins => drop(drive::join(server, turn as usize % MEASURED, true)?),
             }
-            // Both happen 500 times a second.
+            // Both activities happen 500 times per second.
             let next = begun + Duration::from_secs(1) * (turn + 1) / u32::try_from(JOINS_A_SECOND)?;
             thread::sleep(next.saturating_duration_since(Instant::now()));
         }
@@ -87,7 +87,7 @@ impl Crowd {
     }
 }
 
-/// Microseconds.
+/// Latency percentiles in µs.
 struct Latency {
     p50: u128,
     p99: u128,
@@ -144,7 +144,7 @@ pub fn measure(workers: &[usize], rounds: usize) -> Result<()> {
     Ok(())
 }
 
-/// The latency alone, and with the crowd. The server is a fresh one.
+/// Measures the latency alone, then with the crowd. Starts a new server.
 fn run(kind: Kind, crowd: Crowd) -> Result<(Latency, Latency)> {
     let server = Server::start(kind, 64)?;
     let mut prober = Prober::join(&server)?;

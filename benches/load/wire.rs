@@ -1,4 +1,4 @@
-//! The protocols' bytes: how a client joins, and how a message is sent.
+//! The bytes of each protocol: how a client joins, and how a message is sent.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -7,34 +7,34 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-/// What DATA is made of. Nothing else that any of the servers sends holds this byte, so how often it came tells how
-/// much was delivered, whatever stands around it (and nats puts a PING in between when it likes).
+/// The byte that DATA consists of. No server sends it in anything else, so its count shows how much was delivered,
+/// whatever surrounds it (nats may send a PING at any time).
 pub const PAYLOAD: u8 = b'x';
 
-/// What a server speaks.
+/// The protocol of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire {
-    /// TR2.23; a message goes to everybody but its sender.
+    /// TR2.23. A message goes to all clients except its sender.
     Arauto,
-    /// The same through a WebSocket.
+    /// TR2.23 through a WebSocket.
     WebSocket,
-    /// Whatever is written goes to everybody but its writer.
+    /// The floor: data goes to all clients except its writer.
     Write,
-    /// RESP, and one channel.
+    /// RESP, with one channel.
     Redis,
-    /// The protocol of nats, and one subject.
+    /// The protocol of nats, with one subject.
     Nats,
 }
 
 impl Wire {
-    /// Whether a client that receives can send as well. Redis has none of those, so its senders are further clients.
+    /// Whether a client that receives can also send. A Redis client cannot, so its senders are additional clients.
     pub fn receivers_can_send(self) -> bool {
         self != Self::Redis
     }
 
-    /// Takes part from now on. All that was sent to this client has been read then, and the server is done with it.
+    /// Joins. On return, the client has read all it was sent, and the server has finished handling it.
     pub fn join(self, stream: &TcpStream, number: usize, receives: bool) -> Result<()> {
-        // Nothing comes after an answer until everybody has joined, so nothing is lost with the buffer.
+        // No data follows an answer until all clients have joined, so none is lost with the buffer.
         let mut answers = Answers(BufReader::with_capacity(1024, stream));
         match self {
             Self::Arauto => {
@@ -81,7 +81,7 @@ impl Wire {
         }
     }
 
-    /// A message with so many bytes of DATA, as this member sends it.
+    /// A message with `size` bytes of DATA, as this member sends it.
     pub fn message(self, number: usize, size: usize) -> Vec<u8> {
         let data = char::from(PAYLOAD).to_string().repeat(size);
         match self {
@@ -99,7 +99,7 @@ impl Wire {
     }
 }
 
-/// The key of RFC 6455's example: any will do.
+/// The key is that of RFC 6455's example; any key will do.
 const HANDSHAKE: &str = "GET /tr2 HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
@@ -122,7 +122,7 @@ fn masked(text: &str) -> Vec<u8> {
     frame
 }
 
-/// Names are of one length, so that messages are.
+/// All names have the same length, so that all messages do.
 fn member(number: usize) -> String {
     format!("m{number:05}")
 }
@@ -131,7 +131,7 @@ fn say(mut stream: &TcpStream, text: &str) -> io::Result<()> {
     stream.write_all(text.as_bytes())
 }
 
-/// What the server answers, by the line.
+/// The server's answers, line by line.
 struct Answers<'a>(BufReader<&'a TcpStream>);
 
 impl Answers<'_> {
@@ -141,7 +141,7 @@ impl Answers<'_> {
         Ok(line)
     }
 
-    /// A server's frame with less than 126 bytes.
+    /// Expects a server frame of less than 126 bytes.
     fn expect_frame(&mut self, expected: &str) -> Result<()> {
         let mut frame = vec![0; 2 + expected.len()];
         self.0.read_exact(&mut frame).context("no answer to a client that joins")?;

@@ -1,12 +1,13 @@
-//! Runs one fuzz target for many inputs made by chance.
+//! Runs one fuzz target on many generated inputs.
 //!
 //! ```text
 //! arauto-fuzz TARGET [INPUTS [SEED]]    10 million inputs, seed from the clock
 //! arauto-fuzz TARGET --again FILE       one input that was found before
 //! ```
 //!
-//! Ends with status 0 if all inputs held; with 1 if one showed a fault, 2 if one took longer than [`DEADLINE`], 3 if memory
-//! grew. The input at fault is written to a file in the current folder, and the seed and its number are named.
+//! Exits with status 0 if all inputs pass, 1 if an input shows a fault, 2 if an input takes longer than [`DEADLINE`],
+//! and 3 if memory grows. The failing input is written to a file in the current folder, and its seed and number are
+//! printed.
 
 use std::{
     fs,
@@ -21,24 +22,24 @@ use std::{
 
 use arauto::fuzz::{TARGETS, Target, inputs::input};
 
-/// The longest that one input may take. The longest that any took on a busy machine were some ten milliseconds.
+/// Maximum time for one input. On a busy machine, the slowest input took a few tens of milliseconds.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// How much more memory may be resident in the end than after the first tenth of the inputs, in KiB.
+/// Maximum growth of resident memory from the first tenth of the inputs to the end, in KiB.
 const MOST_GROWTH: u64 = 8 * 1024;
 
 const INPUTS: u64 = 10_000_000;
 
-/// Where the run is, for whoever has to say what was going on.
+/// State of the run, for a report from another thread or from the panic hook.
 struct Run {
     target: &'static Target,
     seed: u64,
-    /// The input that is being judged.
+    /// Number of the input being judged.
     number: AtomicU64,
 }
 
 impl Run {
-    /// Names the input that is being judged and keeps it.
+    /// Prints the current input and writes it to a file.
     fn blame(&self) {
         let Self { target, seed, number } = self;
         let number = number.load(Ordering::Relaxed);
@@ -132,7 +133,7 @@ fn run(target: &'static Target, inputs: u64, seed: u64) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Ends the program at the first panic, also at one that a task's runtime would catch.
+/// Exits at the first panic, even if a runtime would catch it.
 fn end_at_panic(run: Arc<Run>) {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -142,7 +143,7 @@ fn end_at_panic(run: Arc<Run>) {
     }));
 }
 
-/// Ends the program if one input takes too long.
+/// Exits if one input takes too long.
 fn watch(run: Arc<Run>) {
     thread::spawn(move || {
         let mut last = (run.number.load(Ordering::Relaxed), Instant::now());
@@ -160,7 +161,7 @@ fn watch(run: Arc<Run>) {
     });
 }
 
-/// How much of this process is in memory; 0 where the system does not say (it is read from Linux's `/proc`).
+/// Resident memory of this process, from Linux's `/proc`; 0 where that is missing.
 fn resident_kib() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -1,4 +1,4 @@
-//! Accounts files: accepted or refused in words that are fit for a terminal; who is accepted is found by name.
+//! Accounts files: each is accepted, or refused with a message that is safe for a terminal.
 
 use super::{Run, Target, config::check_refusal};
 use crate::{accounts::Accounts, protocol::name};

@@ -1,4 +1,4 @@
-//! Bans files: accepted or refused in words that are fit for a terminal; what is accepted reads back.
+//! Bans files: each is accepted and reads back, or refused with a message that is safe for a terminal.
 
 use super::{Run, Target, is_harmless};
 use crate::{
@@ -47,7 +47,7 @@ fn judge(bytes: &[u8]) {
             }
             let text = written(&bans);
             let again = read_text("b.toml", text.clone().into_bytes()).expect("what is written can be read");
-            // Times are written in whole seconds: what was is written the same again, not equal.
+            // Times are written in whole seconds, so the bans need not be equal, but their text must be.
             assert_eq!(written(&again), text);
         }
         Err(refusal) => judge_words(&refusal),

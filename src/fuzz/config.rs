@@ -1,4 +1,4 @@
-//! Configuration files: accepted or refused in words that are fit for a terminal; what is accepted reads back.
+//! Configuration files: each is accepted and reads back, or refused with a message that is safe for a terminal.
 
 use super::{Run, Target};
 use crate::config::read_text;
@@ -68,7 +68,7 @@ fn judge(bytes: &[u8]) {
     }
 }
 
-/// What is said of a file called `a.toml` that is refused.
+/// Checks the message about a refused file called `a.toml`.
 pub(super) fn check_refusal(words: &str) {
     assert!(words.starts_with("a.toml:"), "{words:?}");
     assert!(!words.chars().any(|c| c != '\n' && crate::escape::is_unsafe(c)), "{words:?}");

@@ -1,5 +1,5 @@
-//! Lists of files from strangers: whatever they send, what is read of it is shown harmlessly and reads back, and lists
-//! that come between each other are kept apart.
+//! Lists of files from untrusted peers: entries read from them are safe to display and read back, and interleaved lists
+//! are kept apart.
 
 use std::{
     ffi::OsStr,
@@ -86,7 +86,7 @@ fn judge(bytes: &[u8]) {
     }
 }
 
-/// Says it again, and hears the same.
+/// Writes the list and reads it back.
 fn check(listing: &Listing, room: usize) {
     let texts = listing.texts(room);
     assert!(texts.len() <= MOST_PARTS);

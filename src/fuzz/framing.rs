@@ -1,4 +1,4 @@
-//! Bytes to frames: the same whatever the cuts, and never more kept than a line.
+//! Decoding of bytes to frames: the result does not depend on how reads are cut, and at most one line is buffered.
 
 use bytes::BytesMut;
 use tokio_util::codec::Decoder;
@@ -46,10 +46,11 @@ fn judge(bytes: &[u8]) {
     judge_cuts(bytes, read);
 }
 
-/// What comes of reads, of messages of a length at the most; with chance, what has begun is given up between them.
+/// Decodes reads, with this maximum message length. Given a random generator, abandons unfinished messages between
+/// reads at random.
 pub(super) type Read<T> = fn(&[&[u8]], usize, Option<Random>) -> T;
 
-/// The same has to come whatever the cuts.
+/// Checks that the result does not depend on the cuts.
 pub(super) fn judge_cuts<T: PartialEq + std::fmt::Debug>(bytes: &[u8], read: Read<T>) {
     let ([limit, s, e, e2, d], sent) = choice(bytes);
     let limit = [64, 100, 350, 1024][usize::from(limit % 4)];
@@ -58,11 +59,11 @@ pub(super) fn judge_cuts<T: PartialEq + std::fmt::Debug>(bytes: &[u8], read: Rea
     let whole = read(&[sent], limit, None);
     assert_eq!(read(&cut(sent, &mut random), limit, None), whole, "cut by chance");
     assert_eq!(read(&sent.chunks(1).collect::<Vec<_>>(), limit, None), whole, "byte by byte");
-    // Where something is given up in between, the cuts do matter; what is bounded still is.
+    // If messages are abandoned between reads, the cuts matter, but the bounds still hold.
     read(&cut(sent, &mut random), limit, Some(random));
 }
 
-/// Cuts what was sent into reads.
+/// Cuts the input into reads at random places.
 fn cut<'a>(sent: &'a [u8], random: &mut Random) -> Vec<&'a [u8]> {
     let mut cuts: Vec<usize> = (0..random.below(8)).map(|_| random.below(sent.len() + 1)).collect();
     cuts.extend([0, sent.len()]);
@@ -70,7 +71,7 @@ fn cut<'a>(sent: &'a [u8], random: &mut Random) -> Vec<&'a [u8]> {
     cuts.windows(2).map(|cut| &sent[cut[0]..cut[1]]).collect()
 }
 
-/// What comes of these reads. If there is chance to say after which of them, silence follows, or a line is given up.
+/// Decodes these reads. Given a random generator, lets silence follow some of them, or abandons a line.
 fn read(reads: &[&[u8]], limit: usize, mut silences: Option<Random>) -> (Vec<Frame>, Kind) {
     let (mut decoder, mut src, mut frames) = (FrameDecoder::new(limit), BytesMut::new(), Vec::new());
     for bytes in reads {

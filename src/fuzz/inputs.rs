@@ -1,12 +1,13 @@
-//! Inputs made by chance: pieces of what a target knows, between arbitrary bytes, and then damaged.
+//! Generates inputs: words of the target mixed with arbitrary bytes, and then damaged.
 
 use super::Target;
 
-/// The longest input, without the bytes that choose.
+/// Maximum length of an input, without the bytes that make choices.
 const MOST_BYTES: usize = 4096;
 
-/// Ranges in which characters are more interesting than elsewhere: Latin, combining marks, Greek, Cyrillic, Hebrew and
-/// Arabic, Hangul, punctuation and format characters, letter-like symbols, Han, presentation forms, fullwidth, bold and italic.
+/// Ranges of characters that are more likely to expose faults: Latin, combining marks, Greek, Cyrillic, Hebrew and
+/// Arabic, Hangul, punctuation and format characters, letter-like symbols, Han, presentation forms, fullwidth, bold and
+/// italic.
 const CHARACTERS: [(u32, u32); 14] = [
     (0x20, 0x7e),
     (0x80, 0x24f),
@@ -24,11 +25,11 @@ const CHARACTERS: [(u32, u32); 14] = [
     (0x1_d400, 0x1_d7ff),
 ];
 
-/// A small generator of pseudo-random numbers (`SplitMix64`): the same numbers for the same seed, on every machine.
+/// A small pseudo-random generator (`SplitMix64`). A seed gives the same numbers on every machine.
 pub struct Random(u64);
 
 impl Random {
-    /// Numbers for this seed.
+    /// Creates a generator with this seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(seed)
@@ -43,9 +44,9 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number under `end`, which is not 0.
+    /// A number below `end`, which must not be 0.
     pub fn below(&mut self, end: usize) -> usize {
-        // The remainder is always under `end`, which came as a usize.
+        // The remainder is below `end`, so it fits a `usize`.
         usize::try_from(self.number() % end as u64).unwrap_or(0)
     }
 
@@ -54,13 +55,13 @@ impl Random {
     }
 }
 
-/// The input of this number among those of this seed.
+/// Input number `number` of this seed.
 #[must_use]
 pub fn input(target: &Target, seed: u64, number: u64) -> Vec<u8> {
     let mut random = Random::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ number);
     let choices: Vec<u8> = (0..target.choices).map(|_| random.byte()).collect();
     let mut bytes = Vec::new();
-    // Half begin with something that means something, and most are short.
+    // Half of the inputs begin with a word, and most are short.
     if random.below(2) == 0 {
         bytes.extend_from_slice(word(target, &mut random));
     }

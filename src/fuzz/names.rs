@@ -1,4 +1,4 @@
-//! Names: a valid one can stand anywhere, is the same however it is written, and looks like itself.
+//! Names: a valid name is safe in every message, has the same key in every spelling, and looks like itself.
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -66,7 +66,7 @@ fn judge(bytes: &[u8]) {
     assert_eq!(refusal.text().matches('|').count(), 3, "{}", refusal.text());
 }
 
-/// A name and its looks, if the text is one.
+/// The name and its looks, if the text is a valid name.
 fn name(text: &str, most: usize) -> Option<(Name, Vec<Look>)> {
     let name = match Name::parse(text, most) {
         Ok(name) => name,
@@ -82,7 +82,7 @@ fn name(text: &str, most: usize) -> Option<(Name, Vec<Look>)> {
     assert_eq!(&NameKey::of(text), name.key());
     let looks_of = |name: &Name| name.looks().iter().cloned().collect::<Vec<Look>>();
     let looks = looks_of(&name);
-    // However it is written: as it is shown, or decomposed.
+    // Other spellings: as displayed, and decomposed.
     let decomposed = text.nfd().collect::<String>();
     for written in [name.as_str(), &decomposed] {
         if written != text {

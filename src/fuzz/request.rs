@@ -1,4 +1,4 @@
-//! Lines to requests: each is answered, in one message, within the limit, with nothing in it that could harm a terminal.
+//! Requests from lines: each answer is a single message, within the limit, and safe for a terminal.
 
 use super::{Run, Target, choice, is_harmless};
 use crate::protocol::{
@@ -77,7 +77,7 @@ pub(super) const TARGET: Target = Target {
     ],
 };
 
-/// Below some 350 bytes the texts that TR2.23 fixes can pass the limit, and are never cut.
+/// Below about 350 bytes, the texts that TR2.23 fixes can exceed the limit, because they are never cut.
 const LIMITS: [usize; 3] = [350, 1024, 65_536];
 
 fn judge(names: &[Name], bytes: &[u8]) {
@@ -121,7 +121,7 @@ fn judge(names: &[Name], bytes: &[u8]) {
     }
 }
 
-/// What is said of it, to whom it concerns.
+/// Checks the replies to the clients that the moderation concerns.
 fn judge_moderation(moderation: &Moderation, by: &Name, other: &Name, limit: usize) {
     let check = |line: &Line| check(line, limit, &["server"]);
     match moderation {

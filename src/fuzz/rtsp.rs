@@ -1,5 +1,5 @@
-//! A connection for audio: each request is answered once, in RTSP, and in an order in which streams can be set up; datagrams
-//! between requests come out whole; never more is kept than a request.
+//! RTSP connections: each request gets one RTSP response, in an order in which streams can be set up; interleaved
+//! datagrams are decoded intact; at most one request is buffered.
 
 use super::{Run, Target, choice, inputs::Random};
 use crate::{
@@ -55,7 +55,7 @@ fn judge(bytes: &[u8]) {
     assert_eq!(read(&cuts), whole, "the same whatever the cuts");
 }
 
-/// What is answered, and the datagrams that came.
+/// The responses, and the datagrams received.
 fn read(cuts: &[&[u8]]) -> (Vec<u8>, Vec<(u8, Vec<u8>)>) {
     let (mut input, mut session, mut stage) = (Input::default(), Session::new(0xab), FakeStage::default());
     let (mut answers, mut datagrams) = (Vec::new(), Vec::new());

@@ -1,7 +1,7 @@
-//! Whole sessions: up to three connections that send anything in any cuts, and a bystander who must not be disturbed.
+//! Sessions: up to three connections send anything in any cuts, beside a bystander that must not be disturbed.
 //!
-//! Bytes that UTF-8 never holds are not sent, but say what happens next (see [`Step`]); all others are sent as they are. Time
-//! is tokio's paused clock: when nothing is left to do, it jumps to whatever is waited for.
+//! Bytes that never occur in UTF-8 are not sent but control what happens next (see [`Step`]); all others are sent
+//! unchanged. Time is tokio's paused clock: when no task can run, it advances to the next timer.
 
 use std::{
     cell::{Cell, RefCell},
@@ -97,10 +97,10 @@ pub(super) const TARGET: Target = Target {
     ],
 };
 
-/// `limits.message_bytes`, small enough to be met, and large enough that no text of the contract passes it.
+/// `limits.message_bytes`: small enough to be reached, and large enough for every text of the contract.
 const LIMIT: usize = 400;
 
-/// What a connection begins with, beside what the input says: most inputs would never come to have a name otherwise.
+/// First bytes of a connection. Without them, most inputs would never get a name.
 const INTRODUCTIONS: [&[u8]; 8] = [
     b"",
     b"alan\n",
@@ -112,24 +112,24 @@ const INTRODUCTIONS: [&[u8]; 8] = [
     b"/eva | x | name | /eva\n",
 ];
 
-/// On the paused clock; longer than anything the server waits for.
+/// Timeout on the paused clock, longer than every timeout of the server.
 const FOREVER: Duration = Duration::from_hours(1);
 
 const BYSTANDER: &str = "bystander";
 
-/// What a byte says that is not sent.
+/// The action for a byte that is not sent.
 enum Step {
     /// The server takes what was sent so far.
     Cut,
-    /// Silence that shows an unframed client.
+    /// Silence from which the server concludes that a client is unframed.
     Silence,
-    /// The next of the three connections goes on.
+    /// Continue with the next of the three connections.
     Switch,
-    /// This one sends no more.
+    /// This connection sends no more.
     Finish,
-    /// This one stops reading, or reads again.
+    /// This connection stops reading, or resumes.
     TurnReading,
-    /// Long enough for a clash of names to be decided.
+    /// Wait until a clash of names is decided.
     Wait,
 }
 
@@ -147,12 +147,12 @@ impl Step {
     }
 }
 
-/// The server, and the one who only listens.
+/// The server, and a client that only listens.
 struct Room {
     pair: Pair,
     notices: UnboundedReceiver<Notice>,
     bystander: Client,
-    /// Connections made so far, but for the bystander's.
+    /// Number of connections made so far, without the bystander's.
     made: u64,
 }
 
@@ -183,7 +183,7 @@ impl Room {
                 self.made += 1;
                 let mut client = Client::of(Pipe::to(&self.pair.courier, self.made, room));
                 client.send(INTRODUCTIONS[usize::from(ways[current]) % INTRODUCTIONS.len()]).await;
-                // In silence, so that who sent no line ending is unframed.
+                // A silence, so that a client that sent no line ending is unframed.
                 sleep(Duration::from_millis(60)).await;
                 clients[current] = Some(client);
             }
@@ -212,20 +212,20 @@ impl Room {
             let may_be_cut = client.ears.was_closed.get();
             let names = check_heard(&client.ears.take(), may_be_cut);
             if names.is_empty() && may_be_cut {
-                // It may have a name, and not have read it.
+                // The client may have a name without having read the confirmation.
                 confirmed = None;
             }
             if let Some(confirmed) = &mut confirmed {
                 confirmed.extend(names);
             }
         }
-        // Even if no time has passed: the bystander is held to no more messages than others.
+        // The bystander is subject to flood control, so its budget is refilled even if no time has passed.
         sleep(Duration::from_millis(60)).await;
         self.check_bystander(confirmed.as_deref()).await;
         self.check_ends().await;
     }
 
-    /// The bystander is still served, and heard nothing but messages of people that were there.
+    /// Checks that the bystander is still served, and has received only messages of clients that were connected.
     async fn check_bystander(&mut self, confirmed: Option<&[String]>) {
         let echo = format!("{BYSTANDER} | {BYSTANDER} | echo | {}\n", self.made);
         self.bystander.send(format!("/echo {}\n", self.made).as_bytes()).await;
@@ -242,7 +242,7 @@ impl Room {
         }
     }
 
-    /// Every session ended once, none by a fault, and the actors are there.
+    /// Checks that every session has ended once, none by a fault, and that the actors are alive.
     async fn check_ends(&mut self) {
         let tally = &self.pair.tally;
         let ended = || CloseReason::ALL.into_iter().map(|reason| tally.ended(reason)).sum::<u64>();
@@ -259,14 +259,14 @@ impl Room {
     }
 }
 
-/// The names that were confirmed in what a client heard, once that is judged. The connection of one who does not read is
-/// given up in the midst of a message, and even of a character.
+/// Checks what a client received, and returns the names confirmed in it. The server may close the connection of a
+/// client that does not read in the middle of a message, or even of a character.
 fn check_heard(heard: &[u8], may_be_cut: bool) -> Vec<String> {
     let mut plain = Vec::with_capacity(heard.len());
     let mut bytes = heard.iter();
     while let Some(byte) = bytes.next() {
         if *byte == 0xff {
-            // Telnet's refusals have three bytes.
+            // Telnet refusals have three bytes.
             bytes.nth(1);
         } else {
             plain.push(*byte);
@@ -285,21 +285,21 @@ fn check_heard(heard: &[u8], may_be_cut: bool) -> Vec<String> {
     let text = String::from_utf8(plain).expect("UTF-8, but for telnet's refusals");
     assert!(is_harmless(&text.replace("\r\n", "").replace('\n', "")), "{text:?}");
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    // Of an unframed client's messages none ends with a newline; the last line of others may be cut.
+    // No message to an unframed client ends with a newline; the last line to other clients may be cut.
     for line in lines.iter().filter_map(|line| line.strip_suffix('\n')) {
         let line = line.strip_suffix('\r').unwrap_or(line);
         assert!(line.len() <= LIMIT, "{} bytes: {line}", line.len());
         Message::parse(line).expect("a message");
     }
     let mut parts: Vec<&str> = text.split(" | connection_confirmation | ").collect();
-    // What follows the last of them, or all if there is none.
+    // The text after the last confirmation, or all text if there is none.
     parts.pop();
     parts.iter().filter_map(|before| Some(before.rsplit_once("server | ")?.1.to_owned())).collect()
 }
 
-/// The other end of a connection.
+/// The client's end of a connection.
 struct Client {
-    /// `None` once it sends no more.
+    /// `None` once the client sends no more.
     writer: Option<WriteHalf<DuplexStream>>,
     ears: Ears,
 }
@@ -321,20 +321,20 @@ impl Client {
 
     async fn finish(&mut self) {
         if let Some(mut writer) = self.writer.take() {
-            // It may have been cut.
+            // The server may have closed the connection.
             let _ = writer.shutdown().await;
         }
     }
 }
 
-/// What a client has heard so far.
+/// Data that a client has received.
 #[derive(Clone, Default)]
 struct Ears {
     heard: Rc<RefCell<Vec<u8>>>,
     closed: Rc<Cell<bool>>,
-    /// It was closed at some time.
+    /// Reading was paused at some time.
     was_closed: Rc<Cell<bool>>,
-    /// There is no more to hear.
+    /// The end of the stream was reached.
     ended: Rc<Cell<bool>>,
     changed: Rc<Notify>,
     opened: Rc<Notify>,
@@ -372,7 +372,7 @@ impl Ears {
         self.heard.take()
     }
 
-    /// Waits until this is so, or until there is no more to hear.
+    /// Waits until the predicate holds, or until the stream ends.
     async fn until(&self, what: &str, is_so: impl Fn(&[u8]) -> bool) {
         let wait = async {
             while !self.ended.get() && !is_so(&self.heard.borrow()) {

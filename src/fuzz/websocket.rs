@@ -1,4 +1,4 @@
-//! A WebSocket's frames: the same messages whatever the cuts, and never more kept than a message and a header.
+//! WebSocket frames: messages do not depend on how reads are cut, and at most one message and a header are buffered.
 
 use bytes::BytesMut;
 use tokio_util::codec::Decoder;
@@ -34,15 +34,15 @@ pub(super) const TARGET: Target = Target {
     ],
 };
 
-/// The longest header of a client's frame.
+/// Length of the longest header of a client's frame.
 const HEADER: usize = 14;
 
 fn judge(bytes: &[u8]) {
     judge_cuts(bytes, read);
 }
 
-/// What comes of these reads: frames, and answers to pings. If there is chance to say after which of them, what has begun
-/// is given up.
+/// Decodes these reads to frames and answers to pings. Given a random generator, abandons unfinished messages after
+/// some reads.
 fn read(reads: &[&[u8]], limit: usize, mut chance: Option<Random>) -> (Vec<Frame>, Vec<u8>) {
     let (mut decoder, mut src) = (FrameDecoder::for_websocket(limit), BytesMut::new());
     let (mut frames, mut replies) = (Vec::new(), Vec::new());
@@ -51,7 +51,7 @@ fn read(reads: &[&[u8]], limit: usize, mut chance: Option<Random>) -> (Vec<Frame
         while let Some(frame) = decoder.decode(&mut src).expect("no error") {
             frames.push(frame);
         }
-        // Control frames may be longer than a short message.
+        // A control frame may be longer than a short message.
         let most = (limit + 2).max(125) + HEADER;
         assert!(src.len() < most, "{} bytes are kept for a limit of {limit}", src.len());
         let answers = decoder.take_replies();
