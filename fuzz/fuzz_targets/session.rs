@@ -1,4 +1,4 @@
-//! The target `session` for `cargo fuzz`.
+//! Entry point of the fuzz target `session` for `cargo fuzz`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| arauto::fuzz::run("session", bytes));

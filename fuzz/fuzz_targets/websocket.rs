@@ -1,4 +1,4 @@
-//! The target `websocket` for `cargo fuzz`.
+//! Entry point of the fuzz target `websocket` for `cargo fuzz`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| arauto::fuzz::run("websocket", bytes));

@@ -34,7 +34,7 @@ pub use volume::Volume;
 /// Sample rate and channel count of interleaved audio. A frame has one sample of each channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spec {
-    /// Frames a second, above 0.
+    /// Frames per second, above 0.
     pub rate: u32,
     /// 1 or 2.
     pub channels: u8,

@@ -91,7 +91,7 @@ impl Reading {
         Self { format, length: None, payloads }
     }
 
-    /// Waits for the next item. Must not be called again after anything but [`Read::Payload`].
+    /// Waits for the next item. Must not be called again after anything but `Read::Payload`.
     pub async fn next(&mut self) -> Read {
         let gone = || Read::Failed("what is in it cannot be read".to_owned());
         self.payloads.recv().await.unwrap_or_else(gone)

@@ -25,7 +25,7 @@ impl Card {
         found
     }
 
-    /// Begins to play.
+    /// Opens a playback stream. The error says why it cannot be opened.
     pub async fn open(self, spec: Spec) -> Result<Box<dyn Sink>, String> {
         Ok(match self {
             Self::Server(server) => Box::new(server.open(spec).await?),

@@ -92,7 +92,7 @@ impl Device {
         Ok(Self { device, offered })
     }
 
-    /// Begins to play.
+    /// Opens a playback stream. The error says why it cannot be opened.
     pub fn open(self, spec: Spec) -> Result<Playing, String> {
         keep_quiet();
         let Some((config, format)) = choose(&self.offered, spec) else {

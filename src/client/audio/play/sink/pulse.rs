@@ -55,7 +55,7 @@ impl Server {
         Ok(Self { client, sink: named.sink.and_then(|sink| CString::new(sink).ok()) })
     }
 
-    /// Begins to play.
+    /// Opens a playback stream. The error says why it cannot be opened.
     pub async fn open(self, spec: Spec) -> Result<Pulse, String> {
         let Self { client, sink } = self;
         let (giver, mut taker) = ring(spec);
