@@ -1,29 +1,29 @@
-//! [`Awaited`]: what answers an operation, and [`Marks`]: how the end of an answer in parts is known. No IO.
+//! [`Awaited`]: the answer that the dialogue waits for. [`Marks`]: the end of a list of clients. No IO.
 
 use crate::{
     client::{Received, files::Part, joining::SERVER, meaning::Meaning},
     protocol::Operation,
 };
 
-/// What answers an operation; beside it, most of what the server itself says.
+/// The answer that the dialogue waits for. Most messages from the server itself end the wait as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Awaited {
-    /// This operation, sent by ourselves.
+    /// The user's own message with this operation, which the server sends back.
     Own(Operation),
-    /// Someone's list of files.
+    /// A user's list of files.
     Files,
-    /// What the server says.
+    /// Any message from the server.
     Server,
-    /// The list of clients, in however many messages, and after it the echo that marks its end.
+    /// The list of clients, in one or more messages, and after it the echo that marks its end.
     Clients,
-    /// Only a refusal.
+    /// A refusal only: nothing else comes back.
     Refusal,
-    /// How long messages may be; the dialogue takes the answer itself.
+    /// The server's message limit; `Dialogue` reads the answer itself.
     Limits,
 }
 
 impl Awaited {
-    /// Whether this is the answer, or the end of it; said to `me`.
+    /// Whether `received` is the answer, or its last part, for the user `me`.
     pub(super) fn is_answered_by(self, received: &Received, me: &str) -> bool {
         let Received { sender, operation, data, .. } = received;
         match self {
@@ -31,7 +31,7 @@ impl Awaited {
             Self::Clients => sender == SERVER && !matches!(received.meaning(), Meaning::Clients(_)),
             _ if sender == SERVER => true,
             Self::Own(awaited) => sender == me && operation == awaited.wire(),
-            // Of a long list, the last part.
+            // Only the last part of a long list is the answer.
             Self::Files => {
                 operation == Operation::ListFiles.wire()
                     && Part::parse(data).is_none_or(|part| part.last() == part.of)
@@ -40,7 +40,7 @@ impl Awaited {
         }
     }
 
-    /// Whether this is a part of the answer, with more to come.
+    /// Whether `received` is a part of the answer, with more parts to follow.
     pub(super) fn is_begun_by(self, received: &Received) -> bool {
         match (self, received.meaning()) {
             (Self::Clients, Meaning::Clients(_)) => true,
@@ -50,20 +50,21 @@ impl Awaited {
     }
 }
 
-/// The text of the echo that comes after a list of clients. Not shown.
+/// Text of the echo that the client sends after `list_clients`. Its return ends the list and is not shown.
 pub(super) const MARK: &str = "end of list_clients";
 
-/// Marks that were sent and have not come back.
+/// Number of marks that were sent and have not come back.
 #[derive(Debug, Default)]
 pub(super) struct Marks(u32);
 
 impl Marks {
-    /// One is sent.
+    /// Counts a mark that is sent.
     pub(super) fn sent(&mut self) {
         self.0 += 1;
     }
 
-    /// Whether this is one, come back. The same text may have been typed; but as many as were sent by us are not shown.
+    /// Whether `received` is a mark that came back. A user can type the same text, so only as many returns are hidden
+    /// as marks were sent.
     pub(super) fn came_back(&mut self, received: &Received, me: &str) -> bool {
         let is_mark = self.0 > 0 && received.sender == me && received.meaning() == Meaning::Echo(MARK);
         self.0 -= u32::from(is_mark);

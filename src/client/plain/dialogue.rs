@@ -1,4 +1,4 @@
-//! [`Dialogue`]: what is asked, said and printed, in which order. No IO.
+//! [`Dialogue`]: which questions, messages and replies make up the dialogue, and in which order. No IO.
 
 use std::time::Duration;
 
@@ -22,68 +22,68 @@ use crate::{
     protocol::{Line, Message, Name, Operation, message::NO_DATA, reply::ALL_CLIENTS},
 };
 
-/// How long an answer is waited for that has to come, before the next operation is asked for. Later ones are printed
-/// too.
+/// Maximum wait for an answer that has to come. After it, the dialogue asks for the next operation; later answers are
+/// printed all the same.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
-/// How long all parts of an answer may take together; longer than joining may.
+/// Maximum time that all parts of an answer may take together. Longer than [`JOIN_WITHIN`].
 pub(super) const MAX_ANSWER: Duration = Duration::from_secs(40);
 
-/// How long a refusal is waited for where nothing else comes back. As long as the report's client waits.
+/// Maximum wait for a refusal where nothing else comes back. The report's client waits as long.
 const REFUSAL_WITHIN: Duration = Duration::from_millis(300);
 
-/// What is to be done, in this order.
+/// An action for the caller. Actions are carried out in the order in which the dialogue returns them.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Act {
     Print(String),
     Send(Line),
-    /// Someone asks for the list of files.
+    /// Answer this user's request for the list of files.
     Answer(String),
-    /// Someone wants to hear a file: who, and what the server says of it.
+    /// Play a file: the name of the user who asks for it, and DATA of the server's message.
     Publish(String, String),
     /// The server refuses something, for this reason.
     Refused(String),
-    /// The server takes messages of at most so many bytes.
+    /// The server accepts messages of at most this many bytes.
     Limited(usize),
 }
 
-/// A dialogue from the name request to its end.
+/// The dialogue of one connection, from the name request to the end.
 #[derive(Debug)]
 pub(super) struct Dialogue {
-    /// As the server spells it.
+    /// The user's name, as the server spells it.
     name: String,
     state: State,
-    /// Counts changes of state and parts of an answer: what waits for one knows by it whether it is still the same.
+    /// Counts changes of state and parts of an answer. The caller starts its timer anew when this changes.
     turn: u64,
-    /// Counts changes of state alone.
+    /// Counts changes of state only.
     question: u64,
     acts: Vec<Act>,
     marks: Marks,
-    /// To be given if one is asked for, and the file it is from.
+    /// The password to send if the server asks for one, and the file it was read from.
     password: Option<(Zeroizing<String>, String)>,
     limits: MessageLimit,
-    /// A word was typed that is no operation: the operations are shown before the next question.
+    /// The user typed a word that is no operation: the operations are printed before the next question.
     shows_operations: bool,
 }
 
-/// The message limit, as far as the dialogue knows it.
+/// The server's message limit, as far as it is known.
 #[derive(Debug)]
 struct MessageLimit {
     message_bytes: usize,
-    /// Whether the server is one that may be asked.
+    /// Whether the server may be asked for its limit.
     may_ask: bool,
-    /// It was asked, and its answer, which is not shown, has not come.
+    /// Whether the server was asked and has not answered. The answer is not shown.
     is_asked: bool,
 }
 
 #[derive(Debug)]
 enum State {
     Joining(Joining),
-    /// Until a line is typed. A password goes on with joining.
+    /// Until the user types a line. While joining, the line is a password.
     Asking(Question, Option<Joining>),
-    /// Until there is an answer to this.
+    /// Until this answer has come.
     Waiting(Awaited),
-    /// `exit` was said.
+    /// Until the server confirms `exit`.
     Leaving,
     Over(Result<(), Failure>),
 }
@@ -104,22 +104,22 @@ impl Dialogue {
         }
     }
 
-    /// What is to be done now.
+    /// Takes the actions that are to be carried out now.
     pub(super) fn acts(&mut self) -> Vec<Act> {
         std::mem::take(&mut self.acts)
     }
 
-    /// Whether the server is asked how long messages may be, once it has confirmed the name.
+    /// Sets whether the server is asked for its message limit once it has confirmed the name.
     pub(super) fn asks_limits(&mut self, may_ask: bool) {
         self.limits.may_ask = may_ask;
     }
 
-    /// The most bytes of a message, as far as is known.
+    /// Maximum size of a message in bytes, as far as it is known.
     pub(super) fn message_bytes(&self) -> usize {
         self.limits.message_bytes
     }
 
-    /// By which name the server knows us.
+    /// The name by which the server knows the user.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -128,22 +128,22 @@ impl Dialogue {
         self.turn
     }
 
-    /// Counts as [`Self::turn`] does, but not the parts of an answer.
+    /// A counter like [`Self::turn`] that does not count the parts of an answer.
     pub(super) fn question(&self) -> u64 {
         self.question
     }
 
-    /// Whether the next line that is typed is wanted.
+    /// Whether the dialogue waits for a typed line.
     pub(super) fn wants_line(&self) -> bool {
         matches!(self.state, State::Asking(..))
     }
 
-    /// Whether it must not be seen.
+    /// Whether that line is a password, which must not be shown.
     pub(super) fn wants_secret(&self) -> bool {
         matches!(self.state, State::Asking(Question::Password, _))
     }
 
-    /// How long this turn may take before [`Self::waited`] is to be called.
+    /// How long this turn may last before the caller has to call [`Self::waited`]; `None` if without limit.
     pub(super) fn patience(&self) -> Option<Duration> {
         match self.state {
             State::Joining(_) => Some(JOIN_WITHIN),
@@ -155,12 +155,12 @@ impl Dialogue {
         }
     }
 
-    /// Whether nothing is to be heard or typed any more, but what is to be done be done.
+    /// Whether the dialogue has ended. It takes no more lines and messages then, but may still have actions to carry out.
     pub(super) fn is_over(&self) -> bool {
         matches!(self.state, State::Over(_))
     }
 
-    /// How it ended.
+    /// The result of the dialogue.
     pub(super) fn outcome(self) -> Result<(), Failure> {
         match self.state {
             State::Over(outcome) => outcome,
@@ -168,7 +168,7 @@ impl Dialogue {
         }
     }
 
-    /// This turn has taken as long as it may.
+    /// Ends a turn that has lasted as long as [`Self::patience`] allows.
     pub(super) fn waited(&mut self) {
         match self.state {
             State::Joining(_) => self.end(Err(LetsNobodyIn.into())),
@@ -178,7 +178,7 @@ impl Dialogue {
         }
     }
 
-    /// The connection is gone.
+    /// Handles the end of the connection. It is no failure while the user is leaving.
     pub(super) fn cut(&mut self, why: Failure) {
         if matches!(self.state, State::Leaving) {
             return self.end(Ok(()));
@@ -187,10 +187,11 @@ impl Dialogue {
         self.end(Err(why));
     }
 
-    /// Whoever is here wants to go: nothing more will be typed.
+    /// Leaves because of a signal or the end of standard input: nothing more will be typed.
     pub(super) fn leave(&mut self) {
         match &self.state {
-            // Leaving: asked once more, and waits no longer.
+            // Before the name is confirmed, no `exit` is sent. A second request to leave does not wait for the
+            // confirmation.
             State::Joining(_) | State::Leaving => self.end(Ok(())),
             State::Asking(_, Some(joining)) => {
                 let missing = Failure::PasswordMissing(joining.name().to_owned());
@@ -201,7 +202,7 @@ impl Dialogue {
         }
     }
 
-    /// A message came.
+    /// Takes a message from the server.
     pub(super) fn hear(&mut self, received: Received) {
         if matches!(self.state, State::Joining(_) | State::Asking(_, Some(_))) {
             return self.hear_joining(received);
@@ -239,13 +240,13 @@ impl Dialogue {
             (None, State::Waiting(awaited)) if awaited.is_answered_by(&received, &self.name) => {
                 self.ask(Question::Operation);
             }
-            // The next part has as long as the first.
+            // Each further part may take as long as the first.
             (None, State::Waiting(awaited)) if awaited.is_begun_by(&received) => self.turn += 1,
             _ => {}
         }
     }
 
-    /// A line was typed that is no text.
+    /// Handles a typed line that is not valid text: the question is asked again.
     pub(super) fn typed_unfit(&mut self, why: Unfit) {
         if let State::Asking(question, _) = &self.state {
             let again = question.text();
@@ -254,9 +255,9 @@ impl Dialogue {
         }
     }
 
-    /// A line was typed.
+    /// Takes a typed line.
     pub(super) fn typed(&mut self, line: &str) {
-        // Until it is known what it leads to.
+        // A placeholder until the line is handled.
         match std::mem::replace(&mut self.state, State::Leaving) {
             State::Asking(Question::Password, Some(joining)) => self.give_password(joining, line),
             State::Asking(question, _) => self.answered(question, line),
@@ -284,7 +285,7 @@ impl Dialogue {
                 Err(why) => self.refuse(&format!("{why}\n")),
             },
             Question::Private { to } => self.say(&to, Operation::PrivateMessage, line, Awaited::Refusal),
-            // Without a name the server says so.
+            // The server itself refuses a request without a name.
             Question::FilesOf if line.trim().is_empty() => {
                 self.say("", Operation::ListFiles, NO_DATA, Awaited::Files);
             }
@@ -292,13 +293,13 @@ impl Dialogue {
                 Ok(name) => self.say(name.as_str(), Operation::ListFiles, NO_DATA, Awaited::Files),
                 Err(why) => self.refuse(&format!("{why}\n")),
             },
-            // Asked only while joining.
+            // A password is asked for only while joining.
             Question::Password => {}
         }
     }
 
     fn choose(&mut self, typed: &str) {
-        // Blanks, hyphens and underscores are the same, and so are capitals and small letters.
+        // Blanks, hyphens and underscores are equivalent, and so are capital and small letters.
         let mut word = typed.to_lowercase().replace([' ', '-'], "_");
         while word.contains("__") {
             word = word.replace("__", "_");
@@ -328,7 +329,7 @@ impl Dialogue {
 
     fn list_clients(&mut self) {
         self.say(SERVER, Operation::ListClients, NO_DATA, Awaited::Clients);
-        // Comes after the whole list, in however many messages that is.
+        // The echo comes back after the whole list, in however many messages the list comes.
         let me = self.name.as_str();
         let mark = Message { sender: me, destination: me, operation: Operation::Echo.wire(), data: MARK };
         self.acts.push(Act::Send(Line::lossy(&mark)));
@@ -355,7 +356,7 @@ impl Dialogue {
         }
     }
 
-    /// What was typed cannot be sent.
+    /// Reports that the typed text cannot be sent, and asks for the next operation.
     fn refuse(&mut self, why: &str) {
         self.print(why);
         self.ask(Question::Operation);

@@ -4,16 +4,16 @@ use std::io::{self, IsTerminal};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-/// Standard input's terminal shows nothing but line ends, until this is dropped.
+/// Standard input's terminal shows only line ends of typed input until this value is dropped.
 pub(super) struct Hidden {
     before: Termios,
 }
 
 impl Hidden {
-    /// `None` where standard input is no terminal.
+    /// Turns the echo off. Returns `None` if standard input is not a terminal.
     ///
     /// # Errors
-    /// If the terminal cannot do it.
+    /// If the terminal's modes cannot be read or set.
     pub(super) fn begin() -> io::Result<Option<Self>> {
         if !io::stdin().is_terminal() {
             return Ok(None);
@@ -29,7 +29,7 @@ impl Hidden {
 
 impl Drop for Hidden {
     fn drop(&mut self) {
-        // A terminal that is gone needs no echo.
+        // A failure is ignored: a terminal that is gone needs no echo.
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
     }
 }

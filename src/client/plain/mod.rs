@@ -1,9 +1,9 @@
-//! The dialogue of the report's client, line by line: for where there is no terminal, for those who know it, and for
-//! servers as the report's is.
+//! The dialogue of the report's client, line by line: for use without a terminal, for users who know that client, and
+//! for servers like the report's.
 //!
-//! - `question`, `reply`: its texts.
-//! - `awaited`: what answers an operation, and is its end.
-//! - `dialogue`: their order. No IO.
+//! - `question`, `reply`: the report's texts and layout.
+//! - `awaited`: the answer to each operation, and how its end is known.
+//! - `dialogue`: the order of questions and replies. No IO.
 //! - `hidden`: a terminal that does not show a password.
 
 mod awaited;
@@ -40,18 +40,20 @@ use super::{
 };
 use crate::protocol::{self, Name};
 
-/// What happens with what is played, and was not said yet.
+/// Maximum number of queued news about files that are played to others.
 const MOST_NEWS: usize = 64;
 
 type Lines = Receiver<std::io::Result<Line>>;
 
-/// Joins, and has the dialogue on standard input and output until it ends. Without a name, it asks for one. The end of
-/// standard input, SIGINT and SIGTERM leave as `exit` does.
-/// Who asks for files is told those of the folder, and who asks for one of them hears it; not if one wants to be asked
-/// before (`asks`), for what is typed here are answers to other questions.
+/// Joins, and holds the dialogue on standard input and output until it ends. Without a `name`, it asks for one. The
+/// end of standard input, SIGINT and SIGTERM leave as `exit` does.
+///
+/// Users who ask for files get the list of those in `folder`, and can have one played. If the user wants to be asked
+/// first (`asks`), no file is played, because lines typed here answer other questions.
 ///
 /// # Errors
-/// If there is no connection, or no longer; if the server does not let this one in, or no longer.
+/// If no connection can be made or it breaks, if the server refuses or disconnects the client, or if standard input
+/// or output fails.
 pub async fn join(
     dialer: &Dialer,
     name: Option<String>,
@@ -99,16 +101,16 @@ pub async fn join(
     running.run(&mut lines, &mut printer, &mut signals).await?;
     select! {
         written = printer.finish() => written.map_err(Failure::Output)?,
-        // Nobody may be reading.
+        // A signal ends the wait: perhaps nothing reads standard output.
         () = signals.next() => {}
     }
     running.dialogue.outcome()
 }
 
-/// Asks until a name is typed that could be one; `None` if nothing more is typed.
+/// Asks until the user types a valid name. Returns `None` at the end of standard input.
 async fn ask_name(lines: &mut Lines, out: &Sender<String>) -> Result<Option<String>, Failure> {
     loop {
-        // Where it cannot be printed, the printer fails, and is listened to beside this.
+        // A failure to print is ignored here: the caller waits for `printer.failed()` as well.
         let _ = out.send(question::NAME.to_owned()).await;
         let why = match lines.recv().await {
             None => return Ok(None),
@@ -137,14 +139,14 @@ struct Running {
     news: Receiver<News>,
     to_print: VecDeque<String>,
     to_send: VecDeque<protocol::Line>,
-    /// The dialogue's turn, and when it began.
+    /// Number of the dialogue's current turn, and when it began.
     turn: (u64, Instant),
-    /// The question that an answer in parts is waited for, and when it was asked.
+    /// Number of the dialogue's current question, and when it was asked. All parts of an answer count from then.
     question: (u64, Instant),
     noise: Noise,
-    /// What is to be said before a password is typed.
+    /// Warning to print before a password is typed.
     exposure: Option<&'static str>,
-    /// The terminal shows nothing.
+    /// Present while the terminal does not show what is typed.
     hidden: Option<Hidden>,
 }
 
@@ -175,7 +177,7 @@ impl Running {
                 }
                 place = self.outgoing.reserve(), if !self.to_send.is_empty() => match place {
                     Ok(place) => if let Some(message) = self.to_send.pop_front() { place.send(message) },
-                    // The receiver hears of it too.
+                    // The receiver reports the broken connection too.
                     Err(_) => self.to_send.clear(),
                 },
                 item = self.receiver.next(), if going_on && is_shown => match item {
@@ -201,10 +203,10 @@ impl Running {
         }
     }
 
-    /// Takes up what the dialogue wants done.
+    /// Carries out the dialogue's actions.
     fn act(&mut self) -> Result<(), Failure> {
         self.receiver.call_me(self.dialogue.name());
-        // A server without line endings is none of this project's, and knows no such question.
+        // A server without line endings is not Arauto, and does not know this question.
         self.dialogue.asks_limits(!self.receiver.is_unframed());
         for act in self.dialogue.acts() {
             match act {
@@ -247,7 +249,7 @@ impl Running {
     }
 }
 
-/// Says what happened with what is played to others. Gives what is to be sent.
+/// Reports news of files that are played to others. Returns the message to send, if any.
 fn heard(news: News) -> Option<protocol::Line> {
     match news {
         News::Send(message) => return Some(message),
@@ -264,7 +266,7 @@ fn heard(news: News) -> Option<protocol::Line> {
         News::Over { file, why: None } => say(&format!("{file} was played to its end")),
         News::Over { file, why: Some(why) } => say(&format!("{file} is not played any more: {why}")),
         News::CannotDo(why) => say(&why),
-        // Nobody is asked, and nothing is shown of it line by line.
+        // The user is not asked here, and progress is not printed line by line.
         News::Asked(_) | News::Settled(_) | News::Playing(_) => {}
     }
     None

@@ -1,36 +1,36 @@
-//! [`Question`]: what the dialogue asks for. The texts are the report's, as far as it shows them.
+//! [`Question`]: the questions of the dialogue. Their texts are the report's, as far as the report shows them.
 
-/// What is asked for next.
+/// The question that the user answers next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Question {
-    /// What to do.
+    /// The operation to carry out.
     Operation,
-    /// What to have echoed.
+    /// The text of an echo.
     Echo,
-    /// Whether a broadcast is for oneself too.
+    /// Whether a broadcast leaves out its sender.
     Except,
-    /// What to say to everyone, or everyone else.
+    /// The text of a broadcast.
     Broadcast {
-        /// Everyone else.
+        /// Whether the sender is left out.
         except: bool,
     },
-    /// Whom to say something.
+    /// The receiver of a private message.
     PrivateTo,
-    /// What to say to them.
+    /// The text of a private message.
     Private {
-        /// Whom.
+        /// The receiver's name.
         to: String,
     },
-    /// Whose files to list.
+    /// The user whose files are listed.
     FilesOf,
     /// The password of the account.
     Password,
 }
 
-/// The question for the name, before there is a connection.
+/// The question for the name, asked before the client connects.
 pub(super) const NAME: &str = "write down your name: \n";
 
-/// The words that `Operation:` takes, printed after a word that it does not know.
+/// The words that `Operation:` accepts, printed on request and after an unknown word.
 pub(super) const OPERATIONS: &str = "\
 Operations:
     echo               what you type comes back to you
@@ -46,7 +46,7 @@ Operations:
 ";
 
 impl Question {
-    /// As it is printed, with its line ending: the answer is typed on a line of its own.
+    /// The text to print, with its line ending: the answer is typed on the next line.
     pub(super) fn text(&self) -> &'static str {
         match self {
             Self::Operation => "Operation: \n",

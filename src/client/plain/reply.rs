@@ -1,11 +1,12 @@
-//! [`reply`]: a message as the report's client shows it. No IO.
+//! [`reply`]: the layout in which the report's client shows a message. No IO.
 
 use crate::client::{
     Received,
     spelt::{Keep, Spelt},
 };
 
-/// The lines that show this message, with the empty one behind them. Nothing in them could harm a terminal.
+/// Returns the lines that show this message, with an empty line after them. Control characters and hidden characters
+/// are escaped, so that they cannot harm a terminal.
 #[must_use]
 pub fn reply(received: &Received) -> String {
     let Received { sender, destination, operation, data } = received;

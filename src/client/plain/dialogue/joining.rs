@@ -1,4 +1,4 @@
-//! The dialogue until its name is confirmed: name, password, and how long messages may be.
+//! The dialogue until the server confirms the name: name, password, and the request for the message limit.
 
 use super::{Act, Awaited, Dialogue, Question, State};
 use crate::client::{
@@ -10,7 +10,7 @@ use crate::client::{
 };
 
 impl Dialogue {
-    /// Takes what the server says of its limits, if it is that.
+    /// Takes the server's answer to the request for its message limit. Returns whether `received` is that answer.
     pub(super) fn hear_limits(&mut self, received: &Received) -> bool {
         let answer = if self.limits.is_asked { limits::answer(received) } else { None };
         let Some(Limits { message_bytes }) = answer else { return false };
@@ -25,7 +25,7 @@ impl Dialogue {
         true
     }
 
-    /// Takes a message that comes before the name is confirmed.
+    /// Takes a message that comes before the server confirms the name.
     pub(super) fn hear_joining(&mut self, received: Received) {
         let (State::Joining(joining) | State::Asking(_, Some(joining))) = &mut self.state else { return };
         let shown = reply(&received);
@@ -48,7 +48,7 @@ impl Dialogue {
                     }
                 }
             }
-            // What the server said of the last one was printed when it came.
+            // The server's complaint about the previous password was printed when it came.
             Step::AskPassword { .. } => {
                 let joining = std::mem::replace(joining, Joining::new(&self.name));
                 self.print(Question::Password.text());
@@ -77,7 +77,7 @@ impl Dialogue {
         }
     }
 
-    /// Sends a password that was typed, or asks again if no message can carry it.
+    /// Sends a typed password, or asks again if no message can carry it.
     pub(super) fn give_password(&mut self, joining: Joining, password: &str) {
         match joining.password(password) {
             Ok(message) => {

@@ -1,4 +1,4 @@
-//! What `tests/plain.rs` cannot show: refusals in time, passwords, silence, several ends.
+//! Tests of what `tests/plain.rs` cannot show: refusals in time, passwords, silence, the ways to end.
 
 use super::*;
 
@@ -17,12 +17,12 @@ fn printed(text: impl Into<String>) -> Act {
     Act::Print(text.into())
 }
 
-/// What this message is shown as.
+/// The action that prints this message.
 fn shown(line: &str) -> Act {
     printed(reply(&said(line)))
 }
 
-/// alan, asked for an operation.
+/// The dialogue of the user alan, who has joined and is asked for an operation.
 fn joined() -> Dialogue {
     let mut dialogue = Dialogue::new("ALAN", None);
     dialogue.hear(said("server | client | name | no data"));
@@ -34,7 +34,7 @@ fn joined() -> Dialogue {
     dialogue
 }
 
-/// Types these lines.
+/// Types these lines and returns the actions.
 fn typed(dialogue: &mut Dialogue, lines: &[&str]) -> Vec<Act> {
     for line in lines {
         assert!(dialogue.wants_line(), "{line}");
@@ -54,7 +54,7 @@ fn the_next_operation_is_asked_for_after_the_answer() {
         let mut dialogue = joined();
         typed(&mut dialogue, lines);
         assert!(!dialogue.wants_line());
-        // Not an answer.
+        // A private message from another client is not an answer.
         let other = "carl | alan | private_message | hi";
         dialogue.hear(said(other));
         assert_eq!(dialogue.acts(), [shown(other)]);
@@ -97,7 +97,7 @@ fn a_password_is_asked_for_and_sent() {
     dialogue.hear(said("server | alan | password | no data"));
     assert_eq!(dialogue.acts(), [shown(complaint), printed("Password: \n")]);
     assert!(dialogue.wants_secret());
-    // The server's patience ends while it is typed.
+    // The server's time limit for a password expires while the user types.
     let error = "server | new_client: alan | connection_error | too late";
     dialogue.hear(said(error));
     assert_eq!(dialogue.acts(), [shown(error), printed(CLOSING)]);
@@ -131,19 +131,19 @@ fn all_of_a_long_list_of_clients_is_the_answer() {
         let (turn, question) = (dialogue.turn(), dialogue.question());
         dialogue.hear(said(&part));
         assert_eq!(dialogue.acts(), [shown(&part)]);
-        // As long to wait as before.
+        // Each part starts the wait anew.
         assert_ne!(dialogue.turn(), turn);
         assert_eq!(dialogue.patience(), Some(ANSWER_WITHIN));
-        // But all parts together have a time, too, for which this stays as it is.
+        // All parts together have a limit as well: `question` stays as it is.
         assert_eq!(dialogue.question(), question);
     }
-    // Anybody may say so, but for himself.
+    // Only the user's own echo is the mark; another sender may use its text.
     let others = "bob | alan | echo | end of list_clients";
     dialogue.hear(said(others));
     assert_eq!(dialogue.acts(), [shown(others)]);
     dialogue.hear(said(mark));
     assert_eq!(dialogue.acts(), [printed(NEXT)]);
-    // Only what nobody typed is not shown.
+    // Only as many returns are hidden as marks were sent.
     dialogue.hear(said(mark));
     assert_eq!(dialogue.acts(), [shown(mark)]);
 }
@@ -159,7 +159,7 @@ fn a_list_of_clients_that_is_refused_or_ends_late_disturbs_nothing() {
     typed(&mut dialogue, &["list_clients"]);
     dialogue.waited();
     assert_eq!(dialogue.acts(), [printed(NEXT)]);
-    // Both marks, in the midst of other things.
+    // Both marks come late, while another question is open.
     typed(&mut dialogue, &["echo"]);
     for _ in 0..2 {
         dialogue.hear(said(mark));
@@ -210,7 +210,7 @@ fn leaving_waits_for_its_confirmation_and_not_for_ever() {
     dialogue.leave();
     assert_eq!(dialogue.acts(), [exit]);
     assert_eq!(dialogue.patience(), Some(LEAVE_WITHIN));
-    // What comes before is shown.
+    // Messages that come before the confirmation are shown.
     dialogue.hear(said("bob | alan | private_message | wait"));
     dialogue.hear(said(left));
     assert_eq!(
@@ -269,7 +269,7 @@ fn a_word_that_is_no_operation_shows_all_of_them() {
     dialogue.hear(said(unknown));
     let refused = Act::Refused("Operation (Dance -_) is not supported".to_owned());
     assert_eq!(dialogue.acts(), [refused, shown(unknown), printed(question::OPERATIONS), printed(NEXT)]);
-    // Once.
+    // The operations are printed only once.
     assert_eq!(typed(&mut dialogue, &[""]), [printed(NEXT)]);
 }
 
@@ -293,7 +293,7 @@ fn a_server_with_line_endings_is_asked_for_its_limit() {
         assert_eq!(acts, if limit == 300 { vec![Act::Limited(300)] } else { vec![] });
         let fits = "x".repeat(limit - "alan | alan | echo | ".len());
         assert!(matches!(typed(&mut dialogue, &["echo", &fits])[..], [_, Act::Send(_)]), "{answer}");
-        // A later answer is shown as any message is.
+        // A later answer is shown like any other message.
         dialogue.hear(said(answer));
         assert!(dialogue.acts().contains(&shown(answer)));
     }
