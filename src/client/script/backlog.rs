@@ -1,4 +1,4 @@
-//! [`Backlog`]: lines that wait for whoever reads standard output, so that messages are read meanwhile.
+//! [`Backlog`]: lines that wait for the reader of standard output, so that messages are read meanwhile.
 
 use std::{collections::VecDeque, io};
 
@@ -6,7 +6,7 @@ use tokio::select;
 
 use crate::client::output::Printer;
 
-/// The most that waits before nothing more is read, in bytes.
+/// Size of the backlog, in bytes, from which on the client reads no more messages.
 pub const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Memory that a line takes beside its text, in bytes: its place in the queue, and the overhead of one allocation.
@@ -20,29 +20,30 @@ pub(super) struct Backlog {
 }
 
 impl Backlog {
-    /// Takes standard output.
+    /// Starts the threads that write to standard output.
     ///
     /// # Errors
-    /// If there are no threads.
+    /// If a thread cannot be started.
     pub(super) fn begin() -> io::Result<Self> {
         Ok(Self { printer: Printer::begin()?, lines: VecDeque::new(), bytes: 0 })
     }
 
-    /// Adds a line with its ending.
+    /// Adds a line, which includes its line ending.
     pub(super) fn push(&mut self, line: String) {
         self.bytes += line.len() + EACH;
         self.lines.push_back(line);
     }
 
-    /// Whether less than [`MAX_BYTES`] waits.
+    /// Whether fewer than [`MAX_BYTES`] bytes wait.
     pub(super) fn has_room(&self) -> bool {
         self.bytes < MAX_BYTES
     }
 
-    /// Prints until there is room again, if there is none; else until that fails. Dropped before, it loses nothing.
+    /// Prints until the backlog has room again. If it has room at the start, prints until printing fails. Cancel
+    /// safe: dropping the future loses no line.
     ///
     /// # Errors
-    /// If printing fails, or nobody reads any more.
+    /// If printing fails, or the reader of standard output is gone.
     pub(super) async fn print(&mut self) -> io::Result<()> {
         let had_room = self.has_room();
         loop {
@@ -66,10 +67,10 @@ impl Backlog {
         }
     }
 
-    /// Prints all that waits.
+    /// Prints all lines that wait.
     ///
     /// # Errors
-    /// If that fails.
+    /// If printing fails.
     pub(super) async fn finish(mut self) -> io::Result<()> {
         while !self.lines.is_empty() {
             let lines = self.printer.lines.clone();

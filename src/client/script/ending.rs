@@ -1,4 +1,4 @@
-//! [`verdict`]: whether a stream that is over was played to its end, and if not, why.
+//! [`verdict`]: whether a stream that has ended was played to the end of its file, and if not, why.
 
 use super::Failure;
 use crate::client::audio::play::{Ending, Progress, Stage, words};
@@ -8,33 +8,33 @@ use crate::client::audio::play::{Ending, Progress, Stage, words};
 pub(super) struct Word {
     /// The server's `stop` message about the stream.
     pub said: Said,
-    /// The control connection ended, and why. The stream may outlive it.
+    /// Why the control connection ended, if it did. The stream may outlive it.
     pub lost: Option<Failure>,
 }
 
 /// The content of a `stop` message.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) enum Said {
-    /// None came.
+    /// No such message came.
     #[default]
     Nothing,
-    /// It ended, by its publisher's doing.
+    /// The publisher ended the stream.
     Ended,
-    /// It ended for this reason.
+    /// The stream ended for this reason.
     Because(String),
 }
 
 impl Word {
-    /// Whether nothing more is to be expected from the control connection.
+    /// Whether the control connection has nothing more to report.
     pub fn is_final(&self) -> bool {
         self.said != Said::Nothing || self.lost.is_some()
     }
 
-    /// Takes DATA of a `stop` message, if it is about this file of this publisher.
+    /// Takes DATA of a `stop` message if it is about this `file` of this `publisher`.
     pub fn take(&mut self, data: &str, publisher: &str, file: &str) {
         let rest = data.strip_prefix(publisher).and_then(|rest| rest.strip_prefix(": "));
         let rest = rest.and_then(|rest| rest.strip_prefix(file)).and_then(|rest| rest.strip_prefix(" ended"));
-        // The first counts: what follows is about the next stream of that name.
+        // Only the first message counts: a later one is about the next stream of that name.
         if self.said == Said::Nothing
             && let Some(rest) = rest
         {
@@ -50,7 +50,7 @@ impl Word {
 /// Why a stream broke off.
 #[derive(Debug, thiserror::Error)]
 pub enum Broken {
-    /// The server or the publisher ended it.
+    /// The server or the publisher ended the stream, for this reason.
     #[error("{0}")]
     Ended(String),
     /// The control connection ended, and the stream with it.
@@ -64,10 +64,11 @@ pub enum Broken {
     Stream(crate::client::rtsp::Failure),
 }
 
-/// Judges a stream that ended in this way. `publisher` is named where it ended its own stream too early.
+/// Judges a stream that ended with `ending`. The error names `publisher` if it ended its own stream too early.
 ///
 /// # Errors
-/// If less was played than the whole file, as far as that can be known.
+/// If the server closed or gave a reason for the end, if the stream was cut and no `stop` message came, or if less
+/// than the whole file was played, as far as that can be known. A stream that the user stopped is never an error.
 pub(super) fn verdict(
     ending: Ending,
     progress: &Progress,
@@ -143,9 +144,9 @@ mod tests {
             (Ending::Stopped, &early, Word::default(), "played"),
             (Ending::Over, &whole, ended(None), "played"),
             (Ending::Over, &unknown, ended(None), "played"),
-            // Where the listener joined is not known: it may have been late.
+            // The listener may have joined late: where in the file is not known.
             (Ending::Over, &Progress { from: None, ..early.clone() }, ended(None), "played"),
-            // A BYE by UDP may be lost.
+            // A BYE sent by UDP may be lost.
             (Ending::Cut, &whole, ended(None), "played"),
             (Ending::Over, &early, ended(None), "ana ended it"),
             (Ending::Over, &whole, ended(Some("ana has left")), "ana has left"),

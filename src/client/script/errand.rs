@@ -1,4 +1,4 @@
-//! [`Errand`]: joined for one purpose.
+//! [`Errand`]: a connection that joins for one purpose.
 
 use std::{io, time::Duration};
 
@@ -23,31 +23,32 @@ use crate::{
     protocol::{Line, reply::CONNECT_AGAIN},
 };
 
-/// A connection with a name.
+/// A connection whose name the server has confirmed.
 pub struct Errand {
-    /// As the server spells it.
+    /// The name, as the server spells it.
     pub name: String,
-    /// When what it is for has to be done, where it has a time.
+    /// Deadline of the errand, if it has one.
     until: Option<Instant>,
     receiver: wire::Receiver,
     sender: wire::Sender,
 }
 
 impl Errand {
-    /// Connects and takes the name; or one that is made up, and if somebody has that, another, [`TRIES`] in all. A password
-    /// that is asked for is the dialer's, or else asked for on the terminal.
+    /// Connects and joins under `name`. Without a `name`, it uses a generated one; if another client has that, it
+    /// generates the next, at most [`TRIES`] in all. A password that the server asks for is the dialer's, or else is
+    /// asked for on the terminal.
     ///
     /// # Errors
-    /// If either fails.
+    /// If connecting or joining fails.
     pub async fn begin<'a>(dialer: &Dialer, name: impl Into<Option<&'a str>>) -> Result<Self, Failure> {
         Self::begin_by(dialer, name.into(), &mut None).await
     }
 
-    /// As [`Self::begin`], for an errand that may take `within` in all, see [`Self::until`]. Time in which a person types a
-    /// password does not count.
+    /// As [`Self::begin`], for an errand that may take at most `within` in all, see [`Self::until`]. Time in which a
+    /// user types a password does not count.
     ///
     /// # Errors
-    /// If either fails, or takes longer.
+    /// If connecting or joining fails, or takes longer.
     pub async fn begin_within(
         dialer: &Dialer,
         name: Option<&str>,
@@ -87,7 +88,7 @@ impl Errand {
         Self::over(stream, dialer, name, until).await
     }
 
-    /// `whole`: when all of it has to be done. It is put off by the time in which a password is typed.
+    /// `whole`: deadline of the errand. It is extended by the time in which a password is typed.
     async fn over(
         stream: Box<dyn Stream>,
         dialer: &Dialer,
@@ -135,14 +136,15 @@ impl Errand {
         }
     }
 
-    /// When what it is for has to be done, see [`Self::begin_within`]; a day from now where no time was given.
+    /// Deadline of the errand, see [`Self::begin_within`]. An errand without one has 24 h from now.
     #[must_use]
     pub fn until(&self) -> Instant {
         self.until.unwrap_or_else(|| Instant::now() + Duration::from_hours(24))
     }
 
-    /// Asks the server how long messages may be, and waits for the answer, for [`limits::ANSWER_WITHIN`] at most. Messages that
-    /// come meanwhile are passed over. A server without line endings is not asked: it is none of this project's.
+    /// Asks the server for its message limit in bytes, and waits at most [`limits::ANSWER_WITHIN`] for the answer.
+    /// Without an answer, the limit is [`MESSAGE_BYTES`]. Other messages that come meanwhile are dropped. A server
+    /// without line endings is not asked, because it is not Arauto.
     ///
     /// # Errors
     /// If the connection breaks.
@@ -169,16 +171,16 @@ impl Errand {
         Ok(self.sender.send(line).await?)
     }
 
-    /// The next message.
+    /// Receives the next message.
     ///
     /// # Errors
-    /// If there is none: the server ended, or the connection did.
+    /// If none comes: the server closed or refused the client, or the connection ended.
     pub async fn next(&mut self) -> Result<Received, Failure> {
         next(&mut self.receiver).await
     }
 
-    /// Leaves, and waits until the server has confirmed it, so that all that was sent is carried out and the name is
-    /// free; not longer than [`LEAVE_WITHIN`].
+    /// Leaves, and waits for the server to confirm it. Once it is confirmed, all that was sent is carried out and the
+    /// name is free. Returns `Ok` without a confirmation after [`LEAVE_WITHIN`].
     ///
     /// # Errors
     /// If the connection breaks first.
@@ -194,22 +196,22 @@ impl Errand {
         timeout(LEAVE_WITHIN, left).await.unwrap_or(Ok(()))
     }
 
-    /// The name, what comes and what goes, for an errand that does both at once.
+    /// Returns the name, the receiver and the sender, for an errand that sends and receives at once.
     #[must_use]
     pub fn into_parts(self) -> (String, wire::Receiver, wire::Sender) {
         (self.name, self.receiver, self.sender)
     }
 }
 
-/// What comes of this before then.
+/// Waits for `work` until `until`, and then fails with [`LetsNobodyIn`].
 async fn in_time<T>(until: Instant, work: impl Future<Output = io::Result<T>>) -> Result<T, Failure> {
     Ok(timeout_at(until, work).await.map_err(|_| LetsNobodyIn)??)
 }
 
-/// The next message; what is none is passed over.
+/// Receives the next message. Input that is not a message is skipped.
 ///
 /// # Errors
-/// If there is none: the server ended, or the connection did.
+/// If none comes: the server closed or refused the client, or the connection ended.
 pub(super) async fn next(receiver: &mut wire::Receiver) -> Result<Received, Failure> {
     loop {
         let Some(item) = receiver.next().await? else { return Err(Failure::Ended) };
@@ -243,8 +245,8 @@ mod tests {
 
     use super::*;
 
-    /// What becomes of who begins under this name, or none, with a server that answers one name after the other so. And under
-    /// which names it was tried.
+    /// Begins an errand under `name` with a server that gives each connection the next of `answers`. Returns the
+    /// result, and the names that were tried.
     async fn begun(name: Option<&str>, answers: &[&str]) -> (Result<Errand, Failure>, Vec<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let dialer = Dialer::new(listener.local_addr().unwrap().to_string().parse().unwrap());

@@ -1,80 +1,80 @@
-//! [`Failure`]: why an errand came to nothing.
+//! [`Failure`]: why an errand failed.
 
 use std::{io, time::Duration};
 
 use super::{backlog::MAX_BYTES, ending::Broken};
 use crate::client::{audio::play::NoSink, dial::NoConnection, joining::LetsNobodyIn, rtsp, text::Unfit};
 
-/// Why an errand came to nothing.
+/// Why an errand failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// There is no connection.
+    /// No connection could be made.
     #[error(transparent)]
     NoConnection(#[from] NoConnection),
-    /// There was one, and it broke.
+    /// The connection broke.
     #[error("the connection broke: {0}")]
     Broken(#[from] io::Error),
-    /// The server ended it without a word.
+    /// The server ended the connection without a message.
     #[error("the server ended the connection")]
     Ended,
-    /// It accepted the connection, and no name was asked for or confirmed.
+    /// The server accepted the connection, and did not ask for a name or did not confirm it.
     #[error(transparent)]
     NotLetIn(#[from] LetsNobodyIn),
-    /// The server says no.
+    /// The server refused the client or its request, for this reason.
     #[error("{0}")]
     Refused(String),
-    /// The server ended.
+    /// The server closed.
     #[error("the server closed")]
     ServerClosed,
-    /// The name is an account's.
+    /// The name is an account's, and no password was given.
     #[error("{0} has a password, and none was given: name a file that holds it with --password-file")]
     PasswordMissing(String),
-    /// The password that was given is another.
+    /// The server refused the given password.
     #[error("the password in {file} is refused: {complaint}")]
     PasswordWrong {
-        /// Where it was read from.
+        /// File from which the password was read.
         file: String,
-        /// What the server says of it.
+        /// The server's complaint.
         complaint: String,
     },
-    /// The peer's answer is longer than any true one.
+    /// The peer's answer is longer than any valid one.
     #[error("{what} has no end")]
     Endless {
-        /// Names the answer.
+        /// Name of the answer.
         what: &'static str,
     },
     /// The user or server that was asked did not answer in time.
     #[error("no answer from {who} within {}", humantime::format_duration(*.within))]
     NoAnswer {
-        /// Whom.
+        /// The user or the server.
         who: String,
-        /// How long was waited.
+        /// Time that was waited.
         within: Duration,
     },
-    /// The server took nothing more of what was to be sent.
+    /// The server accepted no more of the data to be sent.
     #[error(
         "the server took nothing for {} (--timeout): what was sent last may not have been carried out",
         humantime::format_duration(*.within)
     )]
     NotTaken {
-        /// How long was waited.
+        /// Time that was waited.
         within: Duration,
     },
-    /// The server took all, and did not say that it was done with it.
+    /// The server accepted all data, and did not confirm that it was carried out.
     #[error(
         "the server confirmed nothing for {} (--timeout): what was sent may not have been carried out",
         humantime::format_duration(*.within)
     )]
     NotConfirmed {
-        /// How long was waited.
+        /// Time that was waited.
         within: Duration,
     },
     /// An argument of the command line cannot be sent.
     #[error("{what} {why}")]
     Argument {
-        /// Which, as the help calls it.
+        /// Name of the argument, as the help shows it.
         what: &'static str,
-        /// Why.
+        /// The reason.
         why: Unfit,
     },
     /// A password cannot be sent.
@@ -88,12 +88,12 @@ pub enum Failure {
     /// A line of standard input cannot be sent.
     #[error("line {number} of standard input {why}; it and what follows was not sent")]
     Line {
-        /// Which, counted from 1.
+        /// Number of the line, counted from 1.
         number: u64,
-        /// Why.
+        /// The reason.
         why: Unfit,
     },
-    /// There is no stream, or it broke.
+    /// The stream could not be set up, or broke.
     #[error(transparent)]
     Stream(rtsp::Failure),
     /// A stream ended before its file did.
@@ -106,16 +106,16 @@ pub enum Failure {
         /// The reason.
         why: Box<Broken>,
     },
-    /// Nothing takes the sound.
+    /// The audio output cannot be opened, or failed.
     #[error(transparent)]
     Sound(NoSink),
-    /// The server ended the connection because nothing was read of it, as whoever reads standard output did not read either.
+    /// The server ended the connection because this client read nothing from it, while standard output was not read.
     #[error(
         "standard output was not read while {} MiB waited for that, and the connection ended: {words}",
         MAX_BYTES / 1024 / 1024
     )]
     Unread {
-        /// The server's last words, or how the connection ended.
+        /// The server's last message, or how the connection ended.
         words: String,
     },
     /// Standard input failed.

@@ -1,4 +1,4 @@
-//! `arauto files`: what files someone has.
+//! `arauto files`: the files that a user shares.
 
 use std::time::{Duration, Instant};
 
@@ -19,21 +19,21 @@ use crate::{
     protocol::{Message, Name, Operation},
 };
 
-/// What someone answers, for printing.
+/// A user's answer, for printing.
 #[derive(Debug, Default)]
 pub struct Files {
-    /// Lines with their endings, a file each; or what they say in other words.
+    /// Lines with their endings, one per file, or the user's answer in other words.
     pub lines: Vec<String>,
-    /// What is to be said besides, for people.
+    /// Remarks for people, printed apart from the list.
     pub remarks: Vec<String>,
-    /// How many files of the list did not come.
+    /// Number of files on the list that did not come.
     pub missing: usize,
 }
 
-/// Asks `of` for the list of files. Joining and the whole answer may take `within`.
+/// Asks `of` for the list of files. Joining and the whole answer may take at most `within`.
 ///
 /// # Errors
-/// If nobody is called so, or no answer comes, or the connection breaks.
+/// If joining fails, no client has that name, no answer comes in time, or the connection breaks.
 pub async fn files(
     dialer: &Dialer,
     name: Option<&str>,
@@ -52,7 +52,7 @@ pub async fn files(
     let mut sender: Option<String> = None;
     let files = loop {
         let Ok(answered) = timeout_at(until, answer(&mut errand, of)).await else {
-            // What there is of it.
+            // The part of the list that came is returned.
             match sender.and_then(|sender| assembly.end(&sender)) {
                 Some(rest) => break listed(rest, of, form),
                 None => return Err(silence()),
@@ -87,18 +87,19 @@ fn listed(list: Assembled, of: &str, form: Form) -> Files {
     Files { lines, remarks, missing }
 }
 
-/// Whether these are one name; other servers' may break Arauto's rules.
+/// Whether two names are equal by Arauto's rules. Names of other servers may break those rules, and are equal if
+/// their text is.
 pub(super) fn is_same(one: &str, other: &str) -> bool {
     let key = |name| Name::parse(name, usize::MAX).ok().map(|name| name.key().clone());
     one == other || key(one).is_some_and(|one| Some(one) == key(other))
 }
 
-/// The next message of an answer, and whose it is.
+/// Receives the next message of an answer. Returns its sender and its text.
 async fn answer(errand: &mut Errand, of: &str) -> Result<(String, String), Failure> {
     loop {
         let received = errand.next().await?;
         match received.meaning() {
-            // Anybody can send a list. The server knows names in more spellings than one.
+            // Any client can send a list, so the sender is compared. The server accepts several spellings of a name.
             Meaning::Files { of: sender, text } if is_same(sender, of) => {
                 return Ok((sender.to_owned(), text.to_owned()));
             }

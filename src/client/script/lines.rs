@@ -1,4 +1,4 @@
-//! [`Lines`]: standard input as messages, a line each, and how lines that cannot be sent are treated.
+//! [`Lines`]: standard input as messages, one per line, and how lines that cannot be sent are treated.
 
 use std::{fmt::Write, io};
 
@@ -17,10 +17,10 @@ use crate::{
 /// How a line of standard input that cannot be sent is treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnBadLine {
-    /// The line ends sending: neither it nor later lines are sent.
+    /// Sending ends: neither the line nor later lines are sent.
     #[default]
     Fail,
-    /// The line is left out.
+    /// The line is skipped.
     Skip,
     /// The line is sent with escapes for what cannot be sent, and cut to the limit.
     Escape,
@@ -29,10 +29,10 @@ pub enum OnBadLine {
 /// The lines of standard input.
 pub(super) struct Lines {
     input: Receiver<io::Result<input::Line>>,
-    /// How many were read.
+    /// Number of lines read so far.
     number: u64,
     to: To,
-    /// The most bytes of a message.
+    /// Maximum size of a message in bytes.
     limit: usize,
     on_bad_line: OnBadLine,
     bad: BadLines,
@@ -42,24 +42,25 @@ pub(super) struct Lines {
 #[derive(Default)]
 struct BadLines {
     count: u64,
-    /// The number of the first, counted from 1, and what was the matter with it.
+    /// Number of the first, counted from 1, and why it could not be sent.
     first: Option<(u64, Unfit)>,
 }
 
 impl Lines {
-    /// Begins to read, for messages of at most `limit` bytes.
+    /// Starts to read lines, for messages of at most `limit` bytes.
     ///
     /// # Errors
-    /// If there is no thread to read from.
+    /// If the thread that reads cannot be started.
     pub(super) fn begin(to: To, limit: usize, on_bad_line: OnBadLine) -> Result<Self, Failure> {
         let input = input::lines().map_err(Failure::Input)?;
         Ok(Self { input, number: 0, to, limit, on_bad_line, bad: BadLines::default() })
     }
 
-    /// The message that the next line is; `None` at the end. Dropped before it is done, it loses nothing.
+    /// Returns the message made of the next line, or `None` at the end.
+    /// Cancel safe: dropping the future loses no line.
     ///
     /// # Errors
-    /// If a line cannot be sent and that ends sending, or standard input fails.
+    /// If standard input fails, or a line cannot be sent and that ends sending.
     pub(super) async fn next(&mut self, name: &str) -> Result<Option<Line>, Failure> {
         loop {
             let line = match self.input.recv().await {
@@ -82,7 +83,7 @@ impl Lines {
             self.bad.count += 1;
             self.bad.first.get_or_insert((self.number, why));
             if self.on_bad_line == OnBadLine::Escape {
-                // Where the header alone is too long, nothing helps.
+                // Escapes do not help where the header alone is too long.
                 let escaped = escaped(line.bytes());
                 return shortened(name, &self.to, &escaped, self.limit)
                     .map(Some)
@@ -91,7 +92,7 @@ impl Lines {
         }
     }
 
-    /// Tells people how many lines could not be sent as they are.
+    /// Reports on standard error how many lines could not be sent as they are.
     pub(super) fn tell_of_bad_ones(&self) {
         let Some((number, why)) = self.bad.first else { return };
         let what = match self.on_bad_line {
@@ -104,8 +105,8 @@ impl Lines {
     }
 }
 
-/// A line as text that can be sent: bytes that are not UTF-8 as `\xff`, characters that no message can carry as `\u{1b}`.
-/// Backslashes stay.
+/// Returns a line as text that can be sent. Bytes that are not UTF-8 become escapes such as `\xff`, characters that
+/// no message can carry become escapes such as `\u{1b}`. Backslashes stay.
 fn escaped(line: &[u8]) -> String {
     let mut text = String::new();
     for chunk in line.utf8_chunks() {
@@ -118,7 +119,7 @@ fn escaped(line: &[u8]) -> String {
     text
 }
 
-/// The message that says this, cut to the limit with `…`.
+/// Returns the message with this text, cut to the limit and ended with `…` if it is too long.
 fn shortened(name: &str, to: &To, text: &str, limit: usize) -> Result<Line, Unfit> {
     let over = match fit(name, to, text, limit) {
         Err(Unfit::TooLong { over, .. }) => over,

@@ -1,4 +1,4 @@
-//! `arauto list`: who is connected.
+//! `arauto list`: the names of connected clients.
 
 use std::time::Duration;
 
@@ -10,16 +10,18 @@ use crate::{
     protocol::{Line, Operation},
 };
 
-/// Lists the connected clients in joining order, without this one. Joining and the whole list may take `within`.
+/// Returns the connected clients in joining order, without this one. Joining and the whole list may take at most
+/// `within`.
 ///
 /// # Errors
-/// If the server cannot be asked, or its list does not end in time or has more names than a server has users.
+/// If joining or asking fails, or the list does not end in time or has more names than a server can have clients.
 pub async fn list(dialer: &Dialer, name: Option<&str>, within: Duration) -> Result<Vec<String>, Failure> {
     let mut errand = Errand::begin_within(dialer, name, within).await?;
     let until = errand.until();
     let silence = |_| Failure::NoAnswer { who: "the server".to_owned(), within };
     let names = timeout_at(until, names(&mut errand)).await.map_err(silence)??;
-    // The names are here, whatever becomes of this. A server such as the report's does not notice who just goes.
+    // The names are here, so a failure is ignored. A server like the report's does not notice a client that only
+    // closes its connection.
     let _ = errand.leave().await;
     Ok(names)
 }
@@ -27,7 +29,7 @@ pub async fn list(dialer: &Dialer, name: Option<&str>, within: Duration) -> Resu
 async fn names(errand: &mut Errand) -> Result<Vec<String>, Failure> {
     let own = errand.name.clone();
     errand.send(&Line::lossy(&Joining::command(&own, Operation::ListClients.wire()))).await?;
-    // Comes after the whole list, in however many messages that is.
+    // The echo comes back after the whole list, in however many messages the list comes.
     errand.send(&Line::lossy(&Joining::command(&own, Operation::Echo.wire()))).await?;
     let mut roll = Roll::default();
     loop {

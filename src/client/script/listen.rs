@@ -1,4 +1,4 @@
-//! `arauto listen`: messages in, one line each.
+//! `arauto listen`: prints received messages, one per line.
 
 use std::time::{Duration, SystemTime};
 
@@ -32,28 +32,28 @@ use crate::{
     protocol::Line,
 };
 
-/// What to print.
+/// The messages to print, and how.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    /// In which form.
+    /// The output form.
     pub form: Form,
-    /// From this one alone.
+    /// Print only messages from this sender.
     pub from: Option<String>,
-    /// So many, and then no more.
+    /// Leave after this many printed messages.
     pub count: Option<u64>,
-    /// Whether to say on standard error under which name it has joined.
+    /// Whether to report on standard error the name under which the client joined.
     pub verbose: bool,
-    /// Whether to connect again after a cut.
+    /// Whether to connect again after the connection ends, where [`Retry`] allows it.
     pub reconnects: bool,
 }
 
-/// Prints what is received, until there was enough of it, the server ends, standard output is closed, or SIGINT or
-/// SIGTERM says so. Questions for files are answered and not printed.
+/// Prints received messages until enough are printed, the connection ends for good, standard output is closed, or
+/// SIGINT or SIGTERM comes. Requests for files are answered and not printed.
 ///
-/// Messages are read while whoever reads the output does not, up to `backlog::MAX_BYTES`.
+/// Messages are read even while standard output is not, up to `backlog::MAX_BYTES` of lines that wait.
 ///
 /// # Errors
-/// If there is no connection; if it breaks, or the server ends it, and it is not made again.
+/// If no connection can be made, or it breaks or the server ends it, and no other is made.
 pub async fn listen(dialer: &Dialer, name: &str, wanted: Wanted) -> Result<(), Failure> {
     let signals = Signals::new().map_err(Failure::Input)?;
     let backlog = Backlog::begin().map_err(Failure::Output)?;
@@ -85,8 +85,8 @@ pub async fn listen(dialer: &Dialer, name: &str, wanted: Wanted) -> Result<(), F
     listening.finish(end).await
 }
 
-/// How long to wait before another connection. `None`: none is made, because the client was sent away or is not let in, or
-/// because another connection would change nothing.
+/// Returns how long to wait before the next connection. `None`: no connection is made, because the server refused or
+/// sent away the client, or because another connection would change nothing.
 fn wait_after(retry: &mut Retry, failure: &Failure) -> Option<Duration> {
     match failure {
         Failure::ServerClosed => retry.after(&Ending::Closed),
@@ -101,7 +101,7 @@ fn wait_after(retry: &mut Retry, failure: &Failure) -> Option<Duration> {
 }
 
 struct Listening {
-    /// As the server spells it.
+    /// The name, as the server spells it.
     name: String,
     wanted: Wanted,
     backlog: Backlog,
@@ -109,20 +109,20 @@ struct Listening {
     noise: Noise,
 }
 
-/// One connection.
+/// State of one connection.
 struct Session {
     outgoing: Sender<Line>,
     sharer: Sharer,
-    /// It has been said that we leave; until when the confirmation is waited for.
+    /// Set once `exit` was sent: how long to wait for its confirmation.
     leaving: Option<Instant>,
-    /// The server's last message, if it was an error: at the end of the connection it says why that is.
+    /// The server's last message, if it was an error. At the end of the connection it gives the reason.
     last_words: Option<String>,
-    /// Nothing was read for a while because too much waited to be printed.
+    /// Whether reading ever stopped because too much waited to be printed.
     was_full: bool,
 }
 
 impl Listening {
-    /// Joins. `None`: a signal says not to.
+    /// Joins. Returns `None` if a signal came first.
     async fn connect(&mut self, dialer: &Dialer) -> Result<Option<Errand>, Failure> {
         let joining = Errand::begin(dialer, self.name.as_str());
         tokio::pin!(joining);
@@ -139,7 +139,7 @@ impl Listening {
         Ok(Some(errand))
     }
 
-    /// Waits, printing. Whether it was to the end, and not to a signal.
+    /// Waits, and prints meanwhile. Returns `false` if a signal ended the wait.
     async fn pause(&mut self, wait: Duration) -> Result<bool, Failure> {
         let until = Instant::now() + wait;
         loop {
@@ -151,7 +151,8 @@ impl Listening {
         }
     }
 
-    /// Prints all that is left. Whatever the end was, what came before is not lost; but a signal does not wait for a reader.
+    /// Prints all lines that are left, whatever the end was, so that no earlier message is lost. A signal ends the
+    /// wait for a reader.
     async fn finish(mut self, end: Result<(), Failure>) -> Result<(), Failure> {
         if matches!(end, Err(Failure::Output(_))) {
             return end;
@@ -163,7 +164,7 @@ impl Listening {
         end
     }
 
-    /// Listens until the connection ends.
+    /// Prints messages until the connection ends.
     async fn converse(&mut self, errand: Errand) -> Result<(), Failure> {
         let (name, mut receiver, sender) = errand.into_parts();
         self.name = name;
@@ -199,7 +200,7 @@ impl Listening {
         }
     }
 
-    /// Takes what came; whether it was the last.
+    /// Takes an item. Returns whether it was the last.
     fn take(&mut self, item: Item, session: &mut Session) -> Result<bool, Failure> {
         let received = match item {
             Item::Noise(text) => {
@@ -242,7 +243,7 @@ impl Listening {
 impl Session {
     fn leave(&mut self, name: &str) {
         self.leaving = Some(Instant::now() + LEAVE_WITHIN);
-        // If it cannot be said, the end of the connection says it.
+        // If `exit` cannot be queued, the end of the connection replaces it.
         let _ = self.outgoing.try_send(exit(name));
     }
 
@@ -251,7 +252,7 @@ impl Session {
         self.last_words = is_error.then(|| received.data.clone());
     }
 
-    /// Why the connection ended.
+    /// Returns why the connection ended. While leaving, that is no failure.
     fn ended(&mut self, how: Failure) -> Result<(), Failure> {
         if self.leaving.is_some() {
             return Ok(());

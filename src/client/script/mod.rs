@@ -1,5 +1,5 @@
-//! Errands for shell scripts: join, do one thing, leave. What they print is for other programs, what goes wrong goes to
-//! standard error, and the exit status tells what kind of thing it was.
+//! Commands for shell scripts: join, do one thing, leave. Standard output is for other programs, errors go to
+//! standard error, and the exit status tells the kind of error.
 
 mod backlog;
 mod ending;

@@ -1,4 +1,4 @@
-//! `arauto play`: a user's file heard here, or written down.
+//! `arauto play`: plays a user's file here, or writes it to a file.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -39,43 +39,44 @@ use crate::{
     terminal::takes_escapes,
 };
 
-/// How long an answer is waited for. The server gives one sooner.
+/// Maximum wait for an answer to `play`. The server answers sooner.
 const ANSWER_WITHIN: Duration = Duration::from_mins(1);
-/// How long after the end of a stream the server's reason for it is waited for. It is sent at the same time, by another
-/// connection.
+/// Maximum wait, after the end of a stream, for the server's reason. The server sends it at the same time, over the
+/// other connection.
 const WORD_WITHIN: Duration = Duration::from_secs(2);
 
-/// What is to be heard, and how.
+/// The file to play, and how.
 #[derive(Clone, Debug)]
 pub struct Playing {
-    /// Whose file.
+    /// The user who shares the file.
     pub of: String,
-    /// Which, as `list_files` writes it.
+    /// The file, as `list_files` writes it.
     pub file: String,
-    /// Where it goes.
+    /// The audio output.
     pub output: Output,
-    /// In RTSP's own connection from the beginning.
+    /// Whether to use RTSP's own connection from the beginning instead of UDP.
     pub interleaved: bool,
-    /// How loud.
+    /// The volume.
     pub volume: Volume,
 }
 
-/// Where a stream is, and the name and file under which the server announces its end.
+/// Address of a stream, and the publisher and file under which the server announces its end.
 struct Announced {
     rtsp: String,
     publisher: String,
     file: String,
 }
 
-/// Plays it until it ends, or SIGINT or SIGTERM says so; a second one does not wait until all is heard.
+/// Plays the file until it ends, or SIGINT or SIGTERM comes. A second signal does not wait until all received audio
+/// is played.
 ///
 /// # Errors
-/// If it cannot be heard, or breaks off: [`Failure::BrokeOff`].
+/// If the file cannot be played, or the stream breaks off: [`Failure::BrokeOff`].
 pub async fn play(dialer: &Dialer, name: Option<&str>, playing: &Playing) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(Failure::Input)?;
     // A FILE that cannot be sent is reported before anything else is tried. All generated names are equally long.
     request(name.unwrap_or(&made_up()), playing)?;
-    // Before anybody is asked for anything.
+    // The output is prepared before anything is requested.
     let ready = playing.output.prepare().map_err(Failure::Sound)?;
     let mut errand = Errand::begin(dialer, name).await?;
     let asked = request(&errand.name, playing)?;
@@ -87,7 +88,7 @@ pub async fn play(dialer: &Dialer, name: Option<&str>, playing: &Playing) -> Res
         () = signals.next() => return errand.leave().await,
     };
     hear(dialer, &announced, playing, ready, &mut errand, &mut signals).await?;
-    // The stream may have ended because the server did.
+    // A failure is ignored: the stream may have ended because the server did.
     let _ = errand.leave().await;
     Ok(())
 }
@@ -99,7 +100,7 @@ fn request(own: &str, playing: &Playing) -> Result<Line, Failure> {
     fit_data(message, MESSAGE_BYTES).map_err(|why| Failure::Argument { what: "FILE", why })
 }
 
-/// Where it is to be heard.
+/// Waits for the answer, which says where the stream is.
 async fn answer(errand: &mut Errand, of: &str) -> Result<Announced, Failure> {
     loop {
         let received = errand.next().await?;
@@ -148,7 +149,7 @@ async fn hear(
                 is_stopped = true;
                 stop(&orders);
             }
-            // Without a name, the stream may go on.
+            // The stream may outlive the control connection.
             () = listen(errand, &mut word, announced), if word.lost.is_none() => {}
         }
     };
@@ -158,7 +159,7 @@ async fn hear(
                 listen(errand, &mut word, announced).await;
             }
         };
-        // A server that says nothing leaves the reason open, and `verdict` goes by the rest.
+        // Without a `stop` message the reason stays open, and `verdict` goes by the rest.
         let _ = timeout(WORD_WITHIN, word_comes).await;
     }
     shown.end();
@@ -198,7 +199,7 @@ fn conclude(
         Err(Failed::Stream(why)) => match word {
             Word { said: Said::Because(why), .. } => Broken::Ended(why),
             Word { lost: Some(lost), .. } => Broken::Lost(Box::new(lost)),
-            // It never began.
+            // The stream never began.
             _ if progress.stage == Stage::Asking => return Err(Failure::Stream(why)),
             _ => Broken::Stream(why),
         },
@@ -214,7 +215,7 @@ fn conclude(
 }
 
 fn stop(orders: &Sender<Order>) {
-    // If there is no room, that order is on its way.
+    // If the queue is full, an order to stop is already on its way.
     let _ = orders.try_send(Order::Stop);
 }
 
@@ -230,7 +231,7 @@ fn failure(why: Failed, playing: &Playing) -> Failure {
     }
 }
 
-/// How far it is, in one line of the terminal that standard error may be.
+/// Progress of the stream, in one line of standard error where that is a terminal.
 struct Shown {
     file: String,
     has_terminal: bool,
@@ -253,7 +254,7 @@ impl Shown {
             say(words::FELL_BACK);
         }
         if self.has_terminal {
-            // The line before is wiped away.
+            // Overwrites the previous line.
             let _ = write!(io::stderr(), "\r\x1b[K{}: {}", self.file, words::line(progress));
         }
     }

@@ -1,4 +1,4 @@
-//! `arauto send`: messages out, until the server has carried out all of them.
+//! `arauto send`: sends messages, and waits until the server has carried out all of them.
 
 use std::{cell::Cell, io, pin::pin, time::Duration};
 
@@ -25,16 +25,16 @@ use crate::{
     protocol::Line,
 };
 
-/// What is to be said.
+/// The texts to send.
 #[derive(Clone, Debug)]
 pub enum Words {
-    /// This.
+    /// This text.
     Text(String),
     /// Each line of standard input that is not empty.
     Input,
 }
 
-/// Where messages come from.
+/// The source of messages.
 enum Source {
     One(Option<Line>),
     Lines(Lines),
@@ -49,19 +49,19 @@ pub struct Sending {
     pub words: Words,
     /// How lines that cannot be sent are treated.
     pub on_bad_line: OnBadLine,
-    /// Time for which the server may accept nothing while there is something to send, and for which it may confirm nothing
-    /// after that.
+    /// Maximum time for which the server may accept no data while there is some to send, and for which it may confirm
+    /// nothing after that.
     pub within: Duration,
 }
 
-/// Sends messages, and waits until the server has carried out all of them. The first that the server refuses is the
-/// last that is sent.
+/// Sends messages, and waits until the server has carried out all of them. Sending stops at the first refusal.
 ///
 /// # Errors
-/// If a message cannot be sent, or the server refuses one, or does nothing for too long, or the connection breaks.
+/// If joining fails, a message cannot be sent, the server refuses one or does nothing for too long, or the connection
+/// breaks.
 pub async fn send(dialer: &Dialer, name: &str, sending: Sending) -> Result<(), Failure> {
     let Sending { to, words, on_bad_line, within } = sending;
-    // Judged before anybody hears of it, by what any server could take.
+    // Text that no server can accept is rejected before the client connects.
     let text = match words {
         Words::Text(text) => {
             fit_argument(name, &to, &text, MAX_MESSAGE_BYTES)?;
@@ -72,19 +72,20 @@ pub async fn send(dialer: &Dialer, name: &str, sending: Sending) -> Result<(), F
     let dialer = dialer.clone().with_no_answer(within);
     let mut errand = Errand::begin(&dialer, name).await?;
     let limit = match &text {
-        // A server that takes less says so itself.
+        // A server that accepts less than this says so itself.
         Some(text) if fit(&errand.name, &to, text, MESSAGE_BYTES).is_ok() => MESSAGE_BYTES,
         _ => errand.message_bytes().await?,
     };
     let (name, mut receiver, mut sender) = errand.into_parts();
-    // Not read before: a password may have been typed.
+    // Standard input is not read before this: a password may have been typed on the terminal.
     let mut source = match text {
         Some(text) => Source::One(Some(fit_argument(&name, &to, &text, limit)?)),
         None => Source::Lines(Lines::begin(to, limit, on_bad_line)?),
     };
     let (mut refusals, signs) = (Refusals::default(), Signs::default());
     let end = {
-        // Reading goes on while sending waits: else the server, which holds what is for us, would in the end take nothing.
+        // Messages are read while sending waits. Otherwise the server, which holds messages for this client, would in
+        // the end accept nothing.
         let mut hearing = pin!(hear(&mut receiver, &name, within, &mut refusals, &signs));
         let mut sending = pin!(say(&mut source, &name, within, &mut sender, &signs));
         let mut said = None;
@@ -107,25 +108,25 @@ pub async fn send(dialer: &Dialer, name: &str, sending: Sending) -> Result<(), F
     refusals.judged(end)
 }
 
-/// The message that says TEXT.
+/// Returns the message that carries TEXT.
 fn fit_argument(name: &str, to: &To, text: &str, limit: usize) -> Result<Line, Failure> {
     fit(name, to, text, limit).map_err(|why| Failure::Argument { what: "TEXT", why })
 }
 
-/// What those who send and hear tell each other.
+/// Signals between `say` and `hear`.
 #[derive(Default)]
 struct Signs {
     /// The server refused something.
     refused: Notify,
-    /// All is sent, or nothing more will be.
+    /// All messages are sent, or no more will be.
     said: Notify,
-    /// How much longer than usual the confirmation may take because of what was sent before.
+    /// Extra time that the confirmation may take because of earlier data.
     backlog: Cell<Duration>,
-    /// How many messages were sent.
+    /// Number of messages sent.
     sent: Cell<u64>,
 }
 
-/// Sends all there is, or what there is before a refusal; then leaves.
+/// Sends all messages, or those before a refusal, and then leaves.
 async fn say(
     source: &mut Source,
     name: &str,
@@ -151,19 +152,19 @@ async fn say(
     };
     sender.paused().await;
     taken(within, sender.send(&exit_in_words(name))).await?;
-    // A server that refuses even this ends the connection all the same, once it has answered everything.
+    // Even a server that refuses `exit` ends the connection, once it has answered everything.
     taken(within, sender.finish()).await?;
     signs.backlog.set(sender.backlog().await);
     said
 }
 
-/// Waits for the server to take this, as long as it may take.
+/// Waits at most `within` for the server to accept the data.
 async fn taken(within: Duration, sending: impl Future<Output = io::Result<()>>) -> Result<(), Failure> {
     Ok(timeout(within, sending).await.map_err(|_| Failure::NotTaken { within })??)
 }
 
-/// Hears what the server says until it has confirmed the leaving, or says nothing for too long that could lead to it. Each
-/// message that was sent gives it one answer's time, so that no server can be waited for without end.
+/// Reads messages until the server has confirmed `exit`, or shows no progress towards that for `within`. Each sent
+/// message can extend the wait once, so that no server can extend it without end.
 async fn hear(
     receiver: &mut wire::Receiver,
     name: &str,
@@ -171,7 +172,7 @@ async fn hear(
     refusals: &mut Refusals,
     signs: &Signs,
 ) -> Result<(), Failure> {
-    // While there is something to send, that is what the server is waited for with.
+    // While there is something to send, `taken` limits the wait.
     let (mut until, mut answers) = (None, 0);
     loop {
         let message = select! {
@@ -182,7 +183,8 @@ async fn hear(
             }
             () = reached(until) => return Err(Failure::NotConfirmed { within }),
         };
-        // It is at work for this one; what others say does not show that, nor what nothing was sent for.
+        // Messages from the server and returned own messages show progress. Messages from others do not, nor do more
+        // answers than messages were sent.
         if [SERVER, name].contains(&message.sender.as_str()) {
             answers += 1;
             if until.is_some() && answers <= signs.sent.get() {
@@ -200,7 +202,7 @@ async fn hear(
     }
 }
 
-/// What the server did not carry out.
+/// Messages that the server refused.
 #[derive(Default)]
 struct Refusals {
     first: Option<String>,
@@ -225,7 +227,7 @@ impl Refusals {
 }
 
 impl Source {
-    /// The next message. Dropped before it is done, it loses nothing.
+    /// Returns the next message. Cancel safe: dropping the future loses no message.
     async fn next(&mut self, name: &str) -> Result<Option<Line>, Failure> {
         match self {
             Self::One(message) => Ok(message.take()),
@@ -246,7 +248,8 @@ mod tests {
 
     const WITHIN: Duration = Duration::from_mins(1);
 
-    /// What is heard of a server that is told here when to say what, all having been sent at the beginning; and when.
+    /// Runs `hear` with a server that sends each of `lines` at its second, after all messages were sent at the
+    /// beginning. Returns the result, and the second at which it came.
     async fn heard(sent: u64, lines: &[(u64, &str)]) -> (Result<(), Failure>, u64) {
         let (ours, theirs) = duplex(1024);
         let (mut receiver, _sender) = wire::halves_framed(Box::new(ours), Framing::Lines);
@@ -276,7 +279,7 @@ mod tests {
         let (end, after) = heard(2, &[]).await;
         assert!(not_confirmed(end));
         assert_eq!(after, 60);
-        // Others go on talking: that shows nothing of what becomes of ours.
+        // Messages from others show nothing about the client's own.
         let (end, after) = heard(2, &[(50, "bob | all clients | broadcast | hi")]).await;
         assert!(not_confirmed(end));
         assert_eq!(after, 60);

@@ -1,4 +1,4 @@
-//! How scripts are shown messages and names: lines of text, or of JSON. No IO.
+//! Messages and names in the form that scripts print: lines of text, or of JSON. No IO.
 
 use std::{fmt::Write, time::SystemTime};
 
@@ -13,18 +13,18 @@ use crate::{
     escape::is_unsafe,
 };
 
-/// The form of what is printed.
+/// The output form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// As it came, but for characters that could do harm, see [`Spelt`]: what is printed into a pipe is often shown.
+    /// As received, but with unsafe characters escaped, see [`Spelt`]: output of a pipe is often shown on a terminal.
     Plain,
-    /// Fit for a terminal, each text unmistakable.
+    /// Safe for a terminal, with escapes such that no two texts look the same.
     Terminal,
-    /// One JSON object a line.
+    /// Each line is a JSON object.
     Json,
 }
 
-/// A message that came at this time, as a line with its ending.
+/// Returns a message received at `at` as a line with its ending.
 #[must_use]
 pub fn message(form: Form, received: &Received, at: SystemTime) -> String {
     let Received { sender, destination, operation, data } = received;
@@ -46,16 +46,16 @@ pub fn message(form: Form, received: &Received, at: SystemTime) -> String {
     }
 }
 
-/// Who is connected, as a line with its ending.
+/// Returns the name of a connected client as a line with its ending.
 #[must_use]
 pub fn client(form: Form, name: &str) -> String {
     one(form, "name", name)
 }
 
-/// A file that someone has, as a line with its ending.
+/// Returns a user's file as a line with its ending.
 #[must_use]
 pub fn file(form: Form, entry: &Entry) -> String {
-    // Quoted where need be, so fit for a terminal.
+    // Quoted where needed, so safe for a terminal.
     let text = entry.to_string();
     if form != Form::Json {
         return format!("{text}\n");
@@ -68,13 +68,13 @@ pub fn file(form: Form, entry: &Entry) -> String {
     object(&fields)
 }
 
-/// What someone says who does not list files, as a line with its ending.
+/// Returns the text of a user who does not list files as a line with its ending.
 #[must_use]
 pub fn words(form: Form, text: &str) -> String {
     one(form, "text", text)
 }
 
-/// A text that is alone on its line.
+/// Returns a text that is alone on its line.
 fn one(form: Form, key: &str, text: &str) -> String {
     match form {
         Form::Plain => format!("{}\n", Spelt(text, Keep::Tabs)),
@@ -83,7 +83,7 @@ fn one(form: Form, key: &str, text: &str) -> String {
     }
 }
 
-/// An object with its fields in this order, and nothing in it that could harm a terminal.
+/// Returns an object with its fields in this order, as a line with its ending. Nothing in it can harm a terminal.
 #[must_use]
 pub fn object(fields: &[(&str, Value)]) -> String {
     let mut line = String::from("{");
@@ -97,7 +97,8 @@ pub fn object(fields: &[(&str, Value)]) -> String {
     line
 }
 
-/// A text or a number in JSON. What may be left as it is in JSON and yet means something to a terminal is escaped, too.
+/// Appends a text or a number in JSON. Characters that JSON leaves unescaped and that mean something to a terminal
+/// are escaped, too.
 fn push_value(line: &mut String, value: &Value) {
     for c in value.to_string().chars() {
         if is_unsafe(c) {
