@@ -1,6 +1,6 @@
-//! [`App`]: all that a full screen shows, and what follows from events and keys. No IO, no clock.
+//! [`App`]: the state of the full screen, and how events and keys change it. No IO, no clock.
 //!
-//! What there is to do outside is left in [`App::take_effect`].
+//! Effects outside the state are queued; [`App::take_effect`] returns them.
 
 use std::{
     collections::VecDeque,
@@ -43,139 +43,139 @@ use crate::{
     protocol,
 };
 
-/// The most that waits to be given to the link.
+/// Maximum length of the queue of effects. Only a new conversation and a password are queued beyond it.
 const MOST_EFFECTS: usize = 256;
 
-/// What is to be done outside.
+/// An effect that is carried out outside the state.
 #[derive(Debug)]
 pub enum Effect {
     /// Begin a conversation under this name.
     Begin(String),
-    /// Give this to the conversation.
+    /// Pass this command to the conversation.
     Command(link::Command),
-    /// Tell this one what files there are here.
+    /// Answer a request for the list of files.
     AnswerFiles {
-        /// Who asked.
+        /// The user who asks.
         asker: String,
     },
-    /// The server says that this one wants to hear a file.
+    /// Play a file to a user who wants to hear it, as the server says.
     Publish {
-        /// Who.
+        /// The user who asks.
         by: String,
-        /// Which, and where it is to go.
+        /// DATA of the server's message: the file, and the address to which it is sent.
         data: String,
     },
     /// The user's answer to whether a file may be played.
     MayPlay {
         /// The question's number.
         number: u64,
-        /// Whether it may.
+        /// Whether the file may be played.
         may: bool,
     },
-    /// Do this with what is played to others.
+    /// Pause or stop files that are played to others.
     Order {
-        /// What.
+        /// The order.
         order: Order,
-        /// With which; with all, if it is not said.
+        /// The file that it applies to; `None`: all files.
         file: Option<String>,
     },
-    /// Listen to what is played there, and to nothing else any more.
+    /// Listen to the stream at this address, and to no other any more.
     Listen {
-        /// Where.
+        /// Address of the stream.
         address: String,
-        /// How loud.
+        /// The volume.
         volume: Volume,
     },
-    /// Have this done with what is heard.
+    /// Pass this order to the stream that is heard.
     Hear(play::Order),
-    /// Draw all of the screen anew: something else wrote to it.
+    /// Draw the whole screen anew, because another program wrote to it.
     Redraw,
-    /// Give the terminal back and stop, until the shell has this program go on.
+    /// Give the terminal back and stop, until the shell continues this program.
     Suspend,
 }
 
-/// How it stands with the connection.
+/// State of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection {
-    /// None is wanted yet.
+    /// No connection is wanted yet.
     None,
-    /// One is being made.
+    /// The client connects.
     Connecting,
-    /// There is one, with a name.
+    /// The client is connected, and the server has confirmed the name.
     Joined,
-    /// It broke; it is made again then.
+    /// The connection broke. The client connects again at this time.
     Cut(Instant),
-    /// It is over for good.
+    /// The conversation has ended. The client does not connect again by itself.
     Over,
 }
 
-/// What is typed for.
+/// The purpose of the input line.
 pub enum Prompt {
     /// Messages and commands.
     Talk,
-    /// One's name.
+    /// The user's name.
     Name(Input),
-    /// A password. Nothing of it is shown.
+    /// A password, which is not shown.
     Password {
-        /// Whose.
+        /// Name of the account.
         name: String,
-        /// What is typed so far.
+        /// The characters typed so far.
         typed: Zeroizing<String>,
     },
-    /// Whether to end the server.
+    /// The confirmation that the server is to end.
     Close,
-    /// What to do with lines that were pasted.
+    /// The decision about pasted lines.
     Paste(Pasted),
-    /// Nothing; it is over, and this is why.
+    /// No input: the conversation has ended, for this reason.
     Over(Farewell),
 }
 
-/// All that a full screen shows.
+/// The state of the full screen.
 pub struct App {
     pub(super) theme: Theme,
     pub(super) place: Place,
-    /// One's own name, as far as it is known.
+    /// The user's own name, as far as it is known.
     pub(super) name: String,
-    /// The most bytes of a message, as far as is known.
+    /// Maximum size of a message in bytes, as far as it is known.
     pub(super) message_bytes: usize,
     pub(super) connection: Connection,
     pub(super) log: Log,
     pub(super) people: People,
     pub(super) line: Line,
     pub(super) prompt: Prompt,
-    /// Said in the last row, until the next key.
+    /// Shown in the last row until the next key.
     pub(super) hint: Option<String>,
-    /// How far down the help is looked at, where it is shown.
+    /// First row of the help in view; `None` while the help is hidden.
     pub(super) help: Option<usize>,
     pub(super) size: Size,
     pub(super) unconfirmed: Unconfirmed,
-    /// When an echo is to be sent that confirms what was sent before.
+    /// When to send an echo that confirms earlier messages.
     pub(super) confirm_at: Option<Instant>,
-    /// When the server said something last.
+    /// When the server last sent something.
     pub(super) heard_at: Instant,
     /// Lists of files that come in parts.
     pub(super) lists: Assembly,
-    /// What one plays to others.
+    /// Files that are played to others.
     pub(super) playing: Playing,
-    /// What one hears of others.
+    /// Files of others that are heard here.
     pub(super) listening: Listening,
     effects: VecDeque<Effect>,
     pub(super) arrow: Option<Arrow>,
     /// The name in the prompt was refused: typing replaces it.
     pub(super) is_name_refused: bool,
-    /// Why the last name was not given.
+    /// Why the server refused the last name.
     pub(super) refused: Option<String>,
-    /// Why there was no connection the last time that one was tried.
+    /// Why the last attempt to connect failed.
     pub(super) no_connection: Option<String>,
-    /// The last connection ended because the server did.
+    /// Whether the last connection ended because the server did.
     pub(super) is_closed: bool,
-    /// `exit` was sent; it is not waited for longer than this.
+    /// Set once `exit` was sent: how long to wait for its confirmation.
     pub(super) leaving: Option<Instant>,
     pub(super) farewell: Option<Farewell>,
 }
 
 impl App {
-    /// A screen on this server. Without a name, it is asked for.
+    /// Creates the state for a server. Without a `name`, the user is asked for one.
     #[must_use]
     pub fn new(place: Place, name: Option<String>, theme: Theme, now: Now) -> Self {
         let mut app = Self {
@@ -216,47 +216,47 @@ impl App {
         app
     }
 
-    /// The screen is so large now.
+    /// Sets the size of the screen.
     pub fn resize(&mut self, size: Size) {
         self.size = size;
         self.clamp_help();
     }
 
-    /// Takes the next thing to be done outside.
+    /// Takes the next effect to carry out.
     pub fn take_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()
     }
 
-    /// One's own name, as far as it is known.
+    /// The user's own name, as far as it is known.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether there is a connection with a name.
+    /// Whether the client is connected and the server has confirmed the name.
     #[must_use]
     pub fn is_joined(&self) -> bool {
         self.connection == Connection::Joined
     }
 
-    /// Someone who asked for the list of files gets none.
+    /// Shows that `asker` gets no list of files, and why.
     pub fn no_answer(&mut self, asker: &str, why: &str, now: Now) {
         self.error(now, &format!("{} gets no list of your files: {why}", in_sentence(asker)));
     }
 
-    /// Whether the screen is to be left, and why.
+    /// Why the screen is to be left; `None` while it stays.
     #[must_use]
     pub fn farewell(&self) -> Option<&Farewell> {
         self.farewell.as_ref()
     }
 
-    /// When [`Self::tick`] is to be called at the latest.
+    /// Latest time at which [`Self::tick`] has to be called; `None` if without limit.
     #[must_use]
     pub fn deadline(&self, now: Instant) -> Option<Instant> {
         let list = (self.connection == Connection::Joined).then(|| self.people.deadline()).flatten();
         let countdown = match self.connection {
             Connection::Cut(until) if until > now => {
-                // When another number of seconds is left.
+                // The number of seconds left changes then.
                 let left = until - now;
                 Some(now + Duration::from_nanos(u64::from(left.subsec_nanos()).max(1)))
             }
@@ -268,7 +268,7 @@ impl App {
             .min()
     }
 
-    /// Time went by.
+    /// Carries out what is due at `now`.
     pub fn tick(&mut self, now: Now) {
         if self.leaving.is_some_and(|until| now.at >= until) {
             self.farewell = Some(Farewell::Left);
@@ -277,7 +277,7 @@ impl App {
         if self.connection == Connection::Joined
             && let Some(mark) = self.people.ask(now.at)
         {
-            // Together: the one marks the end of the other's answer.
+            // Sent together: the echo marks the end of the list.
             self.send(typed::list_clients(&self.name));
             self.send(typed::echo(&self.name, &mark));
             self.unconfirmed.mark(mark, now.at);
@@ -286,7 +286,7 @@ impl App {
         self.confirm(now);
     }
 
-    /// Leaves, with a goodbye where there is somebody to say it to; asked for again, without.
+    /// Leaves. While joined, sends `exit` and waits for the confirmation; a second call does not wait.
     pub fn leave(&mut self, now: Now) {
         if self.connection == Connection::Joined && self.leaving.is_none() {
             self.send(exit(&self.name));
@@ -301,7 +301,7 @@ impl App {
         }
     }
 
-    /// Takes a name that was typed.
+    /// Starts a conversation under this name.
     pub(super) fn introduce(&mut self, name: String) {
         self.name.clone_from(&name);
         self.prompt = Prompt::Talk;
@@ -309,30 +309,30 @@ impl App {
         self.effects.push_back(Effect::Begin(name));
     }
 
-    /// Gives the answer to a password request.
+    /// Answers the server's request for a password.
     pub(super) fn give_password(&mut self, password: Zeroizing<String>) {
         self.prompt = Prompt::Talk;
         self.effects.push_back(Effect::Command(link::Command::Password(password)));
     }
 
-    /// Draws all of the screen anew.
+    /// Requests that the whole screen is drawn anew.
     pub(super) fn redraw(&mut self) {
         if self.has_room() {
             self.effects.push_back(Effect::Redraw);
         }
     }
 
-    /// Drops messages that were not given to the connection before it broke.
+    /// Drops messages that were not passed to the connection before it broke.
     pub(super) fn forget_sending(&mut self) {
         self.effects.retain(|effect| !matches!(effect, Effect::Command(link::Command::Send(_))));
     }
 
-    /// Leaves a message to be sent. Whether there was room.
+    /// Queues a message. Returns whether there was room.
     pub(super) fn send(&mut self, message: protocol::Line) -> bool {
         self.leave_effect(Effect::Command(link::Command::Send(message)))
     }
 
-    /// Leaves this to be done. Whether there was room.
+    /// Queues an effect. Returns whether there was room.
     pub(super) fn leave_effect(&mut self, effect: Effect) -> bool {
         let has_room = self.has_room();
         if has_room {
@@ -341,7 +341,7 @@ impl App {
         has_room
     }
 
-    /// Someone asks what files there are here.
+    /// Shows that `asker` requests the list of files, and queues the answer.
     pub(super) fn answer_files(&mut self, asker: &str, now: Now) {
         if self.has_room() {
             self.note(now, &format!("{} asked for the list of your files.", in_sentence(asker)));
@@ -374,23 +374,23 @@ impl App {
         self.say(now, Kind::Error, text);
     }
 
-    /// The panes of the screen as it is.
+    /// The panes of the screen at its present size.
     pub(super) fn panes(&self) -> Panes {
         Panes::of(self.size)
     }
 
-    /// How many columns and rows the conversation has.
+    /// Columns and rows of the conversation's pane, and the theme.
     pub(super) fn view(&self) -> (usize, usize, Theme) {
         let log = self.panes().log;
         (usize::from(log.width), usize::from(log.height), self.theme)
     }
 
-    /// Leaves at once.
+    /// Leaves at once, for this reason.
     pub(super) fn go(&mut self, why: Farewell) {
         self.farewell = Some(why);
     }
 
-    /// Whether the terminal is the one that keys go to. What comes while it is not is new when it is again.
+    /// Records whether the terminal has the keyboard focus. Entries that come without it are new.
     pub fn focus(&mut self, is_focused: bool) {
         self.log.focus(is_focused);
     }

@@ -1,15 +1,15 @@
-//! [`Now`]: a moment, as the state of the screen is told of it. The state itself never asks for the time.
+//! [`Now`]: a moment, as it is passed to the state of the screen. The state itself never reads a clock.
 
 use std::{fmt, time::Instant};
 
 use chrono::{Local, Timelike};
 
-/// What a wall clock shows here.
+/// Wall clock time, to the minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clock {
-    /// 0..=23, local time.
+    /// Hour, 0..=23, local time.
     pub hour: u8,
-    /// 0..=59.
+    /// Minute, 0..=59.
     pub minute: u8,
 }
 
@@ -19,17 +19,17 @@ impl fmt::Display for Clock {
     }
 }
 
-/// A moment.
+/// A moment on two clocks.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
-    /// For waiting.
+    /// Monotonic time, for waiting.
     pub at: Instant,
-    /// For showing.
+    /// Wall clock time, for showing.
     pub clock: Clock,
 }
 
 impl Now {
-    /// The present one.
+    /// Reads both clocks.
     #[must_use]
     pub fn read() -> Self {
         let local = Local::now();

@@ -1,4 +1,4 @@
-//! What follows from how it goes with the connection: joined, cut, over.
+//! How the state follows the connection: joined, cut, ended.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::{
 use crate::client::link;
 
 impl App {
-    /// Something happened in the conversation.
+    /// Takes an event of the conversation.
     pub fn event(&mut self, event: link::Event, now: Now) {
         match event {
             link::Event::Connecting => self.connection = Connection::Connecting,
@@ -55,7 +55,7 @@ impl App {
         if self.connection == Connection::Joined {
             self.error(now, &format!("The connection broke: {why}. It is made again by itself."));
         } else if self.no_connection.as_deref() != Some(why) {
-            // Said once, not at each try.
+            // Reported once, not at each attempt.
             self.error(now, &format!("No connection: {why}"));
         }
         self.no_connection = Some(why.to_owned());
@@ -68,7 +68,7 @@ impl App {
         self.lost(retry_in, now);
     }
 
-    /// There is no connection until another is made.
+    /// Handles the loss of a connection, until the next is made.
     fn lost(&mut self, retry_in: Duration, now: Now) {
         if self.leaving.is_some() {
             self.farewell = Some(Farewell::Left);
@@ -80,7 +80,7 @@ impl App {
         self.connection = Connection::Cut(now.at + retry_in);
     }
 
-    /// Shows what may not have arrived, and sends none of it.
+    /// Shows which messages may not have arrived. None of them is sent again.
     fn put_away_unconfirmed(&mut self, now: Now) {
         self.forget_sending();
         self.confirm_at = None;
@@ -126,14 +126,14 @@ impl App {
         self.prompt = Prompt::Over(why);
     }
 
-    /// Something else is asked for: what was pasted waits in the line.
+    /// Puts pasted lines that wait for a decision into the input line, because another prompt replaces the question.
     fn put_paste_into_line(&mut self) {
         if let Prompt::Paste(pasted) = std::mem::replace(&mut self.prompt, Prompt::Talk) {
             self.paste_as_one_line(&pasted.into_whole());
         }
     }
 
-    /// No more events come; the last should have said why.
+    /// Handles the end of the queue of events. The last event should have said why the conversation ended.
     pub fn conversation_is_gone(&mut self) {
         if !matches!(self.connection, Connection::None | Connection::Over) {
             self.go(Farewell::NoConnection("the conversation ended for no known reason".to_owned()));

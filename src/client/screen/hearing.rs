@@ -1,4 +1,4 @@
-//! What follows from what the server sends.
+//! How the state follows messages from the server.
 
 use std::fmt::Write;
 
@@ -15,14 +15,14 @@ use crate::client::{
     names::{before_text, in_sentence},
 };
 
-/// When more than this many come or leave at once, they are counted rather than named.
+/// Maximum number of users who join or leave at once and are named. More are only counted.
 const MOST_TOLD: usize = 5;
 
-/// The most names that one line of the conversation lists.
+/// Maximum number of names in one line of the conversation.
 const MAX_LISTED: usize = 500;
 
 impl App {
-    /// Something came.
+    /// Takes an item from the server.
     pub(super) fn received(&mut self, item: Item, now: Now) {
         self.heard_at = now.at;
         match item {
@@ -62,7 +62,7 @@ impl App {
             Meaning::NotOffered { by, why } => self.not_offered(by, why, now),
             Meaning::Refusal { operation, why } => {
                 self.not_played(operation, why);
-                // Such as that a name is nobody's any more.
+                // The list of users may be out of date, for example if the reason is that a name is gone.
                 self.people.hint();
                 self.error(now, why);
             }
@@ -70,7 +70,7 @@ impl App {
                 self.people.hint();
                 self.note(now, &format!("server: {operation}: {text}"));
             }
-            // What follows comes with the link's last event.
+            // The link's last event handles these.
             Meaning::NotLetIn(_) | Meaning::Left | Meaning::ServerClosed => {}
             Meaning::Other => {
                 let Received { sender, operation, data, .. } = message;
@@ -100,7 +100,8 @@ impl App {
         self.say(now, Kind::Said { by: by.to_owned(), to, private, own }, text);
     }
 
-    /// Something that was sent came back: all up to it has arrived. Whether it is words that are shown already.
+    /// Settles the sent messages up to the one that came back with this text: they have arrived. Returns whether the
+    /// text is that of a message that is already shown.
     fn came_back(&mut self, text: &str) -> bool {
         let came_back = self.unconfirmed.came_back(text);
         for settled in came_back.settled {
@@ -110,7 +111,7 @@ impl App {
         came_back.words.is_some()
     }
 
-    /// A new list of who is here.
+    /// Shows which users joined and left according to a new list, and the list itself if the user asked for it.
     fn fresh(&mut self, fresh: &Fresh, now: Now) {
         let Fresh { for_eyes, came, left } = fresh;
         match came.len() + left.len() {

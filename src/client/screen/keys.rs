@@ -1,4 +1,4 @@
-//! What follows from keys.
+//! How the state follows keys.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_input::{Input, InputRequest};
@@ -13,11 +13,11 @@ use super::{
 };
 use crate::protocol::{Line, Message, Operation, name::MAX_NAME_CHARS};
 
-/// The most bytes of a password that are typed.
+/// Maximum size of a typed password in bytes.
 const MOST_PASSWORD_BYTES: usize = 1024;
 
 impl App {
-    /// A key was pressed.
+    /// Takes a key press.
     pub fn key(&mut self, key: KeyEvent, now: Now) {
         self.hint = None;
         if self.key_anywhere(key, now) {
@@ -63,7 +63,7 @@ impl App {
         }
     }
 
-    /// Keys that mean the same wherever one is. Whether it was one.
+    /// Handles keys that mean the same for all prompts. Returns whether `key` is such a key.
     fn key_anywhere(&mut self, key: KeyEvent, now: Now) -> bool {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
@@ -134,7 +134,7 @@ impl App {
         }
     }
 
-    /// Something was pasted.
+    /// Takes a paste.
     pub fn paste(&mut self, text: &str) {
         self.hint = None;
         let replaces = std::mem::take(&mut self.is_name_refused);
@@ -155,7 +155,7 @@ impl App {
         }
     }
 
-    /// Ctrl-C.
+    /// Handles Ctrl-C.
     fn interrupt(&mut self, now: Now) {
         if matches!(self.prompt, Prompt::Talk) && !self.line.text().is_empty() {
             self.line.take();
@@ -241,7 +241,7 @@ impl App {
         }
     }
 
-    /// Sends what was typed so. Whether there was room for it.
+    /// Sends a message that was typed as `typed`. Returns whether there was room for it.
     pub(super) fn send_words(&mut self, line: Line, typed: String, now: Now) -> bool {
         let message = line.message();
         let own_copy = self.own_copy(&message, now);
@@ -259,7 +259,7 @@ impl App {
         }
         match own_copy {
             Some(entry) if returns.is_some() => self.log.push_waiting(entry),
-            // At once in its place: what others answer to it comes below.
+            // Takes its final place at once: answers to it come below.
             Some(entry) => self.log.push(entry),
             None => {}
         }
@@ -289,7 +289,7 @@ impl App {
         self.help = if self.help.is_some() { None } else { Some(0) };
     }
 
-    /// A page: one row stays in view.
+    /// Rows of a page, less one row that stays in view.
     fn page(&self) -> usize {
         usize::from(self.panes().log.height).saturating_sub(1).max(1)
     }
@@ -341,7 +341,7 @@ fn edit_name(input: &mut Input, key: KeyEvent) {
 }
 
 fn type_secretly(typed: &mut Zeroizing<String>, c: char) {
-    // In place: a string that grows leaves what it held behind.
+    // The string must not grow: growing leaves a copy of its old content in memory.
     if typed.capacity() == 0 {
         typed.reserve_exact(MOST_PASSWORD_BYTES);
     }

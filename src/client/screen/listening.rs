@@ -1,4 +1,4 @@
-//! What one hears of others' files: what is asked for, said and shown of it.
+//! Files of others that are heard here: requests, offers, and how they are shown.
 
 use super::{
     app::{App, Effect},
@@ -14,7 +14,7 @@ use crate::{
     protocol::{Message, Operation},
 };
 
-/// What a line asks for that is carried out here.
+/// A typed request that the client itself carries out.
 #[derive(Debug, PartialEq, Eq)]
 enum Wish {
     Volume(Option<Volume>),
@@ -22,7 +22,7 @@ enum Wish {
 }
 
 impl App {
-    /// This one has these files.
+    /// Remembers the audio files that `of` shares.
     pub(super) fn know_files(&mut self, of: &str, entries: &[Entry]) {
         let is_audio = |entry: &&Entry| entry.kind.as_ref().is_some_and(|kind| kind.starts_with("audio/"));
         let files = entries.iter().filter(is_audio).take(MOST_FILES);
@@ -33,7 +33,7 @@ impl App {
         known.drain(..known.len().saturating_sub(MOST_PEOPLE));
     }
 
-    /// A message was sent: it may ask for a file.
+    /// Takes a message that was sent, which may request a file.
     pub(super) fn note_asked(&mut self, message: &Message<'_>, now: Now) {
         if message.operation == Operation::Play.wire() {
             let asked = &mut self.listening.asked;
@@ -43,7 +43,7 @@ impl App {
         }
     }
 
-    /// A file is to be heard there. Only what was asked for is: nobody makes another's machine sound.
+    /// Takes the offer of a file. Only requested files are played, so that no user can make another's machine sound.
     pub(super) fn offered(&mut self, by: &str, offer: &Offer<'_>, now: Now) {
         if self.listening.answered(by, |file| file == offer.file, now).is_none() {
             self.note(now, &format!("{by} plays {}, which you did not ask for", offer.file));
@@ -59,7 +59,8 @@ impl App {
         }
     }
 
-    /// The server refused something: it may be what was asked for of one it names, or else last.
+    /// Takes a refusal by the server. It concerns the request to a user that its reason
+    /// names, or else the last request.
     pub(super) fn not_played(&mut self, operation: &str, why: &str) {
         if operation == Operation::Play.wire() {
             let asked = &mut self.listening.asked;
@@ -68,10 +69,10 @@ impl App {
         }
     }
 
-    /// A file is not to be heard.
+    /// Takes the answer of a user who does not play a requested file.
     pub(super) fn not_offered(&mut self, by: &str, why: &str, now: Now) {
         let why = why.strip_prefix("cannot: ").unwrap_or(why);
-        // Most name the file, because they may be asked for several.
+        // Most answers name the file, because several may be requested.
         let named = |file: &str| why.strip_prefix(file).and_then(|why| why.strip_prefix(": "));
         let asked = self.listening.answered(by, |file| named(file).is_some(), now);
         self.error(
@@ -85,7 +86,7 @@ impl App {
         );
     }
 
-    /// How far it is.
+    /// Takes the progress of the stream.
     pub fn hears(&mut self, progress: Progress, now: Now) {
         let Some(current) = &mut self.listening.current else { return };
         let fell_back = progress.fell_back && !current.progress.fell_back;
@@ -95,7 +96,7 @@ impl App {
         }
     }
 
-    /// It is over: at its end, or why before.
+    /// Shows how the stream ended: at its end, or why it broke off.
     pub fn heard(&mut self, over: Result<Played, Failed>, now: Now) {
         let Some(Current { of, file, progress }) = self.listening.current.take() else { return };
         match over {
@@ -124,7 +125,7 @@ impl App {
         }
     }
 
-    /// Carries out the line, if it is about what is heard. Whether it is.
+    /// Carries out a typed line that is about the stream or the volume. Returns whether it is.
     pub(super) fn listens(&mut self, now: Now) -> bool {
         match wish(self.line.text()) {
             Some(Ok(Wish::Volume(Some(volume)))) => {
@@ -150,7 +151,7 @@ impl App {
     }
 }
 
-/// `/volume 50`, `/volume`, `/stop`.
+/// Reads `/volume 50`, `/volume` and `/stop`.
 fn wish(line: &str) -> Option<Result<Wish, String>> {
     let line = line.strip_prefix('/')?.trim_end();
     let (word, rest) = line.split_once(' ').map_or((line, ""), |(word, rest)| (word, rest.trim()));

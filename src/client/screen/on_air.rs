@@ -1,4 +1,4 @@
-//! What one plays to others: what is asked, said and shown of it.
+//! Files that are played to others: questions, orders, and how they are shown.
 
 use super::{
     app::{App, Effect},
@@ -7,7 +7,7 @@ use super::{
 use crate::client::audio::publish::{News, Order, Question};
 
 impl App {
-    /// The server says that somebody wants to hear a file.
+    /// Takes the server's message that a user wants to hear a file.
     pub(super) fn file_wanted(&mut self, by: &str, data: &str, now: Now) {
         let (by, data) = (by.to_owned(), data.to_owned());
         if !self.leave_effect(Effect::Publish { by: by.clone(), data }) {
@@ -15,11 +15,11 @@ impl App {
         }
     }
 
-    /// Something happened with what one plays, or is to play.
+    /// Takes news of files that are played to others, or are to be.
     pub fn news(&mut self, news: News, now: Now) {
         match news {
             News::Send(message) => {
-                // Where there is no room, the server says that nothing came.
+                // If there is no room, the server reports that no stream came.
                 self.send(message);
             }
             News::Asked(question) => {
@@ -48,7 +48,7 @@ impl App {
         }
     }
 
-    /// Takes a line that answers what is asked. Whether it does.
+    /// Takes a line that answers the question whether a file may be played. Returns whether it is such an answer.
     pub(super) fn answers(&mut self, line: &str) -> bool {
         let may = match line.trim() {
             "y" | "Y" => true,
@@ -62,7 +62,7 @@ impl App {
         true
     }
 
-    /// Does something with what one plays: with this file, or with all.
+    /// Queues an order for a file that is played to others, or for all such files. Returns whether there was room.
     pub(super) fn order(&mut self, order: Order, file: Option<String>) -> bool {
         self.leave_effect(Effect::Order { order, file })
     }

@@ -1,4 +1,5 @@
-//! What is known of sound: [`Listening`], what one hears of others, and [`Playing`], what one plays to them.
+//! State of audio: [`Listening`], files of others that are heard here, and [`Playing`], files that are played to
+//! others.
 
 use std::{
     collections::VecDeque,
@@ -14,27 +15,28 @@ use crate::client::{
     files::Clock,
 };
 
-/// The most files that are asked for and not answered.
+/// Maximum number of requested files without an answer.
 pub(super) const MOST_ASKED: usize = 8;
-/// What was asked for longer ago is not heard any more. The server gives an answer sooner, unless told otherwise.
+/// Age at which a request expires: its file is not played any more. The server answers sooner unless configured
+/// otherwise.
 const ASKED_FOR: Duration = Duration::from_mins(1);
-/// Of so many people it is known what they have to be heard.
+/// Maximum number of users whose audio files are remembered.
 pub(super) const MOST_PEOPLE: usize = 16;
-/// So many files of each.
+/// Maximum number of remembered files per user.
 pub(super) const MOST_FILES: usize = 500;
 
-/// What is known of what one hears.
+/// Files of others that are heard here.
 #[derive(Debug, Default)]
 pub(super) struct Listening {
-    /// What was asked for and not answered, the latest last.
+    /// Requests without an answer, the latest last.
     pub(super) asked: VecDeque<Asked>,
     pub(super) current: Option<Current>,
     pub(super) volume: Volume,
-    /// Who has which audio files, by the last list of each; the latest last.
+    /// Audio files of each user, by the user's last list; the latest list is last.
     pub(super) known: VecDeque<(String, Vec<String>)>,
 }
 
-/// A file that was asked for.
+/// A requested file.
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) of: String,
@@ -42,7 +44,7 @@ pub(super) struct Asked {
     pub(super) at: Instant,
 }
 
-/// What is heard.
+/// The stream that is heard.
 #[derive(Debug)]
 pub(super) struct Current {
     pub(super) of: String,
@@ -51,19 +53,20 @@ pub(super) struct Current {
 }
 
 impl Listening {
-    /// How far what is heard is, in words.
+    /// Progress of the stream that is heard, in words.
     pub(super) fn shown(&self) -> Option<String> {
         let Current { of, file, progress } = self.current.as_ref()?;
         Some(format!("{of}: {file} {}", words::line(progress)))
     }
 
-    /// Which audio files this one has, as they are typed.
+    /// Audio files of this user, as they are typed.
     pub(super) fn files_of(&self, name: &str) -> &[String] {
         let same = |(of, _): &&(String, Vec<String>)| of.to_lowercase() == name.to_lowercase();
         self.known.iter().rev().find(same).map_or(&[], |(_, files)| files)
     }
 
-    /// What this one was asked for and answers now: if it may be any of several, `file` says which; else it is the first.
+    /// Removes and returns the request that `of` answers: the first for which `file` is true, or else the first to
+    /// that user.
     pub(super) fn answered(&mut self, of: &str, file: impl Fn(&str) -> bool, now: Now) -> Option<Asked> {
         self.asked.retain(|asked| now.at < asked.at + ASKED_FOR);
         let same = |asked: &Asked| asked.of.to_lowercase() == of.to_lowercase();
@@ -72,22 +75,22 @@ impl Listening {
     }
 }
 
-/// What is known of what one plays.
+/// Files that are played to others.
 #[derive(Debug, Default)]
 pub(super) struct Playing {
-    /// What one is to say yes or no to, the oldest first. No more than a publisher asks at once.
+    /// Questions for the user's yes or no, the oldest first. At most as many as a publisher asks at once.
     pub(super) asked: Vec<Question>,
     pub(super) on_air: Vec<OnAir>,
 }
 
 impl Playing {
-    /// What is asked now, in words.
+    /// The oldest question, in words.
     pub(super) fn question(&self) -> Option<String> {
         let Question { by, file, .. } = self.asked.first()?;
         Some(format!("{by} wants to hear {file}: y or n, and Enter?"))
     }
 
-    /// How far everything is, in words.
+    /// Progress of all files that are played, in words.
     pub(super) fn shown(&self) -> Option<String> {
         match &self.on_air[..] {
             [] => None,
