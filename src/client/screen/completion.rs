@@ -1,26 +1,26 @@
-//! [`Completion`]: what Tab makes of a line that is begun: names, operations and files, one after the other.
+//! [`Completion`]: what Tab makes of an unfinished line: operations, names and files, one after the other.
 
 use unicode_normalization::UnicodeNormalization;
 
 use crate::{client::files::unquote, protocol::Operation};
 
-/// Ways to go on with a line.
+/// The candidates to complete a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completion {
-    /// The line up to what is completed.
+    /// The line before the completed part.
     before: String,
-    /// And after it.
+    /// The line after it.
     after: String,
-    /// What can stand there: as shown, and as put in.
+    /// The candidates: each as shown, and as put into the line.
     candidates: Vec<(String, String)>,
-    /// Which one stands there.
+    /// Index of the candidate that the line shows.
     at: usize,
 }
 
 impl Completion {
-    /// The ways to go on where the cursor is, after so many characters; `None` if there are none.
+    /// Finds the candidates at the cursor, which comes after `cursor` characters. Returns `None` if there are none.
     #[must_use]
-    /// `files`: what can be heard of somebody.
+    /// `files`: returns the audio files of a user, as far as they are known.
     pub fn begin(
         line: &str,
         cursor: usize,
@@ -48,17 +48,17 @@ impl Completion {
         (!candidates.is_empty()).then_some(Self { before, after, candidates, at: 0 })
     }
 
-    /// The next one, round and round.
+    /// Selects the next candidate, and after the last the first.
     pub fn next(&mut self) {
         self.at = (self.at + 1) % self.candidates.len();
     }
 
-    /// The one before.
+    /// Selects the previous candidate, and before the first the last.
     pub fn previous(&mut self) {
         self.at = (self.at + self.candidates.len() - 1) % self.candidates.len();
     }
 
-    /// The whole line, and after how many characters the cursor is.
+    /// The whole line, and the number of characters before the cursor.
     #[must_use]
     pub fn line(&self) -> (String, usize) {
         let begin = format!("{}{}", self.before, self.candidates[self.at].1);
@@ -66,12 +66,12 @@ impl Completion {
         (begin + &self.after, cursor)
     }
 
-    /// All that could stand there.
+    /// All candidates, as shown.
     pub fn candidates(&self) -> impl Iterator<Item = &str> {
         self.candidates.iter().map(|(shown, _)| shown.as_str())
     }
 
-    /// Which of them does.
+    /// Index of the candidate that the line shows.
     #[must_use]
     pub fn at(&self) -> usize {
         self.at
@@ -85,7 +85,7 @@ fn operations(word: &str) -> Vec<(String, String)> {
     begun.map(|short| (format!("/{short}"), format!("/{short} "))).collect()
 }
 
-/// Where the name begins in a command (without its slash) that takes one, if the cursor is still in it.
+/// Where the name begins, in bytes, in a command (without its slash) that takes one, if the cursor is still in it.
 fn name_argument(command: &str) -> Option<usize> {
     let (word, rest) = command.split_once(' ')?;
     let start = command.len() - rest.trim_start_matches(' ').len();
@@ -103,7 +103,7 @@ fn name_argument(command: &str) -> Option<usize> {
     is_begun.then_some(start)
 }
 
-/// Where the file begins in a command that takes one of somebody, and whose.
+/// Where the file begins, in bytes, in a command that takes a user's file, and the name of that user.
 fn file_argument(command: &str) -> Option<(usize, &str)> {
     let (word, rest) = command.split_once(' ')?;
     if Operation::from_short(word)? != Operation::Play {
@@ -118,7 +118,8 @@ fn file_argument(command: &str) -> Option<(usize, &str)> {
     Some((command.len() - file.len(), of))
 }
 
-/// Files whose names begin so, typed as they are or in quotes. Put in is what reads back, in quotes where they are needed.
+/// Files whose names begin with `begun`, typed as they are or in quotes. The inserted text is quoted where needed, so
+/// that it reads back.
 fn begun_files(begun: &str, files: &[String]) -> Vec<(String, String)> {
     let is_begun = |file: &&String| {
         let name = unquote(file).map(|name| name.to_string_lossy().into_owned());
@@ -128,7 +129,7 @@ fn begun_files(begun: &str, files: &[String]) -> Vec<(String, String)> {
     files.iter().filter(is_begun).map(|file| (file.clone(), file.clone())).collect()
 }
 
-/// Names after a command, in quotes where they hold blanks.
+/// Names that begin with `begun`, as an argument of a command: in quotes if they hold blanks.
 fn quoted_names(begun: &str, names: &[String]) -> Vec<(String, String)> {
     let begun = begun.strip_prefix('"').unwrap_or(begun);
     let can_be_typed =
@@ -140,7 +141,7 @@ fn quoted_names(begun: &str, names: &[String]) -> Vec<(String, String)> {
     names.iter().filter(|name| begins(name, begun)).filter(can_be_typed).map(quoted).collect()
 }
 
-/// Names within a text.
+/// Names that begin with `begun`, within a text.
 fn spoken_names(begun: &str, ending: &str, names: &[String]) -> Vec<(String, String)> {
     if begun.is_empty() {
         return Vec::new();
@@ -150,7 +151,7 @@ fn spoken_names(begun: &str, ending: &str, names: &[String]) -> Vec<(String, Str
 }
 
 fn begins(name: &str, begun: &str) -> bool {
-    // Letters are composed, because a keyboard composes them, and a disk may not.
+    // Letters are composed before comparing: a keyboard composes them, and a disk may not.
     let folded = |text: &str| text.nfc().collect::<String>().to_lowercase();
     folded(name).starts_with(&folded(begun))
 }
@@ -163,7 +164,7 @@ fn word_start(text: &str) -> usize {
 mod tests {
     use super::*;
 
-    /// What Tab makes of a line with the cursor where `^` is, again and again.
+    /// The lines that Tab makes of a line, pressed again and again, with the cursor where `^` is.
     fn tabs(line: &str, count: usize) -> Vec<String> {
         let names = ["ana", "Ana Maria", "rui", "x\"y z", "\"q"].map(str::to_owned);
         let cursor = line.chars().position(|c| c == '^').unwrap();
@@ -210,7 +211,7 @@ mod tests {
             ),
             ("/play \"Ana Maria\" a s^", &["/play \"Ana Maria\" a song.mp3^"]),
             ("/play ana ^", &[]),
-            // Typed as they are, or in quotes; put in so that they read back.
+            // Names may be typed as they are or in quotes. The inserted text reads back.
             ("/play rui 01^", &["/play rui \"01 - Artist (feat. X).mp3\"^"]),
             ("/play rui 01 - artist (f^", &["/play rui \"01 - Artist (feat. X).mp3\"^"]),
             ("/play rui \"01^", &["/play rui \"01 - Artist (feat. X).mp3\"^"]),

@@ -1,4 +1,4 @@
-//! [`Line`]: the line that is being typed, with those typed before.
+//! [`Line`]: the input line, and the lines typed before.
 
 use std::collections::VecDeque;
 
@@ -7,17 +7,17 @@ use tui_input::{Input, InputRequest};
 
 use super::completion::Completion;
 
-/// The most lines that are remembered.
+/// Maximum number of remembered lines.
 const MOST_LINES: usize = 500;
-/// The most characters that are typed or pasted into a line.
+/// Maximum number of characters that can be typed or pasted into a line.
 const MOST_CHARS: usize = 70_000;
 
-/// The line that is being typed.
+/// The input line.
 #[derive(Debug, Default)]
 pub struct Line {
     input: Input,
     history: VecDeque<String>,
-    /// Which of them is shown, and what was typed before that.
+    /// Index of the remembered line that is shown, and the unfinished text from before.
     recalled: Option<(usize, String)>,
     completion: Option<Completion>,
 }
@@ -29,35 +29,35 @@ pub struct Typed {
     recalled: Option<(usize, String)>,
 }
 
-/// What became of a paste.
+/// How a paste was changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pasted {
     /// Line ends and tabs that became blanks.
     pub blanks: usize,
-    /// Other control characters, and what was too much, left out.
+    /// Other control characters and characters beyond the maximum, which were left out.
     pub left_out: usize,
 }
 
 impl Line {
-    /// What is typed so far.
+    /// The text of the line.
     #[must_use]
     pub fn text(&self) -> &str {
         self.input.value()
     }
 
-    /// After how many characters the cursor is.
+    /// Number of characters before the cursor.
     #[must_use]
     pub fn cursor(&self) -> usize {
         self.input.cursor()
     }
 
-    /// The ways to go on among which Tab chooses, until another key is pressed.
+    /// The candidates through which Tab goes, until another key is pressed.
     #[must_use]
     pub fn completion(&self) -> Option<&Completion> {
         self.completion.as_ref()
     }
 
-    /// Whether something is typed that is not a line typed before.
+    /// Whether the line holds a text that is not a remembered line.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
         let recalled = self.recalled.as_ref().map(|(at, _)| self.history[*at].as_str());
@@ -70,18 +70,18 @@ impl Line {
         Typed { input: self.input.clone(), recalled: self.recalled.clone() }
     }
 
-    /// Puts back what was typed, the cursor included.
+    /// Puts back a copy, including its cursor.
     pub fn put_back(&mut self, typed: Typed) {
         (self.input, self.recalled, self.completion) = (typed.input, typed.recalled, None);
     }
 
-    /// Puts a text in place of what is typed, the cursor at its end.
+    /// Replaces the text, with the cursor at its end.
     pub fn set(&mut self, text: &str) {
         self.input = std::mem::take(&mut self.input).with_value(text.to_owned());
         (self.recalled, self.completion) = (None, None);
     }
 
-    /// Empties the line and remembers what was in it.
+    /// Empties the line, remembers its text and returns it.
     pub fn take(&mut self) -> String {
         let text = self.input.value_and_reset();
         (self.recalled, self.completion) = (None, None);
@@ -94,8 +94,8 @@ impl Line {
         text
     }
 
-    /// Completes, or goes on to the next or the previous way to.
-    /// `files`: what can be heard of somebody.
+    /// Completes the line, or goes on to the next candidate, or with `back` to the previous.
+    /// `files`: returns the audio files of a user, as far as they are known.
     pub fn complete(&mut self, names: &[String], files: impl Fn(&str) -> Vec<String>, back: bool) {
         match &mut self.completion {
             Some(completion) if back => completion.previous(),
@@ -109,7 +109,7 @@ impl Line {
         }
     }
 
-    /// The line typed before the one that is shown.
+    /// Shows the remembered line before the one shown.
     pub fn older(&mut self) {
         let at = self.recalled.as_ref().map_or(self.history.len(), |(at, _)| *at);
         if let Some(at) = at.checked_sub(1) {
@@ -117,7 +117,7 @@ impl Line {
         }
     }
 
-    /// The line typed after it; in the end what was not finished.
+    /// Shows the remembered line after the one shown, and after the last the unfinished text.
     pub fn newer(&mut self) {
         match self.recalled.take() {
             Some((at, unfinished)) if at + 1 == self.history.len() => self.set(&unfinished),
@@ -139,7 +139,7 @@ impl Line {
         self.recalled = Some((at, unfinished));
     }
 
-    /// Puts in what was pasted, as one line, whatever it held.
+    /// Inserts a paste as one line, whatever it holds. Returns how it was changed.
     pub fn paste(&mut self, text: &str) -> Pasted {
         let mut pasted = Pasted::default();
         let text = text.trim_end_matches(['\r', '\n']).replace("\r\n", "\n");
@@ -155,7 +155,7 @@ impl Line {
             put.push(if is_blank { ' ' } else { c });
             room -= 1;
         }
-        // At once: one character after the other takes seconds where they are many.
+        // Inserted as a whole: one character after another takes seconds if there are many.
         let cursor = self.cursor() + put.chars().count();
         let cut = self.text().char_indices().nth(self.cursor()).map_or(self.text().len(), |(at, _)| at);
         let (before, after) = self.text().split_at(cut);
@@ -165,7 +165,7 @@ impl Line {
         pasted
     }
 
-    /// Edits. Whether the key was one that does.
+    /// Edits the line. Returns whether `key` is an editing key.
     pub fn key(&mut self, key: KeyEvent) -> bool {
         if typed(key).is_some() && self.text().chars().count() >= MOST_CHARS {
             return true;
@@ -178,7 +178,7 @@ impl Line {
     }
 }
 
-/// Edits a text. Whether the key was one that does.
+/// Edits a text. Returns whether `key` is an editing key.
 pub fn edit(input: &mut Input, key: KeyEvent) -> bool {
     let request = typed(key).map(InputRequest::InsertChar).or_else(|| request(key));
     if let Some(request) = request {
@@ -187,11 +187,11 @@ pub fn edit(input: &mut Input, key: KeyEvent) -> bool {
     request.is_some()
 }
 
-/// The character that a key stands for.
+/// The character that a key types.
 #[must_use]
 pub fn typed(key: KeyEvent) -> Option<char> {
     let plain = KeyModifiers::SHIFT;
-    // AltGr comes as both where it comes at all.
+    // Terminals that report AltGr report it as Ctrl and Alt.
     let alt_gr = KeyModifiers::CONTROL | KeyModifiers::ALT;
     match key.code {
         KeyCode::Char(c) if !c.is_control() => {

@@ -1,4 +1,4 @@
-//! A paste of several lines: asked about, and sent as one message a line.
+//! A paste of several lines: the user is asked, and each line is sent as a message.
 
 use crossterm::event::{KeyCode, KeyEvent};
 
@@ -12,14 +12,14 @@ use crate::protocol::{
     short_form::{self, ShortForm},
 };
 
-/// The most lines that are sent as messages at once. Flood control lets 500 pass at once.
+/// Maximum number of lines that are sent as messages at once. The server's flood control allows 500 at once.
 const MOST_LINES: usize = 200;
 
-/// Lines that were pasted, until the user has said what to do with them.
+/// Pasted lines that wait for the user's decision.
 pub struct Pasted {
-    /// Each as it would be typed, the first first.
+    /// Each line as it would be typed, in order.
     lines: Vec<String>,
-    /// All of it, as it was pasted.
+    /// The whole paste, unchanged.
     whole: String,
 }
 
@@ -38,17 +38,17 @@ impl Pasted {
     }
 }
 
-/// What a paste into a line is.
+/// Kind of a paste into the input line.
 enum Kind {
-    /// To go into the line.
+    /// A text that goes into the input line as one line.
     OneLine,
     Lines(Vec<String>),
-    /// Nothing that can be sent: why.
+    /// A text that cannot be sent, for this reason.
     Wrong(String),
 }
 
 impl App {
-    /// Something was pasted into the line.
+    /// Takes a paste into the input line.
     pub(super) fn paste_into_line(&mut self, text: &str) {
         match kind((self.line.text(), self.line.cursor()), text, &self.name, self.message_bytes) {
             Kind::OneLine => self.paste_as_one_line(text),
@@ -57,7 +57,7 @@ impl App {
         }
     }
 
-    /// Puts in what was pasted, its line ends as blanks.
+    /// Inserts a paste as one line, with blanks in place of line ends.
     pub(super) fn paste_as_one_line(&mut self, text: &str) {
         let pasted = self.line.paste(text);
         self.hint = match (pasted.blanks, pasted.left_out) {
@@ -80,7 +80,7 @@ impl App {
         }
     }
 
-    /// Goes back to the line, without what was pasted.
+    /// Drops the paste and returns to the input line.
     pub(super) fn forget_paste(&mut self, why: &str) {
         self.take_pasted();
         self.hint = Some(why.to_owned());
@@ -96,7 +96,7 @@ impl App {
         }
     }
 
-    /// Sends the lines, as many as there is room for. The others are asked about once more.
+    /// Sends the lines, as many as there is room for. The user is asked about the others again.
     fn send_pasted(&mut self, now: Now) {
         if self.connection != Connection::Joined {
             self.hint = Some("Not sent: there is no connection. y sends them once there is".to_owned());
@@ -106,7 +106,7 @@ impl App {
         self.line.set("");
         let mut sent = 0;
         for line in &pasted.lines {
-            // Judged when it was pasted.
+            // The line was checked when it was pasted.
             if let Typed::Send(message) = typed::read(line, &self.name, self.message_bytes)
                 && !self.send_words(message, line.clone(), now)
             {
@@ -122,7 +122,7 @@ impl App {
     }
 }
 
-/// What a paste is that `own` makes, at this place of a line. A message has at most `limit` bytes.
+/// Determines the kind of a paste by `own` at this cursor of a line. A message has at most `limit` bytes.
 fn kind((line, cursor): (&str, usize), text: &str, own: &str, limit: usize) -> Kind {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let mut lines: Vec<String> = text
@@ -142,7 +142,7 @@ fn kind((line, cursor): (&str, usize), text: &str, own: &str, limit: usize) -> K
     let cut = line.char_indices().nth(cursor).map_or(line.len(), |(at, _)| at);
     let (before, after) = line.split_at(cut);
     if before.starts_with('/') && !before.starts_with("//") {
-        // All of them to whom the first is for, or else none: an order takes one line.
+        // All lines go to the receiver of the first. Any other command takes one line only.
         if !is_address(before) || !after.is_empty() {
             return Kind::OneLine;
         }
@@ -150,7 +150,7 @@ fn kind((line, cursor): (&str, usize), text: &str, own: &str, limit: usize) -> K
             line.insert_str(0, before);
         }
     } else {
-        // Text that begins with a slash, and no order: nobody pastes one by mistake.
+        // A line that begins with a slash is sent as text: no pasted line is carried out as a command by mistake.
         for line in
             lines.iter_mut().skip(usize::from(!before.is_empty())).filter(|line| line.starts_with('/'))
         {
@@ -171,7 +171,7 @@ fn kind((line, cursor): (&str, usize), text: &str, own: &str, limit: usize) -> K
     Kind::Lines(lines)
 }
 
-/// Whether a text follows here, in a short form such as `/msg bob `.
+/// Whether `before` begins a short form whose text follows, such as `/msg bob `.
 fn is_address(before: &str) -> bool {
     let line = format!("{before}x");
     let Some(Ok(ShortForm { operation, data: "x", .. })) = line.strip_prefix('/').map(short_form::parse)

@@ -1,4 +1,4 @@
-//! Whether what was sent has arrived: the echo that shows it, and the silence of a server that does not answer.
+//! Whether sent messages have arrived: the echo that confirms them, and the silence of a server that does not answer.
 
 use std::time::{Duration, Instant};
 
@@ -8,33 +8,33 @@ use super::{
     typed,
 };
 
-/// How long after words that do not come back an echo is sent that shows that they arrived. One echo does for all that is
-/// typed or pasted within this time.
+/// Time after a message that does not come back until the client sends an echo that confirms it. A single echo
+/// confirms all that is typed or pasted within this time.
 const CONFIRM_AFTER: Duration = Duration::from_millis(300);
 
-/// How long the server may say nothing while something unconfirmed was sent before that is shown.
+/// How long the server may send nothing, while a message is unconfirmed, before its silence is shown.
 const SHOW_SILENCE_AFTER: Duration = Duration::from_secs(3);
 
 impl App {
-    /// Since when the server has said nothing although something was sent that it has to confirm.
+    /// Since when the server has sent nothing although a message waits for its confirmation.
     fn silent_since(&self) -> Option<Instant> {
         let sent = self.unconfirmed.since().filter(|_| self.connection == Connection::Joined);
         sent.map(|sent| sent.max(self.heard_at))
     }
 
-    /// For how long that has been so, if it is worth showing.
+    /// Duration of that silence, if it is long enough to be shown.
     #[must_use]
     pub(super) fn silence(&self, now: Instant) -> Option<Duration> {
         let silence = self.silent_since().map(|since| now.saturating_duration_since(since));
         silence.filter(|silence| *silence >= SHOW_SILENCE_AFTER)
     }
 
-    /// Has what was sent confirmed soon.
+    /// Schedules the echo that confirms sent messages.
     pub(super) fn confirm_soon(&mut self, now: Instant) {
         self.confirm_at.get_or_insert(now + CONFIRM_AFTER);
     }
 
-    /// When the silence is to be shown with another number.
+    /// When the silence has to be shown with another number.
     pub(super) fn next_silence(&self, now: Instant) -> Option<Instant> {
         self.silent_since().map(|since| {
             let whole = Duration::from_secs(now.saturating_duration_since(since).as_secs() + 1);
@@ -42,7 +42,7 @@ impl App {
         })
     }
 
-    /// Sends the echo that confirms what was sent before, if it is time.
+    /// Sends the echo that confirms earlier messages, if it is due.
     pub(super) fn confirm(&mut self, now: Now) {
         if self.connection == Connection::Joined && self.confirm_at.take_if(|at| now.at >= *at).is_some() {
             let mark = self.unconfirmed.next_mark();

@@ -1,4 +1,4 @@
-//! [`read`]: what a typed line asks for.
+//! [`read`]: the meaning of a typed line.
 
 use crate::{
     client::{
@@ -14,28 +14,28 @@ use crate::{
     },
 };
 
-/// What a typed line asks for.
+/// The meaning of a typed line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Typed {
     /// Nothing was typed.
     Nothing,
-    /// Send this.
+    /// Send this message.
     Send(Line),
-    /// Show who is here.
+    /// Show the connected users.
     List,
-    /// Show how to use this.
+    /// Show the help.
     Help,
-    /// Leave.
+    /// Leave the server.
     Leave,
-    /// End the server: ask first.
+    /// End the server, after asking the user.
     Close,
-    /// Do this with what one plays to others: with this file, or with all.
+    /// Give an order about this file that is played to others, or about all such files.
     Order(Order, Option<String>),
-    /// It cannot be done: why, and what to type instead.
+    /// The line cannot be carried out: why, and what to type instead.
     Wrong(String),
 }
 
-/// Reads a line that `own` typed. A message may have `limit` bytes.
+/// Reads a line that `own` typed. A message may have at most `limit` bytes.
 #[must_use]
 pub fn read(line: &str, own: &str, limit: usize) -> Typed {
     if line.trim().is_empty() {
@@ -45,7 +45,7 @@ pub fn read(line: &str, own: &str, limit: usize) -> Typed {
         return Typed::Order(order, file);
     }
     let (form, command) = match line.strip_prefix('/') {
-        // Two slashes: text that begins with one.
+        // Two slashes begin a text whose first character is a slash.
         Some(text) if text.starts_with('/') => (Ok(to_everyone(text)), None),
         Some(short) => (short_form::parse(short.trim_end()), Some(short)),
         None => (Ok(to_everyone(line)), None),
@@ -74,7 +74,8 @@ pub fn read(line: &str, own: &str, limit: usize) -> Typed {
     }
 }
 
-/// `/pause`, `/pause song.mp3`, `/stop`. To stop one file by its name is for the server: it may be another's.
+/// Reads `/pause`, `/pause song.mp3` and `/stop`. `/stop` with a file is sent to the server: the file may be another
+/// user's.
 fn order(line: &str) -> Option<(Order, Option<String>)> {
     let line = line.strip_prefix('/')?.trim_end();
     let (word, file) = line.split_once(' ').map_or((line, None), |(word, file)| (word, Some(file.trim())));
@@ -118,19 +119,19 @@ fn wrong(why: &NoShortForm<'_>) -> String {
     }
 }
 
-/// `close_server`, from `own`.
+/// Returns `close_server` from `own`.
 #[must_use]
 pub fn close_server(own: &str) -> Line {
     command(own, Operation::CloseServer)
 }
 
-/// `list_clients`, from `own`.
+/// Returns `list_clients` from `own`.
 #[must_use]
 pub fn list_clients(own: &str) -> Line {
     command(own, Operation::ListClients)
 }
 
-/// `echo`, from `own`.
+/// Returns an `echo` of `text` from `own`.
 #[must_use]
 pub fn echo(own: &str, text: &str) -> Line {
     Line::lossy(&message(&ShortForm { operation: Operation::Echo, destination: "", data: text }, own))

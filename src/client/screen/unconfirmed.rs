@@ -1,24 +1,24 @@
-//! [`Unconfirmed`]: what was sent and is not known to have arrived.
+//! [`Unconfirmed`]: sent messages that are not known to have arrived.
 //!
-//! The protocol confirms nothing. But a server carries out what one sender asks for in turn: whatever comes back shows
-//! that all before it has arrived. A broadcast and an echo come back by themselves. Behind everything else an echo is sent
-//! that marks the place ([`Unconfirmed::next_mark`]).
+//! The protocol has no confirmations. But a server carries out the requests of one sender in order: a message that
+//! comes back shows that all earlier ones have arrived. A broadcast and an echo come back by themselves. After other
+//! messages, the client sends an echo that marks the place ([`Unconfirmed::next_mark`]).
 
 use std::{collections::VecDeque, time::Instant};
 
-/// The most that is remembered.
+/// Maximum number of remembered messages and marks.
 const MOST: usize = 1000;
 
-/// What begins an echo that marks a place. Its answer is shown to nobody.
+/// Beginning of an echo that marks a place. Its return is not shown.
 const MARK: &str = "(all before this has arrived, no. ";
 
-/// What was sent and is not known to have arrived, the oldest first.
+/// Sent messages that are not known to have arrived, the oldest first.
 #[derive(Debug, Default)]
 pub struct Unconfirmed {
     sent: VecDeque<Sent>,
-    /// How many were remembered so far, which numbers them.
+    /// Number of messages so far, which is the number of the next.
     count: u64,
-    /// How many marks were made.
+    /// Number of marks so far.
     marks: u64,
 }
 
@@ -30,56 +30,57 @@ struct Sent {
 
 #[derive(Debug)]
 enum What {
-    /// As typed. `returns`: it comes back, with this text.
+    /// A message, as typed. `returns`: the text with which it comes back, if it does.
     Words { number: u64, typed: String, returns: Option<String> },
-    /// An echo that nobody typed.
+    /// An echo that the client sends by itself.
     Mark(String),
 }
 
-/// What became of words that were sent.
+/// The result of a sent message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settled {
-    /// Their number.
+    /// The message's number.
     pub number: u64,
-    /// Whether the server carried them out. It did not if they come back and what was sent after them came back first.
+    /// Whether the server carried the message out. A message that should come back was not carried out if a later one
+    /// came back before it.
     pub is_carried_out: bool,
 }
 
-/// What a text that came back says.
+/// The results of a text that came back.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct CameBack {
-    /// What became of all up to it.
+    /// The message that came back and all earlier ones.
     pub settled: Vec<Settled>,
-    /// The words that it is, if they were typed.
+    /// Number of the message that came back, if it was typed.
     pub words: Option<u64>,
 }
 
 impl Unconfirmed {
-    /// The number of the words that are sent next.
+    /// Number of the next message.
     #[must_use]
     pub fn next_number(&self) -> u64 {
         self.count
     }
 
-    /// This was typed and sent. `returns`: what the sender gets to hear of it, if anything.
+    /// Adds a message that was typed and sent. `returns`: the text that comes back to the sender, if any.
     pub fn words(&mut self, typed: String, returns: Option<String>, at: Instant) {
         let number = self.count;
         self.count += 1;
         self.push(Sent { at, what: What::Words { number, typed, returns } });
     }
 
-    /// An echo to send behind words that do not come back by themselves.
+    /// Returns the text of an echo to send after messages that do not come back by themselves.
     pub fn next_mark(&mut self) -> String {
         self.marks += 1;
         format!("{MARK}{})", self.marks)
     }
 
-    /// This echo was sent after it.
+    /// Adds the mark that was sent.
     pub fn mark(&mut self, mark: String, at: Instant) {
         self.push(Sent { at, what: What::Mark(mark) });
     }
 
-    /// Whether a text is a mark of this.
+    /// Whether a text is a mark that [`Self::next_mark`] made.
     #[must_use]
     pub fn is_mark(&self, text: &str) -> bool {
         let number = text.strip_prefix(MARK).and_then(|rest| rest.strip_suffix(')')?.parse::<u64>().ok());
@@ -93,15 +94,15 @@ impl Unconfirmed {
         }
     }
 
-    /// When the oldest was sent.
+    /// When the oldest message or mark was sent.
     #[must_use]
     pub fn since(&self) -> Option<Instant> {
         self.sent.front().map(|sent| sent.at)
     }
 
-    /// This came back: all up to it has arrived.
+    /// Settles the message with this text, which came back, and all earlier ones: they have arrived.
     pub fn came_back(&mut self, text: &str) -> CameBack {
-        // Servers differ in which blanks at the ends they keep.
+        // Servers differ in which blanks at the ends of a text they keep.
         let is_it = |sent: &Sent| match &sent.what {
             What::Words { returns, .. } => returns.as_ref().is_some_and(|words| words.trim() == text.trim()),
             What::Mark(mark) => mark == text,
@@ -120,7 +121,7 @@ impl Unconfirmed {
         came_back
     }
 
-    /// Forgets it all, and gives what was typed, with its numbers.
+    /// Removes all messages, and returns them as typed with their numbers.
     pub fn take(&mut self) -> Vec<(u64, String)> {
         let typed = |sent: Sent| match sent.what {
             What::Words { number, typed, .. } => Some((number, typed)),

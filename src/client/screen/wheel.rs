@@ -1,13 +1,14 @@
-//! What follows from arrow keys: lines typed before, or a look back, as the wheel of a mouse asks for.
+//! Arrow keys: they recall typed lines, or scroll the conversation where the wheel of a mouse sends them.
 //!
-//! On a screen of its own, a terminal sends arrow keys for the wheel, three or more at once, and nothing tells them from
-//! typed ones but their haste: no key repeats within [`AT_ONCE`].
+//! On the alternate screen, a terminal sends arrow keys for the wheel, three or more at once. Only their speed tells
+//! them from typed ones: no key repeats within [`AT_ONCE`].
 
 use std::time::{Duration, Instant};
 
 use super::{app::App, clock::Now, line::Typed};
 
-/// Arrows that come closer together than this are the wheel's. A key that is held down repeats every 20 ms at the fastest.
+/// Arrow keys that come closer together than this are the wheel's. A key that is held down repeats every 20 ms at the
+/// fastest.
 const AT_ONCE: Duration = Duration::from_millis(12);
 
 /// The last arrow key.
@@ -15,13 +16,13 @@ const AT_ONCE: Duration = Duration::from_millis(12);
 pub struct Arrow {
     at: Instant,
     is_up: bool,
-    /// The line before it, if that was changed.
+    /// The line before this key, if the key changed it.
     before: Option<Typed>,
 }
 
 impl App {
-    /// An arrow key on the line. With a line that is unfinished, the conversation scrolls: a wheel that turns slowly sends
-    /// single arrows, and they must not take it away. Ctrl-P and Ctrl-N do not scroll.
+    /// Handles an arrow key in the input line. If the line is unfinished, the conversation scrolls: a wheel that
+    /// turns slowly sends single arrows, which must not replace the line. Ctrl-P and Ctrl-N recall lines in any case.
     pub(super) fn arrow(&mut self, is_up: bool, now: Now) {
         let last = self
             .arrow
@@ -30,7 +31,7 @@ impl App {
         let mut before = None;
         match last {
             Some(Arrow { before: Some(typed), .. }) => {
-                // The first of them was the wheel's as well.
+                // The previous arrow was the wheel's as well.
                 self.line.put_back(typed);
                 self.scroll_by(is_up, 2);
             }
@@ -48,7 +49,7 @@ impl App {
         self.arrow = Some(Arrow { at: now.at, is_up, before });
     }
 
-    /// Looks so many rows up or down.
+    /// Scrolls by `rows` rows up or down.
     pub(super) fn scroll_by(&mut self, is_up: bool, rows: usize) {
         if is_up {
             self.scroll_up(rows);
