@@ -1,4 +1,4 @@
-//! [`Entry`]: one thing in the conversation, and the rows that it is drawn in.
+//! [`Entry`]: an entry of the conversation, and the rows in which it is drawn.
 
 use ratatui::style::Style;
 
@@ -9,67 +9,67 @@ use super::{
 };
 use crate::client::names::before_text;
 
-/// On a screen narrower than this, times are left out.
+/// Below this width in columns, times are left out.
 const COLUMNS_FOR_TIMES: usize = 30;
 
-/// What an entry is. Each kind has a sign in a column of its own, where nothing that others send can come.
+/// Kind of an entry. Each kind has a sign in a column of its own, where no text from others can appear.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Someone spoke.
+    /// A user's message.
     Said {
-        /// Who.
+        /// The sender.
         by: String,
-        /// To whom, if not to everyone.
+        /// The receiver, if not all clients.
         to: Option<String>,
-        /// To one alone.
+        /// Whether it is a private message.
         private: bool,
-        /// By whoever sits here.
+        /// Whether the user of this client sent it.
         own: bool,
     },
-    /// One's own words, come back.
+    /// An echo of the user's own text.
     Echo,
-    /// What files someone has.
+    /// The heading of a user's list of files, or the user's answer in other words.
     Files {
-        /// Who.
+        /// The user.
         of: String,
     },
-    /// One of them.
+    /// A file of that list.
     File,
-    /// The server, or this program, says something.
+    /// A notice from the server or this program.
     Notice,
-    /// It says that something went wrong.
+    /// An error reported by the server or this program.
     Error,
 }
 
 /// Whether the server is known to have carried out the user's own message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Standing {
-    /// The server carried them out; also that of everything else.
+    /// The server carried the message out. Entries that are not the user's messages have this standing too.
     #[default]
     Settled,
-    /// They were sent, under this number of [`super::unconfirmed::Unconfirmed`].
+    /// The message was sent, under this number of [`super::unconfirmed::Unconfirmed`].
     Waiting(u64),
-    /// The connection broke before they were confirmed.
+    /// The connection broke before the message was confirmed.
     Unknown,
-    /// The server did not carry them out.
+    /// The server did not carry the message out.
     Refused,
 }
 
-/// One thing in the conversation.
+/// An entry of the conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// When.
+    /// Time at which the entry was made.
     pub clock: Clock,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// The words, as they came.
+    /// The text, as it came.
     pub text: String,
     /// Whether the server is known to have carried the message out.
     pub standing: Standing,
 }
 
 impl Entry {
-    /// About how much memory it takes.
+    /// Approximate memory in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let names = match &self.kind {
@@ -80,7 +80,7 @@ impl Entry {
         size_of::<Self>() + names + self.text.len()
     }
 
-    /// The rows, none wider than so many columns.
+    /// Returns the rows of the entry, at most `columns` columns wide.
     #[must_use]
     pub fn rows(&self, columns: usize, theme: Theme) -> Vec<Row> {
         let mut row = Row::new();
@@ -114,7 +114,7 @@ impl Entry {
         }
     }
 
-    /// Who speaks, to whom; gives the style of what they say.
+    /// Appends sender and receiver to `row`. Returns the style of the text that follows.
     fn head(&self, row: &mut Row, theme: Theme) -> Style {
         let quiet = theme.quiet();
         match &self.kind {

@@ -1,17 +1,17 @@
-//! [`Farewell`]: why a full screen was left.
+//! [`Farewell`]: why the full screen was left.
 
 use std::fmt;
 
-/// Why a full screen was left.
+/// Why the full screen was left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Farewell {
-    /// Whoever sat there wanted to.
+    /// The user left.
     Left,
-    /// The server ended.
+    /// The server closed.
     ServerClosed,
-    /// The server did not let this one in, or sent it away: why.
+    /// The server refused the client or sent it away, for this reason.
     Refused(String),
-    /// There never was a connection: why.
+    /// No connection could be made or kept, for this reason.
     NoConnection(String),
 }
 

@@ -1,4 +1,4 @@
-//! What F1 shows.
+//! The help that F1 shows.
 
 use super::{
     text::{Row, glyphs, glyphs_of_blanks, width, wrap},
@@ -6,10 +6,10 @@ use super::{
 };
 use crate::protocol::Operation;
 
-/// How wide the column of what one types is.
+/// Width of the column of keys and commands, in screen columns.
 const LEFT_COLUMNS: usize = 24;
 
-/// Keys that are worth telling.
+/// Keys and their meaning.
 const KEYS: [(&str, &str); 14] = [
     ("Enter", "send; text without a slash goes to everyone"),
     ("Tab, Shift-Tab", "complete a command or a name; again: the next, the previous"),
@@ -27,14 +27,14 @@ const KEYS: [(&str, &str); 14] = [
     ("Ctrl-C", "put the line away, or leave"),
 ];
 
-/// What can be typed and is no operation.
+/// Commands that are no operations of the protocol.
 const HERE: [(&str, &str); 3] = [
     ("/volume 50", "how loud what you hear is, from 0 to 100"),
     ("/pause [FILE]", "have what you play to others wait; again: go on"),
     ("/stop", "hear no more; or else end all that you play to others"),
 ];
 
-/// Signs before messages.
+/// Signs before messages and their meaning.
 const SIGNS: [(&str, &str); 7] = [
     ("*", "private: nobody else got it"),
     ("=", "your own words, come back"),
@@ -45,7 +45,7 @@ const SIGNS: [(&str, &str); 7] = [
     ("?", "your words; the connection broke before it was known whether they arrived"),
 ];
 
-/// The help, in rows of so many columns.
+/// Returns the help in rows of at most `columns` columns.
 #[must_use]
 pub fn rows(columns: usize, theme: Theme) -> Vec<Row> {
     let mut rows = Vec::new();

@@ -1,4 +1,4 @@
-//! Someone's files as they are shown: a line that says how many, and a line for each.
+//! Lists of files, as they are shown: a line with the number of files, and a line for each.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -8,11 +8,11 @@ use crate::client::{
     names::in_sentence,
 };
 
-/// The most files of a list that are shown: more would drive the conversation away.
+/// Maximum number of files of a list that are shown: more would displace the conversation.
 const MOST_SHOWN: usize = 500;
 
 impl App {
-    /// Someone answers what files they have.
+    /// Takes a user's answer to a request for the list of files.
     pub(super) fn files(&mut self, of: &str, text: &str, now: Now) {
         match self.lists.take(of, text, now.at) {
             Assembled::FreeText => self.say(now, Kind::Files { of: of.to_owned() }, text),
@@ -21,7 +21,7 @@ impl App {
         self.show_given_up_files(now);
     }
 
-    /// Shows what there is of lists that will not be finished.
+    /// Shows the received part of lists that will not be completed.
     pub(super) fn show_given_up_files(&mut self, now: Now) {
         while let Some((of, rest)) = self.lists.given_up(now.at) {
             self.show_files(&of, rest, now);
@@ -59,7 +59,7 @@ impl App {
     }
 }
 
-/// A file, its size as people say it.
+/// Shows a file with its size in a readable unit.
 struct Shown<'a>(&'a Entry);
 
 impl Display for Shown<'_> {
@@ -76,7 +76,7 @@ impl Display for Shown<'_> {
     }
 }
 
-/// A number of bytes in the unit of SI that leaves one to three digits before the point.
+/// Shows a number of bytes in the SI unit that leaves one to three digits before the point.
 struct Size(u64);
 
 impl Display for Size {

@@ -1,25 +1,25 @@
-//! [`Log`]: the conversation so far, bounded, and which part of it is looked at. No drawing: it is told how high entries
-//! are.
+//! [`Log`]: the conversation so far, bounded, and which part of it is in view. No drawing: callers tell the height of
+//! entries.
 
 use std::collections::VecDeque;
 
 use super::entry::{Entry, Standing};
 
-/// The most entries that are kept.
+/// Maximum number of entries.
 pub const MOST_ENTRIES: usize = 10_000;
-/// The most bytes of text in all of them.
+/// Maximum memory of all entries in bytes. The newest entry stays even if it is larger.
 pub const MOST_BYTES: usize = 8 * 1024 * 1024;
 
-/// Where one looks.
+/// The part of the conversation in view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum View {
-    /// At the newest, whatever comes.
+    /// At the newest entry, also when entries are added.
     Following,
-    /// At an older place: the lowest row shown is this one of this entry (rows counted from 1).
+    /// At an older entry: the lowest row in view is this row of this entry (rows counted from 1).
     At {
         /// The entry's number.
         number: u64,
-        /// How many of its rows are shown.
+        /// Number of its rows that are above the lower edge.
         rows: usize,
     },
 }
@@ -28,18 +28,18 @@ enum View {
 #[derive(Debug)]
 pub struct Log {
     entries: VecDeque<Entry>,
-    /// The number of the oldest that is kept; they are numbered in turn.
+    /// Number of the oldest entry. Entries are numbered in sequence.
     first: u64,
     bytes: usize,
-    /// How many of the newest are the user's own words that have not come back yet. What comes stands above them, so that
-    /// they take the place in the conversation that they have for everyone.
+    /// How many of the newest entries are the user's own messages that have not come back yet. New entries are
+    /// inserted above them, so that the user's messages end at the place that they have for all clients.
     waiting: usize,
     view: View,
-    /// Came while an older place was looked at.
+    /// Number of entries that came while an older entry was in view.
     unseen: u64,
-    /// The first that came while nobody looked: a rule is drawn above it.
+    /// The first entry that came while the user did not look: a rule is drawn above it.
     mark: Option<u64>,
-    /// Keys go to another window.
+    /// Whether the terminal does not have the keyboard focus.
     is_unfocused: bool,
 }
 
@@ -59,15 +59,15 @@ impl Default for Log {
 }
 
 impl Log {
-    /// Adds words of the user that will come back, below everything else.
+    /// Adds a message of the user that will come back, below all other entries.
     pub fn push_waiting(&mut self, entry: Entry) {
         let above = std::mem::take(&mut self.waiting);
         self.push(entry);
         self.waiting = above.saturating_add(1).min(self.entries.len());
     }
 
-    /// The user's words of this number came back, or never will. Those that waited below everything else take their
-    /// place in the conversation now.
+    /// Sets the standing of the user's message with this number, which came back or never will. A message that waits
+    /// below all other entries takes its final place.
     pub fn settle(&mut self, number: u64, standing: Standing) {
         let is_it = |entry: &Entry| entry.standing == Standing::Waiting(number);
         let Some(place) = self.entries.iter().rposition(is_it) else { return };
@@ -80,7 +80,7 @@ impl Log {
         }
     }
 
-    /// Adds the newest; the oldest go where there are too many.
+    /// Adds an entry. The oldest entries are dropped where there are too many.
     pub fn push(&mut self, entry: Entry) {
         self.bytes += entry.bytes();
         let place = self.entries.len() - self.waiting;
@@ -101,12 +101,12 @@ impl Log {
         if let View::At { number, .. } = self.view
             && number < self.first
         {
-            // What was looked at is gone.
+            // The entry in view was dropped.
             self.view = View::At { number: self.first, rows: usize::MAX };
         }
     }
 
-    /// How many have come below what is looked at and were not seen yet.
+    /// Number of entries below the view that the user has not seen.
     #[must_use]
     pub fn unread(&self) -> u64 {
         match self.view {
@@ -115,13 +115,13 @@ impl Log {
         }
     }
 
-    /// Whether the newest is in view.
+    /// Whether the newest entry is in view.
     #[must_use]
     pub fn is_following(&self) -> bool {
         self.view == View::Following
     }
 
-    /// Keys go to this window, or no longer.
+    /// Records whether the terminal has the keyboard focus.
     pub fn focus(&mut self, is_focused: bool) {
         if !is_focused && !self.is_unfocused {
             self.look_away();
@@ -129,20 +129,21 @@ impl Log {
         self.is_unfocused = !is_focused;
     }
 
-    /// Nothing is new any more.
+    /// Removes the rule above new entries.
     pub fn all_is_seen(&mut self) {
         self.mark = None;
     }
 
-    /// From now on, what comes is new. What was new and is in view is not any more.
+    /// Called when the user stops looking at the newest entries: those in view count as seen, and what comes later is
+    /// new.
     fn look_away(&mut self) {
         if self.view == View::Following && !self.is_unfocused {
             self.mark = None;
         }
     }
 
-    /// The entries from the lower edge upwards: each with how many of its rows are above that edge, and whether the first
-    /// of these is the rule above what is new. `height`: of an entry without it.
+    /// The entries from the lower edge upwards: each with the number of its rows above that edge, and whether the
+    /// first of these is the rule above new entries. `height`: rows of an entry without the rule.
     pub fn visible(&self, height: impl Fn(&Entry) -> usize) -> impl Iterator<Item = (&Entry, usize, bool)> {
         let (number, rows) = self.lowest();
         let above = self.entries.iter().take(self.index(number + 1)).rev();
@@ -153,12 +154,12 @@ impl Log {
         })
     }
 
-    /// How high an entry is, the rule above it included.
+    /// Number of rows of an entry, including the rule above it.
     fn rows(&self, number: u64, height: &impl Fn(&Entry) -> usize) -> usize {
         self.get(number).map_or(1, height) + usize::from(self.mark == Some(number))
     }
 
-    /// Looks so many rows further up, as far as there are any; the pane is so high.
+    /// Scrolls up by `by` rows, as far as there are any. `pane`: number of rows in view.
     pub fn up(&mut self, by: usize, pane: usize, height: impl Fn(&Entry) -> usize) {
         if self.entries.is_empty() {
             return;
@@ -174,7 +175,7 @@ impl Log {
                 rows = self.rows(number, &height);
             }
         }
-        // Not further than that the oldest is at the top.
+        // The view stops when the oldest entry is at the top.
         let mut filled = 0;
         for place in self.first..self.end() {
             let all = self.rows(place, &height);
@@ -185,14 +186,14 @@ impl Log {
             }
             filled += all;
             if place + 1 == self.end() {
-                // All there is fits.
+                // All entries fit.
                 (number, rows) = (place, all);
             }
         }
         self.look_at(number, rows, height);
     }
 
-    /// Looks so many rows further down, at most at the newest.
+    /// Scrolls down by `by` rows, at most to the newest entry.
     pub fn down(&mut self, by: usize, height: impl Fn(&Entry) -> usize) {
         let (mut number, mut rows) = self.lowest();
         for _ in 0..by {
@@ -208,14 +209,14 @@ impl Log {
         self.look_at(number, rows, height);
     }
 
-    /// Looks at the oldest.
+    /// Scrolls to the oldest entry.
     pub fn look_at_oldest(&mut self, pane: usize, height: impl Fn(&Entry) -> usize) {
         self.look_away();
         self.view = View::At { number: self.first, rows: 1 };
         self.up(1, pane, height);
     }
 
-    /// Looks at the newest.
+    /// Scrolls to the newest entry, and follows from then on.
     pub fn follow(&mut self) {
         self.view = View::Following;
         self.unseen = 0;
@@ -227,11 +228,11 @@ impl Log {
             self.follow();
             return;
         }
-        // Whole, also when it becomes higher on a narrower screen.
+        // The entry is in view as a whole, and stays so if a narrower screen makes it higher.
         self.view = View::At { number, rows: if is_whole { usize::MAX } else { rows } };
     }
 
-    /// The lowest entry in view, and how many of its rows.
+    /// The lowest entry in view, and how many of its rows are above the lower edge.
     fn lowest(&self) -> (u64, usize) {
         match self.view {
             View::Following => (self.end().saturating_sub(1), usize::MAX),
@@ -239,7 +240,7 @@ impl Log {
         }
     }
 
-    /// One past the number of the newest.
+    /// The number after that of the newest entry.
     fn end(&self) -> u64 {
         self.first + self.entries.len() as u64
     }
@@ -272,12 +273,12 @@ mod tests {
         Entry { standing: Standing::Waiting(number), ..entry(text) }
     }
 
-    /// As high as its text has words.
+    /// The height of an entry in these tests: a row for each word.
     fn height(entry: &Entry) -> usize {
         entry.text.split(' ').count()
     }
 
-    /// What a pane of 3 rows shows, from above.
+    /// The content of a pane of 3 rows, from the top.
     fn shown(log: &Log) -> String {
         let mut rows = Vec::new();
         for (entry, count, is_marked) in log.visible(height) {

@@ -1,4 +1,5 @@
-//! [`People`]: who is here, kept fresh by asking. No IO; it says when to ask, and is told what came.
+//! [`People`]: the list of connected users, kept up to date by requests. No IO: callers ask when a request is due,
+//! and pass in the answers.
 
 use std::{
     collections::HashSet,
@@ -7,45 +8,45 @@ use std::{
 
 use crate::client::roll::Roll;
 
-/// How long a list is good, at least.
+/// Interval between two requests for the list if nothing hints at a change.
 const ASK_EVERY: Duration = Duration::from_secs(5);
-/// The same for each who is on it: long lists are asked for less often.
+/// Added to the interval for each name on the list: long lists are requested less often.
 const ASK_EVERY_EACH: Duration = Duration::from_millis(10);
-/// How soon it is asked again where something hints at a change.
+/// Minimum time between two requests where something hints at a change.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-/// After so long a list that was asked for is given up.
+/// Time after which a request without an answer is given up.
 const GIVE_UP: Duration = Duration::from_secs(20);
 
-/// What begins the echo that marks the end of a list. Not shown to anyone.
+/// Beginning of the echo that marks the end of a list. Its return is not shown.
 const MARK: &str = "(end of the list of who is here, no. ";
 
-/// Who is here.
+/// The connected users, as far as they are known.
 #[derive(Debug, Default)]
 pub struct People {
     names: Vec<String>,
-    /// A list has come since the last connection began.
+    /// Whether a list has come since the last connection began.
     known: bool,
-    /// The parts of the list that is coming.
+    /// Names of the list that is coming.
     coming: Roll,
-    /// Asked for and not come yet.
+    /// The request that has no answer yet.
     asked: Option<Asked>,
-    /// When to ask next.
+    /// When to send the next request.
     next: Option<Instant>,
     last_asked: Option<Instant>,
-    /// How many were asked for.
+    /// Number of requests so far.
     count: u64,
-    /// Someone wants to see the next list that is asked for.
+    /// Whether the user wants to see the list that is requested next.
     wanted: bool,
 }
 
-/// What a list brings.
+/// Changes that a new list brings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fresh {
-    /// Someone wants to see it.
+    /// Whether the user wants to see the list.
     pub for_eyes: bool,
-    /// Who is on it and was not on the one before.
+    /// Names that are new on the list.
     pub came: Vec<String>,
-    /// And the other way round.
+    /// Names that are no longer on the list.
     pub left: Vec<String>,
 }
 
@@ -56,49 +57,49 @@ struct Asked {
 }
 
 impl People {
-    /// The names, in the order in which they joined.
+    /// The names, in joining order.
     #[must_use]
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Whether the list is of this connection.
+    /// Whether the list belongs to the present connection.
     #[must_use]
     pub fn is_known(&self) -> bool {
         self.known
     }
 
-    /// A connection has a name now.
+    /// Handles a connection whose name is confirmed: a request is due at once.
     pub fn joined(&mut self, now: Instant) {
         (self.asked, self.next) = (None, Some(now));
     }
 
-    /// There is no connection any more.
+    /// Handles the end of the connection.
     pub fn cut(&mut self) {
         (self.known, self.asked, self.next, self.wanted) = (false, None, None, false);
     }
 
-    /// Someone wants to see the list.
+    /// Makes a request due at once, whose list the user wants to see.
     pub fn show(&mut self, now: Instant) {
         self.wanted = true;
         self.next = Some(now);
     }
 
-    /// Someone said something.
+    /// Takes the name of a sender. A name that is not on the list hints at a change.
     pub fn heard(&mut self, name: &str) {
         if self.known && !self.names.iter().any(|known| known == name) {
             self.hint();
         }
     }
 
-    /// Something may have changed.
+    /// Makes the next request due sooner, because something may have changed.
     pub fn hint(&mut self) {
         if let (Some(last), Some(next)) = (self.last_asked, self.next) {
             self.next = Some(next.min(last + ASK_AGAIN));
         }
     }
 
-    /// When to look again whether to ask.
+    /// When [`Self::ask`] has to be called next.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         match self.asked {
@@ -107,7 +108,7 @@ impl People {
         }
     }
 
-    /// If it is time to ask: what the echo has to say that is to be sent after the question.
+    /// Starts a request if one is due. Returns the text of the echo to send after it.
     pub fn ask(&mut self, now: Instant) -> Option<String> {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return None;
@@ -121,15 +122,15 @@ impl People {
         Some(format!("{MARK}{})", self.count))
     }
 
-    /// A part of a list came.
+    /// Takes a part of a list.
     pub fn part(&mut self, names: &[&str]) {
-        // A part that nobody asked for is of no list.
+        // A part that was not requested belongs to no list.
         if self.asked.is_some() {
             self.coming.add(names);
         }
     }
 
-    /// An echo came. `None`: it marks no list. Otherwise, what the list it ends brings.
+    /// Takes an echo. Returns `None` if it marks no list, and otherwise the changes that the list brings.
     pub fn echo(&mut self, text: &str) -> Option<Fresh> {
         let number: u64 = text.strip_prefix(MARK)?.strip_suffix(')')?.parse().ok()?;
         if number > self.count {
@@ -140,7 +141,7 @@ impl People {
             Some(asked) => {
                 let before =
                     std::mem::replace(&mut self.names, std::mem::take(&mut self.coming).into_names());
-                // What changed while there was no connection is no news.
+                // Changes while there was no connection are not reported.
                 let is_news = std::mem::replace(&mut self.known, true);
                 let (came, left) = if is_news { changes(&before, &self.names) } else { Default::default() };
                 Some(Fresh { for_eyes: asked.for_eyes, came, left })
@@ -149,7 +150,7 @@ impl People {
     }
 }
 
-/// Who is in the second and not in the first, and the other way round.
+/// The names only in `after`, and those only in `before`.
 fn changes(before: &[String], after: &[String]) -> (Vec<String>, Vec<String>) {
     let missing = |from: &[String], of: &[String]| -> Vec<String> {
         let from: HashSet<_> = from.iter().collect();

@@ -1,17 +1,17 @@
-//! [`Place`]: which server, and what is dangerous about the way there.
+//! [`Place`]: the server, and the dangers of the connection to it.
 
 use crate::client::dial::Dialer;
 
-/// Which server, and what is dangerous about the way there.
+/// The server, and the dangers of the connection to it.
 #[derive(Clone, Debug, Default)]
 pub struct Place {
     /// Host and port.
     pub server: String,
-    /// What is to be said at once.
+    /// Warnings to show at once.
     pub warnings: Vec<String>,
-    /// What is to be said before a password is typed.
+    /// Warning to show before a password is typed.
     pub exposure: Option<&'static str>,
-    /// Any certificate is accepted: shown for as long as it lasts.
+    /// Whether any certificate is accepted. This is shown all the time.
     pub is_insecure: bool,
 }
 
