@@ -1,4 +1,4 @@
-//! The picture of an [`App`]. No IO: into a buffer.
+//! The picture of an [`App`], drawn into a buffer. No IO.
 
 use std::time::Instant;
 
@@ -15,17 +15,17 @@ use super::{
     text::{Row, glyphs, glyphs_of_blanks, paint, shortened, width, wrap},
 };
 
-/// On a screen narrower than this, the input line says nothing before what is typed.
+/// Below this width in columns, the input line has no label.
 const COLUMNS_FOR_PROMPT: usize = 10;
 
-/// What is shown for each character of a password.
+/// Shown in place of each character of a password.
 const MASK: &str = "•";
 
-/// Drawn between what was seen and what is new.
+/// Label of the rule between seen and new entries.
 const NEW: &str = " new ";
 
 impl App {
-    /// Draws all of it; gives where the cursor belongs, if there is room for one.
+    /// Draws the whole screen. Returns the position of the cursor, if there is room for it.
     pub fn draw(&self, buffer: &mut Buffer, now: Instant) -> Option<Position> {
         let panes = self.panes();
         match self.help {
@@ -46,11 +46,11 @@ impl App {
         }
     }
 
-    /// From the lower edge up.
+    /// Draws the conversation from the lower edge upwards.
     fn draw_log(&self, area: Rect, buffer: &mut Buffer) {
         let columns = usize::from(area.width);
         let mut free = area.top()..area.bottom();
-        // Laid out once more below; but only as many as fit.
+        // Entries are laid out once more below, but only as many as fit.
         let entries = self.log.visible(|entry: &Entry| entry.rows(columns, self.theme).len());
         for (entry, count, is_new) in entries {
             let mut rows =
@@ -99,7 +99,7 @@ impl App {
         paint(&self.rule(usize::from(area.width), &label, style), area, buffer);
     }
 
-    /// A line across, with words in it.
+    /// A horizontal line with a label in it.
     fn rule(&self, columns: usize, label: &str, style: Style) -> Row {
         let line = |columns| glyphs(&"─".repeat(columns), self.theme.quiet());
         let label = shortened(glyphs(label, style), columns);
@@ -108,7 +108,7 @@ impl App {
         [line(before), label, line(after)].concat()
     }
 
-    /// What the last row has no room for, just above the input line.
+    /// Draws a hint that is too long for the last row, just above the input line.
     fn draw_hint(&self, buffer: &mut Buffer) {
         let panes = self.panes();
         let columns = usize::from(self.size.width);
@@ -122,7 +122,7 @@ impl App {
         }
     }
 
-    /// Whether what there is to say has room in the last row.
+    /// Whether the hint fits into the last row; `true` if there is none.
     pub(super) fn hint_fits(&self) -> bool {
         let columns = usize::from(self.panes().status.width);
         let has_row = self.panes().status.height > 0;
@@ -165,7 +165,7 @@ impl App {
         }
     }
 
-    /// What stands on the input line: what is asked, what is typed before the cursor, and after.
+    /// The content of the input line: its label, the text before the cursor, and the text after it.
     fn input(&self) -> (String, Row, Row) {
         let plain = Style::new();
         let halves = |text: &str, cursor: usize| {
@@ -178,7 +178,7 @@ impl App {
                 let (before, after) = halves(self.line.text(), self.line.cursor());
                 ("> ".to_owned(), before, after)
             }
-            // As what is selected looks in an editor: typing replaces it.
+            // Looks selected, as in an editor, because typing replaces it.
             Prompt::Name(input) if self.is_name_refused => {
                 let selected = plain.add_modifier(Modifier::REVERSED);
                 ("Your name: ".to_owned(), glyphs(input.value(), selected), Row::new())
@@ -198,7 +198,7 @@ impl App {
     }
 }
 
-/// The end of a text, as much as fits; whether something is missing before it.
+/// The end of a text, as much as fits, and whether the beginning is missing.
 fn scrolled(mut text: Row, room: usize) -> (Row, bool) {
     let mut used = width(&text);
     let mut skipped = 0;

@@ -1,26 +1,26 @@
-//! [`Panes`]: which part of a screen shows what.
+//! [`Panes`]: how the screen is divided.
 
 use ratatui::layout::{Rect, Size};
 
-/// From this width on, who is here has a column.
+/// From this width in columns on, the list of connected users has a pane.
 const COLUMNS_FOR_PEOPLE: u16 = 60;
-/// How wide that is, the line beside it included.
+/// Width of that pane in columns, with the line beside it.
 const PEOPLE_COLUMNS: u16 = 21;
-/// From this height on, there is a rule above the input line.
+/// From this height in rows on, there is a rule above the input line.
 const ROWS_FOR_RULE: u16 = 6;
 
-/// Which part of a screen shows what. What there is no room for is empty; the input line is there whenever anything is.
+/// The parts of the screen. A part without room is empty; the input line has a row whenever the screen has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Panes {
     /// The conversation.
     pub log: Rect,
-    /// Who is here.
+    /// The connected users.
     pub people: Rect,
-    /// What sets the input line off.
+    /// The rule above the input line.
     pub rule: Rect,
-    /// Where one types.
+    /// The input line.
     pub input: Rect,
-    /// How things stand, and the keys.
+    /// The state, and the keys.
     pub status: Rect,
 }
 

@@ -1,4 +1,4 @@
-//! The last row: what is to be said, or the ways to complete, or how things stand and the keys.
+//! The last row: the hint, or the candidates for completion, or the state and the keys.
 
 use std::time::Instant;
 
@@ -11,10 +11,10 @@ use super::{
     theme::Theme,
 };
 
-/// What stands between two parts.
+/// Separator of two parts.
 const BETWEEN: &str = " · ";
 
-/// The last row.
+/// Returns the last row.
 #[must_use]
 pub fn row(app: &App, now: Instant) -> Row {
     let columns = usize::from(app.panes().status.width);
@@ -27,7 +27,7 @@ pub fn row(app: &App, now: Instant) -> Row {
     }
 }
 
-/// As many parts as there is room for, the first at any rate.
+/// Joins as many parts as fit. The first is always shown, shortened if necessary.
 fn fitting(parts: Vec<Row>, columns: usize, theme: Theme) -> Row {
     let mut row = Row::new();
     for part in parts {
@@ -41,7 +41,7 @@ fn fitting(parts: Vec<Row>, columns: usize, theme: Theme) -> Row {
     row
 }
 
-/// What there is to say, the most important first.
+/// The parts of the state, the most important first.
 fn parts(app: &App, now: Instant) -> Vec<Row> {
     let (theme, quiet) = (app.theme, app.theme.quiet());
     let is_narrow = app.size.width < 40;
@@ -89,7 +89,7 @@ fn parts(app: &App, now: Instant) -> Vec<Row> {
     parts
 }
 
-/// The ways to complete, from the one chosen on if they are too many.
+/// The candidates for completion, from the selected one on if they do not fit.
 fn candidates(completion: &Completion, columns: usize, theme: Theme) -> Row {
     let chosen = Style::new().add_modifier(Modifier::REVERSED);
     let all: Vec<_> = completion

@@ -1,6 +1,6 @@
-//! Text from people, as a terminal may be given it: cut into [`Glyph`]s of known width, and these into lines.
+//! Text from users, made fit for a terminal: cut into [`Glyph`]s of known width, and these into rows.
 //!
-//! Nothing that comes out of here moves a cursor, turns text around or cannot be seen.
+//! No output of this module moves a cursor, turns text around or is invisible.
 
 use std::collections::VecDeque;
 
@@ -14,31 +14,31 @@ use crate::{
     protocol::name,
 };
 
-/// The most marks that are drawn over one character; Vietnamese and Hebrew need two. A longer pile is drawn so far, and
-/// the rest of it counted.
+/// Maximum number of marks drawn over one character; Vietnamese and Hebrew need two. Further marks are counted
+/// instead of drawn.
 const MOST_MARKS: usize = 3;
 
-/// The most characters that are drawn in one place, marks not counted: a family of four with their tints has 11.
+/// Maximum number of characters in one glyph, marks not counted: a family of four with their skin tones has 11.
 const MOST_PARTS: usize = 16;
 
-/// What a mark with nothing below it is drawn over.
+/// Drawn below a mark that follows no character.
 const NOTHING_BELOW: char = '\u{25cc}';
 
-/// What is drawn in one place: a character and the marks over it.
+/// A unit that is drawn in one place: a character and the marks over it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glyph {
-    /// Never empty.
+    /// The characters, never empty.
     pub symbol: String,
-    /// Columns: 1 or 2.
+    /// Width in columns: 1 or 2.
     pub width: u16,
-    /// How.
+    /// The style in which it is drawn.
     pub style: Style,
 }
 
-/// A row of a screen.
+/// A row of the screen.
 pub type Row = Vec<Glyph>;
 
-/// Cuts text into what is drawn, all of it fit for a terminal.
+/// Cuts text into glyphs, all of them fit for a terminal.
 #[must_use]
 pub fn glyphs(text: &str, style: Style) -> Vec<Glyph> {
     let mut glyphs = Vec::<Glyph>::new();
@@ -85,24 +85,24 @@ pub fn glyphs(text: &str, style: Style) -> Vec<Glyph> {
 /// How a character is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shown {
-    /// In so many columns.
+    /// As it is, in this many columns.
     Itself(u16),
-    /// Over the one before.
+    /// As a mark over the character before it.
     Mark,
-    /// In one with the one before.
+    /// As a part of the glyph before it.
     Part,
     /// As an escape.
     Escape,
-    /// The same, for what [`Printable`] lets pass.
+    /// As an escape, although [`Printable`] lets it pass.
     Code,
-    /// A tab.
+    /// A tab, as four blanks.
     Blanks,
-    /// Not at all: it only chooses between two pictures of the character before it.
+    /// Not at all: it only selects one of two pictures of the character before it.
     Nothing,
 }
 
-/// Whether a character is drawn in one with what is drawn before it (`below`): an emoji's part, or a joiner that the script
-/// needs.
+/// Whether `c` is drawn as a part of the glyph before it (`below`): as a part of an emoji, or as a joiner that the
+/// script needs.
 fn is_part(below: &str, before: &str, c: char, after: &str) -> bool {
     !c.is_ascii()
         && below.chars().count() < MOST_PARTS
@@ -136,14 +136,14 @@ fn count_rest(glyphs: &mut Vec<Glyph>, more: &mut usize, style: Style) {
     }
 }
 
-/// How many columns these take.
+/// Number of columns that these glyphs take.
 #[must_use]
 pub fn width(glyphs: &[Glyph]) -> usize {
     glyphs.iter().map(|glyph| usize::from(glyph.width)).sum()
 }
 
-/// Breaks a paragraph into rows of at most `columns`, at blanks where there are any; from the second on they are
-/// indented. At least one row.
+/// Breaks a paragraph into rows of at most `columns` columns, at blanks where there are any. Rows after the first are
+/// indented. Returns at least one row.
 #[must_use]
 pub fn wrap(glyphs: Vec<Glyph>, columns: usize, indent: usize) -> Vec<Row> {
     let columns = columns.max(1);
@@ -159,11 +159,11 @@ pub fn wrap(glyphs: Vec<Glyph>, columns: usize, indent: usize) -> Vec<Row> {
             row.push(glyph);
             continue;
         }
-        // A blank at the end of a row shows nothing.
+        // A blank at the end of a row is not shown.
         if glyph.symbol != " " {
             let place = row.iter().skip(begin).rposition(|glyph| glyph.symbol == " ");
             let rest = place.map_or(Row::new(), |place| row.split_off(begin + place + 1));
-            // The word that was begun comes again: in an indented row it may not fit either.
+            // The broken word is laid out again: it may not fit into an indented row either.
             coming.push_front(glyph);
             rest.into_iter().rev().for_each(|glyph| coming.push_front(glyph));
         }
@@ -174,13 +174,13 @@ pub fn wrap(glyphs: Vec<Glyph>, columns: usize, indent: usize) -> Vec<Row> {
     rows
 }
 
-/// So many columns of nothing.
+/// Returns a row of `columns` blanks.
 #[must_use]
 pub fn glyphs_of_blanks(columns: usize) -> Row {
     vec![Glyph { symbol: " ".to_owned(), width: 1, style: Style::new() }; columns]
 }
 
-/// Shortens to so many columns; what is missing is shown by `…`.
+/// Shortens to at most `columns` columns. `…` stands for the missing part.
 #[must_use]
 pub fn shortened(mut glyphs: Vec<Glyph>, columns: usize) -> Vec<Glyph> {
     if width(&glyphs) <= columns {
@@ -188,7 +188,7 @@ pub fn shortened(mut glyphs: Vec<Glyph>, columns: usize) -> Vec<Glyph> {
     }
     let Some(room) = columns.checked_sub(1) else { return Vec::new() };
     let style = glyphs.first().map(|glyph| glyph.style).unwrap_or_default();
-    // Counted once and not anew for each that goes: a name may be as long as a message.
+    // Widths are added up once, not anew for each glyph that is removed: a name may be as long as a message.
     let mut left = 0;
     let fit = glyphs.iter().take_while(|glyph| {
         left += usize::from(glyph.width);
@@ -200,7 +200,7 @@ pub fn shortened(mut glyphs: Vec<Glyph>, columns: usize) -> Vec<Glyph> {
     glyphs
 }
 
-/// Draws a row into an area one row high; what does not fit is left out.
+/// Draws a row into an area that is one row high. Glyphs that do not fit are left out.
 pub fn paint(row: &[Glyph], area: Rect, buffer: &mut Buffer) {
     let area = area.intersection(buffer.area);
     if area.height == 0 {

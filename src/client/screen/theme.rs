@@ -1,24 +1,24 @@
-//! [`Theme`]: how things look. What a colour says is always said by a sign or a word too.
+//! [`Theme`]: colours and styles. Each meaning of a colour is also shown by a sign or a word.
 
 use ratatui::style::{Color, Modifier, Style};
 
-/// Colours of names: of middling lightness, so that they can be read on black and on white.
+/// Colours of names, of medium lightness, so that they can be read on black and on white.
 const NAMES: [u8; 10] = [31, 67, 71, 97, 101, 130, 132, 136, 166, 37];
 
-/// How things look.
+/// Colours and styles.
 #[derive(Clone, Copy, Debug)]
 pub struct Theme {
     colours: bool,
 }
 
 impl Theme {
-    /// With colours or without; bold and underlined there is either way.
+    /// Creates a theme with or without colours. Bold and underlined text is used in both cases.
     #[must_use]
     pub fn new(colours: bool) -> Self {
         Self { colours }
     }
 
-    /// Whether there are any.
+    /// Whether colours are used.
     #[must_use]
     pub fn has_colours(self) -> bool {
         self.colours
@@ -28,20 +28,20 @@ impl Theme {
         if self.colours { Style::new().fg(Color::Indexed(number)) } else { Style::new() }
     }
 
-    /// What should not draw the eye: times, rules, keys, notices.
+    /// Style of what should not draw attention: times, rules, keys, notices.
     #[must_use]
     pub fn quiet(self) -> Style {
         if self.colours { self.coloured(245) } else { Style::new().add_modifier(Modifier::DIM) }
     }
 
-    /// A name. Each has one colour, the same on every screen and every day.
+    /// Style of a name. Each name has one colour, the same on every screen and at all times.
     #[must_use]
     pub fn name(self, name: &str, is_own: bool) -> Style {
         let bold = Style::new().add_modifier(Modifier::BOLD);
         if is_own {
             return bold;
         }
-        // FNV-1a: fixed, unlike the standard library's.
+        // FNV-1a, because the standard library's hash may change.
         let hash = name
             .to_lowercase()
             .bytes()
@@ -49,31 +49,31 @@ impl Theme {
         self.coloured(NAMES[hash as usize % NAMES.len()]).patch(bold)
     }
 
-    /// What is said to one alone.
+    /// Style of private messages.
     #[must_use]
     pub fn private(self) -> Style {
         self.coloured(133)
     }
 
-    /// What went wrong.
+    /// Style of errors.
     #[must_use]
     pub fn error(self) -> Style {
         self.coloured(160).add_modifier(Modifier::BOLD)
     }
 
-    /// All is well.
+    /// Style of a good state.
     #[must_use]
     pub fn good(self) -> Style {
         self.coloured(71)
     }
 
-    /// What asks to be noticed: unread messages, questions.
+    /// Style of what should draw attention: unread messages, questions.
     #[must_use]
     pub fn notable(self) -> Style {
         self.coloured(136).add_modifier(Modifier::BOLD)
     }
 
-    /// Set off from what it stands in: a character that is not shown as it is.
+    /// Style of a character that is shown as an escape, set off from the text around it.
     #[must_use]
     pub fn escape(style: Style) -> Style {
         style.add_modifier(Modifier::UNDERLINED)
