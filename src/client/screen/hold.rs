@@ -1,9 +1,9 @@
-//! [`Hold`]: the terminal, for as long as this process may use it.
+//! [`Hold`]: the terminal, as long as this process may use it.
 //!
-//! A shell with job control may stop the program (Ctrl-Z, SIGSTOP) and have it go on in the foreground (`fg`) or in the
-//! background (`bg`, `kill -CONT`). While it is stopped, the shell sets the terminal's modes as it likes. So after each
-//! SIGCONT the terminal is taken anew, but not before this process group is in the foreground: a process in the background
-//! that sets modes is stopped by SIGTTOU, and one that reads keys by SIGTTIN.
+//! A shell with job control may stop the program (Ctrl-Z, SIGSTOP) and continue it in the foreground (`fg`) or in the
+//! background (`bg`, `kill -CONT`). While the program is stopped, the shell sets the terminal's modes as it likes. So
+//! the program takes the terminal anew after each SIGCONT, but not before its process group is in the foreground: a
+//! background process is stopped by SIGTTOU when it sets modes, and by SIGTTIN when it reads keys.
 
 use std::{io, time::Duration};
 
@@ -18,30 +18,30 @@ use tokio::{
 use super::terminal::Screen;
 use crate::client::moment::reached;
 
-/// How often a process in the background looks whether it is in the foreground again. A shell need not send SIGCONT when it
-/// brings a process to the foreground that runs already.
+/// How often a background process checks whether it is in the foreground again. A shell need not send SIGCONT to a
+/// running process that it brings to the foreground.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// How long the kernel may take to stop this process. It does not stop one whose shell has no job control, because nobody
-/// could have it go on.
+/// Maximum time for the kernel to stop this process. The kernel does not stop a process whose shell has no job
+/// control, because nothing could continue it.
 const STOPS_WITHIN: Duration = Duration::from_millis(300);
 
-/// The terminal, for as long as this process may use it.
+/// The terminal, as long as this process may use it.
 pub struct Hold {
     screen: Option<Screen>,
     /// Absent while another process has the terminal.
     keys: Option<EventStream>,
     continued: Signal,
-    /// When to look next whether the terminal is ours again.
+    /// When to check next whether this process is in the foreground.
     look_at: Option<Instant>,
 }
 
-/// What happens at a terminal.
+/// An event at the terminal.
 #[derive(Debug)]
 pub enum Happened {
-    /// A key, a paste, another size.
+    /// A key, a paste, or a new size.
     Input(Input),
-    /// The terminal was another's, and is ours again: all of it has to be drawn.
+    /// Another process had the terminal, and this one has it again: the whole screen has to be drawn.
     Back,
 }
 
@@ -49,7 +49,7 @@ impl Hold {
     /// Takes the terminal.
     ///
     /// # Errors
-    /// If standard output is none, or the terminal refuses.
+    /// If standard output is not a terminal, or the terminal cannot be set up.
     pub fn take() -> io::Result<Self> {
         let continued = signal(SignalKind::from_raw(Name::CONT.as_raw()))?;
         let screen = Some(Screen::take()?);
@@ -61,16 +61,17 @@ impl Hold {
         self.screen.as_mut().filter(|_| self.keys.is_some())
     }
 
-    /// Gives the terminal back and has the shell stop this process; returns once it goes on.
+    /// Gives the terminal back and stops this process, as Ctrl-Z does elsewhere. Returns once the process continues.
     pub async fn suspend(&mut self) {
         (self.keys, self.screen) = (None, None);
-        // Of the group, because a script that runs this is to stop, too. If it fails, nothing is stopped.
+        // The whole process group, because a script that runs this program is to stop too. If this fails, nothing is
+        // stopped.
         let _ = kill_current_process_group(Name::TSTP);
         let _ = timeout(STOPS_WITHIN, self.continued.recv()).await;
         self.look_at = Some(Instant::now());
     }
 
-    /// What happens next. Dropped before it is done, it loses nothing.
+    /// Waits for the next event. Cancel safe: dropping the future loses no event.
     ///
     /// # Errors
     /// If the terminal is gone.
@@ -86,7 +87,7 @@ impl Hold {
             tokio::select! {
                 input = key(&mut self.keys) => return Ok(Happened::Input(input?)),
                 _ = self.continued.recv() => {
-                    // Not read from before it is known whose the terminal is.
+                    // No keys are read until it is known whether this process is in the foreground.
                     self.keys = None;
                     self.look_at = Some(Instant::now());
                 }
@@ -95,10 +96,10 @@ impl Hold {
         }
     }
 
-    /// An input that is there already.
+    /// Returns an input that is already there.
     pub fn ready(&self) -> Option<io::Result<Input>> {
         self.keys.as_ref()?;
-        // Not by polling the stream: it remembers the first waker of a wait, and the next key would wake nobody.
+        // The stream is not polled for this: it keeps the first waker of a wait, and the next key would wake no task.
         match event::poll(Duration::ZERO) {
             Ok(true) => Some(event::read()),
             Ok(false) => None,
@@ -107,7 +108,8 @@ impl Hold {
     }
 
     fn take_again(&mut self) -> io::Result<()> {
-        // Given back first: modes that this process set before it was stopped are not those that are in force.
+        // The old screen is given back first: the modes that this process set before it was stopped are no longer in
+        // force.
         self.screen = None;
         self.screen = Some(Screen::take()?);
         (self.keys, self.look_at) = (Some(EventStream::new()), None);
@@ -122,7 +124,7 @@ async fn key(keys: &mut Option<EventStream>) -> io::Result<Input> {
     }
 }
 
-/// Whether this process is in the foreground. One without a shell always is.
+/// Whether this process is in the foreground. A process without a shell always is.
 fn has_terminal() -> bool {
     rustix::termios::tcgetpgrp(io::stdin()).map_or(true, |foreground| foreground == getpgrp())
 }

@@ -1,16 +1,17 @@
 //! The full screen: a conversation on a terminal.
 //!
-//! - `app`: all that is shown, and what follows from the connection (`connecting`), messages (`hearing`) and keys (`keys`,
-//!   `wheel`, `pasting`).
-//!   No IO, no clock.
-//! - `typed`: what a typed line asks for. `line`, `completion`: the line itself. `unconfirmed`, `silence`: what may not
-//!   have arrived.
-//! - `log`, `entry`: the conversation so far. `listed`: lists of files in it. `people`: who is here. `help`: what F1 shows.
-//! - `layout`, `draw`, `status`, `text`, `theme`: what it looks like. `text` is the only way from people to the
-//!   terminal.
-//! - `place`: the server, and what is dangerous about the way there. `clock`: moments, as the state is told of them.
-//! - `terminal`: the terminal, taken and given back. `hold`: whose it is while a shell stops and continues this program. `run`:
-//!   all of it, going.
+//! - `app`: the state, and how the connection (`connecting`), messages (`hearing`) and keys (`keys`, `wheel`,
+//!   `pasting`) change it. No IO, no clock.
+//! - `typed`: the meaning of a typed line. `line`, `completion`: the input line. `unconfirmed`, `silence`: messages
+//!   that may not have arrived.
+//! - `log`, `entry`: the conversation so far. `listed`: lists of files in it. `people`: the connected users. `help`:
+//!   the help that F1 shows.
+//! - `sound`, `listening`, `on_air`: files that are heard here, and files that are played to others.
+//! - `layout`, `draw`, `status`, `text`, `theme`: the picture. Text from users reaches the terminal only through
+//!   `text`.
+//! - `place`: the server, and the dangers of the connection to it. `clock`: moments, as they are passed to the state.
+//! - `terminal`: takes the terminal and gives it back. `hold`: does so when a shell stops and continues this program.
+//!   `run`: the loop that connects all parts.
 //!
 //! ```text
 //! keys, link events, signals -> run -> app -> draw -> terminal

@@ -1,4 +1,4 @@
-//! [`run`]: keys, the conversation, signals and time, brought to an [`App`], and its picture to the terminal.
+//! [`run`]: passes keys, the conversation, signals and time to an [`App`], and its picture to the terminal.
 
 use std::{
     future::pending,
@@ -40,20 +40,20 @@ use crate::{
     protocol::Line,
 };
 
-/// How far apart pictures are, at least: thirty a second.
+/// Minimum time between two pictures: about 30 pictures per second at most.
 const PICTURE_EVERY: Duration = Duration::from_millis(33);
 
-/// How many events are taken between two looks at the keys.
+/// Maximum number of events that are taken before keys are checked again.
 const EVENTS_AT_ONCE: usize = 256;
 
-/// How many keys are taken between two looks at everything else.
+/// Maximum number of keys that are taken before everything else is checked again.
 const INPUTS_AT_ONCE: usize = 64;
 
-/// What happens with what is played, and was not shown yet.
+/// Maximum number of queued news about files that are played to others.
 const MOST_NEWS: usize = 64;
 
-/// Shows a conversation until it is left, or over. `folder`: what is told to who asks for the list of files, and played to who
-/// asks for that, if one says yes; `asks`: one wants to be asked.
+/// Shows a conversation until the user leaves it or it ends. `folder`: users who ask get the list of its files, and
+/// can hear them. `asks`: whether the user is asked before a file is played.
 ///
 /// # Errors
 /// If the terminal cannot be used.
@@ -71,7 +71,7 @@ pub async fn run(
     let sharer = Sharer::begin(folder, to_driver);
     let (mut signals, mut hang_up) = (Signals::new()?, signal(SignalKind::hangup())?);
     let mut hold = Hold::take()?;
-    // Not what the library makes of the environment: that was considered where the theme was chosen.
+    // Overrides the library's own reading of the environment, which was considered where the theme was chosen.
     force_color_output(theme.has_colours());
     let mut app = App::new(Place::from(&dialer), name, theme, Now::read());
     if let Some(screen) = hold.screen() {
@@ -110,7 +110,7 @@ pub async fn run(
             }
             let app = &mut driver.app;
             screen.draw(|buffer| {
-                // The terminal's size is asked for at each picture.
+                // The terminal's size is read for each picture.
                 app.resize(buffer.area.as_size());
                 app.draw(buffer, now)
             })?;
@@ -138,7 +138,7 @@ pub async fn run(
     }
 }
 
-/// A conversation under way.
+/// A running conversation.
 struct Conversation {
     commands: Sender<link::Command>,
     events: Receiver<Event>,
@@ -148,26 +148,26 @@ struct Driver {
     dialer: Dialer,
     app: App,
     conversation: Option<Conversation>,
-    /// To be given to the conversation before anything else is.
+    /// The command that goes to the conversation before any other.
     waiting: Option<link::Command>,
-    /// All of the screen is to be drawn anew.
+    /// Whether the whole screen has to be drawn anew.
     is_spoilt: bool,
-    /// The program is to be stopped, as the shell asks for by Ctrl-Z.
+    /// Whether the program has to stop, because the user pressed Ctrl-Z.
     suspends: bool,
-    /// Whom to ask what there is to tell of files.
+    /// Answers requests for the list of files.
     sharer: Sharer,
-    /// What it has to tell.
+    /// Messages from the sharer to the server.
     answers: Receiver<Line>,
-    /// What plays files to others.
+    /// Plays files to others.
     publisher: Publisher,
-    /// What comes of that.
+    /// News from the publisher.
     news: Receiver<News>,
-    /// What one hears.
+    /// Plays the stream that is heard here.
     listener: Option<Listener>,
 }
 
 impl Driver {
-    /// Does what the state leaves to be done, as far as it goes without waiting.
+    /// Carries out the queued effects, as far as it is possible without waiting.
     fn carry_out(&mut self) {
         while self.waiting.is_none()
             && let Some(effect) = self.app.take_effect()
@@ -203,7 +203,7 @@ impl Driver {
         }
     }
 
-    /// Tells someone what files there are here.
+    /// Answers a request for the list of files.
     fn answer_files(&mut self, asker: &str) {
         if let Err(why) = self.sharer.asked(self.app.name(), asker) {
             self.app.no_answer(asker, &why.to_string(), Now::read());
@@ -216,7 +216,7 @@ impl Driver {
         }
     }
 
-    /// Listens to what is played there, and to nothing else any more.
+    /// Listens to the stream at this address, and to no other any more.
     fn listen(&mut self, address: String, volume: Volume) {
         match Listener::begin(self.dialer.clone(), address, volume) {
             Ok(listener) => self.listener = Some(listener),
@@ -224,7 +224,8 @@ impl Driver {
         }
     }
 
-    /// Takes what happened, or gives what waits; one of both. What one hears, and plays, may outlast the conversation.
+    /// Takes the next event, or passes on the command that waits, whichever is first. Streams that are heard and
+    /// played may outlast the conversation.
     async fn converse(&mut self) {
         let (commands, mut events) =
             self.conversation.as_mut().map(|all| (&all.commands, &mut all.events)).unzip();
@@ -233,7 +234,7 @@ impl Driver {
         let event = tokio::select! {
             event = received(events.as_deref_mut()) => event,
             place = room(commands), if is_waiting => {
-                // Whose conversation is over has nobody to send to.
+                // A command for a conversation that is over is dropped.
                 if let (Some(command), Ok(place)) = (self.waiting.take(), place) {
                     place.send(command);
                 }
@@ -269,20 +270,20 @@ impl Driver {
         self.forget_sending();
     }
 
-    /// What waited for a connection that is gone was reported as not known to have arrived.
+    /// Drops the message that waits for a connection that is gone: it was shown as perhaps not arrived.
     fn forget_sending(&mut self) {
         if !self.app.is_joined() {
             self.waiting.take_if(|command| matches!(command, link::Command::Send(_)));
         }
     }
 
-    /// Takes what the terminal says, and what it has said already: keys that come together are of one moment. Whether it may
-    /// change the picture.
+    /// Takes an input and those that are already there: keys that come together belong to one moment. Returns whether
+    /// they may change the picture.
     fn inputs(&mut self, first: Input, hold: &Hold) -> io::Result<bool> {
         let now = Now::read();
         let mut is_stale = self.input(first, now);
         for _ in 1..INPUTS_AT_ONCE {
-            // What a key asks for may concern the terminal.
+            // The effect of a key may concern the terminal.
             self.carry_out();
             if self.suspends || self.app.farewell().is_some() {
                 break;
@@ -297,7 +298,7 @@ impl Driver {
         match input {
             Input::Key(key) if key.kind != KeyEventKind::Release => self.app.key(key, now),
             Input::Paste(text) => self.app.paste(&text),
-            // The size is asked for at the next picture, which knows what to make of 0.
+            // The size is read for the next picture, by code that handles a size of 0.
             Input::Resize(..) => {}
             Input::FocusGained => self.app.focus(true),
             Input::FocusLost => self.app.focus(false),
@@ -307,7 +308,7 @@ impl Driver {
     }
 }
 
-/// What happens in the conversation, if there is one.
+/// Waits for the next event of the conversation, without end if there is none.
 async fn received(events: Option<&mut Receiver<Event>>) -> Option<Event> {
     match events {
         Some(events) => events.recv().await,
@@ -315,7 +316,7 @@ async fn received(events: Option<&mut Receiver<Event>>) -> Option<Event> {
     }
 }
 
-/// A place for a command, if there is a conversation.
+/// Waits for room for a command, without end if there is no conversation.
 async fn room(commands: Option<&Sender<link::Command>>) -> Result<Permit<'_, link::Command>, SendError<()>> {
     match commands {
         Some(commands) => commands.reserve().await,
@@ -323,7 +324,7 @@ async fn room(commands: Option<&Sender<link::Command>>) -> Result<Permit<'_, lin
     }
 }
 
-/// What happens with what one hears, if one hears anything.
+/// Waits for the next event of the stream that is heard, without end if there is none.
 async fn next(listener: &mut Option<Listener>) -> Heard {
     match listener {
         Some(listener) => listener.next().await,
@@ -341,7 +342,7 @@ fn take_heard(listener: &mut Option<Listener>, app: &mut App, heard: Heard) {
     }
 }
 
-/// A list of files may be what the server refuses, for its length.
+/// Passes message limits and refusals to the sharer: the server may refuse a list of files because it is too long.
 fn note_refusal(sharer: &Sharer, event: &Event) {
     if let Event::MessageBytes(limit) = event {
         sharer.limited(*limit);

@@ -1,4 +1,4 @@
-//! [`Screen`]: the terminal, taken and given back whatever happens.
+//! [`Screen`]: takes the terminal, and gives it back in any case.
 
 use std::{
     io::{self, BufWriter, Stdout, Write},
@@ -22,23 +22,25 @@ use ratatui::{
     layout::{Position, Rect, Size},
 };
 
-/// Has the terminal send arrow keys when the wheel turns (mode 1007), and remembers how that was set before. The wheel could
-/// be reported as such (mode 1000), but then the terminal would no longer select text by the mouse.
+/// Makes the terminal send arrow keys when the wheel turns (mode 1007), and saves the mode's previous value. Wheel
+/// reports (mode 1000) would work too, but then the terminal would no longer select text by the mouse.
 const WHEEL_SENDS_ARROWS: &[u8] = b"\x1b[?1007s\x1b[?1007h";
 const WHEEL_AS_BEFORE: &[u8] = b"\x1b[?1007r";
 
-/// About what a whole screen takes, so that one picture is one write.
+/// Approximate size of a whole screen in bytes, so that one picture is one write.
 const PICTURE_BYTES: usize = 64 * 1024;
 
 /// The size of a terminal that says it has none, as some serial consoles and pseudo-terminals do.
 const USUAL_SIZE: Size = Size::new(80, 24);
 
-/// It is ours at the moment.
+/// Whether this process has taken the terminal.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// The terminal as a full screen. Given back as it was when this is dropped, and before a panic is reported.
+/// The terminal as a full screen. The terminal is given back as it was when this is dropped, and before a panic is
+/// reported.
 pub struct Screen {
-    /// Of a fixed size, which [`Screen::draw`] changes: left to itself, it would take a size of 0 for one.
+    /// Its viewport has a fixed size, which [`Screen::draw`] changes. A viewport of automatic size would take a
+    /// reported size of 0 literally.
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     area: Rect,
 }
@@ -47,12 +49,12 @@ impl Screen {
     /// Takes the terminal.
     ///
     /// # Errors
-    /// If standard output is none, or the terminal refuses.
+    /// If standard output is not a terminal, or the terminal cannot be set up.
     pub fn take() -> io::Result<Self> {
         give_back_on_panic();
         enable_raw_mode()?;
         TAKEN.store(true, Ordering::SeqCst);
-        // Gives it back where something fails from here on.
+        // Dropping `screen` gives the terminal back if something fails from here on.
         let screen = Self::new().inspect_err(|_| give_back())?;
         execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange)?;
         io::stdout().write_all(WHEEL_SENDS_ARROWS)?;
@@ -66,7 +68,7 @@ impl Screen {
         Ok(Self { terminal: Terminal::with_options(backend, options)?, area })
     }
 
-    /// Shows what `picture` draws: it is given a blank buffer, and says where the cursor belongs.
+    /// Shows what `picture` draws into a blank buffer. `picture` returns the position of the cursor.
     ///
     /// # Errors
     /// If the terminal is gone.
@@ -82,20 +84,21 @@ impl Screen {
         Ok(())
     }
 
-    /// Forgets what is shown, so that all of the next picture is drawn.
+    /// Forgets what is shown, so that the next picture is drawn as a whole.
     ///
     /// # Errors
     /// If the terminal is gone.
     pub fn clear(&mut self) -> io::Result<()> {
-        // Not its `clear`, which asks the terminal where the cursor is and waits for an answer among the keys.
+        // `Terminal::clear` is not used: it asks the terminal for the cursor position, and waits for an answer among
+        // the keys.
         self.area = Rect::from((Position::ORIGIN, size()?));
         self.terminal.resize(self.area)
     }
 
-    /// How large it is; a side of 0 counts as one of 80 columns and 24 rows.
+    /// Size of the terminal. A width of 0 counts as 80 columns, a height of 0 as 24 rows.
     ///
     /// # Errors
-    /// If it does not say.
+    /// If the terminal does not report its size.
     pub fn size(&self) -> io::Result<Size> {
         size()
     }
@@ -117,14 +120,15 @@ fn give_back() {
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return;
     }
-    // A terminal that is gone needs nothing, and there is nobody to tell.
+    // Failures are ignored: a terminal that is gone needs no restoring, and could not show a report.
     let _ = io::stdout().write_all(WHEEL_AS_BEFORE);
     let _ = execute!(io::stdout(), DisableFocusChange, DisableBracketedPaste, LeaveAlternateScreen, Show);
     let _ = io::stdout().flush();
     let _ = disable_raw_mode();
 }
 
-/// The report of a panic is to be read, so it is not to go to a screen that is left.
+/// Gives the terminal back before a panic is reported, so that the report is not written to a screen that is about to
+/// be left.
 fn give_back_on_panic() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
