@@ -1,4 +1,4 @@
-//! Someone in front of a screen: what is shown, as text, and what is sent.
+//! Tests of the full screen: the text that it shows, and the messages that it sends.
 
 mod listening;
 mod pictures;
@@ -29,12 +29,12 @@ use crate::{
     protocol::Message,
 };
 
-/// Someone in front of a screen, and what the server says.
+/// A screen, with the time and the server's messages set by the test.
 struct Desk {
     app: App,
     now: Now,
     terminal: Terminal<TestBackend>,
-    /// What was sent.
+    /// The effects, as text.
     sent: Vec<String>,
     cursor: Option<Position>,
 }
@@ -54,7 +54,7 @@ impl Desk {
         desk
     }
 
-    /// Ana, joined; rui and eva are here.
+    /// The screen of the user ana, who has joined; rui and Eva Maria are connected as well.
     fn ana(columns: u16, rows: u16) -> Self {
         let mut desk = Self::new(Some("ana"), columns, rows);
         desk.app.event(Event::Joined { name: "ana".to_owned() }, desk.now);
@@ -73,7 +73,7 @@ impl Desk {
         self.app.event(Event::Received(Item::Message(message)), self.now);
     }
 
-    /// As the server does.
+    /// Answers echoes as the server does.
     fn answer_echoes(&mut self) {
         let before = self.sent.len();
         self.carry_out();
@@ -85,7 +85,7 @@ impl Desk {
         }
     }
 
-    /// What there is to do outside is kept in `sent`.
+    /// Moves all effects to `sent`.
     fn carry_out(&mut self) {
         while let Some(effect) = self.app.take_effect() {
             self.sent.push(match effect {
@@ -121,7 +121,7 @@ impl Desk {
         self.key(KeyCode::Enter);
     }
 
-    /// The screen, row by row, without blanks at their ends.
+    /// The rows of the screen, without blanks at their ends.
     fn picture(&mut self) -> Vec<String> {
         let (app, now, mut cursor) = (&self.app, self.now.at, None);
         self.terminal.draw(|frame| cursor = app.draw(frame.buffer_mut(), now)).unwrap();
@@ -148,7 +148,7 @@ impl Desk {
         assert_eq!(self.picture(), picture, "\n{}", self.picture().join("\n"));
     }
 
-    /// The last rows of the conversation, with what stands beside them.
+    /// Checks the last rows of the conversation, without the pane beside them.
     fn shows_above_line(&mut self, rows: &[&str]) {
         let picture = self.picture();
         let end = picture.len() - 3;

@@ -1,4 +1,4 @@
-//! What one hears of others: asked for, shown, made louder, ended.
+//! Tests of files of others: requested, shown, made louder, ended.
 
 use crate::client::{
     audio::play::{Ending, Failed, NoSink, Played, Progress, Stage, playout::Figures},
@@ -27,7 +27,7 @@ fn where_a_stream_ended_is_said() {
     let mut desk = Desk::ana(160, 20);
     for (seconds, over, line) in [
         (219, ended(Ending::Over), "You heard a song.mp3 of rui."),
-        // A BYE by UDP may be lost.
+        // A BYE sent by UDP may be lost.
         (219, ended(Ending::Cut), "You heard a song.mp3 of rui."),
         (72, ended(Ending::Over), "You heard a song.mp3 of rui up to 1:12 of 3:40."),
         (
@@ -82,12 +82,12 @@ fn what_is_asked_for_is_heard_shown_and_ended() {
         desk.last_row(),
         "ana @ 127.0.0.1:1234 · F1 help · Tab completes · PgUp looks back · Ctrl-C leaves"
     );
-    // With nothing to be heard, it is the server's.
+    // A volume out of range is rejected.
     desk.enter("/volume 101");
     assert_eq!(desk.last_row(), "a volume is a number from 0 to 100. Type: /volume 50");
 }
 
-/// Nobody makes another's machine sound.
+/// No user can make another's machine sound.
 #[test]
 fn what_was_not_asked_for_is_not_heard() {
     let mut desk = Desk::ana(80, 12);
@@ -97,14 +97,14 @@ fn what_was_not_asked_for_is_not_heard() {
     desk.hear(OFFER);
     desk.carry_out();
     assert_eq!(desk.sent, [""; 0]);
-    // Once for each time that one asked.
+    // A file is heard once per request.
     desk.enter("/play RUI a song.mp3");
     desk.hear(OFFER);
     desk.hear(OFFER);
     desk.carry_out();
     let listened = |desk: &Desk| desk.sent.iter().filter(|sent| sent.starts_with("listen")).count();
     assert_eq!(listened(&desk), 1);
-    // Nor long after.
+    // A request expires.
     desk.enter("/play rui a song.mp3");
     desk.now.at += Duration::from_mins(1);
     desk.hear(OFFER);

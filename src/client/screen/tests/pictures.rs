@@ -1,4 +1,4 @@
-//! What the screen looks like, also where there is little room.
+//! Tests of the picture, also on small screens.
 
 use super::*;
 
@@ -140,7 +140,7 @@ fn looking_back_shows_what_is_new_below() {
 #[test]
 fn what_others_send_is_only_text() {
     let mut ana = Desk::ana(60, 8);
-    // No server lets these pass; this one does.
+    // No server lets these texts pass; the server of this test does.
     for text in [
         "\u{1b}]0;title\u{7}\u{1b}[2J",
         "\u{202e}drawkcab",

@@ -1,4 +1,4 @@
-//! What follows from what: names, passwords, cuts, mistakes, ways out.
+//! Tests of sequences: names, passwords, cuts, mistakes, ways to leave.
 
 use super::*;
 use crate::client::audio::publish::{News, OnAir, Question};
@@ -32,7 +32,7 @@ fn a_name_is_asked_for_until_it_is_given() {
         "Your name: ana",
         "127.0.0.1:1234 · Enter goes on · F1 help",
     ]);
-    // Typing replaces it, unless a key shows that it is to be changed.
+    // Typing replaces the refused name, unless an editing key comes first.
     desk.enter("bea");
     desk.carry_out();
     assert_eq!(desk.sent, ["begin as ana", "begin as bea"]);
@@ -67,7 +67,7 @@ fn what_is_played_to_others_is_asked_said_and_shown() {
     }
     let now = "ana @ 127.0.0.1:1234";
     assert!(desk.last_row().starts_with(&format!("rui wants to hear a.mp3: y or n, and Enter? · {now}")));
-    // Too late for the first.
+    // The first question expires.
     desk.app.news(News::Settled(7), desk.now);
     assert!(desk.last_row().starts_with("rui wants to hear b.mp3: y or n, and Enter?"));
     desk.enter("n");
@@ -194,7 +194,7 @@ fn own_words_are_shown_at_once_and_marked_until_they_arrived() {
     ana.hear("ana | all clients | broadcast | one");
     ana.hear("rui | all clients | broadcast | after one");
     rows(&mut ana, &["09:30   rui: before one", "09:30   ana: one", "09:30   rui: after one"]);
-    // Nothing of the private message comes back: an echo is sent behind it.
+    // The private message does not come back, so an echo is sent after it.
     ana.now.at = ana.app.deadline(ana.now.at).unwrap();
     ana.app.tick(ana.now);
     ana.carry_out();
@@ -240,14 +240,14 @@ fn the_wheel_looks_back_and_leaves_the_line_alone() {
     wheel(&mut ana, KeyCode::Up);
     wheel(&mut ana, KeyCode::Down);
     later(&mut ana);
-    // One alone, as a touchpad sends them.
+    // A single arrow, as a touchpad sends it.
     ana.key(KeyCode::Down);
     assert_eq!((last(&mut ana).as_str(), ana.picture()[6].as_str()), ("09:30   rui: 17", "> half"));
     ana.picture();
     assert_eq!(ana.cursor.unwrap().x, 5, "nor is the cursor moved");
     ana.control('u');
     ana.control('k');
-    // A key that is held down is no wheel.
+    // A key that is held down is not the wheel.
     later(&mut ana);
     ana.key(KeyCode::Up);
     assert_eq!(ana.picture()[6], "> /msg rui typed before");
@@ -290,7 +290,7 @@ fn pasted_lines_are_asked_about() {
     ana.key(KeyCode::Char('y'));
     assert_eq!(sent(&mut ana), ["first: one", "two"].map(|text| format!("{all}{text}")));
 
-    // All to the one for whom the first is.
+    // All lines go to the receiver of the first.
     let mut ana = paste("/msg rui ", "one\n/exit");
     ana.key(KeyCode::Char('y'));
     assert_eq!(sent(&mut ana), ["one", "/exit"].map(|text| format!("ana | rui | private_message | {text}")));
@@ -313,7 +313,7 @@ fn pasted_lines_are_asked_about() {
         "Nothing was pasted: line 2: 8 bytes too long; a message has at most 1024, names included"
     );
 
-    // As many as there is room for; the rest is asked about again.
+    // As many lines are sent as there is room for. The user is asked about the rest again.
     let mut ana = paste("", &"b\n".repeat(200));
     for _ in 0..100 {
         ana.control('l');
@@ -321,7 +321,7 @@ fn pasted_lines_are_asked_about() {
     ana.key(KeyCode::Char('y'));
     assert_eq!(ana.picture()[6], "Paste 44 lines as 44 messages? y/n");
     assert_eq!(sent(&mut ana).len(), 256);
-    // A cut loses none of them.
+    // A cut loses none of the lines.
     ana.app.event(Event::Cut { why: "x".to_owned(), retry_in: Duration::from_secs(1) }, ana.now);
     ana.key(KeyCode::Char('y'));
     assert_eq!(ana.last_row(), "Not sent: there is no connection. y sends them once there is");
@@ -343,7 +343,7 @@ fn a_server_that_does_not_answer_is_said() {
     assert!(ana.last_row().starts_with("ana @ "), "not yet");
     after(&mut ana, 10);
     assert!(ana.last_row().starts_with("no answer for 12 s · ana @ "));
-    // The next picture is drawn when another number is to be shown.
+    // The next picture is due when another number has to be shown.
     let due = ana.app.deadline(ana.now.at).unwrap();
     assert!(due <= ana.now.at + Duration::from_secs(1));
     ana.hear("rui | all clients | broadcast | ho");
