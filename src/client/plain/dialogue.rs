@@ -155,7 +155,8 @@ impl Dialogue {
         }
     }
 
-    /// Whether the dialogue has ended. It takes no more lines and messages then, but may still have actions to carry out.
+    /// Whether the dialogue has ended. It takes no more lines and messages then, but may still return
+    /// actions.
     pub(super) fn is_over(&self) -> bool {
         matches!(self.state, State::Over(_))
     }

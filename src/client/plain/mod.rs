@@ -48,8 +48,8 @@ type Lines = Receiver<std::io::Result<Line>>;
 /// Joins, and holds the dialogue on standard input and output until it ends. Without a `name`, it asks for one. The
 /// end of standard input, SIGINT and SIGTERM leave as `exit` does.
 ///
-/// Users who ask for files get the list of those in `folder`, and can have one played. If the user wants to be asked
-/// first (`asks`), no file is played, because lines typed here answer other questions.
+/// Users who ask for files get the list of those in `folder`, and can hear them. If the user wants to be asked first
+/// (`asks`), no file is played, because lines typed here answer other questions.
 ///
 /// # Errors
 /// If no connection can be made or it breaks, if the server refuses or disconnects the client, or if standard input
