@@ -237,7 +237,7 @@ fn outboxes_that_fill_right_after_others_were_freed_are_freed_as_well() {
         config.limits.slow_reader_grace = Duration::from_mins(10);
         let (notify, _notices) = unbounded_channel();
         let pair = Pair::start(&config, &notify);
-        let memory = || pair.tally.outboxes_bytes().load(Ordering::Relaxed) as usize;
+        let memory = || usize::try_from(pair.tally.outboxes_bytes().load(Ordering::Relaxed)).unwrap();
         let ended = || pair.tally.ended(CloseReason::OutboxFull);
         let mut feeder = join(&pair, 1, "feeder", MIB).await;
         let mut slow = Vec::new();
