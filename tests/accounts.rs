@@ -1,4 +1,4 @@
-//! Accounts: passwords asked for and given, rights, and what never shows up where it should not.
+//! Tests of accounts: passwords, operators' rights, and secrets that must not leak.
 
 mod entering;
 mod moderation;
@@ -17,11 +17,11 @@ use crate::harness::{Client, NAME_REQUEST, TestServer, confirmation};
 
 pub const PASSWORD: &str = "opensesame";
 
-/// The hash of [`PASSWORD`], of the least cost that there is, so that tests spend their time otherwise.
+/// Hash of [`PASSWORD`] at the lowest cost that argon2 allows, so that tests do not spend their time on hashing.
 const HASH: &str =
     "$argon2id$v=19$m=8,t=1,p=1$JxC1FujfBD9pbWEqCy8J4A$Qg19MzloKYi6Ggv4dUX1PwW4oFToxnIlg7UAfIN7DbY";
 
-/// An accounts file: alan, an operator, and bob, who is none. Gone when dropped.
+/// An accounts file with alan, an operator, and bob, who has no such right. Deleted when dropped.
 pub struct AccountsFile {
     folder: TempDir,
 }
@@ -49,7 +49,7 @@ impl AccountsFile {
         self.folder.path().join("accounts.toml")
     }
 
-    /// A server that reads it.
+    /// Starts a server that uses this file.
     pub fn serve(&self, change: impl FnOnce(&mut Config)) -> TestServer {
         TestServer::with(|config| {
             config.accounts.file = self.path();
@@ -66,7 +66,7 @@ pub fn not_let_in(name: &str, why: &str) -> String {
     format!("server | new_client: {name} | connection_error | {why}")
 }
 
-/// A line client that has given its name and password.
+/// Joins a line client with a name and [`PASSWORD`].
 pub fn log_in(server: &TestServer, name: &str) -> Client {
     let mut client = server.connect();
     client.ask(name, &password_request(name));
@@ -74,7 +74,7 @@ pub fn log_in(server: &TestServer, name: &str) -> Client {
     client
 }
 
-/// Someone asked for the password of this account.
+/// Connects a client that has given the name of an account and has been asked for the password.
 fn asked(server: &TestServer, name: &str) -> Client {
     let mut client = Client::to(server.address());
     client.expect(NAME_REQUEST);

@@ -1,4 +1,4 @@
-//! The conversation: each kind of client, each answer, each refusal, byte for byte.
+//! Tests of login, byte for byte: each kind of client, each answer, each refusal.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn an_accounts_name_is_given_for_its_password() {
     for (name, answer) in [
         ("alan", "opensesame"),
         ("alan | server | name | alan", "alan | server | password | opensesame"),
-        // As the account spells it, whatever was typed.
+        // Confirmed as the account spells the name, whatever the client typed.
         ("ALAN", "|| password |opensesame"),
     ] {
         let mut alan = server.connect();
@@ -28,7 +28,7 @@ fn an_accounts_name_is_given_for_its_password() {
         alan.ask("/exit", "server | alan | exit | client disconnected");
         alan.expect_closed();
     }
-    // Others are given theirs as ever.
+    // Names without an account need no password.
     server.join("carl").expect_nothing_before_an_echo("carl");
 }
 
@@ -38,9 +38,9 @@ fn a_telnet_client_is_asked_not_to_show_it() {
     let server = file.serve(|_| {});
     let mut alan = server.connect();
     alan.send_bytes(b"\xff\xfb\x18alan\r\n");
-    // Refused: a terminal's type. Then WILL ECHO, by which the client stops to show what is typed.
+    // IAC DONT TERMINAL-TYPE refuses the client's option. IAC WILL ECHO then makes the client stop showing typed text.
     alan.expect_bytes(b"\xff\xfe\x18\xff\xfb\x01server | alan | password | no data\r\n");
-    // The client agrees, which is not refused.
+    // The client agrees with DO ECHO, which the server does not refuse.
     alan.send_bytes(b"\xff\xfd\x01wrong one\r\n");
     alan.expect_bytes(b"\xff\xfc\x01\r\n");
     alan.expect_bytes(
@@ -51,7 +51,7 @@ fn a_telnet_client_is_asked_not_to_show_it() {
     alan.expect_bytes(b"\xff\xfc\x01\r\n");
     alan.ending = "\r\n";
     alan.expect(&confirmation("alan"));
-    // From here on it is refused again, as every option.
+    // After login the server refuses ECHO again, like every other option.
     alan.send_bytes(b"\xff\xfd\x01");
     alan.expect_bytes(b"\xff\xfc\x01");
     alan.expect_nothing_before_an_echo("alan");
@@ -244,7 +244,7 @@ fn an_address_may_give_ten_wrong_ones_and_then_not_even_the_right_one() {
     let wait = humantime::parse_duration(wait.expect(&refusal)).unwrap();
     assert!(wait <= Duration::from_mins(10), "{wait:?}");
     alan.expect_closed();
-    // Who is in stays in, and names without a password are given.
+    // A joined session stays, and names without a password are still given.
     bob.expect_nothing_before_an_echo("bob");
     server.join("carl");
 }

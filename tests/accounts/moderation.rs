@@ -1,4 +1,4 @@
-//! Operators: who is one, and whom they send away, for how long.
+//! Tests of moderation: operators' rights, kicks, and bans with and without an end.
 
 use std::{fs, net::SocketAddr, path::PathBuf, process::Command};
 
@@ -13,7 +13,7 @@ use crate::{
 
 const IN_MEMORY: &str = ". This lasts until the server ends, because accounts.bans_file is not set";
 
-/// A connection from another address of this machine.
+/// Connects from the loopback address `address`.
 pub(super) fn connect_from(address: &str, server: SocketAddr) -> Client {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::new(address.parse().unwrap(), 0).into()).unwrap();
@@ -32,7 +32,7 @@ fn join_from(address: &str, server: &TestServer, name: &str) -> Client {
 fn only_operators_may_and_only_they_are_shown_how() {
     let file = AccountsFile::new();
     let server = file.serve(|_| {});
-    // An account without that right, someone without an account, and one in an operator's name elsewhere.
+    // An account without the right, and a client without an account.
     let mut bob = log_in(&server, "bob");
     let mut carl = server.join("carl");
     for (name, client) in [("bob", &mut bob), ("carl", &mut carl)] {
@@ -101,7 +101,7 @@ fn who_is_kicked_is_told_by_whom_and_why_and_may_come_back() {
     alan.ask("alan | ana maria | kick | no data", "server | alan | kick | Ana Maria was disconnected");
     ana.expect("server | Ana Maria | error_message | You were disconnected by alan");
     ana.expect_closed();
-    // What it still sends is void, and the name is free at once.
+    // Anything that a kicked client still sends is ignored, and its name is free at once.
     let mut carl = server.join("carl");
     alan.send_bytes(b"/kick carl\n/list\n");
     alan.expect("server | alan | kick | carl was disconnected");
@@ -135,7 +135,7 @@ fn a_banned_name_is_refused_until_it_is_let_in_again() {
     let mut again = server.connect();
     again.ask("CARL", &not_let_in("CARL", "The name CARL is banned for good by alan: being rude"));
     again.expect_closed();
-    // The name, not where it came from.
+    // The ban is of the name, not of the address.
     server.join("carla");
     alan.ask("/bans", "server | alan | list_bans | Carl for good by alan: being rude");
     alan.ask("/unban cArL", &format!("server | alan | unban | cArL is no longer banned{IN_MEMORY}"));
@@ -173,7 +173,7 @@ fn a_ban_of_a_name_holds_for_names_that_look_the_same() {
     alan.ask("/bans", "server | alan | list_bans | mallory for good by alan: being rude");
     alan.ask("/unban Mallory", &format!("server | alan | unban | Mallory is no longer banned{IN_MEMORY}"));
     server.join("mallоry");
-    // Nobody bans their own look, and an account's owner is not banned by another name.
+    // An operator cannot ban the look of their own name. An account's owner is not banned by a look-alike name.
     alan.ask(
         "/ban a1an",
         "server | alan | error_message | a1an was not banned, because that would keep you out as well",
@@ -215,7 +215,7 @@ fn what_may_be_a_mistyped_address_is_not_banned_as_a_name() {
          16 to 128",
     );
     alan.ask("/bans", "server | alan | list_bans | nobody is banned");
-    // Unless somebody is here by such a name.
+    // Such a text is banned as a name if a client with that name is connected.
     let mut here = server.join("1.2.3");
     alan.ask(
         "/ban 1.2.3",
@@ -239,7 +239,8 @@ fn a_ban_for_a_time_says_until_when_and_ends() {
     let left = humantime::parse_rfc3339(until).unwrap().duration_since(std::time::SystemTime::now()).unwrap();
     assert!((7000..=7200).contains(&left.as_secs()), "{left:?}");
     carl.expect("server | carl | error_message | You were banned by alan for 2h: being rude");
-    // An account, too, and only once its password was given. A shorter ban takes the longer one's place.
+    // A ban of an account's name is reported only once the right password is given. A shorter ban replaces a longer
+    // one.
     alan.send("/ban bob 1s");
     alan.line();
     wait_until("the ban to be over", || {
@@ -275,7 +276,7 @@ fn a_banned_address_is_cut_and_turned_away_at_the_door() {
     let mut near = join_from("127.0.0.2", &server, "near");
     let mut nearer = join_from("127.0.0.3", &server, "nearer");
     let mut far = join_from("127.0.9.1", &server, "far");
-    // One that has no name yet.
+    // A connection without a name yet.
     let mut nameless = connect_from("127.0.0.3", server.address());
     nameless.expect(NAME_REQUEST);
     alan.ask(
@@ -293,12 +294,12 @@ fn a_banned_address_is_cut_and_turned_away_at_the_door() {
     nameless.send("other");
     nameless.expect("server | client | connection_error | Your address is banned for good by alan: scanning");
     nameless.expect_closed();
-    // In place of the name request.
+    // The refusal is sent in place of the name request.
     let mut next = connect_from("127.0.0.2", server.address());
     next.expect("server | client | connection_error | Your address is banned for good by alan: scanning");
     next.expect_closed();
     far.expect_nothing_before_an_echo("far");
-    // The name is free for others.
+    // The name is free for clients of other addresses.
     server.join("near");
     alan.ask(
         "/unban 127.0.0.3/31",
@@ -307,7 +308,7 @@ fn a_banned_address_is_cut_and_turned_away_at_the_door() {
     join_from("127.0.0.2", &server, "back");
 }
 
-/// A bans file that is gone when dropped.
+/// A bans file beside an accounts file. Both are deleted when dropped.
 struct BansFile {
     accounts: AccountsFile,
 }
@@ -351,7 +352,7 @@ fn bans_outlive_the_server() {
         "/ban dora",
         "server | alan | ban | dora is banned for good by alan (0 sessions ended); that is a name",
     );
-    // The last of it at the last moment.
+    // The last change is made right before the server closes.
     alan.send_bytes(b"/unban dora\n/close\n");
     alan.expect("server | alan | unban | dora is no longer banned");
     alan.expect("server | all clients | broadcast | server closed");
@@ -418,7 +419,7 @@ fn a_bans_file_that_cannot_be_read_or_written_keeps_the_server_from_starting() {
     fs::write(file.path(), torn).unwrap();
     let complaint = refusal(&mut serve());
     assert!(complaint.starts_with(&format!("arauto: {}:2:", file.path().display())), "{complaint}");
-    // Nothing is lost by it.
+    // The broken file is left unchanged.
     assert_eq!(fs::read_to_string(file.path()).unwrap(), torn);
 
     let nowhere = file.path().with_file_name("nowhere").join("bans.toml");
@@ -430,7 +431,7 @@ fn a_bans_file_that_cannot_be_read_or_written_keeps_the_server_from_starting() {
     );
 }
 
-/// Runs the server with its bans on a disk that is full.
+/// Shell script that runs the server with its bans file on a full file system.
 const ON_A_FULL_DISK: &str = "mount -t tmpfs -o size=64k tmpfs \"$1\" && cp \"$2\" \"$1/bans.toml\" &&
     { cat /dev/zero >\"$1/rest\" 2>/dev/null; exec \"$0\" serve; }";
 
@@ -461,7 +462,7 @@ fn a_server_whose_disk_is_full_starts_with_the_bans_it_has() {
     let mut carl = Client::to(process.address());
     carl.expect(NAME_REQUEST);
     carl.ask("carl", &not_let_in("carl", "The name carl is banned for good"));
-    // Whoever bans somebody is told.
+    // An operator who bans a client is told that the file could not be written.
     let mut alan = Client::to(process.address());
     alan.expect(NAME_REQUEST);
     alan.ask("alan", &password_request("alan"));
@@ -492,7 +493,7 @@ fn a_ban_that_could_not_be_written_is_said_and_logged() {
     alan.expect(NAME_REQUEST);
     alan.ask("alan", &password_request("alan"));
     alan.ask(PASSWORD, &confirmation("alan"));
-    // In the way of the new file, and not to be removed as one.
+    // A directory in place of the new file: the server can neither write nor remove it as a file.
     fs::create_dir(file.path().with_file_name("bans.toml.new")).unwrap();
     alan.send("/ban carl");
     alan.line();
@@ -503,7 +504,7 @@ fn a_ban_that_could_not_be_written_is_said_and_logged() {
         "server | alan | ban | dora is banned for good by alan (0 sessions ended); that is a name. The bans file could not be written last \
          time; the log says why",
     );
-    // Both hold all the same, and are written when they can be.
+    // Both bans are in force nevertheless, and are written as soon as the file can be written.
     fs::remove_dir(file.path().with_file_name("bans.toml.new")).unwrap();
     alan.send("/ban eva");
     alan.line();

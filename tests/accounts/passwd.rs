@@ -1,4 +1,4 @@
-//! `arauto passwd`, from a pipe and at a terminal.
+//! Tests of `arauto passwd`, from a pipe and at a terminal.
 
 use std::{
     io::Write,
@@ -11,17 +11,17 @@ use crate::{cli::arauto, harness::has_tool, real_clients::program::Program};
 
 const PASSWORD: &str = "ópen \"sesame\" | 1";
 
-/// What the program makes of this on its standard input.
+/// Runs the program with `input` as its standard input.
 pub fn piped<const N: usize>(arguments: [&str; N], input: &str) -> Output {
     let mut command = arauto(arguments);
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // One that is refused for its name does not read.
+    // Fails if the program refuses the name, because it does not read then.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
 
-/// The one account of this file has this name, and this password.
+/// Checks that the file holds exactly one account, with this name, password and right.
 #[track_caller]
 fn expect_account(file: &str, name: &str, password: &str, operator: bool) {
     let directory = tempfile::tempdir().unwrap();
@@ -64,7 +64,7 @@ fn what_cannot_be_an_account_is_refused_in_words() {
     }
 }
 
-/// At a terminal whose own settings are shown before and after.
+/// Runs `passwd` on a terminal whose settings `stty` shows before and after.
 fn at_a_terminal() -> Program {
     let passwd = format!("stty -a; '{}' passwd alan; echo status $?; stty -a", env!("CARGO_BIN_EXE_arauto"));
     let mut program = Program::python("tests/clients/terminal.py", &["sh", "-c", &passwd]);
@@ -94,7 +94,7 @@ fn nothing_is_shown_of_what_is_typed_at_a_terminal() {
         file += &line.replace('\r', "\n");
     }
     expect_account(&file, "alan", "opensesame", false);
-    // The terminal shows again what is typed.
+    // The terminal echoes typed text again.
     program.skip_past(" echo ");
 }
 

@@ -1,4 +1,4 @@
-//! Places that are kept for accounts when all others are taken.
+//! Tests of the places that are reserved for accounts when all others are taken.
 
 use super::{AccountsFile, HASH, PASSWORD, asked, log_in, moderation::connect_from, password_request};
 use crate::harness::{Client, NAME_REQUEST, TestServer, confirmation, wait_until};
@@ -6,7 +6,7 @@ use crate::harness::{Client, NAME_REQUEST, TestServer, confirmation, wait_until}
 const FULL: &str =
     "server | client | connection_error | The server is full: it serves 4 at most. Try again later";
 
-/// A server with four places, two of them kept, and two strangers on the others.
+/// Starts a server with four places, two of them reserved, and two clients without an account on the others.
 fn full(file: &AccountsFile) -> (TestServer, [Client; 2]) {
     let server = file.serve(|config| (config.limits.max_sessions, config.limits.reserved_sessions) = (4, 2));
     let strangers = ["carl", "dora"].map(|name| server.join(name));
@@ -24,27 +24,27 @@ fn the_last_places_are_for_accounts() {
     let mut eva = server.connect();
     eva.ask("eva", FULL);
     eva.expect_closed();
-    // A name alone is not enough.
+    // Giving the name of an account is not enough.
     let mut guesser = asked(&server, "alan");
     guesser
         .ask("wrong", "server | alan | error_message | That is not the password of alan; 2 tries are left");
     guesser.expect(&password_request("alan"));
     let _bob = log_in(&server, "bob");
-    // The last is for operators.
+    // The last place is reserved for operators.
     let mut dave = asked(&server, "dave");
     dave.ask(PASSWORD, FULL);
     dave.expect_closed();
     let mut alan = log_in(&server, "alan");
-    // Now there are none left, whoever comes.
+    // No place is left, even for an account's owner.
     let mut late = server.connect_silently();
     late.expect(FULL);
     late.expect_closed();
-    // A client that was asked for a password in time comes too late as well.
+    // The guesser was asked for the password while a place was free, but gives the right one too late.
     guesser.ask(PASSWORD, FULL);
     guesser.expect_closed();
     alan.ask("/exit", "server | alan | exit | client disconnected");
     alan.expect_closed();
-    // Its place is free once the server has seen it out.
+    // The place is free once the server has closed the session.
     wait_until("a free place", || server.connect_silently().line() == NAME_REQUEST);
     log_in(&server, "alan");
 }
@@ -55,7 +55,7 @@ fn silent_connections_keep_no_owner_out() {
     let (server, _strangers) = full(&file);
     let mut silent: Vec<Client> = (0..100).map(|_| server.connect()).collect();
     let mut alan = log_in(&server, "alan");
-    // The oldest have given way.
+    // Of 100 connections on trial, the oldest 36 have given way: one address may hold 64.
     for client in &mut silent[..36] {
         client.expect(FULL);
         client.expect_closed();
@@ -70,7 +70,7 @@ fn connections_of_other_addresses_displace_no_owner() {
     let mut alan = connect_from("127.0.0.2", server.address());
     alan.expect(NAME_REQUEST);
     alan.ask("alan", &password_request("alan"));
-    // More than all permits for connections on trial.
+    // More connections than the 256 permits for connections on trial.
     let mut silent: Vec<Client> = (0..300).map(|_| server.connect()).collect();
     silent[0].expect(FULL);
     alan.ask(PASSWORD, &confirmation("alan"));

@@ -1,4 +1,5 @@
-//! SIGHUP: other accounts, and no disturbance; and what certificates are worth where there are accounts.
+//! Tests of SIGHUP with accounts: new accounts apply and no session is disturbed. Also client certificates with
+//! accounts.
 
 use super::{AccountsFile, HASH, PASSWORD, passwd::piped, password_request};
 use crate::harness::{
@@ -24,7 +25,7 @@ fn other_accounts_are_in_force_at_once_and_nobody_is_disturbed() {
     let mut carl = process.join("carl");
     alan.ask("/bans", "server | alan | list_bans | nobody is banned");
 
-    // Alan is no operator any more, bob no account, and carl's name has become one.
+    // Alan is no longer an operator, bob no longer has an account, and carl's name has become an account.
     file.write(&format!(
         "[[accounts]]\nname = 'alan'\nhash = '{HASH}'\n[[accounts]]\nname = 'carl'\nhash = '{HASH}'\n"
     ));
@@ -35,7 +36,7 @@ fn other_accounts_are_in_force_at_once_and_nobody_is_disturbed() {
     log_in(&process, "carl").expect_nothing_before_an_echo("carl");
     process.join("bob");
 
-    // What is wrong changes nothing.
+    // An invalid file changes nothing.
     file.write("[[accounts]]\nname = 'bob'\n");
     process.signal("HUP");
     let refused = process.logged("reload refused, all stays as it was");
@@ -60,7 +61,7 @@ fn an_emptied_file_frees_no_names() {
         stranger.expect(NAME_REQUEST);
         stranger.ask("bob", &password_request("bob"));
     };
-    // As a program leaves it that truncates the file before it writes.
+    // Empty, as a program leaves the file that truncates it before it writes.
     let whole = std::fs::read_to_string(&path).unwrap();
     file.write("");
     refused(format!("{accounts} is empty, where it was not before"));
@@ -69,7 +70,7 @@ fn an_emptied_file_frees_no_names() {
         "{accounts} holds no accounts, where there were 2; to do without accounts, start the server again"
     ));
     file.write(&whole);
-    // A change of the configuration is refused likewise.
+    // A configuration that drops the accounts is refused likewise.
     std::fs::write(&config, "").unwrap();
     refused(format!("{settings} is empty, where it was not before"));
     std::fs::write(&config, "# nothing\n").unwrap();
@@ -108,7 +109,7 @@ fn who_bore_a_name_before_it_was_an_accounts_makes_way_for_its_owner() {
         "server | сarla | error_message | сarla looks like carla, who has an account now, and its owner came. You need to connect again and use another name",
     );
     look_alike.expect_closed();
-    // An owner does not make way for himself.
+    // A second connection of the owner does not take the name from the first.
     let mut again = Client::to(process.address());
     again.expect(NAME_REQUEST);
     again.ask("carl", &password_request("Carl"));
@@ -138,7 +139,7 @@ fn a_certificate_in_an_accounts_name_needs_no_password() {
         "Only people with an account may enter, and carl is none. Ask who runs this server for one",
     ));
     carl.expect_closed();
-    // Without one, a password is taken over TLS as well.
+    // A client without a certificate logs in with a password over TLS as well.
     let mut bob = Trust::of(&issuer).connect(server.tls_address());
     bob.ask("bob", &password_request("bob"));
     bob.ask(PASSWORD, &confirmation("bob"));
@@ -159,7 +160,8 @@ fn a_password_that_was_changed_meanwhile_is_worth_nothing() {
     file.write(&entries.map(|output| String::from_utf8(output.stdout).unwrap()).concat());
     process.signal("HUP");
     process.logged("reloaded");
-    // Whoever knew the old one is no operator by it, and is not let in: it is asked for the new one.
+    // After the password has changed, a session that logged in with the old one loses operator rights, and the old
+    // password is refused: the client is asked for the new one.
     operator.ask("/bans", "server | alan | error_message | Only operators of this server may use list_bans");
     late.ask(PASSWORD, &password_request("bob"));
     late.ask("another one", &confirmation("bob"));

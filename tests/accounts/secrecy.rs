@@ -1,4 +1,5 @@
-//! What must not be seen: passwords in a log, in an answer, on a network; the accounts file by others.
+//! Tests of secrecy: no password in a log, in an answer or on a network in plain text; and accounts files that others
+//! can read or that are broken.
 
 use super::{AccountsFile, PASSWORD, not_let_in, password_request};
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     },
 };
 
-/// Nothing of what is sent here may be found in the log.
+/// Texts that are sent in these tests and must not be in the log.
 const SECRETS: [&str; 6] = [PASSWORD, "tuesday", "wednesday", "thursday", "friday", "caf\u{e9}"];
 
 #[test]
@@ -26,7 +27,8 @@ fn no_log_shows_a_password_at_any_level() {
         client.expect(NAME_REQUEST);
         client
     };
-    // Wrong, then right, in both forms; then one too many.
+    // A wrong password, then the right one, both without and with the message form; then passwords that were not asked
+    // for.
     let mut alan = connect();
     alan.ask("alan", &password_request("alan"));
     alan.send("tuesday");
@@ -39,12 +41,12 @@ fn no_log_shows_a_password_at_any_level() {
     assert!(!alan.line().contains(PASSWORD));
     alan.send("alan | server | password | caf\u{e9}\u{7f}");
     assert!(!alan.line().contains("caf"));
-    // In place of a name.
+    // A password in place of a name.
     let mut carl = connect();
     carl.send("carl | server | password | wednesday");
     assert!(!carl.line().contains("wednesday"));
     carl.expect_closed();
-    // Along with a name; as a broken line; as something that is none.
+    // A password sent together with the name, and a line that is not UTF-8 in place of a password.
     let mut bob = connect();
     bob.send_bytes(b"bob\nthursday\n");
     bob.expect(&password_request("bob"));
@@ -81,7 +83,7 @@ fn passwords_cross_no_network_in_the_open_unless_that_is_allowed() {
         "alan has a password, and it would cross the network for all to read. Connect by TLS, or from the server's own \
          machine",
     ));
-    // Names without a password are given to everybody; and on the server's own machine the password is asked for.
+    // A name without a password is given over the network too. On the server's own machine the password is asked for.
     Netcat::join(&cable.faraway, &process, "carl");
     let mut near = Netcat::on(&cable.server, &process);
     near.send("alan");

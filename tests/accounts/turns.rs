@@ -1,4 +1,4 @@
-//! Many passwords at once: right ones all enter, and abandoned or wrong ones keep nobody else waiting.
+//! Tests of many passwords at once: all right ones are accepted, and abandoned or wrong ones delay no other client.
 
 use std::{
     fmt::Write,
@@ -11,11 +11,11 @@ use socket2::{Domain, Socket, Type};
 use super::{AccountsFile, HASH, PASSWORD, log_in, not_let_in, password_request};
 use crate::harness::{Client, NAME_REQUEST, TestServer, confirmation};
 
-/// [`HASH`] with parameters that make a comparison take some 250 ms. No password fits it.
+/// [`HASH`] with parameters that make a comparison take about 250 ms. No password matches it.
 const SLOW_HASH: &str =
     "$argon2id$v=19$m=19456,t=20,p=1$JxC1FujfBD9pbWEqCy8J4A$Qg19MzloKYi6Ggv4dUX1PwW4oFToxnIlg7UAfIN7DbY";
 
-/// An accounts file of these hashes, the account's name being the hash's number.
+/// An accounts file with one account for each hash. The number of the hash is part of the account's name.
 fn accounts<'a>(hashes: impl IntoIterator<Item = &'a str>) -> AccountsFile {
     let file = AccountsFile::new();
     let mut text = String::new();
@@ -26,7 +26,7 @@ fn accounts<'a>(hashes: impl IntoIterator<Item = &'a str>) -> AccountsFile {
     file
 }
 
-/// A client that comes from this loopback address, each of which counts as an address of its own.
+/// Connects from this loopback address. Each loopback address counts as an address of its own.
 fn connect_from(server: &TestServer, from: Ipv4Addr) -> Client {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
@@ -36,7 +36,8 @@ fn connect_from(server: &TestServer, from: Ipv4Addr) -> Client {
     client
 }
 
-/// 500 clients of one address that were all asked for a password before the first gives it.
+/// Connects 500 clients from one address. All of them are asked for a password before the first one gives it. Returns
+/// how long it takes until all are confirmed.
 fn all_enter_at_once(file: &AccountsFile) -> Duration {
     let server = file.serve(|_| {});
     let name = |number: usize| format!("student {number:03}");
@@ -59,7 +60,8 @@ fn five_hundred_right_passwords_at_once_from_one_address_all_enter() {
     all_enter_at_once(&accounts([HASH; 500]));
 }
 
-/// How long somebody with a right password waits while 400 others, of 40 addresses, have given one and are gone.
+/// Returns how long a client with the right password waits while 400 others, from 40 addresses, have given a password
+/// and disconnected. `resets`: they end their connections by a reset.
 fn enters_beside_abandoned_ones(file: &AccountsFile, resets: bool) -> Duration {
     let server = file.serve(|_| {});
     let mut owner = connect_from(&server, Ipv4Addr::new(127, 0, 1, 1));
@@ -80,7 +82,7 @@ fn enters_beside_abandoned_ones(file: &AccountsFile, resets: bool) -> Duration {
 
 #[test]
 fn passwords_whose_connections_are_gone_keep_nobody_waiting() {
-    // Compared one after another they would take 50 s.
+    // The comparisons would take 50 s one after another.
     enters_beside_abandoned_ones(&accounts([HASH, SLOW_HASH]), true);
 }
 
@@ -99,7 +101,7 @@ fn wrong_passwords_count_when_they_are_found_to_be_wrong() {
     assert_eq!(answers.iter().filter(|answer| answer.starts_with(&refused)).count(), 10);
 }
 
-/// Prints what docs/security.md says: `cargo test --release -- --ignored accounts::turns::measure --nocapture`.
+/// Prints the figures of docs/security.md: `cargo test --release -- --ignored accounts::turns::measure --nocapture`.
 #[test]
 #[ignore = "prints figures, and takes the time of 1,000 comparisons of full cost"]
 fn measure() {
