@@ -1,4 +1,4 @@
-//! A user's file heard by others: what is asked and told, and the sound as programs of others send and take it.
+//! Tests of users' files that are played to others: the messages, and the sound, also with other programs.
 
 mod peers;
 mod sharer;

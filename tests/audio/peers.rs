@@ -1,4 +1,5 @@
-//! Programs that people have: ffmpeg publishes; ffmpeg, mpv and `GStreamer` listen. What is heard is compared with the file.
+//! Tests with other programs: ffmpeg publishes; ffmpeg, mpv and `GStreamer` listen. The received sound is compared with
+//! the file.
 
 use std::{
     fs,
@@ -13,11 +14,11 @@ use arauto::media::{Offer, Summons};
 use super::sound::{Running, convert, expect_piece_of, expect_rest_of, make, quiet, wait_for_bytes};
 use crate::harness::{Client, TestServer, has_tool};
 
-/// A server, ana who was asked for a file and is to publish it, and rui who asked for it.
+/// A server; ana, who was asked to publish a file; and rui, who asked for it.
 struct Stage {
     _server: TestServer,
     _ana: Client,
-    /// Where ana is to publish it.
+    /// The RTSP address at which ana is to publish the file.
     summons: String,
     rui: Client,
     folder: tempfile::TempDir,
@@ -25,7 +26,7 @@ struct Stage {
 
 impl Stage {
     fn asked_for(file: &str) -> Self {
-        // Programs take their time to start where much else runs, and it is not asked here how long.
+        // Programs start slowly on a busy machine, and these tests do not judge how fast they start.
         let server = TestServer::with(|config| {
             config.media.publish_timeout = Duration::from_mins(1);
             config.media.unheard_timeout = Duration::ZERO;
@@ -45,7 +46,7 @@ impl Stage {
         self.folder.path().join(name)
     }
 
-    /// ffmpeg publishes the file, as it would be typed after reading the line in netcat.
+    /// Has ffmpeg publish the file, with the command that a netcat user would type after reading the message.
     fn publish(&self, file: &Path, arguments: &str) -> Running {
         let mut command = quiet("ffmpeg");
         command.args(["-v", "error", "-re", "-i"]).arg(file).args(arguments.split_whitespace());
@@ -53,7 +54,7 @@ impl Stage {
         Running::start(&mut command)
     }
 
-    /// Where rui is told that it is to be heard: by RTSP, and by HTTP.
+    /// Reads the `play` message that rui receives. Returns the addresses for RTSP and HTTP.
     #[track_caller]
     fn offer(&mut self) -> (String, String) {
         let line = self.rui.line();
@@ -63,7 +64,7 @@ impl Stage {
     }
 }
 
-/// ffmpeg listens, and writes what it hears as it came.
+/// Has ffmpeg listen at `rtsp` and write the sound to `to` as it arrives.
 fn ffmpeg_listens(rtsp: &str, transport: &str, to: &Path, arguments: &str) -> Running {
     let mut command = quiet("ffmpeg");
     command.args(["-v", "error", "-y", "-rtsp_transport", transport, "-i", rtsp]);
@@ -71,14 +72,15 @@ fn ffmpeg_listens(rtsp: &str, transport: &str, to: &Path, arguments: &str) -> Ru
     Running::start(&mut command)
 }
 
-/// MPEG frames and nothing else: no tags, and no frame that only says how long it is.
+/// Arguments for bare MPEG frames: no tags, and no Xing frame, which only states the length.
 const BARE_MP3: &str = "-c:a libmp3lame -b:a 96k -write_xing 0 -id3v2_version 0 -write_id3v1 0";
 const BARE_MP3_COPY: &str = "-c copy -f mp3 -write_xing 0 -id3v2_version 0 -write_id3v1 0";
 
-/// A sweep, so that no second of it is like another.
+/// A frequency sweep, so that no two seconds of it are alike.
 const SWEEP: &str = "aevalsrc=0.4*sin(2*PI*(200+100*t)*t):s=44100:d=5";
 
-/// ffmpeg keeps MPEG frames until they fill a datagram, and forgets those it has when the file ends.
+/// Maximum number of bytes at the end of a file that ffmpeg loses: it collects MPEG frames until they fill a datagram,
+/// and drops the collected ones when the file ends.
 const LOST_BY_FFMPEG: usize = 1_460;
 
 fn has_ffmpeg() -> bool {
@@ -116,8 +118,8 @@ fn mp3_by_udp_and_then_by_tcp() {
     mp3_is_heard_by("udp", "tcp");
 }
 
-/// A file with a cover, which ffmpeg announces as a second part. It keeps back the sound for 10 s then, in case more pictures come;
-/// listeners are let in before.
+/// Publishes a file with a cover, which ffmpeg announces as a second medium. ffmpeg then holds the sound back for 10 s
+/// in case more pictures come. The server lets listeners in before that.
 #[test]
 fn a_cover_is_passed_over() {
     if !has_ffmpeg() {
@@ -145,7 +147,7 @@ fn a_cover_is_passed_over() {
     }
 }
 
-/// Every sample arrives, of mono and stereo, of rates that have a payload type of their own and such that have none.
+/// All samples arrive unchanged: mono and stereo, at rates with and without a static payload type.
 #[test]
 fn samples_as_they_are() {
     if !has_ffmpeg() {
@@ -167,7 +169,7 @@ fn samples_as_they_are() {
     }
 }
 
-/// Opus packets have no bytes between them to be found by, so what they decode to is compared.
+/// Opus packets have no byte pattern between them to find them by, so the hashes of the packets are compared.
 #[test]
 fn opus() {
     if !has_ffmpeg() {
@@ -192,7 +194,8 @@ fn opus() {
     assert!(played.ends_with(&heard), "{} of {}", heard.len(), played.len());
 }
 
-/// It takes its time to start where much else runs, so the song goes on until it hears something. Then the publisher ends it.
+/// `GStreamer` starts slowly on a busy machine, so the song goes on until `GStreamer` has written some sound. Then the
+/// publisher ends it.
 #[test]
 fn gstreamer_listens() {
     if !(has_ffmpeg() && has_tool("gst-launch-1.0")) {
@@ -212,13 +215,13 @@ fn gstreamer_listens() {
         let words = stage.path("words");
         let output = fs::File::create(&words).unwrap();
         let listener = Running::start_writing(command.args(pipeline.split_whitespace()), output);
-        // A second of it.
+        // At least one second of sound.
         wait_for_bytes(&heard, 12_000);
         publisher.interrupt();
         publisher.expect_end();
-        // Now and then GStreamer closes its connection before its own last request, and reports that it could not send it. Its status
-        // is no measure of the server: that a TEARDOWN is answered after the end is shown by
-        // `a_listener_has_time_for_its_teardown_after_the_end`.
+        // Sometimes GStreamer closes its connection before its own last request and reports that it could not send it.
+        // So its exit status does not judge the server. `a_listener_has_time_for_its_teardown_after_the_end` shows that
+        // a TEARDOWN is answered after the end.
         listener.expect_end();
         let words = fs::read_to_string(words).unwrap();
         assert!(words.contains("Got EOS from element \"pipeline0\""), "{words}");
@@ -243,11 +246,11 @@ fn mpv_listens() {
     let listener = Running::start(&mut command);
     publisher.expect_success();
     listener.expect_success();
-    // Two seconds of 44.1 kHz in 16 bits, one channel at the least.
+    // Two seconds at 44.1 kHz in 16 bits, of at least one channel.
     wait_for_bytes(&heard, 2 * 44_100 * 2);
 }
 
-/// Many come to one stream at different times, by all ways, and all hear the same from then on.
+/// Several listeners come to one stream at different times and by all transports, and all hear the same from then on.
 #[test]
 fn all_hear_the_same() {
     if !has_ffmpeg() {
@@ -261,14 +264,14 @@ fn all_hear_the_same() {
     for (number, transport) in ["udp", "tcp", "udp", "tcp"].into_iter().enumerate() {
         let heard = stage.path(&format!("heard{number}.mp3"));
         listeners.push((ffmpeg_listens(&rtsp, transport, &heard, BARE_MP3_COPY), heard.clone()));
-        // The next comes when this one hears something.
+        // The next listener comes once this one has received sound.
         wait_for_bytes(&heard, 1);
     }
     let browser = stage.path("browser.mp3");
     let mut command = quiet("ffmpeg");
     command.args(["-v", "error", "-y", "-i", &http]).args(BARE_MP3_COPY.split_whitespace()).arg(&browser);
     listeners.push((Running::start(&mut command), browser));
-    // What is on, and how many listen.
+    // The list shows the stream and how many listen.
     stage.rui.send("/streams");
     let line = stage.rui.line();
     assert!(line.starts_with("server | rui | list_streams | ana: song.mp3, "), "{line}");
@@ -281,7 +284,7 @@ fn all_hear_the_same() {
     stage.rui.expect("server | rui | stop | ana: song.mp3 ended");
 }
 
-/// The server is the only one who speaks at its ports: nobody there is told more than that.
+/// Listening fails without a key, with a wrong key, and with the publisher's address and key.
 #[test]
 fn nothing_is_to_be_had_without_a_key() {
     if !has_ffmpeg() {

@@ -1,4 +1,5 @@
-//! `arauto join --share` plays what others ask for: in the dialogue, on the full screen, and after a question.
+//! Tests of `arauto join --share`, which plays files on request: in the dialogue, on the full screen, and after a
+//! question.
 
 use std::{
     fmt::Write,
@@ -31,7 +32,8 @@ use crate::{
 
 const RATE: u32 = 8_000;
 
-/// So many seconds of samples, no two parts of which are alike: as a WAV file, and the high byte first.
+/// Makes this many seconds of random samples, no two parts of which are alike. Returns them as a WAV file, and as
+/// big-endian samples.
 fn noise(seconds: u32) -> (Vec<u8>, Vec<u8>) {
     let mut random = fastrand::Rng::with_seed(7);
     let samples: Vec<i16> = (0..seconds * RATE).map(|_| random.i16(-9_000..9_000)).collect();
@@ -49,7 +51,7 @@ fn noise(seconds: u32) -> (Vec<u8>, Vec<u8>) {
     (wav, samples.into_iter().flat_map(i16::to_be_bytes).collect())
 }
 
-/// A folder with a song of so many seconds.
+/// Makes a folder with a song of this many seconds. Also returns the song's big-endian samples.
 fn folder(seconds: u32) -> (TempDir, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     let (wav, samples) = noise(seconds);
@@ -64,7 +66,7 @@ fn join(server: &TestServer, folder: &Path) -> Command {
     command
 }
 
-/// Ana, in the dialogue, who types nothing.
+/// The client ana in the dialogue, which types nothing.
 struct Dialogue {
     child: Child,
     complaints: Option<JoinHandle<String>>,
@@ -93,7 +95,7 @@ impl Dialogue {
         Self { child, complaints: Some(complaints) }
     }
 
-    /// What it said on standard error until it left.
+    /// Ends the client's input. Returns all that the client wrote to standard error.
     fn leaves(mut self) -> String {
         drop(self.child.stdin.take());
         self.complaints.take().unwrap().join().unwrap()
@@ -107,7 +109,7 @@ impl Drop for Dialogue {
     }
 }
 
-/// Where rui is told that it is to be heard.
+/// Reads the `play` message that rui receives. Returns the RTSP address.
 #[track_caller]
 fn offered(rui: &mut Client) -> String {
     let line = rui.line();
@@ -117,13 +119,14 @@ fn offered(rui: &mut Client) -> String {
     offer.rtsp.to_owned()
 }
 
-/// What is heard at this address up to its end, and how long it was said to be.
+/// Listens at this address up to the end of the stream. Returns the samples.
 async fn heard(server: &TestServer, rtsp: &str, way: Way) -> Vec<u8> {
     let dialer = Dialer::new(server.address().to_string().parse().unwrap());
     heard_by(&dialer, rtsp, (way, way)).await
 }
 
-/// The same by another way to the server. The ways of datagrams: the one asked for, and the one that it comes to.
+/// Like [`heard`], with a given dialer. `asked` is the transport requested, `way` the one that the session ends up
+/// with.
 async fn heard_by(dialer: &Dialer, rtsp: &str, (asked, way): (Way, Way)) -> Vec<u8> {
     let (description, mut session) = Session::play(dialer, rtsp, asked).await.unwrap();
     assert_eq!(session.way(), way);
@@ -161,12 +164,12 @@ fn heard_sample_for_sample() {
     let (by_udp, between) =
         run(async { tokio::join!(heard(&server, &rtsp, Way::Udp), heard(&server, &rtsp, Way::Interleaved)) });
     for heard in [by_udp, between] {
-        // Who is told that it plays comes a little late.
+        // A listener that is told of the stream may miss its beginning.
         expect_rest_of(&samples, &heard, 0);
         assert!(heard.len() > samples.len() / 3, "{} of {}", heard.len(), samples.len());
     }
     rui.expect("server | rui | stop | ana: a song.wav ended");
-    // And once more.
+    // The file can be played a second time.
     rui.send("/play ana a song.wav");
     offered(&mut rui);
     assert_eq!(
@@ -201,13 +204,13 @@ fn encrypted_where_the_server_says_so() {
     expect_rest_of(&samples, &heard, 0);
     rui.expect("server | rui | stop | ana: a song.wav ended");
     assert_eq!(ana.leaves(), "arauto: rui hears a song.wav\narauto: a song.wav was played to its end\n");
-    // Whoever is not trusted hears nothing, and is told nothing: neither key nor stream.
+    // A client that does not trust the certificate gets no stream, and sends no key.
     let other = dialer.with_tls(trust(Some(Issuer::new().ca())));
     let failure = run(Session::play(&other, &rtsp, Way::Udp)).err().unwrap().to_string();
     assert!(failure.starts_with("no TLS with localhost:"), "{failure}");
 }
 
-/// Names that have to be quoted in a list, as people type them, and as messages have them.
+/// Names that are quoted in a list, both as users type them and as messages quote them.
 #[test]
 fn whatever_it_is_called() {
     let server = TestServer::start();
@@ -327,7 +330,7 @@ fn a_file_that_nobody_hears_is_not_played_to_its_end() {
     let ana = Terminal::run(join(&server, folder.path()), 100, 24);
     ana.shows("You are ana on");
     let mut rui = server.join("rui");
-    // One who skips: more files than a sharer plays at once.
+    // A listener that skips from file to file: more files than a sharer plays at once.
     for number in 1..=6 {
         rui.send(&format!("/play ana {number}.wav"));
         let line = rui.line();
@@ -359,13 +362,13 @@ fn asked_first_where_one_wants_that() {
     ana.shows_in_row_from_below(1, "ana @ ");
     rui.send("/play ana a song.wav");
     ana.shows_in_row_from_below(1, "rui wants to hear a song.wav: y or n, and Enter?");
-    // What is said meanwhile is said.
+    // Text that is not an answer is sent as a message.
     ana.enter("yes?");
     rui.expect("ana | all clients | broadcast | yes?");
     ana.enter("Y");
     offered(&mut rui);
     ana.shows("- You play a song.wav to rui. /pause, /stop.");
-    // Not an answer any more.
+    // After the answer, `y` is text like any other.
     ana.enter("y");
     rui.expect("ana | all clients | broadcast | y");
     ana.enter("/exit");

@@ -1,4 +1,4 @@
-//! Sound to send, made by ffmpeg, and what came of it.
+//! Sound files made by ffmpeg, programs that play or publish them, and checks of the received sound.
 
 use std::{
     path::{Path, PathBuf},
@@ -8,7 +8,7 @@ use std::{
 
 use crate::harness::{DEADLINE, process::signal, wait_until};
 
-/// A file that ffmpeg makes in `folder`: this source (`-f lavfi`), with these arguments for what comes out.
+/// Has ffmpeg make a file in `folder` from this source (`-f lavfi`), with these arguments for the output.
 #[track_caller]
 pub fn make(folder: &Path, name: &str, source: &str, arguments: &str) -> PathBuf {
     let path = folder.join(name);
@@ -16,7 +16,7 @@ pub fn make(folder: &Path, name: &str, source: &str, arguments: &str) -> PathBuf
     path
 }
 
-/// A file that ffmpeg makes of another.
+/// Has ffmpeg convert a file.
 #[track_caller]
 pub fn convert(from: &Path, to: &Path, arguments: &str) {
     let mut command = quiet("ffmpeg");
@@ -37,14 +37,14 @@ fn finish(command: &mut Command) {
     assert!(status.success(), "{command:?}: {status}\n{}", String::from_utf8_lossy(&stderr));
 }
 
-/// A program that reads nothing from this terminal.
+/// A command that does not read from this terminal.
 pub fn quiet(program: &str) -> Command {
     let mut command = Command::new(program);
     command.stdin(Stdio::null());
     command
 }
 
-/// A program of others at work, ended when dropped.
+/// A running program, killed when dropped.
 pub struct Running {
     child: Child,
     what: String,
@@ -55,24 +55,24 @@ impl Running {
         Self::start_writing(command, Stdio::null())
     }
 
-    /// The same, with its standard output going there.
+    /// Like [`Self::start`], with standard output going to `output`.
     pub fn start_writing(command: &mut Command, output: impl Into<Stdio>) -> Self {
         command.stdout(output).stderr(Stdio::piped());
         Self { child: command.spawn().unwrap(), what: format!("{command:?}") }
     }
 
-    /// Has it end as Ctrl-C does.
+    /// Interrupts the program, as Ctrl-C does.
     pub fn interrupt(&self) {
         signal(self.child.id(), "INT");
     }
 
-    /// Ends by itself, whatever it says of that.
+    /// Waits until the program ends, with any status.
     #[track_caller]
     pub fn expect_end(mut self) {
         wait_until(&format!("{} to end", self.what), || self.child.try_wait().unwrap().is_some());
     }
 
-    /// Ends by itself, well.
+    /// Waits until the program ends, with success.
     #[track_caller]
     pub fn expect_success(mut self) {
         let mut status = None;
@@ -94,7 +94,7 @@ impl Drop for Running {
     }
 }
 
-/// What a file holds once it has so many bytes.
+/// Waits until a file has at least `least` bytes.
 #[track_caller]
 pub fn wait_for_bytes(path: &Path, least: u64) {
     let end = Instant::now() + DEADLINE;
@@ -104,13 +104,14 @@ pub fn wait_for_bytes(path: &Path, least: u64) {
     });
 }
 
-/// `heard` is one piece of `played`.
+/// Checks that `heard` is one contiguous piece of `played`.
 #[track_caller]
 pub fn expect_piece_of(played: &[u8], heard: &[u8]) {
     expect_rest_of(played, heard, played.len());
 }
 
-/// `heard` is one piece of `played`, from wherever its listener came in up to the end, but for so many bytes at the most.
+/// Checks that `heard` is one contiguous piece of `played`, from any position up to the end, of which at most
+/// `most_missing` bytes are missing.
 #[track_caller]
 pub fn expect_rest_of(played: &[u8], heard: &[u8], most_missing: usize) {
     assert!(!heard.is_empty(), "nothing was heard");
