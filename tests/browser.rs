@@ -1,4 +1,4 @@
-//! The page in a real browser: runs `tests/browser/`, each test file against a server of its own.
+//! Tests of the page in a real browser: runs `tests/browser/`, some of the files against a server of their own.
 
 use std::{
     fs,
@@ -22,7 +22,7 @@ impl Restartable {
     fn start() -> Self {
         let (tcp, web, media) = (free_port(), free_port(), free_port());
         let folder = tempfile::tempdir().unwrap();
-        // The one that was killed may have its addresses for a moment longer.
+        // A killed server may hold its addresses for a moment longer, so the script tries again.
         let script = format!(
             "cd '{}' || exit 1\n\
              [ -f pid ] && kill -9 \"$(cat pid)\"\n\
@@ -53,19 +53,20 @@ impl Restartable {
 
 impl Drop for Restartable {
     fn drop(&mut self) {
-        // The last test may have closed it.
+        // The last test may have closed the server.
         let kill = "kill -9 \"$(cat pid)\" 2>/dev/null || true";
         let _ = Command::new("sh").args(["-c", kill]).current_dir(self.folder.path()).status();
     }
 }
 
-/// A port that nobody has at the moment, and none of those that the system gives to clients: it is to be had again.
+/// Returns a port that is free now and not among those that the system gives to clients, so that a server can bind it
+/// again later.
 fn free_port() -> u16 {
     let mut ports = std::iter::repeat_with(|| fastrand::u16(10_000..32_000));
     ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
-/// Runs one of the files with `node --test`.
+/// Runs a test file with `node --test`.
 fn run(file: &str, server: Option<&Restartable>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
     if ["node", "chromium", "nc"].iter().any(|tool| !has_tool(tool)) {

@@ -1,4 +1,4 @@
-//! `arauto cert`: the pair that it makes, and that its advice is good.
+//! Tests of `arauto cert`: the pair that it makes, and whether its advice works.
 
 use std::{
     fs,
@@ -56,7 +56,7 @@ fn what_is_printed_makes_a_server_that_clients_trust() {
     trust.ca = folder.path().join("cert.pem");
     let _alan = trust.join(address, "alan");
 
-    // The page and audio take what is said for them.
+    // The configuration accepts the lines for the page and audio.
     fs::write(&file, in_configuration(&advice)).unwrap();
     assert_eq!(
         stdout(&mut arauto(["config", "--check", file.to_str().unwrap()])),
@@ -69,7 +69,7 @@ fn what_is_printed_makes_a_server_that_clients_trust() {
     without_settings(&mut list);
     assert_eq!(stdout(list.args(["-c", &own, env!("CARGO_BIN_EXE_arauto")])), "alan\n");
 
-    // The clients' lines, with the port that the server was given.
+    // The clients' commands work, with the port that the server was given.
     for tool in ["openssl", "ncat"] {
         if !has_tool(tool) {
             continue;
@@ -87,7 +87,7 @@ fn what_is_printed_makes_a_server_that_clients_trust() {
     }
 }
 
-/// All lines of the advice that are meant for the configuration.
+/// The lines of the advice that belong in the configuration.
 fn in_configuration(advice: &str) -> String {
     let is_meant = |line: &&str| line.starts_with('[') || line.contains(" = ");
     advice.lines().filter(is_meant).flat_map(|line| [line, "\n"]).collect()

@@ -1,4 +1,4 @@
-//! The program from outside: what it prints, and how it ends.
+//! Tests of the program from outside: its output and its exit status. Also functions to run it, for other tests.
 
 #![allow(clippy::unwrap_used)] // what cannot go on has failed
 
@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use arauto::cli::Cli;
 use clap::CommandFactory;
 
-/// The program, in an environment that says nothing to it.
+/// The program, in an environment without its settings.
 pub(crate) fn arauto<const N: usize>(arguments: [&str; N]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_arauto"));
     command.args(arguments);
@@ -17,27 +17,27 @@ pub(crate) fn arauto<const N: usize>(arguments: [&str; N]) -> Command {
     command
 }
 
-/// Keeps what the environment says to the program from it.
+/// Removes the program's settings from the environment of a command.
 pub(crate) fn without_settings(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("ARAUTO_") {
             command.env_remove(name);
         }
     }
-    // Nor does the user's own file say anything.
+    // The user's own settings file is not read either.
     command.env("XDG_CONFIG_HOME", "/no/such/folder");
-    // Servers of tests have their audio wherever there is a port.
+    // Test servers use any free port for audio.
     command.env("ARAUTO_CLIENT_AUDIO_PORTS", "1-65535");
 }
 
-/// What it printed, and that it ended well.
+/// Returns standard output. Checks that the program succeeds and writes nothing to standard error.
 pub(crate) fn stdout(command: &mut Command) -> String {
     let output = command.output().unwrap();
     assert_eq!((status(&output), text(&output.stderr).as_str()), (0, ""), "{command:?}");
     text(&output.stdout)
 }
 
-/// What it complained of, with status 2 and nothing on stdout.
+/// Returns standard error. Checks that the program ends with status 2 and writes nothing to standard output.
 pub(crate) fn refusal(command: &mut Command) -> String {
     let output = command.output().unwrap();
     assert_eq!((status(&output), text(&output.stdout).as_str()), (2, ""), "{command:?}: {output:?}");

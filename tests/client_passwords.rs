@@ -1,4 +1,4 @@
-//! The client and names that have a password.
+//! Tests of the client with names that have a password.
 
 use std::{
     fs,
@@ -23,7 +23,7 @@ fn list(server: &TestServer, arguments: &[&str]) -> Command {
     command
 }
 
-/// A file that holds this, and that nobody else can read.
+/// Makes a file with this content that only its owner can read.
 fn file(content: &str) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("password");
@@ -47,7 +47,7 @@ fn the_first_line_of_a_file_is_the_password() {
     let _carol = server.join("carol");
     let (_folder, path) = file(&format!("{PASSWORD}\nand something else\n"));
     assert_eq!(stdout(&mut list(&server, &["--password-file", path.to_str().unwrap()])), "carol\n");
-    // It is not asked for where nobody asks.
+    // The file is ignored if the server asks for no password.
     let mut dave = arauto(["list", "--as", "dave", "--server", &server.address().to_string()]);
     assert_eq!(stdout(dave.args(["--password-file", path.to_str().unwrap()])), "carol\n");
 }

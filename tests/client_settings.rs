@@ -1,4 +1,4 @@
-//! What a user sets for the client, once for all calls: the layers, what is refused, and that all of it is heeded.
+//! Tests of the client's settings: their layers, refusals, and the effect of each setting.
 
 use std::{
     ffi::OsString,
@@ -20,7 +20,7 @@ use crate::{
     harness::{TestServer, tls::Issuer},
 };
 
-/// A value for each setting that is not its default: the variable, what is put in it, what comes out.
+/// A value other than the default for each setting: the variable, its value, and the line that `config` shows for it.
 const OTHERS: &[(&str, &str, &str)] = &[
     ("NAME", " José \"Zé\" ", r#"name = "José \"Zé\"""#),
     ("SERVER", "[::1]", r#"server = "[::1]:1234""#),
@@ -35,7 +35,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("AUDIO_ALLOW_PLAIN", "true", "allow_plain = true"),
 ];
 
-/// Somebody's settings: a folder with `arauto/client.toml`.
+/// A user's settings: a folder with `arauto/client.toml`.
 struct Home(TempDir);
 
 impl Home {
@@ -140,7 +140,8 @@ fn the_file_is_where_others_keep_theirs_or_where_one_says() {
         listing(mine.arauto([]).env("ARAUTO_CLIENT_CONFIG", other.file()))
             .starts_with(&shown("other", &other))
     );
-    // Without $XDG_CONFIG_HOME, and with one that is not meant to be followed, it is below the home folder.
+    // If `$XDG_CONFIG_HOME` is not set, or is a relative path, which must be ignored, the file is below the home
+    // folder.
     let home = tempfile::tempdir().unwrap();
     fs::create_dir(home.path().join(".config")).unwrap();
     fs::rename(mine.0.path().join("arauto"), home.path().join(".config/arauto")).unwrap();
@@ -152,19 +153,19 @@ fn the_file_is_where_others_keep_theirs_or_where_one_says() {
         command.envs(relative.map(|relative| ("XDG_CONFIG_HOME", relative)));
         assert!(listing(&mut command).starts_with(&expected), "{relative:?}");
     }
-    // Nobody needs one: not who has no home, either.
+    // The file is optional, even if the folder for it does not exist.
     for nowhere in ["/no/such/folder", "/dev/null"] {
         let mut command = arauto([]);
         assert!(listing(command.env("XDG_CONFIG_HOME", nowhere)).starts_with("name = \"\"  # default\n"));
     }
-    // But one that is named has to be there.
+    // But a file that is named must exist.
     assert_eq!(
         refusal(&mut mine.arauto(["list", "--config", "/no/such/file"])),
         "arauto: cannot read /no/such/file: No such file or directory (os error 2)\n"
     );
 }
 
-/// The file, where, why, and the line with its carets.
+/// Content of a file, position and reason of the refusal, and the line with carets.
 const REFUSED: &[(&str, &str, &str)] = &[
     ("nmae = 'ana'\n", "1:1: unknown key; did you mean name?", "1 | nmae = 'ana'\n  | ^^^^"),
     (
@@ -217,7 +218,7 @@ fn a_refused_file_is_shown_where_and_why() {
         assert_eq!(said(home.arauto(["config", "--client"])), expected, "{text}");
         assert_eq!(said(home.arauto(["list"])), expected, "{text}");
         assert_eq!(said(arauto(["list", "--config", &home.shown()])), expected, "{text}");
-        // What else is wrong comes after it.
+        // `--check` reports further faults after the first.
         let check = said(arauto(["config", "--client", "--check", &home.shown()]));
         assert!(check.starts_with(&expected), "{text}: {check}");
     }
@@ -226,7 +227,7 @@ fn a_refused_file_is_shown_where_and_why() {
         stdout(&mut arauto(["config", "--client", "--check", &home.shown()])),
         format!("{}: ok\n", home.shown())
     );
-    // It is no file of the server's.
+    // The server refuses the client's file.
     let check = refusal(&mut arauto(["config", "--check", &home.shown()]));
     assert!(check.contains(": unknown section; "), "{check}");
 }
@@ -277,7 +278,8 @@ fn files_are_seen_from_the_file_and_tls_can_be_left_out_for_a_call() {
     assert_eq!(stdout(&mut home.arauto(["list", "--server", &plain, "--tls=false"])), "alan\n");
 }
 
-/// Whoever runs another server could ask for it to learn it.
+/// A password file in the settings is only for the server in the settings: the operator of another server could ask for
+/// the password to learn it.
 #[test]
 fn a_password_in_the_file_is_for_the_server_in_the_file() {
     let accounts = AccountsFile::new();

@@ -1,4 +1,4 @@
-//! The client over TLS: whom it trusts, what it shows, and what it says where that fails.
+//! Tests of the client over TLS: the certificates that it trusts, the one that it shows, and its error messages.
 
 use std::{
     fs,
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// What is said of `--insecure`, each time.
+/// The warning that `--insecure` prints on each run.
 const INSECURE: &str = "arauto: warning: --insecure accepts any certificate: whoever is on the way can read and change \
                         everything, passwords among it\n";
 
@@ -27,7 +27,7 @@ fn serve(files: &Files) -> TestServer {
     TestServer::with(|config| files.serve(config))
 }
 
-/// `arauto list` at this address's port.
+/// `arauto list` with this host and the port of `address`.
 fn list(host: &str, address: SocketAddr, arguments: &[&str]) -> Command {
     let mut command = arauto(["list", "--server", &format!("{host}:{}", address.port())]);
     command.args(arguments);
@@ -38,7 +38,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// What it complained of, with this status and nothing on stdout.
+/// Returns standard error. Checks the exit status, and that standard output is empty.
 #[track_caller]
 fn complaint(command: &mut Command, status: i32) -> String {
     let Output { status: ended, stdout, stderr } = command.output().unwrap();
@@ -71,7 +71,7 @@ fn one_that_arauto_cert_made_is_trusted_by_name_and_by_address() {
     }
 }
 
-/// A certificate and its key as people make them: `openssl req -x509`, with more arguments.
+/// Makes a certificate and its key as users do: `openssl req -x509`, with more arguments.
 fn by_openssl(folder: &Path, name: &str, more: &[&str]) -> Files {
     let (certificate, key) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
     let mut openssl = Command::new("openssl");
@@ -91,7 +91,7 @@ fn one_that_openssl_made_is_trusted_where_exactly_it_is_named() {
     }
     let folder = tempfile::tempdir().unwrap();
     let make = |name: &str, more: &[&str]| by_openssl(folder.path(), name, &[&RSA[..], more].concat());
-    // A certificate authority's, with no host but as its common name; then one for this host.
+    // A certificate of an authority, whose only host is its common name; then one for this host.
     for files in [make("plain", &[]), make("here", &["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])]
     {
         let server = serve(&files);
@@ -101,7 +101,7 @@ fn one_that_openssl_made_is_trusted_where_exactly_it_is_named() {
             assert_eq!(stdout(&mut list(host, server.tls_address(), &["--ca", &ca])), "alan\n", "{host}");
         }
     }
-    // Named, but for another host, and not named at all.
+    // Certificates for another host, and for no host.
     let (elsewhere, plain) =
         (make("elsewhere", &["-addext", "subjectAltName=DNS:chat.example"]), make("again", &[]));
     let ec = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
@@ -116,7 +116,7 @@ fn one_that_openssl_made_is_trusted_where_exactly_it_is_named() {
              certificate with --ca FILE"
                 .to_owned(),
         ),
-        // Issuers of one name, whose keys are of different kinds.
+        // Two issuers of one name, whose keys are of different kinds.
         (
             &other,
             &ec,
@@ -180,7 +180,7 @@ fn a_certificate_that_does_not_fit_is_refused_in_words() {
     });
     let (ca, other) = (issuer.ca(), stranger.ca());
     for (files, host, ca, why) in [
-        // Both issuers have the same name.
+        // Both issuers have one name.
         (
             &good,
             "localhost",
@@ -224,7 +224,7 @@ fn a_certificate_that_does_not_fit_is_refused_in_words() {
         let address = server.tls_address();
         let expected = format!("arauto: no TLS with {host}:{}: its certificate {why}\n", address.port());
         assert_eq!(complaint(&mut list(host, address, &["--ca", text(ca)]), 4), expected);
-        // Each of them is accepted by who asks for it.
+        // Each of these certificates is accepted with `--insecure`.
         let output = list(host, address, &["--insecure"]).output().unwrap();
         assert_eq!(String::from_utf8(output.stderr).unwrap(), INSECURE);
         assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b"alan\n"[..]));
@@ -258,7 +258,7 @@ fn a_certificate_of_the_client_gives_it_its_name() {
     process.logged("joined");
     let (ca, cert, key) = (issuer.ca(), own.certificate, own.key);
     let show = ["--ca", text(&ca), "--cert", text(&cert), "--key", text(&key)];
-    // The name that is asked for does not count.
+    // The certificate's name counts, and `--as` does not.
     let mut listing = list("localhost", process.tls_address(), &[&show[..], &["--as", "bob"]].concat());
     assert_eq!(stdout(&mut listing), "alan\n");
     assert_eq!(process.logged("joined")["name"], "José");
