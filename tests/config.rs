@@ -1,4 +1,4 @@
-//! The configuration: its layers, what it refuses and how it says so, and that it comes out as it went in.
+//! Tests of the configuration: its layers, its refusals and their messages, and that it is shown as it was read.
 
 #![allow(clippy::unwrap_used)] // what cannot go on has failed
 
@@ -18,7 +18,7 @@ use crate::{
     harness::process::Process,
 };
 
-/// A value for each setting that is not its default: the variable, what is put in it, what comes out.
+/// A value other than the default for each setting: the variable, its value, and the line that `config` shows for it.
 const OTHERS: &[(&str, &str, &str)] = &[
     ("SERVER_LISTEN", "0.0.0.0:0, [::1]:4321", r#"listen = ["0.0.0.0:0", "[::1]:4321"]"#),
     ("SERVER_WORKERS", "3", "workers = 3"),
@@ -77,7 +77,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("LOG_FORMAT", "json", r#"format = "json""#),
 ];
 
-/// A directory with one file, `a.toml`.
+/// Makes a directory with one file, `a.toml`.
 fn file(text: impl AsRef<[u8]>) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("a.toml"), text).unwrap();
@@ -231,7 +231,7 @@ fn a_file_name_cannot_break_the_listing() {
 #[test]
 fn check_says_ok_or_what_is_wrong() {
     let directory = file("[server]\nlisten = \"[::1]:1\"\n");
-    // The file alone is judged: the environment is none of its business.
+    // Only the file is checked, not the environment.
     let mut command = arauto(["config", "--check", "a.toml"]);
     command.env("ARAUTO_LOG_LEVEL", "loud");
     assert_eq!(stdout(in_directory(&mut command, &directory)), "a.toml: ok\n");
@@ -422,7 +422,7 @@ fn all_faults_of_a_file_and_of_the_files_it_names_are_told() {
     }
     assert_eq!(lines.len(), 8, "{said}");
 
-    // Files that are fine each, and not together.
+    // Files that are valid each, but do not belong together.
     let issue = |name: &str| {
         let folder = path(name);
         fs::create_dir(&folder).unwrap();
@@ -489,7 +489,7 @@ fn what_kubernetes_sets_for_services_called_like_sections_is_left_alone() {
             assert!(output.status.success(), "{variable}: {output:?}");
         }
     }
-    // What somebody most likely means for this server is still refused.
+    // A variable that is most likely meant for this server is still refused.
     for (variable, value) in [
         ("ARAUTO_SERVER_PORT", "1234"),
         ("ARAUTO_SERVER_PORT", "tcp:10.0.0.1"),

@@ -1,5 +1,5 @@
-//! The documents: each link within the project leads to a file and a heading that exist, and figures that depend on the
-//! code are those that the program reports.
+//! Tests of the documents: each link within the project leads to an existing file and heading, and figures that depend
+//! on the code are those that the program reports.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -12,7 +12,7 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use crate::{cli::without_settings, harness::process::Process};
 
-/// All Markdown files of the project, relative to its root.
+/// Returns the paths of all Markdown files of the project, relative to its root.
 fn documents() -> Vec<PathBuf> {
     let listed = Command::new("git").args(["ls-files", "*.md"]).current_dir(root()).output();
     let listed = listed.ok().filter(|listed| listed.status.success()).map(|listed| listed.stdout);
@@ -26,7 +26,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A document's links, and the anchors that its headings have on the usual code hosts.
+/// Returns a document's links, and the anchors that its headings have on the usual code hosts.
 pub(crate) fn links_and_anchors(text: &str) -> (Vec<String>, HashSet<String>) {
     let (mut links, mut anchors, mut repeated) = (Vec::new(), HashSet::new(), HashMap::new());
     let mut heading: Option<String> = None;
@@ -58,14 +58,14 @@ pub(crate) fn links_and_anchors(text: &str) -> (Vec<String>, HashSet<String>) {
     (links, anchors)
 }
 
-/// The anchor of a heading: lower case, blanks as hyphens, without punctuation.
+/// Returns the anchor of a heading: lower case, blanks as hyphens, without punctuation.
 fn anchor(heading: &str) -> String {
     let kept = heading.to_lowercase();
     let kept = kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
     kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
-/// A path without `.` and `..`.
+/// Returns a path without `.` and `..`.
 pub(crate) fn normal(path: &Path) -> PathBuf {
     path.components().fold(PathBuf::new(), |mut normal, component| {
         match component {

@@ -1,4 +1,4 @@
-//! One test binary: the harness, then a file a capability.
+//! All integration tests in one binary: the harness, and one file for each area.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on is to panic")]
 #![allow(clippy::print_stderr, reason = "shown by the test runner where a test fails")]
 

@@ -1,9 +1,9 @@
-//! Files that are refused, byte for byte what is said of them.
+//! Tests of refused configuration files: the messages, byte for byte.
 
 use super::{file, in_directory};
 use crate::cli::{arauto, refusal};
 
-/// The file, where, why, and the line with its carets.
+/// Content of a file, position and reason of the refusal, and the line with carets.
 const REFUSED: &[(&str, &str, &str)] = &[
     (
         "[server]\nworkers = 65\n",
@@ -120,7 +120,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     ("[log]\nlevel = \"info\"\nlevel = \"info\"\n", "3:1: duplicate key", "3 | level = \"info\"\n  | ^^^^^"),
     ("[log\n", "1:5: unclosed table, expected `]`", "1 | [log\n  |     ^"),
-    // Of two mistakes, the one higher up.
+    // Of two faults, the upper one is reported.
     (
         "[server]\nworkers = 65\n[limits]\nmax_sessions = 0\n",
         "2:11: server.workers must be a whole number from 0 to 64",
@@ -144,7 +144,7 @@ fn a_refused_file_is_shown_where_and_why() {
         let directory = file(text);
         let expected = format!("arauto: a.toml:{message}\n  |\n{excerpt}\n");
         let said = |arguments| refusal(in_directory(&mut arauto(arguments), &directory));
-        // What else is wrong comes after it.
+        // `--check` reports further faults after the first.
         let check = said(["config", "--check", "a.toml"]);
         assert!(check.starts_with(&expected), "{text}: {check}");
         assert_eq!(said(["config", "--config", "a.toml"]), expected, "{text}");
