@@ -1,6 +1,6 @@
-//! Crowds that mean no good, or nothing at all, while others go on.
+//! Tests with crowds of clients, hostile or idle, while other clients go on.
 //!
-//! A usual run has some hundreds of clients. `ARAUTO_CROWDS=full` has as many as `docs/reliability.md` speaks of; that
+//! A usual run has some hundreds of clients. `ARAUTO_CROWDS=full` has as many as `docs/reliability.md` states; that
 //! takes minutes and nearly 20,000 open files.
 
 use std::{
@@ -21,7 +21,7 @@ fn crowd(usual: usize, full: usize) -> usize {
     if is_full() { full } else { usual }
 }
 
-/// How many clients there are at once; the system has to allow as many open files.
+/// Returns the number of clients at once. The system has to allow as many open files.
 fn at_once(usual: usize, full: usize) -> usize {
     let size = crowd(usual, full);
     let files = size as u64 + 200;
@@ -30,7 +30,7 @@ fn at_once(usual: usize, full: usize) -> usize {
     size
 }
 
-/// What a crowd held goes back to the system, but for what any use of the program costs once.
+/// Checks that the memory of a crowd goes back to the system, except for what the first use of the program costs.
 fn memory_returns(process: &Process, what: &str, before: u64, most: u64) {
     const ONCE_KIB: u64 = 5 * 1024;
     wait_until("memory to return", || process.resident_kib() <= before + ONCE_KIB);
@@ -38,14 +38,14 @@ fn memory_returns(process: &Process, what: &str, before: u64, most: u64) {
     eprintln!("{what}: {before} KiB before, {most} KiB with them, {after} KiB after");
 }
 
-/// Nobody is left but the one who asks.
+/// Waits until `bystander` is the only client.
 fn expect_alone(bystander: &mut Client, name: &str) {
     let alone = format!("server | {name} | list_clients | clients connected: {name}");
     wait_until("the others to be gone", || {
         bystander.send("/list");
         let mut names = bystander.line();
         let is_alone = names == alone;
-        // A long list comes in several messages, and an echo after the last.
+        // A long list comes in several messages. The echo comes after the last.
         bystander.send("/echo end of list");
         while names != format!("{name} | {name} | echo | end of list") {
             names = bystander.line();
@@ -54,7 +54,7 @@ fn expect_alone(bystander: &mut Client, name: &str) {
     });
 }
 
-/// A client that sends a byte now and then and takes what comes.
+/// A client that sends a byte now and then and reads all that it is sent.
 struct Slow {
     stream: TcpStream,
     said: Vec<u8>,
@@ -67,11 +67,11 @@ impl Slow {
         Self { stream, said: Vec::new(), is_over: false }
     }
 
-    /// All that there is back, and one byte there.
+    /// Reads all that has arrived, and sends one byte.
     fn step(&mut self) {
         self.read();
         if !self.is_over {
-            // Who has just been told that it is over may find the connection gone.
+            // Fails if the server has just closed the connection.
             let _ = self.stream.write(b"x");
         }
     }
@@ -103,7 +103,7 @@ fn a_crowd_that_sends_a_byte_now_and_then_is_given_up_and_disturbs_nobody() {
     ]);
     let mut bob = process.join("bob");
     let before = process.resident_kib();
-    // One half has names and never ends its next line, the other never ends that with the name.
+    // Half of the clients have names and never end their next line. The others never end the line with the name.
     let mut named: Vec<_> = (0..size / 2)
         .map(|number| Slow::new(process.join(&format!("slow {number}")).stream().try_clone().unwrap()))
         .collect();
@@ -130,7 +130,7 @@ fn a_crowd_that_sends_a_byte_now_and_then_is_given_up_and_disturbs_nobody() {
     for slow in &nameless {
         assert_eq!(String::from_utf8_lossy(&slow.said), refused);
     }
-    // Those who have a name were told once, however much they sent since, and are as good as anybody after a newline.
+    // Each client with a name was told once, however much it has sent since. After a newline its session works again.
     for slow in &mut named {
         slow.stream.set_nonblocking(false).unwrap();
         slow.stream.write_all(b"\n/exit\n").unwrap();
@@ -178,7 +178,7 @@ fn a_storm_of_joins_and_leaves_disturbs_nobody_and_leaves_nothing_behind() {
                 for round in 0..rounds {
                     let mut client = Client::to(address);
                     if round % 5 == 0 {
-                        // Without waiting for anything.
+                        // Sends its name and requests without waiting for the name request.
                         client.send(&format!("storm {stream} {round}\n/list\n/msg bob hi"));
                         continue;
                     }
@@ -197,7 +197,7 @@ fn a_storm_of_joins_and_leaves_disturbs_nobody_and_leaves_nothing_behind() {
         .collect();
     while storms.iter().any(|storm| !storm.is_finished()) {
         bob.send("/echo through the storm");
-        // Those who did not wait may have been heard before they left.
+        // Clients that do not wait may have sent a message to bob before they left.
         loop {
             let line = bob.line();
             if line == "bob | bob | echo | through the storm" {
@@ -210,7 +210,7 @@ fn a_storm_of_joins_and_leaves_disturbs_nobody_and_leaves_nothing_behind() {
     for storm in storms {
         storm.join().unwrap();
     }
-    // What was still under way comes before the answer to the list.
+    // Messages still on their way arrive before the answer to the list.
     wait_until("the others to be gone", || {
         bob.send("/list");
         loop {

@@ -1,4 +1,4 @@
-//! What people share, through a real server: the lists of one client as others read them.
+//! Tests of shared files through a real server: the lists of a client as other clients read them.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -28,14 +28,14 @@ use tokio::{runtime::Builder, sync::oneshot, time::timeout};
 
 use crate::harness::{DEADLINE, TestServer, wait_until};
 
-/// A client that answers whoever asks what it shares, until it is dropped.
+/// A client that answers requests for its list of files until it is dropped.
 struct Sharing {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Sharing {
-    /// Joined once this returns.
+    /// Returns once the client has joined.
     fn begin(server: &TestServer, name: &str, dir: Option<&Path>) -> Self {
         let folder = dir.map(|dir| Folder::open(dir).unwrap());
         let (dialer, name) = (dialer(server), name.to_owned());
@@ -87,8 +87,8 @@ fn run<T>(what: impl Future<Output = T>) -> T {
     Builder::new_current_thread().enable_all().build().unwrap().block_on(what)
 }
 
-/// Joins, asks each of these for their files, and gives what came of every message that they answered, until each has
-/// answered whole.
+/// Joins and asks each of `sharers` for its files. Returns the result of each message of their answers, in order, until
+/// all answers are complete.
 fn ask(server: &TestServer, name: &str, sharers: &[&str]) -> Vec<(String, Assembled)> {
     run(async {
         let (to_link, mut events) = Link::begin(dialer(server), name);
@@ -124,7 +124,7 @@ fn ask(server: &TestServer, name: &str, sharers: &[&str]) -> Vec<(String, Assemb
     })
 }
 
-/// The last thing that came of someone's answer, as names and sizes.
+/// Returns the files of the last result for client `of`, as names and sizes.
 fn files(answers: &[(String, Assembled)], of: &str) -> Vec<(OsString, u64)> {
     match &answers.iter().rfind(|(sharer, _)| sharer == of).unwrap().1 {
         Assembled::Complete(listing) => {
@@ -135,8 +135,8 @@ fn files(answers: &[(String, Assembled)], of: &str) -> Vec<(OsString, u64)> {
     }
 }
 
-/// Files with names of all bytes that a name can have, and of what means something in a list; each as long as its
-/// name.
+/// Makes files whose names hold all bytes that a name can hold, and texts that have a meaning in a list. Each file has
+/// as many bytes as its name.
 fn hostile_files(dir: &Path) -> Vec<(OsString, u64)> {
     let mut names: Vec<Vec<u8>> = (1..=255)
         .filter(|byte| *byte != b'/')
@@ -210,7 +210,7 @@ fn where_messages_are_shorter_so_are_parts() {
     let _ana = Sharing::begin(&server, "ana", Some(dir.path()));
     let expected: Vec<_> = (0..100).map(|at| (format!("{at:03}").into(), 0)).collect();
     assert_eq!(files(&ask(&server, "rui", &["ana"]), "ana"), expected);
-    // From then on at once.
+    // The sharer knows the limit now, so the first list already comes in parts that fit.
     let answers = ask(&server, "eva", &["ana"]);
     assert!(answers[..answers.len() - 1].iter().all(|(_, part)| *part == Assembled::More));
     assert_eq!(files(&answers, "ana"), expected);
@@ -223,7 +223,7 @@ fn a_person_with_netcat_reads_it_and_sees_changes() {
     fs::write(outside.path().join("secret"), "secret").unwrap();
     let _ana = Sharing::begin(&server, "ana", Some(dir.path()));
     let mut rui = server.join("rui");
-    // Where a disk is slow, a list is given again for a moment.
+    // On a slow disk the old list is sent for a moment longer.
     let mut expect = |list: &str| {
         wait_until(list, || {
             rui.send("/files ana");
@@ -277,7 +277,7 @@ fn the_documents_examples_are_lists() {
     }
 }
 
-/// So many seconds of silence: 8 kHz, one channel, 8 bits a sample.
+/// Makes a WAV file with this many seconds of silence: 8 kHz, one channel, 8 bits a sample.
 fn wav(seconds: u32) -> Vec<u8> {
     let samples = 8000 * seconds;
     let mut bytes = [&b"RIFF"[..], &(36 + samples).to_le_bytes(), b"WAVEfmt \x10\0\0\0\x01\0\x01\0"].concat();

@@ -1,4 +1,4 @@
-//! Flood control: each limit byte for byte, and crowds that mean no good while others go on.
+//! Tests of flood control: each limit byte for byte, while other clients go on.
 
 use std::{io::Write, time::Duration};
 
@@ -10,7 +10,7 @@ fn refused(name: &str, allowed: &str) -> String {
     )
 }
 
-/// With limits for those on this machine, too.
+/// Starts a server whose flood control also applies to clients on this machine, and disconnects none of them.
 fn server(change: impl FnOnce(&mut arauto::config::Flood)) -> TestServer {
     TestServer::with(|config| {
         config.flood.loopback = true;
@@ -25,7 +25,7 @@ fn messages_over_the_rate_are_refused_and_the_session_goes_on() {
     let mut bob = server.join("bob");
     let mut dora = server.join_by_telnet("dora");
     let mut alan = server.join("alan");
-    // What is wrong with a message does not make it free.
+    // A line with an error in it counts too.
     alan.send_bytes(b"/others one\n/nonsense\n\n/others two\n/others three\n/others four\n");
     let allowed = "1 messages a second, 3 at once";
     alan.expect("server | alan | error_message | /nonsense is not known. /help shows all operations");
@@ -36,7 +36,7 @@ fn messages_over_the_rate_are_refused_and_the_session_goes_on() {
         client.expect("alan | all clients | broadcast_not_me | two");
         client.expect_nothing_before_an_echo(if client.ending == "\n" { "bob" } else { "dora" });
     }
-    // After a while there is room again.
+    // After a while a message is accepted again.
     wait_until("room for a message", || {
         alan.send("/echo again");
         alan.line() == "alan | alan | echo | again"
@@ -105,7 +105,7 @@ fn one_who_goes_on_sending_too_much_is_told_and_disconnected() {
 
 #[test]
 fn what_makes_no_message_is_too_much_at_some_time_as_well() {
-    // A line without an end, empty lines, telnet's commands that want no answer.
+    // A line without an end, empty lines, and a telnet command that needs no answer.
     for noise in [&b"x"[..], b"\n", b"\xff\xf1"] {
         let server = TestServer::with(|config| {
             config.flood.loopback = true;
@@ -116,7 +116,7 @@ fn what_makes_no_message_is_too_much_at_some_time_as_well() {
         let mut alan = server.join("alan");
         let mut stream = alan.stream().try_clone().unwrap();
         let noise = noise.repeat(10_000);
-        // Until nobody takes it any more.
+        // Writes until the server has closed the connection.
         let sending = std::thread::spawn(move || while stream.write_all(&noise).is_ok() {});
         alan.expect_bytes(
             b"server | alan | error_message | You were disconnected: you sent too fast 3 times within 1h. What you sent after \
@@ -161,7 +161,7 @@ fn an_address_connects_so_often_a_minute() {
     }
     alan.expect_nothing_before_an_echo("alan");
     drop(alan);
-    // Both are gone before the end could count them as its own.
+    // Both sessions have to end before the server does, which would count them as its own doing.
     while process.logged("left")["name"] != "alan" {}
     process.signal("TERM");
     assert_eq!(process.logged("ended")["sessions"], "closed by client 2, connects too often 3");

@@ -1,4 +1,4 @@
-//! Broken and hostile clients: right answers, the server alive, others undisturbed.
+//! Tests with broken and hostile clients: the answers are right, the server stays up, other clients are not disturbed.
 
 use std::{
     io::Write,
@@ -153,7 +153,7 @@ fn noise_is_answered_in_words_and_disturbs_nobody() {
     for number in 0..200 {
         let mut noisy = if number % 2 == 0 { server.connect() } else { server.join(&format!("n{number}")) };
         let length = random.usize(1..5000);
-        // No `|` and no `/`: noise is not to make a message by chance.
+        // Without `|` and `/`, so that the noise forms no message by chance.
         let bytes: Vec<u8> =
             (0..length).map(|_| random.u8(..)).filter(|byte| !matches!(byte, b'|' | b'/')).collect();
         noisy.send_bytes(&bytes);
