@@ -1,4 +1,4 @@
-//! How the program starts and ends.
+//! Tests of how the program starts and ends.
 
 use std::{
     io::{Read, Write},
@@ -49,8 +49,8 @@ fn close_server_ends_the_program_with_status_0() {
     assert_eq!(process.ended().code(), Some(0));
 }
 
-/// A program with this drain timeout, and a client that has taken nothing since its name was confirmed, with more
-/// waiting for it than any socket holds.
+/// Starts a program with this drain timeout, and a client that has read nothing since its name was confirmed. More data
+/// is queued for the client than any socket holds.
 fn serve_someone_jammed(drain_timeout: &str) -> (Process, Client) {
     let process = Process::serve(&[
         ("ARAUTO_SERVER_DRAIN_TIMEOUT", drain_timeout),
@@ -91,7 +91,7 @@ fn while_it_ends_nobody_new_is_served() {
     let (mut process, jammed) = serve_someone_jammed("10m");
     process.signal("TERM");
     process.logged("closing");
-    // Either nobody listens any more, or the connection was still taken and is told.
+    // Either the listener is closed already, or the connection was still accepted and gets the closing message.
     if let Ok(mut late) = TcpStream::connect(process.address()) {
         let mut told = String::new();
         if late.read_to_string(&mut told).is_ok() && !told.is_empty() {
@@ -178,7 +178,7 @@ fn running_out_of_file_descriptors_is_survived() {
         "Too many open files (os error 24)"
     );
     first.expect_nothing_before_an_echo("first");
-    // Room again: those who waited are served, in their turn.
+    // File descriptors are free again: the waiting connections are served in order.
     let mut last = crowd.pop().unwrap();
     drop(crowd);
     last.set_read_timeout(Some(crate::harness::DEADLINE)).unwrap();
@@ -237,7 +237,7 @@ fn each_line_of_a_session_says_whose_it_is() {
     let mut alan = process.join("alan");
     let peer = alan.stream().local_addr().unwrap().to_string();
     alan.ask("/echo 👩\u{200d}💻", "alan | alan | echo | 👩\u{200d}💻");
-    // Nobody can write a log line of another's.
+    // No client can forge fields of a log line.
     alan.send("/others x\", name: bob");
     alan.expect_nothing_before_an_echo("alan");
     alan.ask("/exit", "server | alan | exit | client disconnected");
@@ -280,12 +280,12 @@ fn all_that_is_counted_is_logged_on_sigusr1_and_at_the_end() {
     process.signal("USR1");
     let counters = process.logged("counters");
     assert_eq!((&counters["joined"], &counters["sessions"]), (&Value::from(2), &Value::from("exit 1")));
-    // Two names, and what was typed since; not the line endings.
+    // Two names, and all lines since; without line endings.
     let typed = ["alan", "bob", "/all hi", "/others hi", "/msg bob hi", "/msg carl hi", "/exit"];
     assert_eq!(counters["received_messages"], typed.len());
     assert_eq!(counters["received_bytes"], typed.concat().len());
     assert_eq!(counters["refused"], "not found 1");
-    // Two confirmations, two and one and one messages, the refusal, and the answer to exit.
+    // Two confirmations, a broadcast to both, one message each to bob and alan, the refusal, and the answer to exit.
     let told = [
         confirmation("alan"),
         confirmation("bob"),
@@ -310,7 +310,7 @@ fn all_that_is_counted_is_logged_on_sigusr1_and_at_the_end() {
 fn at_the_end_all_that_waits_for_a_full_receiver_is_told_to_everybody() {
     let mut process = Process::serve(&[
         ("ARAUTO_LIMITS_OUTBOX_BYTES", "16384"),
-        // Nobody is cut meanwhile.
+        // No receiver is disconnected meanwhile.
         ("ARAUTO_LIMITS_SLOW_READER_GRACE", "5m"),
         ("ARAUTO_LIMITS_SLOW_READER_WAIT", "10s"),
         ("ARAUTO_SERVER_DRAIN_TIMEOUT", "1m"),
@@ -318,14 +318,14 @@ fn at_the_end_all_that_waits_for_a_full_receiver_is_told_to_everybody() {
     let mut paused = process.join("paused");
     let mut bystander = process.join("bystander");
     let mut senders: Vec<Client> = (0..20).map(|number| process.join(&format!("s{number}"))).collect();
-    // More than waits in kernels: the last of it is held back in the server.
+    // More than the kernels hold: the rest is held back in the server.
     let text = "x".repeat(900);
     while !process.has_logged_full_outbox() {
         senders[0].send(&format!("/msg paused {text}"));
     }
     for (number, sender) in (0..).zip(&mut senders).skip(1) {
-        // What is not read when the end begins is not carried out. These two come in one read: once the first is answered,
-        // the second waits in the server.
+        // Requests that are not read when shutdown begins are not carried out. These two lines come in one read: once
+        // the first is answered, the second waits in the server.
         sender.send(&format!("/echo read\n/others 0 {text}"));
         sender.expect(&format!("s{number} | s{number} | echo | read"));
         for count in 1..20 {
@@ -344,7 +344,7 @@ fn at_the_end_all_that_waits_for_a_full_receiver_is_told_to_everybody() {
     }
     assert!(heard >= 19, "{heard}");
     bystander.expect_closed();
-    // Who paused hears as much of the broadcasts, and the end.
+    // The paused client receives as many broadcasts as the bystander, and the closing message.
     let mut paused_heard = 0;
     while let Some(line) = paused.line_or_end() {
         paused_heard += usize::from(line.contains("| broadcast_not_me |"));

@@ -1,4 +1,4 @@
-//! Every limit: what it does, and what is said.
+//! Tests of every limit: its effect, and the message about it.
 
 use std::{
     io::Write,
@@ -15,7 +15,8 @@ use crate::harness::{
     Client, DEADLINE, NAME_REQUEST, TestServer, confirmation, process::Process, wait_until,
 };
 
-/// Broadcasts wait for full receivers however long that takes.
+/// Value of `limits.slow_reader_wait` with which broadcasts wait for full receivers without end: the limit is for any
+/// 10 s.
 const ANY_WAIT: Duration = Duration::from_secs(10);
 
 #[test]
@@ -28,7 +29,7 @@ fn the_most_sessions_are_served_and_one_more_is_told() {
         "server | client | connection_error | The server is full: it serves 2 at most. Try again later",
     );
     third.expect_closed();
-    // One who does not wait to be asked reads it as well.
+    // A client that does not wait for the name request reads the refusal as well.
     for _ in 0..50 {
         let mut hasty = server.connect_silently();
         hasty.send_bytes(b"carl\n/list\n");
@@ -46,11 +47,11 @@ fn the_most_sessions_are_served_and_one_more_is_told() {
     });
 }
 
-/// Broadcasts until the one who does not read is gone, while `bystander` hears everything.
+/// Broadcasts until the client `jammed`, which does not read, is disconnected. `bystander` receives all broadcasts.
 fn overflow(sender: &mut Client, bystander: &mut Client) {
     let line = format!("/others {}", "x".repeat(900));
     let heard = format!("sender | all clients | broadcast_not_me | {}", "x".repeat(900));
-    // As soon as it is gone, no later: it has a few seconds to take the reason why.
+    // Returns as soon as the client is gone, because the client has only a few seconds to read the reason.
     for _ in 0..256 {
         for _ in 0..64 {
             sender.send(&line);
@@ -72,9 +73,9 @@ fn a_receiver_that_does_not_read_is_cut_and_told_why() {
     let mut sender = server.join("sender");
     overflow(&mut sender, &mut bystander);
     sender.ask("/list", "server | sender | list_clients | clients connected: bystander , sender");
-    // The name is free at once, while the one who bore it has not even noticed.
+    // The name is free at once, before the disconnected client has noticed anything.
     let _again = server.join("jammed");
-    // What it was sent before it was cut is there, whole messages only; then the reason.
+    // The client still reads what it was sent before the end, whole messages only, and then the reason.
     let message = format!("sender | all clients | broadcast_not_me | {}", "x".repeat(900));
     let mut heard = 0;
     let last = loop {
@@ -103,7 +104,7 @@ fn one_who_asks_for_more_than_any_outbox_holds_is_given_it_as_it_reads() {
         (0..60).map(|number| format!("a rather long name but not {number:02}")).collect();
     let mut crowd: Vec<Client> = names.iter().map(|name| server.join(name)).collect();
     let mut greedy = server.join("greedy");
-    // About 2 KB for 6 bytes: 24 KiB of this are answered with 8 MiB.
+    // Each request of 6 bytes is answered with about 2 KB: 24 KiB of requests with 8 MiB.
     let asked = 4 * 1024;
     let mut asking = Client::from_stream(greedy.stream().try_clone().unwrap());
     let asking = std::thread::spawn(move || asking.send_bytes("/list\n".repeat(asked).as_bytes()));
@@ -125,7 +126,7 @@ fn one_who_asks_for_more_than_any_outbox_holds_is_given_it_as_it_reads() {
 fn a_receiver_that_reads_slowly_slows_its_sender_and_is_not_cut() {
     let server = TestServer::with(|config| {
         config.limits.outbox_bytes = 16 * 1024;
-        // A receiver's kernel makes room in lumps, and this machine may be busy.
+        // A receiver's kernel makes room in large steps, and this machine may be busy.
         config.limits.slow_reader_grace = DEADLINE;
         config.limits.slow_reader_wait = ANY_WAIT;
     });
@@ -134,7 +135,7 @@ fn a_receiver_that_reads_slowly_slows_its_sender_and_is_not_cut() {
     let mut bystander = server.join("bystander");
     let messages = 2 * 1024;
     let sending = std::thread::spawn(move || {
-        // To one and to all in turn: both are held back.
+        // Private messages and broadcasts in turn: both are held back.
         for number in 0..messages {
             let to = if number % 2 == 0 { "/msg slow" } else { "/others" };
             sender.send(&format!("{to} {number} {}", "x".repeat(900)));
@@ -154,7 +155,7 @@ fn a_receiver_that_reads_slowly_slows_its_sender_and_is_not_cut() {
             format!("sender | all clients | broadcast_not_me | {number} {}", "x".repeat(900))
         };
         slow.expect(&told);
-        // Far slower than the sender could go on.
+        // The receiver reads far more slowly than the sender can send.
         std::thread::park_timeout(Duration::from_millis(1));
     }
     sending.join().unwrap();
@@ -179,7 +180,8 @@ fn a_program_that_reads_a_little_at_a_time_is_seen_to_read() {
         }
         sender.expect_nothing_before_an_echo("sender");
     });
-    // So little for so long that its kernel has no reason to ask for more. The grace passes several times.
+    // The receiver reads so little that its kernel has no reason to ask for more. The grace period passes several
+    // times.
     let began = Instant::now();
     let mut heard = 0;
     while began.elapsed() < 4 * GRACE {
@@ -196,7 +198,7 @@ fn a_program_that_reads_a_little_at_a_time_is_seen_to_read() {
 
 #[test]
 fn a_full_receiver_holds_back_only_those_who_send_to_it() {
-    // So long that nobody is cut meanwhile.
+    // A grace period so long that no receiver is disconnected meanwhile.
     let server = TestServer::with(|config| {
         config.limits.outbox_bytes = 16 * 1024;
         config.limits.slow_reader_grace = DEADLINE * 10;
@@ -214,7 +216,7 @@ fn a_full_receiver_holds_back_only_those_who_send_to_it() {
             sender.expect_nothing_before_an_echo("sender");
         })
     };
-    // Held back: it has stopped short of the end.
+    // The sender is held back: its count stops short of the end.
     let mut before = usize::MAX;
     wait_until("the sender to be held back", || {
         std::thread::park_timeout(Duration::from_millis(200));
@@ -222,7 +224,7 @@ fn a_full_receiver_holds_back_only_those_who_send_to_it() {
         now > 0 && std::mem::replace(&mut before, now) == now
     });
     assert!(before < 16 * 1024 - 1, "{before}");
-    // Others talk to each other, list, come and go.
+    // Other clients still exchange messages, list, join and leave.
     let mut alan = server.join("alan");
     let mut bob = server.join("bob");
     alan.send("/msg bob hi");
@@ -238,7 +240,7 @@ fn a_full_receiver_holds_back_only_those_who_send_to_it() {
 
 #[test]
 fn a_sender_that_is_held_back_frees_its_name_when_its_connection_breaks() {
-    // So long that nobody is cut meanwhile.
+    // A grace period so long that no receiver is disconnected meanwhile.
     let server = TestServer::with(|config| {
         config.limits.outbox_bytes = 16 * 1024;
         config.limits.slow_reader_grace = DEADLINE * 10;
@@ -248,7 +250,8 @@ fn a_sender_that_is_held_back_frees_its_name_when_its_connection_breaks() {
     sender.stream().set_write_timeout(Some(Duration::from_millis(300))).unwrap();
     let line = format!("/msg paused {}\n", "x".repeat(900));
     while sender.stream().write_all(line.as_bytes()).is_ok() {}
-    // Dropped so, it is reset; the server, which does not read from it, has to notice all the same.
+    // With a linger of zero, dropping the connection resets it. The server does not read from it, and has to notice the
+    // reset nevertheless.
     SockRef::from(sender.stream()).set_linger(Some(Duration::ZERO)).unwrap();
     drop(sender);
     wait_until("the name to be free", || {
@@ -262,7 +265,7 @@ fn a_sender_that_is_held_back_frees_its_name_when_its_connection_breaks() {
 fn many_fast_senders_lose_no_receiver() {
     let server = TestServer::with(|config| {
         config.limits.outbox_bytes = 64 * 1024;
-        // 16 threads share this machine.
+        // The 16 threads of this test share the machine with the server.
         config.limits.slow_reader_grace = DEADLINE;
         config.limits.slow_reader_wait = ANY_WAIT;
     });
@@ -279,7 +282,7 @@ fn many_fast_senders_lose_no_receiver() {
             std::thread::spawn(move || sender.send_bytes(lines.concat().as_bytes()))
         })
         .collect();
-    // All hear the same, in the same order, and each sender's in the order sent.
+    // All clients receive the same messages in the same order, and the messages of each sender in the order sent.
     let hearing: Vec<_> = clients
         .drain(..)
         .map(|mut client| {
@@ -325,7 +328,7 @@ fn an_unframed_client_is_written_to_at_the_gap() {
     for word in ["one", "two", "three"] {
         assert_eq!(dora.recv(), format!("alan | all clients | broadcast_not_me | {word}"));
     }
-    // A lower bound: a slow machine can only make it longer.
+    // A lower bound: a slow machine can only take longer.
     assert!(began.elapsed() >= 2 * gap);
 }
 
@@ -394,7 +397,7 @@ fn what_a_cut_receiver_got_has_no_gap() {
         }
         sending.send("/echo done");
     });
-    // It is told that there is no such client any more.
+    // The sender is answered that there is no such client once the receiver is disconnected.
     while sender.line() != "sender | sender | echo | done" {}
     sending.join().unwrap();
     let mut next = 0;
@@ -421,7 +424,7 @@ fn a_line_whose_end_does_not_come_is_dropped_and_the_session_goes_on() {
         client.send(", this the other");
         client.expect_nothing_before_an_echo(name);
     }
-    // A name may take as long as limits.name_timeout.
+    // A name may take as long as `limits.name_timeout`.
     let mut slow = server.connect();
     slow.send_bytes(b"sl");
     alan.send_bytes(b"/echo");
@@ -458,7 +461,7 @@ fn a_crowd_that_sends_and_leaves_loses_nobody_who_reads() {
                 for count in 0..each {
                     leaver.send(&format!("/others {number} {count} {}", "x".repeat(900)));
                 }
-                // As `nc -N < file` does: it reads on until the server has dealt with all.
+                // Like `nc -N < file`, the client reads on until the server has carried out all its requests.
                 leaver.finish_sending();
                 let mut heard = 0;
                 while let Some(line) = leaver.line_or_end() {
@@ -494,7 +497,8 @@ fn one_who_asks_for_more_than_he_can_be_told_holds_back_nobody_else() {
     let mut alan = server.join("alan");
     let mut bob = server.join("bob");
     let mut greedy = server.join_unframed("greedy");
-    // Each is answered after a pause: what waits of that is more than the outbox holds. One `send()` a message.
+    // Each request is answered after a pause, and the answers that wait are more than the outbox holds. Each message is
+    // one `send()`.
     for _ in 0..500 {
         greedy.send_bytes(b"\ngreedy | server | list_clients | no data");
     }
