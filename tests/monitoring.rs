@@ -1,4 +1,4 @@
-//! Monitoring: what is answered to whom, that the figures move as a conversation says, and the tools they are made for.
+//! Tests of monitoring: its answers, figures that change as a conversation requires, and the tools that read them.
 
 mod answers;
 mod conversation;
@@ -12,15 +12,15 @@ use std::{
 
 use crate::harness::DEADLINE;
 
-/// What came back.
+/// An HTTP answer.
 #[derive(Debug)]
 pub struct Answer {
-    /// With the blank line, and without its date.
+    /// The status line and the headers, each with its line ending, without the date.
     pub head: String,
     pub body: String,
 }
 
-/// Sends a whole request, and reads until the server closes.
+/// Sends a whole request, and reads until the server closes the connection.
 pub fn ask(address: SocketAddr, request: &str) -> Answer {
     let mut stream = TcpStream::connect(address).expect("a server that listens");
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
@@ -37,7 +37,7 @@ pub fn get(address: SocketAddr, path: &str) -> Answer {
     ask(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n"))
 }
 
-/// The whole numbers of `/metrics` by what stands before them.
+/// Returns the figures of `/metrics` that are whole numbers, by name and labels.
 pub fn figures(address: SocketAddr) -> BTreeMap<String, i64> {
     let answer = get(address, "/metrics");
     assert!(answer.head.starts_with("HTTP/1.1 200 OK\r\n"), "{answer:?}");

@@ -1,4 +1,4 @@
-//! Who is answered what, and what becomes of those who do not ask as they should.
+//! Tests of the monitoring address: answers, refusals, timeouts, and the limit of connections.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use crate::{
     harness::{DEADLINE, TestServer, process::Process, wait_until},
 };
 
-/// Every answer has these; the body's length goes before, its type between.
+/// Returns the lines of an answer's head, sorted, with the headers that every answer has.
 fn head(status: &str, length: usize, more: &str, content_type: &str) -> Vec<String> {
     let mut lines: Vec<String> = format!(
         "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n{more}content-type: {content_type}\r\n\
@@ -23,7 +23,7 @@ fn head(status: &str, length: usize, more: &str, content_type: &str) -> Vec<Stri
     .lines()
     .map(str::to_owned)
     .collect();
-    // In no particular order.
+    // The order of headers does not matter.
     lines[1..].sort();
     lines
 }
@@ -45,7 +45,7 @@ fn each_address_answers_as_it_is_to() {
     let no_name = "This server does not go by the name in the address. Use its IP address, or add the name to web.hosts.\n";
     let no_origin = "A page from another server may not talk to this one. If a proxy is between, have it pass on the browser's Host \
                      header, with its port. For nginx: proxy_set_header Host $http_host;\n";
-    // The server listens a moment before it says that it is ready.
+    // The server listens for a moment before it reports that it is ready.
     wait_until("the server to be ready", || get(address, "/readyz").body == "ready\n");
     let own = format!("Host: {address}\r\n");
     for (request, headers, status, more, body) in [
@@ -71,7 +71,7 @@ fn each_address_answers_as_it_is_to() {
         assert_eq!(sorted(&answer.head), head(status, body.len(), more, TEXT), "{request} {headers}");
         assert_eq!(answer.body, body, "{request} {headers}");
     }
-    // Browsers always name a host; who does not is no reason for an exception.
+    // Browsers always send a Host header, so a request without it is no reason for an exception.
     assert_eq!(ask(address, "GET /healthz HTTP/1.0\r\n\r\n").body, no_name);
     let answer = ask(address, &format!("HEAD /healthz HTTP/1.1\r\n{own}\r\n"));
     assert_eq!((sorted(&answer.head), answer.body.as_str()), (head("200 OK", 3, "", TEXT), ""));
@@ -114,7 +114,7 @@ fn while_the_server_drains_it_is_alive_and_not_ready() {
         ("ARAUTO_LIMITS_OUTBOX_BYTES", "1000000000"),
     ]);
     let address = process.monitoring_address();
-    // It does not read what no socket can hold.
+    // The client does not read, and more is queued for it than any socket holds.
     let jammed = process.join("jammed");
     let mut sender = process.join("sender");
     let line = format!("sender | jammed | private_message | {}\n", "x".repeat(900));
@@ -130,13 +130,13 @@ fn while_the_server_drains_it_is_alive_and_not_ready() {
     assert_eq!(get(address, "/healthz").body, "ok\n");
     let seen = figures(address);
     assert_eq!((seen["arauto_ready"], seen["arauto_members"]), (0, 0));
-    // A connection that asks nothing does not keep it from ending.
+    // A connection without a request does not keep the server from ending.
     let _idle = TcpStream::connect(address).unwrap();
     drop((jammed, sender));
     assert_eq!(process.ended().code(), Some(0));
 }
 
-/// `server::monitoring::MOST`.
+/// Copy of `server::monitoring::MOST`.
 const MOST: usize = 16;
 
 #[test]
@@ -160,17 +160,17 @@ fn who_asks_is_answered_at_once_while_silent_connections_hold_all_places() {
         stream
     };
     let mut silent: Vec<TcpStream> = (0..MOST).map(|_| connect()).collect();
-    // A head that does not end is no question either.
+    // A request head without an end does not count as a request either.
     silent[0].write_all(b"GET /healthz HTTP/1.1\r\n").unwrap();
     assert_eq!(get(address, "/healthz").body, "ok\n");
     let last_words = |mut stream: TcpStream| {
         let mut told = Vec::new();
-        // What was sent and not read may make the end a reset.
+        // If the server has not read all that was sent, the end may be a reset.
         let _ = stream.read_to_end(&mut told);
         String::from_utf8(told).unwrap()
     };
     let told: Vec<String> = silent.into_iter().map(last_words).collect();
-    // The first went; the others had all the time there is.
+    // The first connection gave way; the others had all their time.
     assert_eq!(told[0], "");
     assert!(told[1..].iter().all(|told| told.starts_with("HTTP/1.1 408 Request Timeout\r\n")), "{told:?}");
 }
@@ -183,11 +183,11 @@ fn only_so_many_are_served_at_a_time_and_nobody_else_is_disturbed() {
     let folder = format!("/proc/{}/fd", process.id());
     let open_files = || fs::read_dir(&folder).unwrap().count();
     let before = open_files();
-    // They say nothing, and are let wait: some with the server, the others with the kernel.
+    // The connections stay silent and wait, some in the server and the others in the kernel.
     let idle: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(address).unwrap()).collect();
     wait_until("idle connections to be taken", || open_files() >= before + MOST);
     alan.expect_nothing_before_an_echo("alan");
-    // One more that was accepted and has no place yet.
+    // The server may have accepted one more connection, which has no place yet.
     assert!(open_files() <= before + MOST + 1, "{} {before}", open_files());
     drop(idle);
     let scrapes: Vec<_> = (0..64).map(|_| std::thread::spawn(move || get(address, "/metrics"))).collect();
@@ -200,7 +200,7 @@ fn only_so_many_are_served_at_a_time_and_nobody_else_is_disturbed() {
         let answer = scrape.join().unwrap();
         assert!(answer.head.starts_with("HTTP/1.1 200 OK\r\n") && answer.body.ends_with('\n'), "{answer:?}");
     }
-    // Those who look at the folder of descriptors open it.
+    // To count its open files, the server opens the folder of descriptors.
     assert!(most <= before + MOST + 4, "{most} {before}");
 }
 
@@ -214,7 +214,7 @@ fn it_can_be_turned_off() {
 
 #[test]
 fn a_taken_address_is_an_error_unless_it_is_the_default() {
-    // Where that fails, somebody else has it.
+    // If this fails, another program has the address.
     let _default = TcpListener::bind("127.0.0.1:1281");
     let mut process = Process::serve(&[("ARAUTO_MONITORING_LISTEN", "127.0.0.1:1281")]);
     process.join("alan");
@@ -249,7 +249,7 @@ fn a_request_that_is_too_long_or_none_is_refused() {
     assert_eq!(get(address, "/healthz").body, "ok\n");
 }
 
-/// Sends a head that does not end; tells whether the server cut it off.
+/// Sends a head that does not end. Returns whether the server closed the connection.
 fn too_long(address: SocketAddr) -> bool {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();

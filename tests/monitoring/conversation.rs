@@ -1,4 +1,4 @@
-//! Figures that move exactly as a conversation says.
+//! Tests that figures change exactly as a conversation requires.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ use crate::harness::{
     wait_until,
 };
 
-/// Where a test looks, and what it saw last.
+/// A monitoring address, and the figures at the last look.
 struct Watch {
     address: SocketAddr,
     before: BTreeMap<String, i64>,
@@ -28,7 +28,7 @@ impl Watch {
         Self { address, before: figures(address) }
     }
 
-    /// All that moved since the last look comes to be this: what, and by how much.
+    /// Waits until exactly these figures have changed since the last look, by these amounts.
     #[track_caller]
     fn moved(&mut self, expected: &[(&str, i64)]) {
         self.comes_to(&with(BTreeMap::new(), expected));
@@ -51,7 +51,7 @@ impl Watch {
         }
     }
 
-    /// One line came in and led to this: so many messages, each of these bytes, and whatever else.
+    /// Waits for the effect of one received line: `to` messages with the bytes of `told`, and the changes in `more`.
     #[track_caller]
     fn one_line(&mut self, line: &str, to: i64, told: &str, more: &[(&str, i64)]) {
         let (typed, bytes) = (count(line.len()), count(told.len()) + 1);
@@ -71,7 +71,7 @@ impl Watch {
     }
 }
 
-/// What does not depend on time and the machine.
+/// Whether a figure does not depend on time and on the machine.
 fn is_certain(name: &str) -> bool {
     !(name.starts_with("process_")
         || name.contains("_bucket{")
@@ -137,7 +137,7 @@ fn what_is_said_is_counted() {
     alan.expect(told);
     watch.one_line("/msg alan hi", 1, told, &[(&operation("private_message"), 1)]);
 
-    // What is refused as it is read asks for nothing; what cannot be carried out, did.
+    // A line that is refused when it is read counts as no operation. A request that cannot be carried out counts.
     let told = "server | alan | private_message | Destination client (ann) not found!";
     alan.ask("/msg ann hi", told);
     let counted = [(&*operation("private_message"), 1), (&*refusal("not_found"), 1)];
@@ -156,7 +156,7 @@ fn what_is_said_is_counted() {
     all_leave(&mut watch, &server, alan, bob, carl, dora);
 }
 
-/// Each for another reason; and some who are not let in.
+/// All clients leave, each for a different reason. Two more clients are refused.
 fn all_leave(
     watch: &mut Watch,
     server: &TestServer,
@@ -185,13 +185,13 @@ fn all_leave(
     dora.close();
     let counted: BTreeMap<String, i64> =
         [(end("closed_by_client"), 1), (WEBSOCKET.to_owned(), -1), (MEMBERS.to_owned(), -1)].into();
-    // The frame that says so came in, and is no message.
+    // The close frame counts as received, although it is no message.
     watch.comes_to(&with(counted.clone(), &[("arauto_received_messages_total", 1)]));
     drop(carl);
     watch.comes_to(
         &[(end("closed_by_client"), 1), (UNFRAMED.to_owned(), -1), (MEMBERS.to_owned(), -1)].into(),
     );
-    // Whoever resets the connection breaks it.
+    // Dropping the connection resets it, which counts as a broken connection.
     socket2::SockRef::from(alan.stream()).set_linger(Some(std::time::Duration::ZERO)).unwrap();
     alan.expect_nothing_before_an_echo("alan");
     let echo = "alan | alan | echo | ?";
@@ -258,7 +258,7 @@ fn encrypted_sessions_are_apart() {
     eve.ask("/exit", told);
     let counted = [(&*operation("exit"), 1), (&*end("exit"), 1), (sessions, -1), (MEMBERS, -1)];
     watch.one_line("/exit", 1, told, &counted);
-    // A handshake that does not go on is under way until it is given up.
+    // A handshake that stalls counts as pending until it is given up.
     let silent = TcpStream::connect(server.tls_address()).unwrap();
     let under_way = r#"arauto_connections_pending{stage="tls_handshake"}"#;
     watch.moved(&[(under_way, 1), (connections, 1)]);
@@ -309,7 +309,7 @@ fn receivers_that_do_not_keep_up_show() {
     drop(paused);
 }
 
-/// A client as RFC 6455 has it, as far as these tests need one.
+/// A WebSocket client (RFC 6455) with as much as these tests need.
 struct WebSocket(TcpStream);
 
 impl WebSocket {
@@ -335,7 +335,7 @@ impl WebSocket {
         this
     }
 
-    /// Masked with zeros.
+    /// Sends a text frame, masked with zeros.
     fn send(&mut self, text: &str) {
         let length = u8::try_from(text.len()).unwrap();
         self.0.write_all(&[&[0x81, 0x80 | length, 0, 0, 0, 0], text.as_bytes()].concat()).unwrap();

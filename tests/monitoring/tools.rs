@@ -1,4 +1,4 @@
-//! The tools that the figures are for: Prometheus, its rules, and the dashboard for Grafana.
+//! Tests with the tools that read the figures: Prometheus, its rules, and the dashboard for Grafana.
 
 use std::{
     collections::BTreeSet,
@@ -24,14 +24,14 @@ fn read(path: &str) -> String {
     fs::read_to_string(in_repository(path)).unwrap()
 }
 
-/// The names of figures in a text.
+/// Returns the names of figures in a text.
 fn named_in(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     let is_figure = |word: &&str| word.starts_with("arauto_") || word.starts_with("process_");
     words.filter(is_figure).map(str::to_owned).collect()
 }
 
-/// The names of all series that a server has.
+/// Returns the names of all series that a server exposes.
 fn exposed() -> BTreeSet<String> {
     let server = TestServer::start();
     let text = get(server.monitoring_address(), "/metrics").body;
@@ -55,7 +55,7 @@ fn every_figure_is_documented_and_every_documented_figure_is_there() {
     let server = TestServer::start();
     let stats: Value = serde_json::from_str(&get(server.monitoring_address(), "/stats").body).unwrap();
     let names: BTreeSet<String> = stats.as_object().unwrap().keys().cloned().collect();
-    // The rows of the tables begin with the name.
+    // Each row of the tables begins with the name.
     let text = read("docs/monitoring.md");
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
     let rows: BTreeSet<String> = rows.filter(|name| name.contains('_')).map(str::to_owned).collect();
@@ -97,7 +97,7 @@ fn promtool(arguments: &[&str], input: &str) {
     command.args(arguments).current_dir(in_repository("packaging/monitoring"));
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // It need not read any.
+    // promtool may end without reading its input.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
@@ -125,7 +125,7 @@ struct Prometheus {
 }
 
 impl Prometheus {
-    /// One that scrapes this server every second, with the rules.
+    /// Starts a Prometheus that scrapes this server every second, with the rules.
     fn watching(server: SocketAddr) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = read("packaging/monitoring/prometheus.yml")
@@ -149,7 +149,7 @@ impl Prometheus {
             }
             passed.push(line);
         };
-        // Or else it would stop at a full pipe.
+        // Prometheus would stop at a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
         let this = Self { child, address, _folder: folder };
         wait_until("Prometheus to be ready", || get_http_1_0(address, "/-/ready").contains("is Ready"));
@@ -161,7 +161,7 @@ impl Prometheus {
         serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{path}: {error}: {answer}"))
     }
 
-    /// The results of a query.
+    /// Returns the results of a query.
     fn query(&self, query: &str) -> Vec<Value> {
         let mut path = "/api/v1/query?query=".to_owned();
         for byte in query.bytes() {
@@ -172,7 +172,7 @@ impl Prometheus {
         answer["data"]["result"].as_array().unwrap().clone()
     }
 
-    /// The only number that a query gives, if it gives one.
+    /// Returns the number that a query gives, or `None` if the query has no result.
     fn number(&self, query: &str) -> Option<f64> {
         match &self.query(query)[..] {
             [] => None,
@@ -182,7 +182,7 @@ impl Prometheus {
     }
 }
 
-/// Without pieces of a length each.
+/// Sends a request of HTTP/1.0, so that the answer is not chunked.
 fn get_http_1_0(address: SocketAddr, path: &str) -> String {
     super::ask(address, &format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")).body
 }
@@ -208,7 +208,7 @@ fn prometheus_scrapes_it_and_can_use_rules_and_dashboard() {
     assert_eq!(prometheus.number(r#"up{job="arauto"}"#), Some(1.0));
     assert_eq!(prometheus.number(r#"arauto_operations_total{operation="broadcast"}"#), Some(1.0));
     assert_eq!(prometheus.number("sum(arauto_sessions)"), Some(2.0));
-    // In the form with units, which only those who ask for it are given.
+    // The unit comes from the OpenMetrics format, which the server sends only if asked for it.
     let units = prometheus.ask("/api/v1/targets/metadata?metric=arauto_delivered_bytes");
     assert_eq!(units["data"][0]["unit"], "bytes", "{units}");
     let targets = prometheus.ask("/api/v1/targets");
@@ -229,7 +229,7 @@ fn prometheus_scrapes_it_and_can_use_rules_and_dashboard() {
             let query = target["expr"].as_str().unwrap().replace("$__rate_interval", "1m");
             let query = query.replace("$job", ".+").replace("$instance", ".+");
             let results = prometheus.query(&query);
-            // Kinds of what did not occur are left out.
+            // A query that ends in `> 0` has no result for kinds that did not occur.
             assert!(!results.is_empty() || query.ends_with("> 0"), "{}: nothing for {query}", panel["title"]);
             asked += 1;
         }
