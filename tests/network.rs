@@ -1,6 +1,6 @@
-//! What only a network between two machines shows, in network namespaces of the test's own.
+//! Tests that need a network between two machines, in network namespaces of their own.
 //!
-//! Needs root and `ip`; elsewhere these tests say so and pass.
+//! Without root or `ip`, these tests say so and pass.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -27,7 +27,7 @@ fn taken(name: &str) -> String {
     )
 }
 
-/// How long the contract allows from a clash to the name's next owner.
+/// Time that the contract allows from a clash until the name is given to the next client.
 const WITHIN: Duration = Duration::from_secs(3);
 
 #[test]
@@ -39,7 +39,8 @@ fn a_name_whose_bearer_is_cut_off_is_given_to_the_next_within_3_s() {
     cable.settle();
     cable.cut();
     let asked = Instant::now();
-    // The bearer was heard of within the last second. What is sent before the name is given is carried out once it is.
+    // The server heard from the bearer within the last second. Requests sent before the name is given are carried out
+    // afterwards.
     next.send("alan\n/echo at last");
     next.expect(&confirmation("alan"));
     assert!(asked.elapsed() < WITHIN, "{:?}", asked.elapsed());
@@ -63,14 +64,15 @@ fn the_same_after_more_than_a_second_of_silence() {
     assert!(asked.elapsed() < WITHIN, "{:?}", asked.elapsed());
 }
 
-/// Until the kernel asks at once when it is to ask those who were silent for a second.
+/// Waits until the connections have been silent for over 1 s: from then on the kernel sends a keepalive probe as soon
+/// as it is asked to.
 fn be_silent() {
     let since = Instant::now();
     wait_until("a second of silence", || since.elapsed() > Duration::from_millis(1100));
 }
 
-/// Does something between two questions of the kernel, which are a second apart. Where this machine was too slow for
-/// that, it is done once more, on another cable.
+/// Runs `attempt` between two keepalive probes of the kernel, which are 1 s apart. If this machine was too slow for
+/// that, runs it again on another cable.
 fn between_questions(attempt: impl Fn(&Cable) -> bool) {
     for _ in 0..5 {
         let Some(cable) = Cable::lay() else { return };
@@ -120,7 +122,7 @@ fn a_dead_bearer_to_whom_something_is_sent_while_he_is_asked_is_found_out_all_th
         let began = Instant::now();
         next.send("alan");
         wait_until("a question", || cable.asked().is_some_and(|(_, asked)| asked > 0));
-        // From here on the kernel does not ask any more, but repeats this.
+        // From here on the kernel sends no more probes, but retransmits this message.
         bob.send("/others hi");
         if began.elapsed() > Duration::from_millis(1300) {
             return false;
@@ -141,7 +143,8 @@ fn one_who_did_not_read_and_is_gone_since_loses_his_name_in_the_end() {
     for _ in 0..16 * 1024 {
         bob.send(&format!("/msg alan {}", "x".repeat(900)));
     }
-    // The kernel asks whether there is room again, ever more rarely: no question may fall into the time of one probe.
+    // Timer 04: the kernel probes whether there is room again, ever more rarely. No probe may fall into the time of one
+    // check of the name.
     wait_until("no room", || cable.asked().is_some_and(|(timer, _)| timer == "04"));
     cable.cut();
     wait_until("the name to be free", || {
@@ -166,7 +169,7 @@ fn the_same_with_something_unacknowledged_on_the_way() {
     assert!(asked.elapsed() < WITHIN, "{:?}", asked.elapsed());
 }
 
-/// A server with an address for TLS, and someone on the faraway machine who has joined by it.
+/// Starts a server with an address for TLS, and joins a client on the faraway machine over TLS.
 fn join_over_tls(cable: &Cable, name: &str, settings: &[(&str, &str)]) -> (Process, Netcat) {
     let issuer = Issuer::new();
     let files = issuer.issue("server", "a server");
@@ -223,7 +226,7 @@ fn a_name_whose_bearer_answers_stays_his() {
 fn one_who_does_not_read_but_answers_keeps_his_name() {
     let Some(cable) = Cable::lay() else { return };
     let process = cable.serve(&[("ARAUTO_LIMITS_OUTBOX_BYTES", "64000000")]);
-    // Stopped, it reads nothing; its kernel answers for it that there is no room.
+    // A stopped client reads nothing. Its kernel still answers that there is no room.
     let bearer = Netcat::join(&cable.faraway, &process, "alan");
     bearer.signal("STOP");
     let mut bob = Netcat::join(&cable.server, &process, "bob");
@@ -247,7 +250,7 @@ fn a_name_is_given_when_all_who_look_like_it_are_cut_off() {
     cable.cut();
     let mut next = Netcat::on(&cable.server, &process);
     let asked = Instant::now();
-    // A capital I looks like the one name, and is a letter of the other.
+    // With a capital I, `IAN` looks like `lan`, and is the same name as `ian`.
     next.send("IAN\n/echo at last");
     next.expect(&confirmation("IAN"));
     assert!(asked.elapsed() < WITHIN, "{:?}", asked.elapsed());
@@ -259,7 +262,7 @@ fn two_whom_one_bearer_keeps_from_different_names_both_get_theirs() {
     let Some(cable) = Cable::lay() else { return };
     let process = cable.serve(&[]);
     let mut bearer = Netcat::join(&cable.faraway, &process, "lan");
-    // Ian looks like lan, LAN is the same name, and Ian is not LAN.
+    // `Ian` looks like `lan`, and `LAN` is the same name as `lan`. `Ian` and `LAN` do not conflict.
     let [mut one, other] = ["Ian", "LAN"].map(|name| {
         let mut next = Netcat::on(&cable.server, &process);
         next.send(name);
@@ -284,7 +287,8 @@ fn many_who_want_a_name_and_leave_at_once_are_passed_on_one_by_one() {
     }
     bearer.send("/exit");
     bearer.expect("server | alan | exit | client disconnected");
-    // Eight may wait; of the others, those who came before the name was free are refused at once.
+    // At most 8 clients may wait for a name. Of the others, those that came before the name was free are refused at
+    // once.
     let mut given = 0;
     for next in &waiting {
         let answer = next.line();
@@ -326,7 +330,7 @@ fn flood_control_holds_for_other_machines() {
     Netcat::join(&cable.server, &process, "another");
 }
 
-/// A small outbox, for which broadcasts wait however long.
+/// A small outbox, and broadcasts that wait for slow readers without end: the limit of 10 s is for any 10 s.
 const PATIENT: [(&str, &str); 2] =
     [("ARAUTO_LIMITS_OUTBOX_BYTES", "131072"), ("ARAUTO_LIMITS_SLOW_READER_WAIT", "10s")];
 
@@ -336,7 +340,7 @@ fn a_slow_line_slows_who_sends_to_it_and_loses_nothing() {
     let process = cable.serve(&PATIENT);
     let mut slow = Netcat::join(&cable.faraway, &process, "slow");
     let mut fast = Netcat::join(&cable.server, &process, "fast");
-    // 64 KB a second: the kernel asks for more only after half a second now and then.
+    // 512 kbit/s are 64 KB/s: now and then the kernel asks for more only after half a second.
     cable.slow_down(512);
     let text = "x".repeat(900);
     for number in 0..300 {
@@ -369,8 +373,9 @@ fn a_slow_line_over_tls_does_the_same() {
     slow.expect("slow | slow | echo | still here");
 }
 
-/// More connections of one address than there are places for the page, each with a head that never ends, and a new one
-/// for each that is closed, 70 a second at most. Every new one is told, until nobody listens.
+/// Opens more connections from one address than there are places for the page, each with a head that never ends. Opens
+/// a new connection for each that is closed, at most 70 per second, and sends to `renewed` for each. Returns once
+/// `renewed` has no receiver.
 fn renew_slow_heads(address: SocketAddr, renewed: &Sender<()>) {
     const PAUSE: Duration = Duration::from_millis(1000 / 70);
     let begin = || {
@@ -398,7 +403,7 @@ fn renew_slow_heads(address: SocketAddr, renewed: &Sender<()>) {
     }
 }
 
-/// The first line of the answer to a request for the page from this address.
+/// Requests the page from the address `from`. Returns the first line of the answer.
 fn ask_for_the_page(from: &str, address: SocketAddr) -> io::Result<String> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddr::new(from.parse().unwrap(), 0).into())?;
@@ -423,7 +428,7 @@ fn slow_heads_of_one_address_keep_no_other_from_the_page() {
     let slow = within(&cable.faraway, move || renew_slow_heads(address, &renewed));
     let bystander = within(&cable.faraway, move || {
         let load = |_| {
-            // One load for each connection that is renewed: all places are taken meanwhile.
+            // Loads the page once for each connection that is renewed, so that all places are taken meanwhile.
             renewals.recv_timeout(DEADLINE).unwrap();
             ask_for_the_page("192.0.2.6", address)
         };

@@ -1,5 +1,5 @@
-//! A server that no longer answers, without a word: a network that is gone, or a process that is stopped. Every command that
-//! stays connected says so within 30 s.
+//! Tests with a server that stops answering without closing connections: the network is gone, or the process is
+//! stopped. Every command that stays connected says so within 30 s.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -18,18 +18,18 @@ use crate::{
     },
 };
 
-/// How long it may take until a command says that the server is gone.
+/// Maximum time until a command says that the server is gone.
 const SEEN_WITHIN: Duration = Duration::from_secs(30);
 
-/// A command that stays connected, without a terminal.
+/// A running command that stays connected, without a terminal. Killed when dropped.
 struct Connected {
     child: Child,
-    /// What it printed, and its status, once it has ended.
+    /// Receives all that the command printed, once the command has ended. The status is always `None`.
     ended: Receiver<(String, Option<i32>)>,
 }
 
 impl Connected {
-    /// Runs it, and waits until it says `joined`, if it says so at all.
+    /// Runs a command. If `joined` is given, waits until the command prints it.
     fn run(mut command: Command, input: &str, joined: Option<&str>) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -53,7 +53,7 @@ impl Connected {
         Self { child, ended }
     }
 
-    /// What it says once it has ended, and its status.
+    /// Waits for the end of the command. Returns what it printed, and its exit status.
     #[track_caller]
     fn ended(&mut self, since: Instant) -> (String, i32) {
         let left = SEEN_WITHIN.saturating_sub(since.elapsed());
@@ -70,7 +70,7 @@ impl Drop for Connected {
     }
 }
 
-/// `arauto listen`, `arauto send -`, `arauto join --plain` and the full screen, all connected to this server.
+/// `arauto listen`, `arauto send -`, `arauto join --plain` and the full screen, all connected to one server.
 struct All {
     commands: Vec<Connected>,
     screen: Terminal,
@@ -92,7 +92,7 @@ impl All {
         Self { commands: vec![listen, send, plain], screen }
     }
 
-    /// From `since` on nothing is answered.
+    /// Checks that all commands and the screen report a server that has not answered since `since`.
     fn see_it(&mut self, since: Instant) {
         self.screen.type_in("\x15did this arrive?\r");
         self.screen.shows(" … rui: did this arrive?");
