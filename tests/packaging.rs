@@ -1,4 +1,4 @@
-//! The Debian package: made with the program under test, installed into a root of its own, used, and removed.
+//! Tests of the Debian package: made with the program under test, installed into a root of its own, used, and removed.
 
 use std::{
     ffi::OsStr,
@@ -27,7 +27,7 @@ fn has_tools() -> bool {
     TOOLS.into_iter().all(has_tool)
 }
 
-/// Runs it, sees that it ends well, and gives what it printed.
+/// Runs a command and checks that it succeeds. Returns its standard output.
 #[track_caller]
 fn done(command: &mut Command) -> String {
     let Output { status, stdout, stderr } = command.output().unwrap();
@@ -36,21 +36,21 @@ fn done(command: &mut Command) -> String {
     out.into_owned()
 }
 
-/// The package, made of the program under test, in `folder`.
+/// Makes the package from the program under test, in `folder`. Returns its path.
 fn build(folder: &Path, umask: &str) -> PathBuf {
     let recipe = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/deb/build");
     let mut command = Command::new("bash");
     command.args(["-c", r#"umask "$0" && exec "$@""#, umask, recipe, "--out"]).arg(folder);
     command.args(["--program", env!("CARGO_BIN_EXE_arauto")]);
     without_settings(&mut command);
-    // What takes the most time is to make it small.
+    // Compression takes most of the time, so it is set to the fastest.
     command.envs([("DPKG_DEB_COMPRESSOR_TYPE", "gzip"), ("DPKG_DEB_COMPRESSOR_LEVEL", "1")]);
     command.env("SOURCE_DATE_EPOCH", THEN).current_dir(folder);
     let printed = done(&mut command);
     PathBuf::from(printed.strip_suffix('\n').unwrap())
 }
 
-/// A root with nothing in it but what dpkg puts there.
+/// A root directory in which dpkg installs. Deleted when dropped.
 struct Root(TempDir);
 
 impl Root {
@@ -67,8 +67,9 @@ impl Root {
         self.0.path().join(inside)
     }
 
-    /// It need not be root, need not find libraries in there, and runs scripts outside: an empty root asks for that. All is
-    /// to be installed, on small systems too that want no manual pages.
+    /// Runs dpkg as the empty root requires: without root privileges, without the libraries that the package depends
+    /// on, and with scripts that run outside the root. All files are installed, even where the system excludes manual
+    /// pages.
     fn dpkg<S: AsRef<OsStr>>(&self, arguments: &[S]) {
         let mut command = Command::new("dpkg");
         command.arg("--root").arg(self.0.path());
@@ -92,7 +93,7 @@ impl Root {
         done(&mut command)
     }
 
-    /// The program that was installed.
+    /// Runs the installed program. Returns its standard output.
     fn arauto<const N: usize>(&self, arguments: [&str; N]) -> String {
         let mut command = Command::new(self.path("usr/bin/arauto"));
         without_settings(&mut command);
@@ -100,7 +101,7 @@ impl Root {
     }
 }
 
-/// Each link of each document leads to a file that is installed, without a look at the network.
+/// Checks that each link of each document leads to an installed file. Links to other hosts are not followed.
 fn links_lead_to_files_of_the_package(root: &Root) {
     let mut folders = vec![root.path("usr/share/doc/arauto")];
     let (mut documents, mut dead) = (0, Vec::new());
@@ -158,7 +159,7 @@ fn what_the_package_installs_works_and_goes_away_again() {
     nobody_else_can_write(&root);
     the_services_group_alone_reads_its_settings(&root);
 
-    // What the operator wrote outlives another installation, and the removal; what the server wrote, too.
+    // The operator's configuration and the server's files outlive another installation and the removal.
     assert_eq!(root.query("${Conffiles}").split_whitespace().next(), Some("/etc/arauto/arauto.toml"));
     fs::write(&configuration, "server.workers = 2\n").unwrap();
     let bans = root.path("var/lib/arauto/bans.toml");
@@ -186,7 +187,7 @@ fn manual_pages_are_found(root: &Root) {
     {
         assert!(page.lines().any(|line| line == heading), "{heading}: {page}");
     }
-    // As `man arauto list` looks for it.
+    // `man arauto list` looks for the page under this name.
     for command in Cli::command().get_subcommands() {
         assert_eq!(man(&[&format!("arauto-{}", command.get_name())]), page);
     }
@@ -236,7 +237,8 @@ fn nobody_else_can_write(root: &Root) {
     }
 }
 
-/// The group that the service runs with, which installing has made, is the one that may read `/etc/arauto`.
+/// Checks that the group of the service, which the installation creates, is the group of `/etc/arauto`, and that no
+/// other users can read it.
 fn the_services_group_alone_reads_its_settings(root: &Root) {
     let unit = fs::read_to_string(root.path("usr/lib/systemd/system/arauto.service")).unwrap();
     for line in ["User=arauto", "Group=arauto", "ConfigurationDirectoryMode=0750"] {
@@ -251,7 +253,7 @@ fn the_services_group_alone_reads_its_settings(root: &Root) {
     assert_eq!(number_in("etc/passwd", 3), group);
     let found = fs::metadata(root.path("etc/arauto")).unwrap();
     assert_eq!(found.permissions().mode() & 0o7777, 0o750);
-    // Only root may give files away.
+    // Only root can change the owner of files.
     if fs::metadata("/proc/self").unwrap().uid() == 0 {
         assert_eq!((found.uid(), found.gid()), (0, group));
     }

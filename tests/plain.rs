@@ -1,4 +1,5 @@
-//! `arauto join --plain`: the report's dialogue, byte for byte, with this server and with one as the report's.
+//! Tests of `arauto join --plain`: the report's dialogue, byte for byte, with this server and with a twin of the
+//! report's.
 
 use std::{
     io::{Read, Write},
@@ -21,7 +22,7 @@ use crate::{
     },
 };
 
-/// Printed after a word that is no operation.
+/// The list that is printed after an unknown operation.
 const OPERATIONS: &str = "\
 Operations:
     echo               what you type comes back to you
@@ -36,7 +37,7 @@ Operations:
 
 ";
 
-/// A dialogue under way.
+/// A running dialogue, killed when dropped.
 struct Dialogue {
     child: Child,
     stdin: Option<ChildStdin>,
@@ -71,7 +72,7 @@ impl Dialogue {
         self.stdin.as_mut().unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
-    /// This is printed next.
+    /// Checks that this text is printed next.
     #[track_caller]
     fn expect(&mut self, text: &str) {
         while self.ahead.len() < text.len() && text.as_bytes().starts_with(&self.ahead) {
@@ -85,7 +86,7 @@ impl Dialogue {
         self.ahead = rest;
     }
 
-    /// Nothing more is printed, and this is the end of it: status and standard error.
+    /// Checks that nothing more is printed, and how the dialogue ends: exit status and standard error.
     #[track_caller]
     fn expect_end(mut self, status: i32, complaint: &str) {
         let mut ended = None;
@@ -121,12 +122,12 @@ const NEXT: &str = "Operation: \n";
 const NO_BAR: &str = "A name must not hold the character | because it separates fields or names\n";
 const CLOSING: &str = "Closing client...\n";
 
-/// What a confirmed alan is shown.
+/// The output once alan's name is confirmed.
 fn welcome() -> String {
     reply("server", "alan", "connection_confirmation", "You are now connected to the server") + NEXT
 }
 
-/// Every operation, bob being there before. `after` is what stands behind a list of clients.
+/// Uses every operation as alan while bob is connected. `after` is the text that follows a list of clients.
 fn all_operations(alan: &mut Dialogue, bob: &mut Client, after: &str) {
     alan.expect(NAME);
     alan.types("alan");
@@ -171,7 +172,7 @@ fn all_operations(alan: &mut Dialogue, bob: &mut Client, after: &str) {
     let unknown =
         reply("server", "alan", "Unknown_operation", "Operation (dance) is not supported") + OPERATIONS;
     alan.expect(&(unknown + NEXT));
-    // bob asks, which is not shown, and speaks while alan types.
+    // Bob's question about files is not shown. Bob's message comes while alan types.
     bob.ask("bob | alan | list_files | no data", "alan | bob | list_files | no folder is shared");
     bob.send("bob | all clients | broadcast_not_me | while you type");
     alan.expect(&reply("bob", "all clients", "broadcast_not_me", "while you type"));
@@ -213,7 +214,7 @@ fn messages_that_run_together_are_told_apart() {
     let mut bob = server.join("bob");
     let mut alan = Dialogue::begin(server.address(), ["alan", "--unframed"]);
     alan.expect(&welcome());
-    // Held for alan; bob's own copy says that the server has them.
+    // The server holds these messages for alan. Bob's own copies show that the server has them.
     bob.ask("bob | all clients | broadcast | one", "bob | all clients | broadcast | one");
     bob.ask("bob | all clients | broadcast | two", "bob | all clients | broadcast | two");
     alan.types("list_clients");
@@ -260,7 +261,7 @@ fn server_closed_ends_it() {
     let mut bob = server.join("bob");
     let mut alan = Dialogue::begin(server.address(), ["alan"]);
     alan.expect(&welcome());
-    // While alan is asked for something.
+    // The dialogue waits for an operation.
     bob.send("bob | server | close_server | close server");
     alan.expect(&closed);
     alan.expect_end(0, "");
@@ -371,7 +372,7 @@ fn on_a_terminal_a_password_is_not_shown_and_the_rest_is() {
     let accounts = AccountsFile::new();
     let server = accounts.serve(|_| {});
     let program = join(server.address(), ["alan"]);
-    // Such a terminal begins without echo, unlike people's.
+    // The terminal of this library begins without echo, unlike a user's.
     let mut command = Command::new("sh");
     crate::cli::without_settings(&mut command);
     command
@@ -391,7 +392,7 @@ fn on_a_terminal_a_password_is_not_shown_and_the_rest_is() {
     let said = String::from_utf8_lossy(said.before()).into_owned();
     assert!(!said.contains(PASSWORD) && said.contains("connection_confirmation"), "{said}");
     session.send("echo\r").unwrap();
-    // Shown by the terminal as it is typed.
+    // The terminal echoes the line as it is typed.
     session.expect("echo\r\nEcho message: \r\n").unwrap();
     // Ctrl-D.
     session.send("\u{4}").unwrap();
