@@ -1,4 +1,4 @@
-//! What the player makes of streams: decoded as others decode them, over bad networks, into files and a sound server.
+//! Tests of the player: decoding compared with other decoders, bad networks, files and a sound server.
 
 mod decode;
 mod ends;

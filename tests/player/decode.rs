@@ -1,4 +1,4 @@
-//! Decoding, beside what ffmpeg makes of the same file.
+//! Tests of decoding, compared with ffmpeg's decoding of the same file.
 
 use arauto::{
     client::audio::play::decode::{Decoded, Decoder},
@@ -19,14 +19,14 @@ fn unit(bytes: &[u8]) -> Unit {
     Unit { timestamp: 0, ticks: 0, bytes: bytes.to_vec() }
 }
 
-/// By how much the two differ, in decibels below the first.
+/// Returns how far the difference of two signals is below the first signal, in decibels.
 fn below(one: &[f32], other: &[f32]) -> f64 {
     let energy = |samples: &mut dyn Iterator<Item = f64>| samples.map(|sample| sample * sample).sum::<f64>();
     let difference = energy(&mut one.iter().zip(other).map(|(one, other)| f64::from(one - other)));
     10.0 * (energy(&mut one.iter().map(|sample| f64::from(*sample))) / difference.max(1e-20)).log10()
 }
 
-/// SILK, hybrid and CELT, and one that changes between them, are what the reference decoder makes of them.
+/// SILK, hybrid, CELT, and a stream that changes between them, decode as with the reference decoder.
 #[test]
 fn opus_as_the_reference_decodes_it() {
     if !has_tool("ffmpeg") {
@@ -57,12 +57,12 @@ fn opus_as_the_reference_decodes_it() {
         }
         let heard = &heard[skipped * usize::from(channels)..];
         let below = below(&expected, heard);
-        // Both round to 16 bits: some 70 dB.
+        // Both decoders round to 16 bits, so about 70 dB are possible.
         assert!(below > 60.0, "{name}: {below} dB");
     }
 }
 
-/// MPEG 1 and 2, stereo and mono, of one rate and of many.
+/// MPEG 1 and 2, stereo and mono, with constant and variable bit rates.
 #[test]
 fn mp3_as_ffmpeg_decodes_it() {
     if !has_tool("ffmpeg") {
@@ -95,14 +95,14 @@ fn mp3_as_ffmpeg_decodes_it() {
     }
 }
 
-/// What follows a loss may be silent in parts, but is never louder than what was sent.
+/// After a loss, the sound may be silent in parts, but is never louder than the original.
 #[test]
 fn no_noise_after_a_loss() {
     if !has_tool("ffmpeg") {
         return;
     }
     let folder = TempDir::new().unwrap();
-    // Few bits, so that nearly every frame begins in those before it.
+    // A low bit rate, so that nearly every frame begins in the frames before it.
     let arguments =
         ["-c:a", "libmp3lame", "-write_xing", "0", "-id3v2_version", "0", "-abr", "1", "-b:a", "64k"];
     let path = encode(&folder, "song.mp3", 2, 1, &arguments);
@@ -131,8 +131,8 @@ fn no_noise_after_a_loss() {
     assert!((4..30).contains(&damaged), "{damaged}");
 }
 
-/// The file that is written keeps the rate that the stream began with, and what comes at another is converted to it: a tone
-/// stays the tone that it is.
+/// The file keeps the sample rate of the beginning of the stream. Sound at other rates is converted, so that the pitch
+/// of a tone stays the same.
 #[test]
 fn a_change_of_the_sample_rate_is_heard() {
     if !has_tool("ffmpeg") {
@@ -162,7 +162,7 @@ fn a_change_of_the_sample_rate_is_heard() {
     assert_eq!(output.stdout[22..28], [2, 0, 0x80, 0xbb, 0, 0], "2 channels, 48 kHz");
     let heard: Vec<f64> =
         read_wav(&output.stdout).into_iter().step_by(2).map(|sample| f64::from(sample) / 32_768.0).collect();
-    // From the end, because the beginning may be missed. A second in the middle of each part.
+    // Measured from the end, because the beginning may be missed. A second in the middle of each part.
     let end = heard.len();
     for (part, hertz) in [(0, 1_000.0), (1, 600.0), (2, 440.0), (3, 800.0)] {
         let begin = end - (4 - part) * 3 * 48_000 + 48_000;

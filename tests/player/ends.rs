@@ -1,4 +1,4 @@
-//! How `arauto play` ends when its stream does: the words, the exit status, and what was written until then.
+//! Tests of how `arauto play` ends with its stream: the message, the exit status, and what was written until then.
 
 use std::{
     fs,
@@ -36,7 +36,7 @@ impl Ana {
         Self { program: Some(share(server, ana.folder.path())), ..ana }
     }
 
-    /// Nothing shares it yet.
+    /// Makes the song without sharing it.
     fn with_song() -> Self {
         let folder = TempDir::new().unwrap();
         let sent = samples(60 * 44_100);
@@ -49,11 +49,11 @@ impl Ana {
     }
 }
 
-/// A player at work, and what it writes.
+/// A running player, and its output.
 struct Player {
     program: Running,
     said: JoinHandle<String>,
-    /// Written to a file, or read from a pipe.
+    /// A file, or a pipe that a thread reads.
     written: Written,
 }
 
@@ -101,7 +101,7 @@ impl Player {
         Self { program, said, written }
     }
 
-    /// Its exit status, what it said, and the samples.
+    /// Waits for the end. Returns the exit status, standard error and the samples.
     fn ended(mut self) -> (ExitStatus, String, Vec<i16>) {
         let mut status = None;
         wait_until("the player to end", || {
@@ -120,7 +120,8 @@ impl Player {
     }
 }
 
-/// Plays the song to a file and into a pipe, has this happen, and expects these words and this status of both.
+/// Plays the song to a file and into a pipe, and calls `happens`. Checks that both players end with the status
+/// `expected` and one of `words`.
 #[track_caller]
 fn expect_end(
     mut ana: Ana,
@@ -137,7 +138,7 @@ fn expect_end(
     happens(&mut ana);
     for player in players {
         let (status, said, heard) = player.ended();
-        // Under load, some is lost on the way, and that is said before.
+        // Under load some sound is lost on the way, which is reported first.
         let last = said.lines().last().unwrap_or_default();
         let (place, why) = last
             .strip_prefix("arauto: ana: a song.wav broke off at 0:")
@@ -145,12 +146,13 @@ fn expect_end(
             .unwrap_or_else(|| panic!("{status}: {said}"));
         assert!(words.contains(&why), "{said}");
         assert_eq!(status.code(), Some(expected), "{said}");
-        // The place is where the written part ends. Its beginning shows which part of the song it is.
+        // The message gives the position at which the written part ends. Its beginning shows which part of the song it
+        // is.
         let begin = ana.sent.windows(64).position(|part| part == &heard[..64]).unwrap();
         if said.lines().count() == 1 {
             assert!(heard == ana.sent[begin..begin + heard.len()]);
         }
-        // 2 bytes a sample, 44,100 samples a second.
+        // Two channels, 44,100 samples a second each.
         let ends = (begin + heard.len()) / 88_200;
         assert!(place.parse::<usize>().unwrap().abs_diff(ends) <= 1, "{place}, and {ends} s");
     }
@@ -164,7 +166,7 @@ fn play(server: SocketAddr) -> impl Fn() -> Command {
 fn the_publisher_is_killed() {
     let server = TestServer::start();
     let ana = Ana::share(server.address());
-    // Both of its connections end at once, and the server hears of either first.
+    // Both connections of the publisher end at once, and the server may notice either first.
     let words = ["ana has left", "the connection to ana broke"];
     expect_end(ana, play(server.address()), |ana| ana.program().kill().unwrap(), &words, 3);
 }
@@ -221,7 +223,7 @@ fn the_server_closes() {
     expect_end(ana, play(server.address()), |_| server.stop(), &["the server closed"], 4);
 }
 
-/// A server whose control connection stays, and whose RTSP connection brings two seconds of sound and is closed.
+/// Starts a server that keeps its control connection open, and closes its RTSP connection after two seconds of sound.
 fn cuts_rtsp() -> (SocketAddr, JoinHandle<()>) {
     let [control, rtsp] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     let (address, port) = (control.local_addr().unwrap(), rtsp.local_addr().unwrap().port());
@@ -243,7 +245,7 @@ fn cuts_rtsp() -> (SocketAddr, JoinHandle<()>) {
         let offer = format!("ana | {name} | play | rtsp://127.0.0.1:{port}/7f3a - a song.wav\n");
         stream.write_all(offer.as_bytes()).unwrap();
         play_and_cut(&rtsp);
-        // It stays until the player leaves.
+        // The control connection stays open until the player leaves.
         stream.read_to_end(&mut Vec::new()).unwrap();
     });
     (address, serving)

@@ -1,4 +1,4 @@
-//! Sound between two machines that know each other by link-local addresses alone.
+//! Test of sound between two machines that know only each other's link-local addresses.
 
 use std::{
     fs,
@@ -20,12 +20,12 @@ use crate::harness::{
     wait_until,
 };
 
-/// Both publisher and listener join by an address with a zone. Their sound goes by UDP, which has to know the zone too.
+/// Publisher and listener join by an address with a zone. Their sound goes by UDP, which needs the zone as well.
 #[test]
 fn sound_passes_by_a_link_local_address() {
     let Some(cable) = Cable::lay() else { return };
     for (namespace, address) in [(&cable.server, "fe80::a1/64"), (&cable.faraway, "fe80::a2/64")] {
-        // Without waiting for another that may have the address.
+        // `nodad`: does not wait to find out whether another machine has the address.
         let add = ["-n", namespace, "address", "add", address, "dev", "cable", "nodad"];
         assert!(Command::new("ip").args(add).status().unwrap().success());
     }
@@ -56,7 +56,7 @@ fn sound_passes_by_a_link_local_address() {
     let to = folder.path().join("heard.wav");
     let mut play = arauto(["play", "ana/song.wav"]);
     play.arg("--output").arg(&to);
-    // It says so if sound does not come by UDP.
+    // The player would print a message if sound did not come by UDP.
     assert_eq!(outcome(&faraway(play).output().unwrap()), (0, String::new()));
     let heard = read_wav(&fs::read(&to).unwrap());
     assert!(heard.len() > sent.len() / 2 && sent.ends_with(&heard), "{} of {}", heard.len(), sent.len());

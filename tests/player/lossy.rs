@@ -1,4 +1,5 @@
-//! The player over a network that loses, delays, overtakes and doubles, on a clock of its own.
+//! Tests of the player on a simulated network that loses, delays, reorders and duplicates datagrams, with a simulated
+//! clock.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -39,10 +40,10 @@ use crate::harness::has_tool;
 /// A network between a sender and the player.
 #[derive(Clone)]
 struct Network {
-    /// Of a hundred datagrams.
+    /// Lost datagrams, in percent.
     lost: u8,
     jitter_ms: u64,
-    /// In these milliseconds nothing comes through.
+    /// Milliseconds since the beginning during which nothing gets through.
     cut: std::ops::Range<u64>,
     doubled: u8,
 }
@@ -50,10 +51,10 @@ struct Network {
 const GOOD: Network = Network { lost: 0, jitter_ms: 0, cut: 0..0, doubled: 0 };
 const BAD: Network = Network { lost: 5, jitter_ms: 30, cut: 8_000..11_000, doubled: 2 };
 
-/// What comes when; when it is over, the connection closes.
+/// The datagrams that arrive. After the last one, the connection is closed.
 struct Way {
     begun: Instant,
-    /// By when they come, in microseconds.
+    /// Datagrams by their time of arrival in microseconds.
     coming: BTreeMap<(u64, usize), Vec<u8>>,
 }
 
@@ -88,7 +89,7 @@ fn payloads(format: Format, units: &[Vec<u8>]) -> Vec<Payload> {
     payloads
 }
 
-/// What comes through of these; and how long what does not come lasts.
+/// Sends these payloads. Returns the datagrams that arrive, and the total duration and the number of the lost payloads.
 fn send(format: Format, payloads: &[Payload], network: &Network) -> (Way, Duration, u64) {
     let mut random = fastrand::Rng::with_seed(3);
     let (mut coming, mut gone, mut lost) = (BTreeMap::new(), 0_u64, 0);
@@ -116,7 +117,7 @@ struct Heard {
     frames: usize,
 }
 
-/// A card that takes nothing before this moment.
+/// A sink that takes nothing before this moment.
 struct Late(Null, Instant);
 
 impl Sink for Late {
@@ -137,7 +138,7 @@ impl Sink for Late {
     }
 }
 
-/// Plays it on a card that is none, and begins at this moment.
+/// Plays the stream to a null sink that takes nothing before `begins`.
 async fn play(format: Format, way: &mut Way, begins: Instant) -> Heard {
     let (tell, mut heard) = mpsc::unbounded_channel();
     let ready =
@@ -155,7 +156,7 @@ async fn play(format: Format, way: &mut Way, begins: Instant) -> Heard {
     Heard { figures, took: begun.elapsed(), frames }
 }
 
-/// Twenty seconds of each format.
+/// Makes twenty seconds of each format. Without ffmpeg, only L16.
 fn songs(folder: &TempDir) -> Vec<(&'static str, Format, Vec<Vec<u8>>)> {
     let samples = (0..20 * 44_100_u32).flat_map(|at| ((at % 200) as i16 * 100).to_be_bytes());
     let mut songs = vec![("L16", Format::L16 { rate: 44_100, channels: 1 }, vec![samples.collect()])];
@@ -169,8 +170,8 @@ fn songs(folder: &TempDir) -> Vec<(&'static str, Format, Vec<Vec<u8>>)> {
     songs
 }
 
-/// What is lost is concealed, as long as it lasts within a tenth; and it takes no longer than what is sent, with the
-/// usual delay.
+/// Lost sound is concealed, and the concealed time is within 10 % of the lost time. Playing takes as long as the song
+/// and the usual delay.
 #[tokio::test(start_paused = true)]
 async fn it_goes_on_over_a_bad_network() {
     let folder = TempDir::new().unwrap();
@@ -200,7 +201,7 @@ async fn nothing_is_concealed_over_a_good_one() {
     }
 }
 
-/// What is sent before a card begins is held for it, and nothing of it is lost.
+/// Sound that is sent before the sink begins is held for the sink, without loss.
 #[tokio::test(start_paused = true)]
 async fn a_card_that_begins_late_is_given_the_beginning() {
     let folder = TempDir::new().unwrap();
@@ -223,7 +224,7 @@ async fn a_card_that_begins_late_is_given_the_beginning() {
     }
 }
 
-/// Who has gone away does not listen any more.
+/// The player ends when the sender of its orders is dropped, because the user is gone then.
 #[tokio::test(start_paused = true)]
 async fn it_ends_when_nobody_gives_orders() {
     let format = Format::L16 { rate: 44_100, channels: 1 };
@@ -241,7 +242,7 @@ async fn it_ends_when_nobody_gives_orders() {
     assert!(played > Duration::from_secs(4) && played < Duration::from_secs(6), "{played:?}");
 }
 
-/// Whatever is overtaken and doubled: into a file, sample for sample.
+/// Although datagrams are reordered and duplicated, the file holds sample for sample what was sent.
 #[tokio::test(start_paused = true)]
 async fn a_file_holds_what_was_sent() {
     let folder = TempDir::new().unwrap();
@@ -262,14 +263,14 @@ async fn a_file_holds_what_was_sent() {
     assert!(written.eq(sent));
 }
 
-/// Frames of MP3 come to the decoder as they stand in the file, byte for byte.
+/// MP3 frames reach the decoder as they are in the file, byte for byte.
 #[test]
 fn frames_arrive_byte_for_byte() {
     if !has_tool("ffmpeg") {
         return;
     }
     let folder = TempDir::new().unwrap();
-    // Of many rates, so that some datagrams hold several frames, and some frames take several datagrams.
+    // A variable bit rate, so that some datagrams hold several frames, and some frames take several datagrams.
     let arguments = ["-c:a", "libmp3lame", "-q:a", "0", "-write_xing", "0", "-id3v2_version", "0"];
     let path = encode(&folder, "song.mp3", 5, 2, &arguments);
     let sent = frames(&fs::read(path).unwrap());

@@ -1,4 +1,4 @@
-//! `arauto play`: a file of somebody's shared folder, by way of a real server, into a file, a pipe and a sound server.
+//! Tests of `arauto play`: a file of a shared folder, through a real server, into a file, a pipe and a sound server.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -33,7 +33,7 @@ use crate::{
     harness::{DEADLINE, TestServer, has_tool, process::signal, wait_until},
 };
 
-/// A program at work, ended when dropped.
+/// A running program, killed when dropped.
 pub struct Running(pub Child);
 
 impl Drop for Running {
@@ -43,7 +43,7 @@ impl Drop for Running {
     }
 }
 
-/// The program, told where the server is; it hears no sound server that may be here.
+/// The program, with the server's address. It does not find a sound server that may run on this machine.
 pub fn client<const N: usize>(server: SocketAddr, arguments: [&str; N]) -> Command {
     let mut command = arauto(arguments);
     command.arg("--server").arg(server.to_string()).stdin(Stdio::null());
@@ -54,7 +54,7 @@ pub fn client<const N: usize>(server: SocketAddr, arguments: [&str; N]) -> Comma
     command
 }
 
-/// Ana shares this folder.
+/// Joins ana, who shares this folder.
 pub fn share(server: SocketAddr, folder: &Path) -> Running {
     let mut command = client(server, ["join", "ana", "--plain"]);
     command.arg("--share").arg(folder).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -65,7 +65,7 @@ pub fn share(server: SocketAddr, folder: &Path) -> Running {
     ana
 }
 
-/// No two seconds of it are alike.
+/// Makes stereo samples, no two seconds of which are alike.
 pub fn samples(frames: u32) -> Vec<i16> {
     let mut state = 1_u32;
     let mut next = || {
@@ -81,14 +81,15 @@ pub fn write_wav(path: &Path, rate: u32, samples: &[i16]) {
     fs::write(path, [&header[..], &bytes].concat()).unwrap();
 }
 
-/// The samples in a WAV file, whose header says how many.
+/// Returns the samples of a WAV file. Checks the length in its header, unless the header leaves it open.
 pub fn read_wav(bytes: &[u8]) -> Vec<i16> {
     let told = u32::from_le_bytes(bytes[40..44].try_into().unwrap());
     assert!(told == u32::MAX || told as usize == bytes.len() - 44, "{told} of {}", bytes.len());
     bytes[44..].chunks_exact(2).map(|bytes| i16::from_le_bytes([bytes[0], bytes[1]])).collect()
 }
 
-/// Who joins a stream may miss its beginning, but nothing after that.
+/// Checks that nothing but the beginning is missing, and less than half. A listener that joins a stream may miss its
+/// beginning.
 #[track_caller]
 fn assert_heard(sent: &[i16], heard: &[i16]) {
     let missed = (sent.len() - heard.len().min(sent.len())) / 2;
@@ -150,7 +151,7 @@ fn why_nothing_is_heard() {
     let (status, why) = play("ana/none.wav", &path("x.wav"));
     assert!(status == 3 && why.starts_with("arauto: ana: cannot: "), "{status} {why}");
     assert!(!folder.path().join("x.wav").exists());
-    // Before anybody is asked.
+    // The file cannot be created, which is found out before the server is asked.
     let (status, why) = play("ana/song.wav", &path("no folder/x.wav"));
     let told = format!("arauto: {}: No such file or directory (os error 2)\n", path("no folder/x.wav"));
     assert_eq!((status, why), (1, told));
@@ -167,7 +168,7 @@ fn why_nothing_is_heard() {
     assert_eq!(outcome(&output), (1, told));
 }
 
-/// A user's folder in which ALSA finds that this is the sound card. Only the feature `cpal` asks it.
+/// Makes a home folder in which ALSA finds this as its sound card. Only the feature `cpal` uses ALSA.
 fn home_of_card(card: &str) -> TempDir {
     let home = TempDir::new().unwrap();
     write_card(home.path(), card);
@@ -178,7 +179,7 @@ fn write_card(home: &Path, card: &str) {
     fs::write(home.join(".asoundrc"), format!("pcm.!default {card}\n")).unwrap();
 }
 
-/// This card has no clock, and takes as much as there is: only that it begins and ends in order is seen.
+/// This card has no clock and takes all samples at once, so the test shows only that playing begins and ends in order.
 #[cfg(all(feature = "cpal", target_os = "linux"))]
 #[test]
 fn without_a_sound_server_the_system_is_given_it() {
@@ -193,7 +194,7 @@ fn without_a_sound_server_the_system_is_given_it() {
     assert_eq!(outcome(&output).0, 0, "{output:?}");
 }
 
-/// How much of this tone is in these samples, from 0 to 1 of all there is (Goertzel).
+/// Returns how much of the energy of these samples, at 48 kHz, is this tone: from 0 to 1 (Goertzel).
 pub fn part_of_tone(samples: &[f64], hertz: f64) -> f64 {
     let turn = std::f64::consts::TAU * hertz / 48_000.0;
     let (mut re, mut im, mut all) = (0.0, 0.0, 0.0);
@@ -206,8 +207,8 @@ pub fn part_of_tone(samples: &[f64], hertz: f64) -> f64 {
     2.0 * (re * re + im * im) / (samples.len() as f64 * all.max(1e-9))
 }
 
-/// A tone of 1 kHz on the left and 600 Hz on the right comes out of the sound card for three seconds, at half the volume,
-/// and nothing else.
+/// For three seconds, a tone of 1 kHz on the left and of 600 Hz on the right comes out of the sound server, at about
+/// half the volume, and nothing else.
 #[test]
 fn a_sound_server_is_given_what_was_sent() {
     assert_tones_heard(|pulse, folder, command| {
@@ -215,19 +216,21 @@ fn a_sound_server_is_given_what_was_sent() {
     });
 }
 
-/// The same by ALSA, whose plugin gives it to PulseAudio, so that it has a clock and can be recorded.
+/// Like the test above, but through ALSA, whose plugin passes the sound to PulseAudio, which has a clock and can be
+/// recorded.
 #[cfg(all(feature = "cpal", target_os = "linux"))]
 #[test]
 fn a_sound_card_is_given_what_was_sent() {
     let home = TempDir::new().unwrap();
     assert_tones_heard(|pulse, _, command| {
         write_card(home.path(), &format!("{{ type pulse server {:?} }}", pulse.server()));
-        // ALSA's plugin makes a folder for its settings where there is none.
+        // ALSA's plugin makes a folder for its settings if there is none.
         command.env("HOME", home.path()).env("XDG_CONFIG_HOME", home.path());
     });
 }
 
-/// Plays the tones. `prepare`: by what way to this server; there is a folder to be at home in.
+/// Plays the tones and checks the recording. `prepare` directs the command to the sound server, with a folder that may
+/// be its home.
 fn assert_tones_heard(prepare: impl FnOnce(&Pulse, &Path, &mut Command)) {
     if !has_tool("pulseaudio") || !has_tool("parec") || !has_tool("ffmpeg") {
         return;
@@ -242,9 +245,9 @@ fn assert_tones_heard(prepare: impl FnOnce(&Pulse, &Path, &mut Command)) {
     prepare(&pulse, folder.path(), &mut command);
     let output = command.output().unwrap();
     let (status, told) = outcome(&output);
-    // Where this machine has too much to do, some comes too late.
+    // On a busy machine some datagrams come too late.
     assert!(status == 0 && (told.is_empty() || told.starts_with("arauto: lost ")), "{status} {told}");
-    // What it still holds back is recorded silence by then.
+    // Sound that the sound server still holds is recorded before this silence.
     let length = fs::metadata(&path).unwrap().len();
     wait_until("the rest to be recorded", || fs::metadata(&path).unwrap().len() > length + 48_000);
     drop(recorder);
@@ -254,13 +257,13 @@ fn assert_tones_heard(prepare: impl FnOnce(&Pulse, &Path, &mut Command)) {
         .map(|bytes| f64::from(i16::from_le_bytes([bytes[0], bytes[1]])) / 32_768.0)
         .collect();
     let begin = heard.iter().position(|sample| sample.abs() > 0.01).unwrap() / 2;
-    // Pieces of 50 ms, in which a speed that differs by half a percent makes little difference.
+    // Pieces of 50 ms, in which a speed that differs by 0.5 % makes little difference.
     let pieces: Vec<_> = heard[2 * (begin + 9_600)..].chunks_exact(4_800).take(50).collect();
     for (channel, hertz) in [(0, 1_000.0), (1, 600.0)] {
         let is_tone = |piece: &&[f64]| {
             let samples: Vec<f64> = piece.iter().skip(channel).step_by(2).copied().collect();
             let loudest = samples.iter().fold(0.0_f64, |most, sample| most.max(sample.abs()));
-            // 80 of 100, to the third power.
+            // Volume 80 of 100, to the third power.
             part_of_tone(&samples, hertz) > 0.75 && (loudest - 0.8 * 0.512).abs() < 0.01
         };
         let tones = pieces.iter().copied().filter(|piece| is_tone(piece)).count();
@@ -270,7 +273,7 @@ fn assert_tones_heard(prepare: impl FnOnce(&Pulse, &Path, &mut Command)) {
     assert!((3 * 48_000..=4 * 48_000 + 4_800).contains(&frames), "{frames}");
 }
 
-/// Answers RTSP as a server does whose datagrams do not come through. Interleaved, it sends a second of samples.
+/// Answers RTSP like a server whose datagrams do not get through. Interleaved, it sends a second of samples.
 fn deaf_to_udp(listener: TcpListener) -> JoinHandle<Vec<String>> {
     std::thread::spawn(move || {
         let mut asked = Vec::new();
@@ -354,7 +357,7 @@ async fn where_no_datagram_comes_it_goes_on_interleaved() {
     assert_eq!(asked, ["DESCRIBE", "SETUP", "PLAY", "TEARDOWN", "DESCRIBE", "SETUP", "PLAY"]);
 }
 
-/// It is not waited for a server that does not answer.
+/// The player does not wait for a server that does not answer.
 #[tokio::test]
 async fn stopped_while_the_server_is_asked() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

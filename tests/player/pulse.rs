@@ -1,4 +1,4 @@
-//! Sound servers of the tests' own: whose volume is changed, and by which addresses they are found.
+//! Tests with sound servers of their own: the volume, and the addresses by which a sound server is found.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::play::{Running, client, outcome, samples, share, write_wav};
 use crate::harness::{TestServer, has_tool, wait_until};
 
-/// A PulseAudio of the test's own, that nobody hears.
+/// A PulseAudio of the test's own, with a null sink.
 pub struct Pulse {
     folder: TempDir,
     _daemon: Running,
@@ -23,7 +23,7 @@ impl Pulse {
         Self::start_with("", &[])
     }
 
-    /// With these lines in its configuration, and these modules.
+    /// Starts PulseAudio with these lines in its configuration, and these modules.
     fn start_with(configuration: &str, modules: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         let socket = folder.path().join("socket");
@@ -52,7 +52,7 @@ impl Pulse {
         format!("unix:{}", self.folder.path().join("socket").display())
     }
 
-    /// Writes down what is heard.
+    /// Starts to record the output of the sink. Returns the recorder and the file.
     pub fn record(&self) -> (Running, PathBuf) {
         let path = self.folder.path().join("recorded");
         let mut command = Command::new("parec");
@@ -64,14 +64,14 @@ impl Pulse {
             .stdin(Stdio::null())
             .stdout(fs::File::create(&path).unwrap());
         let recorder = Running(command.spawn().unwrap());
-        // A sink that nobody hears begins with two seconds of silence, taken at once.
+        // A null sink begins with two seconds of silence (384,000 bytes), taken at once.
         wait_until("the recorder to record", || fs::metadata(&path).unwrap().len() > 400_000);
         (recorder, path)
     }
 }
 
 impl Pulse {
-    /// The output of `pactl`.
+    /// Runs `pactl` and returns its output.
     fn pactl(&self, arguments: &[&str]) -> String {
         let mut command = Command::new("pactl");
         command.args(arguments).env("PULSE_SERVER", self.server()).env("HOME", self.folder.path());
@@ -80,7 +80,7 @@ impl Pulse {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// The volumes of all streams that are played, and their indices.
+    /// Returns the indices and the volumes of all streams that are played.
     fn streams(&self) -> Vec<(String, String)> {
         let text = self.pactl(&["list", "sink-inputs"]);
         let indices = text.lines().filter_map(|line| line.strip_prefix("Sink Input #"));
@@ -89,14 +89,14 @@ impl Pulse {
         indices.zip(volumes).map(|(index, volume)| (index.to_owned(), percent(volume))).collect()
     }
 
-    /// The volume of the sink.
+    /// Returns the volume of the sink.
     fn volume(&self) -> String {
         let text = self.pactl(&["get-sink-volume", "null"]);
         text.split('/').nth(1).unwrap().trim().to_owned()
     }
 }
 
-/// Ana shares this many seconds.
+/// Starts a server and joins ana, who shares a song of this many seconds.
 fn sharing(seconds: u32) -> (TestServer, TempDir, Running) {
     let (server, folder) = (TestServer::start(), TempDir::new().unwrap());
     write_wav(&folder.path().join("song.wav"), 44_100, &samples(seconds * 44_100));
@@ -110,7 +110,7 @@ fn player(server: &TestServer, sound: &str, home: &Path) -> Command {
     command
 }
 
-/// Plays until the stream is there; gives it, and its volume.
+/// Plays until the sound server has a stream. Returns the player, and the stream's index and volume.
 fn play_until_heard(server: &TestServer, pulse: &Pulse) -> (Running, (String, String)) {
     let home = pulse.folder.path();
     let playing = Running(player(server, &pulse.server(), home).stderr(Stdio::null()).spawn().unwrap());

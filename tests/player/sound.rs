@@ -1,4 +1,4 @@
-//! Sounds made by ffmpeg, and taken apart.
+//! Sound files made by ffmpeg, and functions that take them apart.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,7 +14,8 @@ pub fn ffmpeg(arguments: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// So many seconds of a tone that sweeps, and some noise, encoded as told.
+/// Encodes this many seconds of a frequency sweep and some noise, with these arguments for ffmpeg. A second channel has
+/// a tone of 1 kHz.
 pub fn encode(folder: &TempDir, name: &str, seconds: u8, channels: u8, arguments: &[&str]) -> PathBuf {
     let path = folder.path().join(name);
     let sound = match channels {
@@ -29,14 +30,15 @@ pub fn encode(folder: &TempDir, name: &str, seconds: u8, channels: u8, arguments
     path
 }
 
-/// What ffmpeg hears in it, interleaved.
+/// Returns the samples that ffmpeg decodes, interleaved.
 pub fn heard_by_ffmpeg(path: &Path, decoder: &[&str]) -> Vec<f32> {
     let mut all = decoder.to_vec();
     all.extend(["-i", path.to_str().unwrap(), "-f", "f32le", "-"]);
     ffmpeg(&all).chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect()
 }
 
-/// The packets of an Ogg stream, without the two that describe it; and how many frames are to be left out.
+/// Returns the packets of an Ogg stream without its two header packets, and the number of sample frames to skip at the
+/// beginning.
 pub fn packets(ogg: &[u8]) -> (Vec<Vec<u8>>, usize) {
     let (mut at, mut packets, mut packet) = (0, Vec::new(), Vec::new());
     while at + 27 <= ogg.len() {
