@@ -1,4 +1,4 @@
-//! Connections from the server's own machine that are a proxy's: no rights of the machine's users, and no limits by address.
+//! Tests of local connections that come from a proxy: no rights of local users, and no limits by address.
 
 use std::net::TcpStream;
 
@@ -42,7 +42,7 @@ fn a_proxys_clients_are_held_to_flood_control_but_not_by_address() {
         config.flood.message_burst = 1;
         (config.flood.sessions_per_address, config.flood.joins_per_minute) = (1, 1);
     });
-    // All of them have the proxy's address.
+    // All clients have the proxy's address.
     let _others = ["bob", "carl", "dora"].map(|name| server.join(name));
     let mut alan = server.join("alan");
     alan.send_bytes(b"/echo one\n/echo two\n");
@@ -75,7 +75,7 @@ fn a_password_through_a_proxy_is_in_the_open_unless_the_proxy_is_reached_by_tls(
     let mut alan = server.connect();
     alan.ask("alan", &not_let_in("alan", IN_THE_OPEN));
     alan.expect_closed();
-    // TLS all the way to the server is as good as ever.
+    // TLS all the way to the server is accepted as without a proxy.
     let mut alan = Trust::of(&issuer).connect(server.tls_address());
     alan.ask("alan", &password_request("alan"));
     alan.ask(PASSWORD, &confirmation("alan"));
@@ -109,7 +109,7 @@ fn wrong_passwords_through_a_proxy_lock_no_other_account() {
     bob.ask(PASSWORD, &confirmation("bob"));
 }
 
-/// A WebSocket whose handshake came with these headers.
+/// Opens a WebSocket whose handshake has these headers.
 fn passed_on(process: &Process, headers: &[(&'static str, &str)]) -> WebClient {
     let address = process.web_address();
     let mut request = format!("ws://{address}/tr2").into_client_request().unwrap();
@@ -133,7 +133,7 @@ fn a_web_proxy_is_recognized_by_the_headers_it_adds_and_warned_of() {
         "a proxy on this machine passes on connections of others; set server.local_connections to \"proxied\", or to \"tls_proxied\" if it is reached by TLS alone",
     );
     alan.ask("/close", ONLY_LOCALS);
-    // The machine's own users close it as ever.
+    // A local user may still close the server.
     let mut bob = Client::to(process.address());
     bob.expect(NAME_REQUEST);
     bob.ask("bob", &confirmation("bob"));

@@ -1,7 +1,8 @@
-//! The clients people already have: netcat, telnet, those that speak TLS, the report's Python client as a twin of it, and
+//! Tests with clients that users already have: netcat, telnet, TLS clients, a twin of the report's Python client, and
 //! the example.
 //!
-//! Each is the real program, typed to and read from. Nothing is typed before what it hangs on was shown.
+//! Each is the real program, which a test types to and reads from. A test types nothing before the output that it
+//! depends on has come.
 
 mod example;
 pub mod nc;

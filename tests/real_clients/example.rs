@@ -1,11 +1,11 @@
-//! The client in `examples/`, which has to be right, because people copy it.
+//! Tests of the client in `examples/`, which has to be right, because users copy it.
 
 use arauto::server::Ended;
 
 use super::{nc, program::Program};
 use crate::harness::{TestServer, has_tool};
 
-/// The example, as far as the server's answer to its name.
+/// Starts the example and reads up to the name request.
 fn connect(server: &TestServer, name: &str) -> Program {
     let mut chat = Program::python("examples/chat.py", &[name, "127.0.0.1", &server.port()]);
     chat.expect_line("server (name): no data");
@@ -26,7 +26,7 @@ fn it_chats_with_a_netcat_and_leaves_when_its_input_ends() {
     let server = TestServer::start();
     let mut alan = join(&server, "alan");
     let mut bob = nc::join(&server, "bob");
-    // Enter alone says nothing.
+    // Enter alone sends nothing.
     alan.ask("\nolá | todos", "alan (broadcast): olá | todos");
     bob.expect_line("alan | all clients | broadcast | olá | todos");
     bob.type_line("/msg alan a | b");

@@ -1,25 +1,25 @@
-//! OpenBSD's netcat.
+//! Tests with OpenBSD's netcat.
 
 use arauto::server::Ended;
 
 use super::program::Program;
 use crate::harness::{NAME_REQUEST, TestServer, confirmation, has_tool};
 
-/// A netcat that was asked for a name.
+/// Starts a netcat and reads the name request.
 fn connect(server: &TestServer) -> Program {
     let mut nc = Program::start("nc", &["127.0.0.1", &server.port()]);
     nc.expect_line(NAME_REQUEST);
     nc
 }
 
-/// A netcat whose user has typed a name.
+/// Starts a netcat and types a name, which the server confirms.
 pub fn join(server: &TestServer, name: &str) -> Program {
     let mut nc = connect(server);
     nc.ask(name, &confirmation(name));
     nc
 }
 
-/// `printf INPUT | nc -N`: all input at once, then its end.
+/// Runs `printf INPUT | nc -N`: all input at once, then its end.
 fn pipe_into(server: &TestServer, input: &str) -> Program {
     let mut nc = Program::start("nc", &["-N", "127.0.0.1", &server.port()]);
     nc.type_keys(input);
@@ -28,7 +28,7 @@ fn pipe_into(server: &TestServer, input: &str) -> Program {
     nc
 }
 
-/// The server has closed the connection: a netcat whose input ended stays for as long as it has not.
+/// Checks that the server has closed the connection: until then, a netcat whose input has ended does not end.
 #[track_caller]
 pub fn expect_closed(mut nc: Program) {
     nc.end_input();

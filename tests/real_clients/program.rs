@@ -13,11 +13,11 @@ use crate::harness::{DEADLINE, wait_until};
 /// A running program, killed when dropped.
 pub struct Program {
     child: Child,
-    /// `None` once nothing more is to be typed.
+    /// `None` once the input has ended.
     input: Option<ChildStdin>,
-    /// What it writes to standard output and standard error, as it comes; hung up when both are closed.
+    /// Standard output and standard error, as they come. Disconnected when both are closed.
     output: Receiver<Vec<u8>>,
-    /// What has come and was not judged yet.
+    /// Output that has come and was not checked yet.
     unread: Vec<u8>,
 }
 
@@ -31,7 +31,7 @@ impl Program {
             .stdout(writer.try_clone().expect("a second handle"))
             .stderr(writer);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot run {name}: {error}"));
-        // The command holds the pipe's writing side, and with it open the output would never end.
+        // The command holds the writing side of the pipe. While that is open, the output does not end.
         drop(command);
         let (chunks, output) = channel();
         thread::spawn(move || pass_on(reader, &chunks));
@@ -39,13 +39,13 @@ impl Program {
         Self { child, input, output, unread: Vec::new() }
     }
 
-    /// A program in Python, from a file of this project.
+    /// Starts a Python program from a file of this project.
     pub fn python(file: &str, arguments: &[&str]) -> Self {
         let file = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
         Self::start("python3", &[&[file.as_str()], arguments].concat())
     }
 
-    /// Types exactly this.
+    /// Types exactly these keys.
     #[track_caller]
     pub fn type_keys(&mut self, keys: &str) {
         let input = self.input.as_mut().expect("input that was not ended");
@@ -60,18 +60,18 @@ impl Program {
         self.type_keys(&format!("{line}\n"));
     }
 
-    /// Types no more, as Ctrl-D does.
+    /// Ends the input, as Ctrl-D does.
     pub fn end_input(&mut self) {
         self.input = None;
     }
 
-    /// The next thing shown is exactly this line.
+    /// Checks that the next line shown is exactly this.
     #[track_caller]
     pub fn expect_line(&mut self, line: &str) {
         assert_eq!(self.next_line(line), line);
     }
 
-    /// The next line shown, whatever it says.
+    /// Returns the next line shown.
     #[track_caller]
     pub fn line(&mut self) -> String {
         self.next_line("a line")
@@ -92,14 +92,14 @@ impl Program {
         text(&shown[..length])
     }
 
-    /// Types a line; the next thing shown is this answer.
+    /// Types a line, and checks that the next line shown is this answer.
     #[track_caller]
     pub fn ask(&mut self, line: &str, answer: &str) {
         self.type_line(line);
         self.expect_line(answer);
     }
 
-    /// Passes over what is shown up to and with this text.
+    /// Skips the output up to and including this text.
     #[track_caller]
     pub fn skip_past(&mut self, awaited: &str) {
         let end = Instant::now() + DEADLINE;
@@ -115,7 +115,7 @@ impl Program {
         }
     }
 
-    /// Shows nothing more and ends by itself, well or not.
+    /// Checks that nothing more is shown, and waits for the end of the program. Returns its status.
     #[track_caller]
     pub fn end(mut self) -> ExitStatus {
         let end = Instant::now() + DEADLINE;
@@ -133,14 +133,14 @@ impl Program {
         status.expect("just seen")
     }
 
-    /// Shows nothing more and ends by itself, as well as a program can.
+    /// Checks that nothing more is shown, and that the program succeeds.
     #[track_caller]
     pub fn expect_success(self) {
         let status = self.end();
         assert!(status.success(), "{status}");
     }
 
-    /// Waits for more output; if there is none, tells why.
+    /// Waits for more output. Fails if the output has ended or nothing comes before `end`.
     fn read_more(&mut self, end: Instant) -> Result<(), &'static str> {
         use std::sync::mpsc::RecvTimeoutError::{Disconnected, Timeout};
         let left = end.saturating_duration_since(Instant::now());
@@ -155,7 +155,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Fails for one that has ended, which is as well.
+        // Fails if the program has ended, which does no harm.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,5 @@
-//! A twin of the report's client: no line endings, one `recv(1024)` taken for one message, strict comparisons.
+//! Tests with a twin of the report's client: no line endings, one `recv(1024)` taken for one message, strict
+//! comparisons.
 
 use arauto::server::Ended;
 
@@ -7,11 +8,11 @@ use crate::harness::{TestServer, has_tool};
 
 const FILES: &str = "['File 1', 'File 2', 'File 3']";
 
-/// A twin whose user has typed a name, as far as the name request.
+/// Starts a twin, types a name, and reads up to the name request.
 fn introduce(server: &TestServer, name: &str) -> Program {
     let mut twin = Program::python("tests/clients/report_client.py", &[&server.port()]);
     twin.type_line(name);
-    // Before it has said a word, the server cannot know that it takes no line endings.
+    // Before the client has sent anything, the server cannot know that it uses no line endings.
     expect(&mut twin, ["server", "client", "name", "no data\n"]);
     twin
 }
@@ -22,20 +23,20 @@ fn join(server: &TestServer, name: &str) -> Program {
     twin
 }
 
-/// What the twin receives next are these fields, and not a byte more.
+/// Checks that the twin receives exactly these fields next.
 #[track_caller]
 fn expect(twin: &mut Program, fields: [&str; 4]) {
     twin.expect_line(&serde_json::to_string(&fields).unwrap());
 }
 
-/// Types what the menu asks for; what the twin receives next are these fields.
+/// Types what the menu asks for, and checks that the twin receives these fields next.
 #[track_caller]
 fn ask(twin: &mut Program, lines: &[&str], fields: [&str; 4]) {
     twin.type_line(&lines.join("\n"));
     expect(twin, fields);
 }
 
-/// The twin takes what it received for the end and ends well.
+/// Checks that the twin takes what it received for the end, and succeeds.
 #[track_caller]
 fn expect_to_close(mut twin: Program) {
     twin.expect_line("closing client...");
@@ -61,7 +62,7 @@ fn each_operation_of_its_menu() {
     );
     ask(&mut alan, &["exit"], ["server", "alan", "exit", "client disconnected"]);
     expect_to_close(alan);
-    // Its name is free again.
+    // The name is free again.
     join(&server, "alan");
 }
 

@@ -1,12 +1,12 @@
-//! telnet: fed by a pipe, and at a terminal, where its options and keys come into play.
+//! Tests with telnet: through a pipe, and at a terminal, where telnet negotiates options and sends keys.
 
 use super::{nc, program::Program};
 use crate::harness::{NAME_REQUEST, TestServer, confirmation, has_tool};
 
-/// The last that telnet says of itself before it shows what the server sends.
+/// Last line of telnet's own before it shows what the server sends.
 const CONNECTED: &str = "Escape character is '^]'.\n";
 const PROMPT: &str = "telnet> ";
-/// Ctrl-], after which telnet itself is spoken to.
+/// Ctrl-], which opens telnet's own prompt.
 const ESCAPE: &str = "\x1d";
 const CTRL_C: &str = "\x03";
 const ENTER: &str = "\r";
@@ -31,27 +31,27 @@ fn a_telnet_without_a_terminal_chats_with_a_netcat() {
 
     alan.ask("/exit", "server | alan | exit | client disconnected");
     alan.expect_line("Connection closed by foreign host.");
-    // Not all telnets think this a success.
+    // Not every telnet ends with success here.
     alan.end();
     bob.ask("/list", "server | bob | list_clients | clients connected: bob");
 }
 
-/// Someone at a terminal, as far as telnet's own prompt.
+/// Starts telnet at a terminal, up to its own prompt.
 fn sit_down() -> Program {
     let mut telnet = Program::python("tests/clients/terminal.py", &["telnet"]);
     telnet.skip_past(PROMPT);
     telnet
 }
 
-/// Interrupts the conversation by a word to telnet itself. Only for when telnet has shown what came last from the
-/// server: on its way back from its prompt it would overlook the key.
+/// Gives telnet itself a command. Only to be used once telnet has shown the last output of the server: on its way back
+/// from the prompt it would overlook the key.
 fn tell_telnet(telnet: &mut Program, command: &str) {
     telnet.type_keys(ESCAPE);
     telnet.skip_past(PROMPT);
     telnet.type_keys(&format!("{command}{ENTER}"));
 }
 
-/// What a line from the server looks like on a terminal.
+/// A line from the server as a terminal shows it.
 fn shown(line: &str) -> String {
     format!("{line}\r\n")
 }
@@ -69,17 +69,18 @@ fn a_telnet_at_a_terminal_negotiates_edits_and_interrupts() {
     alan.type_keys(&format!("open 127.0.0.1 {}{ENTER}", server.port()));
     alan.skip_past(&shown(NAME_REQUEST));
 
-    // It asks for a terminal driven by the server, and has to hear that there is none, or it would echo nothing.
+    // telnet asks the server to echo. The server has to refuse, or telnet would show nothing of what is typed.
     tell_telnet(&mut alan, "mode character");
     alan.skip_past("SENT DO ECHO");
     alan.skip_past("RCVD WONT SUPPRESS GO AHEAD");
     alan.skip_past("RCVD WONT ECHO");
 
-    // Ctrl-H is what many backspace keys send, and this terminal takes only DEL for one.
+    // Many backspace keys send Ctrl-H. This terminal takes only DEL for a backspace, so the server has to handle
+    // Ctrl-H.
     alan.type_keys(&format!("alx\x08an{ENTER}"));
     alan.skip_past(&shown(&confirmation("alan")));
 
-    // Going to the prompt sends off what was typed so far, so that it is the server that has to give it up.
+    // Going to the prompt sends what was typed so far, so the server has to discard it.
     alan.type_keys("/all oops");
     tell_telnet(&mut alan, "send el");
     alan.type_keys(&format!("/echo line{ENTER}"));
@@ -91,7 +92,7 @@ fn a_telnet_at_a_terminal_negotiates_edits_and_interrupts() {
     tell_telnet(&mut alan, "send ayt");
     alan.skip_past(&shown("server | client | echo | yes"));
 
-    // Until its timing mark is answered, telnet keeps back all that comes.
+    // telnet discards all output until its timing mark is answered.
     alan.type_keys(CTRL_C);
     alan.skip_past("SENT IAC IP");
     alan.skip_past("RCVD WONT TIMING MARK");

@@ -1,4 +1,5 @@
-//! What people have for TLS: openssl's `s_client`, nmap's `ncat --ssl`, `socat`. Each checks the server's certificate.
+//! Tests with TLS clients that users have: openssl's `s_client`, nmap's `ncat --ssl`, `socat`. Each checks the server's
+//! certificate.
 
 use super::program::Program;
 use crate::harness::{
@@ -13,7 +14,7 @@ fn serve(issuer: &Issuer) -> TestServer {
     TestServer::with(|config| files.serve(config))
 }
 
-/// The program, connected; with a certificate of its own if it has one.
+/// Starts this client and connects it, with the client certificate `shows` if there is one.
 pub fn connect(client: &str, server: &TestServer, issuer: &Issuer, shows: Option<&Files>) -> Program {
     let (port, ca) = (server.tls_address().port().to_string(), issuer.ca());
     let ca = ca.to_str().unwrap();
