@@ -1,4 +1,4 @@
-//! SIGHUP: the configuration and the certificates are read again, and nobody who is connected notices.
+//! Tests of SIGHUP: the server reads configuration and certificates again, and connected clients notice nothing.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// A program that reads its settings from a file.
+/// Starts a program that reads its settings from a file.
 fn serve(config: &Path) -> Process {
     Process::run(arauto(["serve", "--config", config.to_str().unwrap()]), &[])
 }
@@ -31,7 +31,7 @@ fn with_tls(files: &Files, more: &str) -> String {
     )
 }
 
-/// The certificate that the server showed.
+/// Returns the certificate that the server showed.
 fn shown(client: &TlsClient) -> Vec<u8> {
     client.certificate().to_vec()
 }
@@ -41,7 +41,7 @@ fn a_new_certificate_is_shown_to_who_connects_next_and_the_others_stay() {
     let issuer = Issuer::new();
     let (first, second) = (issuer.issue("first", "first"), issuer.issue("second", "second"));
     let config = issuer.file("a.toml");
-    // The page's address shows the same.
+    // The page's address shows the same certificate.
     let page = "[web]\ntls_listen = '127.0.0.1:0'\n";
     fs::write(&config, with_tls(&first, page)).unwrap();
     let process = serve(&config);
@@ -51,7 +51,7 @@ fn a_new_certificate_is_shown_to_who_connects_next_and_the_others_stay() {
     let mut alan = Trust::of(&issuer).join(address, "alan");
     assert_eq!(shown(&alan), first.der);
 
-    // The same files with other contents.
+    // New content in the files of the first certificate.
     fs::copy(&second.certificate, &first.certificate).unwrap();
     fs::copy(&second.key, &first.key).unwrap();
     process.signal("HUP");
@@ -63,7 +63,7 @@ fn a_new_certificate_is_shown_to_who_connects_next_and_the_others_stay() {
     alan.ask("/all still here", "alan | all clients | broadcast | still here");
     bob.expect("alan | all clients | broadcast | still here");
 
-    // Other files.
+    // Different files.
     let third = issuer.issue("third", "third");
     fs::write(&config, with_tls(&third, page)).unwrap();
     process.signal("HUP");
@@ -99,7 +99,7 @@ fn what_cannot_be_used_is_refused_with_why_and_the_old_stays() {
     refused(&format!("{path}:6:9: close_server.allow must be one of anyone, operators, loopback, nobody"));
     fs::write(&config, with_tls(&first, "[limits]\noutbox_bytes = 4096\nmessage_bytes = 64\n")).unwrap();
     process.signal("HUP");
-    // Fine with what stays: a restart would be needed for the shorter messages alone.
+    // Accepted, because the change of `limits.message_bytes` needs a restart and the rest is valid without it.
     assert_eq!(process.logged("this setting needs a restart to change")["setting"], "limits.message_bytes");
     process.logged("reloaded");
     fs::write(
@@ -113,7 +113,7 @@ fn what_cannot_be_used_is_refused_with_why_and_the_old_stays() {
     fs::remove_file(&config).unwrap();
     refused(&format!("cannot read {path}: No such file or directory (os error 2)"));
     alan.ask("/echo still here", "alan | alan | echo | still here");
-    // Of what was refused, nothing was taken over.
+    // Nothing of the refused files was applied.
     alan.ask("/close", "server | all clients | broadcast | server closed");
 }
 
@@ -126,7 +126,7 @@ fn settings_change_at_once_for_new_sessions_or_after_a_restart() {
     let mut alan = process.join("alan");
     let mut nameless = Client::to(process.address());
     nameless.expect(NAME_REQUEST);
-    // Its session has begun when it is answered: an option of telnet is refused.
+    // The session has begun once an option of telnet is refused.
     nameless.send_bytes(b"\xff\xfb\x18");
     nameless.expect_bytes(b"\xff\xfe\x18");
     nameless.ending = "\r\n";
@@ -160,7 +160,7 @@ fn settings_change_at_once_for_new_sessions_or_after_a_restart() {
     nameless.send("bob");
     nameless.expect("server | bob | connection_confirmation | You are now connected to the server");
 
-    // What needs a restart is said again as long as it was not.
+    // A setting that needs a restart is reported at each reload until the restart.
     process.signal("HUP");
     process.logged("this setting needs a restart to change");
     assert_eq!(process.logged("reloaded")["changes"], 1);
@@ -223,7 +223,7 @@ fn a_hundred_reloads_under_traffic_lose_nothing() {
             scope.spawn(move || read_to_the_end(|| over_tls.line())),
             scope.spawn(move || read_to_the_end(|| over_tcp.line())),
         ];
-        // Also where this fails: the scope waits for the sender.
+        // Set even if this thread panics, because the scope waits for the sender.
         let ends = SetOnDrop(&done);
         for round in 0..100 {
             let limit = if round % 3 == 0 { "not a number".to_owned() } else { (4096 + round).to_string() };

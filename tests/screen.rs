@@ -1,4 +1,4 @@
-//! `arauto join` on a terminal, driven as a person drives it.
+//! Tests of `arauto join` on a terminal, used as a person uses it.
 
 mod job_control;
 mod picture;
@@ -24,10 +24,10 @@ use crate::{
     },
 };
 
-/// How many messages a flood has.
+/// Minimum number of messages in a flood.
 const FLOOD: usize = 10_000;
 
-/// No more than so many pictures are drawn.
+/// Maximum number of pictures per second.
 const PICTURES_A_SECOND: f64 = 31.0;
 const SHOW_CURSOR: &[u8] = b"\x1b[?25h";
 
@@ -37,14 +37,14 @@ fn join(server: &TestServer, name: &str) -> Command {
     arauto(["join", name, "--server", &address])
 }
 
-/// Someone on a terminal of the usual size, joined.
+/// Joins on a terminal of 80 columns and 24 rows.
 fn joined(server: &TestServer, name: &str) -> Terminal {
     let terminal = Terminal::run(join(server, name), 80, 24);
     terminal.shows(&format!("You are {name} on {}", server.address()));
     terminal
 }
 
-/// Says something to all others.
+/// Broadcasts a text to all other clients.
 fn say(client: &mut Client, text: &str) {
     client.send(&format!(" | all | broadcast_not_me | {text}"));
 }
@@ -148,7 +148,7 @@ fn resized_to_20_by_5_and_back() {
     rui.shows_in_row_from_below(2, "> half a line and more of it");
     rui.shows("eva → others: the quick brown fox");
     rui.shows("│ 2 here");
-    // As something else may that writes to the terminal.
+    // Another program may write to the terminal like this.
     rui.spoil("\x1b[2J");
     assert!(rui.look(|screen| screen.contents().is_empty()));
     rui.type_in(CTRL_L);
@@ -183,7 +183,7 @@ fn the_wheel_scrolls_the_conversation() {
     rui.shows("no. 39.");
     for line in ["", "half a line"] {
         rui.type_in(line);
-        // As terminals send it.
+        // Terminals send one step of the wheel as three arrow keys.
         rui.type_in(&UP.repeat(3));
         rui.wait_for("a look back", |screen| !screen.contents().contains("no. 39."));
         rui.shows_in_row_from_below(2, &format!("> {line}"));
@@ -215,7 +215,7 @@ fn keys_that_come_with_a_resize_are_not_lost() {
 #[test]
 fn a_flood_leaves_the_line_usable() {
     let server = TestServer::start();
-    // Before rui, so that no word of it comes between.
+    // Joined before rui, so that rui's screen shows no notice about eva in between.
     let mut eva = server.join("eva");
     let mut rui = joined(&server, "rui");
     rui.type_in("half a");
@@ -226,7 +226,7 @@ fn a_flood_leaves_the_line_usable() {
         let is_typed = Arc::clone(&is_typed);
         move || {
             let mut count = 0;
-            // It goes on while someone types.
+            // The flood goes on while the user types.
             while count < FLOOD || (count < 20 * FLOOD && !is_typed.load(Ordering::Relaxed)) {
                 let mut lines = String::new();
                 for number in count..count + FLOOD / 10 {
@@ -244,7 +244,7 @@ fn a_flood_leaves_the_line_usable() {
     is_typed.store(true, Ordering::Relaxed);
     let (mut eva, count) = flood.join().unwrap();
     rui.shows(&format!("eva → others: no. {} of the flood", count - 1));
-    // Each picture shows the cursor.
+    // Each picture shows the cursor, so this counts pictures.
     let written = rui.bytes().split_off(before);
     let pictures = written.windows(SHOW_CURSOR.len()).filter(|part| *part == SHOW_CURSOR).count();
     let most = PICTURES_A_SECOND * (begin.elapsed().as_secs_f64() + 1.0);
@@ -325,7 +325,7 @@ fn a_terminal_that_takes_no_escapes_is_given_none() {
             }
             Terminal::run(command, 80, 24)
         });
-        // The dialogue, and the log.
+        // The first command shows the dialogue, the second the log.
         commands[0].shows("Operation:");
         commands[0].enter("exit");
         assert_eq!(commands[0].ended(), 0, "{term:?}");
@@ -342,7 +342,7 @@ fn a_terminal_that_takes_no_escapes_is_given_none() {
 fn hostile_text_is_only_text() {
     let (go, told) = channel();
     let told = Mutex::new(told);
-    // Arauto's server lets only some of these pass.
+    // Arauto's server lets only some of these texts pass.
     let server = FakeServer::start(move |mut peer| {
         peer.welcome();
         told.lock().unwrap().recv().unwrap();

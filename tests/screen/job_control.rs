@@ -1,4 +1,4 @@
-//! A shell with job control stops `arauto join` and has it go on.
+//! Tests of `arauto join` in a shell with job control, which stops and continues it.
 
 use std::process::Command;
 
@@ -13,7 +13,7 @@ const CTRL_Z: &str = "\x1a";
 /// The prompt of the shell. No other line of the tests is the same.
 const PROMPT: &str = "ready> ";
 
-/// A shell on a terminal, with `arauto join rui` in its foreground and half a line typed; and someone else in the conversation.
+/// A shell on a terminal, with `arauto join rui` in its foreground and half a line typed; and another client, eva.
 struct Shell {
     terminal: Terminal,
     eva: Client,
@@ -21,7 +21,7 @@ struct Shell {
 }
 
 impl Shell {
-    /// `None` where there is no such shell.
+    /// Returns `None` if bash is not installed.
     fn with_rui() -> Option<Self> {
         if !has_tool("bash") {
             return None;
@@ -41,7 +41,7 @@ impl Shell {
         Some(Self { terminal, eva, _server: server })
     }
 
-    /// The process that the shell has started.
+    /// Returns the process that the shell has started.
     fn job(&self) -> u32 {
         let shell = self.terminal.process();
         let children = format!("/proc/{shell}/task/{shell}/children");
@@ -61,7 +61,7 @@ impl Shell {
         self.terminal.shows(&format!("{word}-42"));
     }
 
-    /// The conversation is drawn anew, and takes keys.
+    /// Checks that the conversation is drawn anew and takes keys.
     #[track_caller]
     fn is_back(&mut self) {
         self.terminal.shows_in_row_from_below(1, "rui @ ");
@@ -115,7 +115,7 @@ fn in_the_background_it_goes_on_and_leaves_the_terminal_alone() {
         }
         shell.has_terminal(word);
         shell.terminal.enter("kill -CONT %1");
-        // It is at work again: it answers who asks for its files.
+        // The program is running again: it answers a request for its files.
         shell.eva.send("/files rui");
         assert!(shell.eva.line().starts_with("rui | eva | list_files | "));
         say(&mut shell.eva, &format!("while {word}"));
@@ -125,7 +125,7 @@ fn in_the_background_it_goes_on_and_leaves_the_terminal_alone() {
         shell.terminal.shows(&format!("eva → others: while {word}"));
         shell.is_back();
     }
-    // And it is not stopped by what is typed for the shell.
+    // Keys typed for the shell do not stop the program.
     let state = || std::fs::read_to_string(format!("/proc/{}/stat", shell.job())).unwrap();
     wait_until("the program to run", || !state().contains(") T "));
 }

@@ -1,4 +1,5 @@
-//! `docs/screen.svg`: a full screen as it is seen, from a real run. Not a test: run by who changes what it shows.
+//! Draws `docs/screen.svg`, the full screen of a real run. Not a test: run by hand after a change of what the screen
+//! shows.
 
 use std::{fmt::Write, path::Path};
 
@@ -11,12 +12,12 @@ use crate::harness::{
     terminal::{TAB, Terminal},
 };
 
-/// A character's columns and rows in the picture, in its units.
+/// Width of a column and height of a row in the picture, in its units.
 const COLUMN: f32 = 8.4;
 const ROW: f32 = 18.0;
-/// From the top of a row to the line that letters stand on.
+/// Distance from the top of a row to the baseline of its letters.
 const BASELINE: f32 = 13.5;
-/// Around the screen.
+/// Margin around the screen.
 const MARGIN: f32 = 14.0;
 
 const FOREGROUND: &str = "#d4d4d4";
@@ -57,7 +58,7 @@ fn draw() {
     std::fs::write(path, ana.look(svg)).unwrap();
 }
 
-/// A screen as an SVG.
+/// Draws a screen as an SVG.
 fn svg(screen: &Screen) -> String {
     let (rows, columns) = screen.size();
     let (width, height) = (f32::from(columns.get()) * COLUMN, f32::from(rows.get()) * ROW);
@@ -84,17 +85,17 @@ fn svg(screen: &Screen) -> String {
     svg + "</svg>\n"
 }
 
-/// The upper left corner of a cell.
+/// Returns the upper left corner of a cell.
 fn place(row: u16, column: u16) -> (f32, f32) {
     (MARGIN + f32::from(column) * COLUMN, MARGIN + f32::from(row) * ROW)
 }
 
-/// Draws the cells from here on that look the same; gives how many columns they take.
+/// Draws the cells from here on that look the same. Returns the number of their columns.
 fn run(screen: &Screen, row: u16, column: u16, svg: &mut String) -> u16 {
     let Some(first) = screen.cell(row, column) else { return 1 };
     let mut text = first.contents().to_owned();
     let mut columns = if first.is_wide() { 2 } else { 1 };
-    // A wide one is alone, so that what follows it is in its column whatever the font makes of it.
+    // A wide character is drawn alone, so that the next one is in its column whatever the font makes of the wide one.
     while !first.is_wide()
         && let Some(next) = screen.cell(row, column + columns)
         && !next.is_wide()
@@ -121,7 +122,7 @@ fn run(screen: &Screen, row: u16, column: u16, svg: &mut String) -> u16 {
     columns
 }
 
-/// What makes letters look so.
+/// Returns the attributes for the style of a cell.
 fn style(cell: &Cell) -> String {
     let mut style = format!(" fill=\"{}\"", colour(cell.fgcolor()));
     if cell.bold() {
@@ -133,7 +134,7 @@ fn style(cell: &Cell) -> String {
     style
 }
 
-/// As xterm has its 256 colours.
+/// Returns a colour of xterm's palette of 256 colours.
 fn colour(colour: Color) -> String {
     let (red, green, blue) = match colour {
         Color::Default | Color::Idx(0..16) => return FOREGROUND.to_owned(),

@@ -1,4 +1,4 @@
-//! How it ends, and how it begins again: the server's doing, the user's, the system's.
+//! Tests of how the full screen ends and connects again: because of the server, the user or the system.
 
 use std::{
     io::Write,
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// The terminal is as it was: no screen of its own, no keys that mean something else.
+/// Checks that the terminal is as before: no alternate screen, no bracketed paste, a visible cursor, no focus reports.
 fn is_given_back(terminal: &Terminal) {
     terminal.look(|screen| {
         assert!(!screen.alternate_screen());
@@ -29,7 +29,7 @@ fn is_given_back(terminal: &Terminal) {
     assert!(last(b"\x1b[?1004l") > last(b"\x1b[?1004h"), "focus is reported no more");
 }
 
-/// A server whose connections the test makes and breaks.
+/// A server whose connections the test accepts and breaks.
 struct Puppet {
     listener: TcpListener,
 }
@@ -44,7 +44,7 @@ impl Puppet {
         Terminal::run(arauto(["join", name, "--server", &address]), 80, 24)
     }
 
-    /// The next connection, which has been asked its name and says this one.
+    /// Accepts the next connection, asks for its name, and checks that the name is this.
     fn accept(&self, name: &str) -> Client {
         let mut client = Client::from_stream(self.listener.accept().unwrap().0);
         client.send("server | client | name | no data");
@@ -145,7 +145,7 @@ fn who_is_kicked_stays_out_until_enter() {
     rui.shows(" ! You were disconnected by ana: being rude");
     rui.shows(" - You stay out until you press Enter.");
     rui.shows_in_row_from_below(2, "Enter tries again, Esc leaves.");
-    // A cut would be mended by now.
+    // After a cut, the client would have connected again by now.
     puppet.listener.set_nonblocking(true).unwrap();
     let since = Instant::now();
     wait_until("a second to pass", || since.elapsed() > Duration::from_secs(1));
@@ -204,7 +204,7 @@ fn signals_end_it_in_order() {
 
 #[test]
 fn a_panic_is_reported_on_a_terminal_that_was_given_back() {
-    // This program, to do what the test below does.
+    // Runs this test program with the test below.
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", "screen::ways_out::panics_on_a_full_screen", "--ignored", "--nocapture"])
