@@ -24,7 +24,7 @@ const SEEN_WITHIN: Duration = Duration::from_secs(30);
 /// A running command that stays connected, without a terminal. Killed when dropped.
 struct Connected {
     child: Child,
-    /// Receives all that the command printed, once the command has ended. The status is always `None`.
+    /// Receives all that the command printed, once the command has ended.
     ended: Receiver<(String, Option<i32>)>,
 }
 

@@ -1,4 +1,4 @@
-//! `arauto send`, `listen`, `files` and `list`: what scripts print, say and end with.
+//! Tests of `arauto send`, `listen`, `files` and `list`: output, messages and exit status.
 
 mod listen;
 
@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// The program, told where the server is.
+/// The program, with the server's address.
 fn client<const N: usize>(server: &TestServer, arguments: [&str; N]) -> Command {
     let mut command = arauto(arguments);
     command.arg("--server").arg(server.address().to_string());
@@ -30,19 +30,19 @@ fn client<const N: usize>(server: &TestServer, arguments: [&str; N]) -> Command 
     command
 }
 
-/// Status, standard output, standard error.
+/// Returns status, standard output and standard error.
 fn outcome(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
-/// How it ended. A client that never ends is seen by the test runner's own limit; what is written here ends.
+/// Runs a command to its end. A client that never ends is caught by the time limit of the test runner.
 #[track_caller]
 fn run(command: &mut Command) -> (i32, String, String) {
     outcome(&command.output().unwrap())
 }
 
-/// What a client says that has nothing to say.
+/// The outcome of a success without messages on standard error.
 fn done(stdout: &str) -> (i32, String, String) {
     (0, stdout.to_owned(), String::new())
 }
@@ -51,14 +51,14 @@ fn failed(status: i32, stderr: &str) -> (i32, String, String) {
     (status, String::new(), format!("arauto: {stderr}\n"))
 }
 
-/// Runs with this as its standard input.
+/// Runs a command with this standard input.
 fn run_with_input(command: &mut Command, input: &[u8]) -> (i32, String, String) {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), input).unwrap();
     run(command.stdin(fs::File::open(file.path()).unwrap()))
 }
 
-/// `arauto listen`, joined.
+/// A running `arauto listen` that has joined.
 struct Listener {
     child: Child,
     stderr: BufReader<std::process::ChildStderr>,
@@ -187,7 +187,7 @@ fn the_first_refusal_ends_sending() {
     let mut child = send.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     input.write_all(b"hi\n").unwrap();
-    // Its input has not ended, and yet it ends.
+    // The program ends although its input has not ended.
     let output = child.wait_with_output().unwrap();
     assert_eq!(outcome(&output), failed(3, "Destination client (bob) not found!"));
     drop(input);
@@ -270,7 +270,7 @@ fn what_is_received_is_printed_as_it_comes() {
     assert_eq!(read(), "bob | all clients | broadcast | the third\n");
     assert_eq!(read(), "");
     assert_eq!(listener.ended(), done(""));
-    // It left in order: the name is free when it has ended.
+    // The client left in order: the name is free once it has ended.
     server.join("ana");
 }
 
@@ -332,7 +332,7 @@ fn a_signal_ends_listening_in_order() {
 fn nobody_who_reads_is_a_quiet_end() {
     let server = TestServer::start();
     let mut listener = Listener::start(&mut client(&server, ["listen", "--as", "ana"]));
-    // Without a message that would show it.
+    // The program notices that its reader is gone without a message to print.
     drop(listener.stdout());
     assert_eq!(listener.ended(), done(""));
 
@@ -361,7 +361,7 @@ fn files_of_someone() {
     let mut bob = server.join("bob");
     let ask = client(&server, ["files", "bob", "--as", "ana"]).stdout(Stdio::piped()).spawn().unwrap();
     bob.expect("ana | bob | list_files | no data");
-    // Somebody else's list is not bob's.
+    // A list from another client is not taken for bob's.
     let mut eve = server.join("eve");
     eve.send("eve | ana | list_files | 1 file: stolen.mp3 (7 bytes)");
     eve.ask("/echo sent", "eve | eve | echo | sent");
@@ -431,7 +431,7 @@ fn a_server_without_line_endings_is_found_out() {
     }
 }
 
-/// A shell with `arauto` and `SERVER` for its script.
+/// Runs a script in a shell that has `arauto` and `SERVER`.
 fn shell(server: &TestServer, script: &str) -> (i32, String, String) {
     let mut shell = Command::new("sh");
     crate::cli::without_settings(&mut shell);
@@ -448,7 +448,7 @@ fn two_pipelines_talk() {
         return;
     }
     let server = TestServer::start();
-    // b adds the numbers that it is told, and tells c the sum. The named pipes say when someone listens.
+    // b adds the numbers that it receives, and sends the sum to c. The named pipes tell when b and c listen.
     let script = r"
 mkfifo b-listens c-listens
 arauto listen --as c --verbose --count 1 2>c-listens | sed 's/.* //' >sum &

@@ -1,4 +1,4 @@
-//! Servers that take connections and go silent: how long `arauto send` waits for them, and what it says.
+//! Tests with servers that accept connections and go silent: how long `arauto send` waits for them, and its messages.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use crate::{
     harness::{NAME_REQUEST, confirmation},
 };
 
-/// A server for one client, `ana`, whom it lets in; the rest is the test's.
+/// Starts a server for one client, `ana`. It confirms the name and then runs `then`.
 fn server<T: Send + 'static>(
     then: impl FnOnce(BufReader<TcpStream>) -> T + Send + 'static,
 ) -> (SocketAddr, JoinHandle<T>) {
@@ -52,7 +52,7 @@ fn a_server_that_confirms_nothing_is_not_waited_for_without_end() {
         for line in client.by_ref().lines() {
             heard.push(line.unwrap());
         }
-        // Held until the client is gone: `lines` ended when it sent its last.
+        // Held until the client is gone: `lines` ended when the client had sent its last.
         (heard, client)
     });
     let output = send(address, "300ms", b"one\ntwo\n");

@@ -1,4 +1,4 @@
-//! The client's commands against text that would be two messages, and against servers that mean harm.
+//! Tests of the client's commands with arguments that would be two messages, and with hostile servers.
 
 use std::{
     fs,
@@ -11,14 +11,14 @@ use crate::{
     harness::{DEADLINE, fake_server::FakeServer},
 };
 
-/// The program, told where the server is.
+/// The program, with the server's address.
 fn client(server: &FakeServer, arguments: &[&str]) -> Command {
     let mut command = arauto([]);
     command.args(arguments).arg("--server").arg(server.address().to_string()).stdin(Stdio::null());
     command
 }
 
-/// Status, standard output, standard error.
+/// Returns status, standard output and standard error.
 fn outcome(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
@@ -98,12 +98,13 @@ fn what_an_argument_must_not_hold_is_said() {
     }
 }
 
-/// The most that a server can send before it is gone: what is kept of it, what waits in sockets, and what is read and dropped
-/// in the 2 s in which the client waits for the answer to its `exit`, at up to 200 MB/s. A client that gives up nothing takes
-/// more within its minute.
+/// Maximum number of bytes that a server can send before the client is gone: what the client keeps, what waits in
+/// sockets, and what it reads and drops at up to 200 MB/s during the 2 s in which it waits for the answer to its
+/// `exit`. A client that does not give up takes more within its timeout of a minute.
 const MAX_TAKEN: u64 = 512 * 1024 * 1024;
 
-/// A server that floods with these lines once the name is given, and whoever asks has asked; how much it could send is told.
+/// Starts a server that sends these lines without end after the client's first request. The receiver gets the number of
+/// bytes that the client took.
 fn flooding(line: impl Fn(u64) -> String + Send + Sync + 'static) -> (FakeServer, mpsc::Receiver<u64>) {
     let (tell, taken) = mpsc::channel();
     let server = FakeServer::start(move |mut peer| {
@@ -128,9 +129,9 @@ fn a_list_of_clients_without_end_is_given_up() {
 #[test]
 fn what_is_no_answer_is_not_waited_for_beyond_the_time() {
     for line in [
-        // Others talk.
+        // Messages of other clients.
         "bob | all clients | broadcast | hi",
-        // A list of nobody.
+        // An empty list.
         "server | x | list_clients | clients connected: ",
         "server | x | help | /help: help (help)",
         "server | x | list_streams | ana: a.mp3, 1 listening, 00:01",

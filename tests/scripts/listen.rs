@@ -1,4 +1,4 @@
-//! `arauto listen`: how it ends, what waits for its pipe, and coming back after a cut.
+//! Tests of `arauto listen`: how it ends, messages that wait for its pipe, and connecting again after a cut.
 
 use std::{
     io::{self, BufRead},
@@ -15,7 +15,7 @@ use crate::{
 
 #[test]
 fn each_end_of_listening_has_its_status() {
-    // Sent away by an operator, as the server words it.
+    // The server's message to a client that an operator has disconnected.
     let words = "You were disconnected by alan: being rude";
     for (last, status, said) in [
         (Some("server | all clients | broadcast | server closed"), 4, "the server closed".to_owned()),
@@ -48,7 +48,7 @@ fn an_operators_kick_ends_listening_with_its_reason() {
     assert_eq!(listener.ended(), (3, line, format!("arauto: {words}\n")));
 }
 
-/// How many messages the burst has that a pipe does not read, and how long each is.
+/// Number of messages in a burst that is not read from the pipe, and their length in bytes.
 const BURST: (usize, usize) = (20_000, 500);
 
 #[test]
@@ -56,7 +56,7 @@ fn listening_goes_on_while_its_pipe_waits() {
     let server = TestServer::with(|config| config.limits.outbox_bytes = 64 * 1024);
     let mut bob = server.join("bob");
     let mut listener = Listener::start(&mut client(&server, ["listen", "--as", "ana", "--count", "20001"]));
-    // Nobody reads the pipe, which holds 64 KiB: 10 MB are read from the server all the same.
+    // The pipe holds 64 KiB and is not read. The client still reads 10 MB from the server.
     let (messages, bytes) = BURST;
     let text = "x".repeat(bytes);
     for _ in 0..messages {
@@ -77,7 +77,8 @@ fn what_waits_for_a_pipe_is_bounded_and_the_cut_is_explained() {
     let why = "You were disconnected: more than 1048576 bytes for you were waiting unread";
     let server = FakeServer::start(move |mut peer| {
         peer.welcome();
-        // As a server does that holds 1 MiB for a client, and no more: it ends what takes nothing for a while.
+        // Like a server that holds 1 MiB for a client and ends the connection of a client that takes nothing for a
+        // while.
         peer.shut_out(&format!("bob | ana | private_message | {}", "x".repeat(60_000)));
         peer.say(&format!("server | ana | error_message | {why}"));
     });
