@@ -1,7 +1,7 @@
-//! Receivers that read slowly, in every way, and how long all others wait for them.
+//! Tests with receivers that read slowly, in several ways, and of how long all others wait for them.
 //!
-//! The server counts how long its broadcasts waited (`arauto_broadcast_wait_seconds_total`). Tests judge by that, and so by
-//! the server's bound and not by this machine's speed.
+//! The server counts how long its broadcasts waited (`arauto_broadcast_wait_seconds_total`). Tests judge by this
+//! figure, and so by the server's bound and not by the speed of this machine.
 
 use std::{
     collections::VecDeque,
@@ -23,13 +23,13 @@ use crate::harness::{
     confirmation, wait_until,
 };
 
-/// The contract's window.
+/// The window of the contract for the wait of broadcasts.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// What a timer and a thread that waits for a processor may add to a wait.
+/// Time that a timer, and a thread that waits for a processor, may add to a wait.
 const SLACK: Duration = Duration::from_millis(500);
 
-/// How a receiver reads: at most this many bytes, then a pause.
+/// How a receiver reads: at most `bytes` at once, then a pause.
 #[derive(Clone, Copy, Debug)]
 struct Habit {
     bytes: usize,
@@ -41,12 +41,12 @@ const NEVER: Habit = Habit { bytes: 0, pause: Duration::from_millis(50), is_unfr
 const FOUR_BYTES: Habit = Habit { bytes: 4, pause: Duration::from_secs(1), is_unframed: false };
 const CRUMBS: Habit = Habit { bytes: 2_000, pause: Duration::from_millis(200), is_unframed: false };
 const TEN_KILOBYTES: Habit = Habit { bytes: 1_000, pause: Duration::from_millis(100), is_unframed: false };
-/// Reads all that it is sent, which is 20 messages a second.
+/// Reads all that it is sent. Without line endings, that is at most 20 messages a second.
 const UNFRAMED: Habit = Habit { bytes: 64 * 1024, pause: Duration::from_millis(1), is_unframed: true };
 
 const HABITS: [Habit; 5] = [NEVER, FOUR_BYTES, CRUMBS, TEN_KILOBYTES, UNFRAMED];
 
-/// A receiver that reads slowly until it is told to read all.
+/// A receiver that reads slowly until it is told to read everything.
 struct SlowReader {
     hurries: Arc<AtomicBool>,
     reading: JoinHandle<Vec<u8>>,
@@ -71,7 +71,7 @@ impl SlowReader {
         Self { hurries, reading }
     }
 
-    /// The last message it was sent.
+    /// Makes the receiver read everything. Returns the last message that it was sent.
     fn last_words(self) -> String {
         self.hurries.store(true, Ordering::Relaxed);
         self.reading.thread().unpark();
@@ -81,7 +81,7 @@ impl SlowReader {
     }
 }
 
-/// Reads to the end. Of all that was read, keeps the last KiB.
+/// Reads to the end. Returns the last KiB.
 fn read_by_habit(mut stream: TcpStream, habit: Habit, hurries: &AtomicBool) -> Vec<u8> {
     let mut last = VecDeque::new();
     let mut buffer = vec![0; 64 * 1024];
@@ -103,11 +103,11 @@ fn read_by_habit(mut stream: TcpStream, habit: Habit, hurries: &AtomicBool) -> V
     }
 }
 
-/// The figures of a server, asked at its own machine.
+/// The figures of a server, requested from its own machine.
 struct Figures {
     namespace: Option<String>,
     address: SocketAddr,
-    /// How long broadcasts had waited, and when that was asked.
+    /// Total time that broadcasts had waited, and when the server was asked.
     waits: Vec<(Instant, Duration)>,
 }
 
@@ -128,12 +128,12 @@ impl Figures {
         answer
     }
 
-    /// How many sessions ended for this reason.
+    /// Returns how many sessions ended for this reason.
     fn ended(&mut self, reason: &str) -> f64 {
         figure(&self.ask(), &format!("arauto_ends_total{{reason=\"{reason}\"}}"))
     }
 
-    /// In no window of what was asked did broadcasts wait longer than that.
+    /// Checks that broadcasts waited for at most `limit` in every window between two requests.
     #[track_caller]
     fn expect_waits_within(&self, limit: Duration) {
         for (place, (from, before)) in self.waits.iter().enumerate() {
@@ -150,14 +150,14 @@ fn figure(figures: &str, name: &str) -> f64 {
     row.unwrap_or_else(|| panic!("no {name} in {figures}")).trim().parse().unwrap()
 }
 
-/// The last that the sender says.
+/// The sender's last message.
 const OVER: &str = "sender | all clients | broadcast_not_me | over\n";
 
 fn text_of(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A client that broadcasts without pause until it is dropped, and one that hears all of it.
+/// A client that broadcasts without pause until the conversation ends, and a bystander that hears all of it.
 struct Conversation {
     is_over: Arc<AtomicBool>,
     threads: Vec<JoinHandle<Duration>>,
@@ -177,7 +177,7 @@ impl Conversation {
             sender.send("/others over");
             Duration::ZERO
         });
-        // The longest time without a message.
+        // Returns the longest time without a message.
         let hearing = std::thread::spawn(move || {
             let (mut longest, mut last) = (Duration::ZERO, Instant::now());
             let (mut buffer, mut unread) = (vec![0; 64 * 1024], Vec::new());
@@ -198,14 +198,14 @@ impl Conversation {
         Self { is_over, threads: vec![sending, hearing] }
     }
 
-    /// The longest time that the bystander heard nothing.
+    /// Ends the conversation. Returns the longest time that the bystander heard nothing.
     fn end(self) -> Duration {
         self.is_over.store(true, Ordering::Relaxed);
         self.threads.into_iter().map(|thread| thread.join().unwrap()).max().unwrap()
     }
 }
 
-/// Only `limits.slow_reader_wait` ends anything.
+/// Settings with which slow readers are disconnected by `limits.slow_reader_wait`, not by `limits.slow_reader_grace`.
 fn settings(wait: Duration) -> impl FnOnce(&mut Config) {
     move |config| {
         config.limits.slow_reader_grace = 10 * DEADLINE;
@@ -231,7 +231,7 @@ fn however_slowly_a_receiver_reads_it_is_cut_and_told_why_when_broadcasts_have_w
         let conversation = Conversation::begin(server.join("sender"), server.join("bystander"));
         wait_until("the slow reader to be cut", || figures.ended("slow_reader") > 0.0);
         assert_eq!(slow.last_words(), last_words("slow", "300ms"), "{habit:?}");
-        // Its name is free at once.
+        // The name is free at once.
         server.join("slow");
         conversation.end();
         figures.ask();
@@ -256,7 +256,7 @@ fn a_hundred_slow_receivers_delay_the_others_no_longer_than_one() {
     conversation.end();
     figures.ask();
     figures.expect_waits_within(wait);
-    // Most by the budget; the others had twice the limit unread while it was spent.
+    // Most of them were disconnected by the budget. The others had twice the limit unread while the budget was spent.
     for (number, slow) in slow.into_iter().enumerate() {
         let (heard, name) = (slow.last_words(), format!("slow {number}"));
         let full = format!(
@@ -274,7 +274,7 @@ fn slow_receivers_that_come_again_and_again_delay_the_others_no_longer() {
     let conversation = Conversation::begin(server.join("sender"), server.join("bystander"));
     let began = Instant::now();
     let mut generations = Vec::new();
-    // More than a window, so that the budget is to be had a second time.
+    // Longer than a window, so that the budget is available a second time.
     while began.elapsed() < WINDOW + Duration::from_secs(1) {
         let name = format!("slow {}", generations.len());
         generations.push(SlowReader::join(None, server.address(), &name, CRUMBS));
@@ -323,7 +323,8 @@ fn all_outboxes_together_are_bounded() {
     let mut figures = Figures::of(None, server.monitoring_address());
     let mut sender = server.join("sender");
     let mut bystander = server.join("bystander");
-    // Short messages, and far fewer than would fill any outbox: what keeps them in order takes as much as their text.
+    // Short messages, and far fewer than would fill any outbox: what keeps them in order takes as much memory as their
+    // text.
     let mut slow = Vec::new();
     while figures.ended("outbox_full") < 1.0 {
         let name = format!("slow{:02}", slow.len());
@@ -333,7 +334,7 @@ fn all_outboxes_together_are_bounded() {
         sender.expect_nothing_before_an_echo("sender");
         assert!(slow.len() < 20, "20 outboxes with 120 KB each are there");
     }
-    // What was queued for a disconnected client is freed a moment after its end was counted.
+    // Data queued for a disconnected client is freed a moment after its end was counted.
     wait_until("the memory to be freed", || {
         figure(&figures.ask(), "arauto_outboxes_bytes") <= f64::from(512 * 1024)
     });
@@ -346,7 +347,7 @@ fn all_outboxes_together_are_bounded() {
     assert!(!gone.is_empty() && gone.len() < slow.len(), "{here}");
     for (number, slow) in slow.into_iter().enumerate() {
         if !gone.contains(&number) {
-            // It reads until the server ends.
+            // The receiver reads until the server ends.
             slow.hurries.store(true, Ordering::Relaxed);
             continue;
         }
@@ -371,7 +372,7 @@ fn sessions_of_another_machine_that_fill_an_unframed_client_delay_nobody_for_lon
         (0..3).map(|number| Netcat::join(&cable.faraway, &process, &format!("attacker {number}"))).collect();
     let line = format!("/msg victim {}\n", "x".repeat(900));
     for attacker in &mut attackers {
-        // Within what one session may send at once.
+        // Within what a session may send at once.
         attacker.send(&line.repeat(100));
     }
     wait_until("the client to be full", || figure(&figures.ask(), "arauto_outbox_full_total") > 0.0);

@@ -1,4 +1,4 @@
-//! Thousands of clients at once, held against a model.
+//! Tests with thousands of clients at once, checked against a model.
 
 use std::{
     cell::{Cell, RefCell},
@@ -21,25 +21,25 @@ use tokio::{
 
 use crate::harness::{DEADLINE, NAME_REQUEST, TestServer, confirmation};
 
-/// How many clients the model test has at once.
+/// Number of clients at once in the model test.
 const CLIENTS: usize = 2000;
-/// How many of them do something: each act reaches everyone, so acts times clients is the load.
+/// Number of clients that act. Each act reaches all clients, so the load is acts times clients.
 const ACTORS: usize = 240;
-/// The client that hears everything; its order is the order.
+/// The client that hears all broadcasts. Its order is the reference.
 const OBSERVER: usize = 0;
 
-/// What the test knows, in the order in which it came to know it.
+/// All that the test knows, in the order in which it learnt it.
 #[derive(Default)]
 struct Model {
-    /// Counts what happened.
+    /// Counts events.
     now: Cell<u64>,
-    /// Since when a client is surely connected, and until when.
+    /// Since when a client is certainly connected, and until when.
     present: RefCell<HashMap<usize, (u64, u64)>>,
-    /// Since when a client is surely gone.
+    /// Since when a client is certainly gone.
     gone: RefCell<HashMap<usize, u64>>,
-    /// Each broadcast: who sent it, whether it is for the sender too, and when.
+    /// Each broadcast: its sender, whether the sender receives it too, and when it was sent.
     sent: RefCell<Vec<(usize, bool, u64)>>,
-    /// Each list: when it was asked for, when it came, and whom it named.
+    /// Each list: when it was requested, when it came, and the clients in it.
     lists: RefCell<Vec<(u64, u64, Vec<usize>)>>,
 }
 
@@ -50,13 +50,13 @@ impl Model {
     }
 }
 
-/// One client of the model test.
+/// A client of the model test.
 struct Caller {
     me: usize,
     model: Rc<Model>,
     reader: BufReader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
-    /// The broadcasts it heard.
+    /// Broadcasts that the client heard.
     heard: Vec<usize>,
     confirmed: u64,
 }
@@ -87,7 +87,7 @@ impl Caller {
             .unwrap();
     }
 
-    /// The next line; `None` at the end.
+    /// Returns the next line, or `None` at the end.
     async fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         let read =
@@ -95,7 +95,7 @@ impl Caller {
         (read > 0).then(|| line.strip_suffix('\n').expect("whole lines").to_owned())
     }
 
-    /// Reads on until the line that `ends` says, noting broadcasts.
+    /// Reads until a line satisfies `ends`, and notes broadcasts and lists.
     async fn hear_until(&mut self, ends: impl Fn(&str) -> bool) -> String {
         loop {
             let line = self.line().await.expect("the server to go on");
@@ -110,14 +110,14 @@ impl Caller {
         }
     }
 
-    /// Takes part of a list; [`Self::list`] has opened it.
+    /// Adds part of a list to the last list of the model.
     fn note_list(&self, line: &str) {
         let names = line.split("clients connected: ").nth(1).unwrap();
         let ids = names.split(" , ").map(|name| name[1..].parse::<usize>().unwrap());
         self.model.lists.borrow_mut().last_mut().unwrap().2.extend(ids);
     }
 
-    /// Waits until all that was asked for so far is answered.
+    /// Waits until all requests so far are answered.
     async fn barrier(&mut self) {
         self.send("/echo barrier").await;
         self.hear_until(|line| line.ends_with("| echo | barrier")).await;
@@ -167,7 +167,8 @@ fn two_thousand_clients_against_a_model() {
     check(&model, &heard);
 }
 
-/// Everyone's history: what was heard, since when connected, and whether to the end.
+/// A client's history: its number, the broadcasts that it heard, when it was confirmed, and whether it stayed to the
+/// end.
 type History = (usize, Vec<usize>, u64, bool);
 
 async fn run(address: SocketAddr, model: Rc<Model>, seed: u64) -> Vec<History> {
@@ -193,7 +194,7 @@ async fn run(address: SocketAddr, model: Rc<Model>, seed: u64) -> Vec<History> {
             Ok(caller)
         }));
     }
-    // Lists are asked for one at a time while all this goes on.
+    // Lists are requested one at a time meanwhile.
     let mut staying = Vec::new();
     let mut histories = Vec::new();
     for (place, caller) in callers.into_iter().enumerate() {
@@ -228,12 +229,13 @@ fn check(model: &Model, histories: &[History]) {
     assert_eq!(order.len(), sent.len(), "the observer missed something");
     for (me, heard, confirmed, _) in histories {
         let Some(first) = heard.first() else { continue };
-        // From the first to the last that one hears, one hears everything in the one order, but one's own `/others`.
+        // Between the first and the last broadcast that a client hears, it hears all in the reference order, except its
+        // own `/others`.
         let span = &order[place[first]..=place[heard.last().unwrap()]];
         let expected: Vec<usize> =
             span.iter().copied().filter(|id| sent[*id].0 != *me || sent[*id].1).collect();
         assert_eq!(heard, &expected, "c{me} heard something else");
-        // And the first comes no later than the first that was sent once one was surely connected.
+        // The first broadcast that it hears is not later than the first that was sent after its confirmation.
         let due = order.iter().position(|id| sent[*id].2 > *confirmed && (sent[*id].0 != *me || sent[*id].1));
         assert!(due.is_none_or(|due| place[first] <= due), "c{me} missed something after joining");
     }
@@ -259,7 +261,7 @@ fn check(model: &Model, histories: &[History]) {
 fn each_recv_of_two_hundred_unframed_clients_is_one_message() {
     const UNFRAMED: usize = 200;
     const SENDERS: usize = 3;
-    // Ten times the default: what is shown here is that messages keep apart, not how fast this machine wakes threads.
+    // Ten times the default: the test shows that messages stay apart, not how fast this machine wakes threads.
     let server =
         TestServer::with(|config| config.compat.unframed_gap = std::time::Duration::from_millis(500));
     let mut clients: Vec<_> = (0..UNFRAMED).map(|_| server.connect()).collect();

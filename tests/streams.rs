@@ -1,4 +1,5 @@
-//! Files that users play to each other: who is asked, who waits, who is told. The sound itself is in no message.
+//! Tests of the messages about files that users play to each other: requests, refusals, ends. The sound is in no
+//! message.
 
 use std::{
     io::{Read, Write},
@@ -10,7 +11,7 @@ use std::{
 
 use crate::harness::{Client, DEADLINE, TestServer, has_tool, process::Process};
 
-/// The address of a stream, taken apart. Its number and its key are made by chance.
+/// The parts of a stream's address. The server chooses number and key at random.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Address {
     stream: String,
@@ -18,7 +19,7 @@ struct Address {
 }
 
 impl Address {
-    /// Reads an address that has to be at this place.
+    /// Parses an address, which must have this scheme, host and port.
     fn parse(text: &str, scheme: &str, at: &str) -> Self {
         let rest = text
             .strip_prefix(&format!("{scheme}://{at}/"))
@@ -32,13 +33,13 @@ impl Address {
     }
 }
 
-/// Reads what follows a header that is known.
+/// Reads a message with this header. Returns its data.
 fn data(client: &mut Client, header: &str) -> String {
     let line = client.line();
     line.strip_prefix(&format!("{header} | ")).unwrap_or_else(|| panic!("{header}: {line}")).to_owned()
 }
 
-/// Reads a `publish` message, whole but for number and key.
+/// Reads a `publish` message. Checks all but the stream's number and key.
 fn published(client: &mut Client, from: &str, to: &str, at: SocketAddr, file: &str) -> Address {
     let data = data(client, &format!("{from} | {to} | publish"));
     let (address, said) = data.split_once(' ').unwrap();
@@ -77,7 +78,7 @@ fn who_will_not_play_says_why_to_everyone_who_waits() {
         "server | ana | error_message | rui does not wait for a file of yours. There is nothing to do",
     );
     rui.expect_nothing_before_an_echo("rui");
-    // It is forgotten: the next who asks has it asked for again.
+    // The request is forgotten: the next one makes the server ask the owner again.
     eva.send("/play ana song.mp3");
     published(&mut ana, "eva", "ana", server.media_address(), "song.mp3");
 }
@@ -230,12 +231,12 @@ fn streams_are_called_by_the_public_name_where_there_is_one() {
     assert_eq!(file, "song.mp3");
 }
 
-/// A program that is ended when dropped.
+/// A running program, killed when dropped.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // Fails if the program has ended by itself.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -251,7 +252,7 @@ fn make_song(file: &Path) {
     assert!(made.unwrap().success());
 }
 
-/// Has ffmpeg publish a file as the server's message says.
+/// Has ffmpeg publish a file at the address in the server's message.
 fn publish(file: &Path, address: &str) -> Running {
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args(["-v", "quiet", "-re", "-i"]).arg(file).args(["-c", "copy", "-f", "rtsp", address]);
@@ -259,7 +260,7 @@ fn publish(file: &Path, address: &str) -> Running {
     Running(silenced.spawn().unwrap())
 }
 
-/// A request by HTTP, and what is answered.
+/// Sends a request by HTTP. Returns the connection to read the answer from.
 fn ask_http(at: SocketAddr, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect(at).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
@@ -267,7 +268,7 @@ fn ask_http(at: SocketAddr, request: &str) -> TcpStream {
     stream
 }
 
-/// The whole of it: netcat is asked, ffmpeg sends, others are told where and hear it, also by HTTP; then it is ended.
+/// A whole course: netcat is asked, ffmpeg publishes, others get the address and listen by HTTP, and the owner ends it.
 #[test]
 fn a_song_is_asked_for_sent_heard_and_ended() {
     if !has_tool("ffmpeg") {
@@ -307,7 +308,7 @@ fn a_song_is_asked_for_sent_heard_and_ended() {
     ana.send("/streams");
     let listed = data(&mut ana, "server | ana | list_streams");
     assert!(listed.starts_with("ana: a song.mp3, 1 listening, 00:"), "{listed}");
-    // What lets one publish lets nobody listen.
+    // The key for publishing is not valid for listening.
     let mut refused = String::new();
     let mut strange = ask_http(
         server.web_address(),
@@ -321,12 +322,12 @@ fn a_song_is_asked_for_sent_heard_and_ended() {
         client.expect(&format!("server | {name} | stop | ana: a song.mp3 ended"));
         client.ask("/streams", &format!("server | {name} | list_streams | no streams"));
     }
-    // Who listens is not left hanging.
+    // The listener's connection ends in order.
     heard.read_to_end(&mut bytes).unwrap();
     assert!(bytes.ends_with(b"\r\n0\r\n\r\n"));
 }
 
-/// Reads a `play` message that says where a file is heard, whole but for number and key.
+/// Reads a `play` message with the addresses to listen at. Checks all but the stream's number and key.
 fn offered(client: &mut Client, from: &str, to: &str, server: &TestServer, file: &str) -> Address {
     let data = data(client, &format!("{from} | {to} | play"));
     let mut parts = data.splitn(3, ' ');
@@ -344,7 +345,7 @@ fn no_key_is_in_the_log() {
     let asked = data(&mut ana, "rui | ana | publish");
     let (address, key) = asked.split_once("?key=").unwrap();
     let key = &key[..32];
-    // Nor where its owner says it.
+    // Not even if the owner sends the key in a message.
     ana.ask(&format!("/echo {asked}"), &format!("ana | ana | echo | {asked}"));
     process.signal("TERM");
     assert!(process.ended().success());
