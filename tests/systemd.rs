@@ -1,4 +1,4 @@
-//! The server under a service manager: what it is passed, what it says, and the units under `packaging/`.
+//! Tests of the server under a service manager: sockets and notifications, and the units under `packaging/`.
 
 use std::{
     fs::{self, File},
@@ -24,7 +24,7 @@ use crate::{
 
 const CLOSED: &str = "server | all clients | broadcast | server closed";
 
-/// What a service manager hears.
+/// The socket on which a service manager receives notifications.
 struct Manager {
     _folder: tempfile::TempDir,
     path: String,
@@ -68,7 +68,7 @@ fn the_manager_is_told_when_it_listens_and_when_it_ends() {
         } else {
             alan.send("/close");
         }
-        // The drain timeout and a little more.
+        // The drain timeout of 7 s, and 5 s more.
         manager.hears("STOPPING=1\nEXTEND_TIMEOUT_USEC=12000000\n");
         alan.expect(CLOSED);
         drop(alan);
@@ -90,7 +90,7 @@ fn the_manager_is_told_of_a_reload() {
     manager.hears("READY=1\nSTATUS=Reloaded: 0 settings changed, same certificate\n");
 }
 
-/// Runs what the unit has systemd run on a reload, in order, until something fails.
+/// Runs the commands of the unit's `ExecReload=` in order until one fails. Returns whether all succeed.
 fn reload_as_the_unit_does(process: &Process, config: &Path) -> bool {
     let unit = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/systemd/arauto.service"));
     let unit = unit.unwrap();
@@ -144,10 +144,10 @@ fn a_manager_that_does_not_listen_is_no_reason_to_end() {
     process.join("alan");
 }
 
-/// Runs the server with what is its standard input as the first descriptor that it is passed.
+/// Shell script that runs the server with the script's standard input as the first passed descriptor.
 const PASS: &str = "exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$0\" serve";
 
-/// A server that is passed this socket.
+/// Starts a server that is passed this socket.
 fn serve_on(listener: &TcpListener) -> Process {
     let socket = Stdio::from(OwnedFd::from(listener.try_clone().unwrap()));
     let mut command = Command::new("sh");
@@ -160,7 +160,7 @@ fn serve_on(listener: &TcpListener) -> Process {
 fn a_socket_that_is_passed_takes_the_place_of_the_settings() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    // Who comes before the server does is served as well.
+    // A client that connects before the server accepts connections is served as well.
     let mut early = Client::to(address);
     let mut process = serve_on(&listener);
     assert_eq!(process.addresses(), [address]);
@@ -197,7 +197,7 @@ fn sockets_that_are_passed_to_another_are_left_alone() {
 }
 
 fn refused(descriptor: impl Into<OwnedFd>) -> (Option<i32>, String) {
-    // One that is not refused would serve for ever.
+    // `timeout` ends a server that accepts the descriptor and would not end by itself.
     let mut command = Command::new("timeout");
     command.args(["20", "sh", "-c", PASS, env!("CARGO_BIN_EXE_arauto")]);
     without_settings(&mut command);
@@ -223,7 +223,7 @@ fn who_is_connected_but_not_accepted_when_it_ends_is_told() {
     for _ in 0..5 {
         let mut process = Process::serve(&[]);
         process.signal("STOP");
-        // The kernel answers for a program that is stopped.
+        // While the program is stopped, the kernel accepts connections for it.
         let mut waiting: Vec<Client> = (0..20).map(|_| Client::to(process.address())).collect();
         process.signal("TERM");
         process.signal("CONT");
@@ -244,7 +244,7 @@ fn the_journal_takes_priorities_from_the_log() {
     let log = File::create(folder.path().join("log")).unwrap();
     let found = log.metadata().unwrap();
     let mut command = crate::cli::arauto(["serve", "--listen", "127.0.0.1:0"]);
-    // Nobody can listen there: it ends by itself.
+    // The program cannot listen at the address for the page, so it ends by itself.
     command.env("ARAUTO_TLS_CLIENT_CA", "/none").env("ARAUTO_WEB_LISTEN", "192.0.2.1:1");
     command.env("ARAUTO_ACCOUNTS_FILE", folder.path().join("accounts.toml"));
     fs::write(folder.path().join("accounts.toml"), "").unwrap();
@@ -257,7 +257,7 @@ fn the_journal_takes_priorities_from_the_log() {
     assert!(said.contains("\n<6>INFO accounts, file: "), "{said}");
 }
 
-/// The units, with the program where it is now, in a folder of their own.
+/// Copies the units to `folder`, with the path of the program under test.
 fn units(folder: &Path) -> [String; 2] {
     ["arauto.service", "arauto.socket"].map(|name| {
         let unit = format!("{}/packaging/systemd/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -290,7 +290,7 @@ fn systemd_counts_the_service_among_the_hardened() {
     }
     let folder = tempfile::tempdir().unwrap();
     let [service, _] = units(folder.path());
-    // On its scale from 0 to 10, in tenths; a service without any such setting has 9.6.
+    // In tenths of the scale from 0 to 10. A service without any such setting has 9.6.
     let (status, complaints) = analyze(&["security", "--offline=true", "--threshold=15", &service]);
     assert_eq!((status, complaints.as_str()), (Some(0), ""));
 }

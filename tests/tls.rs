@@ -1,4 +1,4 @@
-//! TLS: the same sessions over it, and what becomes of those who do not speak it well.
+//! Tests of TLS: sessions as without it, and clients whose handshake is wrong, slow or missing.
 
 mod certified;
 mod start;
@@ -21,13 +21,13 @@ const CLOSED: &str = "server | all clients | broadcast | server closed";
 const TLS_ONLY: &str = "server | client | connection_error | This port speaks TLS: connect with ncat --ssl or openssl \
                         s_client, not with plain netcat or telnet";
 
-/// A server that listens for both.
+/// Starts a server that listens with and without TLS.
 fn serve(issuer: &Issuer) -> TestServer {
     let files = issuer.issue("server", "a server");
     TestServer::with(|config| files.serve(config))
 }
 
-/// The program, with an address for TLS.
+/// Starts the program with an address for TLS.
 fn process(files: &Files, settings: &[(&str, &str)]) -> Process {
     let tls = [
         ("ARAUTO_TLS_LISTEN", "127.0.0.1:0"),
@@ -54,7 +54,7 @@ fn a_session_over_tls_is_the_same_and_talks_to_others() {
         alan.expect("server | alan | list_clients | clients connected: alan , bob");
         alan.expect("alan | alan | echo | a | b");
         alan.ask("/exit", "server | alan | exit | client disconnected");
-        // The end is said in TLS, too: without it, this would be an error.
+        // The server sends TLS's `close_notify`. Without it, this would be an error.
         alan.expect_closed();
         bob.ask("/exit", "server | bob | exit | client disconnected");
     }
@@ -147,9 +147,9 @@ fn a_broken_handshake_is_cut_with_an_alert_and_logged() {
     let issuer = Issuer::new();
     let process = process(&issuer.issue("server", "a server"), &[]);
     for garbage in [
-        // A handshake record with a message that there is not.
+        // A handshake record with a message type that does not exist.
         &b"\x16\x03\x01\x00\x04\xff\x00\x00\x00"[..],
-        // One of impossible length.
+        // A record of impossible length.
         b"\x16\x03\x01\xff\xff\x01\x00\x00\x00",
         // A hello that ends in its middle, and then an alert record.
         b"\x16\x03\x01\x00\x04\x01\x00\x00\x80\x15\x03\x01\x00\x02\x02\x28",
@@ -159,7 +159,7 @@ fn a_broken_handshake_is_cut_with_an_alert_and_logged() {
         hostile.send_bytes(garbage);
         let mut answer = Vec::new();
         hostile.stream().read_to_end(&mut answer).unwrap();
-        // Nothing but an alert, or nothing.
+        // Only an alert, or nothing.
         assert!(answer.is_empty() || answer[0] == 21, "{answer:?}");
         let refused = process.logged("refused");
         assert_eq!(refused["reason"], "tls handshake failed", "{refused}");
@@ -168,7 +168,7 @@ fn a_broken_handshake_is_cut_with_an_alert_and_logged() {
     let gone = TcpStream::connect(process.tls_address()).unwrap();
     drop(gone);
     assert_eq!(process.logged("refused")["reason"], "tls handshake failed");
-    // Everybody else is served as before.
+    // Other clients are served as before.
     Trust::of(&issuer).join(process.tls_address(), "alan");
 }
 
@@ -192,7 +192,7 @@ fn a_slow_handshake_ends_at_the_deadline_and_costs_nobody_anything() {
     );
     silent.expect_closed();
     for halting in &mut halting {
-        // The end, or a reset: what came of the hello was never read.
+        // The end, or a reset, because the server did not read all of the hello.
         let _ = halting.read(&mut [0]);
     }
     process.signal("TERM");
@@ -210,7 +210,7 @@ fn a_handshake_under_way_does_not_hold_the_end() {
     });
     let mut halting = Client::to(server.tls_address());
     halting.send_bytes(b"\x16\x03\x01\x02\x00\x01");
-    // It came later, and has been served: so the other is being served.
+    // Alan's connection came later and is served, so the handshake of the first is already under way.
     let mut alan = Trust::of(&issuer).join(server.tls_address(), "alan");
     server.stop();
     alan.expect(CLOSED);

@@ -1,4 +1,4 @@
-//! Certificates of clients, and the names that they give.
+//! Tests of client certificates and the names in them.
 
 use std::io::{Read, Write};
 
@@ -11,7 +11,7 @@ use crate::harness::{
 const TAKEN: &str = "server | new_client: alan | connection_error | This username is already taken. You need to connect \
                      again and use another one";
 
-/// A server that believes this issuer.
+/// Starts a server that trusts client certificates of this issuer.
 fn serve(issuer: &Issuer) -> TestServer {
     let files = issuer.issue("server", "a server");
     TestServer::with(|config| {
@@ -20,7 +20,7 @@ fn serve(issuer: &Issuer) -> TestServer {
     })
 }
 
-/// Someone whose certificate has this name.
+/// Connects a client whose certificate has this common name.
 fn certified(server: &TestServer, issuer: &Issuer, common_name: &str) -> TlsClient {
     let files = issuer.issue("client", common_name);
     Trust { shows: Some(&files), ..Trust::of(issuer) }.connect_silently(server.tls_address())
@@ -36,7 +36,7 @@ fn a_certificate_gives_its_name_without_asking() {
         let mut jose = trust.connect_silently(server.tls_address());
         jose.expect(&confirmation("José"));
         jose.ask("/all hi", "José | all clients | broadcast | hi");
-        // It need not give a name, and is not misunderstood if it does.
+        // The client need not send its name. If it does, the name is not taken for anything else.
         jose.ask(
             "José | server | name | José",
             "server | José | Unknown_operation | Operation (name) is not supported",
@@ -93,7 +93,7 @@ fn one_that_another_issuer_signed_is_cut_and_logged() {
     let server = issuer.issue("server", "a server");
     let process = process(&server, &[("ARAUTO_TLS_CLIENT_CA", issuer.ca().to_str().unwrap())]);
     let files = stranger.issue("client", "alan");
-    // The client learns of it when it reads.
+    // The client learns of the refusal when it reads.
     let trust = Trust { shows: Some(&files), ..Trust::of(&issuer) };
     let mut refused = trust.connect_silently(process.tls_address());
     let _ = refused.stream_mut().write_all(b"/all hi\n");

@@ -1,4 +1,4 @@
-//! What is said at the start of files that cannot be used.
+//! Tests of the messages at startup about certificate and key files that cannot be used.
 
 use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt, path::Path};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{cli::arauto, harness::tls::Issuer};
 
-/// What the program says of these files as it refuses to start.
+/// Returns the program's message when it refuses to start with these files.
 fn complaint(certificate: &Path, key: &Path) -> String {
     let output = arauto(["serve"])
         .env("ARAUTO_SERVER_LISTEN", "127.0.0.1:0")
@@ -90,7 +90,7 @@ fn a_key_that_everybody_can_read_is_warned_of() {
     let issuer = Issuer::new();
     let files = issuer.issue("server", "a server");
     fs::set_permissions(&files.key, fs::Permissions::from_mode(0o604)).unwrap();
-    // Its address is taken, so that the program ends by itself.
+    // The address for TLS is taken, so that the program ends by itself.
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let output = arauto(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"])
         .env("ARAUTO_TLS_LISTEN", taken.local_addr().unwrap().to_string())

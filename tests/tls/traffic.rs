@@ -1,4 +1,4 @@
-//! Much traffic over TLS: nothing hangs, nothing is lost, to the last byte.
+//! Tests of much traffic over TLS: no connection hangs, and nothing is lost, to the last byte.
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, split},
@@ -13,7 +13,7 @@ use crate::harness::{
     tls::{Issuer, TLS12_ONLY, Trust, host},
 };
 
-/// With one worker, what one client is told comes after what others were sent before.
+/// Starts a server with one worker. What a client receives then comes after what others were sent before.
 fn serve_by_one_worker(issuer: &Issuer) -> TestServer {
     let files = issuer.issue("server", "a server");
     TestServer::with(|config| {
@@ -66,7 +66,8 @@ async fn echo(server: std::net::SocketAddr, trust: Trust<'_>, name: &str) {
             let line = lines.next_line().await.unwrap().unwrap();
             assert!(line == format!("{name} | {name} | echo | {number} {text}"), "{name}: {number}");
         }
-        // Its end was said, so what it sent was answered to the last, and then it is said in turn.
+        // The client ended its sending side in order, so all its requests are answered, and then the server ends the
+        // connection.
         assert_eq!(lines.next_line().await.unwrap(), None);
     };
     tokio::join!(write, read);
