@@ -1,6 +1,6 @@
 //! Tests of the program from outside: its output and its exit status. Also functions to run it, for other tests.
 
-#![allow(clippy::unwrap_used)] // what cannot go on has failed
+#![allow(clippy::unwrap_used)] // A test that cannot go on has failed.
 
 use std::fs::File;
 use std::io;

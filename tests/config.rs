@@ -1,6 +1,6 @@
 //! Tests of the configuration: its layers, its refusals and their messages, and that it is shown as it was read.
 
-#![allow(clippy::unwrap_used)] // what cannot go on has failed
+#![allow(clippy::unwrap_used)] // A test that cannot go on has failed.
 
 mod refused;
 

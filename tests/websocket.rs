@@ -1,4 +1,4 @@
-//! WebSockets: the same server by another framing, and what is said to those who use it wrongly.
+//! Tests of WebSockets: the usual sessions in another framing, and the messages about wrong use.
 
 use std::{
     io::{Read, Write},
@@ -17,12 +17,12 @@ use crate::harness::{
 
 mod http;
 
-/// The example of RFC 6455, section 1.2: what is asked, and the answer to its key.
+/// The example of RFC 6455, section 1.2: the headers of the handshake, and the answer to their key.
 const HANDSHAKE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-/// A connection after its handshake, byte by byte.
+/// Connects and does the handshake, byte by byte.
 fn shake_hands(address: SocketAddr) -> Client {
     let mut client = Client::to(address);
     client.send_bytes(format!("GET /tr2 HTTP/1.1\r\nHost: {address}\r\n{HANDSHAKE}\r\n").as_bytes());
@@ -32,7 +32,7 @@ fn shake_hands(address: SocketAddr) -> Client {
     client
 }
 
-/// All of an answer up to the empty line.
+/// Reads an answer up to the empty line.
 fn head(client: &mut Client) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -57,7 +57,7 @@ fn every_byte_of_a_conversation() {
     let mut client = shake_hands(server.web_address());
     let sent = |text: &str| [&[0x81, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
     client.expect_bytes(&sent(NAME_REQUEST));
-    // In pieces, and more than one in a piece.
+    // In pieces that hold parts of several frames.
     let bytes = [frame("alan"), frame("/echo hi"), frame("/exit")].concat();
     for piece in bytes.chunks(7) {
         client.send_bytes(piece);
@@ -108,7 +108,7 @@ fn many_broadcasts_are_one_write_and_still_a_frame_each() {
     let server = TestServer::start();
     let (mut web, mut other) = (server.join_by_websocket("web"), server.join_by_websocket("other"));
     let mut sender = server.join("sender");
-    // Shorter and longer than what a length of 7 bits can say.
+    // Below and above the largest length that 7 bits can hold.
     let texts: Vec<_> = (0..200).map(|n| "x".repeat(n)).collect();
     let lines: Vec<_> = texts.iter().map(|text| format!("/others n{text}\n")).collect();
     sender.send_bytes(lines.concat().as_bytes());
@@ -180,7 +180,7 @@ fn whoever_uses_it_wrongly_is_told_how_and_closed() {
     nobody.expect_bytes(
         &[&[0x81, u8::try_from(NAME_REQUEST.len()).unwrap()], NAME_REQUEST.as_bytes()].concat(),
     );
-    // Not masked.
+    // A frame that is not masked.
     nobody.send_bytes(b"\x81\x04alan");
     let told = "server | client | connection_error | You were disconnected: your WebSocket sent a frame that is not masked";
     nobody.expect_bytes(&[0x81, u8::try_from(told.len()).unwrap()]);
@@ -189,7 +189,7 @@ fn whoever_uses_it_wrongly_is_told_how_and_closed() {
     nobody.expect_closed();
 }
 
-/// Each wrong use of its own, byte by byte: what is said, and the code of the close frame (RFC 6455, section 7.4.1).
+/// Wrong uses, byte by byte: the message, and the code of the close frame (RFC 6455, section 7.4.1).
 #[test]
 fn each_wrong_use_is_closed_with_its_code() {
     let server = TestServer::start();
@@ -223,7 +223,7 @@ fn each_wrong_use_is_closed_with_its_code() {
         client.expect_bytes(&[&[0x88, 2][..], &code.to_be_bytes()].concat());
         client.expect_closed();
     }
-    // With and without a reason.
+    // Close frames with and without a reason.
     for payload in [b"".as_slice(), b"\x03\xe8", b"\x0f\xa0bye"] {
         let mut client = shake_hands(server.web_address());
         client.expect_bytes(&sent(NAME_REQUEST));
@@ -313,7 +313,7 @@ fn over_tls_with_the_certificate_of_the_other_listener() {
     web.expect_closed(1000);
 }
 
-/// A client from PyPI (Debian's python3-websockets), as docs/protocol.md shows it.
+/// Runs the example in docs/protocol.md, which uses a client from PyPI (Debian's python3-websockets).
 #[test]
 fn the_example_of_the_documents_works() {
     let docs = include_str!("../docs/protocol.md");
@@ -359,7 +359,7 @@ fn connections_that_come_and_go_leave_nothing() {
             2 => client.send_bytes(b"\x16\x03\x01\x02"),
             _ => drop(shake_hands(server.web_address())),
         }
-        // With so few places, each has to be given back.
+        // There are so few places that each has to be given back.
         wait_until("a place", || {
             let mut probe = Client::to(server.web_address());
             probe.send_bytes(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -368,7 +368,7 @@ fn connections_that_come_and_go_leave_nothing() {
     }
 }
 
-/// Reads all there is of an answer.
+/// Sends a request and reads the answer to its end.
 fn answer(address: SocketAddr, request: &str) -> String {
     let mut client = Client::to(address);
     client.send_bytes(request.as_bytes());
@@ -377,7 +377,7 @@ fn answer(address: SocketAddr, request: &str) -> String {
     answer
 }
 
-/// Sends without caring whether anybody reads it.
+/// Sends bytes. Returns whether the connection took them.
 fn send(client: &Client, bytes: &[u8]) -> bool {
     client.stream().write_all(bytes).is_ok()
 }

@@ -1,4 +1,4 @@
-//! The contract, byte for byte: every row of its tables, for each kind of client where it differs.
+//! Tests of the contract, byte for byte: every row of its tables, for each kind of client where it differs.
 
 use arauto::{config::Allow, server::Ended};
 
@@ -13,7 +13,7 @@ const KINDS: [(&str, Join); 3] = [
     ("unframed", TestServer::join_unframed),
 ];
 
-/// Runs a conversation of alan's with each kind of client in alan's place.
+/// Runs a conversation of alan with each kind of client as alan.
 fn with_each_kind(conversation: impl Fn(&TestServer, &mut Client)) {
     for (kind, join) in KINDS {
         eprintln!("alan is a {kind} client");
@@ -82,7 +82,7 @@ fn a_name_that_looks_like_another_is_refused_with_the_reason_and_closed() {
             ),
         );
         other.expect_closed();
-        // It is free with its bearer's end.
+        // The name is free once its bearer has left.
         here.ask("/exit", &format!("server | {bearer} | exit | client disconnected"));
         here.expect_closed();
         server.join(typed);
@@ -140,8 +140,8 @@ fn a_client_whose_line_endings_come_late_is_a_line_client_from_then_on() {
     uma.expect(&confirmation("uma"));
     alan.send("/others one");
     uma.expect("alan | all clients | broadcast_not_me | one");
-    // A microcontroller's `println` sends the line ending in a packet of its own. It ends the last message, and the server
-    // ends all later messages with it.
+    // A microcontroller's `println` sends the line ending in a packet of its own. It ends the last message, and the
+    // server ends all later messages with it.
     uma.send("\r\n");
     uma.expect("\n");
     uma.ending = "\n";
@@ -444,7 +444,7 @@ fn what_cannot_be_seen_or_turns_text_around_is_refused() {
 fn a_line_that_is_no_message_is_explained() {
     with_each_kind(|_, alan| {
         if alan.ending.is_empty() {
-            return; // Fewer than three | are a message cut by the network until silence proves otherwise: next test.
+            return; // A text with fewer than three | may be a cut message until silence follows it: see the next test.
         }
         alan.ask(
             "hello there",

@@ -1,4 +1,4 @@
-//! What the page's address answers to HTTP.
+//! Tests of the page's address: its answers to HTTP requests.
 
 use std::{
     io::Write,
@@ -10,7 +10,7 @@ use socket2::SockRef;
 use super::{HANDSHAKE, answer, send};
 use crate::harness::{Client, TestServer, process::Process, wait_until};
 
-/// The body behind a head that says how long it is.
+/// Returns the head and the body of an answer. Checks the length that the head states.
 fn parts(answer: &str) -> (&str, &str) {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let length = format!("content-length: {}", body.len());
@@ -76,7 +76,7 @@ fn only_the_page_from_here_gets_a_websocket() {
     for origin in ["http://evil.example", "null", "http://127.0.0.1:1"] {
         assert_eq!(ask(&host, &format!("Origin: {origin}\r\n")), "HTTP/1.1 403 Forbidden");
     }
-    // A name that was made to point here.
+    // The name of another site that was made to resolve to this server.
     assert_eq!(ask("evil.example:1280", "Origin: http://evil.example:1280\r\n"), "HTTP/1.1 403 Forbidden");
     let refusal = answer(address, &format!("GET /tr2 HTTP/1.1\r\nHost: evil.example\r\n{HANDSHAKE}\r\n"));
     assert_eq!(
@@ -111,7 +111,7 @@ fn a_handshake_that_is_none_is_refused() {
 fn a_request_that_asks_for_no_websocket_is_told_what_a_proxy_has_to_pass_on() {
     let server = TestServer::start();
     let address = server.web_address();
-    // The remains of a handshake behind a proxy that passes on neither Upgrade nor Connection.
+    // The rest of a handshake behind a proxy that passes on neither Upgrade nor Connection.
     let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
     for headers in ["", key] {
         let request = format!("GET /tr2 HTTP/1.1\r\nHost: {address}\r\n{headers}Connection: close\r\n\r\n");
@@ -142,7 +142,7 @@ fn files_are_given_to_pages_of_any_origin_and_the_websocket_is_not() {
             let file = ask(&format!("GET {path}"), "localhost", origin);
             assert!(file.starts_with("HTTP/1.1 200 OK\r\n"), "{file}");
         }
-        // The page asks in this way why it got no WebSocket.
+        // With this request, the page asks why it got no WebSocket.
         let refusal = ask("POST /tr2", "localhost", origin);
         let (head, body) = parts(&refusal);
         assert!(head.starts_with("HTTP/1.1 403 Forbidden\r\n"), "{head}");
@@ -202,13 +202,13 @@ fn a_head_without_end_is_cut() {
     let client = Client::to(server.web_address());
     assert!(send(&client, b"GET / HTTP/1.1\r\nHost: localhost\r\n"));
     let began = Instant::now();
-    // 128 KiB and a little are all that is read of a head.
+    // The server reads little more than 128 KiB of a head.
     while send(&client, b"X-More: and more and more and more and more and more\r\n") {
         assert!(began.elapsed() < Duration::from_secs(20), "it is still read");
     }
 }
 
-/// A browser shows a script nothing of an answer that is no handshake, so it is told in a frame.
+/// A browser's script sees nothing of an answer that is not a handshake, so the server sends the message in a frame.
 #[test]
 fn a_full_server_says_so_through_the_websocket() {
     let server = TestServer::with(|config| config.limits.max_sessions = 1);
@@ -233,7 +233,8 @@ fn a_name_that_is_not_this_servers_is_told_on_the_page() {
     assert!(body.contains("add the name to web.hosts"), "{body}");
 }
 
-/// What was asked before the first is answered is not all taken at once: it would become requests, some thousand of them.
+/// The server does not take all requests at once that come before the first is answered: it would hold some thousands
+/// of them in memory.
 #[test]
 fn who_asks_much_and_reads_nothing_costs_little_and_is_cut() {
     let process = Process::serve(&[]);
@@ -249,7 +250,7 @@ fn who_asks_much_and_reads_nothing_costs_little_and_is_cut() {
             client
         })
         .collect();
-    // A new one is served meanwhile, and the others are given up.
+    // A new client is served meanwhile, and the others are disconnected.
     let page =
         answer(process.web_address(), "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
@@ -262,9 +263,9 @@ fn who_asks_much_and_reads_nothing_costs_little_and_is_cut() {
     assert!(most < before + 16 * 1024, "{before} KiB became {most}");
 }
 
-/// Whether a connection still takes bytes, or has only no room for them.
+/// Returns whether a connection still takes bytes, or has no room for them at the moment.
 fn is_open(client: &Client) -> bool {
-    // One byte goes whole or not at all.
+    // A single byte is sent whole or not at all.
     match client.stream().write_all(b"x") {
         Ok(()) => true,
         Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
@@ -300,7 +301,7 @@ fn sixty_browsers_behind_one_address_all_come_in() {
     assert_eq!((idle.len(), browsers.len()), (360, 60));
 }
 
-/// The first line of an answer.
+/// Sends a request. Returns the first line of the answer.
 fn answer_head(address: std::net::SocketAddr, request: &str) -> String {
     let mut client = Client::to(address);
     client.send_bytes(request.as_bytes());
