@@ -79,7 +79,7 @@ fn is_harmless(text: &str) -> bool {
     !text.chars().any(|c| c.is_control() && c != '\t') && hidden(text).next().is_none()
 }
 
-/// Splits the first `N` bytes off an input, to select by them what is tested; 0 for each missing byte.
+/// Splits off the first `N` bytes of an input, which select what is tested. Missing bytes count as 0.
 fn choice<const N: usize>(bytes: &[u8]) -> ([u8; N], &[u8]) {
     let taken = bytes.len().min(N);
     let mut choice = [0; N];
@@ -91,7 +91,7 @@ fn choice<const N: usize>(bytes: &[u8]) -> ([u8; N], &[u8]) {
 mod tests {
     use super::*;
 
-    /// Few, because every `cargo test` runs this, without optimization.
+    /// Inputs per target. Few, because every `cargo test` runs them, without optimization.
     const INPUTS: u64 = 1_000;
 
     /// The seed is fixed so that the test is deterministic. The program in `fuzz/` tries other seeds.

@@ -1,6 +1,6 @@
-//! Two machines with a cable between them: network namespaces of the test's own, and what runs in them.
+//! [`Cable`]: two network namespaces joined by a veth pair, which stand for two machines, and the programs in them.
 //!
-//! Needs root and `ip`; elsewhere there is no cable.
+//! Needs root and the tools `ip`, `tc` and `nc`; without them [`Cable::lay`] returns `None`.
 
 use std::{
     fs::File,
@@ -24,12 +24,12 @@ use super::{
 };
 use crate::cli::without_settings;
 
-/// The server's address on the cable.
+/// The address of the server's end of the cable.
 pub const SERVER: &str = "192.0.2.1";
-/// The other machine's address on the cable.
+/// The address of the other machine's end of the cable.
 pub const FARAWAY: &str = "192.0.2.2";
 
-/// Two machines with a cable between them, gone when dropped.
+/// Two network namespaces joined by a veth pair. Dropping it deletes both.
 pub struct Cable {
     /// The name of the server's namespace.
     pub server: String,
@@ -38,7 +38,7 @@ pub struct Cable {
 }
 
 impl Cable {
-    /// `None` where namespaces cannot be made.
+    /// Creates the namespaces and the pair. `None` without root, or if `ip`, `tc` or `nc` is not installed.
     pub fn lay() -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         if !has_tool("ip") || !has_tool("tc") || !has_tool("nc") {
@@ -82,36 +82,36 @@ impl Cable {
         Process::run(command, &[&[("ARAUTO_SERVER_LISTEN", listen.as_str())], settings].concat())
     }
 
-    /// Gives the faraway machine this address beside its own.
+    /// Gives the faraway machine `address` in addition to its own.
     pub fn add_faraway(&self, address: &str) {
         assert!(ip(&["-n", &self.faraway, "address", "add", &format!("{address}/32"), "dev", "cable"]));
         assert!(ip(&["-n", &self.server, "route", "add", &format!("{address}/32"), "dev", "cable"]));
     }
 
-    /// From here on nothing crosses, and nobody is told.
+    /// Drops all packets in both directions; neither kernel notices.
     pub fn cut(&self) {
-        // Not by taking the link down: the server's end would go down with it, and its kernel knows of that.
+        // Taking the link down would also take the server's end down, and its kernel would notice.
         for namespace in [&self.server, &self.faraway] {
             let queue = ["-n", namespace, "qdisc", "replace", "dev", "cable", "root", "blackhole"];
             assert!(run("tc", &queue));
         }
     }
 
-    /// From here on everything crosses again.
+    /// Undoes [`Self::cut`].
     pub fn mend(&self) {
         for namespace in [&self.server, &self.faraway] {
             assert!(run("tc", &["-n", namespace, "qdisc", "delete", "dev", "cable", "root"]));
         }
     }
 
-    /// Makes what the server sends take its time: so many kilobits a second, none lost.
+    /// Limits what the server sends to `kilobits` kbit/s. Packets are delayed for up to 60 s and not dropped before.
     pub fn slow_down(&self, kilobits: u32) {
         let rate = format!("{kilobits}kbit");
         let queue = ["-n", &self.server, "qdisc", "add", "dev", "cable", "root", "tbf", "rate", &rate];
         assert!(run("tc", &[&queue[..], &["burst", "3200", "latency", "60s"]].concat()));
     }
 
-    /// Makes the cable a bad one, in both directions. `false` where this kernel cannot do that.
+    /// Applies these `netem` parameters in both directions. Returns `false` if the kernel has no `netem`.
     pub fn spoil(&self, netem: &[&str]) -> bool {
         [&self.server, &self.faraway].into_iter().all(|namespace| {
             let queue = ["-n", namespace, "qdisc", "add", "dev", "cable", "root", "netem"];
@@ -119,26 +119,26 @@ impl Cable {
         })
     }
 
-    /// Whether what the faraway machine sends is lost.
+    /// Starts or stops dropping all packets that the faraway machine sends.
     pub fn lose_answers(&self, lost: bool) {
         let verb = if lost { "add" } else { "delete" };
         let arguments = ["-n", &self.faraway, "qdisc", verb, "dev", "cable", "root", "blackhole"];
         assert!(Command::new("tc").args(arguments).status().unwrap().success());
     }
 
-    /// Waits until the faraway machine has acknowledged all.
+    /// Waits until the faraway machine has acknowledged everything: of the server's timers, only keepalive (`02`) runs.
     pub fn settle(&self) {
         wait_until("all to be acknowledged", || self.asked().is_some_and(|(timer, _)| timer == "02"));
     }
 
-    /// The server's row of the only connection from the faraway machine: its timer, and how many questions are
-    /// unanswered.
+    /// The state of the only connection from the faraway machine, from the server's `/proc/net/tcp`: the code of its
+    /// active timer, and the number of unanswered probes.
     pub fn asked(&self) -> Option<(String, u32)> {
         let arguments = ["netns", "exec", &self.server, "cat", "/proc/net/tcp"];
         let table = Command::new("ip").args(arguments).output().unwrap().stdout;
         let table = String::from_utf8(table).unwrap();
         let rows = table.lines().map(|row| row.split_ascii_whitespace().collect::<Vec<_>>());
-        // 192.0.2.2, as the kernel writes it on a little-endian machine.
+        // 192.0.2.2, as a little-endian kernel writes it.
         let row = rows.into_iter().find(|row| row[2].starts_with("020200C0:"))?;
         Some((row[5][..2].to_owned(), row[8].parse().unwrap()))
     }
@@ -146,7 +146,7 @@ impl Cable {
 
 impl Drop for Cable {
     fn drop(&mut self) {
-        // What is not there any more need not be deleted.
+        // Ignores the results: a namespace that was never created cannot be deleted.
         ip(&["netns", "delete", &self.server]);
         ip(&["netns", "delete", &self.faraway]);
     }
@@ -160,32 +160,32 @@ fn run(program: &str, arguments: &[&str]) -> bool {
     Command::new(program).args(arguments).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-/// Runs something in a namespace, on a thread of its own.
+/// Runs `act` in a namespace, on a new thread.
 pub fn within<T: Send + 'static>(
     namespace: &str,
     act: impl FnOnce() -> T + Send + 'static,
 ) -> std::thread::JoinHandle<T> {
     let path = format!("/run/netns/{namespace}");
     std::thread::spawn(move || {
-        // A thread is moved, not the process.
+        // Moves this thread only, not the process.
         let handle = File::open(path).unwrap();
         move_into_link_name_space(handle.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
         act()
     })
 }
 
-/// A connection made in this namespace, or on this machine. It can be used from any thread; `receive_buffer` is what the
-/// kernel may hold of what is not read yet, in bytes.
+/// Connects from this namespace, or from this machine if there is none. Any thread can use the connection.
+/// `receive_buffer` is the size of the kernel's receive buffer in bytes.
 ///
 /// # Errors
-/// As `connect(2)`.
+/// If the namespace cannot be entered, a socket option cannot be set, or `connect(2)` fails.
 pub fn dial(
     namespace: Option<&str>,
     address: SocketAddr,
     receive_buffer: Option<usize>,
 ) -> io::Result<TcpStream> {
     let namespace = namespace.map(str::to_owned);
-    // A thread is moved, not the process; it ends before it could do anything else there.
+    // Moves this thread only, not the process. The thread does nothing else in the namespace before it ends.
     let dialling = std::thread::spawn(move || {
         if let Some(name) = namespace {
             let handle = File::open(format!("/run/netns/{name}"))?;
@@ -202,7 +202,7 @@ pub fn dial(
     dialling.join().expect("a thread that does not panic")
 }
 
-/// A netcat on one of the two machines, killed when dropped.
+/// A netcat on one of the two machines. Dropping it kills the process.
 pub struct Netcat {
     child: Child,
     stdin: ChildStdin,
@@ -210,7 +210,7 @@ pub struct Netcat {
 }
 
 impl Netcat {
-    /// One that has read the name request.
+    /// Starts a netcat that connects to the server, and reads the name request.
     pub fn on(namespace: &str, process: &Process) -> Self {
         let netcat = Self::start(namespace, process);
         netcat.expect(NAME_REQUEST);
@@ -222,7 +222,7 @@ impl Netcat {
         Self::run(namespace, &["nc", SERVER, &port])
     }
 
-    /// Another program that is used as one.
+    /// Runs another program in place of netcat.
     pub fn run(namespace: &str, program: &[&str]) -> Self {
         let mut child = Command::new("ip")
             .args([&["netns", "exec", namespace], program].concat())

@@ -1,4 +1,4 @@
-//! [`FakeServer`]: a server that does what a test says, however wrong, and keeps every byte that it was sent.
+//! [`FakeServer`]: a server that follows a test's script, valid or not, and records all bytes that it receives.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -10,30 +10,30 @@ use std::{
 
 use super::{DEADLINE, wait_until};
 
-/// A server on a port of its own. It serves until the test ends.
+/// A server on a free port. It serves until the test program ends.
 pub struct FakeServer {
     address: SocketAddr,
     heard: Arc<Mutex<Heard>>,
 }
 
-/// All that clients sent.
+/// A record of all connections.
 #[derive(Default)]
 struct Heard {
     connections: usize,
     bytes: Vec<u8>,
-    /// How many bytes a client took before it took no more, see [`Peer::shut_out`].
+    /// Number of bytes written to a client before it stopped reading, see [`Peer::shut_out`].
     taken: Option<u64>,
 }
 
-/// After so long without a byte taken, a client takes no more.
+/// Time without a byte written after which a client counts as no longer reading.
 const STALLED: Duration = Duration::from_secs(3);
 
-/// One connection, seen from the server.
+/// The server's end of a connection.
 pub struct Peer {
     reader: BufReader<Recorded>,
 }
 
-/// A stream whose bytes are kept as they are read.
+/// A stream that records the bytes read from it.
 struct Recorded {
     stream: TcpStream,
     heard: Arc<Mutex<Heard>>,
@@ -48,7 +48,7 @@ impl Read for Recorded {
 }
 
 impl FakeServer {
-    /// Serves each connection by a thread that runs `serve`; the connection ends with it.
+    /// Runs `serve` for each connection on a thread of its own; the connection closes when `serve` returns.
     pub fn start(serve: impl Fn(Peer) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -71,19 +71,19 @@ impl FakeServer {
         self.address
     }
 
-    /// How many connections there were.
+    /// Number of connections accepted so far.
     pub fn connections(&self) -> usize {
         self.heard.lock().unwrap().connections
     }
 
-    /// How many bytes a client took before it took no more.
+    /// Waits until a client no longer reads, and returns the number of bytes written to it before.
     pub fn refused(&self) -> u64 {
         let taken = || self.heard.lock().unwrap().taken;
         wait_until("a client that takes no more", || taken().is_some());
         taken().unwrap()
     }
 
-    /// All that clients sent, once it satisfies the test.
+    /// Waits until `is_enough` accepts all bytes that clients have sent, and returns them.
     pub fn heard(&self, is_enough: impl Fn(&str) -> bool) -> String {
         let all = || String::from_utf8(self.heard.lock().unwrap().bytes.clone()).unwrap();
         wait_until("what the client sends", || is_enough(&all()));
@@ -92,7 +92,7 @@ impl FakeServer {
 }
 
 impl Peer {
-    /// Asks for the name, and gives whatever is asked for.
+    /// Asks for a name and confirms whatever the client sends, which it returns.
     pub fn welcome(&mut self) -> String {
         self.say("server | client | name | no data");
         let line = self.line().expect("a name");
@@ -101,17 +101,17 @@ impl Peer {
         name
     }
 
-    /// Sends a line. Whether there was somebody to take it.
+    /// Sends a line. Returns `false` if the connection has failed.
     pub fn say(&mut self, line: &str) -> bool {
         self.write(format!("{line}\n").as_bytes())
     }
 
-    /// Sends these bytes. Whether there was somebody to take them.
+    /// Sends these bytes. Returns `false` if the connection has failed.
     pub fn write(&mut self, bytes: &[u8]) -> bool {
         self.reader.get_mut().stream.write_all(bytes).is_ok()
     }
 
-    /// The next line, its ending taken off; `None` at the end.
+    /// The next line without its ending; `None` at the end.
     pub fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         match self.reader.read_line(&mut line) {
@@ -120,7 +120,7 @@ impl Peer {
         }
     }
 
-    /// Answers `limits` as a server that does not know it; the next line that is anything else.
+    /// Returns the next line that is not a `limits` request. Answers those as a server that does not support them.
     pub fn request(&mut self, name: &str) -> Option<String> {
         loop {
             let line = self.line()?;
@@ -131,7 +131,8 @@ impl Peer {
         }
     }
 
-    /// Sends lines as fast as they are taken, until nobody takes any more; how many bytes those were.
+    /// Sends lines as fast as the client reads them, until the connection fails. Returns the bytes of all batches of
+    /// 16 lines that were written whole.
     pub fn flood(&mut self, mut line: impl FnMut(u64) -> String) -> u64 {
         let mut sent = 0;
         for number in 0.. {
@@ -148,7 +149,8 @@ impl Peer {
         sent
     }
 
-    /// Sends this line again and again until the client has taken nothing for [`STALLED`], and then the rest of the last.
+    /// Sends this line repeatedly until nothing can be written for [`STALLED`], then waits until it can write the rest of
+    /// the last line.
     pub fn shut_out(&mut self, line: &str) {
         let line = format!("{line}\n");
         let Recorded { stream, heard } = self.reader.get_mut();
@@ -163,7 +165,7 @@ impl Peer {
         self.write(&line.as_bytes()[at..]);
     }
 
-    /// Reads until the client ends the connection.
+    /// Reads until the client closes the connection.
     pub fn until_the_end(&mut self) {
         while self.line().is_some() {}
     }

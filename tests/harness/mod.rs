@@ -1,6 +1,7 @@
-//! A server of the test's own, on ports of its own, and clients that judge bytes.
+//! [`TestServer`], a server in the test's own process, and [`Client`], which compares bytes exactly.
 //!
-//! Nothing here sleeps: whatever is waited for has a deadline, and that nothing came is shown by what came next.
+//! No test waits for time to pass: each wait is for an event and has a deadline. A test shows that a client received
+//! nothing by what the client receives next.
 
 pub mod cable;
 pub mod fake_server;
@@ -25,12 +26,12 @@ use arauto::{
 use slog::{Discard, Logger, o};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-/// How long anything may take before a test gives up on it.
+/// Maximum time that a test waits for an event before it fails.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
 pub const NAME_REQUEST: &str = "server | client | name | no data";
 
-/// A running server, ended when dropped.
+/// A running server on free ports of 127.0.0.1. Dropping it stops the server.
 pub struct TestServer {
     addresses: Vec<SocketAddr>,
     tls_addresses: Vec<SocketAddr>,
@@ -43,21 +44,22 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// A server with default settings but for its address.
+    /// Starts a server with the settings of [`Self::logging`].
     pub fn start() -> Self {
         Self::with(|_| {})
     }
 
-    /// A server with settings changed.
+    /// Starts a server whose settings `change` modifies.
     pub fn with(change: impl FnOnce(&mut Config)) -> Self {
         Self::logging(&Logger::root(Discard, o!()), change)
     }
 
-    /// The same, with a log.
+    /// Starts a server that logs to `log`. Before `change`, its settings are the defaults except for addresses and
+    /// workers.
     pub fn logging(log: &Logger, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         config.server.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
-        // Few clients, and yet two workers: what passes between threads is to be tested.
+        // Two workers even for few clients, so that tests cover messages between threads.
         (config.server.workers, config.server.spread_above) = (2, 0);
         config.web.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         config.media.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
@@ -100,7 +102,7 @@ impl TestServer {
         self.secure_web_addresses[0]
     }
 
-    /// Where RTSP is spoken.
+    /// The RTSP address.
     pub fn media_address(&self) -> SocketAddr {
         self.media_addresses[0]
     }
@@ -117,19 +119,19 @@ impl TestServer {
         self.address().port().to_string()
     }
 
-    /// A connection that has read the name request.
+    /// Connects a client and reads the name request.
     pub fn connect(&self) -> Client {
         let mut client = self.connect_silently();
         client.expect(NAME_REQUEST);
         client
     }
 
-    /// A connection that has read nothing.
+    /// Connects a client and reads nothing.
     pub fn connect_silently(&self) -> Client {
         Client::to(self.address())
     }
 
-    /// A line client with a name.
+    /// Connects a line client and gives it a name.
     pub fn join(&self, name: &str) -> Client {
         let mut client = self.connect();
         client.send(name);
@@ -137,7 +139,8 @@ impl TestServer {
         client
     }
 
-    /// A telnet client with a name: it refused an option on the way.
+    /// Connects a telnet client and gives it a name. The server recognizes telnet by the option that the client offers,
+    /// and refuses the option.
     pub fn join_by_telnet(&self, name: &str) -> Client {
         let mut client = self.connect();
         client.send_bytes(&[b"\xff\xfb\x18", name.as_bytes(), b"\r\n"].concat());
@@ -147,7 +150,7 @@ impl TestServer {
         client
     }
 
-    /// A client without line endings, as the report's are.
+    /// Connects a client without line endings, as those of the report are, and gives it a name.
     pub fn join_unframed(&self, name: &str) -> Client {
         let mut client = self.connect();
         client.send_bytes(format!("{name} | server | name | {name}").as_bytes());
@@ -156,12 +159,12 @@ impl TestServer {
         client
     }
 
-    /// Asks for the end, as a signal does.
+    /// Requests a shutdown, as a signal does.
     pub fn stop(&self) {
         self.stop.send("test".to_owned()).expect("a server that listens to its stops");
     }
 
-    /// How it ended, once it has.
+    /// Waits until the server has ended, and returns its result.
     pub fn ended(mut self) -> Result<Ended, ServeError> {
         self.join_thread().expect("not joined before")
     }
@@ -175,7 +178,7 @@ impl TestServer {
 
 impl Drop for TestServer {
     fn drop(&mut self) {
-        // Twice: a test that has seen enough need not wait for its clients to be seen out.
+        // The second request skips draining, so that the test need not wait for its clients' connections to close.
         let _ = self.stop.send("test".to_owned());
         let _ = self.stop.send("test".to_owned());
         if !std::thread::panicking() {
@@ -188,12 +191,12 @@ pub fn confirmation(name: &str) -> String {
     format!("server | {name} | connection_confirmation | You are now connected to the server")
 }
 
-/// A client that reads exactly what it expects.
+/// A client that compares what it receives, byte for byte.
 pub struct Client<S = TcpStream> {
     stream: S,
-    /// What was read beyond the last line.
+    /// Bytes read beyond the last line.
     ahead: VecDeque<u8>,
-    /// What ends each message that this client is sent.
+    /// Line ending of the messages in both directions; may be empty.
     pub ending: &'static str,
 }
 
@@ -211,13 +214,13 @@ impl Client {
         &self.stream
     }
 
-    /// Sends no more; still reads.
+    /// Closes the sending side; the client can still read.
     pub fn finish_sending(&mut self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }
 }
 
-/// A connection that waits for nothing longer than [`DEADLINE`].
+/// Sets the timeouts of reads and writes to [`DEADLINE`], and `TCP_NODELAY`.
 fn ready(stream: TcpStream) -> TcpStream {
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     stream.set_write_timeout(Some(DEADLINE)).unwrap();
@@ -226,7 +229,7 @@ fn ready(stream: TcpStream) -> TcpStream {
 }
 
 impl<S: Read + Write> Client<S> {
-    /// Sends a message as this kind of client does.
+    /// Sends a message with this client's line ending.
     pub fn send(&mut self, message: &str) {
         self.send_bytes(format!("{message}{}", self.ending).as_bytes());
     }
@@ -236,7 +239,7 @@ impl<S: Read + Write> Client<S> {
         self.stream.flush().expect("a connection that takes bytes");
     }
 
-    /// The next bytes are this message, framed for this kind of client.
+    /// Checks that the next bytes are this message with this client's line ending.
     #[track_caller]
     pub fn expect(&mut self, message: &str) {
         self.expect_bytes(format!("{message}{}", self.ending).as_bytes());
@@ -255,7 +258,7 @@ impl<S: Read + Write> Client<S> {
                     panic!("{error} after {:?}, waiting for {:?}", text(&got[..filled]), text(expected))
                 }
             }
-            // Rather than wait for bytes that a shorter answer will not bring.
+            // Stops at the first difference: a shorter answer would leave the client waiting for the rest.
             if !expected.starts_with(&got[..filled]) {
                 break;
             }
@@ -263,25 +266,25 @@ impl<S: Read + Write> Client<S> {
         assert_eq!(text(&got[..filled]), text(expected));
     }
 
-    /// The next so many bytes.
+    /// Fills `bytes` from the stream; ignores what an earlier call read ahead.
     pub fn read_exact(&mut self, bytes: &mut [u8]) {
         self.stream.read_exact(bytes).expect("bytes to come");
     }
 
-    /// Sends a message and expects the answer to come next.
+    /// Sends a message and checks that the answer is what comes next.
     #[track_caller]
     pub fn ask(&mut self, message: &str, answer: &str) {
         self.send(message);
         self.expect(answer);
     }
 
-    /// Nothing has come for this client: what comes next is the echo it asks for here.
+    /// Checks that nothing has been sent to this client: requests an echo, which has to be what comes next.
     #[track_caller]
     pub fn expect_nothing_before_an_echo(&mut self, name: &str) {
         self.ask(&format!("{name} | {name} | echo | ?"), &format!("{name} | {name} | echo | ?"));
     }
 
-    /// One `recv(1024)`.
+    /// Returns what a single `recv(1024)` yields.
     #[track_caller]
     pub fn recv(&mut self) -> String {
         let mut buffer = [0; 1024];
@@ -289,18 +292,18 @@ impl<S: Read + Write> Client<S> {
         text(&buffer[..read])
     }
 
-    /// What was read ahead, or else one read.
+    /// Takes bytes that were read ahead, or reads once if there are none.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.ahead.is_empty() { self.stream.read(buffer) } else { self.ahead.read(buffer) }
     }
 
-    /// One line of any content, without its ending.
+    /// Reads a line and returns it without its ending.
     #[track_caller]
     pub fn line(&mut self) -> String {
         self.line_or_end().expect("a line, and not the end")
     }
 
-    /// The same, or `None` where the connection ends in order.
+    /// As [`Self::line`], but returns `None` if the connection ends in order.
     #[track_caller]
     pub fn line_or_end(&mut self) -> Option<String> {
         let mut line = Vec::new();
@@ -321,7 +324,7 @@ impl<S: Read + Write> Client<S> {
         }
     }
 
-    /// The next thing is the orderly end of the connection.
+    /// Checks that the connection ends in order, without further bytes.
     #[track_caller]
     pub fn expect_closed(&mut self) {
         let mut rest = Vec::new();
@@ -340,7 +343,7 @@ fn text(bytes: &[u8]) -> String {
     }
 }
 
-/// Waits for something that has no event to wait on.
+/// Waits until `is_so`, for conditions that have no event. Checks every 2 ms, for at most [`DEADLINE`].
 #[track_caller]
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let end = Instant::now() + DEADLINE;
@@ -350,7 +353,7 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Whether a tool that a test drives is here. Where `ARAUTO_REQUIRE_TOOLS=1` it has to be.
+/// Whether a tool that a test needs is installed. Panics if it is not and `ARAUTO_REQUIRE_TOOLS=1` is set.
 pub fn has_tool(name: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).any(|folder| folder.join(name).is_file());

@@ -1,4 +1,4 @@
-//! The program itself, run as its users run it, its log read line by line.
+//! [`Process`]: the program, run as a user runs it, with its log read line by line.
 
 use std::{
     io::{BufRead, BufReader},
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::{Client, DEADLINE, NAME_REQUEST, confirmation, wait_until};
 
-/// A running `arauto serve`, killed when dropped.
+/// A running `arauto serve`. Dropping it kills the process.
 pub struct Process {
     child: Child,
     log: Receiver<Value>,
@@ -23,22 +23,22 @@ pub struct Process {
     web_address: Option<SocketAddr>,
     secure_web_address: Option<SocketAddr>,
     monitoring_address: Option<SocketAddr>,
-    /// All that it logged so far, as it came.
+    /// The log so far, as text.
     transcript: Arc<Mutex<String>>,
 }
 
 impl Process {
-    /// Runs `arauto serve` on a free port with these settings (environment variables).
+    /// Runs `arauto serve` on free ports with these settings (environment variables).
     pub fn serve(settings: &[(&str, &str)]) -> Self {
         Self::run(crate::cli::arauto(["serve"]), settings)
     }
 
-    /// Runs a command that ends up as `arauto serve`.
+    /// Runs a command that becomes or starts `arauto serve`.
     pub fn run(command: Command, settings: &[(&str, &str)]) -> Self {
         Self::run_with_input(command, settings, Stdio::null())
     }
 
-    /// The same with something to read.
+    /// As [`Self::run`], with `input` as the standard input.
     pub fn run_with_input(mut command: Command, settings: &[(&str, &str)], input: Stdio) -> Self {
         command
             .env("ARAUTO_LOG_FORMAT", "json")
@@ -57,7 +57,7 @@ impl Process {
                 let line = line.unwrap();
                 written.lock().unwrap().extend([line.as_str(), "\n"]);
                 let record = serde_json::from_str(&line).unwrap_or(Value::String(line));
-                // The transcript goes on when nobody waits for records any more.
+                // Fails if the receiver is dropped; the transcript still continues.
                 let _ = send.send(record);
             }
         });
@@ -75,7 +75,7 @@ impl Process {
         process
     }
 
-    /// Learns its addresses.
+    /// Reads the addresses from the log until the server has started.
     fn await_start(&mut self) {
         let mut passed = Vec::new();
         loop {
@@ -108,7 +108,7 @@ impl Process {
         }
     }
 
-    /// The next record with this message; those before it are passed over.
+    /// The next record with this message; skips the records before it.
     #[track_caller]
     pub fn logged(&self, message: &str) -> Value {
         let mut passed = Vec::new();
@@ -121,14 +121,14 @@ impl Process {
         }
     }
 
-    /// All that it logged, once it has ended.
+    /// Waits until the program has ended, and returns its whole log.
     pub fn whole_log(&self) -> String {
-        // The writing end is gone with the program: the channel ends with the last line.
+        // The program's end closes the pipe: the channel closes after the last line.
         while self.log.recv_timeout(DEADLINE).is_ok() {}
         self.transcript.lock().unwrap().clone()
     }
 
-    /// Whether an outbox has been full by now, as the counters say.
+    /// Whether an outbox has been full so far, according to the counters that SIGUSR1 logs.
     pub fn has_logged_full_outbox(&self) -> bool {
         self.signal("USR1");
         self.logged("counters")["outboxes_full"] != 0
@@ -142,7 +142,7 @@ impl Process {
         &self.addresses
     }
 
-    /// Everything that was logged and not asked for yet; the program has to have ended.
+    /// All records not read yet. Blocks until the program ends.
     pub fn rest_of_log(&self) -> Vec<Value> {
         self.log.iter().collect()
     }
@@ -174,24 +174,24 @@ impl Process {
         signal(self.id(), name);
     }
 
-    /// The number of its process.
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Whether it has ended.
+    /// Whether the process has ended.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// KiB of memory that it holds.
+    /// Resident memory in KiB.
     pub fn resident_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let row = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         row.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// The exit status, once it has ended.
+    /// Waits until the process has ended, and returns its exit status.
     pub fn ended(&mut self) -> ExitStatus {
         let mut status = None;
         wait_until("the program to end", || {
@@ -202,7 +202,7 @@ impl Process {
     }
 }
 
-/// Sends a process a signal.
+/// Sends a signal to a process; `name` is without `SIG`.
 pub fn signal(process: u32, name: &str) {
     let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {process}")).status();
     assert!(sent.unwrap().success());
@@ -210,7 +210,7 @@ pub fn signal(process: u32, name: &str) {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Ended before: nothing to kill.
+        // Fails if the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! A server that behaves as the report's: no line endings, one read is one message, a thread a client.
+//! [`ReportServer`]: a server like the report's, with no line endings, one message per read, and one thread per client.
 
 use std::{
     io::{Read, Write},
@@ -7,14 +7,14 @@ use std::{
     thread,
 };
 
-/// How what is sent reaches a client.
+/// How the server writes messages to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// A message a write.
+    /// Each message in one write.
     Whole,
-    /// In two writes, cut in the middle.
+    /// Each message in two writes, split in the middle.
     Halves,
-    /// What others say is held until the client is answered something, and goes out in the same write.
+    /// Messages from other clients wait until the server answers this client, and go out in the same write.
     Together,
 }
 
@@ -42,7 +42,7 @@ impl ReportServer {
         let address = listener.local_addr().unwrap();
         let house = Arc::new(Mutex::new(House { delivery, clients: Vec::new() }));
         let shared = Arc::clone(&house);
-        // Ends with the test run: nothing else wakes it.
+        // This thread ends with the test program: nothing else wakes it.
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let house = Arc::clone(&shared);
@@ -56,7 +56,7 @@ impl ReportServer {
         self.address
     }
 
-    /// A client by hand, with this name.
+    /// Connects a test client with this name.
     pub fn join(&self, name: &str) -> Client {
         let mut client = Client::to(self.address());
         client.ending = "";
@@ -65,7 +65,7 @@ impl ReportServer {
         client
     }
 
-    /// Ends all connections without a word.
+    /// Closes all connections without a message.
     pub fn cut(&self) {
         for member in lock(&self.house).clients.drain(..) {
             let _ = member.stream.shutdown(Shutdown::Both);
@@ -83,13 +83,13 @@ fn lock(house: &Mutex<House>) -> MutexGuard<'_, House> {
     house.lock().unwrap()
 }
 
-/// One `recv(1024)`, taken for a message; `None` at the end.
+/// Takes one `recv(1024)` for a message; `None` at the end.
 fn recv(stream: &mut TcpStream) -> Option<[String; 4]> {
     let mut buffer = [0; 1024];
     let length = stream.read(&mut buffer).ok().filter(|length| *length > 0)?;
     let text = std::str::from_utf8(&buffer[..length]).unwrap();
     let fields: Vec<String> = text.split(" | ").map(str::to_owned).collect();
-    // The report's would take two that run together for one; here that is a fault of the client.
+    // The report's server takes two messages in one read for one message; here the client must not let that happen.
     Some(fields.try_into().unwrap_or_else(|_| panic!("not one message: {text:?}")))
 }
 
@@ -118,7 +118,7 @@ fn receive(mut stream: TcpStream, house: &Mutex<House>) {
 }
 
 impl House {
-    /// Whether the client stays.
+    /// Carries out a message. Returns whether the client stays connected.
     fn handle(&mut self, name: &str, [sender, destination, operation, data]: [String; 4]) -> bool {
         match operation.as_str() {
             "Unknown operation" => {
@@ -151,7 +151,7 @@ impl House {
             "exit" => {
                 let gone = self.clients.iter().position(|member| member.name == name);
                 let mut gone = self.clients.remove(gone.expect("a member"));
-                // The name is free when its bearer hears so.
+                // The member is already removed: its name is free once the client reads this.
                 let last = gone.held + &format!("server | {sender} | exit | client disconnected");
                 write(&mut gone.stream, self.delivery, &last);
                 let _ = gone.stream.shutdown(Shutdown::Both);
@@ -173,7 +173,7 @@ impl House {
         true
     }
 
-    /// Something that this client waits for.
+    /// Sends a client the answer to its request, after the messages held for it.
     fn answer(&mut self, name: &str, message: &str) {
         let delivery = self.delivery;
         let Some(member) = self.clients.iter_mut().find(|member| member.name == name) else { return };
@@ -181,7 +181,7 @@ impl House {
         write(&mut member.stream, delivery, &(held + message));
     }
 
-    /// Something that someone else sends this client.
+    /// Sends a client a message from another client, or holds it.
     fn tell(&mut self, name: &str, message: &str) {
         let delivery = self.delivery;
         let Some(member) = self.clients.iter_mut().find(|member| member.name == name) else { return };
@@ -196,6 +196,6 @@ impl House {
 fn write(stream: &mut TcpStream, delivery: Delivery, text: &str) {
     let bytes = text.as_bytes();
     let cut = if delivery == Delivery::Halves { bytes.len() / 2 } else { 0 };
-    // Who is gone is missed by nobody.
+    // Fails if the client has disconnected; its own thread removes it.
     let _ = stream.write_all(&bytes[..cut]).and_then(|()| stream.write_all(&bytes[cut..]));
 }

@@ -1,4 +1,4 @@
-//! A terminal with a program on it, and someone who types and reads.
+//! [`Terminal`]: a pseudoterminal that runs a program; tests type into it and read its screen.
 
 use std::{
     fs::File,
@@ -32,16 +32,16 @@ pub const PAGE_UP: &str = "\x1b[5~";
 pub const CTRL_END: &str = "\x1b[1;5F";
 pub const F1: &str = "\x1bOP";
 
-/// What has been written to the terminal.
+/// The program's output so far.
 #[derive(Default)]
 struct Written {
     parser: Parser,
     bytes: Vec<u8>,
-    /// The program holds it open no more.
+    /// The program has closed the terminal.
     ended: bool,
 }
 
-/// A terminal with a program on it. Dropped, the program ends.
+/// A terminal that runs a program. Dropping it ends the program.
 pub struct Terminal {
     program: UnixProcess,
     keyboard: File,
@@ -50,7 +50,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Runs a program on a new terminal of this size.
+    /// Runs a program on a new terminal of this size in characters.
     pub fn run(mut command: Command, columns: u16, rows: u16) -> Self {
         for (name, value) in [("TERM", "xterm-256color"), ("TZ", "UTC")] {
             if command.get_envs().all(|(set, _)| set != name) {
@@ -78,12 +78,12 @@ impl Terminal {
         self.program.set_window_size(columns, rows).unwrap();
     }
 
-    /// From here on the terminal says that it has 0 columns and 0 rows.
+    /// Makes the terminal report 0 columns and 0 rows.
     pub fn says_no_size(&mut self) {
         self.program.set_window_size(0, 0).unwrap();
     }
 
-    /// Something else writes this to the terminal.
+    /// Writes to the screen as another program would.
     pub fn spoil(&self, bytes: &str) {
         self.written.0.lock().unwrap().parser.process(bytes.as_bytes());
     }
@@ -97,13 +97,13 @@ impl Terminal {
         self.type_in(&format!("{line}{ENTER}"));
     }
 
-    /// Waits until the screen is so.
+    /// Waits for at most [`DEADLINE`] until the screen satisfies `is_so`.
     #[track_caller]
     pub fn wait_for(&self, what: &str, is_so: impl FnMut(&Screen) -> bool) {
         self.wait_within(DEADLINE, what, is_so);
     }
 
-    /// The same, for as long as is said.
+    /// As [`Self::wait_for`], for at most `deadline`.
     #[track_caller]
     pub fn wait_within(&self, deadline: Duration, what: &str, mut is_so: impl FnMut(&Screen) -> bool) {
         let (written, more) = &*self.written;
@@ -118,13 +118,13 @@ impl Terminal {
         }
     }
 
-    /// Waits until this is somewhere on the screen.
+    /// Waits until the screen contains this text.
     #[track_caller]
     pub fn shows(&self, text: &str) {
         self.wait_for(&format!("{text:?}"), |screen| screen.contents().contains(text));
     }
 
-    /// Waits until this row, the last being 1, begins so; blanks at its end do not count.
+    /// Waits until this row begins with `text`. The last row is 1.
     #[track_caller]
     pub fn shows_in_row_from_below(&self, row: usize, text: &str) {
         self.wait_for(&format!("{text:?} in row {row} from below"), |screen| {
@@ -132,12 +132,12 @@ impl Terminal {
         });
     }
 
-    /// What is on the screen.
+    /// Returns what `look` finds on the screen.
     pub fn look<T>(&self, look: impl FnOnce(&Screen) -> T) -> T {
         look(self.written.0.lock().unwrap().parser.screen())
     }
 
-    /// All that was written to the terminal so far.
+    /// All bytes that the program has written so far.
     pub fn bytes(&self) -> Vec<u8> {
         self.written.0.lock().unwrap().bytes.clone()
     }
@@ -150,7 +150,7 @@ impl Terminal {
         signal(self.process(), name);
     }
 
-    /// The exit status, once the program has ended and all it wrote is read.
+    /// Waits until the program has ended and all its output is read, and returns its exit status.
     #[track_caller]
     pub fn ended(&mut self) -> i32 {
         let mut status = None;
@@ -170,9 +170,9 @@ impl Terminal {
 fn read(output: &mut File, written: &(Mutex<Written>, Condvar)) {
     let mut buffer = [0; 16 * 1024];
     loop {
-        // A terminal that nobody holds open any more is an error to read.
+        // A read fails once no process has the terminal open.
         let count = output.read(&mut buffer).unwrap_or(0);
-        // A test that failed while it looked poisons nothing.
+        // Ignores the poison of a test that panicked while it held the lock.
         let mut state = written.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.parser.process(&buffer[..count]);
         state.bytes.extend_from_slice(&buffer[..count]);

@@ -1,4 +1,4 @@
-//! Certificates of the test's own, and clients that speak TLS.
+//! Certificates for tests ([`Issuer`]), and clients that speak TLS ([`Trust`], [`TlsClient`]).
 
 use std::{
     collections::VecDeque,
@@ -26,7 +26,7 @@ pub const TLS13_ONLY: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
 /// A client over TLS.
 pub type TlsClient = Client<StreamOwned<ClientConnection, TcpStream>>;
 
-/// Someone who signs certificates, and a folder for them.
+/// A certificate authority, and a temporary folder for its certificates.
 pub struct Issuer {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: TempDir,
@@ -47,17 +47,17 @@ impl Issuer {
         self.folder.path().join(name)
     }
 
-    /// Its own certificate.
+    /// The path of its own certificate.
     pub fn ca(&self) -> PathBuf {
         self.file("ca.pem")
     }
 
-    /// Signs a certificate for this common name (and `localhost`), into files of this name.
+    /// Signs a certificate for this common name and `localhost`, and writes it and its key to files called `name`.
     pub fn issue(&self, name: &str, common_name: &str) -> Files {
         self.issue_with(name, common_name, |_| {})
     }
 
-    /// The same with something else about it.
+    /// As [`Self::issue`], after `change` has modified the certificate's parameters.
     pub fn issue_with(
         &self,
         name: &str,
@@ -89,7 +89,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// Settings of a server that listens for TLS, too.
+    /// Makes a server listen for TLS with this certificate.
     pub fn serve(&self, config: &mut Config) {
         config.tls.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         config.tls.certificate.clone_from(&self.certificate);
@@ -97,7 +97,7 @@ impl Files {
     }
 }
 
-/// How a client connects: whom it trusts, which versions it speaks, who it says it is.
+/// A client's side of TLS: the issuer it trusts, the versions it offers, and the certificate it presents, if any.
 pub struct Trust<'a> {
     pub ca: PathBuf,
     pub versions: &'static [&'static SupportedProtocolVersion],
@@ -127,12 +127,12 @@ impl Trust<'_> {
         })
     }
 
-    /// A connection whose handshake is done, as far as the client knows.
+    /// Connects and completes the client's side of the handshake; the server may still reject it.
     pub fn connect_silently(&self, address: SocketAddr) -> TlsClient {
         self.shake_hands(TcpStream::connect(address).expect("a server that listens"))
     }
 
-    /// The same over a connection that is there.
+    /// As [`Self::connect_silently`], over an existing connection.
     pub fn shake_hands(&self, stream: TcpStream) -> TlsClient {
         let mut stream = ready(stream);
         let mut session = ClientConnection::new(self.config(), host()).unwrap();
@@ -155,13 +155,13 @@ impl Trust<'_> {
     }
 }
 
-/// What test certificates are made for.
+/// The host name in the test certificates.
 pub fn host() -> ServerName<'static> {
     ServerName::try_from("localhost").unwrap()
 }
 
 impl TlsClient {
-    /// Says that it sends no more; still reads.
+    /// Closes the sending side of TLS; the client can still read.
     pub fn close_notify(&mut self) {
         self.stream.conn.send_close_notify();
         self.stream.flush().unwrap();
@@ -175,7 +175,7 @@ impl TlsClient {
         &mut self.stream
     }
 
-    /// The certificate that the server showed.
+    /// The certificate that the server presented, in DER.
     pub fn certificate(&self) -> &[u8] {
         &self.stream.conn.peer_certificates().expect("a certificate")[0]
     }

@@ -1,4 +1,4 @@
-//! A client that speaks through a WebSocket.
+//! [`WebClient`]: a test client that connects by WebSocket.
 
 use std::{
     io::{Read, Write},
@@ -14,17 +14,17 @@ use tungstenite::{
 
 use super::{NAME_REQUEST, TestServer, confirmation, ready};
 
-/// A client of the WebSocket, by a library that keeps to RFC 6455.
+/// A WebSocket client, built on a library that conforms to RFC 6455.
 pub struct WebClient<S = TcpStream>(WebSocket<S>);
 
 impl WebClient {
-    /// One that has read the name request.
+    /// Connects and reads the name request.
     pub fn connect(address: SocketAddr) -> Self {
         let stream = ready(TcpStream::connect(address).expect("a server that listens"));
         Self::over(stream, &format!("ws://{address}/tr2"))
     }
 
-    /// One with a name.
+    /// Connects and gives the client a name.
     pub fn join(address: SocketAddr, name: &str) -> Self {
         let mut client = Self::connect(address);
         client.ask(name, &confirmation(name));
@@ -33,20 +33,20 @@ impl WebClient {
 }
 
 impl TestServer {
-    /// A client of the WebSocket with a name.
+    /// Connects a WebSocket client and gives it a name.
     pub fn join_by_websocket(&self, name: &str) -> WebClient {
         WebClient::join(self.web_address(), name)
     }
 }
 
 impl<S: Read + Write> WebClient<S> {
-    /// Shakes hands over this stream, and reads the name request.
+    /// Performs the WebSocket handshake over this stream, and reads the name request.
     #[track_caller]
     pub fn over(stream: S, url: &str) -> Self {
         Self::asking(stream, url.into_client_request().unwrap())
     }
 
-    /// As `over`, with a request of the test's own.
+    /// As [`Self::over`], with this handshake request.
     #[track_caller]
     pub fn asking(stream: S, request: Request) -> Self {
         let url = request.uri().clone();
@@ -66,7 +66,7 @@ impl<S: Read + Write> WebClient<S> {
         self.0.send(message).expect("a connection that takes frames");
     }
 
-    /// The next thing that is no ping.
+    /// The next frame that is not a ping.
     #[track_caller]
     pub fn frame(&mut self) -> Message {
         loop {
@@ -77,7 +77,7 @@ impl<S: Read + Write> WebClient<S> {
         }
     }
 
-    /// The next message.
+    /// The next frame, which has to be a text message.
     #[track_caller]
     pub fn line(&mut self) -> String {
         match self.frame() {
@@ -97,7 +97,7 @@ impl<S: Read + Write> WebClient<S> {
         self.expect(answer);
     }
 
-    /// It is closed with this code, and then the connection ends.
+    /// Checks that the server sends a close frame with this code and then ends the connection.
     #[track_caller]
     pub fn expect_closed(&mut self, code: u16) {
         match self.frame() {
