@@ -1,21 +1,21 @@
-//! [`check`]: what clients recorded, held against what the server promises. No IO, no clock.
+//! [`check`]: compares what clients recorded with what the server guarantees. No IO, no clock.
 //!
-//! **Order.** What one sender sends to one receiver arrives in the order sent, whatever the operations. All broadcasts
-//! have one order that what everybody heard fits into: more than that any two clients heard any two of them in the
-//! same order.
+//! **Order.** A receiver gets the messages of one sender in the order sent, whatever their operations. All broadcasts
+//! have one total order, with which the order at each receiver agrees. That is more than any two clients receiving any
+//! two broadcasts in the same order.
 //!
-//! **Nothing lost.** A message is *accepted* when the server carries it out. Of a client that stayed to the end, left
-//! by `exit`, or ended its sending side and read to the end, that is all that it wrote. Of one that died it is a
-//! beginning of what it wrote: as much as is known to be, which is up to the last that anybody heard. An accepted
-//! message is *due* to each receiver whom it is for and who had its name before the message was sent. Then
+//! **No loss.** A message is *accepted* when the server carries it out. If a client stayed to the end, left by `exit`,
+//! or closed its sending side and read to the end, all its messages are accepted. If it died, an initial part of them
+//! is accepted, which is known up to the last that any client received. An accepted message is *due* to each receiver
+//! that it is for and that had its name before the message was sent. Then:
 //!
-//! - who stayed got all that was due;
-//! - who left got all that was known to be accepted before it said that it leaves;
-//! - who ended otherwise has a reason in the log, and got what was due without a gap: all that came before something
-//!   that it got. Nothing follows its last words.
+//! - a client that stayed received all messages that were due;
+//! - a client that left received those that were known to be accepted before it began to leave;
+//! - a client that ended otherwise has a reason in the log, and received what was due without a gap: everything that
+//!   came before any message that it received. Nothing follows the server's last message to it.
 //!
-//! And nobody got anything twice, altered, torn, or meant for others. A private message that nobody got was either for
-//! one who ended otherwise, or its sender was told that there is nobody of that name.
+//! No client receives a message twice, altered, torn, or meant for others. If no client received a private message,
+//! either its receiver ended otherwise, or its sender was told that no client has that name.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -29,48 +29,48 @@ mod order;
 #[cfg(test)]
 mod tests;
 
-/// A moment, as a number that all clients of a run count up together.
+/// A logical time: a number from a counter that all clients of a run share.
 pub type Stamp = u64;
 
-/// One session, as its client saw it.
+/// A session, as its client recorded it.
 #[derive(Clone, Debug)]
 pub struct History {
     pub id: Id,
     pub conduct: Conduct,
-    /// When it had read that it bears its name; `None` if it never did.
+    /// When it had read the confirmation of its name; `None` if it never did.
     pub joined: Option<Stamp>,
-    /// What it wrote; the first is number 0.
+    /// The messages that it wrote, by number from 0.
     pub sent: Vec<Sent>,
     pub heard: Vec<Heard>,
     pub end: End,
-    /// Why it ended, as the server's log has it.
+    /// The reason for its end in the server's log.
     pub reason: Option<String>,
 }
 
-/// How a client behaved, which says whether the server may have cut it.
+/// How a client read, which decides whether the server may disconnect it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conduct {
-    /// It read all the time.
+    /// Read all the time, at full speed.
     Eager,
-    /// It read all the time, but slowly.
+    /// Read all the time, but slowly.
     Trickling,
-    /// It stopped reading for a while, or was cut off.
+    /// Stopped reading for a while, or had an unreliable network.
     Remiss,
 }
 
-/// A message that was written.
+/// A message that a client wrote.
 #[derive(Clone, Copy, Debug)]
 pub struct Sent {
-    /// Before its first byte.
+    /// Drawn before its first byte was written.
     pub at: Stamp,
     pub to: To,
     pub size: u16,
 }
 
-/// A line that was read.
+/// A line that a client read.
 #[derive(Clone, Debug)]
 pub struct Heard {
-    /// After its last byte.
+    /// Drawn after its last byte was read.
     pub at: Stamp,
     pub what: What,
 }
@@ -78,72 +78,72 @@ pub struct Heard {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     Letter(Letter),
-    /// Nobody bears the name of this slot: the answer to a private message.
+    /// The answer to a private message if no client has the name of this slot.
     NotFound(u16),
-    /// The server closed the session, and why.
+    /// The server's message that it disconnects the client, with the reason.
     Cut(String),
     /// The answer to `exit`.
     Goodbye,
-    /// The server closed.
+    /// The broadcast that the server closed.
     Closed,
-    /// Anything else, a message of which something is missing among it.
+    /// Anything else, including incomplete messages.
     Strange(String),
 }
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It read all until the server closed.
+    /// Read everything until the server closed.
     Stayed,
-    /// By `exit`, which it sent then, and of which it read the answer.
+    /// Sent `exit` at this time, and read the answer.
     Exited(Stamp),
-    /// It ended its sending side then, and read to the end.
+    /// Closed its sending side at this time, and read to the end.
     Finished(Stamp),
-    /// The server or the network ended it.
+    /// Ended by the server or the network.
     Cut,
-    /// It did: killed, reset, given up.
+    /// Ended by the client without order: killed, reset, or abandoned.
     Gone,
 }
 
 impl End {
-    /// All that it wrote was read by the server.
+    /// Whether the server read all that the client wrote.
     fn is_orderly(self) -> bool {
         matches!(self, Self::Stayed | Self::Exited(_) | Self::Finished(_))
     }
 }
 
-/// What was broken.
+/// A guarantee, named by how it was broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Rule {
-    /// Something was heard that nobody wrote so.
+    /// A client received a line that no client sent in this form.
     Altered,
-    /// Something was heard that is for others.
+    /// A client received a message meant for others.
     Misdelivered,
-    /// Something was heard twice.
+    /// A client received a message twice, or two clients received the same private message.
     Doubled,
-    /// Not in the order in which its sender wrote.
+    /// A client received messages of one sender in another order than they were sent.
     SenderOrder,
-    /// There is no one order of all broadcasts.
+    /// No total order of all broadcasts agrees with what each client received.
     OneOrder,
-    /// Something due was not heard.
+    /// A client did not receive a message that was due.
     Lost,
-    /// Something due was not heard, but something after it was.
+    /// A client did not receive a message that was due, but received one after it.
     Gap,
-    /// There is somebody of that name, or there is nobody and the sender was not told.
+    /// A private message was neither received nor answered with [`What::NotFound`], or such answers came too often.
     NotFound,
-    /// Something was heard after the last words.
+    /// A client received a line after the server's last message to it.
     AfterTheEnd,
-    /// A session ended, and the log does not say why.
+    /// The log does not give exactly one reason for the end of a session, or contradicts the server's counters.
     NoReason,
-    /// A session ended that should not have, or for another reason.
+    /// A session ended that should not have, or for the wrong reason, or the server logged an error.
     WrongEnd,
 }
 
-/// A broken promise.
+/// A broken guarantee.
 #[derive(Clone, Debug)]
 pub struct Violation {
     pub rule: Rule,
-    /// Who, what, when.
+    /// A description with the clients and messages concerned.
     pub story: String,
 }
 
@@ -153,18 +153,18 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Why a client that reads slowly may be cut in every run: broadcasts had waited for it longer than they may
-/// (`limits.slow_reader_wait`).
+/// The reason for which a client that reads slowly may be disconnected in every run: broadcasts waited for it longer
+/// than `limits.slow_reader_wait`.
 pub const SLOW_READER: &str = "slow reader";
 
-/// What is not the same in all runs.
+/// Guarantees that depend on the settings of the run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rules {
-    /// A client that reads slowly is cut by nothing but [`SLOW_READER`].
+    /// A client that reads slowly is disconnected only for [`SLOW_READER`].
     pub slow_readers_stay: bool,
 }
 
-/// Everything in these histories that the server's promises do not allow.
+/// Finds all violations of the server's guarantees in these histories.
 pub fn check(histories: &[History], rules: Rules) -> Vec<Violation> {
     let mut checker = Checker::new(histories);
     for hearer in 0..histories.len() {
@@ -179,17 +179,18 @@ pub fn check(histories: &[History], rules: Rules) -> Vec<Violation> {
     checker.violations
 }
 
-/// Everything known about the histories that more than one rule asks for.
+/// Facts about the histories that several rules need, and the violations found so far.
 struct Checker<'a> {
     histories: &'a [History],
     index: HashMap<Id, usize>,
-    /// By sender: how many of its messages are known to be accepted.
+    /// By sender: number of its messages known to be accepted.
     accepted: Vec<u32>,
-    /// By sender and number: when that was first known, by it or one after it having been heard.
+    /// By sender and number: the first time at which any client had received that message or a later one of its sender;
+    /// `Stamp::MAX` if none did.
     known: Vec<Vec<Stamp>>,
-    /// By hearer: what it heard, as sender and number.
+    /// By receiver: the messages that it received, as sender and number.
     got: Vec<HashSet<(usize, u32)>>,
-    /// By sender and number: by how many it was heard.
+    /// By sender and number: number of clients that received the message.
     hearers: Vec<Vec<u32>>,
     violations: Vec<Violation>,
 }
@@ -226,7 +227,7 @@ impl<'a> Checker<'a> {
         self.violations.push(Violation { rule, story });
     }
 
-    /// What one heard, each by itself and in its order.
+    /// Checks each line that a client received, and the order of each sender's messages.
     fn judge_heard(&mut self, hearer: usize) {
         let History { id, heard, .. } = &self.histories[hearer];
         let mut last_of: HashMap<usize, u32> = HashMap::new();
@@ -272,7 +273,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// How one ended, and whether the log says so.
+    /// Checks how a session ended, and that the log agrees.
     fn judge_end(&mut self, hearer: usize, rules: Rules) {
         let History { id, conduct, joined, end, reason, heard, .. } = &self.histories[hearer];
         if joined.is_none() {
@@ -303,7 +304,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// The letters that one heard, and when.
+/// The letters that a client received, with their times.
 fn letters(history: &History) -> impl DoubleEndedIterator<Item = (&Letter, Stamp)> {
     history.heard.iter().filter_map(|heard| match &heard.what {
         What::Letter(letter) => Some((letter, heard.at)),
@@ -311,7 +312,7 @@ fn letters(history: &History) -> impl DoubleEndedIterator<Item = (&Letter, Stamp
     })
 }
 
-/// Whether something to `to` that `from` wrote is for `hearer`.
+/// Whether a message from `from` to `to` is for `hearer`.
 fn is_for(to: To, from: Id, hearer: Id) -> bool {
     match to {
         To::All => true,

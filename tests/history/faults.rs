@@ -1,4 +1,4 @@
-//! What goes wrong beside the clients: a cable, signals, open files, strangers.
+//! Faults outside the clients under test: a cut cable, signals, a lack of file descriptors, and other connections.
 
 use std::{
     io::{Read, Write},
@@ -12,7 +12,7 @@ use fastrand::Rng;
 use super::world::World;
 use crate::harness::{cable::Cable, process::signal};
 
-/// How much went wrong, to be sure that something did.
+/// Counts how often a fault occurred; the outcome of a run shows it.
 #[derive(Debug, Default)]
 pub struct Count(AtomicU64);
 
@@ -30,7 +30,8 @@ fn rest(world: &World, random: &mut Rng, milliseconds: std::ops::Range<u64>) -> 
     world.stage.rest(Duration::from_millis(random.u64(milliseconds)))
 }
 
-/// Cuts the cable for moments, and now and then for so long that who waits for a name gets it.
+/// Cuts the cable repeatedly for 20 ms to 400 ms. Every fourth cut on average lasts 2 s to 4.5 s, long enough for a
+/// client that waits for the name of an unreachable one to get it.
 pub fn cut(world: &World, mut random: Rng, cable: &Cable, count: &Count) {
     while !rest(world, &mut random, 300..1500) {
         let severed = random.u8(..4) == 0;
@@ -43,7 +44,7 @@ pub fn cut(world: &World, mut random: Rng, cable: &Cable, count: &Count) {
     }
 }
 
-/// Asks the server to read its settings again, and again.
+/// Sends the server SIGHUP every 20 ms to 300 ms, at which it reloads its settings.
 pub fn hang_up(world: &World, mut random: Rng, server: u32, count: &Count) {
     while !rest(world, &mut random, 20..300) {
         signal(server, "HUP");
@@ -51,7 +52,7 @@ pub fn hang_up(world: &World, mut random: Rng, server: u32, count: &Count) {
     }
 }
 
-/// Takes more connections than the server may have open files, and lets them go.
+/// Repeatedly opens at least as many connections as the server may have open files, and closes them.
 pub fn use_up_descriptors(world: &World, mut random: Rng, allowed: usize, count: &Count) {
     while !rest(world, &mut random, 200..1200) {
         let crowd: Vec<TcpStream> =
@@ -62,7 +63,8 @@ pub fn use_up_descriptors(world: &World, mut random: Rng, allowed: usize, count:
     }
 }
 
-/// Strangers who come and go: some at once, some after a word, some stay for a while.
+/// Opens connections outside the test that send at most a few bytes: some are reset at once, some closed, and some
+/// stay for a while.
 pub fn connect(world: &World, mut random: Rng, count: &Count) {
     const WORDS: [&[u8]; 6] = [
         b"",
@@ -78,7 +80,7 @@ pub fn connect(world: &World, mut random: Rng, count: &Count) {
             let Ok(mut stranger) = world.dial(None) else { continue };
             count.one();
             let said = random.choice(WORDS).unwrap_or_default();
-            // What becomes of it is not this one's concern.
+            // The server may have closed it already.
             let _ = stranger.write_all(said);
             match random.u8(..3) {
                 0 => drop(socket2::SockRef::from(&stranger).set_linger(Some(Duration::ZERO))),
@@ -92,7 +94,7 @@ pub fn connect(world: &World, mut random: Rng, count: &Count) {
     }
 }
 
-/// A client that says nothing but nonsense, and who reads what it is told of that.
+/// Runs a client that sends only invalid input, and reads the server's answers.
 pub fn talk_nonsense(world: &World, mut random: Rng, count: &Count) {
     let mut life = 0;
     while !rest(world, &mut random, 10..200) {
@@ -111,7 +113,7 @@ pub fn talk_nonsense(world: &World, mut random: Rng, count: &Count) {
     }
 }
 
-/// Something that is no message, or not a whole one.
+/// Input that is not a valid message, or only part of one.
 fn nonsense(random: &mut Rng) -> Vec<u8> {
     let length = match random.u8(..10) {
         0 => random.usize(1000..4000),
@@ -126,7 +128,7 @@ fn nonsense(random: &mut Rng) -> Vec<u8> {
     }
 }
 
-/// Reads what there is. Whether it is over.
+/// Reads what has arrived. Returns whether the connection has ended.
 fn drain(client: &mut TcpStream) -> bool {
     let mut buffer = [0; 16 * 1024];
     loop {

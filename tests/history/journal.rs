@@ -1,4 +1,4 @@
-//! [`Journal`]: what one client's reader notes down, and what its writer waits for.
+//! [`Journal`]: what the reader of a client records, and what its writer waits for.
 
 use std::{
     sync::{
@@ -14,8 +14,8 @@ use super::{
 };
 use crate::harness::{DEADLINE, NAME_REQUEST, confirmation};
 
-/// The next moment. What happened before one client took its number happened before all that follows another's greater
-/// one.
+/// Draws the next stamp. Everything before the draw of a stamp happened before everything after the draw of a greater
+/// one, whichever clients drew them.
 pub fn tick() -> Stamp {
     static NOW: AtomicU64 = AtomicU64::new(1);
     NOW.fetch_add(1, Ordering::SeqCst)
@@ -26,33 +26,33 @@ pub fn tick() -> Stamp {
 pub enum Pace {
     /// As fast as it can.
     Eager,
-    /// So many bytes in so many milliseconds.
+    /// At most this many bytes, once in this many milliseconds.
     Trickling(usize, u64),
     /// Not at all.
     Stalled,
 }
 
-/// What was noted.
+/// The reader's records so far, and how it is to go on.
 #[derive(Debug)]
 pub struct Notes {
     pub joined: Option<Stamp>,
     pub heard: Vec<Heard>,
-    /// How many of its own echoes came back.
+    /// Number of echoes of its own that came back.
     pub echoes: u32,
-    /// Why its name was refused.
+    /// The server's message if it refused the name.
     pub refused: Option<String>,
-    /// Nothing more comes. `true` if the connection was ended in order.
+    /// Set at the end of the connection: whether it ended in order.
     pub over: Option<bool>,
-    /// What came last and is no whole line.
+    /// Bytes of an incomplete line at the end.
     pub rest: Vec<u8>,
     pace: Pace,
-    /// The reader is to stop.
+    /// Tells the reader to stop.
     stop: bool,
-    /// Lines of the greeting that came.
+    /// The first line of the greeting, the name request, has arrived.
     greeted: bool,
 }
 
-/// One client's notes, shared by its reader and its writer.
+/// The notes of a client, shared by its reader and its writer.
 pub struct Journal {
     id: Id,
     notes: Mutex<Notes>,
@@ -79,7 +79,7 @@ impl Journal {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until that is so, or nothing more comes; `false` if neither is in time.
+    /// Waits until `is_so` or the connection has ended; `false` if neither happens within 2 × [`DEADLINE`].
     pub fn wait(&self, is_so: impl Fn(&Notes) -> bool) -> bool {
         let end = Instant::now() + 2 * DEADLINE;
         let mut notes = self.notes();
@@ -90,19 +90,19 @@ impl Journal {
         true
     }
 
-    /// How it reads from here on.
+    /// Changes how the client reads.
     pub fn set_pace(&self, pace: Pace) {
         self.notes().pace = pace;
         self.changed.notify_all();
     }
 
-    /// The reader is to stop, whatever comes.
+    /// Tells the reader to stop, even if the connection goes on.
     pub fn stop(&self) {
         self.notes().stop = true;
         self.changed.notify_all();
     }
 
-    /// How many bytes the reader may take now, once it may take any; `None` if it is to stop.
+    /// Waits until the reader may read, and returns the maximum number of bytes for this read; `None` if it must stop.
     pub fn turn(&self, most: usize) -> Option<usize> {
         let mut notes = self.notes();
         let mut rested = false;
@@ -121,7 +121,7 @@ impl Journal {
         }
     }
 
-    /// Notes a line.
+    /// Records a line.
     pub fn note(&self, line: &[u8]) {
         let what = self.understand(line);
         let mut notes = self.notes();
@@ -143,7 +143,7 @@ impl Journal {
         self.changed.notify_all();
     }
 
-    /// Notes the end.
+    /// Records the end of the connection, with the bytes of an incomplete line.
     pub fn note_end(&self, in_order: bool, rest: Vec<u8>) {
         let mut notes = self.notes();
         notes.over = Some(in_order);
@@ -152,7 +152,7 @@ impl Journal {
         self.changed.notify_all();
     }
 
-    /// What a line is; `None` if it belongs to the greeting.
+    /// Classifies a line; `None` if it belongs to the greeting.
     fn understand(&self, line: &[u8]) -> Option<What> {
         let Ok(line) = str::from_utf8(line) else {
             return Some(What::Strange(line.escape_ascii().to_string()));

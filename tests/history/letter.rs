@@ -1,17 +1,17 @@
-//! [`Letter`]: what clients write to each other. Each says who wrote it and which of his it is, and proves itself: its
-//! last byte follows from its first.
+//! [`Letter`]: a message between clients. Its line states the letter's fields, and these determine every byte of the
+//! line, so that a receiver detects any change.
 
 use std::fmt;
 
-/// The longest message, as the server has it by default.
+/// Maximum length of a message: the server's default.
 const MESSAGE_BYTES: usize = 1024;
 
-/// What lines are filled with: among it what could be taken for the end of a field or of a message.
+/// Characters that lines are filled with, including some that a parser could take for the end of a field or a message.
 const ALPHABET: [char; 16] =
     ['a', 'b', 'c', 'd', 'e', '0', '1', '2', ' ', '|', '/', '\\', '"', 'é', '…', '\t'];
 
-/// One session of a client, from its confirmation to its end. A client is a slot, and has a name that follows from it;
-/// when its session has ended, it may live again.
+/// Identifies a session of a client. The slot stands for the client and determines its name; after a session has ended,
+/// the client may begin another, which is its next life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id {
     pub slot: u16,
@@ -24,19 +24,19 @@ impl fmt::Display for Id {
     }
 }
 
-/// What the client in this slot is called.
+/// The name of the client in this slot.
 pub fn name(slot: u16) -> String {
     format!("c{slot}")
 }
 
-/// Whom a letter is for.
+/// The receivers of a letter, and the operation that reaches them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum To {
     /// `broadcast`
     All,
     /// `broadcast_not_me`
     Others,
-    /// `private_message` to whoever bears this slot's name.
+    /// `private_message` to the client with the name of this slot.
     One(u16),
     /// `echo`
     Myself,
@@ -48,14 +48,14 @@ impl To {
     }
 }
 
-/// A message, without its bytes: those follow.
+/// The fields that determine the bytes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Letter {
     pub from: Id,
-    /// Which of those that its sender wrote, counted from 0, whomever they are for.
+    /// Its number among all that its session sent to any receiver, from 0.
     pub number: u32,
     pub to: To,
-    /// The least bytes that its line has; the greatest there may be are not passed.
+    /// Minimum length of its line in bytes. Filling never exceeds [`MESSAGE_BYTES`].
     pub size: u16,
 }
 
@@ -66,7 +66,7 @@ impl fmt::Display for Letter {
 }
 
 impl Letter {
-    /// Its line, without an ending.
+    /// Its line, without a line ending.
     pub fn line(&self) -> String {
         let Self { from, number, to, size } = self;
         let me = name(from.slot);
@@ -85,7 +85,7 @@ impl Letter {
         line
     }
 
-    /// The letter that this line is, if it is one to the last byte.
+    /// Reads a letter from a line; `None` unless each byte is as [`Self::line`] writes it.
     pub fn read(text: &str) -> Option<Self> {
         let mut fields = text.splitn(4, " | ");
         let (sender, destination, operation, data) =

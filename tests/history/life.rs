@@ -1,4 +1,4 @@
-//! [`Life`]: one session of a client that writes letters and records what it hears.
+//! [`Life`]: a session of a client that writes letters and records what it receives.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -17,13 +17,13 @@ use super::{
 };
 use crate::harness::DEADLINE;
 
-/// How long a reader waits at the most before it looks whether it is to stop.
+/// Maximum time that a reader blocks before it checks whether it must stop.
 const LOOK_UP: Duration = Duration::from_millis(20);
 
-/// What carries a session.
+/// The transport of a session.
 pub enum Link {
     Socket(Arc<TcpStream>),
-    /// A netcat, so that it is a process that dies.
+    /// A netcat, so that a process can be killed.
     Program(Child, ChildStdin),
 }
 
@@ -34,7 +34,7 @@ impl Link {
         Ok(Self::Socket(Arc::new(stream)))
     }
 
-    /// A program that passes on what it reads and writes.
+    /// A program that connects its standard input and output to the server.
     pub fn program(mut child: Child) -> Self {
         let stdin = child.stdin.take().expect("a pipe to it");
         Self::Program(child, stdin)
@@ -63,7 +63,7 @@ impl Read for SharedStream {
     }
 }
 
-/// A session that has begun.
+/// A session whose name is confirmed.
 pub struct Life {
     id: Id,
     conduct: Conduct,
@@ -73,18 +73,18 @@ pub struct Life {
     reader: JoinHandle<()>,
     sent: Vec<Sent>,
     echoes: u32,
-    /// The client's own address, by which the log knows it.
+    /// The client's address, which identifies it in the server's log. `None` for a netcat.
     peer: Option<String>,
 }
 
-/// A history, and by which address the log knows it.
+/// A history, and the client's address in the server's log.
 pub struct Recorded {
     pub history: History,
     pub peer: Option<String>,
 }
 
 impl Life {
-    /// Asks for its name. `Ok` once it has it; else what there is to record.
+    /// Sends the client's name and waits for the answer. If the name is not confirmed, the error is what was recorded.
     pub fn begin(id: Id, speech: Speech, mut link: Link) -> Result<Self, Box<Recorded>> {
         let journal = Arc::new(Journal::new(id));
         let peer = match &link {
@@ -101,12 +101,12 @@ impl Life {
         if told && life.journal.notes().joined.is_some() { Ok(life) } else { Err(Box::new(life.give_up())) }
     }
 
-    /// Whether nothing more comes.
+    /// Whether the connection has ended.
     pub fn is_over(&self) -> bool {
         self.journal.notes().over.is_some()
     }
 
-    /// How it reads from here on.
+    /// Changes how the client reads, and records that in its conduct.
     pub fn read_at(&mut self, pace: Pace) {
         match (pace, self.conduct) {
             (Pace::Stalled, _) => self.conduct = Conduct::Remiss,
@@ -116,12 +116,12 @@ impl Life {
         self.journal.set_pace(pace);
     }
 
-    /// The network is not to be relied on from here on.
+    /// Records that the client's network is unreliable.
     pub fn is_far_away(&mut self) {
         self.conduct = Conduct::Remiss;
     }
 
-    /// Writes letters in one go. `false` if that fails.
+    /// Writes letters in one write. Returns `false` if it fails.
     pub fn send(&mut self, letters: impl IntoIterator<Item = (To, u16)>) -> bool {
         let bytes = self.letters(letters);
         self.link.write_all(&bytes).is_ok()
@@ -139,21 +139,22 @@ impl Life {
         bytes
     }
 
-    /// Writes letters, of which not the last part.
+    /// Writes letters in one write, without the last `missing` bytes.
     pub fn send_torn(&mut self, letters: impl IntoIterator<Item = (To, u16)>, missing: usize) {
         let bytes = self.letters(letters);
-        // That it dies of something else before is as well.
+        // Fails if the session has already ended; the caller ends it anyway.
         let _ = self.link.write_all(&bytes[..bytes.len().saturating_sub(missing)]);
     }
 
-    /// Waits until all that it sent was carried out: its last echo comes back. `false` if it did not.
+    /// Sends a last echo and waits for it: then the server has carried out all messages of this session. Returns
+    /// `false` if the echo does not come back, or if the session has ended.
     pub fn settle(&mut self) -> bool {
         let sent = self.send([(To::Myself, 0)]);
         let echoes = self.echoes;
         sent && self.journal.wait(|notes| notes.echoes == echoes) && !self.is_over()
     }
 
-    /// Leaves by `exit`.
+    /// Sends `exit` and reads to the end.
     pub fn exit(mut self) -> Recorded {
         let leaving = tick();
         let line = self.speech.framed(&format!("{} | server | exit | no data", name(self.id.slot)));
@@ -162,7 +163,7 @@ impl Life {
         self.read_to_the_end(written.then_some(End::Exited(leaving)), What::Goodbye)
     }
 
-    /// Ends its sending side and reads the rest.
+    /// Closes its sending side and reads to the end.
     pub fn finish(mut self) -> Recorded {
         let leaving = tick();
         self.read_at(Pace::Eager);
@@ -175,22 +176,22 @@ impl Life {
         self.record(if in_order { End::Finished(leaving) } else { End::Cut })
     }
 
-    /// Reads on until the server closes.
+    /// Reads until the server closes.
     pub fn stay(mut self) -> Recorded {
         self.read_at(Pace::Eager);
         self.read_to_the_end(Some(End::Stayed), What::Closed)
     }
 
-    /// The server or the network ended it: reads what there still is.
+    /// Reads what is left of a session that the server or the network ended.
     pub fn mourn(mut self) -> Recorded {
         self.read_at(Pace::Eager);
         self.read_to_the_end(None, What::Closed)
     }
 
-    /// Ends as asked for, if the last that it hears is what it should be.
+    /// Reads to the end. Records `end` if the last line received is `last`, and [`End::Cut`] otherwise.
     fn read_to_the_end(mut self, end: Option<End>, last: What) -> Recorded {
         if let Link::Program(child, _) = &mut self.link {
-            // It stays when its connection has ended, until its input does.
+            // Netcat does not exit at the end of its connection while its input is open.
             self.journal.wait(|notes| notes.heard.last().is_some_and(|heard| heard.what == last));
             let _ = child.kill();
         }
@@ -206,7 +207,7 @@ impl Life {
         last.filter(is_last)
     }
 
-    /// Dies: a program by SIGKILL, a socket by a reset.
+    /// Kills a program with SIGKILL, or resets a socket.
     pub fn die(mut self) -> Recorded {
         match &mut self.link {
             Link::Program(child, _) => {
@@ -214,14 +215,14 @@ impl Life {
                 child.wait().expect("a child that dies");
             }
             Link::Socket(stream) => {
-                // Closing with a linger of zero resets the connection. It is closed with the last handle to it.
+                // Closing a socket with a linger time of 0 resets the connection. Dropping its last handle closes it.
                 let _ = socket2::SockRef::from(&**stream).set_linger(Some(Duration::ZERO));
             }
         }
         self.give_up()
     }
 
-    /// Ends by itself, however that comes about.
+    /// Abandons the session without reading further.
     pub fn give_up(self) -> Recorded {
         self.journal.stop();
         self.record(End::Gone)
@@ -232,14 +233,14 @@ impl Life {
         journal.stop();
         if let Link::Program(mut child, stdin) = link {
             drop(stdin);
-            // It may be dead already.
+            // Fails if the process has already ended.
             let _ = child.kill();
             let _ = child.wait();
         }
         reader.join().expect("a reader that does not panic");
         let mut notes = journal.notes();
         let (joined, mut heard) = (notes.joined, std::mem::take(&mut notes.heard));
-        // Of one that died, or was given up because it did not read, a message may be left in the middle.
+        // The last message may be incomplete if the client died, or if the server disconnected it as a slow reader.
         let has_last_words = heard.last().is_some_and(|heard| is_last(&heard.what));
         if !notes.rest.is_empty() && (has_last_words || !matches!(end, End::Cut | End::Gone)) {
             let what = What::Strange(format!("{} and the end", notes.rest.escape_ascii()));
@@ -249,18 +250,18 @@ impl Life {
         Recorded { history, peer }
     }
 
-    /// What its reader writes to, for whoever may tell it to hurry.
+    /// The journal of its reader, through which another thread can change the reader's pace.
     pub fn reader(&self) -> Weak<Journal> {
         Arc::downgrade(&self.journal)
     }
 }
 
-/// Whether nothing may come after that.
+/// Whether the server sends nothing more after this line.
 fn is_last(what: &What) -> bool {
     matches!(what, What::Cut(_) | What::Closed | What::Goodbye)
 }
 
-/// Notes lines until the end, or until told to stop.
+/// Reads and records messages until the connection ends or the journal says to stop.
 fn read_all(mut source: Box<dyn Read + Send>, mut ear: Ear, journal: &Journal) {
     let mut buffer = vec![0; 64 * 1024];
     let mut unread: Vec<u8> = Vec::new();

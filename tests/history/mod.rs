@@ -1,8 +1,8 @@
-//! The history checker: clients write numbered messages while things go wrong, and record what they hear; a plain
-//! function over what they recorded finds whatever the server promises not to happen.
+//! The history checker: clients write numbered messages while faults are injected, and record what they receive; a pure
+//! function finds violations of the server's guarantees in the records.
 //!
-//! `ARAUTO_HISTORY_SEED=…` repeats a plan, `ARAUTO_HISTORY_SECONDS=…` makes the run with all faults longer: each further
-//! 10 s are a run of their own, with the next seed.
+//! `ARAUTO_HISTORY_SEED=…` repeats a plan. `ARAUTO_HISTORY_SECONDS=…` sets the total length of the runs with all
+//! faults, which are of at most 10 s each; each run uses the next seed.
 
 mod check;
 mod faults;
@@ -24,10 +24,10 @@ use plan::{Fault, Plan};
 use relay::{Relay, Wrong};
 use run::{Outcome, run, run_with};
 
-/// How long one run lasts at the most, in seconds.
+/// Maximum length of a run with all faults, in seconds.
 const RUN: u64 = 10;
 
-/// A number from the environment.
+/// Reads a number from an environment variable. Panics if its value is not a number.
 fn setting(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
     Some(value.parse().unwrap_or_else(|_| panic!("{name} is to be a number, and is {value:?}")))
@@ -37,13 +37,13 @@ fn seed() -> u64 {
     setting("ARAUTO_HISTORY_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000_000))
 }
 
-/// The first violations, in words.
+/// Describes the first 30 violations, in at most 400 characters each.
 fn tell(outcome: &Outcome) -> Vec<String> {
     let stories = outcome.violations.iter().take(30);
     stories.map(|violation| violation.to_string().chars().take(400).collect()).collect()
 }
 
-/// Carries out a plan, and fails if a promise was broken.
+/// Carries out a plan, and fails if it finds a violation.
 fn hold(plan: &Plan) {
     eprintln!("{plan}");
     let Some(outcome) = run(plan, Rules { slow_readers_stay: plan.slow_readers_stay() }) else { return };
@@ -77,7 +77,8 @@ fn each_fault_alone() {
     }
 }
 
-/// A server that does right, with something before it that does wrong to one broadcast in a thousand.
+/// Runs a correct server behind a relay that misbehaves for one broadcast in 1000, and checks that the checker reports
+/// `rule`.
 fn catches(wrong: Wrong, rule: Rule) {
     let seed = seed();
     let plan = Plan::new(seed, Duration::from_secs(2), &[]);

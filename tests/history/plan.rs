@@ -1,30 +1,30 @@
-//! [`Plan`]: what a run does, all of it from a seed. When what happens is the machine's business.
+//! [`Plan`]: what a run does, derived from a seed. The timing still depends on the machine.
 
 use std::{fmt, time::Duration};
 
 use super::speech::Speech;
 
-/// Something that goes wrong.
+/// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Clients are processes that die by SIGKILL.
+    /// Clients are processes that are killed by SIGKILL.
     Kill,
-    /// Connections are reset, in the middle of a message or not.
+    /// Clients reset their connections, some in the middle of a message.
     Reset,
     /// Clients stop reading for a while.
     Stall,
     /// Clients read slowly.
     Trickle,
-    /// Clients are on another machine, and the cable to it is bad: it is cut for moments and for seconds, and, where
-    /// the kernel can do that, it loses, delays and reorders.
+    /// Clients are on another machine with an unreliable cable: it is cut for up to 4.5 s, and, if the kernel has
+    /// `netem`, loses, delays and reorders packets.
     Cable,
-    /// The server is sent SIGHUP in a loop.
+    /// The server receives SIGHUP repeatedly.
     Hangup,
-    /// The server's open files are used up again and again.
+    /// The server repeatedly runs out of file descriptors.
     Descriptors,
-    /// Clients and strangers send what is no message.
+    /// Other clients send invalid messages.
     Junk,
-    /// Strangers connect and go, or stay and say nothing.
+    /// Other connections open, send at most a few bytes, and close or stay.
     Connects,
 }
 
@@ -42,14 +42,14 @@ impl Fault {
     ];
 }
 
-/// What one client does. All send and record; those that are not said to end stay.
+/// A client's behaviour besides sending and recording. Unless stated otherwise, it stays until the run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Sends little.
+    /// Sends few messages.
     Observer,
-    /// Sends much, at times all at once.
+    /// Sends many messages, at times up to 400 at once.
     Talker,
-    /// Leaves in order and comes again.
+    /// Leaves in order and joins again.
     Visitor,
     /// As [`Fault::Kill`].
     Doomed,
@@ -63,7 +63,7 @@ pub enum Role {
     Faraway,
 }
 
-/// One client.
+/// The part of a plan that concerns one client.
 #[derive(Clone, Copy, Debug)]
 pub struct SlotPlan {
     pub slot: u16,
@@ -72,14 +72,14 @@ pub struct SlotPlan {
     pub seed: u64,
 }
 
-/// A run.
+/// A run, fully determined by its seed, length and faults.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub seed: u64,
     pub length: Duration,
     pub faults: Vec<Fault>,
-    /// `limits.slow_reader_grace`: the default, or long enough that nobody who reads is taken for one who does not on a
-    /// machine that has other things to do.
+    /// The setting `limits.slow_reader_grace`: 250 ms, the default, or 1.5 s, which is long enough that the server does
+    /// not take a client that reads for one that does not, even on a loaded machine.
     pub grace: Duration,
     pub slots: Vec<SlotPlan>,
 }
@@ -106,10 +106,10 @@ impl Plan {
             slot,
             role,
             speech: match (role, random.u8(..8)) {
-                // Netcat would show what is not for it.
+                // Netcat would print the bytes of telnet and WebSocket framing.
                 (Role::Doomed, _) => Speech::Lines,
                 (_, 0 | 1) => Speech::Telnet,
-                // The relay in front of the first, and the other machine, know lines.
+                // No WebSockets for these and client 0: the far address and the relay carry lines.
                 (Role::Faraway, _) => Speech::Lines,
                 (_, 2..5) if slot > 0 => Speech::WebSocket,
                 _ => Speech::Lines,
@@ -125,13 +125,13 @@ impl Plan {
         self.faults.contains(&fault)
     }
 
-    /// Whether a client that reads, but slowly, is seen to read in time, and so is cut for nothing but the time that
-    /// broadcasts waited.
+    /// Whether the grace is long enough for the server to see that a slow client reads. Then the server disconnects
+    /// such a client only because of the time that broadcasts waited for it.
     pub fn slow_readers_stay(&self) -> bool {
         self.grace > Duration::from_secs(1)
     }
 
-    /// The seed of one fault's moments.
+    /// The seed for the timing of a fault.
     pub fn seed_of(&self, fault: Fault) -> u64 {
         self.seed ^ (fault as u64 + 1) << 32
     }

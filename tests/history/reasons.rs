@@ -1,4 +1,4 @@
-//! [`Reasons`]: why sessions ended, as the server's log has it.
+//! [`Reasons`]: the reasons in the server's log for which sessions ended.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,17 +10,17 @@ use super::{
     life::Recorded,
 };
 
-/// A session that the log says was given its name.
+/// A session that joined, according to the log.
 struct Joined {
     name: String,
     peer: String,
     reasons: Vec<String>,
 }
 
-/// Reasons that are given at the door too, to connections that never were sessions.
+/// Reasons for which the server also rejects connections before they become sessions.
 const AT_THE_DOOR: [&str; 4] = ["server closed", "server full", "address full", "connects too often"];
 
-/// Whether the counters that the server logs at its end agree with the rest of its log.
+/// Compares the counters that the server logs at its end with the rest of its log. `None` if they agree.
 fn miscounted(log: &[Value], joined: usize, ends: &BTreeMap<String, usize>) -> Option<Violation> {
     let wrong = |story| Some(Violation { rule: Rule::NoReason, story });
     let Some(ended) = log.iter().find(|record| record["msg"] == "ended") else {
@@ -44,14 +44,14 @@ fn miscounted(log: &[Value], joined: usize, ends: &BTreeMap<String, usize>) -> O
     wrong(format!("logged were {joined} that joined, and {ends:?}; counted was {ended}"))
 }
 
-/// The joined sessions of a log, in order.
+/// The sessions in a log that joined, in order, and the log's statistics.
 pub struct Reasons {
     sessions: Vec<Joined>,
-    /// How often which reason was given.
+    /// Number of joined sessions by the reason for their end.
     pub counts: HashMap<String, usize>,
-    /// How often the server warned of what.
+    /// Number of warnings by message.
     pub warnings: HashMap<String, usize>,
-    /// What does not belong into the log of a server that is well.
+    /// Records that a correct server would not log, and contradictions.
     pub violations: Vec<Violation>,
 }
 
@@ -94,12 +94,13 @@ impl Reasons {
         Self { sessions, counts, warnings, violations }
     }
 
-    /// How many were given a name.
+    /// Number of sessions that joined.
     pub fn joined(&self) -> usize {
         self.sessions.len()
     }
 
-    /// Writes into each history why it ended. Whose address the log does not know is found by name and order.
+    /// Sets the reason of each history. Finds a session whose address is not in the log by its name and by the order
+    /// of the sessions.
     pub fn assign(&self, recorded: &mut [Recorded]) {
         let mut taken = vec![false; self.sessions.len()];
         let logged: HashSet<&str> = self.sessions.iter().map(|session| session.peer.as_str()).collect();

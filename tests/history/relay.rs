@@ -1,5 +1,5 @@
-//! [`Relay`]: stands between a client and the server, and does wrong: what a server would do that drops, doubles, swaps
-//! or alters one message in a thousand.
+//! [`Relay`]: a relay between a client and the server that misbehaves as a faulty server would: it drops, duplicates,
+//! swaps or alters one broadcast in 1000.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -12,27 +12,27 @@ use std::{
 
 use super::letter::Letter;
 
-/// A wrong that is done.
+/// How the relay misbehaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wrong {
     Drop,
     Double,
-    /// A broadcast changes places with the next.
+    /// Passes on a broadcast after the next one.
     Swap,
     Alter,
 }
 
-/// How many broadcasts there are to one that is wronged.
+/// The relay misbehaves for one in this many broadcasts.
 const ONE_IN: u64 = 1000;
 
-/// A relay to one server, for one connection.
+/// A relay for one connection to a server.
 pub struct Relay {
     pub address: SocketAddr,
     done: Arc<AtomicU64>,
 }
 
 impl Relay {
-    /// A relay that does its first wrong to this broadcast of those that come by.
+    /// Starts a relay that first misbehaves after `first` broadcasts.
     pub fn start(server: SocketAddr, wrong: Wrong, first: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("its address");
@@ -43,30 +43,30 @@ impl Relay {
             let server = TcpStream::connect(server).expect("a server");
             let (mut from_client, mut to_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
             std::thread::spawn(move || {
-                // Either side's end is the other's.
+                // Any failure ends the relay in this direction.
                 let _ = std::io::copy(&mut from_client, &mut to_server);
                 let _ = to_server.shutdown(Shutdown::Write);
             });
             let mut done_wrong = DoneWrong { wrong, next: first, held: None, done: &count };
-            // As above.
+            // Any failure ends this direction, too.
             let _ = done_wrong.pass_on(server, &client);
             let _ = client.shutdown(Shutdown::Write);
         });
         Self { address, done }
     }
 
-    /// How much wrong it has done.
+    /// Number of times that it has misbehaved.
     pub fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
     }
 }
 
-/// The way from the server to the client.
+/// The direction from the server to the client.
 struct DoneWrong<'a> {
     wrong: Wrong,
-    /// How many broadcasts come by before the next that is wronged.
+    /// Number of broadcasts to pass on before the relay misbehaves next.
     next: u64,
-    /// Changes places with the next.
+    /// A broadcast to pass on after the next one.
     held: Option<Vec<u8>>,
     done: &'a AtomicU64,
 }
@@ -85,7 +85,7 @@ impl DoneWrong<'_> {
         }
     }
 
-    /// What is passed on for a line.
+    /// The lines to pass on for a line from the server.
     fn next(&mut self, mut line: Vec<u8>) -> Vec<Vec<u8>> {
         let letter =
             str::from_utf8(&line).ok().and_then(|line| Letter::read(line.trim_end_matches(['\r', '\n'])));

@@ -1,4 +1,4 @@
-//! [`run`]: carries out a plan, and has what came of it checked.
+//! [`run`]: carries out a plan and checks the histories and the log.
 
 use std::{
     collections::BTreeMap,
@@ -31,16 +31,16 @@ use crate::{
     },
 };
 
-/// Open files that the server may have where they are to be used up. Its clients need about half.
+/// The server's limit of open files under [`Fault::Descriptors`]. The plan's clients need about half of them.
 const FEW_FILES: usize = 80;
 
-/// What came of a run.
+/// The result of a run.
 pub struct Outcome {
     pub violations: Vec<Violation>,
     pub figures: Figures,
 }
 
-/// What happened in a run, in numbers.
+/// Statistics of a run, for the test's output.
 #[derive(Debug, Default)]
 pub struct Figures {
     sent: usize,
@@ -62,7 +62,7 @@ impl fmt::Display for Figures {
     }
 }
 
-/// Carries out a plan. `None` where this machine cannot do what is in it.
+/// Carries out a plan. `None` if this machine lacks netcat or network namespaces and the plan needs them.
 pub fn run(plan: &Plan, rules: Rules) -> Option<Outcome> {
     if plan.has(Fault::Kill) && !has_tool("nc") {
         return None;
@@ -74,7 +74,8 @@ pub fn run(plan: &Plan, rules: Rules) -> Option<Outcome> {
     Some(run_with(plan, rules, cable.as_ref(), |_| None))
 }
 
-/// Carries out a plan on two machines or on this one. The first client goes by a detour, if there is one to the server.
+/// Carries out a plan, on two machines if there is a cable. The first client connects to the address that `detour`
+/// returns for the server's address, if any.
 pub fn run_with(
     plan: &Plan,
     rules: Rules,
@@ -108,9 +109,9 @@ pub fn run_with(
     Outcome { violations, figures }
 }
 
-/// Starts the server, near to some clients and far from others.
+/// Starts the server; if there is a cable, in its near namespace, listening on loopback and on the cable.
 fn serve(plan: &Plan, cable: Option<&Cable>) -> Process {
-    // Small buffers in the kernel, so that the server's own fill. They belong to the namespace.
+    // Small kernel buffers, so that the server's outboxes fill. The setting is the namespace's own.
     let buffers = "echo '4096 16384 65536' > /proc/sys/net/ipv4/tcp_wmem; ";
     let files = if plan.has(Fault::Descriptors) { format!("ulimit -n {FEW_FILES}; ") } else { String::new() };
     let mut script = format!("{files}exec \"$0\" serve");
@@ -132,7 +133,7 @@ fn serve(plan: &Plan, cable: Option<&Cable>) -> Process {
         ("ARAUTO_SERVER_WORKERS", "2"),
         ("ARAUTO_SERVER_DRAIN_TIMEOUT", "1m"),
         ("ARAUTO_LIMITS_OUTBOX_BYTES", "262144"),
-        // Clients on the other machine send more than strangers may.
+        // Clients on the other machine would exceed the flood limits.
         ("ARAUTO_FLOOD_MESSAGE_RATE", "0"),
         ("ARAUTO_FLOOD_BYTE_RATE", "0"),
         ("ARAUTO_FLOOD_JOINS_PER_MINUTE", "0"),
@@ -141,7 +142,7 @@ fn serve(plan: &Plan, cable: Option<&Cable>) -> Process {
     Process::run(command, &settings)
 }
 
-/// Has all clients live and all faults happen, and ends the server.
+/// Runs all clients and faults for the length of the plan, then ends the server.
 fn play(
     plan: &Plan,
     world: &World,
@@ -179,7 +180,7 @@ fn play(
                     Fault::Descriptors => faults::use_up_descriptors(world, random, FEW_FILES, count),
                     Fault::Junk => faults::talk_nonsense(world, random, count),
                     Fault::Connects => faults::connect(world, random, count),
-                    // Clients' own doing.
+                    // The clients cause these themselves.
                     Fault::Kill | Fault::Reset | Fault::Stall | Fault::Trickle => {}
                 })
             })
@@ -201,7 +202,8 @@ fn play(
     recorded
 }
 
-/// Waits for the server's end. Who was cut off and not missed yet holds it up until the drain timeout.
+/// Waits for the server's end. After 3 s, a second signal ends it at once: an unreachable client that the server has
+/// not noticed yet would delay the end until the drain timeout.
 fn see_out(process: &mut Process) {
     let patience = Instant::now() + Duration::from_secs(3);
     wait_until("the server to end", || process.has_ended() || Instant::now() > patience);

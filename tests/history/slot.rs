@@ -1,4 +1,4 @@
-//! What one client does while a run lasts.
+//! [`Slot`]: a client throughout a run, which may go through several sessions.
 
 use std::{
     ops::Range,
@@ -17,22 +17,22 @@ use super::{
 };
 use crate::harness::DEADLINE;
 
-/// What the kernel may hold for who reads slowly or not at all, in bytes: the sooner the server's outbox fills.
+/// Receive buffer of clients that read slowly or stop reading, in bytes. Small, so that the server's outbox fills soon.
 const SMALL_BUFFER: usize = 16 * 1024;
 
-/// How a life is to go on.
+/// How a life ends.
 enum Next {
-    /// The run ends.
+    /// Stays to the end of the run.
     Stay,
     Exit,
     Finish,
     Die,
     GiveUp,
-    /// It is over without its doing.
+    /// The server or the network has ended it.
     Mourn,
 }
 
-/// One client, as long as the run lasts.
+/// A client throughout a run.
 pub struct Slot<'a> {
     plan: SlotPlan,
     world: &'a World,
@@ -46,7 +46,7 @@ impl<'a> Slot<'a> {
         Self { plan, world, random: Rng::with_seed(plan.seed), lives: 0, recorded: Vec::new() }
     }
 
-    /// Lives until the run ends.
+    /// Runs one life after another until the run ends, and returns their records.
     pub fn run(mut self) -> Vec<Recorded> {
         while let Some(mut life) = self.begin() {
             let record = match self.act(&mut life) {
@@ -68,8 +68,8 @@ impl<'a> Slot<'a> {
         self.recorded
     }
 
-    /// The next life; `None` if the run ends. Its name can be held by the last one for a moment, and the server can be
-    /// out of files.
+    /// Begins the next life; `None` if the run ends. Retries every 5 to 50 ms, because the previous life may still hold
+    /// the name, or the server may be out of file descriptors.
     fn begin(&mut self) -> Option<Life> {
         let give_up = Instant::now() + 3 * DEADLINE;
         loop {
@@ -111,11 +111,11 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// One life, but for its end.
+    /// Acts until the life is to end, and returns how.
     fn act(&mut self, life: &mut Life) -> Next {
         let bursts = self.random.u32(1..30);
         if self.plan.role == Role::Trickler {
-            // 100 KB/s at the least: its kernel shows that it reads in lumps.
+            // At least 100 KB/s: the client's kernel announces room, and so shows that it reads, only in large steps.
             life.read_at(Pace::Trickling(self.random.usize(500..2500), self.random.u64(1..5)));
         }
         for burst in 0.. {
@@ -135,7 +135,7 @@ impl<'a> Slot<'a> {
         unreachable!("a life ends sooner")
     }
 
-    /// What comes when it has said enough; `None` if it goes on.
+    /// Acts after the planned number of bursts, and returns how the life ends; `None` if it goes on.
     fn last_act(&mut self, life: &mut Life) -> Option<Next> {
         match self.plan.role {
             Role::Visitor => Some(if self.random.bool() { Next::Exit } else { Next::Finish }),
@@ -153,7 +153,7 @@ impl<'a> Slot<'a> {
                 life.read_at(Pace::Eager);
                 None
             }
-            // Some wait until the cable is mended, some come back another way and want their name.
+            // Some wait until the cable is mended. Others connect again from the near machine and ask for their name.
             Role::Faraway if self.world.stage.is_severed() => {
                 (self.random.u8(..8) == 0).then_some(Next::GiveUp)
             }
@@ -161,7 +161,7 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// Sends some letters. How long to rest then.
+    /// Sends some letters, and returns how long to rest afterwards.
     fn burst(&mut self, life: &mut Life) -> Duration {
         let (count, rest) = match self.plan.role {
             Role::Observer => (0..3, 20..200),
@@ -170,7 +170,7 @@ impl<'a> Slot<'a> {
             _ => (0..8, 10..100),
         };
         let letters = self.letters(count);
-        // That it fails is noticed by the end of what is heard.
+        // Ignores a failure: the reader notices the end of the connection.
         life.send(letters);
         Duration::from_millis(self.random.u64(rest))
     }

@@ -1,6 +1,6 @@
-//! [`Speech`]: how a client frames what it says, and takes apart what it hears.
+//! [`Speech`] and [`Ear`]: the framing of messages that a client sends and receives.
 
-/// How a client speaks.
+/// The framing that a client uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Speech {
     Lines,
@@ -8,25 +8,26 @@ pub enum Speech {
     WebSocket,
 }
 
-/// The key of RFC 6455's example: any will do.
+/// A handshake with the key of the example in RFC 6455; any key would do.
 const HANDSHAKE: &str = "GET /tr2 HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-/// The longest message that a history has fits a length of 16 bits.
+/// Longest payload whose length fits the second byte of a WebSocket frame. All longer messages of a history fit a
+/// length of 16 bits.
 const SHORT: u8 = 125;
 
 impl Speech {
-    /// What comes before the name.
+    /// The bytes that a client sends before its name.
     pub fn greeting(self) -> &'static [u8] {
         match self {
             Self::Lines => b"",
-            // An option that the server refuses is what tells it that this is telnet.
+            // The server recognizes telnet by an option that the client offers.
             Self::Telnet => b"\xff\xfb\x18",
             Self::WebSocket => HANDSHAKE.as_bytes(),
         }
     }
 
-    /// A message as it is sent.
+    /// Frames a message for sending.
     pub fn framed(self, message: &str) -> Vec<u8> {
         match self {
             Self::Lines => format!("{message}\n").into_bytes(),
@@ -48,10 +49,10 @@ impl Speech {
     }
 }
 
-/// Takes apart what a client hears.
+/// Splits what a client receives into messages.
 pub struct Ear {
     speech: Speech,
-    /// The answer to a WebSocket's handshake is behind us.
+    /// The answer to the WebSocket handshake has been read.
     shaken: bool,
 }
 
@@ -60,7 +61,7 @@ impl Ear {
         Self { speech, shaken: false }
     }
 
-    /// Takes whole messages off what was read.
+    /// Removes all complete messages from `unread` and passes them to `note`.
     pub fn take(&mut self, unread: &mut Vec<u8>, mut note: impl FnMut(&[u8])) {
         let mut begin = 0;
         while let Some((message, length)) = self.next(&unread[begin..]) {
@@ -72,11 +73,12 @@ impl Ear {
         unread.drain(..begin);
     }
 
-    /// The message at the beginning, if what is there is one and not something beside them, and how long it is.
+    /// The first frame: its message, or `None` for a frame that is not a message, and its length in bytes. `None` if
+    /// the frame is incomplete.
     fn next<'a>(&mut self, bytes: &'a [u8]) -> Option<(Option<&'a [u8]>, usize)> {
         if self.speech != Speech::WebSocket {
             let length = bytes.iter().position(|byte| *byte == b'\n')?;
-            // Telnet: the refusal of the option, and the other line ending.
+            // In telnet, the server's refusal of the option precedes the first line, and lines end in `\r\n`.
             let line = bytes[..length].strip_prefix(b"\xff\xfe\x18").unwrap_or(&bytes[..length]);
             return Some((Some(line.strip_suffix(b"\r").unwrap_or(line)), length + 1));
         }

@@ -1,4 +1,4 @@
-//! [`World`]: what all clients of a run share, and how they connect.
+//! [`World`]: the addresses and the state that all clients of a run share.
 
 use std::{
     io,
@@ -11,46 +11,46 @@ use std::{
 use super::journal::{Journal, Pace};
 use crate::harness::{DEADLINE, cable::dial};
 
-/// A run's clients, their machines and their clock.
+/// The means by which the clients of a run connect, and the state of the run.
 pub struct World {
     pub stage: Stage,
-    /// The namespace that the server is in; `None` is this machine.
+    /// The namespace of the server and the near clients; `None` for this machine's own.
     pub near: Option<String>,
-    /// The server's address there.
+    /// The server's address in that namespace.
     pub near_address: SocketAddr,
-    /// The same for WebSockets.
+    /// The server's address for WebSockets in that namespace.
     pub near_web: SocketAddr,
-    /// The other machine, and the server's address from there.
+    /// The namespace of the other machine, and the server's address as seen from it.
     pub far: Option<(String, SocketAddr)>,
-    /// Where the first client connects to instead.
+    /// The address to which the first client connects instead.
     pub detour: Option<SocketAddr>,
-    /// How many clients there are.
+    /// Number of clients.
     pub slots: u16,
 }
 
 impl World {
-    /// A connection from the server's machine.
+    /// Connects from the server's machine.
     pub fn dial(&self, receive_buffer: Option<usize>) -> io::Result<TcpStream> {
         dial(self.near.as_deref(), self.near_address, receive_buffer)
     }
 
-    /// A connection from the server's machine that is to become a WebSocket.
+    /// Connects from the server's machine to the address for WebSockets.
     pub fn dial_web(&self, receive_buffer: Option<usize>) -> io::Result<TcpStream> {
         dial(self.near.as_deref(), self.near_web, receive_buffer)
     }
 
-    /// A connection by the detour, or as any other.
+    /// Connects to the detour if there is one, and as [`Self::dial`] otherwise.
     pub fn dial_by_detour(&self) -> io::Result<TcpStream> {
         self.detour.map_or_else(|| self.dial(None), TcpStream::connect)
     }
 
-    /// A connection from the other machine, if there is one.
+    /// Connects from the other machine; `None` if there is none.
     pub fn dial_from_afar(&self) -> Option<io::Result<TcpStream>> {
         let (namespace, address) = self.far.as_ref()?;
         Some(dial(Some(namespace), *address, None))
     }
 
-    /// A netcat on the server's machine.
+    /// Starts a netcat on the server's machine.
     pub fn netcat(&self) -> io::Result<Child> {
         let (ip, port) = (self.near_address.ip().to_string(), self.near_address.port().to_string());
         let mut command = match &self.near {
@@ -74,7 +74,7 @@ struct State {
     readers: Vec<Weak<Journal>>,
 }
 
-/// Where all clients of a run stand.
+/// The state of a run, and an event for its changes.
 #[derive(Default)]
 pub struct Stage {
     state: Mutex<State>,
@@ -86,7 +86,7 @@ impl Stage {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets time pass, until the run ends at the most. Whether it does.
+    /// Waits for `time` or until the run ends. Returns whether the run is ending.
     pub fn rest(&self, time: Duration) -> bool {
         let state = self.state();
         let waited = self.changed.wait_timeout_while(state, time, |state| !state.ending);
@@ -97,14 +97,14 @@ impl Stage {
         self.state().ending
     }
 
-    /// A reader that is not to dawdle any more when the run ends.
+    /// Registers a reader that has to read at full speed when the run ends.
     pub fn enroll(&self, reader: Weak<Journal>) {
         let mut state = self.state();
         state.readers.retain(|reader| reader.strong_count() > 0);
         state.readers.push(reader);
     }
 
-    /// The run ends: nobody begins anything, and everybody reads.
+    /// Ends the run: clients begin nothing new, and all registered readers read at full speed.
     pub fn end(&self) {
         let mut state = self.state();
         state.ending = true;
@@ -116,7 +116,7 @@ impl Stage {
         }
     }
 
-    /// The cable was cut, or mended.
+    /// Records whether the cable is cut for seconds.
     pub fn set_severed(&self, severed: bool) {
         self.state().severed = severed;
     }
@@ -125,13 +125,13 @@ impl Stage {
         self.state().severed
     }
 
-    /// One client's messages are all carried out.
+    /// Counts a client that has settled, or that has no session.
     pub fn arrive(&self) {
         self.state().arrived += 1;
         self.changed.notify_all();
     }
 
-    /// Waits until all have arrived; whether they did in time.
+    /// Waits until `count` clients have arrived; `false` if that takes more than 3 × [`DEADLINE`].
     pub fn all_arrived(&self, count: usize) -> bool {
         let end = Instant::now() + 3 * DEADLINE;
         let mut state = self.state();

@@ -1,21 +1,21 @@
-//! What should have been heard and was not.
+//! Finds messages that were due to a client and that it did not receive.
 
 use std::collections::HashMap;
 
 use super::{Checker, End, Rule, Stamp, Violation, What, is_for, letters};
 use crate::history::letter::{Letter, To};
 
-/// How many others' histories are asked what came before something. Those who heard most are enough.
+/// Number of other histories from which the order of broadcasts is taken: the longest ones suffice.
 const GUIDES: usize = 4;
 
 impl Checker<'_> {
-    /// What was due to one and not heard.
+    /// Finds the messages that were due to a client and that it did not receive.
     pub(super) fn judge_missed(&mut self, hearer: usize) {
         let me = &self.histories[hearer];
         let Some(joined) = me.joined else { return };
         let reach = self.reach(hearer);
         for (from, sender) in self.histories.iter().enumerate() {
-            // Numbers and stamps rise together: what was sent before it joined is passed over at once.
+            // Stamps rise with the numbers, so a binary search skips everything sent before the client joined.
             let first = sender.sent.partition_point(|sent| sent.at <= joined);
             let mut missed = Vec::new();
             let accepted = self.accepted[from];
@@ -45,13 +45,13 @@ impl Checker<'_> {
         }
     }
 
-    /// By sender: all messages with a smaller number than this came before something that this one heard, or are it.
+    /// By sender: the number below which all its messages are, or came before, a message that this client received.
     fn reach(&self, hearer: usize) -> Vec<u32> {
         let mut reach = vec![0; self.histories.len()];
         for &(from, number) in &self.got[hearer] {
             reach[from] = reach[from].max(number + 1);
         }
-        // What came before the last broadcast that both heard is known from others who heard more.
+        // The other histories show what came before the last broadcast that they share with this one.
         let mut guides: Vec<usize> = (0..self.histories.len()).filter(|guide| *guide != hearer).collect();
         guides.sort_by_key(|guide| std::cmp::Reverse(self.got[*guide].len()));
         for &guide in guides.iter().take(GUIDES) {
@@ -67,7 +67,7 @@ impl Checker<'_> {
         reach
     }
 
-    /// Private messages that nobody heard.
+    /// Checks that each private message that no client received has an explanation.
     pub(super) fn judge_private(&mut self) {
         for (from, sender) in self.histories.iter().enumerate() {
             let mut unheard: HashMap<u16, u32> = HashMap::new();
@@ -108,7 +108,7 @@ impl Checker<'_> {
         }
     }
 
-    /// Whether a private message sent then can have been for one who ended before it took it.
+    /// Whether a private message sent at this time can have been for a session that ended before it read the message.
     fn may_be_lost(&self, slot: u16, sent: Stamp) -> bool {
         let lives = || self.histories.iter().filter(|history| history.id.slot == slot);
         let bearer = lives()

@@ -1,21 +1,21 @@
-//! Whether all broadcasts have one order.
+//! Checks that all broadcasts have one total order.
 
 use std::collections::{HashMap, HashSet};
 
 use super::{History, Rule, Violation, letters};
 use crate::history::letter::Letter;
 
-/// A broadcast as a number.
+/// The index of a broadcast.
 type Node = usize;
 
-/// Looks for an order that what everybody heard fits into. If there is none, says which two heard which two broadcasts
-/// differently; where it takes more than two, that.
+/// Looks for a total order with which the order at each client agrees. If there is none, reports pairs of clients that
+/// received two broadcasts in opposite orders, or, if there is no such pair, the number of broadcasts without an order.
 pub fn judge(histories: &[History], violations: &mut Vec<Violation>) {
     let mut nodes: HashMap<_, Node> = HashMap::new();
     let mut broadcasts: Vec<Letter> = Vec::new();
     let mut heard: Vec<Vec<Node>> = Vec::new();
     for history in histories {
-        // Those that came twice are another's business.
+        // Only the first copy counts: `Rule::Doubled` reports duplicates.
         let mut own = HashSet::new();
         let mut order = Vec::new();
         for (letter, _) in letters(history).filter(|(letter, _)| letter.to.is_broadcast()) {
@@ -40,7 +40,7 @@ pub fn judge(histories: &[History], violations: &mut Vec<Violation>) {
     violations.extend(stories.into_iter().map(|story| Violation { rule: Rule::OneOrder, story }));
 }
 
-/// Takes away what nothing comes before, again and again. What is left has no order.
+/// Repeatedly removes the broadcasts that have no predecessor (a topological sort). What is left has no order.
 fn left_over(count: usize, heard: &[Vec<Node>]) -> HashSet<Node> {
     let mut after: Vec<Vec<Node>> = vec![Vec::new(); count];
     let mut before = vec![0_usize; count];
@@ -64,7 +64,8 @@ fn left_over(count: usize, heard: &[Vec<Node>]) -> HashSet<Node> {
     left
 }
 
-/// For each two who differ, the first two broadcasts that they heard differently.
+/// For each pair of clients that disagree, the first two broadcasts that they received in opposite orders. At most
+/// `MOST` pairs.
 fn inversions(
     histories: &[History],
     broadcasts: &[Letter],

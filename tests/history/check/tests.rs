@@ -1,25 +1,25 @@
-//! The checker itself: it has nothing to say about a server that does right, and finds each thing done wrong.
+//! Tests of the checker: it reports nothing about a correct server, and finds each kind of violation.
 
 use super::{Conduct, End, Heard, History, Rule, Rules, SLOW_READER, Sent, Stamp, What, check};
 use crate::history::letter::{Id, Letter, To};
 
 const SLOTS: u16 = 6;
 
-/// A server that does right, and its clients, all of them one after another.
+/// A correct server and its clients, simulated in one thread.
 struct Model {
     random: fastrand::Rng,
     now: Stamp,
     histories: Vec<History>,
-    /// By history: how many of its messages were carried out.
+    /// By history: number of its messages that the server has carried out.
     carried_out: Vec<usize>,
-    /// By history: what waits for it.
+    /// By history: the lines that the client has not read yet.
     outboxes: Vec<Vec<What>>,
-    /// Who is connected.
+    /// The connected clients, as indices of histories.
     live: Vec<usize>,
 }
 
 impl Model {
-    /// What comes of `steps` things happening.
+    /// Simulates `steps` random steps and returns the histories.
     fn run(seed: u64, steps: usize) -> Vec<History> {
         let random = fastrand::Rng::with_seed(seed);
         let mut model = Self {
@@ -57,7 +57,7 @@ impl Model {
             0..400 => self.send(life),
             400..700 => drop(self.carry_out(life)),
             700..990 => self.read(life),
-            // The first two stay.
+            // The first two clients stay.
             _ if life < 2 => {}
             kind => self.leave(life, kind % 4),
         }
@@ -90,7 +90,7 @@ impl Model {
         self.histories[life].sent.push(Sent { at, to, size: self.random.u16(..900) });
     }
 
-    /// Carries out one message of this one; `false` if there is none.
+    /// Carries out the next message of this client; `false` if there is none.
     fn carry_out(&mut self, life: usize) -> bool {
         let number = self.carried_out[life];
         let from = self.histories[life].id;
@@ -112,7 +112,7 @@ impl Model {
         true
     }
 
-    /// Takes the first thing that waits.
+    /// Has the client read the next line, if there is one.
     fn read(&mut self, life: usize) {
         if !self.outboxes[life].is_empty() {
             let what = self.outboxes[life].remove(0);
@@ -164,7 +164,8 @@ fn a_server_that_does_right_is_not_accused() {
     }
 }
 
-/// Does something to the histories of many runs, and has the checker find it in each where it could be done.
+/// Applies `spoil` to the histories of 40 runs, and checks that the checker reports `rule` in each run where `spoil`
+/// could be applied (it returned `true`), which have to be at least 10.
 #[track_caller]
 fn is_found(rule: Rule, mut spoil: impl FnMut(&mut Vec<History>, &mut fastrand::Rng) -> bool) {
     let mut done = 0;
@@ -179,7 +180,7 @@ fn is_found(rule: Rule, mut spoil: impl FnMut(&mut Vec<History>, &mut fastrand::
     assert!(done >= 10, "{done}");
 }
 
-/// A place among what this one heard that holds a letter for which that is so.
+/// The index of a random line of this history that is a letter for which `fits` is true.
 fn pick(
     history: &History,
     random: &mut fastrand::Rng,
@@ -192,7 +193,7 @@ fn pick(
     random.choice(places.collect::<Vec<_>>())
 }
 
-/// One of those whose histories end so.
+/// The index of a random history for which `ended` is true.
 fn one_that(
     histories: &[History],
     random: &mut fastrand::Rng,
@@ -222,7 +223,7 @@ fn a_message_that_nobody_heard() {
         let place = pick(&histories[0], random, |_, letter| letter.to == To::All).unwrap();
         let What::Letter(letter) = histories[0].heard[place].what else { unreachable!() };
         let sender = histories.iter().find(|history| history.id == letter.from).unwrap();
-        // Of one who died it must not have been the last: nobody could know that it was accepted.
+        // The last message of a client that died is not known to be accepted, so its loss is no violation.
         let known = |history: &History| {
             super::letters(history)
                 .any(|(heard, _)| heard.from == letter.from && heard.number > letter.number)
@@ -358,7 +359,7 @@ fn a_message_that_is_for_another() {
 #[test]
 fn a_private_message_that_nobody_heard_of() {
     is_found(Rule::NotFound, |histories, random| {
-        // Of nobody in this slot can it be thought that it died with the message.
+        // All sessions of this slot ended in order, so none can have ended before it read the message.
         let orderly =
             |slot: u16| histories.iter().all(|history| history.id.slot != slot || history.end.is_orderly());
         let told = |heard: &Heard| matches!(heard.what, What::NotFound(slot) if orderly(slot));
@@ -401,10 +402,10 @@ fn who_reads_slowly_may_be_cut_or_not_as_the_rules_say() {
     histories[0].conduct = Conduct::Trickling;
     assert!(check(&histories, Rules { slow_readers_stay: false }).is_empty());
     assert_eq!(check(&histories, Rules { slow_readers_stay: true })[0].rule, Rule::WrongEnd);
-    // Broadcasts had waited for it as long as they may.
+    // Slow readers are disconnected once broadcasts have waited too long for them.
     histories[0].reason = Some(SLOW_READER.to_owned());
     assert!(check(&histories, Rules { slow_readers_stay: true }).is_empty());
-    // That excuses no client that reads all the time.
+    // That reason does not apply to a client that reads at full speed.
     histories[0].conduct = Conduct::Eager;
     assert_eq!(check(&histories, Rules { slow_readers_stay: false })[0].rule, Rule::WrongEnd);
 }
