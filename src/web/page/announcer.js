@@ -1,12 +1,12 @@
-// What a screen reader is told of what arrives: each message while they are few, their number when they are many.
+// Announces arriving messages to screen readers: each one while they are few, only their number when they are many.
 
 import { element } from "./dom.js";
 
-/** Messages are gathered for so many milliseconds. */
+/** Time in milliseconds for which messages are gathered into one announcement. */
 const GATHER = 700;
-/** More than this many at once are only counted. */
+/** Maximum number of messages in one announcement that are read out; of more, only the number is. */
 const EACH = 3;
-/** What was said stays so long as an element; a reader has taken it by then. */
+/** Maximum number of announced elements in the region. Screen readers have read older ones by the time they go. */
 const KEPT = 6;
 
 export class Announcer {
@@ -25,7 +25,7 @@ export class Announcer {
     if (this.#count === 1) this.#timer = setTimeout(() => this.#speak(), GATHER);
   }
 
-  /** Says nothing of what has come so far. */
+  /** Discards gathered messages and removes announced ones. */
   forget() {
     clearTimeout(this.#timer);
     this.#gathered = [];

@@ -1,4 +1,4 @@
-// The page: joins the connection, the room and the views. All state is in `Connection` and `Chat`; this shows it.
+// Entry point of the page: connects `Connection` and `Chat`, which hold all state, with the views that show it.
 
 import { Announcer } from "./announcer.js";
 import { Banner } from "./banner.js";
@@ -21,9 +21,9 @@ import { serverWords } from "./server-words.js";
 import { harmless, isolated } from "./text.js";
 import { WORDS, chooseLanguage, chooseLocale, languageTags, speaker } from "./words.js";
 
-/** Leaving is not waited for longer, in milliseconds. */
+/** Time in milliseconds to wait for the answer to `exit` before the page closes the connection itself. */
 const LEAVE_MS = 2_000;
-/** How often it is looked whether the list is due, or the connection dead. */
+/** Interval in milliseconds at which the page checks whether the lists are due and the connection is alive. */
 const LOOK_MS = 500;
 
 const tags = languageTags(navigator.languages?.length > 0 ? navigator.languages : [navigator.language]);
@@ -35,7 +35,7 @@ const words = {
   raw: (key) => WORDS[language][key],
 };
 const { say } = words;
-/** Below this width one sees the list or the conversation, not both. */
+/** Up to this width, the page shows either the list or the conversation, not both. */
 const isNarrow = window.matchMedia("(max-width: 46rem)");
 
 const clock = {
@@ -103,7 +103,7 @@ const list = new ListView({ scroller: byId("people-scroll"), list: byId("people"
   if (!room.hidden) open(row.name === "" ? conversations.everyone : conversations.with(row.name));
 });
 
-/** The connection is in another state. */
+/** Handles a change of the connection's state. */
 function changed(state, detail) {
   clearTimeout(leaving);
   switch (state) {
@@ -144,13 +144,13 @@ function changed(state, detail) {
   draw();
 }
 
-/** Says why no WebSocket was opened, as soon as the server says so. */
+/** Asks the server why no WebSocket was opened, and shows the reason if the user has not tried again meanwhile. */
 async function explainLater() {
   const why = await explain();
   if (why !== null && connection.state === "idle" && entrance.isShown) entrance.askName({ why });
 }
 
-/** Forgets all of a user who has left, on the screen too: whoever enters next at this page begins empty. */
+/** Clears all data of a user who has left, also from the screen, so that the next user of this page sees none of it. */
 function forget() {
   chat.forget();
   commands.forget();
@@ -208,13 +208,13 @@ function joined(name) {
   look();
 }
 
-/** Whether a conversation is on the screen before somebody's eyes. */
+/** Whether a conversation is open and visible on the screen. */
 function isRead(conversation) {
   const isOpen = conversation === conversations.current && !room.hidden;
   return isOpen && !document.hidden && !(isNarrow.matches && room.dataset.pane === "list");
 }
 
-/** Something happened in the room. */
+/** Handles an event of `Chat`. */
 function told(what, conversation, entry, isQuiet = false) {
   if (what === "close") {
     closing.refused(entry.why);
@@ -239,7 +239,7 @@ function told(what, conversation, entry, isQuiet = false) {
   }
 }
 
-/** Asks somebody to play a file, or to hear what is played. */
+/** Requests a file of a client, or a stream that is already on; the page plays it when the address arrives. */
 function listen(name, file) {
   if (connection.state === "joined") chat.askPlay(name, file);
   draw();
@@ -260,7 +260,7 @@ function announce(conversation, entry) {
 function open(conversation) {
   show(conversation);
   drawNow();
-  // On a phone the keyboard would cover what one came to read.
+  // On a phone, focusing the composer would open a keyboard that covers the messages.
   if (isNarrow.matches) byId("title").focus({ preventScroll: true });
   else composer.focus();
 }
@@ -277,10 +277,10 @@ function show(conversation) {
   log.show(conversation);
 }
 
-/** Draws what has changed, once for all that comes together. */
+/** Schedules a redraw; changes until then share it. */
 function draw() {
   if (drawing !== null) return;
-  // Where nobody looks nothing is painted, but the window's title still has to tell.
+  // Browsers run no animation frames for a hidden page, but its title still has to show the unread count.
   if (document.hidden) drawing = setTimeout(drawNow, 200);
   else drawing = requestAnimationFrame(drawNow);
 }
@@ -289,7 +289,7 @@ function drawNow() {
   drawing = null;
   const { current } = conversations;
   if (current.unread > 0 && isRead(current)) current.unread = 0;
-  // No name of a person's can look like the room's: that stands without the sign.
+  // The `@` keeps a person's name from looking like the title of the conversation with everyone.
   const place = current.isEveryone ? say("everyone") : `@${isolated(current.name)}`;
   const count = conversations.unread;
   document.title = room.hidden ? "Arauto" : `${count > 0 ? `(${count}) ` : ""}${place} · Arauto`;
@@ -328,13 +328,13 @@ function heading(current) {
   setText(byId("subtitle"), connection.state === "joined" ? state : "");
 }
 
-/** Looks whether the list is due, and whether the connection still lives. */
+/** Checks whether the connection is alive, and requests the lists that are due. */
 function look() {
   if (connection.state !== "joined") return;
   const now = clock.now();
   if (!liveness.check(now, !document.hidden)) return;
   const { size } = chat.people;
-  // Whoever hears something sees how many do.
+  // While a stream plays, its listener count is updated twice as often.
   if (!document.hidden && now - streamsAt >= listEvery(size) / (player.isShown ? 2 : 1)) {
     streamsAt = now;
     chat.askStreams();
@@ -399,7 +399,7 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("visibilitychange", () => {
   const { current } = conversations;
-  // The line above what is new is drawn into a row that may be there already.
+  // The divider above the first unread entry belongs to that entry's row, which may have been drawn before.
   if (isRead(current) && current.read()) log.changed(current.at(current.newFrom));
   isDue ||= !document.hidden;
   look();
@@ -409,7 +409,7 @@ window.addEventListener("focus", () => {
   isDue = true;
   look();
 });
-// Gone to another page and kept for coming back to: that may be somebody else.
+// The browser keeps this page in its back/forward cache, where the next user could return to it.
 window.addEventListener("pagehide", ({ persisted }) => {
   if (persisted) connection.cancel();
 });

@@ -1,4 +1,4 @@
-// The strip that says that the connection was cut or has ended, and what happens next.
+// The banner that shows that the connection was cut or has ended, and what happens next.
 
 import { byId, nameNode, sentence, setText } from "./dom.js";
 import { serverWords } from "./server-words.js";
@@ -8,7 +8,7 @@ export class Banner {
   #timer = null;
   #at = 0;
   #said = "";
-  /** Whether it is said that the server does not answer. */
+  /** Whether the banner shows that the server does not answer. */
   isSilent = false;
 
   constructor(connection, words) {
@@ -31,13 +31,13 @@ export class Banner {
   }
 
   /**
-   * The connection was cut; `at` is when the next try is, `taken` says that the old connection still has the name,
-   * `why` is another reason, in the server's words.
+   * Shows that the connection was cut. `at` is the time of the next try, `taken` says that the old connection still
+   * holds the name, and `why` is another reason, as the server words it.
    */
   cut(name, { at, taken, why }) {
     const key = why ? "cutWhy" : taken ? "cutTaken" : "cut";
     const reason = why ? harmless(serverWords(why, this.words.language).text) : "";
-    // Said once and not at each try.
+    // With an unchanged key, the text is not replaced, so that a screen reader does not repeat it at each try.
     this.#show(`${key} ${name} ${reason}`, ...sentence(this.words.raw(key), { name: nameNode(name), why: reason }));
     this.act.hidden = false;
     setText(this.act, this.words.say("tryNow"));
@@ -47,7 +47,7 @@ export class Banner {
     this.#count();
   }
 
-  /** The server has been heard of for so many milliseconds no more. */
+  /** Shows that nothing has arrived from the server for `since` milliseconds. */
   silent(since) {
     const { say } = this.words;
     this.#stop();
@@ -58,7 +58,7 @@ export class Banner {
     setText(this.act, say("again"));
   }
 
-  /** Somebody asked to connect again. */
+  /** Shows that the page is connecting again because the user asked for it. */
   entering() {
     this.#stop();
     setText(this.countdown, "");
@@ -66,7 +66,7 @@ export class Banner {
     this.#show("entering", this.words.say("entering"));
   }
 
-  /** It ended until somebody asks: `closed`, `unreachable`, or `why` in the server's words. */
+  /** Shows that the connection ended without a retry: `closed`, `unreachable`, or `why` as the server words it. */
   ended({ closed = false, unreachable = false, why = "" }) {
     this.#stop();
     setText(this.countdown, "");

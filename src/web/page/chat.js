@@ -1,5 +1,5 @@
-// What happens in the room: what messages do to conversations and people, and what is sent. No page; the network is the
-// `send` it is given.
+// The state of the chat: applies received messages to conversations, people and streams, and writes the messages to
+// send. No DOM, and no network but the `send` function that it is given.
 
 import { Conversations } from "./conversations.js";
 import { addPart, listing } from "./files.js";
@@ -10,13 +10,14 @@ import { line } from "./short-forms.js";
 import { Streams } from "./streams.js";
 
 /**
- * What is sent to oneself behind what the server does not answer, or not with a last word: a private message, a list of
- * clients that may have several parts. When it comes back, all before it is done.
+ * DATA of a mark: an echo sent after a request that the server does not answer, such as a private message, or whose
+ * answer has no recognizable end, such as a list of clients in several parts. When it comes back, the server has
+ * carried out everything before it.
  */
 const MARK = "done so far";
-/** What asks for a mark behind it. */
+/** Requests after which a mark is needed. */
 const UNANSWERED = new Set(["broadcast_not_me", "private_message", "list_clients", "list_streams"]);
-/** Words of the server about a message that it did not take. */
+/** Matches texts of the server about a message that it did not carry out. */
 const NOT_TAKEN = /was not sent|was dropped|is no message|SENDER is/;
 const SAID = new Set(["broadcast", "broadcast_not_me", "private_message", "echo"]);
 
@@ -24,13 +25,13 @@ export class Chat {
   #send;
   #now;
   #told;
-  /** Where the answers to a command stand: the conversation in which it was last typed, by operation. */
+  /** By operation, the conversation in which its short form was last typed; the answers appear there. */
   #typedIn = new Map();
 
   /**
-   * `send(line)` is false if nothing can be sent now. `told(what, conversation, entry)` is called for each `entry`, for
-   * someone `unknown` who spoke, for a stream that `plays`, for a list of `people` or of streams (`listed`) that has
-   * come, and for the server's answer to `close`.
+   * `send(line)` returns false if nothing can be sent now. `told(what, conversation, entry)` is called for each new
+   * `entry` and each that has `changed`, for a message from an `unknown` person, for a stream that `plays`, for a change
+   * of `streams`, for a complete list of `people` or of streams (`listed`), and for the server's refusal to `close`.
    */
   constructor({ send, now, told }) {
     this.me = null;
@@ -44,14 +45,14 @@ export class Chat {
     this.#told = told;
   }
 
-  /** The connection has a name now. */
+  /** Handles that the connection was joined under this name. */
   entered(name) {
     this.me = name;
     this.outstanding.clear();
     this.people.heard(name);
   }
 
-  /** The connection is gone. What was sent and not answered may not have arrived: that is said, and nothing is lost. */
+  /** Handles the end of the connection. Unanswered messages stay, marked as `unsure`: they may not have arrived. */
   left() {
     for (const item of this.outstanding.clear()) {
       if (!SAID.has(item.kind)) continue;
@@ -65,7 +66,7 @@ export class Chat {
     this.streams.forget();
   }
 
-  /** Forgets all of a user who has left: the next one at this page begins empty. */
+  /** Clears all data of a user who has left, so that the next user of this page sees none of it. */
   forget() {
     this.me = null;
     this.limit = MESSAGE_BYTES;
@@ -76,7 +77,7 @@ export class Chat {
     this.#typedIn.clear();
   }
 
-  /** Shows what was sent before this time and is not answered to be late; whether there is any. */
+  /** Marks messages that were sent by this time and are not answered as late. Returns whether there are any. */
   markLate(before) {
     const late = this.outstanding.all(({ entry }) => entry && entry.at <= before);
     for (const { conversation, entry } of late) {
@@ -87,17 +88,17 @@ export class Chat {
     return late.length > 0;
   }
 
-  /** Finds out whether the server still answers. */
+  /** Sends a mark to find out whether the server still answers. */
   probe() {
     this.#mark();
   }
 
-  /** Whether someone is oneself. */
+  /** Whether this is the key of the user's own name. */
   isMe(key) {
     return this.me !== null && fold(this.me) === key;
   }
 
-  /** The message that would carry a text into a conversation. */
+  /** The message that sends a text into a conversation. */
   #line(conversation, text, others) {
     if (conversation.isEveryone) {
       return write(this.me ?? "", ALL_CLIENTS, others ? "broadcast_not_me" : "broadcast", text);
@@ -106,23 +107,23 @@ export class Chat {
     return write(this.me ?? "", conversation.name, operation, text);
   }
 
-  /** How many bytes that message would have. */
+  /** The length of that message in bytes. */
   measure(conversation, text, others) {
     return bytes(this.#line(conversation, text, others));
   }
 
-  /** How many bytes the message of a short form would have. */
+  /** The length in bytes of the message that a short form sends. */
   measureCommand(action) {
     return bytes(line(this.me ?? "", action));
   }
 
-  /** The conversation with somebody whose name was typed, under the name as its bearer writes it. */
+  /** The conversation with a person whose name was typed, with the name spelled as that person does if it is known. */
   named(name) {
     const key = fold(name);
     return this.conversations.get(key) ?? this.conversations.with(this.people.nameOf(key) ?? name);
   }
 
-  /** Asks what a short form asks for; the answers stand in `conversation`. False if it cannot be sent now. */
+  /** Sends the request of a short form; its answers appear in `conversation`. False if it cannot be sent now. */
   ask(action, conversation) {
     if (!this.#send(line(this.me, action))) return false;
     this.#typedIn.set(action.operation, conversation);
@@ -131,12 +132,12 @@ export class Chat {
     return true;
   }
 
-  /** Writes a note of the page into a conversation. */
+  /** Appends a note of the page to a conversation. */
   note(conversation, text, more) {
     this.#append(conversation, this.#entry("note", text, more), true);
   }
 
-  /** Says a line into a conversation; false if it cannot be sent now. */
+  /** Sends a line into a conversation; false if it cannot be sent now. */
   say(conversation, text, others = false) {
     if (!this.#send(this.#line(conversation, text, others))) return false;
     const { isEveryone } = conversation;
@@ -156,7 +157,7 @@ export class Chat {
     return true;
   }
 
-  /** Asks who is here, unless that is being answered already; false if it cannot be sent now. */
+  /** Requests the list of clients, unless a request is under way; false if it cannot be sent now. */
   askPeople() {
     if (this.me === null) return false;
     if (this.people.isGathering && this.askedAt !== null) return true;
@@ -167,13 +168,13 @@ export class Chat {
     return true;
   }
 
-  /** Sends a mark unless one is under way; when that one is back, another follows if it is needed. */
+  /** Sends a mark unless one is under way; when that one comes back, another follows if needed. */
   #mark() {
     if (this.askedAt !== null) return;
     if (this.#send(write(this.me, this.me, "echo", MARK))) this.outstanding.add({ kind: "mark", at: this.#now() });
   }
 
-  /** Asks a person for the list of files; false if that cannot be sent now. */
+  /** Requests a person's list of files; false if it cannot be sent now. */
   askFiles(conversation) {
     if (!this.#send(write(this.me, conversation.name, "list_files"))) return false;
     this.outstanding.add({ kind: "list_files", conversation });
@@ -181,7 +182,7 @@ export class Chat {
     return true;
   }
 
-  /** Asks a person to play a file; false if that cannot be sent now. */
+  /** Asks a person to play a file; false if it cannot be sent now. */
   askPlay(name, file) {
     if (!this.#send(write(this.me, name, "play", file))) return false;
     const conversation = this.conversations.with(name);
@@ -191,12 +192,12 @@ export class Chat {
     return true;
   }
 
-  /** Asks how long a message may be. */
+  /** Requests the server's limits, which include the maximum length of a message. */
   askLimits() {
     this.#send(write(this.me, SERVER, "limits"));
   }
 
-  /** Asks what is on, unless that is being answered already; false if it cannot be sent now. */
+  /** Requests the list of streams, unless a request is under way; false if it cannot be sent now. */
   askStreams() {
     if (this.me === null) return false;
     if (this.outstanding.all(({ kind }) => kind === "list_streams").length > 0) return true;
@@ -217,12 +218,12 @@ export class Chat {
     return this.#send(write(this.me, SERVER, "exit", `client ${this.me} closed`));
   }
 
-  /** Since when a mark has been under way, or null. */
+  /** The time at which the mark that is under way was sent, or null. */
   get askedAt() {
     return this.outstanding.all(({ kind }) => kind === "mark")[0]?.at ?? null;
   }
 
-  /** A message came; `told` is its meaning. */
+  /** Handles a received message; `told` is its meaning. */
   receive(told) {
     switch (told.is) {
       case "said":
@@ -313,7 +314,7 @@ export class Chat {
     this.#append(conversation, { ...this.#entry("said", text), by: this.me, mine: true }, true);
   }
 
-  /** A mark came back: all before it is done, and a broadcast among it that has not come back never will. */
+  /** Handles a mark that came back: requests before it are done, and a broadcast that has not come back never will. */
   #marked(done) {
     for (const item of done) {
       if (item.entry && item.entry.seq === undefined) this.#unconfirmed(item);
@@ -345,13 +346,13 @@ export class Chat {
     this.#append(conversation, Object.assign(entry, { state, why, late: false }), true);
   }
 
-  /** Somebody wants what a browser has not. */
+  /** Answers a person's request for files or sound, which a browser does not have. */
   #wanted(by, operation, answer, note) {
     this.people.heard(by);
     this.#send(write(this.me, by, operation, answer));
     const conversation = this.conversations.with(by);
     const { last } = conversation;
-    // Who asks again and again gets no line for each time.
+    // Repeated requests add one note only.
     const isAgain = last?.kind === "note" && last.text === note;
     if (!isAgain) this.#append(conversation, this.#entry("note", note, { name: by }), true);
   }
@@ -368,7 +369,7 @@ export class Chat {
   }
 
   #plays({ by, file, path }) {
-    // Only what was asked for here is heard here.
+    // Plays only what the user asked for.
     if (!this.streams.plays(by, file)) return;
     if (path === null) this.#append(this.conversations.with(by), this.#entry("note", "noSound", { name: by, file }));
     else this.#told("plays", this.conversations.with(by), { name: by, file, path });
@@ -388,7 +389,7 @@ export class Chat {
 
   #limits({ bytes: most, text }) {
     this.limit = most;
-    // The page asks by itself, too: that answer is for nobody to read.
+    // The page also requests the limits by itself; that answer is not shown.
     const conversation = this.#typedIn.get("limits");
     if (conversation) this.#append(conversation, this.#entry("server", text));
     this.#typedIn.delete("limits");
@@ -428,7 +429,7 @@ export class Chat {
     this.#append(conversation, this.#entry("error", why));
   }
 
-  /** Marks the message that the server did not take, where there is no doubt which one it was. */
+  /** Marks the message that the server did not carry out as failed, if it is clear which one it was. */
   #notTaken(waiting, why) {
     const all = waiting.every(({ kind }) => kind === "broadcast");
     if (waiting.length === 0 || (waiting.length > 1 && !all)) return;

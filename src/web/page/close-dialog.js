@@ -1,4 +1,4 @@
-// Asks before the server is closed for everyone. If the server refuses, it says so in the same place.
+// The dialog that asks for confirmation before the server is closed for everyone. It also shows the server's refusal.
 
 import { byId, setText } from "./dom.js";
 import { serverWords } from "./server-words.js";

@@ -1,6 +1,6 @@
-// Carries out the short forms that somebody types (short-forms.js), and says where what they did is to be seen.
+// Carries out the short forms that the user types (short-forms.js), and notes where their results appear.
 
-/** The most names or streams that are written into an answer. */
+/** Maximum number of names or streams in an answer. */
 const LISTED = 200;
 
 export class Commands {
@@ -8,10 +8,10 @@ export class Commands {
   #say;
   #leave;
   #close;
-  /** Conversations in which somebody waits for a list, by what they wait for. */
+  /** The conversations in which the user requested a list, by the kind of list. */
   #waiting = { people: new Set(), listed: new Set() };
 
-  /** `leave()` and `close()` are what the page's buttons do. */
+  /** `leave()` and `close()` do the same as the page's buttons. */
   constructor(chat, say, { leave, close }) {
     this.#chat = chat;
     this.#say = say;
@@ -19,7 +19,7 @@ export class Commands {
     this.#close = close;
   }
 
-  /** Carries out { operation, to, data } that was typed into `current`; false if it cannot be sent now. */
+  /** Carries out { operation, to, data }, typed into the conversation `current`; false if it cannot be sent now. */
   run(action, current) {
     const chat = this.#chat;
     const { operation, to, data } = action;
@@ -53,7 +53,7 @@ export class Commands {
     }
   }
 
-  /** A list has come: `people`, or of streams (`listed`). */
+  /** Shows a list that has arrived, of `people` or of streams (`listed`), wherever the user requested it. */
   listed(what) {
     const chat = this.#chat;
     const waiting = this.#waiting[what] ?? new Set();
@@ -70,7 +70,7 @@ export class Commands {
     waiting.clear();
   }
 
-  /** Nobody waits any more. */
+  /** Forgets all requests for lists. */
   forget() {
     for (const waiting of Object.values(this.#waiting)) waiting.clear();
   }
@@ -85,7 +85,7 @@ export class Commands {
     return all.slice(0, LISTED).join(", ") + more;
   }
 
-  /** Does something in a conversation, and says so in the one that is open if that is another. */
+  /** Runs `act` on a conversation, and writes a note into `current` if that is another conversation. */
   #shown(conversation, current, note, act) {
     if (!act(conversation)) return false;
     if (conversation !== current) this.#chat.note(current, note, { name: conversation.name });

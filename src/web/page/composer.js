@@ -1,4 +1,4 @@
-// Where one types. What was typed is never lost: each conversation has its own draft, and what cannot be sent stays.
+// The composer. Typed text is never lost: each conversation has its own draft, and lines that cannot be sent stay there.
 
 import { byId, isComposing, renew, setText } from "./dom.js";
 import { forbidden, lines } from "./protocol.js";
@@ -6,15 +6,15 @@ import { serverWords } from "./server-words.js";
 import { read, typed } from "./short-forms.js";
 import { harmless } from "./text.js";
 
-/** From this share of the limit on, the bytes are shown while one types. */
+/** Share of the length limit above which the number of bytes is shown. */
 const SHOW_FROM = 0.7;
-/** What asks first or ends all, and so stands in a text alone. */
+/** Operations that ask for confirmation or end the session, so that no other line may be sent with them. */
 const ALONE = { exit: "/exit", close_server: "/close" };
 
 export class Composer {
   #conversation = null;
 
-  /** `commands(action, conversation)` carries out a short form; false if that cannot be sent now. */
+  /** `commands(action, conversation)` carries out a short form and returns false if it cannot be sent now. */
   constructor(chat, words, { canSend, commands, sent, resized }) {
     this.chat = chat;
     this.words = words;
@@ -43,7 +43,7 @@ export class Composer {
     });
   }
 
-  /** Forgets what was typed, also what undoing would bring back. */
+  /** Clears the fields, including what undo would restore. */
   forget() {
     this.text = renew(this.text);
     this.others = renew(this.others);
@@ -63,7 +63,7 @@ export class Composer {
     this.text.focus();
   }
 
-  /** Puts a text back that did not arrive, behind what is being typed; `to` is whom it was for: all, others or me. */
+  /** Appends an undelivered text to the draft. `to` is its audience: all, others or me. */
   editAgain(text, to) {
     const { value } = this.text;
     if (value === "") this.others.checked = to === "others";
@@ -84,7 +84,7 @@ export class Composer {
     this.resized();
     const said = lines(text.value);
     const longest = said.reduce((most, line) => (line.length > most.length ? line : most), "");
-    // Only a long line is measured at each key.
+    // Measures lines at each key only if the longest could reach SHOW_FROM: 4 bytes per character bound its length.
     const used = longest.length * 4 < chat.limit * SHOW_FROM ? 0 : this.#longest(said);
     const isLong = used > chat.limit;
     count.classList.toggle("over", isLong);
@@ -128,7 +128,7 @@ export class Composer {
     return this.chat.say(this.#conversation, action.text, this.#isToOthers());
   }
 
-  /** Why nothing of a text can be sent, or "". */
+  /** The reason why no line of a text can be sent, or "". */
   #hindrance(said, actions) {
     const { say, language } = this.words;
     const held = actions.find(({ why }) => why !== undefined);

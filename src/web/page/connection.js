@@ -1,28 +1,28 @@
-// The way to the server: opening a WebSocket, giving a name, and coming back after a cut. No page.
+// The connection to the server: opens a WebSocket, sends the name, and reconnects after a cut. No DOM.
 
 import { MESSAGE_BYTES, SERVER, bytes, parse, write } from "./protocol.js";
 import { meaning } from "./meaning.js";
 
-/** The pauses before the first tries after a cut, in milliseconds; the last one is for all further tries. */
+/** Pauses in milliseconds before each try after a cut; the last one applies to all further tries. */
 export const PAUSES = [500, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
-/** How often the old connection may still hold the name before the person is asked for another. */
+/** Number of retries while the old connection still holds the name, before the user is asked for another. */
 export const TAKEN_TRIES = 6;
-/** A connection that has not come so far as a name within this many milliseconds is given up. */
+/** Time in milliseconds within which the server must confirm the name or ask the user for a password. */
 export const ENTER_MS = 20_000;
-/** The most bytes that may wait in the browser to be sent. */
+/** Maximum number of unsent bytes in the browser's buffer above which nothing more is sent. */
 export const WAITING_BYTES = 256 * 1024;
 
 /**
- * States, as told to `changed(state, detail)`:
- * - `idle`: nobody wants to be connected; `detail.left` if that was asked for, `detail.why` if a name was refused,
+ * States, as passed to `changed(state, detail)`:
+ * - `idle`: not connected; `detail.left` if the user left, `detail.why` if the server refused the name,
  *   `detail.unreachable` if no server answered
  * - `entering`: opening, or waiting for the server's answer to the name
  * - `password`: the name belongs to an account; `detail.why` if a password was wrong
  * - `joined`: `detail.name` is the name as the server writes it
- * - `cut`: after having been joined; tries again at `detail.at` (milliseconds), `detail.taken` if the name is still
- *   held
- * - `ended`: for good, until somebody asks; `detail.closed` if the server closed, `detail.why` in its words, or
- *   `detail.unreachable` if it was asked for and no server answered
+ * - `cut`: lost after it was joined; tries again at `detail.at` (milliseconds), `detail.taken` if the old connection
+ *   still holds the name, or `detail.why` if the server refused for now
+ * - `ended`: not retried until the user asks; `detail.closed` if the server closed, `detail.why` as the server words
+ *   it, or `detail.unreachable` if the user asked and no server answered
  */
 export class Connection {
   #open;
@@ -32,16 +32,16 @@ export class Connection {
   #socket = null;
   #timer = null;
   #name = "";
-  /** Kept for coming back after a cut, and nowhere else. */
+  /** Kept only in memory, for reconnecting after a cut. */
   #password = null;
   #wasJoined = false;
   #tries = 0;
   #taken = 0;
   #parting = null;
-  /** Somebody who was here before tries by hand to come back, and keeps what was said before his eyes. */
+  /** The user reconnects by hand; meanwhile the page keeps the conversations on the screen. */
   #isAgain = false;
 
-  /** `open()` makes a WebSocket; `clock` is for tests: `now`, `setTimeout`, `clearTimeout`, `random`. */
+  /** `open()` creates a WebSocket. `clock` has `now`, `setTimeout`, `clearTimeout` and `random`; tests replace it. */
   constructor({ open, changed, received, clock }) {
     this.state = "idle";
     this.lastHeard = 0;
@@ -51,7 +51,7 @@ export class Connection {
     this.#clock = clock;
   }
 
-  /** Tries to enter under a name. */
+  /** Connects under a name. */
   enter(name) {
     this.#forget();
     this.#name = name;
@@ -62,7 +62,7 @@ export class Connection {
     this.#connect();
   }
 
-  /** Enters again under the name that was given last. */
+  /** Connects again under the last name. */
   again() {
     this.#forget();
     this.#isAgain = true;
@@ -71,7 +71,7 @@ export class Connection {
     this.#connect();
   }
 
-  /** Does at once what would be tried later. */
+  /** Makes the next try after a cut at once. */
   hurry() {
     if (this.state === "cut") this.#connect();
   }
@@ -83,13 +83,13 @@ export class Connection {
     this.#sendPassword();
   }
 
-  /** Gives up entering, or being here: nothing is kept for coming back. */
+  /** Closes the connection, at any stage, and forgets the name and password. */
   cancel() {
     this.#forget();
     this.#leave();
   }
 
-  /** Sends one message; false if there is no connection that takes it now. */
+  /** Sends a message; false if the connection is not joined or has more than WAITING_BYTES unsent. */
   send(line) {
     const ready = this.state === "joined" && this.#socket?.readyState === 1;
     if (!ready || this.#socket.bufferedAmount > WAITING_BYTES) return false;
@@ -97,7 +97,7 @@ export class Connection {
     return true;
   }
 
-  /** Gives up a connection from which nothing is heard any more. */
+  /** Drops a connection that counts as dead; the page then reconnects. */
   drop() {
     if (this.state !== "joined") return;
     this.#forget();
@@ -116,7 +116,7 @@ export class Connection {
       return;
     }
     this.#socket = socket;
-    // What an abandoned socket still says is nobody's concern.
+    // Ignores events of a socket that was replaced.
     const current = (act) => (event) => this.#socket === socket && act(event);
     socket.onmessage = current((event) => this.#hear(event.data));
     socket.onclose = current((event) => this.#closed(event));
@@ -169,7 +169,7 @@ export class Connection {
       case "refusal":
       case "serverClosed":
         this.#parting = told;
-        // A wrong password: the next request for one shows why.
+        // After a wrong password, the server's next request for one shows this reason.
         break;
       default:
     }
@@ -185,7 +185,7 @@ export class Connection {
     } else if (parting?.is === "notLetIn") {
       this.#refused(parting.why);
     } else if (parting && event?.wasClean && this.state === "joined") {
-      // The server said why, and then closed in order: it does not want to see us again at once.
+      // The server gave a reason and closed in order, so reconnecting at once would not help.
       this.#end({ why: parting.why });
     } else {
       this.#lost();
@@ -228,7 +228,7 @@ export class Connection {
   #wait(taken, why = null) {
     const pause = PAUSES[Math.min(this.#tries, PAUSES.length - 1)];
     this.#tries += 1;
-    // So that not everybody comes back in the same moment.
+    // Random, so that not all clients reconnect at the same time.
     const spread = pause * (0.75 + this.#clock.random() / 2);
     this.#timer = this.#clock.setTimeout(() => this.#connect(), spread);
     this.#set("cut", { at: this.#clock.now() + spread, taken, why });
@@ -236,7 +236,8 @@ export class Connection {
 
   #sendName() {
     const whole = write(this.#name, SERVER, "name", this.#name);
-    // A name so long that its message would pass the limit is given once, so that the server says what a name is.
+    // If the name contains `|`, or its message would exceed the limit, only DATA holds (the first 200 characters of) the
+    // name, so that the server refuses the name and not the message.
     const fits = bytes(whole) <= MESSAGE_BYTES && !this.#name.includes("|");
     this.#socket.send(fits ? whole : write("", SERVER, "name", this.#name.slice(0, 200)));
   }

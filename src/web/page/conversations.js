@@ -1,21 +1,22 @@
-// What was said, by conversation: one with everyone, one with each person. No page, no network.
+// The entries of all conversations: one with everyone, and one with each person. No DOM, no network.
 
 import { fold } from "./protocol.js";
 
-/** The most entries that one conversation keeps, and all together; the oldest go first. */
+/** Maximum number of entries that a conversation keeps, and all together; the oldest are dropped first. */
 export const ENTRIES = 20_000;
 export const ENTRIES_IN_ALL = 60_000;
-/** The most conversations with persons; who has been silent longest goes first. */
+/** Maximum number of conversations with persons; the one with the oldest last entry is dropped first. */
 export const CONVERSATIONS = 5_000;
-/** How many entries go at once, so that not each new one moves the whole array. */
+/** Number of entries dropped at once, so that not each new entry moves the whole array. */
 const SHEAR = 500;
 
-/** The key of the conversation with everyone. No name has it: none begins with a blank. */
+/** The key of the conversation with everyone. No name folds to it, because none begins with a blank. */
 export const EVERYONE = " everyone";
 
 /**
- * An entry: `kind` is said, note, error or files; `by` and `mine` say who, `text` what, `at` when (milliseconds), `to`
- * all, others or me; `state` is null, failed or unsure, with `why`. `seq` counts from 0 and never changes.
+ * Entries have these fields: `kind` (said, note, error, server or files), `by` (the sender's name), `mine` (the user
+ * sent it), `text`, `at` (milliseconds), `to` (all, others or me), `state` (null, or failed or unsure, with `why`), and
+ * `seq`, which counts from 0 and never changes.
  */
 export class Conversation {
   #entries = [];
@@ -29,9 +30,9 @@ export class Conversation {
     /** The `seq` of the first entry that was unread when the conversation was opened, or null. */
     this.newFrom = null;
     this.draft = "";
-    /** What was sent to all and has not come back, oldest first. */
+    /** Messages to all, or to oneself, that have not come back from the server, oldest first. */
     this.pending = [];
-    /** Grows with each new entry anywhere. */
+    /** The order of its last entry among those of all conversations. */
     this.turn = 0;
   }
 
@@ -67,7 +68,7 @@ export class Conversation {
     this.first += this.#entries.splice(0, count).length;
   }
 
-  /** It is being looked at: nothing is unread any more. */
+  /** Marks all entries as read. Returns whether any was unread. */
   read() {
     const had = this.unread > 0;
     if (had) this.newFrom = this.end - this.unread;
@@ -85,7 +86,7 @@ export class Conversations {
     this.clear();
   }
 
-  /** Forgets all that was said or drafted. */
+  /** Deletes all conversations and drafts. */
   clear() {
     this.#byKey.clear();
     this.#entries = 0;
@@ -98,7 +99,7 @@ export class Conversations {
     return this.#byKey.get(key) ?? null;
   }
 
-  /** The conversation with a person, begun if there is none. The name is shown as it was heard last. */
+  /** The conversation with a person, which is created if there is none. Its name is spelled as it last arrived. */
   with(name) {
     const key = fold(name);
     let conversation = this.#byKey.get(key);
@@ -121,7 +122,7 @@ export class Conversations {
     return entry;
   }
 
-  /** Those with persons, the one in which something was said last first. */
+  /** The conversations with persons, the one with the latest entry first. */
   persons() {
     const persons = [...this.#byKey.values()].filter((conversation) => !conversation.isEveryone);
     return persons.sort((one, other) => other.turn - one.turn);

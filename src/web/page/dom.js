@@ -1,11 +1,11 @@
-// Making and filling elements. Text from people only ever becomes text nodes.
+// Creates and fills elements. Text from other clients only ever becomes text nodes.
 
 import { gaps } from "./words.js";
 import { pieces } from "./text.js";
 
 export const byId = (id) => document.getElementById(id);
 
-/** An element with a class and children, which are nodes or text. */
+/** Creates an element with a class and children, which are nodes or strings. */
 export function element(tag, className = "", ...children) {
   const made = document.createElement(tag);
   if (className !== "") made.className = className;
@@ -13,13 +13,13 @@ export function element(tag, className = "", ...children) {
   return made;
 }
 
-/** Whether a key belongs to an input method, which takes Enter, Escape and arrows while it composes a character. */
+/** Whether a key event belongs to an input method, which uses Enter, Escape and arrows during a composition. */
 export function isComposing({ isComposing: isUnderWay, keyCode }) {
-  // 229 also where a browser ends the composition before it tells of the key.
+  // Some browsers end the composition before they dispatch the key event; its code is still 229.
   return isUnderWay || keyCode === 229;
 }
 
-/** Puts an empty field in a field's place: the browser would bring back by undoing what was typed into the old one. */
+/** Replaces a field by an empty copy, because in the old one undo would restore what was typed. */
 export function renew(field) {
   const fresh = field.cloneNode();
   fresh.value = "";
@@ -28,22 +28,22 @@ export function renew(field) {
   return fresh;
 }
 
-/** What people wrote, as nodes: characters that are not seen become marks. */
+/** Text from other clients as nodes; invisible characters become marks. */
 export function shown(text) {
   return pieces(text).map((piece) => piece.text ?? element("span", "mark", piece.mark));
 }
 
-/** A name, whose direction does not reach beyond it. */
+/** A name as a node that confines its writing direction. */
 export function nameNode(name) {
   return element("bdi", "name", ...shown(name));
 }
 
-/** A sentence of the page with nodes in its gaps. */
+/** A sentence of the page, with the nodes of `values` in its gaps. */
 export function sentence(text, values) {
   return gaps(text).map((piece) => piece.text ?? values[piece.gap]);
 }
 
-/** Sets text only where it differs, so that nothing is announced again. */
+/** Sets a node's text only if it differs, so that screen readers do not announce it again. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

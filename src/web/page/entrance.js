@@ -1,4 +1,5 @@
-// Where one gives a name, and a password if the name has an account. Refusals are shown where they belong.
+// The forms for the name, and for the password if the name has an account. Each shows the server's refusals below its
+// field.
 
 import { byId, isComposing, nameNode, renew, sentence, setText } from "./dom.js";
 import { serverWords } from "./server-words.js";
@@ -15,7 +16,7 @@ export class Entrance {
     this.password = byId("password");
     for (const form of [this.nameForm, this.passwordForm]) {
       form.addEventListener("keydown", (event) => {
-        // The Enter that ends a composition must not send what is half typed.
+        // The Enter that ends an input method's composition must not submit the form.
         if (event.key === "Enter" && isComposing(event)) event.preventDefault();
       });
     }
@@ -40,7 +41,7 @@ export class Entrance {
     this.root.hidden = true;
   }
 
-  /** Forgets what was typed, also what undoing would bring back. */
+  /** Clears the fields, including what undo would restore. */
   forget() {
     this.name = renew(this.name);
     this.#renewPassword();
@@ -50,7 +51,7 @@ export class Entrance {
     this.#complain("password", "");
   }
 
-  /** Asks for a name; `why` in the server's words, or `unreachable`. */
+  /** Asks for a name. `why` is the server's refusal, if any; `unreachable` says that no server answered. */
   askName({ why = null, unreachable = false } = {}) {
     this.#open(this.nameForm);
     this.#busy(false);
@@ -64,14 +65,14 @@ export class Entrance {
     this.#open(this.passwordForm);
     this.#busy(false);
     byId("password-hint").replaceChildren(...sentence(this.words.raw("passwordHint"), { name: nameNode(name) }));
-    // Nobody sees this one but the browser's own keeper of passwords.
+    // A hidden field, for the browser's password manager.
     byId("account").value = name;
     if (why !== null) this.#complainOf("password", why);
     else this.#complain("password", "");
     this.password.focus();
   }
 
-  /** The server is being asked. */
+  /** Shows that the page is waiting for the server's answer. */
   wait() {
     this.#busy(true);
   }

@@ -1,11 +1,11 @@
-// Asks the server why it opened no WebSocket: browsers show a page nothing of that refusal.
+// Asks the server why it opened no WebSocket: browsers do not give a page the response to a failed handshake.
 
-/** The server's words, or null if there are none. */
+/** The server's explanation, or null if it gives none. */
 export async function explain() {
   try {
-    // Browsers send the page's origin with POST, and with GET to the same server they do not.
+    // POST, because browsers send the page's origin with it, and not with a GET to the same server.
     const refusal = await words("POST", 403);
-    // The server would have opened one: the request to do so does not reach it.
+    // The server accepts this page's origin, so the handshake failed because a proxy drops the upgrade request.
     return refusal ?? (await words("GET", 426));
   } catch {
     return null;

@@ -1,7 +1,7 @@
-// A person's list of files, as it came in the DATA of `list_files`: Arauto's own form is read (docs/protocol.md, "Lists of
-// files"), what others say is left as it is. This is the one place that knows what such a text looks like. No page.
+// Parses lists of files, the DATA of `list_files` in the form that Arauto's clients write (docs/protocol.md, "Lists of
+// files"); other texts are kept as they are. No other file knows this form. No DOM.
 
-/** The most parts of one listing that are put together. */
+/** Maximum number of messages that are joined to one listing. */
 const PARTS = 200;
 
 const HEAD = /^(?:files (?<first>\d+) to (?<last>\d+) of (?<of>\d+)|(?<all>\d+) files?): /;
@@ -9,7 +9,7 @@ const ENTRY = /(?:"(?<quoted>(?:[^"\\]|\\.)*)"|(?<bare>[^"(),;\\]+)) \((?<bytes>
 const LEFT_OUT = /^(?:; (?<files>\d+) files? (?:is|are) not listed)?(?:; (?<folders>\d+) folders? (?:is|are) not listed)?(?<more>; not all was looked at)?$/;
 const ESCAPE = /\\(?:u\{(?<point>[0-9a-f]{1,6})\}|x(?<byte>[0-9a-f]{2})|(?<letter>["\\nrt]))/giu;
 const LETTERS = { n: "\n", r: "\r", t: "\t" };
-/** Stands for a byte that belongs to no character. */
+/** Replaces an escaped byte, or an escaped number that is not a character. */
 const STRAY = "\ufffd";
 
 function unquoted(text) {
@@ -21,7 +21,7 @@ function unquoted(text) {
   });
 }
 
-/** One message of a list: where its entries stand in the whole, what they are, and what is left out; null if it is none. */
+/** Parses a message of a list: the position of its entries, the entries, and what is left out. Null if it is none. */
 export function part(text) {
   const head = HEAD.exec(text);
   if (head === null) return null;
@@ -41,14 +41,14 @@ export function part(text) {
   return { first: Number(first), of: Number(of), entries, leftOut };
 }
 
-/** Begins a listing with its first message. */
+/** Begins a listing with its first message; { words } if the text is not in the known form. */
 export function listing(text) {
   const read = part(text);
   if (read === null) return { words: text };
   return { ...read, reached: read.first - 1 + read.entries.length, missing: read.first - 1, parts: 1 };
 }
 
-/** Adds a further message that came right after; false if it belongs to another listing. */
+/** Adds the next message to a listing; false if it does not continue the listing, or this has PARTS messages. */
 export function addPart(held, text) {
   const read = part(text);
   const goesOn = read !== null && held.words === undefined && read.of === held.of && read.first > held.reached;
@@ -63,7 +63,7 @@ export function addPart(held, text) {
 
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte"];
 
-/** A number of bytes as people say it. */
+/** Formats a number of bytes with a decimal unit and at most one decimal. */
 export function size(bytes, language) {
   const step = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
   const options = { style: "unit", unit: UNITS[step], unitDisplay: "short", maximumFractionDigits: 1 };

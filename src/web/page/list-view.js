@@ -1,15 +1,15 @@
-// The list of conversations and people. Only the rows that are on the screen, and a few around them, are elements; so
-// 5,000 people cost no more than 30. One stop for the Tab key; arrows move inside.
+// The list of conversations and people. Only the rows on the screen and AROUND more on each side are elements, so that
+// 5,000 people cost no more than 30. The list is a single stop for the Tab key; arrow keys move inside it.
 
 import { element, isComposing, nameNode, setText } from "./dom.js";
 import { fold } from "./protocol.js";
 import { WORDS } from "./words.js";
 
-/** What the room is called, in all languages of the page. */
+/** The title of the conversation with everyone, in all languages of the page. */
 const ROOM_WORDS = new Set(Object.values(WORDS).map(({ everyone }) => fold(everyone)));
-/** Rows that are elements although they are just off the screen, above and below. */
+/** Number of rows beyond the screen, above and below, that are elements. */
 const AROUND = 6;
-/** Milliseconds for which rows stay in place after the mouse has moved over them: its user is about to press one. */
+/** Time in milliseconds for which rows stay in place after the mouse moved over them, before a likely click. */
 const REST_MS = 700;
 
 export class ListView {
@@ -21,9 +21,9 @@ export class ListView {
   #height = 40;
   #ids = 0;
   #rowOf = new WeakMap();
-  /** Until when rows stay in place, as `performance.now()` counts. */
+  /** Time until which rows stay in place, on the clock of `performance.now()`. */
   #heldUntil = 0;
-  /** Shows the rows that came while they were held. */
+  /** Timer that shows the rows that arrived while rows stayed in place. */
   #holding = null;
   /** The key of the row that Enter in the search field chooses, or null. */
   #foundKey = null;
@@ -47,7 +47,7 @@ export class ListView {
     });
   }
 
-  /** Shows these rows once the mouse rests; `current` is the key of the conversation that is open. */
+  /** Shows these rows once the mouse rests. `current` is the key of the open conversation. */
   update(rows, current) {
     clearTimeout(this.#holding);
     const rest = current === this.current ? this.#heldUntil - performance.now() : 0;
@@ -55,7 +55,7 @@ export class ListView {
     else this.#show(rows, current);
   }
 
-  /** Shows what was searched for, and marks the row that Enter chooses; none if nothing is searched for. */
+  /** Shows the result of a search at once, and marks the row that Enter chooses; without a search, it marks none. */
   found(rows, current, isSearch) {
     clearTimeout(this.#holding);
     this.#foundKey = (isSearch && rows.find(({ key }) => key !== undefined)?.key) ?? null;
@@ -72,14 +72,14 @@ export class ListView {
     this.#draw();
   }
 
-  /** Chooses the row that is marked in the search. If it is gone, the first one is marked and nothing is chosen. */
+  /** Chooses the row that the search marked. If that row is gone, marks the first one and chooses none. */
   chooseFound() {
     const row = this.#rows.find(({ key }) => key === this.#foundKey);
     if (row) this.choose(row);
     else this.found(this.#rows, this.current, true);
   }
 
-  /** Forgets which row was reached, and shows none. */
+  /** Forgets the active row, and removes all rows. */
   forget() {
     this.#activeKey = null;
     this.found([], null, false);
@@ -131,7 +131,7 @@ export class ListView {
     this.#ids += 1;
     node.id = `person-${this.#ids}`;
     node.setAttribute("role", "option");
-    // On the row itself: it may be out of the list when its click comes.
+    // The listener is on the row itself, which may have been removed from the list when its click is dispatched.
     node.addEventListener("click", () => this.#clicked(this.#rowOf.get(node)));
     return node;
   }
@@ -157,7 +157,7 @@ export class ListView {
       row.name === "" ? element("span", "name", say("everyone")) : nameNode(row.name),
     ];
     if (row.name === "") parts.push(element("span", "aside", say("room")));
-    // Nobody is kept from being called like the room, in whichever language.
+    // The server does not stop a client from using the title of the conversation with everyone as its name.
     else if (ROOM_WORDS.has(fold(row.name))) parts.push(element("span", "aside", say("person")));
     if (row.mine) parts.push(element("span", "aside", say("you")));
     if (!row.here) parts.push(element("span", "aside", say("away")));
@@ -173,7 +173,7 @@ export class ListView {
   }
 
   #focused() {
-    // A press focuses the list, too, and must not scroll it under the pointer.
+    // A press also focuses the list, and must not scroll it under the pointer.
     if (this.#active < 0 && this.list.matches(":focus-visible")) this.#go(this.#currentPlace());
     this.#mark();
   }
@@ -207,7 +207,7 @@ export class ListView {
     const last = this.#rows.length - 1;
     const from = this.#active < 0 ? this.#currentPlace() : this.#active;
     let place = Math.min(Math.max(from + by, 0), last);
-    // Headings are passed over.
+    // Skips headings.
     while (this.#rows[place]?.heading && place > 0 && place < last) place += Math.sign(by);
     if (this.#rows[place] && !this.#rows[place].heading) this.#go(place);
   }

@@ -1,15 +1,15 @@
-// Finds out whether the server still answers: shows what is late, says that nothing is heard, and gives up a connection
-// that is dead.
+// Finds out whether the server still answers: marks late messages, shows that nothing arrives, and drops a dead
+// connection.
 
-/** What was sent is shown to be under way when its answer takes longer, in milliseconds. */
+/** Time in milliseconds after which a message without an answer is marked as still being sent. */
 export const LATE_MS = 1_000;
-/** After so many milliseconds in which nothing was heard the server is asked whether it answers. */
+/** Silence in milliseconds after which the page sends a probe. */
 const PROBE_MS = 4_500;
-/** An answer that takes so many milliseconds, while nothing else is heard, is said to be missing. */
+/** Time in milliseconds without an answer or any other message after which the banner says so. */
 const SILENT_MS = 4_000;
-/** And after so many the connection is dead. With a probe before, this is less than 20 s. */
+/** Time in milliseconds, counted likewise, after which the connection counts as dead. With PROBE_MS, below 20 s. */
 const DEAD_MS = 14_000;
-/** Checks that are further apart say that the page itself was not running. */
+/** Time in milliseconds between two checks above which the page itself was suspended. */
 const ASLEEP_MS = 3_000;
 
 export class Liveness {
@@ -25,7 +25,7 @@ export class Liveness {
     this.#banner = banner;
   }
 
-  /** To be called twice a second. False if the connection was given up. */
+  /** Checks the connection; the page calls this twice a second. False if the connection was dropped. */
   check(now, isSeen) {
     if (now - this.#checkedAt > ASLEEP_MS) this.#awakeAt = now;
     this.#checkedAt = now;

@@ -1,5 +1,4 @@
-// One conversation on the screen. However long it is, at most WINDOW of its entries are elements at once; scrolling
-// exchanges them.
+// Shows the open conversation. At most WINDOW of its entries are elements at a time; scrolling exchanges them.
 
 import { element, nameNode, sentence, shown } from "./dom.js";
 import { size } from "./files.js";
@@ -7,17 +6,17 @@ import { listenButton } from "./player.js";
 import { isAudio } from "./streams.js";
 import { serverWords } from "./server-words.js";
 
-/** The most entries that are elements at once. */
+/** Maximum number of entries that are elements at a time. */
 export const WINDOW = 200;
-/** How many more are made when the end of them comes near. */
+/** Number of entries that are added when scrolling comes near an end of the window. */
 const STEP = 60;
-/** How near, in pixels. */
+/** Distance in pixels from an end of the window below which more entries are added. */
 const NEAR = 600;
-/** The most files of a list that are shown. */
+/** Maximum number of files of a list that are shown. */
 const FILES_SHOWN = 200;
-/** The most that are shown of what waits to come back from the server. */
+/** Maximum number of messages shown that have not come back from the server. */
 const PENDING = 20;
-/** Within so many milliseconds the same person's next line stands under the one before without a name. */
+/** Time in milliseconds within which a sender's next message is shown without repeating the name. */
 const TOGETHER = 5 * 60_000;
 
 export class LogView {
@@ -29,7 +28,10 @@ export class LogView {
   #seenEnd = 0;
   #stuckTo = "";
 
-  /** `parts`: the scrolling element, entries, pending, empty, latest. `words`: say, language. `listen(name, file)`. */
+  /**
+   * `parts` are the elements scroller, entries, pending, empty and latest. `editAgain(text, to)` puts an undelivered text
+   * back into the composer, and `listen(name, file)` requests a file.
+   */
   constructor(parts, words, editAgain, listen) {
     this.parts = parts;
     this.words = words;
@@ -42,7 +44,7 @@ export class LogView {
       this.toEnd();
       parts.scroller.focus({ preventScroll: true });
     });
-    // A phone's keyboard, a longer text in the composer: who was at the end stays there.
+    // If a phone's keyboard or a growing composer shrinks the log, a log at its end stays there.
     new ResizeObserver(() => this.keepEnd()).observe(parts.scroller);
   }
 
@@ -53,7 +55,7 @@ export class LogView {
     this.update();
   }
 
-  /** The room for the entries has changed. */
+  /** Stays at the end after a change of the log's height. */
   keepEnd() {
     if (this.#atEnd) this.#stick();
   }
@@ -63,7 +65,7 @@ export class LogView {
     this.update();
   }
 
-  /** Shows what has changed. */
+  /** Shows all changes since the last update. */
   update() {
     const conversation = this.#conversation;
     if (!conversation) return;
@@ -81,7 +83,7 @@ export class LogView {
     this.#around(conversation);
   }
 
-  /** An entry has changed. */
+  /** Redraws an entry that has changed. */
   changed(entry) {
     const row = this.#rows.get(entry.seq);
     if (!row || this.#conversation?.at(entry.seq) !== entry) return;
@@ -118,7 +120,7 @@ export class LogView {
     this.#to = 0;
   }
 
-  /** Makes exactly the entries from..to elements, and keeps those that are. */
+  /** Makes elements of exactly the entries `from..to`; keeps existing ones. */
   #window(from, to) {
     const { entries } = this.parts;
     if (from >= this.#to || to <= this.#from) {
@@ -171,11 +173,11 @@ export class LogView {
     const below = scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop;
     const wasAtEnd = this.#atEnd;
     if (wasAtEnd && below > 0 && this.#stuckTo !== `${scroller.scrollHeight} ${scroller.clientHeight}`) {
-      // Not a person scrolled, but the room or the contents changed.
+      // The user did not scroll: the height of the log or of its contents changed.
       this.#stick();
       return;
     }
-    // What came since the last drawing is not there yet, and does not mean that somebody scrolled away.
+    // A log at its end stays so even if entries that arrived since the last update are not drawn yet.
     this.#atEnd = below < 40 && (wasAtEnd || this.#to === conversation.end);
     if (this.#atEnd) this.#seenEnd = conversation.end;
     if (scroller.scrollTop < NEAR && this.#from > conversation.first) {
@@ -188,7 +190,7 @@ export class LogView {
     if (wasAtEnd !== this.#atEnd || !this.#atEnd) this.#around(conversation);
   }
 
-  /** Does something to the elements, and has what is being read stay where it is on the screen. */
+  /** Runs `act`, which changes the elements, and keeps the topmost visible entry at its place on the screen. */
   #keepingPlace(act) {
     const { scroller, entries } = this.parts;
     const top = scroller.getBoundingClientRect().top;
@@ -223,7 +225,7 @@ export class LogView {
     const by = element("span", "by");
     if (entry.by !== "") by.append(nameNode(entry.by));
     else if (entry.kind === "server" || entry.kind === "error") by.append(this.words.say("serverSays"));
-    // Not at once: usually the answer is there before anybody could read this.
+    // Shown only when late: usually the answer arrives before a user could read this.
     const isLate = entry.late ?? false;
     row.classList.toggle("late", isLate);
     const time = element("time", "", isLate ? this.words.say("sending") : this.clock.format(entry.at));

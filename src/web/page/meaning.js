@@ -1,4 +1,4 @@
-// What a received message means to the one who received it. No page, no network.
+// Classifies received messages. No DOM, no network.
 
 import { NO_DATA, SERVER } from "./protocol.js";
 import { offer, stream } from "./streams.js";
@@ -7,12 +7,12 @@ const LIST = "clients connected: ";
 const LIMIT = /(?:^| )message_bytes=(\d{1,9})(?: |$)/;
 const CANNOT = "cannot:";
 const NOT_FOUND = /^Destination client \((.*)\) not found!$/s;
-/** Operations whose words from the server say that something cannot be done. */
+/** Operations in which a text of the server that is not recognized otherwise is a refusal. */
 const REFUSALS = new Set(["error_message", "Unknown_operation", "private_message", "list_files"]);
 
-/** One of: said, echo, clients, filesWanted, files, soundWanted, plays, cannotPlay, notPlayed, streams, streamEnded, limits,
- * notFound, refusal, notLetIn, left, serverClosed, askedName, askedPassword, letIn, serverSays, other; with what belongs
- * to it. */
+/** The meaning of a message: { is, ... }, with fields that depend on `is`. `is` is said, echo, clients, filesWanted,
+ * files, soundWanted, plays, cannotPlay, notPlayed, streams, streamEnded, limits, notFound, refusal, notLetIn, left,
+ * serverClosed, askedName, askedPassword, letIn, serverSays or other. */
 export function meaning({ sender, destination, operation, data }) {
   if (sender === SERVER) return ofTheServer(destination, operation, data);
   switch (operation) {

@@ -1,33 +1,33 @@
-// What was sent and not yet answered, oldest first.
+// A bounded queue of requests that the server has not answered, oldest first.
 
-/** The most that is remembered; the oldest is forgotten first. */
+/** Maximum number of requests that are kept; the oldest is dropped first. */
 export const REMEMBERED = 4096;
 
 export class Outstanding {
   #items = [];
 
-  /** `item.kind` is the operation; what else it holds is the caller's. */
+  /** Adds a request. `item.kind` is its operation; its other fields are the caller's. */
   add(item) {
     this.#items.push(item);
     if (this.#items.length > REMEMBERED) this.#items.shift();
   }
 
   /**
-   * The answer to the oldest that fits, behind which nothing before it can still come: it and all before it are done.
-   * The one that fits comes last; [] if none does.
+   * Removes the oldest item that fits and all before it, whose answers can no longer arrive. Returns them, the one that
+   * fits last; [] if none does.
    */
   answered(fits) {
     const place = this.#items.findIndex(fits);
     return place < 0 ? [] : this.#items.splice(0, place + 1);
   }
 
-  /** Takes out the oldest that fits, and leaves the others. */
+  /** Removes and returns the oldest item that fits; null if none does. */
   take(fits) {
     const place = this.#items.findIndex(fits);
     return place < 0 ? null : this.#items.splice(place, 1)[0];
   }
 
-  /** All that fit. */
+  /** All items that fit. */
   all(fits) {
     return this.#items.filter(fits);
   }
@@ -36,7 +36,7 @@ export class Outstanding {
     return this.#items.at(-1) ?? null;
   }
 
-  /** Forgets all, and returns it. */
+  /** Removes and returns all items. */
   clear() {
     return this.#items.splice(0);
   }

@@ -1,8 +1,8 @@
-// Who is here, and how often that is asked. No page, no network.
+// The connected clients, and how often the page requests their list. No DOM, no network.
 
 import { fold } from "./protocol.js";
 
-/** The most names that are kept. */
+/** Maximum number of names that are kept. */
 export const PEOPLE = 20_000;
 const collator = new Intl.Collator(undefined, { sensitivity: "base", numeric: true });
 
@@ -11,19 +11,19 @@ export class People {
   #gathered = null;
   #sorted = null;
 
-  /** Forgets everyone. */
+  /** Removes all names. */
   clear() {
     this.#names = new Map();
     this.#gathered = null;
     this.#sorted = null;
   }
 
-  /** A list was asked for; it may come in several parts. */
+  /** Begins a new list, which was requested from the server and may arrive in several parts. */
   begin() {
     this.#gathered = new Map();
   }
 
-  /** Whether the last part is still to come. */
+  /** Whether a list is incomplete. */
   get isGathering() {
     return this.#gathered !== null;
   }
@@ -36,7 +36,7 @@ export class People {
     }
   }
 
-  /** The last part has come. */
+  /** Replaces the names by the new list, which is complete. */
   finish() {
     if (!this.#gathered) return;
     this.#names = this.#gathered;
@@ -44,7 +44,7 @@ export class People {
     this.#sorted = null;
   }
 
-  /** Someone speaks, and so is here. True if that is news. */
+  /** Adds a person from whom a message arrived. True if the name was not known. */
   heard(name) {
     const key = fold(name);
     this.#gathered?.set(key, name);
@@ -54,13 +54,13 @@ export class People {
     return true;
   }
 
-  /** The server says that nobody bears this name. */
+  /** Removes a name of which the server says that no client has it. */
   gone(name) {
     this.#gathered?.delete(fold(name));
     if (this.#names.delete(fold(name))) this.#sorted = null;
   }
 
-  /** The list that was asked for will not come. Who was here last is still shown. */
+  /** Discards an incomplete list; the previous one stays. */
   abandon() {
     this.#gathered = null;
   }
@@ -69,7 +69,7 @@ export class People {
     return this.#names.has(key);
   }
 
-  /** The name as its bearer writes it, or null. */
+  /** The name with this key, spelled as the person does, or null. */
   nameOf(key) {
     return this.#names.get(key) ?? null;
   }
@@ -78,26 +78,26 @@ export class People {
     return this.#names.size;
   }
 
-  /** [key, name] of everyone, by the alphabet. */
+  /** [key, name] of all clients, in alphabetical order. */
   sorted() {
     this.#sorted ??= [...this.#names].sort((one, other) => collator.compare(one[1], other[1]));
     return this.#sorted;
   }
 }
 
-/** How many milliseconds to leave between two lists of so many names: a long one costs the server and the line more. */
+/** Interval in milliseconds between two lists of this many names: a long one costs the server and the network more. */
 export function listEvery(names) {
   return Math.min(Math.max(10_000, names * 10), 60_000);
 }
 
-/** The least time between two lists when someone unknown speaks. */
+/** Minimum interval in milliseconds between two lists after a message from an unknown person. */
 export function listSoonest(names) {
   return Math.min(Math.max(2_000, names * 4), 30_000);
 }
 
 /**
- * The rows of the list beside the conversation, narrowed by what was typed into the search field: everyone, those one
- * talks with, then who else is here. A row is { heading } or { key, name, here, mine, unread }.
+ * The rows of the sidebar that match the search: everyone (without a search only), the persons with a conversation,
+ * then all other clients. A row is { heading, count } or { key, name, here, mine, unread }.
  */
 export function rows(people, conversations, me, search) {
   const wanted = fold(search);

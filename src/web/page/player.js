@@ -1,15 +1,15 @@
-// What one hears, and what is on: the strip with the sound above the conversation, and the list beside it.
+// The player above the conversation, and the list of streams in the sidebar.
 
 import { byId, element, nameNode, sentence, setText, shown } from "./dom.js";
 import { isolated } from "./text.js";
 
 export class Player {
   #playing = null;
-  /** What is heard is live: who comes back after a pause hears what the others hear then. */
+  /** Whether the stream was paused. Streams are live: after a pause, the player reconnects instead of lagging behind. */
   #isBehind = false;
   #rows = new Map();
 
-  /** `ask(name, file)` asks somebody for a file. */
+  /** `ask(name, file)` requests a file of a client. */
   constructor(words, ask) {
     this.words = words;
     this.ask = ask;
@@ -32,20 +32,20 @@ export class Player {
     return !this.root.hidden;
   }
 
-  /** Plays a stream of this server's. */
+  /** Plays a stream of this server. */
   play({ name, file, path }) {
     this.#playing = { name, file, path };
     this.#isBehind = false;
     this.root.hidden = false;
     this.#say("soundBegins");
     this.audio.src = path;
-    // A browser may want to be asked by a click; the controls are there for that.
+    // A browser may require a click before it plays sound; the user can click the controls.
     this.audio.play().catch((error) => {
       if (error.name === "NotAllowedError") this.#say("pressPlay");
     });
   }
 
-  /** Hears no more. */
+  /** Stops the stream and hides the player. */
   stop() {
     this.#playing = null;
     this.audio.pause();
@@ -56,7 +56,7 @@ export class Player {
     setText(this.figures, "");
   }
 
-  /** Shows what is on. */
+  /** Shows the streams that are on. */
   update(streams) {
     const { say, locale } = this.words;
     const figures = ({ listeners, elapsed, length }) => {
@@ -101,12 +101,12 @@ export class Player {
     const { name, file } = this.#playing;
     const said = sentence(this.words.raw(key), { name: nameNode(name), file: nameNode(file) });
     const text = element("span", "", ...said);
-    // Told once and not each time.
+    // An unchanged text is not replaced, so that a screen reader does not repeat it.
     if (text.textContent !== this.what.textContent) this.what.replaceChildren(text);
   }
 }
 
-/** A file that can be heard, as a button. */
+/** A button that requests an audio file. */
 export function listenButton(name, file, { say }, ask) {
   const made = element("button", "listen", element("bdi", "name", ...shown(file)));
   made.type = "button";

@@ -1,12 +1,12 @@
-// Makes a click act on the button or row that was pressed. Browsers let a click act on what is under the pointer at the
-// release, and the page may have moved meanwhile: rows are inserted, focus scrolls, a banner appears.
+// Makes a click act on the button or row that was pressed. Browsers dispatch a click to the element under the pointer
+// at the release, and the page may have moved since the press: rows are inserted, focus scrolls, a banner appears.
 
-/** What acts on a click. */
+/** Selects the elements that act on a click. */
 const CONTROL = "button, [role=option], input, textarea, label, a";
-/** Milliseconds after a release within which its click comes; by touch it may wait for a second tap. */
+/** Maximum time in milliseconds between a release and its click; by touch, browsers may first wait for a second tap. */
 const CLICK_MS = 500;
 
-/** Watches all presses in a document. */
+/** Watches all presses in a document and redirects their clicks. */
 export function watchPresses(root) {
   let press = null;
   root.addEventListener("pointerdown", (event) => {
@@ -16,7 +16,7 @@ export function watchPresses(root) {
     press = null;
   }, true);
   root.addEventListener("pointerup", (event) => {
-    // A control that has been removed gets no click from the browser. What lies in its place must not get it either.
+    // The browser sends no click to a control that was removed. The element now in its place must not get one either.
     if (press?.control && !press.control.isConnected && event.isPrimary) {
       const { control, box } = press;
       press = { control: null, spentAt: event.timeStamp };
@@ -24,7 +24,7 @@ export function watchPresses(root) {
     }
   }, true);
   root.addEventListener("click", (event) => {
-    // Scripts and keys click without a pointer, and a label passes its click on to its field.
+    // Clicks without a press: scripts and keys cause them, and so does a label, which passes its click on to its field.
     if (press === null || !event.isTrusted || event.detail === 0) return;
     const { control, box, spentAt } = press;
     press = null;
@@ -41,7 +41,7 @@ function begin({ target }) {
   return { control, box: control?.getBoundingClientRect() };
 }
 
-/** Whether a pointer is where the control was when it was pressed; dragging away takes a press back. */
+/** Whether the pointer is where the control was when it was pressed; dragging away cancels a press. */
 function isWithin({ left, right, top, bottom }, { clientX, clientY }) {
   return clientX >= left && clientX <= right && clientY >= top && clientY <= bottom;
 }

@@ -1,18 +1,18 @@
-// TR2.23 messages as text: read, written, measured. No page, no network.
+// Parses, writes and measures TR2.23 messages. No DOM, no network.
 
-/** The most bytes of UTF-8 in a message, its four fields together, unless the server says otherwise. */
+/** Default of the maximum length of a message with all four fields, in bytes of UTF-8; the server may set another. */
 export const MESSAGE_BYTES = 1024;
 export const SERVER = "server";
 export const ALL_CLIENTS = "all clients";
 export const NO_DATA = "no data";
-/** What a browser answers to those who ask for its files, in the words of docs/protocol.md, "Lists of files". */
+/** The answer to a request for this client's files, as docs/protocol.md words it ("Lists of files"). */
 export const NO_FILES = "no folder is shared";
-/** What a browser answers to those who want to hear one. */
+/** The answer to a request to play a file. */
 export const NO_SOUND = "cannot: a browser shares no files";
 
 const encoder = new TextEncoder();
 
-/** The four fields of a frame, or null if it is no message. DATA keeps its further pipes. */
+/** Splits a frame into its four fields; null if it is not a message. DATA may contain further pipes. */
 export function parse(frame) {
   const header = [];
   let rest = frame;
@@ -26,22 +26,22 @@ export function parse(frame) {
   return { sender, destination, operation, data: rest.startsWith(" ") ? rest.slice(1) : rest };
 }
 
-/** One message as it goes over the wire. */
+/** A message as sent on the wire. */
 export function write(sender, destination, operation, data = NO_DATA) {
   return `${sender} | ${destination} | ${operation} | ${data}`;
 }
 
-/** How many bytes a text has in UTF-8. */
+/** The length of a text in bytes of UTF-8. */
 export function bytes(text) {
   return encoder.encode(text).length;
 }
 
-/** What makes two names the same to this page. The server has the last word: it compares a little more strictly. */
+/** The key of a name: names with equal keys are the same to the page. The server's comparison is slightly stricter. */
 export function fold(name) {
   return name.normalize("NFKC").toLowerCase().replace(/\s+/g, " ").trim();
 }
 
-/** The first character that the server takes in no message, as { place, code }; place counts characters from 1. */
+/** The first character that the server accepts in no message: { place, code }, with places from 1; null if none. */
 export function forbidden(text) {
   let place = 0;
   for (const character of text) {
@@ -53,7 +53,7 @@ export function forbidden(text) {
   return null;
 }
 
-/** The lines of a text that are worth sending, each of which becomes one message. */
+/** The lines of a text that are not blank, each of which is sent as one message. */
 export function lines(text) {
   return text.split(/\r\n|[\n\r\u2028\u2029]/).filter((line) => line.trim() !== "");
 }

@@ -1,5 +1,5 @@
-// The server speaks English, in texts that are a contract. Here is what is made of them for the page: the advice to
-// connect again is left out, because the page does that, and the texts that people meet most are put into Portuguese.
+// Adapts the server's English texts, which are part of the protocol, for the page: removes the advice to connect again,
+// because the page does that, and translates the most common texts to Portuguese.
 
 const CONNECT_AGAIN = /\. You need to connect again and use another (one|name)$/;
 
@@ -122,7 +122,7 @@ const PORTUGUESE = [
   [/^You were disconnected by (.*)$/s, "Você foi desconectado por $1"],
 ];
 
-/** What to show for a text of the server: { text, language }. What is not known stays as it came. */
+/** The form in which the page shows a text of the server: { text, language }. An unknown text stays in English. */
 export function serverWords(text, language) {
   const short = text.replace(CONNECT_AGAIN, "");
   if (language !== "pt") return { text: short, language: "en" };

@@ -1,20 +1,20 @@
-// Lines that begin with a slash, read as the server reads them (docs/protocol.md, "Short forms"). Nothing that looks
-// like one is ever sent as text: an unknown or incomplete one gets the words that the server has for it. No page.
+// Parses lines that begin with a slash as the server does (docs/protocol.md, "Short forms"). A line that looks like a
+// short form is never sent as text: for an unknown or incomplete one, the page shows the server's error text. No DOM.
 
 import { ALL_CLIENTS, NO_DATA, SERVER, write } from "./protocol.js";
 import { isHidden } from "./text.js";
 
-/** What keyboards and input methods give for a slash: `/`, fraction, division, big and full-width solidus. */
+/** The slashes that keyboards and input methods enter: `/`, fraction, division, big and full-width solidus. */
 const SLASH = "[/\\u2044\\u2215\\u29f8\\uff0f]";
 const SLASHED = new RegExp(`^${SLASH}`, "u");
-/** A name in quotes, which phones turn into typographic ones, and what follows it. */
+/** A name in quotes, and the text after it. Phones replace plain quotes by typographic ones. */
 const QUOTES = '"\\u201c\\u201d\\u201e\\u00ab\\u00bb';
 const QUOTED = new RegExp(`^[${QUOTES}]([^${QUOTES}]+)[${QUOTES}](?:\\s|$)?(.*)$`, "su");
 
-/** What the server names in no hint. */
+/** Operations that the server never suggests. */
 const UNNAMED = new Set(["publish", "limits"]);
 
-/** The server's table of operations: short form, operation, example, and other words that people try. */
+/** The server's table of operations: short form, operation, example, and other words that users try. */
 const TABLE = [
   ["echo", "echo", "/echo hi", "ping"],
   ["all", "broadcast", "/all hi", "say", "everyone", "all clients"],
@@ -37,8 +37,8 @@ const TABLE = [
 ].map(([short, operation, example, ...also]) => ({ short, operation, example, also }));
 
 /**
- * What a line that somebody typed asks for: { text } to be said, { operation, to, data }, or { why } it is held back,
- * in the server's words. Two slashes stand for one at the beginning of a text.
+ * Parses a line that the user typed: { text } to send, { operation, to, data } for a short form, or { why } it is not
+ * sent, as the server words it. Two slashes at the beginning of a text stand for one.
  */
 export function read(line) {
   const { before, rest } = cut(line);
@@ -51,18 +51,18 @@ export function read(line) {
   return command(row, given ?? "");
 }
 
-/** A text as it is typed so that `read` gives it back: a slash at its beginning is doubled. */
+/** The line from which `read` returns this text: a slash at its beginning is doubled. */
 export function typed(text) {
   const { before, rest } = cut(text);
   return SLASHED.test(rest) ? `${before}/${rest}` : text;
 }
 
-/** The message that carries a command out. */
+/** The message that requests this operation. */
 export function line(me, { operation, to, data }) {
   return write(me, to, operation, data);
 }
 
-/** Cuts off blanks and characters that are not seen: a slash behind them looks as if it came first. */
+/** Splits off leading blanks and invisible characters: a slash after them looks as if it came first. */
 function cut(line) {
   let end = 0;
   for (const character of line) {
@@ -105,7 +105,7 @@ function command({ short, operation, example }, given) {
   }
 }
 
-/** The name at the beginning, in quotes if it holds blanks, and what follows the blank behind it. */
+/** Splits off the name at the beginning, which is in quotes if it contains blanks, and the blank after it. */
 function named(given) {
   const text = given.trimStart();
   const [, name, rest] = QUOTED.exec(text) ?? /^(\S*)(?:\s(.*))?$/su.exec(text);
@@ -126,7 +126,7 @@ function unknown(word) {
   return `/${quoted} is not known${advice}. /help shows all operations`;
 }
 
-/** What a slip or another word most likely meant: at most one slip in three characters. */
+/** The row that a mistyped or alternative word most likely means, with at most one typing error in three characters. */
 function nearest(typedWord) {
   const word = typedWord.trim().toLowerCase();
   if (new TextEncoder().encode(word).length > 32) return null;
@@ -146,7 +146,7 @@ function nearest(typedWord) {
   return found;
 }
 
-/** Optimal string alignment: insertions, deletions, substitutions and exchanges of neighbours. */
+/** Optimal string alignment distance: insertions, deletions, substitutions, transpositions of adjacent characters. */
 function distance(one, other) {
   const [from, to] = [[...one], [...other]];
   let older = [];

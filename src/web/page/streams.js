@@ -1,89 +1,89 @@
-// What is played to others, and what one has asked to hear. No page, no network.
+// The streams that are on, and the files that the user has asked to hear. No DOM, no network.
 
 import { fold } from "./protocol.js";
 
-/** The most that are remembered of what was asked for and is not answered; the oldest is forgotten first. */
+/** Maximum number of unanswered requests that are kept; the oldest is dropped first. */
 export const ASKED = 16;
-/** The most streams that are shown. */
+/** Maximum number of streams that are shown. */
 export const SHOWN = 100;
 
 const STREAM = /^(?<title>.+), (?<listeners>\d+) listening, (?<elapsed>[\d:]+)(?: of (?<length>[\d:]+))?$/su;
 /**
- * The part of an address that is the same wherever the page came from. Without the first slash it counts from the page,
- * which a proxy may have below a folder of its own.
+ * A stream's path, relative to the page: without the first slash, it also works if a proxy serves the page below a
+ * folder.
  */
 const PATH = /^https?:\/\/[^/]+\/([0-9a-f]{4}\?key=[0-9a-f]{32})$/u;
 
-/** One line of the list of what is on, as { title, listeners, elapsed, length }; null if it is none. */
+/** Parses an entry of the list of streams: { title, listeners, elapsed, length }; null if it is not one. */
 export function stream(text) {
   const found = STREAM.exec(text)?.groups;
   return found ? { ...found, listeners: Number(found.listeners), length: found.length ?? null } : null;
 }
 
-/** Where a file is to be heard: { path, file }; the path is null where the server plays nothing by HTTP. Null if it is none. */
+/** Parses the reply of a client that plays a file: { path, file }; null if it is none. Without HTTP, `path` is null. */
 export function offer(text) {
   const found = /^rtsps?:\/\/\S+ (?<http>\S+) (?<file>.+)$/su.exec(text)?.groups;
   return found ? { path: PATH.exec(found.http)?.[1] ?? null, file: found.file } : null;
 }
 
-/** Whether a file of a list can be heard. */
+/** Whether a file of a list is audio. */
 export function isAudio({ type }) {
   return type !== null && type.startsWith("audio/");
 }
 
 export class Streams {
-  /** What is on: [{ title, name, file, listeners, elapsed, length }]. */
+  /** The streams that are on: [{ title, name, file, listeners, elapsed, length }]. */
   on = [];
   #gathered = null;
   #asked = [];
 
-  /** The list was asked for. */
+  /** Begins a new list, which was requested from the server. */
   begin() {
     this.#gathered = [];
   }
 
-  /** One stream of it. `isKnown` tells names of people, of which a title begins with one. */
+  /** Adds a stream to the new list. `isKnown(name)` says whether a client has this name; a title begins with one. */
   part(found, isKnown) {
     if (this.#gathered !== null && this.#gathered.length < SHOWN) this.#gathered.push(named(found, isKnown));
   }
 
-  /** All have come. */
+  /** Replaces the list by the new one, which is complete. */
   finish() {
     if (this.#gathered !== null) this.on = this.#gathered;
     this.#gathered = null;
   }
 
-  /** The connection is gone. */
+  /** Forgets everything, at the end of a connection. */
   forget() {
     this.on = [];
     this.#gathered = null;
     this.#asked = [];
   }
 
-  /** One wants to hear a file. */
+  /** Records that the user asked a client for a file. */
   ask(name, file) {
     this.#asked.push({ key: fold(name), name, file });
     if (this.#asked.length > ASKED) this.#asked.shift();
   }
 
-  /** Somebody plays a file. False if that was not asked for. */
+  /** Answers a request: the client plays the file. False if the user did not ask for it. */
   plays(name, file) {
     return this.#take((asked) => asked.key === fold(name) && asked.file === file) !== null;
   }
 
-  /** Somebody says that there will be nothing to hear: which it was that was asked for. */
+  /** Answers a request: the client refuses. Returns the request whose file `why` names, or else the client's oldest. */
   cannot(name, why) {
     const mine = (asked) => asked.key === fold(name);
     return this.#take((asked) => mine(asked) && why.includes(asked.file)) ?? this.#take(mine);
   }
 
-  /** The server says so: whom it was asked of, or null. What is not named was asked for last. */
+  /** Answers a request: the server refuses. Returns the request that `why` names, or else the latest, or null. */
   notPlayed(why) {
     const named = this.#take((asked) => why.startsWith(`${asked.name}: ${asked.file} `));
     return named ?? this.#asked.pop() ?? null;
   }
 
-  /** What is on of this person's by this name, or null. */
+  /** The stream of this client's file, or null. */
   find(name, file) {
     return this.on.find((stream) => stream.file === file && fold(stream.name) === fold(name)) ?? null;
   }
@@ -94,7 +94,10 @@ export class Streams {
   }
 }
 
-/** `ana: song.mp3` as name and file. Names may hold the same signs: whose it is, is who is here. */
+/**
+ * Splits a title such as `ana: song.mp3` into name and file. Both may contain `: `, so the name ends at the first
+ * place where it is that of a connected client, or else at the first `: `.
+ */
 function named(found, isKnown) {
   const { title } = found;
   const cuts = [...title.matchAll(/: /gu)].map(({ index }) => index);

@@ -1,12 +1,12 @@
-// What people wrote, cut into pieces that can be shown without harm. No page.
+// Splits text from other clients into pieces that are safe to show. No DOM.
 
 /**
- * Control, format and separator characters, and blanks that are not seen: they could turn or hide the text around them.
+ * Control, format and separator characters, and invisible blanks: they could reorder or hide the text around them.
  */
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0]/u;
 /**
- * Scripts in which U+200C and U+200D are part of the spelling, because letters join or a virama is there (RFC 5892,
- * appendix A.1 and A.2). Marks that several scripts share count as each of them.
+ * Scripts in which U+200C and U+200D are part of the spelling, because their letters join or they have a virama
+ * (RFC 5892, appendices A.1 and A.2). A mark that several scripts share counts as each of them.
  */
 const JOINED_SCRIPTS = [
   ..."Arabic Syriac Nko Mandaic Mongolian Phags_Pa Adlam Hanifi_Rohingya".split(" "),
@@ -14,18 +14,18 @@ const JOINED_SCRIPTS = [
   ..."Tibetan Myanmar Khmer Balinese Javanese Sundanese".split(" "),
 ];
 const JOINED_LETTERS = JOINED_SCRIPTS.map((script) => `\\p{Script_Extensions=${script}}`).join("");
-/** A joiner behind a letter of such a script, or U+200D between two parts of one emoji (UTS 51, ED-16). */
+/** A joiner after a letter of such a script, or U+200D between two parts of one emoji (UTS 51, ED-16). */
 const JOINED = new RegExp(
   `(?<=[${JOINED_LETTERS}])[\\u200c\\u200d]|` +
     "(?<=[\\p{Extended_Pictographic}\\p{Emoji_Modifier}\\ufe0f])\\u200d(?=\\p{Extended_Pictographic})",
   "gu",
 );
-/** What `JOINED` and `TAGGED` begin or end with. */
+/** Characters of which each match of `JOINED` or `TAGGED` contains at least one. */
 const UNSEEN = /[\u200c\u200d\u{e007f}]/u;
-/** A flag of a region, spelled in tags behind a black flag (UTS 51, ED-14a), such as Scotland's. */
+/** The tag characters after a black flag that spell the flag of a region, such as Scotland's (UTS 51, ED-14a). */
 const TAGGED = /(?<=\u{1f3f4})[\u{e0030}-\u{e0039}\u{e0061}-\u{e007a}]{3,6}\u{e007f}/gu;
 
-/** Whether a character is not seen, or turns the text around it. */
+/** Whether a character is invisible, or reorders the text around it. */
 export function isHidden(character) {
   return HIDDEN.test(character);
 }
@@ -34,10 +34,10 @@ function code(character) {
   return `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
-/** Where in a text stand characters that are not seen and yet are part of its spelling. */
+/** The positions of the invisible characters that are part of a text's spelling. */
 function spelling(text) {
   const places = new Set();
-  // Most texts hold none.
+  // Most texts contain none of these characters; this saves the slower patterns.
   if (!UNSEEN.test(text)) return places;
   for (const pattern of [JOINED, TAGGED]) {
     for (const { 0: found, index } of text.matchAll(pattern)) {
@@ -47,7 +47,7 @@ function spelling(text) {
   return places;
 }
 
-/** [{ text }] and [{ mark }]: a mark stands for one character that is not shown, such as `U+202E`. */
+/** Splits a text into { text } and { mark }; a mark such as `U+202E` replaces an invisible character. */
 export function pieces(text) {
   const found = [];
   let plain = "";
@@ -67,14 +67,14 @@ export function pieces(text) {
   return found;
 }
 
-/** The same as one text, for the window's title and for labels. */
+/** As `pieces`, joined to one text with the marks in brackets, for the window's title and for labels. */
 export function harmless(text) {
   return pieces(text)
     .map((piece) => piece.text ?? `[${piece.mark}]`)
     .join("");
 }
 
-/** A name inside a sentence: its direction does not reach beyond it. */
+/** A name for use inside a sentence: directional isolates confine its writing direction. */
 export function isolated(text) {
   return `\u2068${harmless(text)}\u2069`;
 }

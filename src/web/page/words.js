@@ -1,4 +1,4 @@
-// Every word of the page, in English and Portuguese. `{name}` and the like stand for something that varies.
+// All texts of the page, in English and Portuguese. `{name}` and the like are placeholders.
 
 export const WORDS = {
   en: {
@@ -222,7 +222,7 @@ export const WORDS = {
     closed: "O servidor foi fechado.",
     ended: "O servidor encerrou a conexão: {why}",
     again: "Conectar de novo",
-    // Not translated: nobody can be called server, but somebody could be called servidor.
+    // Not translated: `server` is reserved, but a client may have the name `servidor`.
     serverSays: "server",
     newMany: "{count} mensagens novas",
     newFrom: "Mensagem nova de {name}",
@@ -231,8 +231,8 @@ export const WORDS = {
 };
 
 /**
- * The languages of a browser as tags of BCP 47: where it takes them from the system they may be `pt_BR.UTF-8`, `C` or
- * `en-US@posix`, which make every formatter throw. A tag that names no language is left out.
+ * Converts a browser's languages to BCP 47 tags. If the browser takes them from the system, they may be `pt_BR.UTF-8`,
+ * `C` or `en-US@posix`, with which every formatter throws. Drops those that name no language.
  */
 export function languageTags(languages) {
   const tags = [];
@@ -240,25 +240,25 @@ export function languageTags(languages) {
     try {
       tags.push(...Intl.getCanonicalLocales(String(language).split(/[.@]/u)[0].replaceAll("_", "-")));
     } catch {
-      // No language.
+      // Not a language tag.
     }
   }
   return tags;
 }
 
-/** The language to speak, of those the browser's user reads, given as tags. */
+/** The page's language: the first of the user's tags that it has texts for, or else English. */
 export function chooseLanguage(tags) {
   return tags.map((tag) => tag.split("-")[0]).find((short) => Object.hasOwn(WORDS, short)) ?? "en";
 }
 
-/** How dates and numbers are written: as the browser's user does, where that is in the language that is spoken. */
+/** The locale for dates and numbers: the first of the user's tags in the page's language; `pt-BR` for Portuguese. */
 export function chooseLocale(tags, language) {
   const fits = (tag) => tag.split("-")[0] === language && Intl.DateTimeFormat.supportedLocalesOf(tag).length > 0;
   if (language === "pt") return "pt-BR";
   return tags.find(fits) ?? tags.find((tag) => Intl.DateTimeFormat.supportedLocalesOf(tag).length > 0) ?? "en";
 }
 
-/** A text cut at its gaps: [{ text }] and [{ gap }]. */
+/** Splits a text at its placeholders into { text } and { gap }. */
 export function gaps(text) {
   return text
     .split(/\{(\w+)\}/)
@@ -266,7 +266,7 @@ export function gaps(text) {
     .filter((piece) => piece.text !== "");
 }
 
-/** Speaks one language: `say("cut", { name })`. */
+/** Returns a function that fills in texts of one language: `say("cut", { name })`. */
 export function speaker(language) {
   return (key, values = {}) =>
     gaps(WORDS[language][key])
