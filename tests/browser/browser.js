@@ -1,4 +1,4 @@
-// Chromium, its pages, and what the tests look at in them.
+// Helpers for the tests: Chromium, its pages, actions and checks in them, and clients that use netcat.
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
@@ -7,12 +7,12 @@ import { chromium } from "playwright-core";
 
 const axe = createRequire(import.meta.url)("axe-core");
 
-/** What is waited for comes within this many milliseconds, also on a machine that does much else. */
+/** Maximum time in milliseconds to wait for an event, even on a loaded machine. */
 export const DEADLINE = 20_000;
 export const DESKTOP = { viewport: { width: 1280, height: 800 } };
 export const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 
-/** Where the program is, or undefined. ARAUTO_REQUIRE_TOOLS=1: it has to be there. */
+/** The path of the first program that is installed, or undefined. With ARAUTO_REQUIRE_TOOLS=1, fails instead. */
 export function program(...names) {
   for (const name of names) {
     const found = spawnSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).stdout.trim();
@@ -22,7 +22,7 @@ export function program(...names) {
   return undefined;
 }
 
-/** What a test has opened; all of it is gone when it ends, also if it failed. */
+/** What a test has opened. The tests close all of it after each test, even a failed one. */
 const opened = new Set();
 
 export async function leaveAll() {
@@ -33,12 +33,15 @@ export async function leaveAll() {
 export const CHROMIUM = program("chromium", "chromium-browser");
 
 export function launch() {
-  // Chromium's own sandbox does not work for root.
+  // Chromium's sandbox does not work for root.
   const args = process.getuid() === 0 ? ["--no-sandbox"] : [];
   return chromium.launch({ executablePath: CHROMIUM, args });
 }
 
-/** A page at an address, in a profile of its own. Its `problems` are what the console said and what was thrown. */
+/**
+ * Opens a page in a new browser profile. Its `problems` are the errors and warnings of the console, uncaught
+ * exceptions, and requests to other hosts.
+ */
 export async function visit(browser, url, options = {}) {
   const context = await browser.newContext({ locale: "en-GB", ...DESKTOP, ...options });
   context.setDefaultTimeout(DEADLINE);
@@ -56,11 +59,11 @@ export async function visit(browser, url, options = {}) {
   return page;
 }
 
-/** Visits, and enters under a name. */
+/** Opens a page and joins under a name. */
 export async function join(browser, url, name, options) {
   const page = await visit(browser, url, options);
   await page.locator("#name").fill(name);
-  // The test before may have left the name a moment ago.
+  // The server may not have released the name after the previous test.
   const taken = page.locator("#name-error", { hasText: /already taken|já está em uso/ });
   do {
     await page.locator("#name").press("Enter");
@@ -69,26 +72,26 @@ export async function join(browser, url, name, options) {
   return page;
 }
 
-/** Ends a page, which must not have had a problem. */
+/** Closes a page after checking that it had no problems. */
 export async function leave(page) {
   assert.deepEqual(page.problems, []);
   await page.context().close();
 }
 
-/** Says something into the conversation that is open. */
+/** Sends a text into the open conversation. */
 export async function say(page, text) {
   await page.locator("#text").fill(text);
   await page.locator("#text").press("Enter");
 }
 
-/** Waits until the open conversation has an entry with exactly this text; its row. */
+/** Waits until the open conversation has an entry with exactly this text, and returns the row of the last one. */
 export async function hears(page, text) {
   const row = page.locator("#entries > .row", { has: page.locator(".text", { hasText: exactly(text) }) }).last();
   await row.waitFor({ state: "attached" });
   return row;
 }
 
-/** Chooses a row of the list by its name. */
+/** Opens a conversation by its row in the list. */
 export async function choose(page, name) {
   if (await page.locator("#back").isVisible()) await page.locator("#back").click();
   await person(page, name).click();
@@ -103,7 +106,7 @@ export function exactly(text) {
   return new RegExp(`^${text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&")}$`);
 }
 
-/** Nothing that axe-core knows of stands in the way of anyone. */
+/** Checks that axe-core finds no accessibility violations. */
 export async function isAccessible(page, view) {
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate(() => window.axe.run());
@@ -113,7 +116,7 @@ export async function isAccessible(page, view) {
   assert.deepEqual(found, [], `${view}: ${page.url()}`);
 }
 
-/** Somebody at netcat. */
+/** A client that uses netcat. */
 export class Friend {
   #lines = [];
   #waiting = null;
@@ -139,7 +142,7 @@ export class Friend {
       friend.type(name);
       const answer = await friend.hears(/ \| connection_(confirmation|error) \| /);
       if (answer.includes("connection_confirmation")) return friend;
-      // The test before may have left the name a moment ago.
+      // The server may not have released the name after the previous test.
       assert.ok(answer.includes("already taken") && Date.now() < until, answer);
       await friend.leave();
     }
@@ -149,7 +152,7 @@ export class Friend {
     this.process.stdin.write(`${line}\n`);
   }
 
-  /** Reads up to a line that is, or matches, this; returns it. */
+  /** Reads lines until one equals or matches `wanted`, and returns it. */
   async hears(wanted) {
     const fits = (line) => (typeof wanted === "string" ? line === wanted : wanted.test(line));
     const until = Date.now() + DEADLINE;
@@ -174,7 +177,7 @@ export class Friend {
     });
   }
 
-  /** Leaves so that the server knows it when this returns. */
+  /** Leaves by `/exit` and waits for the server's answer. */
   async exit() {
     this.type("/exit");
     await this.hears(/ \| exit \| client disconnected$/);

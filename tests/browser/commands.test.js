@@ -1,4 +1,4 @@
-// Short forms typed on the page, at a server that the test plays: what goes over the wire, byte for byte.
+// Tests which bytes the page sends for the short forms that a user types. The tests simulate the server.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
@@ -9,7 +9,7 @@ import { answering, greet, servePage } from "./page-server.js";
 const skip = CHROMIUM ? false : "no chromium";
 const MARK = "alan | alan | echo | done so far";
 const LIMITS = "alan | server | limits | no data";
-/** What the page asks by itself. */
+/** Lines that the page sends by itself. */
 const OWN = new Set([MARK, "alan | server | list_clients | no data", "alan | server | list_streams | no data", LIMITS]);
 const REFUSAL = "Your message was not sent: you may send 1 messages a second, 1 at once. Try again in 1 s";
 let browser;
@@ -52,14 +52,14 @@ after(async () => {
   await server?.close();
 });
 
-/** Types a line, and waits until all that it sends is answered. */
+/** Types a line, which the page must send, and waits until `answered`. */
 async function type(page, text) {
   await say(page, text);
   assert.equal(await page.locator("#text").inputValue(), "");
   await answered(page);
 }
 
-/** Whatever was sent has arrived: the page's own echo has come back. */
+/** Waits until the page shows a message that the server sends now, or, in other conversations, has nothing pending. */
 async function answered(page) {
   const sent = `ping ${Math.random()}`;
   socket.send(`bob | all clients | broadcast | ${sent}`);
@@ -171,7 +171,7 @@ test("in a private conversation short forms do the same, and all else stays priv
   }
   assert.equal(await page.locator("#title").textContent(), "bob");
   await isHeld(page, "/quit", "/quit is not known");
-  // The draft stays with its conversation, and is read again when it is sent.
+  // The draft stays with its conversation, and is parsed again when it is sent.
   await choose(page, "Everyone");
   assert.equal(await page.locator("#text").inputValue(), "");
   await choose(page, "bob");

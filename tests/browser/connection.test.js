@@ -1,4 +1,4 @@
-// Entering, being refused, being cut and coming back, with sockets and a clock that the test holds.
+// Tests entering, refusals, cuts and reconnecting, with simulated sockets and a simulated clock.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,7 +9,7 @@ const TAKEN =
   "server | new_client: alan | connection_error | This username is already taken. " +
   "You need to connect again and use another one";
 
-/** A connection whose sockets and clock the test holds. */
+/** A connection with simulated sockets and a simulated clock. */
 function line() {
   const world = { sockets: [], states: [], heard: [], timers: [], now: 0 };
   const connection = new Connection({

@@ -1,4 +1,5 @@
-// Names like the room's, languages that are none, and input methods. The server is played by the test.
+// Tests names like the title of the conversation with everyone, invalid language tags, and input methods. The tests
+// simulate the server.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
@@ -90,7 +91,7 @@ for (const languages of [["C"], ["en_US"], ["en-US@posix"], ["C.UTF-8", "pt_BR.U
   });
 }
 
-/** Begins to compose a character in the field that has the focus. */
+/** Begins a composition in the focused field. */
 async function compose(page, text) {
   const session = await page.context().newCDPSession(page);
   await session.send("Input.imeSetComposition", { text, selectionStart: text.length, selectionEnd: text.length });
@@ -116,7 +117,7 @@ test("keys that end a composition do nothing else", { skip }, async () => {
   assert.equal(await focused(), "search");
   assert.equal(await page.locator("#title").textContent(), "Everyone");
   assert.deepEqual(said, []);
-  // Without a composition they do what they do.
+  // Without a composition, the keys have their usual effects.
   await page.locator("#text").focus();
   await page.keyboard.press("Escape");
   assert.equal(await focused(), "people");

@@ -1,4 +1,4 @@
-// Whoever enters after somebody has left at the same page begins empty. The server is played by the test.
+// Tests that a user of the page finds no data of the user who left before. The tests simulate the server.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
@@ -7,12 +7,12 @@ import { CHROMIUM, choose, hears, join, launch, leave, leaveAll, person, say, vi
 import { answering, greet, servePage } from "./page-server.js";
 
 const skip = CHROMIUM ? false : "no chromium";
-/** Whatever of Ana's must not be found holds this. */
+/** Part of all of Ana's data that the next user must not find. */
 const SECRET = "sesame";
 let browser;
 let server;
 let sockets = [];
-/** Whether the server is as silent as a stopped one. */
+/** Whether the server is silent, as a stopped one is. */
 let isMute = false;
 let isTaken = false;
 
@@ -55,7 +55,7 @@ after(async () => {
   await server?.close();
 });
 
-/** Leaves traces of all kinds. */
+/** Uses the page so that it holds all kinds of data with the secret. */
 async function live(page) {
   const bob = `bob ${SECRET}`;
   await person(page, bob).waitFor();
@@ -75,7 +75,7 @@ async function live(page) {
   await page.getByRole("button", { name: "Keep it open" }).click();
 }
 
-/** Every text, attribute and field of the page in which something of Ana's is still found. */
+/** Every text, attribute and field of the page that still contains the secret. */
 function traces(page) {
   return page.evaluate((secret) => {
     const found = [];
@@ -98,7 +98,7 @@ async function enterAs(page, name) {
   await page.locator("#me", { hasText: name }).waitFor();
 }
 
-/** Undoes as often as a field might allow, in each field. */
+/** Presses Ctrl+Z 30 times in each field. */
 async function undo(page) {
   for (const field of ["#search", "#text"]) {
     await page.locator(field).focus();
@@ -114,7 +114,7 @@ async function isEmpty(page, name, people = [`bob ${SECRET}`]) {
   assert.equal(await page.getByLabel("All but me").isChecked(), false);
   await undo(page);
   for (const field of ["#text", "#search"]) assert.equal(await page.locator(field).inputValue(), "");
-  // The members list is the same for everybody: it shows people, and no conversations.
+  // The list of clients is no user's data: it shows people, and no conversations.
   for (const who of people) await person(page, who).waitFor();
   assert.equal(await page.locator("#people .group").count(), 1);
 }
@@ -123,7 +123,7 @@ for (const next of ["mallory", "ana"]) {
   test(`after Leave, ${next === "ana" ? "the same name" : "another name"} begins empty`, { skip }, async () => {
     const page = await join(browser, server.url, "ana");
     await live(page);
-    // What has just come is not spoken to the next one either.
+    // A message that has just arrived is not announced to the next user either.
     sockets.at(-1).send(`bob ${SECRET} | ana | private_message | ${SECRET} late`);
     await hears(page, `${SECRET} late`);
     await page.getByRole("button", { name: "Leave" }).click();
@@ -208,7 +208,7 @@ test("a password is not brought back by undoing", { skip }, async () => {
 test("a page that was gone from and is come back to begins empty", { skip }, async () => {
   const page = await join(browser, server.url, "ana");
   await live(page);
-  // As a browser does that keeps a page for the way back.
+  // The event of a browser that keeps a page in its back/forward cache.
   await page.evaluate(() => window.dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true })));
   await page.locator("#name").waitFor();
   assert.deepEqual(await traces(page), []);

@@ -1,4 +1,4 @@
-// A server that stops answering is noticed. The server is played by the test.
+// Tests that the page notices when the server stops answering. The tests simulate the server.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
@@ -10,7 +10,7 @@ const skip = CHROMIUM ? false : "no chromium";
 let browser;
 let server;
 let isStopped = false;
-/** What came while the server was stopped, as a kernel keeps it. */
+/** Lines that arrived while the server was stopped, as a kernel would keep them. */
 let kept = [];
 
 before(async () => {
@@ -34,14 +34,14 @@ after(async () => {
   await server?.close();
 });
 
-/** Waits for something, and for how long: seconds. */
+/** Waits for a promise, and returns the seconds that this took. */
 async function seconds(waiting) {
   const began = Date.now();
   await waiting;
   return (Date.now() - began) / 1_000;
 }
 
-/** Whether a row says that it is being sent, where it can be seen. */
+/** Waits until the row with this text visibly says that it is being sent. */
 function isSending(page, text) {
   return page.waitForFunction(
     (wanted) => {
@@ -66,7 +66,7 @@ for (const to of ["Everyone", "bob"]) {
       await page.waitForFunction(() => document.querySelector("#pending").childElementCount === 0);
       isStopped = true;
       const began = Date.now();
-      // On a line that continues the one above.
+      // This row continues the one above, so its time is normally hidden.
       await say(page, "two");
       await isSending(page, "two");
       assert.equal(await page.locator("#log .row.late").getAttribute("class").then((all) => all.includes("continued")), true);
@@ -116,7 +116,7 @@ test("what is answered at once is never shown as being sent", { skip }, async ()
   });
   for (const text of ["one", "two", "/msg bob three"]) await say(page, text);
   await hears(page, "two");
-  // A probe and its answer come meanwhile.
+  // Meanwhile a probe and its answer pass.
   await new Promise((done) => server.client.on("message", (line) => line.toString().endsWith("done so far") && done()));
   assert.equal(await page.evaluate(() => window.late), 0);
   await leave(page);

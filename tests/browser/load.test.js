@@ -1,4 +1,4 @@
-// The page at a server that the test plays: crowds, floods, accounts, cuts and ends, at will.
+// Tests the page with many users, floods, accounts, cuts and ends of the server. The tests simulate the server.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
@@ -22,7 +22,7 @@ import { answering, greet, servePage } from "./page-server.js";
 const skip = CHROMIUM ? false : "no chromium";
 let browser;
 let server;
-/** What the server of the running test does with a line: (socket, fields, line). */
+/** Handles a line at the running test's server: (socket, fields, line). */
 let answers;
 let sockets = [];
 
@@ -43,14 +43,14 @@ after(async () => {
   await server?.close();
 });
 
-/** A server with these people; see `answering`. */
+/** Makes the server answer as one with these people; see `answering`. */
 function serving(people, more) {
   answers = answering(people, more);
 }
 
 const crowd = Array.from({ length: 5_000 }, (_, number) => `person ${number}`);
 const elements = (page) => page.evaluate(() => document.querySelectorAll("*").length);
-/** The longest time, in milliseconds, for which the page did nothing else. */
+/** Starts to measure the page's longest task, in milliseconds. */
 const longestTask = (page) =>
   page.evaluate(() => {
     window.longest = 0;
@@ -105,10 +105,10 @@ test("10,000 messages in one burst: bounded elements, the last in view, the firs
   const longest = await page.evaluate(() => window.longest);
   t.diagnostic(`${Math.round(longest)} ms at a stretch at most`);
   assert.ok(longest < 1_000, `${longest} ms at a stretch`);
-  // Typing goes on while more comes.
+  // The user can still type and send during the flood.
   await say(page, "still alive");
   assert.equal(await isInView(await hears(page, "still alive")), true);
-  // Up to the very first, a screenful at a time.
+  // Scrolls up to the first message, one screen at a time.
   await page.locator("#log").focus();
   const until = Date.now() + 3 * DEADLINE;
   const first = () => page.evaluate(() => document.querySelector("#entries .text").textContent);
@@ -121,7 +121,7 @@ test("10,000 messages in one burst: bounded elements, the last in view, the firs
     });
     assert.ok((await page.locator("#entries > .row").count()) <= 200);
   }
-  // What is read stays where it is when something new comes.
+  // The row at the top stays in place when a new message arrives.
   await page.evaluate(() => (document.querySelector("#log").scrollTop = 0));
   const before = await top(page.locator("#entries > .row").first());
   socket.send("person 1 | all clients | broadcast | one more");
@@ -209,7 +209,7 @@ test("a cut is said, what was not confirmed too, and the room is there again", {
   await page.locator("#pending .text", { hasText: "on its way" }).waitFor();
   await page.locator("#text").fill("half a thought");
   const before = sockets.length;
-  // Refused for a while: the page says so, and when it tries again.
+  // While the server rejects connections, the page says so and when it tries again.
   const held = answers;
   answers = (socket) => socket.terminate();
   sockets[0].terminate();

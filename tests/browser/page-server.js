@@ -1,5 +1,5 @@
-// Serves the page from the source tree as the server does, and hands each WebSocket to whoever wants to play the
-// server: for what a real server cannot be made to do at will, such as have 5,000 users.
+// Serves the page from the source tree as the server does, and passes each WebSocket to a test that simulates the
+// server. For conditions that are hard to cause with a real server, such as 5,000 users.
 
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -16,7 +16,7 @@ const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; media-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/** `onSocket(socket)` is called for each WebSocket at /tr2. Returns { url, port, close() }. Port 0: any free one. */
+/** Calls `onSocket(socket)` for each WebSocket at /tr2. Returns { url, port, close() }. Port 0 takes any free port. */
 export async function servePage(onSocket, port = 0) {
   const http = createServer(async (request, response) => {
     const name = new URL(request.url, "http://page").pathname.slice(1) || "index.html";
@@ -45,7 +45,7 @@ export async function servePage(onSocket, port = 0) {
   };
 }
 
-/** Asks a socket for a name, and gives each of its lines to `answers(socket, fields, line)`. */
+/** Sends the name request, and passes each line that arrives to `answers(socket, fields, line)`. */
 export function greet(socket, answers) {
   socket.send("server | client | name | no data");
   socket.on("message", (text) => {
@@ -55,7 +55,7 @@ export function greet(socket, answers) {
   });
 }
 
-/** The answers of a server with these people. `more(socket, fields)` may answer a line first, by returning true. */
+/** Answers as a server with these people. `more(socket, fields)` may answer a line instead, and then returns true. */
 export function answering(people, more = () => false) {
   return (socket, message, line) => {
     if (more(socket, message)) return;

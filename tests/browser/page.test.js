@@ -1,7 +1,7 @@
-// The page at a real server, used as a person would. ARAUTO_URL is the page's address and ARAUTO_TCP the port for
-// netcat; without them these tests are skipped. ARAUTO_RESTART is a command that kills the server, starts it again at
-// the same addresses and returns when it listens. With ARAUTO_CLOSE=1 the last test closes the server. ARAUTO_PICTURES
-// is a folder to put pictures of the page into.
+// Tests the page with a real server, as a user would use it. ARAUTO_URL is the page's address and ARAUTO_TCP the port
+// for netcat; without them, these tests are skipped. ARAUTO_RESTART is a command that kills the server, starts it again
+// at the same addresses and returns when it listens. With ARAUTO_CLOSE=1, the last test closes the server.
+// ARAUTO_PICTURES is a folder for pictures of the page.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -111,7 +111,7 @@ test("a conversation with one person; unread marks, also in the title", { skip }
   await choose(ana, "Everyone");
   await hears(ana, "meanwhile");
   assert.equal(await ana.getByText("psst").count(), 0);
-  // A tab in the background: what comes into the open conversation is unread, too.
+  // In a background tab, a message in the open conversation is also unread.
   const hide = (isHidden) =>
     ana.evaluate((value) => {
       Object.defineProperty(document, "hidden", { configurable: true, get: () => value });
@@ -225,7 +225,7 @@ test("short forms are those of the server, and so are the hints to others", { sk
     await say(ana, `/${slip}`);
     await ana.locator("#complaint", { hasText: `${hint}. Nothing was sent.` }).waitFor();
   }
-  // Whatever help shows is known to the page.
+  // The page knows all short forms that `/help` lists.
   nc.type("/help");
   for (let line = ""; !line.endsWith("(help)"); ) {
     line = await nc.hears(/ \| help \| /);
@@ -320,7 +320,7 @@ test("by keyboard alone", { skip }, async () => {
   await page.keyboard.press("Home");
   await page.keyboard.press("Enter");
   await page.locator("#title", { hasText: "Everyone" }).waitFor();
-  // Each thing that can be used has a stop for Tab, and shows that it is there.
+  // Each control is a stop for the Tab key and shows its focus.
   const stops = [];
   await page.locator("#search").focus();
   for (let count = 0; count < 7; count += 1) {
@@ -448,7 +448,7 @@ test(
     await say(ana, "after");
     await nc.hears("ana | all clients | broadcast | after");
     await hears(ana, "before");
-    // The browser itself says that it found no server for a while.
+    // Chromium itself logs the handshakes that failed while the server was down.
     ana.problems = ana.problems.filter((problem) => !/^WebSocket connection to .* failed/.test(problem));
     await nc.leave();
     await leave(ana);

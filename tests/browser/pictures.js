@@ -1,4 +1,4 @@
-// The pictures in the README: a real conversation on a real server, on a desktop and on a phone.
+// Takes the pictures in the README: a conversation on a real server, on a desktop and on a phone.
 
 import { Friend, PHONE, choose, hears, join, person, say } from "./browser.js";
 

@@ -1,5 +1,5 @@
-// A click acts on the row or button that was pressed, although the page moves between press and release. The server is
-// played by the test.
+// Tests that a click acts on the row or button that was pressed, even if the page moves between press and release. The
+// tests simulate the server.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
@@ -13,10 +13,10 @@ const students = Array.from({ length: 60 }, (_, number) => `Student ${String(num
 let browser;
 let server;
 let sockets = [];
-/** Lines of the page that are not lists or marks. */
+/** Lines that the page sent, except requests for lists, and marks. */
 let said = [];
 let people = students;
-/** Titles of streams, as the server lists them. */
+/** The titles of the streams that the server lists. */
 let streams = [];
 
 before(async () => {
@@ -50,7 +50,7 @@ after(async () => {
   await server?.close();
 });
 
-/** Joins, and scrolls the list by the wheel. */
+/** Joins, and scrolls the list with the wheel. */
 async function scrolled(options, search = "") {
   const page = await join(browser, server.url, "alan", options);
   await page.locator("#subtitle", { hasText: "61 are here" }).waitFor();
@@ -60,7 +60,7 @@ async function scrolled(options, search = "") {
   await page.mouse.wheel(0, 480);
   await page.waitForFunction(() => document.querySelector("#people-scroll").scrollTop === 480);
   await twoFrames(page);
-  // A pointer that rests: the list is free to change.
+  // With the pointer outside the list, rows may move at once.
   await page.mouse.move(x + 600, y + 50);
   return page;
 }
@@ -69,13 +69,13 @@ function twoFrames(page) {
   return page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 }
 
-/** The middle of the row of somebody who is on the screen. */
+/** A point on a visible element, a third of its width from the left and at half its height. */
 async function middle(locator) {
   const { x, y, width, height } = await locator.boundingBox();
   return { x: x + width / 3, y: y + height / 2 };
 }
 
-/** The name in a row on the screen, which is not the first or last. */
+/** The name in a visible row that is not the first or last. */
 async function aName(page) {
   return page.evaluate(() => {
     const scroller = document.querySelector("#people-scroll").getBoundingClientRect();
@@ -87,12 +87,12 @@ async function aName(page) {
   });
 }
 
-/** Speaks as these people, so that the page learns of them at once. */
+/** Sends messages from these people, so that the page learns of them at once. */
 async function arrive(page, names) {
   people = [...people, ...names];
   for (const name of names) sockets[0].send(`${name} | all clients | broadcast | here`);
   await page.locator("#subtitle", { hasText: `${people.length + 1} are here` }).waitFor();
-  // The list follows the moment the pointer has rested.
+  // The list shows them once the pointer has rested.
   await page.waitForFunction(
     (count) => Number(document.querySelector("#people .person").getAttribute("aria-setsize")) === count,
     people.length + 2,
@@ -146,7 +146,7 @@ const CHANGES = {
     }),
 };
 
-/** The page looks for a new list at most once in 2 s. */
+/** Presses at a point, waits for `meanwhile`, and releases. */
 async function pressAndRelease(page, { x, y }, isTouch, meanwhile) {
   if (isTouch) {
     const session = await page.context().newCDPSession(page);
@@ -210,7 +210,7 @@ for (const isTouch of [false, true]) {
     await button.waitFor();
     const place = await middle(button);
     await pressAndRelease(page, place, isTouch, async () => {
-      // The section grows upwards: what is above moves.
+      // The section's upper edge moves when its height changes.
       streams = streams.slice(0, 2);
       await page.getByRole("button", { name: /c\.mp3/ }).waitFor({ state: "detached" });
     });

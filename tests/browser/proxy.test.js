@@ -1,5 +1,5 @@
-// The page behind nginx, as people set it up. ARAUTO_URL and ARAUTO_TCP as in page.test.js; without them, or without
-// nginx, these tests are skipped.
+// Tests the page behind nginx, in common configurations. ARAUTO_URL and ARAUTO_TCP are as in page.test.js; without
+// them, or without nginx, these tests are skipped.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -18,12 +18,12 @@ const skip = !url || !port ? "no ARAUTO_URL and ARAUTO_TCP" : !hasTools ? "no ch
 
 const UPGRADE = 'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";';
 const PROXIES = {
-  // What nginx's own pages advise. The port of the address is gone from Host.
+  // As nginx's documentation advises. Host is then without the port of the address.
   host: (server) => `location / { proxy_pass ${server}/; ${UPGRADE} proxy_set_header Host $host; }`,
   whole: (server) => `location / { proxy_pass ${server}/; ${UPGRADE} proxy_set_header Host $http_host; }`,
-  // Host is what proxy_pass says.
+  // Host is the address in `proxy_pass`.
   other: (server) => `location / { proxy_pass ${server}/; ${UPGRADE} }`,
-  // Nothing of the request to upgrade is passed on.
+  // The upgrade request is not passed on.
   plain: (server) => `location / { proxy_pass ${server}; proxy_set_header Host $http_host; }`,
   bare: (server) => `location / { proxy_pass ${server}; }`,
   folder: (server) => `location /chat/ { proxy_pass ${server}/; ${UPGRADE} proxy_set_header Host $http_host; }`,
@@ -66,7 +66,7 @@ after(async () => {
   if (folder) rmSync(folder, { recursive: true });
 });
 
-/** A port that nobody has at the moment. */
+/** Finds a port that is free at the moment. */
 function freePort() {
   return new Promise((done) => {
     const probe = createServer().listen(0, "127.0.0.1", () => {
@@ -76,7 +76,7 @@ function freePort() {
   });
 }
 
-/** How the handshake of a page of this origin is answered: a status. */
+/** Tries a WebSocket handshake from this origin, and returns the status of the response. */
 function shakeHands(address, origin, host) {
   return new Promise((done) => {
     const socket = new WebSocket(new URL("tr2", address), { origin, ...(host && { headers: { host } }) });
@@ -138,13 +138,13 @@ for (const [name, words] of [
 test("a page from elsewhere gets no WebSocket through any of them", { skip }, async () => {
   for (const [name, address] of Object.entries(at)) {
     if (name === "folder") continue;
-    // Without the request to upgrade there is no WebSocket for anybody.
+    // Without the upgrade request, the handshake fails from every origin.
     const refused = ["bare", "plain"].includes(name) ? 426 : 403;
     assert.equal(await shakeHands(address, "http://evil.example"), refused, name);
     if (refused === 426) continue;
     assert.equal(await shakeHands(address, "null"), 403, name);
   }
-  // A name that somebody made to point at the proxy.
+  // The name of another site, which resolves to the proxy's address.
   for (const name of ["host", "whole"]) assert.equal(await shakeHands(at[name], "http://evil.example", "evil.example"), 403, name);
   assert.equal(await shakeHands(at.whole, new URL(at.whole).origin), 101);
 });

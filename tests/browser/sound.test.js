@@ -1,5 +1,5 @@
-// What the page plays, at a real server, from a real publisher. ARAUTO_URL and ARAUTO_TCP as in page.test.js; without them, or
-// without ffmpeg, these tests are skipped.
+// Tests what the page plays, with a real server and a real publisher. ARAUTO_URL and ARAUTO_TCP are as in
+// page.test.js; without them, or without ffmpeg, these tests are skipped.
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
@@ -13,7 +13,7 @@ import { CHROMIUM, Friend, choose, exactly, isAccessible, join, launch, leaveAll
 const { ARAUTO_URL: url, ARAUTO_TCP: port } = process.env;
 const hasTools = CHROMIUM && program("nc") && program("ffmpeg");
 const skip = !url || !port ? "no ARAUTO_URL and ARAUTO_TCP" : !hasTools ? "no chromium, nc or ffmpeg" : false;
-/** The tone that is played, in Hertz. */
+/** Frequency of the tone that is played, in hertz. */
 const TONE = 1000;
 let browser;
 let folder;
@@ -34,7 +34,7 @@ after(async () => {
   if (folder) rmSync(folder, { recursive: true });
 });
 
-/** A file of one tone, made by ffmpeg. */
+/** Makes a file of one tone with ffmpeg. */
 function tone(name, ...format) {
   const file = path(folder, name);
   const source = ["-f", "lavfi", "-i", `sine=frequency=${TONE}:duration=120:sample_rate=48000`];
@@ -43,7 +43,7 @@ function tone(name, ...format) {
   return file;
 }
 
-/** Waits until somebody is asked for a file, and has ffmpeg send it. */
+/** Waits until the server asks `friend` to publish a file, and publishes it with ffmpeg. */
 async function publish(friend, name, file, codec = "copy") {
   const asked = await friend.hears(new RegExp(` \\| publish \\| rtsp://\\S+ ${name}$`));
   const address = asked.match(/rtsp:\/\/\S+/)[0];
@@ -53,7 +53,7 @@ async function publish(friend, name, file, codec = "copy") {
   return publisher;
 }
 
-/** Waits until the page's sound is mostly a tone of this frequency, as an AnalyserNode sees it. */
+/** Waits until an AnalyserNode finds mostly a tone of this frequency in the page's sound. */
 async function hearsTone(page, frequency) {
   await page.evaluate(() => {
     window.context ??= new AudioContext();
@@ -106,7 +106,7 @@ test("a file of a list is clicked and heard, by several, from the keyboard, and 
   const { heard } = await hearsTone(rui, TONE);
   assert.ok(Math.abs(heard - TONE) < 20, String(heard));
 
-  // Another hears the same, from the list of what is on.
+  // Another user plays the same stream from the list of streams.
   const eva = await join(browser, url, "eva");
   await eva.locator("#streams .listen").click();
   await hearsTone(eva, TONE);
@@ -139,7 +139,7 @@ test("Opus is heard as well, and after a pause what the others hear then", { ski
   const before = await rui.evaluate(() => document.getElementById("audio").currentTime);
   assert.ok(before > 0);
   await rui.evaluate(() => document.getElementById("audio").play());
-  // It begins again: its clock is a new one.
+  // The stream begins again, with a new clock.
   await rui.waitForFunction(() => document.getElementById("audio").currentTime > 0.2);
   await hearsTone(rui, TONE);
   assert.deepEqual(rui.problems, []);

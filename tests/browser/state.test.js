@@ -1,4 +1,4 @@
-// The page's parts that need neither a page nor a server, but for the connection.
+// Tests the page's modules that need neither a DOM nor a server, except the connection.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -227,7 +227,7 @@ test("rows: everyone, those one talks with, who else is here; and searching", ()
   assert.deepEqual(shape("zz"), []);
 });
 
-/** A chat whose messages are gathered, and what it told. */
+/** A chat whose sent lines and events are recorded. */
 function room(send = () => true) {
   const sent = [];
   const told = [];
@@ -366,7 +366,7 @@ test("sizes are said in units", () => {
   assert.equal(size(4213442, "pt-BR"), "4,2 MB");
 });
 
-/** A room with what was sent and told; time stands still. */
+/** A chat whose sent lines and events are recorded, with a clock that stands still. */
 function soundRoom() {
   const sent = [];
   const told = [];
@@ -388,7 +388,7 @@ test("only what was asked for is played, once", () => {
   assert.deepEqual(played(), []);
   assert.equal(chat.askPlay("Bob", "a.mp3"), true);
   assert.equal(sent.at(-1), "alan | Bob | play | a.mp3");
-  // What is asked for meanwhile does not make it forgotten.
+  // Other requests in between do not discard the request.
   chat.askPeople();
   receive("alan | alan | echo | done so far");
   receive(plays);

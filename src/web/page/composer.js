@@ -1,4 +1,4 @@
-// The composer. Typed text is never lost: each conversation has its own draft, and lines that cannot be sent stay there.
+// The composer. Typed text is never lost: each conversation has its own draft, which keeps lines that cannot be sent.
 
 import { byId, isComposing, renew, setText } from "./dom.js";
 import { forbidden, lines } from "./protocol.js";

@@ -236,8 +236,8 @@ export class Connection {
 
   #sendName() {
     const whole = write(this.#name, SERVER, "name", this.#name);
-    // If the name contains `|`, or its message would exceed the limit, only DATA holds (the first 200 characters of) the
-    // name, so that the server refuses the name and not the message.
+    // If the name contains `|`, or its message would exceed the limit, SENDER stays empty and DATA holds at most 200
+    // characters of the name, so that the server refuses the name and not the message.
     const fits = bytes(whole) <= MESSAGE_BYTES && !this.#name.includes("|");
     this.#socket.send(fits ? whole : write("", SERVER, "name", this.#name.slice(0, 200)));
   }

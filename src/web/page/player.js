@@ -5,7 +5,7 @@ import { isolated } from "./text.js";
 
 export class Player {
   #playing = null;
-  /** Whether the stream was paused. Streams are live: after a pause, the player reconnects instead of lagging behind. */
+  /** Whether the stream was paused. Streams are live: after a pause, the player reconnects so as not to lag. */
   #isBehind = false;
   #rows = new Map();
 
