@@ -22,7 +22,7 @@ export function program(...names) {
   return undefined;
 }
 
-/** What a test has opened. The tests close all of it after each test, even a failed one. */
+/** The pages and clients that a test has opened. `leaveAll` closes them after each test, even a failed one. */
 const opened = new Set();
 
 export async function leaveAll() {

@@ -44,7 +44,7 @@ export class Conversation {
     return this.#entries.length;
   }
 
-  /** One past the `seq` of the newest entry. */
+  /** The `seq` of the newest entry plus 1. */
   get end() {
     return this.first + this.#entries.length;
   }
