@@ -45,7 +45,7 @@ pub enum Command {
     /// Chat: on a full screen in this terminal, or in a dialogue line by line
     ///
     /// On the full screen, the text you type goes to all clients; F1 shows the rest. The dialogue, with --plain and
-    /// wherever there is no terminal, asks for an operation and for what that needs, and prints the messages
+    /// wherever there is no terminal, asks for an operation and for the fields that it needs, and prints the messages
     /// received. The dialogue ends on exit, connection_error and server closed; the end of standard input and SIGINT
     /// leave as exit does.
     ///
@@ -82,8 +82,8 @@ pub enum Command {
 
     /// Print the messages received, one per line
     ///
-    /// Prints SENDER | DESTINATION | OPERATION | DATA, or JSON. Requests for files from other users are answered and
-    /// not printed. The command ends on SIGINT and SIGTERM, and when its standard output is closed.
+    /// Prints SENDER | DESTINATION | OPERATION | DATA, or JSON. Answers requests for files from other users and does
+    /// not print them. The command ends on SIGINT and SIGTERM, and when its standard output is closed.
     ///
     /// Exit status: 0; 3 if the server refuses, 4 if there is no connection, or if it is lost before --count messages.
     #[command(after_help = "Examples:
@@ -106,7 +106,7 @@ pub enum Command {
     /// it from its current position. The command ends when the file does, on SIGINT and on SIGTERM. On a terminal, a
     /// line shows the position, how much audio is buffered, and how much was lost on the way.
     ///
-    /// Exit status: 0; 1 if there is no sound here or the file cannot be written, 3 if the file's owner or the server
+    /// Exit status: 0; 1 if there is no audio output or the file cannot be written, 3 if the file's owner or the server
     /// refuses, 4 if there is no connection or it is lost.
     #[command(after_help = "Examples:
   arauto play ana/song.mp3

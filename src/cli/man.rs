@@ -74,8 +74,8 @@ fn server_settings() -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["SETTINGS"]);
     roff.text([roman(
-        "Of the server. Flags win over environment variables, these over the file that --config or ARAUTO_CONFIG \
-         names, and that over the defaults. No file is read unless it is named.",
+        "Settings of the server. Flags override environment variables, which override the file that --config or \
+         ARAUTO_CONFIG names, which overrides the defaults. The server reads no file unless one is named.",
     )]);
     let meanings = meanings(include_str!("../../config/arauto.toml"));
     for setting in config::describe() {
@@ -92,8 +92,8 @@ fn client_settings() -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["CLIENT SETTINGS"]);
     roff.text([roman(
-        "Flags win over environment variables, these over a file, and that over the defaults. The file is the one that \
-         --config or ARAUTO_CLIENT_CONFIG names, or else ~/.config/arauto/client.toml, if it exists.",
+        "Flags override environment variables, which override the file, which overrides the defaults. The file is the \
+         one that --config or ARAUTO_CLIENT_CONFIG names, or else ~/.config/arauto/client.toml, if it exists.",
     )]);
     let meanings = meanings(include_str!("../../config/client.toml"));
     for setting in client::settings::describe() {
@@ -137,17 +137,17 @@ fn environment() -> Roff {
         "ENVIRONMENT",
         &[
             ("ARAUTO_CONFIG", "The server's configuration file."),
-            ("ARAUTO_CLIENT_CONFIG", "The client's."),
+            ("ARAUTO_CLIENT_CONFIG", "The client's configuration file."),
             ("ARAUTO_...", "A setting, see SETTINGS and CLIENT SETTINGS."),
             ("NO_COLOR", "If set and not empty: no colours, unless the setting colours is always."),
             ("XDG_CONFIG_HOME", "The folder of the user's settings, instead of ~/.config."),
             (
                 "SSL_CERT_FILE, SSL_CERT_DIR",
-                "The certificates that --tls trusts, instead of those that the system does.",
+                "The certificates that --tls trusts, instead of those that the system trusts.",
             ),
             (
                 "LISTEN_FDS, NOTIFY_SOCKET",
-                "Set by systemd for arauto serve: the sockets to listen on, and whom to tell.",
+                "Set by systemd for arauto serve: the sockets to listen on, and the socket for notifications to systemd.",
             ),
         ],
     )
@@ -157,11 +157,11 @@ fn files() -> Roff {
     named(
         "FILES",
         &[
-            ("~/.config/arauto/client.toml", "The client's settings, read if it is there."),
-            ("/etc/arauto/arauto.toml", "The server's configuration, where systemd starts it."),
+            ("~/.config/arauto/client.toml", "The client's settings, read if the file exists."),
+            ("/etc/arauto/arauto.toml", "The server's configuration, if systemd starts it."),
             (
                 "/var/lib/arauto",
-                "Where the server may write, where systemd starts it: accounts.bans_file goes here.",
+                "The folder that the server may write to, if systemd starts it: put accounts.bans_file here.",
             ),
         ],
     )
@@ -171,16 +171,16 @@ fn exit_status() -> Roff {
     named(
         "EXIT STATUS",
         &[
-            ("0", "Done, or the server was closed as asked."),
-            ("1", "The server could not run, or failed; or a file or a terminal did."),
-            ("2", "The command line or the configuration is refused."),
-            ("3", "Of the client: the server, or who was asked, says no."),
-            ("4", "Of the client: there is no connection, or it ended too early."),
+            ("0", "Success, or the server closed on request."),
+            ("1", "The server could not start, or failed; or a file or a terminal could not be used."),
+            ("2", "The command line or the configuration is invalid."),
+            ("3", "Client: the server, or the user who was asked, refused."),
+            ("4", "Client: there is no connection, or it ended too early."),
             (
                 "5",
-                "Of the client: the server did not confirm in time what was sent; it may be carried out or not.",
+                "Client: the server did not confirm the messages in time; they may have been delivered or not.",
             ),
-            ("130", "The server was told a second time to end, and did so at once."),
+            ("130", "The server received a second signal to end, and exited at once."),
         ],
     )
 }

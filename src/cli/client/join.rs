@@ -10,7 +10,7 @@ use crate::client;
 /// Arguments of `arauto join`.
 #[derive(Args, Debug)]
 pub struct Join {
-    /// Name to join under; if left out, that of the settings, or else you are asked
+    /// Name to join under; if left out, the name in the settings, or else the client asks for it
     #[arg(value_name = "NAME", value_parser = script::name)]
     name: Option<String>,
 

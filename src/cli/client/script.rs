@@ -132,7 +132,7 @@ pub struct Listen {
     #[arg(long, short)]
     verbose: bool,
 
-    /// Reconnect under the same name after a cut; messages sent meanwhile are lost
+    /// Reconnect under the same name after a lost connection; messages sent meanwhile are lost
     #[arg(long)]
     reconnect: bool,
 
