@@ -69,7 +69,7 @@ pub fn fault(why: &CertificateError) -> &'static str {
             "is signed in a way that is not safe or not known, such as with SHA-1 or a short key"
         }
         CertificateError::Other(other) => webpki_fault(other),
-        _ => "cannot be judged by this program",
+        _ => "cannot be verified by this program",
     }
 }
 
@@ -91,8 +91,8 @@ fn webpki_fault(OtherError(why): &OtherError) -> &'static str {
         Some(Error::PathLenConstraintViolated | Error::MaximumPathDepthExceeded) => {
             "has more certificates between it and its issuer than are allowed"
         }
-        Some(Error::SignatureAlgorithmMismatch) => "names two ways in which it is signed",
-        _ => "cannot be judged by this program",
+        Some(Error::SignatureAlgorithmMismatch) => "names two different signature algorithms",
+        _ => "cannot be verified by this program",
     }
 }
 
@@ -146,10 +146,10 @@ impl<'a> PemFile<'a> {
     /// The first private key of the file.
     ///
     /// # Errors
-    /// If the file cannot be read, is no PEM file, or holds no private key without a passphrase.
+    /// If the file cannot be read, is no PEM file, or holds no unencrypted private key.
     pub fn key(&self) -> Result<PrivateKeyDer<'static>, PemError> {
         PrivateKeyDer::from_pem_slice(&self.read()?).map_err(|error| match error {
-            pem::Error::NoItemsFound => self.unusable("holds no private key without a passphrase".to_owned()),
+            pem::Error::NoItemsFound => self.unusable("holds no unencrypted private key".to_owned()),
             error => self.unusable(format!("is no PEM file: {error}")),
         })
     }

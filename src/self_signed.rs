@@ -144,7 +144,7 @@ impl SelfSigned {
         let named = self.named_hosts();
         format!(
             "{shown}: a certificate for {all}, good until {day}
-{shown_key}: its key, which nobody else may read
+{shown_key}: its key, which only you can read
 
 To serve TLS with them, put this into the configuration:
 
@@ -161,7 +161,7 @@ tls_listen = [{page}]
 [media]
 tls_listen = [{audio}]
 {public_host}
-The server's user has to be able to read the key. Clients know the server by the certificate alone, so give them
+The server's user has to be able to read the key. Clients recognize the server by the certificate alone, so give them
 cert.pem. A client that connects to {host}:
 
 arauto join --server {authority}:{PORT} --tls --ca {quoted}

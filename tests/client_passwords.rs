@@ -89,7 +89,7 @@ fn a_file_that_cannot_be_used_or_that_everybody_can_read_is_told() {
     assert_eq!(
         String::from_utf8(output.stderr).unwrap(),
         format!(
-            "arauto: warning: everybody on this machine can read the password in {}: chmod o= it\n",
+            "arauto: warning: every local user can read the password in {}; run chmod o= on it\n",
             path.display()
         )
     );

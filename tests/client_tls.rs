@@ -20,8 +20,8 @@ use crate::{
 };
 
 /// The warning that `--insecure` prints on each run.
-const INSECURE: &str = "arauto: warning: --insecure accepts any certificate: whoever is on the way can read and change \
-                        everything, passwords among it\n";
+const INSECURE: &str = "arauto: warning: --insecure accepts any certificate: an attacker on the network can read and \
+                        change everything, including passwords\n";
 
 fn serve(files: &Files) -> TestServer {
     TestServer::with(|config| files.serve(config))
@@ -121,8 +121,8 @@ fn one_that_openssl_made_is_trusted_where_exactly_it_is_named() {
             &other,
             &ec,
             format!(
-                "is signed with another key than that of {}, though with the same name; it may have been made anew: get it \
-                 again from whoever runs the server",
+                "is signed with another key than that of {}, under the same name; it may have been replaced: ask the \
+                 server's operator for the current file",
                 ec.certificate.display()
             ),
         ),
@@ -131,7 +131,7 @@ fn one_that_openssl_made_is_trusted_where_exactly_it_is_named() {
         assert_eq!(
             complaint(&mut list("localhost", server.tls_address(), &["--ca", text(&ca.certificate)]), 4),
             format!(
-                "arauto: no TLS with localhost:{}: its certificate {why}\n",
+                "arauto: TLS with localhost:{} failed: its certificate {why}\n",
                 server.tls_address().port()
             )
         );
@@ -152,7 +152,7 @@ fn without_a_file_the_system_says_whom_to_trust() {
     assert_eq!(
         complaint(&mut list(&stranger.issue("other", "other").certificate), 4),
         format!(
-            "arauto: no TLS with localhost:{}: its certificate is signed by nobody whom this system trusts; if it is a server \
+            "arauto: TLS with localhost:{} failed: its certificate is signed by no authority that this system trusts; if it is a server \
              of your own, name its certificate or its issuer's with --ca FILE (the cert.pem that arauto cert made)\n",
             server.tls_address().port()
         )
@@ -186,8 +186,8 @@ fn a_certificate_that_does_not_fit_is_refused_in_words() {
             "localhost",
             &other,
             format!(
-                "is signed with another key than that of {}, though with the same name; it may have been made anew: get it again \
-                 from whoever runs the server",
+                "is signed with another key than that of {}, under the same name; it may have been replaced: ask the \
+                 server's operator for the current file",
                 other.display()
             ),
         ),
@@ -196,7 +196,7 @@ fn a_certificate_that_does_not_fit_is_refused_in_words() {
             "localhost",
             &stranger.issue("another", "another server").certificate,
             format!(
-                "is signed by none of those in {}; get the right file from whoever runs the server",
+                "is signed by no certificate in {}; ask the server's operator for the right file",
                 stranger.file("another.pem").display()
             ),
         ),
@@ -210,19 +210,19 @@ fn a_certificate_that_does_not_fit_is_refused_in_words() {
             &expired,
             "localhost",
             &ca,
-            "expired on 2002-02-03; whoever runs the server has to renew it, unless this machine's clock is wrong".to_owned(),
+            "expired on 2002-02-03; the server's operator has to renew it, unless this machine's clock is wrong".to_owned(),
         ),
         (
             &early,
             "localhost",
             &ca,
-            "is not good until 2901-01-01; is this machine's clock right?".to_owned(),
+            "is not valid until 2901-01-01; is this machine's clock right?".to_owned(),
         ),
     ] {
         let server = serve(files);
         let _alan = server.join("alan");
         let address = server.tls_address();
-        let expected = format!("arauto: no TLS with {host}:{}: its certificate {why}\n", address.port());
+        let expected = format!("arauto: TLS with {host}:{} failed: its certificate {why}\n", address.port());
         assert_eq!(complaint(&mut list(host, address, &["--ca", text(ca)]), 4), expected);
         // Each of these certificates is accepted with `--insecure`.
         let output = list(host, address, &["--insecure"]).output().unwrap();
@@ -238,7 +238,7 @@ fn tls_where_none_is_spoken_is_told_so() {
     assert_eq!(
         complaint(&mut list("127.0.0.1", address, &["--tls", "--insecure"]), 4),
         format!(
-            "{INSECURE}arauto: no TLS with {address}: it does not speak TLS; leave out --tls, or name the port where it does\n"
+            "{INSECURE}arauto: TLS with {address} failed: it does not speak TLS; leave out --tls, or name the port where it does\n"
         )
     );
 }
@@ -272,14 +272,14 @@ fn a_certificate_of_the_client_gives_it_its_name() {
     assert_eq!(
         warning,
         format!(
-            "arauto: warning: everybody on this machine can read the key in {}: chmod o= it",
+            "arauto: warning: every local user can read the key in {}; run chmod o= on it",
             stranger.key.display()
         )
     );
     assert_eq!(
         said,
         format!(
-            "arauto: no TLS with localhost:{}: the server does not accept the certificate that --cert names (DecryptError)\n",
+            "arauto: TLS with localhost:{} failed: the server does not accept the certificate that --cert names (DecryptError)\n",
             process.tls_address().port()
         )
     );
@@ -301,7 +301,7 @@ fn files_that_cannot_be_used_are_named_with_why() {
         (&["--insecure", "--cert", key, "--key", key], format!("cert: {key} holds no certificate in PEM")),
         (
             &["--insecure", "--cert", cert, "--key", cert],
-            format!("key: {cert} holds no private key without a passphrase"),
+            format!("key: {cert} holds no unencrypted private key"),
         ),
         (
             &["--insecure", "--cert", cert, "--key", text(&other.key)],
@@ -319,8 +319,8 @@ fn files_that_cannot_be_used_are_named_with_why() {
     }
     // An error message about a missing option blames no file.
     for (arguments, why) in [
-        (["--insecure", "--cert", cert], "cert is given without key: a certificate is shown with both"),
-        (["--insecure", "--key", key], "key is given without cert: a certificate is shown with both"),
+        (["--insecure", "--cert", cert], "cert is given without key: a client certificate needs both"),
+        (["--insecure", "--key", key], "key is given without cert: a client certificate needs both"),
     ] {
         let complaint = complaint(&mut list("localhost", nowhere, &arguments), 2);
         assert_eq!(complaint, format!("arauto: {why}\n"), "{arguments:?}");
@@ -333,7 +333,7 @@ fn a_host_that_no_certificate_can_be_for_is_told_so() {
     assert_eq!(
         complaint(&mut list, 4),
         format!(
-            "{INSECURE}arauto: no TLS with ä.example:1234: no certificate can be for this host: write ASCII letters, digits, dots \
+            "{INSECURE}arauto: TLS with ä.example:1234 failed: no certificate can name this host: write ASCII letters, digits, dots \
              and hyphens (xn--… for others)\n"
         )
     );

@@ -459,7 +459,7 @@ fn all_faults_of_a_clients_settings_are_told() {
 #[test]
 fn an_address_that_takes_ipv6_alone_is_pointed_out() {
     let process = Process::serve(&[("ARAUTO_SERVER_LISTEN", "[::]:0")]);
-    let said = process.logged("this address takes IPv6 alone; for IPv4, add another");
+    let said = process.logged("this address accepts only IPv6; for IPv4, add another");
     let port = process.address().port();
     assert_eq!(said["setting"], "server.listen");
     assert_eq!(

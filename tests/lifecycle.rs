@@ -70,7 +70,7 @@ fn serve_someone_jammed(drain_timeout: &str) -> (Process, Client) {
 fn who_does_not_read_is_cut_at_the_drain_timeout() {
     let (mut process, jammed) = serve_someone_jammed("300ms");
     process.signal("TERM");
-    assert_eq!(process.logged("drain timeout: cutting who is left")["sessions"], 1);
+    assert_eq!(process.logged("drain timeout: disconnecting the remaining sessions")["sessions"], 1);
     assert_eq!(process.ended().code(), Some(0));
     drop(jammed);
 }
@@ -81,7 +81,7 @@ fn a_second_signal_ends_at_once() {
     process.signal("TERM");
     process.logged("closing");
     process.signal("TERM");
-    assert_eq!(process.logged("ending at once")["by"], "SIGTERM");
+    assert_eq!(process.logged("exiting at once")["by"], "SIGTERM");
     assert_eq!(process.ended().code(), Some(130));
     drop(jammed);
 }
@@ -174,7 +174,7 @@ fn running_out_of_file_descriptors_is_survived() {
     let mut first = process.join("first");
     let mut crowd: Vec<TcpStream> = (0..60).map(|_| TcpStream::connect(process.address()).unwrap()).collect();
     assert_eq!(
-        process.logged("cannot accept connections, will go on trying")["error"],
+        process.logged("cannot accept connections; retrying")["error"],
         "Too many open files (os error 24)"
     );
     first.expect_nothing_before_an_echo("first");

@@ -335,7 +335,7 @@ fn what_cannot_be_sent_is_said_and_the_dialogue_goes_on() {
     for (text, why) in [
         (
             "x".repeat(1024),
-            "is too long by 21 bytes: a message has at most 1024, names and operation among them; send it in parts",
+            "is too long by 21 bytes: a message has at most 1024, including names and operation; send it in parts",
         ),
         ("a\u{1b}b".to_owned(), "cannot be sent: character 2 is a control character (U+001B)"),
     ] {

@@ -130,7 +130,7 @@ fn a_web_proxy_is_recognized_by_the_headers_it_adds_and_warned_of() {
     let mut alan = passed_on(&process, &[("x-forwarded-for", "192.0.2.1")]);
     alan.ask("alan", &confirmation("alan"));
     process.logged(
-        "a proxy on this machine passes on connections of others; set server.local_connections to \"proxied\", or to \"tls_proxied\" if it is reached by TLS alone",
+        "a proxy on this machine forwards connections of remote clients; set server.local_connections to \"proxied\", or to \"tls_proxied\" if clients reach it only by TLS",
     );
     alan.ask("/close", ONLY_LOCALS);
     // A local user may still close the server.
@@ -165,7 +165,7 @@ fn a_web_proxy_says_by_itself_that_it_was_reached_by_tls() {
 fn what_local_connections_are_is_said_at_the_start() {
     let process = Process::serve(&[("ARAUTO_SERVER_LOCAL_CONNECTIONS", "proxied")]);
     process
-        .logged("connections from this machine are a proxy's; limits for each address do not hold for them");
+        .logged("connections from this machine come from a proxy; limits per address do not apply to them");
     let process = Process::serve(&[("ARAUTO_WEB_HOSTS", "chat.example")]);
     let warned = process.logged(
         "web.hosts is set but web.listen is loopback only; if a proxy forwards requests here, set server.local_connections",

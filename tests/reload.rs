@@ -90,7 +90,7 @@ fn what_cannot_be_used_is_refused_with_why_and_the_old_stays() {
 
     let refused = |why: &str| {
         process.signal("HUP");
-        let error = process.logged("reload refused, all stays as it was")["error"].clone();
+        let error = process.logged("reload refused; nothing changed")["error"].clone();
         assert_eq!(error, why);
         assert_eq!(shown(&Trust::of(&issuer).connect(address)), first.der);
     };
@@ -231,7 +231,7 @@ fn a_hundred_reloads_under_traffic_lose_nothing() {
             fs::write(&config, with_tls(&pair[round % 2], &more)).unwrap();
             process.signal("HUP");
             if round % 3 == 0 {
-                process.logged("reload refused, all stays as it was");
+                process.logged("reload refused; nothing changed");
             } else {
                 process.logged("reloaded");
                 let newcomer = Trust::of(&issuer).join(address, &format!("newcomer {round}"));

@@ -139,7 +139,7 @@ fn what_cannot_be_sent_is_refused_by_its_line_and_what_was_before_is_sent() {
         (
             format!("{fits}xyz").into_bytes(),
             format!(
-                "is too long by {} bytes: a message has at most 1024, names and operation among them; send it in parts",
+                "is too long by {} bytes: a message has at most 1024, including names and operation; send it in parts",
                 3 - room % 2
             ),
         ),
@@ -154,7 +154,7 @@ fn what_cannot_be_sent_is_refused_by_its_line_and_what_was_before_is_sent() {
     ] {
         let input = [fits.as_bytes(), b"\n\n", &line, b"\nlater\n"].concat();
         let mut send = client(&server, ["send", "--as", "ana", "--to", "bob"]);
-        let why = format!("line 3 of standard input {why}; it and what follows was not sent");
+        let why = format!("line 3 of standard input {why}; this line and the lines after it were not sent");
         assert_eq!(run_with_input(&mut send, &input), failed(1, &why));
         bob.expect(&format!("ana | bob | private_message | {fits}"));
         bob.expect_nothing_before_an_echo("bob");
@@ -386,7 +386,7 @@ fn files_of_someone() {
     let ask = part.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     bob.expect("ana | bob | list_files | no data");
     bob.send("bob | ana | list_files | files 1 to 1 of 3: a.txt (1 byte)");
-    let told = "arauto: 2 files of the list of bob never came\n";
+    let told = "arauto: 2 files of the list of bob did not arrive\n";
     let (got, told) = ("a.txt (1 byte)\n".to_owned(), told.to_owned());
     assert_eq!(outcome(&ask.wait_with_output().unwrap()), (3, got, told));
 
@@ -560,14 +560,14 @@ fn the_servers_limit_is_asked_for_and_kept() {
     let mut send = client(&server, ["send", "--as", "ana", "--to", "bob"]);
     assert_eq!(run_with_input(&mut send, format!("{long}\n").as_bytes()), done(""));
     bob.expect(&format!("ana | bob | private_message | {long}"));
-    let why = "TEXT is too long by 838 bytes: a message has at most 8192, names and operation among them; send it in parts";
+    let why = "TEXT is too long by 838 bytes: a message has at most 8192, including names and operation; send it in parts";
     let too_long = "x".repeat(9000);
     assert_eq!(run(&mut client(&server, ["send", "--as", "ana", "--to", "bob", &too_long])), failed(2, why));
 
     let server = TestServer::with(|config| config.limits.message_bytes = 256);
     let mut send = client(&server, ["send", "--as", "ana", "--all"]);
-    let why = "line 1 of standard input is too long by 276 bytes: a message has at most 256, names and operation among them; \
-               send it in parts; it and what follows was not sent";
+    let why = "line 1 of standard input is too long by 276 bytes: a message has at most 256, including names and operation; \
+               send it in parts; this line and the lines after it were not sent";
     assert_eq!(run_with_input(&mut send, "y".repeat(500).as_bytes()), failed(1, why));
 }
 

@@ -56,8 +56,7 @@ fn a_server_that_confirms_nothing_is_not_waited_for_without_end() {
         (heard, client)
     });
     let output = send(address, "300ms", b"one\ntwo\n");
-    let why =
-        "the server confirmed nothing for 300ms (--timeout): what was sent may not have been carried out";
+    let why = "the server confirmed nothing for 300ms (--timeout): the messages may not have been delivered";
     expect(&output, 5, &format!("arauto: {why}\n"));
     let (heard, _) = thread.join().unwrap();
     let [one, two] = ["one", "two"].map(|text| format!("ana | all clients | broadcast | {text}"));
@@ -71,8 +70,7 @@ fn a_server_that_takes_nothing_is_not_waited_for_without_end() {
     let (address, thread) = server(|client| client);
     // More than the sockets' buffers hold.
     let output = send(address, "300ms", &[&[b'x'; 900][..], b"\n"].concat().repeat(10_000));
-    let why =
-        "the server took nothing for 300ms (--timeout): what was sent last may not have been carried out";
+    let why = "the server read nothing for 300ms (--timeout): the last messages may not have been delivered";
     expect(&output, 5, &format!("arauto: {why}\n"));
     drop(thread.join().unwrap());
 }

@@ -127,12 +127,12 @@ fn a_reload_of_a_broken_configuration_fails_and_its_status_says_why() {
     fs::write(&config, "[limits]\nmax_sessions = 0\n").unwrap();
     assert!(!reload_as_the_unit_does(&process, &config));
     hears(&format!(
-        "Reload refused, all stays as it was: {shown}:2:16: limits.max_sessions must be a whole number from 1 to 1000000"
+        "Reload refused; nothing changed: {shown}:2:16: limits.max_sessions must be a whole number from 1 to 1000000"
     ));
     fs::write(&config, "[accounts]\nfile = 'none.toml'\n").unwrap();
     assert!(!reload_as_the_unit_does(&process, &config));
     hears(&format!(
-        "Reload refused, all stays as it was: cannot read {}/none.toml: No such file or directory (os error 2)",
+        "Reload refused; nothing changed: cannot read {}/none.toml: No such file or directory (os error 2)",
         folder.path().display()
     ));
     process.join("alan");
@@ -253,7 +253,7 @@ fn the_journal_takes_priorities_from_the_log() {
     let status = command.stdout(Stdio::null()).stderr(log).status().unwrap();
     assert!(!status.success());
     let said = fs::read_to_string(folder.path().join("log")).unwrap();
-    assert!(said.starts_with("<4>WARN everyone on this machine can read the accounts file"), "{said}");
+    assert!(said.starts_with("<4>WARN every local user can read the accounts file"), "{said}");
     assert!(said.contains("\n<6>INFO accounts, file: "), "{said}");
 }
 

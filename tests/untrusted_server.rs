@@ -121,7 +121,10 @@ fn a_list_of_clients_without_end_is_given_up() {
         format!("server | x | list_clients | clients connected: user {number} , {}", "x".repeat(900))
     });
     let said = outcome(&client(&server, &["list"]).output().unwrap());
-    assert_eq!(said, (3, String::new(), "arauto: the server's list of clients has no end\n".to_owned()));
+    assert_eq!(
+        said,
+        (3, String::new(), "arauto: the server's list of clients is longer than any valid one\n".to_owned())
+    );
     let taken = taken.recv_timeout(DEADLINE).unwrap();
     assert!(taken < MAX_TAKEN, "{taken} bytes");
 }
@@ -191,7 +194,8 @@ fn parts_of_a_list_of_files_without_end_have_the_time_of_the_whole() {
 fn echoes_without_end_confirm_nothing() {
     let (server, _taken) = flooding(|_| "ana | ana | echo | at work".to_owned());
     let send = client(&server, &["send", "--as", "ana", "--all", "--timeout", "1s", "hi"]).output().unwrap();
-    let why = "arauto: the server confirmed nothing for 1s (--timeout): what was sent may not have been carried out\n";
+    let why =
+        "arauto: the server confirmed nothing for 1s (--timeout): the messages may not have been delivered\n";
     assert_eq!(outcome(&send), (5, String::new(), why.to_owned()));
 }
 

@@ -27,7 +27,7 @@ pub enum PasswdError {
     #[error(transparent)]
     Secret(#[from] NoSecret),
     /// The second password differs from the first.
-    #[error("the two passwords are not the same")]
+    #[error("the two passwords differ")]
     Unlike,
     /// The user pressed Ctrl-C, or Ctrl-D on an empty line.
     #[error("interrupted")]
@@ -66,7 +66,7 @@ fn twice(mut ask: impl FnMut(&str) -> io::Result<Option<Zeroizing<Vec<u8>>>>) ->
     };
     let secret = ask("Password: ")?;
     secret.judge_new()?;
-    if ask("The same again: ")?.is_the_same(&secret) { Ok(secret) } else { Err(PasswdError::Unlike) }
+    if ask("Repeat the password: ")?.is_the_same(&secret) { Ok(secret) } else { Err(PasswdError::Unlike) }
 }
 
 /// Reads one line without its ending.
@@ -131,7 +131,7 @@ mod tests {
         let ask = |_: &str| Ok(typed.next().map(|typed| Zeroizing::new(typed.as_bytes().to_vec())));
         assert!(twice(ask).is_ok());
         for (typed, why) in [
-            (["opensesame", "opensesami"], "the two passwords are not the same"),
+            (["opensesame", "opensesami"], "the two passwords differ"),
             (["short", "opensesame"], "a password has at least 8 characters"),
             (["", ""], "no password was given: type one, or give it as one line of standard input"),
         ] {

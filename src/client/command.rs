@@ -284,7 +284,7 @@ async fn carry_out(command: Command) -> Result<(), Error> {
             print(files.lines.into_iter())?;
             files.remarks.iter().for_each(|remark| say(remark));
             if files.missing > 0 {
-                let why = format!("{} files of the list of {of} never came", files.missing);
+                let why = format!("{} files of the list of {of} did not arrive", files.missing);
                 return Err(Failure::Refused(why).into());
             }
         }

@@ -67,7 +67,7 @@ pub enum NoConnection {
         target: String,
     },
     /// The connection was made, but the server sent nothing within [`CONNECT_WITHIN`].
-    #[error("{target} took the connection and said nothing within {} s: {hint}", CONNECT_WITHIN.as_secs())]
+    #[error("{target} accepted the connection and sent nothing within {} s: {hint}", CONNECT_WITHIN.as_secs())]
     Mute {
         /// Host and port, escaped for printing.
         target: String,
@@ -75,7 +75,7 @@ pub enum NoConnection {
         hint: &'static str,
     },
     /// The TLS handshake failed.
-    #[error("no TLS with {target}: {why}")]
+    #[error("TLS with {target} failed: {why}")]
     Tls {
         /// Host and port, escaped for printing.
         target: String,
@@ -205,7 +205,7 @@ impl Dialer {
     #[must_use]
     pub fn exposure(&self) -> Option<&'static str> {
         const EXPOSURE: &str =
-            "a password would cross the network unencrypted, for all on the way to read; use --tls";
+            "a password would cross the network unencrypted, readable to anyone on the way; use --tls";
         self.is_exposed().then_some(EXPOSURE)
     }
 
@@ -215,7 +215,7 @@ impl Dialer {
         let mut warnings = Vec::new();
         if self.is_insecure() {
             warnings.push(
-                "--insecure accepts any certificate: whoever is on the way can read and change everything, passwords among it"
+                "--insecure accepts any certificate: an attacker on the network can read and change everything, including passwords"
                     .to_owned(),
             );
         }
@@ -299,10 +299,10 @@ impl Dialer {
     fn hint(&self) -> &'static str {
         match self.tls {
             None => {
-                "it may be the port for TLS (--tls), the page's or audio's, or no server of this kind; messages are mostly at 1234"
+                "it may be the port for TLS (--tls), for the page or for audio, or no TR2.23 server; the usual port for messages is 1234"
             }
             Some(_) => {
-                "it may be the port without TLS, the page's or audio's, or no server of this kind; messages are mostly at 1235"
+                "it may be the port without TLS, for the page or for audio, or no TR2.23 server; the usual port for messages is 1235"
             }
         }
     }
@@ -347,15 +347,15 @@ mod tests {
         for (dialer, hint) in [
             (
                 plain,
-                "it may be the port for TLS (--tls), the page's or audio's, or no server of this kind; messages are mostly at 1234",
+                "it may be the port for TLS (--tls), for the page or for audio, or no TR2.23 server; the usual port for messages is 1234",
             ),
             (
                 encrypted,
-                "it may be the port without TLS, the page's or audio's, or no server of this kind; messages are mostly at 1235",
+                "it may be the port without TLS, for the page or for audio, or no TR2.23 server; the usual port for messages is 1235",
             ),
         ] {
             let Err(error) = dialer.dial().await else { panic!("a connection") };
-            let said = format!("{target} took the connection and said nothing within 10 s: {hint}");
+            let said = format!("{target} accepted the connection and sent nothing within 10 s: {hint}");
             assert_eq!(error.to_string(), said);
         }
     }

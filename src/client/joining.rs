@@ -24,7 +24,7 @@ const MAX_REQUESTS: u32 = 16;
 
 /// The server neither confirmed nor refused within [`JOIN_WITHIN`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("what answers there lets nobody in within {} s: is it a TR2.23 server?", JOIN_WITHIN.as_secs())]
+#[error("the server did not confirm the name within {} s: is it a TR2.23 server?", JOIN_WITHIN.as_secs())]
 pub struct LetsNobodyIn;
 
 /// The state of joining under one name.

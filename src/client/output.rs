@@ -118,7 +118,7 @@ impl Noise {
         if text.len() < line.len() {
             text.push('…');
         }
-        let more = if self.told == MAX_NOISE { "; further such lines are not told" } else { "" };
+        let more = if self.told == MAX_NOISE { "; further such lines are not reported" } else { "" };
         Some(format!("not a message: {text}{more}"))
     }
 }
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(long, format!("not a message: {}…", "é".repeat(MAX_NOISE_CHARS)));
         let told: Vec<String> = (0..1000).map_while(|_| noise.text("x")).collect();
         assert_eq!(told.len(), 18);
-        assert_eq!(told[17], "not a message: x; further such lines are not told");
+        assert_eq!(told[17], "not a message: x; further such lines are not reported");
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Password {
         }
         let text = std::str::from_utf8(line).map_err(|_| unusable("is not UTF-8 text"))?;
         if text.chars().any(char::is_control) {
-            return Err(unusable("holds a control character; no password does"));
+            return Err(unusable("holds a control character, which no password may hold"));
         }
         let text = Zeroizing::new(text.to_owned());
         Ok(Self { text, file: shown(), is_readable_by_all: mode & 0o007 != 0 })
@@ -91,7 +91,7 @@ impl Password {
     pub fn warning(&self) -> Option<String> {
         let file = &self.file;
         self.is_readable_by_all
-            .then(|| format!("everybody on this machine can read the password in {file}: chmod o= it"))
+            .then(|| format!("every local user can read the password in {file}; run chmod o= on it"))
     }
 }
 
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(why(b"\xff\n"), "password_file: the first line of p is not UTF-8 text");
         assert_eq!(
             why(b"open\tsesame"),
-            "password_file: the first line of p holds a control character; no password does"
+            "password_file: the first line of p holds a control character, which no password may hold"
         );
     }
 
@@ -191,7 +191,7 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         let password = Password::read(&path).unwrap();
         let said = format!("{password:?} {:?}", password.warning());
-        assert!(said.contains("everybody on this machine can read the password in"), "{said}");
+        assert!(said.contains("every local user can read the password in"), "{said}");
         assert!(!said.contains("opensesame"), "{said}");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert_eq!(Password::read(&path).unwrap().warning(), None);

@@ -29,7 +29,7 @@ pub enum Unfit {
     Empty,
     /// The message exceeds the message limit.
     #[error(
-        "is too long by {over} bytes: a message has at most {limit}, names and operation among them; send it in parts"
+        "is too long by {over} bytes: a message has at most {limit}, including names and operation; send it in parts"
     )]
     TooLong {
         /// Excess, in bytes.

@@ -55,7 +55,7 @@ pub enum Unusable {
         certificate: String,
     },
     /// Certificate or key is missing.
-    #[error("{given} is given without {missing}: a certificate is shown with both")]
+    #[error("{given} is given without {missing}: a client certificate needs both")]
     Half {
         /// The setting that is given.
         given: &'static str,
@@ -124,7 +124,7 @@ impl Tls {
         let zoned = host.split_once('%').filter(|(address, _)| is_address(address));
         let host = zoned.map_or(host, |(address, _)| address);
         ServerName::try_from(host.to_owned()).map_err(|_| {
-            "no certificate can be for this host: write ASCII letters, digits, dots and hyphens (xn--… for others)"
+            "no certificate can name this host: write ASCII letters, digits, dots and hyphens (xn--… for others)"
                 .to_owned()
         })
     }
@@ -163,7 +163,7 @@ fn own_certificate(
     let (chain, secret) = (cert.certificates()?, key.key()?);
     if key.is_readable_by_all() {
         let file = key.shown();
-        warnings.push(format!("everybody on this machine can read the key in {file}: chmod o= it"));
+        warnings.push(format!("every local user can read the key in {file}; run chmod o= on it"));
     }
     let own = CertifiedKey::from_der(chain, secret, provider).map_err(|error| match error {
         rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {

@@ -94,14 +94,14 @@ impl Taken {
         at.tls = take_all(&config.tls.listen, Speaks::Messages, secure, listeners)?;
         at.web = match take_all(&config.web.listen, Speaks::Http, None, listeners) {
             Err(error) if is_by_default(&error, &config.web, &Web::default()) => {
-                warn!(log, "no page: its default address is taken; set web.listen"; "error" => %error);
+                warn!(log, "page disabled: its default address is in use; set web.listen"; "error" => %error);
                 Vec::new()
             }
             taken => taken?,
         };
         at.media = match take_doors(&config.media.listen, None, doors) {
             Err(error) if is_by_default(&error, &config.media, &Media::default()) => {
-                warn!(log, "no audio: its default address is taken; set media.listen"; "error" => %error);
+                warn!(log, "audio disabled: its default address is in use; set media.listen"; "error" => %error);
                 Vec::new()
             }
             taken => taken?,
@@ -109,7 +109,7 @@ impl Taken {
         at.secure_media = take_doors(&config.media.tls_listen, secure, doors)?;
         *monitoring = match config.monitoring.listen.iter().map(|address| bind(*address)).collect() {
             Err(error) if is_by_default(&error, &config.monitoring, &Monitoring::default()) => {
-                warn!(log, "no monitoring: its default address is taken; set monitoring.listen"; "error" => %error);
+                warn!(log, "monitoring disabled: its default address is in use; set monitoring.listen"; "error" => %error);
                 Vec::new()
             }
             taken => taken?,
@@ -167,7 +167,7 @@ impl Addresses {
                 if !addresses.iter().any(|other| other.is_ipv4() && other.port() == port) {
                     info!(
                         log,
-                        "this address takes IPv6 alone; for IPv4, add another";
+                        "this address accepts only IPv6; for IPv4, add another";
                         "setting" => setting, "address" => %address, "add" => format_args!("0.0.0.0:{port}")
                     );
                 }

@@ -84,10 +84,10 @@ fn way_out(error: &io::Error) -> &'static str {
             "; another program listens there: end it, or choose another address (--listen, or the configuration)"
         }
         io::ErrorKind::AddrNotAvailable => {
-            "; this machine has no such address: 0.0.0.0 and [::] stand for all that it has"
+            "; this machine has no such address: 0.0.0.0 and [::] stand for all of its addresses"
         }
         io::ErrorKind::PermissionDenied => {
-            "; ports below 1024 are for root and for who has CAP_NET_BIND_SERVICE: choose a higher one"
+            "; ports below 1024 need root or CAP_NET_BIND_SERVICE: choose a higher one"
         }
         _ => "",
     }
@@ -270,7 +270,7 @@ impl House {
             tokio::select! {
                 Some(by) = stops.recv() => {
                     if std::mem::replace(&mut stopped, true) {
-                        warn!(self.log, "ending at once"; "by" => by);
+                        warn!(self.log, "exiting at once"; "by" => by);
                         return Ok(Ended::Forced);
                     }
                     self.begin_end(&mut deadline, health);
@@ -292,7 +292,7 @@ impl House {
                 Ok(_all) = everyone_left, if closing && self.listeners == 0 => return Ok(Ended::Closed),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     let left = self.max_sessions as usize - self.places.available_permits();
-                    warn!(self.log, "drain timeout: cutting who is left"; "sessions" => left);
+                    warn!(self.log, "drain timeout: disconnecting the remaining sessions"; "sessions" => left);
                     return Ok(Ended::Closed);
                 }
             }

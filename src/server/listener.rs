@@ -142,12 +142,12 @@ impl Reception {
                     self.receive(socket, peer, speaks, secure(), &door);
                 }
                 Err(error) if is_passing(&error) => {
-                    debug!(self.log, "connection gone before it was accepted"; "error" => %error);
+                    debug!(self.log, "connection closed before it was accepted"; "error" => %error);
                 }
                 Err(error) => {
                     // Logged once for a series of failures, not ten times per second.
                     if !std::mem::replace(&mut failing, true) {
-                        warn!(self.log, "cannot accept connections, will go on trying"; "error" => %error);
+                        warn!(self.log, "cannot accept connections; retrying"; "error" => %error);
                     }
                     self.stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
                 }
@@ -212,7 +212,7 @@ impl Reception {
             && speaks == Speaks::Messages
             && let Err(error) = socket.write_all(reply::name_request().as_bytes())
         {
-            debug!(self.log, "connection gone before it was greeted"; "peer" => %peer, "error" => %error);
+            debug!(self.log, "connection closed before the first message"; "peer" => %peer, "error" => %error);
             return;
         }
         let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;

@@ -357,7 +357,7 @@ fn log_local_connections(config: &Config, log: &Logger) {
         ),
         LocalConnections::Proxied | LocalConnections::TlsProxied => info!(
             log,
-            "connections from this machine are a proxy's; limits for each address do not hold for them"
+            "connections from this machine come from a proxy; limits per address do not apply to them"
         ),
     }
 }
@@ -391,7 +391,7 @@ fn read_accounts(config: &Config, log: &Logger) -> Result<Accounts, SourceError>
     let accounts = Accounts::load(path, name::max_bytes(config.limits.message_bytes))?;
     let shown = Escaped(path.display());
     if accounts::is_readable_by_others(path).unwrap_or_default() {
-        warn!(log, "everyone on this machine can read the accounts file; take that away with chmod o-r"; "file" => %shown);
+        warn!(log, "every local user can read the accounts file; run chmod o-r on it"; "file" => %shown);
     }
     info!(log, "accounts"; "file" => %shown, "count" => accounts.len());
     Ok(accounts)

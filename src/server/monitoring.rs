@@ -87,7 +87,7 @@ pub fn start(sockets: Vec<TcpListener>, watched: Watched) -> io::Result<Option<A
             let (desk, places, log) = (Rc::clone(&desk), Rc::clone(&places), log.clone());
             actix_rt::spawn(async move {
                 if let Err(error) = accept_all(socket, desk, places, &log).await {
-                    error!(log, "monitoring does not answer"; "error" => %error);
+                    error!(log, "cannot serve monitoring"; "error" => %error);
                 }
             });
         }
@@ -103,7 +103,7 @@ async fn accept_all(socket: TcpListener, desk: Rc<Desk>, places: Rc<Places>, log
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                debug!(log, "cannot accept a connection for monitoring"; "error" => %error);
+                debug!(log, "cannot accept a monitoring connection; retrying"; "error" => %error);
                 sleep(PAUSE).await;
                 continue;
             }
@@ -115,14 +115,14 @@ async fn accept_all(socket: TcpListener, desk: Rc<Desk>, places: Rc<Places>, log
             let served = select! {
                 (served, ()) = serving => served,
                 () = place.displaced() => {
-                    debug!(log, "a connection for monitoring asked nothing and gave way to another");
+                    debug!(log, "idle monitoring connection displaced by a newer one");
                     return;
                 }
             };
             match served {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => debug!(log, "monitoring was not asked in HTTP"; "error" => error),
-                Err(_late) => debug!(log, "a connection for monitoring took too long and was cut"),
+                Ok(Err(error)) => debug!(log, "monitoring connection failed"; "error" => error),
+                Err(_late) => debug!(log, "monitoring connection timed out"),
             }
         });
     }

@@ -49,7 +49,7 @@ enum Refused {
     #[error(transparent)]
     Unsettled(#[from] Unsettled),
     /// A reload must not free all operators' names; most likely another program is writing the file.
-    #[error("{named}, where there were {before}; to do without accounts, start the server again")]
+    #[error("{named}, where there were {before}; to run without accounts, restart the server")]
     NoAccounts { named: String, before: usize },
 }
 
@@ -80,8 +80,8 @@ impl Reloader {
         let status = match self.try_reload().await {
             Err(refused) => {
                 let reason = reason(&refused);
-                error!(self.log, "reload refused, all stays as it was"; "error" => %reason);
-                format!("Reload refused, all stays as it was: {reason}")
+                error!(self.log, "reload refused; nothing changed"; "error" => %reason);
+                format!("Reload refused; nothing changed: {reason}")
             }
             Ok((changes, certificate)) => {
                 for change in &changes {

@@ -323,7 +323,7 @@ impl Handler<Sent> for Session {
 
     fn handle(&mut self, Sent { lost }: Sent, ctx: &mut Self::Context) {
         if lost > 0 {
-            info!(self.log(), "last messages not taken"; &self.who(), "bytes" => lost);
+            info!(self.log(), "unsent data discarded at close"; &self.who(), "bytes" => lost);
         }
         if self.input_ended || !self.stay.may_linger() {
             ctx.stop();

@@ -65,7 +65,7 @@ pub fn reloaded(status: &str, log: &Logger) {
 pub fn reloading(log: &Logger) {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now], log),
-        Err(error) => warn!(log, "cannot tell the service manager"; "error" => %error),
+        Err(error) => warn!(log, "cannot notify the service manager"; "error" => %error),
     }
 }
 
@@ -77,6 +77,6 @@ pub fn stopping(within: Duration, log: &Logger) {
 
 fn tell(states: &[NotifyState<'_>], log: &Logger) {
     if let Err(error) = sd_notify::notify(states) {
-        warn!(log, "cannot tell the service manager"; "error" => %error);
+        warn!(log, "cannot notify the service manager"; "error" => %error);
     }
 }

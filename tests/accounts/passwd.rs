@@ -81,7 +81,7 @@ fn nothing_is_shown_of_what_is_typed_at_a_terminal() {
     let mut program = at_a_terminal();
     program.type_keys("opensesamee\x7f\r");
     program.expect_line("\r");
-    program.skip_past("The same again: ");
+    program.skip_past("Repeat the password: ");
     program.type_keys("oops\x15opensesame\r");
     program.expect_line("\r");
     let mut file = String::new();
@@ -104,7 +104,7 @@ fn a_slip_or_a_change_of_mind_at_a_terminal_makes_no_entry() {
         return;
     }
     for (keys, said) in [
-        (&["opensesame\r", "opensesami\r"][..], "arauto: the two passwords are not the same\r"),
+        (&["opensesame\r", "opensesami\r"][..], "arauto: the two passwords differ\r"),
         (&["opense\x03"], "arauto: interrupted\r"),
         (&["short\r"], "arauto: a password has at least 8 characters\r"),
     ] {
@@ -112,7 +112,7 @@ fn a_slip_or_a_change_of_mind_at_a_terminal_makes_no_entry() {
         program.type_keys(keys[0]);
         program.expect_line("\r");
         if let Some(again) = keys.get(1) {
-            program.skip_past("The same again: ");
+            program.skip_past("Repeat the password: ");
             program.type_keys(again);
             program.expect_line("\r");
         }

@@ -39,7 +39,7 @@ fn other_accounts_are_in_force_at_once_and_nobody_is_disturbed() {
     // An invalid file changes nothing.
     file.write("[[accounts]]\nname = 'bob'\n");
     process.signal("HUP");
-    let refused = process.logged("reload refused, all stays as it was");
+    let refused = process.logged("reload refused; nothing changed");
     assert_eq!(refused["error"], format!("{}:1:1: hash is missing", path.display()));
     log_in(&process, "carl").expect_nothing_before_an_echo("carl");
     alan.expect_nothing_before_an_echo("alan");
@@ -56,7 +56,7 @@ fn an_emptied_file_frees_no_names() {
     let (accounts, settings) = (path.display(), config.display());
     let refused = |why: String| {
         process.signal("HUP");
-        assert_eq!(process.logged("reload refused, all stays as it was")["error"], why);
+        assert_eq!(process.logged("reload refused; nothing changed")["error"], why);
         let mut stranger = Client::to(process.address());
         stranger.expect(NAME_REQUEST);
         stranger.ask("bob", &password_request("bob"));
@@ -67,7 +67,7 @@ fn an_emptied_file_frees_no_names() {
     refused(format!("{accounts} is empty, where it was not before"));
     file.write("# nobody\n");
     refused(format!(
-        "{accounts} holds no accounts, where there were 2; to do without accounts, start the server again"
+        "{accounts} holds no accounts, where there were 2; to run without accounts, restart the server"
     ));
     file.write(&whole);
     // A configuration that drops the accounts is refused likewise.
@@ -75,7 +75,7 @@ fn an_emptied_file_frees_no_names() {
     refused(format!("{settings} is empty, where it was not before"));
     std::fs::write(&config, "# nothing\n").unwrap();
     refused(
-        "accounts.file names no file, where there were 2; to do without accounts, start the server again"
+        "accounts.file names no file, where there were 2; to run without accounts, restart the server"
             .to_owned(),
     );
     alan.ask("/bans", "server | alan | list_bans | nobody is banned");

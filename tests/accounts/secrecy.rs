@@ -121,7 +121,7 @@ fn passwords_cross_a_network_over_tls() {
 fn a_file_that_others_can_read_is_warned_of() {
     let file = AccountsFile::new();
     let path = file.path();
-    let warning = "everyone on this machine can read the accounts file; take that away with chmod o-r";
+    let warning = "every local user can read the accounts file; run chmod o-r on it";
     for (mode, warned) in [(0o604, true), (0o640, false), (0o600, false)] {
         file.permit(mode);
         let mut process = Process::serve(&[("ARAUTO_ACCOUNTS_FILE", path.to_str().unwrap())]);

@@ -221,7 +221,10 @@ fn a_taken_address_is_an_error_unless_it_is_the_default() {
     process.signal("TERM");
     process.ended();
     let log = process.whole_log();
-    assert!(log.contains("no monitoring: its default address is taken; set monitoring.listen"), "{log}");
+    assert!(
+        log.contains("monitoring disabled: its default address is in use; set monitoring.listen"),
+        "{log}"
+    );
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let mut command = arauto(["serve", "--listen", "127.0.0.1:0"]);

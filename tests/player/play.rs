@@ -160,10 +160,10 @@ fn why_nothing_is_heard() {
         .envs(["HOME", "XDG_CONFIG_HOME"].map(|name| (name, home.path())))
         .output()
         .unwrap();
-    let nor = if cfg!(feature = "cpal") { "; no sound card is there" } else { "" };
+    let nor = if cfg!(feature = "cpal") { "; there is no sound card" } else { "" };
     let told = format!(
-        "arauto: there is no sound here (PULSE_SERVER names unix:/nowhere: No such file or directory (os error 2){nor}); \
-         arauto play with --output FILE.wav writes it to a file instead\n"
+        "arauto: no audio output is available (PULSE_SERVER names unix:/nowhere: No such file or directory (os error 2){nor}); \
+         arauto play with --output FILE.wav writes a file instead\n"
     );
     assert_eq!(outcome(&output), (1, told));
 }

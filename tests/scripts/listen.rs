@@ -89,7 +89,7 @@ fn what_waits_for_a_pipe_is_bounded_and_the_cut_is_explained() {
     let _ = io::copy(&mut listener.stdout(), &mut io::sink());
     let (status, _, stderr) = listener.ended();
     let said = format!(
-        "arauto: standard output was not read while 64 MiB waited for that, and the connection ended: {why}\n"
+        "arauto: standard output was not read while 64 MiB waited for it, and the connection ended: {why}\n"
     );
     assert_eq!((status, stderr), (1, said));
 }

@@ -46,7 +46,7 @@ fn files_that_cannot_be_used_are_named_with_why() {
     );
     assert_eq!(
         complaint(&one.certificate, &one.certificate),
-        format!("arauto: tls.key: {} holds no private key without a passphrase", one.certificate.display())
+        format!("arauto: tls.key: {} holds no unencrypted private key", one.certificate.display())
     );
     assert_eq!(
         complaint(&one.certificate, &other.key),
@@ -101,7 +101,7 @@ fn a_key_that_everybody_can_read_is_warned_of() {
     let said = String::from_utf8(output.stderr).unwrap();
     let (warning, complaint) = said.split_once('\n').unwrap();
     let warning: Value = serde_json::from_str(warning).unwrap();
-    assert_eq!(warning["msg"], "everybody on this machine can read the key: chmod o= it");
+    assert_eq!(warning["msg"], "every local user can read the key; run chmod o= on it");
     assert_eq!(warning["file"], files.key.to_str().unwrap());
     assert!(complaint.starts_with("arauto: cannot listen on"), "{complaint}");
 }

@@ -164,7 +164,7 @@ async fn ended_in_time(stage: &mut Stage) -> Event {
     timeout(10 * JOIN_WITHIN, stage.events.recv()).await.unwrap().unwrap()
 }
 
-const NOBODY_LET_IN: &str = "what answers there lets nobody in within 30 s: is it a TR2.23 server?";
+const NOBODY_LET_IN: &str = "the server did not confirm the name within 30 s: is it a TR2.23 server?";
 
 #[tokio::test]
 async fn a_server_that_asks_for_the_name_and_says_no_more_is_given_up() {

@@ -36,16 +36,16 @@ pub enum Way {
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The address is not an RTSP URL.
-    #[error("that is no rtsp:// or rtsps:// address")]
+    #[error("this is not an rtsp:// or rtsps:// address")]
     Address,
     /// The server was joined by TLS, but offers the stream unencrypted.
     #[error(
-        "the server was joined by TLS and offers the sound unencrypted: its key would cross the network for all to read. Its \
-         operator has to set media.tls_listen. audio.allow_plain = true in client.toml allows it"
+        "the connection to the server uses TLS, but the server offers the audio unencrypted, which would expose its key on the \
+         network. The server's operator has to set media.tls_listen. audio.allow_plain = true in client.toml allows this"
     )]
     Exposed,
     /// The port of the address is not allowed for audio.
-    #[error("the server names port {port} for audio, and audio.ports in client.toml allows {allowed}")]
+    #[error("the server names port {port} for audio, but audio.ports in client.toml allows only {allowed}")]
     Port {
         /// The port.
         port: u16,
@@ -72,10 +72,10 @@ pub enum Failure {
         method: &'static str,
     },
     /// The server violates RTSP.
-    #[error("the server does not speak RTSP as it should: {0}")]
+    #[error("the server violates RTSP: {0}")]
     Malformed(&'static str),
     /// The stream that the server describes cannot be played.
-    #[error("what the server describes cannot be played: {0}")]
+    #[error("the stream that the server describes cannot be played: {0}")]
     Description(#[from] NoDescription),
     /// The connection broke.
     #[error("the connection broke: {0}")]

@@ -296,8 +296,8 @@ async fn no_key_crosses_a_network_in_the_open_where_the_server_was_joined_by_tls
         let said = failure.unwrap().to_string();
         assert_eq!(
             said,
-            "the server was joined by TLS and offers the sound unencrypted: its key would cross the network for all to read. \
-             Its operator has to set media.tls_listen. audio.allow_plain = true in client.toml allows it"
+            "the connection to the server uses TLS, but the server offers the audio unencrypted, which would expose its key on \
+             the network. The server's operator has to set media.tls_listen. audio.allow_plain = true in client.toml allows this"
         );
     }
     assert!(encrypted.with_audio(PortSet::all(), true).may_be_plain());
@@ -338,20 +338,14 @@ async fn refused_in_words() {
     let no_sdp = "RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 2\r\n\r\nhi";
     for (said, why) in [
         ("RTSP/1.0 404 Not\x1bFound\r\nCSeq: 1\r\n\r\n", "the server refused DESCRIBE: 404 Not\\u{1b}Found"),
-        (
-            "HTTP/1.1 400 Bad Request\r\n\r\n",
-            "the server does not speak RTSP as it should: that is no message",
-        ),
-        (&long, "the server does not speak RTSP as it should: a message is too long"),
-        (
-            &format!("RTSP/1.0 200 {long}"),
-            "the server does not speak RTSP as it should: a message is too long",
-        ),
+        ("HTTP/1.1 400 Bad Request\r\n\r\n", "the server violates RTSP: that is no message"),
+        (&long, "the server violates RTSP: a message is too long"),
+        (&format!("RTSP/1.0 200 {long}"), "the server violates RTSP: a message is too long"),
         (
             "RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 99999999999\r\n\r\n",
-            "the server does not speak RTSP as it should: a message is too long",
+            "the server violates RTSP: a message is too long",
         ),
-        (no_sdp, "what the server describes cannot be played: that is no SDP"),
+        (no_sdp, "the stream that the server describes cannot be played: that is no SDP"),
         ("RTSP/1.0 200 OK\r\nCSeq: 7\r\n\r\n", "the server did not answer DESCRIBE within 10 s"),
         ("", "the server did not answer DESCRIBE within 10 s"),
     ] {
@@ -394,7 +388,7 @@ async fn agreements_that_are_none() {
         };
         let (session, ()) = tokio::join!(client, script);
         let said = session.err().unwrap().to_string();
-        assert_eq!(said, format!("the server does not speak RTSP as it should: {why}"));
+        assert_eq!(said, format!("the server violates RTSP: {why}"));
     }
 }
 
@@ -403,7 +397,7 @@ async fn addresses_that_are_none() {
     let dialer = crate::client::dial::Dialer::new("127.0.0.1:1".parse().unwrap());
     for address in ["", "7f3a", "http://127.0.0.1/7f3a", "rtsp://127.0.0.1:99999/"] {
         let failure = Session::play(&dialer, address, Way::Udp).await.err().unwrap();
-        assert_eq!(failure.to_string(), "that is no rtsp:// or rtsps:// address", "{address}");
+        assert_eq!(failure.to_string(), "this is not an rtsp:// or rtsps:// address", "{address}");
     }
     // The client connects to the server that was joined, whatever host the address names.
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();

@@ -38,7 +38,7 @@ pub enum Failure {
         complaint: String,
     },
     /// The peer's answer is longer than any valid one.
-    #[error("{what} has no end")]
+    #[error("{what} is longer than any valid one")]
     Endless {
         /// Name of the answer.
         what: &'static str,
@@ -53,7 +53,7 @@ pub enum Failure {
     },
     /// The server accepted no more of the data to be sent.
     #[error(
-        "the server took nothing for {} (--timeout): what was sent last may not have been carried out",
+        "the server read nothing for {} (--timeout): the last messages may not have been delivered",
         humantime::format_duration(*.within)
     )]
     NotTaken {
@@ -62,7 +62,7 @@ pub enum Failure {
     },
     /// The server accepted all data, and did not confirm that it was carried out.
     #[error(
-        "the server confirmed nothing for {} (--timeout): what was sent may not have been carried out",
+        "the server confirmed nothing for {} (--timeout): the messages may not have been delivered",
         humantime::format_duration(*.within)
     )]
     NotConfirmed {
@@ -86,7 +86,7 @@ pub enum Failure {
         why: Unfit,
     },
     /// A line of standard input cannot be sent.
-    #[error("line {number} of standard input {why}; it and what follows was not sent")]
+    #[error("line {number} of standard input {why}; this line and the lines after it were not sent")]
     Line {
         /// Number of the line, counted from 1.
         number: u64,
@@ -111,7 +111,7 @@ pub enum Failure {
     Sound(NoSink),
     /// The server ended the connection because this client read nothing from it, while standard output was not read.
     #[error(
-        "standard output was not read while {} MiB waited for that, and the connection ended: {words}",
+        "standard output was not read while {} MiB waited for it, and the connection ended: {words}",
         MAX_BYTES / 1024 / 1024
     )]
     Unread {

@@ -220,7 +220,7 @@ impl Refusals {
             Self { first: None, .. } => end,
             Self { first: Some(why), count: 1 } => Err(Failure::Refused(why)),
             Self { first: Some(why), count } => Err(Failure::Refused(format!(
-                "{why} ({count} messages were refused, this is why the first was)"
+                "{why} ({count} messages were refused; this is the reason for the first)"
             ))),
         }
     }

@@ -57,7 +57,7 @@ fn from_file(file: &PemFile<'_>, named: &[CertificateDer<'static>]) -> Result<Ro
         roots.add(certificate.clone()).map_err(|error| {
             let why = match &error {
                 Error::InvalidCertificate(why) => pem::fault(why),
-                _ => "cannot be judged by this program",
+                _ => "cannot be verified by this program",
             };
             file.unusable(format!("holds a certificate that cannot be used: it {why}"))
         })?;

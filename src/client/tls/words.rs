@@ -20,14 +20,14 @@ pub(super) fn of(error: &io::Error, trusted: &Trusted) -> String {
         Some(Error::InvalidCertificate(why)) => format!("its certificate {}", of_certificate(why, trusted)),
         Some(Error::AlertReceived(alert)) => of_alert(*alert),
         Some(Error::PeerIncompatible(_)) => {
-            "it speaks no version of TLS, or no cipher, that is safe today (TLS 1.2 or 1.3)".to_owned()
+            "it supports no version of TLS, or no cipher, that is safe today (TLS 1.2 or 1.3)".to_owned()
         }
         Some(Error::InvalidMessage(_) | Error::PeerMisbehaved(_) | Error::InappropriateMessage { .. }) => {
-            "what it sends is no TLS as it should be; is this the right port?".to_owned()
+            "it violates the TLS protocol; is this the right port?".to_owned()
         }
         Some(other) => Escaped(other).to_string(),
         None if error.kind() == ErrorKind::UnexpectedEof => {
-            "it ended the connection while TLS was being agreed on; if it does not speak TLS, leave out --tls"
+            "it closed the connection during the TLS handshake; if it does not speak TLS, leave out --tls"
                 .to_owned()
         }
         None => Escaped(error).to_string(),
@@ -39,9 +39,9 @@ fn of_certificate(why: &CertificateError, trusted: &Trusted) -> String {
     match why {
         CertificateError::UnknownIssuer => match trusted {
             Trusted::File(file) => format!(
-                "is signed by none of those in {file}; get the right file from whoever runs the server"
+                "is signed by no certificate in {file}; ask the server's operator for the right file"
             ),
-            _ => "is signed by nobody whom this system trusts; if it is a server of your own, name its certificate or its \
+            _ => "is signed by no authority that this system trusts; if it is a server of your own, name its certificate or its \
                   issuer's with --ca FILE (the cert.pem that arauto cert made)"
                 .to_owned(),
         },
@@ -52,20 +52,20 @@ fn of_certificate(why: &CertificateError, trusted: &Trusted) -> String {
         ),
         CertificateError::NotValidForName => "is not for this host; use a name that it is for".to_owned(),
         CertificateError::ExpiredContext { not_after, .. } => format!(
-            "expired on {}; whoever runs the server has to renew it, unless this machine's clock is wrong",
+            "expired on {}; the server's operator has to renew it, unless this machine's clock is wrong",
             date(*not_after)
         ),
         CertificateError::NotValidYetContext { not_before, .. } => {
-            format!("is not good until {}; is this machine's clock right?", date(*not_before))
+            format!("is not valid until {}; is this machine's clock right?", date(*not_before))
         }
         // An issuer of the right name whose key has another algorithm is another issuer, too.
         CertificateError::BadSignature
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => match trusted {
             Trusted::File(file) => format!(
-                "is signed with another key than that of {file}, though with the same name; it may have been made anew: get it \
-                 again from whoever runs the server"
+                "is signed with another key than that of {file}, under the same name; it may have been replaced: ask the \
+                 server's operator for the current file"
             ),
-            _ => "has a signature that is wrong".to_owned(),
+            _ => "has an invalid signature".to_owned(),
         },
         CertificateError::InvalidPurposeContext { .. } | CertificateError::InvalidPurpose => {
             "was not made for servers".to_owned()
@@ -74,9 +74,9 @@ fn of_certificate(why: &CertificateError, trusted: &Trusted) -> String {
             "{}; if it is a server of your own, name exactly this certificate with --ca FILE",
             pem::fault(why)
         ),
-        CertificateError::Expired => "expired; whoever runs the server has to renew it".to_owned(),
-        CertificateError::NotValidYet => "is not good yet; is this machine's clock right?".to_owned(),
-        other => format!("{}; whoever runs the server has to make another", pem::fault(other)),
+        CertificateError::Expired => "expired; the server's operator has to renew it".to_owned(),
+        CertificateError::NotValidYet => "is not valid yet; is this machine's clock right?".to_owned(),
+        other => format!("{}; the server's operator has to make another", pem::fault(other)),
     }
 }
 
@@ -159,7 +159,7 @@ mod tests {
         );
         assert_eq!(
             of(&io::Error::from(ErrorKind::UnexpectedEof), &Trusted::System),
-            "it ended the connection while TLS was being agreed on; if it does not speak TLS, leave out --tls"
+            "it closed the connection during the TLS handshake; if it does not speak TLS, leave out --tls"
         );
     }
 }

@@ -22,7 +22,7 @@ use crate::{
 const KEYS: [&str; 5] = ["name", "address", "until", "by", "reason"];
 
 /// First lines of every file that the server writes.
-const HEAD: &str = "# Who is kept out of this Arauto server, which writes this file anew at each change.\n\
+const HEAD: &str = "# The bans of this Arauto server. The server rewrites this file at each change.\n\
                     # Change it only while the server is stopped.\n";
 
 /// The bans file cannot be written.

@@ -123,7 +123,7 @@ impl Handler<Shaken> for Courier {
                 let certified = certificate.and_then(|certificate| common_name(certificate));
                 if certificate.is_some() && certified.is_none() {
                     let log = &self.surroundings.log;
-                    warn!(log, "a certificate without a common name names nobody"; "id" => id.0, "peer" => %peer);
+                    warn!(log, "client certificate has no common name; asking the client for a name"; "id" => id.0, "peer" => %peer);
                 }
                 let is_asked = certified.is_none();
                 let guest = Guest { peer: peer.encrypted(), id, stay };

@@ -98,8 +98,8 @@ impl Reception {
         if peer.is_proxied() && !is_set && !door.warned_of_proxy.replace(true) {
             warn!(
                 self.log,
-                "a proxy on this machine passes on connections of others; set server.local_connections to \
-                 \"proxied\", or to \"tls_proxied\" if it is reached by TLS alone"
+                "a proxy on this machine forwards connections of remote clients; set \
+                 server.local_connections to \"proxied\", or to \"tls_proxied\" if clients reach it only by TLS"
             );
         }
     }

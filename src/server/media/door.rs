@@ -76,7 +76,7 @@ impl Hall {
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut is_failing, true) {
-                        warn!(self.log, "cannot accept connections for audio, will go on trying"; "error" => %error);
+                        warn!(self.log, "cannot accept audio connections; retrying"; "error" => %error);
                     }
                     self.close.run_until_cancelled(sleep(PAUSE)).await;
                 }
@@ -87,14 +87,14 @@ impl Hall {
 
     fn receive(&self, stream: TcpStream, peer: SocketAddr, credentials: Option<Credentials>) {
         if self.streams.borrow().is_banned(peer.ip()) {
-            debug!(self.log, "an audio connection of a banned address"; "peer" => %peer);
+            debug!(self.log, "audio connection refused: its address is banned"; "peer" => %peer);
             if credentials.is_none() {
                 let _ = stream.try_write(&forbidden());
             }
             return;
         }
         let Some(presence) = Crowd::enter(&self.crowd, Block::of(peer.ip())) else {
-            debug!(self.log, "no place for an audio connection");
+            debug!(self.log, "audio connection refused: too many connections");
             if credentials.is_none() {
                 // The send buffer of a new socket has room for it.
                 let _ = stream.try_write(&unavailable());
@@ -108,7 +108,7 @@ impl Hall {
                 Some(credentials) => hall.let_in_by_tls(stream, peer, &credentials, presence).await,
             };
             if let Err(error) = let_in {
-                debug!(hall.log, "an audio connection came to nothing"; "error" => %error);
+                debug!(hall.log, "audio connection failed"; "error" => %error);
             }
         });
     }

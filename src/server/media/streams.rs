@@ -91,7 +91,7 @@ impl Streams {
         };
         // The registry enforces the same limit before it asks a client to publish.
         if self.all.len() >= most || self.all.contains_key(&stream) {
-            warn!(self.log, "no place for a stream"; "stream" => %stream, "streams" => self.all.len());
+            warn!(self.log, "stream not opened: too many streams"; "stream" => %stream, "streams" => self.all.len());
             return;
         }
         let serial = self.number();
@@ -104,7 +104,7 @@ impl Streams {
         if let Some(stream) = self.all.get_mut(&stream)
             && !stream.listen_keys.admit(key)
         {
-            warn!(self.log, "too many may listen to a stream"; "stream" => %stream.id);
+            warn!(self.log, "listener not admitted: too many listeners for this stream"; "stream" => %stream.id);
         }
     }
 
@@ -121,7 +121,7 @@ impl Streams {
     /// Ends a stream on behalf of the registry.
     pub fn shut(&mut self, id: StreamId) {
         if let Some(mut stream) = self.all.remove(&id) {
-            debug!(self.log, "stream shut"; "stream" => %id);
+            debug!(self.log, "stream closed"; "stream" => %id);
             stream.end(End::Over).say_later();
             self.show();
         }

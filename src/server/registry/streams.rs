@@ -292,7 +292,7 @@ impl Registry {
             let key = match random_key() {
                 Ok(key) => key,
                 Err(why) => {
-                    warn!(self.log, "nobody can be let in to a stream"; "why" => why);
+                    warn!(self.log, "cannot admit a listener to a stream"; "why" => why);
                     continue;
                 }
             };

@@ -137,7 +137,7 @@ fn certified_key(
     let file = PemFile::new("tls.key", &tls.key);
     let key = file.key()?;
     if file.is_readable_by_all() {
-        warn!(log, "everybody on this machine can read the key: chmod o= it"; "file" => file.shown());
+        warn!(log, "every local user can read the key; run chmod o= on it"; "file" => file.shown());
     }
     CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
         rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {

@@ -22,7 +22,7 @@ pub enum Decoded {
 
 /// Error: a unit is not valid in the announced format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("what was sent is not in the format that was announced")]
+#[error("the audio is not in the format that was announced")]
 pub struct Broken;
 
 /// Decodes the units of one stream in order. Never panics, whatever the input.

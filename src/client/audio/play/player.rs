@@ -82,7 +82,7 @@ pub enum Failed {
     #[error(transparent)]
     NoSink(#[from] NoSink),
     /// The output failed during playback.
-    #[error("the sound cannot be given on: {0}")]
+    #[error("the audio cannot be written: {0}")]
     Sink(io::Error),
 }
 

@@ -53,7 +53,7 @@ pub enum Output {
 #[derive(Debug, thiserror::Error)]
 pub enum NoSink {
     /// There is no sound server or sound card. The text says why.
-    #[error("there is no sound here ({0}); arauto play with --output FILE.wav writes it to a file instead")]
+    #[error("no audio output is available ({0}); arauto play with --output FILE.wav writes a file instead")]
     NoCard(String),
     /// The file cannot be written.
     #[error("{file}: {why}")]

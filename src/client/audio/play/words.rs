@@ -15,8 +15,8 @@ const MAX_SHORTFALL: Duration = Duration::from_secs(15);
 pub fn line(progress: &Progress) -> String {
     let figures = progress.figures;
     match progress.stage {
-        Stage::Asking => return "asks the server for it".to_owned(),
-        Stage::Waiting => return "waits for the first sound".to_owned(),
+        Stage::Asking => return "asking the server".to_owned(),
+        Stage::Waiting => return "waiting for the first audio".to_owned(),
         Stage::Playing => {}
     }
     let mut line = place(progress);
@@ -59,7 +59,7 @@ pub fn is_whole(progress: &Progress) -> bool {
     progress.length.is_some() && progress.from.is_some() && !is_short(progress)
 }
 
-/// ` · lost 3 of 1042 (0.3 %), 0.1 s concealed · 2.5 s left out to catch up`, or the parts of it that apply.
+/// ` · lost 3 of 1042 (0.3 %), 0.1 s concealed · 2.5 s skipped to catch up`, or the parts of it that apply.
 fn lost(progress: &Progress) -> String {
     let figures = progress.figures;
     let counts = figures.counts;
@@ -78,9 +78,9 @@ fn lost(progress: &Progress) -> String {
     }
     if counts.skipped > 0 && figures.skipped.is_zero() {
         // Into a file: see `MAX_AHEAD`.
-        let _ = write!(line, " · {} datagrams left out: more sound came than time passed", counts.skipped);
+        let _ = write!(line, " · {} datagrams dropped: they arrived faster than real time", counts.skipped);
     } else if counts.skipped > 0 {
-        let _ = write!(line, " · {:.1} s left out to catch up", figures.skipped.as_secs_f64());
+        let _ = write!(line, " · {:.1} s skipped to catch up", figures.skipped.as_secs_f64());
     }
     line
 }
@@ -102,7 +102,7 @@ fn clock(time: Duration) -> String {
 }
 
 /// Notice for a stream that is received by another transport than requested.
-pub const FELL_BACK: &str = "no sound came by UDP within 2 s; it comes by TCP now";
+pub const FELL_BACK: &str = "no audio arrived by UDP within 2 s; it arrives by TCP now";
 
 #[cfg(test)]
 mod tests {
@@ -113,9 +113,9 @@ mod tests {
     fn lines() {
         let s = Duration::from_secs;
         let mut progress = Progress::default();
-        assert_eq!(line(&progress), "asks the server for it");
+        assert_eq!(line(&progress), "asking the server");
         progress.stage = Stage::Waiting;
-        assert_eq!(line(&progress), "waits for the first sound");
+        assert_eq!(line(&progress), "waiting for the first audio");
         progress.stage = Stage::Playing;
         progress.figures =
             Figures { played: s(72), buffered: Duration::from_millis(60), ..Figures::default() };
@@ -131,7 +131,7 @@ mod tests {
         // Audio that was left out advances the position and is not lost.
         progress.figures = Figures { skipped: Duration::from_millis(2_500), ..Figures::default() };
         progress.figures.counts.skipped = 125;
-        let skipped = "2.5 s left out to catch up";
+        let skipped = "2.5 s skipped to catch up";
         assert_eq!(line(&progress), format!("1:02 of 1:02:03 · buffer 0 ms · {skipped}"));
         assert_eq!(remark(&progress).as_deref(), Some(skipped));
     }

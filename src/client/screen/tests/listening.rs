@@ -138,7 +138,7 @@ fn why_nothing_is_heard_is_said() {
         "! rui does not play b.mp3: not today",
         "! rui does not play what is asked for: not today",
         "! rui did not begin within 10 s",
-        "! c.mp3 of rui is not heard: there is no sound here (no PulseAudio",
+        "! c.mp3 of rui is not heard: no audio output is available (no PulseAudio",
     ] {
         assert!(shown.contains(line), "{line}\n{shown}");
     }

@@ -102,7 +102,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             }
             Ok(Ok(Step::Closed)) => break "closed",
             Ok(Err(error)) => {
-                debug!(log, "an audio connection broke"; "error" => %error);
+                debug!(log, "audio connection broken"; "error" => %error);
                 break "broken";
             }
             Err(_late) => break "timeout",
@@ -112,7 +112,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         }
     };
     guest.part(StreamEnd::Gone);
-    debug!(log, "an audio connection ended"; "why" => why, "how" => ?talk.outgoing.ending());
+    debug!(log, "audio connection ended"; "why" => why, "how" => ?talk.outgoing.ending());
     // Reads the rest of the input: closing with unread input would discard output that the client has not read yet.
     see_out(stream, &[]).await;
 }

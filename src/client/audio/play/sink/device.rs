@@ -38,7 +38,7 @@ const RECOVERS_WITHIN: Duration = Duration::from_secs(1);
 /// Interval at which the card's presence is checked where the system does not report its removal.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-const NO_CARD: &str = "no sound card is there";
+const NO_CARD: &str = "there is no sound card";
 
 /// A sound card and its supported formats.
 pub struct Device {
@@ -96,7 +96,7 @@ impl Device {
     pub fn open(self, spec: Spec) -> Result<Playing, String> {
         keep_quiet();
         let Some((config, format)) = choose(&self.offered, spec) else {
-            return Err(format!("the sound card takes no sound of {} samples a second", spec.rate));
+            return Err(format!("the sound card does not support {} samples per second", spec.rate));
         };
         let begin = |config| match format {
             SampleFormat::F32 => self.begin(config, spec, |sample| sample),
@@ -139,7 +139,7 @@ fn keep_quiet() {
 fn said(why: &cpal::Error) -> String {
     match why.kind() {
         ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable => NO_CARD.to_owned(),
-        ErrorKind::DeviceBusy => "another program has the sound card".to_owned(),
+        ErrorKind::DeviceBusy => "another program is using the sound card".to_owned(),
         ErrorKind::PermissionDenied => "this user may not use the sound card".to_owned(),
         _ => format!("the sound card: {}", why.to_string().trim_end_matches('.')),
     }
@@ -351,6 +351,6 @@ mod tests {
         state.check(later).expect("it passed");
         state.fail(&ErrorKind::DeviceNotAvailable.into());
         let why = state.check(now).expect_err("it is gone").to_string();
-        assert_eq!(why, "no sound card is there");
+        assert_eq!(why, "there is no sound card");
     }
 }

@@ -43,7 +43,7 @@ impl Server {
     pub fn find() -> Result<Self, String> {
         let named = Named::read(&Environment::of_process())?;
         let socket = named.connect(ANSWER_WITHIN)?;
-        let failed = |why: &dyn std::fmt::Display| format!("the sound server does not let in: {why}");
+        let failed = |why: &dyn std::fmt::Display| format!("the sound server denies access: {why}");
         // Timeouts apply to the handshake, which blocks.
         for set in [UnixStream::set_read_timeout, UnixStream::set_write_timeout] {
             set(&socket, Some(ANSWER_WITHIN)).map_err(|why| failed(&why))?;
@@ -125,7 +125,7 @@ impl Sink for Pulse {
     fn room(&mut self) -> io::Result<usize> {
         // The source ends early only if the connection is gone: `give` has not returned 0 yet.
         if self.stream.source_eof().now_or_never().is_some() {
-            return Err(io::Error::other("the sound server is gone"));
+            return Err(io::Error::other("the sound server closed the connection"));
         }
         Ok(self.giver.room())
     }

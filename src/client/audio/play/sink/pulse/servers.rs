@@ -128,7 +128,7 @@ impl Named {
         let addresses = parse_list(&servers, environment.machine_id.as_deref())
             .map_err(|why| format!("{by} names {why}"))?;
         if addresses.is_empty() {
-            return Err(format!("{by} names a server for other machines only: {servers}"));
+            return Err(format!("{by} names only servers for other machines: {servers}"));
         }
         Ok(Self { addresses, by: Some(by), sink, cookie: cookie.or_else(usual) })
     }
@@ -389,7 +389,7 @@ mod tests {
         assert_eq!(why, "PULSE_SERVER names unix:/nowhere: No such file or directory (os error 2)");
         let why = Named::read(&environment(|name| (name == "PULSE_SERVER").then(|| "{x}tcp:h".into())))
             .unwrap_err();
-        assert_eq!(why, "PULSE_SERVER names a server for other machines only: {x}tcp:h");
+        assert_eq!(why, "PULSE_SERVER names only servers for other machines: {x}tcp:h");
         let why =
             Named::read(&environment(|name| (name == "PULSE_SERVER").then(|| "tcp:".into()))).unwrap_err();
         assert_eq!(
