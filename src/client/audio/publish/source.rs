@@ -10,7 +10,7 @@ use symphonia::core::{
             well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS},
         },
     },
-    errors::Error,
+    errors::{Error, Result as ReadResult},
     formats::{
         FormatReader, TrackType,
         well_known::{FORMAT_ID_MP1, FORMAT_ID_MP2, FORMAT_ID_MP3},
@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-/// Packets tried for each unit. If none of them yields one, the file counts as ended.
+/// Packets of the audio track tried for each unit. If none of them yields one, the file counts as damaged.
 const MOST_BROKEN: usize = 200;
 
 /// Reason why a file cannot be streamed.
@@ -40,7 +40,10 @@ pub enum NoSource {
     /// The codec cannot be decoded here.
     #[error("its codec is not known here")]
     Codec,
-    /// The sample rate is 0 or above [`MOST_RATE`].
+    /// The stated sample rate is 0.
+    #[error("it states 0 samples a second, which is no sample rate")]
+    NoRate,
+    /// The sample rate is above [`MOST_RATE`].
     #[error("it has {0} samples a second, and {MOST_RATE} are the most")]
     Rate(u32),
     /// Opus with more than two channels. Opus is not decoded here, and so cannot be mixed.
@@ -97,11 +100,11 @@ impl Source {
     /// disk.
     ///
     /// # Errors
-    /// If the file cannot be read, or its sample rate or channels change.
+    /// If the file cannot be read, if 200 packets of the audio track in a row hold no audio, or if its sample rate or
+    /// channels change.
     pub fn next_unit(&mut self) -> io::Result<Option<Vec<u8>>> {
         for _ in 0..MOST_BROKEN {
-            let packet = match self.reader.next_packet() {
-                Ok(Some(packet)) if packet.track_id != self.track => continue,
+            let packet = match self.next_packet() {
                 Ok(Some(packet)) => packet,
                 // Another stream follows in the same file, which may have any format.
                 Ok(None) | Err(Error::ResetRequired) => return Ok(None),
@@ -121,7 +124,18 @@ impl Source {
                 }
             }
         }
-        Ok(None)
+        Err(io::Error::other(format!("{MOST_BROKEN} packets in a row hold no audio that can be read")))
+    }
+
+    /// Reads the next packet of the audio track. Packets of other tracks are skipped, however many stand in a row: a
+    /// video may have hundreds between two packets of audio.
+    fn next_packet(&mut self) -> ReadResult<Option<Packet>> {
+        loop {
+            match self.reader.next_packet() {
+                Ok(Some(packet)) if packet.track_id != self.track => {}
+                other => return other,
+            }
+        }
     }
 }
 
@@ -170,8 +184,10 @@ fn opus(audio: &AudioCodecParameters) -> Result<Format, NoSource> {
 
 fn decoded(audio: &AudioCodecParameters) -> Result<(Format, Kind), NoSource> {
     let rate = audio.sample_rate.ok_or(NoSource::Codec)?;
-    if rate == 0 || rate > MOST_RATE {
-        return Err(NoSource::Rate(rate));
+    match rate {
+        0 => return Err(NoSource::NoRate),
+        1..=MOST_RATE => {}
+        _ => return Err(NoSource::Rate(rate)),
     }
     let decoder = symphonia::default::get_codecs()
         .make_audio_decoder(audio, &AudioDecoderOptions::default())

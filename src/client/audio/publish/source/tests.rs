@@ -1,10 +1,17 @@
 //! Tests with files made by ffmpeg, where it is installed, and with files made here.
 
 use std::{
+    collections::VecDeque,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
+use symphonia::core::{
+    formats::{FormatInfo, MediaInfo, SeekMode, SeekTo, SeekedTo, Track},
+    io::MediaSourceStream,
+    meta::{Metadata, MetadataLog},
+    units,
+};
 use tempfile::TempDir;
 
 use super::*;
@@ -238,5 +245,99 @@ fn no_audio_whatever_it_is_called() {
         let path = dir.path().join("song.mp3");
         std::fs::write(&path, content).unwrap();
         assert_eq!(open(&path).err().unwrap().to_string(), "it holds no audio that can be read here");
+    }
+}
+
+/// A reader whose packets are given in advance. The file ends after the last.
+struct Packets {
+    packets: VecDeque<ReadResult<Packet>>,
+    info: FormatInfo,
+    media: MediaInfo,
+    metadata: MetadataLog,
+}
+
+impl FormatReader for Packets {
+    fn format_info(&self) -> &FormatInfo {
+        &self.info
+    }
+
+    fn media_info(&self) -> &MediaInfo {
+        &self.media
+    }
+
+    fn metadata(&mut self) -> Metadata<'_> {
+        self.metadata.metadata()
+    }
+
+    fn seek(&mut self, _: SeekMode, _: SeekTo) -> ReadResult<SeekedTo> {
+        Err(Error::Unsupported("seek"))
+    }
+
+    fn tracks(&self) -> &[Track] {
+        &[]
+    }
+
+    fn next_packet(&mut self) -> ReadResult<Option<Packet>> {
+        self.packets.pop_front().transpose()
+    }
+
+    fn into_inner<'s>(self: Box<Self>) -> MediaSourceStream<'s>
+    where
+        Self: 's,
+    {
+        unreachable!("nothing takes the file back")
+    }
+}
+
+/// An Opus file whose audio is track 1 and that holds these packets.
+fn of_packets(packets: impl IntoIterator<Item = ReadResult<Packet>>) -> Source {
+    let info = FormatInfo { format: FORMAT_ID_MP3, short_name: "made", long_name: "made" };
+    let reader = Packets {
+        packets: packets.into_iter().collect(),
+        info,
+        media: MediaInfo::default(),
+        metadata: MetadataLog::default(),
+    };
+    let format = Format::Opus { channels: 2 };
+    Source { reader: Box::new(reader), track: 1, kind: Kind::AsIs, format, length: None }
+}
+
+fn packet(track: u32, content: u8) -> ReadResult<Packet> {
+    Ok(Packet::new(track, units::Timestamp::ZERO, units::Duration::ZERO, [content]))
+}
+
+#[test]
+fn packets_of_other_tracks_end_nothing() {
+    let video = || (0..10 * MOST_BROKEN).map(|_| packet(2, 0));
+    let mut source =
+        of_packets(video().chain([packet(1, 7)]).chain(video()).chain([packet(1, 8)]).chain(video()));
+    let units: Vec<_> = std::iter::from_fn(|| source.next_unit().unwrap()).collect();
+    assert_eq!(units, [[7], [8]]);
+}
+
+#[test]
+fn a_damaged_file_is_not_taken_for_one_that_ended() {
+    let broken = |count| (0..count).map(|_| Err(Error::DecodeError("made to fail")));
+    let mut source =
+        of_packets([packet(1, 7)].into_iter().chain(broken(MOST_BROKEN - 1)).chain([packet(1, 8)]));
+    let units: Vec<_> = std::iter::from_fn(|| source.next_unit().unwrap()).collect();
+    assert_eq!(units, [[7], [8]]);
+    let mut source = of_packets([packet(1, 7)].into_iter().chain(broken(MOST_BROKEN)).chain([packet(1, 8)]));
+    assert_eq!(source.next_unit().unwrap(), Some(vec![7]));
+    assert_eq!(
+        source.next_unit().unwrap_err().to_string(),
+        "200 packets in a row hold no audio that can be read"
+    );
+}
+
+#[test]
+fn a_sample_rate_out_of_range_is_refused_in_words() {
+    for (rate, words) in [
+        (0, "it states 0 samples a second, which is no sample rate"),
+        (96_001, "it has 96001 samples a second, and 96000 are the most"),
+        (u32::MAX, "it has 4294967295 samples a second, and 96000 are the most"),
+    ] {
+        let audio = AudioCodecParameters { sample_rate: Some(rate), ..AudioCodecParameters::default() };
+        assert_eq!(super::decoded(&audio).err().unwrap().to_string(), words);
     }
 }
