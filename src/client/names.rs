@@ -1,11 +1,12 @@
-//! [`before_text`], [`in_sentence`]: quote names that could be taken for a name and some text. No IO.
+//! [`before_text`], [`in_sentence`]: quote names that could be taken for a name and some text. [`is_same`]: compares
+//! names. No IO.
 //!
 //! A name may hold `:` and blanks: `ana: yes` could be taken for ana, saying yes. Such a name is shown in quotes, and
 //! no text other than a quoted name begins with a quote in a name's place.
 
 use std::borrow::Cow;
 
-use crate::protocol::name::is_words;
+use crate::protocol::{Name, name::is_words};
 
 /// Returns a name for display before a colon or an arrow.
 #[must_use]
@@ -17,6 +18,14 @@ pub fn before_text(name: &str) -> Cow<'_, str> {
 #[must_use]
 pub fn in_sentence(name: &str) -> Cow<'_, str> {
     quoted_unless(is_words(name) && !name.contains(char::is_whitespace), name)
+}
+
+/// Whether two names are equal by Arauto's rules. Names of other servers may break those rules, and are equal if
+/// their text is.
+#[must_use]
+pub fn is_same(one: &str, other: &str) -> bool {
+    let key = |name| Name::parse(name, usize::MAX).ok().map(|name| name.key().clone());
+    one == other || key(one).is_some_and(|one| Some(one) == key(other))
 }
 
 fn quoted_unless(is_clear: bool, name: &str) -> Cow<'_, str> {
@@ -55,5 +64,18 @@ mod tests {
         assert_eq!(in_sentence("ana"), "ana");
         assert_eq!(in_sentence("ana left. bob"), "\"ana left. bob\"");
         assert_eq!(in_sentence("ana\u{a0}left"), "\"ana\u{a0}left\"");
+    }
+
+    #[test]
+    fn names_are_compared_as_the_server_does() {
+        for (one, other, are_same) in [
+            ("ana", "ANA", true),
+            ("ana", "\u{ff41}na", true),
+            ("ana", "an", false),
+            ("a|b", "a|b", true),
+            ("a|b", "A|B", false),
+        ] {
+            assert_eq!(is_same(one, other), are_same, "{one} {other}");
+        }
     }
 }

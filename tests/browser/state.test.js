@@ -11,6 +11,7 @@ import { Outstanding, REMEMBERED } from "../../src/web/page/outstanding.js";
 import { People, listEvery, rows } from "../../src/web/page/people.js";
 import { bytes, fold, forbidden, lines, parse, write } from "../../src/web/page/protocol.js";
 import { serverWords } from "../../src/web/page/server-words.js";
+import { Streams } from "../../src/web/page/streams.js";
 import { harmless, pieces } from "../../src/web/page/text.js";
 import { WORDS, chooseLanguage, gaps, speaker } from "../../src/web/page/words.js";
 
@@ -418,6 +419,31 @@ test("why a file is not played stands where it was asked for", () => {
     serverWords("bob: c.mp3 ended: its place went to another file (at most 32 play at once)", "pt").text,
     "bob: c.mp3 terminou: o lugar foi para outro arquivo (no máximo 32 tocam ao mesmo tempo)",
   );
+});
+
+test("a refusal to play concerns the request that it names", () => {
+  for (const [line, about] of [
+    ["server | alan | play | Bob: a.mp3 does not play: Bob has left", "a.mp3"],
+    ["server | alan | play | bob: a.mp3 live does not play: bob has left", "a.mp3 live"],
+    ["server | alan | play | x: bob: a.mp3 does not play: x has left", "z.mp3"],
+    [
+      "server | alan | play | The server does not listen for audio at the address where bob reached it. Its operator has to " +
+        "add that to media.listen, or set media.public_host",
+      "x.mp3",
+    ],
+    ["server | alan | play | 32 files are played, which is the most. /streams shows them; try again when one has ended", "z.mp3"],
+    ["bob | alan | play | cannot: my a.mp3: no", "my a.mp3"],
+    ["bob | alan | play | cannot: a.mp3: no", "a.mp3"],
+    ["bob | alan | play | cannot: not today", "x.mp3"],
+    ["eva | alan | play | cannot: a.mp3", null],
+  ]) {
+    const streams = new Streams();
+    for (const file of ["x.mp3", "a.mp3", "a.mp3 live", "my a.mp3"]) streams.ask("bob", file);
+    streams.ask("carl", "z.mp3");
+    const { is, by, why } = meaning(parse(line));
+    const meant = is === "cannotPlay" ? streams.cannot(by, why) : streams.notPlayed(why);
+    assert.equal(meant?.file ?? null, about, line);
+  }
 });
 
 test("a browser is asked for a file and says that it has none", () => {

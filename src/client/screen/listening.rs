@@ -45,7 +45,7 @@ impl App {
 
     /// Takes the offer of a file. Only requested files are played, so that no user can make another's machine sound.
     pub(super) fn offered(&mut self, by: &str, offer: &Offer<'_>, now: Now) {
-        if self.listening.answered(by, |file| file == offer.file, now).is_none() {
+        if self.listening.answered(by, |file| usize::from(file == offer.file), now).is_none() {
             self.note(now, &format!("{by} plays {}, which you did not ask for", offer.file));
             return;
         }
@@ -59,22 +59,21 @@ impl App {
         }
     }
 
-    /// Takes a refusal by the server. It concerns the request to a user that its reason
-    /// names, or else the last request.
+    /// Takes a refusal by the server.
     pub(super) fn not_played(&mut self, operation: &str, why: &str) {
         if operation == Operation::Play.wire() {
-            let asked = &mut self.listening.asked;
-            let named = asked.iter().position(|asked| why.contains(&asked.of));
-            asked.remove(named.unwrap_or(asked.len().saturating_sub(1)));
+            self.listening.refused(why);
         }
     }
 
     /// Takes the answer of a user who does not play a requested file.
     pub(super) fn not_offered(&mut self, by: &str, why: &str, now: Now) {
         let why = why.strip_prefix("cannot: ").unwrap_or(why);
-        // Most answers name the file, because several may be requested.
+        // Most answers name the file, because several may be requested. The server ends the request by the same rule:
+        // the longest file that the answer contains.
+        let rank = |file: &str| if why.contains(file) { file.len() } else { 0 };
+        let asked = self.listening.answered(by, rank, now);
         let named = |file: &str| why.strip_prefix(file).and_then(|why| why.strip_prefix(": "));
-        let asked = self.listening.answered(by, |file| named(file).is_some(), now);
         self.error(
             now,
             &match asked {

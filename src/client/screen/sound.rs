@@ -2,6 +2,7 @@
 //! others.
 
 use std::{
+    cmp::Reverse,
     collections::VecDeque,
     time::{Duration, Instant},
 };
@@ -13,6 +14,7 @@ use crate::client::{
         publish::{OnAir, Question},
     },
     files::Clock,
+    names::is_same,
 };
 
 /// Maximum number of requested files without an answer.
@@ -20,6 +22,11 @@ pub(super) const MOST_ASKED: usize = 8;
 /// Age at which a request expires: its file is not played any more. The server answers sooner unless configured
 /// otherwise.
 const ASKED_FOR: Duration = Duration::from_mins(1);
+/// The server's text if a user cannot reach its audio, before and after that user's name.
+const UNREACHABLE: (&str, &str) = (
+    "The server does not listen for audio at the address where ",
+    " reached it. Its operator has to add that to media.listen, or set media.public_host",
+);
 /// Maximum number of users whose audio files are remembered.
 pub(super) const MOST_PEOPLE: usize = 16;
 /// Maximum number of remembered files per user.
@@ -44,6 +51,21 @@ pub(super) struct Asked {
     pub(super) at: Instant,
 }
 
+impl Asked {
+    /// Whether a refusal by the server names this request, by the texts of docs/protocol.md, section Streams.
+    fn is_named(&self, why: &str) -> bool {
+        let between = |before, after| why.strip_prefix(before)?.strip_suffix(after);
+        let name =
+            between("Destination client (", ") not found!").or_else(|| between(UNREACHABLE.0, UNREACHABLE.1));
+        if let Some(name) = name {
+            return is_same(name, &self.of);
+        }
+        // Names and files may hold all other characters of the text, so their border is known from the file alone.
+        let file = format!(": {} does not play: ", self.file);
+        why.match_indices(&file).any(|(border, _)| is_same(&why[..border], &self.of))
+    }
+}
+
 /// The stream that is heard.
 #[derive(Debug)]
 pub(super) struct Current {
@@ -61,17 +83,23 @@ impl Listening {
 
     /// Audio files of this user, as they are typed.
     pub(super) fn files_of(&self, name: &str) -> &[String] {
-        let same = |(of, _): &&(String, Vec<String>)| of.to_lowercase() == name.to_lowercase();
+        let same = |(of, _): &&(String, Vec<String>)| is_same(of, name);
         self.known.iter().rev().find(same).map_or(&[], |(_, files)| files)
     }
 
-    /// Removes and returns the request that `of` answers: the first for which `file` is true, or else the first to
-    /// that user.
-    pub(super) fn answered(&mut self, of: &str, file: impl Fn(&str) -> bool, now: Now) -> Option<Asked> {
+    /// Removes and returns the request that `of` answers: of those to that user, the one whose file has the highest
+    /// `rank`, and of several the first.
+    pub(super) fn answered(&mut self, of: &str, rank: impl Fn(&str) -> usize, now: Now) -> Option<Asked> {
         self.asked.retain(|asked| now.at < asked.at + ASKED_FOR);
-        let same = |asked: &Asked| asked.of.to_lowercase() == of.to_lowercase();
-        let at = self.asked.iter().position(|asked| same(asked) && file(&asked.file));
-        self.asked.remove(at.or_else(|| self.asked.iter().position(same))?)
+        let to_user = self.asked.iter().enumerate().filter(|(_, asked)| is_same(&asked.of, of));
+        let (at, _) = to_user.min_by_key(|(_, asked)| Reverse(rank(&asked.file)))?;
+        self.asked.remove(at)
+    }
+
+    /// Removes the request that a refusal by the server is about: the first that the refusal names, or else the last.
+    pub(super) fn refused(&mut self, why: &str) {
+        let named = self.asked.iter().position(|asked| asked.is_named(why));
+        self.asked.remove(named.unwrap_or(self.asked.len().saturating_sub(1)));
     }
 }
 

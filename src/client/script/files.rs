@@ -16,7 +16,7 @@ use crate::{
         meaning::Meaning,
         text::{MESSAGE_BYTES, fit_data},
     },
-    protocol::{Message, Name, Operation},
+    protocol::{Message, Operation},
 };
 
 /// A user's answer, for printing.
@@ -85,13 +85,6 @@ fn listed(list: Assembled, of: &str, form: Form) -> Files {
     }
     remarks.extend(left_out.to_string().strip_prefix("; ").map(str::to_owned));
     Files { lines, remarks, missing }
-}
-
-/// Whether two names are equal by Arauto's rules. Names of other servers may break those rules, and are equal if
-/// their text is.
-pub(super) fn is_same(one: &str, other: &str) -> bool {
-    let key = |name| Name::parse(name, usize::MAX).ok().map(|name| name.key().clone());
-    one == other || key(one).is_some_and(|one| Some(one) == key(other))
 }
 
 /// Receives the next message of an answer. Returns its sender and its text.

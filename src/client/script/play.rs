@@ -17,7 +17,6 @@ use tokio::{
 use super::{
     Errand, Failure,
     ending::{Broken, Said, Word, verdict},
-    files::is_same,
 };
 use crate::{
     client::{
@@ -29,6 +28,7 @@ use crate::{
         joining::Joining,
         made_up::made_up,
         meaning::Meaning,
+        names::is_same,
         output::say,
         rtsp::Way,
         signals::Signals,

@@ -1,6 +1,6 @@
 // The streams that are on, and the files that the user has asked to hear. No DOM, no network.
 
-import { fold } from "./protocol.js";
+import { bytes, fold } from "./protocol.js";
 
 /** Maximum number of unanswered requests that are kept; the oldest is dropped first. */
 export const ASKED = 16;
@@ -13,6 +13,9 @@ const STREAM = /^(?<title>.+), (?<listeners>\d+) listening, (?<elapsed>[\d:]+)(?
  * folder.
  */
 const PATH = /^https?:\/\/[^/]+\/([0-9a-f]{4}\?key=[0-9a-f]{32})$/u;
+/** The server's text if a person cannot reach its audio. */
+const UNREACHABLE =
+  /^The server does not listen for audio at the address where (?<name>.+) reached it\. Its operator has to add that to media\.listen, or set media\.public_host$/su;
 
 /** Parses an entry of the list of streams: { title, listeners, elapsed, length }; null if it is not one. */
 export function stream(text) {
@@ -73,13 +76,18 @@ export class Streams {
 
   /** Answers a request: the client refuses. Returns the request whose file `why` names, or else the client's oldest. */
   cannot(name, why) {
-    const mine = (asked) => asked.key === fold(name);
-    return this.#take((asked) => mine(asked) && why.includes(asked.file)) ?? this.#take(mine);
+    const key = fold(name);
+    // The server ends the request by the same rule: the longest file that the reason contains, or else the first request.
+    const rank = ({ file }) => (why.includes(file) ? bytes(file) : 0);
+    const mine = this.#asked.filter((asked) => asked.key === key);
+    const most = Math.max(...mine.map(rank));
+    const meant = mine.find((asked) => rank(asked) === most);
+    return this.#take((asked) => asked === meant);
   }
 
   /** Answers a request: the server refuses. Returns the request that `why` names, or else the latest, or null. */
   notPlayed(why) {
-    const named = this.#take((asked) => why.startsWith(`${asked.name}: ${asked.file} `));
+    const named = this.#take((asked) => isNamed(asked, why));
     return named ?? this.#asked.pop() ?? null;
   }
 
@@ -92,6 +100,18 @@ export class Streams {
     const place = this.#asked.findIndex(fits);
     return place < 0 ? null : this.#asked.splice(place, 1)[0];
   }
+}
+
+/** Whether a refusal by the server names this request, by the texts of docs/protocol.md, section Streams. */
+function isNamed({ key, file }, why) {
+  const unreachable = UNREACHABLE.exec(why)?.groups.name;
+  if (unreachable !== undefined) return fold(unreachable) === key;
+  // Names and files may hold all other characters of the text, so their border is known from the file alone.
+  const border = `: ${file} does not play: `;
+  for (let at = why.indexOf(border); at >= 0; at = why.indexOf(border, at + 1)) {
+    if (fold(why.slice(0, at)) === key) return true;
+  }
+  return false;
 }
 
 /**

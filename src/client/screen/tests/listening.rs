@@ -144,6 +144,61 @@ fn why_nothing_is_heard_is_said() {
     }
 }
 
+/// The requests that have no answer yet.
+fn waiting(desk: &Desk) -> Vec<String> {
+    desk.app.listening.asked.iter().map(|asked| format!("{} {}", asked.of, asked.file)).collect()
+}
+
+#[test]
+fn a_refusal_by_the_server_concerns_the_request_that_it_names() {
+    for (why, about) in [
+        ("Rui: a.mp3 does not play: Rui has left", "rui a.mp3"),
+        ("Rui: b: a.mp3 does not play: Rui ended it", "rui b: a.mp3"),
+        ("ru: a.mp3 does not play: nothing came within 10s. Does ru share files?", "ru a.mp3"),
+        ("Destination client (rui) not found!", "rui a.mp3"),
+        ("Destination client (ru) not found!", "ru a.mp3"),
+        (
+            "The server does not listen for audio at the address where ru reached it. Its operator has to add that to \
+             media.listen, or set media.public_host",
+            "ru a.mp3",
+        ),
+        // These name no request, whatever words they hold.
+        (
+            "32 files are played, which is the most. /streams shows them; try again when one has ended",
+            "eva z.mp3",
+        ),
+        ("rui: other.mp3 does not play: rui has left", "eva z.mp3"),
+        ("no", "eva z.mp3"),
+    ] {
+        let mut desk = Desk::ana(120, 20);
+        let asked = ["files x.mp3", "ru a.mp3", "rui a.mp3", "rui b: a.mp3", "eva z.mp3"];
+        for request in asked {
+            desk.enter(&format!("/play {request}"));
+        }
+        assert_eq!(waiting(&desk), asked);
+        desk.hear(&format!("server | ana | play | {why}"));
+        let left: Vec<_> = asked.into_iter().filter(|request| *request != about).collect();
+        assert_eq!(waiting(&desk), left, "{why}");
+    }
+}
+
+/// The server ends the request by the same rule.
+#[test]
+fn a_refusal_by_a_user_concerns_the_longest_file_that_it_names() {
+    for (why, about) in
+        [("my a.mp3: no", "rui my a.mp3"), ("I have no a.mp3", "rui a.mp3"), ("not today", "rui x.mp3")]
+    {
+        let mut desk = Desk::ana(120, 20);
+        let asked = ["rui x.mp3", "rui a.mp3", "rui my a.mp3"];
+        for request in asked {
+            desk.enter(&format!("/play {request}"));
+        }
+        desk.hear(&format!("rui | ana | play | cannot: {why}"));
+        let left: Vec<_> = asked.into_iter().filter(|request| *request != about).collect();
+        assert_eq!(waiting(&desk), left, "{why}");
+    }
+}
+
 #[test]
 fn files_that_can_be_heard_are_completed() {
     let mut desk = Desk::ana(100, 12);
