@@ -78,7 +78,7 @@ impl Registry {
         };
         let (publishing, asking, now) = (Party::of(publisher), Party::of(&asker), Instant::now());
         let refused = |why| no_stream(why, media);
-        let mut gave_way = Vec::new();
+        let mut gave_way = None;
         if !self.streams.has(publishing.id, file) {
             // All addresses at a site have one length. No stream is displaced for a request that does not fit into a
             // message.
@@ -97,7 +97,7 @@ impl Registry {
             }
             Asked::Open(stream, opening) => {
                 let Some(line) = summons(stream) else { return Ok(()) };
-                for closed in gave_way {
+                if let Some(closed) = gave_way {
                     self.tell_gave_way(&closed);
                 }
                 if let Some((file, figures)) = self.streams.get(stream) {

@@ -59,31 +59,39 @@ impl Streams {
     ///
     /// A stream gives way if its groups hold at least two places more than the newcomer's; if it shares a group with
     /// the newcomer and its users hold at least two places more; or if it does nothing and its groups hold no fewer
-    /// places. A newcomer that is refused displaces no stream, as long as at most `media.streams` are open.
+    /// places. A newcomer that is refused displaces no stream.
     ///
     /// # Errors
-    /// The bound that is reached, if no stream gives way.
+    /// The bound that is reached, if no stream gives way, or if one place is not enough because a reload has lowered the
+    /// bound below what is open.
     pub fn make_room(
         &mut self,
         publisher: Party,
         asker: Party,
         bounds: &config::Media,
         now: Instant,
-    ) -> Result<Vec<Closed>, NotAsked> {
+    ) -> Result<Option<Closed>, NotAsked> {
         if self.waited_for_by(asker.id) >= MOST_WAITED_FOR {
             return Err(NotAsked::Impatient);
         }
-        let mut gave_way = Vec::new();
-        let waiting = |stream: &Stream| !stream.is_on;
-        if self.by_number.values().filter(|stream| waiting(stream)).count() >= bounds.waiting {
-            let victim = self.victim(publisher, asker, waiting, now).ok_or(NotAsked::Waiting)?;
-            gave_way.extend(self.end(victim));
+        let is_waiting = |stream: &Stream| !stream.is_on;
+        let waiting = self.by_number.values().filter(|stream| is_waiting(stream)).count();
+        let open = self.by_number.len();
+        if waiting > bounds.waiting {
+            return Err(NotAsked::Waiting);
         }
-        if self.by_number.len() >= bounds.streams {
-            let victim = self.victim(publisher, asker, |_| true, now).ok_or(NotAsked::Streams)?;
-            gave_way.extend(self.end(victim));
+        if open > bounds.streams {
+            return Err(NotAsked::Streams);
         }
-        Ok(gave_way)
+        // A waiting stream that ends leaves a place of both kinds.
+        let victim = if waiting == bounds.waiting {
+            self.victim(publisher, asker, is_waiting, now).ok_or(NotAsked::Waiting)?
+        } else if open == bounds.streams {
+            self.victim(publisher, asker, |_| true, now).ok_or(NotAsked::Streams)?
+        } else {
+            return Ok(None);
+        };
+        Ok(self.end(victim))
     }
 
     /// The stream that gives way to a new one, among those for which `is_one` is true: first one that does nothing,

@@ -126,3 +126,40 @@ fn accounts_behind_one_address_count_each_for_itself() {
     let eva = at(9, 9);
     assert_eq!(world.ask(eva, eva, "b"), Err(NotAsked::Streams));
 }
+
+/// A stream that ended without a place for the newcomer would be lost: neither the relay nor a user would be told.
+#[test]
+fn a_refused_newcomer_displaces_nothing_after_a_reload_has_lowered_the_bounds() {
+    let filled = || {
+        let mut world = World::new(8, 2);
+        for number in 1..=2 {
+            let user = at(u64::from(number), number);
+            let (stream, _) = world.ask(user, user, "playing").unwrap();
+            world.begin(stream, 1);
+        }
+        for number in 3..=4 {
+            let user = at(u64::from(number), number);
+            world.ask(user, user, "waiting").unwrap();
+        }
+        world.now += WAITING_GRACE;
+        world
+    };
+    let eva = at(9, 9);
+    for (streams, waiting, outcome) in [
+        (8, 2, Ok(vec!["waiting".to_owned()])),
+        (4, 2, Ok(vec!["waiting".to_owned()])),
+        (4, 4, Ok(vec!["waiting".to_owned()])),
+        (3, 2, Err(NotAsked::Streams)),
+        (2, 2, Err(NotAsked::Streams)),
+        (2, 8, Err(NotAsked::Streams)),
+        (8, 1, Err(NotAsked::Waiting)),
+        (2, 0, Err(NotAsked::Waiting)),
+    ] {
+        let mut world = filled();
+        (world.bounds.streams, world.bounds.waiting) = (streams, waiting);
+        let gave_way = world.ask(eva, eva, "new").map(|(_, gave_way)| gave_way);
+        assert_eq!(gave_way, outcome, "{streams} {waiting}");
+        // A displaced stream and the new one keep the number the same.
+        assert_eq!(world.streams.by_number.len(), 4, "{streams} {waiting}");
+    }
+}
