@@ -26,10 +26,7 @@ use super::{
     seat::SessionId,
     speaks::Speaks,
     tally::Tally,
-    tls::{
-        credentials::Credentials,
-        handshake::{Failure, handshake},
-    },
+    tls::{credentials::Credentials, handshake::handshake},
     who::Peer,
 };
 use crate::{
@@ -275,9 +272,10 @@ async fn see_out_plain(socket: TcpStream) {
 async fn see_out_secure(socket: TcpStream, Secure(config): Secure, words: &[u8]) {
     match handshake(socket, config, Instant::now() + CLOSE_GRACE).await {
         Ok(stream) => see_out(stream, words).await,
-        Err(Failure { socket, .. }) => {
-            // The words go out in plain text, which a peer that does not speak TLS can read.
-            if let Some(socket) = socket {
+        Err(failure) => {
+            // The words go out in plain text. A peer that speaks TLS would take them for a broken record.
+            let words = if failure.takes_plain_text() { words } else { &[] };
+            if let Some(socket) = failure.socket {
                 see_out(socket, words).await;
             }
         }
@@ -292,7 +290,10 @@ fn is_passing(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{io::Read, rc::Rc};
+    use std::{io::Read, net::Shutdown, rc::Rc};
+
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+    use rustls::{ServerConfig, crypto::ring, pki_types::PrivatePkcs8KeyDer};
 
     use super::*;
     use crate::{accounts::Accounts, config::Config};
@@ -348,6 +349,44 @@ mod tests {
         };
         assert_eq!(turns(2), [0, 0, 0, 1, 2, 0]);
         assert_eq!(turns(0), [1, 2, 0, 1, 2, 0]);
+    }
+
+    fn self_signed() -> Secure {
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der());
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key.into())
+            .unwrap();
+        Secure(Arc::new(config))
+    }
+
+    #[test]
+    fn a_refused_peer_that_speaks_tls_gets_no_plain_text() {
+        let words = b"server | client | connection_error | no\n";
+        let answer_to = |sent: &[u8]| {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            client.write_all(sent).unwrap();
+            client.shutdown(Shutdown::Write).unwrap();
+            let (accepted, _) = listener.accept().unwrap();
+            accepted.set_nonblocking(true).unwrap();
+            actix_rt::System::new().block_on(see_out_secure(accepted, self_signed(), words));
+            let mut answer = Vec::new();
+            client.read_to_end(&mut answer).unwrap();
+            answer
+        };
+        assert_eq!(answer_to(b"alan\n"), words);
+        // The first is a handshake record with an unknown message; the second ends early.
+        for spoken in [&b"\x16\x03\x01\x00\x04\xff\x00\x00\x00"[..], b"\x16\x03\x01\x02\x00\x01"] {
+            let answer = answer_to(spoken);
+            // An alert, or nothing.
+            assert!(answer.first().is_none_or(|first| *first == 21), "{answer:?}");
+            assert!(!answer.ends_with(words), "{answer:?}");
+        }
     }
 
     #[test]
