@@ -58,7 +58,7 @@ impl Handler<Upgraded> for Courier {
         let Visitor { carrier, id, peer, .. } = visitor;
         // Absent if the server has begun to end since: `break_off_visits` has removed the connection.
         if self.visits.remove(id).is_none() {
-            return;
+            return self.log_refused(id, peer, CloseReason::ServerClosed, None);
         }
         let (carrier, ahead) = carrier.into_parts();
         read.unsplit(ahead);
@@ -88,5 +88,39 @@ impl Handler<Visited> for Courier {
     fn handle(&mut self, Visited { id }: Visited, _: &mut Self::Context) {
         self.visits.remove(id);
         self.listeners.remove(&id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::BytesMut;
+    use tokio::{
+        net::{TcpListener, TcpStream},
+        sync::{Semaphore, mpsc::unbounded_channel},
+    };
+
+    use super::*;
+    use crate::{
+        config::Config,
+        server::{messages::CloseServer, pair::Pair, seat::SessionId, who::Peer},
+    };
+
+    #[test]
+    fn a_websocket_that_comes_while_the_server_ends_is_counted() {
+        actix_rt::System::new().block_on(async {
+            let (notify, _notices) = unbounded_channel();
+            let Pair { courier, tally, .. } = Pair::start(&Config::default(), &notify);
+            courier.send(CloseServer { by: "a test".to_owned() }).await.unwrap();
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (socket, _) = listener.accept().await.unwrap();
+            let visitor = Visitor::new(Either::Left(socket), SessionId(7), Peer::elsewhere());
+            let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+            let stay = Stay::in_place(permit, None);
+            courier.send(Upgraded { visitor, stay, read: BytesMut::new() }).await.unwrap();
+            assert_eq!(tally.ended(CloseReason::ServerClosed), 1);
+        });
     }
 }
