@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{Line, Name, connection_error, disconnected, error_message};
 
-/// A waiting time in whole seconds, rounded up and at least 1.
-fn seconds(wait: Duration) -> u128 {
-    wait.as_millis().div_ceil(1000).max(1)
+/// A waiting time in whole seconds, rounded up and at least 1: a client that tries again after it is never too early.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 /// Reply to messages above `flood.message_rate` and `flood.message_burst`.
@@ -54,4 +54,24 @@ pub fn too_many_joins(limit: usize, most: usize, wait: Duration) -> Line {
         "Your address may connect {most} times a minute, and did so more often. Try again in {seconds} s"
     );
     connection_error(limit, &why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stated_wait_is_never_too_short() {
+        for (wait, stated) in [
+            (Duration::ZERO, 1),
+            (Duration::from_nanos(1), 1),
+            (Duration::from_secs(1), 1),
+            (Duration::from_nanos(1_000_000_001), 2),
+            (Duration::from_micros(2_000_999), 3),
+            (Duration::from_millis(2_001), 3),
+            (Duration::from_mins(1), 60),
+        ] {
+            assert_eq!(seconds(wait), stated, "{wait:?}");
+        }
+    }
 }
