@@ -145,10 +145,11 @@ pub fn open_named(root: &Path, path: &[u8], depth: usize) -> io::Result<File> {
 }
 
 /// Returns the paths of files below this folder that equal `path` once letters are composed (Unicode NFC): at most
-/// two, because two are already ambiguous. The limits of depth, examined files and time apply.
+/// two, because two are already ambiguous. The limits of depth, examined files and time apply. Folders below this one
+/// that cannot be read are skipped, as [`look`] skips them.
 ///
 /// # Errors
-/// If a folder on the way cannot be read.
+/// If this folder cannot be read.
 pub fn find_alike(root: &Path, path: &[u8], bounds: Bounds) -> io::Result<Vec<Vec<u8>>> {
     // An ASCII path is composed already.
     let Some(path) = std::str::from_utf8(path).ok().filter(|path| !path.is_ascii()) else {
@@ -166,7 +167,12 @@ pub fn find_alike(root: &Path, path: &[u8], bounds: Bounds) -> io::Result<Vec<Ve
         let mut next = Vec::new();
         let mut paths = Vec::new();
         for (folder, path) in found {
-            for entry in Dir::read_from(&folder)? {
+            let entries = match Dir::read_from(&folder) {
+                Ok(entries) => entries,
+                Err(error) if number == 0 => return Err(error.into()),
+                Err(_) => continue,
+            };
+            for entry in entries {
                 let Ok(entry) = entry else { continue };
                 looks += 1;
                 if looks > bounds.looks || Instant::now() >= until {

@@ -223,6 +223,12 @@ fn bounds_are_said() {
     assert!(told(&mut folder).ends_with("a/b (3 bytes); 1 folder is not listed"));
 }
 
+/// Gives up root on this thread, because root could read everything.
+fn give_up_root() {
+    let nobody = rustix::thread::Uid::from_raw(65534);
+    rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
+}
+
 #[test]
 fn a_folder_that_cannot_be_read_does_not_fail_the_rest() {
     let (dir, mut folder) = folder(&["a", "locked/x", "z"]);
@@ -232,9 +238,7 @@ fn a_folder_that_cannot_be_read_does_not_fail_the_rest() {
     let path = locked.clone();
     let listed = thread::spawn(move || {
         if locked.read_dir().is_ok() {
-            // Root could read everything, so this thread gives up root.
-            let nobody = rustix::thread::Uid::from_raw(65534);
-            rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
+            give_up_root();
         }
         (told(&mut folder), Folder::open(&locked).unwrap_err().to_string())
     });
@@ -337,4 +341,24 @@ fn a_name_is_found_composed_and_decomposed() {
     // No link leads out of the folder.
     symlink("/", dir.path().join("e\u{301}")).unwrap();
     assert_eq!(opened(&shared, "\u{e9}/etc/hosts.mp3"), "no such file is shared");
+}
+
+/// The list leaves the file of the locked folder out, so the name is not ambiguous.
+#[test]
+fn a_folder_that_cannot_be_read_does_not_hide_a_file_of_an_alike_one() {
+    let (dir, shared) = folder(&["e\u{301}te\u{301}/a.mp3", "e\u{301}t\u{e9}/a.mp3"]);
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let locked = dir.path().join("e\u{301}t\u{e9}");
+    // Without the right to search it, the folder can be opened, and nothing in it.
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o444)).unwrap();
+    let path = locked.clone();
+    let opened = thread::spawn(move || {
+        if locked.join("a.mp3").metadata().is_ok() {
+            give_up_root();
+        }
+        opened(&shared, "\u{e9}t\u{e9}/a.mp3")
+    });
+    let opened = opened.join().unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(opened, "e\u{301}te\u{301}/a.mp3");
 }
