@@ -34,8 +34,10 @@ pub struct Source {
     last: Option<Last>,
     /// Ticks of audio so far.
     elapsed: u64,
-    /// When the last valid datagram or report arrived.
+    /// When the last valid datagram or report arrived, or the publisher's last RECORD.
     heard: Instant,
+    /// The publisher sent PAUSE, and no RECORD since.
+    is_paused: bool,
 }
 
 /// The datagram with the latest timestamp.
@@ -72,7 +74,19 @@ impl Source {
             last: None,
             elapsed: 0,
             heard: now,
+            is_paused: false,
         }
+    }
+
+    /// Notes a PAUSE of the publisher. Its silence means nothing until [`Self::resume`]. Meanwhile the timeout of the
+    /// RTSP session bounds its stay (RFC 2326, section 10.6).
+    pub fn pause(&mut self) {
+        self.is_paused = true;
+    }
+
+    /// Notes a RECORD of the publisher.
+    pub fn resume(&mut self, now: Instant) {
+        (self.is_paused, self.heard) = (false, now);
     }
 
     /// Checks a datagram that came from the publisher's address, and parses it.
@@ -113,9 +127,9 @@ impl Source {
         if may { Ok(()) } else { Err(NotTaken::TooFast) }
     }
 
-    /// When the last valid datagram or report arrived; before, when the source was created.
-    pub fn heard(&self) -> Instant {
-        self.heard
+    /// Whether nothing has arrived for `limit`, although the publisher has not paused.
+    pub fn is_silent(&self, limit: Duration, now: Instant) -> bool {
+        !self.is_paused && now.saturating_duration_since(self.heard) >= limit
     }
 
     /// The datagram with the latest timestamp.

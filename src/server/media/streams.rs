@@ -182,8 +182,8 @@ impl Streams {
         let mut over = Vec::new();
         for stream in self.all.values_mut() {
             let handle = Handle { id: stream.id, serial: stream.serial };
-            let heard = stream.publisher.as_ref().and_then(|publisher| publisher.source.as_ref());
-            if heard.is_some_and(|source| now.saturating_duration_since(source.heard()) >= silence) {
+            let source = stream.publisher.as_ref().and_then(|publisher| publisher.source.as_ref());
+            if source.is_some_and(|source| source.is_silent(silence, now)) {
                 over.push((handle, StreamEnd::Silent));
             }
             for listener in stream.listeners.values() {

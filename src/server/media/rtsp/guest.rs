@@ -341,7 +341,8 @@ impl Stage for Guest {
         let Some(publisher) = &mut stream.publisher else { return Err(Refusal::Unknown) };
         let Description { format, payload_type, ref passed_over, .. } = publisher.description;
         let now = Instant::now();
-        publisher.source.get_or_insert_with(|| Source::new(format, payload_type, bit_rate, now));
+        let source = || Source::new(format, payload_type, bit_rate, now);
+        publisher.source.get_or_insert_with(source).resume(now);
         // The stream begins before its audio. If there is a picture, ffmpeg withholds 10 s of audio in case more
         // pictures follow, and clients that asked for the stream should not wait that long.
         if !passed_over.is_empty() {
@@ -370,13 +371,23 @@ impl Stage for Guest {
     }
 
     fn pause(&mut self) {
-        let Part::Listener(handle, number) = self.part else { return };
         let mut streams = self.streams.borrow_mut();
-        let Some(stream) = streams.get(handle) else { return };
-        if let Some(listener) = stream.listeners.get_mut(&number) {
-            listener.is_playing = false;
+        match self.part {
+            Part::Nobody => {}
+            Part::Publisher(handle, ..) => {
+                let publisher = streams.get(handle).and_then(|stream| stream.publisher.as_mut());
+                if let Some(source) = publisher.and_then(|publisher| publisher.source.as_mut()) {
+                    source.pause();
+                }
+            }
+            Part::Listener(handle, number) => {
+                let Some(stream) = streams.get(handle) else { return };
+                if let Some(listener) = stream.listeners.get_mut(&number) {
+                    listener.is_playing = false;
+                }
+                stream.show_listeners();
+            }
         }
-        stream.show_listeners();
     }
 
     fn keep_alive(&mut self) {

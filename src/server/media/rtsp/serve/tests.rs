@@ -1,6 +1,11 @@
 //! Tests how long connections last, by a simulated clock.
 
-use std::{cell::RefCell, net::Ipv4Addr, net::SocketAddr, sync::Arc};
+use std::{
+    cell::RefCell,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::SystemTime,
+};
 
 use actix::{Actor, Context, Handler};
 use slog::{Discard, o};
@@ -177,6 +182,29 @@ fn who_pauses_has_the_time_it_was_told_from_the_last_request_on() {
         ask(&mut publisher, PUBLISH, "PAUSE", "", "").await;
         let lasted = end_of(&mut publisher).await;
         assert!(lasted >= SESSION_TIMEOUT && lasted < SESSION_TIMEOUT + Duration::from_secs(1), "{lasted:?}");
+    });
+}
+
+#[test]
+fn silence_ends_no_publisher_that_has_paused() {
+    by_a_clock_of_its_own(async || {
+        let streams = streams();
+        let silence = Config::default().media.silence_timeout;
+        let is_there_after_silence = async || {
+            tokio::time::sleep(silence).await;
+            streams.borrow_mut().tick(Instant::now(), SystemTime::now());
+            streams.borrow_mut().named(STREAM).is_some()
+        };
+        let mut publisher = publisher(&streams).await;
+        let _listener = listener(&streams).await;
+        ask(&mut publisher, PUBLISH, "PAUSE", "", "").await;
+        assert!(is_there_after_silence().await);
+        assert!(is_there_after_silence().await);
+        ask(&mut publisher, PUBLISH, "RECORD", "", "").await;
+        // The silence counts from here.
+        streams.borrow_mut().tick(Instant::now(), SystemTime::now());
+        assert!(streams.borrow_mut().named(STREAM).is_some());
+        assert!(!is_there_after_silence().await);
     });
 }
 
