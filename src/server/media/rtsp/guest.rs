@@ -386,6 +386,7 @@ impl Stage for Guest {
                     listener.is_playing = false;
                 }
                 stream.show_listeners();
+                streams.show();
             }
         }
     }

@@ -209,6 +209,21 @@ fn silence_ends_no_publisher_that_has_paused() {
 }
 
 #[test]
+fn a_paused_listener_is_not_counted() {
+    by_a_clock_of_its_own(async || {
+        let streams = streams();
+        let counted = || streams.borrow().counters.counts().listeners;
+        let _publisher = publisher(&streams).await;
+        let mut listener = listener(&streams).await;
+        assert_eq!(counted(), 1);
+        ask(&mut listener, LISTEN, "PAUSE", "", "").await;
+        assert_eq!(counted(), 0);
+        ask(&mut listener, LISTEN, "PLAY", "", "").await;
+        assert_eq!(counted(), 1);
+    });
+}
+
+#[test]
 fn who_sets_up_nothing_has_little_time() {
     by_a_clock_of_its_own(async || {
         let streams = streams();
