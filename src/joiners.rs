@@ -8,6 +8,9 @@
 //!   is also needed behind a letter that joins, which Persian abbreviations end with;
 //! - joiner, variation selectors, tags: within an emoji sequence as UTS 51 describes them;
 //! - variation selectors of Han and Mongolian letters.
+//!
+//! Messages are checked by the same rules for emoji and flags, and by wider ones for the rest
+//! ([`crate::protocol::hidden`]).
 
 use icu_properties::{
     CodePointMapData, CodePointSetData,
@@ -43,7 +46,7 @@ pub(crate) fn is_needed(before: &str, c: char, after: &str) -> bool {
         JOINER => {
             is_join_control(before, c, after)
                 || joins_next(before.chars().rev())
-                || (is_emoji_end(before) && after.chars().next().is_some_and(is_pictograph))
+                || joins_emoji(before, after)
         }
         TEXT_SELECTOR | EMOJI_SELECTOR => before.chars().next_back().is_some_and(|base| {
             let is_keycap = matches!(base, '0'..='9' | '#' | '*') && after.starts_with('\u{20e3}');
@@ -63,6 +66,12 @@ pub(crate) fn is_join_control(before: &str, c: char, after: &str) -> bool {
         return true;
     }
     c == NON_JOINER && joins_next(before.chars().rev()) && joins_previous(after.chars())
+}
+
+/// Whether a joiner between `before` and `after` combines two emoji into one.
+#[must_use]
+pub(crate) fn joins_emoji(before: &str, after: &str) -> bool {
+    is_emoji_end(before) && after.chars().next().is_some_and(is_pictograph)
 }
 
 /// Removes joiners and non-joiners from a text.
@@ -122,7 +131,8 @@ fn is_emoji_end(text: &str) -> bool {
 }
 
 /// Whether a tag belongs to a complete tag flag.
-fn is_flag(before: &str, c: char, after: &str) -> bool {
+#[must_use]
+pub(crate) fn is_flag(before: &str, c: char, after: &str) -> bool {
     let is_tag = |c: &char| matches!(c, '\u{e0030}'..='\u{e0039}' | '\u{e0061}'..='\u{e007a}');
     // Looking at one tag more than the maximum decides it, however long the run is.
     let enough = TAGS.end() + 1;

@@ -7,26 +7,17 @@
 //!   U+200D also between two emoji;
 //! - one variation selector behind a visible character;
 //! - tags between U+1F3F4 and U+E007F, which form a flag.
+//!
+//! `joiners.rs` holds the rules for emoji and flags, which the clients' screen shares. The other rules are wider here: a
+//! message may hold what a screen spells out.
 
 use std::borrow::Cow;
 
-use unicode_properties::UnicodeEmoji;
 use unicode_script::{Script, UnicodeScript};
 
 use super::look::is_mark;
-use crate::joiners;
+use crate::joiners::{self, JOINER, NON_JOINER};
 
-/// The zero-width non-joiner.
-const NON_JOINER: char = '\u{200c}';
-/// The zero-width joiner.
-const JOINER: char = '\u{200d}';
-/// The black flag, with which a tag flag begins.
-const FLAG: char = '\u{1f3f4}';
-/// The tag that ends a tag flag.
-const CANCEL_TAG: char = '\u{e007f}';
-
-/// Most tags of a flag: a country, a region, and one to spare. `gbsct` (Scotland) has 5.
-const MAX_TAGS: usize = 6;
 /// Most combining marks that are skipped to find the letter below them.
 const MAX_MARKS: usize = 8;
 
@@ -94,13 +85,13 @@ fn is_needed(c: char, before: &str, after: &str) -> bool {
         // Names allow joiners here too, in any script.
         NON_JOINER | JOINER if joiners::is_join_control(before, c, after) => true,
         NON_JOINER => joins_letters(before, after),
-        JOINER => joins_letters(before, after) || joins_emoji(before, after),
+        JOINER => joins_letters(before, after) || joiners::joins_emoji(before, after),
         '\u{fe00}'..='\u{fe0f}' => last.is_some_and(is_seen),
         // Variation selectors of ideographs.
         '\u{e0100}'..='\u{e01ef}' => last.is_some_and(|last| is_seen(last) && last.is_alphabetic()),
         // Variation selectors of Mongolian letters, and the Mongolian vowel separator.
         '\u{180b}'..='\u{180f}' => matches!(last, Some('\u{1820}'..='\u{18aa}')),
-        '\u{e0020}'..='\u{e007f}' => is_of_flag(c, before, after),
+        '\u{e0020}'..='\u{e007f}' => joiners::is_flag(before, c, after),
         _ => false,
     }
 }
@@ -170,26 +161,6 @@ fn is_joining(c: char) -> bool {
                 | Tibetan
                 | Tirhuta
         )
-}
-
-/// Whether a joiner combines the emoji before it with the one after it.
-fn joins_emoji(before: &str, after: &str) -> bool {
-    let is_emoji = |c: char| !c.is_ascii() && c.is_emoji_char();
-    let before = before.strip_suffix('\u{fe0f}').unwrap_or(before);
-    before.chars().next_back().is_some_and(is_emoji) && after.chars().next().is_some_and(is_emoji)
-}
-
-/// Whether a tag belongs to a complete tag flag.
-fn is_of_flag(c: char, before: &str, after: &str) -> bool {
-    let is_tag = |c: &char| matches!(c, '\u{e0030}'..='\u{e0039}' | '\u{e0061}'..='\u{e007a}');
-    let tags_before = before.chars().rev().take(MAX_TAGS + 1).take_while(is_tag).count();
-    let is_begun = before.chars().rev().nth(tags_before) == Some(FLAG);
-    if c == CANCEL_TAG {
-        return is_begun && (1..=MAX_TAGS).contains(&tags_before);
-    }
-    let tags_after = after.chars().take(MAX_TAGS + 1).take_while(is_tag).count();
-    let is_ended = after.chars().nth(tags_after) == Some(CANCEL_TAG);
-    is_tag(&c) && is_begun && is_ended && tags_before + 1 + tags_after <= MAX_TAGS
 }
 
 #[cfg(test)]
@@ -275,6 +246,25 @@ mod tests {
             ("👩\u{e0067}\u{e007f}", '\u{e0067}'),
         ] {
             assert_eq!(first(text), Some(c), "{text:?}");
+        }
+    }
+
+    /// A message that is accepted shows its flags and joined emoji on every screen.
+    #[test]
+    fn flags_and_emoji_are_allowed_where_they_are_drawn() {
+        let tags = |count: usize| {
+            "\u{e0067}\u{e0062}\u{e0073}\u{e0063}".chars().cycle().take(count).collect::<String>()
+        };
+        for count in 0..10 {
+            let text = format!("\u{1f3f4}{}\u{e007f}", tags(count));
+            assert_eq!(first(&text).is_none(), (3..=6).contains(&count), "{count}");
+        }
+        for (before, after) in
+            [("👩", "💻"), ("👩🏽", "💻"), ("🇧🇷", "🇧🇷"), ("👩", "🏽"), ("🏽", "👩"), ("🇧🇷", "💻")]
+        {
+            let text = format!("{before}\u{200d}{after}");
+            let is_drawn = joiners::is_needed(before, JOINER, after);
+            assert_eq!(first(&text).is_none(), is_drawn, "{text:?}");
         }
     }
 
