@@ -55,10 +55,8 @@ pub struct Place {
     report: Report,
     session: Addr<Session>,
     outbox: Rc<RefCell<Outbox>>,
-    /// The session has its name.
+    /// The session has its name, and receives broadcasts.
     joined: bool,
-    /// The session receives broadcasts, because it has joined.
-    hears: bool,
     /// When the running probe of its peer is over; `None` without a probe.
     probed_until: Option<Instant>,
     /// Present for a WebSocket. Boxed because every place has this field.
@@ -70,7 +68,7 @@ impl Place {
     #[must_use]
     pub fn new(seat: Seat, session: Addr<Session>, outbox: Outbox, report: Report) -> Self {
         let outbox = Rc::new(RefCell::new(outbox));
-        Self { seat, report, session, outbox, joined: false, hears: false, probed_until: None, pings: None }
+        Self { seat, report, session, outbox, joined: false, probed_until: None, pings: None }
     }
 
     /// Expects answers to pings from now on; any input sets `pulse`.
@@ -136,7 +134,7 @@ impl Place {
             let closed = self.last_words(mine);
             (closed, self.outbox.borrow_mut().write_now(cx))
         } else if mine.is_empty() {
-            if !self.hears {
+            if !self.joined {
                 return None;
             }
             done.delivered.extend(shared.volume(&(0..shared.len())));
@@ -157,7 +155,7 @@ impl Place {
     fn only_line<'a>(&self, shared: &Shared, mine: &'a [Item]) -> Option<&'a Line> {
         match mine {
             [Item { seat, what: What::Tell(line), .. }]
-                if seat.id == self.id() && (shared.is_empty() || !self.hears) =>
+                if seat.id == self.id() && (shared.is_empty() || !self.joined) =>
             {
                 Some(line)
             }
@@ -172,7 +170,7 @@ impl Place {
         let was_empty = outbox.is_empty();
         let id = self.seat.id;
         let mine = mine.iter().filter(|item| item.seat.id == id);
-        let over = shared.for_session(mine, &mut self.hears, |piece| match piece {
+        let over = shared.for_session(mine, &mut self.joined, |piece| match piece {
             Piece::Shared(range) => {
                 delivered.extend(shared.volume(&range));
                 outbox.put_shared(shared, range);
@@ -185,7 +183,6 @@ impl Place {
         if was_empty {
             outbox.excuse();
         }
-        self.joined |= self.hears;
         over
     }
 
