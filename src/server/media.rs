@@ -19,7 +19,7 @@ use super::{
     tls::credentials::Credentials,
     vigil::Vigil,
 };
-use crate::config::InForce;
+use crate::config::{self, InForce};
 
 mod container;
 pub mod counters;
@@ -45,9 +45,18 @@ mod tuned;
 use counters::Counters;
 use relay::Relay;
 
-/// Open files beyond those of sessions: all audio connections, and four UDP sockets for each of the 32 streams that the
-/// default configuration allows.
-pub const OPEN_FILES: u64 = crowd::MAX_CONNECTIONS as u64 + 4 * 32;
+/// Returns the most open files that audio needs with this configuration: all audio connections, and the UDP sockets of
+/// all streams.
+///
+/// A publisher has a pair of sockets for its audio, and one for the parts that the server does not relay. A stream that
+/// plays also has a pair for each of the server's addresses that it is sent from. Every socket has a port of
+/// `media.udp_ports` of its own, which limits their number as well.
+pub fn open_files(media: &config::Media) -> u64 {
+    const OF_PUBLISHER: usize = 2;
+    let used = OF_PUBLISHER * (media.streams + media.waiting) + rtsp::guest::MOST_OUTLETS * media.streams;
+    let pairs = used.min(ports::pairs(&media.udp_ports).into());
+    (crowd::MAX_CONNECTIONS + 2 * pairs) as u64
+}
 
 /// A listening socket for RTSP.
 #[derive(Debug)]

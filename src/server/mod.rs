@@ -326,8 +326,9 @@ impl Server {
 
     /// Raises the limit of open files: each session is an open file, and the usual limit is 1,024.
     fn raise_file_limit(&self) {
-        let audio = if self.doors.is_empty() { 0 } else { media::OPEN_FILES };
-        let wanted = self.config.get().limits.max_sessions as u64 + RESERVED_FILES + audio;
+        let config = self.config.get();
+        let audio = if self.doors.is_empty() { 0 } else { media::open_files(&config.media) };
+        let wanted = config.limits.max_sessions as u64 + RESERVED_FILES + audio;
         match rlimit::increase_nofile_limit(wanted) {
             Ok(most) if most < wanted => {
                 warn!(self.log, "fewer open files are allowed than limits.max_sessions needs"; "allowed" => most, "needed" => wanted);

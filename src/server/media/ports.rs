@@ -57,8 +57,7 @@ impl Ports {
     }
 
     fn take_with(&self, at: SocketAddr, room: usize) -> io::Result<Pair> {
-        let first = self.range.start().next_multiple_of(2);
-        let pairs = (self.range.end().saturating_add(1).saturating_sub(first)) / 2;
+        let (first, pairs) = (first(&self.range), pairs(&self.range));
         if pairs == 0 {
             return Err(io::ErrorKind::AddrInUse.into());
         }
@@ -94,6 +93,16 @@ impl Drop for Pair {
     fn drop(&mut self) {
         self.ports.taken.borrow_mut().remove(&self.port);
     }
+}
+
+/// Returns the first port of the first pair in a range of ports.
+fn first(range: &RangeInclusive<u16>) -> u16 {
+    range.start().next_multiple_of(2)
+}
+
+/// Returns the number of pairs in a range of ports.
+pub fn pairs(range: &RangeInclusive<u16>) -> u16 {
+    range.end().saturating_add(1).saturating_sub(first(range)) / 2
 }
 
 fn bind(at: SocketAddr, room: usize) -> io::Result<UdpSocket> {

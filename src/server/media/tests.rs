@@ -218,3 +218,15 @@ impl Drop for Rig {
         self.system.take().unwrap().join().unwrap();
     }
 }
+
+#[test]
+fn open_files_follow_the_configuration() {
+    let sockets = |media: &Media| open_files(media) - crowd::MAX_CONNECTIONS as u64;
+    let media = Media { udp_ports: 1_024..=65_535, streams: 2, waiting: 1, ..Media::default() };
+    // Two pairs for each of three publishers, and 16 for each of two streams that play.
+    assert_eq!(sockets(&media), 2 * (2 * 3 + 16 * 2));
+    assert_eq!(sockets(&Media { waiting: 4, ..media.clone() }), 2 * (2 * 6 + 16 * 2));
+    assert_eq!(sockets(&Media { streams: 100, ..media.clone() }), 2 * (2 * 101 + 16 * 100));
+    assert_eq!(sockets(&Media { udp_ports: 29_401..=29_405, ..media }), 4, "two pairs fit into the range");
+    assert_eq!(sockets(&Media::default()), 1_000, "all ports of the range");
+}

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// The most of the server's addresses that one stream is sent from.
-const MOST_OUTLETS: usize = 16;
+pub const MOST_OUTLETS: usize = 16;
 
 /// A connection's access to the streams.
 pub struct Guest {
