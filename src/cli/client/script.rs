@@ -159,7 +159,7 @@ pub struct Files {
     #[arg(long = "as", value_name = "NAME", value_parser = name)]
     name: Option<String>,
 
-    /// Print JSON: one object per line, with name, quoted and bytes
+    /// Print JSON: one object per line, with name, quoted and bytes, for audio also type and, if known, seconds
     #[arg(long)]
     json: bool,
 
