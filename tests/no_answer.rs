@@ -25,7 +25,7 @@ const SEEN_WITHIN: Duration = Duration::from_secs(30);
 struct Connected {
     child: Child,
     /// Receives all that the command printed, once the command has ended.
-    ended: Receiver<(String, Option<i32>)>,
+    ended: Receiver<String>,
 }
 
 impl Connected {
@@ -48,7 +48,7 @@ impl Connected {
             let _ = stderr.read_to_string(&mut said);
             let mut printed = String::new();
             let _ = stdout.read_to_string(&mut printed);
-            let _ = send.send((format!("{said}{printed}"), None));
+            let _ = send.send(said + &printed);
         });
         Self { child, ended }
     }
@@ -57,7 +57,7 @@ impl Connected {
     #[track_caller]
     fn ended(&mut self, since: Instant) -> (String, i32) {
         let left = SEEN_WITHIN.saturating_sub(since.elapsed());
-        let (said, _) = self.ended.recv_timeout(left).expect("an end within 30 s");
+        let said = self.ended.recv_timeout(left).expect("an end within 30 s");
         eprintln!("after {:?}: {said}", since.elapsed());
         (said, self.child.wait().unwrap().code().unwrap())
     }

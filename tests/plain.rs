@@ -185,13 +185,14 @@ fn all_operations(alan: &mut Dialogue, bob: &mut Client, after: &str) {
 #[test]
 fn every_operation_with_this_server() {
     let server = TestServer::start();
-    for (arguments, said) in [(&[][..], ""), (&["--unframed"], "")] {
+    for is_unframed in [false, true] {
         let mut bob = server.join("bob");
-        let mut alan = match arguments {
-            [] => Dialogue::begin(server.address(), []),
-            _ => Dialogue::begin(server.address(), ["--unframed"]),
+        let mut alan = if is_unframed {
+            Dialogue::begin(server.address(), ["--unframed"])
+        } else {
+            Dialogue::begin(server.address(), [])
         };
-        all_operations(&mut alan, &mut bob, said);
+        all_operations(&mut alan, &mut bob, "");
         alan.expect_end(0, "");
         bob.ask("/exit", "server | bob | exit | client disconnected");
     }

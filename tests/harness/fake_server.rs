@@ -1,7 +1,7 @@
 //! [`FakeServer`]: a server that follows a test's script, valid or not, and records all bytes that it receives.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, ErrorKind, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
@@ -131,8 +131,8 @@ impl Peer {
         }
     }
 
-    /// Sends lines as fast as the client reads them, until the connection fails. Returns the bytes of all batches of
-    /// 16 lines that were written whole.
+    /// Sends lines as fast as the client reads them, until the connection fails. Returns the number of bytes that were
+    /// written.
     pub fn flood(&mut self, mut line: impl FnMut(u64) -> String) -> u64 {
         let mut sent = 0;
         for number in 0.. {
@@ -141,10 +141,17 @@ impl Peer {
                 batch += &line(16 * number + part);
                 batch.push('\n');
             }
-            if !self.write(batch.as_bytes()) {
-                break;
+            let mut rest = batch.as_bytes();
+            while !rest.is_empty() {
+                match self.reader.get_mut().stream.write(rest) {
+                    Ok(written @ 1..) => {
+                        sent += written as u64;
+                        rest = &rest[written..];
+                    }
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    _ => return sent,
+                }
             }
-            sent += batch.len() as u64;
         }
         sent
     }

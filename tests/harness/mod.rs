@@ -266,9 +266,11 @@ impl<S: Read + Write> Client<S> {
         assert_eq!(text(&got[..filled]), text(expected));
     }
 
-    /// Fills `bytes` from the stream; ignores what an earlier call read ahead.
+    /// Fills `bytes`, first with what an earlier call read ahead, then from the stream.
     pub fn read_exact(&mut self, bytes: &mut [u8]) {
-        self.stream.read_exact(bytes).expect("bytes to come");
+        let (known, new) = bytes.split_at_mut(bytes.len().min(self.ahead.len()));
+        self.ahead.read_exact(known).expect("bytes read ahead");
+        self.stream.read_exact(new).expect("bytes to come");
     }
 
     /// Sends a message and checks that the answer is what comes next.
