@@ -321,6 +321,26 @@ mod tests {
     }
 
     #[test]
+    fn the_page_has_the_same_table() {
+        let script = include_str!("../web/page/short-forms.js");
+        let between = |start: &str, end: &str| {
+            let (_, rest) = script.split_once(start).unwrap();
+            rest.split_once(end).unwrap().0
+        };
+        let list =
+            |words: &[&str]| words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ");
+        let row = |row: &Row| {
+            let words = [&[row.short, row.wire, row.typed][..], row.also].concat();
+            format!("[{}],", list(&words))
+        };
+        let of_page: Vec<&str> = between("const TABLE = [\n", "].map(").lines().map(str::trim).collect();
+        assert_eq!(of_page, TABLE.iter().map(row).collect::<Vec<_>>());
+        let is_unnamed = |row: &&Row| row.operation.is_the_servers() || row.operation.is_for_programs();
+        let unnamed: Vec<&str> = TABLE.iter().filter(is_unnamed).map(|row| row.wire).collect();
+        assert_eq!(between("const UNNAMED = new Set([", "])"), list(&unnamed));
+    }
+
+    #[test]
     fn slips_find_what_was_meant() {
         for (slip, meant) in [
             ("brodcast", Operation::Broadcast),
