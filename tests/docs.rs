@@ -1,5 +1,5 @@
-//! Tests of the documents: each link within the project leads to an existing file and heading, and figures that depend
-//! on the code are those that the program reports.
+//! Tests of the documents: each link within the project leads to an existing file and heading, figures that depend on
+//! the code are those that the program reports, and the protocol's page has all texts of the server.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -129,4 +129,69 @@ fn the_readme_names_the_open_files_that_the_server_wants() {
         readme.contains(&format!("needed: {wanted}\n")),
         "README.md does not say that {wanted} are needed"
     );
+}
+
+/// Parts of string literals in [`TEXTS_IN`] that no client is sent.
+const NOT_SENT: [&str; 12] = [
+    // Log messages and errors within the program.
+    "| client (",
+    ") disconnected",
+    "its publisher ended it",
+    "is a |, which separates fields",
+    "a field that was not judged",
+    // A length.
+    "server |  | list_clients | clients connected:",
+    // Values of a metric.
+    "not your name",
+    "unknown operation",
+    "not allowed",
+    // A word that users type, and descriptions of operations that `/help` leaves out.
+    "on air",
+    "asks a user's client to send a file",
+    "how long messages and names may be",
+];
+
+/// The folders whose sources hold the server's texts.
+const TEXTS_IN: [&str; 2] = ["src/protocol", "src/server/registry"];
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+}
+
+/// Returns the string literals of a source, without those of its tests and of log messages.
+fn literals(source: &str) -> Vec<String> {
+    let code = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let is_code = |line: &&str| !line.trim_start().starts_with("//") && !line.contains("self.log");
+    let code = code.lines().filter(is_code).collect::<Vec<_>>().join("\n");
+    // What is left between two quotes is a literal, and every second piece is.
+    let code = code.replace("'\"'", "").replace("\\\"", "\0");
+    let whole =
+        |literal: &str| literal.split("\\\n").map(str::trim_start).collect::<String>().replace('\0', "\"");
+    code.split('"').skip(1).step_by(2).map(whole).collect()
+}
+
+/// Checks the parts with several words between the placeholders of each literal.
+#[test]
+fn the_protocols_page_has_every_text_of_the_server() {
+    let page = fs::read_to_string(root().join("docs/protocol.md")).unwrap();
+    let page = page.replace(['`', '*'], "").replace("\\|", "|");
+    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (mut found, mut missing) = (0, Vec::new());
+    for source in TEXTS_IN.into_iter().flat_map(|folder| sources(&root().join(folder))) {
+        if source.ends_with("tests.rs") {
+            continue;
+        }
+        for literal in literals(&fs::read_to_string(&source).unwrap()) {
+            for piece in literal.split('{') {
+                let part = piece.split_once('}').map_or(piece, |(_, behind)| behind).trim();
+                if page.contains(part) {
+                    found += usize::from(part.contains(' '));
+                } else if part.contains(' ') && !NOT_SENT.contains(&part) {
+                    missing.push(format!("{}: {part}", source.display()));
+                }
+            }
+        }
+    }
+    assert!(found > 150 && missing.is_empty(), "{found} texts found, and these are missing: {missing:#?}");
 }
