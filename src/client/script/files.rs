@@ -14,6 +14,7 @@ use crate::{
         files::{Assembled, Assembly, Listing},
         joining::Joining,
         meaning::Meaning,
+        names::is_same,
         text::{MESSAGE_BYTES, fit_data},
     },
     protocol::{Message, Operation},
