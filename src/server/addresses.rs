@@ -9,10 +9,10 @@ use slog::{Logger, info, warn};
 use socket2::SockRef;
 
 use super::{
-    house::ServeError,
     listener::{self, Listener},
     media::Door,
     speaks::Speaks,
+    supervisor::ServeError,
     tls::credentials::Credentials,
 };
 use crate::config::{Config, Media, Monitoring, Web};

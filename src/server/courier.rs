@@ -23,6 +23,7 @@ use super::{
     close::{CLOSE_GRACE, CloseReason, PROBE_WITHIN},
     connection::{self, ReceiveHalf, SendHalf},
     doorkeeper::{Admission, Stay},
+    exit_guard::ExitGuard,
     flood::{Allowance, Meter},
     http::{Http, Visitor, stream::Tuner},
     inbox::{Inbox, Pulse, ReadBuffer},
@@ -38,7 +39,6 @@ use super::{
     session::{Session, Surroundings, Terms},
     speaks::Speaks,
     tls::under_way::UnderWay,
-    vigil::Vigil,
     who::Peer,
 };
 use crate::{
@@ -101,7 +101,7 @@ pub struct Courier {
     allowance: Rc<Allowance>,
     /// The server is ending: new connections are sent `server closed` and closed.
     closing: bool,
-    _vigil: Vigil,
+    _exit_guard: ExitGuard,
 }
 
 impl Courier {
@@ -112,7 +112,7 @@ impl Courier {
         pressure: Recipient<Pressure>,
         admissions: UnboundedSender<Admission>,
         tuner: Option<Tuner>,
-        vigil: Vigil,
+        exit_guard: ExitGuard,
     ) -> Self {
         let surroundings = Rc::new(surroundings);
         Self {
@@ -131,7 +131,7 @@ impl Courier {
             report: Rc::new(move |report| pressure.do_send(report)),
             buffer: Rc::new(RefCell::new(BytesMut::new())),
             closing: false,
-            _vigil: vigil,
+            _exit_guard: exit_guard,
         }
     }
 

@@ -15,9 +15,9 @@ use slog::Logger;
 
 use super::{
     bans::Barrier,
+    exit_guard::ExitGuard,
     messages::{CloseServer, StreamBegan, StreamEnded, ToRelay, Tune},
     tls::credentials::Credentials,
-    vigil::Vigil,
 };
 use crate::config::InForce;
 
@@ -122,13 +122,13 @@ pub fn start(
     barrier: Barrier,
     config: &InForce,
     counters: Arc<Counters>,
-    vigil: Vigil,
+    exit_guard: ExitGuard,
     log: &Logger,
 ) -> Audio {
     let Opening { thread, doors, addresses, secure_addresses } = opening;
     let (config, log) = (config.clone(), log.clone());
     let around = Around { registry, barrier, config, counters };
-    let relay = Relay::start_in_arbiter(&thread, move |_| Relay::new(doors, around, vigil, log));
+    let relay = Relay::start_in_arbiter(&thread, move |_| Relay::new(doors, around, exit_guard, log));
     Audio {
         relay: ToRelay {
             open: relay.clone().recipient(),

@@ -41,9 +41,9 @@ mod courier;
 mod doorkeeper;
 mod entrance;
 mod eviction;
+mod exit_guard;
 mod flood;
 mod health;
-mod house;
 mod http;
 mod inbox;
 mod listener;
@@ -70,12 +70,12 @@ mod signals;
 mod sock_diag;
 mod speaks;
 mod streams;
+mod supervisor;
 pub mod systemd;
 mod tally;
 mod tls;
 mod trial;
 mod tune;
-mod vigil;
 mod wait_budget;
 mod waiting;
 mod who;
@@ -83,13 +83,13 @@ mod who;
 use addresses::{Addresses, Taken};
 use bans::{Ledger, LedgerError};
 use health::{Health, Phase};
-pub use house::{Ended, ServeError};
-use house::{Entrances, House};
 use listener::Listener;
 use media::{Door, Opening};
 use monitoring::Watched;
 use reload::Reloader;
 pub use reload::Reloading;
+pub use supervisor::{Ended, ServeError};
+use supervisor::{Sockets, Supervisor};
 use tally::Tally;
 pub use tls::credentials::CredentialsError;
 use tls::credentials::{self, Credentials};
@@ -291,24 +291,24 @@ impl Server {
             addresses: self.at.media,
             secure_addresses: self.at.secure_media,
         });
-        let mut house = House::build(
+        let mut supervisor = Supervisor::build(
             &self.config,
             &self.accounts,
             self.ledger,
-            Entrances { listeners: self.listeners, media: opening },
+            Sockets { listeners: self.listeners, media: opening },
             &workers,
             Arc::clone(&self.tally),
             &self.log,
         );
         health.reach(Phase::Serving);
         systemd::ready(&self.log);
-        let ended = house.until_closed(stops, &health).await;
+        let ended = supervisor.until_closed(stops, &health).await;
         for thread in workers.iter().chain(&media_thread) {
             thread.stop();
         }
         if !matches!(ended, Ok(Ended::Forced)) {
             for worker in workers.into_iter().chain(media_thread) {
-                // The vigil of the worker's courier has reported a panic already.
+                // The exit guard of the worker's courier has reported a panic already.
                 let _ = worker.join();
             }
             // The registry ended with its worker. Wait until the last change of the bans is on disk.

@@ -15,12 +15,12 @@ use super::{
     connection::{ReceiveHalf, SendHalf, Unanswered},
     courier::{Courier, Guest, Manner},
     doorkeeper::Stay,
+    exit_guard::ExitGuard,
     messages::{ToCourier, ToRegistry},
     registry::{Registry, Studio},
     seat::SessionId,
     session::Surroundings,
     tally::Tally,
-    vigil::Vigil,
     who::Peer,
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
     config::{Config, InForce},
 };
 
-pub use super::vigil::Notice;
+pub use super::exit_guard::SupervisorEvent;
 
 /// A registry and one courier.
 pub struct Pair {
@@ -42,12 +42,12 @@ pub struct Pair {
 
 impl Pair {
     /// Starts both actors on this thread. The receiver of `notify` learns when one dies.
-    pub fn start(config: &Config, notify: &UnboundedSender<Notice>) -> Self {
+    pub fn start(config: &Config, notify: &UnboundedSender<SupervisorEvent>) -> Self {
         Self::with(config, None, notify)
     }
 
     /// As [`Self::start`], with a relay for streams.
-    pub fn with(config: &Config, studio: Option<Studio>, notify: &UnboundedSender<Notice>) -> Self {
+    pub fn with(config: &Config, studio: Option<Studio>, notify: &UnboundedSender<SupervisorEvent>) -> Self {
         let (config, log) = (InForce::new(config.clone()), Logger::root(Discard, o!()));
         let tally = Arc::<Tally>::default();
         let (sender, mailbox) = channel(16);
@@ -63,12 +63,12 @@ impl Pair {
                 tally: Arc::clone(&tally),
                 log: log.clone(),
             };
-            let vigil = Vigil::new("courier", notify.clone());
+            let exit_guard = ExitGuard::new("courier", notify.clone());
             // No connection asks for the page here.
             let (admissions, _) = tokio::sync::mpsc::unbounded_channel();
-            Courier::new(0, surroundings, registry.clone().recipient(), admissions, None, vigil)
+            Courier::new(0, surroundings, registry.clone().recipient(), admissions, None, exit_guard)
         });
-        let vigil = Vigil::new("registry", notify.clone());
+        let exit_guard = ExitGuard::new("registry", notify.clone());
         let actor = Registry::new(
             vec![courier.clone()],
             config.view(),
@@ -76,7 +76,7 @@ impl Pair {
             studio,
             Arc::clone(&tally),
             log,
-            vigil,
+            exit_guard,
         );
         Context::with_receiver(mailbox).run(actor);
         Self { registry, courier, tally }

@@ -17,6 +17,7 @@ use super::{
     block::Origin,
     challenge::Challenges,
     courier::Courier,
+    exit_guard::ExitGuard,
     messages::{CloseServer, Deliver, Enter, Leave, LiftBounds, Pressure, ToRegistry, Work},
     outbox::Level,
     pace::{Load, Next, Pace, Ticket},
@@ -24,7 +25,6 @@ use super::{
     seat::SessionId,
     streams::{Opening, Streams},
     tally::Tally,
-    vigil::Vigil,
     wait_budget::WaitBudget,
     waiting::{Turn, Waiting},
     who::Who,
@@ -78,7 +78,7 @@ pub struct Registry {
     closing: bool,
     tally: Arc<Tally>,
     log: Logger,
-    vigil: Vigil,
+    exit_guard: ExitGuard,
 }
 
 /// From the registry to itself: the mailbox is drained. (actix delivers an actor's notifications to itself only after
@@ -106,7 +106,7 @@ impl Registry {
         studio: Option<Studio>,
         tally: Arc<Tally>,
         log: Logger,
-        vigil: Vigil,
+        exit_guard: ExitGuard,
     ) -> Self {
         let (batch, pace) = (Batch::new(couriers.len()), Pace::new(batch_bytes(&config.limits)));
         let (roster, challenges, freed) = (Roster::default(), Challenges::default(), Vec::new());
@@ -131,7 +131,7 @@ impl Registry {
             closing: false,
             tally,
             log,
-            vigil,
+            exit_guard,
         }
     }
 
@@ -195,7 +195,7 @@ impl Registry {
         }
         self.roster = Roster::default();
         self.tally.set_members(0);
-        self.vigil.announce_closing();
+        self.exit_guard.report_closing();
     }
 
     /// Runs requests that no longer have to wait.

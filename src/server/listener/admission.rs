@@ -172,7 +172,7 @@ impl Reception {
     }
 
     fn no_place(&self) -> (Line, CloseReason) {
-        // While the server ends, `House` holds the free places to learn when the last session has left.
+        // While the server ends, `Supervisor` holds the free places to learn when the last session has left.
         if self.stop.is_cancelled() {
             (reply::server_closed(), CloseReason::ServerClosed)
         } else {

@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
+        exit_guard::ExitGuard,
         messages::{AdmitListener, CloseServer, OpenStream, ShutStream, Tune},
-        vigil::Vigil,
     },
     Around, Door,
     door::{Hall, Settle},
@@ -31,19 +31,19 @@ pub struct Relay {
     /// Cancelled when the server closes.
     close: CancellationToken,
     log: Logger,
-    _vigil: Vigil,
+    _exit_guard: ExitGuard,
 }
 
 impl Relay {
     /// A relay that will listen on these sockets and report to the registry.
-    pub fn new(doors: Vec<Door>, around: Around, vigil: Vigil, log: Logger) -> Self {
+    pub fn new(doors: Vec<Door>, around: Around, exit_guard: ExitGuard, log: Logger) -> Self {
         let streams = Streams::new(around, log.clone());
         Self {
             streams: Rc::new(RefCell::new(streams)),
             doors,
             close: CancellationToken::new(),
             log,
-            _vigil: vigil,
+            _exit_guard: exit_guard,
         }
     }
 }

@@ -135,7 +135,7 @@ impl Rig {
         let (stop, stopped) = oneshot::channel();
         let system = std::thread::spawn(move || {
             actix_rt::System::new().block_on(async {
-                let (notify, _notices) = unbounded_channel();
+                let (notify, _events) = unbounded_channel();
                 let thread = Arbiter::new();
                 let socket =
                     crate::server::listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
@@ -148,11 +148,12 @@ impl Rig {
                 let config = InForce::new(config);
                 let registry = ToRegistry::from(Ear(tell).start());
                 let counters = Arc::<Counters>::default();
-                let vigil = Vigil::new("relay", notify);
+                let exit_guard = ExitGuard::new("relay", notify);
                 let log = Logger::root(Discard, o!());
                 let barrier = Barrier::default();
                 let bans = Arc::clone(&barrier);
-                let audio = start(opening, registry, barrier, &config, Arc::clone(&counters), vigil, &log);
+                let audio =
+                    start(opening, registry, barrier, &config, Arc::clone(&counters), exit_guard, &log);
                 give.send((audio, counters, bans)).unwrap();
                 let _ = stopped.await;
                 thread.stop();

@@ -15,7 +15,7 @@ use crate::{
     config::Config,
     server::{
         media::figures::Figures,
-        pair::{Notice, Pair, Pipe},
+        pair::{Pair, Pipe, SupervisorEvent},
     },
 };
 
@@ -64,7 +64,7 @@ struct World {
     pair: Pair,
     told: UnboundedReceiver<Told>,
     joined: u64,
-    _notices: UnboundedReceiver<Notice>,
+    _events: UnboundedReceiver<SupervisorEvent>,
 }
 
 struct User {
@@ -91,9 +91,9 @@ impl World {
         // The address at which users of a pipe reach the server; see `Peer::elsewhere`.
         let (rtsp, http) = (vec![rtsp.parse().unwrap()], vec!["0.0.0.0:1280".parse().unwrap()]);
         let reach = Reach { rtsp, http, ..Reach::default() };
-        let (notify, notices) = unbounded_channel();
+        let (notify, events) = unbounded_channel();
         let pair = Pair::with(&config, Some(Studio { relay, reach }), &notify);
-        Self { pair, told, joined: 0, _notices: notices }
+        Self { pair, told, joined: 0, _events: events }
     }
 
     async fn join(&mut self, name: &'static str) -> User {

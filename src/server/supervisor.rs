@@ -1,4 +1,4 @@
-//! [`House`]: starts the actors, watches for their death, and ends the server in order.
+//! [`Supervisor`]: starts the actors, watches for their death, and ends the server in order.
 
 use std::{
     io,
@@ -24,6 +24,7 @@ use super::{
     bans::{Ledger, LedgerError},
     courier::Courier,
     doorkeeper::Admission,
+    exit_guard::{ExitGuard, SupervisorEvent},
     health::{Health, Phase},
     http::stream::Tuner,
     listener::{Doors, Listener, PAGE_FILES, REFUSALS, Reception},
@@ -37,7 +38,6 @@ use super::{
     tally::Tally,
     tls::credentials::CredentialsError,
     trial::MAX_TRIALS,
-    vigil::{Notice, Vigil},
 };
 use crate::{
     accounts::{Directory, Verifier},
@@ -111,7 +111,7 @@ pub enum Ended {
 }
 
 /// The sockets that connections arrive at.
-pub struct Entrances {
+pub struct Sockets {
     /// For TR2.23 and the page.
     pub listeners: Vec<Listener>,
     /// For audio; `None` if audio is off.
@@ -122,10 +122,10 @@ pub struct Entrances {
 const SLACK: Duration = Duration::from_millis(200);
 
 /// The running parts, as the server's own task sees them.
-pub struct House {
+pub struct Supervisor {
     registry: Addr<Registry>,
     audio: Option<Audio>,
-    notices: UnboundedReceiver<Notice>,
+    events: UnboundedReceiver<SupervisorEvent>,
     /// A permit for each of `limits.max_sessions`.
     places: Arc<Semaphore>,
     /// A permit for each connection that may be on trial for one of these places.
@@ -139,20 +139,20 @@ pub struct House {
     log: Logger,
 }
 
-impl House {
+impl Supervisor {
     /// Starts a courier on each worker, and the Registry and the listeners on the first one. With one worker, no
     /// message changes threads.
     pub fn build(
         config: &InForce,
         accounts: &Directory,
         ledger: Ledger,
-        entrances: Entrances,
+        sockets: Sockets,
         workers: &[Arbiter],
         tally: Arc<Tally>,
         log: &Logger,
     ) -> Self {
-        let Entrances { listeners, media } = entrances;
-        let (notify, notices) = unbounded_channel();
+        let Sockets { listeners, media } = sockets;
+        let (notify, events) = unbounded_channel();
         let barrier = ledger.barrier();
         let verifier = Verifier::start();
         let (sender, mailbox) = channel(MAILBOX);
@@ -165,7 +165,7 @@ impl House {
                 barrier.clone(),
                 config,
                 tally.audio(),
-                Vigil::new("relay", notify.clone()),
+                ExitGuard::new("relay", notify.clone()),
                 log,
             )
         });
@@ -179,7 +179,7 @@ impl House {
                 let message_bytes = config.get().limits.message_bytes;
                 let (tally, log) = (Arc::clone(&tally), log.clone());
                 let (accounts, verifier) = (accounts.clone(), verifier.clone());
-                let vigil = Vigil::new("courier", notify.clone());
+                let exit_guard = ExitGuard::new("courier", notify.clone());
                 let (admissions, tuner) = (admissions.clone(), tuner.clone());
                 Courier::start_in_arbiter(&worker.handle(), move |ctx| {
                     let courier = ToCourier::from(ctx.address());
@@ -193,11 +193,11 @@ impl House {
                         tally,
                         log,
                     };
-                    Courier::new(number, surroundings, pressure, admissions, tuner, vigil)
+                    Courier::new(number, surroundings, pressure, admissions, tuner, exit_guard)
                 })
             })
             .collect();
-        let vigil = Vigil::new("registry", notify.clone());
+        let exit_guard = ExitGuard::new("registry", notify.clone());
         let studio = audio
             .as_ref()
             .map(|audio| Studio { relay: audio.relay.clone(), reach: reach(audio, &listeners) });
@@ -208,7 +208,7 @@ impl House {
             studio,
             Arc::clone(&tally),
             log.clone(),
-            vigil,
+            exit_guard,
         );
         workers[0].spawn_fn(move || {
             Context::with_receiver(mailbox).run(actor);
@@ -238,7 +238,7 @@ impl House {
         Self {
             registry,
             audio,
-            notices,
+            events,
             places,
             trials,
             max_sessions: u32::try_from(limits.max_sessions).unwrap_or(u32::MAX),
@@ -276,14 +276,14 @@ impl House {
                     self.begin_end(&mut deadline, health);
                     self.registry.do_send(CloseServer { by });
                 }
-                Some(notice) = self.notices.recv() => match notice {
-                    Notice::Closing => {
+                Some(event) = self.events.recv() => match event {
+                    SupervisorEvent::Closing => {
                         closing = true;
                         self.begin_end(&mut deadline, health);
                     }
                     // A cancelled listener ends once it has taken the connections that wait to be accepted.
-                    Notice::Gone("listener") if self.listening.is_cancelled() => self.listeners -= 1,
-                    Notice::Gone(part) => {
+                    SupervisorEvent::Gone("listener") if self.listening.is_cancelled() => self.listeners -= 1,
+                    SupervisorEvent::Gone(part) => {
                         health.reach(Phase::Died);
                         error!(self.log, "a part of the server died"; "part" => part);
                         return Err(ServeError::Died(part));
@@ -342,20 +342,20 @@ fn start_listeners(
     reception: &Reception,
     wanted: UnboundedReceiver<Admission>,
     worker: &Arbiter,
-    notify: &UnboundedSender<Notice>,
+    notify: &UnboundedSender<SupervisorEvent>,
 ) {
     let watched: Vec<_> = listeners
         .into_iter()
-        .map(|listener| (listener, reception.clone(), Vigil::new("listener", notify.clone())))
+        .map(|listener| (listener, reception.clone(), ExitGuard::new("listener", notify.clone())))
         .collect();
     let clerk = reception.clone();
     worker.spawn_fn(move || {
         let door = Rc::new(Doors::new(Instant::now()));
         actix_rt::spawn(clerk.admit_all(wanted, Rc::clone(&door)));
-        for (listener, reception, vigil) in watched {
+        for (listener, reception, exit_guard) in watched {
             let door = Rc::clone(&door);
             actix_rt::spawn(async move {
-                let _vigil = vigil;
+                let _exit_guard = exit_guard;
                 let log = reception.log.clone();
                 if let Err(error) = reception.accept_all(listener, door).await {
                     error!(log, "cannot listen"; "error" => %error);
