@@ -20,8 +20,8 @@ use actix::{
 use arauto::{
     protocol::{Kind, Line, Operation, reply},
     server::steps::{
-        Batch, Bounds, Outbox, Place, Places, Seat, SendHalf, Session, SessionId, Shared, Stay, Unanswered,
-        at_once, split,
+        Batch, Bounds, Outbox, Place, Places, Seat, SendHalf, Session, SessionId, SessionPermit, Shared,
+        Unanswered, at_once, split,
     },
 };
 use bytes::{BufMut, BytesMut};
@@ -172,12 +172,12 @@ fn seat(slot: u32) -> Seat {
 
 fn new_outbox(writer: impl SendHalf) -> Outbox {
     let bounds = Bounds { limit: OUTBOX_BYTES, grace: Duration::ZERO, gap: Duration::ZERO };
-    Outbox::new(Box::new(writer), Rc::new(bounds), stay())
+    Outbox::new(Box::new(writer), Rc::new(bounds), permit())
 }
 
-fn stay() -> Rc<Stay> {
-    let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("the only permit");
-    Rc::new(Stay::in_place(permit, None))
+fn permit() -> Rc<SessionPermit> {
+    let place = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("the only permit");
+    Rc::new(SessionPermit::with_place(place, None))
 }
 
 /// Places whose members all receive broadcasts, and whose connections lead nowhere.

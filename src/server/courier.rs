@@ -1,8 +1,8 @@
 //! [`Courier`]: delivers batches to the sessions of its arbiter.
 //!
 //! The Registry sends one message for all sessions of the arbiter: the courier holds their outboxes, and the loop over
-//! them (`places.rs`) writes at once where nothing is queued. The courier also takes in new connections and starts their
-//! sessions, because a socket belongs to the reactor of its arbiter.
+//! them (`places.rs`) writes at once where nothing is queued. The courier also takes in new connections and starts
+//! their sessions, because a socket belongs to the reactor of its arbiter.
 
 use std::{
     cell::RefCell,
@@ -20,9 +20,9 @@ use tokio::{net::TcpStream, sync::mpsc::UnboundedSender, task::JoinHandle, time:
 use tokio_util::either::Either;
 
 use super::{
+    address_limiter::{AdmissionRequest, SessionPermit},
     close::{CLOSE_GRACE, CloseReason, PROBE_WITHIN},
     connection::{self, ReceiveHalf, SendHalf},
-    doorkeeper::{Admission, Stay},
     exit_guard::ExitGuard,
     flood::{Allowance, Meter},
     http::{Http, Visitor, stream::Tuner},
@@ -56,7 +56,7 @@ pub struct Guest {
     /// The other end.
     pub peer: Peer,
     /// The places that the connection holds.
-    pub stay: Stay,
+    pub permit: SessionPermit,
 }
 
 /// The framing of a new session.
@@ -89,7 +89,7 @@ pub struct Courier {
     /// The HTTP service, built for the first HTTP connection.
     http: Option<Http>,
     /// Requests to the listeners' task for a session's place, made when an HTTP connection becomes a WebSocket.
-    admissions: UnboundedSender<Admission>,
+    admissions: UnboundedSender<AdmissionRequest>,
     /// Access to the streams; `None` if audio is off.
     tuner: Option<Tuner>,
     surroundings: Rc<Surroundings>,
@@ -110,7 +110,7 @@ impl Courier {
         number: u16,
         surroundings: Surroundings,
         pressure: Recipient<Pressure>,
-        admissions: UnboundedSender<Admission>,
+        admissions: UnboundedSender<AdmissionRequest>,
         tuner: Option<Tuner>,
         exit_guard: ExitGuard,
     ) -> Self {
@@ -143,15 +143,15 @@ impl Courier {
         guest: Guest,
         manner: Manner,
     ) -> Seat {
-        let Guest { id, peer, stay } = guest;
+        let Guest { id, peer, permit } = guest;
         let config = self.surroundings.config.get();
         let limits = &config.limits;
         if *self.terms.patience != Patience::of(&config) {
             self.terms = Rc::new(Terms::of(&self.surroundings));
         }
-        let stay = Rc::new(stay);
+        let permit = Rc::new(permit);
         share(&mut self.bounds, bounds(&config));
-        let mut outbox = Outbox::new(Box::new(writer), Rc::clone(&self.bounds), Rc::clone(&stay));
+        let mut outbox = Outbox::new(Box::new(writer), Rc::clone(&self.bounds), Rc::clone(&permit));
         let (decoder, read, certified) = match manner {
             Manner::Lines { certified } => {
                 (FrameDecoder::new(limits.message_bytes), BytesMut::new(), certified)
@@ -178,7 +178,7 @@ impl Courier {
             Arc::new(peer),
             Rc::clone(&self.terms),
             meter.flatten(),
-            stay,
+            permit,
             certified,
         );
         let mut place = Place::new(seat, session, outbox, Rc::clone(&self.report));
@@ -272,14 +272,14 @@ impl Handler<Adopt> for Courier {
         if let Some(secure) = adopt.secure.take() {
             return self.shake_hands(adopt, secure, ctx.address());
         }
-        let Adopt { socket, peer, id, stay, speaks, .. } = adopt;
+        let Adopt { socket, peer, id, permit, speaks, .. } = adopt;
         match TcpStream::from_std(socket) {
             Ok(socket) if speaks == Speaks::Http => {
                 let visitor = Visitor::new(Either::Left(socket), id, peer);
-                self.visit(visitor, stay, ctx.address());
+                self.visit(visitor, permit, ctx.address());
             }
             Ok(socket) => {
-                let guest = Guest { id, peer, stay };
+                let guest = Guest { id, peer, permit };
                 self.take_in(connection::split(socket), guest, Manner::Lines { certified: None });
             }
             Err(error) => {

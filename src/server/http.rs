@@ -38,9 +38,9 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
 use super::{
+    address_limiter::{AdmissionRequest, SessionPermit},
     close::CloseReason,
     connection::see_out,
-    doorkeeper::{Admission, Stay},
     seat::SessionId,
     who::Peer,
 };
@@ -101,7 +101,7 @@ impl Visitor {
 
 /// Takes a connection whose WebSocket handshake is done, its places as a session, and the bytes read beyond the
 /// handshake.
-type Welcome = Rc<dyn Fn(Visitor, Stay, BytesMut)>;
+type Welcome = Rc<dyn Fn(Visitor, SessionPermit, BytesMut)>;
 
 type Serve = Box<dyn Fn(Visitor) -> LocalBoxFuture<'static, Result<(), DispatchError>>>;
 
@@ -110,7 +110,7 @@ type Serve = Box<dyn Fn(Visitor) -> LocalBoxFuture<'static, Result<(), DispatchE
 pub struct Http {
     config: InForce,
     welcome: Welcome,
-    admissions: UnboundedSender<Admission>,
+    admissions: UnboundedSender<AdmissionRequest>,
     tuner: Option<Tuner>,
     /// Host names of this machine.
     own_names: Rc<[String]>,
@@ -123,9 +123,9 @@ impl Http {
     /// receiver of `admissions` has admitted it.
     pub fn new(
         config: InForce,
-        admissions: UnboundedSender<Admission>,
+        admissions: UnboundedSender<AdmissionRequest>,
         tuner: Option<Tuner>,
-        welcome: impl Fn(Visitor, Stay, BytesMut) + 'static,
+        welcome: impl Fn(Visitor, SessionPermit, BytesMut) + 'static,
     ) -> Self {
         let own_names = host::own_names().into();
         Self { config, welcome: Rc::new(welcome), admissions, tuner, own_names, serve: Rc::default() }
@@ -140,7 +140,7 @@ impl Http {
     pub async fn serve(
         &self,
         mut visitor: Visitor,
-        Stay { permit, visit, .. }: Stay,
+        SessionPermit { place, address_permit, .. }: SessionPermit,
         listening: impl FnOnce(),
     ) -> io::Result<()> {
         if self.serve.get().is_none() {
@@ -150,8 +150,8 @@ impl Http {
         }
         let Some(serve) = self.serve.get() else { unreachable!("it was set just now") };
         let Listens { notify: listens, .. } = visitor.listens.clone();
-        let mut visit = visit.unwrap_or_default();
-        if let Some(place) = &visit.page {
+        let mut address_permit = address_permit.unwrap_or_default();
+        if let Some(place) = &address_permit.page {
             visitor.carrier = visitor.carrier.busy(place.is_busy());
         }
         let mut served = serve(visitor);
@@ -159,12 +159,12 @@ impl Http {
             served = &mut served => served,
             () = listens.notified() => {
                 // A listener has a place of its own (`stream::LISTENERS`), so it frees those for the page.
-                drop(permit);
-                visit.page = None;
+                drop(place);
+                address_permit.page = None;
                 listening();
                 served.await
             }
-            () = visit.displaced() => return Err(io::Error::other("it gave way to a newer one")),
+            () = address_permit.displaced() => return Err(io::Error::other("it gave way to a newer one")),
             () = sleep(VISIT) => return Err(io::ErrorKind::TimedOut.into()),
         };
         served.map_err(|error| io::Error::other(error.to_string()))
@@ -232,7 +232,7 @@ impl Http {
         }
         let (answer, answered) = oneshot::channel();
         // Sending fails only while the server shuts down, when no task admits sessions any more.
-        let _ = self.admissions.send(Admission { peer: parts.io.peer, answer });
+        let _ = self.admissions.send(AdmissionRequest { peer: parts.io.peer, answer });
         let closed = || (reply::server_closed(), CloseReason::ServerClosed);
         match answered.await.unwrap_or_else(|_| Err(closed())) {
             Ok(places) => (self.welcome)(parts.io, places, parts.read_buf),

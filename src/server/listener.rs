@@ -40,7 +40,7 @@ use crate::{
 
 mod admission;
 
-pub use admission::{Door, Doors, PAGE_FILES};
+pub use admission::{Limiters, MAX_HTTP_FILES, SharedLimiters};
 
 /// Connections that may wait in the kernel to be accepted.
 const BACKLOG: i32 = 4096;
@@ -129,7 +129,7 @@ pub struct Reception {
 
 impl Reception {
     /// Accepts connections until `stop` is cancelled. Retries after a failed accept.
-    pub async fn accept_all(self, listener: Listener, door: Door) -> io::Result<()> {
+    pub async fn accept_all(self, listener: Listener, limiters: SharedLimiters) -> io::Result<()> {
         let Listener { socket, is_passed, speaks, credentials } = listener;
         let secure = || credentials.as_ref().map(|credentials| Secure(credentials.get()));
         let listener = tokio::net::TcpListener::from_std(socket)?;
@@ -139,7 +139,7 @@ impl Reception {
                 Ok((socket, from)) => {
                     failing = false;
                     let peer = Peer::of(&socket, from, self.config.get().server.local_connections);
-                    self.receive(socket, peer, speaks, secure(), &door);
+                    self.receive(socket, peer, speaks, secure(), &limiters);
                 }
                 Err(error) if is_passing(&error) => {
                     debug!(self.log, "connection gone before it was accepted"; "error" => %error);
@@ -153,7 +153,11 @@ impl Reception {
                 }
             }
         }
-        if is_passed { Ok(()) } else { self.receive_waiting(&listener.into_std()?, speaks, secure, &door) }
+        if is_passed {
+            Ok(())
+        } else {
+            self.receive_waiting(&listener.into_std()?, speaks, secure, &limiters)
+        }
     }
 
     /// Accepts connections that are already established in the kernel, so that they are sent `server closed`. Closing
@@ -163,7 +167,7 @@ impl Reception {
         listener: &TcpListener,
         speaks: Speaks,
         secure: impl Fn() -> Option<Secure>,
-        door: &Door,
+        limiters: &SharedLimiters,
     ) -> io::Result<()> {
         for _ in 0..BACKLOG {
             match listener.accept() {
@@ -171,7 +175,7 @@ impl Reception {
                     // Accepted sockets do not inherit this option.
                     socket.set_nonblocking(true)?;
                     let peer = Peer::of(&socket, from, self.config.get().server.local_connections);
-                    self.receive(socket, peer, speaks, secure(), door);
+                    self.receive(socket, peer, speaks, secure(), limiters);
                 }
                 Err(error) if is_passing(&error) => {}
                 // No connection waits any more, or no file descriptor is free.
@@ -190,17 +194,17 @@ impl Reception {
         peer: Peer,
         speaks: Speaks,
         secure: Option<Secure>,
-        door: &Door,
+        limiters: &SharedLimiters,
     ) {
         self.tally.count_connection(speaks, secure.is_some());
         let admitted = self.refuse_banned(peer).and_then(|()| match speaks {
-            Speaks::Messages => self.admit(peer, door),
-            Speaks::Http => self.admit_to_page(peer, door),
+            Speaks::Messages => self.admit(peer, limiters),
+            Speaks::Http => self.admit_to_page(peer, limiters),
         });
-        let stay = match admitted {
+        let permit = match admitted {
             Ok(admitted) => admitted,
             Err((line, reason)) => {
-                self.log_refused(peer, reason, door);
+                self.log_refused(peer, reason, limiters);
                 let words = match speaks {
                     Speaks::Messages => line.as_bytes().to_vec(),
                     Speaks::Http => unavailable(why(&line)).into_bytes(),
@@ -219,12 +223,12 @@ impl Reception {
         let sessions = self.max_sessions - self.places.available_permits();
         let spread_above = self.config.get().server.spread_above;
         let turn = turn_of(number, sessions, spread_above, self.couriers.len());
-        self.couriers[turn].do_send(Adopt { socket, peer, id: SessionId(number), stay, speaks, secure });
+        self.couriers[turn].do_send(Adopt { socket, peer, id: SessionId(number), permit, speaks, secure });
     }
 
-    fn log_refused(&self, peer: Peer, reason: CloseReason, door: &Door) {
+    fn log_refused(&self, peer: Peer, reason: CloseReason, limiters: &SharedLimiters) {
         self.tally.count_end(reason);
-        match door.sessions.borrow_mut().log_refusal(Instant::now()) {
+        match limiters.sessions.borrow_mut().log_refusal(Instant::now()) {
             Some(0) => info!(self.log, "refused"; "peer" => %peer, "reason" => reason),
             Some(unlogged) => {
                 info!(self.log, "refused"; "peer" => %peer, "reason" => reason, "unlogged_before" => unlogged);
@@ -333,10 +337,10 @@ mod tests {
             log: Logger::root(slog::Discard, slog::o!()),
         };
         reception.stop.cancel();
-        let door = Rc::new(Doors::new(Instant::now()));
+        let limiters = Rc::new(Limiters::new(Instant::now()));
         let accepting = reception.accept_all(
             Listener { socket: listener, is_passed, speaks: Speaks::Messages, credentials: None },
-            door,
+            limiters,
         );
         actix_rt::System::new().block_on(accepting).unwrap();
     }

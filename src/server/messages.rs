@@ -20,9 +20,9 @@ use tokio::{net::TcpStream, sync::OwnedSemaphorePermit};
 use tokio_rustls::server::TlsStream;
 
 use super::{
+    address_limiter::SessionPermit,
     batch::{Item, Shared},
     close::CloseReason,
-    doorkeeper::Stay,
     http::Visitor,
     media::figures::{Figures, StreamEnd},
     outbox::Level,
@@ -49,7 +49,7 @@ pub struct Adopt {
     /// The number that identifies the connection from here on, in the log too.
     pub id: SessionId,
     /// The permits that the connection holds; released when the last part of the session is dropped.
-    pub stay: Stay,
+    pub permit: SessionPermit,
     /// The protocol that the connection speaks.
     pub speaks: Speaks,
     /// The TLS configuration, if the connection has to begin with a TLS handshake.
@@ -63,7 +63,7 @@ pub struct Upgraded {
     /// The connection, with its ID and peer.
     pub visitor: Visitor,
     /// The permits that the connection now holds as a session.
-    pub stay: Stay,
+    pub permit: SessionPermit,
     /// Bytes that were read after the handshake.
     pub read: BytesMut,
 }
@@ -109,7 +109,7 @@ pub struct Secured {
     /// The connection.
     pub stream: Box<TlsStream<TcpStream>>,
     /// The permits that the connection holds.
-    pub stay: Stay,
+    pub permit: SessionPermit,
 }
 
 /// From a `Session` to the `Registry`: the client answered the name request with a valid name.

@@ -30,6 +30,7 @@ use crate::{
     source::SourceError,
 };
 
+mod address_limiter;
 mod addresses;
 pub(crate) mod bans;
 mod batch;
@@ -38,7 +39,6 @@ mod challenge;
 pub mod close;
 mod connection;
 mod courier;
-mod doorkeeper;
 mod entrance;
 mod eviction;
 mod exit_guard;
@@ -108,9 +108,9 @@ pub(crate) mod rtsp {
 #[doc(hidden)]
 pub mod steps {
     pub use super::{
+        address_limiter::SessionPermit,
         batch::{Batch, Shared},
         connection::{SendHalf, Unanswered, split},
-        doorkeeper::Stay,
         outbox::{Bounds, Outbox, at_once},
         place::Place,
         places::Places,
@@ -401,7 +401,7 @@ fn read_accounts(config: &Config, log: &Logger) -> Result<Accounts, SourceError>
 /// the page, connections on trial, stream listeners over HTTP, and monitoring.
 const RESERVED_FILES: u64 = 64
     + (listener::REFUSALS
-        + listener::PAGE_FILES
+        + listener::MAX_HTTP_FILES
         + trial::MAX_TRIALS
         + http::stream::LISTENERS
         + monitoring::MOST) as u64;

@@ -21,9 +21,9 @@ use futures_util::FutureExt;
 use tokio::{io::AsyncWrite, task::coop::unconstrained, time::Instant};
 
 use super::{
+    address_limiter::SessionPermit,
     batch::{Excerpt, Shared},
     connection::SendHalf,
-    doorkeeper::Stay,
 };
 use crate::protocol::{Kind, Line, websocket};
 
@@ -104,7 +104,7 @@ pub struct Outbox {
     /// Waker of that task while it waits for the socket. Woken when the time to wait until changes.
     waiting: Option<Waker>,
     /// The session's permits, released when its last part is dropped.
-    _stay: Rc<Stay>,
+    _permit: Rc<SessionPermit>,
 }
 
 /// When the front of the queue may be written.
@@ -121,7 +121,7 @@ enum Due {
 impl Outbox {
     /// Creates an empty outbox for a client that is taken for [`Kind::Line`].
     #[must_use]
-    pub fn new(writer: Box<dyn SendHalf>, bounds: Rc<Bounds>, stay: Rc<Stay>) -> Self {
+    pub fn new(writer: Box<dyn SendHalf>, bounds: Rc<Bounds>, permit: Rc<SessionPermit>) -> Self {
         Self {
             flush: Flush::of(&*writer),
             writer: Some(writer),
@@ -140,7 +140,7 @@ impl Outbox {
             deadline: None,
             carried: false,
             waiting: None,
-            _stay: stay,
+            _permit: permit,
         }
     }
 

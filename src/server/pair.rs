@@ -11,10 +11,10 @@ use tokio::{
 };
 
 use super::{
+    address_limiter::SessionPermit,
     bans::Ledger,
     connection::{ReceiveHalf, SendHalf, Unanswered},
     courier::{Courier, Guest, Manner},
-    doorkeeper::Stay,
     exit_guard::ExitGuard,
     messages::{ToCourier, ToRegistry},
     registry::{Registry, Studio},
@@ -104,8 +104,8 @@ impl Handler<TakeIn> for Courier {
     type Result = ();
 
     fn handle(&mut self, TakeIn(stream, id, manner): TakeIn, _: &mut Self::Context) {
-        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a permit of its own");
-        let guest = Guest { id, peer: Peer::elsewhere(), stay: Stay::in_place(permit, None) };
+        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a permit of its own");
+        let guest = Guest { id, peer: Peer::elsewhere(), permit: SessionPermit::with_place(place, None) };
         self.take_in(split(stream), guest, manner);
     }
 }

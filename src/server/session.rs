@@ -14,9 +14,9 @@ use slog::{Drain, Logger, debug, error, info};
 use tokio::time::Instant;
 
 use super::{
+    address_limiter::SessionPermit,
     close::{CloseReason, LINGER},
     connection::ReceiveHalf,
-    doorkeeper::Stay,
     entrance::{Claim, Proof},
     flood::Meter,
     inbox::{Inbox, Intake, Read, bytes_of},
@@ -101,7 +101,7 @@ pub struct Session {
     /// The server's sending side is shut.
     sent: bool,
     /// The session's places, given back when its last part is dropped.
-    stay: Rc<Stay>,
+    permit: Rc<SessionPermit>,
 }
 
 enum State {
@@ -122,14 +122,14 @@ impl Session {
         peer: Arc<Peer>,
         terms: Rc<Terms>,
         meter: Option<Box<Meter>>,
-        stay: Rc<Stay>,
+        permit: Rc<SessionPermit>,
         certified: Option<String>,
     ) -> Addr<Self> {
         Self::create(|ctx| {
             let kind = inbox.kind();
             ctx.add_stream(inbox);
             terms.around.tally.add_session(kind, peer.is_encrypted);
-            let name_timeout = stay.name_timeout(terms.around.config.get().limits.name_timeout);
+            let name_timeout = permit.name_timeout(terms.around.config.get().limits.name_timeout);
             let wait = 0;
             ctx.spawn(Wait::new(wait, name_timeout));
             let state = State::Open;
@@ -147,9 +147,9 @@ impl Session {
                 wait,
                 input_ended: false,
                 sent: false,
-                stay,
+                permit,
             };
-            if let Some(trial) = &session.stay.trial {
+            if let Some(trial) = &session.permit.trial {
                 ctx.spawn(
                     trial.turned_away().into_actor(&session).map(|(), session, ctx| session.turn_away(ctx)),
                 );
@@ -325,7 +325,7 @@ impl Handler<Sent> for Session {
         if lost > 0 {
             info!(self.log(), "last messages not taken"; &self.who(), "bytes" => lost);
         }
-        if self.input_ended || !self.stay.may_linger() {
+        if self.input_ended || !self.permit.may_linger() {
             ctx.stop();
         } else {
             self.sent = true;

@@ -21,13 +21,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    address_limiter::AdmissionRequest,
     bans::{Ledger, LedgerError},
     courier::Courier,
-    doorkeeper::Admission,
     exit_guard::{ExitGuard, SupervisorEvent},
     health::{Health, Phase},
     http::stream::Tuner,
-    listener::{Doors, Listener, PAGE_FILES, REFUSALS, Reception},
+    listener::{Limiters, Listener, MAX_HTTP_FILES, REFUSALS, Reception},
     media::{self, Audio, Opening},
     messages::{CloseServer, ToCourier, ToRegistry},
     reach::Reach,
@@ -223,7 +223,7 @@ impl Supervisor {
             places: Arc::clone(&places),
             trials: Arc::clone(&trials),
             accounts: accounts.clone(),
-            pages: Arc::new(Semaphore::new(PAGE_FILES)),
+            pages: Arc::new(Semaphore::new(MAX_HTTP_FILES)),
             max_sessions: limits.max_sessions,
             stop: listening.clone(),
             message_bytes: limits.message_bytes,
@@ -340,7 +340,7 @@ fn reach(audio: &Audio, listeners: &[Listener]) -> Reach {
 fn start_listeners(
     listeners: Vec<Listener>,
     reception: &Reception,
-    wanted: UnboundedReceiver<Admission>,
+    wanted: UnboundedReceiver<AdmissionRequest>,
     worker: &Arbiter,
     notify: &UnboundedSender<SupervisorEvent>,
 ) {
@@ -350,14 +350,14 @@ fn start_listeners(
         .collect();
     let clerk = reception.clone();
     worker.spawn_fn(move || {
-        let door = Rc::new(Doors::new(Instant::now()));
-        actix_rt::spawn(clerk.admit_all(wanted, Rc::clone(&door)));
+        let limiters = Rc::new(Limiters::new(Instant::now()));
+        actix_rt::spawn(clerk.admit_all(wanted, Rc::clone(&limiters)));
         for (listener, reception, exit_guard) in watched {
-            let door = Rc::clone(&door);
+            let limiters = Rc::clone(&limiters);
             actix_rt::spawn(async move {
                 let _exit_guard = exit_guard;
                 let log = reception.log.clone();
-                if let Err(error) = reception.accept_all(listener, door).await {
+                if let Err(error) = reception.accept_all(listener, limiters).await {
                     error!(log, "cannot listen"; "error" => %error);
                 }
             });

@@ -28,17 +28,17 @@ use crate::{
 impl Courier {
     /// Starts a task that shakes hands, so that a slow handshake delays no other connection.
     pub(super) fn shake_hands(&mut self, adopt: Adopt, secure: Secure, courier: Addr<Self>) {
-        let Adopt { socket, peer, id, stay, speaks, .. } = adopt;
+        let Adopt { socket, peer, id, permit, speaks, .. } = adopt;
         if self.closing {
             return self.log_refused(id, peer, CloseReason::ServerClosed, None);
         }
         let limit = self.surroundings.message_bytes;
-        let patience = stay.name_timeout(self.surroundings.config.get().limits.name_timeout);
+        let patience = permit.name_timeout(self.surroundings.config.get().limits.name_timeout);
         let under_way = self.surroundings.tally.begin(Stage::Handshake);
         let task = actix_rt::spawn(async move {
             let shaken = tokio::select! {
                 shaken = handshake(socket, secure.0, Instant::now() + patience) => shaken,
-                reason = stay.displaced() => {
+                reason = permit.displaced() => {
                     courier.do_send(Shaken { id, peer, speaks, outcome: Err((reason, None)) });
                     return;
                 }
@@ -46,7 +46,7 @@ impl Courier {
             drop(under_way);
             match shaken {
                 Ok(stream) => {
-                    let secured = Secured { stream: Box::new(stream), stay };
+                    let secured = Secured { stream: Box::new(stream), permit };
                     courier.do_send(Shaken { id, peer, speaks, outcome: Ok(secured) });
                 }
                 Err(failure) => {
@@ -62,7 +62,7 @@ impl Courier {
                         let words = words.as_ref().map_or(&[][..], |line| line.as_bytes());
                         tokio::select! {
                             () = see_out(socket, words) => {}
-                            _ = stay.displaced() => {}
+                            _ = permit.displaced() => {}
                         }
                     }
                 }
@@ -114,11 +114,11 @@ impl Handler<Shaken> for Courier {
             return;
         }
         match outcome {
-            Ok(Secured { stream, stay }) if speaks == Speaks::Http => {
+            Ok(Secured { stream, permit }) if speaks == Speaks::Http => {
                 let visitor = Visitor::new(Either::Right(*stream), id, peer.encrypted());
-                self.visit(visitor, stay, ctx.address());
+                self.visit(visitor, permit, ctx.address());
             }
-            Ok(Secured { stream, stay }) => {
+            Ok(Secured { stream, permit }) => {
                 let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
                 let certified = certificate.and_then(|certificate| common_name(certificate));
                 if certificate.is_some() && certified.is_none() {
@@ -126,7 +126,7 @@ impl Handler<Shaken> for Courier {
                     warn!(log, "a certificate without a common name names nobody"; "id" => id.0, "peer" => %peer);
                 }
                 let is_asked = certified.is_none();
-                let guest = Guest { peer: peer.encrypted(), id, stay };
+                let guest = Guest { peer: peer.encrypted(), id, permit };
                 let seat = self.take_in(halves(*stream), guest, Manner::Lines { certified });
                 if is_asked {
                     self.ask_for_a_name(seat);

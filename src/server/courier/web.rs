@@ -6,9 +6,9 @@ use tokio_util::either::Either;
 
 use super::{Courier, Guest, Manner};
 use crate::server::{
+    address_limiter::SessionPermit,
     close::CloseReason,
     connection,
-    doorkeeper::Stay,
     http::{Http, Visitor},
     messages::{Listening, Upgraded, Visited},
     tally::Stage,
@@ -17,14 +17,14 @@ use crate::server::{
 
 impl Courier {
     /// Starts a task that serves HTTP to this connection.
-    pub(super) fn visit(&mut self, visitor: Visitor, stay: Stay, courier: Addr<Self>) {
+    pub(super) fn visit(&mut self, visitor: Visitor, permit: SessionPermit, courier: Addr<Self>) {
         let (id, peer) = (visitor.id, visitor.peer);
         if self.closing {
             return self.log_refused(id, peer, CloseReason::ServerClosed, None);
         }
         let http = self.http.get_or_insert_with(|| {
             let courier = courier.clone();
-            let welcome = move |visitor, stay, read| courier.do_send(Upgraded { visitor, stay, read });
+            let welcome = move |visitor, permit, read| courier.do_send(Upgraded { visitor, permit, read });
             let config = self.surroundings.config.clone();
             Http::new(config, self.admissions.clone(), self.tuner.clone(), welcome)
         });
@@ -33,7 +33,7 @@ impl Courier {
         let task = actix_rt::spawn(async move {
             let _under_way = under_way;
             let listening = || courier.do_send(Listening { id });
-            if let Err(error) = http.serve(visitor, stay, listening).await {
+            if let Err(error) = http.serve(visitor, permit, listening).await {
                 debug!(log, "http connection ended"; "id" => id.0, "peer" => %peer, "error" => %error);
             }
             courier.do_send(Visited { id });
@@ -54,7 +54,7 @@ impl Courier {
 impl Handler<Upgraded> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Upgraded { visitor, stay, mut read }: Upgraded, _: &mut Self::Context) {
+    fn handle(&mut self, Upgraded { visitor, permit, mut read }: Upgraded, _: &mut Self::Context) {
         let Visitor { carrier, id, peer, .. } = visitor;
         // Absent if the server has begun to end since: `break_off_visits` has removed the connection.
         if self.visits.remove(id).is_none() {
@@ -62,7 +62,7 @@ impl Handler<Upgraded> for Courier {
         }
         let (carrier, ahead) = carrier.into_parts();
         read.unsplit(ahead);
-        let (guest, manner) = (Guest { id, peer, stay }, Manner::WebSocket { read });
+        let (guest, manner) = (Guest { id, peer, permit }, Manner::WebSocket { read });
         let seat = match carrier {
             Either::Left(socket) => self.take_in(connection::split(socket), guest, manner),
             Either::Right(stream) => self.take_in(halves(stream), guest, manner),

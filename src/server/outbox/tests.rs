@@ -102,10 +102,13 @@ impl Wire {
 
 fn outbox(kind: Kind, limit: usize, takes: &[usize]) -> (Rc<RefCell<Outbox>>, Rc<RefCell<Wire>>) {
     let wire = Rc::new(RefCell::new(Wire { takes: takes.iter().copied().collect(), ..Wire::default() }));
-    let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+    let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
     let bounds = Rc::new(Bounds { limit, grace: GRACE, gap: GAP });
-    let mut outbox =
-        Outbox::new(Box::new(Half(Rc::clone(&wire))), bounds, Rc::new(Stay::in_place(permit, None)));
+    let mut outbox = Outbox::new(
+        Box::new(Half(Rc::clone(&wire))),
+        bounds,
+        Rc::new(SessionPermit::with_place(place, None)),
+    );
     outbox.set_kind(kind);
     (Rc::new(RefCell::new(outbox)), wire)
 }

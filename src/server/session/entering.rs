@@ -60,7 +60,7 @@ impl Session {
     }
 
     fn ask_for_password(&mut self, ctx: &mut Context<Self>) {
-        let timeout = self.stay.name_timeout(self.terms.around.config.get().limits.name_timeout);
+        let timeout = self.permit.name_timeout(self.terms.around.config.get().limits.name_timeout);
         self.end_wait();
         ctx.spawn(Wait::new(self.wait, timeout));
         let Some(claim) = &mut self.claim else { return };
@@ -88,7 +88,7 @@ impl Session {
             self.send_raw(telnet::SHOW);
         }
         let Some(claim) = &self.claim else { return };
-        if let Some(trial) = &self.stay.trial {
+        if let Some(trial) = &self.permit.trial {
             trial.set_comparing(true);
         }
         let account = claim.name.key().clone();
@@ -104,7 +104,7 @@ impl Session {
     }
 
     fn judged(&mut self, verdict: Verdict, ctx: &mut Context<Self>) {
-        if let Some(trial) = &self.stay.trial {
+        if let Some(trial) = &self.permit.trial {
             trial.set_comparing(false);
         }
         let Some(mut claim) = self.claim.take_if(|_| matches!(self.state, State::Open)) else { return };
@@ -166,7 +166,7 @@ impl Session {
 
     fn enter(&mut self, name: Name) {
         self.end_wait();
-        if !self.stay.take_place(self.proof.is_some(), self.is_operator(&name)) {
+        if !self.permit.take_place(self.proof.is_some(), self.is_operator(&name)) {
             return self.refuse(self.full());
         }
         self.name = Some(name.clone());
@@ -190,10 +190,10 @@ impl Session {
     /// Ends a session on trial in favour of a newer one, unless it has a place by now. A session that only waits for
     /// the other end to close is closed at once if it handed over its permit.
     pub(super) fn turn_away(&mut self, ctx: &mut Context<Self>) {
-        if !self.stay.is_on_trial() {
+        if !self.permit.is_on_trial() {
             return;
         }
-        if self.sent && !self.stay.may_linger() {
+        if self.sent && !self.permit.may_linger() {
             ctx.stop();
         }
         self.refuse(self.full());
@@ -201,7 +201,7 @@ impl Session {
 
     /// Ends the session of a client that gave no name or no password in time.
     pub(super) fn out_of_time(&mut self, waited: Duration) {
-        if self.stay.is_on_trial() {
+        if self.permit.is_on_trial() {
             return self.refuse(self.full());
         }
         let limit = self.terms.around.message_bytes;

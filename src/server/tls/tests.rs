@@ -26,7 +26,7 @@ use crate::{
     config::Tls,
     protocol::{Line, Message},
     server::{
-        doorkeeper::Stay,
+        address_limiter::SessionPermit,
         outbox::{Bounds, Carried, Outbox, at_once, carry},
     },
 };
@@ -97,9 +97,9 @@ async fn write_to_someone_who_pauses(lines: usize, tls: &Tls, roots: RootCertSto
     let stream = handshake(accepted, credentials, Instant::now() + DEADLINE).await.unwrap();
     let (_receiver, sender) = halves(stream);
     let bounds = Bounds { limit: 1 << 20, grace: DEADLINE, gap: Duration::ZERO };
-    let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-    let stay = Rc::new(Stay::in_place(permit, None));
-    let outbox = Rc::new(RefCell::new(Outbox::new(Box::new(sender), Rc::new(bounds), stay)));
+    let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+    let permit = Rc::new(SessionPermit::with_place(place, None));
+    let outbox = Rc::new(RefCell::new(Outbox::new(Box::new(sender), Rc::new(bounds), permit)));
     for number in 0..lines {
         at_once(|cx| outbox.borrow_mut().send_line(&line(number), cx)).unwrap();
         if outbox.borrow_mut().wants_carrying() {

@@ -15,7 +15,7 @@ use super::*;
 use crate::{
     config::{Config, InForce},
     server::{
-        doorkeeper::Stay,
+        address_limiter::SessionPermit,
         http::{Http, VISIT, Visitor},
         seat::SessionId,
         who::Peer,
@@ -75,10 +75,11 @@ impl World {
         let id = self.visitors;
         let visitor = Visitor::new(Either::Left(stream), SessionId(id), Peer::elsewhere());
         let (http, listening) = (self.http.clone(), Rc::clone(&self.listening));
-        let permit = Arc::clone(&self.pages).try_acquire_owned().unwrap();
+        let place = Arc::clone(&self.pages).try_acquire_owned().unwrap();
         actix_rt::spawn(async move {
-            let _ =
-                http.serve(visitor, Stay::in_place(permit, None), || listening.borrow_mut().push(id)).await;
+            let _ = http
+                .serve(visitor, SessionPermit::with_place(place, None), || listening.borrow_mut().push(id))
+                .await;
         });
         client.write_all(format!("{request} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).await.unwrap();
         client

@@ -1,12 +1,12 @@
-//! [`Doorkeeper`]: how many sessions an address may have, and how often it may connect.
+//! [`AddressLimiter`]: how many sessions an address may have, and how often it may connect.
 //!
 //! An IPv6 network of 64 bits counts as one address, because that is the smallest network that one household is given.
 //! An IPv4 address mapped into IPv6 counts as the IPv4 address.
 //!
 //! The entry of an address is removed once its last session is gone and it may connect as often as an address never
 //! seen. No timer does that: a connection that arrives when the table is large pays for a sweep, which is rare enough
-//! to be cheap. At most [`MOST_STRANGERS`] addresses without a session are kept, or as many as there are addresses with
-//! one if those are more.
+//! to be cheap. At most [`MAX_IDLE_ADDRESSES`] addresses without a session are kept, or as many as there are addresses
+//! with one if those are more.
 
 use std::{collections::HashMap, future::pending, sync::Arc, time::Duration};
 
@@ -28,27 +28,27 @@ use crate::{config::Flood, protocol::Line};
 /// Maximum number of addresses without a session that are remembered. Beyond it, all of them are forgotten and connect
 /// as if for the first time. No limit by address holds up an attacker with so many addresses, and such an attacker must
 /// not keep others out by filling a table.
-const MOST_STRANGERS: usize = 65_536;
+const MAX_IDLE_ADDRESSES: usize = 65_536;
 
 /// A smaller table is not worth a sweep.
-const FEW: usize = 1024;
+const MIN_SWEPT: usize = 1024;
 
 /// Refusals that are logged in one burst.
-const LOGGED_AT_ONCE: usize = 20;
+const LOG_BURST: usize = 20;
 /// Refusals that are logged per second after the burst.
-const LOGGED_A_SECOND: usize = 1;
+const LOGS_PER_SECOND: usize = 1;
 
 /// Counts one session, or one HTTP connection, for its address until dropped. An HTTP connection also has one of the
 /// places for HTTP, which it may have to give up.
 #[derive(Debug, Default)]
-pub struct Visit {
+pub struct AddressPermit {
     #[expect(dead_code, reason = "it counts by being there")]
     counted: Option<Arc<()>>,
     /// The place of an HTTP connection.
     pub page: Option<PagePlace>,
 }
 
-impl Visit {
+impl AddressPermit {
     /// Completes when the connection has to give way to another; never for a session.
     pub async fn displaced(&self) {
         match self.page.as_ref().map(PagePlace::displaced) {
@@ -60,21 +60,21 @@ impl Visit {
 
 /// The places that a connection holds, released when it is dropped.
 #[derive(Debug)]
-pub struct Stay {
+pub struct SessionPermit {
     /// The connection's place among those of `limits.max_sessions`, or among those for HTTP. `None` while it is on
     /// trial.
-    pub permit: Option<OwnedSemaphorePermit>,
+    pub place: Option<OwnedSemaphorePermit>,
     /// The connection's place among those of its address; `None` where these are not counted.
-    pub visit: Option<Visit>,
+    pub address_permit: Option<AddressPermit>,
     /// Present if only places reserved for accounts were left when the connection arrived.
     pub trial: Option<Trial>,
 }
 
-impl Stay {
+impl SessionPermit {
     /// A connection that has a place, and is not on trial.
     #[must_use]
-    pub fn in_place(permit: OwnedSemaphorePermit, visit: Option<Visit>) -> Self {
-        Self { permit: Some(permit), visit, trial: None }
+    pub fn with_place(place: OwnedSemaphorePermit, address_permit: Option<AddressPermit>) -> Self {
+        Self { place: Some(place), address_permit, trial: None }
     }
 
     /// Time to give a name or a password: `timeout`, or less for a connection on trial.
@@ -99,8 +99,8 @@ impl Stay {
     /// Completes with the reason when the connection has to give way before it is a session.
     pub async fn displaced(&self) -> CloseReason {
         let from_page = async {
-            match &self.visit {
-                Some(visit) => visit.displaced().await,
+            match &self.address_permit {
+                Some(address_permit) => address_permit.displaced().await,
                 None => pending().await,
             }
         };
@@ -125,25 +125,25 @@ impl Stay {
 }
 
 /// The places of an admitted connection, or the refusal.
-pub type Admitted = Result<Stay, (Line, CloseReason)>;
+pub type AdmissionResult = Result<SessionPermit, (Line, CloseReason)>;
 
 /// Asks the listeners' task for a session's places, for an HTTP connection that becomes a WebSocket.
 #[derive(Debug)]
-pub struct Admission {
+pub struct AdmissionRequest {
     /// The other end of the connection.
     pub peer: Peer,
     /// Receives the session's places or the refusal.
-    pub answer: oneshot::Sender<Admitted>,
+    pub answer: oneshot::Sender<AdmissionResult>,
 }
 
 /// State kept for one address.
-struct Visitor {
-    /// Each session holds a clone. Only the doorkeeper makes clones, so their count is exact.
+struct AddressState {
+    /// Each session holds a clone. Only the limiter makes clones, so their count is exact.
     sessions: Arc<()>,
     joins: Bucket,
 }
 
-impl Visitor {
+impl AddressState {
     fn sessions(&self) -> usize {
         Arc::strong_count(&self.sessions) - 1
     }
@@ -151,7 +151,7 @@ impl Visitor {
 
 /// Why a connection is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unwelcome {
+pub enum Rejected {
     /// The address has `flood.sessions_per_address` sessions already.
     TooMany {
         /// The limit.
@@ -167,68 +167,77 @@ pub enum Unwelcome {
 }
 
 /// Enforces `flood.sessions_per_address` and `flood.joins_per_minute`, and limits how many refusals are logged.
-pub struct Doorkeeper {
-    visitors: HashMap<Block, Visitor>,
+pub struct AddressLimiter {
+    addresses: HashMap<Block, AddressState>,
     /// Size of the table at which the next sweep runs.
     sweep_at: usize,
     log_records: Bucket,
     unlogged: u64,
 }
 
-impl Doorkeeper {
-    /// A doorkeeper that remembers no address.
+impl AddressLimiter {
+    /// Creates a limiter that remembers no address.
     #[must_use]
     pub fn new(now: Instant) -> Self {
-        Self { visitors: HashMap::new(), sweep_at: FEW, log_records: Bucket::full(now), unlogged: 0 }
+        Self { addresses: HashMap::new(), sweep_at: MIN_SWEPT, log_records: Bucket::full(now), unlogged: 0 }
     }
 
     /// Admits a connection and counts it for its address. `None`: the connection is admitted and not counted.
     ///
     /// # Errors
     /// If the address has too many sessions, or connects too often.
-    pub fn admit(&mut self, peer: Peer, flood: &Flood, now: Instant) -> Result<Option<Visit>, Unwelcome> {
+    pub fn admit(
+        &mut self,
+        peer: Peer,
+        flood: &Flood,
+        now: Instant,
+    ) -> Result<Option<AddressPermit>, Rejected> {
         let joins = Rate::new(flood.joins_per_minute, Duration::from_mins(1), flood.joins_per_minute);
         if !peer.counts_by_address(flood) || joins.is_none() && flood.sessions_per_address == 0 {
             return Ok(None);
         }
         self.sweep(now);
-        let visitor = self
-            .visitors
+        let address = self
+            .addresses
             .entry(Block::of(peer.ip()))
-            .or_insert_with(|| Visitor { sessions: Arc::default(), joins: Bucket::full(now) });
+            .or_insert_with(|| AddressState { sessions: Arc::default(), joins: Bucket::full(now) });
         if let Some(rate) = joins {
-            let wait = visitor.joins.wait(rate, 1, now);
+            let wait = address.joins.wait(rate, 1, now);
             if !wait.is_zero() {
-                return Err(Unwelcome::TooOften { most: rate.burst, wait });
+                return Err(Rejected::TooOften { most: rate.burst, wait });
             }
-            visitor.joins.take(rate, 1, now);
+            address.joins.take(rate, 1, now);
         }
         let most = flood.sessions_per_address;
-        if most > 0 && visitor.sessions() >= most {
-            return Err(Unwelcome::TooMany { most });
+        if most > 0 && address.sessions() >= most {
+            return Err(Rejected::TooMany { most });
         }
-        Ok(Some(Visit { counted: Some(Arc::clone(&visitor.sessions)), page: None }))
+        Ok(Some(AddressPermit { counted: Some(Arc::clone(&address.sessions)), page: None }))
     }
 
     /// Removes the entries of addresses that nothing has to be remembered of.
     fn sweep(&mut self, now: Instant) {
-        if self.visitors.len() < self.sweep_at {
+        if self.addresses.len() < self.sweep_at {
             return;
         }
-        self.visitors.retain(|_, visitor| visitor.sessions() > 0 || !visitor.joins.is_full(now));
-        if self.visitors.len() >= MOST_STRANGERS {
-            self.visitors.retain(|_, visitor| visitor.sessions() > 0);
+        self.addresses.retain(|_, address| address.sessions() > 0 || !address.joins.is_full(now));
+        if self.addresses.len() >= MAX_IDLE_ADDRESSES {
+            self.addresses.retain(|_, address| address.sessions() > 0);
         }
-        self.visitors.shrink_to(FEW);
+        self.addresses.shrink_to(MIN_SWEPT);
         // The next sweep runs when the table has doubled, so each newcomer pays for looking at two entries.
-        let kept = self.visitors.len();
-        self.sweep_at = if kept < MOST_STRANGERS { (2 * kept).clamp(FEW, MOST_STRANGERS) } else { 2 * kept };
+        let kept = self.addresses.len();
+        self.sweep_at = if kept < MAX_IDLE_ADDRESSES {
+            (2 * kept).clamp(MIN_SWEPT, MAX_IDLE_ADDRESSES)
+        } else {
+            2 * kept
+        };
     }
 
     /// Whether this refusal is to be logged: `Some` with the number of refusals left out before it, or `None`. The
     /// metrics count all refusals; in a flood, a line for each would make the log unreadable.
     pub fn log_refusal(&mut self, now: Instant) -> Option<u64> {
-        let rate = Rate { tokens: LOGGED_A_SECOND, per: Duration::from_secs(1), burst: LOGGED_AT_ONCE };
+        let rate = Rate { tokens: LOGS_PER_SECOND, per: Duration::from_secs(1), burst: LOG_BURST };
         if self.log_records.wait(rate, 1, now).is_zero() {
             self.log_records.take(rate, 1, now);
             Some(std::mem::take(&mut self.unlogged))
