@@ -106,17 +106,18 @@ impl Decoder {
 
     /// Returns how long to wait for more bytes before calling [`Self::silence`]. `None` if silence means nothing.
     #[must_use]
-    pub fn patience(&self, bytes: &BytesMut) -> Option<Duration> {
+    pub fn silence_timeout(&self, bytes: &BytesMut) -> Option<Duration> {
         match self.framing {
             Framing::Undecided if bytes[..] == *NAME_REQUEST => Some(ENDING_WITHIN),
             Framing::Undecided | Framing::Lines => None,
-            Framing::Unframed => self.unframed.patience(bytes),
+            Framing::Unframed => self.unframed.silence_timeout(bytes),
         }
     }
 
-    /// Reports that nothing came for the time that [`Self::patience`] returned. Returns the item that this completes.
+    /// Reports that nothing came for the time that [`Self::silence_timeout`] returned. Returns the item that this
+    /// completes.
     pub fn silence(&mut self, bytes: &mut BytesMut) -> Option<Item> {
-        self.patience(bytes)?;
+        self.silence_timeout(bytes)?;
         self.framing = Framing::Unframed;
         self.unframed.rest(bytes)
     }
@@ -156,14 +157,14 @@ mod tests {
         let mut decoder = Decoder::default();
         let mut read = bytes("server | client | name | no data");
         assert_eq!(decoder.decode(&mut read), None);
-        assert_eq!(decoder.patience(&read), Some(ENDING_WITHIN));
+        assert_eq!(decoder.silence_timeout(&read), Some(ENDING_WITHIN));
         read.extend_from_slice(b"\r\n");
-        assert_eq!(decoder.patience(&read), None);
+        assert_eq!(decoder.silence_timeout(&read), None);
         let Some(Item::Message(request)) = decoder.decode(&mut read) else { panic!("no message") };
         assert_eq!(request.operation, "name");
         assert_eq!(decoder.framing(), Framing::Lines);
         let mut next = bytes("server | client | name | no data");
-        assert_eq!(decoder.patience(&next), None);
+        assert_eq!(decoder.silence_timeout(&next), None);
         assert_eq!(decoder.silence(&mut next), None);
     }
 
@@ -171,9 +172,9 @@ mod tests {
     fn silence_after_the_name_request_means_none() {
         let mut decoder = Decoder::default();
         let mut read = bytes("server | client | name | no dat");
-        assert_eq!((decoder.decode(&mut read), decoder.patience(&read)), (None, None));
+        assert_eq!((decoder.decode(&mut read), decoder.silence_timeout(&read)), (None, None));
         read.extend_from_slice(b"a");
-        assert_eq!((decoder.decode(&mut read), decoder.patience(&read)), (None, Some(ENDING_WITHIN)));
+        assert_eq!((decoder.decode(&mut read), decoder.silence_timeout(&read)), (None, Some(ENDING_WITHIN)));
         let Some(Item::Message(request)) = decoder.silence(&mut read) else { panic!("no message") };
         assert_eq!((request.operation.as_str(), request.data.as_str()), ("name", "no data"));
         assert_eq!((decoder.framing(), read.len()), (Framing::Unframed, 0));

@@ -18,7 +18,7 @@
 //! - `files`: shared folders, and the text of `list_files` answers. `roll`: the names of a list of clients.
 //! - `screen`: the full-screen user interface.
 //! - `input`, `output`, `signals`: standard input, standard output and signals, each without blocking the rest.
-//! - `moment`: waits for an optional deadline.
+//! - `deadline`: waits for an optional deadline.
 //! - `text`: which texts can be sent. `spelt`: escapes received text for output.
 //! - `names`: quotes names that could be taken for more than a name.
 //! - `pace`: limits the rate of messages that other users can trigger.
@@ -37,6 +37,7 @@
 pub mod again;
 pub mod audio;
 pub mod command;
+pub mod deadline;
 pub mod decoder;
 pub mod dial;
 pub mod files;
@@ -48,7 +49,6 @@ pub mod link;
 pub mod liveness;
 pub mod made_up;
 pub mod meaning;
-pub mod moment;
 pub mod names;
 pub mod output;
 pub mod pace;

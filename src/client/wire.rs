@@ -145,10 +145,10 @@ impl Receiver {
             }
             self.bytes.reserve(READ_BYTES);
             let before = self.bytes.len();
-            let patience = self.decoder.patience(&self.bytes);
+            let silence_timeout = self.decoder.silence_timeout(&self.bytes);
             let reading = self.reader.read_buf(&mut self.bytes);
             // Silence counts from the last read, however often this method is called meanwhile.
-            let silence = patience.map(|patience| self.read_at + patience);
+            let silence = silence_timeout.map(|timeout| self.read_at + timeout);
             let read = match silence.into_iter().chain(self.liveness.deadline()).min() {
                 None => Ok(reading.await),
                 Some(until) => timeout_at(until, reading).await,

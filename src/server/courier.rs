@@ -32,9 +32,9 @@ use super::{
         Reframe, Say, ToCourier, Weigh, Weighed,
     },
     outbox::{Bounds, Outbox, at_once},
-    patience::Patience,
     place::{Done, Place, Report},
     places::Places,
+    read_timeouts::ReadTimeouts,
     seat::{Seat, SessionId},
     session::{Session, Surroundings, Terms},
     speaks::Speaks,
@@ -146,7 +146,7 @@ impl Courier {
         let Guest { id, peer, permit } = guest;
         let config = self.surroundings.config.get();
         let limits = &config.limits;
-        if *self.terms.patience != Patience::of(&config) {
+        if *self.terms.timeouts != ReadTimeouts::of(&config) {
             self.terms = Rc::new(Terms::of(&self.surroundings));
         }
         let permit = Rc::new(permit);
@@ -160,9 +160,9 @@ impl Courier {
         };
         outbox.set_kind(decoder.kind());
         outbox.count_into(Arc::clone(self.surroundings.tally.outboxes_bytes()));
-        let (buffer, patience) = (Rc::clone(&self.buffer), Rc::clone(&self.terms.patience));
+        let (buffer, timeouts) = (Rc::clone(&self.buffer), Rc::clone(&self.terms.timeouts));
         let pulse = (decoder.kind() == Kind::WebSocket).then(Pulse::default);
-        let mut inbox = Inbox::new(reader, buffer, decoder, read, limits.inflight_bytes, patience);
+        let mut inbox = Inbox::new(reader, buffer, decoder, read, limits.inflight_bytes, timeouts);
         if let Some(pulse) = &pulse {
             inbox.set_pulse(Rc::clone(pulse));
         }

@@ -25,7 +25,7 @@ use tokio_util::{codec::Decoder, io::poll_read_buf};
 
 use super::{
     connection::ReceiveHalf,
-    patience::{Lapse, Patience, Waits},
+    read_timeouts::{Deadlines, ReadTimeouts, TimedOut},
 };
 use crate::protocol::{Frame, FrameDecoder, Kind};
 
@@ -103,8 +103,8 @@ pub struct Inbox<R> {
     owes_a_turn: bool,
     /// Present while the inbox waits for credit.
     acquiring: Option<Box<Acquire>>,
-    patience: Rc<Patience>,
-    waits: Waits,
+    timeouts: Rc<ReadTimeouts>,
+    deadlines: Deadlines,
     /// Present for WebSockets, whose pings need it.
     pulse: Option<Pulse>,
     ended: bool,
@@ -119,7 +119,7 @@ impl<R: ReceiveHalf> Inbox<R> {
         decoder: FrameDecoder,
         read: BytesMut,
         inflight_bytes: usize,
-        patience: Rc<Patience>,
+        timeouts: Rc<ReadTimeouts>,
     ) -> Self {
         let most = u32::try_from(inflight_bytes).unwrap_or(u32::MAX);
         Self {
@@ -132,8 +132,8 @@ impl<R: ReceiveHalf> Inbox<R> {
             most,
             owes_a_turn: false,
             acquiring: None,
-            patience,
-            waits: Waits::default(),
+            timeouts,
+            deadlines: Deadlines::default(),
             pulse: None,
             ended: false,
         }
@@ -236,10 +236,10 @@ impl<R: ReceiveHalf> Inbox<R> {
             }
         };
         let silence_counts = !self.undecoded && self.decoder.read_done(buffer);
-        let Patience { silence, idle, .. } = *self.patience;
+        let ReadTimeouts { silence, idle, .. } = *self.timeouts;
         let idle_counts = !idle.is_zero() && self.decoder.is_past_first_line();
         if self.decoder.take_heard() {
-            self.waits.begin(silence_counts.then_some(silence), idle_counts.then_some(idle));
+            self.deadlines.begin(silence_counts.then_some(silence), idle_counts.then_some(idle));
         }
         self.rest = BytesMut::from(&buffer[..]);
         let waste = (before - buffer.len()).saturating_sub(in_frames);
@@ -248,15 +248,15 @@ impl<R: ReceiveHalf> Inbox<R> {
     }
 
     /// Polls the timeouts while no bytes come.
-    fn poll_lapse(&mut self, credit: u32, cx: &mut Context<'_>) -> Poll<Intake> {
-        if !self.patience.line.is_zero() {
-            self.waits.watch_line(self.decoder.unfinished_line(&self.rest), self.patience.line);
+    fn poll_timeouts(&mut self, credit: u32, cx: &mut Context<'_>) -> Poll<Intake> {
+        if !self.timeouts.line.is_zero() {
+            self.deadlines.watch_line(self.decoder.unfinished_line(&self.rest), self.timeouts.line);
         }
-        Poll::Ready(match ready!(self.waits.poll(cx)) {
+        Poll::Ready(match ready!(self.deadlines.poll(cx)) {
             // After enough silence, the bytes read so far are one message.
-            Lapse::Silence => self.end_line(credit, FrameDecoder::silence),
-            Lapse::Line => self.end_line(credit, |decoder, rest| Some(decoder.abandon(rest))),
-            Lapse::Idle => Intake::Idle,
+            TimedOut::Silence => self.end_line(credit, FrameDecoder::silence),
+            TimedOut::Line => self.end_line(credit, |decoder, rest| Some(decoder.abandon(rest))),
+            TimedOut::Idle => Intake::Idle,
         })
     }
 
@@ -326,7 +326,7 @@ impl<R: ReceiveHalf> Stream for Inbox<R> {
         match this.poll_read(credit, cx) {
             Poll::Ready(Ok(intake)) => Poll::Ready(Some(intake)),
             Poll::Ready(Err(error)) => Poll::Ready(Some(this.end(error))),
-            Poll::Pending => this.poll_lapse(credit, cx).map(Some),
+            Poll::Pending => this.poll_timeouts(credit, cx).map(Some),
         }
     }
 }

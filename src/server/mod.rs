@@ -55,10 +55,10 @@ mod pace;
 mod page_places;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod pair;
-mod patience;
 mod place;
 mod places;
 mod reach;
+mod read_timeouts;
 mod registry;
 mod reload;
 mod retransmission;

@@ -21,7 +21,7 @@ use super::{
     flood::Meter,
     inbox::{Inbox, Intake, Read, bytes_of},
     messages::{Hangup, Jammed, Leave, Raw, Reframe, Sent, ToCourier, ToRegistry},
-    patience::Patience,
+    read_timeouts::ReadTimeouts,
     seat::Seat,
     tally::{Tally, Volume},
     who::{Peer, Who},
@@ -63,7 +63,7 @@ pub struct Surroundings {
 /// State shared by the sessions of a worker that began under one configuration. Each session holds one pointer to it.
 pub struct Terms {
     /// Read timeouts.
-    pub patience: Rc<Patience>,
+    pub timeouts: Rc<ReadTimeouts>,
     /// State shared by all sessions of the worker.
     pub around: Rc<Surroundings>,
 }
@@ -72,7 +72,7 @@ impl Terms {
     /// Creates the terms of sessions that begin under the configuration now in force.
     #[must_use]
     pub fn of(around: &Rc<Surroundings>) -> Self {
-        Self { patience: Rc::new(Patience::of(&around.config.get())), around: Rc::clone(around) }
+        Self { timeouts: Rc::new(ReadTimeouts::of(&around.config.get())), around: Rc::clone(around) }
     }
 }
 
@@ -210,7 +210,7 @@ impl Session {
 
     fn idle(&mut self) {
         let farewell =
-            reply::idle(self.terms.around.message_bytes, self.name.as_ref(), self.terms.patience.idle);
+            reply::idle(self.terms.around.message_bytes, self.name.as_ref(), self.terms.timeouts.idle);
         self.leave(CloseReason::Idle, None, Some(farewell));
     }
 

@@ -108,7 +108,7 @@ impl Unframed {
     }
 
     /// Returns how long a silence has to last for the buffered bytes to count as complete.
-    pub(super) fn patience(&self, bytes: &[u8]) -> Option<Duration> {
+    pub(super) fn silence_timeout(&self, bytes: &[u8]) -> Option<Duration> {
         if bytes.is_empty() {
             return None;
         }

@@ -144,7 +144,7 @@ impl Dialogue {
     }
 
     /// How long this turn may last before the caller has to call [`Self::waited`]; `None` if without limit.
-    pub(super) fn patience(&self) -> Option<Duration> {
+    pub(super) fn timeout(&self) -> Option<Duration> {
         match self.state {
             State::Joining(_) => Some(JOIN_WITHIN),
             State::Waiting(Awaited::Refusal) => Some(REFUSAL_WITHIN),
@@ -169,7 +169,7 @@ impl Dialogue {
         }
     }
 
-    /// Ends a turn that has lasted as long as [`Self::patience`] allows.
+    /// Ends a turn that has lasted as long as [`Self::timeout`] allows.
     pub(super) fn waited(&mut self) {
         match self.state {
             State::Joining(_) => self.end(Err(LetsNobodyIn.into())),

@@ -26,11 +26,11 @@ use self::{
 };
 use super::{
     audio::publish::{Asking, News, Publisher},
+    deadline::sleep_until_opt,
     decoder::{Framing, Item},
     dial::Dialer,
     files::{Folder, Sharer},
     input::{self, Line},
-    moment::reached,
     names::in_sentence,
     output::{Noise, Printer, say},
     script::Failure,
@@ -166,8 +166,8 @@ impl Running {
             let (going_on, wants_line) = (!self.dialogue.is_over(), self.dialogue.wants_line());
             let until = self
                 .dialogue
-                .patience()
-                .map(|patience| (self.turn.1 + patience).min(self.question.1 + dialogue::MAX_ANSWER));
+                .timeout()
+                .map(|timeout| (self.turn.1 + timeout).min(self.question.1 + dialogue::MAX_ANSWER));
             let out = printer.lines.clone();
             select! {
                 place = out.reserve(), if !is_shown => {
@@ -198,7 +198,7 @@ impl Running {
                 }
                 error = printer.failed() => return Err(Failure::Output(error)),
                 () = signals.next() => self.dialogue.leave(),
-                () = reached(until) => self.dialogue.waited(),
+                () = sleep_until_opt(until) => self.dialogue.waited(),
             }
         }
     }

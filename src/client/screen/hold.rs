@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::terminal::Screen;
-use crate::client::moment::reached;
+use crate::client::deadline::sleep_until_opt;
 
 /// How often a background process checks whether it is in the foreground again. A shell need not send SIGCONT to a
 /// running process that it brings to the foreground.
@@ -91,7 +91,7 @@ impl Hold {
                     self.keys = None;
                     self.look_at = Some(Instant::now());
                 }
-                () = reached(self.look_at) => {}
+                () = sleep_until_opt(self.look_at) => {}
             }
         }
     }

@@ -29,12 +29,12 @@ use crate::{
             play::{Failed, Heard, Listener, Volume},
             publish::{Asking, News, Publisher, TooMuch},
         },
+        deadline::sleep_until_opt,
         decoder::Item,
         dial::Dialer,
         files::{Folder, Sharer},
         link::{self, Event, Link},
         meaning::Meaning,
-        moment::reached,
         signals::Signals,
     },
     protocol::Line,
@@ -125,7 +125,7 @@ pub async fn run(
                 Happened::Back => is_stale = true,
             },
             () = driver.converse() => is_stale = true,
-            () = reached(wake.map(Into::into)) => {}
+            () = sleep_until_opt(wake.map(Into::into)) => {}
             () = signals.next() => driver.app.leave(Now::read()),
             // The terminal is gone.
             _ = hang_up.recv() => return Ok(Farewell::Left),

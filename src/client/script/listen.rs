@@ -17,13 +17,13 @@ use crate::{
     client::{
         Received,
         again::{Ending, Retry},
+        deadline::sleep_until_opt,
         decoder::Item,
         dial::Dialer,
         files::Sharer,
         joining::SERVER,
         leaving::{LEAVE_WITHIN, exit},
         meaning::Meaning,
-        moment::reached,
         names::in_sentence,
         output::{Noise, say},
         signals::Signals,
@@ -195,7 +195,7 @@ impl Listening {
                     }
                     session.leave(&self.name);
                 }
-                () = reached(session.leaving) => return Ok(()),
+                () = sleep_until_opt(session.leaving) => return Ok(()),
             }
         }
     }

@@ -14,11 +14,11 @@ use super::{
 };
 use crate::{
     client::{
+        deadline::sleep_until_opt,
         dial::Dialer,
         joining::SERVER,
         leaving::exit_in_words,
         meaning::Meaning,
-        moment::reached,
         text::{MAX_MESSAGE_BYTES, MESSAGE_BYTES, To, fit},
         wire,
     },
@@ -181,7 +181,7 @@ async fn hear(
                 until = Some(Instant::now() + within + signs.backlog.get());
                 continue;
             }
-            () = reached(until) => return Err(Failure::NotConfirmed { within }),
+            () = sleep_until_opt(until) => return Err(Failure::NotConfirmed { within }),
         };
         // Messages from the server and returned own messages show progress. Messages from others do not, nor do more
         // answers than messages were sent.

@@ -33,11 +33,11 @@ impl Courier {
             return self.log_refused(id, peer, CloseReason::ServerClosed, None);
         }
         let limit = self.surroundings.message_bytes;
-        let patience = permit.name_timeout(self.surroundings.config.get().limits.name_timeout);
+        let timeout = permit.name_timeout(self.surroundings.config.get().limits.name_timeout);
         let under_way = self.surroundings.tally.begin(Stage::Handshake);
         let task = actix_rt::spawn(async move {
             let shaken = tokio::select! {
-                shaken = handshake(socket, secure.0, Instant::now() + patience) => shaken,
+                shaken = handshake(socket, secure.0, Instant::now() + timeout) => shaken,
                 reason = permit.displaced() => {
                     courier.do_send(Shaken { id, peer, speaks, outcome: Err((reason, None)) });
                     return;
@@ -56,7 +56,7 @@ impl Courier {
                     let words = match reason {
                         _ if !told => None,
                         CloseReason::PlainText => Some(reply::tls_only(limit)),
-                        _ => Some(reply::no_handshake_in_time(limit, patience)),
+                        _ => Some(reply::no_handshake_in_time(limit, timeout)),
                     };
                     if let Some(socket) = socket {
                         let words = words.as_ref().map_or(&[][..], |line| line.as_bytes());

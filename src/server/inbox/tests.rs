@@ -17,9 +17,9 @@ impl ReceiveHalf for DuplexStream {}
 /// An inbox and the client's end, after the first line `alan`.
 async fn inbox(idle: Duration) -> (Inbox<DuplexStream>, DuplexStream) {
     let (mut theirs, ours) = duplex(4096);
-    let patience = Rc::new(Patience { silence: Duration::from_millis(50), line: LINE, idle });
+    let timeouts = Rc::new(ReadTimeouts { silence: Duration::from_millis(50), line: LINE, idle });
     let mut inbox =
-        Inbox::new(ours, ReadBuffer::default(), FrameDecoder::new(64), BytesMut::new(), 1024, patience);
+        Inbox::new(ours, ReadBuffer::default(), FrameDecoder::new(64), BytesMut::new(), 1024, timeouts);
     theirs.write_all(b"alan\n").await.unwrap();
     assert_eq!(next(&mut inbox).await, "alan");
     (inbox, theirs)
@@ -85,9 +85,9 @@ async fn each_line_has_its_own_time() {
 #[tokio::test(start_paused = true)]
 async fn an_unframed_message_is_given_up_as_well() {
     let (mut theirs, ours) = duplex(4096);
-    let patience = Rc::new(Patience { silence: 2 * SECOND, line: LINE, idle: Duration::ZERO });
+    let timeouts = Rc::new(ReadTimeouts { silence: 2 * SECOND, line: LINE, idle: Duration::ZERO });
     let mut inbox =
-        Inbox::new(ours, ReadBuffer::default(), FrameDecoder::new(64), BytesMut::new(), 1024, patience);
+        Inbox::new(ours, ReadBuffer::default(), FrameDecoder::new(64), BytesMut::new(), 1024, timeouts);
     theirs.write_all(b"alan | server | name | alan").await.unwrap();
     assert_eq!(next(&mut inbox).await, "alan | server | name | alan");
     let began = Instant::now();
@@ -108,9 +108,9 @@ async fn an_unframed_message_is_given_up_as_well() {
 #[tokio::test(start_paused = true)]
 async fn the_first_line_may_take_any_time() {
     let (mut theirs, ours) = duplex(4096);
-    let patience = Rc::new(Patience { silence: SECOND, line: LINE, idle: IDLE });
+    let timeouts = Rc::new(ReadTimeouts { silence: SECOND, line: LINE, idle: IDLE });
     let mut inbox =
-        Inbox::new(ours, ReadBuffer::default(), FrameDecoder::new(64), BytesMut::new(), 1024, patience);
+        Inbox::new(ours, ReadBuffer::default(), FrameDecoder::new(64), BytesMut::new(), 1024, timeouts);
     let began = Instant::now();
     let slow = async {
         trickle(&mut theirs, b'x', 30).await;
@@ -128,9 +128,9 @@ const NOTHING: &[u8] = &[0x81, 0x80, 0, 0, 0, 0];
 #[tokio::test(start_paused = true)]
 async fn an_answer_to_a_ping_is_no_activity_and_a_message_of_nothing_is() {
     let (mut theirs, ours) = duplex(4096);
-    let patience = Rc::new(Patience { silence: SECOND, line: LINE, idle: IDLE });
+    let timeouts = Rc::new(ReadTimeouts { silence: SECOND, line: LINE, idle: IDLE });
     let decoder = FrameDecoder::for_websocket(64);
-    let mut inbox = Inbox::new(ours, ReadBuffer::default(), decoder, BytesMut::new(), 1024, patience);
+    let mut inbox = Inbox::new(ours, ReadBuffer::default(), decoder, BytesMut::new(), 1024, timeouts);
     theirs.write_all(b"\x81\x84\0\0\0\0alan").await.unwrap();
     assert_eq!(next(&mut inbox).await, "alan");
     let began = Instant::now();
@@ -164,9 +164,9 @@ async fn idleness_counts_from_the_last_byte() {
 async fn noise_without_end_leaves_others_their_turn() {
     for noise in [&b"x"[..], b"\n", b"\r\n", b"\xff\xf1"] {
         let (mut theirs, ours) = duplex(1024 * 1024);
-        let patience = Rc::new(Patience { silence: SECOND, line: LINE, idle: IDLE });
+        let timeouts = Rc::new(ReadTimeouts { silence: SECOND, line: LINE, idle: IDLE });
         let mut inbox =
-            Inbox::new(ours, ReadBuffer::default(), FrameDecoder::new(64), BytesMut::new(), 1024, patience);
+            Inbox::new(ours, ReadBuffer::default(), FrameDecoder::new(64), BytesMut::new(), 1024, timeouts);
         theirs.write_all(b"alan\n").await.unwrap();
         assert_eq!(next(&mut inbox).await, "alan");
         theirs.write_all(&noise.repeat(1024 * 1024 / noise.len())).await.unwrap();
@@ -194,7 +194,7 @@ async fn who_waits_for_nothing_has_no_timer() {
             _ => 0,
         };
         let _ = at_once(|cx| Pin::new(&mut inbox).poll_next(cx));
-        (frames, inbox.waits.are_timed())
+        (frames, inbox.deadlines.has_timer())
     };
     assert_eq!(look(), (0, false));
     client.write_all(b"ha").await.unwrap();
@@ -229,14 +229,14 @@ impl ReceiveHalf for Breaking {
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_credit_notices_that_the_connection_broke() {
     let broken = Rc::new(Cell::new(false));
-    let patience = Rc::new(Patience { silence: SECOND, line: LINE, idle: Duration::ZERO });
+    let timeouts = Rc::new(ReadTimeouts { silence: SECOND, line: LINE, idle: Duration::ZERO });
     let mut inbox = Inbox::new(
         Breaking(Rc::clone(&broken)),
         ReadBuffer::default(),
         FrameDecoder::new(64),
         BytesMut::new(),
         128,
-        patience,
+        timeouts,
     );
     let mut poll = || at_once(|cx| Pin::new(&mut inbox).poll_next(cx));
     let mut taken = Vec::new();

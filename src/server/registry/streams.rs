@@ -271,12 +271,12 @@ impl Registry {
 
     /// Starts the timeouts of publishers that were asked.
     pub(super) fn time_opened(&mut self, ctx: &mut Context<Self>) {
-        let patience = self.config.media.publish_timeout;
+        let timeout = self.config.media.publish_timeout;
         for (stream, opening) in self.opened.drain(..) {
             let registry = ctx.address();
             // A timer of this actor would be polled at every wake-up of the actor.
             actix_rt::spawn(async move {
-                sleep(patience).await;
+                sleep(timeout).await;
                 registry.do_send(PublishOver(stream, opening));
             });
         }
@@ -404,8 +404,8 @@ impl Handler<PublishOver> for Registry {
             && let Some(closed) = self.streams.expire(stream, opening)
         {
             self.shut(stream);
-            let patience = in_seconds(self.config.media.publish_timeout);
-            let why = format!("nothing came within {patience}. Does {} share files?", closed.publisher);
+            let timeout = in_seconds(self.config.media.publish_timeout);
+            let why = format!("nothing came within {timeout}. Does {} share files?", closed.publisher);
             self.tell_ended(&closed, Some(&why));
             self.flush_later(ctx);
         }

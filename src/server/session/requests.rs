@@ -138,7 +138,7 @@ impl Session {
             Frame::Unfinished => Request::Refuse(Refusal::Unfinished, reply::line_unfinished(limit, name)),
             Frame::Overdue => Request::Refuse(
                 Refusal::Unfinished,
-                reply::line_overdue(limit, name, self.terms.patience.line),
+                reply::line_overdue(limit, name, self.terms.timeouts.line),
             ),
             Frame::Http | Frame::Tls | Frame::Goodbye | Frame::Breach(_) => {
                 unreachable!("these end the session before")

@@ -30,7 +30,7 @@ fn read(unframed: &mut Unframed, reads: &[&[u8]]) -> Vec<Item> {
         bytes.extend_from_slice(read);
         items.extend(std::iter::from_fn(|| unframed.decode(&mut bytes)));
     }
-    assert_eq!(unframed.patience(&bytes).is_some(), !bytes.is_empty());
+    assert_eq!(unframed.silence_timeout(&bytes).is_some(), !bytes.is_empty());
     items.extend(unframed.rest(&mut bytes));
     assert_eq!((bytes.len(), &unframed.reads), (0, &Vec::new()));
     items
@@ -152,7 +152,7 @@ fn line_endings_are_no_part_of_a_text() {
 #[test]
 fn silence_ends_a_message_sooner_than_a_beginning() {
     let unframed = unframed();
-    for (bytes, patience) in [
+    for (bytes, silence_timeout) in [
         ("", None),
         ("server | al", Some(GIVEN_UP)),
         ("server | alan | exit | client disc", Some(MESSAGE_ENDS)),
@@ -163,7 +163,7 @@ fn silence_ends_a_message_sooner_than_a_beginning() {
         ("alan | alan | echo | hiserver | bob", Some(MESSAGE_ENDS)),
         ("alan | alan | echo | hinobody | al", Some(MESSAGE_ENDS)),
     ] {
-        assert_eq!(unframed.patience(bytes.as_bytes()), patience, "{bytes}");
+        assert_eq!(unframed.silence_timeout(bytes.as_bytes()), silence_timeout, "{bytes}");
     }
 }
 

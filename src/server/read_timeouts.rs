@@ -1,4 +1,4 @@
-//! [`Patience`]: the read timeouts of sessions, and [`Waits`]: the current deadlines of one session.
+//! [`ReadTimeouts`]: the read timeouts of sessions, and [`Deadlines`]: the current deadlines of one session.
 //!
 //! All deadlines of a session share one timer, which is dropped once it fires with no deadline left. So an idle
 //! session has a timer only if `limits.idle_timeout` is on.
@@ -15,7 +15,7 @@ use crate::config::Config;
 
 /// The read timeouts of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
+pub struct ReadTimeouts {
     /// Silence that ends an unframed message (`compat.unframed_wait_ms`).
     pub silence: Duration,
     /// Time for the rest of a line (`limits.line_timeout`). Zero: unlimited.
@@ -24,7 +24,7 @@ pub struct Patience {
     pub idle: Duration,
 }
 
-impl Patience {
+impl ReadTimeouts {
     /// The configured timeouts.
     #[must_use]
     pub fn of(Config { limits, compat, .. }: &Config) -> Self {
@@ -34,7 +34,7 @@ impl Patience {
 
 /// The kind of a timeout that fired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lapse {
+pub enum TimedOut {
     /// No more of an unframed message arrived.
     Silence,
     /// The end of a line did not arrive.
@@ -45,7 +45,7 @@ pub enum Lapse {
 
 /// The deadlines of one session.
 #[derive(Default)]
-pub struct Waits(Option<Box<Timed>>);
+pub struct Deadlines(Option<Box<Timed>>);
 
 struct Timed {
     /// Fires at the earliest of the deadlines below, or before it.
@@ -56,7 +56,7 @@ struct Timed {
     idle: Option<Instant>,
 }
 
-impl Waits {
+impl Deadlines {
     /// Records that input arrived. Restarts the silence and idle timeouts that are given, and cancels the others.
     pub fn begin(&mut self, silence: Option<Duration>, idle: Option<Duration>) {
         if silence.is_none() && idle.is_none() {
@@ -89,7 +89,7 @@ impl Waits {
 
     /// Whether a timer exists.
     #[cfg(test)]
-    pub fn are_timed(&self) -> bool {
+    pub fn has_timer(&self) -> bool {
         self.0.is_some()
     }
 
@@ -101,9 +101,9 @@ impl Waits {
     }
 
     /// Returns a timeout that fired, and cancels it.
-    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Lapse> {
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<TimedOut> {
         let Some(timed) = &mut self.0 else { return Poll::Pending };
-        let Some((lapse, due)) = timed.first() else {
+        let Some((timed_out, due)) = timed.first() else {
             // The timer stays until it fires, for the next line that arrives in parts: from a fast sender many do.
             ready!(timed.timer.as_mut().poll(cx));
             self.0 = None;
@@ -117,22 +117,22 @@ impl Waits {
             timed.timer.as_mut().reset(due);
         }
         ready!(timed.timer.as_mut().poll(cx));
-        match lapse {
-            Lapse::Silence => timed.silence = None,
-            Lapse::Line => timed.line = None,
-            Lapse::Idle => timed.idle = None,
+        match timed_out {
+            TimedOut::Silence => timed.silence = None,
+            TimedOut::Line => timed.line = None,
+            TimedOut::Idle => timed.idle = None,
         }
-        Poll::Ready(lapse)
+        Poll::Ready(timed_out)
     }
 }
 
 impl Timed {
     /// The earliest deadline. Of two at one time silence comes first, because it may end the line.
-    fn first(&self) -> Option<(Lapse, Instant)> {
+    fn first(&self) -> Option<(TimedOut, Instant)> {
         let line = self.line.map(|(_, due)| due);
-        [(Lapse::Silence, self.silence), (Lapse::Line, line), (Lapse::Idle, self.idle)]
+        [(TimedOut::Silence, self.silence), (TimedOut::Line, line), (TimedOut::Idle, self.idle)]
             .into_iter()
-            .filter_map(|(lapse, due)| Some((lapse, due?)))
+            .filter_map(|(timed_out, due)| Some((timed_out, due?)))
             .min_by_key(|(_, due)| *due)
     }
 }
