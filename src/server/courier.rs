@@ -25,8 +25,8 @@ use super::{
     connection::{self, ReceiveHalf, SendHalf},
     exit_guard::ExitGuard,
     flood::{Allowance, Meter},
+    frame_reader::{FrameReader, Pulse, ReadBuffer},
     http::{Http, Visitor, stream::Tuner},
-    inbox::{Inbox, Pulse, ReadBuffer},
     messages::{
         Adopt, CloseServer, Deliver, Impatient, Jammed, LiftBounds, OutboxesFull, Pressure, Probe, Raw,
         Reframe, Say, ToCourier, Weigh, Weighed,
@@ -162,9 +162,10 @@ impl Courier {
         outbox.count_into(Arc::clone(self.surroundings.tally.outboxes_bytes()));
         let (buffer, timeouts) = (Rc::clone(&self.buffer), Rc::clone(&self.terms.timeouts));
         let pulse = (decoder.kind() == Kind::WebSocket).then(Pulse::default);
-        let mut inbox = Inbox::new(reader, buffer, decoder, read, limits.inflight_bytes, timeouts);
+        let mut frame_reader =
+            FrameReader::new(reader, buffer, decoder, read, limits.inflight_bytes, timeouts);
         if let Some(pulse) = &pulse {
-            inbox.set_pulse(Rc::clone(pulse));
+            frame_reader.set_pulse(Rc::clone(pulse));
         }
         let meter = config.flood.governs(peer.is_local).then(|| {
             share(&mut self.allowance, allowance(&self.surroundings));
@@ -173,7 +174,7 @@ impl Courier {
         let slot = self.places.next_slot();
         let seat = Seat { id, courier: self.number, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
         let session = Session::open(
-            inbox,
+            frame_reader,
             seat,
             Arc::new(peer),
             Rc::clone(&self.terms),

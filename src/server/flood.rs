@@ -158,7 +158,7 @@ impl Meter {
 
     /// Counts the bytes of one read that belong to no message. If they exceed the limit, that counts as one refusal.
     /// The client gets no reply, because it asked for nothing by these bytes.
-    pub fn take_waste(&mut self, bytes: usize, now: Instant) {
+    pub fn take_junk(&mut self, bytes: usize, now: Instant) {
         let Some(rate) = self.allowance.bytes else { return };
         if self.bytes.wait(rate, bytes, now).is_zero() {
             self.bytes.take(rate, bytes, now);
@@ -293,12 +293,12 @@ mod tests {
     async fn what_makes_no_message_counts_as_bytes_and_is_too_much_at_some_time() {
         let mut meter = meter(None, Some(rate(100, 250))).unwrap();
         let now = Instant::now();
-        meter.take_waste(200, now);
+        meter.take_junk(200, now);
         assert_eq!(meter.admit(50, now), Ok(()));
         assert!(meter.admit(1, now).is_err());
-        meter.take_waste(1, now);
+        meter.take_junk(1, now);
         assert!(!meter.is_exhausted());
-        meter.take_waste(1_000_000, now);
+        meter.take_junk(1_000_000, now);
         assert!(meter.is_exhausted());
     }
 

@@ -3,11 +3,11 @@
 //! The way of a message through this module:
 //!
 //! ```text
-//! listener -> courier (takes a connection in) -> inbox -> session -> registry (roster, batch) -> courier -> outbox
+//! listener -> courier (takes a connection in) -> frame_reader -> session -> registry (roster, batch) -> courier -> outbox
 //! ```
 //!
 //! `messages.rs` defines the messages between actors. The tables and queues (`roster`, `batch`, `outbox`, `pace`,
-//! `inbox` and others) are plain Rust that imports no actor library, so tests call them directly.
+//! `frame_reader` and others) are plain Rust that imports no actor library, so tests call them directly.
 
 use std::{
     io,
@@ -43,9 +43,9 @@ mod entrance;
 mod eviction;
 mod exit_guard;
 mod flood;
+mod frame_reader;
 mod health;
 mod http;
-mod inbox;
 mod listener;
 mod media;
 mod messages;

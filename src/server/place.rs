@@ -15,7 +15,7 @@ use super::{
     batch::{Item, Piece, Shared, What},
     close::CloseReason,
     connection::SendHalf,
-    inbox::Pulse,
+    frame_reader::Pulse,
     messages::{Hangup, Heavy, Jammed, Pressure, Sent},
     outbox::{Carried, Level, Outbox, Trouble, at_once, carry},
     seat::{Seat, SessionId},

@@ -19,7 +19,7 @@ use super::{
     connection::ReceiveHalf,
     entrance::{Claim, Proof},
     flood::Meter,
-    inbox::{Inbox, Intake, Read, bytes_of},
+    frame_reader::{FrameReader, Read, ReadEvent, bytes_of},
     messages::{Hangup, Jammed, Leave, Raw, Reframe, Sent, ToCourier, ToRegistry},
     read_timeouts::ReadTimeouts,
     seat::Seat,
@@ -114,10 +114,10 @@ enum State {
 }
 
 impl Session {
-    /// Starts a session that reads from `inbox`. `certified` is the name in the client's certificate; without one, the
-    /// client has to answer the name request.
+    /// Starts a session that reads from `frame_reader`. `certified` is the name in the client's certificate; without
+    /// one, the client has to answer the name request.
     pub fn open(
-        inbox: Inbox<impl ReceiveHalf>,
+        frame_reader: FrameReader<impl ReceiveHalf>,
         seat: Seat,
         peer: Arc<Peer>,
         terms: Rc<Terms>,
@@ -126,8 +126,8 @@ impl Session {
         certified: Option<String>,
     ) -> Addr<Self> {
         Self::create(|ctx| {
-            let kind = inbox.kind();
-            ctx.add_stream(inbox);
+            let kind = frame_reader.kind();
+            ctx.add_stream(frame_reader);
             terms.around.tally.add_session(kind, peer.is_encrypted);
             let name_timeout = permit.name_timeout(terms.around.config.get().limits.name_timeout);
             let wait = 0;
@@ -194,10 +194,10 @@ impl Session {
         if !replies.is_empty() {
             self.terms.around.courier.raw.do_send(Raw { seat: self.seat, bytes: replies.into() });
         }
-        if read.waste > 0
+        if read.junk_bytes > 0
             && let Some(meter) = &mut self.meter
         {
-            meter.take_waste(read.waste, Instant::now());
+            meter.take_junk(read.junk_bytes, Instant::now());
         }
         let mut volume = Volume::default();
         volume.add(read.frames.len(), read.frames.iter().map(bytes_of).sum());
@@ -268,25 +268,25 @@ impl Actor for Session {
     }
 }
 
-impl StreamHandler<Intake> for Session {
-    fn handle(&mut self, intake: Intake, ctx: &mut Self::Context) {
-        self.input_ended |= matches!(intake, Intake::End(_));
-        match intake {
-            Intake::Read(read) => self.take(read, ctx),
-            Intake::Idle => self.idle(),
-            Intake::End(_) if self.sent => ctx.stop(),
-            Intake::End(Ok(last)) => {
+impl StreamHandler<ReadEvent> for Session {
+    fn handle(&mut self, read_event: ReadEvent, ctx: &mut Self::Context) {
+        self.input_ended |= matches!(read_event, ReadEvent::End(_));
+        match read_event {
+            ReadEvent::Read(read) => self.take(read, ctx),
+            ReadEvent::Idle => self.idle(),
+            ReadEvent::End(_) if self.sent => ctx.stop(),
+            ReadEvent::End(Ok(last)) => {
                 self.carry_out(last.into_iter().collect(), None, ctx);
                 match &mut self.claim {
                     Some(claim) if claim.is_comparing() => claim.end_input(),
                     _ => self.leave(CloseReason::Eof, None, None),
                 }
             }
-            Intake::End(Err(error)) => self.leave(CloseReason::Broken, Some(error), None),
+            ReadEvent::End(Err(error)) => self.leave(CloseReason::Broken, Some(error), None),
         }
     }
 
-    /// Does nothing: the end of input is an `Intake` of its own.
+    /// Does nothing: the end of input is a `ReadEvent` of its own.
     fn finished(&mut self, _: &mut Self::Context) {}
 }
 

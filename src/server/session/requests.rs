@@ -13,7 +13,7 @@ use crate::{
         close::CloseReason,
         entrance::Kept,
         flood::{Excess, Meter, Unit},
-        inbox::bytes_of,
+        frame_reader::bytes_of,
         messages::Work,
     },
 };

@@ -1,8 +1,8 @@
-//! [`Inbox`]: the reading side of a session, which turns bytes into frames.
+//! [`FrameReader`]: the reading side of a session, which turns bytes into frames.
 //!
 //! All sessions of an arbiter read into one buffer, so an idle session holds none. At most `limits.inflight_bytes` of a
-//! session's work are with the Registry. While more than half of that is, the inbox reads nothing: the bytes stay in
-//! the kernel, and TCP slows the sender.
+//! session's work are with the Registry. While more than half of that is, the frame reader reads nothing: the bytes
+//! stay in the kernel, and TCP slows the sender.
 
 use std::{
     cell::{Cell, RefCell},
@@ -33,28 +33,28 @@ use crate::protocol::{Frame, FrameDecoder, Kind};
 const READ_BYTES: usize = 64 * 1024;
 
 /// Least cost of a line against `limits.inflight_bytes`, in bytes.
-const LEAST_COST: u32 = 64;
+const MIN_COST: u32 = 64;
 
 /// Bytes that produced no frame after which a session yields to the others on its thread. By itself, tokio would let it
 /// do more than 100 reads before others run.
-const WASTE_A_TURN: usize = 4 * 1024;
+const MAX_JUNK_PER_TURN: usize = 4 * 1024;
 
-/// How often an inbox that waits for credit checks whether the connection broke. The reactor is no help: it would
+/// How often a frame reader that waits for credit checks whether the connection broke. The reactor is no help: it would
 /// report unread bytes at once.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Length of the longest line ending (CR LF), in bytes.
 const ENDING_BYTES: usize = 2;
 
-/// Set whenever bytes arrive from the other end, and while the inbox waits for credit and does not read.
+/// Set whenever bytes arrive from the other end, and while the frame reader waits for credit and does not read.
 pub type Pulse = Rc<Cell<bool>>;
 
-/// The buffer that all inboxes of an arbiter read into.
+/// The buffer that all frame readers of an arbiter read into.
 pub type ReadBuffer = Rc<RefCell<BytesMut>>;
 
-/// An event of the inbox.
+/// An event of the frame reader.
 #[derive(Debug)]
-pub enum Intake {
+pub enum ReadEvent {
     /// The content of one read.
     Read(Read),
     /// No data came for `limits.idle_timeout`.
@@ -72,7 +72,7 @@ pub struct Read {
     pub replies: Vec<u8>,
     /// Number of bytes in no frame, not counting a line ending for each frame: empty lines, telnet commands, dropped
     /// data.
-    pub waste: usize,
+    pub junk_bytes: usize,
     /// Kind of client, as far as it is known by now.
     pub kind: Kind,
     /// The frames' share of `limits.inflight_bytes`.
@@ -87,7 +87,7 @@ struct Acquire {
 }
 
 /// The reading side of a session.
-pub struct Inbox<R> {
+pub struct FrameReader<R> {
     reader: R,
     decoder: FrameDecoder,
     /// The beginning of an unfinished line, or bytes that there was no credit to decode.
@@ -98,10 +98,10 @@ pub struct Inbox<R> {
     credit: Arc<Semaphore>,
     /// Total credit of the session, in bytes.
     most: u32,
-    /// The last read had at least `WASTE_A_TURN` bytes that produced no frame, so other tasks on this thread run first.
-    /// Bytes that make messages are limited by credit instead.
-    owes_a_turn: bool,
-    /// Present while the inbox waits for credit.
+    /// The last read had at least `MAX_JUNK_PER_TURN` bytes that produced no frame, so other tasks on this thread run
+    /// first. Bytes that make messages are limited by credit instead.
+    must_yield: bool,
+    /// Present while the frame reader waits for credit.
     acquiring: Option<Box<Acquire>>,
     timeouts: Rc<ReadTimeouts>,
     deadlines: Deadlines,
@@ -110,9 +110,9 @@ pub struct Inbox<R> {
     ended: bool,
 }
 
-impl<R: ReceiveHalf> Inbox<R> {
-    /// An inbox that decodes the bytes `read` before and then those from `reader`. At most `inflight_bytes` of its
-    /// frames are with the Registry at a time.
+impl<R: ReceiveHalf> FrameReader<R> {
+    /// A frame reader that decodes the bytes `read` before and then those from `reader`. At most `inflight_bytes` of
+    /// its frames are with the Registry at a time.
     pub fn new(
         reader: R,
         buffer: ReadBuffer,
@@ -130,7 +130,7 @@ impl<R: ReceiveHalf> Inbox<R> {
             buffer,
             credit: Arc::new(Semaphore::new(most as usize)),
             most,
-            owes_a_turn: false,
+            must_yield: false,
             acquiring: None,
             timeouts,
             deadlines: Deadlines::default(),
@@ -158,7 +158,7 @@ impl<R: ReceiveHalf> Inbox<R> {
     /// Waits until half of the credit is available, so that reads are not small. Returns the available credit.
     ///
     /// # Errors
-    /// If the connection breaks while the inbox waits.
+    /// If the connection breaks while the frame reader waits.
     fn poll_credit(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u32>> {
         let enough = self.most.div_ceil(2);
         loop {
@@ -172,7 +172,7 @@ impl<R: ReceiveHalf> Inbox<R> {
                     if let Some(error) = self.reader.take_error()? {
                         return Poll::Ready(Err(error));
                     }
-                    acquire.look.set(sleep(LOOK_EVERY));
+                    acquire.look.set(sleep(CHECK_INTERVAL));
                     continue;
                 }
                 self.acquiring = None;
@@ -182,12 +182,12 @@ impl<R: ReceiveHalf> Inbox<R> {
                 return Poll::Ready(Ok(u32::try_from(available).unwrap_or(u32::MAX)));
             }
             let permit = Box::pin(Arc::clone(&self.credit).acquire_many_owned(enough));
-            self.acquiring = Some(Box::new(Acquire { permit, look: Box::pin(sleep(LOOK_EVERY)) }));
+            self.acquiring = Some(Box::new(Acquire { permit, look: Box::pin(sleep(CHECK_INTERVAL)) }));
         }
     }
 
     /// Reads once into the shared buffer, behind the rest of the last read.
-    fn poll_read(&mut self, credit: u32, cx: &mut Context<'_>) -> Poll<io::Result<Intake>> {
+    fn poll_read(&mut self, credit: u32, cx: &mut Context<'_>) -> Poll<io::Result<ReadEvent>> {
         let shared = Rc::clone(&self.buffer);
         let mut buffer = shared.borrow_mut();
         self.put_rest(&mut buffer);
@@ -197,14 +197,14 @@ impl<R: ReceiveHalf> Inbox<R> {
         };
         if read == 0 {
             self.ended = true;
-            return Poll::Ready(Ok(Intake::End(self.decoder.decode_eof(&mut buffer))));
+            return Poll::Ready(Ok(ReadEvent::End(self.decoder.decode_eof(&mut buffer))));
         }
         self.beat();
         Poll::Ready(self.decode(&mut buffer, credit))
     }
 
     /// Decodes bytes that were read before.
-    fn go_on(&mut self, credit: u32) -> io::Result<Intake> {
+    fn go_on(&mut self, credit: u32) -> io::Result<ReadEvent> {
         let shared = Rc::clone(&self.buffer);
         let mut buffer = shared.borrow_mut();
         self.put_rest(&mut buffer);
@@ -218,7 +218,7 @@ impl<R: ReceiveHalf> Inbox<R> {
     }
 
     /// Takes frames off the buffer until no complete one is left, or until their cost reaches `credit`.
-    fn decode(&mut self, buffer: &mut BytesMut, credit: u32) -> io::Result<Intake> {
+    fn decode(&mut self, buffer: &mut BytesMut, credit: u32) -> io::Result<ReadEvent> {
         let mut frames = Vec::new();
         let (mut cost, mut in_frames) = (0, 0);
         let before = buffer.len();
@@ -242,13 +242,13 @@ impl<R: ReceiveHalf> Inbox<R> {
             self.deadlines.begin(silence_counts.then_some(silence), idle_counts.then_some(idle));
         }
         self.rest = BytesMut::from(&buffer[..]);
-        let waste = (before - buffer.len()).saturating_sub(in_frames);
-        self.owes_a_turn = waste >= WASTE_A_TURN;
-        Ok(self.intake(frames, waste, cost.min(credit)))
+        let junk_bytes = (before - buffer.len()).saturating_sub(in_frames);
+        self.must_yield = junk_bytes >= MAX_JUNK_PER_TURN;
+        Ok(self.read_event(frames, junk_bytes, cost.min(credit)))
     }
 
     /// Polls the timeouts while no bytes come.
-    fn poll_timeouts(&mut self, credit: u32, cx: &mut Context<'_>) -> Poll<Intake> {
+    fn poll_timeouts(&mut self, credit: u32, cx: &mut Context<'_>) -> Poll<ReadEvent> {
         if !self.timeouts.line.is_zero() {
             self.deadlines.watch_line(self.decoder.unfinished_line(&self.rest), self.timeouts.line);
         }
@@ -256,7 +256,7 @@ impl<R: ReceiveHalf> Inbox<R> {
             // After enough silence, the bytes read so far are one message.
             TimedOut::Silence => self.end_line(credit, FrameDecoder::silence),
             TimedOut::Line => self.end_line(credit, |decoder, rest| Some(decoder.abandon(rest))),
-            TimedOut::Idle => Intake::Idle,
+            TimedOut::Idle => ReadEvent::Idle,
         })
     }
 
@@ -265,25 +265,25 @@ impl<R: ReceiveHalf> Inbox<R> {
         &mut self,
         credit: u32,
         end: impl FnOnce(&mut FrameDecoder, &mut BytesMut) -> Option<Frame>,
-    ) -> Intake {
+    ) -> ReadEvent {
         let mut rest = std::mem::take(&mut self.rest);
         let frames: Vec<Frame> = end(&mut self.decoder, &mut rest).into_iter().collect();
         self.rest = rest;
         let cost = frames.iter().map(cost_of).sum::<u32>().min(credit);
-        self.intake(frames, 0, cost)
+        self.read_event(frames, 0, cost)
     }
 
-    /// Ends the inbox with an error.
-    fn end(&mut self, error: io::Error) -> Intake {
+    /// Ends the frame reader with an error.
+    fn end(&mut self, error: io::Error) -> ReadEvent {
         self.ended = true;
-        Intake::End(Err(error))
+        ReadEvent::End(Err(error))
     }
 
-    fn intake(&mut self, frames: Vec<Frame>, waste: usize, cost: u32) -> Intake {
+    fn read_event(&mut self, frames: Vec<Frame>, junk_bytes: usize, cost: u32) -> ReadEvent {
         match Arc::clone(&self.credit).try_acquire_many_owned(cost) {
-            Ok(credit) => Intake::Read(Read {
+            Ok(credit) => ReadEvent::Read(Read {
                 frames,
-                waste,
+                junk_bytes,
                 replies: self.decoder.take_replies(),
                 kind: self.decoder.kind(),
                 credit,
@@ -301,18 +301,18 @@ pub fn bytes_of(frame: &Frame) -> usize {
 /// Cost of a frame in credit. A short line costs as much work as a longer one, and its answer can be longer than
 /// itself.
 fn cost_of(frame: &Frame) -> u32 {
-    u32::try_from(bytes_of(frame)).unwrap_or(u32::MAX).max(LEAST_COST)
+    u32::try_from(bytes_of(frame)).unwrap_or(u32::MAX).max(MIN_COST)
 }
 
-impl<R: ReceiveHalf> Stream for Inbox<R> {
-    type Item = Intake;
+impl<R: ReceiveHalf> Stream for FrameReader<R> {
+    type Item = ReadEvent;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Intake>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ReadEvent>> {
         let this = self.get_mut();
         if this.ended {
             return Poll::Ready(None);
         }
-        if std::mem::take(&mut this.owes_a_turn) {
+        if std::mem::take(&mut this.must_yield) {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -321,10 +321,10 @@ impl<R: ReceiveHalf> Stream for Inbox<R> {
             Err(error) => return Poll::Ready(Some(this.end(error))),
         };
         if this.undecoded {
-            return Poll::Ready(Some(this.go_on(credit).unwrap_or_else(|error| Intake::End(Err(error)))));
+            return Poll::Ready(Some(this.go_on(credit).unwrap_or_else(|error| ReadEvent::End(Err(error)))));
         }
         match this.poll_read(credit, cx) {
-            Poll::Ready(Ok(intake)) => Poll::Ready(Some(intake)),
+            Poll::Ready(Ok(read_event)) => Poll::Ready(Some(read_event)),
             Poll::Ready(Err(error)) => Poll::Ready(Some(this.end(error))),
             Poll::Pending => this.poll_timeouts(credit, cx).map(Some),
         }
