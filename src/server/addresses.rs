@@ -10,8 +10,8 @@ use socket2::SockRef;
 
 use super::{
     listener::{self, Listener},
+    listener_protocol::ListenerProtocol,
     media::Door,
-    speaks::Speaks,
     supervisor::ServeError,
     tls::credentials::Credentials,
 };
@@ -59,7 +59,7 @@ impl Taken {
     /// If an address cannot be bound.
     pub fn for_messages(addresses: &[SocketAddr]) -> Result<Self, ServeError> {
         let mut taken = Self::default();
-        taken.at.plain = take_all(addresses, Speaks::Messages, None, &mut taken.listeners)?;
+        taken.at.plain = take_all(addresses, ListenerProtocol::Messages, None, &mut taken.listeners)?;
         Ok(taken)
     }
 
@@ -73,7 +73,8 @@ impl Taken {
         for socket in passed {
             listener::prepare(&SockRef::from(&socket))?;
             taken.at.plain.push(socket.local_addr()?);
-            let listener = Listener { socket, is_passed: true, speaks: Speaks::Messages, credentials: None };
+            let listener =
+                Listener { socket, is_passed: true, protocol: ListenerProtocol::Messages, credentials: None };
             taken.listeners.push(listener);
         }
         Ok(taken)
@@ -91,8 +92,8 @@ impl Taken {
         log: &Logger,
     ) -> Result<(), ServeError> {
         let Self { listeners, doors, monitoring, at } = self;
-        at.tls = take_all(&config.tls.listen, Speaks::Messages, secure, listeners)?;
-        at.web = match take_all(&config.web.listen, Speaks::Http, None, listeners) {
+        at.tls = take_all(&config.tls.listen, ListenerProtocol::Messages, secure, listeners)?;
+        at.web = match take_all(&config.web.listen, ListenerProtocol::Http, None, listeners) {
             Err(error) if is_by_default(&error, &config.web, &Web::default()) => {
                 warn!(log, "no page: its default address is taken; set web.listen"; "error" => %error);
                 Vec::new()
@@ -115,7 +116,7 @@ impl Taken {
             taken => taken?,
         };
         at.monitoring = monitoring.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
-        at.secure_web = take_all(&config.web.tls_listen, Speaks::Http, secure, listeners)?;
+        at.secure_web = take_all(&config.web.tls_listen, ListenerProtocol::Http, secure, listeners)?;
         Ok(())
     }
 }
@@ -191,14 +192,14 @@ fn is_by_default<T: PartialEq>(error: &ServeError, settings: &T, defaults: &T) -
 /// Binds addresses, appends their sockets to `listeners`, and returns the addresses as the system reports them.
 fn take_all(
     addresses: &[SocketAddr],
-    speaks: Speaks,
+    protocol: ListenerProtocol,
     credentials: Option<&Credentials>,
     listeners: &mut Vec<Listener>,
 ) -> Result<Vec<SocketAddr>, ServeError> {
     let take = |&address: &SocketAddr| {
         let socket = bind(address)?;
         let taken = socket.local_addr()?;
-        listeners.push(Listener { socket, is_passed: false, speaks, credentials: credentials.cloned() });
+        listeners.push(Listener { socket, is_passed: false, protocol, credentials: credentials.cloned() });
         Ok(taken)
     };
     addresses.iter().map(take).collect()

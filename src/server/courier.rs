@@ -27,6 +27,7 @@ use super::{
     flood::{Allowance, Meter},
     frame_reader::{FrameReader, Pulse, ReadBuffer},
     http::{Http, Visitor, stream::Tuner},
+    listener_protocol::ListenerProtocol,
     messages::{
         Adopt, CloseServer, Deliver, Impatient, Jammed, LiftBounds, OutboxesFull, Pressure, Probe, Raw,
         Reframe, Say, ToCourier, Weigh, Weighed,
@@ -37,7 +38,6 @@ use super::{
     read_timeouts::ReadTimeouts,
     seat::{Seat, SessionId},
     session::{Session, Surroundings, Terms},
-    speaks::Speaks,
     tls::under_way::UnderWay,
     who::Peer,
 };
@@ -50,7 +50,7 @@ mod secure;
 mod web;
 
 /// A new connection that is to become a session.
-pub struct Guest {
+pub struct NewConnection {
     /// The number of the session.
     pub id: SessionId,
     /// The other end.
@@ -60,7 +60,7 @@ pub struct Guest {
 }
 
 /// The framing of a new session.
-pub enum Manner {
+pub enum WireFormat {
     /// TR2.23 over TCP or TLS.
     Lines {
         /// The name in the client's certificate, if it has one.
@@ -137,13 +137,13 @@ impl Courier {
 
     /// Gives a connection a session and a place in this courier. The caller has to send the name request, unless the
     /// client got it already or its certificate names it.
-    pub fn take_in(
+    pub fn start_session(
         &mut self,
         (reader, writer): (impl ReceiveHalf, impl SendHalf),
-        guest: Guest,
-        manner: Manner,
+        new_connection: NewConnection,
+        format: WireFormat,
     ) -> Seat {
-        let Guest { id, peer, permit } = guest;
+        let NewConnection { id, peer, permit } = new_connection;
         let config = self.surroundings.config.get();
         let limits = &config.limits;
         if *self.terms.timeouts != ReadTimeouts::of(&config) {
@@ -152,11 +152,11 @@ impl Courier {
         let permit = Rc::new(permit);
         share(&mut self.bounds, bounds(&config));
         let mut outbox = Outbox::new(Box::new(writer), Rc::clone(&self.bounds), Rc::clone(&permit));
-        let (decoder, read, certified) = match manner {
-            Manner::Lines { certified } => {
+        let (decoder, read, certified) = match format {
+            WireFormat::Lines { certified } => {
                 (FrameDecoder::new(limits.message_bytes), BytesMut::new(), certified)
             }
-            Manner::WebSocket { read } => (FrameDecoder::for_websocket(limits.message_bytes), read, None),
+            WireFormat::WebSocket { read } => (FrameDecoder::for_websocket(limits.message_bytes), read, None),
         };
         outbox.set_kind(decoder.kind());
         outbox.count_into(Arc::clone(self.surroundings.tally.outboxes_bytes()));
@@ -273,15 +273,19 @@ impl Handler<Adopt> for Courier {
         if let Some(secure) = adopt.secure.take() {
             return self.shake_hands(adopt, secure, ctx.address());
         }
-        let Adopt { socket, peer, id, permit, speaks, .. } = adopt;
+        let Adopt { socket, peer, id, permit, protocol, .. } = adopt;
         match TcpStream::from_std(socket) {
-            Ok(socket) if speaks == Speaks::Http => {
+            Ok(socket) if protocol == ListenerProtocol::Http => {
                 let visitor = Visitor::new(Either::Left(socket), id, peer);
                 self.visit(visitor, permit, ctx.address());
             }
             Ok(socket) => {
-                let guest = Guest { id, peer, permit };
-                self.take_in(connection::split(socket), guest, Manner::Lines { certified: None });
+                let new_connection = NewConnection { id, peer, permit };
+                self.start_session(
+                    connection::split(socket),
+                    new_connection,
+                    WireFormat::Lines { certified: None },
+                );
             }
             Err(error) => {
                 warn!(self.surroundings.log, "connection lost"; "id" => id.0, "peer" => %peer, "error" => %error);

@@ -1,4 +1,4 @@
-//! [`Reception`]: accepts connections, refuses those beyond the limits, and hands the others to the couriers in turn.
+//! [`Acceptor`]: accepts connections, refuses those beyond the limits, and hands the others to the couriers in turn.
 
 use std::{
     io::{self, Write},
@@ -22,9 +22,9 @@ use super::{
     connection::{UNSENT_BYTES, keepalive, see_out},
     courier::Courier,
     http::unavailable,
+    listener_protocol::ListenerProtocol,
     messages::{Adopt, Secure},
     seat::SessionId,
-    speaks::Speaks,
     tally::Tally,
     tls::{
         credentials::Credentials,
@@ -85,7 +85,7 @@ pub struct Listener {
     /// for the next server.
     pub is_passed: bool,
     /// The protocol of its connections.
-    pub speaks: Speaks,
+    pub protocol: ListenerProtocol,
     /// Present if connections speak TLS; their handshakes are answered with it.
     pub credentials: Option<Credentials>,
 }
@@ -96,7 +96,7 @@ pub const REFUSALS: usize = 64;
 
 /// Accepts or refuses connections and gives them to couriers. Clones share the numbering and the limits.
 #[derive(Clone)]
-pub struct Reception {
+pub struct Acceptor {
     /// The couriers, by worker.
     pub couriers: Vec<Addr<Courier>>,
     /// The bans, for checking addresses.
@@ -127,10 +127,10 @@ pub struct Reception {
     pub log: Logger,
 }
 
-impl Reception {
+impl Acceptor {
     /// Accepts connections until `stop` is cancelled. Retries after a failed accept.
     pub async fn accept_all(self, listener: Listener, limiters: SharedLimiters) -> io::Result<()> {
-        let Listener { socket, is_passed, speaks, credentials } = listener;
+        let Listener { socket, is_passed, protocol, credentials } = listener;
         let secure = || credentials.as_ref().map(|credentials| Secure(credentials.get()));
         let listener = tokio::net::TcpListener::from_std(socket)?;
         let mut failing = false;
@@ -139,7 +139,7 @@ impl Reception {
                 Ok((socket, from)) => {
                     failing = false;
                     let peer = Peer::of(&socket, from, self.config.get().server.local_connections);
-                    self.receive(socket, peer, speaks, secure(), &limiters);
+                    self.receive(socket, peer, protocol, secure(), &limiters);
                 }
                 Err(error) if is_passing(&error) => {
                     debug!(self.log, "connection gone before it was accepted"; "error" => %error);
@@ -156,7 +156,7 @@ impl Reception {
         if is_passed {
             Ok(())
         } else {
-            self.receive_waiting(&listener.into_std()?, speaks, secure, &limiters)
+            self.receive_waiting(&listener.into_std()?, protocol, secure, &limiters)
         }
     }
 
@@ -165,7 +165,7 @@ impl Reception {
     fn receive_waiting(
         &self,
         listener: &TcpListener,
-        speaks: Speaks,
+        protocol: ListenerProtocol,
         secure: impl Fn() -> Option<Secure>,
         limiters: &SharedLimiters,
     ) -> io::Result<()> {
@@ -175,7 +175,7 @@ impl Reception {
                     // Accepted sockets do not inherit this option.
                     socket.set_nonblocking(true)?;
                     let peer = Peer::of(&socket, from, self.config.get().server.local_connections);
-                    self.receive(socket, peer, speaks, secure(), limiters);
+                    self.receive(socket, peer, protocol, secure(), limiters);
                 }
                 Err(error) if is_passing(&error) => {}
                 // No connection waits any more, or no file descriptor is free.
@@ -192,28 +192,28 @@ impl Reception {
         &self,
         mut socket: TcpStream,
         peer: Peer,
-        speaks: Speaks,
+        protocol: ListenerProtocol,
         secure: Option<Secure>,
         limiters: &SharedLimiters,
     ) {
-        self.tally.count_connection(speaks, secure.is_some());
-        let admitted = self.refuse_banned(peer).and_then(|()| match speaks {
-            Speaks::Messages => self.admit(peer, limiters),
-            Speaks::Http => self.admit_to_page(peer, limiters),
+        self.tally.count_connection(protocol, secure.is_some());
+        let admitted = self.refuse_banned(peer).and_then(|()| match protocol {
+            ListenerProtocol::Messages => self.admit(peer, limiters),
+            ListenerProtocol::Http => self.admit_to_page(peer, limiters),
         });
         let permit = match admitted {
             Ok(admitted) => admitted,
             Err((line, reason)) => {
                 self.log_refused(peer, reason, limiters);
-                let words = match speaks {
-                    Speaks::Messages => line.as_bytes().to_vec(),
-                    Speaks::Http => unavailable(why(&line)).into_bytes(),
+                let words = match protocol {
+                    ListenerProtocol::Messages => line.as_bytes().to_vec(),
+                    ListenerProtocol::Http => unavailable(why(&line)).into_bytes(),
                 };
                 return self.refuse(socket, secure, words);
             }
         };
         if secure.is_none()
-            && speaks == Speaks::Messages
+            && protocol == ListenerProtocol::Messages
             && let Err(error) = socket.write_all(reply::name_request().as_bytes())
         {
             debug!(self.log, "connection gone before it was greeted"; "peer" => %peer, "error" => %error);
@@ -223,7 +223,7 @@ impl Reception {
         let sessions = self.max_sessions - self.places.available_permits();
         let spread_above = self.config.get().server.spread_above;
         let turn = turn_of(number, sessions, spread_above, self.couriers.len());
-        self.couriers[turn].do_send(Adopt { socket, peer, id: SessionId(number), permit, speaks, secure });
+        self.couriers[turn].do_send(Adopt { socket, peer, id: SessionId(number), permit, protocol, secure });
     }
 
     fn log_refused(&self, peer: Peer, reason: CloseReason, limiters: &SharedLimiters) {
@@ -320,7 +320,7 @@ mod tests {
     /// Ends the server while a connection waits to be accepted.
     fn end_while_one_waits(listener: TcpListener, is_passed: bool) {
         listener.set_nonblocking(true).unwrap();
-        let reception = Reception {
+        let acceptor = Acceptor {
             couriers: Vec::new(),
             barrier: Barrier::default(),
             places: Arc::new(Semaphore::new(0)),
@@ -336,10 +336,10 @@ mod tests {
             tally: Arc::default(),
             log: Logger::root(slog::Discard, slog::o!()),
         };
-        reception.stop.cancel();
+        acceptor.stop.cancel();
         let limiters = Rc::new(Limiters::new(Instant::now()));
-        let accepting = reception.accept_all(
-            Listener { socket: listener, is_passed, speaks: Speaks::Messages, credentials: None },
+        let accepting = acceptor.accept_all(
+            Listener { socket: listener, is_passed, protocol: ListenerProtocol::Messages, credentials: None },
             limiters,
         );
         actix_rt::System::new().block_on(accepting).unwrap();

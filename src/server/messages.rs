@@ -24,10 +24,10 @@ use super::{
     batch::{Item, Shared},
     close::CloseReason,
     http::Visitor,
+    listener_protocol::ListenerProtocol,
     media::figures::{Figures, StreamEnd},
     outbox::Level,
     seat::{Seat, SessionId},
-    speaks::Speaks,
     who::Peer,
 };
 use crate::{
@@ -51,7 +51,7 @@ pub struct Adopt {
     /// The permits that the connection holds; released when the last part of the session is dropped.
     pub permit: SessionPermit,
     /// The protocol that the connection speaks.
-    pub speaks: Speaks,
+    pub protocol: ListenerProtocol,
     /// The TLS configuration, if the connection has to begin with a TLS handshake.
     pub secure: Option<Secure>,
 }
@@ -98,7 +98,7 @@ pub struct Shaken {
     /// The peer of the connection.
     pub peer: Peer,
     /// The protocol that the connection speaks over TLS.
-    pub speaks: Speaks,
+    pub protocol: ListenerProtocol,
     /// The stream, or why the handshake failed.
     pub outcome: Result<Secured, (CloseReason, Option<io::Error>)>,
 }

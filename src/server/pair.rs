@@ -14,7 +14,7 @@ use super::{
     address_limiter::SessionPermit,
     bans::Ledger,
     connection::{ReceiveHalf, SendHalf, Unanswered},
-    courier::{Courier, Guest, Manner},
+    courier::{Courier, NewConnection, WireFormat},
     exit_guard::ExitGuard,
     messages::{ToCourier, ToRegistry},
     registry::{Registry, Studio},
@@ -86,7 +86,7 @@ impl Pair {
 /// Tells a courier to serve one end of an in-memory pipe.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct TakeIn(DuplexStream, SessionId, Manner);
+struct StartSession(DuplexStream, SessionId, WireFormat);
 
 impl ReceiveHalf for ReadHalf<DuplexStream> {}
 
@@ -100,13 +100,14 @@ impl SendHalf for WriteHalf<DuplexStream> {
     }
 }
 
-impl Handler<TakeIn> for Courier {
+impl Handler<StartSession> for Courier {
     type Result = ();
 
-    fn handle(&mut self, TakeIn(stream, id, manner): TakeIn, _: &mut Self::Context) {
+    fn handle(&mut self, StartSession(stream, id, format): StartSession, _: &mut Self::Context) {
         let place = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a permit of its own");
-        let guest = Guest { id, peer: Peer::elsewhere(), permit: SessionPermit::with_place(place, None) };
-        self.take_in(split(stream), guest, manner);
+        let new_connection =
+            NewConnection { id, peer: Peer::elsewhere(), permit: SessionPermit::with_place(place, None) };
+        self.start_session(split(stream), new_connection, format);
     }
 }
 
@@ -121,13 +122,13 @@ pub struct Pipe {
 impl Pipe {
     /// Opens a connection that buffers `room` bytes each way.
     pub fn to(courier: &Addr<Courier>, id: u64, room: usize) -> Self {
-        Self::speaking(Manner::Lines { certified: None }, courier, id, room)
+        Self::with_format(WireFormat::Lines { certified: None }, courier, id, room)
     }
 
-    /// Opens a connection that speaks in the given manner.
-    pub fn speaking(manner: Manner, courier: &Addr<Courier>, id: u64, room: usize) -> Self {
+    /// Opens a connection with the given framing.
+    pub fn with_format(format: WireFormat, courier: &Addr<Courier>, id: u64, room: usize) -> Self {
         let (ours, theirs) = duplex(room);
-        courier.do_send(TakeIn(theirs, SessionId(id), manner));
+        courier.do_send(StartSession(theirs, SessionId(id), format));
         let (reader, writer) = split(ours);
         Self { reader, writer }
     }

@@ -27,13 +27,13 @@ use super::{
     exit_guard::{ExitGuard, SupervisorEvent},
     health::{Health, Phase},
     http::stream::Tuner,
-    listener::{Limiters, Listener, MAX_HTTP_FILES, REFUSALS, Reception},
+    listener::{Acceptor, Limiters, Listener, MAX_HTTP_FILES, REFUSALS},
+    listener_protocol::ListenerProtocol,
     media::{self, Audio, Opening},
     messages::{CloseServer, ToCourier, ToRegistry},
     reach::Reach,
     registry::{Registry, Studio},
     session::Surroundings,
-    speaks::Speaks,
     systemd,
     tally::Tally,
     tls::credentials::CredentialsError,
@@ -217,7 +217,7 @@ impl Supervisor {
         let limits = &config.get().limits;
         let places = Arc::new(Semaphore::new(limits.max_sessions));
         let trials = Arc::new(Semaphore::new(MAX_TRIALS));
-        let reception = Reception {
+        let acceptor = Acceptor {
             couriers,
             barrier,
             places: Arc::clone(&places),
@@ -234,7 +234,7 @@ impl Supervisor {
             log: log.clone(),
         };
         let listener_count = listeners.len();
-        start_listeners(listeners, &reception, wanted, &workers[0], &notify);
+        start_listeners(listeners, &acceptor, wanted, &workers[0], &notify);
         Self {
             registry,
             audio,
@@ -325,7 +325,9 @@ fn reach(audio: &Audio, listeners: &[Listener]) -> Reach {
     let of_page = |is_secure: bool| {
         listeners
             .iter()
-            .filter(|listener| listener.speaks == Speaks::Http && listener.credentials.is_some() == is_secure)
+            .filter(|listener| {
+                listener.protocol == ListenerProtocol::Http && listener.credentials.is_some() == is_secure
+            })
             .filter_map(|listener| listener.socket.local_addr().ok())
             .collect()
     };
@@ -339,25 +341,25 @@ fn reach(audio: &Audio, listeners: &[Listener]) -> Reach {
 
 fn start_listeners(
     listeners: Vec<Listener>,
-    reception: &Reception,
+    acceptor: &Acceptor,
     wanted: UnboundedReceiver<AdmissionRequest>,
     worker: &Arbiter,
     notify: &UnboundedSender<SupervisorEvent>,
 ) {
     let watched: Vec<_> = listeners
         .into_iter()
-        .map(|listener| (listener, reception.clone(), ExitGuard::new("listener", notify.clone())))
+        .map(|listener| (listener, acceptor.clone(), ExitGuard::new("listener", notify.clone())))
         .collect();
-    let clerk = reception.clone();
+    let upgrades = acceptor.clone();
     worker.spawn_fn(move || {
         let limiters = Rc::new(Limiters::new(Instant::now()));
-        actix_rt::spawn(clerk.admit_all(wanted, Rc::clone(&limiters)));
-        for (listener, reception, exit_guard) in watched {
+        actix_rt::spawn(upgrades.admit_all(wanted, Rc::clone(&limiters)));
+        for (listener, acceptor, exit_guard) in watched {
             let limiters = Rc::clone(&limiters);
             actix_rt::spawn(async move {
                 let _exit_guard = exit_guard;
-                let log = reception.log.clone();
-                if let Err(error) = reception.accept_all(listener, limiters).await {
+                let log = acceptor.log.clone();
+                if let Err(error) = acceptor.accept_all(listener, limiters).await {
                     error!(log, "cannot listen"; "error" => %error);
                 }
             });

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::{close::CloseReason, media::counters::Counters, speaks::Speaks};
+use super::{close::CloseReason, listener_protocol::ListenerProtocol, media::counters::Counters};
 use crate::protocol::{Kind, Operation, Refusal};
 
 mod histogram;
@@ -56,7 +56,7 @@ pub struct Volume {
 /// All counters.
 #[derive(Debug, Default)]
 pub struct Tally {
-    connections: [[AtomicU64; 2]; Speaks::ALL.len()],
+    connections: [[AtomicU64; 2]; ListenerProtocol::ALL.len()],
     under_way: [AtomicU64; Stage::ALL.len()],
     sessions: [[AtomicU64; 2]; Kind::ALL.len()],
     members: AtomicU64,
@@ -174,8 +174,8 @@ impl Default for Ended {
 
 impl Tally {
     /// Counts an accepted connection.
-    pub fn count_connection(&self, speaks: Speaks, is_encrypted: bool) {
-        self.connections[speaks as usize][usize::from(is_encrypted)].fetch_add(1, Ordering::Relaxed);
+    pub fn count_connection(&self, protocol: ListenerProtocol, is_encrypted: bool) {
+        self.connections[protocol as usize][usize::from(is_encrypted)].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a connection as being in `stage`, from which it may become a session, until the result is dropped.
@@ -314,8 +314,8 @@ impl Tally {
 
     /// Number of connections accepted for this protocol, over TLS or not.
     #[must_use]
-    pub fn connections(&self, speaks: Speaks, is_encrypted: bool) -> u64 {
-        self.connections[speaks as usize][usize::from(is_encrypted)].load(Ordering::Relaxed)
+    pub fn connections(&self, protocol: ListenerProtocol, is_encrypted: bool) -> u64 {
+        self.connections[protocol as usize][usize::from(is_encrypted)].load(Ordering::Relaxed)
     }
 
     /// Number of connections in this stage now.

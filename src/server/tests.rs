@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{
     close::CloseReason,
-    courier::{Courier, Manner},
+    courier::{Courier, WireFormat},
     exit_guard::SupervisorEvent,
     health::Health,
     pair::{Pair, Pipe},
@@ -266,8 +266,8 @@ fn a_websocket_that_answers_no_ping_is_ended_after_two_and_its_name_is_free() {
         tokio::time::pause();
         let (notify, _events) = unbounded_channel();
         let pair = Pair::start(&Config::default(), &notify);
-        let websocket = Manner::WebSocket { read: BytesMut::new() };
-        let mut alan = Pipe::speaking(websocket, &pair.courier, 1, 1024);
+        let websocket = WireFormat::WebSocket { read: BytesMut::new() };
+        let mut alan = Pipe::with_format(websocket, &pair.courier, 1, 1024);
         alan.send_frame(TEXT, "alan").await;
         let confirmation = b"server | alan | connection_confirmation | You are now connected to the server";
         alan.expect_frame(TEXT, confirmation).await;

@@ -5,16 +5,16 @@ use slog::{info, warn};
 use tokio::time::Instant;
 use tokio_util::either::Either;
 
-use super::{Courier, Guest, Manner, Seat};
+use super::{Courier, NewConnection, Seat, WireFormat};
 use crate::{
     protocol::reply,
     server::{
         close::CloseReason,
         connection::see_out,
         http::Visitor,
+        listener_protocol::ListenerProtocol,
         messages::{Adopt, Secure, Secured, Shaken},
         seat::SessionId,
-        speaks::Speaks,
         tally::Stage,
         tls::{
             handshake::{Failure, handshake},
@@ -28,7 +28,7 @@ use crate::{
 impl Courier {
     /// Starts a task that shakes hands, so that a slow handshake delays no other connection.
     pub(super) fn shake_hands(&mut self, adopt: Adopt, secure: Secure, courier: Addr<Self>) {
-        let Adopt { socket, peer, id, permit, speaks, .. } = adopt;
+        let Adopt { socket, peer, id, permit, protocol, .. } = adopt;
         if self.closing {
             return self.log_refused(id, peer, CloseReason::ServerClosed, None);
         }
@@ -39,7 +39,7 @@ impl Courier {
             let shaken = tokio::select! {
                 shaken = handshake(socket, secure.0, Instant::now() + timeout) => shaken,
                 reason = permit.displaced() => {
-                    courier.do_send(Shaken { id, peer, speaks, outcome: Err((reason, None)) });
+                    courier.do_send(Shaken { id, peer, protocol, outcome: Err((reason, None)) });
                     return;
                 }
             };
@@ -47,12 +47,12 @@ impl Courier {
             match shaken {
                 Ok(stream) => {
                     let secured = Secured { stream: Box::new(stream), permit };
-                    courier.do_send(Shaken { id, peer, speaks, outcome: Ok(secured) });
+                    courier.do_send(Shaken { id, peer, protocol, outcome: Ok(secured) });
                 }
                 Err(failure) => {
                     let told = failure.takes_plain_text();
                     let Failure { reason, error, socket } = failure;
-                    courier.do_send(Shaken { id, peer, speaks, outcome: Err((reason, error)) });
+                    courier.do_send(Shaken { id, peer, protocol, outcome: Err((reason, error)) });
                     let words = match reason {
                         _ if !told => None,
                         CloseReason::PlainText => Some(reply::tls_only(limit)),
@@ -108,13 +108,13 @@ impl Courier {
 impl Handler<Shaken> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Shaken { id, peer, speaks, outcome }: Shaken, ctx: &mut Self::Context) {
+    fn handle(&mut self, Shaken { id, peer, protocol, outcome }: Shaken, ctx: &mut Self::Context) {
         // A handshake that gave way or was broken off has been logged already.
         if self.handshakes.remove(id).is_none() {
             return;
         }
         match outcome {
-            Ok(Secured { stream, permit }) if speaks == Speaks::Http => {
+            Ok(Secured { stream, permit }) if protocol == ListenerProtocol::Http => {
                 let visitor = Visitor::new(Either::Right(*stream), id, peer.encrypted());
                 self.visit(visitor, permit, ctx.address());
             }
@@ -126,8 +126,9 @@ impl Handler<Shaken> for Courier {
                     warn!(log, "a certificate without a common name names nobody"; "id" => id.0, "peer" => %peer);
                 }
                 let is_asked = certified.is_none();
-                let guest = Guest { peer: peer.encrypted(), id, permit };
-                let seat = self.take_in(halves(*stream), guest, Manner::Lines { certified });
+                let new_connection = NewConnection { peer: peer.encrypted(), id, permit };
+                let seat =
+                    self.start_session(halves(*stream), new_connection, WireFormat::Lines { certified });
                 if is_asked {
                     self.ask_for_a_name(seat);
                 }

@@ -4,7 +4,7 @@ use actix::{Addr, Handler};
 use slog::debug;
 use tokio_util::either::Either;
 
-use super::{Courier, Guest, Manner};
+use super::{Courier, NewConnection, WireFormat};
 use crate::server::{
     address_limiter::SessionPermit,
     close::CloseReason,
@@ -62,10 +62,10 @@ impl Handler<Upgraded> for Courier {
         }
         let (carrier, ahead) = carrier.into_parts();
         read.unsplit(ahead);
-        let (guest, manner) = (Guest { id, peer, permit }, Manner::WebSocket { read });
+        let (new_connection, format) = (NewConnection { id, peer, permit }, WireFormat::WebSocket { read });
         let seat = match carrier {
-            Either::Left(socket) => self.take_in(connection::split(socket), guest, manner),
-            Either::Right(stream) => self.take_in(halves(stream), guest, manner),
+            Either::Left(socket) => self.start_session(connection::split(socket), new_connection, format),
+            Either::Right(stream) => self.start_session(halves(stream), new_connection, format),
         };
         self.ask_for_a_name(seat);
     }

@@ -10,7 +10,7 @@ use std::{
 use slog::{info, warn};
 use tokio::{sync::mpsc::UnboundedReceiver, time::Instant};
 
-use super::Reception;
+use super::Acceptor;
 use crate::{
     config::{Flood, LocalConnections},
     protocol::{Line, reply},
@@ -67,7 +67,7 @@ pub const MAX_HTTP_FILES: usize = MAX_HTTP_CONNECTIONS + MAX_CLOSING;
 /// client opens one.
 const HTTP_FACTOR: usize = 8;
 
-impl Reception {
+impl Acceptor {
     /// Refuses a connection from a banned address.
     pub(super) fn refuse_banned(&self, peer: Peer) -> Result<(), (Line, CloseReason)> {
         let bans = self.barrier.load();

@@ -9,7 +9,7 @@ use crate::{
     server::{
         close::CloseReason,
         health::Phase,
-        speaks::Speaks,
+        listener_protocol::ListenerProtocol,
         tally::{Counts, Stage, Tally},
     },
 };
@@ -186,10 +186,10 @@ fn sessions(tally: &Tally) -> Vec<Family> {
         None,
         "Connections accepted, by the protocol of the address that they came to.",
     );
-    let connections = Speaks::ALL.into_iter().fold(connections, |family, speaks| {
+    let connections = ListenerProtocol::ALL.into_iter().fold(connections, |family, protocol| {
         [false, true].into_iter().fold(family, |family, is_encrypted| {
-            let count = tally.connections(speaks, is_encrypted);
-            family.with([("protocol", speaks.as_str()), encrypted(is_encrypted)], Value::Whole(count))
+            let count = tally.connections(protocol, is_encrypted);
+            family.with([("protocol", protocol.as_str()), encrypted(is_encrypted)], Value::Whole(count))
         })
     });
     let sessions = Family::gauge("arauto_sessions", None, "Sessions there are, with a name or without.");

@@ -1,15 +1,15 @@
-//! [`Speaks`]: the protocol that a connection speaks.
+//! [`ListenerProtocol`]: the protocol that a connection speaks.
 
 /// The protocol of a connection, over TLS or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Speaks {
+pub enum ListenerProtocol {
     /// TR2.23 messages.
     Messages,
     /// HTTP, until the connection becomes a WebSocket.
     Http,
 }
 
-impl Speaks {
+impl ListenerProtocol {
     /// Both protocols, in the order of the enum.
     pub const ALL: [Self; 2] = [Self::Messages, Self::Http];
 
