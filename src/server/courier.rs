@@ -37,7 +37,7 @@ use super::{
     places::Places,
     read_timeouts::ReadTimeouts,
     seat::{Seat, SessionId},
-    session::{Session, Surroundings, Terms},
+    session::{Session, SessionConfig, WorkerContext},
     tls::under_way::UnderWay,
     who::Peer,
 };
@@ -92,11 +92,11 @@ pub struct Courier {
     admissions: UnboundedSender<AdmissionRequest>,
     /// Access to the streams; `None` if audio is off.
     tuner: Option<Tuner>,
-    surroundings: Rc<Surroundings>,
+    worker: Rc<WorkerContext>,
     report: Report,
     buffer: ReadBuffer,
     /// Shared by sessions that begin under equal settings, as are `bounds` and `allowance`.
-    terms: Rc<Terms>,
+    session_config: Rc<SessionConfig>,
     bounds: Rc<Bounds>,
     allowance: Rc<Allowance>,
     /// The server is ending: new connections are sent `server closed` and closed.
@@ -105,16 +105,16 @@ pub struct Courier {
 }
 
 impl Courier {
-    /// A courier with this number. Its sessions share `surroundings`; it reports full outboxes through `pressure`.
+    /// A courier with this number. Its sessions share `worker`; it reports full outboxes through `pressure`.
     pub fn new(
         number: u16,
-        surroundings: Surroundings,
+        worker: WorkerContext,
         pressure: Recipient<Pressure>,
         admissions: UnboundedSender<AdmissionRequest>,
         tuner: Option<Tuner>,
         exit_guard: ExitGuard,
     ) -> Self {
-        let surroundings = Rc::new(surroundings);
+        let worker = Rc::new(worker);
         Self {
             number,
             places: Places::default(),
@@ -124,10 +124,10 @@ impl Courier {
             http: None,
             admissions,
             tuner,
-            bounds: Rc::new(bounds(&surroundings.config.get())),
-            allowance: Rc::new(allowance(&surroundings)),
-            terms: Rc::new(Terms::of(&surroundings)),
-            surroundings,
+            bounds: Rc::new(bounds(&worker.config.get())),
+            allowance: Rc::new(allowance(&worker)),
+            session_config: Rc::new(SessionConfig::of(&worker)),
+            worker,
             report: Rc::new(move |report| pressure.do_send(report)),
             buffer: Rc::new(RefCell::new(BytesMut::new())),
             closing: false,
@@ -144,10 +144,10 @@ impl Courier {
         format: WireFormat,
     ) -> Seat {
         let NewConnection { id, peer, permit } = new_connection;
-        let config = self.surroundings.config.get();
+        let config = self.worker.config.get();
         let limits = &config.limits;
-        if *self.terms.timeouts != ReadTimeouts::of(&config) {
-            self.terms = Rc::new(Terms::of(&self.surroundings));
+        if *self.session_config.timeouts != ReadTimeouts::of(&config) {
+            self.session_config = Rc::new(SessionConfig::of(&self.worker));
         }
         let permit = Rc::new(permit);
         share(&mut self.bounds, bounds(&config));
@@ -159,8 +159,8 @@ impl Courier {
             WireFormat::WebSocket { read } => (FrameDecoder::for_websocket(limits.message_bytes), read, None),
         };
         outbox.set_kind(decoder.kind());
-        outbox.count_into(Arc::clone(self.surroundings.tally.outboxes_bytes()));
-        let (buffer, timeouts) = (Rc::clone(&self.buffer), Rc::clone(&self.terms.timeouts));
+        outbox.count_into(Arc::clone(self.worker.tally.outboxes_bytes()));
+        let (buffer, timeouts) = (Rc::clone(&self.buffer), Rc::clone(&self.session_config.timeouts));
         let pulse = (decoder.kind() == Kind::WebSocket).then(Pulse::default);
         let mut frame_reader =
             FrameReader::new(reader, buffer, decoder, read, limits.inflight_bytes, timeouts);
@@ -168,7 +168,7 @@ impl Courier {
             frame_reader.set_pulse(Rc::clone(pulse));
         }
         let meter = config.flood.governs(peer.is_local).then(|| {
-            share(&mut self.allowance, allowance(&self.surroundings));
+            share(&mut self.allowance, allowance(&self.worker));
             Meter::new(Rc::clone(&self.allowance), Instant::now()).map(Box::new)
         });
         let slot = self.places.next_slot();
@@ -177,7 +177,7 @@ impl Courier {
             frame_reader,
             seat,
             Arc::new(peer),
-            Rc::clone(&self.terms),
+            Rc::clone(&self.session_config),
             meter.flatten(),
             permit,
             certified,
@@ -204,10 +204,10 @@ impl Courier {
 
     /// Reports to the Registry if all outboxes of the server together take more memory than `limits.outboxes_bytes`.
     fn watch_outboxes(&self) {
-        let limit = self.surroundings.config.get().limits.outboxes_bytes;
-        let total = self.surroundings.tally.outboxes_bytes().load(Ordering::Relaxed);
+        let limit = self.worker.config.get().limits.outboxes_bytes;
+        let total = self.worker.tally.outboxes_bytes().load(Ordering::Relaxed);
         if usize::try_from(total).unwrap_or(usize::MAX) > limit {
-            self.surroundings.registry.outboxes_full.do_send(OutboxesFull);
+            self.worker.registry.outboxes_full.do_send(OutboxesFull);
         }
     }
 
@@ -238,8 +238,8 @@ fn bounds(Config { limits, compat, .. }: &Config) -> Bounds {
     Bounds { limit: limits.outbox_bytes, grace: limits.slow_reader_grace, gap: compat.unframed_gap }
 }
 
-fn allowance(surroundings: &Surroundings) -> Allowance {
-    Allowance::of(&surroundings.config.get().flood, surroundings.message_bytes)
+fn allowance(worker: &WorkerContext) -> Allowance {
+    Allowance::of(&worker.config.get().flood, worker.message_bytes)
 }
 
 /// Lets sessions that begin under equal settings share one value.
@@ -288,7 +288,7 @@ impl Handler<Adopt> for Courier {
                 );
             }
             Err(error) => {
-                warn!(self.surroundings.log, "connection lost"; "id" => id.0, "peer" => %peer, "error" => %error);
+                warn!(self.worker.log, "connection lost"; "id" => id.0, "peer" => %peer, "error" => %error);
             }
         }
     }
@@ -299,8 +299,8 @@ impl Handler<Deliver> for Courier {
 
     fn handle(&mut self, Deliver { shared, items }: Deliver, _: &mut Self::Context) {
         let Done { closed, delivered, fullest } = at_once(|cx| self.places.deliver(&shared, &items, cx));
-        self.surroundings.tally.count_delivered(delivered);
-        self.surroundings.tally.mark_outbox(fullest);
+        self.worker.tally.count_delivered(delivered);
+        self.worker.tally.mark_outbox(fullest);
         for (slot, reason) in closed {
             self.close_place(slot, reason, Instant::now() + CLOSE_GRACE);
         }
@@ -383,7 +383,7 @@ impl Handler<CloseServer> for Courier {
         self.break_off_handshakes();
         self.break_off_visits();
         let farewell = reply::server_closed();
-        let deadline = Instant::now() + self.surroundings.config.get().server.drain_timeout;
+        let deadline = Instant::now() + self.worker.config.get().server.drain_timeout;
         for mut place in self.places.drain() {
             place.tell(|outbox| outbox.put_farewell(&farewell));
             // Every outbox accepts and keeps all data until the deadline.

@@ -3,7 +3,7 @@
 //! The way of a message through this module:
 //!
 //! ```text
-//! listener -> courier (takes a connection in) -> frame_reader -> session -> registry (roster, batch) -> courier -> outbox
+//! listener -> courier (starts the session) -> frame_reader -> session -> registry (roster, batch) -> courier -> outbox
 //! ```
 //!
 //! `messages.rs` defines the messages between actors. The tables and queues (`roster`, `batch`, `outbox`, `pace`,

@@ -19,7 +19,7 @@ use super::{
     messages::{ToCourier, ToRegistry},
     registry::{Registry, Studio},
     seat::SessionId,
-    session::Surroundings,
+    session::WorkerContext,
     tally::Tally,
     who::Peer,
 };
@@ -53,7 +53,7 @@ impl Pair {
         let (sender, mailbox) = channel(16);
         let registry = Addr::new(sender);
         let courier = Courier::create(|ctx| {
-            let surroundings = Surroundings {
+            let worker = WorkerContext {
                 registry: ToRegistry::from(registry.clone()),
                 courier: ToCourier::from(ctx.address()),
                 config: config.clone(),
@@ -66,7 +66,7 @@ impl Pair {
             let exit_guard = ExitGuard::new("courier", notify.clone());
             // No connection asks for the page here.
             let (admissions, _) = tokio::sync::mpsc::unbounded_channel();
-            Courier::new(0, surroundings, registry.clone().recipient(), admissions, None, exit_guard)
+            Courier::new(0, worker, registry.clone().recipient(), admissions, None, exit_guard)
         });
         let exit_guard = ExitGuard::new("registry", notify.clone());
         let actor = Registry::new(

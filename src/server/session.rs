@@ -40,7 +40,7 @@ use wait::Wait;
 
 /// State shared by all sessions of a worker.
 #[derive(Clone)]
-pub struct Surroundings {
+pub struct WorkerContext {
     /// Sends requests to the Registry.
     pub registry: ToRegistry,
     /// Sends to the courier, which writes the sessions' output.
@@ -61,18 +61,18 @@ pub struct Surroundings {
 }
 
 /// State shared by the sessions of a worker that began under one configuration. Each session holds one pointer to it.
-pub struct Terms {
+pub struct SessionConfig {
     /// Read timeouts.
     pub timeouts: Rc<ReadTimeouts>,
     /// State shared by all sessions of the worker.
-    pub around: Rc<Surroundings>,
+    pub worker: Rc<WorkerContext>,
 }
 
-impl Terms {
-    /// Creates the terms of sessions that begin under the configuration now in force.
+impl SessionConfig {
+    /// Creates the configuration of sessions that begin under the configuration now in force.
     #[must_use]
-    pub fn of(around: &Rc<Surroundings>) -> Self {
-        Self { timeouts: Rc::new(ReadTimeouts::of(&around.config.get())), around: Rc::clone(around) }
+    pub fn of(worker: &Rc<WorkerContext>) -> Self {
+        Self { timeouts: Rc::new(ReadTimeouts::of(&worker.config.get())), worker: Rc::clone(worker) }
     }
 }
 
@@ -91,7 +91,7 @@ pub struct Session {
     state: State,
     /// The error that broke the connection, if the session leaves because of it.
     broken_by: Option<io::Error>,
-    terms: Rc<Terms>,
+    session_config: Rc<SessionConfig>,
     /// Limits what the client may send. Boxed, because most sessions have no limit.
     meter: Option<Box<Meter>>,
     /// Number of the wait for an answer that counts; see [`Wait`].
@@ -120,7 +120,7 @@ impl Session {
         frame_reader: FrameReader<impl ReceiveHalf>,
         seat: Seat,
         peer: Arc<Peer>,
-        terms: Rc<Terms>,
+        session_config: Rc<SessionConfig>,
         meter: Option<Box<Meter>>,
         permit: Rc<SessionPermit>,
         certified: Option<String>,
@@ -128,8 +128,8 @@ impl Session {
         Self::create(|ctx| {
             let kind = frame_reader.kind();
             ctx.add_stream(frame_reader);
-            terms.around.tally.add_session(kind, peer.is_encrypted);
-            let name_timeout = permit.name_timeout(terms.around.config.get().limits.name_timeout);
+            session_config.worker.tally.add_session(kind, peer.is_encrypted);
+            let name_timeout = permit.name_timeout(session_config.worker.config.get().limits.name_timeout);
             let wait = 0;
             ctx.spawn(Wait::new(wait, name_timeout));
             let state = State::Open;
@@ -142,7 +142,7 @@ impl Session {
                 claim: None,
                 state,
                 broken_by: None,
-                terms,
+                session_config,
                 meter,
                 wait,
                 input_ended: false,
@@ -162,7 +162,7 @@ impl Session {
     }
 
     fn log(&self) -> &Logger {
-        &self.terms.around.log
+        &self.session_config.worker.log
     }
 
     fn who(&self) -> Who<'_> {
@@ -182,17 +182,17 @@ impl Session {
             return;
         }
         if read.kind != self.kind {
-            self.terms.around.tally.take_session(self.kind, self.peer.is_encrypted);
-            self.terms.around.tally.add_session(read.kind, self.peer.is_encrypted);
+            self.session_config.worker.tally.take_session(self.kind, self.peer.is_encrypted);
+            self.session_config.worker.tally.add_session(read.kind, self.peer.is_encrypted);
             self.kind = read.kind;
-            self.terms.around.courier.reframe.do_send(Reframe { seat: self.seat, kind: read.kind });
+            self.session_config.worker.courier.reframe.do_send(Reframe { seat: self.seat, kind: read.kind });
         }
         let replies = match &mut self.claim {
             Some(claim) => claim.pass_on(read.replies),
             None => read.replies,
         };
         if !replies.is_empty() {
-            self.terms.around.courier.raw.do_send(Raw { seat: self.seat, bytes: replies.into() });
+            self.session_config.worker.courier.raw.do_send(Raw { seat: self.seat, bytes: replies.into() });
         }
         if read.junk_bytes > 0
             && let Some(meter) = &mut self.meter
@@ -201,7 +201,7 @@ impl Session {
         }
         let mut volume = Volume::default();
         volume.add(read.frames.len(), read.frames.iter().map(bytes_of).sum());
-        self.terms.around.tally.count_received(volume);
+        self.session_config.worker.tally.count_received(volume);
         self.carry_out(read.frames, Some(read.credit), ctx);
         if let Some(claim) = &mut self.claim {
             claim.await_answer();
@@ -209,8 +209,11 @@ impl Session {
     }
 
     fn idle(&mut self) {
-        let farewell =
-            reply::idle(self.terms.around.message_bytes, self.name.as_ref(), self.terms.timeouts.idle);
+        let farewell = reply::idle(
+            self.session_config.worker.message_bytes,
+            self.name.as_ref(),
+            self.session_config.timeouts.idle,
+        );
         self.leave(CloseReason::Idle, None, Some(farewell));
     }
 
@@ -223,12 +226,12 @@ impl Session {
             debug!(self.log(), "Server sends: {:?}", line.text(); &self.who());
         }
         (self.state, self.broken_by) = (State::Leaving, error);
-        self.terms.around.registry.leave.do_send(Leave { seat: self.seat, reason, farewell });
+        self.session_config.worker.registry.leave.do_send(Leave { seat: self.seat, reason, farewell });
     }
 
     fn count_end(&self, reason: CloseReason) {
-        self.terms.around.tally.take_session(self.kind, self.peer.is_encrypted);
-        self.terms.around.tally.count_end(reason);
+        self.session_config.worker.tally.take_session(self.kind, self.peer.is_encrypted);
+        self.session_config.worker.tally.count_end(reason);
     }
 
     /// Logs the end. Called on hangup, because all that the Registry logs of the session comes before.
@@ -294,13 +297,13 @@ impl Handler<Jammed> for Session {
     type Result = ();
 
     fn handle(&mut self, Jammed { reason, error }: Jammed, _: &mut Self::Context) {
-        let limits = &self.terms.around.config.get().limits;
+        let limits = &self.session_config.worker.config.get().limits;
         let farewell = (reason == CloseReason::OutboxFull)
             .then(|| reply::outbox_full(limits.message_bytes, self.name.as_ref(), limits.outbox_bytes));
         if matches!(self.state, State::Leaving) {
             // The session was leaving after its queued requests. Now it leaves without waiting for them.
             self.broken_by = error;
-            self.terms.around.registry.leave.do_send(Leave { seat: self.seat, reason, farewell });
+            self.session_config.worker.registry.leave.do_send(Leave { seat: self.seat, reason, farewell });
         } else {
             self.leave(reason, error, farewell);
         }
@@ -340,7 +343,7 @@ impl Drop for Session {
         if !matches!(self.state, State::Over) {
             error!(self.log(), "session died"; &self.who(), "reason" => CloseReason::Fault);
             self.count_end(CloseReason::Fault);
-            self.terms.around.registry.leave.do_send(Leave {
+            self.session_config.worker.registry.leave.do_send(Leave {
                 seat: self.seat,
                 reason: CloseReason::Fault,
                 farewell: None,

@@ -33,7 +33,7 @@ use super::{
     messages::{CloseServer, ToCourier, ToRegistry},
     reach::Reach,
     registry::{Registry, Studio},
-    session::Surroundings,
+    session::WorkerContext,
     systemd,
     tally::Tally,
     tls::credentials::CredentialsError,
@@ -183,7 +183,7 @@ impl Supervisor {
                 let (admissions, tuner) = (admissions.clone(), tuner.clone());
                 Courier::start_in_arbiter(&worker.handle(), move |ctx| {
                     let courier = ToCourier::from(ctx.address());
-                    let surroundings = Surroundings {
+                    let worker = WorkerContext {
                         registry,
                         courier,
                         config,
@@ -193,7 +193,7 @@ impl Supervisor {
                         tally,
                         log,
                     };
-                    Courier::new(number, surroundings, pressure, admissions, tuner, exit_guard)
+                    Courier::new(number, worker, pressure, admissions, tuner, exit_guard)
                 })
             })
             .collect();

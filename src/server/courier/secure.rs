@@ -32,9 +32,9 @@ impl Courier {
         if self.closing {
             return self.log_refused(id, peer, CloseReason::ServerClosed, None);
         }
-        let limit = self.surroundings.message_bytes;
-        let timeout = permit.name_timeout(self.surroundings.config.get().limits.name_timeout);
-        let under_way = self.surroundings.tally.begin(Stage::Handshake);
+        let limit = self.worker.message_bytes;
+        let timeout = permit.name_timeout(self.worker.config.get().limits.name_timeout);
+        let under_way = self.worker.tally.begin(Stage::Handshake);
         let task = actix_rt::spawn(async move {
             let shaken = tokio::select! {
                 shaken = handshake(socket, secure.0, Instant::now() + timeout) => shaken,
@@ -88,8 +88,8 @@ impl Courier {
         reason: CloseReason,
         error: Option<std::io::Error>,
     ) {
-        let log = &self.surroundings.log;
-        self.surroundings.tally.count_end(reason);
+        let log = &self.worker.log;
+        self.worker.tally.count_end(reason);
         match error {
             None => info!(log, "refused"; "id" => id.0, "peer" => %peer, "reason" => reason),
             Some(error) => {
@@ -122,7 +122,7 @@ impl Handler<Shaken> for Courier {
                 let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
                 let certified = certificate.and_then(|certificate| common_name(certificate));
                 if certificate.is_some() && certified.is_none() {
-                    let log = &self.surroundings.log;
+                    let log = &self.worker.log;
                     warn!(log, "a certificate without a common name names nobody"; "id" => id.0, "peer" => %peer);
                 }
                 let is_asked = certified.is_none();

@@ -25,11 +25,11 @@ impl Courier {
         let http = self.http.get_or_insert_with(|| {
             let courier = courier.clone();
             let welcome = move |visitor, permit, read| courier.do_send(Upgraded { visitor, permit, read });
-            let config = self.surroundings.config.clone();
+            let config = self.worker.config.clone();
             Http::new(config, self.admissions.clone(), self.tuner.clone(), welcome)
         });
-        let (http, log) = (http.clone(), self.surroundings.log.clone());
-        let under_way = self.surroundings.tally.begin(Stage::Visit);
+        let (http, log) = (http.clone(), self.worker.log.clone());
+        let under_way = self.worker.tally.begin(Stage::Visit);
         let task = actix_rt::spawn(async move {
             let _under_way = under_way;
             let listening = || courier.do_send(Listening { id });

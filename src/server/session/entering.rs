@@ -20,8 +20,8 @@ use crate::{
 impl Session {
     /// Handles the answer to the name request.
     pub(super) fn introduce(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
-        let found =
-            entrance::name(frame, self.terms.around.message_bytes).and_then(|name| self.look_up(name));
+        let found = entrance::name(frame, self.session_config.worker.message_bytes)
+            .and_then(|name| self.look_up(name));
         self.let_in(found, ctx);
     }
 
@@ -40,7 +40,7 @@ impl Session {
     /// Handles the name in a client's certificate. No password is asked for, because the issuer has verified the
     /// client.
     pub(super) fn introduce_certified(&mut self, name: &str) {
-        match entrance::certified_name(name, self.terms.around.message_bytes)
+        match entrance::certified_name(name, self.session_config.worker.message_bytes)
             .and_then(|name| self.look_up(name))
         {
             Ok(Found::Name(name)) => self.enter(name),
@@ -54,13 +54,14 @@ impl Session {
 
     /// Checks whether a session of this name may enter, and whether the name belongs to an account.
     fn look_up(&self, name: Name) -> Result<Found, Refusal> {
-        let (accounts, config) = (self.terms.around.accounts.current(), self.terms.around.config.get());
-        let (is_private, limit) = (self.peer.is_private(), self.terms.around.message_bytes);
+        let (accounts, config) =
+            (self.session_config.worker.accounts.current(), self.session_config.worker.config.get());
+        let (is_private, limit) = (self.peer.is_private(), self.session_config.worker.message_bytes);
         Rules { accounts: &accounts, settings: &config.accounts, is_private, limit }.look_up(name)
     }
 
     fn ask_for_password(&mut self, ctx: &mut Context<Self>) {
-        let timeout = self.permit.name_timeout(self.terms.around.config.get().limits.name_timeout);
+        let timeout = self.permit.name_timeout(self.session_config.worker.config.get().limits.name_timeout);
         self.end_wait();
         ctx.spawn(Wait::new(self.wait, timeout));
         let Some(claim) = &mut self.claim else { return };
@@ -75,7 +76,7 @@ impl Session {
     /// Handles an answer to the password request, and has the password compared.
     pub(super) fn take_password(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
         let Some(claim) = &mut self.claim else { return };
-        match claim.answer(frame, self.terms.around.message_bytes) {
+        match claim.answer(frame, self.session_config.worker.message_bytes) {
             Ok((hash, secret)) => self.compare(hash, secret, ctx),
             Err(refusal) => self.refuse(refusal),
         }
@@ -97,7 +98,7 @@ impl Session {
         } else {
             Origin::from_address(self.peer.ip())
         };
-        let verifier = self.terms.around.verifier.clone();
+        let verifier = self.session_config.worker.verifier.clone();
         // Dropped with the session, which removes the attempt from the verifier's queue.
         let verdict = async move { verifier.judge(Attempt { origin, account, hash, secret }).await };
         ctx.spawn(verdict.into_actor(self).map(|verdict, session, ctx| session.judged(verdict, ctx)));
@@ -112,9 +113,9 @@ impl Session {
             info!(self.log(), "wrong password"; &self.who(), "account" => %claim.name);
         }
         let (kept, ended) = (claim.take_kept(), claim.has_ended());
-        match claim.judged(verdict, self.terms.around.message_bytes) {
+        match claim.judged(verdict, self.session_config.worker.message_bytes) {
             Outcome::Enter(proof) => {
-                let accounts = self.terms.around.accounts.current();
+                let accounts = self.session_config.worker.accounts.current();
                 if accounts.find(claim.name.key()).is_some_and(|account| proof.holds_for(account)) {
                     self.proof = Some(Box::new(proof));
                     self.enter(claim.name);
@@ -152,11 +153,11 @@ impl Session {
     /// Sends a line to a client that has no name yet.
     fn say(&self, line: Line) {
         debug!(self.log(), "Server sends: {:?}", line.text(); &self.who());
-        self.terms.around.courier.say.do_send(Say { seat: self.seat, line });
+        self.session_config.worker.courier.say.do_send(Say { seat: self.seat, line });
     }
 
     fn send_raw(&self, bytes: &'static [u8]) {
-        self.terms.around.courier.raw.do_send(Raw { seat: self.seat, bytes: bytes.into() });
+        self.session_config.worker.courier.raw.do_send(Raw { seat: self.seat, bytes: bytes.into() });
     }
 
     /// Ends the wait for an answer, which has come.
@@ -171,7 +172,7 @@ impl Session {
         }
         self.name = Some(name.clone());
         let (looks, proven) = (name.looks(), self.proof.is_some());
-        self.terms.around.registry.enter.do_send(Enter {
+        self.session_config.worker.registry.enter.do_send(Enter {
             seat: self.seat,
             peer: Arc::clone(&self.peer),
             name,
@@ -182,8 +183,8 @@ impl Session {
 
     /// The refusal of a session that has none of the places kept for accounts.
     fn full(&self) -> Refusal {
-        let max_sessions = self.terms.around.config.get().limits.max_sessions;
-        let farewell = reply::server_full(self.terms.around.message_bytes, max_sessions);
+        let max_sessions = self.session_config.worker.config.get().limits.max_sessions;
+        let farewell = reply::server_full(self.session_config.worker.message_bytes, max_sessions);
         Refusal { reason: CloseReason::ServerFull, farewell }
     }
 
@@ -204,7 +205,7 @@ impl Session {
         if self.permit.is_on_trial() {
             return self.refuse(self.full());
         }
-        let limit = self.terms.around.message_bytes;
+        let limit = self.session_config.worker.message_bytes;
         let (reason, farewell) = match self.claim.as_deref() {
             None => (CloseReason::NameTimeout, reply::no_name_in_time(limit, waited)),
             Some(Claim { name, .. }) => {
