@@ -13,7 +13,7 @@ use std::{
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
-use super::{close::CloseReason, pace::Ticket, seat::Seat, tally::Volume};
+use super::{close::CloseReason, pace::Ticket, session_ref::SessionRef, tally::Volume};
 use crate::protocol::{Kind, Line, websocket};
 
 /// Bytes after which a batch is sent before more is added. A larger batch saves no writes and holds more memory.
@@ -63,7 +63,7 @@ pub struct Excerpt {
 #[derive(Debug)]
 pub struct Item {
     /// The session.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
     /// Number of shared messages before this item.
     pub at: u32,
     /// The difference.
@@ -116,9 +116,9 @@ impl Batch {
     }
 
     /// Adds a line for every member except `except`.
-    pub fn broadcast(&mut self, line: &Line, except: Option<Seat>) {
-        if let Some(seat) = except {
-            self.add(seat, What::Skip);
+    pub fn broadcast(&mut self, line: &Line, except: Option<SessionRef>) {
+        if let Some(session_ref) = except {
+            self.add(session_ref, What::Skip);
         }
         if self.ends.is_empty() {
             self.since = Some(Instant::now());
@@ -128,20 +128,20 @@ impl Batch {
     }
 
     /// Adds a line for one session.
-    pub fn tell(&mut self, seat: Seat, line: Line) {
+    pub fn tell(&mut self, session_ref: SessionRef, line: Line) {
         self.item_bytes += line.as_bytes().len();
         self.own_lines += 1;
-        self.add(seat, What::Tell(line));
+        self.add(session_ref, What::Tell(line));
     }
 
     /// Makes the session a member: it gets broadcasts from here on.
-    pub fn enter(&mut self, seat: Seat) {
-        self.add(seat, What::Enter);
+    pub fn enter(&mut self, session_ref: SessionRef) {
+        self.add(session_ref, What::Enter);
     }
 
     /// Ends the session: it gets what was added so far, and nothing more.
-    pub fn close(&mut self, seat: Seat, reason: CloseReason) {
-        self.add(seat, What::Close(reason));
+    pub fn close(&mut self, session_ref: SessionRef, reason: CloseReason) {
+        self.add(session_ref, What::Close(reason));
     }
 
     /// Holds a sender's credit until the batch is delivered.
@@ -195,15 +195,15 @@ impl Batch {
         self.items.iter_mut().enumerate().filter_map(move |(courier, items)| {
             let mut items = std::mem::take(items);
             // The sort is stable, so the items of one session stay in order.
-            items.sort_by_key(|item| item.seat.slot);
+            items.sort_by_key(|item| item.session_ref.slot);
             let is_for_all = !shared.is_empty() && has_members(courier);
             (!items.is_empty() || is_for_all).then(|| (courier, Arc::clone(&shared), items))
         })
     }
 
-    fn add(&mut self, seat: Seat, what: What) {
+    fn add(&mut self, session_ref: SessionRef, what: What) {
         let at = offset(self.ends.len());
-        self.items[usize::from(seat.courier)].push(Item { seat, at, what });
+        self.items[usize::from(session_ref.courier)].push(Item { session_ref, at, what });
     }
 }
 

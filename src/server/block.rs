@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{seat::SessionId, who::Peer};
+use super::{session_ref::SessionId, who::Peer};
 
 /// A block of addresses that limits count as one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

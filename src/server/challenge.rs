@@ -11,7 +11,7 @@ use std::collections::{HashMap, VecDeque};
 
 use super::{
     messages::{Enter, Work},
-    seat::SessionId,
+    session_ref::SessionId,
 };
 
 /// Maximum number of sessions that wait for one bearer. A client that tries again makes more than one; a large number
@@ -46,7 +46,7 @@ impl Challenges {
         if queue.len() == MOST_FOR_A_BEARER {
             return Err(Box::new(challenge));
         }
-        let id = challenge.enter.seat.id;
+        let id = challenge.enter.session_ref.id;
         queue.push_back(id);
         self.waiting.insert(id, (bearer, challenge));
         Ok(())
@@ -54,7 +54,7 @@ impl Challenges {
 
     /// Keeps the work of a waiting session; returns the work of any other session.
     pub fn divert(&mut self, work: Work) -> Option<Work> {
-        match self.waiting.get_mut(&work.seat.id) {
+        match self.waiting.get_mut(&work.session_ref.id) {
             Some((_, challenge)) => {
                 challenge.works.push(work);
                 None
@@ -89,21 +89,25 @@ mod tests {
     use super::*;
     use crate::{
         protocol::Name,
-        server::{seat::Seat, who::Peer},
+        server::{session_ref::SessionRef, who::Peer},
     };
 
     fn challenge(id: u64) -> Challenge {
-        let seat = Seat { id: SessionId(id), courier: 0, slot: 0 };
+        let session_ref = SessionRef { id: SessionId(id), courier: 0, slot: 0 };
         let name = Name::parse("alan", 489).unwrap();
         let looks = name.looks();
         Challenge {
-            enter: Enter { seat, peer: Arc::new(Peer::elsewhere()), name, proven: false, looks },
+            enter: Enter { session_ref, peer: Arc::new(Peer::elsewhere()), name, proven: false, looks },
             works: Vec::new(),
         }
     }
 
     fn released(challenges: &mut Challenges, bearer: u64) -> Vec<u64> {
-        challenges.release(SessionId(bearer)).iter().map(|challenge| challenge.enter.seat.id.0).collect()
+        challenges
+            .release(SessionId(bearer))
+            .iter()
+            .map(|challenge| challenge.enter.session_ref.id.0)
+            .collect()
     }
 
     #[test]
@@ -126,7 +130,10 @@ mod tests {
         for id in 10..18 {
             assert!(challenges.add(challenge(id), SessionId(1)).is_ok());
         }
-        assert_eq!(challenges.add(challenge(18), SessionId(1)).unwrap_err().enter.seat.id, SessionId(18));
+        assert_eq!(
+            challenges.add(challenge(18), SessionId(1)).unwrap_err().enter.session_ref.id,
+            SessionId(18)
+        );
         assert!(challenges.add(challenge(18), SessionId(2)).is_ok());
     }
 }

@@ -1,8 +1,8 @@
 //! [`Courier`]: delivers batches to the sessions of its arbiter.
 //!
 //! The Registry sends one message for all sessions of the arbiter: the courier holds their outboxes, and the loop over
-//! them (`places.rs`) writes at once where nothing is queued. The courier also takes in new connections and starts
-//! their sessions, because a socket belongs to the reactor of its arbiter.
+//! them (`subscriber_table.rs`) writes at once where nothing is queued. The courier also takes in new connections and
+//! starts their sessions, because a socket belongs to the reactor of its arbiter.
 
 use std::{
     cell::RefCell,
@@ -33,11 +33,11 @@ use super::{
         Reframe, Say, ToCourier, Weigh, Weighed,
     },
     outbox::{Bounds, Outbox, at_once},
-    place::{Done, Place, Report},
-    places::Places,
     read_timeouts::ReadTimeouts,
-    seat::{Seat, SessionId},
     session::{Session, SessionConfig, WorkerContext},
+    session_ref::{SessionId, SessionRef},
+    subscriber::{Done, Report, Subscriber},
+    subscriber_table::SubscriberTable,
     tls::under_way::UnderWay,
     who::Peer,
 };
@@ -80,7 +80,7 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 /// The courier actor of one arbiter.
 pub struct Courier {
     number: u16,
-    places: Places,
+    subscribers: SubscriberTable,
     handshakes: UnderWay,
     /// HTTP connections that may still become WebSockets.
     visits: UnderWay,
@@ -117,7 +117,7 @@ impl Courier {
         let worker = Rc::new(worker);
         Self {
             number,
-            places: Places::default(),
+            subscribers: SubscriberTable::default(),
             handshakes: UnderWay::default(),
             visits: UnderWay::default(),
             listeners: HashMap::new(),
@@ -135,14 +135,14 @@ impl Courier {
         }
     }
 
-    /// Gives a connection a session and a place in this courier. The caller has to send the name request, unless the
-    /// client got it already or its certificate names it.
+    /// Gives a connection a session and an entry in the subscriber table. The caller has to send the name request,
+    /// unless the client got it already or its certificate names it.
     pub fn start_session(
         &mut self,
         (reader, writer): (impl ReceiveHalf, impl SendHalf),
         new_connection: NewConnection,
         format: WireFormat,
-    ) -> Seat {
+    ) -> SessionRef {
         let NewConnection { id, peer, permit } = new_connection;
         let config = self.worker.config.get();
         let limits = &config.limits;
@@ -171,33 +171,34 @@ impl Courier {
             share(&mut self.allowance, allowance(&self.worker));
             Meter::new(Rc::clone(&self.allowance), Instant::now()).map(Box::new)
         });
-        let slot = self.places.next_slot();
-        let seat = Seat { id, courier: self.number, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
+        let slot = self.subscribers.next_slot();
+        let session_ref =
+            SessionRef { id, courier: self.number, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
         let session = Session::open(
             frame_reader,
-            seat,
+            session_ref,
             Arc::new(peer),
             Rc::clone(&self.session_config),
             meter.flatten(),
             permit,
             certified,
         );
-        let mut place = Place::new(seat, session, outbox, Rc::clone(&self.report));
+        let mut subscriber = Subscriber::new(session_ref, session, outbox, Rc::clone(&self.report));
         if let Some(pulse) = pulse {
-            place.watch_pings(pulse);
+            subscriber.watch_pings(pulse);
         }
-        self.places.add(place);
+        self.subscribers.add(subscriber);
         if self.closing {
-            self.tell(seat, |outbox| outbox.put(&reply::server_closed()));
+            self.tell(session_ref, |outbox| outbox.put(&reply::server_closed()));
             self.close_place(slot, CloseReason::ServerClosed, Instant::now() + CLOSE_GRACE);
         }
-        seat
+        session_ref
     }
 
     /// Puts data into one outbox and writes what the socket takes.
-    fn tell(&mut self, seat: Seat, put: impl FnOnce(&mut Outbox)) {
-        if let Some(place) = self.places.get_mut(seat) {
-            place.tell(put);
+    fn tell(&mut self, session_ref: SessionRef, put: impl FnOnce(&mut Outbox)) {
+        if let Some(subscriber) = self.subscribers.get_mut(session_ref) {
+            subscriber.tell(put);
         }
         self.watch_outboxes();
     }
@@ -213,13 +214,13 @@ impl Courier {
 
     /// Ends the probing of a connection, unless a later probe still runs, and jams the session if its other end did not
     /// answer.
-    fn end_probe(&mut self, seat: Seat) {
-        let Some(place) = self.places.get_mut(seat) else { return };
-        if !place.end_probe(Instant::now()) {
+    fn end_probe(&mut self, session_ref: SessionRef) {
+        let Some(subscriber) = self.subscribers.get_mut(session_ref) else { return };
+        if !subscriber.end_probe(Instant::now()) {
             return;
         }
-        let session = place.session().clone();
-        let Some(unanswered) = place.with_writer(SendHalf::end_probe) else { return };
+        let session = subscriber.session().clone();
+        let Some(unanswered) = subscriber.with_writer(SendHalf::end_probe) else { return };
         actix_rt::spawn(async move {
             if actix_rt::task::spawn_blocking(unanswered).await.unwrap_or(false) {
                 let error = Some(io::ErrorKind::TimedOut.into());
@@ -230,7 +231,7 @@ impl Courier {
 
     /// Ends a session: its slot is free at once, and queued data is sent until `deadline`.
     fn close_place(&mut self, slot: usize, reason: CloseReason, deadline: Instant) {
-        self.places.close(slot, reason, deadline);
+        self.subscribers.close(slot, reason, deadline);
     }
 }
 
@@ -254,8 +255,8 @@ impl Actor for Courier {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(PING_EVERY, |courier, _| {
-            courier.places.iter_mut().for_each(Place::ping);
-            courier.places.forget_closed();
+            courier.subscribers.iter_mut().for_each(Subscriber::ping);
+            courier.subscribers.forget_closed();
         });
     }
 }
@@ -298,7 +299,7 @@ impl Handler<Deliver> for Courier {
     type Result = ();
 
     fn handle(&mut self, Deliver { shared, items }: Deliver, _: &mut Self::Context) {
-        let Done { closed, delivered, fullest } = at_once(|cx| self.places.deliver(&shared, &items, cx));
+        let Done { closed, delivered, fullest } = at_once(|cx| self.subscribers.deliver(&shared, &items, cx));
         self.worker.tally.count_delivered(delivered);
         self.worker.tally.mark_outbox(fullest);
         for (slot, reason) in closed {
@@ -313,17 +314,19 @@ impl Handler<Weigh> for Courier {
 
     fn handle(&mut self, Weigh { answer }: Weigh, _: &mut Self::Context) {
         let now = Instant::now();
-        self.places.cut_closing_short(now);
-        answer.do_send(Weighed(self.places.iter().filter_map(|place| place.weigh(now)).collect()));
+        self.subscribers.cut_closing_short(now);
+        answer.do_send(Weighed(
+            self.subscribers.iter().filter_map(|subscriber| subscriber.weigh(now)).collect(),
+        ));
     }
 }
 
 impl Handler<Reframe> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Reframe { seat, kind }: Reframe, _: &mut Self::Context) {
-        if let Some(place) = self.places.get_mut(seat) {
-            place.reframe(kind);
+    fn handle(&mut self, Reframe { session_ref, kind }: Reframe, _: &mut Self::Context) {
+        if let Some(subscriber) = self.subscribers.get_mut(session_ref) {
+            subscriber.reframe(kind);
         }
     }
 }
@@ -331,36 +334,36 @@ impl Handler<Reframe> for Courier {
 impl Handler<Raw> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Raw { seat, bytes }: Raw, _: &mut Self::Context) {
-        self.tell(seat, |outbox| outbox.put_raw(bytes));
+    fn handle(&mut self, Raw { session_ref, bytes }: Raw, _: &mut Self::Context) {
+        self.tell(session_ref, |outbox| outbox.put_raw(bytes));
     }
 }
 
 impl Handler<Say> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Say { seat, line }: Say, _: &mut Self::Context) {
-        self.tell(seat, |outbox| outbox.put(&line));
+    fn handle(&mut self, Say { session_ref, line }: Say, _: &mut Self::Context) {
+        self.tell(session_ref, |outbox| outbox.put(&line));
     }
 }
 
 impl Handler<Probe> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Probe { seat }: Probe, ctx: &mut Self::Context) {
+    fn handle(&mut self, Probe { session_ref }: Probe, ctx: &mut Self::Context) {
         let until = Instant::now() + PROBE_WITHIN;
-        let Some(place) = self.places.get_mut(seat) else { return };
-        place.begin_probe(until);
-        ctx.run_later(PROBE_WITHIN, move |courier, _| courier.end_probe(seat));
+        let Some(subscriber) = self.subscribers.get_mut(session_ref) else { return };
+        subscriber.begin_probe(until);
+        ctx.run_later(PROBE_WITHIN, move |courier, _| courier.end_probe(session_ref));
     }
 }
 
 impl Handler<Impatient> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Impatient { seat }: Impatient, _: &mut Self::Context) {
-        if let Some(place) = self.places.get_mut(seat) {
-            place.lose_patience();
+    fn handle(&mut self, Impatient { session_ref }: Impatient, _: &mut Self::Context) {
+        if let Some(subscriber) = self.subscribers.get_mut(session_ref) {
+            subscriber.lose_patience();
         }
     }
 }
@@ -369,8 +372,8 @@ impl Handler<LiftBounds> for Courier {
     type Result = ();
 
     fn handle(&mut self, _: LiftBounds, _: &mut Self::Context) {
-        for place in self.places.iter() {
-            place.lift_bounds();
+        for subscriber in self.subscribers.iter() {
+            subscriber.lift_bounds();
         }
     }
 }
@@ -384,10 +387,10 @@ impl Handler<CloseServer> for Courier {
         self.break_off_visits();
         let farewell = reply::server_closed();
         let deadline = Instant::now() + self.worker.config.get().server.drain_timeout;
-        for mut place in self.places.drain() {
-            place.tell(|outbox| outbox.put_farewell(&farewell));
+        for mut subscriber in self.subscribers.drain() {
+            subscriber.tell(|outbox| outbox.put_farewell(&farewell));
             // Every outbox accepts and keeps all data until the deadline.
-            let _ = place.close(CloseReason::ServerClosed, deadline);
+            let _ = subscriber.close(CloseReason::ServerClosed, deadline);
         }
     }
 }

@@ -41,7 +41,7 @@ use super::{
     address_limiter::{AdmissionRequest, SessionPermit},
     close::CloseReason,
     connection::see_out,
-    seat::SessionId,
+    session_ref::SessionId,
     who::Peer,
 };
 use host::Stranger;

@@ -24,7 +24,7 @@ use super::{
     http::unavailable,
     listener_protocol::ListenerProtocol,
     messages::{Adopt, Secure},
-    seat::SessionId,
+    session_ref::SessionId,
     tally::Tally,
     tls::{
         credentials::Credentials,

@@ -27,7 +27,7 @@ use super::{
     listener_protocol::ListenerProtocol,
     media::figures::{Figures, StreamEnd},
     outbox::Level,
-    seat::{Seat, SessionId},
+    session_ref::{SessionId, SessionRef},
     who::Peer,
 };
 use crate::{
@@ -117,7 +117,7 @@ pub struct Secured {
 #[rtype(result = "()")]
 pub struct Enter {
     /// The session.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
     /// The peer of the connection.
     pub peer: Arc<Peer>,
     /// The requested name.
@@ -134,7 +134,7 @@ pub struct Enter {
 #[rtype(result = "()")]
 pub struct Work {
     /// The session.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
     /// The requests, in the order sent.
     pub requests: Vec<Request>,
     /// Credit out of `limits.inflight_bytes` that the requests take; released when all of them have been carried out.
@@ -146,7 +146,7 @@ pub struct Work {
 #[rtype(result = "()")]
 pub struct Leave {
     /// The session.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
     /// Why the session ends.
     pub reason: CloseReason,
     /// A line to send to the client first.
@@ -169,7 +169,7 @@ pub struct Deliver {
 #[rtype(result = "()")]
 pub struct Probe {
     /// The session to probe.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
 }
 
 /// From a `Session` to its `Courier`: the client's kind is now known.
@@ -177,7 +177,7 @@ pub struct Probe {
 #[rtype(result = "()")]
 pub struct Reframe {
     /// The session.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
     /// How to frame its output from here on.
     pub kind: Kind,
 }
@@ -187,7 +187,7 @@ pub struct Reframe {
 #[rtype(result = "()")]
 pub struct Say {
     /// The session.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
     /// The line to send.
     pub line: Line,
 }
@@ -197,7 +197,7 @@ pub struct Say {
 #[rtype(result = "()")]
 pub struct Raw {
     /// The session.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
     /// The bytes to send.
     pub bytes: Bytes,
 }
@@ -238,7 +238,7 @@ pub struct Sent {
 #[rtype(result = "()")]
 pub struct Pressure {
     /// The session that the outbox belongs to.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
     /// The new fill level.
     pub level: Level,
 }
@@ -249,7 +249,7 @@ pub struct Pressure {
 #[rtype(result = "()")]
 pub struct Impatient {
     /// The session that the outbox belongs to.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
 }
 
 /// From a `Courier` to the `Registry`: all outboxes together take more memory than `limits.outboxes_bytes`.
@@ -275,7 +275,7 @@ pub struct Weighed(pub Vec<Heavy>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heavy {
     /// The session that the outbox belongs to.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
     /// The memory of the outbox, in bytes.
     pub bytes: usize,
     /// How long the socket has taken nothing off the queue.

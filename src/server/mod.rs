@@ -56,20 +56,20 @@ mod pace;
 mod page_places;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod pair;
-mod place;
-mod places;
 mod reach;
 mod read_timeouts;
 mod registry;
 mod reload;
 mod retransmission;
 mod roster;
-mod seat;
 mod session;
+mod session_ref;
 mod settling;
 mod signals;
 mod sock_diag;
 mod streams;
+mod subscriber;
+mod subscriber_table;
 mod supervisor;
 pub mod systemd;
 mod tally;
@@ -112,10 +112,10 @@ pub mod steps {
         batch::{Batch, Shared},
         connection::{SendHalf, Unanswered, split},
         outbox::{Bounds, Outbox, at_once},
-        place::Place,
-        places::Places,
-        seat::{Seat, SessionId},
         session::Session,
+        session_ref::{SessionId, SessionRef},
+        subscriber::Subscriber,
+        subscriber_table::SubscriberTable,
     };
 }
 

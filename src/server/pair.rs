@@ -18,8 +18,8 @@ use super::{
     exit_guard::ExitGuard,
     messages::{ToCourier, ToRegistry},
     registry::{Registry, Studio},
-    seat::SessionId,
     session::WorkerContext,
+    session_ref::SessionId,
     tally::Tally,
     who::Peer,
 };

@@ -22,7 +22,7 @@ use super::{
     outbox::Level,
     pace::{Load, Next, Pace, Ticket},
     roster::Roster,
-    seat::SessionId,
+    session_ref::SessionId,
     streams::{Opening, Streams},
     tally::Tally,
     wait_budget::WaitBudget,
@@ -295,8 +295,8 @@ impl Handler<Work> for Registry {
 impl Handler<Pressure> for Registry {
     type Result = ();
 
-    fn handle(&mut self, Pressure { seat, level }: Pressure, ctx: &mut Self::Context) {
-        self.set_level(seat.id, level);
+    fn handle(&mut self, Pressure { session_ref, level }: Pressure, ctx: &mut Self::Context) {
+        self.set_level(session_ref.id, level);
         self.go_on(ctx);
     }
 }
@@ -306,7 +306,7 @@ impl Handler<Leave> for Registry {
 
     fn handle(&mut self, leave: Leave, ctx: &mut Self::Context) {
         // A half-closed client stays a member until its queued requests have run; a broken one is removed at once.
-        if self.waiting.has(leave.seat.id) && !leave.reason.is_abrupt() {
+        if self.waiting.has(leave.session_ref.id) && !leave.reason.is_abrupt() {
             self.waiting.add(Turn::Leave(leave));
         } else {
             self.end(leave);

@@ -22,7 +22,7 @@ use super::{
     frame_reader::{FrameReader, Read, ReadEvent, bytes_of},
     messages::{Hangup, Jammed, Leave, Raw, Reframe, Sent, ToCourier, ToRegistry},
     read_timeouts::ReadTimeouts,
-    seat::Seat,
+    session_ref::SessionRef,
     tally::{Tally, Volume},
     who::{Peer, Who},
 };
@@ -78,7 +78,7 @@ impl SessionConfig {
 
 /// The actor of one connection.
 pub struct Session {
-    seat: Seat,
+    session_ref: SessionRef,
     peer: Arc<Peer>,
     kind: Kind,
     /// The answer to the name request. The Registry decides whether the session may have this name; requests that the
@@ -118,7 +118,7 @@ impl Session {
     /// one, the client has to answer the name request.
     pub fn open(
         frame_reader: FrameReader<impl ReceiveHalf>,
-        seat: Seat,
+        session_ref: SessionRef,
         peer: Arc<Peer>,
         session_config: Rc<SessionConfig>,
         meter: Option<Box<Meter>>,
@@ -134,7 +134,7 @@ impl Session {
             ctx.spawn(Wait::new(wait, name_timeout));
             let state = State::Open;
             let mut session = Self {
-                seat,
+                session_ref,
                 peer,
                 kind,
                 name: None,
@@ -166,7 +166,7 @@ impl Session {
     }
 
     fn who(&self) -> Who<'_> {
-        Who { id: self.seat.id, peer: &self.peer, name: self.name.as_ref() }
+        Who { id: self.session_ref.id, peer: &self.peer, name: self.name.as_ref() }
     }
 
     /// Handles the frames of one read.
@@ -185,14 +185,22 @@ impl Session {
             self.session_config.worker.tally.take_session(self.kind, self.peer.is_encrypted);
             self.session_config.worker.tally.add_session(read.kind, self.peer.is_encrypted);
             self.kind = read.kind;
-            self.session_config.worker.courier.reframe.do_send(Reframe { seat: self.seat, kind: read.kind });
+            self.session_config
+                .worker
+                .courier
+                .reframe
+                .do_send(Reframe { session_ref: self.session_ref, kind: read.kind });
         }
         let replies = match &mut self.claim {
             Some(claim) => claim.pass_on(read.replies),
             None => read.replies,
         };
         if !replies.is_empty() {
-            self.session_config.worker.courier.raw.do_send(Raw { seat: self.seat, bytes: replies.into() });
+            self.session_config
+                .worker
+                .courier
+                .raw
+                .do_send(Raw { session_ref: self.session_ref, bytes: replies.into() });
         }
         if read.junk_bytes > 0
             && let Some(meter) = &mut self.meter
@@ -226,7 +234,11 @@ impl Session {
             debug!(self.log(), "Server sends: {:?}", line.text(); &self.who());
         }
         (self.state, self.broken_by) = (State::Leaving, error);
-        self.session_config.worker.registry.leave.do_send(Leave { seat: self.seat, reason, farewell });
+        self.session_config.worker.registry.leave.do_send(Leave {
+            session_ref: self.session_ref,
+            reason,
+            farewell,
+        });
     }
 
     fn count_end(&self, reason: CloseReason) {
@@ -303,7 +315,11 @@ impl Handler<Jammed> for Session {
         if matches!(self.state, State::Leaving) {
             // The session was leaving after its queued requests. Now it leaves without waiting for them.
             self.broken_by = error;
-            self.session_config.worker.registry.leave.do_send(Leave { seat: self.seat, reason, farewell });
+            self.session_config.worker.registry.leave.do_send(Leave {
+                session_ref: self.session_ref,
+                reason,
+                farewell,
+            });
         } else {
             self.leave(reason, error, farewell);
         }
@@ -344,7 +360,7 @@ impl Drop for Session {
             error!(self.log(), "session died"; &self.who(), "reason" => CloseReason::Fault);
             self.count_end(CloseReason::Fault);
             self.session_config.worker.registry.leave.do_send(Leave {
-                seat: self.seat,
+                session_ref: self.session_ref,
                 reason: CloseReason::Fault,
                 farewell: None,
             });

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{media::figures::Figures, seat::SessionId};
+use super::{media::figures::Figures, session_ref::SessionId};
 use crate::{
     config,
     media::{Key, StreamId},

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet, VecDeque, hash_map::Entry};
 
 use super::{
     messages::{Leave, Work},
-    seat::SessionId,
+    session_ref::SessionId,
 };
 
 /// Condition that work waits for.
@@ -66,7 +66,7 @@ impl Waiting {
     /// Puts back, ahead of all others of its sender, what is left of work that was begun, or all of work that could not
     /// be begun.
     pub fn put_back(&mut self, work: Work, until: Until) {
-        let sender = work.seat.id;
+        let sender = work.session_ref.id;
         self.put(Turn::Work(work), until, VecDeque::push_front);
         if until != Until::Turn {
             self.ready.retain(|ready| *ready != sender);
@@ -148,8 +148,8 @@ impl Waiting {
 impl Turn {
     fn sender(&self) -> SessionId {
         match self {
-            Self::Work(work) => work.seat.id,
-            Self::Leave(leave) => leave.seat.id,
+            Self::Work(work) => work.session_ref.id,
+            Self::Leave(leave) => leave.session_ref.id,
         }
     }
 }
@@ -159,16 +159,16 @@ mod tests {
     use super::*;
     use crate::{
         protocol::Request,
-        server::{close::CloseReason, seat::Seat},
+        server::{close::CloseReason, session_ref::SessionRef},
     };
 
-    fn seat(sender: u64) -> Seat {
-        Seat { id: SessionId(sender), courier: 0, slot: 0 }
+    fn session_ref(sender: u64) -> SessionRef {
+        SessionRef { id: SessionId(sender), courier: 0, slot: 0 }
     }
 
     fn work(sender: u64, requests: usize) -> Work {
         let requests = (0..requests).map(|_| Request::ListClients).collect();
-        Work { seat: seat(sender), requests, credit: None }
+        Work { session_ref: session_ref(sender), requests, credit: None }
     }
 
     fn add(waiting: &mut Waiting, works: &[(u64, usize)]) {
@@ -230,7 +230,11 @@ mod tests {
     fn who_leaves_does_so_after_all_that_was_sent_before() {
         let mut waiting = Waiting::default();
         waiting.put_back(work(1, 10), Until::Room);
-        waiting.add(Turn::Leave(Leave { seat: seat(1), reason: CloseReason::Eof, farewell: None }));
+        waiting.add(Turn::Leave(Leave {
+            session_ref: session_ref(1),
+            reason: CloseReason::Eof,
+            farewell: None,
+        }));
         add(&mut waiting, &[(2, 20)]);
         assert_eq!(given(&mut waiting), [(2, 20)]);
         waiting.release();

@@ -7,7 +7,7 @@ use std::{
 
 use slog::{KV, Record, Result, Serializer};
 
-use super::seat::SessionId;
+use super::session_ref::SessionId;
 use crate::{
     config::{Flood, LocalConnections},
     protocol::Name,

@@ -5,7 +5,7 @@ use slog::{info, warn};
 use tokio::time::Instant;
 use tokio_util::either::Either;
 
-use super::{Courier, NewConnection, Seat, WireFormat};
+use super::{Courier, NewConnection, SessionRef, WireFormat};
 use crate::{
     protocol::reply,
     server::{
@@ -14,7 +14,7 @@ use crate::{
         http::Visitor,
         listener_protocol::ListenerProtocol,
         messages::{Adopt, Secure, Secured, Shaken},
-        seat::SessionId,
+        session_ref::SessionId,
         tally::Stage,
         tls::{
             handshake::{Failure, handshake},
@@ -98,9 +98,9 @@ impl Courier {
         }
     }
 
-    pub(super) fn ask_for_a_name(&mut self, seat: Seat) {
+    pub(super) fn ask_for_a_name(&mut self, session_ref: SessionRef) {
         if !self.closing {
-            self.tell(seat, |outbox| outbox.put(&reply::name_request()));
+            self.tell(session_ref, |outbox| outbox.put(&reply::name_request()));
         }
     }
 }
@@ -127,10 +127,10 @@ impl Handler<Shaken> for Courier {
                 }
                 let is_asked = certified.is_none();
                 let new_connection = NewConnection { peer: peer.encrypted(), id, permit };
-                let seat =
+                let session_ref =
                     self.start_session(halves(*stream), new_connection, WireFormat::Lines { certified });
                 if is_asked {
-                    self.ask_for_a_name(seat);
+                    self.ask_for_a_name(session_ref);
                 }
             }
             Err((reason, error)) => self.log_refused(id, peer, reason, error),

@@ -63,11 +63,11 @@ impl Handler<Upgraded> for Courier {
         let (carrier, ahead) = carrier.into_parts();
         read.unsplit(ahead);
         let (new_connection, format) = (NewConnection { id, peer, permit }, WireFormat::WebSocket { read });
-        let seat = match carrier {
+        let session_ref = match carrier {
             Either::Left(socket) => self.start_session(connection::split(socket), new_connection, format),
             Either::Right(stream) => self.start_session(halves(stream), new_connection, format),
         };
-        self.ask_for_a_name(seat);
+        self.ask_for_a_name(session_ref);
     }
 }
 

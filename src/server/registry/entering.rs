@@ -24,7 +24,7 @@ impl Registry {
         if self.refuse_banned(&enter) {
             return;
         }
-        let id = enter.seat.id;
+        let id = enter.session_ref.id;
         let bearers = match self.join(&enter) {
             Ok(()) => return self.welcome(&enter),
             Err(bearers) => bearers,
@@ -33,7 +33,8 @@ impl Registry {
             return;
         }
         for bearer in bearers.iter() {
-            self.couriers[usize::from(bearer.seat.courier)].do_send(Probe { seat: bearer.seat });
+            self.couriers[usize::from(bearer.session_ref.courier)]
+                .do_send(Probe { session_ref: bearer.session_ref });
         }
         let registry = ctx.address();
         // A timer of this actor would be polled at every wake-up of the actor.
@@ -51,7 +52,7 @@ impl Registry {
                 &enter.name,
                 &enter.looks,
                 enter.proven,
-                enter.seat,
+                enter.session_ref,
                 Arc::clone(&enter.peer),
             ) {
                 Err(bearers) if enter.proven => bearers,
@@ -74,7 +75,7 @@ impl Registry {
         }
         // Waiting for the first member suffices. When it has left, the name is requested again: the others conflict
         // then, or have left too.
-        match self.challenges.add(challenge, bearers.first.seat.id) {
+        match self.challenges.add(challenge, bearers.first.session_ref.id) {
             Ok(()) => true,
             Err(challenge) => {
                 self.refuse_name(&challenge.enter, &bearers.first.name);
@@ -103,22 +104,22 @@ impl Registry {
         }
     }
 
-    fn welcome(&mut self, Enter { seat, peer, name, .. }: &Enter) {
-        info!(self.log, "joined"; &Who { id: seat.id, peer, name: Some(name) });
+    fn welcome(&mut self, Enter { session_ref, peer, name, .. }: &Enter) {
+        info!(self.log, "joined"; &Who { id: session_ref.id, peer, name: Some(name) });
         self.tally.count_join();
-        self.batch.enter(*seat);
-        self.tell(*seat, reply::connection_confirmation(name));
+        self.batch.enter(*session_ref);
+        self.tell(*session_ref, reply::connection_confirmation(name));
     }
 
-    fn refuse_name(&mut self, Enter { seat, peer, name, .. }: &Enter, bearer: &Name) {
+    fn refuse_name(&mut self, Enter { session_ref, peer, name, .. }: &Enter, bearer: &Name) {
         let (line, reason) = if bearer.key() == name.key() {
             (reply::name_taken(name), CloseReason::NameTaken)
         } else {
             (reply::name_looks_taken(self.config.limits.message_bytes, name, bearer), CloseReason::LookAlike)
         };
-        log_sent(&self.log, &line, &Who { id: seat.id, peer, name: None });
-        self.batch.tell(*seat, line);
-        self.batch.close(*seat, reason);
+        log_sent(&self.log, &line, &Who { id: session_ref.id, peer, name: None });
+        self.batch.tell(*session_ref, line);
+        self.batch.close(*session_ref, reason);
     }
 
     /// Gives freed names to the sessions that wait for them. The requests of such a session can free further names;

@@ -78,16 +78,16 @@ impl Registry {
         );
         let (limit, allowed) = (self.config.limits.message_bytes, self.config.limits.outboxes_bytes);
         let heaviest: Vec<_> =
-            heaviest.into_iter().map(|heavy| (self.origin_of(heavy.seat.id), heavy)).collect();
+            heaviest.into_iter().map(|heavy| (self.origin_of(heavy.session_ref.id), heavy)).collect();
         let excess = excess(&heaviest, allowed);
         let chosen = choose(heaviest, excess);
         if !chosen.is_empty() {
             warn!(self.log, "outboxes take too much memory"; "limit" => allowed, "disconnected" => chosen.len());
         }
-        for Heavy { seat, .. } in chosen {
-            let name = self.roster.get(seat.id).map(|member| member.name.clone());
+        for Heavy { session_ref, .. } in chosen {
+            let name = self.roster.get(session_ref.id).map(|member| member.name.clone());
             let farewell = Some(reply::outboxes_full(limit, name.as_ref(), allowed));
-            self.end(Leave { seat, reason: CloseReason::OutboxFull, farewell });
+            self.end(Leave { session_ref, reason: CloseReason::OutboxFull, farewell });
         }
     }
 }
@@ -135,20 +135,20 @@ mod tests {
     use super::*;
     use crate::server::{
         block::Block,
-        seat::{Seat, SessionId},
+        session_ref::{SessionId, SessionRef},
     };
 
     const KIB: usize = 1024;
 
     /// A session whose IPv4 address ends with `last`.
     fn heavy(last: u8, id: u64, bytes: usize, seconds: u64) -> (Origin, Heavy) {
-        let seat = Seat { id: SessionId(id), courier: 0, slot: 0 };
+        let session_ref = SessionRef { id: SessionId(id), courier: 0, slot: 0 };
         let origin = Origin::Address(Block::of(IpAddr::from([192, 0, 2, last])));
-        (origin, Heavy { seat, bytes, idle: Duration::from_secs(seconds) })
+        (origin, Heavy { session_ref, bytes, idle: Duration::from_secs(seconds) })
     }
 
     fn chosen(heaviest: &[(Origin, Heavy)], excess: usize) -> Vec<u64> {
-        choose(heaviest.to_vec(), excess).iter().map(|heavy| heavy.seat.id.0).collect()
+        choose(heaviest.to_vec(), excess).iter().map(|heavy| heavy.session_ref.id.0).collect()
     }
 
     #[test]

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 use super::Registry;
 use crate::{
     protocol::reply,
-    server::{close::CloseReason, seat::SessionId, wait_budget::WINDOW},
+    server::{close::CloseReason, session_ref::SessionId, wait_budget::WINDOW},
 };
 
 /// From the registry to itself: the budget may be spent by now.

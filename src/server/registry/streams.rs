@@ -17,7 +17,7 @@ use crate::{
         messages::{AdmitListener, OpenStream, ShutStream, StreamBegan, StreamEnded, ToRelay},
         reach::Reach,
         roster::Member,
-        seat::{Seat, SessionId},
+        session_ref::{SessionId, SessionRef},
         streams::{Asked, Closed, MOST_WAITED_FOR, NotAsked, Opening, Party, Shown},
     },
 };
@@ -46,23 +46,23 @@ enum NoAddress {
 impl Registry {
     /// Asks the owner of a file to publish it, or tells the asker where to listen. If the request is the owner's
     /// refusal, passes it on to the clients that wait.
-    pub(super) fn play(&mut self, seat: Seat, from: &Name, asked: &Direct) {
+    pub(super) fn play(&mut self, session_ref: SessionRef, from: &Name, asked: &Direct) {
         let limit = self.config.limits.message_bytes;
         let Some(publisher) = self.roster.find(&asked.to).cloned() else {
             let line = reply::not_found(limit, from, asked.operation, &asked.typed);
-            return self.refuse(seat, Refusal::NotFound, line);
+            return self.refuse(session_ref, Refusal::NotFound, line);
         };
         if let Some(why) = asked.cannot() {
-            return self.will_not_play(seat, from, &publisher, why);
+            return self.will_not_play(session_ref, from, &publisher, why);
         }
-        if let Err(why) = self.ask(seat, &publisher, &asked.data) {
-            self.tell(seat, reply::not_played(limit, from, &why));
+        if let Err(why) = self.ask(session_ref, &publisher, &asked.data) {
+            self.tell(session_ref, reply::not_played(limit, from, &why));
         }
     }
 
-    fn ask(&mut self, seat: Seat, publisher: &Member, file: &str) -> Result<(), String> {
+    fn ask(&mut self, session_ref: SessionRef, publisher: &Member, file: &str) -> Result<(), String> {
         let limit = self.config.limits.message_bytes;
-        let Some(asker) = self.roster.get(seat.id).cloned() else { return Ok(()) };
+        let Some(asker) = self.roster.get(session_ref.id).cloned() else { return Ok(()) };
         let Some(studio) = &self.studio else {
             return Err("This server carries no audio: its operator has to set media.listen".to_owned());
         };
@@ -93,7 +93,7 @@ impl Registry {
                 if is_new {
                     relay.admit.do_send(AdmitListener { stream, key });
                 }
-                self.offer(stream, key, (&publisher.name, file), seat.id);
+                self.offer(stream, key, (&publisher.name, file), session_ref.id);
             }
             Asked::Open(stream, opening) => {
                 let Some(line) = summons(stream) else { return Ok(()) };
@@ -103,7 +103,7 @@ impl Registry {
                 if let Some((file, figures)) = self.streams.get(stream) {
                     relay.open.do_send(OpenStream { stream, key, figures, file });
                 }
-                self.tell(publisher.seat, line);
+                self.tell(publisher.session_ref, line);
                 self.opened.push((stream, opening));
             }
         }
@@ -138,7 +138,7 @@ impl Registry {
             };
             reply::not_played(limit, &asker.name, &why)
         });
-        self.tell(asker.seat, line);
+        self.tell(asker.session_ref, line);
     }
 
     fn offered(
@@ -165,22 +165,22 @@ impl Registry {
     }
 
     /// Handles the answer of a publisher that it will not play a file.
-    fn will_not_play(&mut self, seat: Seat, publisher: &Name, asker: &Member, why: &str) {
+    fn will_not_play(&mut self, session_ref: SessionRef, publisher: &Name, asker: &Member, why: &str) {
         let limit = self.config.limits.message_bytes;
-        let Some(closed) = self.streams.refuse(seat.id, asker.seat.id, why) else {
-            return self.tell(seat, reply::nobody_waits(limit, publisher, asker.name.as_str()));
+        let Some(closed) = self.streams.refuse(session_ref.id, asker.session_ref.id, why) else {
+            return self.tell(session_ref, reply::nobody_waits(limit, publisher, asker.name.as_str()));
         };
         self.shut(closed.stream);
         for id in closed.askers {
             let Some(asker) = self.roster.get(id).cloned() else { continue };
             let line = reply::cannot_play(limit, publisher, &asker.name, why)
                 .unwrap_or_else(|| reply::not_played(limit, &asker.name, why));
-            self.tell(asker.seat, line);
+            self.tell(asker.session_ref, line);
         }
     }
 
     /// Lists the streams that are on.
-    pub(super) fn list_streams(&mut self, seat: Seat, to: &Name) {
+    pub(super) fn list_streams(&mut self, session_ref: SessionRef, to: &Name) {
         let limit = self.config.limits.message_bytes;
         let line = |shown: Shown<'_>| {
             let figures = shown.figures;
@@ -191,35 +191,35 @@ impl Registry {
         if lines.is_empty() {
             lines.push(reply::no_streams(limit, to));
         }
-        self.tell_all(seat, lines);
+        self.tell_all(session_ref, lines);
     }
 
     /// Ends a stream: the client's own one or, for an operator, that of another client.
-    pub(super) fn stop(&mut self, seat: Seat, by: &Name, what: &Direct, by_operator: bool) {
+    pub(super) fn stop(&mut self, session_ref: SessionRef, by: &Name, what: &Direct, by_operator: bool) {
         let Direct { to, typed, data: file, .. } = what;
         let limit = self.config.limits.message_bytes;
         let mut publishers = self.streams.publishers(file);
         if !is_nobody(to, typed) {
             publishers.retain(|(_, name)| name.key() == to);
-        } else if publishers.iter().any(|(id, _)| *id == seat.id) {
-            publishers.retain(|(id, _)| *id == seat.id);
+        } else if publishers.iter().any(|(id, _)| *id == session_ref.id) {
+            publishers.retain(|(id, _)| *id == session_ref.id);
         }
         let Some((publisher, name)) = publishers.first() else {
-            return self.refuse(seat, Refusal::NotFound, reply::not_on(limit, by, file));
+            return self.refuse(session_ref, Refusal::NotFound, reply::not_on(limit, by, file));
         };
-        if *publisher != seat.id && !by_operator {
+        if *publisher != session_ref.id && !by_operator {
             let line = reply::not_yours_to_stop(limit, by, name, file);
-            return self.refuse(seat, Refusal::NotAllowed, line);
+            return self.refuse(session_ref, Refusal::NotAllowed, line);
         }
         if publishers.len() > 1 {
-            return self.refuse(seat, Refusal::Incomplete, reply::several_play(limit, by, name, file));
+            return self.refuse(session_ref, Refusal::Incomplete, reply::several_play(limit, by, name, file));
         }
         let Some(closed) = self.streams.stop(*publisher, file) else { return };
         self.shut(closed.stream);
-        let why = (*publisher != seat.id).then(|| format!("{by} ended it"));
+        let why = (*publisher != session_ref.id).then(|| format!("{by} ended it"));
         // The client that ended the stream gets the line too, but not twice.
-        if !closed.askers.contains(&seat.id) || !closed.was_on {
-            self.tell(seat, reply::stream_ended(limit, by, (&closed.publisher, file), why.as_deref()));
+        if !closed.askers.contains(&session_ref.id) || !closed.was_on {
+            self.tell(session_ref, reply::stream_ended(limit, by, (&closed.publisher, file), why.as_deref()));
         }
         self.tell_ended(&closed, why.as_deref());
     }
@@ -249,7 +249,7 @@ impl Registry {
                 let why = why.map_or_else(|| format!("{publisher} ended it"), str::to_owned);
                 reply::not_played(limit, &asker.name, &format!("{publisher}: {file} does not play: {why}"))
             };
-            self.tell(asker.seat, line);
+            self.tell(asker.session_ref, line);
         }
     }
 
@@ -257,9 +257,9 @@ impl Registry {
     fn tell_publisher(&mut self, closed: &Closed, why: Option<&str>) {
         let Closed { publisher, file, askers, .. } = closed;
         let Some(member) = self.roster.find(publisher.key()).cloned() else { return };
-        if !askers.contains(&member.seat.id) {
+        if !askers.contains(&member.session_ref.id) {
             let limit = self.config.limits.message_bytes;
-            self.tell(member.seat, reply::stream_ended(limit, publisher, (publisher, file), why));
+            self.tell(member.session_ref, reply::stream_ended(limit, publisher, (publisher, file), why));
         }
     }
 

@@ -153,11 +153,15 @@ impl Session {
     /// Sends a line to a client that has no name yet.
     fn say(&self, line: Line) {
         debug!(self.log(), "Server sends: {:?}", line.text(); &self.who());
-        self.session_config.worker.courier.say.do_send(Say { seat: self.seat, line });
+        self.session_config.worker.courier.say.do_send(Say { session_ref: self.session_ref, line });
     }
 
     fn send_raw(&self, bytes: &'static [u8]) {
-        self.session_config.worker.courier.raw.do_send(Raw { seat: self.seat, bytes: bytes.into() });
+        self.session_config
+            .worker
+            .courier
+            .raw
+            .do_send(Raw { session_ref: self.session_ref, bytes: bytes.into() });
     }
 
     /// Ends the wait for an answer, which has come.
@@ -173,7 +177,7 @@ impl Session {
         self.name = Some(name.clone());
         let (looks, proven) = (name.looks(), self.proof.is_some());
         self.session_config.worker.registry.enter.do_send(Enter {
-            seat: self.seat,
+            session_ref: self.session_ref,
             peer: Arc::clone(&self.peer),
             name,
             proven,

@@ -64,7 +64,11 @@ impl Session {
             claim.keep(Kept { frames: std::iter::once(first).chain(frames).collect(), credit });
         } else if !requests.is_empty() {
             self.session_config.worker.tally.count_operations(requests.iter().filter_map(Request::operation));
-            self.session_config.worker.registry.work.do_send(Work { seat: self.seat, requests, credit });
+            self.session_config.worker.registry.work.do_send(Work {
+                session_ref: self.session_ref,
+                requests,
+                credit,
+            });
         }
         if let Some((meter, _)) = meter {
             if meter.is_exhausted() {

@@ -8,7 +8,7 @@ use super::{Closed, MOST_WAITED_FOR, NotAsked, Stream, Streams};
 use crate::{
     config,
     media::StreamId,
-    server::{block::Block, roster::Member, seat::SessionId},
+    server::{block::Block, roster::Member, session_ref::SessionId},
 };
 
 /// Time for which a user who was asked to publish keeps a place that others need. A program begins within milliseconds.
@@ -39,7 +39,7 @@ pub struct Party {
 impl Party {
     /// Creates the party of a member.
     pub fn of(member: &Member) -> Self {
-        let id = member.seat.id;
+        let id = member.session_ref.id;
         let group =
             if member.proven { Group::Account(id) } else { Group::Address(Block::of(member.peer.ip())) };
         Self { id, group }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tokio::{task::JoinHandle, time::Instant};
 
-use super::super::{seat::SessionId, who::Peer};
+use super::super::{session_ref::SessionId, who::Peer};
 
 /// Number of handshakes above which each newcomer displaces the oldest one, if that has taken longer than [`PATIENCE`].
 const MOST: usize = 512;

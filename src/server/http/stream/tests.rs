@@ -17,7 +17,7 @@ use crate::{
     server::{
         address_limiter::SessionPermit,
         http::{Http, VISIT, Visitor},
-        seat::SessionId,
+        session_ref::SessionId,
         who::Peer,
     },
 };

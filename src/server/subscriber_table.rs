@@ -1,4 +1,4 @@
-//! [`Places`]: all places of one courier, and the loop over them that delivers broadcasts.
+//! [`SubscriberTable`]: the sessions of one courier, and the loop over them that delivers broadcasts.
 
 use std::{
     cell::RefCell,
@@ -13,45 +13,45 @@ use super::{
     batch::{Item, Shared},
     close::CloseReason,
     outbox::Outbox,
-    place::{Done, Place},
-    seat::Seat,
+    session_ref::SessionRef,
+    subscriber::{Done, Subscriber},
 };
 
 /// Memory of a closing session's outbox from which on it is dropped when memory is short. Last words alone take less.
 const MIN_CUT_BYTES: usize = 4 * 1024;
 
-/// The places of the sessions on one arbiter, by slot.
+/// The sessions on one arbiter, by slot.
 #[derive(Default)]
-pub struct Places {
-    open: Slab<Place>,
+pub struct SubscriberTable {
+    open: Slab<Subscriber>,
     /// Outboxes of closing sessions that were not empty. Each lives until its task has sent its queue.
     closing: Vec<Weak<RefCell<Outbox>>>,
 }
 
-impl Places {
-    /// The slot that the next place will get.
+impl SubscriberTable {
+    /// The slot that the next entry will get.
     #[must_use]
     pub fn next_slot(&self) -> usize {
         self.open.vacant_key()
     }
 
-    /// Adds a place in the slot that [`Self::next_slot`] returned.
-    pub fn add(&mut self, place: Place) {
-        self.open.insert(place);
+    /// Adds an entry in the slot that [`Self::next_slot`] returned.
+    pub fn add(&mut self, subscriber: Subscriber) {
+        self.open.insert(subscriber);
     }
 
-    /// The session's place; `None` if it was closed.
-    pub fn get_mut(&mut self, Seat { id, slot, .. }: Seat) -> Option<&mut Place> {
-        self.open.get_mut(slot as usize).filter(|place| place.id() == id)
+    /// The entry of a session; `None` if it was closed.
+    pub fn get_mut(&mut self, SessionRef { id, slot, .. }: SessionRef) -> Option<&mut Subscriber> {
+        self.open.get_mut(slot as usize).filter(|subscriber| subscriber.id() == id)
     }
 
     /// Ends a session: frees its slot, and sends its queue until `deadline`.
     pub fn close(&mut self, slot: usize, reason: CloseReason, deadline: Instant) {
-        let place = self.open.remove(slot);
+        let subscriber = self.open.remove(slot);
         if self.open.is_empty() {
             self.open = Slab::new();
         }
-        let Some(outbox) = place.close(reason, deadline) else { return };
+        let Some(outbox) = subscriber.close(reason, deadline) else { return };
         // Before the table grows, remove outboxes that are gone.
         if self.closing.len() == self.closing.capacity() {
             self.closing.retain(|closing| closing.strong_count() > 0);
@@ -76,37 +76,37 @@ impl Places {
         self.closing.shrink_to_fit();
     }
 
-    /// Iterates over all open places.
-    pub fn iter(&self) -> impl Iterator<Item = &Place> {
-        self.open.iter().map(|(_, place)| place)
+    /// Iterates over all open entries.
+    pub fn iter(&self) -> impl Iterator<Item = &Subscriber> {
+        self.open.iter().map(|(_, subscriber)| subscriber)
     }
 
-    /// Iterates over all open places, to change them.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Place> {
-        self.open.iter_mut().map(|(_, place)| place)
+    /// Iterates over all open entries, to change them.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Subscriber> {
+        self.open.iter_mut().map(|(_, subscriber)| subscriber)
     }
 
-    /// Removes all open places.
-    pub fn drain(&mut self) -> impl Iterator<Item = Place> {
+    /// Removes all open entries.
+    pub fn drain(&mut self) -> impl Iterator<Item = Subscriber> {
         self.open.drain()
     }
 
-    /// Delivers a batch: to all places if it holds broadcasts, else only to the slots that have items.
+    /// Delivers a batch: to all entries if it holds broadcasts, else only to the slots that have items.
     pub fn deliver(&mut self, shared: &Shared, items: &[Item], cx: &mut Context<'_>) -> Done {
         let mut done = Done::default();
         let mut items = items;
         if shared.is_empty() {
-            while let Some(Seat { slot, .. }) = items.first().map(|item| item.seat) {
+            while let Some(SessionRef { slot, .. }) = items.first().map(|item| item.session_ref) {
                 let mine = take_slot(&mut items, slot);
-                if let Some(place) = self.open.get_mut(slot as usize) {
-                    let closed = place.deliver(shared, mine, cx, &mut done);
+                if let Some(subscriber) = self.open.get_mut(slot as usize) {
+                    let closed = subscriber.deliver(shared, mine, cx, &mut done);
                     done.closed.extend(closed.map(|reason| (slot as usize, reason)));
                 }
             }
         } else {
-            for (slot, place) in &mut self.open {
+            for (slot, subscriber) in &mut self.open {
                 let mine = take_slot(&mut items, u32::try_from(slot).unwrap_or(u32::MAX));
-                let closed = place.deliver(shared, mine, cx, &mut done);
+                let closed = subscriber.deliver(shared, mine, cx, &mut done);
                 done.closed.extend(closed.map(|reason| (slot, reason)));
             }
         }
@@ -119,8 +119,8 @@ fn take_slot<'a>(items: &mut &'a [Item], slot: u32) -> &'a [Item] {
     if items.is_empty() {
         return items;
     }
-    let start = items.iter().take_while(|item| item.seat.slot < slot).count();
-    let mine = items[start..].iter().take_while(|item| item.seat.slot == slot).count();
+    let start = items.iter().take_while(|item| item.session_ref.slot < slot).count();
+    let mine = items[start..].iter().take_while(|item| item.session_ref.slot == slot).count();
     let (mine, rest) = items[start..].split_at(mine);
     *items = rest;
     mine

@@ -1,4 +1,4 @@
-//! [`Place`]: what a courier knows of one session, and how the session gets its share of a batch.
+//! [`Subscriber`]: what a courier knows of one session, and how the session gets its share of a batch.
 
 use std::{
     cell::RefCell,
@@ -18,8 +18,8 @@ use super::{
     frame_reader::Pulse,
     messages::{Hangup, Heavy, Jammed, Pressure, Sent},
     outbox::{Carried, Level, Outbox, Trouble, at_once, carry},
-    seat::{Seat, SessionId},
     session::Session,
+    session_ref::{SessionId, SessionRef},
     tally::Volume,
 };
 use crate::protocol::{Kind, Line, websocket};
@@ -49,9 +49,9 @@ pub struct Done {
     pub fullest: usize,
 }
 
-/// The place of one session at its courier.
-pub struct Place {
-    seat: Seat,
+/// State that a courier keeps for one session.
+pub struct Subscriber {
+    session_ref: SessionRef,
     report: Report,
     session: Addr<Session>,
     outbox: Rc<RefCell<Outbox>>,
@@ -61,16 +61,25 @@ pub struct Place {
     hears: bool,
     /// When the running probe of its peer is over; `None` without a probe.
     probed_until: Option<Instant>,
-    /// Present for a WebSocket. Boxed because every place has this field.
+    /// Present for a WebSocket. Boxed because every subscriber has this field.
     pings: Option<Box<Pings>>,
 }
 
-impl Place {
-    /// A place for a session without a name.
+impl Subscriber {
+    /// Creates the entry of a session without a name.
     #[must_use]
-    pub fn new(seat: Seat, session: Addr<Session>, outbox: Outbox, report: Report) -> Self {
+    pub fn new(session_ref: SessionRef, session: Addr<Session>, outbox: Outbox, report: Report) -> Self {
         let outbox = Rc::new(RefCell::new(outbox));
-        Self { seat, report, session, outbox, joined: false, hears: false, probed_until: None, pings: None }
+        Self {
+            session_ref,
+            report,
+            session,
+            outbox,
+            joined: false,
+            hears: false,
+            probed_until: None,
+            pings: None,
+        }
     }
 
     /// Expects answers to pings from now on; any input sets `pulse`.
@@ -81,14 +90,14 @@ impl Place {
     /// The session's ID.
     #[must_use]
     pub fn id(&self) -> SessionId {
-        self.seat.id
+        self.session_ref.id
     }
 
     /// The memory of its outbox; `None` if the outbox is empty.
     #[must_use]
     pub fn weigh(&self, now: Instant) -> Option<Heavy> {
         let (bytes, idle) = self.outbox.borrow().weight(now);
-        (bytes > 0).then_some(Heavy { seat: self.seat, bytes, idle })
+        (bytes > 0).then_some(Heavy { session_ref: self.session_ref, bytes, idle })
     }
 
     /// The session's actor.
@@ -120,7 +129,7 @@ impl Place {
         self.see_to(outcome);
     }
 
-    /// Delivers this session's share of a batch. Returns the reason if the place is to be closed.
+    /// Delivers this session's share of a batch. Returns the reason if the entry is to be closed.
     pub fn deliver(
         &mut self,
         shared: &Shared,
@@ -128,7 +137,7 @@ impl Place {
         cx: &mut Context<'_>,
         done: &mut Done,
     ) -> Option<CloseReason> {
-        if mine.iter().any(|item| item.seat.id == self.seat.id && item.what.drops_unsent()) {
+        if mine.iter().any(|item| item.session_ref.id == self.session_ref.id && item.what.drops_unsent()) {
             self.outbox.borrow_mut().jam();
         }
         let is_jammed = self.outbox.borrow().is_jammed();
@@ -156,8 +165,8 @@ impl Place {
     /// The line, if this session gets nothing but a single line of its own out of the batch.
     fn only_line<'a>(&self, shared: &Shared, mine: &'a [Item]) -> Option<&'a Line> {
         match mine {
-            [Item { seat, what: What::Tell(line), .. }]
-                if seat.id == self.id() && (shared.is_empty() || !self.hears) =>
+            [Item { session_ref, what: What::Tell(line), .. }]
+                if session_ref.id == self.id() && (shared.is_empty() || !self.hears) =>
             {
                 Some(line)
             }
@@ -170,8 +179,8 @@ impl Place {
     fn interleave(&mut self, shared: &Shared, mine: &[Item], delivered: &mut Volume) -> Option<CloseReason> {
         let mut outbox = self.outbox.borrow_mut();
         let was_empty = outbox.is_empty();
-        let id = self.seat.id;
-        let mine = mine.iter().filter(|item| item.seat.id == id);
+        let id = self.session_ref.id;
+        let mine = mine.iter().filter(|item| item.session_ref.id == id);
         let over = shared.for_session(mine, &mut self.hears, |piece| match piece {
             Piece::Shared(range) => {
                 delivered.extend(shared.volume(&range));
@@ -193,7 +202,7 @@ impl Place {
     /// All other lines would follow a gap as if nothing were missing.
     fn last_words(&mut self, mine: &[Item]) -> Option<CloseReason> {
         let mine: Vec<&What> =
-            mine.iter().filter(|item| item.seat.id == self.id()).map(|item| &item.what).collect();
+            mine.iter().filter(|item| item.session_ref.id == self.id()).map(|item| &item.what).collect();
         let end = mine.iter().position(|what| matches!(what, What::Close(_)))?;
         let What::Close(reason) = mine[end] else { return None };
         if let (CloseReason::OutboxFull | CloseReason::SlowReader, Some(What::Tell(line))) =
@@ -225,11 +234,11 @@ impl Place {
     fn start_carrying(&self) {
         let mut outbox = self.outbox.borrow_mut();
         if let Some(level) = outbox.take_pressure() {
-            (self.report)(Pressure { seat: self.seat, level });
+            (self.report)(Pressure { session_ref: self.session_ref, level });
         }
         if outbox.wants_carrying() {
-            let (seat, report) = (self.seat, Rc::clone(&self.report));
-            let report = move |level| report(Pressure { seat, level });
+            let (session_ref, report) = (self.session_ref, Rc::clone(&self.report));
+            let report = move |level| report(Pressure { session_ref, level });
             actix_rt::spawn(carry_all(Rc::clone(&self.outbox), self.session.clone(), report));
         }
     }
