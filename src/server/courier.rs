@@ -29,8 +29,8 @@ use super::{
     http::{Http, Visitor, stream::Tuner},
     listener_protocol::ListenerProtocol,
     messages::{
-        Adopt, CloseServer, Deliver, Impatient, Jammed, LiftBounds, OutboxesFull, Pressure, Probe, Raw,
-        Reframe, Say, ToCourier, Weigh, Weighed,
+        Adopt, Backpressure, CloseServer, Deliver, Evicted, ExpectDrain, OutboxesFull, Probe, Raw, Reframe,
+        Say, ToCourier, Unbound, Weigh, Weighed,
     },
     outbox::{Bounds, Outbox, at_once},
     read_timeouts::ReadTimeouts,
@@ -105,11 +105,11 @@ pub struct Courier {
 }
 
 impl Courier {
-    /// A courier with this number. Its sessions share `worker`; it reports full outboxes through `pressure`.
+    /// A courier with this number. Its sessions share `worker`; it reports full outboxes through `backpressure`.
     pub fn new(
         number: u16,
         worker: WorkerContext,
-        pressure: Recipient<Pressure>,
+        backpressure: Recipient<Backpressure>,
         admissions: UnboundedSender<AdmissionRequest>,
         tuner: Option<Tuner>,
         exit_guard: ExitGuard,
@@ -128,7 +128,7 @@ impl Courier {
             allowance: Rc::new(allowance(&worker)),
             session_config: Rc::new(SessionConfig::of(&worker)),
             worker,
-            report: Rc::new(move |report| pressure.do_send(report)),
+            report: Rc::new(move |report| backpressure.do_send(report)),
             buffer: Rc::new(RefCell::new(BytesMut::new())),
             closing: false,
             _exit_guard: exit_guard,
@@ -224,7 +224,7 @@ impl Courier {
         actix_rt::spawn(async move {
             if actix_rt::task::spawn_blocking(unanswered).await.unwrap_or(false) {
                 let error = Some(io::ErrorKind::TimedOut.into());
-                session.do_send(Jammed { reason: CloseReason::Broken, error });
+                session.do_send(Evicted { reason: CloseReason::Broken, error });
             }
         });
     }
@@ -358,22 +358,22 @@ impl Handler<Probe> for Courier {
     }
 }
 
-impl Handler<Impatient> for Courier {
+impl Handler<ExpectDrain> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Impatient { session_ref }: Impatient, _: &mut Self::Context) {
+    fn handle(&mut self, ExpectDrain { session_ref }: ExpectDrain, _: &mut Self::Context) {
         if let Some(subscriber) = self.subscribers.get_mut(session_ref) {
-            subscriber.lose_patience();
+            subscriber.expect_drain();
         }
     }
 }
 
-impl Handler<LiftBounds> for Courier {
+impl Handler<Unbound> for Courier {
     type Result = ();
 
-    fn handle(&mut self, _: LiftBounds, _: &mut Self::Context) {
+    fn handle(&mut self, _: Unbound, _: &mut Self::Context) {
         for subscriber in self.subscribers.iter() {
-            subscriber.lift_bounds();
+            subscriber.unbound();
         }
     }
 }

@@ -3,9 +3,9 @@
 //! ```text
 //! Listener --Adopt--> Courier --starts--> Session --Enter, Work, Leave--> Registry
 //!                       ^ ^                   | ^                           ^ |
-//!                       | '-Reframe, Raw, Say-' '--Jammed, Hangup, Sent--.    | |
-//!                       |                                          Courier --Pressure, OutboxesFull, Weighed
-//!                       '--------------Deliver, Probe, Impatient, Weigh, LiftBounds, CloseServer'
+//!                       | '-Reframe, Raw, Say-' '--Evicted, Hangup, Sent--.   | |
+//!                       |                                      Courier --Backpressure, OutboxesFull, Weighed
+//!                       '--------------Deliver, Probe, ExpectDrain, Weigh, Unbound, CloseServer'
 //!
 //! Registry --OpenStream, AdmitListener, ShutStream--> Relay --StreamBegan, StreamEnded--> Registry
 //! HTTP --Tune--> Relay
@@ -206,7 +206,7 @@ pub struct Raw {
 /// registry, as for any other reason.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Jammed {
+pub struct Evicted {
     /// Either [`CloseReason::OutboxFull`] or [`CloseReason::Broken`].
     pub reason: CloseReason,
     /// The error, if a write failed.
@@ -236,7 +236,7 @@ pub struct Sent {
 /// From a `Courier` to the `Registry`: the fill level of an outbox changed, and with it which senders have to wait.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
-pub struct Pressure {
+pub struct Backpressure {
     /// The session that the outbox belongs to.
     pub session_ref: SessionRef,
     /// The new fill level.
@@ -247,7 +247,7 @@ pub struct Pressure {
 /// nothing for the grace period meanwhile, the outbox counts as stuck, so the wait is bounded.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Impatient {
+pub struct ExpectDrain {
     /// The session that the outbox belongs to.
     pub session_ref: SessionRef,
 }
@@ -286,7 +286,7 @@ pub struct Heavy {
 /// however full it is.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct LiftBounds;
+pub struct Unbound;
 
 /// Shut the server down. Goes to the `Registry`, from there to every `Courier`, and as [`Hangup`] to every `Session`.
 #[derive(Clone, Debug, Message)]

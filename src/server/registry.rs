@@ -18,7 +18,7 @@ use super::{
     challenge::Challenges,
     courier::Courier,
     exit_guard::ExitGuard,
-    messages::{CloseServer, Deliver, Enter, Leave, LiftBounds, Pressure, ToRegistry, Work},
+    messages::{Backpressure, CloseServer, Deliver, Enter, Leave, ToRegistry, Unbound, Work},
     outbox::Level,
     pace::{Load, Next, Pace, Ticket},
     roster::Roster,
@@ -55,8 +55,8 @@ pub struct Registry {
     batch: Batch,
     pace: Pace,
     waiting: Waiting,
-    /// Members whose outboxes are above [`Level::Calm`]. A short list: clients that do not read are disconnected.
-    pressed: Vec<(SessionId, Level)>,
+    /// Members whose outboxes are above [`Level::Low`]. A short list: clients that do not read are disconnected.
+    levels: Vec<(SessionId, Level)>,
     /// How long broadcasts have waited for full outboxes.
     waits: WaitBudget,
     /// A [`slow_readers::CheckWaits`] is pending.
@@ -117,7 +117,7 @@ impl Registry {
             batch,
             pace,
             waiting: Waiting::default(),
-            pressed: Vec::new(),
+            levels: Vec::new(),
             waits: WaitBudget::default(),
             check_due: false,
             weighing: Weighing::default(),
@@ -138,7 +138,7 @@ impl Registry {
     /// Frees a session's name and drops its requests that still wait.
     fn leave(&mut self, id: SessionId) {
         self.waiting.drop_all_of(id);
-        self.set_level(id, Level::Calm);
+        self.set_level(id, Level::Low);
         match self.roster.leave(id) {
             Some(_) => self.freed.push(id),
             None => drop(self.challenges.remove(id)),
@@ -148,12 +148,12 @@ impl Registry {
 
     /// Records the fill level of a member's outbox, and releases waiting work if the level fell.
     fn set_level(&mut self, id: SessionId, level: Level) {
-        let known = self.pressed.iter().position(|(known, _)| *known == id);
-        let before = known.map_or(Level::Calm, |place| self.pressed[place].1);
+        let known = self.levels.iter().position(|(known, _)| *known == id);
+        let before = known.map_or(Level::Low, |place| self.levels[place].1);
         match known {
-            Some(place) if level == Level::Calm => drop(self.pressed.swap_remove(place)),
-            Some(place) => self.pressed[place].1 = level,
-            None if level > Level::Calm && self.roster.get(id).is_some() => self.pressed.push((id, level)),
+            Some(place) if level == Level::Low => drop(self.levels.swap_remove(place)),
+            Some(place) => self.levels[place].1 = level,
+            None if level > Level::Low && self.roster.get(id).is_some() => self.levels.push((id, level)),
             None => return,
         }
         if level == Level::Full && before < level {
@@ -174,8 +174,8 @@ impl Registry {
     }
 
     /// Whether a member's outbox is at this level or above.
-    fn is_pressed(&self, id: SessionId, least: Level) -> bool {
-        self.pressed.iter().any(|(pressed, level)| *pressed == id && *level >= least)
+    fn is_at_least(&self, id: SessionId, least: Level) -> bool {
+        self.levels.iter().any(|(known, level)| *known == id && *level >= least)
     }
 
     /// Shuts the server down: runs all waiting requests, then has every courier end its sessions.
@@ -186,7 +186,7 @@ impl Registry {
         self.closing = true;
         info!(self.log, "closing"; "by" => by.to_owned(), "members" => self.roster.len());
         for courier in &self.couriers {
-            courier.do_send(LiftBounds);
+            courier.do_send(Unbound);
         }
         self.carry_out_all();
         self.flush(None);
@@ -292,10 +292,10 @@ impl Handler<Work> for Registry {
     }
 }
 
-impl Handler<Pressure> for Registry {
+impl Handler<Backpressure> for Registry {
     type Result = ();
 
-    fn handle(&mut self, Pressure { session_ref, level }: Pressure, ctx: &mut Self::Context) {
+    fn handle(&mut self, Backpressure { session_ref, level }: Backpressure, ctx: &mut Self::Context) {
         self.set_level(session_ref.id, level);
         self.go_on(ctx);
     }

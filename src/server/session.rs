@@ -20,7 +20,7 @@ use super::{
     entrance::{Claim, Proof},
     flood::Meter,
     frame_reader::{FrameReader, Read, ReadEvent, bytes_of},
-    messages::{Hangup, Jammed, Leave, Raw, Reframe, Sent, ToCourier, ToRegistry},
+    messages::{Evicted, Hangup, Leave, Raw, Reframe, Sent, ToCourier, ToRegistry},
     read_timeouts::ReadTimeouts,
     session_ref::SessionRef,
     tally::{Tally, Volume},
@@ -305,10 +305,10 @@ impl StreamHandler<ReadEvent> for Session {
     fn finished(&mut self, _: &mut Self::Context) {}
 }
 
-impl Handler<Jammed> for Session {
+impl Handler<Evicted> for Session {
     type Result = ();
 
-    fn handle(&mut self, Jammed { reason, error }: Jammed, _: &mut Self::Context) {
+    fn handle(&mut self, Evicted { reason, error }: Evicted, _: &mut Self::Context) {
         let limits = &self.session_config.worker.config.get().limits;
         let farewell = (reason == CloseReason::OutboxFull)
             .then(|| reply::outbox_full(limits.message_bytes, self.name.as_ref(), limits.outbox_bytes));

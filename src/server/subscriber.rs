@@ -16,8 +16,8 @@ use super::{
     close::CloseReason,
     connection::SendHalf,
     frame_reader::Pulse,
-    messages::{Hangup, Heavy, Jammed, Pressure, Sent},
-    outbox::{Carried, Level, Outbox, Trouble, at_once, carry},
+    messages::{Backpressure, Evicted, Hangup, Heavy, Sent},
+    outbox::{Flushed, Level, Outbox, OutboxError, at_once, flush_task},
     session::Session,
     session_ref::{SessionId, SessionRef},
     tally::Volume,
@@ -36,7 +36,7 @@ struct Pings {
 
 /// Reports the fill level of an outbox to the `Registry`. The courier itself reports, so that the `Registry` knows
 /// before the batch that filled the outbox counts as delivered.
-pub type Report = Rc<dyn Fn(Pressure)>;
+pub type Report = Rc<dyn Fn(Backpressure)>;
 
 /// The outcome of delivering one batch.
 #[derive(Default)]
@@ -112,21 +112,21 @@ impl Subscriber {
     }
 
     /// Applies the grace period to the outbox, because the session's own requests wait for it to drain.
-    pub fn lose_patience(&self) {
-        self.outbox.borrow_mut().lose_patience();
+    pub fn expect_drain(&self) {
+        self.outbox.borrow_mut().expect_drain();
     }
 
     /// Removes the limit of the outbox: the server is shutting down, so the session ends soon, and its end has a
     /// deadline.
-    pub fn lift_bounds(&self) {
-        self.outbox.borrow_mut().lift_bounds();
+    pub fn unbound(&self) {
+        self.outbox.borrow_mut().unbound();
     }
 
     /// Lets `put` queue output, and writes what the socket takes at once.
     pub fn tell(&mut self, put: impl FnOnce(&mut Outbox)) {
         put(&mut self.outbox.borrow_mut());
         let outcome = at_once(|cx| self.outbox.borrow_mut().write_now(cx));
-        self.see_to(outcome);
+        self.handle_result(outcome);
     }
 
     /// Delivers this session's share of a batch. Returns the reason if the entry is to be closed.
@@ -138,10 +138,10 @@ impl Subscriber {
         done: &mut Done,
     ) -> Option<CloseReason> {
         if mine.iter().any(|item| item.session_ref.id == self.session_ref.id && item.what.drops_unsent()) {
-            self.outbox.borrow_mut().jam();
+            self.outbox.borrow_mut().evict();
         }
-        let is_jammed = self.outbox.borrow().is_jammed();
-        let (closed, outcome) = if is_jammed {
+        let is_evicted = self.outbox.borrow().is_evicted();
+        let (closed, outcome) = if is_evicted {
             let closed = self.last_words(mine);
             (closed, self.outbox.borrow_mut().write_now(cx))
         } else if mine.is_empty() {
@@ -157,7 +157,7 @@ impl Subscriber {
             let closed = self.interleave(shared, mine, &mut done.delivered);
             (closed, self.outbox.borrow_mut().write_now(cx))
         };
-        self.see_to(outcome);
+        self.handle_result(outcome);
         done.fullest = done.fullest.max(self.outbox.borrow().queued());
         closed
     }
@@ -192,13 +192,13 @@ impl Subscriber {
             }
         });
         if was_empty {
-            outbox.excuse();
+            outbox.exempt_reply();
         }
         self.joined |= self.hears;
         over
     }
 
-    /// For a jammed session: finds its end among the items, and queues the line before it if that explains the end.
+    /// For an evicted session: finds its end among the items, and queues the line before it if that explains the end.
     /// All other lines would follow a gap as if nothing were missing.
     fn last_words(&mut self, mine: &[Item]) -> Option<CloseReason> {
         let mine: Vec<&What> =
@@ -214,32 +214,32 @@ impl Subscriber {
     }
 
     /// Handles the outcome of a write: jams the outbox after a failure, and starts a task for what is left in it.
-    fn see_to(&mut self, outcome: Result<(), Trouble>) {
+    fn handle_result(&mut self, outcome: Result<(), OutboxError>) {
         match outcome {
             Ok(()) => {}
-            Err(Trouble::Full) => self.jam(CloseReason::OutboxFull, None),
-            Err(Trouble::Broken(error)) => self.jam(CloseReason::Broken, Some(error)),
+            Err(OutboxError::Full) => self.evict(CloseReason::OutboxFull, None),
+            Err(OutboxError::Broken(error)) => self.evict(CloseReason::Broken, Some(error)),
         }
-        self.start_carrying();
+        self.start_flush_task();
     }
 
     /// Jams the outbox and tells the session, which then leaves. Until it has left it gets only its last words.
-    fn jam(&self, reason: CloseReason, error: Option<io::Error>) {
-        if self.outbox.borrow_mut().jam() {
-            self.session.do_send(Jammed { reason, error });
+    fn evict(&self, reason: CloseReason, error: Option<io::Error>) {
+        if self.outbox.borrow_mut().evict() {
+            self.session.do_send(Evicted { reason, error });
         }
     }
 
     /// Reports a changed fill level, and spawns a task that empties the outbox if none does.
-    fn start_carrying(&self) {
+    fn start_flush_task(&self) {
         let mut outbox = self.outbox.borrow_mut();
-        if let Some(level) = outbox.take_pressure() {
-            (self.report)(Pressure { session_ref: self.session_ref, level });
+        if let Some(level) = outbox.take_level_change() {
+            (self.report)(Backpressure { session_ref: self.session_ref, level });
         }
-        if outbox.wants_carrying() {
+        if outbox.wants_flush_task() {
             let (session_ref, report) = (self.session_ref, Rc::clone(&self.report));
-            let report = move |level| report(Pressure { session_ref, level });
-            actix_rt::spawn(carry_all(Rc::clone(&self.outbox), self.session.clone(), report));
+            let report = move |level| report(Backpressure { session_ref, level });
+            actix_rt::spawn(flush_all(Rc::clone(&self.outbox), self.session.clone(), report));
         }
     }
 
@@ -248,7 +248,7 @@ impl Subscriber {
     pub fn close(self, reason: CloseReason, deadline: Instant) -> Option<Weak<RefCell<Outbox>>> {
         self.session.do_send(Hangup { reason, joined: self.joined });
         self.outbox.borrow_mut().close(reason.websocket_code(), deadline);
-        self.start_carrying();
+        self.start_flush_task();
         let is_empty = self.outbox.borrow().is_empty();
         (!is_empty).then(|| Rc::downgrade(&self.outbox))
     }
@@ -264,7 +264,7 @@ impl Subscriber {
             pings.unanswered = 0;
         }
         if pings.unanswered >= MAX_UNANSWERED_PINGS {
-            return self.see_to(Err(Trouble::Broken(io::ErrorKind::TimedOut.into())));
+            return self.handle_result(Err(OutboxError::Broken(io::ErrorKind::TimedOut.into())));
         }
         let (is_empty, has_moved) = {
             let mut outbox = self.outbox.borrow_mut();
@@ -297,14 +297,14 @@ impl Subscriber {
 }
 
 /// Empties an outbox and reports the outcome.
-async fn carry_all(outbox: Rc<RefCell<Outbox>>, session: Addr<Session>, report: impl Fn(Level)) {
+async fn flush_all(outbox: Rc<RefCell<Outbox>>, session: Addr<Session>, report: impl Fn(Level)) {
     let outcome = loop {
-        match carry(&outbox).await {
-            Ok(Carried::All) => break Ok(()),
-            Ok(Carried::Change(level)) => report(level),
-            Ok(Carried::Stuck) => {
-                if outbox.borrow_mut().jam() {
-                    session.do_send(Jammed { reason: CloseReason::OutboxFull, error: None });
+        match flush_task(&outbox).await {
+            Ok(Flushed::All) => break Ok(()),
+            Ok(Flushed::Change(level)) => report(level),
+            Ok(Flushed::Stuck) => {
+                if outbox.borrow_mut().evict() {
+                    session.do_send(Evicted { reason: CloseReason::OutboxFull, error: None });
                 }
             }
             Err(error) => break Err(error),
@@ -313,6 +313,6 @@ async fn carry_all(outbox: Rc<RefCell<Outbox>>, session: Addr<Session>, report: 
     if outbox.borrow().is_closing() {
         session.do_send(Sent { lost: outbox.borrow().lost() });
     } else if let Err(error) = outcome {
-        session.do_send(Jammed { reason: CloseReason::Broken, error: Some(error) });
+        session.do_send(Evicted { reason: CloseReason::Broken, error: Some(error) });
     }
 }

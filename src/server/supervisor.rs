@@ -174,7 +174,8 @@ impl Supervisor {
         let couriers: Vec<Addr<Courier>> = (0..)
             .zip(workers)
             .map(|(number, worker)| {
-                let (registry, pressure) = (ToRegistry::from(registry.clone()), registry.clone().recipient());
+                let (registry, backpressure) =
+                    (ToRegistry::from(registry.clone()), registry.clone().recipient());
                 let config = config.clone();
                 let message_bytes = config.get().limits.message_bytes;
                 let (tally, log) = (Arc::clone(&tally), log.clone());
@@ -193,7 +194,7 @@ impl Supervisor {
                         tally,
                         log,
                     };
-                    Courier::new(number, worker, pressure, admissions, tuner, exit_guard)
+                    Courier::new(number, worker, backpressure, admissions, tuner, exit_guard)
                 })
             })
             .collect();

@@ -9,7 +9,7 @@ use crate::{
     server::{
         batch::BATCH_BYTES,
         close::CloseReason,
-        messages::{Impatient, Leave, Work},
+        messages::{ExpectDrain, Leave, Work},
         outbox::Level,
         roster::Member,
         session_ref::SessionRef,
@@ -77,8 +77,8 @@ impl Registry {
             if let Some(until) = self.must_wait(session_ref, &request) {
                 if until != Until::Turn {
                     self.tally.count_held_back();
-                    if self.is_pressed(session_ref.id, Level::Busy) {
-                        self.couriers[usize::from(session_ref.courier)].do_send(Impatient { session_ref });
+                    if self.is_at_least(session_ref.id, Level::High) {
+                        self.couriers[usize::from(session_ref.courier)].do_send(ExpectDrain { session_ref });
                     }
                 }
                 let requests = std::iter::once(request).chain(requests).collect();
@@ -94,8 +94,8 @@ impl Registry {
         if self.batch_is_full() {
             return Some(Until::Turn);
         }
-        // Usually all outboxes are calm, and every message passes here.
-        if self.pressed.is_empty() {
+        // Usually all outboxes are low, and every message passes here.
+        if self.levels.is_empty() {
             return None;
         }
         let is_held = match request {
@@ -105,7 +105,7 @@ impl Registry {
             }
             Request::Direct(direct) => {
                 let receiver = self.roster.find(&direct.to);
-                self.is_pressed(
+                self.is_at_least(
                     receiver.map_or(session_ref.id, |receiver| receiver.session_ref.id),
                     Level::Full,
                 )
@@ -113,18 +113,18 @@ impl Registry {
             // The asker may get an answer, and the owner of the file a request.
             Request::Play(direct) => {
                 let owner = self.roster.find(&direct.to);
-                self.is_pressed(session_ref.id, Level::Busy)
-                    || owner.is_some_and(|owner| self.is_pressed(owner.session_ref.id, Level::Full))
+                self.is_at_least(session_ref.id, Level::High)
+                    || owner.is_some_and(|owner| self.is_at_least(owner.session_ref.id, Level::Full))
             }
             Request::Answer(_)
             | Request::Refuse(..)
             | Request::ListClients
             | Request::ListStreams
             | Request::Stop { .. }
-            | Request::Help { .. } => self.is_pressed(session_ref.id, Level::Busy),
+            | Request::Help { .. } => self.is_at_least(session_ref.id, Level::High),
             // Of the operators' commands only the list of bans waits.
             Request::Moderate(moderation) => {
-                **moderation == Moderation::ListBans && self.is_pressed(session_ref.id, Level::Busy)
+                **moderation == Moderation::ListBans && self.is_at_least(session_ref.id, Level::High)
             }
             Request::Exit | Request::CloseServer => false,
         };
@@ -176,9 +176,9 @@ impl Registry {
                 reply::not_found(limit, from, *operation, typed),
             );
         };
-        let receiver_seat = receiver.session_ref;
+        let receiver_ref = receiver.session_ref;
         match direct.forwarded(limit, from, &receiver.name) {
-            Ok(line) => self.tell(receiver_seat, line),
+            Ok(line) => self.tell(receiver_ref, line),
             Err(refusal) => self.refuse(session_ref, Refusal::TooLong, refusal),
         }
     }

@@ -27,7 +27,7 @@ use crate::{
     protocol::{Line, Message},
     server::{
         address_limiter::SessionPermit,
-        outbox::{Bounds, Carried, Outbox, at_once, carry},
+        outbox::{Bounds, Flushed, Outbox, at_once, flush_task},
     },
 };
 
@@ -102,9 +102,9 @@ async fn write_to_someone_who_pauses(lines: usize, tls: &Tls, roots: RootCertSto
     let outbox = Rc::new(RefCell::new(Outbox::new(Box::new(sender), Rc::new(bounds), permit)));
     for number in 0..lines {
         at_once(|cx| outbox.borrow_mut().send_line(&line(number), cx)).unwrap();
-        if outbox.borrow_mut().wants_carrying() {
+        if outbox.borrow_mut().wants_flush_task() {
             let outbox = Rc::clone(&outbox);
-            actix_rt::spawn(async move { while carry(&outbox).await.unwrap() != Carried::All {} });
+            actix_rt::spawn(async move { while flush_task(&outbox).await.unwrap() != Flushed::All {} });
         }
     }
     tell.send(()).unwrap();

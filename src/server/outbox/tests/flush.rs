@@ -69,7 +69,7 @@ fn what_the_socket_takes_at_once_needs_nobody_to_carry_it() {
     in_paused_time(async {
         let (outbox, wire) = holding(Kind::Line, &[]);
         at_once(|cx| outbox.borrow_mut().send_line(&line("1"), cx)).unwrap();
-        assert!(!outbox.borrow_mut().wants_carrying());
+        assert!(!outbox.borrow_mut().wants_flush_task());
         assert_eq!(wire.borrow().text(), "a | b | echo | 1\n");
     });
 }

@@ -1,4 +1,5 @@
-//! [`Full`]: the fill level of an outbox, whether it was reported, and whether the receiver makes progress meanwhile.
+//! [`Watermark`]: the fill level of an outbox, whether it was reported, and whether the receiver makes progress
+//! meanwhile.
 
 use std::time::Duration;
 
@@ -15,10 +16,10 @@ const SLACK: usize = 16;
 pub enum Level {
     /// Below the other levels: the outbox delays no request.
     #[default]
-    Calm,
+    Low,
     /// Above half of the limit, until a quarter is left. Requests whose answers go into this outbox wait, so that no
     /// client can fill its outbox alone and then delay the broadcasts of all others.
-    Busy,
+    High,
     /// Above the limit, until a sixteenth of it is free. All senders to this outbox wait. The margin is small so that
     /// senders are slowed and not stopped.
     Full,
@@ -26,9 +27,9 @@ pub enum Level {
 
 /// The fill level of one outbox, and since when its receiver made no progress.
 #[derive(Default)]
-pub struct Full {
+pub struct Watermark {
     level: Level,
-    /// Present while the outbox is full, or busy and waited for: when that began, or when the peer last took bytes.
+    /// Present while the outbox is full, or high and waited for: when that began, or when the peer last took bytes.
     since: Option<Instant>,
     /// The bytes that the peer had not taken at that time.
     not_taken: Option<NotTaken>,
@@ -36,7 +37,7 @@ pub struct Full {
     told: Level,
 }
 
-impl Full {
+impl Watermark {
     #[cfg(test)]
     pub fn is_full(&self) -> bool {
         self.level == Level::Full
@@ -51,8 +52,8 @@ impl Full {
             self.not_taken = None;
             return true;
         }
-        if due > limit / 2 && self.level == Level::Calm {
-            self.level = Level::Busy;
+        if due > limit / 2 && self.level == Level::Low {
+            self.level = Level::High;
         }
         false
     }
@@ -60,11 +61,11 @@ impl Full {
     /// Records that the socket took bytes at `now` and that `due` bytes are left.
     pub fn fall(&mut self, due: usize, limit: usize, now: Instant) {
         if self.level == Level::Full && due <= limit - limit / SLACK {
-            self.level = Level::Busy;
+            self.level = Level::High;
             self.since = None;
         }
-        if self.level == Level::Busy && due <= limit / 4 {
-            self.level = Level::Calm;
+        if self.level == Level::High && due <= limit / 4 {
+            self.level = Level::Low;
             self.since = None;
         }
         if self.since.is_some() {
@@ -73,10 +74,10 @@ impl Full {
         }
     }
 
-    /// Starts the grace period for a busy outbox, because a sender waits for it to drain. Returns whether it started
+    /// Starts the grace period for a high outbox, because a sender waits for it to drain. Returns whether it started
     /// just now.
-    pub fn lose_patience(&mut self) -> bool {
-        let is_new = self.level == Level::Busy && self.since.is_none();
+    pub fn expect_drain(&mut self) -> bool {
+        let is_new = self.level == Level::High && self.since.is_none();
         if is_new {
             self.since = Some(Instant::now());
             self.not_taken = None;

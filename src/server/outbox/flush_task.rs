@@ -1,4 +1,4 @@
-//! [`carry`]: the task that empties an outbox whose socket did not take everything at once.
+//! [`flush_task`]: the task that empties an outbox whose socket did not take everything at once.
 
 use std::{
     cell::RefCell,
@@ -15,14 +15,15 @@ use tokio::{
 
 use super::{Due, Level, Outbox};
 
-/// The reason for which [`carry`] returned.
+/// The reason for which [`flush_task`] returned.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Carried {
+pub enum Flushed {
     /// All is written; if the session has ended, the sending side is shut.
     All,
-    /// The outbox fell to this level. The caller has to call [`carry`] again.
+    /// The outbox fell to this level. The caller has to call [`flush_task`] again.
     Change(Level),
-    /// The outbox is stuck: its peer has taken nothing for the grace period. The caller has to call [`carry`] again.
+    /// The outbox is stuck: its peer has taken nothing for the grace period. The caller has to call [`flush_task`]
+    /// again.
     Stuck,
 }
 
@@ -31,23 +32,29 @@ pub enum Carried {
 ///
 /// # Errors
 /// If a write fails, or with [`io::ErrorKind::TimedOut`] at the deadline.
-pub async fn carry(outbox: &RefCell<Outbox>) -> io::Result<Carried> {
+pub async fn flush_task(outbox: &RefCell<Outbox>) -> io::Result<Flushed> {
     let outcome = loop {
         let (due, times) = {
             let mut outbox = outbox.borrow_mut();
-            outbox.come_to_the_point();
-            if let Some(level) = outbox.full.take_fall() {
-                return Ok(Carried::Change(level));
+            outbox.trim_to_last();
+            if let Some(level) = outbox.watermark.take_fall() {
+                return Ok(Flushed::Change(level));
             }
             let due = outbox.due();
             if due == Due::Never && outbox.deadline.is_none() {
-                outbox.carried = false;
-                return Ok(Carried::All);
+                outbox.has_flush_task = false;
+                return Ok(Flushed::All);
             }
-            (due, Times { deadline: outbox.deadline, stuck: outbox.full.stuck_at(due, outbox.bounds.grace) })
+            (
+                due,
+                Times {
+                    deadline: outbox.deadline,
+                    stuck: outbox.watermark.stuck_at(due, outbox.bounds.grace),
+                },
+            )
         };
         if let Some(deadline) = times.deadline.filter(|_| due == Due::Never) {
-            break shut(outbox, deadline).await.map(|()| Carried::All);
+            break shut(outbox, deadline).await.map(|()| Flushed::All);
         }
         let step = async {
             if let Due::At(due) = due {
@@ -61,7 +68,7 @@ pub async fn carry(outbox: &RefCell<Outbox>) -> io::Result<Carried> {
                 Ok(written) => written,
                 Err(late) if times.deadline.is_some() => break Err(late.into()),
                 Err(_) if has_moved(outbox) => Ok(()),
-                Err(_) => return Ok(Carried::Stuck),
+                Err(_) => return Ok(Flushed::Stuck),
             },
         };
         if let Err(error) = written {
@@ -70,14 +77,14 @@ pub async fn carry(outbox: &RefCell<Outbox>) -> io::Result<Carried> {
     };
     let mut outbox = outbox.borrow_mut();
     outbox.give_up();
-    // Unless the session has ended, a new task has to report its end later, so the outbox counts as not carried.
-    outbox.carried = outbox.is_closing();
+    // Unless the session has ended, a new task has to report its end later, so the outbox counts as without a task.
+    outbox.has_flush_task = outbox.is_closing();
     outcome
 }
 
 fn has_moved(outbox: &RefCell<Outbox>) -> bool {
-    let Outbox { full, writer, .. } = &mut *outbox.borrow_mut();
-    full.has_moved(writer.as_deref())
+    let Outbox { watermark, writer, .. } = &mut *outbox.borrow_mut();
+    watermark.has_moved(writer.as_deref())
 }
 
 /// The times that bound one step.
@@ -99,16 +106,17 @@ impl Times {
 /// Does one write. Returns early if the times changed or the queue became empty.
 fn poll_step(outbox: &RefCell<Outbox>, known: Times, due: Due, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
     let mut outbox = outbox.borrow_mut();
-    let times = Times { deadline: outbox.deadline, stuck: outbox.full.stuck_at(due, outbox.bounds.grace) };
-    // The queue was dropped meanwhile because the receiver is jammed; its last words are yet to be queued.
+    let times =
+        Times { deadline: outbox.deadline, stuck: outbox.watermark.stuck_at(due, outbox.bounds.grace) };
+    // The queue was dropped meanwhile because the receiver is evicted; its last words are yet to be queued.
     if times != known || outbox.due() == Due::Never {
         return Poll::Ready(Ok(()));
     }
     let polled = outbox.poll_write(cx);
     if polled.is_pending() {
         outbox.waiting = Some(cx.waker().clone());
-        let Outbox { full, writer, .. } = &mut *outbox;
-        full.begin_wait(writer.as_deref());
+        let Outbox { watermark, writer, .. } = &mut *outbox;
+        watermark.begin_wait(writer.as_deref());
     }
     polled
 }
