@@ -20,8 +20,8 @@ use actix::{
 use arauto::{
     protocol::{Kind, Line, Operation, reply},
     server::steps::{
-        Batch, Bounds, Outbox, SendHalf, Session, SessionId, SessionPermit, SessionRef, Shared, Subscriber,
-        SubscriberTable, Unanswered, at_once, split,
+        Batch, Bounds, Outbox, SendHalf, Session, SessionId, SessionPermit, SessionRef, SharedBatch,
+        Subscriber, SubscriberTable, Unanswered, at_once, split,
     },
 };
 use bytes::{BufMut, BytesMut};
@@ -94,8 +94,8 @@ fn courier(criterion: &mut Criterion) {
         for number in 0..MANY {
             batch.tell(session_ref(number), message());
         }
-        let (_, shared, items) = batch.take(None, |_| true).next().expect("a batch");
-        bencher.iter(|| at_once(|cx| room.subscribers.deliver(black_box(&shared), &items, cx)));
+        let (_, shared, edits) = batch.take(None, |_| true).next().expect("a batch");
+        bencher.iter(|| at_once(|cx| room.subscribers.deliver(black_box(&shared), &edits, cx)));
     });
     group.finish();
 }
@@ -160,7 +160,7 @@ fn message() -> Line {
 }
 
 /// A batch of one broadcast.
-fn shared() -> Arc<Shared> {
+fn shared() -> Arc<SharedBatch> {
     let mut batch = Batch::new(1);
     batch.broadcast(&message(), None);
     batch.take(None, |_| true).next().expect("a batch").1
@@ -203,8 +203,8 @@ impl Room {
             mailboxes.push(mailbox);
             batch.enter(session_ref(slot));
         }
-        let (_, shared, items) = batch.take(None, |_| true).next().expect("a batch");
-        at_once(|cx| subscribers.deliver(&shared, &items, cx));
+        let (_, shared, edits) = batch.take(None, |_| true).next().expect("a batch");
+        at_once(|cx| subscribers.deliver(&shared, &edits, cx));
         Self { subscribers, _mailboxes: mailboxes }
     }
 }

@@ -298,8 +298,8 @@ impl Handler<Adopt> for Courier {
 impl Handler<Deliver> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Deliver { shared, items }: Deliver, _: &mut Self::Context) {
-        let Done { closed, delivered, fullest } = at_once(|cx| self.subscribers.deliver(&shared, &items, cx));
+    fn handle(&mut self, Deliver { shared, edits }: Deliver, _: &mut Self::Context) {
+        let Done { closed, delivered, fullest } = at_once(|cx| self.subscribers.deliver(&shared, &edits, cx));
         self.worker.tally.count_delivered(delivered);
         self.worker.tally.mark_outbox(fullest);
         for (slot, reason) in closed {

@@ -21,7 +21,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::{
     address_limiter::SessionPermit,
-    batch::{Item, Shared},
+    batch::{Edit, SharedBatch},
     close::CloseReason,
     http::Visitor,
     listener_protocol::ListenerProtocol,
@@ -158,9 +158,9 @@ pub struct Leave {
 #[rtype(result = "()")]
 pub struct Deliver {
     /// The lines for every member.
-    pub shared: Arc<Shared>,
+    pub shared: Arc<SharedBatch>,
     /// Where single sessions deviate from `shared`, ordered by slot.
-    pub items: Vec<Item>,
+    pub edits: Vec<Edit>,
 }
 
 /// From the `Registry` to a `Courier`: another client requests this session's name, so the kernel is to find out

@@ -109,7 +109,7 @@ pub(crate) mod rtsp {
 pub mod steps {
     pub use super::{
         address_limiter::SessionPermit,
-        batch::{Batch, Shared},
+        batch::{Batch, SharedBatch},
         connection::{SendHalf, Unanswered, split},
         outbox::{Bounds, Outbox, at_once},
         session::Session,

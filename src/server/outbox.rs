@@ -22,7 +22,7 @@ use tokio::{io::AsyncWrite, task::coop::unconstrained, time::Instant};
 
 use super::{
     address_limiter::SessionPermit,
-    batch::{Excerpt, Shared},
+    batch::{Excerpt, SharedBatch},
     connection::SendHalf,
 };
 use crate::protocol::{Kind, Line, websocket};
@@ -167,7 +167,7 @@ impl Outbox {
     }
 
     /// Queues the messages `range` of a batch, without writing. An unframed client's messages become one piece each.
-    pub fn put_shared(&mut self, shared: &Shared, range: std::ops::Range<u32>) {
+    pub fn put_shared(&mut self, shared: &SharedBatch, range: std::ops::Range<u32>) {
         let Excerpt { bytes, is_copy } = shared.lines(self.kind, range);
         let piece = if is_copy { Piece::own } else { Piece::shared };
         if self.kind != Kind::Unframed {
@@ -185,7 +185,7 @@ impl Outbox {
     ///
     /// # Errors
     /// As [`Self::write_now`].
-    pub fn send_shared(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<(), OutboxError> {
+    pub fn send_shared(&mut self, shared: &SharedBatch, cx: &mut Context<'_>) -> Result<(), OutboxError> {
         if self.is_idle() && self.kind != Kind::Unframed {
             let lines = shared.all_lines(self.kind);
             if self.try_send(lines, || Piece::shared(lines.clone()))? {

@@ -233,11 +233,11 @@ impl Registry {
             Some(since) => ticket.counting(since, &self.tally),
             None => ticket,
         });
-        // A session that left while the batch was gathered is no member any more, but the batch has an item that ends
+        // A session that left while the batch was gathered is no member any more, but the batch has an edit that ends
         // it.
         let roster = &self.roster;
-        for (courier, shared, items) in self.batch.take(ticket, |courier| roster.has_members_at(courier)) {
-            self.couriers[courier].do_send(Deliver { shared, items });
+        for (courier, shared, edits) in self.batch.take(ticket, |courier| roster.has_members_at(courier)) {
+            self.couriers[courier].do_send(Deliver { shared, edits });
         }
     }
 }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
-    batch::{Item, Piece, Shared, What},
+    batch::{Edit, EditKind, Segment, SharedBatch},
     close::CloseReason,
     connection::SendHalf,
     frame_reader::Pulse,
@@ -132,12 +132,12 @@ impl Subscriber {
     /// Delivers this session's share of a batch. Returns the reason if the entry is to be closed.
     pub fn deliver(
         &mut self,
-        shared: &Shared,
-        mine: &[Item],
+        shared: &SharedBatch,
+        mine: &[Edit],
         cx: &mut Context<'_>,
         done: &mut Done,
     ) -> Option<CloseReason> {
-        if mine.iter().any(|item| item.session_ref.id == self.session_ref.id && item.what.drops_unsent()) {
+        if mine.iter().any(|edit| edit.session_ref.id == self.session_ref.id && edit.kind.drops_unsent()) {
             self.outbox.borrow_mut().evict();
         }
         let is_evicted = self.outbox.borrow().is_evicted();
@@ -163,9 +163,9 @@ impl Subscriber {
     }
 
     /// The line, if this session gets nothing but a single line of its own out of the batch.
-    fn only_line<'a>(&self, shared: &Shared, mine: &'a [Item]) -> Option<&'a Line> {
+    fn only_line<'a>(&self, shared: &SharedBatch, mine: &'a [Edit]) -> Option<&'a Line> {
         match mine {
-            [Item { session_ref, what: What::Tell(line), .. }]
+            [Edit { session_ref, kind: EditKind::Tell(line), .. }]
                 if session_ref.id == self.id() && (shared.is_empty() || !self.hears) =>
             {
                 Some(line)
@@ -176,17 +176,22 @@ impl Subscriber {
 
     /// Queues shared messages and the session's own lines in their common order. Returns the reason if the session is
     /// over.
-    fn interleave(&mut self, shared: &Shared, mine: &[Item], delivered: &mut Volume) -> Option<CloseReason> {
+    fn interleave(
+        &mut self,
+        shared: &SharedBatch,
+        mine: &[Edit],
+        delivered: &mut Volume,
+    ) -> Option<CloseReason> {
         let mut outbox = self.outbox.borrow_mut();
         let was_empty = outbox.is_empty();
         let id = self.session_ref.id;
-        let mine = mine.iter().filter(|item| item.session_ref.id == id);
-        let over = shared.for_session(mine, &mut self.hears, |piece| match piece {
-            Piece::Shared(range) => {
+        let mine = mine.iter().filter(|edit| edit.session_ref.id == id);
+        let over = shared.for_session(mine, &mut self.hears, |segment| match segment {
+            Segment::Shared(range) => {
                 delivered.extend(shared.volume(&range));
                 outbox.put_shared(shared, range);
             }
-            Piece::Own(line) => {
+            Segment::Own(line) => {
                 delivered.add(1, line.as_bytes().len());
                 outbox.put(line);
             }
@@ -198,14 +203,14 @@ impl Subscriber {
         over
     }
 
-    /// For an evicted session: finds its end among the items, and queues the line before it if that explains the end.
+    /// For an evicted session: finds its end among the edits, and queues the line before it if that explains the end.
     /// All other lines would follow a gap as if nothing were missing.
-    fn last_words(&mut self, mine: &[Item]) -> Option<CloseReason> {
-        let mine: Vec<&What> =
-            mine.iter().filter(|item| item.session_ref.id == self.id()).map(|item| &item.what).collect();
-        let end = mine.iter().position(|what| matches!(what, What::Close(_)))?;
-        let What::Close(reason) = mine[end] else { return None };
-        if let (CloseReason::OutboxFull | CloseReason::SlowReader, Some(What::Tell(line))) =
+    fn last_words(&mut self, mine: &[Edit]) -> Option<CloseReason> {
+        let mine: Vec<&EditKind> =
+            mine.iter().filter(|edit| edit.session_ref.id == self.id()).map(|edit| &edit.kind).collect();
+        let end = mine.iter().position(|kind| matches!(kind, EditKind::Close(_)))?;
+        let EditKind::Close(reason) = mine[end] else { return None };
+        if let (CloseReason::OutboxFull | CloseReason::SlowReader, Some(EditKind::Tell(line))) =
             (reason, mine[..end].last())
         {
             self.outbox.borrow_mut().put_last_words(line);
@@ -213,7 +218,7 @@ impl Subscriber {
         Some(*reason)
     }
 
-    /// Handles the outcome of a write: jams the outbox after a failure, and starts a task for what is left in it.
+    /// Handles the outcome of a write: evicts the receiver after a failure, and starts a task for what is left in it.
     fn handle_result(&mut self, outcome: Result<(), OutboxError>) {
         match outcome {
             Ok(()) => {}

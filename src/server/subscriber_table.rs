@@ -10,7 +10,7 @@ use slab::Slab;
 use tokio::time::Instant;
 
 use super::{
-    batch::{Item, Shared},
+    batch::{Edit, SharedBatch},
     close::CloseReason,
     outbox::Outbox,
     session_ref::SessionRef,
@@ -91,13 +91,13 @@ impl SubscriberTable {
         self.open.drain()
     }
 
-    /// Delivers a batch: to all entries if it holds broadcasts, else only to the slots that have items.
-    pub fn deliver(&mut self, shared: &Shared, items: &[Item], cx: &mut Context<'_>) -> Done {
+    /// Delivers a batch: to all entries if it holds broadcasts, else only to the slots that have edits.
+    pub fn deliver(&mut self, shared: &SharedBatch, edits: &[Edit], cx: &mut Context<'_>) -> Done {
         let mut done = Done::default();
-        let mut items = items;
+        let mut edits = edits;
         if shared.is_empty() {
-            while let Some(SessionRef { slot, .. }) = items.first().map(|item| item.session_ref) {
-                let mine = take_slot(&mut items, slot);
+            while let Some(SessionRef { slot, .. }) = edits.first().map(|edit| edit.session_ref) {
+                let mine = take_slot(&mut edits, slot);
                 if let Some(subscriber) = self.open.get_mut(slot as usize) {
                     let closed = subscriber.deliver(shared, mine, cx, &mut done);
                     done.closed.extend(closed.map(|reason| (slot as usize, reason)));
@@ -105,7 +105,7 @@ impl SubscriberTable {
             }
         } else {
             for (slot, subscriber) in &mut self.open {
-                let mine = take_slot(&mut items, u32::try_from(slot).unwrap_or(u32::MAX));
+                let mine = take_slot(&mut edits, u32::try_from(slot).unwrap_or(u32::MAX));
                 let closed = subscriber.deliver(shared, mine, cx, &mut done);
                 done.closed.extend(closed.map(|reason| (slot, reason)));
             }
@@ -114,14 +114,14 @@ impl SubscriberTable {
     }
 }
 
-/// Splits off the items of one slot. Skips items of lower slots, which are vacant.
-fn take_slot<'a>(items: &mut &'a [Item], slot: u32) -> &'a [Item] {
-    if items.is_empty() {
-        return items;
+/// Splits off the edits of one slot. Skips edits of lower slots, which are vacant.
+fn take_slot<'a>(edits: &mut &'a [Edit], slot: u32) -> &'a [Edit] {
+    if edits.is_empty() {
+        return edits;
     }
-    let start = items.iter().take_while(|item| item.session_ref.slot < slot).count();
-    let mine = items[start..].iter().take_while(|item| item.session_ref.slot == slot).count();
-    let (mine, rest) = items[start..].split_at(mine);
-    *items = rest;
+    let start = edits.iter().take_while(|edit| edit.session_ref.slot < slot).count();
+    let mine = edits[start..].iter().take_while(|edit| edit.session_ref.slot == slot).count();
+    let (mine, rest) = edits[start..].split_at(mine);
+    *edits = rest;
     mine
 }

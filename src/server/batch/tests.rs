@@ -60,14 +60,14 @@ fn by_batches(steps: &[(Step, u32)], flush_every: usize) -> Vec<(String, bool)> 
             Step::Close => batch.close(session_ref(*slot), CloseReason::Exit),
         }
         if number % flush_every == 0 || number + 1 == steps.len() {
-            for (courier, shared, items) in batch.take(None, |_| true) {
+            for (courier, shared, edits) in batch.take(None, |_| true) {
                 for (slot, (got, member, closed)) in (0..).zip(&mut sessions) {
                     if usize::from(session_ref(slot).courier) == courier && !*closed {
-                        let mine = items.iter().filter(|item| item.session_ref.slot == slot);
-                        let reason = shared.for_session(mine, member, |piece| {
-                            let bytes = match piece {
-                                Piece::Shared(range) => shared.lines(Kind::Line, range).bytes,
-                                Piece::Own(line) => line.framed(Kind::Line),
+                        let mine = edits.iter().filter(|edit| edit.session_ref.slot == slot);
+                        let reason = shared.for_session(mine, member, |segment| {
+                            let bytes = match segment {
+                                Segment::Shared(range) => shared.lines(Kind::Line, range).bytes,
+                                Segment::Own(line) => line.framed(Kind::Line),
                             };
                             got.push_str(std::str::from_utf8(&bytes).unwrap());
                         });
@@ -134,7 +134,7 @@ fn a_courier_with_nothing_to_do_is_left_alone() {
     assert_eq!(couriers, [1]);
     assert_eq!(batch.take(None, |_| true).count(), 0);
 
-    // A courier without members needs no broadcasts, unless one of its sessions has an item.
+    // A courier without members needs no broadcasts, unless one of its sessions has an edit.
     for own in [None, Some(session_ref(1))] {
         batch.broadcast(&line(0), None);
         if let Some(leaver) = own {

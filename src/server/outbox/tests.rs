@@ -117,7 +117,7 @@ fn line(data: &str) -> Line {
     Line::lossy(&Message { sender: "a", destination: "b", operation: "echo", data })
 }
 
-fn shared(data: &[&str]) -> Arc<Shared> {
+fn shared(data: &[&str]) -> Arc<SharedBatch> {
     let mut batch = Batch::new(1);
     for data in data {
         batch.broadcast(&line(data), None);
