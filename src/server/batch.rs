@@ -13,7 +13,7 @@ use std::{
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
-use super::{close::CloseReason, pace::Ticket, session_ref::SessionRef, tally::Volume};
+use super::{close::CloseReason, flush_scheduler::InFlight, session_ref::SessionRef, tally::Volume};
 use crate::protocol::{Kind, Line, websocket};
 
 /// Bytes after which a batch is sent before more is added. A larger batch saves no writes and holds more memory.
@@ -47,7 +47,7 @@ pub struct SharedBatch {
     /// Credits of the senders, returned when the last courier drops this batch.
     _credits: Vec<OwnedSemaphorePermit>,
     /// Lets the next batch go when the last courier drops this one.
-    _ticket: Option<Ticket>,
+    _in_flight: Option<InFlight>,
 }
 
 /// The bytes of a range of shared messages.
@@ -176,11 +176,11 @@ impl Batch {
     }
 
     /// Takes the content of the batch. Yields the number, the shared messages and the edits of each courier that has
-    /// edits or, if there are broadcasts, has members. The ticket lives until the last of these couriers drops its
+    /// edits or, if there are broadcasts, has members. The guard lives until the last of these couriers drops its
     /// [`SharedBatch`].
     pub fn take<'a>(
         &'a mut self,
-        ticket: Option<Ticket>,
+        in_flight: Option<InFlight>,
         has_members: impl Fn(usize) -> bool + 'a,
     ) -> impl Iterator<Item = (usize, Arc<SharedBatch>, Vec<Edit>)> + 'a {
         let shared = Arc::new(SharedBatch {
@@ -189,7 +189,7 @@ impl Batch {
             telnet: OnceLock::new(),
             websocket: OnceLock::new(),
             _credits: std::mem::take(&mut self.credits),
-            _ticket: ticket,
+            _in_flight: in_flight,
         });
         (self.edit_bytes, self.own_lines, self.since) = (0, 0, None);
         self.edits.iter_mut().enumerate().filter_map(move |(courier, edits)| {

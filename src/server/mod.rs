@@ -6,7 +6,7 @@
 //! listener -> courier (starts the session) -> frame_reader -> session -> registry (roster, batch) -> courier -> outbox
 //! ```
 //!
-//! `messages.rs` defines the messages between actors. The tables and queues (`roster`, `batch`, `outbox`, `pace`,
+//! `messages.rs` defines the messages between actors. The tables and queues (`roster`, `batch`, `outbox`,
 //! `frame_reader` and others) are plain Rust that imports no actor library, so tests call them directly.
 
 use std::{
@@ -35,6 +35,7 @@ mod addresses;
 pub(crate) mod bans;
 mod batch;
 mod block;
+mod blocked_work;
 mod challenge;
 pub mod close;
 mod connection;
@@ -43,6 +44,7 @@ mod entrance;
 mod eviction;
 mod exit_guard;
 mod flood;
+mod flush_scheduler;
 mod frame_reader;
 mod health;
 mod http;
@@ -52,7 +54,6 @@ mod media;
 mod messages;
 mod monitoring;
 mod outbox;
-mod pace;
 mod page_places;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod pair;
@@ -77,7 +78,6 @@ mod tls;
 mod trial;
 mod tune;
 mod wait_budget;
-mod waiting;
 mod who;
 
 use addresses::{Addresses, Taken};

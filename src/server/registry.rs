@@ -15,18 +15,18 @@ use super::{
     bans::Ledger,
     batch::Batch,
     block::Origin,
+    blocked_work::{BlockedWork, Pending},
     challenge::Challenges,
     courier::Courier,
     exit_guard::ExitGuard,
+    flush_scheduler::{FlushScheduler, InFlight, Load, Next},
     messages::{Backpressure, CloseServer, Deliver, Enter, Leave, ToRegistry, Unbound, Work},
     outbox::Level,
-    pace::{Load, Next, Pace, Ticket},
     roster::Roster,
     session_ref::SessionId,
     streams::{Opening, Streams},
     tally::Tally,
     wait_budget::WaitBudget,
-    waiting::{Turn, Waiting},
     who::Who,
 };
 use crate::{
@@ -53,8 +53,8 @@ pub struct Registry {
     /// Sessions whose names are free and not yet given to the clients that wait for them.
     freed: Vec<SessionId>,
     batch: Batch,
-    pace: Pace,
-    waiting: Waiting,
+    flush_scheduler: FlushScheduler,
+    blocked: BlockedWork,
     /// Members whose outboxes are above [`Level::Low`]. A short list: clients that do not read are disconnected.
     levels: Vec<(SessionId, Level)>,
     /// How long broadcasts have waited for full outboxes.
@@ -108,15 +108,16 @@ impl Registry {
         log: Logger,
         exit_guard: ExitGuard,
     ) -> Self {
-        let (batch, pace) = (Batch::new(couriers.len()), Pace::new(batch_bytes(&config.limits)));
+        let (batch, flush_scheduler) =
+            (Batch::new(couriers.len()), FlushScheduler::new(batch_bytes(&config.limits)));
         let (roster, challenges, freed) = (Roster::default(), Challenges::default(), Vec::new());
         Self {
             roster,
             challenges,
             freed,
             batch,
-            pace,
-            waiting: Waiting::default(),
+            flush_scheduler,
+            blocked: BlockedWork::default(),
             levels: Vec::new(),
             waits: WaitBudget::default(),
             check_due: false,
@@ -137,7 +138,7 @@ impl Registry {
 
     /// Frees a session's name and drops its requests that still wait.
     fn leave(&mut self, id: SessionId) {
-        self.waiting.drop_all_of(id);
+        self.blocked.drop_all_of(id);
         self.set_level(id, Level::Low);
         match self.roster.leave(id) {
             Some(_) => self.freed.push(id),
@@ -164,7 +165,7 @@ impl Registry {
             self.waits.set_relieved(id, Instant::now());
         }
         if level < before {
-            self.waiting.release();
+            self.blocked.release();
         }
     }
 
@@ -223,20 +224,20 @@ impl Registry {
         }
     }
 
-    fn flush(&mut self, ticket: Option<Ticket>) {
+    fn flush(&mut self, in_flight: Option<InFlight>) {
         let volume = self.batch.volume();
         if volume.messages > 0 {
             self.tally.count_batch(volume);
         }
         self.tally.set_members(self.roster.len());
-        let ticket = ticket.map(|ticket| match self.batch.since() {
-            Some(since) => ticket.counting(since, &self.tally),
-            None => ticket,
+        let in_flight = in_flight.map(|in_flight| match self.batch.since() {
+            Some(since) => in_flight.counting(since, &self.tally),
+            None => in_flight,
         });
         // A session that left while the batch was gathered is no member any more, but the batch has an edit that ends
         // it.
         let roster = &self.roster;
-        for (courier, shared, edits) in self.batch.take(ticket, |courier| roster.has_members_at(courier)) {
+        for (courier, shared, edits) in self.batch.take(in_flight, |courier| roster.has_members_at(courier)) {
             self.couriers[courier].do_send(Deliver { shared, edits });
         }
     }
@@ -306,8 +307,8 @@ impl Handler<Leave> for Registry {
 
     fn handle(&mut self, leave: Leave, ctx: &mut Self::Context) {
         // A half-closed client stays a member until its queued requests have run; a broken one is removed at once.
-        if self.waiting.has(leave.session_ref.id) && !leave.reason.is_abrupt() {
-            self.waiting.add(Turn::Leave(leave));
+        if self.blocked.has(leave.session_ref.id) && !leave.reason.is_abrupt() {
+            self.blocked.add(Pending::Leave(leave));
         } else {
             self.end(leave);
         }
@@ -336,11 +337,11 @@ impl Handler<Flush> for Registry {
             bytes: self.batch.bytes(),
             is_full: self.batch_is_full(),
         };
-        match self.pace.next(load) {
-            Next::Go(ticket) => {
+        match self.flush_scheduler.next(load) {
+            Next::Go(in_flight) => {
                 self.flush_due = false;
-                self.flush(Some(ticket));
-                if !self.waiting.is_idle() {
+                self.flush(Some(in_flight));
+                if !self.blocked.is_idle() {
                     self.go_on(ctx);
                 }
             }

@@ -8,12 +8,12 @@ use crate::{
     protocol::{Line, Moderation, Name, Refusal, Request, reply, request::Direct},
     server::{
         batch::BATCH_BYTES,
+        blocked_work::{BlockedOn, Pending},
         close::CloseReason,
         messages::{ExpectDrain, Leave, Work},
         outbox::Level,
         roster::Member,
         session_ref::SessionRef,
-        waiting::{Turn, Until},
         who::Who,
     },
 };
@@ -23,8 +23,8 @@ impl Registry {
     /// requests of the session wait, and ignored if the session is no member.
     pub(super) fn work(&mut self, work: Work) {
         let Some(work) = self.challenges.divert(work) else { return };
-        if self.waiting.has(work.session_ref.id) {
-            self.waiting.add(Turn::Work(work));
+        if self.blocked.has(work.session_ref.id) {
+            self.blocked.add(Pending::Work(work));
         } else {
             self.carry_out(work);
         }
@@ -33,22 +33,22 @@ impl Registry {
     /// Runs waiting requests until the batch is full or none can run.
     pub(super) fn resume(&mut self) {
         while !self.batch_is_full()
-            && let Some(turn) = self.waiting.next()
+            && let Some(pending) = self.blocked.next()
         {
-            match turn {
-                Turn::Work(work) => self.carry_out(work),
-                Turn::Leave(leave) => self.end(leave),
+            match pending {
+                Pending::Work(work) => self.carry_out(work),
+                Pending::Leave(leave) => self.end(leave),
             }
         }
-        self.waiting.mark_tried();
+        self.blocked.mark_tried();
     }
 
     /// Runs all waiting requests, because the server is shutting down. The couriers have lifted the limits of the
     /// outboxes.
     pub(super) fn carry_out_all(&mut self) {
-        for turn in self.waiting.take_all() {
-            match turn {
-                Turn::Work(Work { session_ref, requests, credit }) => {
+        for pending in self.blocked.take_all() {
+            match pending {
+                Pending::Work(Work { session_ref, requests, credit }) => {
                     for request in requests {
                         self.serve(session_ref, request);
                         if self.batch_is_full() {
@@ -57,7 +57,7 @@ impl Registry {
                     }
                     self.batch.hold(credit);
                 }
-                Turn::Leave(leave) => self.end(leave),
+                Pending::Leave(leave) => self.end(leave),
             }
         }
     }
@@ -74,15 +74,15 @@ impl Registry {
     fn carry_out(&mut self, Work { session_ref, requests, credit }: Work) {
         let mut requests = requests.into_iter();
         while let Some(request) = requests.next() {
-            if let Some(until) = self.must_wait(session_ref, &request) {
-                if until != Until::Turn {
+            if let Some(blocked_on) = self.must_wait(session_ref, &request) {
+                if blocked_on != BlockedOn::Batch {
                     self.tally.count_held_back();
                     if self.is_at_least(session_ref.id, Level::High) {
                         self.couriers[usize::from(session_ref.courier)].do_send(ExpectDrain { session_ref });
                     }
                 }
                 let requests = std::iter::once(request).chain(requests).collect();
-                return self.waiting.put_back(Work { session_ref, requests, credit }, until);
+                return self.blocked.put_back(Work { session_ref, requests, credit }, blocked_on);
             }
             self.serve(session_ref, request);
         }
@@ -90,18 +90,18 @@ impl Registry {
     }
 
     /// The event that this request has to wait for, if any.
-    fn must_wait(&self, session_ref: SessionRef, request: &Request) -> Option<Until> {
+    fn must_wait(&self, session_ref: SessionRef, request: &Request) -> Option<BlockedOn> {
         if self.batch_is_full() {
-            return Some(Until::Turn);
+            return Some(BlockedOn::Batch);
         }
         // Usually all outboxes are low, and every message passes here.
         if self.levels.is_empty() {
             return None;
         }
         let is_held = match request {
-            Request::Broadcast(_) => return self.is_anyone_full_but(None).then_some(Until::RoomForAll),
+            Request::Broadcast(_) => return self.is_anyone_full_but(None).then_some(BlockedOn::AllReceivers),
             Request::BroadcastNotMe(_) => {
-                return self.is_anyone_full_but(Some(session_ref.id)).then_some(Until::RoomForAll);
+                return self.is_anyone_full_but(Some(session_ref.id)).then_some(BlockedOn::AllReceivers);
             }
             Request::Direct(direct) => {
                 let receiver = self.roster.find(&direct.to);
@@ -128,7 +128,7 @@ impl Registry {
             }
             Request::Exit | Request::CloseServer => false,
         };
-        is_held.then_some(Until::Room)
+        is_held.then_some(BlockedOn::Receiver)
     }
 
     /// Whether the batch has to be sent before more is added.

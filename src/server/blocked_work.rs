@@ -1,4 +1,4 @@
-//! [`Waiting`]: work that was received and cannot be carried out yet.
+//! [`BlockedWork`]: work that was received and cannot be carried out yet.
 //!
 //! Work waits for its turn while the batch is full, or for a receiver that is full. Meanwhile its sender's credit is
 //! not given back, so the server reads nothing more from that sender and TCP slows it down; other senders go on.
@@ -13,18 +13,18 @@ use super::{
 
 /// Condition that work waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Until {
+pub enum BlockedOn {
     /// Room in the batch.
-    Turn,
+    Batch,
     /// Room in the outbox of one receiver, which is full now.
-    Room,
+    Receiver,
     /// Room in the outboxes of all receivers that are full now: the work begins with a broadcast.
-    RoomForAll,
+    AllReceivers,
 }
 
 /// An entry in a sender's queue.
 #[derive(Debug)]
-pub enum Turn {
+pub enum Pending {
     /// Requests to carry out.
     Work(Work),
     /// The end of the session, after all that it sent before.
@@ -33,8 +33,8 @@ pub enum Turn {
 
 /// All entries that wait, by sender.
 #[derive(Debug, Default)]
-pub struct Waiting {
-    senders: HashMap<SessionId, VecDeque<Turn>>,
+pub struct BlockedWork {
+    senders: HashMap<SessionId, VecDeque<Pending>>,
     /// Senders whose work can be tried, in turn.
     ready: VecDeque<SessionId>,
     /// Senders that wait for a receiver, in the order in which they began to wait.
@@ -45,7 +45,7 @@ pub struct Waiting {
     is_released: bool,
 }
 
-impl Waiting {
+impl BlockedWork {
     /// Whether work of this sender waits, so that whatever the sender sends next has to wait behind it.
     #[must_use]
     pub fn has(&self, sender: SessionId) -> bool {
@@ -59,36 +59,41 @@ impl Waiting {
     }
 
     /// Queues an entry behind all others of its sender.
-    pub fn add(&mut self, turn: Turn) {
-        self.put(turn, Until::Turn, VecDeque::push_back);
+    pub fn add(&mut self, pending: Pending) {
+        self.put(pending, BlockedOn::Batch, VecDeque::push_back);
     }
 
     /// Puts back, ahead of all others of its sender, what is left of work that was begun, or all of work that could not
     /// be begun.
-    pub fn put_back(&mut self, work: Work, until: Until) {
+    pub fn put_back(&mut self, work: Work, blocked_on: BlockedOn) {
         let sender = work.session_ref.id;
-        self.put(Turn::Work(work), until, VecDeque::push_front);
-        if until != Until::Turn {
+        self.put(Pending::Work(work), blocked_on, VecDeque::push_front);
+        if blocked_on != BlockedOn::Batch {
             self.ready.retain(|ready| *ready != sender);
             self.held.push_back(sender);
         }
-        if until == Until::RoomForAll {
+        if blocked_on == BlockedOn::AllReceivers {
             self.broadcasting.insert(sender);
         }
     }
 
-    fn put(&mut self, turn: Turn, until: Until, push: impl FnOnce(&mut VecDeque<Turn>, Turn)) {
-        let sender = turn.sender();
-        let turns = match self.senders.entry(sender) {
+    fn put(
+        &mut self,
+        pending: Pending,
+        blocked_on: BlockedOn,
+        push: impl FnOnce(&mut VecDeque<Pending>, Pending),
+    ) {
+        let sender = pending.sender();
+        let queue = match self.senders.entry(sender) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
-                if until == Until::Turn {
+                if blocked_on == BlockedOn::Batch {
                     self.ready.push_back(sender);
                 }
                 new.insert(VecDeque::new())
             }
         };
-        push(turns, turn);
+        push(queue, pending);
     }
 
     /// Whether a broadcast waits for a full receiver.
@@ -98,16 +103,16 @@ impl Waiting {
     }
 
     /// Takes the next entry to try. Each sender has one entry at its turn.
-    pub fn next(&mut self) -> Option<Turn> {
+    pub fn next(&mut self) -> Option<Pending> {
         let sender = self.ready.pop_front()?;
-        let turns = self.senders.get_mut(&sender)?;
-        let turn = turns.pop_front();
-        if turns.is_empty() {
+        let queue = self.senders.get_mut(&sender)?;
+        let pending = queue.pop_front();
+        if queue.is_empty() {
             self.senders.remove(&sender);
         } else {
             self.ready.push_back(sender);
         }
-        turn
+        pending
     }
 
     /// Makes all held senders ready to be tried again, because a receiver is no longer full or has left.
@@ -139,13 +144,13 @@ impl Waiting {
     }
 
     /// Takes all entries.
-    pub fn take_all(&mut self) -> Vec<Turn> {
+    pub fn take_all(&mut self) -> Vec<Pending> {
         self.release();
         std::iter::from_fn(|| self.next()).collect()
     }
 }
 
-impl Turn {
+impl Pending {
     fn sender(&self) -> SessionId {
         match self {
             Self::Work(work) => work.session_ref.id,
@@ -171,112 +176,112 @@ mod tests {
         Work { session_ref: session_ref(sender), requests, credit: None }
     }
 
-    fn add(waiting: &mut Waiting, works: &[(u64, usize)]) {
+    fn add(blocked: &mut BlockedWork, works: &[(u64, usize)]) {
         for (sender, requests) in works {
-            waiting.add(Turn::Work(work(*sender, *requests)));
+            blocked.add(Pending::Work(work(*sender, *requests)));
         }
     }
 
-    fn next(waiting: &mut Waiting) -> Work {
-        match waiting.next() {
-            Some(Turn::Work(work)) => work,
+    fn next(blocked: &mut BlockedWork) -> Work {
+        match blocked.next() {
+            Some(Pending::Work(work)) => work,
             other => panic!("{other:?}"),
         }
     }
 
     /// Takes all entries that can be tried. Returns the sender and the number of requests of each; a leave has none.
-    fn given(waiting: &mut Waiting) -> Vec<(u64, usize)> {
-        let size = |turn: Turn| {
-            let requests = if let Turn::Work(work) = &turn { work.requests.len() } else { 0 };
-            (turn.sender().0, requests)
+    fn given(blocked: &mut BlockedWork) -> Vec<(u64, usize)> {
+        let size = |pending: Pending| {
+            let requests = if let Pending::Work(work) = &pending { work.requests.len() } else { 0 };
+            (pending.sender().0, requests)
         };
-        std::iter::from_fn(|| waiting.next()).map(size).collect()
+        std::iter::from_fn(|| blocked.next()).map(size).collect()
     }
 
     #[test]
     fn senders_take_turns_and_each_keeps_its_order() {
-        let mut waiting = Waiting::default();
-        add(&mut waiting, &[(1, 10), (1, 11), (2, 20), (1, 12), (3, 30), (2, 21)]);
-        assert_eq!(given(&mut waiting), [(1, 10), (2, 20), (3, 30), (1, 11), (2, 21), (1, 12)]);
-        assert!(!waiting.has(SessionId(1)));
+        let mut blocked = BlockedWork::default();
+        add(&mut blocked, &[(1, 10), (1, 11), (2, 20), (1, 12), (3, 30), (2, 21)]);
+        assert_eq!(given(&mut blocked), [(1, 10), (2, 20), (3, 30), (1, 11), (2, 21), (1, 12)]);
+        assert!(!blocked.has(SessionId(1)));
     }
 
     #[test]
     fn what_was_begun_comes_before_what_came_later() {
-        let mut waiting = Waiting::default();
-        add(&mut waiting, &[(1, 10), (1, 11)]);
-        let begun = next(&mut waiting);
-        waiting.put_back(
+        let mut blocked = BlockedWork::default();
+        add(&mut blocked, &[(1, 10), (1, 11)]);
+        let begun = next(&mut blocked);
+        blocked.put_back(
             Work { requests: begun.requests.into_iter().take(3).collect(), ..work(1, 0) },
-            Until::Turn,
+            BlockedOn::Batch,
         );
-        assert_eq!(given(&mut waiting), [(1, 3), (1, 11)]);
+        assert_eq!(given(&mut blocked), [(1, 3), (1, 11)]);
     }
 
     #[test]
     fn who_waits_for_a_receiver_is_not_tried_until_released() {
-        let mut waiting = Waiting::default();
-        add(&mut waiting, &[(1, 10), (1, 11), (2, 20)]);
-        let begun = next(&mut waiting);
-        waiting.put_back(begun, Until::Room);
-        add(&mut waiting, &[(1, 12)]);
-        assert_eq!(given(&mut waiting), [(2, 20)]);
-        assert!(waiting.has(SessionId(1)));
-        waiting.release();
-        assert_eq!(given(&mut waiting), [(1, 10), (1, 11), (1, 12)]);
+        let mut blocked = BlockedWork::default();
+        add(&mut blocked, &[(1, 10), (1, 11), (2, 20)]);
+        let begun = next(&mut blocked);
+        blocked.put_back(begun, BlockedOn::Receiver);
+        add(&mut blocked, &[(1, 12)]);
+        assert_eq!(given(&mut blocked), [(2, 20)]);
+        assert!(blocked.has(SessionId(1)));
+        blocked.release();
+        assert_eq!(given(&mut blocked), [(1, 10), (1, 11), (1, 12)]);
     }
 
     #[test]
     fn who_leaves_does_so_after_all_that_was_sent_before() {
-        let mut waiting = Waiting::default();
-        waiting.put_back(work(1, 10), Until::Room);
-        waiting.add(Turn::Leave(Leave {
+        let mut blocked = BlockedWork::default();
+        blocked.put_back(work(1, 10), BlockedOn::Receiver);
+        blocked.add(Pending::Leave(Leave {
             session_ref: session_ref(1),
             reason: CloseReason::Eof,
             farewell: None,
         }));
-        add(&mut waiting, &[(2, 20)]);
-        assert_eq!(given(&mut waiting), [(2, 20)]);
-        waiting.release();
-        assert_eq!(given(&mut waiting), [(1, 10), (1, 0)]);
-        assert!(!waiting.has(SessionId(1)));
+        add(&mut blocked, &[(2, 20)]);
+        assert_eq!(given(&mut blocked), [(2, 20)]);
+        blocked.release();
+        assert_eq!(given(&mut blocked), [(1, 10), (1, 0)]);
+        assert!(!blocked.has(SessionId(1)));
     }
 
     #[test]
     fn what_waits_of_one_sender_can_be_dropped() {
-        let mut waiting = Waiting::default();
-        waiting.put_back(work(1, 10), Until::Room);
-        add(&mut waiting, &[(1, 11), (2, 20)]);
-        waiting.drop_all_of(SessionId(1));
-        waiting.release();
-        assert_eq!(given(&mut waiting), [(2, 20)]);
+        let mut blocked = BlockedWork::default();
+        blocked.put_back(work(1, 10), BlockedOn::Receiver);
+        add(&mut blocked, &[(1, 11), (2, 20)]);
+        blocked.drop_all_of(SessionId(1));
+        blocked.release();
+        assert_eq!(given(&mut blocked), [(2, 20)]);
     }
 
     #[test]
     fn broadcasts_wait_until_released_or_dropped() {
-        let mut waiting = Waiting::default();
-        waiting.put_back(work(1, 10), Until::Room);
-        waiting.put_back(work(2, 20), Until::Turn);
-        assert!(!waiting.holds_broadcasts());
-        waiting.put_back(work(3, 30), Until::RoomForAll);
-        waiting.put_back(work(4, 40), Until::RoomForAll);
-        waiting.drop_all_of(SessionId(3));
-        assert!(waiting.holds_broadcasts());
-        assert!(!waiting.is_untried());
-        waiting.release();
-        assert!(!waiting.holds_broadcasts() && waiting.is_untried());
-        assert_eq!(given(&mut waiting), [(2, 20), (1, 10), (4, 40)]);
-        assert!(!waiting.is_untried());
+        let mut blocked = BlockedWork::default();
+        blocked.put_back(work(1, 10), BlockedOn::Receiver);
+        blocked.put_back(work(2, 20), BlockedOn::Batch);
+        assert!(!blocked.holds_broadcasts());
+        blocked.put_back(work(3, 30), BlockedOn::AllReceivers);
+        blocked.put_back(work(4, 40), BlockedOn::AllReceivers);
+        blocked.drop_all_of(SessionId(3));
+        assert!(blocked.holds_broadcasts());
+        assert!(!blocked.is_untried());
+        blocked.release();
+        assert!(!blocked.holds_broadcasts() && blocked.is_untried());
+        assert_eq!(given(&mut blocked), [(2, 20), (1, 10), (4, 40)]);
+        assert!(!blocked.is_untried());
     }
 
     #[test]
     fn all_can_be_taken() {
-        let mut waiting = Waiting::default();
-        add(&mut waiting, &[(2, 20)]);
-        waiting.put_back(work(1, 10), Until::Room);
-        add(&mut waiting, &[(1, 11)]);
-        let taken: Vec<u64> = waiting.take_all().iter().map(|turn| turn.sender().0).collect();
+        let mut blocked = BlockedWork::default();
+        add(&mut blocked, &[(2, 20)]);
+        blocked.put_back(work(1, 10), BlockedOn::Receiver);
+        add(&mut blocked, &[(1, 11)]);
+        let taken: Vec<u64> = blocked.take_all().iter().map(|pending| pending.sender().0).collect();
         assert_eq!(taken, [2, 1, 1]);
-        assert!(waiting.take_all().is_empty());
+        assert!(blocked.take_all().is_empty());
     }
 }

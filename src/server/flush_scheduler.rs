@@ -1,4 +1,4 @@
-//! [`Pace`]: decides when a batch is sent to the couriers.
+//! [`FlushScheduler`]: decides when a batch is sent to the couriers.
 //!
 //! A write costs nearly the same whether it carries one message or a hundred. So under load batches become larger,
 //! not more frequent: a batch with broadcasts waits until the couriers have delivered the one before, and gathers
@@ -28,31 +28,31 @@ const TICK: Duration = Duration::from_millis(1);
 
 /// Divisor: the fraction of a fan-out's time for which the next batch may wait for more messages. If that is less
 /// than a tick, there is no wait.
-const SHARE: u32 = 2;
+const LINGER_DIVISOR: u32 = 2;
 
 /// Upper bound of the wait for more messages, however long the fan-out took.
-const LONGEST: Duration = Duration::from_millis(10);
+const MAX_LINGER: Duration = Duration::from_millis(10);
 
 /// The schedule of batches.
 #[derive(Debug)]
-pub struct Pace {
+pub struct FlushScheduler {
     /// A single permit: a batch with broadcasts holds it until the last courier has delivered the batch.
     way: Arc<Semaphore>,
     /// Permits for batches without broadcasts, one for each byte.
     beside: Arc<Semaphore>,
     beside_bytes: u32,
     /// When the last batch with broadcasts was sent.
-    went: Option<Instant>,
+    sent_at: Option<Instant>,
     /// How long its delivery took, in microseconds.
     took: Arc<AtomicU64>,
     /// How many broadcasts the next batch is likely to hold.
     expected: usize,
-    gathering: Option<Gathering>,
+    lingering: Option<Linger>,
 }
 
 /// A wait for more broadcasts.
 #[derive(Clone, Copy, Debug)]
-struct Gathering {
+struct Linger {
     /// The end of the wait.
     until: Instant,
     /// The number of broadcasts when the wait began.
@@ -73,24 +73,24 @@ pub struct Load {
 /// The next step for a batch.
 #[derive(Debug)]
 pub enum Next {
-    /// Send the batch. The ticket goes with it until it is delivered.
-    Go(Ticket),
+    /// Send the batch. The guard goes with it until it is delivered.
+    Go(InFlight),
     /// Ask again when this wait is over.
-    Wait(Wait),
+    Wait(FlushWait),
 }
 
 /// The event that a batch waits for.
 #[derive(Debug)]
-pub enum Wait {
+pub enum FlushWait {
     /// This many permits of the semaphore become available.
-    Turn(Arc<Semaphore>, u32),
+    Permits(Arc<Semaphore>, u32),
     /// A tick passes, in which more broadcasts may arrive.
     More,
 }
 
 /// Accompanies a batch that is being delivered; dropped when the last courier is done.
 #[derive(Debug)]
-pub struct Ticket {
+pub struct InFlight {
     /// For a batch with broadcasts: when it was sent, and where to store how long delivery took.
     timing: Option<(Instant, Arc<AtomicU64>)>,
     /// When the first of its broadcasts was received, and where to count how long their fan-out took.
@@ -98,7 +98,7 @@ pub struct Ticket {
     _permit: OwnedSemaphorePermit,
 }
 
-impl Pace {
+impl FlushScheduler {
     /// Creates a schedule that lets at most `beside_bytes` bytes of batches without broadcasts be in delivery. A
     /// larger batch counts as `beside_bytes`.
     #[must_use]
@@ -108,10 +108,10 @@ impl Pace {
             way: Arc::new(Semaphore::new(1)),
             beside: Arc::new(Semaphore::new(beside_bytes as usize)),
             beside_bytes,
-            went: None,
+            sent_at: None,
             took: Arc::default(),
             expected: 0,
-            gathering: None,
+            lingering: None,
         }
     }
 
@@ -120,73 +120,73 @@ impl Pace {
         if broadcasts == 0 {
             let share = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.beside_bytes);
             return match Arc::clone(&self.beside).try_acquire_many_owned(share) {
-                Ok(permit) => Next::Go(Ticket { timing: None, counting: None, _permit: permit }),
-                Err(_) => Next::Wait(Wait::Turn(Arc::clone(&self.beside), share)),
+                Ok(permit) => Next::Go(InFlight { timing: None, counting: None, _permit: permit }),
+                Err(_) => Next::Wait(FlushWait::Permits(Arc::clone(&self.beside), share)),
             };
         }
         let Ok(permit) = Arc::clone(&self.way).try_acquire_owned() else {
-            return Next::Wait(Wait::Turn(Arc::clone(&self.way), 1));
+            return Next::Wait(FlushWait::Permits(Arc::clone(&self.way), 1));
         };
         let now = Instant::now();
-        if !is_full && let Some(gathering) = self.gather(broadcasts, now) {
-            self.gathering = Some(gathering);
-            return Next::Wait(Wait::More);
+        if !is_full && let Some(lingering) = self.linger(broadcasts, now) {
+            self.lingering = Some(lingering);
+            return Next::Wait(FlushWait::More);
         }
-        self.expected = match self.gathering.take() {
+        self.expected = match self.lingering.take() {
             // Some messages arrived, but fewer than expected: half of the missing ones may arrive in time next.
-            Some(Gathering { first, .. }) if broadcasts > first => {
+            Some(Linger { first, .. }) if broadcasts > first => {
                 (self.expected + broadcasts).div_ceil(2).max(broadcasts)
             }
             _ => broadcasts,
         };
-        self.went = Some(now);
-        Next::Go(Ticket { timing: Some((now, Arc::clone(&self.took))), counting: None, _permit: permit })
+        self.sent_at = Some(now);
+        Next::Go(InFlight { timing: Some((now, Arc::clone(&self.took))), counting: None, _permit: permit })
     }
 
     /// Decides whether to wait for more broadcasts: only right after a long fan-out, and if there are fewer than
     /// expected. A pause without new messages says little, because a program that reads from many connections answers
     /// after it has read them all.
-    fn gather(&self, broadcasts: usize, now: Instant) -> Option<Gathering> {
+    fn linger(&self, broadcasts: usize, now: Instant) -> Option<Linger> {
         if broadcasts >= self.expected {
             return None;
         }
-        if let Some(gathering) = self.gathering {
-            return (now < gathering.until).then_some(gathering);
+        if let Some(lingering) = self.lingering {
+            return (now < lingering.until).then_some(lingering);
         }
         let took = Duration::from_micros(self.took.load(Ordering::Relaxed));
-        let most = (took / SHARE).min(LONGEST);
-        let until = self.went? + took + most;
-        (most >= TICK && now < until).then_some(Gathering { until, first: broadcasts })
+        let most = (took / LINGER_DIVISOR).min(MAX_LINGER);
+        let until = self.sent_at? + took + most;
+        (most >= TICK && now < until).then_some(Linger { until, first: broadcasts })
     }
 }
 
-impl Wait {
+impl FlushWait {
     /// Returns when the wait is over.
     pub async fn over(self) {
         match self {
-            // Release the permits at once: the caller asks [`Pace::next`] again.
-            Self::Turn(way, share) => drop(way.acquire_many_owned(share).await),
+            // Release the permits at once: the caller asks [`FlushScheduler::next`] again.
+            Self::Permits(way, share) => drop(way.acquire_many_owned(share).await),
             // The timer rounds this up to the next tick.
             Self::More => sleep(TICK / 2).await,
         }
     }
 }
 
-impl Ticket {
-    /// Has the ticket count the fan-out of its batch, whose first broadcast was received at `since`.
+impl InFlight {
+    /// Has the guard count the fan-out of its batch, whose first broadcast was received at `since`.
     #[must_use]
     pub fn counting(self, since: Instant, tally: &Arc<Tally>) -> Self {
-        let mut ticket = self;
-        ticket.counting = Some((since, Arc::clone(tally)));
-        ticket
+        let mut in_flight = self;
+        in_flight.counting = Some((since, Arc::clone(tally)));
+        in_flight
     }
 }
 
-impl Drop for Ticket {
+impl Drop for InFlight {
     fn drop(&mut self) {
-        let Some((went, took)) = &self.timing else { return };
+        let Some((sent_at, took)) = &self.timing else { return };
         let now = Instant::now();
-        let micros = u64::try_from(now.duration_since(*went).as_micros()).unwrap_or(u64::MAX);
+        let micros = u64::try_from(now.duration_since(*sent_at).as_micros()).unwrap_or(u64::MAX);
         took.store(micros, Ordering::Relaxed);
         if let Some((since, tally)) = &self.counting {
             tally.count_fan_out(now.duration_since(*since));
@@ -205,153 +205,153 @@ mod tests {
     const LONG: Duration = Duration::from_millis(10);
 
     /// Sends a batch whose delivery takes `length`.
-    async fn carry(pace: &mut Pace, broadcasts: usize, length: Duration) {
-        let ticket = go(pace, broadcasts);
+    async fn deliver(scheduler: &mut FlushScheduler, broadcasts: usize, length: Duration) {
+        let in_flight = go(scheduler, broadcasts);
         advance(length).await;
-        drop(ticket);
+        drop(in_flight);
     }
 
     fn load(broadcasts: usize) -> Load {
         Load { broadcasts, bytes: 64 * broadcasts.max(1), is_full: false }
     }
 
-    fn go(pace: &mut Pace, broadcasts: usize) -> Ticket {
-        match pace.next(load(broadcasts)) {
-            Next::Go(ticket) => ticket,
+    fn go(scheduler: &mut FlushScheduler, broadcasts: usize) -> InFlight {
+        match scheduler.next(load(broadcasts)) {
+            Next::Go(in_flight) => in_flight,
             Next::Wait(wait) => panic!("waits: {wait:?}"),
         }
     }
 
-    fn waits_for_more(pace: &mut Pace, broadcasts: usize) -> bool {
-        matches!(pace.next(load(broadcasts)), Next::Wait(Wait::More))
+    fn waits_for_more(scheduler: &mut FlushScheduler, broadcasts: usize) -> bool {
+        matches!(scheduler.next(load(broadcasts)), Next::Wait(FlushWait::More))
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_batch_of_broadcasts_is_on_its_way_at_a_time() {
-        let mut pace = Pace::new(BESIDE_BYTES);
-        let first = go(&mut pace, 1);
-        let Next::Wait(wait) = pace.next(load(1)) else { panic!("goes beside the first") };
+        let mut scheduler = FlushScheduler::new(BESIDE_BYTES);
+        let first = go(&mut scheduler, 1);
+        let Next::Wait(wait) = scheduler.next(load(1)) else { panic!("goes beside the first") };
         let mut over = watch(wait);
         assert!(!over());
-        let _beside = go(&mut pace, 0);
+        let _beside = go(&mut scheduler, 0);
         drop(first);
         assert!(over());
-        go(&mut pace, 1);
+        go(&mut scheduler, 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_for_all_is_timed_from_when_it_was_taken_until_it_is_carried() {
-        let (mut pace, tally) = (Pace::new(BESIDE_BYTES), Arc::<Tally>::default());
-        let first = go(&mut pace, 1);
+        let (mut scheduler, tally) = (FlushScheduler::new(BESIDE_BYTES), Arc::<Tally>::default());
+        let first = go(&mut scheduler, 1);
         let taken = Instant::now();
         // The second batch waits for the first.
         advance(LONG).await;
         drop(first);
-        let second = go(&mut pace, 1).counting(taken, &tally);
+        let second = go(&mut scheduler, 1).counting(taken, &tally);
         advance(LONG).await;
         assert_eq!(tally.fan_outs().sum, 0);
         drop(second);
         assert_eq!(u128::from(tally.fan_outs().sum), (2 * LONG).as_nanos());
         // Batches for single sessions are not timed.
-        drop(go(&mut pace, 0).counting(taken, &tally));
+        drop(go(&mut scheduler, 0).counting(taken, &tally));
         assert_eq!(tally.fan_outs().steps.iter().map(|(_, count)| count).sum::<u64>(), 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_not_for_all_goes_beside_up_to_so_many_bytes() {
-        let mut pace = Pace::new(BESIDE_BYTES);
+        let mut scheduler = FlushScheduler::new(BESIDE_BYTES);
         let single = |bytes| Load { broadcasts: 0, bytes, is_full: false };
-        let Next::Go(half) = pace.next(single(BESIDE_BYTES / 2)) else { panic!("waits") };
-        let Next::Go(other) = pace.next(single(BESIDE_BYTES / 2)) else { panic!("waits") };
+        let Next::Go(half) = scheduler.next(single(BESIDE_BYTES / 2)) else { panic!("waits") };
+        let Next::Go(other) = scheduler.next(single(BESIDE_BYTES / 2)) else { panic!("waits") };
         // A batch above the bound goes once no other batch is in delivery.
-        let Next::Wait(wait) = pace.next(single(10 * BESIDE_BYTES)) else { panic!("goes") };
+        let Next::Wait(wait) = scheduler.next(single(10 * BESIDE_BYTES)) else { panic!("goes") };
         let mut over = watch(wait);
         drop(half);
         assert!(!over());
         drop(other);
         assert!(over());
-        let Next::Go(_large) = pace.next(single(10 * BESIDE_BYTES)) else { panic!("waits") };
-        assert!(matches!(pace.next(single(1)), Next::Wait(_)));
-        assert!(matches!(pace.next(single(0)), Next::Go(_)), "nothing but joins and leaves");
+        let Next::Go(_large) = scheduler.next(single(10 * BESIDE_BYTES)) else { panic!("waits") };
+        assert!(matches!(scheduler.next(single(1)), Next::Wait(_)));
+        assert!(matches!(scheduler.next(single(0)), Next::Go(_)), "nothing but joins and leaves");
     }
 
     /// Returns a function that polls a wait and returns whether it is over.
-    fn watch(wait: Wait) -> impl FnMut() -> bool {
+    fn watch(wait: FlushWait) -> impl FnMut() -> bool {
         let mut over = Box::pin(wait.over());
         move || over.as_mut().now_or_never().is_some()
     }
 
     #[tokio::test(start_paused = true)]
     async fn after_a_long_fan_out_those_just_arriving_are_waited_for() {
-        let mut pace = Pace::new(BESIDE_BYTES);
-        carry(&mut pace, 16, LONG).await;
-        assert!(waits_for_more(&mut pace, 9));
+        let mut scheduler = FlushScheduler::new(BESIDE_BYTES);
+        deliver(&mut scheduler, 16, LONG).await;
+        assert!(waits_for_more(&mut scheduler, 9));
         advance(TICK).await;
-        assert!(waits_for_more(&mut pace, 14));
+        assert!(waits_for_more(&mut scheduler, 14));
         advance(TICK).await;
-        go(&mut pace, 16);
+        go(&mut scheduler, 16);
     }
 
     #[tokio::test(start_paused = true)]
     async fn if_none_come_in_time_less_is_expected() {
-        let mut pace = Pace::new(BESIDE_BYTES);
-        carry(&mut pace, 16, LONG).await;
-        assert!(waits_for_more(&mut pace, 4));
+        let mut scheduler = FlushScheduler::new(BESIDE_BYTES);
+        deliver(&mut scheduler, 16, LONG).await;
+        assert!(waits_for_more(&mut scheduler, 4));
         advance(LONG / 2).await;
-        carry(&mut pace, 4, LONG).await;
-        carry(&mut pace, 4, LONG).await;
-        assert!(waits_for_more(&mut pace, 3));
+        deliver(&mut scheduler, 4, LONG).await;
+        deliver(&mut scheduler, 4, LONG).await;
+        assert!(waits_for_more(&mut scheduler, 3));
     }
 
     #[tokio::test(start_paused = true)]
     async fn if_some_come_in_time_more_are_expected_again() {
-        let mut pace = Pace::new(BESIDE_BYTES);
-        carry(&mut pace, 16, LONG).await;
+        let mut scheduler = FlushScheduler::new(BESIDE_BYTES);
+        deliver(&mut scheduler, 16, LONG).await;
         for broadcasts in [5, 5, 5, 9, 9] {
-            assert!(waits_for_more(&mut pace, broadcasts));
+            assert!(waits_for_more(&mut scheduler, broadcasts));
             advance(TICK).await;
         }
-        carry(&mut pace, 10, LONG).await;
-        assert!(waits_for_more(&mut pace, 12));
+        deliver(&mut scheduler, 10, LONG).await;
+        assert!(waits_for_more(&mut scheduler, 12));
         advance(TICK).await;
-        carry(&mut pace, 13, LONG).await;
+        deliver(&mut scheduler, 13, LONG).await;
     }
 
     #[tokio::test(start_paused = true)]
     async fn not_after_a_short_fan_out_nor_some_time_later() {
-        let mut pace = Pace::new(BESIDE_BYTES);
-        carry(&mut pace, 16, TICK).await;
-        carry(&mut pace, 9, LONG).await;
+        let mut scheduler = FlushScheduler::new(BESIDE_BYTES);
+        deliver(&mut scheduler, 16, TICK).await;
+        deliver(&mut scheduler, 9, LONG).await;
         advance(LONG).await;
-        go(&mut pace, 1);
+        go(&mut scheduler, 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn not_longer_than_the_longest_however_long_the_fan_out() {
-        let mut pace = Pace::new(BESIDE_BYTES);
-        carry(&mut pace, 100, 10 * LONGEST).await;
-        assert!(waits_for_more(&mut pace, 1));
-        advance(LONGEST).await;
-        go(&mut pace, 2);
+        let mut scheduler = FlushScheduler::new(BESIDE_BYTES);
+        deliver(&mut scheduler, 100, 10 * MAX_LINGER).await;
+        assert!(waits_for_more(&mut scheduler, 1));
+        advance(MAX_LINGER).await;
+        go(&mut scheduler, 2);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_full_batch_waits_for_its_turn_only() {
-        let mut pace = Pace::new(BESIDE_BYTES);
-        carry(&mut pace, 16, LONG).await;
-        assert!(waits_for_more(&mut pace, 15));
+        let mut scheduler = FlushScheduler::new(BESIDE_BYTES);
+        deliver(&mut scheduler, 16, LONG).await;
+        assert!(waits_for_more(&mut scheduler, 15));
         let full = Load { is_full: true, ..load(15) };
-        let Next::Go(first) = pace.next(full) else { panic!("waits") };
-        assert!(matches!(pace.next(full), Next::Wait(Wait::Turn(..))));
+        let Next::Go(first) = scheduler.next(full) else { panic!("waits") };
+        assert!(matches!(scheduler.next(full), Next::Wait(FlushWait::Permits(..))));
         drop(first);
-        assert!(matches!(pace.next(full), Next::Go(_)));
+        assert!(matches!(scheduler.next(full), Next::Go(_)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn never_for_who_sends_one_at_a_time() {
-        let mut pace = Pace::new(BESIDE_BYTES);
+        let mut scheduler = FlushScheduler::new(BESIDE_BYTES);
         for _ in 0..5 {
-            carry(&mut pace, 1, LONG).await;
+            deliver(&mut scheduler, 1, LONG).await;
         }
     }
 }
