@@ -244,16 +244,16 @@ impl Room {
 
     /// Checks that every session has ended once, none by a fault, and that the actors are alive.
     async fn check_ends(&mut self) {
-        let tally = &self.pair.tally;
-        let ended = || CloseReason::ALL.into_iter().map(|reason| tally.ended(reason)).sum::<u64>();
+        let metrics = &self.pair.metrics;
+        let ended = || CloseReason::ALL.into_iter().map(|reason| metrics.ended(reason)).sum::<u64>();
         for _ in 0..100 {
             if ended() == self.made {
                 break;
             }
             sleep(Duration::from_millis(100)).await;
         }
-        assert_eq!(ended(), self.made, "{tally:?}");
-        assert_eq!(tally.ended(CloseReason::Fault), 0, "{tally:?}");
+        assert_eq!(ended(), self.made, "{metrics:?}");
+        assert_eq!(metrics.ended(CloseReason::Fault), 0, "{metrics:?}");
         assert!(self.events.try_recv().is_err(), "an actor died");
         assert!(self.pair.registry.connected() && self.pair.courier.connected());
     }

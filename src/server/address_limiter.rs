@@ -20,8 +20,8 @@ use super::{
     close::CloseReason,
     flood::{Bucket, Rate},
     page_places::PagePlace,
+    peer::Peer,
     trial::{TRIAL_TIMEOUT, Trial},
-    who::Peer,
 };
 use crate::{config::Flood, protocol::Line};
 

@@ -13,7 +13,7 @@ use std::{
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
-use super::{close::CloseReason, flush_scheduler::InFlight, session_ref::SessionRef, tally::Volume};
+use super::{close::CloseReason, flush_scheduler::InFlight, metrics::Volume, session_ref::SessionRef};
 use crate::protocol::{Kind, Line, websocket};
 
 /// Bytes after which a batch is sent before more is added. A larger batch saves no writes and holds more memory.

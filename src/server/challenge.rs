@@ -89,7 +89,7 @@ mod tests {
     use super::*;
     use crate::{
         protocol::Name,
-        server::{session_ref::SessionRef, who::Peer},
+        server::{peer::Peer, session_ref::SessionRef},
     };
 
     fn challenge(id: u64) -> Challenge {

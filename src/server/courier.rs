@@ -33,13 +33,13 @@ use super::{
         Say, ToCourier, Unbound, Weigh, Weighed,
     },
     outbox::{Bounds, Outbox, at_once},
+    peer::Peer,
     read_timeouts::ReadTimeouts,
     session::{Session, SessionConfig, WorkerContext},
     session_ref::{SessionId, SessionRef},
     subscriber::{Done, Report, Subscriber},
     subscriber_table::SubscriberTable,
     tls::under_way::UnderWay,
-    who::Peer,
 };
 use crate::{
     config::Config,
@@ -159,7 +159,7 @@ impl Courier {
             WireFormat::WebSocket { read } => (FrameDecoder::for_websocket(limits.message_bytes), read, None),
         };
         outbox.set_kind(decoder.kind());
-        outbox.count_into(Arc::clone(self.worker.tally.outboxes_bytes()));
+        outbox.count_into(Arc::clone(self.worker.metrics.outboxes_bytes()));
         let (buffer, timeouts) = (Rc::clone(&self.buffer), Rc::clone(&self.session_config.timeouts));
         let pulse = (decoder.kind() == Kind::WebSocket).then(Pulse::default);
         let mut frame_reader =
@@ -206,7 +206,7 @@ impl Courier {
     /// Reports to the Registry if all outboxes of the server together take more memory than `limits.outboxes_bytes`.
     fn watch_outboxes(&self) {
         let limit = self.worker.config.get().limits.outboxes_bytes;
-        let total = self.worker.tally.outboxes_bytes().load(Ordering::Relaxed);
+        let total = self.worker.metrics.outboxes_bytes().load(Ordering::Relaxed);
         if usize::try_from(total).unwrap_or(usize::MAX) > limit {
             self.worker.registry.outboxes_full.do_send(OutboxesFull);
         }
@@ -300,8 +300,8 @@ impl Handler<Deliver> for Courier {
 
     fn handle(&mut self, Deliver { shared, edits }: Deliver, _: &mut Self::Context) {
         let Done { closed, delivered, fullest } = at_once(|cx| self.subscribers.deliver(&shared, &edits, cx));
-        self.worker.tally.count_delivered(delivered);
-        self.worker.tally.mark_outbox(fullest);
+        self.worker.metrics.count_delivered(delivered);
+        self.worker.metrics.mark_outbox(fullest);
         for (slot, reason) in closed {
             self.close_place(slot, reason, Instant::now() + CLOSE_GRACE);
         }

@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::tally::Tally;
+use super::metrics::Metrics;
 
 /// The shortest possible wait: timers have a resolution of 1 ms.
 const TICK: Duration = Duration::from_millis(1);
@@ -94,7 +94,7 @@ pub struct InFlight {
     /// For a batch with broadcasts: when it was sent, and where to store how long delivery took.
     timing: Option<(Instant, Arc<AtomicU64>)>,
     /// When the first of its broadcasts was received, and where to count how long their fan-out took.
-    counting: Option<(Instant, Arc<Tally>)>,
+    counting: Option<(Instant, Arc<Metrics>)>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -175,9 +175,9 @@ impl FlushWait {
 impl InFlight {
     /// Has the guard count the fan-out of its batch, whose first broadcast was received at `since`.
     #[must_use]
-    pub fn counting(self, since: Instant, tally: &Arc<Tally>) -> Self {
+    pub fn counting(self, since: Instant, metrics: &Arc<Metrics>) -> Self {
         let mut in_flight = self;
-        in_flight.counting = Some((since, Arc::clone(tally)));
+        in_flight.counting = Some((since, Arc::clone(metrics)));
         in_flight
     }
 }
@@ -188,8 +188,8 @@ impl Drop for InFlight {
         let now = Instant::now();
         let micros = u64::try_from(now.duration_since(*sent_at).as_micros()).unwrap_or(u64::MAX);
         took.store(micros, Ordering::Relaxed);
-        if let Some((since, tally)) = &self.counting {
-            tally.count_fan_out(now.duration_since(*since));
+        if let Some((since, metrics)) = &self.counting {
+            metrics.count_fan_out(now.duration_since(*since));
         }
     }
 }
@@ -241,20 +241,20 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_for_all_is_timed_from_when_it_was_taken_until_it_is_carried() {
-        let (mut scheduler, tally) = (FlushScheduler::new(BESIDE_BYTES), Arc::<Tally>::default());
+        let (mut scheduler, metrics) = (FlushScheduler::new(BESIDE_BYTES), Arc::<Metrics>::default());
         let first = go(&mut scheduler, 1);
         let taken = Instant::now();
         // The second batch waits for the first.
         advance(LONG).await;
         drop(first);
-        let second = go(&mut scheduler, 1).counting(taken, &tally);
+        let second = go(&mut scheduler, 1).counting(taken, &metrics);
         advance(LONG).await;
-        assert_eq!(tally.fan_outs().sum, 0);
+        assert_eq!(metrics.fan_outs().sum, 0);
         drop(second);
-        assert_eq!(u128::from(tally.fan_outs().sum), (2 * LONG).as_nanos());
+        assert_eq!(u128::from(metrics.fan_outs().sum), (2 * LONG).as_nanos());
         // Batches for single sessions are not timed.
-        drop(go(&mut scheduler, 0).counting(taken, &tally));
-        assert_eq!(tally.fan_outs().steps.iter().map(|(_, count)| count).sum::<u64>(), 1);
+        drop(go(&mut scheduler, 0).counting(taken, &metrics));
+        assert_eq!(metrics.fan_outs().steps.iter().map(|(_, count)| count).sum::<u64>(), 1);
     }
 
     #[tokio::test(start_paused = true)]

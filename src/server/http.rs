@@ -41,8 +41,8 @@ use super::{
     address_limiter::{AdmissionRequest, SessionPermit},
     close::CloseReason,
     connection::see_out,
+    peer::Peer,
     session_ref::SessionId,
-    who::Peer,
 };
 use host::Stranger;
 use stream::{Listens, Tuner};

@@ -24,13 +24,13 @@ use super::{
     http::unavailable,
     listener_protocol::ListenerProtocol,
     messages::{Adopt, Secure},
+    metrics::Metrics,
+    peer::Peer,
     session_ref::SessionId,
-    tally::Tally,
     tls::{
         credentials::Credentials,
         handshake::{Failure, handshake},
     },
-    who::Peer,
 };
 use crate::{
     accounts::Directory,
@@ -122,7 +122,7 @@ pub struct Acceptor {
     /// A permit for each refused connection that is kept open.
     pub refusals: Arc<Semaphore>,
     /// Counts connections and refusals.
-    pub tally: Arc<Tally>,
+    pub metrics: Arc<Metrics>,
     /// The server's log.
     pub log: Logger,
 }
@@ -196,7 +196,7 @@ impl Acceptor {
         secure: Option<Secure>,
         limiters: &SharedLimiters,
     ) {
-        self.tally.count_connection(protocol, secure.is_some());
+        self.metrics.count_connection(protocol, secure.is_some());
         let admitted = self.refuse_banned(peer).and_then(|()| match protocol {
             ListenerProtocol::Messages => self.admit(peer, limiters),
             ListenerProtocol::Http => self.admit_to_page(peer, limiters),
@@ -227,7 +227,7 @@ impl Acceptor {
     }
 
     fn log_refused(&self, peer: Peer, reason: CloseReason, limiters: &SharedLimiters) {
-        self.tally.count_end(reason);
+        self.metrics.count_end(reason);
         match limiters.sessions.borrow_mut().log_refusal(Instant::now()) {
             Some(0) => info!(self.log, "refused"; "peer" => %peer, "reason" => reason),
             Some(unlogged) => {
@@ -333,7 +333,7 @@ mod tests {
             config: InForce::new(Config::default()),
             numbers: Arc::default(),
             refusals: Arc::new(Semaphore::new(0)),
-            tally: Arc::default(),
+            metrics: Arc::default(),
             log: Logger::root(slog::Discard, slog::o!()),
         };
         acceptor.stop.cancel();

@@ -26,7 +26,6 @@ pub mod counters;
 mod crowd;
 mod door;
 mod fan_out;
-pub mod figures;
 mod keys;
 mod listener;
 mod numbering;
@@ -39,6 +38,7 @@ pub mod rtsp;
 mod shares;
 mod source;
 mod stream;
+pub mod stream_stats;
 mod streams;
 mod tuned;
 

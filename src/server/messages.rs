@@ -25,10 +25,10 @@ use super::{
     close::CloseReason,
     http::Visitor,
     listener_protocol::ListenerProtocol,
-    media::figures::{Figures, StreamEnd},
+    media::stream_stats::{StreamEnd, StreamStats},
     outbox::Level,
+    peer::Peer,
     session_ref::{SessionId, SessionRef},
-    who::Peer,
 };
 use crate::{
     media::{Key, StreamId},
@@ -305,7 +305,7 @@ pub struct OpenStream {
     /// Admits the publisher, once.
     pub key: Key,
     /// Statistics that the relay writes and `list_streams` shows.
-    pub figures: Arc<Figures>,
+    pub stats: Arc<StreamStats>,
     /// The name of the file to play, as `list_files` writes it.
     pub file: Arc<str>,
 }

@@ -52,11 +52,13 @@ mod listener;
 mod listener_protocol;
 mod media;
 mod messages;
+mod metrics;
 mod monitoring;
 mod outbox;
 mod page_places;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod pair;
+mod peer;
 mod reach;
 mod read_timeouts;
 mod registry;
@@ -73,24 +75,22 @@ mod subscriber;
 mod subscriber_table;
 mod supervisor;
 pub mod systemd;
-mod tally;
 mod tls;
 mod trial;
 mod tune;
 mod wait_budget;
-mod who;
 
 use addresses::{Addresses, Taken};
 use bans::{Ledger, LedgerError};
 use health::{Health, Phase};
 use listener::Listener;
 use media::{Door, Opening};
+use metrics::Metrics;
 use monitoring::Watched;
 use reload::Reloader;
 pub use reload::Reloading;
 pub use supervisor::{Ended, ServeError};
 use supervisor::{Sockets, Supervisor};
-use tally::Tally;
 pub use tls::credentials::CredentialsError;
 use tls::credentials::{self, Credentials};
 
@@ -132,7 +132,7 @@ pub struct Server {
     monitoring: Vec<TcpListener>,
     /// The addresses of all sockets above.
     at: Addresses,
-    tally: Arc<Tally>,
+    metrics: Arc<Metrics>,
     log: Logger,
 }
 
@@ -155,7 +155,7 @@ pub fn serve(
     let reloader =
         Reloader::new(&server.config, server.credentials.as_ref(), &server.accounts, reloading, log);
     let ended = actix_rt::System::new().block_on(async move {
-        let stops = signals::catch(reloader, Arc::clone(&server.tally), &server.log)?;
+        let stops = signals::catch(reloader, Arc::clone(&server.metrics), &server.log)?;
         server.run(stops).await
     })?;
     Ok(match ended {
@@ -210,7 +210,7 @@ impl Server {
             doors,
             monitoring,
             at,
-            tally: Arc::default(),
+            metrics: Arc::default(),
             log: log.clone(),
         })
     }
@@ -271,7 +271,7 @@ impl Server {
             .collect::<io::Result<Vec<_>>>()?;
         let health = Health::default();
         let watched = Watched {
-            tally: Arc::clone(&self.tally),
+            metrics: Arc::clone(&self.metrics),
             health: health.clone(),
             workers: workers.iter().map(Arbiter::handle).collect(),
             config: self.config.clone(),
@@ -297,7 +297,7 @@ impl Server {
             self.ledger,
             Sockets { listeners: self.listeners, media: opening },
             &workers,
-            Arc::clone(&self.tally),
+            Arc::clone(&self.metrics),
             &self.log,
         );
         health.reach(Phase::Serving);
@@ -320,7 +320,7 @@ impl Server {
         if let Some(monitoring) = monitoring {
             monitoring.stop();
         }
-        info!(self.log, "ended"; &*self.tally);
+        info!(self.log, "ended"; &*self.metrics);
         ended
     }
 

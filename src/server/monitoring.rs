@@ -24,16 +24,16 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{health::Health, http::turns::Turns, tally::Tally};
+use super::{health::Health, http::turns::Turns, metrics::Metrics};
 use crate::config::InForce;
 
 mod answers;
 mod exposition;
 mod figures;
 mod json;
+mod liveness_check;
 mod places;
 mod process;
-mod roll_call;
 
 use answers::Desk;
 use places::{Place, Places};
@@ -57,7 +57,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub struct Watched {
     /// The server's counters.
-    pub tally: Arc<Tally>,
+    pub metrics: Arc<Metrics>,
     /// The server's phase.
     pub health: Health,
     /// The workers, which are asked whether they still respond.

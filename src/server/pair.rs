@@ -17,11 +17,11 @@ use super::{
     courier::{Courier, NewConnection, WireFormat},
     exit_guard::ExitGuard,
     messages::{ToCourier, ToRegistry},
+    metrics::Metrics,
+    peer::Peer,
     registry::{Registry, Studio},
     session::WorkerContext,
     session_ref::SessionId,
-    tally::Tally,
-    who::Peer,
 };
 use crate::{
     accounts::{Accounts, Directory, Verifier},
@@ -37,7 +37,7 @@ pub struct Pair {
     /// The courier.
     pub courier: Addr<Courier>,
     /// The counters of both.
-    pub tally: Arc<Tally>,
+    pub metrics: Arc<Metrics>,
 }
 
 impl Pair {
@@ -49,7 +49,7 @@ impl Pair {
     /// As [`Self::start`], with a relay for streams.
     pub fn with(config: &Config, studio: Option<Studio>, notify: &UnboundedSender<SupervisorEvent>) -> Self {
         let (config, log) = (InForce::new(config.clone()), Logger::root(Discard, o!()));
-        let tally = Arc::<Tally>::default();
+        let metrics = Arc::<Metrics>::default();
         let (sender, mailbox) = channel(16);
         let registry = Addr::new(sender);
         let courier = Courier::create(|ctx| {
@@ -60,7 +60,7 @@ impl Pair {
                 message_bytes: config.get().limits.message_bytes,
                 accounts: Directory::new(Accounts::default()),
                 verifier: Verifier::start(),
-                tally: Arc::clone(&tally),
+                metrics: Arc::clone(&metrics),
                 log: log.clone(),
             };
             let exit_guard = ExitGuard::new("courier", notify.clone());
@@ -74,12 +74,12 @@ impl Pair {
             config.view(),
             Ledger::in_memory(),
             studio,
-            Arc::clone(&tally),
+            Arc::clone(&metrics),
             log,
             exit_guard,
         );
         Context::with_receiver(mailbox).run(actor);
-        Self { registry, courier, tally }
+        Self { registry, courier, metrics }
     }
 }
 

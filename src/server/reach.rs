@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::who::Peer;
+use super::peer::Peer;
 use crate::media::{Address, Key, StreamId};
 
 /// The addresses that serve streams.

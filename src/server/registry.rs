@@ -21,13 +21,13 @@ use super::{
     exit_guard::ExitGuard,
     flush_scheduler::{FlushScheduler, InFlight, Load, Next},
     messages::{Backpressure, CloseServer, Deliver, Enter, Leave, ToRegistry, Unbound, Work},
+    metrics::Metrics,
     outbox::Level,
+    peer::LogFields,
     roster::Roster,
     session_ref::SessionId,
     streams::{Opening, Streams},
-    tally::Tally,
     wait_budget::WaitBudget,
-    who::Who,
 };
 use crate::{
     config::View,
@@ -76,7 +76,7 @@ pub struct Registry {
     flush_due: bool,
     /// The server is shutting down: requests are ignored.
     closing: bool,
-    tally: Arc<Tally>,
+    metrics: Arc<Metrics>,
     log: Logger,
     exit_guard: ExitGuard,
 }
@@ -104,7 +104,7 @@ impl Registry {
         config: View,
         ledger: Ledger,
         studio: Option<Studio>,
-        tally: Arc<Tally>,
+        metrics: Arc<Metrics>,
         log: Logger,
         exit_guard: ExitGuard,
     ) -> Self {
@@ -130,7 +130,7 @@ impl Registry {
             opened: Vec::new(),
             flush_due: false,
             closing: false,
-            tally,
+            metrics,
             log,
             exit_guard,
         }
@@ -158,7 +158,7 @@ impl Registry {
             None => return,
         }
         if level == Level::Full && before < level {
-            self.tally.count_full_outbox();
+            self.metrics.count_full_outbox();
             self.waits.set_full(id, self.origin_of(id), Instant::now());
         }
         if before == Level::Full && level < before {
@@ -195,7 +195,7 @@ impl Registry {
             courier.do_send(CloseServer { by: by.to_owned() });
         }
         self.roster = Roster::default();
-        self.tally.set_members(0);
+        self.metrics.set_members(0);
         self.exit_guard.report_closing();
     }
 
@@ -227,11 +227,11 @@ impl Registry {
     fn flush(&mut self, in_flight: Option<InFlight>) {
         let volume = self.batch.volume();
         if volume.messages > 0 {
-            self.tally.count_batch(volume);
+            self.metrics.count_batch(volume);
         }
-        self.tally.set_members(self.roster.len());
+        self.metrics.set_members(self.roster.len());
         let in_flight = in_flight.map(|in_flight| match self.batch.since() {
-            Some(since) => in_flight.counting(since, &self.tally),
+            Some(since) => in_flight.counting(since, &self.metrics),
             None => in_flight,
         });
         // A session that left while the batch was gathered is no member any more, but the batch has an edit that ends
@@ -244,8 +244,8 @@ impl Registry {
 }
 
 /// Logs a line in the form in which the server of the report (TR2.23) prints it.
-fn log_sent(log: &Logger, line: &Line, who: &Who<'_>) {
-    debug!(log, "Server sends: {:?}", Masked(line.text()); who);
+fn log_sent(log: &Logger, line: &Line, fields: &LogFields<'_>) {
+    debug!(log, "Server sends: {:?}", Masked(line.text()); fields);
 }
 
 /// The number after which streams are numbered. It need not be secret, so 0 does if there is no randomness.

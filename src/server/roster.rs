@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
+    peer::Peer,
     session_ref::{SessionId, SessionRef},
-    who::Peer,
 };
 use crate::protocol::{Look, Looks, Name, NameKey};
 

@@ -21,10 +21,10 @@ use super::{
     flood::Meter,
     frame_reader::{FrameReader, Read, ReadEvent, bytes_of},
     messages::{Evicted, Hangup, Leave, Raw, Reframe, Sent, ToCourier, ToRegistry},
+    metrics::{Metrics, Volume},
+    peer::{LogFields, Peer},
     read_timeouts::ReadTimeouts,
     session_ref::SessionRef,
-    tally::{Tally, Volume},
-    who::{Peer, Who},
 };
 use crate::{
     accounts::{Directory, Verifier},
@@ -55,7 +55,7 @@ pub struct WorkerContext {
     /// all others.
     pub message_bytes: usize,
     /// Counts sessions, received messages and ends.
-    pub tally: Arc<Tally>,
+    pub metrics: Arc<Metrics>,
     /// The server's log.
     pub log: Logger,
 }
@@ -128,7 +128,7 @@ impl Session {
         Self::create(|ctx| {
             let kind = frame_reader.kind();
             ctx.add_stream(frame_reader);
-            session_config.worker.tally.add_session(kind, peer.is_encrypted);
+            session_config.worker.metrics.add_session(kind, peer.is_encrypted);
             let name_timeout = permit.name_timeout(session_config.worker.config.get().limits.name_timeout);
             let wait = 0;
             ctx.spawn(Wait::new(wait, name_timeout));
@@ -165,8 +165,8 @@ impl Session {
         &self.session_config.worker.log
     }
 
-    fn who(&self) -> Who<'_> {
-        Who { id: self.session_ref.id, peer: &self.peer, name: self.name.as_ref() }
+    fn log_fields(&self) -> LogFields<'_> {
+        LogFields { id: self.session_ref.id, peer: &self.peer, name: self.name.as_ref() }
     }
 
     /// Handles the frames of one read.
@@ -182,8 +182,8 @@ impl Session {
             return;
         }
         if read.kind != self.kind {
-            self.session_config.worker.tally.take_session(self.kind, self.peer.is_encrypted);
-            self.session_config.worker.tally.add_session(read.kind, self.peer.is_encrypted);
+            self.session_config.worker.metrics.take_session(self.kind, self.peer.is_encrypted);
+            self.session_config.worker.metrics.add_session(read.kind, self.peer.is_encrypted);
             self.kind = read.kind;
             self.session_config
                 .worker
@@ -209,7 +209,7 @@ impl Session {
         }
         let mut volume = Volume::default();
         volume.add(read.frames.len(), read.frames.iter().map(bytes_of).sum());
-        self.session_config.worker.tally.count_received(volume);
+        self.session_config.worker.metrics.count_received(volume);
         self.carry_out(read.frames, Some(read.credit), ctx);
         if let Some(claim) = &mut self.claim {
             claim.await_answer();
@@ -231,7 +231,7 @@ impl Session {
             return;
         }
         if let Some(line) = &farewell {
-            debug!(self.log(), "Server sends: {:?}", line.text(); &self.who());
+            debug!(self.log(), "Server sends: {:?}", line.text(); &self.log_fields());
         }
         (self.state, self.broken_by) = (State::Leaving, error);
         self.session_config.worker.registry.leave.do_send(Leave {
@@ -242,22 +242,22 @@ impl Session {
     }
 
     fn count_end(&self, reason: CloseReason) {
-        self.session_config.worker.tally.take_session(self.kind, self.peer.is_encrypted);
-        self.session_config.worker.tally.count_end(reason);
+        self.session_config.worker.metrics.take_session(self.kind, self.peer.is_encrypted);
+        self.session_config.worker.metrics.count_end(reason);
     }
 
     /// Logs the end. Called on hangup, because all that the Registry logs of the session comes before.
     fn log_end(&self, reason: CloseReason, joined: bool) {
         let error = self.broken_by.as_ref().filter(|_| reason == CloseReason::Broken);
-        let nameless = Who { name: None, ..self.who() };
+        let nameless = LogFields { name: None, ..self.log_fields() };
         let wanted = self.name.as_ref().or(self.claim.as_ref().map(|claim| &claim.name));
         match (wanted, error) {
             (Some(name), Some(error)) if joined => {
                 let message = reply::broken_connection(&error.to_string(), name.as_str());
-                info!(self.log(), "{}", message; &self.who(), "reason" => reason);
+                info!(self.log(), "{}", message; &self.log_fields(), "reason" => reason);
             }
             (Some(_), None) if joined => {
-                info!(self.log(), "left"; &self.who(), "reason" => reason);
+                info!(self.log(), "left"; &self.log_fields(), "reason" => reason);
             }
             (_, Some(error)) => {
                 info!(self.log(), "refused"; &nameless, "reason" => reason, "error" => %error);
@@ -278,7 +278,7 @@ impl Actor for Session {
     fn started(&mut self, _: &mut Self::Context) {
         // The listener or the courier sends the name request. Its text is made here only for a log that wants it.
         if self.name.is_none() && self.log().is_debug_enabled() {
-            debug!(self.log(), "Server sends: {:?}", reply::name_request().text(); &self.who());
+            debug!(self.log(), "Server sends: {:?}", reply::name_request().text(); &self.log_fields());
         }
     }
 }
@@ -342,7 +342,7 @@ impl Handler<Sent> for Session {
 
     fn handle(&mut self, Sent { lost }: Sent, ctx: &mut Self::Context) {
         if lost > 0 {
-            info!(self.log(), "last messages not taken"; &self.who(), "bytes" => lost);
+            info!(self.log(), "last messages not taken"; &self.log_fields(), "bytes" => lost);
         }
         if self.input_ended || !self.permit.may_linger() {
             ctx.stop();
@@ -357,7 +357,7 @@ impl Drop for Session {
     /// Leaves for a session that died of a fault, which must not keep its name.
     fn drop(&mut self) {
         if !matches!(self.state, State::Over) {
-            error!(self.log(), "session died"; &self.who(), "reason" => CloseReason::Fault);
+            error!(self.log(), "session died"; &self.log_fields(), "reason" => CloseReason::Fault);
             self.count_end(CloseReason::Fault);
             self.session_config.worker.registry.leave.do_send(Leave {
                 session_ref: self.session_ref,

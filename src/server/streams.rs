@@ -11,7 +11,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{media::figures::Figures, session_ref::SessionId};
+use super::{media::stream_stats::StreamStats, session_ref::SessionId};
 use crate::{
     config,
     media::{Key, StreamId},
@@ -46,7 +46,7 @@ struct Stream {
     opened: Instant,
     /// The user who asked first. The stream's place counts for this user as well as for the publisher.
     opener: Party,
-    figures: Arc<Figures>,
+    stats: Arc<StreamStats>,
     /// The publisher has begun.
     is_on: bool,
     /// Users who asked, each with the key to listen with, once the user has one.
@@ -113,7 +113,7 @@ pub struct Shown<'a> {
     /// The file.
     pub file: &'a str,
     /// Listeners, elapsed time and length of the stream.
-    pub figures: &'a Figures,
+    pub stats: &'a StreamStats,
 }
 
 impl Streams {
@@ -161,7 +161,7 @@ impl Streams {
                 opening,
                 opened: now,
                 opener: asker,
-                figures: Arc::default(),
+                stats: Arc::default(),
                 is_on: false,
                 askers: BTreeMap::from([(asker.id, None)]),
                 left: Vec::new(),
@@ -182,9 +182,9 @@ impl Streams {
     }
 
     /// Returns the file of a stream, and the figures that the relay writes for it.
-    pub fn get(&self, number: StreamId) -> Option<(Arc<str>, Arc<Figures>)> {
+    pub fn get(&self, number: StreamId) -> Option<(Arc<str>, Arc<StreamStats>)> {
         let stream = self.by_number.get(&number)?;
-        Some((Arc::clone(&stream.file), Arc::clone(&stream.figures)))
+        Some((Arc::clone(&stream.file), Arc::clone(&stream.stats)))
     }
 
     /// Records that the publisher has begun. Returns the publisher's name, the file, and the users who waited for it.
@@ -272,7 +272,7 @@ impl Streams {
         let mut on: Vec<_> = self.by_number.values().filter(|stream| stream.is_on).collect();
         on.sort_unstable_by_key(|stream| stream.opening);
         on.into_iter()
-            .map(|stream| Shown { publisher: &stream.name, file: &stream.file, figures: &stream.figures })
+            .map(|stream| Shown { publisher: &stream.name, file: &stream.file, stats: &stream.stats })
             .collect()
     }
 

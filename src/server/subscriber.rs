@@ -17,10 +17,10 @@ use super::{
     connection::SendHalf,
     frame_reader::Pulse,
     messages::{Backpressure, Evicted, Hangup, Heavy, Sent},
+    metrics::Volume,
     outbox::{Flushed, Level, Outbox, OutboxError, at_once, flush_task},
     session::Session,
     session_ref::{SessionId, SessionRef},
-    tally::Volume,
 };
 use crate::protocol::{Kind, Line, websocket};
 

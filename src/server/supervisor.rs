@@ -31,11 +31,11 @@ use super::{
     listener_protocol::ListenerProtocol,
     media::{self, Audio, Opening},
     messages::{CloseServer, ToCourier, ToRegistry},
+    metrics::Metrics,
     reach::Reach,
     registry::{Registry, Studio},
     session::WorkerContext,
     systemd,
-    tally::Tally,
     tls::credentials::CredentialsError,
     trial::MAX_TRIALS,
 };
@@ -148,7 +148,7 @@ impl Supervisor {
         ledger: Ledger,
         sockets: Sockets,
         workers: &[Arbiter],
-        tally: Arc<Tally>,
+        metrics: Arc<Metrics>,
         log: &Logger,
     ) -> Self {
         let Sockets { listeners, media } = sockets;
@@ -164,7 +164,7 @@ impl Supervisor {
                 to,
                 barrier.clone(),
                 config,
-                tally.audio(),
+                metrics.audio(),
                 ExitGuard::new("relay", notify.clone()),
                 log,
             )
@@ -178,7 +178,7 @@ impl Supervisor {
                     (ToRegistry::from(registry.clone()), registry.clone().recipient());
                 let config = config.clone();
                 let message_bytes = config.get().limits.message_bytes;
-                let (tally, log) = (Arc::clone(&tally), log.clone());
+                let (metrics, log) = (Arc::clone(&metrics), log.clone());
                 let (accounts, verifier) = (accounts.clone(), verifier.clone());
                 let exit_guard = ExitGuard::new("courier", notify.clone());
                 let (admissions, tuner) = (admissions.clone(), tuner.clone());
@@ -191,7 +191,7 @@ impl Supervisor {
                         accounts,
                         verifier,
                         message_bytes,
-                        tally,
+                        metrics,
                         log,
                     };
                     Courier::new(number, worker, backpressure, admissions, tuner, exit_guard)
@@ -207,7 +207,7 @@ impl Supervisor {
             config.view(),
             ledger,
             studio,
-            Arc::clone(&tally),
+            Arc::clone(&metrics),
             log.clone(),
             exit_guard,
         );
@@ -231,7 +231,7 @@ impl Supervisor {
             config: config.clone(),
             refusals: Arc::new(Semaphore::new(REFUSALS)),
             numbers: Arc::<AtomicU64>::default(),
-            tally,
+            metrics,
             log: log.clone(),
         };
         let listener_count = listeners.len();

@@ -119,7 +119,7 @@ fn sessions_run_over_any_stream_however_narrow() {
             .await;
         bob.expect("alan | all clients | broadcast | hi\n").await;
         assert_eq!(alan.reader.read_to_end(&mut Vec::new()).await.unwrap(), 0);
-        assert_eq!((pair.tally.joined(), pair.tally.ended(CloseReason::Exit)), (2, 1));
+        assert_eq!((pair.metrics.joined(), pair.metrics.ended(CloseReason::Exit)), (2, 1));
     });
 }
 
@@ -185,7 +185,7 @@ fn sessions_that_leave_do_not_end_a_wait_of_broadcasts() {
             tokio::time::sleep(Duration::from_millis(40)).await;
             leaver.send("/exit\n").await;
         }
-        assert_eq!(pair.tally.ended(CloseReason::SlowReader), 1);
+        assert_eq!(pair.metrics.ended(CloseReason::SlowReader), 1);
         hearer.expect("sender | all clients | broadcast_not_me | hi\n").await;
     });
 }
@@ -201,7 +201,7 @@ fn what_is_queued_for_sessions_that_have_left_costs_no_other_session_its_place()
         config.limits.slow_reader_grace = Duration::from_mins(10);
         let (notify, _events) = unbounded_channel();
         let pair = Pair::start(&config, &notify);
-        let memory = || pair.tally.outboxes_bytes().load(Ordering::Relaxed);
+        let memory = || pair.metrics.outboxes_bytes().load(Ordering::Relaxed);
         let settle = || tokio::time::sleep(Duration::from_millis(1));
         let mut phone = join(&pair, 1, "phone", 1024).await;
         let mut feeder = join(&pair, 2, "feeder", MIB).await;
@@ -222,7 +222,7 @@ fn what_is_queued_for_sessions_that_have_left_costs_no_other_session_its_place()
         for _ in 0..350 {
             phone.expect(&format!("feeder | phone | private_message | {text}\n")).await;
         }
-        assert_eq!(pair.tally.ended(CloseReason::OutboxFull), 0);
+        assert_eq!(pair.metrics.ended(CloseReason::OutboxFull), 0);
     });
 }
 
@@ -237,8 +237,8 @@ fn outboxes_that_fill_right_after_others_were_freed_are_freed_as_well() {
         config.limits.slow_reader_grace = Duration::from_mins(10);
         let (notify, _events) = unbounded_channel();
         let pair = Pair::start(&config, &notify);
-        let memory = || usize::try_from(pair.tally.outboxes_bytes().load(Ordering::Relaxed)).unwrap();
-        let ended = || pair.tally.ended(CloseReason::OutboxFull);
+        let memory = || usize::try_from(pair.metrics.outboxes_bytes().load(Ordering::Relaxed)).unwrap();
+        let ended = || pair.metrics.ended(CloseReason::OutboxFull);
         let mut feeder = join(&pair, 1, "feeder", MIB).await;
         let mut slow = Vec::new();
         for id in 10..13 {
@@ -281,7 +281,7 @@ fn a_websocket_that_answers_no_ping_is_ended_after_two_and_its_name_is_free() {
         // 1011: internal error (RFC 6455, section 7.4.1).
         alan.expect_frame(CLOSE, &1011_u16.to_be_bytes()).await;
         assert_eq!(answered.elapsed().as_secs(), 90);
-        assert_eq!(pair.tally.ended(CloseReason::Broken), 1);
+        assert_eq!(pair.metrics.ended(CloseReason::Broken), 1);
         let mut next = Pipe::to(&pair.courier, 2, 1024);
         next.send("alan\n").await;
         next.expect("server | alan | connection_confirmation | You are now connected to the server\n").await;

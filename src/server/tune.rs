@@ -4,7 +4,7 @@ use actix::Message;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use super::who::Peer;
+use super::peer::Peer;
 use crate::media::{Key, StreamId};
 
 /// HTTP on a worker to Relay: a client wants to listen to a stream.

@@ -14,14 +14,14 @@ use crate::{
         http::Visitor,
         listener_protocol::ListenerProtocol,
         messages::{Adopt, Secure, Secured, Shaken},
+        metrics::Stage,
+        peer::Peer,
         session_ref::SessionId,
-        tally::Stage,
         tls::{
             handshake::{Failure, handshake},
             stream::halves,
             subject::common_name,
         },
-        who::Peer,
     },
 };
 
@@ -34,7 +34,7 @@ impl Courier {
         }
         let limit = self.worker.message_bytes;
         let timeout = permit.name_timeout(self.worker.config.get().limits.name_timeout);
-        let under_way = self.worker.tally.begin(Stage::Handshake);
+        let under_way = self.worker.metrics.begin(Stage::Handshake);
         let task = actix_rt::spawn(async move {
             let shaken = tokio::select! {
                 shaken = handshake(socket, secure.0, Instant::now() + timeout) => shaken,
@@ -89,7 +89,7 @@ impl Courier {
         error: Option<std::io::Error>,
     ) {
         let log = &self.worker.log;
-        self.worker.tally.count_end(reason);
+        self.worker.metrics.count_end(reason);
         match error {
             None => info!(log, "refused"; "id" => id.0, "peer" => %peer, "reason" => reason),
             Some(error) => {

@@ -11,7 +11,7 @@ use crate::server::{
     connection,
     http::{Http, Visitor},
     messages::{Listening, Upgraded, Visited},
-    tally::Stage,
+    metrics::Stage,
     tls::stream::halves,
 };
 
@@ -29,7 +29,7 @@ impl Courier {
             Http::new(config, self.admissions.clone(), self.tuner.clone(), welcome)
         });
         let (http, log) = (http.clone(), self.worker.log.clone());
-        let under_way = self.worker.tally.begin(Stage::Visit);
+        let under_way = self.worker.metrics.begin(Stage::Visit);
         let task = actix_rt::spawn(async move {
             let _under_way = under_way;
             let listening = || courier.do_send(Listening { id });

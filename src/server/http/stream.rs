@@ -27,8 +27,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use crate::{
     media::{Key, StreamId},
     server::{
+        peer::Peer,
         tune::{NotTuned, Tune, Tuned},
-        who::Peer,
     },
     web::{refuse_method, words},
 };

@@ -21,8 +21,8 @@ use crate::{
         block::Block,
         close::CloseReason,
         page_places::PagePlaces,
+        peer::Peer,
         trial::Trials,
-        who::Peer,
     },
 };
 

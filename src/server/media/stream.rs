@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use super::{
     counters::Counters,
     fan_out::{self, Backlog, Copy},
-    figures::Figures,
     keys::Keys,
     listener::{Listener, Way, frame},
     numbering::{Numbering, Rtp},
@@ -23,6 +22,7 @@ use super::{
     ports::Pair,
     reports,
     source::{NotTaken, Source},
+    stream_stats::StreamStats,
     tuned::Audience,
 };
 use crate::media::{Description, Key, StreamId};
@@ -75,7 +75,7 @@ pub struct Stream {
     /// The key that authorizes its publisher.
     pub publish_key: Key,
     /// Its figures, which the registry reads.
-    pub figures: Arc<Figures>,
+    pub stats: Arc<StreamStats>,
     /// The name of the file that is played.
     pub file: Arc<str>,
     /// The publisher, from ANNOUNCE on.
@@ -130,7 +130,7 @@ impl Stream {
         id: StreamId,
         serial: u64,
         publish_key: Key,
-        figures: Arc<Figures>,
+        stats: Arc<StreamStats>,
         file: Arc<str>,
         counters: Arc<Counters>,
     ) -> Self {
@@ -138,7 +138,7 @@ impl Stream {
             id,
             serial,
             publish_key,
-            figures,
+            stats,
             file,
             publisher: None,
             has_begun: false,
@@ -163,7 +163,7 @@ impl Stream {
     /// Updates the number of listeners in the figures. Only those that play count.
     pub fn show_listeners(&self) {
         let playing = self.listeners.values().filter(|listener| listener.is_playing).count();
-        self.figures.set_listeners(playing + self.audience.as_ref().map_or(0, Audience::len));
+        self.stats.set_listeners(playing + self.audience.as_ref().map_or(0, Audience::len));
     }
 
     /// Processes a datagram that reached the publisher's sockets. Drops those from addresses other than the
@@ -207,7 +207,7 @@ impl Stream {
         match source.take(bytes, now) {
             Ok(rtp) => {
                 let payload_type = source.format().payload_type();
-                self.figures.set_elapsed(source.elapsed());
+                self.stats.set_elapsed(source.elapsed());
                 self.send_to_all(&rtp, payload_type, now);
                 Some((self.begin(now), true))
             }
@@ -236,7 +236,7 @@ impl Stream {
     pub fn show_idle(&self, now: Instant) {
         let last = self.publisher.as_ref().and_then(|publisher| publisher.source.as_ref()?.last());
         let since = last.map_or(self.begun, |last| last.came);
-        self.figures.set_idle(now.saturating_duration_since(since));
+        self.stats.set_idle(now.saturating_duration_since(since));
     }
 
     /// How long the stream has had no listeners. A listener that is set up and does not play yet counts.
@@ -377,7 +377,7 @@ impl Stream {
         }
         self.listeners.clear();
         self.audience = None;
-        self.figures.set_listeners(0);
+        self.stats.set_listeners(0);
         self.over.cancel();
         farewell
     }

@@ -11,7 +11,6 @@ use super::{
     super::messages::{NotTuned, OpenStream, StreamBegan, StreamEnded, Tuned},
     Around, ToRegistry,
     counters::Counters,
-    figures::StreamEnd,
     keys::NoHold,
     listener::Way,
     outgoing::End,
@@ -19,6 +18,7 @@ use super::{
     rtsp::MAX_PAUSE,
     shares::{Caller, Share, Shares},
     stream::{Carried, Kind, Stream},
+    stream_stats::StreamEnd,
 };
 use crate::{
     config::InForce,
@@ -84,7 +84,7 @@ impl Streams {
     }
 
     /// Opens a stream whose publisher is being asked to publish.
-    pub fn open(&mut self, OpenStream { stream, key, figures, file }: OpenStream) {
+    pub fn open(&mut self, OpenStream { stream, key, stats, file }: OpenStream) {
         let most = {
             let media = &self.config.get().media;
             media.streams + media.waiting
@@ -96,7 +96,7 @@ impl Streams {
         }
         let serial = self.number();
         let counters = Arc::clone(&self.counters);
-        self.all.insert(stream, Stream::new(stream, serial, key, figures, file, counters));
+        self.all.insert(stream, Stream::new(stream, serial, key, stats, file, counters));
     }
 
     /// Admits one more listener, with this key.
@@ -133,7 +133,7 @@ impl Streams {
             return;
         }
         let Some(mut stream) = self.all.remove(&handle.id) else { return };
-        debug!(self.log, "stream ended in the relay"; "stream" => %handle.id, "why" => ?why, "elapsed" => ?stream.figures.elapsed());
+        debug!(self.log, "stream ended in the relay"; "stream" => %handle.id, "why" => ?why, "elapsed" => ?stream.stats.elapsed());
         stream.end(End::Over).say_later();
         if stream.has_begun {
             self.registry.ended.do_send(StreamEnded { stream: handle.id, why });
@@ -268,7 +268,7 @@ impl Streams {
     /// Updates the numbers of streams and listeners in the counters.
     pub fn show(&self) {
         let streams = self.all.values().filter(|stream| stream.has_begun).count();
-        let listeners = self.all.values().map(|stream| stream.figures.listeners()).sum();
+        let listeners = self.all.values().map(|stream| stream.stats.listeners()).sum();
         self.counters.set(streams, listeners);
     }
 }

@@ -22,11 +22,11 @@ use tokio::sync::{mpsc::unbounded_channel, oneshot};
 use super::{
     super::{
         messages::{AdmitListener, NotTuned, OpenStream, Tuned},
+        peer::Peer,
         tls::credentials,
-        who::Peer,
     },
     counters::Counts,
-    figures::{Figures, StreamEnd},
+    stream_stats::{StreamEnd, StreamStats},
     *,
 };
 use crate::{
@@ -169,15 +169,14 @@ impl Rig {
     }
 
     /// Opens a stream with one listener's key. Returns the publisher's address and the listener's.
-    fn open(&self, stream: StreamId) -> (String, String, Arc<Figures>) {
+    fn open(&self, stream: StreamId) -> (String, String, Arc<StreamStats>) {
         let (publish, listen) = (Key::random().unwrap(), Key::random().unwrap());
-        let figures = Arc::<Figures>::default();
-        let open =
-            OpenStream { stream, key: publish, figures: Arc::clone(&figures), file: "a song.mp3".into() };
+        let stats = Arc::<StreamStats>::default();
+        let open = OpenStream { stream, key: publish, stats: Arc::clone(&stats), file: "a song.mp3".into() };
         self.audio.relay.open.do_send(open);
         self.audio.relay.admit.do_send(AdmitListener { stream, key: listen });
         let address = |key: Key| format!("rtsp://{}/{stream}?key={}", self.address(), key.reveal());
-        (address(publish), address(listen), figures)
+        (address(publish), address(listen), stats)
     }
 
     fn expect(&self, told: Told) {

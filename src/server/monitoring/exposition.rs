@@ -113,7 +113,7 @@ pub fn real(number: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::tally::Counts;
+    use crate::server::metrics::Counts;
 
     fn families() -> Vec<Family> {
         let one = |value| vec![Sample { labels: Vec::new(), value }];

@@ -10,7 +10,7 @@ use crate::{
         close::CloseReason,
         health::Phase,
         listener_protocol::ListenerProtocol,
-        tally::{Counts, Stage, Tally},
+        metrics::{Counts, Metrics, Stage},
     },
 };
 
@@ -126,12 +126,12 @@ fn spelled(word: &'static str) -> Cow<'static, str> {
 
 /// Gathers all figures as they are now.
 pub fn gather(watched: &Watched) -> Vec<Family> {
-    let tally = &*watched.tally;
+    let metrics = &*watched.metrics;
     let mut families = state(watched);
-    families.extend(sessions(tally));
-    families.extend(messages(tally));
-    families.extend(output(tally));
-    families.extend(audio(tally));
+    families.extend(sessions(metrics));
+    families.extend(messages(metrics));
+    families.extend(output(metrics));
+    families.extend(audio(metrics));
     families.extend(process(&Process::look()));
     families
 }
@@ -180,7 +180,7 @@ fn encrypted(is_encrypted: bool) -> (&'static str, &'static str) {
     ("encrypted", if is_encrypted { "yes" } else { "no" })
 }
 
-fn sessions(tally: &Tally) -> Vec<Family> {
+fn sessions(metrics: &Metrics) -> Vec<Family> {
     let connections = Family::counter(
         "arauto_connections",
         None,
@@ -188,14 +188,14 @@ fn sessions(tally: &Tally) -> Vec<Family> {
     );
     let connections = ListenerProtocol::ALL.into_iter().fold(connections, |family, protocol| {
         [false, true].into_iter().fold(family, |family, is_encrypted| {
-            let count = tally.connections(protocol, is_encrypted);
+            let count = metrics.connections(protocol, is_encrypted);
             family.with([("protocol", protocol.as_str()), encrypted(is_encrypted)], Value::Whole(count))
         })
     });
     let sessions = Family::gauge("arauto_sessions", None, "Sessions there are, with a name or without.");
     let sessions = Kind::ALL.into_iter().fold(sessions, |family, kind| {
         [false, true].into_iter().fold(family, |family, is_encrypted| {
-            let count = tally.sessions(kind, is_encrypted);
+            let count = metrics.sessions(kind, is_encrypted);
             family.with([("kind", kind.as_str()), encrypted(is_encrypted)], Value::Whole(count))
         })
     });
@@ -206,21 +206,21 @@ fn sessions(tally: &Tally) -> Vec<Family> {
             None,
             "Connections that are no sessions yet: TLS handshakes, and HTTP before a WebSocket.",
         )
-        .each("stage", Stage::ALL, |stage| (stage.as_str(), tally.under_way(stage))),
+        .each("stage", Stage::ALL, |stage| (stage.as_str(), metrics.under_way(stage))),
         sessions,
-        Family::gauge("arauto_members", None, "Sessions that have a name.").is(tally.members()),
-        Family::counter("arauto_joins", None, "Sessions that were given a name.").is(tally.joined()),
+        Family::gauge("arauto_members", None, "Sessions that have a name.").is(metrics.members()),
+        Family::counter("arauto_joins", None, "Sessions that were given a name.").is(metrics.joined()),
         Family::counter(
             "arauto_ends",
             None,
             "Sessions that ended, and connections that were not let in, by reason.",
         )
-        .each("reason", CloseReason::ALL, |reason| (reason.as_str(), tally.ended(reason))),
+        .each("reason", CloseReason::ALL, |reason| (reason.as_str(), metrics.ended(reason))),
     ]
 }
 
-fn messages(tally: &Tally) -> Vec<Family> {
-    let (received, delivered) = (tally.received(), tally.delivered());
+fn messages(metrics: &Metrics) -> Vec<Family> {
+    let (received, delivered) = (metrics.received(), metrics.delivered());
     vec![
         Family::counter(
             "arauto_received_messages",
@@ -243,17 +243,17 @@ fn messages(tally: &Tally) -> Vec<Family> {
             None,
             "Messages by what they ask for, without those refused as they are read.",
         )
-        .each("operation", Operation::all(), |operation| (operation.wire(), tally.operations(operation))),
+        .each("operation", Operation::all(), |operation| (operation.wire(), metrics.operations(operation))),
         Family::counter("arauto_refusals", None, "Lines that were not carried out, by reason.").each(
             "reason",
             Refusal::ALL,
-            |why| (why.as_str(), tally.refused(why)),
+            |why| (why.as_str(), metrics.refused(why)),
         ),
     ]
 }
 
-fn output(tally: &Tally) -> Vec<Family> {
-    let marks = tally.marks();
+fn output(metrics: &Metrics) -> Vec<Family> {
+    let marks = metrics.marks();
     let steps = |stem, unit, help, counts, per_unit| {
         Family::new(Form::Histogram, stem, unit, help).with([], Value::Steps(counts, per_unit))
     };
@@ -262,17 +262,17 @@ fn output(tally: &Tally) -> Vec<Family> {
             "arauto_batch_messages",
             None,
             "Messages in what the Registry sent in one go, each counted once.",
-            tally.batch_messages(),
+            metrics.batch_messages(),
             1.0,
         ),
-        steps("arauto_batch", Some(Unit::Bytes), "The same in bytes.", tally.batch_bytes(), 1.0),
+        steps("arauto_batch", Some(Unit::Bytes), "The same in bytes.", metrics.batch_bytes(), 1.0),
         Family::gauge("arauto_batch_largest", Some(Unit::Bytes), "The largest of them since the start.")
             .is(marks.largest_batch_bytes),
         steps(
             "arauto_fan_out",
             Some(Unit::Seconds),
             "From when the first broadcast of a batch was taken to when the last session's share was sent or queued.",
-            tally.fan_outs(),
+            metrics.fan_outs(),
             1e9,
         ),
         Family::gauge(
@@ -286,7 +286,7 @@ fn output(tally: &Tally) -> Vec<Family> {
             Some(Unit::Bytes),
             "Memory of what waits for all sessions. Above limits.outboxes_bytes, sessions are disconnected.",
         )
-        .is(tally.outboxes_bytes().load(Ordering::Relaxed)),
+        .is(metrics.outboxes_bytes().load(Ordering::Relaxed)),
         Family::counter("arauto_outbox_full", None, "How often an outbox became full.")
             .is(marks.full_outboxes),
         Family::counter(
@@ -304,8 +304,8 @@ fn output(tally: &Tally) -> Vec<Family> {
     ]
 }
 
-fn audio(tally: &Tally) -> Vec<Family> {
-    let counts = tally.audio().counts();
+fn audio(metrics: &Metrics) -> Vec<Family> {
+    let counts = metrics.audio().counts();
     let dropped =
         [("foreign", counts.foreign), ("not_as_announced", counts.strange), ("not_taken", counts.lost)];
     vec![

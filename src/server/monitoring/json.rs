@@ -52,7 +52,7 @@ fn number(value: &Value) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::{monitoring::figures::Unit, tally::Counts};
+    use crate::server::{metrics::Counts, monitoring::figures::Unit};
 
     #[test]
     fn a_figure_is_a_number_or_one_for_each_kind() {

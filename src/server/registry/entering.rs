@@ -13,8 +13,8 @@ use crate::{
         challenge::Challenge,
         close::{CHALLENGE_WITHIN, CloseReason},
         messages::{Enter, Probe},
+        peer::LogFields,
         roster::Bearers,
-        who::Who,
     },
 };
 
@@ -105,8 +105,8 @@ impl Registry {
     }
 
     fn welcome(&mut self, Enter { session_ref, peer, name, .. }: &Enter) {
-        info!(self.log, "joined"; &Who { id: session_ref.id, peer, name: Some(name) });
-        self.tally.count_join();
+        info!(self.log, "joined"; &LogFields { id: session_ref.id, peer, name: Some(name) });
+        self.metrics.count_join();
         self.batch.enter(*session_ref);
         self.tell(*session_ref, reply::connection_confirmation(name));
     }
@@ -117,7 +117,7 @@ impl Registry {
         } else {
             (reply::name_looks_taken(self.config.limits.message_bytes, name, bearer), CloseReason::LookAlike)
         };
-        log_sent(&self.log, &line, &Who { id: session_ref.id, peer, name: None });
+        log_sent(&self.log, &line, &LogFields { id: session_ref.id, peer, name: None });
         self.batch.tell(*session_ref, line);
         self.batch.close(*session_ref, reason);
     }

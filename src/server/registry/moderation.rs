@@ -12,9 +12,9 @@ use crate::{
         bans::{Ban, Full, Kept, MOST_BANS},
         close::CloseReason,
         messages::Enter,
+        peer::LogFields,
         roster::Member,
         session_ref::SessionRef,
-        who::Who,
     },
 };
 
@@ -45,7 +45,7 @@ impl Registry {
             return self.tell(session_ref, reply::not_found(limit, by, Operation::Kick, typed));
         };
         let farewell = reply::kicked(limit, &member.name, by.as_str(), reason);
-        info!(self.log, "kicked"; &who(&member), "by" => %by, "why" => %Escaped(reason));
+        info!(self.log, "kicked"; &log_fields(&member), "by" => %by, "why" => %Escaped(reason));
         // Answer first: an operator who kicks their own session gets no more lines afterwards.
         let done = format!("{} was disconnected", member.name);
         self.tell(session_ref, reply::moderated(limit, by, Operation::Kick, &done));
@@ -153,7 +153,7 @@ impl Registry {
         } else {
             return false;
         };
-        log_sent(&self.log, &farewell, &Who { id: session_ref.id, peer, name: None });
+        log_sent(&self.log, &farewell, &LogFields { id: session_ref.id, peer, name: None });
         self.batch.tell(*session_ref, farewell);
         self.batch.close(*session_ref, CloseReason::Banned);
         true
@@ -167,6 +167,6 @@ impl Registry {
     }
 }
 
-fn who(member: &Member) -> Who<'_> {
-    Who { id: member.session_ref.id, peer: &member.peer, name: Some(&member.name) }
+fn log_fields(member: &Member) -> LogFields<'_> {
+    LogFields { id: member.session_ref.id, peer: &member.peer, name: Some(&member.name) }
 }

@@ -119,7 +119,7 @@ impl Handler<Weighed> for Registry {
             self.go_on(ctx);
             // Reports until then are ignored, and none follows if nothing more is queued.
             ctx.run_later(PAUSE, |registry, ctx| {
-                let total = registry.tally.outboxes_bytes().load(Ordering::Relaxed);
+                let total = registry.metrics.outboxes_bytes().load(Ordering::Relaxed);
                 if usize::try_from(total).is_ok_and(|total| total > registry.config.limits.outboxes_bytes) {
                     registry.handle(OutboxesFull, ctx);
                 }

@@ -12,9 +12,9 @@ use crate::{
         close::CloseReason,
         messages::{ExpectDrain, Leave, Work},
         outbox::Level,
+        peer::LogFields,
         roster::Member,
         session_ref::SessionRef,
-        who::Who,
     },
 };
 
@@ -76,7 +76,7 @@ impl Registry {
         while let Some(request) = requests.next() {
             if let Some(blocked_on) = self.must_wait(session_ref, &request) {
                 if blocked_on != BlockedOn::Batch {
-                    self.tally.count_held_back();
+                    self.metrics.count_held_back();
                     if self.is_at_least(session_ref.id, Level::High) {
                         self.couriers[usize::from(session_ref.courier)].do_send(ExpectDrain { session_ref });
                     }
@@ -184,7 +184,7 @@ impl Registry {
     }
 
     pub(super) fn refuse(&mut self, session_ref: SessionRef, why: Refusal, line: Line) {
-        self.tally.count_refused(why);
+        self.metrics.count_refused(why);
         self.tell(session_ref, line);
     }
 
@@ -212,7 +212,7 @@ impl Registry {
         if self.log.is_debug_enabled()
             && let Some(Member { name, peer, .. }) = self.roster.get(session_ref.id)
         {
-            log_sent(&self.log, line, &Who { id: session_ref.id, peer, name: Some(name) });
+            log_sent(&self.log, line, &LogFields { id: session_ref.id, peer, name: Some(name) });
         }
     }
 }

@@ -71,7 +71,7 @@ impl Registry {
     fn observe_waits(&mut self, now: Instant) {
         let outbox_bytes = self.config.limits.outbox_bytes;
         let waited = self.waits.observe(self.blocked.holds_broadcasts(), outbox_bytes, now);
-        self.tally.count_broadcast_wait(waited);
+        self.metrics.count_broadcast_wait(waited);
     }
 }
 

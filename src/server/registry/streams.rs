@@ -13,7 +13,7 @@ use crate::{
     media::{Key, Offer, StreamId, Summons},
     protocol::{Line, Name, NameKey, Refusal, reply, request::Direct},
     server::{
-        media::figures::StreamEnd,
+        media::stream_stats::StreamEnd,
         messages::{AdmitListener, OpenStream, ShutStream, StreamBegan, StreamEnded, ToRelay},
         reach::Reach,
         roster::Member,
@@ -100,8 +100,8 @@ impl Registry {
                 for closed in gave_way {
                     self.tell_gave_way(&closed);
                 }
-                if let Some((file, figures)) = self.streams.get(stream) {
-                    relay.open.do_send(OpenStream { stream, key, figures, file });
+                if let Some((file, stats)) = self.streams.get(stream) {
+                    relay.open.do_send(OpenStream { stream, key, stats, file });
                 }
                 self.tell(publisher.session_ref, line);
                 self.opened.push((stream, opening));
@@ -183,8 +183,8 @@ impl Registry {
     pub(super) fn list_streams(&mut self, session_ref: SessionRef, to: &Name) {
         let limit = self.config.limits.message_bytes;
         let line = |shown: Shown<'_>| {
-            let figures = shown.figures;
-            let (listeners, elapsed, length) = (figures.listeners(), figures.elapsed(), figures.length());
+            let stats = shown.stats;
+            let (listeners, elapsed, length) = (stats.listeners(), stats.elapsed(), stats.length());
             reply::stream(limit, to, (shown.publisher, shown.file), listeners, elapsed, length)
         };
         let mut lines: Vec<Line> = self.streams.on().into_iter().map(line).collect();

@@ -110,7 +110,7 @@ impl Session {
         }
         let Some(mut claim) = self.claim.take_if(|_| matches!(self.state, State::Open)) else { return };
         if verdict == Verdict::Wrong {
-            info!(self.log(), "wrong password"; &self.who(), "account" => %claim.name);
+            info!(self.log(), "wrong password"; &self.log_fields(), "account" => %claim.name);
         }
         let (kept, ended) = (claim.take_kept(), claim.has_ended());
         match claim.judged(verdict, self.session_config.worker.message_bytes) {
@@ -152,7 +152,7 @@ impl Session {
 
     /// Sends a line to a client that has no name yet.
     fn say(&self, line: Line) {
-        debug!(self.log(), "Server sends: {:?}", line.text(); &self.who());
+        debug!(self.log(), "Server sends: {:?}", line.text(); &self.log_fields());
         self.session_config.worker.courier.say.do_send(Say { session_ref: self.session_ref, line });
     }
 

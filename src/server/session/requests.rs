@@ -63,7 +63,10 @@ impl Session {
             // The session has no name yet, so there are no requests that the credit could be for.
             claim.keep(Kept { frames: std::iter::once(first).chain(frames).collect(), credit });
         } else if !requests.is_empty() {
-            self.session_config.worker.tally.count_operations(requests.iter().filter_map(Request::operation));
+            self.session_config
+                .worker
+                .metrics
+                .count_operations(requests.iter().filter_map(Request::operation));
             self.session_config.worker.registry.work.do_send(Work {
                 session_ref: self.session_ref,
                 requests,
@@ -101,9 +104,9 @@ impl Session {
             && self.log().is_debug_enabled()
         {
             if self.claim.is_some() || password::is_one(line) {
-                debug!(self.log(), "Server receive: a line that may hold a password"; &self.who());
+                debug!(self.log(), "Server receive: a line that may hold a password"; &self.log_fields());
             } else {
-                debug!(self.log(), "Server receive: {:?}", Masked(&String::from_utf8_lossy(line)); &self.who());
+                debug!(self.log(), "Server receive: {:?}", Masked(&String::from_utf8_lossy(line)); &self.log_fields());
             }
         }
     }

@@ -127,7 +127,7 @@ impl Stream {
     fn does_nothing(&self, now: Instant) -> bool {
         let age = now.saturating_duration_since(self.opened);
         if self.is_on {
-            age >= IDLE && (self.figures.listeners() == 0 || self.figures.idle() >= IDLE)
+            age >= IDLE && (self.stats.listeners() == 0 || self.stats.idle() >= IDLE)
         } else {
             age >= WAITING_GRACE
         }

@@ -169,10 +169,10 @@ fn what_is_on_is_shown_and_stopped() {
     let (stream, _) = open(&mut streams, "a.mp3", RUI);
     streams.begin(stream);
     open(&mut streams, "b.mp3", RUI);
-    let (file, figures) = streams.get(stream).unwrap();
-    figures.set_listeners(3);
+    let (file, stats) = streams.get(stream).unwrap();
+    stats.set_listeners(3);
     let on = streams.on();
-    assert_eq!((on[0].publisher.as_str(), on[0].file, on[0].figures.listeners()), ("ana", &*file, 3));
+    assert_eq!((on[0].publisher.as_str(), on[0].file, on[0].stats.listeners()), ("ana", &*file, 3));
     assert_eq!(on.len(), 1);
     assert_eq!(streams.publishers("a.mp3").len(), 1);
     assert!(streams.stop(RUI, "a.mp3").is_none());

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tokio::{task::JoinHandle, time::Instant};
 
-use super::super::{session_ref::SessionId, who::Peer};
+use super::super::{peer::Peer, session_ref::SessionId};
 
 /// Number of handshakes above which each newcomer displaces the oldest one, if that has taken longer than [`PATIENCE`].
 const MOST: usize = 512;

@@ -17,8 +17,8 @@ use crate::{
     server::{
         address_limiter::SessionPermit,
         http::{Http, VISIT, Visitor},
+        peer::Peer,
         session_ref::SessionId,
-        who::Peer,
     },
 };
 

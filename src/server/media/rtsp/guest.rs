@@ -8,7 +8,6 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::{
     super::{
         fan_out::Backlog,
-        figures::StreamEnd,
         keys::NoHold,
         listener::{Listener, Place, Way},
         numbering::Numbering,
@@ -18,6 +17,7 @@ use super::{
         shares::Caller,
         source::Source,
         stream::{Kind, Outlet, Publisher, Stream},
+        stream_stats::StreamEnd,
         streams::{AddressFull, Handle, Shared},
         tuned::Audience,
     },
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     media::{Description, Key, StreamId},
-    server::who::is_on_this_machine,
+    server::peer::is_on_this_machine,
 };
 
 /// The most of the server's addresses that one stream is sent from.
@@ -217,7 +217,7 @@ impl Stage for Guest {
             return Err(Refusal::Taken);
         }
         if let Some(length) = description.length {
-            stream.figures.set_length(length);
+            stream.stats.set_length(length);
         }
         stream.audience = Some(Audience::new(description.format));
         stream.publisher = Some(Publisher {

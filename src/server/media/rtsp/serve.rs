@@ -27,8 +27,8 @@ use crate::server::{
     connection::see_out,
     media::{
         crowd::Standing,
-        figures::StreamEnd,
         outgoing::{End, Outgoing},
+        stream_stats::StreamEnd,
     },
 };
 

@@ -88,6 +88,6 @@ fn an_hour_leaves_nothing_behind() {
     assert!((600..900).contains(&reports), "{reports}");
     // At most about a second of audio is kept.
     assert!(most_kept <= (RATE as usize + 2) * 104, "{most_kept}");
-    assert_eq!(stream.figures.elapsed(), Duration::from_secs(1) / RATE * (HOUR * RATE - 1));
+    assert_eq!(stream.stats.elapsed(), Duration::from_secs(1) / RATE * (HOUR * RATE - 1));
     assert_eq!(stream.listeners[&1].sent.packets, HOUR * RATE);
 }

@@ -132,8 +132,8 @@ fn who_takes_nothing_misses_sound_and_the_others_hear_all() {
     let (_publisher, from, to, mut ear, listen) = begun(&rig);
     let mut paused = Client::to(&listen);
     paused.listen();
-    let figures = rig.until(|counts| counts.listeners == 2);
-    assert_eq!(figures.streams, 1);
+    let stats = rig.until(|counts| counts.listeners == 2);
+    assert_eq!(stats.streams, 1);
     let text = "x".repeat(1_400);
     let mut number: u16 = 1;
     // The kernel's buffers fill up first, then the queue.

@@ -51,7 +51,7 @@ fn streams() -> Shared {
     let around = Around { registry, barrier: Barrier::default(), config, counters: Arc::default() };
     let mut streams = Streams::new(around, log);
     let key: Key = PUBLISH.parse().unwrap();
-    streams.open(OpenStream { stream: STREAM, key, figures: Arc::default(), file: "song.mp3".into() });
+    streams.open(OpenStream { stream: STREAM, key, stats: Arc::default(), file: "song.mp3".into() });
     streams.admit(STREAM, LISTEN.parse().unwrap());
     Rc::new(RefCell::new(streams))
 }

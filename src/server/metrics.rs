@@ -1,7 +1,7 @@
-//! [`Tally`]: counters of what the server has done since its start, for the log and for monitoring.
+//! [`Metrics`]: counters of what the server has done since its start, for the log and for monitoring.
 //!
 //! All workers write them, a few times for each read and each batch, never for each receiver. They are read on demand.
-//! The server acts on none of them, except [`Tally::outboxes_bytes`].
+//! The server acts on none of them, except [`Metrics::outboxes_bytes`].
 
 use std::{
     sync::{
@@ -55,7 +55,7 @@ pub struct Volume {
 
 /// All counters.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct Metrics {
     connections: [[AtomicU64; 2]; ListenerProtocol::ALL.len()],
     under_way: [AtomicU64; Stage::ALL.len()],
     sessions: [[AtomicU64; 2]; Kind::ALL.len()],
@@ -104,13 +104,13 @@ impl Stage {
 /// Counts a connection as being in its stage, until this is dropped.
 #[derive(Debug)]
 pub struct UnderWay {
-    tally: Arc<Tally>,
+    metrics: Arc<Metrics>,
     stage: Stage,
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.tally.under_way[self.stage as usize].fetch_sub(1, Ordering::Relaxed);
+        self.metrics.under_way[self.stage as usize].fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -172,7 +172,7 @@ impl Default for Ended {
     }
 }
 
-impl Tally {
+impl Metrics {
     /// Counts an accepted connection.
     pub fn count_connection(&self, protocol: ListenerProtocol, is_encrypted: bool) {
         self.connections[protocol as usize][usize::from(is_encrypted)].fetch_add(1, Ordering::Relaxed);
@@ -182,7 +182,7 @@ impl Tally {
     #[must_use]
     pub fn begin(self: &Arc<Self>, stage: Stage) -> UnderWay {
         self.under_way[stage as usize].fetch_add(1, Ordering::Relaxed);
-        UnderWay { tally: Arc::clone(self), stage }
+        UnderWay { metrics: Arc::clone(self), stage }
     }
 
     /// Counts a session of this kind as present.

@@ -1,4 +1,4 @@
-//! [`Figures`]: the figures of a stream that is on, and [`StreamEnd`]: why a stream has ended.
+//! [`StreamStats`]: the figures of a stream that is on, and [`StreamEnd`]: why a stream has ended.
 
 use std::{
     sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -7,7 +7,7 @@ use std::{
 
 /// The figures of one stream. The relay writes them, the registry reads them, and neither waits for the other.
 #[derive(Debug, Default)]
-pub struct Figures {
+pub struct StreamStats {
     listeners: AtomicUsize,
     elapsed_ms: AtomicU64,
     /// 0 if the length is not known.
@@ -15,7 +15,7 @@ pub struct Figures {
     idle_ms: AtomicU64,
 }
 
-impl Figures {
+impl StreamStats {
     /// The number of listeners.
     pub fn listeners(&self) -> usize {
         self.listeners.load(Relaxed)

@@ -1,5 +1,5 @@
-//! [`RollCall`]: checks whether all workers still respond. A stuck worker would otherwise look well from outside for
-//! ever.
+//! [`LivenessCheck`]: checks whether all workers still respond. A stuck worker would otherwise look well from outside
+//! for ever.
 
 use std::{cell::Cell, time::Duration};
 
@@ -17,12 +17,12 @@ const WITHIN: Duration = Duration::from_secs(2);
 const BELIEVED: Duration = Duration::from_secs(1);
 
 /// Checks the workers.
-pub struct RollCall {
+pub struct LivenessCheck {
     workers: Vec<ArbiterHandle>,
     answered: Cell<Option<Instant>>,
 }
 
-impl RollCall {
+impl LivenessCheck {
     /// Creates a roll call of these workers.
     pub fn of(workers: Vec<ArbiterHandle>) -> Self {
         Self { workers, answered: Cell::new(None) }
@@ -66,19 +66,19 @@ mod tests {
         System::new().block_on(async {
             let (well, other) = (Arbiter::new(), Arbiter::new());
             let (stuck, release) = std::sync::mpsc::channel::<()>();
-            let roll_call = RollCall::of(vec![well.handle(), other.handle()]);
-            assert_eq!(roll_call.missing().await, None);
+            let liveness_check = LivenessCheck::of(vec![well.handle(), other.handle()]);
+            assert_eq!(liveness_check.missing().await, None);
             other.spawn_fn(move || assert!(release.recv().is_err()));
             // The workers are not called again at once.
-            assert_eq!(roll_call.missing().await, None);
-            roll_call.answered.set(None);
-            assert_eq!(roll_call.missing().await, Some(1));
+            assert_eq!(liveness_check.missing().await, None);
+            liveness_check.answered.set(None);
+            assert_eq!(liveness_check.missing().await, Some(1));
             drop(stuck);
-            assert_eq!(roll_call.missing().await, None);
-            roll_call.answered.set(None);
+            assert_eq!(liveness_check.missing().await, None);
+            liveness_check.answered.set(None);
             well.stop();
             well.join().unwrap();
-            assert_eq!(roll_call.missing().await, Some(0));
+            assert_eq!(liveness_check.missing().await, Some(0));
             other.stop();
         });
     }

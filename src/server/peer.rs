@@ -1,4 +1,4 @@
-//! [`Peer`]: the other end of a connection; [`Who`]: the log keys of a session.
+//! [`Peer`]: the other end of a connection; [`LogFields`]: the log keys of a session.
 
 use std::{
     fmt,
@@ -148,7 +148,7 @@ impl fmt::Display for Peer {
 }
 
 /// The keys in each log line of a session. Built when a line is logged, so that they cost a session no memory.
-pub struct Who<'a> {
+pub struct LogFields<'a> {
     /// Number of the session.
     pub id: SessionId,
     /// Other end of the connection.
@@ -157,7 +157,7 @@ pub struct Who<'a> {
     pub name: Option<&'a Name>,
 }
 
-impl KV for Who<'_> {
+impl KV for LogFields<'_> {
     fn serialize(&self, _: &Record<'_>, serializer: &mut dyn Serializer) -> Result {
         // The last key first, as slog's own macros do.
         if let Some(name) = self.name {

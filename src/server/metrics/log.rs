@@ -4,7 +4,7 @@ use std::fmt;
 
 use slog::{KV, Record, Result, Serializer};
 
-use super::{CloseReason, Refusal, Tally};
+use super::{CloseReason, Metrics, Refusal};
 
 /// Shows the kinds that occurred: `exit 3, name taken 1`; `none` if none did.
 pub(super) struct Kinds<I>(I);
@@ -20,7 +20,7 @@ impl<I: Iterator<Item = (&'static str, u64)> + Clone> fmt::Display for Kinds<I> 
     }
 }
 
-impl Tally {
+impl Metrics {
     pub(super) fn ends(&self) -> Kinds<impl Iterator<Item = (&'static str, u64)> + Clone> {
         Kinds(CloseReason::ALL.into_iter().map(|reason| (reason.as_str(), self.ended(reason))))
     }
@@ -30,7 +30,7 @@ impl Tally {
     }
 }
 
-impl KV for Tally {
+impl KV for Metrics {
     fn serialize(&self, _: &Record<'_>, serializer: &mut dyn Serializer) -> Result {
         let (received, delivered, marks) = (self.received(), self.delivered(), self.marks());
         // The last key first, as slog's own macros do.

@@ -2,52 +2,52 @@ use super::*;
 
 #[test]
 fn every_reason_is_counted_in_its_own_place() {
-    let tally = Tally::default();
+    let metrics = Metrics::default();
     for (place, reason) in CloseReason::ALL.into_iter().enumerate() {
         assert_eq!(reason as usize, place);
-        tally.count_end(reason);
-        assert_eq!(tally.ended(reason), 1);
+        metrics.count_end(reason);
+        assert_eq!(metrics.ended(reason), 1);
     }
 }
 
 #[test]
 fn every_refusal_is_counted_in_its_own_place() {
-    let tally = Tally::default();
+    let metrics = Metrics::default();
     for (place, why) in Refusal::ALL.into_iter().enumerate() {
         assert_eq!(why as usize, place);
-        tally.count_refused(why);
-        assert_eq!(tally.refused(why), 1);
+        metrics.count_refused(why);
+        assert_eq!(metrics.refused(why), 1);
     }
 }
 
 #[test]
 fn only_what_occurred_is_shown() {
-    let tally = Tally::default();
-    assert_eq!(tally.ends().to_string(), "none");
-    tally.count_end(CloseReason::Exit);
-    tally.count_end(CloseReason::Exit);
-    tally.count_end(CloseReason::Tls);
-    assert_eq!(tally.ends().to_string(), "exit 2, spoke tls 1");
+    let metrics = Metrics::default();
+    assert_eq!(metrics.ends().to_string(), "none");
+    metrics.count_end(CloseReason::Exit);
+    metrics.count_end(CloseReason::Exit);
+    metrics.count_end(CloseReason::Tls);
+    assert_eq!(metrics.ends().to_string(), "exit 2, spoke tls 1");
 }
 
 #[test]
 fn marks_only_rise() {
-    let tally = Tally::default();
+    let metrics = Metrics::default();
     for bytes in [5, 9, 7] {
-        tally.mark_outbox(bytes);
+        metrics.mark_outbox(bytes);
     }
-    assert_eq!(tally.marks().fullest_outbox_bytes, 9);
+    assert_eq!(metrics.marks().fullest_outbox_bytes, 9);
 }
 
 #[test]
 fn every_operation_is_counted_in_its_own_place_and_runs_at_once() {
-    let tally = Tally::default();
+    let metrics = Metrics::default();
     let run: Vec<_> =
         Operation::all().zip(1..).flat_map(|(operation, times)| vec![operation; times]).collect();
-    tally.count_operations(run.iter().copied().chain([Operation::Echo]));
+    metrics.count_operations(run.iter().copied().chain([Operation::Echo]));
     for (operation, times) in Operation::all().zip(1..) {
         assert_eq!(
-            tally.operations(operation),
+            metrics.operations(operation),
             times + u64::from(operation == Operation::Echo),
             "{operation}"
         );
@@ -56,28 +56,28 @@ fn every_operation_is_counted_in_its_own_place_and_runs_at_once() {
 
 #[test]
 fn sessions_of_each_kind_are_apart() {
-    let tally = Tally::default();
+    let metrics = Metrics::default();
     for (place, kind) in Kind::ALL.into_iter().enumerate() {
         assert_eq!(kind as usize, place);
-        tally.add_session(kind, true);
-        tally.add_session(kind, false);
-        tally.take_session(kind, false);
-        assert_eq!((tally.sessions(kind, true), tally.sessions(kind, false)), (1, 0));
+        metrics.add_session(kind, true);
+        metrics.add_session(kind, false);
+        metrics.take_session(kind, false);
+        assert_eq!((metrics.sessions(kind, true), metrics.sessions(kind, false)), (1, 0));
     }
 }
 
 #[test]
 fn what_is_under_way_is_so_until_it_is_dropped() {
-    let tally = Arc::<Tally>::default();
+    let metrics = Arc::<Metrics>::default();
     for (place, stage) in Stage::ALL.into_iter().enumerate() {
         assert_eq!(stage as usize, place);
-        let first = tally.begin(stage);
-        let second = tally.begin(stage);
-        assert_eq!(tally.under_way(stage), 2);
+        let first = metrics.begin(stage);
+        let second = metrics.begin(stage);
+        assert_eq!(metrics.under_way(stage), 2);
         drop(first);
-        assert_eq!(tally.under_way(stage), 1);
+        assert_eq!(metrics.under_way(stage), 1);
         drop(second);
-        assert_eq!(tally.under_way(stage), 0);
+        assert_eq!(metrics.under_way(stage), 0);
     }
 }
 
