@@ -32,6 +32,8 @@ use crate::{
 
 mod address_limiter;
 mod addresses;
+mod advertised_addresses;
+mod auth;
 pub(crate) mod bans;
 mod batch;
 mod block;
@@ -40,7 +42,6 @@ mod challenge;
 pub mod close;
 mod connection;
 mod courier;
-mod entrance;
 mod eviction;
 mod exit_guard;
 mod flood;
@@ -59,7 +60,6 @@ mod page_places;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod pair;
 mod peer;
-mod reach;
 mod read_timeouts;
 mod registry;
 mod reload;

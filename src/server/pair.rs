@@ -19,7 +19,7 @@ use super::{
     messages::{ToCourier, ToRegistry},
     metrics::Metrics,
     peer::Peer,
-    registry::{Registry, Studio},
+    registry::{AudioHandle, Registry},
     session::WorkerContext,
     session_ref::SessionId,
 };
@@ -47,7 +47,11 @@ impl Pair {
     }
 
     /// As [`Self::start`], with a relay for streams.
-    pub fn with(config: &Config, studio: Option<Studio>, notify: &UnboundedSender<SupervisorEvent>) -> Self {
+    pub fn with(
+        config: &Config,
+        audio_handle: Option<AudioHandle>,
+        notify: &UnboundedSender<SupervisorEvent>,
+    ) -> Self {
         let (config, log) = (InForce::new(config.clone()), Logger::root(Discard, o!()));
         let metrics = Arc::<Metrics>::default();
         let (sender, mailbox) = channel(16);
@@ -73,7 +77,7 @@ impl Pair {
             vec![courier.clone()],
             config.view(),
             Ledger::in_memory(),
-            studio,
+            audio_handle,
             Arc::clone(&metrics),
             log,
             exit_guard,

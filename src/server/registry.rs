@@ -44,7 +44,7 @@ mod streams;
 
 use outboxes::Weighing;
 use requests::batch_bytes;
-pub use streams::Studio;
+pub use streams::AudioHandle;
 
 /// The actor that all sessions send to.
 pub struct Registry {
@@ -68,7 +68,7 @@ pub struct Registry {
     /// The bans.
     ledger: Ledger,
     /// The relay that carries streams; `None` if audio is off.
-    studio: Option<Studio>,
+    audio_handle: Option<AudioHandle>,
     streams: Streams,
     /// Streams whose publishers were asked and whose timeout has not been started.
     opened: Vec<(StreamId, Opening)>,
@@ -103,7 +103,7 @@ impl Registry {
         couriers: Vec<Addr<Courier>>,
         config: View,
         ledger: Ledger,
-        studio: Option<Studio>,
+        audio_handle: Option<AudioHandle>,
         metrics: Arc<Metrics>,
         log: Logger,
         exit_guard: ExitGuard,
@@ -125,7 +125,7 @@ impl Registry {
             couriers,
             config,
             ledger,
-            studio,
+            audio_handle,
             streams: Streams::after(random_number()),
             opened: Vec::new(),
             flush_due: false,

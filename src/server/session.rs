@@ -15,9 +15,9 @@ use tokio::time::Instant;
 
 use super::{
     address_limiter::SessionPermit,
+    auth::{Credential, LoginAttempt},
     close::{CloseReason, LINGER},
     connection::ReceiveHalf,
-    entrance::{Claim, Proof},
     flood::Meter,
     frame_reader::{FrameReader, Read, ReadEvent, bytes_of},
     messages::{Evicted, Hangup, Leave, Raw, Reframe, Sent, ToCourier, ToRegistry},
@@ -84,10 +84,10 @@ pub struct Session {
     /// The answer to the name request. The Registry decides whether the session may have this name; requests that the
     /// client sends meanwhile are carried out only if it may.
     name: Option<Name>,
-    /// Proof that the account of that name is the client's own, if the client gave one.
-    proof: Option<Box<Proof>>,
-    /// The claim to an account, while its password is asked for or compared.
-    claim: Option<Box<Claim>>,
+    /// Shows that the account of that name is the client's own, if the client gave a password or certificate.
+    credential: Option<Box<Credential>>,
+    /// The attempt to log in to an account, while its password is asked for or compared.
+    login: Option<Box<LoginAttempt>>,
     state: State,
     /// The error that broke the connection, if the session leaves because of it.
     broken_by: Option<io::Error>,
@@ -138,8 +138,8 @@ impl Session {
                 peer,
                 kind,
                 name: None,
-                proof: None,
-                claim: None,
+                credential: None,
+                login: None,
                 state,
                 broken_by: None,
                 session_config,
@@ -191,8 +191,8 @@ impl Session {
                 .reframe
                 .do_send(Reframe { session_ref: self.session_ref, kind: read.kind });
         }
-        let replies = match &mut self.claim {
-            Some(claim) => claim.pass_on(read.replies),
+        let replies = match &mut self.login {
+            Some(login) => login.pass_on(read.replies),
             None => read.replies,
         };
         if !replies.is_empty() {
@@ -211,8 +211,8 @@ impl Session {
         volume.add(read.frames.len(), read.frames.iter().map(bytes_of).sum());
         self.session_config.worker.metrics.count_received(volume);
         self.carry_out(read.frames, Some(read.credit), ctx);
-        if let Some(claim) = &mut self.claim {
-            claim.await_answer();
+        if let Some(login) = &mut self.login {
+            login.await_answer();
         }
     }
 
@@ -250,7 +250,7 @@ impl Session {
     fn log_end(&self, reason: CloseReason, joined: bool) {
         let error = self.broken_by.as_ref().filter(|_| reason == CloseReason::Broken);
         let nameless = LogFields { name: None, ..self.log_fields() };
-        let wanted = self.name.as_ref().or(self.claim.as_ref().map(|claim| &claim.name));
+        let wanted = self.name.as_ref().or(self.login.as_ref().map(|login| &login.name));
         match (wanted, error) {
             (Some(name), Some(error)) if joined => {
                 let message = reply::broken_connection(&error.to_string(), name.as_str());
@@ -292,8 +292,8 @@ impl StreamHandler<ReadEvent> for Session {
             ReadEvent::End(_) if self.sent => ctx.stop(),
             ReadEvent::End(Ok(last)) => {
                 self.carry_out(last.into_iter().collect(), None, ctx);
-                match &mut self.claim {
-                    Some(claim) if claim.is_comparing() => claim.end_input(),
+                match &mut self.login {
+                    Some(login) if login.is_comparing() => login.end_input(),
                     _ => self.leave(CloseReason::Eof, None, None),
                 }
             }

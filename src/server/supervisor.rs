@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     address_limiter::AdmissionRequest,
+    advertised_addresses::AdvertisedAddresses,
     bans::{Ledger, LedgerError},
     courier::Courier,
     exit_guard::{ExitGuard, SupervisorEvent},
@@ -32,8 +33,7 @@ use super::{
     media::{self, Audio, Opening},
     messages::{CloseServer, ToCourier, ToRegistry},
     metrics::Metrics,
-    reach::Reach,
-    registry::{Registry, Studio},
+    registry::{AudioHandle, Registry},
     session::WorkerContext,
     systemd,
     tls::credentials::CredentialsError,
@@ -199,14 +199,15 @@ impl Supervisor {
             })
             .collect();
         let exit_guard = ExitGuard::new("registry", notify.clone());
-        let studio = audio
-            .as_ref()
-            .map(|audio| Studio { relay: audio.relay.clone(), reach: reach(audio, &listeners) });
+        let audio_handle = audio.as_ref().map(|audio| AudioHandle {
+            relay: audio.relay.clone(),
+            addresses: advertised_addresses(audio, &listeners),
+        });
         let actor = Registry::new(
             couriers.clone(),
             config.view(),
             ledger,
-            studio,
+            audio_handle,
             Arc::clone(&metrics),
             log.clone(),
             exit_guard,
@@ -322,7 +323,7 @@ impl Supervisor {
 }
 
 /// The addresses at which clients reach streams.
-fn reach(audio: &Audio, listeners: &[Listener]) -> Reach {
+fn advertised_addresses(audio: &Audio, listeners: &[Listener]) -> AdvertisedAddresses {
     let of_page = |is_secure: bool| {
         listeners
             .iter()
@@ -332,7 +333,7 @@ fn reach(audio: &Audio, listeners: &[Listener]) -> Reach {
             .filter_map(|listener| listener.socket.local_addr().ok())
             .collect()
     };
-    Reach {
+    AdvertisedAddresses {
         rtsp: audio.addresses.to_vec(),
         rtsps: audio.secure_addresses.to_vec(),
         http: of_page(false),

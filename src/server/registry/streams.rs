@@ -13,9 +13,9 @@ use crate::{
     media::{Key, Offer, StreamId, Summons},
     protocol::{Line, Name, NameKey, Refusal, reply, request::Direct},
     server::{
+        advertised_addresses::AdvertisedAddresses,
         media::stream_stats::StreamEnd,
         messages::{AdmitListener, OpenStream, ShutStream, StreamBegan, StreamEnded, ToRelay},
-        reach::Reach,
         roster::Member,
         session_ref::{SessionId, SessionRef},
         streams::{Asked, Closed, MOST_WAITED_FOR, NotAsked, Opening, Party, Shown},
@@ -23,11 +23,11 @@ use crate::{
 };
 
 /// The relay, and the addresses at which it serves.
-pub struct Studio {
+pub struct AudioHandle {
     /// The actor that carries streams.
     pub relay: ToRelay,
     /// The addresses that serve streams.
-    pub reach: Reach,
+    pub addresses: AdvertisedAddresses,
 }
 
 /// From the registry to itself: the time is over in which this publisher had to begin.
@@ -63,30 +63,32 @@ impl Registry {
     fn ask(&mut self, session_ref: SessionRef, publisher: &Member, file: &str) -> Result<(), String> {
         let limit = self.config.limits.message_bytes;
         let Some(asker) = self.roster.get(session_ref.id).cloned() else { return Ok(()) };
-        let Some(studio) = &self.studio else {
+        let Some(audio_handle) = &self.audio_handle else {
             return Err("This server carries no audio: its operator has to set media.listen".to_owned());
         };
         let media = &self.config.media;
-        let of_publisher = studio.reach.rtsp(&publisher.peer, &media.public_host);
-        let (Some(site), Some(_)) = (of_publisher, studio.reach.rtsp(&asker.peer, &media.public_host)) else {
+        let of_publisher = audio_handle.addresses.rtsp(&publisher.peer, &media.public_host);
+        let (Some(endpoint), Some(_)) =
+            (of_publisher, audio_handle.addresses.rtsp(&asker.peer, &media.public_host))
+        else {
             return Err(self.out_of_reach(&asker, publisher));
         };
         let key = random_key()?;
         let summons = |stream| {
-            let rtsp = site.address(stream, key).to_string();
+            let rtsp = endpoint.address(stream, key).to_string();
             reply::publish(limit, &asker.name, &publisher.name, &Summons { rtsp: &rtsp, file }.to_string())
         };
         let (publishing, asking, now) = (Party::of(publisher), Party::of(&asker), Instant::now());
         let refused = |why| no_stream(why, media);
         let mut gave_way = Vec::new();
         if !self.streams.has(publishing.id, file) {
-            // All addresses at a site have one length. No stream is displaced for a request that does not fit into a
-            // message.
+            // All addresses at an endpoint have one length. No stream is displaced for a request that does not fit into
+            // a message.
             summons(StreamId(0)).ok_or_else(|| too_long(limit))?;
             gave_way = self.streams.make_room(publishing, asking, media, now).map_err(refused)?;
         }
         let asked = self.streams.ask((publishing, &publisher.name), file, asking, key, media, now);
-        let relay = studio.relay.clone();
+        let relay = audio_handle.relay.clone();
         match asked.map_err(refused)? {
             Asked::Waits => {}
             Asked::Plays { stream, key, is_new } => {
@@ -149,9 +151,10 @@ impl Registry {
         asker: &Member,
     ) -> Result<Line, NoAddress> {
         let host = &self.config.media.public_host;
-        let reach = &self.studio.as_ref().ok_or(NoAddress::Unreachable)?.reach;
-        let rtsp = reach.rtsp(&asker.peer, host).ok_or(NoAddress::Unreachable)?.address(stream, key);
-        let http = reach.http(&asker.peer, host).map(|site| site.address(stream, key).to_string());
+        let addresses = &self.audio_handle.as_ref().ok_or(NoAddress::Unreachable)?.addresses;
+        let rtsp = addresses.rtsp(&asker.peer, host).ok_or(NoAddress::Unreachable)?.address(stream, key);
+        let http =
+            addresses.http(&asker.peer, host).map(|endpoint| endpoint.address(stream, key).to_string());
         let offer = Offer { rtsp: &rtsp.to_string(), http: http.as_deref(), file }.to_string();
         let limit = self.config.limits.message_bytes;
         reply::plays(limit, publisher, &asker.name, &offer).ok_or(NoAddress::TooLong)
@@ -159,8 +162,10 @@ impl Registry {
 
     fn out_of_reach(&self, asker: &Member, publisher: &Member) -> String {
         let host = &self.config.media.public_host;
-        let is_asker =
-            self.studio.as_ref().is_some_and(|studio| studio.reach.rtsp(&asker.peer, host).is_none());
+        let is_asker = self
+            .audio_handle
+            .as_ref()
+            .is_some_and(|audio_handle| audio_handle.addresses.rtsp(&asker.peer, host).is_none());
         if is_asker { unreachable_for("you") } else { unreachable_for(publisher.name.as_str()) }
     }
 
@@ -264,8 +269,8 @@ impl Registry {
     }
 
     fn shut(&self, stream: StreamId) {
-        if let Some(studio) = &self.studio {
-            studio.relay.shut.do_send(ShutStream { stream });
+        if let Some(audio_handle) = &self.audio_handle {
+            audio_handle.relay.shut.do_send(ShutStream { stream });
         }
     }
 
@@ -297,8 +302,8 @@ impl Registry {
                 }
             };
             self.streams.admit(stream, asker, key);
-            if let Some(studio) = &self.studio {
-                studio.relay.admit.do_send(AdmitListener { stream, key });
+            if let Some(audio_handle) = &self.audio_handle {
+                audio_handle.relay.admit.do_send(AdmitListener { stream, key });
             }
             self.offer(stream, key, (&publisher, &file), asker);
         }

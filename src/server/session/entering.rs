@@ -10,8 +10,10 @@ use crate::{
     accounts::{Attempt, Origin, PasswordHash, Secret, Verdict},
     protocol::{Frame, Kind, Line, Name, reply, telnet},
     server::{
+        auth::{
+            self, Buffered, Credential, LoginAttempt, LoginOutcome, LoginPolicy, LoginRefusal, NameOwner,
+        },
         close::CloseReason,
-        entrance::{self, Claim, Found, Kept, Outcome, Proof, Refusal, Rules},
         messages::{Enter, Raw, Say},
         session::State,
     },
@@ -20,17 +22,17 @@ use crate::{
 impl Session {
     /// Handles the answer to the name request.
     pub(super) fn introduce(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
-        let found = entrance::name(frame, self.session_config.worker.message_bytes)
-            .and_then(|name| self.look_up(name));
+        let found =
+            auth::name(frame, self.session_config.worker.message_bytes).and_then(|name| self.look_up(name));
         self.let_in(found, ctx);
     }
 
     /// Enters with a name that belongs to no account; asks for the password of an account.
-    fn let_in(&mut self, found: Result<Found, Refusal>, ctx: &mut Context<Self>) {
+    fn let_in(&mut self, found: Result<NameOwner, LoginRefusal>, ctx: &mut Context<Self>) {
         match found {
-            Ok(Found::Name(name)) => self.enter(name),
-            Ok(Found::Account(account)) => {
-                self.claim = Some(Box::new(Claim::of(&account)));
+            Ok(NameOwner::Name(name)) => self.enter(name),
+            Ok(NameOwner::Account(account)) => {
+                self.login = Some(Box::new(LoginAttempt::of(&account)));
                 self.ask_for_password(ctx);
             }
             Err(refusal) => self.refuse(refusal),
@@ -40,12 +42,12 @@ impl Session {
     /// Handles the name in a client's certificate. No password is asked for, because the issuer has verified the
     /// client.
     pub(super) fn introduce_certified(&mut self, name: &str) {
-        match entrance::certified_name(name, self.session_config.worker.message_bytes)
+        match auth::certified_name(name, self.session_config.worker.message_bytes)
             .and_then(|name| self.look_up(name))
         {
-            Ok(Found::Name(name)) => self.enter(name),
-            Ok(Found::Account(account)) => {
-                self.proof = Some(Box::new(Proof::Certificate));
+            Ok(NameOwner::Name(name)) => self.enter(name),
+            Ok(NameOwner::Account(account)) => {
+                self.credential = Some(Box::new(Credential::Certificate));
                 self.enter(account.name);
             }
             Err(refusal) => self.refuse(refusal),
@@ -53,21 +55,21 @@ impl Session {
     }
 
     /// Checks whether a session of this name may enter, and whether the name belongs to an account.
-    fn look_up(&self, name: Name) -> Result<Found, Refusal> {
+    fn look_up(&self, name: Name) -> Result<NameOwner, LoginRefusal> {
         let (accounts, config) =
             (self.session_config.worker.accounts.current(), self.session_config.worker.config.get());
         let (is_private, limit) = (self.peer.is_private(), self.session_config.worker.message_bytes);
-        Rules { accounts: &accounts, settings: &config.accounts, is_private, limit }.look_up(name)
+        LoginPolicy { accounts: &accounts, settings: &config.accounts, is_private, limit }.look_up(name)
     }
 
     fn ask_for_password(&mut self, ctx: &mut Context<Self>) {
         let timeout = self.permit.name_timeout(self.session_config.worker.config.get().limits.name_timeout);
         self.end_wait();
         ctx.spawn(Wait::new(self.wait, timeout));
-        let Some(claim) = &mut self.claim else { return };
-        let request = reply::password_request(&claim.name);
+        let Some(login) = &mut self.login else { return };
+        let request = reply::password_request(&login.name);
         if self.kind == Kind::Telnet {
-            claim.hide();
+            login.hide();
             self.send_raw(telnet::HIDE);
         }
         self.say(request);
@@ -75,8 +77,8 @@ impl Session {
 
     /// Handles an answer to the password request, and has the password compared.
     pub(super) fn take_password(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
-        let Some(claim) = &mut self.claim else { return };
-        match claim.answer(frame, self.session_config.worker.message_bytes) {
+        let Some(login) = &mut self.login else { return };
+        match login.answer(frame, self.session_config.worker.message_bytes) {
             Ok((hash, secret)) => self.compare(hash, secret, ctx),
             Err(refusal) => self.refuse(refusal),
         }
@@ -88,11 +90,11 @@ impl Session {
         if self.kind == Kind::Telnet {
             self.send_raw(telnet::SHOW);
         }
-        let Some(claim) = &self.claim else { return };
+        let Some(login) = &self.login else { return };
         if let Some(trial) = &self.permit.trial {
             trial.set_comparing(true);
         }
-        let account = claim.name.key().clone();
+        let account = login.name.key().clone();
         let origin = if self.peer.is_proxied() {
             Origin::Proxied(account.clone())
         } else {
@@ -108,45 +110,45 @@ impl Session {
         if let Some(trial) = &self.permit.trial {
             trial.set_comparing(false);
         }
-        let Some(mut claim) = self.claim.take_if(|_| matches!(self.state, State::Open)) else { return };
+        let Some(mut login) = self.login.take_if(|_| matches!(self.state, State::Open)) else { return };
         if verdict == Verdict::Wrong {
-            info!(self.log(), "wrong password"; &self.log_fields(), "account" => %claim.name);
+            info!(self.log(), "wrong password"; &self.log_fields(), "account" => %login.name);
         }
-        let (kept, ended) = (claim.take_kept(), claim.has_ended());
-        match claim.judged(verdict, self.session_config.worker.message_bytes) {
-            Outcome::Enter(proof) => {
+        let (buffered, ended) = (login.take_buffered(), login.has_ended());
+        match login.judged(verdict, self.session_config.worker.message_bytes) {
+            LoginOutcome::Enter(credential) => {
                 let accounts = self.session_config.worker.accounts.current();
-                if accounts.find(claim.name.key()).is_some_and(|account| proof.holds_for(account)) {
-                    self.proof = Some(Box::new(proof));
-                    self.enter(claim.name);
+                if accounts.find(login.name.key()).is_some_and(|account| credential.holds_for(account)) {
+                    self.credential = Some(Box::new(credential));
+                    self.enter(login.name);
                 } else {
                     // The account was changed or removed while the password was compared.
-                    let found = self.look_up(claim.name);
+                    let found = self.look_up(login.name);
                     self.let_in(found, ctx);
                 }
             }
-            Outcome::Again(line) => {
-                self.claim = Some(claim);
+            LoginOutcome::Again(line) => {
+                self.login = Some(login);
                 self.say(line);
                 self.ask_for_password(ctx);
             }
-            Outcome::Refused(refusal) => {
-                self.claim = Some(claim);
+            LoginOutcome::Refused(refusal) => {
+                self.login = Some(login);
                 self.refuse(refusal);
             }
         }
-        for Kept { frames, credit } in kept {
+        for Buffered { frames, credit } in buffered {
             self.carry_out(frames, credit, ctx);
         }
-        match &mut self.claim {
-            Some(claim) if claim.is_comparing() => {}
+        match &mut self.login {
+            Some(login) if login.is_comparing() => {}
             _ if ended => self.leave(CloseReason::Eof, None, None),
-            Some(claim) => claim.await_answer(),
+            Some(login) => login.await_answer(),
             None => {}
         }
     }
 
-    fn refuse(&mut self, Refusal { reason, farewell }: Refusal) {
+    fn refuse(&mut self, LoginRefusal { reason, farewell }: LoginRefusal) {
         self.leave(reason, None, Some(farewell));
     }
 
@@ -171,11 +173,11 @@ impl Session {
 
     fn enter(&mut self, name: Name) {
         self.end_wait();
-        if !self.permit.take_place(self.proof.is_some(), self.is_operator(&name)) {
+        if !self.permit.take_place(self.credential.is_some(), self.is_operator(&name)) {
             return self.refuse(self.full());
         }
         self.name = Some(name.clone());
-        let (looks, proven) = (name.looks(), self.proof.is_some());
+        let (looks, proven) = (name.looks(), self.credential.is_some());
         self.session_config.worker.registry.enter.do_send(Enter {
             session_ref: self.session_ref,
             peer: Arc::clone(&self.peer),
@@ -186,10 +188,10 @@ impl Session {
     }
 
     /// The refusal of a session that has none of the places kept for accounts.
-    fn full(&self) -> Refusal {
+    fn full(&self) -> LoginRefusal {
         let max_sessions = self.session_config.worker.config.get().limits.max_sessions;
         let farewell = reply::server_full(self.session_config.worker.message_bytes, max_sessions);
-        Refusal { reason: CloseReason::ServerFull, farewell }
+        LoginRefusal { reason: CloseReason::ServerFull, farewell }
     }
 
     /// Ends a session on trial in favour of a newer one, unless it has a place by now. A session that only waits for
@@ -210,9 +212,9 @@ impl Session {
             return self.refuse(self.full());
         }
         let limit = self.session_config.worker.message_bytes;
-        let (reason, farewell) = match self.claim.as_deref() {
+        let (reason, farewell) = match self.login.as_deref() {
             None => (CloseReason::NameTimeout, reply::no_name_in_time(limit, waited)),
-            Some(Claim { name, .. }) => {
+            Some(LoginAttempt { name, .. }) => {
                 (CloseReason::PasswordTimeout, reply::no_password_in_time(limit, name, waited))
             }
         };

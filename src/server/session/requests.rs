@@ -10,8 +10,8 @@ use crate::{
     media::key::Masked,
     protocol::{Asker, Frame, Line, Name, Refusal, Request, password, reply},
     server::{
+        auth::Buffered,
         close::CloseReason,
-        entrance::Kept,
         flood::{Excess, Meter, Unit},
         frame_reader::bytes_of,
         messages::Work,
@@ -30,12 +30,12 @@ impl Session {
         // Taken out of the session while its name is borrowed. The clock is read once for frames that came together.
         let mut meter = self.meter.take().map(|meter| (meter, Instant::now()));
         let mut frames = frames.into_iter();
-        let (mut kept, mut end) = (None, None);
+        let (mut buffered, mut end) = (None, None);
         while let State::Open = self.state
             && let Some(frame) = frames.next()
         {
-            if self.claim.as_ref().is_some_and(|claim| claim.is_comparing()) {
-                kept = Some(frame);
+            if self.login.as_ref().is_some_and(|login| login.is_comparing()) {
+                buffered = Some(frame);
                 break;
             }
             if matches!(frame, Frame::Goodbye | Frame::Breach(_)) {
@@ -44,7 +44,7 @@ impl Session {
             }
             self.log_received(&frame);
             match &self.name {
-                None if self.claim.is_some() => self.take_password(&frame, ctx),
+                None if self.login.is_some() => self.take_password(&frame, ctx),
                 None => self.introduce(&frame, ctx),
                 // A client whose name came from its certificate, so that it was not asked.
                 Some(_) if matches!(frame, Frame::Http | Frame::Tls) => self.introduce(&frame, ctx),
@@ -59,9 +59,9 @@ impl Session {
                 break;
             }
         }
-        if let (Some(first), Some(claim)) = (kept, &mut self.claim) {
+        if let (Some(first), Some(login)) = (buffered, &mut self.login) {
             // The session has no name yet, so there are no requests that the credit could be for.
-            claim.keep(Kept { frames: std::iter::once(first).chain(frames).collect(), credit });
+            login.buffer(Buffered { frames: std::iter::once(first).chain(frames).collect(), credit });
         } else if !requests.is_empty() {
             self.session_config
                 .worker
@@ -103,7 +103,7 @@ impl Session {
         if let Frame::Line(line) = frame
             && self.log().is_debug_enabled()
         {
-            if self.claim.is_some() || password::is_one(line) {
+            if self.login.is_some() || password::is_one(line) {
                 debug!(self.log(), "Server receive: a line that may hold a password"; &self.log_fields());
             } else {
                 debug!(self.log(), "Server receive: {:?}", Masked(&String::from_utf8_lossy(line)); &self.log_fields());
@@ -154,11 +154,11 @@ impl Session {
         }
     }
 
-    /// Whether the session's account is an operator's now, and its proof still holds.
+    /// Whether the session's account is an operator's now, and its credential still holds.
     pub(super) fn is_operator(&self, name: &Name) -> bool {
-        self.proof.as_ref().is_some_and(|proof| {
+        self.credential.as_ref().is_some_and(|credential| {
             let accounts = self.session_config.worker.accounts.current();
-            accounts.find(name.key()).is_some_and(|account| account.operator && proof.holds_for(account))
+            accounts.find(name.key()).is_some_and(|account| account.operator && credential.holds_for(account))
         })
     }
 

@@ -90,9 +90,9 @@ impl World {
         };
         // The address at which users of a pipe reach the server; see `Peer::elsewhere`.
         let (rtsp, http) = (vec![rtsp.parse().unwrap()], vec!["0.0.0.0:1280".parse().unwrap()]);
-        let reach = Reach { rtsp, http, ..Reach::default() };
+        let addresses = AdvertisedAddresses { rtsp, http, ..AdvertisedAddresses::default() };
         let (notify, events) = unbounded_channel();
-        let pair = Pair::with(&config, Some(Studio { relay, reach }), &notify);
+        let pair = Pair::with(&config, Some(AudioHandle { relay, addresses }), &notify);
         Self { pair, told, joined: 0, _events: events }
     }
 

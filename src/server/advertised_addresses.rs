@@ -1,5 +1,5 @@
-//! [`Reach`]: picks the address at which a client gets its streams: `media.public_host` if set, else the address where
-//! it reached the server if that is listened on, else another one that it can reach.
+//! [`AdvertisedAddresses`]: picks the address at which a client gets its streams: `media.public_host` if set, else the
+//! address where it reached the server if that is listened on, else another one that it can reach.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -8,7 +8,7 @@ use crate::media::{Address, Key, StreamId};
 
 /// The addresses that serve streams.
 #[derive(Clone, Debug, Default)]
-pub struct Reach {
+pub struct AdvertisedAddresses {
     /// For RTSP.
     pub rtsp: Vec<SocketAddr>,
     /// For RTSP over TLS.
@@ -21,27 +21,27 @@ pub struct Reach {
 
 /// Scheme, host and port at which one client gets its streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Site {
+pub struct Endpoint {
     scheme: &'static str,
     host: String,
     port: u16,
 }
 
-impl Site {
+impl Endpoint {
     /// The URL of a stream, with a key.
     pub fn address(&self, stream: StreamId, key: Key) -> Address {
         Address { scheme: self.scheme, host: self.host.clone(), port: self.port, stream, key }
     }
 }
 
-impl Reach {
+impl AdvertisedAddresses {
     /// The RTSP endpoint for this client. `None` if the client can reach none of the addresses.
-    pub fn rtsp(&self, peer: &Peer, public_host: &str) -> Option<Site> {
+    pub fn rtsp(&self, peer: &Peer, public_host: &str) -> Option<Endpoint> {
         either(("rtsp", &self.rtsp), ("rtsps", &self.rtsps), peer, public_host)
     }
 
     /// The HTTP endpoint for this client. `None` if the client can reach none of the addresses.
-    pub fn http(&self, peer: &Peer, public_host: &str) -> Option<Site> {
+    pub fn http(&self, peer: &Peer, public_host: &str) -> Option<Endpoint> {
         either(("http", &self.http), ("https", &self.https), peer, public_host)
     }
 }
@@ -53,11 +53,11 @@ fn either(
     encrypted: (&'static str, &[SocketAddr]),
     peer: &Peer,
     public_host: &str,
-) -> Option<Site> {
+) -> Option<Endpoint> {
     let (first, second) = if peer.is_encrypted { (encrypted, plain) } else { (plain, encrypted) };
     [first, second].into_iter().find_map(|(scheme, listening)| {
         let (host, port) = choose(listening, peer, public_host)?;
-        Some(Site { scheme, host, port })
+        Some(Endpoint { scheme, host, port })
     })
 }
 
@@ -109,8 +109,10 @@ mod tests {
         addresses.iter().map(|address| address.parse().unwrap()).collect()
     }
 
-    fn site(reach: &Reach, peer: &Peer, public_host: &str) -> Option<String> {
-        reach.rtsp(peer, public_host).map(|Site { scheme, host, port }| format!("{scheme}://{host}:{port}"))
+    fn endpoint(addresses: &AdvertisedAddresses, peer: &Peer, public_host: &str) -> Option<String> {
+        addresses
+            .rtsp(peer, public_host)
+            .map(|Endpoint { scheme, host, port }| format!("{scheme}://{host}:{port}"))
     }
 
     #[test]
@@ -134,47 +136,56 @@ mod tests {
             (&["[::]:1"], "192.0.2.7", false, None),
             (&[], "127.0.0.1", true, None),
         ] {
-            let reach = Reach { rtsp: of(listening), ..Reach::default() };
-            let found = site(&reach, &peer(reached, is_local, false), "");
+            let addresses = AdvertisedAddresses { rtsp: of(listening), ..AdvertisedAddresses::default() };
+            let found = endpoint(&addresses, &peer(reached, is_local, false), "");
             assert_eq!(found.as_deref(), at, "{listening:?} {reached}");
         }
     }
 
     #[test]
     fn a_public_host_is_what_it_is_called() {
-        let reach = Reach { rtsp: of(&["127.0.0.1:1", "0.0.0.0:2"]), ..Reach::default() };
+        let addresses =
+            AdvertisedAddresses { rtsp: of(&["127.0.0.1:1", "0.0.0.0:2"]), ..AdvertisedAddresses::default() };
         for (host, at) in [("lab.example", "rtsp://lab.example:2"), ("2001:db8::1", "rtsp://[2001:db8::1]:2")]
         {
-            assert_eq!(site(&reach, &peer("192.0.2.7", false, false), host).as_deref(), Some(at));
+            assert_eq!(endpoint(&addresses, &peer("192.0.2.7", false, false), host).as_deref(), Some(at));
         }
-        let reach = Reach { rtsp: of(&["127.0.0.1:1"]), ..Reach::default() };
-        let at = site(&reach, &peer("192.0.2.7", false, false), "lab.example");
+        let addresses = AdvertisedAddresses { rtsp: of(&["127.0.0.1:1"]), ..AdvertisedAddresses::default() };
+        let at = endpoint(&addresses, &peer("192.0.2.7", false, false), "lab.example");
         assert_eq!(at.as_deref(), Some("rtsp://lab.example:1"));
     }
 
     #[test]
     fn encrypted_for_who_came_so_and_where_there_is_nothing_else() {
-        let both = Reach { rtsp: of(&["0.0.0.0:1"]), rtsps: of(&["0.0.0.0:2"]), ..Reach::default() };
-        let plain = Reach { rtsps: Vec::new(), ..both.clone() };
-        let encrypted = Reach { rtsp: Vec::new(), ..both.clone() };
-        let narrow = Reach { rtsps: of(&["127.0.0.1:2"]), ..both.clone() };
-        for (reach, is_encrypted, at) in [
+        let both = AdvertisedAddresses {
+            rtsp: of(&["0.0.0.0:1"]),
+            rtsps: of(&["0.0.0.0:2"]),
+            ..AdvertisedAddresses::default()
+        };
+        let plain = AdvertisedAddresses { rtsps: Vec::new(), ..both.clone() };
+        let encrypted = AdvertisedAddresses { rtsp: Vec::new(), ..both.clone() };
+        let narrow = AdvertisedAddresses { rtsps: of(&["127.0.0.1:2"]), ..both.clone() };
+        for (addresses, is_encrypted, at) in [
             (&both, false, "rtsp://192.0.2.7:1"),
             (&both, true, "rtsps://192.0.2.7:2"),
             (&plain, true, "rtsp://192.0.2.7:1"),
             (&encrypted, false, "rtsps://192.0.2.7:2"),
             (&narrow, true, "rtsp://192.0.2.7:1"),
         ] {
-            assert_eq!(site(reach, &peer("192.0.2.7", false, is_encrypted), "").as_deref(), Some(at));
+            assert_eq!(endpoint(addresses, &peer("192.0.2.7", false, is_encrypted), "").as_deref(), Some(at));
         }
     }
 
     #[test]
     fn the_page_likewise() {
-        let reach = Reach { http: of(&["0.0.0.0:1"]), https: of(&["0.0.0.0:2"]), ..Reach::default() };
+        let addresses = AdvertisedAddresses {
+            http: of(&["0.0.0.0:1"]),
+            https: of(&["0.0.0.0:2"]),
+            ..AdvertisedAddresses::default()
+        };
         let key: Key = "00112233445566778899aabbccddeeff".parse().unwrap();
         for (is_encrypted, at) in [(false, "http://192.0.2.7:1"), (true, "https://192.0.2.7:2")] {
-            let address = reach.http(&peer("192.0.2.7", false, is_encrypted), "").unwrap();
+            let address = addresses.http(&peer("192.0.2.7", false, is_encrypted), "").unwrap();
             let address = address.address(StreamId(0x7f3a), key).to_string();
             assert_eq!(address, format!("{at}/7f3a?key=00112233445566778899aabbccddeeff"));
         }

@@ -1,4 +1,5 @@
-//! The checks that a client passes to join: a name, and for an account's name its password ([`Claim`]). No actor.
+//! The checks that a client passes to join: a name, and for an account's name its password ([`LoginAttempt`]). No
+//! actor.
 
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -10,11 +11,11 @@ use crate::{
 };
 
 /// Passwords that a connection may try.
-const TRIES: u8 = 3;
+const MAX_TRIES: u8 = 3;
 
 /// Why a client may not join.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct LoginRefusal {
     /// The reason for the log and the counters.
     pub reason: CloseReason,
     /// The line that the client is sent.
@@ -25,7 +26,7 @@ pub struct Refusal {
 ///
 /// # Errors
 /// If the answer is not a valid name.
-pub fn name(frame: &Frame, limit: usize) -> Result<Name, Refusal> {
+pub fn name(frame: &Frame, limit: usize) -> Result<Name, LoginRefusal> {
     let (reason, farewell) = match frame {
         Frame::Line(line) => match request::introduction(line, limit) {
             Ok(name) => return Ok(name),
@@ -39,21 +40,21 @@ pub fn name(frame: &Frame, limit: usize) -> Result<Name, Refusal> {
         Frame::Tls => (CloseReason::Tls, reply::other_protocol(limit)),
         Frame::Goodbye | Frame::Breach(_) => unreachable!("these end the session before"),
     };
-    Err(Refusal { reason, farewell })
+    Err(LoginRefusal { reason, farewell })
 }
 
 /// Checks the name in a certificate.
 ///
 /// # Errors
 /// If the name is invalid.
-pub fn certified_name(name: &str, limit: usize) -> Result<Name, Refusal> {
-    let refused = |farewell| Refusal { reason: CloseReason::NameInvalid, farewell };
+pub fn certified_name(name: &str, limit: usize) -> Result<Name, LoginRefusal> {
+    let refused = |farewell| LoginRefusal { reason: CloseReason::NameInvalid, farewell };
     request::certified(name, limit).map_err(refused)
 }
 
 /// The owner of a name.
 #[derive(Debug)]
-pub enum Found {
+pub enum NameOwner {
     /// The name belongs to no account.
     Name(Name),
     /// The name belongs to this account.
@@ -62,7 +63,7 @@ pub enum Found {
 
 /// The rules for joining.
 #[derive(Debug)]
-pub struct Rules<'a> {
+pub struct LoginPolicy<'a> {
     /// Accounts, whose names require a password.
     pub accounts: &'a Accounts,
     /// The settings for accounts.
@@ -73,45 +74,45 @@ pub struct Rules<'a> {
     pub limit: usize,
 }
 
-impl Rules<'_> {
+impl LoginPolicy<'_> {
     /// Finds out whether a name belongs to an account.
     ///
     /// # Errors
     /// If the name looks like an account's, if it belongs to no account where only accounts may join, or if others could
     /// read the account's password on the way.
-    pub fn look_up(&self, name: Name) -> Result<Found, Refusal> {
+    pub fn look_up(&self, name: Name) -> Result<NameOwner, LoginRefusal> {
         if let Some(account) = self.accounts.find_look_alike(&name) {
             let farewell = reply::looks_like_account(self.limit, &name, &account.name);
-            return Err(Refusal { reason: CloseReason::LookAlike, farewell });
+            return Err(LoginRefusal { reason: CloseReason::LookAlike, farewell });
         }
         match self.accounts.find(name.key()) {
             None if self.settings.required => {
                 let farewell = reply::no_account(self.limit, &name);
-                Err(Refusal { reason: CloseReason::NoAccount, farewell })
+                Err(LoginRefusal { reason: CloseReason::NoAccount, farewell })
             }
-            None => Ok(Found::Name(name)),
+            None => Ok(NameOwner::Name(name)),
             Some(account) if self.is_private || self.settings.allow_plaintext => {
-                Ok(Found::Account(account.clone()))
+                Ok(NameOwner::Account(account.clone()))
             }
             Some(account) => {
                 let farewell = reply::password_in_the_open(self.limit, &account.name);
-                Err(Refusal { reason: CloseReason::InTheOpen, farewell })
+                Err(LoginRefusal { reason: CloseReason::InTheOpen, farewell })
             }
         }
     }
 }
 
-/// Proof that a session belongs to an account's owner.
+/// Shows that a session belongs to an account's owner.
 #[derive(Debug)]
-pub enum Proof {
+pub enum Credential {
     /// The session gave the password of this hash.
     Password(PasswordHash),
     /// The session has a certificate in the account's name, which only the operator's own authority signs.
     Certificate,
 }
 
-impl Proof {
-    /// Whether the proof still holds for the account as it is now.
+impl Credential {
+    /// Whether the credential still holds for the account as it is now.
     #[must_use]
     pub fn holds_for(&self, account: &Account) -> bool {
         match self {
@@ -123,7 +124,7 @@ impl Proof {
 
 /// A client that gave an account's name and has to give the password.
 #[derive(Debug)]
-pub struct Claim {
+pub struct LoginAttempt {
     /// The name as the account spells it.
     pub name: Name,
     hash: PasswordHash,
@@ -131,8 +132,8 @@ pub struct Claim {
     stage: Stage,
     /// A telnet client was asked to hide what is typed, and has not answered yet.
     hiding: bool,
-    kept: Vec<Kept>,
-    /// The other end sends no more. This takes effect once all kept frames have been handled.
+    buffered: Vec<Buffered>,
+    /// The other end sends no more. This takes effect once all buffered frames have been handled.
     ended: bool,
 }
 
@@ -142,41 +143,41 @@ enum Stage {
     Before,
     /// Frames read from now on can be answers to the request.
     Asked,
-    /// A password is being compared; frames that arrive meanwhile are kept.
+    /// A password is being compared; frames that arrive meanwhile are buffered.
     Comparing,
 }
 
 /// Frames that were read while a password was being compared.
 #[derive(Debug)]
-pub struct Kept {
+pub struct Buffered {
     /// The frames, in the order read.
     pub frames: Vec<Frame>,
-    /// Their share of `limits.inflight_bytes`, which bounds what is kept.
+    /// Their share of `limits.inflight_bytes`, which bounds what is buffered.
     pub credit: Option<OwnedSemaphorePermit>,
 }
 
 /// Result of a comparison.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum LoginOutcome {
     /// The password is right.
-    Enter(Proof),
+    Enter(Credential),
     /// The password is wrong; the client is sent this line and asked again.
     Again(Line),
     /// The client may not join.
-    Refused(Refusal),
+    Refused(LoginRefusal),
 }
 
-impl Claim {
-    /// A claim to this account.
+impl LoginAttempt {
+    /// Creates the attempt to log in to this account.
     #[must_use]
     pub fn of(account: &Account) -> Self {
         Self {
             name: account.name.clone(),
             hash: account.hash.clone(),
-            tries_left: TRIES,
+            tries_left: MAX_TRIES,
             stage: Stage::Before,
             hiding: false,
-            kept: Vec::new(),
+            buffered: Vec::new(),
             ended: false,
         }
     }
@@ -186,8 +187,8 @@ impl Claim {
         self.hiding = true;
     }
 
-    /// Returns the replies to telnet commands without the refusal of the echo option, which the client asked for only to
-    /// agree to the server's request to hide.
+    /// Returns the replies to telnet commands without the refusal of the echo option, which the client asked for only
+    /// to agree to the server's request to hide.
     #[must_use]
     pub fn pass_on(&mut self, mut replies: Vec<u8>) -> Vec<u8> {
         if self.hiding && telnet::take_out_refusal(&mut replies) {
@@ -214,8 +215,8 @@ impl Claim {
     ///
     /// # Errors
     /// If the answer is not a password.
-    pub fn answer(&mut self, frame: &Frame, limit: usize) -> Result<(PasswordHash, Secret), Refusal> {
-        let refused = |farewell| Refusal { reason: CloseReason::NotAPassword, farewell };
+    pub fn answer(&mut self, frame: &Frame, limit: usize) -> Result<(PasswordHash, Secret), LoginRefusal> {
+        let refused = |farewell| LoginRefusal { reason: CloseReason::NotAPassword, farewell };
         let Frame::Line(line) = frame else {
             return Err(refused(reply::no_password(limit, &self.name)));
         };
@@ -227,14 +228,14 @@ impl Claim {
     }
 
     /// Turns the verdict of a comparison into its outcome, and counts a wrong password.
-    pub fn judged(&mut self, verdict: Verdict, limit: usize) -> Outcome {
+    pub fn judged(&mut self, verdict: Verdict, limit: usize) -> LoginOutcome {
         self.stage = Stage::Before;
         let (reason, farewell) = match verdict {
-            Verdict::Right => return Outcome::Enter(Proof::Password(self.hash.clone())),
+            Verdict::Right => return LoginOutcome::Enter(Credential::Password(self.hash.clone())),
             Verdict::Wrong => {
                 self.tries_left = self.tries_left.saturating_sub(1);
                 if self.tries_left > 0 {
-                    return Outcome::Again(reply::wrong_password(limit, &self.name, self.tries_left));
+                    return LoginOutcome::Again(reply::wrong_password(limit, &self.name, self.tries_left));
                 }
                 (CloseReason::WrongPassword, reply::no_try_left(limit, &self.name))
             }
@@ -246,17 +247,17 @@ impl Claim {
             }
             Verdict::Failed => (CloseReason::Fault, reply::password_unjudged(limit, &self.name)),
         };
-        Outcome::Refused(Refusal { reason, farewell })
+        LoginOutcome::Refused(LoginRefusal { reason, farewell })
     }
 
     /// Keeps frames that arrived while a password is being compared.
-    pub fn keep(&mut self, kept: Kept) {
-        self.kept.push(kept);
+    pub fn buffer(&mut self, buffered: Buffered) {
+        self.buffered.push(buffered);
     }
 
-    /// Takes the kept frames, in the order read.
-    pub fn take_kept(&mut self) -> Vec<Kept> {
-        std::mem::take(&mut self.kept)
+    /// Takes the buffered frames, in the order read.
+    pub fn take_buffered(&mut self) -> Vec<Buffered> {
+        std::mem::take(&mut self.buffered)
     }
 
     /// Notes that the other end sends no more.
@@ -298,7 +299,7 @@ mod tests {
                 "Your password could not be compared just now. Connect again later",
             ),
         ] {
-            let Outcome::Refused(refusal) = Claim::of(&account).judged(verdict, 1024) else {
+            let LoginOutcome::Refused(refusal) = LoginAttempt::of(&account).judged(verdict, 1024) else {
                 panic!("{verdict:?} is not refused");
             };
             let expected = format!("server | new_client: alan | connection_error | {words}");
