@@ -38,7 +38,6 @@ pub(crate) mod bans;
 mod batch;
 mod block;
 mod blocked_work;
-mod challenge;
 pub mod close;
 mod connection;
 mod courier;
@@ -60,6 +59,7 @@ mod page_places;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod pair;
 mod peer;
+mod pending_claim;
 mod read_timeouts;
 mod registry;
 mod reload;

@@ -16,7 +16,6 @@ use super::{
     batch::Batch,
     block::Origin,
     blocked_work::{BlockedWork, Pending},
-    challenge::Challenges,
     courier::Courier,
     exit_guard::ExitGuard,
     flush_scheduler::{FlushScheduler, InFlight, Load, Next},
@@ -24,6 +23,7 @@ use super::{
     metrics::Metrics,
     outbox::Level,
     peer::LogFields,
+    pending_claim::PendingClaims,
     roster::Roster,
     session_ref::SessionId,
     streams::{Opening, Streams},
@@ -49,7 +49,7 @@ pub use streams::AudioHandle;
 /// The actor that all sessions send to.
 pub struct Registry {
     roster: Roster,
-    challenges: Challenges,
+    claims: PendingClaims,
     /// Sessions whose names are free and not yet given to the clients that wait for them.
     freed: Vec<SessionId>,
     batch: Batch,
@@ -95,7 +95,7 @@ struct WaitOver;
 /// From the registry to itself: the time for which this session may wait for a name is over.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct EndChallenge(SessionId);
+struct EndClaim(SessionId);
 
 impl Registry {
     /// Creates a registry that sends its output to these couriers.
@@ -110,10 +110,10 @@ impl Registry {
     ) -> Self {
         let (batch, flush_scheduler) =
             (Batch::new(couriers.len()), FlushScheduler::new(batch_bytes(&config.limits)));
-        let (roster, challenges, freed) = (Roster::default(), Challenges::default(), Vec::new());
+        let (roster, claims, freed) = (Roster::default(), PendingClaims::default(), Vec::new());
         Self {
             roster,
-            challenges,
+            claims,
             freed,
             batch,
             flush_scheduler,
@@ -142,7 +142,7 @@ impl Registry {
         self.set_level(id, Level::Low);
         match self.roster.leave(id) {
             Some(_) => self.freed.push(id),
-            None => drop(self.challenges.remove(id)),
+            None => drop(self.claims.remove(id)),
         }
         self.end_streams_of(id);
     }
@@ -316,12 +316,12 @@ impl Handler<Leave> for Registry {
     }
 }
 
-impl Handler<EndChallenge> for Registry {
+impl Handler<EndClaim> for Registry {
     type Result = ();
 
-    fn handle(&mut self, EndChallenge(challenger): EndChallenge, ctx: &mut Self::Context) {
-        if let Some(challenge) = self.challenges.remove(challenger).filter(|_| !self.closing) {
-            self.end_wait(challenge, true);
+    fn handle(&mut self, EndClaim(claimant): EndClaim, ctx: &mut Self::Context) {
+        if let Some(claim) = self.claims.remove(claimant).filter(|_| !self.closing) {
+            self.end_wait(claim, true);
             self.give_freed_names();
             self.flush_later(ctx);
         }

@@ -6,14 +6,14 @@ use actix::{AsyncContext, Context};
 use slog::info;
 use tokio::time::sleep;
 
-use super::{EndChallenge, Registry, log_sent};
+use super::{EndClaim, Registry, log_sent};
 use crate::{
     protocol::{Name, reply},
     server::{
-        challenge::Challenge,
         close::{CHALLENGE_WITHIN, CloseReason},
         messages::{Enter, Probe},
         peer::LogFields,
+        pending_claim::PendingClaim,
         roster::Bearers,
     },
 };
@@ -29,7 +29,7 @@ impl Registry {
             Ok(()) => return self.welcome(&enter),
             Err(bearers) => bearers,
         };
-        if !self.wait_for(&bearers, Challenge { enter, works: Vec::new() }) {
+        if !self.wait_for(&bearers, PendingClaim { enter, works: Vec::new() }) {
             return;
         }
         for bearer in bearers.iter() {
@@ -40,7 +40,7 @@ impl Registry {
         // A timer of this actor would be polled at every wake-up of the actor.
         actix_rt::spawn(async move {
             sleep(CHALLENGE_WITHIN).await;
-            registry.do_send(EndChallenge(id));
+            registry.do_send(EndClaim(id));
         });
     }
 
@@ -67,18 +67,18 @@ impl Registry {
 
     /// Queues a session until the conflicting members leave. Refuses the name and returns false if a conflicting
     /// member is on this machine, or if too many sessions wait for it already.
-    fn wait_for(&mut self, bearers: &Bearers, challenge: Challenge) -> bool {
+    fn wait_for(&mut self, bearers: &Bearers, claim: PendingClaim) -> bool {
         // A connection within this machine cannot be half open.
         if let Some(alive) = bearers.iter().find(|bearer| bearer.peer.is_on_this_machine()) {
-            self.refuse_name(&challenge.enter, &alive.name);
+            self.refuse_name(&claim.enter, &alive.name);
             return false;
         }
         // Waiting for the first member suffices. When it has left, the name is requested again: the others conflict
         // then, or have left too.
-        match self.challenges.add(challenge, bearers.first.session_ref.id) {
+        match self.claims.add(claim, bearers.first.session_ref.id) {
             Ok(()) => true,
-            Err(challenge) => {
-                self.refuse_name(&challenge.enter, &bearers.first.name);
+            Err(claim) => {
+                self.refuse_name(&claim.enter, &bearers.first.name);
                 false
             }
         }
@@ -86,20 +86,20 @@ impl Registry {
 
     /// Gives the name to a session that waited for it, and runs its requests. If a member conflicts again, the
     /// session waits on until its time is up.
-    pub(super) fn end_wait(&mut self, challenge: Challenge, time_is_up: bool) {
-        if self.refuse_banned(&challenge.enter) {
+    pub(super) fn end_wait(&mut self, claim: PendingClaim, time_is_up: bool) {
+        if self.refuse_banned(&claim.enter) {
             return;
         }
-        match self.join(&challenge.enter) {
+        match self.join(&claim.enter) {
             Ok(()) => {
-                self.welcome(&challenge.enter);
-                for work in challenge.works {
+                self.welcome(&claim.enter);
+                for work in claim.works {
                     self.work(work);
                 }
             }
-            Err(bearers) if time_is_up => self.refuse_name(&challenge.enter, &bearers.first.name),
+            Err(bearers) if time_is_up => self.refuse_name(&claim.enter, &bearers.first.name),
             Err(bearers) => {
-                self.wait_for(&bearers, challenge);
+                self.wait_for(&bearers, claim);
             }
         }
     }
@@ -126,9 +126,9 @@ impl Registry {
     /// the loop handles a queue of any length without recursion.
     pub(super) fn give_freed_names(&mut self) {
         while let Some(bearer) = self.freed.pop() {
-            for challenge in self.challenges.release(bearer) {
+            for claim in self.claims.release(bearer) {
                 if !self.closing {
-                    self.end_wait(challenge, false);
+                    self.end_wait(claim, false);
                 }
             }
         }

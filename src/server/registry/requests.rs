@@ -22,7 +22,7 @@ impl Registry {
     /// Runs the requests of one read. They are kept if the session still waits for its name, queued if earlier
     /// requests of the session wait, and ignored if the session is no member.
     pub(super) fn work(&mut self, work: Work) {
-        let Some(work) = self.challenges.divert(work) else { return };
+        let Some(work) = self.claims.divert(work) else { return };
         if self.blocked.has(work.session_ref.id) {
             self.blocked.add(Pending::Work(work));
         } else {
