@@ -26,7 +26,7 @@ use super::{
     exit_guard::ExitGuard,
     flood::{Allowance, Meter},
     frame_reader::{FrameReader, Pulse, ReadBuffer},
-    http::{Http, Visitor, stream::Tuner},
+    http::{Http, Visitor, stream::HttpAudio},
     listener_protocol::ListenerProtocol,
     messages::{
         Adopt, Backpressure, CloseServer, Deliver, Evicted, ExpectDrain, OutboxesFull, Probe, Raw, Reframe,
@@ -91,7 +91,7 @@ pub struct Courier {
     /// Requests to the listeners' task for a session's place, made when an HTTP connection becomes a WebSocket.
     admissions: UnboundedSender<AdmissionRequest>,
     /// Access to the streams; `None` if audio is off.
-    tuner: Option<Tuner>,
+    http_audio: Option<HttpAudio>,
     worker: Rc<WorkerContext>,
     report: Report,
     buffer: ReadBuffer,
@@ -111,7 +111,7 @@ impl Courier {
         worker: WorkerContext,
         backpressure: Recipient<Backpressure>,
         admissions: UnboundedSender<AdmissionRequest>,
-        tuner: Option<Tuner>,
+        http_audio: Option<HttpAudio>,
         exit_guard: ExitGuard,
     ) -> Self {
         let worker = Rc::new(worker);
@@ -123,7 +123,7 @@ impl Courier {
             listeners: HashMap::new(),
             http: None,
             admissions,
-            tuner,
+            http_audio,
             bounds: Rc::new(bounds(&worker.config.get())),
             allowance: Rc::new(allowance(&worker)),
             session_config: Rc::new(SessionConfig::of(&worker)),

@@ -45,7 +45,7 @@ use super::{
     session_ref::SessionId,
 };
 use host::Stranger;
-use stream::{Listens, Tuner};
+use stream::{HttpAudio, Listens};
 use turns::Turns;
 
 use crate::{
@@ -111,7 +111,7 @@ pub struct Http {
     config: InForce,
     welcome: Welcome,
     admissions: UnboundedSender<AdmissionRequest>,
-    tuner: Option<Tuner>,
+    http_audio: Option<HttpAudio>,
     /// Host names of this machine.
     own_names: Rc<[String]>,
     /// Built when the first connection is served.
@@ -124,11 +124,11 @@ impl Http {
     pub fn new(
         config: InForce,
         admissions: UnboundedSender<AdmissionRequest>,
-        tuner: Option<Tuner>,
+        http_audio: Option<HttpAudio>,
         welcome: impl Fn(Visitor, SessionPermit, BytesMut) + 'static,
     ) -> Self {
         let own_names = host::own_names().into();
-        Self { config, welcome: Rc::new(welcome), admissions, tuner, own_names, serve: Rc::default() }
+        Self { config, welcome: Rc::new(welcome), admissions, http_audio, own_names, serve: Rc::default() }
     }
 
     /// Serves a connection until it ends, becomes a WebSocket, gives way to a newer connection, or has used up its
@@ -184,8 +184,10 @@ impl Http {
             }
         };
         let websocket = web::no_handshake(WEBSOCKET_PATH);
-        let app =
-            web::app().service(websocket).service(stream::resource(self.tuner.clone())).wrap(from_fn(judge));
+        let app = web::app()
+            .service(websocket)
+            .service(stream::resource(self.http_audio.clone()))
+            .wrap(from_fn(judge));
         let page = map_config(app, |()| AppConfig::default());
         let this = self.clone();
         let upgrade = fn_service(move |(request, framed)| {

@@ -16,7 +16,7 @@ use slog::Logger;
 use super::{
     bans::Barrier,
     exit_guard::ExitGuard,
-    messages::{CloseServer, StreamBegan, StreamEnded, ToRelay, Tune},
+    messages::{CloseServer, StreamBegan, StreamEnded, Subscribe, ToRelay},
     tls::credentials::Credentials,
 };
 use crate::config::InForce;
@@ -26,6 +26,7 @@ pub mod counters;
 mod crowd;
 mod door;
 mod fan_out;
+mod http_listeners;
 mod keys;
 mod listener;
 mod numbering;
@@ -40,7 +41,6 @@ mod source;
 mod stream;
 pub mod stream_stats;
 mod streams;
-mod tuned;
 
 use counters::Counters;
 use relay::Relay;
@@ -106,7 +106,7 @@ pub struct Audio {
     /// Recipients of the registry's messages.
     pub relay: ToRelay,
     /// Recipient of requests to listen by HTTP.
-    pub tune: Recipient<Tune>,
+    pub subscribe: Recipient<Subscribe>,
     /// Recipient of the message that ends all streams and connections.
     pub close: Recipient<CloseServer>,
     /// Addresses of plain RTSP.
@@ -135,7 +135,7 @@ pub fn start(
             admit: relay.clone().recipient(),
             shut: relay.clone().recipient(),
         },
-        tune: relay.clone().recipient(),
+        subscribe: relay.clone().recipient(),
         close: relay.recipient(),
         addresses: addresses.into(),
         secure_addresses: secure_addresses.into(),

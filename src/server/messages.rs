@@ -8,7 +8,7 @@
 //!                       '--------------Deliver, Probe, ExpectDrain, Weigh, Unbound, CloseServer'
 //!
 //! Registry --OpenStream, AdmitListener, ShutStream--> Relay --StreamBegan, StreamEnded--> Registry
-//! HTTP --Tune--> Relay
+//! HTTP --Subscribe--> Relay
 //! ```
 
 use std::{io, sync::Arc, time::Duration};
@@ -35,7 +35,7 @@ use crate::{
     protocol::{Kind, Line, Looks, Name, Request},
 };
 
-pub use super::tune::{NotTuned, Tune, Tuned};
+pub use super::subscribe::{Subscribe, SubscribeError, Subscription};
 
 /// From a listener to a `Courier`: serve an accepted connection. Over plain TCP the listener has already sent the
 /// name request.

@@ -71,13 +71,13 @@ mod settling;
 mod signals;
 mod sock_diag;
 mod streams;
+mod subscribe;
 mod subscriber;
 mod subscriber_table;
 mod supervisor;
 pub mod systemd;
 mod tls;
 mod trial;
-mod tune;
 mod wait_budget;
 
 use addresses::{Addresses, Taken};

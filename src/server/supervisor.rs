@@ -27,7 +27,7 @@ use super::{
     courier::Courier,
     exit_guard::{ExitGuard, SupervisorEvent},
     health::{Health, Phase},
-    http::stream::Tuner,
+    http::stream::HttpAudio,
     listener::{Acceptor, Limiters, Listener, MAX_HTTP_FILES, REFUSALS},
     listener_protocol::ListenerProtocol,
     media::{self, Audio, Opening},
@@ -169,7 +169,7 @@ impl Supervisor {
                 log,
             )
         });
-        let tuner = audio.as_ref().map(|audio| Tuner::new(audio.tune.clone()));
+        let http_audio = audio.as_ref().map(|audio| HttpAudio::new(audio.subscribe.clone()));
         let (admissions, wanted) = unbounded_channel();
         let couriers: Vec<Addr<Courier>> = (0..)
             .zip(workers)
@@ -181,7 +181,7 @@ impl Supervisor {
                 let (metrics, log) = (Arc::clone(&metrics), log.clone());
                 let (accounts, verifier) = (accounts.clone(), verifier.clone());
                 let exit_guard = ExitGuard::new("courier", notify.clone());
-                let (admissions, tuner) = (admissions.clone(), tuner.clone());
+                let (admissions, http_audio) = (admissions.clone(), http_audio.clone());
                 Courier::start_in_arbiter(&worker.handle(), move |ctx| {
                     let courier = ToCourier::from(ctx.address());
                     let worker = WorkerContext {
@@ -194,7 +194,7 @@ impl Supervisor {
                         metrics,
                         log,
                     };
-                    Courier::new(number, worker, backpressure, admissions, tuner, exit_guard)
+                    Courier::new(number, worker, backpressure, admissions, http_audio, exit_guard)
                 })
             })
             .collect();

@@ -26,7 +26,7 @@ impl Courier {
             let courier = courier.clone();
             let welcome = move |visitor, permit, read| courier.do_send(Upgraded { visitor, permit, read });
             let config = self.worker.config.clone();
-            Http::new(config, self.admissions.clone(), self.tuner.clone(), welcome)
+            Http::new(config, self.admissions.clone(), self.http_audio.clone(), welcome)
         });
         let (http, log) = (http.clone(), self.worker.log.clone());
         let under_way = self.worker.metrics.begin(Stage::Visit);

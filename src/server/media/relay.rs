@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     super::{
         exit_guard::ExitGuard,
-        messages::{AdmitListener, CloseServer, OpenStream, ShutStream, Tune},
+        messages::{AdmitListener, CloseServer, OpenStream, ShutStream, Subscribe},
     },
     Around, Door,
     door::{Hall, Settle},
@@ -102,13 +102,13 @@ impl Handler<ShutStream> for Relay {
     }
 }
 
-impl Handler<Tune> for Relay {
+impl Handler<Subscribe> for Relay {
     type Result = ();
 
-    fn handle(&mut self, Tune { stream, key, from, answer }: Tune, _: &mut Context<Self>) {
+    fn handle(&mut self, Subscribe { stream, key, from, answer }: Subscribe, _: &mut Context<Self>) {
         let caller = Caller { ip: from.ip(), is_on_this_machine: from.is_on_this_machine() };
         // The requesting task may have ended.
-        let _ = answer.send(self.streams.borrow_mut().tune(stream, &key, caller));
+        let _ = answer.send(self.streams.borrow_mut().subscribe(stream, &key, caller));
     }
 }
 

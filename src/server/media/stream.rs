@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     counters::Counters,
     fan_out::{self, Backlog, Copy},
+    http_listeners::Audience,
     keys::Keys,
     listener::{Listener, Way, frame},
     numbering::{Numbering, Rtp},
@@ -23,7 +24,6 @@ use super::{
     reports,
     source::{NotTaken, Source},
     stream_stats::StreamStats,
-    tuned::Audience,
 };
 use crate::media::{Description, Key, StreamId};
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{
     super::bans::Barrier,
-    super::messages::{NotTuned, OpenStream, StreamBegan, StreamEnded, Tuned},
+    super::messages::{OpenStream, StreamBegan, StreamEnded, SubscribeError, Subscription},
     Around, ToRegistry,
     counters::Counters,
     keys::NoHold,
@@ -232,37 +232,45 @@ impl Streams {
     /// # Errors
     /// If the address is banned, the stream or the key is unknown, the stream has not begun, or a limit on listeners is
     /// reached.
-    pub fn tune(&mut self, id: StreamId, key: &Key, caller: Caller) -> Result<Tuned, NotTuned> {
+    pub fn subscribe(
+        &mut self,
+        id: StreamId,
+        key: &Key,
+        caller: Caller,
+    ) -> Result<Subscription, SubscribeError> {
         if self.is_banned(caller.ip) {
-            return Err(NotTuned::Banned);
+            return Err(SubscribeError::Banned);
         }
         let share = self.share(caller);
         let config = self.config.get();
         let (most, most_of_key) = (config.media.listeners, config.media.listeners_per_key);
-        let stream =
-            self.all.get_mut(&id).filter(|stream| stream.listen_keys.knows(key)).ok_or(NotTuned::Unknown)?;
+        let stream = self
+            .all
+            .get_mut(&id)
+            .filter(|stream| stream.listen_keys.knows(key))
+            .ok_or(SubscribeError::Unknown)?;
         if !stream.has_begun {
-            return Err(NotTuned::NotYet);
+            return Err(SubscribeError::NotYet);
         }
         if let Some(audience) = &mut stream.audience {
             audience.sweep();
         }
         if stream.listener_count() >= most {
-            return Err(NotTuned::Full);
+            return Err(SubscribeError::Full);
         }
         let hold = stream.listen_keys.hold(key, most_of_key).map_err(|why| match why {
-            NoHold::Unknown => NotTuned::Unknown,
-            NoHold::Full => NotTuned::KeyFull,
+            NoHold::Unknown => SubscribeError::Unknown,
+            NoHold::Full => SubscribeError::KeyFull,
         })?;
-        let hold = hold.with(share.map_err(|AddressFull| NotTuned::AddressFull)?);
+        let hold = hold.with(share.map_err(|AddressFull| SubscribeError::AddressFull)?);
         let (Some(audience), Some(publisher)) = (&mut stream.audience, &stream.publisher) else {
-            return Err(NotTuned::NotYet);
+            return Err(SubscribeError::NotYet);
         };
         let content_type = publisher.description.format.content_type();
         let bytes = audience.add(getrandom::u32().unwrap_or_default(), hold);
         stream.show_listeners();
         self.show();
-        Ok(Tuned { content_type, bytes })
+        Ok(Subscription { content_type, bytes })
     }
 
     /// Updates the numbers of streams and listeners in the counters.

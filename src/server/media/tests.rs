@@ -21,7 +21,7 @@ use tokio::sync::{mpsc::unbounded_channel, oneshot};
 
 use super::{
     super::{
-        messages::{AdmitListener, NotTuned, OpenStream, Tuned},
+        messages::{AdmitListener, OpenStream, SubscribeError, Subscription},
         peer::Peer,
         tls::credentials,
     },
@@ -188,14 +188,14 @@ impl Rig {
         until(|| Some(self.counters.counts()).filter(&is_so))
     }
 
-    fn tune(&self, url: &str) -> Result<Tuned, NotTuned> {
-        self.tune_from(url, Peer::elsewhere())
+    fn subscribe(&self, url: &str) -> Result<Subscription, SubscribeError> {
+        self.subscribe_from(url, Peer::elsewhere())
     }
 
-    fn tune_from(&self, url: &str, from: Peer) -> Result<Tuned, NotTuned> {
+    fn subscribe_from(&self, url: &str, from: Peer) -> Result<Subscription, SubscribeError> {
         let (answer, mut answered) = oneshot::channel();
         let key = url.rsplit_once("key=").unwrap().1.parse().unwrap();
-        self.audio.tune.do_send(Tune { stream: SONG, key, from, answer });
+        self.audio.subscribe.do_send(Subscribe { stream: SONG, key, from, answer });
         until(|| answered.try_recv().ok())
     }
 }

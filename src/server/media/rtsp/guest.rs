@@ -8,6 +8,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::{
     super::{
         fan_out::Backlog,
+        http_listeners::Audience,
         keys::NoHold,
         listener::{Listener, Place, Way},
         numbering::Numbering,
@@ -19,7 +20,6 @@ use super::{
         stream::{Kind, Outlet, Publisher, Stream},
         stream_stats::StreamEnd,
         streams::{AddressFull, Handle, Shared},
-        tuned::Audience,
     },
     session::{Refusal, Stage, Start},
     transport::{Given, Taste, Transport},

@@ -102,7 +102,7 @@ fn who_guesses_keys_is_sent_away() {
     assert_eq!(client.rest(), b"");
     // A listener's key does not authorize publishing.
     Client::to(&listen).announce().expect(403);
-    assert!(rig.tune(&other).is_err() && rig.tune(&format!("x?key={key}")).is_ok());
+    assert!(rig.subscribe(&other).is_err() && rig.subscribe(&format!("x?key={key}")).is_ok());
     goes_through(&from, to, &mut ear, 1);
 }
 
@@ -284,7 +284,7 @@ fn the_end_of_the_server_is_the_end_of_all() {
     let (mut publisher, _from, _to, mut ear, listen) = begun(&rig);
     let mut stranger = Client::to(&listen);
     stranger.ask("OPTIONS", "", "").expect(200);
-    let mut http = rig.tune(&listen).unwrap();
+    let mut http = rig.subscribe(&listen).unwrap();
     let begin = std::time::Instant::now();
     rig.audio.close.do_send(CloseServer { by: String::new() });
     assert_eq!(publisher.rest(), b"");

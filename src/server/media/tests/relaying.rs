@@ -34,7 +34,7 @@ fn one_publishes_and_others_hear_by_any_way() {
     let from = udp();
     let mut publisher = Client::to(&publish);
     let to = publisher.publish_by_udp(&from);
-    assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::NotYet);
+    assert_eq!(rig.subscribe(&listen).unwrap_err(), SubscribeError::NotYet);
     from.send_to(&datagram(0, "first"), to).unwrap();
     rig.expect(Told::Began(SONG));
     assert_eq!(stats.length(), Some(Duration::from_secs(10)));
@@ -50,7 +50,7 @@ fn one_publishes_and_others_hear_by_any_way() {
     let mut player = Client::to(&listen);
     player.set_up_udp(&ear);
     let start = player.ask("PLAY", "Range: npt=0-\r\n", "").expect(200);
-    let mut http = rig.tune(&listen).unwrap();
+    let mut http = rig.subscribe(&listen).unwrap();
     assert_eq!(http.content_type, "audio/mpeg");
     until(|| (stats.listeners() == 3).then_some(()));
 

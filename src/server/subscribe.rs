@@ -1,4 +1,4 @@
-//! [`Tune`]: the request by which HTTP asks the relay for a stream without depending on the relay.
+//! [`Subscribe`]: the request by which HTTP asks the relay for a stream without depending on the relay.
 
 use actix::Message;
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use crate::media::{Key, StreamId};
 /// HTTP on a worker to Relay: a client wants to listen to a stream.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Tune {
+pub struct Subscribe {
     /// The stream.
     pub stream: StreamId,
     /// The key that admits the client.
@@ -18,12 +18,12 @@ pub struct Tune {
     /// The client's end of the connection.
     pub from: Peer,
     /// Receives the stream, or the reason why the client may not listen.
-    pub answer: oneshot::Sender<Result<Tuned, NotTuned>>,
+    pub answer: oneshot::Sender<Result<Subscription, SubscribeError>>,
 }
 
 /// A stream for a client that listens by HTTP.
 #[derive(Debug)]
-pub struct Tuned {
+pub struct Subscription {
     /// MIME type of the bytes.
     pub content_type: &'static str,
     /// The bytes of the stream, beginning with those that a player needs first. The channel is bounded: sound for which
@@ -34,7 +34,7 @@ pub struct Tuned {
 
 /// Reason why a client may not listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotTuned {
+pub enum SubscribeError {
     /// There is no such stream, or the key is none of its keys.
     Unknown,
     /// The stream has not begun.
