@@ -11,7 +11,7 @@ use socket2::SockRef;
 use super::{
     listener::{self, Listener},
     listener_protocol::ListenerProtocol,
-    media::Door,
+    media::RtspListener,
     supervisor::ServeError,
     tls::credentials::Credentials,
 };
@@ -45,7 +45,7 @@ pub struct Taken {
     /// For TR2.23 and the page.
     pub listeners: Vec<Listener>,
     /// For audio.
-    pub doors: Vec<Door>,
+    pub rtsp_listeners: Vec<RtspListener>,
     /// For monitoring.
     pub monitoring: Vec<TcpListener>,
     /// The addresses of all these sockets.
@@ -91,7 +91,7 @@ impl Taken {
         secure: Option<&Credentials>,
         log: &Logger,
     ) -> Result<(), ServeError> {
-        let Self { listeners, doors, monitoring, at } = self;
+        let Self { listeners, rtsp_listeners, monitoring, at } = self;
         at.tls = take_all(&config.tls.listen, ListenerProtocol::Messages, secure, listeners)?;
         at.web = match take_all(&config.web.listen, ListenerProtocol::Http, None, listeners) {
             Err(error) if is_by_default(&error, &config.web, &Web::default()) => {
@@ -100,14 +100,14 @@ impl Taken {
             }
             taken => taken?,
         };
-        at.media = match take_doors(&config.media.listen, None, doors) {
+        at.media = match take_rtsp_listeners(&config.media.listen, None, rtsp_listeners) {
             Err(error) if is_by_default(&error, &config.media, &Media::default()) => {
                 warn!(log, "no audio: its default address is taken; set media.listen"; "error" => %error);
                 Vec::new()
             }
             taken => taken?,
         };
-        at.secure_media = take_doors(&config.media.tls_listen, secure, doors)?;
+        at.secure_media = take_rtsp_listeners(&config.media.tls_listen, secure, rtsp_listeners)?;
         *monitoring = match config.monitoring.listen.iter().map(|address| bind(*address)).collect() {
             Err(error) if is_by_default(&error, &config.monitoring, &Monitoring::default()) => {
                 warn!(log, "no monitoring: its default address is taken; set monitoring.listen"; "error" => %error);
@@ -205,16 +205,17 @@ fn take_all(
     addresses.iter().map(take).collect()
 }
 
-/// Binds addresses for audio, appends their sockets to `doors`, and returns the addresses as the system reports them.
-fn take_doors(
+/// Binds addresses for audio, appends their sockets to `rtsp_listeners`, and returns the addresses as the system
+/// reports them.
+fn take_rtsp_listeners(
     addresses: &[SocketAddr],
     credentials: Option<&Credentials>,
-    doors: &mut Vec<Door>,
+    rtsp_listeners: &mut Vec<RtspListener>,
 ) -> Result<Vec<SocketAddr>, ServeError> {
     let take = |&address: &SocketAddr| {
         let socket = bind(address)?;
         let taken = socket.local_addr()?;
-        doors.push(Door { socket, credentials: credentials.cloned() });
+        rtsp_listeners.push(RtspListener { socket, credentials: credentials.cloned() });
         Ok(taken)
     };
     addresses.iter().map(take).collect()

@@ -21,37 +21,37 @@ use super::{
 };
 use crate::config::InForce;
 
+mod connection_limiter;
 mod container;
 pub mod counters;
-mod crowd;
-mod door;
 mod fan_out;
 mod http_listeners;
 mod keys;
 mod listener;
-mod numbering;
 mod outgoing;
 mod ports;
-mod pump;
 mod relay;
 mod reports;
+mod rewrite;
 pub mod rtsp;
+mod server;
 mod shares;
 mod source;
 mod stream;
 pub mod stream_stats;
 mod streams;
+mod udp_reader;
 
 use counters::Counters;
 use relay::Relay;
 
 /// Open files beyond those of sessions: all audio connections, and four UDP sockets for each of the 32 streams that the
 /// default configuration allows.
-pub const OPEN_FILES: u64 = crowd::MAX_CONNECTIONS as u64 + 4 * 32;
+pub const OPEN_FILES: u64 = connection_limiter::MAX_CONNECTIONS as u64 + 4 * 32;
 
 /// A listening socket for RTSP.
 #[derive(Debug)]
-pub struct Door {
+pub struct RtspListener {
     /// The socket.
     pub socket: TcpListener,
     /// The TLS credentials of its connections; `None` for plain RTSP.
@@ -59,11 +59,11 @@ pub struct Door {
 }
 
 /// Parameters that the relay starts with.
-pub struct Opening {
+pub struct RelayParams {
     /// The thread that the relay runs on.
     pub thread: ArbiterHandle,
     /// The listening sockets for RTSP, plain and over TLS.
-    pub doors: Vec<Door>,
+    pub listeners: Vec<RtspListener>,
     /// The addresses of the plain ones.
     pub addresses: Vec<SocketAddr>,
     /// The addresses of those with TLS.
@@ -71,9 +71,9 @@ pub struct Opening {
 }
 
 /// The parts of the server that the relay depends on.
-pub struct Around {
+pub struct RelayContext {
     /// Receives reports of streams that begin or end.
-    pub registry: ToRegistry,
+    pub registry: RelayToRegistry,
     /// The banned addresses.
     pub barrier: Barrier,
     /// The current configuration.
@@ -84,14 +84,14 @@ pub struct Around {
 
 /// The messages that the relay sends to the registry, without knowing its type.
 #[derive(Clone)]
-pub struct ToRegistry {
+pub struct RelayToRegistry {
     /// A publisher has begun.
     pub began: Recipient<StreamBegan>,
     /// A stream that had begun has ended.
     pub ended: Recipient<StreamEnded>,
 }
 
-impl<A> From<Addr<A>> for ToRegistry
+impl<A> From<Addr<A>> for RelayToRegistry
 where
     A: Actor<Context = actix::Context<A>> + Handler<StreamBegan> + Handler<StreamEnded>,
 {
@@ -117,18 +117,18 @@ pub struct Audio {
 
 /// Starts the relay on its thread.
 pub fn start(
-    opening: Opening,
-    registry: ToRegistry,
+    params: RelayParams,
+    registry: RelayToRegistry,
     barrier: Barrier,
     config: &InForce,
     counters: Arc<Counters>,
     exit_guard: ExitGuard,
     log: &Logger,
 ) -> Audio {
-    let Opening { thread, doors, addresses, secure_addresses } = opening;
+    let RelayParams { thread, listeners, addresses, secure_addresses } = params;
     let (config, log) = (config.clone(), log.clone());
-    let around = Around { registry, barrier, config, counters };
-    let relay = Relay::start_in_arbiter(&thread, move |_| Relay::new(doors, around, exit_guard, log));
+    let context = RelayContext { registry, barrier, config, counters };
+    let relay = Relay::start_in_arbiter(&thread, move |_| Relay::new(listeners, context, exit_guard, log));
     Audio {
         relay: ToRelay {
             open: relay.clone().recipient(),

@@ -84,7 +84,7 @@ use addresses::{Addresses, Taken};
 use bans::{Ledger, LedgerError};
 use health::{Health, Phase};
 use listener::Listener;
-use media::{Door, Opening};
+use media::{RelayParams, RtspListener};
 use metrics::Metrics;
 use monitoring::Watched;
 use reload::Reloader;
@@ -98,7 +98,7 @@ use tls::credentials::{self, Credentials};
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod rtsp {
     pub use super::media::rtsp::{
-        fake::FakeStage,
+        fake::FakeBackend,
         input::{Incoming, Input, MOST_HEAD},
         session::{Progress, Session, not_understood},
     };
@@ -128,7 +128,7 @@ pub struct Server {
     /// The thread that writes the bans file; `None` where bans are kept in memory only.
     keeper: Option<JoinHandle<()>>,
     listeners: Vec<Listener>,
-    doors: Vec<Door>,
+    rtsp_listeners: Vec<RtspListener>,
     monitoring: Vec<TcpListener>,
     /// The addresses of all sockets above.
     at: Addresses,
@@ -199,7 +199,7 @@ impl Server {
             (ledger, Some(keeper))
         };
         taken.take_others(config, credentials.as_ref(), log)?;
-        let Taken { listeners, doors, monitoring, at } = taken;
+        let Taken { listeners, rtsp_listeners, monitoring, at } = taken;
         Ok(Self {
             config: InForce::new(config.clone()),
             credentials,
@@ -207,7 +207,7 @@ impl Server {
             ledger,
             keeper,
             listeners,
-            doors,
+            rtsp_listeners,
             monitoring,
             at,
             metrics: Arc::default(),
@@ -284,10 +284,10 @@ impl Server {
         log_local_connections(&self.config.get(), &self.log);
         self.at.log_missing_ipv4(&self.log);
         // Audio has a thread of its own, so that datagrams do not wait for messages, nor messages for datagrams.
-        let media_thread = if self.doors.is_empty() { None } else { Some(Arbiter::try_new()?) };
-        let opening = media_thread.as_ref().map(|thread| Opening {
+        let media_thread = if self.rtsp_listeners.is_empty() { None } else { Some(Arbiter::try_new()?) };
+        let relay_params = media_thread.as_ref().map(|thread| RelayParams {
             thread: thread.handle(),
-            doors: self.doors,
+            listeners: self.rtsp_listeners,
             addresses: self.at.media,
             secure_addresses: self.at.secure_media,
         });
@@ -295,7 +295,7 @@ impl Server {
             &self.config,
             &self.accounts,
             self.ledger,
-            Sockets { listeners: self.listeners, media: opening },
+            Sockets { listeners: self.listeners, media: relay_params },
             &workers,
             Arc::clone(&self.metrics),
             &self.log,
@@ -326,7 +326,7 @@ impl Server {
 
     /// Raises the limit of open files: each session is an open file, and the usual limit is 1,024.
     fn raise_file_limit(&self) {
-        let audio = if self.doors.is_empty() { 0 } else { media::OPEN_FILES };
+        let audio = if self.rtsp_listeners.is_empty() { 0 } else { media::OPEN_FILES };
         let wanted = self.config.get().limits.max_sessions as u64 + RESERVED_FILES + audio;
         match rlimit::increase_nofile_limit(wanted) {
             Ok(most) if most < wanted => {

@@ -30,7 +30,7 @@ use super::{
     http::stream::HttpAudio,
     listener::{Acceptor, Limiters, Listener, MAX_HTTP_FILES, REFUSALS},
     listener_protocol::ListenerProtocol,
-    media::{self, Audio, Opening},
+    media::{self, Audio, RelayParams},
     messages::{CloseServer, ToCourier, ToRegistry},
     metrics::Metrics,
     registry::{AudioHandle, Registry},
@@ -115,7 +115,7 @@ pub struct Sockets {
     /// For TR2.23 and the page.
     pub listeners: Vec<Listener>,
     /// For audio; `None` if audio is off.
-    pub media: Option<Opening>,
+    pub media: Option<RelayParams>,
 }
 
 /// Time that the server waits beyond the couriers' deadline, so that sessions still log the data that they discard.
@@ -157,10 +157,10 @@ impl Supervisor {
         let verifier = Verifier::start();
         let (sender, mailbox) = channel(MAILBOX);
         let registry = Addr::new(sender);
-        let audio = media.map(|opening| {
-            let to = media::ToRegistry::from(registry.clone());
+        let audio = media.map(|relay_params| {
+            let to = media::RelayToRegistry::from(registry.clone());
             media::start(
-                opening,
+                relay_params,
                 to,
                 barrier.clone(),
                 config,

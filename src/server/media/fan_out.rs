@@ -10,7 +10,7 @@ use std::{
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
 use tokio::{io::Interest, net::UdpSocket, sync::Notify};
 
-use super::numbering::HEADER;
+use super::rewrite::HEADER;
 
 /// Datagrams in one system call. The kernel allows up to 1,024.
 const AT_ONCE: usize = 256;

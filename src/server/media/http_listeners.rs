@@ -11,7 +11,7 @@ use tokio::{
 use super::{
     container::Packer,
     keys::Hold,
-    numbering::{Rtp, is_after},
+    rewrite::{Rtp, is_after},
     rtsp::MAX_PAUSE,
 };
 use crate::media::{

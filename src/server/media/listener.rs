@@ -1,5 +1,5 @@
-//! [`Listener`]: one listener by RTSP: its transport, its numbering, and how much it was sent. Without IO, apart from
-//! its connection's queue.
+//! [`Listener`]: one listener by RTSP: its transport, its header rewrite, and how much it was sent. Without IO, apart
+//! from its connection's queue.
 
 use std::{net::SocketAddr, rc::Rc};
 
@@ -8,9 +8,9 @@ use tokio::time::Instant;
 
 use super::{
     keys::Hold,
-    numbering::{Numbering, Rtp},
     outgoing::Outgoing,
     reports::{self, Heard, Sent},
+    rewrite::{HeaderRewrite, Rtp},
 };
 
 /// The transport of a listener's audio.
@@ -62,7 +62,7 @@ impl Place {
 #[derive(Debug)]
 pub struct Listener {
     /// Its SSRC, and its offsets of sequence numbers and timestamps.
-    pub numbering: Numbering,
+    pub rewrite: HeaderRewrite,
     /// The transport of its audio.
     pub way: Way,
     /// The queue of its connection.
@@ -83,9 +83,9 @@ pub struct Listener {
 
 impl Listener {
     /// A listener that does not play yet.
-    pub fn new(numbering: Numbering, way: Way, outgoing: Rc<Outgoing>, hold: Hold, now: Instant) -> Self {
+    pub fn new(rewrite: HeaderRewrite, way: Way, outgoing: Rc<Outgoing>, hold: Hold, now: Instant) -> Self {
         Self {
-            numbering,
+            rewrite,
             way,
             outgoing,
             is_playing: false,
@@ -109,8 +109,7 @@ impl Listener {
     /// blocks about its audio.
     pub fn hear(&mut self, bytes: &[u8], now: Instant) -> usize {
         self.heard = now;
-        let about_him =
-            reports::heard(bytes).into_iter().filter(|Heard { of, .. }| *of == self.numbering.ssrc);
+        let about_him = reports::heard(bytes).into_iter().filter(|Heard { of, .. }| *of == self.rewrite.ssrc);
         let mut reports = 0;
         for Heard { lost, .. } in about_him {
             self.lost = lost;
@@ -169,8 +168,8 @@ mod tests {
         let at = |port| SocketAddr::from(([192, 0, 2, 1], port));
         let way = Way::Udp { pair: 0, rtp: Place::said(at(5_000)), rtcp: Place::said(at(5_001)) };
         let now = Instant::now();
-        let numbering = Numbering { ssrc: 0x0102_0304, sequence: 0, timestamp: 0 };
-        let mut listener = Listener::new(numbering, way, Rc::default(), Hold::default(), now);
+        let rewrite = HeaderRewrite { ssrc: 0x0102_0304, sequence: 0, timestamp: 0 };
+        let mut listener = Listener::new(rewrite, way, Rc::default(), Hold::default(), now);
         let about = |ssrc: u32| [&[0x81, 201, 0, 7, 0, 0, 0, 7][..], &ssrc.to_be_bytes(), &[0; 20]].concat();
         // Any client could send this report.
         listener.hear(&about(7), now);

@@ -16,18 +16,18 @@ use super::{
         exit_guard::ExitGuard,
         messages::{AdmitListener, CloseServer, OpenStream, ShutStream, Subscribe},
     },
-    Around, Door,
-    door::{Hall, Settle},
+    RelayContext, RtspListener,
+    server::{RtspServer, Settle},
     shares::Caller,
-    streams::{Shared, Streams},
+    streams::{SharedStreams, Streams},
 };
 /// Interval at which silent publishers and listeners are found, and due reports are sent.
 const TICK: Duration = Duration::from_millis(500);
 
 /// The actor. It shares the streams with the tasks of its thread, which read and write.
 pub struct Relay {
-    streams: Shared,
-    doors: Vec<Door>,
+    streams: SharedStreams,
+    listeners: Vec<RtspListener>,
     /// Cancelled when the server closes.
     close: CancellationToken,
     log: Logger,
@@ -36,11 +36,16 @@ pub struct Relay {
 
 impl Relay {
     /// A relay that will listen on these sockets and report to the registry.
-    pub fn new(doors: Vec<Door>, around: Around, exit_guard: ExitGuard, log: Logger) -> Self {
-        let streams = Streams::new(around, log.clone());
+    pub fn new(
+        listeners: Vec<RtspListener>,
+        context: RelayContext,
+        exit_guard: ExitGuard,
+        log: Logger,
+    ) -> Self {
+        let streams = Streams::new(context, log.clone());
         Self {
             streams: Rc::new(RefCell::new(streams)),
-            doors,
+            listeners,
             close: CancellationToken::new(),
             log,
             _exit_guard: exit_guard,
@@ -53,18 +58,18 @@ impl Actor for Relay {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.run_interval(TICK, |relay, _| relay.streams.borrow_mut().tick(Instant::now(), SystemTime::now()));
-        let hall = Hall {
+        let server = RtspServer {
             streams: Rc::clone(&self.streams),
             close: self.close.clone(),
-            crowd: Rc::default(),
+            limiter: Rc::default(),
             relay: ctx.address().recipient(),
             log: self.log.clone(),
         };
-        for door in self.doors.drain(..) {
-            let hall = hall.clone();
+        for listener in self.listeners.drain(..) {
+            let server = server.clone();
             actix_rt::spawn(async move {
-                let log = hall.log.clone();
-                if let Err(error) = hall.keep(door).await {
+                let log = server.log.clone();
+                if let Err(error) = server.accept_all(listener).await {
                     error!(log, "cannot listen for audio"; "error" => %error);
                 }
             });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::numbering::Rtp;
+use super::rewrite::Rtp;
 use crate::media::Format;
 
 /// Burst allowed on top of `media.bit_rate`: 5 s of it, because programs send the first seconds ahead.

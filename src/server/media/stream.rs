@@ -18,10 +18,10 @@ use super::{
     http_listeners::Audience,
     keys::Keys,
     listener::{Listener, Way, frame},
-    numbering::{Numbering, Rtp},
     outgoing::{End, Outgoing},
     ports::Pair,
     reports,
+    rewrite::{HeaderRewrite, Rtp},
     source::{NotTaken, Source},
     stream_stats::StreamStats,
 };
@@ -253,7 +253,7 @@ impl Stream {
         let (mut interleaved, mut dropped) = (0, 0);
         for listener in self.listeners.values_mut().filter(|listener| listener.is_playing) {
             if let Way::Interleaved { rtp: channel, .. } = listener.way {
-                let header = listener.numbering.header(rtp, payload_type);
+                let header = listener.rewrite.header(rtp, payload_type);
                 let is_taken = frame(channel, &[&header, rtp.rest()])
                     .is_some_and(|frame| listener.outgoing.frame(frame));
                 interleaved += usize::from(is_taken);
@@ -267,7 +267,7 @@ impl Stream {
                 if let Way::Udp { pair, rtp: place, .. } = &listener.way
                     && *pair == number
                 {
-                    let header = listener.numbering.header(rtp, payload_type);
+                    let header = listener.rewrite.header(rtp, payload_type);
                     self.copies.push(Copy { to: place.at, header });
                     listener.count(rtp);
                 }
@@ -305,7 +305,7 @@ impl Stream {
                 .values_mut()
                 .filter(|listener| on(listener) && listener.may_own(from, is_report))
                 .collect();
-            let named = may.iter().position(|listener| about.contains(&listener.numbering.ssrc));
+            let named = may.iter().position(|listener| about.contains(&listener.rewrite.ssrc));
             match (named, may.len()) {
                 (Some(place), _) => may.swap_remove(place),
                 (None, 1) => may.remove(0),
@@ -331,11 +331,11 @@ impl Stream {
             if !listener.is_playing || listener.report_due > now || listener.sent.packets == 0 {
                 continue;
             }
-            let Numbering { ssrc, .. } = listener.numbering;
+            let HeaderRewrite { ssrc, .. } = listener.rewrite;
             let report = if is_paused {
                 reports::presence(ssrc)
             } else {
-                let timestamp = listener.numbering.timestamp(timestamp);
+                let timestamp = listener.rewrite.timestamp(timestamp);
                 reports::sender_report(ssrc, timestamp, listener.sent, wall)
             };
             tell(listener, &self.outlets, &report);
@@ -348,7 +348,7 @@ impl Stream {
         if !listener.is_playing {
             return;
         }
-        let farewell = reports::farewell(listener.numbering.ssrc);
+        let farewell = reports::farewell(listener.rewrite.ssrc);
         match listener.way {
             Way::Interleaved { rtcp, .. } => {
                 if let Some(frame) = frame(rtcp, &[&farewell]) {
@@ -366,7 +366,7 @@ impl Stream {
         for listener in self.listeners.values().filter(|listener| listener.is_playing) {
             match listener.way {
                 Way::Udp { pair, rtcp, .. } => {
-                    farewell.byes.push((pair, rtcp.at, reports::farewell(listener.numbering.ssrc)));
+                    farewell.byes.push((pair, rtcp.at, reports::farewell(listener.rewrite.ssrc)));
                 }
                 Way::Interleaved { .. } => self.bid_farewell(listener),
             }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{
     super::bans::Barrier,
     super::messages::{OpenStream, StreamBegan, StreamEnded, SubscribeError, Subscription},
-    Around, ToRegistry,
+    RelayContext, RelayToRegistry,
     counters::Counters,
     keys::NoHold,
     listener::Way,
@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The streams as the tasks of the relay's thread share them.
-pub type Shared = Rc<RefCell<Streams>>;
+pub type SharedStreams = Rc<RefCell<Streams>>;
 
 /// Identifies one stream, also when a later stream has the same `id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub struct Streams {
     all: BTreeMap<StreamId, Stream>,
     /// The last number that [`Self::number`] returned.
     numbers: u64,
-    registry: ToRegistry,
+    registry: RelayToRegistry,
     barrier: Barrier,
     shares: Shares,
     /// The current configuration.
@@ -61,8 +61,8 @@ pub struct Streams {
 
 impl Streams {
     /// Creates an empty set of streams.
-    pub fn new(around: Around, log: Logger) -> Self {
-        let Around { registry, barrier, config, counters } = around;
+    pub fn new(context: RelayContext, log: Logger) -> Self {
+        let RelayContext { registry, barrier, config, counters } = context;
         let ports = Ports::new(config.get().media.udp_ports.clone());
         Self {
             all: BTreeMap::new(),

@@ -139,21 +139,21 @@ impl Rig {
                 let thread = Arbiter::new();
                 let socket =
                     crate::server::listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
-                let opening = Opening {
+                let params = RelayParams {
                     thread: thread.handle(),
                     addresses: vec![socket.local_addr().unwrap()],
                     secure_addresses: Vec::new(),
-                    doors: vec![Door { socket, credentials }],
+                    listeners: vec![RtspListener { socket, credentials }],
                 };
                 let config = InForce::new(config);
-                let registry = ToRegistry::from(Ear(tell).start());
+                let registry = RelayToRegistry::from(Ear(tell).start());
                 let counters = Arc::<Counters>::default();
                 let exit_guard = ExitGuard::new("relay", notify);
                 let log = Logger::root(Discard, o!());
                 let barrier = Barrier::default();
                 let bans = Arc::clone(&barrier);
                 let audio =
-                    start(opening, registry, barrier, &config, Arc::clone(&counters), exit_guard, &log);
+                    start(params, registry, barrier, &config, Arc::clone(&counters), exit_guard, &log);
                 give.send((audio, counters, bans)).unwrap();
                 let _ = stopped.await;
                 thread.stop();

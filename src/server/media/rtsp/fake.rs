@@ -1,4 +1,4 @@
-//! [`FakeStage`]: a stage with one stream that only records calls, for tests and for the fuzz target.
+//! [`FakeBackend`]: a backend with one stream that only records calls, for tests and for the fuzz target.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    session::{Refusal, Stage, Start},
-    transport::{Given, Taste, Transport},
+    session::{Refusal, Start, StreamBackend},
+    transport::{Given, PeerInfo, Transport},
 };
 use crate::media::{Description, Key, StreamId};
 
@@ -20,7 +20,7 @@ pub const LISTEN: &str = "ffeeddccbbaa99887766554433221100";
 
 /// The state that the calls lead to.
 #[derive(Debug, Default)]
-pub struct FakeStage {
+pub struct FakeBackend {
     /// Whether the stream is announced.
     pub is_announced: bool,
     /// The publisher's transport, from SETUP on.
@@ -42,9 +42,9 @@ fn check(stream: StreamId, key: &Key, known: &str) -> Result<(), Refusal> {
     if known.parse() == Ok(*key) { Ok(()) } else { Err(Refusal::WrongKey) }
 }
 
-impl Stage for FakeStage {
-    fn taste(&self) -> Taste {
-        Taste { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), is_secure: false }
+impl StreamBackend for FakeBackend {
+    fn peer_info(&self) -> PeerInfo {
+        PeerInfo { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), is_secure: false }
     }
 
     fn knows(&mut self, stream: StreamId, key: &Key) -> bool {

@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 use rtsp_types::{Message, ParseError, Request};
 
-use super::super::pump::MOST_DATAGRAM;
+use super::super::udp_reader::MOST_DATAGRAM;
 use crate::media::description;
 
 /// The largest request head, in bytes.

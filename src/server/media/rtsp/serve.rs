@@ -19,14 +19,14 @@ use tokio::{
 
 use super::{
     MAX_PAUSE, SESSION_TIMEOUT,
-    guest::Guest,
     input::{Incoming, Input},
     session::{self, Progress, Role, Session},
+    stream_access::StreamAccess,
 };
 use crate::server::{
     connection::see_out,
     media::{
-        crowd::Standing,
+        connection_limiter::Standing,
         outgoing::{End, Outgoing},
         stream_stats::StreamEnd,
     },
@@ -66,7 +66,7 @@ enum Step {
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     outgoing: Rc<Outgoing>,
-    mut guest: Guest,
+    mut access: StreamAccess,
     mut stands: impl FnMut(Standing),
     log: &Logger,
 ) {
@@ -83,7 +83,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         torn_down: None,
     };
     let why = loop {
-        while talk.answer_some(&mut guest) {
+        while talk.answer_some(&mut access) {
             // The bytes of one read can be a thousand datagrams, each for a thousand listeners.
             yield_now().await;
         }
@@ -111,7 +111,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             break "done";
         }
     };
-    guest.part(StreamEnd::Gone);
+    access.part(StreamEnd::Gone);
     debug!(log, "an audio connection ended"; "why" => why, "how" => ?talk.outgoing.ending());
     // Reads the rest of the input: closing with unread input would discard output that the client has not read yet.
     see_out(stream, &[]).await;
@@ -137,7 +137,7 @@ struct Talk {
 impl Talk {
     /// Processes complete requests and datagrams while the output queue has room. Returns whether to yield and call
     /// again.
-    fn answer_some(&mut self, guest: &mut Guest) -> bool {
+    fn answer_some(&mut self, access: &mut StreamAccess) -> bool {
         let is_known = self.session.has_shown_key();
         let mut turns = if is_known { AT_ONCE } else { AT_ONCE_WITHOUT_KEY };
         while self.outgoing.has_room() && !self.is_ending_now() {
@@ -151,11 +151,11 @@ impl Talk {
             }
             match next {
                 Ok(None) => break,
-                Ok(Some(Incoming::Datagram(channel, bytes))) => guest.hear(channel, &bytes),
+                Ok(Some(Incoming::Datagram(channel, bytes))) => access.hear(channel, &bytes),
                 Ok(Some(Incoming::Request(request))) => {
                     let was_beginning = self.session.progress() == Progress::Beginning;
                     let had_role = self.session.role().is_some();
-                    let answer = self.session.answer(&request, guest);
+                    let answer = self.session.answer(&request, access);
                     self.outgoing.answer(answer.bytes);
                     if answer.is_last {
                         self.outgoing.end(End::Now);
@@ -187,10 +187,10 @@ impl Talk {
 
     fn standing(&self) -> Standing {
         match (self.over, self.session.role()) {
-            (Some(_), _) => Standing::Leaving,
+            (Some(_), _) => Standing::Closing,
             (None, Some(_)) => Standing::SetUp,
-            (None, None) if self.session.has_shown_key() => Standing::Guest,
-            (None, None) => Standing::Stranger,
+            (None, None) if self.session.has_shown_key() => Standing::Authenticated,
+            (None, None) => Standing::Unauthenticated,
         }
     }
 

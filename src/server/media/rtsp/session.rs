@@ -9,7 +9,7 @@ use super::{
     input::Unreadable,
     request::{self, Ask, Asked},
     target::Target,
-    transport::{Given, Taste, Transport},
+    transport::{Given, PeerInfo, Transport},
 };
 use crate::media::{Description, Key, StreamId};
 
@@ -44,7 +44,7 @@ pub enum Progress {
     Paused,
 }
 
-/// Why a stage refuses a request.
+/// Why a backend refuses a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The stream does not exist, or has not begun.
@@ -74,9 +74,9 @@ pub struct Start {
 }
 
 /// The streams, as a session accesses them.
-pub trait Stage {
+pub trait StreamBackend {
     /// The properties of the connection that restrict its transports.
-    fn taste(&self) -> Taste;
+    fn peer_info(&self) -> PeerInfo;
     /// Whether this key authorizes publishing the stream, or listening to it.
     fn knows(&mut self, stream: StreamId, key: &Key) -> bool;
     /// Makes this connection the stream's publisher.
@@ -185,12 +185,12 @@ impl Session {
     }
 
     /// Answers a request.
-    pub fn answer(&mut self, request: &Request<Vec<u8>>, stage: &mut impl Stage) -> Answer {
+    pub fn answer(&mut self, request: &Request<Vec<u8>>, backend: &mut impl StreamBackend) -> Answer {
         let sequence = request::sequence(request).map(str::to_owned);
-        stage.keep_alive();
+        backend.keep_alive();
         let answer = request::read(request).and_then(|asked| {
-            self.note_key(&asked, stage);
-            self.carry_out(&asked, stage)
+            self.note_key(&asked, backend);
+            self.carry_out(&asked, backend)
         });
         let mut response = match answer {
             Ok(response) => response,
@@ -216,13 +216,17 @@ impl Session {
         Answer { bytes: write(&response), is_last }
     }
 
-    fn note_key(&mut self, asked: &Asked, stage: &mut impl Stage) {
+    fn note_key(&mut self, asked: &Asked, backend: &mut impl StreamBackend) {
         if let Some(Target { stream, key: Some(key) }) = &asked.target {
-            self.has_shown_key |= stage.knows(*stream, key);
+            self.has_shown_key |= backend.knows(*stream, key);
         }
     }
 
-    fn carry_out(&mut self, asked: &Asked, stage: &mut impl Stage) -> Result<Response<Vec<u8>>, StatusCode> {
+    fn carry_out(
+        &mut self,
+        asked: &Asked,
+        backend: &mut impl StreamBackend,
+    ) -> Result<Response<Vec<u8>>, StatusCode> {
         if asked.session.as_ref().is_some_and(|session| *session != self.id) {
             return Err(StatusCode::SessionNotFound);
         }
@@ -233,19 +237,19 @@ impl Session {
                 Ok(response)
             }
             Ask::KeepAlive => Ok(ok()),
-            Ask::Describe => self.describe(asked, stage),
-            Ask::Announce(sdp) => self.announce(asked, sdp, stage),
-            Ask::SetUp(transport) => self.set_up(asked, transport, stage),
-            Ask::Play => self.play(asked, stage),
+            Ask::Describe => self.describe(asked, backend),
+            Ask::Announce(sdp) => self.announce(asked, sdp, backend),
+            Ask::SetUp(transport) => self.set_up(asked, transport, backend),
+            Ask::Play => self.play(asked, backend),
             Ask::Record => {
                 self.expect(Role::Publisher)?;
-                stage.record().map_err(|refusal| self.status(refusal))?;
+                backend.record().map_err(|refusal| self.status(refusal))?;
                 self.progress = Progress::Running;
                 Ok(ok())
             }
             Ask::Pause => {
                 self.of.filter(|_| self.is_set_up).ok_or(StatusCode::MethodNotValidInThisState)?;
-                stage.pause();
+                backend.pause();
                 if self.progress == Progress::Running {
                     self.progress = Progress::Paused;
                 }
@@ -255,7 +259,7 @@ impl Session {
                 if self.of.is_none() {
                     return Err(StatusCode::SessionNotFound);
                 }
-                stage.leave();
+                backend.leave();
                 (self.of, self.is_set_up, self.progress) = (None, false, Progress::Beginning);
                 (self.passed_over, self.is_passed_over_set_up) = (Vec::new(), false);
                 Ok(ok())
@@ -263,9 +267,13 @@ impl Session {
         }
     }
 
-    fn describe(&mut self, asked: &Asked, stage: &mut impl Stage) -> Result<Response<Vec<u8>>, StatusCode> {
+    fn describe(
+        &mut self,
+        asked: &Asked,
+        backend: &mut impl StreamBackend,
+    ) -> Result<Response<Vec<u8>>, StatusCode> {
         let (stream, key) = self.authorize(asked)?;
-        let sdp = stage.describe(stream, &key).map_err(|refusal| self.status(refusal))?;
+        let sdp = backend.describe(stream, &key).map_err(|refusal| self.status(refusal))?;
         let mut response = answer(StatusCode::Ok, sdp);
         response.insert_header(headers::CONTENT_TYPE, "application/sdp");
         response.insert_header(headers::CONTENT_BASE, asked.uri.clone());
@@ -277,7 +285,7 @@ impl Session {
         &mut self,
         asked: &Asked,
         sdp: &[u8],
-        stage: &mut impl Stage,
+        backend: &mut impl StreamBackend,
     ) -> Result<Response<Vec<u8>>, StatusCode> {
         if self.of.is_some() {
             return Err(StatusCode::MethodNotValidInThisState);
@@ -285,7 +293,7 @@ impl Session {
         let (stream, key) = self.authorize(asked)?;
         let description = Description::parse(sdp).map_err(|_| StatusCode::UnsupportedMediaType)?;
         let passed_over = description.passed_over.clone();
-        stage.announce(stream, &key, description).map_err(|refusal| self.status(refusal))?;
+        backend.announce(stream, &key, description).map_err(|refusal| self.status(refusal))?;
         self.passed_over = passed_over;
         self.of = Some((Role::Publisher, stream));
         self.key = Some((stream, key));
@@ -296,19 +304,20 @@ impl Session {
         &mut self,
         asked: &Asked,
         transport: &str,
-        stage: &mut impl Stage,
+        backend: &mut impl StreamBackend,
     ) -> Result<Response<Vec<u8>>, StatusCode> {
         let (stream, key) = self.authorize(asked)?;
         if self.progress == Progress::Running {
             return Err(StatusCode::MethodNotValidInThisState);
         }
-        let way = Transport::choose(transport, stage.taste()).ok_or(StatusCode::UnsupportedTransport)?;
+        let way =
+            Transport::choose(transport, backend.peer_info()).ok_or(StatusCode::UnsupportedTransport)?;
         let is_passed_over = self.is_passed_over(&asked.uri);
         let given = match self.of {
             Some((_, other)) if other != stream => return Err(StatusCode::AggregateOperationNotAllowed),
-            Some((Role::Publisher, _)) if is_passed_over => stage.set_up_passed_over(way),
-            Some((Role::Publisher, _)) => stage.set_up_publisher(way),
-            _ => stage.set_up_listener(stream, &key, way),
+            Some((Role::Publisher, _)) if is_passed_over => backend.set_up_passed_over(way),
+            Some((Role::Publisher, _)) => backend.set_up_publisher(way),
+            _ => backend.set_up_listener(stream, &key, way),
         };
         let given = given.map_err(|refusal| self.status(refusal))?;
         self.of.get_or_insert((Role::Listener, stream));
@@ -329,9 +338,13 @@ impl Session {
         self.passed_over.iter().any(is_it)
     }
 
-    fn play(&mut self, asked: &Asked, stage: &mut impl Stage) -> Result<Response<Vec<u8>>, StatusCode> {
+    fn play(
+        &mut self,
+        asked: &Asked,
+        backend: &mut impl StreamBackend,
+    ) -> Result<Response<Vec<u8>>, StatusCode> {
         self.expect(Role::Listener)?;
-        let Start { elapsed, next } = stage.play().map_err(|refusal| self.status(refusal))?;
+        let Start { elapsed, next } = backend.play().map_err(|refusal| self.status(refusal))?;
         self.progress = Progress::Running;
         let mut response = ok();
         // A listener joins at the current position. The response gives it, so that the player can show it.

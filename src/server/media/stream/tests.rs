@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use super::*;
 use crate::{
     media::Format,
-    server::media::{keys::Hold, numbering::Numbering},
+    server::media::{keys::Hold, rewrite::HeaderRewrite},
 };
 
 const HOUR: u32 = 3_600;
@@ -55,9 +55,9 @@ fn an_hour_leaves_nothing_behind() {
     let mut now = Instant::now();
     let mut stream = recording(now);
     let outgoing = Rc::<Outgoing>::default();
-    let numbering = Numbering { ssrc: 1, sequence: 0xfff0, timestamp: 0xffff_0000 };
+    let rewrite = HeaderRewrite { ssrc: 1, sequence: 0xfff0, timestamp: 0xffff_0000 };
     let way = Way::Interleaved { rtp: 0, rtcp: 1 };
-    let mut listener = Listener::new(numbering, way, Rc::clone(&outgoing), Hold::default(), now);
+    let mut listener = Listener::new(rewrite, way, Rc::clone(&outgoing), Hold::default(), now);
     listener.is_playing = true;
     stream.listeners.insert(1, listener);
     let mut audience = Audience::new(Format::Mp3);

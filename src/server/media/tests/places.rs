@@ -15,7 +15,7 @@ use crate::{
     protocol::Target,
     server::{
         bans::{Ban, Bans},
-        media::crowd::MAX_STRANGERS,
+        media::connection_limiter::MAX_UNAUTHENTICATED,
         messages::ShutStream,
     },
 };
@@ -63,7 +63,7 @@ fn one_key_does_not_take_all_places() {
 }
 
 /// The most connections from one address that have shown no key.
-const SHARE: usize = MAX_STRANGERS / 2;
+const SHARE: usize = MAX_UNAUTHENTICATED / 2;
 
 #[test]
 fn a_banned_address_neither_listens_nor_publishes() {

@@ -13,10 +13,10 @@ use crate::{
     server::{
         bans::Barrier,
         media::{
-            Around, ToRegistry,
+            RelayContext, RelayToRegistry,
             rtsp::fake::{LISTEN, PUBLISH},
             stream::{Carried, Kind},
-            streams::{Shared, Streams},
+            streams::{SharedStreams, Streams},
         },
         messages::{OpenStream, StreamBegan, StreamEnded},
     },
@@ -45,11 +45,11 @@ impl Handler<StreamEnded> for Nobody {
     fn handle(&mut self, _: StreamEnded, _: &mut Context<Self>) {}
 }
 
-fn streams() -> Shared {
+fn streams() -> SharedStreams {
     let (config, log) = (InForce::new(Config::default()), Logger::root(Discard, o!()));
-    let registry = ToRegistry::from(Nobody.start());
-    let around = Around { registry, barrier: Barrier::default(), config, counters: Arc::default() };
-    let mut streams = Streams::new(around, log);
+    let registry = RelayToRegistry::from(Nobody.start());
+    let context = RelayContext { registry, barrier: Barrier::default(), config, counters: Arc::default() };
+    let mut streams = Streams::new(context, log);
     let key: Key = PUBLISH.parse().unwrap();
     streams.open(OpenStream { stream: STREAM, key, stats: Arc::default(), file: "song.mp3".into() });
     streams.admit(STREAM, LISTEN.parse().unwrap());
@@ -57,13 +57,13 @@ fn streams() -> Shared {
 }
 
 /// A client whose connection is a pipe.
-fn connect(streams: &Shared) -> DuplexStream {
+fn connect(streams: &SharedStreams) -> DuplexStream {
     let (near, far) = duplex(4_096);
     let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let outgoing = Rc::<Outgoing>::default();
-    let guest = Guest::new(Rc::clone(streams), Rc::clone(&outgoing), at(1554), at(40_000), false);
+    let access = StreamAccess::new(Rc::clone(streams), Rc::clone(&outgoing), at(1554), at(40_000), false);
     actix_rt::spawn(async move {
-        serve(far, outgoing, guest, |_| (), &Logger::root(Discard, o!())).await;
+        serve(far, outgoing, access, |_| (), &Logger::root(Discard, o!())).await;
     });
     near
 }
@@ -82,7 +82,7 @@ async fn ask(pipe: &mut DuplexStream, key: &str, method: &str, more: &str, body:
 }
 
 /// A publisher of a stream that has begun.
-async fn publisher(streams: &Shared) -> DuplexStream {
+async fn publisher(streams: &SharedStreams) -> DuplexStream {
     let mut pipe = connect(streams);
     ask(&mut pipe, PUBLISH, "ANNOUNCE", "Content-Type: application/sdp\r\n", SDP).await;
     ask(&mut pipe, PUBLISH, "SETUP", "Transport: RTP/AVP/TCP;unicast\r\n", "").await;
@@ -92,7 +92,7 @@ async fn publisher(streams: &Shared) -> DuplexStream {
 }
 
 /// A datagram of the publisher that did not come by its connection.
-fn hear(streams: &Shared) {
+fn hear(streams: &SharedStreams) {
     let mut streams = streams.borrow_mut();
     let stream = streams.named(STREAM).unwrap();
     let sound = [&[0x80, 14, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7][..], &[0; 104]].concat();
@@ -200,7 +200,7 @@ async fn read_bye(pipe: &mut DuplexStream) {
     pipe.read_exact(&mut [0; 6]).await.unwrap();
 }
 
-async fn listener(streams: &Shared) -> DuplexStream {
+async fn listener(streams: &SharedStreams) -> DuplexStream {
     let mut pipe = connect(streams);
     ask(&mut pipe, LISTEN, "SETUP", "Transport: RTP/AVP/TCP;unicast\r\n", "").await;
     ask(&mut pipe, LISTEN, "PLAY", "", "").await;

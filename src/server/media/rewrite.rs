@@ -1,4 +1,5 @@
-//! [`Rtp`]: a parsed RTP datagram, and [`Numbering`]: the header that a listener receives in place of the publisher's.
+//! [`Rtp`]: a parsed RTP datagram, and [`HeaderRewrite`]: the header that a listener receives in place of the
+//! publisher's.
 
 use rtp_types::RtpPacket;
 
@@ -47,7 +48,7 @@ impl<'a> Rtp<'a> {
 /// How a listener's header differs from the publisher's. Loss and order remain visible to the listener, and no listener
 /// can derive another's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Numbering {
+pub struct HeaderRewrite {
     /// The relay's SSRC for this listener.
     pub ssrc: u32,
     /// Offset that is added to sequence numbers.
@@ -56,7 +57,7 @@ pub struct Numbering {
     pub timestamp: u32,
 }
 
-impl Numbering {
+impl HeaderRewrite {
     /// Draws unpredictable numbers (RFC 3550, section 5.1).
     ///
     /// # Errors
@@ -120,8 +121,8 @@ mod tests {
         let bytes = datagram(0xffff, 0xffff_fff0, b"sound");
         let rtp = Rtp::parse(&bytes).unwrap();
         assert_eq!((rtp.payload_type, rtp.sequence, rtp.ssrc, rtp.payload), (97, 0xffff, 7, &b"sound"[..]));
-        let numbering = Numbering { ssrc: 9, sequence: 2, timestamp: 0x20 };
-        let sent = [&numbering.header(&rtp, 14)[..], rtp.rest()].concat();
+        let rewrite = HeaderRewrite { ssrc: 9, sequence: 2, timestamp: 0x20 };
+        let sent = [&rewrite.header(&rtp, 14)[..], rtp.rest()].concat();
         let heard = Rtp::parse(&sent).unwrap();
         assert_eq!((heard.payload_type, heard.sequence, heard.timestamp, heard.ssrc), (14, 1, 0x10, 9));
         assert_eq!((heard.payload, sent[1] & 0x80), (&b"sound"[..], 0x80));
@@ -138,8 +139,8 @@ mod tests {
         fn any_bytes(bytes: Vec<u8>, first: u8) {
             for bytes in [bytes.clone(), [&[0x80 | first & 0x3f][..], &bytes].concat()] {
                 if let Some(rtp) = Rtp::parse(&bytes) {
-                    let numbering = Numbering { ssrc: 1, sequence: 2, timestamp: 3 };
-                    let sent = [&numbering.header(&rtp, 96)[..], rtp.rest()].concat();
+                    let rewrite = HeaderRewrite { ssrc: 1, sequence: 2, timestamp: 3 };
+                    let sent = [&rewrite.header(&rtp, 96)[..], rtp.rest()].concat();
                     prop_assert_eq!(Rtp::parse(&sent).unwrap().payload, rtp.payload);
                 }
             }

@@ -1,4 +1,4 @@
-//! [`Guest`]: the stage of a real connection, which connects its session with the streams.
+//! [`StreamAccess`]: the backend of a real connection, which connects its session with the streams.
 
 use std::{net::SocketAddr, rc::Rc};
 
@@ -11,18 +11,18 @@ use super::{
         http_listeners::Audience,
         keys::NoHold,
         listener::{Listener, Place, Way},
-        numbering::Numbering,
         outgoing::Outgoing,
         ports::{Pair, Ports},
-        pump,
+        rewrite::HeaderRewrite,
         shares::Caller,
         source::Source,
         stream::{Kind, Outlet, Publisher, Stream},
         stream_stats::StreamEnd,
-        streams::{AddressFull, Handle, Shared},
+        streams::{AddressFull, Handle, SharedStreams},
+        udp_reader,
     },
-    session::{Refusal, Stage, Start},
-    transport::{Given, Taste, Transport},
+    session::{Refusal, Start, StreamBackend},
+    transport::{Given, PeerInfo, Transport},
 };
 use crate::{
     media::{Description, Key, StreamId},
@@ -33,8 +33,8 @@ use crate::{
 const MOST_OUTLETS: usize = 16;
 
 /// A connection's access to the streams.
-pub struct Guest {
-    streams: Shared,
+pub struct StreamAccess {
+    streams: SharedStreams,
     outgoing: Rc<Outgoing>,
     /// The server's end of the connection.
     local: SocketAddr,
@@ -56,10 +56,10 @@ enum Part {
     Listener(Handle, u64),
 }
 
-impl Guest {
+impl StreamAccess {
     /// A new connection.
     pub fn new(
-        streams: Shared,
+        streams: SharedStreams,
         outgoing: Rc<Outgoing>,
         local: SocketAddr,
         peer: SocketAddr,
@@ -114,7 +114,7 @@ impl Guest {
                 // Datagrams that arrived before the end are relayed.
                 let pair = self.publisher_pair(handle, number);
                 if let Some(pair) = pair {
-                    pump::take(&self.streams, handle, Kind::Sound, &pair);
+                    udp_reader::take(&self.streams, handle, Kind::Sound, &pair);
                 }
                 drop(guard);
                 let mut streams = self.streams.borrow_mut();
@@ -168,7 +168,7 @@ impl Guest {
         let number = stream.outlets.len();
         let handle = Handle { id: stream.id, serial: stream.serial };
         let over = stream.over.clone();
-        actix_rt::spawn(pump::from_listeners(
+        actix_rt::spawn(udp_reader::from_listeners(
             Rc::clone(&self.streams),
             handle,
             number,
@@ -180,15 +180,15 @@ impl Guest {
     }
 }
 
-impl Drop for Guest {
+impl Drop for StreamAccess {
     fn drop(&mut self) {
         self.part(StreamEnd::Gone);
     }
 }
 
-impl Stage for Guest {
-    fn taste(&self) -> Taste {
-        Taste { ip: self.peer.ip(), is_secure: self.is_secure }
+impl StreamBackend for StreamAccess {
+    fn peer_info(&self) -> PeerInfo {
+        PeerInfo { ip: self.peer.ip(), is_secure: self.is_secure }
     }
 
     fn knows(&mut self, stream: StreamId, key: &Key) -> bool {
@@ -314,7 +314,7 @@ impl Stage for Guest {
             NoHold::Full => Refusal::Full,
         })?;
         let hold = hold.with(share.map_err(|AddressFull| Refusal::Full)?);
-        let numbering = Numbering::random().map_err(|_| Refusal::NoPorts)?;
+        let rewrite = HeaderRewrite::random().map_err(|_| Refusal::NoPorts)?;
         let (given, server_port) = match way {
             Transport::Interleaved { rtp, rtcp } => {
                 self.channels = Some((rtp, rtcp));
@@ -327,10 +327,10 @@ impl Stage for Guest {
                 (Way::Udp { pair, rtp: Place::said(rtp), rtcp: Place::said(rtcp) }, server_port)
             }
         };
-        let listener = Listener::new(numbering, given, Rc::clone(&self.outgoing), hold, Instant::now());
+        let listener = Listener::new(rewrite, given, Rc::clone(&self.outgoing), hold, Instant::now());
         stream.listeners.insert(number, listener);
         self.part = Part::Listener(Handle { id: stream.id, serial: stream.serial }, number);
-        Ok(Given { way, server_port, ssrc: Some(numbering.ssrc) })
+        Ok(Given { way, server_port, ssrc: Some(rewrite.ssrc) })
     }
 
     fn record(&mut self) -> Result<(), Refusal> {
@@ -360,12 +360,11 @@ impl Stage for Guest {
         let last = source.and_then(Source::last);
         let listener = stream.listeners.get_mut(&number).ok_or(Refusal::Unknown)?;
         listener.is_playing = true;
-        let numbering = listener.numbering;
+        let rewrite = listener.rewrite;
         stream.show_listeners();
         streams.show();
-        let next = last.map(|last| {
-            (numbering.sequence(last.sequence.wrapping_add(1)), numbering.timestamp(last.timestamp))
-        });
+        let next = last
+            .map(|last| (rewrite.sequence(last.sequence.wrapping_add(1)), rewrite.timestamp(last.timestamp)));
         Ok(Start { elapsed, next })
     }
 
@@ -393,6 +392,6 @@ impl Stage for Guest {
     }
 }
 
-fn spawn_reader(streams: &Shared, handle: Handle, pair: Rc<Pair>, over: CancellationToken) {
-    actix_rt::spawn(pump::from_publisher(Rc::clone(streams), handle, pair, over));
+fn spawn_reader(streams: &SharedStreams, handle: Handle, pair: Rc<Pair>, over: CancellationToken) {
+    actix_rt::spawn(udp_reader::from_publisher(Rc::clone(streams), handle, pair, over));
 }

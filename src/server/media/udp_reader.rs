@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     ports::Pair,
     stream::{Carried, Kind, Outlet},
-    streams::{Handle, Shared},
+    streams::{Handle, SharedStreams},
 };
 
 /// The longest datagram that is relayed, in bytes. Networks fragment longer ones or drop them.
@@ -18,7 +18,7 @@ pub const MOST_DATAGRAM: usize = 2048;
 const AT_ONCE: usize = 64;
 
 /// Relays datagrams that reach the publisher's sockets, until the stream or this publisher's setup ends.
-pub async fn from_publisher(streams: Shared, handle: Handle, pair: Rc<Pair>, over: CancellationToken) {
+pub async fn from_publisher(streams: SharedStreams, handle: Handle, pair: Rc<Pair>, over: CancellationToken) {
     loop {
         let kind = tokio::select! {
             () = over.cancelled() => return,
@@ -33,7 +33,7 @@ pub async fn from_publisher(streams: Shared, handle: Handle, pair: Rc<Pair>, ove
 }
 
 /// Relays the datagrams that the publisher's socket holds now, at most [`AT_ONCE`].
-pub fn take(streams: &Shared, handle: Handle, kind: Kind, pair: &Pair) {
+pub fn take(streams: &SharedStreams, handle: Handle, kind: Kind, pair: &Pair) {
     let socket = if kind == Kind::Sound { &pair.rtp } else { &pair.rtcp };
     read(socket, |from, bytes| {
         let now = Instant::now();
@@ -48,7 +48,7 @@ pub fn take(streams: &Shared, handle: Handle, kind: Kind, pair: &Pair) {
 
 /// Processes datagrams that listeners send to an outlet's sockets, and sends queued datagrams, until the stream ends.
 pub async fn from_listeners(
-    streams: Shared,
+    streams: SharedStreams,
     handle: Handle,
     number: usize,
     outlet: Rc<Outlet>,

@@ -16,15 +16,15 @@ use super::{
         block::Block,
         tls::{credentials::Credentials, handshake::handshake},
     },
-    Door,
-    crowd::{Crowd, Presence, Standing},
+    RtspListener,
+    connection_limiter::{ConnectionLimiter, ConnectionPermit, Standing},
     outgoing::{End, Outgoing},
     rtsp::{
-        guest::Guest,
         serve,
         session::{forbidden, unavailable},
+        stream_access::StreamAccess,
     },
-    streams::Shared,
+    streams::SharedStreams,
 };
 
 /// A message without effect from a connection's task to the relay. Its answer shows that the relay has handled all
@@ -47,25 +47,25 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// The state that all listening sockets share.
 #[derive(Clone)]
-pub struct Hall {
+pub struct RtspServer {
     /// The streams.
-    pub streams: Shared,
+    pub streams: SharedStreams,
     /// Cancelled when the server closes.
     pub close: CancellationToken,
     /// Bounds the number of connections.
-    pub crowd: Rc<RefCell<Crowd>>,
+    pub limiter: Rc<RefCell<ConnectionLimiter>>,
     /// The actor that opens streams.
     pub relay: Recipient<Settle>,
     /// The server's log.
     pub log: Logger,
 }
 
-impl Hall {
+impl RtspServer {
     /// Accepts and serves connections of this socket until the server closes.
     ///
     /// # Errors
     /// If the socket cannot be registered with the runtime.
-    pub async fn keep(self, Door { socket, credentials }: Door) -> io::Result<()> {
+    pub async fn accept_all(self, RtspListener { socket, credentials }: RtspListener) -> io::Result<()> {
         let listener = TcpListener::from_std(socket)?;
         let mut is_failing = false;
         while let Some(accepted) = self.close.run_until_cancelled(listener.accept()).await {
@@ -93,7 +93,7 @@ impl Hall {
             }
             return;
         }
-        let Some(presence) = Crowd::enter(&self.crowd, Block::of(peer.ip())) else {
+        let Some(permit) = ConnectionLimiter::enter(&self.limiter, Block::of(peer.ip())) else {
             debug!(self.log, "no place for an audio connection");
             if credentials.is_none() {
                 // The send buffer of a new socket has room for it.
@@ -101,14 +101,14 @@ impl Hall {
             }
             return;
         };
-        let hall = self.clone();
+        let server = self.clone();
         actix_rt::spawn(async move {
             let let_in = match credentials {
-                None => hall.let_in(stream, peer, presence).await,
-                Some(credentials) => hall.let_in_by_tls(stream, peer, &credentials, presence).await,
+                None => server.let_in(stream, peer, permit).await,
+                Some(credentials) => server.let_in_by_tls(stream, peer, &credentials, permit).await,
             };
             if let Err(error) = let_in {
-                debug!(hall.log, "an audio connection came to nothing"; "error" => %error);
+                debug!(server.log, "an audio connection came to nothing"; "error" => %error);
             }
         });
     }
@@ -117,13 +117,13 @@ impl Hall {
         &self,
         mut stream: TcpStream,
         peer: SocketAddr,
-        mut presence: Presence,
+        mut permit: ConnectionPermit,
     ) -> io::Result<()> {
         let local = stream.local_addr()?;
-        let fate = self.talk(&mut stream, (local, peer), false, &mut presence).await;
+        let fate = self.talk(&mut stream, (local, peer), false, &mut permit).await;
         // A connection that was only waiting to be closed is closed without a response.
-        if fate == Fate::Evicted && !presence.is_leaving() {
-            self.hold(presence).await;
+        if fate == Fate::Evicted && !permit.is_closing() {
+            self.hold(permit).await;
             let _ = stream.try_write(&unavailable());
         }
         Ok(())
@@ -134,16 +134,16 @@ impl Hall {
         stream: TcpStream,
         peer: SocketAddr,
         credentials: &Credentials,
-        mut presence: Presence,
+        mut permit: ConnectionPermit,
     ) -> io::Result<()> {
         let local = stream.local_addr()?;
         let deadline = Instant::now() + serve::PATIENCE;
-        let evicted = presence.evicted();
+        let evicted = permit.evicted();
         // Until the handshake begins, the socket is still available to be held.
         let mut byte = [0];
         let first = timeout_at(deadline, stream.peek(&mut byte));
         if evicted.run_until_cancelled(first).await.is_none() {
-            self.hold(presence).await;
+            self.hold(permit).await;
             return Ok(());
         }
         let shaking = handshake(stream.into_std()?, credentials.get(), deadline);
@@ -159,9 +159,9 @@ impl Hall {
                 return Ok(());
             }
         };
-        let fate = self.talk(&mut stream, (local, peer), true, &mut presence).await;
-        if fate == Fate::Evicted && !presence.is_leaving() {
-            self.hold(presence).await;
+        let fate = self.talk(&mut stream, (local, peer), true, &mut permit).await;
+        if fate == Fate::Evicted && !permit.is_closing() {
+            self.hold(permit).await;
         }
         Ok(())
     }
@@ -172,15 +172,16 @@ impl Hall {
         stream: S,
         (local, peer): (SocketAddr, SocketAddr),
         is_secure: bool,
-        presence: &mut Presence,
+        permit: &mut ConnectionPermit,
     ) -> Fate {
         // A client that has received an address finds its stream open. An error means that the relay has stopped.
         let _ = self.relay.send(Settle).await;
         let outgoing = Rc::new(Outgoing::default());
-        let guest = Guest::new(Rc::clone(&self.streams), Rc::clone(&outgoing), local, peer, is_secure);
-        let evicted = presence.evicted();
-        let stands = |standing| presence.stand(standing);
-        let served = serve::serve(stream, Rc::clone(&outgoing), guest, stands, &self.log);
+        let access =
+            StreamAccess::new(Rc::clone(&self.streams), Rc::clone(&outgoing), local, peer, is_secure);
+        let evicted = permit.evicted();
+        let stands = |standing| permit.set_standing(standing);
+        let served = serve::serve(stream, Rc::clone(&outgoing), access, stands, &self.log);
         let fate = async {
             match evicted.run_until_cancelled(served).await {
                 Some(()) => Fate::Served,
@@ -201,9 +202,9 @@ impl Hall {
     }
 
     /// Holds an evicted connection for [`HOLD`], unless too many are held.
-    async fn hold(&self, mut presence: Presence) {
-        presence.stand(Standing::Leaving);
-        let evicted = presence.evicted();
+    async fn hold(&self, mut permit: ConnectionPermit) {
+        permit.set_standing(Standing::Closing);
+        let evicted = permit.evicted();
         tokio::select! {
             () = sleep(HOLD) => {}
             () = evicted.cancelled() => {}
