@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use super::{Received, joining::SERVER, meaning::Meaning};
+use super::{OwnedMessage, joining::SERVER, meaning::Meaning};
 use crate::protocol::reply::CONNECT_AGAIN;
 
 /// Wait after a cut. Each attempt that fails doubles it.
@@ -51,7 +51,7 @@ pub enum Ending {
 
 impl Ending {
     /// Takes the next message of the connection. The last message decides how the connection ended.
-    pub fn heard(&mut self, message: &Received) {
+    pub fn heard(&mut self, message: &OwnedMessage) {
         *self = match message.meaning() {
             Meaning::ServerClosed => Self::Closed,
             Meaning::Refusal { why, .. } if message.sender == SERVER => {

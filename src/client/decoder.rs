@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 
 use self::unframed::Unframed;
-use super::Received;
+use super::OwnedMessage;
 use crate::protocol::Message;
 
 /// Longest line that is kept: twice the largest message limit that a server can be set to (64 KiB).
@@ -27,7 +27,7 @@ const ENDING_WITHIN: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
     /// A message.
-    Message(Received),
+    Message(OwnedMessage),
     /// A line that is not a message. It is shown as it is, escaped; no server of this protocol sends one.
     Noise(String),
 }

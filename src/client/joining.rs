@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Received,
+    OwnedMessage,
     text::{MESSAGE_BYTES, Unfit, fit_data, fit_secret},
 };
 use crate::protocol::{
@@ -73,8 +73,8 @@ impl Joining {
     }
 
     /// Processes a message from the server.
-    pub fn take(&mut self, received: Received) -> Step {
-        let Received { sender, destination, operation, data } = received;
+    pub fn take(&mut self, received: OwnedMessage) -> Step {
+        let OwnedMessage { sender, destination, operation, data } = received;
         if sender != SERVER {
             return Step::Wait;
         }
@@ -142,7 +142,7 @@ impl Joining {
 mod tests {
     use super::*;
 
-    fn said(line: &str) -> Received {
+    fn said(line: &str) -> OwnedMessage {
         Message::parse(line).unwrap().into()
     }
 

@@ -3,7 +3,7 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
-    Received,
+    OwnedMessage,
     joining::{Joining, SERVER},
 };
 use crate::protocol::{Line, Operation};
@@ -35,7 +35,7 @@ pub struct Limits {
 ///
 /// A server that does not know the operation answers that it is not supported, or that no client is called `server`.
 #[must_use]
-pub fn answer(received: &Received) -> Option<Limits> {
+pub fn answer(received: &OwnedMessage) -> Option<Limits> {
     if received.sender != SERVER {
         return None;
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Received, joining::SERVER};
+use super::{OwnedMessage, joining::SERVER};
 use crate::protocol::{Line, Message, Operation};
 
 /// Silence after which the client sends an echo. At 10 s, an idle client sends 0.1 messages per second, far below any
@@ -73,7 +73,7 @@ impl Liveness {
     }
 
     /// Processes a message. Returns whether it is the answer to an echo, which user interfaces do not show.
-    pub fn is_answer(&mut self, message: &Received) -> bool {
+    pub fn is_answer(&mut self, message: &OwnedMessage) -> bool {
         if message.sender == SERVER {
             if message.operation == "connection_confirmation" {
                 self.name = Some(message.destination.clone());
@@ -151,7 +151,7 @@ impl Backlog {
 mod tests {
     use super::*;
 
-    fn received(line: &str) -> Received {
+    fn received(line: &str) -> OwnedMessage {
         Message::parse(line).unwrap().into()
     }
 

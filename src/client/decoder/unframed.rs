@@ -23,7 +23,7 @@ use bytes::BytesMut;
 use memchr::memmem;
 
 use super::{Item, MOST_BYTES};
-use crate::client::{Received, joining::SERVER};
+use crate::client::{OwnedMessage, joining::SERVER};
 use crate::protocol::reply::ALL_CLIENTS;
 
 /// Separator between two fields.
@@ -284,7 +284,7 @@ fn item(bytes: &[u8]) -> Option<Item> {
     let mut next = || fields.next();
     Some(match (next(), next(), next(), next()) {
         (Some(sender), Some(destination), Some(operation), Some(data)) => {
-            Item::Message(Received { sender, destination, operation, data })
+            Item::Message(OwnedMessage { sender, destination, operation, data })
         }
         _ => Item::Noise(text.to_owned()),
     })

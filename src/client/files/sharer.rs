@@ -63,8 +63,8 @@ impl Sharer {
     /// gets one answer.
     ///
     /// ```no_run
-    /// # use arauto::client::{files::{Folder, Sharer}, link, meaning::Meaning, Received};
-    /// # fn example(to_link: tokio::sync::mpsc::Sender<link::Command>, received: Received) -> anyhow::Result<()> {
+    /// # use arauto::client::{files::{Folder, Sharer}, link, meaning::Meaning, OwnedMessage};
+    /// # fn example(to_link: tokio::sync::mpsc::Sender<link::Command>, received: OwnedMessage) -> anyhow::Result<()> {
     /// let sharer = Sharer::begin(Some(Folder::open("Music".as_ref())?), to_link);
     /// match received.meaning() {
     ///     Meaning::FilesWanted { by } => sharer.asked(&received.destination, by)?,

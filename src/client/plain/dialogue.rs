@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{
     client::{
-        Received,
+        OwnedMessage,
         joining::{JOIN_WITHIN, Joining, LetsNobodyIn, SERVER},
-        leaving::{LEAVE_WITHIN, exit_in_words},
         limits,
+        logout::{LEAVE_WITHIN, exit_in_words},
         meaning::Meaning,
         script::Failure,
         text::{MESSAGE_BYTES, Unfit, fit_data},
@@ -204,7 +204,7 @@ impl Dialogue {
     }
 
     /// Takes a message from the server.
-    pub(super) fn hear(&mut self, received: Received) {
+    pub(super) fn hear(&mut self, received: OwnedMessage) {
         if matches!(self.state, State::Joining(_) | State::Asking(_, Some(_))) {
             return self.hear_joining(received);
         }

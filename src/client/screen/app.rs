@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::{
     clock::Now,
     entry::{Entry, Kind, Standing},
-    farewell::Farewell,
+    exit_reason::ExitReason,
     help,
     layout::Panes,
     line::Line,
@@ -34,10 +34,10 @@ use crate::{
             play::{self, Volume},
             publish::Order,
         },
+        display_name::in_sentence,
         files::Assembly,
-        leaving::{LEAVE_WITHIN, exit},
         link,
-        names::in_sentence,
+        logout::{LEAVE_WITHIN, exit},
         text::MESSAGE_BYTES,
     },
     protocol,
@@ -127,7 +127,7 @@ pub enum Prompt {
     /// The decision about pasted lines.
     Paste(Pasted),
     /// No input: the conversation has ended, for this reason.
-    Over(Farewell),
+    Over(ExitReason),
 }
 
 /// The state of the full screen.
@@ -171,7 +171,7 @@ pub struct App {
     pub(super) is_closed: bool,
     /// Set once `exit` was sent: how long to wait for its confirmation.
     pub(super) leaving: Option<Instant>,
-    pub(super) farewell: Option<Farewell>,
+    pub(super) exit_reason: Option<ExitReason>,
 }
 
 impl App {
@@ -204,7 +204,7 @@ impl App {
             no_connection: None,
             is_closed: false,
             leaving: None,
-            farewell: None,
+            exit_reason: None,
         };
         for warning in app.place.warnings.clone() {
             app.error(now, &format!("Warning: {warning}"));
@@ -246,8 +246,8 @@ impl App {
 
     /// Why the screen is to be left; `None` while it stays.
     #[must_use]
-    pub fn farewell(&self) -> Option<&Farewell> {
-        self.farewell.as_ref()
+    pub fn exit_reason(&self) -> Option<&ExitReason> {
+        self.exit_reason.as_ref()
     }
 
     /// Latest time at which [`Self::tick`] has to be called; `None` if without limit.
@@ -271,7 +271,7 @@ impl App {
     /// Carries out what is due at `now`.
     pub fn tick(&mut self, now: Now) {
         if self.leaving.is_some_and(|until| now.at >= until) {
-            self.farewell = Some(Farewell::Left);
+            self.exit_reason = Some(ExitReason::Left);
         }
         self.show_given_up_files(now);
         if self.connection == Connection::Joined
@@ -292,11 +292,11 @@ impl App {
             self.send(exit(&self.name));
             self.leaving = Some(now.at + LEAVE_WITHIN);
         } else {
-            self.farewell = Some(match (&self.prompt, self.refused.take()) {
+            self.exit_reason = Some(match (&self.prompt, self.refused.take()) {
                 (Prompt::Over(why), _) => why.clone(),
-                (_, Some(why)) => Farewell::Refused(why),
-                _ if self.is_closed => Farewell::ServerClosed,
-                _ => Farewell::Left,
+                (_, Some(why)) => ExitReason::Refused(why),
+                _ if self.is_closed => ExitReason::ServerClosed,
+                _ => ExitReason::Left,
             });
         }
     }
@@ -386,8 +386,8 @@ impl App {
     }
 
     /// Leaves at once, for this reason.
-    pub(super) fn go(&mut self, why: Farewell) {
-        self.farewell = Some(why);
+    pub(super) fn go(&mut self, why: ExitReason) {
+        self.exit_reason = Some(why);
     }
 
     /// Records whether the terminal has the keyboard focus. Entries that come without it are new.

@@ -9,7 +9,7 @@ use super::{
     app::{App, Connection, Prompt},
     clock::Now,
     entry::Standing,
-    farewell::Farewell,
+    exit_reason::ExitReason,
 };
 use crate::client::link;
 
@@ -71,7 +71,7 @@ impl App {
     /// Handles the loss of a connection, until the next is made.
     fn lost(&mut self, retry_in: Duration, now: Now) {
         if self.leaving.is_some() {
-            self.farewell = Some(Farewell::Left);
+            self.exit_reason = Some(ExitReason::Left);
         }
         if matches!(self.prompt, Prompt::Password { .. } | Prompt::Close) {
             self.prompt = Prompt::Talk;
@@ -98,15 +98,15 @@ impl App {
         self.put_away_unconfirmed(now);
         self.help = None;
         let why = match end {
-            link::End::Left => Farewell::Left,
-            link::End::NoConnection(why) => Farewell::NoConnection(why.to_string()),
-            link::End::LetsNobodyIn(why) => Farewell::NoConnection(why.to_string()),
-            link::End::ServerClosed => Farewell::ServerClosed,
-            link::End::SentAway(why) => Farewell::Refused(why),
-            link::End::NotLetIn(why) if was_joined => Farewell::Refused(why),
+            link::End::Left => ExitReason::Left,
+            link::End::NoConnection(why) => ExitReason::NoConnection(why.to_string()),
+            link::End::LetsNobodyIn(why) => ExitReason::NoConnection(why.to_string()),
+            link::End::ServerClosed => ExitReason::ServerClosed,
+            link::End::SentAway(why) => ExitReason::Refused(why),
+            link::End::NotLetIn(why) if was_joined => ExitReason::Refused(why),
             link::End::NotLetIn(why) => {
                 if self.leaving.is_some() {
-                    self.farewell = Some(Farewell::Refused(why));
+                    self.exit_reason = Some(ExitReason::Refused(why));
                 } else {
                     self.ask_name_again(&why, now);
                 }
@@ -114,13 +114,13 @@ impl App {
             }
         };
         match &why {
-            Farewell::ServerClosed => self.error(now, "The server closed."),
-            Farewell::Refused(_) if is_said => self.note(now, "You stay out until you press Enter."),
-            Farewell::Refused(why) => self.error(now, &format!("The server sent you away: {why}")),
-            Farewell::Left | Farewell::NoConnection(_) => self.farewell = Some(why.clone()),
+            ExitReason::ServerClosed => self.error(now, "The server closed."),
+            ExitReason::Refused(_) if is_said => self.note(now, "You stay out until you press Enter."),
+            ExitReason::Refused(why) => self.error(now, &format!("The server sent you away: {why}")),
+            ExitReason::Left | ExitReason::NoConnection(_) => self.exit_reason = Some(why.clone()),
         }
         if self.leaving.is_some() {
-            self.farewell = Some(why.clone());
+            self.exit_reason = Some(why.clone());
         }
         self.put_paste_into_line();
         self.prompt = Prompt::Over(why);
@@ -136,7 +136,7 @@ impl App {
     /// Handles the end of the queue of events. The last event should have said why the conversation ended.
     pub fn conversation_is_gone(&mut self) {
         if !matches!(self.connection, Connection::None | Connection::Over) {
-            self.go(Farewell::NoConnection("the conversation ended for no known reason".to_owned()));
+            self.go(ExitReason::NoConnection("the conversation ended for no known reason".to_owned()));
         }
     }
 

@@ -7,7 +7,7 @@ use super::{
     text::{Row, glyphs, glyphs_of_blanks, wrap},
     theme::Theme,
 };
-use crate::client::names::before_text;
+use crate::client::display_name::before_text;
 
 /// Below this width in columns, times are left out.
 const COLUMNS_FOR_TIMES: usize = 30;

@@ -9,10 +9,10 @@ use super::{
     people::Fresh,
 };
 use crate::client::{
-    Received,
+    OwnedMessage,
     decoder::Item,
+    display_name::{before_text, in_sentence},
     meaning::{Audience, Meaning},
-    names::{before_text, in_sentence},
 };
 
 /// Maximum number of users who join or leave at once and are named. More are only counted.
@@ -31,7 +31,7 @@ impl App {
         }
     }
 
-    fn message(&mut self, message: &Received, now: Now) {
+    fn message(&mut self, message: &OwnedMessage, now: Now) {
         match message.meaning() {
             Meaning::Said { by, to, text } => self.said(by, to, text, now),
             Meaning::Echo(text) => {
@@ -73,7 +73,7 @@ impl App {
             // The link's last event handles these.
             Meaning::NotLetIn(_) | Meaning::Left | Meaning::ServerClosed => {}
             Meaning::Other => {
-                let Received { sender, operation, data, .. } = message;
+                let OwnedMessage { sender, operation, data, .. } = message;
                 self.note(
                     now,
                     &format!(

@@ -4,8 +4,8 @@ use std::fmt::{self, Display, Formatter};
 
 use super::{app::App, clock::Now, entry::Kind};
 use crate::client::{
+    display_name::in_sentence,
     files::{Assembled, Clock, Entry, Listing, Quoted},
-    names::in_sentence,
 };
 
 /// Maximum number of files of a list that are shown: more would displace the conversation.

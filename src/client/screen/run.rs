@@ -18,7 +18,7 @@ use tokio::{
 use super::{
     app::{App, Effect},
     clock::Now,
-    farewell::Farewell,
+    exit_reason::ExitReason,
     hold::{Happened, Hold},
     place::Place,
     theme::Theme,
@@ -63,7 +63,7 @@ pub async fn run(
     theme: Theme,
     folder: Option<Folder>,
     asks: bool,
-) -> io::Result<Farewell> {
+) -> io::Result<ExitReason> {
     let (to_driver, answers) = channel(1);
     let (to_app, news) = channel(MOST_NEWS);
     let asking = if asks { Asking::First } else { Asking::Never };
@@ -94,8 +94,8 @@ pub async fn run(
     let mut is_stale = true;
     loop {
         driver.carry_out();
-        if let Some(farewell) = driver.app.farewell() {
-            return Ok(farewell.clone());
+        if let Some(exit_reason) = driver.app.exit_reason() {
+            return Ok(exit_reason.clone());
         }
         if std::mem::take(&mut driver.suspends) {
             hold.suspend().await;
@@ -128,7 +128,7 @@ pub async fn run(
             () = sleep_until_opt(wake.map(Into::into)) => {}
             () = signals.next() => driver.app.leave(Now::read()),
             // The terminal is gone.
-            _ = hang_up.recv() => return Ok(Farewell::Left),
+            _ = hang_up.recv() => return Ok(ExitReason::Left),
         }
         let now = Now::read();
         if tick.is_some_and(|tick| now.at >= tick) {
@@ -285,7 +285,7 @@ impl Driver {
         for _ in 1..INPUTS_AT_ONCE {
             // The effect of a key may concern the terminal.
             self.carry_out();
-            if self.suspends || self.app.farewell().is_some() {
+            if self.suspends || self.app.exit_reason().is_some() {
                 break;
             }
             let Some(input) = hold.ready() else { break };

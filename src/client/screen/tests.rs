@@ -16,13 +16,13 @@ use ratatui::{
 use super::{
     app::{App, Effect},
     clock::{Clock, Now},
-    farewell::Farewell,
+    exit_reason::ExitReason,
     place::Place,
     theme::Theme,
 };
 use crate::{
     client::{
-        Received,
+        OwnedMessage,
         decoder::Item,
         link::{self, End, Event},
     },
@@ -69,7 +69,7 @@ impl Desk {
     }
 
     fn hear(&mut self, line: &str) {
-        let message = Received::from(Message::parse(line).unwrap());
+        let message = OwnedMessage::from(Message::parse(line).unwrap());
         self.app.event(Event::Received(Item::Message(message)), self.now);
     }
 

@@ -38,7 +38,7 @@ fn read(unframed: &mut Unframed, reads: &[&[u8]]) -> Vec<Item> {
 
 fn message(fields: [&str; 4]) -> Item {
     let [sender, destination, operation, data] = fields.map(str::to_owned);
-    Item::Message(Received { sender, destination, operation, data })
+    Item::Message(OwnedMessage { sender, destination, operation, data })
 }
 
 fn messages(lines: &[&str]) -> Vec<Item> {

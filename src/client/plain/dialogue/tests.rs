@@ -5,7 +5,7 @@ use super::*;
 const NEXT: &str = "Operation: \n";
 const CLOSING: &str = "Closing client...\n";
 
-fn said(line: &str) -> Received {
+fn said(line: &str) -> OwnedMessage {
     Message::parse(line).unwrap().into()
 }
 

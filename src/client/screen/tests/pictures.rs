@@ -147,8 +147,10 @@ fn what_others_send_is_only_text() {
         "zero\u{200b}width",
         "👩\u{200d}💻 日本 שלום e\u{301}",
     ] {
-        let message =
-            Received { data: text.to_owned(), ..Message::parse("rui | a | broadcast | x").unwrap().into() };
+        let message = OwnedMessage {
+            data: text.to_owned(),
+            ..Message::parse("rui | a | broadcast | x").unwrap().into()
+        };
         ana.app.event(Event::Received(Item::Message(message)), ana.now);
     }
     ana.shows(&[

@@ -1,4 +1,4 @@
-//! [`Errand`]: a connection that joins for one purpose.
+//! [`OneShot`]: a connection that joins for one purpose.
 
 use std::{io, time::Duration};
 
@@ -8,13 +8,13 @@ use zeroize::Zeroizing;
 use super::Failure;
 use crate::{
     client::{
-        Received,
+        OwnedMessage,
         decoder::Item,
         dial::{Dialer, Stream},
+        generated_name::{MAX_TRIES, generated_name},
         joining::{JOIN_WITHIN, Joining, LetsNobodyIn, Step},
-        leaving::{LEAVE_WITHIN, exit},
         limits,
-        made_up::{TRIES, made_up},
+        logout::{LEAVE_WITHIN, exit},
         meaning::Meaning,
         password,
         text::MESSAGE_BYTES,
@@ -24,19 +24,19 @@ use crate::{
 };
 
 /// A connection whose name the server has confirmed.
-pub struct Errand {
+pub struct OneShot {
     /// The name, as the server spells it.
     pub name: String,
-    /// Deadline of the errand, if it has one.
+    /// Deadline of the connection, if it has one.
     until: Option<Instant>,
     receiver: wire::Receiver,
     sender: wire::Sender,
 }
 
-impl Errand {
+impl OneShot {
     /// Connects and joins under `name`. Without a `name`, it uses a generated one; if another client has that, it
-    /// generates the next, at most [`TRIES`] in all. A password that the server asks for is the dialer's, or else is
-    /// asked for on the terminal.
+    /// generates the next, at most [`MAX_TRIES`] in all. A password that the server asks for is the dialer's, or else
+    /// is asked for on the terminal.
     ///
     /// # Errors
     /// If connecting or joining fails.
@@ -44,7 +44,7 @@ impl Errand {
         Self::begin_by(dialer, name.into(), &mut None).await
     }
 
-    /// As [`Self::begin`], for an errand that may take at most `within` in all, see [`Self::until`]. Time in which a
+    /// As [`Self::begin`], for a connection that may take at most `within` in all, see [`Self::until`]. Time in which a
     /// user types a password does not count.
     ///
     /// # Errors
@@ -71,13 +71,13 @@ impl Errand {
         if let Some(name) = name {
             return Self::under(dialer, name, until).await;
         }
-        for _ in 1..TRIES {
-            match Self::under(dialer, &made_up(), until).await {
+        for _ in 1..MAX_TRIES {
+            match Self::under(dialer, &generated_name(), until).await {
                 Err(Failure::Refused(why)) if why.contains(CONNECT_AGAIN) => {}
                 done => return done,
             }
         }
-        Self::under(dialer, &made_up(), until).await
+        Self::under(dialer, &generated_name(), until).await
     }
 
     async fn under(dialer: &Dialer, name: &str, until: &mut Option<Instant>) -> Result<Self, Failure> {
@@ -88,7 +88,7 @@ impl Errand {
         Self::over(stream, dialer, name, until).await
     }
 
-    /// `whole`: deadline of the errand. It is extended by the time in which a password is typed.
+    /// `whole`: deadline of the connection. It is extended by the time in which a password is typed.
     async fn over(
         stream: Box<dyn Stream>,
         dialer: &Dialer,
@@ -96,7 +96,7 @@ impl Errand {
         whole: &mut Option<Instant>,
     ) -> Result<Self, Failure> {
         let (receiver, sender) = wire::halves(stream);
-        let mut errand = Self { name: name.to_owned(), until: *whole, receiver, sender };
+        let mut one_shot = Self { name: name.to_owned(), until: *whole, receiver, sender };
         let mut joining = Joining::new(name);
         let join_until = |whole: &Option<Instant>| {
             let until = Instant::now() + JOIN_WITHIN;
@@ -104,15 +104,15 @@ impl Errand {
         };
         let mut until = join_until(whole);
         loop {
-            let item = in_time(until, errand.receiver.next()).await?;
+            let item = in_time(until, one_shot.receiver.next()).await?;
             let Some(item) = item else { return Err(Failure::Ended) };
             let Item::Message(message) = item else { continue };
             match joining.take(message) {
                 Step::Introduce => {
-                    errand.receiver.call_me(joining.name());
+                    one_shot.receiver.call_me(joining.name());
                     let line =
                         joining.introduction().map_err(|why| Failure::Argument { what: "NAME", why })?;
-                    in_time(until, errand.sender.send(&line)).await?;
+                    in_time(until, one_shot.sender.send(&line)).await?;
                 }
                 Step::AskPassword { complaint } => {
                     let asked = Instant::now();
@@ -123,11 +123,11 @@ impl Errand {
                         let name = joining.name().to_owned();
                         Failure::PasswordUnfit { name, why }
                     })?;
-                    in_time(until, errand.sender.send(&line)).await?;
+                    in_time(until, one_shot.sender.send(&line)).await?;
                 }
                 Step::Joined(name) => {
-                    (errand.name, errand.until) = (name, *whole);
-                    return Ok(errand);
+                    (one_shot.name, one_shot.until) = (name, *whole);
+                    return Ok(one_shot);
                 }
                 Step::Refused(why) => return Err(Failure::Refused(why)),
                 Step::ServerClosed => return Err(Failure::ServerClosed),
@@ -136,7 +136,7 @@ impl Errand {
         }
     }
 
-    /// Deadline of the errand, see [`Self::begin_within`]. An errand without one has 24 h from now.
+    /// Deadline of the connection, see [`Self::begin_within`]. A connection without one has 24 h from now.
     #[must_use]
     pub fn until(&self) -> Instant {
         self.until.unwrap_or_else(|| Instant::now() + Duration::from_hours(24))
@@ -175,7 +175,7 @@ impl Errand {
     ///
     /// # Errors
     /// If none comes: the server closed or refused the client, or the connection ended.
-    pub async fn next(&mut self) -> Result<Received, Failure> {
+    pub async fn next(&mut self) -> Result<OwnedMessage, Failure> {
         next(&mut self.receiver).await
     }
 
@@ -196,7 +196,7 @@ impl Errand {
         timeout(LEAVE_WITHIN, left).await.unwrap_or(Ok(()))
     }
 
-    /// Returns the name, the receiver and the sender, for an errand that sends and receives at once.
+    /// Returns the name, the receiver and the sender, for a connection that sends and receives at once.
     #[must_use]
     pub fn into_parts(self) -> (String, wire::Receiver, wire::Sender) {
         (self.name, self.receiver, self.sender)
@@ -212,7 +212,7 @@ async fn in_time<T>(until: Instant, work: impl Future<Output = io::Result<T>>) -
 ///
 /// # Errors
 /// If none comes: the server closed or refused the client, or the connection ended.
-pub(super) async fn next(receiver: &mut wire::Receiver) -> Result<Received, Failure> {
+pub(super) async fn next(receiver: &mut wire::Receiver) -> Result<OwnedMessage, Failure> {
     loop {
         let Some(item) = receiver.next().await? else { return Err(Failure::Ended) };
         let Item::Message(message) = item else { continue };
@@ -245,9 +245,9 @@ mod tests {
 
     use super::*;
 
-    /// Begins an errand under `name` with a server that gives each connection the next of `answers`. Returns the
+    /// Opens a connection under `name` with a server that gives each connection the next of `answers`. Returns the
     /// result, and the names that were tried.
-    async fn begun(name: Option<&str>, answers: &[&str]) -> (Result<Errand, Failure>, Vec<String>) {
+    async fn begun(name: Option<&str>, answers: &[&str]) -> (Result<OneShot, Failure>, Vec<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let dialer = Dialer::new(listener.local_addr().unwrap().to_string().parse().unwrap());
         let mut names = Vec::new();
@@ -268,7 +268,7 @@ mod tests {
             std::future::pending::<()>().await;
         };
         let begun = tokio::select! {
-            begun = Errand::begin(&dialer, name) => begun,
+            begun = OneShot::begin(&dialer, name) => begun,
             () = answering => unreachable!("it never ends"),
         };
         (begun, names)
@@ -320,7 +320,7 @@ mod tests {
         };
         let mut whole = None;
         let begun = tokio::select! {
-            begun = Errand::over(Box::new(ours), &dialer, "ana", &mut whole) => begun,
+            begun = OneShot::over(Box::new(ours), &dialer, "ana", &mut whole) => begun,
             () = talking => panic!("it waits without end"),
         };
         assert!(matches!(begun, Err(Failure::NotLetIn(_))));

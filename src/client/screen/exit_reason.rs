@@ -1,10 +1,10 @@
-//! [`Farewell`]: why the full screen was left.
+//! [`ExitReason`]: why the full screen was left.
 
 use std::fmt;
 
 /// Why the full screen was left.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Farewell {
+pub enum ExitReason {
     /// The user left.
     Left,
     /// The server closed.
@@ -15,7 +15,7 @@ pub enum Farewell {
     NoConnection(String),
 }
 
-impl fmt::Display for Farewell {
+impl fmt::Display for ExitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Left => f.write_str("left"),

@@ -1,11 +1,11 @@
-//! [`Received`]: an owned message.
+//! [`OwnedMessage`]: an owned message.
 
 use crate::protocol::Message;
 
 /// An owned message, received or to be sent. A received one holds whatever the server let pass: escape its texts
 /// before they reach a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Received {
+pub struct OwnedMessage {
     /// Name of the sender, as stated by the server.
     pub sender: String,
     /// Name of the destination.
@@ -16,7 +16,7 @@ pub struct Received {
     pub data: String,
 }
 
-impl Received {
+impl OwnedMessage {
     /// Borrows the message.
     #[must_use]
     pub fn as_message(&self) -> Message<'_> {
@@ -25,7 +25,7 @@ impl Received {
     }
 }
 
-impl From<Message<'_>> for Received {
+impl From<Message<'_>> for OwnedMessage {
     fn from(message: Message<'_>) -> Self {
         Self {
             sender: message.sender.to_owned(),

@@ -1,9 +1,9 @@
-//! [`made_up`]: generates a name for a client that asks one thing and leaves.
+//! [`generated_name`]: generates a name for a client that asks one thing and leaves.
 
 use std::fmt::Write;
 
 /// Number of generated names that are tried if other clients hold them.
-pub const TRIES: u32 = 5;
+pub const MAX_TRIES: u32 = 5;
 
 /// No two strings of these letters look the same: a server may refuse a name that looks like another.
 const LETTERS: &[u8; 16] = b"abefghjkpqstuxyz";
@@ -11,7 +11,7 @@ const LETTERS: &[u8; 16] = b"abefghjkpqstuxyz";
 /// Generates a name that is almost certainly free: eight random letters, 2^32 combinations. Without random numbers,
 /// it uses the process id.
 #[must_use]
-pub fn made_up() -> String {
+pub fn generated_name() -> String {
     getrandom::u32().map_or_else(|_| format!("arauto-{}", std::process::id()), spelt)
 }
 
@@ -34,8 +34,8 @@ mod tests {
     fn all_of_a_number_is_in_the_name() {
         assert_eq!(spelt(0), "arauto-aaaaaaaa");
         assert_eq!(spelt(0xf000_0010), "arauto-abaaaaaz");
-        assert_eq!(made_up().len(), "arauto-".len() + 8);
-        assert_ne!(made_up(), made_up());
+        assert_eq!(generated_name().len(), "arauto-".len() + 8);
+        assert_ne!(generated_name(), generated_name());
     }
 
     #[test]
