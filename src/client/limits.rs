@@ -9,7 +9,7 @@ use super::{
 use crate::protocol::{Line, Operation};
 
 /// Time that a client waits for the answer if it cannot go on without it. Servers answer at once.
-pub const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Message limits that are plausible, in bytes. Any other number is ignored.
 const BELIEVED: RangeInclusive<usize> = 64..=65_536;

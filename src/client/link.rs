@@ -15,7 +15,7 @@ use super::{
     again::{self, Retry},
     decoder::Item,
     dial::{Dialer, NoConnection},
-    joining::{JOIN_WITHIN, Joining, LetsNobodyIn, Step},
+    joining::{JOIN_TIMEOUT, Joining, LetsNobodyIn, Step},
     limits::{self, Limits},
     meaning::Meaning,
     wire,
@@ -320,7 +320,7 @@ impl Link {
         // Whether a password is awaited, and the last one that was given on this connection.
         let (mut wants_password, mut given) = (false, None);
         // The deadline does not apply while the user thinks of a password.
-        let mut until = Instant::now() + JOIN_WITHIN;
+        let mut until = Instant::now() + JOIN_TIMEOUT;
         loop {
             // The end of the connection must be noticed while the user thinks of a password.
             let item = tokio::select! {
@@ -337,7 +337,7 @@ impl Link {
                         }
                     };
                     wants_password = false;
-                    until = Instant::now() + JOIN_WITHIN;
+                    until = Instant::now() + JOIN_TIMEOUT;
                     if let Err(ending) = give(sender, &line).await {
                         return Ok(Err(ending));
                     }
@@ -417,10 +417,10 @@ async fn password_or_hold(
     pending().await
 }
 
-/// Sends a message of the joining exchange. A server that does not take it within [`JOIN_WITHIN`] counts as one that
+/// Sends a message of the joining exchange. A server that does not take it within [`JOIN_TIMEOUT`] counts as one that
 /// admits no client.
 async fn give(sender: &mut wire::Sender, line: &Line) -> Result<(), Ending> {
-    Ok(timeout(JOIN_WITHIN, sender.send(line)).await.map_err(|_| Ending::LetsNobodyIn)??)
+    Ok(timeout(JOIN_TIMEOUT, sender.send(line)).await.map_err(|_| Ending::LetsNobodyIn)??)
 }
 
 /// Returns the item that was read, or how the connection ended.

@@ -3,7 +3,7 @@
 //! The kernel detects a broken network (`dial.rs`: keepalive, `TCP_USER_TIMEOUT`). It does not detect a server
 //! process that is stopped or stuck, because the kernel of that machine still acknowledges data. Therefore the client
 //! sends an echo on a connection that was silent for [`ASK_AFTER`], and gives the connection up if nothing at all
-//! arrives within [`ANSWER_WITHIN`] after that.
+//! arrives within [`ANSWER_TIMEOUT`] after that.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::protocol::{Line, Message, Operation};
 pub const ASK_AFTER: Duration = Duration::from_secs(10);
 
 /// Time that the server may stay silent after the echo. Together with [`ASK_AFTER`], 25 s.
-pub const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Rate, in bytes per second, that a server takes at least from a sender that it holds back for a slow receiver. Data
 /// sent before the echo extends the wait by its size divided by this rate.
@@ -112,7 +112,7 @@ impl Liveness {
 
     /// Records that the echo was sent. `backlog`: the time that the data before it may take.
     pub fn asked(&mut self, now: Instant, backlog: Duration) {
-        self.asked = Some(now + ANSWER_WITHIN + backlog);
+        self.asked = Some(now + ANSWER_TIMEOUT + backlog);
     }
 
     /// Records that the echo could not be sent now, because the socket has no room. The kernel has its own time limit

@@ -7,7 +7,7 @@ use crate::protocol::{Line, Message, Operation};
 
 /// Time that the server has to confirm an `exit`, for a client that waits for nothing else. After it, the client
 /// closes the connection unconfirmed.
-pub const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+pub const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Returns `exit` from the client `own`.
 #[must_use]

@@ -4,7 +4,7 @@
 use super::{Run, Target, choice, inputs::Random};
 use crate::{
     media::description,
-    server::rtsp::{FakeBackend, Incoming, Input, MOST_HEAD, Progress, Session, not_understood},
+    server::rtsp::{FakeBackend, Incoming, Input, MAX_HEAD, Progress, Session, not_understood},
 };
 
 pub(super) const TARGET: Target = Target {
@@ -87,7 +87,7 @@ fn read(cuts: &[&[u8]]) -> (Vec<u8>, Vec<(u8, Vec<u8>)>) {
             }
         }
         let kept = input.kept();
-        assert!(kept <= MOST_HEAD + description::MOST_BYTES + cut.len(), "{kept} bytes are kept");
+        assert!(kept <= MAX_HEAD + description::MAX_BYTES + cut.len(), "{kept} bytes are kept");
     }
     (answers, datagrams)
 }

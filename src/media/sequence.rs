@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 /// A number less than this far ahead of the highest is accepted at once.
-const MOST_LOST: u16 = 3_000;
+const MAX_LOST: u16 = 3_000;
 /// A number at most this far behind the highest counts as a reordered datagram.
-const MOST_BEHIND: u16 = 100;
+const MAX_BEHIND: u16 = 100;
 /// Count of 16-bit sequence numbers, after which they wrap around.
 const ROUND: u64 = 1 << 16;
 
@@ -72,10 +72,10 @@ impl Sequence {
     pub fn take(&mut self, sequence: u16) -> Heard {
         let ahead = sequence.wrapping_sub(low(self.highest));
         let behind = ahead.wrapping_neg();
-        let heard = if ahead < MOST_LOST {
+        let heard = if ahead < MAX_LOST {
             self.highest += u64::from(ahead);
             Heard::Number(self.highest)
-        } else if behind <= MOST_BEHIND {
+        } else if behind <= MAX_BEHIND {
             Heard::Number(self.highest - u64::from(behind))
         } else if self.doubtful == Some(sequence) {
             self.highest += u64::from(ahead);

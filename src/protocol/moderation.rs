@@ -14,7 +14,7 @@ use super::{
 const LONGEST: Duration = Duration::from_hours(24 * 3650);
 
 /// Most characters of a reason; the rest is cut.
-pub const MOST_REASON_CHARS: usize = 200;
+pub const MAX_REASON_CHARS: usize = 200;
 
 /// A request of an operator.
 #[derive(Debug, PartialEq, Eq)]
@@ -101,14 +101,14 @@ impl fmt::Display for Target {
     }
 }
 
-/// The reason in DATA, cut to [`MOST_REASON_CHARS`]; empty if there is none.
+/// The reason in DATA, cut to [`MAX_REASON_CHARS`]; empty if there is none.
 #[must_use]
 pub fn reason(data: &str) -> Box<str> {
     let data = data.trim();
     if data == NO_DATA {
         return Box::default();
     }
-    match data.char_indices().nth(MOST_REASON_CHARS) {
+    match data.char_indices().nth(MAX_REASON_CHARS) {
         None => data.into(),
         Some((end, _)) => format!("{}…", &data[..end]).into(),
     }

@@ -21,7 +21,7 @@ use tokio_util::either::Either;
 
 use super::{
     address_limiter::{AdmissionRequest, SessionPermit},
-    close::{CLOSE_GRACE, CloseReason, PROBE_WITHIN},
+    close::{CLOSE_GRACE, CloseReason, PROBE_TIMEOUT},
     connection::{self, ReceiveHalf, SendHalf},
     exit_guard::ExitGuard,
     flood::{Allowance, Meter},
@@ -75,7 +75,7 @@ pub enum WireFormat {
 
 /// Time between two pings of a WebSocket. A proxy on the way may drop a connection that is silent for a minute. A
 /// connection that answers nothing is ended 60 to 90 s after it was last heard of.
-const PING_EVERY: Duration = Duration::from_secs(30);
+const PING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The courier actor of one arbiter.
 pub struct Courier {
@@ -254,7 +254,7 @@ impl Actor for Courier {
     type Context = actix::Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(PING_EVERY, |courier, _| {
+        ctx.run_interval(PING_INTERVAL, |courier, _| {
             courier.subscribers.iter_mut().for_each(Subscriber::ping);
             courier.subscribers.forget_closed();
         });
@@ -351,10 +351,10 @@ impl Handler<Probe> for Courier {
     type Result = ();
 
     fn handle(&mut self, Probe { session_ref }: Probe, ctx: &mut Self::Context) {
-        let until = Instant::now() + PROBE_WITHIN;
+        let until = Instant::now() + PROBE_TIMEOUT;
         let Some(subscriber) = self.subscribers.get_mut(session_ref) else { return };
         subscriber.begin_probe(until);
-        ctx.run_later(PROBE_WITHIN, move |courier, _| courier.end_probe(session_ref));
+        ctx.run_later(PROBE_TIMEOUT, move |courier, _| courier.end_probe(session_ref));
     }
 }
 

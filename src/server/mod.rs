@@ -99,7 +99,7 @@ use tls::credentials::{self, Credentials};
 pub(crate) mod rtsp {
     pub use super::media::rtsp::{
         fake::FakeBackend,
-        input::{Incoming, Input, MOST_HEAD},
+        input::{Incoming, Input, MAX_HEAD},
         session::{Progress, Session, not_understood},
     };
 }

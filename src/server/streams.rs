@@ -23,7 +23,7 @@ mod room;
 pub use room::Party;
 
 /// Files that one user may wait for at a time, because all users share the `media.waiting` places.
-pub const MOST_WAITED_FOR: usize = 4;
+pub const MAX_WAITED_FOR: usize = 4;
 
 /// All streams that play or are waited for.
 #[derive(Debug, Default)]
@@ -84,7 +84,7 @@ pub enum NotAsked {
     Streams,
     /// `media.waiting` publishers were asked and have not begun.
     Waiting,
-    /// The asker waits for [`MOST_WAITED_FOR`] files already.
+    /// The asker waits for [`MAX_WAITED_FOR`] files already.
     Impatient,
     /// `media.listeners` users have asked for the file.
     Listeners,
@@ -140,7 +140,7 @@ impl Streams {
         if let Some((number, stream)) = self.find_mut(publisher.id, file) {
             return stream.ask(number, asker.id, key, bounds.listeners);
         }
-        if self.waited_for_by(asker.id) >= MOST_WAITED_FOR {
+        if self.waited_for_by(asker.id) >= MAX_WAITED_FOR {
             return Err(NotAsked::Impatient);
         }
         if self.by_number.values().filter(|stream| !stream.is_on).count() >= bounds.waiting {

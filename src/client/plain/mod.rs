@@ -41,7 +41,7 @@ use super::{
 use crate::protocol::{self, Name};
 
 /// Maximum number of queued news about files that are played to others.
-const MOST_NEWS: usize = 64;
+const MAX_NEWS: usize = 64;
 
 type Lines = Receiver<std::io::Result<Line>>;
 
@@ -81,7 +81,7 @@ pub async fn join(
     let password = dialer.password().map(|given| (given.text().clone(), given.file().to_owned()));
     let (receiver, sender) = wire::halves_framed(stream, framing);
     let outgoing = wire::queue(sender);
-    let (to_us, news) = channel(MOST_NEWS);
+    let (to_us, news) = channel(MAX_NEWS);
     let asking = if asks { Asking::Impossible } else { Asking::Never };
     let mut running = Running {
         publisher: Publisher::begin(folder.as_ref().map(Folder::opener), asking, dialer.clone(), to_us),

@@ -19,7 +19,7 @@ use super::{Failure, codec::Codec};
 use crate::client::dial::Stream;
 
 /// Time that a server has to answer.
-pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Capacity of the write queue, in messages.
 const QUEUED: usize = 64;
 /// Maximum number of datagrams kept while an answer is awaited. Later ones are dropped; any datagram is as
@@ -82,7 +82,7 @@ impl Connection {
     ) -> Result<Response<Vec<u8>>, Failure> {
         let name = name(&method);
         let request = self.request(method, url, headers, body);
-        let (asked, until) = (self.sequence, Instant::now() + ANSWER_WITHIN);
+        let (asked, until) = (self.sequence, Instant::now() + ANSWER_TIMEOUT);
         let silence = |_| Failure::Silence { method: name };
         timeout_at(until, self.send(request.into())).await.map_err(silence)??;
         loop {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rtsp_types::StatusCode;
 use tokio::time::Instant;
 
-use super::{Failure, connection::ANSWER_WITHIN};
+use super::{Failure, connection::ANSWER_TIMEOUT};
 
 /// Lifetime of a session without requests, unless the server states another (RFC 2326, section 12.37).
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
@@ -65,7 +65,7 @@ impl Keepalive {
     /// later.
     pub fn asked(&mut self, number: Option<u32>, now: Instant) {
         self.asked = number;
-        self.due = now + self.interval.min(ANSWER_WITHIN);
+        self.due = now + self.interval.min(ANSWER_TIMEOUT);
         self.came(now);
     }
 

@@ -66,7 +66,7 @@ pub enum Failure {
         reason: String,
     },
     /// The server did not answer a request in time.
-    #[error("the server did not answer {method} within {} s", connection::ANSWER_WITHIN.as_secs())]
+    #[error("the server did not answer {method} within {} s", connection::ANSWER_TIMEOUT.as_secs())]
     Silence {
         /// Method of the request.
         method: &'static str,

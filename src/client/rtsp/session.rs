@@ -21,12 +21,12 @@ use crate::{
 };
 
 /// Time that a server has to answer TEARDOWN.
-const END_WITHIN: Duration = Duration::from_secs(2);
+const END_TIMEOUT: Duration = Duration::from_secs(2);
 /// Default ports of RTSP, without TLS and with it.
 const PORTS: (u16, u16) = (554, 322);
 
 /// Maximum position in a stream that is believed: 30 days, in seconds.
-const MOST_SECONDS: f64 = 30.0 * 24.0 * 3600.0;
+const MAX_SECONDS: f64 = 30.0 * 24.0 * 3600.0;
 
 /// Packets that open a NAT for the server's packets: an RTP header without payload, and a receiver report without
 /// report blocks.
@@ -112,7 +112,7 @@ impl Session {
         let Opened { connection, url, .. } = &mut opened;
         let response =
             connection.ask(Method::Describe, url, &[(ACCEPT, "application/sdp")], Vec::new()).await?;
-        if response.body().len() > description::MOST_BYTES {
+        if response.body().len() > description::MAX_BYTES {
             return Err(Failure::Malformed("a description is too long"));
         }
         let description = Description::parse(response.body())?;
@@ -232,7 +232,7 @@ impl Session {
     /// Ends the session by TEARDOWN if the server answers in time, else by closing the connection.
     pub async fn end(mut self) {
         let teardown = self.connection.ask(Method::Teardown, &self.url, &[], Vec::new());
-        let _ = timeout(END_WITHIN, teardown).await;
+        let _ = timeout(END_TIMEOUT, teardown).await;
     }
 }
 
@@ -333,7 +333,7 @@ fn range_begin(range: &str) -> Option<Duration> {
         return None;
     }
     let seconds = parts.iter().fold(0.0, |all, part| all * 60.0 + part);
-    Some(seconds).filter(|seconds| *seconds <= MOST_SECONDS).map(Duration::from_secs_f64)
+    Some(seconds).filter(|seconds| *seconds <= MAX_SECONDS).map(Duration::from_secs_f64)
 }
 
 /// Returns the address to set up (RFC 2326, appendix C.1.1).

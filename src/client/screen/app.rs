@@ -37,14 +37,14 @@ use crate::{
         display_name::in_sentence,
         files::Assembly,
         link,
-        logout::{LEAVE_WITHIN, exit},
+        logout::{LEAVE_TIMEOUT, exit},
         text::MESSAGE_BYTES,
     },
     protocol,
 };
 
 /// Maximum length of the queue of effects. Only a new conversation and a password are queued beyond it.
-const MOST_EFFECTS: usize = 256;
+const MAX_EFFECTS: usize = 256;
 
 /// An effect that is carried out outside the state.
 #[derive(Debug)]
@@ -290,7 +290,7 @@ impl App {
     pub fn leave(&mut self, now: Now) {
         if self.connection == Connection::Joined && self.leaving.is_none() {
             self.send(exit(&self.name));
-            self.leaving = Some(now.at + LEAVE_WITHIN);
+            self.leaving = Some(now.at + LEAVE_TIMEOUT);
         } else {
             self.exit_reason = Some(match (&self.prompt, self.refused.take()) {
                 (Prompt::Over(why), _) => why.clone(),
@@ -358,7 +358,7 @@ impl App {
     }
 
     fn has_room(&self) -> bool {
-        self.effects.len() < MOST_EFFECTS
+        self.effects.len() < MAX_EFFECTS
     }
 
     pub(super) fn say(&mut self, now: Now, kind: Kind, text: &str) {

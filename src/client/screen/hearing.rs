@@ -16,7 +16,7 @@ use crate::client::{
 };
 
 /// Maximum number of users who join or leave at once and are named. More are only counted.
-const MOST_TOLD: usize = 5;
+const MAX_TOLD: usize = 5;
 
 /// Maximum number of names in one line of the conversation.
 const MAX_LISTED: usize = 500;
@@ -116,7 +116,7 @@ impl App {
         let Fresh { for_eyes, came, left } = fresh;
         match came.len() + left.len() {
             0 => {}
-            1..=MOST_TOLD => {
+            1..=MAX_TOLD => {
                 for name in came {
                     self.note(now, &format!("{} joined", in_sentence(name)));
                 }

@@ -14,7 +14,7 @@ use super::{
 use crate::protocol::{Line, Message, Operation, name::MAX_NAME_CHARS};
 
 /// Maximum size of a typed password in bytes.
-const MOST_PASSWORD_BYTES: usize = 1024;
+const MAX_PASSWORD_BYTES: usize = 1024;
 
 impl App {
     /// Takes a key press.
@@ -343,9 +343,9 @@ fn edit_name(input: &mut Input, key: KeyEvent) {
 fn type_secretly(typed: &mut Zeroizing<String>, c: char) {
     // The string must not grow: growing leaves a copy of its old content in memory.
     if typed.capacity() == 0 {
-        typed.reserve_exact(MOST_PASSWORD_BYTES);
+        typed.reserve_exact(MAX_PASSWORD_BYTES);
     }
-    if typed.len() + c.len_utf8() <= MOST_PASSWORD_BYTES && !c.is_control() {
+    if typed.len() + c.len_utf8() <= MAX_PASSWORD_BYTES && !c.is_control() {
         typed.push(c);
     }
 }

@@ -8,9 +8,9 @@ use tui_input::{Input, InputRequest};
 use super::completion::Completion;
 
 /// Maximum number of remembered lines.
-const MOST_LINES: usize = 500;
+const MAX_LINES: usize = 500;
 /// Maximum number of characters that can be typed or pasted into a line.
-const MOST_CHARS: usize = 70_000;
+const MAX_CHARS: usize = 70_000;
 
 /// The input line.
 #[derive(Debug, Default)]
@@ -87,7 +87,7 @@ impl Line {
         (self.recalled, self.completion) = (None, None);
         if !text.trim().is_empty() && self.history.back() != Some(&text) {
             self.history.push_back(text.clone());
-            if self.history.len() > MOST_LINES {
+            if self.history.len() > MAX_LINES {
                 self.history.pop_front();
             }
         }
@@ -143,7 +143,7 @@ impl Line {
     pub fn paste(&mut self, text: &str) -> Pasted {
         let mut pasted = Pasted::default();
         let text = text.trim_end_matches(['\r', '\n']).replace("\r\n", "\n");
-        let mut room = MOST_CHARS.saturating_sub(self.text().chars().count());
+        let mut room = MAX_CHARS.saturating_sub(self.text().chars().count());
         let mut put = String::new();
         for c in text.chars() {
             let is_blank = matches!(c, '\n' | '\r' | '\t');
@@ -167,7 +167,7 @@ impl Line {
 
     /// Edits the line. Returns whether `key` is an editing key.
     pub fn key(&mut self, key: KeyEvent) -> bool {
-        if typed(key).is_some() && self.text().chars().count() >= MOST_CHARS {
+        if typed(key).is_some() && self.text().chars().count() >= MAX_CHARS {
             return true;
         }
         let is_edit = edit(&mut self.input, key);
@@ -299,11 +299,11 @@ mod tests {
         assert_eq!((line.text(), line.cursor()), ("thi", 3));
         line.newer();
         assert_eq!(line.text(), "thi");
-        for number in 0..2 * MOST_LINES {
+        for number in 0..2 * MAX_LINES {
             line.set(&number.to_string());
             line.take();
         }
-        assert_eq!(line.history.len(), MOST_LINES);
+        assert_eq!(line.history.len(), MAX_LINES);
     }
 
     #[test]
@@ -314,12 +314,9 @@ mod tests {
         let pasted = line.paste("one\r\ntwo\tthree\u{1b}[31m\n\n");
         assert_eq!((line.text(), line.cursor()), ("<one two three[31m>", 18));
         assert_eq!(pasted, Pasted { blanks: 2, left_out: 1 });
-        assert_eq!(
-            line.paste(&"x".repeat(2 * MOST_CHARS)).left_out,
-            MOST_CHARS + "<one two three[31m>".len()
-        );
+        assert_eq!(line.paste(&"x".repeat(2 * MAX_CHARS)).left_out, MAX_CHARS + "<one two three[31m>".len());
         type_in(&mut line, "!");
-        assert_eq!(line.text().chars().count(), MOST_CHARS);
+        assert_eq!(line.text().chars().count(), MAX_CHARS);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::client::{
 };
 
 /// Maximum number of files of a list that are shown: more would displace the conversation.
-const MOST_SHOWN: usize = 500;
+const MAX_SHOWN: usize = 500;
 
 impl App {
     /// Takes a user's answer to a request for the list of files.
@@ -43,10 +43,10 @@ impl App {
         };
         head += &left_out.to_string();
         self.say(now, Kind::Files { of: of.to_owned() }, &head);
-        for entry in entries.iter().take(MOST_SHOWN) {
+        for entry in entries.iter().take(MAX_SHOWN) {
             self.say(now, Kind::File, &Shown(entry).to_string());
         }
-        if let more @ 1.. = entries.len().saturating_sub(MOST_SHOWN) {
+        if let more @ 1.. = entries.len().saturating_sub(MAX_SHOWN) {
             self.note(now, &format!("and {more} more; in a shell, arauto files shows all of them"));
         }
         if missing > 0 {

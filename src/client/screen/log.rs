@@ -6,9 +6,9 @@ use std::collections::VecDeque;
 use super::entry::{Entry, Standing};
 
 /// Maximum number of entries.
-pub const MOST_ENTRIES: usize = 10_000;
+pub const MAX_ENTRIES: usize = 10_000;
 /// Maximum memory of all entries in bytes. The newest entry stays even if it is larger.
-pub const MOST_BYTES: usize = 8 * 1024 * 1024;
+pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// The part of the conversation in view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl Log {
         if (self.view != View::Following || self.is_unfocused) && self.mark.is_none() {
             self.mark = Some(self.first + place as u64);
         }
-        while self.entries.len() > MOST_ENTRIES || (self.bytes > MOST_BYTES && self.entries.len() > 1) {
+        while self.entries.len() > MAX_ENTRIES || (self.bytes > MAX_BYTES && self.entries.len() > 1) {
             if let Some(oldest) = self.entries.pop_front() {
                 self.bytes -= oldest.bytes();
                 self.first += 1;
@@ -387,13 +387,13 @@ mod tests {
         log.push(entry("fourth"));
         log.up(1, 3, height);
         assert_eq!(shown(&log), "first second third");
-        for number in 0..MOST_ENTRIES + 5 {
+        for number in 0..MAX_ENTRIES + 5 {
             log.push(entry(&number.to_string()));
         }
-        assert_eq!(log.entries.len(), MOST_ENTRIES);
+        assert_eq!(log.entries.len(), MAX_ENTRIES);
         assert_eq!(shown(&log), "5");
-        assert_eq!(log.unread(), MOST_ENTRIES as u64 - 1);
-        log.push(entry(&"x".repeat(MOST_BYTES)));
+        assert_eq!(log.unread(), MAX_ENTRIES as u64 - 1);
+        log.push(entry(&"x".repeat(MAX_BYTES)));
         assert_eq!(log.entries.len(), 1);
     }
 }

@@ -13,7 +13,7 @@ use crate::protocol::{
 };
 
 /// Maximum number of lines that are sent as messages at once. The server's flood control allows 500 at once.
-const MOST_LINES: usize = 200;
+const MAX_LINES: usize = 200;
 
 /// Pasted lines that wait for the user's decision.
 pub struct Pasted {
@@ -133,10 +133,10 @@ fn kind((line, cursor): (&str, usize), text: &str, own: &str, limit: usize) -> K
     if lines.len() < 2 {
         return Kind::OneLine;
     }
-    if lines.len() > MOST_LINES {
+    if lines.len() > MAX_LINES {
         let count = lines.len();
         return Kind::Wrong(format!(
-            "Nothing was pasted: {count} lines, and at most {MOST_LINES} are sent at once"
+            "Nothing was pasted: {count} lines, and at most {MAX_LINES} are sent at once"
         ));
     }
     let cut = line.char_indices().nth(cursor).map_or(line.len(), |(at, _)| at);

@@ -9,9 +9,9 @@ use std::{
 use crate::client::roll::Roll;
 
 /// Interval between two requests for the list if nothing hints at a change.
-const ASK_EVERY: Duration = Duration::from_secs(5);
+const ASK_INTERVAL: Duration = Duration::from_secs(5);
 /// Added to the interval for each name on the list: long lists are requested less often.
-const ASK_EVERY_EACH: Duration = Duration::from_millis(10);
+const ASK_INTERVAL_PER_PERSON: Duration = Duration::from_millis(10);
 /// Minimum time between two requests where something hints at a change.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// Time after which a request without an answer is given up.
@@ -117,7 +117,7 @@ impl People {
         self.coming = Roll::default();
         self.asked = Some(Asked { at: now, for_eyes: std::mem::take(&mut self.wanted) });
         self.last_asked = Some(now);
-        self.next = Some(now + ASK_EVERY + ASK_EVERY_EACH.saturating_mul(each));
+        self.next = Some(now + ASK_INTERVAL + ASK_INTERVAL_PER_PERSON.saturating_mul(each));
         self.count += 1;
         Some(format!("{MARK}{})", self.count))
     }
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!((people.deadline(), people.ask(now)), (None, None));
         people.joined(now);
         let mark = people.ask(now).unwrap();
-        assert_eq!(people.ask(now + ASK_EVERY), None, "one at a time");
+        assert_eq!(people.ask(now + ASK_INTERVAL), None, "one at a time");
         people.part(&["ana", "rui"]);
         assert!(!people.is_known());
         people.part(&["eva"]);
@@ -201,9 +201,9 @@ mod tests {
         let mark = people.ask(now).unwrap();
         people.part(&["ana"]);
         people.echo(&mark);
-        assert_eq!(people.deadline(), Some(now + ASK_EVERY));
+        assert_eq!(people.deadline(), Some(now + ASK_INTERVAL));
         people.heard("ana");
-        assert_eq!(people.deadline(), Some(now + ASK_EVERY));
+        assert_eq!(people.deadline(), Some(now + ASK_INTERVAL));
         people.heard("eva");
         assert_eq!(people.deadline(), Some(now + ASK_AGAIN));
         assert!(people.ask(now + ASK_AGAIN).is_some());

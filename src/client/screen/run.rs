@@ -41,7 +41,7 @@ use crate::{
 };
 
 /// Minimum time between two pictures: about 30 pictures per second at most.
-const PICTURE_EVERY: Duration = Duration::from_millis(33);
+const PICTURE_INTERVAL: Duration = Duration::from_millis(33);
 
 /// Maximum number of events that are taken before keys are checked again.
 const EVENTS_AT_ONCE: usize = 256;
@@ -50,7 +50,7 @@ const EVENTS_AT_ONCE: usize = 256;
 const INPUTS_AT_ONCE: usize = 64;
 
 /// Maximum number of queued news about files that are played to others.
-const MOST_NEWS: usize = 64;
+const MAX_NEWS: usize = 64;
 
 /// Shows a conversation until the user leaves it or it ends. `folder`: users who ask get the list of its files, and
 /// can hear them. `asks`: whether the user is asked before a file is played.
@@ -65,7 +65,7 @@ pub async fn run(
     asks: bool,
 ) -> io::Result<ExitReason> {
     let (to_driver, answers) = channel(1);
-    let (to_app, news) = channel(MOST_NEWS);
+    let (to_app, news) = channel(MAX_NEWS);
     let asking = if asks { Asking::First } else { Asking::Never };
     let publisher = Publisher::begin(folder.as_ref().map(Folder::opener), asking, dialer.clone(), to_app);
     let sharer = Sharer::begin(folder, to_driver);
@@ -114,7 +114,7 @@ pub async fn run(
                 app.resize(buffer.area.as_size());
                 app.draw(buffer, now)
             })?;
-            (is_stale, next_picture) = (false, Instant::now() + PICTURE_EVERY);
+            (is_stale, next_picture) = (false, Instant::now() + PICTURE_INTERVAL);
         }
         let tick = driver.app.deadline(now);
         let has_screen = hold.screen().is_some();

@@ -16,14 +16,14 @@ use crate::client::{
 };
 
 /// Maximum number of requested files without an answer.
-pub(super) const MOST_ASKED: usize = 8;
+pub(super) const MAX_ASKED: usize = 8;
 /// Age at which a request expires: its file is not played any more. The server answers sooner unless configured
 /// otherwise.
 const ASKED_FOR: Duration = Duration::from_mins(1);
 /// Maximum number of users whose audio files are remembered.
-pub(super) const MOST_PEOPLE: usize = 16;
+pub(super) const MAX_PEOPLE: usize = 16;
 /// Maximum number of remembered files per user.
-pub(super) const MOST_FILES: usize = 500;
+pub(super) const MAX_FILES: usize = 500;
 
 /// Files of others that are heard here.
 #[derive(Debug, Default)]

@@ -23,7 +23,7 @@ use crate::{
         display_name::in_sentence,
         files::Sharer,
         joining::SERVER,
-        logout::{LEAVE_WITHIN, exit},
+        logout::{LEAVE_TIMEOUT, exit},
         meaning::Meaning,
         output::{Noise, say},
         signals::Signals,
@@ -242,7 +242,7 @@ impl Listening {
 
 impl Session {
     fn leave(&mut self, name: &str) {
-        self.leaving = Some(Instant::now() + LEAVE_WITHIN);
+        self.leaving = Some(Instant::now() + LEAVE_TIMEOUT);
         // If `exit` cannot be queued, the end of the connection replaces it.
         let _ = self.outgoing.try_send(exit(name));
     }

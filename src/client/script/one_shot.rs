@@ -12,9 +12,9 @@ use crate::{
         decoder::Item,
         dial::{Dialer, Stream},
         generated_name::{MAX_TRIES, generated_name},
-        joining::{JOIN_WITHIN, Joining, LetsNobodyIn, Step},
+        joining::{JOIN_TIMEOUT, Joining, LetsNobodyIn, Step},
         limits,
-        logout::{LEAVE_WITHIN, exit},
+        logout::{LEAVE_TIMEOUT, exit},
         meaning::Meaning,
         password,
         text::MESSAGE_BYTES,
@@ -99,7 +99,7 @@ impl OneShot {
         let mut one_shot = Self { name: name.to_owned(), until: *whole, receiver, sender };
         let mut joining = Joining::new(name);
         let join_until = |whole: &Option<Instant>| {
-            let until = Instant::now() + JOIN_WITHIN;
+            let until = Instant::now() + JOIN_TIMEOUT;
             whole.map_or(until, |whole| whole.min(until))
         };
         let mut until = join_until(whole);
@@ -142,7 +142,7 @@ impl OneShot {
         self.until.unwrap_or_else(|| Instant::now() + Duration::from_hours(24))
     }
 
-    /// Asks the server for its message limit in bytes, and waits at most [`limits::ANSWER_WITHIN`] for the answer.
+    /// Asks the server for its message limit in bytes, and waits at most [`limits::ANSWER_TIMEOUT`] for the answer.
     /// Without an answer, the limit is [`MESSAGE_BYTES`]. Other messages that come meanwhile are dropped. A server
     /// without line endings is not asked, because it is not Arauto.
     ///
@@ -160,7 +160,7 @@ impl OneShot {
                 }
             }
         };
-        timeout(limits::ANSWER_WITHIN, asking).await.unwrap_or(Ok(MESSAGE_BYTES))
+        timeout(limits::ANSWER_TIMEOUT, asking).await.unwrap_or(Ok(MESSAGE_BYTES))
     }
 
     /// Sends a message.
@@ -180,7 +180,7 @@ impl OneShot {
     }
 
     /// Leaves, and waits for the server to confirm it. Once it is confirmed, all that was sent is carried out and the
-    /// name is free. Returns `Ok` without a confirmation after [`LEAVE_WITHIN`].
+    /// name is free. Returns `Ok` without a confirmation after [`LEAVE_TIMEOUT`].
     ///
     /// # Errors
     /// If the connection breaks first.
@@ -193,7 +193,7 @@ impl OneShot {
                 }
             }
         };
-        timeout(LEAVE_WITHIN, left).await.unwrap_or(Ok(()))
+        timeout(LEAVE_TIMEOUT, left).await.unwrap_or(Ok(()))
     }
 
     /// Returns the name, the receiver and the sender, for a connection that sends and receives at once.
@@ -315,7 +315,7 @@ mod tests {
             theirs.write_all(b"server | client | name | no data\n").await.unwrap();
             for _ in 0..30 {
                 theirs.write_all(b"server | ana | error_message | wait\n").await.unwrap();
-                sleep(JOIN_WITHIN / 3).await;
+                sleep(JOIN_TIMEOUT / 3).await;
             }
         };
         let mut whole = None;
@@ -324,6 +324,6 @@ mod tests {
             () = talking => panic!("it waits without end"),
         };
         assert!(matches!(begun, Err(Failure::NotLetIn(_))));
-        assert_eq!(begin.elapsed(), JOIN_WITHIN);
+        assert_eq!(begin.elapsed(), JOIN_TIMEOUT);
     }
 }

@@ -40,10 +40,10 @@ use crate::{
 };
 
 /// Maximum wait for an answer to `play`. The server answers sooner.
-const ANSWER_WITHIN: Duration = Duration::from_mins(1);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 /// Maximum wait, after the end of a stream, for the server's reason. The server sends it at the same time, over the
 /// other connection.
-const WORD_WITHIN: Duration = Duration::from_secs(2);
+const WORD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The file to play, and how.
 #[derive(Clone, Debug)]
@@ -82,8 +82,8 @@ pub async fn play(dialer: &Dialer, name: Option<&str>, playing: &Playing) -> Res
     let asked = request(&one_shot.name, playing)?;
     one_shot.send(&asked).await?;
     let announced = select! {
-        answered = timeout(ANSWER_WITHIN, answer(&mut one_shot, &playing.of)) => {
-            answered.map_err(|_| Failure::NoAnswer { who: playing.of.clone(), within: ANSWER_WITHIN })??
+        answered = timeout(ANSWER_TIMEOUT, answer(&mut one_shot, &playing.of)) => {
+            answered.map_err(|_| Failure::NoAnswer { who: playing.of.clone(), within: ANSWER_TIMEOUT })??
         }
         () = signals.next() => return one_shot.leave().await,
     };
@@ -160,7 +160,7 @@ async fn hear(
             }
         };
         // Without a `stop` message the reason stays open, and `verdict` goes by the rest.
-        let _ = timeout(WORD_WITHIN, word_comes).await;
+        let _ = timeout(WORD_TIMEOUT, word_comes).await;
     }
     shown.end();
     let progress = told.borrow();

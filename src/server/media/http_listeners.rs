@@ -22,17 +22,17 @@ use crate::media::{
 /// The most chunks queued for a listener, one for each datagram: 3 s of MP3 at one frame each, about 180 KiB at 1,400
 /// bytes each. If its player is paused or slow, so that the queue is full, audio is left out until the listener has
 /// taken all chunks.
-pub const MOST_WAITING: usize = 128;
+pub const MAX_WAITING: usize = 128;
 
 /// Audio that a new listener receives at once: enough for a browser to begin playing.
 const AHEAD: Duration = Duration::from_secs(1);
 
 /// The most bytes of that audio.
-const MOST_AHEAD: usize = 512 * 1024;
+const MAX_AHEAD: usize = 512 * 1024;
 
 /// The most units of that audio: a publisher may send arbitrarily short units, and each occupies more memory than its
 /// bytes.
-const MOST_UNITS: usize = 1_024;
+const MAX_UNITS: usize = 1_024;
 
 /// A listener by HTTP.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ impl Audience {
 
     /// Adds a listener. `serial` is a random number for Ogg; `hold` counts the listener for its key.
     pub fn add(&mut self, serial: u32, hold: Hold) -> Receiver<Bytes> {
-        let (sender, receiver) = mpsc::channel(MOST_WAITING);
+        let (sender, receiver) = mpsc::channel(MAX_WAITING);
         let mut packer = Packer::new(self.format, serial);
         let mut bytes = packer.begin();
         for unit in &self.recent {
@@ -150,7 +150,7 @@ impl Audience {
         self.recent.push_back(unit);
         while let (Some(first), Some(last)) = (self.recent.front(), self.recent.back()) {
             let span = last.timestamp.wrapping_sub(first.timestamp);
-            let is_little = self.recent_bytes <= MOST_AHEAD && self.recent.len() <= MOST_UNITS;
+            let is_little = self.recent_bytes <= MAX_AHEAD && self.recent.len() <= MAX_UNITS;
             if u64::from(span) <= most && is_little {
                 break;
             }
@@ -188,7 +188,7 @@ mod tests {
         while paused.try_recv().is_ok() {
             heard += 1;
         }
-        assert_eq!(heard, MOST_WAITING);
+        assert_eq!(heard, MAX_WAITING);
         let (_, current) = carry(&mut audience, now);
         assert!(paused.try_recv().unwrap().ends_with(&u32::from(current).to_be_bytes()));
         // A listener that never resumes is removed.
@@ -207,7 +207,7 @@ mod tests {
                 [&[0x80, 96][..], &sequence.to_be_bytes(), &[0, 0, 0, 0, 0, 0, 0, 7, 0xf8]].concat();
             audience.carry(&Rtp::parse(&datagram).unwrap(), Instant::now());
         }
-        assert_eq!(audience.recent.len(), MOST_UNITS);
+        assert_eq!(audience.recent.len(), MAX_UNITS);
         assert!(audience.add(1, Hold::default()).try_recv().unwrap().len() < 64 * 1024);
     }
 }

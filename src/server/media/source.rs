@@ -12,11 +12,11 @@ const BURST: Duration = Duration::from_secs(5);
 
 /// Bits of `media.bit_rate` that each datagram uses at least: sending a small datagram to every listener costs as much
 /// as sending a large one.
-const LEAST_BITS: usize = 1_000;
+const MIN_BITS: usize = 1_000;
 
 /// Datagrams per second that are allowed whatever `media.bit_rate` is. The shortest packets of Opus are 400 per second,
 /// the shortest common ones of L16 are 1,000.
-const LEAST_DATAGRAMS: usize = 1_000;
+const MIN_DATAGRAMS: usize = 1_000;
 
 /// Burst of datagrams, as a time at their rate: enough for the first seconds of common streams, and short enough not to
 /// delay others.
@@ -68,7 +68,7 @@ impl Source {
             payload_type,
             ssrc: None,
             bits: Allowance::new(bit_rate, BURST, now),
-            datagrams: Allowance::new((bit_rate / LEAST_BITS).max(LEAST_DATAGRAMS), DATAGRAM_BURST, now),
+            datagrams: Allowance::new((bit_rate / MIN_BITS).max(MIN_DATAGRAMS), DATAGRAM_BURST, now),
             last: None,
             elapsed: 0,
             heard: now,

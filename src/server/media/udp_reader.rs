@@ -12,7 +12,7 @@ use super::{
 };
 
 /// The longest datagram that is relayed, in bytes. Networks fragment longer ones or drop them.
-pub const MOST_DATAGRAM: usize = 2048;
+pub const MAX_DATAGRAM: usize = 2048;
 
 /// Datagrams read from a socket before the task yields.
 const AT_ONCE: usize = 64;
@@ -85,10 +85,10 @@ async fn waits(outlet: &Outlet) {
 
 fn read(socket: &UdpSocket, mut hear: impl FnMut(SocketAddr, &[u8])) {
     // Room for one byte more than the maximum, which reveals longer datagrams.
-    let mut bytes = [0; MOST_DATAGRAM + 1];
+    let mut bytes = [0; MAX_DATAGRAM + 1];
     for _ in 0..AT_ONCE {
         match socket.try_recv_from(&mut bytes) {
-            Ok((length, _)) if length > MOST_DATAGRAM => {}
+            Ok((length, _)) if length > MAX_DATAGRAM => {}
             Ok((length, from)) => hear(from, &bytes[..length]),
             Err(_) => return,
         }

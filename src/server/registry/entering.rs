@@ -10,7 +10,7 @@ use super::{EndClaim, Registry, log_sent};
 use crate::{
     protocol::{Name, reply},
     server::{
-        close::{CHALLENGE_WITHIN, CloseReason},
+        close::{CLAIM_TIMEOUT, CloseReason},
         messages::{Enter, Probe},
         peer::LogFields,
         pending_claim::PendingClaim,
@@ -39,7 +39,7 @@ impl Registry {
         let registry = ctx.address();
         // A timer of this actor would be polled at every wake-up of the actor.
         actix_rt::spawn(async move {
-            sleep(CHALLENGE_WITHIN).await;
+            sleep(CLAIM_TIMEOUT).await;
             registry.do_send(EndClaim(id));
         });
     }

@@ -9,7 +9,7 @@ use crate::{
     escape::Escaped,
     protocol::{Line, Moderation, Name, NameKey, Operation, Target, network, reply},
     server::{
-        bans::{Ban, Full, Kept, MOST_BANS},
+        bans::{Ban, Full, Kept, MAX_BANS},
         close::CloseReason,
         messages::Enter,
         peer::LogFields,
@@ -82,7 +82,7 @@ impl Registry {
         let ban = Ban { target: target.clone(), until, by: by.as_str().into(), reason: reason.into() };
         let terms = ban.terms();
         if self.ledger.change(|bans| bans.add(ban, now)) == Err(Full) {
-            return self.tell(session_ref, reply::too_many_bans(limit, by, MOST_BANS));
+            return self.tell(session_ref, reply::too_many_bans(limit, by, MAX_BANS));
         }
         info!(self.log, "banned"; "target" => %Escaped(target), "terms" => %Escaped(&terms), "sessions" => hit.len());
         for member in &hit {

@@ -18,7 +18,7 @@ use crate::{
         messages::{AdmitListener, OpenStream, ShutStream, StreamBegan, StreamEnded, ToRelay},
         roster::Member,
         session_ref::{SessionId, SessionRef},
-        streams::{Asked, Closed, MOST_WAITED_FOR, NotAsked, Opening, Party, Shown},
+        streams::{Asked, Closed, MAX_WAITED_FOR, NotAsked, Opening, Party, Shown},
     },
 };
 
@@ -332,7 +332,7 @@ fn no_stream(why: NotAsked, media: &config::Media) -> String {
         }
         NotAsked::Impatient => {
             format!(
-                "You wait for {MOST_WAITED_FOR} files, which is the most. Try again when one of them plays"
+                "You wait for {MAX_WAITED_FOR} files, which is the most. Try again when one of them plays"
             )
         }
         NotAsked::Listeners => {

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use tokio::time::{Duration, Instant};
 
-use super::{Closed, MOST_WAITED_FOR, NotAsked, Stream, Streams};
+use super::{Closed, MAX_WAITED_FOR, NotAsked, Stream, Streams};
 use crate::{
     config,
     media::StreamId,
@@ -70,7 +70,7 @@ impl Streams {
         bounds: &config::Media,
         now: Instant,
     ) -> Result<Vec<Closed>, NotAsked> {
-        if self.waited_for_by(asker.id) >= MOST_WAITED_FOR {
+        if self.waited_for_by(asker.id) >= MAX_WAITED_FOR {
             return Err(NotAsked::Impatient);
         }
         let mut gave_way = Vec::new();

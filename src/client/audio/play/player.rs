@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Time to wait for the first datagram by UDP before the stream is requested interleaved in the RTSP connection.
-pub const FIRST_WITHIN: Duration = Duration::from_secs(2);
+pub const FIRST_TIMEOUT: Duration = Duration::from_secs(2);
 /// Interval at which the sink is fed.
 const TICK: Duration = Duration::from_millis(10);
 /// Minimum time between two progress updates.
@@ -165,7 +165,7 @@ async fn begin(
     if session.way() == Way::Interleaved {
         return Ok((description, session, None));
     }
-    if let Ok(first) = timeout_at(Instant::now() + FIRST_WITHIN, session.next()).await {
+    if let Ok(first) = timeout_at(Instant::now() + FIRST_TIMEOUT, session.next()).await {
         return Ok((description, session, Some(first?)));
     }
     session.end().await;

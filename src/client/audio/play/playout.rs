@@ -40,13 +40,13 @@ pub const PATIENCE: Duration = delay::MOST;
 const CONCEALED_AT_ONCE: u32 = 100; // 10 ms each
 /// Excess of queued audio over the target delay above which some is dropped: a connection stalled, and everything
 /// arrived at once. Some senders begin with half a second at once; a higher speed makes up for that inaudibly.
-const MOST_EXCESS: Duration = Duration::from_millis(700);
+const MAX_EXCESS: Duration = Duration::from_millis(700);
 /// Time that a sound card may take to start. Audio dropped within it was never listened to, so it does not count as
 /// lost.
 const BEGINNING: Duration = Duration::from_secs(3);
 /// Audio beyond the target delay that is kept when dropping at the beginning. Above zero, and below what causes
 /// dropping.
-const HELD: Duration = MOST_EXCESS.checked_div(2).expect("two is not nothing");
+const HELD: Duration = MAX_EXCESS.checked_div(2).expect("two is not nothing");
 /// Maximum duration of one datagram. A gap that exceeds this per missing datagram is not due to loss.
 const LONGEST_DATAGRAM: Duration = Duration::from_millis(200);
 /// Longest timestamp gap without a missing datagram that is taken for silence. A longer one is a jump of the sender's

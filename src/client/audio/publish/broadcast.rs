@@ -24,7 +24,7 @@ use crate::{
 /// publisher. Audio sent before that client has connected would be lost on it.
 pub(super) const HEAD_START: Duration = Duration::from_millis(500);
 /// Interval between reports, which tell the server how much was sent and that the publisher is alive.
-const REPORT_EVERY: Duration = Duration::from_secs(5);
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 /// Maximum time for which the server may accept no data.
 const STALL: Duration = Duration::from_secs(10);
 
@@ -126,7 +126,7 @@ impl Broadcast {
                     (None, over) => return self.finish(over.unwrap_or(Over::Finished)).await,
                 },
                 () = sleep_until(report_at) => {
-                    report_at += REPORT_EVERY;
+                    report_at += REPORT_INTERVAL;
                     let (ntp, ticks) = self.now();
                     let report = self.packets.report(ntp, ticks);
                     in_time(self.session.send_rtcp(&report)).await?;

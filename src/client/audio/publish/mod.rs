@@ -19,7 +19,7 @@ mod reading;
 mod source;
 
 pub use broadcast::{Broadcast, Control, Over, Progress};
-pub use publisher::{ASK_WITHIN, Asking, MOST_AT_ONCE, News, OnAir, Order, Publisher, Question, TooMuch};
+pub use publisher::{ASK_TIMEOUT, Asking, MAX_AT_ONCE, News, OnAir, Order, Publisher, Question, TooMuch};
 pub use reading::{NoReading, Reading};
 pub use source::NoSource;
 

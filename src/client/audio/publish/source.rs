@@ -23,13 +23,13 @@ use crate::{
     client::files::sound,
     media::{
         Format,
-        format::MOST_RATE,
+        format::MAX_RATE,
         payload::{l16, mpeg::FrameHeader},
     },
 };
 
 /// Packets tried for each unit. If none of them yields one, the file counts as ended.
-const MOST_BROKEN: usize = 200;
+const MAX_BROKEN: usize = 200;
 
 /// Reason why a file cannot be streamed.
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +40,8 @@ pub enum NoSource {
     /// The codec cannot be decoded here.
     #[error("its codec is not known here")]
     Codec,
-    /// The sample rate is 0 or above [`MOST_RATE`].
-    #[error("it has {0} samples a second, and {MOST_RATE} are the most")]
+    /// The sample rate is 0 or above [`MAX_RATE`].
+    #[error("it has {0} samples a second, and {MAX_RATE} are the most")]
     Rate(u32),
     /// Opus with more than two channels. Opus is not decoded here, and so cannot be mixed.
     #[error("it is Opus with {0} channels, and 2 are the most")]
@@ -99,7 +99,7 @@ impl Source {
     /// # Errors
     /// If the file cannot be read, or its sample rate or channels change.
     pub fn next_unit(&mut self) -> io::Result<Option<Vec<u8>>> {
-        for _ in 0..MOST_BROKEN {
+        for _ in 0..MAX_BROKEN {
             let packet = match self.reader.next_packet() {
                 Ok(Some(packet)) if packet.track_id != self.track => continue,
                 Ok(Some(packet)) => packet,
@@ -170,7 +170,7 @@ fn opus(audio: &AudioCodecParameters) -> Result<Format, NoSource> {
 
 fn decoded(audio: &AudioCodecParameters) -> Result<(Format, Kind), NoSource> {
     let rate = audio.sample_rate.ok_or(NoSource::Codec)?;
-    if rate == 0 || rate > MOST_RATE {
+    if rate == 0 || rate > MAX_RATE {
         return Err(NoSource::Rate(rate));
     }
     let decoder = symphonia::default::get_codecs()

@@ -170,11 +170,11 @@ fn silence_ends_a_message_sooner_than_a_beginning() {
 #[test]
 fn bounds() {
     let mut unframed = unframed();
-    for number in 0..2 * MOST_NAMES {
+    for number in 0..2 * MAX_NAMES {
         unframed.learn(format!("n{number}").as_bytes());
     }
-    assert_eq!((unframed.names.len(), unframed.names[0].as_slice()), (MOST_NAMES, b"n1024".as_slice()));
-    let endless = format!("bob | all clients | broadcast | {}", "x".repeat(MOST_BYTES));
+    assert_eq!((unframed.names.len(), unframed.names[0].as_slice()), (MAX_NAMES, b"n1024".as_slice()));
+    let endless = format!("bob | all clients | broadcast | {}", "x".repeat(MAX_BYTES));
     let mut bytes = BytesMut::from(endless.as_str());
     assert_eq!(unframed.decode(&mut bytes), messages(&[&endless]).pop());
 }

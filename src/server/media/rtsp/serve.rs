@@ -40,10 +40,10 @@ const SLOWNESS: Duration = Duration::from_secs(10);
 
 /// Time from the end of a stream until the connection of a listener that has not sent TEARDOWN is closed. `GStreamer`
 /// plays what it has buffered first, and reports an error if the connection is closed before its TEARDOWN is answered.
-const TEARDOWN_WITHIN: Duration = Duration::from_secs(10);
+const TEARDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time from a TEARDOWN that ended a stream, or came after its end, until the server closes the connection itself.
-const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Size of the read buffer, in bytes.
 const READ: usize = 16 * 1024;
@@ -198,11 +198,11 @@ impl Talk {
     fn close_at(&self) -> Option<Instant> {
         let over = self.over?;
         Some(match self.session.role() {
-            Some(Role::Listener) => over + TEARDOWN_WITHIN,
+            Some(Role::Listener) => over + TEARDOWN_TIMEOUT,
             // The publisher did not end its stream itself, so it has to stop sending.
             Some(Role::Publisher) => over,
             None => {
-                (over + TEARDOWN_WITHIN).min(self.torn_down.map_or(over, |at| at.max(over)) + CLOSE_WITHIN)
+                (over + TEARDOWN_TIMEOUT).min(self.torn_down.map_or(over, |at| at.max(over)) + CLOSE_TIMEOUT)
             }
         })
     }

@@ -14,7 +14,7 @@ use super::{
 use crate::media::{Description, Key, StreamId};
 
 /// Wrong keys or unknown streams after which a connection is closed.
-const MOST_WRONG: u8 = 3;
+const MAX_WRONG: u8 = 3;
 
 /// Requests without a valid key after which a connection is closed. Programs name the key in each request, or send one
 /// or two OPTIONS before.
@@ -199,7 +199,7 @@ impl Session {
         if !self.has_shown_key {
             self.without_key = self.without_key.saturating_add(1);
         }
-        let is_last = self.wrong >= MOST_WRONG || self.without_key >= MAX_WITHOUT_KEY;
+        let is_last = self.wrong >= MAX_WRONG || self.without_key >= MAX_WITHOUT_KEY;
         if let Some(sequence) = sequence {
             response.insert_header(headers::CSEQ, sequence);
         }

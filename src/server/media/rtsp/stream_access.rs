@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// The most of the server's addresses that one stream is sent from.
-const MOST_OUTLETS: usize = 16;
+const MAX_OUTLETS: usize = 16;
 
 /// A connection's access to the streams.
 pub struct StreamAccess {
@@ -160,7 +160,7 @@ impl StreamAccess {
         if let Some(number) = known {
             return Ok(number);
         }
-        if stream.outlets.len() >= MOST_OUTLETS {
+        if stream.outlets.len() >= MAX_OUTLETS {
             return Err(Refusal::NoPorts);
         }
         let pair = ports.take(self.local).map_err(|_| Refusal::NoPorts)?;

@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 
 use super::{client::udp, *};
-use crate::server::media::outgoing::MOST_WAITING;
+use crate::server::media::outgoing::MAX_WAITING;
 
 /// Sends a datagram and expects it at a listener.
 pub fn goes_through(from: &UdpSocket, to: SocketAddr, ear: &mut Client, number: u16) {
@@ -145,7 +145,7 @@ fn who_takes_nothing_misses_sound_and_the_others_hear_all() {
         }
         (rig.counters.counts().lost > 1_000).then_some(())
     });
-    assert!(usize::from(number) * 1_400 > MOST_WAITING);
+    assert!(usize::from(number) * 1_400 > MAX_WAITING);
     // The listener continues with the current audio.
     let mut last = 0;
     until(|| {

@@ -7,7 +7,7 @@ use super::{
         decode::{Decoded, frames_of},
         jitter::Head,
     },
-    BEGINNING, CONCEALED_AT_ONCE, HELD, LONGEST_DATAGRAM, LONGEST_SILENCE, MOST_EXCESS, PATIENCE, Pace,
+    BEGINNING, CONCEALED_AT_ONCE, HELD, LONGEST_DATAGRAM, LONGEST_SILENCE, MAX_EXCESS, PATIENCE, Pace,
     Playout, Sound,
 };
 use crate::media::payload::Unit;
@@ -63,7 +63,7 @@ impl Playout {
             self.last = None;
             return self.wait();
         }
-        if self.buffered() > self.jitter.delay().target(now) + MOST_EXCESS && !self.has_ended {
+        if self.buffered() > self.jitter.delay().target(now) + MAX_EXCESS && !self.has_ended {
             return self.catch_up(now);
         }
         let gap = head.ticks - self.ticks;
@@ -97,7 +97,7 @@ impl Playout {
         if head.missing > 0 {
             let is_due = now >= head.arrived + PATIENCE
                 || self.has_ended
-                || self.jitter.len() > super::super::jitter::MOST_DATAGRAMS / 2;
+                || self.jitter.len() > super::super::jitter::MAX_DATAGRAMS / 2;
             if !is_due {
                 return false;
             }

@@ -391,7 +391,7 @@ fn a_sender_that_is_too_fast_fills_no_disk() {
         packet
     };
     let (written, figures) = written(format, 1_000, datagram);
-    let waiting = ms(120) * crate::client::audio::play::jitter::MOST_DATAGRAMS as u32;
+    let waiting = ms(120) * crate::client::audio::play::jitter::MAX_DATAGRAMS as u32;
     assert!(written <= ms(12_000) + MAX_AHEAD + waiting + ms(1_000), "{written:?}");
     assert!(figures.counts.skipped > 1_000 && figures.skipped.is_zero(), "{figures:?}");
 }
