@@ -32,7 +32,7 @@ const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(15), Duration:
 /// How long the server's machine may acknowledge nothing of the data sent, or have no room for it
 /// (`TCP_USER_TIMEOUT`, RFC 5482). Without this limit, Linux repeats unacknowledged data for about 16 minutes, and
 /// keepalive probes only connections on which nothing is unacknowledged.
-pub const NO_ANSWER: Duration = Duration::from_secs(25);
+pub const NO_ANSWER_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// A bidirectional byte stream to the server: TCP or TLS over TCP.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
@@ -101,7 +101,7 @@ pub struct Dialer {
     tls: Option<Tls>,
     password: Option<Arc<Password>>,
     audio: Audio,
-    /// See [`NO_ANSWER`].
+    /// See [`NO_ANSWER_TIMEOUT`].
     no_answer: Duration,
 }
 
@@ -117,7 +117,7 @@ impl Dialer {
     #[must_use]
     pub fn new(target: Target) -> Self {
         let audio = Audio { ports: PortSet::all(), allow_plain: false };
-        Self { target, tls: None, password: None, audio, no_answer: NO_ANSWER }
+        Self { target, tls: None, password: None, audio, no_answer: NO_ANSWER_TIMEOUT }
     }
 
     /// Encrypts connections with TLS.
@@ -132,7 +132,7 @@ impl Dialer {
         Self { password: Some(Arc::new(password)), ..self }
     }
 
-    /// Waits this long, if it exceeds [`NO_ANSWER`], for a server that has no room for the data sent.
+    /// Waits this long, if it exceeds [`NO_ANSWER_TIMEOUT`], for a server that has no room for the data sent.
     #[must_use]
     pub fn with_no_answer(self, longer: Duration) -> Self {
         Self { no_answer: self.no_answer.max(longer), ..self }

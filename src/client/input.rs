@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 use super::text::Unfit;
 
 /// Capacity of the channel, in lines.
-const LINES: usize = 64;
+const MAX_LINES: usize = 64;
 
 /// Bytes that are kept of a line. No message is that long: the largest message limit is 64 KiB.
 pub const MAX_BYTES: usize = 128 * 1024;
@@ -53,7 +53,7 @@ impl Line {
 /// # Errors
 /// If no thread can be started.
 pub fn lines() -> io::Result<Receiver<io::Result<Line>>> {
-    let (to, lines) = channel(LINES);
+    let (to, lines) = channel(MAX_LINES);
     // The thread is never joined: it may be waiting for a line that never comes.
     thread::Builder::new().name("input".to_owned()).spawn(move || {
         let mut input = io::stdin().lock();

@@ -12,7 +12,7 @@ use crate::protocol::{Line, Operation};
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Message limits that are plausible, in bytes. Any other number is ignored.
-const BELIEVED: RangeInclusive<usize> = 64..=65_536;
+const PLAUSIBLE_LIMITS: RangeInclusive<usize> = 64..=65_536;
 
 /// Text before the number in the answer.
 const KEY: &str = "message_bytes=";
@@ -43,7 +43,7 @@ pub fn answer(received: &OwnedMessage) -> Option<Limits> {
     match received.operation.as_str() {
         operation if operation == limits => {
             let number = received.data.split(' ').find_map(|word| word.strip_prefix(KEY)?.parse().ok());
-            Some(Limits { message_bytes: number.filter(|number| BELIEVED.contains(number)) })
+            Some(Limits { message_bytes: number.filter(|number| PLAUSIBLE_LIMITS.contains(number)) })
         }
         "Unknown_operation" => {
             let is_of_it = received.data.starts_with(&format!("Operation ({limits})"));

@@ -23,9 +23,9 @@ use super::{
 use crate::protocol::Line;
 
 /// Capacity of the event queue.
-const EVENTS: usize = 256;
+const EVENT_CAPACITY: usize = 256;
 /// Capacity of the command queue.
-const COMMANDS: usize = 64;
+const COMMAND_CAPACITY: usize = 64;
 
 /// A request to a conversation.
 #[derive(Debug)]
@@ -124,7 +124,7 @@ pub struct Link {
     name: String,
     /// The last password that the server accepted, for the next connection.
     password: Option<Zeroizing<String>>,
-    /// Messages given while a password was awaited; at most [`COMMANDS`].
+    /// Messages given while a password was awaited; at most [`COMMAND_CAPACITY`].
     held: VecDeque<Line>,
     was_joined: bool,
     retry: Retry,
@@ -141,8 +141,8 @@ impl Link {
     /// Starts a conversation under this name. Dropping the receiver of events ends it.
     #[must_use]
     pub fn begin(dialer: Dialer, name: &str) -> (Sender<Command>, Receiver<Event>) {
-        let (to_link, commands) = channel(COMMANDS);
-        let (events, from_link) = channel(EVENTS);
+        let (to_link, commands) = channel(COMMAND_CAPACITY);
+        let (events, from_link) = channel(EVENT_CAPACITY);
         let link = Self {
             dialer,
             name: name.to_owned(),
@@ -401,13 +401,13 @@ impl Link {
     }
 }
 
-/// Returns the next password. Messages given before it are held until they can be sent; once [`COMMANDS`] are held,
-/// no further command is taken. Cancel-safe.
+/// Returns the next password. Messages given before it are held until they can be sent; once [`COMMAND_CAPACITY`] are
+/// held, no further command is taken. Cancel-safe.
 async fn password_or_hold(
     commands: &mut Receiver<Command>,
     held: &mut VecDeque<Line>,
 ) -> Result<Zeroizing<String>, Unheard> {
-    while held.len() < COMMANDS {
+    while held.len() < COMMAND_CAPACITY {
         match commands.recv().await {
             Some(Command::Password(password)) => return Ok(password),
             Some(Command::Send(message)) => held.push_back(message),

@@ -107,10 +107,10 @@ impl Sequence {
     }
 
     fn lost(&self) -> i32 {
-        const MOST: i64 = (1 << 23) - 1;
+        const MAX: i64 = (1 << 23) - 1;
         let expected = i64::try_from(self.highest - self.first + 1).unwrap_or(i64::MAX);
         let lost = expected - i64::try_from(self.received).unwrap_or(i64::MAX);
-        i32::try_from(lost.clamp(-MOST - 1, MOST)).unwrap_or_default()
+        i32::try_from(lost.clamp(-MAX - 1, MAX)).unwrap_or_default()
     }
 }
 

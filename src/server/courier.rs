@@ -21,7 +21,7 @@ use tokio_util::either::Either;
 
 use super::{
     address_limiter::{AdmissionRequest, SessionPermit},
-    close::{CLOSE_GRACE, CloseReason, PROBE_TIMEOUT},
+    close::{CLOSE_TIMEOUT, CloseReason, PROBE_TIMEOUT},
     connection::{self, ReceiveHalf, SendHalf},
     exit_guard::ExitGuard,
     flood::{Allowance, Meter},
@@ -190,7 +190,7 @@ impl Courier {
         self.subscribers.add(subscriber);
         if self.closing {
             self.tell(session_ref, |outbox| outbox.put(&reply::server_closed()));
-            self.close_place(slot, CloseReason::ServerClosed, Instant::now() + CLOSE_GRACE);
+            self.close_place(slot, CloseReason::ServerClosed, Instant::now() + CLOSE_TIMEOUT);
         }
         session_ref
     }
@@ -303,7 +303,7 @@ impl Handler<Deliver> for Courier {
         self.worker.metrics.count_delivered(delivered);
         self.worker.metrics.mark_outbox(fullest);
         for (slot, reason) in closed {
-            self.close_place(slot, reason, Instant::now() + CLOSE_GRACE);
+            self.close_place(slot, reason, Instant::now() + CLOSE_TIMEOUT);
         }
         self.watch_outboxes();
     }

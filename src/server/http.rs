@@ -60,11 +60,11 @@ pub mod stream;
 pub mod turns;
 
 /// Total time that a connection may spend on its requests. Loading the page takes a fraction of it.
-const VISIT: Duration = Duration::from_mins(1);
+const CONNECTION_TIMEOUT: Duration = Duration::from_mins(1);
 /// Time for the head of a request to arrive.
-const HEAD: Duration = Duration::from_secs(10);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time that a connection may be idle between two requests, and that the client may take to disconnect.
-const BETWEEN: Duration = Duration::from_secs(5);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Path of the WebSocket.
 const WEBSOCKET_PATH: &str = "/tr2";
@@ -73,7 +73,7 @@ const WEBSOCKET_PATH: &str = "/tr2";
 const SUBPROTOCOL: &str = "tr2";
 
 /// Requests that a connection may make. The page consists of about 20 files.
-pub const REQUESTS: u32 = 100;
+pub const MAX_REQUESTS: u32 = 100;
 
 /// Byte stream that carries HTTP: TCP, or TLS over TCP.
 pub type Carrier = Either<TcpStream, TlsStream<TcpStream>>;
@@ -94,7 +94,8 @@ impl Visitor {
     /// A connection of which nothing has been read yet.
     pub fn new(carrier: Carrier, id: SessionId, peer: Peer) -> Self {
         let listens = Listens::default();
-        let carrier = Turns::at_most(carrier, REQUESTS).lasting(Arc::clone(&listens.flag), stream::MAX_PAUSE);
+        let carrier =
+            Turns::at_most(carrier, MAX_REQUESTS).lasting(Arc::clone(&listens.flag), stream::MAX_PAUSE);
         Self { carrier, id, peer, listens }
     }
 }
@@ -158,14 +159,14 @@ impl Http {
         let served = tokio::select! {
             served = &mut served => served,
             () = listens.notified() => {
-                // A listener has a place of its own (`stream::LISTENERS`), so it frees those for the page.
+                // A listener has a place of its own (`stream::MAX_LISTENERS`), so it frees those for the page.
                 drop(place);
                 address_permit.page = None;
                 listening();
                 served.await
             }
             () = address_permit.displaced() => return Err(io::Error::other("it gave way to a newer one")),
-            () = sleep(VISIT) => return Err(io::ErrorKind::TimedOut.into()),
+            () = sleep(CONNECTION_TIMEOUT) => return Err(io::ErrorKind::TimedOut.into()),
         };
         served.map_err(|error| io::Error::other(error.to_string()))
     }
@@ -195,9 +196,9 @@ impl Http {
             async move { this.upgrade(&request, framed).await }
         });
         let factory = HttpService::build()
-            .keep_alive(BETWEEN)
-            .client_request_timeout(HEAD)
-            .client_disconnect_timeout(BETWEEN)
+            .keep_alive(KEEP_ALIVE_TIMEOUT)
+            .client_request_timeout(HEAD_TIMEOUT)
+            .client_disconnect_timeout(KEEP_ALIVE_TIMEOUT)
             .on_connect_ext(|visitor: &Visitor, known| {
                 known.insert(visitor.listens.clone());
                 known.insert(visitor.peer);

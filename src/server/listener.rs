@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     bans::Barrier,
-    close::{CLOSE_GRACE, CloseReason},
+    close::{CLOSE_TIMEOUT, CloseReason},
     connection::{UNSENT_BYTES, keepalive, see_out},
     courier::Courier,
     http::unavailable,
@@ -46,7 +46,7 @@ pub use admission::{Limiters, MAX_HTTP_FILES, SharedLimiters};
 const BACKLOG: i32 = 4096;
 
 /// Pause after a failed accept. Without it, running out of file descriptors would cause a busy loop.
-const PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Binds an address and listens on it.
 ///
@@ -92,7 +92,7 @@ pub struct Listener {
 
 /// Refused connections that are kept open at a time until they close. Each holds an open file for at most 1 s, or 4 s
 /// over TLS.
-pub const REFUSALS: usize = 64;
+pub const MAX_REFUSALS: usize = 64;
 
 /// Accepts or refuses connections and gives them to couriers. Clones share the numbering and the limits.
 #[derive(Clone)]
@@ -149,7 +149,7 @@ impl Acceptor {
                     if !std::mem::replace(&mut failing, true) {
                         warn!(self.log, "cannot accept connections, will go on trying"; "error" => %error);
                     }
-                    self.stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
+                    self.stop.run_until_cancelled(tokio::time::sleep(ACCEPT_RETRY_INTERVAL)).await;
                 }
             }
         }
@@ -277,7 +277,7 @@ async fn see_out_plain(socket: TcpStream) {
 
 /// Closes a refused connection that can be sent the reason only after a TLS handshake.
 async fn see_out_secure(socket: TcpStream, Secure(config): Secure, words: &[u8]) {
-    match handshake(socket, config, Instant::now() + CLOSE_GRACE).await {
+    match handshake(socket, config, Instant::now() + CLOSE_TIMEOUT).await {
         Ok(stream) => see_out(stream, words).await,
         Err(Failure { socket, .. }) => {
             // The words go out in plain text, which a peer that does not speak TLS can read.

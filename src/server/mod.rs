@@ -400,11 +400,11 @@ fn read_accounts(config: &Config, log: &Logger) -> Result<Accounts, SourceError>
 /// Open files beside the sessions: 64 for listeners, reactors and the log, then refused connections, connections to
 /// the page, connections on trial, stream listeners over HTTP, and monitoring.
 const RESERVED_FILES: u64 = 64
-    + (listener::REFUSALS
+    + (listener::MAX_REFUSALS
         + listener::MAX_HTTP_FILES
         + trial::MAX_TRIALS
-        + http::stream::LISTENERS
-        + monitoring::MOST) as u64;
+        + http::stream::MAX_LISTENERS
+        + monitoring::MAX_CONNECTIONS) as u64;
 
 #[cfg(test)]
 mod tests;

@@ -39,19 +39,20 @@ use answers::Desk;
 use places::{Place, Places};
 
 /// Connections served at a time.
-pub const MOST: usize = 16;
+pub const MAX_CONNECTIONS: usize = 16;
 
-/// Minimum time for which a connection keeps its place. With [`MOST`], this bounds the rate to 160 answers per second.
-const LEAST: Duration = Duration::from_millis(100);
+/// Minimum time for which a connection keeps its place. With [`MAX_CONNECTIONS`], this bounds the rate to 160 answers
+/// per second.
+const MIN_CONNECTION_TIME: Duration = Duration::from_millis(100);
 
 /// Time for the head of a request to arrive.
-const HEAD: Duration = Duration::from_secs(3);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Time that a connection may take in all. An answer has about 20 KiB, which any socket takes at once.
-const VISIT: Duration = Duration::from_secs(5);
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Pause after a failed accept.
-const PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The parts of the server that monitoring reads.
 #[derive(Clone)]
@@ -104,14 +105,15 @@ async fn accept_all(socket: TcpListener, desk: Rc<Desk>, places: Rc<Places>, log
             Ok((stream, _)) => stream,
             Err(error) => {
                 debug!(log, "cannot accept a connection for monitoring"; "error" => %error);
-                sleep(PAUSE).await;
+                sleep(ACCEPT_RETRY_INTERVAL).await;
                 continue;
             }
         };
         let Ok(place) = places.take().await else { return Ok(()) };
         let (serve, log) = (Rc::clone(&serve), log.clone());
         actix_rt::spawn(async move {
-            let serving = join(timeout(VISIT, serve(stream, &place)), sleep(LEAST));
+            let serving =
+                join(timeout(CONNECTION_TIMEOUT, serve(stream, &place)), sleep(MIN_CONNECTION_TIME));
             let served = select! {
                 (served, ()) = serving => served,
                 () = place.displaced() => {
@@ -138,8 +140,8 @@ async fn build(desk: Rc<Desk>) -> io::Result<Serve> {
     };
     let factory = HttpService::build()
         .keep_alive(KeepAlive::Disabled)
-        .client_request_timeout(HEAD)
-        .client_disconnect_timeout(LEAST)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .client_disconnect_timeout(MIN_CONNECTION_TIME)
         .h1(fn_service(answer));
     let service = factory.new_service(()).await.map_err(|()| io::Error::other("cannot start HTTP"))?;
     Ok(Box::new(move |stream, place| {

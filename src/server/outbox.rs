@@ -41,7 +41,7 @@ use watermark::Watermark;
 use weight::{Piece, Weight};
 
 /// Queued pieces in one vectored write.
-const SLICES: usize = 64;
+const MAX_SLICES: usize = 64;
 
 /// Hard limit of an outbox, as a multiple of its limit. Senders that wait overshoot the limit by one or two batches;
 /// clients that repeatedly send and leave at once overshoot it by more.
@@ -341,7 +341,7 @@ impl Outbox {
         let written = if self.kind == Kind::Unframed || self.queue.len() == 1 {
             ready!(writer.poll_write(cx, self.queue.front().map_or(&[][..], |piece| &piece.bytes)))?
         } else {
-            let mut slices = [IoSlice::new(&[]); SLICES];
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
             let count = self
                 .queue
                 .iter()

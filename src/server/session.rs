@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::{
     address_limiter::SessionPermit,
     auth::{Credential, LoginAttempt},
-    close::{CloseReason, LINGER},
+    close::{CloseReason, LINGER_TIMEOUT},
     connection::ReceiveHalf,
     flood::Meter,
     frame_reader::{FrameReader, Read, ReadEvent, bytes_of},
@@ -348,7 +348,7 @@ impl Handler<Sent> for Session {
             ctx.stop();
         } else {
             self.sent = true;
-            ctx.run_later(LINGER, |_, ctx| ctx.stop());
+            ctx.run_later(LINGER_TIMEOUT, |_, ctx| ctx.stop());
         }
     }
 }

@@ -28,7 +28,7 @@ use super::{
     exit_guard::{ExitGuard, SupervisorEvent},
     health::{Health, Phase},
     http::stream::HttpAudio,
-    listener::{Acceptor, Limiters, Listener, MAX_HTTP_FILES, REFUSALS},
+    listener::{Acceptor, Limiters, Listener, MAX_HTTP_FILES, MAX_REFUSALS},
     listener_protocol::ListenerProtocol,
     media::{self, Audio, RelayParams},
     messages::{CloseServer, ToCourier, ToRegistry},
@@ -47,7 +47,7 @@ use crate::{
 
 /// Capacity of the Registry's mailbox, which bounds nothing: `do_send` ignores it. Sessions bound their work in bytes
 /// before they send it.
-const MAILBOX: usize = 16;
+const MAILBOX_CAPACITY: usize = 16;
 
 /// Why the server could not start or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -119,7 +119,7 @@ pub struct Sockets {
 }
 
 /// Time that the server waits beyond the couriers' deadline, so that sessions still log the data that they discard.
-const SLACK: Duration = Duration::from_millis(200);
+const DRAIN_SLACK: Duration = Duration::from_millis(200);
 
 /// The running parts, as the server's own task sees them.
 pub struct Supervisor {
@@ -155,7 +155,7 @@ impl Supervisor {
         let (notify, events) = unbounded_channel();
         let barrier = ledger.barrier();
         let verifier = Verifier::start();
-        let (sender, mailbox) = channel(MAILBOX);
+        let (sender, mailbox) = channel(MAILBOX_CAPACITY);
         let registry = Addr::new(sender);
         let audio = media.map(|relay_params| {
             let to = media::RelayToRegistry::from(registry.clone());
@@ -230,7 +230,7 @@ impl Supervisor {
             stop: listening.clone(),
             message_bytes: limits.message_bytes,
             config: config.clone(),
-            refusals: Arc::new(Semaphore::new(REFUSALS)),
+            refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
             numbers: Arc::<AtomicU64>::default(),
             metrics,
             log: log.clone(),
@@ -313,7 +313,7 @@ impl Supervisor {
         if let Some(audio) = &self.audio {
             audio.close.do_send(CloseServer { by: String::new() });
         }
-        deadline.get_or_insert(Instant::now() + drain_timeout + SLACK);
+        deadline.get_or_insert(Instant::now() + drain_timeout + DRAIN_SLACK);
     }
 
     #[cfg(test)]

@@ -37,10 +37,10 @@ const LISTED: &[u8] = b" ,";
 
 /// Silence that ends a message. Its server sends a message in one write, so its parts arrive closer together than
 /// this.
-const MESSAGE_ENDS: Duration = Duration::from_millis(100);
+const MESSAGE_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Silence that ends a message which looks incomplete.
-const GIVEN_UP: Duration = Duration::from_secs(2);
+const INCOMPLETE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Longest name and longest operation that are recognised, in bytes.
 const MAX_FIELD: usize = 128;
@@ -113,7 +113,7 @@ impl Unframed {
             return None;
         }
         let whole = first(bytes).is_some_and(|header| !self.may_go_on(bytes, header.data));
-        Some(if whole { MESSAGE_ENDS } else { GIVEN_UP })
+        Some(if whole { MESSAGE_TIMEOUT } else { INCOMPLETE_TIMEOUT })
     }
 
     /// Takes all buffered bytes as one message, because nothing follows.

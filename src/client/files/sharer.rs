@@ -19,7 +19,7 @@ use crate::{
 const MAX_QUESTIONS: usize = 64;
 /// Interval between messages, once [`MAX_PARTS`] were sent in a burst. This is half the rate that a server's flood
 /// control allows; the other half is left for what the user says meanwhile.
-const INTERVAL: Duration = Duration::from_millis(40);
+const MESSAGE_INTERVAL: Duration = Duration::from_millis(40);
 
 /// A list that took longer than this to make is reused for a while, because any user may ask, any number of times.
 const SOON_MADE: Duration = Duration::from_millis(100);
@@ -116,7 +116,7 @@ fn limit_in(why: &str) -> Option<usize> {
 async fn run<M: From<Line>>(folder: Option<Folder>, mut notes: Receiver<Note>, out: Sender<M>) {
     let mut shared = Shared { folder, last: None };
     let at_once = u32::try_from(MAX_PARTS).unwrap_or(u32::MAX);
-    let mut pace = Pace::new(Instant::now(), at_once, INTERVAL);
+    let mut pace = Pace::new(Instant::now(), at_once, MESSAGE_INTERVAL);
     let (mut message_bytes, mut answered) = (MESSAGE_BYTES, Vec::new());
     shared.get_ready(&notes).await;
     while let Some(first) = notes.recv().await {
@@ -287,7 +287,7 @@ mod tests {
             sharer.asked("ana", &asker.to_string()).unwrap();
             sent.recv().await.unwrap();
         }
-        assert_eq!(start.elapsed(), 25 * INTERVAL);
+        assert_eq!(start.elapsed(), 25 * MESSAGE_INTERVAL);
         advance(Duration::from_mins(1)).await;
         sharer.asked("ana", "eva").unwrap();
         sent.recv().await.unwrap();
@@ -337,7 +337,8 @@ mod tests {
         std::fs::write(dir.path().join("a.txt"), "hi").unwrap();
         let folder = Some(Folder::open(dir.path()).unwrap());
         let before = Listing::default();
-        let mut shared = Shared { folder, last: Some((before.clone(), Instant::now() + INTERVAL * 50_000)) };
+        let mut shared =
+            Shared { folder, last: Some((before.clone(), Instant::now() + MESSAGE_INTERVAL * 50_000)) };
         assert_eq!(*shared.listing().await, before);
         assert_eq!(*shared.listing().await, before);
         shared.last = Some((before, Instant::now()));

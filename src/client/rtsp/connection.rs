@@ -21,10 +21,10 @@ use crate::client::dial::Stream;
 /// Time that a server has to answer.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Capacity of the write queue, in messages.
-const QUEUED: usize = 64;
+const QUEUE_CAPACITY: usize = 64;
 /// Maximum number of datagrams kept while an answer is awaited. Later ones are dropped; any datagram is as
 /// dispensable as another.
-const KEPT: usize = 64;
+const MAX_KEPT: usize = 64;
 
 /// An RTSP connection to a server.
 pub(super) struct Connection {
@@ -52,7 +52,7 @@ pub(super) enum Came {
 impl Connection {
     pub(super) fn new(stream: Box<dyn Stream>) -> Self {
         let (reader, writer) = split(stream);
-        let (to_writer, mut queue) = mpsc::channel::<Message<Vec<u8>>>(QUEUED);
+        let (to_writer, mut queue) = mpsc::channel::<Message<Vec<u8>>>(QUEUE_CAPACITY);
         // Writing has a task of its own, because reading must go on while the server takes nothing.
         let writing = tokio::spawn(async move {
             let mut writer = FramedWrite::new(writer, Codec);
@@ -96,7 +96,7 @@ impl Connection {
                     let reason = response.reason_phrase().to_owned();
                     return Err(Failure::Refused { method: name, status: status.into(), reason });
                 }
-                Message::Data(data) if self.kept.len() < KEPT => {
+                Message::Data(data) if self.kept.len() < MAX_KEPT => {
                     self.kept.push_back(Came::Data(data.channel_id(), data.into_body()));
                 }
                 Message::Request(request) => self.answer(&request),

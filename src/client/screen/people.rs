@@ -13,9 +13,9 @@ const ASK_INTERVAL: Duration = Duration::from_secs(5);
 /// Added to the interval for each name on the list: long lists are requested less often.
 const ASK_INTERVAL_PER_PERSON: Duration = Duration::from_millis(10);
 /// Minimum time between two requests where something hints at a change.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+const MIN_ASK_INTERVAL: Duration = Duration::from_secs(1);
 /// Time after which a request without an answer is given up.
-const GIVE_UP: Duration = Duration::from_secs(20);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Beginning of the echo that marks the end of a list. Its return is not shown.
 const MARK: &str = "(end of the list of who is here, no. ";
@@ -95,7 +95,7 @@ impl People {
     /// Makes the next request due sooner, because something may have changed.
     pub fn hint(&mut self) {
         if let (Some(last), Some(next)) = (self.last_asked, self.next) {
-            self.next = Some(next.min(last + ASK_AGAIN));
+            self.next = Some(next.min(last + MIN_ASK_INTERVAL));
         }
     }
 
@@ -103,7 +103,7 @@ impl People {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         match self.asked {
-            Some(asked) => Some(asked.at + GIVE_UP),
+            Some(asked) => Some(asked.at + ANSWER_TIMEOUT),
             None => self.next,
         }
     }
@@ -205,11 +205,11 @@ mod tests {
         people.heard("ana");
         assert_eq!(people.deadline(), Some(now + ASK_INTERVAL));
         people.heard("eva");
-        assert_eq!(people.deadline(), Some(now + ASK_AGAIN));
-        assert!(people.ask(now + ASK_AGAIN).is_some());
-        assert_eq!(people.deadline(), Some(now + ASK_AGAIN + GIVE_UP));
+        assert_eq!(people.deadline(), Some(now + MIN_ASK_INTERVAL));
+        assert!(people.ask(now + MIN_ASK_INTERVAL).is_some());
+        assert_eq!(people.deadline(), Some(now + MIN_ASK_INTERVAL + ANSWER_TIMEOUT));
         assert!(
-            people.ask(now + ASK_AGAIN + GIVE_UP).is_some(),
+            people.ask(now + MIN_ASK_INTERVAL + ANSWER_TIMEOUT).is_some(),
             "an answer that never comes is not waited for"
         );
     }

@@ -19,7 +19,7 @@ use crate::client::{
 pub(super) const MAX_ASKED: usize = 8;
 /// Age at which a request expires: its file is not played any more. The server answers sooner unless configured
 /// otherwise.
-const ASKED_FOR: Duration = Duration::from_mins(1);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 /// Maximum number of users whose audio files are remembered.
 pub(super) const MAX_PEOPLE: usize = 16;
 /// Maximum number of remembered files per user.
@@ -68,7 +68,7 @@ impl Listening {
     /// Removes and returns the request that `of` answers: the first for which `file` is true, or else the first to
     /// that user.
     pub(super) fn answered(&mut self, of: &str, file: impl Fn(&str) -> bool, now: Now) -> Option<Asked> {
-        self.asked.retain(|asked| now.at < asked.at + ASKED_FOR);
+        self.asked.retain(|asked| now.at < asked.at + REQUEST_TIMEOUT);
         let same = |asked: &Asked| asked.of.to_lowercase() == of.to_lowercase();
         let at = self.asked.iter().position(|asked| same(asked) && file(&asked.file));
         self.asked.remove(at.or_else(|| self.asked.iter().position(same))?)

@@ -1,7 +1,7 @@
 //! Audio streams by HTTP, for browsers and for clients that UDP does not reach.
 //!
-//! A listener stays longer than a page takes to load, so it has a place of its own: see [`LISTENERS`]. The relay keeps
-//! a bounded part of what a listener does not take, leaves out the rest, and disconnects it after [`MAX_PAUSE`].
+//! A listener stays longer than a page takes to load, so it has a place of its own: see [`MAX_LISTENERS`]. The relay
+//! keeps a bounded part of what a listener does not take, leaves out the rest, and disconnects it after [`MAX_PAUSE`].
 
 use std::{
     convert::Infallible,
@@ -36,7 +36,7 @@ use crate::{
 /// Connections that may listen at once, beside those that ask for the page. Each is an open file. If its client does
 /// not read, 32 KiB wait here and up to the bound of [`Subscription::bytes`] in the relay, until the connection is
 /// closed.
-pub const LISTENERS: usize = 1024;
+pub const MAX_LISTENERS: usize = 1024;
 
 /// Gives HTTP access to the streams.
 #[derive(Clone)]
@@ -50,7 +50,7 @@ pub struct HttpAudio {
 impl HttpAudio {
     /// Gives access to the streams of this relay, for all workers together.
     pub fn new(subscribe: Recipient<Subscribe>) -> Self {
-        Self { subscribe, places: Arc::new(Semaphore::new(LISTENERS)) }
+        Self { subscribe, places: Arc::new(Semaphore::new(MAX_LISTENERS)) }
     }
 }
 

@@ -13,7 +13,7 @@ use bytes::{Buf, Bytes};
 pub const MAX_WAITING: usize = 512 * 1024;
 
 /// While this many bytes are queued, no further request is read.
-const MUCH: usize = 64 * 1024;
+const MAX_BEFORE_READ: usize = 64 * 1024;
 
 /// How a connection is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +115,7 @@ impl Outgoing {
 
     /// Whether a further request may be read.
     pub fn has_room(&self) -> bool {
-        self.0.borrow().bytes < MUCH
+        self.0.borrow().bytes < MAX_BEFORE_READ
     }
 
     /// Whether all output is written.

@@ -22,7 +22,7 @@ use super::{
     streams::{SharedStreams, Streams},
 };
 /// Interval at which silent publishers and listeners are found, and due reports are sent.
-const TICK: Duration = Duration::from_millis(500);
+const TICK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The actor. It shares the streams with the tasks of its thread, which read and write.
 pub struct Relay {
@@ -57,7 +57,9 @@ impl Actor for Relay {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.run_interval(TICK, |relay, _| relay.streams.borrow_mut().tick(Instant::now(), SystemTime::now()));
+        ctx.run_interval(TICK_INTERVAL, |relay, _| {
+            relay.streams.borrow_mut().tick(Instant::now(), SystemTime::now())
+        });
         let server = RtspServer {
             streams: Rc::clone(&self.streams),
             close: self.close.clone(),

@@ -9,7 +9,7 @@ use rtcp_types::{
 use crate::media::ntp::Ntp;
 
 /// Average interval between reports to a listener (RFC 3550, section 6.2).
-const INTERVAL: Duration = Duration::from_secs(5);
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The relay's CNAME, which does not reveal its address.
 const NAME: &str = "relay";
@@ -98,7 +98,7 @@ pub fn heard(bytes: &[u8]) -> Vec<Heard> {
 /// Time from one report to the next: half to one and a half times the average interval, so that reports to many
 /// listeners are spread out. `chance` is a random number.
 pub fn next_interval(chance: u32) -> Duration {
-    INTERVAL.mul_f64(0.5 + f64::from(chance) / f64::from(u32::MAX))
+    REPORT_INTERVAL.mul_f64(0.5 + f64::from(chance) / f64::from(u32::MAX))
 }
 
 #[cfg(test)]

@@ -36,14 +36,14 @@ pub struct Settle;
 
 /// Time for which an evicted connection is held before it is closed. This slows down a client that reconnects whenever
 /// its connection is closed.
-const HOLD: Duration = Duration::from_secs(1);
+const HOLD_TIME: Duration = Duration::from_secs(1);
 
 /// Time from the server's end until connections whose stream ended with it are closed, if the server runs that long. A
 /// player that receives RTCP BYE can have its TEARDOWN answered.
-const CLOSE_GRACE: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Pause after a failed accept.
-const PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The state that all listening sockets share.
 #[derive(Clone)]
@@ -78,7 +78,7 @@ impl RtspServer {
                     if !std::mem::replace(&mut is_failing, true) {
                         warn!(self.log, "cannot accept connections for audio, will go on trying"; "error" => %error);
                     }
-                    self.close.run_until_cancelled(sleep(PAUSE)).await;
+                    self.close.run_until_cancelled(sleep(ACCEPT_RETRY_INTERVAL)).await;
                 }
             }
         }
@@ -137,7 +137,7 @@ impl RtspServer {
         mut permit: ConnectionPermit,
     ) -> io::Result<()> {
         let local = stream.local_addr()?;
-        let deadline = Instant::now() + serve::PATIENCE;
+        let deadline = Instant::now() + serve::SETUP_TIMEOUT;
         let evicted = permit.evicted();
         // Until the handshake begins, the socket is still available to be held.
         let mut byte = [0];
@@ -193,7 +193,7 @@ impl RtspServer {
             return fate;
         }
         if outgoing.ending() == Some(End::Over)
-            && let Ok(fate) = timeout(CLOSE_GRACE, fate.as_mut()).await
+            && let Ok(fate) = timeout(CLOSE_TIMEOUT, fate.as_mut()).await
         {
             return fate;
         }
@@ -201,12 +201,12 @@ impl RtspServer {
         fate.await
     }
 
-    /// Holds an evicted connection for [`HOLD`], unless too many are held.
+    /// Holds an evicted connection for [`HOLD_TIME`], unless too many are held.
     async fn hold(&self, mut permit: ConnectionPermit) {
         permit.set_standing(Standing::Closing);
         let evicted = permit.evicted();
         tokio::select! {
-            () = sleep(HOLD) => {}
+            () = sleep(HOLD_TIME) => {}
             () = evicted.cancelled() => {}
             () = self.close.cancelled() => {}
         }

@@ -33,7 +33,7 @@ use crate::media::{Description, Key, StreamId};
 const BYES_AFTER: [u64; 4] = [500, 500, 1_000, 2_000];
 
 /// A publisher that sent no audio for this long counts as paused.
-const PAUSE: Duration = Duration::from_secs(2);
+const PAUSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Sockets that listeners are sent to from, and the datagrams queued for them.
 #[derive(Debug)]
@@ -326,7 +326,7 @@ impl Stream {
         };
         let (Some(timestamp), Some(last)) = (source.timestamp_at(now), source.last()) else { return };
         // While the publisher is paused, the audio's time does not advance, so the report has no timestamp.
-        let is_paused = now.saturating_duration_since(last.came) > PAUSE;
+        let is_paused = now.saturating_duration_since(last.came) > PAUSE_TIMEOUT;
         for listener in self.listeners.values_mut() {
             if !listener.is_playing || listener.report_due > now || listener.sent.packets == 0 {
                 continue;

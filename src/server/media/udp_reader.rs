@@ -15,7 +15,7 @@ use super::{
 pub const MAX_DATAGRAM: usize = 2048;
 
 /// Datagrams read from a socket before the task yields.
-const AT_ONCE: usize = 64;
+const MAX_READS_PER_TURN: usize = 64;
 
 /// Relays datagrams that reach the publisher's sockets, until the stream or this publisher's setup ends.
 pub async fn from_publisher(streams: SharedStreams, handle: Handle, pair: Rc<Pair>, over: CancellationToken) {
@@ -32,7 +32,7 @@ pub async fn from_publisher(streams: SharedStreams, handle: Handle, pair: Rc<Pai
     }
 }
 
-/// Relays the datagrams that the publisher's socket holds now, at most [`AT_ONCE`].
+/// Relays the datagrams that the publisher's socket holds now, at most [`MAX_READS_PER_TURN`].
 pub fn take(streams: &SharedStreams, handle: Handle, kind: Kind, pair: &Pair) {
     let socket = if kind == Kind::Sound { &pair.rtp } else { &pair.rtcp };
     read(socket, |from, bytes| {
@@ -86,7 +86,7 @@ async fn waits(outlet: &Outlet) {
 fn read(socket: &UdpSocket, mut hear: impl FnMut(SocketAddr, &[u8])) {
     // Room for one byte more than the maximum, which reveals longer datagrams.
     let mut bytes = [0; MAX_DATAGRAM + 1];
-    for _ in 0..AT_ONCE {
+    for _ in 0..MAX_READS_PER_TURN {
         match socket.try_recv_from(&mut bytes) {
             Ok((length, _)) if length > MAX_DATAGRAM => {}
             Ok((length, from)) => hear(from, &bytes[..length]),

@@ -10,11 +10,11 @@ use tokio::{
 };
 
 /// Time for a worker to respond. A worker is busy for at most some milliseconds at a time.
-const WITHIN: Duration = Duration::from_secs(2);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Time for which a check that found all workers well is not repeated, so that frequent requests do not disturb the
 /// workers.
-const BELIEVED: Duration = Duration::from_secs(1);
+const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Checks the workers.
 pub struct LivenessCheck {
@@ -31,13 +31,13 @@ impl LivenessCheck {
     /// Returns the number of the first worker that does not respond.
     pub async fn missing(&self) -> Option<usize> {
         let now = Instant::now();
-        if self.answered.get().is_some_and(|answered| now < answered + BELIEVED) {
+        if self.answered.get().is_some_and(|answered| now < answered + RECHECK_INTERVAL) {
             return None;
         }
         // All workers are called before the first is waited for. A worker that cannot be called will not respond.
         let answers: Vec<Receiver<()>> = self.workers.iter().map(call).collect();
         for (number, answer) in answers.into_iter().enumerate() {
-            if !matches!(timeout_at(now + WITHIN, answer).await, Ok(Ok(()))) {
+            if !matches!(timeout_at(now + RESPONSE_TIMEOUT, answer).await, Ok(Ok(()))) {
                 return Some(number);
             }
         }

@@ -17,10 +17,11 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{LEAST, MOST};
+use super::{MAX_CONNECTIONS, MIN_CONNECTION_TIME};
 
-/// [`MOST`] places. If all are taken, a newcomer displaces the connection that has been silent for longest, once that
-/// connection has had its place for [`LEAST`]. So connections that send no request cannot keep out those that do.
+/// [`MAX_CONNECTIONS`] places. If all are taken, a newcomer displaces the connection that has been silent for longest,
+/// once that connection has had its place for [`MIN_CONNECTION_TIME`]. So connections that send no request cannot keep
+/// out those that do.
 pub struct Places {
     free: Arc<Semaphore>,
     /// Connections that had sent no request when this was last checked, in the order in which they came.
@@ -47,7 +48,7 @@ pub struct Place {
 impl Places {
     /// Creates places that are all free.
     pub fn new() -> Rc<Self> {
-        let free = Arc::new(Semaphore::new(MOST));
+        let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         Rc::new(Self { free, silent: RefCell::default(), next: Cell::new(0) })
     }
 
@@ -70,7 +71,8 @@ impl Places {
         Ok(Place { number, places: Rc::clone(self), asked, displaced, _permit: permit })
     }
 
-    /// Displaces the connection that has been silent for longest, once it has had its place for [`LEAST`].
+    /// Displaces the connection that has been silent for longest, once it has had its place for
+    /// [`MIN_CONNECTION_TIME`].
     async fn displace(&self) {
         loop {
             match self.due() {
@@ -91,7 +93,7 @@ impl Places {
     fn due(&self) -> Option<Instant> {
         let mut silent = self.silent.borrow_mut();
         silent.retain(|_, one| !one.asked.load(Ordering::Relaxed));
-        silent.values().next().map(|oldest| oldest.since + LEAST)
+        silent.values().next().map(|oldest| oldest.since + MIN_CONNECTION_TIME)
     }
 }
 
@@ -123,7 +125,7 @@ mod tests {
 
     fn all(places: &Rc<Places>) -> Vec<Place> {
         let mut taken = Vec::new();
-        for _ in 0..MOST {
+        for _ in 0..MAX_CONNECTIONS {
             taken.push(places.take().now_or_never().expect("a place").unwrap());
         }
         assert!(places.take().now_or_never().is_none(), "no more than so many");
@@ -148,8 +150,8 @@ mod tests {
         for expected in [2, 3] {
             let coming = places.take();
             tokio::pin!(coming);
-            // Not before that connection has had its place for `LEAST`.
-            assert!(tokio::time::timeout(LEAST * 49 / 50, &mut coming).await.is_err());
+            // Not before that connection has had its place for `MIN_CONNECTION_TIME`.
+            assert!(tokio::time::timeout(MIN_CONNECTION_TIME * 49 / 50, &mut coming).await.is_err());
             assert_eq!(gone(&mut taken), Vec::<u64>::new());
             assert!(
                 tokio::time::timeout(Duration::from_millis(4), &mut coming).await.is_err(),
@@ -173,7 +175,7 @@ mod tests {
         }
         let coming = places.take();
         tokio::pin!(coming);
-        assert!(tokio::time::timeout(10 * LEAST, &mut coming).await.is_err());
+        assert!(tokio::time::timeout(10 * MIN_CONNECTION_TIME, &mut coming).await.is_err());
         assert_eq!(gone(&mut taken), Vec::<u64>::new());
         drop(taken.pop());
         coming.now_or_never().expect("a place").unwrap();

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// After receivers were disconnected, the time for their memory to be freed before more are disconnected.
-const PAUSE: Duration = Duration::from_millis(100);
+const WEIGH_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Sessions with less memory are not disconnected: that would free next to nothing.
 const MIN_SESSION_BYTES: usize = 4 * 1024;
@@ -96,7 +96,7 @@ impl Handler<OutboxesFull> for Registry {
     type Result = ();
 
     fn handle(&mut self, _: OutboxesFull, ctx: &mut Self::Context) {
-        let is_early = self.weighing.ended.is_some_and(|ended| ended.elapsed() < PAUSE);
+        let is_early = self.weighing.ended.is_some_and(|ended| ended.elapsed() < WEIGH_INTERVAL);
         if self.closing || self.weighing.awaited > 0 || is_early {
             return;
         }
@@ -118,7 +118,7 @@ impl Handler<Weighed> for Registry {
             self.free_outboxes();
             self.go_on(ctx);
             // Reports until then are ignored, and none follows if nothing more is queued.
-            ctx.run_later(PAUSE, |registry, ctx| {
+            ctx.run_later(WEIGH_INTERVAL, |registry, ctx| {
                 let total = registry.metrics.outboxes_bytes().load(Ordering::Relaxed);
                 if usize::try_from(total).is_ok_and(|total| total > registry.config.limits.outboxes_bytes) {
                     registry.handle(OutboxesFull, ctx);

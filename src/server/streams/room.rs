@@ -12,10 +12,10 @@ use crate::{
 };
 
 /// Time for which a user who was asked to publish keeps a place that others need. A program begins within milliseconds.
-const WAITING_GRACE: Duration = Duration::from_secs(1);
+const MIN_WAITING_TIME: Duration = Duration::from_secs(1);
 
 /// Age from which a stream counts as doing nothing if it has no listener, or if no sound has come for this time.
-const IDLE: Duration = Duration::from_secs(5);
+const MIN_IDLE_TIME: Duration = Duration::from_secs(5);
 
 /// The group that a place counts for: an account, or all users of an address that have no account. An IPv6 network of
 /// 64 bits counts as one address.
@@ -127,9 +127,9 @@ impl Stream {
     fn does_nothing(&self, now: Instant) -> bool {
         let age = now.saturating_duration_since(self.opened);
         if self.is_on {
-            age >= IDLE && (self.stats.listeners() == 0 || self.stats.idle() >= IDLE)
+            age >= MIN_IDLE_TIME && (self.stats.listeners() == 0 || self.stats.idle() >= MIN_IDLE_TIME)
         } else {
-            age >= WAITING_GRACE
+            age >= MIN_WAITING_TIME
         }
     }
 }

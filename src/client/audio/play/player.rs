@@ -30,11 +30,11 @@ use crate::{
 /// Time to wait for the first datagram by UDP before the stream is requested interleaved in the RTSP connection.
 pub const FIRST_TIMEOUT: Duration = Duration::from_secs(2);
 /// Interval at which the sink is fed.
-const TICK: Duration = Duration::from_millis(10);
+const FEED_INTERVAL: Duration = Duration::from_millis(10);
 /// Minimum time between two progress updates.
-const TOLD: Duration = Duration::from_millis(200);
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 /// Time to wait for reordered datagrams after the server has announced the end.
-const STRAGGLERS: Duration = Duration::from_millis(300);
+const REORDER_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// A request of the listener to the player.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,7 +210,7 @@ pub async fn listen(
     progress.send_modify(|progress| {
         (progress.stage, progress.length) = (Stage::Waiting, description.length);
     });
-    let mut tick = interval(TICK);
+    let mut tick = interval(FEED_INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     if let Some(event) = first {
         player.take(event);
@@ -310,7 +310,7 @@ impl Player {
             Event::Rtp(datagram) => self.playout.take(now, &datagram),
             Event::Rtcp(packets) => {
                 if self.reports.take(now, &packets) == Said::Over {
-                    self.over.get_or_insert_with(|| Instant::now() + STRAGGLERS);
+                    self.over.get_or_insert_with(|| Instant::now() + REORDER_TIMEOUT);
                 }
             }
             Event::Closed => self.end(),
@@ -372,7 +372,7 @@ impl Player {
     }
 
     fn tell(&mut self, progress: &watch::Sender<Progress>) {
-        if self.told.is_some_and(|told| told.elapsed() < TOLD) {
+        if self.told.is_some_and(|told| told.elapsed() < PROGRESS_INTERVAL) {
             return;
         }
         self.told = Some(Instant::now());

@@ -26,7 +26,7 @@ pub(super) const HEAD_START: Duration = Duration::from_millis(500);
 /// Interval between reports, which tell the server how much was sent and that the publisher is alive.
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 /// Maximum time for which the server may accept no data.
-const STALL: Duration = Duration::from_secs(10);
+const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A request of the user during a broadcast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,7 +175,7 @@ impl Broadcast {
 }
 
 async fn in_time(sending: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    timeout(STALL, sending).await.unwrap_or(Err(Failure::Silence { method: "RECORD" }))
+    timeout(STALL_TIMEOUT, sending).await.unwrap_or(Err(Failure::Silence { method: "RECORD" }))
 }
 
 async fn at(moment: Option<Instant>) {

@@ -154,14 +154,14 @@ fn silence_ends_a_message_sooner_than_a_beginning() {
     let unframed = unframed();
     for (bytes, silence_timeout) in [
         ("", None),
-        ("server | al", Some(GIVEN_UP)),
-        ("server | alan | exit | client disc", Some(MESSAGE_ENDS)),
-        ("alan | alan | echo | hi, server", Some(MESSAGE_ENDS)),
-        ("alan | alan | echo | hiserver | ", Some(GIVEN_UP)),
-        ("alan | alan | echo | hiserver | al", Some(GIVEN_UP)),
-        ("alan | alan | echo | hiserver | alan | ex", Some(GIVEN_UP)),
-        ("alan | alan | echo | hiserver | bob", Some(MESSAGE_ENDS)),
-        ("alan | alan | echo | hinobody | al", Some(MESSAGE_ENDS)),
+        ("server | al", Some(INCOMPLETE_TIMEOUT)),
+        ("server | alan | exit | client disc", Some(MESSAGE_TIMEOUT)),
+        ("alan | alan | echo | hi, server", Some(MESSAGE_TIMEOUT)),
+        ("alan | alan | echo | hiserver | ", Some(INCOMPLETE_TIMEOUT)),
+        ("alan | alan | echo | hiserver | al", Some(INCOMPLETE_TIMEOUT)),
+        ("alan | alan | echo | hiserver | alan | ex", Some(INCOMPLETE_TIMEOUT)),
+        ("alan | alan | echo | hiserver | bob", Some(MESSAGE_TIMEOUT)),
+        ("alan | alan | echo | hinobody | al", Some(MESSAGE_TIMEOUT)),
     ] {
         assert_eq!(unframed.silence_timeout(bytes.as_bytes()), silence_timeout, "{bytes}");
     }

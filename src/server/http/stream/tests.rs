@@ -16,14 +16,14 @@ use crate::{
     config::{Config, InForce},
     server::{
         address_limiter::SessionPermit,
-        http::{Http, VISIT, Visitor},
+        http::{CONNECTION_TIMEOUT, Http, Visitor},
         peer::Peer,
         session_ref::SessionId,
     },
 };
 
 /// Part of this time passes at once, when a test advances the clock.
-const DEADLINE: Duration = Duration::from_secs(2 * VISIT.as_secs() + 40);
+const DEADLINE: Duration = Duration::from_secs(2 * CONNECTION_TIMEOUT.as_secs() + 40);
 const KEY: &str = "00112233445566778899aabbccddeeff";
 
 struct FakeRelay(UnboundedSender<Subscribe>);
@@ -169,7 +169,7 @@ fn a_stream_begins_at_once_and_lasts_longer_than_a_visit() {
         assert_eq!(world.pages.available_permits(), 16, "it takes no place of a page's");
         assert_eq!(world.places.available_permits(), 0);
         pause();
-        advance(2 * VISIT).await;
+        advance(2 * CONNECTION_TIMEOUT).await;
         resume();
         give.send(Bytes::from_static(b"")).await.unwrap();
         give.send(Bytes::from_static(b"more")).await.unwrap();
@@ -218,7 +218,7 @@ fn who_asks_for_a_page_has_no_such_time() {
         let client = world.ask(&format!("GET /7f3a?key={KEY}")).await;
         let subscribe = world.requests.recv().await.unwrap();
         pause();
-        advance(VISIT + Duration::from_secs(1)).await;
+        advance(CONNECTION_TIMEOUT + Duration::from_secs(1)).await;
         resume();
         assert_eq!(all(client).await, "");
         assert!(subscribe.answer.is_closed() && world.listening.borrow().is_empty());

@@ -33,10 +33,10 @@ use crate::server::{
 };
 
 /// Time limit for a TLS handshake, for a connection to start playing or publishing, and for a request to be complete.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const SETUP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Time that queued output may wait while the client takes no byte of it. For a listener [`MAX_PAUSE`] holds instead.
-const SLOWNESS: Duration = Duration::from_secs(10);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time from the end of a stream until the connection of a listener that has not sent TEARDOWN is closed. `GStreamer`
 /// plays what it has buffered first, and reports an error if the connection is closed before its TEARDOWN is answered.
@@ -46,11 +46,11 @@ const TEARDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Size of the read buffer, in bytes.
-const READ: usize = 16 * 1024;
+const READ_BYTES: usize = 16 * 1024;
 
 /// Requests and datagrams processed before the task yields: of any connection, and of a connection without a valid key.
-const AT_ONCE: usize = 64;
-const AT_ONCE_WITHOUT_KEY: usize = 4;
+const MAX_REQUESTS_PER_TURN: usize = 64;
+const MAX_REQUESTS_WITHOUT_KEY: usize = 4;
 
 /// The event that ends a wait.
 enum Step {
@@ -139,7 +139,7 @@ impl Talk {
     /// again.
     fn answer_some(&mut self, access: &mut StreamAccess) -> bool {
         let is_known = self.session.has_shown_key();
-        let mut turns = if is_known { AT_ONCE } else { AT_ONCE_WITHOUT_KEY };
+        let mut turns = if is_known { MAX_REQUESTS_PER_TURN } else { MAX_REQUESTS_WITHOUT_KEY };
         while self.outgoing.has_room() && !self.is_ending_now() {
             if turns == 0 {
                 return true;
@@ -224,12 +224,12 @@ impl Talk {
         let idle = match self.session.progress() {
             Progress::Running => None,
             Progress::Paused => Some(self.asked + SESSION_TIMEOUT),
-            Progress::Beginning => Some(self.begun + PATIENCE),
+            Progress::Beginning => Some(self.begun + SETUP_TIMEOUT),
         };
-        let midway = self.midway.map(|since| since + PATIENCE);
+        let midway = self.midway.map(|since| since + SETUP_TIMEOUT);
         // A paused player takes nothing until it resumes, and often sends nothing.
         let is_listening = self.session.role() == Some(Role::Listener) && self.over.is_none();
-        let slowness = if is_listening { MAX_PAUSE } else { SLOWNESS };
+        let slowness = if is_listening { MAX_PAUSE } else { WRITE_TIMEOUT };
         let slow = (!self.outgoing.is_empty()).then(|| self.written + slowness);
         [idle, midway, slow, self.close_at()].into_iter().flatten().min()
     }
@@ -260,7 +260,7 @@ impl Talk {
             return Poll::Pending;
         }
         // The buffer is on the stack, so an idle connection holds no read buffer.
-        let mut room = [const { MaybeUninit::uninit() }; READ];
+        let mut room = [const { MaybeUninit::uninit() }; READ_BYTES];
         let mut buffer = ReadBuf::uninit(&mut room);
         ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
         if buffer.filled().is_empty() {

@@ -73,7 +73,7 @@ fn one_waiting_place_each_lasts_for_a_moment_and_then_gives_way() {
     }
     let (publisher, asker) = (at(20, 20), at(21, 20));
     assert_eq!(world.ask(publisher, asker, "b"), Err(NotAsked::Waiting));
-    world.now += WAITING_GRACE;
+    world.now += MIN_WAITING_TIME;
     let (_, gave_way) = world.ask(publisher, asker, "b").unwrap();
     assert_eq!(gave_way.len(), 1);
     // The new stream's own grace period has not passed.
@@ -90,11 +90,11 @@ fn streams_that_do_nothing_give_way_first_and_then_those_of_who_has_most() {
     }
     let (idle, _) = world.ask(rui, rui, "idle").unwrap();
     world.begin(idle, 1);
-    world.streams.get(idle).unwrap().1.set_idle(IDLE);
-    // A stream younger than `IDLE` is not taken for idle, so the user with most streams gives way.
+    world.streams.get(idle).unwrap().1.set_idle(MIN_IDLE_TIME);
+    // A stream younger than `MIN_IDLE_TIME` is not taken for idle, so the user with most streams gives way.
     let eva = at(3, 3);
     assert_eq!(world.ask(eva, eva, "a").unwrap().1, ["0"]);
-    world.now += IDLE;
+    world.now += MIN_IDLE_TIME;
     let leo = at(4, 4);
     assert_eq!(world.ask(leo, leo, "b").unwrap().1, ["idle"]);
 }
@@ -107,7 +107,7 @@ fn nobody_gets_more_by_taking_from_who_has_less() {
         let (stream, _) = world.ask(user, user, "a").unwrap();
         world.begin(stream, 1);
     }
-    world.now += IDLE;
+    world.now += MIN_IDLE_TIME;
     let ana = at(1, 1);
     assert_eq!(world.ask(ana, ana, "b"), Err(NotAsked::Streams));
     // A user without streams gets none from users who play one each, either.

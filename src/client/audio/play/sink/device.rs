@@ -36,7 +36,7 @@ const MAX_DELAY: Duration = Duration::from_secs(5);
 /// Time after an error within which a card asks for more samples if it recovers.
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Interval at which the card's presence is checked where the system does not report its removal.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const PRESENCE_INTERVAL: Duration = Duration::from_secs(1);
 
 const NO_CARD: &str = "no sound card is there";
 
@@ -123,7 +123,7 @@ impl Device {
             giving.is_asked(spec.time((out.len() / into) as u64), info, is_over);
         };
         let fail = move |why: cpal::Error| failing.fail(&why);
-        let stream = self.device.build_output_stream(config, give, fail, Some(LOOK_AGAIN))?;
+        let stream = self.device.build_output_stream(config, give, fail, Some(PRESENCE_INTERVAL))?;
         stream.play()?;
         Ok(Playing { giver, evenly: Evenly { spec, until: Instant::now() }, state, stream })
     }
