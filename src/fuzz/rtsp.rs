@@ -4,7 +4,7 @@
 use super::{Run, Target, choice, inputs::Random};
 use crate::{
     media::description,
-    server::rtsp::{FakeBackend, Incoming, Input, MAX_HEAD, Progress, Session, not_understood},
+    server::rtsp::{FakeBackend, Incoming, Input, MAX_HEAD, Progress, RtspSession, not_understood},
 };
 
 pub(super) const TARGET: Target = Target {
@@ -58,7 +58,7 @@ fn judge(bytes: &[u8]) {
 /// The responses, and the datagrams received.
 fn read(cuts: &[&[u8]]) -> (Vec<u8>, Vec<(u8, Vec<u8>)>) {
     let (mut input, mut session, mut backend) =
-        (Input::default(), Session::new(0xab), FakeBackend::default());
+        (Input::default(), RtspSession::new(0xab), FakeBackend::default());
     let (mut answers, mut datagrams) = (Vec::new(), Vec::new());
     for cut in cuts {
         input.extend(cut);

@@ -100,7 +100,7 @@ pub(crate) mod rtsp {
     pub use super::media::rtsp::{
         fake::FakeBackend,
         input::{Incoming, Input, MAX_HEAD},
-        session::{Progress, Session, not_understood},
+        session::{Progress, RtspSession, not_understood},
     };
 }
 

@@ -19,7 +19,7 @@ use super::{
     RelayContext, RtspListener,
     server::{RtspServer, Settle},
     shares::Caller,
-    streams::{SharedStreams, Streams},
+    streams::{RelayStreams, SharedStreams},
 };
 /// Interval at which silent publishers and listeners are found, and due reports are sent.
 const TICK_INTERVAL: Duration = Duration::from_millis(500);
@@ -42,7 +42,7 @@ impl Relay {
         exit_guard: ExitGuard,
         log: Logger,
     ) -> Self {
-        let streams = Streams::new(context, log.clone());
+        let streams = RelayStreams::new(context, log.clone());
         Self {
             streams: Rc::new(RefCell::new(streams)),
             listeners,

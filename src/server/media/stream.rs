@@ -1,4 +1,4 @@
-//! [`Stream`]: one publisher and its listeners, and the relaying of datagrams between them.
+//! [`RelayStream`]: one publisher and its listeners, and the relaying of datagrams between them.
 
 use std::{
     collections::BTreeMap,
@@ -17,12 +17,12 @@ use super::{
     fan_out::{self, Backlog, Copy},
     http_listeners::Audience,
     keys::Keys,
-    listener::{Listener, Way, frame},
+    listener::{StreamListener, Way, frame},
     outgoing::{End, Outgoing},
-    ports::Pair,
+    ports::PortPair,
     reports,
     rewrite::{HeaderRewrite, Rtp},
-    source::{NotTaken, Source},
+    source::{NotRelayed, Source},
     stream_stats::StreamStats,
 };
 use crate::media::{Description, Key, StreamId};
@@ -39,7 +39,7 @@ const PAUSE_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Outlet {
     /// The sockets.
-    pub pair: Pair,
+    pub pair: PortPair,
     /// Datagrams that the sockets did not take yet.
     pub backlog: Backlog,
     /// The server's address that its listeners connected to.
@@ -60,14 +60,14 @@ pub struct Publisher {
     /// The source addresses of audio and of reports by UDP, each known from its first datagram on.
     pub from: [Option<SocketAddr>; 2],
     /// The sockets that it sends to.
-    pub pair: Option<Rc<Pair>>,
+    pub pair: Option<Rc<PortPair>>,
     /// The queue of its connection.
     pub outgoing: Rc<Outgoing>,
 }
 
 /// A stream: its publisher, its listeners, and their keys.
 #[derive(Debug)]
-pub struct Stream {
+pub struct RelayStream {
     /// Its number in addresses.
     pub id: StreamId,
     /// Unique number, also among later streams with the same `id`.
@@ -90,7 +90,7 @@ pub struct Stream {
     /// Whether the stream had listeners at the last check.
     was_heard: bool,
     /// The listeners by RTSP.
-    pub listeners: BTreeMap<u64, Listener>,
+    pub listeners: BTreeMap<u64, StreamListener>,
     /// The sockets that listeners are sent to from, one pair for each of the server's addresses.
     pub outlets: Vec<Rc<Outlet>>,
     /// The listeners by HTTP, from ANNOUNCE on.
@@ -117,14 +117,14 @@ pub enum Carried {
 
 /// The kind of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum DatagramKind {
     /// Audio (RTP).
     Sound,
     /// A report (RTCP).
     Report,
 }
 
-impl Stream {
+impl RelayStream {
     /// A stream whose publisher has been asked to publish.
     pub fn new(
         id: StreamId,
@@ -168,7 +168,13 @@ impl Stream {
 
     /// Processes a datagram that reached the publisher's sockets. Drops those from addresses other than the
     /// publisher's.
-    pub fn hear_publisher(&mut self, kind: Kind, from: SocketAddr, bytes: &[u8], now: Instant) -> Carried {
+    pub fn hear_publisher(
+        &mut self,
+        kind: DatagramKind,
+        from: SocketAddr,
+        bytes: &[u8],
+        now: Instant,
+    ) -> Carried {
         let Some(publisher) = &mut self.publisher else { return Carried::Done };
         let place = &mut publisher.from[kind as usize];
         if from.ip() != publisher.ip || place.is_some_and(|known| known != from) {
@@ -188,15 +194,15 @@ impl Stream {
     }
 
     /// Processes a datagram from the publisher's connection.
-    pub fn hear_connection(&mut self, kind: Kind, bytes: &[u8], now: Instant) -> Carried {
+    pub fn hear_connection(&mut self, kind: DatagramKind, bytes: &[u8], now: Instant) -> Carried {
         self.carry(kind, bytes, now).map_or(Carried::Done, |(carried, _)| carried)
     }
 
     /// Relays a datagram. Returns the result and whether the datagram was valid; `None` before RECORD.
-    fn carry(&mut self, kind: Kind, bytes: &[u8], now: Instant) -> Option<(Carried, bool)> {
+    fn carry(&mut self, kind: DatagramKind, bytes: &[u8], now: Instant) -> Option<(Carried, bool)> {
         self.counters.count_in();
         let source = self.publisher.as_mut()?.source.as_mut()?;
-        if kind == Kind::Report {
+        if kind == DatagramKind::Report {
             if !reports::is_report(bytes) {
                 self.counters.drop_strange();
                 return Some((Carried::Done, false));
@@ -213,10 +219,10 @@ impl Stream {
             }
             Err(why) => {
                 match why {
-                    NotTaken::Foreign => self.counters.drop_foreign(),
-                    NotTaken::Strange | NotTaken::TooFast => self.counters.drop_strange(),
+                    NotRelayed::Foreign => self.counters.drop_foreign(),
+                    NotRelayed::Strange | NotRelayed::TooFast => self.counters.drop_strange(),
                 }
-                let carried = if why == NotTaken::TooFast { Carried::TooFast } else { Carried::Done };
+                let carried = if why == NotRelayed::TooFast { Carried::TooFast } else { Carried::Done };
                 Some((carried, false))
             }
         }
@@ -289,9 +295,16 @@ impl Stream {
 
     /// Processes a datagram that reached a listener's sockets: it may confirm the listener's address, and report what
     /// arrived.
-    pub fn hear_listener(&mut self, outlet: usize, kind: Kind, from: SocketAddr, bytes: &[u8], now: Instant) {
-        let is_report = kind == Kind::Report;
-        let on = |listener: &Listener| matches!(listener.way, Way::Udp { pair, .. } if pair == outlet);
+    pub fn hear_listener(
+        &mut self,
+        outlet: usize,
+        kind: DatagramKind,
+        from: SocketAddr,
+        bytes: &[u8],
+        now: Instant,
+    ) {
+        let is_report = kind == DatagramKind::Report;
+        let on = |listener: &StreamListener| matches!(listener.way, Way::Udp { pair, .. } if pair == outlet);
         let known =
             self.listeners.values_mut().find(|listener| on(listener) && listener.owns(from, is_report));
         let listener = if let Some(listener) = known {
@@ -300,7 +313,7 @@ impl Stream {
             // A report names the SSRC of the audio that it is about, and only that audio's listener knows the SSRC.
             let heard = if is_report { reports::heard(bytes) } else { Vec::new() };
             let about: Vec<u32> = heard.iter().map(|heard| heard.of).collect();
-            let mut may: Vec<&mut Listener> = self
+            let mut may: Vec<&mut StreamListener> = self
                 .listeners
                 .values_mut()
                 .filter(|listener| on(listener) && listener.may_own(from, is_report))
@@ -344,7 +357,7 @@ impl Stream {
     }
 
     /// Sends RTCP BYE to a listener that plays.
-    pub fn bid_farewell(&self, listener: &Listener) {
+    pub fn bid_farewell(&self, listener: &StreamListener) {
         if !listener.is_playing {
             return;
         }
@@ -417,7 +430,7 @@ impl Farewell {
 }
 
 /// Sends a report. If the socket does not take it, the report is lost: the next one says the same.
-fn tell(listener: &Listener, outlets: &[Rc<Outlet>], report: &[u8]) {
+fn tell(listener: &StreamListener, outlets: &[Rc<Outlet>], report: &[u8]) {
     match &listener.way {
         Way::Udp { pair, rtcp, .. } => {
             if let Some(outlet) = outlets.get(*pair) {

@@ -1,5 +1,5 @@
-//! [`Streams`]: all streams, by number. The tasks of the relay's thread share them; none holds the borrow across an
-//! await.
+//! [`RelayStreams`]: all streams, by number. The tasks of the relay's thread share them; none holds the borrow across
+//! an await.
 
 use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, rc::Rc, sync::Arc, time::SystemTime};
 
@@ -14,10 +14,10 @@ use super::{
     keys::NoHold,
     listener::Way,
     outgoing::End,
-    ports::Ports,
+    ports::PortAllocator,
     rtsp::MAX_PAUSE,
     shares::{Caller, Share, Shares},
-    stream::{Carried, Kind, Stream},
+    stream::{Carried, DatagramKind, RelayStream},
     stream_stats::StreamEnd,
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The streams as the tasks of the relay's thread share them.
-pub type SharedStreams = Rc<RefCell<Streams>>;
+pub type SharedStreams = Rc<RefCell<RelayStreams>>;
 
 /// Identifies one stream, also when a later stream has the same `id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,13 +37,13 @@ pub struct Handle {
     pub serial: u64,
 }
 
-/// Error of [`Streams::share`]: the address has as many listeners as it may have.
+/// Error of [`RelayStreams::share`]: the address has as many listeners as it may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddressFull;
 
 /// All streams.
-pub struct Streams {
-    all: BTreeMap<StreamId, Stream>,
+pub struct RelayStreams {
+    all: BTreeMap<StreamId, RelayStream>,
     /// The last number that [`Self::number`] returned.
     numbers: u64,
     registry: RelayToRegistry,
@@ -52,18 +52,18 @@ pub struct Streams {
     /// The current configuration.
     pub config: InForce,
     /// The UDP ports.
-    pub ports: Ports,
+    pub ports: PortAllocator,
     /// The counters of audio.
     pub counters: Arc<Counters>,
     /// The server's log.
     pub log: Logger,
 }
 
-impl Streams {
+impl RelayStreams {
     /// Creates an empty set of streams.
     pub fn new(context: RelayContext, log: Logger) -> Self {
         let RelayContext { registry, barrier, config, counters } = context;
-        let ports = Ports::new(config.get().media.udp_ports.clone());
+        let ports = PortAllocator::new(config.get().media.udp_ports.clone());
         Self {
             all: BTreeMap::new(),
             numbers: 0,
@@ -96,7 +96,7 @@ impl Streams {
         }
         let serial = self.number();
         let counters = Arc::clone(&self.counters);
-        self.all.insert(stream, Stream::new(stream, serial, key, stats, file, counters));
+        self.all.insert(stream, RelayStream::new(stream, serial, key, stats, file, counters));
     }
 
     /// Admits one more listener, with this key.
@@ -109,12 +109,12 @@ impl Streams {
     }
 
     /// The stream with this number.
-    pub fn named(&mut self, id: StreamId) -> Option<&mut Stream> {
+    pub fn named(&mut self, id: StreamId) -> Option<&mut RelayStream> {
         self.all.get_mut(&id)
     }
 
     /// The stream of this handle, unless it has ended.
-    pub fn get(&mut self, handle: Handle) -> Option<&mut Stream> {
+    pub fn get(&mut self, handle: Handle) -> Option<&mut RelayStream> {
         self.all.get_mut(&handle.id).filter(|stream| stream.serial == handle.serial)
     }
 
@@ -167,7 +167,7 @@ impl Streams {
     }
 
     /// Processes a datagram from the publisher's connection.
-    pub fn hear_connection(&mut self, handle: Handle, kind: Kind, bytes: &[u8], now: Instant) {
+    pub fn hear_connection(&mut self, handle: Handle, kind: DatagramKind, bytes: &[u8], now: Instant) {
         if let Some(stream) = self.get(handle) {
             let carried = stream.hear_connection(kind, bytes, now);
             self.react(handle, carried);

@@ -25,7 +25,7 @@ use super::{
         peer::Peer,
         tls::credentials,
     },
-    counters::Counts,
+    counters::AudioCounts,
     stream_stats::{StreamEnd, StreamStats},
     *,
 };
@@ -184,7 +184,7 @@ impl Rig {
     }
 
     /// Waits until the counters satisfy the condition.
-    fn until(&self, is_so: impl Fn(&Counts) -> bool) -> Counts {
+    fn until(&self, is_so: impl Fn(&AudioCounts) -> bool) -> AudioCounts {
         until(|| Some(self.counters.counts()).filter(&is_so))
     }
 

@@ -6,8 +6,8 @@ use tokio::{net::UdpSocket, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ports::Pair,
-    stream::{Carried, Kind, Outlet},
+    ports::PortPair,
+    stream::{Carried, DatagramKind, Outlet},
     streams::{Handle, SharedStreams},
 };
 
@@ -18,12 +18,17 @@ pub const MAX_DATAGRAM: usize = 2048;
 const MAX_READS_PER_TURN: usize = 64;
 
 /// Relays datagrams that reach the publisher's sockets, until the stream or this publisher's setup ends.
-pub async fn from_publisher(streams: SharedStreams, handle: Handle, pair: Rc<Pair>, over: CancellationToken) {
+pub async fn from_publisher(
+    streams: SharedStreams,
+    handle: Handle,
+    pair: Rc<PortPair>,
+    over: CancellationToken,
+) {
     loop {
         let kind = tokio::select! {
             () = over.cancelled() => return,
-            Ok(()) = pair.rtp.readable() => Kind::Sound,
-            Ok(()) = pair.rtcp.readable() => Kind::Report,
+            Ok(()) = pair.rtp.readable() => DatagramKind::Sound,
+            Ok(()) = pair.rtcp.readable() => DatagramKind::Report,
             else => return,
         };
         take(&streams, handle, kind, &pair);
@@ -33,8 +38,8 @@ pub async fn from_publisher(streams: SharedStreams, handle: Handle, pair: Rc<Pai
 }
 
 /// Relays the datagrams that the publisher's socket holds now, at most [`MAX_READS_PER_TURN`].
-pub fn take(streams: &SharedStreams, handle: Handle, kind: Kind, pair: &Pair) {
-    let socket = if kind == Kind::Sound { &pair.rtp } else { &pair.rtcp };
+pub fn take(streams: &SharedStreams, handle: Handle, kind: DatagramKind, pair: &PortPair) {
+    let socket = if kind == DatagramKind::Sound { &pair.rtp } else { &pair.rtcp };
     read(socket, |from, bytes| {
         let now = Instant::now();
         let mut streams = streams.borrow_mut();
@@ -65,8 +70,8 @@ pub async fn from_listeners(
     loop {
         tokio::select! {
             () = over.cancelled() => return,
-            Ok(()) = pair.rtp.readable() => hear(Kind::Sound, &pair.rtp),
-            Ok(()) = pair.rtcp.readable() => hear(Kind::Report, &pair.rtcp),
+            Ok(()) = pair.rtp.readable() => hear(DatagramKind::Sound, &pair.rtp),
+            Ok(()) = pair.rtcp.readable() => hear(DatagramKind::Report, &pair.rtcp),
             () = waits(&outlet) => backlog.drain(&pair.rtp),
             else => return,
         }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    session::{Refusal, Start, StreamBackend},
+    session::{Start, StreamBackend, StreamRefusal},
     transport::{Given, PeerInfo, Transport},
 };
 use crate::media::{Description, Key, StreamId};
@@ -32,14 +32,14 @@ pub struct FakeBackend {
     /// Whether the listener plays.
     pub is_playing: bool,
     /// If set, the refusal of every call.
-    pub refuses: Option<Refusal>,
+    pub refuses: Option<StreamRefusal>,
 }
 
-fn check(stream: StreamId, key: &Key, known: &str) -> Result<(), Refusal> {
+fn check(stream: StreamId, key: &Key, known: &str) -> Result<(), StreamRefusal> {
     if stream != STREAM {
-        return Err(Refusal::Unknown);
+        return Err(StreamRefusal::Unknown);
     }
-    if known.parse() == Ok(*key) { Ok(()) } else { Err(Refusal::WrongKey) }
+    if known.parse() == Ok(*key) { Ok(()) } else { Err(StreamRefusal::WrongKey) }
 }
 
 impl StreamBackend for FakeBackend {
@@ -51,7 +51,7 @@ impl StreamBackend for FakeBackend {
         [PUBLISH, LISTEN].iter().any(|known| check(stream, key, known).is_ok())
     }
 
-    fn announce(&mut self, stream: StreamId, key: &Key, _: Description) -> Result<(), Refusal> {
+    fn announce(&mut self, stream: StreamId, key: &Key, _: Description) -> Result<(), StreamRefusal> {
         check(stream, key, PUBLISH)?;
         self.refuses.map_or(Ok(()), Err)?;
         assert!(!self.is_announced && self.listener.is_none(), "one part at a time");
@@ -59,13 +59,13 @@ impl StreamBackend for FakeBackend {
         Ok(())
     }
 
-    fn describe(&mut self, stream: StreamId, key: &Key) -> Result<Vec<u8>, Refusal> {
+    fn describe(&mut self, stream: StreamId, key: &Key) -> Result<Vec<u8>, StreamRefusal> {
         check(stream, key, LISTEN)?;
         self.refuses.map_or(Ok(()), Err)?;
         Ok(b"v=0\r\n".to_vec())
     }
 
-    fn set_up_publisher(&mut self, way: Transport) -> Result<Given, Refusal> {
+    fn set_up_publisher(&mut self, way: Transport) -> Result<Given, StreamRefusal> {
         self.refuses.map_or(Ok(()), Err)?;
         assert!(!self.is_recording, "nothing is set up while it goes");
         assert!(self.is_announced, "announced before");
@@ -73,13 +73,18 @@ impl StreamBackend for FakeBackend {
         Ok(Given { way, server_port: 30_000, ssrc: None })
     }
 
-    fn set_up_passed_over(&mut self, way: Transport) -> Result<Given, Refusal> {
+    fn set_up_passed_over(&mut self, way: Transport) -> Result<Given, StreamRefusal> {
         self.refuses.map_or(Ok(()), Err)?;
         assert!(!self.is_recording && self.is_announced, "announced before, and nothing goes");
         Ok(Given { way, server_port: 30_002, ssrc: None })
     }
 
-    fn set_up_listener(&mut self, stream: StreamId, key: &Key, way: Transport) -> Result<Given, Refusal> {
+    fn set_up_listener(
+        &mut self,
+        stream: StreamId,
+        key: &Key,
+        way: Transport,
+    ) -> Result<Given, StreamRefusal> {
         check(stream, key, LISTEN)?;
         self.refuses.map_or(Ok(()), Err)?;
         assert!(!self.is_announced && !self.is_playing, "one part at a time");
@@ -87,14 +92,14 @@ impl StreamBackend for FakeBackend {
         Ok(Given { way, server_port: 30_000, ssrc: Some(7) })
     }
 
-    fn record(&mut self) -> Result<(), Refusal> {
+    fn record(&mut self) -> Result<(), StreamRefusal> {
         self.refuses.map_or(Ok(()), Err)?;
         assert!(self.publisher.is_some(), "set up before");
         self.is_recording = true;
         Ok(())
     }
 
-    fn play(&mut self) -> Result<Start, Refusal> {
+    fn play(&mut self) -> Result<Start, StreamRefusal> {
         self.refuses.map_or(Ok(()), Err)?;
         assert!(self.listener.is_some(), "set up before");
         self.is_playing = true;

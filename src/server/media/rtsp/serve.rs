@@ -20,7 +20,7 @@ use tokio::{
 use super::{
     MAX_PAUSE, SESSION_TIMEOUT,
     input::{Incoming, Input},
-    session::{self, Progress, Role, Session},
+    session::{self, Progress, Role, RtspSession},
     stream_access::StreamAccess,
 };
 use crate::server::{
@@ -72,7 +72,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
 ) {
     let Ok(number) = getrandom::u64() else { return };
     let mut talk = Talk {
-        session: Session::new(number),
+        session: RtspSession::new(number),
         input: Input::default(),
         outgoing,
         begun: Instant::now(),
@@ -118,7 +118,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 struct Talk {
-    session: Session,
+    session: RtspSession,
     input: Input,
     outgoing: Rc<Outgoing>,
     begun: Instant,

@@ -1,4 +1,4 @@
-//! [`Session`]: the state of one connection's RTSP session, and its responses to requests. Without IO.
+//! [`RtspSession`]: the state of one connection's RTSP session, and its responses to requests. Without IO.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use rtsp_types::{Request, Response, StatusCode, Version, headers};
 use super::{
     SESSION_TIMEOUT,
     input::Unreadable,
-    request::{self, Ask, Asked},
-    target::Target,
+    request::{self, Ask, ParsedRequest},
+    target::StreamTarget,
     transport::{Given, PeerInfo, Transport},
 };
 use crate::media::{Description, Key, StreamId};
@@ -46,7 +46,7 @@ pub enum Progress {
 
 /// Why a backend refuses a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum StreamRefusal {
     /// The stream does not exist, or has not begun.
     Unknown,
     /// The key is not valid for the stream.
@@ -84,38 +84,48 @@ pub trait StreamBackend {
     /// # Errors
     /// If the address is banned, the stream is unknown, the key does not authorize publishing, or the stream has a
     /// publisher.
-    fn announce(&mut self, stream: StreamId, key: &Key, description: Description) -> Result<(), Refusal>;
+    fn announce(
+        &mut self,
+        stream: StreamId,
+        key: &Key,
+        description: Description,
+    ) -> Result<(), StreamRefusal>;
     /// Returns the stream's description in SDP.
     ///
     /// # Errors
     /// If the stream is unknown or has not begun, or if the key does not authorize listening.
-    fn describe(&mut self, stream: StreamId, key: &Key) -> Result<Vec<u8>, Refusal>;
+    fn describe(&mut self, stream: StreamId, key: &Key) -> Result<Vec<u8>, StreamRefusal>;
     /// Sets up the publisher's transport.
     ///
     /// # Errors
     /// If no ports are available, or if the stream is over.
-    fn set_up_publisher(&mut self, way: Transport) -> Result<Given, Refusal>;
+    fn set_up_publisher(&mut self, way: Transport) -> Result<Given, StreamRefusal>;
     /// Sets up a transport for an announced part that is not relayed. RTSP has no response that refuses only that part.
     ///
     /// # Errors
     /// If no ports are available.
-    fn set_up_passed_over(&mut self, way: Transport) -> Result<Given, Refusal>;
+    fn set_up_passed_over(&mut self, way: Transport) -> Result<Given, StreamRefusal>;
     /// Sets up a listener's transport.
     ///
     /// # Errors
     /// If the address is banned, the stream is unknown or has not begun, the key does not authorize listening, a limit
     /// is reached, or the client's ports must not be sent to.
-    fn set_up_listener(&mut self, stream: StreamId, key: &Key, way: Transport) -> Result<Given, Refusal>;
+    fn set_up_listener(
+        &mut self,
+        stream: StreamId,
+        key: &Key,
+        way: Transport,
+    ) -> Result<Given, StreamRefusal>;
     /// Starts publishing.
     ///
     /// # Errors
     /// If the stream is over.
-    fn record(&mut self) -> Result<(), Refusal>;
+    fn record(&mut self) -> Result<(), StreamRefusal>;
     /// Starts playing.
     ///
     /// # Errors
     /// If the stream is over.
-    fn play(&mut self) -> Result<Start, Refusal>;
+    fn play(&mut self) -> Result<Start, StreamRefusal>;
     /// Pauses the listener, or the publisher, which sends nothing then.
     fn pause(&mut self);
     /// Notes that the client is present. Called for each request.
@@ -135,7 +145,7 @@ pub struct Answer {
 
 /// The session of one connection, which has at most one.
 #[derive(Debug)]
-pub struct Session {
+pub struct RtspSession {
     id: String,
     of: Option<(Role, StreamId)>,
     /// The last valid stream and key, for clients that omit the key in later requests.
@@ -152,7 +162,7 @@ pub struct Session {
     without_key: u8,
 }
 
-impl Session {
+impl RtspSession {
     /// A session without requests so far. `number` is random and becomes the session's identifier.
     pub fn new(number: u64) -> Self {
         Self {
@@ -216,15 +226,15 @@ impl Session {
         Answer { bytes: write(&response), is_last }
     }
 
-    fn note_key(&mut self, asked: &Asked, backend: &mut impl StreamBackend) {
-        if let Some(Target { stream, key: Some(key) }) = &asked.target {
+    fn note_key(&mut self, asked: &ParsedRequest, backend: &mut impl StreamBackend) {
+        if let Some(StreamTarget { stream, key: Some(key) }) = &asked.target {
             self.has_shown_key |= backend.knows(*stream, key);
         }
     }
 
     fn carry_out(
         &mut self,
-        asked: &Asked,
+        asked: &ParsedRequest,
         backend: &mut impl StreamBackend,
     ) -> Result<Response<Vec<u8>>, StatusCode> {
         if asked.session.as_ref().is_some_and(|session| *session != self.id) {
@@ -269,7 +279,7 @@ impl Session {
 
     fn describe(
         &mut self,
-        asked: &Asked,
+        asked: &ParsedRequest,
         backend: &mut impl StreamBackend,
     ) -> Result<Response<Vec<u8>>, StatusCode> {
         let (stream, key) = self.authorize(asked)?;
@@ -283,7 +293,7 @@ impl Session {
 
     fn announce(
         &mut self,
-        asked: &Asked,
+        asked: &ParsedRequest,
         sdp: &[u8],
         backend: &mut impl StreamBackend,
     ) -> Result<Response<Vec<u8>>, StatusCode> {
@@ -302,7 +312,7 @@ impl Session {
 
     fn set_up(
         &mut self,
-        asked: &Asked,
+        asked: &ParsedRequest,
         transport: &str,
         backend: &mut impl StreamBackend,
     ) -> Result<Response<Vec<u8>>, StatusCode> {
@@ -340,7 +350,7 @@ impl Session {
 
     fn play(
         &mut self,
-        asked: &Asked,
+        asked: &ParsedRequest,
         backend: &mut impl StreamBackend,
     ) -> Result<Response<Vec<u8>>, StatusCode> {
         self.expect(Role::Listener)?;
@@ -357,10 +367,10 @@ impl Session {
     }
 
     /// Returns the request's stream and its key, or the key of an earlier request.
-    fn authorize(&mut self, asked: &Asked) -> Result<(StreamId, Key), StatusCode> {
-        let target = asked.target.as_ref().ok_or_else(|| self.status(Refusal::Unknown))?;
+    fn authorize(&mut self, asked: &ParsedRequest) -> Result<(StreamId, Key), StatusCode> {
+        let target = asked.target.as_ref().ok_or_else(|| self.status(StreamRefusal::Unknown))?;
         let known = self.key.filter(|(stream, _)| *stream == target.stream).map(|(_, key)| key);
-        let key = target.key.or(known).ok_or_else(|| self.status(Refusal::WrongKey))?;
+        let key = target.key.or(known).ok_or_else(|| self.status(StreamRefusal::WrongKey))?;
         Ok((target.stream, key))
     }
 
@@ -372,17 +382,17 @@ impl Session {
         }
     }
 
-    fn status(&mut self, refusal: Refusal) -> StatusCode {
-        if matches!(refusal, Refusal::Unknown | Refusal::WrongKey) {
+    fn status(&mut self, refusal: StreamRefusal) -> StatusCode {
+        if matches!(refusal, StreamRefusal::Unknown | StreamRefusal::WrongKey) {
             self.wrong += 1;
         }
         match refusal {
-            Refusal::Unknown => StatusCode::NotFound,
-            Refusal::WrongKey | Refusal::Banned => StatusCode::Forbidden,
-            Refusal::Taken => StatusCode::MethodNotValidInThisState,
-            Refusal::Full => StatusCode::NotEnoughBandwidth,
-            Refusal::NoPorts => StatusCode::ServiceUnavailable,
-            Refusal::BadPorts => StatusCode::UnsupportedTransport,
+            StreamRefusal::Unknown => StatusCode::NotFound,
+            StreamRefusal::WrongKey | StreamRefusal::Banned => StatusCode::Forbidden,
+            StreamRefusal::Taken => StatusCode::MethodNotValidInThisState,
+            StreamRefusal::Full => StatusCode::NotEnoughBandwidth,
+            StreamRefusal::NoPorts => StatusCode::ServiceUnavailable,
+            StreamRefusal::BadPorts => StatusCode::UnsupportedTransport,
         }
     }
 }

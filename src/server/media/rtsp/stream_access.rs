@@ -10,18 +10,18 @@ use super::{
         fan_out::Backlog,
         http_listeners::Audience,
         keys::NoHold,
-        listener::{Listener, Place, Way},
+        listener::{StreamListener, UdpDestination, Way},
         outgoing::Outgoing,
-        ports::{Pair, Ports},
+        ports::{PortAllocator, PortPair},
         rewrite::HeaderRewrite,
         shares::Caller,
         source::Source,
-        stream::{Kind, Outlet, Publisher, Stream},
+        stream::{DatagramKind, Outlet, Publisher, RelayStream},
         stream_stats::StreamEnd,
         streams::{AddressFull, Handle, SharedStreams},
         udp_reader,
     },
-    session::{Refusal, Start, StreamBackend},
+    session::{Start, StreamBackend, StreamRefusal},
     transport::{Given, PeerInfo, Transport},
 };
 use crate::{
@@ -45,7 +45,7 @@ pub struct StreamAccess {
     /// The channels of audio and reports, if these are interleaved.
     channels: Option<(u8, u8)>,
     /// The UDP sockets for parts that are not relayed. They are never read.
-    unread: Option<Pair>,
+    unread: Option<PortPair>,
 }
 
 /// The connection's part in a stream.
@@ -76,15 +76,15 @@ impl StreamAccess {
     /// Processes a datagram that arrived between the requests.
     pub fn hear(&mut self, channel: u8, bytes: &[u8]) {
         let kind = match self.channels {
-            Some((sound, _)) if sound == channel => Kind::Sound,
-            Some((_, reports)) if reports == channel => Kind::Report,
+            Some((sound, _)) if sound == channel => DatagramKind::Sound,
+            Some((_, reports)) if reports == channel => DatagramKind::Report,
             _ => return,
         };
         let mut streams = self.streams.borrow_mut();
         let now = Instant::now();
         match self.part {
             Part::Publisher(handle, ..) => streams.hear_connection(handle, kind, bytes, now),
-            Part::Listener(handle, number) if kind == Kind::Report => {
+            Part::Listener(handle, number) if kind == DatagramKind::Report => {
                 let Some(stream) = streams.get(handle) else { return };
                 let Some(listener) = stream.listeners.get_mut(&number) else { return };
                 let reports = listener.hear(bytes, now);
@@ -114,7 +114,7 @@ impl StreamAccess {
                 // Datagrams that arrived before the end are relayed.
                 let pair = self.publisher_pair(handle, number);
                 if let Some(pair) = pair {
-                    udp_reader::take(&self.streams, handle, Kind::Sound, &pair);
+                    udp_reader::take(&self.streams, handle, DatagramKind::Sound, &pair);
                 }
                 drop(guard);
                 let mut streams = self.streams.borrow_mut();
@@ -133,7 +133,7 @@ impl StreamAccess {
         }
     }
 
-    fn publisher_pair(&self, handle: Handle, number: u64) -> Option<Rc<Pair>> {
+    fn publisher_pair(&self, handle: Handle, number: u64) -> Option<Rc<PortPair>> {
         let mut streams = self.streams.borrow_mut();
         let publisher =
             streams.get(handle)?.publisher.as_ref().filter(|publisher| publisher.number == number)?;
@@ -141,10 +141,15 @@ impl StreamAccess {
     }
 
     /// The client's destinations for UDP. The relay's own ports are rejected, because the relay would send to itself.
-    fn places(&self, rtp: u16, rtcp: u16, ports: &Ports) -> Result<(SocketAddr, SocketAddr), Refusal> {
+    fn places(
+        &self,
+        rtp: u16,
+        rtcp: u16,
+        ports: &PortAllocator,
+    ) -> Result<(SocketAddr, SocketAddr), StreamRefusal> {
         let is_here = self.peer.ip() == self.local.ip();
         if is_here && (ports.is_taken(rtp) || ports.is_taken(rtcp)) {
-            return Err(Refusal::BadPorts);
+            return Err(StreamRefusal::BadPorts);
         }
         let at = |port| {
             let mut at = self.peer;
@@ -155,15 +160,15 @@ impl StreamAccess {
     }
 
     /// The index of the sockets that this listener is sent to from.
-    fn outlet(&self, stream: &mut Stream, ports: &Ports) -> Result<usize, Refusal> {
+    fn outlet(&self, stream: &mut RelayStream, ports: &PortAllocator) -> Result<usize, StreamRefusal> {
         let known = stream.outlets.iter().position(|outlet| outlet.local == self.local.ip());
         if let Some(number) = known {
             return Ok(number);
         }
         if stream.outlets.len() >= MAX_OUTLETS {
-            return Err(Refusal::NoPorts);
+            return Err(StreamRefusal::NoPorts);
         }
-        let pair = ports.take(self.local).map_err(|_| Refusal::NoPorts)?;
+        let pair = ports.take(self.local).map_err(|_| StreamRefusal::NoPorts)?;
         let outlet = Rc::new(Outlet { pair, backlog: Backlog::default(), local: self.local.ip() });
         let number = stream.outlets.len();
         let handle = Handle { id: stream.id, serial: stream.serial };
@@ -202,19 +207,24 @@ impl StreamBackend for StreamAccess {
         stream.publish_key == *key
     }
 
-    fn announce(&mut self, stream: StreamId, key: &Key, description: Description) -> Result<(), Refusal> {
+    fn announce(
+        &mut self,
+        stream: StreamId,
+        key: &Key,
+        description: Description,
+    ) -> Result<(), StreamRefusal> {
         let mut streams = self.streams.borrow_mut();
         // The address may have been banned after it connected.
         if streams.is_banned(self.peer.ip()) {
-            return Err(Refusal::Banned);
+            return Err(StreamRefusal::Banned);
         }
         let number = streams.number();
-        let stream = streams.named(stream).ok_or(Refusal::Unknown)?;
+        let stream = streams.named(stream).ok_or(StreamRefusal::Unknown)?;
         if stream.publish_key != *key {
-            return Err(Refusal::WrongKey);
+            return Err(StreamRefusal::WrongKey);
         }
         if stream.publisher.is_some() {
-            return Err(Refusal::Taken);
+            return Err(StreamRefusal::Taken);
         }
         if let Some(length) = description.length {
             stream.stats.set_length(length);
@@ -233,31 +243,32 @@ impl StreamBackend for StreamAccess {
         Ok(())
     }
 
-    fn describe(&mut self, stream: StreamId, key: &Key) -> Result<Vec<u8>, Refusal> {
+    fn describe(&mut self, stream: StreamId, key: &Key) -> Result<Vec<u8>, StreamRefusal> {
         let mut streams = self.streams.borrow_mut();
-        let stream = streams.named(stream).ok_or(Refusal::Unknown)?;
+        let stream = streams.named(stream).ok_or(StreamRefusal::Unknown)?;
         if !stream.listen_keys.knows(key) {
-            return Err(Refusal::WrongKey);
+            return Err(StreamRefusal::WrongKey);
         }
-        let publisher = stream.publisher.as_ref().filter(|_| stream.has_begun).ok_or(Refusal::Unknown)?;
+        let publisher =
+            stream.publisher.as_ref().filter(|_| stream.has_begun).ok_or(StreamRefusal::Unknown)?;
         let Description { format, length, .. } = publisher.description;
         let description = Description::new(format, &*stream.file, length);
         Ok(description.to_sdp(self.local.ip(), stream.serial))
     }
 
-    fn set_up_publisher(&mut self, way: Transport) -> Result<Given, Refusal> {
-        let Part::Publisher(handle, _, guard) = &mut self.part else { return Err(Refusal::Unknown) };
+    fn set_up_publisher(&mut self, way: Transport) -> Result<Given, StreamRefusal> {
+        let Part::Publisher(handle, _, guard) = &mut self.part else { return Err(StreamRefusal::Unknown) };
         let mut streams = self.streams.borrow_mut();
         let ports = streams.ports.clone();
-        let stream = streams.get(*handle).ok_or(Refusal::Unknown)?;
-        let Some(publisher) = &mut stream.publisher else { return Err(Refusal::Unknown) };
+        let stream = streams.get(*handle).ok_or(StreamRefusal::Unknown)?;
+        let Some(publisher) = &mut stream.publisher else { return Err(StreamRefusal::Unknown) };
         *guard = None;
         (publisher.pair, publisher.from, self.channels) = (None, [None; 2], None);
         let mut server_port = 0;
         match way {
             Transport::Interleaved { rtp, rtcp } => self.channels = Some((rtp, rtcp)),
             Transport::Udp { .. } => {
-                let pair = Rc::new(ports.take(self.local).map_err(|_| Refusal::NoPorts)?);
+                let pair = Rc::new(ports.take(self.local).map_err(|_| StreamRefusal::NoPorts)?);
                 server_port = pair.port;
                 publisher.pair = Some(Rc::clone(&pair));
                 let over = stream.over.child_token();
@@ -268,8 +279,8 @@ impl StreamBackend for StreamAccess {
         Ok(Given { way, server_port, ssrc: None })
     }
 
-    fn set_up_passed_over(&mut self, way: Transport) -> Result<Given, Refusal> {
-        let Part::Publisher(..) = self.part else { return Err(Refusal::Unknown) };
+    fn set_up_passed_over(&mut self, way: Transport) -> Result<Given, StreamRefusal> {
+        let Part::Publisher(..) = self.part else { return Err(StreamRefusal::Unknown) };
         let server_port = match way {
             // Datagrams on channels other than the audio's are ignored.
             Transport::Interleaved { .. } => 0,
@@ -277,7 +288,7 @@ impl StreamBackend for StreamAccess {
                 let ports = self.streams.borrow().ports.clone();
                 let unread = match self.unread.take() {
                     Some(unread) => unread,
-                    None => ports.take_unread(self.local).map_err(|_| Refusal::NoPorts)?,
+                    None => ports.take_unread(self.local).map_err(|_| StreamRefusal::NoPorts)?,
                 };
                 self.unread.insert(unread).port
             }
@@ -285,36 +296,41 @@ impl StreamBackend for StreamAccess {
         Ok(Given { way, server_port, ssrc: None })
     }
 
-    fn set_up_listener(&mut self, stream: StreamId, key: &Key, way: Transport) -> Result<Given, Refusal> {
+    fn set_up_listener(
+        &mut self,
+        stream: StreamId,
+        key: &Key,
+        way: Transport,
+    ) -> Result<Given, StreamRefusal> {
         // A listener has one transport at a time.
         self.part(StreamEnd::Finished);
         let mut streams = self.streams.borrow_mut();
         if streams.is_banned(self.peer.ip()) {
-            return Err(Refusal::Banned);
+            return Err(StreamRefusal::Banned);
         }
         let share = streams.share(self.caller());
         let config = streams.config.get();
         let (most, most_of_key) = (config.media.listeners, config.media.listeners_per_key);
         let (number, ports) = (streams.number(), streams.ports.clone());
-        let stream = streams.named(stream).ok_or(Refusal::Unknown)?;
+        let stream = streams.named(stream).ok_or(StreamRefusal::Unknown)?;
         if !stream.listen_keys.knows(key) {
-            return Err(Refusal::WrongKey);
+            return Err(StreamRefusal::WrongKey);
         }
         if !stream.has_begun {
-            return Err(Refusal::Unknown);
+            return Err(StreamRefusal::Unknown);
         }
         if let Some(audience) = &mut stream.audience {
             audience.sweep();
         }
         if stream.listener_count() >= most {
-            return Err(Refusal::Full);
+            return Err(StreamRefusal::Full);
         }
         let hold = stream.listen_keys.hold(key, most_of_key).map_err(|why| match why {
-            NoHold::Unknown => Refusal::WrongKey,
-            NoHold::Full => Refusal::Full,
+            NoHold::Unknown => StreamRefusal::WrongKey,
+            NoHold::Full => StreamRefusal::Full,
         })?;
-        let hold = hold.with(share.map_err(|AddressFull| Refusal::Full)?);
-        let rewrite = HeaderRewrite::random().map_err(|_| Refusal::NoPorts)?;
+        let hold = hold.with(share.map_err(|AddressFull| StreamRefusal::Full)?);
+        let rewrite = HeaderRewrite::random().map_err(|_| StreamRefusal::NoPorts)?;
         let (given, server_port) = match way {
             Transport::Interleaved { rtp, rtcp } => {
                 self.channels = Some((rtp, rtcp));
@@ -324,21 +340,24 @@ impl StreamBackend for StreamAccess {
                 let (rtp, rtcp) = self.places(rtp, rtcp, &ports)?;
                 let pair = self.outlet(stream, &ports)?;
                 let server_port = stream.outlets[pair].pair.port;
-                (Way::Udp { pair, rtp: Place::said(rtp), rtcp: Place::said(rtcp) }, server_port)
+                (
+                    Way::Udp { pair, rtp: UdpDestination::said(rtp), rtcp: UdpDestination::said(rtcp) },
+                    server_port,
+                )
             }
         };
-        let listener = Listener::new(rewrite, given, Rc::clone(&self.outgoing), hold, Instant::now());
+        let listener = StreamListener::new(rewrite, given, Rc::clone(&self.outgoing), hold, Instant::now());
         stream.listeners.insert(number, listener);
         self.part = Part::Listener(Handle { id: stream.id, serial: stream.serial }, number);
         Ok(Given { way, server_port, ssrc: Some(rewrite.ssrc) })
     }
 
-    fn record(&mut self) -> Result<(), Refusal> {
-        let Part::Publisher(handle, ..) = self.part else { return Err(Refusal::Unknown) };
+    fn record(&mut self) -> Result<(), StreamRefusal> {
+        let Part::Publisher(handle, ..) = self.part else { return Err(StreamRefusal::Unknown) };
         let mut streams = self.streams.borrow_mut();
         let bit_rate = streams.config.get().media.bit_rate;
-        let stream = streams.get(handle).ok_or(Refusal::Unknown)?;
-        let Some(publisher) = &mut stream.publisher else { return Err(Refusal::Unknown) };
+        let stream = streams.get(handle).ok_or(StreamRefusal::Unknown)?;
+        let Some(publisher) = &mut stream.publisher else { return Err(StreamRefusal::Unknown) };
         let Description { format, payload_type, ref passed_over, .. } = publisher.description;
         let now = Instant::now();
         publisher.source.get_or_insert_with(|| Source::new(format, payload_type, bit_rate, now));
@@ -351,14 +370,14 @@ impl StreamBackend for StreamAccess {
         Ok(())
     }
 
-    fn play(&mut self) -> Result<Start, Refusal> {
-        let Part::Listener(handle, number) = self.part else { return Err(Refusal::Unknown) };
+    fn play(&mut self) -> Result<Start, StreamRefusal> {
+        let Part::Listener(handle, number) = self.part else { return Err(StreamRefusal::Unknown) };
         let mut streams = self.streams.borrow_mut();
-        let stream = streams.get(handle).ok_or(Refusal::Unknown)?;
+        let stream = streams.get(handle).ok_or(StreamRefusal::Unknown)?;
         let source = stream.publisher.as_ref().and_then(|publisher| publisher.source.as_ref());
         let elapsed = source.map(Source::elapsed).unwrap_or_default();
         let last = source.and_then(Source::last);
-        let listener = stream.listeners.get_mut(&number).ok_or(Refusal::Unknown)?;
+        let listener = stream.listeners.get_mut(&number).ok_or(StreamRefusal::Unknown)?;
         listener.is_playing = true;
         let rewrite = listener.rewrite;
         stream.show_listeners();
@@ -392,6 +411,6 @@ impl StreamBackend for StreamAccess {
     }
 }
 
-fn spawn_reader(streams: &SharedStreams, handle: Handle, pair: Rc<Pair>, over: CancellationToken) {
+fn spawn_reader(streams: &SharedStreams, handle: Handle, pair: Rc<PortPair>, over: CancellationToken) {
     actix_rt::spawn(udp_reader::from_publisher(Rc::clone(streams), handle, pair, over));
 }

@@ -3,12 +3,12 @@
 use super::{
     fake::{FakeBackend, LISTEN, PUBLISH},
     input::{Incoming, Input},
-    session::{Progress, Refusal, Session},
+    session::{Progress, RtspSession, StreamRefusal},
     transport::Transport,
 };
 
 struct Talk {
-    session: Session,
+    session: RtspSession,
     backend: FakeBackend,
     /// Requests so far.
     count: u32,
@@ -16,7 +16,7 @@ struct Talk {
 
 impl Talk {
     fn new() -> Self {
-        Self { session: Session::new(0xab), backend: FakeBackend::default(), count: 0 }
+        Self { session: RtspSession::new(0xab), backend: FakeBackend::default(), count: 0 }
     }
 
     fn url(key: &str) -> String {
@@ -175,11 +175,11 @@ fn errors_by_the_rfc() {
         assert_eq!(answer.contains("Allow: OPTIONS, DESCRIBE, "), status.starts_with("405"), "{answer}");
     }
     for (refusal, status) in [
-        (Refusal::Full, "453 Not Enough Bandwidth"),
-        (Refusal::NoPorts, "503 Service Unavailable"),
-        (Refusal::BadPorts, "461 Unsupported Transport"),
-        (Refusal::Taken, "455 Method Not Valid In This State"),
-        (Refusal::Unknown, "404 Not Found"),
+        (StreamRefusal::Full, "453 Not Enough Bandwidth"),
+        (StreamRefusal::NoPorts, "503 Service Unavailable"),
+        (StreamRefusal::BadPorts, "461 Unsupported Transport"),
+        (StreamRefusal::Taken, "455 Method Not Valid In This State"),
+        (StreamRefusal::Unknown, "404 Not Found"),
     ] {
         let mut talk = Talk::new();
         talk.backend.refuses = Some(refusal);

@@ -15,8 +15,8 @@ use crate::{
         media::{
             RelayContext, RelayToRegistry,
             rtsp::fake::{LISTEN, PUBLISH},
-            stream::{Carried, Kind},
-            streams::{SharedStreams, Streams},
+            stream::{Carried, DatagramKind},
+            streams::{RelayStreams, SharedStreams},
         },
         messages::{OpenStream, StreamBegan, StreamEnded},
     },
@@ -49,7 +49,7 @@ fn streams() -> SharedStreams {
     let (config, log) = (InForce::new(Config::default()), Logger::root(Discard, o!()));
     let registry = RelayToRegistry::from(Nobody.start());
     let context = RelayContext { registry, barrier: Barrier::default(), config, counters: Arc::default() };
-    let mut streams = Streams::new(context, log);
+    let mut streams = RelayStreams::new(context, log);
     let key: Key = PUBLISH.parse().unwrap();
     streams.open(OpenStream { stream: STREAM, key, stats: Arc::default(), file: "song.mp3".into() });
     streams.admit(STREAM, LISTEN.parse().unwrap());
@@ -96,7 +96,7 @@ fn hear(streams: &SharedStreams) {
     let mut streams = streams.borrow_mut();
     let stream = streams.named(STREAM).unwrap();
     let sound = [&[0x80, 14, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7][..], &[0; 104]].concat();
-    assert_ne!(stream.hear_connection(Kind::Sound, &sound, Instant::now()), Carried::TooFast);
+    assert_ne!(stream.hear_connection(DatagramKind::Sound, &sound, Instant::now()), Carried::TooFast);
     stream.has_begun = true;
 }
 
