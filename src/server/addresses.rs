@@ -1,4 +1,4 @@
-//! [`Taken`]: all sockets that the server binds at start, and [`Addresses`]: the addresses that they have.
+//! [`BoundSockets`]: all sockets that the server binds at start, and [`BoundAddresses`]: the addresses that they have.
 
 use std::{
     io,
@@ -20,7 +20,7 @@ use crate::config::{Config, Media, Monitoring, Web};
 /// The addresses that the server listens on. Where the configuration gives port 0, these hold the port that the system
 /// chose.
 #[derive(Debug, Default)]
-pub struct Addresses {
+pub struct BoundAddresses {
     /// TR2.23 in plain text.
     pub plain: Vec<SocketAddr>,
     /// The `plain` sockets were passed by another process, which decides whether an IPv6 socket also accepts IPv4.
@@ -41,7 +41,7 @@ pub struct Addresses {
 
 /// Listening sockets that no task accepts from yet.
 #[derive(Debug, Default)]
-pub struct Taken {
+pub struct BoundSockets {
     /// For TR2.23 and the page.
     pub listeners: Vec<Listener>,
     /// For audio.
@@ -49,10 +49,10 @@ pub struct Taken {
     /// For monitoring.
     pub monitoring: Vec<TcpListener>,
     /// The addresses of all these sockets.
-    pub at: Addresses,
+    pub at: BoundAddresses,
 }
 
-impl Taken {
+impl BoundSockets {
     /// Binds `addresses` for TR2.23 in plain text.
     ///
     /// # Errors
@@ -121,7 +121,7 @@ impl Taken {
     }
 }
 
-impl Addresses {
+impl BoundAddresses {
     /// Logs each address.
     pub fn log(&self, log: &Logger) {
         for address in &self.plain {
@@ -146,7 +146,7 @@ impl Addresses {
     }
 }
 
-impl Addresses {
+impl BoundAddresses {
     /// Logs each unspecified IPv6 address (`[::]`) that has no IPv4 counterpart on its port. Other programs often
     /// accept IPv4 on such an address too. Here each address stands for one family, so that `0.0.0.0` and `[::]` can be
     /// given side by side.

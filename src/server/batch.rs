@@ -13,7 +13,7 @@ use std::{
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
-use super::{close::CloseReason, flush_scheduler::InFlight, metrics::Volume, session_ref::SessionRef};
+use super::{close::CloseReason, flush_scheduler::InFlight, metrics::Traffic, session_ref::SessionRef};
 use crate::protocol::{Kind, Line, websocket};
 
 /// Bytes after which a batch is sent before more is added. A larger batch saves no writes and holds more memory.
@@ -169,10 +169,10 @@ impl Batch {
 
     /// Lines and bytes in the batch, each line counted once, whatever the number of its receivers.
     #[must_use]
-    pub fn volume(&self) -> Volume {
-        let mut volume = Volume::default();
-        volume.add(self.broadcasts() + self.own_lines, self.bytes());
-        volume
+    pub fn traffic(&self) -> Traffic {
+        let mut traffic = Traffic::default();
+        traffic.add(self.broadcasts() + self.own_lines, self.bytes());
+        traffic
     }
 
     /// Takes the content of the batch. Yields the number, the shared messages and the edits of each courier that has
@@ -276,10 +276,10 @@ impl SharedBatch {
 
     /// Lines and bytes of a range of the messages, with newlines as endings.
     #[must_use]
-    pub fn volume(&self, range: &Range<u32>) -> Volume {
-        let mut volume = Volume::default();
-        volume.add(range.len(), self.start(range.end) - self.start(range.start));
-        volume
+    pub fn traffic(&self, range: &Range<u32>) -> Traffic {
+        let mut traffic = Traffic::default();
+        traffic.add(range.len(), self.start(range.end) - self.start(range.start));
+        traffic
     }
 
     fn start(&self, place: u32) -> usize {

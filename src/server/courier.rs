@@ -39,7 +39,7 @@ use super::{
     session_ref::{SessionId, SessionRef},
     subscriber::{Done, Report, Subscriber},
     subscriber_table::SubscriberTable,
-    tls::under_way::UnderWay,
+    tls::under_way::PendingConnections,
 };
 use crate::{
     config::Config,
@@ -81,9 +81,9 @@ const PING_INTERVAL: Duration = Duration::from_secs(30);
 pub struct Courier {
     number: u16,
     subscribers: SubscriberTable,
-    handshakes: UnderWay,
+    handshakes: PendingConnections,
     /// HTTP connections that may still become WebSockets.
-    visits: UnderWay,
+    http_connections: PendingConnections,
     /// HTTP connections that listen to a stream.
     listeners: HashMap<SessionId, JoinHandle<()>>,
     /// The HTTP service, built for the first HTTP connection.
@@ -118,8 +118,8 @@ impl Courier {
         Self {
             number,
             subscribers: SubscriberTable::default(),
-            handshakes: UnderWay::default(),
-            visits: UnderWay::default(),
+            handshakes: PendingConnections::default(),
+            http_connections: PendingConnections::default(),
             listeners: HashMap::new(),
             http: None,
             admissions,

@@ -26,7 +26,7 @@ use super::{
     http::Visitor,
     listener_protocol::ListenerProtocol,
     media::stream_stats::{StreamEnd, StreamStats},
-    outbox::Level,
+    outbox::FillLevel,
     peer::Peer,
     session_ref::{SessionId, SessionRef},
 };
@@ -240,7 +240,7 @@ pub struct Backpressure {
     /// The session that the outbox belongs to.
     pub session_ref: SessionRef,
     /// The new fill level.
-    pub level: Level,
+    pub level: FillLevel,
 }
 
 /// From the `Registry` to a `Courier`: this session's requests wait until its own outbox drains. If the client takes

@@ -17,7 +17,7 @@ use crate::protocol::{Kind, Operation, Refusal};
 mod histogram;
 mod log;
 
-pub use histogram::{Counts, Histogram};
+pub use histogram::{Histogram, HistogramCounts};
 
 /// Upper bounds of the histogram of messages per batch.
 const BATCH_MESSAGES: [u64; 9] = [1, 2, 4, 8, 16, 32, 64, 256, 1024];
@@ -46,7 +46,7 @@ const FAN_OUT_NANOS: [u64; 15] = [
 
 /// Messages and bytes sent in one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Volume {
+pub struct Traffic {
     /// Messages; delivered ones count once for each receiver.
     pub messages: u64,
     /// Their bytes: with line endings for delivered messages, without for received ones.
@@ -103,12 +103,12 @@ impl Stage {
 
 /// Counts a connection as being in its stage, until this is dropped.
 #[derive(Debug)]
-pub struct UnderWay {
+pub struct StageGuard {
     metrics: Arc<Metrics>,
     stage: Stage,
 }
 
-impl Drop for UnderWay {
+impl Drop for StageGuard {
     fn drop(&mut self) {
         self.metrics.under_way[self.stage as usize].fetch_sub(1, Ordering::Relaxed);
     }
@@ -116,7 +116,7 @@ impl Drop for UnderWay {
 
 /// High-water marks since the start, and how often and how long full outboxes held senders back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Marks {
+pub struct HighWaterMarks {
     /// The most bytes that waited in one outbox.
     pub fullest_outbox_bytes: u64,
     /// The most bytes that went out in one batch.
@@ -135,14 +135,14 @@ struct Counter {
     bytes: AtomicU64,
 }
 
-impl Volume {
+impl Traffic {
     /// Adds messages that have `bytes` bytes in all.
     pub fn add(&mut self, messages: usize, bytes: usize) {
         self.messages += messages as u64;
         self.bytes += bytes as u64;
     }
 
-    /// Adds another volume to this one.
+    /// Adds other traffic to this.
     pub fn extend(&mut self, Self { messages, bytes }: Self) {
         self.messages += messages;
         self.bytes += bytes;
@@ -150,14 +150,14 @@ impl Volume {
 }
 
 impl Counter {
-    fn add(&self, Volume { messages, bytes }: Volume) {
+    fn add(&self, Traffic { messages, bytes }: Traffic) {
         self.messages.fetch_add(messages, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    fn volume(&self) -> Volume {
+    fn traffic(&self) -> Traffic {
         let (messages, bytes) = (&self.messages, &self.bytes);
-        Volume { messages: messages.load(Ordering::Relaxed), bytes: bytes.load(Ordering::Relaxed) }
+        Traffic { messages: messages.load(Ordering::Relaxed), bytes: bytes.load(Ordering::Relaxed) }
     }
 }
 
@@ -180,9 +180,9 @@ impl Metrics {
 
     /// Counts a connection as being in `stage`, from which it may become a session, until the result is dropped.
     #[must_use]
-    pub fn begin(self: &Arc<Self>, stage: Stage) -> UnderWay {
+    pub fn begin(self: &Arc<Self>, stage: Stage) -> StageGuard {
         self.under_way[stage as usize].fetch_add(1, Ordering::Relaxed);
-        UnderWay { metrics: Arc::clone(self), stage }
+        StageGuard { metrics: Arc::clone(self), stage }
     }
 
     /// Counts a session of this kind as present.
@@ -238,17 +238,17 @@ impl Metrics {
     }
 
     /// Counts the lines of one read, whether they are messages or not.
-    pub fn count_received(&self, volume: Volume) {
-        self.received.add(volume);
+    pub fn count_received(&self, traffic: Traffic) {
+        self.received.add(traffic);
     }
 
     /// Counts what a courier delivered of one batch: sent, or queued for receivers that do not take it at once.
-    pub fn count_delivered(&self, volume: Volume) {
-        self.delivered.add(volume);
+    pub fn count_delivered(&self, traffic: Traffic) {
+        self.delivered.add(traffic);
     }
 
     /// Counts a batch that is on its way to the couriers.
-    pub fn count_batch(&self, Volume { messages, bytes }: Volume) {
+    pub fn count_batch(&self, Traffic { messages, bytes }: Traffic) {
         raise(&self.largest_batch_bytes, bytes);
         self.batch_messages.count(&BATCH_MESSAGES, messages);
         self.batch_bytes.count(&BATCH_BYTES, bytes);
@@ -344,27 +344,27 @@ impl Metrics {
 
     /// Messages per batch, each counted once.
     #[must_use]
-    pub fn batch_messages(&self) -> Counts {
+    pub fn batch_messages(&self) -> HistogramCounts {
         self.batch_messages.counts(&BATCH_MESSAGES)
     }
 
     /// Bytes per batch, each line counted once.
     #[must_use]
-    pub fn batch_bytes(&self) -> Counts {
+    pub fn batch_bytes(&self) -> HistogramCounts {
         self.batch_bytes.counts(&BATCH_BYTES)
     }
 
     /// Fan-out times in nanoseconds.
     #[must_use]
-    pub fn fan_outs(&self) -> Counts {
+    pub fn fan_outs(&self) -> HistogramCounts {
         self.fan_out.counts(&FAN_OUT_NANOS)
     }
 
     /// High-water marks, and waits for full outboxes.
     #[must_use]
-    pub fn marks(&self) -> Marks {
+    pub fn marks(&self) -> HighWaterMarks {
         let read = |mark: &AtomicU64| mark.load(Ordering::Relaxed);
-        Marks {
+        HighWaterMarks {
             fullest_outbox_bytes: read(&self.fullest_outbox_bytes),
             largest_batch_bytes: read(&self.largest_batch_bytes),
             full_outboxes: read(&self.full_outboxes),
@@ -375,14 +375,14 @@ impl Metrics {
 
     /// Lines received.
     #[must_use]
-    pub fn received(&self) -> Volume {
-        self.received.volume()
+    pub fn received(&self) -> Traffic {
+        self.received.traffic()
     }
 
     /// Messages sent or queued.
     #[must_use]
-    pub fn delivered(&self) -> Volume {
-        self.delivered.volume()
+    pub fn delivered(&self) -> Traffic {
+        self.delivered.traffic()
     }
 }
 

@@ -80,7 +80,7 @@ mod tls;
 mod trial;
 mod wait_budget;
 
-use addresses::{Addresses, Taken};
+use addresses::{BoundAddresses, BoundSockets};
 use bans::{Ledger, LedgerError};
 use health::{Health, Phase};
 use listener::Listener;
@@ -131,7 +131,7 @@ pub struct Server {
     rtsp_listeners: Vec<RtspListener>,
     monitoring: Vec<TcpListener>,
     /// The addresses of all sockets above.
-    at: Addresses,
+    at: BoundAddresses,
     metrics: Arc<Metrics>,
     log: Logger,
 }
@@ -172,7 +172,7 @@ impl Server {
     /// If an address cannot be bound or a file cannot be used. A default address that is in use is an error only for
     /// `server.listen`; otherwise that service is left out with a warning.
     pub fn bind(config: &Config, log: &Logger) -> Result<Self, ServeError> {
-        Self::new(config, Taken::for_messages(&config.server.listen)?, log)
+        Self::new(config, BoundSockets::for_messages(&config.server.listen)?, log)
     }
 
     /// Serves on the `passed` sockets in place of `server.listen`. Other processes may listen on these sockets too.
@@ -180,11 +180,11 @@ impl Server {
     /// # Errors
     /// If the system refuses an option that a socket needs, or as [`Self::bind`] for everything else.
     pub fn adopt(config: &Config, passed: Vec<TcpListener>, log: &Logger) -> Result<Self, ServeError> {
-        Self::new(config, Taken::over(passed)?, log)
+        Self::new(config, BoundSockets::over(passed)?, log)
     }
 
     /// Takes the sockets for plain text from `taken` and binds all other addresses.
-    fn new(config: &Config, mut taken: Taken, log: &Logger) -> Result<Self, ServeError> {
+    fn new(config: &Config, mut taken: BoundSockets, log: &Logger) -> Result<Self, ServeError> {
         let is_encrypted = [&config.tls.listen, &config.web.tls_listen, &config.media.tls_listen]
             .iter()
             .any(|at| !at.is_empty());
@@ -199,7 +199,7 @@ impl Server {
             (ledger, Some(keeper))
         };
         taken.take_others(config, credentials.as_ref(), log)?;
-        let Taken { listeners, rtsp_listeners, monitoring, at } = taken;
+        let BoundSockets { listeners, rtsp_listeners, monitoring, at } = taken;
         Ok(Self {
             config: InForce::new(config.clone()),
             credentials,

@@ -36,7 +36,7 @@ mod places;
 mod process;
 
 use answers::Desk;
-use places::{Place, Places};
+use places::{ConnectionSlot, ConnectionSlots};
 
 /// Connections served at a time.
 pub const MAX_CONNECTIONS: usize = 16;
@@ -83,7 +83,7 @@ pub fn start(sockets: Vec<TcpListener>, watched: Watched) -> io::Result<Option<A
     arbiter.spawn_fn(move || {
         let log = watched.log.clone();
         let desk = Rc::new(Desk::new(watched));
-        let places = Places::new();
+        let places = ConnectionSlots::new();
         for socket in sockets {
             let (desk, places, log) = (Rc::clone(&desk), Rc::clone(&places), log.clone());
             actix_rt::spawn(async move {
@@ -97,7 +97,12 @@ pub fn start(sockets: Vec<TcpListener>, watched: Watched) -> io::Result<Option<A
 }
 
 /// Accepts connections on a socket and answers one request on each.
-async fn accept_all(socket: TcpListener, desk: Rc<Desk>, places: Rc<Places>, log: &Logger) -> io::Result<()> {
+async fn accept_all(
+    socket: TcpListener,
+    desk: Rc<Desk>,
+    places: Rc<ConnectionSlots>,
+    log: &Logger,
+) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(socket)?;
     let serve = Rc::new(build(desk).await?);
     loop {
@@ -130,7 +135,7 @@ async fn accept_all(socket: TcpListener, desk: Rc<Desk>, places: Rc<Places>, log
     }
 }
 
-type Serve = Box<dyn Fn(TcpStream, &Place) -> LocalBoxFuture<'static, Result<(), String>>>;
+type Serve = Box<dyn Fn(TcpStream, &ConnectionSlot) -> LocalBoxFuture<'static, Result<(), String>>>;
 
 /// Builds an HTTP service that answers one request per connection.
 async fn build(desk: Rc<Desk>) -> io::Result<Serve> {

@@ -36,7 +36,7 @@ mod weight;
 
 use flush::Flush;
 pub use flush_task::{Flushed, flush_task};
-pub use watermark::Level;
+pub use watermark::FillLevel;
 use watermark::Watermark;
 use weight::{Piece, Weight};
 
@@ -292,7 +292,7 @@ impl Outbox {
     }
 
     /// The fill level, if it changed since the last call.
-    pub fn take_level_change(&mut self) -> Option<Level> {
+    pub fn take_level_change(&mut self) -> Option<FillLevel> {
         self.watermark.take_change()
     }
 

@@ -21,12 +21,12 @@ use super::{
     flush_scheduler::{FlushScheduler, InFlight, Load, Next},
     messages::{Backpressure, CloseServer, Deliver, Enter, Leave, ToRegistry, Unbound, Work},
     metrics::Metrics,
-    outbox::Level,
+    outbox::FillLevel,
     peer::LogFields,
     pending_claim::PendingClaims,
     roster::Roster,
     session_ref::SessionId,
-    streams::{Opening, Streams},
+    streams::{Opening, StreamDirectory},
     wait_budget::WaitBudget,
 };
 use crate::{
@@ -55,8 +55,8 @@ pub struct Registry {
     batch: Batch,
     flush_scheduler: FlushScheduler,
     blocked: BlockedWork,
-    /// Members whose outboxes are above [`Level::Low`]. A short list: clients that do not read are disconnected.
-    levels: Vec<(SessionId, Level)>,
+    /// Members whose outboxes are above [`FillLevel::Low`]. A short list: clients that do not read are disconnected.
+    levels: Vec<(SessionId, FillLevel)>,
     /// How long broadcasts have waited for full outboxes.
     waits: WaitBudget,
     /// A [`slow_readers::CheckWaits`] is pending.
@@ -69,7 +69,7 @@ pub struct Registry {
     ledger: Ledger,
     /// The relay that carries streams; `None` if audio is off.
     audio_handle: Option<AudioHandle>,
-    streams: Streams,
+    streams: StreamDirectory,
     /// Streams whose publishers were asked and whose timeout has not been started.
     opened: Vec<(StreamId, Opening)>,
     /// A [`Flush`] is pending, or will be when a wait is over.
@@ -126,7 +126,7 @@ impl Registry {
             config,
             ledger,
             audio_handle,
-            streams: Streams::after(random_number()),
+            streams: StreamDirectory::after(random_number()),
             opened: Vec::new(),
             flush_due: false,
             closing: false,
@@ -139,7 +139,7 @@ impl Registry {
     /// Frees a session's name and drops its requests that still wait.
     fn leave(&mut self, id: SessionId) {
         self.blocked.drop_all_of(id);
-        self.set_level(id, Level::Low);
+        self.set_level(id, FillLevel::Low);
         match self.roster.leave(id) {
             Some(_) => self.freed.push(id),
             None => drop(self.claims.remove(id)),
@@ -148,20 +148,20 @@ impl Registry {
     }
 
     /// Records the fill level of a member's outbox, and releases waiting work if the level fell.
-    fn set_level(&mut self, id: SessionId, level: Level) {
+    fn set_level(&mut self, id: SessionId, level: FillLevel) {
         let known = self.levels.iter().position(|(known, _)| *known == id);
-        let before = known.map_or(Level::Low, |place| self.levels[place].1);
+        let before = known.map_or(FillLevel::Low, |place| self.levels[place].1);
         match known {
-            Some(place) if level == Level::Low => drop(self.levels.swap_remove(place)),
+            Some(place) if level == FillLevel::Low => drop(self.levels.swap_remove(place)),
             Some(place) => self.levels[place].1 = level,
-            None if level > Level::Low && self.roster.get(id).is_some() => self.levels.push((id, level)),
+            None if level > FillLevel::Low && self.roster.get(id).is_some() => self.levels.push((id, level)),
             None => return,
         }
-        if level == Level::Full && before < level {
+        if level == FillLevel::Full && before < level {
             self.metrics.count_full_outbox();
             self.waits.set_full(id, self.origin_of(id), Instant::now());
         }
-        if before == Level::Full && level < before {
+        if before == FillLevel::Full && level < before {
             self.waits.set_relieved(id, Instant::now());
         }
         if level < before {
@@ -175,7 +175,7 @@ impl Registry {
     }
 
     /// Whether a member's outbox is at this level or above.
-    fn is_at_least(&self, id: SessionId, least: Level) -> bool {
+    fn is_at_least(&self, id: SessionId, least: FillLevel) -> bool {
         self.levels.iter().any(|(known, level)| *known == id && *level >= least)
     }
 
@@ -225,9 +225,9 @@ impl Registry {
     }
 
     fn flush(&mut self, in_flight: Option<InFlight>) {
-        let volume = self.batch.volume();
-        if volume.messages > 0 {
-            self.metrics.count_batch(volume);
+        let traffic = self.batch.traffic();
+        if traffic.messages > 0 {
+            self.metrics.count_batch(traffic);
         }
         self.metrics.set_members(self.roster.len());
         let in_flight = in_flight.map(|in_flight| match self.batch.since() {

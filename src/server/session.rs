@@ -21,7 +21,7 @@ use super::{
     flood::Meter,
     frame_reader::{FrameReader, Read, ReadEvent, bytes_of},
     messages::{Evicted, Hangup, Leave, Raw, Reframe, Sent, ToCourier, ToRegistry},
-    metrics::{Metrics, Volume},
+    metrics::{Metrics, Traffic},
     peer::{LogFields, Peer},
     read_timeouts::ReadTimeouts,
     session_ref::SessionRef,
@@ -207,9 +207,9 @@ impl Session {
         {
             meter.take_junk(read.junk_bytes, Instant::now());
         }
-        let mut volume = Volume::default();
-        volume.add(read.frames.len(), read.frames.iter().map(bytes_of).sum());
-        self.session_config.worker.metrics.count_received(volume);
+        let mut traffic = Traffic::default();
+        traffic.add(read.frames.len(), read.frames.iter().map(bytes_of).sum());
+        self.session_config.worker.metrics.count_received(traffic);
         self.carry_out(read.frames, Some(read.credit), ctx);
         if let Some(login) = &mut self.login {
             login.await_answer();

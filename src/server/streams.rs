@@ -1,5 +1,5 @@
-//! [`Streams`]: the table of audio streams: which user was asked for which file, which users wait for it, and which may
-//! listen.
+//! [`StreamDirectory`]: the table of audio streams: which user was asked for which file, which users wait for it, and
+//! which may listen.
 //!
 //! A plain table, without actor and clock: the caller passes the time and says when a publisher took too long. File
 //! names are compared as they are written.
@@ -27,7 +27,7 @@ pub const MAX_WAITED_FOR: usize = 4;
 
 /// All streams that play or are waited for.
 #[derive(Debug, Default)]
-pub struct Streams {
+pub struct StreamDirectory {
     by_number: HashMap<StreamId, Stream>,
     /// Number of the newest stream.
     last: u16,
@@ -61,7 +61,7 @@ pub struct Opening(u64);
 
 /// Result of a request for a file.
 #[derive(Debug, PartialEq)]
-pub enum Asked {
+pub enum AskOutcome {
     /// The publisher has to be asked to play this new stream with the key that was passed.
     Open(StreamId, Opening),
     /// The publisher was asked already.
@@ -85,7 +85,7 @@ pub enum NotAsked {
     /// `media.waiting` publishers were asked and have not begun.
     Waiting,
     /// The asker waits for [`MAX_WAITED_FOR`] files already.
-    Impatient,
+    TooManyWaiting,
     /// `media.listeners` users have asked for the file.
     Listeners,
 }
@@ -116,7 +116,7 @@ pub struct Shown<'a> {
     pub stats: &'a StreamStats,
 }
 
-impl Streams {
+impl StreamDirectory {
     /// Creates an empty table. Numbers follow on `last`, which is random, so that an address from before a restart
     /// names no stream.
     pub fn after(last: u16) -> Self {
@@ -136,12 +136,12 @@ impl Streams {
         key: Key,
         bounds: &config::Media,
         now: Instant,
-    ) -> Result<Asked, NotAsked> {
+    ) -> Result<AskOutcome, NotAsked> {
         if let Some((number, stream)) = self.find_mut(publisher.id, file) {
             return stream.ask(number, asker.id, key, bounds.listeners);
         }
         if self.waited_for_by(asker.id) >= MAX_WAITED_FOR {
-            return Err(NotAsked::Impatient);
+            return Err(NotAsked::TooManyWaiting);
         }
         if self.by_number.values().filter(|stream| !stream.is_on).count() >= bounds.waiting {
             return Err(NotAsked::Waiting);
@@ -167,7 +167,7 @@ impl Streams {
                 left: Vec::new(),
             },
         );
-        Ok(Asked::Open(number, opening))
+        Ok(AskOutcome::Open(number, opening))
     }
 
     /// Number of files that this user waits for.
@@ -295,10 +295,16 @@ impl Streams {
 }
 
 impl Stream {
-    fn ask(&mut self, stream: StreamId, asker: SessionId, key: Key, most: usize) -> Result<Asked, NotAsked> {
+    fn ask(
+        &mut self,
+        stream: StreamId,
+        asker: SessionId,
+        key: Key,
+        most: usize,
+    ) -> Result<AskOutcome, NotAsked> {
         match self.askers.get(&asker) {
-            Some(Some(key)) => return Ok(Asked::Plays { stream, key: *key, is_new: false }),
-            Some(None) => return Ok(Asked::Waits),
+            Some(Some(key)) => return Ok(AskOutcome::Plays { stream, key: *key, is_new: false }),
+            Some(None) => return Ok(AskOutcome::Waits),
             None => {}
         }
         let has_room = self.askers.len() + self.left.len() < most;
@@ -309,7 +315,7 @@ impl Stream {
             (self.left.pop().ok_or(NotAsked::Listeners)?, false)
         };
         self.askers.insert(asker, self.is_on.then_some(key));
-        Ok(if self.is_on { Asked::Plays { stream, key, is_new } } else { Asked::Waits })
+        Ok(if self.is_on { AskOutcome::Plays { stream, key, is_new } } else { AskOutcome::Waits })
     }
 
     fn close(self, stream: StreamId) -> Closed {

@@ -17,8 +17,8 @@ use super::{
     connection::SendHalf,
     frame_reader::Pulse,
     messages::{Backpressure, Evicted, Hangup, Heavy, Sent},
-    metrics::Volume,
-    outbox::{Flushed, Level, Outbox, OutboxError, at_once, flush_task},
+    metrics::Traffic,
+    outbox::{FillLevel, Flushed, Outbox, OutboxError, at_once, flush_task},
     session::Session,
     session_ref::{SessionId, SessionRef},
 };
@@ -44,7 +44,7 @@ pub struct Done {
     /// The slots to close, and why.
     pub closed: Vec<(usize, CloseReason)>,
     /// Messages and bytes that were sent or queued, summed over all sessions.
-    pub delivered: Volume,
+    pub delivered: Traffic,
     /// The most bytes queued in one outbox.
     pub fullest: usize,
 }
@@ -148,7 +148,7 @@ impl Subscriber {
             if !self.hears {
                 return None;
             }
-            done.delivered.extend(shared.volume(&(0..shared.len())));
+            done.delivered.extend(shared.traffic(&(0..shared.len())));
             (None, self.outbox.borrow_mut().send_shared(shared, cx))
         } else if let Some(line) = self.only_line(shared, mine) {
             done.delivered.add(1, line.as_bytes().len());
@@ -180,7 +180,7 @@ impl Subscriber {
         &mut self,
         shared: &SharedBatch,
         mine: &[Edit],
-        delivered: &mut Volume,
+        delivered: &mut Traffic,
     ) -> Option<CloseReason> {
         let mut outbox = self.outbox.borrow_mut();
         let was_empty = outbox.is_empty();
@@ -188,7 +188,7 @@ impl Subscriber {
         let mine = mine.iter().filter(|edit| edit.session_ref.id == id);
         let over = shared.for_session(mine, &mut self.hears, |segment| match segment {
             Segment::Shared(range) => {
-                delivered.extend(shared.volume(&range));
+                delivered.extend(shared.traffic(&range));
                 outbox.put_shared(shared, range);
             }
             Segment::Own(line) => {
@@ -302,7 +302,7 @@ impl Subscriber {
 }
 
 /// Empties an outbox and reports the outcome.
-async fn flush_all(outbox: Rc<RefCell<Outbox>>, session: Addr<Session>, report: impl Fn(Level)) {
+async fn flush_all(outbox: Rc<RefCell<Outbox>>, session: Addr<Session>, report: impl Fn(FillLevel)) {
     let outcome = loop {
         match flush_task(&outbox).await {
             Ok(Flushed::All) => break Ok(()),

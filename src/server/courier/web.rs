@@ -39,12 +39,12 @@ impl Courier {
             courier.do_send(Visited { id });
         });
         // `page_places.rs` decides, for all workers together, which connection gives way when there are too many.
-        self.visits.hold(id, peer, task);
+        self.http_connections.hold(id, peer, task);
     }
 
     /// Aborts the tasks of all HTTP connections, including those that listen to a stream.
     pub(super) fn break_off_visits(&mut self) {
-        self.visits.break_off().for_each(drop);
+        self.http_connections.break_off().for_each(drop);
         for (_, task) in self.listeners.drain() {
             task.abort();
         }
@@ -57,7 +57,7 @@ impl Handler<Upgraded> for Courier {
     fn handle(&mut self, Upgraded { visitor, permit, mut read }: Upgraded, _: &mut Self::Context) {
         let Visitor { carrier, id, peer, .. } = visitor;
         // Absent if the server has begun to end since: `break_off_visits` has removed the connection.
-        if self.visits.remove(id).is_none() {
+        if self.http_connections.remove(id).is_none() {
             return;
         }
         let (carrier, ahead) = carrier.into_parts();
@@ -76,7 +76,7 @@ impl Handler<Listening> for Courier {
 
     /// From now on the connection counts as a listener, and no longer gives way to connections that ask for the page.
     fn handle(&mut self, Listening { id }: Listening, _: &mut Self::Context) {
-        if let Some(task) = self.visits.remove(id) {
+        if let Some(task) = self.http_connections.remove(id) {
             self.listeners.insert(id, task);
         }
     }
@@ -86,7 +86,7 @@ impl Handler<Visited> for Courier {
     type Result = ();
 
     fn handle(&mut self, Visited { id }: Visited, _: &mut Self::Context) {
-        self.visits.remove(id);
+        self.http_connections.remove(id);
         self.listeners.remove(&id);
     }
 }

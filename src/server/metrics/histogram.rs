@@ -13,7 +13,7 @@ pub struct Histogram<const N: usize> {
 
 /// Content of a histogram.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counts {
+pub struct HistogramCounts {
     /// The inclusive upper bound of each step, and the count of sizes in that step alone.
     pub steps: Vec<(u64, u64)>,
     /// Count of sizes above the last bound.
@@ -42,9 +42,9 @@ impl<const N: usize> Histogram<N> {
 
     /// Returns what was counted so far.
     #[must_use]
-    pub fn counts(&self, bounds: &[u64; N]) -> Counts {
+    pub fn counts(&self, bounds: &[u64; N]) -> HistogramCounts {
         let counts = self.counts.iter().map(|count| count.load(Ordering::Relaxed));
-        Counts {
+        HistogramCounts {
             steps: bounds.iter().copied().zip(counts).collect(),
             above: self.above.load(Ordering::Relaxed),
             sum: self.sum.load(Ordering::Relaxed),
@@ -64,6 +64,6 @@ mod tests {
             histogram.count(&BOUNDS, size);
         }
         let counts = histogram.counts(&BOUNDS);
-        assert_eq!(counts, Counts { steps: vec![(1, 2), (10, 2), (100, 1)], above: 2, sum: 5214 });
+        assert_eq!(counts, HistogramCounts { steps: vec![(1, 2), (10, 2), (100, 1)], above: 2, sum: 5214 });
     }
 }

@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{Due, Level, Outbox};
+use super::{Due, FillLevel, Outbox};
 
 /// The reason for which [`flush_task`] returned.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Flushed {
     /// All is written; if the session has ended, the sending side is shut.
     All,
     /// The outbox fell to this level. The caller has to call [`flush_task`] again.
-    Change(Level),
+    Change(FillLevel),
     /// The outbox is stuck: its peer has taken nothing for the grace period. The caller has to call [`flush_task`]
     /// again.
     Stuck,

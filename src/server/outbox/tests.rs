@@ -291,17 +291,17 @@ fn more_than_the_limit_is_full_until_a_little_is_gone_and_half_is_busy_until_a_q
         let shared = shared(&["one", "two", "three"]);
         at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
         // When polled again, the socket took 20 of 59 bytes, so the rest is below the limit.
-        assert_eq!(outbox.borrow_mut().take_level_change(), Some(Level::High));
+        assert_eq!(outbox.borrow_mut().take_level_change(), Some(FillLevel::High));
         at_once(|cx| outbox.borrow_mut().send_line(&line("four"), cx)).unwrap();
-        assert_eq!(outbox.borrow_mut().take_level_change(), Some(Level::Full));
+        assert_eq!(outbox.borrow_mut().take_level_change(), Some(FillLevel::Full));
         assert_eq!(outbox.borrow_mut().take_level_change(), None);
         assert!(outbox.borrow_mut().wants_flush_task());
         // At 59 bytes it is full. At 39 it still is: less than a sixteenth of the limit is free. At 37 it is high, at
         // 10 low.
         wire.borrow_mut().takes.extend([20, 2, 17, 10]);
-        assert_eq!(flush_task(&outbox).await.unwrap(), Flushed::Change(Level::High));
+        assert_eq!(flush_task(&outbox).await.unwrap(), Flushed::Change(FillLevel::High));
         assert_eq!(outbox.borrow().queued(), 37);
-        assert_eq!(flush_task(&outbox).await.unwrap(), Flushed::Change(Level::Low));
+        assert_eq!(flush_task(&outbox).await.unwrap(), Flushed::Change(FillLevel::Low));
         assert_eq!(outbox.borrow().queued(), 10);
         assert_eq!(flush_task(&outbox).await.unwrap(), Flushed::All);
     });
@@ -325,7 +325,7 @@ fn one_that_takes_something_now_and_then_is_not_stuck() {
         let (outbox, wire) = outbox(Kind::Line, 40, &[0; 100]);
         let shared = shared(&["one", "two", "three", "four"]);
         at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
-        assert_eq!(outbox.borrow_mut().take_level_change(), Some(Level::Full));
+        assert_eq!(outbox.borrow_mut().take_level_change(), Some(FillLevel::Full));
         assert!(outbox.borrow_mut().wants_flush_task());
         let trickle = async {
             loop {
@@ -337,7 +337,7 @@ fn one_that_takes_something_now_and_then_is_not_stuck() {
             }
         };
         tokio::select! {
-            flushed = flush_task(&outbox) => assert_eq!(flushed.unwrap(), Flushed::Change(Level::High)),
+            flushed = flush_task(&outbox) => assert_eq!(flushed.unwrap(), Flushed::Change(FillLevel::High)),
             () = trickle => {}
         }
         let taken: Vec<usize> = wire.borrow().writes.iter().map(|(_, bytes)| bytes.len()).collect();
@@ -397,7 +397,7 @@ fn an_unframed_client_is_not_stuck_by_the_pause_that_it_is_given() {
         Rc::make_mut(&mut outbox.borrow_mut().bounds).gap = 4 * GRACE;
         let shared = shared(&["one", "two", "three"]);
         at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
-        assert_eq!(outbox.borrow_mut().take_level_change(), Some(Level::Full));
+        assert_eq!(outbox.borrow_mut().take_level_change(), Some(FillLevel::Full));
         assert!(outbox.borrow_mut().wants_flush_task());
         while flush_task(&outbox).await.unwrap() != Flushed::All {
             assert!(!outbox.borrow().is_evicted() && !outbox.borrow().watermark.is_full());
@@ -568,7 +568,7 @@ fn one_long_delivery_into_an_empty_outbox_is_excused() {
     }
     assert_eq!(outbox.take_level_change(), None);
     at_once(|cx| outbox.write_now(cx)).unwrap();
-    assert_eq!(outbox.take_level_change(), Some(Level::Full));
+    assert_eq!(outbox.take_level_change(), Some(FillLevel::Full));
 }
 
 proptest! {

@@ -13,7 +13,7 @@ const SLACK: usize = 16;
 
 /// The fill level of an outbox.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
+pub enum FillLevel {
     /// Below the other levels: the outbox delays no request.
     #[default]
     Low,
@@ -28,44 +28,44 @@ pub enum Level {
 /// The fill level of one outbox, and since when its receiver made no progress.
 #[derive(Default)]
 pub struct Watermark {
-    level: Level,
+    level: FillLevel,
     /// Present while the outbox is full, or high and waited for: when that began, or when the peer last took bytes.
     since: Option<Instant>,
     /// The bytes that the peer had not taken at that time.
     not_taken: Option<NotTaken>,
     /// The level that was reported last.
-    told: Level,
+    told: FillLevel,
 }
 
 impl Watermark {
     #[cfg(test)]
     pub fn is_full(&self) -> bool {
-        self.level == Level::Full
+        self.level == FillLevel::Full
     }
 
     /// Records that bytes were queued and `due` bytes are queued now. Returns whether the outbox has become full by
     /// that.
     pub fn rise(&mut self, due: usize, limit: usize) -> bool {
-        if due > limit && self.level != Level::Full {
-            self.level = Level::Full;
+        if due > limit && self.level != FillLevel::Full {
+            self.level = FillLevel::Full;
             self.since = Some(Instant::now());
             self.not_taken = None;
             return true;
         }
-        if due > limit / 2 && self.level == Level::Low {
-            self.level = Level::High;
+        if due > limit / 2 && self.level == FillLevel::Low {
+            self.level = FillLevel::High;
         }
         false
     }
 
     /// Records that the socket took bytes at `now` and that `due` bytes are left.
     pub fn fall(&mut self, due: usize, limit: usize, now: Instant) {
-        if self.level == Level::Full && due <= limit - limit / SLACK {
-            self.level = Level::High;
+        if self.level == FillLevel::Full && due <= limit - limit / SLACK {
+            self.level = FillLevel::High;
             self.since = None;
         }
-        if self.level == Level::High && due <= limit / 4 {
-            self.level = Level::Low;
+        if self.level == FillLevel::High && due <= limit / 4 {
+            self.level = FillLevel::Low;
             self.since = None;
         }
         if self.since.is_some() {
@@ -77,7 +77,7 @@ impl Watermark {
     /// Starts the grace period for a high outbox, because a sender waits for it to drain. Returns whether it started
     /// just now.
     pub fn expect_drain(&mut self) -> bool {
-        let is_new = self.level == Level::High && self.since.is_none();
+        let is_new = self.level == FillLevel::High && self.since.is_none();
         if is_new {
             self.since = Some(Instant::now());
             self.not_taken = None;
@@ -86,12 +86,12 @@ impl Watermark {
     }
 
     /// The level, if it changed since it was last reported.
-    pub fn take_change(&mut self) -> Option<Level> {
+    pub fn take_change(&mut self) -> Option<FillLevel> {
         (std::mem::replace(&mut self.told, self.level) != self.level).then_some(self.level)
     }
 
     /// The level, if it fell since it was last reported.
-    pub fn take_fall(&mut self) -> Option<Level> {
+    pub fn take_fall(&mut self) -> Option<FillLevel> {
         if self.level < self.told { self.take_change() } else { None }
     }
 

@@ -11,7 +11,7 @@ use crate::{
         blocked_work::{BlockedOn, Pending},
         close::CloseReason,
         messages::{ExpectDrain, Leave, Work},
-        outbox::Level,
+        outbox::FillLevel,
         peer::LogFields,
         roster::Member,
         session_ref::SessionRef,
@@ -77,7 +77,7 @@ impl Registry {
             if let Some(blocked_on) = self.must_wait(session_ref, &request) {
                 if blocked_on != BlockedOn::Batch {
                     self.metrics.count_held_back();
-                    if self.is_at_least(session_ref.id, Level::High) {
+                    if self.is_at_least(session_ref.id, FillLevel::High) {
                         self.couriers[usize::from(session_ref.courier)].do_send(ExpectDrain { session_ref });
                     }
                 }
@@ -107,24 +107,24 @@ impl Registry {
                 let receiver = self.roster.find(&direct.to);
                 self.is_at_least(
                     receiver.map_or(session_ref.id, |receiver| receiver.session_ref.id),
-                    Level::Full,
+                    FillLevel::Full,
                 )
             }
             // The asker may get an answer, and the owner of the file a request.
             Request::Play(direct) => {
                 let owner = self.roster.find(&direct.to);
-                self.is_at_least(session_ref.id, Level::High)
-                    || owner.is_some_and(|owner| self.is_at_least(owner.session_ref.id, Level::Full))
+                self.is_at_least(session_ref.id, FillLevel::High)
+                    || owner.is_some_and(|owner| self.is_at_least(owner.session_ref.id, FillLevel::Full))
             }
             Request::Answer(_)
             | Request::Refuse(..)
             | Request::ListClients
             | Request::ListStreams
             | Request::Stop { .. }
-            | Request::Help { .. } => self.is_at_least(session_ref.id, Level::High),
+            | Request::Help { .. } => self.is_at_least(session_ref.id, FillLevel::High),
             // Of the operators' commands only the list of bans waits.
             Request::Moderate(moderation) => {
-                **moderation == Moderation::ListBans && self.is_at_least(session_ref.id, Level::High)
+                **moderation == Moderation::ListBans && self.is_at_least(session_ref.id, FillLevel::High)
             }
             Request::Exit | Request::CloseServer => false,
         };

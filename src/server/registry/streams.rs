@@ -18,7 +18,7 @@ use crate::{
         messages::{AdmitListener, OpenStream, ShutStream, StreamBegan, StreamEnded, ToRelay},
         roster::Member,
         session_ref::{SessionId, SessionRef},
-        streams::{Asked, Closed, MAX_WAITED_FOR, NotAsked, Opening, Party, Shown},
+        streams::{AskOutcome, Closed, MAX_WAITED_FOR, NotAsked, Opening, Party, Shown},
     },
 };
 
@@ -90,14 +90,14 @@ impl Registry {
         let asked = self.streams.ask((publishing, &publisher.name), file, asking, key, media, now);
         let relay = audio_handle.relay.clone();
         match asked.map_err(refused)? {
-            Asked::Waits => {}
-            Asked::Plays { stream, key, is_new } => {
+            AskOutcome::Waits => {}
+            AskOutcome::Plays { stream, key, is_new } => {
                 if is_new {
                     relay.admit.do_send(AdmitListener { stream, key });
                 }
                 self.offer(stream, key, (&publisher.name, file), session_ref.id);
             }
-            Asked::Open(stream, opening) => {
+            AskOutcome::Open(stream, opening) => {
                 let Some(line) = summons(stream) else { return Ok(()) };
                 for closed in gave_way {
                     self.tell_gave_way(&closed);
@@ -330,7 +330,7 @@ fn no_stream(why: NotAsked, media: &config::Media) -> String {
         NotAsked::Waiting => {
             format!("As many are asked for a file at the moment as may be ({waiting}). Try again in a moment")
         }
-        NotAsked::Impatient => {
+        NotAsked::TooManyWaiting => {
             format!(
                 "You wait for {MAX_WAITED_FOR} files, which is the most. Try again when one of them plays"
             )

@@ -12,7 +12,7 @@ use crate::{
     server::{
         auth::Buffered,
         close::CloseReason,
-        flood::{Excess, Meter, Unit},
+        flood::{Excess, FloodUnit, Meter},
         frame_reader::bytes_of,
         messages::Work,
     },
@@ -115,8 +115,8 @@ impl Session {
     fn refusal(&self, Excess { of, rate, wait }: Excess, name: &Name) -> Line {
         let limit = self.session_config.worker.message_bytes;
         match of {
-            Unit::Messages => reply::too_many_messages(limit, name, rate.tokens, rate.burst, wait),
-            Unit::Bytes => reply::too_many_bytes(limit, name, rate.tokens, rate.burst, wait),
+            FloodUnit::Messages => reply::too_many_messages(limit, name, rate.tokens, rate.burst, wait),
+            FloodUnit::Bytes => reply::too_many_bytes(limit, name, rate.tokens, rate.burst, wait),
         }
     }
 

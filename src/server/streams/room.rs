@@ -1,10 +1,10 @@
-//! Chooses the stream that gives way when all places are taken: see [`Streams::make_room`].
+//! Chooses the stream that gives way when all places are taken: see [`StreamDirectory::make_room`].
 
 use std::cmp::Reverse;
 
 use tokio::time::{Duration, Instant};
 
-use super::{Closed, MAX_WAITED_FOR, NotAsked, Stream, Streams};
+use super::{Closed, MAX_WAITED_FOR, NotAsked, Stream, StreamDirectory};
 use crate::{
     config,
     media::StreamId,
@@ -53,7 +53,7 @@ struct Load {
     users: usize,
 }
 
-impl Streams {
+impl StreamDirectory {
     /// Makes room for a stream that `asker` wants of `publisher`. If there is none, ends the stream that gives way and
     /// returns it.
     ///
@@ -71,7 +71,7 @@ impl Streams {
         now: Instant,
     ) -> Result<Vec<Closed>, NotAsked> {
         if self.waited_for_by(asker.id) >= MAX_WAITED_FOR {
-            return Err(NotAsked::Impatient);
+            return Err(NotAsked::TooManyWaiting);
         }
         let mut gave_way = Vec::new();
         let waiting = |stream: &Stream| !stream.is_on;

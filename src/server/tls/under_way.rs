@@ -1,5 +1,5 @@
-//! [`UnderWay`]: the TLS handshakes or HTTP connections of one worker that are not done yet, and which of them gives
-//! way if they take long.
+//! [`PendingConnections`]: the TLS handshakes or HTTP connections of one worker that are not done yet, and which of
+//! them gives way if they take long.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -18,7 +18,7 @@ const MIN_HANDSHAKE_TIME: Duration = Duration::from_secs(5);
 /// The handshakes of one worker, oldest first: numbers are given in the order of accepting. `limits.max_sessions`
 /// bounds them in any case.
 #[derive(Default)]
-pub struct UnderWay(BTreeMap<SessionId, Handshake>);
+pub struct PendingConnections(BTreeMap<SessionId, Handshake>);
 
 struct Handshake {
     peer: Peer,
@@ -26,7 +26,7 @@ struct Handshake {
     task: JoinHandle<()>,
 }
 
-impl UnderWay {
+impl PendingConnections {
     /// Adds a handshake without displacing another.
     pub fn hold(&mut self, id: SessionId, peer: Peer, task: JoinHandle<()>) {
         self.0.insert(id, Handshake { peer, since: Instant::now(), task });
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     /// Adds a handshake that never ends.
-    fn add(under_way: &mut UnderWay, id: u64) -> Option<u64> {
+    fn add(under_way: &mut PendingConnections, id: u64) -> Option<u64> {
         let task = tokio::task::spawn_local(std::future::pending());
         under_way.add(SessionId(id), Peer::elsewhere(), task).map(|(displaced, _)| displaced.0)
     }
@@ -74,7 +74,7 @@ mod tests {
     fn who_takes_long_gives_way_only_where_many_come() {
         actix_rt::System::new().block_on(async {
             tokio::time::pause();
-            let mut under_way = UnderWay::default();
+            let mut under_way = PendingConnections::default();
             for id in 1..=600 {
                 assert_eq!(add(&mut under_way, id), None);
             }

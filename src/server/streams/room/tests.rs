@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     media::Key,
     protocol::Name,
-    server::streams::{Asked, Opening},
+    server::streams::{AskOutcome, Opening},
 };
 
 /// A user whose address ends with this number.
@@ -11,7 +11,7 @@ fn at(id: u64, network: u8) -> Party {
 }
 
 struct World {
-    streams: Streams,
+    streams: StreamDirectory,
     bounds: config::Media,
     now: Instant,
 }
@@ -19,7 +19,7 @@ struct World {
 impl World {
     fn new(streams: usize, waiting: usize) -> Self {
         let bounds = config::Media { streams, waiting, ..config::Media::default() };
-        Self { streams: Streams::after(0), bounds, now: Instant::now() }
+        Self { streams: StreamDirectory::after(0), bounds, now: Instant::now() }
     }
 
     /// Asks for a file. Returns the new stream, and the files of those that gave way.
@@ -33,7 +33,7 @@ impl World {
         let name = Name::parse("ana", 489).unwrap();
         let key = Key::random().unwrap();
         match self.streams.ask((publisher, &name), file, asker, key, &self.bounds, self.now)? {
-            Asked::Open(stream, Opening(_)) => {
+            AskOutcome::Open(stream, Opening(_)) => {
                 Ok((stream, gave_way.iter().map(|closed| closed.file.to_string()).collect()))
             }
             other => panic!("{other:?}"),
@@ -54,7 +54,7 @@ fn who_asks_one_that_never_answers_gives_way_to_others() {
         for file in 0..4 {
             assert!(world.ask(mute, asker, &format!("{}{file}", asker.id.0)).unwrap().1.is_empty());
         }
-        assert_eq!(world.ask(mute, asker, "more"), Err(NotAsked::Impatient));
+        assert_eq!(world.ask(mute, asker, "more"), Err(NotAsked::TooManyWaiting));
     }
     // A user at another address asks a publisher that answers.
     let (stream, gave_way) = world.ask(at(6, 2), at(4, 2), "song").unwrap();
