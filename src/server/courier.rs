@@ -26,11 +26,11 @@ use super::{
     exit_guard::ExitGuard,
     flood::{Allowance, Meter},
     frame_reader::{FrameReader, Pulse, ReadBuffer},
-    http::{Http, Visitor, stream::HttpAudio},
+    http::{Http, HttpConnection, stream::HttpAudio},
     listener_protocol::ListenerProtocol,
     messages::{
-        Adopt, Backpressure, CloseServer, Deliver, Evicted, ExpectDrain, OutboxesFull, Probe, Raw, Reframe,
-        Say, ToCourier, Unbound, Weigh, Weighed,
+        Adopt, Backpressure, CloseServer, Deliver, Evicted, ExpectDrain, OutboxesFull, Probe, Reframe,
+        SendLine, SendRaw, ToCourier, Unbound, Weigh, Weighed,
     },
     outbox::{Bounds, Outbox, at_once},
     peer::Peer,
@@ -277,8 +277,8 @@ impl Handler<Adopt> for Courier {
         let Adopt { socket, peer, id, permit, protocol, .. } = adopt;
         match TcpStream::from_std(socket) {
             Ok(socket) if protocol == ListenerProtocol::Http => {
-                let visitor = Visitor::new(Either::Left(socket), id, peer);
-                self.visit(visitor, permit, ctx.address());
+                let connection = HttpConnection::new(Either::Left(socket), id, peer);
+                self.serve_http(connection, permit, ctx.address());
             }
             Ok(socket) => {
                 let new_connection = NewConnection { id, peer, permit };
@@ -331,18 +331,18 @@ impl Handler<Reframe> for Courier {
     }
 }
 
-impl Handler<Raw> for Courier {
+impl Handler<SendRaw> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Raw { session_ref, bytes }: Raw, _: &mut Self::Context) {
+    fn handle(&mut self, SendRaw { session_ref, bytes }: SendRaw, _: &mut Self::Context) {
         self.tell(session_ref, |outbox| outbox.put_raw(bytes));
     }
 }
 
-impl Handler<Say> for Courier {
+impl Handler<SendLine> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Say { session_ref, line }: Say, _: &mut Self::Context) {
+    fn handle(&mut self, SendLine { session_ref, line }: SendLine, _: &mut Self::Context) {
         self.tell(session_ref, |outbox| outbox.put(&line));
     }
 }

@@ -44,7 +44,7 @@ use super::{
     peer::Peer,
     session_ref::SessionId,
 };
-use host::Stranger;
+use host::ForeignPage;
 use stream::{HttpAudio, Listens};
 use turns::Turns;
 
@@ -79,7 +79,7 @@ pub const MAX_REQUESTS: u32 = 100;
 pub type Carrier = Either<TcpStream, TlsStream<TcpStream>>;
 
 /// A connection that speaks HTTP.
-pub struct Visitor {
+pub struct HttpConnection {
     /// The byte stream, of which the HTTP library gets one request at a time.
     pub carrier: Turns<Carrier>,
     /// Number of the connection; a session that it becomes has the same.
@@ -90,7 +90,7 @@ pub struct Visitor {
     pub listens: Listens,
 }
 
-impl Visitor {
+impl HttpConnection {
     /// A connection of which nothing has been read yet.
     pub fn new(carrier: Carrier, id: SessionId, peer: Peer) -> Self {
         let listens = Listens::default();
@@ -102,15 +102,15 @@ impl Visitor {
 
 /// Takes a connection whose WebSocket handshake is done, its places as a session, and the bytes read beyond the
 /// handshake.
-type Welcome = Rc<dyn Fn(Visitor, SessionPermit, BytesMut)>;
+type OnUpgrade = Rc<dyn Fn(HttpConnection, SessionPermit, BytesMut)>;
 
-type Serve = Box<dyn Fn(Visitor) -> LocalBoxFuture<'static, Result<(), DispatchError>>>;
+type Serve = Box<dyn Fn(HttpConnection) -> LocalBoxFuture<'static, Result<(), DispatchError>>>;
 
 /// The HTTP service of a worker. Clones share it.
 #[derive(Clone)]
 pub struct Http {
     config: InForce,
-    welcome: Welcome,
+    on_upgrade: OnUpgrade,
     admissions: UnboundedSender<AdmissionRequest>,
     http_audio: Option<HttpAudio>,
     /// Host names of this machine.
@@ -120,29 +120,36 @@ pub struct Http {
 }
 
 impl Http {
-    /// Creates a service that serves the page. A connection that becomes a WebSocket is passed to `welcome` once the
+    /// Creates a service that serves the page. A connection that becomes a WebSocket is passed to `on_upgrade` once the
     /// receiver of `admissions` has admitted it.
     pub fn new(
         config: InForce,
         admissions: UnboundedSender<AdmissionRequest>,
         http_audio: Option<HttpAudio>,
-        welcome: impl Fn(Visitor, SessionPermit, BytesMut) + 'static,
+        on_upgrade: impl Fn(HttpConnection, SessionPermit, BytesMut) + 'static,
     ) -> Self {
         let own_names = host::own_names().into();
-        Self { config, welcome: Rc::new(welcome), admissions, http_audio, own_names, serve: Rc::default() }
+        Self {
+            config,
+            on_upgrade: Rc::new(on_upgrade),
+            admissions,
+            http_audio,
+            own_names,
+            serve: Rc::default(),
+        }
     }
 
     /// Serves a connection until it ends, becomes a WebSocket, gives way to a newer connection, or has used up its
-    /// time. Calls `listening` when the connection starts to listen to an audio stream. From then on, its time is not
-    /// limited.
+    /// time. Calls `on_listening` when the connection starts to listen to an audio stream. From then on, its time is
+    /// not limited.
     ///
     /// # Errors
     /// If the connection breaks, does not speak HTTP, gives way, or has used up its time.
     pub async fn serve(
         &self,
-        mut visitor: Visitor,
+        mut connection: HttpConnection,
         SessionPermit { place, address_permit, .. }: SessionPermit,
-        listening: impl FnOnce(),
+        on_listening: impl FnOnce(),
     ) -> io::Result<()> {
         if self.serve.get().is_none() {
             let serve = self.build().await?;
@@ -150,19 +157,19 @@ impl Http {
             let _ = self.serve.set(serve);
         }
         let Some(serve) = self.serve.get() else { unreachable!("it was set just now") };
-        let Listens { notify: listens, .. } = visitor.listens.clone();
+        let Listens { notify: listens, .. } = connection.listens.clone();
         let mut address_permit = address_permit.unwrap_or_default();
         if let Some(place) = &address_permit.page {
-            visitor.carrier = visitor.carrier.busy(place.is_busy());
+            connection.carrier = connection.carrier.busy(place.is_busy());
         }
-        let mut served = serve(visitor);
+        let mut served = serve(connection);
         let served = tokio::select! {
             served = &mut served => served,
             () = listens.notified() => {
                 // A listener has a place of its own (`stream::MAX_LISTENERS`), so it frees those for the page.
                 drop(place);
                 address_permit.page = None;
-                listening();
+                on_listening();
                 served.await
             }
             () = address_permit.displaced() => return Err(io::Error::other("it gave way to a newer one")),
@@ -176,11 +183,11 @@ impl Http {
         let judge = move |request: ServiceRequest, next: Next<_>| {
             // The page asks by POST why it got no WebSocket, because browsers always send `Origin` with POST.
             let is_question = request.path() == WEBSOCKET_PATH && request.method() == Method::POST;
-            let stranger = this.judge_headers(request.headers(), is_question).err();
+            let foreign = this.judge_headers(request.headers(), is_question).err();
             async move {
-                match stranger {
+                match foreign {
                     None => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
-                    Some(stranger) => Ok(request.into_response(web::refusal(stranger.in_words()))),
+                    Some(foreign) => Ok(request.into_response(web::refusal(foreign.in_words()))),
                 }
             }
         };
@@ -199,21 +206,21 @@ impl Http {
             .keep_alive(KEEP_ALIVE_TIMEOUT)
             .client_request_timeout(HEAD_TIMEOUT)
             .client_disconnect_timeout(KEEP_ALIVE_TIMEOUT)
-            .on_connect_ext(|visitor: &Visitor, known| {
-                known.insert(visitor.listens.clone());
-                known.insert(visitor.peer);
+            .on_connect_ext(|connection: &HttpConnection, known| {
+                known.insert(connection.listens.clone());
+                known.insert(connection.peer);
             })
             .upgrade(upgrade)
             .h1(page);
         let service = factory.new_service(()).await.map_err(|()| io::Error::other("cannot start HTTP"))?;
-        Ok(Box::new(move |visitor| Box::pin(service.call((visitor, None)))))
+        Ok(Box::new(move |connection| Box::pin(service.call((connection, None)))))
     }
 
     /// Answers a WebSocket handshake.
     async fn upgrade(
         &self,
         request: &Request,
-        mut framed: actix_codec::Framed<Visitor, h1::Codec>,
+        mut framed: actix_codec::Framed<HttpConnection, h1::Codec>,
     ) -> Result<(), actix_web::Error> {
         let answer = self.judge(request);
         let is_accepted = answer.is_ok();
@@ -238,7 +245,7 @@ impl Http {
         let _ = self.admissions.send(AdmissionRequest { peer: parts.io.peer, answer });
         let closed = || (reply::server_closed(), CloseReason::ServerClosed);
         match answered.await.unwrap_or_else(|_| Err(closed())) {
-            Ok(places) => (self.welcome)(parts.io, places, parts.read_buf),
+            Ok(places) => (self.on_upgrade)(parts.io, places, parts.read_buf),
             Err((line, reason)) => {
                 let close = websocket::close_frame(reason.websocket_code());
                 see_out(parts.io, &[line.framed(Kind::WebSocket), close].concat()).await;
@@ -248,7 +255,7 @@ impl Http {
     }
 
     /// Checks whether a request with these headers may get the page or, if `is_for_websocket`, its WebSocket.
-    fn judge_headers(&self, headers: &HeaderMap, is_for_websocket: bool) -> Result<(), Stranger> {
+    fn judge_headers(&self, headers: &HeaderMap, is_for_websocket: bool) -> Result<(), ForeignPage> {
         let config = self.config.get();
         // `media.public_host`, the host in the addresses of streams, is a name of this server, too.
         let names = config.web.hosts.iter().chain(&*self.own_names).chain([&config.media.public_host]);
@@ -266,8 +273,8 @@ impl Http {
         if request.path() != WEBSOCKET_PATH {
             return refuse(StatusCode::NOT_FOUND, "The WebSocket is at /tr2.\n");
         }
-        if let Err(stranger) = self.judge_headers(request.headers(), true) {
-            return refuse(StatusCode::FORBIDDEN, stranger.in_words());
+        if let Err(foreign) = self.judge_headers(request.headers(), true) {
+            return refuse(StatusCode::FORBIDDEN, foreign.in_words());
         }
         match ws::handshake(request.head()) {
             Ok(mut response) => {
@@ -291,7 +298,7 @@ fn offers_subprotocol(headers: &HeaderMap) -> bool {
     offers.flat_map(|offer| offer.split(',')).any(|offer| offer.trim() == SUBPROTOCOL)
 }
 
-impl AsyncRead for Visitor {
+impl AsyncRead for HttpConnection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -301,7 +308,7 @@ impl AsyncRead for Visitor {
     }
 }
 
-impl AsyncWrite for Visitor {
+impl AsyncWrite for HttpConnection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.carrier).poll_write(cx, bytes)
     }

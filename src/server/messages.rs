@@ -3,8 +3,9 @@
 //! ```text
 //! Listener --Adopt--> Courier --starts--> Session --Enter, Work, Leave--> Registry
 //!                       ^ ^                   | ^                           ^ |
-//!                       | '-Reframe, Raw, Say-' '--Evicted, Hangup, Sent--.   | |
-//!                       |                                      Courier --Backpressure, OutboxesFull, Weighed
+//!                       | | Reframe,          | | Evicted, Hangup, Sent     | |
+//!                       | '-SendRaw, SendLine-' '----------------------.    | |
+//!                       |                                        Courier --Backpressure, OutboxesFull, Weighed
 //!                       '--------------Deliver, Probe, ExpectDrain, Weigh, Unbound, CloseServer'
 //!
 //! Registry --OpenStream, AdmitListener, ShutStream--> Relay --StreamBegan, StreamEnded--> Registry
@@ -23,7 +24,7 @@ use super::{
     address_limiter::SessionPermit,
     batch::{Edit, SharedBatch},
     close::CloseReason,
-    http::Visitor,
+    http::HttpConnection,
     listener_protocol::ListenerProtocol,
     media::stream_stats::{StreamEnd, StreamStats},
     outbox::FillLevel,
@@ -61,7 +62,7 @@ pub struct Adopt {
 #[rtype(result = "()")]
 pub struct Upgraded {
     /// The connection, with its ID and peer.
-    pub visitor: Visitor,
+    pub connection: HttpConnection,
     /// The permits that the connection now holds as a session.
     pub permit: SessionPermit,
     /// Bytes that were read after the handshake.
@@ -72,7 +73,7 @@ pub struct Upgraded {
 /// last longer than the requests for the page.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Listening {
+pub struct HttpListening {
     /// The connection.
     pub id: SessionId,
 }
@@ -80,7 +81,7 @@ pub struct Listening {
 /// From the task of an HTTP connection to its `Courier`: the connection has ended or was handed over as a session.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Visited {
+pub struct HttpEnded {
     /// The connection.
     pub id: SessionId,
 }
@@ -92,7 +93,7 @@ pub struct Secure(pub Arc<ServerConfig>);
 /// From a handshake's task to its `Courier`: the handshake is over.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Shaken {
+pub struct HandshakeEnded {
     /// The connection.
     pub id: SessionId,
     /// The peer of the connection.
@@ -185,7 +186,7 @@ pub struct Reframe {
 /// From a `Session` to its `Courier`: send a line to a client that has no name yet.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Say {
+pub struct SendLine {
     /// The session.
     pub session_ref: SessionRef,
     /// The line to send.
@@ -195,7 +196,7 @@ pub struct Say {
 /// From a `Session` to its `Courier`: send bytes that belong to no message, such as telnet's refusals.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Raw {
+pub struct SendRaw {
     /// The session.
     pub session_ref: SessionRef,
     /// The bytes to send.
@@ -378,7 +379,7 @@ pub struct ToCourier {
     /// The client's kind is known.
     pub reframe: Recipient<Reframe>,
     /// Bytes that belong to no message.
-    pub raw: Recipient<Raw>,
+    pub raw: Recipient<SendRaw>,
     /// A line to a client that has no name yet.
-    pub say: Recipient<Say>,
+    pub say: Recipient<SendLine>,
 }

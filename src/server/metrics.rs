@@ -84,19 +84,19 @@ pub enum Stage {
     /// The TLS handshake.
     Handshake,
     /// HTTP, until the connection becomes a WebSocket or ends.
-    Visit,
+    Http,
 }
 
 impl Stage {
     /// Both stages, in the order of the enum.
-    pub const ALL: [Self; 2] = [Self::Handshake, Self::Visit];
+    pub const ALL: [Self; 2] = [Self::Handshake, Self::Http];
 
     /// Value of the label `stage` in monitoring.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Handshake => "tls_handshake",
-            Self::Visit => "http",
+            Self::Http => "http",
         }
     }
 }

@@ -20,7 +20,7 @@ use super::{
     connection::ReceiveHalf,
     flood::Meter,
     frame_reader::{FrameReader, Read, ReadEvent, bytes_of},
-    messages::{Evicted, Hangup, Leave, Raw, Reframe, Sent, ToCourier, ToRegistry},
+    messages::{Evicted, Hangup, Leave, Reframe, SendRaw, Sent, ToCourier, ToRegistry},
     metrics::{Metrics, Traffic},
     peer::{LogFields, Peer},
     read_timeouts::ReadTimeouts,
@@ -200,7 +200,7 @@ impl Session {
                 .worker
                 .courier
                 .raw
-                .do_send(Raw { session_ref: self.session_ref, bytes: replies.into() });
+                .do_send(SendRaw { session_ref: self.session_ref, bytes: replies.into() });
         }
         if read.junk_bytes > 0
             && let Some(meter) = &mut self.meter

@@ -11,9 +11,9 @@ use crate::{
     server::{
         close::CloseReason,
         connection::see_out,
-        http::Visitor,
+        http::HttpConnection,
         listener_protocol::ListenerProtocol,
-        messages::{Adopt, Secure, Secured, Shaken},
+        messages::{Adopt, HandshakeEnded, Secure, Secured},
         metrics::Stage,
         peer::Peer,
         session_ref::SessionId,
@@ -39,7 +39,7 @@ impl Courier {
             let shaken = tokio::select! {
                 shaken = handshake(socket, secure.0, Instant::now() + timeout) => shaken,
                 reason = permit.displaced() => {
-                    courier.do_send(Shaken { id, peer, protocol, outcome: Err((reason, None)) });
+                    courier.do_send(HandshakeEnded { id, peer, protocol, outcome: Err((reason, None)) });
                     return;
                 }
             };
@@ -47,12 +47,12 @@ impl Courier {
             match shaken {
                 Ok(stream) => {
                     let secured = Secured { stream: Box::new(stream), permit };
-                    courier.do_send(Shaken { id, peer, protocol, outcome: Ok(secured) });
+                    courier.do_send(HandshakeEnded { id, peer, protocol, outcome: Ok(secured) });
                 }
                 Err(failure) => {
                     let told = failure.takes_plain_text();
                     let Failure { reason, error, socket } = failure;
-                    courier.do_send(Shaken { id, peer, protocol, outcome: Err((reason, error)) });
+                    courier.do_send(HandshakeEnded { id, peer, protocol, outcome: Err((reason, error)) });
                     let words = match reason {
                         _ if !told => None,
                         CloseReason::PlainText => Some(reply::tls_only(limit)),
@@ -105,18 +105,22 @@ impl Courier {
     }
 }
 
-impl Handler<Shaken> for Courier {
+impl Handler<HandshakeEnded> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Shaken { id, peer, protocol, outcome }: Shaken, ctx: &mut Self::Context) {
+    fn handle(
+        &mut self,
+        HandshakeEnded { id, peer, protocol, outcome }: HandshakeEnded,
+        ctx: &mut Self::Context,
+    ) {
         // A handshake that gave way or was broken off has been logged already.
         if self.handshakes.remove(id).is_none() {
             return;
         }
         match outcome {
             Ok(Secured { stream, permit }) if protocol == ListenerProtocol::Http => {
-                let visitor = Visitor::new(Either::Right(*stream), id, peer.encrypted());
-                self.visit(visitor, permit, ctx.address());
+                let connection = HttpConnection::new(Either::Right(*stream), id, peer.encrypted());
+                self.serve_http(connection, permit, ctx.address());
             }
             Ok(Secured { stream, permit }) => {
                 let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);

@@ -9,34 +9,40 @@ use crate::server::{
     address_limiter::SessionPermit,
     close::CloseReason,
     connection,
-    http::{Http, Visitor},
-    messages::{Listening, Upgraded, Visited},
+    http::{Http, HttpConnection},
+    messages::{HttpEnded, HttpListening, Upgraded},
     metrics::Stage,
     tls::stream::halves,
 };
 
 impl Courier {
     /// Starts a task that serves HTTP to this connection.
-    pub(super) fn visit(&mut self, visitor: Visitor, permit: SessionPermit, courier: Addr<Self>) {
-        let (id, peer) = (visitor.id, visitor.peer);
+    pub(super) fn serve_http(
+        &mut self,
+        connection: HttpConnection,
+        permit: SessionPermit,
+        courier: Addr<Self>,
+    ) {
+        let (id, peer) = (connection.id, connection.peer);
         if self.closing {
             return self.log_refused(id, peer, CloseReason::ServerClosed, None);
         }
         let http = self.http.get_or_insert_with(|| {
             let courier = courier.clone();
-            let welcome = move |visitor, permit, read| courier.do_send(Upgraded { visitor, permit, read });
+            let on_upgrade =
+                move |connection, permit, read| courier.do_send(Upgraded { connection, permit, read });
             let config = self.worker.config.clone();
-            Http::new(config, self.admissions.clone(), self.http_audio.clone(), welcome)
+            Http::new(config, self.admissions.clone(), self.http_audio.clone(), on_upgrade)
         });
         let (http, log) = (http.clone(), self.worker.log.clone());
-        let under_way = self.worker.metrics.begin(Stage::Visit);
+        let under_way = self.worker.metrics.begin(Stage::Http);
         let task = actix_rt::spawn(async move {
             let _under_way = under_way;
-            let listening = || courier.do_send(Listening { id });
-            if let Err(error) = http.serve(visitor, permit, listening).await {
+            let on_listening = || courier.do_send(HttpListening { id });
+            if let Err(error) = http.serve(connection, permit, on_listening).await {
                 debug!(log, "http connection ended"; "id" => id.0, "peer" => %peer, "error" => %error);
             }
-            courier.do_send(Visited { id });
+            courier.do_send(HttpEnded { id });
         });
         // `page_places.rs` decides, for all workers together, which connection gives way when there are too many.
         self.http_connections.hold(id, peer, task);
@@ -54,8 +60,8 @@ impl Courier {
 impl Handler<Upgraded> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Upgraded { visitor, permit, mut read }: Upgraded, _: &mut Self::Context) {
-        let Visitor { carrier, id, peer, .. } = visitor;
+    fn handle(&mut self, Upgraded { connection, permit, mut read }: Upgraded, _: &mut Self::Context) {
+        let HttpConnection { carrier, id, peer, .. } = connection;
         // Absent if the server has begun to end since: `break_off_visits` has removed the connection.
         if self.http_connections.remove(id).is_none() {
             return;
@@ -71,21 +77,21 @@ impl Handler<Upgraded> for Courier {
     }
 }
 
-impl Handler<Listening> for Courier {
+impl Handler<HttpListening> for Courier {
     type Result = ();
 
     /// From now on the connection counts as a listener, and no longer gives way to connections that ask for the page.
-    fn handle(&mut self, Listening { id }: Listening, _: &mut Self::Context) {
+    fn handle(&mut self, HttpListening { id }: HttpListening, _: &mut Self::Context) {
         if let Some(task) = self.http_connections.remove(id) {
             self.listeners.insert(id, task);
         }
     }
 }
 
-impl Handler<Visited> for Courier {
+impl Handler<HttpEnded> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Visited { id }: Visited, _: &mut Self::Context) {
+    fn handle(&mut self, HttpEnded { id }: HttpEnded, _: &mut Self::Context) {
         self.http_connections.remove(id);
         self.listeners.remove(&id);
     }

@@ -68,7 +68,7 @@ impl Desk {
         let config = self.watched.config.get();
         let names = config.web.hosts.iter().chain(&self.own_names).map(String::as_str);
         host::judge(request.headers(), names)
-            .map_err(|stranger| respond(StatusCode::FORBIDDEN, TEXT, stranger.in_words()))?;
+            .map_err(|foreign| respond(StatusCode::FORBIDDEN, TEXT, foreign.in_words()))?;
         let page = Page::at(request.uri.path()).ok_or_else(|| {
             let words =
                 "There is nothing at this address. There are /metrics, /stats, /healthz and /readyz.\n";

@@ -14,7 +14,7 @@ use crate::{
             self, Buffered, Credential, LoginAttempt, LoginOutcome, LoginPolicy, LoginRefusal, NameOwner,
         },
         close::CloseReason,
-        messages::{Enter, Raw, Say},
+        messages::{Enter, SendLine, SendRaw},
         session::State,
     },
 };
@@ -155,7 +155,7 @@ impl Session {
     /// Sends a line to a client that has no name yet.
     fn say(&self, line: Line) {
         debug!(self.log(), "Server sends: {:?}", line.text(); &self.log_fields());
-        self.session_config.worker.courier.say.do_send(Say { session_ref: self.session_ref, line });
+        self.session_config.worker.courier.say.do_send(SendLine { session_ref: self.session_ref, line });
     }
 
     fn send_raw(&self, bytes: &'static [u8]) {
@@ -163,7 +163,7 @@ impl Session {
             .worker
             .courier
             .raw
-            .do_send(Raw { session_ref: self.session_ref, bytes: bytes.into() });
+            .do_send(SendRaw { session_ref: self.session_ref, bytes: bytes.into() });
     }
 
     /// Ends the wait for an answer, which has come.

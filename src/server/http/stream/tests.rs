@@ -16,7 +16,7 @@ use crate::{
     config::{Config, InForce},
     server::{
         address_limiter::SessionPermit,
-        http::{CONNECTION_TIMEOUT, Http, Visitor},
+        http::{CONNECTION_TIMEOUT, Http, HttpConnection},
         peer::Peer,
         session_ref::SessionId,
     },
@@ -46,10 +46,10 @@ struct World {
     requests: UnboundedReceiver<Subscribe>,
     places: Arc<Semaphore>,
     /// Numbers of the connections that have a listener's place.
-    listening: Rc<RefCell<Vec<u64>>>,
+    on_listening: Rc<RefCell<Vec<u64>>>,
     /// A permit for each page.
     pages: Arc<Semaphore>,
-    visitors: u64,
+    connections: u64,
 }
 
 impl World {
@@ -62,7 +62,7 @@ impl World {
         let http = Http::new(InForce::new(Config::default()), admissions, Some(for_all), |_, _, _| {});
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let pages = Arc::new(Semaphore::new(16));
-        Self { http, listener, requests, places, listening: Rc::default(), pages, visitors: 0 }
+        Self { http, listener, requests, places, on_listening: Rc::default(), pages, connections: 0 }
     }
 
     /// Serves a connection that has sent this request. Both of its sockets have small buffers.
@@ -72,14 +72,16 @@ impl World {
         let mut client = socket.connect(self.listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = self.listener.accept().await.unwrap();
         socket2::SockRef::from(&stream).set_send_buffer_size(4096).unwrap();
-        self.visitors += 1;
-        let id = self.visitors;
-        let visitor = Visitor::new(Either::Left(stream), SessionId(id), Peer::elsewhere());
-        let (http, listening) = (self.http.clone(), Rc::clone(&self.listening));
+        self.connections += 1;
+        let id = self.connections;
+        let connection = HttpConnection::new(Either::Left(stream), SessionId(id), Peer::elsewhere());
+        let (http, on_listening) = (self.http.clone(), Rc::clone(&self.on_listening));
         let place = Arc::clone(&self.pages).try_acquire_owned().unwrap();
         actix_rt::spawn(async move {
             let _ = http
-                .serve(visitor, SessionPermit::with_place(place, None), || listening.borrow_mut().push(id))
+                .serve(connection, SessionPermit::with_place(place, None), || {
+                    on_listening.borrow_mut().push(id)
+                })
                 .await;
         });
         client.write_all(format!("{request} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).await.unwrap();
@@ -165,7 +167,7 @@ fn a_stream_begins_at_once_and_lasts_longer_than_a_visit() {
             ]
         );
         assert_eq!(until(&mut client, "\r\none\r\n").await, "3\r\none\r\n");
-        assert_eq!(*world.listening.borrow(), [1]);
+        assert_eq!(*world.on_listening.borrow(), [1]);
         assert_eq!(world.pages.available_permits(), 16, "it takes no place of a page's");
         assert_eq!(world.places.available_permits(), 0);
         pause();
@@ -221,7 +223,7 @@ fn who_asks_for_a_page_has_no_such_time() {
         advance(CONNECTION_TIMEOUT + Duration::from_secs(1)).await;
         resume();
         assert_eq!(all(client).await, "");
-        assert!(subscribe.answer.is_closed() && world.listening.borrow().is_empty());
+        assert!(subscribe.answer.is_closed() && world.on_listening.borrow().is_empty());
     });
 }
 
