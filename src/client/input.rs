@@ -18,14 +18,14 @@ pub const MAX_BYTES: usize = 128 * 1024;
 
 /// A line without its ending.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Line {
+pub enum TypedLine {
     /// The line as it was read.
     Bytes(Vec<u8>),
     /// The first [`MAX_BYTES`] of a longer line. The rest, up to the line ending, was dropped.
     TooLong(Vec<u8>),
 }
 
-impl Line {
+impl TypedLine {
     /// Returns the bytes that were kept of the line.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -52,7 +52,7 @@ impl Line {
 ///
 /// # Errors
 /// If no thread can be started.
-pub fn lines() -> io::Result<Receiver<io::Result<Line>>> {
+pub fn lines() -> io::Result<Receiver<io::Result<TypedLine>>> {
     let (to, lines) = channel(MAX_LINES);
     // The thread is never joined: it may be waiting for a line that never comes.
     thread::Builder::new().name("input".to_owned()).spawn(move || {
@@ -68,7 +68,7 @@ pub fn lines() -> io::Result<Receiver<io::Result<Line>>> {
 }
 
 /// Returns the next line, or `None` at the end. The last line needs no ending.
-fn next(input: &mut impl BufRead) -> io::Result<Option<Line>> {
+fn next(input: &mut impl BufRead) -> io::Result<Option<TypedLine>> {
     let mut line = Vec::new();
     // The extra byte is for the line ending.
     let most = MAX_BYTES as u64 + 1;
@@ -83,21 +83,21 @@ fn next(input: &mut impl BufRead) -> io::Result<Option<Line>> {
     } else if line.len() > MAX_BYTES {
         input.skip_until(b'\n')?;
         line.truncate(MAX_BYTES);
-        return Ok(Some(Line::TooLong(line)));
+        return Ok(Some(TypedLine::TooLong(line)));
     }
-    Ok(Some(Line::Bytes(line)))
+    Ok(Some(TypedLine::Bytes(line)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn all(mut input: &[u8]) -> Vec<Line> {
+    fn all(mut input: &[u8]) -> Vec<TypedLine> {
         std::iter::from_fn(|| next(&mut input).unwrap()).collect()
     }
 
-    fn line(text: &str) -> Line {
-        Line::Bytes(text.as_bytes().to_vec())
+    fn line(text: &str) -> TypedLine {
+        TypedLine::Bytes(text.as_bytes().to_vec())
     }
 
     #[test]
@@ -110,7 +110,7 @@ mod tests {
     fn a_line_without_end_is_dropped_up_to_its_end() {
         let whole = "x".repeat(MAX_BYTES);
         assert_eq!(all(format!("{whole}\nnext").as_bytes()), [line(&whole), line("next")]);
-        let cut = || Line::TooLong(whole.as_bytes().to_vec());
+        let cut = || TypedLine::TooLong(whole.as_bytes().to_vec());
         assert_eq!(all(format!("{whole}x\nnext").as_bytes()), [cut(), line("next")]);
         assert_eq!(all(format!("{whole}x").as_bytes()), [cut()]);
     }

@@ -31,7 +31,7 @@ use super::{
     dial::Dialer,
     display_name::in_sentence,
     files::{Folder, Sharer},
-    input::{self, Line},
+    input::{self, TypedLine},
     output::{Noise, Printer, say},
     script::Failure,
     signals::Signals,
@@ -43,7 +43,7 @@ use crate::protocol::{self, Name};
 /// Maximum number of queued news about files that are played to others.
 const MAX_NEWS: usize = 64;
 
-type Lines = Receiver<std::io::Result<Line>>;
+type Lines = Receiver<std::io::Result<TypedLine>>;
 
 /// Joins, and holds the dialogue on standard input and output until it ends. Without a `name`, it asks for one. The
 /// end of standard input, SIGINT and SIGTERM leave as `exit` does.

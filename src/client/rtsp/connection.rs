@@ -1,4 +1,4 @@
-//! [`Connection`]: sends RTSP requests and receives their answers and the interleaved datagrams.
+//! [`RtspConnection`]: sends RTSP requests and receives their answers and the interleaved datagrams.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -27,7 +27,7 @@ const QUEUE_CAPACITY: usize = 64;
 const MAX_KEPT: usize = 64;
 
 /// An RTSP connection to a server.
-pub(super) struct Connection {
+pub(super) struct RtspConnection {
     reader: FramedRead<ReadHalf<Box<dyn Stream>>, Codec>,
     /// Queue of the writing task.
     writer: mpsc::Sender<Message<Vec<u8>>>,
@@ -49,7 +49,7 @@ pub(super) enum Came {
     Closed,
 }
 
-impl Connection {
+impl RtspConnection {
     pub(super) fn new(stream: Box<dyn Stream>) -> Self {
         let (reader, writer) = split(stream);
         let (to_writer, mut queue) = mpsc::channel::<Message<Vec<u8>>>(QUEUE_CAPACITY);
@@ -176,7 +176,7 @@ impl Connection {
     }
 }
 
-impl Drop for Connection {
+impl Drop for RtspConnection {
     fn drop(&mut self) {
         // The task may be waiting for a server that never reads again.
         self.writing.abort();

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use tokio::net::UdpSocket;
 
-use super::Event;
+use super::RtspEvent;
 
 /// Maximum number of attempts to find two ports. The kernel picks the first; its neighbour is free about every second
 /// time.
@@ -71,10 +71,10 @@ impl Datagrams {
     }
 
     /// Returns the next packet. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Event {
+    pub(super) async fn next(&mut self) -> RtspEvent {
         tokio::select! {
-            packet = self.rtp.next() => Event::Rtp(packet),
-            packet = self.rtcp.next() => Event::Rtcp(packet),
+            packet = self.rtp.next() => RtspEvent::Rtp(packet),
+            packet = self.rtcp.next() => RtspEvent::Rtcp(packet),
         }
     }
 

@@ -6,9 +6,9 @@ use tui_input::Input;
 use zeroize::Zeroizing;
 
 use super::{
-    app::{App, Connection, Prompt},
+    app::{App, ConnectionState, Prompt},
     clock::Now,
-    entry::Standing,
+    entry::DeliveryState,
     exit_reason::ExitReason,
 };
 use crate::client::link;
@@ -17,11 +17,11 @@ impl App {
     /// Takes an event of the conversation.
     pub fn event(&mut self, event: link::Event, now: Now) {
         match event {
-            link::Event::Connecting => self.connection = Connection::Connecting,
+            link::Event::Connecting => self.connection = ConnectionState::Connecting,
             link::Event::PasswordWanted { name, complaint } => {
                 if let Some(complaint) = complaint {
                     self.error(now, &complaint);
-                } else if let Some(exposure) = self.place.exposure {
+                } else if let Some(exposure) = self.server_info.exposure {
                     self.error(now, &format!("Warning: {exposure}"));
                 }
                 self.put_paste_into_line();
@@ -39,10 +39,13 @@ impl App {
 
     fn joined(&mut self, name: String, now: Now) {
         (self.no_connection, self.is_closed) = (None, false);
-        self.note(now, &format!("You are {name} on {}. /help shows what you can do.", self.place.server));
+        self.note(
+            now,
+            &format!("You are {name} on {}. /help shows what you can do.", self.server_info.server),
+        );
         self.name = name;
         (self.refused, self.hint) = (None, None);
-        self.connection = Connection::Joined;
+        self.connection = ConnectionState::Joined;
         self.heard_at = now.at;
         if !matches!(self.prompt, Prompt::Paste(_)) {
             self.prompt = Prompt::Talk;
@@ -52,7 +55,7 @@ impl App {
     }
 
     fn cut(&mut self, why: &str, retry_in: Duration, now: Now) {
-        if self.connection == Connection::Joined {
+        if self.connection == ConnectionState::Joined {
             self.error(now, &format!("The connection broke: {why}. It is made again by itself."));
         } else if self.no_connection.as_deref() != Some(why) {
             // Reported once, not at each attempt.
@@ -77,7 +80,7 @@ impl App {
             self.prompt = Prompt::Talk;
         }
         self.put_away_unconfirmed(now);
-        self.connection = Connection::Cut(now.at + retry_in);
+        self.connection = ConnectionState::Cut(now.at + retry_in);
     }
 
     /// Shows which messages may not have arrived. None of them is sent again.
@@ -86,15 +89,15 @@ impl App {
         self.confirm_at = None;
         self.people.cut();
         for (number, text) in self.unconfirmed.take() {
-            self.log.settle(number, Standing::Unknown);
+            self.log.settle(number, DeliveryState::Unknown);
             self.error(now, &format!("Not known whether this arrived: {text}"));
         }
     }
 
     fn ended(&mut self, end: link::End, now: Now) {
-        let was_joined = self.connection == Connection::Joined;
+        let was_joined = self.connection == ConnectionState::Joined;
         let is_said = matches!(end, link::End::SentAway(_));
-        self.connection = Connection::Over;
+        self.connection = ConnectionState::Over;
         self.put_away_unconfirmed(now);
         self.help = None;
         let why = match end {
@@ -135,7 +138,7 @@ impl App {
 
     /// Handles the end of the queue of events. The last event should have said why the conversation ended.
     pub fn conversation_is_gone(&mut self) {
-        if !matches!(self.connection, Connection::None | Connection::Over) {
+        if !matches!(self.connection, ConnectionState::None | ConnectionState::Over) {
             self.go(ExitReason::NoConnection("the conversation ended for no known reason".to_owned()));
         }
     }
@@ -144,7 +147,7 @@ impl App {
         self.error(now, why);
         self.note(now, "Type another name, or the same to try it again, and Enter.");
         self.refused = Some(why.to_owned());
-        self.connection = Connection::None;
+        self.connection = ConnectionState::None;
         self.put_paste_into_line();
         self.prompt = Prompt::Name(Input::new(self.name.clone()));
         self.is_name_refused = true;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{
     app::App,
     clock::Now,
-    entry::{Kind, Standing},
+    entry::{DeliveryState, EntryKind},
     people::Fresh,
 };
 use crate::client::{
@@ -38,7 +38,7 @@ impl App {
                 self.came_back(text);
                 match self.people.echo(text) {
                     None if self.unconfirmed.is_mark(text) => {}
-                    None => self.say(now, Kind::Echo, text),
+                    None => self.say(now, EntryKind::Echo, text),
                     Some(fresh) => self.fresh(&fresh, now),
                 }
             }
@@ -97,7 +97,7 @@ impl App {
             Audience::Others => (Some("others".to_owned()), false),
             Audience::Me => (Some(self.name.clone()), true),
         };
-        self.say(now, Kind::Said { by: by.to_owned(), to, private, own }, text);
+        self.say(now, EntryKind::Said { by: by.to_owned(), to, private, own }, text);
     }
 
     /// Settles the sent messages up to the one that came back with this text: they have arrived. Returns whether the
@@ -105,7 +105,8 @@ impl App {
     fn came_back(&mut self, text: &str) -> bool {
         let came_back = self.unconfirmed.came_back(text);
         for settled in came_back.settled {
-            let standing = if settled.is_carried_out { Standing::Settled } else { Standing::Refused };
+            let standing =
+                if settled.is_carried_out { DeliveryState::Settled } else { DeliveryState::Refused };
             self.log.settle(settled.number, standing);
         }
         came_back.words.is_some()

@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::{
-    app::{App, Connection, Prompt},
+    app::{App, ConnectionState, Prompt},
     clock::Now,
     typed::{self, Typed},
 };
@@ -98,7 +98,7 @@ impl App {
 
     /// Sends the lines, as many as there is room for. The user is asked about the others again.
     fn send_pasted(&mut self, now: Now) {
-        if self.connection != Connection::Joined {
+        if self.connection != ConnectionState::Joined {
             self.hint = Some("Not sent: there is no connection. y sends them once there is".to_owned());
             return;
         }

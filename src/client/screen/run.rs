@@ -20,7 +20,7 @@ use super::{
     clock::Now,
     exit_reason::ExitReason,
     hold::{Happened, Hold},
-    place::Place,
+    server_info::ServerInfo,
     theme::Theme,
 };
 use crate::{
@@ -73,7 +73,7 @@ pub async fn run(
     let mut hold = Hold::take()?;
     // Overrides the library's own reading of the environment, which was considered where the theme was chosen.
     force_color_output(theme.has_colours());
-    let mut app = App::new(Place::from(&dialer), name, theme, Now::read());
+    let mut app = App::new(ServerInfo::from(&dialer), name, theme, Now::read());
     if let Some(screen) = hold.screen() {
         app.resize(screen.size()?);
     }

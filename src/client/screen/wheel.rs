@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{app::App, clock::Now, line::Typed};
+use super::{app::App, clock::Now, line::LineSnapshot};
 
 /// Arrow keys that come closer together than this are the wheel's. A key that is held down repeats every 20 ms at the
 /// fastest.
@@ -17,7 +17,7 @@ pub struct Arrow {
     at: Instant,
     is_up: bool,
     /// The line before this key, if the key changed it.
-    before: Option<Typed>,
+    before: Option<LineSnapshot>,
 }
 
 impl App {

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     client::{
         dial::Dialer,
-        rtsp::{self, Event, Session, Way},
+        rtsp::{self, RtspEvent, StreamSession, Way},
     },
     media::Description,
 };
@@ -160,8 +160,8 @@ async fn begin(
     address: &str,
     way: Way,
     progress: &watch::Sender<Progress>,
-) -> Result<(Description, Session, Option<Event>), rtsp::Failure> {
-    let (description, mut session) = Session::play(dialer, address, way).await?;
+) -> Result<(Description, StreamSession, Option<RtspEvent>), rtsp::Failure> {
+    let (description, mut session) = StreamSession::play(dialer, address, way).await?;
     if session.way() == Way::Interleaved {
         return Ok((description, session, None));
     }
@@ -170,21 +170,21 @@ async fn begin(
     }
     session.end().await;
     progress.send_modify(|progress| progress.fell_back = true);
-    let (description, session) = Session::play(dialer, address, Way::Interleaved).await?;
+    let (description, session) = StreamSession::play(dialer, address, Way::Interleaved).await?;
     Ok((description, session, None))
 }
 
 /// Source of a stream's events.
 pub trait Incoming {
     /// Waits for the next event. Cancel-safe.
-    fn next(&mut self) -> impl Future<Output = Result<Event, rtsp::Failure>>;
+    fn next(&mut self) -> impl Future<Output = Result<RtspEvent, rtsp::Failure>>;
 
     /// Sends RTCP packets to the server.
     fn report(&self, packets: &[u8]) -> impl Future<Output = Result<(), rtsp::Failure>>;
 }
 
-impl Incoming for Session {
-    async fn next(&mut self) -> Result<Event, rtsp::Failure> {
+impl Incoming for StreamSession {
+    async fn next(&mut self) -> Result<RtspEvent, rtsp::Failure> {
         Self::next(self).await
     }
 
@@ -200,7 +200,7 @@ impl Incoming for Session {
 pub async fn listen(
     incoming: &mut impl Incoming,
     description: &Description,
-    first: Option<Event>,
+    first: Option<RtspEvent>,
     ready: Ready,
     volume: Volume,
     orders: &mut mpsc::Receiver<Order>,
@@ -304,16 +304,16 @@ impl Player {
         self.began.elapsed()
     }
 
-    fn take(&mut self, event: Event) {
+    fn take(&mut self, event: RtspEvent) {
         let now = self.now();
         match event {
-            Event::Rtp(datagram) => self.playout.take(now, &datagram),
-            Event::Rtcp(packets) => {
+            RtspEvent::Rtp(datagram) => self.playout.take(now, &datagram),
+            RtspEvent::Rtcp(packets) => {
                 if self.reports.take(now, &packets) == Said::Over {
                     self.over.get_or_insert_with(|| Instant::now() + REORDER_TIMEOUT);
                 }
             }
-            Event::Closed => self.end(),
+            RtspEvent::Closed => self.end(),
         }
     }
 

@@ -16,7 +16,7 @@ use super::{
     reading::{Read, Reading},
 };
 use crate::{
-    client::rtsp::{Event, Failure, Session},
+    client::rtsp::{Failure, RtspEvent, StreamSession},
     media::{ntp::Ntp, payload::Payload},
 };
 
@@ -63,7 +63,7 @@ pub enum Over {
 
 /// A file that is being sent.
 pub struct Broadcast {
-    session: Session,
+    session: StreamSession,
     reading: Reading,
     pace: Pace,
     packets: Packets,
@@ -82,7 +82,7 @@ impl Broadcast {
     /// # Errors
     /// If the system has no random numbers.
     pub fn new(
-        session: Session,
+        session: StreamSession,
         reading: Reading,
         progress: watch::Sender<Progress>,
     ) -> Result<Self, getrandom::Error> {
@@ -132,9 +132,9 @@ impl Broadcast {
                     in_time(self.session.send_rtcp(&report)).await?;
                 }
                 event = self.session.next() => match event? {
-                    Event::Closed => return Ok(Over::Closed),
+                    RtspEvent::Closed => return Ok(Over::Closed),
                     // Reports of listeners concern only the server.
-                    Event::Rtp(_) | Event::Rtcp(_) => {}
+                    RtspEvent::Rtp(_) | RtspEvent::Rtcp(_) => {}
                 },
                 control = controls.recv() => match control {
                     Some(Control::Pause) => self.pace.pause(Instant::now()),

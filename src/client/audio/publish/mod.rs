@@ -4,7 +4,7 @@
 //! - `pace`: when to send what. `packets`: RTP and RTCP. `broadcast`: sends one file to its end, with pauses.
 //!
 //! ```text
-//! file -> source -> payloads -> reading -> broadcast (pace, packets) -> rtsp::Session
+//! file -> source -> payloads -> reading -> broadcast (pace, packets) -> rtsp::StreamSession
 //! ```
 //!
 //! `publisher` answers the server's `publish` requests; `publication` is one file that it plays.

@@ -12,7 +12,7 @@ use crate::{
     client::{
         dial::Dialer,
         files::Opener,
-        rtsp::{Session, Way},
+        rtsp::{StreamSession, Way},
     },
     escape::Printable,
     media::Description,
@@ -115,7 +115,7 @@ pub(super) async fn run(
     };
     let length = reading.length;
     let description = Description::new(reading.format, file, length);
-    let broadcast = match Session::publish(dialer, rtsp, &description, Way::Udp).await {
+    let broadcast = match StreamSession::publish(dialer, rtsp, &description, Way::Udp).await {
         Ok(session) => Broadcast::new(session, reading, progress),
         Err(why) => return not_begun(&why),
     };

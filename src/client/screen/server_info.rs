@@ -1,10 +1,10 @@
-//! [`Place`]: the server, and the dangers of the connection to it.
+//! [`ServerInfo`]: the server, and the dangers of the connection to it.
 
 use crate::client::dial::Dialer;
 
 /// The server, and the dangers of the connection to it.
 #[derive(Clone, Debug, Default)]
-pub struct Place {
+pub struct ServerInfo {
     /// Host and port.
     pub server: String,
     /// Warnings to show at once.
@@ -15,7 +15,7 @@ pub struct Place {
     pub is_insecure: bool,
 }
 
-impl From<&Dialer> for Place {
+impl From<&Dialer> for ServerInfo {
     fn from(dialer: &Dialer) -> Self {
         Self {
             server: dialer.target().to_string(),
