@@ -112,7 +112,7 @@ pub struct Http {
     config: InForce,
     on_upgrade: OnUpgrade,
     admissions: UnboundedSender<AdmissionRequest>,
-    http_audio: Option<HttpAudio>,
+    audio: Option<HttpAudio>,
     /// Host names of this machine.
     own_names: Rc<[String]>,
     /// Built when the first connection is served.
@@ -125,18 +125,11 @@ impl Http {
     pub fn new(
         config: InForce,
         admissions: UnboundedSender<AdmissionRequest>,
-        http_audio: Option<HttpAudio>,
+        audio: Option<HttpAudio>,
         on_upgrade: impl Fn(HttpConnection, SessionPermit, BytesMut) + 'static,
     ) -> Self {
         let own_names = host::own_names().into();
-        Self {
-            config,
-            on_upgrade: Rc::new(on_upgrade),
-            admissions,
-            http_audio,
-            own_names,
-            serve: Rc::default(),
-        }
+        Self { config, on_upgrade: Rc::new(on_upgrade), admissions, audio, own_names, serve: Rc::default() }
     }
 
     /// Serves a connection until it ends, becomes a WebSocket, gives way to a newer connection, or has used up its
@@ -192,10 +185,8 @@ impl Http {
             }
         };
         let websocket = web::no_handshake(WEBSOCKET_PATH);
-        let app = web::app()
-            .service(websocket)
-            .service(stream::resource(self.http_audio.clone()))
-            .wrap(from_fn(judge));
+        let app =
+            web::app().service(websocket).service(stream::resource(self.audio.clone())).wrap(from_fn(judge));
         let page = map_config(app, |()| AppConfig::default());
         let this = self.clone();
         let upgrade = fn_service(move |(request, framed)| {

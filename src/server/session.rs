@@ -78,7 +78,7 @@ impl SessionConfig {
 
 /// The actor of one connection.
 pub struct Session {
-    session_ref: SessionRef,
+    own_ref: SessionRef,
     peer: Arc<Peer>,
     kind: Kind,
     /// The answer to the name request. The Registry decides whether the session may have this name; requests that the
@@ -91,7 +91,7 @@ pub struct Session {
     state: State,
     /// The error that broke the connection, if the session leaves because of it.
     broken_by: Option<io::Error>,
-    session_config: Rc<SessionConfig>,
+    config: Rc<SessionConfig>,
     /// Limits what the client may send. Boxed, because most sessions have no limit.
     meter: Option<Box<Meter>>,
     /// Number of the wait for an answer that counts; see [`Wait`].
@@ -134,7 +134,7 @@ impl Session {
             ctx.spawn(Wait::new(wait, name_timeout));
             let state = State::Open;
             let mut session = Self {
-                session_ref,
+                own_ref: session_ref,
                 peer,
                 kind,
                 name: None,
@@ -142,7 +142,7 @@ impl Session {
                 login: None,
                 state,
                 broken_by: None,
-                session_config,
+                config: session_config,
                 meter,
                 wait,
                 input_ended: false,
@@ -162,11 +162,11 @@ impl Session {
     }
 
     fn log(&self) -> &Logger {
-        &self.session_config.worker.log
+        &self.config.worker.log
     }
 
     fn log_fields(&self) -> LogFields<'_> {
-        LogFields { id: self.session_ref.id, peer: &self.peer, name: self.name.as_ref() }
+        LogFields { id: self.own_ref.id, peer: &self.peer, name: self.name.as_ref() }
     }
 
     /// Handles the frames of one read.
@@ -182,25 +182,25 @@ impl Session {
             return;
         }
         if read.kind != self.kind {
-            self.session_config.worker.metrics.take_session(self.kind, self.peer.is_encrypted);
-            self.session_config.worker.metrics.add_session(read.kind, self.peer.is_encrypted);
+            self.config.worker.metrics.take_session(self.kind, self.peer.is_encrypted);
+            self.config.worker.metrics.add_session(read.kind, self.peer.is_encrypted);
             self.kind = read.kind;
-            self.session_config
+            self.config
                 .worker
                 .courier
                 .reframe
-                .do_send(Reframe { session_ref: self.session_ref, kind: read.kind });
+                .do_send(Reframe { session_ref: self.own_ref, kind: read.kind });
         }
         let replies = match &mut self.login {
             Some(login) => login.pass_on(read.replies),
             None => read.replies,
         };
         if !replies.is_empty() {
-            self.session_config
+            self.config
                 .worker
                 .courier
                 .raw
-                .do_send(SendRaw { session_ref: self.session_ref, bytes: replies.into() });
+                .do_send(SendRaw { session_ref: self.own_ref, bytes: replies.into() });
         }
         if read.junk_bytes > 0
             && let Some(meter) = &mut self.meter
@@ -209,7 +209,7 @@ impl Session {
         }
         let mut traffic = Traffic::default();
         traffic.add(read.frames.len(), read.frames.iter().map(bytes_of).sum());
-        self.session_config.worker.metrics.count_received(traffic);
+        self.config.worker.metrics.count_received(traffic);
         self.carry_out(read.frames, Some(read.credit), ctx);
         if let Some(login) = &mut self.login {
             login.await_answer();
@@ -217,11 +217,8 @@ impl Session {
     }
 
     fn idle(&mut self) {
-        let farewell = reply::idle(
-            self.session_config.worker.message_bytes,
-            self.name.as_ref(),
-            self.session_config.timeouts.idle,
-        );
+        let farewell =
+            reply::idle(self.config.worker.message_bytes, self.name.as_ref(), self.config.timeouts.idle);
         self.leave(CloseReason::Idle, None, Some(farewell));
     }
 
@@ -234,16 +231,12 @@ impl Session {
             debug!(self.log(), "Server sends: {:?}", line.text(); &self.log_fields());
         }
         (self.state, self.broken_by) = (State::Leaving, error);
-        self.session_config.worker.registry.leave.do_send(Leave {
-            session_ref: self.session_ref,
-            reason,
-            farewell,
-        });
+        self.config.worker.registry.leave.do_send(Leave { session_ref: self.own_ref, reason, farewell });
     }
 
     fn count_end(&self, reason: CloseReason) {
-        self.session_config.worker.metrics.take_session(self.kind, self.peer.is_encrypted);
-        self.session_config.worker.metrics.count_end(reason);
+        self.config.worker.metrics.take_session(self.kind, self.peer.is_encrypted);
+        self.config.worker.metrics.count_end(reason);
     }
 
     /// Logs the end. Called on hangup, because all that the Registry logs of the session comes before.
@@ -309,17 +302,13 @@ impl Handler<Evicted> for Session {
     type Result = ();
 
     fn handle(&mut self, Evicted { reason, error }: Evicted, _: &mut Self::Context) {
-        let limits = &self.session_config.worker.config.get().limits;
+        let limits = &self.config.worker.config.get().limits;
         let farewell = (reason == CloseReason::OutboxFull)
             .then(|| reply::outbox_full(limits.message_bytes, self.name.as_ref(), limits.outbox_bytes));
         if matches!(self.state, State::Leaving) {
             // The session was leaving after its queued requests. Now it leaves without waiting for them.
             self.broken_by = error;
-            self.session_config.worker.registry.leave.do_send(Leave {
-                session_ref: self.session_ref,
-                reason,
-                farewell,
-            });
+            self.config.worker.registry.leave.do_send(Leave { session_ref: self.own_ref, reason, farewell });
         } else {
             self.leave(reason, error, farewell);
         }
@@ -359,8 +348,8 @@ impl Drop for Session {
         if !matches!(self.state, State::Over) {
             error!(self.log(), "session died"; &self.log_fields(), "reason" => CloseReason::Fault);
             self.count_end(CloseReason::Fault);
-            self.session_config.worker.registry.leave.do_send(Leave {
-                session_ref: self.session_ref,
+            self.config.worker.registry.leave.do_send(Leave {
+                session_ref: self.own_ref,
                 reason: CloseReason::Fault,
                 farewell: None,
             });

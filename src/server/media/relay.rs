@@ -58,7 +58,7 @@ impl Actor for Relay {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.run_interval(TICK_INTERVAL, |relay, _| {
-            relay.streams.borrow_mut().tick(Instant::now(), SystemTime::now())
+            relay.streams.borrow_mut().tick(Instant::now(), SystemTime::now());
         });
         let server = RtspServer {
             streams: Rc::clone(&self.streams),

@@ -22,8 +22,7 @@ use crate::{
 impl Session {
     /// Handles the answer to the name request.
     pub(super) fn introduce(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
-        let found =
-            auth::name(frame, self.session_config.worker.message_bytes).and_then(|name| self.look_up(name));
+        let found = auth::name(frame, self.config.worker.message_bytes).and_then(|name| self.look_up(name));
         self.let_in(found, ctx);
     }
 
@@ -42,8 +41,7 @@ impl Session {
     /// Handles the name in a client's certificate. No password is asked for, because the issuer has verified the
     /// client.
     pub(super) fn introduce_certified(&mut self, name: &str) {
-        match auth::certified_name(name, self.session_config.worker.message_bytes)
-            .and_then(|name| self.look_up(name))
+        match auth::certified_name(name, self.config.worker.message_bytes).and_then(|name| self.look_up(name))
         {
             Ok(NameOwner::Name(name)) => self.enter(name),
             Ok(NameOwner::Account(account)) => {
@@ -56,14 +54,13 @@ impl Session {
 
     /// Checks whether a session of this name may enter, and whether the name belongs to an account.
     fn look_up(&self, name: Name) -> Result<NameOwner, LoginRefusal> {
-        let (accounts, config) =
-            (self.session_config.worker.accounts.current(), self.session_config.worker.config.get());
-        let (is_private, limit) = (self.peer.is_private(), self.session_config.worker.message_bytes);
+        let (accounts, config) = (self.config.worker.accounts.current(), self.config.worker.config.get());
+        let (is_private, limit) = (self.peer.is_private(), self.config.worker.message_bytes);
         LoginPolicy { accounts: &accounts, settings: &config.accounts, is_private, limit }.look_up(name)
     }
 
     fn ask_for_password(&mut self, ctx: &mut Context<Self>) {
-        let timeout = self.permit.name_timeout(self.session_config.worker.config.get().limits.name_timeout);
+        let timeout = self.permit.name_timeout(self.config.worker.config.get().limits.name_timeout);
         self.end_wait();
         ctx.spawn(Wait::new(self.wait, timeout));
         let Some(login) = &mut self.login else { return };
@@ -78,7 +75,7 @@ impl Session {
     /// Handles an answer to the password request, and has the password compared.
     pub(super) fn take_password(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
         let Some(login) = &mut self.login else { return };
-        match login.answer(frame, self.session_config.worker.message_bytes) {
+        match login.answer(frame, self.config.worker.message_bytes) {
             Ok((hash, secret)) => self.compare(hash, secret, ctx),
             Err(refusal) => self.refuse(refusal),
         }
@@ -100,7 +97,7 @@ impl Session {
         } else {
             Origin::from_address(self.peer.ip())
         };
-        let verifier = self.session_config.worker.verifier.clone();
+        let verifier = self.config.worker.verifier.clone();
         // Dropped with the session, which removes the attempt from the verifier's queue.
         let verdict = async move { verifier.judge(Attempt { origin, account, hash, secret }).await };
         ctx.spawn(verdict.into_actor(self).map(|verdict, session, ctx| session.judged(verdict, ctx)));
@@ -115,9 +112,9 @@ impl Session {
             info!(self.log(), "wrong password"; &self.log_fields(), "account" => %login.name);
         }
         let (buffered, ended) = (login.take_buffered(), login.has_ended());
-        match login.judged(verdict, self.session_config.worker.message_bytes) {
+        match login.judged(verdict, self.config.worker.message_bytes) {
             LoginOutcome::Enter(credential) => {
-                let accounts = self.session_config.worker.accounts.current();
+                let accounts = self.config.worker.accounts.current();
                 if accounts.find(login.name.key()).is_some_and(|account| credential.holds_for(account)) {
                     self.credential = Some(Box::new(credential));
                     self.enter(login.name);
@@ -155,15 +152,11 @@ impl Session {
     /// Sends a line to a client that has no name yet.
     fn say(&self, line: Line) {
         debug!(self.log(), "Server sends: {:?}", line.text(); &self.log_fields());
-        self.session_config.worker.courier.say.do_send(SendLine { session_ref: self.session_ref, line });
+        self.config.worker.courier.say.do_send(SendLine { session_ref: self.own_ref, line });
     }
 
     fn send_raw(&self, bytes: &'static [u8]) {
-        self.session_config
-            .worker
-            .courier
-            .raw
-            .do_send(SendRaw { session_ref: self.session_ref, bytes: bytes.into() });
+        self.config.worker.courier.raw.do_send(SendRaw { session_ref: self.own_ref, bytes: bytes.into() });
     }
 
     /// Ends the wait for an answer, which has come.
@@ -178,8 +171,8 @@ impl Session {
         }
         self.name = Some(name.clone());
         let (looks, proven) = (name.looks(), self.credential.is_some());
-        self.session_config.worker.registry.enter.do_send(Enter {
-            session_ref: self.session_ref,
+        self.config.worker.registry.enter.do_send(Enter {
+            session_ref: self.own_ref,
             peer: Arc::clone(&self.peer),
             name,
             proven,
@@ -189,8 +182,8 @@ impl Session {
 
     /// The refusal of a session that has none of the places kept for accounts.
     fn full(&self) -> LoginRefusal {
-        let max_sessions = self.session_config.worker.config.get().limits.max_sessions;
-        let farewell = reply::server_full(self.session_config.worker.message_bytes, max_sessions);
+        let max_sessions = self.config.worker.config.get().limits.max_sessions;
+        let farewell = reply::server_full(self.config.worker.message_bytes, max_sessions);
         LoginRefusal { reason: CloseReason::ServerFull, farewell }
     }
 
@@ -211,7 +204,7 @@ impl Session {
         if self.permit.is_on_trial() {
             return self.refuse(self.full());
         }
-        let limit = self.session_config.worker.message_bytes;
+        let limit = self.config.worker.message_bytes;
         let (reason, farewell) = match self.login.as_deref() {
             None => (CloseReason::NameTimeout, reply::no_name_in_time(limit, waited)),
             Some(LoginAttempt { name, .. }) => {

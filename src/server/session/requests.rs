@@ -63,15 +63,8 @@ impl Session {
             // The session has no name yet, so there are no requests that the credit could be for.
             login.buffer(Buffered { frames: std::iter::once(first).chain(frames).collect(), credit });
         } else if !requests.is_empty() {
-            self.session_config
-                .worker
-                .metrics
-                .count_operations(requests.iter().filter_map(Request::operation));
-            self.session_config.worker.registry.work.do_send(Work {
-                session_ref: self.session_ref,
-                requests,
-                credit,
-            });
+            self.config.worker.metrics.count_operations(requests.iter().filter_map(Request::operation));
+            self.config.worker.registry.work.do_send(Work { session_ref: self.own_ref, requests, credit });
         }
         if let Some((meter, _)) = meter {
             if meter.is_exhausted() {
@@ -88,7 +81,7 @@ impl Session {
     fn end_websocket(&mut self, end: &Frame) {
         if let Frame::Breach(breach) = end {
             let farewell =
-                reply::bad_websocket(self.session_config.worker.message_bytes, self.name.as_ref(), *breach);
+                reply::bad_websocket(self.config.worker.message_bytes, self.name.as_ref(), *breach);
             self.input_ended |= breach.is_last();
             self.leave((*breach).into(), None, Some(farewell));
         } else {
@@ -113,7 +106,7 @@ impl Session {
 
     /// The refusal for a client that sends too much.
     fn refusal(&self, Excess { of, rate, wait }: Excess, name: &Name) -> Line {
-        let limit = self.session_config.worker.message_bytes;
+        let limit = self.config.worker.message_bytes;
         match of {
             FloodUnit::Messages => reply::too_many_messages(limit, name, rate.tokens, rate.burst, wait),
             FloodUnit::Bytes => reply::too_many_bytes(limit, name, rate.tokens, rate.burst, wait),
@@ -122,13 +115,13 @@ impl Session {
 
     fn flooded(&mut self, meter: &Meter) {
         let allowance = meter.allowance();
-        let (limit, name) = (self.session_config.worker.message_bytes, self.name.as_ref());
+        let (limit, name) = (self.config.worker.message_bytes, self.name.as_ref());
         let farewell = reply::flooded(limit, name, allowance.refusals, allowance.window);
         self.leave(CloseReason::Flood, None, Some(farewell));
     }
 
     fn request(&self, frame: &Frame, name: &Name) -> Request {
-        let limit = self.session_config.worker.message_bytes;
+        let limit = self.config.worker.message_bytes;
         match frame {
             Frame::Line(line) => match Request::read(line, &Asker { name, kind: self.kind, limit }) {
                 Request::CloseServer => self
@@ -146,7 +139,7 @@ impl Session {
             Frame::Unfinished => Request::Refuse(Refusal::Unfinished, reply::line_unfinished(limit, name)),
             Frame::Overdue => Request::Refuse(
                 Refusal::Unfinished,
-                reply::line_overdue(limit, name, self.session_config.timeouts.line),
+                reply::line_overdue(limit, name, self.config.timeouts.line),
             ),
             Frame::Http | Frame::Tls | Frame::Goodbye | Frame::Breach(_) => {
                 unreachable!("these end the session before")
@@ -157,15 +150,15 @@ impl Session {
     /// Whether the session's account is an operator's now, and its credential still holds.
     pub(super) fn is_operator(&self, name: &Name) -> bool {
         self.credential.as_ref().is_some_and(|credential| {
-            let accounts = self.session_config.worker.accounts.current();
+            let accounts = self.config.worker.accounts.current();
             accounts.find(name.key()).is_some_and(|account| account.operator && credential.holds_for(account))
         })
     }
 
     /// Checks whether this session may end the server; returns the refusal if not.
     fn may_close(&self, name: &Name) -> Result<(), Line> {
-        let limit = self.session_config.worker.message_bytes;
-        match self.session_config.worker.config.get().close_server.allow {
+        let limit = self.config.worker.message_bytes;
+        match self.config.worker.config.get().close_server.allow {
             Allow::Anyone => Ok(()),
             Allow::Operators if self.is_operator(name) => Ok(()),
             Allow::Operators => Err(reply::only_operators_may_close(limit, name)),

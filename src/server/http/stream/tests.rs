@@ -80,7 +80,7 @@ impl World {
         actix_rt::spawn(async move {
             let _ = http
                 .serve(connection, SessionPermit::with_place(place, None), || {
-                    on_listening.borrow_mut().push(id)
+                    on_listening.borrow_mut().push(id);
                 })
                 .await;
         });
