@@ -20,8 +20,8 @@ use actix::{
 use arauto::{
     protocol::{Kind, Line, Operation, reply},
     server::steps::{
-        Batch, Bounds, Outbox, Place, Places, Seat, SendHalf, Session, SessionId, Shared, Stay, Unanswered,
-        at_once, split,
+        Batch, Bounds, Outbox, SendHalf, Session, SessionId, SessionPermit, SessionRef, SharedBatch,
+        Subscriber, SubscriberTable, Unanswered, at_once, split,
     },
 };
 use bytes::{BufMut, BytesMut};
@@ -62,7 +62,7 @@ fn batch(criterion: &mut Criterion) {
         });
     });
     let mut batch = Batch::new(1);
-    for (id, except) in [("all", None), ("not_me", Some(seat(0)))] {
+    for (id, except) in [("all", None), ("not_me", Some(session_ref(0)))] {
         group.bench_function(id, |bencher| {
             bencher.iter(|| {
                 for _ in 0..MANY {
@@ -75,9 +75,9 @@ fn batch(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Courier: the loop over its places.
+/// Courier: the loop over its subscribers.
 fn courier(criterion: &mut Criterion) {
-    let mut hall = Hall::new(MANY);
+    let mut room = Room::new(MANY);
     let shared = shared();
     let sinks: Vec<Box<dyn SendHalf>> = (0..MANY).map(|_| Box::new(Sink) as Box<dyn SendHalf>).collect();
     let mut group = criterion.benchmark_group("courier/1000_receivers");
@@ -87,15 +87,15 @@ fn courier(criterion: &mut Criterion) {
         bencher.iter(|| sinks.iter().filter(|sink| sink.try_send(black_box(lines)).is_ok()).count());
     });
     group.bench_function("broadcast", |bencher| {
-        bencher.iter(|| at_once(|cx| hall.places.deliver(black_box(&shared), &[], cx)));
+        bencher.iter(|| at_once(|cx| room.subscribers.deliver(black_box(&shared), &[], cx)));
     });
     group.bench_function("own_lines", |bencher| {
         let mut batch = Batch::new(1);
         for number in 0..MANY {
-            batch.tell(seat(number), message());
+            batch.tell(session_ref(number), message());
         }
-        let (_, shared, items) = batch.take(None, |_| true).next().expect("a batch");
-        bencher.iter(|| at_once(|cx| hall.places.deliver(black_box(&shared), &items, cx)));
+        let (_, shared, edits) = batch.take(None, |_| true).next().expect("a batch");
+        bencher.iter(|| at_once(|cx| room.subscribers.deliver(black_box(&shared), &edits, cx)));
     });
     group.finish();
 }
@@ -160,47 +160,52 @@ fn message() -> Line {
 }
 
 /// A batch of one broadcast.
-fn shared() -> Arc<Shared> {
+fn shared() -> Arc<SharedBatch> {
     let mut batch = Batch::new(1);
     batch.broadcast(&message(), None);
     batch.take(None, |_| true).next().expect("a batch").1
 }
 
-fn seat(slot: u32) -> Seat {
-    Seat { id: SessionId(u64::from(slot) + 1), courier: 0, slot }
+fn session_ref(slot: u32) -> SessionRef {
+    SessionRef { id: SessionId(u64::from(slot) + 1), courier: 0, slot }
 }
 
 fn new_outbox(writer: impl SendHalf) -> Outbox {
     let bounds = Bounds { limit: OUTBOX_BYTES, grace: Duration::ZERO, gap: Duration::ZERO };
-    Outbox::new(Box::new(writer), Rc::new(bounds), stay())
+    Outbox::new(Box::new(writer), Rc::new(bounds), permit())
 }
 
-fn stay() -> Rc<Stay> {
-    let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("the only permit");
-    Rc::new(Stay::in_place(permit, None))
+fn permit() -> Rc<SessionPermit> {
+    let place = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("the only permit");
+    Rc::new(SessionPermit::with_place(place, None))
 }
 
-/// Places whose members all receive broadcasts, and whose connections lead nowhere.
-struct Hall {
-    places: Places,
+/// Subscribers that all receive broadcasts, and whose connections lead nowhere.
+struct Room {
+    subscribers: SubscriberTable,
     /// Nothing is sent to the mailboxes, but a closed mailbox would behave differently from a real one.
     _mailboxes: Vec<AddressReceiver<Session>>,
 }
 
-impl Hall {
+impl Room {
     fn new(members: u32) -> Self {
-        let mut places = Places::default();
+        let mut subscribers = SubscriberTable::default();
         let mut mailboxes = Vec::new();
         let mut batch = Batch::new(1);
         for slot in 0..members {
             let (sender, mailbox) = channel(1);
-            places.add(Place::new(seat(slot), Addr::new(sender), new_outbox(Sink), Rc::new(|_| ())));
+            subscribers.add(Subscriber::new(
+                session_ref(slot),
+                Addr::new(sender),
+                new_outbox(Sink),
+                Rc::new(|_| ()),
+            ));
             mailboxes.push(mailbox);
-            batch.enter(seat(slot));
+            batch.enter(session_ref(slot));
         }
-        let (_, shared, items) = batch.take(None, |_| true).next().expect("a batch");
-        at_once(|cx| places.deliver(&shared, &items, cx));
-        Self { places, _mailboxes: mailboxes }
+        let (_, shared, edits) = batch.take(None, |_| true).next().expect("a batch");
+        at_once(|cx| subscribers.deliver(&shared, &edits, cx));
+        Self { subscribers, _mailboxes: mailboxes }
     }
 }
 

@@ -21,7 +21,8 @@
 //! The path of a message:
 //!
 //! ```text
-//! bytes -> inbox -> protocol::framing -> session -> protocol::request -> registry -> batch -> courier -> outbox -> bytes
+//! bytes -> frame_reader -> protocol::framing -> session -> protocol::request
+//!       -> registry -> batch -> courier -> outbox -> bytes
 //! ```
 
 pub mod accounts;

@@ -21,7 +21,7 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 const USAGE: u8 = 2;
 
 /// Most faults of a configuration that are printed; a file can have thousands.
-const MOST_FAULTS: usize = 50;
+const MAX_FAULTS: usize = 50;
 
 fn main() -> ExitCode {
     run(Cli::parse().command).unwrap_or_else(|error| {
@@ -67,7 +67,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Checks a configuration and all files that it names, and prints every fault, up to [`MOST_FAULTS`].
+/// Checks a configuration and all files that it names, and prints every fault, up to [`MAX_FAULTS`].
 fn check(file: &Path, is_clients: bool) -> anyhow::Result<ExitCode> {
     let (of_settings, of_files): (Vec<ConfigError>, Vec<anyhow::Error>) = if is_clients {
         let (settings, faults) = client::settings::check(file);
@@ -83,11 +83,11 @@ fn check(file: &Path, is_clients: bool) -> anyhow::Result<ExitCode> {
     }
     // Write errors are ignored: the exit status reports the faults, too.
     let mut stderr = io::stderr().lock();
-    for fault in faults.iter().take(MOST_FAULTS) {
+    for fault in faults.iter().take(MAX_FAULTS) {
         let _ = writeln!(stderr, "arauto: {fault:#}");
     }
-    if faults.len() > MOST_FAULTS {
-        let _ = writeln!(stderr, "arauto: and {} more", faults.len() - MOST_FAULTS);
+    if faults.len() > MAX_FAULTS {
+        let _ = writeln!(stderr, "arauto: and {} more", faults.len() - MAX_FAULTS);
     }
     Ok(ExitCode::from(USAGE))
 }

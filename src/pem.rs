@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use crate::escape::Escaped;
 
 /// Largest PEM file that is read: far above any certificate chain, so that a mistaken path does not fill the memory.
-const MOST_BYTES: u64 = 1024 * 1024;
+const MAX_BYTES: u64 = 1024 * 1024;
 
 /// Why a PEM file cannot be used. The error text contains no raw control characters.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum PemError {
         error: io::Error,
     },
     /// The file is too large to be a PEM file.
-    #[error("{setting}: {path} has more than {MOST_BYTES} bytes: not a PEM file")]
+    #[error("{setting}: {path} has more than {MAX_BYTES} bytes: not a PEM file")]
     TooLarge {
         /// The setting that names the file.
         setting: &'static str,
@@ -166,9 +166,9 @@ impl<'a> PemFile<'a> {
     fn read(&self) -> Result<Zeroizing<Vec<u8>>, PemError> {
         let mut bytes = Zeroizing::new(Vec::new());
         fs::File::open(self.path)
-            .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
+            .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
             .map_err(|error| PemError::Unreadable { setting: self.setting, path: self.shown(), error })?;
-        if bytes.len() as u64 > MOST_BYTES {
+        if bytes.len() as u64 > MAX_BYTES {
             return Err(PemError::TooLarge { setting: self.setting, path: self.shown() });
         }
         Ok(bytes)

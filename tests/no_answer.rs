@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Maximum time until a command says that the server is gone.
-const SEEN_WITHIN: Duration = Duration::from_secs(30);
+const SEEN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A running command that stays connected, without a terminal. Killed when dropped.
 struct Connected {
@@ -56,7 +56,7 @@ impl Connected {
     /// Waits for the end of the command. Returns what it printed, and its exit status.
     #[track_caller]
     fn ended(&mut self, since: Instant) -> (String, i32) {
-        let left = SEEN_WITHIN.saturating_sub(since.elapsed());
+        let left = SEEN_TIMEOUT.saturating_sub(since.elapsed());
         let said = self.ended.recv_timeout(left).expect("an end within 30 s");
         eprintln!("after {:?}: {said}", since.elapsed());
         (said, self.child.wait().unwrap().code().unwrap())
@@ -102,7 +102,7 @@ impl All {
             assert!(said.contains("no answer"), "{said}");
             assert_eq!(status, 4, "{said}");
         }
-        let left = SEEN_WITHIN.saturating_sub(since.elapsed());
+        let left = SEEN_TIMEOUT.saturating_sub(since.elapsed());
         self.screen.wait_within(left, "the cut", |screen| {
             screen.contents().contains("The connection broke: no answer")
         });
@@ -128,7 +128,7 @@ fn a_network_that_goes_away_is_seen_within_30_s() {
     all.commands[1].child.stdin.as_mut().unwrap().write_all(b"into the void\n").unwrap();
     all.see_it(since);
     cable.mend();
-    all.screen.wait_within(SEEN_WITHIN, "another connection", |screen| {
+    all.screen.wait_within(SEEN_TIMEOUT, "another connection", |screen| {
         screen.contents().matches("You are rui on ").count() == 2
     });
     all.screen.type_in("again\r");
@@ -146,7 +146,7 @@ fn a_server_that_is_stopped_is_seen_within_30_s() {
     process.signal("STOP");
     all.see_it(Instant::now());
     process.signal("CONT");
-    all.screen.wait_within(SEEN_WITHIN, "another connection", |screen| {
+    all.screen.wait_within(SEEN_TIMEOUT, "another connection", |screen| {
         screen.contents().matches("You are rui on ").count() == 2
     });
     all.screen.type_in(CTRL_C);
@@ -162,9 +162,10 @@ fn a_silent_server_that_answers_an_echo_is_kept() {
     let listen = arauto(["listen", "--as", "ana", "--verbose", "--server", &address]);
     let mut listen = Connected::run(listen, "", Some("arauto: joined as ana\n"));
     let since = Instant::now();
-    assert!(listen.ended.recv_timeout(SEEN_WITHIN).is_err(), "{:?}", since.elapsed());
+    assert!(listen.ended.recv_timeout(SEEN_TIMEOUT).is_err(), "{:?}", since.elapsed());
     let mut rui = process.join("rui");
     rui.send("/msg ana hi");
+    rui.expect_nothing_before_an_echo("rui");
     process.signal("TERM");
     let (said, status) = listen.ended(Instant::now());
     let heard = "rui | ana | private_message | hi\nserver | all clients | broadcast | server closed\n";

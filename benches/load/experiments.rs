@@ -20,7 +20,7 @@ const WINDOWS: usize = 20;
 const DATA_BYTES: usize = 1024 * 1024 * 1024;
 
 /// Minimum number of windows per run, however large they are.
-const LEAST_WINDOWS: usize = 3;
+const MIN_WINDOWS: usize = 3;
 
 const SMALL: usize = 64;
 
@@ -121,7 +121,7 @@ fn run(kind: Kind, load: Load) -> Result<String> {
     let messages = (DELIVERIES / heard_by)
         .max(WINDOWS * load.on_the_way())
         .min(DATA_BYTES / load.size / heard_by)
-        .max(LEAST_WINDOWS * load.on_the_way());
+        .max(MIN_WINDOWS * load.on_the_way());
     // Warm-up: the first messages make buffers grow and code be loaded.
     clients.deliver((messages / 10).max(load.on_the_way()))?;
     let before = server.cpu()?;

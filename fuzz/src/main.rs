@@ -26,7 +26,7 @@ use arauto::fuzz::{TARGETS, Target, inputs::input};
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Maximum growth of resident memory from the first tenth of the inputs to the end, in KiB.
-const MOST_GROWTH: u64 = 8 * 1024;
+const MAX_GROWTH: u64 = 8 * 1024;
 
 const INPUTS: u64 = 10_000_000;
 
@@ -126,8 +126,8 @@ fn run(target: &'static Target, inputs: u64, seed: u64) -> ExitCode {
          after a tenth",
         target.name
     );
-    if grown > MOST_GROWTH {
-        eprintln!("memory grew by more than {MOST_GROWTH} KiB");
+    if grown > MAX_GROWTH {
+        eprintln!("memory grew by more than {MAX_GROWTH} KiB");
         return ExitCode::from(3);
     }
     ExitCode::SUCCESS

@@ -35,7 +35,7 @@ pub use attempts::Origin;
 pub use queue::{Attempt, Verdict};
 #[cfg(test)]
 pub(crate) use secret::tests::cheap_hash;
-pub use secret::{FEWEST_CHARS, MOST_BYTES, NoHash, NoSecret, PasswordHash, Secret};
+pub use secret::{MAX_BYTES, MIN_CHARS, NoHash, NoSecret, PasswordHash, Secret};
 pub use verifier::Verifier;
 
 /// The allowed keys of an entry of the file.

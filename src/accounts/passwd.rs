@@ -7,7 +7,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::secret::{MOST_BYTES, NoSecret, PasswordHash, Secret};
+use super::secret::{MAX_BYTES, NoSecret, PasswordHash, Secret};
 use crate::{
     protocol::{Name, NameError, name::MAX_NAME_CHARS},
     source::quoted,
@@ -50,7 +50,7 @@ pub fn entry(name: &str, operator: bool) -> Result<String, PasswdError> {
     let stdin = io::stdin();
     let secret = if stdin.is_terminal() {
         // Larger than the longest password, so that a password that is too long is detected and not cut.
-        twice(|prompt| terminal::read_hidden(&mut io::stderr(), prompt, 2 * MOST_BYTES))?
+        twice(|prompt| terminal::read_hidden(&mut io::stderr(), prompt, 2 * MAX_BYTES))?
     } else {
         one_line(stdin.lock())?
     };
@@ -72,7 +72,7 @@ fn twice(mut ask: impl FnMut(&str) -> io::Result<Option<Zeroizing<Vec<u8>>>>) ->
 /// Reads one line without its ending.
 fn one_line(input: impl BufRead) -> Result<Secret, PasswdError> {
     // Allocated at full size, because growing would leave copies of the password in memory.
-    let most = MOST_BYTES + 3;
+    let most = MAX_BYTES + 3;
     let mut line = Zeroizing::new(Vec::with_capacity(2 * most));
     input.take(most as u64).read_until(b'\n', &mut line)?;
     for ending in *b"\n\r" {

@@ -15,15 +15,15 @@ const LANES: u32 = 1;
 
 /// The highest costs accepted from a hash in the file, so that a mistaken file cannot take the machine's memory or
 /// time.
-const MOST_MEMORY_KIB: u32 = 256 * 1024;
-const MOST_PASSES: u32 = 32;
-const MOST_LANES: u32 = 16;
+const MAX_MEMORY_KIB: u32 = 256 * 1024;
+const MAX_PASSES: u32 = 32;
+const MAX_LANES: u32 = 16;
 
 /// Fewest characters of a new password, as NIST SP 800-63B (revision 3, section 5.1.1.2) requires.
-pub const FEWEST_CHARS: usize = 8;
+pub const MIN_CHARS: usize = 8;
 
 /// Most bytes of a new password: it must fit into a message together with a name.
-pub const MOST_BYTES: usize = 256;
+pub const MAX_BYTES: usize = 256;
 
 /// A password. Its memory is overwritten when it is dropped, and its text is never printed.
 pub struct Secret(Zeroizing<String>);
@@ -37,11 +37,11 @@ pub enum NoSecret {
     /// The text holds a control character.
     #[error("a password holds no control characters, tabs among them")]
     Control,
-    /// The password has fewer than [`FEWEST_CHARS`] characters.
-    #[error("a password has at least {FEWEST_CHARS} characters")]
+    /// The password has fewer than [`MIN_CHARS`] characters.
+    #[error("a password has at least {MIN_CHARS} characters")]
     TooShort,
-    /// The password has more than [`MOST_BYTES`] bytes.
-    #[error("a password has at most {MOST_BYTES} bytes")]
+    /// The password has more than [`MAX_BYTES`] bytes.
+    #[error("a password has at most {MAX_BYTES} bytes")]
     TooLong,
 }
 
@@ -67,9 +67,9 @@ impl Secret {
     /// # Errors
     /// The rule that the password breaks.
     pub fn judge_new(&self) -> Result<(), NoSecret> {
-        if self.0.len() > MOST_BYTES {
+        if self.0.len() > MAX_BYTES {
             Err(NoSecret::TooLong)
-        } else if self.0.chars().count() < FEWEST_CHARS {
+        } else if self.0.chars().count() < MIN_CHARS {
             Err(NoSecret::TooShort)
         } else {
             Ok(())
@@ -104,7 +104,7 @@ pub enum NoHash {
     #[error("argon2id, version 19: what arauto passwd prints")]
     OtherAlgorithm,
     /// Comparing with this hash would take too much memory or time.
-    #[error("of at most {MOST_MEMORY_KIB} KiB (m), {MOST_PASSES} passes (t) and {MOST_LANES} lanes (p)")]
+    #[error("of at most {MAX_MEMORY_KIB} KiB (m), {MAX_PASSES} passes (t) and {MAX_LANES} lanes (p)")]
     TooDear,
 }
 
@@ -131,8 +131,7 @@ impl PasswordHash {
             return Err(NoHash::OtherAlgorithm);
         }
         let params = Params::try_from(&hash).map_err(|_| NoHash::Malformed)?;
-        if params.m_cost() > MOST_MEMORY_KIB || params.t_cost() > MOST_PASSES || params.p_cost() > MOST_LANES
-        {
+        if params.m_cost() > MAX_MEMORY_KIB || params.t_cost() > MAX_PASSES || params.p_cost() > MAX_LANES {
             return Err(NoHash::TooDear);
         }
         if hash.salt.is_none() || hash.hash.is_none() {

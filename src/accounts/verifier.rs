@@ -18,7 +18,7 @@ use super::{
 use crate::protocol::NameKey;
 
 /// Passwords that are compared at once. Each takes a core, and the memory that its hash asks for, usually 19 MiB.
-const AT_A_TIME: usize = 2;
+const MAX_COMPARISONS: usize = 2;
 
 /// Handle for sending passwords to be compared; clones share the queue.
 ///
@@ -77,7 +77,7 @@ async fn judge_all(mut received: UnboundedReceiver<Waiting>) {
                 let _ = answer.send(verdict);
             }
         }
-        while running.len() < AT_A_TIME
+        while running.len() < MAX_COMPARISONS
             && let Some(waiting) = queue.next(Instant::now())
         {
             running.spawn(judge(waiting));

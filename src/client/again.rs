@@ -8,19 +8,19 @@
 
 use std::time::Duration;
 
-use super::{Received, joining::SERVER, meaning::Meaning};
+use super::{OwnedMessage, joining::SERVER, meaning::Meaning};
 use crate::protocol::reply::CONNECT_AGAIN;
 
 /// Wait after a cut. Each attempt that fails doubles it.
 pub const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// Longest wait, after a cut as well as after the end of a server.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
+pub const MAX_WAIT: Duration = Duration::from_secs(30);
 /// Shortest wait after the end of a server: about the time that a restart takes.
-pub const SHORTEST_WAIT_AFTER_CLOSE: Duration = Duration::from_secs(2);
+pub const MIN_WAIT_AFTER_CLOSE: Duration = Duration::from_secs(2);
 
 /// Number of refusals of a name that this user held before the cut, after which the client gives up. The server may
 /// not have noticed the end of the old connection yet.
-const NAME_TRIES: u32 = 3;
+const MAX_NAME_TRIES: u32 = 3;
 
 /// Prefixes of the last message to a user whom an operator kicks or bans.
 const SENT_AWAY: [&str; 2] = ["You were disconnected by ", "You were banned by "];
@@ -51,7 +51,7 @@ pub enum Ending {
 
 impl Ending {
     /// Takes the next message of the connection. The last message decides how the connection ended.
-    pub fn heard(&mut self, message: &Received) {
+    pub fn heard(&mut self, message: &OwnedMessage) {
         *self = match message.meaning() {
             Meaning::ServerClosed => Self::Closed,
             Meaning::Refusal { why, .. } if message.sender == SERVER => {
@@ -100,10 +100,10 @@ impl Retry {
             Ending::Cut => {}
         }
         if self.is_closed {
-            return Some(between(SHORTEST_WAIT_AFTER_CLOSE, LONGEST_WAIT));
+            return Some(between(MIN_WAIT_AFTER_CLOSE, MAX_WAIT));
         }
         let wait = self.wait;
-        self.wait = (2 * wait).min(LONGEST_WAIT);
+        self.wait = (2 * wait).min(MAX_WAIT);
         Some(wait)
     }
 
@@ -115,7 +115,7 @@ impl Retry {
             return self.after(&Ending::Limited(String::new()));
         }
         self.refusals += 1;
-        if why.contains(CONNECT_AGAIN) && self.refusals < NAME_TRIES {
+        if why.contains(CONNECT_AGAIN) && self.refusals < MAX_NAME_TRIES {
             return self.after(&Ending::Cut);
         }
         None
@@ -185,7 +185,7 @@ mod tests {
             // Failed attempts after the first are spread, too.
             for ending in [Ending::Closed, Ending::Cut] {
                 let wait = retry.after(&ending).unwrap();
-                assert!((SHORTEST_WAIT_AFTER_CLOSE..=LONGEST_WAIT).contains(&wait), "{wait:?}");
+                assert!((MIN_WAIT_AFTER_CLOSE..=MAX_WAIT).contains(&wait), "{wait:?}");
                 seen.insert(wait);
             }
         }
@@ -204,7 +204,7 @@ mod tests {
             assert_eq!(Retry::default().after_refusal(why), None, "{why}");
         }
         let full = "The server is full: it serves 2 at most. Try again later";
-        assert!(Retry::default().after_refusal(full).unwrap() >= SHORTEST_WAIT_AFTER_CLOSE);
+        assert!(Retry::default().after_refusal(full).unwrap() >= MIN_WAIT_AFTER_CLOSE);
         let taken = "This username is already taken. You need to connect again and use another one";
         let mut retry = Retry::default();
         let tries: Vec<_> = (0..3).map(|_| retry.after_refusal(taken)).collect();

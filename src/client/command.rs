@@ -15,7 +15,7 @@ use super::{
     files::{Folder, NoFolder},
     output::{Printer, say},
     plain, rtsp,
-    screen::{self, Farewell, Theme},
+    screen::{self, ExitReason, Theme},
     script::{
         self, Broken, Failure, Playing, Sending, Wanted,
         show::{self, Form},
@@ -155,7 +155,7 @@ pub enum Error {
     File(#[from] Unusable),
     /// A full-screen conversation ended other than by the user leaving or the server shutting down.
     #[error("{}", Escaped(.0))]
-    Ended(Farewell),
+    Ended(ExitReason),
     /// The path given to `--share` is not a usable folder.
     #[error(transparent)]
     Share(#[from] NoFolder),
@@ -203,7 +203,7 @@ impl Error {
                 | Failure::Input(_)
                 | Failure::Output(_) => 1,
             },
-            Self::Ended(Farewell::Refused(_)) => 3,
+            Self::Ended(ExitReason::Refused(_)) => 3,
             Self::Ended(_) => 4,
             Self::Settings(_) | Self::Share(_) | Self::File(Unusable::Tls(tls::Unusable::Half { .. })) => 2,
             Self::File(_) | Self::Io(_) => 1,
@@ -269,9 +269,9 @@ async fn carry_out(command: Command) -> Result<(), Error> {
             } else {
                 let theme = Theme::new(settings.has_colours(true, std::env::var_os("NO_COLOR")));
                 match screen::run(dialer, name, theme, folder, settings.asks_first).await? {
-                    Farewell::Left => {}
-                    Farewell::ServerClosed => writeln!(io::stdout(), "The server closed.")?,
-                    farewell => return Err(Error::Ended(farewell)),
+                    ExitReason::Left => {}
+                    ExitReason::ServerClosed => writeln!(io::stdout(), "The server closed.")?,
+                    exit_reason => return Err(Error::Ended(exit_reason)),
                 }
             }
         }

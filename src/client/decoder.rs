@@ -10,24 +10,24 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 
 use self::unframed::Unframed;
-use super::Received;
+use super::OwnedMessage;
 use crate::protocol::Message;
 
 /// Longest line that is kept: twice the largest message limit that a server can be set to (64 KiB).
-const MOST_BYTES: usize = 2 * 65536;
+const MAX_BYTES: usize = 2 * 65536;
 
 /// The first message of every server.
 const NAME_REQUEST: &[u8] = b"server | client | name | no data";
 
 /// Time for a line ending to follow the name request. A server that sends none by then is treated as sending none at
 /// all.
-const ENDING_WITHIN: Duration = Duration::from_millis(500);
+const ENDING_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A unit of what the server sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
     /// A message.
-    Message(Received),
+    Message(OwnedMessage),
     /// A line that is not a message. It is shown as it is, escaped; no server of this protocol sends one.
     Noise(String),
 }
@@ -86,7 +86,7 @@ impl Decoder {
         }
         loop {
             let Some(end) = memchr::memchr(b'\n', bytes) else {
-                if bytes.len() > MOST_BYTES {
+                if bytes.len() > MAX_BYTES {
                     bytes.clear();
                     self.dropping = true;
                 }
@@ -96,7 +96,7 @@ impl Decoder {
             let line = bytes.split_to(end);
             bytes.advance(1);
             if std::mem::take(&mut self.dropping) {
-                return Some(Item::Noise(format!("a line of more than {MOST_BYTES} bytes was dropped")));
+                return Some(Item::Noise(format!("a line of more than {MAX_BYTES} bytes was dropped")));
             }
             if let Some(item) = item(&line) {
                 return Some(item);
@@ -106,17 +106,18 @@ impl Decoder {
 
     /// Returns how long to wait for more bytes before calling [`Self::silence`]. `None` if silence means nothing.
     #[must_use]
-    pub fn patience(&self, bytes: &BytesMut) -> Option<Duration> {
+    pub fn silence_timeout(&self, bytes: &BytesMut) -> Option<Duration> {
         match self.framing {
-            Framing::Undecided if bytes[..] == *NAME_REQUEST => Some(ENDING_WITHIN),
+            Framing::Undecided if bytes[..] == *NAME_REQUEST => Some(ENDING_TIMEOUT),
             Framing::Undecided | Framing::Lines => None,
-            Framing::Unframed => self.unframed.patience(bytes),
+            Framing::Unframed => self.unframed.silence_timeout(bytes),
         }
     }
 
-    /// Reports that nothing came for the time that [`Self::patience`] returned. Returns the item that this completes.
+    /// Reports that nothing came for the time that [`Self::silence_timeout`] returned. Returns the item that this
+    /// completes.
     pub fn silence(&mut self, bytes: &mut BytesMut) -> Option<Item> {
-        self.patience(bytes)?;
+        self.silence_timeout(bytes)?;
         self.framing = Framing::Unframed;
         self.unframed.rest(bytes)
     }
@@ -156,14 +157,14 @@ mod tests {
         let mut decoder = Decoder::default();
         let mut read = bytes("server | client | name | no data");
         assert_eq!(decoder.decode(&mut read), None);
-        assert_eq!(decoder.patience(&read), Some(ENDING_WITHIN));
+        assert_eq!(decoder.silence_timeout(&read), Some(ENDING_TIMEOUT));
         read.extend_from_slice(b"\r\n");
-        assert_eq!(decoder.patience(&read), None);
+        assert_eq!(decoder.silence_timeout(&read), None);
         let Some(Item::Message(request)) = decoder.decode(&mut read) else { panic!("no message") };
         assert_eq!(request.operation, "name");
         assert_eq!(decoder.framing(), Framing::Lines);
         let mut next = bytes("server | client | name | no data");
-        assert_eq!(decoder.patience(&next), None);
+        assert_eq!(decoder.silence_timeout(&next), None);
         assert_eq!(decoder.silence(&mut next), None);
     }
 
@@ -171,9 +172,9 @@ mod tests {
     fn silence_after_the_name_request_means_none() {
         let mut decoder = Decoder::default();
         let mut read = bytes("server | client | name | no dat");
-        assert_eq!((decoder.decode(&mut read), decoder.patience(&read)), (None, None));
+        assert_eq!((decoder.decode(&mut read), decoder.silence_timeout(&read)), (None, None));
         read.extend_from_slice(b"a");
-        assert_eq!((decoder.decode(&mut read), decoder.patience(&read)), (None, Some(ENDING_WITHIN)));
+        assert_eq!((decoder.decode(&mut read), decoder.silence_timeout(&read)), (None, Some(ENDING_TIMEOUT)));
         let Some(Item::Message(request)) = decoder.silence(&mut read) else { panic!("no message") };
         assert_eq!((request.operation.as_str(), request.data.as_str()), ("name", "no data"));
         assert_eq!((decoder.framing(), read.len()), (Framing::Unframed, 0));
@@ -182,7 +183,7 @@ mod tests {
     #[test]
     fn a_line_without_end_is_dropped_up_to_its_end() {
         let mut decoder = Decoder::new(Framing::Lines);
-        let mut read = bytes(&"x".repeat(MOST_BYTES + 1));
+        let mut read = bytes(&"x".repeat(MAX_BYTES + 1));
         assert_eq!(decoder.decode(&mut read), None);
         read.extend_from_slice(b"more\nserver | a | exit | x\n");
         assert!(matches!(decoder.decode(&mut read), Some(Item::Noise(_))));

@@ -23,7 +23,7 @@ use crate::escape::Escaped;
 
 /// Time limit of a connection attempt: all addresses of the host, the TLS handshake and the server's first bytes
 /// together.
-pub const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Keepalive: idle time before the first probe, interval, number of probes. A server whose machine lost power is
 /// noticed within 15 + 3 × 5 = 30 s.
@@ -32,7 +32,7 @@ const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(15), Duration:
 /// How long the server's machine may acknowledge nothing of the data sent, or have no room for it
 /// (`TCP_USER_TIMEOUT`, RFC 5482). Without this limit, Linux repeats unacknowledged data for about 16 minutes, and
 /// keepalive probes only connections on which nothing is unacknowledged.
-pub const NO_ANSWER: Duration = Duration::from_secs(25);
+pub const NO_ANSWER_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// A bidirectional byte stream to the server: TCP or TLS over TCP.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
@@ -60,14 +60,14 @@ pub enum NoConnection {
         /// The system's error.
         why: io::Error,
     },
-    /// The connection was not made within [`CONNECT_WITHIN`].
-    #[error("cannot connect to {target}: no answer within {} s", CONNECT_WITHIN.as_secs())]
+    /// The connection was not made within [`CONNECT_TIMEOUT`].
+    #[error("cannot connect to {target}: no answer within {} s", CONNECT_TIMEOUT.as_secs())]
     Silence {
         /// Host and port, escaped for printing.
         target: String,
     },
-    /// The connection was made, but the server sent nothing within [`CONNECT_WITHIN`].
-    #[error("{target} accepted the connection and sent nothing within {} s: {hint}", CONNECT_WITHIN.as_secs())]
+    /// The connection was made, but the server sent nothing within [`CONNECT_TIMEOUT`].
+    #[error("{target} accepted the connection and sent nothing within {} s: {hint}", CONNECT_TIMEOUT.as_secs())]
     Mute {
         /// Host and port, escaped for printing.
         target: String,
@@ -101,7 +101,7 @@ pub struct Dialer {
     tls: Option<Tls>,
     password: Option<Arc<Password>>,
     audio: Audio,
-    /// See [`NO_ANSWER`].
+    /// See [`NO_ANSWER_TIMEOUT`].
     no_answer: Duration,
 }
 
@@ -117,7 +117,7 @@ impl Dialer {
     #[must_use]
     pub fn new(target: Target) -> Self {
         let audio = Audio { ports: PortSet::all(), allow_plain: false };
-        Self { target, tls: None, password: None, audio, no_answer: NO_ANSWER }
+        Self { target, tls: None, password: None, audio, no_answer: NO_ANSWER_TIMEOUT }
     }
 
     /// Encrypts connections with TLS.
@@ -132,7 +132,7 @@ impl Dialer {
         Self { password: Some(Arc::new(password)), ..self }
     }
 
-    /// Waits this long, if it exceeds [`NO_ANSWER`], for a server that has no room for the data sent.
+    /// Waits this long, if it exceeds [`NO_ANSWER_TIMEOUT`], for a server that has no room for the data sent.
     #[must_use]
     pub fn with_no_answer(self, longer: Duration) -> Self {
         Self { no_answer: self.no_answer.max(longer), ..self }
@@ -232,11 +232,11 @@ impl Dialer {
     /// Connects, and waits for the server's first bytes.
     ///
     /// # Errors
-    /// If the connection fails, or takes longer than [`CONNECT_WITHIN`].
+    /// If the connection fails, or takes longer than [`CONNECT_TIMEOUT`].
     pub async fn dial(&self) -> Result<Box<dyn Stream>, NoConnection> {
         let mut is_there = false;
         let target = || Escaped(&self.target).to_string();
-        let done = timeout(CONNECT_WITHIN, self.connect(&mut is_there)).await;
+        let done = timeout(CONNECT_TIMEOUT, self.connect(&mut is_there)).await;
         match done {
             Ok(done) => done,
             Err(_) if is_there => Err(NoConnection::Mute { target: target(), hint: self.hint() }),
@@ -248,7 +248,7 @@ impl Dialer {
     /// dialer's trust, or with the system's if the dialer has none.
     ///
     /// # Errors
-    /// If the connection fails, or takes longer than [`CONNECT_WITHIN`].
+    /// If the connection fails, or takes longer than [`CONNECT_TIMEOUT`].
     pub async fn reach(&self, port: u16, is_encrypted: bool) -> Result<Reached, NoConnection> {
         let target = Target { port, ..self.target.clone() };
         let shown = || Escaped(&target).to_string();
@@ -269,7 +269,7 @@ impl Dialer {
             let stream = tls.shake_hands(name, tcp).await.map_err(no_tls)?;
             Ok(Reached { stream: Box::new(stream), local, peer })
         };
-        timeout(CONNECT_WITHIN, reaching)
+        timeout(CONNECT_TIMEOUT, reaching)
             .await
             .unwrap_or_else(|_| Err(NoConnection::Silence { target: shown() }))
     }

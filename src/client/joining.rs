@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Received,
+    OwnedMessage,
     text::{MESSAGE_BYTES, Unfit, fit_data, fit_secret},
 };
 use crate::protocol::{
@@ -16,15 +16,15 @@ use crate::protocol::{
 pub const SERVER: &str = "server";
 
 /// Time limit for joining. It starts anew once the user has typed a password; the time spent typing is not limited.
-pub const JOIN_WITHIN: Duration = Duration::from_secs(30);
+pub const JOIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Maximum number of name requests, and of password requests, that the client answers on one connection. Arauto asks
 /// for a name once and for a password three times; without this limit, a server could ask without end.
 const MAX_REQUESTS: u32 = 16;
 
-/// The server neither confirmed nor refused within [`JOIN_WITHIN`].
+/// The server neither confirmed nor refused within [`JOIN_TIMEOUT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the server did not confirm the name within {} s: is it a TR2.23 server?", JOIN_WITHIN.as_secs())]
+#[error("the server did not confirm the name within {} s: is it a TR2.23 server?", JOIN_TIMEOUT.as_secs())]
 pub struct LetsNobodyIn;
 
 /// The state of joining under one name.
@@ -73,8 +73,8 @@ impl Joining {
     }
 
     /// Processes a message from the server.
-    pub fn take(&mut self, received: Received) -> Step {
-        let Received { sender, destination, operation, data } = received;
+    pub fn take(&mut self, received: OwnedMessage) -> Step {
+        let OwnedMessage { sender, destination, operation, data } = received;
         if sender != SERVER {
             return Step::Wait;
         }
@@ -142,7 +142,7 @@ impl Joining {
 mod tests {
     use super::*;
 
-    fn said(line: &str) -> Received {
+    fn said(line: &str) -> OwnedMessage {
         Message::parse(line).unwrap().into()
     }
 

@@ -3,16 +3,16 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
-    Received,
+    OwnedMessage,
     joining::{Joining, SERVER},
 };
 use crate::protocol::{Line, Operation};
 
 /// Time that a client waits for the answer if it cannot go on without it. Servers answer at once.
-pub const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Message limits that are plausible, in bytes. Any other number is ignored.
-const BELIEVED: RangeInclusive<usize> = 64..=65_536;
+const PLAUSIBLE_LIMITS: RangeInclusive<usize> = 64..=65_536;
 
 /// Text before the number in the answer.
 const KEY: &str = "message_bytes=";
@@ -35,7 +35,7 @@ pub struct Limits {
 ///
 /// A server that does not know the operation answers that it is not supported, or that no client is called `server`.
 #[must_use]
-pub fn answer(received: &Received) -> Option<Limits> {
+pub fn answer(received: &OwnedMessage) -> Option<Limits> {
     if received.sender != SERVER {
         return None;
     }
@@ -43,7 +43,7 @@ pub fn answer(received: &Received) -> Option<Limits> {
     match received.operation.as_str() {
         operation if operation == limits => {
             let number = received.data.split(' ').find_map(|word| word.strip_prefix(KEY)?.parse().ok());
-            Some(Limits { message_bytes: number.filter(|number| BELIEVED.contains(number)) })
+            Some(Limits { message_bytes: number.filter(|number| PLAUSIBLE_LIMITS.contains(number)) })
         }
         "Unknown_operation" => {
             let is_of_it = received.data.starts_with(&format!("Operation ({limits})"));

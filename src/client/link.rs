@@ -15,7 +15,7 @@ use super::{
     again::{self, Retry},
     decoder::Item,
     dial::{Dialer, NoConnection},
-    joining::{JOIN_WITHIN, Joining, LetsNobodyIn, Step},
+    joining::{JOIN_TIMEOUT, Joining, LetsNobodyIn, Step},
     limits::{self, Limits},
     meaning::Meaning,
     wire,
@@ -23,9 +23,9 @@ use super::{
 use crate::protocol::Line;
 
 /// Capacity of the event queue.
-const EVENTS: usize = 256;
+const EVENT_CAPACITY: usize = 256;
 /// Capacity of the command queue.
-const COMMANDS: usize = 64;
+const COMMAND_CAPACITY: usize = 64;
 
 /// A request to a conversation.
 #[derive(Debug)]
@@ -124,7 +124,7 @@ pub struct Link {
     name: String,
     /// The last password that the server accepted, for the next connection.
     password: Option<Zeroizing<String>>,
-    /// Messages given while a password was awaited; at most [`COMMANDS`].
+    /// Messages given while a password was awaited; at most [`COMMAND_CAPACITY`].
     held: VecDeque<Line>,
     was_joined: bool,
     retry: Retry,
@@ -141,8 +141,8 @@ impl Link {
     /// Starts a conversation under this name. Dropping the receiver of events ends it.
     #[must_use]
     pub fn begin(dialer: Dialer, name: &str) -> (Sender<Command>, Receiver<Event>) {
-        let (to_link, commands) = channel(COMMANDS);
-        let (events, from_link) = channel(EVENTS);
+        let (to_link, commands) = channel(COMMAND_CAPACITY);
+        let (events, from_link) = channel(EVENT_CAPACITY);
         let link = Self {
             dialer,
             name: name.to_owned(),
@@ -320,7 +320,7 @@ impl Link {
         // Whether a password is awaited, and the last one that was given on this connection.
         let (mut wants_password, mut given) = (false, None);
         // The deadline does not apply while the user thinks of a password.
-        let mut until = Instant::now() + JOIN_WITHIN;
+        let mut until = Instant::now() + JOIN_TIMEOUT;
         loop {
             // The end of the connection must be noticed while the user thinks of a password.
             let item = tokio::select! {
@@ -337,7 +337,7 @@ impl Link {
                         }
                     };
                     wants_password = false;
-                    until = Instant::now() + JOIN_WITHIN;
+                    until = Instant::now() + JOIN_TIMEOUT;
                     if let Err(ending) = give(sender, &line).await {
                         return Ok(Err(ending));
                     }
@@ -401,13 +401,13 @@ impl Link {
     }
 }
 
-/// Returns the next password. Messages given before it are held until they can be sent; once [`COMMANDS`] are held,
-/// no further command is taken. Cancel-safe.
+/// Returns the next password. Messages given before it are held until they can be sent; once [`COMMAND_CAPACITY`] are
+/// held, no further command is taken. Cancel-safe.
 async fn password_or_hold(
     commands: &mut Receiver<Command>,
     held: &mut VecDeque<Line>,
 ) -> Result<Zeroizing<String>, Unheard> {
-    while held.len() < COMMANDS {
+    while held.len() < COMMAND_CAPACITY {
         match commands.recv().await {
             Some(Command::Password(password)) => return Ok(password),
             Some(Command::Send(message)) => held.push_back(message),
@@ -417,10 +417,10 @@ async fn password_or_hold(
     pending().await
 }
 
-/// Sends a message of the joining exchange. A server that does not take it within [`JOIN_WITHIN`] counts as one that
+/// Sends a message of the joining exchange. A server that does not take it within [`JOIN_TIMEOUT`] counts as one that
 /// admits no client.
 async fn give(sender: &mut wire::Sender, line: &Line) -> Result<(), Ending> {
-    Ok(timeout(JOIN_WITHIN, sender.send(line)).await.map_err(|_| Ending::LetsNobodyIn)??)
+    Ok(timeout(JOIN_TIMEOUT, sender.send(line)).await.map_err(|_| Ending::LetsNobodyIn)??)
 }
 
 /// Returns the item that was read, or how the connection ended.

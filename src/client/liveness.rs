@@ -2,26 +2,26 @@
 //!
 //! The kernel detects a broken network (`dial.rs`: keepalive, `TCP_USER_TIMEOUT`). It does not detect a server
 //! process that is stopped or stuck, because the kernel of that machine still acknowledges data. Therefore the client
-//! sends an echo on a connection that was silent for [`ASK_AFTER`], and gives the connection up if nothing at all
-//! arrives within [`ANSWER_WITHIN`] after that.
+//! sends an echo on a connection that was silent for [`ECHO_INTERVAL`], and gives the connection up if nothing at all
+//! arrives within [`ANSWER_TIMEOUT`] after that.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Received, joining::SERVER};
+use super::{OwnedMessage, joining::SERVER};
 use crate::protocol::{Line, Message, Operation};
 
 /// Silence after which the client sends an echo. At 10 s, an idle client sends 0.1 messages per second, far below any
 /// flood limit.
-pub const ASK_AFTER: Duration = Duration::from_secs(10);
+pub const ECHO_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Time that the server may stay silent after the echo. Together with [`ASK_AFTER`], 25 s.
-pub const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+/// Time that the server may stay silent after the echo. Together with [`ECHO_INTERVAL`], 25 s.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Rate, in bytes per second, that a server takes at least from a sender that it holds back for a slow receiver. Data
 /// sent before the echo extends the wait by its size divided by this rate.
-const SLOWEST_RATE: u64 = 4 * 1024;
+const MIN_RATE: u64 = 4 * 1024;
 
 /// Bytes that extend the wait by nothing: about as much as a person types.
 const FREE_BYTES: u64 = 16 * 1024;
@@ -52,7 +52,7 @@ pub struct Liveness {
     count: u64,
 }
 
-/// Bytes that may still be on the way to the server if it takes only `SLOWEST_RATE`.
+/// Bytes that may still be on the way to the server if it takes only `MIN_RATE`.
 #[derive(Debug)]
 pub struct Backlog {
     bytes: u64,
@@ -73,7 +73,7 @@ impl Liveness {
     }
 
     /// Processes a message. Returns whether it is the answer to an echo, which user interfaces do not show.
-    pub fn is_answer(&mut self, message: &Received) -> bool {
+    pub fn is_answer(&mut self, message: &OwnedMessage) -> bool {
         if message.sender == SERVER {
             if message.operation == "connection_confirmation" {
                 self.name = Some(message.destination.clone());
@@ -88,7 +88,7 @@ impl Liveness {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.name.as_ref()?;
-        self.asked.or(self.not_before).or_else(|| Some(self.heard_at + ASK_AFTER))
+        self.asked.or(self.not_before).or_else(|| Some(self.heard_at + ECHO_INTERVAL))
     }
 
     /// Returns the action that is due at `now`, or `None`.
@@ -112,7 +112,7 @@ impl Liveness {
 
     /// Records that the echo was sent. `backlog`: the time that the data before it may take.
     pub fn asked(&mut self, now: Instant, backlog: Duration) {
-        self.asked = Some(now + ANSWER_WITHIN + backlog);
+        self.asked = Some(now + ANSWER_TIMEOUT + backlog);
     }
 
     /// Records that the echo could not be sent now, because the socket has no room. The kernel has its own time limit
@@ -138,12 +138,11 @@ impl Backlog {
     /// Returns how much longer than usual an answer may take because of the data sent before.
     #[must_use]
     pub fn time(&self, now: Instant) -> Duration {
-        Duration::from_secs(self.left(now).saturating_sub(FREE_BYTES) / SLOWEST_RATE)
+        Duration::from_secs(self.left(now).saturating_sub(FREE_BYTES) / MIN_RATE)
     }
 
     fn left(&self, now: Instant) -> u64 {
-        self.bytes
-            .saturating_sub(now.saturating_duration_since(self.at).as_secs().saturating_mul(SLOWEST_RATE))
+        self.bytes.saturating_sub(now.saturating_duration_since(self.at).as_secs().saturating_mul(MIN_RATE))
     }
 }
 
@@ -151,7 +150,7 @@ impl Backlog {
 mod tests {
     use super::*;
 
-    fn received(line: &str) -> Received {
+    fn received(line: &str) -> OwnedMessage {
         Message::parse(line).unwrap().into()
     }
 

@@ -1,6 +1,6 @@
 //! [`Meaning`]: interprets a received message from the view of its receiver. No IO.
 
-use super::{Received, joining::SERVER};
+use super::{OwnedMessage, joining::SERVER};
 use crate::{media::Offer, protocol::message::NO_DATA};
 
 /// Receivers of a chat message.
@@ -94,7 +94,7 @@ const CLIENTS: &str = "clients connected: ";
 /// comma, the report's server only before it.
 pub(super) const BETWEEN_NAMES: &str = " ,";
 
-impl Received {
+impl OwnedMessage {
     /// Interprets this message.
     #[must_use]
     pub fn meaning(&self) -> Meaning<'_> {
@@ -199,7 +199,7 @@ mod tests {
             ),
             ("bob | alan | dance | tango", Meaning::Other),
         ] {
-            let received = Received::from(Message::parse(line).unwrap());
+            let received = OwnedMessage::from(Message::parse(line).unwrap());
             assert_eq!(received.meaning(), meaning, "{line}");
         }
     }

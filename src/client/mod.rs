@@ -7,20 +7,20 @@
 //!   or typed.
 //! - `ports`: sets of TCP ports.
 //! - `liveness`: whether a silent server is still there. `again`: whether and when the client reconnects.
-//! - `decoder`: turns bytes into [`Received`] messages. `wire`: a connection that sends and receives messages.
+//! - `decoder`: turns bytes into [`OwnedMessage`] messages. `wire`: a connection that sends and receives messages.
 //! - `rtsp`: audio streams, published or played.
 //! - `joining`: name and password exchange until the server confirms or refuses.
 //! - `limits`: asks for the server's message limit.
-//! - `made_up`: a generated name for commands that need none in particular.
+//! - `generated_name`: a name for commands that need none in particular.
 //! - `meaning`: what a received message means to its receiver.
-//! - `leaving`: the `exit` message, and how long the client waits for its answer.
+//! - `logout`: the `exit` message, and how long the client waits for its answer.
 //! - `link`: a conversation that reconnects after a cut, for a user interface.
 //! - `files`: shared folders, and the text of `list_files` answers. `roll`: the names of a list of clients.
 //! - `screen`: the full-screen user interface.
 //! - `input`, `output`, `signals`: standard input, standard output and signals, each without blocking the rest.
-//! - `moment`: waits for an optional deadline.
+//! - `deadline`: waits for an optional deadline.
 //! - `text`: which texts can be sent. `spelt`: escapes received text for output.
-//! - `names`: quotes names that could be taken for more than a name.
+//! - `display_name`: quotes names that could be taken for more than a name.
 //! - `pace`: limits the rate of messages that other users can trigger.
 //! - `script`: commands for shell scripts, each with one purpose.
 //! - `plain`: the line-by-line dialogue of the report's client.
@@ -37,25 +37,25 @@
 pub mod again;
 pub mod audio;
 pub mod command;
+pub mod deadline;
 pub mod decoder;
 pub mod dial;
+pub mod display_name;
 pub mod files;
+pub mod generated_name;
 pub mod input;
 pub mod joining;
-pub mod leaving;
 pub mod limits;
 pub mod link;
 pub mod liveness;
-pub mod made_up;
+pub mod logout;
 pub mod meaning;
-pub mod moment;
-pub mod names;
 pub mod output;
+pub mod owned_message;
 pub mod pace;
 pub mod password;
 pub mod plain;
 pub mod ports;
-pub mod received;
 pub mod roll;
 pub mod rtsp;
 pub mod screen;
@@ -69,7 +69,7 @@ pub mod tls;
 pub mod wire;
 
 pub use command::Command;
+pub use owned_message::OwnedMessage;
 pub use password::Password;
-pub use received::Received;
 pub use settings::Settings;
 pub use target::Target;

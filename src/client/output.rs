@@ -17,7 +17,7 @@ use tokio::sync::{
 use crate::escape::Escaped;
 
 /// Capacity of the channel, in lines.
-const LINES: usize = 64;
+const MAX_LINES: usize = 64;
 
 /// Standard output, line by line.
 pub struct Printer {
@@ -34,7 +34,7 @@ impl Printer {
     /// # Errors
     /// If the threads cannot be started.
     pub fn begin() -> io::Result<Self> {
-        let (lines, to_write) = channel(LINES);
+        let (lines, to_write) = channel(MAX_LINES);
         let (done, written) = oneshot::channel();
         thread::Builder::new().name("output".to_owned()).spawn(move || {
             // A failed send means that the [`Printer`] was dropped, so the result is of no interest.
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn everything_is_written_in_order() {
-        let (lines, to_write) = channel(LINES);
+        let (lines, to_write) = channel(MAX_LINES);
         let mut out = Vec::new();
         for line in ["a\n", "b\n", "c\n"] {
             lines.try_send(line.to_owned()).unwrap();

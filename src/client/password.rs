@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::{escape::Escaped, terminal};
 
 /// Longest password, in bytes. Those of accounts have at most 256.
-const MOST_BYTES: usize = 512;
+const MAX_BYTES: usize = 512;
 
 /// Why there is no password.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +63,7 @@ impl Password {
         if line.is_empty() {
             return Err(unusable("is empty"));
         }
-        if line.len() > MOST_BYTES {
+        if line.len() > MAX_BYTES {
             return Err(unusable("is too long for a password"));
         }
         let text = std::str::from_utf8(line).map_err(|_| unusable("is not UTF-8 text"))?;
@@ -102,7 +102,7 @@ fn first_bytes(path: &Path) -> io::Result<(Zeroizing<Vec<u8>>, u32)> {
     // Permissions matter for regular files only: the content of a pipe is gone once it is read.
     let mode = if found.is_file() { found.permissions().mode() } else { 0 };
     // The buffer never grows, because growing would leave a copy of the password behind.
-    let most = MOST_BYTES + 3;
+    let most = MAX_BYTES + 3;
     let mut bytes = Zeroizing::new(Vec::with_capacity(2 * most));
     file.take(most as u64).read_to_end(&mut bytes)?;
     Ok((bytes, mode))
@@ -123,7 +123,7 @@ pub fn ask(
         return Ok(None);
     }
     let prompt = prompt(name, warning, complaint);
-    let Some(typed) = terminal::read_hidden(&mut io::stderr(), &prompt, MOST_BYTES)? else { return Ok(None) };
+    let Some(typed) = terminal::read_hidden(&mut io::stderr(), &prompt, MAX_BYTES)? else { return Ok(None) };
     match std::str::from_utf8(&typed) {
         Ok(text) => Ok(Some(Zeroizing::new(text.to_owned()))),
         Err(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "a password is UTF-8 text")),

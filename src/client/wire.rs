@@ -33,14 +33,14 @@ use crate::protocol::Line;
 const READ_BYTES: usize = 16 * 1024;
 
 /// Capacity of a [`queue`], in messages.
-const QUEUED: usize = 16;
+const QUEUE_CAPACITY: usize = 16;
 
 /// Pause between two messages to a server without line endings, which takes the bytes of one read for one message.
 /// The report's client waits as long.
 const UNFRAMED_GAP: Duration = Duration::from_millis(300);
 
 /// Interval between attempts to send the echo while the socket has no room for it.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+const ECHO_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The receiving half of a connection.
 pub struct Receiver {
@@ -145,10 +145,10 @@ impl Receiver {
             }
             self.bytes.reserve(READ_BYTES);
             let before = self.bytes.len();
-            let patience = self.decoder.patience(&self.bytes);
+            let silence_timeout = self.decoder.silence_timeout(&self.bytes);
             let reading = self.reader.read_buf(&mut self.bytes);
             // Silence counts from the last read, however often this method is called meanwhile.
-            let silence = patience.map(|patience| self.read_at + patience);
+            let silence = silence_timeout.map(|timeout| self.read_at + timeout);
             let read = match silence.into_iter().chain(self.liveness.deadline()).min() {
                 None => Ok(reading.await),
                 Some(until) => timeout_at(until, reading).await,
@@ -194,7 +194,7 @@ impl Receiver {
         // If a sender holds the lock, it waits for room, for which the kernel has its own time limit, or it pauses.
         let writer = self.writer.try_lock().ok().filter(|writer| writer.takes_question(is_unframed, now));
         let (Some(mut writer), Some(question)) = (writer, self.liveness.question()) else {
-            self.liveness.ask_later(now + ASK_AGAIN);
+            self.liveness.ask_later(now + ECHO_RETRY_INTERVAL);
             return Ok(());
         };
         let backlog = writer.backlog.time(now);
@@ -299,7 +299,7 @@ fn unmistakable(line: &Line) -> &[u8] {
 /// the queue closes, and the [`Receiver`] gets an error, too.
 #[must_use]
 pub fn queue(mut sender: Sender) -> mpsc::Sender<Line> {
-    let (to, mut queue) = mpsc::channel::<Line>(QUEUED);
+    let (to, mut queue) = mpsc::channel::<Line>(QUEUE_CAPACITY);
     tokio::spawn(async move {
         while let Some(line) = queue.recv().await {
             if sender.send(&line).await.is_err() {

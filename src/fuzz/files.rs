@@ -9,7 +9,7 @@ use std::{
 
 use super::{Run, Target, choice};
 use crate::{
-    client::files::{Assembled, Assembly, Listing, MOST_PARTS, Part, Quoted, unquote},
+    client::files::{Assembled, Assembly, Listing, MAX_PARTS, Part, Quoted, unquote},
     protocol::name::is_invisible,
 };
 
@@ -89,7 +89,7 @@ fn judge(bytes: &[u8]) {
 /// Writes the list and reads it back.
 fn check(listing: &Listing, room: usize) {
     let texts = listing.texts(room);
-    assert!(texts.len() <= MOST_PARTS);
+    assert!(texts.len() <= MAX_PARTS);
     let mut assembly = Assembly::default();
     for (at, text) in texts.iter().enumerate() {
         assert!(text.len() <= room && !text.chars().any(is_invisible), "{text:?}");

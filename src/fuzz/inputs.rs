@@ -3,7 +3,7 @@
 use super::Target;
 
 /// Maximum length of an input, without the bytes that make choices.
-const MOST_BYTES: usize = 4096;
+const MAX_BYTES: usize = 4096;
 
 /// Ranges of characters that are more likely to expose faults: Latin, combining marks, Greek, Cyrillic, Hebrew and
 /// Arabic, Hangul, punctuation and format characters, letter-like symbols, Han, presentation forms, fullwidth, bold and
@@ -77,7 +77,7 @@ pub fn input(target: &Target, seed: u64, number: u64) -> Vec<u8> {
     if target.is_text && random.below(8) != 0 {
         bytes = String::from_utf8_lossy(&bytes).into_owned().into_bytes();
     }
-    bytes.truncate(MOST_BYTES);
+    bytes.truncate(MAX_BYTES);
     [choices, bytes].concat()
 }
 

@@ -4,7 +4,7 @@
 use super::{Run, Target, choice, inputs::Random};
 use crate::{
     media::description,
-    server::rtsp::{FakeStage, Incoming, Input, MOST_HEAD, Progress, Session, not_understood},
+    server::rtsp::{FakeBackend, Incoming, Input, MAX_HEAD, Progress, RtspSession, not_understood},
 };
 
 pub(super) const TARGET: Target = Target {
@@ -57,7 +57,8 @@ fn judge(bytes: &[u8]) {
 
 /// The responses, and the datagrams received.
 fn read(cuts: &[&[u8]]) -> (Vec<u8>, Vec<(u8, Vec<u8>)>) {
-    let (mut input, mut session, mut stage) = (Input::default(), Session::new(0xab), FakeStage::default());
+    let (mut input, mut session, mut backend) =
+        (Input::default(), RtspSession::new(0xab), FakeBackend::default());
     let (mut answers, mut datagrams) = (Vec::new(), Vec::new());
     for cut in cuts {
         input.extend(cut);
@@ -66,10 +67,10 @@ fn read(cuts: &[&[u8]]) -> (Vec<u8>, Vec<(u8, Vec<u8>)>) {
                 Ok(None) => break,
                 Ok(Some(Incoming::Datagram(channel, bytes))) => datagrams.push((channel, bytes.to_vec())),
                 Ok(Some(Incoming::Request(request))) => {
-                    let answer = session.answer(&request, &mut stage);
+                    let answer = session.answer(&request, &mut backend);
                     judge_answer(&answer.bytes);
                     answers.extend(answer.bytes);
-                    let is_running = stage.is_playing || stage.is_recording;
+                    let is_running = backend.is_playing || backend.is_recording;
                     assert_eq!(
                         session.progress() == Progress::Running,
                         is_running,
@@ -86,7 +87,7 @@ fn read(cuts: &[&[u8]]) -> (Vec<u8>, Vec<(u8, Vec<u8>)>) {
             }
         }
         let kept = input.kept();
-        assert!(kept <= MOST_HEAD + description::MOST_BYTES + cut.len(), "{kept} bytes are kept");
+        assert!(kept <= MAX_HEAD + description::MAX_BYTES + cut.len(), "{kept} bytes are kept");
     }
     (answers, datagrams)
 }

@@ -25,7 +25,7 @@ use crate::{
     protocol::Message,
     server::{
         close::CloseReason,
-        pair::{Notice, Pair, Pipe},
+        pair::{Pair, Pipe, SupervisorEvent},
     },
 };
 
@@ -150,7 +150,7 @@ impl Step {
 /// The server, and a client that only listens.
 struct Room {
     pair: Pair,
-    notices: UnboundedReceiver<Notice>,
+    events: UnboundedReceiver<SupervisorEvent>,
     bystander: Client,
     /// Number of connections made so far, without the bystander's.
     made: u64,
@@ -164,13 +164,13 @@ impl Room {
         config.limits.outbox_bytes = 4096;
         config.flood.message_burst = 20;
         config.flood.refusals = 5;
-        let (notify, notices) = unbounded_channel();
+        let (notify, events) = unbounded_channel();
         let pair = Pair::start(&config, &notify);
         let mut bystander = Client::of(Pipe::to(&pair.courier, 0, 64 * 1024));
         bystander.send(format!("{BYSTANDER}\n").as_bytes()).await;
         bystander.ears.until("a name for the bystander", |heard| heard.ends_with(b"\n")).await;
         bystander.ears.take();
-        Self { pair, notices, bystander, made: 0 }
+        Self { pair, events, bystander, made: 0 }
     }
 
     async fn judge(&mut self, bytes: &[u8]) {
@@ -244,17 +244,17 @@ impl Room {
 
     /// Checks that every session has ended once, none by a fault, and that the actors are alive.
     async fn check_ends(&mut self) {
-        let tally = &self.pair.tally;
-        let ended = || CloseReason::ALL.into_iter().map(|reason| tally.ended(reason)).sum::<u64>();
+        let metrics = &self.pair.metrics;
+        let ended = || CloseReason::ALL.into_iter().map(|reason| metrics.ended(reason)).sum::<u64>();
         for _ in 0..100 {
             if ended() == self.made {
                 break;
             }
             sleep(Duration::from_millis(100)).await;
         }
-        assert_eq!(ended(), self.made, "{tally:?}");
-        assert_eq!(tally.ended(CloseReason::Fault), 0, "{tally:?}");
-        assert!(self.notices.try_recv().is_err(), "an actor died");
+        assert_eq!(ended(), self.made, "{metrics:?}");
+        assert_eq!(metrics.ended(CloseReason::Fault), 0, "{metrics:?}");
+        assert!(self.events.try_recv().is_err(), "an actor died");
         assert!(self.pair.registry.connected() && self.pair.courier.connected());
     }
 }

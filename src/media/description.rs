@@ -4,13 +4,13 @@ use std::{net::IpAddr, time::Duration};
 
 use sdp_types::{Attribute, Connection, MediaType, Origin, Session, Time, TransportProto};
 
-use super::format::{Format, MOST_RATE};
+use super::format::{Format, MAX_RATE};
 
 /// The largest SDP that is read: 16 KiB. Other programs write a few hundred bytes.
-pub const MOST_BYTES: usize = 16 * 1024;
+pub const MAX_BYTES: usize = 16 * 1024;
 
 /// The longest length that a description may claim: 30 days. A longer one is ignored.
-const MOST_SECONDS: f64 = 30.0 * 24.0 * 3600.0;
+const MAX_SECONDS: f64 = 30.0 * 24.0 * 3600.0;
 
 /// The properties of a stream that are known before its first datagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,7 +145,7 @@ fn named_format(rtpmap: &str, fmtp: &str) -> Option<Format> {
             let is_stereo = fmtp.split(';').any(|parameter| parameter.trim() == "sprop-stereo=1");
             Some(Format::Opus { channels: if is_stereo { 2 } else { 1 } })
         }
-        "L16" if (1..=2).contains(&channels) && (1..=MOST_RATE).contains(&rate) => {
+        "L16" if (1..=2).contains(&channels) && (1..=MAX_RATE).contains(&rate) => {
             Some(Format::L16 { rate, channels })
         }
         _ => None,
@@ -167,7 +167,7 @@ fn parse_length(range: &str) -> Option<Duration> {
     let (begin, end) = range.trim().strip_prefix("npt=")?.split_once('-')?;
     let (begin, end) = (begin.parse::<f64>().ok()?, end.parse::<f64>().ok()?);
     let seconds = end - begin;
-    (0.0..=MOST_SECONDS).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
+    (0.0..=MAX_SECONDS).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
 }
 
 #[cfg(test)]

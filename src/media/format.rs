@@ -12,7 +12,7 @@ pub enum Format {
     },
     /// 16-bit samples, high byte first (RFC 3551, section 4.5.11).
     L16 {
-        /// Samples per second in each channel, at most [`MOST_RATE`].
+        /// Samples per second in each channel, at most [`MAX_RATE`].
         rate: u32,
         /// 1 or 2.
         channels: u8,
@@ -20,7 +20,7 @@ pub enum Format {
 }
 
 /// The highest sample rate of a stream, in samples per second and channel.
-pub const MOST_RATE: u32 = 96_000;
+pub const MAX_RATE: u32 = 96_000;
 
 /// The payload type of formats without a static one (RFC 3551, section 6, reserves 96 to 127 for them).
 pub const DYNAMIC: u8 = 96;

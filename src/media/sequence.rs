@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 /// A number less than this far ahead of the highest is accepted at once.
-const MOST_LOST: u16 = 3_000;
+const MAX_LOST: u16 = 3_000;
 /// A number at most this far behind the highest counts as a reordered datagram.
-const MOST_BEHIND: u16 = 100;
+const MAX_BEHIND: u16 = 100;
 /// Count of 16-bit sequence numbers, after which they wrap around.
 const ROUND: u64 = 1 << 16;
 
@@ -72,10 +72,10 @@ impl Sequence {
     pub fn take(&mut self, sequence: u16) -> Heard {
         let ahead = sequence.wrapping_sub(low(self.highest));
         let behind = ahead.wrapping_neg();
-        let heard = if ahead < MOST_LOST {
+        let heard = if ahead < MAX_LOST {
             self.highest += u64::from(ahead);
             Heard::Number(self.highest)
-        } else if behind <= MOST_BEHIND {
+        } else if behind <= MAX_BEHIND {
             Heard::Number(self.highest - u64::from(behind))
         } else if self.doubtful == Some(sequence) {
             self.highest += u64::from(ahead);
@@ -107,10 +107,10 @@ impl Sequence {
     }
 
     fn lost(&self) -> i32 {
-        const MOST: i64 = (1 << 23) - 1;
+        const MAX: i64 = (1 << 23) - 1;
         let expected = i64::try_from(self.highest - self.first + 1).unwrap_or(i64::MAX);
         let lost = expected - i64::try_from(self.received).unwrap_or(i64::MAX);
-        i32::try_from(lost.clamp(-MOST - 1, MOST)).unwrap_or_default()
+        i32::try_from(lost.clamp(-MAX - 1, MAX)).unwrap_or_default()
     }
 }
 

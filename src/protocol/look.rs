@@ -49,7 +49,7 @@ const OVERLAY: u8 = 1;
 const ABOVE: u8 = 230;
 
 /// Bound on the rounds of [`settled`]. No character of Unicode needs more than 3 until its look is stable.
-const MOST_ROUNDS: usize = 8;
+const MAX_ROUNDS: usize = 8;
 
 impl Looks {
     /// The looks of a name that is shown as `shown` and has the folded form `key`.
@@ -96,7 +96,7 @@ fn is_plain(text: &str, but: &[u8]) -> bool {
 /// Replaces all characters by their prototypes and folds the text, until nothing changes.
 fn settled(text: &str, look: fn(&str) -> String) -> String {
     let mut text = text.to_owned();
-    for _ in 0..MOST_ROUNDS {
+    for _ in 0..MAX_ROUNDS {
         let next = fold(&look(&text));
         if next == text {
             break;

@@ -11,10 +11,10 @@ use super::{
 };
 
 /// Longest duration of a ban that has one. A ban without a duration is permanent.
-const LONGEST: Duration = Duration::from_hours(24 * 3650);
+const MAX_BAN_TIME: Duration = Duration::from_hours(24 * 3650);
 
 /// Most characters of a reason; the rest is cut.
-pub const MOST_REASON_CHARS: usize = 200;
+pub const MAX_REASON_CHARS: usize = 200;
 
 /// A request of an operator.
 #[derive(Debug, PartialEq, Eq)]
@@ -101,14 +101,14 @@ impl fmt::Display for Target {
     }
 }
 
-/// The reason in DATA, cut to [`MOST_REASON_CHARS`]; empty if there is none.
+/// The reason in DATA, cut to [`MAX_REASON_CHARS`]; empty if there is none.
 #[must_use]
 pub fn reason(data: &str) -> Box<str> {
     let data = data.trim();
     if data == NO_DATA {
         return Box::default();
     }
-    match data.char_indices().nth(MOST_REASON_CHARS) {
+    match data.char_indices().nth(MAX_REASON_CHARS) {
         None => data.into(),
         Some((end, _)) => format!("{}…", &data[..end]).into(),
     }
@@ -123,7 +123,7 @@ pub fn span_and_reason(data: &str) -> Result<(Option<Duration>, Box<str>), Strin
     let looks_like_a_time =
         first.starts_with(|c: char| c.is_ascii_digit()) && first.ends_with(|c: char| c.is_ascii_alphabetic());
     match humantime::parse_duration(first) {
-        Ok(span) if span >= Duration::from_secs(1) && span <= LONGEST => Ok((Some(span), reason(rest))),
+        Ok(span) if span >= Duration::from_secs(1) && span <= MAX_BAN_TIME => Ok((Some(span), reason(rest))),
         Err(_) if !looks_like_a_time => Ok((None, reason(data))),
         Ok(_) | Err(_) => Err(format!(
             "{first} is no time for a ban. One is from 1s to 3650d, such as 30m, 12h or 7d; without one it has no end"

@@ -17,7 +17,7 @@ pub const MAX_NAME_CHARS: usize = 32;
 
 /// Most marks over one character, as UTS 39, section 5.4, advises. Readers do not notice one mark more or less in a
 /// pile.
-pub const MOST_MARKS: usize = 4;
+pub const MAX_MARKS: usize = 4;
 
 /// Names that the protocol uses itself, folded.
 const RESERVED: [&str; 3] = ["server", "client", "all clients"];
@@ -79,8 +79,8 @@ pub enum NameError {
         /// The character's code point.
         code: u32,
     },
-    /// The name has more than [`MOST_MARKS`] marks over one character.
-    #[error("A name must not have more than {MOST_MARKS} marks over one character")]
+    /// The name has more than [`MAX_MARKS`] marks over one character.
+    #[error("A name must not have more than {MAX_MARKS} marks over one character")]
     PiledMarks,
     /// The protocol uses this name itself.
     #[error("The name {0} is reserved")]
@@ -122,7 +122,7 @@ impl Name {
         if let Some((separator, like)) = shown.chars().find_map(|c| Some((c, separator_like(c)?))) {
             return Err(NameError::LikeSeparator { separator, like, code: u32::from(separator) });
         }
-        if most_marks(&shown) > MOST_MARKS {
+        if most_marks(&shown) > MAX_MARKS {
             return Err(NameError::PiledMarks);
         }
         let key = NameKey::of(&shown);

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Shortest prefixes of IPv4 and IPv6 networks, so that a typo cannot ban half the internet.
-const FEWEST_BITS: (u8, u8) = (8, 16);
+const MIN_BITS: (u8, u8) = (8, 16);
 
 /// Prefix that a lone IPv6 address stands for: its host can use any address of these 64 bits.
 const CUSTOMER_BITS: u8 = 64;
@@ -80,8 +80,8 @@ impl Network {
         let address: IpAddr = address.parse().ok()?;
         let Some(prefix) = prefix else { return Some(Ok(Self::around(address))) };
         let fit = |bits: &u8| match address {
-            IpAddr::V4(_) => (FEWEST_BITS.0..=32).contains(bits),
-            IpAddr::V6(_) => (FEWEST_BITS.1..=128).contains(bits),
+            IpAddr::V4(_) => (MIN_BITS.0..=32).contains(bits),
+            IpAddr::V6(_) => (MIN_BITS.1..=128).contains(bits),
         };
         let prefix = prefix.parse().ok().filter(fit).ok_or(BadPrefix);
         Some(prefix.map(|prefix| Self::new(address, prefix)))

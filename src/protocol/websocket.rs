@@ -21,7 +21,7 @@ const PING: u8 = 9;
 const PONG: u8 = 10;
 
 /// Longest payload of a control frame (section 5.5).
-const CONTROL_BYTES: u64 = 125;
+const MAX_CONTROL_BYTES: u64 = 125;
 /// Longest header of a client's frame: two bytes, a length of 8 bytes, and the mask.
 const HEADER_BYTES: usize = 2 + 8 + MASK_BYTES;
 const MASK_BYTES: usize = 4;
@@ -157,7 +157,7 @@ impl WebSocket {
     /// Whether this frame is allowed at this point.
     fn judge(&self, header: &Header) -> Result<(), Breach> {
         match header.opcode {
-            CLOSE | PING | PONG if !header.fin || header.length > CONTROL_BYTES => Err(Breach::Control),
+            CLOSE | PING | PONG if !header.fin || header.length > MAX_CONTROL_BYTES => Err(Breach::Control),
             CONTINUATION if self.message.is_none() => Err(Breach::Fragment),
             TEXT | BINARY if self.message.is_some() => Err(Breach::Fragment),
             BINARY => Err(Breach::Binary),

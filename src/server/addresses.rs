@@ -1,4 +1,4 @@
-//! [`Taken`]: all sockets that the server binds at start, and [`Addresses`]: the addresses that they have.
+//! [`BoundSockets`]: all sockets that the server binds at start, and [`BoundAddresses`]: the addresses that they have.
 
 use std::{
     io,
@@ -9,10 +9,10 @@ use slog::{Logger, info, warn};
 use socket2::SockRef;
 
 use super::{
-    house::ServeError,
     listener::{self, Listener},
-    media::Door,
-    speaks::Speaks,
+    listener_protocol::ListenerProtocol,
+    media::RtspListener,
+    supervisor::ServeError,
     tls::credentials::Credentials,
 };
 use crate::config::{Config, Media, Monitoring, Web};
@@ -20,7 +20,7 @@ use crate::config::{Config, Media, Monitoring, Web};
 /// The addresses that the server listens on. Where the configuration gives port 0, these hold the port that the system
 /// chose.
 #[derive(Debug, Default)]
-pub struct Addresses {
+pub struct BoundAddresses {
     /// TR2.23 in plain text.
     pub plain: Vec<SocketAddr>,
     /// The `plain` sockets were passed by another process, which decides whether an IPv6 socket also accepts IPv4.
@@ -41,25 +41,25 @@ pub struct Addresses {
 
 /// Listening sockets that no task accepts from yet.
 #[derive(Debug, Default)]
-pub struct Taken {
+pub struct BoundSockets {
     /// For TR2.23 and the page.
     pub listeners: Vec<Listener>,
     /// For audio.
-    pub doors: Vec<Door>,
+    pub rtsp_listeners: Vec<RtspListener>,
     /// For monitoring.
     pub monitoring: Vec<TcpListener>,
     /// The addresses of all these sockets.
-    pub at: Addresses,
+    pub at: BoundAddresses,
 }
 
-impl Taken {
+impl BoundSockets {
     /// Binds `addresses` for TR2.23 in plain text.
     ///
     /// # Errors
     /// If an address cannot be bound.
     pub fn for_messages(addresses: &[SocketAddr]) -> Result<Self, ServeError> {
         let mut taken = Self::default();
-        taken.at.plain = take_all(addresses, Speaks::Messages, None, &mut taken.listeners)?;
+        taken.at.plain = take_all(addresses, ListenerProtocol::Messages, None, &mut taken.listeners)?;
         Ok(taken)
     }
 
@@ -73,7 +73,8 @@ impl Taken {
         for socket in passed {
             listener::prepare(&SockRef::from(&socket))?;
             taken.at.plain.push(socket.local_addr()?);
-            let listener = Listener { socket, is_passed: true, speaks: Speaks::Messages, credentials: None };
+            let listener =
+                Listener { socket, is_passed: true, protocol: ListenerProtocol::Messages, credentials: None };
             taken.listeners.push(listener);
         }
         Ok(taken)
@@ -90,23 +91,23 @@ impl Taken {
         secure: Option<&Credentials>,
         log: &Logger,
     ) -> Result<(), ServeError> {
-        let Self { listeners, doors, monitoring, at } = self;
-        at.tls = take_all(&config.tls.listen, Speaks::Messages, secure, listeners)?;
-        at.web = match take_all(&config.web.listen, Speaks::Http, None, listeners) {
+        let Self { listeners, rtsp_listeners, monitoring, at } = self;
+        at.tls = take_all(&config.tls.listen, ListenerProtocol::Messages, secure, listeners)?;
+        at.web = match take_all(&config.web.listen, ListenerProtocol::Http, None, listeners) {
             Err(error) if is_by_default(&error, &config.web, &Web::default()) => {
                 warn!(log, "page disabled: its default address is in use; set web.listen"; "error" => %error);
                 Vec::new()
             }
             taken => taken?,
         };
-        at.media = match take_doors(&config.media.listen, None, doors) {
+        at.media = match take_rtsp_listeners(&config.media.listen, None, rtsp_listeners) {
             Err(error) if is_by_default(&error, &config.media, &Media::default()) => {
                 warn!(log, "audio disabled: its default address is in use; set media.listen"; "error" => %error);
                 Vec::new()
             }
             taken => taken?,
         };
-        at.secure_media = take_doors(&config.media.tls_listen, secure, doors)?;
+        at.secure_media = take_rtsp_listeners(&config.media.tls_listen, secure, rtsp_listeners)?;
         *monitoring = match config.monitoring.listen.iter().map(|address| bind(*address)).collect() {
             Err(error) if is_by_default(&error, &config.monitoring, &Monitoring::default()) => {
                 warn!(log, "monitoring disabled: its default address is in use; set monitoring.listen"; "error" => %error);
@@ -115,12 +116,12 @@ impl Taken {
             taken => taken?,
         };
         at.monitoring = monitoring.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
-        at.secure_web = take_all(&config.web.tls_listen, Speaks::Http, secure, listeners)?;
+        at.secure_web = take_all(&config.web.tls_listen, ListenerProtocol::Http, secure, listeners)?;
         Ok(())
     }
 }
 
-impl Addresses {
+impl BoundAddresses {
     /// Logs each address.
     pub fn log(&self, log: &Logger) {
         for address in &self.plain {
@@ -145,7 +146,7 @@ impl Addresses {
     }
 }
 
-impl Addresses {
+impl BoundAddresses {
     /// Logs each unspecified IPv6 address (`[::]`) that has no IPv4 counterpart on its port. Other programs often
     /// accept IPv4 on such an address too. Here each address stands for one family, so that `0.0.0.0` and `[::]` can be
     /// given side by side.
@@ -191,29 +192,30 @@ fn is_by_default<T: PartialEq>(error: &ServeError, settings: &T, defaults: &T) -
 /// Binds addresses, appends their sockets to `listeners`, and returns the addresses as the system reports them.
 fn take_all(
     addresses: &[SocketAddr],
-    speaks: Speaks,
+    protocol: ListenerProtocol,
     credentials: Option<&Credentials>,
     listeners: &mut Vec<Listener>,
 ) -> Result<Vec<SocketAddr>, ServeError> {
     let take = |&address: &SocketAddr| {
         let socket = bind(address)?;
         let taken = socket.local_addr()?;
-        listeners.push(Listener { socket, is_passed: false, speaks, credentials: credentials.cloned() });
+        listeners.push(Listener { socket, is_passed: false, protocol, credentials: credentials.cloned() });
         Ok(taken)
     };
     addresses.iter().map(take).collect()
 }
 
-/// Binds addresses for audio, appends their sockets to `doors`, and returns the addresses as the system reports them.
-fn take_doors(
+/// Binds addresses for audio, appends their sockets to `rtsp_listeners`, and returns the addresses as the system
+/// reports them.
+fn take_rtsp_listeners(
     addresses: &[SocketAddr],
     credentials: Option<&Credentials>,
-    doors: &mut Vec<Door>,
+    rtsp_listeners: &mut Vec<RtspListener>,
 ) -> Result<Vec<SocketAddr>, ServeError> {
     let take = |&address: &SocketAddr| {
         let socket = bind(address)?;
         let taken = socket.local_addr()?;
-        doors.push(Door { socket, credentials: credentials.cloned() });
+        rtsp_listeners.push(RtspListener { socket, credentials: credentials.cloned() });
         Ok(taken)
     };
     addresses.iter().map(take).collect()

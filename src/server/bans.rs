@@ -25,7 +25,7 @@ pub(crate) mod file;
 pub use file::WriteError;
 
 /// Maximum number of bans. Each new connection is checked against all of them.
-pub const MOST_BANS: usize = 1000;
+pub const MAX_BANS: usize = 1000;
 
 /// A ban of a name or of a network.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,7 +58,7 @@ pub struct Bans {
     list: Arc<Vec<Ban>>,
 }
 
-/// The table holds [`MOST_BANS`] bans already.
+/// The table holds [`MAX_BANS`] bans already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
@@ -66,11 +66,11 @@ impl Bans {
     /// Adds a ban. Replaces a ban of the same target, and removes expired bans.
     ///
     /// # Errors
-    /// If [`MOST_BANS`] other bans are in force.
+    /// If [`MAX_BANS`] other bans are in force.
     pub fn add(&mut self, ban: Ban, now: SystemTime) -> Result<(), Full> {
         let list = Arc::make_mut(&mut self.list);
         list.retain(|other| other.holds(now) && !is_same(&other.target, &ban.target));
-        if list.len() >= MOST_BANS {
+        if list.len() >= MAX_BANS {
             return Err(Full);
         }
         list.push(ban);
@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn there_are_so_many_and_those_that_are_over_make_room() {
         let (mut bans, start) = (Bans::default(), SystemTime::now());
-        for number in 0..MOST_BANS {
+        for number in 0..MAX_BANS {
             let until = (number == 0).then_some(start + Duration::from_secs(1));
             bans.add(ban(&format!("bob {number}"), until), start).unwrap();
         }
@@ -325,6 +325,6 @@ mod tests {
         // A ban in the full table can still be replaced.
         assert_eq!(bans.add(ban("bob 7", None), start), Ok(()));
         assert_eq!(bans.add(ban("one more", None), start + Duration::from_secs(1)), Ok(()));
-        assert_eq!(bans.list.len(), MOST_BANS);
+        assert_eq!(bans.list.len(), MAX_BANS);
     }
 }

@@ -1,7 +1,7 @@
 //! [`Batch`]: the output that the Registry sends to the couriers in one go.
 //!
-//! Broadcasts are encoded once into [`Shared`], which all receivers share. An [`Item`] says where a single session
-//! differs: a `broadcast_not_me` to leave out for its sender, an answer to insert, a join, an end. Each item holds its
+//! Broadcasts are encoded once into [`SharedBatch`], which all receivers share. An [`Edit`] says where a single session
+//! differs: a `broadcast_not_me` to leave out for its sender, an answer to insert, a join, an end. Each edit holds its
 //! position among the shared messages. So nearly every receiver takes one write of the same bytes, and all of them see
 //! the same order.
 
@@ -13,7 +13,7 @@ use std::{
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
-use super::{close::CloseReason, pace::Ticket, seat::Seat, tally::Volume};
+use super::{close::CloseReason, flush_scheduler::InFlight, metrics::Traffic, session_ref::SessionRef};
 use crate::protocol::{Kind, Line, websocket};
 
 /// Bytes after which a batch is sent before more is added. A larger batch saves no writes and holds more memory.
@@ -26,9 +26,9 @@ pub struct Batch {
     ends: Vec<u32>,
     /// When the first broadcast was added.
     since: Option<Instant>,
-    /// The items of each courier.
-    items: Vec<Vec<Item>>,
-    item_bytes: usize,
+    /// The edits of each courier.
+    edits: Vec<Vec<Edit>>,
+    edit_bytes: usize,
     /// Lines for single sessions.
     own_lines: usize,
     credits: Vec<OwnedSemaphorePermit>,
@@ -36,7 +36,7 @@ pub struct Batch {
 
 /// The bytes that every member gets: whole lines, one after another.
 #[derive(Debug)]
-pub struct Shared {
+pub struct SharedBatch {
     lines: Bytes,
     /// Offset of the end of each line in `lines`.
     ends: Vec<u32>,
@@ -47,7 +47,7 @@ pub struct Shared {
     /// Credits of the senders, returned when the last courier drops this batch.
     _credits: Vec<OwnedSemaphorePermit>,
     /// Lets the next batch go when the last courier drops this one.
-    _ticket: Option<Ticket>,
+    _in_flight: Option<InFlight>,
 }
 
 /// The bytes of a range of shared messages.
@@ -61,18 +61,18 @@ pub struct Excerpt {
 
 /// A difference between the output of one session and the shared messages.
 #[derive(Debug)]
-pub struct Item {
+pub struct Edit {
     /// The session.
-    pub seat: Seat,
-    /// Number of shared messages before this item.
+    pub session_ref: SessionRef,
+    /// Number of shared messages before this edit.
     pub at: u32,
     /// The difference.
-    pub what: What,
+    pub kind: EditKind,
 }
 
-/// Kind of an [`Item`].
+/// Kind of an [`Edit`].
 #[derive(Debug)]
-pub enum What {
+pub enum EditKind {
     /// The session gets the shared messages from here on.
     Enter,
     /// A line for this session alone.
@@ -83,7 +83,7 @@ pub enum What {
     Close(CloseReason),
 }
 
-impl What {
+impl EditKind {
     /// Whether unsent data is dropped, because the receiver is disconnected for not reading.
     #[must_use]
     pub fn drops_unsent(&self) -> bool {
@@ -93,7 +93,7 @@ impl What {
 
 /// A part of the output of one session.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Piece<'a> {
+pub enum Segment<'a> {
     /// Shared messages of this range.
     Shared(Range<u32>),
     /// A line for this session alone.
@@ -108,17 +108,17 @@ impl Batch {
             lines: BytesMut::new(),
             ends: Vec::new(),
             since: None,
-            items: (0..couriers).map(|_| Vec::new()).collect(),
-            item_bytes: 0,
+            edits: (0..couriers).map(|_| Vec::new()).collect(),
+            edit_bytes: 0,
             own_lines: 0,
             credits: Vec::new(),
         }
     }
 
     /// Adds a line for every member except `except`.
-    pub fn broadcast(&mut self, line: &Line, except: Option<Seat>) {
-        if let Some(seat) = except {
-            self.add(seat, What::Skip);
+    pub fn broadcast(&mut self, line: &Line, except: Option<SessionRef>) {
+        if let Some(session_ref) = except {
+            self.add(session_ref, EditKind::Skip);
         }
         if self.ends.is_empty() {
             self.since = Some(Instant::now());
@@ -128,20 +128,20 @@ impl Batch {
     }
 
     /// Adds a line for one session.
-    pub fn tell(&mut self, seat: Seat, line: Line) {
-        self.item_bytes += line.as_bytes().len();
+    pub fn tell(&mut self, session_ref: SessionRef, line: Line) {
+        self.edit_bytes += line.as_bytes().len();
         self.own_lines += 1;
-        self.add(seat, What::Tell(line));
+        self.add(session_ref, EditKind::Tell(line));
     }
 
     /// Makes the session a member: it gets broadcasts from here on.
-    pub fn enter(&mut self, seat: Seat) {
-        self.add(seat, What::Enter);
+    pub fn enter(&mut self, session_ref: SessionRef) {
+        self.add(session_ref, EditKind::Enter);
     }
 
     /// Ends the session: it gets what was added so far, and nothing more.
-    pub fn close(&mut self, seat: Seat, reason: CloseReason) {
-        self.add(seat, What::Close(reason));
+    pub fn close(&mut self, session_ref: SessionRef, reason: CloseReason) {
+        self.add(session_ref, EditKind::Close(reason));
     }
 
     /// Holds a sender's credit until the batch is delivered.
@@ -164,50 +164,50 @@ impl Batch {
     /// Number of bytes in the batch.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.lines.len() + self.item_bytes
+        self.lines.len() + self.edit_bytes
     }
 
     /// Lines and bytes in the batch, each line counted once, whatever the number of its receivers.
     #[must_use]
-    pub fn volume(&self) -> Volume {
-        let mut volume = Volume::default();
-        volume.add(self.broadcasts() + self.own_lines, self.bytes());
-        volume
+    pub fn traffic(&self) -> Traffic {
+        let mut traffic = Traffic::default();
+        traffic.add(self.broadcasts() + self.own_lines, self.bytes());
+        traffic
     }
 
-    /// Takes the content of the batch. Yields the number, the shared messages and the items of each courier that has
-    /// items or, if there are broadcasts, has members. The ticket lives until the last of these couriers drops its
-    /// [`Shared`].
+    /// Takes the content of the batch. Yields the number, the shared messages and the edits of each courier that has
+    /// edits or, if there are broadcasts, has members. The guard lives until the last of these couriers drops its
+    /// [`SharedBatch`].
     pub fn take<'a>(
         &'a mut self,
-        ticket: Option<Ticket>,
+        in_flight: Option<InFlight>,
         has_members: impl Fn(usize) -> bool + 'a,
-    ) -> impl Iterator<Item = (usize, Arc<Shared>, Vec<Item>)> + 'a {
-        let shared = Arc::new(Shared {
+    ) -> impl Iterator<Item = (usize, Arc<SharedBatch>, Vec<Edit>)> + 'a {
+        let shared = Arc::new(SharedBatch {
             lines: self.lines.split().freeze(),
             ends: std::mem::take(&mut self.ends),
             telnet: OnceLock::new(),
             websocket: OnceLock::new(),
             _credits: std::mem::take(&mut self.credits),
-            _ticket: ticket,
+            _in_flight: in_flight,
         });
-        (self.item_bytes, self.own_lines, self.since) = (0, 0, None);
-        self.items.iter_mut().enumerate().filter_map(move |(courier, items)| {
-            let mut items = std::mem::take(items);
-            // The sort is stable, so the items of one session stay in order.
-            items.sort_by_key(|item| item.seat.slot);
+        (self.edit_bytes, self.own_lines, self.since) = (0, 0, None);
+        self.edits.iter_mut().enumerate().filter_map(move |(courier, edits)| {
+            let mut edits = std::mem::take(edits);
+            // The sort is stable, so the edits of one session stay in order.
+            edits.sort_by_key(|edit| edit.session_ref.slot);
             let is_for_all = !shared.is_empty() && has_members(courier);
-            (!items.is_empty() || is_for_all).then(|| (courier, Arc::clone(&shared), items))
+            (!edits.is_empty() || is_for_all).then(|| (courier, Arc::clone(&shared), edits))
         })
     }
 
-    fn add(&mut self, seat: Seat, what: What) {
+    fn add(&mut self, session_ref: SessionRef, kind: EditKind) {
         let at = offset(self.ends.len());
-        self.items[usize::from(seat.courier)].push(Item { seat, at, what });
+        self.edits[usize::from(session_ref.courier)].push(Edit { session_ref, at, kind });
     }
 }
 
-impl Shared {
+impl SharedBatch {
     /// Number of shared messages.
     #[must_use]
     pub fn len(&self) -> u32 {
@@ -221,28 +221,28 @@ impl Shared {
     }
 
     /// Passes the output of one session to `each` in order: the shared messages while `member` is true, and between
-    /// them what the items add. Returns the reason if an item ends the session.
+    /// them what the edits add. Returns the reason if an edit ends the session.
     pub fn for_session<'a>(
         &self,
-        items: impl Iterator<Item = &'a Item>,
+        edits: impl Iterator<Item = &'a Edit>,
         member: &mut bool,
-        mut each: impl FnMut(Piece<'a>),
+        mut each: impl FnMut(Segment<'a>),
     ) -> Option<CloseReason> {
         let mut next = 0;
-        for Item { at, what, .. } in items {
+        for Edit { at, kind, .. } in edits {
             if *member && next < *at {
-                each(Piece::Shared(next..*at));
+                each(Segment::Shared(next..*at));
             }
             next = *at;
-            match what {
-                What::Enter => *member = true,
-                What::Tell(line) => each(Piece::Own(line)),
-                What::Skip => next += 1,
-                What::Close(reason) => return Some(*reason),
+            match kind {
+                EditKind::Enter => *member = true,
+                EditKind::Tell(line) => each(Segment::Own(line)),
+                EditKind::Skip => next += 1,
+                EditKind::Close(reason) => return Some(*reason),
             }
         }
         if *member && next < self.len() {
-            each(Piece::Shared(next..self.len()));
+            each(Segment::Shared(next..self.len()));
         }
         None
     }
@@ -276,10 +276,10 @@ impl Shared {
 
     /// Lines and bytes of a range of the messages, with newlines as endings.
     #[must_use]
-    pub fn volume(&self, range: &Range<u32>) -> Volume {
-        let mut volume = Volume::default();
-        volume.add(range.len(), self.start(range.end) - self.start(range.start));
-        volume
+    pub fn traffic(&self, range: &Range<u32>) -> Traffic {
+        let mut traffic = Traffic::default();
+        traffic.add(range.len(), self.start(range.end) - self.start(range.start));
+        traffic
     }
 
     fn start(&self, place: u32) -> usize {

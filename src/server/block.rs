@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{seat::SessionId, who::Peer};
+use super::{peer::Peer, session_ref::SessionId};
 
 /// A block of addresses that limits count as one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

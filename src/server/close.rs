@@ -5,19 +5,19 @@ use std::{fmt, time::Duration};
 use crate::protocol::Breach;
 
 /// Time to send what is queued for a session that ends.
-pub const CLOSE_GRACE: Duration = Duration::from_secs(3);
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Time for the other end to close its side once the server has shut its own. If the server closed at once, the kernel
 /// would answer data that still arrives with a reset, which can destroy the last messages before the client reads them.
-pub const LINGER: Duration = Duration::from_secs(1);
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Time for the other end of a probed connection to answer. The second of the two probes may be sent as late as 2 s
 /// after the probing began (see `connection.rs`); the remaining 0.4 s are for its answer.
-pub const PROBE_WITHIN: Duration = Duration::from_millis(2400);
+pub const PROBE_TIMEOUT: Duration = Duration::from_millis(2400);
 
 /// Time after which a session is refused the name that it waits for, if the probed bearer is still there. The contract
 /// gives the name of a dead bearer to its next owner within 3 s.
-pub const CHALLENGE_WITHIN: Duration = Duration::from_millis(2800);
+pub const CLAIM_TIMEOUT: Duration = Duration::from_millis(2800);
 
 /// Why a session or a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use super::{
-    close::LINGER,
+    close::LINGER_TIMEOUT,
     retransmission,
     sock_diag::{self, NotTaken},
 };
@@ -159,8 +159,8 @@ pub fn split(socket: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
     socket.into_split()
 }
 
-/// Sends `words` on a connection without a session, shuts the sending side, and waits up to [`LINGER`] for the other
-/// end to shut its own. Closing at once could destroy the words before they are read.
+/// Sends `words` on a connection without a session, shuts the sending side, and waits up to [`LINGER_TIMEOUT`] for the
+/// other end to shut its own. Closing at once could destroy the words before they are read.
 pub async fn see_out(mut stream: impl AsyncRead + AsyncWrite + Unpin, words: &[u8]) {
     let farewell = async {
         stream.write_all(words).await?;
@@ -169,5 +169,5 @@ pub async fn see_out(mut stream: impl AsyncRead + AsyncWrite + Unpin, words: &[u
         copy(&mut stream, &mut sink()).await
     };
     // Errors and the timeout are ignored: the other end had its chance to read the words.
-    let _ = timeout(LINGER, farewell).await;
+    let _ = timeout(LINGER_TIMEOUT, farewell).await;
 }

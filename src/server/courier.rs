@@ -1,8 +1,8 @@
 //! [`Courier`]: delivers batches to the sessions of its arbiter.
 //!
 //! The Registry sends one message for all sessions of the arbiter: the courier holds their outboxes, and the loop over
-//! them (`places.rs`) writes at once where nothing is queued. The courier also takes in new connections and starts their
-//! sessions, because a socket belongs to the reactor of its arbiter.
+//! them (`subscriber_table.rs`) writes at once where nothing is queued. The courier also takes in new connections and
+//! starts their sessions, because a socket belongs to the reactor of its arbiter.
 
 use std::{
     cell::RefCell,
@@ -20,26 +20,26 @@ use tokio::{net::TcpStream, sync::mpsc::UnboundedSender, task::JoinHandle, time:
 use tokio_util::either::Either;
 
 use super::{
-    close::{CLOSE_GRACE, CloseReason, PROBE_WITHIN},
+    address_limiter::{AdmissionRequest, SessionPermit},
+    close::{CLOSE_TIMEOUT, CloseReason, PROBE_TIMEOUT},
     connection::{self, ReceiveHalf, SendHalf},
-    doorkeeper::{Admission, Stay},
+    exit_guard::ExitGuard,
     flood::{Allowance, Meter},
-    http::{Http, Visitor, stream::Tuner},
-    inbox::{Inbox, Pulse, ReadBuffer},
+    frame_reader::{FrameReader, Pulse, ReadBuffer},
+    http::{Http, HttpConnection, stream::HttpAudio},
+    listener_protocol::ListenerProtocol,
     messages::{
-        Adopt, CloseServer, Deliver, Impatient, Jammed, LiftBounds, OutboxesFull, Pressure, Probe, Raw,
-        Reframe, Say, ToCourier, Weigh, Weighed,
+        Adopt, Backpressure, CloseServer, Deliver, Evicted, ExpectDrain, OutboxesFull, Probe, Reframe,
+        SendLine, SendRaw, ToCourier, Unbound, Weigh, Weighed,
     },
     outbox::{Bounds, Outbox, at_once},
-    patience::Patience,
-    place::{Done, Place, Report},
-    places::Places,
-    seat::{Seat, SessionId},
-    session::{Session, Surroundings, Terms},
-    speaks::Speaks,
-    tls::under_way::UnderWay,
-    vigil::Vigil,
-    who::Peer,
+    peer::Peer,
+    read_timeouts::ReadTimeouts,
+    session::{Session, SessionConfig, WorkerContext},
+    session_ref::{SessionId, SessionRef},
+    subscriber::{Done, Report, Subscriber},
+    subscriber_table::SubscriberTable,
+    tls::under_way::PendingConnections,
 };
 use crate::{
     config::Config,
@@ -50,17 +50,17 @@ mod secure;
 mod web;
 
 /// A new connection that is to become a session.
-pub struct Guest {
+pub struct NewConnection {
     /// The number of the session.
     pub id: SessionId,
     /// The other end.
     pub peer: Peer,
     /// The places that the connection holds.
-    pub stay: Stay,
+    pub permit: SessionPermit,
 }
 
 /// The framing of a new session.
-pub enum Manner {
+pub enum WireFormat {
     /// TR2.23 over TCP or TLS.
     Lines {
         /// The name in the client's certificate, if it has one.
@@ -75,161 +75,163 @@ pub enum Manner {
 
 /// Time between two pings of a WebSocket. A proxy on the way may drop a connection that is silent for a minute. A
 /// connection that answers nothing is ended 60 to 90 s after it was last heard of.
-const PING_EVERY: Duration = Duration::from_secs(30);
+const PING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The courier actor of one arbiter.
 pub struct Courier {
     number: u16,
-    places: Places,
-    handshakes: UnderWay,
+    subscribers: SubscriberTable,
+    handshakes: PendingConnections,
     /// HTTP connections that may still become WebSockets.
-    visits: UnderWay,
+    http_connections: PendingConnections,
     /// HTTP connections that listen to a stream.
     listeners: HashMap<SessionId, JoinHandle<()>>,
     /// The HTTP service, built for the first HTTP connection.
     http: Option<Http>,
     /// Requests to the listeners' task for a session's place, made when an HTTP connection becomes a WebSocket.
-    admissions: UnboundedSender<Admission>,
+    admissions: UnboundedSender<AdmissionRequest>,
     /// Access to the streams; `None` if audio is off.
-    tuner: Option<Tuner>,
-    surroundings: Rc<Surroundings>,
+    http_audio: Option<HttpAudio>,
+    worker: Rc<WorkerContext>,
     report: Report,
     buffer: ReadBuffer,
     /// Shared by sessions that begin under equal settings, as are `bounds` and `allowance`.
-    terms: Rc<Terms>,
+    session_config: Rc<SessionConfig>,
     bounds: Rc<Bounds>,
     allowance: Rc<Allowance>,
     /// The server is ending: new connections are sent `server closed` and closed.
     closing: bool,
-    _vigil: Vigil,
+    _exit_guard: ExitGuard,
 }
 
 impl Courier {
-    /// A courier with this number. Its sessions share `surroundings`; it reports full outboxes through `pressure`.
+    /// A courier with this number. Its sessions share `worker`; it reports full outboxes through `backpressure`.
     pub fn new(
         number: u16,
-        surroundings: Surroundings,
-        pressure: Recipient<Pressure>,
-        admissions: UnboundedSender<Admission>,
-        tuner: Option<Tuner>,
-        vigil: Vigil,
+        worker: WorkerContext,
+        backpressure: Recipient<Backpressure>,
+        admissions: UnboundedSender<AdmissionRequest>,
+        http_audio: Option<HttpAudio>,
+        exit_guard: ExitGuard,
     ) -> Self {
-        let surroundings = Rc::new(surroundings);
+        let worker = Rc::new(worker);
         Self {
             number,
-            places: Places::default(),
-            handshakes: UnderWay::default(),
-            visits: UnderWay::default(),
+            subscribers: SubscriberTable::default(),
+            handshakes: PendingConnections::default(),
+            http_connections: PendingConnections::default(),
             listeners: HashMap::new(),
             http: None,
             admissions,
-            tuner,
-            bounds: Rc::new(bounds(&surroundings.config.get())),
-            allowance: Rc::new(allowance(&surroundings)),
-            terms: Rc::new(Terms::of(&surroundings)),
-            surroundings,
-            report: Rc::new(move |report| pressure.do_send(report)),
+            http_audio,
+            bounds: Rc::new(bounds(&worker.config.get())),
+            allowance: Rc::new(allowance(&worker)),
+            session_config: Rc::new(SessionConfig::of(&worker)),
+            worker,
+            report: Rc::new(move |report| backpressure.do_send(report)),
             buffer: Rc::new(RefCell::new(BytesMut::new())),
             closing: false,
-            _vigil: vigil,
+            _exit_guard: exit_guard,
         }
     }
 
-    /// Gives a connection a session and a place in this courier. The caller has to send the name request, unless the
-    /// client got it already or its certificate names it.
-    pub fn take_in(
+    /// Gives a connection a session and an entry in the subscriber table. The caller has to send the name request,
+    /// unless the client got it already or its certificate names it.
+    pub fn start_session(
         &mut self,
         (reader, writer): (impl ReceiveHalf, impl SendHalf),
-        guest: Guest,
-        manner: Manner,
-    ) -> Seat {
-        let Guest { id, peer, stay } = guest;
-        let config = self.surroundings.config.get();
+        new_connection: NewConnection,
+        format: WireFormat,
+    ) -> SessionRef {
+        let NewConnection { id, peer, permit } = new_connection;
+        let config = self.worker.config.get();
         let limits = &config.limits;
-        if *self.terms.patience != Patience::of(&config) {
-            self.terms = Rc::new(Terms::of(&self.surroundings));
+        if *self.session_config.timeouts != ReadTimeouts::of(&config) {
+            self.session_config = Rc::new(SessionConfig::of(&self.worker));
         }
-        let stay = Rc::new(stay);
+        let permit = Rc::new(permit);
         share(&mut self.bounds, bounds(&config));
-        let mut outbox = Outbox::new(Box::new(writer), Rc::clone(&self.bounds), Rc::clone(&stay));
-        let (decoder, read, certified) = match manner {
-            Manner::Lines { certified } => {
+        let mut outbox = Outbox::new(Box::new(writer), Rc::clone(&self.bounds), Rc::clone(&permit));
+        let (decoder, read, certified) = match format {
+            WireFormat::Lines { certified } => {
                 (FrameDecoder::new(limits.message_bytes), BytesMut::new(), certified)
             }
-            Manner::WebSocket { read } => (FrameDecoder::for_websocket(limits.message_bytes), read, None),
+            WireFormat::WebSocket { read } => (FrameDecoder::for_websocket(limits.message_bytes), read, None),
         };
         outbox.set_kind(decoder.kind());
-        outbox.count_into(Arc::clone(self.surroundings.tally.outboxes_bytes()));
-        let (buffer, patience) = (Rc::clone(&self.buffer), Rc::clone(&self.terms.patience));
+        outbox.count_into(Arc::clone(self.worker.metrics.outboxes_bytes()));
+        let (buffer, timeouts) = (Rc::clone(&self.buffer), Rc::clone(&self.session_config.timeouts));
         let pulse = (decoder.kind() == Kind::WebSocket).then(Pulse::default);
-        let mut inbox = Inbox::new(reader, buffer, decoder, read, limits.inflight_bytes, patience);
+        let mut frame_reader =
+            FrameReader::new(reader, buffer, decoder, read, limits.inflight_bytes, timeouts);
         if let Some(pulse) = &pulse {
-            inbox.set_pulse(Rc::clone(pulse));
+            frame_reader.set_pulse(Rc::clone(pulse));
         }
         let meter = config.flood.governs(peer.is_local).then(|| {
-            share(&mut self.allowance, allowance(&self.surroundings));
+            share(&mut self.allowance, allowance(&self.worker));
             Meter::new(Rc::clone(&self.allowance), Instant::now()).map(Box::new)
         });
-        let slot = self.places.next_slot();
-        let seat = Seat { id, courier: self.number, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
+        let slot = self.subscribers.next_slot();
+        let session_ref =
+            SessionRef { id, courier: self.number, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
         let session = Session::open(
-            inbox,
-            seat,
+            frame_reader,
+            session_ref,
             Arc::new(peer),
-            Rc::clone(&self.terms),
+            Rc::clone(&self.session_config),
             meter.flatten(),
-            stay,
+            permit,
             certified,
         );
-        let mut place = Place::new(seat, session, outbox, Rc::clone(&self.report));
+        let mut subscriber = Subscriber::new(session_ref, session, outbox, Rc::clone(&self.report));
         if let Some(pulse) = pulse {
-            place.watch_pings(pulse);
+            subscriber.watch_pings(pulse);
         }
-        self.places.add(place);
+        self.subscribers.add(subscriber);
         if self.closing {
-            self.tell(seat, |outbox| outbox.put(&reply::server_closed()));
-            self.close_place(slot, CloseReason::ServerClosed, Instant::now() + CLOSE_GRACE);
+            self.tell(session_ref, |outbox| outbox.put(&reply::server_closed()));
+            self.close_place(slot, CloseReason::ServerClosed, Instant::now() + CLOSE_TIMEOUT);
         }
-        seat
+        session_ref
     }
 
     /// Puts data into one outbox and writes what the socket takes.
-    fn tell(&mut self, seat: Seat, put: impl FnOnce(&mut Outbox)) {
-        if let Some(place) = self.places.get_mut(seat) {
-            place.tell(put);
+    fn tell(&mut self, session_ref: SessionRef, put: impl FnOnce(&mut Outbox)) {
+        if let Some(subscriber) = self.subscribers.get_mut(session_ref) {
+            subscriber.tell(put);
         }
         self.watch_outboxes();
     }
 
     /// Reports to the Registry if all outboxes of the server together take more memory than `limits.outboxes_bytes`.
     fn watch_outboxes(&self) {
-        let limit = self.surroundings.config.get().limits.outboxes_bytes;
-        let total = self.surroundings.tally.outboxes_bytes().load(Ordering::Relaxed);
+        let limit = self.worker.config.get().limits.outboxes_bytes;
+        let total = self.worker.metrics.outboxes_bytes().load(Ordering::Relaxed);
         if usize::try_from(total).unwrap_or(usize::MAX) > limit {
-            self.surroundings.registry.outboxes_full.do_send(OutboxesFull);
+            self.worker.registry.outboxes_full.do_send(OutboxesFull);
         }
     }
 
     /// Ends the probing of a connection, unless a later probe still runs, and jams the session if its other end did not
     /// answer.
-    fn end_probe(&mut self, seat: Seat) {
-        let Some(place) = self.places.get_mut(seat) else { return };
-        if !place.end_probe(Instant::now()) {
+    fn end_probe(&mut self, session_ref: SessionRef) {
+        let Some(subscriber) = self.subscribers.get_mut(session_ref) else { return };
+        if !subscriber.end_probe(Instant::now()) {
             return;
         }
-        let session = place.session().clone();
-        let Some(unanswered) = place.with_writer(SendHalf::end_probe) else { return };
+        let session = subscriber.session().clone();
+        let Some(unanswered) = subscriber.with_writer(SendHalf::end_probe) else { return };
         actix_rt::spawn(async move {
             if actix_rt::task::spawn_blocking(unanswered).await.unwrap_or(false) {
                 let error = Some(io::ErrorKind::TimedOut.into());
-                session.do_send(Jammed { reason: CloseReason::Broken, error });
+                session.do_send(Evicted { reason: CloseReason::Broken, error });
             }
         });
     }
 
     /// Ends a session: its slot is free at once, and queued data is sent until `deadline`.
     fn close_place(&mut self, slot: usize, reason: CloseReason, deadline: Instant) {
-        self.places.close(slot, reason, deadline);
+        self.subscribers.close(slot, reason, deadline);
     }
 }
 
@@ -237,8 +239,8 @@ fn bounds(Config { limits, compat, .. }: &Config) -> Bounds {
     Bounds { limit: limits.outbox_bytes, grace: limits.slow_reader_grace, gap: compat.unframed_gap }
 }
 
-fn allowance(surroundings: &Surroundings) -> Allowance {
-    Allowance::of(&surroundings.config.get().flood, surroundings.message_bytes)
+fn allowance(worker: &WorkerContext) -> Allowance {
+    Allowance::of(&worker.config.get().flood, worker.message_bytes)
 }
 
 /// Lets sessions that begin under equal settings share one value.
@@ -252,9 +254,9 @@ impl Actor for Courier {
     type Context = actix::Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(PING_EVERY, |courier, _| {
-            courier.places.iter_mut().for_each(Place::ping);
-            courier.places.forget_closed();
+        ctx.run_interval(PING_INTERVAL, |courier, _| {
+            courier.subscribers.iter_mut().for_each(Subscriber::ping);
+            courier.subscribers.forget_closed();
         });
     }
 }
@@ -272,18 +274,22 @@ impl Handler<Adopt> for Courier {
         if let Some(secure) = adopt.secure.take() {
             return self.shake_hands(adopt, secure, ctx.address());
         }
-        let Adopt { socket, peer, id, stay, speaks, .. } = adopt;
+        let Adopt { socket, peer, id, permit, protocol, .. } = adopt;
         match TcpStream::from_std(socket) {
-            Ok(socket) if speaks == Speaks::Http => {
-                let visitor = Visitor::new(Either::Left(socket), id, peer);
-                self.visit(visitor, stay, ctx.address());
+            Ok(socket) if protocol == ListenerProtocol::Http => {
+                let connection = HttpConnection::new(Either::Left(socket), id, peer);
+                self.serve_http(connection, permit, ctx.address());
             }
             Ok(socket) => {
-                let guest = Guest { id, peer, stay };
-                self.take_in(connection::split(socket), guest, Manner::Lines { certified: None });
+                let new_connection = NewConnection { id, peer, permit };
+                self.start_session(
+                    connection::split(socket),
+                    new_connection,
+                    WireFormat::Lines { certified: None },
+                );
             }
             Err(error) => {
-                warn!(self.surroundings.log, "connection lost"; "id" => id.0, "peer" => %peer, "error" => %error);
+                warn!(self.worker.log, "connection lost"; "id" => id.0, "peer" => %peer, "error" => %error);
             }
         }
     }
@@ -292,12 +298,12 @@ impl Handler<Adopt> for Courier {
 impl Handler<Deliver> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Deliver { shared, items }: Deliver, _: &mut Self::Context) {
-        let Done { closed, delivered, fullest } = at_once(|cx| self.places.deliver(&shared, &items, cx));
-        self.surroundings.tally.count_delivered(delivered);
-        self.surroundings.tally.mark_outbox(fullest);
+    fn handle(&mut self, Deliver { shared, edits }: Deliver, _: &mut Self::Context) {
+        let Done { closed, delivered, fullest } = at_once(|cx| self.subscribers.deliver(&shared, &edits, cx));
+        self.worker.metrics.count_delivered(delivered);
+        self.worker.metrics.mark_outbox(fullest);
         for (slot, reason) in closed {
-            self.close_place(slot, reason, Instant::now() + CLOSE_GRACE);
+            self.close_place(slot, reason, Instant::now() + CLOSE_TIMEOUT);
         }
         self.watch_outboxes();
     }
@@ -308,64 +314,66 @@ impl Handler<Weigh> for Courier {
 
     fn handle(&mut self, Weigh { answer }: Weigh, _: &mut Self::Context) {
         let now = Instant::now();
-        self.places.cut_closing_short(now);
-        answer.do_send(Weighed(self.places.iter().filter_map(|place| place.weigh(now)).collect()));
+        self.subscribers.cut_closing_short(now);
+        answer.do_send(Weighed(
+            self.subscribers.iter().filter_map(|subscriber| subscriber.weigh(now)).collect(),
+        ));
     }
 }
 
 impl Handler<Reframe> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Reframe { seat, kind }: Reframe, _: &mut Self::Context) {
-        if let Some(place) = self.places.get_mut(seat) {
-            place.reframe(kind);
+    fn handle(&mut self, Reframe { session_ref, kind }: Reframe, _: &mut Self::Context) {
+        if let Some(subscriber) = self.subscribers.get_mut(session_ref) {
+            subscriber.reframe(kind);
         }
     }
 }
 
-impl Handler<Raw> for Courier {
+impl Handler<SendRaw> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Raw { seat, bytes }: Raw, _: &mut Self::Context) {
-        self.tell(seat, |outbox| outbox.put_raw(bytes));
+    fn handle(&mut self, SendRaw { session_ref, bytes }: SendRaw, _: &mut Self::Context) {
+        self.tell(session_ref, |outbox| outbox.put_raw(bytes));
     }
 }
 
-impl Handler<Say> for Courier {
+impl Handler<SendLine> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Say { seat, line }: Say, _: &mut Self::Context) {
-        self.tell(seat, |outbox| outbox.put(&line));
+    fn handle(&mut self, SendLine { session_ref, line }: SendLine, _: &mut Self::Context) {
+        self.tell(session_ref, |outbox| outbox.put(&line));
     }
 }
 
 impl Handler<Probe> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Probe { seat }: Probe, ctx: &mut Self::Context) {
-        let until = Instant::now() + PROBE_WITHIN;
-        let Some(place) = self.places.get_mut(seat) else { return };
-        place.begin_probe(until);
-        ctx.run_later(PROBE_WITHIN, move |courier, _| courier.end_probe(seat));
+    fn handle(&mut self, Probe { session_ref }: Probe, ctx: &mut Self::Context) {
+        let until = Instant::now() + PROBE_TIMEOUT;
+        let Some(subscriber) = self.subscribers.get_mut(session_ref) else { return };
+        subscriber.begin_probe(until);
+        ctx.run_later(PROBE_TIMEOUT, move |courier, _| courier.end_probe(session_ref));
     }
 }
 
-impl Handler<Impatient> for Courier {
+impl Handler<ExpectDrain> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Impatient { seat }: Impatient, _: &mut Self::Context) {
-        if let Some(place) = self.places.get_mut(seat) {
-            place.lose_patience();
+    fn handle(&mut self, ExpectDrain { session_ref }: ExpectDrain, _: &mut Self::Context) {
+        if let Some(subscriber) = self.subscribers.get_mut(session_ref) {
+            subscriber.expect_drain();
         }
     }
 }
 
-impl Handler<LiftBounds> for Courier {
+impl Handler<Unbound> for Courier {
     type Result = ();
 
-    fn handle(&mut self, _: LiftBounds, _: &mut Self::Context) {
-        for place in self.places.iter() {
-            place.lift_bounds();
+    fn handle(&mut self, _: Unbound, _: &mut Self::Context) {
+        for subscriber in self.subscribers.iter() {
+            subscriber.unbound();
         }
     }
 }
@@ -378,11 +386,11 @@ impl Handler<CloseServer> for Courier {
         self.break_off_handshakes();
         self.break_off_visits();
         let farewell = reply::server_closed();
-        let deadline = Instant::now() + self.surroundings.config.get().server.drain_timeout;
-        for mut place in self.places.drain() {
-            place.tell(|outbox| outbox.put_farewell(&farewell));
+        let deadline = Instant::now() + self.worker.config.get().server.drain_timeout;
+        for mut subscriber in self.subscribers.drain() {
+            subscriber.tell(|outbox| outbox.put_farewell(&farewell));
             // Every outbox accepts and keeps all data until the deadline.
-            let _ = place.close(CloseReason::ServerClosed, deadline);
+            let _ = subscriber.close(CloseReason::ServerClosed, deadline);
         }
     }
 }

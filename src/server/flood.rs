@@ -94,7 +94,7 @@ impl Allowance {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Excess {
     /// The limit exceeded.
-    pub of: Unit,
+    pub of: FloodUnit,
     /// Rate and burst of that limit.
     pub rate: Rate,
     /// Time after which the message would be admitted.
@@ -103,7 +103,7 @@ pub struct Excess {
 
 /// Unit of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
+pub enum FloodUnit {
     /// Messages of any length.
     Messages,
     /// Bytes of messages.
@@ -139,8 +139,8 @@ impl Meter {
     pub fn admit(&mut self, bytes: usize, now: Instant) -> Result<(), Excess> {
         let Allowance { messages, bytes: of_bytes, .. } = *self.allowance;
         let waits = [
-            messages.map(|rate| (Unit::Messages, rate, self.messages.wait(rate, 1, now))),
-            of_bytes.map(|rate| (Unit::Bytes, rate, self.bytes.wait(rate, bytes, now))),
+            messages.map(|rate| (FloodUnit::Messages, rate, self.messages.wait(rate, 1, now))),
+            of_bytes.map(|rate| (FloodUnit::Bytes, rate, self.bytes.wait(rate, bytes, now))),
         ];
         let longest = waits.into_iter().flatten().max_by_key(|(_, _, wait)| *wait);
         if let Some((of, rate, wait)) = longest.filter(|(_, _, wait)| !wait.is_zero()) {
@@ -158,7 +158,7 @@ impl Meter {
 
     /// Counts the bytes of one read that belong to no message. If they exceed the limit, that counts as one refusal.
     /// The client gets no reply, because it asked for nothing by these bytes.
-    pub fn take_waste(&mut self, bytes: usize, now: Instant) {
+    pub fn take_junk(&mut self, bytes: usize, now: Instant) {
         let Some(rate) = self.allowance.bytes else { return };
         if self.bytes.wait(rate, bytes, now).is_zero() {
             self.bytes.take(rate, bytes, now);
@@ -261,11 +261,11 @@ mod tests {
         let mut meter = meter(Some(messages), Some(bytes)).unwrap();
         let now = Instant::now();
         assert_eq!(meter.admit(200, now), Ok(()));
-        let excess = Excess { of: Unit::Bytes, rate: bytes, wait: SECOND / 2 };
+        let excess = Excess { of: FloodUnit::Bytes, rate: bytes, wait: SECOND / 2 };
         assert_eq!(meter.admit(100, now), Err(excess));
         assert_eq!(meter.admit(25, now), Ok(()));
         assert_eq!(meter.admit(25, now), Ok(()));
-        let excess = Excess { of: Unit::Messages, rate: messages, wait: SECOND };
+        let excess = Excess { of: FloodUnit::Messages, rate: messages, wait: SECOND };
         assert_eq!(meter.admit(1, now), Err(excess));
         advance(SECOND).await;
         assert_eq!(meter.admit(1, Instant::now()), Ok(()));
@@ -293,12 +293,12 @@ mod tests {
     async fn what_makes_no_message_counts_as_bytes_and_is_too_much_at_some_time() {
         let mut meter = meter(None, Some(rate(100, 250))).unwrap();
         let now = Instant::now();
-        meter.take_waste(200, now);
+        meter.take_junk(200, now);
         assert_eq!(meter.admit(50, now), Ok(()));
         assert!(meter.admit(1, now).is_err());
-        meter.take_waste(1, now);
+        meter.take_junk(1, now);
         assert!(!meter.is_exhausted());
-        meter.take_waste(1_000_000, now);
+        meter.take_junk(1_000_000, now);
         assert!(meter.is_exhausted());
     }
 

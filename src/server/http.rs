@@ -38,14 +38,14 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
 use super::{
+    address_limiter::{AdmissionRequest, SessionPermit},
     close::CloseReason,
     connection::see_out,
-    doorkeeper::{Admission, Stay},
-    seat::SessionId,
-    who::Peer,
+    peer::Peer,
+    session_ref::SessionId,
 };
-use host::Stranger;
-use stream::{Listens, Tuner};
+use host::ForeignPage;
+use stream::{HttpAudio, Listens};
 use turns::Turns;
 
 use crate::{
@@ -60,11 +60,11 @@ pub mod stream;
 pub mod turns;
 
 /// Total time that a connection may spend on its requests. Loading the page takes a fraction of it.
-const VISIT: Duration = Duration::from_mins(1);
+const CONNECTION_TIMEOUT: Duration = Duration::from_mins(1);
 /// Time for the head of a request to arrive.
-const HEAD: Duration = Duration::from_secs(10);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time that a connection may be idle between two requests, and that the client may take to disconnect.
-const BETWEEN: Duration = Duration::from_secs(5);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Path of the WebSocket.
 const WEBSOCKET_PATH: &str = "/tr2";
@@ -73,13 +73,13 @@ const WEBSOCKET_PATH: &str = "/tr2";
 const SUBPROTOCOL: &str = "tr2";
 
 /// Requests that a connection may make. The page consists of about 20 files.
-pub const REQUESTS: u32 = 100;
+pub const MAX_REQUESTS: u32 = 100;
 
 /// Byte stream that carries HTTP: TCP, or TLS over TCP.
 pub type Carrier = Either<TcpStream, TlsStream<TcpStream>>;
 
 /// A connection that speaks HTTP.
-pub struct Visitor {
+pub struct HttpConnection {
     /// The byte stream, of which the HTTP library gets one request at a time.
     pub carrier: Turns<Carrier>,
     /// Number of the connection; a session that it becomes has the same.
@@ -90,28 +90,29 @@ pub struct Visitor {
     pub listens: Listens,
 }
 
-impl Visitor {
+impl HttpConnection {
     /// A connection of which nothing has been read yet.
     pub fn new(carrier: Carrier, id: SessionId, peer: Peer) -> Self {
         let listens = Listens::default();
-        let carrier = Turns::at_most(carrier, REQUESTS).lasting(Arc::clone(&listens.flag), stream::MAX_PAUSE);
+        let carrier =
+            Turns::at_most(carrier, MAX_REQUESTS).lasting(Arc::clone(&listens.flag), stream::MAX_PAUSE);
         Self { carrier, id, peer, listens }
     }
 }
 
 /// Takes a connection whose WebSocket handshake is done, its places as a session, and the bytes read beyond the
 /// handshake.
-type Welcome = Rc<dyn Fn(Visitor, Stay, BytesMut)>;
+type OnUpgrade = Rc<dyn Fn(HttpConnection, SessionPermit, BytesMut)>;
 
-type Serve = Box<dyn Fn(Visitor) -> LocalBoxFuture<'static, Result<(), DispatchError>>>;
+type Serve = Box<dyn Fn(HttpConnection) -> LocalBoxFuture<'static, Result<(), DispatchError>>>;
 
 /// The HTTP service of a worker. Clones share it.
 #[derive(Clone)]
 pub struct Http {
     config: InForce,
-    welcome: Welcome,
-    admissions: UnboundedSender<Admission>,
-    tuner: Option<Tuner>,
+    on_upgrade: OnUpgrade,
+    admissions: UnboundedSender<AdmissionRequest>,
+    audio: Option<HttpAudio>,
     /// Host names of this machine.
     own_names: Rc<[String]>,
     /// Built when the first connection is served.
@@ -119,29 +120,29 @@ pub struct Http {
 }
 
 impl Http {
-    /// Creates a service that serves the page. A connection that becomes a WebSocket is passed to `welcome` once the
+    /// Creates a service that serves the page. A connection that becomes a WebSocket is passed to `on_upgrade` once the
     /// receiver of `admissions` has admitted it.
     pub fn new(
         config: InForce,
-        admissions: UnboundedSender<Admission>,
-        tuner: Option<Tuner>,
-        welcome: impl Fn(Visitor, Stay, BytesMut) + 'static,
+        admissions: UnboundedSender<AdmissionRequest>,
+        audio: Option<HttpAudio>,
+        on_upgrade: impl Fn(HttpConnection, SessionPermit, BytesMut) + 'static,
     ) -> Self {
         let own_names = host::own_names().into();
-        Self { config, welcome: Rc::new(welcome), admissions, tuner, own_names, serve: Rc::default() }
+        Self { config, on_upgrade: Rc::new(on_upgrade), admissions, audio, own_names, serve: Rc::default() }
     }
 
     /// Serves a connection until it ends, becomes a WebSocket, gives way to a newer connection, or has used up its
-    /// time. Calls `listening` when the connection starts to listen to an audio stream. From then on, its time is not
-    /// limited.
+    /// time. Calls `on_listening` when the connection starts to listen to an audio stream. From then on, its time is
+    /// not limited.
     ///
     /// # Errors
     /// If the connection breaks, does not speak HTTP, gives way, or has used up its time.
     pub async fn serve(
         &self,
-        mut visitor: Visitor,
-        Stay { permit, visit, .. }: Stay,
-        listening: impl FnOnce(),
+        mut connection: HttpConnection,
+        SessionPermit { place, address_permit, .. }: SessionPermit,
+        on_listening: impl FnOnce(),
     ) -> io::Result<()> {
         if self.serve.get().is_none() {
             let serve = self.build().await?;
@@ -149,23 +150,23 @@ impl Http {
             let _ = self.serve.set(serve);
         }
         let Some(serve) = self.serve.get() else { unreachable!("it was set just now") };
-        let Listens { notify: listens, .. } = visitor.listens.clone();
-        let mut visit = visit.unwrap_or_default();
-        if let Some(place) = &visit.page {
-            visitor.carrier = visitor.carrier.busy(place.is_busy());
+        let Listens { notify: listens, .. } = connection.listens.clone();
+        let mut address_permit = address_permit.unwrap_or_default();
+        if let Some(place) = &address_permit.page {
+            connection.carrier = connection.carrier.busy(place.is_busy());
         }
-        let mut served = serve(visitor);
+        let mut served = serve(connection);
         let served = tokio::select! {
             served = &mut served => served,
             () = listens.notified() => {
-                // A listener has a place of its own (`stream::LISTENERS`), so it frees those for the page.
-                drop(permit);
-                visit.page = None;
-                listening();
+                // A listener has a place of its own (`stream::MAX_LISTENERS`), so it frees those for the page.
+                drop(place);
+                address_permit.page = None;
+                on_listening();
                 served.await
             }
-            () = visit.displaced() => return Err(io::Error::other("it gave way to a newer one")),
-            () = sleep(VISIT) => return Err(io::ErrorKind::TimedOut.into()),
+            () = address_permit.displaced() => return Err(io::Error::other("it gave way to a newer one")),
+            () = sleep(CONNECTION_TIMEOUT) => return Err(io::ErrorKind::TimedOut.into()),
         };
         served.map_err(|error| io::Error::other(error.to_string()))
     }
@@ -175,17 +176,17 @@ impl Http {
         let judge = move |request: ServiceRequest, next: Next<_>| {
             // The page asks by POST why it got no WebSocket, because browsers always send `Origin` with POST.
             let is_question = request.path() == WEBSOCKET_PATH && request.method() == Method::POST;
-            let stranger = this.judge_headers(request.headers(), is_question).err();
+            let foreign = this.judge_headers(request.headers(), is_question).err();
             async move {
-                match stranger {
+                match foreign {
                     None => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
-                    Some(stranger) => Ok(request.into_response(web::refusal(stranger.in_words()))),
+                    Some(foreign) => Ok(request.into_response(web::refusal(foreign.in_words()))),
                 }
             }
         };
         let websocket = web::no_handshake(WEBSOCKET_PATH);
         let app =
-            web::app().service(websocket).service(stream::resource(self.tuner.clone())).wrap(from_fn(judge));
+            web::app().service(websocket).service(stream::resource(self.audio.clone())).wrap(from_fn(judge));
         let page = map_config(app, |()| AppConfig::default());
         let this = self.clone();
         let upgrade = fn_service(move |(request, framed)| {
@@ -193,24 +194,24 @@ impl Http {
             async move { this.upgrade(&request, framed).await }
         });
         let factory = HttpService::build()
-            .keep_alive(BETWEEN)
-            .client_request_timeout(HEAD)
-            .client_disconnect_timeout(BETWEEN)
-            .on_connect_ext(|visitor: &Visitor, known| {
-                known.insert(visitor.listens.clone());
-                known.insert(visitor.peer);
+            .keep_alive(KEEP_ALIVE_TIMEOUT)
+            .client_request_timeout(HEAD_TIMEOUT)
+            .client_disconnect_timeout(KEEP_ALIVE_TIMEOUT)
+            .on_connect_ext(|connection: &HttpConnection, known| {
+                known.insert(connection.listens.clone());
+                known.insert(connection.peer);
             })
             .upgrade(upgrade)
             .h1(page);
         let service = factory.new_service(()).await.map_err(|()| io::Error::other("cannot start HTTP"))?;
-        Ok(Box::new(move |visitor| Box::pin(service.call((visitor, None)))))
+        Ok(Box::new(move |connection| Box::pin(service.call((connection, None)))))
     }
 
     /// Answers a WebSocket handshake.
     async fn upgrade(
         &self,
         request: &Request,
-        mut framed: actix_codec::Framed<Visitor, h1::Codec>,
+        mut framed: actix_codec::Framed<HttpConnection, h1::Codec>,
     ) -> Result<(), actix_web::Error> {
         let answer = self.judge(request);
         let is_accepted = answer.is_ok();
@@ -232,10 +233,10 @@ impl Http {
         }
         let (answer, answered) = oneshot::channel();
         // Sending fails only while the server shuts down, when no task admits sessions any more.
-        let _ = self.admissions.send(Admission { peer: parts.io.peer, answer });
+        let _ = self.admissions.send(AdmissionRequest { peer: parts.io.peer, answer });
         let closed = || (reply::server_closed(), CloseReason::ServerClosed);
         match answered.await.unwrap_or_else(|_| Err(closed())) {
-            Ok(places) => (self.welcome)(parts.io, places, parts.read_buf),
+            Ok(places) => (self.on_upgrade)(parts.io, places, parts.read_buf),
             Err((line, reason)) => {
                 let close = websocket::close_frame(reason.websocket_code());
                 see_out(parts.io, &[line.framed(Kind::WebSocket), close].concat()).await;
@@ -245,7 +246,7 @@ impl Http {
     }
 
     /// Checks whether a request with these headers may get the page or, if `is_for_websocket`, its WebSocket.
-    fn judge_headers(&self, headers: &HeaderMap, is_for_websocket: bool) -> Result<(), Stranger> {
+    fn judge_headers(&self, headers: &HeaderMap, is_for_websocket: bool) -> Result<(), ForeignPage> {
         let config = self.config.get();
         // `media.public_host`, the host in the addresses of streams, is a name of this server, too.
         let names = config.web.hosts.iter().chain(&*self.own_names).chain([&config.media.public_host]);
@@ -263,8 +264,8 @@ impl Http {
         if request.path() != WEBSOCKET_PATH {
             return refuse(StatusCode::NOT_FOUND, "The WebSocket is at /tr2.\n");
         }
-        if let Err(stranger) = self.judge_headers(request.headers(), true) {
-            return refuse(StatusCode::FORBIDDEN, stranger.in_words());
+        if let Err(foreign) = self.judge_headers(request.headers(), true) {
+            return refuse(StatusCode::FORBIDDEN, foreign.in_words());
         }
         match ws::handshake(request.head()) {
             Ok(mut response) => {
@@ -288,7 +289,7 @@ fn offers_subprotocol(headers: &HeaderMap) -> bool {
     offers.flat_map(|offer| offer.split(',')).any(|offer| offer.trim() == SUBPROTOCOL)
 }
 
-impl AsyncRead for Visitor {
+impl AsyncRead for HttpConnection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -298,7 +299,7 @@ impl AsyncRead for Visitor {
     }
 }
 
-impl AsyncWrite for Visitor {
+impl AsyncWrite for HttpConnection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.carrier).poll_write(cx, bytes)
     }

@@ -1,4 +1,4 @@
-//! [`Reception`]: accepts connections, refuses those beyond the limits, and hands the others to the couriers in turn.
+//! [`Acceptor`]: accepts connections, refuses those beyond the limits, and hands the others to the couriers in turn.
 
 use std::{
     io::{self, Write},
@@ -18,16 +18,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     bans::Barrier,
-    close::{CLOSE_GRACE, CloseReason},
+    close::{CLOSE_TIMEOUT, CloseReason},
     connection::{UNSENT_BYTES, keepalive, see_out},
     courier::Courier,
     http::unavailable,
+    listener_protocol::ListenerProtocol,
     messages::{Adopt, Secure},
-    seat::SessionId,
-    speaks::Speaks,
-    tally::Tally,
+    metrics::Metrics,
+    peer::Peer,
+    session_ref::SessionId,
     tls::{credentials::Credentials, handshake::handshake},
-    who::Peer,
 };
 use crate::{
     accounts::Directory,
@@ -37,13 +37,13 @@ use crate::{
 
 mod admission;
 
-pub use admission::{Door, Doors, PAGE_FILES};
+pub use admission::{Limiters, MAX_HTTP_FILES, SharedLimiters};
 
 /// Connections that may wait in the kernel to be accepted.
 const BACKLOG: i32 = 4096;
 
 /// Pause after a failed accept. Without it, running out of file descriptors would cause a busy loop.
-const PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Binds an address and listens on it.
 ///
@@ -82,18 +82,18 @@ pub struct Listener {
     /// for the next server.
     pub is_passed: bool,
     /// The protocol of its connections.
-    pub speaks: Speaks,
+    pub protocol: ListenerProtocol,
     /// Present if connections speak TLS; their handshakes are answered with it.
     pub credentials: Option<Credentials>,
 }
 
 /// Refused connections that are kept open at a time until they close. Each holds an open file for at most 1 s, or 4 s
 /// over TLS.
-pub const REFUSALS: usize = 64;
+pub const MAX_REFUSALS: usize = 64;
 
 /// Accepts or refuses connections and gives them to couriers. Clones share the numbering and the limits.
 #[derive(Clone)]
-pub struct Reception {
+pub struct Acceptor {
     /// The couriers, by worker.
     pub couriers: Vec<Addr<Courier>>,
     /// The bans, for checking addresses.
@@ -119,15 +119,15 @@ pub struct Reception {
     /// A permit for each refused connection that is kept open.
     pub refusals: Arc<Semaphore>,
     /// Counts connections and refusals.
-    pub tally: Arc<Tally>,
+    pub metrics: Arc<Metrics>,
     /// The server's log.
     pub log: Logger,
 }
 
-impl Reception {
+impl Acceptor {
     /// Accepts connections until `stop` is cancelled. Retries after a failed accept.
-    pub async fn accept_all(self, listener: Listener, door: Door) -> io::Result<()> {
-        let Listener { socket, is_passed, speaks, credentials } = listener;
+    pub async fn accept_all(self, listener: Listener, limiters: SharedLimiters) -> io::Result<()> {
+        let Listener { socket, is_passed, protocol, credentials } = listener;
         let secure = || credentials.as_ref().map(|credentials| Secure(credentials.get()));
         let listener = tokio::net::TcpListener::from_std(socket)?;
         let mut failing = false;
@@ -136,7 +136,7 @@ impl Reception {
                 Ok((socket, from)) => {
                     failing = false;
                     let peer = Peer::of(&socket, from, self.config.get().server.local_connections);
-                    self.receive(socket, peer, speaks, secure(), &door);
+                    self.receive(socket, peer, protocol, secure(), &limiters);
                 }
                 Err(error) if is_passing(&error) => {
                     debug!(self.log, "connection closed before it was accepted"; "error" => %error);
@@ -146,11 +146,15 @@ impl Reception {
                     if !std::mem::replace(&mut failing, true) {
                         warn!(self.log, "cannot accept connections; retrying"; "error" => %error);
                     }
-                    self.stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
+                    self.stop.run_until_cancelled(tokio::time::sleep(ACCEPT_RETRY_INTERVAL)).await;
                 }
             }
         }
-        if is_passed { Ok(()) } else { self.receive_waiting(&listener.into_std()?, speaks, secure, &door) }
+        if is_passed {
+            Ok(())
+        } else {
+            self.receive_waiting(&listener.into_std()?, protocol, secure, &limiters)
+        }
     }
 
     /// Accepts connections that are already established in the kernel, so that they are sent `server closed`. Closing
@@ -158,9 +162,9 @@ impl Reception {
     fn receive_waiting(
         &self,
         listener: &TcpListener,
-        speaks: Speaks,
+        protocol: ListenerProtocol,
         secure: impl Fn() -> Option<Secure>,
-        door: &Door,
+        limiters: &SharedLimiters,
     ) -> io::Result<()> {
         for _ in 0..BACKLOG {
             match listener.accept() {
@@ -168,7 +172,7 @@ impl Reception {
                     // Accepted sockets do not inherit this option.
                     socket.set_nonblocking(true)?;
                     let peer = Peer::of(&socket, from, self.config.get().server.local_connections);
-                    self.receive(socket, peer, speaks, secure(), door);
+                    self.receive(socket, peer, protocol, secure(), limiters);
                 }
                 Err(error) if is_passing(&error) => {}
                 // No connection waits any more, or no file descriptor is free.
@@ -185,28 +189,28 @@ impl Reception {
         &self,
         mut socket: TcpStream,
         peer: Peer,
-        speaks: Speaks,
+        protocol: ListenerProtocol,
         secure: Option<Secure>,
-        door: &Door,
+        limiters: &SharedLimiters,
     ) {
-        self.tally.count_connection(speaks, secure.is_some());
-        let admitted = self.refuse_banned(peer).and_then(|()| match speaks {
-            Speaks::Messages => self.admit(peer, door),
-            Speaks::Http => self.admit_to_page(peer, door),
+        self.metrics.count_connection(protocol, secure.is_some());
+        let admitted = self.refuse_banned(peer).and_then(|()| match protocol {
+            ListenerProtocol::Messages => self.admit(peer, limiters),
+            ListenerProtocol::Http => self.admit_to_page(peer, limiters),
         });
-        let stay = match admitted {
+        let permit = match admitted {
             Ok(admitted) => admitted,
             Err((line, reason)) => {
-                self.log_refused(peer, reason, door);
-                let words = match speaks {
-                    Speaks::Messages => line.as_bytes().to_vec(),
-                    Speaks::Http => unavailable(why(&line)).into_bytes(),
+                self.log_refused(peer, reason, limiters);
+                let words = match protocol {
+                    ListenerProtocol::Messages => line.as_bytes().to_vec(),
+                    ListenerProtocol::Http => unavailable(why(&line)).into_bytes(),
                 };
                 return self.refuse(socket, secure, words);
             }
         };
         if secure.is_none()
-            && speaks == Speaks::Messages
+            && protocol == ListenerProtocol::Messages
             && let Err(error) = socket.write_all(reply::name_request().as_bytes())
         {
             debug!(self.log, "connection closed before the first message"; "peer" => %peer, "error" => %error);
@@ -216,12 +220,12 @@ impl Reception {
         let sessions = self.max_sessions - self.places.available_permits();
         let spread_above = self.config.get().server.spread_above;
         let turn = turn_of(number, sessions, spread_above, self.couriers.len());
-        self.couriers[turn].do_send(Adopt { socket, peer, id: SessionId(number), stay, speaks, secure });
+        self.couriers[turn].do_send(Adopt { socket, peer, id: SessionId(number), permit, protocol, secure });
     }
 
-    fn log_refused(&self, peer: Peer, reason: CloseReason, door: &Door) {
-        self.tally.count_end(reason);
-        match door.sessions.borrow_mut().log_refusal(Instant::now()) {
+    fn log_refused(&self, peer: Peer, reason: CloseReason, limiters: &SharedLimiters) {
+        self.metrics.count_end(reason);
+        match limiters.sessions.borrow_mut().log_refusal(Instant::now()) {
             Some(0) => info!(self.log, "refused"; "peer" => %peer, "reason" => reason),
             Some(unlogged) => {
                 info!(self.log, "refused"; "peer" => %peer, "reason" => reason, "unlogged_before" => unlogged);
@@ -270,7 +274,7 @@ async fn see_out_plain(socket: TcpStream) {
 
 /// Closes a refused connection that can be sent the reason only after a TLS handshake.
 async fn see_out_secure(socket: TcpStream, Secure(config): Secure, words: &[u8]) {
-    match handshake(socket, config, Instant::now() + CLOSE_GRACE).await {
+    match handshake(socket, config, Instant::now() + CLOSE_TIMEOUT).await {
         Ok(stream) => see_out(stream, words).await,
         Err(failure) => {
             // The words go out in plain text. A peer that speaks TLS would take them for a broken record.
@@ -317,7 +321,7 @@ mod tests {
     /// Ends the server while a connection waits to be accepted.
     fn end_while_one_waits(listener: TcpListener, is_passed: bool) {
         listener.set_nonblocking(true).unwrap();
-        let reception = Reception {
+        let acceptor = Acceptor {
             couriers: Vec::new(),
             barrier: Barrier::default(),
             places: Arc::new(Semaphore::new(0)),
@@ -330,14 +334,14 @@ mod tests {
             config: InForce::new(Config::default()),
             numbers: Arc::default(),
             refusals: Arc::new(Semaphore::new(0)),
-            tally: Arc::default(),
+            metrics: Arc::default(),
             log: Logger::root(slog::Discard, slog::o!()),
         };
-        reception.stop.cancel();
-        let door = Rc::new(Doors::new(Instant::now()));
-        let accepting = reception.accept_all(
-            Listener { socket: listener, is_passed, speaks: Speaks::Messages, credentials: None },
-            door,
+        acceptor.stop.cancel();
+        let limiters = Rc::new(Limiters::new(Instant::now()));
+        let accepting = acceptor.accept_all(
+            Listener { socket: listener, is_passed, protocol: ListenerProtocol::Messages, credentials: None },
+            limiters,
         );
         actix_rt::System::new().block_on(accepting).unwrap();
     }

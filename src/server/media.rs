@@ -15,32 +15,32 @@ use slog::Logger;
 
 use super::{
     bans::Barrier,
-    messages::{CloseServer, StreamBegan, StreamEnded, ToRelay, Tune},
+    exit_guard::ExitGuard,
+    messages::{CloseServer, StreamBegan, StreamEnded, Subscribe, ToRelay},
     tls::credentials::Credentials,
-    vigil::Vigil,
 };
 use crate::config::{self, InForce};
 
+mod connection_limiter;
 mod container;
 pub mod counters;
-mod crowd;
-mod door;
 mod fan_out;
-pub mod figures;
+mod http_listeners;
 mod keys;
 mod listener;
-mod numbering;
 mod outgoing;
 mod ports;
-mod pump;
 mod relay;
 mod reports;
+mod rewrite;
 pub mod rtsp;
+mod server;
 mod shares;
 mod source;
 mod stream;
+pub mod stream_stats;
 mod streams;
-mod tuned;
+mod udp_reader;
 
 use counters::Counters;
 use relay::Relay;
@@ -53,14 +53,15 @@ use relay::Relay;
 /// `media.udp_ports` of its own, which limits their number as well.
 pub fn open_files(media: &config::Media) -> u64 {
     const OF_PUBLISHER: usize = 2;
-    let used = OF_PUBLISHER * (media.streams + media.waiting) + rtsp::guest::MOST_OUTLETS * media.streams;
+    let used =
+        OF_PUBLISHER * (media.streams + media.waiting) + rtsp::stream_access::MAX_OUTLETS * media.streams;
     let pairs = used.min(ports::pairs(&media.udp_ports).into());
-    (crowd::MAX_CONNECTIONS + 2 * pairs) as u64
+    (connection_limiter::MAX_CONNECTIONS + 2 * pairs) as u64
 }
 
 /// A listening socket for RTSP.
 #[derive(Debug)]
-pub struct Door {
+pub struct RtspListener {
     /// The socket.
     pub socket: TcpListener,
     /// The TLS credentials of its connections; `None` for plain RTSP.
@@ -68,11 +69,11 @@ pub struct Door {
 }
 
 /// Parameters that the relay starts with.
-pub struct Opening {
+pub struct RelayParams {
     /// The thread that the relay runs on.
     pub thread: ArbiterHandle,
     /// The listening sockets for RTSP, plain and over TLS.
-    pub doors: Vec<Door>,
+    pub listeners: Vec<RtspListener>,
     /// The addresses of the plain ones.
     pub addresses: Vec<SocketAddr>,
     /// The addresses of those with TLS.
@@ -80,9 +81,9 @@ pub struct Opening {
 }
 
 /// The parts of the server that the relay depends on.
-pub struct Around {
+pub struct RelayContext {
     /// Receives reports of streams that begin or end.
-    pub registry: ToRegistry,
+    pub registry: RelayToRegistry,
     /// The banned addresses.
     pub barrier: Barrier,
     /// The current configuration.
@@ -93,14 +94,14 @@ pub struct Around {
 
 /// The messages that the relay sends to the registry, without knowing its type.
 #[derive(Clone)]
-pub struct ToRegistry {
+pub struct RelayToRegistry {
     /// A publisher has begun.
     pub began: Recipient<StreamBegan>,
     /// A stream that had begun has ended.
     pub ended: Recipient<StreamEnded>,
 }
 
-impl<A> From<Addr<A>> for ToRegistry
+impl<A> From<Addr<A>> for RelayToRegistry
 where
     A: Actor<Context = actix::Context<A>> + Handler<StreamBegan> + Handler<StreamEnded>,
 {
@@ -115,7 +116,7 @@ pub struct Audio {
     /// Recipients of the registry's messages.
     pub relay: ToRelay,
     /// Recipient of requests to listen by HTTP.
-    pub tune: Recipient<Tune>,
+    pub subscribe: Recipient<Subscribe>,
     /// Recipient of the message that ends all streams and connections.
     pub close: Recipient<CloseServer>,
     /// Addresses of plain RTSP.
@@ -126,25 +127,25 @@ pub struct Audio {
 
 /// Starts the relay on its thread.
 pub fn start(
-    opening: Opening,
-    registry: ToRegistry,
+    params: RelayParams,
+    registry: RelayToRegistry,
     barrier: Barrier,
     config: &InForce,
     counters: Arc<Counters>,
-    vigil: Vigil,
+    exit_guard: ExitGuard,
     log: &Logger,
 ) -> Audio {
-    let Opening { thread, doors, addresses, secure_addresses } = opening;
+    let RelayParams { thread, listeners, addresses, secure_addresses } = params;
     let (config, log) = (config.clone(), log.clone());
-    let around = Around { registry, barrier, config, counters };
-    let relay = Relay::start_in_arbiter(&thread, move |_| Relay::new(doors, around, vigil, log));
+    let context = RelayContext { registry, barrier, config, counters };
+    let relay = Relay::start_in_arbiter(&thread, move |_| Relay::new(listeners, context, exit_guard, log));
     Audio {
         relay: ToRelay {
             open: relay.clone().recipient(),
             admit: relay.clone().recipient(),
             shut: relay.clone().recipient(),
         },
-        tune: relay.clone().recipient(),
+        subscribe: relay.clone().recipient(),
         close: relay.recipient(),
         addresses: addresses.into(),
         secure_addresses: secure_addresses.into(),

@@ -3,12 +3,13 @@
 //! ```text
 //! Listener --Adopt--> Courier --starts--> Session --Enter, Work, Leave--> Registry
 //!                       ^ ^                   | ^                           ^ |
-//!                       | '-Reframe, Raw, Say-' '--Jammed, Hangup, Sent--.    | |
-//!                       |                                          Courier --Pressure, OutboxesFull, Weighed
-//!                       '--------------Deliver, Probe, Impatient, Weigh, LiftBounds, CloseServer'
+//!                       | | Reframe,          | | Evicted, Hangup, Sent     | |
+//!                       | '-SendRaw, SendLine-' '----------------------.    | |
+//!                       |                                        Courier --Backpressure, OutboxesFull, Weighed
+//!                       '--------------Deliver, Probe, ExpectDrain, Weigh, Unbound, CloseServer'
 //!
 //! Registry --OpenStream, AdmitListener, ShutStream--> Relay --StreamBegan, StreamEnded--> Registry
-//! HTTP --Tune--> Relay
+//! HTTP --Subscribe--> Relay
 //! ```
 
 use std::{io, sync::Arc, time::Duration};
@@ -20,22 +21,22 @@ use tokio::{net::TcpStream, sync::OwnedSemaphorePermit};
 use tokio_rustls::server::TlsStream;
 
 use super::{
-    batch::{Item, Shared},
+    address_limiter::SessionPermit,
+    batch::{Edit, SharedBatch},
     close::CloseReason,
-    doorkeeper::Stay,
-    http::Visitor,
-    media::figures::{Figures, StreamEnd},
-    outbox::Level,
-    seat::{Seat, SessionId},
-    speaks::Speaks,
-    who::Peer,
+    http::HttpConnection,
+    listener_protocol::ListenerProtocol,
+    media::stream_stats::{StreamEnd, StreamStats},
+    outbox::FillLevel,
+    peer::Peer,
+    session_ref::{SessionId, SessionRef},
 };
 use crate::{
     media::{Key, StreamId},
     protocol::{Kind, Line, Looks, Name, Request},
 };
 
-pub use super::tune::{NotTuned, Tune, Tuned};
+pub use super::subscribe::{Subscribe, SubscribeError, Subscription};
 
 /// From a listener to a `Courier`: serve an accepted connection. Over plain TCP the listener has already sent the
 /// name request.
@@ -49,9 +50,9 @@ pub struct Adopt {
     /// The number that identifies the connection from here on, in the log too.
     pub id: SessionId,
     /// The permits that the connection holds; released when the last part of the session is dropped.
-    pub stay: Stay,
+    pub permit: SessionPermit,
     /// The protocol that the connection speaks.
-    pub speaks: Speaks,
+    pub protocol: ListenerProtocol,
     /// The TLS configuration, if the connection has to begin with a TLS handshake.
     pub secure: Option<Secure>,
 }
@@ -61,9 +62,9 @@ pub struct Adopt {
 #[rtype(result = "()")]
 pub struct Upgraded {
     /// The connection, with its ID and peer.
-    pub visitor: Visitor,
+    pub connection: HttpConnection,
     /// The permits that the connection now holds as a session.
-    pub stay: Stay,
+    pub permit: SessionPermit,
     /// Bytes that were read after the handshake.
     pub read: BytesMut,
 }
@@ -72,7 +73,7 @@ pub struct Upgraded {
 /// last longer than the requests for the page.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Listening {
+pub struct HttpListening {
     /// The connection.
     pub id: SessionId,
 }
@@ -80,7 +81,7 @@ pub struct Listening {
 /// From the task of an HTTP connection to its `Courier`: the connection has ended or was handed over as a session.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Visited {
+pub struct HttpEnded {
     /// The connection.
     pub id: SessionId,
 }
@@ -92,13 +93,13 @@ pub struct Secure(pub Arc<ServerConfig>);
 /// From a handshake's task to its `Courier`: the handshake is over.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Shaken {
+pub struct HandshakeEnded {
     /// The connection.
     pub id: SessionId,
     /// The peer of the connection.
     pub peer: Peer,
     /// The protocol that the connection speaks over TLS.
-    pub speaks: Speaks,
+    pub protocol: ListenerProtocol,
     /// The stream, or why the handshake failed.
     pub outcome: Result<Secured, (CloseReason, Option<io::Error>)>,
 }
@@ -109,7 +110,7 @@ pub struct Secured {
     /// The connection.
     pub stream: Box<TlsStream<TcpStream>>,
     /// The permits that the connection holds.
-    pub stay: Stay,
+    pub permit: SessionPermit,
 }
 
 /// From a `Session` to the `Registry`: the client answered the name request with a valid name.
@@ -117,7 +118,7 @@ pub struct Secured {
 #[rtype(result = "()")]
 pub struct Enter {
     /// The session.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
     /// The peer of the connection.
     pub peer: Arc<Peer>,
     /// The requested name.
@@ -134,7 +135,7 @@ pub struct Enter {
 #[rtype(result = "()")]
 pub struct Work {
     /// The session.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
     /// The requests, in the order sent.
     pub requests: Vec<Request>,
     /// Credit out of `limits.inflight_bytes` that the requests take; released when all of them have been carried out.
@@ -146,7 +147,7 @@ pub struct Work {
 #[rtype(result = "()")]
 pub struct Leave {
     /// The session.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
     /// Why the session ends.
     pub reason: CloseReason,
     /// A line to send to the client first.
@@ -158,9 +159,9 @@ pub struct Leave {
 #[rtype(result = "()")]
 pub struct Deliver {
     /// The lines for every member.
-    pub shared: Arc<Shared>,
+    pub shared: Arc<SharedBatch>,
     /// Where single sessions deviate from `shared`, ordered by slot.
-    pub items: Vec<Item>,
+    pub edits: Vec<Edit>,
 }
 
 /// From the `Registry` to a `Courier`: another client requests this session's name, so the kernel is to find out
@@ -169,7 +170,7 @@ pub struct Deliver {
 #[rtype(result = "()")]
 pub struct Probe {
     /// The session to probe.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
 }
 
 /// From a `Session` to its `Courier`: the client's kind is now known.
@@ -177,7 +178,7 @@ pub struct Probe {
 #[rtype(result = "()")]
 pub struct Reframe {
     /// The session.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
     /// How to frame its output from here on.
     pub kind: Kind,
 }
@@ -185,9 +186,9 @@ pub struct Reframe {
 /// From a `Session` to its `Courier`: send a line to a client that has no name yet.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Say {
+pub struct SendLine {
     /// The session.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
     /// The line to send.
     pub line: Line,
 }
@@ -195,9 +196,9 @@ pub struct Say {
 /// From a `Session` to its `Courier`: send bytes that belong to no message, such as telnet's refusals.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Raw {
+pub struct SendRaw {
     /// The session.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
     /// The bytes to send.
     pub bytes: Bytes,
 }
@@ -206,7 +207,7 @@ pub struct Raw {
 /// registry, as for any other reason.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Jammed {
+pub struct Evicted {
     /// Either [`CloseReason::OutboxFull`] or [`CloseReason::Broken`].
     pub reason: CloseReason,
     /// The error, if a write failed.
@@ -236,20 +237,20 @@ pub struct Sent {
 /// From a `Courier` to the `Registry`: the fill level of an outbox changed, and with it which senders have to wait.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
-pub struct Pressure {
+pub struct Backpressure {
     /// The session that the outbox belongs to.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
     /// The new fill level.
-    pub level: Level,
+    pub level: FillLevel,
 }
 
 /// From the `Registry` to a `Courier`: this session's requests wait until its own outbox drains. If the client takes
 /// nothing for the grace period meanwhile, the outbox counts as stuck, so the wait is bounded.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Impatient {
+pub struct ExpectDrain {
     /// The session that the outbox belongs to.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
 }
 
 /// From a `Courier` to the `Registry`: all outboxes together take more memory than `limits.outboxes_bytes`.
@@ -275,7 +276,7 @@ pub struct Weighed(pub Vec<Heavy>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heavy {
     /// The session that the outbox belongs to.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
     /// The memory of the outbox, in bytes.
     pub bytes: usize,
     /// How long the socket has taken nothing off the queue.
@@ -286,7 +287,7 @@ pub struct Heavy {
 /// however full it is.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct LiftBounds;
+pub struct Unbound;
 
 /// Shut the server down. Goes to the `Registry`, from there to every `Courier`, and as [`Hangup`] to every `Session`.
 #[derive(Clone, Debug, Message)]
@@ -305,7 +306,7 @@ pub struct OpenStream {
     /// Admits the publisher, once.
     pub key: Key,
     /// Statistics that the relay writes and `list_streams` shows.
-    pub figures: Arc<Figures>,
+    pub stats: Arc<StreamStats>,
     /// The name of the file to play, as `list_files` writes it.
     pub file: Arc<str>,
 }
@@ -378,7 +379,7 @@ pub struct ToCourier {
     /// The client's kind is known.
     pub reframe: Recipient<Reframe>,
     /// Bytes that belong to no message.
-    pub raw: Recipient<Raw>,
+    pub raw: Recipient<SendRaw>,
     /// A line to a client that has no name yet.
-    pub say: Recipient<Say>,
+    pub say: Recipient<SendLine>,
 }

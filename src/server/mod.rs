@@ -3,11 +3,11 @@
 //! The way of a message through this module:
 //!
 //! ```text
-//! listener -> courier (takes a connection in) -> inbox -> session -> registry (roster, batch) -> courier -> outbox
+//! listener -> courier (starts the session) -> frame_reader -> session -> registry (roster, batch) -> courier -> outbox
 //! ```
 //!
-//! `messages.rs` defines the messages between actors. The tables and queues (`roster`, `batch`, `outbox`, `pace`,
-//! `inbox` and others) are plain Rust that imports no actor library, so tests call them directly.
+//! `messages.rs` defines the messages between actors. The tables and queues (`roster`, `batch`, `outbox`,
+//! `frame_reader` and others) are plain Rust that imports no actor library, so tests call them directly.
 
 use std::{
     io,
@@ -30,67 +30,67 @@ use crate::{
     source::SourceError,
 };
 
+mod address_limiter;
 mod addresses;
+mod advertised_addresses;
+mod auth;
 pub(crate) mod bans;
 mod batch;
 mod block;
-mod challenge;
+mod blocked_work;
 pub mod close;
 mod connection;
 mod courier;
-mod doorkeeper;
-mod entrance;
 mod eviction;
+mod exit_guard;
 mod flood;
+mod flush_scheduler;
+mod frame_reader;
 mod health;
-mod house;
 mod http;
-mod inbox;
 mod listener;
+mod listener_protocol;
 mod media;
 mod messages;
+mod metrics;
 mod monitoring;
 mod outbox;
-mod pace;
 mod page_places;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod pair;
-mod patience;
-mod place;
-mod places;
-mod reach;
+mod peer;
+mod pending_claim;
+mod read_timeouts;
 mod registry;
 mod reload;
 mod retransmission;
 mod roster;
-mod seat;
 mod session;
+mod session_ref;
 mod settling;
 mod signals;
 mod sock_diag;
-mod speaks;
 mod streams;
+mod subscribe;
+mod subscriber;
+mod subscriber_table;
+mod supervisor;
 pub mod systemd;
-mod tally;
 mod tls;
 mod trial;
-mod tune;
-mod vigil;
 mod wait_budget;
-mod waiting;
-mod who;
 
-use addresses::{Addresses, Taken};
+use addresses::{BoundAddresses, BoundSockets};
 use bans::{Ledger, LedgerError};
 use health::{Health, Phase};
-pub use house::{Ended, ServeError};
-use house::{Entrances, House};
 use listener::Listener;
-use media::{Door, Opening};
+use media::{RelayParams, RtspListener};
+use metrics::Metrics;
 use monitoring::Watched;
 use reload::Reloader;
 pub use reload::Reloading;
-use tally::Tally;
+pub use supervisor::{Ended, ServeError};
+use supervisor::{Sockets, Supervisor};
 pub use tls::credentials::CredentialsError;
 use tls::credentials::{self, Credentials};
 
@@ -98,9 +98,9 @@ use tls::credentials::{self, Credentials};
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod rtsp {
     pub use super::media::rtsp::{
-        fake::FakeStage,
-        input::{Incoming, Input, MOST_HEAD},
-        session::{Progress, Session, not_understood},
+        fake::FakeBackend,
+        input::{Incoming, Input, MAX_HEAD},
+        session::{Progress, RtspSession, not_understood},
     };
 }
 
@@ -108,14 +108,14 @@ pub(crate) mod rtsp {
 #[doc(hidden)]
 pub mod steps {
     pub use super::{
-        batch::{Batch, Shared},
+        address_limiter::SessionPermit,
+        batch::{Batch, SharedBatch},
         connection::{SendHalf, Unanswered, split},
-        doorkeeper::Stay,
         outbox::{Bounds, Outbox, at_once},
-        place::Place,
-        places::Places,
-        seat::{Seat, SessionId},
         session::Session,
+        session_ref::{SessionId, SessionRef},
+        subscriber::Subscriber,
+        subscriber_table::SubscriberTable,
     };
 }
 
@@ -128,11 +128,11 @@ pub struct Server {
     /// The thread that writes the bans file; `None` where bans are kept in memory only.
     keeper: Option<JoinHandle<()>>,
     listeners: Vec<Listener>,
-    doors: Vec<Door>,
+    rtsp_listeners: Vec<RtspListener>,
     monitoring: Vec<TcpListener>,
     /// The addresses of all sockets above.
-    at: Addresses,
-    tally: Arc<Tally>,
+    at: BoundAddresses,
+    metrics: Arc<Metrics>,
     log: Logger,
 }
 
@@ -155,7 +155,7 @@ pub fn serve(
     let reloader =
         Reloader::new(&server.config, server.credentials.as_ref(), &server.accounts, reloading, log);
     let ended = actix_rt::System::new().block_on(async move {
-        let stops = signals::catch(reloader, Arc::clone(&server.tally), &server.log)?;
+        let stops = signals::catch(reloader, Arc::clone(&server.metrics), &server.log)?;
         server.run(stops).await
     })?;
     Ok(match ended {
@@ -172,7 +172,7 @@ impl Server {
     /// If an address cannot be bound or a file cannot be used. A default address that is in use is an error only for
     /// `server.listen`; otherwise that service is left out with a warning.
     pub fn bind(config: &Config, log: &Logger) -> Result<Self, ServeError> {
-        Self::new(config, Taken::for_messages(&config.server.listen)?, log)
+        Self::new(config, BoundSockets::for_messages(&config.server.listen)?, log)
     }
 
     /// Serves on the `passed` sockets in place of `server.listen`. Other processes may listen on these sockets too.
@@ -180,11 +180,11 @@ impl Server {
     /// # Errors
     /// If the system refuses an option that a socket needs, or as [`Self::bind`] for everything else.
     pub fn adopt(config: &Config, passed: Vec<TcpListener>, log: &Logger) -> Result<Self, ServeError> {
-        Self::new(config, Taken::over(passed)?, log)
+        Self::new(config, BoundSockets::over(passed)?, log)
     }
 
     /// Takes the sockets for plain text from `taken` and binds all other addresses.
-    fn new(config: &Config, mut taken: Taken, log: &Logger) -> Result<Self, ServeError> {
+    fn new(config: &Config, mut taken: BoundSockets, log: &Logger) -> Result<Self, ServeError> {
         let is_encrypted = [&config.tls.listen, &config.web.tls_listen, &config.media.tls_listen]
             .iter()
             .any(|at| !at.is_empty());
@@ -199,7 +199,7 @@ impl Server {
             (ledger, Some(keeper))
         };
         taken.take_others(config, credentials.as_ref(), log)?;
-        let Taken { listeners, doors, monitoring, at } = taken;
+        let BoundSockets { listeners, rtsp_listeners, monitoring, at } = taken;
         Ok(Self {
             config: InForce::new(config.clone()),
             credentials,
@@ -207,10 +207,10 @@ impl Server {
             ledger,
             keeper,
             listeners,
-            doors,
+            rtsp_listeners,
             monitoring,
             at,
-            tally: Arc::default(),
+            metrics: Arc::default(),
             log: log.clone(),
         })
     }
@@ -271,7 +271,7 @@ impl Server {
             .collect::<io::Result<Vec<_>>>()?;
         let health = Health::default();
         let watched = Watched {
-            tally: Arc::clone(&self.tally),
+            metrics: Arc::clone(&self.metrics),
             health: health.clone(),
             workers: workers.iter().map(Arbiter::handle).collect(),
             config: self.config.clone(),
@@ -284,31 +284,31 @@ impl Server {
         log_local_connections(&self.config.get(), &self.log);
         self.at.log_missing_ipv4(&self.log);
         // Audio has a thread of its own, so that datagrams do not wait for messages, nor messages for datagrams.
-        let media_thread = if self.doors.is_empty() { None } else { Some(Arbiter::try_new()?) };
-        let opening = media_thread.as_ref().map(|thread| Opening {
+        let media_thread = if self.rtsp_listeners.is_empty() { None } else { Some(Arbiter::try_new()?) };
+        let relay_params = media_thread.as_ref().map(|thread| RelayParams {
             thread: thread.handle(),
-            doors: self.doors,
+            listeners: self.rtsp_listeners,
             addresses: self.at.media,
             secure_addresses: self.at.secure_media,
         });
-        let mut house = House::build(
+        let mut supervisor = Supervisor::build(
             &self.config,
             &self.accounts,
             self.ledger,
-            Entrances { listeners: self.listeners, media: opening },
+            Sockets { listeners: self.listeners, media: relay_params },
             &workers,
-            Arc::clone(&self.tally),
+            Arc::clone(&self.metrics),
             &self.log,
         );
         health.reach(Phase::Serving);
         systemd::ready(&self.log);
-        let ended = house.until_closed(stops, &health).await;
+        let ended = supervisor.until_closed(stops, &health).await;
         for thread in workers.iter().chain(&media_thread) {
             thread.stop();
         }
         if !matches!(ended, Ok(Ended::Forced)) {
             for worker in workers.into_iter().chain(media_thread) {
-                // The vigil of the worker's courier has reported a panic already.
+                // The exit guard of the worker's courier has reported a panic already.
                 let _ = worker.join();
             }
             // The registry ended with its worker. Wait until the last change of the bans is on disk.
@@ -320,14 +320,14 @@ impl Server {
         if let Some(monitoring) = monitoring {
             monitoring.stop();
         }
-        info!(self.log, "ended"; &*self.tally);
+        info!(self.log, "ended"; &*self.metrics);
         ended
     }
 
     /// Raises the limit of open files: each session is an open file, and the usual limit is 1,024.
     fn raise_file_limit(&self) {
         let config = self.config.get();
-        let audio = if self.doors.is_empty() { 0 } else { media::open_files(&config.media) };
+        let audio = if self.rtsp_listeners.is_empty() { 0 } else { media::open_files(&config.media) };
         let wanted = config.limits.max_sessions as u64 + RESERVED_FILES + audio;
         match rlimit::increase_nofile_limit(wanted) {
             Ok(most) if most < wanted => {
@@ -401,11 +401,11 @@ fn read_accounts(config: &Config, log: &Logger) -> Result<Accounts, SourceError>
 /// Open files beside the sessions: 64 for listeners, reactors and the log, then refused connections, connections to
 /// the page, connections on trial, stream listeners over HTTP, and monitoring.
 const RESERVED_FILES: u64 = 64
-    + (listener::REFUSALS
-        + listener::PAGE_FILES
+    + (listener::MAX_REFUSALS
+        + listener::MAX_HTTP_FILES
         + trial::MAX_TRIALS
-        + http::stream::LISTENERS
-        + monitoring::MOST) as u64;
+        + http::stream::MAX_LISTENERS
+        + monitoring::MAX_CONNECTIONS) as u64;
 
 #[cfg(test)]
 mod tests;

@@ -24,40 +24,41 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{health::Health, http::turns::Turns, tally::Tally};
+use super::{health::Health, http::turns::Turns, metrics::Metrics};
 use crate::config::InForce;
 
 mod answers;
 mod exposition;
 mod figures;
 mod json;
+mod liveness_check;
 mod places;
 mod process;
-mod roll_call;
 
 use answers::Desk;
-use places::{Place, Places};
+use places::{ConnectionSlot, ConnectionSlots};
 
 /// Connections served at a time.
-pub const MOST: usize = 16;
+pub const MAX_CONNECTIONS: usize = 16;
 
-/// Minimum time for which a connection keeps its place. With [`MOST`], this bounds the rate to 160 answers per second.
-const LEAST: Duration = Duration::from_millis(100);
+/// Minimum time for which a connection keeps its place. With [`MAX_CONNECTIONS`], this bounds the rate to 160 answers
+/// per second.
+const MIN_CONNECTION_TIME: Duration = Duration::from_millis(100);
 
 /// Time for the head of a request to arrive.
-const HEAD: Duration = Duration::from_secs(3);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Time that a connection may take in all. An answer has about 20 KiB, which any socket takes at once.
-const VISIT: Duration = Duration::from_secs(5);
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Pause after a failed accept.
-const PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The parts of the server that monitoring reads.
 #[derive(Clone)]
 pub struct Watched {
     /// The server's counters.
-    pub tally: Arc<Tally>,
+    pub metrics: Arc<Metrics>,
     /// The server's phase.
     pub health: Health,
     /// The workers, which are asked whether they still respond.
@@ -82,7 +83,7 @@ pub fn start(sockets: Vec<TcpListener>, watched: Watched) -> io::Result<Option<A
     arbiter.spawn_fn(move || {
         let log = watched.log.clone();
         let desk = Rc::new(Desk::new(watched));
-        let places = Places::new();
+        let places = ConnectionSlots::new();
         for socket in sockets {
             let (desk, places, log) = (Rc::clone(&desk), Rc::clone(&places), log.clone());
             actix_rt::spawn(async move {
@@ -96,7 +97,12 @@ pub fn start(sockets: Vec<TcpListener>, watched: Watched) -> io::Result<Option<A
 }
 
 /// Accepts connections on a socket and answers one request on each.
-async fn accept_all(socket: TcpListener, desk: Rc<Desk>, places: Rc<Places>, log: &Logger) -> io::Result<()> {
+async fn accept_all(
+    socket: TcpListener,
+    desk: Rc<Desk>,
+    places: Rc<ConnectionSlots>,
+    log: &Logger,
+) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(socket)?;
     let serve = Rc::new(build(desk).await?);
     loop {
@@ -104,14 +110,15 @@ async fn accept_all(socket: TcpListener, desk: Rc<Desk>, places: Rc<Places>, log
             Ok((stream, _)) => stream,
             Err(error) => {
                 debug!(log, "cannot accept a monitoring connection; retrying"; "error" => %error);
-                sleep(PAUSE).await;
+                sleep(ACCEPT_RETRY_INTERVAL).await;
                 continue;
             }
         };
         let Ok(place) = places.take().await else { return Ok(()) };
         let (serve, log) = (Rc::clone(&serve), log.clone());
         actix_rt::spawn(async move {
-            let serving = join(timeout(VISIT, serve(stream, &place)), sleep(LEAST));
+            let serving =
+                join(timeout(CONNECTION_TIMEOUT, serve(stream, &place)), sleep(MIN_CONNECTION_TIME));
             let served = select! {
                 (served, ()) = serving => served,
                 () = place.displaced() => {
@@ -128,7 +135,7 @@ async fn accept_all(socket: TcpListener, desk: Rc<Desk>, places: Rc<Places>, log
     }
 }
 
-type Serve = Box<dyn Fn(TcpStream, &Place) -> LocalBoxFuture<'static, Result<(), String>>>;
+type Serve = Box<dyn Fn(TcpStream, &ConnectionSlot) -> LocalBoxFuture<'static, Result<(), String>>>;
 
 /// Builds an HTTP service that answers one request per connection.
 async fn build(desk: Rc<Desk>) -> io::Result<Serve> {
@@ -138,8 +145,8 @@ async fn build(desk: Rc<Desk>) -> io::Result<Serve> {
     };
     let factory = HttpService::build()
         .keep_alive(KeepAlive::Disabled)
-        .client_request_timeout(HEAD)
-        .client_disconnect_timeout(LEAST)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .client_disconnect_timeout(MIN_CONNECTION_TIME)
         .h1(fn_service(answer));
     let service = factory.new_service(()).await.map_err(|()| io::Error::other("cannot start HTTP"))?;
     Ok(Box::new(move |stream, place| {

@@ -21,36 +21,36 @@ use futures_util::FutureExt;
 use tokio::{io::AsyncWrite, task::coop::unconstrained, time::Instant};
 
 use super::{
-    batch::{Excerpt, Shared},
+    address_limiter::SessionPermit,
+    batch::{Excerpt, SharedBatch},
     connection::SendHalf,
-    doorkeeper::Stay,
 };
 use crate::protocol::{Kind, Line, websocket};
 
-mod carry;
 mod ending;
 mod flush;
-mod full;
+mod flush_task;
 mod reframe;
+mod watermark;
 mod weight;
 
-pub use carry::{Carried, carry};
 use flush::Flush;
-use full::Full;
-pub use full::Level;
+pub use flush_task::{Flushed, flush_task};
+pub use watermark::FillLevel;
+use watermark::Watermark;
 use weight::{Piece, Weight};
 
 /// Queued pieces in one vectored write.
-const SLICES: usize = 64;
+const MAX_SLICES: usize = 64;
 
 /// Hard limit of an outbox, as a multiple of its limit. Senders that wait overshoot the limit by one or two batches;
 /// clients that repeatedly send and leave at once overshoot it by more.
-const MOST: usize = 2;
+const HARD_LIMIT_FACTOR: usize = 2;
 
 /// Limits that all outboxes of a server share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Queued bytes above which an outbox is full, not counting `Outbox::excused` (`limits.outbox_bytes`).
+    /// Queued bytes above which an outbox is full, not counting `Outbox::exempt_bytes` (`limits.outbox_bytes`).
     pub limit: usize,
     /// Time without progress after which a full outbox is stuck (`limits.slow_reader_grace`).
     pub grace: Duration,
@@ -60,7 +60,7 @@ pub struct Bounds {
 
 /// Why an outbox accepts nothing more.
 #[derive(Debug)]
-pub enum Trouble {
+pub enum OutboxError {
     /// More is queued than the hard limit, a multiple of [`Bounds::limit`].
     Full,
     /// A write failed.
@@ -82,12 +82,12 @@ pub struct Outbox {
     /// Memory that `queue` takes.
     memory: Weight,
     bounds: Rc<Bounds>,
-    full: Full,
+    watermark: Watermark,
     /// The outbox accepts only its last words.
-    jammed: bool,
+    evicted: bool,
     /// Queued bytes of one delivery that arrived while the queue was empty. They do not count towards the limit: no
     /// client is disconnected for the length of a single answer.
-    excused: usize,
+    exempt_bytes: usize,
     /// The front of the queue is partly written.
     mid_piece: bool,
     /// Queued bytes were written since the last call of [`Self::take_moved`].
@@ -100,11 +100,11 @@ pub struct Outbox {
     /// Set when the session ends: everything has to be written by then.
     deadline: Option<Instant>,
     /// A task is emptying the queue.
-    carried: bool,
+    has_flush_task: bool,
     /// Waker of that task while it waits for the socket. Woken when the time to wait until changes.
     waiting: Option<Waker>,
     /// The session's permits, released when its last part is dropped.
-    _stay: Rc<Stay>,
+    _permit: Rc<SessionPermit>,
 }
 
 /// When the front of the queue may be written.
@@ -121,7 +121,7 @@ enum Due {
 impl Outbox {
     /// Creates an empty outbox for a client that is taken for [`Kind::Line`].
     #[must_use]
-    pub fn new(writer: Box<dyn SendHalf>, bounds: Rc<Bounds>, stay: Rc<Stay>) -> Self {
+    pub fn new(writer: Box<dyn SendHalf>, bounds: Rc<Bounds>, permit: Rc<SessionPermit>) -> Self {
         Self {
             flush: Flush::of(&*writer),
             writer: Some(writer),
@@ -130,17 +130,17 @@ impl Outbox {
             queued: 0,
             memory: Weight::default(),
             bounds,
-            full: Full::default(),
-            jammed: false,
-            excused: 0,
+            watermark: Watermark::default(),
+            evicted: false,
+            exempt_bytes: 0,
             mid_piece: false,
             moved: false,
             lost: 0,
             last_write: None,
             deadline: None,
-            carried: false,
+            has_flush_task: false,
             waiting: None,
-            _stay: stay,
+            _permit: permit,
         }
     }
 
@@ -167,7 +167,7 @@ impl Outbox {
     }
 
     /// Queues the messages `range` of a batch, without writing. An unframed client's messages become one piece each.
-    pub fn put_shared(&mut self, shared: &Shared, range: std::ops::Range<u32>) {
+    pub fn put_shared(&mut self, shared: &SharedBatch, range: std::ops::Range<u32>) {
         let Excerpt { bytes, is_copy } = shared.lines(self.kind, range);
         let piece = if is_copy { Piece::own } else { Piece::shared };
         if self.kind != Kind::Unframed {
@@ -185,7 +185,7 @@ impl Outbox {
     ///
     /// # Errors
     /// As [`Self::write_now`].
-    pub fn send_shared(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<(), Trouble> {
+    pub fn send_shared(&mut self, shared: &SharedBatch, cx: &mut Context<'_>) -> Result<(), OutboxError> {
         if self.is_idle() && self.kind != Kind::Unframed {
             let lines = shared.all_lines(self.kind);
             if self.try_send(lines, || Piece::shared(lines.clone()))? {
@@ -201,7 +201,7 @@ impl Outbox {
     ///
     /// # Errors
     /// As [`Self::write_now`].
-    pub fn send_line(&mut self, line: &Line, cx: &mut Context<'_>) -> Result<(), Trouble> {
+    pub fn send_line(&mut self, line: &Line, cx: &mut Context<'_>) -> Result<(), OutboxError> {
         let was_empty = self.is_empty();
         let sent = match self.kind {
             _ if !self.is_idle() => None,
@@ -218,20 +218,20 @@ impl Outbox {
             None => self.put(line),
         }
         if was_empty {
-            self.excuse();
+            self.exempt_reply();
         }
         self.write_now(cx)
     }
 
     /// Whether nothing is queued and no task carries the outbox.
     fn is_idle(&self) -> bool {
-        !self.carried && self.queue.is_empty() && !self.jammed
+        !self.has_flush_task && self.queue.is_empty() && !self.evicted
     }
 
     /// Writes what the socket takes at once, without asking the reactor. Returns whether that was all. Otherwise
     /// queues the rest, taken from `whole`, which yields the same bytes; the caller then calls [`Self::write_now`],
     /// which registers with the reactor.
-    fn try_send(&mut self, bytes: &[u8], whole: impl FnOnce() -> Piece) -> Result<bool, Trouble> {
+    fn try_send(&mut self, bytes: &[u8], whole: impl FnOnce() -> Piece) -> Result<bool, OutboxError> {
         let Some(writer) = &self.writer else { return Ok(true) };
         let sent = match writer.try_send(bytes) {
             Ok(sent) if sent == bytes.len() => return Ok(true),
@@ -248,10 +248,10 @@ impl Outbox {
     ///
     /// # Errors
     /// If a write fails, or if more stays queued than the hard limit.
-    pub fn write_now(&mut self, cx: &mut Context<'_>) -> Result<(), Trouble> {
+    pub fn write_now(&mut self, cx: &mut Context<'_>) -> Result<(), OutboxError> {
         // A task that empties the queue waits for the socket. Polling the socket here too would replace that task's
         // waker, and the task would never resume.
-        while !self.carried && self.due() == Due::Now {
+        while !self.has_flush_task && self.due() == Due::Now {
             match self.poll_write(cx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Err(self.fail(error)),
@@ -280,35 +280,35 @@ impl Outbox {
 
     /// Exempts everything queued now from the limit: all of it is one delivery that arrived while the queue was
     /// empty.
-    pub fn excuse(&mut self) {
-        self.excused = self.queued;
+    pub fn exempt_reply(&mut self) {
+        self.exempt_bytes = self.queued;
     }
 
-    /// Applies the grace period to an outbox that is busy but not full, because a sender waits for it to drain.
-    pub fn lose_patience(&mut self) {
-        if self.full.lose_patience() {
-            self.wake_carrier();
+    /// Applies the grace period to an outbox that is high but not full, because a sender waits for it to drain.
+    pub fn expect_drain(&mut self) {
+        if self.watermark.expect_drain() {
+            self.wake_flush_task();
         }
     }
 
     /// The fill level, if it changed since the last call.
-    pub fn take_pressure(&mut self) -> Option<Level> {
-        self.full.take_change()
+    pub fn take_level_change(&mut self) -> Option<FillLevel> {
+        self.watermark.take_change()
     }
 
     /// Makes the task that waits for the socket re-read its times.
-    fn wake_carrier(&mut self) {
+    fn wake_flush_task(&mut self) {
         if let Some(waker) = self.waiting.take() {
             waker.wake();
         }
     }
 
-    /// Whether work is left that no task carries yet. If so, marks the outbox as carried, and the caller must spawn
-    /// `carry`.
-    pub fn wants_carrying(&mut self) -> bool {
-        let wants =
-            !self.carried && (!self.queue.is_empty() || self.flush == Flush::Due || self.deadline.is_some());
-        self.carried |= wants;
+    /// Whether work is left that no task does yet. If so, marks the outbox as having one, and the caller must spawn
+    /// `flush_task`.
+    pub fn wants_flush_task(&mut self) -> bool {
+        let wants = !self.has_flush_task
+            && (!self.queue.is_empty() || self.flush == Flush::Due || self.deadline.is_some());
+        self.has_flush_task |= wants;
         wants
     }
 
@@ -341,7 +341,7 @@ impl Outbox {
         let written = if self.kind == Kind::Unframed || self.queue.len() == 1 {
             ready!(writer.poll_write(cx, self.queue.front().map_or(&[][..], |piece| &piece.bytes)))?
         } else {
-            let mut slices = [IoSlice::new(&[]); SLICES];
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
             let count = self
                 .queue
                 .iter()
@@ -365,7 +365,7 @@ impl Outbox {
 
     /// Updates the fill level after the socket took bytes.
     fn went_on(&mut self, now: Instant) {
-        self.full.fall(self.queued.saturating_sub(self.excused), self.bounds.limit, now);
+        self.watermark.fall(self.queued.saturating_sub(self.exempt_bytes), self.bounds.limit, now);
     }
 
     fn consume(&mut self, written: usize, now: Instant) {
@@ -377,7 +377,7 @@ impl Outbox {
         if self.queue.is_empty() {
             // Release the buffer of a burst: the session may stay silent for days.
             self.queue = VecDeque::new();
-            self.excused = 0;
+            self.exempt_bytes = 0;
         }
     }
 
@@ -403,7 +403,7 @@ impl Outbox {
     }
 
     /// Queues all of `piece` but the first `sent` bytes. WebSocket frames are queued one by one: the end of a frame
-    /// cannot be found from its middle, and [`Self::jam`] has to keep the rest of a frame whose writing began.
+    /// cannot be found from its middle, and [`Self::evict`] has to keep the rest of a frame whose writing began.
     fn enqueue_from(&mut self, piece: Piece, mut sent: usize) {
         let Piece { mut bytes, owned } = piece;
         if self.kind != Kind::WebSocket {
@@ -424,7 +424,7 @@ impl Outbox {
 
     /// Returns the memory of the piece, which the caller adds to the sum; 0 if the outbox accepts nothing more.
     fn push(&mut self, piece: Piece) -> usize {
-        if self.writer.is_none() || self.is_closing() || self.jammed || piece.bytes.is_empty() {
+        if self.writer.is_none() || self.is_closing() || self.evicted || piece.bytes.is_empty() {
             return 0;
         }
         let memory = piece.memory();
@@ -433,14 +433,14 @@ impl Outbox {
         memory
     }
 
-    fn judge(&mut self) -> Result<(), Trouble> {
-        self.excused = self.excused.min(self.queued);
-        let due = self.queued - self.excused;
-        if due > MOST * self.bounds.limit {
-            return Err(Trouble::Full);
+    fn judge(&mut self) -> Result<(), OutboxError> {
+        self.exempt_bytes = self.exempt_bytes.min(self.queued);
+        let due = self.queued - self.exempt_bytes;
+        if due > HARD_LIMIT_FACTOR * self.bounds.limit {
+            return Err(OutboxError::Full);
         }
-        if self.full.rise(due, self.bounds.limit) {
-            self.wake_carrier();
+        if self.watermark.rise(due, self.bounds.limit) {
+            self.wake_flush_task();
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::sync::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::{block::Block, eviction::Occupants, who::Peer};
+use super::{block::Block, eviction::Occupants, peer::Peer};
 
 /// The places of connections that ask for the page. Clones share them.
 ///

@@ -11,24 +11,24 @@ use tokio::{
 };
 
 use super::{
+    address_limiter::SessionPermit,
     bans::Ledger,
     connection::{ReceiveHalf, SendHalf, Unanswered},
-    courier::{Courier, Guest, Manner},
-    doorkeeper::Stay,
+    courier::{Courier, NewConnection, WireFormat},
+    exit_guard::ExitGuard,
     messages::{ToCourier, ToRegistry},
-    registry::{Registry, Studio},
-    seat::SessionId,
-    session::Surroundings,
-    tally::Tally,
-    vigil::Vigil,
-    who::Peer,
+    metrics::Metrics,
+    peer::Peer,
+    registry::{AudioHandle, Registry},
+    session::WorkerContext,
+    session_ref::SessionId,
 };
 use crate::{
     accounts::{Accounts, Directory, Verifier},
     config::{Config, InForce},
 };
 
-pub use super::vigil::Notice;
+pub use super::exit_guard::SupervisorEvent;
 
 /// A registry and one courier.
 pub struct Pair {
@@ -37,56 +37,60 @@ pub struct Pair {
     /// The courier.
     pub courier: Addr<Courier>,
     /// The counters of both.
-    pub tally: Arc<Tally>,
+    pub metrics: Arc<Metrics>,
 }
 
 impl Pair {
     /// Starts both actors on this thread. The receiver of `notify` learns when one dies.
-    pub fn start(config: &Config, notify: &UnboundedSender<Notice>) -> Self {
+    pub fn start(config: &Config, notify: &UnboundedSender<SupervisorEvent>) -> Self {
         Self::with(config, None, notify)
     }
 
     /// As [`Self::start`], with a relay for streams.
-    pub fn with(config: &Config, studio: Option<Studio>, notify: &UnboundedSender<Notice>) -> Self {
+    pub fn with(
+        config: &Config,
+        audio_handle: Option<AudioHandle>,
+        notify: &UnboundedSender<SupervisorEvent>,
+    ) -> Self {
         let (config, log) = (InForce::new(config.clone()), Logger::root(Discard, o!()));
-        let tally = Arc::<Tally>::default();
+        let metrics = Arc::<Metrics>::default();
         let (sender, mailbox) = channel(16);
         let registry = Addr::new(sender);
         let courier = Courier::create(|ctx| {
-            let surroundings = Surroundings {
+            let worker = WorkerContext {
                 registry: ToRegistry::from(registry.clone()),
                 courier: ToCourier::from(ctx.address()),
                 config: config.clone(),
                 message_bytes: config.get().limits.message_bytes,
                 accounts: Directory::new(Accounts::default()),
                 verifier: Verifier::start(),
-                tally: Arc::clone(&tally),
+                metrics: Arc::clone(&metrics),
                 log: log.clone(),
             };
-            let vigil = Vigil::new("courier", notify.clone());
+            let exit_guard = ExitGuard::new("courier", notify.clone());
             // No connection asks for the page here.
             let (admissions, _) = tokio::sync::mpsc::unbounded_channel();
-            Courier::new(0, surroundings, registry.clone().recipient(), admissions, None, vigil)
+            Courier::new(0, worker, registry.clone().recipient(), admissions, None, exit_guard)
         });
-        let vigil = Vigil::new("registry", notify.clone());
+        let exit_guard = ExitGuard::new("registry", notify.clone());
         let actor = Registry::new(
             vec![courier.clone()],
             config.view(),
             Ledger::in_memory(),
-            studio,
-            Arc::clone(&tally),
+            audio_handle,
+            Arc::clone(&metrics),
             log,
-            vigil,
+            exit_guard,
         );
         Context::with_receiver(mailbox).run(actor);
-        Self { registry, courier, tally }
+        Self { registry, courier, metrics }
     }
 }
 
 /// Tells a courier to serve one end of an in-memory pipe.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct TakeIn(DuplexStream, SessionId, Manner);
+struct StartSession(DuplexStream, SessionId, WireFormat);
 
 impl ReceiveHalf for ReadHalf<DuplexStream> {}
 
@@ -100,13 +104,14 @@ impl SendHalf for WriteHalf<DuplexStream> {
     }
 }
 
-impl Handler<TakeIn> for Courier {
+impl Handler<StartSession> for Courier {
     type Result = ();
 
-    fn handle(&mut self, TakeIn(stream, id, manner): TakeIn, _: &mut Self::Context) {
-        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a permit of its own");
-        let guest = Guest { id, peer: Peer::elsewhere(), stay: Stay::in_place(permit, None) };
-        self.take_in(split(stream), guest, manner);
+    fn handle(&mut self, StartSession(stream, id, format): StartSession, _: &mut Self::Context) {
+        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a permit of its own");
+        let new_connection =
+            NewConnection { id, peer: Peer::elsewhere(), permit: SessionPermit::with_place(place, None) };
+        self.start_session(split(stream), new_connection, format);
     }
 }
 
@@ -121,13 +126,13 @@ pub struct Pipe {
 impl Pipe {
     /// Opens a connection that buffers `room` bytes each way.
     pub fn to(courier: &Addr<Courier>, id: u64, room: usize) -> Self {
-        Self::speaking(Manner::Lines { certified: None }, courier, id, room)
+        Self::with_format(WireFormat::Lines { certified: None }, courier, id, room)
     }
 
-    /// Opens a connection that speaks in the given manner.
-    pub fn speaking(manner: Manner, courier: &Addr<Courier>, id: u64, room: usize) -> Self {
+    /// Opens a connection with the given framing.
+    pub fn with_format(format: WireFormat, courier: &Addr<Courier>, id: u64, room: usize) -> Self {
         let (ours, theirs) = duplex(room);
-        courier.do_send(TakeIn(theirs, SessionId(id), manner));
+        courier.do_send(StartSession(theirs, SessionId(id), format));
         let (reader, writer) = split(ours);
         Self { reader, writer }
     }

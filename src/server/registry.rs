@@ -15,19 +15,19 @@ use super::{
     bans::Ledger,
     batch::Batch,
     block::Origin,
-    challenge::Challenges,
+    blocked_work::{BlockedWork, Pending},
     courier::Courier,
-    messages::{CloseServer, Deliver, Enter, Leave, LiftBounds, Pressure, ToRegistry, Work},
-    outbox::Level,
-    pace::{Load, Next, Pace, Ticket},
+    exit_guard::ExitGuard,
+    flush_scheduler::{FlushScheduler, InFlight, Load, Next},
+    messages::{Backpressure, CloseServer, Deliver, Enter, Leave, ToRegistry, Unbound, Work},
+    metrics::Metrics,
+    outbox::FillLevel,
+    peer::LogFields,
+    pending_claim::PendingClaims,
     roster::Roster,
-    seat::SessionId,
-    streams::{Opening, Streams},
-    tally::Tally,
-    vigil::Vigil,
+    session_ref::SessionId,
+    streams::{Opening, StreamDirectory},
     wait_budget::WaitBudget,
-    waiting::{Turn, Waiting},
-    who::Who,
 };
 use crate::{
     config::View,
@@ -44,19 +44,19 @@ mod streams;
 
 use outboxes::Weighing;
 use requests::batch_bytes;
-pub use streams::Studio;
+pub use streams::AudioHandle;
 
 /// The actor that all sessions send to.
 pub struct Registry {
     roster: Roster,
-    challenges: Challenges,
+    claims: PendingClaims,
     /// Sessions whose names are free and not yet given to the clients that wait for them.
     freed: Vec<SessionId>,
     batch: Batch,
-    pace: Pace,
-    waiting: Waiting,
-    /// Members whose outboxes are above [`Level::Calm`]. A short list: clients that do not read are disconnected.
-    pressed: Vec<(SessionId, Level)>,
+    flush_scheduler: FlushScheduler,
+    blocked: BlockedWork,
+    /// Members whose outboxes are above [`FillLevel::Low`]. A short list: clients that do not read are disconnected.
+    levels: Vec<(SessionId, FillLevel)>,
     /// How long broadcasts have waited for full outboxes.
     waits: WaitBudget,
     /// A [`slow_readers::CheckWaits`] is pending.
@@ -68,17 +68,17 @@ pub struct Registry {
     /// The bans.
     ledger: Ledger,
     /// The relay that carries streams; `None` if audio is off.
-    studio: Option<Studio>,
-    streams: Streams,
+    audio_handle: Option<AudioHandle>,
+    streams: StreamDirectory,
     /// Streams whose publishers were asked and whose timeout has not been started.
     opened: Vec<(StreamId, Opening)>,
     /// A [`Flush`] is pending, or will be when a wait is over.
     flush_due: bool,
     /// The server is shutting down: requests are ignored.
     closing: bool,
-    tally: Arc<Tally>,
+    metrics: Arc<Metrics>,
     log: Logger,
-    vigil: Vigil,
+    exit_guard: ExitGuard,
 }
 
 /// From the registry to itself: the mailbox is drained. (actix delivers an actor's notifications to itself only after
@@ -95,7 +95,7 @@ struct WaitOver;
 /// From the registry to itself: the time for which this session may wait for a name is over.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct EndChallenge(SessionId);
+struct EndClaim(SessionId);
 
 impl Registry {
     /// Creates a registry that sends its output to these couriers.
@@ -103,68 +103,69 @@ impl Registry {
         couriers: Vec<Addr<Courier>>,
         config: View,
         ledger: Ledger,
-        studio: Option<Studio>,
-        tally: Arc<Tally>,
+        audio_handle: Option<AudioHandle>,
+        metrics: Arc<Metrics>,
         log: Logger,
-        vigil: Vigil,
+        exit_guard: ExitGuard,
     ) -> Self {
-        let (batch, pace) = (Batch::new(couriers.len()), Pace::new(batch_bytes(&config.limits)));
-        let (roster, challenges, freed) = (Roster::default(), Challenges::default(), Vec::new());
+        let (batch, flush_scheduler) =
+            (Batch::new(couriers.len()), FlushScheduler::new(batch_bytes(&config.limits)));
+        let (roster, claims, freed) = (Roster::default(), PendingClaims::default(), Vec::new());
         Self {
             roster,
-            challenges,
+            claims,
             freed,
             batch,
-            pace,
-            waiting: Waiting::default(),
-            pressed: Vec::new(),
+            flush_scheduler,
+            blocked: BlockedWork::default(),
+            levels: Vec::new(),
             waits: WaitBudget::default(),
             check_due: false,
             weighing: Weighing::default(),
             couriers,
             config,
             ledger,
-            studio,
-            streams: Streams::after(random_number()),
+            audio_handle,
+            streams: StreamDirectory::after(random_number()),
             opened: Vec::new(),
             flush_due: false,
             closing: false,
-            tally,
+            metrics,
             log,
-            vigil,
+            exit_guard,
         }
     }
 
     /// Frees a session's name and drops its requests that still wait.
     fn leave(&mut self, id: SessionId) {
-        self.waiting.drop_all_of(id);
-        self.set_level(id, Level::Calm);
+        self.blocked.drop_all_of(id);
+        self.set_level(id, FillLevel::Low);
         match self.roster.leave(id) {
             Some(_) => self.freed.push(id),
-            None => drop(self.challenges.remove(id)),
+            None => drop(self.claims.remove(id)),
         }
         self.end_streams_of(id);
     }
 
     /// Records the fill level of a member's outbox, and releases waiting work if the level fell.
-    fn set_level(&mut self, id: SessionId, level: Level) {
-        let known = self.pressed.iter().position(|(known, _)| *known == id);
-        let before = known.map_or(Level::Calm, |place| self.pressed[place].1);
+    fn set_level(&mut self, id: SessionId, level: FillLevel) {
+        let known = self.levels.iter().position(|(known, _)| *known == id);
+        let before = known.map_or(FillLevel::Low, |place| self.levels[place].1);
         match known {
-            Some(place) if level == Level::Calm => drop(self.pressed.swap_remove(place)),
-            Some(place) => self.pressed[place].1 = level,
-            None if level > Level::Calm && self.roster.get(id).is_some() => self.pressed.push((id, level)),
+            Some(place) if level == FillLevel::Low => drop(self.levels.swap_remove(place)),
+            Some(place) => self.levels[place].1 = level,
+            None if level > FillLevel::Low && self.roster.get(id).is_some() => self.levels.push((id, level)),
             None => return,
         }
-        if level == Level::Full && before < level {
-            self.tally.count_full_outbox();
+        if level == FillLevel::Full && before < level {
+            self.metrics.count_full_outbox();
             self.waits.set_full(id, self.origin_of(id), Instant::now());
         }
-        if before == Level::Full && level < before {
+        if before == FillLevel::Full && level < before {
             self.waits.set_relieved(id, Instant::now());
         }
         if level < before {
-            self.waiting.release();
+            self.blocked.release();
         }
     }
 
@@ -174,8 +175,8 @@ impl Registry {
     }
 
     /// Whether a member's outbox is at this level or above.
-    fn is_pressed(&self, id: SessionId, least: Level) -> bool {
-        self.pressed.iter().any(|(pressed, level)| *pressed == id && *level >= least)
+    fn is_at_least(&self, id: SessionId, least: FillLevel) -> bool {
+        self.levels.iter().any(|(known, level)| *known == id && *level >= least)
     }
 
     /// Shuts the server down: runs all waiting requests, then has every courier end its sessions.
@@ -186,7 +187,7 @@ impl Registry {
         self.closing = true;
         info!(self.log, "closing"; "by" => by.to_owned(), "members" => self.roster.len());
         for courier in &self.couriers {
-            courier.do_send(LiftBounds);
+            courier.do_send(Unbound);
         }
         self.carry_out_all();
         self.flush(None);
@@ -194,8 +195,8 @@ impl Registry {
             courier.do_send(CloseServer { by: by.to_owned() });
         }
         self.roster = Roster::default();
-        self.tally.set_members(0);
-        self.vigil.announce_closing();
+        self.metrics.set_members(0);
+        self.exit_guard.report_closing();
     }
 
     /// Runs requests that no longer have to wait.
@@ -223,28 +224,28 @@ impl Registry {
         }
     }
 
-    fn flush(&mut self, ticket: Option<Ticket>) {
-        let volume = self.batch.volume();
-        if volume.messages > 0 {
-            self.tally.count_batch(volume);
+    fn flush(&mut self, in_flight: Option<InFlight>) {
+        let traffic = self.batch.traffic();
+        if traffic.messages > 0 {
+            self.metrics.count_batch(traffic);
         }
-        self.tally.set_members(self.roster.len());
-        let ticket = ticket.map(|ticket| match self.batch.since() {
-            Some(since) => ticket.counting(since, &self.tally),
-            None => ticket,
+        self.metrics.set_members(self.roster.len());
+        let in_flight = in_flight.map(|in_flight| match self.batch.since() {
+            Some(since) => in_flight.counting(since, &self.metrics),
+            None => in_flight,
         });
-        // A session that left while the batch was gathered is no member any more, but the batch has an item that ends
+        // A session that left while the batch was gathered is no member any more, but the batch has an edit that ends
         // it.
         let roster = &self.roster;
-        for (courier, shared, items) in self.batch.take(ticket, |courier| roster.has_members_at(courier)) {
-            self.couriers[courier].do_send(Deliver { shared, items });
+        for (courier, shared, edits) in self.batch.take(in_flight, |courier| roster.has_members_at(courier)) {
+            self.couriers[courier].do_send(Deliver { shared, edits });
         }
     }
 }
 
 /// Logs a line in the form in which the server of the report (TR2.23) prints it.
-fn log_sent(log: &Logger, line: &Line, who: &Who<'_>) {
-    debug!(log, "Server sends: {:?}", Masked(line.text()); who);
+fn log_sent(log: &Logger, line: &Line, fields: &LogFields<'_>) {
+    debug!(log, "Server sends: {:?}", Masked(line.text()); fields);
 }
 
 /// The number after which streams are numbered. It need not be secret, so 0 does if there is no randomness.
@@ -292,11 +293,11 @@ impl Handler<Work> for Registry {
     }
 }
 
-impl Handler<Pressure> for Registry {
+impl Handler<Backpressure> for Registry {
     type Result = ();
 
-    fn handle(&mut self, Pressure { seat, level }: Pressure, ctx: &mut Self::Context) {
-        self.set_level(seat.id, level);
+    fn handle(&mut self, Backpressure { session_ref, level }: Backpressure, ctx: &mut Self::Context) {
+        self.set_level(session_ref.id, level);
         self.go_on(ctx);
     }
 }
@@ -306,8 +307,8 @@ impl Handler<Leave> for Registry {
 
     fn handle(&mut self, leave: Leave, ctx: &mut Self::Context) {
         // A half-closed client stays a member until its queued requests have run; a broken one is removed at once.
-        if self.waiting.has(leave.seat.id) && !leave.reason.is_abrupt() {
-            self.waiting.add(Turn::Leave(leave));
+        if self.blocked.has(leave.session_ref.id) && !leave.reason.is_abrupt() {
+            self.blocked.add(Pending::Leave(leave));
         } else {
             self.end(leave);
         }
@@ -315,12 +316,12 @@ impl Handler<Leave> for Registry {
     }
 }
 
-impl Handler<EndChallenge> for Registry {
+impl Handler<EndClaim> for Registry {
     type Result = ();
 
-    fn handle(&mut self, EndChallenge(challenger): EndChallenge, ctx: &mut Self::Context) {
-        if let Some(challenge) = self.challenges.remove(challenger).filter(|_| !self.closing) {
-            self.end_wait(challenge, true);
+    fn handle(&mut self, EndClaim(claimant): EndClaim, ctx: &mut Self::Context) {
+        if let Some(claim) = self.claims.remove(claimant).filter(|_| !self.closing) {
+            self.end_wait(claim, true);
             self.give_freed_names();
             self.flush_later(ctx);
         }
@@ -336,11 +337,11 @@ impl Handler<Flush> for Registry {
             bytes: self.batch.bytes(),
             is_full: self.batch_is_full(),
         };
-        match self.pace.next(load) {
-            Next::Go(ticket) => {
+        match self.flush_scheduler.next(load) {
+            Next::Go(in_flight) => {
                 self.flush_due = false;
-                self.flush(Some(ticket));
-                if !self.waiting.is_idle() {
+                self.flush(Some(in_flight));
+                if !self.blocked.is_idle() {
                     self.go_on(ctx);
                 }
             }

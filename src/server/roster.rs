@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    seat::{Seat, SessionId},
-    who::Peer,
+    peer::Peer,
+    session_ref::{SessionId, SessionRef},
 };
 use crate::protocol::{Look, Looks, Name, NameKey};
 
@@ -21,7 +21,7 @@ pub struct Member {
     /// The looks of the name.
     looks: Looks,
     /// The session and where its output goes.
-    pub seat: Seat,
+    pub session_ref: SessionRef,
     /// The peer of the connection.
     pub peer: Arc<Peer>,
     /// The position in joining order.
@@ -71,7 +71,7 @@ impl Roster {
         name: &Name,
         looks: &Looks,
         proven: bool,
-        seat: Seat,
+        session_ref: SessionRef,
         peer: Arc<Peer>,
     ) -> Result<(), Box<Bearers>> {
         let bearers: Vec<Member> = self.find_alike(looks).cloned().collect();
@@ -79,18 +79,18 @@ impl Roster {
         if let Some(first) = bearers.next() {
             return Err(Box::new(Bearers { first, others: bearers.collect() }));
         }
-        self.by_look.extend(looks.iter().map(|look| (look.clone(), seat.id)));
-        self.by_name.insert(name.key().clone(), seat.id);
+        self.by_look.extend(looks.iter().map(|look| (look.clone(), session_ref.id)));
+        self.by_name.insert(name.key().clone(), session_ref.id);
         self.joins += 1;
-        self.by_joining.insert(self.joins, seat.id);
-        let courier = usize::from(seat.courier);
+        self.by_joining.insert(self.joins, session_ref.id);
+        let courier = usize::from(session_ref.courier);
         if self.at_couriers.len() <= courier {
             self.at_couriers.resize(courier + 1, 0);
         }
         self.at_couriers[courier] += 1;
         let (name, looks) = (name.clone(), looks.clone());
-        let member = Member { name, proven, looks, seat, peer, joined: self.joins };
-        self.members.insert(seat.id, Box::new(member));
+        let member = Member { name, proven, looks, session_ref, peer, joined: self.joins };
+        self.members.insert(session_ref.id, Box::new(member));
         Ok(())
     }
 
@@ -102,7 +102,7 @@ impl Roster {
             self.by_look.remove(look);
         }
         self.by_joining.remove(&member.joined);
-        self.at_couriers[usize::from(member.seat.courier)] -= 1;
+        self.at_couriers[usize::from(member.session_ref.courier)] -= 1;
         // Release memory after a crowd has left. Shrinking at every leave would cost time in proportion to the
         // members.
         if self.members.len() < self.members.capacity() / 8 {
@@ -129,7 +129,7 @@ impl Roster {
     pub fn find_alike(&self, looks: &Looks) -> impl Iterator<Item = &Member> {
         let mut found: Vec<&Member> = Vec::new();
         for member in looks.iter().filter_map(|look| self.get(*self.by_look.get(look)?)) {
-            if found.iter().all(|other| other.seat.id != member.seat.id) {
+            if found.iter().all(|other| other.session_ref.id != member.session_ref.id) {
                 found.push(member);
             }
         }
@@ -163,8 +163,8 @@ impl Roster {
 mod tests {
     use super::*;
 
-    fn seat(id: u64) -> Seat {
-        Seat { id: SessionId(id), courier: 0, slot: 0 }
+    fn session_ref(id: u64) -> SessionRef {
+        SessionRef { id: SessionId(id), courier: 0, slot: 0 }
     }
 
     fn name(text: &str) -> Name {
@@ -173,7 +173,7 @@ mod tests {
 
     fn enter(roster: &mut Roster, text: &str, id: u64) -> Result<(), Box<Bearers>> {
         let name = name(text);
-        roster.join(&name, &name.looks(), false, seat(id), Arc::new(Peer::elsewhere()))
+        roster.join(&name, &name.looks(), false, session_ref(id), Arc::new(Peer::elsewhere()))
     }
 
     fn join(roster: &mut Roster, text: &str, id: u64) -> bool {
@@ -193,7 +193,7 @@ mod tests {
         assert!(roster.leave(SessionId(1)).is_none());
         assert!(join(&mut roster, "Alan", 2));
         assert_eq!(names(&roster), ["Alan"]);
-        assert_eq!(roster.find(name("alan").key()).unwrap().seat, seat(2));
+        assert_eq!(roster.find(name("alan").key()).unwrap().session_ref, session_ref(2));
     }
 
     #[test]
@@ -202,7 +202,10 @@ mod tests {
         assert!(join(&mut roster, "paul", 1));
         for alike in ["раul", "PauI", "paul", "pau1"] {
             let bearers = enter(&mut roster, alike, 2).unwrap_err();
-            assert_eq!(bearers.iter().map(|bearer| bearer.seat.id).collect::<Vec<_>>(), [SessionId(1)]);
+            assert_eq!(
+                bearers.iter().map(|bearer| bearer.session_ref.id).collect::<Vec<_>>(),
+                [SessionId(1)]
+            );
         }
         assert!(roster.find(name("PAUL").key()).is_some());
         for alike in ["раul", "PauI", "pau1"] {
@@ -242,8 +245,8 @@ mod tests {
     fn which_couriers_have_members_is_known() {
         let mut roster = Roster::default();
         for (text, id, courier) in [("alan", 1, 0), ("ana", 2, 2), ("bob", 3, 2)] {
-            let (name, seat) = (name(text), Seat { courier, ..seat(id) });
-            roster.join(&name, &name.looks(), false, seat, Arc::new(Peer::elsewhere())).unwrap();
+            let (name, session_ref) = (name(text), SessionRef { courier, ..session_ref(id) });
+            roster.join(&name, &name.looks(), false, session_ref, Arc::new(Peer::elsewhere())).unwrap();
         }
         let with_members = |roster: &Roster| -> Vec<usize> {
             (0..4).filter(|courier| roster.has_members_at(*courier)).collect()

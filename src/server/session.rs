@@ -14,17 +14,17 @@ use slog::{Drain, Logger, debug, error, info};
 use tokio::time::Instant;
 
 use super::{
-    close::{CloseReason, LINGER},
+    address_limiter::SessionPermit,
+    auth::{Credential, LoginAttempt},
+    close::{CloseReason, LINGER_TIMEOUT},
     connection::ReceiveHalf,
-    doorkeeper::Stay,
-    entrance::{Claim, Proof},
     flood::Meter,
-    inbox::{Inbox, Intake, Read, bytes_of},
-    messages::{Hangup, Jammed, Leave, Raw, Reframe, Sent, ToCourier, ToRegistry},
-    patience::Patience,
-    seat::Seat,
-    tally::{Tally, Volume},
-    who::{Peer, Who},
+    frame_reader::{FrameReader, Read, ReadEvent, bytes_of},
+    messages::{Evicted, Hangup, Leave, Reframe, SendRaw, Sent, ToCourier, ToRegistry},
+    metrics::{Metrics, Traffic},
+    peer::{LogFields, Peer},
+    read_timeouts::ReadTimeouts,
+    session_ref::SessionRef,
 };
 use crate::{
     accounts::{Directory, Verifier},
@@ -40,7 +40,7 @@ use wait::Wait;
 
 /// State shared by all sessions of a worker.
 #[derive(Clone)]
-pub struct Surroundings {
+pub struct WorkerContext {
     /// Sends requests to the Registry.
     pub registry: ToRegistry,
     /// Sends to the courier, which writes the sessions' output.
@@ -55,43 +55,43 @@ pub struct Surroundings {
     /// all others.
     pub message_bytes: usize,
     /// Counts sessions, received messages and ends.
-    pub tally: Arc<Tally>,
+    pub metrics: Arc<Metrics>,
     /// The server's log.
     pub log: Logger,
 }
 
 /// State shared by the sessions of a worker that began under one configuration. Each session holds one pointer to it.
-pub struct Terms {
+pub struct SessionConfig {
     /// Read timeouts.
-    pub patience: Rc<Patience>,
+    pub timeouts: Rc<ReadTimeouts>,
     /// State shared by all sessions of the worker.
-    pub around: Rc<Surroundings>,
+    pub worker: Rc<WorkerContext>,
 }
 
-impl Terms {
-    /// Creates the terms of sessions that begin under the configuration now in force.
+impl SessionConfig {
+    /// Creates the configuration of sessions that begin under the configuration now in force.
     #[must_use]
-    pub fn of(around: &Rc<Surroundings>) -> Self {
-        Self { patience: Rc::new(Patience::of(&around.config.get())), around: Rc::clone(around) }
+    pub fn of(worker: &Rc<WorkerContext>) -> Self {
+        Self { timeouts: Rc::new(ReadTimeouts::of(&worker.config.get())), worker: Rc::clone(worker) }
     }
 }
 
 /// The actor of one connection.
 pub struct Session {
-    seat: Seat,
+    own_ref: SessionRef,
     peer: Arc<Peer>,
     kind: Kind,
     /// The answer to the name request. The Registry decides whether the session may have this name; requests that the
     /// client sends meanwhile are carried out only if it may.
     name: Option<Name>,
-    /// Proof that the account of that name is the client's own, if the client gave one.
-    proof: Option<Box<Proof>>,
-    /// The claim to an account, while its password is asked for or compared.
-    claim: Option<Box<Claim>>,
+    /// Shows that the account of that name is the client's own, if the client gave a password or certificate.
+    credential: Option<Box<Credential>>,
+    /// The attempt to log in to an account, while its password is asked for or compared.
+    login: Option<Box<LoginAttempt>>,
     state: State,
     /// The error that broke the connection, if the session leaves because of it.
     broken_by: Option<io::Error>,
-    terms: Rc<Terms>,
+    config: Rc<SessionConfig>,
     /// Limits what the client may send. Boxed, because most sessions have no limit.
     meter: Option<Box<Meter>>,
     /// Number of the wait for an answer that counts; see [`Wait`].
@@ -101,7 +101,7 @@ pub struct Session {
     /// The server's sending side is shut.
     sent: bool,
     /// The session's places, given back when its last part is dropped.
-    stay: Rc<Stay>,
+    permit: Rc<SessionPermit>,
 }
 
 enum State {
@@ -114,42 +114,42 @@ enum State {
 }
 
 impl Session {
-    /// Starts a session that reads from `inbox`. `certified` is the name in the client's certificate; without one, the
-    /// client has to answer the name request.
+    /// Starts a session that reads from `frame_reader`. `certified` is the name in the client's certificate; without
+    /// one, the client has to answer the name request.
     pub fn open(
-        inbox: Inbox<impl ReceiveHalf>,
-        seat: Seat,
+        frame_reader: FrameReader<impl ReceiveHalf>,
+        session_ref: SessionRef,
         peer: Arc<Peer>,
-        terms: Rc<Terms>,
+        session_config: Rc<SessionConfig>,
         meter: Option<Box<Meter>>,
-        stay: Rc<Stay>,
+        permit: Rc<SessionPermit>,
         certified: Option<String>,
     ) -> Addr<Self> {
         Self::create(|ctx| {
-            let kind = inbox.kind();
-            ctx.add_stream(inbox);
-            terms.around.tally.add_session(kind, peer.is_encrypted);
-            let name_timeout = stay.name_timeout(terms.around.config.get().limits.name_timeout);
+            let kind = frame_reader.kind();
+            ctx.add_stream(frame_reader);
+            session_config.worker.metrics.add_session(kind, peer.is_encrypted);
+            let name_timeout = permit.name_timeout(session_config.worker.config.get().limits.name_timeout);
             let wait = 0;
             ctx.spawn(Wait::new(wait, name_timeout));
             let state = State::Open;
             let mut session = Self {
-                seat,
+                own_ref: session_ref,
                 peer,
                 kind,
                 name: None,
-                proof: None,
-                claim: None,
+                credential: None,
+                login: None,
                 state,
                 broken_by: None,
-                terms,
+                config: session_config,
                 meter,
                 wait,
                 input_ended: false,
                 sent: false,
-                stay,
+                permit,
             };
-            if let Some(trial) = &session.stay.trial {
+            if let Some(trial) = &session.permit.trial {
                 ctx.spawn(
                     trial.turned_away().into_actor(&session).map(|(), session, ctx| session.turn_away(ctx)),
                 );
@@ -162,11 +162,11 @@ impl Session {
     }
 
     fn log(&self) -> &Logger {
-        &self.terms.around.log
+        &self.config.worker.log
     }
 
-    fn who(&self) -> Who<'_> {
-        Who { id: self.seat.id, peer: &self.peer, name: self.name.as_ref() }
+    fn log_fields(&self) -> LogFields<'_> {
+        LogFields { id: self.own_ref.id, peer: &self.peer, name: self.name.as_ref() }
     }
 
     /// Handles the frames of one read.
@@ -182,35 +182,43 @@ impl Session {
             return;
         }
         if read.kind != self.kind {
-            self.terms.around.tally.take_session(self.kind, self.peer.is_encrypted);
-            self.terms.around.tally.add_session(read.kind, self.peer.is_encrypted);
+            self.config.worker.metrics.take_session(self.kind, self.peer.is_encrypted);
+            self.config.worker.metrics.add_session(read.kind, self.peer.is_encrypted);
             self.kind = read.kind;
-            self.terms.around.courier.reframe.do_send(Reframe { seat: self.seat, kind: read.kind });
+            self.config
+                .worker
+                .courier
+                .reframe
+                .do_send(Reframe { session_ref: self.own_ref, kind: read.kind });
         }
-        let replies = match &mut self.claim {
-            Some(claim) => claim.pass_on(read.replies),
+        let replies = match &mut self.login {
+            Some(login) => login.pass_on(read.replies),
             None => read.replies,
         };
         if !replies.is_empty() {
-            self.terms.around.courier.raw.do_send(Raw { seat: self.seat, bytes: replies.into() });
+            self.config
+                .worker
+                .courier
+                .raw
+                .do_send(SendRaw { session_ref: self.own_ref, bytes: replies.into() });
         }
-        if read.waste > 0
+        if read.junk_bytes > 0
             && let Some(meter) = &mut self.meter
         {
-            meter.take_waste(read.waste, Instant::now());
+            meter.take_junk(read.junk_bytes, Instant::now());
         }
-        let mut volume = Volume::default();
-        volume.add(read.frames.len(), read.frames.iter().map(bytes_of).sum());
-        self.terms.around.tally.count_received(volume);
+        let mut traffic = Traffic::default();
+        traffic.add(read.frames.len(), read.frames.iter().map(bytes_of).sum());
+        self.config.worker.metrics.count_received(traffic);
         self.carry_out(read.frames, Some(read.credit), ctx);
-        if let Some(claim) = &mut self.claim {
-            claim.await_answer();
+        if let Some(login) = &mut self.login {
+            login.await_answer();
         }
     }
 
     fn idle(&mut self) {
         let farewell =
-            reply::idle(self.terms.around.message_bytes, self.name.as_ref(), self.terms.patience.idle);
+            reply::idle(self.config.worker.message_bytes, self.name.as_ref(), self.config.timeouts.idle);
         self.leave(CloseReason::Idle, None, Some(farewell));
     }
 
@@ -220,29 +228,29 @@ impl Session {
             return;
         }
         if let Some(line) = &farewell {
-            debug!(self.log(), "Server sends: {:?}", line.text(); &self.who());
+            debug!(self.log(), "Server sends: {:?}", line.text(); &self.log_fields());
         }
         (self.state, self.broken_by) = (State::Leaving, error);
-        self.terms.around.registry.leave.do_send(Leave { seat: self.seat, reason, farewell });
+        self.config.worker.registry.leave.do_send(Leave { session_ref: self.own_ref, reason, farewell });
     }
 
     fn count_end(&self, reason: CloseReason) {
-        self.terms.around.tally.take_session(self.kind, self.peer.is_encrypted);
-        self.terms.around.tally.count_end(reason);
+        self.config.worker.metrics.take_session(self.kind, self.peer.is_encrypted);
+        self.config.worker.metrics.count_end(reason);
     }
 
     /// Logs the end. Called on hangup, because all that the Registry logs of the session comes before.
     fn log_end(&self, reason: CloseReason, joined: bool) {
         let error = self.broken_by.as_ref().filter(|_| reason == CloseReason::Broken);
-        let nameless = Who { name: None, ..self.who() };
-        let wanted = self.name.as_ref().or(self.claim.as_ref().map(|claim| &claim.name));
+        let nameless = LogFields { name: None, ..self.log_fields() };
+        let wanted = self.name.as_ref().or(self.login.as_ref().map(|login| &login.name));
         match (wanted, error) {
             (Some(name), Some(error)) if joined => {
                 let message = reply::broken_connection(&error.to_string(), name.as_str());
-                info!(self.log(), "{}", message; &self.who(), "reason" => reason);
+                info!(self.log(), "{}", message; &self.log_fields(), "reason" => reason);
             }
             (Some(_), None) if joined => {
-                info!(self.log(), "left"; &self.who(), "reason" => reason);
+                info!(self.log(), "left"; &self.log_fields(), "reason" => reason);
             }
             (_, Some(error)) => {
                 info!(self.log(), "refused"; &nameless, "reason" => reason, "error" => %error);
@@ -263,44 +271,44 @@ impl Actor for Session {
     fn started(&mut self, _: &mut Self::Context) {
         // The listener or the courier sends the name request. Its text is made here only for a log that wants it.
         if self.name.is_none() && self.log().is_debug_enabled() {
-            debug!(self.log(), "Server sends: {:?}", reply::name_request().text(); &self.who());
+            debug!(self.log(), "Server sends: {:?}", reply::name_request().text(); &self.log_fields());
         }
     }
 }
 
-impl StreamHandler<Intake> for Session {
-    fn handle(&mut self, intake: Intake, ctx: &mut Self::Context) {
-        self.input_ended |= matches!(intake, Intake::End(_));
-        match intake {
-            Intake::Read(read) => self.take(read, ctx),
-            Intake::Idle => self.idle(),
-            Intake::End(_) if self.sent => ctx.stop(),
-            Intake::End(Ok(last)) => {
+impl StreamHandler<ReadEvent> for Session {
+    fn handle(&mut self, read_event: ReadEvent, ctx: &mut Self::Context) {
+        self.input_ended |= matches!(read_event, ReadEvent::End(_));
+        match read_event {
+            ReadEvent::Read(read) => self.take(read, ctx),
+            ReadEvent::Idle => self.idle(),
+            ReadEvent::End(_) if self.sent => ctx.stop(),
+            ReadEvent::End(Ok(last)) => {
                 self.carry_out(last.into_iter().collect(), None, ctx);
-                match &mut self.claim {
-                    Some(claim) if claim.is_comparing() => claim.end_input(),
+                match &mut self.login {
+                    Some(login) if login.is_comparing() => login.end_input(),
                     _ => self.leave(CloseReason::Eof, None, None),
                 }
             }
-            Intake::End(Err(error)) => self.leave(CloseReason::Broken, Some(error), None),
+            ReadEvent::End(Err(error)) => self.leave(CloseReason::Broken, Some(error), None),
         }
     }
 
-    /// Does nothing: the end of input is an `Intake` of its own.
+    /// Does nothing: the end of input is a `ReadEvent` of its own.
     fn finished(&mut self, _: &mut Self::Context) {}
 }
 
-impl Handler<Jammed> for Session {
+impl Handler<Evicted> for Session {
     type Result = ();
 
-    fn handle(&mut self, Jammed { reason, error }: Jammed, _: &mut Self::Context) {
-        let limits = &self.terms.around.config.get().limits;
+    fn handle(&mut self, Evicted { reason, error }: Evicted, _: &mut Self::Context) {
+        let limits = &self.config.worker.config.get().limits;
         let farewell = (reason == CloseReason::OutboxFull)
             .then(|| reply::outbox_full(limits.message_bytes, self.name.as_ref(), limits.outbox_bytes));
         if matches!(self.state, State::Leaving) {
             // The session was leaving after its queued requests. Now it leaves without waiting for them.
             self.broken_by = error;
-            self.terms.around.registry.leave.do_send(Leave { seat: self.seat, reason, farewell });
+            self.config.worker.registry.leave.do_send(Leave { session_ref: self.own_ref, reason, farewell });
         } else {
             self.leave(reason, error, farewell);
         }
@@ -323,13 +331,13 @@ impl Handler<Sent> for Session {
 
     fn handle(&mut self, Sent { lost }: Sent, ctx: &mut Self::Context) {
         if lost > 0 {
-            info!(self.log(), "unsent data discarded at close"; &self.who(), "bytes" => lost);
+            info!(self.log(), "unsent data discarded at close"; &self.log_fields(), "bytes" => lost);
         }
-        if self.input_ended || !self.stay.may_linger() {
+        if self.input_ended || !self.permit.may_linger() {
             ctx.stop();
         } else {
             self.sent = true;
-            ctx.run_later(LINGER, |_, ctx| ctx.stop());
+            ctx.run_later(LINGER_TIMEOUT, |_, ctx| ctx.stop());
         }
     }
 }
@@ -338,10 +346,10 @@ impl Drop for Session {
     /// Leaves for a session that died of a fault, which must not keep its name.
     fn drop(&mut self) {
         if !matches!(self.state, State::Over) {
-            error!(self.log(), "session died"; &self.who(), "reason" => CloseReason::Fault);
+            error!(self.log(), "session died"; &self.log_fields(), "reason" => CloseReason::Fault);
             self.count_end(CloseReason::Fault);
-            self.terms.around.registry.leave.do_send(Leave {
-                seat: self.seat,
+            self.config.worker.registry.leave.do_send(Leave {
+                session_ref: self.own_ref,
                 reason: CloseReason::Fault,
                 farewell: None,
             });

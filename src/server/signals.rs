@@ -9,13 +9,17 @@ use actix_rt::signal::unix::{SignalKind, signal};
 use slog::{Logger, info};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::{reload::Reloader, tally::Tally};
+use super::{metrics::Metrics, reload::Reloader};
 
 /// Starts to catch signals. Returns a channel of the names of the signals that end the server.
 ///
 /// # Errors
 /// If the system refuses to install a handler.
-pub fn catch(reloader: Reloader, tally: Arc<Tally>, log: &Logger) -> io::Result<UnboundedReceiver<String>> {
+pub fn catch(
+    reloader: Reloader,
+    metrics: Arc<Metrics>,
+    log: &Logger,
+) -> io::Result<UnboundedReceiver<String>> {
     let (notify, stops) = unbounded_channel();
     let mut hangups = signal(SignalKind::hangup())?;
     let ends = notify.clone();
@@ -34,7 +38,7 @@ pub fn catch(reloader: Reloader, tally: Arc<Tally>, log: &Logger) -> io::Result<
     let (mut wants, log) = (signal(SignalKind::user_defined1())?, log.clone());
     actix_rt::spawn(async move {
         while wants.recv().await.is_some() {
-            info!(log, "counters"; &*tally);
+            info!(log, "counters"; &*metrics);
         }
     });
     for (kind, name) in [(SignalKind::terminate(), "SIGTERM"), (SignalKind::interrupt(), "SIGINT")] {

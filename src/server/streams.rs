@@ -1,5 +1,5 @@
-//! [`Streams`]: the table of audio streams: which user was asked for which file, which users wait for it, and which may
-//! listen.
+//! [`StreamDirectory`]: the table of audio streams: which user was asked for which file, which users wait for it, and
+//! which may listen.
 //!
 //! A plain table, without actor and clock: the caller passes the time and says when a publisher took too long. File
 //! names are compared as they are written.
@@ -11,7 +11,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{media::figures::Figures, seat::SessionId};
+use super::{media::stream_stats::StreamStats, session_ref::SessionId};
 use crate::{
     config,
     media::{Key, StreamId},
@@ -23,11 +23,11 @@ mod room;
 pub use room::Party;
 
 /// Files that one user may wait for at a time, because all users share the `media.waiting` places.
-pub const MOST_WAITED_FOR: usize = 4;
+pub const MAX_WAITED_FOR: usize = 4;
 
 /// All streams that play or are waited for.
 #[derive(Debug, Default)]
-pub struct Streams {
+pub struct StreamDirectory {
     by_number: HashMap<StreamId, Stream>,
     /// Number of the newest stream.
     last: u16,
@@ -46,7 +46,7 @@ struct Stream {
     opened: Instant,
     /// The user who asked first. The stream's place counts for this user as well as for the publisher.
     opener: Party,
-    figures: Arc<Figures>,
+    stats: Arc<StreamStats>,
     /// The publisher has begun.
     is_on: bool,
     /// Users who asked, each with the key to listen with, once the user has one.
@@ -61,7 +61,7 @@ pub struct Opening(u64);
 
 /// Result of a request for a file.
 #[derive(Debug, PartialEq)]
-pub enum Asked {
+pub enum AskOutcome {
     /// The publisher has to be asked to play this new stream with the key that was passed.
     Open(StreamId, Opening),
     /// The publisher was asked already.
@@ -84,8 +84,8 @@ pub enum NotAsked {
     Streams,
     /// `media.waiting` publishers were asked and have not begun.
     Waiting,
-    /// The asker waits for [`MOST_WAITED_FOR`] files already.
-    Impatient,
+    /// The asker waits for [`MAX_WAITED_FOR`] files already.
+    TooManyWaiting,
     /// `media.listeners` users have asked for the file.
     Listeners,
 }
@@ -113,10 +113,10 @@ pub struct Shown<'a> {
     /// The file.
     pub file: &'a str,
     /// Listeners, elapsed time and length of the stream.
-    pub figures: &'a Figures,
+    pub stats: &'a StreamStats,
 }
 
-impl Streams {
+impl StreamDirectory {
     /// Creates an empty table. Numbers follow on `last`, which is random, so that an address from before a restart
     /// names no stream.
     pub fn after(last: u16) -> Self {
@@ -136,12 +136,12 @@ impl Streams {
         key: Key,
         bounds: &config::Media,
         now: Instant,
-    ) -> Result<Asked, NotAsked> {
+    ) -> Result<AskOutcome, NotAsked> {
         if let Some((number, stream)) = self.find_mut(publisher.id, file) {
             return stream.ask(number, asker.id, key, bounds.listeners);
         }
-        if self.waited_for_by(asker.id) >= MOST_WAITED_FOR {
-            return Err(NotAsked::Impatient);
+        if self.waited_for_by(asker.id) >= MAX_WAITED_FOR {
+            return Err(NotAsked::TooManyWaiting);
         }
         if self.by_number.values().filter(|stream| !stream.is_on).count() >= bounds.waiting {
             return Err(NotAsked::Waiting);
@@ -161,13 +161,13 @@ impl Streams {
                 opening,
                 opened: now,
                 opener: asker,
-                figures: Arc::default(),
+                stats: Arc::default(),
                 is_on: false,
                 askers: BTreeMap::from([(asker.id, None)]),
                 left: Vec::new(),
             },
         );
-        Ok(Asked::Open(number, opening))
+        Ok(AskOutcome::Open(number, opening))
     }
 
     /// Number of files that this user waits for.
@@ -182,9 +182,9 @@ impl Streams {
     }
 
     /// Returns the file of a stream, and the figures that the relay writes for it.
-    pub fn get(&self, number: StreamId) -> Option<(Arc<str>, Arc<Figures>)> {
+    pub fn get(&self, number: StreamId) -> Option<(Arc<str>, Arc<StreamStats>)> {
         let stream = self.by_number.get(&number)?;
-        Some((Arc::clone(&stream.file), Arc::clone(&stream.figures)))
+        Some((Arc::clone(&stream.file), Arc::clone(&stream.stats)))
     }
 
     /// Records that the publisher has begun. Returns the publisher's name, the file, and the users who waited for it.
@@ -272,7 +272,7 @@ impl Streams {
         let mut on: Vec<_> = self.by_number.values().filter(|stream| stream.is_on).collect();
         on.sort_unstable_by_key(|stream| stream.opening);
         on.into_iter()
-            .map(|stream| Shown { publisher: &stream.name, file: &stream.file, figures: &stream.figures })
+            .map(|stream| Shown { publisher: &stream.name, file: &stream.file, stats: &stream.stats })
             .collect()
     }
 
@@ -295,10 +295,16 @@ impl Streams {
 }
 
 impl Stream {
-    fn ask(&mut self, stream: StreamId, asker: SessionId, key: Key, most: usize) -> Result<Asked, NotAsked> {
+    fn ask(
+        &mut self,
+        stream: StreamId,
+        asker: SessionId,
+        key: Key,
+        most: usize,
+    ) -> Result<AskOutcome, NotAsked> {
         match self.askers.get(&asker) {
-            Some(Some(key)) => return Ok(Asked::Plays { stream, key: *key, is_new: false }),
-            Some(None) => return Ok(Asked::Waits),
+            Some(Some(key)) => return Ok(AskOutcome::Plays { stream, key: *key, is_new: false }),
+            Some(None) => return Ok(AskOutcome::Waits),
             None => {}
         }
         let has_room = self.askers.len() + self.left.len() < most;
@@ -309,7 +315,7 @@ impl Stream {
             (self.left.pop().ok_or(NotAsked::Listeners)?, false)
         };
         self.askers.insert(asker, self.is_on.then_some(key));
-        Ok(if self.is_on { Asked::Plays { stream, key, is_new } } else { Asked::Waits })
+        Ok(if self.is_on { AskOutcome::Plays { stream, key, is_new } } else { AskOutcome::Waits })
     }
 
     fn close(self, stream: StreamId) -> Closed {

@@ -13,11 +13,11 @@ use tokio::{
 
 use super::{
     close::CloseReason,
-    courier::{Courier, Manner},
+    courier::{Courier, WireFormat},
+    exit_guard::SupervisorEvent,
     health::Health,
     pair::{Pair, Pipe},
     registry::Registry,
-    vigil::Notice,
     *,
 };
 
@@ -52,7 +52,7 @@ impl Handler<Poison> for Courier {
 fn the_death_of_a_part_is_noticed() {
     for part in ["registry", "courier"] {
         in_system(async {
-            let (notify, mut notices) = unbounded_channel();
+            let (notify, mut events) = unbounded_channel();
             let pair = Pair::start(&Config::default(), &notify);
             // An actor's panic ends its task, not the thread.
             if part == "registry" {
@@ -60,8 +60,8 @@ fn the_death_of_a_part_is_noticed() {
             } else {
                 pair.courier.do_send(Poison);
             }
-            let notice = notices.recv().await;
-            assert!(matches!(notice, Some(Notice::Gone(gone)) if gone == part), "{notice:?}");
+            let event = events.recv().await;
+            assert!(matches!(event, Some(SupervisorEvent::Gone(gone)) if gone == part), "{event:?}");
         });
     }
 }
@@ -71,18 +71,18 @@ fn the_death_of_the_registry_ends_the_server_with_an_error() {
     in_system(async {
         let workers = vec![Arbiter::new()];
         let log = Logger::root(Discard, o!());
-        let mut house = House::build(
+        let mut supervisor = Supervisor::build(
             &InForce::new(Config::default()),
             &Directory::new(Accounts::default()),
             Ledger::in_memory(),
-            Entrances { listeners: Vec::new(), media: None },
+            Sockets { listeners: Vec::new(), media: None },
             &workers,
             Arc::default(),
             &log,
         );
-        house.registry().do_send(Poison);
+        supervisor.registry().do_send(Poison);
         let (_stop, stops) = unbounded_channel();
-        let ended = house.until_closed(stops, &Health::default()).await;
+        let ended = supervisor.until_closed(stops, &Health::default()).await;
         assert!(matches!(ended, Err(ServeError::Died("registry"))), "{ended:?}");
         for worker in workers {
             worker.stop();
@@ -106,7 +106,7 @@ impl Pipe {
 #[test]
 fn sessions_run_over_any_stream_however_narrow() {
     in_system(async {
-        let (notify, _notices) = unbounded_channel();
+        let (notify, _events) = unbounded_channel();
         let pair = Pair::start(&Config::default(), &notify);
         let mut alan = Pipe::to(&pair.courier, 1, 8);
         alan.send("alan\n").await;
@@ -119,7 +119,7 @@ fn sessions_run_over_any_stream_however_narrow() {
             .await;
         bob.expect("alan | all clients | broadcast | hi\n").await;
         assert_eq!(alan.reader.read_to_end(&mut Vec::new()).await.unwrap(), 0);
-        assert_eq!((pair.tally.joined(), pair.tally.ended(CloseReason::Exit)), (2, 1));
+        assert_eq!((pair.metrics.joined(), pair.metrics.ended(CloseReason::Exit)), (2, 1));
     });
 }
 
@@ -161,7 +161,7 @@ fn sessions_that_leave_do_not_end_a_wait_of_broadcasts() {
         config.limits.outbox_bytes = 64 * 1024;
         config.limits.slow_reader_grace = Duration::from_mins(10);
         config.limits.slow_reader_wait = Duration::from_millis(200);
-        let (notify, _notices) = unbounded_channel();
+        let (notify, _events) = unbounded_channel();
         let pair = Pair::start(&config, &notify);
         let _victim = join(&pair, 1, "victim", 1024).await;
         let mut sender = join(&pair, 2, "sender", MIB).await;
@@ -185,7 +185,7 @@ fn sessions_that_leave_do_not_end_a_wait_of_broadcasts() {
             tokio::time::sleep(Duration::from_millis(40)).await;
             leaver.send("/exit\n").await;
         }
-        assert_eq!(pair.tally.ended(CloseReason::SlowReader), 1);
+        assert_eq!(pair.metrics.ended(CloseReason::SlowReader), 1);
         hearer.expect("sender | all clients | broadcast_not_me | hi\n").await;
     });
 }
@@ -199,9 +199,9 @@ fn what_is_queued_for_sessions_that_have_left_costs_no_other_session_its_place()
         (config.flood.message_rate, config.flood.byte_rate) = (0, 0);
         config.limits.outboxes_bytes = MIB;
         config.limits.slow_reader_grace = Duration::from_mins(10);
-        let (notify, _notices) = unbounded_channel();
+        let (notify, _events) = unbounded_channel();
         let pair = Pair::start(&config, &notify);
-        let memory = || pair.tally.outboxes_bytes().load(Ordering::Relaxed);
+        let memory = || pair.metrics.outboxes_bytes().load(Ordering::Relaxed);
         let settle = || tokio::time::sleep(Duration::from_millis(1));
         let mut phone = join(&pair, 1, "phone", 1024).await;
         let mut feeder = join(&pair, 2, "feeder", MIB).await;
@@ -222,7 +222,7 @@ fn what_is_queued_for_sessions_that_have_left_costs_no_other_session_its_place()
         for _ in 0..350 {
             phone.expect(&format!("feeder | phone | private_message | {text}\n")).await;
         }
-        assert_eq!(pair.tally.ended(CloseReason::OutboxFull), 0);
+        assert_eq!(pair.metrics.ended(CloseReason::OutboxFull), 0);
     });
 }
 
@@ -235,10 +235,10 @@ fn outboxes_that_fill_right_after_others_were_freed_are_freed_as_well() {
         (config.flood.message_rate, config.flood.byte_rate) = (0, 0);
         config.limits.outboxes_bytes = MIB;
         config.limits.slow_reader_grace = Duration::from_mins(10);
-        let (notify, _notices) = unbounded_channel();
+        let (notify, _events) = unbounded_channel();
         let pair = Pair::start(&config, &notify);
-        let memory = || usize::try_from(pair.tally.outboxes_bytes().load(Ordering::Relaxed)).unwrap();
-        let ended = || pair.tally.ended(CloseReason::OutboxFull);
+        let memory = || usize::try_from(pair.metrics.outboxes_bytes().load(Ordering::Relaxed)).unwrap();
+        let ended = || pair.metrics.ended(CloseReason::OutboxFull);
         let mut feeder = join(&pair, 1, "feeder", MIB).await;
         let mut slow = Vec::new();
         for id in 10..13 {
@@ -264,10 +264,10 @@ fn a_websocket_that_answers_no_ping_is_ended_after_two_and_its_name_is_free() {
     const PONG: u8 = 0x8a;
     actix_rt::System::new().block_on(async {
         tokio::time::pause();
-        let (notify, _notices) = unbounded_channel();
+        let (notify, _events) = unbounded_channel();
         let pair = Pair::start(&Config::default(), &notify);
-        let websocket = Manner::WebSocket { read: BytesMut::new() };
-        let mut alan = Pipe::speaking(websocket, &pair.courier, 1, 1024);
+        let websocket = WireFormat::WebSocket { read: BytesMut::new() };
+        let mut alan = Pipe::with_format(websocket, &pair.courier, 1, 1024);
         alan.send_frame(TEXT, "alan").await;
         let confirmation = b"server | alan | connection_confirmation | You are now connected to the server";
         alan.expect_frame(TEXT, confirmation).await;
@@ -281,7 +281,7 @@ fn a_websocket_that_answers_no_ping_is_ended_after_two_and_its_name_is_free() {
         // 1011: internal error (RFC 6455, section 7.4.1).
         alan.expect_frame(CLOSE, &1011_u16.to_be_bytes()).await;
         assert_eq!(answered.elapsed().as_secs(), 90);
-        assert_eq!(pair.tally.ended(CloseReason::Broken), 1);
+        assert_eq!(pair.metrics.ended(CloseReason::Broken), 1);
         let mut next = Pipe::to(&pair.courier, 2, 1024);
         next.send("alan\n").await;
         next.expect("server | alan | connection_confirmation | You are now connected to the server\n").await;

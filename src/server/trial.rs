@@ -150,13 +150,13 @@ impl Trials {
 mod tests {
     use super::*;
 
-    struct Door {
+    struct Entry {
         trials: Trials,
         permits: Arc<Semaphore>,
         places: Arc<Semaphore>,
     }
 
-    impl Door {
+    impl Entry {
         fn with_places(places: usize) -> Self {
             let semaphore = |permits| Arc::new(Semaphore::new(permits));
             Self { trials: Trials::default(), permits: semaphore(MAX_TRIALS), places: semaphore(places) }
@@ -179,26 +179,29 @@ mod tests {
 
     #[test]
     fn the_oldest_that_sent_no_password_gives_way() {
-        let mut door = Door::with_places(2);
-        let mut trials: Vec<Trial> = (0..MAX_WAITING).map(|_| door.begin()).collect();
+        let mut entry = Entry::with_places(2);
+        let mut trials: Vec<Trial> = (0..MAX_WAITING).map(|_| entry.begin()).collect();
         trials[0].set_comparing(true);
         assert!(trials[1].take_place(false));
         drop(trials.remove(2));
         // The connection that left and the connection that has a place are not counted.
-        trials.extend([door.begin(), door.begin()]);
+        trials.extend([entry.begin(), entry.begin()]);
         assert!(!trials.iter().any(is_turned_away));
-        let _next = door.begin();
+        let _next = entry.begin();
         let gone: Vec<usize> = (0..trials.len()).filter(|at| is_turned_away(&trials[*at])).collect();
         assert_eq!(gone, [2]);
     }
 
     #[test]
     fn a_place_is_taken_once_and_given_back() {
-        let mut door = Door::with_places(1);
-        let (first, second) = (door.begin(), door.begin());
-        assert_eq!(door.permits.available_permits(), MAX_TRIALS - 2);
+        let mut entry = Entry::with_places(1);
+        let (first, second) = (entry.begin(), entry.begin());
+        assert_eq!(entry.permits.available_permits(), MAX_TRIALS - 2);
         assert!(first.goes_on() && first.take_place(true) && first.take_place(false) && !first.goes_on());
-        assert_eq!((door.permits.available_permits(), door.places.available_permits()), (MAX_TRIALS - 1, 0));
+        assert_eq!(
+            (entry.permits.available_permits(), entry.places.available_permits()),
+            (MAX_TRIALS - 1, 0)
+        );
         assert!(!second.take_place(true) && second.goes_on());
         drop(first);
         // The last place is for operators.
@@ -208,11 +211,11 @@ mod tests {
 
     #[test]
     fn one_address_displaces_only_its_own_connections() {
-        let mut door = Door::with_places(2);
-        let operator = door.begin_from(2).unwrap();
-        let mut flood: Vec<Trial> = (0..600).map(|_| door.begin()).collect();
-        let early = door.begin_from(3).unwrap();
-        flood.extend((0..600).map(|_| door.begin()));
+        let mut entry = Entry::with_places(2);
+        let operator = entry.begin_from(2).unwrap();
+        let mut flood: Vec<Trial> = (0..600).map(|_| entry.begin()).collect();
+        let early = entry.begin_from(3).unwrap();
+        flood.extend((0..600).map(|_| entry.begin()));
         assert!(!is_turned_away(&operator) && !is_turned_away(&early));
         assert_eq!(flood.iter().filter(|trial| !is_turned_away(trial)).count(), MAX_WAITING - 2);
         assert_eq!(flood.iter().filter(|trial| trial.may_linger()).count(), MAX_TRIALS - 2);
@@ -221,22 +224,22 @@ mod tests {
 
     #[test]
     fn three_addresses_that_connect_often_displace_no_other() {
-        let mut door = Door::with_places(2);
-        let operator = door.begin_from(9).unwrap();
+        let mut entry = Entry::with_places(2);
+        let operator = entry.begin_from(9).unwrap();
         let flood: Vec<_> =
-            [1, 2, 3].into_iter().cycle().take(1800).map(|last| door.begin_from(last)).collect();
+            [1, 2, 3].into_iter().cycle().take(1800).map(|last| entry.begin_from(last)).collect();
         assert!(!is_turned_away(&operator) && flood.iter().all(Option::is_some));
     }
 
     #[test]
     fn an_address_whose_connections_are_all_comparing_keeps_no_other_out() {
-        let mut door = Door::with_places(2);
-        let comparing: Vec<Trial> = (0..MAX_WAITING).map(|_| door.begin()).collect();
+        let mut entry = Entry::with_places(2);
+        let comparing: Vec<Trial> = (0..MAX_WAITING).map(|_| entry.begin()).collect();
         for trial in &comparing {
             trial.set_comparing(true);
         }
-        assert!(door.begin_from(1).is_none());
-        let operator = door.begin_from(2).unwrap();
+        assert!(entry.begin_from(1).is_none());
+        let operator = entry.begin_from(2).unwrap();
         assert!(
             is_turned_away(&comparing[0]) && !is_turned_away(&comparing[1]) && !is_turned_away(&operator)
         );

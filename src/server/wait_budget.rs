@@ -1,10 +1,10 @@
 //! [`WaitBudget`]: bounds the time that broadcasts wait for slow receivers.
 //!
 //! A broadcast that meets a full outbox waits, which slows its sender and loses nothing. A wait that is over within
-//! [`BRIEF`] slows a fast sender to the speed of receivers that read as fast as they can. Such a wait is not counted,
-//! provided that broadcasts made progress since the wait before (see [`PROGRESS`]). All counted waits together take at
-//! most `limits.slow_reader_wait` of any [`WINDOW`], however many receivers are full and however they read. Once a wait
-//! would exceed that sum, each full receiver either gives way or is passed over:
+//! [`MIN_WAIT`] slows a fast sender to the speed of receivers that read as fast as they can. Such a wait is not
+//! counted, provided that broadcasts made progress since the wait before (see [`PROGRESS_DIVISOR`]). All counted waits
+//! together take at most `limits.slow_reader_wait` of any [`WINDOW`], however many receivers are full and however they
+//! read. Once a wait would exceed that sum, each full receiver either gives way or is passed over:
 //!
 //! - An [`Origin`] costs the counted time in which at least one of its receivers was full. A full receiver is
 //!   disconnected if its origin cost at least a quarter of the limit and at least half as much as the costliest origin
@@ -23,31 +23,31 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{block::Origin, seat::SessionId};
+use super::{block::Origin, session_ref::SessionId};
 
 /// Period over which waits are summed.
 pub const WINDOW: Duration = Duration::from_secs(10);
 
 /// Length from which every wait counts. Of a default outbox, 64 KiB have to be free before a wait ends: a receiver that
 /// takes 1.3 MB/s frees them within this time. So uncounted waits never slow senders below that rate.
-pub const BRIEF: Duration = Duration::from_millis(50);
+pub const MIN_WAIT: Duration = Duration::from_millis(50);
 
 /// A wait counts, however brief, if fewer bytes of broadcasts than this fraction of `limits.outbox_bytes` (as a
 /// divisor) were sent since the wait before. A wait ends once 1/16 of an outbox is free, so a receiver that only
 /// broadcasts fill takes that many bytes of them before it is full again. Half of that leaves room for answers, private
 /// messages and framing. A receiver that private messages fill again and again makes no progress: the waits for it
 /// count.
-const PROGRESS: usize = 32;
+const PROGRESS_DIVISOR: usize = 32;
 
 /// Waits that end within one slot share an entry, which bounds a window to 101 entries. An entry is as old as its
 /// latest wait, so the sum is never too small.
 const SLOT: Duration = Duration::from_millis(100);
 
 /// An origin or receiver that cost at least this fraction of the costliest one is costly, too (as a divisor).
-const COSTLY: u32 = 2;
+const COSTLY_DIVISOR: u32 = 2;
 
 /// An origin that cost less than this fraction of the limit (as a divisor) is not costly, even if no other cost more.
-const LEAST: u32 = 4;
+const MIN_COST_DIVISOR: u32 = 4;
 
 /// A sum of durations that drops those that ended more than [`WINDOW`] ago.
 #[derive(Debug, Default)]
@@ -229,7 +229,7 @@ impl WaitBudget {
     pub fn observe(&mut self, waits: bool, outbox_bytes: usize, now: Instant) -> Duration {
         if waits {
             if self.wait.is_none() {
-                let is_stalled = std::mem::take(&mut self.sent) < outbox_bytes / PROGRESS;
+                let is_stalled = std::mem::take(&mut self.sent) < outbox_bytes / PROGRESS_DIVISOR;
                 self.wait = Some(Wait { since: now, is_stalled });
             }
             return Duration::ZERO;
@@ -253,7 +253,7 @@ impl WaitBudget {
     pub fn left(&self, limit: Duration, now: Instant) -> Option<Duration> {
         let Wait { since, is_stalled } = self.wait?;
         let length = now - since;
-        let least = if is_stalled { Duration::ZERO } else { BRIEF };
+        let least = if is_stalled { Duration::ZERO } else { MIN_WAIT };
         let allowed = limit.saturating_sub(self.recent.total(now)).max(least);
         (limit < WINDOW).then(|| allowed.saturating_sub(length))
     }
@@ -274,9 +274,9 @@ impl WaitBudget {
         let is_costly = |Receiver { origin, cost, .. }: &Receiver| {
             let shared = costs(origin);
             let own = cost.total(waited, now);
-            shared >= limit / LEAST
-                && shared * COSTLY >= most
-                && most_within.get(origin).is_none_or(|most| own * COSTLY >= *most)
+            shared >= limit / MIN_COST_DIVISOR
+                && shared * COSTLY_DIVISOR >= most
+                && most_within.get(origin).is_none_or(|most| own * COSTLY_DIVISOR >= *most)
         };
         let full = self.receivers.iter().filter(|(_, receiver)| receiver.cost.full_from.is_some());
         let (costly, others): (Vec<_>, Vec<_>) = full.partition(|(_, receiver)| is_costly(receiver));
@@ -288,8 +288,8 @@ impl WaitBudget {
                 receiver.is_passed_over = true;
             }
         }
-        // A wait that met a spent budget was cut short after `BRIEF`, so it is not counted.
-        if limit.saturating_sub(self.recent.total(now)) < BRIEF {
+        // A wait that met a spent budget was cut short after `MIN_WAIT`, so it is not counted.
+        if limit.saturating_sub(self.recent.total(now)) < MIN_WAIT {
             self.wait.take_if(|wait| !wait.is_stalled);
         }
         costly
@@ -299,7 +299,7 @@ impl WaitBudget {
     fn counted_until(&self, now: Instant) -> Duration {
         let Some(Wait { since, is_stalled }) = self.wait else { return Duration::ZERO };
         let length = now - since;
-        if is_stalled || length >= BRIEF { length } else { Duration::ZERO }
+        if is_stalled || length >= MIN_WAIT { length } else { Duration::ZERO }
     }
 
     fn waited_until(&self, now: Instant) -> Duration {

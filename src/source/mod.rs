@@ -49,7 +49,7 @@ pub enum SourceError {
 }
 
 /// Largest file that is read: far above any real one, so that a mistaken path does not fill the memory.
-const MOST_BYTES: u64 = 1024 * 1024;
+const MAX_BYTES: u64 = 1024 * 1024;
 
 /// Characters shown of a long line: before the faulty text, and from its beginning on.
 const SHOWN: (usize, usize) = (40, 60);
@@ -66,8 +66,8 @@ impl Source {
     pub(crate) fn read(path: &Path, kind: &'static str) -> Result<Self, SourceError> {
         let name = Escaped(path.display()).to_string();
         match read_bounded(path) {
-            Ok(bytes) if bytes.len() as u64 > MOST_BYTES => {
-                Err(SourceError::TooLarge { path: name, most: MOST_BYTES, kind })
+            Ok(bytes) if bytes.len() as u64 > MAX_BYTES => {
+                Err(SourceError::TooLarge { path: name, most: MAX_BYTES, kind })
             }
             Ok(bytes) => Self::decode(name, bytes),
             Err(source) => Err(SourceError::Unreadable { path: name, source }),
@@ -120,7 +120,7 @@ pub(crate) fn first<T>(mut faults: Vec<T>) -> T {
 
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    fs::File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    fs::File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

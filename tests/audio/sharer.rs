@@ -15,7 +15,7 @@ use std::{
 use arauto::{
     client::{
         dial::Dialer,
-        rtsp::{Event, Session, Way},
+        rtsp::{RtspEvent, StreamSession, Way},
         tls::{Tls, TlsOptions},
     },
     media::{Format, Offer, payload::Unpacker},
@@ -128,7 +128,7 @@ async fn heard(server: &TestServer, rtsp: &str, way: Way) -> Vec<u8> {
 /// Like [`heard`], with a given dialer. `asked` is the transport requested, `way` the one that the session ends up
 /// with.
 async fn heard_by(dialer: &Dialer, rtsp: &str, (asked, way): (Way, Way)) -> Vec<u8> {
-    let (description, mut session) = Session::play(dialer, rtsp, asked).await.unwrap();
+    let (description, mut session) = StreamSession::play(dialer, rtsp, asked).await.unwrap();
     assert_eq!(session.way(), way);
     assert_eq!(description.format, Format::L16 { rate: RATE, channels: 1 });
     assert_eq!(description.title, "a song.wav");
@@ -136,15 +136,15 @@ async fn heard_by(dialer: &Dialer, rtsp: &str, (asked, way): (Way, Way)) -> Vec<
     let mut samples = Vec::new();
     loop {
         match timeout(DEADLINE, session.next()).await.unwrap().unwrap() {
-            Event::Rtp(packet) => {
+            RtspEvent::Rtp(packet) => {
                 let packet = RtpPacket::parse(&packet).unwrap();
                 let (sequence, timestamp) = (packet.sequence_number(), packet.timestamp());
                 for unit in unpacker.take(sequence, timestamp, packet.payload()) {
                     samples.extend_from_slice(&unit.bytes);
                 }
             }
-            Event::Rtcp(_) => {}
-            Event::Closed => return samples,
+            RtspEvent::Rtcp(_) => {}
+            RtspEvent::Closed => return samples,
         }
     }
 }
@@ -206,7 +206,7 @@ fn encrypted_where_the_server_says_so() {
     assert_eq!(ana.leaves(), "arauto: rui hears a song.wav\narauto: a song.wav was played to its end\n");
     // A client that does not trust the certificate gets no stream, and sends no key.
     let other = dialer.with_tls(trust(Some(Issuer::new().ca())));
-    let failure = run(Session::play(&other, &rtsp, Way::Udp)).err().unwrap().to_string();
+    let failure = run(StreamSession::play(&other, &rtsp, Way::Udp)).err().unwrap().to_string();
     assert!(failure.starts_with("TLS with localhost:"), "{failure}");
 }
 

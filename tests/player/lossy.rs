@@ -20,7 +20,7 @@ use arauto::{
             playout::{Figures, Pace},
             sink::{Null, Sink},
         },
-        rtsp::{Event, Failure},
+        rtsp::{Failure, RtspEvent},
     },
     media::{
         Description, Format,
@@ -59,10 +59,10 @@ struct Way {
 }
 
 impl Incoming for Way {
-    async fn next(&mut self) -> Result<Event, Failure> {
-        let Some(first) = self.coming.first_entry() else { return Ok(Event::Closed) };
+    async fn next(&mut self) -> Result<RtspEvent, Failure> {
+        let Some(first) = self.coming.first_entry() else { return Ok(RtspEvent::Closed) };
         sleep_until(self.begun + Duration::from_micros(first.key().0)).await;
-        Ok(Event::Rtp(self.coming.pop_first().unwrap().1))
+        Ok(RtspEvent::Rtp(self.coming.pop_first().unwrap().1))
     }
 
     async fn report(&self, packets: &[u8]) -> Result<(), Failure> {

@@ -35,7 +35,7 @@ fn draw() {
     rui.shows("2 here");
     let mut eva = Terminal::run(join(&server, "Eva Maria"), 84, 20);
     eva.shows("3 here");
-    ana.shows("Eva Maria joined");
+    ana.shows("\"Eva Maria\" joined");
     rui.enter("olá! does anyone have the recording from Saturday?");
     ana.shows("from Saturday?");
     eva.enter("I do. It is 40 minutes long, the first five are us looking for the cable");
@@ -47,7 +47,7 @@ fn draw() {
     ana.enter("/msg \"Eva Maria\" my lips are sealed");
     ana.shows("lips are sealed");
     rui.enter("look what a stranger sent me: gpj.ohcamihac … do not open it");
-    ana.shows("do not open it");
+    ana.shows("not open it");
     ana.enter("/msg bob are you there?");
     ana.shows("not found!");
     ana.type_in("/msg r");

@@ -22,8 +22,8 @@ use std::{collections::VecDeque, time::Duration};
 use bytes::BytesMut;
 use memchr::memmem;
 
-use super::{Item, MOST_BYTES};
-use crate::client::{Received, joining::SERVER};
+use super::{Item, MAX_BYTES};
+use crate::client::{OwnedMessage, joining::SERVER};
 use crate::protocol::reply::ALL_CLIENTS;
 
 /// Separator between two fields.
@@ -37,19 +37,19 @@ const LISTED: &[u8] = b" ,";
 
 /// Silence that ends a message. Its server sends a message in one write, so its parts arrive closer together than
 /// this.
-const MESSAGE_ENDS: Duration = Duration::from_millis(100);
+const MESSAGE_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Silence that ends a message which looks incomplete.
-const GIVEN_UP: Duration = Duration::from_secs(2);
+const INCOMPLETE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Longest name and longest operation that are recognised, in bytes.
-const MOST_FIELD: usize = 128;
+const MAX_FIELD: usize = 128;
 
 /// Maximum number of known names; the name learnt first is forgotten first.
-const MOST_NAMES: usize = 1024;
+const MAX_NAMES: usize = 1024;
 
 /// Maximum number of read offsets kept for the undecoded bytes.
-const MOST_READS: usize = 256;
+const MAX_READS: usize = 256;
 
 /// Cuts bytes without line endings into messages.
 #[derive(Debug, Default)]
@@ -86,7 +86,7 @@ impl Unframed {
     }
 
     pub(super) fn read_begins(&mut self, at: usize) {
-        if self.reads.len() < MOST_READS {
+        if self.reads.len() < MAX_READS {
             self.reads.push(at);
         }
     }
@@ -102,18 +102,18 @@ impl Unframed {
         });
         match next {
             Some(end) => self.take(bytes, end),
-            None if bytes.len() > MOST_BYTES => self.take(bytes, bytes.len()),
+            None if bytes.len() > MAX_BYTES => self.take(bytes, bytes.len()),
             None => None,
         }
     }
 
     /// Returns how long a silence has to last for the buffered bytes to count as complete.
-    pub(super) fn patience(&self, bytes: &[u8]) -> Option<Duration> {
+    pub(super) fn silence_timeout(&self, bytes: &[u8]) -> Option<Duration> {
         if bytes.is_empty() {
             return None;
         }
         let whole = first(bytes).is_some_and(|header| !self.may_go_on(bytes, header.data));
-        Some(if whole { MESSAGE_ENDS } else { GIVEN_UP })
+        Some(if whole { MESSAGE_TIMEOUT } else { INCOMPLETE_TIMEOUT })
     }
 
     /// Takes all buffered bytes as one message, because nothing follows.
@@ -151,7 +151,7 @@ impl Unframed {
         if !may_be_name(name) || self.knows(name) {
             return;
         }
-        if self.names.len() == MOST_NAMES {
+        if self.names.len() == MAX_NAMES {
             self.names.pop_front();
         }
         self.names.push_back(name.to_owned());
@@ -248,7 +248,7 @@ fn separators(bytes: &[u8], from: usize) -> impl Iterator<Item = usize> {
 
 /// Whether the bytes begin with a field of any text, and the separator after it.
 fn field(bytes: &[u8]) -> Field {
-    let most = &bytes[..bytes.len().min(MOST_FIELD + SEPARATOR.len())];
+    let most = &bytes[..bytes.len().min(MAX_FIELD + SEPARATOR.len())];
     match memmem::find(most, SEPARATOR) {
         Some(length) if may_be_name(&most[..length]) => Field::Ends(length + SEPARATOR.len()),
         None if most.len() == bytes.len() => {
@@ -263,7 +263,7 @@ fn field(bytes: &[u8]) -> Field {
 /// Whether the text could be a name or an operation.
 fn may_be_name(text: &[u8]) -> bool {
     let is_fine = |byte: &u8| !byte.is_ascii_control() && *byte != b'|';
-    !text.is_empty() && text.len() <= MOST_FIELD && text.iter().all(is_fine)
+    !text.is_empty() && text.len() <= MAX_FIELD && text.iter().all(is_fine)
 }
 
 /// Returns the header at the beginning of the bytes, whatever its sender and destination.
@@ -284,7 +284,7 @@ fn item(bytes: &[u8]) -> Option<Item> {
     let mut next = || fields.next();
     Some(match (next(), next(), next(), next()) {
         (Some(sender), Some(destination), Some(operation), Some(data)) => {
-            Item::Message(Received { sender, destination, operation, data })
+            Item::Message(OwnedMessage { sender, destination, operation, data })
         }
         _ => Item::Noise(text.to_owned()),
     })

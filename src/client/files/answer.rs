@@ -22,7 +22,7 @@ pub fn answer(own: &str, asker: &str, listing: &Listing, message_bytes: usize) -
 mod tests {
     use super::*;
     use crate::client::text::MESSAGE_BYTES;
-    use crate::client::{Received, files::listing::tests::file, meaning::Meaning};
+    use crate::client::{OwnedMessage, files::listing::tests::file, meaning::Meaning};
 
     #[test]
     fn messages_within_the_limit() {
@@ -34,7 +34,7 @@ mod tests {
         for message in &messages {
             assert!(message.text().len() <= MESSAGE_BYTES);
             assert!(
-                matches!(Received::from(message.message()).meaning(), Meaning::Files { of, .. } if of == long)
+                matches!(OwnedMessage::from(message.message()).meaning(), Meaning::Files { of, .. } if of == long)
             );
         }
         // The messages are filled up to the limit.
@@ -47,7 +47,7 @@ mod tests {
         for listing in [Listing::default(), Listing::no_folder(), named.clone()] {
             for room in [0, 20, 64, 1024] {
                 for message in answer("a", "b", &listing, room) {
-                    let received = Received::from(message.message());
+                    let received = OwnedMessage::from(message.message());
                     assert!(matches!(received.meaning(), Meaning::Files { .. }), "{message:?}");
                 }
             }

@@ -11,12 +11,12 @@ use super::{
 };
 
 /// Maximum number of unfinished lists, one per sender. Another one displaces the list whose last part is oldest.
-const MOST_SENDERS: usize = 16;
+const MAX_SENDERS: usize = 16;
 /// Maximum memory of one unfinished list, in bytes, names included. A list of Arauto's own client takes half of it.
-const MOST_BYTES: usize = 1024 * 1024;
+const MAX_BYTES: usize = 1024 * 1024;
 /// Time without a new part after which a list is given up. The parts of an answer arrive tens of milliseconds apart;
 /// the rest is for senders that are delayed or reconnect.
-const MOST_SILENCE: Duration = Duration::from_secs(30);
+const MAX_SILENCE: Duration = Duration::from_secs(30);
 
 /// Unfinished lists by sender.
 ///
@@ -34,7 +34,7 @@ const MOST_SILENCE: Duration = Duration::from_secs(30);
 pub struct Assembly {
     /// Ordered by the arrival of the last part, the latest at the back.
     unfinished: VecDeque<Unfinished>,
-    /// Lists that were given up and not yet returned by [`Self::given_up`]; at most [`MOST_SENDERS`].
+    /// Lists that were given up and not yet returned by [`Self::given_up`]; at most [`MAX_SENDERS`].
     given_up: VecDeque<Unfinished>,
 }
 
@@ -90,12 +90,12 @@ impl Assembly {
             due: now,
         });
         if list.add(part) {
-            list.due = now + MOST_SILENCE;
+            list.due = now + MAX_SILENCE;
         }
-        if list.reached == list.of || list.bytes > MOST_BYTES {
+        if list.reached == list.of || list.bytes > MAX_BYTES {
             return list.end();
         }
-        if self.unfinished.len() == MOST_SENDERS
+        if self.unfinished.len() == MAX_SENDERS
             && let Some(oldest) = self.unfinished.pop_front()
         {
             self.give_up(oldest);
@@ -133,7 +133,7 @@ impl Assembly {
     }
 
     fn give_up(&mut self, list: Unfinished) {
-        if self.given_up.len() == MOST_SENDERS {
+        if self.given_up.len() == MAX_SENDERS {
             self.given_up.pop_front();
         }
         self.given_up.push_back(list);
@@ -280,20 +280,20 @@ mod tests {
         for sender in 0..1000 {
             take(&mut assembly, &sender.to_string(), &text(1, 9, &["a"]));
         }
-        assert_eq!((assembly.unfinished.len(), assembly.given_up.len()), (MOST_SENDERS, MOST_SENDERS));
+        assert_eq!((assembly.unfinished.len(), assembly.given_up.len()), (MAX_SENDERS, MAX_SENDERS));
         assert_eq!(assembly.end("983"), None);
         assert!(assembly.end("984").is_some());
         // Displaced lists are kept until fetched; the earliest were dropped because the queue is bounded.
         let made_room = std::iter::from_fn(|| assembly.given_up(*NOW)).map(|(sender, _)| sender);
         assert_eq!(made_room.collect::<Vec<_>>(), (968..984).map(|n| n.to_string()).collect::<Vec<_>>());
 
-        for name in ["n".repeat(MOST_BYTES / 4), String::new()] {
+        for name in ["n".repeat(MAX_BYTES / 4), String::new()] {
             let mut assembly = Assembly::default();
             let part = |first| text(first, 1_000_000, &[name.as_str(); 4]);
             let ended =
-                (0..MOST_BYTES).find(|n| take(&mut assembly, "bob", &part(1 + 4 * n)) != Assembled::More);
+                (0..MAX_BYTES).find(|n| take(&mut assembly, "bob", &part(1 + 4 * n)) != Assembled::More);
             let each = size_of::<Entry>() + name.len();
-            assert_eq!(ended, Some(MOST_BYTES / (4 * each)));
+            assert_eq!(ended, Some(MAX_BYTES / (4 * each)));
             assert_eq!(assembly.due(), None);
         }
     }

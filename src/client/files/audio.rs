@@ -22,10 +22,10 @@ use super::sound::{self, audio};
 /// Maximum number of bytes read of one file. The headers with the duration are at its beginning or its end and take
 /// some kilobytes, but may follow cover pictures: at most 16 MiB in FLAC (24-bit length), a third more in Ogg
 /// (Base64).
-const MOST_BYTES: u64 = 24 * 1024 * 1024;
+const MAX_BYTES: u64 = 24 * 1024 * 1024;
 /// Lower bound of the bytes per second of any audio format, below that of compressed silence. A header that claims
 /// less is wrong.
-const LEAST_BYTES_A_SECOND: u64 = 50;
+const MIN_BYTES_PER_SECOND: u64 = 50;
 
 /// Type and duration of an audio file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct Sound {
 
 /// Examines a file of `bytes` bytes, at most until `deadline`. `None` if it is not audio, or broken.
 pub fn probe(file: File, bytes: u64, deadline: Instant) -> Option<Sound> {
-    let source = Bounded { file, bytes, at: 0, left: MOST_BYTES, deadline };
+    let source = Bounded { file, bytes, at: 0, left: MAX_BYTES, deadline };
     let reader = sound::reader(source)?;
     let kind = kind(reader.format_info().format)?;
     let track = reader.default_track(TrackType::Audio)?;
@@ -46,7 +46,7 @@ pub fn probe(file: File, bytes: u64, deadline: Instant) -> Option<Sound> {
         // The file is truncated.
         return None;
     }
-    let seconds = seconds(reader.as_ref(), track).filter(|seconds| bytes / LEAST_BYTES_A_SECOND >= *seconds);
+    let seconds = seconds(reader.as_ref(), track).filter(|seconds| bytes / MIN_BYTES_PER_SECOND >= *seconds);
     Some(Sound { kind, seconds })
 }
 

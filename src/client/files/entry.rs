@@ -8,7 +8,7 @@ use std::{
 use super::quote::{self, Quoted};
 
 /// Maximum length of a MIME type, in bytes. Real types have about ten.
-const MOST_KIND_BYTES: usize = 64;
+const MAX_KIND_BYTES: usize = 64;
 
 /// A file of a list.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,7 +67,7 @@ impl Entry {
 /// Whether a text has the form of a MIME type, such as `audio/mpeg`.
 fn is_kind(text: &str) -> bool {
     let in_kind = |byte: u8| byte.is_ascii_alphanumeric() || b"/.+-".contains(&byte);
-    text.len() <= MOST_KIND_BYTES && text.contains('/') && text.bytes().all(in_kind)
+    text.len() <= MAX_KIND_BYTES && text.contains('/') && text.bytes().all(in_kind)
 }
 
 /// Parses a decimal number that consists of digits only and has no leading zeros.

@@ -24,7 +24,7 @@ use crate::escape::Escaped;
 const BOUNDS: Bounds = Bounds { files: 4000, depth: 16, looks: 100_000, within: Duration::from_secs(3) };
 /// Time limit for examining audio files for one list. If it does not suffice for all files, [`Folder::is_heard`]
 /// returns `false`, and the next list knows more.
-const PROBE_WITHIN: Duration = Duration::from_secs(3);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A shared folder: all regular files below it, except hidden ones (a leading dot) and links.
 #[derive(Debug)]
@@ -134,7 +134,7 @@ impl Folder {
             return Err(NoFolder::NoFolder(dir.to_owned()));
         }
         path.read_dir().map_err(unreachable)?;
-        Ok(Self::at(path, BOUNDS, PROBE_WITHIN))
+        Ok(Self::at(path, BOUNDS, PROBE_TIMEOUT))
     }
 
     fn at(path: PathBuf, bounds: Bounds, probe_within: Duration) -> Self {

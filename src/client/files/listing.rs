@@ -17,13 +17,13 @@ use super::entry::{Entry, number};
 
 /// Maximum number of messages of one list: at the default message limit (1,024 bytes), two fifths of the burst that
 /// the server's flood control allows.
-pub const MOST_PARTS: usize = 200;
+pub const MAX_PARTS: usize = 200;
 
 /// Complete text of a list without files.
 const NO_FILES: &str = "no files are shared";
 const NO_FOLDER: &str = "no folder is shared";
 /// Maximum number of entries that a list may claim. No client lists that many, so a larger number is not from a list.
-const MOST_ENTRIES: usize = 1_000_000;
+const MAX_ENTRIES: usize = 1_000_000;
 
 /// Text for a message limit that not even a short answer fits.
 const NO_ROOM: &str = "the list does not fit";
@@ -101,7 +101,7 @@ impl Listing {
         Self { no_folder: true, ..Self::default() }
     }
 
-    /// Returns the texts of the list, each of at most `room` bytes, and at most [`MOST_PARTS`] of them. The last text
+    /// Returns the texts of the list, each of at most `room` bytes, and at most [`MAX_PARTS`] of them. The last text
     /// counts the entries that found no room.
     #[must_use]
     pub fn texts(&self, room: usize) -> Vec<String> {
@@ -161,7 +161,7 @@ fn pack(entries: &[String], room: usize) -> Packed<'_> {
             packed.without += 1;
             continue;
         }
-        let is_full = packed.parts.len() == MOST_PARTS;
+        let is_full = packed.parts.len() == MAX_PARTS;
         match packed.parts.last_mut() {
             Some(part) if used + 2 + entry.len() <= room => {
                 part.push(entry);
@@ -222,12 +222,12 @@ fn numbers(header: &str) -> Option<(usize, usize, usize)> {
         let (first, numbers) = numbers.split_once(" to ")?;
         let (last, of) = numbers.split_once(" of ")?;
         let (first, last, of) = (number(first)?, number(last)?, number(of)?);
-        return (0 < first && first <= last && last <= of && last - first + 1 < of && of <= MOST_ENTRIES)
+        return (0 < first && first <= last && last <= of && last - first + 1 < of && of <= MAX_ENTRIES)
             .then_some((first, last, of));
     }
     let (of, unit) = header.split_once(' ')?;
     let of = number(of)?;
-    (0 < of && of <= MOST_ENTRIES && unit == if of == 1 { "file" } else { "files" }).then_some((1, of, of))
+    (0 < of && of <= MAX_ENTRIES && unit == if of == 1 { "file" } else { "files" }).then_some((1, of, of))
 }
 
 #[cfg(test)]
@@ -293,7 +293,7 @@ pub(super) mod tests {
     #[test]
     fn no_more_than_the_most_parts() {
         let texts = files(1000).texts(70);
-        assert_eq!(texts.len(), MOST_PARTS);
+        assert_eq!(texts.len(), MAX_PARTS);
         assert_eq!(texts[1], "files 2 to 2 of 200: 2 (1 byte)");
         assert_eq!(texts[199], "files 200 to 200 of 200: 200 (1 byte); 800 files are not listed");
     }
@@ -349,7 +349,7 @@ pub(super) mod tests {
         #[test]
         fn every_listing_reads_back(listing in listings(), room in 27..1200_usize) {
             let texts = listing.texts(room);
-            prop_assert!(texts.len() <= MOST_PARTS);
+            prop_assert!(texts.len() <= MAX_PARTS);
             prop_assert!(texts.iter().all(|text| text.len() <= room), "{:?}", texts);
             if texts == [NO_ROOM] {
                 return Ok(());

@@ -34,6 +34,6 @@ pub use answer::answer;
 pub use assembly::{Assembled, Assembly};
 pub use entry::{Clock, Entry};
 pub use folder::{Folder, NoFolder, NotOpened, Opener};
-pub use listing::{LeftOut, Listing, MOST_PARTS, Part};
+pub use listing::{LeftOut, Listing, MAX_PARTS, Part};
 pub use quote::{Quoted, unquote};
 pub use sharer::Sharer;

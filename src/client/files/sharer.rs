@@ -1,4 +1,4 @@
-//! [`Sharer`]: a task that answers requests for the list of files. A request costs up to [`MOST_PARTS`] messages, and
+//! [`Sharer`]: a task that answers requests for the list of files. A request costs up to [`MAX_PARTS`] messages, and
 //! a server throttles or disconnects a client that sends too many. Therefore answers are rate-limited, and no number
 //! of requests raises the rate.
 
@@ -9,17 +9,17 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Folder, Listing, MOST_PARTS, answer};
+use super::{Folder, Listing, MAX_PARTS, answer};
 use crate::{
     client::{pace::Pace, text::MESSAGE_BYTES},
     protocol::Line,
 };
 
 /// Capacity of the channel of requests and notes.
-const MOST_QUESTIONS: usize = 64;
-/// Interval between messages, once [`MOST_PARTS`] were sent in a burst. This is half the rate that a server's flood
+const MAX_QUESTIONS: usize = 64;
+/// Interval between messages, once [`MAX_PARTS`] were sent in a burst. This is half the rate that a server's flood
 /// control allows; the other half is left for what the user says meanwhile.
-const INTERVAL: Duration = Duration::from_millis(40);
+const MESSAGE_INTERVAL: Duration = Duration::from_millis(40);
 
 /// A list that took longer than this to make is reused for a while, because any user may ask, any number of times.
 const SOON_MADE: Duration = Duration::from_millis(100);
@@ -28,7 +28,7 @@ const GIVEN_AGAIN: u32 = 4;
 
 /// Maximum number of times that the folder is listed before the first request, until all its files are examined. Each
 /// takes some seconds.
-const MOST_FIRST_LOOKS: usize = 20;
+const MAX_FIRST_LOOKS: usize = 20;
 
 /// Handle of the task that answers requests one after another. The task ends once all its handles are dropped.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ struct Question {
 
 /// The queue of requests is full, so this request is not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{MOST_QUESTIONS} wait for the list of files already")]
+#[error("{MAX_QUESTIONS} wait for the list of files already")]
 pub struct TooManyAsk;
 
 impl Sharer {
@@ -63,8 +63,8 @@ impl Sharer {
     /// gets one answer.
     ///
     /// ```no_run
-    /// # use arauto::client::{files::{Folder, Sharer}, link, meaning::Meaning, Received};
-    /// # fn example(to_link: tokio::sync::mpsc::Sender<link::Command>, received: Received) -> anyhow::Result<()> {
+    /// # use arauto::client::{files::{Folder, Sharer}, link, meaning::Meaning, OwnedMessage};
+    /// # fn example(to_link: tokio::sync::mpsc::Sender<link::Command>, received: OwnedMessage) -> anyhow::Result<()> {
     /// let sharer = Sharer::begin(Some(Folder::open("Music".as_ref())?), to_link);
     /// match received.meaning() {
     ///     Meaning::FilesWanted { by } => sharer.asked(&received.destination, by)?,
@@ -76,7 +76,7 @@ impl Sharer {
     /// ```
     #[must_use]
     pub fn begin<M: From<Line> + Send + 'static>(folder: Option<Folder>, out: Sender<M>) -> Self {
-        let (notes, taken) = channel(MOST_QUESTIONS);
+        let (notes, taken) = channel(MAX_QUESTIONS);
         tokio::spawn(run(folder, taken, out));
         Self { notes }
     }
@@ -115,13 +115,13 @@ fn limit_in(why: &str) -> Option<usize> {
 
 async fn run<M: From<Line>>(folder: Option<Folder>, mut notes: Receiver<Note>, out: Sender<M>) {
     let mut shared = Shared { folder, last: None };
-    let at_once = u32::try_from(MOST_PARTS).unwrap_or(u32::MAX);
-    let mut pace = Pace::new(Instant::now(), at_once, INTERVAL);
+    let at_once = u32::try_from(MAX_PARTS).unwrap_or(u32::MAX);
+    let mut pace = Pace::new(Instant::now(), at_once, MESSAGE_INTERVAL);
     let (mut message_bytes, mut answered) = (MESSAGE_BYTES, Vec::new());
     shared.get_ready(&notes).await;
     while let Some(first) = notes.recv().await {
         let mut asked = Vec::new();
-        let waiting = std::iter::from_fn(|| notes.try_recv().ok()).take(MOST_QUESTIONS);
+        let waiting = std::iter::from_fn(|| notes.try_recv().ok()).take(MAX_QUESTIONS);
         for note in std::iter::once(first).chain(waiting) {
             match note {
                 Note::Asked(question) => asked.push(question),
@@ -165,7 +165,7 @@ struct Shared {
 impl Shared {
     /// Examines the files in advance, so that the first request is answered at once. Ends early if a request arrives.
     async fn get_ready(&mut self, notes: &Receiver<Note>) {
-        for _ in 0..MOST_FIRST_LOOKS {
+        for _ in 0..MAX_FIRST_LOOKS {
             if !notes.is_empty() || notes.is_closed() {
                 return;
             }
@@ -273,7 +273,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn too_many_are_told() {
         let (sharer, _sent) = sharer(None);
-        for asker in 0..MOST_QUESTIONS {
+        for asker in 0..MAX_QUESTIONS {
             sharer.asked("ana", &asker.to_string()).unwrap();
         }
         assert_eq!(sharer.asked("ana", "one more"), Err(TooManyAsk));
@@ -283,11 +283,11 @@ mod tests {
     async fn a_flood_of_questions_makes_no_flood_of_answers() {
         let (sharer, mut sent) = sharer(None);
         let start = Instant::now();
-        for asker in 0..MOST_PARTS + 25 {
+        for asker in 0..MAX_PARTS + 25 {
             sharer.asked("ana", &asker.to_string()).unwrap();
             sent.recv().await.unwrap();
         }
-        assert_eq!(start.elapsed(), 25 * INTERVAL);
+        assert_eq!(start.elapsed(), 25 * MESSAGE_INTERVAL);
         advance(Duration::from_mins(1)).await;
         sharer.asked("ana", "eva").unwrap();
         sent.recv().await.unwrap();
@@ -337,7 +337,8 @@ mod tests {
         std::fs::write(dir.path().join("a.txt"), "hi").unwrap();
         let folder = Some(Folder::open(dir.path()).unwrap());
         let before = Listing::default();
-        let mut shared = Shared { folder, last: Some((before.clone(), Instant::now() + INTERVAL * 50_000)) };
+        let mut shared =
+            Shared { folder, last: Some((before.clone(), Instant::now() + MESSAGE_INTERVAL * 50_000)) };
         assert_eq!(*shared.listing().await, before);
         assert_eq!(*shared.listing().await, before);
         shared.last = Some((before, Instant::now()));

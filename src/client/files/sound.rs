@@ -28,10 +28,10 @@ pub fn kinds() -> String {
 }
 
 /// Number of bytes after the leading tags within which the format is searched for. Some programs leave a gap there.
-const MOST_JUNK_BYTES: u32 = 1024 * 1024;
+const MAX_JUNK_BYTES: u32 = 1024 * 1024;
 
 static PROBE: LazyLock<Probe> = LazyLock::new(|| {
-    let options = ProbeOptions { max_probe_depth: MOST_JUNK_BYTES, ..ProbeOptions::default() };
+    let options = ProbeOptions { max_probe_depth: MAX_JUNK_BYTES, ..ProbeOptions::default() };
     let mut probe = Probe::new_with_options(&options);
     register_enabled_formats(&mut probe);
     probe

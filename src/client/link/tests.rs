@@ -161,7 +161,7 @@ async fn the_servers_limit_is_asked_for_and_told() {
 
 /// Returns the next event. With the clock paused, time advances whenever all tasks are idle.
 async fn ended_in_time(stage: &mut Stage) -> Event {
-    timeout(10 * JOIN_WITHIN, stage.events.recv()).await.unwrap().unwrap()
+    timeout(10 * JOIN_TIMEOUT, stage.events.recv()).await.unwrap().unwrap()
 }
 
 const NOBODY_LET_IN: &str = "the server did not confirm the name within 30 s: is it a TR2.23 server?";
@@ -274,8 +274,8 @@ async fn who_thinks_of_a_password_may_take_long() {
     puppet.say("server | ana | password | no data").await;
     assert!(matches!(stage.event().await, Event::PasswordWanted { .. }));
     tokio::time::pause();
-    tokio::time::advance(5 * JOIN_WITHIN).await;
-    assert!(timeout(5 * JOIN_WITHIN, stage.events.recv()).await.is_err(), "nothing happens meanwhile");
+    tokio::time::advance(5 * JOIN_TIMEOUT).await;
+    assert!(timeout(5 * JOIN_TIMEOUT, stage.events.recv()).await.is_err(), "nothing happens meanwhile");
     // The deadline for the server starts anew with the password.
     stage.give(password("secret")).await;
     match ended_in_time(&mut stage).await {

@@ -1,7 +1,7 @@
 //! [`Awaited`]: the answer that the dialogue waits for. [`Marks`]: the end of a list of clients. No IO.
 
 use crate::{
-    client::{Received, files::Part, joining::SERVER, meaning::Meaning},
+    client::{OwnedMessage, files::Part, joining::SERVER, meaning::Meaning},
     protocol::Operation,
 };
 
@@ -24,8 +24,8 @@ pub(super) enum Awaited {
 
 impl Awaited {
     /// Whether `received` is the answer, or its last part, for the user `me`.
-    pub(super) fn is_answered_by(self, received: &Received, me: &str) -> bool {
-        let Received { sender, operation, data, .. } = received;
+    pub(super) fn is_answered_by(self, received: &OwnedMessage, me: &str) -> bool {
+        let OwnedMessage { sender, operation, data, .. } = received;
         match self {
             Self::Limits => false,
             Self::Clients => sender == SERVER && !matches!(received.meaning(), Meaning::Clients(_)),
@@ -41,7 +41,7 @@ impl Awaited {
     }
 
     /// Whether `received` is a part of the answer, with more parts to follow.
-    pub(super) fn is_begun_by(self, received: &Received) -> bool {
+    pub(super) fn is_begun_by(self, received: &OwnedMessage) -> bool {
         match (self, received.meaning()) {
             (Self::Clients, Meaning::Clients(_)) => true,
             (Self::Files, Meaning::Files { text, .. }) => Part::parse(text).is_some(),
@@ -65,7 +65,7 @@ impl Marks {
 
     /// Whether `received` is a mark that came back. A user can type the same text, so only as many returns are hidden
     /// as marks were sent.
-    pub(super) fn came_back(&mut self, received: &Received, me: &str) -> bool {
+    pub(super) fn came_back(&mut self, received: &OwnedMessage, me: &str) -> bool {
         let is_mark = self.0 > 0 && received.sender == me && received.meaning() == Meaning::Echo(MARK);
         self.0 -= u32::from(is_mark);
         is_mark

@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{
     client::{
-        Received,
-        joining::{JOIN_WITHIN, Joining, LetsNobodyIn, SERVER},
-        leaving::{LEAVE_WITHIN, exit_in_words},
+        OwnedMessage,
+        joining::{JOIN_TIMEOUT, Joining, LetsNobodyIn, SERVER},
         limits,
+        logout::{LEAVE_TIMEOUT, exit_in_words},
         meaning::Meaning,
         script::Failure,
         text::{MESSAGE_BYTES, Unfit, fit_data},
@@ -24,13 +24,13 @@ use crate::{
 
 /// Maximum wait for an answer that has to come. After it, the dialogue asks for the next operation; later answers are
 /// printed all the same.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Maximum time that all parts of an answer may take together. Longer than [`JOIN_WITHIN`].
+/// Maximum time that all parts of an answer may take together. Longer than [`JOIN_TIMEOUT`].
 pub(super) const MAX_ANSWER: Duration = Duration::from_secs(40);
 
 /// Maximum wait for a refusal where nothing else comes back. The report's client waits as long.
-const REFUSAL_WITHIN: Duration = Duration::from_millis(300);
+const REFUSAL_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// An action for the caller. Actions are carried out in the order in which the dialogue returns them.
 #[derive(Debug, PartialEq, Eq)]
@@ -144,13 +144,13 @@ impl Dialogue {
     }
 
     /// How long this turn may last before the caller has to call [`Self::waited`]; `None` if without limit.
-    pub(super) fn patience(&self) -> Option<Duration> {
+    pub(super) fn timeout(&self) -> Option<Duration> {
         match self.state {
-            State::Joining(_) => Some(JOIN_WITHIN),
-            State::Waiting(Awaited::Refusal) => Some(REFUSAL_WITHIN),
-            State::Waiting(Awaited::Limits) => Some(limits::ANSWER_WITHIN),
-            State::Waiting(_) => Some(ANSWER_WITHIN),
-            State::Leaving => Some(LEAVE_WITHIN),
+            State::Joining(_) => Some(JOIN_TIMEOUT),
+            State::Waiting(Awaited::Refusal) => Some(REFUSAL_TIMEOUT),
+            State::Waiting(Awaited::Limits) => Some(limits::ANSWER_TIMEOUT),
+            State::Waiting(_) => Some(ANSWER_TIMEOUT),
+            State::Leaving => Some(LEAVE_TIMEOUT),
             State::Asking(..) | State::Over(_) => None,
         }
     }
@@ -169,7 +169,7 @@ impl Dialogue {
         }
     }
 
-    /// Ends a turn that has lasted as long as [`Self::patience`] allows.
+    /// Ends a turn that has lasted as long as [`Self::timeout`] allows.
     pub(super) fn waited(&mut self) {
         match self.state {
             State::Joining(_) => self.end(Err(LetsNobodyIn.into())),
@@ -204,7 +204,7 @@ impl Dialogue {
     }
 
     /// Takes a message from the server.
-    pub(super) fn hear(&mut self, received: Received) {
+    pub(super) fn hear(&mut self, received: OwnedMessage) {
         if matches!(self.state, State::Joining(_) | State::Asking(_, Some(_))) {
             return self.hear_joining(received);
         }

@@ -26,12 +26,12 @@ use self::{
 };
 use super::{
     audio::publish::{Asking, News, Publisher},
+    deadline::sleep_until_opt,
     decoder::{Framing, Item},
     dial::Dialer,
+    display_name::in_sentence,
     files::{Folder, Sharer},
-    input::{self, Line},
-    moment::reached,
-    names::in_sentence,
+    input::{self, TypedLine},
     output::{Noise, Printer, say},
     script::Failure,
     signals::Signals,
@@ -41,9 +41,9 @@ use super::{
 use crate::protocol::{self, Name};
 
 /// Maximum number of queued news about files that are played to others.
-const MOST_NEWS: usize = 64;
+const MAX_NEWS: usize = 64;
 
-type Lines = Receiver<std::io::Result<Line>>;
+type Lines = Receiver<std::io::Result<TypedLine>>;
 
 /// Joins, and holds the dialogue on standard input and output until it ends. Without a `name`, it asks for one. The
 /// end of standard input, SIGINT and SIGTERM leave as `exit` does.
@@ -81,7 +81,7 @@ pub async fn join(
     let password = dialer.password().map(|given| (given.text().clone(), given.file().to_owned()));
     let (receiver, sender) = wire::halves_framed(stream, framing);
     let outgoing = wire::queue(sender);
-    let (to_us, news) = channel(MOST_NEWS);
+    let (to_us, news) = channel(MAX_NEWS);
     let asking = if asks { Asking::Impossible } else { Asking::Never };
     let mut running = Running {
         publisher: Publisher::begin(folder.as_ref().map(Folder::opener), asking, dialer.clone(), to_us),
@@ -166,8 +166,8 @@ impl Running {
             let (going_on, wants_line) = (!self.dialogue.is_over(), self.dialogue.wants_line());
             let until = self
                 .dialogue
-                .patience()
-                .map(|patience| (self.turn.1 + patience).min(self.question.1 + dialogue::MAX_ANSWER));
+                .timeout()
+                .map(|timeout| (self.turn.1 + timeout).min(self.question.1 + dialogue::MAX_ANSWER));
             let out = printer.lines.clone();
             select! {
                 place = out.reserve(), if !is_shown => {
@@ -198,7 +198,7 @@ impl Running {
                 }
                 error = printer.failed() => return Err(Failure::Output(error)),
                 () = signals.next() => self.dialogue.leave(),
-                () = reached(until) => self.dialogue.waited(),
+                () = sleep_until_opt(until) => self.dialogue.waited(),
             }
         }
     }

@@ -8,7 +8,7 @@ use super::Failure;
 
 /// Maximum size of a message, in bytes: an interleaved datagram with its 4-byte header. RTSP's own messages have some
 /// hundred bytes.
-const MOST_BYTES: usize = 4 + 65_535;
+const MAX_BYTES: usize = 4 + 65_535;
 
 /// A stateless codec: no message depends on an earlier one.
 pub(super) struct Codec;
@@ -28,7 +28,7 @@ impl Decoder for Codec {
             }
             Err(ParseError::Incomplete(more)) => {
                 let more = more.map_or(1, std::num::NonZero::get);
-                if bytes.len().saturating_add(more) > MOST_BYTES {
+                if bytes.len().saturating_add(more) > MAX_BYTES {
                     return Err(Failure::Malformed("a message is too long"));
                 }
                 Ok(None)

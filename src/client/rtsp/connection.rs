@@ -1,4 +1,4 @@
-//! [`Connection`]: sends RTSP requests and receives their answers and the interleaved datagrams.
+//! [`RtspConnection`]: sends RTSP requests and receives their answers and the interleaved datagrams.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -19,15 +19,15 @@ use super::{Failure, codec::Codec};
 use crate::client::dial::Stream;
 
 /// Time that a server has to answer.
-pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Capacity of the write queue, in messages.
-const QUEUED: usize = 64;
+const QUEUE_CAPACITY: usize = 64;
 /// Maximum number of datagrams kept while an answer is awaited. Later ones are dropped; any datagram is as
 /// dispensable as another.
-const KEPT: usize = 64;
+const MAX_KEPT: usize = 64;
 
 /// An RTSP connection to a server.
-pub(super) struct Connection {
+pub(super) struct RtspConnection {
     reader: FramedRead<ReadHalf<Box<dyn Stream>>, Codec>,
     /// Queue of the writing task.
     writer: mpsc::Sender<Message<Vec<u8>>>,
@@ -49,10 +49,10 @@ pub(super) enum Came {
     Closed,
 }
 
-impl Connection {
+impl RtspConnection {
     pub(super) fn new(stream: Box<dyn Stream>) -> Self {
         let (reader, writer) = split(stream);
-        let (to_writer, mut queue) = mpsc::channel::<Message<Vec<u8>>>(QUEUED);
+        let (to_writer, mut queue) = mpsc::channel::<Message<Vec<u8>>>(QUEUE_CAPACITY);
         // Writing has a task of its own, because reading must go on while the server takes nothing.
         let writing = tokio::spawn(async move {
             let mut writer = FramedWrite::new(writer, Codec);
@@ -82,7 +82,7 @@ impl Connection {
     ) -> Result<Response<Vec<u8>>, Failure> {
         let name = name(&method);
         let request = self.request(method, url, headers, body);
-        let (asked, until) = (self.sequence, Instant::now() + ANSWER_WITHIN);
+        let (asked, until) = (self.sequence, Instant::now() + ANSWER_TIMEOUT);
         let silence = |_| Failure::Silence { method: name };
         timeout_at(until, self.send(request.into())).await.map_err(silence)??;
         loop {
@@ -96,7 +96,7 @@ impl Connection {
                     let reason = response.reason_phrase().to_owned();
                     return Err(Failure::Refused { method: name, status: status.into(), reason });
                 }
-                Message::Data(data) if self.kept.len() < KEPT => {
+                Message::Data(data) if self.kept.len() < MAX_KEPT => {
                     self.kept.push_back(Came::Data(data.channel_id(), data.into_body()));
                 }
                 Message::Request(request) => self.answer(&request),
@@ -176,7 +176,7 @@ impl Connection {
     }
 }
 
-impl Drop for Connection {
+impl Drop for RtspConnection {
     fn drop(&mut self) {
         // The task may be waiting for a server that never reads again.
         self.writing.abort();

@@ -4,13 +4,13 @@ use std::{io, net::SocketAddr};
 
 use tokio::net::UdpSocket;
 
-use super::Event;
+use super::RtspEvent;
 
 /// Maximum number of attempts to find two ports. The kernel picks the first; its neighbour is free about every second
 /// time.
-const MOST_TRIES: usize = 64;
+const MAX_TRIES: usize = 64;
 /// Size of the receive buffers, in bytes: enough for any datagram.
-const MOST_BYTES: usize = 65_535;
+const MAX_BYTES: usize = 65_535;
 
 /// The sockets of one stream. Once connected, they receive datagrams only from the server's ports.
 pub(super) struct Datagrams {
@@ -44,13 +44,13 @@ impl Datagrams {
     /// kept.
     pub(super) async fn bind(address: SocketAddr) -> io::Result<Self> {
         let mut failure = io::ErrorKind::AddrInUse.into();
-        for _ in 0..MOST_TRIES {
+        for _ in 0..MAX_TRIES {
             let one = UdpSocket::bind(at_port(address, 0)).await?;
             let port = one.local_addr()?.port();
             match UdpSocket::bind(at_port(address, port ^ 1)).await {
                 Ok(other) => {
                     let (rtp, rtcp) = if port % 2 == 0 { (one, other) } else { (other, one) };
-                    let [rtp, rtcp] = [rtp, rtcp].map(|socket| Half { socket, buffer: vec![0; MOST_BYTES] });
+                    let [rtp, rtcp] = [rtp, rtcp].map(|socket| Half { socket, buffer: vec![0; MAX_BYTES] });
                     return Ok(Self { rtp, rtcp });
                 }
                 Err(error) => failure = error,
@@ -71,10 +71,10 @@ impl Datagrams {
     }
 
     /// Returns the next packet. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Event {
+    pub(super) async fn next(&mut self) -> RtspEvent {
         tokio::select! {
-            packet = self.rtp.next() => Event::Rtp(packet),
-            packet = self.rtcp.next() => Event::Rtcp(packet),
+            packet = self.rtp.next() => RtspEvent::Rtp(packet),
+            packet = self.rtcp.next() => RtspEvent::Rtcp(packet),
         }
     }
 

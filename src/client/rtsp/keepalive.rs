@@ -6,15 +6,15 @@ use std::time::Duration;
 use rtsp_types::StatusCode;
 use tokio::time::Instant;
 
-use super::{Failure, connection::ANSWER_WITHIN};
+use super::{Failure, connection::ANSWER_TIMEOUT};
 
 /// Lifetime of a session without requests, unless the server states another (RFC 2326, section 12.37).
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 /// Shortest and longest time between two requests.
-const INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+const INTERVAL_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// Silence after which a played stream may be cut off, so that the client asks the server whether it is still there.
 /// Senders report at least every 7.5 s (RFC 3550, section 6.2), so the client rarely asks about an intact stream.
-const QUIET: Duration = Duration::from_secs(5);
+const QUIET_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Keepalive state of one session.
 pub(super) struct Keepalive {
@@ -31,14 +31,14 @@ pub(super) struct Keepalive {
 impl Keepalive {
     /// Creates the state for a session whose lifetime without requests is `timeout`, if the server states one.
     pub fn new(timeout: Option<Duration>, now: Instant) -> Self {
-        let interval = (timeout.unwrap_or(DEFAULT_TIMEOUT) / 2).clamp(INTERVAL.0, INTERVAL.1);
+        let interval = (timeout.unwrap_or(DEFAULT_TIMEOUT) / 2).clamp(INTERVAL_RANGE.0, INTERVAL_RANGE.1);
         Self { interval, due: now + interval, quiet: None, asked: None }
     }
 
     /// Records that the stream begins. `expects_data`: the server has to send all the time.
     pub fn begin(&mut self, expects_data: bool, now: Instant) {
         self.due = now + self.interval;
-        self.quiet = expects_data.then(|| now + QUIET);
+        self.quiet = expects_data.then(|| now + QUIET_TIMEOUT);
     }
 
     /// Returns when to send a request or, if the last one is unanswered, when to give the session up.
@@ -52,7 +52,7 @@ impl Keepalive {
     /// Records that data arrived from the server.
     pub fn came(&mut self, now: Instant) {
         if let Some(quiet) = &mut self.quiet {
-            *quiet = now + QUIET;
+            *quiet = now + QUIET_TIMEOUT;
         }
     }
 
@@ -65,7 +65,7 @@ impl Keepalive {
     /// later.
     pub fn asked(&mut self, number: Option<u32>, now: Instant) {
         self.asked = number;
-        self.due = now + self.interval.min(ANSWER_WITHIN);
+        self.due = now + self.interval.min(ANSWER_TIMEOUT);
         self.came(now);
     }
 

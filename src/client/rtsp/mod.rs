@@ -1,6 +1,6 @@
 //! RTSP 1.0 (RFC 2326) for clients that publish or play a stream.
 //!
-//! - `session`: [`Session`], one stream on one connection: set up, transferred, kept alive and ended.
+//! - `session`: [`StreamSession`], one stream on one connection: set up, transferred, kept alive and ended.
 //! - `connection`: requests and their answers. `codec`: decodes messages of bounded size.
 //! - `keepalive`: when to ask the server whether the session still exists.
 //! - `transport`: the `Transport` header. `datagrams`: the pair of UDP sockets.
@@ -18,7 +18,7 @@ mod transport;
 
 use std::io;
 
-pub use session::{Event, Session};
+pub use session::{RtspEvent, StreamSession};
 
 use super::dial::NoConnection;
 use crate::{escape::Escaped, media::description::NoDescription};
@@ -66,7 +66,7 @@ pub enum Failure {
         reason: String,
     },
     /// The server did not answer a request in time.
-    #[error("the server did not answer {method} within {} s", connection::ANSWER_WITHIN.as_secs())]
+    #[error("the server did not answer {method} within {} s", connection::ANSWER_TIMEOUT.as_secs())]
     Silence {
         /// Method of the request.
         method: &'static str,

@@ -1,4 +1,4 @@
-//! [`Session`]: one stream on one RTSP connection.
+//! [`StreamSession`]: one stream on one RTSP connection.
 
 use std::{future::pending, net::SocketAddr, time::Duration};
 
@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
     Failure, Way,
-    connection::{Came, Connection},
+    connection::{Came, RtspConnection},
     datagrams::Datagrams,
     keepalive::Keepalive,
     transport::{self, Agreed},
@@ -21,12 +21,12 @@ use crate::{
 };
 
 /// Time that a server has to answer TEARDOWN.
-const END_WITHIN: Duration = Duration::from_secs(2);
+const END_TIMEOUT: Duration = Duration::from_secs(2);
 /// Default ports of RTSP, without TLS and with it.
 const PORTS: (u16, u16) = (554, 322);
 
 /// Maximum position in a stream that is believed: 30 days, in seconds.
-const MOST_SECONDS: f64 = 30.0 * 24.0 * 3600.0;
+const MAX_SECONDS: f64 = 30.0 * 24.0 * 3600.0;
 
 /// Packets that open a NAT for the server's packets: an RTP header without payload, and a receiver report without
 /// report blocks.
@@ -35,7 +35,7 @@ pub(super) const PUNCH_RTCP: [u8; 8] = [0x80, 201, 0, 1, 0, 0, 0, 0];
 
 /// An event of a session.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum RtspEvent {
     /// An RTP packet, unchecked.
     Rtp(Vec<u8>),
     /// RTCP packets, unchecked.
@@ -44,9 +44,9 @@ pub enum Event {
     Closed,
 }
 
-/// A stream in progress. It is kept alive only while [`Session::next`] is awaited.
-pub struct Session {
-    connection: Connection,
+/// A stream in progress. It is kept alive only while [`StreamSession::next`] is awaited.
+pub struct StreamSession {
+    connection: RtspConnection,
     url: Url,
     path: Path,
     keepalive: Keepalive,
@@ -61,13 +61,13 @@ enum Path {
 
 /// A connection, and what is needed to set up a stream on it.
 pub(super) struct Opened {
-    connection: Connection,
+    connection: RtspConnection,
     url: Url,
     local: SocketAddr,
     peer: SocketAddr,
 }
 
-impl Session {
+impl StreamSession {
     /// Publishes a stream at this address: listeners hear what is sent from now on. Packets are interleaved if the
     /// scheme is `rtsps`, or if the server does not accept UDP.
     ///
@@ -112,7 +112,7 @@ impl Session {
         let Opened { connection, url, .. } = &mut opened;
         let response =
             connection.ask(Method::Describe, url, &[(ACCEPT, "application/sdp")], Vec::new()).await?;
-        if response.body().len() > description::MOST_BYTES {
+        if response.body().len() > description::MAX_BYTES {
             return Err(Failure::Malformed("a description is too long"));
         }
         let description = Description::parse(response.body())?;
@@ -184,11 +184,11 @@ impl Session {
     }
 
     /// Waits for the next event, and keeps the session alive meanwhile. Cancel-safe. It must not be called again
-    /// after [`Event::Closed`].
+    /// after [`RtspEvent::Closed`].
     ///
     /// # Errors
     /// If the connection breaks, or the server no longer answers or knows the session.
-    pub async fn next(&mut self) -> Result<Event, Failure> {
+    pub async fn next(&mut self) -> Result<RtspEvent, Failure> {
         loop {
             let (path, due) = (&mut self.path, self.keepalive.next());
             let datagram = async {
@@ -205,11 +205,11 @@ impl Session {
                 came = self.connection.next() => {
                     self.keepalive.came(Instant::now());
                     match came? {
-                        Came::Closed => return Ok(Event::Closed),
+                        Came::Closed => return Ok(RtspEvent::Closed),
                         Came::Answer(number, status) => self.keepalive.answered(number, status, Instant::now())?,
                         Came::Data(channel, packet) => match self.path {
-                            Path::Interleaved { rtp, .. } if channel == rtp => return Ok(Event::Rtp(packet)),
-                            Path::Interleaved { rtcp, .. } if channel == rtcp => return Ok(Event::Rtcp(packet)),
+                            Path::Interleaved { rtp, .. } if channel == rtp => return Ok(RtspEvent::Rtp(packet)),
+                            Path::Interleaved { rtcp, .. } if channel == rtcp => return Ok(RtspEvent::Rtcp(packet)),
                             // The channel was not agreed on.
                             _ => {}
                         }
@@ -232,7 +232,7 @@ impl Session {
     /// Ends the session by TEARDOWN if the server answers in time, else by closing the connection.
     pub async fn end(mut self) {
         let teardown = self.connection.ask(Method::Teardown, &self.url, &[], Vec::new());
-        let _ = timeout(END_WITHIN, teardown).await;
+        let _ = timeout(END_TIMEOUT, teardown).await;
     }
 }
 
@@ -260,11 +260,11 @@ impl Opened {
     }
 
     pub(super) fn new(stream: Box<dyn Stream>, url: Url, local: SocketAddr, peer: SocketAddr) -> Self {
-        Self { connection: Connection::new(stream), url, local, peer }
+        Self { connection: RtspConnection::new(stream), url, local, peer }
     }
 
     /// Sets up the stream at this address: by UDP if `way` says so and the server can, else interleaved.
-    async fn set_up(mut self, part: &Url, way: Way, is_record: bool) -> Result<Session, Failure> {
+    async fn set_up(mut self, part: &Url, way: Way, is_record: bool) -> Result<StreamSession, Failure> {
         // If this machine has no two free ports, the stream is interleaved.
         if way == Way::Udp
             && let Ok(datagrams) = Datagrams::bind(self.local).await
@@ -290,9 +290,9 @@ impl Opened {
         }
     }
 
-    fn session(self, path: Path, keepalive: Keepalive) -> Session {
+    fn session(self, path: Path, keepalive: Keepalive) -> StreamSession {
         let Self { connection, url, .. } = self;
-        Session { connection, url, path, keepalive, position: None }
+        StreamSession { connection, url, path, keepalive, position: None }
     }
 
     async fn ask_transport(
@@ -333,7 +333,7 @@ fn range_begin(range: &str) -> Option<Duration> {
         return None;
     }
     let seconds = parts.iter().fold(0.0, |all, part| all * 60.0 + part);
-    Some(seconds).filter(|seconds| *seconds <= MOST_SECONDS).map(Duration::from_secs_f64)
+    Some(seconds).filter(|seconds| *seconds <= MAX_SECONDS).map(Duration::from_secs_f64)
 }
 
 /// Returns the address to set up (RFC 2326, appendix C.1.1).

@@ -98,9 +98,9 @@ const OK: &str = "200 OK\r\n\r\n";
 pub(in crate::client) async fn publishing_to(
     ports: (u16, u16),
     description: &Description,
-) -> (Session, Server) {
+) -> (StreamSession, Server) {
     let (opened, mut server) = opened();
-    let client = Session::publish_on(opened, description, Way::Udp);
+    let client = StreamSession::publish_on(opened, description, Way::Udp);
     let script = async {
         let sdp = description.to_sdp(Ipv4Addr::LOCALHOST.into(), 40_000);
         server.answers("ANNOUNCE", 1, ANNOUNCED, std::str::from_utf8(&sdp).unwrap(), OK).await;
@@ -115,10 +115,10 @@ pub(in crate::client) async fn publishing_to(
 }
 
 /// Sets a session up, including RECORD, that is interleaved and has a timeout of 20 s.
-pub(in crate::client) async fn publishing() -> (Session, Server) {
+pub(in crate::client) async fn publishing() -> (StreamSession, Server) {
     let (opened, mut server) = opened();
     let description = description();
-    let client = Session::publish_on(opened, &description, Way::Interleaved);
+    let client = StreamSession::publish_on(opened, &description, Way::Interleaved);
     let script = async {
         server.answers("ANNOUNCE", 1, ANNOUNCED, &sdp(), OK).await;
         server.answers("SETUP", 2, RECORD_TCP, "", AGREED_TCP).await;
@@ -136,8 +136,8 @@ async fn published_between_the_messages() {
     session.send_rtcp(b"rtcp!").await.unwrap();
     server.hears_bytes(b"$\x00\x00\x03rtp$\x01\x00\x05rtcp!").await;
     server.says(b"$\x01\x00\x02rr$\x07\x00\x01?$\x00\x00\x00").await;
-    assert_eq!(session.next().await.unwrap(), Event::Rtcp(b"rr".to_vec()));
-    assert_eq!(session.next().await.unwrap(), Event::Rtp(Vec::new()));
+    assert_eq!(session.next().await.unwrap(), RtspEvent::Rtcp(b"rr".to_vec()));
+    assert_eq!(session.next().await.unwrap(), RtspEvent::Rtp(Vec::new()));
     // A server may send requests, too.
     server.says("OPTIONS * RTSP/1.0\r\nCSeq: 9\r\n\r\nTEARDOWN * RTSP/1.0\r\nCSeq: 10\r\n\r\n").await;
     let script = async {
@@ -189,7 +189,7 @@ async fn published_in_datagrams() {
     });
     let ports = (rtp.local_addr().unwrap().port(), rtcp.local_addr().unwrap().port());
     let description = description();
-    let client = Session::publish_on(opened, &description, Way::Udp);
+    let client = StreamSession::publish_on(opened, &description, Way::Udp);
     let script = async {
         server.answers("ANNOUNCE", 1, ANNOUNCED, &sdp(), OK).await;
         let asked = "Transport: RTP/AVP;unicast;client_port=";
@@ -228,7 +228,7 @@ async fn published_in_datagrams() {
     // The first datagram is from another sender, the second from the server.
     stranger.send_to(b"forged", (Ipv4Addr::LOCALHOST, second)).await.unwrap();
     rtcp.send_to(b"rr", (Ipv4Addr::LOCALHOST, second)).await.unwrap();
-    assert_eq!(timeout(WITHIN, session.next()).await.unwrap().unwrap(), Event::Rtcp(b"rr".to_vec()));
+    assert_eq!(timeout(WITHIN, session.next()).await.unwrap().unwrap(), RtspEvent::Rtcp(b"rr".to_vec()));
     // Datagrams to a closed port are lost without an error.
     drop((rtp, rtcp));
     for _ in 0..3 {
@@ -236,7 +236,7 @@ async fn published_in_datagrams() {
         session.send_rtcp(b"rtcp").await.unwrap();
     }
     drop(server);
-    assert_eq!(timeout(WITHIN, session.next()).await.unwrap().unwrap(), Event::Closed);
+    assert_eq!(timeout(WITHIN, session.next()).await.unwrap().unwrap(), RtspEvent::Closed);
 }
 
 /// A server refuses if it does not support UDP, or has no ports left for it.
@@ -245,7 +245,7 @@ async fn between_the_messages_where_datagrams_are_refused() {
     for refusal in ["461 Unsupported transport", "503 Service Unavailable"] {
         let (opened, mut server) = opened();
         let description = description();
-        let client = Session::publish_on(opened, &description, Way::Udp);
+        let client = StreamSession::publish_on(opened, &description, Way::Udp);
         let script = async {
             server.answers("ANNOUNCE", 1, ANNOUNCED, &sdp(), OK).await;
             server.hears_head().await;
@@ -265,19 +265,22 @@ async fn only_to_ports_that_are_for_audio() {
     let port = listener.local_addr().unwrap().port();
     let dialer = Dialer::new("127.0.0.1:1".parse().unwrap()).with_audio("554, 1554".parse().unwrap(), false);
     let address = format!("rtsp://192.0.2.1:{port}/7f3a?key=00");
-    let refused =
-        format!("the server names port {port} for audio, and audio.ports in client.toml allows 554, 1554");
-    let published = Session::publish(&dialer, &address, &description(), Way::Udp).await;
+    let refused = format!(
+        "the server names port {port} for audio, but audio.ports in client.toml allows only 554, 1554"
+    );
+    let published = StreamSession::publish(&dialer, &address, &description(), Way::Udp).await;
     assert_eq!(published.err().unwrap().to_string(), refused);
-    let played = Session::play(&dialer, &address, Way::Udp).await;
+    let played = StreamSession::play(&dialer, &address, Way::Udp).await;
     assert_eq!(played.err().unwrap().to_string(), refused);
     assert!(timeout(Duration::from_millis(1), listener.accept()).await.is_err());
     // The client does connect to an allowed port.
     let dialer = dialer.with_audio(PortSet::all(), false);
-    let (_, called) =
-        tokio::join!(timeout(Duration::from_secs(1), Session::play(&dialer, &address, Way::Udp)), async {
+    let (_, called) = tokio::join!(
+        timeout(Duration::from_secs(1), StreamSession::play(&dialer, &address, Way::Udp)),
+        async {
             drop(listener.accept().await.unwrap());
-        });
+        }
+    );
     assert_eq!(called, ());
 }
 
@@ -290,8 +293,8 @@ async fn no_key_crosses_a_network_in_the_open_where_the_server_was_joined_by_tls
     assert!(dialer.may_be_plain());
     let encrypted = dialer.with_tls(tls());
     for failure in [
-        Session::publish(&encrypted, address, &description(), Way::Udp).await.err(),
-        Session::play(&encrypted, address, Way::Udp).await.err(),
+        StreamSession::publish(&encrypted, address, &description(), Way::Udp).await.err(),
+        StreamSession::play(&encrypted, address, Way::Udp).await.err(),
     ] {
         let said = failure.unwrap().to_string();
         assert_eq!(
@@ -308,7 +311,7 @@ async fn no_key_crosses_a_network_in_the_open_where_the_server_was_joined_by_tls
 #[tokio::test]
 async fn listened_to() {
     let (opened, mut server) = opened();
-    let client = Session::play_on(opened, Way::Interleaved);
+    let client = StreamSession::play_on(opened, Way::Interleaved);
     let announced = Description { control: Some("audio".to_owned()), ..description() };
     let sdp = String::from_utf8(announced.to_sdp(Ipv4Addr::LOCALHOST.into(), 1)).unwrap();
     let script = async {
@@ -326,10 +329,10 @@ async fn listened_to() {
     let (played, ()) = tokio::join!(client, script);
     let (description, mut session) = played.unwrap();
     assert_eq!(description, announced);
-    assert_eq!(session.next().await.unwrap(), Event::Rtp(b"a".to_vec()));
-    assert_eq!(session.next().await.unwrap(), Event::Rtp(b"b".to_vec()));
+    assert_eq!(session.next().await.unwrap(), RtspEvent::Rtp(b"a".to_vec()));
+    assert_eq!(session.next().await.unwrap(), RtspEvent::Rtp(b"b".to_vec()));
     drop(server);
-    assert_eq!(session.next().await.unwrap(), Event::Closed);
+    assert_eq!(session.next().await.unwrap(), RtspEvent::Closed);
 }
 
 #[tokio::test(start_paused = true)]
@@ -350,7 +353,7 @@ async fn refused_in_words() {
         ("", "the server did not answer DESCRIBE within 10 s"),
     ] {
         let (opened, mut server) = opened();
-        let client = Session::play_on(opened, Way::Udp);
+        let client = StreamSession::play_on(opened, Way::Udp);
         let script = async {
             server.hears("DESCRIBE", 1, "Accept: application/sdp\r\n", "").await;
             // The client stops reading once it has read enough to fail.
@@ -365,7 +368,7 @@ async fn refused_in_words() {
     }
     let (opened, server) = opened();
     drop(server);
-    let failure = Session::play_on(opened, Way::Udp).await.err().unwrap();
+    let failure = StreamSession::play_on(opened, Way::Udp).await.err().unwrap();
     assert_eq!(failure.to_string(), "the server ended the connection");
 }
 
@@ -381,7 +384,7 @@ async fn agreements_that_are_none() {
     ] {
         let (opened, mut server) = opened();
         let description = description();
-        let client = Session::publish_on(opened, &description, Way::Interleaved);
+        let client = StreamSession::publish_on(opened, &description, Way::Interleaved);
         let script = async {
             server.answers("ANNOUNCE", 1, ANNOUNCED, &sdp(), OK).await;
             server.answers("SETUP", 2, RECORD_TCP, "", answer).await;
@@ -396,7 +399,7 @@ async fn agreements_that_are_none() {
 async fn addresses_that_are_none() {
     let dialer = crate::client::dial::Dialer::new("127.0.0.1:1".parse().unwrap());
     for address in ["", "7f3a", "http://127.0.0.1/7f3a", "rtsp://127.0.0.1:99999/"] {
-        let failure = Session::play(&dialer, address, Way::Udp).await.err().unwrap();
+        let failure = StreamSession::play(&dialer, address, Way::Udp).await.err().unwrap();
         assert_eq!(failure.to_string(), "this is not an rtsp:// or rtsps:// address", "{address}");
     }
     // The client connects to the server that was joined, whatever host the address names.
@@ -404,6 +407,6 @@ async fn addresses_that_are_none() {
     let port = listener.local_addr().unwrap().port();
     drop(listener);
     let failure =
-        Session::play(&dialer, &format!("rtsp://192.0.2.1:{port}/7f3a"), Way::Udp).await.err().unwrap();
+        StreamSession::play(&dialer, &format!("rtsp://192.0.2.1:{port}/7f3a"), Way::Udp).await.err().unwrap();
     assert!(failure.to_string().starts_with(&format!("cannot connect to 127.0.0.1:{port}: ")), "{failure}");
 }

@@ -13,15 +13,15 @@ use zeroize::Zeroizing;
 
 use super::{
     clock::Now,
-    entry::{Entry, Kind, Standing},
-    farewell::Farewell,
+    entry::{DeliveryState, EntryKind, LogEntry},
+    exit_reason::ExitReason,
     help,
     layout::Panes,
-    line::Line,
+    line::InputLine,
     log::Log,
     pasting::Pasted,
     people::People,
-    place::Place,
+    server_info::ServerInfo,
     sound::{Listening, Playing},
     theme::Theme,
     typed,
@@ -34,17 +34,17 @@ use crate::{
             play::{self, Volume},
             publish::Order,
         },
+        display_name::in_sentence,
         files::Assembly,
-        leaving::{LEAVE_WITHIN, exit},
         link,
-        names::in_sentence,
+        logout::{LEAVE_TIMEOUT, exit},
         text::MESSAGE_BYTES,
     },
     protocol,
 };
 
 /// Maximum length of the queue of effects. Only a new conversation and a password are queued beyond it.
-const MOST_EFFECTS: usize = 256;
+const MAX_EFFECTS: usize = 256;
 
 /// An effect that is carried out outside the state.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ pub enum Effect {
 
 /// State of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Connection {
+pub enum ConnectionState {
     /// No connection is wanted yet.
     None,
     /// The client connects.
@@ -127,21 +127,21 @@ pub enum Prompt {
     /// The decision about pasted lines.
     Paste(Pasted),
     /// No input: the conversation has ended, for this reason.
-    Over(Farewell),
+    Over(ExitReason),
 }
 
 /// The state of the full screen.
 pub struct App {
     pub(super) theme: Theme,
-    pub(super) place: Place,
+    pub(super) server_info: ServerInfo,
     /// The user's own name, as far as it is known.
     pub(super) name: String,
     /// Maximum size of a message in bytes, as far as it is known.
     pub(super) message_bytes: usize,
-    pub(super) connection: Connection,
+    pub(super) connection: ConnectionState,
     pub(super) log: Log,
     pub(super) people: People,
-    pub(super) line: Line,
+    pub(super) line: InputLine,
     pub(super) prompt: Prompt,
     /// Shown in the last row until the next key.
     pub(super) hint: Option<String>,
@@ -171,22 +171,22 @@ pub struct App {
     pub(super) is_closed: bool,
     /// Set once `exit` was sent: how long to wait for its confirmation.
     pub(super) leaving: Option<Instant>,
-    pub(super) farewell: Option<Farewell>,
+    pub(super) exit_reason: Option<ExitReason>,
 }
 
 impl App {
     /// Creates the state for a server. Without a `name`, the user is asked for one.
     #[must_use]
-    pub fn new(place: Place, name: Option<String>, theme: Theme, now: Now) -> Self {
+    pub fn new(server_info: ServerInfo, name: Option<String>, theme: Theme, now: Now) -> Self {
         let mut app = Self {
             theme,
-            place,
+            server_info,
             name: String::new(),
             message_bytes: MESSAGE_BYTES,
-            connection: Connection::None,
+            connection: ConnectionState::None,
             log: Log::default(),
             people: People::default(),
-            line: Line::default(),
+            line: InputLine::default(),
             prompt: Prompt::Name(Input::default()),
             hint: None,
             help: None,
@@ -204,9 +204,9 @@ impl App {
             no_connection: None,
             is_closed: false,
             leaving: None,
-            farewell: None,
+            exit_reason: None,
         };
-        for warning in app.place.warnings.clone() {
+        for warning in app.server_info.warnings.clone() {
             app.error(now, &format!("Warning: {warning}"));
         }
         match name {
@@ -236,7 +236,7 @@ impl App {
     /// Whether the client is connected and the server has confirmed the name.
     #[must_use]
     pub fn is_joined(&self) -> bool {
-        self.connection == Connection::Joined
+        self.connection == ConnectionState::Joined
     }
 
     /// Shows that `asker` gets no list of files, and why.
@@ -246,16 +246,16 @@ impl App {
 
     /// Why the screen is to be left; `None` while it stays.
     #[must_use]
-    pub fn farewell(&self) -> Option<&Farewell> {
-        self.farewell.as_ref()
+    pub fn exit_reason(&self) -> Option<&ExitReason> {
+        self.exit_reason.as_ref()
     }
 
     /// Latest time at which [`Self::tick`] has to be called; `None` if without limit.
     #[must_use]
     pub fn deadline(&self, now: Instant) -> Option<Instant> {
-        let list = (self.connection == Connection::Joined).then(|| self.people.deadline()).flatten();
+        let list = (self.connection == ConnectionState::Joined).then(|| self.people.deadline()).flatten();
         let countdown = match self.connection {
-            Connection::Cut(until) if until > now => {
+            ConnectionState::Cut(until) if until > now => {
                 // The number of seconds left changes then.
                 let left = until - now;
                 Some(now + Duration::from_nanos(u64::from(left.subsec_nanos()).max(1)))
@@ -271,10 +271,10 @@ impl App {
     /// Carries out what is due at `now`.
     pub fn tick(&mut self, now: Now) {
         if self.leaving.is_some_and(|until| now.at >= until) {
-            self.farewell = Some(Farewell::Left);
+            self.exit_reason = Some(ExitReason::Left);
         }
         self.show_given_up_files(now);
-        if self.connection == Connection::Joined
+        if self.connection == ConnectionState::Joined
             && let Some(mark) = self.people.ask(now.at)
         {
             // Sent together: the echo marks the end of the list.
@@ -288,15 +288,15 @@ impl App {
 
     /// Leaves. While joined, sends `exit` and waits for the confirmation; a second call does not wait.
     pub fn leave(&mut self, now: Now) {
-        if self.connection == Connection::Joined && self.leaving.is_none() {
+        if self.connection == ConnectionState::Joined && self.leaving.is_none() {
             self.send(exit(&self.name));
-            self.leaving = Some(now.at + LEAVE_WITHIN);
+            self.leaving = Some(now.at + LEAVE_TIMEOUT);
         } else {
-            self.farewell = Some(match (&self.prompt, self.refused.take()) {
+            self.exit_reason = Some(match (&self.prompt, self.refused.take()) {
                 (Prompt::Over(why), _) => why.clone(),
-                (_, Some(why)) => Farewell::Refused(why),
-                _ if self.is_closed => Farewell::ServerClosed,
-                _ => Farewell::Left,
+                (_, Some(why)) => ExitReason::Refused(why),
+                _ if self.is_closed => ExitReason::ServerClosed,
+                _ => ExitReason::Left,
             });
         }
     }
@@ -305,7 +305,7 @@ impl App {
     pub(super) fn introduce(&mut self, name: String) {
         self.name.clone_from(&name);
         self.prompt = Prompt::Talk;
-        self.connection = Connection::Connecting;
+        self.connection = ConnectionState::Connecting;
         self.effects.push_back(Effect::Begin(name));
     }
 
@@ -358,20 +358,20 @@ impl App {
     }
 
     fn has_room(&self) -> bool {
-        self.effects.len() < MOST_EFFECTS
+        self.effects.len() < MAX_EFFECTS
     }
 
-    pub(super) fn say(&mut self, now: Now, kind: Kind, text: &str) {
+    pub(super) fn say(&mut self, now: Now, kind: EntryKind, text: &str) {
         let (clock, text) = (now.clock, text.to_owned());
-        self.log.push(Entry { clock, kind, text, standing: Standing::Settled });
+        self.log.push(LogEntry { clock, kind, text, standing: DeliveryState::Settled });
     }
 
     pub(super) fn note(&mut self, now: Now, text: &str) {
-        self.say(now, Kind::Notice, text);
+        self.say(now, EntryKind::Notice, text);
     }
 
     pub(super) fn error(&mut self, now: Now, text: &str) {
-        self.say(now, Kind::Error, text);
+        self.say(now, EntryKind::Error, text);
     }
 
     /// The panes of the screen at its present size.
@@ -386,8 +386,8 @@ impl App {
     }
 
     /// Leaves at once, for this reason.
-    pub(super) fn go(&mut self, why: Farewell) {
-        self.farewell = Some(why);
+    pub(super) fn go(&mut self, why: ExitReason) {
+        self.exit_reason = Some(why);
     }
 
     /// Records whether the terminal has the keyboard focus. Entries that come without it are new.

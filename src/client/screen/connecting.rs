@@ -6,10 +6,10 @@ use tui_input::Input;
 use zeroize::Zeroizing;
 
 use super::{
-    app::{App, Connection, Prompt},
+    app::{App, ConnectionState, Prompt},
     clock::Now,
-    entry::Standing,
-    farewell::Farewell,
+    entry::DeliveryState,
+    exit_reason::ExitReason,
 };
 use crate::client::link;
 
@@ -17,11 +17,11 @@ impl App {
     /// Takes an event of the conversation.
     pub fn event(&mut self, event: link::Event, now: Now) {
         match event {
-            link::Event::Connecting => self.connection = Connection::Connecting,
+            link::Event::Connecting => self.connection = ConnectionState::Connecting,
             link::Event::PasswordWanted { name, complaint } => {
                 if let Some(complaint) = complaint {
                     self.error(now, &complaint);
-                } else if let Some(exposure) = self.place.exposure {
+                } else if let Some(exposure) = self.server_info.exposure {
                     self.error(now, &format!("Warning: {exposure}"));
                 }
                 self.put_paste_into_line();
@@ -39,10 +39,13 @@ impl App {
 
     fn joined(&mut self, name: String, now: Now) {
         (self.no_connection, self.is_closed) = (None, false);
-        self.note(now, &format!("You are {name} on {}. /help shows what you can do.", self.place.server));
+        self.note(
+            now,
+            &format!("You are {name} on {}. /help shows what you can do.", self.server_info.server),
+        );
         self.name = name;
         (self.refused, self.hint) = (None, None);
-        self.connection = Connection::Joined;
+        self.connection = ConnectionState::Joined;
         self.heard_at = now.at;
         if !matches!(self.prompt, Prompt::Paste(_)) {
             self.prompt = Prompt::Talk;
@@ -52,7 +55,7 @@ impl App {
     }
 
     fn cut(&mut self, why: &str, retry_in: Duration, now: Now) {
-        if self.connection == Connection::Joined {
+        if self.connection == ConnectionState::Joined {
             self.error(now, &format!("The connection broke: {why}. It is made again by itself."));
         } else if self.no_connection.as_deref() != Some(why) {
             // Reported once, not at each attempt.
@@ -71,13 +74,13 @@ impl App {
     /// Handles the loss of a connection, until the next is made.
     fn lost(&mut self, retry_in: Duration, now: Now) {
         if self.leaving.is_some() {
-            self.farewell = Some(Farewell::Left);
+            self.exit_reason = Some(ExitReason::Left);
         }
         if matches!(self.prompt, Prompt::Password { .. } | Prompt::Close) {
             self.prompt = Prompt::Talk;
         }
         self.put_away_unconfirmed(now);
-        self.connection = Connection::Cut(now.at + retry_in);
+        self.connection = ConnectionState::Cut(now.at + retry_in);
     }
 
     /// Shows which messages may not have arrived. None of them is sent again.
@@ -86,27 +89,27 @@ impl App {
         self.confirm_at = None;
         self.people.cut();
         for (number, text) in self.unconfirmed.take() {
-            self.log.settle(number, Standing::Unknown);
+            self.log.settle(number, DeliveryState::Unknown);
             self.error(now, &format!("Not known whether this arrived: {text}"));
         }
     }
 
     fn ended(&mut self, end: link::End, now: Now) {
-        let was_joined = self.connection == Connection::Joined;
+        let was_joined = self.connection == ConnectionState::Joined;
         let is_said = matches!(end, link::End::SentAway(_));
-        self.connection = Connection::Over;
+        self.connection = ConnectionState::Over;
         self.put_away_unconfirmed(now);
         self.help = None;
         let why = match end {
-            link::End::Left => Farewell::Left,
-            link::End::NoConnection(why) => Farewell::NoConnection(why.to_string()),
-            link::End::LetsNobodyIn(why) => Farewell::NoConnection(why.to_string()),
-            link::End::ServerClosed => Farewell::ServerClosed,
-            link::End::SentAway(why) => Farewell::Refused(why),
-            link::End::NotLetIn(why) if was_joined => Farewell::Refused(why),
+            link::End::Left => ExitReason::Left,
+            link::End::NoConnection(why) => ExitReason::NoConnection(why.to_string()),
+            link::End::LetsNobodyIn(why) => ExitReason::NoConnection(why.to_string()),
+            link::End::ServerClosed => ExitReason::ServerClosed,
+            link::End::SentAway(why) => ExitReason::Refused(why),
+            link::End::NotLetIn(why) if was_joined => ExitReason::Refused(why),
             link::End::NotLetIn(why) => {
                 if self.leaving.is_some() {
-                    self.farewell = Some(Farewell::Refused(why));
+                    self.exit_reason = Some(ExitReason::Refused(why));
                 } else {
                     self.ask_name_again(&why, now);
                 }
@@ -114,13 +117,13 @@ impl App {
             }
         };
         match &why {
-            Farewell::ServerClosed => self.error(now, "The server closed."),
-            Farewell::Refused(_) if is_said => self.note(now, "You stay out until you press Enter."),
-            Farewell::Refused(why) => self.error(now, &format!("The server sent you away: {why}")),
-            Farewell::Left | Farewell::NoConnection(_) => self.farewell = Some(why.clone()),
+            ExitReason::ServerClosed => self.error(now, "The server closed."),
+            ExitReason::Refused(_) if is_said => self.note(now, "You stay out until you press Enter."),
+            ExitReason::Refused(why) => self.error(now, &format!("The server sent you away: {why}")),
+            ExitReason::Left | ExitReason::NoConnection(_) => self.exit_reason = Some(why.clone()),
         }
         if self.leaving.is_some() {
-            self.farewell = Some(why.clone());
+            self.exit_reason = Some(why.clone());
         }
         self.put_paste_into_line();
         self.prompt = Prompt::Over(why);
@@ -135,8 +138,8 @@ impl App {
 
     /// Handles the end of the queue of events. The last event should have said why the conversation ended.
     pub fn conversation_is_gone(&mut self) {
-        if !matches!(self.connection, Connection::None | Connection::Over) {
-            self.go(Farewell::NoConnection("the conversation ended for no known reason".to_owned()));
+        if !matches!(self.connection, ConnectionState::None | ConnectionState::Over) {
+            self.go(ExitReason::NoConnection("the conversation ended for no known reason".to_owned()));
         }
     }
 
@@ -144,7 +147,7 @@ impl App {
         self.error(now, why);
         self.note(now, "Type another name, or the same to try it again, and Enter.");
         self.refused = Some(why.to_owned());
-        self.connection = Connection::None;
+        self.connection = ConnectionState::None;
         self.put_paste_into_line();
         self.prompt = Prompt::Name(Input::new(self.name.clone()));
         self.is_name_refused = true;

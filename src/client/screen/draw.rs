@@ -10,7 +10,7 @@ use ratatui::{
 
 use super::{
     app::{App, Prompt},
-    entry::Entry,
+    entry::LogEntry,
     help, status,
     text::{Row, glyphs, glyphs_of_blanks, paint, shortened, width, wrap},
 };
@@ -51,7 +51,7 @@ impl App {
         let columns = usize::from(area.width);
         let mut free = area.top()..area.bottom();
         // Entries are laid out once more below, but only as many as fit.
-        let entries = self.log.visible(|entry: &Entry| entry.rows(columns, self.theme).len());
+        let entries = self.log.visible(|entry: &LogEntry| entry.rows(columns, self.theme).len());
         for (entry, count, is_new) in entries {
             let mut rows =
                 if is_new { vec![self.rule(columns, NEW, self.theme.notable())] } else { Vec::new() };

@@ -1,4 +1,4 @@
-//! [`Entry`]: an entry of the conversation, and the rows in which it is drawn.
+//! [`LogEntry`]: an entry of the conversation, and the rows in which it is drawn.
 
 use ratatui::style::Style;
 
@@ -7,14 +7,14 @@ use super::{
     text::{Row, glyphs, glyphs_of_blanks, wrap},
     theme::Theme,
 };
-use crate::client::names::before_text;
+use crate::client::display_name::before_text;
 
 /// Below this width in columns, times are left out.
 const COLUMNS_FOR_TIMES: usize = 30;
 
 /// Kind of an entry. Each kind has a sign in a column of its own, where no text from others can appear.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum EntryKind {
     /// A user's message.
     Said {
         /// The sender.
@@ -43,7 +43,7 @@ pub enum Kind {
 
 /// Whether the server is known to have carried out the user's own message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Standing {
+pub enum DeliveryState {
     /// The server carried the message out. Entries that are not the user's messages have this standing too.
     #[default]
     Settled,
@@ -57,25 +57,25 @@ pub enum Standing {
 
 /// An entry of the conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct LogEntry {
     /// Time at which the entry was made.
     pub clock: Clock,
     /// Its kind.
-    pub kind: Kind,
+    pub kind: EntryKind,
     /// The text, as it came.
     pub text: String,
     /// Whether the server is known to have carried the message out.
-    pub standing: Standing,
+    pub standing: DeliveryState,
 }
 
-impl Entry {
+impl LogEntry {
     /// Approximate memory in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let names = match &self.kind {
-            Kind::Said { by, to, .. } => by.len() + to.as_ref().map_or(0, String::len),
-            Kind::Files { of } => of.len(),
-            Kind::Echo | Kind::File | Kind::Notice | Kind::Error => 0,
+            EntryKind::Said { by, to, .. } => by.len() + to.as_ref().map_or(0, String::len),
+            EntryKind::Files { of } => of.len(),
+            EntryKind::Echo | EntryKind::File | EntryKind::Notice | EntryKind::Error => 0,
         };
         size_of::<Self>() + names + self.text.len()
     }
@@ -99,18 +99,18 @@ impl Entry {
 
     fn sign(&self, theme: Theme) -> (&'static str, Style) {
         match self.standing {
-            Standing::Settled => {}
-            Standing::Waiting(_) => return ("…", theme.quiet()),
-            Standing::Unknown => return ("?", theme.error()),
-            Standing::Refused => return ("!", theme.error()),
+            DeliveryState::Settled => {}
+            DeliveryState::Waiting(_) => return ("…", theme.quiet()),
+            DeliveryState::Unknown => return ("?", theme.error()),
+            DeliveryState::Refused => return ("!", theme.error()),
         }
         match &self.kind {
-            Kind::Said { private: true, .. } => ("*", theme.private()),
-            Kind::Said { .. } => (" ", Style::new()),
-            Kind::Echo => ("=", theme.quiet()),
-            Kind::Files { .. } | Kind::File => ("#", theme.quiet()),
-            Kind::Notice => ("-", theme.quiet()),
-            Kind::Error => ("!", theme.error()),
+            EntryKind::Said { private: true, .. } => ("*", theme.private()),
+            EntryKind::Said { .. } => (" ", Style::new()),
+            EntryKind::Echo => ("=", theme.quiet()),
+            EntryKind::Files { .. } | EntryKind::File => ("#", theme.quiet()),
+            EntryKind::Notice => ("-", theme.quiet()),
+            EntryKind::Error => ("!", theme.error()),
         }
     }
 
@@ -118,7 +118,7 @@ impl Entry {
     fn head(&self, row: &mut Row, theme: Theme) -> Style {
         let quiet = theme.quiet();
         match &self.kind {
-            Kind::Said { by, to, private, own } => {
+            EntryKind::Said { by, to, private, own } => {
                 row.extend(glyphs(&before_text(by), theme.name(by, *own)));
                 if let Some(to) = to {
                     row.extend(glyphs(" → ", quiet));
@@ -128,22 +128,22 @@ impl Entry {
                 row.extend(glyphs(": ", quiet));
                 if *private { theme.private() } else { Style::new() }
             }
-            Kind::Echo => {
+            EntryKind::Echo => {
                 row.extend(glyphs("echo: ", quiet));
                 Style::new()
             }
-            Kind::Files { of } => {
+            EntryKind::Files { of } => {
                 row.extend(glyphs("files of ", quiet));
                 row.extend(glyphs(&before_text(of), theme.name(of, false)));
                 row.extend(glyphs(": ", quiet));
                 Style::new()
             }
-            Kind::File => {
+            EntryKind::File => {
                 row.extend(glyphs_of_blanks(2));
                 Style::new()
             }
-            Kind::Notice => quiet,
-            Kind::Error => theme.error(),
+            EntryKind::Notice => quiet,
+            EntryKind::Error => theme.error(),
         }
     }
 }
@@ -152,15 +152,15 @@ impl Entry {
 mod tests {
     use super::*;
 
-    fn drawn(kind: Kind, text: &str, columns: usize) -> Vec<String> {
-        let (clock, text, standing) = (Clock { hour: 9, minute: 5 }, text.to_owned(), Standing::Settled);
-        let entry = Entry { clock, kind, text, standing };
+    fn drawn(kind: EntryKind, text: &str, columns: usize) -> Vec<String> {
+        let (clock, text, standing) = (Clock { hour: 9, minute: 5 }, text.to_owned(), DeliveryState::Settled);
+        let entry = LogEntry { clock, kind, text, standing };
         let rows = entry.rows(columns, Theme::new(true));
         rows.iter().map(|row| row.iter().map(|glyph| glyph.symbol.as_str()).collect()).collect()
     }
 
-    fn said(to: Option<&str>, private: bool) -> Kind {
-        Kind::Said { by: "ana".to_owned(), to: to.map(str::to_owned), private, own: false }
+    fn said(to: Option<&str>, private: bool) -> EntryKind {
+        EntryKind::Said { by: "ana".to_owned(), to: to.map(str::to_owned), private, own: false }
     }
 
     #[test]
@@ -169,10 +169,10 @@ mod tests {
             (said(None, false), "09:05   ana: hi"),
             (said(Some("others"), false), "09:05   ana → others: hi"),
             (said(Some("rui"), true), "09:05 * ana → rui: hi"),
-            (Kind::Echo, "09:05 = echo: hi"),
-            (Kind::Files { of: "ana".to_owned() }, "09:05 # files of ana: hi"),
-            (Kind::Notice, "09:05 - hi"),
-            (Kind::Error, "09:05 ! hi"),
+            (EntryKind::Echo, "09:05 = echo: hi"),
+            (EntryKind::Files { of: "ana".to_owned() }, "09:05 # files of ana: hi"),
+            (EntryKind::Notice, "09:05 - hi"),
+            (EntryKind::Error, "09:05 ! hi"),
         ] {
             assert_eq!(drawn(kind, "hi", 40), [shown]);
         }
@@ -180,12 +180,12 @@ mod tests {
 
     #[test]
     fn nobody_is_made_to_speak_by_anothers_name() {
-        let by = |by: &str| Kind::Said { by: by.to_owned(), to: None, private: false, own: false };
+        let by = |by: &str| EntryKind::Said { by: by.to_owned(), to: None, private: false, own: false };
         for (kind, shown) in [
             (by("Ana Maria"), "09:05   Ana Maria: no"),
             (by("ana: yes"), "09:05   \"ana: yes\": no"),
             (by("ana → rui"), "09:05   \"ana → rui\": no"),
-            (Kind::Files { of: "ana: a".to_owned() }, "09:05 # files of \"ana: a\": no"),
+            (EntryKind::Files { of: "ana: a".to_owned() }, "09:05 # files of \"ana: a\": no"),
         ] {
             assert_eq!(drawn(kind, "no", 40), [shown]);
         }

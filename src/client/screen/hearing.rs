@@ -5,18 +5,18 @@ use std::fmt::Write;
 use super::{
     app::App,
     clock::Now,
-    entry::{Kind, Standing},
+    entry::{DeliveryState, EntryKind},
     people::Fresh,
 };
 use crate::client::{
-    Received,
+    OwnedMessage,
     decoder::Item,
+    display_name::{before_text, in_sentence},
     meaning::{Audience, Meaning},
-    names::{before_text, in_sentence},
 };
 
 /// Maximum number of users who join or leave at once and are named. More are only counted.
-const MOST_TOLD: usize = 5;
+const MAX_TOLD: usize = 5;
 
 /// Maximum number of names in one line of the conversation.
 const MAX_LISTED: usize = 500;
@@ -31,14 +31,14 @@ impl App {
         }
     }
 
-    fn message(&mut self, message: &Received, now: Now) {
+    fn message(&mut self, message: &OwnedMessage, now: Now) {
         match message.meaning() {
             Meaning::Said { by, to, text } => self.said(by, to, text, now),
             Meaning::Echo(text) => {
                 self.came_back(text);
                 match self.people.echo(text) {
                     None if self.unconfirmed.is_mark(text) => {}
-                    None => self.say(now, Kind::Echo, text),
+                    None => self.say(now, EntryKind::Echo, text),
                     Some(fresh) => self.fresh(&fresh, now),
                 }
             }
@@ -73,7 +73,7 @@ impl App {
             // The link's last event handles these.
             Meaning::NotLetIn(_) | Meaning::Left | Meaning::ServerClosed => {}
             Meaning::Other => {
-                let Received { sender, operation, data, .. } = message;
+                let OwnedMessage { sender, operation, data, .. } = message;
                 self.note(
                     now,
                     &format!(
@@ -97,7 +97,7 @@ impl App {
             Audience::Others => (Some("others".to_owned()), false),
             Audience::Me => (Some(self.name.clone()), true),
         };
-        self.say(now, Kind::Said { by: by.to_owned(), to, private, own }, text);
+        self.say(now, EntryKind::Said { by: by.to_owned(), to, private, own }, text);
     }
 
     /// Settles the sent messages up to the one that came back with this text: they have arrived. Returns whether the
@@ -105,7 +105,8 @@ impl App {
     fn came_back(&mut self, text: &str) -> bool {
         let came_back = self.unconfirmed.came_back(text);
         for settled in came_back.settled {
-            let standing = if settled.is_carried_out { Standing::Settled } else { Standing::Refused };
+            let standing =
+                if settled.is_carried_out { DeliveryState::Settled } else { DeliveryState::Refused };
             self.log.settle(settled.number, standing);
         }
         came_back.words.is_some()
@@ -116,7 +117,7 @@ impl App {
         let Fresh { for_eyes, came, left } = fresh;
         match came.len() + left.len() {
             0 => {}
-            1..=MOST_TOLD => {
+            1..=MAX_TOLD => {
                 for name in came {
                     self.note(now, &format!("{} joined", in_sentence(name)));
                 }

@@ -16,15 +16,15 @@ use tokio::{
 };
 
 use super::terminal::Screen;
-use crate::client::moment::reached;
+use crate::client::deadline::sleep_until_opt;
 
 /// How often a background process checks whether it is in the foreground again. A shell need not send SIGCONT to a
 /// running process that it brings to the foreground.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Maximum time for the kernel to stop this process. The kernel does not stop a process whose shell has no job
 /// control, because nothing could continue it.
-const STOPS_WITHIN: Duration = Duration::from_millis(300);
+const STOP_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// The terminal, as long as this process may use it.
 pub struct Hold {
@@ -67,7 +67,7 @@ impl Hold {
         // The whole process group, because a script that runs this program is to stop too. If this fails, nothing is
         // stopped.
         let _ = kill_current_process_group(Name::TSTP);
-        let _ = timeout(STOPS_WITHIN, self.continued.recv()).await;
+        let _ = timeout(STOP_TIMEOUT, self.continued.recv()).await;
         self.look_at = Some(Instant::now());
     }
 
@@ -82,7 +82,7 @@ impl Hold {
                     self.take_again()?;
                     return Ok(Happened::Back);
                 }
-                self.look_at = Some(Instant::now() + LOOK_EVERY);
+                self.look_at = Some(Instant::now() + LOOK_INTERVAL);
             }
             tokio::select! {
                 input = key(&mut self.keys) => return Ok(Happened::Input(input?)),
@@ -91,7 +91,7 @@ impl Hold {
                     self.keys = None;
                     self.look_at = Some(Instant::now());
                 }
-                () = reached(self.look_at) => {}
+                () = sleep_until_opt(self.look_at) => {}
             }
         }
     }

@@ -5,16 +5,16 @@ use tui_input::{Input, InputRequest};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
-    app::{App, Connection, Effect, Prompt},
+    app::{App, ConnectionState, Effect, Prompt},
     clock::Now,
-    entry::{Entry, Kind, Standing},
+    entry::{DeliveryState, EntryKind, LogEntry},
     line,
     typed::{self, Typed},
 };
 use crate::protocol::{Line, Message, Operation, name::MAX_NAME_CHARS};
 
 /// Maximum size of a typed password in bytes.
-const MOST_PASSWORD_BYTES: usize = 1024;
+const MAX_PASSWORD_BYTES: usize = 1024;
 
 impl App {
     /// Takes a key press.
@@ -120,7 +120,7 @@ impl App {
         match key.code {
             KeyCode::Char('y' | 'Y') => {
                 self.prompt = Prompt::Talk;
-                if self.connection == Connection::Joined {
+                if self.connection == ConnectionState::Joined {
                     self.send(typed::close_server(&self.name));
                 } else {
                     self.error(now, "There is no connection: the server was not told to end.");
@@ -216,7 +216,7 @@ impl App {
                 }
             }
             Typed::Wrong(why) => self.hint = Some(why),
-            _ if self.connection != Connection::Joined => {
+            _ if self.connection != ConnectionState::Joined => {
                 self.hint = Some("Not sent: there is no connection. Enter sends it once there is".to_owned());
             }
             Typed::Close => {
@@ -273,16 +273,16 @@ impl App {
     }
 
     /// The entry shown at once for the user's own message, marked until it is known to have arrived.
-    fn own_copy(&self, message: &Message<'_>, now: Now) -> Option<Entry> {
+    fn own_copy(&self, message: &Message<'_>, now: Now) -> Option<LogEntry> {
         let (to, private) = match Operation::from_wire(message.operation)? {
             Operation::PrivateMessage => (Some(message.destination.to_owned()), true),
             Operation::BroadcastNotMe => (Some("others".to_owned()), false),
             Operation::Broadcast => (None, false),
             _ => return None,
         };
-        let kind = Kind::Said { by: self.name.clone(), to, private, own: true };
-        let standing = Standing::Waiting(self.unconfirmed.next_number());
-        Some(Entry { clock: now.clock, kind, text: message.data.to_owned(), standing })
+        let kind = EntryKind::Said { by: self.name.clone(), to, private, own: true };
+        let standing = DeliveryState::Waiting(self.unconfirmed.next_number());
+        Some(LogEntry { clock: now.clock, kind, text: message.data.to_owned(), standing })
     }
 
     fn toggle_help(&mut self) {
@@ -300,7 +300,7 @@ impl App {
             return;
         }
         let (columns, pane, theme) = self.view();
-        self.log.up(by, pane, |entry: &Entry| entry.rows(columns, theme).len());
+        self.log.up(by, pane, |entry: &LogEntry| entry.rows(columns, theme).len());
     }
 
     pub(super) fn scroll_down(&mut self, by: usize) {
@@ -310,7 +310,7 @@ impl App {
             return;
         }
         let (columns, _, theme) = self.view();
-        self.log.down(by, |entry: &Entry| entry.rows(columns, theme).len());
+        self.log.down(by, |entry: &LogEntry| entry.rows(columns, theme).len());
     }
 
     fn scroll_to_bottom(&mut self) {
@@ -328,7 +328,7 @@ impl App {
             return;
         }
         let (columns, pane, theme) = self.view();
-        self.log.look_at_oldest(pane, |entry: &Entry| entry.rows(columns, theme).len());
+        self.log.look_at_oldest(pane, |entry: &LogEntry| entry.rows(columns, theme).len());
     }
 }
 
@@ -343,9 +343,9 @@ fn edit_name(input: &mut Input, key: KeyEvent) {
 fn type_secretly(typed: &mut Zeroizing<String>, c: char) {
     // The string must not grow: growing leaves a copy of its old content in memory.
     if typed.capacity() == 0 {
-        typed.reserve_exact(MOST_PASSWORD_BYTES);
+        typed.reserve_exact(MAX_PASSWORD_BYTES);
     }
-    if typed.len() + c.len_utf8() <= MOST_PASSWORD_BYTES && !c.is_control() {
+    if typed.len() + c.len_utf8() <= MAX_PASSWORD_BYTES && !c.is_control() {
         typed.push(c);
     }
 }

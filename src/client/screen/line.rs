@@ -1,4 +1,4 @@
-//! [`Line`]: the input line, and the lines typed before.
+//! [`InputLine`]: the input line, and the lines typed before.
 
 use std::collections::VecDeque;
 
@@ -8,13 +8,13 @@ use tui_input::{Input, InputRequest};
 use super::completion::Completion;
 
 /// Maximum number of remembered lines.
-const MOST_LINES: usize = 500;
+const MAX_LINES: usize = 500;
 /// Maximum number of characters that can be typed or pasted into a line.
-const MOST_CHARS: usize = 70_000;
+const MAX_CHARS: usize = 70_000;
 
 /// The input line.
 #[derive(Debug, Default)]
-pub struct Line {
+pub struct InputLine {
     input: Input,
     history: VecDeque<String>,
     /// Index of the remembered line that is shown, and the unfinished text from before.
@@ -24,21 +24,21 @@ pub struct Line {
 
 /// A copy of the input line at one moment.
 #[derive(Debug)]
-pub struct Typed {
+pub struct LineSnapshot {
     input: Input,
     recalled: Option<(usize, String)>,
 }
 
 /// How a paste was changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pasted {
+pub struct PasteReport {
     /// Line ends and tabs that became blanks.
     pub blanks: usize,
     /// Other control characters and characters beyond the maximum, which were left out.
     pub left_out: usize,
 }
 
-impl Line {
+impl InputLine {
     /// The text of the line.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -66,12 +66,12 @@ impl Line {
 
     /// Returns a copy of the input line, to be put back by [`Self::put_back`].
     #[must_use]
-    pub fn typed(&self) -> Typed {
-        Typed { input: self.input.clone(), recalled: self.recalled.clone() }
+    pub fn typed(&self) -> LineSnapshot {
+        LineSnapshot { input: self.input.clone(), recalled: self.recalled.clone() }
     }
 
     /// Puts back a copy, including its cursor.
-    pub fn put_back(&mut self, typed: Typed) {
+    pub fn put_back(&mut self, typed: LineSnapshot) {
         (self.input, self.recalled, self.completion) = (typed.input, typed.recalled, None);
     }
 
@@ -87,7 +87,7 @@ impl Line {
         (self.recalled, self.completion) = (None, None);
         if !text.trim().is_empty() && self.history.back() != Some(&text) {
             self.history.push_back(text.clone());
-            if self.history.len() > MOST_LINES {
+            if self.history.len() > MAX_LINES {
                 self.history.pop_front();
             }
         }
@@ -140,10 +140,10 @@ impl Line {
     }
 
     /// Inserts a paste as one line, whatever it holds. Returns how it was changed.
-    pub fn paste(&mut self, text: &str) -> Pasted {
-        let mut pasted = Pasted::default();
+    pub fn paste(&mut self, text: &str) -> PasteReport {
+        let mut pasted = PasteReport::default();
         let text = text.trim_end_matches(['\r', '\n']).replace("\r\n", "\n");
-        let mut room = MOST_CHARS.saturating_sub(self.text().chars().count());
+        let mut room = MAX_CHARS.saturating_sub(self.text().chars().count());
         let mut put = String::new();
         for c in text.chars() {
             let is_blank = matches!(c, '\n' | '\r' | '\t');
@@ -167,7 +167,7 @@ impl Line {
 
     /// Edits the line. Returns whether `key` is an editing key.
     pub fn key(&mut self, key: KeyEvent) -> bool {
-        if typed(key).is_some() && self.text().chars().count() >= MOST_CHARS {
+        if typed(key).is_some() && self.text().chars().count() >= MAX_CHARS {
             return true;
         }
         let is_edit = edit(&mut self.input, key);
@@ -240,23 +240,23 @@ fn request(key: KeyEvent) -> Option<InputRequest> {
 mod tests {
     use super::*;
 
-    fn press(line: &mut Line, code: KeyCode, modifiers: KeyModifiers) {
+    fn press(line: &mut InputLine, code: KeyCode, modifiers: KeyModifiers) {
         assert!(line.key(KeyEvent::new(code, modifiers)), "{code:?}");
     }
 
-    fn type_in(line: &mut Line, text: &str) {
+    fn type_in(line: &mut InputLine, text: &str) {
         for c in text.chars() {
             press(line, KeyCode::Char(c), KeyModifiers::NONE);
         }
     }
 
-    fn control(line: &mut Line, c: char) {
+    fn control(line: &mut InputLine, c: char) {
         press(line, KeyCode::Char(c), KeyModifiers::CONTROL);
     }
 
     #[test]
     fn editing() {
-        let mut line = Line::default();
+        let mut line = InputLine::default();
         type_in(&mut line, "one two three");
         control(&mut line, 'w');
         assert_eq!(line.text(), "one two ");
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn history_keeps_what_is_not_finished() {
-        let mut line = Line::default();
+        let mut line = InputLine::default();
         line.older();
         for text in ["first", "second", "second", "  "] {
             line.set(text);
@@ -299,32 +299,29 @@ mod tests {
         assert_eq!((line.text(), line.cursor()), ("thi", 3));
         line.newer();
         assert_eq!(line.text(), "thi");
-        for number in 0..2 * MOST_LINES {
+        for number in 0..2 * MAX_LINES {
             line.set(&number.to_string());
             line.take();
         }
-        assert_eq!(line.history.len(), MOST_LINES);
+        assert_eq!(line.history.len(), MAX_LINES);
     }
 
     #[test]
     fn a_paste_is_one_line() {
-        let mut line = Line::default();
+        let mut line = InputLine::default();
         type_in(&mut line, "<>");
         press(&mut line, KeyCode::Left, KeyModifiers::NONE);
         let pasted = line.paste("one\r\ntwo\tthree\u{1b}[31m\n\n");
         assert_eq!((line.text(), line.cursor()), ("<one two three[31m>", 18));
-        assert_eq!(pasted, Pasted { blanks: 2, left_out: 1 });
-        assert_eq!(
-            line.paste(&"x".repeat(2 * MOST_CHARS)).left_out,
-            MOST_CHARS + "<one two three[31m>".len()
-        );
+        assert_eq!(pasted, PasteReport { blanks: 2, left_out: 1 });
+        assert_eq!(line.paste(&"x".repeat(2 * MAX_CHARS)).left_out, MAX_CHARS + "<one two three[31m>".len());
         type_in(&mut line, "!");
-        assert_eq!(line.text().chars().count(), MOST_CHARS);
+        assert_eq!(line.text().chars().count(), MAX_CHARS);
     }
 
     #[test]
     fn tab_goes_round() {
-        let mut line = Line::default();
+        let mut line = InputLine::default();
         let names = ["ana".to_owned(), "anabela".to_owned()];
         type_in(&mut line, "/msg an");
         line.complete(&names, |_| Vec::new(), false);

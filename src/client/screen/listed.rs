@@ -2,20 +2,20 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{app::App, clock::Now, entry::Kind};
+use super::{app::App, clock::Now, entry::EntryKind};
 use crate::client::{
+    display_name::in_sentence,
     files::{Assembled, Clock, Entry, Listing, Quoted},
-    names::in_sentence,
 };
 
 /// Maximum number of files of a list that are shown: more would displace the conversation.
-const MOST_SHOWN: usize = 500;
+const MAX_SHOWN: usize = 500;
 
 impl App {
     /// Takes a user's answer to a request for the list of files.
     pub(super) fn files(&mut self, of: &str, text: &str, now: Now) {
         match self.lists.take(of, text, now.at) {
-            Assembled::FreeText => self.say(now, Kind::Files { of: of.to_owned() }, text),
+            Assembled::FreeText => self.say(now, EntryKind::Files { of: of.to_owned() }, text),
             whole => self.show_files(of, whole, now),
         }
         self.show_given_up_files(now);
@@ -42,11 +42,11 @@ impl App {
             count => format!("{count} files"),
         };
         head += &left_out.to_string();
-        self.say(now, Kind::Files { of: of.to_owned() }, &head);
-        for entry in entries.iter().take(MOST_SHOWN) {
-            self.say(now, Kind::File, &Shown(entry).to_string());
+        self.say(now, EntryKind::Files { of: of.to_owned() }, &head);
+        for entry in entries.iter().take(MAX_SHOWN) {
+            self.say(now, EntryKind::File, &Shown(entry).to_string());
         }
-        if let more @ 1.. = entries.len().saturating_sub(MOST_SHOWN) {
+        if let more @ 1.. = entries.len().saturating_sub(MAX_SHOWN) {
             self.note(now, &format!("and {more} more; in a shell, arauto files shows all of them"));
         }
         if missing > 0 {

@@ -3,7 +3,7 @@
 use super::{
     app::{App, Effect},
     clock::Now,
-    sound::{Asked, Current, MOST_ASKED, MOST_FILES, MOST_PEOPLE},
+    sound::{Asked, Current, MAX_ASKED, MAX_FILES, MAX_PEOPLE},
 };
 use crate::{
     client::{
@@ -25,12 +25,12 @@ impl App {
     /// Remembers the audio files that `of` shares.
     pub(super) fn know_files(&mut self, of: &str, entries: &[Entry]) {
         let is_audio = |entry: &&Entry| entry.kind.as_ref().is_some_and(|kind| kind.starts_with("audio/"));
-        let files = entries.iter().filter(is_audio).take(MOST_FILES);
+        let files = entries.iter().filter(is_audio).take(MAX_FILES);
         let files = files.map(|entry| Quoted(&entry.name).to_string()).collect();
         let known = &mut self.listening.known;
         known.retain(|(name, _)| name != of);
         known.push_back((of.to_owned(), files));
-        known.drain(..known.len().saturating_sub(MOST_PEOPLE));
+        known.drain(..known.len().saturating_sub(MAX_PEOPLE));
     }
 
     /// Takes a message that was sent, which may request a file.
@@ -39,7 +39,7 @@ impl App {
             let asked = &mut self.listening.asked;
             let (of, file) = (message.destination.to_owned(), message.data.to_owned());
             asked.push_back(Asked { of, file, at: now.at });
-            asked.drain(..asked.len().saturating_sub(MOST_ASKED));
+            asked.drain(..asked.len().saturating_sub(MAX_ASKED));
         }
     }
 

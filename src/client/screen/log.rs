@@ -3,12 +3,12 @@
 
 use std::collections::VecDeque;
 
-use super::entry::{Entry, Standing};
+use super::entry::{DeliveryState, LogEntry};
 
 /// Maximum number of entries.
-pub const MOST_ENTRIES: usize = 10_000;
+pub const MAX_ENTRIES: usize = 10_000;
 /// Maximum memory of all entries in bytes. The newest entry stays even if it is larger.
-pub const MOST_BYTES: usize = 8 * 1024 * 1024;
+pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// The part of the conversation in view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ enum View {
 /// The conversation so far.
 #[derive(Debug)]
 pub struct Log {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<LogEntry>,
     /// Number of the oldest entry. Entries are numbered in sequence.
     first: u64,
     bytes: usize,
@@ -60,7 +60,7 @@ impl Default for Log {
 
 impl Log {
     /// Adds a message of the user that will come back, below all other entries.
-    pub fn push_waiting(&mut self, entry: Entry) {
+    pub fn push_waiting(&mut self, entry: LogEntry) {
         let above = std::mem::take(&mut self.waiting);
         self.push(entry);
         self.waiting = above.saturating_add(1).min(self.entries.len());
@@ -68,20 +68,20 @@ impl Log {
 
     /// Sets the standing of the user's message with this number, which came back or never will. A message that waits
     /// below all other entries takes its final place.
-    pub fn settle(&mut self, number: u64, standing: Standing) {
-        let is_it = |entry: &Entry| entry.standing == Standing::Waiting(number);
+    pub fn settle(&mut self, number: u64, standing: DeliveryState) {
+        let is_it = |entry: &LogEntry| entry.standing == DeliveryState::Waiting(number);
         let Some(place) = self.entries.iter().rposition(is_it) else { return };
         let first_waiting = self.entries.len() - self.waiting;
         if place < first_waiting {
             self.entries[place].standing = standing;
         } else if let Some(entry) = self.entries.remove(place) {
-            self.entries.insert(first_waiting, Entry { standing, ..entry });
+            self.entries.insert(first_waiting, LogEntry { standing, ..entry });
             self.waiting -= 1;
         }
     }
 
     /// Adds an entry. The oldest entries are dropped where there are too many.
-    pub fn push(&mut self, entry: Entry) {
+    pub fn push(&mut self, entry: LogEntry) {
         self.bytes += entry.bytes();
         let place = self.entries.len() - self.waiting;
         self.entries.insert(place, entry);
@@ -91,7 +91,7 @@ impl Log {
         if (self.view != View::Following || self.is_unfocused) && self.mark.is_none() {
             self.mark = Some(self.first + place as u64);
         }
-        while self.entries.len() > MOST_ENTRIES || (self.bytes > MOST_BYTES && self.entries.len() > 1) {
+        while self.entries.len() > MAX_ENTRIES || (self.bytes > MAX_BYTES && self.entries.len() > 1) {
             if let Some(oldest) = self.entries.pop_front() {
                 self.bytes -= oldest.bytes();
                 self.first += 1;
@@ -144,7 +144,10 @@ impl Log {
 
     /// The entries from the lower edge upwards: each with the number of its rows above that edge, and whether the
     /// first of these is the rule above new entries. `height`: rows of an entry without the rule.
-    pub fn visible(&self, height: impl Fn(&Entry) -> usize) -> impl Iterator<Item = (&Entry, usize, bool)> {
+    pub fn visible(
+        &self,
+        height: impl Fn(&LogEntry) -> usize,
+    ) -> impl Iterator<Item = (&LogEntry, usize, bool)> {
         let (number, rows) = self.lowest();
         let above = self.entries.iter().take(self.index(number + 1)).rev();
         (0..).zip(above).map(move |(place, entry)| {
@@ -155,12 +158,12 @@ impl Log {
     }
 
     /// Number of rows of an entry, including the rule above it.
-    fn rows(&self, number: u64, height: &impl Fn(&Entry) -> usize) -> usize {
+    fn rows(&self, number: u64, height: &impl Fn(&LogEntry) -> usize) -> usize {
         self.get(number).map_or(1, height) + usize::from(self.mark == Some(number))
     }
 
     /// Scrolls up by `by` rows, as far as there are any. `pane`: number of rows in view.
-    pub fn up(&mut self, by: usize, pane: usize, height: impl Fn(&Entry) -> usize) {
+    pub fn up(&mut self, by: usize, pane: usize, height: impl Fn(&LogEntry) -> usize) {
         if self.entries.is_empty() {
             return;
         }
@@ -194,7 +197,7 @@ impl Log {
     }
 
     /// Scrolls down by `by` rows, at most to the newest entry.
-    pub fn down(&mut self, by: usize, height: impl Fn(&Entry) -> usize) {
+    pub fn down(&mut self, by: usize, height: impl Fn(&LogEntry) -> usize) {
         let (mut number, mut rows) = self.lowest();
         for _ in 0..by {
             if rows < self.rows(number, &height) {
@@ -210,7 +213,7 @@ impl Log {
     }
 
     /// Scrolls to the oldest entry.
-    pub fn look_at_oldest(&mut self, pane: usize, height: impl Fn(&Entry) -> usize) {
+    pub fn look_at_oldest(&mut self, pane: usize, height: impl Fn(&LogEntry) -> usize) {
         self.look_away();
         self.view = View::At { number: self.first, rows: 1 };
         self.up(1, pane, height);
@@ -222,7 +225,7 @@ impl Log {
         self.unseen = 0;
     }
 
-    fn look_at(&mut self, number: u64, rows: usize, height: impl Fn(&Entry) -> usize) {
+    fn look_at(&mut self, number: u64, rows: usize, height: impl Fn(&LogEntry) -> usize) {
         let is_whole = rows >= self.rows(number, &height);
         if is_whole && number + 1 >= self.end() {
             self.follow();
@@ -249,7 +252,7 @@ impl Log {
         usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX)
     }
 
-    fn get(&self, number: u64) -> Option<&Entry> {
+    fn get(&self, number: u64) -> Option<&LogEntry> {
         self.entries.get(self.index(number))
     }
 }
@@ -259,22 +262,22 @@ mod tests {
     use super::{
         super::{
             clock::Clock,
-            entry::{Entry, Kind},
+            entry::{EntryKind, LogEntry},
         },
         *,
     };
 
-    fn entry(text: &str) -> Entry {
+    fn entry(text: &str) -> LogEntry {
         let (clock, text) = (Clock { hour: 1, minute: 2 }, text.to_owned());
-        Entry { clock, kind: Kind::Notice, text, standing: Standing::Settled }
+        LogEntry { clock, kind: EntryKind::Notice, text, standing: DeliveryState::Settled }
     }
 
-    fn waiting(text: &str, number: u64) -> Entry {
-        Entry { standing: Standing::Waiting(number), ..entry(text) }
+    fn waiting(text: &str, number: u64) -> LogEntry {
+        LogEntry { standing: DeliveryState::Waiting(number), ..entry(text) }
     }
 
     /// The height of an entry in these tests: a row for each word.
-    fn height(entry: &Entry) -> usize {
+    fn height(entry: &LogEntry) -> usize {
         entry.text.split(' ').count()
     }
 
@@ -348,18 +351,18 @@ mod tests {
         log.push_waiting(waiting("too", 1));
         log.push(waiting("private", 2));
         assert_eq!(shown(&log), "private mine too");
-        log.settle(2, Standing::Settled);
+        log.settle(2, DeliveryState::Settled);
         log.push(entry("b"));
         assert_eq!(shown(&log), "b mine too");
-        log.settle(0, Standing::Settled);
+        log.settle(0, DeliveryState::Settled);
         log.push(entry("c"));
         assert_eq!(shown(&log), "mine c too");
-        log.settle(1, Standing::Unknown);
-        log.settle(7, Standing::Settled);
+        log.settle(1, DeliveryState::Unknown);
+        log.settle(7, DeliveryState::Settled);
         log.push(entry("d"));
         assert_eq!(shown(&log), "c too d");
         let standing: Vec<_> = log.entries.iter().map(|entry| entry.standing).collect();
-        assert_eq!(standing.iter().filter(|standing| **standing != Standing::Settled).count(), 1);
+        assert_eq!(standing.iter().filter(|standing| **standing != DeliveryState::Settled).count(), 1);
         log.focus(false);
         log.push_waiting(waiting("mine", 3));
         log.push(entry("e"));
@@ -387,13 +390,13 @@ mod tests {
         log.push(entry("fourth"));
         log.up(1, 3, height);
         assert_eq!(shown(&log), "first second third");
-        for number in 0..MOST_ENTRIES + 5 {
+        for number in 0..MAX_ENTRIES + 5 {
             log.push(entry(&number.to_string()));
         }
-        assert_eq!(log.entries.len(), MOST_ENTRIES);
+        assert_eq!(log.entries.len(), MAX_ENTRIES);
         assert_eq!(shown(&log), "5");
-        assert_eq!(log.unread(), MOST_ENTRIES as u64 - 1);
-        log.push(entry(&"x".repeat(MOST_BYTES)));
+        assert_eq!(log.unread(), MAX_ENTRIES as u64 - 1);
+        log.push(entry(&"x".repeat(MAX_BYTES)));
         assert_eq!(log.entries.len(), 1);
     }
 }

@@ -23,7 +23,7 @@ mod completion;
 mod connecting;
 mod draw;
 mod entry;
-mod farewell;
+mod exit_reason;
 mod hearing;
 mod help;
 mod hold;
@@ -36,8 +36,8 @@ mod log;
 mod on_air;
 mod pasting;
 mod people;
-mod place;
 mod run;
+mod server_info;
 mod silence;
 mod sound;
 mod status;
@@ -51,6 +51,6 @@ mod wheel;
 #[cfg(test)]
 mod tests;
 
-pub use farewell::Farewell;
+pub use exit_reason::ExitReason;
 pub use run::run;
 pub use theme::Theme;

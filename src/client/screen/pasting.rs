@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::{
-    app::{App, Connection, Prompt},
+    app::{App, ConnectionState, Prompt},
     clock::Now,
     typed::{self, Typed},
 };
@@ -13,7 +13,7 @@ use crate::protocol::{
 };
 
 /// Maximum number of lines that are sent as messages at once. The server's flood control allows 500 at once.
-const MOST_LINES: usize = 200;
+const MAX_LINES: usize = 200;
 
 /// Pasted lines that wait for the user's decision.
 pub struct Pasted {
@@ -98,7 +98,7 @@ impl App {
 
     /// Sends the lines, as many as there is room for. The user is asked about the others again.
     fn send_pasted(&mut self, now: Now) {
-        if self.connection != Connection::Joined {
+        if self.connection != ConnectionState::Joined {
             self.hint = Some("Not sent: there is no connection. y sends them once there is".to_owned());
             return;
         }
@@ -133,10 +133,10 @@ fn kind((line, cursor): (&str, usize), text: &str, own: &str, limit: usize) -> K
     if lines.len() < 2 {
         return Kind::OneLine;
     }
-    if lines.len() > MOST_LINES {
+    if lines.len() > MAX_LINES {
         let count = lines.len();
         return Kind::Wrong(format!(
-            "Nothing was pasted: {count} lines, and at most {MOST_LINES} are sent at once"
+            "Nothing was pasted: {count} lines, and at most {MAX_LINES} are sent at once"
         ));
     }
     let cut = line.char_indices().nth(cursor).map_or(line.len(), |(at, _)| at);

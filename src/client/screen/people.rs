@@ -9,13 +9,13 @@ use std::{
 use crate::client::roll::Roll;
 
 /// Interval between two requests for the list if nothing hints at a change.
-const ASK_EVERY: Duration = Duration::from_secs(5);
+const ASK_INTERVAL: Duration = Duration::from_secs(5);
 /// Added to the interval for each name on the list: long lists are requested less often.
-const ASK_EVERY_EACH: Duration = Duration::from_millis(10);
+const ASK_INTERVAL_PER_PERSON: Duration = Duration::from_millis(10);
 /// Minimum time between two requests where something hints at a change.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+const MIN_ASK_INTERVAL: Duration = Duration::from_secs(1);
 /// Time after which a request without an answer is given up.
-const GIVE_UP: Duration = Duration::from_secs(20);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Beginning of the echo that marks the end of a list. Its return is not shown.
 const MARK: &str = "(end of the list of who is here, no. ";
@@ -95,7 +95,7 @@ impl People {
     /// Makes the next request due sooner, because something may have changed.
     pub fn hint(&mut self) {
         if let (Some(last), Some(next)) = (self.last_asked, self.next) {
-            self.next = Some(next.min(last + ASK_AGAIN));
+            self.next = Some(next.min(last + MIN_ASK_INTERVAL));
         }
     }
 
@@ -103,7 +103,7 @@ impl People {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         match self.asked {
-            Some(asked) => Some(asked.at + GIVE_UP),
+            Some(asked) => Some(asked.at + ANSWER_TIMEOUT),
             None => self.next,
         }
     }
@@ -117,7 +117,7 @@ impl People {
         self.coming = Roll::default();
         self.asked = Some(Asked { at: now, for_eyes: std::mem::take(&mut self.wanted) });
         self.last_asked = Some(now);
-        self.next = Some(now + ASK_EVERY + ASK_EVERY_EACH.saturating_mul(each));
+        self.next = Some(now + ASK_INTERVAL + ASK_INTERVAL_PER_PERSON.saturating_mul(each));
         self.count += 1;
         Some(format!("{MARK}{})", self.count))
     }
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!((people.deadline(), people.ask(now)), (None, None));
         people.joined(now);
         let mark = people.ask(now).unwrap();
-        assert_eq!(people.ask(now + ASK_EVERY), None, "one at a time");
+        assert_eq!(people.ask(now + ASK_INTERVAL), None, "one at a time");
         people.part(&["ana", "rui"]);
         assert!(!people.is_known());
         people.part(&["eva"]);
@@ -201,15 +201,15 @@ mod tests {
         let mark = people.ask(now).unwrap();
         people.part(&["ana"]);
         people.echo(&mark);
-        assert_eq!(people.deadline(), Some(now + ASK_EVERY));
+        assert_eq!(people.deadline(), Some(now + ASK_INTERVAL));
         people.heard("ana");
-        assert_eq!(people.deadline(), Some(now + ASK_EVERY));
+        assert_eq!(people.deadline(), Some(now + ASK_INTERVAL));
         people.heard("eva");
-        assert_eq!(people.deadline(), Some(now + ASK_AGAIN));
-        assert!(people.ask(now + ASK_AGAIN).is_some());
-        assert_eq!(people.deadline(), Some(now + ASK_AGAIN + GIVE_UP));
+        assert_eq!(people.deadline(), Some(now + MIN_ASK_INTERVAL));
+        assert!(people.ask(now + MIN_ASK_INTERVAL).is_some());
+        assert_eq!(people.deadline(), Some(now + MIN_ASK_INTERVAL + ANSWER_TIMEOUT));
         assert!(
-            people.ask(now + ASK_AGAIN + GIVE_UP).is_some(),
+            people.ask(now + MIN_ASK_INTERVAL + ANSWER_TIMEOUT).is_some(),
             "an answer that never comes is not waited for"
         );
     }

@@ -18,9 +18,9 @@ use tokio::{
 use super::{
     app::{App, Effect},
     clock::Now,
-    farewell::Farewell,
+    exit_reason::ExitReason,
     hold::{Happened, Hold},
-    place::Place,
+    server_info::ServerInfo,
     theme::Theme,
 };
 use crate::{
@@ -29,19 +29,19 @@ use crate::{
             play::{Failed, Heard, Listener, Volume},
             publish::{Asking, News, Publisher, TooMuch},
         },
+        deadline::sleep_until_opt,
         decoder::Item,
         dial::Dialer,
         files::{Folder, Sharer},
         link::{self, Event, Link},
         meaning::Meaning,
-        moment::reached,
         signals::Signals,
     },
     protocol::Line,
 };
 
 /// Minimum time between two pictures: about 30 pictures per second at most.
-const PICTURE_EVERY: Duration = Duration::from_millis(33);
+const PICTURE_INTERVAL: Duration = Duration::from_millis(33);
 
 /// Maximum number of events that are taken before keys are checked again.
 const EVENTS_AT_ONCE: usize = 256;
@@ -50,7 +50,7 @@ const EVENTS_AT_ONCE: usize = 256;
 const INPUTS_AT_ONCE: usize = 64;
 
 /// Maximum number of queued news about files that are played to others.
-const MOST_NEWS: usize = 64;
+const MAX_NEWS: usize = 64;
 
 /// Shows a conversation until the user leaves it or it ends. `folder`: users who ask get the list of its files, and
 /// can hear them. `asks`: whether the user is asked before a file is played.
@@ -63,9 +63,9 @@ pub async fn run(
     theme: Theme,
     folder: Option<Folder>,
     asks: bool,
-) -> io::Result<Farewell> {
+) -> io::Result<ExitReason> {
     let (to_driver, answers) = channel(1);
-    let (to_app, news) = channel(MOST_NEWS);
+    let (to_app, news) = channel(MAX_NEWS);
     let asking = if asks { Asking::First } else { Asking::Never };
     let publisher = Publisher::begin(folder.as_ref().map(Folder::opener), asking, dialer.clone(), to_app);
     let sharer = Sharer::begin(folder, to_driver);
@@ -73,7 +73,7 @@ pub async fn run(
     let mut hold = Hold::take()?;
     // Overrides the library's own reading of the environment, which was considered where the theme was chosen.
     force_color_output(theme.has_colours());
-    let mut app = App::new(Place::from(&dialer), name, theme, Now::read());
+    let mut app = App::new(ServerInfo::from(&dialer), name, theme, Now::read());
     if let Some(screen) = hold.screen() {
         app.resize(screen.size()?);
     }
@@ -94,8 +94,8 @@ pub async fn run(
     let mut is_stale = true;
     loop {
         driver.carry_out();
-        if let Some(farewell) = driver.app.farewell() {
-            return Ok(farewell.clone());
+        if let Some(exit_reason) = driver.app.exit_reason() {
+            return Ok(exit_reason.clone());
         }
         if std::mem::take(&mut driver.suspends) {
             hold.suspend().await;
@@ -114,7 +114,7 @@ pub async fn run(
                 app.resize(buffer.area.as_size());
                 app.draw(buffer, now)
             })?;
-            (is_stale, next_picture) = (false, Instant::now() + PICTURE_EVERY);
+            (is_stale, next_picture) = (false, Instant::now() + PICTURE_INTERVAL);
         }
         let tick = driver.app.deadline(now);
         let has_screen = hold.screen().is_some();
@@ -125,10 +125,10 @@ pub async fn run(
                 Happened::Back => is_stale = true,
             },
             () = driver.converse() => is_stale = true,
-            () = reached(wake.map(Into::into)) => {}
+            () = sleep_until_opt(wake.map(Into::into)) => {}
             () = signals.next() => driver.app.leave(Now::read()),
             // The terminal is gone.
-            _ = hang_up.recv() => return Ok(Farewell::Left),
+            _ = hang_up.recv() => return Ok(ExitReason::Left),
         }
         let now = Now::read();
         if tick.is_some_and(|tick| now.at >= tick) {
@@ -285,7 +285,7 @@ impl Driver {
         for _ in 1..INPUTS_AT_ONCE {
             // The effect of a key may concern the terminal.
             self.carry_out();
-            if self.suspends || self.app.farewell().is_some() {
+            if self.suspends || self.app.exit_reason().is_some() {
                 break;
             }
             let Some(input) = hold.ready() else { break };

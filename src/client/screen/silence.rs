@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    app::{App, Connection},
+    app::{App, ConnectionState},
     clock::Now,
     typed,
 };
@@ -18,7 +18,7 @@ const SHOW_SILENCE_AFTER: Duration = Duration::from_secs(3);
 impl App {
     /// Since when the server has sent nothing although a message waits for its confirmation.
     fn silent_since(&self) -> Option<Instant> {
-        let sent = self.unconfirmed.since().filter(|_| self.connection == Connection::Joined);
+        let sent = self.unconfirmed.since().filter(|_| self.connection == ConnectionState::Joined);
         sent.map(|sent| sent.max(self.heard_at))
     }
 
@@ -44,7 +44,8 @@ impl App {
 
     /// Sends the echo that confirms earlier messages, if it is due.
     pub(super) fn confirm(&mut self, now: Now) {
-        if self.connection == Connection::Joined && self.confirm_at.take_if(|at| now.at >= *at).is_some() {
+        if self.connection == ConnectionState::Joined && self.confirm_at.take_if(|at| now.at >= *at).is_some()
+        {
             let mark = self.unconfirmed.next_mark();
             self.send(typed::echo(&self.name, &mark));
             self.unconfirmed.mark(mark, now.at);

@@ -13,24 +13,24 @@ use crate::client::{
         play::{Progress, Volume, words},
         publish::{OnAir, Question},
     },
+    display_name::is_same,
     files::Clock,
-    names::is_same,
 };
 
 /// Maximum number of requested files without an answer.
-pub(super) const MOST_ASKED: usize = 8;
+pub(super) const MAX_ASKED: usize = 8;
 /// Age at which a request expires: its file is not played any more. The server answers sooner unless configured
 /// otherwise.
-const ASKED_FOR: Duration = Duration::from_mins(1);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 /// The server's text if a user cannot reach its audio, before and after that user's name.
 const UNREACHABLE: (&str, &str) = (
     "The server does not listen for audio at the address where ",
     " reached it. Its operator has to add that to media.listen, or set media.public_host",
 );
 /// Maximum number of users whose audio files are remembered.
-pub(super) const MOST_PEOPLE: usize = 16;
+pub(super) const MAX_PEOPLE: usize = 16;
 /// Maximum number of remembered files per user.
-pub(super) const MOST_FILES: usize = 500;
+pub(super) const MAX_FILES: usize = 500;
 
 /// Files of others that are heard here.
 #[derive(Debug, Default)]
@@ -90,7 +90,7 @@ impl Listening {
     /// Removes and returns the request that `of` answers: of those to that user, the one whose file has the highest
     /// `rank`, and of several the first.
     pub(super) fn answered(&mut self, of: &str, rank: impl Fn(&str) -> usize, now: Now) -> Option<Asked> {
-        self.asked.retain(|asked| now.at < asked.at + ASKED_FOR);
+        self.asked.retain(|asked| now.at < asked.at + REQUEST_TIMEOUT);
         let to_user = self.asked.iter().enumerate().filter(|(_, asked)| is_same(&asked.of, of));
         let (at, _) = to_user.min_by_key(|(_, asked)| Reverse(rank(&asked.file)))?;
         self.asked.remove(at)

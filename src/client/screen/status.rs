@@ -5,7 +5,7 @@ use std::time::Instant;
 use ratatui::style::{Modifier, Style};
 
 use super::{
-    app::{App, Connection, Prompt},
+    app::{App, ConnectionState, Prompt},
     completion::Completion,
     text::{Row, glyphs, glyphs_of_blanks, shortened, width},
     theme::Theme,
@@ -54,24 +54,26 @@ fn parts(app: &App, now: Instant) -> Vec<Row> {
         app.silence(now)
             .map(|silence| glyphs(&format!("no answer for {} s", silence.as_secs()), theme.error())),
     );
-    let at = if is_narrow { String::new() } else { format!(" @ {}", app.place.server) };
+    let at = if is_narrow { String::new() } else { format!(" @ {}", app.server_info.server) };
     parts.push(match app.connection {
-        Connection::None => glyphs(if is_narrow { "not joined" } else { &app.place.server }, quiet),
-        Connection::Connecting => glyphs(&format!("connecting{at}"), theme.notable()),
-        Connection::Joined => {
+        ConnectionState::None => {
+            glyphs(if is_narrow { "not joined" } else { &app.server_info.server }, quiet)
+        }
+        ConnectionState::Connecting => glyphs(&format!("connecting{at}"), theme.notable()),
+        ConnectionState::Joined => {
             let mut who = glyphs(&app.name, theme.good().add_modifier(Modifier::BOLD));
             who.extend(glyphs(&at, quiet));
             who
         }
-        Connection::Cut(until) => {
+        ConnectionState::Cut(until) => {
             let seconds = until.saturating_duration_since(now).as_millis().div_ceil(1000);
             glyphs(&format!("no connection; again in {seconds} s"), theme.error())
         }
-        Connection::Over => glyphs("over", theme.notable()),
+        ConnectionState::Over => glyphs("over", theme.notable()),
     });
     parts.extend(app.playing.shown().map(|shown| glyphs(&shown, theme.good())));
     parts.extend(app.listening.shown().map(|shown| glyphs(&shown, theme.good())));
-    if app.place.is_insecure {
+    if app.server_info.is_insecure {
         parts.push(glyphs("INSECURE", theme.error()));
     }
     if app.people.is_known() && app.panes().people.is_empty() {

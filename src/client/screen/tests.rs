@@ -16,13 +16,13 @@ use ratatui::{
 use super::{
     app::{App, Effect},
     clock::{Clock, Now},
-    farewell::Farewell,
-    place::Place,
+    exit_reason::ExitReason,
+    server_info::ServerInfo,
     theme::Theme,
 };
 use crate::{
     client::{
-        Received,
+        OwnedMessage,
         decoder::Item,
         link::{self, End, Event},
     },
@@ -41,13 +41,13 @@ struct Desk {
 
 impl Desk {
     fn new(name: Option<&str>, columns: u16, rows: u16) -> Self {
-        let place = Place { server: "127.0.0.1:1234".to_owned(), ..Place::default() };
-        Self::at(place, name, columns, rows)
+        let server_info = ServerInfo { server: "127.0.0.1:1234".to_owned(), ..ServerInfo::default() };
+        Self::at(server_info, name, columns, rows)
     }
 
-    fn at(place: Place, name: Option<&str>, columns: u16, rows: u16) -> Self {
+    fn at(server_info: ServerInfo, name: Option<&str>, columns: u16, rows: u16) -> Self {
         let now = Now { at: Instant::now(), clock: Clock { hour: 9, minute: 30 } };
-        let app = App::new(place, name.map(str::to_owned), Theme::new(true), now);
+        let app = App::new(server_info, name.map(str::to_owned), Theme::new(true), now);
         let terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
         let mut desk = Self { app, now, terminal, sent: Vec::new(), cursor: None };
         desk.resize(columns, rows);
@@ -69,7 +69,7 @@ impl Desk {
     }
 
     fn hear(&mut self, line: &str) {
-        let message = Received::from(Message::parse(line).unwrap());
+        let message = OwnedMessage::from(Message::parse(line).unwrap());
         self.app.event(Event::Received(Item::Message(message)), self.now);
     }
 

@@ -16,10 +16,10 @@ use crate::{
 
 /// Maximum number of marks drawn over one character; Vietnamese and Hebrew need two. Further marks are counted
 /// instead of drawn.
-const MOST_MARKS: usize = 3;
+const MAX_MARKS: usize = 3;
 
 /// Maximum number of characters in one glyph, marks not counted: a family of four with their skin tones has 11.
-const MOST_PARTS: usize = 16;
+const MAX_PARTS: usize = 16;
 
 /// Drawn below a mark that follows no character.
 const NOTHING_BELOW: char = '\u{25cc}';
@@ -53,7 +53,7 @@ pub fn glyphs(text: &str, style: Style) -> Vec<Glyph> {
             marks = 0;
         }
         match shown {
-            Shown::Mark if marks == MOST_MARKS => more += 1,
+            Shown::Mark if marks == MAX_MARKS => more += 1,
             Shown::Mark => {
                 if glyphs.is_empty() {
                     glyphs.push(Glyph { symbol: NOTHING_BELOW.into(), width: 1, style });
@@ -105,7 +105,7 @@ enum Shown {
 /// script needs.
 fn is_part(below: &str, before: &str, c: char, after: &str) -> bool {
     !c.is_ascii()
-        && below.chars().count() < MOST_PARTS
+        && below.chars().count() < MAX_PARTS
         && (joiners::is_needed(before, c, after) || joiners::continues(below, c))
 }
 
@@ -322,7 +322,7 @@ mod tests {
                     let is_joiner = |c| matches!(c, '\u{200c}' | '\u{200d}' | '\u{e0020}'..='\u{e007f}');
                     let harmful = |c: char| (escape::is_unsafe(c) && !is_joiner(c)) || c.is_control();
                     prop_assert!(!glyph.symbol.chars().any(harmful));
-                    prop_assert!(glyph.symbol.chars().count() <= MOST_PARTS + MOST_MARKS);
+                    prop_assert!(glyph.symbol.chars().count() <= MAX_PARTS + MAX_MARKS);
                 }
             }
         }

@@ -7,7 +7,7 @@
 use std::{collections::VecDeque, time::Instant};
 
 /// Maximum number of remembered messages and marks.
-const MOST: usize = 1000;
+const MAX_UNCONFIRMED: usize = 1000;
 
 /// Beginning of an echo that marks a place. Its return is not shown.
 const MARK: &str = "(all before this has arrived, no. ";
@@ -89,7 +89,7 @@ impl Unconfirmed {
 
     fn push(&mut self, sent: Sent) {
         self.sent.push_back(sent);
-        if self.sent.len() > MOST {
+        if self.sent.len() > MAX_UNCONFIRMED {
             self.sent.pop_front();
         }
     }
@@ -158,9 +158,9 @@ mod tests {
         assert_eq!(unconfirmed.take(), [(4, "/msg ana four".to_owned())]);
         assert!(unconfirmed.take().is_empty());
         assert_eq!(unconfirmed.since(), None);
-        for number in 0..=MOST {
+        for number in 0..=MAX_UNCONFIRMED {
             unconfirmed.words(number.to_string(), None, now);
         }
-        assert_eq!(unconfirmed.take().len(), MOST);
+        assert_eq!(unconfirmed.take().len(), MAX_UNCONFIRMED);
     }
 }

@@ -1,15 +1,15 @@
 //! Arrow keys: they recall typed lines, or scroll the conversation where the wheel of a mouse sends them.
 //!
 //! On the alternate screen, a terminal sends arrow keys for the wheel, three or more at once. Only their speed tells
-//! them from typed ones: no key repeats within [`AT_ONCE`].
+//! them from typed ones: no key repeats within [`MAX_WHEEL_INTERVAL`].
 
 use std::time::{Duration, Instant};
 
-use super::{app::App, clock::Now, line::Typed};
+use super::{app::App, clock::Now, line::LineSnapshot};
 
 /// Arrow keys that come closer together than this are the wheel's. A key that is held down repeats every 20 ms at the
 /// fastest.
-const AT_ONCE: Duration = Duration::from_millis(12);
+const MAX_WHEEL_INTERVAL: Duration = Duration::from_millis(12);
 
 /// The last arrow key.
 #[derive(Debug)]
@@ -17,17 +17,16 @@ pub struct Arrow {
     at: Instant,
     is_up: bool,
     /// The line before this key, if the key changed it.
-    before: Option<Typed>,
+    before: Option<LineSnapshot>,
 }
 
 impl App {
     /// Handles an arrow key in the input line. If the line is unfinished, the conversation scrolls: a wheel that
     /// turns slowly sends single arrows, which must not replace the line. Ctrl-P and Ctrl-N recall lines in any case.
     pub(super) fn arrow(&mut self, is_up: bool, now: Now) {
-        let last = self
-            .arrow
-            .take()
-            .filter(|last| last.is_up == is_up && now.at.saturating_duration_since(last.at) <= AT_ONCE);
+        let last = self.arrow.take().filter(|last| {
+            last.is_up == is_up && now.at.saturating_duration_since(last.at) <= MAX_WHEEL_INTERVAL
+        });
         let mut before = None;
         match last {
             Some(Arrow { before: Some(typed), .. }) => {

@@ -1,11 +1,11 @@
-//! [`Failure`]: why an errand failed.
+//! [`Failure`]: why a one-shot command failed.
 
 use std::{io, time::Duration};
 
 use super::{backlog::MAX_BYTES, ending::Broken};
 use crate::client::{audio::play::NoSink, dial::NoConnection, joining::LetsNobodyIn, rtsp, text::Unfit};
 
-/// Why an errand failed.
+/// Why a one-shot command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// No connection could be made.

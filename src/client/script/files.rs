@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout_at;
 
 use super::{
-    Errand, Failure,
+    Failure, OneShot,
     show::{self, Form},
 };
 use crate::{
     client::{
         dial::Dialer,
+        display_name::is_same,
         files::{Assembled, Assembly, Listing},
         joining::Joining,
         meaning::Meaning,
-        names::is_same,
         text::{MESSAGE_BYTES, fit_data},
     },
     protocol::{Message, Operation},
@@ -42,17 +42,17 @@ pub async fn files(
     within: Duration,
     form: Form,
 ) -> Result<Files, Failure> {
-    let mut errand = Errand::begin_within(dialer, name, within).await?;
-    let until = errand.until();
-    let own = errand.name.clone();
+    let mut one_shot = OneShot::begin_within(dialer, name, within).await?;
+    let until = one_shot.until();
+    let own = one_shot.name.clone();
     let asked = Message { destination: of, ..Joining::command(&own, Operation::ListFiles.wire()) };
     let asked = fit_data(asked, MESSAGE_BYTES).map_err(|why| Failure::Argument { what: "NAME", why })?;
     let silence = || Failure::NoAnswer { who: of.to_owned(), within };
-    timeout_at(until, errand.send(&asked)).await.map_err(|_| silence())??;
+    timeout_at(until, one_shot.send(&asked)).await.map_err(|_| silence())??;
     let mut assembly = Assembly::default();
     let mut sender: Option<String> = None;
     let files = loop {
-        let Ok(answered) = timeout_at(until, answer(&mut errand, of)).await else {
+        let Ok(answered) = timeout_at(until, answer(&mut one_shot, of)).await else {
             // The part of the list that came is returned.
             match sender.and_then(|sender| assembly.end(&sender)) {
                 Some(rest) => break listed(rest, of, form),
@@ -66,7 +66,7 @@ pub async fn files(
             whole => break listed(whole, of, form),
         }
     };
-    errand.leave().await?;
+    one_shot.leave().await?;
     Ok(files)
 }
 
@@ -89,9 +89,9 @@ fn listed(list: Assembled, of: &str, form: Form) -> Files {
 }
 
 /// Receives the next message of an answer. Returns its sender and its text.
-async fn answer(errand: &mut Errand, of: &str) -> Result<(String, String), Failure> {
+async fn answer(one_shot: &mut OneShot, of: &str) -> Result<(String, String), Failure> {
     loop {
-        let received = errand.next().await?;
+        let received = one_shot.next().await?;
         match received.meaning() {
             // Any client can send a list, so the sender is compared. The server accepts several spellings of a name.
             Meaning::Files { of: sender, text } if is_same(sender, of) => {

@@ -28,7 +28,7 @@ pub enum OnBadLine {
 
 /// The lines of standard input.
 pub(super) struct Lines {
-    input: Receiver<io::Result<input::Line>>,
+    input: Receiver<io::Result<input::TypedLine>>,
     /// Number of lines read so far.
     number: u64,
     to: To,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::timeout_at;
 
-use super::{Errand, Failure};
+use super::{Failure, OneShot};
 use crate::{
     client::{dial::Dialer, joining::Joining, meaning::Meaning, roll::Roll},
     protocol::{Line, Operation},
@@ -16,24 +16,24 @@ use crate::{
 /// # Errors
 /// If joining or asking fails, or the list does not end in time or has more names than a server can have clients.
 pub async fn list(dialer: &Dialer, name: Option<&str>, within: Duration) -> Result<Vec<String>, Failure> {
-    let mut errand = Errand::begin_within(dialer, name, within).await?;
-    let until = errand.until();
+    let mut one_shot = OneShot::begin_within(dialer, name, within).await?;
+    let until = one_shot.until();
     let silence = |_| Failure::NoAnswer { who: "the server".to_owned(), within };
-    let names = timeout_at(until, names(&mut errand)).await.map_err(silence)??;
+    let names = timeout_at(until, names(&mut one_shot)).await.map_err(silence)??;
     // The names are here, so a failure is ignored. A server like the report's does not notice a client that only
     // closes its connection.
-    let _ = errand.leave().await;
+    let _ = one_shot.leave().await;
     Ok(names)
 }
 
-async fn names(errand: &mut Errand) -> Result<Vec<String>, Failure> {
-    let own = errand.name.clone();
-    errand.send(&Line::lossy(&Joining::command(&own, Operation::ListClients.wire()))).await?;
+async fn names(one_shot: &mut OneShot) -> Result<Vec<String>, Failure> {
+    let own = one_shot.name.clone();
+    one_shot.send(&Line::lossy(&Joining::command(&own, Operation::ListClients.wire()))).await?;
     // The echo comes back after the whole list, in however many messages the list comes.
-    errand.send(&Line::lossy(&Joining::command(&own, Operation::Echo.wire()))).await?;
+    one_shot.send(&Line::lossy(&Joining::command(&own, Operation::Echo.wire()))).await?;
     let mut roll = Roll::default();
     loop {
-        let received = errand.next().await?;
+        let received = one_shot.next().await?;
         match received.meaning() {
             Meaning::Clients(mut some) => {
                 some.retain(|some| *some != own);

@@ -9,22 +9,22 @@ use tokio::{
 };
 
 use super::{
-    Errand, Failure,
+    Failure, OneShot,
     backlog::Backlog,
     show::{self, Form},
 };
 use crate::{
     client::{
-        Received,
+        OwnedMessage,
         again::{Ending, Retry},
+        deadline::sleep_until_opt,
         decoder::Item,
         dial::Dialer,
+        display_name::in_sentence,
         files::Sharer,
         joining::SERVER,
-        leaving::{LEAVE_WITHIN, exit},
+        logout::{LEAVE_TIMEOUT, exit},
         meaning::Meaning,
-        moment::reached,
-        names::in_sentence,
         output::{Noise, say},
         signals::Signals,
         wire,
@@ -65,10 +65,10 @@ pub async fn listen(dialer: &Dialer, name: &str, wanted: Wanted) -> Result<(), F
     let end = loop {
         let end = match listening.connect(dialer).await {
             Ok(None) => break Ok(()),
-            Ok(Some(errand)) => {
+            Ok(Some(one_shot)) => {
                 was_joined = true;
                 retry.joined();
-                listening.converse(errand).await
+                listening.converse(one_shot).await
             }
             Err(failure) => Err(failure),
         };
@@ -123,20 +123,20 @@ struct Session {
 
 impl Listening {
     /// Joins. Returns `None` if a signal came first.
-    async fn connect(&mut self, dialer: &Dialer) -> Result<Option<Errand>, Failure> {
-        let joining = Errand::begin(dialer, self.name.as_str());
+    async fn connect(&mut self, dialer: &Dialer) -> Result<Option<OneShot>, Failure> {
+        let joining = OneShot::begin(dialer, self.name.as_str());
         tokio::pin!(joining);
-        let errand = loop {
+        let one_shot = loop {
             select! {
-                errand = &mut joining => break errand?,
+                one_shot = &mut joining => break one_shot?,
                 printed = self.backlog.print() => printed.map_err(Failure::Output)?,
                 () = self.signals.next() => return Ok(None),
             }
         };
         if self.wanted.verbose {
-            say(&format!("joined as {}", errand.name));
+            say(&format!("joined as {}", one_shot.name));
         }
-        Ok(Some(errand))
+        Ok(Some(one_shot))
     }
 
     /// Waits, and prints meanwhile. Returns `false` if a signal ended the wait.
@@ -165,8 +165,8 @@ impl Listening {
     }
 
     /// Prints messages until the connection ends.
-    async fn converse(&mut self, errand: Errand) -> Result<(), Failure> {
-        let (name, mut receiver, sender) = errand.into_parts();
+    async fn converse(&mut self, one_shot: OneShot) -> Result<(), Failure> {
+        let (name, mut receiver, sender) = one_shot.into_parts();
         self.name = name;
         let outgoing = wire::queue(sender);
         let sharer = Sharer::begin(None, outgoing.clone());
@@ -195,7 +195,7 @@ impl Listening {
                     }
                     session.leave(&self.name);
                 }
-                () = reached(session.leaving) => return Ok(()),
+                () = sleep_until_opt(session.leaving) => return Ok(()),
             }
         }
     }
@@ -229,7 +229,7 @@ impl Listening {
         }
     }
 
-    fn print(&mut self, received: &Received) {
+    fn print(&mut self, received: &OwnedMessage) {
         let is_wanted = self.wanted.from.as_ref().is_none_or(|from| *from == received.sender);
         if self.wanted.count != Some(0) && is_wanted {
             self.backlog.push(show::message(self.wanted.form, received, SystemTime::now()));
@@ -242,12 +242,12 @@ impl Listening {
 
 impl Session {
     fn leave(&mut self, name: &str) {
-        self.leaving = Some(Instant::now() + LEAVE_WITHIN);
+        self.leaving = Some(Instant::now() + LEAVE_TIMEOUT);
         // If `exit` cannot be queued, the end of the connection replaces it.
         let _ = self.outgoing.try_send(exit(name));
     }
 
-    fn note_error(&mut self, received: &Received) {
+    fn note_error(&mut self, received: &OwnedMessage) {
         let is_error = received.sender == SERVER && received.operation == "error_message";
         self.last_words = is_error.then(|| received.data.clone());
     }

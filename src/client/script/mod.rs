@@ -3,22 +3,22 @@
 
 mod backlog;
 mod ending;
-mod errand;
 mod failure;
 mod files;
 mod lines;
 mod list;
 mod listen;
+mod one_shot;
 mod play;
 mod send;
 pub mod show;
 
 pub use ending::Broken;
-pub use errand::Errand;
 pub use failure::Failure;
 pub use files::files;
 pub use lines::OnBadLine;
 pub use list::list;
 pub use listen::{Wanted, listen};
+pub use one_shot::OneShot;
 pub use play::{Playing, play};
 pub use send::{Sending, Words, send};

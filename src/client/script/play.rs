@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    Errand, Failure,
+    Failure, OneShot,
     ending::{Broken, Said, Word, verdict},
 };
 use crate::{
@@ -25,10 +25,10 @@ use crate::{
             playout::Figures, words,
         },
         dial::Dialer,
+        display_name::is_same,
+        generated_name::generated_name,
         joining::Joining,
-        made_up::made_up,
         meaning::Meaning,
-        names::is_same,
         output::say,
         rtsp::Way,
         signals::Signals,
@@ -40,10 +40,10 @@ use crate::{
 };
 
 /// Maximum wait for an answer to `play`. The server answers sooner.
-const ANSWER_WITHIN: Duration = Duration::from_mins(1);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 /// Maximum wait, after the end of a stream, for the server's reason. The server sends it at the same time, over the
 /// other connection.
-const WORD_WITHIN: Duration = Duration::from_secs(2);
+const WORD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The file to play, and how.
 #[derive(Clone, Debug)]
@@ -75,21 +75,21 @@ struct Announced {
 pub async fn play(dialer: &Dialer, name: Option<&str>, playing: &Playing) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(Failure::Input)?;
     // A FILE that cannot be sent is reported before anything else is tried. All generated names are equally long.
-    request(name.unwrap_or(&made_up()), playing)?;
+    request(name.unwrap_or(&generated_name()), playing)?;
     // The output is prepared before anything is requested.
     let ready = playing.output.prepare().map_err(Failure::Sound)?;
-    let mut errand = Errand::begin(dialer, name).await?;
-    let asked = request(&errand.name, playing)?;
-    errand.send(&asked).await?;
+    let mut one_shot = OneShot::begin(dialer, name).await?;
+    let asked = request(&one_shot.name, playing)?;
+    one_shot.send(&asked).await?;
     let announced = select! {
-        answered = timeout(ANSWER_WITHIN, answer(&mut errand, &playing.of)) => {
-            answered.map_err(|_| Failure::NoAnswer { who: playing.of.clone(), within: ANSWER_WITHIN })??
+        answered = timeout(ANSWER_TIMEOUT, answer(&mut one_shot, &playing.of)) => {
+            answered.map_err(|_| Failure::NoAnswer { who: playing.of.clone(), within: ANSWER_TIMEOUT })??
         }
-        () = signals.next() => return errand.leave().await,
+        () = signals.next() => return one_shot.leave().await,
     };
-    hear(dialer, &announced, playing, ready, &mut errand, &mut signals).await?;
+    hear(dialer, &announced, playing, ready, &mut one_shot, &mut signals).await?;
     // A failure is ignored: the stream may have ended because the server did.
-    let _ = errand.leave().await;
+    let _ = one_shot.leave().await;
     Ok(())
 }
 
@@ -101,9 +101,9 @@ fn request(own: &str, playing: &Playing) -> Result<Line, Failure> {
 }
 
 /// Waits for the answer, which says where the stream is.
-async fn answer(errand: &mut Errand, of: &str) -> Result<Announced, Failure> {
+async fn answer(one_shot: &mut OneShot, of: &str) -> Result<Announced, Failure> {
     loop {
-        let received = errand.next().await?;
+        let received = one_shot.next().await?;
         match received.meaning() {
             Meaning::Offered { by, offer } if is_same(by, of) => {
                 let [rtsp, publisher, file] = [offer.rtsp, by, offer.file].map(str::to_owned);
@@ -127,7 +127,7 @@ async fn hear(
     announced: &Announced,
     playing: &Playing,
     ready: Ready,
-    errand: &mut Errand,
+    one_shot: &mut OneShot,
     signals: &mut Signals,
 ) -> Result<(), Failure> {
     let (orders, mut ordered) = channel(1);
@@ -150,17 +150,17 @@ async fn hear(
                 stop(&orders);
             }
             // The stream may outlive the control connection.
-            () = listen(errand, &mut word, announced), if word.lost.is_none() => {}
+            () = listen(one_shot, &mut word, announced), if word.lost.is_none() => {}
         }
     };
     if heard.as_ref().is_ok_and(|played| played.ending != Ending::Stopped) {
         let word_comes = async {
             while !word.is_final() {
-                listen(errand, &mut word, announced).await;
+                listen(one_shot, &mut word, announced).await;
             }
         };
         // Without a `stop` message the reason stays open, and `verdict` goes by the rest.
-        let _ = timeout(WORD_WITHIN, word_comes).await;
+        let _ = timeout(WORD_TIMEOUT, word_comes).await;
     }
     shown.end();
     let progress = told.borrow();
@@ -171,8 +171,8 @@ async fn hear(
 }
 
 /// Takes one message from the control connection, or notes its end.
-async fn listen(errand: &mut Errand, word: &mut Word, announced: &Announced) {
-    match errand.next().await {
+async fn listen(one_shot: &mut OneShot, word: &mut Word, announced: &Announced) {
+    match one_shot.next().await {
         Ok(received) => {
             if let Meaning::ServerSays { operation, text } = received.meaning()
                 && operation == Operation::Stop.wire()

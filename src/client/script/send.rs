@@ -9,16 +9,17 @@ use tokio::{
 };
 
 use super::{
-    Errand, Failure, errand,
+    Failure, OneShot,
     lines::{Lines, OnBadLine},
+    one_shot,
 };
 use crate::{
     client::{
+        deadline::sleep_until_opt,
         dial::Dialer,
         joining::SERVER,
-        leaving::exit_in_words,
+        logout::exit_in_words,
         meaning::Meaning,
-        moment::reached,
         text::{MAX_MESSAGE_BYTES, MESSAGE_BYTES, To, fit},
         wire,
     },
@@ -70,13 +71,13 @@ pub async fn send(dialer: &Dialer, name: &str, sending: Sending) -> Result<(), F
         Words::Input => None,
     };
     let dialer = dialer.clone().with_no_answer(within);
-    let mut errand = Errand::begin(&dialer, name).await?;
+    let mut one_shot = OneShot::begin(&dialer, name).await?;
     let limit = match &text {
         // A server that accepts less than this says so itself.
-        Some(text) if fit(&errand.name, &to, text, MESSAGE_BYTES).is_ok() => MESSAGE_BYTES,
-        _ => errand.message_bytes().await?,
+        Some(text) if fit(&one_shot.name, &to, text, MESSAGE_BYTES).is_ok() => MESSAGE_BYTES,
+        _ => one_shot.message_bytes().await?,
     };
-    let (name, mut receiver, mut sender) = errand.into_parts();
+    let (name, mut receiver, mut sender) = one_shot.into_parts();
     // Standard input is not read before this: a password may have been typed on the terminal.
     let mut source = match text {
         Some(text) => Source::One(Some(fit_argument(&name, &to, &text, limit)?)),
@@ -176,12 +177,12 @@ async fn hear(
     let (mut until, mut answers) = (None, 0);
     loop {
         let message = select! {
-            message = errand::next(receiver) => message?,
+            message = one_shot::next(receiver) => message?,
             () = signs.said.notified() => {
                 until = Some(Instant::now() + within + signs.backlog.get());
                 continue;
             }
-            () = reached(until) => return Err(Failure::NotConfirmed { within }),
+            () = sleep_until_opt(until) => return Err(Failure::NotConfirmed { within }),
         };
         // Messages from the server and returned own messages show progress. Messages from others do not, nor do more
         // answers than messages were sent.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     client::{
-        Received,
+        OwnedMessage,
         files::{Entry, Quoted},
         spelt::{Keep, Spelt},
     },
@@ -26,8 +26,8 @@ pub enum Form {
 
 /// Returns a message received at `at` as a line with its ending.
 #[must_use]
-pub fn message(form: Form, received: &Received, at: SystemTime) -> String {
-    let Received { sender, destination, operation, data } = received;
+pub fn message(form: Form, received: &OwnedMessage, at: SystemTime) -> String {
+    let OwnedMessage { sender, destination, operation, data } = received;
     let line = |keep| {
         let [sender, destination, operation, data] =
             [sender, destination, operation, data].map(|field| Spelt(field, keep));
@@ -124,9 +124,9 @@ mod tests {
     use super::*;
     use crate::escape::tests::anything;
 
-    fn said(data: &str) -> Received {
+    fn said(data: &str) -> OwnedMessage {
         let [sender, destination, operation] = ["bob", "all clients", "broadcast"].map(str::to_owned);
-        Received { sender, destination, operation, data: data.to_owned() }
+        OwnedMessage { sender, destination, operation, data: data.to_owned() }
     }
 
     #[test]

@@ -127,8 +127,8 @@ async fn silence_counts_from_the_read_however_often_it_is_asked_for() {
     let mut asked = 0;
     let item = loop {
         asked += 1;
-        let patience = Duration::from_millis(30);
-        if let Ok(item) = tokio::time::timeout(patience, receiver.next()).await {
+        let within = Duration::from_millis(30);
+        if let Ok(item) = tokio::time::timeout(within, receiver.next()).await {
             break item.unwrap();
         }
     };

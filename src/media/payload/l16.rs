@@ -1,9 +1,9 @@
 //! Payloads of 16-bit samples, high byte first (RFC 3551, section 4.5.11).
 
-use super::{MOST_BYTES, Payload, Unit};
+use super::{MAX_BYTES, Payload, Unit};
 
 /// A payload holds at most 20 ms (section 4.2), so that a lost datagram loses little.
-const PAYLOADS_A_SECOND: u32 = 50;
+const PAYLOADS_PER_SECOND: u32 = 50;
 
 /// Encodes samples as the bytes of a payload.
 pub fn to_bytes(samples: impl IntoIterator<Item = i16>) -> Vec<u8> {
@@ -33,8 +33,8 @@ impl Packer {
     #[must_use]
     pub fn new(rate: u32, channels: u8) -> Self {
         let bytes_a_tick = 2 * usize::from(channels.max(1));
-        let ticks = (rate / PAYLOADS_A_SECOND).max(1) as usize;
-        let payload_bytes = bytes_a_tick * ticks.min(MOST_BYTES / bytes_a_tick);
+        let ticks = (rate / PAYLOADS_PER_SECOND).max(1) as usize;
+        let payload_bytes = bytes_a_tick * ticks.min(MAX_BYTES / bytes_a_tick);
         Self { bytes_a_tick, payload_bytes, position: 0, rest: Vec::new() }
     }
 

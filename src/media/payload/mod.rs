@@ -15,7 +15,7 @@ use super::Format;
 
 /// The largest payload that is sent, in bytes. With the headers of RTP (12), UDP (8) and IPv6 (40), 40 bytes of
 /// Ethernet's 1,500 remain for a tunnel's header, so the datagram is not fragmented.
-pub const MOST_BYTES: usize = 1_400;
+pub const MAX_BYTES: usize = 1_400;
 
 /// The contents of one datagram after RTP's header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct Unit {
     pub bytes: Vec<u8>,
 }
 
-/// Packs units, in the order in which they arrive, into payloads of at most [`MOST_BYTES`].
+/// Packs units, in the order in which they arrive, into payloads of at most [`MAX_BYTES`].
 #[derive(Debug)]
 pub struct Packer {
     kind: PackerKind,

@@ -4,17 +4,17 @@
 mod header;
 mod unpacker;
 
-pub use header::{FrameHeader, MOST_FRAME_BYTES};
+pub use header::{FrameHeader, MAX_FRAME_BYTES};
 pub use unpacker::Unpacker;
 
-use super::{MOST_BYTES, Payload};
+use super::{MAX_BYTES, Payload};
 
 /// RTP ticks per second of MPEG audio, whatever its sample rate.
 const CLOCK_RATE: u64 = 90_000;
 /// Size of the payload header: 16 zero bits, then the fragment's offset in its frame, also 16 bits.
 const HEADER_BYTES: usize = 4;
 /// The most ticks of audio in one payload (0.1 s), and so the most that one lost datagram loses.
-const MOST_TICKS: u64 = CLOCK_RATE / 10;
+const MAX_TICKS: u64 = CLOCK_RATE / 10;
 
 /// Position in a stream of frames. Counts samples, so that rounding to ticks does not accumulate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,10 +58,10 @@ impl Packer {
         self.position.pass(&header);
         let end = self.position.ticks();
         let mut payloads = Vec::new();
-        if self.gathered.len() + frame.len() > MOST_BYTES || end - self.begin > MOST_TICKS {
+        if self.gathered.len() + frame.len() > MAX_BYTES || end - self.begin > MAX_TICKS {
             payloads.extend(self.payload(begin));
         }
-        if HEADER_BYTES + frame.len() > MOST_BYTES {
+        if HEADER_BYTES + frame.len() > MAX_BYTES {
             payloads.extend(fragments(frame, begin, end));
             return payloads;
         }
@@ -88,7 +88,7 @@ impl Packer {
 
 /// Splits a frame into several payloads, all with its timestamp.
 fn fragments(frame: &[u8], begin: u64, end: u64) -> impl Iterator<Item = Payload> {
-    let most = MOST_BYTES - HEADER_BYTES;
+    let most = MAX_BYTES - HEADER_BYTES;
     let last = frame.len().div_ceil(most) - 1;
     frame.chunks(most).enumerate().map(move |(at, fragment)| {
         let offset = u16::try_from(at * most).unwrap_or(u16::MAX).to_be_bytes();

@@ -1,21 +1,21 @@
 //! Opus packets in RTP (RFC 7587), each in a payload of its own. Parses what this needs of a packet (RFC 6716, section
 //! 3): its duration and its frames.
 
-use super::{MOST_BYTES, Payload, Unit};
+use super::{MAX_BYTES, Payload, Unit};
 
 /// RTP ticks per second of Opus, and the rate at which a packet's samples are counted.
 pub const CLOCK_RATE: u32 = 48_000;
 /// The longest packet: 120 ms.
-pub const MOST_TICKS: u32 = CLOCK_RATE * 120 / 1_000;
+pub const MAX_TICKS: u32 = CLOCK_RATE * 120 / 1_000;
 /// The longest frame, in bytes.
-const MOST_FRAME_BYTES: usize = 1_275;
+const MAX_FRAME_BYTES: usize = 1_275;
 
 /// Samples per channel in a packet, counted at [`CLOCK_RATE`]. Returns `None` if the bytes are not a packet, as far as
 /// that shows without decoding.
 #[must_use]
 pub fn ticks(packet: &[u8]) -> Option<u32> {
     let ticks = frame_ticks(*packet.first()?) * frame_count(packet)?;
-    (1..=MOST_TICKS).contains(&ticks).then_some(ticks)
+    (1..=MAX_TICKS).contains(&ticks).then_some(ticks)
 }
 
 /// Ticks of one frame, from a packet's first byte.
@@ -50,7 +50,7 @@ pub fn frames(packet: &[u8]) -> Option<Vec<&[u8]>> {
         }
         _ => counted(rest)?,
     };
-    frames.iter().all(|frame| frame.len() <= MOST_FRAME_BYTES).then_some(frames)
+    frames.iter().all(|frame| frame.len() <= MAX_FRAME_BYTES).then_some(frames)
 }
 
 /// Splits a packet of code 3: its first byte here has the number of frames, whether their lengths differ, and whether
@@ -114,7 +114,7 @@ impl Packer {
     /// Takes one packet and returns its payloads; none if the bytes are not a packet.
     pub fn push(&mut self, packet: &[u8]) -> Vec<Payload> {
         let (Some(ticks), Some(&toc)) = (ticks(packet), packet.first()) else { return Vec::new() };
-        if packet.len() <= MOST_BYTES {
+        if packet.len() <= MAX_BYTES {
             return vec![self.payload(packet.to_vec(), ticks)];
         }
         let frames = frames(packet).unwrap_or_default();
@@ -202,7 +202,7 @@ mod tests {
                 let ticks = ticks(&packet).unwrap();
                 prop_assert_eq!(frames.len(), frame_count(&packet).unwrap() as usize);
                 prop_assert!(frames.iter().map(|frame| frame.len()).sum::<usize>() < packet.len());
-                prop_assert!(ticks <= MOST_TICKS);
+                prop_assert!(ticks <= MAX_TICKS);
             }
         }
     }

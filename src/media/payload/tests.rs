@@ -145,7 +145,7 @@ proptest! {
     ) {
         let frames: Vec<_> = headers.iter().zip(0..).map(|(header, fill)| frame(*header, fill)).collect();
         let payloads = pack(Format::Mp3, &frames);
-        prop_assert!(payloads.iter().all(|payload| payload.bytes.len() <= MOST_BYTES));
+        prop_assert!(payloads.iter().all(|payload| payload.bytes.len() <= MAX_BYTES));
         let bytes = |units: Vec<Unit>| units.into_iter().map(|unit| unit.bytes).collect::<Vec<_>>();
         prop_assert_eq!(&bytes(unpack(Format::Mp3, &payloads, &BTreeSet::new())), &frames);
         // The frames received are a subset of those sent, in order.

@@ -8,10 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Ban, Bans, MOST_BANS, is_same};
+use super::{Ban, Bans, MAX_BANS, is_same};
 use crate::{
     escape::Escaped,
-    protocol::{Target, moderation::MOST_REASON_CHARS, name::MAX_NAME_CHARS, network::Network},
+    protocol::{Target, moderation::MAX_REASON_CHARS, name::MAX_NAME_CHARS, network::Network},
     source::{
         Source, SourceError, first, quoted,
         rows::{self, Fault, Row},
@@ -81,8 +81,8 @@ pub fn read_text(name: &str, bytes: Vec<u8>) -> Result<Bans, SourceError> {
 fn parse(source: &Source) -> Result<Bans, Vec<SourceError>> {
     let bans = rows::read_all(source, "bans", &KEYS, |row, before: &[Ban]| {
         let ban = ban(row)?;
-        if before.len() == MOST_BANS {
-            return Err((row.at(), format!("there are more than {MOST_BANS} bans")));
+        if before.len() == MAX_BANS {
+            return Err((row.at(), format!("there are more than {MAX_BANS} bans")));
         }
         if before.iter().any(|other| is_same(&other.target, &ban.target)) {
             return Err((row.at(), format!("{} is banned further up already", Escaped(&ban.target))));
@@ -119,12 +119,12 @@ fn ban(row: &Row<'_>) -> Result<Ban, Fault> {
     Ok(Ban { target, until, by: said(row, "by")?, reason: said(row, "reason")? })
 }
 
-/// A text that is shown to people: at most `MOST_REASON_CHARS + 1` characters, none of them a control character but
+/// A text that is shown to people: at most `MAX_REASON_CHARS + 1` characters, none of them a control character but
 /// tab.
 fn said(row: &Row<'_>, key: &str) -> Result<Box<str>, Fault> {
     let Some((text, at)) = row.text(key)? else { return Ok(Box::default()) };
     // The last character is for the sign that a text was cut.
-    let most = MOST_REASON_CHARS + 1;
+    let most = MAX_REASON_CHARS + 1;
     if text.chars().any(|c| c.is_control() && c != '\t') || text.chars().count() > most {
         return Err((
             at,
@@ -338,7 +338,7 @@ mod tests {
             assert!(said.starts_with(&format!("bans.toml:{complaint}")), "{text}\n{said}");
         }
         let entry = |number: usize| format!("[[bans]]\nname = 'bob {number}'\n");
-        let many: Vec<String> = (0..=MOST_BANS).map(entry).collect();
+        let many: Vec<String> = (0..=MAX_BANS).map(entry).collect();
         assert!(refused(&many.concat()).contains("there are more than 1000 bans"));
         let long = format!("[[bans]]\nname = 'bob'\nreason = '{}'\n", "x".repeat(202));
         assert!(refused(&long).contains("reason must be text of at most 201 characters"));

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{protocol::Message, server::seat::SessionId};
+use crate::{protocol::Message, server::session_ref::SessionId};
 
 const SESSIONS: u32 = 4;
 
@@ -20,8 +20,8 @@ fn line(number: usize) -> Line {
     Line::lossy(&Message { sender: "a", destination: "b", operation: "echo", data: &data })
 }
 
-fn seat(slot: u32) -> Seat {
-    Seat { id: SessionId(u64::from(slot)), courier: u16::from(slot % 2 == 1), slot }
+fn session_ref(slot: u32) -> SessionRef {
+    SessionRef { id: SessionId(u64::from(slot)), courier: u16::from(slot % 2 == 1), slot }
 }
 
 /// The output of each session if every message were sent to every session by itself.
@@ -54,20 +54,20 @@ fn by_batches(steps: &[(Step, u32)], flush_every: usize) -> Vec<(String, bool)> 
     for (number, (step, slot)) in steps.iter().enumerate() {
         match step {
             Step::Broadcast => batch.broadcast(&line(number), None),
-            Step::BroadcastNotMe => batch.broadcast(&line(number), Some(seat(*slot))),
-            Step::Tell => batch.tell(seat(*slot), line(number)),
-            Step::Enter => batch.enter(seat(*slot)),
-            Step::Close => batch.close(seat(*slot), CloseReason::Exit),
+            Step::BroadcastNotMe => batch.broadcast(&line(number), Some(session_ref(*slot))),
+            Step::Tell => batch.tell(session_ref(*slot), line(number)),
+            Step::Enter => batch.enter(session_ref(*slot)),
+            Step::Close => batch.close(session_ref(*slot), CloseReason::Exit),
         }
         if number % flush_every == 0 || number + 1 == steps.len() {
-            for (courier, shared, items) in batch.take(None, |_| true) {
+            for (courier, shared, edits) in batch.take(None, |_| true) {
                 for (slot, (got, member, closed)) in (0..).zip(&mut sessions) {
-                    if usize::from(seat(slot).courier) == courier && !*closed {
-                        let mine = items.iter().filter(|item| item.seat.slot == slot);
-                        let reason = shared.for_session(mine, member, |piece| {
-                            let bytes = match piece {
-                                Piece::Shared(range) => shared.lines(Kind::Line, range).bytes,
-                                Piece::Own(line) => line.framed(Kind::Line),
+                    if usize::from(session_ref(slot).courier) == courier && !*closed {
+                        let mine = edits.iter().filter(|edit| edit.session_ref.slot == slot);
+                        let reason = shared.for_session(mine, member, |segment| {
+                            let bytes = match segment {
+                                Segment::Shared(range) => shared.lines(Kind::Line, range).bytes,
+                                Segment::Own(line) => line.framed(Kind::Line),
                             };
                             got.push_str(std::str::from_utf8(&bytes).unwrap());
                         });
@@ -96,9 +96,9 @@ proptest! {
 #[test]
 fn each_kind_gets_its_line_endings() {
     let mut batch = Batch::new(1);
-    let seat = Seat { id: SessionId(1), courier: 0, slot: 0 };
+    let session_ref = SessionRef { id: SessionId(1), courier: 0, slot: 0 };
     for number in 0..3 {
-        batch.broadcast(&line(number), (number == 1).then_some(seat));
+        batch.broadcast(&line(number), (number == 1).then_some(session_ref));
     }
     let deliver: Vec<_> = batch.take(None, |_| true).collect();
     let shared = &deliver[0].1;
@@ -129,13 +129,13 @@ fn a_small_share_does_not_keep_the_whole_batch() {
 #[test]
 fn a_courier_with_nothing_to_do_is_left_alone() {
     let mut batch = Batch::new(2);
-    batch.tell(seat(1), line(0));
+    batch.tell(session_ref(1), line(0));
     let couriers: Vec<usize> = batch.take(None, |_| true).map(|(courier, ..)| courier).collect();
     assert_eq!(couriers, [1]);
     assert_eq!(batch.take(None, |_| true).count(), 0);
 
-    // A courier without members needs no broadcasts, unless one of its sessions has an item.
-    for own in [None, Some(seat(1))] {
+    // A courier without members needs no broadcasts, unless one of its sessions has an edit.
+    for own in [None, Some(session_ref(1))] {
         batch.broadcast(&line(0), None);
         if let Some(leaver) = own {
             batch.close(leaver, CloseReason::Exit);

@@ -5,64 +5,64 @@ use slog::{info, warn};
 use tokio::time::Instant;
 use tokio_util::either::Either;
 
-use super::{Courier, Guest, Manner, Seat};
+use super::{Courier, NewConnection, SessionRef, WireFormat};
 use crate::{
     protocol::reply,
     server::{
         close::CloseReason,
         connection::see_out,
-        http::Visitor,
-        messages::{Adopt, Secure, Secured, Shaken},
-        seat::SessionId,
-        speaks::Speaks,
-        tally::Stage,
+        http::HttpConnection,
+        listener_protocol::ListenerProtocol,
+        messages::{Adopt, HandshakeEnded, Secure, Secured},
+        metrics::Stage,
+        peer::Peer,
+        session_ref::SessionId,
         tls::{
             handshake::{Failure, handshake},
             stream::halves,
             subject::common_name,
         },
-        who::Peer,
     },
 };
 
 impl Courier {
     /// Starts a task that shakes hands, so that a slow handshake delays no other connection.
     pub(super) fn shake_hands(&mut self, adopt: Adopt, secure: Secure, courier: Addr<Self>) {
-        let Adopt { socket, peer, id, stay, speaks, .. } = adopt;
+        let Adopt { socket, peer, id, permit, protocol, .. } = adopt;
         if self.closing {
             return self.log_refused(id, peer, CloseReason::ServerClosed, None);
         }
-        let limit = self.surroundings.message_bytes;
-        let patience = stay.name_timeout(self.surroundings.config.get().limits.name_timeout);
-        let under_way = self.surroundings.tally.begin(Stage::Handshake);
+        let limit = self.worker.message_bytes;
+        let timeout = permit.name_timeout(self.worker.config.get().limits.name_timeout);
+        let under_way = self.worker.metrics.begin(Stage::Handshake);
         let task = actix_rt::spawn(async move {
             let shaken = tokio::select! {
-                shaken = handshake(socket, secure.0, Instant::now() + patience) => shaken,
-                reason = stay.displaced() => {
-                    courier.do_send(Shaken { id, peer, speaks, outcome: Err((reason, None)) });
+                shaken = handshake(socket, secure.0, Instant::now() + timeout) => shaken,
+                reason = permit.displaced() => {
+                    courier.do_send(HandshakeEnded { id, peer, protocol, outcome: Err((reason, None)) });
                     return;
                 }
             };
             drop(under_way);
             match shaken {
                 Ok(stream) => {
-                    let secured = Secured { stream: Box::new(stream), stay };
-                    courier.do_send(Shaken { id, peer, speaks, outcome: Ok(secured) });
+                    let secured = Secured { stream: Box::new(stream), permit };
+                    courier.do_send(HandshakeEnded { id, peer, protocol, outcome: Ok(secured) });
                 }
                 Err(failure) => {
                     let told = failure.takes_plain_text();
                     let Failure { reason, error, socket } = failure;
-                    courier.do_send(Shaken { id, peer, speaks, outcome: Err((reason, error)) });
+                    courier.do_send(HandshakeEnded { id, peer, protocol, outcome: Err((reason, error)) });
                     let words = match reason {
                         _ if !told => None,
                         CloseReason::PlainText => Some(reply::tls_only(limit)),
-                        _ => Some(reply::no_handshake_in_time(limit, patience)),
+                        _ => Some(reply::no_handshake_in_time(limit, timeout)),
                     };
                     if let Some(socket) = socket {
                         let words = words.as_ref().map_or(&[][..], |line| line.as_bytes());
                         tokio::select! {
                             () = see_out(socket, words) => {}
-                            _ = stay.displaced() => {}
+                            _ = permit.displaced() => {}
                         }
                     }
                 }
@@ -88,8 +88,8 @@ impl Courier {
         reason: CloseReason,
         error: Option<std::io::Error>,
     ) {
-        let log = &self.surroundings.log;
-        self.surroundings.tally.count_end(reason);
+        let log = &self.worker.log;
+        self.worker.metrics.count_end(reason);
         match error {
             None => info!(log, "refused"; "id" => id.0, "peer" => %peer, "reason" => reason),
             Some(error) => {
@@ -98,38 +98,43 @@ impl Courier {
         }
     }
 
-    pub(super) fn ask_for_a_name(&mut self, seat: Seat) {
+    pub(super) fn ask_for_a_name(&mut self, session_ref: SessionRef) {
         if !self.closing {
-            self.tell(seat, |outbox| outbox.put(&reply::name_request()));
+            self.tell(session_ref, |outbox| outbox.put(&reply::name_request()));
         }
     }
 }
 
-impl Handler<Shaken> for Courier {
+impl Handler<HandshakeEnded> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Shaken { id, peer, speaks, outcome }: Shaken, ctx: &mut Self::Context) {
+    fn handle(
+        &mut self,
+        HandshakeEnded { id, peer, protocol, outcome }: HandshakeEnded,
+        ctx: &mut Self::Context,
+    ) {
         // A handshake that gave way or was broken off has been logged already.
         if self.handshakes.remove(id).is_none() {
             return;
         }
         match outcome {
-            Ok(Secured { stream, stay }) if speaks == Speaks::Http => {
-                let visitor = Visitor::new(Either::Right(*stream), id, peer.encrypted());
-                self.visit(visitor, stay, ctx.address());
+            Ok(Secured { stream, permit }) if protocol == ListenerProtocol::Http => {
+                let connection = HttpConnection::new(Either::Right(*stream), id, peer.encrypted());
+                self.serve_http(connection, permit, ctx.address());
             }
-            Ok(Secured { stream, stay }) => {
+            Ok(Secured { stream, permit }) => {
                 let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
                 let certified = certificate.and_then(|certificate| common_name(certificate));
                 if certificate.is_some() && certified.is_none() {
-                    let log = &self.surroundings.log;
+                    let log = &self.worker.log;
                     warn!(log, "client certificate has no common name; asking the client for a name"; "id" => id.0, "peer" => %peer);
                 }
                 let is_asked = certified.is_none();
-                let guest = Guest { peer: peer.encrypted(), id, stay };
-                let seat = self.take_in(halves(*stream), guest, Manner::Lines { certified });
+                let new_connection = NewConnection { peer: peer.encrypted(), id, permit };
+                let session_ref =
+                    self.start_session(halves(*stream), new_connection, WireFormat::Lines { certified });
                 if is_asked {
-                    self.ask_for_a_name(seat);
+                    self.ask_for_a_name(session_ref);
                 }
             }
             Err((reason, error)) => self.log_refused(id, peer, reason, error),

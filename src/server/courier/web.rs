@@ -4,47 +4,53 @@ use actix::{Addr, Handler};
 use slog::debug;
 use tokio_util::either::Either;
 
-use super::{Courier, Guest, Manner};
+use super::{Courier, NewConnection, WireFormat};
 use crate::server::{
+    address_limiter::SessionPermit,
     close::CloseReason,
     connection,
-    doorkeeper::Stay,
-    http::{Http, Visitor},
-    messages::{Listening, Upgraded, Visited},
-    tally::Stage,
+    http::{Http, HttpConnection},
+    messages::{HttpEnded, HttpListening, Upgraded},
+    metrics::Stage,
     tls::stream::halves,
 };
 
 impl Courier {
     /// Starts a task that serves HTTP to this connection.
-    pub(super) fn visit(&mut self, visitor: Visitor, stay: Stay, courier: Addr<Self>) {
-        let (id, peer) = (visitor.id, visitor.peer);
+    pub(super) fn serve_http(
+        &mut self,
+        connection: HttpConnection,
+        permit: SessionPermit,
+        courier: Addr<Self>,
+    ) {
+        let (id, peer) = (connection.id, connection.peer);
         if self.closing {
             return self.log_refused(id, peer, CloseReason::ServerClosed, None);
         }
         let http = self.http.get_or_insert_with(|| {
             let courier = courier.clone();
-            let welcome = move |visitor, stay, read| courier.do_send(Upgraded { visitor, stay, read });
-            let config = self.surroundings.config.clone();
-            Http::new(config, self.admissions.clone(), self.tuner.clone(), welcome)
+            let on_upgrade =
+                move |connection, permit, read| courier.do_send(Upgraded { connection, permit, read });
+            let config = self.worker.config.clone();
+            Http::new(config, self.admissions.clone(), self.http_audio.clone(), on_upgrade)
         });
-        let (http, log) = (http.clone(), self.surroundings.log.clone());
-        let under_way = self.surroundings.tally.begin(Stage::Visit);
+        let (http, log) = (http.clone(), self.worker.log.clone());
+        let under_way = self.worker.metrics.begin(Stage::Http);
         let task = actix_rt::spawn(async move {
             let _under_way = under_way;
-            let listening = || courier.do_send(Listening { id });
-            if let Err(error) = http.serve(visitor, stay, listening).await {
+            let on_listening = || courier.do_send(HttpListening { id });
+            if let Err(error) = http.serve(connection, permit, on_listening).await {
                 debug!(log, "http connection ended"; "id" => id.0, "peer" => %peer, "error" => %error);
             }
-            courier.do_send(Visited { id });
+            courier.do_send(HttpEnded { id });
         });
         // `page_places.rs` decides, for all workers together, which connection gives way when there are too many.
-        self.visits.hold(id, peer, task);
+        self.http_connections.hold(id, peer, task);
     }
 
     /// Aborts the tasks of all HTTP connections, including those that listen to a stream.
     pub(super) fn break_off_visits(&mut self) {
-        self.visits.break_off().for_each(drop);
+        self.http_connections.break_off().for_each(drop);
         for (_, task) in self.listeners.drain() {
             task.abort();
         }
@@ -54,39 +60,39 @@ impl Courier {
 impl Handler<Upgraded> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Upgraded { visitor, stay, mut read }: Upgraded, _: &mut Self::Context) {
-        let Visitor { carrier, id, peer, .. } = visitor;
+    fn handle(&mut self, Upgraded { connection, permit, mut read }: Upgraded, _: &mut Self::Context) {
+        let HttpConnection { carrier, id, peer, .. } = connection;
         // Absent if the server has begun to end since: `break_off_visits` has removed the connection.
-        if self.visits.remove(id).is_none() {
+        if self.http_connections.remove(id).is_none() {
             return self.log_refused(id, peer, CloseReason::ServerClosed, None);
         }
         let (carrier, ahead) = carrier.into_parts();
         read.unsplit(ahead);
-        let (guest, manner) = (Guest { id, peer, stay }, Manner::WebSocket { read });
-        let seat = match carrier {
-            Either::Left(socket) => self.take_in(connection::split(socket), guest, manner),
-            Either::Right(stream) => self.take_in(halves(stream), guest, manner),
+        let (new_connection, format) = (NewConnection { id, peer, permit }, WireFormat::WebSocket { read });
+        let session_ref = match carrier {
+            Either::Left(socket) => self.start_session(connection::split(socket), new_connection, format),
+            Either::Right(stream) => self.start_session(halves(stream), new_connection, format),
         };
-        self.ask_for_a_name(seat);
+        self.ask_for_a_name(session_ref);
     }
 }
 
-impl Handler<Listening> for Courier {
+impl Handler<HttpListening> for Courier {
     type Result = ();
 
     /// From now on the connection counts as a listener, and no longer gives way to connections that ask for the page.
-    fn handle(&mut self, Listening { id }: Listening, _: &mut Self::Context) {
-        if let Some(task) = self.visits.remove(id) {
+    fn handle(&mut self, HttpListening { id }: HttpListening, _: &mut Self::Context) {
+        if let Some(task) = self.http_connections.remove(id) {
             self.listeners.insert(id, task);
         }
     }
 }
 
-impl Handler<Visited> for Courier {
+impl Handler<HttpEnded> for Courier {
     type Result = ();
 
-    fn handle(&mut self, Visited { id }: Visited, _: &mut Self::Context) {
-        self.visits.remove(id);
+    fn handle(&mut self, HttpEnded { id }: HttpEnded, _: &mut Self::Context) {
+        self.http_connections.remove(id);
         self.listeners.remove(&id);
     }
 }
@@ -104,23 +110,23 @@ mod tests {
     use super::*;
     use crate::{
         config::Config,
-        server::{messages::CloseServer, pair::Pair, seat::SessionId, who::Peer},
+        server::{messages::CloseServer, pair::Pair, peer::Peer, session_ref::SessionId},
     };
 
     #[test]
     fn a_websocket_that_comes_while_the_server_ends_is_counted() {
         actix_rt::System::new().block_on(async {
             let (notify, _notices) = unbounded_channel();
-            let Pair { courier, tally, .. } = Pair::start(&Config::default(), &notify);
+            let Pair { courier, metrics, .. } = Pair::start(&Config::default(), &notify);
             courier.send(CloseServer { by: "a test".to_owned() }).await.unwrap();
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
             let (socket, _) = listener.accept().await.unwrap();
-            let visitor = Visitor::new(Either::Left(socket), SessionId(7), Peer::elsewhere());
-            let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-            let stay = Stay::in_place(permit, None);
-            courier.send(Upgraded { visitor, stay, read: BytesMut::new() }).await.unwrap();
-            assert_eq!(tally.ended(CloseReason::ServerClosed), 1);
+            let connection = HttpConnection::new(Either::Left(socket), SessionId(7), Peer::elsewhere());
+            let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+            let permit = SessionPermit::with_place(place, None);
+            courier.send(Upgraded { connection, permit, read: BytesMut::new() }).await.unwrap();
+            assert_eq!(metrics.ended(CloseReason::ServerClosed), 1);
         });
     }
 }

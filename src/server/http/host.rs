@@ -10,14 +10,14 @@ use actix_http::{header, header::HeaderMap};
 
 /// Reason to refuse a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stranger {
+pub enum ForeignPage {
     /// `Host` names a host that is not this server.
     Host,
     /// A page of another server sent the request.
     Origin,
 }
 
-impl Stranger {
+impl ForeignPage {
     /// The text of the refusal.
     pub fn in_words(self) -> &'static str {
         match self {
@@ -43,7 +43,7 @@ pub fn own_names() -> Vec<String> {
 ///
 /// # Errors
 /// The header that is not this server's.
-pub fn judge<'a>(headers: &HeaderMap, names: impl IntoIterator<Item = &'a str>) -> Result<(), Stranger> {
+pub fn judge<'a>(headers: &HeaderMap, names: impl IntoIterator<Item = &'a str>) -> Result<(), ForeignPage> {
     judge_host(headers, names)?;
     judge_origin(headers)
 }
@@ -53,23 +53,26 @@ pub fn judge<'a>(headers: &HeaderMap, names: impl IntoIterator<Item = &'a str>) 
 ///
 /// # Errors
 /// If `Host` is missing or names another server.
-pub fn judge_host<'a>(headers: &HeaderMap, names: impl IntoIterator<Item = &'a str>) -> Result<(), Stranger> {
-    let host = text(headers, header::HOST).ok_or(Stranger::Host)?;
-    is_ours(host, names).then_some(()).ok_or(Stranger::Host)
+pub fn judge_host<'a>(
+    headers: &HeaderMap,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Result<(), ForeignPage> {
+    let host = text(headers, header::HOST).ok_or(ForeignPage::Host)?;
+    is_ours(host, names).then_some(()).ok_or(ForeignPage::Host)
 }
 
 /// Checks by `Origin` that a request comes from a page of the `Host` that it was sent to.
 ///
 /// # Errors
 /// If another server's page sent the request.
-pub fn judge_origin(headers: &HeaderMap) -> Result<(), Stranger> {
+pub fn judge_origin(headers: &HeaderMap) -> Result<(), ForeignPage> {
     // Programs other than browsers send no `Origin`.
     if !headers.contains_key(header::ORIGIN) {
         return Ok(());
     }
-    let origin = text(headers, header::ORIGIN).ok_or(Stranger::Origin)?;
-    let host = text(headers, header::HOST).ok_or(Stranger::Origin)?;
-    is_same(origin, host).then_some(()).ok_or(Stranger::Origin)
+    let origin = text(headers, header::ORIGIN).ok_or(ForeignPage::Origin)?;
+    let host = text(headers, header::HOST).ok_or(ForeignPage::Origin)?;
+    is_same(origin, host).then_some(()).ok_or(ForeignPage::Origin)
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
@@ -121,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    fn judged(host: &str, origin: Option<&str>) -> Result<(), Stranger> {
+    fn judged(host: &str, origin: Option<&str>) -> Result<(), ForeignPage> {
         let mut headers = HeaderMap::new();
         let mut add = |name: HeaderName, value: &str| {
             headers.insert(name, HeaderValue::from_str(value).unwrap());
@@ -153,7 +156,7 @@ mod tests {
             ("lab.example", "http://lab.example:80:81"),
             ("127.0.0.1", "http://evil.example:127"),
         ] {
-            assert_eq!(judged(host, Some(origin)), Err(Stranger::Origin), "{host} {origin}");
+            assert_eq!(judged(host, Some(origin)), Err(ForeignPage::Origin), "{host} {origin}");
         }
     }
 
@@ -163,9 +166,9 @@ mod tests {
         headers.insert(header::HOST, HeaderValue::from_static("lab"));
         headers.insert(header::ORIGIN, HeaderValue::from_static("http://evil.example"));
         assert_eq!(judge_host(&headers, ["lab"]), Ok(()));
-        assert_eq!(judge_host(&headers, ["other"]), Err(Stranger::Host));
+        assert_eq!(judge_host(&headers, ["other"]), Err(ForeignPage::Host));
         headers.insert(header::HOST, HeaderValue::from_static(""));
-        assert_eq!(judge_host(&headers, [""]), Err(Stranger::Host));
+        assert_eq!(judge_host(&headers, [""]), Err(ForeignPage::Host));
     }
 
     #[test]
@@ -190,7 +193,7 @@ mod tests {
         for origin in
             ["http://evil.example", "null", "http://127.0.0.1:1281", "http://127.0.0.1", "", "127.0.0.1:1280"]
         {
-            assert_eq!(judged("127.0.0.1:1280", Some(origin)), Err(Stranger::Origin), "{origin}");
+            assert_eq!(judged("127.0.0.1:1280", Some(origin)), Err(ForeignPage::Origin), "{origin}");
         }
     }
 
@@ -206,7 +209,7 @@ mod tests {
             "[::1",
             "lab.evil.example",
         ] {
-            assert_eq!(judged(host, Some(&format!("http://{host}"))), Err(Stranger::Host), "{host}");
+            assert_eq!(judged(host, Some(&format!("http://{host}"))), Err(ForeignPage::Host), "{host}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Audio streams by HTTP, for browsers and for clients that UDP does not reach.
 //!
-//! A listener stays longer than a page takes to load, so it has a place of its own: see [`LISTENERS`]. The relay keeps
-//! a bounded part of what a listener does not take, leaves out the rest, and disconnects it after [`MAX_PAUSE`].
+//! A listener stays longer than a page takes to load, so it has a place of its own: see [`MAX_LISTENERS`]. The relay
+//! keeps a bounded part of what a listener does not take, leaves out the rest, and disconnects it after [`MAX_PAUSE`].
 
 use std::{
     convert::Infallible,
@@ -27,29 +27,30 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use crate::{
     media::{Key, StreamId},
     server::{
-        tune::{NotTuned, Tune, Tuned},
-        who::Peer,
+        peer::Peer,
+        subscribe::{Subscribe, SubscribeError, Subscription},
     },
     web::{refuse_method, words},
 };
 
 /// Connections that may listen at once, beside those that ask for the page. Each is an open file. If its client does
-/// not read, 32 KiB wait here and up to the bound of [`Tuned::bytes`] in the relay, until the connection is closed.
-pub const LISTENERS: usize = 1024;
+/// not read, 32 KiB wait here and up to the bound of [`Subscription::bytes`] in the relay, until the connection is
+/// closed.
+pub const MAX_LISTENERS: usize = 1024;
 
 /// Gives HTTP access to the streams.
 #[derive(Clone)]
-pub struct Tuner {
+pub struct HttpAudio {
     /// Takes the requests to listen.
-    pub tune: Recipient<Tune>,
+    pub subscribe: Recipient<Subscribe>,
     /// A permit for each connection that may listen.
     pub places: Arc<Semaphore>,
 }
 
-impl Tuner {
+impl HttpAudio {
     /// Gives access to the streams of this relay, for all workers together.
-    pub fn new(tune: Recipient<Tune>) -> Self {
-        Self { tune, places: Arc::new(Semaphore::new(LISTENERS)) }
+    pub fn new(subscribe: Recipient<Subscribe>) -> Self {
+        Self { subscribe, places: Arc::new(Semaphore::new(MAX_LISTENERS)) }
     }
 }
 
@@ -67,10 +68,10 @@ pub struct Listens {
 pub const MAX_PAUSE: Duration = Duration::from_mins(10);
 
 /// The HTTP resource of all streams: a path of four hexadecimal digits.
-pub fn resource(tuner: Option<Tuner>) -> Resource {
+pub fn resource(http_audio: Option<HttpAudio>) -> Resource {
     let listen = move |request: HttpRequest| {
-        let tuner = tuner.clone();
-        async move { answer(&request, tuner).await.unwrap_or_else(|refusal| refusal) }
+        let http_audio = http_audio.clone();
+        async move { answer(&request, http_audio).await.unwrap_or_else(|refusal| refusal) }
     };
     web::resource("/{stream:[0-9a-f]{4}}")
         .route(web::get().to(listen.clone()))
@@ -79,16 +80,16 @@ pub fn resource(tuner: Option<Tuner>) -> Resource {
 }
 
 /// Answers with the whole stream from now on, whatever range of it is asked for.
-async fn answer(request: &HttpRequest, tuner: Option<Tuner>) -> Result<HttpResponse, HttpResponse> {
-    let wanted = wanted(request).ok_or_else(|| refusal(NotTuned::Unknown))?;
-    let Tuner { tune, places } = tuner.ok_or_else(|| refusal(NotTuned::Unknown))?;
+async fn answer(request: &HttpRequest, http_audio: Option<HttpAudio>) -> Result<HttpResponse, HttpResponse> {
+    let wanted = wanted(request).ok_or_else(|| refusal(SubscribeError::Unknown))?;
+    let HttpAudio { subscribe, places } = http_audio.ok_or_else(|| refusal(SubscribeError::Unknown))?;
     let full = |_| unavailable("As many listen by HTTP as may. Try again when somebody has stopped.\n");
     let place = places.try_acquire_owned().map_err(full)?;
-    let from = *request.conn_data::<Peer>().ok_or_else(|| refusal(NotTuned::Unknown))?;
+    let from = *request.conn_data::<Peer>().ok_or_else(|| refusal(SubscribeError::Unknown))?;
     let (answer, answered) = oneshot::channel();
     let (stream, key) = wanted;
-    tune.do_send(Tune { stream, key, from, answer });
-    let Tuned { content_type, bytes } =
+    subscribe.do_send(Subscribe { stream, key, from, answer });
+    let Subscription { content_type, bytes } =
         answered.await.map_err(|_| unavailable("The server ends.\n"))?.map_err(refusal)?;
     let mut response = HttpResponse::Ok();
     response
@@ -113,21 +114,21 @@ fn wanted(request: &HttpRequest) -> Option<(StreamId, Key)> {
     Some((stream, key.parse().ok()?))
 }
 
-fn refusal(why: NotTuned) -> HttpResponse {
+fn refusal(why: SubscribeError) -> HttpResponse {
     match why {
-        NotTuned::Unknown => words(
+        SubscribeError::Unknown => words(
             StatusCode::NOT_FOUND,
             "Nothing is played at this address, or not any more, or not for you. Ask for it: /play ana song.mp3\n",
         ),
-        NotTuned::NotYet => unavailable("This is not played yet. Try again in a moment.\n"),
-        NotTuned::Full => {
+        SubscribeError::NotYet => unavailable("This is not played yet. Try again in a moment.\n"),
+        SubscribeError::Full => {
             unavailable("As many listen to this as may. Try again when somebody has stopped.\n")
         }
-        NotTuned::Banned => words(StatusCode::FORBIDDEN, "An operator keeps your address out.\n"),
-        NotTuned::AddressFull => {
+        SubscribeError::Banned => words(StatusCode::FORBIDDEN, "An operator keeps your address out.\n"),
+        SubscribeError::AddressFull => {
             unavailable("As many listen from your address as may. Try again when one of them has stopped.\n")
         }
-        NotTuned::KeyFull => unavailable(
+        SubscribeError::KeyFull => unavailable(
             "As many listen with this address as may. Stop one of them, or ask for an address of your own: \
              /play ana song.mp3\n",
         ),

@@ -27,7 +27,7 @@ use tokio::{
 const READ_BYTES: usize = 4 * 1024;
 
 /// Time for which the client may take nothing of a response, unless the response is a stream.
-const STALL: Duration = Duration::from_secs(5);
+const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection, and whether its client or the server acts next.
 pub struct Turns<S> {
@@ -99,7 +99,7 @@ impl<S> Turns<S> {
             return polled;
         }
         let lasting = self.lasting.as_ref().filter(|(flag, _)| flag.load(Ordering::Relaxed));
-        let stall = lasting.map_or(STALL, |(_, stall)| *stall);
+        let stall = lasting.map_or(STALL_TIMEOUT, |(_, stall)| *stall);
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(stall)));
         ready!(stalled.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "nothing of the answer is taken")))

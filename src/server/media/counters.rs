@@ -17,7 +17,7 @@ pub struct Counters {
 
 /// A snapshot of the counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct AudioCounts {
     /// Streams that have begun and not ended.
     pub streams: u64,
     /// Listeners of these streams.
@@ -74,9 +74,9 @@ impl Counters {
     }
 
     /// Takes a snapshot.
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> AudioCounts {
         let Self { streams, listeners, datagrams_in, datagrams_out, foreign, strange, lost, reports } = self;
-        Counts {
+        AudioCounts {
             streams: streams.load(Relaxed),
             listeners: listeners.load(Relaxed),
             datagrams_in: datagrams_in.load(Relaxed),

@@ -10,14 +10,14 @@ use std::{
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
 use tokio::{io::Interest, net::UdpSocket, sync::Notify};
 
-use super::numbering::HEADER;
+use super::rewrite::HEADER;
 
 /// Datagrams in one system call. The kernel allows up to 1,024.
 const AT_ONCE: usize = 256;
 
 /// The most datagrams queued for a socket whose send buffer is full. Further ones are lost, as a network would lose
 /// them.
-const MOST_WAITING: usize = 16 * 1024;
+const MAX_WAITING: usize = 16 * 1024;
 
 /// A datagram's copy for one listener.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,7 @@ impl Backlog {
 
     fn add(&self, copies: &[Copy], rest: &[u8]) -> Outcome {
         let mut waiting = self.waiting.borrow_mut();
-        let room = MOST_WAITING.saturating_sub(waiting.len()).min(copies.len());
+        let room = MAX_WAITING.saturating_sub(waiting.len()).min(copies.len());
         waiting.extend(copies[..room].iter().map(|copy| (copy.to, [&copy.header[..], rest].concat())));
         if room > 0 {
             self.filled.notify_one();
@@ -167,8 +167,8 @@ mod tests {
                 let length = listener.recv(&mut bytes).unwrap();
                 assert_eq!(bytes[..length], [&[number; HEADER][..], rest].concat());
             }
-            let many = vec![copy(3); MOST_WAITING + 5];
-            assert_eq!(backlog.add(&many, b"c"), Outcome { sent: MOST_WAITING, lost: 5 });
+            let many = vec![copy(3); MAX_WAITING + 5];
+            assert_eq!(backlog.add(&many, b"c"), Outcome { sent: MAX_WAITING, lost: 5 });
         });
     }
 }

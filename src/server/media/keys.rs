@@ -6,7 +6,7 @@ use super::shares::Share;
 use crate::media::Key;
 
 /// The most keys of a stream. Each client that asks to listen gets one.
-const MOST_KEYS: usize = 10_000;
+const MAX_KEYS: usize = 10_000;
 
 /// Counts a listener for its key until it is dropped, and for its address if it has a [`Share`].
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ pub enum NoHold {
 impl Keys {
     /// Adds a key. Returns false if there are too many.
     pub fn admit(&mut self, key: Key) -> bool {
-        let has_room = self.0.len() < MOST_KEYS;
+        let has_room = self.0.len() < MAX_KEYS;
         if has_room {
             self.0.push(Known { key, holders: Rc::default() });
         }

@@ -1,5 +1,5 @@
-//! [`Listener`]: one listener by RTSP: its transport, its numbering, and how much it was sent. Without IO, apart from
-//! its connection's queue.
+//! [`StreamListener`]: one listener by RTSP: its transport, its header rewrite, and how much it was sent. Without IO,
+//! apart from its connection's queue.
 
 use std::{net::SocketAddr, rc::Rc};
 
@@ -8,9 +8,9 @@ use tokio::time::Instant;
 
 use super::{
     keys::Hold,
-    numbering::{Numbering, Rtp},
     outgoing::Outgoing,
-    reports::{self, Heard, Sent},
+    reports::{self, ReceptionReport, SenderInfo},
+    rewrite::{HeaderRewrite, Rtp},
 };
 
 /// The transport of a listener's audio.
@@ -21,9 +21,9 @@ pub enum Way {
         /// Index of the pair of sockets that it is sent from.
         pair: usize,
         /// Destination of audio.
-        rtp: Place,
+        rtp: UdpDestination,
         /// Destination of reports.
-        rtcp: Place,
+        rtcp: UdpDestination,
     },
     /// Frames between RTSP's responses (RFC 2326, section 10.12).
     Interleaved {
@@ -37,14 +37,14 @@ pub enum Way {
 /// A destination of datagrams, and whether it is confirmed: a router in between may have changed the port that the
 /// listener named.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct UdpDestination {
     /// The address.
     pub at: SocketAddr,
     /// Whether the listener has confirmed the address.
     pub is_sure: bool,
 }
 
-impl Place {
+impl UdpDestination {
     /// The address that the listener named, not confirmed yet.
     pub fn said(at: SocketAddr) -> Self {
         Self { at, is_sure: false }
@@ -60,9 +60,9 @@ impl Place {
 
 /// A listener by RTSP.
 #[derive(Debug)]
-pub struct Listener {
+pub struct StreamListener {
     /// Its SSRC, and its offsets of sequence numbers and timestamps.
-    pub numbering: Numbering,
+    pub rewrite: HeaderRewrite,
     /// The transport of its audio.
     pub way: Way,
     /// The queue of its connection.
@@ -70,7 +70,7 @@ pub struct Listener {
     /// Whether it plays, between PLAY and PAUSE.
     pub is_playing: bool,
     /// How much audio it was sent.
-    pub sent: Sent,
+    pub sent: SenderInfo,
     /// Datagrams lost, as it reported last.
     pub lost: u32,
     /// When its last request or datagram arrived.
@@ -81,15 +81,15 @@ pub struct Listener {
     _hold: Hold,
 }
 
-impl Listener {
+impl StreamListener {
     /// A listener that does not play yet.
-    pub fn new(numbering: Numbering, way: Way, outgoing: Rc<Outgoing>, hold: Hold, now: Instant) -> Self {
+    pub fn new(rewrite: HeaderRewrite, way: Way, outgoing: Rc<Outgoing>, hold: Hold, now: Instant) -> Self {
         Self {
-            numbering,
+            rewrite,
             way,
             outgoing,
             is_playing: false,
-            sent: Sent::default(),
+            sent: SenderInfo::default(),
             lost: 0,
             heard: now,
             // Due at once, because a report maps timestamps to wall-clock time.
@@ -110,9 +110,9 @@ impl Listener {
     pub fn hear(&mut self, bytes: &[u8], now: Instant) -> usize {
         self.heard = now;
         let about_him =
-            reports::heard(bytes).into_iter().filter(|Heard { of, .. }| *of == self.numbering.ssrc);
+            reports::heard(bytes).into_iter().filter(|ReceptionReport { of, .. }| *of == self.rewrite.ssrc);
         let mut reports = 0;
-        for Heard { lost, .. } in about_him {
+        for ReceptionReport { lost, .. } in about_him {
             self.lost = lost;
             reports += 1;
         }
@@ -167,10 +167,11 @@ mod tests {
     #[test]
     fn who_reports_what_he_hears_cannot_be_taken_for_somebody_else() {
         let at = |port| SocketAddr::from(([192, 0, 2, 1], port));
-        let way = Way::Udp { pair: 0, rtp: Place::said(at(5_000)), rtcp: Place::said(at(5_001)) };
+        let way =
+            Way::Udp { pair: 0, rtp: UdpDestination::said(at(5_000)), rtcp: UdpDestination::said(at(5_001)) };
         let now = Instant::now();
-        let numbering = Numbering { ssrc: 0x0102_0304, sequence: 0, timestamp: 0 };
-        let mut listener = Listener::new(numbering, way, Rc::default(), Hold::default(), now);
+        let rewrite = HeaderRewrite { ssrc: 0x0102_0304, sequence: 0, timestamp: 0 };
+        let mut listener = StreamListener::new(rewrite, way, Rc::default(), Hold::default(), now);
         let about = |ssrc: u32| [&[0x81, 201, 0, 7, 0, 0, 0, 7][..], &ssrc.to_be_bytes(), &[0; 20]].concat();
         // Any client could send this report.
         listener.hear(&about(7), now);

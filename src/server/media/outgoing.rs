@@ -10,10 +10,10 @@ use bytes::{Buf, Bytes};
 
 /// The most bytes queued for one connection, some seconds of audio. If a player is paused or slow, so that the queue is
 /// full, the queued audio is dropped, and so is new audio until the player has taken the rest.
-pub const MOST_WAITING: usize = 512 * 1024;
+pub const MAX_WAITING: usize = 512 * 1024;
 
 /// While this many bytes are queued, no further request is read.
-const MUCH: usize = 64 * 1024;
+const MAX_BEFORE_READ: usize = 64 * 1024;
 
 /// How a connection is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Outgoing {
             return false;
         }
         state.is_behind &= !state.parts.is_empty();
-        if !state.is_behind && state.bytes + bytes.len() > MOST_WAITING {
+        if !state.is_behind && state.bytes + bytes.len() > MAX_WAITING {
             state.is_behind = true;
             state.drop_datagrams();
         }
@@ -115,7 +115,7 @@ impl Outgoing {
 
     /// Whether a further request may be read.
     pub fn has_room(&self) -> bool {
-        self.0.borrow().bytes < MUCH
+        self.0.borrow().bytes < MAX_BEFORE_READ
     }
 
     /// Whether all output is written.
@@ -164,7 +164,7 @@ mod tests {
         outgoing.written(24);
         outgoing.answer(b"abc".to_vec());
         let taken = (0..600).filter(|_| outgoing.frame(frame.clone())).count();
-        assert_eq!(taken, MOST_WAITING / 1024 - 1);
+        assert_eq!(taken, MAX_WAITING / 1024 - 1);
         assert_eq!(outgoing.0.borrow().bytes, 1_000 + 3);
         outgoing.last_frame(Bytes::from_static(b"bye"));
         // The partly written part is completed, then what must not be lost; after that, datagrams are queued again.

@@ -1,4 +1,4 @@
-//! [`Ports`]: allocates pairs of UDP sockets, for RTP and RTCP, from the range `media.udp_ports`.
+//! [`PortAllocator`]: allocates pairs of UDP sockets, for RTP and RTCP, from the range `media.udp_ports`.
 
 use std::{cell::RefCell, collections::BTreeSet, io, net::SocketAddr, ops::RangeInclusive, rc::Rc};
 
@@ -10,14 +10,14 @@ const ROOM: usize = 4 * 1024 * 1024;
 
 /// The range of ports, and those that the relay uses.
 #[derive(Clone, Debug)]
-pub struct Ports {
+pub struct PortAllocator {
     range: RangeInclusive<u16>,
     taken: Rc<RefCell<BTreeSet<u16>>>,
 }
 
 /// Two sockets at consecutive ports, the first of which is even (RFC 3550, section 11).
 #[derive(Debug)]
-pub struct Pair {
+pub struct PortPair {
     /// For audio.
     pub rtp: UdpSocket,
     /// For reports.
@@ -25,10 +25,10 @@ pub struct Pair {
     /// The first port.
     pub port: u16,
     /// The allocator that the ports return to.
-    ports: Ports,
+    ports: PortAllocator,
 }
 
-impl Ports {
+impl PortAllocator {
     /// An allocator of this range, of which no port is in use.
     pub fn new(range: RangeInclusive<u16>) -> Self {
         Self { range, taken: Rc::default() }
@@ -43,7 +43,7 @@ impl Ports {
     ///
     /// # Errors
     /// If all pairs are in use, or if the system refuses to open a socket.
-    pub fn take(&self, at: SocketAddr) -> io::Result<Pair> {
+    pub fn take(&self, at: SocketAddr) -> io::Result<PortPair> {
         self.take_with(at, ROOM)
     }
 
@@ -52,11 +52,11 @@ impl Ports {
     ///
     /// # Errors
     /// If all pairs are in use, or if the system refuses to open a socket.
-    pub fn take_unread(&self, at: SocketAddr) -> io::Result<Pair> {
+    pub fn take_unread(&self, at: SocketAddr) -> io::Result<PortPair> {
         self.take_with(at, 1)
     }
 
-    fn take_with(&self, at: SocketAddr, room: usize) -> io::Result<Pair> {
+    fn take_with(&self, at: SocketAddr, room: usize) -> io::Result<PortPair> {
         let (first, pairs) = (first(&self.range), pairs(&self.range));
         if pairs == 0 {
             return Err(io::ErrorKind::AddrInUse.into());
@@ -77,7 +77,7 @@ impl Ports {
             match (bind(with(port), room), bind(with(port + 1), room)) {
                 (Ok(rtp), Ok(rtcp)) => {
                     self.taken.borrow_mut().insert(port);
-                    return Ok(Pair { rtp, rtcp, port, ports: self.clone() });
+                    return Ok(PortPair { rtp, rtcp, port, ports: self.clone() });
                 }
                 (Err(error), _) | (_, Err(error)) if error.kind() != io::ErrorKind::AddrInUse => {
                     return Err(error);
@@ -89,7 +89,7 @@ impl Ports {
     }
 }
 
-impl Drop for Pair {
+impl Drop for PortPair {
     fn drop(&mut self) {
         self.ports.taken.borrow_mut().remove(&self.port);
     }
@@ -123,7 +123,7 @@ mod tests {
     fn pairs_begin_even_and_are_given_back() {
         actix_rt::System::new().block_on(async {
             let at = SocketAddr::from(([127, 0, 0, 1], 0));
-            let ports = Ports::new(29_401..=29_405);
+            let ports = PortAllocator::new(29_401..=29_405);
             let one = ports.take(at).unwrap();
             let other = ports.take(at).unwrap();
             let mut both = [one.port, other.port];

@@ -13,37 +13,42 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
-        messages::{AdmitListener, CloseServer, OpenStream, ShutStream, Tune},
-        vigil::Vigil,
+        exit_guard::ExitGuard,
+        messages::{AdmitListener, CloseServer, OpenStream, ShutStream, Subscribe},
     },
-    Around, Door,
-    door::{Hall, Settle},
+    RelayContext, RtspListener,
+    server::{RtspServer, Settle},
     shares::Caller,
-    streams::{Shared, Streams},
+    streams::{RelayStreams, SharedStreams},
 };
 /// Interval at which silent publishers and listeners are found, and due reports are sent.
-const TICK: Duration = Duration::from_millis(500);
+const TICK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The actor. It shares the streams with the tasks of its thread, which read and write.
 pub struct Relay {
-    streams: Shared,
-    doors: Vec<Door>,
+    streams: SharedStreams,
+    listeners: Vec<RtspListener>,
     /// Cancelled when the server closes.
     close: CancellationToken,
     log: Logger,
-    _vigil: Vigil,
+    _exit_guard: ExitGuard,
 }
 
 impl Relay {
     /// A relay that will listen on these sockets and report to the registry.
-    pub fn new(doors: Vec<Door>, around: Around, vigil: Vigil, log: Logger) -> Self {
-        let streams = Streams::new(around, log.clone());
+    pub fn new(
+        listeners: Vec<RtspListener>,
+        context: RelayContext,
+        exit_guard: ExitGuard,
+        log: Logger,
+    ) -> Self {
+        let streams = RelayStreams::new(context, log.clone());
         Self {
             streams: Rc::new(RefCell::new(streams)),
-            doors,
+            listeners,
             close: CancellationToken::new(),
             log,
-            _vigil: vigil,
+            _exit_guard: exit_guard,
         }
     }
 }
@@ -52,19 +57,21 @@ impl Actor for Relay {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.run_interval(TICK, |relay, _| relay.streams.borrow_mut().tick(Instant::now(), SystemTime::now()));
-        let hall = Hall {
+        ctx.run_interval(TICK_INTERVAL, |relay, _| {
+            relay.streams.borrow_mut().tick(Instant::now(), SystemTime::now());
+        });
+        let server = RtspServer {
             streams: Rc::clone(&self.streams),
             close: self.close.clone(),
-            crowd: Rc::default(),
+            limiter: Rc::default(),
             relay: ctx.address().recipient(),
             log: self.log.clone(),
         };
-        for door in self.doors.drain(..) {
-            let hall = hall.clone();
+        for listener in self.listeners.drain(..) {
+            let server = server.clone();
             actix_rt::spawn(async move {
-                let log = hall.log.clone();
-                if let Err(error) = hall.keep(door).await {
+                let log = server.log.clone();
+                if let Err(error) = server.accept_all(listener).await {
                     error!(log, "cannot listen for audio"; "error" => %error);
                 }
             });
@@ -102,13 +109,13 @@ impl Handler<ShutStream> for Relay {
     }
 }
 
-impl Handler<Tune> for Relay {
+impl Handler<Subscribe> for Relay {
     type Result = ();
 
-    fn handle(&mut self, Tune { stream, key, from, answer }: Tune, _: &mut Context<Self>) {
+    fn handle(&mut self, Subscribe { stream, key, from, answer }: Subscribe, _: &mut Context<Self>) {
         let caller = Caller { ip: from.ip(), is_on_this_machine: from.is_on_this_machine() };
         // The requesting task may have ended.
-        let _ = answer.send(self.streams.borrow_mut().tune(stream, &key, caller));
+        let _ = answer.send(self.streams.borrow_mut().subscribe(stream, &key, caller));
     }
 }
 

@@ -9,7 +9,7 @@ use rtcp_types::{
 use crate::media::ntp::Ntp;
 
 /// Average interval between reports to a listener (RFC 3550, section 6.2).
-const INTERVAL: Duration = Duration::from_secs(5);
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The relay's CNAME, which does not reveal its address.
 const NAME: &str = "relay";
@@ -19,7 +19,7 @@ const ROOM: usize = 256;
 
 /// How much a listener was sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sent {
+pub struct SenderInfo {
     /// Audio datagrams; wraps around.
     pub packets: u32,
     /// Bytes of audio in them; wraps around.
@@ -28,7 +28,7 @@ pub struct Sent {
 
 /// A listener's statement about the audio it receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Heard {
+pub struct ReceptionReport {
     /// The SSRC of the audio.
     pub of: u32,
     /// Datagrams lost in all.
@@ -36,7 +36,7 @@ pub struct Heard {
 }
 
 /// Encodes a sender report with the relay's name (section 6.4.1). `timestamp` is the audio's RTP timestamp at `now`.
-pub fn sender_report(ssrc: u32, timestamp: u32, sent: Sent, now: SystemTime) -> Vec<u8> {
+pub fn sender_report(ssrc: u32, timestamp: u32, sent: SenderInfo, now: SystemTime) -> Vec<u8> {
     let report = SenderReport::builder(ssrc)
         .ntp_timestamp(Ntp::at(now).0)
         .rtp_timestamp(timestamp)
@@ -82,13 +82,15 @@ pub fn is_report(bytes: &[u8]) -> bool {
 }
 
 /// Parses the report blocks of a listener's receiver reports, at most as many as a datagram holds.
-pub fn heard(bytes: &[u8]) -> Vec<Heard> {
+pub fn heard(bytes: &[u8]) -> Vec<ReceptionReport> {
     let Ok(compound) = Compound::parse(bytes) else { return Vec::new() };
     let mut all = Vec::new();
     for packet in compound.flatten() {
         if let Packet::Rr(report) = packet {
             all.extend(
-                report.report_blocks().map(|block| Heard { of: block.ssrc(), lost: block.cumulative_lost() }),
+                report
+                    .report_blocks()
+                    .map(|block| ReceptionReport { of: block.ssrc(), lost: block.cumulative_lost() }),
             );
         }
     }
@@ -98,7 +100,7 @@ pub fn heard(bytes: &[u8]) -> Vec<Heard> {
 /// Time from one report to the next: half to one and a half times the average interval, so that reports to many
 /// listeners are spread out. `chance` is a random number.
 pub fn next_interval(chance: u32) -> Duration {
-    INTERVAL.mul_f64(0.5 + f64::from(chance) / f64::from(u32::MAX))
+    REPORT_INTERVAL.mul_f64(0.5 + f64::from(chance) / f64::from(u32::MAX))
 }
 
 #[cfg(test)]
@@ -111,7 +113,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(1_500);
-        let sent = Sent { packets: 3, octets: 500 };
+        let sent = SenderInfo { packets: 3, octets: 500 };
         let bytes = sender_report(7, 90_000, sent, now);
         assert!(is_report(&bytes));
         let mut packets = Compound::parse(&bytes).unwrap();
@@ -128,7 +130,7 @@ mod tests {
     fn what_listeners_say_is_read() {
         let block = ReportBlock::builder(7).cumulative_lost(4);
         let report = write(&ReceiverReport::builder(1).add_report_block(block));
-        assert_eq!(heard(&report), [Heard { of: 7, lost: 4 }]);
+        assert_eq!(heard(&report), [ReceptionReport { of: 7, lost: 4 }]);
         assert!(heard(b"hello").is_empty() && !is_report(b"hello"));
     }
 

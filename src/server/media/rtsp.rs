@@ -4,7 +4,7 @@
 //! bytes -> input (messages and datagrams) -> request (what is asked) -> session (what is answered) -> bytes
 //!                                                                         | asks
 //!                                                                         v
-//!                                                                       guest (the streams)
+//!                                                                       stream_access
 //! ```
 //!
 //! `serve` moves the bytes; the other modules are independent of the connection.
@@ -17,11 +17,11 @@ pub const MAX_PAUSE: Duration = Duration::from_mins(10);
 
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fake;
-pub mod guest;
 pub mod input;
 pub mod request;
 pub mod serve;
 pub mod session;
+pub mod stream_access;
 pub mod target;
 pub mod transport;
 

@@ -5,7 +5,7 @@ use std::{collections::HashMap, net::IpAddr, rc::Rc};
 use crate::server::block::Block;
 
 /// Number of addresses from which on those without listeners are removed.
-const FEW: usize = 1_024;
+const MIN_SWEPT: usize = 1_024;
 
 /// The origin of a request to listen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct Shares(HashMap<Block, Rc<()>>);
 impl Shares {
     /// Counts one more listener from this address. Returns `None` if there are `most` already.
     pub fn hold(&mut self, ip: IpAddr, most: usize) -> Option<Share> {
-        if self.0.len() >= FEW {
+        if self.0.len() >= MIN_SWEPT {
             self.0.retain(|_, holders| Rc::strong_count(holders) > 1);
         }
         let holders = self.0.entry(Block::of(ip)).or_default();
@@ -58,11 +58,11 @@ mod tests {
     fn addresses_without_listeners_are_forgotten() {
         let mut shares = Shares::default();
         let kept = shares.hold(IpAddr::from([198, 51, 100, 1]), 1);
-        for number in 0..10 * FEW {
+        for number in 0..10 * MIN_SWEPT {
             let [.., high, low] = number.to_be_bytes();
             assert!(shares.hold(IpAddr::from([192, 0, high, low]), 1).is_some());
         }
-        assert!(kept.is_some() && shares.0.len() <= FEW);
+        assert!(kept.is_some() && shares.0.len() <= MIN_SWEPT);
         assert!(shares.hold(IpAddr::from([198, 51, 100, 1]), 1).is_none());
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::numbering::Rtp;
+use super::rewrite::Rtp;
 use crate::media::Format;
 
 /// Burst allowed on top of `media.bit_rate`: 5 s of it, because programs send the first seconds ahead.
@@ -12,11 +12,11 @@ const BURST: Duration = Duration::from_secs(5);
 
 /// Bits of `media.bit_rate` that each datagram uses at least: sending a small datagram to every listener costs as much
 /// as sending a large one.
-const LEAST_BITS: usize = 1_000;
+const MIN_BITS: usize = 1_000;
 
 /// Datagrams per second that are allowed whatever `media.bit_rate` is. The shortest packets of Opus are 400 per second,
 /// the shortest common ones of L16 are 1,000.
-const LEAST_DATAGRAMS: usize = 1_000;
+const MIN_DATAGRAMS: usize = 1_000;
 
 /// Burst of datagrams, as a time at their rate: enough for the first seconds of common streams, and short enough not to
 /// delay others.
@@ -53,7 +53,7 @@ pub struct Last {
 
 /// Why a datagram is not relayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotTaken {
+pub enum NotRelayed {
     /// The datagram is not RTP, or not as announced.
     Strange,
     /// The datagram's SSRC is not the publisher's.
@@ -70,7 +70,7 @@ impl Source {
             payload_type,
             ssrc: None,
             bits: Allowance::new(bit_rate, BURST, now),
-            datagrams: Allowance::new((bit_rate / LEAST_BITS).max(LEAST_DATAGRAMS), DATAGRAM_BURST, now),
+            datagrams: Allowance::new((bit_rate / MIN_BITS).max(MIN_DATAGRAMS), DATAGRAM_BURST, now),
             last: None,
             elapsed: 0,
             heard: now,
@@ -93,13 +93,13 @@ impl Source {
     ///
     /// # Errors
     /// If it must not be relayed.
-    pub fn take<'a>(&mut self, bytes: &'a [u8], now: Instant) -> Result<Rtp<'a>, NotTaken> {
+    pub fn take<'a>(&mut self, bytes: &'a [u8], now: Instant) -> Result<Rtp<'a>, NotRelayed> {
         // Invalid datagrams count as well, because they cost as much.
         self.allow(bytes.len(), now)?;
         let rtp = Rtp::parse(bytes).filter(|rtp| rtp.payload_type == self.payload_type);
-        let rtp = rtp.filter(|rtp| !rtp.payload.is_empty()).ok_or(NotTaken::Strange)?;
+        let rtp = rtp.filter(|rtp| !rtp.payload.is_empty()).ok_or(NotRelayed::Strange)?;
         if *self.ssrc.get_or_insert(rtp.ssrc) != rtp.ssrc {
-            return Err(NotTaken::Foreign);
+            return Err(NotRelayed::Foreign);
         }
         self.heard = now;
         let ahead = self.last.map_or(0, |last| rtp.timestamp.wrapping_sub(last.timestamp));
@@ -117,14 +117,14 @@ impl Source {
     ///
     /// # Errors
     /// If it exceeds the rate.
-    pub fn hear(&mut self, bytes: usize, now: Instant) -> Result<(), NotTaken> {
+    pub fn hear(&mut self, bytes: usize, now: Instant) -> Result<(), NotRelayed> {
         self.heard = now;
         self.allow(bytes, now)
     }
 
-    fn allow(&mut self, bytes: usize, now: Instant) -> Result<(), NotTaken> {
+    fn allow(&mut self, bytes: usize, now: Instant) -> Result<(), NotRelayed> {
         let may = self.datagrams.take(1, now) && self.bits.take(bytes * 8, now);
-        if may { Ok(()) } else { Err(NotTaken::TooFast) }
+        if may { Ok(()) } else { Err(NotRelayed::TooFast) }
     }
 
     /// Whether nothing has arrived for `limit`, although the publisher has not paused.
@@ -220,10 +220,10 @@ mod tests {
     fn one_sender_is_locked_on() {
         let now = Instant::now();
         let mut source = source(now);
-        assert_eq!(source.take(&datagram(1, 97, 0), now).unwrap_err(), NotTaken::Strange);
-        assert_eq!(source.take(b"hello", now).unwrap_err(), NotTaken::Strange);
+        assert_eq!(source.take(&datagram(1, 97, 0), now).unwrap_err(), NotRelayed::Strange);
+        assert_eq!(source.take(b"hello", now).unwrap_err(), NotRelayed::Strange);
         assert!(source.take(&datagram(1, 14, 0), now).is_ok());
-        assert_eq!(source.take(&datagram(2, 14, 0), now).unwrap_err(), NotTaken::Foreign);
+        assert_eq!(source.take(&datagram(2, 14, 0), now).unwrap_err(), NotRelayed::Foreign);
         assert!(source.take(&datagram(1, 14, 90_000), now).is_ok());
     }
 
@@ -247,7 +247,7 @@ mod tests {
             let mut source = Source::new(Format::Mp3, 14, bit_rate, now);
             let taken = (0..20_000).filter(|_| source.take(small, now).is_ok()).count();
             assert_eq!(taken, most);
-            assert_eq!(source.hear(8, now), Err(NotTaken::TooFast));
+            assert_eq!(source.hear(8, now), Err(NotRelayed::TooFast));
         }
     }
 
@@ -259,7 +259,7 @@ mod tests {
         for _ in 0..50 {
             source.take(&datagram(1, 14, 0), now).unwrap();
         }
-        assert_eq!(source.take(&datagram(1, 14, 0), now).unwrap_err(), NotTaken::TooFast);
+        assert_eq!(source.take(&datagram(1, 14, 0), now).unwrap_err(), NotRelayed::TooFast);
         // After the burst, the rate decides.
         for _ in 0..36_000 {
             now += Duration::from_millis(101);

@@ -1,4 +1,4 @@
-//! [`Stream`]: one publisher and its listeners, and the relaying of datagrams between them.
+//! [`RelayStream`]: one publisher and its listeners, and the relaying of datagrams between them.
 
 use std::{
     collections::BTreeMap,
@@ -15,15 +15,15 @@ use tokio_util::sync::CancellationToken;
 use super::{
     counters::Counters,
     fan_out::{self, Backlog, Copy},
-    figures::Figures,
+    http_listeners::Audience,
     keys::Keys,
-    listener::{Listener, Way, frame},
-    numbering::{Numbering, Rtp},
+    listener::{StreamListener, Way, frame},
     outgoing::{End, Outgoing},
-    ports::Pair,
+    ports::PortPair,
     reports,
-    source::{NotTaken, Source},
-    tuned::Audience,
+    rewrite::{HeaderRewrite, Rtp},
+    source::{NotRelayed, Source},
+    stream_stats::StreamStats,
 };
 use crate::media::{Description, Key, StreamId};
 
@@ -33,13 +33,13 @@ use crate::media::{Description, Key, StreamId};
 const BYES_AFTER: [u64; 4] = [500, 500, 1_000, 2_000];
 
 /// A publisher that sent no audio for this long counts as paused.
-const PAUSE: Duration = Duration::from_secs(2);
+const PAUSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Sockets that listeners are sent to from, and the datagrams queued for them.
 #[derive(Debug)]
 pub struct Outlet {
     /// The sockets.
-    pub pair: Pair,
+    pub pair: PortPair,
     /// Datagrams that the sockets did not take yet.
     pub backlog: Backlog,
     /// The server's address that its listeners connected to.
@@ -60,14 +60,14 @@ pub struct Publisher {
     /// The source addresses of audio and of reports by UDP, each known from its first datagram on.
     pub from: [Option<SocketAddr>; 2],
     /// The sockets that it sends to.
-    pub pair: Option<Rc<Pair>>,
+    pub pair: Option<Rc<PortPair>>,
     /// The queue of its connection.
     pub outgoing: Rc<Outgoing>,
 }
 
 /// A stream: its publisher, its listeners, and their keys.
 #[derive(Debug)]
-pub struct Stream {
+pub struct RelayStream {
     /// Its number in addresses.
     pub id: StreamId,
     /// Unique number, also among later streams with the same `id`.
@@ -75,7 +75,7 @@ pub struct Stream {
     /// The key that authorizes its publisher.
     pub publish_key: Key,
     /// Its figures, which the registry reads.
-    pub figures: Arc<Figures>,
+    pub stats: Arc<StreamStats>,
     /// The name of the file that is played.
     pub file: Arc<str>,
     /// The publisher, from ANNOUNCE on.
@@ -90,7 +90,7 @@ pub struct Stream {
     /// Whether the stream had listeners at the last check.
     was_heard: bool,
     /// The listeners by RTSP.
-    pub listeners: BTreeMap<u64, Listener>,
+    pub listeners: BTreeMap<u64, StreamListener>,
     /// The sockets that listeners are sent to from, one pair for each of the server's addresses.
     pub outlets: Vec<Rc<Outlet>>,
     /// The listeners by HTTP, from ANNOUNCE on.
@@ -117,20 +117,20 @@ pub enum Carried {
 
 /// The kind of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum DatagramKind {
     /// Audio (RTP).
     Sound,
     /// A report (RTCP).
     Report,
 }
 
-impl Stream {
+impl RelayStream {
     /// A stream whose publisher has been asked to publish.
     pub fn new(
         id: StreamId,
         serial: u64,
         publish_key: Key,
-        figures: Arc<Figures>,
+        stats: Arc<StreamStats>,
         file: Arc<str>,
         counters: Arc<Counters>,
     ) -> Self {
@@ -138,7 +138,7 @@ impl Stream {
             id,
             serial,
             publish_key,
-            figures,
+            stats,
             file,
             publisher: None,
             has_begun: false,
@@ -163,12 +163,18 @@ impl Stream {
     /// Updates the number of listeners in the figures. Only those that play count.
     pub fn show_listeners(&self) {
         let playing = self.listeners.values().filter(|listener| listener.is_playing).count();
-        self.figures.set_listeners(playing + self.audience.as_ref().map_or(0, Audience::len));
+        self.stats.set_listeners(playing + self.audience.as_ref().map_or(0, Audience::len));
     }
 
     /// Processes a datagram that reached the publisher's sockets. Drops those from addresses other than the
     /// publisher's.
-    pub fn hear_publisher(&mut self, kind: Kind, from: SocketAddr, bytes: &[u8], now: Instant) -> Carried {
+    pub fn hear_publisher(
+        &mut self,
+        kind: DatagramKind,
+        from: SocketAddr,
+        bytes: &[u8],
+        now: Instant,
+    ) -> Carried {
         let Some(publisher) = &mut self.publisher else { return Carried::Done };
         let place = &mut publisher.from[kind as usize];
         if from.ip() != publisher.ip || place.is_some_and(|known| known != from) {
@@ -188,15 +194,15 @@ impl Stream {
     }
 
     /// Processes a datagram from the publisher's connection.
-    pub fn hear_connection(&mut self, kind: Kind, bytes: &[u8], now: Instant) -> Carried {
+    pub fn hear_connection(&mut self, kind: DatagramKind, bytes: &[u8], now: Instant) -> Carried {
         self.carry(kind, bytes, now).map_or(Carried::Done, |(carried, _)| carried)
     }
 
     /// Relays a datagram. Returns the result and whether the datagram was valid; `None` before RECORD.
-    fn carry(&mut self, kind: Kind, bytes: &[u8], now: Instant) -> Option<(Carried, bool)> {
+    fn carry(&mut self, kind: DatagramKind, bytes: &[u8], now: Instant) -> Option<(Carried, bool)> {
         self.counters.count_in();
         let source = self.publisher.as_mut()?.source.as_mut()?;
-        if kind == Kind::Report {
+        if kind == DatagramKind::Report {
             if !reports::is_report(bytes) {
                 self.counters.drop_strange();
                 return Some((Carried::Done, false));
@@ -207,16 +213,16 @@ impl Stream {
         match source.take(bytes, now) {
             Ok(rtp) => {
                 let payload_type = source.format().payload_type();
-                self.figures.set_elapsed(source.elapsed());
+                self.stats.set_elapsed(source.elapsed());
                 self.send_to_all(&rtp, payload_type, now);
                 Some((self.begin(now), true))
             }
             Err(why) => {
                 match why {
-                    NotTaken::Foreign => self.counters.drop_foreign(),
-                    NotTaken::Strange | NotTaken::TooFast => self.counters.drop_strange(),
+                    NotRelayed::Foreign => self.counters.drop_foreign(),
+                    NotRelayed::Strange | NotRelayed::TooFast => self.counters.drop_strange(),
                 }
-                let carried = if why == NotTaken::TooFast { Carried::TooFast } else { Carried::Done };
+                let carried = if why == NotRelayed::TooFast { Carried::TooFast } else { Carried::Done };
                 Some((carried, false))
             }
         }
@@ -236,7 +242,7 @@ impl Stream {
     pub fn show_idle(&self, now: Instant) {
         let last = self.publisher.as_ref().and_then(|publisher| publisher.source.as_ref()?.last());
         let since = last.map_or(self.begun, |last| last.came);
-        self.figures.set_idle(now.saturating_duration_since(since));
+        self.stats.set_idle(now.saturating_duration_since(since));
     }
 
     /// How long the stream has had no listeners. A listener that is set up and does not play yet counts.
@@ -253,7 +259,7 @@ impl Stream {
         let (mut interleaved, mut dropped) = (0, 0);
         for listener in self.listeners.values_mut().filter(|listener| listener.is_playing) {
             if let Way::Interleaved { rtp: channel, .. } = listener.way {
-                let header = listener.numbering.header(rtp, payload_type);
+                let header = listener.rewrite.header(rtp, payload_type);
                 let is_taken = frame(channel, &[&header, rtp.rest()])
                     .is_some_and(|frame| listener.outgoing.frame(frame));
                 interleaved += usize::from(is_taken);
@@ -267,7 +273,7 @@ impl Stream {
                 if let Way::Udp { pair, rtp: place, .. } = &listener.way
                     && *pair == number
                 {
-                    let header = listener.numbering.header(rtp, payload_type);
+                    let header = listener.rewrite.header(rtp, payload_type);
                     self.copies.push(Copy { to: place.at, header });
                     listener.count(rtp);
                 }
@@ -289,9 +295,16 @@ impl Stream {
 
     /// Processes a datagram that reached a listener's sockets: it may confirm the listener's address, and report what
     /// arrived.
-    pub fn hear_listener(&mut self, outlet: usize, kind: Kind, from: SocketAddr, bytes: &[u8], now: Instant) {
-        let is_report = kind == Kind::Report;
-        let on = |listener: &Listener| matches!(listener.way, Way::Udp { pair, .. } if pair == outlet);
+    pub fn hear_listener(
+        &mut self,
+        outlet: usize,
+        kind: DatagramKind,
+        from: SocketAddr,
+        bytes: &[u8],
+        now: Instant,
+    ) {
+        let is_report = kind == DatagramKind::Report;
+        let on = |listener: &StreamListener| matches!(listener.way, Way::Udp { pair, .. } if pair == outlet);
         let known =
             self.listeners.values_mut().find(|listener| on(listener) && listener.owns(from, is_report));
         let listener = if let Some(listener) = known {
@@ -300,12 +313,12 @@ impl Stream {
             // A report names the SSRC of the audio that it is about, and only that audio's listener knows the SSRC.
             let heard = if is_report { reports::heard(bytes) } else { Vec::new() };
             let about: Vec<u32> = heard.iter().map(|heard| heard.of).collect();
-            let mut may: Vec<&mut Listener> = self
+            let mut may: Vec<&mut StreamListener> = self
                 .listeners
                 .values_mut()
                 .filter(|listener| on(listener) && listener.may_own(from, is_report))
                 .collect();
-            let named = may.iter().position(|listener| about.contains(&listener.numbering.ssrc));
+            let named = may.iter().position(|listener| about.contains(&listener.rewrite.ssrc));
             match (named, may.len()) {
                 (Some(place), _) => may.swap_remove(place),
                 (None, 1) => may.remove(0),
@@ -326,16 +339,16 @@ impl Stream {
         };
         let (Some(timestamp), Some(last)) = (source.timestamp_at(now), source.last()) else { return };
         // While the publisher is paused, the audio's time does not advance, so the report has no timestamp.
-        let is_paused = now.saturating_duration_since(last.came) > PAUSE;
+        let is_paused = now.saturating_duration_since(last.came) > PAUSE_TIMEOUT;
         for listener in self.listeners.values_mut() {
             if !listener.is_playing || listener.report_due > now || listener.sent.packets == 0 {
                 continue;
             }
-            let Numbering { ssrc, .. } = listener.numbering;
+            let HeaderRewrite { ssrc, .. } = listener.rewrite;
             let report = if is_paused {
                 reports::presence(ssrc)
             } else {
-                let timestamp = listener.numbering.timestamp(timestamp);
+                let timestamp = listener.rewrite.timestamp(timestamp);
                 reports::sender_report(ssrc, timestamp, listener.sent, wall)
             };
             tell(listener, &self.outlets, &report);
@@ -344,11 +357,11 @@ impl Stream {
     }
 
     /// Sends RTCP BYE to a listener that plays.
-    pub fn bid_farewell(&self, listener: &Listener) {
+    pub fn bid_farewell(&self, listener: &StreamListener) {
         if !listener.is_playing {
             return;
         }
-        let farewell = reports::farewell(listener.numbering.ssrc);
+        let farewell = reports::farewell(listener.rewrite.ssrc);
         match listener.way {
             Way::Interleaved { rtcp, .. } => {
                 if let Some(frame) = frame(rtcp, &[&farewell]) {
@@ -366,7 +379,7 @@ impl Stream {
         for listener in self.listeners.values().filter(|listener| listener.is_playing) {
             match listener.way {
                 Way::Udp { pair, rtcp, .. } => {
-                    farewell.byes.push((pair, rtcp.at, reports::farewell(listener.numbering.ssrc)));
+                    farewell.byes.push((pair, rtcp.at, reports::farewell(listener.rewrite.ssrc)));
                 }
                 Way::Interleaved { .. } => self.bid_farewell(listener),
             }
@@ -377,7 +390,7 @@ impl Stream {
         }
         self.listeners.clear();
         self.audience = None;
-        self.figures.set_listeners(0);
+        self.stats.set_listeners(0);
         self.over.cancel();
         farewell
     }
@@ -417,7 +430,7 @@ impl Farewell {
 }
 
 /// Sends a report. If the socket does not take it, the report is lost: the next one says the same.
-fn tell(listener: &Listener, outlets: &[Rc<Outlet>], report: &[u8]) {
+fn tell(listener: &StreamListener, outlets: &[Rc<Outlet>], report: &[u8]) {
     match &listener.way {
         Way::Udp { pair, rtcp, .. } => {
             if let Some(outlet) = outlets.get(*pair) {

@@ -1,5 +1,5 @@
-//! [`Streams`]: all streams, by number. The tasks of the relay's thread share them; none holds the borrow across an
-//! await.
+//! [`RelayStreams`]: all streams, by number. The tasks of the relay's thread share them; none holds the borrow across
+//! an await.
 
 use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, rc::Rc, sync::Arc, time::SystemTime};
 
@@ -8,17 +8,17 @@ use tokio::time::Instant;
 
 use super::{
     super::bans::Barrier,
-    super::messages::{NotTuned, OpenStream, StreamBegan, StreamEnded, Tuned},
-    Around, ToRegistry,
+    super::messages::{OpenStream, StreamBegan, StreamEnded, SubscribeError, Subscription},
+    RelayContext, RelayToRegistry,
     counters::Counters,
-    figures::StreamEnd,
     keys::NoHold,
     listener::Way,
     outgoing::End,
-    ports::Ports,
+    ports::PortAllocator,
     rtsp::MAX_PAUSE,
     shares::{Caller, Share, Shares},
-    stream::{Carried, Kind, Stream},
+    stream::{Carried, DatagramKind, RelayStream},
+    stream_stats::StreamEnd,
 };
 use crate::{
     config::InForce,
@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The streams as the tasks of the relay's thread share them.
-pub type Shared = Rc<RefCell<Streams>>;
+pub type SharedStreams = Rc<RefCell<RelayStreams>>;
 
 /// Identifies one stream, also when a later stream has the same `id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,33 +37,33 @@ pub struct Handle {
     pub serial: u64,
 }
 
-/// Error of [`Streams::share`]: the address has as many listeners as it may have.
+/// Error of [`RelayStreams::share`]: the address has as many listeners as it may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddressFull;
 
 /// All streams.
-pub struct Streams {
-    all: BTreeMap<StreamId, Stream>,
+pub struct RelayStreams {
+    all: BTreeMap<StreamId, RelayStream>,
     /// The last number that [`Self::number`] returned.
     numbers: u64,
-    registry: ToRegistry,
+    registry: RelayToRegistry,
     barrier: Barrier,
     shares: Shares,
     /// The current configuration.
     pub config: InForce,
     /// The UDP ports.
-    pub ports: Ports,
+    pub ports: PortAllocator,
     /// The counters of audio.
     pub counters: Arc<Counters>,
     /// The server's log.
     pub log: Logger,
 }
 
-impl Streams {
+impl RelayStreams {
     /// Creates an empty set of streams.
-    pub fn new(around: Around, log: Logger) -> Self {
-        let Around { registry, barrier, config, counters } = around;
-        let ports = Ports::new(config.get().media.udp_ports.clone());
+    pub fn new(context: RelayContext, log: Logger) -> Self {
+        let RelayContext { registry, barrier, config, counters } = context;
+        let ports = PortAllocator::new(config.get().media.udp_ports.clone());
         Self {
             all: BTreeMap::new(),
             numbers: 0,
@@ -84,7 +84,7 @@ impl Streams {
     }
 
     /// Opens a stream whose publisher is being asked to publish.
-    pub fn open(&mut self, OpenStream { stream, key, figures, file }: OpenStream) {
+    pub fn open(&mut self, OpenStream { stream, key, stats, file }: OpenStream) {
         let most = {
             let media = &self.config.get().media;
             media.streams + media.waiting
@@ -96,7 +96,7 @@ impl Streams {
         }
         let serial = self.number();
         let counters = Arc::clone(&self.counters);
-        self.all.insert(stream, Stream::new(stream, serial, key, figures, file, counters));
+        self.all.insert(stream, RelayStream::new(stream, serial, key, stats, file, counters));
     }
 
     /// Admits one more listener, with this key.
@@ -109,12 +109,12 @@ impl Streams {
     }
 
     /// The stream with this number.
-    pub fn named(&mut self, id: StreamId) -> Option<&mut Stream> {
+    pub fn named(&mut self, id: StreamId) -> Option<&mut RelayStream> {
         self.all.get_mut(&id)
     }
 
     /// The stream of this handle, unless it has ended.
-    pub fn get(&mut self, handle: Handle) -> Option<&mut Stream> {
+    pub fn get(&mut self, handle: Handle) -> Option<&mut RelayStream> {
         self.all.get_mut(&handle.id).filter(|stream| stream.serial == handle.serial)
     }
 
@@ -133,7 +133,7 @@ impl Streams {
             return;
         }
         let Some(mut stream) = self.all.remove(&handle.id) else { return };
-        debug!(self.log, "stream ended in the relay"; "stream" => %handle.id, "why" => ?why, "elapsed" => ?stream.figures.elapsed());
+        debug!(self.log, "stream ended in the relay"; "stream" => %handle.id, "why" => ?why, "elapsed" => ?stream.stats.elapsed());
         stream.end(End::Over).say_later();
         if stream.has_begun {
             self.registry.ended.do_send(StreamEnded { stream: handle.id, why });
@@ -167,7 +167,7 @@ impl Streams {
     }
 
     /// Processes a datagram from the publisher's connection.
-    pub fn hear_connection(&mut self, handle: Handle, kind: Kind, bytes: &[u8], now: Instant) {
+    pub fn hear_connection(&mut self, handle: Handle, kind: DatagramKind, bytes: &[u8], now: Instant) {
         if let Some(stream) = self.get(handle) {
             let carried = stream.hear_connection(kind, bytes, now);
             self.react(handle, carried);
@@ -232,43 +232,51 @@ impl Streams {
     /// # Errors
     /// If the address is banned, the stream or the key is unknown, the stream has not begun, or a limit on listeners is
     /// reached.
-    pub fn tune(&mut self, id: StreamId, key: &Key, caller: Caller) -> Result<Tuned, NotTuned> {
+    pub fn subscribe(
+        &mut self,
+        id: StreamId,
+        key: &Key,
+        caller: Caller,
+    ) -> Result<Subscription, SubscribeError> {
         if self.is_banned(caller.ip) {
-            return Err(NotTuned::Banned);
+            return Err(SubscribeError::Banned);
         }
         let share = self.share(caller);
         let config = self.config.get();
         let (most, most_of_key) = (config.media.listeners, config.media.listeners_per_key);
-        let stream =
-            self.all.get_mut(&id).filter(|stream| stream.listen_keys.knows(key)).ok_or(NotTuned::Unknown)?;
+        let stream = self
+            .all
+            .get_mut(&id)
+            .filter(|stream| stream.listen_keys.knows(key))
+            .ok_or(SubscribeError::Unknown)?;
         if !stream.has_begun {
-            return Err(NotTuned::NotYet);
+            return Err(SubscribeError::NotYet);
         }
         if let Some(audience) = &mut stream.audience {
             audience.sweep();
         }
         if stream.listener_count() >= most {
-            return Err(NotTuned::Full);
+            return Err(SubscribeError::Full);
         }
         let hold = stream.listen_keys.hold(key, most_of_key).map_err(|why| match why {
-            NoHold::Unknown => NotTuned::Unknown,
-            NoHold::Full => NotTuned::KeyFull,
+            NoHold::Unknown => SubscribeError::Unknown,
+            NoHold::Full => SubscribeError::KeyFull,
         })?;
-        let hold = hold.with(share.map_err(|AddressFull| NotTuned::AddressFull)?);
+        let hold = hold.with(share.map_err(|AddressFull| SubscribeError::AddressFull)?);
         let (Some(audience), Some(publisher)) = (&mut stream.audience, &stream.publisher) else {
-            return Err(NotTuned::NotYet);
+            return Err(SubscribeError::NotYet);
         };
         let content_type = publisher.description.format.content_type();
         let bytes = audience.add(getrandom::u32().unwrap_or_default(), hold);
         stream.show_listeners();
         self.show();
-        Ok(Tuned { content_type, bytes })
+        Ok(Subscription { content_type, bytes })
     }
 
     /// Updates the numbers of streams and listeners in the counters.
     pub fn show(&self) {
         let streams = self.all.values().filter(|stream| stream.has_begun).count();
-        let listeners = self.all.values().map(|stream| stream.figures.listeners()).sum();
+        let listeners = self.all.values().map(|stream| stream.stats.listeners()).sum();
         self.counters.set(streams, listeners);
     }
 }

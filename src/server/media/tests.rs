@@ -21,12 +21,12 @@ use tokio::sync::{mpsc::unbounded_channel, oneshot};
 
 use super::{
     super::{
-        messages::{AdmitListener, NotTuned, OpenStream, Tuned},
+        messages::{AdmitListener, OpenStream, SubscribeError, Subscription},
+        peer::Peer,
         tls::credentials,
-        who::Peer,
     },
-    counters::Counts,
-    figures::{Figures, StreamEnd},
+    counters::AudioCounts,
+    stream_stats::{StreamEnd, StreamStats},
     *,
 };
 use crate::{
@@ -135,24 +135,25 @@ impl Rig {
         let (stop, stopped) = oneshot::channel();
         let system = std::thread::spawn(move || {
             actix_rt::System::new().block_on(async {
-                let (notify, _notices) = unbounded_channel();
+                let (notify, _events) = unbounded_channel();
                 let thread = Arbiter::new();
                 let socket =
                     crate::server::listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
-                let opening = Opening {
+                let params = RelayParams {
                     thread: thread.handle(),
                     addresses: vec![socket.local_addr().unwrap()],
                     secure_addresses: Vec::new(),
-                    doors: vec![Door { socket, credentials }],
+                    listeners: vec![RtspListener { socket, credentials }],
                 };
                 let config = InForce::new(config);
-                let registry = ToRegistry::from(Ear(tell).start());
+                let registry = RelayToRegistry::from(Ear(tell).start());
                 let counters = Arc::<Counters>::default();
-                let vigil = Vigil::new("relay", notify);
+                let exit_guard = ExitGuard::new("relay", notify);
                 let log = Logger::root(Discard, o!());
                 let barrier = Barrier::default();
                 let bans = Arc::clone(&barrier);
-                let audio = start(opening, registry, barrier, &config, Arc::clone(&counters), vigil, &log);
+                let audio =
+                    start(params, registry, barrier, &config, Arc::clone(&counters), exit_guard, &log);
                 give.send((audio, counters, bans)).unwrap();
                 let _ = stopped.await;
                 thread.stop();
@@ -168,15 +169,14 @@ impl Rig {
     }
 
     /// Opens a stream with one listener's key. Returns the publisher's address and the listener's.
-    fn open(&self, stream: StreamId) -> (String, String, Arc<Figures>) {
+    fn open(&self, stream: StreamId) -> (String, String, Arc<StreamStats>) {
         let (publish, listen) = (Key::random().unwrap(), Key::random().unwrap());
-        let figures = Arc::<Figures>::default();
-        let open =
-            OpenStream { stream, key: publish, figures: Arc::clone(&figures), file: "a song.mp3".into() };
+        let stats = Arc::<StreamStats>::default();
+        let open = OpenStream { stream, key: publish, stats: Arc::clone(&stats), file: "a song.mp3".into() };
         self.audio.relay.open.do_send(open);
         self.audio.relay.admit.do_send(AdmitListener { stream, key: listen });
         let address = |key: Key| format!("rtsp://{}/{stream}?key={}", self.address(), key.reveal());
-        (address(publish), address(listen), figures)
+        (address(publish), address(listen), stats)
     }
 
     fn expect(&self, told: Told) {
@@ -184,18 +184,18 @@ impl Rig {
     }
 
     /// Waits until the counters satisfy the condition.
-    fn until(&self, is_so: impl Fn(&Counts) -> bool) -> Counts {
+    fn until(&self, is_so: impl Fn(&AudioCounts) -> bool) -> AudioCounts {
         until(|| Some(self.counters.counts()).filter(&is_so))
     }
 
-    fn tune(&self, url: &str) -> Result<Tuned, NotTuned> {
-        self.tune_from(url, Peer::elsewhere())
+    fn subscribe(&self, url: &str) -> Result<Subscription, SubscribeError> {
+        self.subscribe_from(url, Peer::elsewhere())
     }
 
-    fn tune_from(&self, url: &str, from: Peer) -> Result<Tuned, NotTuned> {
+    fn subscribe_from(&self, url: &str, from: Peer) -> Result<Subscription, SubscribeError> {
         let (answer, mut answered) = oneshot::channel();
         let key = url.rsplit_once("key=").unwrap().1.parse().unwrap();
-        self.audio.tune.do_send(Tune { stream: SONG, key, from, answer });
+        self.audio.subscribe.do_send(Subscribe { stream: SONG, key, from, answer });
         until(|| answered.try_recv().ok())
     }
 }
@@ -221,7 +221,7 @@ impl Drop for Rig {
 
 #[test]
 fn open_files_follow_the_configuration() {
-    let sockets = |media: &Media| open_files(media) - crowd::MAX_CONNECTIONS as u64;
+    let sockets = |media: &Media| open_files(media) - connection_limiter::MAX_CONNECTIONS as u64;
     let media = Media { udp_ports: 1_024..=65_535, streams: 2, waiting: 1, ..Media::default() };
     // Two pairs for each of three publishers, and 16 for each of two streams that play.
     assert_eq!(sockets(&media), 2 * (2 * 3 + 16 * 2));

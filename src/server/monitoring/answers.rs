@@ -6,7 +6,7 @@ use actix_http::{
     header,
 };
 
-use super::{Watched, exposition::Text, figures, json, roll_call::RollCall};
+use super::{Watched, exposition::Text, figures, json, liveness_check::LivenessCheck};
 use crate::server::{health::Phase, http::host};
 
 const JSON: &str = "application/json";
@@ -36,7 +36,7 @@ impl Page {
 /// Answers requests about the watched parts.
 pub struct Desk {
     watched: Watched,
-    roll_call: RollCall,
+    liveness_check: LivenessCheck,
     /// Host names of this machine.
     own_names: Vec<String>,
 }
@@ -44,8 +44,8 @@ pub struct Desk {
 impl Desk {
     /// Creates a desk that answers about these parts.
     pub fn new(watched: Watched) -> Self {
-        let roll_call = RollCall::of(watched.workers.clone());
-        Self { watched, roll_call, own_names: host::own_names() }
+        let liveness_check = LivenessCheck::of(watched.workers.clone());
+        Self { watched, liveness_check, own_names: host::own_names() }
     }
 
     /// Returns the response to a request.
@@ -68,7 +68,7 @@ impl Desk {
         let config = self.watched.config.get();
         let names = config.web.hosts.iter().chain(&self.own_names).map(String::as_str);
         host::judge(request.headers(), names)
-            .map_err(|stranger| respond(StatusCode::FORBIDDEN, TEXT, stranger.in_words()))?;
+            .map_err(|foreign| respond(StatusCode::FORBIDDEN, TEXT, foreign.in_words()))?;
         let page = Page::at(request.uri.path()).ok_or_else(|| {
             let words =
                 "There is nothing at this address. There are /metrics, /stats, /healthz and /readyz.\n";
@@ -98,7 +98,7 @@ impl Desk {
         if self.watched.health.phase() == Phase::Died {
             return unavailable("a part of the server died\n");
         }
-        match self.roll_call.missing().await {
+        match self.liveness_check.missing().await {
             None => respond(StatusCode::OK, TEXT, "ok\n"),
             Some(worker) => unavailable(format!("worker {worker} does not answer\n")),
         }
@@ -142,7 +142,7 @@ mod tests {
 
     fn desk(health: &Health) -> Desk {
         let watched = Watched {
-            tally: Arc::default(),
+            metrics: Arc::default(),
             health: health.clone(),
             workers: Vec::new(),
             config: InForce::new(Config::default()),

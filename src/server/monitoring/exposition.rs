@@ -9,7 +9,7 @@ use prometheus_client::{
     registry::{self, Registry},
 };
 
-use super::figures::{Family, Form, Sample, Unit, Value};
+use super::figures::{FigureFamily, FigureType, FigureUnit, Sample, Value};
 
 /// A text format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Text {
     }
 
     /// Writes all figures.
-    pub fn write(self, families: Vec<Family>) -> String {
+    pub fn write(self, families: Vec<FigureFamily>) -> String {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Figures(self, families)));
         let mut text = String::with_capacity(32 * 1024);
@@ -51,21 +51,21 @@ impl Text {
 }
 
 #[derive(Debug)]
-struct Figures(Text, Vec<Family>);
+struct Figures(Text, Vec<FigureFamily>);
 
 impl Collector for Figures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result {
         let Self(form, families) = self;
         for family in families {
             let kind = match family.form {
-                Form::Counter => MetricType::Counter,
+                FigureType::Counter => MetricType::Counter,
                 // Not an info of OpenMetrics: the classic format has none.
-                Form::Gauge | Form::Info => MetricType::Gauge,
-                Form::Histogram => MetricType::Histogram,
+                FigureType::Gauge | FigureType::Info => MetricType::Gauge,
+                FigureType::Histogram => MetricType::Histogram,
             };
             let unit = family.unit.map(|unit| match unit {
-                Unit::Bytes => registry::Unit::Bytes,
-                Unit::Seconds => registry::Unit::Seconds,
+                FigureUnit::Bytes => registry::Unit::Bytes,
+                FigureUnit::Seconds => registry::Unit::Seconds,
             });
             // The classic format knows no units, and describes a counter by its whole name.
             let (name, unit) = match form {
@@ -76,7 +76,7 @@ impl Collector for Figures {
             for Sample { labels, value } in &family.samples {
                 let labels: Vec<(&str, &str)> =
                     labels.iter().map(|(name, value)| (*name, &**value)).collect();
-                let is_suffixed = *form == Text::OpenMetrics && family.form == Form::Counter;
+                let is_suffixed = *form == Text::OpenMetrics && family.form == FigureType::Counter;
                 if labels.is_empty() {
                     encode(&mut metric, is_suffixed, value)?;
                 } else {
@@ -113,23 +113,24 @@ pub fn real(number: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::tally::Counts;
+    use crate::server::metrics::HistogramCounts;
 
-    fn families() -> Vec<Family> {
+    fn families() -> Vec<FigureFamily> {
         let one = |value| vec![Sample { labels: Vec::new(), value }];
-        let family = |stem, unit, form, samples| Family { stem, unit, form, help: "Help.", samples };
+        let family = |stem, unit, form, samples| FigureFamily { stem, unit, form, help: "Help.", samples };
         let labels = vec![("kind", "line".into()), ("encrypted", "no".into())];
-        let counts = Counts { steps: vec![(50_000, 2), (2_500_000_000, 1)], above: 1, sum: 9_500_000_000 };
+        let counts =
+            HistogramCounts { steps: vec![(50_000, 2), (2_500_000_000, 1)], above: 1, sum: 9_500_000_000 };
         vec![
-            family("a", None, Form::Counter, one(Value::Whole(3))),
+            family("a", None, FigureType::Counter, one(Value::Whole(3))),
             family(
                 "b",
-                Some(Unit::Bytes),
-                Form::Counter,
+                Some(FigureUnit::Bytes),
+                FigureType::Counter,
                 vec![Sample { labels, value: Value::Whole(u64::MAX) }],
             ),
-            family("c", Some(Unit::Seconds), Form::Gauge, one(Value::Real(0.25))),
-            family("d", Some(Unit::Seconds), Form::Histogram, one(Value::Steps(counts, 1e9))),
+            family("c", Some(FigureUnit::Seconds), FigureType::Gauge, one(Value::Real(0.25))),
+            family("d", Some(FigureUnit::Seconds), FigureType::Histogram, one(Value::Steps(counts, 1e9))),
         ]
     }
 

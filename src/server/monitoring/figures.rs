@@ -9,21 +9,21 @@ use crate::{
     server::{
         close::CloseReason,
         health::Phase,
-        speaks::Speaks,
-        tally::{Counts, Stage, Tally},
+        listener_protocol::ListenerProtocol,
+        metrics::{HistogramCounts, Metrics, Stage},
     },
 };
 
 /// Unit of a figure that is not just a number of things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
+pub enum FigureUnit {
     Bytes,
     Seconds,
 }
 
 /// How the value of a figure changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum FigureType {
     /// Rises only.
     Counter,
     /// Rises and falls.
@@ -36,11 +36,11 @@ pub enum Form {
 
 /// A figure: one number, or one for each value of its labels.
 #[derive(Debug)]
-pub struct Family {
+pub struct FigureFamily {
     /// Name without its unit and without the suffix of its form.
     pub stem: &'static str,
-    pub unit: Option<Unit>,
-    pub form: Form,
+    pub unit: Option<FigureUnit>,
+    pub form: FigureType,
     /// Meaning of the figure.
     pub help: &'static str,
     pub samples: Vec<Sample>,
@@ -60,34 +60,34 @@ pub enum Value {
     Whole(u64),
     Real(f64),
     /// Counts by size, and how many units of the sizes make one unit of the family (1e9 for nanoseconds to seconds).
-    Steps(Counts, f64),
+    Steps(HistogramCounts, f64),
 }
 
-impl Family {
+impl FigureFamily {
     /// The whole name, as clients ask for it.
     pub fn name(&self) -> String {
         let unit = match self.unit {
             None => "",
-            Some(Unit::Bytes) => "_bytes",
-            Some(Unit::Seconds) => "_seconds",
+            Some(FigureUnit::Bytes) => "_bytes",
+            Some(FigureUnit::Seconds) => "_seconds",
         };
         let form = match self.form {
-            Form::Counter => "_total",
-            Form::Gauge | Form::Histogram | Form::Info => "",
+            FigureType::Counter => "_total",
+            FigureType::Gauge | FigureType::Histogram | FigureType::Info => "",
         };
         format!("{}{unit}{form}", self.stem)
     }
 
-    fn new(form: Form, stem: &'static str, unit: Option<Unit>, help: &'static str) -> Self {
+    fn new(form: FigureType, stem: &'static str, unit: Option<FigureUnit>, help: &'static str) -> Self {
         Self { stem, unit, form, help, samples: Vec::new() }
     }
 
-    fn counter(stem: &'static str, unit: Option<Unit>, help: &'static str) -> Self {
-        Self::new(Form::Counter, stem, unit, help)
+    fn counter(stem: &'static str, unit: Option<FigureUnit>, help: &'static str) -> Self {
+        Self::new(FigureType::Counter, stem, unit, help)
     }
 
-    fn gauge(stem: &'static str, unit: Option<Unit>, help: &'static str) -> Self {
-        Self::new(Form::Gauge, stem, unit, help)
+    fn gauge(stem: &'static str, unit: Option<FigureUnit>, help: &'static str) -> Self {
+        Self::new(FigureType::Gauge, stem, unit, help)
     }
 
     fn with(mut self, labels: impl IntoIterator<Item = (&'static str, &'static str)>, value: Value) -> Self {
@@ -125,24 +125,24 @@ fn spelled(word: &'static str) -> Cow<'static, str> {
 }
 
 /// Gathers all figures as they are now.
-pub fn gather(watched: &Watched) -> Vec<Family> {
-    let tally = &*watched.tally;
+pub fn gather(watched: &Watched) -> Vec<FigureFamily> {
+    let metrics = &*watched.metrics;
     let mut families = state(watched);
-    families.extend(sessions(tally));
-    families.extend(messages(tally));
-    families.extend(output(tally));
-    families.extend(audio(tally));
+    families.extend(sessions(metrics));
+    families.extend(messages(metrics));
+    families.extend(output(metrics));
+    families.extend(audio(metrics));
     families.extend(process(&Process::look()));
     families
 }
 
-fn state(watched: &Watched) -> Vec<Family> {
+fn state(watched: &Watched) -> Vec<FigureFamily> {
     let config = watched.config.get();
     let since = watched.since.duration_since(UNIX_EPOCH).unwrap_or_default();
     let is_ready = watched.health.phase() == Phase::Serving;
     vec![
-        Family::new(
-            Form::Info,
+        FigureFamily::new(
+            FigureType::Info,
             "arauto_build_info",
             None,
             "The program: its version, and what it is built for.",
@@ -155,24 +155,28 @@ fn state(watched: &Watched) -> Vec<Family> {
             ],
             Value::Whole(1),
         ),
-        Family::gauge(
+        FigureFamily::gauge(
             "arauto_ready",
             None,
             "1 while newcomers are served, 0 before and while the server drains.",
         )
         .is(u64::from(is_ready)),
-        Family::gauge("arauto_workers", None, "Threads that serve sessions.")
+        FigureFamily::gauge("arauto_workers", None, "Threads that serve sessions.")
             .is(watched.workers.len() as u64),
-        Family::gauge("arauto_max_sessions", None, "The most sessions at once: limits.max_sessions.")
+        FigureFamily::gauge("arauto_max_sessions", None, "The most sessions at once: limits.max_sessions.")
             .is(config.limits.max_sessions as u64),
-        Family::gauge(
+        FigureFamily::gauge(
             "arauto_outbox_limit",
-            Some(Unit::Bytes),
+            Some(FigureUnit::Bytes),
             "What may wait for one session before its senders are held back: limits.outbox_bytes.",
         )
         .is(config.limits.outbox_bytes as u64),
-        Family::gauge("process_start_time", Some(Unit::Seconds), "When the server started, in Unix time.")
-            .real(since.as_secs_f64()),
+        FigureFamily::gauge(
+            "process_start_time",
+            Some(FigureUnit::Seconds),
+            "When the server started, in Unix time.",
+        )
+        .real(since.as_secs_f64()),
     ]
 }
 
@@ -180,166 +184,194 @@ fn encrypted(is_encrypted: bool) -> (&'static str, &'static str) {
     ("encrypted", if is_encrypted { "yes" } else { "no" })
 }
 
-fn sessions(tally: &Tally) -> Vec<Family> {
-    let connections = Family::counter(
+fn sessions(metrics: &Metrics) -> Vec<FigureFamily> {
+    let connections = FigureFamily::counter(
         "arauto_connections",
         None,
         "Connections accepted, by the protocol of the address that they came to.",
     );
-    let connections = Speaks::ALL.into_iter().fold(connections, |family, speaks| {
+    let connections = ListenerProtocol::ALL.into_iter().fold(connections, |family, protocol| {
         [false, true].into_iter().fold(family, |family, is_encrypted| {
-            let count = tally.connections(speaks, is_encrypted);
-            family.with([("protocol", speaks.as_str()), encrypted(is_encrypted)], Value::Whole(count))
+            let count = metrics.connections(protocol, is_encrypted);
+            family.with([("protocol", protocol.as_str()), encrypted(is_encrypted)], Value::Whole(count))
         })
     });
-    let sessions = Family::gauge("arauto_sessions", None, "Sessions there are, with a name or without.");
+    let sessions =
+        FigureFamily::gauge("arauto_sessions", None, "Sessions there are, with a name or without.");
     let sessions = Kind::ALL.into_iter().fold(sessions, |family, kind| {
         [false, true].into_iter().fold(family, |family, is_encrypted| {
-            let count = tally.sessions(kind, is_encrypted);
+            let count = metrics.sessions(kind, is_encrypted);
             family.with([("kind", kind.as_str()), encrypted(is_encrypted)], Value::Whole(count))
         })
     });
     vec![
         connections,
-        Family::gauge(
+        FigureFamily::gauge(
             "arauto_connections_pending",
             None,
             "Connections that are no sessions yet: TLS handshakes, and HTTP before a WebSocket.",
         )
-        .each("stage", Stage::ALL, |stage| (stage.as_str(), tally.under_way(stage))),
+        .each("stage", Stage::ALL, |stage| (stage.as_str(), metrics.under_way(stage))),
         sessions,
-        Family::gauge("arauto_members", None, "Sessions that have a name.").is(tally.members()),
-        Family::counter("arauto_joins", None, "Sessions that were given a name.").is(tally.joined()),
-        Family::counter(
+        FigureFamily::gauge("arauto_members", None, "Sessions that have a name.").is(metrics.members()),
+        FigureFamily::counter("arauto_joins", None, "Sessions that were given a name.").is(metrics.joined()),
+        FigureFamily::counter(
             "arauto_ends",
             None,
             "Sessions that ended, and connections that were not let in, by reason.",
         )
-        .each("reason", CloseReason::ALL, |reason| (reason.as_str(), tally.ended(reason))),
+        .each("reason", CloseReason::ALL, |reason| (reason.as_str(), metrics.ended(reason))),
     ]
 }
 
-fn messages(tally: &Tally) -> Vec<Family> {
-    let (received, delivered) = (tally.received(), tally.delivered());
+fn messages(metrics: &Metrics) -> Vec<FigureFamily> {
+    let (received, delivered) = (metrics.received(), metrics.delivered());
     vec![
-        Family::counter(
+        FigureFamily::counter(
             "arauto_received_messages",
             None,
             "Lines that came in, whether they are messages or not.",
         )
         .is(received.messages),
-        Family::counter("arauto_received", Some(Unit::Bytes), "Their bytes, without line endings.")
-            .is(received.bytes),
-        Family::counter(
+        FigureFamily::counter(
+            "arauto_received",
+            Some(FigureUnit::Bytes),
+            "Their bytes, without line endings.",
+        )
+        .is(received.bytes),
+        FigureFamily::counter(
             "arauto_delivered_messages",
             None,
             "Messages sent or queued; one to all counts for each receiver.",
         )
         .is(delivered.messages),
-        Family::counter("arauto_delivered", Some(Unit::Bytes), "Their bytes, with a line ending each.")
-            .is(delivered.bytes),
-        Family::counter(
+        FigureFamily::counter(
+            "arauto_delivered",
+            Some(FigureUnit::Bytes),
+            "Their bytes, with a line ending each.",
+        )
+        .is(delivered.bytes),
+        FigureFamily::counter(
             "arauto_operations",
             None,
             "Messages by what they ask for, without those refused as they are read.",
         )
-        .each("operation", Operation::all(), |operation| (operation.wire(), tally.operations(operation))),
-        Family::counter("arauto_refusals", None, "Lines that were not carried out, by reason.").each(
+        .each("operation", Operation::all(), |operation| (operation.wire(), metrics.operations(operation))),
+        FigureFamily::counter("arauto_refusals", None, "Lines that were not carried out, by reason.").each(
             "reason",
             Refusal::ALL,
-            |why| (why.as_str(), tally.refused(why)),
+            |why| (why.as_str(), metrics.refused(why)),
         ),
     ]
 }
 
-fn output(tally: &Tally) -> Vec<Family> {
-    let marks = tally.marks();
+fn output(metrics: &Metrics) -> Vec<FigureFamily> {
+    let marks = metrics.marks();
     let steps = |stem, unit, help, counts, per_unit| {
-        Family::new(Form::Histogram, stem, unit, help).with([], Value::Steps(counts, per_unit))
+        FigureFamily::new(FigureType::Histogram, stem, unit, help).with([], Value::Steps(counts, per_unit))
     };
     vec![
         steps(
             "arauto_batch_messages",
             None,
             "Messages in what the Registry sent in one go, each counted once.",
-            tally.batch_messages(),
+            metrics.batch_messages(),
             1.0,
         ),
-        steps("arauto_batch", Some(Unit::Bytes), "The same in bytes.", tally.batch_bytes(), 1.0),
-        Family::gauge("arauto_batch_largest", Some(Unit::Bytes), "The largest of them since the start.")
-            .is(marks.largest_batch_bytes),
+        steps("arauto_batch", Some(FigureUnit::Bytes), "The same in bytes.", metrics.batch_bytes(), 1.0),
+        FigureFamily::gauge(
+            "arauto_batch_largest",
+            Some(FigureUnit::Bytes),
+            "The largest of them since the start.",
+        )
+        .is(marks.largest_batch_bytes),
         steps(
             "arauto_fan_out",
-            Some(Unit::Seconds),
+            Some(FigureUnit::Seconds),
             "From when the first broadcast of a batch was taken to when the last session's share was sent or queued.",
-            tally.fan_outs(),
+            metrics.fan_outs(),
             1e9,
         ),
-        Family::gauge(
+        FigureFamily::gauge(
             "arauto_outbox_fullest",
-            Some(Unit::Bytes),
+            Some(FigureUnit::Bytes),
             "The most that waited for one session since the start.",
         )
         .is(marks.fullest_outbox_bytes),
-        Family::gauge(
+        FigureFamily::gauge(
             "arauto_outboxes",
-            Some(Unit::Bytes),
+            Some(FigureUnit::Bytes),
             "Memory of what waits for all sessions. Above limits.outboxes_bytes, sessions are disconnected.",
         )
-        .is(tally.outboxes_bytes().load(Ordering::Relaxed)),
-        Family::counter("arauto_outbox_full", None, "How often an outbox became full.")
+        .is(metrics.outboxes_bytes().load(Ordering::Relaxed)),
+        FigureFamily::counter("arauto_outbox_full", None, "How often an outbox became full.")
             .is(marks.full_outboxes),
-        Family::counter(
+        FigureFamily::counter(
             "arauto_senders_held_back",
             None,
             "How often a sender had to wait for a receiver that was full.",
         )
         .is(marks.held_back),
-        Family::counter(
+        FigureFamily::counter(
             "arauto_broadcast_wait",
-            Some(Unit::Seconds),
+            Some(FigureUnit::Seconds),
             "Time in which broadcasts waited for receivers that were full.",
         )
         .real(marks.broadcast_wait.as_secs_f64()),
     ]
 }
 
-fn audio(tally: &Tally) -> Vec<Family> {
-    let counts = tally.audio().counts();
+fn audio(metrics: &Metrics) -> Vec<FigureFamily> {
+    let counts = metrics.audio().counts();
     let dropped =
         [("foreign", counts.foreign), ("not_as_announced", counts.strange), ("not_taken", counts.lost)];
     vec![
-        Family::gauge("arauto_streams", None, "Streams of audio that are on.").is(counts.streams),
-        Family::gauge("arauto_stream_listeners", None, "Who listens to them, by RTSP and by HTTP.")
+        FigureFamily::gauge("arauto_streams", None, "Streams of audio that are on.").is(counts.streams),
+        FigureFamily::gauge("arauto_stream_listeners", None, "Who listens to them, by RTSP and by HTTP.")
             .is(counts.listeners),
-        Family::counter("arauto_datagrams_received", None, "Datagrams of publishers, sound and reports.")
-            .is(counts.datagrams_in),
-        Family::counter("arauto_datagrams_sent", None, "Datagrams of sound to listeners by RTSP.")
+        FigureFamily::counter(
+            "arauto_datagrams_received",
+            None,
+            "Datagrams of publishers, sound and reports.",
+        )
+        .is(counts.datagrams_in),
+        FigureFamily::counter("arauto_datagrams_sent", None, "Datagrams of sound to listeners by RTSP.")
             .is(counts.datagrams_out),
-        Family::counter("arauto_datagrams_dropped", None, "Datagrams that were not passed on, by reason.")
-            .each("reason", dropped, |(reason, count)| (reason, count)),
-        Family::counter("arauto_listener_reports", None, "What listeners said of what they got (RTCP).")
-            .is(counts.reports),
+        FigureFamily::counter(
+            "arauto_datagrams_dropped",
+            None,
+            "Datagrams that were not passed on, by reason.",
+        )
+        .each("reason", dropped, |(reason, count)| (reason, count)),
+        FigureFamily::counter(
+            "arauto_listener_reports",
+            None,
+            "What listeners said of what they got (RTCP).",
+        )
+        .is(counts.reports),
     ]
 }
 
 /// Figures of the process, by the names that are common to all programs.
-fn process(process: &Process) -> Vec<Family> {
-    let cpu =
-        Family::counter("process_cpu", Some(Unit::Seconds), "Time of processors, in user and kernel mode.");
+fn process(process: &Process) -> Vec<FigureFamily> {
+    let cpu = FigureFamily::counter(
+        "process_cpu",
+        Some(FigureUnit::Seconds),
+        "Time of processors, in user and kernel mode.",
+    );
     let gauges = [
         (
             "process_resident_memory",
-            Some(Unit::Bytes),
+            Some(FigureUnit::Bytes),
             "Memory that the process holds.",
             process.resident_bytes,
         ),
-        ("process_virtual_memory", Some(Unit::Bytes), "Addresses that it has.", process.virtual_bytes),
+        ("process_virtual_memory", Some(FigureUnit::Bytes), "Addresses that it has.", process.virtual_bytes),
         ("process_threads", None, "Its threads.", process.threads),
         ("process_open_fds", None, "Descriptors that are open.", process.open_files),
         ("process_max_fds", None, "How many may be open.", process.max_files),
     ];
     let known = gauges.into_iter().filter_map(|(stem, unit, help, value)| Some((stem, unit, help, value?)));
-    let gauges = known.map(|(stem, unit, help, value)| Family::gauge(stem, unit, help).is(value));
+    let gauges = known.map(|(stem, unit, help, value)| FigureFamily::gauge(stem, unit, help).is(value));
     std::iter::once(cpu.real(process.cpu.as_secs_f64())).chain(gauges).collect()
 }

@@ -4,14 +4,14 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{
     exposition::real,
-    figures::{Family, Form, Sample, Value},
+    figures::{FigureFamily, FigureType, Sample, Value},
 };
 
 /// Writes all figures as one object. A figure with a single number is that number. A figure with labels is an object by
 /// the values of its first label, and by those of the next label within. An info is an object of its labels. A
 /// histogram is an object with `count`, `sum` and `buckets`: each bucket counts all values up to its bound, and values
 /// above the last bound are in `count` alone.
-pub fn write(families: &[Family]) -> String {
+pub fn write(families: &[FigureFamily]) -> String {
     let all: Map<String, Json> =
         families.iter().map(|family| (family.name(), figure(family.form, &family.samples))).collect();
     let mut text = format!("{:#}", Json::Object(all));
@@ -19,10 +19,10 @@ pub fn write(families: &[Family]) -> String {
     text
 }
 
-fn figure(form: Form, samples: &[Sample]) -> Json {
+fn figure(form: FigureType, samples: &[Sample]) -> Json {
     let mut figure = Json::Object(Map::new());
     for Sample { labels, value } in samples {
-        if form == Form::Info {
+        if form == FigureType::Info {
             let words = labels.iter().map(|(name, value)| ((*name).to_owned(), Json::from(&**value)));
             return words.collect::<Map<_, _>>().into();
         }
@@ -52,34 +52,40 @@ fn number(value: &Value) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::{monitoring::figures::Unit, tally::Counts};
+    use crate::server::{metrics::HistogramCounts, monitoring::figures::FigureUnit};
 
     #[test]
     fn a_figure_is_a_number_or_one_for_each_kind() {
-        let family = |stem, unit, form, samples| Family { stem, unit, form, help: "", samples };
+        let family = |stem, unit, form, samples| FigureFamily { stem, unit, form, help: "", samples };
         let sample = |labels: &[(&'static str, &'static str)], value| Sample {
             labels: labels.iter().map(|(name, value)| (*name, (*value).into())).collect(),
             value,
         };
         let (line, telnet) = (("kind", "line"), ("kind", "telnet"));
-        let counts = Counts { steps: vec![(50_000, 2), (2_500_000_000, 1)], above: 1, sum: 9_500_000_000 };
+        let counts =
+            HistogramCounts { steps: vec![(50_000, 2), (2_500_000_000, 1)], above: 1, sum: 9_500_000_000 };
         let families = [
-            family("a", None, Form::Counter, vec![sample(&[], Value::Whole(3))]),
+            family("a", None, FigureType::Counter, vec![sample(&[], Value::Whole(3))]),
             family(
                 "b",
                 None,
-                Form::Gauge,
+                FigureType::Gauge,
                 vec![
                     sample(&[line, ("encrypted", "no")], Value::Whole(1)),
                     sample(&[line, ("encrypted", "yes")], Value::Whole(2)),
                     sample(&[telnet, ("encrypted", "no")], Value::Whole(3)),
                 ],
             ),
-            family("c", Some(Unit::Seconds), Form::Histogram, vec![sample(&[], Value::Steps(counts, 1e9))]),
+            family(
+                "c",
+                Some(FigureUnit::Seconds),
+                FigureType::Histogram,
+                vec![sample(&[], Value::Steps(counts, 1e9))],
+            ),
             family(
                 "d_info",
                 None,
-                Form::Info,
+                FigureType::Info,
                 vec![sample(&[("version", "1"), ("os", "x")], Value::Whole(1))],
             ),
         ];

@@ -1,4 +1,4 @@
-//! [`Places`]: bounds the connections that are served at a time, and chooses which gives way to a newcomer.
+//! [`ConnectionSlots`]: bounds the connections that are served at a time, and chooses which gives way to a newcomer.
 
 use std::{
     cell::{Cell, RefCell},
@@ -17,11 +17,12 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{LEAST, MOST};
+use super::{MAX_CONNECTIONS, MIN_CONNECTION_TIME};
 
-/// [`MOST`] places. If all are taken, a newcomer displaces the connection that has been silent for longest, once that
-/// connection has had its place for [`LEAST`]. So connections that send no request cannot keep out those that do.
-pub struct Places {
+/// [`MAX_CONNECTIONS`] places. If all are taken, a newcomer displaces the connection that has been silent for longest,
+/// once that connection has had its place for [`MIN_CONNECTION_TIME`]. So connections that send no request cannot keep
+/// out those that do.
+pub struct ConnectionSlots {
     free: Arc<Semaphore>,
     /// Connections that had sent no request when this was last checked, in the order in which they came.
     silent: RefCell<BTreeMap<u64, Silent>>,
@@ -36,18 +37,18 @@ struct Silent {
 }
 
 /// A place, held until this is dropped.
-pub struct Place {
+pub struct ConnectionSlot {
     number: u64,
-    places: Rc<Places>,
+    places: Rc<ConnectionSlots>,
     asked: Arc<AtomicBool>,
     displaced: Rc<Notify>,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Places {
+impl ConnectionSlots {
     /// Creates places that are all free.
     pub fn new() -> Rc<Self> {
-        let free = Arc::new(Semaphore::new(MOST));
+        let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         Rc::new(Self { free, silent: RefCell::default(), next: Cell::new(0) })
     }
 
@@ -55,7 +56,7 @@ impl Places {
     ///
     /// # Errors
     /// None in practice: the semaphore is never closed.
-    pub async fn take(self: &Rc<Self>) -> Result<Place, AcquireError> {
+    pub async fn take(self: &Rc<Self>) -> Result<ConnectionSlot, AcquireError> {
         let permit = select! {
             biased;
             permit = Arc::clone(&self.free).acquire_owned() => permit?,
@@ -67,10 +68,11 @@ impl Places {
         let silent =
             Silent { since: Instant::now(), asked: Arc::clone(&asked), displaced: Rc::clone(&displaced) };
         self.silent.borrow_mut().insert(number, silent);
-        Ok(Place { number, places: Rc::clone(self), asked, displaced, _permit: permit })
+        Ok(ConnectionSlot { number, places: Rc::clone(self), asked, displaced, _permit: permit })
     }
 
-    /// Displaces the connection that has been silent for longest, once it has had its place for [`LEAST`].
+    /// Displaces the connection that has been silent for longest, once it has had its place for
+    /// [`MIN_CONNECTION_TIME`].
     async fn displace(&self) {
         loop {
             match self.due() {
@@ -91,11 +93,11 @@ impl Places {
     fn due(&self) -> Option<Instant> {
         let mut silent = self.silent.borrow_mut();
         silent.retain(|_, one| !one.asked.load(Ordering::Relaxed));
-        silent.values().next().map(|oldest| oldest.since + LEAST)
+        silent.values().next().map(|oldest| oldest.since + MIN_CONNECTION_TIME)
     }
 }
 
-impl Place {
+impl ConnectionSlot {
     /// Flag to set when the connection has sent a request: it keeps its place from then on.
     pub fn asked(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.asked)
@@ -107,7 +109,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.places.silent.borrow_mut().remove(&self.number);
     }
@@ -121,9 +123,9 @@ mod tests {
 
     use super::*;
 
-    fn all(places: &Rc<Places>) -> Vec<Place> {
+    fn all(places: &Rc<ConnectionSlots>) -> Vec<ConnectionSlot> {
         let mut taken = Vec::new();
-        for _ in 0..MOST {
+        for _ in 0..MAX_CONNECTIONS {
             taken.push(places.take().now_or_never().expect("a place").unwrap());
         }
         assert!(places.take().now_or_never().is_none(), "no more than so many");
@@ -131,7 +133,7 @@ mod tests {
     }
 
     /// Removes the connections that are displaced and returns their numbers.
-    fn gone(taken: &mut Vec<Place>) -> Vec<u64> {
+    fn gone(taken: &mut Vec<ConnectionSlot>) -> Vec<u64> {
         let all = std::mem::take(taken);
         let (gone, left) = all.into_iter().partition(|place| place.displaced().now_or_never().is_some());
         *taken = left;
@@ -140,7 +142,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_comes_takes_the_place_of_the_one_who_was_silent_for_longest() {
-        let places = Places::new();
+        let places = ConnectionSlots::new();
         let mut taken = all(&places);
         for place in &taken[..2] {
             place.asked().store(true, Ordering::Relaxed);
@@ -148,8 +150,8 @@ mod tests {
         for expected in [2, 3] {
             let coming = places.take();
             tokio::pin!(coming);
-            // Not before that connection has had its place for `LEAST`.
-            assert!(tokio::time::timeout(LEAST * 49 / 50, &mut coming).await.is_err());
+            // Not before that connection has had its place for `MIN_CONNECTION_TIME`.
+            assert!(tokio::time::timeout(MIN_CONNECTION_TIME * 49 / 50, &mut coming).await.is_err());
             assert_eq!(gone(&mut taken), Vec::<u64>::new());
             assert!(
                 tokio::time::timeout(Duration::from_millis(4), &mut coming).await.is_err(),
@@ -166,14 +168,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_asked_keeps_his_place() {
-        let places = Places::new();
+        let places = ConnectionSlots::new();
         let mut taken = all(&places);
         for place in &taken {
             place.asked().store(true, Ordering::Relaxed);
         }
         let coming = places.take();
         tokio::pin!(coming);
-        assert!(tokio::time::timeout(10 * LEAST, &mut coming).await.is_err());
+        assert!(tokio::time::timeout(10 * MIN_CONNECTION_TIME, &mut coming).await.is_err());
         assert_eq!(gone(&mut taken), Vec::<u64>::new());
         drop(taken.pop());
         coming.now_or_never().expect("a place").unwrap();

@@ -5,14 +5,14 @@ use std::{collections::VecDeque, io, rc::Rc};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::{Bounds, MOST, Outbox, Piece, Trouble, flush::Flush, full::Full};
+use super::{Bounds, HARD_LIMIT_FACTOR, Outbox, OutboxError, Piece, flush::Flush, watermark::Watermark};
 use crate::protocol::{Kind, Line, websocket};
 
 impl Outbox {
     /// Drops the queue, but for the rest of a partly written message. From here on the outbox accepts only its last
-    /// words. Returns whether it was not jammed before.
-    pub fn jam(&mut self) -> bool {
-        if std::mem::replace(&mut self.jammed, true) {
+    /// words. Returns whether it was not evicted before.
+    pub fn evict(&mut self) -> bool {
+        if std::mem::replace(&mut self.evicted, true) {
             return false;
         }
         let begun = self.queue.pop_front().filter(|_| self.mid_piece).map(|piece| {
@@ -32,52 +32,52 @@ impl Outbox {
             self.memory.add(piece.memory());
             self.queue.push_back(piece);
         }
-        self.full = Full::default();
+        self.watermark = Watermark::default();
         true
     }
 
-    /// Whether [`Self::jam`] was called.
+    /// Whether [`Self::evict`] was called.
     #[must_use]
-    pub fn is_jammed(&self) -> bool {
-        self.jammed
+    pub fn is_evicted(&self) -> bool {
+        self.evicted
     }
 
-    /// Queues the line that explains the end, even if the outbox is jammed. Marks it as jammed.
+    /// Queues the line that explains the end, even if the session is evicted. Marks it as evicted.
     pub fn put_last_words(&mut self, line: &Line) {
-        self.jammed = false;
+        self.evicted = false;
         self.enqueue(Piece::own(line.framed(self.kind)));
-        self.jammed = true;
+        self.evicted = true;
     }
 
-    /// Queues the final line, whether the outbox is jammed or not.
+    /// Queues the final line, whether the session is evicted or not.
     pub fn put_farewell(&mut self, line: &Line) {
-        if self.jammed { self.put_last_words(line) } else { self.put(line) }
+        if self.evicted { self.put_last_words(line) } else { self.put(line) }
     }
 
     /// Removes the limit: the outbox is never full from here on.
-    pub fn lift_bounds(&mut self) {
-        self.bounds = Rc::new(Bounds { limit: usize::MAX / MOST, ..*self.bounds });
-        self.full = Full::default();
-        self.wake_carrier();
+    pub fn unbound(&mut self) {
+        self.bounds = Rc::new(Bounds { limit: usize::MAX / HARD_LIMIT_FACTOR, ..*self.bounds });
+        self.watermark = Watermark::default();
+        self.wake_flush_task();
     }
 
     /// Begins the end of the session: the outbox accepts nothing more, and all has to be written by `deadline`. For a
     /// WebSocket, queues a close frame with `code` first.
     pub fn close(&mut self, code: u16, deadline: Instant) {
         if self.kind == Kind::WebSocket && !self.is_closing() {
-            let jammed = std::mem::take(&mut self.jammed);
+            let evicted = std::mem::take(&mut self.evicted);
             self.enqueue(Piece::own(websocket::close_frame(code)));
-            self.jammed = jammed;
+            self.evicted = evicted;
         }
         self.deadline.get_or_insert(deadline);
-        self.wake_carrier();
+        self.wake_flush_task();
     }
 
     /// Drops the queue of a session that has ended, because memory is short. The rest of a partly written message
     /// stays.
     pub fn cut_short(&mut self) {
-        self.jam();
-        self.wake_carrier();
+        self.evict();
+        self.wake_flush_task();
     }
 
     /// Whether [`Self::close`] was called.
@@ -94,7 +94,7 @@ impl Outbox {
 
     /// From two gaps before the deadline on, drops all of an unframed client's messages but the last, which says how
     /// the session ended: no time is left for a gap between all of them.
-    pub(super) fn come_to_the_point(&mut self) {
+    pub(super) fn trim_to_last(&mut self) {
         let Some(deadline) = self.deadline.filter(|_| self.kind == Kind::Unframed) else { return };
         if Instant::now() + 2 * self.bounds.gap < deadline {
             return;
@@ -109,9 +109,9 @@ impl Outbox {
         }
     }
 
-    pub(super) fn fail(&mut self, error: io::Error) -> Trouble {
+    pub(super) fn fail(&mut self, error: io::Error) -> OutboxError {
         self.give_up();
-        Trouble::Broken(error)
+        OutboxError::Broken(error)
     }
 
     pub(super) fn give_up(&mut self) {

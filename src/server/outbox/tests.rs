@@ -102,10 +102,13 @@ impl Wire {
 
 fn outbox(kind: Kind, limit: usize, takes: &[usize]) -> (Rc<RefCell<Outbox>>, Rc<RefCell<Wire>>) {
     let wire = Rc::new(RefCell::new(Wire { takes: takes.iter().copied().collect(), ..Wire::default() }));
-    let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+    let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
     let bounds = Rc::new(Bounds { limit, grace: GRACE, gap: GAP });
-    let mut outbox =
-        Outbox::new(Box::new(Half(Rc::clone(&wire))), bounds, Rc::new(Stay::in_place(permit, None)));
+    let mut outbox = Outbox::new(
+        Box::new(Half(Rc::clone(&wire))),
+        bounds,
+        Rc::new(SessionPermit::with_place(place, None)),
+    );
     outbox.set_kind(kind);
     (Rc::new(RefCell::new(outbox)), wire)
 }
@@ -114,7 +117,7 @@ fn line(data: &str) -> Line {
     Line::lossy(&Message { sender: "a", destination: "b", operation: "echo", data })
 }
 
-fn shared(data: &[&str]) -> Arc<Shared> {
+fn shared(data: &[&str]) -> Arc<SharedBatch> {
     let mut batch = Batch::new(1);
     for data in data {
         batch.broadcast(&line(data), None);
@@ -136,9 +139,9 @@ fn in_paused_time(run: impl Future<Output = ()>) {
 /// Writes what the wire takes at once, then the rest as the wire takes it.
 async fn write_all(outbox: &Rc<RefCell<Outbox>>, wire: &Rc<RefCell<Wire>>) {
     at_once(|cx| outbox.borrow_mut().write_now(cx)).unwrap();
-    while outbox.borrow_mut().wants_carrying() {
-        let carrying = carry(outbox);
-        tokio::pin!(carrying);
+    while outbox.borrow_mut().wants_flush_task() {
+        let flushing = flush_task(outbox);
+        tokio::pin!(flushing);
         // A wire that blocked is ready again at once.
         let wake = poll_fn(|_| {
             if let Some(waker) = wire.borrow_mut().blocked.take() {
@@ -148,7 +151,7 @@ async fn write_all(outbox: &Rc<RefCell<Outbox>>, wire: &Rc<RefCell<Wire>>) {
         });
         tokio::select! {
             biased;
-            done = &mut carrying => assert_ne!(done.unwrap(), Carried::Stuck),
+            done = &mut flushing => assert_ne!(done.unwrap(), Flushed::Stuck),
             () = wake => {}
         }
     }
@@ -161,7 +164,7 @@ fn what_is_not_queued_is_one_write() {
     at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
     assert_eq!(wire.borrow().writes.len(), 1);
     assert_eq!(wire.borrow().text(), "a | b | echo | one\na | b | echo | two\na | b | echo | three\n");
-    assert!(!outbox.borrow_mut().wants_carrying());
+    assert!(!outbox.borrow_mut().wants_flush_task());
 }
 
 #[test]
@@ -250,7 +253,7 @@ fn the_memory_of_what_is_queued_is_counted_with_what_each_piece_takes() {
         at_once(|cx| outbox.borrow_mut().write_now(cx)).unwrap();
         let weight = outbox.borrow().weight(Instant::now());
         assert_eq!(weight, (2 * lines / 3 + 96, Duration::ZERO));
-        assert!(outbox.borrow_mut().jam());
+        assert!(outbox.borrow_mut().evict());
         assert_eq!(total.load(Ordering::Relaxed), 7 + 18 + 96);
         drop(outbox);
         assert_eq!(total.load(Ordering::Relaxed), 7);
@@ -288,19 +291,19 @@ fn more_than_the_limit_is_full_until_a_little_is_gone_and_half_is_busy_until_a_q
         let shared = shared(&["one", "two", "three"]);
         at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
         // When polled again, the socket took 20 of 59 bytes, so the rest is below the limit.
-        assert_eq!(outbox.borrow_mut().take_pressure(), Some(Level::Busy));
+        assert_eq!(outbox.borrow_mut().take_level_change(), Some(FillLevel::High));
         at_once(|cx| outbox.borrow_mut().send_line(&line("four"), cx)).unwrap();
-        assert_eq!(outbox.borrow_mut().take_pressure(), Some(Level::Full));
-        assert_eq!(outbox.borrow_mut().take_pressure(), None);
-        assert!(outbox.borrow_mut().wants_carrying());
-        // At 59 bytes it is full. At 39 it still is: less than a sixteenth of the limit is free. At 37 it is busy, at
-        // 10 calm.
+        assert_eq!(outbox.borrow_mut().take_level_change(), Some(FillLevel::Full));
+        assert_eq!(outbox.borrow_mut().take_level_change(), None);
+        assert!(outbox.borrow_mut().wants_flush_task());
+        // At 59 bytes it is full. At 39 it still is: less than a sixteenth of the limit is free. At 37 it is high, at
+        // 10 low.
         wire.borrow_mut().takes.extend([20, 2, 17, 10]);
-        assert_eq!(carry(&outbox).await.unwrap(), Carried::Change(Level::Busy));
+        assert_eq!(flush_task(&outbox).await.unwrap(), Flushed::Change(FillLevel::High));
         assert_eq!(outbox.borrow().queued(), 37);
-        assert_eq!(carry(&outbox).await.unwrap(), Carried::Change(Level::Calm));
+        assert_eq!(flush_task(&outbox).await.unwrap(), Flushed::Change(FillLevel::Low));
         assert_eq!(outbox.borrow().queued(), 10);
-        assert_eq!(carry(&outbox).await.unwrap(), Carried::All);
+        assert_eq!(flush_task(&outbox).await.unwrap(), Flushed::All);
     });
 }
 
@@ -309,9 +312,9 @@ fn one_that_is_full_and_takes_nothing_is_stuck_after_the_grace() {
     in_paused_time(async {
         let (outbox, _wire) = outbox(Kind::Line, 10, &[0; 100]);
         at_once(|cx| outbox.borrow_mut().send_shared(&shared(&["one"]), cx)).unwrap();
-        assert!(outbox.borrow_mut().wants_carrying());
+        assert!(outbox.borrow_mut().wants_flush_task());
         let began = Instant::now();
-        assert_eq!(carry(&outbox).await.unwrap(), Carried::Stuck);
+        assert_eq!(flush_task(&outbox).await.unwrap(), Flushed::Stuck);
         assert_eq!(began.elapsed(), GRACE);
     });
 }
@@ -322,8 +325,8 @@ fn one_that_takes_something_now_and_then_is_not_stuck() {
         let (outbox, wire) = outbox(Kind::Line, 40, &[0; 100]);
         let shared = shared(&["one", "two", "three", "four"]);
         at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
-        assert_eq!(outbox.borrow_mut().take_pressure(), Some(Level::Full));
-        assert!(outbox.borrow_mut().wants_carrying());
+        assert_eq!(outbox.borrow_mut().take_level_change(), Some(FillLevel::Full));
+        assert!(outbox.borrow_mut().wants_flush_task());
         let trickle = async {
             loop {
                 tokio::time::sleep(Duration::from_millis(240)).await;
@@ -334,7 +337,7 @@ fn one_that_takes_something_now_and_then_is_not_stuck() {
             }
         };
         tokio::select! {
-            carried = carry(&outbox) => assert_eq!(carried.unwrap(), Carried::Change(Level::Busy)),
+            flushed = flush_task(&outbox) => assert_eq!(flushed.unwrap(), Flushed::Change(FillLevel::High)),
             () = trickle => {}
         }
         let taken: Vec<usize> = wire.borrow().writes.iter().map(|(_, bytes)| bytes.len()).collect();
@@ -348,7 +351,7 @@ fn one_whose_other_end_acknowledges_what_the_kernel_holds_is_not_stuck() {
         let (outbox, wire) = outbox(Kind::Line, 10, &[0; 100]);
         wire.borrow_mut().not_taken = Some(NotTaken { unacknowledged: 50_000, unread: 0 });
         at_once(|cx| outbox.borrow_mut().send_shared(&shared(&["one"]), cx)).unwrap();
-        assert!(outbox.borrow_mut().wants_carrying());
+        assert!(outbox.borrow_mut().wants_flush_task());
         let began = Instant::now();
         // A slow line acknowledges 1,000 bytes every half grace period, five times.
         let line = async {
@@ -359,7 +362,7 @@ fn one_whose_other_end_acknowledges_what_the_kernel_holds_is_not_stuck() {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            carried = carry(&outbox) => assert_eq!(carried.unwrap(), Carried::Stuck),
+            flushed = flush_task(&outbox) => assert_eq!(flushed.unwrap(), Flushed::Stuck),
             () = line => {}
         }
         // The last progress is seen at the end of the third grace period; none is seen in the fourth.
@@ -372,7 +375,7 @@ fn one_that_becomes_full_while_its_task_waits_is_stuck_in_time() {
     in_paused_time(async {
         let (outbox, _wire) = outbox(Kind::Line, 20, &[0; 100]);
         at_once(|cx| outbox.borrow_mut().send_line(&line("one"), cx)).unwrap();
-        assert!(outbox.borrow_mut().wants_carrying());
+        assert!(outbox.borrow_mut().wants_flush_task());
         let fill = async {
             tokio::time::sleep(Duration::from_secs(9)).await;
             at_once(|cx| outbox.borrow_mut().send_line(&line("two, and more"), cx)).unwrap();
@@ -380,7 +383,7 @@ fn one_that_becomes_full_while_its_task_waits_is_stuck_in_time() {
         };
         let began = Instant::now();
         tokio::select! {
-            carried = carry(&outbox) => assert_eq!(carried.unwrap(), Carried::Stuck),
+            flushed = flush_task(&outbox) => assert_eq!(flushed.unwrap(), Flushed::Stuck),
             () = fill => {}
         }
         assert_eq!(began.elapsed().as_millis() / 10, 925);
@@ -394,10 +397,10 @@ fn an_unframed_client_is_not_stuck_by_the_pause_that_it_is_given() {
         Rc::make_mut(&mut outbox.borrow_mut().bounds).gap = 4 * GRACE;
         let shared = shared(&["one", "two", "three"]);
         at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
-        assert_eq!(outbox.borrow_mut().take_pressure(), Some(Level::Full));
-        assert!(outbox.borrow_mut().wants_carrying());
-        while carry(&outbox).await.unwrap() != Carried::All {
-            assert!(!outbox.borrow().is_jammed() && !outbox.borrow().full.is_full());
+        assert_eq!(outbox.borrow_mut().take_level_change(), Some(FillLevel::Full));
+        assert!(outbox.borrow_mut().wants_flush_task());
+        while flush_task(&outbox).await.unwrap() != Flushed::All {
+            assert!(!outbox.borrow().is_evicted() && !outbox.borrow().watermark.is_full());
         }
         assert_eq!(wire.borrow().writes.len(), 3);
     });
@@ -415,7 +418,7 @@ fn far_more_than_the_limit_is_trouble() {
         }
         assert!(outbox.queued < 100);
     };
-    assert!(matches!(full, Trouble::Full), "{full:?}");
+    assert!(matches!(full, OutboxError::Full), "{full:?}");
 }
 
 #[test]
@@ -424,8 +427,8 @@ fn a_jammed_one_ends_the_message_that_was_begun_and_takes_its_last_words() {
     let shared = shared(&["one", "two", "three"]);
     at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
     let mut outbox = outbox.borrow_mut();
-    assert!(outbox.jam());
-    assert!(!outbox.jam());
+    assert!(outbox.evict());
+    assert!(!outbox.evict());
     outbox.put(&line("too late"));
     at_once(|cx| outbox.send_shared(&shared, cx)).unwrap();
     outbox.put_last_words(&line("last"));
@@ -441,13 +444,13 @@ fn last_words_may_come_after_the_queue_was_dropped_and_its_task_has_woken() {
         at_once(|cx| outbox.borrow_mut().send_line(&line("one"), cx)).unwrap();
         let shared = shared(&["two", "three"]);
         at_once(|cx| outbox.borrow_mut().send_shared(&shared, cx)).unwrap();
-        assert!(outbox.borrow_mut().wants_carrying());
+        assert!(outbox.borrow_mut().wants_flush_task());
         // The task waits for the gap when the queue is dropped.
-        let mut carrying = Box::pin(carry(&outbox));
-        assert!((&mut carrying).now_or_never().is_none());
-        outbox.borrow_mut().jam();
+        let mut flushing = Box::pin(flush_task(&outbox));
+        assert!((&mut flushing).now_or_never().is_none());
+        outbox.borrow_mut().evict();
         advance(GAP).await;
-        carrying.await.unwrap();
+        flushing.await.unwrap();
         outbox.borrow_mut().put_last_words(&line("last"));
         at_once(|cx| outbox.borrow_mut().write_now(cx)).unwrap();
         assert_eq!(wire.borrow().text(), "a | b | echo | onea | b | echo | last");
@@ -461,10 +464,10 @@ fn a_failing_write_is_told_once_and_drops_the_rest() {
     let mut outbox = outbox.borrow_mut();
     outbox.put(&line("one"));
     let broken = at_once(|cx| outbox.write_now(cx));
-    assert!(matches!(broken, Err(Trouble::Broken(_))), "{broken:?}");
+    assert!(matches!(broken, Err(OutboxError::Broken(_))), "{broken:?}");
     outbox.put(&line("two"));
     at_once(|cx| outbox.write_now(cx)).unwrap();
-    assert!(!outbox.wants_carrying());
+    assert!(!outbox.wants_flush_task());
 }
 
 #[test]
@@ -487,7 +490,7 @@ fn closing_reaches_a_session_whose_data_path_is_jammed() {
         let (outbox, wire) = outbox(Kind::Line, 1000, &[0; 100]);
         outbox.borrow_mut().put(&line("one"));
         at_once(|cx| outbox.borrow_mut().write_now(cx)).unwrap();
-        assert!(outbox.borrow_mut().wants_carrying());
+        assert!(outbox.borrow_mut().wants_flush_task());
         // The task waits for the socket without a deadline when the session ends.
         let close = async {
             outbox.borrow_mut().close(1000, Instant::now() + Duration::from_secs(3));
@@ -496,7 +499,7 @@ fn closing_reaches_a_session_whose_data_path_is_jammed() {
         let began = Instant::now();
         tokio::select! {
             biased;
-            outcome = carry(&outbox) => assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::TimedOut),
+            outcome = flush_task(&outbox) => assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::TimedOut),
             () = close => {}
         }
         assert_eq!(began.elapsed().as_secs(), 3);
@@ -510,7 +513,7 @@ fn what_is_put_in_while_a_task_waits_for_the_socket_does_not_take_its_place() {
         let (outbox, wire) = outbox(Kind::Line, 1000, &[0, 0]);
         outbox.borrow_mut().put(&line("one"));
         at_once(|cx| outbox.borrow_mut().write_now(cx)).unwrap();
-        assert!(outbox.borrow_mut().wants_carrying());
+        assert!(outbox.borrow_mut().wants_flush_task());
         let more = async {
             outbox.borrow_mut().put(&line("two"));
             at_once(|cx| outbox.borrow_mut().write_now(cx)).unwrap();
@@ -522,7 +525,7 @@ fn what_is_put_in_while_a_task_waits_for_the_socket_does_not_take_its_place() {
         };
         tokio::select! {
             biased;
-            carried = carry(&outbox) => assert_eq!(carried.unwrap(), Carried::All),
+            flushed = flush_task(&outbox) => assert_eq!(flushed.unwrap(), Flushed::All),
             () = more => {}
             () = tokio::time::sleep(Duration::from_secs(1)) => panic!("nobody went on writing"),
         }
@@ -556,16 +559,16 @@ fn one_long_delivery_into_an_empty_outbox_is_excused() {
     for _ in 0..10 {
         outbox.put(&line("one answer of many lines"));
     }
-    outbox.excuse();
+    outbox.exempt_reply();
     at_once(|cx| outbox.write_now(cx)).unwrap();
     outbox.put(&line("a little more"));
     at_once(|cx| outbox.write_now(cx)).unwrap();
     for _ in 0..2 {
         outbox.put(&line("and more, unread all the while"));
     }
-    assert_eq!(outbox.take_pressure(), None);
+    assert_eq!(outbox.take_level_change(), None);
     at_once(|cx| outbox.write_now(cx)).unwrap();
-    assert_eq!(outbox.take_pressure(), Some(Level::Full));
+    assert_eq!(outbox.take_level_change(), Some(FillLevel::Full));
 }
 
 proptest! {

@@ -6,15 +6,15 @@ use actix::{AsyncContext, Context};
 use slog::info;
 use tokio::time::sleep;
 
-use super::{EndChallenge, Registry, log_sent};
+use super::{EndClaim, Registry, log_sent};
 use crate::{
     protocol::{Name, reply},
     server::{
-        challenge::Challenge,
-        close::{CHALLENGE_WITHIN, CloseReason},
+        close::{CLAIM_TIMEOUT, CloseReason},
         messages::{Enter, Probe},
+        peer::LogFields,
+        pending_claim::PendingClaim,
         roster::Bearers,
-        who::Who,
     },
 };
 
@@ -24,22 +24,23 @@ impl Registry {
         if self.refuse_banned(&enter) {
             return;
         }
-        let id = enter.seat.id;
+        let id = enter.session_ref.id;
         let bearers = match self.join(&enter) {
             Ok(()) => return self.welcome(&enter),
             Err(bearers) => bearers,
         };
-        if !self.wait_for(&bearers, Challenge { enter, works: Vec::new() }) {
+        if !self.wait_for(&bearers, PendingClaim { enter, works: Vec::new() }) {
             return;
         }
         for bearer in bearers.iter() {
-            self.couriers[usize::from(bearer.seat.courier)].do_send(Probe { seat: bearer.seat });
+            self.couriers[usize::from(bearer.session_ref.courier)]
+                .do_send(Probe { session_ref: bearer.session_ref });
         }
         let registry = ctx.address();
         // A timer of this actor would be polled at every wake-up of the actor.
         actix_rt::spawn(async move {
-            sleep(CHALLENGE_WITHIN).await;
-            registry.do_send(EndChallenge(id));
+            sleep(CLAIM_TIMEOUT).await;
+            registry.do_send(EndClaim(id));
         });
     }
 
@@ -51,7 +52,7 @@ impl Registry {
                 &enter.name,
                 &enter.looks,
                 enter.proven,
-                enter.seat,
+                enter.session_ref,
                 Arc::clone(&enter.peer),
             ) {
                 Err(bearers) if enter.proven => bearers,
@@ -66,18 +67,18 @@ impl Registry {
 
     /// Queues a session until the conflicting members leave. Refuses the name and returns false if a conflicting
     /// member is on this machine, or if too many sessions wait for it already.
-    fn wait_for(&mut self, bearers: &Bearers, challenge: Challenge) -> bool {
+    fn wait_for(&mut self, bearers: &Bearers, claim: PendingClaim) -> bool {
         // A connection within this machine cannot be half open.
         if let Some(alive) = bearers.iter().find(|bearer| bearer.peer.is_on_this_machine()) {
-            self.refuse_name(&challenge.enter, &alive.name);
+            self.refuse_name(&claim.enter, &alive.name);
             return false;
         }
         // Waiting for the first member suffices. When it has left, the name is requested again: the others conflict
         // then, or have left too.
-        match self.challenges.add(challenge, bearers.first.seat.id) {
+        match self.claims.add(claim, bearers.first.session_ref.id) {
             Ok(()) => true,
-            Err(challenge) => {
-                self.refuse_name(&challenge.enter, &bearers.first.name);
+            Err(claim) => {
+                self.refuse_name(&claim.enter, &bearers.first.name);
                 false
             }
         }
@@ -85,49 +86,49 @@ impl Registry {
 
     /// Gives the name to a session that waited for it, and runs its requests. If a member conflicts again, the
     /// session waits on until its time is up.
-    pub(super) fn end_wait(&mut self, challenge: Challenge, time_is_up: bool) {
-        if self.refuse_banned(&challenge.enter) {
+    pub(super) fn end_wait(&mut self, claim: PendingClaim, time_is_up: bool) {
+        if self.refuse_banned(&claim.enter) {
             return;
         }
-        match self.join(&challenge.enter) {
+        match self.join(&claim.enter) {
             Ok(()) => {
-                self.welcome(&challenge.enter);
-                for work in challenge.works {
+                self.welcome(&claim.enter);
+                for work in claim.works {
                     self.work(work);
                 }
             }
-            Err(bearers) if time_is_up => self.refuse_name(&challenge.enter, &bearers.first.name),
+            Err(bearers) if time_is_up => self.refuse_name(&claim.enter, &bearers.first.name),
             Err(bearers) => {
-                self.wait_for(&bearers, challenge);
+                self.wait_for(&bearers, claim);
             }
         }
     }
 
-    fn welcome(&mut self, Enter { seat, peer, name, .. }: &Enter) {
-        info!(self.log, "joined"; &Who { id: seat.id, peer, name: Some(name) });
-        self.tally.count_join();
-        self.batch.enter(*seat);
-        self.tell(*seat, reply::connection_confirmation(name));
+    fn welcome(&mut self, Enter { session_ref, peer, name, .. }: &Enter) {
+        info!(self.log, "joined"; &LogFields { id: session_ref.id, peer, name: Some(name) });
+        self.metrics.count_join();
+        self.batch.enter(*session_ref);
+        self.tell(*session_ref, reply::connection_confirmation(name));
     }
 
-    fn refuse_name(&mut self, Enter { seat, peer, name, .. }: &Enter, bearer: &Name) {
+    fn refuse_name(&mut self, Enter { session_ref, peer, name, .. }: &Enter, bearer: &Name) {
         let (line, reason) = if bearer.key() == name.key() {
             (reply::name_taken(name), CloseReason::NameTaken)
         } else {
             (reply::name_looks_taken(self.config.limits.message_bytes, name, bearer), CloseReason::LookAlike)
         };
-        log_sent(&self.log, &line, &Who { id: seat.id, peer, name: None });
-        self.batch.tell(*seat, line);
-        self.batch.close(*seat, reason);
+        log_sent(&self.log, &line, &LogFields { id: session_ref.id, peer, name: None });
+        self.batch.tell(*session_ref, line);
+        self.batch.close(*session_ref, reason);
     }
 
     /// Gives freed names to the sessions that wait for them. The requests of such a session can free further names;
     /// the loop handles a queue of any length without recursion.
     pub(super) fn give_freed_names(&mut self) {
         while let Some(bearer) = self.freed.pop() {
-            for challenge in self.challenges.release(bearer) {
+            for claim in self.claims.release(bearer) {
                 if !self.closing {
-                    self.end_wait(challenge, false);
+                    self.end_wait(claim, false);
                 }
             }
         }

@@ -9,22 +9,22 @@ use crate::{
     escape::Escaped,
     protocol::{Line, Moderation, Name, NameKey, Operation, Target, network, reply},
     server::{
-        bans::{Ban, Full, Kept, MOST_BANS},
+        bans::{Ban, Full, Kept, MAX_BANS},
         close::CloseReason,
         messages::Enter,
+        peer::LogFields,
         roster::Member,
-        seat::Seat,
-        who::Who,
+        session_ref::SessionRef,
     },
 };
 
 impl Registry {
     /// Runs an operator's command.
-    pub(super) fn moderate(&mut self, seat: Seat, by: &Name, moderation: Moderation) {
+    pub(super) fn moderate(&mut self, session_ref: SessionRef, by: &Name, moderation: Moderation) {
         match moderation {
-            Moderation::Kick { whom, typed, reason } => self.kick(seat, by, &whom, &typed, &reason),
-            Moderation::Ban { target, span, reason } => self.ban(seat, by, &target, span, &reason),
-            Moderation::Unban(target) => self.unban(seat, by, &target),
+            Moderation::Kick { whom, typed, reason } => self.kick(session_ref, by, &whom, &typed, &reason),
+            Moderation::Ban { target, span, reason } => self.ban(session_ref, by, &target, span, &reason),
+            Moderation::Unban(target) => self.unban(session_ref, by, &target),
             Moderation::ListBans => {
                 let limit = self.config.limits.message_bytes;
                 let line = |what: &str| reply::moderated(limit, by, Operation::ListBans, what);
@@ -34,28 +34,35 @@ impl Registry {
                 if lines.is_empty() {
                     lines.push(line("nobody is banned"));
                 }
-                self.tell_all(seat, lines);
+                self.tell_all(session_ref, lines);
             }
         }
     }
 
-    fn kick(&mut self, seat: Seat, by: &Name, whom: &NameKey, typed: &str, reason: &str) {
+    fn kick(&mut self, session_ref: SessionRef, by: &Name, whom: &NameKey, typed: &str, reason: &str) {
         let limit = self.config.limits.message_bytes;
         let Some(member) = self.roster.find(whom).cloned() else {
-            return self.tell(seat, reply::not_found(limit, by, Operation::Kick, typed));
+            return self.tell(session_ref, reply::not_found(limit, by, Operation::Kick, typed));
         };
         let farewell = reply::kicked(limit, &member.name, by.as_str(), reason);
-        info!(self.log, "kicked"; &who(&member), "by" => %by, "why" => %Escaped(reason));
+        info!(self.log, "kicked"; &log_fields(&member), "by" => %by, "why" => %Escaped(reason));
         // Answer first: an operator who kicks their own session gets no more lines afterwards.
         let done = format!("{} was disconnected", member.name);
-        self.tell(seat, reply::moderated(limit, by, Operation::Kick, &done));
+        self.tell(session_ref, reply::moderated(limit, by, Operation::Kick, &done));
         self.dismiss(&member, farewell, CloseReason::Kicked);
     }
 
-    fn ban(&mut self, seat: Seat, by: &Name, target: &Target, span: Option<Duration>, reason: &str) {
+    fn ban(
+        &mut self,
+        session_ref: SessionRef,
+        by: &Name,
+        target: &Target,
+        span: Option<Duration>,
+        reason: &str,
+    ) {
         let limit = self.config.limits.message_bytes;
         if let Some(why) = self.may_be_mistyped(target) {
-            return self.tell(seat, reply::no_address(limit, by, target, why));
+            return self.tell(session_ref, reply::no_address(limit, by, target, why));
         }
         let mut hit: Vec<Member> = match target {
             Target::Name { looks, .. } => self.roster.find_alike(looks).cloned().collect(),
@@ -63,8 +70,8 @@ impl Registry {
                 self.roster.members().filter(|member| network.contains(member.peer.ip())).cloned().collect()
             }
         };
-        if hit.iter().any(|member| member.seat.id == seat.id) {
-            return self.tell(seat, reply::would_ban_yourself(limit, by, target));
+        if hit.iter().any(|member| member.session_ref.id == session_ref.id) {
+            return self.tell(session_ref, reply::would_ban_yourself(limit, by, target));
         }
         if let Target::Name { key, .. } = target {
             // A ban of a look-alike name does not affect the owner of an account; see `refuse_banned`.
@@ -75,7 +82,7 @@ impl Registry {
         let ban = Ban { target: target.clone(), until, by: by.as_str().into(), reason: reason.into() };
         let terms = ban.terms();
         if self.ledger.change(|bans| bans.add(ban, now)) == Err(Full) {
-            return self.tell(seat, reply::too_many_bans(limit, by, MOST_BANS));
+            return self.tell(session_ref, reply::too_many_bans(limit, by, MAX_BANS));
         }
         info!(self.log, "banned"; "target" => %Escaped(target), "terms" => %Escaped(&terms), "sessions" => hit.len());
         for member in &hit {
@@ -91,7 +98,7 @@ impl Registry {
             Target::Network(_) => "those are addresses",
         };
         let done = format!("{target} is banned {terms} ({ended}); {what}{}", self.unless_kept());
-        self.tell(seat, reply::moderated(limit, by, Operation::Ban, &done));
+        self.tell(session_ref, reply::moderated(limit, by, Operation::Ban, &done));
     }
 
     /// Why a target may be a mistyped address. The name of a present member is never taken for one.
@@ -102,7 +109,7 @@ impl Registry {
         }
     }
 
-    fn unban(&mut self, seat: Seat, by: &Name, target: &Target) {
+    fn unban(&mut self, session_ref: SessionRef, by: &Name, target: &Target) {
         let limit = self.config.limits.message_bytes;
         let now = SystemTime::now();
         if self.ledger.change(|bans| bans.remove(target, now)).is_none() {
@@ -110,11 +117,12 @@ impl Registry {
                 Target::Name { looks, .. } => self.ledger.bans().of_looks(looks, now),
                 Target::Network(_) => None,
             };
-            return self.tell(seat, reply::not_banned(limit, by, target, alike.map(|ban| &ban.target)));
+            return self
+                .tell(session_ref, reply::not_banned(limit, by, target, alike.map(|ban| &ban.target)));
         }
         info!(self.log, "unbanned"; "target" => %Escaped(target), "by" => %by);
         let done = format!("{target} is no longer banned{}", self.unless_kept());
-        self.tell(seat, reply::moderated(limit, by, Operation::Unban, &done));
+        self.tell(session_ref, reply::moderated(limit, by, Operation::Unban, &done));
     }
 
     /// A note about a change that is lost when the server restarts.
@@ -133,7 +141,7 @@ impl Registry {
             return false;
         }
         let (now, limit) = (SystemTime::now(), self.config.limits.message_bytes);
-        let Enter { seat, peer, name, looks, proven } = enter;
+        let Enter { session_ref, peer, name, looks, proven } = enter;
         // A ban of a look-alike name does not affect the owner of an account, who has proved their identity.
         let alike = || bans.of_looks(looks, now).filter(|_| !proven);
         let farewell = if let Some(ban) = bans.of_name(name.key(), now) {
@@ -145,20 +153,20 @@ impl Registry {
         } else {
             return false;
         };
-        log_sent(&self.log, &farewell, &Who { id: seat.id, peer, name: None });
-        self.batch.tell(*seat, farewell);
-        self.batch.close(*seat, CloseReason::Banned);
+        log_sent(&self.log, &farewell, &LogFields { id: session_ref.id, peer, name: None });
+        self.batch.tell(*session_ref, farewell);
+        self.batch.close(*session_ref, CloseReason::Banned);
         true
     }
 
     /// Ends a member's session with a last line, and frees its name.
     pub(super) fn dismiss(&mut self, member: &Member, farewell: Line, reason: CloseReason) {
-        self.tell(member.seat, farewell);
-        self.batch.close(member.seat, reason);
-        self.leave(member.seat.id);
+        self.tell(member.session_ref, farewell);
+        self.batch.close(member.session_ref, reason);
+        self.leave(member.session_ref.id);
     }
 }
 
-fn who(member: &Member) -> Who<'_> {
-    Who { id: member.seat.id, peer: &member.peer, name: Some(&member.name) }
+fn log_fields(member: &Member) -> LogFields<'_> {
+    LogFields { id: member.session_ref.id, peer: &member.peer, name: Some(&member.name) }
 }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// After receivers were disconnected, the time for their memory to be freed before more are disconnected.
-const PAUSE: Duration = Duration::from_millis(100);
+const WEIGH_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Sessions with less memory are not disconnected: that would free next to nothing.
 const MIN_SESSION_BYTES: usize = 4 * 1024;
@@ -78,16 +78,16 @@ impl Registry {
         );
         let (limit, allowed) = (self.config.limits.message_bytes, self.config.limits.outboxes_bytes);
         let heaviest: Vec<_> =
-            heaviest.into_iter().map(|heavy| (self.origin_of(heavy.seat.id), heavy)).collect();
+            heaviest.into_iter().map(|heavy| (self.origin_of(heavy.session_ref.id), heavy)).collect();
         let excess = excess(&heaviest, allowed);
         let chosen = choose(heaviest, excess);
         if !chosen.is_empty() {
             warn!(self.log, "outboxes take too much memory"; "limit" => allowed, "disconnected" => chosen.len());
         }
-        for Heavy { seat, .. } in chosen {
-            let name = self.roster.get(seat.id).map(|member| member.name.clone());
+        for Heavy { session_ref, .. } in chosen {
+            let name = self.roster.get(session_ref.id).map(|member| member.name.clone());
             let farewell = Some(reply::outboxes_full(limit, name.as_ref(), allowed));
-            self.end(Leave { seat, reason: CloseReason::OutboxFull, farewell });
+            self.end(Leave { session_ref, reason: CloseReason::OutboxFull, farewell });
         }
     }
 }
@@ -96,7 +96,7 @@ impl Handler<OutboxesFull> for Registry {
     type Result = ();
 
     fn handle(&mut self, _: OutboxesFull, ctx: &mut Self::Context) {
-        let is_early = self.weighing.ended.is_some_and(|ended| ended.elapsed() < PAUSE);
+        let is_early = self.weighing.ended.is_some_and(|ended| ended.elapsed() < WEIGH_INTERVAL);
         if self.closing || self.weighing.awaited > 0 || is_early {
             return;
         }
@@ -118,8 +118,8 @@ impl Handler<Weighed> for Registry {
             self.free_outboxes();
             self.go_on(ctx);
             // Reports until then are ignored, and none follows if nothing more is queued.
-            ctx.run_later(PAUSE, |registry, ctx| {
-                let total = registry.tally.outboxes_bytes().load(Ordering::Relaxed);
+            ctx.run_later(WEIGH_INTERVAL, |registry, ctx| {
+                let total = registry.metrics.outboxes_bytes().load(Ordering::Relaxed);
                 if usize::try_from(total).is_ok_and(|total| total > registry.config.limits.outboxes_bytes) {
                     registry.handle(OutboxesFull, ctx);
                 }
@@ -135,20 +135,20 @@ mod tests {
     use super::*;
     use crate::server::{
         block::Block,
-        seat::{Seat, SessionId},
+        session_ref::{SessionId, SessionRef},
     };
 
     const KIB: usize = 1024;
 
     /// A session whose IPv4 address ends with `last`.
     fn heavy(last: u8, id: u64, bytes: usize, seconds: u64) -> (Origin, Heavy) {
-        let seat = Seat { id: SessionId(id), courier: 0, slot: 0 };
+        let session_ref = SessionRef { id: SessionId(id), courier: 0, slot: 0 };
         let origin = Origin::Address(Block::of(IpAddr::from([192, 0, 2, last])));
-        (origin, Heavy { seat, bytes, idle: Duration::from_secs(seconds) })
+        (origin, Heavy { session_ref, bytes, idle: Duration::from_secs(seconds) })
     }
 
     fn chosen(heaviest: &[(Origin, Heavy)], excess: usize) -> Vec<u64> {
-        choose(heaviest.to_vec(), excess).iter().map(|heavy| heavy.seat.id.0).collect()
+        choose(heaviest.to_vec(), excess).iter().map(|heavy| heavy.session_ref.id.0).collect()
     }
 
     #[test]

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 use super::Registry;
 use crate::{
     protocol::reply,
-    server::{close::CloseReason, seat::SessionId, wait_budget::WINDOW},
+    server::{close::CloseReason, session_ref::SessionId, wait_budget::WINDOW},
 };
 
 /// From the registry to itself: the budget may be spent by now.
@@ -26,13 +26,13 @@ impl Registry {
     /// Called at the end of each handler as well as by a timer, because timers of this thread do not fire until the
     /// mailbox is empty.
     pub(super) fn watch_waits(&mut self, ctx: &mut Context<Self>) {
-        if self.closing || !self.waits.is_running() && !self.waiting.holds_broadcasts() {
+        if self.closing || !self.waits.is_running() && !self.blocked.holds_broadcasts() {
             return;
         }
         // Released broadcasts may have to wait again; this is known once they have been tried, at the latest after
         // the next `Flush`. Until then the wait counts as going on, so that a session that leaves does not interrupt
         // it for an instant.
-        if self.waiting.is_untried() {
+        if self.blocked.is_untried() {
             return;
         }
         let now = Instant::now();
@@ -62,7 +62,7 @@ impl Registry {
             }
         }
         // Release even if no receiver was disconnected: broadcasts no longer wait for those that are passed over.
-        self.waiting.release();
+        self.blocked.release();
         self.resume();
         self.observe_waits(Instant::now());
         self.give_freed_names();
@@ -70,8 +70,8 @@ impl Registry {
 
     fn observe_waits(&mut self, now: Instant) {
         let outbox_bytes = self.config.limits.outbox_bytes;
-        let waited = self.waits.observe(self.waiting.holds_broadcasts(), outbox_bytes, now);
-        self.tally.count_broadcast_wait(waited);
+        let waited = self.waits.observe(self.blocked.holds_broadcasts(), outbox_bytes, now);
+        self.metrics.count_broadcast_wait(waited);
     }
 }
 

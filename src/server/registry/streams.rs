@@ -13,21 +13,21 @@ use crate::{
     media::{Key, Offer, StreamId, Summons},
     protocol::{Line, Name, NameKey, Refusal, reply, request::Direct},
     server::{
-        media::figures::StreamEnd,
+        advertised_addresses::AdvertisedAddresses,
+        media::stream_stats::StreamEnd,
         messages::{AdmitListener, OpenStream, ShutStream, StreamBegan, StreamEnded, ToRelay},
-        reach::Reach,
         roster::Member,
-        seat::{Seat, SessionId},
-        streams::{Asked, Closed, MOST_WAITED_FOR, NotAsked, Opening, Party, Shown},
+        session_ref::{SessionId, SessionRef},
+        streams::{AskOutcome, Closed, MAX_WAITED_FOR, NotAsked, Opening, Party, Shown},
     },
 };
 
 /// The relay, and the addresses at which it serves.
-pub struct Studio {
+pub struct AudioHandle {
     /// The actor that carries streams.
     pub relay: ToRelay,
     /// The addresses that serve streams.
-    pub reach: Reach,
+    pub addresses: AdvertisedAddresses,
 }
 
 /// From the registry to itself: the time is over in which this publisher had to begin.
@@ -46,64 +46,66 @@ enum NoAddress {
 impl Registry {
     /// Asks the owner of a file to publish it, or tells the asker where to listen. If the request is the owner's
     /// refusal, passes it on to the clients that wait.
-    pub(super) fn play(&mut self, seat: Seat, from: &Name, asked: &Direct) {
+    pub(super) fn play(&mut self, session_ref: SessionRef, from: &Name, asked: &Direct) {
         let limit = self.config.limits.message_bytes;
         let Some(publisher) = self.roster.find(&asked.to).cloned() else {
             let line = reply::not_found(limit, from, asked.operation, &asked.typed);
-            return self.refuse(seat, Refusal::NotFound, line);
+            return self.refuse(session_ref, Refusal::NotFound, line);
         };
         if let Some(why) = asked.cannot() {
-            return self.will_not_play(seat, from, &publisher, why);
+            return self.will_not_play(session_ref, from, &publisher, why);
         }
-        if let Err(why) = self.ask(seat, &publisher, &asked.data) {
-            self.tell(seat, reply::not_played(limit, from, &why));
+        if let Err(why) = self.ask(session_ref, &publisher, &asked.data) {
+            self.tell(session_ref, reply::not_played(limit, from, &why));
         }
     }
 
-    fn ask(&mut self, seat: Seat, publisher: &Member, file: &str) -> Result<(), String> {
+    fn ask(&mut self, session_ref: SessionRef, publisher: &Member, file: &str) -> Result<(), String> {
         let limit = self.config.limits.message_bytes;
-        let Some(asker) = self.roster.get(seat.id).cloned() else { return Ok(()) };
-        let Some(studio) = &self.studio else {
+        let Some(asker) = self.roster.get(session_ref.id).cloned() else { return Ok(()) };
+        let Some(audio_handle) = &self.audio_handle else {
             return Err("This server carries no audio: its operator has to set media.listen".to_owned());
         };
         let media = &self.config.media;
-        let of_publisher = studio.reach.rtsp(&publisher.peer, &media.public_host);
-        let (Some(site), Some(_)) = (of_publisher, studio.reach.rtsp(&asker.peer, &media.public_host)) else {
+        let of_publisher = audio_handle.addresses.rtsp(&publisher.peer, &media.public_host);
+        let (Some(endpoint), Some(_)) =
+            (of_publisher, audio_handle.addresses.rtsp(&asker.peer, &media.public_host))
+        else {
             return Err(self.out_of_reach(&asker, publisher));
         };
         let key = random_key()?;
         let summons = |stream| {
-            let rtsp = site.address(stream, key).to_string();
+            let rtsp = endpoint.address(stream, key).to_string();
             reply::publish(limit, &asker.name, &publisher.name, &Summons { rtsp: &rtsp, file }.to_string())
         };
         let (publishing, asking, now) = (Party::of(publisher), Party::of(&asker), Instant::now());
         let refused = |why| no_stream(why, media);
         let mut gave_way = None;
         if !self.streams.has(publishing.id, file) {
-            // All addresses at a site have one length. No stream is displaced for a request that does not fit into a
-            // message.
+            // All addresses at an endpoint have one length. No stream is displaced for a request that does not fit into
+            // a message.
             summons(StreamId(0)).ok_or_else(|| too_long(limit))?;
             gave_way = self.streams.make_room(publishing, asking, media, now).map_err(refused)?;
         }
         let asked = self.streams.ask((publishing, &publisher.name), file, asking, key, media, now);
-        let relay = studio.relay.clone();
+        let relay = audio_handle.relay.clone();
         match asked.map_err(refused)? {
-            Asked::Waits => {}
-            Asked::Plays { stream, key, is_new } => {
+            AskOutcome::Waits => {}
+            AskOutcome::Plays { stream, key, is_new } => {
                 if is_new {
                     relay.admit.do_send(AdmitListener { stream, key });
                 }
-                self.offer(stream, key, (&publisher.name, file), seat.id);
+                self.offer(stream, key, (&publisher.name, file), session_ref.id);
             }
-            Asked::Open(stream, opening) => {
+            AskOutcome::Open(stream, opening) => {
                 let Some(line) = summons(stream) else { return Ok(()) };
                 if let Some(closed) = gave_way {
                     self.tell_gave_way(&closed);
                 }
-                if let Some((file, figures)) = self.streams.get(stream) {
-                    relay.open.do_send(OpenStream { stream, key, figures, file });
+                if let Some((file, stats)) = self.streams.get(stream) {
+                    relay.open.do_send(OpenStream { stream, key, stats, file });
                 }
-                self.tell(publisher.seat, line);
+                self.tell(publisher.session_ref, line);
                 self.opened.push((stream, opening));
             }
         }
@@ -138,7 +140,7 @@ impl Registry {
             };
             reply::not_played(limit, &asker.name, &why)
         });
-        self.tell(asker.seat, line);
+        self.tell(asker.session_ref, line);
     }
 
     fn offered(
@@ -149,9 +151,10 @@ impl Registry {
         asker: &Member,
     ) -> Result<Line, NoAddress> {
         let host = &self.config.media.public_host;
-        let reach = &self.studio.as_ref().ok_or(NoAddress::Unreachable)?.reach;
-        let rtsp = reach.rtsp(&asker.peer, host).ok_or(NoAddress::Unreachable)?.address(stream, key);
-        let http = reach.http(&asker.peer, host).map(|site| site.address(stream, key).to_string());
+        let addresses = &self.audio_handle.as_ref().ok_or(NoAddress::Unreachable)?.addresses;
+        let rtsp = addresses.rtsp(&asker.peer, host).ok_or(NoAddress::Unreachable)?.address(stream, key);
+        let http =
+            addresses.http(&asker.peer, host).map(|endpoint| endpoint.address(stream, key).to_string());
         let offer = Offer { rtsp: &rtsp.to_string(), http: http.as_deref(), file }.to_string();
         let limit = self.config.limits.message_bytes;
         reply::plays(limit, publisher, &asker.name, &offer).ok_or(NoAddress::TooLong)
@@ -159,67 +162,69 @@ impl Registry {
 
     fn out_of_reach(&self, asker: &Member, publisher: &Member) -> String {
         let host = &self.config.media.public_host;
-        let is_asker =
-            self.studio.as_ref().is_some_and(|studio| studio.reach.rtsp(&asker.peer, host).is_none());
+        let is_asker = self
+            .audio_handle
+            .as_ref()
+            .is_some_and(|audio_handle| audio_handle.addresses.rtsp(&asker.peer, host).is_none());
         if is_asker { unreachable_for("you") } else { unreachable_for(publisher.name.as_str()) }
     }
 
     /// Handles the answer of a publisher that it will not play a file.
-    fn will_not_play(&mut self, seat: Seat, publisher: &Name, asker: &Member, why: &str) {
+    fn will_not_play(&mut self, session_ref: SessionRef, publisher: &Name, asker: &Member, why: &str) {
         let limit = self.config.limits.message_bytes;
-        let Some(closed) = self.streams.refuse(seat.id, asker.seat.id, why) else {
-            return self.tell(seat, reply::nobody_waits(limit, publisher, asker.name.as_str()));
+        let Some(closed) = self.streams.refuse(session_ref.id, asker.session_ref.id, why) else {
+            return self.tell(session_ref, reply::nobody_waits(limit, publisher, asker.name.as_str()));
         };
         self.shut(closed.stream);
         for id in closed.askers {
             let Some(asker) = self.roster.get(id).cloned() else { continue };
             let line = reply::cannot_play(limit, publisher, &asker.name, why)
                 .unwrap_or_else(|| reply::not_played(limit, &asker.name, why));
-            self.tell(asker.seat, line);
+            self.tell(asker.session_ref, line);
         }
     }
 
     /// Lists the streams that are on.
-    pub(super) fn list_streams(&mut self, seat: Seat, to: &Name) {
+    pub(super) fn list_streams(&mut self, session_ref: SessionRef, to: &Name) {
         let limit = self.config.limits.message_bytes;
         let line = |shown: Shown<'_>| {
-            let figures = shown.figures;
-            let (listeners, elapsed, length) = (figures.listeners(), figures.elapsed(), figures.length());
+            let stats = shown.stats;
+            let (listeners, elapsed, length) = (stats.listeners(), stats.elapsed(), stats.length());
             reply::stream(limit, to, (shown.publisher, shown.file), listeners, elapsed, length)
         };
         let mut lines: Vec<Line> = self.streams.on().into_iter().map(line).collect();
         if lines.is_empty() {
             lines.push(reply::no_streams(limit, to));
         }
-        self.tell_all(seat, lines);
+        self.tell_all(session_ref, lines);
     }
 
     /// Ends a stream: the client's own one or, for an operator, that of another client.
-    pub(super) fn stop(&mut self, seat: Seat, by: &Name, what: &Direct, by_operator: bool) {
+    pub(super) fn stop(&mut self, session_ref: SessionRef, by: &Name, what: &Direct, by_operator: bool) {
         let Direct { to, typed, data: file, .. } = what;
         let limit = self.config.limits.message_bytes;
         let mut publishers = self.streams.publishers(file);
         if !is_nobody(to, typed) {
             publishers.retain(|(_, name)| name.key() == to);
-        } else if publishers.iter().any(|(id, _)| *id == seat.id) {
-            publishers.retain(|(id, _)| *id == seat.id);
+        } else if publishers.iter().any(|(id, _)| *id == session_ref.id) {
+            publishers.retain(|(id, _)| *id == session_ref.id);
         }
         let Some((publisher, name)) = publishers.first() else {
-            return self.refuse(seat, Refusal::NotFound, reply::not_on(limit, by, file));
+            return self.refuse(session_ref, Refusal::NotFound, reply::not_on(limit, by, file));
         };
-        if *publisher != seat.id && !by_operator {
+        if *publisher != session_ref.id && !by_operator {
             let line = reply::not_yours_to_stop(limit, by, name, file);
-            return self.refuse(seat, Refusal::NotAllowed, line);
+            return self.refuse(session_ref, Refusal::NotAllowed, line);
         }
         if publishers.len() > 1 {
-            return self.refuse(seat, Refusal::Incomplete, reply::several_play(limit, by, name, file));
+            return self.refuse(session_ref, Refusal::Incomplete, reply::several_play(limit, by, name, file));
         }
         let Some(closed) = self.streams.stop(*publisher, file) else { return };
         self.shut(closed.stream);
-        let why = (*publisher != seat.id).then(|| format!("{by} ended it"));
+        let why = (*publisher != session_ref.id).then(|| format!("{by} ended it"));
         // The client that ended the stream gets the line too, but not twice.
-        if !closed.askers.contains(&seat.id) || !closed.was_on {
-            self.tell(seat, reply::stream_ended(limit, by, (&closed.publisher, file), why.as_deref()));
+        if !closed.askers.contains(&session_ref.id) || !closed.was_on {
+            self.tell(session_ref, reply::stream_ended(limit, by, (&closed.publisher, file), why.as_deref()));
         }
         self.tell_ended(&closed, why.as_deref());
     }
@@ -249,7 +254,7 @@ impl Registry {
                 let why = why.map_or_else(|| format!("{publisher} ended it"), str::to_owned);
                 reply::not_played(limit, &asker.name, &format!("{publisher}: {file} does not play: {why}"))
             };
-            self.tell(asker.seat, line);
+            self.tell(asker.session_ref, line);
         }
     }
 
@@ -257,26 +262,26 @@ impl Registry {
     fn tell_publisher(&mut self, closed: &Closed, why: Option<&str>) {
         let Closed { publisher, file, askers, .. } = closed;
         let Some(member) = self.roster.find(publisher.key()).cloned() else { return };
-        if !askers.contains(&member.seat.id) {
+        if !askers.contains(&member.session_ref.id) {
             let limit = self.config.limits.message_bytes;
-            self.tell(member.seat, reply::stream_ended(limit, publisher, (publisher, file), why));
+            self.tell(member.session_ref, reply::stream_ended(limit, publisher, (publisher, file), why));
         }
     }
 
     fn shut(&self, stream: StreamId) {
-        if let Some(studio) = &self.studio {
-            studio.relay.shut.do_send(ShutStream { stream });
+        if let Some(audio_handle) = &self.audio_handle {
+            audio_handle.relay.shut.do_send(ShutStream { stream });
         }
     }
 
     /// Starts the timeouts of publishers that were asked.
     pub(super) fn time_opened(&mut self, ctx: &mut Context<Self>) {
-        let patience = self.config.media.publish_timeout;
+        let timeout = self.config.media.publish_timeout;
         for (stream, opening) in self.opened.drain(..) {
             let registry = ctx.address();
             // A timer of this actor would be polled at every wake-up of the actor.
             actix_rt::spawn(async move {
-                sleep(patience).await;
+                sleep(timeout).await;
                 registry.do_send(PublishOver(stream, opening));
             });
         }
@@ -297,8 +302,8 @@ impl Registry {
                 }
             };
             self.streams.admit(stream, asker, key);
-            if let Some(studio) = &self.studio {
-                studio.relay.admit.do_send(AdmitListener { stream, key });
+            if let Some(audio_handle) = &self.audio_handle {
+                audio_handle.relay.admit.do_send(AdmitListener { stream, key });
             }
             self.offer(stream, key, (&publisher, &file), asker);
         }
@@ -325,9 +330,9 @@ fn no_stream(why: NotAsked, media: &config::Media) -> String {
         NotAsked::Waiting => {
             format!("As many are asked for a file at the moment as may be ({waiting}). Try again in a moment")
         }
-        NotAsked::Impatient => {
+        NotAsked::TooManyWaiting => {
             format!(
-                "You wait for {MOST_WAITED_FOR} files, which is the most. Try again when one of them plays"
+                "You wait for {MAX_WAITED_FOR} files, which is the most. Try again when one of them plays"
             )
         }
         NotAsked::Listeners => {
@@ -404,8 +409,8 @@ impl Handler<PublishOver> for Registry {
             && let Some(closed) = self.streams.expire(stream, opening)
         {
             self.shut(stream);
-            let patience = in_seconds(self.config.media.publish_timeout);
-            let why = format!("nothing came within {patience}. Does {} share files?", closed.publisher);
+            let timeout = in_seconds(self.config.media.publish_timeout);
+            let why = format!("nothing came within {timeout}. Does {} share files?", closed.publisher);
             self.tell_ended(&closed, Some(&why));
             self.flush_later(ctx);
         }

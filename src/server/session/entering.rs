@@ -10,9 +10,11 @@ use crate::{
     accounts::{Attempt, Origin, PasswordHash, Secret, Verdict},
     protocol::{Frame, Kind, Line, Name, reply, telnet},
     server::{
+        auth::{
+            self, Buffered, Credential, LoginAttempt, LoginOutcome, LoginPolicy, LoginRefusal, NameOwner,
+        },
         close::CloseReason,
-        entrance::{self, Claim, Found, Kept, Outcome, Proof, Refusal, Rules},
-        messages::{Enter, Raw, Say},
+        messages::{Enter, SendLine, SendRaw},
         session::State,
     },
 };
@@ -20,17 +22,16 @@ use crate::{
 impl Session {
     /// Handles the answer to the name request.
     pub(super) fn introduce(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
-        let found =
-            entrance::name(frame, self.terms.around.message_bytes).and_then(|name| self.look_up(name));
+        let found = auth::name(frame, self.config.worker.message_bytes).and_then(|name| self.look_up(name));
         self.let_in(found, ctx);
     }
 
     /// Enters with a name that belongs to no account; asks for the password of an account.
-    fn let_in(&mut self, found: Result<Found, Refusal>, ctx: &mut Context<Self>) {
+    fn let_in(&mut self, found: Result<NameOwner, LoginRefusal>, ctx: &mut Context<Self>) {
         match found {
-            Ok(Found::Name(name)) => self.enter(name),
-            Ok(Found::Account(account)) => {
-                self.claim = Some(Box::new(Claim::of(&account)));
+            Ok(NameOwner::Name(name)) => self.enter(name),
+            Ok(NameOwner::Account(account)) => {
+                self.login = Some(Box::new(LoginAttempt::of(&account)));
                 self.ask_for_password(ctx);
             }
             Err(refusal) => self.refuse(refusal),
@@ -40,12 +41,11 @@ impl Session {
     /// Handles the name in a client's certificate. No password is asked for, because the issuer has verified the
     /// client.
     pub(super) fn introduce_certified(&mut self, name: &str) {
-        match entrance::certified_name(name, self.terms.around.message_bytes)
-            .and_then(|name| self.look_up(name))
+        match auth::certified_name(name, self.config.worker.message_bytes).and_then(|name| self.look_up(name))
         {
-            Ok(Found::Name(name)) => self.enter(name),
-            Ok(Found::Account(account)) => {
-                self.proof = Some(Box::new(Proof::Certificate));
+            Ok(NameOwner::Name(name)) => self.enter(name),
+            Ok(NameOwner::Account(account)) => {
+                self.credential = Some(Box::new(Credential::Certificate));
                 self.enter(account.name);
             }
             Err(refusal) => self.refuse(refusal),
@@ -53,20 +53,20 @@ impl Session {
     }
 
     /// Checks whether a session of this name may enter, and whether the name belongs to an account.
-    fn look_up(&self, name: Name) -> Result<Found, Refusal> {
-        let (accounts, config) = (self.terms.around.accounts.current(), self.terms.around.config.get());
-        let (is_private, limit) = (self.peer.is_private(), self.terms.around.message_bytes);
-        Rules { accounts: &accounts, settings: &config.accounts, is_private, limit }.look_up(name)
+    fn look_up(&self, name: Name) -> Result<NameOwner, LoginRefusal> {
+        let (accounts, config) = (self.config.worker.accounts.current(), self.config.worker.config.get());
+        let (is_private, limit) = (self.peer.is_private(), self.config.worker.message_bytes);
+        LoginPolicy { accounts: &accounts, settings: &config.accounts, is_private, limit }.look_up(name)
     }
 
     fn ask_for_password(&mut self, ctx: &mut Context<Self>) {
-        let timeout = self.stay.name_timeout(self.terms.around.config.get().limits.name_timeout);
+        let timeout = self.permit.name_timeout(self.config.worker.config.get().limits.name_timeout);
         self.end_wait();
         ctx.spawn(Wait::new(self.wait, timeout));
-        let Some(claim) = &mut self.claim else { return };
-        let request = reply::password_request(&claim.name);
+        let Some(login) = &mut self.login else { return };
+        let request = reply::password_request(&login.name);
         if self.kind == Kind::Telnet {
-            claim.hide();
+            login.hide();
             self.send_raw(telnet::HIDE);
         }
         self.say(request);
@@ -74,8 +74,8 @@ impl Session {
 
     /// Handles an answer to the password request, and has the password compared.
     pub(super) fn take_password(&mut self, frame: &Frame, ctx: &mut Context<Self>) {
-        let Some(claim) = &mut self.claim else { return };
-        match claim.answer(frame, self.terms.around.message_bytes) {
+        let Some(login) = &mut self.login else { return };
+        match login.answer(frame, self.config.worker.message_bytes) {
             Ok((hash, secret)) => self.compare(hash, secret, ctx),
             Err(refusal) => self.refuse(refusal),
         }
@@ -87,76 +87,76 @@ impl Session {
         if self.kind == Kind::Telnet {
             self.send_raw(telnet::SHOW);
         }
-        let Some(claim) = &self.claim else { return };
-        if let Some(trial) = &self.stay.trial {
+        let Some(login) = &self.login else { return };
+        if let Some(trial) = &self.permit.trial {
             trial.set_comparing(true);
         }
-        let account = claim.name.key().clone();
+        let account = login.name.key().clone();
         let origin = if self.peer.is_proxied() {
             Origin::Proxied(account.clone())
         } else {
             Origin::from_address(self.peer.ip())
         };
-        let verifier = self.terms.around.verifier.clone();
+        let verifier = self.config.worker.verifier.clone();
         // Dropped with the session, which removes the attempt from the verifier's queue.
         let verdict = async move { verifier.judge(Attempt { origin, account, hash, secret }).await };
         ctx.spawn(verdict.into_actor(self).map(|verdict, session, ctx| session.judged(verdict, ctx)));
     }
 
     fn judged(&mut self, verdict: Verdict, ctx: &mut Context<Self>) {
-        if let Some(trial) = &self.stay.trial {
+        if let Some(trial) = &self.permit.trial {
             trial.set_comparing(false);
         }
-        let Some(mut claim) = self.claim.take_if(|_| matches!(self.state, State::Open)) else { return };
+        let Some(mut login) = self.login.take_if(|_| matches!(self.state, State::Open)) else { return };
         if verdict == Verdict::Wrong {
-            info!(self.log(), "wrong password"; &self.who(), "account" => %claim.name);
+            info!(self.log(), "wrong password"; &self.log_fields(), "account" => %login.name);
         }
-        let (kept, ended) = (claim.take_kept(), claim.has_ended());
-        match claim.judged(verdict, self.terms.around.message_bytes) {
-            Outcome::Enter(proof) => {
-                let accounts = self.terms.around.accounts.current();
-                if accounts.find(claim.name.key()).is_some_and(|account| proof.holds_for(account)) {
-                    self.proof = Some(Box::new(proof));
-                    self.enter(claim.name);
+        let (buffered, ended) = (login.take_buffered(), login.has_ended());
+        match login.judged(verdict, self.config.worker.message_bytes) {
+            LoginOutcome::Enter(credential) => {
+                let accounts = self.config.worker.accounts.current();
+                if accounts.find(login.name.key()).is_some_and(|account| credential.holds_for(account)) {
+                    self.credential = Some(Box::new(credential));
+                    self.enter(login.name);
                 } else {
                     // The account was changed or removed while the password was compared.
-                    let found = self.look_up(claim.name);
+                    let found = self.look_up(login.name);
                     self.let_in(found, ctx);
                 }
             }
-            Outcome::Again(line) => {
-                self.claim = Some(claim);
+            LoginOutcome::Again(line) => {
+                self.login = Some(login);
                 self.say(line);
                 self.ask_for_password(ctx);
             }
-            Outcome::Refused(refusal) => {
-                self.claim = Some(claim);
+            LoginOutcome::Refused(refusal) => {
+                self.login = Some(login);
                 self.refuse(refusal);
             }
         }
-        for Kept { frames, credit } in kept {
+        for Buffered { frames, credit } in buffered {
             self.carry_out(frames, credit, ctx);
         }
-        match &mut self.claim {
-            Some(claim) if claim.is_comparing() => {}
+        match &mut self.login {
+            Some(login) if login.is_comparing() => {}
             _ if ended => self.leave(CloseReason::Eof, None, None),
-            Some(claim) => claim.await_answer(),
+            Some(login) => login.await_answer(),
             None => {}
         }
     }
 
-    fn refuse(&mut self, Refusal { reason, farewell }: Refusal) {
+    fn refuse(&mut self, LoginRefusal { reason, farewell }: LoginRefusal) {
         self.leave(reason, None, Some(farewell));
     }
 
     /// Sends a line to a client that has no name yet.
     fn say(&self, line: Line) {
-        debug!(self.log(), "Server sends: {:?}", line.text(); &self.who());
-        self.terms.around.courier.say.do_send(Say { seat: self.seat, line });
+        debug!(self.log(), "Server sends: {:?}", line.text(); &self.log_fields());
+        self.config.worker.courier.say.do_send(SendLine { session_ref: self.own_ref, line });
     }
 
     fn send_raw(&self, bytes: &'static [u8]) {
-        self.terms.around.courier.raw.do_send(Raw { seat: self.seat, bytes: bytes.into() });
+        self.config.worker.courier.raw.do_send(SendRaw { session_ref: self.own_ref, bytes: bytes.into() });
     }
 
     /// Ends the wait for an answer, which has come.
@@ -166,13 +166,13 @@ impl Session {
 
     fn enter(&mut self, name: Name) {
         self.end_wait();
-        if !self.stay.take_place(self.proof.is_some(), self.is_operator(&name)) {
+        if !self.permit.take_place(self.credential.is_some(), self.is_operator(&name)) {
             return self.refuse(self.full());
         }
         self.name = Some(name.clone());
-        let (looks, proven) = (name.looks(), self.proof.is_some());
-        self.terms.around.registry.enter.do_send(Enter {
-            seat: self.seat,
+        let (looks, proven) = (name.looks(), self.credential.is_some());
+        self.config.worker.registry.enter.do_send(Enter {
+            session_ref: self.own_ref,
             peer: Arc::clone(&self.peer),
             name,
             proven,
@@ -181,19 +181,19 @@ impl Session {
     }
 
     /// The refusal of a session that has none of the places kept for accounts.
-    fn full(&self) -> Refusal {
-        let max_sessions = self.terms.around.config.get().limits.max_sessions;
-        let farewell = reply::server_full(self.terms.around.message_bytes, max_sessions);
-        Refusal { reason: CloseReason::ServerFull, farewell }
+    fn full(&self) -> LoginRefusal {
+        let max_sessions = self.config.worker.config.get().limits.max_sessions;
+        let farewell = reply::server_full(self.config.worker.message_bytes, max_sessions);
+        LoginRefusal { reason: CloseReason::ServerFull, farewell }
     }
 
     /// Ends a session on trial in favour of a newer one, unless it has a place by now. A session that only waits for
     /// the other end to close is closed at once if it handed over its permit.
     pub(super) fn turn_away(&mut self, ctx: &mut Context<Self>) {
-        if !self.stay.is_on_trial() {
+        if !self.permit.is_on_trial() {
             return;
         }
-        if self.sent && !self.stay.may_linger() {
+        if self.sent && !self.permit.may_linger() {
             ctx.stop();
         }
         self.refuse(self.full());
@@ -201,13 +201,13 @@ impl Session {
 
     /// Ends the session of a client that gave no name or no password in time.
     pub(super) fn out_of_time(&mut self, waited: Duration) {
-        if self.stay.is_on_trial() {
+        if self.permit.is_on_trial() {
             return self.refuse(self.full());
         }
-        let limit = self.terms.around.message_bytes;
-        let (reason, farewell) = match self.claim.as_deref() {
+        let limit = self.config.worker.message_bytes;
+        let (reason, farewell) = match self.login.as_deref() {
             None => (CloseReason::NameTimeout, reply::no_name_in_time(limit, waited)),
-            Some(Claim { name, .. }) => {
+            Some(LoginAttempt { name, .. }) => {
                 (CloseReason::PasswordTimeout, reply::no_password_in_time(limit, name, waited))
             }
         };

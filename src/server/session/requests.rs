@@ -10,10 +10,10 @@ use crate::{
     media::key::Masked,
     protocol::{Asker, Frame, Line, Name, Refusal, Request, password, reply},
     server::{
+        auth::Buffered,
         close::CloseReason,
-        entrance::Kept,
-        flood::{Excess, Meter, Unit},
-        inbox::bytes_of,
+        flood::{Excess, FloodUnit, Meter},
+        frame_reader::bytes_of,
         messages::Work,
     },
 };
@@ -30,12 +30,12 @@ impl Session {
         // Taken out of the session while its name is borrowed. The clock is read once for frames that came together.
         let mut meter = self.meter.take().map(|meter| (meter, Instant::now()));
         let mut frames = frames.into_iter();
-        let (mut kept, mut end) = (None, None);
+        let (mut buffered, mut end) = (None, None);
         while let State::Open = self.state
             && let Some(frame) = frames.next()
         {
-            if self.claim.as_ref().is_some_and(|claim| claim.is_comparing()) {
-                kept = Some(frame);
+            if self.login.as_ref().is_some_and(|login| login.is_comparing()) {
+                buffered = Some(frame);
                 break;
             }
             if matches!(frame, Frame::Goodbye | Frame::Breach(_)) {
@@ -44,7 +44,7 @@ impl Session {
             }
             self.log_received(&frame);
             match &self.name {
-                None if self.claim.is_some() => self.take_password(&frame, ctx),
+                None if self.login.is_some() => self.take_password(&frame, ctx),
                 None => self.introduce(&frame, ctx),
                 // A client whose name came from its certificate, so that it was not asked.
                 Some(_) if matches!(frame, Frame::Http | Frame::Tls) => self.introduce(&frame, ctx),
@@ -59,12 +59,12 @@ impl Session {
                 break;
             }
         }
-        if let (Some(first), Some(claim)) = (kept, &mut self.claim) {
+        if let (Some(first), Some(login)) = (buffered, &mut self.login) {
             // The session has no name yet, so there are no requests that the credit could be for.
-            claim.keep(Kept { frames: std::iter::once(first).chain(frames).collect(), credit });
+            login.buffer(Buffered { frames: std::iter::once(first).chain(frames).collect(), credit });
         } else if !requests.is_empty() {
-            self.terms.around.tally.count_operations(requests.iter().filter_map(Request::operation));
-            self.terms.around.registry.work.do_send(Work { seat: self.seat, requests, credit });
+            self.config.worker.metrics.count_operations(requests.iter().filter_map(Request::operation));
+            self.config.worker.registry.work.do_send(Work { session_ref: self.own_ref, requests, credit });
         }
         if let Some((meter, _)) = meter {
             if meter.is_exhausted() {
@@ -80,7 +80,8 @@ impl Session {
     /// Ends a WebSocket that was closed by its client, or not used as RFC 6455 requires.
     fn end_websocket(&mut self, end: &Frame) {
         if let Frame::Breach(breach) = end {
-            let farewell = reply::bad_websocket(self.terms.around.message_bytes, self.name.as_ref(), *breach);
+            let farewell =
+                reply::bad_websocket(self.config.worker.message_bytes, self.name.as_ref(), *breach);
             self.input_ended |= breach.is_last();
             self.leave((*breach).into(), None, Some(farewell));
         } else {
@@ -95,32 +96,32 @@ impl Session {
         if let Frame::Line(line) = frame
             && self.log().is_debug_enabled()
         {
-            if self.claim.is_some() || password::is_one(line) {
-                debug!(self.log(), "Server receive: a line that may hold a password"; &self.who());
+            if self.login.is_some() || password::is_one(line) {
+                debug!(self.log(), "Server receive: a line that may hold a password"; &self.log_fields());
             } else {
-                debug!(self.log(), "Server receive: {:?}", Masked(&String::from_utf8_lossy(line)); &self.who());
+                debug!(self.log(), "Server receive: {:?}", Masked(&String::from_utf8_lossy(line)); &self.log_fields());
             }
         }
     }
 
     /// The refusal for a client that sends too much.
     fn refusal(&self, Excess { of, rate, wait }: Excess, name: &Name) -> Line {
-        let limit = self.terms.around.message_bytes;
+        let limit = self.config.worker.message_bytes;
         match of {
-            Unit::Messages => reply::too_many_messages(limit, name, rate.tokens, rate.burst, wait),
-            Unit::Bytes => reply::too_many_bytes(limit, name, rate.tokens, rate.burst, wait),
+            FloodUnit::Messages => reply::too_many_messages(limit, name, rate.tokens, rate.burst, wait),
+            FloodUnit::Bytes => reply::too_many_bytes(limit, name, rate.tokens, rate.burst, wait),
         }
     }
 
     fn flooded(&mut self, meter: &Meter) {
         let allowance = meter.allowance();
-        let (limit, name) = (self.terms.around.message_bytes, self.name.as_ref());
+        let (limit, name) = (self.config.worker.message_bytes, self.name.as_ref());
         let farewell = reply::flooded(limit, name, allowance.refusals, allowance.window);
         self.leave(CloseReason::Flood, None, Some(farewell));
     }
 
     fn request(&self, frame: &Frame, name: &Name) -> Request {
-        let limit = self.terms.around.message_bytes;
+        let limit = self.config.worker.message_bytes;
         match frame {
             Frame::Line(line) => match Request::read(line, &Asker { name, kind: self.kind, limit }) {
                 Request::CloseServer => self
@@ -138,7 +139,7 @@ impl Session {
             Frame::Unfinished => Request::Refuse(Refusal::Unfinished, reply::line_unfinished(limit, name)),
             Frame::Overdue => Request::Refuse(
                 Refusal::Unfinished,
-                reply::line_overdue(limit, name, self.terms.patience.line),
+                reply::line_overdue(limit, name, self.config.timeouts.line),
             ),
             Frame::Http | Frame::Tls | Frame::Goodbye | Frame::Breach(_) => {
                 unreachable!("these end the session before")
@@ -146,18 +147,18 @@ impl Session {
         }
     }
 
-    /// Whether the session's account is an operator's now, and its proof still holds.
+    /// Whether the session's account is an operator's now, and its credential still holds.
     pub(super) fn is_operator(&self, name: &Name) -> bool {
-        self.proof.as_ref().is_some_and(|proof| {
-            let accounts = self.terms.around.accounts.current();
-            accounts.find(name.key()).is_some_and(|account| account.operator && proof.holds_for(account))
+        self.credential.as_ref().is_some_and(|credential| {
+            let accounts = self.config.worker.accounts.current();
+            accounts.find(name.key()).is_some_and(|account| account.operator && credential.holds_for(account))
         })
     }
 
     /// Checks whether this session may end the server; returns the refusal if not.
     fn may_close(&self, name: &Name) -> Result<(), Line> {
-        let limit = self.terms.around.message_bytes;
-        match self.terms.around.config.get().close_server.allow {
+        let limit = self.config.worker.message_bytes;
+        match self.config.worker.config.get().close_server.allow {
             Allow::Anyone => Ok(()),
             Allow::Operators if self.is_operator(name) => Ok(()),
             Allow::Operators => Err(reply::only_operators_may_close(limit, name)),

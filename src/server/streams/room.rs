@@ -1,21 +1,21 @@
-//! Chooses the stream that gives way when all places are taken: see [`Streams::make_room`].
+//! Chooses the stream that gives way when all places are taken: see [`StreamDirectory::make_room`].
 
 use std::cmp::Reverse;
 
 use tokio::time::{Duration, Instant};
 
-use super::{Closed, MOST_WAITED_FOR, NotAsked, Stream, Streams};
+use super::{Closed, MAX_WAITED_FOR, NotAsked, Stream, StreamDirectory};
 use crate::{
     config,
     media::StreamId,
-    server::{block::Block, roster::Member, seat::SessionId},
+    server::{block::Block, roster::Member, session_ref::SessionId},
 };
 
 /// Time for which a user who was asked to publish keeps a place that others need. A program begins within milliseconds.
-const WAITING_GRACE: Duration = Duration::from_secs(1);
+const MIN_WAITING_TIME: Duration = Duration::from_secs(1);
 
 /// Age from which a stream counts as doing nothing if it has no listener, or if no sound has come for this time.
-const IDLE: Duration = Duration::from_secs(5);
+const MIN_IDLE_TIME: Duration = Duration::from_secs(5);
 
 /// The group that a place counts for: an account, or all users of an address that have no account. An IPv6 network of
 /// 64 bits counts as one address.
@@ -39,7 +39,7 @@ pub struct Party {
 impl Party {
     /// Creates the party of a member.
     pub fn of(member: &Member) -> Self {
-        let id = member.seat.id;
+        let id = member.session_ref.id;
         let group =
             if member.proven { Group::Account(id) } else { Group::Address(Block::of(member.peer.ip())) };
         Self { id, group }
@@ -53,7 +53,7 @@ struct Load {
     users: usize,
 }
 
-impl Streams {
+impl StreamDirectory {
     /// Makes room for a stream that `asker` wants of `publisher`. If there is none, ends the stream that gives way and
     /// returns it.
     ///
@@ -71,8 +71,8 @@ impl Streams {
         bounds: &config::Media,
         now: Instant,
     ) -> Result<Option<Closed>, NotAsked> {
-        if self.waited_for_by(asker.id) >= MOST_WAITED_FOR {
-            return Err(NotAsked::Impatient);
+        if self.waited_for_by(asker.id) >= MAX_WAITED_FOR {
+            return Err(NotAsked::TooManyWaiting);
         }
         let is_waiting = |stream: &Stream| !stream.is_on;
         let waiting = self.by_number.values().filter(|stream| is_waiting(stream)).count();
@@ -135,9 +135,9 @@ impl Stream {
     fn does_nothing(&self, now: Instant) -> bool {
         let age = now.saturating_duration_since(self.opened);
         if self.is_on {
-            age >= IDLE && (self.figures.listeners() == 0 || self.figures.idle() >= IDLE)
+            age >= MIN_IDLE_TIME && (self.stats.listeners() == 0 || self.stats.idle() >= MIN_IDLE_TIME)
         } else {
-            age >= WAITING_GRACE
+            age >= MIN_WAITING_TIME
         }
     }
 }

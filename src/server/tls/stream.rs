@@ -25,18 +25,18 @@ use super::super::{
 };
 
 /// Receiving half of a TLS connection.
-pub struct Receiver(Rc<RefCell<TlsStream<TcpStream>>>);
+pub struct TlsReceiver(Rc<RefCell<TlsStream<TcpStream>>>);
 
 /// Sending half of a TLS connection. Dropping it shuts the sending side of the connection, as with TCP.
-pub struct Sender(Rc<RefCell<TlsStream<TcpStream>>>);
+pub struct TlsSender(Rc<RefCell<TlsStream<TcpStream>>>);
 
 /// Splits a connection whose handshake is done.
-pub fn halves(stream: TlsStream<TcpStream>) -> (Receiver, Sender) {
+pub fn halves(stream: TlsStream<TcpStream>) -> (TlsReceiver, TlsSender) {
     let stream = Rc::new(RefCell::new(stream));
-    (Receiver(Rc::clone(&stream)), Sender(stream))
+    (TlsReceiver(Rc::clone(&stream)), TlsSender(stream))
 }
 
-impl AsyncRead for Receiver {
+impl AsyncRead for TlsReceiver {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -52,13 +52,13 @@ impl AsyncRead for Receiver {
     }
 }
 
-impl ReceiveHalf for Receiver {
+impl ReceiveHalf for TlsReceiver {
     fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.0.borrow().get_ref().0.take_error()
     }
 }
 
-impl AsyncWrite for Sender {
+impl AsyncWrite for TlsSender {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut *self.0.borrow_mut()).poll_write(cx, bytes)
     }
@@ -84,7 +84,7 @@ impl AsyncWrite for Sender {
     }
 }
 
-impl SendHalf for Sender {
+impl SendHalf for TlsSender {
     fn holds_back(&self) -> bool {
         true
     }
@@ -142,7 +142,7 @@ fn or_would_block(polled: Poll<io::Result<usize>>) -> io::Result<usize> {
     }
 }
 
-impl Drop for Sender {
+impl Drop for TlsSender {
     fn drop(&mut self) {
         // Fails if the sending side is shut or the connection is broken already.
         let _ = SockRef::from(self.0.borrow().get_ref().0).shutdown(Shutdown::Write);

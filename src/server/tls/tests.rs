@@ -26,8 +26,8 @@ use crate::{
     config::Tls,
     protocol::{Line, Message},
     server::{
-        doorkeeper::Stay,
-        outbox::{Bounds, Carried, Outbox, at_once, carry},
+        address_limiter::SessionPermit,
+        outbox::{Bounds, Flushed, Outbox, at_once, flush_task},
     },
 };
 
@@ -97,14 +97,14 @@ async fn write_to_someone_who_pauses(lines: usize, tls: &Tls, roots: RootCertSto
     let stream = handshake(accepted, credentials, Instant::now() + DEADLINE).await.unwrap();
     let (_receiver, sender) = halves(stream);
     let bounds = Bounds { limit: 1 << 20, grace: DEADLINE, gap: Duration::ZERO };
-    let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-    let stay = Rc::new(Stay::in_place(permit, None));
-    let outbox = Rc::new(RefCell::new(Outbox::new(Box::new(sender), Rc::new(bounds), stay)));
+    let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+    let permit = Rc::new(SessionPermit::with_place(place, None));
+    let outbox = Rc::new(RefCell::new(Outbox::new(Box::new(sender), Rc::new(bounds), permit)));
     for number in 0..lines {
         at_once(|cx| outbox.borrow_mut().send_line(&line(number), cx)).unwrap();
-        if outbox.borrow_mut().wants_carrying() {
+        if outbox.borrow_mut().wants_flush_task() {
             let outbox = Rc::clone(&outbox);
-            actix_rt::spawn(async move { while carry(&outbox).await.unwrap() != Carried::All {} });
+            actix_rt::spawn(async move { while flush_task(&outbox).await.unwrap() != Flushed::All {} });
         }
     }
     tell.send(()).unwrap();

@@ -257,7 +257,7 @@ fn a_receiver_that_meets_a_spent_budget_does_not_give_way_for_those_who_spent_it
 fn a_limit_of_zero_allows_brief_waits_only_and_one_of_the_window_any() {
     let mut run = Run::new();
     run.begin(&[1], 0);
-    assert_eq!(run.budget.left(Duration::ZERO, run.at(0)), Some(BRIEF));
+    assert_eq!(run.budget.left(Duration::ZERO, run.at(0)), Some(MIN_WAIT));
     assert_eq!(run.budget.left(Duration::ZERO, run.at(50)), Some(Duration::ZERO));
     assert_eq!(run.budget.give_way(Duration::ZERO, run.at(50)), ids(&[1]));
     assert_eq!(run.budget.left(WINDOW, run.at(100_000)), None);
@@ -296,7 +296,7 @@ proptest! {
             run.end(end);
             run.budget.set_relieved(SessionId(1), run.at(end));
             // A brief wait is not counted after progress.
-            if end - now > 50 || sent < OUTBOX_BYTES / PROGRESS {
+            if end - now > 50 || sent < OUTBOX_BYTES / PROGRESS_DIVISOR {
                 waits.push((now, end));
             }
             now = end;

@@ -5,13 +5,13 @@ use std::time::Duration;
 use crate::media::sequence::Jitter;
 
 /// Minimum delay.
-pub const LEAST: Duration = Duration::from_millis(40);
+pub const MIN_DELAY: Duration = Duration::from_millis(40);
 /// Maximum delay.
-pub const MOST: Duration = Duration::from_secs(1);
+pub const MAX_DELAY: Duration = Duration::from_secs(1);
 /// Initial delay, until the arrival pattern is known.
-pub const FIRST: Duration = Duration::from_millis(100);
+pub const INITIAL_DELAY: Duration = Duration::from_millis(100);
 /// The delay is this multiple of the smoothed jitter. Jitter is a mean; few datagrams are later than four times it.
-const JITTERS: f64 = 4.0;
+const JITTER_FACTOR: f64 = 4.0;
 /// Time in which half of the margin learnt from a late datagram is forgotten.
 const HALF_LIFE: Duration = Duration::from_secs(30);
 
@@ -22,8 +22,8 @@ pub struct Delay {
     jitter: Jitter,
     /// Arrival time of the last datagram minus its timestamp, in seconds.
     transit: Option<f64>,
-    /// Change of `transit` from datagram to datagram, in seconds, smoothed like the jitter. Changes above [`MOST`] (a
-    /// pause, or a connection that stalled) are left out.
+    /// Change of `transit` from datagram to datagram, in seconds, smoothed like the jitter. Changes above [`MAX_DELAY`]
+    /// (a pause, or a connection that stalled) are left out.
     change: f64,
     clock_rate: u32,
     /// Delay that late datagrams would have needed, as of `learnt`.
@@ -41,7 +41,7 @@ impl Delay {
             transit: None,
             change: 0.0,
             clock_rate,
-            margin: FIRST,
+            margin: INITIAL_DELAY,
             learnt: Duration::ZERO,
         }
     }
@@ -53,7 +53,7 @@ impl Delay {
         let transit = now.as_secs_f64() - ticks as f64 / f64::from(self.clock_rate);
         if let Some(before) = self.transit.replace(transit) {
             let change = (transit - before).abs();
-            if change <= MOST.as_secs_f64() {
+            if change <= MAX_DELAY.as_secs_f64() {
                 self.change += (change - self.change) / 16.0;
             }
         }
@@ -62,14 +62,14 @@ impl Delay {
     /// Records a datagram that missed its turn by `by` although the current delay was applied.
     pub fn was_late(&mut self, now: Duration, by: Duration) {
         let needed = self.target(now) + by;
-        self.margin = needed.min(MOST).max(self.margin(now));
+        self.margin = needed.min(MAX_DELAY).max(self.margin(now));
         self.learnt = now;
     }
 
-    /// The delay to apply at `now`, from [`LEAST`] to [`MOST`].
+    /// The delay to apply at `now`, from [`MIN_DELAY`] to [`MAX_DELAY`].
     #[must_use]
     pub fn target(&self, now: Duration) -> Duration {
-        Duration::from_secs_f64(self.change * JITTERS).max(self.margin(now)).clamp(LEAST, MOST)
+        Duration::from_secs_f64(self.change * JITTER_FACTOR).max(self.margin(now)).clamp(MIN_DELAY, MAX_DELAY)
     }
 
     /// The interarrival jitter that receiver reports carry.
@@ -92,8 +92,8 @@ mod tests {
     fn follows_jitter_and_what_is_late() {
         let ms = Duration::from_millis;
         let mut delay = Delay::new(48_000);
-        assert_eq!(delay.target(ms(0)), FIRST);
-        assert_eq!(delay.target(ms(60_000)), LEAST);
+        assert_eq!(delay.target(ms(0)), INITIAL_DELAY);
+        assert_eq!(delay.target(ms(60_000)), MIN_DELAY);
         for at in 0..2_000_u32 {
             delay.take(960 * at, 960 * i64::from(at), ms(20 * u64::from(at) + 30 * u64::from(at % 2)));
         }
@@ -105,6 +105,6 @@ mod tests {
         // The margin halves within `HALF_LIFE`.
         assert!(delay.target(now + HALF_LIFE) < ms(122));
         delay.was_late(now, Duration::from_secs(100));
-        assert_eq!(delay.target(now), MOST);
+        assert_eq!(delay.target(now), MAX_DELAY);
     }
 }

@@ -12,11 +12,11 @@ use super::delay::Delay;
 use crate::media::sequence::{Heard, Sequence};
 
 /// Maximum number of queued datagrams: several seconds of any format.
-pub const MOST_DATAGRAMS: usize = 2_048;
+pub const MAX_DATAGRAMS: usize = 2_048;
 /// Maximum total payload of queued datagrams, in bytes.
-pub const MOST_BYTES: usize = 4 * 1024 * 1024;
+pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Maximum number of missing datagrams that are remembered, to tell a late arrival from a duplicate.
-const MOST_MISSED: usize = 1_024;
+const MAX_MISSED: usize = 1_024;
 /// Distance from the highest number of one sender to the numbers of the next, so that no two are equal.
 const ROUND: u64 = 1 << 16;
 
@@ -95,7 +95,7 @@ pub struct Head {
     pub is_first: bool,
 }
 
-/// Orders datagrams. Holds at most [`MOST_DATAGRAMS`] and [`MOST_BYTES`].
+/// Orders datagrams. Holds at most [`MAX_DATAGRAMS`] and [`MAX_BYTES`].
 #[derive(Debug)]
 pub struct JitterBuffer {
     payload_type: u8,
@@ -180,7 +180,7 @@ impl JitterBuffer {
         let payload = Bytes::copy_from_slice(packet.payload());
         self.bytes += payload.len();
         self.held.insert(number, Held { sequence, timestamp, ticks, payload, arrived: now, is_first });
-        while self.held.len() > MOST_DATAGRAMS || self.bytes > MOST_BYTES {
+        while self.held.len() > MAX_DATAGRAMS || self.bytes > MAX_BYTES {
             if self.counts.played == 0 { self.forget() } else { self.skip() }
         }
         Taken::Kept
@@ -275,9 +275,9 @@ impl JitterBuffer {
         self.bytes -= held.payload.len();
         let missing = self.missing_before(number, &held);
         self.counts.missed += missing;
-        let known = missing.min(u64::try_from(MOST_MISSED).unwrap_or(u64::MAX));
+        let known = missing.min(u64::try_from(MAX_MISSED).unwrap_or(u64::MAX));
         self.missed.extend(number - known..number);
-        while self.missed.len() > MOST_MISSED {
+        while self.missed.len() > MAX_MISSED {
             self.missed.pop_first();
         }
         self.next = Some(number + 1);

@@ -15,7 +15,7 @@ use super::{
 use crate::client::{dial::Dialer, rtsp::Way};
 
 /// Capacity of the queue of orders to the player thread.
-const MOST_ORDERS: usize = 8;
+const MAX_ORDERS: usize = 8;
 
 /// A stream that plays or is about to. Dropping it stops the stream.
 pub struct Listener {
@@ -39,7 +39,7 @@ impl Listener {
     /// # Errors
     /// If the runtime or the thread cannot be created.
     pub fn begin(dialer: Dialer, address: String, volume: Volume) -> io::Result<Self> {
-        let (orders, mut ordered) = mpsc::channel(MOST_ORDERS);
+        let (orders, mut ordered) = mpsc::channel(MAX_ORDERS);
         let (tell, progress) = watch::channel(Progress::default());
         let (end, over) = oneshot::channel();
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;

@@ -22,19 +22,19 @@ use super::{
 use crate::{
     client::{
         dial::Dialer,
-        rtsp::{self, Event, Session, Way},
+        rtsp::{self, RtspEvent, StreamSession, Way},
     },
     media::Description,
 };
 
 /// Time to wait for the first datagram by UDP before the stream is requested interleaved in the RTSP connection.
-pub const FIRST_WITHIN: Duration = Duration::from_secs(2);
+pub const FIRST_TIMEOUT: Duration = Duration::from_secs(2);
 /// Interval at which the sink is fed.
-const TICK: Duration = Duration::from_millis(10);
+const FEED_INTERVAL: Duration = Duration::from_millis(10);
 /// Minimum time between two progress updates.
-const TOLD: Duration = Duration::from_millis(200);
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 /// Time to wait for reordered datagrams after the server has announced the end.
-const STRAGGLERS: Duration = Duration::from_millis(300);
+const REORDER_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// A request of the listener to the player.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,31 +160,31 @@ async fn begin(
     address: &str,
     way: Way,
     progress: &watch::Sender<Progress>,
-) -> Result<(Description, Session, Option<Event>), rtsp::Failure> {
-    let (description, mut session) = Session::play(dialer, address, way).await?;
+) -> Result<(Description, StreamSession, Option<RtspEvent>), rtsp::Failure> {
+    let (description, mut session) = StreamSession::play(dialer, address, way).await?;
     if session.way() == Way::Interleaved {
         return Ok((description, session, None));
     }
-    if let Ok(first) = timeout_at(Instant::now() + FIRST_WITHIN, session.next()).await {
+    if let Ok(first) = timeout_at(Instant::now() + FIRST_TIMEOUT, session.next()).await {
         return Ok((description, session, Some(first?)));
     }
     session.end().await;
     progress.send_modify(|progress| progress.fell_back = true);
-    let (description, session) = Session::play(dialer, address, Way::Interleaved).await?;
+    let (description, session) = StreamSession::play(dialer, address, Way::Interleaved).await?;
     Ok((description, session, None))
 }
 
 /// Source of a stream's events.
 pub trait Incoming {
     /// Waits for the next event. Cancel-safe.
-    fn next(&mut self) -> impl Future<Output = Result<Event, rtsp::Failure>>;
+    fn next(&mut self) -> impl Future<Output = Result<RtspEvent, rtsp::Failure>>;
 
     /// Sends RTCP packets to the server.
     fn report(&self, packets: &[u8]) -> impl Future<Output = Result<(), rtsp::Failure>>;
 }
 
-impl Incoming for Session {
-    async fn next(&mut self) -> Result<Event, rtsp::Failure> {
+impl Incoming for StreamSession {
+    async fn next(&mut self) -> Result<RtspEvent, rtsp::Failure> {
         Self::next(self).await
     }
 
@@ -200,7 +200,7 @@ impl Incoming for Session {
 pub async fn listen(
     incoming: &mut impl Incoming,
     description: &Description,
-    first: Option<Event>,
+    first: Option<RtspEvent>,
     ready: Ready,
     volume: Volume,
     orders: &mut mpsc::Receiver<Order>,
@@ -210,7 +210,7 @@ pub async fn listen(
     progress.send_modify(|progress| {
         (progress.stage, progress.length) = (Stage::Waiting, description.length);
     });
-    let mut tick = interval(TICK);
+    let mut tick = interval(FEED_INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     if let Some(event) = first {
         player.take(event);
@@ -304,16 +304,16 @@ impl Player {
         self.began.elapsed()
     }
 
-    fn take(&mut self, event: Event) {
+    fn take(&mut self, event: RtspEvent) {
         let now = self.now();
         match event {
-            Event::Rtp(datagram) => self.playout.take(now, &datagram),
-            Event::Rtcp(packets) => {
+            RtspEvent::Rtp(datagram) => self.playout.take(now, &datagram),
+            RtspEvent::Rtcp(packets) => {
                 if self.reports.take(now, &packets) == Said::Over {
-                    self.over.get_or_insert_with(|| Instant::now() + STRAGGLERS);
+                    self.over.get_or_insert_with(|| Instant::now() + REORDER_TIMEOUT);
                 }
             }
-            Event::Closed => self.end(),
+            RtspEvent::Closed => self.end(),
         }
     }
 
@@ -372,7 +372,7 @@ impl Player {
     }
 
     fn tell(&mut self, progress: &watch::Sender<Progress>) {
-        if self.told.is_some_and(|told| told.elapsed() < TOLD) {
+        if self.told.is_some_and(|told| told.elapsed() < PROGRESS_INTERVAL) {
             return;
         }
         self.told = Some(Instant::now());

@@ -24,7 +24,7 @@ pub enum Pace {
     /// adjusted slightly, so that the buffer neither grows nor shrinks.
     Card,
     /// None, as for a file: available audio is delivered at once and unchanged, and a missing datagram is waited for,
-    /// at most [`PATIENCE`].
+    /// at most [`LOSS_TIMEOUT`].
     Sender,
 }
 
@@ -34,28 +34,28 @@ pub enum Pace {
 pub const MAX_AHEAD: Duration = Duration::from_secs(30);
 
 /// How long a missing datagram is waited for when there is no sound card.
-pub const PATIENCE: Duration = delay::MOST;
+pub const LOSS_TIMEOUT: Duration = delay::MAX_DELAY;
 
 /// Concealment steps per second. Steps are short, so that a datagram which arrives meanwhile is still played.
-const CONCEALED_AT_ONCE: u32 = 100; // 10 ms each
+const CONCEALMENT_STEPS: u32 = 100; // 10 ms each
 /// Excess of queued audio over the target delay above which some is dropped: a connection stalled, and everything
 /// arrived at once. Some senders begin with half a second at once; a higher speed makes up for that inaudibly.
-const MOST_EXCESS: Duration = Duration::from_millis(700);
+const MAX_EXCESS: Duration = Duration::from_millis(700);
 /// Time that a sound card may take to start. Audio dropped within it was never listened to, so it does not count as
 /// lost.
-const BEGINNING: Duration = Duration::from_secs(3);
+const START_TIME: Duration = Duration::from_secs(3);
 /// Audio beyond the target delay that is kept when dropping at the beginning. Above zero, and below what causes
 /// dropping.
-const HELD: Duration = MOST_EXCESS.checked_div(2).expect("two is not nothing");
+const KEPT_EXCESS: Duration = MAX_EXCESS.checked_div(2).expect("two is not nothing");
 /// Maximum duration of one datagram. A gap that exceeds this per missing datagram is not due to loss.
-const LONGEST_DATAGRAM: Duration = Duration::from_millis(200);
+const MAX_DATAGRAM_TIME: Duration = Duration::from_millis(200);
 /// Longest timestamp gap without a missing datagram that is taken for silence. A longer one is a jump of the sender's
 /// clock.
-const LONGEST_SILENCE: Duration = Duration::from_secs(10);
+const MAX_SILENCE: Duration = Duration::from_secs(10);
 /// Time constant of the moving average of packet lead time.
-const SMOOTHED: Duration = Duration::from_secs(2);
+const LEAD_TIME_CONSTANT: Duration = Duration::from_secs(2);
 /// Approximate time in which a wrong delay is corrected.
-const CORRECTED: Duration = Duration::from_secs(8);
+const CORRECTION_TIME: Duration = Duration::from_secs(8);
 /// Shortfall of delay from which it is corrected. Small, because datagrams may come too late.
 const TOO_SHORT: Duration = Duration::from_millis(10);
 /// Excess of delay from which it is corrected. Larger, because there is no hurry, and unchanged audio sounds best.
@@ -255,7 +255,7 @@ impl Playout {
     #[must_use]
     pub fn look_again(&self, now: Duration) -> Option<Duration> {
         let head = self.jitter.head()?;
-        let patience = if self.is_waiting { self.jitter.delay().target(now) } else { PATIENCE };
+        let patience = if self.is_waiting { self.jitter.delay().target(now) } else { LOSS_TIMEOUT };
         Some(head.arrived + patience)
     }
 
@@ -303,7 +303,7 @@ impl Playout {
     fn was_late(&mut self, now: Duration, by: i64) {
         let by = self.time(by);
         // After an interruption or a pause, lateness says nothing about jitter.
-        if by <= delay::MOST {
+        if by <= delay::MAX_DELAY {
             self.jitter.delay_mut().was_late(now, by);
         }
     }
@@ -318,7 +318,8 @@ impl Playout {
         let early = seconds(newest - self.ticks, self.format.clock_rate()) + not_heard;
         self.early = Some(match self.early {
             Some((before, at)) => {
-                let part = 1.0 - (-now.saturating_sub(at).as_secs_f64() / SMOOTHED.as_secs_f64()).exp();
+                let part =
+                    1.0 - (-now.saturating_sub(at).as_secs_f64() / LEAD_TIME_CONSTANT.as_secs_f64()).exp();
                 (before + part * (early - before), now)
             }
             None => (early, now),
@@ -336,7 +337,8 @@ impl Playout {
             true => TOO_LONG,
         };
         let is_wrong = error.abs() > limit.as_secs_f64();
-        self.faster = sound.stretch.set_speed(if is_wrong { error / CORRECTED.as_secs_f64() } else { 0.0 });
+        self.faster =
+            sound.stretch.set_speed(if is_wrong { error / CORRECTION_TIME.as_secs_f64() } else { 0.0 });
     }
 
     fn time(&self, ticks: i64) -> Duration {

@@ -10,7 +10,7 @@ use super::playout::Playout;
 use crate::media::ntp::Ntp;
 
 /// Interval between receiver reports.
-const INTERVAL: Duration = Duration::from_secs(5);
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 /// CNAME of this end. Constant, so it does not reveal the host.
 const NAME: &str = "listener";
 
@@ -36,7 +36,7 @@ impl Reports {
     /// Creates the state for a listener with this SSRC, which should be random.
     #[must_use]
     pub fn new(ssrc: u32, now: Duration) -> Self {
-        Self { ssrc, due: now + INTERVAL, sender: None }
+        Self { ssrc, due: now + REPORT_INTERVAL, sender: None }
     }
 
     /// Reads RTCP packets that arrived at `now`. Ignores invalid ones.
@@ -58,7 +58,7 @@ impl Reports {
         if now < self.due {
             return None;
         }
-        self.due = now + INTERVAL;
+        self.due = now + REPORT_INTERVAL;
         let (ssrc, reception, jitter) = playout.report()?;
         let mut block = ReportBlock::builder(ssrc)
             .fraction_lost(reception.fraction_lost)

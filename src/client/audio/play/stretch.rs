@@ -4,7 +4,7 @@
 use super::Spec;
 
 /// Maximum change of speed: a twelfth of a semitone.
-pub const MOST: f64 = 0.005;
+pub const MAX_STRETCH: f64 = 0.005;
 
 /// Converts frames from one rate to another near it, by cubic interpolation between the four nearest frames.
 #[derive(Debug)]
@@ -36,9 +36,10 @@ impl Stretch {
         Self { channels, waiting: vec![0.0; channels], position: 0.0, faster }
     }
 
-    /// Sets the speed change, clamped to ±[`MOST`]; 0 leaves the speed unchanged. Returns the speed now in force.
+    /// Sets the speed change, clamped to ±[`MAX_STRETCH`]; 0 leaves the speed unchanged. Returns the speed now in
+    /// force.
     pub fn set_speed(&mut self, faster: f64) -> f64 {
-        let faster = faster.clamp(-MOST, MOST);
+        let faster = faster.clamp(-MAX_STRETCH, MAX_STRETCH);
         self.faster = faster;
         faster
     }
@@ -99,7 +100,7 @@ impl Stretch {
 
     /// At normal speed again, moves the position to a whole frame in small steps.
     fn settle(&mut self) {
-        const STEP: f64 = MOST / 10.0;
+        const STEP: f64 = MAX_STRETCH / 10.0;
         self.position = if self.position < STEP { 0.0 } else { self.position - STEP };
     }
 }
@@ -144,7 +145,7 @@ mod tests {
     /// A sine stays a sine: every sample is on the expected curve, within a thousandth.
     #[test]
     fn faster_and_slower() {
-        for faster in [MOST, -MOST, 0.0003, -0.0003] {
+        for faster in [MAX_STRETCH, -MAX_STRETCH, 0.0003, -0.0003] {
             let tone = |at: f64| (at * 1_000.0 * std::f64::consts::TAU / 48_000.0).sin();
             let mut stretch = Stretch::new(Spec { channels: 1, ..SPEC });
             stretch.set_speed(faster);

@@ -5,24 +5,24 @@
 pub struct Volume(u8);
 
 /// Maximum volume: samples are unchanged.
-pub const MOST: u8 = 100;
+pub const MAX_VOLUME: u8 = 100;
 
 impl Default for Volume {
     fn default() -> Self {
-        Self(MOST)
+        Self(MAX_VOLUME)
     }
 }
 
 /// Error: not a number from 0 to 100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a volume is a number from 0 to {MOST}")]
+#[error("a volume is a number from 0 to {MAX_VOLUME}")]
 pub struct NoVolume;
 
 impl std::str::FromStr for Volume {
     type Err = NoVolume;
 
     fn from_str(text: &str) -> Result<Self, NoVolume> {
-        text.parse().ok().filter(|volume| *volume <= MOST).map(Self).ok_or(NoVolume)
+        text.parse().ok().filter(|volume| *volume <= MAX_VOLUME).map(Self).ok_or(NoVolume)
     }
 }
 
@@ -34,7 +34,7 @@ impl std::fmt::Display for Volume {
 
 impl Volume {
     fn factor(self) -> f32 {
-        (f32::from(self.0) / f32::from(MOST)).powi(3)
+        (f32::from(self.0) / f32::from(MAX_VOLUME)).powi(3)
     }
 }
 

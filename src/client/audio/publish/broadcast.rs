@@ -16,7 +16,7 @@ use super::{
     reading::{Read, Reading},
 };
 use crate::{
-    client::rtsp::{Event, Failure, Session},
+    client::rtsp::{Failure, RtspEvent, StreamSession},
     media::{ntp::Ntp, payload::Payload},
 };
 
@@ -24,9 +24,9 @@ use crate::{
 /// publisher. Audio sent before that client has connected would be lost on it.
 pub(super) const HEAD_START: Duration = Duration::from_millis(500);
 /// Interval between reports, which tell the server how much was sent and that the publisher is alive.
-const REPORT_EVERY: Duration = Duration::from_secs(5);
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 /// Maximum time for which the server may accept no data.
-const STALL: Duration = Duration::from_secs(10);
+const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A request of the user during a broadcast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub enum Over {
 
 /// A file that is being sent.
 pub struct Broadcast {
-    session: Session,
+    session: StreamSession,
     reading: Reading,
     pace: Pace,
     packets: Packets,
@@ -82,7 +82,7 @@ impl Broadcast {
     /// # Errors
     /// If the system has no random numbers.
     pub fn new(
-        session: Session,
+        session: StreamSession,
         reading: Reading,
         progress: watch::Sender<Progress>,
     ) -> Result<Self, getrandom::Error> {
@@ -126,15 +126,15 @@ impl Broadcast {
                     (None, over) => return self.finish(over.unwrap_or(Over::Finished)).await,
                 },
                 () = sleep_until(report_at) => {
-                    report_at += REPORT_EVERY;
+                    report_at += REPORT_INTERVAL;
                     let (ntp, ticks) = self.now();
                     let report = self.packets.report(ntp, ticks);
                     in_time(self.session.send_rtcp(&report)).await?;
                 }
                 event = self.session.next() => match event? {
-                    Event::Closed => return Ok(Over::Closed),
+                    RtspEvent::Closed => return Ok(Over::Closed),
                     // Reports of listeners concern only the server.
-                    Event::Rtp(_) | Event::Rtcp(_) => {}
+                    RtspEvent::Rtp(_) | RtspEvent::Rtcp(_) => {}
                 },
                 control = controls.recv() => match control {
                     Some(Control::Pause) => self.pace.pause(Instant::now()),
@@ -175,7 +175,7 @@ impl Broadcast {
 }
 
 async fn in_time(sending: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    timeout(STALL, sending).await.unwrap_or(Err(Failure::Silence { method: "RECORD" }))
+    timeout(STALL_TIMEOUT, sending).await.unwrap_or(Err(Failure::Silence { method: "RECORD" }))
 }
 
 async fn at(moment: Option<Instant>) {

@@ -4,7 +4,7 @@
 //! - `pace`: when to send what. `packets`: RTP and RTCP. `broadcast`: sends one file to its end, with pauses.
 //!
 //! ```text
-//! file -> source -> payloads -> reading -> broadcast (pace, packets) -> rtsp::Session
+//! file -> source -> payloads -> reading -> broadcast (pace, packets) -> rtsp::StreamSession
 //! ```
 //!
 //! `publisher` answers the server's `publish` requests; `publication` is one file that it plays.
@@ -19,7 +19,7 @@ mod reading;
 mod source;
 
 pub use broadcast::{Broadcast, Control, Over, Progress};
-pub use publisher::{ASK_WITHIN, Asking, MOST_AT_ONCE, News, OnAir, Order, Publisher, Question, TooMuch};
+pub use publisher::{ASK_TIMEOUT, Asking, MAX_AT_ONCE, News, OnAir, Order, Publisher, Question, TooMuch};
 pub use reading::{NoReading, Reading};
 pub use source::NoSource;
 

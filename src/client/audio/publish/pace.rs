@@ -7,7 +7,7 @@ use tokio::time::Instant;
 /// How long before its playback time a datagram is sent, so that a slightly late timer does no harm.
 const LEAD: Duration = Duration::from_millis(20);
 /// Lateness up to which datagrams are sent late. Beyond it, all later audio is shifted, as after a pause.
-const MOST_LATE: Duration = Duration::from_millis(200);
+const MAX_LATE: Duration = Duration::from_millis(200);
 
 /// Schedule of a broadcast. Position 0 is played at `begun`; all other times are computed from that and the number of
 /// ticks since, so that errors do not accumulate.
@@ -42,7 +42,7 @@ impl Pace {
     /// first after silence.
     pub(super) fn send(&mut self, position: u64, now: Instant) -> (u64, bool) {
         let late = self.due(position).map_or(Duration::ZERO, |due| now.saturating_duration_since(due));
-        if late > MOST_LATE {
+        if late > MAX_LATE {
             self.shift += self.ticks(late);
             self.begins = true;
         }

@@ -12,16 +12,16 @@ use crate::{
     client::{
         dial::Dialer,
         files::Opener,
-        rtsp::{Session, Way},
+        rtsp::{StreamSession, Way},
     },
     escape::Printable,
     media::Description,
 };
 
 /// Time that opening and probing a file may take.
-const OPEN_WITHIN: Duration = Duration::from_secs(8);
+const OPEN_TIMEOUT: Duration = Duration::from_secs(8);
 /// Capacity of the queue of controls to the task. Further controls are dropped: no user types that fast.
-const MOST_CONTROLS: usize = 8;
+const MAX_CONTROLS: usize = 8;
 
 /// State of a file that is played or about to be.
 pub(super) struct Publication {
@@ -68,7 +68,7 @@ impl Outcome {
 
 impl Publication {
     pub fn new(own: String, by: String, file: String) -> (Self, Task) {
-        let (controls, taken) = mpsc::channel(MOST_CONTROLS);
+        let (controls, taken) = mpsc::channel(MAX_CONTROLS);
         let (progress, shown) = watch::channel(Progress::default());
         let task = Task { file: file.clone(), controls: taken, progress };
         (Self { own, by, file, controls, progress: shown, has_begun: false, length: None }, task)
@@ -108,14 +108,14 @@ pub(super) async fn run(
 ) -> Outcome {
     let not_begun = |why: &dyn std::fmt::Display| Outcome::NotBegun(Printable(why).to_string());
     let (folder, name) = (folder.clone(), file.to_owned());
-    let reading = match timeout(OPEN_WITHIN, Reading::begin(move || folder.open(&name))).await {
+    let reading = match timeout(OPEN_TIMEOUT, Reading::begin(move || folder.open(&name))).await {
         Ok(Ok(reading)) => reading,
         Ok(Err(why)) => return not_begun(&why),
         Err(_) => return not_begun(&NoReading::from(std::io::Error::from(std::io::ErrorKind::TimedOut))),
     };
     let length = reading.length;
     let description = Description::new(reading.format, file, length);
-    let broadcast = match Session::publish(dialer, rtsp, &description, Way::Udp).await {
+    let broadcast = match StreamSession::publish(dialer, rtsp, &description, Way::Udp).await {
         Ok(session) => Broadcast::new(session, reading, progress),
         Err(why) => return not_begun(&why),
     };

@@ -1,7 +1,7 @@
 //! [`Publisher`]: a task that plays files to other clients when the server asks for it and the user allows it.
 //!
 //! Limits on what a server, or clients through it, can cause: files of the shared folder are sent to that server only,
-//! each at playback speed, and at most [`MOST_AT_ONCE`] at a time. Nothing is sent to another machine (see `rtsp`).
+//! each at playback speed, and at most [`MAX_AT_ONCE`] at a time. Nothing is sent to another machine (see `rtsp`).
 //! Refusals are rate-limited, so that requests cannot make this client flood the server.
 
 use std::{collections::VecDeque, time::Duration};
@@ -23,13 +23,13 @@ use crate::{
 };
 
 /// Maximum number of files played at once, including those for which the user is being asked.
-pub const MOST_AT_ONCE: usize = 4;
+pub const MAX_AT_ONCE: usize = 4;
 /// Time that the user has to answer. Servers wait 10 s by default.
-pub const ASK_WITHIN: Duration = Duration::from_secs(8);
+pub const ASK_TIMEOUT: Duration = Duration::from_secs(8);
 /// Capacity of the queue of requests to the task.
-const MOST_NOTES: usize = 32;
+const MAX_NOTES: usize = 32;
 /// Interval between progress updates.
-const SHOW_EVERY: Duration = Duration::from_secs(1);
+const SHOW_INTERVAL: Duration = Duration::from_secs(1);
 /// Refusals that may be sent at once, and the minimum interval between further ones.
 const REFUSALS: (u32, Duration) = (8, Duration::from_millis(250));
 
@@ -49,7 +49,7 @@ pub enum Asking {
 pub enum News {
     /// Send this to the server.
     Send(Line),
-    /// Ask the user whether this may be played. [`Publisher::answer`] must follow within [`ASK_WITHIN`].
+    /// Ask the user whether this may be played. [`Publisher::answer`] must follow within [`ASK_TIMEOUT`].
     Asked(Question),
     /// The question with this number was answered or has expired.
     Settled(u64),
@@ -116,7 +116,7 @@ pub enum Order {
 
 /// Error: the queue of requests to the task is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{MOST_NOTES} such things wait already")]
+#[error("{MAX_NOTES} such things wait already")]
 pub struct TooMuch;
 
 /// Handle of the task that plays files to others. Dropping the last clone ends the task and all playback.
@@ -137,8 +137,8 @@ impl Publisher {
     /// `news`. While `news` is full, the task handles nothing else, but playback continues.
     #[must_use]
     pub fn begin(folder: Option<Opener>, asking: Asking, dialer: Dialer, news: Sender<News>) -> Self {
-        let (notes, taken) = channel(MOST_NOTES);
-        let (began, beginnings) = channel(MOST_AT_ONCE);
+        let (notes, taken) = channel(MAX_NOTES);
+        let (began, beginnings) = channel(MAX_AT_ONCE);
         let desk = Desk {
             folder,
             asking,
@@ -232,7 +232,7 @@ impl Desk {
         mut notes: Receiver<Note>,
         mut beginnings: Receiver<Began>,
     ) -> Result<(), Unheard> {
-        let mut ticks = interval(SHOW_EVERY);
+        let mut ticks = interval(SHOW_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let until = self.waiting.front().map(|waiting| waiting.until);
@@ -291,7 +291,7 @@ impl Desk {
             "its user was asked for it already"
         } else if self.asking == Asking::Impossible {
             "its user wants to be asked first, and cannot be asked"
-        } else if self.publications.len() + self.waiting.len() >= MOST_AT_ONCE {
+        } else if self.publications.len() + self.waiting.len() >= MAX_AT_ONCE {
             "too many files are played at once"
         } else if self.asking == Asking::First {
             return self.ask(asked).await;
@@ -305,7 +305,7 @@ impl Desk {
     async fn ask(&mut self, asked: Asked) -> Result<(), Unheard> {
         self.numbers += 1;
         let question = Question { number: self.numbers, by: asked.by.clone(), file: asked.file.clone() };
-        let until = Instant::now() + ASK_WITHIN;
+        let until = Instant::now() + ASK_TIMEOUT;
         self.waiting.push_back(Waiting { number: self.numbers, until, asked });
         self.tell(News::Asked(question)).await
     }

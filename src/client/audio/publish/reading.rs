@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Maximum number of payloads read ahead: several seconds of L16, up to 20 s of MP3.
-const MOST_READ: usize = 256;
+const MAX_READ: usize = 256;
 
 /// Reason why a file cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +63,7 @@ impl Reading {
         open: impl FnOnce() -> Result<File, E> + Send + 'static,
     ) -> Result<Self, NoReading> {
         let (opened, told) = oneshot::channel();
-        let (out, payloads) = mpsc::channel(MOST_READ);
+        let (out, payloads) = mpsc::channel(MAX_READ);
         // Not a blocking task of the runtime: at shutdown those are waited for, and a disk may hang.
         thread::Builder::new().name("reading".to_owned()).spawn(move || {
             let source = match open().map_err(Into::into).and_then(|file| Ok(Source::open(file)?)) {

@@ -23,13 +23,13 @@ use crate::{
     client::files::sound,
     media::{
         Format,
-        format::MOST_RATE,
+        format::MAX_RATE,
         payload::{l16, mpeg::FrameHeader},
     },
 };
 
 /// Packets of the audio track tried for each unit. If none of them yields one, the file counts as damaged.
-const MOST_BROKEN: usize = 200;
+const MAX_BROKEN: usize = 200;
 
 /// Reason why a file cannot be streamed.
 #[derive(Debug, thiserror::Error)]
@@ -43,8 +43,8 @@ pub enum NoSource {
     /// The stated sample rate is 0.
     #[error("it states 0 samples a second, which is no sample rate")]
     NoRate,
-    /// The sample rate is above [`MOST_RATE`].
-    #[error("it has {0} samples a second, and {MOST_RATE} are the most")]
+    /// The sample rate is above [`MAX_RATE`].
+    #[error("it has {0} samples a second, and {MAX_RATE} are the most")]
     Rate(u32),
     /// Opus with more than two channels. Opus is not decoded here, and so cannot be mixed.
     #[error("it is Opus with {0} channels, and 2 are the most")]
@@ -103,7 +103,7 @@ impl Source {
     /// If the file cannot be read, if 200 packets of the audio track in a row hold no audio, or if its sample rate or
     /// channels change.
     pub fn next_unit(&mut self) -> io::Result<Option<Vec<u8>>> {
-        for _ in 0..MOST_BROKEN {
+        for _ in 0..MAX_BROKEN {
             let packet = match self.next_packet() {
                 Ok(Some(packet)) => packet,
                 // Another stream follows in the same file, which may have any format.
@@ -124,7 +124,7 @@ impl Source {
                 }
             }
         }
-        Err(io::Error::other(format!("{MOST_BROKEN} packets in a row hold no audio that can be read")))
+        Err(io::Error::other(format!("{MAX_BROKEN} packets in a row hold no audio that can be read")))
     }
 
     /// Reads the next packet of the audio track. Packets of other tracks are skipped, however many stand in a row: a
@@ -186,7 +186,7 @@ fn decoded(audio: &AudioCodecParameters) -> Result<(Format, Kind), NoSource> {
     let rate = audio.sample_rate.ok_or(NoSource::Codec)?;
     match rate {
         0 => return Err(NoSource::NoRate),
-        1..=MOST_RATE => {}
+        1..=MAX_RATE => {}
         _ => return Err(NoSource::Rate(rate)),
     }
     let decoder = symphonia::default::get_codecs()

@@ -30,7 +30,7 @@ fn read(unframed: &mut Unframed, reads: &[&[u8]]) -> Vec<Item> {
         bytes.extend_from_slice(read);
         items.extend(std::iter::from_fn(|| unframed.decode(&mut bytes)));
     }
-    assert_eq!(unframed.patience(&bytes).is_some(), !bytes.is_empty());
+    assert_eq!(unframed.silence_timeout(&bytes).is_some(), !bytes.is_empty());
     items.extend(unframed.rest(&mut bytes));
     assert_eq!((bytes.len(), &unframed.reads), (0, &Vec::new()));
     items
@@ -38,7 +38,7 @@ fn read(unframed: &mut Unframed, reads: &[&[u8]]) -> Vec<Item> {
 
 fn message(fields: [&str; 4]) -> Item {
     let [sender, destination, operation, data] = fields.map(str::to_owned);
-    Item::Message(Received { sender, destination, operation, data })
+    Item::Message(OwnedMessage { sender, destination, operation, data })
 }
 
 fn messages(lines: &[&str]) -> Vec<Item> {
@@ -152,29 +152,29 @@ fn line_endings_are_no_part_of_a_text() {
 #[test]
 fn silence_ends_a_message_sooner_than_a_beginning() {
     let unframed = unframed();
-    for (bytes, patience) in [
+    for (bytes, silence_timeout) in [
         ("", None),
-        ("server | al", Some(GIVEN_UP)),
-        ("server | alan | exit | client disc", Some(MESSAGE_ENDS)),
-        ("alan | alan | echo | hi, server", Some(MESSAGE_ENDS)),
-        ("alan | alan | echo | hiserver | ", Some(GIVEN_UP)),
-        ("alan | alan | echo | hiserver | al", Some(GIVEN_UP)),
-        ("alan | alan | echo | hiserver | alan | ex", Some(GIVEN_UP)),
-        ("alan | alan | echo | hiserver | bob", Some(MESSAGE_ENDS)),
-        ("alan | alan | echo | hinobody | al", Some(MESSAGE_ENDS)),
+        ("server | al", Some(INCOMPLETE_TIMEOUT)),
+        ("server | alan | exit | client disc", Some(MESSAGE_TIMEOUT)),
+        ("alan | alan | echo | hi, server", Some(MESSAGE_TIMEOUT)),
+        ("alan | alan | echo | hiserver | ", Some(INCOMPLETE_TIMEOUT)),
+        ("alan | alan | echo | hiserver | al", Some(INCOMPLETE_TIMEOUT)),
+        ("alan | alan | echo | hiserver | alan | ex", Some(INCOMPLETE_TIMEOUT)),
+        ("alan | alan | echo | hiserver | bob", Some(MESSAGE_TIMEOUT)),
+        ("alan | alan | echo | hinobody | al", Some(MESSAGE_TIMEOUT)),
     ] {
-        assert_eq!(unframed.patience(bytes.as_bytes()), patience, "{bytes}");
+        assert_eq!(unframed.silence_timeout(bytes.as_bytes()), silence_timeout, "{bytes}");
     }
 }
 
 #[test]
 fn bounds() {
     let mut unframed = unframed();
-    for number in 0..2 * MOST_NAMES {
+    for number in 0..2 * MAX_NAMES {
         unframed.learn(format!("n{number}").as_bytes());
     }
-    assert_eq!((unframed.names.len(), unframed.names[0].as_slice()), (MOST_NAMES, b"n1024".as_slice()));
-    let endless = format!("bob | all clients | broadcast | {}", "x".repeat(MOST_BYTES));
+    assert_eq!((unframed.names.len(), unframed.names[0].as_slice()), (MAX_NAMES, b"n1024".as_slice()));
+    let endless = format!("bob | all clients | broadcast | {}", "x".repeat(MAX_BYTES));
     let mut bytes = BytesMut::from(endless.as_str());
     assert_eq!(unframed.decode(&mut bytes), messages(&[&endless]).pop());
 }

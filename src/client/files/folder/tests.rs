@@ -75,7 +75,7 @@ fn what_is_known_is_not_read_again() {
     let listing = folder.list();
     assert_eq!((listing.entries[0].seconds, listing.entries[1].kind.as_deref()), (Some(1), None));
     assert!(!folder.is_heard());
-    folder.probe_within = PROBE_WITHIN;
+    folder.probe_within = PROBE_TIMEOUT;
     assert_eq!(folder.list().entries[1].seconds, Some(1));
     assert!(folder.is_heard());
 }

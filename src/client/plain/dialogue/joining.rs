@@ -2,7 +2,7 @@
 
 use super::{Act, Awaited, Dialogue, Question, State};
 use crate::client::{
-    Received,
+    OwnedMessage,
     joining::{Joining, Step},
     limits::{self, Limits},
     plain::reply::reply,
@@ -11,7 +11,7 @@ use crate::client::{
 
 impl Dialogue {
     /// Takes the server's answer to the request for its message limit. Returns whether `received` is that answer.
-    pub(super) fn hear_limits(&mut self, received: &Received) -> bool {
+    pub(super) fn hear_limits(&mut self, received: &OwnedMessage) -> bool {
         let answer = if self.limits.is_asked { limits::answer(received) } else { None };
         let Some(Limits { message_bytes }) = answer else { return false };
         self.limits.is_asked = false;
@@ -26,7 +26,7 @@ impl Dialogue {
     }
 
     /// Takes a message that comes before the server confirms the name.
-    pub(super) fn hear_joining(&mut self, received: Received) {
+    pub(super) fn hear_joining(&mut self, received: OwnedMessage) {
         let (State::Joining(joining) | State::Asking(_, Some(joining))) = &mut self.state else { return };
         let shown = reply(&received);
         match joining.take(received) {

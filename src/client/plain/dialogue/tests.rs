@@ -5,7 +5,7 @@ use super::*;
 const NEXT: &str = "Operation: \n";
 const CLOSING: &str = "Closing client...\n";
 
-fn said(line: &str) -> Received {
+fn said(line: &str) -> OwnedMessage {
     Message::parse(line).unwrap().into()
 }
 
@@ -68,17 +68,17 @@ fn the_next_operation_is_asked_for_after_the_answer() {
 
 #[test]
 fn silence_is_an_answer_in_the_end() {
-    for (lines, patience) in [
-        (["private_message", "bob", "hi"].as_slice(), REFUSAL_WITHIN),
-        (&["broadcast_not_me", "hi"], REFUSAL_WITHIN),
-        (&["list_files", "bob"], ANSWER_WITHIN),
+    for (lines, timeout) in [
+        (["private_message", "bob", "hi"].as_slice(), REFUSAL_TIMEOUT),
+        (&["broadcast_not_me", "hi"], REFUSAL_TIMEOUT),
+        (&["list_files", "bob"], ANSWER_TIMEOUT),
     ] {
         let mut dialogue = joined();
         typed(&mut dialogue, lines);
         let turn = dialogue.turn();
-        assert_eq!(dialogue.patience(), Some(patience), "{lines:?}");
+        assert_eq!(dialogue.timeout(), Some(timeout), "{lines:?}");
         dialogue.waited();
-        assert_eq!((dialogue.acts(), dialogue.patience()), (vec![printed(NEXT)], None));
+        assert_eq!((dialogue.acts(), dialogue.timeout()), (vec![printed(NEXT)], None));
         assert_ne!(dialogue.turn(), turn);
     }
 }
@@ -133,7 +133,7 @@ fn all_of_a_long_list_of_clients_is_the_answer() {
         assert_eq!(dialogue.acts(), [shown(&part)]);
         // Each part starts the wait anew.
         assert_ne!(dialogue.turn(), turn);
-        assert_eq!(dialogue.patience(), Some(ANSWER_WITHIN));
+        assert_eq!(dialogue.timeout(), Some(ANSWER_TIMEOUT));
         // All parts together have a limit as well: `question` stays as it is.
         assert_eq!(dialogue.question(), question);
     }
@@ -209,7 +209,7 @@ fn leaving_waits_for_its_confirmation_and_not_for_ever() {
     let mut dialogue = joined();
     dialogue.leave();
     assert_eq!(dialogue.acts(), [exit]);
-    assert_eq!(dialogue.patience(), Some(LEAVE_WITHIN));
+    assert_eq!(dialogue.timeout(), Some(LEAVE_TIMEOUT));
     // Messages that come before the confirmation are shown.
     dialogue.hear(said("bob | alan | private_message | wait"));
     dialogue.hear(said(left));
@@ -230,7 +230,7 @@ fn leaving_waits_for_its_confirmation_and_not_for_ever() {
 #[test]
 fn a_server_that_says_nothing_lets_nobody_in() {
     let mut dialogue = Dialogue::new("alan", None);
-    assert_eq!(dialogue.patience(), Some(JOIN_WITHIN));
+    assert_eq!(dialogue.timeout(), Some(JOIN_TIMEOUT));
     dialogue.waited();
     assert_eq!(dialogue.acts(), [printed(CLOSING)]);
     assert!(matches!(dialogue.outcome(), Err(Failure::NotLetIn(_))));
@@ -305,7 +305,7 @@ fn a_server_that_does_not_say_its_limit_is_not_waited_for() {
     dialogue.asks_limits(true);
     dialogue.hear(said("server | alan | connection_confirmation | You are now connected to the server"));
     dialogue.acts();
-    assert_eq!(dialogue.patience(), Some(limits::ANSWER_WITHIN));
+    assert_eq!(dialogue.timeout(), Some(limits::ANSWER_TIMEOUT));
     dialogue.waited();
     assert_eq!(dialogue.acts(), [printed(NEXT)]);
 }

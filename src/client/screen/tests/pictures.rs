@@ -57,13 +57,13 @@ fn small_screens() {
 
 #[test]
 fn what_is_dangerous_is_said() {
-    let place = Place {
+    let server_info = ServerInfo {
         server: "192.0.2.1:1234".to_owned(),
         warnings: vec!["anyone may listen".to_owned()],
         exposure: Some("use --tls"),
         is_insecure: true,
     };
-    let mut desk = Desk::at(place, Some("ana"), 50, 6);
+    let mut desk = Desk::at(server_info, Some("ana"), 50, 6);
     desk.app.event(Event::PasswordWanted { name: "ana".to_owned(), complaint: None }, desk.now);
     desk.key(KeyCode::Left);
     desk.shows(&[
@@ -147,8 +147,10 @@ fn what_others_send_is_only_text() {
         "zero\u{200b}width",
         "👩\u{200d}💻 日本 שלום e\u{301}",
     ] {
-        let message =
-            Received { data: text.to_owned(), ..Message::parse("rui | a | broadcast | x").unwrap().into() };
+        let message = OwnedMessage {
+            data: text.to_owned(),
+            ..Message::parse("rui | a | broadcast | x").unwrap().into()
+        };
         ana.app.event(Event::Received(Item::Message(message)), ana.now);
     }
     ana.shows(&[

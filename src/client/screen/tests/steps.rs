@@ -360,14 +360,14 @@ fn a_server_that_closed_is_tried_again_and_who_was_sent_away_stays_out() {
     ]);
     assert!(ana.last_row().starts_with("no connection; again in 17 s"));
     ana.control('c');
-    assert_eq!(ana.app.farewell(), Some(&Farewell::ServerClosed));
+    assert_eq!(ana.app.exit_reason(), Some(&ExitReason::ServerClosed));
 
     let mut ana = Desk::ana(80, 8);
     ana.carry_out();
     let why = "You were disconnected by rui: being rude";
     ana.hear(&format!("server | ana | error_message | {why}"));
     ana.app.event(Event::Ended(End::SentAway(why.to_owned())), ana.now);
-    assert_eq!(ana.app.farewell(), None);
+    assert_eq!(ana.app.exit_reason(), None);
     assert_eq!(ana.picture()[6], "Enter tries again, Esc leaves.");
     ana.key(KeyCode::Enter);
     ana.carry_out();
@@ -376,7 +376,7 @@ fn a_server_that_closed_is_tried_again_and_who_was_sent_away_stays_out() {
     assert!(ana.last_row().starts_with("ana @ "));
     ana.app.event(Event::Ended(End::SentAway(why.to_owned())), ana.now);
     ana.key(KeyCode::Esc);
-    assert_eq!(ana.app.farewell(), Some(&Farewell::Refused(why.to_owned())));
+    assert_eq!(ana.app.exit_reason(), Some(&ExitReason::Refused(why.to_owned())));
 }
 
 #[test]
@@ -388,16 +388,16 @@ fn ways_out() {
     ana.control('d');
     ana.carry_out();
     assert_eq!(ana.sent.last().unwrap(), "ana | server | exit | no data");
-    assert_eq!(ana.app.farewell(), None, "the answer is waited for");
+    assert_eq!(ana.app.exit_reason(), None, "the answer is waited for");
     ana.app.event(Event::Ended(End::Left), ana.now);
-    assert_eq!(ana.app.farewell(), Some(&Farewell::Left));
+    assert_eq!(ana.app.exit_reason(), Some(&ExitReason::Left));
 
     let mut ana = Desk::ana(60, 8);
     ana.app.event(Event::Ended(End::ServerClosed), ana.now);
-    assert_eq!(ana.app.farewell(), None, "there may be something to read");
+    assert_eq!(ana.app.exit_reason(), None, "there may be something to read");
     assert_eq!(ana.picture()[6], "Enter tries again, Esc leaves.");
     ana.key(KeyCode::Esc);
-    assert_eq!(ana.app.farewell(), Some(&Farewell::ServerClosed));
+    assert_eq!(ana.app.exit_reason(), Some(&ExitReason::ServerClosed));
 
     let mut ana = Desk::ana(60, 8);
     ana.enter("/close");

@@ -2,7 +2,7 @@
 
 /// The longest frame that a header can describe: layer II of MPEG 2.5 with 160 kbit/s at 8 kHz (2,880 bytes), and a
 /// byte of padding.
-pub const MOST_FRAME_BYTES: usize = 2_881;
+pub const MAX_FRAME_BYTES: usize = 2_881;
 
 /// The fields of a frame's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ mod tests {
         // Layers II and I.
         assert_eq!(parse([0xff, 0xfd, 0xe8, 0x00]), (2, 32_000, 2, 1_152, 1_728));
         assert_eq!(parse([0xff, 0xff, 0x10, 0x00]), (1, 44_100, 2, 384, 32));
-        assert_eq!(parse([0xff, 0xe5, 0xea, 0x00]), (2, 8_000, 2, 1_152, MOST_FRAME_BYTES));
+        assert_eq!(parse([0xff, 0xe5, 0xea, 0x00]), (2, 8_000, 2, 1_152, MAX_FRAME_BYTES));
         for other in [
             &b""[..],
             b"\xff\xfb\x90",
@@ -151,7 +151,7 @@ mod tests {
         #[test]
         fn bounded(bytes in any::<[u8; 4]>()) {
             if let Some(header) = FrameHeader::parse(&bytes) {
-                prop_assert!((4..=MOST_FRAME_BYTES).contains(&header.bytes));
+                prop_assert!((4..=MAX_FRAME_BYTES).contains(&header.bytes));
                 prop_assert!((8_000..=48_000).contains(&header.rate));
             }
         }

@@ -15,53 +15,54 @@ use super::*;
 use crate::{
     config::{Config, InForce},
     server::{
-        doorkeeper::Stay,
-        http::{Http, VISIT, Visitor},
-        seat::SessionId,
-        who::Peer,
+        address_limiter::SessionPermit,
+        http::{CONNECTION_TIMEOUT, Http, HttpConnection},
+        peer::Peer,
+        session_ref::SessionId,
     },
 };
 
 /// Part of this time passes at once, when a test advances the clock.
-const DEADLINE: Duration = Duration::from_secs(2 * VISIT.as_secs() + 40);
+const DEADLINE: Duration = Duration::from_secs(2 * CONNECTION_TIMEOUT.as_secs() + 40);
 const KEY: &str = "00112233445566778899aabbccddeeff";
 
-struct FakeRelay(UnboundedSender<Tune>);
+struct FakeRelay(UnboundedSender<Subscribe>);
 
 impl Actor for FakeRelay {
     type Context = ActorContext<Self>;
 }
 
-impl Handler<Tune> for FakeRelay {
+impl Handler<Subscribe> for FakeRelay {
     type Result = ();
 
-    fn handle(&mut self, tune: Tune, _: &mut ActorContext<Self>) {
-        self.0.send(tune).unwrap();
+    fn handle(&mut self, subscribe: Subscribe, _: &mut ActorContext<Self>) {
+        self.0.send(subscribe).unwrap();
     }
 }
 
 struct World {
     http: Http,
     listener: TcpListener,
-    tuned: UnboundedReceiver<Tune>,
+    requests: UnboundedReceiver<Subscribe>,
     places: Arc<Semaphore>,
     /// Numbers of the connections that have a listener's place.
-    listening: Rc<RefCell<Vec<u64>>>,
+    on_listening: Rc<RefCell<Vec<u64>>>,
     /// A permit for each page.
     pages: Arc<Semaphore>,
-    visitors: u64,
+    connections: u64,
 }
 
 impl World {
     async fn new(places: usize) -> Self {
-        let (tell, tuned) = unbounded_channel();
+        let (tell, requests) = unbounded_channel();
         let places = Arc::new(Semaphore::new(places));
-        let for_all = Tuner { tune: FakeRelay(tell).start().recipient(), places: Arc::clone(&places) };
+        let for_all =
+            HttpAudio { subscribe: FakeRelay(tell).start().recipient(), places: Arc::clone(&places) };
         let (admissions, _) = unbounded_channel();
         let http = Http::new(InForce::new(Config::default()), admissions, Some(for_all), |_, _, _| {});
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let pages = Arc::new(Semaphore::new(16));
-        Self { http, listener, tuned, places, listening: Rc::default(), pages, visitors: 0 }
+        Self { http, listener, requests, places, on_listening: Rc::default(), pages, connections: 0 }
     }
 
     /// Serves a connection that has sent this request. Both of its sockets have small buffers.
@@ -71,14 +72,17 @@ impl World {
         let mut client = socket.connect(self.listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = self.listener.accept().await.unwrap();
         socket2::SockRef::from(&stream).set_send_buffer_size(4096).unwrap();
-        self.visitors += 1;
-        let id = self.visitors;
-        let visitor = Visitor::new(Either::Left(stream), SessionId(id), Peer::elsewhere());
-        let (http, listening) = (self.http.clone(), Rc::clone(&self.listening));
-        let permit = Arc::clone(&self.pages).try_acquire_owned().unwrap();
+        self.connections += 1;
+        let id = self.connections;
+        let connection = HttpConnection::new(Either::Left(stream), SessionId(id), Peer::elsewhere());
+        let (http, on_listening) = (self.http.clone(), Rc::clone(&self.on_listening));
+        let place = Arc::clone(&self.pages).try_acquire_owned().unwrap();
         actix_rt::spawn(async move {
-            let _ =
-                http.serve(visitor, Stay::in_place(permit, None), || listening.borrow_mut().push(id)).await;
+            let _ = http
+                .serve(connection, SessionPermit::with_place(place, None), || {
+                    on_listening.borrow_mut().push(id);
+                })
+                .await;
         });
         client.write_all(format!("{request} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).await.unwrap();
         client
@@ -88,14 +92,14 @@ impl World {
     async fn listen(&mut self, room: usize) -> (TcpStream, mpsc::Sender<Bytes>) {
         let client = self.ask(&format!("GET /7f3a?key={KEY}")).await;
         let (give, bytes) = mpsc::channel(room);
-        self.answer(Ok(Tuned { content_type: "audio/mpeg", bytes })).await;
+        self.answer(Ok(Subscription { content_type: "audio/mpeg", bytes })).await;
         (client, give)
     }
 
-    async fn answer(&mut self, answer: Result<Tuned, NotTuned>) {
-        let tune = self.tuned.recv().await.unwrap();
-        assert_eq!((tune.stream, tune.key.reveal()), (StreamId(0x7f3a), KEY.to_owned()));
-        tune.answer.send(answer).unwrap();
+    async fn answer(&mut self, answer: Result<Subscription, SubscribeError>) {
+        let subscribe = self.requests.recv().await.unwrap();
+        assert_eq!((subscribe.stream, subscribe.key.reveal()), (StreamId(0x7f3a), KEY.to_owned()));
+        subscribe.answer.send(answer).unwrap();
     }
 }
 
@@ -163,11 +167,11 @@ fn a_stream_begins_at_once_and_lasts_longer_than_a_visit() {
             ]
         );
         assert_eq!(until(&mut client, "\r\none\r\n").await, "3\r\none\r\n");
-        assert_eq!(*world.listening.borrow(), [1]);
+        assert_eq!(*world.on_listening.borrow(), [1]);
         assert_eq!(world.pages.available_permits(), 16, "it takes no place of a page's");
         assert_eq!(world.places.available_permits(), 0);
         pause();
-        advance(2 * VISIT).await;
+        advance(2 * CONNECTION_TIMEOUT).await;
         resume();
         give.send(Bytes::from_static(b"")).await.unwrap();
         give.send(Bytes::from_static(b"more")).await.unwrap();
@@ -214,12 +218,12 @@ fn who_asks_for_a_page_has_no_such_time() {
     in_system(async {
         let mut world = World::new(1).await;
         let client = world.ask(&format!("GET /7f3a?key={KEY}")).await;
-        let tune = world.tuned.recv().await.unwrap();
+        let subscribe = world.requests.recv().await.unwrap();
         pause();
-        advance(VISIT + Duration::from_secs(1)).await;
+        advance(CONNECTION_TIMEOUT + Duration::from_secs(1)).await;
         resume();
         assert_eq!(all(client).await, "");
-        assert!(tune.answer.is_closed() && world.listening.borrow().is_empty());
+        assert!(subscribe.answer.is_closed() && world.on_listening.borrow().is_empty());
     });
 }
 
@@ -230,7 +234,7 @@ fn whatever_part_is_asked_for_the_whole_comes() {
         let request = format!("GET /7f3a?x=1&key={KEY} HTTP/1.1\r\nRange: bytes=100-200\r\nX-Is:");
         let mut client = world.ask(&request).await;
         let (give, bytes) = mpsc::channel(1);
-        world.answer(Ok(Tuned { content_type: "audio/ogg", bytes })).await;
+        world.answer(Ok(Subscription { content_type: "audio/ogg", bytes })).await;
         give.send(Bytes::from_static(b"all")).await.unwrap();
         let head = until(&mut client, "3\r\nall\r\n").await;
         assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("accept-ranges: none"), "{head}");
@@ -243,7 +247,7 @@ fn the_head_alone() {
         let mut world = World::new(1).await;
         let client = world.ask(&format!("HEAD /7f3a?key={KEY}")).await;
         let (_give, bytes) = mpsc::channel(1);
-        world.answer(Ok(Tuned { content_type: "audio/ogg", bytes })).await;
+        world.answer(Ok(Subscription { content_type: "audio/ogg", bytes })).await;
         let answer = all(client).await;
         let (first, headers, body) = parts(&answer);
         assert_eq!((first, body), ("HTTP/1.1 200 OK", ""));
@@ -265,22 +269,26 @@ fn why_there_is_nothing_to_hear_is_said() {
         let mut world = World::new(1).await;
         let nothing = "Nothing is played at this address, or not any more, or not for you. Ask for it: /play ana song.mp3\n";
         for (answer, status, words) in [
-            (NotTuned::Unknown, "404 Not Found", nothing),
-            (NotTuned::NotYet, "503 Service Unavailable", "This is not played yet. Try again in a moment.\n"),
+            (SubscribeError::Unknown, "404 Not Found", nothing),
             (
-                NotTuned::KeyFull,
+                SubscribeError::NotYet,
+                "503 Service Unavailable",
+                "This is not played yet. Try again in a moment.\n",
+            ),
+            (
+                SubscribeError::KeyFull,
                 "503 Service Unavailable",
                 "As many listen with this address as may. Stop one of them, or ask for an address of your own: \
                  /play ana song.mp3\n",
             ),
-            (NotTuned::Banned, "403 Forbidden", "An operator keeps your address out.\n"),
+            (SubscribeError::Banned, "403 Forbidden", "An operator keeps your address out.\n"),
             (
-                NotTuned::AddressFull,
+                SubscribeError::AddressFull,
                 "503 Service Unavailable",
                 "As many listen from your address as may. Try again when one of them has stopped.\n",
             ),
             (
-                NotTuned::Full,
+                SubscribeError::Full,
                 "503 Service Unavailable",
                 "As many listen to this as may. Try again when somebody has stopped.\n",
             ),
@@ -299,7 +307,7 @@ fn why_there_is_nothing_to_hear_is_said() {
         }
         let client = world.ask("GET /7F3A?key=x HTTP/1.1\r\nConnection: close\r\nX-Is:").await;
         assert!(all(client).await.contains("There is nothing at this address."));
-        assert!(world.tuned.try_recv().is_err());
+        assert!(world.requests.try_recv().is_err());
     });
 }
 

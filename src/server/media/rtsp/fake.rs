@@ -1,4 +1,4 @@
-//! [`FakeStage`]: a stage with one stream that only records calls, for tests and for the fuzz target.
+//! [`FakeBackend`]: a backend with one stream that only records calls, for tests and for the fuzz target.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    session::{Refusal, Stage, Start},
-    transport::{Given, Taste, Transport},
+    session::{Start, StreamBackend, StreamRefusal},
+    transport::{Given, PeerInfo, Transport},
 };
 use crate::media::{Description, Key, StreamId};
 
@@ -20,7 +20,7 @@ pub const LISTEN: &str = "ffeeddccbbaa99887766554433221100";
 
 /// The state that the calls lead to.
 #[derive(Debug, Default)]
-pub struct FakeStage {
+pub struct FakeBackend {
     /// Whether the stream is announced.
     pub is_announced: bool,
     /// The publisher's transport, from SETUP on.
@@ -32,26 +32,26 @@ pub struct FakeStage {
     /// Whether the listener plays.
     pub is_playing: bool,
     /// If set, the refusal of every call.
-    pub refuses: Option<Refusal>,
+    pub refuses: Option<StreamRefusal>,
 }
 
-fn check(stream: StreamId, key: &Key, known: &str) -> Result<(), Refusal> {
+fn check(stream: StreamId, key: &Key, known: &str) -> Result<(), StreamRefusal> {
     if stream != STREAM {
-        return Err(Refusal::Unknown);
+        return Err(StreamRefusal::Unknown);
     }
-    if known.parse() == Ok(*key) { Ok(()) } else { Err(Refusal::WrongKey) }
+    if known.parse() == Ok(*key) { Ok(()) } else { Err(StreamRefusal::WrongKey) }
 }
 
-impl Stage for FakeStage {
-    fn taste(&self) -> Taste {
-        Taste { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), is_secure: false }
+impl StreamBackend for FakeBackend {
+    fn peer_info(&self) -> PeerInfo {
+        PeerInfo { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), is_secure: false }
     }
 
     fn knows(&mut self, stream: StreamId, key: &Key) -> bool {
         [PUBLISH, LISTEN].iter().any(|known| check(stream, key, known).is_ok())
     }
 
-    fn announce(&mut self, stream: StreamId, key: &Key, _: Description) -> Result<(), Refusal> {
+    fn announce(&mut self, stream: StreamId, key: &Key, _: Description) -> Result<(), StreamRefusal> {
         check(stream, key, PUBLISH)?;
         self.refuses.map_or(Ok(()), Err)?;
         assert!(!self.is_announced && self.listener.is_none(), "one part at a time");
@@ -59,13 +59,13 @@ impl Stage for FakeStage {
         Ok(())
     }
 
-    fn describe(&mut self, stream: StreamId, key: &Key) -> Result<Vec<u8>, Refusal> {
+    fn describe(&mut self, stream: StreamId, key: &Key) -> Result<Vec<u8>, StreamRefusal> {
         check(stream, key, LISTEN)?;
         self.refuses.map_or(Ok(()), Err)?;
         Ok(b"v=0\r\n".to_vec())
     }
 
-    fn set_up_publisher(&mut self, way: Transport) -> Result<Given, Refusal> {
+    fn set_up_publisher(&mut self, way: Transport) -> Result<Given, StreamRefusal> {
         self.refuses.map_or(Ok(()), Err)?;
         assert!(!self.is_recording, "nothing is set up while it goes");
         assert!(self.is_announced, "announced before");
@@ -73,13 +73,18 @@ impl Stage for FakeStage {
         Ok(Given { way, server_port: 30_000, ssrc: None })
     }
 
-    fn set_up_passed_over(&mut self, way: Transport) -> Result<Given, Refusal> {
+    fn set_up_passed_over(&mut self, way: Transport) -> Result<Given, StreamRefusal> {
         self.refuses.map_or(Ok(()), Err)?;
         assert!(!self.is_recording && self.is_announced, "announced before, and nothing goes");
         Ok(Given { way, server_port: 30_002, ssrc: None })
     }
 
-    fn set_up_listener(&mut self, stream: StreamId, key: &Key, way: Transport) -> Result<Given, Refusal> {
+    fn set_up_listener(
+        &mut self,
+        stream: StreamId,
+        key: &Key,
+        way: Transport,
+    ) -> Result<Given, StreamRefusal> {
         check(stream, key, LISTEN)?;
         self.refuses.map_or(Ok(()), Err)?;
         assert!(!self.is_announced && !self.is_playing, "one part at a time");
@@ -87,14 +92,14 @@ impl Stage for FakeStage {
         Ok(Given { way, server_port: 30_000, ssrc: Some(7) })
     }
 
-    fn record(&mut self) -> Result<(), Refusal> {
+    fn record(&mut self) -> Result<(), StreamRefusal> {
         self.refuses.map_or(Ok(()), Err)?;
         assert!(self.publisher.is_some(), "set up before");
         self.is_recording = true;
         Ok(())
     }
 
-    fn play(&mut self) -> Result<Start, Refusal> {
+    fn play(&mut self) -> Result<Start, StreamRefusal> {
         self.refuses.map_or(Ok(()), Err)?;
         assert!(self.listener.is_some(), "set up before");
         self.is_playing = true;

@@ -3,11 +3,11 @@
 use bytes::{Buf, Bytes, BytesMut};
 use rtsp_types::{Message, ParseError, Request};
 
-use super::super::pump::MOST_DATAGRAM;
+use super::super::udp_reader::MAX_DATAGRAM;
 use crate::media::description;
 
 /// The largest request head, in bytes.
-pub const MOST_HEAD: usize = 8 * 1024;
+pub const MAX_HEAD: usize = 8 * 1024;
 
 /// First byte of a datagram's frame (RFC 2326, section 10.12).
 const FRAME: u8 = b'$';
@@ -31,7 +31,7 @@ pub enum Unreadable {
     Http,
     /// The input is another version of RTSP.
     Version,
-    /// The head is longer than [`MOST_HEAD`].
+    /// The head is longer than [`MAX_HEAD`].
     Head,
     /// The body is longer than a description may be.
     Body,
@@ -88,7 +88,7 @@ impl Input {
             let Some((header, _)) = self.bytes.split_first_chunk::<FRAME_HEADER>() else { return Ok(None) };
             let [_, channel, high, low] = *header;
             let length = usize::from(u16::from_be_bytes([high, low]));
-            if length > MOST_DATAGRAM {
+            if length > MAX_DATAGRAM {
                 self.skip = FRAME_HEADER + length;
                 continue;
             }
@@ -116,7 +116,7 @@ impl Input {
             Err(ParseError::Incomplete(more)) => {
                 let more = more.map_or(1, std::num::NonZeroUsize::get);
                 let needed = self.bytes.len().checked_add(more).ok_or(Unreadable::Body)?;
-                if needed > head + description::MOST_BYTES {
+                if needed > head + description::MAX_BYTES {
                     return Err(Unreadable::Body);
                 }
                 self.needed = needed;
@@ -129,7 +129,7 @@ impl Input {
     /// Rejects early what cannot become a request.
     fn judge_first_line(&self) -> Result<(), Unreadable> {
         let Some(end) = memchr::memchr(b'\n', &self.bytes) else {
-            return if self.bytes.len() > MOST_HEAD { Err(Unreadable::Head) } else { Ok(()) };
+            return if self.bytes.len() > MAX_HEAD { Err(Unreadable::Head) } else { Ok(()) };
         };
         let line = self.bytes[..end].trim_ascii_end();
         let last = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
@@ -143,10 +143,10 @@ impl Input {
 
     /// The length of the head, if it is complete.
     fn head(&self) -> Result<Option<usize>, Unreadable> {
-        let searched = &self.bytes[..self.bytes.len().min(MOST_HEAD)];
+        let searched = &self.bytes[..self.bytes.len().min(MAX_HEAD)];
         match memchr::memmem::find(searched, b"\r\n\r\n") {
             Some(end) => Ok(Some(end + 4)),
-            None if searched.len() == MOST_HEAD => Err(Unreadable::Head),
+            None if searched.len() == MAX_HEAD => Err(Unreadable::Head),
             // Other line endings are not RTSP. Rejected here, because such a head would never be complete.
             None if memchr::memmem::find(searched, b"\n\n").is_some() => Err(Unreadable::Malformed),
             None => Ok(None),
@@ -196,8 +196,8 @@ mod tests {
 
     #[test]
     fn what_is_none() {
-        let long = format!("OPTIONS * RTSP/1.0\r\nX: {}", "x".repeat(MOST_HEAD));
-        let line = "x".repeat(MOST_HEAD + 1);
+        let long = format!("OPTIONS * RTSP/1.0\r\nX: {}", "x".repeat(MAX_HEAD));
+        let line = "x".repeat(MAX_HEAD + 1);
         for (bytes, why) in [
             ("GET / HTTP/1.1\r\n\r\n", Unreadable::Http),
             ("OPTIONS * RTSP/2.0\r\nCSeq: 1\r\n\r\n", Unreadable::Version),

@@ -2,7 +2,7 @@
 
 use rtsp_types::{HeaderName, Method, Request, StatusCode, headers};
 
-use super::target::Target;
+use super::target::StreamTarget;
 
 /// A request's method and its argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,11 +29,11 @@ pub enum Ask {
 
 /// A valid request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct ParsedRequest {
     /// The method.
     pub what: Ask,
     /// The stream. `None` for `*`, and for an address that cannot be a stream's.
-    pub target: Option<Target>,
+    pub target: Option<StreamTarget>,
     /// The address as the client wrote it.
     pub uri: String,
     /// The session that the client named.
@@ -51,7 +51,7 @@ pub fn sequence(request: &Request<Vec<u8>>) -> Option<&str> {
 ///
 /// # Errors
 /// The status of the response, if the request is invalid or not supported.
-pub fn read(request: &Request<Vec<u8>>) -> Result<Asked, StatusCode> {
+pub fn read(request: &Request<Vec<u8>>) -> Result<ParsedRequest, StatusCode> {
     let header = |name: HeaderName| request.header(&name).map(headers::HeaderValue::as_str);
     if sequence(request).is_none_or(|number| number.trim().parse::<u32>().is_err()) {
         return Err(StatusCode::BadRequest);
@@ -96,5 +96,5 @@ pub fn read(request: &Request<Vec<u8>>) -> Result<Asked, StatusCode> {
         Method::PlayNotify | Method::Redirect => return Err(StatusCode::MethodNotAllowed),
         Method::Extension(_) => return Err(StatusCode::NotImplemented),
     };
-    Ok(Asked { what, target: Target::parse(&uri), uri, session })
+    Ok(ParsedRequest { what, target: StreamTarget::parse(&uri), uri, session })
 }

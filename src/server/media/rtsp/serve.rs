@@ -19,38 +19,38 @@ use tokio::{
 
 use super::{
     MAX_PAUSE, SESSION_TIMEOUT,
-    guest::Guest,
     input::{Incoming, Input},
-    session::{self, Progress, Role, Session},
+    session::{self, Progress, Role, RtspSession},
+    stream_access::StreamAccess,
 };
 use crate::server::{
     connection::see_out,
     media::{
-        crowd::Standing,
-        figures::StreamEnd,
+        connection_limiter::Standing,
         outgoing::{End, Outgoing},
+        stream_stats::StreamEnd,
     },
 };
 
 /// Time limit for a TLS handshake, for a connection to start playing or publishing, and for a request to be complete.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const SETUP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Time that queued output may wait while the client takes no byte of it. For a listener [`MAX_PAUSE`] holds instead.
-const SLOWNESS: Duration = Duration::from_secs(10);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time from the end of a stream until the connection of a listener that has not sent TEARDOWN is closed. `GStreamer`
 /// plays what it has buffered first, and reports an error if the connection is closed before its TEARDOWN is answered.
-const TEARDOWN_WITHIN: Duration = Duration::from_secs(10);
+const TEARDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time from a TEARDOWN that ended a stream, or came after its end, until the server closes the connection itself.
-const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Size of the read buffer, in bytes.
-const READ: usize = 16 * 1024;
+const READ_BYTES: usize = 16 * 1024;
 
 /// Requests and datagrams processed before the task yields: of any connection, and of a connection without a valid key.
-const AT_ONCE: usize = 64;
-const AT_ONCE_WITHOUT_KEY: usize = 4;
+const MAX_REQUESTS_PER_TURN: usize = 64;
+const MAX_REQUESTS_WITHOUT_KEY: usize = 4;
 
 /// The event that ends a wait.
 enum Step {
@@ -66,13 +66,13 @@ enum Step {
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     outgoing: Rc<Outgoing>,
-    mut guest: Guest,
+    mut access: StreamAccess,
     mut stands: impl FnMut(Standing),
     log: &Logger,
 ) {
     let Ok(number) = getrandom::u64() else { return };
     let mut talk = Talk {
-        session: Session::new(number),
+        session: RtspSession::new(number),
         input: Input::default(),
         outgoing,
         begun: Instant::now(),
@@ -83,7 +83,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         torn_down: None,
     };
     let why = loop {
-        while talk.answer_some(&mut guest) {
+        while talk.answer_some(&mut access) {
             // The bytes of one read can be a thousand datagrams, each for a thousand listeners.
             yield_now().await;
         }
@@ -111,14 +111,14 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             break "done";
         }
     };
-    guest.part(StreamEnd::Gone);
+    access.part(StreamEnd::Gone);
     debug!(log, "audio connection ended"; "why" => why, "how" => ?talk.outgoing.ending());
     // Reads the rest of the input: closing with unread input would discard output that the client has not read yet.
     see_out(stream, &[]).await;
 }
 
 struct Talk {
-    session: Session,
+    session: RtspSession,
     input: Input,
     outgoing: Rc<Outgoing>,
     begun: Instant,
@@ -137,9 +137,9 @@ struct Talk {
 impl Talk {
     /// Processes complete requests and datagrams while the output queue has room. Returns whether to yield and call
     /// again.
-    fn answer_some(&mut self, guest: &mut Guest) -> bool {
+    fn answer_some(&mut self, access: &mut StreamAccess) -> bool {
         let is_known = self.session.has_shown_key();
-        let mut turns = if is_known { AT_ONCE } else { AT_ONCE_WITHOUT_KEY };
+        let mut turns = if is_known { MAX_REQUESTS_PER_TURN } else { MAX_REQUESTS_WITHOUT_KEY };
         while self.outgoing.has_room() && !self.is_ending_now() {
             if turns == 0 {
                 return true;
@@ -151,11 +151,11 @@ impl Talk {
             }
             match next {
                 Ok(None) => break,
-                Ok(Some(Incoming::Datagram(channel, bytes))) => guest.hear(channel, &bytes),
+                Ok(Some(Incoming::Datagram(channel, bytes))) => access.hear(channel, &bytes),
                 Ok(Some(Incoming::Request(request))) => {
                     let was_beginning = self.session.progress() == Progress::Beginning;
                     let had_role = self.session.role().is_some();
-                    let answer = self.session.answer(&request, guest);
+                    let answer = self.session.answer(&request, access);
                     self.outgoing.answer(answer.bytes);
                     if answer.is_last {
                         self.outgoing.end(End::Now);
@@ -187,10 +187,10 @@ impl Talk {
 
     fn standing(&self) -> Standing {
         match (self.over, self.session.role()) {
-            (Some(_), _) => Standing::Leaving,
+            (Some(_), _) => Standing::Closing,
             (None, Some(_)) => Standing::SetUp,
-            (None, None) if self.session.has_shown_key() => Standing::Guest,
-            (None, None) => Standing::Stranger,
+            (None, None) if self.session.has_shown_key() => Standing::Authenticated,
+            (None, None) => Standing::Unauthenticated,
         }
     }
 
@@ -198,11 +198,11 @@ impl Talk {
     fn close_at(&self) -> Option<Instant> {
         let over = self.over?;
         Some(match self.session.role() {
-            Some(Role::Listener) => over + TEARDOWN_WITHIN,
+            Some(Role::Listener) => over + TEARDOWN_TIMEOUT,
             // The publisher did not end its stream itself, so it has to stop sending.
             Some(Role::Publisher) => over,
             None => {
-                (over + TEARDOWN_WITHIN).min(self.torn_down.map_or(over, |at| at.max(over)) + CLOSE_WITHIN)
+                (over + TEARDOWN_TIMEOUT).min(self.torn_down.map_or(over, |at| at.max(over)) + CLOSE_TIMEOUT)
             }
         })
     }
@@ -224,12 +224,12 @@ impl Talk {
         let idle = match self.session.progress() {
             Progress::Running => None,
             Progress::Paused => Some(self.asked + SESSION_TIMEOUT),
-            Progress::Beginning => Some(self.begun + PATIENCE),
+            Progress::Beginning => Some(self.begun + SETUP_TIMEOUT),
         };
-        let midway = self.midway.map(|since| since + PATIENCE);
+        let midway = self.midway.map(|since| since + SETUP_TIMEOUT);
         // A paused player takes nothing until it resumes, and often sends nothing.
         let is_listening = self.session.role() == Some(Role::Listener) && self.over.is_none();
-        let slowness = if is_listening { MAX_PAUSE } else { SLOWNESS };
+        let slowness = if is_listening { MAX_PAUSE } else { WRITE_TIMEOUT };
         let slow = (!self.outgoing.is_empty()).then(|| self.written + slowness);
         [idle, midway, slow, self.close_at()].into_iter().flatten().min()
     }
@@ -260,7 +260,7 @@ impl Talk {
             return Poll::Pending;
         }
         // The buffer is on the stack, so an idle connection holds no read buffer.
-        let mut room = [const { MaybeUninit::uninit() }; READ];
+        let mut room = [const { MaybeUninit::uninit() }; READ_BYTES];
         let mut buffer = ReadBuf::uninit(&mut room);
         ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
         if buffer.filled().is_empty() {

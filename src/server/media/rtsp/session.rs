@@ -1,4 +1,4 @@
-//! [`Session`]: the state of one connection's RTSP session, and its responses to requests. Without IO.
+//! [`RtspSession`]: the state of one connection's RTSP session, and its responses to requests. Without IO.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use rtsp_types::{Request, Response, StatusCode, Version, headers};
 use super::{
     SESSION_TIMEOUT,
     input::Unreadable,
-    request::{self, Ask, Asked},
-    target::Target,
-    transport::{Given, Taste, Transport},
+    request::{self, Ask, ParsedRequest},
+    target::StreamTarget,
+    transport::{Given, PeerInfo, Transport},
 };
 use crate::media::{Description, Key, StreamId};
 
 /// Wrong keys or unknown streams after which a connection is closed.
-const MOST_WRONG: u8 = 3;
+const MAX_WRONG: u8 = 3;
 
 /// Requests without a valid key after which a connection is closed. Programs name the key in each request, or send one
 /// or two OPTIONS before.
@@ -44,9 +44,9 @@ pub enum Progress {
     Paused,
 }
 
-/// Why a stage refuses a request.
+/// Why a backend refuses a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum StreamRefusal {
     /// The stream does not exist, or has not begun.
     Unknown,
     /// The key is not valid for the stream.
@@ -74,9 +74,9 @@ pub struct Start {
 }
 
 /// The streams, as a session accesses them.
-pub trait Stage {
+pub trait StreamBackend {
     /// The properties of the connection that restrict its transports.
-    fn taste(&self) -> Taste;
+    fn peer_info(&self) -> PeerInfo;
     /// Whether this key authorizes publishing the stream, or listening to it.
     fn knows(&mut self, stream: StreamId, key: &Key) -> bool;
     /// Makes this connection the stream's publisher.
@@ -84,38 +84,48 @@ pub trait Stage {
     /// # Errors
     /// If the address is banned, the stream is unknown, the key does not authorize publishing, or the stream has a
     /// publisher.
-    fn announce(&mut self, stream: StreamId, key: &Key, description: Description) -> Result<(), Refusal>;
+    fn announce(
+        &mut self,
+        stream: StreamId,
+        key: &Key,
+        description: Description,
+    ) -> Result<(), StreamRefusal>;
     /// Returns the stream's description in SDP.
     ///
     /// # Errors
     /// If the stream is unknown or has not begun, or if the key does not authorize listening.
-    fn describe(&mut self, stream: StreamId, key: &Key) -> Result<Vec<u8>, Refusal>;
+    fn describe(&mut self, stream: StreamId, key: &Key) -> Result<Vec<u8>, StreamRefusal>;
     /// Sets up the publisher's transport.
     ///
     /// # Errors
     /// If no ports are available, or if the stream is over.
-    fn set_up_publisher(&mut self, way: Transport) -> Result<Given, Refusal>;
+    fn set_up_publisher(&mut self, way: Transport) -> Result<Given, StreamRefusal>;
     /// Sets up a transport for an announced part that is not relayed. RTSP has no response that refuses only that part.
     ///
     /// # Errors
     /// If no ports are available.
-    fn set_up_passed_over(&mut self, way: Transport) -> Result<Given, Refusal>;
+    fn set_up_passed_over(&mut self, way: Transport) -> Result<Given, StreamRefusal>;
     /// Sets up a listener's transport.
     ///
     /// # Errors
     /// If the address is banned, the stream is unknown or has not begun, the key does not authorize listening, a limit
     /// is reached, or the client's ports must not be sent to.
-    fn set_up_listener(&mut self, stream: StreamId, key: &Key, way: Transport) -> Result<Given, Refusal>;
+    fn set_up_listener(
+        &mut self,
+        stream: StreamId,
+        key: &Key,
+        way: Transport,
+    ) -> Result<Given, StreamRefusal>;
     /// Starts publishing.
     ///
     /// # Errors
     /// If the stream is over.
-    fn record(&mut self) -> Result<(), Refusal>;
+    fn record(&mut self) -> Result<(), StreamRefusal>;
     /// Starts playing.
     ///
     /// # Errors
     /// If the stream is over.
-    fn play(&mut self) -> Result<Start, Refusal>;
+    fn play(&mut self) -> Result<Start, StreamRefusal>;
     /// Pauses the listener, or the publisher, which sends nothing then.
     fn pause(&mut self);
     /// Notes that the client is present. Called for each request.
@@ -135,7 +145,7 @@ pub struct Answer {
 
 /// The session of one connection, which has at most one.
 #[derive(Debug)]
-pub struct Session {
+pub struct RtspSession {
     id: String,
     of: Option<(Role, StreamId)>,
     /// The last valid stream and key, for clients that omit the key in later requests.
@@ -152,7 +162,7 @@ pub struct Session {
     without_key: u8,
 }
 
-impl Session {
+impl RtspSession {
     /// A session without requests so far. `number` is random and becomes the session's identifier.
     pub fn new(number: u64) -> Self {
         Self {
@@ -185,12 +195,12 @@ impl Session {
     }
 
     /// Answers a request.
-    pub fn answer(&mut self, request: &Request<Vec<u8>>, stage: &mut impl Stage) -> Answer {
+    pub fn answer(&mut self, request: &Request<Vec<u8>>, backend: &mut impl StreamBackend) -> Answer {
         let sequence = request::sequence(request).map(str::to_owned);
-        stage.keep_alive();
+        backend.keep_alive();
         let answer = request::read(request).and_then(|asked| {
-            self.note_key(&asked, stage);
-            self.carry_out(&asked, stage)
+            self.note_key(&asked, backend);
+            self.carry_out(&asked, backend)
         });
         let mut response = match answer {
             Ok(response) => response,
@@ -199,7 +209,7 @@ impl Session {
         if !self.has_shown_key {
             self.without_key = self.without_key.saturating_add(1);
         }
-        let is_last = self.wrong >= MOST_WRONG || self.without_key >= MAX_WITHOUT_KEY;
+        let is_last = self.wrong >= MAX_WRONG || self.without_key >= MAX_WITHOUT_KEY;
         if let Some(sequence) = sequence {
             response.insert_header(headers::CSEQ, sequence);
         }
@@ -216,13 +226,17 @@ impl Session {
         Answer { bytes: write(&response), is_last }
     }
 
-    fn note_key(&mut self, asked: &Asked, stage: &mut impl Stage) {
-        if let Some(Target { stream, key: Some(key) }) = &asked.target {
-            self.has_shown_key |= stage.knows(*stream, key);
+    fn note_key(&mut self, asked: &ParsedRequest, backend: &mut impl StreamBackend) {
+        if let Some(StreamTarget { stream, key: Some(key) }) = &asked.target {
+            self.has_shown_key |= backend.knows(*stream, key);
         }
     }
 
-    fn carry_out(&mut self, asked: &Asked, stage: &mut impl Stage) -> Result<Response<Vec<u8>>, StatusCode> {
+    fn carry_out(
+        &mut self,
+        asked: &ParsedRequest,
+        backend: &mut impl StreamBackend,
+    ) -> Result<Response<Vec<u8>>, StatusCode> {
         if asked.session.as_ref().is_some_and(|session| *session != self.id) {
             return Err(StatusCode::SessionNotFound);
         }
@@ -233,19 +247,19 @@ impl Session {
                 Ok(response)
             }
             Ask::KeepAlive => Ok(ok()),
-            Ask::Describe => self.describe(asked, stage),
-            Ask::Announce(sdp) => self.announce(asked, sdp, stage),
-            Ask::SetUp(transport) => self.set_up(asked, transport, stage),
-            Ask::Play => self.play(asked, stage),
+            Ask::Describe => self.describe(asked, backend),
+            Ask::Announce(sdp) => self.announce(asked, sdp, backend),
+            Ask::SetUp(transport) => self.set_up(asked, transport, backend),
+            Ask::Play => self.play(asked, backend),
             Ask::Record => {
                 self.expect(Role::Publisher)?;
-                stage.record().map_err(|refusal| self.status(refusal))?;
+                backend.record().map_err(|refusal| self.status(refusal))?;
                 self.progress = Progress::Running;
                 Ok(ok())
             }
             Ask::Pause => {
                 self.of.filter(|_| self.is_set_up).ok_or(StatusCode::MethodNotValidInThisState)?;
-                stage.pause();
+                backend.pause();
                 if self.progress == Progress::Running {
                     self.progress = Progress::Paused;
                 }
@@ -255,7 +269,7 @@ impl Session {
                 if self.of.is_none() {
                     return Err(StatusCode::SessionNotFound);
                 }
-                stage.leave();
+                backend.leave();
                 (self.of, self.is_set_up, self.progress) = (None, false, Progress::Beginning);
                 (self.passed_over, self.is_passed_over_set_up) = (Vec::new(), false);
                 Ok(ok())
@@ -263,9 +277,13 @@ impl Session {
         }
     }
 
-    fn describe(&mut self, asked: &Asked, stage: &mut impl Stage) -> Result<Response<Vec<u8>>, StatusCode> {
+    fn describe(
+        &mut self,
+        asked: &ParsedRequest,
+        backend: &mut impl StreamBackend,
+    ) -> Result<Response<Vec<u8>>, StatusCode> {
         let (stream, key) = self.authorize(asked)?;
-        let sdp = stage.describe(stream, &key).map_err(|refusal| self.status(refusal))?;
+        let sdp = backend.describe(stream, &key).map_err(|refusal| self.status(refusal))?;
         let mut response = answer(StatusCode::Ok, sdp);
         response.insert_header(headers::CONTENT_TYPE, "application/sdp");
         response.insert_header(headers::CONTENT_BASE, asked.uri.clone());
@@ -275,9 +293,9 @@ impl Session {
 
     fn announce(
         &mut self,
-        asked: &Asked,
+        asked: &ParsedRequest,
         sdp: &[u8],
-        stage: &mut impl Stage,
+        backend: &mut impl StreamBackend,
     ) -> Result<Response<Vec<u8>>, StatusCode> {
         if self.of.is_some() {
             return Err(StatusCode::MethodNotValidInThisState);
@@ -285,7 +303,7 @@ impl Session {
         let (stream, key) = self.authorize(asked)?;
         let description = Description::parse(sdp).map_err(|_| StatusCode::UnsupportedMediaType)?;
         let passed_over = description.passed_over.clone();
-        stage.announce(stream, &key, description).map_err(|refusal| self.status(refusal))?;
+        backend.announce(stream, &key, description).map_err(|refusal| self.status(refusal))?;
         self.passed_over = passed_over;
         self.of = Some((Role::Publisher, stream));
         self.key = Some((stream, key));
@@ -294,21 +312,22 @@ impl Session {
 
     fn set_up(
         &mut self,
-        asked: &Asked,
+        asked: &ParsedRequest,
         transport: &str,
-        stage: &mut impl Stage,
+        backend: &mut impl StreamBackend,
     ) -> Result<Response<Vec<u8>>, StatusCode> {
         let (stream, key) = self.authorize(asked)?;
         if self.progress == Progress::Running {
             return Err(StatusCode::MethodNotValidInThisState);
         }
-        let way = Transport::choose(transport, stage.taste()).ok_or(StatusCode::UnsupportedTransport)?;
+        let way =
+            Transport::choose(transport, backend.peer_info()).ok_or(StatusCode::UnsupportedTransport)?;
         let is_passed_over = self.is_passed_over(&asked.uri);
         let given = match self.of {
             Some((_, other)) if other != stream => return Err(StatusCode::AggregateOperationNotAllowed),
-            Some((Role::Publisher, _)) if is_passed_over => stage.set_up_passed_over(way),
-            Some((Role::Publisher, _)) => stage.set_up_publisher(way),
-            _ => stage.set_up_listener(stream, &key, way),
+            Some((Role::Publisher, _)) if is_passed_over => backend.set_up_passed_over(way),
+            Some((Role::Publisher, _)) => backend.set_up_publisher(way),
+            _ => backend.set_up_listener(stream, &key, way),
         };
         let given = given.map_err(|refusal| self.status(refusal))?;
         self.of.get_or_insert((Role::Listener, stream));
@@ -329,9 +348,13 @@ impl Session {
         self.passed_over.iter().any(is_it)
     }
 
-    fn play(&mut self, asked: &Asked, stage: &mut impl Stage) -> Result<Response<Vec<u8>>, StatusCode> {
+    fn play(
+        &mut self,
+        asked: &ParsedRequest,
+        backend: &mut impl StreamBackend,
+    ) -> Result<Response<Vec<u8>>, StatusCode> {
         self.expect(Role::Listener)?;
-        let Start { elapsed, next } = stage.play().map_err(|refusal| self.status(refusal))?;
+        let Start { elapsed, next } = backend.play().map_err(|refusal| self.status(refusal))?;
         self.progress = Progress::Running;
         let mut response = ok();
         // A listener joins at the current position. The response gives it, so that the player can show it.
@@ -344,10 +367,10 @@ impl Session {
     }
 
     /// Returns the request's stream and its key, or the key of an earlier request.
-    fn authorize(&mut self, asked: &Asked) -> Result<(StreamId, Key), StatusCode> {
-        let target = asked.target.as_ref().ok_or_else(|| self.status(Refusal::Unknown))?;
+    fn authorize(&mut self, asked: &ParsedRequest) -> Result<(StreamId, Key), StatusCode> {
+        let target = asked.target.as_ref().ok_or_else(|| self.status(StreamRefusal::Unknown))?;
         let known = self.key.filter(|(stream, _)| *stream == target.stream).map(|(_, key)| key);
-        let key = target.key.or(known).ok_or_else(|| self.status(Refusal::WrongKey))?;
+        let key = target.key.or(known).ok_or_else(|| self.status(StreamRefusal::WrongKey))?;
         Ok((target.stream, key))
     }
 
@@ -359,17 +382,17 @@ impl Session {
         }
     }
 
-    fn status(&mut self, refusal: Refusal) -> StatusCode {
-        if matches!(refusal, Refusal::Unknown | Refusal::WrongKey) {
+    fn status(&mut self, refusal: StreamRefusal) -> StatusCode {
+        if matches!(refusal, StreamRefusal::Unknown | StreamRefusal::WrongKey) {
             self.wrong += 1;
         }
         match refusal {
-            Refusal::Unknown => StatusCode::NotFound,
-            Refusal::WrongKey | Refusal::Banned => StatusCode::Forbidden,
-            Refusal::Taken => StatusCode::MethodNotValidInThisState,
-            Refusal::Full => StatusCode::NotEnoughBandwidth,
-            Refusal::NoPorts => StatusCode::ServiceUnavailable,
-            Refusal::BadPorts => StatusCode::UnsupportedTransport,
+            StreamRefusal::Unknown => StatusCode::NotFound,
+            StreamRefusal::WrongKey | StreamRefusal::Banned => StatusCode::Forbidden,
+            StreamRefusal::Taken => StatusCode::MethodNotValidInThisState,
+            StreamRefusal::Full => StatusCode::NotEnoughBandwidth,
+            StreamRefusal::NoPorts => StatusCode::ServiceUnavailable,
+            StreamRefusal::BadPorts => StatusCode::UnsupportedTransport,
         }
     }
 }

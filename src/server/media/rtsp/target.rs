@@ -1,4 +1,5 @@
-//! [`Target`]: the stream and the key in a request's address. Programs insert their additions at different places.
+//! [`StreamTarget`]: the stream and the key in a request's address. Programs insert their additions at different
+//! places.
 
 use crate::media::{Key, StreamId};
 
@@ -7,14 +8,14 @@ const KEY_DIGITS: usize = 32;
 
 /// The contents of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct StreamTarget {
     /// The stream's number.
     pub stream: StreamId,
     /// The key, if the address has a valid one.
     pub key: Option<Key>,
 }
 
-impl Target {
+impl StreamTarget {
     /// Parses `rtsp://host/7f3a?key=…`, also with an addition such as `/streamid=0` after or before the key. Returns
     /// `None` if it is not a stream's address.
     pub fn parse(uri: &str) -> Option<Self> {
@@ -57,8 +58,8 @@ mod tests {
             format!("RTSP://h/7F3A?a=b&key={KEY}"),
         ] {
             assert_eq!(
-                Target::parse(&uri),
-                Some(Target { stream: StreamId(0x7f3a), key: Some(key) }),
+                StreamTarget::parse(&uri),
+                Some(StreamTarget { stream: StreamId(0x7f3a), key: Some(key) }),
                 "{uri}"
             );
         }
@@ -67,7 +68,11 @@ mod tests {
             "rtsp://h/7f3a?key=0".to_owned(),
             format!("rtsp://h/7f3a?key={KEY}0"),
         ] {
-            assert_eq!(Target::parse(&uri), Some(Target { stream: StreamId(0x7f3a), key: None }), "{uri}");
+            assert_eq!(
+                StreamTarget::parse(&uri),
+                Some(StreamTarget { stream: StreamId(0x7f3a), key: None }),
+                "{uri}"
+            );
         }
         for uri in [
             "*",
@@ -78,16 +83,16 @@ mod tests {
             "http://h/7f3a",
             "rtsp://h/é",
         ] {
-            assert_eq!(Target::parse(uri), None, "{uri}");
+            assert_eq!(StreamTarget::parse(uri), None, "{uri}");
         }
     }
 
     proptest! {
         #[test]
         fn any_text(text: String) {
-            Target::parse(&text);
-            Target::parse(&format!("rtsp://h/7f3a{text}"));
-            Target::parse(&format!("rtsp://h/7f3a?key={text}"));
+            StreamTarget::parse(&text);
+            StreamTarget::parse(&format!("rtsp://h/7f3a{text}"));
+            StreamTarget::parse(&format!("rtsp://h/7f3a?key={text}"));
         }
     }
 }

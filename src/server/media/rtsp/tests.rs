@@ -1,22 +1,22 @@
-//! Tests the responses of a session byte for byte, with [`FakeStage`] in place of the streams.
+//! Tests the responses of a session byte for byte, with [`FakeBackend`] in place of the streams.
 
 use super::{
-    fake::{FakeStage, LISTEN, PUBLISH},
+    fake::{FakeBackend, LISTEN, PUBLISH},
     input::{Incoming, Input},
-    session::{Progress, Refusal, Session},
+    session::{Progress, RtspSession, StreamRefusal},
     transport::Transport,
 };
 
 struct Talk {
-    session: Session,
-    stage: FakeStage,
+    session: RtspSession,
+    backend: FakeBackend,
     /// Requests so far.
     count: u32,
 }
 
 impl Talk {
     fn new() -> Self {
-        Self { session: Session::new(0xab), stage: FakeStage::default(), count: 0 }
+        Self { session: RtspSession::new(0xab), backend: FakeBackend::default(), count: 0 }
     }
 
     fn url(key: &str) -> String {
@@ -46,7 +46,7 @@ impl Talk {
         let mut input = Input::default();
         input.extend(request.as_bytes());
         let Ok(Some(Incoming::Request(request))) = input.next() else { panic!("no request: {request}") };
-        let answer = self.session.answer(&request, &mut self.stage);
+        let answer = self.session.answer(&request, &mut self.backend);
         (String::from_utf8(answer.bytes).unwrap(), answer.is_last)
     }
 }
@@ -78,15 +78,15 @@ fn a_publisher() {
     );
     assert_eq!(talk.ask(PUBLISH, "PLAY", "", ""), NOT_NOW);
     assert_eq!(talk.ask(PUBLISH, "RECORD", "", ""), format!("RTSP/1.0 200 OK\r\n{SESSION}\r\n"));
-    assert!(talk.stage.is_recording && talk.is_running());
+    assert!(talk.backend.is_recording && talk.is_running());
     assert_eq!(talk.ask(PUBLISH, "SETUP", FRAMES, ""), NOT_NOW);
     // A publisher that pauses may resume.
     assert_eq!(talk.ask(PUBLISH, "PAUSE", "", ""), format!("RTSP/1.0 200 OK\r\n{SESSION}\r\n"));
-    assert!(!talk.stage.is_recording && !talk.is_running());
+    assert!(!talk.backend.is_recording && !talk.is_running());
     talk.ask(PUBLISH, "RECORD", "", "");
-    assert!(talk.stage.is_recording && talk.is_running());
+    assert!(talk.backend.is_recording && talk.is_running());
     assert_eq!(talk.ask(PUBLISH, "TEARDOWN", "", ""), "RTSP/1.0 200 OK\r\n\r\n");
-    assert!(!talk.stage.is_announced && !talk.is_running());
+    assert!(!talk.backend.is_announced && !talk.is_running());
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_picture_beside_the_sound_is_passed_over() {
     assert_eq!(talk.ask(PUBLISH, "RECORD", "", ""), NOT_NOW);
     let answer = set_up(&mut talk, "streamid=0", "RTP/AVP/UDP;unicast;client_port=5000-5001;mode=record");
     assert!(answer.contains(";server_port=30000-30001;"), "{answer}");
-    assert_eq!(talk.stage.publisher, Some(Transport::Udp { rtp: 5000, rtcp: 5001 }));
+    assert_eq!(talk.backend.publisher, Some(Transport::Udp { rtp: 5000, rtcp: 5001 }));
     assert_eq!(talk.ask(PUBLISH, "RECORD", "", ""), format!("RTSP/1.0 200 OK\r\n{SESSION}\r\n"));
     // Two audio parts, or none, are rejected in spite of the other part.
     for (first, second) in [("audio", "audio"), ("video", "video")] {
@@ -137,7 +137,7 @@ fn a_listener() {
     let (answer, _) =
         talk.send(&format!("SETUP {bare} RTSP/1.0\r\nCSeq: 9\r\nTransport: {transport}\r\n\r\n"));
     assert!(answer.contains(";server_port=30000-30001;ssrc=00000007;"), "{answer}");
-    assert_eq!(talk.stage.listener, Some(Transport::Udp { rtp: 5000, rtcp: 5001 }));
+    assert_eq!(talk.backend.listener, Some(Transport::Udp { rtp: 5000, rtcp: 5001 }));
     assert_eq!(
         talk.ask(LISTEN, "PLAY", "Session: 00000000000000ab\r\n", ""),
         format!(
@@ -147,9 +147,9 @@ fn a_listener() {
     assert_eq!(talk.ask(LISTEN, "GET_PARAMETER", "", ""), format!("RTSP/1.0 200 OK\r\n{SESSION}\r\n"));
     assert_eq!(talk.ask(LISTEN, "ANNOUNCE", IS_SDP, SDP), NOT_NOW);
     assert_eq!(talk.ask(LISTEN, "PAUSE", "", ""), format!("RTSP/1.0 200 OK\r\n{SESSION}\r\n"));
-    assert!(!talk.stage.is_playing && !talk.is_running());
+    assert!(!talk.backend.is_playing && !talk.is_running());
     talk.ask(LISTEN, "PLAY", "", "");
-    assert!(talk.stage.is_playing && talk.is_running());
+    assert!(talk.backend.is_playing && talk.is_running());
 }
 
 #[test]
@@ -175,14 +175,14 @@ fn errors_by_the_rfc() {
         assert_eq!(answer.contains("Allow: OPTIONS, DESCRIBE, "), status.starts_with("405"), "{answer}");
     }
     for (refusal, status) in [
-        (Refusal::Full, "453 Not Enough Bandwidth"),
-        (Refusal::NoPorts, "503 Service Unavailable"),
-        (Refusal::BadPorts, "461 Unsupported Transport"),
-        (Refusal::Taken, "455 Method Not Valid In This State"),
-        (Refusal::Unknown, "404 Not Found"),
+        (StreamRefusal::Full, "453 Not Enough Bandwidth"),
+        (StreamRefusal::NoPorts, "503 Service Unavailable"),
+        (StreamRefusal::BadPorts, "461 Unsupported Transport"),
+        (StreamRefusal::Taken, "455 Method Not Valid In This State"),
+        (StreamRefusal::Unknown, "404 Not Found"),
     ] {
         let mut talk = Talk::new();
-        talk.stage.refuses = Some(refusal);
+        talk.backend.refuses = Some(refusal);
         assert_eq!(talk.ask(LISTEN, "SETUP", FRAMES, ""), format!("RTSP/1.0 {status}\r\n\r\n"));
     }
     let mut talk = Talk::new();

@@ -23,7 +23,7 @@ pub enum Transport {
 
 /// The properties of a connection that restrict its transports.
 #[derive(Clone, Copy, Debug)]
-pub struct Taste {
+pub struct PeerInfo {
     /// The client's address, the only one that UDP is sent to.
     pub ip: IpAddr,
     /// Whether the connection is encrypted. UDP is not, so it is not offered then.
@@ -32,11 +32,11 @@ pub struct Taste {
 
 impl Transport {
     /// Chooses the first supported transport of a `Transport` header.
-    pub fn choose(header: &str, taste: Taste) -> Option<Self> {
-        header.split(',').find_map(|one| Self::parse(one.trim(), taste))
+    pub fn choose(header: &str, peer_info: PeerInfo) -> Option<Self> {
+        header.split(',').find_map(|one| Self::parse(one.trim(), peer_info))
     }
 
-    fn parse(text: &str, taste: Taste) -> Option<Self> {
+    fn parse(text: &str, peer_info: PeerInfo) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
         let protocol = parts.next()?.to_ascii_uppercase();
         let is_tcp = match protocol.as_str() {
@@ -50,7 +50,7 @@ impl Transport {
             match name.to_ascii_lowercase().as_str() {
                 "multicast" => return None,
                 // Another address is rejected: datagrams go only to the client that asks for them.
-                "destination" | "source" if value.parse() != Ok(taste.ip) => return None,
+                "destination" | "source" if value.parse() != Ok(peer_info.ip) => return None,
                 "client_port" | "port" => ports = Some(pair::<u16>(value)?),
                 "interleaved" => channels = Some(pair::<u8>(value)?),
                 _ => {}
@@ -61,7 +61,7 @@ impl Transport {
             return (rtp != rtcp).then_some(Self::Interleaved { rtp, rtcp });
         }
         let (rtp, rtcp) = ports.filter(|ports| is_pair_of_a_player(*ports))?;
-        (!taste.is_secure).then_some(Self::Udp { rtp, rtcp })
+        (!peer_info.is_secure).then_some(Self::Udp { rtp, rtcp })
     }
 }
 
@@ -116,7 +116,8 @@ impl fmt::Display for Given {
 mod tests {
     use super::*;
 
-    const TASTE: Taste = Taste { ip: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7)), is_secure: false };
+    const PEER: PeerInfo =
+        PeerInfo { ip: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7)), is_secure: false };
 
     #[test]
     fn ways_that_can_be_had() {
@@ -148,9 +149,9 @@ mod tests {
             ("RTP/AVP/TCP;unicast;interleaved=255-256", None),
             ("", None),
         ] {
-            assert_eq!(Transport::choose(header, TASTE), way, "{header}");
+            assert_eq!(Transport::choose(header, PEER), way, "{header}");
         }
-        let secure = Taste { is_secure: true, ..TASTE };
+        let secure = PeerInfo { is_secure: true, ..PEER };
         assert_eq!(Transport::choose("RTP/AVP;unicast;client_port=5000-5001", secure), None);
         assert_eq!(Transport::choose("RTP/AVP/TCP;unicast", secure), tcp);
     }

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use super::*;
 use crate::{
     media::Format,
-    server::media::{keys::Hold, numbering::Numbering},
+    server::media::{keys::Hold, rewrite::HeaderRewrite},
 };
 
 const HOUR: u32 = 3_600;
@@ -21,9 +21,9 @@ fn datagram(number: u32) -> Vec<u8> {
 }
 
 /// A stream whose publisher has sent RECORD.
-fn recording(now: Instant) -> Stream {
+fn recording(now: Instant) -> RelayStream {
     let key = Key::random().unwrap();
-    let mut stream = Stream::new(StreamId(1), 1, key, Arc::default(), "song.mp3".into(), Arc::default());
+    let mut stream = RelayStream::new(StreamId(1), 1, key, Arc::default(), "song.mp3".into(), Arc::default());
     let mut source = Source::new(Format::Mp3, 14, 128_000, now);
     source.hear(0, now).unwrap();
     stream.publisher = Some(Publisher {
@@ -42,12 +42,12 @@ fn recording(now: Instant) -> Stream {
 fn a_report_begins_it_before_sound_does() {
     let now = Instant::now();
     let mut stream = recording(now);
-    assert_eq!(stream.hear_connection(Kind::Report, b"junk", now), Carried::Done);
+    assert_eq!(stream.hear_connection(DatagramKind::Report, b"junk", now), Carried::Done);
     assert!(!stream.has_begun);
-    let report = reports::sender_report(7, 0, reports::Sent::default(), SystemTime::now());
-    assert_eq!(stream.hear_connection(Kind::Report, &report, now), Carried::Began);
-    assert_eq!(stream.hear_connection(Kind::Report, &report, now), Carried::Done);
-    assert_eq!(stream.hear_connection(Kind::Sound, &datagram(0), now), Carried::Done);
+    let report = reports::sender_report(7, 0, reports::SenderInfo::default(), SystemTime::now());
+    assert_eq!(stream.hear_connection(DatagramKind::Report, &report, now), Carried::Began);
+    assert_eq!(stream.hear_connection(DatagramKind::Report, &report, now), Carried::Done);
+    assert_eq!(stream.hear_connection(DatagramKind::Sound, &datagram(0), now), Carried::Done);
 }
 
 #[test]
@@ -55,9 +55,9 @@ fn an_hour_leaves_nothing_behind() {
     let mut now = Instant::now();
     let mut stream = recording(now);
     let outgoing = Rc::<Outgoing>::default();
-    let numbering = Numbering { ssrc: 1, sequence: 0xfff0, timestamp: 0xffff_0000 };
+    let rewrite = HeaderRewrite { ssrc: 1, sequence: 0xfff0, timestamp: 0xffff_0000 };
     let way = Way::Interleaved { rtp: 0, rtcp: 1 };
-    let mut listener = Listener::new(numbering, way, Rc::clone(&outgoing), Hold::default(), now);
+    let mut listener = StreamListener::new(rewrite, way, Rc::clone(&outgoing), Hold::default(), now);
     listener.is_playing = true;
     stream.listeners.insert(1, listener);
     let mut audience = Audience::new(Format::Mp3);
@@ -67,7 +67,7 @@ fn an_hour_leaves_nothing_behind() {
     let mut most_kept = 0;
     for number in 0..HOUR * RATE {
         now += Duration::from_secs(1) / RATE;
-        let carried = stream.hear_connection(Kind::Sound, &datagram(number), now);
+        let carried = stream.hear_connection(DatagramKind::Sound, &datagram(number), now);
         assert_eq!(carried, if number == 0 { Carried::Began } else { Carried::Done });
         stream.report(now, SystemTime::now());
         while let Some(frame) = outgoing.front() {
@@ -88,6 +88,6 @@ fn an_hour_leaves_nothing_behind() {
     assert!((600..900).contains(&reports), "{reports}");
     // At most about a second of audio is kept.
     assert!(most_kept <= (RATE as usize + 2) * 104, "{most_kept}");
-    assert_eq!(stream.figures.elapsed(), Duration::from_secs(1) / RATE * (HOUR * RATE - 1));
+    assert_eq!(stream.stats.elapsed(), Duration::from_secs(1) / RATE * (HOUR * RATE - 1));
     assert_eq!(stream.listeners[&1].sent.packets, HOUR * RATE);
 }

@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 
 use super::{client::udp, *};
-use crate::server::media::outgoing::MOST_WAITING;
+use crate::server::media::outgoing::MAX_WAITING;
 
 /// Sends a datagram and expects it at a listener.
 pub fn goes_through(from: &UdpSocket, to: SocketAddr, ear: &mut Client, number: u16) {
@@ -102,7 +102,7 @@ fn who_guesses_keys_is_sent_away() {
     assert_eq!(client.rest(), b"");
     // A listener's key does not authorize publishing.
     Client::to(&listen).announce().expect(403);
-    assert!(rig.tune(&other).is_err() && rig.tune(&format!("x?key={key}")).is_ok());
+    assert!(rig.subscribe(&other).is_err() && rig.subscribe(&format!("x?key={key}")).is_ok());
     goes_through(&from, to, &mut ear, 1);
 }
 
@@ -132,8 +132,8 @@ fn who_takes_nothing_misses_sound_and_the_others_hear_all() {
     let (_publisher, from, to, mut ear, listen) = begun(&rig);
     let mut paused = Client::to(&listen);
     paused.listen();
-    let figures = rig.until(|counts| counts.listeners == 2);
-    assert_eq!(figures.streams, 1);
+    let stats = rig.until(|counts| counts.listeners == 2);
+    assert_eq!(stats.streams, 1);
     let text = "x".repeat(1_400);
     let mut number: u16 = 1;
     // The kernel's buffers fill up first, then the queue.
@@ -145,7 +145,7 @@ fn who_takes_nothing_misses_sound_and_the_others_hear_all() {
         }
         (rig.counters.counts().lost > 1_000).then_some(())
     });
-    assert!(usize::from(number) * 1_400 > MOST_WAITING);
+    assert!(usize::from(number) * 1_400 > MAX_WAITING);
     // The listener continues with the current audio.
     let mut last = 0;
     until(|| {
@@ -284,7 +284,7 @@ fn the_end_of_the_server_is_the_end_of_all() {
     let (mut publisher, _from, _to, mut ear, listen) = begun(&rig);
     let mut stranger = Client::to(&listen);
     stranger.ask("OPTIONS", "", "").expect(200);
-    let mut http = rig.tune(&listen).unwrap();
+    let mut http = rig.subscribe(&listen).unwrap();
     let begin = std::time::Instant::now();
     rig.audio.close.do_send(CloseServer { by: String::new() });
     assert_eq!(publisher.rest(), b"");

@@ -15,7 +15,7 @@ use crate::{
     protocol::Target,
     server::{
         bans::{Ban, Bans},
-        media::crowd::MAX_STRANGERS,
+        media::connection_limiter::MAX_UNAUTHENTICATED,
         messages::ShutStream,
     },
 };
@@ -30,7 +30,7 @@ fn places_are_bounded() {
     let frames = "Transport: RTP/AVP/TCP;unicast\r\n";
     idle.ask("SETUP", frames, "").expect(200);
     Client::to(&listen).ask("SETUP", frames, "").expect(453);
-    assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::Full);
+    assert_eq!(rig.subscribe(&listen).unwrap_err(), SubscribeError::Full);
     drop(idle);
     let mut next = Client::to(&listen);
     until(|| (next.ask("SETUP", frames, "").status == 200).then_some(()));
@@ -41,29 +41,29 @@ fn places_are_bounded() {
 fn one_key_does_not_take_all_places() {
     let rig = Rig::with(Media { listeners: 10, listeners_per_key: 2, ..Media::default() });
     let (_publisher, from, to, mut ear, listen) = begun(&rig);
-    let by_http = rig.tune(&listen).unwrap();
+    let by_http = rig.subscribe(&listen).unwrap();
     let frames = "Transport: RTP/AVP/TCP;unicast\r\n";
     let mut late = Client::to(&listen);
     late.ask("SETUP", frames, "").expect(453);
-    assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::KeyFull);
+    assert_eq!(rig.subscribe(&listen).unwrap_err(), SubscribeError::KeyFull);
     // Another key has a limit of its own.
     let key = Key::random().unwrap();
     rig.audio.relay.admit.do_send(AdmitListener { stream: SONG, key });
     let other = format!("{}?key={}", listen.split_once('?').unwrap().0, key.reveal());
     Client::to(&other).ask("SETUP", frames, "").expect(200);
-    assert!(rig.tune(&other).is_ok());
+    assert!(rig.subscribe(&other).is_ok());
     // A listener that leaves, by HTTP or by RTSP, frees its place. A client that repeats SETUP keeps its own.
     drop(by_http);
     late.ask("SETUP", frames, "").expect(200);
     late.ask("SETUP", frames, "").expect(200);
-    assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::KeyFull);
+    assert_eq!(rig.subscribe(&listen).unwrap_err(), SubscribeError::KeyFull);
     goes_through(&from, to, &mut ear, 1);
     drop(late);
-    until(|| rig.tune(&listen).ok());
+    until(|| rig.subscribe(&listen).ok());
 }
 
 /// The most connections from one address that have shown no key.
-const SHARE: usize = MAX_STRANGERS / 2;
+const SHARE: usize = MAX_UNAUTHENTICATED / 2;
 
 #[test]
 fn a_banned_address_neither_listens_nor_publishes() {
@@ -84,7 +84,7 @@ fn a_banned_address_neither_listens_nor_publishes() {
     early.ask("SETUP", "Transport: RTP/AVP/TCP;unicast\r\n", "").expect(403);
     late.announce().expect(403);
     assert_eq!(Client::to(&listen).rest(), b"RTSP/1.0 403 Forbidden\r\n\r\n");
-    assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::Banned);
+    assert_eq!(rig.subscribe(&listen).unwrap_err(), SubscribeError::Banned);
     // A stream that already plays continues.
     goes_through(&from, to, &mut ear, 1);
     rig.bans.store(Arc::default());
@@ -112,13 +112,13 @@ fn one_address_does_not_take_all_places() {
     rig.expect(Told::Began(StreamId(1)));
     Client::to(&other).ask("SETUP", frames, "").expect(453);
     // Another address has a limit of its own, also of two.
-    let by_http = [rig.tune(&listen).unwrap(), rig.tune(&listen).unwrap()];
-    assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::AddressFull);
+    let by_http = [rig.subscribe(&listen).unwrap(), rig.subscribe(&listen).unwrap()];
+    assert_eq!(rig.subscribe(&listen).unwrap_err(), SubscribeError::AddressFull);
     drop(by_http);
     second.ask("TEARDOWN", "", "").expect(200);
     third.ask("SETUP", frames, "").expect(200);
     goes_through(&from, to, &mut ear, 1);
-    until(|| rig.tune(&listen).ok());
+    until(|| rig.subscribe(&listen).ok());
 }
 
 /// The peer of a connection that a proxy on this machine forwards.
@@ -140,16 +140,16 @@ fn clients_of_a_proxy_share_no_places_of_an_address() {
         publisher.publish();
         publisher.send_frame(0, &rtp(7, 0, "first"));
         rig.expect(Told::Began(SONG));
-        let _first = rig.tune_from(&listen, proxied()).unwrap();
-        let second = rig.tune_from(&listen, proxied());
+        let _first = rig.subscribe_from(&listen, proxied()).unwrap();
+        let second = rig.subscribe_from(&listen, proxied());
         let status = Client::to(&listen).ask("SETUP", "Transport: RTP/AVP/TCP;unicast\r\n", "").status;
         if loopback {
-            assert_eq!((second.unwrap_err(), status), (NotTuned::AddressFull, 453));
+            assert_eq!((second.unwrap_err(), status), (SubscribeError::AddressFull, 453));
         } else {
             assert_eq!((second.is_ok(), status), (true, 200));
             // The limit applies to each address of another machine.
-            let _other = rig.tune(&listen).unwrap();
-            assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::AddressFull);
+            let _other = rig.subscribe(&listen).unwrap();
+            assert_eq!(rig.subscribe(&listen).unwrap_err(), SubscribeError::AddressFull);
         }
     }
 }
@@ -313,7 +313,7 @@ fn a_stream_that_nobody_hears_is_ended() {
     goes_on_while(&rig, &mut || ());
     player.ask("PLAY", "", "").expect(200);
     goes_on_while(&rig, &mut || ());
-    let by_http = rig.tune(&listen).unwrap();
+    let by_http = rig.subscribe(&listen).unwrap();
     player.ask("TEARDOWN", "", "").expect(200);
     goes_on_while(&rig, &mut || ());
     let left = std::time::Instant::now();

@@ -6,7 +6,7 @@ use super::{
     client::{udp, udp_pair},
     *,
 };
-use crate::server::media::numbering::Rtp;
+use crate::server::media::rewrite::Rtp;
 
 /// The rest of an MP3 frame of 32 kbit/s at 44.1 kHz, which has 104 bytes, after its header: this text in place of
 /// audio.
@@ -30,14 +30,14 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn one_publishes_and_others_hear_by_any_way() {
     let rig = Rig::new();
-    let (publish, listen, figures) = rig.open(SONG);
+    let (publish, listen, stats) = rig.open(SONG);
     let from = udp();
     let mut publisher = Client::to(&publish);
     let to = publisher.publish_by_udp(&from);
-    assert_eq!(rig.tune(&listen).unwrap_err(), NotTuned::NotYet);
+    assert_eq!(rig.subscribe(&listen).unwrap_err(), SubscribeError::NotYet);
     from.send_to(&datagram(0, "first"), to).unwrap();
     rig.expect(Told::Began(SONG));
-    assert_eq!(figures.length(), Some(Duration::from_secs(10)));
+    assert_eq!(stats.length(), Some(Duration::from_secs(10)));
 
     let mut tcp = Client::to(&listen);
     let sdp = tcp.ask("DESCRIBE", "Accept: application/sdp\r\n", "").expect(200);
@@ -50,9 +50,9 @@ fn one_publishes_and_others_hear_by_any_way() {
     let mut player = Client::to(&listen);
     player.set_up_udp(&ear);
     let start = player.ask("PLAY", "Range: npt=0-\r\n", "").expect(200);
-    let mut http = rig.tune(&listen).unwrap();
+    let mut http = rig.subscribe(&listen).unwrap();
     assert_eq!(http.content_type, "audio/mpeg");
-    until(|| (figures.listeners() == 3).then_some(()));
+    until(|| (stats.listeners() == 3).then_some(()));
 
     let mut numbers = [Vec::new(), Vec::new()];
     for number in [1, 2, 4, 3, 3] {
@@ -87,7 +87,7 @@ fn one_publishes_and_others_hear_by_any_way() {
         heard.extend(http.bytes.blocking_recv().unwrap());
     }
     assert_eq!(heard, expected);
-    assert_eq!(figures.elapsed(), Duration::from_millis(40));
+    assert_eq!(stats.elapsed(), Duration::from_millis(40));
 
     let ssrc = numbers[0][0].0;
     let mut bytes = [0; 2048];

@@ -56,10 +56,10 @@ impl SendHalf for Holding {
 
 fn holding(kind: Kind, takes: &[usize]) -> (Rc<RefCell<Outbox>>, Rc<RefCell<Wire>>) {
     let wire = Rc::new(RefCell::new(Wire { takes: takes.iter().copied().collect(), ..Wire::default() }));
-    let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+    let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
     let writer = Box::new(Holding { held: Vec::new(), half: Half(Rc::clone(&wire)) });
     let bounds = Bounds { limit: 1 << 20, grace: GRACE, gap: GAP };
-    let mut outbox = Outbox::new(writer, Rc::new(bounds), Rc::new(Stay::in_place(permit, None)));
+    let mut outbox = Outbox::new(writer, Rc::new(bounds), Rc::new(SessionPermit::with_place(place, None)));
     outbox.set_kind(kind);
     (Rc::new(RefCell::new(outbox)), wire)
 }
@@ -69,7 +69,7 @@ fn what_the_socket_takes_at_once_needs_nobody_to_carry_it() {
     in_paused_time(async {
         let (outbox, wire) = holding(Kind::Line, &[]);
         at_once(|cx| outbox.borrow_mut().send_line(&line("1"), cx)).unwrap();
-        assert!(!outbox.borrow_mut().wants_carrying());
+        assert!(!outbox.borrow_mut().wants_flush_task());
         assert_eq!(wire.borrow().text(), "a | b | echo | 1\n");
     });
 }

@@ -14,8 +14,8 @@ use super::*;
 use crate::{
     config::Config,
     server::{
-        media::figures::Figures,
-        pair::{Notice, Pair, Pipe},
+        media::stream_stats::StreamStats,
+        pair::{Pair, Pipe, SupervisorEvent},
     },
 };
 
@@ -64,7 +64,7 @@ struct World {
     pair: Pair,
     told: UnboundedReceiver<Told>,
     joined: u64,
-    _notices: UnboundedReceiver<Notice>,
+    _events: UnboundedReceiver<SupervisorEvent>,
 }
 
 struct User {
@@ -90,10 +90,10 @@ impl World {
         };
         // The address at which users of a pipe reach the server; see `Peer::elsewhere`.
         let (rtsp, http) = (vec![rtsp.parse().unwrap()], vec!["0.0.0.0:1280".parse().unwrap()]);
-        let reach = Reach { rtsp, http, ..Reach::default() };
-        let (notify, notices) = unbounded_channel();
-        let pair = Pair::with(&config, Some(Studio { relay, reach }), &notify);
-        Self { pair, told, joined: 0, _notices: notices }
+        let addresses = AdvertisedAddresses { rtsp, http, ..AdvertisedAddresses::default() };
+        let (notify, events) = unbounded_channel();
+        let pair = Pair::with(&config, Some(AudioHandle { relay, addresses }), &notify);
+        Self { pair, told, joined: 0, _events: events }
     }
 
     async fn join(&mut self, name: &'static str) -> User {
@@ -135,7 +135,12 @@ impl World {
 
     /// Has `asker` ask for a file of `publisher` that no client has asked for, and reports to the registry that it
     /// begins.
-    async fn play(&mut self, publisher: &mut User, asker: &mut User, file: &str) -> (StreamId, Arc<Figures>) {
+    async fn play(
+        &mut self,
+        publisher: &mut User,
+        asker: &mut User,
+        file: &str,
+    ) -> (StreamId, Arc<StreamStats>) {
         asker.send(&format!("/play {} {file}", publisher.name)).await;
         let open = self.opened().await;
         let (stream, key) = (open.stream, open.key.reveal());
@@ -145,7 +150,7 @@ impl World {
             .await;
         self.registry().do_send(StreamBegan { stream });
         self.offered(publisher.name, asker, file).await;
-        (stream, open.figures)
+        (stream, open.stats)
     }
 
     /// Expects that the next event is a new key for the relay, and an offer with that key for the asker. Returns the
@@ -276,15 +281,15 @@ fn who_gives_way_is_told() {
         let second = asked[1].stream;
         world.registry().do_send(StreamBegan { stream: second });
         world.offered("ana", &mut rui, "2.mp3").await;
-        let (third, figures) = world.play(&mut ana, &mut rui, "3.mp3").await;
-        for figures in [&asked[1].figures, &figures] {
-            figures.set_listeners(1);
+        let (third, stats) = world.play(&mut ana, &mut rui, "3.mp3").await;
+        for stats in [&asked[1].stats, &stats] {
+            stats.set_listeners(1);
         }
         let address = format!("rtsp://192.0.2.254:1554/{}?key={}", song.stream, song.key.reveal());
         eva.expect(&format!("eva | eva | publish | {address} song.mp3")).await;
         world.registry().do_send(StreamBegan { stream: song.stream });
         world.offered("eva", &mut eva, "song.mp3").await;
-        song.figures.set_listeners(1);
+        song.stats.set_listeners(1);
         let mut leo = world.join("leo").await;
         leo.send("/play leo song.mp3").await;
         assert_eq!(world.shut().await, second);
@@ -326,11 +331,11 @@ fn what_is_on_is_listed_with_its_figures() {
     in_system(async {
         let mut world = World::new(|_| {});
         let (mut ana, mut rui) = (world.join("ana").await, world.join("rui").await);
-        let (_, figures) = world.play(&mut ana, &mut rui, "song.mp3").await;
-        figures.set_listeners(3);
-        figures.set_elapsed(Duration::from_millis(72_900));
+        let (_, stats) = world.play(&mut ana, &mut rui, "song.mp3").await;
+        stats.set_listeners(3);
+        stats.set_elapsed(Duration::from_millis(72_900));
         world.play(&mut rui, &mut ana, "other.wav").await;
-        figures.set_length(Duration::from_secs(220));
+        stats.set_length(Duration::from_secs(220));
         rui.send("/play ana not yet.mp3").await;
         world.opened().await;
         rui.send("/streams").await;

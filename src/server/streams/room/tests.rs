@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     media::Key,
     protocol::Name,
-    server::streams::{Asked, Opening},
+    server::streams::{AskOutcome, Opening},
 };
 
 /// A user whose address ends with this number.
@@ -11,7 +11,7 @@ fn at(id: u64, network: u8) -> Party {
 }
 
 struct World {
-    streams: Streams,
+    streams: StreamDirectory,
     bounds: config::Media,
     now: Instant,
 }
@@ -19,7 +19,7 @@ struct World {
 impl World {
     fn new(streams: usize, waiting: usize) -> Self {
         let bounds = config::Media { streams, waiting, ..config::Media::default() };
-        Self { streams: Streams::after(0), bounds, now: Instant::now() }
+        Self { streams: StreamDirectory::after(0), bounds, now: Instant::now() }
     }
 
     /// Asks for a file. Returns the new stream, and the files of those that gave way.
@@ -33,7 +33,7 @@ impl World {
         let name = Name::parse("ana", 489).unwrap();
         let key = Key::random().unwrap();
         match self.streams.ask((publisher, &name), file, asker, key, &self.bounds, self.now)? {
-            Asked::Open(stream, Opening(_)) => {
+            AskOutcome::Open(stream, Opening(_)) => {
                 Ok((stream, gave_way.iter().map(|closed| closed.file.to_string()).collect()))
             }
             other => panic!("{other:?}"),
@@ -54,7 +54,7 @@ fn who_asks_one_that_never_answers_gives_way_to_others() {
         for file in 0..4 {
             assert!(world.ask(mute, asker, &format!("{}{file}", asker.id.0)).unwrap().1.is_empty());
         }
-        assert_eq!(world.ask(mute, asker, "more"), Err(NotAsked::Impatient));
+        assert_eq!(world.ask(mute, asker, "more"), Err(NotAsked::TooManyWaiting));
     }
     // A user at another address asks a publisher that answers.
     let (stream, gave_way) = world.ask(at(6, 2), at(4, 2), "song").unwrap();
@@ -73,7 +73,7 @@ fn one_waiting_place_each_lasts_for_a_moment_and_then_gives_way() {
     }
     let (publisher, asker) = (at(20, 20), at(21, 20));
     assert_eq!(world.ask(publisher, asker, "b"), Err(NotAsked::Waiting));
-    world.now += WAITING_GRACE;
+    world.now += MIN_WAITING_TIME;
     let (_, gave_way) = world.ask(publisher, asker, "b").unwrap();
     assert_eq!(gave_way.len(), 1);
     // The new stream's own grace period has not passed.
@@ -90,11 +90,11 @@ fn streams_that_do_nothing_give_way_first_and_then_those_of_who_has_most() {
     }
     let (idle, _) = world.ask(rui, rui, "idle").unwrap();
     world.begin(idle, 1);
-    world.streams.get(idle).unwrap().1.set_idle(IDLE);
-    // A stream younger than `IDLE` is not taken for idle, so the user with most streams gives way.
+    world.streams.get(idle).unwrap().1.set_idle(MIN_IDLE_TIME);
+    // A stream younger than `MIN_IDLE_TIME` is not taken for idle, so the user with most streams gives way.
     let eva = at(3, 3);
     assert_eq!(world.ask(eva, eva, "a").unwrap().1, ["0"]);
-    world.now += IDLE;
+    world.now += MIN_IDLE_TIME;
     let leo = at(4, 4);
     assert_eq!(world.ask(leo, leo, "b").unwrap().1, ["idle"]);
 }
@@ -107,7 +107,7 @@ fn nobody_gets_more_by_taking_from_who_has_less() {
         let (stream, _) = world.ask(user, user, "a").unwrap();
         world.begin(stream, 1);
     }
-    world.now += IDLE;
+    world.now += MIN_IDLE_TIME;
     let ana = at(1, 1);
     assert_eq!(world.ask(ana, ana, "b"), Err(NotAsked::Streams));
     // A user without streams gets none from users who play one each, either.
@@ -141,7 +141,7 @@ fn a_refused_newcomer_displaces_nothing_after_a_reload_has_lowered_the_bounds() 
             let user = at(u64::from(number), number);
             world.ask(user, user, "waiting").unwrap();
         }
-        world.now += WAITING_GRACE;
+        world.now += MIN_WAITING_TIME;
         world
     };
     let eva = at(9, 9);

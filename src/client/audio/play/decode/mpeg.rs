@@ -27,7 +27,7 @@ pub struct Decoder {
 }
 
 /// Largest possible `main_data_begin`: it has 9 bits.
-const MOST_RESERVOIR: usize = 511;
+const MAX_RESERVOIR: usize = 511;
 
 impl Decoder {
     pub fn new(unit: &Unit) -> Result<Self, Broken> {
@@ -82,7 +82,7 @@ impl Decoder {
                 converter.pull(usize::MAX, out);
             }
         }
-        self.reservoir = (self.reservoir + unit.bytes.len()).min(MOST_RESERVOIR);
+        self.reservoir = (self.reservoir + unit.bytes.len()).min(MAX_RESERVOIR);
         Ok(if is_damaged { Decoded::Damaged } else { Decoded::Whole })
     }
 }

@@ -111,24 +111,24 @@ fn bounded() {
     for sequence in 0..5_000 {
         buffer.hear(sequence);
     }
-    assert_eq!(buffer.len(), MOST_DATAGRAMS);
+    assert_eq!(buffer.len(), MAX_DATAGRAMS);
     // Before the first datagram is played, overflow does not count as received.
     let counts = buffer.counts();
-    assert_eq!((counts.received, counts.skipped, counts.missed), (MOST_DATAGRAMS as u64, 0, 0));
+    assert_eq!((counts.received, counts.skipped, counts.missed), (MAX_DATAGRAMS as u64, 0, 0));
     buffer.pop();
     for sequence in 5_000..6_000 {
         buffer.hear(sequence);
     }
     let counts = buffer.counts();
-    assert_eq!((buffer.len(), counts.skipped, counts.missed), (MOST_DATAGRAMS, 999, 0));
+    assert_eq!((buffer.len(), counts.skipped, counts.missed), (MAX_DATAGRAMS, 999, 0));
     let mut buffer = JitterBuffer::new(TYPE, 8_000);
     for sequence in 0..100 {
         let mut large = packet(7, sequence, 0);
         large.resize(60_000, 0);
         buffer.take(Duration::ZERO, &large);
-        assert!(buffer.bytes <= MOST_BYTES);
+        assert!(buffer.bytes <= MAX_BYTES);
     }
-    assert_eq!(buffer.len(), MOST_BYTES / (60_000 - 12));
+    assert_eq!(buffer.len(), MAX_BYTES / (60_000 - 12));
 }
 
 proptest! {

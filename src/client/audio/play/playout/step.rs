@@ -7,8 +7,8 @@ use super::{
         decode::{Decoded, frames_of},
         jitter::Head,
     },
-    BEGINNING, CONCEALED_AT_ONCE, HELD, LONGEST_DATAGRAM, LONGEST_SILENCE, MOST_EXCESS, PATIENCE, Pace,
-    Playout, Sound,
+    CONCEALMENT_STEPS, KEPT_EXCESS, LOSS_TIMEOUT, MAX_DATAGRAM_TIME, MAX_EXCESS, MAX_SILENCE, Pace, Playout,
+    START_TIME, Sound,
 };
 use crate::media::payload::Unit;
 
@@ -63,7 +63,7 @@ impl Playout {
             self.last = None;
             return self.wait();
         }
-        if self.buffered() > self.jitter.delay().target(now) + MOST_EXCESS && !self.has_ended {
+        if self.buffered() > self.jitter.delay().target(now) + MAX_EXCESS && !self.has_ended {
             return self.catch_up(now);
         }
         let gap = head.ticks - self.ticks;
@@ -95,9 +95,9 @@ impl Playout {
     fn in_order(&mut self, now: Duration, head: Head) -> bool {
         let gap = head.ticks - self.ticks;
         if head.missing > 0 {
-            let is_due = now >= head.arrived + PATIENCE
+            let is_due = now >= head.arrived + LOSS_TIMEOUT
                 || self.has_ended
-                || self.jitter.len() > super::super::jitter::MOST_DATAGRAMS / 2;
+                || self.jitter.len() > super::super::jitter::MAX_DATAGRAMS / 2;
             if !is_due {
                 return false;
             }
@@ -115,8 +115,8 @@ impl Playout {
         let filled = sound.map_or(0, |sound| self.ticks_of(sound.spec.time(self.filling)));
         let missing = i64::try_from(head.missing + self.lost).unwrap_or(i64::MAX);
         let most = match missing {
-            0 => self.ticks_of(LONGEST_SILENCE),
-            _ => self.ticks_of(LONGEST_DATAGRAM).saturating_mul(missing),
+            0 => self.ticks_of(MAX_SILENCE),
+            _ => self.ticks_of(MAX_DATAGRAM_TIME).saturating_mul(missing),
         };
         gap.saturating_add(filled) > most
     }
@@ -125,8 +125,8 @@ impl Playout {
     /// the others hear now.
     fn catch_up(&mut self, now: Duration) -> bool {
         let target = self.jitter.delay().target(now);
-        let is_beginning = self.begun.is_none_or(|begun| now < begun + BEGINNING);
-        let held = if is_beginning { HELD } else { Duration::ZERO };
+        let is_beginning = self.begun.is_none_or(|begun| now < begun + START_TIME);
+        let held = if is_beginning { KEPT_EXCESS } else { Duration::ZERO };
         let before = self.jitter.head().map_or(self.ticks, |head| head.ticks);
         while self.buffered() > target + held && self.jitter.len() > 1 {
             if is_beginning { self.jitter.forget() } else { self.jitter.skip() }
@@ -150,7 +150,7 @@ impl Playout {
         }
         if let Some(before) = self.last.replace(held.ticks) {
             let ticks = held.ticks - before;
-            let is_usual = missing == 0 && (0..=self.ticks_of(LONGEST_DATAGRAM)).contains(&ticks);
+            let is_usual = missing == 0 && (0..=self.ticks_of(MAX_DATAGRAM_TIME)).contains(&ticks);
             if let (true, Ok(ticks)) = (is_usual, i32::try_from(ticks)) {
                 // The first difference counts fully, later ones by a sixteenth.
                 let part = if self.ticks_a_datagram == 0.0 { 1.0 } else { 1.0 / 16.0 };
@@ -198,7 +198,7 @@ impl Playout {
 
     /// Ticks of one concealment step.
     fn at_once(&self) -> i64 {
-        i64::from(self.format.clock_rate().div_ceil(CONCEALED_AT_ONCE))
+        i64::from(self.format.clock_rate().div_ceil(CONCEALMENT_STEPS))
     }
 
     /// Emits concealment audio for `ticks`. `passes`: the position advances, so datagrams for this time are too late.

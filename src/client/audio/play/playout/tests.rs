@@ -172,10 +172,10 @@ fn a_file_waits_for_what_is_overtaken_and_conceals_what_is_lost() {
     let mut out = Vec::new();
     assert_eq!(playout.begin(ms(200)), Some(Spec { rate: RATE, channels: 1 }));
     assert_eq!(playout.pull(ms(200), 10_000, &mut out), 3 * 160);
-    assert_eq!(playout.look_again(ms(200)), Some(ms(100) + PATIENCE));
+    assert_eq!(playout.look_again(ms(200)), Some(ms(100) + LOSS_TIMEOUT));
     playout.take(ms(1_050), &datagram(4));
     assert_eq!(playout.pull(ms(1_050), 10_000, &mut out), 0);
-    assert_eq!(playout.pull(ms(1_050) + PATIENCE, 10_000, &mut out), 4 * 160);
+    assert_eq!(playout.pull(ms(1_050) + LOSS_TIMEOUT, 10_000, &mut out), 4 * 160);
     assert_eq!(playout.figures(ms(2_050)).concealed, ms(20));
     // Audio after the gap is at its place.
     let third = (out[5 * 160 - 1] * 32_768.0) as i16;
@@ -213,7 +213,7 @@ fn ten_minutes_of_clocks_that_differ() {
         assert!((ran.delay_at(595) - target).abs() < 100.0, "{faster}: {} {target}", ran.delay_at(595));
         assert!(ran.most_buffered < 280, "{faster}: {}", ran.most_buffered);
         assert!(end.waited + end.concealed < ms(300) && end.counts.skipped == 0, "{faster}: {end:?}");
-        assert!(end.faster.abs() <= super::super::stretch::MOST);
+        assert!(end.faster.abs() <= super::super::stretch::MAX_STRETCH);
     }
 }
 
@@ -243,7 +243,7 @@ fn a_card_that_stood_still_is_given_what_is_played_now() {
         }
         let figures = playout.figures(ms(15_000));
         // Slightly more is kept at the beginning; a higher speed makes up for it gradually.
-        let held = if begins == 0 { HELD } else { Duration::ZERO };
+        let held = if begins == 0 { KEPT_EXCESS } else { Duration::ZERO };
         assert!(
             figures.buffered < held.max(ms(600 * u64::from(still == 600))) + ms(100),
             "{begins}: {figures:?}"
@@ -391,7 +391,7 @@ fn a_sender_that_is_too_fast_fills_no_disk() {
         packet
     };
     let (written, figures) = written(format, 1_000, datagram);
-    let waiting = ms(120) * crate::client::audio::play::jitter::MOST_DATAGRAMS as u32;
+    let waiting = ms(120) * crate::client::audio::play::jitter::MAX_DATAGRAMS as u32;
     assert!(written <= ms(12_000) + MAX_AHEAD + waiting + ms(1_000), "{written:?}");
     assert!(figures.counts.skipped > 1_000 && figures.skipped.is_zero(), "{figures:?}");
 }

@@ -30,13 +30,13 @@ use super::{
 /// Requested length of the card's period. Two periods wait in the card.
 const PERIOD: Duration = Duration::from_millis(50);
 /// Time within which the card asks for the last samples. If it does not, it has stalled.
-const END_WITHIN: Duration = Duration::from_secs(5);
+const END_TIMEOUT: Duration = Duration::from_secs(5);
 /// Upper bound for the delay that a card reports, which may be wrong.
-const MOST_DELAY: Duration = Duration::from_secs(5);
+const MAX_DELAY: Duration = Duration::from_secs(5);
 /// Time after an error within which a card asks for more samples if it recovers.
-const RECOVERS_WITHIN: Duration = Duration::from_secs(1);
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Interval at which the card's presence is checked where the system does not report its removal.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const PRESENCE_INTERVAL: Duration = Duration::from_secs(1);
 
 const NO_CARD: &str = "there is no sound card";
 
@@ -123,7 +123,7 @@ impl Device {
             giving.is_asked(spec.time((out.len() / into) as u64), info, is_over);
         };
         let fail = move |why: cpal::Error| failing.fail(&why);
-        let stream = self.device.build_output_stream(config, give, fail, Some(LOOK_AGAIN))?;
+        let stream = self.device.build_output_stream(config, give, fail, Some(PRESENCE_INTERVAL))?;
         stream.play()?;
         Ok(Playing { giver, evenly: Evenly { spec, until: Instant::now() }, state, stream })
     }
@@ -236,7 +236,7 @@ impl State {
         }
         match &*self.trouble.lock().unwrap_or_else(PoisonError::into_inner) {
             Some((why, since, before))
-                if *before == self.asked.load(Relaxed) && now >= *since + RECOVERS_WITHIN =>
+                if *before == self.asked.load(Relaxed) && now >= *since + RECOVERY_TIMEOUT =>
             {
                 Err(io::Error::other(why.clone()))
             }
@@ -265,10 +265,10 @@ impl Sink for Playing {
         Box::pin(async move {
             let Self { giver, state, stream, .. } = *self;
             giver.end();
-            let over = timeout(END_WITHIN, state.over.notified()).await;
+            let over = timeout(END_TIMEOUT, state.over.notified()).await;
             state.check(Instant::now())?;
             over.map_err(|_| io::Error::other("the sound card did not play to the end"))?;
-            sleep(Duration::from_micros(state.delay.load(Relaxed)).min(MOST_DELAY)).await;
+            sleep(Duration::from_micros(state.delay.load(Relaxed)).min(MAX_DELAY)).await;
             drop(stream);
             Ok(())
         })
@@ -343,7 +343,7 @@ mod tests {
         let now = Instant::now();
         state.fail(&cpal::Error::with_message(ErrorKind::BackendError, "It burns."));
         state.fail(&ErrorKind::Other.into());
-        let later = now + 2 * RECOVERS_WITHIN;
+        let later = now + 2 * RECOVERY_TIMEOUT;
         state.check(now).expect("it may pass");
         let why = state.check(later).expect_err("it does not").to_string();
         assert_eq!(why, "the sound card: It burns");

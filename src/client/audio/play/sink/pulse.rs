@@ -15,7 +15,7 @@ use super::{
 };
 
 /// Time that the server may take for an answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Approximate duration of the samples that wait in the server and in the sound card.
 const SERVER_LEAD: Duration = Duration::from_millis(150);
 
@@ -42,11 +42,11 @@ impl Server {
     /// there is none.
     pub fn find() -> Result<Self, String> {
         let named = Named::read(&Environment::of_process())?;
-        let socket = named.connect(ANSWER_WITHIN)?;
+        let socket = named.connect(ANSWER_TIMEOUT)?;
         let failed = |why: &dyn std::fmt::Display| format!("the sound server denies access: {why}");
         // Timeouts apply to the handshake, which blocks.
         for set in [UnixStream::set_read_timeout, UnixStream::set_write_timeout] {
-            set(&socket, Some(ANSWER_WITHIN)).map_err(|why| failed(&why))?;
+            set(&socket, Some(ANSWER_TIMEOUT)).map_err(|why| failed(&why))?;
         }
         // Without a cookie, a server that accepts every program of this user still expects the full length.
         let cookie = named.cookie.and_then(|path| std::fs::read(path).ok());
@@ -61,7 +61,7 @@ impl Server {
         let (giver, mut taker) = ring(spec);
         let give = move |bytes: &mut [u8]| give(&mut taker, bytes);
         let opened = client.create_playback_stream(parameters(spec, sink), give.as_playback_source());
-        let stream = match timeout(ANSWER_WITHIN, opened).await {
+        let stream = match timeout(ANSWER_TIMEOUT, opened).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(why)) => return Err(format!("the sound server refuses: {why}")),
             Err(_) => return Err("the sound server does not answer".to_owned()),
@@ -138,7 +138,7 @@ impl Sink for Pulse {
     fn finish(self: Box<Self>) -> BoxFuture<'static, io::Result<()>> {
         Box::pin(async move {
             self.giver.end();
-            match timeout(ANSWER_WITHIN, self.stream.play_all()).await {
+            match timeout(ANSWER_TIMEOUT, self.stream.play_all()).await {
                 Ok(Ok(())) => Ok(()),
                 _ => Err(io::Error::other("the sound server did not play to the end")),
             }

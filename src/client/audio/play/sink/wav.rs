@@ -5,14 +5,14 @@ use super::Spec;
 /// Length of the header.
 pub const HEADER_BYTES: usize = 44;
 /// Largest number of sample bytes that a header can state.
-pub const MOST_BYTES: u32 = u32::MAX - 36;
-const BYTES_A_SAMPLE: u8 = 2;
+pub const MAX_BYTES: u32 = u32::MAX - 36;
+const BYTES_PER_SAMPLE: u8 = 2;
 
 /// Header for `bytes` bytes of samples. `None` states the maximum, so that a reader reads on to the end.
 #[must_use]
 pub fn header(spec: Spec, bytes: Option<u32>) -> [u8; HEADER_BYTES] {
     let Spec { rate, channels } = spec;
-    let frame = BYTES_A_SAMPLE * channels;
+    let frame = BYTES_PER_SAMPLE * channels;
     let mut header = [0; HEADER_BYTES];
     let mut at = 0;
     let mut put = |bytes: &[u8]| {
@@ -20,7 +20,7 @@ pub fn header(spec: Spec, bytes: Option<u32>) -> [u8; HEADER_BYTES] {
         at += bytes.len();
     };
     put(b"RIFF");
-    put(&bytes.map_or(u32::MAX, |bytes| bytes.min(MOST_BYTES) + 36).to_le_bytes());
+    put(&bytes.map_or(u32::MAX, |bytes| bytes.min(MAX_BYTES) + 36).to_le_bytes());
     put(b"WAVEfmt ");
     put(&16_u32.to_le_bytes());
     put(&1_u16.to_le_bytes());
@@ -28,9 +28,9 @@ pub fn header(spec: Spec, bytes: Option<u32>) -> [u8; HEADER_BYTES] {
     put(&rate.to_le_bytes());
     put(&rate.saturating_mul(u32::from(frame)).to_le_bytes());
     put(&u16::from(frame).to_le_bytes());
-    put(&(8 * u16::from(BYTES_A_SAMPLE)).to_le_bytes());
+    put(&(8 * u16::from(BYTES_PER_SAMPLE)).to_le_bytes());
     put(b"data");
-    put(&bytes.map_or(u32::MAX, |bytes| bytes.min(MOST_BYTES)).to_le_bytes());
+    put(&bytes.map_or(u32::MAX, |bytes| bytes.min(MAX_BYTES)).to_le_bytes());
     header
 }
 

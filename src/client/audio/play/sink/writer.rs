@@ -17,7 +17,7 @@ use tokio::sync::{
 use super::{Pace, Sink, Spec, wav};
 
 /// Maximum number of queued pieces, each of at most [`ROOM`] frames.
-const MOST_WAITING: usize = 16;
+const MAX_WAITING: usize = 16;
 /// Maximum number of frames taken at a time.
 const ROOM: usize = 48_000;
 
@@ -70,7 +70,7 @@ fn write(mut pieces: Receiver<Vec<u8>>, out: &mut impl Write) -> io::Result<u32>
 
 impl Writer {
     fn begin(write: impl FnOnce(Receiver<Vec<u8>>) -> io::Result<()> + Send + 'static) -> io::Result<Self> {
-        let (pieces, to_write) = channel(MOST_WAITING);
+        let (pieces, to_write) = channel(MAX_WAITING);
         let (tell, done) = oneshot::channel();
         thread::Builder::new().name("sound".to_owned()).spawn(move || {
             // The receiver is gone if the sink was dropped.
@@ -100,7 +100,7 @@ impl Sink for Writer {
     fn write(&mut self, samples: &[f32]) -> io::Result<()> {
         let piece = wav::to_bytes(samples);
         self.bytes += piece.len() as u64;
-        if self.bytes > u64::from(wav::MOST_BYTES) {
+        if self.bytes > u64::from(wav::MAX_BYTES) {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "WAV holds no more than 4 GiB"));
         }
         if let Some(pieces) = &self.pieces {

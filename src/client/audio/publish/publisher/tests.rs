@@ -96,7 +96,7 @@ fn a_refusal_has_room() {
 async fn too_many_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let (publisher, _heard) = publisher(&folder, Asking::Impossible);
-    for _ in 0..MOST_NOTES {
+    for _ in 0..MAX_NOTES {
         asks(&publisher, "a.mp3");
     }
     let more = publisher.summoned("ana", "rui", "rtsp://h/1 a.mp3");

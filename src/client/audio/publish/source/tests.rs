@@ -250,7 +250,7 @@ fn no_audio_whatever_it_is_called() {
 
 /// A reader whose packets are given in advance. The file ends after the last.
 struct Packets {
-    packets: VecDeque<ReadResult<Packet>>,
+    queue: VecDeque<ReadResult<Packet>>,
     info: FormatInfo,
     media: MediaInfo,
     metadata: MetadataLog,
@@ -278,7 +278,7 @@ impl FormatReader for Packets {
     }
 
     fn next_packet(&mut self) -> ReadResult<Option<Packet>> {
-        self.packets.pop_front().transpose()
+        self.queue.pop_front().transpose()
     }
 
     fn into_inner<'s>(self: Box<Self>) -> MediaSourceStream<'s>
@@ -293,7 +293,7 @@ impl FormatReader for Packets {
 fn of_packets(packets: impl IntoIterator<Item = ReadResult<Packet>>) -> Source {
     let info = FormatInfo { format: FORMAT_ID_MP3, short_name: "made", long_name: "made" };
     let reader = Packets {
-        packets: packets.into_iter().collect(),
+        queue: packets.into_iter().collect(),
         info,
         media: MediaInfo::default(),
         metadata: MetadataLog::default(),
@@ -302,13 +302,14 @@ fn of_packets(packets: impl IntoIterator<Item = ReadResult<Packet>>) -> Source {
     Source { reader: Box::new(reader), track: 1, kind: Kind::AsIs, format, length: None }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a reader gives results")]
 fn packet(track: u32, content: u8) -> ReadResult<Packet> {
     Ok(Packet::new(track, units::Timestamp::ZERO, units::Duration::ZERO, [content]))
 }
 
 #[test]
 fn packets_of_other_tracks_end_nothing() {
-    let video = || (0..10 * MOST_BROKEN).map(|_| packet(2, 0));
+    let video = || (0..10 * MAX_BROKEN).map(|_| packet(2, 0));
     let mut source =
         of_packets(video().chain([packet(1, 7)]).chain(video()).chain([packet(1, 8)]).chain(video()));
     let units: Vec<_> = std::iter::from_fn(|| source.next_unit().unwrap()).collect();
@@ -319,10 +320,10 @@ fn packets_of_other_tracks_end_nothing() {
 fn a_damaged_file_is_not_taken_for_one_that_ended() {
     let broken = |count| (0..count).map(|_| Err(Error::DecodeError("made to fail")));
     let mut source =
-        of_packets([packet(1, 7)].into_iter().chain(broken(MOST_BROKEN - 1)).chain([packet(1, 8)]));
+        of_packets([packet(1, 7)].into_iter().chain(broken(MAX_BROKEN - 1)).chain([packet(1, 8)]));
     let units: Vec<_> = std::iter::from_fn(|| source.next_unit().unwrap()).collect();
     assert_eq!(units, [[7], [8]]);
-    let mut source = of_packets([packet(1, 7)].into_iter().chain(broken(MOST_BROKEN)).chain([packet(1, 8)]));
+    let mut source = of_packets([packet(1, 7)].into_iter().chain(broken(MAX_BROKEN)).chain([packet(1, 8)]));
     assert_eq!(source.next_unit().unwrap(), Some(vec![7]));
     assert_eq!(
         source.next_unit().unwrap_err().to_string(),

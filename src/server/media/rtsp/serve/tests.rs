@@ -18,10 +18,10 @@ use crate::{
     server::{
         bans::Barrier,
         media::{
-            Around, ToRegistry,
+            RelayContext, RelayToRegistry,
             rtsp::fake::{LISTEN, PUBLISH},
-            stream::{Carried, Kind},
-            streams::{Shared, Streams},
+            stream::{Carried, DatagramKind},
+            streams::{RelayStreams, SharedStreams},
         },
         messages::{OpenStream, StreamBegan, StreamEnded},
     },
@@ -50,25 +50,25 @@ impl Handler<StreamEnded> for Nobody {
     fn handle(&mut self, _: StreamEnded, _: &mut Context<Self>) {}
 }
 
-fn streams() -> Shared {
+fn streams() -> SharedStreams {
     let (config, log) = (InForce::new(Config::default()), Logger::root(Discard, o!()));
-    let registry = ToRegistry::from(Nobody.start());
-    let around = Around { registry, barrier: Barrier::default(), config, counters: Arc::default() };
-    let mut streams = Streams::new(around, log);
+    let registry = RelayToRegistry::from(Nobody.start());
+    let context = RelayContext { registry, barrier: Barrier::default(), config, counters: Arc::default() };
+    let mut streams = RelayStreams::new(context, log);
     let key: Key = PUBLISH.parse().unwrap();
-    streams.open(OpenStream { stream: STREAM, key, figures: Arc::default(), file: "song.mp3".into() });
+    streams.open(OpenStream { stream: STREAM, key, stats: Arc::default(), file: "song.mp3".into() });
     streams.admit(STREAM, LISTEN.parse().unwrap());
     Rc::new(RefCell::new(streams))
 }
 
 /// A client whose connection is a pipe.
-fn connect(streams: &Shared) -> DuplexStream {
+fn connect(streams: &SharedStreams) -> DuplexStream {
     let (near, far) = duplex(4_096);
     let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let outgoing = Rc::<Outgoing>::default();
-    let guest = Guest::new(Rc::clone(streams), Rc::clone(&outgoing), at(1554), at(40_000), false);
+    let access = StreamAccess::new(Rc::clone(streams), Rc::clone(&outgoing), at(1554), at(40_000), false);
     actix_rt::spawn(async move {
-        serve(far, outgoing, guest, |_| (), &Logger::root(Discard, o!())).await;
+        serve(far, outgoing, access, |_| (), &Logger::root(Discard, o!())).await;
     });
     near
 }
@@ -87,7 +87,7 @@ async fn ask(pipe: &mut DuplexStream, key: &str, method: &str, more: &str, body:
 }
 
 /// A publisher of a stream that has begun.
-async fn publisher(streams: &Shared) -> DuplexStream {
+async fn publisher(streams: &SharedStreams) -> DuplexStream {
     let mut pipe = connect(streams);
     ask(&mut pipe, PUBLISH, "ANNOUNCE", "Content-Type: application/sdp\r\n", SDP).await;
     ask(&mut pipe, PUBLISH, "SETUP", "Transport: RTP/AVP/TCP;unicast\r\n", "").await;
@@ -97,11 +97,11 @@ async fn publisher(streams: &Shared) -> DuplexStream {
 }
 
 /// A datagram of the publisher that did not come by its connection.
-fn hear(streams: &Shared) {
+fn hear(streams: &SharedStreams) {
     let mut streams = streams.borrow_mut();
     let stream = streams.named(STREAM).unwrap();
     let sound = [&[0x80, 14, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7][..], &[0; 104]].concat();
-    assert_ne!(stream.hear_connection(Kind::Sound, &sound, Instant::now()), Carried::TooFast);
+    assert_ne!(stream.hear_connection(DatagramKind::Sound, &sound, Instant::now()), Carried::TooFast);
     stream.has_begun = true;
 }
 
@@ -229,7 +229,7 @@ fn who_sets_up_nothing_has_little_time() {
         let streams = streams();
         let mut stranger = connect(&streams);
         let lasted = end_of(&mut stranger).await;
-        assert!(lasted >= PATIENCE && lasted < PATIENCE + Duration::from_secs(1), "{lasted:?}");
+        assert!(lasted >= SETUP_TIMEOUT && lasted < SETUP_TIMEOUT + Duration::from_secs(1), "{lasted:?}");
     });
 }
 
@@ -243,7 +243,7 @@ async fn read_bye(pipe: &mut DuplexStream) {
     pipe.read_exact(&mut [0; 6]).await.unwrap();
 }
 
-async fn listener(streams: &Shared) -> DuplexStream {
+async fn listener(streams: &SharedStreams) -> DuplexStream {
     let mut pipe = connect(streams);
     ask(&mut pipe, LISTEN, "SETUP", "Transport: RTP/AVP/TCP;unicast\r\n", "").await;
     ask(&mut pipe, LISTEN, "PLAY", "", "").await;
@@ -262,13 +262,13 @@ fn a_listener_has_time_for_its_teardown_after_the_end() {
         read_bye(&mut silent).await;
         assert_eq!(streams.borrow_mut().named(STREAM).map(|stream| stream.id), None);
         // A player first plays what it has buffered, and may send other requests before TEARDOWN.
-        tokio::time::sleep(TEARDOWN_WITHIN.mul_f64(0.8)).await;
+        tokio::time::sleep(TEARDOWN_TIMEOUT.mul_f64(0.8)).await;
         ask(&mut slow, LISTEN, "PAUSE", "", "").await;
         ask(&mut slow, LISTEN, "TEARDOWN", "", "").await;
         end_of(&mut slow).await;
-        assert!(ended.elapsed() <= TEARDOWN_WITHIN + Duration::from_secs(1), "{:?}", ended.elapsed());
+        assert!(ended.elapsed() <= TEARDOWN_TIMEOUT + Duration::from_secs(1), "{:?}", ended.elapsed());
         end_of(&mut silent).await;
-        assert!(ended.elapsed() <= TEARDOWN_WITHIN + Duration::from_secs(1), "{:?}", ended.elapsed());
+        assert!(ended.elapsed() <= TEARDOWN_TIMEOUT + Duration::from_secs(1), "{:?}", ended.elapsed());
     });
 }
 

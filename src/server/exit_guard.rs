@@ -1,0 +1,39 @@
+//! [`ExitGuard`]: reports the death of an actor that the server cannot run without.
+
+use tokio::sync::mpsc::UnboundedSender;
+
+/// Event for the task that supervises the server.
+#[derive(Debug)]
+pub enum SupervisorEvent {
+    /// The Registry has begun to shut the server down.
+    Closing,
+    /// This actor is gone. Before shutdown, that is a fault: messages to it would be lost.
+    Gone(&'static str),
+}
+
+/// Guard held by an actor. Dropping it, also by a panic, sends [`SupervisorEvent::Gone`].
+#[derive(Debug)]
+pub struct ExitGuard {
+    part: &'static str,
+    events: UnboundedSender<SupervisorEvent>,
+}
+
+impl ExitGuard {
+    /// Creates the guard of the actor named `part`.
+    #[must_use]
+    pub fn new(part: &'static str, events: UnboundedSender<SupervisorEvent>) -> Self {
+        Self { part, events }
+    }
+
+    /// Tells the supervising task that shutdown has begun.
+    pub fn report_closing(&self) {
+        // Sending fails only after the supervising task has ended.
+        let _ = self.events.send(SupervisorEvent::Closing);
+    }
+}
+
+impl Drop for ExitGuard {
+    fn drop(&mut self) {
+        let _ = self.events.send(SupervisorEvent::Gone(self.part));
+    }
+}

@@ -1,0 +1,370 @@
+//! [`Supervisor`]: starts the actors, watches for their death, and ends the server in order.
+
+use std::{
+    io,
+    net::SocketAddr,
+    rc::Rc,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+use actix::{Actor, Addr, AsyncContext, Context, dev::channel::channel};
+use actix_rt::Arbiter;
+use slog::{Logger, error, warn};
+use tokio::{
+    sync::{
+        AcquireError, Semaphore,
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    },
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    address_limiter::AdmissionRequest,
+    advertised_addresses::AdvertisedAddresses,
+    bans::{Ledger, LedgerError},
+    courier::Courier,
+    exit_guard::{ExitGuard, SupervisorEvent},
+    health::{Health, Phase},
+    http::stream::HttpAudio,
+    listener::{Acceptor, Limiters, Listener, MAX_HTTP_FILES, MAX_REFUSALS},
+    listener_protocol::ListenerProtocol,
+    media::{self, Audio, RelayParams},
+    messages::{CloseServer, ToCourier, ToRegistry},
+    metrics::Metrics,
+    registry::{AudioHandle, Registry},
+    session::WorkerContext,
+    systemd,
+    tls::credentials::CredentialsError,
+    trial::MAX_TRIALS,
+};
+use crate::{
+    accounts::{Directory, Verifier},
+    config::InForce,
+    source::SourceError,
+};
+
+/// Capacity of the Registry's mailbox, which bounds nothing: `do_send` ignores it. Sessions bound their work in bytes
+/// before they send it.
+const MAILBOX_CAPACITY: usize = 16;
+
+/// Why the server could not start or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The server cannot listen on an address.
+    #[error("cannot listen on {address}: {error}{}", way_out(error))]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// The error of the system.
+        error: io::Error,
+    },
+    /// The certificate or key for TLS cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// The accounts file is invalid or unreadable.
+    #[error(transparent)]
+    Accounts(#[from] SourceError),
+    /// The bans file is invalid, unreadable or not writable.
+    #[error(transparent)]
+    Bans(#[from] LedgerError),
+    /// The system refused something else that is needed to start.
+    #[error("cannot start: {0}")]
+    Start(#[from] io::Error),
+    /// A part died that the others need.
+    #[error("the {0} died; the server cannot go on")]
+    Died(&'static str),
+}
+
+/// The next step for an operator whose address cannot be listened on; appended to the error.
+fn way_out(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "; another program listens there: end it, or choose another address (--listen, or the configuration)"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "; this machine has no such address: 0.0.0.0 and [::] stand for all of its addresses"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need root or CAP_NET_BIND_SERVICE: choose a higher one"
+        }
+        _ => "",
+    }
+}
+
+impl ServeError {
+    /// Whether the server did not start because of the content of one of its files.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Accounts(_) | Self::Bans(LedgerError::Source(_)))
+    }
+}
+
+/// How the server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Every session was sent `server closed`, and had up to `server.drain_timeout` to take queued data.
+    Closed,
+    /// A second signal ended the server at once.
+    Forced,
+}
+
+/// The sockets that connections arrive at.
+pub struct Sockets {
+    /// For TR2.23 and the page.
+    pub listeners: Vec<Listener>,
+    /// For audio; `None` if audio is off.
+    pub media: Option<RelayParams>,
+}
+
+/// Time that the server waits beyond the couriers' deadline, so that sessions still log the data that they discard.
+const DRAIN_SLACK: Duration = Duration::from_millis(200);
+
+/// The running parts, as the server's own task sees them.
+pub struct Supervisor {
+    registry: Addr<Registry>,
+    audio: Option<Audio>,
+    events: UnboundedReceiver<SupervisorEvent>,
+    /// A permit for each of `limits.max_sessions`.
+    places: Arc<Semaphore>,
+    /// A permit for each connection that may be on trial for one of these places.
+    trials: Arc<Semaphore>,
+    max_sessions: u32,
+    config: InForce,
+    /// Number of listeners that have not ended.
+    listeners: usize,
+    /// Cancelled to stop accepting.
+    listening: CancellationToken,
+    log: Logger,
+}
+
+impl Supervisor {
+    /// Starts a courier on each worker, and the Registry and the listeners on the first one. With one worker, no
+    /// message changes threads.
+    pub fn build(
+        config: &InForce,
+        accounts: &Directory,
+        ledger: Ledger,
+        sockets: Sockets,
+        workers: &[Arbiter],
+        metrics: Arc<Metrics>,
+        log: &Logger,
+    ) -> Self {
+        let Sockets { listeners, media } = sockets;
+        let (notify, events) = unbounded_channel();
+        let barrier = ledger.barrier();
+        let verifier = Verifier::start();
+        let (sender, mailbox) = channel(MAILBOX_CAPACITY);
+        let registry = Addr::new(sender);
+        let audio = media.map(|relay_params| {
+            let to = media::RelayToRegistry::from(registry.clone());
+            media::start(
+                relay_params,
+                to,
+                barrier.clone(),
+                config,
+                metrics.audio(),
+                ExitGuard::new("relay", notify.clone()),
+                log,
+            )
+        });
+        let http_audio = audio.as_ref().map(|audio| HttpAudio::new(audio.subscribe.clone()));
+        let (admissions, wanted) = unbounded_channel();
+        let couriers: Vec<Addr<Courier>> = (0..)
+            .zip(workers)
+            .map(|(number, worker)| {
+                let (registry, backpressure) =
+                    (ToRegistry::from(registry.clone()), registry.clone().recipient());
+                let config = config.clone();
+                let message_bytes = config.get().limits.message_bytes;
+                let (metrics, log) = (Arc::clone(&metrics), log.clone());
+                let (accounts, verifier) = (accounts.clone(), verifier.clone());
+                let exit_guard = ExitGuard::new("courier", notify.clone());
+                let (admissions, http_audio) = (admissions.clone(), http_audio.clone());
+                Courier::start_in_arbiter(&worker.handle(), move |ctx| {
+                    let courier = ToCourier::from(ctx.address());
+                    let worker = WorkerContext {
+                        registry,
+                        courier,
+                        config,
+                        accounts,
+                        verifier,
+                        message_bytes,
+                        metrics,
+                        log,
+                    };
+                    Courier::new(number, worker, backpressure, admissions, http_audio, exit_guard)
+                })
+            })
+            .collect();
+        let exit_guard = ExitGuard::new("registry", notify.clone());
+        let audio_handle = audio.as_ref().map(|audio| AudioHandle {
+            relay: audio.relay.clone(),
+            addresses: advertised_addresses(audio, &listeners),
+        });
+        let actor = Registry::new(
+            couriers.clone(),
+            config.view(),
+            ledger,
+            audio_handle,
+            Arc::clone(&metrics),
+            log.clone(),
+            exit_guard,
+        );
+        workers[0].spawn_fn(move || {
+            Context::with_receiver(mailbox).run(actor);
+        });
+        let listening = CancellationToken::new();
+        let limits = &config.get().limits;
+        let places = Arc::new(Semaphore::new(limits.max_sessions));
+        let trials = Arc::new(Semaphore::new(MAX_TRIALS));
+        let acceptor = Acceptor {
+            couriers,
+            barrier,
+            places: Arc::clone(&places),
+            trials: Arc::clone(&trials),
+            accounts: accounts.clone(),
+            pages: Arc::new(Semaphore::new(MAX_HTTP_FILES)),
+            max_sessions: limits.max_sessions,
+            stop: listening.clone(),
+            message_bytes: limits.message_bytes,
+            config: config.clone(),
+            refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
+            numbers: Arc::<AtomicU64>::default(),
+            metrics,
+            log: log.clone(),
+        };
+        let listener_count = listeners.len();
+        start_listeners(listeners, &acceptor, wanted, &workers[0], &notify);
+        Self {
+            registry,
+            audio,
+            events,
+            places,
+            trials,
+            max_sessions: u32::try_from(limits.max_sessions).unwrap_or(u32::MAX),
+            config: config.clone(),
+            listeners: listener_count,
+            listening,
+            log: log.clone(),
+        }
+    }
+
+    /// Waits for the end of the server: a signal or a close request stops accepting and sends `CloseServer`; then the
+    /// last session is gone or the deadline passes.
+    ///
+    /// # Errors
+    /// If a part of the server dies before.
+    pub async fn until_closed(
+        &mut self,
+        mut stops: UnboundedReceiver<String>,
+        health: &Health,
+    ) -> Result<Ended, ServeError> {
+        let mut deadline: Option<Instant> = None;
+        let (mut stopped, mut closing) = (false, false);
+        loop {
+            let everyone_left = async {
+                let trials = u32::try_from(MAX_TRIALS).unwrap_or(u32::MAX);
+                let on_trial = self.trials.acquire_many(trials).await?;
+                Ok::<_, AcquireError>((on_trial, self.places.acquire_many(self.max_sessions).await?))
+            };
+            tokio::select! {
+                Some(by) = stops.recv() => {
+                    if std::mem::replace(&mut stopped, true) {
+                        warn!(self.log, "exiting at once"; "by" => by);
+                        return Ok(Ended::Forced);
+                    }
+                    self.begin_end(&mut deadline, health);
+                    self.registry.do_send(CloseServer { by });
+                }
+                Some(event) = self.events.recv() => match event {
+                    SupervisorEvent::Closing => {
+                        closing = true;
+                        self.begin_end(&mut deadline, health);
+                    }
+                    // A cancelled listener ends once it has taken the connections that wait to be accepted.
+                    SupervisorEvent::Gone("listener") if self.listening.is_cancelled() => self.listeners -= 1,
+                    SupervisorEvent::Gone(part) => {
+                        health.reach(Phase::Died);
+                        error!(self.log, "a part of the server died"; "part" => part);
+                        return Err(ServeError::Died(part));
+                    }
+                },
+                Ok(_all) = everyone_left, if closing && self.listeners == 0 => return Ok(Ended::Closed),
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    let left = self.max_sessions as usize - self.places.available_permits();
+                    warn!(self.log, "drain timeout: disconnecting the remaining sessions"; "sessions" => left);
+                    return Ok(Ended::Closed);
+                }
+            }
+        }
+    }
+
+    /// Stops accepting, and sets the deadline for the remaining sessions. Runs once.
+    fn begin_end(&self, deadline: &mut Option<Instant>, health: &Health) {
+        if self.listening.is_cancelled() {
+            return;
+        }
+        health.reach(Phase::Draining);
+        let drain_timeout = self.config.get().server.drain_timeout;
+        systemd::stopping(drain_timeout, &self.log);
+        self.listening.cancel();
+        if let Some(audio) = &self.audio {
+            audio.close.do_send(CloseServer { by: String::new() });
+        }
+        deadline.get_or_insert(Instant::now() + drain_timeout + DRAIN_SLACK);
+    }
+
+    #[cfg(test)]
+    pub fn registry(&self) -> &Addr<Registry> {
+        &self.registry
+    }
+}
+
+/// The addresses at which clients reach streams.
+fn advertised_addresses(audio: &Audio, listeners: &[Listener]) -> AdvertisedAddresses {
+    let of_page = |is_secure: bool| {
+        listeners
+            .iter()
+            .filter(|listener| {
+                listener.protocol == ListenerProtocol::Http && listener.credentials.is_some() == is_secure
+            })
+            .filter_map(|listener| listener.socket.local_addr().ok())
+            .collect()
+    };
+    AdvertisedAddresses {
+        rtsp: audio.addresses.to_vec(),
+        rtsps: audio.secure_addresses.to_vec(),
+        http: of_page(false),
+        https: of_page(true),
+    }
+}
+
+fn start_listeners(
+    listeners: Vec<Listener>,
+    acceptor: &Acceptor,
+    wanted: UnboundedReceiver<AdmissionRequest>,
+    worker: &Arbiter,
+    notify: &UnboundedSender<SupervisorEvent>,
+) {
+    let watched: Vec<_> = listeners
+        .into_iter()
+        .map(|listener| (listener, acceptor.clone(), ExitGuard::new("listener", notify.clone())))
+        .collect();
+    let upgrades = acceptor.clone();
+    worker.spawn_fn(move || {
+        let limiters = Rc::new(Limiters::new(Instant::now()));
+        actix_rt::spawn(upgrades.admit_all(wanted, Rc::clone(&limiters)));
+        for (listener, acceptor, exit_guard) in watched {
+            let limiters = Rc::clone(&limiters);
+            actix_rt::spawn(async move {
+                let _exit_guard = exit_guard;
+                let log = acceptor.log.clone();
+                if let Err(error) = acceptor.accept_all(listener, limiters).await {
+                    error!(log, "cannot listen"; "error" => %error);
+                }
+            });
+        }
+    });
+}
