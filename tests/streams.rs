@@ -84,6 +84,21 @@ fn who_will_not_play_says_why_to_everyone_who_waits() {
 }
 
 #[test]
+fn a_reason_that_is_too_long_for_a_longer_name_is_cut_and_stays_its_senders() {
+    let server = TestServer::start();
+    let (mut ana, mut rui, mut eva) = (server.join("ana"), server.join("rui"), server.join("evangeline"));
+    rui.send("/play ana song.mp3");
+    published(&mut ana, "rui", "ana", server.media_address(), "song.mp3");
+    eva.send("/play ana song.mp3");
+    eva.expect_nothing_before_an_echo("evangeline");
+    let why = "x".repeat(1024 - "ana | rui | play | cannot: ".len());
+    ana.send(&format!("ana | rui | play | cannot: {why}"));
+    rui.expect(&format!("ana | rui | play | cannot: {why}"));
+    let kept = "x".repeat(1024 - "ana | evangeline | play | cannot: …".len());
+    eva.expect(&format!("ana | evangeline | play | cannot: {kept}…"));
+}
+
+#[test]
 fn who_sends_nothing_in_time_is_not_waited_for() {
     let server = TestServer::with(|config| config.media.publish_timeout = Duration::from_secs(1));
     let (mut ana, mut rui) = (server.join("ana"), server.join("rui"));

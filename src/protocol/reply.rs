@@ -41,13 +41,17 @@ fn server_says(destination: &str, operation: &str, data: &str) -> Line {
 
 /// As [`server_says`], with DATA cut so that the message has at most `limit` bytes.
 fn server_says_within(limit: usize, destination: &str, operation: &str, data: &str) -> Line {
-    let whole = Message { sender: SERVER, destination, operation, data };
+    within(limit, &Message { sender: SERVER, destination, operation, data })
+}
+
+/// Encodes a message, with DATA cut so that the message has at most `limit` bytes.
+fn within(limit: usize, whole: &Message<'_>) -> Line {
     let over = whole.encoded_len().saturating_sub(limit);
     if over == 0 {
-        return Line::lossy(&whole);
+        return Line::lossy(whole);
     }
-    let kept = data.floor_char_boundary(data.len().saturating_sub(over + '…'.len_utf8()));
-    server_says(destination, operation, &format!("{}…", &data[..kept]))
+    let kept = whole.data.floor_char_boundary(whole.data.len().saturating_sub(over + '…'.len_utf8()));
+    Line::lossy(&Message { data: &format!("{}…", &whole.data[..kept]), ..*whole })
 }
 
 /// The list of connected clients in the order of joining, in as many messages as the limit requires.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{SERVER, error_message, presentable, server_says, server_says_within};
+use super::{SERVER, error_message, presentable, server_says, server_says_within, within};
 use crate::protocol::{line::Line, message::Message, name::Name, operation::Operation};
 
 /// Reply to `play` without a destination.
@@ -52,10 +52,13 @@ pub fn plays(limit: usize, from: &Name, to: &Name, offer: &str) -> Option<Line> 
     whole(limit, from.as_str(), to, Operation::Play, offer)
 }
 
-/// Forwards the reason why a file will not be played. `None` if the message would exceed the limit.
+/// Forwards the reason why a file will not be played, in the name of its publisher. A reason that fits into the
+/// publisher's message to one user may be too long for another, whose name is longer: then it is cut.
 #[must_use]
-pub fn cannot_play(limit: usize, from: &Name, to: &Name, why: &str) -> Option<Line> {
-    whole(limit, from.as_str(), to, Operation::Play, &format!("cannot: {why}"))
+pub fn cannot_play(limit: usize, from: &Name, to: &Name, why: &str) -> Line {
+    let data = format!("cannot: {why}");
+    let (destination, operation) = (to.as_str(), Operation::Play.wire());
+    within(limit, &Message { sender: from.as_str(), destination, operation, data: &data })
 }
 
 fn whole(limit: usize, sender: &str, to: &Name, operation: Operation, data: &str) -> Option<Line> {

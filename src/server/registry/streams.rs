@@ -178,9 +178,7 @@ impl Registry {
         self.shut(closed.stream);
         for id in closed.askers {
             let Some(asker) = self.roster.get(id).cloned() else { continue };
-            let line = reply::cannot_play(limit, publisher, &asker.name, why)
-                .unwrap_or_else(|| reply::not_played(limit, &asker.name, why));
-            self.tell(asker.session_ref, line);
+            self.tell(asker.session_ref, reply::cannot_play(limit, publisher, &asker.name, why));
         }
     }
 
