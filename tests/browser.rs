@@ -66,7 +66,7 @@ fn free_port() -> u16 {
     ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
-/// Runs a test file with `node --test`.
+/// Runs a test file with `node --test`. The reporter repeats failed tests at the end of its output.
 fn run(file: &str, server: Option<&Restartable>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
     if ["node", "chromium", "nc"].iter().any(|tool| !has_tool(tool)) {
@@ -79,7 +79,7 @@ fn run(file: &str, server: Option<&Restartable>) {
         return;
     }
     let mut node = Command::new("node");
-    node.current_dir(&folder).args(["--test", file]).stdin(Stdio::null());
+    node.current_dir(&folder).args(["--test", "--test-reporter=spec", file]).stdin(Stdio::null());
     if let Some(server) = server {
         node.env("ARAUTO_URL", format!("http://127.0.0.1:{}/", server.web))
             .env("ARAUTO_TCP", server.tcp.to_string())

@@ -84,10 +84,13 @@ export async function say(page, text) {
   await page.locator("#text").press("Enter");
 }
 
-/** Waits until the open conversation has an entry with exactly this text, and returns the row of the last one. */
-export async function hears(page, text) {
+/**
+ * Waits until the open conversation has an entry with exactly this text, and returns the row of the last one. Fails after
+ * `timeout` milliseconds.
+ */
+export async function hears(page, text, timeout = DEADLINE) {
   const row = page.locator("#entries > .row", { has: page.locator(".text", { hasText: exactly(text) }) }).last();
-  await row.waitFor({ state: "attached" });
+  await row.waitFor({ state: "attached", timeout });
   return row;
 }
 

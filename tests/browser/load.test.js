@@ -50,20 +50,25 @@ function serving(people, more) {
 
 const crowd = Array.from({ length: 5_000 }, (_, number) => `person ${number}`);
 const elements = (page) => page.evaluate(() => document.querySelectorAll("*").length);
-/** Starts to measure the page's longest task, in milliseconds. */
-const longestTask = (page) =>
-  page.evaluate(() => {
-    window.longest = 0;
-    new PerformanceObserver((list) => {
-      for (const { duration } of list.getEntries()) window.longest = Math.max(window.longest, duration);
-    }).observe({ entryTypes: ["longtask"] });
-  });
+/**
+ * Starts to trace the page. Returns a function that ends the trace and returns the longest task of the page in
+ * milliseconds of processor time, which other programs on the machine do not lengthen as they do the time on the clock.
+ */
+async function traceTasks(page) {
+  await browser.startTracing(page, { categories: ["toplevel"] });
+  return async () => {
+    const { traceEvents } = JSON.parse((await browser.stopTracing()).toString());
+    const tasks = traceEvents.filter(({ name, tdur }) => name === "ThreadControllerImpl::RunTask" && tdur !== undefined);
+    assert.notEqual(tasks.length, 0, "the trace has no tasks");
+    return tasks.reduce((longest, { tdur }) => Math.max(longest, tdur / 1_000), 0);
+  };
+}
 
 test("5,000 people: few elements, found by search, gone when they leave", { skip }, async (t) => {
   let here = crowd;
   serving(() => here);
   const page = await visit(browser, server.url);
-  await longestTask(page);
+  const longestTask = await traceTasks(page);
   await page.locator("#name").fill("alan");
   await page.keyboard.press("Enter");
   await page.locator("#subtitle", { hasText: "5,001 are here" }).waitFor();
@@ -82,9 +87,9 @@ test("5,000 people: few elements, found by search, gone when they leave", { skip
   here = crowd.slice(0, 10);
   await page.evaluate(() => window.dispatchEvent(new Event("focus")));
   await page.locator("#subtitle", { hasText: "not here" }).waitFor({ timeout: 40_000 });
-  const longest = await page.evaluate(() => window.longest);
-  t.diagnostic(`${Math.round(longest)} ms at a stretch at most`);
-  assert.ok(longest < 1_000, `${longest} ms at a stretch`);
+  const longest = await longestTask();
+  t.diagnostic(`longest task: ${Math.round(longest)} ms of processor time`);
+  assert.ok(longest < 1_000, `longest task: ${longest} ms`);
   await isAccessible(page, "after a crowd");
   await leave(page);
 });
@@ -92,22 +97,22 @@ test("5,000 people: few elements, found by search, gone when they leave", { skip
 test("10,000 messages in one burst: bounded elements, the last in view, the first still there", { skip }, async (t) => {
   serving(() => crowd.slice(0, 50));
   const page = await join(browser, server.url, "alan");
-  await longestTask(page);
+  const longestTask = await traceTasks(page);
   const [socket] = sockets;
   for (let count = 0; count < 10_000; count += 1) {
     socket.send(`person ${count % 50} | all clients | broadcast | message ${count} ${"words ".repeat(count % 40)}`);
   }
   socket.send("person 1 | all clients | broadcast | the last one");
-  const last = await hears(page, "the last one");
-  assert.equal(await isInView(last), true);
+  const last = await hears(page, "the last one", 3 * DEADLINE);
+  await isInView(last);
   assert.equal(await page.locator("#entries > .row").count(), 200);
   assert.ok((await elements(page)) < 3_000);
-  const longest = await page.evaluate(() => window.longest);
-  t.diagnostic(`${Math.round(longest)} ms at a stretch at most`);
-  assert.ok(longest < 1_000, `${longest} ms at a stretch`);
+  const longest = await longestTask();
+  t.diagnostic(`longest task: ${Math.round(longest)} ms of processor time`);
+  assert.ok(longest < 1_000, `longest task: ${longest} ms`);
   // The user can still type and send during the flood.
   await say(page, "still alive");
-  assert.equal(await isInView(await hears(page, "still alive")), true);
+  await isInView(await hears(page, "still alive"));
   // Scrolls up to the first message, one screen at a time.
   await page.locator("#log").focus();
   const until = Date.now() + 3 * DEADLINE;
@@ -128,7 +133,7 @@ test("10,000 messages in one burst: bounded elements, the last in view, the firs
   await page.locator("#latest", { hasText: "1 new below" }).waitFor();
   assert.equal(await top(page.locator("#entries > .row").first()), before);
   await page.locator("#latest").click();
-  assert.equal(await isInView(await hears(page, "one more")), true);
+  await isInView(await hears(page, "one more"));
   await leave(page);
 });
 
@@ -136,12 +141,25 @@ async function top(row) {
   return (await row.boundingBox()).y;
 }
 
+/** Waits until a row is in view: the log's size may have changed since the page was last drawn. */
 async function isInView(row) {
-  return row.evaluate((node) => {
-    const { top, bottom } = node.getBoundingClientRect();
-    const log = document.querySelector("#log").getBoundingClientRect();
-    return top >= log.top && bottom <= log.bottom + 1;
-  });
+  await row.evaluate(
+    (node, deadline) =>
+      new Promise((done, failed) => {
+        const until = performance.now() + deadline;
+        const look = () => {
+          const { top, bottom } = node.getBoundingClientRect();
+          const log = document.querySelector("#log").getBoundingClientRect();
+          if (top >= log.top && bottom <= log.bottom + 1) return done();
+          if (performance.now() > until) {
+            return failed(new Error(`row at ${top} to ${bottom}, log at ${log.top} to ${log.bottom}`));
+          }
+          requestAnimationFrame(look);
+        };
+        look();
+      }),
+    DEADLINE,
+  );
 }
 
 test("private messages from 5,000 people are 5,000 conversations, and few elements", { skip }, async () => {
