@@ -3,7 +3,7 @@
 //! People, scripts and devices connect by TCP, take a unique name, and send each other messages, one line each. netcat
 //! is a full client. The program `arauto` is a thin shell over this library.
 //!
-//! - [`protocol`]: what a message is and what it asks for. Does no IO and depends on no other module here.
+//! - [`protocol`]: what a message is and what it asks for: the crate `arauto-protocol`, which does no IO.
 //! - [`server`]: the actors that serve the protocol. Depends on `protocol`, `config` and the log.
 //! - [`media`]: audio streams: formats, descriptions, addresses. Does no IO and depends on no other module here.
 //! - [`client`]: the clients: full screen, dialogue, scripts. Depends on `protocol`, and not on the server.
@@ -33,14 +33,14 @@ pub mod escape;
 #[cfg(any(test, feature = "fuzz"))]
 #[doc(hidden)]
 pub mod fuzz;
-mod joiners;
 pub mod layers;
 pub mod logging;
 pub mod media;
 pub mod pem;
-pub mod protocol;
 pub mod self_signed;
 pub mod server;
 pub mod source;
 pub mod terminal;
 pub mod web;
+
+pub use arauto_protocol as protocol;

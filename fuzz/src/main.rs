@@ -9,6 +9,8 @@
 //! and 3 if memory grows. The failing input is written to a file in the current folder, and its seed and number are
 //! printed.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what it prints is all that it is for")]
+
 use std::{
     fs,
     process::{ExitCode, exit},

@@ -154,6 +154,8 @@ pub fn words(status: StatusCode, words: &'static str) -> HttpResponse {
 
 #[cfg(test)]
 mod tests {
+    use arauto_protocol::Operation;
+
     use super::*;
 
     #[test]
@@ -168,5 +170,25 @@ mod tests {
         served[0] = "index.html".to_owned();
         served.sort();
         assert_eq!(served, files);
+    }
+
+    #[test]
+    fn the_page_has_the_table_of_operations() {
+        let script = include_str!("page/short-forms.js");
+        let between = |start: &str, end: &str| {
+            let (_, rest) = script.split_once(start).unwrap();
+            rest.split_once(end).unwrap().0
+        };
+        let list =
+            |words: &[&str]| words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ");
+        let row = |operation: Operation| {
+            let names = [operation.short(), operation.wire(), operation.typed()];
+            format!("[{}],", list(&[&names, operation.aliases()].concat()))
+        };
+        let of_page: Vec<&str> = between("const TABLE = [\n", "].map(").lines().map(str::trim).collect();
+        assert_eq!(of_page, Operation::all().map(row).collect::<Vec<_>>());
+        let is_unnamed = |operation: &Operation| operation.is_the_servers() || operation.is_for_programs();
+        let unnamed: Vec<&str> = Operation::all().filter(is_unnamed).map(Operation::wire).collect();
+        assert_eq!(between("const UNNAMED = new Set([", "])"), list(&unnamed));
     }
 }

@@ -80,7 +80,7 @@ impl Completion {
 
 fn operations(word: &str) -> Vec<(String, String)> {
     let quit = std::iter::once("quit");
-    let all = Operation::all().map(Operation::short).chain(quit);
+    let all = Operation::for_people().map(Operation::short).chain(quit);
     let begun = all.filter(|short| short.starts_with(&word.to_lowercase()));
     begun.map(|short| (format!("/{short}"), format!("/{short} "))).collect()
 }

@@ -63,7 +63,7 @@ pub fn rows(columns: usize, theme: Theme) -> Vec<Row> {
     };
     chapter("Keys (Esc closes this help)", owned(&KEYS));
     let (for_operators, for_all): (Vec<_>, Vec<_>) =
-        Operation::all().partition(|operation| operation.is_for_operators());
+        Operation::for_people().partition(|operation| operation.is_for_operators());
     let typed = |operations: Vec<Operation>| -> Vec<_> {
         let line = |operation: Operation| (operation.typed().to_owned(), operation.does().to_owned());
         operations.into_iter().map(line).collect()

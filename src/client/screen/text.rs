@@ -10,8 +10,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::theme::Theme;
 use crate::{
     escape::{self, Printable},
-    joiners,
-    protocol::name,
+    protocol::{joiners, name},
 };
 
 /// Maximum number of marks drawn over one character; Vietnamese and Hebrew need two. Further marks are counted

@@ -256,7 +256,9 @@ fn messages(metrics: &Metrics) -> Vec<FigureFamily> {
             None,
             "Messages by what they ask for, without those refused as they are read.",
         )
-        .each("operation", Operation::all(), |operation| (operation.wire(), metrics.operations(operation))),
+        .each("operation", Operation::for_people(), |operation| {
+            (operation.wire(), metrics.operations(operation))
+        }),
         FigureFamily::counter("arauto_refusals", None, "Lines that were not carried out, by reason.").each(
             "reason",
             Refusal::ALL,
