@@ -6,7 +6,7 @@
 
 use std::hint::black_box;
 
-use arauto::protocol::{Asker, Frame, FrameDecoder, Kind, Line, Message, Operation, Request, reply};
+use arauto_protocol::{Asker, Frame, FrameDecoder, Kind, Line, Message, Operation, Request, reply};
 use bytes::{Bytes, BytesMut};
 use criterion::{Criterion, Throughput};
 use memchr::memchr_iter;

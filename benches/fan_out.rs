@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use arauto::protocol::{Operation, reply};
+use arauto_protocol::{Operation, reply};
 use common::{LocalServer, Relay};
 use criterion::{Criterion, SamplingMode, Throughput};
 

@@ -10,7 +10,7 @@ use std::{
     net::TcpStream,
 };
 
-use arauto::protocol::Operation;
+use arauto_protocol::Operation;
 use common::{LocalServer, Relay};
 use criterion::{Criterion, SamplingMode, Throughput};
 

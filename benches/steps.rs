@@ -17,13 +17,11 @@ use actix::{
     Addr,
     dev::channel::{AddressReceiver, channel},
 };
-use arauto::{
-    protocol::{Kind, Line, Operation, reply},
-    server::steps::{
-        Batch, Bounds, Outbox, SendHalf, Session, SessionId, SessionPermit, SessionRef, SharedBatch,
-        Subscriber, SubscriberTable, Unanswered, at_once, split,
-    },
+use arauto::server::steps::{
+    Batch, Bounds, Outbox, SendHalf, Session, SessionId, SessionPermit, SessionRef, SharedBatch, Subscriber,
+    SubscriberTable, Unanswered, at_once, split,
 };
+use arauto_protocol::{Kind, Line, Operation, reply};
 use bytes::{BufMut, BytesMut};
 use criterion::{Criterion, Throughput};
 use tokio::{io::AsyncWrite, runtime, sync::Semaphore};

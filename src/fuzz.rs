@@ -8,7 +8,7 @@
 
 use std::{cell::RefCell, mem::ManuallyDrop};
 
-use crate::protocol::hidden::hidden;
+use arauto_protocol::hidden::hidden;
 
 mod accounts;
 mod bans;

@@ -3,11 +3,12 @@
 //! People, scripts and devices connect by TCP, take a unique name, and send each other messages, one line each. netcat
 //! is a full client. The program `arauto` is a thin shell over this library.
 //!
-//! - [`protocol`]: what a message is and what it asks for: the crate `arauto-protocol`, which does no IO.
-//! - [`server`]: the actors that serve the protocol. Depends on `protocol`, `config` and the log.
-//! - [`media`]: audio streams: formats, descriptions, addresses. Does no IO and depends on no other module here.
-//! - [`client`]: the clients: full screen, dialogue, scripts. Depends on `protocol`, and not on the server.
-//! - [`accounts`]: names that are protected by a password. Depends on `protocol`.
+//! Two crates of this workspace, which do no IO, are what both ends share: [`arauto_protocol`], the messages, and
+//! [`arauto_rtsp`], audio streams.
+//!
+//! - [`server`]: the actors that serve the protocol. Depends on `config` and the log.
+//! - [`client`]: the clients: full screen, dialogue, scripts. Does not depend on the server.
+//! - [`accounts`]: names that are protected by a password.
 //! - [`config`]: the server's configuration, from defaults, file, environment and flags.
 //! - [`layers`]: reads settings from those layers by a table of settings; used by `config` and `client`.
 //! - [`cli`]: the command line, and the help, man page and completions made from it.
@@ -21,7 +22,7 @@
 //! The path of a message:
 //!
 //! ```text
-//! bytes -> frame_reader -> protocol::framing -> session -> protocol::request
+//! bytes -> frame_reader -> arauto_protocol::framing -> session -> arauto_protocol::request
 //!       -> registry -> batch -> courier -> outbox -> bytes
 //! ```
 
@@ -35,12 +36,9 @@ pub mod escape;
 pub mod fuzz;
 pub mod layers;
 pub mod logging;
-pub mod media;
 pub mod pem;
 pub mod self_signed;
 pub mod server;
 pub mod source;
 pub mod terminal;
 pub mod web;
-
-pub use arauto_protocol as protocol;

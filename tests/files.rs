@@ -12,16 +12,15 @@ use std::{
     thread::JoinHandle,
 };
 
-use arauto::{
-    client::{
-        Target,
-        decoder::Item,
-        dial::Dialer,
-        files::{Assembled, Assembly, Folder, Part, Sharer},
-        link::{self, Event, Link},
-        meaning::Meaning,
-    },
-    protocol::{Line, Message, message::NO_DATA},
+use arauto_protocol::{Line, Message, message::NO_DATA};
+
+use arauto::client::{
+    Target,
+    decoder::Item,
+    dial::Dialer,
+    files::{Assembled, Assembly, Folder, Part, Sharer},
+    link::{self, Event, Link},
+    meaning::Meaning,
 };
 use tempfile::tempdir;
 use tokio::{runtime::Builder, sync::oneshot, time::timeout};

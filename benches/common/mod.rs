@@ -10,10 +10,11 @@ use std::{
     time::Duration,
 };
 
+use arauto_protocol::{Line, Message, Name, Operation, name, reply};
+
 use arauto::{
     config::Config,
     logging::{self, Guard, Reader},
-    protocol::{Line, Message, Name, Operation, name, reply},
     server::{Ended, ServeError, Server},
 };
 use criterion::Criterion;

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::protocol::NameKey;
+use arauto_protocol::NameKey;
 
 /// Wrong passwords after which an address is refused until [`WINDOW`] is over.
 pub const MAX_WRONG_PER_ADDRESS: usize = 10;

@@ -15,14 +15,12 @@
 
 use std::{collections::HashMap, fs, io, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
+use arauto_protocol::{Look, Name, NameKey};
 use arc_swap::{ArcSwap, Guard};
 
-use crate::{
-    protocol::{Look, Name, NameKey},
-    source::{
-        Source, SourceError, first,
-        rows::{self, Fault, Row},
-    },
+use crate::source::{
+    Source, SourceError, first,
+    rows::{self, Fault, Row},
 };
 
 mod attempts;
@@ -61,7 +59,7 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// Reads an accounts file. A name may have at most `name_bytes` bytes, see [`crate::protocol::name::max_bytes`].
+    /// Reads an accounts file. A name may have at most `name_bytes` bytes, see [`arauto_protocol::name::max_bytes`].
     ///
     /// # Errors
     /// If the file cannot be read, or has a fault; the error points at the first fault.

@@ -5,14 +5,11 @@ use std::{
     io::{self, BufRead, IsTerminal},
 };
 
+use arauto_protocol::{Name, NameError, name::MAX_NAME_CHARS};
 use zeroize::Zeroizing;
 
 use super::secret::{MAX_BYTES, NoSecret, PasswordHash, Secret};
-use crate::{
-    protocol::{Name, NameError, name::MAX_NAME_CHARS},
-    source::quoted,
-    terminal,
-};
+use crate::{source::quoted, terminal};
 
 /// Why no entry was made.
 #[derive(Debug, thiserror::Error)]

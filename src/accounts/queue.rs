@@ -12,13 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arauto_protocol::NameKey;
 use tokio::sync::oneshot;
 
 use super::{
     attempts::{Failures, MAX_WRONG_PER_ACCOUNT, MAX_WRONG_PER_ADDRESS, Origin},
     secret::{PasswordHash, Secret},
 };
-use crate::protocol::NameKey;
 
 /// Most passwords that wait. Beyond it, the address with the most of them loses its newest; see [`Queue::drop_one`].
 const MAX_WAITING: usize = 4096;

@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use arauto_protocol::NameKey;
 use tokio::{
     sync::{
         mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
@@ -15,7 +16,6 @@ use super::{
     attempts::Origin,
     queue::{Attempt, Queue, Verdict, Waiting},
 };
-use crate::protocol::NameKey;
 
 /// Passwords that are compared at once. Each takes a core, and the memory that its hash asks for, usually 19 MiB.
 const MAX_COMPARISONS: usize = 2;
@@ -103,7 +103,7 @@ mod tests {
     fn attempt(address: &str, password: &str) -> Attempt {
         Attempt {
             origin: Origin::from_address(address.parse().unwrap()),
-            account: crate::protocol::Name::parse("alan", 489).unwrap().key().clone(),
+            account: arauto_protocol::Name::parse("alan", 489).unwrap().key().clone(),
             hash: cheap_hash(),
             secret: Secret::typed(password.as_bytes()).unwrap(),
         }

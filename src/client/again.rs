@@ -8,8 +8,9 @@
 
 use std::time::Duration;
 
+use arauto_protocol::reply::CONNECT_AGAIN;
+
 use super::{OwnedMessage, joining::SERVER, meaning::Meaning};
-use crate::protocol::reply::CONNECT_AGAIN;
 
 /// Wait after a cut. Each attempt that fails doubles it.
 pub const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -132,8 +133,9 @@ fn between(shortest: Duration, longest: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use arauto_protocol::Message;
+
     use super::*;
-    use crate::protocol::Message;
 
     fn ending(lines: &[&str]) -> Ending {
         let mut ending = Ending::default();

@@ -7,11 +7,11 @@ mod unframed;
 
 use std::time::Duration;
 
+use arauto_protocol::Message;
 use bytes::{Buf, BytesMut};
 
 use self::unframed::Unframed;
 use super::OwnedMessage;
-use crate::protocol::Message;
 
 /// Longest line that is kept: twice the largest message limit that a server can be set to (64 KiB).
 const MAX_BYTES: usize = 2 * 65536;

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::protocol::{Name, name::is_words};
+use arauto_protocol::{Name, name::is_words};
 
 /// Returns a name for display before a colon or an arrow.
 #[must_use]

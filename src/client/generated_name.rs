@@ -27,8 +27,9 @@ fn spelt(mut random: u32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use arauto_protocol::Name;
+
     use super::*;
-    use crate::protocol::Name;
 
     #[test]
     fn all_of_a_number_is_in_the_name() {

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use super::{
-    OwnedMessage,
-    text::{MESSAGE_BYTES, Unfit, fit_data, fit_secret},
-};
-use crate::protocol::{
+use arauto_protocol::{
     Line, Message,
     message::{NAME, NO_DATA},
     password::PASSWORD,
+};
+
+use super::{
+    OwnedMessage,
+    text::{MESSAGE_BYTES, Unfit, fit_data, fit_secret},
 };
 
 /// Sender name of the server in messages.

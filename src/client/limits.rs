@@ -2,11 +2,12 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
+use arauto_protocol::{Line, Operation};
+
 use super::{
     OwnedMessage,
     joining::{Joining, SERVER},
 };
-use crate::protocol::{Line, Operation};
 
 /// Time that a client waits for the answer if it cannot go on without it. Servers answer at once.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -55,8 +56,9 @@ pub fn answer(received: &OwnedMessage) -> Option<Limits> {
 
 #[cfg(test)]
 mod tests {
+    use arauto_protocol::{Message, Name, reply};
+
     use super::*;
-    use crate::protocol::{Message, Name, reply};
 
     fn answered(line: &str) -> Option<Limits> {
         answer(&Message::parse(line).unwrap().into())

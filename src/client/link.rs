@@ -5,6 +5,7 @@
 
 use std::{collections::VecDeque, future::pending, io, time::Duration};
 
+use arauto_protocol::Line;
 use tokio::{
     sync::mpsc::{Receiver, Sender, channel},
     time::{Instant, sleep, sleep_until, timeout},
@@ -20,7 +21,6 @@ use super::{
     meaning::Meaning,
     wire,
 };
-use crate::protocol::Line;
 
 /// Capacity of the event queue.
 const EVENT_CAPACITY: usize = 256;

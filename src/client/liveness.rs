@@ -7,10 +7,10 @@
 
 use std::time::Duration;
 
+use arauto_protocol::{Line, Message, Operation};
 use tokio::time::Instant;
 
 use super::{OwnedMessage, joining::SERVER};
-use crate::protocol::{Line, Message, Operation};
 
 /// Silence after which the client sends an echo. At 10 s, an idle client sends 0.1 messages per second, far below any
 /// flood limit.

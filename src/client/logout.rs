@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use arauto_protocol::{Line, Message, Operation};
+
 use super::joining::{Joining, SERVER};
-use crate::protocol::{Line, Message, Operation};
 
 /// Time that the server has to confirm an `exit`, for a client that waits for nothing else. After it, the client
 /// closes the connection unconfirmed.

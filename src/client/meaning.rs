@@ -1,7 +1,9 @@
 //! [`Meaning`]: interprets a received message from the view of its receiver. No IO.
 
+use arauto_protocol::message::NO_DATA;
+use arauto_rtsp::Offer;
+
 use super::{OwnedMessage, joining::SERVER};
-use crate::{media::Offer, protocol::message::NO_DATA};
 
 /// Receivers of a chat message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +41,7 @@ pub enum Meaning<'a> {
     FileWanted {
         /// Name of the user.
         by: &'a str,
-        /// File and destination of the stream: [`crate::media::Summons`].
+        /// File and destination of the stream: [`arauto_rtsp::Summons`].
         data: &'a str,
     },
     /// A list of files, or a part of it.
@@ -146,8 +148,9 @@ impl OwnedMessage {
 
 #[cfg(test)]
 mod tests {
+    use arauto_protocol::Message;
+
     use super::*;
-    use crate::protocol::Message;
 
     #[test]
     fn each_message_has_its_meaning() {

@@ -31,7 +31,7 @@
 //! bytes -> dial -> decoder -> wire -> joining | meaning -> script, plain or screen
 //! ```
 //!
-//! This module imports [`crate::protocol`], [`crate::media`], [`crate::escape`], [`crate::pem`], [`crate::terminal`]
+//! This module imports [`arauto_protocol`], [`arauto_rtsp`], [`crate::escape`], [`crate::pem`], [`crate::terminal`]
 //! and [`crate::layers`], and nothing of the server.
 
 pub mod again;

@@ -1,6 +1,6 @@
 //! [`OwnedMessage`]: an owned message.
 
-use crate::protocol::Message;
+use arauto_protocol::Message;
 
 /// An owned message, received or to be sent. A received one holds whatever the server let pass: escape its texts
 /// before they reach a terminal.

@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Display, Formatter, Write};
 
-use crate::protocol::hidden::hidden;
+use arauto_protocol::hidden::hidden;
 
-/// Displays a text with its control characters and [hidden](crate::protocol::hidden) characters as escapes, such as
+/// Displays a text with its control characters and [hidden](arauto_protocol::hidden) characters as escapes, such as
 /// `\n` and `\u{202e}`. Joiners that a script or an emoji needs are kept.
 ///
 /// ```

@@ -1,6 +1,6 @@
 //! [`fit`]: builds the message for a text, or says why the text cannot be sent. No IO.
 
-use crate::protocol::{Line, Message, Operation, Unwritable, hidden::hidden, reply::ALL_CLIENTS};
+use arauto_protocol::{Line, Message, Operation, Unwritable, hidden::hidden, reply::ALL_CLIENTS};
 
 /// Default size limit of a message, in bytes, including its header but not its line ending. The report's servers have
 /// this limit, and so do other servers that are not configured otherwise. A limit that the server states takes
@@ -113,8 +113,9 @@ pub fn fit_secret(message: Message<'_>, limit: usize) -> Result<Line, Unfit> {
 
 #[cfg(test)]
 mod tests {
+    use arauto_protocol::message::Field;
+
     use super::*;
-    use crate::protocol::message::Field;
 
     #[test]
     fn to_whom() {

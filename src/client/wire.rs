@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use arauto_protocol::Line;
 use bytes::BytesMut;
 use futures_util::FutureExt;
 use tokio::{
@@ -27,7 +28,6 @@ use super::{
     dial::Stream,
     liveness::{Backlog, Due, Liveness},
 };
-use crate::protocol::Line;
 
 /// Maximum size of one read, in bytes.
 const READ_BYTES: usize = 16 * 1024;

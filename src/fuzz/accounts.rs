@@ -1,7 +1,9 @@
 //! Accounts files: each is accepted, or refused with a message that is safe for a terminal.
 
+use arauto_protocol::name;
+
 use super::{Run, Target, config::check_refusal};
-use crate::{accounts::Accounts, protocol::name};
+use crate::accounts::Accounts;
 
 pub(super) const TARGET: Target = Target {
     name: "accounts",

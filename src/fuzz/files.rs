@@ -7,11 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arauto_protocol::name::is_invisible;
+
 use super::{Run, Target, choice};
-use crate::{
-    client::files::{Assembled, Assembly, Listing, MAX_PARTS, Part, Quoted, unquote},
-    protocol::name::is_invisible,
-};
+use crate::client::files::{Assembled, Assembly, Listing, MAX_PARTS, Part, Quoted, unquote};
 
 pub(super) const TARGET: Target = Target {
     name: "files",

@@ -1,10 +1,10 @@
 //! Decoding of bytes to frames: the result does not depend on how reads are cut, and at most one line is buffered.
 
+use arauto_protocol::{Frame, FrameDecoder, Kind};
 use bytes::BytesMut;
 use tokio_util::codec::Decoder;
 
 use super::{Run, Target, choice, inputs::Random};
-use crate::protocol::{Frame, FrameDecoder, Kind};
 
 pub(super) const TARGET: Target = Target {
     name: "framing",

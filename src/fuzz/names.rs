@@ -1,9 +1,9 @@
 //! Names: a valid name is safe in every message, has the same key in every spelling, and looks like itself.
 
+use arauto_protocol::{Look, Name, NameKey, reply};
 use unicode_normalization::UnicodeNormalization;
 
 use super::{Run, Target, choice, is_harmless};
-use crate::protocol::{Look, Name, NameKey, reply};
 
 pub(super) const TARGET: Target = Target {
     name: "names",

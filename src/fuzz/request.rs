@@ -1,9 +1,10 @@
 //! Requests from lines: each answer is a single message, within the limit, and safe for a terminal.
 
-use super::{Run, Target, choice, is_harmless};
-use crate::protocol::{
+use arauto_protocol::{
     Asker, Kind, Line, Message, Moderation, Name, Request, name, reply, request::introduction,
 };
+
+use super::{Run, Target, choice, is_harmless};
 
 pub(super) const TARGET: Target = Target {
     name: "request",

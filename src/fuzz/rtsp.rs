@@ -1,11 +1,11 @@
 //! RTSP connections: each request gets one RTSP response, in an order in which streams can be set up; interleaved
 //! datagrams are decoded intact; at most one request is buffered.
 
+use arauto_rtsp::description;
+use arauto_rtsp::input::{Incoming, Input, MAX_HEAD};
+
 use super::{Run, Target, choice, inputs::Random};
-use crate::{
-    media::description,
-    server::rtsp::{FakeBackend, Incoming, Input, MAX_HEAD, Progress, RtspSession, not_understood},
-};
+use crate::server::rtsp::{FakeBackend, Progress, RtspSession, not_understood};
 
 pub(super) const TARGET: Target = Target {
     name: "rtsp",
@@ -63,7 +63,7 @@ fn read(cuts: &[&[u8]]) -> (Vec<u8>, Vec<(u8, Vec<u8>)>) {
     for cut in cuts {
         input.extend(cut);
         loop {
-            match input.next() {
+            match input.next_incoming() {
                 Ok(None) => break,
                 Ok(Some(Incoming::Datagram(channel, bytes))) => datagrams.push((channel, bytes.to_vec())),
                 Ok(Some(Incoming::Request(request))) => {
@@ -86,7 +86,7 @@ fn read(cuts: &[&[u8]]) -> (Vec<u8>, Vec<(u8, Vec<u8>)>) {
                 }
             }
         }
-        let kept = input.kept();
+        let kept = input.buffered();
         assert!(kept <= MAX_HEAD + description::MAX_BYTES + cut.len(), "{kept} bytes are kept");
     }
     (answers, datagrams)

@@ -10,6 +10,7 @@ use std::{
 };
 
 use actix_rt::System;
+use arauto_protocol::Message;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf},
     sync::{
@@ -22,7 +23,6 @@ use tokio::{
 use super::{Run, Target, choice, is_harmless};
 use crate::{
     config::Config,
-    protocol::Message,
     server::{
         close::CloseReason,
         pair::{Pair, Pipe, SupervisorEvent},

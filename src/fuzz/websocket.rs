@@ -1,10 +1,10 @@
 //! WebSocket frames: messages do not depend on how reads are cut, and at most one message and a header are buffered.
 
+use arauto_protocol::{Frame, FrameDecoder};
 use bytes::BytesMut;
 use tokio_util::codec::Decoder;
 
 use super::{Run, Target, framing::judge_cuts, inputs::Random};
-use crate::protocol::{Frame, FrameDecoder};
 
 pub(super) const TARGET: Target = Target {
     name: "websocket",

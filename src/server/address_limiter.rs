@@ -10,6 +10,7 @@
 
 use std::{collections::HashMap, future::pending, sync::Arc, time::Duration};
 
+use arauto_protocol::Line;
 use tokio::{
     sync::{OwnedSemaphorePermit, oneshot},
     time::Instant,
@@ -23,7 +24,7 @@ use super::{
     peer::Peer,
     trial::{TRIAL_TIMEOUT, Trial},
 };
-use crate::{config::Flood, protocol::Line};
+use crate::config::Flood;
 
 /// Maximum number of addresses without a session that are remembered. Beyond it, all of them are forgotten and connect
 /// as if for the first time. No limit by address holds up an attacker with so many addresses, and such an attacker must

@@ -3,8 +3,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use arauto_rtsp::{Address, Key, StreamId};
+
 use super::peer::Peer;
-use crate::media::{Address, Key, StreamId};
 
 /// The addresses that serve streams.
 #[derive(Clone, Debug, Default)]

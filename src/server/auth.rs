@@ -1,13 +1,13 @@
 //! The checks that a client passes to join: a name, and for an account's name its password ([`LoginAttempt`]). No
 //! actor.
 
+use arauto_protocol::{Frame, Line, Name, password, reply, request, telnet};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::close::CloseReason;
 use crate::{
     accounts::{Account, Accounts, PasswordHash, Secret, Verdict},
     config,
-    protocol::{Frame, Line, Name, password, reply, request, telnet},
 };
 
 /// Passwords that a connection may try.

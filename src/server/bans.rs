@@ -12,13 +12,11 @@ use std::{
     time::SystemTime,
 };
 
+use arauto_protocol::{Looks, NameKey, Target, reply};
 use arc_swap::ArcSwap;
 use slog::{Logger, error};
 
-use crate::{
-    protocol::{Looks, NameKey, Target, reply},
-    source::SourceError,
-};
+use crate::source::SourceError;
 
 pub(crate) mod file;
 
@@ -292,7 +290,7 @@ mod tests {
         bans.add(ban("mallory", None), now).unwrap();
         bans.add(ban("192.0.2.0/24", None), now).unwrap();
         let of_looks = |name: &str| {
-            let looks = crate::protocol::Name::parse(name, 489).unwrap().looks();
+            let looks = arauto_protocol::Name::parse(name, 489).unwrap().looks();
             bans.of_looks(&looks, now).map(|ban| ban.target.to_string())
         };
         for alike in ["mallory", "MALLORY", "mallоry", "maIIory", "ma11ory"] {

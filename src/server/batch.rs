@@ -10,11 +10,11 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use arauto_protocol::{Kind, Line, websocket};
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{close::CloseReason, flush_scheduler::InFlight, metrics::Traffic, session_ref::SessionRef};
-use crate::protocol::{Kind, Line, websocket};
 
 /// Bytes after which a batch is sent before more is added. A larger batch saves no writes and holds more memory.
 pub const BATCH_BYTES: usize = 64 * 1024;

@@ -161,11 +161,10 @@ impl Pending {
 
 #[cfg(test)]
 mod tests {
+    use arauto_protocol::Request;
+
     use super::*;
-    use crate::{
-        protocol::Request,
-        server::{close::CloseReason, session_ref::SessionRef},
-    };
+    use crate::server::{close::CloseReason, session_ref::SessionRef};
 
     fn session_ref(sender: u64) -> SessionRef {
         SessionRef { id: SessionId(sender), courier: 0, slot: 0 }

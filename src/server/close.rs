@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::protocol::Breach;
+use arauto_protocol::Breach;
 
 /// Time to send what is queued for a session that ends.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);

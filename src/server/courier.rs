@@ -14,6 +14,7 @@ use std::{
 };
 
 use actix::{Actor, Addr, AsyncContext, Handler, Recipient};
+use arauto_protocol::{FrameDecoder, Kind, reply};
 use bytes::BytesMut;
 use slog::warn;
 use tokio::{net::TcpStream, sync::mpsc::UnboundedSender, task::JoinHandle, time::Instant};
@@ -41,10 +42,7 @@ use super::{
     subscriber_table::SubscriberTable,
     tls::under_way::PendingConnections,
 };
-use crate::{
-    config::Config,
-    protocol::{FrameDecoder, Kind, reply},
-};
+use crate::config::Config;
 
 mod secure;
 mod web;

@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use arauto_protocol::{Frame, FrameDecoder, Kind};
 use bytes::{BufMut, BytesMut};
 use futures_util::Stream;
 use tokio::{
@@ -27,7 +28,6 @@ use super::{
     connection::ReceiveHalf,
     read_timeouts::{Deadlines, ReadTimeouts, TimedOut},
 };
-use crate::protocol::{Frame, FrameDecoder, Kind};
 
 /// Maximum number of bytes in one read.
 const READ_BYTES: usize = 64 * 1024;

@@ -44,15 +44,12 @@ use super::{
     peer::Peer,
     session_ref::SessionId,
 };
+use arauto_protocol::{Kind, reply, websocket};
 use host::ForeignPage;
 use stream::{HttpAudio, Listens};
 use turns::Turns;
 
-use crate::{
-    config::InForce,
-    protocol::{Kind, reply, websocket},
-    web,
-};
+use crate::{config::InForce, web};
 
 pub mod host;
 mod proxy;

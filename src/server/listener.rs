@@ -11,6 +11,7 @@ use std::{
 };
 
 use actix::Addr;
+use arauto_protocol::{Line, reply};
 use slog::{Logger, debug, info, warn};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{sync::Semaphore, time::Instant};
@@ -29,11 +30,7 @@ use super::{
     session_ref::SessionId,
     tls::{credentials::Credentials, handshake::handshake},
 };
-use crate::{
-    accounts::Directory,
-    config::InForce,
-    protocol::{Line, reply},
-};
+use crate::{accounts::Directory, config::InForce};
 
 mod admission;
 

@@ -15,6 +15,8 @@
 use std::{io, sync::Arc, time::Duration};
 
 use actix::{Message, Recipient};
+use arauto_protocol::{Kind, Line, Looks, Name, Request};
+use arauto_rtsp::{Key, StreamId};
 use bytes::{Bytes, BytesMut};
 use rustls::ServerConfig;
 use tokio::{net::TcpStream, sync::OwnedSemaphorePermit};
@@ -30,10 +32,6 @@ use super::{
     outbox::FillLevel,
     peer::Peer,
     session_ref::{SessionId, SessionRef},
-};
-use crate::{
-    media::{Key, StreamId},
-    protocol::{Kind, Line, Looks, Name, Request},
 };
 
 pub use super::subscribe::{Subscribe, SubscribeError, Subscription};

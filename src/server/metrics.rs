@@ -11,8 +11,9 @@ use std::{
     time::Duration,
 };
 
+use arauto_protocol::{Kind, Operation, Refusal};
+
 use super::{close::CloseReason, listener_protocol::ListenerProtocol, media::counters::Counters};
-use crate::protocol::{Kind, Operation, Refusal};
 
 mod histogram;
 mod log;

@@ -19,6 +19,7 @@ use std::{
 };
 
 use actix_rt::Arbiter;
+use arauto_protocol::name;
 use slog::{Logger, info, warn};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -26,7 +27,6 @@ use crate::{
     accounts::{self, Accounts, Directory},
     config::{Config, InForce, LocalConnections},
     escape::Escaped,
-    protocol::name,
     source::SourceError,
 };
 
@@ -99,7 +99,6 @@ use tls::credentials::{self, Credentials};
 pub(crate) mod rtsp {
     pub use super::media::rtsp::{
         fake::FakeBackend,
-        input::{Incoming, Input, MAX_HEAD},
         session::{Progress, RtspSession, not_understood},
     };
 }

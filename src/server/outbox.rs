@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use arauto_protocol::{Kind, Line, websocket};
 use bytes::{Buf, Bytes};
 use futures_util::FutureExt;
 use tokio::{io::AsyncWrite, task::coop::unconstrained, time::Instant};
@@ -25,7 +26,6 @@ use super::{
     batch::{Excerpt, SharedBatch},
     connection::SendHalf,
 };
-use crate::protocol::{Kind, Line, websocket};
 
 mod ending;
 mod flush;

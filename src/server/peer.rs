@@ -5,13 +5,11 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6, TcpStream},
 };
 
+use arauto_protocol::Name;
 use slog::{KV, Record, Result, Serializer};
 
 use super::session_ref::SessionId;
-use crate::{
-    config::{Flood, LocalConnections},
-    protocol::Name,
-};
+use crate::config::{Flood, LocalConnections};
 
 /// How clients reach a proxy on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -86,11 +86,10 @@ impl PendingClaims {
 mod tests {
     use std::sync::Arc;
 
+    use arauto_protocol::Name;
+
     use super::*;
-    use crate::{
-        protocol::Name,
-        server::{peer::Peer, session_ref::SessionRef},
-    };
+    use crate::server::{peer::Peer, session_ref::SessionRef};
 
     fn claim(id: u64) -> PendingClaim {
         let session_ref = SessionRef { id: SessionId(id), courier: 0, slot: 0 };

@@ -8,6 +8,8 @@
 use std::sync::Arc;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
+use arauto_protocol::Line;
+use arauto_rtsp::{StreamId, key::Masked};
 use slog::{Logger, debug, info};
 use tokio::time::Instant;
 
@@ -29,11 +31,7 @@ use super::{
     streams::{Opening, StreamDirectory},
     wait_budget::WaitBudget,
 };
-use crate::{
-    config::View,
-    media::{StreamId, key::Masked},
-    protocol::Line,
-};
+use crate::config::View;
 
 mod entering;
 mod moderation;

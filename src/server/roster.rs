@@ -5,11 +5,12 @@ use std::{
     sync::Arc,
 };
 
+use arauto_protocol::{Look, Looks, Name, NameKey};
+
 use super::{
     peer::Peer,
     session_ref::{SessionId, SessionRef},
 };
-use crate::protocol::{Look, Looks, Name, NameKey};
 
 /// A session that was given a name.
 #[derive(Clone, Debug)]

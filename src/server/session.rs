@@ -10,6 +10,7 @@ use std::{io, rc::Rc, sync::Arc};
 use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, StreamHandler, WrapFuture,
 };
+use arauto_protocol::{Frame, Kind, Line, Name, reply};
 use slog::{Drain, Logger, debug, error, info};
 use tokio::time::Instant;
 
@@ -29,7 +30,6 @@ use super::{
 use crate::{
     accounts::{Directory, Verifier},
     config::InForce,
-    protocol::{Frame, Kind, Line, Name, reply},
 };
 
 mod entering;

@@ -9,14 +9,12 @@ use std::{
     sync::Arc,
 };
 
+use arauto_protocol::Name;
+use arauto_rtsp::{Key, StreamId};
 use tokio::time::Instant;
 
 use super::{media::stream_stats::StreamStats, session_ref::SessionId};
-use crate::{
-    config,
-    media::{Key, StreamId},
-    protocol::Name,
-};
+use crate::config;
 
 mod room;
 

@@ -1,11 +1,11 @@
 //! [`Subscribe`]: the request by which HTTP asks the relay for a stream without depending on the relay.
 
 use actix::Message;
+use arauto_rtsp::{Key, StreamId};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::peer::Peer;
-use crate::media::{Key, StreamId};
 
 /// HTTP on a worker to Relay: a client wants to listen to a stream.
 #[derive(Debug, Message)]

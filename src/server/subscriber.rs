@@ -8,6 +8,7 @@ use std::{
 };
 
 use actix::Addr;
+use arauto_protocol::{Kind, Line, websocket};
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -22,7 +23,6 @@ use super::{
     session::Session,
     session_ref::{SessionId, SessionRef},
 };
-use crate::protocol::{Kind, Line, websocket};
 
 /// Pings in a row that a WebSocket may leave unanswered.
 const MAX_UNANSWERED_PINGS: u8 = 2;

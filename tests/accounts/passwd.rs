@@ -29,7 +29,7 @@ fn expect_account(file: &str, name: &str, password: &str, operator: bool) {
     std::fs::write(&path, file).unwrap();
     let accounts = Accounts::load(&path, 489).unwrap();
     assert_eq!(accounts.len(), 1, "{file}");
-    let account = accounts.find(&arauto::protocol::NameKey::of(name)).unwrap();
+    let account = accounts.find(&arauto_protocol::NameKey::of(name)).unwrap();
     assert_eq!((account.name.as_str(), account.operator), (name, operator));
     assert!(account.hash.matches(&Secret::typed(password.as_bytes()).unwrap()).unwrap());
     assert!(!file.contains(password), "{file}");

@@ -12,13 +12,12 @@ use std::{
     time::Duration,
 };
 
-use arauto::{
-    client::{
-        dial::Dialer,
-        rtsp::{RtspEvent, StreamSession, Way},
-        tls::{Tls, TlsOptions},
-    },
-    media::{Format, Offer, payload::Unpacker},
+use arauto_rtsp::{Format, Offer, payload::Unpacker};
+
+use arauto::client::{
+    dial::Dialer,
+    rtsp::{RtspEvent, StreamSession, Way},
+    tls::{Tls, TlsOptions},
 };
 use rtp_types::RtpPacket;
 use tempfile::TempDir;

@@ -1,12 +1,11 @@
 //! Tests of decoding, compared with ffmpeg's decoding of the same file.
 
-use arauto::{
-    client::audio::play::decode::{Decoded, Decoder},
-    media::{
-        Format,
-        payload::{Unit, opus},
-    },
+use arauto_rtsp::{
+    Format,
+    payload::{Unit, opus},
 };
+
+use arauto::client::audio::play::decode::{Decoded, Decoder};
 use tempfile::TempDir;
 
 use super::{

@@ -11,21 +11,20 @@
 
 use std::{collections::BTreeMap, fs, time::Duration};
 
-use arauto::{
-    client::{
-        audio::play::{
-            Output, Progress, Ready, Spec, Volume,
-            jitter::JitterBuffer,
-            player::{Incoming, listen},
-            playout::{Figures, Pace},
-            sink::{Null, Sink},
-        },
-        rtsp::{Failure, RtspEvent},
+use arauto_rtsp::{
+    Description, Format,
+    payload::{Packer, Payload, Unpacker},
+};
+
+use arauto::client::{
+    audio::play::{
+        Output, Progress, Ready, Spec, Volume,
+        jitter::JitterBuffer,
+        player::{Incoming, listen},
+        playout::{Figures, Pace},
+        sink::{Null, Sink},
     },
-    media::{
-        Description, Format,
-        payload::{Packer, Payload, Unpacker},
-    },
+    rtsp::{Failure, RtspEvent},
 };
 use futures_util::future::BoxFuture;
 use tempfile::TempDir;

@@ -5,7 +5,7 @@ use std::{
     process::Command,
 };
 
-use arauto::media::payload::mpeg::FrameHeader;
+use arauto_rtsp::payload::mpeg::FrameHeader;
 use tempfile::TempDir;
 
 pub fn ffmpeg(arguments: &[&str]) -> Vec<u8> {

@@ -2,13 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use arauto_protocol::Name;
 use tokio::sync::oneshot::error::TryRecvError;
 
 use super::*;
-use crate::{
-    accounts::{attempts::WINDOW, cheap_hash},
-    protocol::Name,
-};
+use crate::accounts::{attempts::WINDOW, cheap_hash};
 
 type Receiver = oneshot::Receiver<Verdict>;
 

@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
+use arauto_protocol::Name;
 use clap::{Args, ValueEnum};
 
 use super::ServerArgs;
-use crate::{
-    client::{
-        self,
-        script::{OnBadLine, Sending, Words},
-        text::To,
-    },
-    protocol::Name,
+use crate::client::{
+    self,
+    script::{OnBadLine, Sending, Words},
+    text::To,
 };
 
 /// Parses a name as typed. The server checks it again.

@@ -19,12 +19,12 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use arauto_protocol::reply::ALL_CLIENTS;
 use bytes::BytesMut;
 use memchr::memmem;
 
 use super::{Item, MAX_BYTES};
 use crate::client::{OwnedMessage, joining::SERVER};
-use crate::protocol::reply::ALL_CLIENTS;
 
 /// Separator between two fields.
 const SEPARATOR: &[u8] = b" | ";

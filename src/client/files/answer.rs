@@ -1,7 +1,8 @@
 //! [`answer`]: builds the messages that answer `list_files`.
 
+use arauto_protocol::{Line, Message, Operation};
+
 use super::Listing;
-use crate::protocol::{Line, Message, Operation};
 
 /// Returns the answer of `own` to `asker`, in messages of at most `message_bytes` bytes, to be sent in this order.
 ///

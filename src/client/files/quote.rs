@@ -13,7 +13,7 @@ use std::{
     os::unix::ffi::{OsStrExt, OsStringExt},
 };
 
-use crate::protocol::{look::is_mark, message::NO_DATA, name::is_invisible};
+use arauto_protocol::{look::is_mark, message::NO_DATA, name::is_invisible};
 
 /// Displays a name: bare if that is harmless, else in double quotes with escapes.
 ///

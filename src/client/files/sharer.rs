@@ -4,16 +4,14 @@
 
 use std::time::Duration;
 
+use arauto_protocol::Line;
 use tokio::{
     sync::mpsc::{Receiver, Sender, channel},
     time::{Instant, sleep_until},
 };
 
 use super::{Folder, Listing, MAX_PARTS, answer};
-use crate::{
-    client::{pace::Pace, text::MESSAGE_BYTES},
-    protocol::Line,
-};
+use crate::client::{pace::Pace, text::MESSAGE_BYTES};
 
 /// Capacity of the channel of requests and notes.
 const MAX_QUESTIONS: usize = 64;
@@ -229,7 +227,7 @@ mod tests {
     #[test]
     fn a_limit_is_understood() {
         let line =
-            crate::protocol::reply::line_too_long(1024, &crate::protocol::Name::parse("ana", 99).unwrap());
+            arauto_protocol::reply::line_too_long(1024, &arauto_protocol::Name::parse("ana", 99).unwrap());
         let said = line.text().replace("1024", "300");
         assert_eq!(limit_in(&said), Some(300), "{said}");
         for other in

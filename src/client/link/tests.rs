@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use arauto_protocol::Message;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufStream},
     net::{TcpListener, TcpStream},
@@ -9,7 +10,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::{client::Target, protocol::Message};
+use crate::client::Target;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 

@@ -1,9 +1,8 @@
 //! [`Awaited`]: the answer that the dialogue waits for. [`Marks`]: the end of a list of clients. No IO.
 
-use crate::{
-    client::{OwnedMessage, files::Part, joining::SERVER, meaning::Meaning},
-    protocol::Operation,
-};
+use arauto_protocol::Operation;
+
+use crate::client::{OwnedMessage, files::Part, joining::SERVER, meaning::Meaning};
 
 /// The answer that the dialogue waits for. Most messages from the server itself end the wait as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

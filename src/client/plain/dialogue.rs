@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use arauto_protocol::{Line, Message, Name, Operation, message::NO_DATA, reply::ALL_CLIENTS};
 use zeroize::Zeroizing;
 
 use super::{
@@ -9,17 +10,14 @@ use super::{
     question::{self, Question},
     reply::reply,
 };
-use crate::{
-    client::{
-        OwnedMessage,
-        joining::{JOIN_TIMEOUT, Joining, LetsNobodyIn, SERVER},
-        limits,
-        logout::{LEAVE_TIMEOUT, exit_in_words},
-        meaning::Meaning,
-        script::Failure,
-        text::{MESSAGE_BYTES, Unfit, fit_data},
-    },
-    protocol::{Line, Message, Name, Operation, message::NO_DATA, reply::ALL_CLIENTS},
+use crate::client::{
+    OwnedMessage,
+    joining::{JOIN_TIMEOUT, Joining, LetsNobodyIn, SERVER},
+    limits,
+    logout::{LEAVE_TIMEOUT, exit_in_words},
+    meaning::Meaning,
+    script::Failure,
+    text::{MESSAGE_BYTES, Unfit, fit_data},
 };
 
 /// Maximum wait for an answer that has to come. After it, the dialogue asks for the next operation; later answers are

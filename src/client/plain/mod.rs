@@ -14,6 +14,7 @@ mod reply;
 
 use std::collections::VecDeque;
 
+use arauto_protocol::Name;
 use tokio::{
     select,
     sync::mpsc::{Receiver, Sender, channel},
@@ -38,7 +39,6 @@ use super::{
     text::MESSAGE_BYTES,
     wire,
 };
-use crate::protocol::{self, Name};
 
 /// Maximum number of queued news about files that are played to others.
 const MAX_NEWS: usize = 64;
@@ -133,12 +133,12 @@ async fn ask_name(lines: &mut Lines, out: &Sender<String>) -> Result<Option<Stri
 struct Running {
     dialogue: Dialogue,
     receiver: wire::Receiver,
-    outgoing: Sender<protocol::Line>,
+    outgoing: Sender<arauto_protocol::Line>,
     sharer: Sharer,
     publisher: Publisher,
     news: Receiver<News>,
     to_print: VecDeque<String>,
-    to_send: VecDeque<protocol::Line>,
+    to_send: VecDeque<arauto_protocol::Line>,
     /// Number of the dialogue's current turn, and when it began.
     turn: (u64, Instant),
     /// Number of the dialogue's current question, and when it was asked. All parts of an answer count from then.
@@ -250,7 +250,7 @@ impl Running {
 }
 
 /// Reports news of files that are played to others. Returns the message to send, if any.
-fn heard(news: News) -> Option<protocol::Line> {
+fn heard(news: News) -> Option<arauto_protocol::Line> {
     match news {
         News::Send(message) => return Some(message),
         News::Began(on_air) => say(&format!("{} hears {}", in_sentence(&on_air.by), on_air.file)),

@@ -18,10 +18,11 @@ mod transport;
 
 use std::io;
 
+use arauto_rtsp::description::NoDescription;
 pub use session::{RtspEvent, StreamSession};
 
 use super::dial::NoConnection;
-use crate::{escape::Escaped, media::description::NoDescription};
+use crate::escape::Escaped;
 
 /// Transport of RTP and RTCP packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

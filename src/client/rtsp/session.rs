@@ -2,6 +2,7 @@
 
 use std::{future::pending, net::SocketAddr, time::Duration};
 
+use arauto_rtsp::{Description, description};
 use rtsp_types::{
     Method, Response, Url,
     headers::{ACCEPT, CONTENT_BASE, CONTENT_TYPE, HeaderName, RANGE, SESSION, TRANSPORT},
@@ -15,10 +16,7 @@ use super::{
     keepalive::Keepalive,
     transport::{self, Agreed},
 };
-use crate::{
-    client::dial::{Dialer, Reached, Stream},
-    media::{Description, description},
-};
+use crate::client::dial::{Dialer, Reached, Stream};
 
 /// Time that a server has to answer TEARDOWN.
 const END_TIMEOUT: Duration = Duration::from_secs(2);

@@ -2,6 +2,7 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
+use arauto_rtsp::{Description, Format};
 use rtsp_types::Url;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
@@ -13,13 +14,10 @@ use super::{
     session::{Opened, PUNCH_RTCP, PUNCH_RTP},
     *,
 };
-use crate::{
-    client::{
-        dial::Dialer,
-        ports::PortSet,
-        tls::{Tls, TlsOptions},
-    },
-    media::{Description, Format},
+use crate::client::{
+    dial::Dialer,
+    ports::PortSet,
+    tls::{Tls, TlsOptions},
 };
 
 const URL: &str = "rtsp://h:1554/7f3a?key=00";

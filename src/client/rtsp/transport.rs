@@ -1,5 +1,7 @@
 //! [`Agreed`]: writes and parses the `Transport` header (RFC 2326, section 12.39), as far as a client needs it.
 
+use arauto_rtsp::transport::{LAST_SYSTEM_PORT, TransportSpec, pair};
+
 use super::Way;
 
 /// The transport of one stream, as the server's answer states it.
@@ -23,36 +25,19 @@ pub(super) fn asked(ports: Option<(u16, u16)>, is_record: bool) -> String {
 impl Agreed {
     /// Parses the answer to a request for transport by `way`.
     pub(super) fn parse(header: &str, way: Way) -> Option<Self> {
-        let value = |name: &str| {
-            let mut parameters = header.split(';').filter_map(|parameter| parameter.trim().split_once('='));
-            parameters.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-        };
+        let spec = TransportSpec::list(header).next()?;
         match way {
             Way::Udp => {
-                let (rtp, rtcp) = pair(value("server_port")?, u16::checked_add)?;
+                let (rtp, rtcp) = pair(spec.parameter("server_port")?)?;
                 // The client never sends to system services of the server's machine.
                 (rtp > LAST_SYSTEM_PORT && rtcp > LAST_SYSTEM_PORT).then_some(Self::Udp(rtp, rtcp))
             }
             Way::Interleaved => {
-                let (rtp, rtcp) = pair(value("interleaved")?, u8::checked_add)?;
+                let (rtp, rtcp) = pair(spec.parameter("interleaved")?)?;
                 Some(Self::Interleaved(rtp, rtcp))
             }
         }
     }
-}
-
-/// Highest system port (RFC 6335, section 6).
-const LAST_SYSTEM_PORT: u16 = 1_023;
-
-/// Parses `6970-6971`, or `6970`, which means the same.
-fn pair<N: std::str::FromStr + Copy + From<u8>>(text: &str, add: fn(N, N) -> Option<N>) -> Option<(N, N)> {
-    let (first, second) = text.split_once('-').map_or((text, None), |(first, second)| (first, Some(second)));
-    let first = first.parse().ok()?;
-    let second = match second {
-        Some(second) => second.parse().ok()?,
-        None => add(first, N::from(1))?,
-    };
-    Some((first, second))
 }
 
 #[cfg(test)]

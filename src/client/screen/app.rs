@@ -28,19 +28,16 @@ use super::{
     unconfirmed::Unconfirmed,
     wheel::Arrow,
 };
-use crate::{
-    client::{
-        audio::{
-            play::{self, Volume},
-            publish::Order,
-        },
-        display_name::in_sentence,
-        files::Assembly,
-        link,
-        logout::{LEAVE_TIMEOUT, exit},
-        text::MESSAGE_BYTES,
+use crate::client::{
+    audio::{
+        play::{self, Volume},
+        publish::Order,
     },
-    protocol,
+    display_name::in_sentence,
+    files::Assembly,
+    link,
+    logout::{LEAVE_TIMEOUT, exit},
+    text::MESSAGE_BYTES,
 };
 
 /// Maximum length of the queue of effects. Only a new conversation and a password are queued beyond it.
@@ -328,7 +325,7 @@ impl App {
     }
 
     /// Queues a message. Returns whether there was room.
-    pub(super) fn send(&mut self, message: protocol::Line) -> bool {
+    pub(super) fn send(&mut self, message: arauto_protocol::Line) -> bool {
         self.leave_effect(Effect::Command(link::Command::Send(message)))
     }
 

@@ -1,8 +1,9 @@
 //! [`Completion`]: what Tab makes of an unfinished line: operations, names and files, one after the other.
 
+use arauto_protocol::Operation;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::{client::files::unquote, protocol::Operation};
+use crate::client::files::unquote;
 
 /// The candidates to complete a line.
 #[derive(Clone, Debug, PartialEq, Eq)]

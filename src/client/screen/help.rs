@@ -1,10 +1,11 @@
 //! The help that F1 shows.
 
+use arauto_protocol::Operation;
+
 use super::{
     text::{Row, glyphs, glyphs_of_blanks, width, wrap},
     theme::Theme,
 };
-use crate::protocol::Operation;
 
 /// Width of the column of keys and commands, in screen columns.
 const LEFT_COLUMNS: usize = 24;

@@ -1,5 +1,6 @@
 //! How the state follows keys.
 
+use arauto_protocol::{Line, Message, Operation, name::MAX_NAME_CHARS};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_input::{Input, InputRequest};
 use zeroize::{Zeroize, Zeroizing};
@@ -11,7 +12,6 @@ use super::{
     line,
     typed::{self, Typed},
 };
-use crate::protocol::{Line, Message, Operation, name::MAX_NAME_CHARS};
 
 /// Maximum size of a typed password in bytes.
 const MAX_PASSWORD_BYTES: usize = 1024;

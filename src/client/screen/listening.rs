@@ -1,17 +1,16 @@
 //! Files of others that are heard here: requests, offers, and how they are shown.
 
+use arauto_protocol::{Message, Operation};
+use arauto_rtsp::Offer;
+
 use super::{
     app::{App, Effect},
     clock::Now,
     sound::{Asked, Current, MAX_ASKED, MAX_FILES, MAX_PEOPLE},
 };
-use crate::{
-    client::{
-        audio::play::{Ending, Failed, Order, Played, Progress, Stage, Volume, words},
-        files::{Entry, Quoted},
-    },
-    media::Offer,
-    protocol::{Message, Operation},
+use crate::client::{
+    audio::play::{Ending, Failed, Order, Played, Progress, Stage, Volume, words},
+    files::{Entry, Quoted},
 };
 
 /// A typed request that the client itself carries out.

@@ -1,15 +1,15 @@
 //! A paste of several lines: the user is asked, and each line is sent as a message.
 
+use arauto_protocol::{
+    Operation,
+    short_form::{self, ShortForm},
+};
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::{
     app::{App, ConnectionState, Prompt},
     clock::Now,
     typed::{self, Typed},
-};
-use crate::protocol::{
-    Operation,
-    short_form::{self, ShortForm},
 };
 
 /// Maximum number of lines that are sent as messages at once. The server's flood control allows 500 at once.

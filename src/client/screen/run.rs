@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arauto_protocol::Line;
 use crossterm::{
     event::{Event as Input, KeyEventKind},
     style::force_color_output,
@@ -23,21 +24,18 @@ use super::{
     server_info::ServerInfo,
     theme::Theme,
 };
-use crate::{
-    client::{
-        audio::{
-            play::{Failed, Heard, Listener, Volume},
-            publish::{Asking, News, Publisher, TooMuch},
-        },
-        deadline::sleep_until_opt,
-        decoder::Item,
-        dial::Dialer,
-        files::{Folder, Sharer},
-        link::{self, Event, Link},
-        meaning::Meaning,
-        signals::Signals,
+use crate::client::{
+    audio::{
+        play::{Failed, Heard, Listener, Volume},
+        publish::{Asking, News, Publisher, TooMuch},
     },
-    protocol::Line,
+    deadline::sleep_until_opt,
+    decoder::Item,
+    dial::Dialer,
+    files::{Folder, Sharer},
+    link::{self, Event, Link},
+    meaning::Meaning,
+    signals::Signals,
 };
 
 /// Minimum time between two pictures: about 30 pictures per second at most.

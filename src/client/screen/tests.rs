@@ -6,6 +6,7 @@ mod steps;
 
 use std::time::{Duration, Instant};
 
+use arauto_protocol::Message;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::{
     Terminal,
@@ -20,13 +21,10 @@ use super::{
     server_info::ServerInfo,
     theme::Theme,
 };
-use crate::{
-    client::{
-        OwnedMessage,
-        decoder::Item,
-        link::{self, End, Event},
-    },
-    protocol::Message,
+use crate::client::{
+    OwnedMessage,
+    decoder::Item,
+    link::{self, End, Event},
 };
 
 /// A screen, with the time and the server's messages set by the test.

@@ -4,14 +4,12 @@
 
 use std::collections::VecDeque;
 
+use arauto_protocol::{joiners, name};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::theme::Theme;
-use crate::{
-    escape::{self, Printable},
-    protocol::{joiners, name},
-};
+use crate::escape::{self, Printable};
 
 /// Maximum number of marks drawn over one character; Vietnamese and Hebrew need two. Further marks are counted
 /// instead of drawn.

@@ -1,17 +1,16 @@
 //! [`read`]: the meaning of a typed line.
 
-use crate::{
-    client::{
-        audio::publish::Order,
-        joining::SERVER,
-        text::{Unfit, fit_data},
-    },
-    protocol::{
-        Line, Message, Operation,
-        message::NO_DATA,
-        reply::ALL_CLIENTS,
-        short_form::{self, NoShortForm, ShortForm},
-    },
+use arauto_protocol::{
+    Line, Message, Operation,
+    message::NO_DATA,
+    reply::ALL_CLIENTS,
+    short_form::{self, NoShortForm, ShortForm},
+};
+
+use crate::client::{
+    audio::publish::Order,
+    joining::SERVER,
+    text::{Unfit, fit_data},
 };
 
 /// The meaning of a typed line.

@@ -2,22 +2,20 @@
 
 use std::time::{Duration, Instant};
 
+use arauto_protocol::{Message, Operation};
 use tokio::time::timeout_at;
 
 use super::{
     Failure, OneShot,
     show::{self, Form},
 };
-use crate::{
-    client::{
-        dial::Dialer,
-        display_name::is_same,
-        files::{Assembled, Assembly, Listing},
-        joining::Joining,
-        meaning::Meaning,
-        text::{MESSAGE_BYTES, fit_data},
-    },
-    protocol::{Message, Operation},
+use crate::client::{
+    dial::Dialer,
+    display_name::is_same,
+    files::{Assembled, Assembly, Listing},
+    joining::Joining,
+    meaning::Meaning,
+    text::{MESSAGE_BYTES, fit_data},
 };
 
 /// A user's answer, for printing.

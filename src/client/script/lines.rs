@@ -2,16 +2,14 @@
 
 use std::{fmt::Write, io};
 
+use arauto_protocol::{Line, hidden::hidden};
 use tokio::sync::mpsc::Receiver;
 
 use super::Failure;
-use crate::{
-    client::{
-        input, output,
-        spelt::{Keep, Spelt},
-        text::{To, Unfit, fit},
-    },
-    protocol::{Line, hidden::hidden},
+use crate::client::{
+    input, output,
+    spelt::{Keep, Spelt},
+    text::{To, Unfit, fit},
 };
 
 /// How a line of standard input that cannot be sent is treated.

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
+use arauto_protocol::{Line, Operation};
 use tokio::time::timeout_at;
 
 use super::{Failure, OneShot};
-use crate::{
-    client::{dial::Dialer, joining::Joining, meaning::Meaning, roll::Roll},
-    protocol::{Line, Operation},
-};
+use crate::client::{dial::Dialer, joining::Joining, meaning::Meaning, roll::Roll};
 
 /// Returns the connected clients in joining order, without this one. Joining and the whole list may take at most
 /// `within`.

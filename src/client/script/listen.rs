@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use arauto_protocol::Line;
 use tokio::{
     select,
     sync::mpsc::Sender,
@@ -13,23 +14,20 @@ use super::{
     backlog::Backlog,
     show::{self, Form},
 };
-use crate::{
-    client::{
-        OwnedMessage,
-        again::{Ending, Retry},
-        deadline::sleep_until_opt,
-        decoder::Item,
-        dial::Dialer,
-        display_name::in_sentence,
-        files::Sharer,
-        joining::SERVER,
-        logout::{LEAVE_TIMEOUT, exit},
-        meaning::Meaning,
-        output::{Noise, say},
-        signals::Signals,
-        wire,
-    },
-    protocol::Line,
+use crate::client::{
+    OwnedMessage,
+    again::{Ending, Retry},
+    deadline::sleep_until_opt,
+    decoder::Item,
+    dial::Dialer,
+    display_name::in_sentence,
+    files::Sharer,
+    joining::SERVER,
+    logout::{LEAVE_TIMEOUT, exit},
+    meaning::Meaning,
+    output::{Noise, say},
+    signals::Signals,
+    wire,
 };
 
 /// The messages to print, and how.

@@ -2,25 +2,23 @@
 
 use std::{io, time::Duration};
 
+use arauto_protocol::{Line, reply::CONNECT_AGAIN};
 use tokio::time::{Instant, timeout, timeout_at};
 use zeroize::Zeroizing;
 
 use super::Failure;
-use crate::{
-    client::{
-        OwnedMessage,
-        decoder::Item,
-        dial::{Dialer, Stream},
-        generated_name::{MAX_TRIES, generated_name},
-        joining::{JOIN_TIMEOUT, Joining, LetsNobodyIn, Step},
-        limits,
-        logout::{LEAVE_TIMEOUT, exit},
-        meaning::Meaning,
-        password,
-        text::MESSAGE_BYTES,
-        wire,
-    },
-    protocol::{Line, reply::CONNECT_AGAIN},
+use crate::client::{
+    OwnedMessage,
+    decoder::Item,
+    dial::{Dialer, Stream},
+    generated_name::{MAX_TRIES, generated_name},
+    joining::{JOIN_TIMEOUT, Joining, LetsNobodyIn, Step},
+    limits,
+    logout::{LEAVE_TIMEOUT, exit},
+    meaning::Meaning,
+    password,
+    text::MESSAGE_BYTES,
+    wire,
 };
 
 /// A connection whose name the server has confirmed.

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use arauto_protocol::{Line, Message, Operation};
 use tokio::{
     pin, select,
     sync::{
@@ -35,7 +36,6 @@ use crate::{
         text::{MESSAGE_BYTES, fit_data},
     },
     escape::Escaped,
-    protocol::{Line, Message, Operation},
     terminal::takes_escapes,
 };
 

@@ -2,6 +2,7 @@
 
 use std::{cell::Cell, io, pin::pin, time::Duration};
 
+use arauto_protocol::Line;
 use tokio::{
     select,
     sync::Notify,
@@ -13,17 +14,14 @@ use super::{
     lines::{Lines, OnBadLine},
     one_shot,
 };
-use crate::{
-    client::{
-        deadline::sleep_until_opt,
-        dial::Dialer,
-        joining::SERVER,
-        logout::exit_in_words,
-        meaning::Meaning,
-        text::{MAX_MESSAGE_BYTES, MESSAGE_BYTES, To, fit},
-        wire,
-    },
-    protocol::Line,
+use crate::client::{
+    deadline::sleep_until_opt,
+    dial::Dialer,
+    joining::SERVER,
+    logout::exit_in_words,
+    meaning::Meaning,
+    text::{MAX_MESSAGE_BYTES, MESSAGE_BYTES, To, fit},
+    wire,
 };
 
 /// The texts to send.

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use arauto_protocol::Name;
+
 use super::Settings;
 use crate::{
     client::{Target, ports::PortSet},
     layers::{self, ConfigError, Form, Layers, OneOf, PathOf, Raw, Refused, Setting, YesNo, setting},
-    protocol::Name,
     source::quoted,
 };
 

@@ -1,9 +1,9 @@
 //! Tests of connections over an in-memory pipe, with a paused clock.
 
+use arauto_protocol::Message;
 use tokio::io::duplex;
 
 use super::*;
-use crate::protocol::Message;
 
 #[tokio::test(start_paused = true)]
 async fn a_server_without_line_endings_gets_none_and_a_pause() {

@@ -8,10 +8,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use arauto_protocol::{Target, moderation::MAX_REASON_CHARS, name::MAX_NAME_CHARS, network::Network};
+
 use super::{Ban, Bans, MAX_BANS, is_same};
 use crate::{
     escape::Escaped,
-    protocol::{Target, moderation::MAX_REASON_CHARS, name::MAX_NAME_CHARS, network::Network},
     source::{
         Source, SourceError, first, quoted,
         rows::{self, Fault, Row},

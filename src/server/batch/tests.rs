@@ -1,7 +1,8 @@
+use arauto_protocol::Message;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{protocol::Message, server::session_ref::SessionId};
+use crate::server::session_ref::SessionId;
 
 const SESSIONS: u32 = 4;
 

@@ -1,27 +1,25 @@
 //! The courier's TLS part: each handshake is a task of its own, which ends with a stream or a reason for refusal.
 
 use actix::{Addr, AsyncContext, Handler};
+use arauto_protocol::reply;
 use slog::{info, warn};
 use tokio::time::Instant;
 use tokio_util::either::Either;
 
 use super::{Courier, NewConnection, SessionRef, WireFormat};
-use crate::{
-    protocol::reply,
-    server::{
-        close::CloseReason,
-        connection::see_out,
-        http::HttpConnection,
-        listener_protocol::ListenerProtocol,
-        messages::{Adopt, HandshakeEnded, Secure, Secured},
-        metrics::Stage,
-        peer::Peer,
-        session_ref::SessionId,
-        tls::{
-            handshake::{Failure, handshake},
-            stream::halves,
-            subject::common_name,
-        },
+use crate::server::{
+    close::CloseReason,
+    connection::see_out,
+    http::HttpConnection,
+    listener_protocol::ListenerProtocol,
+    messages::{Adopt, HandshakeEnded, Secure, Secured},
+    metrics::Stage,
+    peer::Peer,
+    session_ref::SessionId,
+    tls::{
+        handshake::{Failure, handshake},
+        stream::halves,
+        subject::common_name,
     },
 };
 

@@ -21,11 +21,11 @@ use actix_web::{
     http::{Method, StatusCode, header},
     web,
 };
+use arauto_rtsp::{Key, StreamId};
 use bytes::Bytes;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::{
-    media::{Key, StreamId},
     server::{
         peer::Peer,
         subscribe::{Subscribe, SubscribeError, Subscription},

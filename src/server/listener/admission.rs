@@ -7,13 +7,13 @@ use std::{
     time::SystemTime,
 };
 
+use arauto_protocol::{Line, reply};
 use slog::{info, warn};
 use tokio::{sync::mpsc::UnboundedReceiver, time::Instant};
 
 use super::Acceptor;
 use crate::{
     config::{Flood, LocalConnections},
-    protocol::{Line, reply},
     server::{
         address_limiter::{
             AddressLimiter, AddressPermit, AdmissionRequest, AdmissionResult, Rejected, SessionPermit,

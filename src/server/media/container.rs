@@ -4,9 +4,8 @@
 
 use std::fmt;
 
+use arauto_rtsp::{Format, payload::Unit};
 use ogg::{PacketWriteEndInfo, PacketWriter};
-
-use crate::media::{Format, payload::Unit};
 
 /// The largest length field; stands for an unknown length.
 const ENDLESS: u32 = u32::MAX;

@@ -2,6 +2,10 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use arauto_rtsp::{
+    Format,
+    payload::{Unit, Unpacker},
+};
 use bytes::Bytes;
 use tokio::{
     sync::mpsc::{self, Receiver, Sender},
@@ -13,10 +17,6 @@ use super::{
     keys::Hold,
     rewrite::{Rtp, is_after},
     rtsp::MAX_PAUSE,
-};
-use crate::media::{
-    Format,
-    payload::{Unit, Unpacker},
 };
 
 /// The most chunks queued for a listener, one for each datagram: 3 s of MP3 at one frame each, about 180 KiB at 1,400

@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
+use arauto_rtsp::Key;
+
 use super::shares::Share;
-use crate::media::Key;
 
 /// The most keys of a stream. Each client that asks to listen gets one.
 const MAX_KEYS: usize = 10_000;

@@ -2,11 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
+use arauto_rtsp::ntp::Ntp;
 use rtcp_types::{
     Bye, Compound, Packet, ReceiverReport, RtcpPacketWriterExt, Sdes, SdesChunk, SdesItem, SenderReport,
 };
-
-use crate::media::ntp::Ntp;
 
 /// Average interval between reports to a listener (RFC 3550, section 6.2).
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);

@@ -17,7 +17,6 @@ pub const MAX_PAUSE: Duration = Duration::from_mins(10);
 
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fake;
-pub mod input;
 pub mod request;
 pub mod serve;
 pub mod session;

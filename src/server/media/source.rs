@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use arauto_rtsp::Format;
 use tokio::time::Instant;
 
 use super::rewrite::Rtp;
-use crate::media::Format;
 
 /// Burst allowed on top of `media.bit_rate`: 5 s of it, because programs send the first seconds ahead.
 const BURST: Duration = Duration::from_secs(5);

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use arauto_rtsp::{Description, Key, StreamId};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +26,6 @@ use super::{
     source::{NotRelayed, Source},
     stream_stats::StreamStats,
 };
-use crate::media::{Description, Key, StreamId};
 
 /// Delays in ms before each RTCP BYE to listeners by UDP, the first after the stream's end, the others after the BYE
 /// before. BYE is repeated because a datagram can be lost, and because a program that lags does not know the SSRC of

@@ -3,6 +3,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, rc::Rc, sync::Arc, time::SystemTime};
 
+use arauto_rtsp::{Key, StreamId};
 use slog::{Logger, debug, warn};
 use tokio::time::Instant;
 
@@ -20,10 +21,7 @@ use super::{
     stream::{Carried, DatagramKind, RelayStream},
     stream_stats::StreamEnd,
 };
-use crate::{
-    config::InForce,
-    media::{Key, StreamId},
-};
+use crate::config::InForce;
 
 /// The streams as the tasks of the relay's thread share them.
 pub type SharedStreams = Rc<RefCell<RelayStreams>>;

@@ -10,6 +10,7 @@ use std::{
 
 use actix::{Context, Handler};
 use actix_rt::Arbiter;
+use arauto_rtsp::{Key, StreamId};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned,
@@ -29,10 +30,7 @@ use super::{
     stream_stats::{StreamEnd, StreamStats},
     *,
 };
-use crate::{
-    config::{Config, Media, Tls},
-    media::{Key, StreamId},
-};
+use crate::config::{Config, Media, Tls};
 
 mod client;
 mod hostile;

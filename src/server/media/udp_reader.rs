@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, rc::Rc};
 
+use arauto_rtsp::input::MAX_DATAGRAM;
 use tokio::{net::UdpSocket, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -10,9 +11,6 @@ use super::{
     stream::{Carried, DatagramKind, Outlet},
     streams::{Handle, SharedStreams},
 };
-
-/// The longest datagram that is relayed, in bytes. Networks fragment longer ones or drop them.
-pub const MAX_DATAGRAM: usize = 2048;
 
 /// Datagrams read from a socket before the task yields.
 const MAX_READS_PER_TURN: usize = 64;

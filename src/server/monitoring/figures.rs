@@ -3,15 +3,14 @@
 
 use std::{borrow::Cow, sync::atomic::Ordering, time::UNIX_EPOCH};
 
+use arauto_protocol::{Kind, Operation, Refusal};
+
 use super::{Watched, process::Process};
-use crate::{
-    protocol::{Kind, Operation, Refusal},
-    server::{
-        close::CloseReason,
-        health::Phase,
-        listener_protocol::ListenerProtocol,
-        metrics::{HistogramCounts, Metrics, Stage},
-    },
+use crate::server::{
+    close::CloseReason,
+    health::Phase,
+    listener_protocol::ListenerProtocol,
+    metrics::{HistogramCounts, Metrics, Stage},
 };
 
 /// Unit of a figure that is not just a number of things.

@@ -2,11 +2,11 @@
 
 use std::{collections::VecDeque, io, rc::Rc};
 
+use arauto_protocol::{Kind, Line, websocket};
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{Bounds, HARD_LIMIT_FACTOR, Outbox, OutboxError, Piece, flush::Flush, watermark::Watermark};
-use crate::protocol::{Kind, Line, websocket};
 
 impl Outbox {
     /// Drops the queue, but for the rest of a partly written message. From here on the outbox accepts only its last

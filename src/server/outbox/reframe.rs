@@ -1,10 +1,10 @@
 //! Changes how messages to a client are framed, including messages that were sent or queued before its kind was
 //! known.
 
+use arauto_protocol::Kind;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{Outbox, Piece};
-use crate::protocol::Kind;
 
 impl Outbox {
     /// Sets the framing of messages from here on.

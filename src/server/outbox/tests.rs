@@ -6,14 +6,12 @@ use std::{
     },
 };
 
+use arauto_protocol::Message;
 use proptest::prelude::*;
 use tokio::{sync::Semaphore, time::advance};
 
 use super::*;
-use crate::{
-    protocol::Message,
-    server::{batch::Batch, connection::Unanswered, sock_diag::NotTaken},
-};
+use crate::server::{batch::Batch, connection::Unanswered, sock_diag::NotTaken};
 
 mod flush;
 

@@ -3,19 +3,17 @@
 use std::sync::Arc;
 
 use actix::{AsyncContext, Context};
+use arauto_protocol::{Name, reply};
 use slog::info;
 use tokio::time::sleep;
 
 use super::{EndClaim, Registry, log_sent};
-use crate::{
-    protocol::{Name, reply},
-    server::{
-        close::{CLAIM_TIMEOUT, CloseReason},
-        messages::{Enter, Probe},
-        peer::LogFields,
-        pending_claim::PendingClaim,
-        roster::Bearers,
-    },
+use crate::server::{
+    close::{CLAIM_TIMEOUT, CloseReason},
+    messages::{Enter, Probe},
+    peer::LogFields,
+    pending_claim::PendingClaim,
+    roster::Bearers,
 };
 
 impl Registry {

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
+use arauto_protocol::{Line, Moderation, Name, NameKey, Operation, Target, network, reply};
 use slog::info;
 
 use super::{Registry, log_sent};
 use crate::{
     escape::Escaped,
-    protocol::{Line, Moderation, Name, NameKey, Operation, Target, network, reply},
     server::{
         bans::{Ban, Full, Kept, MAX_BANS},
         close::CloseReason,

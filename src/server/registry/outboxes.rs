@@ -4,17 +4,15 @@
 use std::{cmp::Reverse, collections::HashMap, sync::atomic::Ordering, time::Duration};
 
 use actix::{AsyncContext, Context, Handler};
+use arauto_protocol::reply;
 use slog::warn;
 use tokio::time::Instant;
 
 use super::Registry;
-use crate::{
-    protocol::reply,
-    server::{
-        block::Origin,
-        close::CloseReason,
-        messages::{Heavy, Leave, OutboxesFull, Weigh, Weighed},
-    },
+use crate::server::{
+    block::Origin,
+    close::CloseReason,
+    messages::{Heavy, Leave, OutboxesFull, Weigh, Weighed},
 };
 
 /// After receivers were disconnected, the time for their memory to be freed before more are disconnected.

@@ -1,11 +1,11 @@
 //! Runs the requests of clients: each becomes lines of the batch.
 
+use arauto_protocol::{Line, Moderation, Name, Refusal, Request, reply, request::Direct};
 use slog::Drain;
 
 use super::{Registry, log_sent};
 use crate::{
     config::Limits,
-    protocol::{Line, Moderation, Name, Refusal, Request, reply, request::Direct},
     server::{
         batch::BATCH_BYTES,
         blocked_work::{BlockedOn, Pending},

@@ -1,13 +1,11 @@
 //! Measures how long broadcasts wait for full receivers, and disconnects the costliest ones once the budget is spent.
 
 use actix::{AsyncContext, Context, Handler, Message};
+use arauto_protocol::reply;
 use tokio::time::{Instant, sleep};
 
 use super::Registry;
-use crate::{
-    protocol::reply,
-    server::{close::CloseReason, session_ref::SessionId, wait_budget::WINDOW},
-};
+use crate::server::{close::CloseReason, session_ref::SessionId, wait_budget::WINDOW};
 
 /// From the registry to itself: the budget may be spent by now.
 #[derive(Message)]

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use actix::{AsyncContext, Context, Handler, Message};
+use arauto_protocol::{Line, Name, NameKey, Refusal, reply, request::Direct};
+use arauto_rtsp::{Key, Offer, StreamId, Summons};
 use slog::{info, warn};
 use tokio::time::{Instant, sleep};
 
@@ -10,8 +12,6 @@ use super::Registry;
 use crate::{
     config,
     escape::Escaped,
-    media::{Key, Offer, StreamId, Summons},
-    protocol::{Line, Name, NameKey, Refusal, reply, request::Direct},
     server::{
         advertised_addresses::AdvertisedAddresses,
         media::stream_stats::StreamEnd,

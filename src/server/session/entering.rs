@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
+use arauto_protocol::{Frame, Kind, Line, Name, reply, telnet};
 use slog::{debug, info};
 
 use super::{Session, Wait};
 use crate::{
     accounts::{Attempt, Origin, PasswordHash, Secret, Verdict},
-    protocol::{Frame, Kind, Line, Name, reply, telnet},
     server::{
         auth::{
             self, Buffered, Credential, LoginAttempt, LoginOutcome, LoginPolicy, LoginRefusal, NameOwner,

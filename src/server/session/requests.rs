@@ -1,14 +1,14 @@
 //! Turns the frames that a session reads into requests, once it has a name, and checks what it may ask for.
 
 use actix::Context;
+use arauto_protocol::{Asker, Frame, Line, Name, Refusal, Request, password, reply};
+use arauto_rtsp::key::Masked;
 use slog::{Drain, debug};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{Session, State};
 use crate::{
     config::Allow,
-    media::key::Masked,
-    protocol::{Asker, Frame, Line, Name, Refusal, Request, password, reply},
     server::{
         auth::Buffered,
         close::CloseReason,

@@ -2,12 +2,12 @@
 
 use std::cmp::Reverse;
 
+use arauto_rtsp::StreamId;
 use tokio::time::{Duration, Instant};
 
 use super::{Closed, MAX_WAITED_FOR, NotAsked, Stream, StreamDirectory};
 use crate::{
     config,
-    media::StreamId,
     server::{block::Block, roster::Member, session_ref::SessionId},
 };
 

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use arauto_protocol::{Line, Message};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto::ring, pki_types::ServerName,
@@ -24,7 +25,6 @@ use tokio::{
 use super::{credentials, handshake::handshake, stream::halves};
 use crate::{
     config::Tls,
-    protocol::{Line, Message},
     server::{
         address_limiter::SessionPermit,
         outbox::{Bounds, Flushed, Outbox, at_once, flush_task},

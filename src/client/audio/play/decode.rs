@@ -5,11 +5,12 @@ mod opus;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::Spec;
-use crate::media::{
+use arauto_rtsp::{
     Format,
     payload::{Unit, l16, mpeg::FrameHeader},
 };
+
+use super::Spec;
 
 /// Quality of a decoded unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

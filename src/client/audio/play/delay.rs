@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::media::sequence::Jitter;
+use arauto_rtsp::sequence::Jitter;
 
 /// Minimum delay.
 pub const MIN_DELAY: Duration = Duration::from_millis(40);

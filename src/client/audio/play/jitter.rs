@@ -5,11 +5,11 @@ use std::{
     time::Duration,
 };
 
+use arauto_rtsp::sequence::{Heard, Sequence};
 use bytes::Bytes;
 use rtp_types::RtpPacket;
 
 use super::delay::Delay;
-use crate::media::sequence::{Heard, Sequence};
 
 /// Maximum number of queued datagrams: several seconds of any format.
 pub const MAX_DATAGRAMS: usize = 2_048;
@@ -326,7 +326,7 @@ impl JitterBuffer {
     }
 
     /// SSRC of the sender and its reception statistics, for a receiver report.
-    pub fn report(&mut self) -> Option<(u32, crate::media::sequence::Reception)> {
+    pub fn report(&mut self) -> Option<(u32, arauto_rtsp::sequence::Reception)> {
         let sender = self.sender.as_mut()?;
         Some((sender.ssrc, sender.sequence.report()))
     }

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use arauto_rtsp::Description;
 use futures_util::future::LocalBoxFuture;
 use tokio::{
     pin, select,
@@ -19,12 +20,9 @@ use super::{
     sink::{NoSink, Ready, Sink},
     volume::{Loudness, Volume},
 };
-use crate::{
-    client::{
-        dial::Dialer,
-        rtsp::{self, RtspEvent, StreamSession, Way},
-    },
-    media::Description,
+use crate::client::{
+    dial::Dialer,
+    rtsp::{self, RtspEvent, StreamSession, Way},
 };
 
 /// Time to wait for the first datagram by UDP before the stream is requested interleaved in the RTSP connection.

@@ -4,6 +4,11 @@ mod step;
 
 use std::{collections::VecDeque, time::Duration};
 
+use arauto_rtsp::{
+    Description, Format,
+    payload::{Unit, Unpacker},
+};
+
 use super::{
     Spec,
     conceal::Concealer,
@@ -11,10 +16,6 @@ use super::{
     delay,
     jitter::{Counts, JitterBuffer, Taken},
     stretch::Stretch,
-};
-use crate::media::{
-    Description, Format,
-    payload::{Unit, Unpacker},
 };
 
 /// The clock that decides when a sample is due.
@@ -287,7 +288,7 @@ impl Playout {
     }
 
     /// Content of a receiver report: the sender's SSRC, its reception statistics, and the jitter in ticks.
-    pub fn report(&mut self) -> Option<(u32, crate::media::sequence::Reception, u32)> {
+    pub fn report(&mut self) -> Option<(u32, arauto_rtsp::sequence::Reception, u32)> {
         let (ssrc, reception) = self.jitter.report()?;
         Some((ssrc, reception, self.jitter.delay().jitter().ticks()))
     }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use arauto_rtsp::ntp::Ntp;
 use rtcp_types::{
     Compound, Packet, ReceiverReport, ReportBlock, RtcpPacketWriterExt, Sdes, SdesChunk, SdesItem,
 };
 
 use super::playout::Playout;
-use crate::media::ntp::Ntp;
 
 /// Interval between receiver reports.
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
@@ -85,13 +85,11 @@ impl Reports {
 
 #[cfg(test)]
 mod tests {
+    use arauto_rtsp::{Description, Format};
     use rtcp_types::{Bye, SenderReport};
 
     use super::*;
-    use crate::{
-        client::audio::play::playout::Pace,
-        media::{Description, Format},
-    };
+    use crate::client::audio::play::playout::Pace;
 
     fn packets(all: &rtcp_types::CompoundBuilder<'_>) -> Vec<u8> {
         let mut bytes = vec![0; 256];

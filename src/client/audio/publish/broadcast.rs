@@ -5,6 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use arauto_rtsp::{ntp::Ntp, payload::Payload};
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep_until, timeout},
@@ -15,10 +16,7 @@ use super::{
     packets::Packets,
     reading::{Read, Reading},
 };
-use crate::{
-    client::rtsp::{Failure, RtspEvent, StreamSession},
-    media::{ntp::Ntp, payload::Payload},
-};
+use crate::client::rtsp::{Failure, RtspEvent, StreamSession};
 
 /// Time from the first report to the first audio. The server informs the client that asked once it receives from the
 /// publisher. Audio sent before that client has connected would be lost on it.

@@ -1,11 +1,10 @@
 //! [`Packets`]: builds RTP packets from payloads, and their RTCP reports (RFC 3550). No IO, no clock.
 
+use arauto_rtsp::ntp::Ntp;
 use rtcp_types::{
     Bye, Compound, RtcpPacketWriter, RtcpPacketWriterExt, Sdes, SdesChunk, SdesItem, SenderReport,
 };
 use rtp_types::RtpPacketBuilder;
-
-use crate::media::ntp::Ntp;
 
 /// State of one RTP sender.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use arauto_rtsp::Description;
 use tokio::{
     sync::{mpsc, watch},
     time::timeout,
@@ -15,7 +16,6 @@ use crate::{
         rtsp::{StreamSession, Way},
     },
     escape::Printable,
-    media::Description,
 };
 
 /// Time that opening and probing a file may take.

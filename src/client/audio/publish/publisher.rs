@@ -6,6 +6,8 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use arauto_protocol::{Line, Message, Operation};
+use arauto_rtsp::Summons;
 use tokio::{
     sync::mpsc::{Receiver, Sender, channel},
     task::JoinSet,
@@ -16,11 +18,7 @@ use super::{
     Control,
     publication::{Began, Outcome, Publication, Task},
 };
-use crate::{
-    client::{dial::Dialer, files::Opener, pace::Pace, text::MESSAGE_BYTES},
-    media::Summons,
-    protocol::{Line, Message, Operation},
-};
+use crate::client::{dial::Dialer, files::Opener, pace::Pace, text::MESSAGE_BYTES};
 
 /// Maximum number of files played at once, including those for which the user is being asked.
 pub const MAX_AT_ONCE: usize = 4;

@@ -2,16 +2,14 @@
 
 use std::{fs::File, io, thread, time::Duration};
 
+use arauto_rtsp::{
+    Format,
+    payload::{Packer, Payload},
+};
 use tokio::sync::{mpsc, oneshot};
 
 use super::source::{NoSource, Source};
-use crate::{
-    client::files::NotOpened,
-    media::{
-        Format,
-        payload::{Packer, Payload},
-    },
-};
+use crate::client::files::NotOpened;
 
 /// Maximum number of payloads read ahead: several seconds of L16, up to 20 s of MP3.
 const MAX_READ: usize = 256;

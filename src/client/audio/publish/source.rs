@@ -2,6 +2,11 @@
 
 use std::{fs::File, io, time::Duration};
 
+use arauto_rtsp::{
+    Format,
+    format::MAX_RATE,
+    payload::{l16, mpeg::FrameHeader},
+};
 use symphonia::core::{
     codecs::{
         CodecParameters,
@@ -19,14 +24,7 @@ use symphonia::core::{
 };
 
 use super::mix::Mix;
-use crate::{
-    client::files::sound,
-    media::{
-        Format,
-        format::MAX_RATE,
-        payload::{l16, mpeg::FrameHeader},
-    },
-};
+use crate::client::files::sound;
 
 /// Packets of the audio track tried for each unit. If none of them yields one, the file counts as damaged.
 const MAX_BROKEN: usize = 200;

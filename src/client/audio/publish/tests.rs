@@ -8,6 +8,10 @@ use std::{
     time::Duration,
 };
 
+use arauto_rtsp::{
+    Description, Format,
+    payload::{Packer, Payload},
+};
 use rtcp_types::{Compound, Packet};
 use rtp_types::RtpPacket;
 use tokio::{
@@ -17,13 +21,7 @@ use tokio::{
 };
 
 use super::{broadcast::HEAD_START, source::tests::made, *};
-use crate::{
-    client::rtsp::{Way, tests as rtsp},
-    media::{
-        Description, Format,
-        payload::{Packer, Payload},
-    },
-};
+use crate::client::rtsp::{Way, tests as rtsp};
 
 const WITHIN: Duration = Duration::from_secs(30);
 /// At 8 kHz, 20 ms are 160 samples.

@@ -5,11 +5,12 @@ use std::{
     time::Duration,
 };
 
+use arauto_rtsp::{Description, Key, StreamId};
+
 use super::{
     session::{Start, StreamBackend, StreamRefusal},
     transport::{Given, PeerInfo, Transport},
 };
-use crate::media::{Description, Key, StreamId};
 
 /// The only stream.
 pub const STREAM: StreamId = StreamId(0x7f3a);

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use arauto_rtsp::input::{Incoming, Input};
 use slog::{Logger, debug};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -19,7 +20,6 @@ use tokio::{
 
 use super::{
     MAX_PAUSE, SESSION_TIMEOUT,
-    input::{Incoming, Input},
     session::{self, Progress, Role, RtspSession},
     stream_access::StreamAccess,
 };
@@ -145,7 +145,7 @@ impl Talk {
                 return true;
             }
             turns -= 1;
-            let next = self.input.next();
+            let next = self.input.next_incoming();
             if !matches!(next, Ok(None)) {
                 self.midway = None;
             }

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
+use arauto_rtsp::input::Unreadable;
+use arauto_rtsp::{Description, Key, StreamId};
 use rtsp_types::{Request, Response, StatusCode, Version, headers};
 
 use super::{
     SESSION_TIMEOUT,
-    input::Unreadable,
     request::{self, Ask, ParsedRequest},
     target::StreamTarget,
     transport::{Given, PeerInfo, Transport},
 };
-use crate::media::{Description, Key, StreamId};
 
 /// Wrong keys or unknown streams after which a connection is closed.
 const MAX_WRONG: u8 = 3;

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, rc::Rc};
 
+use arauto_rtsp::{Description, Key, StreamId};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -24,10 +25,7 @@ use super::{
     session::{Start, StreamBackend, StreamRefusal},
     transport::{Given, PeerInfo, Transport},
 };
-use crate::{
-    media::{Description, Key, StreamId},
-    server::peer::is_on_this_machine,
-};
+use crate::server::peer::is_on_this_machine;
 
 /// The most of the server's addresses that one stream is sent from.
 pub const MAX_OUTLETS: usize = 16;

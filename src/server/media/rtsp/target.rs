@@ -1,7 +1,7 @@
 //! [`StreamTarget`]: the stream and the key in a request's address. Programs insert their additions at different
 //! places.
 
-use crate::media::{Key, StreamId};
+use arauto_rtsp::{Key, StreamId};
 
 /// Hexadecimal digits of a key.
 const KEY_DIGITS: usize = 32;

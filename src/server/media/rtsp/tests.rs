@@ -1,8 +1,9 @@
 //! Tests the responses of a session byte for byte, with [`FakeBackend`] in place of the streams.
 
+use arauto_rtsp::input::{Incoming, Input};
+
 use super::{
     fake::{FakeBackend, LISTEN, PUBLISH},
-    input::{Incoming, Input},
     session::{Progress, RtspSession, StreamRefusal},
     transport::Transport,
 };
@@ -45,7 +46,9 @@ impl Talk {
     fn send(&mut self, request: &str) -> (String, bool) {
         let mut input = Input::default();
         input.extend(request.as_bytes());
-        let Ok(Some(Incoming::Request(request))) = input.next() else { panic!("no request: {request}") };
+        let Ok(Some(Incoming::Request(request))) = input.next_incoming() else {
+            panic!("no request: {request}")
+        };
         let answer = self.session.answer(&request, &mut self.backend);
         (String::from_utf8(answer.bytes).unwrap(), answer.is_last)
     }

@@ -2,6 +2,8 @@
 
 use std::{fmt, net::IpAddr};
 
+use arauto_rtsp::transport::{LAST_SYSTEM_PORT, TransportSpec, pair};
+
 /// A supported transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
@@ -33,20 +35,13 @@ pub struct PeerInfo {
 impl Transport {
     /// Chooses the first supported transport of a `Transport` header.
     pub fn choose(header: &str, peer_info: PeerInfo) -> Option<Self> {
-        header.split(',').find_map(|one| Self::parse(one.trim(), peer_info))
+        TransportSpec::list(header).find_map(|spec| Self::read(spec, peer_info))
     }
 
-    fn parse(text: &str, peer_info: PeerInfo) -> Option<Self> {
-        let mut parts = text.split(';').map(str::trim);
-        let protocol = parts.next()?.to_ascii_uppercase();
-        let is_tcp = match protocol.as_str() {
-            "RTP/AVP" | "RTP/AVP/UDP" => false,
-            "RTP/AVP/TCP" => true,
-            _ => return None,
-        };
+    fn read(spec: TransportSpec, peer_info: PeerInfo) -> Option<Self> {
+        let is_interleaved = spec.is_interleaved()?;
         let (mut ports, mut channels) = (None, None);
-        for part in parts {
-            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        for (name, value) in spec.parameters() {
             match name.to_ascii_lowercase().as_str() {
                 "multicast" => return None,
                 // Another address is rejected: datagrams go only to the client that asks for them.
@@ -56,7 +51,7 @@ impl Transport {
                 _ => {}
             }
         }
-        if is_tcp {
+        if is_interleaved {
             let (rtp, rtcp) = channels.unwrap_or((0, 1));
             return (rtp != rtcp).then_some(Self::Interleaved { rtp, rtcp });
         }
@@ -69,18 +64,6 @@ impl Transport {
 /// the range of system services (RFC 6335, section 6).
 fn is_pair_of_a_player((rtp, rtcp): (u16, u16)) -> bool {
     rtp > LAST_SYSTEM_PORT && rtp.is_multiple_of(2) && rtcp == rtp + 1
-}
-
-/// The last port of the range for system services.
-const LAST_SYSTEM_PORT: u16 = 1_023;
-
-/// Parses `5000-5001`, or `5000` alone, which stands for the same.
-fn pair<N: std::str::FromStr + TryFrom<u32> + Into<u32> + Copy>(value: &str) -> Option<(N, N)> {
-    if let Some((one, other)) = value.split_once('-') {
-        return Some((one.parse().ok()?, other.parse().ok()?));
-    }
-    let one: N = value.parse().ok()?;
-    Some((one, N::try_from(one.into() + 1).ok()?))
 }
 
 /// The transport as the response states it.

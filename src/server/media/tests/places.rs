@@ -7,17 +7,16 @@ use std::{
     time::SystemTime,
 };
 
+use arauto_protocol::Target;
+
 use super::{
     hostile::{begun, goes_through},
     *,
 };
-use crate::{
-    protocol::Target,
-    server::{
-        bans::{Ban, Bans},
-        media::connection_limiter::MAX_UNAUTHENTICATED,
-        messages::ShutStream,
-    },
+use crate::server::{
+    bans::{Ban, Bans},
+    media::connection_limiter::MAX_UNAUTHENTICATED,
+    messages::ShutStream,
 };
 
 #[test]

@@ -1,9 +1,8 @@
+use arauto_protocol::Name;
+use arauto_rtsp::Key;
+
 use super::*;
-use crate::{
-    media::Key,
-    protocol::Name,
-    server::streams::{AskOutcome, Opening},
-};
+use crate::server::streams::{AskOutcome, Opening};
 
 /// A user whose address ends with this number.
 fn at(id: u64, network: u8) -> Party {

@@ -1,5 +1,6 @@
 //! Decodes MPEG audio frame by frame with symphonia.
 
+use arauto_rtsp::payload::{Unit, mpeg::FrameHeader};
 use symphonia::{
     core::{
         codecs::audio::{
@@ -14,7 +15,6 @@ use symphonia::{
 
 use super::{Broken, Decoded, Spec};
 use crate::client::audio::play::stretch::Stretch;
-use crate::media::payload::{Unit, mpeg::FrameHeader};
 
 pub struct Decoder {
     header: FrameHeader,

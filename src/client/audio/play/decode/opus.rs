@@ -1,9 +1,9 @@
 //! Decodes Opus packet by packet with ruopus.
 
+use arauto_rtsp::payload::{Unit, opus};
 use ruopus::OpusDecoder;
 
 use super::{Broken, Decoded, Spec};
-use crate::media::payload::{Unit, opus};
 
 pub struct Decoder {
     decoder: OpusDecoder,

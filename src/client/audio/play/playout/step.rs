@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use arauto_rtsp::payload::Unit;
+
 use super::{
     super::{
         decode::{Decoded, frames_of},
@@ -10,7 +12,6 @@ use super::{
     CONCEALMENT_STEPS, KEPT_EXCESS, LOSS_TIMEOUT, MAX_DATAGRAM_TIME, MAX_EXCESS, MAX_SILENCE, Pace, Playout,
     START_TIME, Sound,
 };
-use crate::media::payload::Unit;
 
 impl Playout {
     /// Advances by one step. Returns whether it could.

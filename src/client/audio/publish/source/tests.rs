@@ -6,6 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use arauto_rtsp::payload::opus;
 use symphonia::core::{
     formats::{FormatInfo, MediaInfo, SeekMode, SeekTo, SeekedTo, Track},
     io::MediaSourceStream,
@@ -15,7 +16,6 @@ use symphonia::core::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::media::payload::opus;
 
 /// Makes a file with ffmpeg from a tone of 2 s, unless `arguments` names other inputs. `None` without ffmpeg.
 pub fn made(dir: &TempDir, name: &str, arguments: &str) -> Option<PathBuf> {

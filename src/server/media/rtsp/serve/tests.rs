@@ -8,13 +8,13 @@ use std::{
 };
 
 use actix::{Actor, Context, Handler};
+use arauto_rtsp::{Key, StreamId};
 use slog::{Discard, o};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::*;
 use crate::{
     config::{Config, InForce},
-    media::{Key, StreamId},
     server::{
         bans::Barrier,
         media::{

@@ -1,23 +1,33 @@
 //! [`FrameHeader`]: the four bytes that begin every frame of MPEG audio (ISO 11172-3, section 2.4.1.3).
 
-/// The longest frame that a header can describe: layer II of MPEG 2.5 with 160 kbit/s at 8 kHz (2,880 bytes), and a
-/// byte of padding.
+/// The longest frame that a header can describe, in bytes: layer II of MPEG 2.5 with 160 kbit/s at 8 kHz (2,880 bytes),
+/// and a byte of padding.
 pub const MAX_FRAME_BYTES: usize = 2_881;
 
 /// The fields of a frame's header.
+///
+/// ```
+/// use arauto_rtsp::payload::mpeg::FrameHeader;
+///
+/// // MPEG 1, layer III, 128 kbit/s at 44.1 kHz in stereo.
+/// let header = FrameHeader::parse(&[0xff, 0xfb, 0x90, 0x00]).unwrap();
+/// assert_eq!((header.layer, header.rate, header.channels), (3, 44_100, 2));
+/// assert_eq!((header.samples, header.bytes), (1_152, 417));
+/// assert_eq!(FrameHeader::parse(b"ID3\x04"), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHeader {
     /// True for MPEG 1; false for MPEG 2 and 2.5, which have half and a quarter of its sample rates.
     pub is_mpeg_1: bool,
-    /// 1, 2 or 3.
+    /// Layer of the coding: 1, 2 or 3.
     pub layer: u8,
     /// Samples per second in each channel.
     pub rate: u32,
-    /// 1 or 2.
+    /// Number of channels: 1 or 2.
     pub channels: u8,
     /// Samples per channel in the frame.
     pub samples: u32,
-    /// Length of the frame, including this header.
+    /// Length of the frame in bytes, including this header.
     pub bytes: usize,
     /// Whether a checksum follows the header.
     has_checksum: bool,
@@ -74,6 +84,7 @@ impl FrameHeader {
     }
 
     /// Whether this frame holds no audio but an encoder's information about the file (a Xing, Info or VBRI tag).
+    /// `frame` is the frame from its header on.
     #[must_use]
     pub fn is_information(&self, frame: &[u8]) -> bool {
         let side = match (self.is_mpeg_1, self.channels) {

@@ -7,11 +7,21 @@ const TO_UNIX_SECONDS: u64 = 2_208_988_800;
 
 /// A time: seconds since 1900 in the high 32 bits, which wrap around in 2036, and fractions of a second in the low 32
 /// bits.
+///
+/// ```
+/// use arauto_rtsp::ntp::Ntp;
+/// use std::time::{Duration, SystemTime};
+///
+/// let sent = Ntp::at(SystemTime::UNIX_EPOCH + Duration::from_millis(500));
+/// assert_eq!(sent, Ntp(2_208_988_800 << 32 | 1 << 31));
+/// assert_eq!(sent.middle(), 0x7e80_8000);
+/// assert_eq!(Ntp(sent.0 + (1 << 30)).since(sent), Some(Duration::from_millis(250)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ntp(pub u64);
 
 impl Ntp {
-    /// Converts a system time.
+    /// Converts a system time. A time before 1970 becomes 1970.
     #[must_use]
     pub fn at(time: SystemTime) -> Self {
         // A clock before 1970 is not set, so its time is replaced by 1970.

@@ -11,6 +11,18 @@ const MAX_BEHIND: u16 = 100;
 const ROUND: u64 = 1 << 16;
 
 /// Tracks the sequence numbers of one sender.
+///
+/// ```
+/// use arauto_rtsp::sequence::{Heard, Reception, Sequence};
+///
+/// let mut sequence = Sequence::new(65_534);
+/// let first = sequence.first();
+/// assert_eq!(sequence.take(65_535), Heard::Number(first + 1));
+/// assert_eq!(sequence.take(1), Heard::Number(first + 3));
+/// assert_eq!(sequence.take(30_000), Heard::Doubtful);
+/// // Number 0 is missing: one of four datagrams, or 64/256.
+/// assert_eq!(sequence.report(), Reception { fraction_lost: 64, lost: 1, highest: 1 << 16 | 1 });
+/// ```
 #[derive(Clone, Debug)]
 pub struct Sequence {
     highest: u64,
@@ -23,7 +35,7 @@ pub struct Sequence {
     doubtful: Option<u16>,
 }
 
-/// How a sequence number relates to those before it.
+/// How a sequence number relates to those before it: the result of [`Sequence::take`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// The datagram is in sequence or was reordered; this is its extended number, which does not wrap around.
@@ -68,7 +80,8 @@ impl Sequence {
         self.highest
     }
 
-    /// Processes the number of the next datagram received.
+    /// Processes the number of the next datagram received. A number less than 3,000 ahead of the highest or at most 100
+    /// behind it is in sequence. Any other is doubtful until its successor follows it.
     pub fn take(&mut self, sequence: u16) -> Heard {
         let ahead = sequence.wrapping_sub(low(self.highest));
         let behind = ahead.wrapping_neg();
@@ -125,6 +138,18 @@ fn low_32(number: u64) -> u32 {
 }
 
 /// Smoothed change of the transit time from one datagram to the next.
+///
+/// ```
+/// use arauto_rtsp::sequence::Jitter;
+/// use std::time::Duration;
+///
+/// let mut jitter = Jitter::new(8_000);
+/// jitter.take(0, Duration::ZERO);
+/// // 20 ms of audio arrive 40 ms later. The estimate is 1/16 of the change of 20 ms, or 160 ticks.
+/// jitter.take(160, Duration::from_millis(40));
+/// assert_eq!(jitter.ticks(), 10);
+/// assert_eq!(jitter.time(), Duration::from_micros(1_250));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Jitter {
     clock_rate: u32,
@@ -141,8 +166,8 @@ impl Jitter {
         Self { clock_rate, transit: None, sixteenths: 0 }
     }
 
-    /// Processes a datagram's timestamp and its arrival time. Arrival times count from an arbitrary moment, always the
-    /// same.
+    /// Processes a datagram's timestamp, in ticks, and its arrival time. All arrival times count from one arbitrary
+    /// moment.
     pub fn take(&mut self, timestamp: u32, came: Duration) {
         let ticks = came.as_nanos() * u128::from(self.clock_rate) / 1_000_000_000;
         let transit =
@@ -160,7 +185,7 @@ impl Jitter {
         self.sixteenths >> 4
     }
 
-    /// The jitter as a duration.
+    /// The jitter as a duration, rounded down to whole ticks.
     #[must_use]
     pub fn time(&self) -> Duration {
         Duration::from_secs(u64::from(self.ticks())) / self.clock_rate.max(1)

@@ -39,7 +39,19 @@ impl Position {
     }
 }
 
-/// Packs frames into payloads.
+/// Packs frames into payloads of at most 0.1 s, or splits a frame that is longer than a payload.
+///
+/// ```
+/// use arauto_rtsp::payload::mpeg::Packer;
+///
+/// // MPEG 1, layer III, 128 kbit/s at 44.1 kHz: 417 bytes and 1,152 samples, or 2,351 ticks.
+/// let frame = [&[0xff, 0xfb, 0x90, 0x00][..], &[0; 413]].concat();
+/// let mut packer = Packer::default();
+/// assert_eq!(packer.push(&frame), []);
+/// let payload = packer.finish().unwrap();
+/// assert_eq!((payload.position, payload.ticks), (0, 2_351));
+/// assert_eq!(payload.bytes, [&[0; 4][..], &frame].concat());
+/// ```
 #[derive(Debug, Default)]
 pub struct Packer {
     position: Position,
@@ -49,7 +61,7 @@ pub struct Packer {
 }
 
 impl Packer {
-    /// Takes one frame, whose length has to be that in its header, and returns the payloads that are full.
+    /// Takes one frame and returns the payloads that are full. Ignores a frame whose length is not that in its header.
     pub fn push(&mut self, frame: &[u8]) -> Vec<Payload> {
         let Some(header) = FrameHeader::parse(frame).filter(|header| header.bytes == frame.len()) else {
             return Vec::new();

@@ -2,10 +2,18 @@
 
 use std::{fmt, str::FromStr};
 
-use super::key::Key;
+use crate::key::Key;
 
 /// A stream's number: four hexadecimal digits in its address. No two streams that exist at the same time share a
 /// number.
+///
+/// ```
+/// use arauto_rtsp::{StreamId, address::NoStreamId};
+///
+/// assert_eq!(StreamId(0x7f3a).to_string(), "7f3a");
+/// assert_eq!("7F3A".parse(), Ok(StreamId(0x7f3a)));
+/// assert_eq!("7f3".parse::<StreamId>(), Err(NoStreamId));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamId(pub u16);
 
@@ -23,6 +31,10 @@ pub struct NoStreamId;
 impl FromStr for StreamId {
     type Err = NoStreamId;
 
+    /// Parses exactly four hexadecimal digits, in upper or lower case.
+    ///
+    /// # Errors
+    /// [`NoStreamId`] for any other text.
     fn from_str(text: &str) -> Result<Self, NoStreamId> {
         if text.len() != 4 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(NoStreamId);
@@ -31,14 +43,25 @@ impl FromStr for StreamId {
     }
 }
 
-/// The address of a stream, as its publisher or a listener receives it: `rtsp://192.0.2.7:1554/7f3a?key=…`.
+/// The address of a stream, as its publisher or a listener receives it: `rtsp://192.0.2.7:1554/7f3a?key=…`. `Display`
+/// writes the key in full.
+///
+/// ```
+/// use arauto_rtsp::{Address, StreamId};
+///
+/// let key = "00112233445566778899aabbccddeeff".parse()?;
+/// let host = "[2001:db8::7]".to_owned();
+/// let address = Address { scheme: "rtsps", host, port: 1554, stream: StreamId(0x7f3a), key };
+/// assert_eq!(address.to_string(), "rtsps://[2001:db8::7]:1554/7f3a?key=00112233445566778899aabbccddeeff");
+/// # Ok::<(), arauto_rtsp::key::NoKey>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     /// `rtsp`, `rtsps`, `http` or `https`.
     pub scheme: &'static str,
     /// A host name, or an IP address in URL form: IPv6 in brackets.
     pub host: String,
-    /// The server's port.
+    /// The server's TCP port.
     pub port: u16,
     /// The stream's number.
     pub stream: StreamId,
@@ -53,7 +76,18 @@ impl fmt::Display for Address {
     }
 }
 
-/// DATA of a `publish` message: the file to send, and the address to send it to.
+/// DATA of a `publish` message: the file to send, and the address to send it to. `Display` writes them with a blank
+/// between them.
+///
+/// ```
+/// use arauto_rtsp::Summons;
+///
+/// let data = "rtsp://192.0.2.7:1554/7f3a?key=00 a song.mp3";
+/// let summons = Summons { rtsp: "rtsp://192.0.2.7:1554/7f3a?key=00", file: "a song.mp3" };
+/// assert_eq!(summons.to_string(), data);
+/// assert_eq!(Summons::parse(data), Some(summons));
+/// assert_eq!(Summons::parse("http://192.0.2.7/7f3a a song.mp3"), None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summons<'a> {
     /// The target, an `rtsp:` or `rtsps:` address.
@@ -63,7 +97,8 @@ pub struct Summons<'a> {
 }
 
 impl<'a> Summons<'a> {
-    /// Parses DATA. Returns `None` if the address is not `rtsp:` or `rtsps:`, or if the file's name is empty.
+    /// Parses DATA. Returns `None` if the address does not begin with `rtsp://` or `rtsps://`, or if the file's name is
+    /// empty.
     #[must_use]
     pub fn parse(data: &'a str) -> Option<Self> {
         let (rtsp, file) = data.split_once(' ')?;
@@ -77,7 +112,17 @@ impl fmt::Display for Summons<'_> {
     }
 }
 
-/// DATA of a `play` message that gives the addresses at which a stream can be heard.
+/// DATA of a `play` message that gives the addresses at which a stream can be heard. `Display` writes the fields in
+/// their order, with `-` for a missing `http` address.
+///
+/// ```
+/// use arauto_rtsp::Offer;
+///
+/// let offer = Offer::parse("rtsp://192.0.2.7:1554/7f3a?key=00 - a song.mp3").unwrap();
+/// assert_eq!((offer.rtsp, offer.http), ("rtsp://192.0.2.7:1554/7f3a?key=00", None));
+/// assert_eq!(offer.file, "a song.mp3");
+/// assert_eq!(Offer::parse("cannot play: no such file"), None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer<'a> {
     /// An `rtsp:` or `rtsps:` address.
@@ -92,7 +137,8 @@ pub struct Offer<'a> {
 const NO_HTTP: &str = "-";
 
 impl<'a> Offer<'a> {
-    /// Parses DATA. Returns `None` if it holds no addresses, for example the reason why the stream cannot be heard.
+    /// Parses DATA. Returns `None` if it is not two addresses and a file's name. It may instead be the reason why the
+    /// stream cannot be heard.
     #[must_use]
     pub fn parse(data: &'a str) -> Option<Self> {
         let (rtsp, rest) = data.split_once(' ')?;

@@ -1,12 +1,15 @@
-//! [`Input`]: splits the bytes of a connection into requests and the datagrams between them. Without IO.
+//! [`Input`]: splits the bytes that a server receives on a connection into requests and the datagrams between them (RFC
+//! 2326, section 10.12).
 
 use bytes::{Buf, Bytes, BytesMut};
 use rtsp_types::{Message, ParseError, Request};
 
-use super::super::udp_reader::MAX_DATAGRAM;
-use crate::media::description;
+use crate::description;
 
-/// The largest request head, in bytes.
+/// The longest datagram that is accepted, in bytes. [`Input`] skips longer ones, which networks fragment or drop.
+pub const MAX_DATAGRAM: usize = 2048;
+
+/// The largest request head, in bytes: request line, headers and the blank line after them.
 pub const MAX_HEAD: usize = 8 * 1024;
 
 /// First byte of a datagram's frame (RFC 2326, section 10.12).
@@ -18,9 +21,9 @@ const FRAME_HEADER: usize = 4;
 /// A complete request or datagram.
 #[derive(Debug)]
 pub enum Incoming {
-    /// A request.
+    /// A request with its body, which is empty unless the request has a `Content-Length`.
     Request(Request<Vec<u8>>),
-    /// A datagram on this channel.
+    /// An RTP or RTCP datagram, after the number of its interleaved channel.
     Datagram(u8, Bytes),
 }
 
@@ -33,13 +36,25 @@ pub enum Unreadable {
     Version,
     /// The head is longer than [`MAX_HEAD`].
     Head,
-    /// The body is longer than a description may be.
+    /// The body is incomplete and longer than [`description::MAX_BYTES`].
     Body,
     /// The input is neither a request nor a datagram.
     Malformed,
 }
 
-/// Bytes that were read and are not parsed yet.
+/// Bytes that were read from one connection and are not parsed yet.
+///
+/// ```
+/// use arauto_rtsp::input::{Incoming, Input, Unreadable};
+///
+/// let mut input = Input::default();
+/// input.extend(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n$\x02\x00\x03abc");
+/// assert!(matches!(input.next_incoming(), Ok(Some(Incoming::Request(request))) if request.body().is_empty()));
+/// assert!(matches!(input.next_incoming(), Ok(Some(Incoming::Datagram(2, bytes))) if bytes[..] == *b"abc"));
+/// assert!(matches!(input.next_incoming(), Ok(None)));
+/// input.extend(b"GET / HTTP/1.1\r\n");
+/// assert!(matches!(input.next_incoming(), Err(Unreadable::Http)));
+/// ```
 #[derive(Debug, Default)]
 pub struct Input {
     bytes: BytesMut,
@@ -50,27 +65,30 @@ pub struct Input {
 }
 
 impl Input {
-    /// Appends bytes that were read.
+    /// Appends bytes that were read. Call [`Self::next`] until it returns `None` before appending more: at most
+    /// [`MAX_HEAD`] + [`description::MAX_BYTES`] bytes then remain in the buffer.
     pub fn extend(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Whether an incomplete request or datagram is pending.
+    /// Whether an incomplete request or datagram is pending, once [`Self::next`] has returned `None`.
+    #[must_use]
     pub fn is_midway(&self) -> bool {
         !self.bytes.is_empty() || self.skip > 0
     }
 
-    /// Bytes in the buffer.
-    #[cfg(any(test, feature = "fuzz"))]
-    pub fn kept(&self) -> usize {
+    /// Number of bytes in the buffer.
+    #[must_use]
+    pub fn buffered(&self) -> usize {
         self.bytes.len()
     }
 
     /// Returns the next complete request or datagram, or `None` if more bytes are needed.
     ///
     /// # Errors
-    /// If the input cannot become a request or a datagram.
-    pub fn next(&mut self) -> Result<Option<Incoming>, Unreadable> {
+    /// [`Unreadable`] if the input cannot become a request or a datagram. The position of the next message is then
+    /// unknown, so the connection has to be closed.
+    pub fn next_incoming(&mut self) -> Result<Option<Incoming>, Unreadable> {
         loop {
             let skipped = self.skip.min(self.bytes.len());
             self.bytes.advance(skipped);
@@ -109,7 +127,7 @@ impl Input {
                 self.bytes.advance(length);
                 match message {
                     Message::Request(request) => Ok(Some(Incoming::Request(request))),
-                    // The server sends no requests, so it expects no responses.
+                    // A server sends no requests, so it expects no responses.
                     Message::Response(_) | Message::Data(_) => Err(Unreadable::Malformed),
                 }
             }
@@ -165,7 +183,7 @@ mod tests {
             let mut all = Vec::new();
             for piece in pieces {
                 input.extend(piece);
-                while let Some(incoming) = input.next()? {
+                while let Some(incoming) = input.next_incoming()? {
                     all.push(match incoming {
                         Incoming::Request(request) => {
                             format!("{} {}", <&str>::from(request.method()), request.body().len())

@@ -9,6 +9,16 @@ const BYTES: usize = 16;
 
 /// A secret of 128 random bits, written as 32 hexadecimal digits in an address. Only [`Key::reveal`] prints it, for an
 /// address that is given to the key's owner.
+///
+/// ```
+/// use arauto_rtsp::Key;
+///
+/// let key = Key::random()?;
+/// assert_eq!(key.reveal().len(), 32);
+/// assert_eq!(key.reveal().parse(), Ok(key));
+/// assert_eq!(format!("{key:?}"), "Key(..)");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Key([u8; BYTES]);
 
@@ -16,7 +26,7 @@ impl Key {
     /// Generates a key.
     ///
     /// # Errors
-    /// If the system cannot provide random numbers.
+    /// The error of the operating system if it cannot provide random numbers.
     pub fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; BYTES];
         getrandom::fill(&mut bytes)?;
@@ -47,7 +57,14 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Formats a text for the log without the keys in it, such as a message that carries addresses.
+/// Formats a text for the log, with `{:?}`, without the keys in it: the hexadecimal digits after each `key=`.
+///
+/// ```
+/// use arauto_rtsp::key::Masked;
+///
+/// let data = "rtsp://192.0.2.7:1554/7f3a?key=00112233445566778899aabbccddeeff a song.mp3";
+/// assert_eq!(format!("{:?}", Masked(data)), r#""rtsp://192.0.2.7:1554/7f3a?key=… a song.mp3""#);
+/// ```
 pub struct Masked<'a>(pub &'a str);
 
 /// The text that precedes a key in an address.
@@ -75,6 +92,10 @@ pub struct NoKey;
 impl FromStr for Key {
     type Err = NoKey;
 
+    /// Parses exactly 32 hexadecimal digits, in upper or lower case.
+    ///
+    /// # Errors
+    /// [`NoKey`] for any other text.
     fn from_str(text: &str) -> Result<Self, NoKey> {
         let digits = text.as_bytes();
         if digits.len() != 2 * BYTES {

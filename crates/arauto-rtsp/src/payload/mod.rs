@@ -11,7 +11,7 @@ pub mod l16;
 pub mod mpeg;
 pub mod opus;
 
-use super::Format;
+use crate::Format;
 
 /// The largest payload that is sent, in bytes. With the headers of RTP (12), UDP (8) and IPv6 (40), 40 bytes of
 /// Ethernet's 1,500 remain for a tunnel's header, so the datagram is not fragmented.
@@ -28,10 +28,10 @@ pub struct Payload {
     pub bytes: Vec<u8>,
 }
 
-/// The input of a decoder for one call.
+/// The input of a decoder for one call, as [`Unpacker::take`] returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unit {
-    /// RTP timestamp of its beginning.
+    /// RTP timestamp of its beginning, in ticks of [`Format::clock_rate`], which wrap around.
     pub timestamp: u32,
     /// Duration in the same ticks.
     pub ticks: u32,
@@ -40,6 +40,16 @@ pub struct Unit {
 }
 
 /// Packs units, in the order in which they arrive, into payloads of at most [`MAX_BYTES`].
+///
+/// ```
+/// use arauto_rtsp::{Format, payload::{Packer, Payload}};
+///
+/// // A payload holds at most 20 ms: 160 samples of 2 bytes at 8 kHz.
+/// let mut packer = Packer::new(Format::L16 { rate: 8_000, channels: 1 });
+/// let payloads = packer.push(&[0; 500]);
+/// assert_eq!(payloads, [Payload { position: 0, ticks: 160, bytes: vec![0; 320] }]);
+/// assert_eq!(packer.finish(), Some(Payload { position: 160, ticks: 90, bytes: vec![0; 180] }));
+/// ```
 #[derive(Debug)]
 pub struct Packer {
     kind: PackerKind,
@@ -85,6 +95,16 @@ impl Packer {
 }
 
 /// Unpacks payloads into units. Buffers at most one fragmented frame of MPEG audio.
+///
+/// ```
+/// use arauto_rtsp::{Format, payload::{Unit, Unpacker}};
+///
+/// // Configuration 31 of Opus, in the first byte, has frames of 20 ms.
+/// let mut unpacker = Unpacker::new(Format::Opus { channels: 2 });
+/// let units = unpacker.take(7, 48_000, &[0xfc, 1, 2]);
+/// assert_eq!(units, [Unit { timestamp: 48_000, ticks: 960, bytes: vec![0xfc, 1, 2] }]);
+/// assert_eq!(unpacker.take(8, 48_960, &[]), []);
+/// ```
 #[derive(Debug)]
 pub struct Unpacker {
     kind: UnpackerKind,
@@ -109,8 +129,9 @@ impl Unpacker {
         Self { kind }
     }
 
-    /// Takes the payload of a datagram and returns the units that are complete, in order. Datagrams have to be given in
-    /// the order of their sequence numbers. An invalid payload yields no units, and the units of missing datagrams are
+    /// Takes the payload of a datagram, with RTP's sequence number and timestamp (in ticks of [`Format::clock_rate`]),
+    /// and returns the units that are complete, in order. Datagrams have to be given in the order of their sequence
+    /// numbers. An invalid payload yields no units, and the units of missing datagrams are
     /// missing too.
     pub fn take(&mut self, sequence: u16, timestamp: u32, payload: &[u8]) -> Vec<Unit> {
         match &mut self.kind {

@@ -5,13 +5,23 @@ use super::{MAX_BYTES, Payload, Unit};
 
 /// RTP ticks per second of Opus, and the rate at which a packet's samples are counted.
 pub const CLOCK_RATE: u32 = 48_000;
-/// The longest packet: 120 ms.
+/// The longest packet, in ticks of [`CLOCK_RATE`]: 120 ms (RFC 6716, section 3.4).
 pub const MAX_TICKS: u32 = CLOCK_RATE * 120 / 1_000;
 /// The longest frame, in bytes.
 const MAX_FRAME_BYTES: usize = 1_275;
 
 /// Samples per channel in a packet, counted at [`CLOCK_RATE`]. Returns `None` if the bytes are not a packet, as far as
 /// that shows without decoding.
+///
+/// ```
+/// use arauto_rtsp::payload::opus::ticks;
+///
+/// // The first byte's high 5 bits are the configuration: 31 has frames of 20 ms. The low 2 bits are 0 for one frame
+/// // and 1 for two.
+/// assert_eq!(ticks(&[31 << 3, 1]), Some(960));
+/// assert_eq!(ticks(&[31 << 3 | 1, 1, 1]), Some(1_920));
+/// assert_eq!(ticks(&[]), None);
+/// ```
 #[must_use]
 pub fn ticks(packet: &[u8]) -> Option<u32> {
     let ticks = frame_ticks(*packet.first()?) * frame_count(packet)?;
@@ -36,6 +46,15 @@ fn frame_count(packet: &[u8]) -> Option<u32> {
 }
 
 /// Returns the frames of a packet, in order, or `None` if the packet violates RFC 6716.
+///
+/// ```
+/// use arauto_rtsp::payload::opus::frames;
+///
+/// // Two frames of equal length, then two of which the first has the length 1.
+/// assert_eq!(frames(&[0xfd, 1, 2, 3, 4]), Some(vec![&[1, 2][..], &[3, 4]]));
+/// assert_eq!(frames(&[0xfe, 1, 2, 3, 4]), Some(vec![&[2][..], &[3, 4]]));
+/// assert_eq!(frames(&[0xfe, 9, 2]), None);
+/// ```
 #[must_use]
 pub fn frames(packet: &[u8]) -> Option<Vec<&[u8]>> {
     ticks(packet)?;
@@ -104,7 +123,18 @@ fn frame_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
     Some((4 * usize::from(*second) + usize::from(*first), rest))
 }
 
-/// Packs each packet into a payload. A packet that is longer than a payload is split into packets of one frame.
+/// Packs each packet into a payload. A packet of more than [`MAX_BYTES`] is split into packets of one frame.
+///
+/// ```
+/// use arauto_rtsp::payload::{Payload, opus::Packer};
+///
+/// let mut packer = Packer::default();
+/// assert_eq!(packer.push(&[0xfc, 1]), [Payload { position: 0, ticks: 960, bytes: vec![0xfc, 1] }]);
+/// // Two frames of 20 ms and 1,000 bytes.
+/// let halves = packer.push(&[&[0xfd][..], &[7; 2_000]].concat());
+/// assert_eq!(halves.iter().map(|payload| payload.position).collect::<Vec<_>>(), [960, 1_920]);
+/// assert_eq!(halves[1].bytes, [&[0xfc][..], &[7; 1_000]].concat());
+/// ```
 #[derive(Debug, Default)]
 pub struct Packer {
     position: u64,
@@ -130,7 +160,14 @@ impl Packer {
     }
 }
 
-/// Returns the packet in a payload, or `None` if the payload is not a packet.
+/// Returns the packet in a payload, or `None` if the payload is not a packet. `timestamp` is the datagram's.
+///
+/// ```
+/// use arauto_rtsp::payload::{Unit, opus::unpack};
+///
+/// assert_eq!(unpack(960, &[0xfc, 1]), Some(Unit { timestamp: 960, ticks: 960, bytes: vec![0xfc, 1] }));
+/// assert_eq!(unpack(960, &[]), None);
+/// ```
 #[must_use]
 pub fn unpack(timestamp: u32, payload: &[u8]) -> Option<Unit> {
     Some(Unit { timestamp, ticks: ticks(payload)?, bytes: payload.to_vec() })

@@ -1,6 +1,16 @@
 //! [`Format`]: the audio formats that a stream can have.
 
 /// A stream's audio format. It determines how RTP carries the audio.
+///
+/// ```
+/// use arauto_rtsp::Format;
+///
+/// let cd = Format::L16 { rate: 44_100, channels: 2 };
+/// assert_eq!((cd.payload_type(), cd.clock_rate()), (10, 44_100));
+/// assert_eq!(cd.rtpmap(), "L16/44100/2");
+/// assert_eq!((Format::Mp3.payload_type(), Format::Mp3.clock_rate()), (14, 90_000));
+/// assert_eq!(Format::Mp3.content_type(), "audio/mpeg");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// MPEG audio frames, layers I to III, unchanged from the file (RFC 2250, section 3.5).
@@ -26,7 +36,7 @@ pub const MAX_RATE: u32 = 96_000;
 pub const DYNAMIC: u8 = 96;
 
 impl Format {
-    /// RTP's payload type, which this program uses for the format.
+    /// The RTP payload type that this crate uses for the format: the static one (RFC 3551, section 6), or [`DYNAMIC`].
     #[must_use]
     pub fn payload_type(self) -> u8 {
         match self {
@@ -57,7 +67,7 @@ impl Format {
         }
     }
 
-    /// The HTTP `Content-Type` of the stream as a browser receives it.
+    /// The HTTP `Content-Type` of the stream in the container for browsers: MP3 without one, Opus in Ogg, L16 in WAV.
     #[must_use]
     pub fn content_type(self) -> &'static str {
         match self {

@@ -4,25 +4,37 @@ use std::{net::IpAddr, time::Duration};
 
 use sdp_types::{Attribute, Connection, MediaType, Origin, Session, Time, TransportProto};
 
-use super::format::{Format, MAX_RATE};
+use crate::format::{Format, MAX_RATE};
 
-/// The largest SDP that is read: 16 KiB. Other programs write a few hundred bytes.
+/// The largest description that a program should accept, in bytes: 16 KiB. Most are a few hundred bytes long.
+/// [`Input`](crate::input::Input) stops waiting for a longer body; [`Description::parse`] checks no length.
 pub const MAX_BYTES: usize = 16 * 1024;
 
 /// The longest length that a description may claim: 30 days. A longer one is ignored.
 const MAX_SECONDS: f64 = 30.0 * 24.0 * 3600.0;
 
 /// The properties of a stream that are known before its first datagram.
+///
+/// ```
+/// use arauto_rtsp::{Description, Format};
+/// use std::{net::Ipv4Addr, time::Duration};
+///
+/// let length = Some(Duration::from_millis(1_500));
+/// let description = Description::new(Format::Opus { channels: 2 }, "a song.opus", length);
+/// let sdp = description.to_sdp(Ipv4Addr::LOCALHOST.into(), 1);
+/// assert!(sdp.ends_with(b"a=rtpmap:96 opus/48000/2\r\na=fmtp:96 sprop-stereo=1\r\na=range:npt=0-1.500\r\n"));
+/// assert_eq!(Description::parse(&sdp), Ok(description));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
     /// The format of its audio.
     pub format: Format,
-    /// The RTP payload type of its datagrams. This program uses [`Format::payload_type`]; other programs choose any
-    /// number that RFC 3551 leaves free.
+    /// The RTP payload type of its datagrams, 0 to 127. [`Self::new`] uses [`Format::payload_type`]; other programs
+    /// choose any number that RFC 3551 leaves free.
     pub payload_type: u8,
     /// Title for display.
     pub title: String,
-    /// Time from the beginning to the end, if it is known.
+    /// Time from the beginning to the end, if it is known. SDP carries it with a precision of 1 ms.
     pub length: Option<Duration>,
     /// The URL of the audio part for SETUP, from `a=control`; `None` stands for the stream's own address.
     pub control: Option<String>,
@@ -40,17 +52,17 @@ pub enum NoDescription {
     /// The text is not SDP as RFC 8866 defines it.
     #[error("that is no SDP")]
     Malformed,
-    /// The number of audio parts is not one, that part is not RTP/AVP with one payload type, or there are too many
+    /// The number of audio parts is not one, that part is not RTP/AVP with one payload type, or there are more than 8
     /// parts.
     #[error("a stream has one audio part by RTP/AVP")]
     NotOneStream,
-    /// The audio is in a format that is not relayed.
+    /// The audio's format is not a [`Format`].
     #[error("only MP3, Opus and L16 of 1 or 2 channels are relayed")]
     Format,
 }
 
 impl Description {
-    /// Describes a stream in this format, with the payload type that this program uses and no `a=control`.
+    /// Describes a stream in this format, with [`Format::payload_type`] and no `a=control`.
     #[must_use]
     pub fn new(format: Format, title: impl Into<String>, length: Option<Duration>) -> Self {
         let payload_type = format.payload_type();
@@ -58,7 +70,7 @@ impl Description {
     }
 
     /// Encodes the description as SDP. `from` is the sender's address and `number` the session's number, both for the
-    /// line `o=`.
+    /// line `o=`. Control characters in the title are omitted. [`Self::passed_over`] is not written.
     #[must_use]
     pub fn to_sdp(&self, from: IpAddr, number: u64) -> Vec<u8> {
         let Self { format, payload_type, title, length, control, passed_over: _ } = self;
@@ -93,8 +105,9 @@ impl Description {
     /// Parses SDP. Exactly one part has to be audio; other parts, such as pictures, are passed over.
     ///
     /// # Errors
-    /// If the bytes are not SDP, if they have no single audio part by RTP/AVP, or if its format is not relayed: see
-    /// [`NoDescription`].
+    /// - [`NoDescription::Malformed`] if the bytes are not SDP.
+    /// - [`NoDescription::NotOneStream`] if they do not have exactly one audio part by RTP/AVP.
+    /// - [`NoDescription::Format`] if that part's format is not a [`Format`].
     pub fn parse(sdp: &[u8]) -> Result<Self, NoDescription> {
         let session = Session::parse(sdp).map_err(|_| NoDescription::Malformed)?;
         let is_sound = |media: &&sdp_types::Media| media.try_parse_mediatype() == Ok(MediaType::Audio);
