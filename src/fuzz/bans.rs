@@ -2,7 +2,7 @@
 
 use super::{Run, Target, is_harmless};
 use crate::{
-    server::bans::file::{read_text, written},
+    server::admission::bans::file::{read_text, written},
     source::SourceError,
 };
 

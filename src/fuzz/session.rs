@@ -24,7 +24,7 @@ use super::{Run, Target, choice, is_harmless};
 use crate::{
     config::Config,
     server::{
-        close::CloseReason,
+        common::close::CloseReason,
         pair::{Pair, Pipe, SupervisorEvent},
     },
 };

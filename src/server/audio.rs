@@ -13,17 +13,17 @@ use actix::{Actor, Addr, Handler, Recipient};
 use actix_rt::ArbiterHandle;
 use slog::Logger;
 
-use super::{
-    bans::Barrier,
-    exit_guard::ExitGuard,
-    messages::{CloseServer, StreamBegan, StreamEnded, Subscribe, ToRelay},
-    tls::credentials::Credentials,
+use super::messages::{CloseServer, StreamBegan, StreamEnded, Subscribe, ToRelay};
+use crate::{
+    config::{self, InForce},
+    server::{
+        admission::bans::Barrier, common::exit_guard::ExitGuard, metrics::audio::Counters,
+        net::tls::credentials::Credentials,
+    },
 };
-use crate::config::{self, InForce};
 
 mod connection_limiter;
 mod container;
-pub mod counters;
 mod fan_out;
 mod http_listeners;
 mod keys;
@@ -38,11 +38,9 @@ mod server;
 mod shares;
 mod source;
 mod stream;
-pub mod stream_stats;
 mod streams;
 mod udp_reader;
 
-use counters::Counters;
 use relay::Relay;
 
 /// Returns the most open files that audio needs with this configuration: all audio connections, and the UDP sockets of

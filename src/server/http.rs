@@ -37,23 +37,25 @@ use tokio::{
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
-use super::{
-    address_limiter::{AdmissionRequest, SessionPermit},
-    close::CloseReason,
-    connection::see_out,
-    peer::Peer,
-    session_ref::SessionId,
-};
 use arauto_protocol::{Kind, reply, websocket};
 use host::ForeignPage;
 use stream::{HttpAudio, Listens};
 use turns::Turns;
 
-use crate::{config::InForce, web};
+use crate::{
+    config::InForce,
+    server::{
+        admission::address_limiter::{AdmissionRequest, SessionPermit},
+        common::{close::CloseReason, peer::Peer, session_ref::SessionId},
+        net::connection::see_out,
+    },
+    web,
+};
 
 pub mod host;
 mod proxy;
 pub mod stream;
+pub mod subscribe;
 pub mod turns;
 
 /// Total time that a connection may spend on its requests. Loading the page takes a fraction of it.

@@ -22,19 +22,19 @@ use rustls::ServerConfig;
 use tokio::{net::TcpStream, sync::OwnedSemaphorePermit};
 use tokio_rustls::server::TlsStream;
 
-use super::{
-    address_limiter::SessionPermit,
-    batch::{Edit, SharedBatch},
-    close::CloseReason,
+pub use crate::server::http::subscribe::{Subscribe, SubscribeError, Subscription};
+use crate::server::{
+    admission::address_limiter::SessionPermit,
+    common::{
+        close::CloseReason,
+        fill_level::FillLevel,
+        listener_protocol::ListenerProtocol,
+        peer::Peer,
+        session_ref::{SessionId, SessionRef},
+        stream_stats::{StreamEnd, StreamStats},
+    },
     http::HttpConnection,
-    listener_protocol::ListenerProtocol,
-    media::stream_stats::{StreamEnd, StreamStats},
-    outbox::FillLevel,
-    peer::Peer,
-    session_ref::{SessionId, SessionRef},
 };
-
-pub use super::subscribe::{Subscribe, SubscribeError, Subscription};
 
 /// From a listener to a `Courier`: serve an accepted connection. Over plain TCP the listener has already sent the
 /// name request.
@@ -150,16 +150,6 @@ pub struct Leave {
     pub reason: CloseReason,
     /// A line to send to the client first.
     pub farewell: Option<Line>,
-}
-
-/// From the `Registry` to a `Courier`: deliver one batch.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct Deliver {
-    /// The lines for every member.
-    pub shared: Arc<SharedBatch>,
-    /// Where single sessions deviate from `shared`, ordered by slot.
-    pub edits: Vec<Edit>,
 }
 
 /// From the `Registry` to a `Courier`: another client requests this session's name, so the kernel is to find out

@@ -13,8 +13,12 @@ use std::{
 
 use arauto_protocol::{Kind, Operation, Refusal};
 
-use super::{close::CloseReason, listener_protocol::ListenerProtocol, media::counters::Counters};
+use crate::server::{
+    common::{close::CloseReason, listener_protocol::ListenerProtocol},
+    metrics::audio::Counters,
+};
 
+pub mod audio;
 mod histogram;
 mod log;
 

@@ -6,8 +6,15 @@
 //! listener -> courier (starts the session) -> frame_reader -> session -> registry (roster, batch) -> courier -> outbox
 //! ```
 //!
-//! `messages.rs` defines the messages between actors. The tables and queues (`roster`, `batch`, `outbox`,
-//! `frame_reader` and others) are plain Rust that imports no actor library, so tests call them directly.
+//! Each folder begins with what it is responsible for, and imports between folders run one way. From the top:
+//!
+//! ```text
+//! mod -> supervisor -> accept, registry -> delivery -> session, audio, monitoring -> messages -> http
+//!     -> admission, metrics, net -> common
+//! ```
+//!
+//! `messages.rs` defines the messages between actors. The tables and queues (`roster`, `batch`, `outbox`, `frame_reader`
+//! and others) are plain Rust that imports no actor library, so tests call them directly.
 
 use std::{
     io,
@@ -19,85 +26,57 @@ use std::{
 };
 
 use actix_rt::Arbiter;
-use arauto_protocol::name;
 use slog::{Logger, info, warn};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
-    accounts::{self, Accounts, Directory},
+    accounts::Directory,
     config::{Config, InForce, LocalConnections},
-    escape::Escaped,
-    source::SourceError,
 };
 
-mod address_limiter;
-mod addresses;
-mod advertised_addresses;
-mod auth;
-pub(crate) mod bans;
-mod batch;
-mod block;
-mod blocked_work;
-pub mod close;
-mod connection;
-mod courier;
-mod eviction;
-mod exit_guard;
-mod flood;
-mod flush_scheduler;
-mod frame_reader;
-mod health;
+mod accept;
+pub(crate) mod admission;
+mod audio;
+pub(crate) mod common;
+mod delivery;
+mod files;
 mod http;
-mod listener;
-mod listener_protocol;
-mod media;
 mod messages;
 mod metrics;
 mod monitoring;
-mod outbox;
-mod page_places;
+mod net;
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod pair;
-mod peer;
-mod pending_claim;
-mod read_timeouts;
 mod registry;
 mod reload;
-mod retransmission;
-mod roster;
+mod serve_error;
 mod session;
-mod session_ref;
-mod settling;
 mod signals;
-mod sock_diag;
-mod streams;
-mod subscribe;
-mod subscriber;
-mod subscriber_table;
 mod supervisor;
-pub mod systemd;
-mod tls;
-mod trial;
-mod wait_budget;
 
-use addresses::{BoundAddresses, BoundSockets};
-use bans::{Ledger, LedgerError};
-use health::{Health, Phase};
-use listener::Listener;
-use media::{RelayParams, RtspListener};
+use accept::{
+    acceptor::Listener,
+    addresses::{BoundAddresses, BoundSockets},
+};
+use admission::bans::Ledger;
+use audio::{RelayParams, RtspListener};
+use common::health::{Health, Phase};
+pub use files::unusable_files;
 use metrics::Metrics;
 use monitoring::Watched;
+pub use net::systemd;
+pub use net::tls::credentials::CredentialsError;
+use net::tls::credentials::{self, Credentials};
 use reload::Reloader;
 pub use reload::Reloading;
-pub use supervisor::{Ended, ServeError};
+pub use serve_error::ServeError;
+pub use supervisor::Ended;
 use supervisor::{Sockets, Supervisor};
-pub use tls::credentials::CredentialsError;
-use tls::credentials::{self, Credentials};
 
 /// RTSP parsing and session logic without a connection, for the fuzz target.
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) mod rtsp {
-    pub use super::media::rtsp::{
+    pub use crate::server::audio::rtsp::{
         fake::FakeBackend,
         session::{Progress, RtspSession, not_understood},
     };
@@ -106,15 +85,17 @@ pub(crate) mod rtsp {
 /// The steps of a broadcast, for benches that measure each step separately. Not a stable interface.
 #[doc(hidden)]
 pub mod steps {
-    pub use super::{
-        address_limiter::SessionPermit,
-        batch::{Batch, SharedBatch},
-        connection::{SendHalf, Unanswered, split},
-        outbox::{Bounds, Outbox, at_once},
-        session::Session,
-        session_ref::{SessionId, SessionRef},
-        subscriber::Subscriber,
-        subscriber_table::SubscriberTable,
+    pub use crate::server::{
+        admission::address_limiter::SessionPermit,
+        common::session_ref::{SessionId, SessionRef},
+        delivery::{
+            batch::{Batch, SharedBatch},
+            outbox::{Bounds, Outbox, at_once},
+            subscriber::Subscriber,
+            subscriber_table::SubscriberTable,
+        },
+        net::connection::{SendHalf, Unanswered, split},
+        session::actor::Session,
     };
 }
 
@@ -189,7 +170,7 @@ impl Server {
             .any(|at| !at.is_empty());
         let credentials =
             if is_encrypted { Some(Credentials::new(credentials::load(&config.tls, log)?)) } else { None };
-        let accounts = Directory::new(read_accounts(config, log)?);
+        let accounts = Directory::new(files::read_accounts(config, log)?);
         let bans_file = config.accounts.bans_file.as_path();
         let (ledger, keeper) = if bans_file.as_os_str().is_empty() {
             (Ledger::in_memory(), None)
@@ -326,7 +307,7 @@ impl Server {
     /// Raises the limit of open files: each session is an open file, and the usual limit is 1,024.
     fn raise_file_limit(&self) {
         let config = self.config.get();
-        let audio = if self.rtsp_listeners.is_empty() { 0 } else { media::open_files(&config.media) };
+        let audio = if self.rtsp_listeners.is_empty() { 0 } else { audio::open_files(&config.media) };
         let wanted = config.limits.max_sessions as u64 + RESERVED_FILES + audio;
         match rlimit::increase_nofile_limit(wanted) {
             Ok(most) if most < wanted => {
@@ -362,47 +343,12 @@ fn log_local_connections(config: &Config, log: &Logger) {
     }
 }
 
-/// Checks all files that a configuration names, and returns all faults found.
-#[must_use]
-pub fn unusable_files(config: &Config) -> Vec<ServeError> {
-    let accounts = match config.accounts.file.as_path() {
-        file if file.as_os_str().is_empty() => Vec::new(),
-        file => Accounts::faults(file, name::max_bytes(config.limits.message_bytes)),
-    };
-    let bans = match config.accounts.bans_file.as_path() {
-        file if file.as_os_str().is_empty() => Vec::new(),
-        file => bans::file::faults(file),
-    };
-    let credentials = credentials::faults(&config.tls).into_iter().map(ServeError::from);
-    let bans = bans.into_iter().map(|fault| ServeError::from(LedgerError::from(fault)));
-    credentials.chain(accounts.into_iter().map(ServeError::from)).chain(bans).collect()
-}
-
-/// Reads the accounts file that a configuration names, if any, and warns if other users can read the file. To apply
-/// the accounts, call [`Directory::replace`].
-///
-/// # Errors
-/// If the file cannot be read, or with the first fault in it.
-fn read_accounts(config: &Config, log: &Logger) -> Result<Accounts, SourceError> {
-    let path = config.accounts.file.as_path();
-    if path.as_os_str().is_empty() {
-        return Ok(Accounts::default());
-    }
-    let accounts = Accounts::load(path, name::max_bytes(config.limits.message_bytes))?;
-    let shown = Escaped(path.display());
-    if accounts::is_readable_by_others(path).unwrap_or_default() {
-        warn!(log, "every local user can read the accounts file; run chmod o-r on it"; "file" => %shown);
-    }
-    info!(log, "accounts"; "file" => %shown, "count" => accounts.len());
-    Ok(accounts)
-}
-
 /// Open files beside the sessions: 64 for listeners, reactors and the log, then refused connections, connections to
 /// the page, connections on trial, stream listeners over HTTP, and monitoring.
 const RESERVED_FILES: u64 = 64
-    + (listener::MAX_REFUSALS
-        + listener::MAX_HTTP_FILES
-        + trial::MAX_TRIALS
+    + (accept::acceptor::MAX_REFUSALS
+        + accept::acceptor::MAX_HTTP_FILES
+        + admission::trial::MAX_TRIALS
         + http::stream::MAX_LISTENERS
         + monitoring::MAX_CONNECTIONS) as u64;
 

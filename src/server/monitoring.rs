@@ -24,8 +24,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{health::Health, http::turns::Turns, metrics::Metrics};
-use crate::config::InForce;
+use super::{http::turns::Turns, metrics::Metrics};
+use crate::{config::InForce, server::common::health::Health};
 
 mod answers;
 mod exposition;

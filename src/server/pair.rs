@@ -10,25 +10,24 @@ use tokio::{
     sync::{Semaphore, mpsc::UnboundedSender},
 };
 
+pub use crate::server::common::exit_guard::SupervisorEvent;
+
 use super::{
-    address_limiter::SessionPermit,
-    bans::Ledger,
-    connection::{ReceiveHalf, SendHalf, Unanswered},
-    courier::{Courier, NewConnection, WireFormat},
-    exit_guard::ExitGuard,
     messages::{ToCourier, ToRegistry},
     metrics::Metrics,
-    peer::Peer,
-    registry::{AudioHandle, Registry},
-    session::WorkerContext,
-    session_ref::SessionId,
 };
 use crate::{
     accounts::{Accounts, Directory, Verifier},
     config::{Config, InForce},
+    server::{
+        admission::{address_limiter::SessionPermit, bans::Ledger},
+        common::{exit_guard::ExitGuard, peer::Peer, session_ref::SessionId},
+        delivery::courier::{Courier, NewConnection, WireFormat},
+        net::connection::{ReceiveHalf, SendHalf, Unanswered},
+        registry::actor::{AudioHandle, Registry},
+        session::actor::WorkerContext,
+    },
 };
-
-pub use super::exit_guard::SupervisorEvent;
 
 /// A registry and one courier.
 pub struct Pair {

@@ -1,19 +1,22 @@
 //! [`Reloader`]: replaces the configuration, the certificates and the accounts of a running server.
 
+mod settling;
+
 use std::path::{Path, PathBuf};
 
 use slog::{Logger, error, info, warn};
 
-use super::{
-    read_accounts,
-    settling::{Settling, Unsettled},
-    systemd,
-    tls::credentials::{self, Credentials, CredentialsError},
-};
+use settling::{Settling, Unsettled};
+
+use super::files::read_accounts;
 use crate::{
     accounts::Directory,
     config::{Applies, Change, Config, ConfigError, InForce},
     escape::Escaped,
+    server::net::{
+        systemd,
+        tls::credentials::{self, Credentials, CredentialsError},
+    },
     source::SourceError,
 };
 

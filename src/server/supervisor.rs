@@ -1,8 +1,6 @@
 //! [`Supervisor`]: starts the actors, watches for their death, and ends the server in order.
 
 use std::{
-    io,
-    net::SocketAddr,
     rc::Rc,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
@@ -20,86 +18,35 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    address_limiter::AdmissionRequest,
-    advertised_addresses::AdvertisedAddresses,
-    bans::{Ledger, LedgerError},
-    courier::Courier,
-    exit_guard::{ExitGuard, SupervisorEvent},
-    health::{Health, Phase},
-    http::stream::HttpAudio,
-    listener::{Acceptor, Limiters, Listener, MAX_HTTP_FILES, MAX_REFUSALS},
-    listener_protocol::ListenerProtocol,
-    media::{self, Audio, RelayParams},
-    messages::{CloseServer, ToCourier, ToRegistry},
-    metrics::Metrics,
-    registry::{AudioHandle, Registry},
-    session::WorkerContext,
-    systemd,
-    tls::credentials::CredentialsError,
-    trial::MAX_TRIALS,
-};
 use crate::{
     accounts::{Directory, Verifier},
     config::InForce,
-    source::SourceError,
+    server::{
+        accept::acceptor::{Acceptor, Limiters, Listener, MAX_HTTP_FILES, MAX_REFUSALS},
+        admission::{address_limiter::AdmissionRequest, bans::Ledger, trial::MAX_TRIALS},
+        audio::{self, Audio, RelayParams},
+        common::{
+            exit_guard::{ExitGuard, SupervisorEvent},
+            health::{Health, Phase},
+            listener_protocol::ListenerProtocol,
+        },
+        delivery::courier::Courier,
+        http::stream::HttpAudio,
+        messages::{CloseServer, ToCourier, ToRegistry},
+        metrics::Metrics,
+        net::systemd,
+        registry::{
+            actor::{AudioHandle, Registry},
+            advertised_addresses::AdvertisedAddresses,
+        },
+        serve_error::ServeError,
+        session::actor::WorkerContext,
+    },
 };
 
 /// Capacity of the Registry's mailbox, which bounds nothing: `do_send` ignores it. Sessions bound their work in bytes
 /// before they send it.
 const MAILBOX_CAPACITY: usize = 16;
-
-/// Why the server could not start or had to end.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// The server cannot listen on an address.
-    #[error("cannot listen on {address}: {error}{}", way_out(error))]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// The error of the system.
-        error: io::Error,
-    },
-    /// The certificate or key for TLS cannot be used.
-    #[error(transparent)]
-    Credentials(#[from] CredentialsError),
-    /// The accounts file is invalid or unreadable.
-    #[error(transparent)]
-    Accounts(#[from] SourceError),
-    /// The bans file is invalid, unreadable or not writable.
-    #[error(transparent)]
-    Bans(#[from] LedgerError),
-    /// The system refused something else that is needed to start.
-    #[error("cannot start: {0}")]
-    Start(#[from] io::Error),
-    /// A part died that the others need.
-    #[error("the {0} died; the server cannot go on")]
-    Died(&'static str),
-}
-
-/// The next step for an operator whose address cannot be listened on; appended to the error.
-fn way_out(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "; another program listens there: end it, or choose another address (--listen, or the configuration)"
-        }
-        io::ErrorKind::AddrNotAvailable => {
-            "; this machine has no such address: 0.0.0.0 and [::] stand for all of its addresses"
-        }
-        io::ErrorKind::PermissionDenied => {
-            "; ports below 1024 need root or CAP_NET_BIND_SERVICE: choose a higher one"
-        }
-        _ => "",
-    }
-}
-
-impl ServeError {
-    /// Whether the server did not start because of the content of one of its files.
-    #[must_use]
-    pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Accounts(_) | Self::Bans(LedgerError::Source(_)))
-    }
-}
 
 /// How the server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,8 +105,8 @@ impl Supervisor {
         let (sender, mailbox) = channel(MAILBOX_CAPACITY);
         let registry = Addr::new(sender);
         let audio = media.map(|relay_params| {
-            let to = media::RelayToRegistry::from(registry.clone());
-            media::start(
+            let to = audio::RelayToRegistry::from(registry.clone());
+            audio::start(
                 relay_params,
                 to,
                 barrier.clone(),

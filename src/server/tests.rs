@@ -12,13 +12,13 @@ use tokio::{
 };
 
 use super::{
-    close::CloseReason,
-    courier::{Courier, WireFormat},
-    exit_guard::SupervisorEvent,
-    health::Health,
     pair::{Pair, Pipe},
-    registry::Registry,
     *,
+};
+use crate::server::{
+    common::{close::CloseReason, exit_guard::SupervisorEvent, health::Health},
+    delivery::courier::{Courier, WireFormat},
+    registry::actor::Registry,
 };
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -73,7 +73,7 @@ fn the_death_of_the_registry_ends_the_server_with_an_error() {
         let log = Logger::root(Discard, o!());
         let mut supervisor = Supervisor::build(
             &InForce::new(Config::default()),
-            &Directory::new(Accounts::default()),
+            &Directory::new(crate::accounts::Accounts::default()),
             Ledger::in_memory(),
             Sockets { listeners: Vec::new(), media: None },
             &workers,

@@ -17,20 +17,27 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{sync::Semaphore, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    bans::Barrier,
-    close::{CLOSE_TIMEOUT, CloseReason},
-    connection::{UNSENT_BYTES, keepalive, see_out},
-    courier::Courier,
-    http::unavailable,
-    listener_protocol::ListenerProtocol,
-    messages::{Adopt, Secure},
-    metrics::Metrics,
-    peer::Peer,
-    session_ref::SessionId,
-    tls::{credentials::Credentials, handshake::handshake},
+use crate::{
+    accounts::Directory,
+    config::InForce,
+    server::{
+        admission::bans::Barrier,
+        common::{
+            close::{CLOSE_TIMEOUT, CloseReason},
+            listener_protocol::ListenerProtocol,
+            peer::Peer,
+            session_ref::SessionId,
+        },
+        delivery::courier::Courier,
+        http::unavailable,
+        messages::{Adopt, Secure},
+        metrics::Metrics,
+        net::{
+            connection::{UNSENT_BYTES, keepalive, see_out},
+            tls::{credentials::Credentials, handshake::handshake},
+        },
+    },
 };
-use crate::{accounts::Directory, config::InForce};
 
 mod admission;
 

@@ -8,14 +8,14 @@ use std::{
 use slog::{Logger, info, warn};
 use socket2::SockRef;
 
-use super::{
-    listener::{self, Listener},
-    listener_protocol::ListenerProtocol,
-    media::RtspListener,
-    supervisor::ServeError,
-    tls::credentials::Credentials,
+use super::{acceptor as listener, acceptor::Listener};
+use crate::{
+    config::{Config, Media, Monitoring, Web},
+    server::{
+        audio::RtspListener, common::listener_protocol::ListenerProtocol, net::tls::credentials::Credentials,
+        serve_error::ServeError,
+    },
 };
-use crate::config::{Config, Media, Monitoring, Web};
 
 /// The addresses that the server listens on. Where the configuration gives port 0, these hold the port that the system
 /// chose.

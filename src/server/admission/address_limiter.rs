@@ -17,14 +17,14 @@ use tokio::{
 };
 
 use super::{
-    block::Block,
-    close::CloseReason,
     flood::{Bucket, Rate},
     page_places::PagePlace,
-    peer::Peer,
     trial::{TRIAL_TIMEOUT, Trial},
 };
-use crate::config::Flood;
+use crate::{
+    config::Flood,
+    server::common::{block::Block, close::CloseReason, peer::Peer},
+};
 
 /// Maximum number of addresses without a session that are remembered. Beyond it, all of them are forgotten and connect
 /// as if for the first time. No limit by address holds up an attacker with so many addresses, and such an attacker must

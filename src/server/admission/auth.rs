@@ -4,10 +4,10 @@
 use arauto_protocol::{Frame, Line, Name, password, reply, request, telnet};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::close::CloseReason;
 use crate::{
     accounts::{Account, Accounts, PasswordHash, Secret, Verdict},
     config,
+    server::common::close::CloseReason,
 };
 
 /// Passwords that a connection may try.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::block::Block;
+use crate::server::common::block::Block;
 
 /// The holders of places, each with the address block that its place counts for and a value of the caller's.
 #[derive(Debug)]

@@ -7,7 +7,8 @@ use std::sync::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::{block::Block, eviction::Occupants, peer::Peer};
+use super::eviction::Occupants;
+use crate::server::common::{block::Block, peer::Peer};
 
 /// The places of connections that ask for the page. Clones share them.
 ///

@@ -17,7 +17,8 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::{block::Block, eviction::Occupants};
+use super::eviction::Occupants;
+use crate::server::common::block::Block;
 
 /// Connections on trial above which each newcomer makes a connection of the address block that holds most give way.
 ///

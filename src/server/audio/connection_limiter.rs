@@ -8,7 +8,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::server::{block::Block, eviction::Occupants};
+use crate::server::{admission::eviction::Occupants, common::block::Block};
 
 /// The state of a connection that determines its bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,15 +12,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    super::{
-        exit_guard::ExitGuard,
-        messages::{AdmitListener, CloseServer, OpenStream, ShutStream, Subscribe},
-    },
+    super::messages::{AdmitListener, CloseServer, OpenStream, ShutStream, Subscribe},
     RelayContext, RtspListener,
     server::{RtspServer, Settle},
     shares::Caller,
     streams::{RelayStreams, SharedStreams},
 };
+use crate::server::common::exit_guard::ExitGuard;
 /// Interval at which silent publishers and listeners are found, and due reports are sent.
 const TICK_INTERVAL: Duration = Duration::from_millis(500);
 

@@ -12,10 +12,6 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    super::{
-        block::Block,
-        tls::{credentials::Credentials, handshake::handshake},
-    },
     RtspListener,
     connection_limiter::{ConnectionLimiter, ConnectionPermit, Standing},
     outgoing::{End, Outgoing},
@@ -25,6 +21,10 @@ use super::{
         stream_access::StreamAccess,
     },
     streams::SharedStreams,
+};
+use crate::server::{
+    common::block::Block,
+    net::tls::{credentials::Credentials, handshake::handshake},
 };
 
 /// A message without effect from a connection's task to the relay. Its answer shows that the relay has handled all

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, net::IpAddr, rc::Rc};
 
-use crate::server::block::Block;
+use crate::server::common::block::Block;
 
 /// Number of addresses from which on those without listeners are removed.
 const MIN_SWEPT: usize = 1_024;

@@ -14,7 +14,6 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    counters::Counters,
     fan_out::{self, Backlog, Copy},
     http_listeners::Audience,
     keys::Keys,
@@ -24,8 +23,8 @@ use super::{
     reports,
     rewrite::{HeaderRewrite, Rtp},
     source::{NotRelayed, Source},
-    stream_stats::StreamStats,
 };
+use crate::server::{common::stream_stats::StreamStats, metrics::audio::Counters};
 
 /// Delays in ms before each RTCP BYE to listeners by UDP, the first after the stream's end, the others after the BYE
 /// before. BYE is repeated because a datagram can be lost, and because a program that lags does not know the SSRC of

@@ -8,10 +8,8 @@ use slog::{Logger, debug, warn};
 use tokio::time::Instant;
 
 use super::{
-    super::bans::Barrier,
     super::messages::{OpenStream, StreamBegan, StreamEnded, SubscribeError, Subscription},
     RelayContext, RelayToRegistry,
-    counters::Counters,
     keys::NoHold,
     listener::Way,
     outgoing::End,
@@ -19,9 +17,11 @@ use super::{
     rtsp::MAX_PAUSE,
     shares::{Caller, Share, Shares},
     stream::{Carried, DatagramKind, RelayStream},
-    stream_stats::StreamEnd,
 };
-use crate::config::InForce;
+use crate::{
+    config::InForce,
+    server::{admission::bans::Barrier, common::stream_stats::StreamEnd, metrics::audio::Counters},
+};
 
 /// The streams as the tasks of the relay's thread share them.
 pub type SharedStreams = Rc<RefCell<RelayStreams>>;

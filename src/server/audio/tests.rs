@@ -21,16 +21,20 @@ use slog::{Discard, o};
 use tokio::sync::{mpsc::unbounded_channel, oneshot};
 
 use super::{
-    super::{
-        messages::{AdmitListener, OpenStream, SubscribeError, Subscription},
-        peer::Peer,
-        tls::credentials,
-    },
-    counters::AudioCounts,
-    stream_stats::{StreamEnd, StreamStats},
+    super::messages::{AdmitListener, OpenStream, SubscribeError, Subscription},
     *,
 };
-use crate::config::{Config, Media, Tls};
+use crate::{
+    config::{Config, Media, Tls},
+    server::{
+        common::{
+            peer::Peer,
+            stream_stats::{StreamEnd, StreamStats},
+        },
+        metrics::audio::AudioCounts,
+        net::tls::credentials,
+    },
+};
 
 mod client;
 mod hostile;
@@ -136,7 +140,8 @@ impl Rig {
                 let (notify, _events) = unbounded_channel();
                 let thread = Arbiter::new();
                 let socket =
-                    crate::server::listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+                    crate::server::accept::acceptor::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+                        .unwrap();
                 let params = RelayParams {
                     thread: thread.handle(),
                     addresses: vec![socket.local_addr().unwrap()],

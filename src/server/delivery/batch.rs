@@ -14,7 +14,11 @@ use arauto_protocol::{Kind, Line, websocket};
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
-use super::{close::CloseReason, flush_scheduler::InFlight, metrics::Traffic, session_ref::SessionRef};
+use super::flush_scheduler::InFlight;
+use crate::server::{
+    common::{close::CloseReason, session_ref::SessionRef},
+    metrics::Traffic,
+};
 
 /// Bytes after which a batch is sent before more is added. A larger batch saves no writes and holds more memory.
 pub const BATCH_BYTES: usize = 64 * 1024;

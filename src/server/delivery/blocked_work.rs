@@ -6,9 +6,9 @@
 
 use std::collections::{HashMap, HashSet, VecDeque, hash_map::Entry};
 
-use super::{
+use crate::server::{
+    common::session_ref::SessionId,
     messages::{Leave, Work},
-    session_ref::SessionId,
 };
 
 /// Condition that work waits for.
@@ -164,7 +164,7 @@ mod tests {
     use arauto_protocol::Request;
 
     use super::*;
-    use crate::server::{close::CloseReason, session_ref::SessionRef};
+    use crate::server::common::{close::CloseReason, session_ref::SessionRef};
 
     fn session_ref(sender: u64) -> SessionRef {
         SessionRef { id: SessionId(sender), courier: 0, slot: 0 }

@@ -21,28 +21,41 @@ use tokio::{net::TcpStream, sync::mpsc::UnboundedSender, task::JoinHandle, time:
 use tokio_util::either::Either;
 
 use super::{
-    address_limiter::{AdmissionRequest, SessionPermit},
-    close::{CLOSE_TIMEOUT, CloseReason, PROBE_TIMEOUT},
-    connection::{self, ReceiveHalf, SendHalf},
-    exit_guard::ExitGuard,
-    flood::{Allowance, Meter},
-    frame_reader::{FrameReader, Pulse, ReadBuffer},
-    http::{Http, HttpConnection, stream::HttpAudio},
-    listener_protocol::ListenerProtocol,
-    messages::{
-        Adopt, Backpressure, CloseServer, Deliver, Evicted, ExpectDrain, OutboxesFull, Probe, Reframe,
-        SendLine, SendRaw, ToCourier, Unbound, Weigh, Weighed,
-    },
+    deliver::Deliver,
     outbox::{Bounds, Outbox, at_once},
-    peer::Peer,
-    read_timeouts::ReadTimeouts,
-    session::{Session, SessionConfig, WorkerContext},
-    session_ref::{SessionId, SessionRef},
     subscriber::{Done, Report, Subscriber},
     subscriber_table::SubscriberTable,
-    tls::under_way::PendingConnections,
 };
-use crate::config::Config;
+use crate::{
+    config::Config,
+    server::{
+        admission::{
+            address_limiter::{AdmissionRequest, SessionPermit},
+            flood::{Allowance, Meter},
+        },
+        common::{
+            close::{CLOSE_TIMEOUT, CloseReason, PROBE_TIMEOUT},
+            exit_guard::ExitGuard,
+            listener_protocol::ListenerProtocol,
+            peer::Peer,
+            session_ref::{SessionId, SessionRef},
+        },
+        http::{Http, HttpConnection, stream::HttpAudio},
+        messages::{
+            Adopt, Backpressure, CloseServer, Evicted, ExpectDrain, OutboxesFull, Probe, Reframe, SendLine,
+            SendRaw, ToCourier, Unbound, Weigh, Weighed,
+        },
+        net::{
+            connection::{self, ReceiveHalf, SendHalf},
+            tls::under_way::PendingConnections,
+        },
+        session::{
+            actor::{Session, SessionConfig, WorkerContext},
+            frame_reader::{FrameReader, Pulse, ReadBuffer},
+            read_timeouts::ReadTimeouts,
+        },
+    },
+};
 
 mod secure;
 mod web;

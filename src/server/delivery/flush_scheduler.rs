@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::metrics::Metrics;
+use crate::server::metrics::Metrics;
 
 /// The shortest possible wait: timers have a resolution of 1 ms.
 const TICK: Duration = Duration::from_millis(1);

@@ -21,10 +21,9 @@ use bytes::{Buf, Bytes};
 use futures_util::FutureExt;
 use tokio::{io::AsyncWrite, task::coop::unconstrained, time::Instant};
 
-use super::{
-    address_limiter::SessionPermit,
-    batch::{Excerpt, SharedBatch},
-    connection::SendHalf,
+use super::batch::{Excerpt, SharedBatch};
+use crate::server::{
+    admission::address_limiter::SessionPermit, common::fill_level::FillLevel, net::connection::SendHalf,
 };
 
 mod ending;
@@ -36,7 +35,6 @@ mod weight;
 
 use flush::Flush;
 pub use flush_task::{Flushed, flush_task};
-pub use watermark::FillLevel;
 use watermark::Watermark;
 use weight::{Piece, Weight};
 

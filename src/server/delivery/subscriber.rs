@@ -14,14 +14,18 @@ use tokio::time::Instant;
 
 use super::{
     batch::{Edit, EditKind, Segment, SharedBatch},
-    close::CloseReason,
-    connection::SendHalf,
-    frame_reader::Pulse,
+    outbox::{Flushed, Outbox, OutboxError, at_once, flush_task},
+};
+use crate::server::{
+    common::{
+        close::CloseReason,
+        fill_level::FillLevel,
+        session_ref::{SessionId, SessionRef},
+    },
     messages::{Backpressure, Evicted, Hangup, Heavy, Sent},
     metrics::Traffic,
-    outbox::{FillLevel, Flushed, Outbox, OutboxError, at_once, flush_task},
-    session::Session,
-    session_ref::{SessionId, SessionRef},
+    net::connection::SendHalf,
+    session::{actor::Session, frame_reader::Pulse},
 };
 
 /// Pings in a row that a WebSocket may leave unanswered.

@@ -11,11 +11,10 @@ use tokio::time::Instant;
 
 use super::{
     batch::{Edit, SharedBatch},
-    close::CloseReason,
     outbox::Outbox,
-    session_ref::SessionRef,
     subscriber::{Done, Subscriber},
 };
+use crate::server::common::{close::CloseReason, session_ref::SessionRef};
 
 /// Memory of a closing session's outbox from which on it is dropped when memory is short. Last words alone take less.
 const MIN_CUT_BYTES: usize = 4 * 1024;

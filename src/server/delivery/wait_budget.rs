@@ -23,7 +23,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{block::Origin, session_ref::SessionId};
+use crate::server::common::{block::Origin, session_ref::SessionId};
 
 /// Period over which waits are summed.
 pub const WINDOW: Duration = Duration::from_secs(10);

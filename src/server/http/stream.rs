@@ -25,11 +25,9 @@ use arauto_rtsp::{Key, StreamId};
 use bytes::Bytes;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use super::subscribe::{Subscribe, SubscribeError, Subscription};
 use crate::{
-    server::{
-        peer::Peer,
-        subscribe::{Subscribe, SubscribeError, Subscription},
-    },
+    server::common::peer::Peer,
     web::{refuse_method, words},
 };
 

@@ -5,7 +5,7 @@ use arauto_rtsp::{Key, StreamId};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use super::peer::Peer;
+use crate::server::common::peer::Peer;
 
 /// HTTP on a worker to Relay: a client wants to listen to a stream.
 #[derive(Debug, Message)]

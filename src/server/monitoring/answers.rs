@@ -7,7 +7,7 @@ use actix_http::{
 };
 
 use super::{Watched, exposition::Text, figures, json, liveness_check::LivenessCheck};
-use crate::server::{health::Phase, http::host};
+use crate::server::{common::health::Phase, http::host};
 
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
     use crate::{
         config::{Config, InForce},
-        server::health::Health,
+        server::common::health::Health,
     };
 
     fn desk(health: &Health) -> Desk {

@@ -7,9 +7,7 @@ use arauto_protocol::{Kind, Operation, Refusal};
 
 use super::{Watched, process::Process};
 use crate::server::{
-    close::CloseReason,
-    health::Phase,
-    listener_protocol::ListenerProtocol,
+    common::{close::CloseReason, health::Phase, listener_protocol::ListenerProtocol},
     metrics::{HistogramCounts, Metrics, Stage},
 };
 

@@ -21,10 +21,10 @@ use tokio::{
 };
 
 use super::{
-    close::LINGER_TIMEOUT,
     retransmission,
     sock_diag::{self, NotTaken},
 };
+use crate::server::common::close::LINGER_TIMEOUT;
 
 /// Silence after which the kernel sends keepalive probes on an idle connection.
 const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);

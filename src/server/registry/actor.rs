@@ -14,24 +14,30 @@ use slog::{Logger, debug, info};
 use tokio::time::Instant;
 
 use super::{
-    bans::Ledger,
-    batch::Batch,
-    block::Origin,
-    blocked_work::{BlockedWork, Pending},
-    courier::Courier,
-    exit_guard::ExitGuard,
-    flush_scheduler::{FlushScheduler, InFlight, Load, Next},
-    messages::{Backpressure, CloseServer, Deliver, Enter, Leave, ToRegistry, Unbound, Work},
-    metrics::Metrics,
-    outbox::FillLevel,
-    peer::LogFields,
     pending_claim::PendingClaims,
     roster::Roster,
-    session_ref::SessionId,
-    streams::{Opening, StreamDirectory},
-    wait_budget::WaitBudget,
+    stream_directory::{Opening, StreamDirectory},
 };
-use crate::config::View;
+use crate::{
+    config::View,
+    server::{
+        admission::bans::Ledger,
+        common::{
+            block::Origin, exit_guard::ExitGuard, fill_level::FillLevel, peer::LogFields,
+            session_ref::SessionId,
+        },
+        delivery::{
+            batch::Batch,
+            blocked_work::{BlockedWork, Pending},
+            courier::Courier,
+            deliver::Deliver,
+            flush_scheduler::{FlushScheduler, InFlight, Load, Next},
+            wait_budget::WaitBudget,
+        },
+        messages::{Backpressure, CloseServer, Enter, Leave, ToRegistry, Unbound, Work},
+        metrics::Metrics,
+    },
+};
 
 mod entering;
 mod moderation;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use arauto_rtsp::{Address, Key, StreamId};
 
-use super::peer::Peer;
+use crate::server::common::peer::Peer;
 
 /// The addresses that serve streams.
 #[derive(Clone, Debug, Default)]

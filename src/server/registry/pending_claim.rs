@@ -9,9 +9,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::{
+use crate::server::{
+    common::session_ref::SessionId,
     messages::{Enter, Work},
-    session_ref::SessionId,
 };
 
 /// Maximum number of sessions that wait for one bearer. A client that tries again makes more than one; a large number
@@ -89,7 +89,7 @@ mod tests {
     use arauto_protocol::Name;
 
     use super::*;
-    use crate::server::{peer::Peer, session_ref::SessionRef};
+    use crate::server::common::{peer::Peer, session_ref::SessionRef};
 
     fn claim(id: u64) -> PendingClaim {
         let session_ref = SessionRef { id: SessionId(id), courier: 0, slot: 0 };

@@ -7,7 +7,7 @@ use std::{
 
 use arauto_protocol::{Look, Looks, Name, NameKey};
 
-use super::{
+use crate::server::common::{
     peer::Peer,
     session_ref::{SessionId, SessionRef},
 };

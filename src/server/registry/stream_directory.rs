@@ -13,8 +13,10 @@ use arauto_protocol::Name;
 use arauto_rtsp::{Key, StreamId};
 use tokio::time::Instant;
 
-use super::{media::stream_stats::StreamStats, session_ref::SessionId};
-use crate::config;
+use crate::{
+    config,
+    server::common::{session_ref::SessionId, stream_stats::StreamStats},
+};
 
 mod room;
 

@@ -15,21 +15,27 @@ use slog::{Drain, Logger, debug, error, info};
 use tokio::time::Instant;
 
 use super::{
-    address_limiter::SessionPermit,
-    auth::{Credential, LoginAttempt},
-    close::{CloseReason, LINGER_TIMEOUT},
-    connection::ReceiveHalf,
-    flood::Meter,
     frame_reader::{FrameReader, Read, ReadEvent, bytes_of},
-    messages::{Evicted, Hangup, Leave, Reframe, SendRaw, Sent, ToCourier, ToRegistry},
-    metrics::{Metrics, Traffic},
-    peer::{LogFields, Peer},
     read_timeouts::ReadTimeouts,
-    session_ref::SessionRef,
 };
 use crate::{
     accounts::{Directory, Verifier},
     config::InForce,
+    server::{
+        admission::{
+            address_limiter::SessionPermit,
+            auth::{Credential, LoginAttempt},
+            flood::Meter,
+        },
+        common::{
+            close::{CloseReason, LINGER_TIMEOUT},
+            peer::{LogFields, Peer},
+            session_ref::SessionRef,
+        },
+        messages::{Evicted, Hangup, Leave, Reframe, SendRaw, Sent, ToCourier, ToRegistry},
+        metrics::{Metrics, Traffic},
+        net::connection::ReceiveHalf,
+    },
 };
 
 mod entering;

@@ -24,10 +24,8 @@ use tokio::{
 };
 use tokio_util::{codec::Decoder, io::poll_read_buf};
 
-use super::{
-    connection::ReceiveHalf,
-    read_timeouts::{Deadlines, ReadTimeouts, TimedOut},
-};
+use super::read_timeouts::{Deadlines, ReadTimeouts, TimedOut};
+use crate::server::net::connection::ReceiveHalf;
 
 /// Maximum number of bytes in one read.
 const READ_BYTES: usize = 64 * 1024;

@@ -15,14 +15,14 @@ use super::Acceptor;
 use crate::{
     config::{Flood, LocalConnections},
     server::{
-        address_limiter::{
-            AddressLimiter, AddressPermit, AdmissionRequest, AdmissionResult, Rejected, SessionPermit,
+        admission::{
+            address_limiter::{
+                AddressLimiter, AddressPermit, AdmissionRequest, AdmissionResult, Rejected, SessionPermit,
+            },
+            page_places::PagePlaces,
+            trial::Trials,
         },
-        block::Block,
-        close::CloseReason,
-        page_places::PagePlaces,
-        peer::Peer,
-        trial::Trials,
+        common::{block::Block, close::CloseReason, peer::Peer},
     },
 };
 

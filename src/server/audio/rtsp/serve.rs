@@ -19,18 +19,15 @@ use tokio::{
 };
 
 use super::{
+    super::{
+        connection_limiter::Standing,
+        outgoing::{End, Outgoing},
+    },
     MAX_PAUSE, SESSION_TIMEOUT,
     session::{self, Progress, Role, RtspSession},
     stream_access::StreamAccess,
 };
-use crate::server::{
-    connection::see_out,
-    media::{
-        connection_limiter::Standing,
-        outgoing::{End, Outgoing},
-        stream_stats::StreamEnd,
-    },
-};
+use crate::server::{common::stream_stats::StreamEnd, net::connection::see_out};
 
 /// Time limit for a TLS handshake, for a connection to start playing or publishing, and for a request to be complete.
 pub const SETUP_TIMEOUT: Duration = Duration::from_secs(20);

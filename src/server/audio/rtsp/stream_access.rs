@@ -18,14 +18,13 @@ use super::{
         shares::Caller,
         source::Source,
         stream::{DatagramKind, Outlet, Publisher, RelayStream},
-        stream_stats::StreamEnd,
         streams::{AddressFull, Handle, SharedStreams},
         udp_reader,
     },
     session::{Start, StreamBackend, StreamRefusal},
     transport::{Given, PeerInfo, Transport},
 };
-use crate::server::peer::is_on_this_machine;
+use crate::server::common::{peer::is_on_this_machine, stream_stats::StreamEnd};
 
 /// The most of the server's addresses that one stream is sent from.
 pub const MAX_OUTLETS: usize = 16;

@@ -4,8 +4,10 @@ use std::net::Ipv4Addr;
 
 use arauto_rtsp::Format;
 
-use super::*;
-use crate::server::media::{keys::Hold, rewrite::HeaderRewrite};
+use super::{
+    super::{keys::Hold, rewrite::HeaderRewrite},
+    *,
+};
 
 const HOUR: u32 = 3_600;
 /// Datagrams per second, about as many as MP3 at 44.1 kHz has.

@@ -2,8 +2,7 @@
 
 use std::net::UdpSocket;
 
-use super::{client::udp, *};
-use crate::server::media::outgoing::MAX_WAITING;
+use super::{super::outgoing::MAX_WAITING, client::udp, *};
 
 /// Sends a datagram and expects it at a listener.
 pub fn goes_through(from: &UdpSocket, to: SocketAddr, ear: &mut Client, number: u16) {

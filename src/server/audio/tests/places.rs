@@ -10,12 +10,12 @@ use std::{
 use arauto_protocol::Target;
 
 use super::{
+    super::connection_limiter::MAX_UNAUTHENTICATED,
     hostile::{begun, goes_through},
     *,
 };
 use crate::server::{
-    bans::{Ban, Bans},
-    media::connection_limiter::MAX_UNAUTHENTICATED,
+    admission::bans::{Ban, Bans},
     messages::ShutStream,
 };
 

@@ -3,10 +3,10 @@
 use rtcp_types::{Compound, Packet};
 
 use super::{
+    super::rewrite::Rtp,
     client::{udp, udp_pair},
     *,
 };
-use crate::server::media::rewrite::Rtp;
 
 /// The rest of an MP3 frame of 32 kbit/s at 44.1 kHz, which has 104 bytes, after its header: this text in place of
 /// audio.

@@ -2,7 +2,7 @@ use arauto_protocol::Message;
 use proptest::prelude::*;
 
 use super::*;
-use crate::server::session_ref::SessionId;
+use crate::server::common::session_ref::SessionId;
 
 const SESSIONS: u32 = 4;
 

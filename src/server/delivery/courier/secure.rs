@@ -8,18 +8,17 @@ use tokio_util::either::Either;
 
 use super::{Courier, NewConnection, SessionRef, WireFormat};
 use crate::server::{
-    close::CloseReason,
-    connection::see_out,
+    common::{close::CloseReason, listener_protocol::ListenerProtocol, peer::Peer, session_ref::SessionId},
     http::HttpConnection,
-    listener_protocol::ListenerProtocol,
     messages::{Adopt, HandshakeEnded, Secure, Secured},
     metrics::Stage,
-    peer::Peer,
-    session_ref::SessionId,
-    tls::{
-        handshake::{Failure, handshake},
-        stream::halves,
-        subject::common_name,
+    net::{
+        connection::see_out,
+        tls::{
+            handshake::{Failure, handshake},
+            stream::halves,
+            subject::common_name,
+        },
     },
 };
 

@@ -6,13 +6,12 @@ use tokio_util::either::Either;
 
 use super::{Courier, NewConnection, WireFormat};
 use crate::server::{
-    address_limiter::SessionPermit,
-    close::CloseReason,
-    connection,
+    admission::address_limiter::SessionPermit,
+    common::close::CloseReason,
     http::{Http, HttpConnection},
     messages::{HttpEnded, HttpListening, Upgraded},
     metrics::Stage,
-    tls::stream::halves,
+    net::{connection, tls::stream::halves},
 };
 
 impl Courier {
@@ -110,7 +109,11 @@ mod tests {
     use super::*;
     use crate::{
         config::Config,
-        server::{messages::CloseServer, pair::Pair, peer::Peer, session_ref::SessionId},
+        server::{
+            common::{peer::Peer, session_ref::SessionId},
+            messages::CloseServer,
+            pair::Pair,
+        },
     };
 
     #[test]

@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use super::super::connection::SendHalf;
+use crate::server::net::connection::SendHalf;
 
 /// Whether a writer still holds bytes back (see [`SendHalf::holds_back`]).
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,8 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{Due, FillLevel, Outbox};
+use super::{Due, Outbox};
+use crate::server::common::fill_level::FillLevel;
 
 /// The reason for which [`flush_task`] returned.
 #[derive(Debug, PartialEq, Eq)]

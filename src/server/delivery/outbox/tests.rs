@@ -10,8 +10,8 @@ use arauto_protocol::Message;
 use proptest::prelude::*;
 use tokio::{sync::Semaphore, time::advance};
 
-use super::*;
-use crate::server::{batch::Batch, connection::Unanswered, sock_diag::NotTaken};
+use super::{super::batch::Batch, *};
+use crate::server::net::{connection::Unanswered, sock_diag::NotTaken};
 
 mod flush;
 

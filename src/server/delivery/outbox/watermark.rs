@@ -6,24 +6,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Due;
-use crate::server::{connection::SendHalf, sock_diag::NotTaken};
+use crate::server::{
+    common::fill_level::FillLevel,
+    net::{connection::SendHalf, sock_diag::NotTaken},
+};
 
 /// Divisor: a full outbox is relieved once this fraction of its limit is free.
 const SLACK: usize = 16;
-
-/// The fill level of an outbox.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FillLevel {
-    /// Below the other levels: the outbox delays no request.
-    #[default]
-    Low,
-    /// Above half of the limit, until a quarter is left. Requests whose answers go into this outbox wait, so that no
-    /// client can fill its outbox alone and then delay the broadcasts of all others.
-    High,
-    /// Above the limit, until a sixteenth of it is free. All senders to this outbox wait. The margin is small so that
-    /// senders are slowed and not stopped.
-    Full,
-}
 
 /// The fill level of one outbox, and since when its receiver made no progress.
 #[derive(Default)]

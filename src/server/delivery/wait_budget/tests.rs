@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use std::net::IpAddr;
 
 use super::*;
-use crate::server::block::Block;
+use crate::server::common::block::Block;
 
 const LIMIT: Duration = Duration::from_secs(2);
 const OUTBOX_BYTES: usize = 1024 * 1024;

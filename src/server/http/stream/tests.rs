@@ -15,10 +15,9 @@ use super::*;
 use crate::{
     config::{Config, InForce},
     server::{
-        address_limiter::SessionPermit,
+        admission::address_limiter::SessionPermit,
+        common::{peer::Peer, session_ref::SessionId},
         http::{CONNECTION_TIMEOUT, Http, HttpConnection},
-        peer::Peer,
-        session_ref::SessionId,
     },
 };
 

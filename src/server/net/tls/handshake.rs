@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use super::super::close::CloseReason;
+use crate::server::common::close::CloseReason;
 
 /// First byte of each TLS record of a handshake (RFC 8446, section 5.1). No line that a person types begins with it.
 const HANDSHAKE_RECORD: u8 = 22;

@@ -26,8 +26,8 @@ use super::{credentials, handshake::handshake, stream::halves};
 use crate::{
     config::Tls,
     server::{
-        address_limiter::SessionPermit,
-        outbox::{Bounds, Flushed, Outbox, at_once, flush_task},
+        admission::address_limiter::SessionPermit,
+        delivery::outbox::{Bounds, Flushed, Outbox, at_once, flush_task},
     },
 };
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tokio::{task::JoinHandle, time::Instant};
 
-use super::super::{peer::Peer, session_ref::SessionId};
+use crate::server::common::{peer::Peer, session_ref::SessionId};
 
 /// Number of handshakes above which each newcomer displaces the oldest one, if that has taken longer than
 /// [`MIN_HANDSHAKE_TIME`].

@@ -7,13 +7,16 @@ use arauto_protocol::{Name, reply};
 use slog::info;
 use tokio::time::sleep;
 
-use super::{EndClaim, Registry, log_sent};
+use super::{
+    super::{pending_claim::PendingClaim, roster::Bearers},
+    EndClaim, Registry, log_sent,
+};
 use crate::server::{
-    close::{CLAIM_TIMEOUT, CloseReason},
+    common::{
+        close::{CLAIM_TIMEOUT, CloseReason},
+        peer::LogFields,
+    },
     messages::{Enter, Probe},
-    peer::LogFields,
-    pending_claim::PendingClaim,
-    roster::Bearers,
 };
 
 impl Registry {

@@ -5,16 +5,13 @@ use std::time::{Duration, SystemTime};
 use arauto_protocol::{Line, Moderation, Name, NameKey, Operation, Target, network, reply};
 use slog::info;
 
-use super::{Registry, log_sent};
+use super::{super::roster::Member, Registry, log_sent};
 use crate::{
     escape::Escaped,
     server::{
-        bans::{Ban, Full, Kept, MAX_BANS},
-        close::CloseReason,
+        admission::bans::{Ban, Full, Kept, MAX_BANS},
+        common::{close::CloseReason, peer::LogFields, session_ref::SessionRef},
         messages::Enter,
-        peer::LogFields,
-        roster::Member,
-        session_ref::SessionRef,
     },
 };
 

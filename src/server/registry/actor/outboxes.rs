@@ -10,8 +10,7 @@ use tokio::time::Instant;
 
 use super::Registry;
 use crate::server::{
-    block::Origin,
-    close::CloseReason,
+    common::{block::Origin, close::CloseReason},
     messages::{Heavy, Leave, OutboxesFull, Weigh, Weighed},
 };
 
@@ -131,7 +130,7 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::server::{
+    use crate::server::common::{
         block::Block,
         session_ref::{SessionId, SessionRef},
     };

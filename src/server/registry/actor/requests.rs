@@ -3,18 +3,16 @@
 use arauto_protocol::{Line, Moderation, Name, Refusal, Request, reply, request::Direct};
 use slog::Drain;
 
-use super::{Registry, log_sent};
+use super::{super::roster::Member, Registry, log_sent};
 use crate::{
     config::Limits,
     server::{
-        batch::BATCH_BYTES,
-        blocked_work::{BlockedOn, Pending},
-        close::CloseReason,
+        common::{close::CloseReason, fill_level::FillLevel, peer::LogFields, session_ref::SessionRef},
+        delivery::{
+            batch::BATCH_BYTES,
+            blocked_work::{BlockedOn, Pending},
+        },
         messages::{ExpectDrain, Leave, Work},
-        outbox::FillLevel,
-        peer::LogFields,
-        roster::Member,
-        session_ref::SessionRef,
     },
 };
 

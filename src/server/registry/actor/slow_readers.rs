@@ -5,7 +5,10 @@ use arauto_protocol::reply;
 use tokio::time::{Instant, sleep};
 
 use super::Registry;
-use crate::server::{close::CloseReason, session_ref::SessionId, wait_budget::WINDOW};
+use crate::server::{
+    common::{close::CloseReason, session_ref::SessionId},
+    delivery::wait_budget::WINDOW,
+};
 
 /// From the registry to itself: the budget may be spent by now.
 #[derive(Message)]

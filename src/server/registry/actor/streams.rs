@@ -8,17 +8,23 @@ use arauto_rtsp::{Key, Offer, StreamId, Summons};
 use slog::{info, warn};
 use tokio::time::{Instant, sleep};
 
-use super::Registry;
+use super::{
+    super::{
+        advertised_addresses::AdvertisedAddresses,
+        roster::Member,
+        stream_directory::{AskOutcome, Closed, MAX_WAITED_FOR, NotAsked, Opening, Party, Shown},
+    },
+    Registry,
+};
 use crate::{
     config,
     escape::Escaped,
     server::{
-        advertised_addresses::AdvertisedAddresses,
-        media::stream_stats::StreamEnd,
+        common::{
+            session_ref::{SessionId, SessionRef},
+            stream_stats::StreamEnd,
+        },
         messages::{AdmitListener, OpenStream, ShutStream, StreamBegan, StreamEnded, ToRelay},
-        roster::Member,
-        session_ref::{SessionId, SessionRef},
-        streams::{AskOutcome, Closed, MAX_WAITED_FOR, NotAsked, Opening, Party, Shown},
     },
 };
 

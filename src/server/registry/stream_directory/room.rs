@@ -5,10 +5,10 @@ use std::cmp::Reverse;
 use arauto_rtsp::StreamId;
 use tokio::time::{Duration, Instant};
 
-use super::{Closed, MAX_WAITED_FOR, NotAsked, Stream, StreamDirectory};
+use super::{super::roster::Member, Closed, MAX_WAITED_FOR, NotAsked, Stream, StreamDirectory};
 use crate::{
     config,
-    server::{block::Block, roster::Member, session_ref::SessionId},
+    server::common::{block::Block, session_ref::SessionId},
 };
 
 /// Time for which a user who was asked to publish keeps a place that others need. A program begins within milliseconds.

@@ -6,16 +6,15 @@ use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use arauto_protocol::{Frame, Kind, Line, Name, reply, telnet};
 use slog::{debug, info};
 
-use super::{Session, Wait};
+use super::{Session, State, Wait};
 use crate::{
     accounts::{Attempt, Origin, PasswordHash, Secret, Verdict},
     server::{
-        auth::{
+        admission::auth::{
             self, Buffered, Credential, LoginAttempt, LoginOutcome, LoginPolicy, LoginRefusal, NameOwner,
         },
-        close::CloseReason,
+        common::close::CloseReason,
         messages::{Enter, SendLine, SendRaw},
-        session::State,
     },
 };
 

@@ -6,14 +6,15 @@ use arauto_rtsp::key::Masked;
 use slog::{Drain, debug};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
-use super::{Session, State};
+use super::{super::frame_reader::bytes_of, Session, State};
 use crate::{
     config::Allow,
     server::{
-        auth::Buffered,
-        close::CloseReason,
-        flood::{Excess, FloodUnit, Meter},
-        frame_reader::bytes_of,
+        admission::{
+            auth::Buffered,
+            flood::{Excess, FloodUnit, Meter},
+        },
+        common::close::CloseReason,
         messages::Work,
     },
 };

@@ -6,7 +6,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::server::outbox::at_once;
+use crate::server::delivery::outbox::at_once;
 
 const SECOND: Duration = Duration::from_secs(1);
 const LINE: Duration = Duration::from_secs(10);

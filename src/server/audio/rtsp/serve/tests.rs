@@ -12,14 +12,16 @@ use arauto_rtsp::{Key, StreamId};
 use slog::{Discard, o};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
-use super::*;
+use super::{
+    super::fake::{LISTEN, PUBLISH},
+    *,
+};
 use crate::{
     config::{Config, InForce},
     server::{
-        bans::Barrier,
-        media::{
+        admission::bans::Barrier,
+        audio::{
             RelayContext, RelayToRegistry,
-            rtsp::fake::{LISTEN, PUBLISH},
             stream::{Carried, DatagramKind},
             streams::{RelayStreams, SharedStreams},
         },

@@ -14,7 +14,7 @@ use super::*;
 use crate::{
     config::Config,
     server::{
-        media::stream_stats::StreamStats,
+        common::stream_stats::StreamStats,
         pair::{Pair, Pipe, SupervisorEvent},
     },
 };

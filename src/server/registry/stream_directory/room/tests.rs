@@ -1,8 +1,10 @@
 use arauto_protocol::Name;
 use arauto_rtsp::Key;
 
-use super::*;
-use crate::server::streams::{AskOutcome, Opening};
+use super::{
+    super::{AskOutcome, Opening},
+    *,
+};
 
 /// A user whose address ends with this number.
 fn at(id: u64, network: u8) -> Party {

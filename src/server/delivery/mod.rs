@@ -1,0 +1,19 @@
+//! Carries output from the registry to the connections, and slows senders where a receiver falls behind.
+//!
+//! In the order of a message's way:
+//!
+//! 1. [`batch`]: output is gathered for all members in one go; [`blocked_work`] holds what does not fit yet.
+//! 2. [`flush_scheduler`]: a batch is sent when the one before is delivered. [`wait_budget`] bounds the wait for slow
+//!    receivers.
+//! 3. [`courier`]: each worker's courier gives a batch to its [`subscriber_table`], whose [`subscriber`]s take their share.
+//! 4. [`outbox`]: the bounded output queue of one connection, and its writes. A receiver that stays too slow is cut here.
+
+pub mod batch;
+pub mod blocked_work;
+pub mod courier;
+pub mod deliver;
+pub mod flush_scheduler;
+pub mod outbox;
+pub mod subscriber;
+pub mod subscriber_table;
+pub mod wait_budget;
