@@ -9,13 +9,9 @@ use arauto::cli::{self, Cli, Command};
 use arauto::config::{self, CommandLine, ConfigError};
 use arauto::server::{Reloading, ServeError};
 use arauto::{client, escape::Escaped, logging, self_signed, server};
+// Sets the allocator.
+use arauto_allocator as _;
 use clap::Parser;
-use tikv_jemallocator::Jemalloc;
-
-/// The system's allocator does not return the memory of a burst of sessions: after 10,000 sessions, the process was
-/// measured at five times its memory at start.
-#[global_allocator]
-static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// Exit status for an unusable command line or configuration; clap uses the same.
 const USAGE: u8 = 2;

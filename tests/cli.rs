@@ -151,3 +151,13 @@ fn a_mistyped_command_line_is_status_2() {
     );
     assert!(refusal(&mut arauto(["config", "--check", "a", "--workers", "3"])).contains("--check"));
 }
+
+#[test]
+fn the_allocator_has_its_settings() {
+    let output = arauto(["--version"]).env("_RJEM_MALLOC_CONF", "stats_print:true").output().unwrap();
+    let settings = text(&output.stderr);
+    for setting in ["background_thread: true", "dirty_decay_ms: 1000", "muzzy_decay_ms: 0", "tcache_max: 512"]
+    {
+        assert!(settings.contains(&format!("opt.{setting}")), "{setting} is not in {settings}");
+    }
+}
