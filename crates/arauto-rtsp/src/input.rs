@@ -36,7 +36,7 @@ pub enum Unreadable {
     Version,
     /// The head is longer than [`MAX_HEAD`].
     Head,
-    /// The body is incomplete and longer than [`description::MAX_BYTES`].
+    /// The body is longer than [`description::MAX_BYTES`].
     Body,
     /// The input is neither a request nor a datagram.
     Malformed,
@@ -65,13 +65,13 @@ pub struct Input {
 }
 
 impl Input {
-    /// Appends bytes that were read. Call [`Self::next`] until it returns `None` before appending more: at most
+    /// Appends bytes that were read. Call [`Self::next_incoming`] until it returns `None` before appending more: at most
     /// [`MAX_HEAD`] + [`description::MAX_BYTES`] bytes then remain in the buffer.
     pub fn extend(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Whether an incomplete request or datagram is pending, once [`Self::next`] has returned `None`.
+    /// Whether an incomplete request or datagram is pending, once [`Self::next_incoming`] has returned `None`.
     #[must_use]
     pub fn is_midway(&self) -> bool {
         !self.bytes.is_empty() || self.skip > 0
@@ -126,6 +126,9 @@ impl Input {
             Ok((message, length)) => {
                 self.bytes.advance(length);
                 match message {
+                    Message::Request(request) if request.body().len() > description::MAX_BYTES => {
+                        Err(Unreadable::Body)
+                    }
                     Message::Request(request) => Ok(Some(Incoming::Request(request))),
                     // A server sends no requests, so it expects no responses.
                     Message::Response(_) | Message::Data(_) => Err(Unreadable::Malformed),
@@ -216,6 +219,7 @@ mod tests {
     fn what_is_none() {
         let long = format!("OPTIONS * RTSP/1.0\r\nX: {}", "x".repeat(MAX_HEAD));
         let line = "x".repeat(MAX_HEAD + 1);
+        let whole = format!("OPTIONS * RTSP/1.0\r\nContent-Length: 16385\r\n\r\n{}", "x".repeat(16_385));
         for (bytes, why) in [
             ("GET / HTTP/1.1\r\n\r\n", Unreadable::Http),
             ("OPTIONS * RTSP/2.0\r\nCSeq: 1\r\n\r\n", Unreadable::Version),
@@ -228,6 +232,7 @@ mod tests {
             ("RTSP/1.0 200 OK\r\n\r\n", Unreadable::Malformed),
             (&long, Unreadable::Head),
             (&line, Unreadable::Head),
+            (&whole, Unreadable::Body),
         ] {
             assert_eq!(read(bytes.as_bytes()), Err(why), "{}", bytes.chars().take(60).collect::<String>());
         }

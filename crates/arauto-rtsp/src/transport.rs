@@ -64,7 +64,7 @@ pub fn pair<N: FromStr + TryFrom<u32> + Into<u32> + Copy>(value: &str) -> Option
         return Some((rtp.parse().ok()?, rtcp.parse().ok()?));
     }
     let rtp: N = value.parse().ok()?;
-    Some((rtp, N::try_from(rtp.into() + 1).ok()?))
+    Some((rtp, N::try_from(rtp.into().checked_add(1)?).ok()?))
 }
 
 #[cfg(test)]
@@ -86,6 +86,7 @@ mod tests {
             assert_eq!(pair::<u16>(value), ports, "{value}");
         }
         assert_eq!((pair::<u8>("254"), pair::<u8>("255")), (Some((254, 255)), None));
+        assert_eq!(pair::<u32>("4294967295"), None);
     }
 
     #[test]
