@@ -32,7 +32,7 @@ pub fn unusable_files(config: &Config) -> Vec<ServeError> {
 }
 
 /// Reads the accounts file that a configuration names, if any, and warns if other users can read the file. To apply
-/// the accounts, call [`Directory::replace`].
+/// the accounts, call [`accounts::Directory::replace`].
 ///
 /// # Errors
 /// If the file cannot be read, or with the first fault in it.
