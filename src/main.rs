@@ -8,7 +8,8 @@ use arauto::accounts::passwd;
 use arauto::cli::{self, Cli, Command};
 use arauto::config::{self, CommandLine, ConfigError};
 use arauto::server::{Reloading, ServeError};
-use arauto::{client, escape::Escaped, logging, self_signed, server};
+use arauto::{client, logging, self_signed, server};
+use arauto_settings::escape::Escaped;
 // Sets the allocator.
 use arauto_allocator as _;
 use clap::Parser;

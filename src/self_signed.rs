@@ -9,15 +9,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use arauto_settings::escape::{Escaped, Printable};
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
     date_time_ymd,
 };
 
-use crate::{
-    config,
-    escape::{Escaped, Printable},
-};
+use crate::config;
 
 /// The hosts of a certificate if none are given.
 const HERE: [&str; 3] = ["localhost", "127.0.0.1", "::1"];

@@ -16,12 +16,11 @@
 use std::{collections::HashMap, fs, io, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
 use arauto_protocol::{Look, Name, NameKey};
-use arc_swap::{ArcSwap, Guard};
-
-use crate::source::{
+use arauto_settings::source::{
     Source, SourceError, first,
     rows::{self, Fault, Row},
 };
+use arc_swap::{ArcSwap, Guard};
 
 mod attempts;
 pub mod passwd;

@@ -6,10 +6,11 @@ use std::{
 };
 
 use arauto_protocol::{Name, NameError, name::MAX_NAME_CHARS};
+use arauto_settings::source::quoted;
 use zeroize::Zeroizing;
 
 use super::secret::{MAX_BYTES, NoSecret, PasswordHash, Secret};
-use crate::{source::quoted, terminal};
+use crate::terminal;
 
 /// Why no entry was made.
 #[derive(Debug, thiserror::Error)]

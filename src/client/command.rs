@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use arauto_settings::escape::Escaped;
+use arauto_settings::layers::{CommandLine, ConfigError};
 use tokio::runtime;
 
 use super::{
@@ -23,11 +25,7 @@ use super::{
     settings::{self, Unusable},
     tls,
 };
-use crate::{
-    escape::Escaped,
-    layers::{CommandLine, ConfigError},
-    terminal::takes_escapes,
-};
+use crate::terminal::takes_escapes;
 
 /// Which server to use and how to connect to it, as given on the command line. The user's settings supply the rest.
 #[derive(Clone, Debug, Default)]

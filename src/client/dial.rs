@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use arauto_settings::escape::Escaped;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader},
@@ -19,7 +20,6 @@ use super::{
     ports::PortSet,
     tls::{Tls, TlsOptions},
 };
-use crate::escape::Escaped;
 
 /// Time limit of a connection attempt: all addresses of the host, the TLS handshake and the server's first bytes
 /// together.

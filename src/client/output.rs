@@ -7,14 +7,13 @@ use std::{
     thread,
 };
 
+use arauto_settings::escape::Escaped;
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::{
     Notify,
     mpsc::{Receiver, Sender, channel},
     oneshot,
 };
-
-use crate::escape::Escaped;
 
 /// Capacity of the channel, in lines.
 const MAX_LINES: usize = 64;

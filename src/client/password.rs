@@ -8,9 +8,10 @@ use std::{
     path::Path,
 };
 
+use arauto_settings::escape::Escaped;
 use zeroize::Zeroizing;
 
-use crate::{escape::Escaped, terminal};
+use crate::terminal;
 
 /// Longest password, in bytes. Those of accounts have at most 256.
 const MAX_BYTES: usize = 512;

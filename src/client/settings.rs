@@ -7,10 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use arauto_settings::layers::{self, Choice, CommandLine, ConfigError, DefaultFile, Description, Origin};
 use etcetera::BaseStrategy;
 
 use super::{Password, Target, dial::Dialer, password::NoPassword, ports::PortSet, tls};
-use crate::layers::{self, Choice, CommandLine, ConfigError, DefaultFile, Description, Origin};
 
 /// All settings of the client. An empty path means no file.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -63,10 +63,10 @@ fn is_plain(text: &str, keep: Keep) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use arauto_settings::strategies::anything;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::escape::tests::anything;
 
     #[test]
     fn what_is_spelt_and_what_is_not() {

@@ -5,6 +5,7 @@ mod words;
 
 use std::{io, path::PathBuf, sync::Arc};
 
+use arauto_settings::pem::{PemError, PemFile};
 use rustls::{
     ClientConfig, InconsistentKeys,
     client::ResolvesClientCert,
@@ -14,8 +15,6 @@ use rustls::{
 };
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
-
-use crate::pem::{PemError, PemFile};
 
 /// TLS options of a connection. By default, it is unencrypted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

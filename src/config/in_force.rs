@@ -3,11 +3,11 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use arauto_settings::layers::Settings;
 use arc_swap::{ArcSwap, Guard};
 
 use super::settings::{Applies, RELOADS};
 use super::types::Config;
-use crate::layers::Settings;
 
 /// Handle to the configuration in force; clones share it. Reading takes no lock.
 #[derive(Clone, Debug)]

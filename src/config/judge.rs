@@ -1,7 +1,8 @@
 //! Rejects combinations of values that are each valid but do not fit together.
 
+use arauto_settings::layers::{ConfigError, Layers, Settings};
+
 use super::types::Config;
-use crate::layers::{ConfigError, Layers, Settings};
 
 /// All combinations that do not fit together.
 pub(super) fn judge(layers: &Layers<Config>) -> Vec<ConfigError> {

@@ -3,21 +3,21 @@
 //! `types` is what the rest of the program sees. `settings` is the table that drives everything here; to add a setting,
 //! give it a field and a default in `types`, a row in the table, and a line in `config/arauto.toml`. `judge` rejects
 //! values that do not fit together. `in_force` is what a running server reads; the table says when a change takes
-//! effect. [`crate::layers`] applies the layers.
+//! effect. [`arauto_settings::layers`] applies the layers.
 
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
 };
 
-use crate::layers::{self, DefaultFile};
+use arauto_settings::layers::{self, DefaultFile};
 
 mod in_force;
 mod judge;
 mod settings;
 mod types;
 
-pub use crate::layers::{Choice, CommandLine, ConfigError, Flag, quoted};
+pub use arauto_settings::layers::{Choice, CommandLine, ConfigError, Flag, quoted};
 pub use in_force::{Change, InForce, View};
 pub use settings::{Applies, Description, describe};
 pub use types::{

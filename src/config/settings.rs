@@ -2,13 +2,14 @@
 
 use std::{fmt, path::Path, time::Duration};
 
+use arauto_settings::layers::{
+    Addresses, ConfigError, Host, HostNames, Layers, Millis, OneOf, PathOf, Ports, Setting, Settings, Span,
+    Whole, YesNo, setting,
+};
+
 use super::{
     judge,
     types::{Allow, Config, Level, LocalConnections, LogFormat},
-};
-use crate::layers::{
-    Addresses, ConfigError, Host, HostNames, Layers, Millis, OneOf, PathOf, Ports, Setting, Settings, Span,
-    Whole, YesNo, setting,
 };
 
 const KIB: usize = 1024;

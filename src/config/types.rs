@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::layers::Choice;
+use arauto_settings::layers::Choice;
 
 /// The server's configuration; each field is a section of the file.
 #[derive(Clone, Debug, Default, PartialEq)]

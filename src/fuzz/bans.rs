@@ -1,10 +1,9 @@
 //! Bans files: each is accepted and reads back, or refused with a message that is safe for a terminal.
 
+use arauto_settings::source::SourceError;
+
 use super::{Run, Target, is_harmless};
-use crate::{
-    server::admission::bans::file::{read_text, written},
-    source::SourceError,
-};
+use crate::server::admission::bans::file::{read_text, written};
 
 pub(super) const TARGET: Target = Target {
     name: "bans",
@@ -57,6 +56,6 @@ fn judge(bytes: &[u8]) {
 fn judge_words(refusal: &SourceError) {
     let words = refusal.to_string();
     assert!(words.starts_with("a.toml:"), "{words:?}");
-    assert!(!words.chars().any(|c| c != '\n' && crate::escape::is_unsafe(c)), "{words:?}");
+    assert!(!words.chars().any(|c| c != '\n' && arauto_settings::escape::is_unsafe(c)), "{words:?}");
     assert!(words.len() < 4_000, "{} bytes of words", words.len());
 }

@@ -71,6 +71,6 @@ fn judge(bytes: &[u8]) {
 /// Checks the message about a refused file called `a.toml`.
 pub(super) fn check_refusal(words: &str) {
     assert!(words.starts_with("a.toml:"), "{words:?}");
-    assert!(!words.chars().any(|c| c != '\n' && crate::escape::is_unsafe(c)), "{words:?}");
+    assert!(!words.chars().any(|c| c != '\n' && arauto_settings::escape::is_unsafe(c)), "{words:?}");
     assert!(words.len() < 4_000, "{} bytes of words", words.len());
 }

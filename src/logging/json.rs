@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::SystemTime;
 
+use arauto_settings::escape::is_unsafe;
 use slog::{Drain, FnValue, Level, PushFnValue, Record, o};
-
-use crate::escape::is_unsafe;
 
 /// A drain that writes each record as one line, in a single write.
 pub(super) fn drain<W>(out: W) -> impl Drain<Ok = (), Err = io::Error> + Send

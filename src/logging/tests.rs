@@ -3,11 +3,14 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use arauto_settings::{
+    escape::{Escaped, is_unsafe},
+    strategies::anything,
+};
 use proptest::prelude::*;
 use slog::{FnValue, Record, b, debug, error, info, record, warn};
 
 use super::*;
-use crate::escape::{Escaped, is_unsafe, tests::anything};
 
 /// Longer than any step here takes, unless it hangs.
 const DEADLINE: Duration = Duration::from_secs(20);

@@ -5,10 +5,9 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::SystemTime;
 
+use arauto_settings::escape::Printable;
 use slog::{Drain, Level, OwnedKVList, Record};
 use slog_term::{Decorator, FullFormat, RecordDecorator};
-
-use crate::escape::Printable;
 
 /// The destination of the lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

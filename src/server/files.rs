@@ -1,18 +1,18 @@
 //! The files that a configuration names: reads the accounts, and checks all of them.
 
 use arauto_protocol::name;
+use arauto_settings::escape::Escaped;
+use arauto_settings::source::SourceError;
 use slog::{Logger, info, warn};
 
 use crate::{
     accounts::{self, Accounts},
     config::Config,
-    escape::Escaped,
     server::{
         admission::bans::{self, LedgerError},
         net::tls::credentials,
         serve_error::ServeError,
     },
-    source::SourceError,
 };
 
 /// Checks all files that a configuration names, and returns all faults found.

@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 
 use slog::{Logger, error, info, warn};
 
+use arauto_settings::escape::Escaped;
+use arauto_settings::source::SourceError;
 use settling::{Settling, Unsettled};
 
 use super::files::read_accounts;
 use crate::{
     accounts::Directory,
     config::{Applies, Change, Config, ConfigError, InForce},
-    escape::Escaped,
     server::net::{
         systemd,
         tls::credentials::{self, Credentials, CredentialsError},
     },
-    source::SourceError,
 };
 
 /// The source of a new configuration, and a callback for the one applied.

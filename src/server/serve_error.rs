@@ -2,10 +2,9 @@
 
 use std::{io, net::SocketAddr};
 
-use crate::{
-    server::{admission::bans::LedgerError, net::tls::credentials::CredentialsError},
-    source::SourceError,
-};
+use arauto_settings::source::SourceError;
+
+use crate::server::{admission::bans::LedgerError, net::tls::credentials::CredentialsError};
 
 /// Why the server could not start or had to end.
 #[derive(Debug, thiserror::Error)]

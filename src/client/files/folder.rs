@@ -11,6 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arauto_settings::escape::Escaped;
+
 use super::{
     Entry, Listing,
     audio::{self, Sound},
@@ -18,7 +20,6 @@ use super::{
     tree::{self, Bounds, Seen},
     unquote,
 };
-use crate::escape::Escaped;
 
 /// Limits of the search for files.
 const BOUNDS: Bounds = Bounds { files: 4000, depth: 16, looks: 100_000, within: Duration::from_secs(3) };

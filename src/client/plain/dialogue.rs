@@ -182,7 +182,7 @@ impl Dialogue {
         if matches!(self.state, State::Leaving) {
             return self.end(Ok(()));
         }
-        self.print(format!("Error with client connection | {}\n", crate::escape::Printable(&why)));
+        self.print(format!("Error with client connection | {}\n", arauto_settings::escape::Printable(&why)));
         self.end(Err(why));
     }
 

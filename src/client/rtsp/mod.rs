@@ -19,10 +19,10 @@ mod transport;
 use std::io;
 
 use arauto_rtsp::description::NoDescription;
+use arauto_settings::escape::Escaped;
 pub use session::{RtspEvent, StreamSession};
 
 use super::dial::NoConnection;
-use crate::escape::Escaped;
 
 /// Transport of RTP and RTCP packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,11 +5,11 @@
 use std::collections::VecDeque;
 
 use arauto_protocol::{joiners, name};
+use arauto_settings::escape::{self, Printable};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::theme::Theme;
-use crate::escape::{self, Printable};
 
 /// Maximum number of marks drawn over one character; Vietnamese and Hebrew need two. Further marks are counted
 /// instead of drawn.
@@ -218,10 +218,10 @@ pub fn paint(row: &[Glyph], area: Rect, buffer: &mut Buffer) {
 
 #[cfg(test)]
 mod tests {
+    use arauto_settings::strategies::anything;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::escape::tests::anything;
 
     fn drawn(text: &str) -> String {
         glyphs(text, Style::new()).iter().map(|glyph| glyph.symbol.as_str()).collect()

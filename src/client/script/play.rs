@@ -6,6 +6,7 @@ use std::{
 };
 
 use arauto_protocol::{Line, Message, Operation};
+use arauto_settings::escape::Escaped;
 use tokio::{
     pin, select,
     sync::{
@@ -35,7 +36,6 @@ use crate::{
         signals::Signals,
         text::{MESSAGE_BYTES, fit_data},
     },
-    escape::Escaped,
     terminal::takes_escapes,
 };
 

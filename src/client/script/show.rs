@@ -2,15 +2,13 @@
 
 use std::{fmt::Write, time::SystemTime};
 
+use arauto_settings::escape::is_unsafe;
 use serde_json::Value;
 
-use crate::{
-    client::{
-        OwnedMessage,
-        files::{Entry, Quoted},
-        spelt::{Keep, Spelt},
-    },
-    escape::is_unsafe,
+use crate::client::{
+    OwnedMessage,
+    files::{Entry, Quoted},
+    spelt::{Keep, Spelt},
 };
 
 /// The output form.
@@ -119,10 +117,10 @@ mod tests {
         time::{Duration, UNIX_EPOCH},
     };
 
+    use arauto_settings::strategies::anything;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::escape::tests::anything;
 
     fn said(data: &str) -> OwnedMessage {
         let [sender, destination, operation] = ["bob", "all clients", "broadcast"].map(str::to_owned);

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use arauto_protocol::Name;
+use arauto_settings::layers::{
+    self, ConfigError, Form, Layers, OneOf, PathOf, Raw, Refused, Setting, YesNo, setting,
+};
+use arauto_settings::source::quoted;
 
 use super::Settings;
-use crate::{
-    client::{Target, ports::PortSet},
-    layers::{self, ConfigError, Form, Layers, OneOf, PathOf, Raw, Refused, Setting, YesNo, setting},
-    source::quoted,
-};
+use crate::client::{Target, ports::PortSet};
 
 const SETTINGS: &[Setting<Settings>] = &[
     setting!("", "name", NameOf, name),

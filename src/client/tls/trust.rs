@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arauto_settings::pem::{self, PemFile};
 use rustls::{
     CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     client::{
@@ -15,7 +16,6 @@ use rustls::{
 };
 
 use super::{TlsOptions, Unusable};
-use crate::pem::{self, PemFile};
 
 /// Which issuers are trusted; used in error messages.
 #[derive(Clone, Debug, PartialEq, Eq)]

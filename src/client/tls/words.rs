@@ -5,10 +5,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use arauto_settings::escape::Escaped;
+use arauto_settings::pem;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, pki_types::UnixTime};
 
 use super::trust::Trusted;
-use crate::{escape::Escaped, pem};
 
 /// Describes an error of a TLS connection.
 pub(super) fn of(error: &io::Error, trusted: &Trusted) -> String {

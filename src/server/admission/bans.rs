@@ -13,10 +13,9 @@ use std::{
 };
 
 use arauto_protocol::{Looks, NameKey, Target, reply};
+use arauto_settings::source::SourceError;
 use arc_swap::ArcSwap;
 use slog::{Logger, error};
-
-use crate::source::SourceError;
 
 pub(crate) mod file;
 

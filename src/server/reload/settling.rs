@@ -13,9 +13,8 @@ use std::{
     time::Duration,
 };
 
+use arauto_settings::escape::Escaped;
 use tokio::time::{Instant, sleep};
-
-use crate::escape::Escaped;
 
 /// Time for which a changed file has to stay unchanged.
 const QUIET: Duration = Duration::from_millis(100);

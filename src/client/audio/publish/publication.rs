@@ -3,19 +3,17 @@
 use std::time::Duration;
 
 use arauto_rtsp::Description;
+use arauto_settings::escape::Printable;
 use tokio::{
     sync::{mpsc, watch},
     time::timeout,
 };
 
 use super::{Broadcast, Control, NoReading, OnAir, Over, Progress, Reading};
-use crate::{
-    client::{
-        dial::Dialer,
-        files::Opener,
-        rtsp::{StreamSession, Way},
-    },
-    escape::Printable,
+use crate::client::{
+    dial::Dialer,
+    files::Opener,
+    rtsp::{StreamSession, Way},
 };
 
 /// Time that opening and probing a file may take.

@@ -9,15 +9,13 @@ use std::{
 };
 
 use arauto_protocol::{Target, moderation::MAX_REASON_CHARS, name::MAX_NAME_CHARS, network::Network};
+use arauto_settings::escape::Escaped;
+use arauto_settings::source::{
+    Source, SourceError, first, quoted,
+    rows::{self, Fault, Row},
+};
 
 use super::{Ban, Bans, MAX_BANS, is_same};
-use crate::{
-    escape::Escaped,
-    source::{
-        Source, SourceError, first, quoted,
-        rows::{self, Fault, Row},
-    },
-};
 
 /// Keys that an entry may have.
 const KEYS: [&str; 5] = ["name", "address", "until", "by", "reason"];

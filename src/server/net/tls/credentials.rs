@@ -3,6 +3,7 @@
 
 use std::{path::Path, sync::Arc};
 
+use arauto_settings::pem::{self, PemError, PemFile};
 use arc_swap::ArcSwap;
 use rustls::{
     InconsistentKeys, RootCertStore, ServerConfig,
@@ -13,10 +14,7 @@ use rustls::{
 };
 use slog::{Discard, Logger, o, warn};
 
-use crate::{
-    config::Tls,
-    pem::{self, PemError, PemFile},
-};
+use crate::config::Tls;
 
 /// Reason why certificates and keys cannot be used. Its text never contains raw control characters.
 #[derive(Debug, thiserror::Error)]

@@ -3,16 +3,14 @@
 use std::time::{Duration, SystemTime};
 
 use arauto_protocol::{Line, Moderation, Name, NameKey, Operation, Target, network, reply};
+use arauto_settings::escape::Escaped;
 use slog::info;
 
 use super::{super::roster::Member, Registry, log_sent};
-use crate::{
-    escape::Escaped,
-    server::{
-        admission::bans::{Ban, Full, Kept, MAX_BANS},
-        common::{close::CloseReason, peer::LogFields, session_ref::SessionRef},
-        messages::Enter,
-    },
+use crate::server::{
+    admission::bans::{Ban, Full, Kept, MAX_BANS},
+    common::{close::CloseReason, peer::LogFields, session_ref::SessionRef},
+    messages::Enter,
 };
 
 impl Registry {

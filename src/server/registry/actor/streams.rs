@@ -5,6 +5,7 @@ use std::time::Duration;
 use actix::{AsyncContext, Context, Handler, Message};
 use arauto_protocol::{Line, Name, NameKey, Refusal, reply, request::Direct};
 use arauto_rtsp::{Key, Offer, StreamId, Summons};
+use arauto_settings::escape::Escaped;
 use slog::{info, warn};
 use tokio::time::{Instant, sleep};
 
@@ -18,7 +19,6 @@ use super::{
 };
 use crate::{
     config,
-    escape::Escaped,
     server::{
         common::{
             session_ref::{SessionId, SessionRef},

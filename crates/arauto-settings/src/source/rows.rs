@@ -9,24 +9,24 @@ use super::nearest::{likely, listed};
 use super::{Source, SourceError};
 
 /// An entry of a list; it has no unknown keys.
-pub(crate) struct Row<'a> {
+pub struct Row<'a> {
     table: &'a DeTable<'a>,
     /// Position of the entry in the file.
     at: Range<usize>,
 }
 
 /// Position and description of a fault.
-pub(crate) type Fault = (Range<usize>, String);
+pub type Fault = (Range<usize>, String);
 
 /// A value and its position in the file.
-pub(crate) type Placed<T> = (T, Range<usize>);
+pub type Placed<T> = (T, Range<usize>);
 
 /// Reads a file that holds only the list `name`, whose entries have only these `keys`. Returns what `read` makes of the
 /// entries, in the order of the file. `read` also receives its earlier results.
 ///
 /// # Errors
 /// All faults in the order of the file, at most one per entry; at least one.
-pub(crate) fn read_all<T>(
+pub fn read_all<T>(
     source: &Source,
     name: &str,
     keys: &[&'static str],
@@ -82,7 +82,7 @@ impl Row<'_> {
     ///
     /// # Errors
     /// If the value is not text.
-    pub(crate) fn text(&self, key: &str) -> Result<Option<Placed<&str>>, Fault> {
+    pub fn text(&self, key: &str) -> Result<Option<Placed<&str>>, Fault> {
         self.value(key, "a text in quotes", DeValue::as_str)
     }
 
@@ -90,7 +90,7 @@ impl Row<'_> {
     ///
     /// # Errors
     /// If the key is missing, or the value is not text.
-    pub(crate) fn required(&self, key: &str) -> Result<Placed<&str>, Fault> {
+    pub fn required(&self, key: &str) -> Result<Placed<&str>, Fault> {
         self.text(key)?.ok_or_else(|| (self.at(), format!("{key} is missing")))
     }
 
@@ -98,12 +98,13 @@ impl Row<'_> {
     ///
     /// # Errors
     /// If the value is neither `true` nor `false`.
-    pub(crate) fn truth(&self, key: &str) -> Result<Option<Placed<bool>>, Fault> {
+    pub fn truth(&self, key: &str) -> Result<Option<Placed<bool>>, Fault> {
         self.value(key, "true or false", DeValue::as_bool)
     }
 
     /// Position of the entry in the file.
-    pub(crate) fn at(&self) -> Range<usize> {
+    #[must_use]
+    pub fn at(&self) -> Range<usize> {
         self.at.clone()
     }
 

@@ -4,7 +4,7 @@
 const LIKELY: f64 = 0.6;
 
 /// The known name of which `typed` is a likely typo, if there is one.
-pub(crate) fn likely<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn likely<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|name| (name, likeness(typed, name)))
         .filter(|(_, likeness)| *likeness >= LIKELY)
@@ -13,7 +13,7 @@ pub(crate) fn likely<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> O
 }
 
 /// The known name most similar to `typed`, however different. `None` only if there are no names.
-pub(crate) fn nearest(typed: &str, known: impl Iterator<Item = String>) -> Option<String> {
+pub fn nearest(typed: &str, known: impl Iterator<Item = String>) -> Option<String> {
     known.max_by(|one, other| likeness(typed, one).total_cmp(&likeness(typed, other)))
 }
 
@@ -22,7 +22,7 @@ fn likeness(typed: &str, known: &str) -> f64 {
 }
 
 /// Joins names with commas for an error message.
-pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+pub fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 

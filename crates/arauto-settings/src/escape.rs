@@ -42,7 +42,8 @@ impl<T: Display> slog::Value for Escaped<T> {
 }
 
 /// Whether a character could affect a terminal in more ways than taking up space: categories Cc, Cf, Zl and Zp.
-pub(crate) fn is_unsafe(c: char) -> bool {
+#[must_use]
+pub fn is_unsafe(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
     }
@@ -83,10 +84,11 @@ impl<W: Write> Write for Escaping<'_, W> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::strategies::anything;
 
     /// The inverse of [`Escaped`]. That an inverse exists shows that escaping is unambiguous.
     fn unescape(text: &str) -> String {
@@ -128,15 +130,6 @@ pub(crate) mod tests {
             assert_eq!(Escaped(raw).to_string(), escaped);
         }
         assert_eq!(Printable("a\\n\nb").to_string(), r"a\n\nb");
-    }
-
-    /// Arbitrary text with many unsafe characters: proptest's own strings have no control characters.
-    pub(crate) fn anything() -> impl Strategy<Value = String> {
-        let nasty = prop::sample::select(
-            &['\0', '\n', '\r', '\t', '\u{1b}', '\u{9b}', '\\', '"', ',', '\u{202e}', '\u{2028}'][..],
-        );
-        prop::collection::vec(prop_oneof![any::<char>(), nasty, prop::char::range(' ', '~')], 0..40)
-            .prop_map(String::from_iter)
     }
 
     proptest! {

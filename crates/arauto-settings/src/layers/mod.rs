@@ -10,13 +10,11 @@ mod form;
 mod load;
 mod setting;
 
+pub use crate::setting;
 pub use error::ConfigError;
 pub use form::{
     Addresses, Choice, Form, Host, HostNames, Millis, OneOf, PathOf, Ports, Raw, Refused, Span, Whole, YesNo,
     quoted,
 };
-#[cfg(any(test, feature = "fuzz"))]
-pub use load::read_text;
-pub use load::{CommandLine, DefaultFile, Flag, Layers, Loaded, Origin, check, load, named_file};
-pub(crate) use setting::setting;
+pub use load::{CommandLine, DefaultFile, Flag, Layers, Loaded, Origin, check, load, named_file, read_text};
 pub use setting::{Description, Setting, Settings};

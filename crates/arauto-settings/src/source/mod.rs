@@ -8,8 +8,8 @@ use std::path::Path;
 
 use crate::escape::{Escaped, Printable, is_unsafe};
 
-pub(crate) mod nearest;
-pub(crate) mod rows;
+pub mod nearest;
+pub mod rows;
 
 /// Why a file is refused. The error text never contains raw control characters, whatever the file holds.
 #[derive(Debug, thiserror::Error)]
@@ -55,15 +55,19 @@ const MAX_BYTES: u64 = 1024 * 1024;
 const SHOWN: (usize, usize) = (40, 60);
 
 /// A file's name and text.
-pub(crate) struct Source {
+pub struct Source {
     /// The file's path, escaped for printing.
-    pub(crate) path: String,
-    pub(crate) text: String,
+    pub path: String,
+    /// The text, without a byte order mark.
+    pub text: String,
 }
 
 impl Source {
     /// Reads the file. `kind` is the kind of file expected, in words that complete "not", such as "a configuration".
-    pub(crate) fn read(path: &Path, kind: &'static str) -> Result<Self, SourceError> {
+    ///
+    /// # Errors
+    /// If the file cannot be read, has more than 1 MiB, or is not UTF-8.
+    pub fn read(path: &Path, kind: &'static str) -> Result<Self, SourceError> {
         let name = Escaped(path.display()).to_string();
         match read_bounded(path) {
             Ok(bytes) if bytes.len() as u64 > MAX_BYTES => {
@@ -74,7 +78,11 @@ impl Source {
         }
     }
 
-    pub(crate) fn decode(path: String, bytes: Vec<u8>) -> Result<Self, SourceError> {
+    /// Decodes a file that was read from `path`.
+    ///
+    /// # Errors
+    /// If the text is not UTF-8.
+    pub fn decode(path: String, bytes: Vec<u8>) -> Result<Self, SourceError> {
         match String::from_utf8(bytes) {
             Ok(text) => {
                 // Some Windows editors write a byte order mark; it is not part of the text.
@@ -90,13 +98,15 @@ impl Source {
     }
 
     /// The line of a byte offset, counted from 1.
-    pub(crate) fn line(&self, offset: usize) -> usize {
+    #[must_use]
+    pub fn line(&self, offset: usize) -> usize {
         let end = self.text.floor_char_boundary(offset);
         1 + self.text[..end].matches('\n').count()
     }
 
     /// An error that points at a range of bytes of the file.
-    pub(crate) fn complaint(&self, at: &Range<usize>, message: String) -> SourceError {
+    #[must_use]
+    pub fn complaint(&self, at: &Range<usize>, message: String) -> SourceError {
         let start = self.text.floor_char_boundary(at.start);
         let line_start = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = self.text[start..].find('\n').map_or(self.text.len(), |length| start + length);
@@ -113,8 +123,12 @@ impl Source {
     }
 }
 
-/// The first of several faults. Panics if there is none.
-pub(crate) fn first<T>(mut faults: Vec<T>) -> T {
+/// The first of several faults.
+///
+/// # Panics
+/// If there is none.
+#[must_use]
+pub fn first<T>(mut faults: Vec<T>) -> T {
     faults.swap_remove(0)
 }
 
@@ -139,7 +153,8 @@ fn excerpt(line: usize, before: &str, at_fault: &str, after: &str) -> String {
 }
 
 /// A text as a quoted TOML string, on one line.
-pub(crate) fn quoted(text: &str) -> String {
+#[must_use]
+pub fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for c in text.chars() {
@@ -201,7 +216,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_is_quoted_reads_back(text in crate::escape::tests::anything()) {
+        fn what_is_quoted_reads_back(text in crate::strategies::anything()) {
             let written = format!("key = {}\n", quoted(&text));
             proptest::prop_assert!(!written.trim_end_matches('\n').contains(is_unsafe));
             let table = toml::de::DeTable::parse(&written).unwrap();

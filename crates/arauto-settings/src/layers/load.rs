@@ -181,7 +181,6 @@ pub fn check<C: Settings>(path: &Path) -> (C, Vec<ConfigError>) {
 ///
 /// # Errors
 /// The first fault, as in [`load`].
-#[cfg(any(test, feature = "fuzz"))]
 pub fn read_text<C: Settings>(name: &str, bytes: Vec<u8>) -> Result<Loaded<C>, ConfigError> {
     let mut layers = Layers::default();
     none_of(layers.source(Source::decode(name.to_owned(), bytes)?))?;

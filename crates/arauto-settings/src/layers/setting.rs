@@ -81,6 +81,7 @@ impl<C: Settings> Setting<C> {
 }
 
 /// A row of a table: `setting!(section, key, form, field)`, where the field may be a nested one, such as `a.b`.
+#[macro_export]
 macro_rules! setting {
     ($section:expr, $key:expr, $form:expr, $($field:ident).+) => {
         $crate::layers::Setting {
@@ -95,7 +96,6 @@ macro_rules! setting {
         }
     };
 }
-pub(crate) use setting;
 
 /// Description of a setting for documentation.
 #[derive(Clone, Debug)]
