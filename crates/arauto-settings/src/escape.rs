@@ -8,7 +8,7 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 /// a backslash is doubled, so that no two texts look the same.
 ///
 /// ```
-/// use arauto::escape::Escaped;
+/// use arauto_settings::escape::Escaped;
 /// assert_eq!(Escaped("one\ntwo\u{202e}\\").to_string(), r"one\ntwo\u{202e}\\");
 /// ```
 #[derive(Clone, Copy, Debug)]
