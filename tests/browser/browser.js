@@ -42,7 +42,7 @@ export function launch() {
  * Opens a page in a new browser profile. Its `problems` are the errors and warnings of the console, uncaught
  * exceptions, and requests to other hosts.
  */
-export async function visit(browser, url, options = {}) {
+export async function visit(browser, url, { clock = false, ...options } = {}) {
   const context = await browser.newContext({ locale: "en-GB", ...DESKTOP, ...options });
   context.setDefaultTimeout(DEADLINE);
   opened.add({ leave: () => context.close() });
@@ -55,6 +55,7 @@ export async function visit(browser, url, options = {}) {
   page.on("request", (request) => {
     if (new URL(request.url()).host !== new URL(url).host) page.problems.push(`fetched ${request.url()}`);
   });
+  if (clock) await page.clock.install();
   await page.goto(url);
   return page;
 }
