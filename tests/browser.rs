@@ -22,16 +22,18 @@ impl Restartable {
     fn start() -> Self {
         let (tcp, web, media) = (free_port(), free_port(), free_port());
         let folder = tempfile::tempdir().unwrap();
-        // A killed server may hold its addresses for a moment longer, so the script tries again.
+        // A killed server may hold its addresses for a moment longer, so the script tries again. It removes the log first,
+        // because the log of the server before says "started" as well.
         let script = format!(
             "cd '{}' || exit 1\n\
              [ -f pid ] && kill -9 \"$(cat pid)\"\n\
              for try in $(seq 100); do\n\
+             rm -f log\n\
              ARAUTO_SERVER_LISTEN=127.0.0.1:{tcp} ARAUTO_WEB_LISTEN=127.0.0.1:{web} ARAUTO_MONITORING_LISTEN= \
              ARAUTO_MEDIA_LISTEN=127.0.0.1:{media} \
              '{}' serve </dev/null >log 2>&1 &\n\
              echo $! >pid\n\
-             until grep -q started log; do kill -0 \"$(cat pid)\" 2>/dev/null || continue 2; done\n\
+             until grep -qs started log; do kill -0 \"$(cat pid)\" 2>/dev/null || continue 2; done\n\
              exit 0\n\
              done\n\
              cat log; exit 1\n",

@@ -174,6 +174,10 @@ fn literals(source: &str) -> Vec<String> {
 /// Checks the parts with several words between the placeholders of each literal.
 #[test]
 fn the_protocols_page_has_every_text_of_the_server() {
+    if !root().join("crates").is_dir() {
+        eprintln!("left out: the package of the program does not contain the other crates");
+        return;
+    }
     let page = fs::read_to_string(root().join("docs/protocol.md")).unwrap();
     let page = page.replace(['`', '*'], "").replace("\\|", "|");
     let page = page.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -399,8 +399,8 @@ fn what_a_cut_receiver_got_has_no_gap() {
     });
     let mut reading = None;
     while sender.line() != "sender | sender | echo | done" {
-        // The sender's first answer is that there is no such client: the receiver is disconnected. It has to read from
-        // now on, because the server drops its last words after 3 s.
+        // The sender's first answer says that there is no such client, so the server has disconnected the receiver. The
+        // receiver has to read now: the server discards its last words after 3 s.
         if let Some(jammed) = jammed.take() {
             reading = Some(std::thread::spawn(move || read_to_the_end_without_a_gap(jammed)));
         }

@@ -9,7 +9,7 @@
 //! and 3 if memory grows. The failing input is written to a file in the current folder, and its seed and number are
 //! printed.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what it prints is all that it is for")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the program reports on the terminal")]
 
 use std::{
     fs,

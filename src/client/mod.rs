@@ -31,8 +31,8 @@
 //! bytes -> dial -> decoder -> wire -> joining | meaning -> script, plain or screen
 //! ```
 //!
-//! This module imports [`arauto_protocol`], [`arauto_rtsp`], [`arauto_settings::escape`], [`arauto_settings::pem`], [`crate::terminal`]
-//! and [`arauto_settings::layers`], and nothing of the server.
+//! This module imports [`arauto_protocol`], [`arauto_rtsp`], [`arauto_settings`] and [`crate::terminal`], and nothing of
+//! the server.
 
 pub mod again;
 pub mod audio;

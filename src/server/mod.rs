@@ -6,15 +6,11 @@
 //! listener -> courier (starts the session) -> frame_reader -> session -> registry (roster, batch) -> courier -> outbox
 //! ```
 //!
-//! Each folder begins with what it is responsible for, and imports between folders run one way. From the top:
+//! Each folder begins with what it is responsible for, and imports between folders run one way: ARCHITECTURE.md has the
+//! order.
 //!
-//! ```text
-//! mod -> supervisor -> accept, registry -> delivery -> session, audio, monitoring -> messages -> http
-//!     -> admission, metrics, net -> common
-//! ```
-//!
-//! `messages.rs` defines the messages between actors. The tables and queues (`roster`, `batch`, `outbox`, `frame_reader`
-//! and others) are plain Rust that imports no actor library, so tests call them directly.
+//! `messages.rs` defines the messages between the main actors. The tables and queues (`roster`, `batch`, `outbox`,
+//! `frame_reader` and others) are plain Rust that imports no actor library, so tests call them directly.
 
 use std::{
     io,

@@ -13,8 +13,8 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 /// threads keep blocks of up to 512 bytes only. jemalloc reads this string, which ends with a NUL byte, before `main`.
 ///
 /// jemalloc takes settings from a variable while it is built, from the environment when the program starts, and from a
-/// symbol of this name. Only the last one is sure to hold in `cargo install`. Defining a symbol is unsafe, because another
-/// definition of the same name would replace it or be replaced by it; jemalloc's own one is weak, to be replaced.
+/// symbol of this name. Only the last one survives `cargo install`. `export_name` is unsafe because two definitions of a
+/// symbol can collide. This one cannot: jemalloc's own definition is weak.
 #[allow(unsafe_code)]
 #[used]
 #[unsafe(export_name = "_rjem_malloc_conf")]

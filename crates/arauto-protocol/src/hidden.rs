@@ -8,8 +8,8 @@
 //! - one variation selector behind a visible character;
 //! - tags between U+1F3F4 and U+E007F, which form a flag.
 //!
-//! `joiners.rs` holds the rules for emoji and flags, which the clients' screen shares. The other rules are wider here:
-//! a message may hold what a screen spells out.
+//! `joiners.rs` holds the rules for emoji and flags, which the clients' screen shares. Otherwise this module
+//! allows more: a message may contain characters that a client's screen shows as escapes.
 
 use std::borrow::Cow;
 

@@ -5,7 +5,7 @@
 //! by its neighbours:
 //!
 //! - zero width non-joiner and joiner: by the rules of RFC 5892, appendix A.1 and A.2 ([`is_join_control`]); a joiner
-//!   is also needed behind a letter that joins, which Persian abbreviations end with;
+//!   is also needed after a joining letter at the end of a Persian abbreviation;
 //! - joiner, variation selectors, tags: within an emoji sequence as UTS 51 describes them;
 //! - variation selectors of Han and Mongolian letters.
 //!
