@@ -1,5 +1,7 @@
 //! Carries output from the registry to the connections, and slows senders where a receiver falls behind.
 //!
+//! `README.md` beside this file tells the whole of flow control: the four places where a message waits, and their bounds.
+//!
 //! In the order of a message's way:
 //!
 //! 1. [`batch`]: output is gathered for all members in one go; [`blocked_work`] holds what does not fit yet.
