@@ -12,6 +12,7 @@ use tui_input::Input;
 use zeroize::Zeroizing;
 
 use super::{
+    arrow::Arrow,
     clock::Now,
     entry::{DeliveryState, EntryKind, LogEntry},
     exit_reason::ExitReason,
@@ -19,14 +20,13 @@ use super::{
     layout::Panes,
     line::InputLine,
     log::Log,
-    pasting::Pasted,
+    pasted::Pasted,
     people::People,
     server_info::ServerInfo,
     sound::{Listening, Playing},
     theme::Theme,
     typed,
     unconfirmed::Unconfirmed,
-    wheel::Arrow,
 };
 use crate::client::{
     audio::{

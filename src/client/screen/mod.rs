@@ -18,6 +18,7 @@
 //! ```
 
 mod app;
+mod arrow;
 mod clock;
 mod completion;
 mod connecting;
@@ -34,6 +35,7 @@ mod listed;
 mod listening;
 mod log;
 mod on_air;
+mod pasted;
 mod pasting;
 mod people;
 mod run;

@@ -9,34 +9,12 @@ use crossterm::event::{KeyCode, KeyEvent};
 use super::{
     app::{App, ConnectionState, Prompt},
     clock::Now,
+    pasted::Pasted,
     typed::{self, Typed},
 };
 
 /// Maximum number of lines that are sent as messages at once. The server's flood control allows 500 at once.
 const MAX_LINES: usize = 200;
-
-/// Pasted lines that wait for the user's decision.
-pub struct Pasted {
-    /// Each line as it would be typed, in order.
-    lines: Vec<String>,
-    /// The whole paste, unchanged.
-    whole: String,
-}
-
-impl Pasted {
-    /// The question whether to send the pasted lines.
-    #[must_use]
-    pub fn question(&self) -> String {
-        let lines = self.lines.len();
-        format!("Paste {lines} lines as {lines} messages? y/n ")
-    }
-
-    /// Returns the pasted text unchanged.
-    #[must_use]
-    pub fn into_whole(self) -> String {
-        self.whole
-    }
-}
 
 /// Kind of a paste into the input line.
 enum Kind {

@@ -3,22 +3,13 @@
 //! On the alternate screen, a terminal sends arrow keys for the wheel, three or more at once. Only their speed tells
 //! them from typed ones: no key repeats within [`MAX_WHEEL_INTERVAL`].
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::{app::App, clock::Now, line::LineSnapshot};
+use super::{app::App, arrow::Arrow, clock::Now};
 
 /// Arrow keys that come closer together than this are the wheel's. A key that is held down repeats every 20 ms at the
 /// fastest.
 const MAX_WHEEL_INTERVAL: Duration = Duration::from_millis(12);
-
-/// The last arrow key.
-#[derive(Debug)]
-pub struct Arrow {
-    at: Instant,
-    is_up: bool,
-    /// The line before this key, if the key changed it.
-    before: Option<LineSnapshot>,
-}
 
 impl App {
     /// Handles an arrow key in the input line. If the line is unfinished, the conversation scrolls: a wheel that
