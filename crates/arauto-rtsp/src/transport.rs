@@ -24,6 +24,12 @@ impl<'a> TransportSpec<'a> {
         header.split(',').map(Self)
     }
 
+    /// The transport of a response, which has exactly one: a comma in a parameter, as in `mode="PLAY,RECORD"`, ends nothing.
+    #[must_use]
+    pub fn only(header: &'a str) -> Self {
+        Self(header)
+    }
+
     /// Whether the packets are interleaved with the messages of the connection, or else sent by UDP. `None` for a
     /// protocol other than plain RTP.
     #[must_use]

@@ -25,7 +25,7 @@ pub(super) fn asked(ports: Option<(u16, u16)>, is_record: bool) -> String {
 impl Agreed {
     /// Parses the answer to a request for transport by `way`.
     pub(super) fn parse(header: &str, way: Way) -> Option<Self> {
-        let spec = TransportSpec::list(header).next()?;
+        let spec = TransportSpec::only(header);
         match way {
             Way::Udp => {
                 let (rtp, rtcp) = pair(spec.parameter("server_port")?)?;
@@ -54,6 +54,7 @@ mod tests {
             Some(Agreed::Udp(30_000, 30_001))
         );
         assert_eq!(udp("RTP/AVP/UDP;unicast; Server_Port=30000"), Some(Agreed::Udp(30_000, 30_001)));
+        assert_eq!(udp("RTP/AVP;mode=\"PLAY,RECORD\";server_port=30000"), Some(Agreed::Udp(30_000, 30_001)));
         let tcp = |header| Agreed::parse(header, Way::Interleaved);
         assert_eq!(tcp("RTP/AVP/TCP;interleaved=2-3"), Some(Agreed::Interleaved(2, 3)));
         for other in [
