@@ -106,7 +106,7 @@ fn the_manual_page_has_every_subcommand_and_setting() {
         let heading = if section.contains(' ') { format!("\"{section}\"") } else { section };
         assert!(page.contains(&format!("\n.SH {heading}\n")), "{heading}: {page}");
     }
-    let server = arauto::config::describe().map(|setting| (setting.path, setting.variable));
+    let server = arauto::config::describe().map(|(setting, _)| (setting.path, setting.variable));
     let client = arauto::client::settings::describe().map(|setting| (setting.path, setting.variable));
     for (path, variable) in server.chain(client) {
         assert!(page.contains(&format!("\n\\fB{path}\\fR, \\fB{variable}\\fR\n")), "{path}: {page}");

@@ -105,7 +105,7 @@ fn the_file_that_comes_with_it_is_the_defaults() {
     assert_eq!(loaded.config, Config::default());
     assert!(!loaded.to_string().contains("# default"), "not in the file: {loaded}");
     let text = fs::read_to_string(path).unwrap();
-    for setting in config::describe() {
+    for (setting, _) in config::describe() {
         assert!(text.contains(&setting.variable), "{} is not mentioned", setting.variable);
     }
 }

@@ -78,10 +78,10 @@ fn server_settings() -> Roff {
          ARAUTO_CONFIG names, which overrides the defaults. The server reads no file unless one is named.",
     )]);
     let meanings = meanings(include_str!("../../config/arauto.toml"));
-    for setting in config::describe() {
+    for (setting, applies) in config::describe() {
         entry(&mut roff, &setting.path, &setting.variable);
         let meaning = meanings.get(&setting.path).map_or("", String::as_str);
-        let (allowed, default, applies) = (setting.allowed, setting.default, setting.applies);
+        let (allowed, default) = (setting.allowed, setting.default);
         let text = format!("{meaning} Must be {allowed}. Default: {default}. A change applies {applies}.");
         roff.text([roman(text.trim_start())]);
     }
@@ -204,7 +204,7 @@ mod tests {
     fn every_setting_has_its_meaning() {
         let server = meanings(include_str!("../../config/arauto.toml"));
         let client = meanings(include_str!("../../config/client.toml"));
-        let paths = config::describe().map(|setting| (setting.path, &server));
+        let paths = config::describe().map(|(setting, _)| (setting.path, &server));
         let paths = paths.chain(client::settings::describe().map(|setting| (setting.path, &client)));
         for (path, meanings) in paths {
             let meaning =

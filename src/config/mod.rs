@@ -19,7 +19,7 @@ mod types;
 
 pub use arauto_settings::layers::{Choice, CommandLine, ConfigError, Flag, quoted};
 pub use in_force::{Change, InForce, View};
-pub use settings::{Applies, Description, describe};
+pub use settings::{Applies, describe};
 pub use types::{
     Accounts, Allow, CloseServer, Compat, Config, Flood, Level, Limits, LocalConnections, Log, LogFormat,
     Media, Monitoring, Server, Tls, Web,

@@ -3,8 +3,8 @@
 use std::{fmt, path::Path, time::Duration};
 
 use arauto_settings::layers::{
-    Addresses, ConfigError, Host, HostNames, Layers, Millis, OneOf, PathOf, Ports, Setting, Settings, Span,
-    Whole, YesNo, setting,
+    Addresses, ConfigError, Description, Host, HostNames, Layers, Millis, OneOf, PathOf, Ports, Setting,
+    Settings, Span, Whole, YesNo, setting,
 };
 
 use super::{
@@ -141,28 +141,7 @@ impl Settings for Config {
     }
 }
 
-/// Description of a setting for documentation.
-#[derive(Clone, Debug)]
-pub struct Description {
-    /// The setting's full name, `section.key`.
-    pub path: String,
-    /// The environment variable that sets it.
-    pub variable: String,
-    /// The allowed values, in words that complete "must be".
-    pub allowed: String,
-    /// The default value, as TOML.
-    pub default: String,
-    /// When a change takes effect in a running server.
-    pub applies: Applies,
-}
-
-/// Descriptions of all settings, in the order of the table.
-pub fn describe() -> impl Iterator<Item = Description> {
-    Config::describe().zip(RELOADS).map(|(described, reload)| Description {
-        path: described.path,
-        variable: described.variable,
-        allowed: described.allowed,
-        default: described.default,
-        applies: reload.applies,
-    })
+/// Descriptions of all settings, in the order of the table, and when a change of each takes effect in a running server.
+pub fn describe() -> impl Iterator<Item = (Description, Applies)> {
+    Config::describe().zip(RELOADS.iter().map(|reload| reload.applies))
 }
