@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{TcpListener, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,10 +13,10 @@ use std::{
 use actix::Addr;
 use arauto_protocol::{Line, reply};
 use slog::{Logger, debug, info, warn};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{sync::Semaphore, time::Instant};
 use tokio_util::sync::CancellationToken;
 
+use super::socket::BACKLOG;
 use crate::{
     accounts::Directory,
     config::InForce,
@@ -33,7 +33,7 @@ use crate::{
         messages::{Adopt, Secure},
         metrics::Metrics,
         net::{
-            connection::{UNSENT_BYTES, keepalive, see_out},
+            connection::see_out,
             tls::{credentials::Credentials, handshake::handshake},
         },
     },
@@ -43,39 +43,8 @@ mod admission;
 
 pub use admission::{Limiters, MAX_HTTP_FILES, SharedLimiters};
 
-/// Connections that may wait in the kernel to be accepted.
-const BACKLOG: i32 = 4096;
-
 /// Pause after a failed accept. Without it, running out of file descriptors would cause a busy loop.
 const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
-
-/// Binds an address and listens on it.
-///
-/// # Errors
-/// If the address cannot be bound, or the system refuses a socket option.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    if address.is_ipv6() {
-        // Lets 0.0.0.0 and [::] be bound side by side.
-        socket.set_only_v6(true)?;
-    }
-    socket.set_reuse_address(true)?;
-    prepare(&SockRef::from(&socket))?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
-
-/// Sets the options that accepted connections inherit.
-///
-/// # Errors
-/// If the system refuses an option.
-pub fn prepare(socket: &Socket) -> io::Result<()> {
-    socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(&keepalive())?;
-    socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
-    socket.set_nonblocking(true)
-}
 
 /// A listening socket and the protocol of its connections.
 #[derive(Debug)]
@@ -305,22 +274,6 @@ mod tests {
 
     use super::*;
     use crate::{accounts::Accounts, config::Config};
-
-    #[test]
-    fn connections_inherit_what_they_need() {
-        let ours = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-        let passed = TcpListener::bind("127.0.0.1:0").unwrap();
-        prepare(&SockRef::from(&passed)).unwrap();
-        for listener in [ours, passed] {
-            assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
-            listener.set_nonblocking(false).unwrap();
-            let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-            let (accepted, _) = listener.accept().unwrap();
-            let socket = SockRef::from(&accepted);
-            assert!(accepted.nodelay().unwrap() && socket.keepalive().unwrap());
-            assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_mins(1));
-        }
-    }
 
     /// Ends the server while a connection waits to be accepted.
     fn end_while_one_waits(listener: TcpListener, is_passed: bool) {

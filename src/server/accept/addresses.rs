@@ -8,7 +8,7 @@ use std::{
 use slog::{Logger, info, warn};
 use socket2::SockRef;
 
-use super::{acceptor as listener, acceptor::Listener};
+use super::{acceptor::Listener, socket};
 use crate::{
     config::{Config, Media, Monitoring, Web},
     server::{
@@ -71,7 +71,7 @@ impl BoundSockets {
         let mut taken = Self::default();
         taken.at.plain_is_passed = true;
         for socket in passed {
-            listener::prepare(&SockRef::from(&socket))?;
+            socket::prepare(&SockRef::from(&socket))?;
             taken.at.plain.push(socket.local_addr()?);
             let listener =
                 Listener { socket, is_passed: true, protocol: ListenerProtocol::Messages, credentials: None };
@@ -179,7 +179,7 @@ impl BoundAddresses {
 
 /// Binds one address and listens on it.
 fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    listener::bind(address).map_err(|error| ServeError::Bind { address, error })
+    socket::bind(address).map_err(|error| ServeError::Bind { address, error })
 }
 
 /// Whether the error only says that a default address is in use. The operator did not ask for that address, and a

@@ -140,8 +140,7 @@ impl Rig {
                 let (notify, _events) = unbounded_channel();
                 let thread = Arbiter::new();
                 let socket =
-                    crate::server::accept::acceptor::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
-                        .unwrap();
+                    crate::server::accept::socket::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
                 let params = RelayParams {
                     thread: thread.handle(),
                     addresses: vec![socket.local_addr().unwrap()],
