@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use arauto::accounts::passwd;
-use arauto::cli::{self, Cli, Command};
+use arauto::cli::{self, Cli, Command, client};
 use arauto::config::{self, CommandLine, ConfigError};
 use arauto::server::{Reloading, ServeError};
-use arauto::{client, logging, self_signed, server};
+use arauto::{logging, self_signed, server};
 use arauto_settings::escape::Escaped;
 // Sets the allocator.
 use arauto_allocator as _;
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         let _ = writeln!(io::stderr(), "arauto: {error:#}");
         let is_refusal =
             error.is::<ConfigError>() || error.downcast_ref().is_some_and(ServeError::is_refusal);
-        if let Some(error) = error.downcast_ref::<client::command::Error>() {
+        if let Some(error) = error.downcast_ref::<client::Error>() {
             return ExitCode::from(error.status());
         }
         if is_refusal { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
@@ -42,7 +42,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(settings) => return serve(settings.into()),
         Command::Config { check: Some(file), client, .. } => return check(&file, client),
         Command::Config { client: true, .. } => {
-            let loaded = client::settings::load(&CommandLine::default(), std::env::vars_os())?;
+            let loaded = arauto_client::settings::load(&CommandLine::default(), std::env::vars_os())?;
             print(loaded.to_string())?;
         }
         Command::Config { settings, check: None, client: false } => {
@@ -52,12 +52,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Cert { hosts, days, out_dir } => {
             print(self_signed::make(&hosts, days, &out_dir)?.advice())?;
         }
-        Command::Join(join) => client::command::run(join.into())?,
-        Command::List(list) => client::command::run(list.into())?,
-        Command::Send(send) => client::command::run(send.into())?,
-        Command::Listen(listen) => client::command::run(listen.into())?,
-        Command::Files(files) => client::command::run(files.into())?,
-        Command::Play(play) => client::command::run(play.into())?,
+        Command::Join(join) => client::run(join.into())?,
+        Command::List(list) => client::run(list.into())?,
+        Command::Send(send) => client::run(send.into())?,
+        Command::Listen(listen) => client::run(listen.into())?,
+        Command::Files(files) => client::run(files.into())?,
+        Command::Play(play) => client::run(play.into())?,
         Command::Completions { shell } => print(cli::completions(shell))?,
         Command::Man => print(cli::man()?)?,
     }
@@ -67,7 +67,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
 /// Checks a configuration and all files that it names, and prints every fault, up to [`MAX_FAULTS`].
 fn check(file: &Path, is_clients: bool) -> anyhow::Result<ExitCode> {
     let (of_settings, of_files): (Vec<ConfigError>, Vec<anyhow::Error>) = if is_clients {
-        let (settings, faults) = client::settings::check(file);
+        let (settings, faults) = arauto_client::settings::check(file);
         (faults, settings.unusable_files().into_iter().map(Into::into).collect())
     } else {
         let (config, faults) = config::check(file);

@@ -107,7 +107,7 @@ fn the_manual_page_has_every_subcommand_and_setting() {
         assert!(page.contains(&format!("\n.SH {heading}\n")), "{heading}: {page}");
     }
     let server = arauto::config::describe().map(|(setting, _)| (setting.path, setting.variable));
-    let client = arauto::client::settings::describe().map(|setting| (setting.path, setting.variable));
+    let client = arauto_client::settings::describe().map(|setting| (setting.path, setting.variable));
     for (path, variable) in server.chain(client) {
         assert!(page.contains(&format!("\n\\fB{path}\\fR, \\fB{variable}\\fR\n")), "{path}: {page}");
     }

@@ -8,10 +8,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-use arauto::{
-    client::{Settings, settings},
-    config::CommandLine,
-};
+use arauto::config::CommandLine;
+use arauto_client::{Settings, settings};
 use tempfile::TempDir;
 
 use crate::{

@@ -14,7 +14,7 @@ use std::{
 
 use arauto_protocol::{Line, Message, message::NO_DATA};
 
-use arauto::client::{
+use arauto_client::{
     Target,
     decoder::Item,
     dial::Dialer,
@@ -127,7 +127,7 @@ fn ask(server: &TestServer, name: &str, sharers: &[&str]) -> Vec<(String, Assemb
 fn files(answers: &[(String, Assembled)], of: &str) -> Vec<(OsString, u64)> {
     match &answers.iter().rfind(|(sharer, _)| sharer == of).unwrap().1 {
         Assembled::Complete(listing) => {
-            assert_eq!(listing.left_out, arauto::client::files::LeftOut::default());
+            assert_eq!(listing.left_out, arauto_client::files::LeftOut::default());
             listing.entries.iter().map(|entry| (entry.name.clone(), entry.bytes)).collect()
         }
         other => panic!("{other:?}"),

@@ -10,7 +10,6 @@ use arauto_settings::source::quoted;
 use zeroize::Zeroizing;
 
 use super::secret::{MAX_BYTES, NoSecret, PasswordHash, Secret};
-use crate::terminal;
 
 /// Why no entry was made.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +47,7 @@ pub fn entry(name: &str, operator: bool) -> Result<String, PasswdError> {
     let stdin = io::stdin();
     let secret = if stdin.is_terminal() {
         // Larger than the longest password, so that a password that is too long is detected and not cut.
-        twice(|prompt| terminal::read_hidden(&mut io::stderr(), prompt, 2 * MAX_BYTES))?
+        twice(|prompt| arauto_terminal::read_hidden(&mut io::stderr(), prompt, 2 * MAX_BYTES))?
     } else {
         one_line(stdin.lock())?
     };

@@ -1,19 +1,21 @@
 //! Arguments of the client's commands.
 
+mod command;
 mod join;
 mod play;
 mod script;
 
 use std::{path::PathBuf, time::Duration};
 
+use arauto_client::Target;
 use clap::{Args, ValueHint};
 
+pub use command::{Access, ClientCommand, Error, run};
 pub use join::Join;
 pub use play::Play;
 pub use script::{Files, Listen, Send};
 
 use super::given;
-use crate::client::{self, Target, command::Access};
 use crate::config::CommandLine;
 
 /// Server and connection options.
@@ -96,7 +98,7 @@ pub struct List {
     server: ServerArgs,
 }
 
-impl From<List> for client::Command {
+impl From<List> for ClientCommand {
     fn from(args: List) -> Self {
         let List { name, json, timeout, server } = args;
         Self::List { access: server.into(), name, within: timeout, json }

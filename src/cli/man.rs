@@ -10,7 +10,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use super::Cli;
-use crate::{client, config};
+use crate::config;
 
 /// Returns the manual page in roff.
 ///
@@ -96,7 +96,7 @@ fn client_settings() -> Roff {
          one that --config or ARAUTO_CLIENT_CONFIG names, or else ~/.config/arauto/client.toml, if it exists.",
     )]);
     let meanings = meanings(include_str!("../../config/client.toml"));
-    for setting in client::settings::describe() {
+    for setting in arauto_client::settings::describe() {
         entry(&mut roff, &setting.path, &setting.variable);
         let meaning = meanings.get(&setting.path).map_or("", String::as_str);
         let text = format!("{meaning} Must be {}. Default: {}.", setting.allowed, setting.default);
@@ -205,7 +205,7 @@ mod tests {
         let server = meanings(include_str!("../../config/arauto.toml"));
         let client = meanings(include_str!("../../config/client.toml"));
         let paths = config::describe().map(|(setting, _)| (setting.path, &server));
-        let paths = paths.chain(client::settings::describe().map(|setting| (setting.path, &client)));
+        let paths = paths.chain(arauto_client::settings::describe().map(|setting| (setting.path, &client)));
         for (path, meanings) in paths {
             let meaning =
                 meanings.get(&path).unwrap_or_else(|| panic!("{path} is in no file of all settings"));

@@ -10,7 +10,7 @@ use std::{
 use arauto_protocol::name::is_invisible;
 
 use super::{Run, Target, choice};
-use crate::client::files::{Assembled, Assembly, Listing, MAX_PARTS, Part, Quoted, unquote};
+use arauto_client::files::{Assembled, Assembly, Listing, MAX_PARTS, Part, Quoted, unquote};
 
 pub(super) const TARGET: Target = Target {
     name: "files",

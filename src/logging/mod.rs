@@ -14,11 +14,11 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use arauto_terminal::takes_escapes;
 use slog::{Drain, Logger, OwnedKVList, Record, o};
 use slog_async::{Async, AsyncGuard, OverflowStrategy};
 
 use crate::config::{Level, Log, LogFormat};
-use crate::terminal::takes_escapes;
 
 pub use text::Reader;
 

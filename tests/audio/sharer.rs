@@ -14,7 +14,7 @@ use std::{
 
 use arauto_rtsp::{Format, Offer, payload::Unpacker};
 
-use arauto::client::{
+use arauto_client::{
     dial::Dialer,
     rtsp::{RtspEvent, StreamSession, Way},
     tls::{Tls, TlsOptions},

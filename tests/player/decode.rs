@@ -5,7 +5,7 @@ use arauto_rtsp::{
     payload::{Unit, opus},
 };
 
-use arauto::client::audio::play::decode::{Decoded, Decoder};
+use arauto_client::audio::play::decode::{Decoded, Decoder};
 use tempfile::TempDir;
 
 use super::{

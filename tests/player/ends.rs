@@ -9,7 +9,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use arauto::client::audio::play::{Spec, sink::wav};
+use arauto_client::audio::play::{Spec, sink::wav};
 use tempfile::TempDir;
 
 use super::play::{Running, client, read_wav, samples, share, write_wav};

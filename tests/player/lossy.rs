@@ -16,7 +16,7 @@ use arauto_rtsp::{
     payload::{Packer, Payload, Unpacker},
 };
 
-use arauto::client::{
+use arauto_client::{
     audio::play::{
         Output, Progress, Ready, Spec, Volume,
         jitter::JitterBuffer,

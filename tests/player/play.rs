@@ -17,8 +17,8 @@ use std::{
     thread::JoinHandle,
 };
 
-use arauto::client::audio::play::sink::wav;
-use arauto::client::{
+use arauto_client::audio::play::sink::wav;
+use arauto_client::{
     Target,
     audio::play::{self, Progress, Spec, Stage, Volume, Wanted, player},
     dial::Dialer,

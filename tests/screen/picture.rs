@@ -3,7 +3,7 @@
 
 use std::{fmt::Write, path::Path};
 
-use arauto::client::target::DEFAULT_PORT;
+use arauto_client::target::DEFAULT_PORT;
 use vt100::{Cell, Color, Screen};
 
 use super::join;

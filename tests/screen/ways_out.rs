@@ -218,7 +218,7 @@ fn a_panic_is_reported_on_a_terminal_that_was_given_back() {
 #[test]
 #[ignore = "run by the test above, on a terminal"]
 fn panics_on_a_full_screen() {
-    let screen = arauto::client::screen::terminal::Screen::take().unwrap();
+    let screen = arauto_tui::terminal::Screen::take().unwrap();
     let _ = std::io::stdout().flush();
     let size = screen.size();
     panic!("a fault of the program, on {size:?}");

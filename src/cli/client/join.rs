@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::{ServerArgs, script};
-use crate::client;
+use super::{ClientCommand, ServerArgs, script};
 
 /// Arguments of `arauto join`.
 #[derive(Args, Debug)]
@@ -33,7 +32,7 @@ pub struct Join {
     server: ServerArgs,
 }
 
-impl From<Join> for client::Command {
+impl From<Join> for ClientCommand {
     fn from(args: Join) -> Self {
         let Join { name, plain, unframed, share, server } = args;
         Self::Join { access: server.into(), name, plain, unframed, share }

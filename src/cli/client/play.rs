@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueHint};
-
-use super::{ServerArgs, script};
-use crate::client::{
-    self,
+use arauto_client::{
     audio::play::{Output, Volume},
     script::Playing,
 };
+use clap::{Args, ValueHint};
+
+use super::{ClientCommand, ServerArgs, script};
 
 /// A file of a user, such as `ana/song.mp3`.
 #[derive(Clone, Debug)]
@@ -58,7 +57,7 @@ pub struct Play {
     server: ServerArgs,
 }
 
-impl From<Play> for client::Command {
+impl From<Play> for ClientCommand {
     fn from(args: Play) -> Self {
         let Play { what, output, volume, tcp, name, server } = args;
         let output = match output {

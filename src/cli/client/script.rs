@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use arauto_protocol::Name;
-use clap::{Args, ValueEnum};
-
-use super::ServerArgs;
-use crate::client::{
-    self,
+use arauto_client::{
     script::{OnBadLine, Sending, Words},
     text::To,
 };
+use arauto_protocol::Name;
+use clap::{Args, ValueEnum};
+
+use super::{ClientCommand, ServerArgs};
 
 /// Parses a name as typed. The server checks it again.
 pub(super) fn name(text: &str) -> Result<String, String> {
@@ -83,7 +82,7 @@ struct Destination {
     others: bool,
 }
 
-impl From<Send> for client::Command {
+impl From<Send> for ClientCommand {
     fn from(args: Send) -> Self {
         let Destination { to, all, .. } = args.to;
         Self::Send {
@@ -139,7 +138,7 @@ pub struct Listen {
     server: ServerArgs,
 }
 
-impl From<Listen> for client::Command {
+impl From<Listen> for ClientCommand {
     fn from(args: Listen) -> Self {
         let Listen { name, json, from, count, verbose, reconnect, server } = args;
         Self::Listen { access: server.into(), name, from, count, json, verbose, reconnects: reconnect }
@@ -170,7 +169,7 @@ pub struct Files {
     server: ServerArgs,
 }
 
-impl From<Files> for client::Command {
+impl From<Files> for ClientCommand {
     fn from(args: Files) -> Self {
         let Files { of, name, json, timeout, server } = args;
         Self::Files { access: server.into(), name, of, within: timeout, json }

@@ -1,0 +1,69 @@
+//! Files that are played to others: questions, orders, and how they are shown.
+
+use super::{
+    app::{App, Effect},
+    clock::Now,
+};
+use arauto_client::audio::publish::{News, Order, Question};
+
+impl App {
+    /// Takes the server's message that a user wants to hear a file.
+    pub(super) fn file_wanted(&mut self, by: &str, data: &str, now: Now) {
+        let (by, data) = (by.to_owned(), data.to_owned());
+        if !self.leave_effect(Effect::Publish { by: by.clone(), data }) {
+            self.error(now, &format!("{by} wants to hear a file of yours and gets none: too much waits"));
+        }
+    }
+
+    /// Takes news of files that are played to others, or are to be.
+    pub fn news(&mut self, news: News, now: Now) {
+        match news {
+            News::Send(message) => {
+                // If there is no room, the server reports that no stream came.
+                self.send(message);
+            }
+            News::Asked(question) => {
+                let Question { by, file, .. } = &question;
+                self.note(now, &format!("{by} wants to hear {file} of yours. Type y or n, and Enter."));
+                self.playing.asked.push(question);
+            }
+            News::Settled(number) => self.playing.asked.retain(|question| question.number != number),
+            News::Began(on_air) => {
+                self.note(now, &format!("You play {} to {}. /pause, /stop.", on_air.file, on_air.by));
+                self.playing.on_air.push(on_air);
+            }
+            News::Playing(on_air) => self.playing.on_air = on_air,
+            News::Refused { by, file, why, others } => {
+                let others = match others {
+                    0 => String::new(),
+                    others => format!(" ({others} others were refused, too)"),
+                };
+                self.error(now, &format!("{by} wanted to hear {file} and does not: {why}{others}"));
+            }
+            News::Over { file, why: None } => self.note(now, &format!("{file} was played to its end.")),
+            News::Over { file, why: Some(why) } => {
+                self.note(now, &format!("{file} is not played any more: {why}"));
+            }
+            News::CannotDo(why) => self.error(now, &why),
+        }
+    }
+
+    /// Takes a line that answers the question whether a file may be played. Returns whether it is such an answer.
+    pub(super) fn answers(&mut self, line: &str) -> bool {
+        let may = match line.trim() {
+            "y" | "Y" => true,
+            "n" | "N" => false,
+            _ => return false,
+        };
+        let Some(number) = self.playing.asked.first().map(|question| question.number) else { return false };
+        if self.leave_effect(Effect::MayPlay { number, may }) {
+            self.playing.asked.remove(0);
+        }
+        true
+    }
+
+    /// Queues an order for a file that is played to others, or for all such files. Returns whether there was room.
+    pub(super) fn order(&mut self, order: Order, file: Option<String>) -> bool {
+        self.leave_effect(Effect::Order { order, file })
+    }
+}
