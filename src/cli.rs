@@ -2,6 +2,7 @@
 
 #![allow(clippy::doc_markdown)] // these comments are help texts, where backticks would be shown
 
+#[cfg(feature = "client")]
 pub mod client;
 mod man;
 
@@ -15,15 +16,23 @@ pub use man::man;
 
 use crate::config::{Choice, CommandLine, Flag, Level, LogFormat};
 
+const EXAMPLES: &str = if cfg!(feature = "client") {
+    "Examples:
+  arauto serve
+  arauto join ana
+  nc 127.0.0.1 1234"
+} else {
+    "Examples:
+  arauto serve
+  nc 127.0.0.1 1234"
+};
+
 /// A TR2.23 message server: named messaging between people, scripts and devices.
 ///
 /// Clients connect by TCP, take a name, and send each other messages, one line each. netcat is a full client.
 #[derive(Debug, Parser)]
 #[command(name = "arauto", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = "Examples:
-  arauto serve
-  arauto join ana
-  nc 127.0.0.1 1234")]
+#[command(after_help = EXAMPLES)]
 pub struct Cli {
     /// The command to run.
     #[command(subcommand)]
@@ -54,6 +63,7 @@ pub enum Command {
   arauto join ana --share ~/Music
   arauto join rui --server chat.example
   printf 'echo\\nhi\\n' | arauto join ana --plain")]
+    #[cfg(feature = "client")]
     Join(client::Join),
 
     /// Print the names of the connected clients, one per line
@@ -63,6 +73,7 @@ pub enum Command {
   arauto list
   arauto list --server chat.example
   arauto list --json")]
+    #[cfg(feature = "client")]
     List(client::List),
 
     /// Send messages: a text, or each line of standard input
@@ -78,6 +89,7 @@ pub enum Command {
   arauto send --as build --all 'build 7 passed'
   arauto send --as ana --to rui <letter.txt
   tail -f app.log | grep --line-buffered error | arauto send --as app --others -")]
+    #[cfg(feature = "client")]
     Send(client::Send),
 
     /// Print the messages received, one per line
@@ -90,6 +102,7 @@ pub enum Command {
   arauto listen --as log --json >>messages.jsonl
   arauto listen --as me --from build --count 1
   arauto listen --as bot --json | jq --unbuffered -r .data")]
+    #[cfg(feature = "client")]
     Listen(client::Listen),
 
     /// Ask a user for the list of files and print it
@@ -98,6 +111,7 @@ pub enum Command {
     #[command(after_help = "Examples:
   arauto files bob
   arauto files bob --timeout 2s --server chat.example")]
+    #[cfg(feature = "client")]
     Files(client::Files),
 
     /// Play an audio file that a user shares, or save it as WAV
@@ -113,6 +127,7 @@ pub enum Command {
   arauto play 'ana/a song.mp3' --volume 50 --server chat.example
   arauto play ana/song.mp3 --output song.wav
   arauto play ana/song.mp3 --output - | aplay")]
+    #[cfg(feature = "audio")]
     Play(client::Play),
 
     /// Show the configuration in force, or check a file
@@ -129,6 +144,7 @@ pub enum Command {
         check: Option<PathBuf>,
 
         /// Show, or check, the client's settings: ~/.config/arauto/client.toml and ARAUTO_CLIENT_...
+        #[cfg(feature = "client")]
         #[arg(long, conflicts_with = "Settings")]
         client: bool,
 

@@ -1,11 +1,14 @@
 //! The `arauto` program: parses the command line, runs the command, and turns its result into an exit status.
 
+use std::error::Error;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use arauto::accounts::passwd;
-use arauto::cli::{self, Cli, Command, client};
+#[cfg(feature = "client")]
+use arauto::cli::client;
+use arauto::cli::{self, Cli, Command};
 use arauto::config::{self, CommandLine, ConfigError};
 use arauto::server::{Reloading, ServeError};
 use arauto::{logging, self_signed, server};
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
         let _ = writeln!(io::stderr(), "arauto: {error:#}");
         let is_refusal =
             error.is::<ConfigError>() || error.downcast_ref().is_some_and(ServeError::is_refusal);
+        #[cfg(feature = "client")]
         if let Some(error) = error.downcast_ref::<client::Error>() {
             return ExitCode::from(error.status());
         }
@@ -40,23 +44,38 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(settings) => return serve(settings.into()),
-        Command::Config { check: Some(file), client, .. } => return check(&file, client),
-        Command::Config { client: true, .. } => {
+        #[cfg(feature = "client")]
+        Command::Config { client: true, check: Some(file), .. } => {
+            let (settings, faults) = arauto_client::settings::check(&file);
+            return report(&file, faults, settings.unusable_files());
+        }
+        #[cfg(feature = "client")]
+        Command::Config { client: true, check: None, .. } => {
             let loaded = arauto_client::settings::load(&CommandLine::default(), std::env::vars_os())?;
             print(loaded.to_string())?;
         }
-        Command::Config { settings, check: None, client: false } => {
+        Command::Config { check: Some(file), .. } => {
+            let (config, faults) = config::check(&file);
+            return report(&file, faults, server::unusable_files(&config));
+        }
+        Command::Config { settings, check: None, .. } => {
             print(config::load(&settings.into(), std::env::vars_os())?.to_string())?;
         }
         Command::Passwd { name, operator } => print(passwd::entry(&name, operator)?)?,
         Command::Cert { hosts, days, out_dir } => {
             print(self_signed::make(&hosts, days, &out_dir)?.advice())?;
         }
+        #[cfg(feature = "client")]
         Command::Join(join) => client::run(join.into())?,
+        #[cfg(feature = "client")]
         Command::List(list) => client::run(list.into())?,
+        #[cfg(feature = "client")]
         Command::Send(send) => client::run(send.into())?,
+        #[cfg(feature = "client")]
         Command::Listen(listen) => client::run(listen.into())?,
+        #[cfg(feature = "client")]
         Command::Files(files) => client::run(files.into())?,
+        #[cfg(feature = "audio")]
         Command::Play(play) => client::run(play.into())?,
         Command::Completions { shell } => print(cli::completions(shell))?,
         Command::Man => print(cli::man()?)?,
@@ -64,16 +83,14 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Checks a configuration and all files that it names, and prints every fault, up to [`MAX_FAULTS`].
-fn check(file: &Path, is_clients: bool) -> anyhow::Result<ExitCode> {
-    let (of_settings, of_files): (Vec<ConfigError>, Vec<anyhow::Error>) = if is_clients {
-        let (settings, faults) = arauto_client::settings::check(file);
-        (faults, settings.unusable_files().into_iter().map(Into::into).collect())
-    } else {
-        let (config, faults) = config::check(file);
-        (faults, server::unusable_files(&config).into_iter().map(Into::into).collect())
-    };
-    let faults: Vec<_> = of_settings.into_iter().map(anyhow::Error::from).chain(of_files).collect();
+/// Prints the faults of a configuration and of the files that it names, up to [`MAX_FAULTS`], or that it is ok.
+fn report<E: Error + Send + Sync + 'static>(
+    file: &Path,
+    of_settings: Vec<ConfigError>,
+    of_files: Vec<E>,
+) -> anyhow::Result<ExitCode> {
+    let of_settings = of_settings.into_iter().map(anyhow::Error::new);
+    let faults: Vec<_> = of_settings.chain(of_files.into_iter().map(anyhow::Error::new)).collect();
     if faults.is_empty() {
         print(format!("{}: ok\n", Escaped(file.display())))?;
         return Ok(ExitCode::SUCCESS);

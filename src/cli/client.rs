@@ -2,6 +2,7 @@
 
 mod command;
 mod join;
+#[cfg(feature = "audio")]
 mod play;
 mod script;
 
@@ -12,6 +13,7 @@ use clap::{Args, ValueHint};
 
 pub use command::{Access, ClientCommand, Error, run};
 pub use join::Join;
+#[cfg(feature = "audio")]
 pub use play::Play;
 pub use script::{Files, Listen, Send};
 

@@ -30,7 +30,15 @@ pub fn man() -> io::Result<Vec<u8>> {
     for command in command.get_subcommands() {
         subcommand(command, &mut page)?;
     }
-    for section in [server_settings(), client_settings(), environment(), files(), exit_status()] {
+    let sections = [
+        server_settings(),
+        #[cfg(feature = "client")]
+        client_settings(),
+        environment(),
+        files(),
+        exit_status(),
+    ];
+    for section in sections {
         section.to_writer(&mut page)?;
     }
     man.render_version_section(&mut page)?;
@@ -88,6 +96,7 @@ fn server_settings() -> Roff {
     roff
 }
 
+#[cfg(feature = "client")]
 fn client_settings() -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["CLIENT SETTINGS"]);
@@ -203,8 +212,10 @@ mod tests {
     #[test]
     fn every_setting_has_its_meaning() {
         let server = meanings(include_str!("../../config/arauto.toml"));
-        let client = meanings(include_str!("../../config/client.toml"));
         let paths = config::describe().map(|(setting, _)| (setting.path, &server));
+        #[cfg(feature = "client")]
+        let client = meanings(include_str!("../../config/client.toml"));
+        #[cfg(feature = "client")]
         let paths = paths.chain(arauto_client::settings::describe().map(|setting| (setting.path, &client)));
         for (path, meanings) in paths {
             let meaning =

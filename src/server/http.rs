@@ -5,6 +5,7 @@
 
 use std::{
     cell::OnceCell,
+    convert::Infallible,
     io,
     pin::Pin,
     rc::Rc,
@@ -21,11 +22,7 @@ use actix_http::{
     header::{HeaderMap, SEC_WEBSOCKET_PROTOCOL},
     ws,
 };
-use actix_service::{Service, ServiceFactory, fn_service, map_config};
-use actix_web::{
-    dev::{AppConfig, ServiceRequest, ServiceResponse},
-    middleware::{Next, from_fn},
-};
+use actix_service::{Service, ServiceFactory, fn_service};
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, future::LocalBoxFuture};
 use tokio::{
@@ -172,21 +169,10 @@ impl Http {
 
     async fn build(&self) -> io::Result<Serve> {
         let this = self.clone();
-        let judge = move |request: ServiceRequest, next: Next<_>| {
-            // The page asks by POST why it got no WebSocket, because browsers always send `Origin` with POST.
-            let is_question = request.path() == WEBSOCKET_PATH && request.method() == Method::POST;
-            let foreign = this.judge_headers(request.headers(), is_question).err();
-            async move {
-                match foreign {
-                    None => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
-                    Some(foreign) => Ok(request.into_response(web::refusal(foreign.in_words()))),
-                }
-            }
-        };
-        let websocket = web::no_handshake(WEBSOCKET_PATH);
-        let app =
-            web::app().service(websocket).service(stream::resource(self.audio.clone())).wrap(from_fn(judge));
-        let page = map_config(app, |()| AppConfig::default());
+        let respond = fn_service(move |request: Request| {
+            let this = this.clone();
+            async move { Ok::<_, Infallible>(this.respond(&request).await) }
+        });
         let this = self.clone();
         let upgrade = fn_service(move |(request, framed)| {
             let this = this.clone();
@@ -201,9 +187,28 @@ impl Http {
                 known.insert(connection.peer);
             })
             .upgrade(upgrade)
-            .h1(page);
+            .h1(respond);
         let service = factory.new_service(()).await.map_err(|()| io::Error::other("cannot start HTTP"))?;
         Ok(Box::new(move |connection| Box::pin(service.call((connection, None)))))
+    }
+
+    /// Responds to a request that is no WebSocket handshake.
+    async fn respond(&self, request: &Request) -> Response<BoxBody> {
+        let (method, path) = (request.method(), request.path());
+        // The page asks by POST why it got no WebSocket, because browsers always send `Origin` with POST.
+        let is_question = path == WEBSOCKET_PATH && method == Method::POST;
+        if let Err(foreign) = self.judge_headers(request.headers(), is_question) {
+            return web::words(StatusCode::FORBIDDEN, foreign.in_words());
+        }
+        let mut response = if path == WEBSOCKET_PATH {
+            web::no_handshake(method)
+        } else if let Some(stream) = stream::stream_at(path) {
+            stream::respond(request, stream, self.audio.clone()).await
+        } else {
+            web::respond(method, path)
+        };
+        web::add_headers(response.headers_mut());
+        response
     }
 
     /// Answers a WebSocket handshake.
@@ -211,7 +216,7 @@ impl Http {
         &self,
         request: &Request,
         mut framed: actix_codec::Framed<HttpConnection, h1::Codec>,
-    ) -> Result<(), actix_web::Error> {
+    ) -> Result<(), Infallible> {
         let answer = self.judge(request);
         let is_accepted = answer.is_ok();
         let (response, words) = answer.map_or_else(|refusal| refusal, |response| (response, ""));

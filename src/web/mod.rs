@@ -1,12 +1,9 @@
 //! The web page: its files, which are compiled into the program, and their HTTP headers.
 
-use actix_web::{
-    App, HttpResponse, Resource,
-    body::MessageBody,
-    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
-    http::{Method, StatusCode, header},
-    middleware::DefaultHeaders,
-    web,
+use actix_http::{
+    Method, Response, StatusCode,
+    body::BoxBody,
+    header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 
 /// Allows only the page's own files and connections to its own server. Inline scripts and styles are forbidden, so that
@@ -70,86 +67,77 @@ assets! {
     "/words.js": "words.js" as SCRIPT;
 }
 
-/// The page as an HTTP service: its files at their paths, and an error in words for every other path.
-pub fn app() -> App<
-    impl ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<impl MessageBody>,
-        Error = actix_web::Error,
-        InitError = (),
-    >,
-> {
-    let headers = DefaultHeaders::new()
-        .add((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
-        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .add((header::X_FRAME_OPTIONS, "DENY"))
-        .add((header::REFERRER_POLICY, "no-referrer"))
-        .add(("cross-origin-opener-policy", "same-origin"))
-        .add(("cross-origin-resource-policy", "same-origin"))
-        .add(("permissions-policy", "camera=(), geolocation=(), microphone=()"))
-        // After a restart, another version of the server may serve other files.
-        .add((header::CACHE_CONTROL, "no-cache"));
-    ASSETS
-        .iter()
-        .fold(App::new(), |app, asset| {
-            let get =
-                move || async move { HttpResponse::Ok().content_type(asset.content_type).body(asset.bytes) };
-            let resource = web::resource(asset.path).route(web::get().to(get)).route(web::head().to(get));
-            app.service(resource.default_service(web::to(refuse_method)))
-        })
-        .default_service(web::to(refuse_path))
-        .wrap(headers)
+/// Headers of every response about the page.
+const HEADERS: [(HeaderName, &str); 8] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CROSS_ORIGIN_OPENER_POLICY, "same-origin"),
+    (header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
+    (header::PERMISSIONS_POLICY, "camera=(), geolocation=(), microphone=()"),
+    // After a restart, another version of the server may serve other files.
+    (header::CACHE_CONTROL, "no-cache"),
+];
+
+/// Adds those of [`HEADERS`] that a response does not set itself.
+pub fn add_headers(headers: &mut HeaderMap) {
+    for (name, value) in HEADERS {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+}
+
+/// Responds with the file at this path, or with an error in words.
+#[must_use]
+pub fn respond(method: &Method, path: &str) -> Response<BoxBody> {
+    if !is_read(method) {
+        return refuse_method();
+    }
+    let Some(asset) = ASSETS.iter().find(|asset| asset.path == path) else {
+        return words(
+            StatusCode::NOT_FOUND,
+            "There is nothing at this address. The page is at /, its WebSocket at /tr2.\n",
+        );
+    };
+    Response::build(StatusCode::OK).content_type(asset.content_type).body(asset.bytes).map_into_boxed_body()
+}
+
+/// Whether this method asks for what is at a path. All others are refused with [`refuse_method`].
+#[must_use]
+pub fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }
 
 /// The response to methods other than GET and HEAD: status 405.
-pub async fn refuse_method() -> HttpResponse {
-    words(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.\n").map_into_boxed_body()
-}
-
-/// The resource at the WebSocket's address, for requests without a handshake: status 426.
-pub fn no_handshake(path: &str) -> Resource {
-    let refuse = || async {
-        let mut response = words(
-            StatusCode::UPGRADE_REQUIRED,
-            "This is the address of a WebSocket, and this request asks for none. If a proxy is between, have it pass on the \
-             request to upgrade. For nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; \
-             proxy_set_header Connection \"upgrade\";\n",
-        );
-        response.headers_mut().insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
-        response
-    };
-    web::resource(path)
-        .route(web::get().to(refuse))
-        .route(web::head().to(refuse))
-        .default_service(web::to(refuse_method))
-}
-
-async fn refuse_path(method: Method) -> HttpResponse {
-    if matches!(method, Method::GET | Method::HEAD) {
-        words(
-            StatusCode::NOT_FOUND,
-            "There is nothing at this address. The page is at /, its WebSocket at /tr2.\n",
-        )
-    } else {
-        words(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.\n")
-    }
-}
-
-/// The response to a client that must not see the page: status 403, with the reason `why`.
 #[must_use]
-pub fn refusal(why: &'static str) -> HttpResponse {
-    words(StatusCode::FORBIDDEN, why)
+pub fn refuse_method() -> Response<BoxBody> {
+    let mut response = words(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.\n");
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
 }
 
-/// A response in plain text; with status 405, it also lists the allowed methods.
+/// The response at the WebSocket's path to a request without a handshake: status 426.
 #[must_use]
-pub fn words(status: StatusCode, words: &'static str) -> HttpResponse {
-    let mut response = HttpResponse::build(status);
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        response.insert_header((header::ALLOW, "GET, HEAD"));
+pub fn no_handshake(method: &Method) -> Response<BoxBody> {
+    if !is_read(method) {
+        return refuse_method();
     }
-    response.content_type("text/plain; charset=utf-8").body(words)
+    let mut response = words(
+        StatusCode::UPGRADE_REQUIRED,
+        "This is the address of a WebSocket, and this request asks for none. If a proxy is between, have it pass on the \
+         request to upgrade. For nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; \
+         proxy_set_header Connection \"upgrade\";\n",
+    );
+    response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    response
+}
+
+/// A response in plain text.
+#[must_use]
+pub fn words(status: StatusCode, words: &'static str) -> Response<BoxBody> {
+    Response::build(status).content_type("text/plain; charset=utf-8").body(words).map_into_boxed_body()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use arauto_rtsp::{Offer, Summons};
+use arauto_protocol::{Offer, Summons};
 
 use super::sound::{Running, convert, expect_piece_of, expect_rest_of, make, quiet, wait_for_bytes};
 use crate::harness::{Client, TestServer, has_tool};

@@ -12,7 +12,8 @@ use std::{
     time::Duration,
 };
 
-use arauto_rtsp::{Format, Offer, payload::Unpacker};
+use arauto_protocol::Offer;
+use arauto_rtsp::{Format, payload::Unpacker};
 
 use arauto_client::{
     dial::Dialer,

@@ -33,6 +33,7 @@
 //! Nothing here knows the server or the command line.
 
 pub mod again;
+#[cfg(feature = "audio")]
 pub mod audio;
 pub mod deadline;
 pub mod decoder;
@@ -54,6 +55,7 @@ pub mod password;
 pub mod plain;
 pub mod ports;
 pub mod roll;
+#[cfg(feature = "audio")]
 pub mod rtsp;
 pub mod script;
 pub mod settings;

@@ -1,7 +1,7 @@
 //! [`Meaning`]: interprets a received message from the view of its receiver. No IO.
 
+use arauto_protocol::Offer;
 use arauto_protocol::message::NO_DATA;
-use arauto_rtsp::Offer;
 
 use super::{OwnedMessage, joining::SERVER};
 
@@ -41,7 +41,7 @@ pub enum Meaning<'a> {
     FileWanted {
         /// Name of the user.
         by: &'a str,
-        /// File and destination of the stream: [`arauto_rtsp::Summons`].
+        /// File and destination of the stream: [`arauto_protocol::Summons`].
         data: &'a str,
     },
     /// A list of files, or a part of it.

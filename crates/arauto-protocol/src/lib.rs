@@ -49,6 +49,7 @@ pub mod reply;
 pub mod request;
 mod separator;
 pub mod short_form;
+pub mod stream_offer;
 pub mod telnet;
 pub mod websocket;
 
@@ -63,6 +64,7 @@ pub use name::{Name, NameError, NameKey};
 pub use operation::Operation;
 pub use refusal::Refusal;
 pub use request::{Asker, Request};
+pub use stream_offer::{Offer, Summons};
 
 /// Compiles and runs the example in README.md.
 #[cfg(doctest)]

@@ -24,7 +24,7 @@ pub mod payload;
 pub mod sequence;
 pub mod transport;
 
-pub use address::{Address, Offer, StreamId, Summons};
+pub use address::{Address, StreamId};
 pub use description::Description;
 pub use format::Format;
 pub use key::Key;

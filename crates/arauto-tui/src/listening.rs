@@ -1,7 +1,7 @@
 //! Files of others that are heard here: requests, offers, and how they are shown.
 
+use arauto_protocol::Offer;
 use arauto_protocol::{Message, Operation};
-use arauto_rtsp::Offer;
 
 use super::{
     app::{App, Effect},

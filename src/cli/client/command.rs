@@ -12,17 +12,23 @@ use arauto_client::{
     dial::Dialer,
     files::{Folder, NoFolder},
     output::{Printer, say},
-    plain, rtsp,
+    plain,
     script::{
-        self, Broken, Failure, Playing, Sending, Wanted,
+        self, Failure, Sending, Wanted,
         show::{self, Form},
     },
     settings::{self, Unusable},
     tls,
 };
+#[cfg(feature = "audio")]
+use arauto_client::{
+    rtsp,
+    script::{Broken, Playing},
+};
 use arauto_settings::escape::Escaped;
 use arauto_settings::layers::{CommandLine, ConfigError};
 use arauto_terminal::takes_escapes;
+#[cfg(feature = "tui")]
 use arauto_tui::{ExitReason, Theme};
 use tokio::runtime;
 
@@ -128,6 +134,7 @@ pub enum ClientCommand {
         json: bool,
     },
     /// Play a file that another user shares.
+    #[cfg(feature = "audio")]
     Play {
         /// Server and connection options.
         access: Access,
@@ -151,6 +158,7 @@ pub enum Error {
     #[error(transparent)]
     File(#[from] Unusable),
     /// A full-screen conversation ended other than by the user leaving or the server shutting down.
+    #[cfg(feature = "tui")]
     #[error("{}", Escaped(.0))]
     Ended(ExitReason),
     /// The path given to `--share` is not a usable folder.
@@ -187,7 +195,9 @@ impl Error {
                 | Failure::NotLetIn(_)
                 | Failure::ServerClosed => 4,
                 Failure::NotTaken { .. } | Failure::NotConfirmed { .. } => 5,
+                #[cfg(feature = "audio")]
                 Failure::Stream(why) => of_stream(why),
+                #[cfg(feature = "audio")]
                 Failure::BrokeOff { why, .. } => match &**why {
                     Broken::Ended(_) => 3,
                     Broken::Lost(_) | Broken::Cut => 4,
@@ -196,11 +206,14 @@ impl Error {
                 Failure::PasswordUnfit { .. }
                 | Failure::Line { .. }
                 | Failure::Unread { .. }
-                | Failure::Sound(_)
                 | Failure::Input(_)
                 | Failure::Output(_) => 1,
+                #[cfg(feature = "audio")]
+                Failure::Sound(_) => 1,
             },
+            #[cfg(feature = "tui")]
             Self::Ended(ExitReason::Refused(_)) => 3,
+            #[cfg(feature = "tui")]
             Self::Ended(_) => 4,
             Self::Settings(_) | Self::Share(_) | Self::File(Unusable::Tls(tls::Unusable::Half { .. })) => 2,
             Self::File(_) | Self::Io(_) => 1,
@@ -209,6 +222,7 @@ impl Error {
 }
 
 /// Returns 3 if the server refuses, 4 if there is no connection, 1 for all else.
+#[cfg(feature = "audio")]
 fn of_stream(why: &rtsp::Failure) -> u8 {
     match why {
         rtsp::Failure::Refused { .. } => 3,
@@ -260,18 +274,15 @@ async fn carry_out(command: ClientCommand) -> Result<(), Error> {
             let settings = access.settings()?;
             let name = settings.name(name);
             let dialer = access.dialer(&settings)?;
-            if plain || unframed || !has_terminal() {
+            if plain || unframed || !has_screen() {
                 let framing = if unframed { Framing::Unframed } else { Framing::Undecided };
                 plain::join(&dialer, name, framing, folder, settings.asks_first).await?;
-            } else {
-                let theme = Theme::new(settings.has_colours(true, std::env::var_os("NO_COLOR")));
-                match arauto_tui::run(dialer, name, theme, folder, settings.asks_first).await? {
-                    ExitReason::Left => {}
-                    ExitReason::ServerClosed => writeln!(io::stdout(), "The server closed.")?,
-                    exit_reason => return Err(Error::Ended(exit_reason)),
-                }
+                return Ok(());
             }
+            #[cfg(feature = "tui")]
+            on_screen(dialer, name, folder, &settings).await?;
         }
+        #[cfg(feature = "audio")]
         ClientCommand::Play { access, name, playing } => {
             script::play(&access.dialer(&access.settings()?)?, name.as_deref(), &playing).await?;
         }
@@ -305,7 +316,24 @@ fn print(lines: impl Iterator<Item = String>) -> io::Result<()> {
     out.flush()
 }
 
-/// Whether standard input and output are a terminal that can show the full-screen interface.
-fn has_terminal() -> bool {
-    io::stdin().is_terminal() && io::stdout().is_terminal() && takes_escapes()
+/// Joins on the full screen.
+#[cfg(feature = "tui")]
+async fn on_screen(
+    dialer: Dialer,
+    name: Option<String>,
+    folder: Option<Folder>,
+    settings: &Settings,
+) -> Result<(), Error> {
+    let theme = Theme::new(settings.has_colours(true, std::env::var_os("NO_COLOR")));
+    match arauto_tui::run(dialer, name, theme, folder, settings.asks_first).await? {
+        ExitReason::Left => {}
+        ExitReason::ServerClosed => writeln!(io::stdout(), "The server closed.")?,
+        exit_reason => return Err(Error::Ended(exit_reason)),
+    }
+    Ok(())
+}
+
+/// Whether this program has a full screen, and standard input and output are a terminal that can show it.
+fn has_screen() -> bool {
+    cfg!(feature = "tui") && io::stdin().is_terminal() && io::stdout().is_terminal() && takes_escapes()
 }

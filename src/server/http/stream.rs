@@ -15,11 +15,10 @@ use std::{
 };
 
 use actix::Recipient;
-use actix_http::body::{BodySize, MessageBody, None as NoBody};
-use actix_web::{
-    HttpRequest, HttpResponse, Resource,
-    http::{Method, StatusCode, header},
-    web,
+use actix_http::{
+    Method, Request, Response, StatusCode,
+    body::{BodySize, BoxBody, MessageBody, None as NoBody},
+    header,
 };
 use arauto_rtsp::{Key, StreamId};
 use bytes::Bytes;
@@ -28,7 +27,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use super::subscribe::{Subscribe, SubscribeError, Subscription};
 use crate::{
     server::common::peer::Peer,
-    web::{refuse_method, words},
+    web::{self, words},
 };
 
 /// Connections that may listen at once, beside those that ask for the page. Each is an open file. If its client does
@@ -65,54 +64,63 @@ pub struct Listens {
 /// it.
 pub const MAX_PAUSE: Duration = Duration::from_mins(10);
 
-/// The HTTP resource of all streams: a path of four hexadecimal digits.
-pub fn resource(http_audio: Option<HttpAudio>) -> Resource {
-    let listen = move |request: HttpRequest| {
-        let http_audio = http_audio.clone();
-        async move { answer(&request, http_audio).await.unwrap_or_else(|refusal| refusal) }
-    };
-    web::resource("/{stream:[0-9a-f]{4}}")
-        .route(web::get().to(listen.clone()))
-        .route(web::head().to(listen))
-        .default_service(web::to(refuse_method))
+/// Returns the stream that a path names: four hexadecimal digits.
+pub fn stream_at(path: &str) -> Option<StreamId> {
+    let digits = path.strip_prefix('/')?;
+    let is_id = digits.len() == 4 && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+    is_id.then(|| digits.parse().ok())?
+}
+
+/// Responds to a request for a stream.
+pub async fn respond(
+    request: &Request,
+    stream: StreamId,
+    http_audio: Option<HttpAudio>,
+) -> Response<BoxBody> {
+    if web::is_read(request.method()) {
+        answer(request, stream, http_audio).await.unwrap_or_else(|refusal| refusal)
+    } else {
+        web::refuse_method()
+    }
 }
 
 /// Answers with the whole stream from now on, whatever range of it is asked for.
-async fn answer(request: &HttpRequest, http_audio: Option<HttpAudio>) -> Result<HttpResponse, HttpResponse> {
-    let wanted = wanted(request).ok_or_else(|| refusal(SubscribeError::Unknown))?;
+async fn answer(
+    request: &Request,
+    stream: StreamId,
+    http_audio: Option<HttpAudio>,
+) -> Result<Response<BoxBody>, Response<BoxBody>> {
+    let key = key(request).ok_or_else(|| refusal(SubscribeError::Unknown))?;
     let HttpAudio { subscribe, places } = http_audio.ok_or_else(|| refusal(SubscribeError::Unknown))?;
     let full = |_| unavailable("As many listen by HTTP as may. Try again when somebody has stopped.\n");
     let place = places.try_acquire_owned().map_err(full)?;
     let from = *request.conn_data::<Peer>().ok_or_else(|| refusal(SubscribeError::Unknown))?;
     let (answer, answered) = oneshot::channel();
-    let (stream, key) = wanted;
     subscribe.do_send(Subscribe { stream, key, from, answer });
     let Subscription { content_type, bytes } =
         answered.await.map_err(|_| unavailable("The server ends.\n"))?.map_err(refusal)?;
-    let mut response = HttpResponse::Ok();
+    let mut response = Response::build(StatusCode::OK);
     response
         .content_type(content_type)
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::ACCEPT_RANGES, "none"))
         .force_close();
     if request.method() == Method::HEAD {
-        return Ok(response.body(NoBody::new()));
+        return Ok(response.body(NoBody::new()).map_into_boxed_body());
     }
     if let Some(Listens { notify, flag }) = request.conn_data::<Listens>() {
         flag.store(true, Ordering::Relaxed);
         notify.notify_one();
     }
-    Ok(response.body(Body { bytes, _place: place }))
+    Ok(response.body(Body { bytes, _place: place }).map_into_boxed_body())
 }
 
-/// Returns the stream and the key in the address of a request.
-fn wanted(request: &HttpRequest) -> Option<(StreamId, Key)> {
-    let stream = request.match_info().get("stream")?.parse().ok()?;
-    let key = request.query_string().split('&').find_map(|part| part.strip_prefix("key="))?;
-    Some((stream, key.parse().ok()?))
+/// Returns the key in the address of a request.
+fn key(request: &Request) -> Option<Key> {
+    request.uri().query()?.split('&').find_map(|part| part.strip_prefix("key="))?.parse().ok()
 }
 
-fn refusal(why: SubscribeError) -> HttpResponse {
+fn refusal(why: SubscribeError) -> Response<BoxBody> {
     match why {
         SubscribeError::Unknown => words(
             StatusCode::NOT_FOUND,
@@ -133,7 +141,7 @@ fn refusal(why: SubscribeError) -> HttpResponse {
     }
 }
 
-fn unavailable(why: &'static str) -> HttpResponse {
+fn unavailable(why: &'static str) -> Response<BoxBody> {
     words(StatusCode::SERVICE_UNAVAILABLE, why)
 }
 

@@ -17,7 +17,10 @@ use symphonia::core::{
     io::MediaSource,
 };
 
-use super::sound::{self, audio};
+use super::{
+    prober::Sound,
+    sound::{self, audio},
+};
 
 /// Maximum number of bytes read of one file. The headers with the duration are at its beginning or its end and take
 /// some kilobytes, but may follow cover pictures: at most 16 MiB in FLAC (24-bit length), a third more in Ogg
@@ -26,15 +29,6 @@ const MAX_BYTES: u64 = 24 * 1024 * 1024;
 /// Lower bound of the bytes per second of any audio format, below that of compressed silence. A header that claims
 /// less is wrong.
 const MIN_BYTES_PER_SECOND: u64 = 50;
-
-/// Type and duration of an audio file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sound {
-    /// MIME type.
-    pub kind: &'static str,
-    /// Duration in seconds, if it can be known without reading the whole file.
-    pub seconds: Option<u64>,
-}
 
 /// Examines a file of `bytes` bytes, at most until `deadline`. `None` if it is not audio, or broken.
 pub fn probe(file: File, bytes: u64, deadline: Instant) -> Option<Sound> {

@@ -200,6 +200,7 @@ fn given_again_until(made: Instant, took: Duration) -> Instant {
 }
 
 #[cfg(test)]
+#[cfg(feature = "audio")]
 mod tests {
     use tokio::{sync::mpsc, time::advance};
 

@@ -4,34 +4,34 @@
 //! - `question`, `reply`: the report's texts and layout.
 //! - `awaited`: the answer to each operation, and how its end is known.
 //! - `dialogue`: the order of questions and replies. No IO.
-//! - `hidden`: a terminal that does not show a password.
+//! - `hidden`: a terminal that does not show a password. `sharing`: answers for users who want files.
 
 mod awaited;
 mod dialogue;
 mod hidden;
 mod question;
 mod reply;
+mod sharing;
 
 use std::collections::VecDeque;
 
 use arauto_protocol::Name;
 use tokio::{
     select,
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::mpsc::{Receiver, Sender},
     time::Instant,
 };
 
 use self::{
     dialogue::{Act, Dialogue},
     hidden::Hidden,
+    sharing::Sharing,
 };
 use super::{
-    audio::publish::{Asking, News, Publisher},
     deadline::sleep_until_opt,
     decoder::{Framing, Item},
     dial::Dialer,
-    display_name::in_sentence,
-    files::{Folder, Sharer},
+    files::Folder,
     input::{self, TypedLine},
     output::{Noise, Printer, say},
     script::Failure,
@@ -39,9 +39,6 @@ use super::{
     text::MESSAGE_BYTES,
     wire,
 };
-
-/// Maximum number of queued news about files that are played to others.
-const MAX_NEWS: usize = 64;
 
 type Lines = Receiver<std::io::Result<TypedLine>>;
 
@@ -81,15 +78,11 @@ pub async fn join(
     let password = dialer.password().map(|given| (given.text().clone(), given.file().to_owned()));
     let (receiver, sender) = wire::halves_framed(stream, framing);
     let outgoing = wire::queue(sender);
-    let (to_us, news) = channel(MAX_NEWS);
-    let asking = if asks { Asking::Impossible } else { Asking::Never };
     let mut running = Running {
-        publisher: Publisher::begin(folder.as_ref().map(Folder::opener), asking, dialer.clone(), to_us),
-        news,
         dialogue: Dialogue::new(&name, password),
         exposure: dialer.exposure(),
         receiver,
-        sharer: Sharer::begin(folder, outgoing.clone()),
+        sharing: Sharing::begin(folder, asks, dialer, outgoing.clone()),
         outgoing,
         to_print: VecDeque::new(),
         to_send: VecDeque::new(),
@@ -134,9 +127,7 @@ struct Running {
     dialogue: Dialogue,
     receiver: wire::Receiver,
     outgoing: Sender<arauto_protocol::Line>,
-    sharer: Sharer,
-    publisher: Publisher,
-    news: Receiver<News>,
+    sharing: Sharing,
     to_print: VecDeque<String>,
     to_send: VecDeque<arauto_protocol::Line>,
     /// Number of the dialogue's current turn, and when it began.
@@ -193,9 +184,7 @@ impl Running {
                     },
                     None => self.dialogue.leave(),
                 },
-                Some(news) = self.news.recv(), if self.to_send.is_empty() => {
-                    self.to_send.extend(heard(news));
-                }
+                message = self.sharing.next(), if self.to_send.is_empty() => self.to_send.push_back(message),
                 error = printer.failed() => return Err(Failure::Output(error)),
                 () = signals.next() => self.dialogue.leave(),
                 () = sleep_until_opt(until) => self.dialogue.waited(),
@@ -212,21 +201,10 @@ impl Running {
             match act {
                 Act::Print(text) => self.to_print.push_back(text),
                 Act::Send(message) => self.to_send.push_back(message),
-                Act::Answer(asker) => {
-                    if let Err(why) = self.sharer.asked(self.dialogue.name(), &asker) {
-                        say(&format!(
-                            "{} asked for the list of files and gets no answer: {why}",
-                            in_sentence(&asker)
-                        ));
-                    }
-                }
-                Act::Publish(by, data) => {
-                    if let Err(why) = self.publisher.summoned(self.dialogue.name(), &by, &data) {
-                        say(&format!("{} wants to hear a file and gets no answer: {why}", in_sentence(&by)));
-                    }
-                }
-                Act::Refused(why) => self.sharer.refused(&why),
-                Act::Limited(limit) => self.sharer.limited(limit),
+                Act::Answer(asker) => self.sharing.list(self.dialogue.name(), &asker),
+                Act::Publish(by, data) => self.sharing.play(self.dialogue.name(), &by, &data),
+                Act::Refused(why) => self.sharing.refused(&why),
+                Act::Limited(limit) => self.sharing.limited(limit),
             }
         }
         if self.turn.0 != self.dialogue.turn() {
@@ -247,27 +225,4 @@ impl Running {
         }
         Ok(())
     }
-}
-
-/// Reports news of files that are played to others. Returns the message to send, if any.
-fn heard(news: News) -> Option<arauto_protocol::Line> {
-    match news {
-        News::Send(message) => return Some(message),
-        News::Began(on_air) => say(&format!("{} hears {}", in_sentence(&on_air.by), on_air.file)),
-        News::Refused { by, file, why, others: 0 } => {
-            say(&format!("{} wanted to hear {file} and does not: {why}", in_sentence(&by)));
-        }
-        News::Refused { by, file, why, others } => {
-            say(&format!(
-                "{} wanted to hear {file} and does not: {why}; {others} others neither",
-                in_sentence(&by)
-            ));
-        }
-        News::Over { file, why: None } => say(&format!("{file} was played to its end")),
-        News::Over { file, why: Some(why) } => say(&format!("{file} is not played any more: {why}")),
-        News::CannotDo(why) => say(&why),
-        // The user is not asked here, and progress is not printed line by line.
-        News::Asked(_) | News::Settled(_) | News::Playing(_) => {}
-    }
-    None
 }

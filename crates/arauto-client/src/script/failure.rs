@@ -2,8 +2,12 @@
 
 use std::{io, time::Duration};
 
-use super::{backlog::MAX_BYTES, ending::Broken};
-use crate::{audio::play::NoSink, dial::NoConnection, joining::LetsNobodyIn, rtsp, text::Unfit};
+use super::backlog::MAX_BYTES;
+#[cfg(feature = "audio")]
+use super::ending::Broken;
+#[cfg(feature = "audio")]
+use crate::{audio::play::NoSink, rtsp};
+use crate::{dial::NoConnection, joining::LetsNobodyIn, text::Unfit};
 
 /// Why a one-shot command failed.
 #[derive(Debug, thiserror::Error)]
@@ -94,9 +98,11 @@ pub enum Failure {
         why: Unfit,
     },
     /// The stream could not be set up, or broke.
+    #[cfg(feature = "audio")]
     #[error(transparent)]
     Stream(rtsp::Failure),
     /// A stream ended before its file did.
+    #[cfg(feature = "audio")]
     #[error("{stream} {place}: {why}")]
     BrokeOff {
         /// Its publisher and file, such as `ana: song.mp3`.
@@ -107,6 +113,7 @@ pub enum Failure {
         why: Box<Broken>,
     },
     /// The audio output cannot be opened, or failed.
+    #[cfg(feature = "audio")]
     #[error(transparent)]
     Sound(NoSink),
     /// The server ended the connection because this client read nothing from it, while standard output was not read.

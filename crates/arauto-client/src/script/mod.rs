@@ -2,6 +2,7 @@
 //! standard error, and the exit status tells the kind of error.
 
 mod backlog;
+#[cfg(feature = "audio")]
 mod ending;
 mod failure;
 mod files;
@@ -9,10 +10,12 @@ mod lines;
 mod list;
 mod listen;
 mod one_shot;
+#[cfg(feature = "audio")]
 mod play;
 mod send;
 pub mod show;
 
+#[cfg(feature = "audio")]
 pub use ending::Broken;
 pub use failure::Failure;
 pub use files::files;
@@ -20,5 +23,6 @@ pub use lines::OnBadLine;
 pub use list::list;
 pub use listen::{Wanted, listen};
 pub use one_shot::OneShot;
+#[cfg(feature = "audio")]
 pub use play::{Playing, play};
 pub use send::{Sending, Words, send};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use actix::{AsyncContext, Context, Handler, Message};
 use arauto_protocol::{Line, Name, NameKey, Refusal, reply, request::Direct};
-use arauto_rtsp::{Key, Offer, StreamId, Summons};
+use arauto_protocol::{Offer, Summons};
+use arauto_rtsp::{Key, StreamId};
 use arauto_settings::escape::Escaped;
 use slog::{info, warn};
 use tokio::time::{Instant, sleep};

@@ -6,8 +6,8 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use arauto_protocol::Summons;
 use arauto_protocol::{Line, Message, Operation};
-use arauto_rtsp::Summons;
 use tokio::{
     sync::mpsc::{Receiver, Sender, channel},
     task::JoinSet,

@@ -57,7 +57,7 @@ fn always_fresh() {
     assert_eq!(told(&mut folder), "1 file: b.wav (16044 bytes, 0:02, audio/wav)");
     fs::remove_file(dir.path().join("b.wav")).unwrap();
     assert_eq!(told(&mut folder), "no files are shared");
-    assert!(folder.known.is_empty(), "what went is forgotten");
+    assert!(folder.prober.known.is_empty(), "what went is forgotten");
     drop(dir);
     assert_eq!(told(&mut folder), "no files are shared; 1 folder is not listed");
 }
@@ -68,14 +68,14 @@ fn what_is_known_is_not_read_again() {
     write(&dir, "a.wav", &wav(8000, 8000));
     folder.list();
     // No time is left to examine files, and none is needed.
-    folder.probe_within = Duration::ZERO;
+    folder.prober.within = Duration::ZERO;
     assert_eq!(folder.list().entries[0].seconds, Some(1));
     assert!(folder.is_heard());
     write(&dir, "b.wav", &wav(8000, 8000));
     let listing = folder.list();
     assert_eq!((listing.entries[0].seconds, listing.entries[1].kind.as_deref()), (Some(1), None));
     assert!(!folder.is_heard());
-    folder.probe_within = PROBE_TIMEOUT;
+    folder.prober.within = Prober::default().within;
     assert_eq!(folder.list().entries[1].seconds, Some(1));
     assert!(folder.is_heard());
 }
