@@ -24,7 +24,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{http::turns::Turns, metrics::Metrics};
+use super::{http::turns::Turns, metrics::Metrics, net::incoming::Incoming};
 use crate::{config::InForce, server::common::health::Health};
 
 mod answers;
@@ -50,9 +50,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Time that a connection may take in all. An answer has about 20 KiB, which any socket takes at once.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Pause after a failed accept.
-const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The parts of the server that monitoring reads.
 #[derive(Clone)]
@@ -103,17 +100,13 @@ async fn accept_all(
     places: Rc<ConnectionSlots>,
     log: &Logger,
 ) -> io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(socket)?;
+    let mut incoming = Incoming::new(socket, log)?;
     let serve = Rc::new(build(desk).await?);
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                debug!(log, "cannot accept a monitoring connection; retrying"; "error" => %error);
-                sleep(ACCEPT_RETRY_INTERVAL).await;
-                continue;
-            }
+        let report = |error: &io::Error| {
+            debug!(log, "cannot accept a monitoring connection; retrying"; "error" => %error);
         };
+        let (stream, _) = incoming.next(report).await;
         let Ok(place) = places.take().await else { return Ok(()) };
         let (serve, log) = (Rc::clone(&serve), log.clone());
         actix_rt::spawn(async move {

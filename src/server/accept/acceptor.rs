@@ -7,7 +7,6 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use actix::Addr;
@@ -34,6 +33,7 @@ use crate::{
         metrics::Metrics,
         net::{
             connection::see_out,
+            incoming::Incoming,
             tls::{credentials::Credentials, handshake::handshake},
         },
     },
@@ -42,9 +42,6 @@ use crate::{
 mod admission;
 
 pub use admission::{Limiters, MAX_HTTP_FILES, SharedLimiters};
-
-/// Pause after a failed accept. Without it, running out of file descriptors would cause a busy loop.
-const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A listening socket and the protocol of its connections.
 #[derive(Debug)]
@@ -98,58 +95,31 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Accepts connections until `stop` is cancelled. Retries after a failed accept.
+    /// Accepts connections until `stop` is cancelled. Unless the socket was passed, connections that are established in
+    /// the kernel by then are accepted as well, so that they are sent `server closed`: closing the socket would reset
+    /// them.
     pub async fn accept_all(self, listener: Listener, limiters: SharedLimiters) -> io::Result<()> {
         let Listener { socket, is_passed, protocol, credentials } = listener;
-        let secure = || credentials.as_ref().map(|credentials| Secure(credentials.get()));
-        let listener = tokio::net::TcpListener::from_std(socket)?;
-        let mut failing = false;
-        while let Some(accepted) = self.stop.run_until_cancelled(listener.accept()).await {
-            match accepted.and_then(|(socket, from)| Ok((socket.into_std()?, from))) {
-                Ok((socket, from)) => {
-                    failing = false;
-                    let peer = Peer::of(&socket, from, self.config.get().server.local_connections);
-                    self.receive(socket, peer, protocol, secure(), &limiters);
-                }
-                Err(error) if is_passing(&error) => {
-                    debug!(self.log, "connection closed before it was accepted"; "error" => %error);
-                }
-                Err(error) => {
-                    // Logged once for a series of failures, not ten times per second.
-                    if !std::mem::replace(&mut failing, true) {
-                        warn!(self.log, "cannot accept connections; retrying"; "error" => %error);
-                    }
-                    self.stop.run_until_cancelled(tokio::time::sleep(ACCEPT_RETRY_INTERVAL)).await;
-                }
+        let receive = |socket: TcpStream, from| {
+            let peer = Peer::of(&socket, from, self.config.get().server.local_connections);
+            let secure = credentials.as_ref().map(|credentials| Secure(credentials.get()));
+            self.receive(socket, peer, protocol, secure, &limiters);
+        };
+        let report = |error: &io::Error| {
+            warn!(self.log, "cannot accept connections; retrying"; "error" => %error);
+        };
+        let mut incoming = Incoming::new(socket, &self.log)?;
+        while let Some((socket, from)) = self.stop.run_until_cancelled(incoming.next(report)).await {
+            // An error concerns this connection alone, which is closed.
+            if let Ok(socket) = socket.into_std() {
+                receive(socket, from);
             }
         }
-        if is_passed {
-            Ok(())
-        } else {
-            self.receive_waiting(&listener.into_std()?, protocol, secure, &limiters)
-        }
-    }
-
-    /// Accepts connections that are already established in the kernel, so that they are sent `server closed`. Closing
-    /// the socket would reset them.
-    fn receive_waiting(
-        &self,
-        listener: &TcpListener,
-        protocol: ListenerProtocol,
-        secure: impl Fn() -> Option<Secure>,
-        limiters: &SharedLimiters,
-    ) -> io::Result<()> {
-        for _ in 0..BACKLOG {
-            match listener.accept() {
-                Ok((socket, from)) => {
-                    // Accepted sockets do not inherit this option.
-                    socket.set_nonblocking(true)?;
-                    let peer = Peer::of(&socket, from, self.config.get().server.local_connections);
-                    self.receive(socket, peer, protocol, secure(), limiters);
-                }
-                Err(error) if is_passing(&error) => {}
-                // No connection waits any more, or no file descriptor is free.
-                Err(_) => break,
+        if !is_passed {
+            for (_, (socket, from)) in (0..BACKLOG).zip(incoming.into_waiting()?) {
+                // Accepted sockets do not inherit this option.
+                socket.set_nonblocking(true)?;
+                receive(socket, from);
             }
         }
         Ok(())
@@ -257,12 +227,6 @@ async fn see_out_secure(socket: TcpStream, Secure(config): Secure, words: &[u8])
             }
         }
     }
-}
-
-/// Whether an error concerns one connection and says nothing about the next.
-fn is_passing(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use actix::{Message, Recipient};
 use slog::{Logger, debug, warn};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     time::{Instant, sleep, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,10 @@ use super::{
 };
 use crate::server::{
     common::block::Block,
-    net::tls::{credentials::Credentials, handshake::handshake},
+    net::{
+        incoming::Incoming,
+        tls::{credentials::Credentials, handshake::handshake},
+    },
 };
 
 /// A message without effect from a connection's task to the relay. Its answer shows that the relay has handled all
@@ -41,9 +44,6 @@ const HOLD_TIME: Duration = Duration::from_secs(1);
 /// Time from the server's end until connections whose stream ended with it are closed, if the server runs that long. A
 /// player that receives RTCP BYE can have its TEARDOWN answered.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Pause after a failed accept.
-const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The state that all listening sockets share.
 #[derive(Clone)]
@@ -66,21 +66,12 @@ impl RtspServer {
     /// # Errors
     /// If the socket cannot be registered with the runtime.
     pub async fn accept_all(self, RtspListener { socket, credentials }: RtspListener) -> io::Result<()> {
-        let listener = TcpListener::from_std(socket)?;
-        let mut is_failing = false;
-        while let Some(accepted) = self.close.run_until_cancelled(listener.accept()).await {
-            match accepted {
-                Ok((stream, peer)) => {
-                    is_failing = false;
-                    self.receive(stream, peer, credentials.clone());
-                }
-                Err(error) => {
-                    if !std::mem::replace(&mut is_failing, true) {
-                        warn!(self.log, "cannot accept audio connections; retrying"; "error" => %error);
-                    }
-                    self.close.run_until_cancelled(sleep(ACCEPT_RETRY_INTERVAL)).await;
-                }
-            }
+        let report = |error: &io::Error| {
+            warn!(self.log, "cannot accept audio connections; retrying"; "error" => %error);
+        };
+        let mut incoming = Incoming::new(socket, &self.log)?;
+        while let Some((stream, peer)) = self.close.run_until_cancelled(incoming.next(report)).await {
+            self.receive(stream, peer, credentials.clone());
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! Read [`connection`] first: its traits are what the rest of the server sees of a connection.
 
 pub mod connection;
+pub mod incoming;
 pub mod retransmission;
 pub mod sock_diag;
 pub mod systemd;
