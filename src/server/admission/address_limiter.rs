@@ -17,13 +17,17 @@ use tokio::{
 };
 
 use super::{
-    flood::{Bucket, Rate},
     page_places::PagePlace,
     trial::{TRIAL_TIMEOUT, Trial},
 };
 use crate::{
     config::Flood,
-    server::common::{block::Block, close::CloseReason, peer::Peer},
+    server::common::{
+        block::Block,
+        close::CloseReason,
+        peer::Peer,
+        token_bucket::{Rate, TokenBucket},
+    },
 };
 
 /// Maximum number of addresses without a session that are remembered. Beyond it, all of them are forgotten and connect
@@ -141,7 +145,7 @@ pub struct AdmissionRequest {
 struct AddressState {
     /// Each session holds a clone. Only the limiter makes clones, so their count is exact.
     sessions: Arc<()>,
-    joins: Bucket,
+    joins: TokenBucket,
 }
 
 impl AddressState {
@@ -172,7 +176,7 @@ pub struct AddressLimiter {
     addresses: HashMap<Block, AddressState>,
     /// Size of the table at which the next sweep runs.
     sweep_at: usize,
-    log_records: Bucket,
+    log_records: TokenBucket,
     unlogged: u64,
 }
 
@@ -180,7 +184,12 @@ impl AddressLimiter {
     /// Creates a limiter that remembers no address.
     #[must_use]
     pub fn new(now: Instant) -> Self {
-        Self { addresses: HashMap::new(), sweep_at: MIN_SWEPT, log_records: Bucket::full(now), unlogged: 0 }
+        Self {
+            addresses: HashMap::new(),
+            sweep_at: MIN_SWEPT,
+            log_records: TokenBucket::full(now),
+            unlogged: 0,
+        }
     }
 
     /// Admits a connection and counts it for its address. `None`: the connection is admitted and not counted.
@@ -201,13 +210,10 @@ impl AddressLimiter {
         let address = self
             .addresses
             .entry(Block::of(peer.ip()))
-            .or_insert_with(|| AddressState { sessions: Arc::default(), joins: Bucket::full(now) });
+            .or_insert_with(|| AddressState { sessions: Arc::default(), joins: TokenBucket::full(now) });
         if let Some(rate) = joins {
-            let wait = address.joins.wait(rate, 1, now);
-            if !wait.is_zero() {
-                return Err(Rejected::TooOften { most: rate.burst, wait });
-            }
-            address.joins.take(rate, 1, now);
+            let too_often = |wait| Rejected::TooOften { most: rate.burst, wait };
+            address.joins.try_take(rate, 1, now).map_err(too_often)?;
         }
         let most = flood.sessions_per_address;
         if most > 0 && address.sessions() >= most {
@@ -239,8 +245,7 @@ impl AddressLimiter {
     /// metrics count all refusals; in a flood, a line for each would make the log unreadable.
     pub fn log_refusal(&mut self, now: Instant) -> Option<u64> {
         let rate = Rate { tokens: LOGS_PER_SECOND, per: Duration::from_secs(1), burst: LOG_BURST };
-        if self.log_records.wait(rate, 1, now).is_zero() {
-            self.log_records.take(rate, 1, now);
+        if self.log_records.try_take(rate, 1, now).is_ok() {
             Some(std::mem::take(&mut self.unlogged))
         } else {
             self.unlogged += 1;

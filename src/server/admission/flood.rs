@@ -1,67 +1,13 @@
-//! [`Bucket`]: a token bucket; [`Meter`]: the limit on what one session sends, made of two buckets.
+//! [`Meter`]: the limit on what one session sends, made of two token buckets.
 
 use std::{rc::Rc, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::config::Flood;
-
-/// Refill rate and burst size of a token bucket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// Tokens that come back in `per`; never zero.
-    pub tokens: usize,
-    /// Time in which `tokens` come back.
-    pub per: Duration,
-    /// Capacity of the bucket, in tokens.
-    pub burst: usize,
-}
-
-impl Rate {
-    /// `None`, for no limit, if `tokens` is zero. A burst of zero counts as one.
-    #[must_use]
-    pub fn new(tokens: usize, per: Duration, burst: usize) -> Option<Self> {
-        (tokens > 0).then_some(Self { tokens, per, burst: burst.max(1) })
-    }
-
-    /// Time in which `tokens` come back.
-    fn time_of(self, tokens: usize) -> Duration {
-        let nanos = self.per.as_nanos() * tokens as u128 / self.tokens as u128;
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-    }
-}
-
-/// A token bucket. Its state is the time at which it will be full again, so it refills without a timer.
-#[derive(Clone, Copy, Debug)]
-pub struct Bucket {
-    full_at: Instant,
-}
-
-impl Bucket {
-    /// A full bucket.
-    #[must_use]
-    pub fn full(now: Instant) -> Self {
-        Self { full_at: now }
-    }
-
-    /// Whether the bucket is full.
-    #[must_use]
-    pub fn is_full(&self, now: Instant) -> bool {
-        self.full_at <= now
-    }
-
-    /// Time until `tokens` are available; zero if they are. More tokens than the burst count as the burst.
-    #[must_use]
-    pub fn wait(&self, rate: Rate, tokens: usize, now: Instant) -> Duration {
-        let missing = self.full_at.saturating_duration_since(now) + rate.time_of(tokens.min(rate.burst));
-        missing.saturating_sub(rate.time_of(rate.burst))
-    }
-
-    /// Takes `tokens`, which have to be available according to [`Self::wait`].
-    pub fn take(&mut self, rate: Rate, tokens: usize, now: Instant) {
-        self.full_at = self.full_at.max(now) + rate.time_of(tokens.min(rate.burst));
-    }
-}
+use crate::{
+    config::Flood,
+    server::common::token_bucket::{Rate, TokenBucket},
+};
 
 /// Limits on what a session sends, shared by the sessions that have equal ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,8 +60,8 @@ pub enum FloodUnit {
 #[derive(Debug)]
 pub struct Meter {
     allowance: Rc<Allowance>,
-    messages: Bucket,
-    bytes: Bucket,
+    messages: TokenBucket,
+    bytes: TokenBucket,
     /// Refusals since `window_began`.
     refused: usize,
     window_began: Instant,
@@ -128,7 +74,7 @@ impl Meter {
         if allowance.messages.is_none() && allowance.bytes.is_none() {
             return None;
         }
-        let full = Bucket::full(now);
+        let full = TokenBucket::full(now);
         Some(Self { allowance, messages: full, bytes: full, refused: 0, window_began: now })
     }
 
@@ -160,9 +106,7 @@ impl Meter {
     /// The client gets no reply, because it asked for nothing by these bytes.
     pub fn take_junk(&mut self, bytes: usize, now: Instant) {
         let Some(rate) = self.allowance.bytes else { return };
-        if self.bytes.wait(rate, bytes, now).is_zero() {
-            self.bytes.take(rate, bytes, now);
-        } else {
+        if self.bytes.try_take(rate, bytes, now).is_err() {
             self.count_refusal(now);
         }
     }
@@ -198,56 +142,6 @@ mod tests {
 
     fn rate(tokens: usize, burst: usize) -> Rate {
         Rate::new(tokens, SECOND, burst).unwrap()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_bucket_gives_its_burst_at_once_and_then_its_rate() {
-        let rate = rate(4, 10);
-        let mut bucket = Bucket::full(Instant::now());
-        for _ in 0..10 {
-            assert_eq!(bucket.wait(rate, 1, Instant::now()), Duration::ZERO);
-            bucket.take(rate, 1, Instant::now());
-        }
-        assert_eq!(bucket.wait(rate, 1, Instant::now()), SECOND / 4);
-        assert_eq!(bucket.wait(rate, 3, Instant::now()), SECOND * 3 / 4);
-        advance(SECOND / 4).await;
-        assert_eq!(bucket.wait(rate, 1, Instant::now()), Duration::ZERO);
-        bucket.take(rate, 1, Instant::now());
-        assert_eq!(bucket.wait(rate, 1, Instant::now()), SECOND / 4);
-        // After any time without use, no more than the burst is available.
-        advance(SECOND * 3600).await;
-        assert!(bucket.is_full(Instant::now()));
-        bucket.take(rate, 10, Instant::now());
-        assert!(!bucket.is_full(Instant::now()));
-        assert_eq!(bucket.wait(rate, 1, Instant::now()), SECOND / 4);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn over_a_long_time_nobody_gets_more_than_the_rate() {
-        // Refill times that are no whole number of nanoseconds.
-        for tokens in [3, 7, 131_072, 999_983] {
-            let rate = rate(tokens, 2 * tokens);
-            let mut bucket = Bucket::full(Instant::now());
-            let mut taken = 0;
-            for _ in 0..100 {
-                while taken < 1_000_000_000 && bucket.wait(rate, 1 + tokens / 10, Instant::now()).is_zero() {
-                    bucket.take(rate, 1 + tokens / 10, Instant::now());
-                    taken += 1 + tokens / 10;
-                }
-                advance(SECOND).await;
-            }
-            let (least, most) = (98 * tokens, 101 * tokens + 1);
-            assert!((least..=most).contains(&taken), "{taken} of {tokens} a second");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn more_than_the_burst_counts_as_the_burst() {
-        let rate = rate(1, 5);
-        let mut bucket = Bucket::full(Instant::now());
-        assert_eq!(bucket.wait(rate, 50, Instant::now()), Duration::ZERO);
-        bucket.take(rate, 50, Instant::now());
-        assert_eq!(bucket.wait(rate, 50, Instant::now()), SECOND * 5);
     }
 
     fn meter(messages: Option<Rate>, bytes: Option<Rate>) -> Option<Meter> {

@@ -6,21 +6,19 @@ use arauto_rtsp::Format;
 use tokio::time::Instant;
 
 use super::rewrite::Rtp;
+use crate::server::common::token_bucket::{Rate, TokenBucket};
 
-/// Burst allowed on top of `media.bit_rate`: 5 s of it, because programs send the first seconds ahead.
-const BURST: Duration = Duration::from_secs(5);
+/// Burst allowed on top of `media.bit_rate`, in seconds of it, because programs send the first seconds ahead.
+const BURST_SECONDS: usize = 5;
 
 /// Bits of `media.bit_rate` that each datagram uses at least: sending a small datagram to every listener costs as much
 /// as sending a large one.
 const MIN_BITS: usize = 1_000;
 
 /// Datagrams per second that are allowed whatever `media.bit_rate` is. The shortest packets of Opus are 400 per second,
-/// the shortest common ones of L16 are 1,000.
+/// the shortest common ones of L16 are 1,000. The burst is one second of them: enough for the first seconds of common
+/// streams, and short enough not to delay others.
 const MIN_DATAGRAMS: usize = 1_000;
-
-/// Burst of datagrams, as a time at their rate: enough for the first seconds of common streams, and short enough not to
-/// delay others.
-const DATAGRAM_BURST: Duration = Duration::from_secs(1);
 
 /// Checks on the datagrams of one publisher.
 #[derive(Debug)]
@@ -29,8 +27,10 @@ pub struct Source {
     payload_type: u8,
     /// The sender's SSRC, from the first datagram on.
     ssrc: Option<u32>,
-    bits: Allowance,
-    datagrams: Allowance,
+    bit_rate: Rate,
+    bits: TokenBucket,
+    datagram_rate: Rate,
+    datagrams: TokenBucket,
     last: Option<Last>,
     /// Ticks of audio so far.
     elapsed: u64,
@@ -63,14 +63,17 @@ pub enum NotRelayed {
 }
 
 impl Source {
-    /// A publisher that has sent nothing yet. `bit_rate` is in bits per second.
+    /// A publisher that has sent nothing yet. `bit_rate` is in bits per second, and not zero.
     pub fn new(format: Format, payload_type: u8, bit_rate: usize, now: Instant) -> Self {
+        let (per, datagrams) = (Duration::from_secs(1), (bit_rate / MIN_BITS).max(MIN_DATAGRAMS));
         Self {
             format,
             payload_type,
             ssrc: None,
-            bits: Allowance::new(bit_rate, BURST, now),
-            datagrams: Allowance::new((bit_rate / MIN_BITS).max(MIN_DATAGRAMS), DATAGRAM_BURST, now),
+            bit_rate: Rate { tokens: bit_rate, per, burst: BURST_SECONDS * bit_rate },
+            bits: TokenBucket::full(now),
+            datagram_rate: Rate { tokens: datagrams, per, burst: datagrams },
+            datagrams: TokenBucket::full(now),
             last: None,
             elapsed: 0,
             heard: now,
@@ -123,7 +126,11 @@ impl Source {
     }
 
     fn allow(&mut self, bytes: usize, now: Instant) -> Result<(), NotRelayed> {
-        let may = self.datagrams.take(1, now) && self.bits.take(bytes * 8, now);
+        let bits = bytes * 8;
+        let may = self.datagrams.try_take(self.datagram_rate, 1, now).is_ok()
+            // A datagram of more than the burst exceeds it at any time.
+            && bits <= self.bit_rate.burst
+            && self.bits.try_take(self.bit_rate, bits, now).is_ok();
         if may { Ok(()) } else { Err(NotRelayed::TooFast) }
     }
 
@@ -165,39 +172,6 @@ fn ticks_to_time(ticks: u64, clock_rate: u32) -> Duration {
 #[allow(clippy::cast_possible_truncation)]
 fn time_to_ticks(time: Duration, clock_rate: u32) -> u32 {
     (time.as_nanos() * u128::from(clock_rate) / 1_000_000_000) as u32
-}
-
-/// A token bucket.
-#[derive(Debug)]
-struct Allowance {
-    /// Tokens gained per second.
-    rate: f64,
-    most: f64,
-    left: f64,
-    since: Instant,
-}
-
-impl Allowance {
-    #[allow(clippy::cast_precision_loss)]
-    fn new(rate: usize, burst: Duration, now: Instant) -> Self {
-        let rate = rate as f64;
-        let most = rate * burst.as_secs_f64();
-        Self { rate, most, left: most, since: now }
-    }
-
-    /// Takes `wanted` tokens if they are available, and returns whether they were.
-    #[allow(clippy::cast_precision_loss)]
-    fn take(&mut self, wanted: usize, now: Instant) -> bool {
-        let gained = now.saturating_duration_since(self.since).as_secs_f64() * self.rate;
-        self.since = now;
-        self.left = (self.left + gained).min(self.most);
-        let wanted = wanted as f64;
-        let may = self.left >= wanted;
-        if may {
-            self.left -= wanted;
-        }
-        may
-    }
 }
 
 #[cfg(test)]

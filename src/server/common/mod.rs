@@ -10,3 +10,4 @@ pub mod listener_protocol;
 pub mod peer;
 pub mod session_ref;
 pub mod stream_stats;
+pub mod token_bucket;
