@@ -3,11 +3,11 @@
 use std::{
     collections::HashMap,
     hash::Hash,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     time::{Duration, Instant},
 };
 
-use arauto_protocol::NameKey;
+use arauto_protocol::{NameKey, network::Block};
 
 /// Wrong passwords after which an address is refused until [`WINDOW`] is over.
 pub const MAX_WRONG_PER_ADDRESS: usize = 10;
@@ -26,8 +26,13 @@ const MAX_ENTRIES: usize = 4096;
 /// The origin of a password: limits and turns are applied per origin.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
-    /// An IPv4 address, or the first 64 bits of an IPv6 address: the smallest block that a customer is given.
-    Address(IpAddr),
+    /// The addresses of one customer. The loopback addresses are apart from others of their block.
+    Address {
+        /// The block of the client's address.
+        block: Block,
+        /// The address is a loopback address, which means the server's own machine.
+        is_loopback: bool,
+    },
     /// A proxy on this machine, for this account. All clients of a proxy have its address, so a limit by address would
     /// let one of them lock the others out of their accounts.
     Proxied(NameKey),
@@ -37,17 +42,14 @@ impl Origin {
     /// The origin of a client that connects directly.
     #[must_use]
     pub fn from_address(address: IpAddr) -> Self {
-        Self::Address(match address.to_canonical() {
-            v4 @ IpAddr::V4(_) => v4,
-            IpAddr::V6(v6) if v6.is_loopback() => IpAddr::V6(v6),
-            IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),
-        })
+        let address = address.to_canonical();
+        Self::Address { block: Block::of(address), is_loopback: address.is_loopback() }
     }
 
     /// Whether the origin is a loopback address, which means the server's own machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        matches!(self, Self::Address(address) if address.is_loopback())
+        matches!(self, Self::Address { is_loopback: true, .. })
     }
 }
 

@@ -1,20 +1,40 @@
-//! [`Network`]: an address, or all addresses with a common prefix, in text form.
+//! [`Network`]: an address, or all addresses with a common prefix, in text form; [`Block`]: the addresses of one customer.
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+use std::{fmt, net::IpAddr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// Shortest prefixes of IPv4 and IPv6 networks, so that a typo cannot ban half the internet.
 const MIN_BITS: (u8, u8) = (8, 16);
 
-/// Prefix that a lone IPv6 address stands for: its host can use any address of these 64 bits.
-const CUSTOMER_BITS: u8 = 64;
+/// The addresses of one customer, which limits and bans count as one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Block {
+    /// An IPv4 address, possibly mapped into IPv6.
+    V4([u8; 4]),
+    /// The first 64 bits of an IPv6 address: the smallest block that a customer is given, whose hosts can use any
+    /// address of it.
+    V6([u16; 4]),
+}
+
+impl Block {
+    /// The block that contains this address.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address.octets()),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                Self::V6([a, b, c, d])
+            }
+        }
+    }
+}
 
 /// All addresses with a common prefix. A single IPv4 address has a prefix of 32 bits.
 ///
 /// ```
-/// use arauto_protocol::network::{BadPrefix, Network};
+/// use arauto_protocol::network::{BadPrefix, Block, Network};
 ///
 /// let network = Network::parse("192.0.2.7/24").ok_or("no address")??;
 /// assert_eq!(network.to_string(), "192.0.2.0/24");
@@ -22,16 +42,15 @@ const CUSTOMER_BITS: u8 = 64;
 /// assert_eq!(Network::parse("192.0.2.0/33"), Some(Err(BadPrefix)));
 /// assert_eq!(Network::parse("bob"), None);
 ///
-/// let customer = Network::around("2001:db8::7".parse()?);
+/// let customer = Network::from(Block::of("2001:db8::7".parse()?));
 /// assert_eq!(customer.to_string(), "2001:db8::/64");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Network {
-    /// The first address of the network: all bits after the prefix are zero.
-    first: IpAddr,
-    prefix: u8,
-}
+pub struct Network(
+    /// All bits after the prefix are zero.
+    IpNet,
+);
 
 /// Error: an address with an invalid prefix length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -101,55 +120,34 @@ impl Network {
         let (address, prefix) =
             text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
         let address: IpAddr = address.parse().ok()?;
-        let Some(prefix) = prefix else { return Some(Ok(Self::around(address))) };
-        let fit = |bits: &u8| match address {
-            IpAddr::V4(_) => (MIN_BITS.0..=32).contains(bits),
-            IpAddr::V6(_) => (MIN_BITS.1..=128).contains(bits),
-        };
-        let prefix = prefix.parse().ok().filter(fit).ok_or(BadPrefix);
-        Some(prefix.map(|prefix| Self::new(address, prefix)))
-    }
-
-    /// The addresses of one customer: a single IPv4 address, or all IPv6 addresses that share the first 64 bits.
-    #[must_use]
-    pub fn around(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            v4 @ IpAddr::V4(_) => Self::new(v4, 32),
-            v6 @ IpAddr::V6(_) => Self::new(v6, CUSTOMER_BITS),
-        }
-    }
-
-    fn new(address: IpAddr, prefix: u8) -> Self {
-        Self { first: masked(address, prefix), prefix }
+        let Some(prefix) = prefix else { return Some(Ok(Block::of(address).into())) };
+        let least = if address.is_ipv4() { MIN_BITS.0 } else { MIN_BITS.1 };
+        let prefix = prefix.parse().ok().filter(|prefix| *prefix >= least);
+        let network = prefix.and_then(|prefix| IpNet::new(address, prefix).ok());
+        Some(network.map(|network| Self(network.trunc())).ok_or(BadPrefix))
     }
 
     /// Whether the network contains an address. IPv4-mapped IPv6 addresses count as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
-        masked(address.to_canonical(), self.prefix) == self.first
+        self.0.contains(&address.to_canonical())
     }
 }
 
-/// The address with all bits after the first `prefix` bits set to zero.
-fn masked(address: IpAddr, prefix: u8) -> IpAddr {
-    let prefix = u32::from(prefix);
-    match address {
-        IpAddr::V4(v4) => {
-            let mask = u32::MAX.checked_shl(32_u32.saturating_sub(prefix)).unwrap_or(0);
-            Ipv4Addr::from_bits(v4.to_bits() & mask).into()
-        }
-        IpAddr::V6(v6) => {
-            let mask = u128::MAX.checked_shl(128_u32.saturating_sub(prefix)).unwrap_or(0);
-            Ipv6Addr::from_bits(v6.to_bits() & mask).into()
-        }
+impl From<Block> for Network {
+    fn from(block: Block) -> Self {
+        Self(match block {
+            Block::V4(address) => Ipv4Net::new_assert(address.into(), 32).into(),
+            Block::V6([a, b, c, d]) => Ipv6Net::new_assert([a, b, c, d, 0, 0, 0, 0].into(), 64).into(),
+        })
     }
 }
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.first, self.prefix) {
-            (IpAddr::V4(v4), 32) => v4.fmt(f),
-            (first, prefix) => write!(f, "{first}/{prefix}"),
+        match self.0 {
+            IpNet::V4(network) if network.prefix_len() == 32 => network.addr().fmt(f),
+            network => network.fmt(f),
         }
     }
 }
