@@ -1,65 +1,22 @@
 //! Reads the subject of a client's certificate. Its signature has been verified before, so the subject is what the
 //! issuer says.
 
-/// Object identifier of a common name, 2.5.4.3 (RFC 5280, appendix A).
-const COMMON_NAME: [u8; 3] = [0x55, 4, 3];
+use x509_cert::{
+    certificate::{CertificateInner, Raw},
+    der::{Decode, Tag, Tagged, oid::db::rfc4519::COMMON_NAME},
+};
 
-const SEQUENCE: u8 = 0x30;
-const SET: u8 = 0x31;
-const IDENTIFIER: u8 = 6;
-/// Tag of the version, which certificates of version 1 leave out.
-const VERSION: u8 = 0xa0;
-
-/// Returns the common name of a certificate's subject. `None` if there is none or several, or if one is not UTF-8,
-/// printable or IA5 text.
+/// Returns the common name (RFC 5280, appendix A) of a certificate's subject. `None` if there is none or several, if it
+/// is not UTF-8, printable or IA5 text, or if the bytes are not one certificate in DER.
+///
+/// The profile is `Raw` because rustls has judged the certificate: RFC 5280's limits on serial numbers are none of ours.
 pub fn common_name(certificate: &[u8]) -> Option<String> {
-    let fields = inner(inner(certificate, SEQUENCE)?.0, SEQUENCE)?.0;
-    let mut rest = inner(fields, VERSION).map_or(fields, |(_, rest)| rest);
-    // Skips serial number, algorithm, issuer and validity.
-    for _ in 0..4 {
-        rest = element(rest)?.2;
-    }
-    let mut names = inner(rest, SEQUENCE)?.0;
-    let mut found = None;
-    while !names.is_empty() {
-        let (mut parts, after) = inner(names, SET)?;
-        names = after;
-        while !parts.is_empty() {
-            let (part, after) = inner(parts, SEQUENCE)?;
-            parts = after;
-            let (identifier, value) = inner(part, IDENTIFIER)?;
-            if identifier == COMMON_NAME && found.replace(text(value)?).is_some() {
-                return None;
-            }
-        }
-    }
-    found
-}
-
-fn text(value: &[u8]) -> Option<String> {
-    let (tag, content, _) = element(value)?;
-    // UTF8String, PrintableString, IA5String.
-    let is_text = matches!(tag, 0x0c | 0x13 | 0x16);
-    std::str::from_utf8(content).ok().filter(|_| is_text).map(str::to_owned)
-}
-
-/// Content of the first element, if that has this tag, and the bytes after it.
-fn inner(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    element(bytes).filter(|(found, ..)| *found == tag).map(|(_, content, rest)| (content, rest))
-}
-
-/// The first element (X.690, DER): its tag, its content, and the bytes after it.
-fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&[tag, length], rest) = bytes.split_first_chunk()?;
-    let (length, rest) = if length < 0x80 {
-        (usize::from(length), rest)
-    } else {
-        let (digits, rest) =
-            rest.split_at_checked(usize::from(length & 0x7f)).filter(|(it, _)| it.len() <= 4)?;
-        (digits.iter().fold(0, |sum, digit| sum << 8 | usize::from(*digit)), rest)
-    };
-    let (content, rest) = rest.split_at_checked(length)?;
-    Some((tag, content, rest))
+    let certificate = CertificateInner::<Raw>::from_der(certificate).ok()?;
+    let subject = certificate.tbs_certificate().subject();
+    let mut names = subject.iter().filter(|attribute| attribute.oid == COMMON_NAME);
+    let (Some(name), None) = (names.next(), names.next()) else { return None };
+    let is_text = matches!(name.value.tag(), Tag::Utf8String | Tag::PrintableString | Tag::Ia5String);
+    std::str::from_utf8(name.value.value()).ok().filter(|_| is_text).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -100,23 +57,72 @@ mod tests {
         }
     }
 
-    #[test]
-    fn one_of_several_is_none() {
-        // SEQUENCE { SEQUENCE { serial, algorithm, issuer, validity, subject } }, each empty but the last.
-        let name = |text: &str| {
-            let value = wrap(0x0c, text.as_bytes());
-            wrap(SET, &wrap(SEQUENCE, &[&[6, 3, 0x55, 4, 3][..], &value].concat()))
-        };
-        let with = |names: &[u8]| {
-            let before = [2, 0, 0x30, 0, 0x30, 0, 0x30, 0];
-            wrap(SEQUENCE, &wrap(SEQUENCE, &[&before[..], &wrap(SEQUENCE, names)].concat()))
-        };
-        assert_eq!(common_name(&with(&name("alan"))).as_deref(), Some("alan"));
-        assert_eq!(common_name(&with(&[name("alan"), name("bob")].concat())), None);
+    /// A second type for the same attribute: rcgen keeps one value of each type.
+    fn another_common_name() -> DnType {
+        DnType::CustomDnType(vec![2, 5, 4, 3])
     }
 
-    fn wrap(tag: u8, content: &[u8]) -> Vec<u8> {
-        [&[tag, u8::try_from(content.len()).unwrap()], content].concat()
+    fn of_alan() -> Vec<u8> {
+        certificate(&[(DnType::CommonName, DnValue::Utf8String("alan".to_owned()))])
+    }
+
+    /// The certificate with `part` replaced in its subject, which comes after its issuer of the same name.
+    fn replaced(bytes: &[u8], part: &[u8], with: &[u8]) -> Vec<u8> {
+        let at = bytes.windows(part.len()).rposition(|window| window == part).unwrap();
+        [&bytes[..at], with, &bytes[at + part.len()..]].concat()
+    }
+
+    #[test]
+    fn one_of_several_is_none() {
+        let name = |text: &str| DnValue::Utf8String(text.to_owned());
+        let two = certificate(&[(DnType::CommonName, name("alan")), (another_common_name(), name("bob-2"))]);
+        assert_eq!(common_name(&two), None);
+        // Both in one set, of the same length as two sets.
+        let apart = b"\x31\x0f\x30\x0d\x06\x03\x55\x04\x03\x0c\x04alan\x31\x10\x30\x0e\x06\x03\x55\x04\x03\x0c\x05bob-2";
+        let in_one =
+            b"\x31\x21\x30\x0d\x06\x03\x55\x04\x03\x0c\x04alan\x30\x10\x06\x03\x55\x04\x03\x0c\x07bob-two";
+        assert_eq!(common_name(&replaced(&two, apart, in_one)), None);
+    }
+
+    #[test]
+    fn only_text_of_three_kinds_is_a_name() {
+        let of = |value| common_name(&certificate(&[(DnType::CommonName, value)]));
+        for value in [
+            DnValue::Utf8String("alan".to_owned()),
+            DnValue::PrintableString("alan".try_into().unwrap()),
+            DnValue::Ia5String("alan".try_into().unwrap()),
+        ] {
+            assert_eq!(of(value).as_deref(), Some("alan"));
+        }
+        for value in [
+            DnValue::BmpString("alan".try_into().unwrap()),
+            DnValue::UniversalString("alan".try_into().unwrap()),
+            DnValue::TeletexString("alan".try_into().unwrap()),
+        ] {
+            assert_eq!(of(value.clone()), None, "{value:?}");
+        }
+        // Whether such a text may be a client's name is decided by the rules of names.
+        assert_eq!(of(DnValue::Utf8String(String::new())).as_deref(), Some(""));
+        assert_eq!(of(DnValue::Utf8String("al\0n".to_owned())).as_deref(), Some("al\0n"));
+        let subject = b"\x04\x03\x0c\x04alan";
+        assert_eq!(
+            common_name(&replaced(&of_alan(), subject, b"\x04\x03\x0c\x04al\xffn")),
+            None,
+            "not UTF-8"
+        );
+        assert_eq!(common_name(&replaced(&of_alan(), subject, b"\x04\x03\x0c\x05alan")), None, "too long");
+        assert_eq!(common_name(&replaced(&of_alan(), subject, b"\x04\x03\x0c\x03alan")), None, "trailing");
+    }
+
+    #[test]
+    fn a_part_of_a_certificate_is_none() {
+        let whole = of_alan();
+        assert_eq!(common_name(&whole).as_deref(), Some("alan"));
+        for end in 0..whole.len() {
+            assert_eq!(common_name(&whole[..end]), None, "{end} of {} bytes", whole.len());
+        }
+        assert_eq!(common_name(&[&whole[..], &[0]].concat()), None, "trailing bytes");
+        assert_eq!(common_name(&whole.repeat(2)), None);
     }
 
     proptest! {
