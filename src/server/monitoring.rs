@@ -13,7 +13,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use actix_http::{HttpService, KeepAlive, Request, Response, body::BoxBody};
+use actix_http::{HttpService, KeepAlive, Request, Response, body::BoxBody, error::DispatchError};
 use actix_rt::{Arbiter, ArbiterHandle};
 use actix_service::{Service, ServiceFactory, fn_service};
 use futures_util::future::{LocalBoxFuture, join};
@@ -121,14 +121,14 @@ async fn accept_all(
             };
             match served {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => debug!(log, "monitoring connection failed"; "error" => error),
+                Ok(Err(error)) => debug!(log, "monitoring connection failed"; "error" => %error),
                 Err(_late) => debug!(log, "monitoring connection timed out"),
             }
         });
     }
 }
 
-type Serve = Box<dyn Fn(TcpStream, &ConnectionSlot) -> LocalBoxFuture<'static, Result<(), String>>>;
+type Serve = Box<dyn Fn(TcpStream, &ConnectionSlot) -> LocalBoxFuture<'static, Result<(), DispatchError>>>;
 
 /// Builds an HTTP service that answers one request per connection.
 async fn build(desk: Rc<Desk>) -> io::Result<Serve> {
@@ -143,7 +143,6 @@ async fn build(desk: Rc<Desk>) -> io::Result<Serve> {
         .h1(fn_service(answer));
     let service = factory.new_service(()).await.map_err(|()| io::Error::other("cannot start HTTP"))?;
     Ok(Box::new(move |stream, place| {
-        let served = service.call((Turns::at_most(stream, 1).telling(place.asked()), None));
-        Box::pin(async move { served.await.map_err(|error| error.to_string()) })
+        Box::pin(service.call((Turns::at_most(stream, 1).telling(place.asked()), None)))
     }))
 }

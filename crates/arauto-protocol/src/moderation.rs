@@ -5,8 +5,8 @@ use std::{fmt, time::Duration};
 use super::{
     look::Looks,
     message::NO_DATA,
-    name::{Name, NameKey},
-    network::Network,
+    name::{Name, NameError, NameKey},
+    network::{BadPrefix, Network},
     operation::Operation,
 };
 
@@ -58,6 +58,25 @@ pub enum Moderation {
     ListBans,
 }
 
+/// A fault in a request of an operator. Its text is sent to the operator.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ModerationError {
+    /// The request needs a target and has none.
+    #[error("DESTINATION is missing: who is meant? Type: {}", .0.typed())]
+    NoTarget(Operation),
+    /// The target is an address with an invalid prefix length.
+    #[error(transparent)]
+    Network(#[from] BadPrefix),
+    /// The target is neither an address nor a name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// This duration of a ban is malformed, shorter than 1 s or longer than 3650 days.
+    #[error(
+        "{0} is no time for a ban. One is from 1s to 3650d, such as 30m, 12h or 7d; without one it has no end"
+    )]
+    Span(Box<str>),
+}
+
 impl Moderation {
     /// The operation that makes this request.
     #[must_use]
@@ -78,7 +97,7 @@ impl Moderation {
 ///
 /// assert!(matches!(Target::parse("bob", 489), Ok(Target::Name { .. })));
 /// assert!(matches!(Target::parse("192.0.2.7", 489), Ok(Target::Network(_))));
-/// assert_eq!(Target::parse("server", 489), Err("The name server is reserved".to_owned()));
+/// assert_eq!(Target::parse("server", 489).unwrap_err().to_string(), "The name server is reserved");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -99,19 +118,13 @@ impl Target {
     /// Parses a name or an address. A text that could be either is an address. A name has at most `name_bytes` bytes.
     ///
     /// # Errors
-    /// A description of the fault.
-    pub fn parse(text: &str, name_bytes: usize) -> Result<Self, String> {
-        match Network::parse(text.trim()) {
-            Some(network) => network.map(Self::Network).map_err(|why| why.to_string()),
-            None => match Name::parse(text, name_bytes) {
-                Ok(name) => Ok(Self::Name {
-                    key: name.key().clone(),
-                    shown: name.as_str().into(),
-                    looks: name.looks(),
-                }),
-                Err(why) => Err(why.to_string()),
-            },
+    /// If the text is neither, or the address has an invalid prefix length.
+    pub fn parse(text: &str, name_bytes: usize) -> Result<Self, ModerationError> {
+        if let Some(network) = Network::parse(text.trim()) {
+            return Ok(Self::Network(network?));
         }
+        let name = Name::parse(text, name_bytes)?;
+        Ok(Self::Name { key: name.key().clone(), shown: name.as_str().into(), looks: name.looks() })
     }
 }
 
@@ -149,17 +162,15 @@ pub fn reason(data: &str) -> Box<str> {
 /// ```
 ///
 /// # Errors
-/// A description, if the duration is malformed, shorter than 1 s or longer than 3650 days.
-pub fn span_and_reason(data: &str) -> Result<(Option<Duration>, Box<str>), String> {
+/// [`ModerationError::Span`], if DATA begins with a duration that no ban may have.
+pub fn span_and_reason(data: &str) -> Result<(Option<Duration>, Box<str>), ModerationError> {
     let (first, rest) = data.trim().split_once(' ').unwrap_or((data.trim(), ""));
     let looks_like_a_time =
         first.starts_with(|c: char| c.is_ascii_digit()) && first.ends_with(|c: char| c.is_ascii_alphabetic());
     match humantime::parse_duration(first) {
         Ok(span) if span >= Duration::from_secs(1) && span <= MAX_BAN_TIME => Ok((Some(span), reason(rest))),
         Err(_) if !looks_like_a_time => Ok((None, reason(data))),
-        Ok(_) | Err(_) => Err(format!(
-            "{first} is no time for a ban. One is from 1s to 3650d, such as 30m, 12h or 7d; without one it has no end"
-        )),
+        Ok(_) | Err(_) => Err(ModerationError::Span(first.into())),
     }
 }
 
@@ -184,7 +195,8 @@ mod tests {
         }
         for data in ["0s", "1ms x", "3651d", "99999999999999999999d", "5x rude"] {
             let first = data.split(' ').next().unwrap();
-            assert!(span_and_reason(data).unwrap_err().starts_with(&format!("{first} is no time")), "{data}");
+            let why = span_and_reason(data).unwrap_err().to_string();
+            assert!(why.starts_with(&format!("{first} is no time")), "{data}");
         }
     }
 
@@ -198,7 +210,8 @@ mod tests {
     fn what_reads_as_an_address_is_one() {
         assert_eq!(Target::parse("bob", 489).unwrap().to_string(), "bob");
         assert_eq!(Target::parse(" 192.0.2.9/24", 489).unwrap().to_string(), "192.0.2.0/24");
-        assert!(Target::parse("192.0.2.9/99", 489).unwrap_err().starts_with("Behind the /"));
-        assert_eq!(Target::parse("server", 489).unwrap_err(), "The name server is reserved");
+        let why = |text| Target::parse(text, 489).unwrap_err().to_string();
+        assert!(why("192.0.2.9/99").starts_with("Behind the /"));
+        assert_eq!(why("server"), "The name server is reserved");
     }
 }

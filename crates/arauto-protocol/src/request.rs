@@ -4,7 +4,7 @@ use super::{
     kind::Kind,
     line::{CheckedData, Line},
     message::{self, Message, NAME, NO_DATA},
-    moderation::{self, Moderation, Target},
+    moderation::{self, Moderation, ModerationError, Target},
     name::{self, Name, NameKey},
     operation::Operation,
     password,
@@ -308,7 +308,9 @@ impl Request {
             Operation::Kick | Operation::Ban | Operation::Unban | Operation::ListBans => {
                 match moderation(operation, destination, data, limit) {
                     Ok(moderation) => Self::Moderate(Box::new(moderation)),
-                    Err(why) => Self::Refuse(Refusal::Incomplete, reply::error_message(limit, name, &why)),
+                    Err(why) => {
+                        Self::Refuse(Refusal::Incomplete, reply::error_message(limit, name, &why.to_string()))
+                    }
                 }
             }
             Operation::Exit => Self::Exit,
@@ -320,16 +322,15 @@ impl Request {
 /// The operator's request that `operation` stands for.
 ///
 /// # Errors
-/// A description of the fault.
+/// If the request has no target or a faulty one, or a faulty duration.
 fn moderation(
     operation: Operation,
     destination: &str,
     data: &str,
     limit: usize,
-) -> Result<Moderation, String> {
+) -> Result<Moderation, ModerationError> {
     if destination.is_empty() && operation != Operation::ListBans {
-        let example = operation.typed();
-        return Err(format!("DESTINATION is missing: who is meant? Type: {example}"));
+        return Err(ModerationError::NoTarget(operation));
     }
     let target = || Target::parse(destination, name::max_bytes(limit));
     Ok(match operation {

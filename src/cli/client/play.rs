@@ -6,6 +6,7 @@ use arauto_client::{
     audio::play::{Output, Volume},
     script::Playing,
 };
+use arauto_protocol::NameError;
 use clap::{Args, ValueHint};
 
 use super::{ClientCommand, ServerArgs, script};
@@ -17,15 +18,23 @@ struct Of {
     file: String,
 }
 
-fn of(text: &str) -> Result<Of, String> {
+/// Why a text is no file of a user.
+#[derive(Clone, Debug, thiserror::Error)]
+enum NotAFile {
+    /// A part is missing.
+    #[error("a user's name, a slash, and a file as `arauto files` shows it, such as ana/song.mp3")]
+    Incomplete,
+    /// The user's name is not valid.
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
+fn of(text: &str) -> Result<Of, NotAFile> {
     match text.split_once('/') {
         Some((name, file)) if !file.trim().is_empty() => {
             Ok(Of { name: script::name(name)?, file: file.to_owned() })
         }
-        _ => {
-            Err("a user's name, a slash, and a file as `arauto files` shows it, such as ana/song.mp3"
-                .to_owned())
-        }
+        _ => Err(NotAFile::Incomplete),
     }
 }
 

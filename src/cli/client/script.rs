@@ -6,24 +6,24 @@ use arauto_client::{
     script::{OnBadLine, Sending, Words},
     text::To,
 };
-use arauto_protocol::Name;
+use arauto_protocol::{Name, NameError};
 use clap::{Args, ValueEnum};
 
 use super::{ClientCommand, ServerArgs};
 
 /// Parses a name as typed. The server checks it again.
-pub(super) fn name(text: &str) -> Result<String, String> {
-    match Name::parse(text, usize::MAX) {
-        Ok(name) => Ok(name.as_str().to_owned()),
-        Err(why) => Err(why.to_string()),
-    }
+pub(super) fn name(text: &str) -> Result<String, NameError> {
+    Name::parse(text, usize::MAX).map(|name| name.as_str().to_owned())
 }
 
-pub(super) fn time(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(time) if !time.is_zero() && time <= Duration::from_hours(24) => Ok(time),
-        _ => Err("a time is a number and a unit, at most a day, such as 500ms, 10s or 2m".to_owned()),
-    }
+/// Error: a text is no duration, is zero or more than a day.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("a time is a number and a unit, at most a day, such as 500ms, 10s or 2m")]
+pub(super) struct NotATime;
+
+pub(super) fn time(text: &str) -> Result<Duration, NotATime> {
+    let time = humantime::parse_duration(text).map_err(|_| NotATime)?;
+    if time.is_zero() || time > Duration::from_hours(24) { Err(NotATime) } else { Ok(time) }
 }
 
 /// Arguments of `arauto send`.

@@ -96,7 +96,7 @@ fn ban(row: &Row<'_>) -> Result<Ban, Fault> {
         (Some((name, at)), None) => match Target::parse(name, 4 * MAX_NAME_CHARS) {
             Ok(target @ Target::Name { .. }) => target,
             Ok(Target::Network(_)) => return Err((at, "this is an address: write address = ...".to_owned())),
-            Err(why) => return Err((at, why)),
+            Err(why) => return Err((at, why.to_string())),
         },
         (None, Some((address, at))) => match Network::parse(address) {
             Some(Ok(network)) => Target::Network(network),
