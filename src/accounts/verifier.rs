@@ -6,7 +6,7 @@ use std::time::Instant;
 use arauto_protocol::NameKey;
 use tokio::{
     sync::{
-        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+        mpsc::{Receiver, Sender, channel},
         oneshot,
     },
     task::{JoinSet, spawn_blocking},
@@ -20,12 +20,13 @@ use super::{
 /// Passwords that are compared at once. Each takes a core, and the memory that its hash asks for, usually 19 MiB.
 const MAX_COMPARISONS: usize = 2;
 
+/// Passwords on their way to [`Queue`], which takes them at once and has a bound of its own.
+const CHANNEL_CAPACITY: usize = 64;
+
 /// Handle for sending passwords to be compared; clones share the queue.
-///
-/// The channel needs no bound: the queue is bounded, and each session waits for its verdict before it asks again.
 #[derive(Clone, Debug)]
 pub struct Verifier {
-    attempts: UnboundedSender<Waiting>,
+    attempts: Sender<Waiting>,
 }
 
 impl Verifier {
@@ -40,14 +41,14 @@ impl Verifier {
 
     /// A verifier, and the task that must run for it.
     pub fn new() -> (Self, impl Future<Output = ()> + Send) {
-        let (attempts, received) = unbounded_channel();
+        let (attempts, received) = channel(CHANNEL_CAPACITY);
         (Self { attempts }, judge_all(received))
     }
 
     /// Compares a password with its hash. Dropping the future before its turn saves the comparison.
     pub async fn judge(&self, attempt: Attempt) -> Verdict {
         let (answer, verdict) = oneshot::channel();
-        if self.attempts.send(Waiting { attempt, answer }).is_err() {
+        if self.attempts.send(Waiting { attempt, answer }).await.is_err() {
             return Verdict::Failed;
         }
         verdict.await.unwrap_or(Verdict::Failed)
@@ -62,7 +63,7 @@ struct Judged {
     answer: oneshot::Sender<Verdict>,
 }
 
-async fn judge_all(mut received: UnboundedReceiver<Waiting>) {
+async fn judge_all(mut received: Receiver<Waiting>) {
     let mut queue = Queue::default();
     let mut running = JoinSet::new();
     loop {

@@ -11,7 +11,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::{metrics::Metrics, reload::Reloader};
 
-/// Starts to catch signals. Returns a channel of the names of the signals that end the server.
+/// Starts to catch signals. Returns a channel of the names of the signals that end the server. The channel stays short
+/// without a bound: the supervisor reads each name at once, and exits after the second.
 ///
 /// # Errors
 /// If the system refuses to install a handler.

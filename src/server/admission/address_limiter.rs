@@ -132,7 +132,8 @@ impl SessionPermit {
 /// The places of an admitted connection, or the refusal.
 pub type AdmissionResult = Result<SessionPermit, (Line, CloseReason)>;
 
-/// Asks the listeners' task for a session's places, for an HTTP connection that becomes a WebSocket.
+/// Asks the listeners' task for a session's places, for an HTTP connection that becomes a WebSocket. Each connection asks
+/// once, so no more requests wait than there may be HTTP connections.
 #[derive(Debug)]
 pub struct AdmissionRequest {
     /// The other end of the connection.

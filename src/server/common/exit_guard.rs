@@ -11,7 +11,8 @@ pub enum SupervisorEvent {
     Gone(&'static str),
 }
 
-/// Guard held by an actor. Dropping it, also by a panic, sends [`SupervisorEvent::Gone`].
+/// Guard held by an actor. Dropping it, also by a panic, sends [`SupervisorEvent::Gone`]. Sending must not wait there, so
+/// the channel has no bound; it takes one event of each guard and one [`SupervisorEvent::Closing`].
 #[derive(Debug)]
 pub struct ExitGuard {
     part: &'static str,
