@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use arauto_protocol::{Kind, Operation, Refusal};
+use arauto_protocol::{Kind, Operation, Refusal, named_enum};
 
 use crate::server::{
     common::{close::CloseReason, listener_protocol::ListenerProtocol},
@@ -83,26 +83,14 @@ pub struct Metrics {
     audio: Arc<Counters>,
 }
 
-/// Stage of a connection that is not a session yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// The TLS handshake.
-    Handshake,
-    /// HTTP, until the connection becomes a WebSocket or ends.
-    Http,
-}
-
-impl Stage {
-    /// Both stages, in the order of the enum.
-    pub const ALL: [Self; 2] = [Self::Handshake, Self::Http];
-
-    /// Value of the label `stage` in monitoring.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Handshake => "tls_handshake",
-            Self::Http => "http",
-        }
+named_enum! {
+    /// Stage of a connection that is not a session yet.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Stage {
+        /// The TLS handshake.
+        Handshake = "tls_handshake",
+        /// HTTP, until the connection becomes a WebSocket or ends.
+        Http = "http",
     }
 }
 

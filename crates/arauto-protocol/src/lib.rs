@@ -41,6 +41,7 @@ pub mod look;
 pub mod message;
 pub mod moderation;
 pub mod name;
+mod named_enum;
 pub mod network;
 pub mod operation;
 pub mod password;

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use arauto_protocol::Breach;
+use arauto_protocol::{Breach, named_enum};
 
 /// Time to send what is queued for a session that ends.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -19,119 +19,83 @@ pub const PROBE_TIMEOUT: Duration = Duration::from_millis(2400);
 /// gives the name of a dead bearer to its next owner within 3 s.
 pub const CLAIM_TIMEOUT: Duration = Duration::from_millis(2800);
 
-/// Why a session or a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CloseReason {
-    /// The client sent `exit`.
-    Exit,
-    /// The client ended its sending side.
-    Eof,
-    /// Reading or writing failed, or the other end stopped answering probes or pings.
-    Broken,
-    /// The client wanted a name that another session bears.
-    NameTaken,
-    /// The client wanted a name that looks like one that another session bears.
-    LookAlike,
-    /// The client wanted a name that breaks a rule.
-    NameInvalid,
-    /// The client answered the name request with something that is no name.
-    NotAName,
-    /// The client did not answer the name request in time (`limits.name_timeout`).
-    NameTimeout,
-    /// The client sent nothing for `limits.idle_timeout`.
-    Idle,
-    /// The client used up its tries at an account's password.
-    WrongPassword,
-    /// The password was not compared: too many wrong ones came from the client's address or for the account.
-    TooManyPasswords,
-    /// The client answered the password request with something that is no password.
-    NotAPassword,
-    /// The client did not answer the password request in time (`limits.name_timeout`).
-    PasswordTimeout,
-    /// The client wanted an account's name over a connection on which others could read the password
-    /// (`accounts.allow_plaintext`).
-    InTheOpen,
-    /// The client wanted a name that belongs to no account (`accounts.required`).
-    NoAccount,
-    /// The client spoke HTTP where TR2.23 is spoken.
-    Http,
-    /// The client spoke TLS where plain text is spoken.
-    Tls,
-    /// The client spoke plain text where TLS is spoken.
-    PlainText,
-    /// The TLS handshake failed, or the client left before it was done.
-    HandshakeFailed,
-    /// The TLS handshake took too long (`limits.name_timeout`), or gave way to a newer connection.
-    HandshakeTimeout,
-    /// An operator disconnected the client.
-    Kicked,
-    /// The client's name or address is banned.
-    Banned,
-    /// The name became an account's after the session took it, and the account's owner joined.
-    NameClaimed,
-    /// The client did not read what it was sent (`limits.outbox_bytes`, `limits.outboxes_bytes`).
-    OutboxFull,
-    /// Broadcasts waited too long for this client and others (`limits.slow_reader_wait`).
-    SlowReader,
-    /// The server ended.
-    ServerClosed,
-    /// The server was full (`limits.max_sessions`).
-    ServerFull,
-    /// The client kept sending more than it may (`flood.refusals`).
-    Flood,
-    /// The client violated RFC 6455 on its WebSocket.
-    BadWebSocket,
-    /// The client sent a binary WebSocket frame.
-    BinaryFrame,
-    /// The client sent WebSocket text that is not UTF-8.
-    NotUtf8,
-    /// The client's address had all the sessions that it may have (`flood.sessions_per_address`).
-    AddressFull,
-    /// The client's address connected too often (`flood.joins_per_minute`).
-    TooOften,
-    /// A fault of the server.
-    Fault,
+named_enum! {
+    /// Why a session or a connection ended.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum CloseReason {
+        /// The client sent `exit`.
+        Exit = "exit",
+        /// The client ended its sending side.
+        Eof = "closed by client",
+        /// Reading or writing failed, or the other end stopped answering probes or pings.
+        Broken = "connection broken",
+        /// The client wanted a name that another session bears.
+        NameTaken = "name taken",
+        /// The client wanted a name that looks like one that another session bears.
+        LookAlike = "look-alike name",
+        /// The client wanted a name that breaks a rule.
+        NameInvalid = "name invalid",
+        /// The client answered the name request with something that is no name.
+        NotAName = "not a name",
+        /// The client did not answer the name request in time (`limits.name_timeout`).
+        NameTimeout = "name timeout",
+        /// The client sent nothing for `limits.idle_timeout`.
+        Idle = "idle",
+        /// The client used up its tries at an account's password.
+        WrongPassword = "wrong password",
+        /// The password was not compared: too many wrong ones came from the client's address or for the account.
+        TooManyPasswords = "too many passwords",
+        /// The client answered the password request with something that is no password.
+        NotAPassword = "not a password",
+        /// The client did not answer the password request in time (`limits.name_timeout`).
+        PasswordTimeout = "password timeout",
+        /// The client wanted an account's name over a connection on which others could read the password
+        /// (`accounts.allow_plaintext`).
+        InTheOpen = "password in the open",
+        /// The client wanted a name that belongs to no account (`accounts.required`).
+        NoAccount = "no account",
+        /// The client spoke HTTP where TR2.23 is spoken.
+        Http = "spoke http",
+        /// The client spoke TLS where plain text is spoken.
+        Tls = "spoke tls",
+        /// The client spoke plain text where TLS is spoken.
+        PlainText = "spoke plain text",
+        /// The TLS handshake failed, or the client left before it was done.
+        HandshakeFailed = "tls handshake failed",
+        /// The TLS handshake took too long (`limits.name_timeout`), or gave way to a newer connection.
+        HandshakeTimeout = "tls handshake timeout",
+        /// An operator disconnected the client.
+        Kicked = "kicked",
+        /// The client's name or address is banned.
+        Banned = "banned",
+        /// The name became an account's after the session took it, and the account's owner joined.
+        NameClaimed = "name claimed",
+        /// The client did not read what it was sent (`limits.outbox_bytes`, `limits.outboxes_bytes`).
+        OutboxFull = "outbox full",
+        /// Broadcasts waited too long for this client and others (`limits.slow_reader_wait`).
+        SlowReader = "slow reader",
+        /// The server ended.
+        ServerClosed = "server closed",
+        /// The server was full (`limits.max_sessions`).
+        ServerFull = "server full",
+        /// The client kept sending more than it may (`flood.refusals`).
+        Flood = "flood",
+        /// The client violated RFC 6455 on its WebSocket.
+        BadWebSocket = "bad websocket",
+        /// The client sent a binary WebSocket frame.
+        BinaryFrame = "binary websocket frame",
+        /// The client sent WebSocket text that is not UTF-8.
+        NotUtf8 = "websocket not utf-8",
+        /// The client's address had all the sessions that it may have (`flood.sessions_per_address`).
+        AddressFull = "address full",
+        /// The client's address connected too often (`flood.joins_per_minute`).
+        TooOften = "connects too often",
+        /// A fault of the server.
+        Fault = "server fault",
+    }
 }
 
 impl CloseReason {
-    /// Every reason, in the order of the enum.
-    pub const ALL: [Self; 34] = [
-        Self::Exit,
-        Self::Eof,
-        Self::Broken,
-        Self::NameTaken,
-        Self::LookAlike,
-        Self::NameInvalid,
-        Self::NotAName,
-        Self::NameTimeout,
-        Self::Idle,
-        Self::WrongPassword,
-        Self::TooManyPasswords,
-        Self::NotAPassword,
-        Self::PasswordTimeout,
-        Self::InTheOpen,
-        Self::NoAccount,
-        Self::Http,
-        Self::Tls,
-        Self::PlainText,
-        Self::HandshakeFailed,
-        Self::HandshakeTimeout,
-        Self::Kicked,
-        Self::Banned,
-        Self::NameClaimed,
-        Self::OutboxFull,
-        Self::SlowReader,
-        Self::ServerClosed,
-        Self::ServerFull,
-        Self::Flood,
-        Self::BadWebSocket,
-        Self::BinaryFrame,
-        Self::NotUtf8,
-        Self::AddressFull,
-        Self::TooOften,
-        Self::Fault,
-    ];
-
     /// Whether the connection is useless from now on, so that the session's queued requests are dropped instead of run.
     #[must_use]
     pub fn is_abrupt(self) -> bool {
@@ -150,47 +114,6 @@ impl CloseReason {
             Self::Broken | Self::Fault => 1011,
             Self::ServerFull | Self::AddressFull | Self::TooOften => 1013,
             _ => 1008,
-        }
-    }
-
-    /// The name of the reason in the log and the counters.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Exit => "exit",
-            Self::Eof => "closed by client",
-            Self::Broken => "connection broken",
-            Self::NameTaken => "name taken",
-            Self::LookAlike => "look-alike name",
-            Self::NameInvalid => "name invalid",
-            Self::NotAName => "not a name",
-            Self::NameTimeout => "name timeout",
-            Self::Idle => "idle",
-            Self::WrongPassword => "wrong password",
-            Self::TooManyPasswords => "too many passwords",
-            Self::NotAPassword => "not a password",
-            Self::PasswordTimeout => "password timeout",
-            Self::InTheOpen => "password in the open",
-            Self::NoAccount => "no account",
-            Self::Http => "spoke http",
-            Self::Tls => "spoke tls",
-            Self::PlainText => "spoke plain text",
-            Self::HandshakeFailed => "tls handshake failed",
-            Self::HandshakeTimeout => "tls handshake timeout",
-            Self::Kicked => "kicked",
-            Self::Banned => "banned",
-            Self::NameClaimed => "name claimed",
-            Self::OutboxFull => "outbox full",
-            Self::SlowReader => "slow reader",
-            Self::ServerClosed => "server closed",
-            Self::ServerFull => "server full",
-            Self::Flood => "flood",
-            Self::BadWebSocket => "bad websocket",
-            Self::BinaryFrame => "binary websocket frame",
-            Self::NotUtf8 => "websocket not utf-8",
-            Self::AddressFull => "address full",
-            Self::TooOften => "connects too often",
-            Self::Fault => "server fault",
         }
     }
 }
