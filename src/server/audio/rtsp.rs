@@ -11,9 +11,7 @@
 
 use std::time::Duration;
 
-/// Time after which a listener is removed that takes none of its audio, or that listens by UDP and sends nothing. A
-/// paused player, which need not have sent PAUSE, misses the audio meanwhile, and keeps its connection.
-pub const MAX_PAUSE: Duration = Duration::from_mins(10);
+pub use crate::server::http::stream::MAX_PAUSE;
 
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fake;

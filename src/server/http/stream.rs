@@ -60,8 +60,8 @@ pub struct Listens {
     pub flag: Arc<AtomicBool>,
 }
 
-/// Time for which a listener may take nothing, because its player is paused. Meanwhile the relay leaves out sound for
-/// it.
+/// Time after which a listener is removed that takes none of its audio, or that listens by UDP and sends nothing. A
+/// paused player, which need not have sent PAUSE, misses the audio meanwhile, and keeps its connection.
 pub const MAX_PAUSE: Duration = Duration::from_mins(10);
 
 /// Returns the stream that a path names: four hexadecimal digits.
