@@ -45,13 +45,17 @@ fn somewhere_is_listened(layers: &Layers<Config>) -> Result<(), ConfigError> {
 
 /// Without a certificate and its key, no TLS connection could be answered.
 fn tls_has_a_certificate(layers: &Layers<Config>) -> Result<(), ConfigError> {
-    let Config { tls, web, .. } = &layers.config;
+    let Config { tls, web, media, .. } = &layers.config;
     let missing = [("certificate", &tls.certificate), ("key", &tls.key)]
         .into_iter()
         .find(|(_, path)| path.as_os_str().is_empty());
-    let listening = [("tls", "listen", &tls.listen), ("web", "tls_listen", &web.tls_listen)]
-        .into_iter()
-        .find(|(_, _, addresses)| !addresses.is_empty());
+    let listening = [
+        ("tls", "listen", &tls.listen),
+        ("web", "tls_listen", &web.tls_listen),
+        ("media", "tls_listen", &media.tls_listen),
+    ]
+    .into_iter()
+    .find(|(_, _, addresses)| !addresses.is_empty());
     match (missing, listening) {
         (Some((key, _)), Some((section, listen, _))) => {
             let listen = Config::find(section, listen).unwrap_or_default();

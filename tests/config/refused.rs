@@ -64,6 +64,11 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "2 | tls_listen = '[::1]:1'\n  |              ^^^^^^^^^",
     ),
     (
+        "[media]\ntls_listen = '[::1]:1'\n",
+        "2:14: media.tls_listen must be [], because tls.certificate is not set",
+        "2 | tls_listen = '[::1]:1'\n  |              ^^^^^^^^^",
+    ),
+    (
         "[tls]\nlisten = '[::1]:1'\nkey = 'k'\n",
         "2:10: tls.listen must be [], because tls.certificate is not set",
         "2 | listen = '[::1]:1'\n  |          ^^^^^^^^^",
