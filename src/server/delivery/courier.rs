@@ -399,7 +399,7 @@ impl Handler<CloseServer> for Courier {
         let farewell = reply::server_closed();
         let deadline = Instant::now() + self.worker.config.get().server.drain_timeout;
         for mut subscriber in self.subscribers.drain() {
-            subscriber.tell(|outbox| outbox.put_farewell(&farewell));
+            subscriber.tell(|outbox| outbox.put_last_words(&farewell));
             // Every outbox accepts and keeps all data until the deadline.
             let _ = subscriber.close(CloseReason::ServerClosed, deadline);
         }

@@ -5,115 +5,57 @@
 //! while more is queued than the limit. A full outbox still accepts what is on its way, but reports its level, so
 //! that senders wait until a sixteenth of the limit is free. If the socket takes nothing for the grace period
 //! meanwhile, the outbox is stuck. A partly written message is always completed first.
+//!
+//! Each part decides one thing and knows no other: the [`Buffer`] what is queued and written, the [`Phase`] what may
+//! still be queued, the [`Watermark`] whether senders wait. Only the [`Writer`] has the socket. This file joins them, and
+//! [`flush_task`] writes the rest when the socket does not take everything at once.
 
 use std::{
-    collections::VecDeque,
-    future::poll_fn,
-    io::{self, IoSlice},
-    pin::Pin,
+    io,
+    ops::Range,
     rc::Rc,
+    sync::{Arc, atomic::AtomicU64},
     task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
 use arauto_protocol::{Kind, Line, websocket};
-use bytes::{Buf, Bytes};
-use futures_util::FutureExt;
-use tokio::{io::AsyncWrite, task::coop::unconstrained, time::Instant};
+use bytes::Bytes;
+use tokio::time::Instant;
 
-use super::batch::{Excerpt, SharedBatch};
+use super::batch::SharedBatch;
 use crate::server::{
     admission::address_limiter::SessionPermit, common::fill_level::FillLevel, net::connection::SendHalf,
 };
 
-mod ending;
-mod flush;
+mod buffer;
 mod flush_task;
-mod reframe;
+mod phase;
 mod watermark;
 mod weight;
+mod writer;
 
-use flush::Flush;
+use buffer::{Buffer, Piece};
 pub use flush_task::{Flushed, flush_task};
+use flush_task::{Step, Times};
+use phase::Phase;
 use watermark::Watermark;
-use weight::{Piece, Weight};
-
-/// Queued pieces in one vectored write.
-const MAX_SLICES: usize = 64;
-
-/// Hard limit of an outbox, as a multiple of its limit. Senders that wait overshoot the limit by one or two batches;
-/// clients that repeatedly send and leave at once overshoot it by more.
-const HARD_LIMIT_FACTOR: usize = 2;
-
-/// Limits that all outboxes of a server share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// Queued bytes above which an outbox is full, not counting `Outbox::exempt_bytes` (`limits.outbox_bytes`).
-    pub limit: usize,
-    /// Time without progress after which a full outbox is stuck (`limits.slow_reader_grace`).
-    pub grace: Duration,
-    /// Minimum time between two messages to an unframed client (`compat.unframed_gap_ms`).
-    pub gap: Duration,
-}
-
-/// Why an outbox accepts nothing more.
-#[derive(Debug)]
-pub enum OutboxError {
-    /// More is queued than the hard limit, a multiple of [`Bounds::limit`].
-    Full,
-    /// A write failed.
-    Broken(io::Error),
-}
+pub use watermark::{Bounds, OutboxError};
+pub use writer::at_once;
+use writer::{Due, Writer};
 
 /// The output of one session.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "four independent facts; as one state they would be sixteen"
-)]
 pub struct Outbox {
-    /// `None` once a write failed or the outbox was given up.
-    writer: Option<Box<dyn SendHalf>>,
-    kind: Kind,
-    queue: VecDeque<Piece>,
-    /// Bytes in `queue`.
-    queued: usize,
-    /// Memory that `queue` takes.
-    memory: Weight,
-    bounds: Rc<Bounds>,
+    buffer: Buffer,
+    phase: Phase,
     watermark: Watermark,
-    /// The outbox accepts only its last words.
-    evicted: bool,
-    /// Queued bytes of one delivery that arrived while the queue was empty. They do not count towards the limit: no
-    /// client is disconnected for the length of a single answer.
-    exempt_bytes: usize,
-    /// The front of the queue is partly written.
-    mid_piece: bool,
-    /// Queued bytes were written since the last call of [`Self::take_moved`].
-    moved: bool,
-    flush: Flush,
-    /// Bytes that were queued and discarded.
-    lost: usize,
-    /// Time of the last write to an unframed client. Boxed because few clients are unframed.
-    last_write: Option<Box<Instant>>,
-    /// Set when the session ends: everything has to be written by then.
-    deadline: Option<Instant>,
-    /// A task is emptying the queue.
-    has_flush_task: bool,
-    /// Waker of that task while it waits for the socket. Woken when the time to wait until changes.
-    waiting: Option<Waker>,
+    /// `None` once the connection is shut or given up.
+    writer: Option<Writer>,
+    /// Wakes the task that empties the buffer, because its times changed. Does nothing until the task first waits for
+    /// the socket. `None` without a task.
+    task: Option<Waker>,
     /// The session's permits, released when its last part is dropped.
     _permit: Rc<SessionPermit>,
-}
-
-/// When the front of the queue may be written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Due {
-    /// The queue is empty.
-    Never,
-    /// As soon as the socket takes it, or the bytes that the writer still holds back.
-    Now,
-    /// At the end of the gap that separates messages to an unframed client.
-    At(Instant),
 }
 
 impl Outbox {
@@ -121,62 +63,99 @@ impl Outbox {
     #[must_use]
     pub fn new(writer: Box<dyn SendHalf>, bounds: Rc<Bounds>, permit: Rc<SessionPermit>) -> Self {
         Self {
-            flush: Flush::of(&*writer),
-            writer: Some(writer),
-            kind: Kind::Line,
-            queue: VecDeque::new(),
-            queued: 0,
-            memory: Weight::default(),
-            bounds,
-            watermark: Watermark::default(),
-            evicted: false,
-            exempt_bytes: 0,
-            mid_piece: false,
-            moved: false,
-            lost: 0,
-            last_write: None,
-            deadline: None,
-            has_flush_task: false,
-            waiting: None,
+            buffer: Buffer::new(writer.holds_back()),
+            phase: Phase::Open,
+            watermark: Watermark::new(bounds),
+            writer: Some(Writer::new(writer)),
+            task: None,
             _permit: permit,
         }
     }
 
-    /// The framing of messages.
+    /// Adds the memory of this outbox to `total` from here on. Must be called while the outbox is empty.
+    pub fn count_into(&mut self, total: Arc<AtomicU64>) {
+        self.buffer.count_into(total);
+    }
+
+    /// The memory in bytes, and how long the socket has taken nothing off the queue.
     #[must_use]
-    pub fn kind(&self) -> Kind {
-        self.kind
+    pub fn weight(&self, now: Instant) -> (usize, Duration) {
+        self.buffer.weight(now)
     }
 
     /// The connection's sending half; `None` once a write failed.
     #[must_use]
     pub fn writer(&self) -> Option<&dyn SendHalf> {
-        self.writer.as_deref()
+        self.writer.as_ref().map(Writer::half)
+    }
+
+    /// Whether nothing is queued.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    /// The number of queued bytes.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// The number of queued bytes that were discarded.
+    #[must_use]
+    pub fn lost(&self) -> usize {
+        self.buffer.lost()
+    }
+
+    /// Whether all output is accepted. Otherwise the session is evicted, its connection is broken, or it has ended.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.phase.is_open()
+    }
+
+    /// Whether the session has ended and nothing more is written.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.phase == Phase::Closed
+    }
+
+    /// Sets the framing of messages from here on.
+    ///
+    /// A client that was taken for unframed may turn out to be a line client. Then a newline is appended to every
+    /// queued message, and one is queued first that ends the message sent last.
+    pub fn set_kind(&mut self, kind: Kind) {
+        if let (Kind::Unframed, Kind::Line, Some(writer)) = (self.buffer.kind(), kind, &mut self.writer) {
+            self.buffer.end_messages(writer.forget_last_write());
+        }
+        self.buffer.set_kind(kind);
     }
 
     /// Queues one line, without writing.
     pub fn put(&mut self, line: &Line) {
-        self.enqueue(Piece::own(line.framed(self.kind)));
+        if self.is_open() {
+            self.buffer.push_line(line);
+        }
     }
 
     /// Queues bytes as they are, without writing.
     pub fn put_raw(&mut self, bytes: Bytes) {
-        self.enqueue(Piece::own(bytes));
+        if self.is_open() {
+            self.buffer.push(Piece::own(bytes));
+        }
     }
 
     /// Queues the messages `range` of a batch, without writing. An unframed client's messages become one piece each.
-    pub fn put_shared(&mut self, shared: &SharedBatch, range: std::ops::Range<u32>) {
-        let Excerpt { bytes, is_copy } = shared.lines(self.kind, range);
-        let piece = if is_copy { Piece::own } else { Piece::shared };
-        if self.kind != Kind::Unframed {
-            return self.enqueue(piece(bytes));
+    pub fn put_shared(&mut self, shared: &SharedBatch, range: Range<u32>) {
+        if self.is_open() {
+            self.buffer.push_shared(shared, range);
         }
-        let (mut rest, mut memory) = (bytes, 0);
-        while let Some(end) = memchr::memchr(b'\n', &rest) {
-            memory += self.push(piece(rest.split_to(end)));
-            rest.advance(1);
+    }
+
+    /// Queues the line that explains the end, even if the session is evicted.
+    pub fn put_last_words(&mut self, line: &Line) {
+        if self.phase.accepts_last_words() {
+            self.buffer.push_line(line);
         }
-        self.memory.add(memory);
     }
 
     /// Sends all shared messages of a batch. Nearly every delivery takes this path: one write and no queue.
@@ -184,8 +163,9 @@ impl Outbox {
     /// # Errors
     /// As [`Self::write_now`].
     pub fn send_shared(&mut self, shared: &SharedBatch, cx: &mut Context<'_>) -> Result<(), OutboxError> {
-        if self.is_idle() && self.kind != Kind::Unframed {
-            let lines = shared.all_lines(self.kind);
+        let kind = self.buffer.kind();
+        if self.is_idle() && kind != Kind::Unframed {
+            let lines = shared.all_lines(kind);
             if self.try_send(lines, || Piece::shared(lines.clone()))? {
                 return Ok(());
             }
@@ -201,19 +181,21 @@ impl Outbox {
     /// As [`Self::write_now`].
     pub fn send_line(&mut self, line: &Line, cx: &mut Context<'_>) -> Result<(), OutboxError> {
         let was_empty = self.is_empty();
-        let sent = match self.kind {
-            _ if !self.is_idle() => None,
-            Kind::Line => Some(self.try_send(line.as_bytes(), || Piece::own(line.framed(Kind::Line)))?),
-            Kind::WebSocket => {
-                let framed = line.framed(Kind::WebSocket);
-                Some(self.try_send(&framed, || Piece::own(framed.clone()))?)
+        let is_sent = match self.buffer.kind() {
+            Kind::Line if self.is_idle() => {
+                self.try_send(line.as_bytes(), || Piece::own(line.framed(Kind::Line)))?
             }
-            Kind::Telnet | Kind::Unframed => None,
+            Kind::WebSocket if self.is_idle() => {
+                let framed = line.framed(Kind::WebSocket);
+                self.try_send(&framed, || Piece::own(framed.clone()))?
+            }
+            _ => {
+                self.put(line);
+                false
+            }
         };
-        match sent {
-            Some(true) => return Ok(()),
-            Some(false) => {}
-            None => self.put(line),
+        if is_sent {
+            return Ok(());
         }
         if was_empty {
             self.exempt_reply();
@@ -221,9 +203,9 @@ impl Outbox {
         self.write_now(cx)
     }
 
-    /// Whether nothing is queued and no task carries the outbox.
+    /// Whether everything is accepted, nothing is queued, and no task writes.
     fn is_idle(&self) -> bool {
-        !self.has_flush_task && self.queue.is_empty() && !self.evicted
+        self.task.is_none() && self.is_empty() && self.is_open()
     }
 
     /// Writes what the socket takes at once, without asking the reactor. Returns whether that was all. Otherwise
@@ -232,60 +214,51 @@ impl Outbox {
     fn try_send(&mut self, bytes: &[u8], whole: impl FnOnce() -> Piece) -> Result<bool, OutboxError> {
         let Some(writer) = &self.writer else { return Ok(true) };
         let sent = match writer.try_send(bytes) {
-            Ok(sent) if sent == bytes.len() => return Ok(true),
             Ok(sent) => sent,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(error) => return Err(self.fail(error)),
+            Err(error) => return self.fail(error).map(|()| true),
         };
-        self.mid_piece = sent > 0;
-        self.enqueue_from(whole(), sent);
-        Ok(false)
+        let is_all = sent == bytes.len();
+        if !is_all {
+            self.buffer.push_rest(whole(), sent);
+        }
+        Ok(is_all)
     }
 
     /// Writes as much of the queue as the socket takes at once.
     ///
     /// # Errors
-    /// If a write fails, or if more stays queued than the hard limit.
+    /// If a write fails while the outbox is open, or if more stays queued than the hard limit.
     pub fn write_now(&mut self, cx: &mut Context<'_>) -> Result<(), OutboxError> {
         // A task that empties the queue waits for the socket. Polling the socket here too would replace that task's
         // waker, and the task would never resume.
-        while !self.has_flush_task && self.due() == Due::Now {
+        while self.task.is_none() && self.due() == Due::Now {
             match self.poll_write(cx) {
                 Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Err(self.fail(error)),
+                Poll::Ready(Err(error)) => return self.fail(error),
                 Poll::Pending => break,
             }
         }
-        self.judge()
+        if self.watermark.rise(self.queued())? {
+            self.wake_task();
+        }
+        Ok(())
     }
 
     /// Whether the socket took queued bytes since the last call.
     pub fn take_moved(&mut self) -> bool {
-        std::mem::take(&mut self.moved)
-    }
-
-    /// Whether nothing is queued.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.queue.is_empty()
-    }
-
-    /// The number of queued bytes.
-    #[must_use]
-    pub fn queued(&self) -> usize {
-        self.queued
+        self.buffer.take_moved()
     }
 
     /// Exempts everything queued now from the limit: all of it is one delivery that arrived while the queue was
     /// empty.
     pub fn exempt_reply(&mut self) {
-        self.exempt_bytes = self.queued;
+        self.watermark.exempt(self.queued());
     }
 
     /// Applies the grace period to an outbox that is high but not full, because a sender waits for it to drain.
     pub fn expect_drain(&mut self) {
         if self.watermark.expect_drain() {
-            self.wake_flush_task();
+            self.wake_task();
         }
     }
 
@@ -294,162 +267,146 @@ impl Outbox {
         self.watermark.take_change()
     }
 
-    /// Makes the task that waits for the socket re-read its times.
-    fn wake_flush_task(&mut self) {
-        if let Some(waker) = self.waiting.take() {
-            waker.wake();
+    /// Removes the limit: the outbox is never full from here on.
+    pub fn unbound(&mut self) {
+        self.watermark.unbound();
+        self.wake_task();
+    }
+
+    /// Drops the queue of an open outbox, but for the rest of a partly written message. From here on the outbox accepts
+    /// only its last words. Returns whether it was open.
+    pub fn evict(&mut self) -> bool {
+        let was_open = self.phase.evict();
+        if was_open {
+            self.drop_unsent();
         }
+        was_open
+    }
+
+    /// Begins the end of the session: the outbox accepts nothing more, and all has to be written by `deadline`. For a
+    /// WebSocket, queues a close frame with `code` first.
+    pub fn close(&mut self, code: u16, deadline: Instant) {
+        if self.buffer.kind() == Kind::WebSocket && self.phase.accepts_last_words() {
+            self.buffer.push(Piece::own(websocket::close_frame(code)));
+        }
+        self.phase.close(deadline);
+        self.wake_task();
+    }
+
+    /// Drops the queue of a session that has ended, because memory is short. The rest of a partly written message
+    /// stays.
+    pub fn cut_short(&mut self) {
+        self.drop_unsent();
+        self.wake_task();
+    }
+
+    fn drop_unsent(&mut self) {
+        self.buffer.drop_unsent();
+        self.watermark.reset();
+    }
+
+    /// Gives the connection up after a failed write. Returns the error if the session has yet to hear that it has to
+    /// leave.
+    fn fail(&mut self, error: io::Error) -> Result<(), OutboxError> {
+        let was_open = self.is_open();
+        self.give_up();
+        if was_open { Err(OutboxError::Broken(error)) } else { Ok(()) }
+    }
+
+    /// Drops the connection and everything that is queued for it, and ends the flush task.
+    fn give_up(&mut self) {
+        self.phase.give_up();
+        self.buffer.clear();
+        self.watermark.reset();
+        (self.writer, self.task) = (None, None);
     }
 
     /// Whether work is left that no task does yet. If so, marks the outbox as having one, and the caller must spawn
     /// `flush_task`.
     pub fn wants_flush_task(&mut self) -> bool {
-        let wants = !self.has_flush_task
-            && (!self.queue.is_empty() || self.flush == Flush::Due || self.deadline.is_some());
-        self.has_flush_task |= wants;
+        let has_work = !self.is_empty() || self.buffer.needs_flush() || self.phase.deadline().is_some();
+        let wants = self.task.is_none() && has_work;
+        if wants {
+            self.task = Some(Waker::noop().clone());
+        }
         wants
     }
 
-    /// When the front of the queue may be written; at once if a flush is due.
+    /// Makes the task that waits for the socket read its times again.
+    fn wake_task(&self) {
+        if let Some(task) = &self.task {
+            task.wake_by_ref();
+        }
+    }
+
+    /// When something may be written.
     fn due(&self) -> Due {
-        if self.flush == Flush::Due {
-            return Due::Now;
-        }
-        if self.queue.is_empty() {
-            return Due::Never;
-        }
-        if self.kind != Kind::Unframed || self.mid_piece {
-            return Due::Now;
-        }
-        match self.last_write.as_deref().map(|last| *last + self.bounds.gap) {
-            Some(due) if due > Instant::now() => Due::At(due),
-            _ => Due::Now,
-        }
+        self.writer.as_ref().map_or(Due::Never, |writer| writer.due(&self.buffer, self.watermark.gap()))
     }
 
     /// Does one write, or the flush that is due after a write.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(writer) = &mut self.writer else { return Poll::Ready(Ok(())) };
-        if self.flush == Flush::Due {
-            ready!(self.flush.poll(&mut **writer, cx))?;
-            self.went_on(Instant::now());
-            return Poll::Ready(Ok(()));
-        }
-        let writer = Pin::new(writer);
-        let written = if self.kind == Kind::Unframed || self.queue.len() == 1 {
-            ready!(writer.poll_write(cx, self.queue.front().map_or(&[][..], |piece| &piece.bytes)))?
-        } else {
-            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-            let count = self
-                .queue
-                .iter()
-                .zip(&mut slices)
-                .map(|(piece, slice)| *slice = IoSlice::new(&piece.bytes))
-                .count();
-            ready!(writer.poll_write_vectored(cx, &slices[..count]))?
-        };
-        if written == 0 {
-            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-        }
-        self.flush.wrote();
+        let written = ready!(writer.poll_write(&mut self.buffer, cx))?;
         let now = Instant::now();
-        self.consume(written, now);
-        if self.kind == Kind::Unframed {
-            **self.last_write.get_or_insert_with(|| Box::new(now)) = now;
+        if written > 0 {
+            self.buffer.consume(written, now);
         }
-        self.went_on(now);
+        self.watermark.fall(self.queued(), now);
         Poll::Ready(Ok(()))
     }
 
-    /// Updates the fill level after the socket took bytes.
-    fn went_on(&mut self, now: Instant) {
-        self.watermark.fall(self.queued.saturating_sub(self.exempt_bytes), self.bounds.limit, now);
-    }
-
-    fn consume(&mut self, written: usize, now: Instant) {
-        self.queued -= written;
-        self.moved = true;
-        self.memory.moved(now);
-        let memory = self.pop_written(written);
-        self.memory.take(memory);
-        if self.queue.is_empty() {
-            // Release the buffer of a burst: the session may stay silent for days.
-            self.queue = VecDeque::new();
-            self.exempt_bytes = 0;
+    /// The next thing that the flush task has to do. Ends the task if all is written.
+    fn next_step(&mut self) -> Step {
+        let deadline = self.phase.deadline();
+        // From two gaps before the deadline on, an unframed client gets only the last message, which says how the
+        // session ended: no time is left for a gap between all of them.
+        if self.buffer.kind() == Kind::Unframed
+            && deadline.is_some_and(|deadline| Instant::now() + 2 * self.watermark.gap() >= deadline)
+        {
+            self.buffer.keep_last();
         }
-    }
-
-    /// Removes written bytes from the queue. Returns the memory of the pieces that are written in full.
-    fn pop_written(&mut self, mut written: usize) -> usize {
-        let mut memory = 0;
-        while let Some(front) = self.queue.front_mut() {
-            if written < front.bytes.len() {
-                front.bytes.advance(written);
-                self.mid_piece = written > 0 || self.mid_piece;
-                break;
+        if let Some(level) = self.watermark.take_fall() {
+            return Step::Report(level);
+        }
+        match (self.due(), deadline) {
+            (Due::Now, _) => Step::Write(self.times(None)),
+            (Due::At(start), _) => Step::Write(self.times(Some(start))),
+            (Due::Never, Some(deadline)) => Step::Shut(deadline),
+            (Due::Never, None) => {
+                self.task = None;
+                Step::Stop
             }
-            written -= front.bytes.len();
-            memory += front.memory();
-            self.queue.pop_front();
-            self.mid_piece = false;
         }
-        memory
     }
 
-    fn enqueue(&mut self, piece: Piece) {
-        self.enqueue_from(piece, 0);
+    /// The times of a write that must not begin before `not_before`.
+    fn times(&self, not_before: Option<Instant>) -> Times {
+        let stuck = self.watermark.stuck_at(not_before);
+        Times { not_before, deadline: self.phase.deadline(), stuck }
     }
 
-    /// Queues all of `piece` but the first `sent` bytes. WebSocket frames are queued one by one: the end of a frame
-    /// cannot be found from its middle, and [`Self::evict`] has to keep the rest of a frame whose writing began.
-    fn enqueue_from(&mut self, piece: Piece, mut sent: usize) {
-        let Piece { mut bytes, owned } = piece;
-        if self.kind != Kind::WebSocket {
-            bytes.advance(sent);
-            let memory = self.push(Piece { bytes, owned });
-            return self.memory.add(memory);
+    /// Does one write of the flush task. Returns early if the times differ from `known`, or if nothing is left because
+    /// the queue was dropped meanwhile; last words may yet be queued.
+    fn poll_step(&mut self, known: Times, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.times(known.not_before) != known || self.due() == Due::Never {
+            return Poll::Ready(Ok(()));
         }
-        let mut memory = 0;
-        while !bytes.is_empty() {
-            let mut frame = bytes.split_to(websocket::frame_len(&bytes).min(bytes.len()));
-            let gone = sent.min(frame.len());
-            frame.advance(gone);
-            sent -= gone;
-            memory += self.push(Piece { owned: if owned > 0 { frame.len() } else { 0 }, bytes: frame });
+        let polled = self.poll_write(cx);
+        if polled.is_pending() {
+            self.task = Some(cx.waker().clone());
+            self.watermark.begin_wait(|| self.writer.as_ref()?.half().not_taken());
         }
-        self.memory.add(memory);
+        polled
     }
 
-    /// Returns the memory of the piece, which the caller adds to the sum; 0 if the outbox accepts nothing more.
-    fn push(&mut self, piece: Piece) -> usize {
-        if self.writer.is_none() || self.is_closing() || self.evicted || piece.bytes.is_empty() {
-            return 0;
-        }
-        let memory = piece.memory();
-        self.queued += piece.bytes.len();
-        self.queue.push_back(piece);
-        memory
+    /// Whether the peer took bytes while the flush task waited for the socket. If so, restarts the grace period.
+    fn has_moved(&mut self) -> bool {
+        self.watermark.has_moved(self.writer.as_ref().and_then(|writer| writer.half().not_taken()))
     }
 
-    fn judge(&mut self) -> Result<(), OutboxError> {
-        self.exempt_bytes = self.exempt_bytes.min(self.queued);
-        let due = self.queued - self.exempt_bytes;
-        if due > HARD_LIMIT_FACTOR * self.bounds.limit {
-            return Err(OutboxError::Full);
-        }
-        if self.watermark.rise(due, self.bounds.limit) {
-            self.wake_flush_task();
-        }
-        Ok(())
-    }
-}
-
-/// Polls sockets once, without waiting for them and outside of the scheduler's budget: a courier writes to thousands
-/// of sockets in one go, and has to try every one.
-pub fn at_once<T>(mut run: impl FnMut(&mut Context<'_>) -> T) -> T {
-    match unconstrained(poll_fn(|cx| Poll::Ready(run(cx)))).now_or_never() {
-        Some(outcome) => outcome,
-        None => unreachable!("the future above is always ready"),
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.writer.as_mut().map_or(Poll::Ready(Ok(())), |writer| writer.poll_shutdown(cx))
     }
 }
 

@@ -133,8 +133,8 @@ impl Subscriber {
         if mine.iter().any(|edit| edit.session_ref.id == self.session_ref.id && edit.kind.drops_unsent()) {
             self.outbox.borrow_mut().evict();
         }
-        let is_evicted = self.outbox.borrow().is_evicted();
-        let (closed, outcome) = if is_evicted {
+        let is_open = self.outbox.borrow().is_open();
+        let (closed, outcome) = if !is_open {
             let closed = self.last_words(mine);
             (closed, self.outbox.borrow_mut().write_now(cx))
         } else if mine.is_empty() {
@@ -195,11 +195,12 @@ impl Subscriber {
         over
     }
 
-    /// For an evicted session: finds its end among the edits, and queues the line before it if that explains the end.
-    /// All other lines would follow a gap as if nothing were missing.
+    /// For a session whose outbox is not open: finds its end among the edits, and queues the line before it if that
+    /// explains the end. All other lines would follow a gap as if nothing were missing.
     fn last_words(&mut self, mine: &[Edit]) -> Option<CloseReason> {
         let mine: Vec<&EditKind> =
             mine.iter().filter(|edit| edit.session_ref.id == self.id()).map(|edit| &edit.kind).collect();
+        self.joined |= mine.iter().any(|kind| matches!(kind, EditKind::Enter));
         let end = mine.iter().position(|kind| matches!(kind, EditKind::Close(_)))?;
         let EditKind::Close(reason) = mine[end] else { return None };
         if let (CloseReason::OutboxFull | CloseReason::SlowReader, Some(EditKind::Tell(line))) =
@@ -210,17 +211,19 @@ impl Subscriber {
         Some(*reason)
     }
 
-    /// Handles the outcome of a write: evicts the receiver after a failure, and starts a task for what is left in it.
+    /// Handles the outcome of a write: has the session leave after a failure, and starts a task for what is queued.
     fn handle_result(&mut self, outcome: Result<(), OutboxError>) {
         match outcome {
             Ok(()) => {}
             Err(OutboxError::Full) => self.evict(CloseReason::OutboxFull, None),
-            Err(OutboxError::Broken(error)) => self.evict(CloseReason::Broken, Some(error)),
+            Err(OutboxError::Broken(error)) => {
+                self.session.do_send(Evicted { reason: CloseReason::Broken, error: Some(error) });
+            }
         }
         self.start_flush_task();
     }
 
-    /// Jams the outbox and tells the session, which then leaves. Until it has left it gets only its last words.
+    /// Evicts an open outbox and tells the session, which then leaves. Until it has left it gets only its last words.
     fn evict(&self, reason: CloseReason, error: Option<io::Error>) {
         if self.outbox.borrow_mut().evict() {
             self.session.do_send(Evicted { reason, error });
@@ -240,17 +243,19 @@ impl Subscriber {
         }
     }
 
-    /// Ends the session: its queue is sent until `deadline`. Returns the outbox if it is not empty.
+    /// Ends the session: its queue is sent until `deadline`. Returns the outbox if [`Outbox::cut_short`] could drop
+    /// something: an evicted session has only its last words.
     #[must_use]
     pub fn close(self, reason: CloseReason, deadline: Instant) -> Option<Weak<RefCell<Outbox>>> {
         self.session.do_send(Hangup { reason, joined: self.joined });
+        let was_open = self.outbox.borrow().is_open();
         self.outbox.borrow_mut().close(reason.websocket_code(), deadline);
         self.start_flush_task();
-        let is_empty = self.outbox.borrow().is_empty();
-        (!is_empty).then(|| Rc::downgrade(&self.outbox))
+        let can_be_cut = was_open && !self.outbox.borrow().is_empty();
+        can_be_cut.then(|| Rc::downgrade(&self.outbox))
     }
 
-    /// Pings a WebSocket, and jams one that left `MAX_UNANSWERED_PINGS` unanswered: a proxy in between may go on
+    /// Pings a WebSocket, and evicts one that left `MAX_UNANSWERED_PINGS` unanswered: a proxy in between may go on
     /// acknowledging output long after the peer is gone.
     ///
     /// A WebSocket whose outbox is not empty is not pinged, because taking output is an answer too. An interval in
@@ -261,7 +266,8 @@ impl Subscriber {
             pings.unanswered = 0;
         }
         if pings.unanswered >= MAX_UNANSWERED_PINGS {
-            return self.handle_result(Err(OutboxError::Broken(io::ErrorKind::TimedOut.into())));
+            self.evict(CloseReason::Broken, Some(io::ErrorKind::TimedOut.into()));
+            return self.start_flush_task();
         }
         let (is_empty, has_moved) = {
             let mut outbox = self.outbox.borrow_mut();
@@ -307,7 +313,7 @@ async fn flush_all(outbox: Rc<RefCell<Outbox>>, session: Addr<Session>, report: 
             Err(error) => break Err(error),
         }
     };
-    if outbox.borrow().is_closing() {
+    if outbox.borrow().is_closed() {
         session.do_send(Sent { lost: outbox.borrow().lost() });
     } else if let Err(error) = outcome {
         session.do_send(Evicted { reason: CloseReason::Broken, error: Some(error) });

@@ -1,19 +1,10 @@
 //! [`flush_task`]: the task that empties an outbox whose socket did not take everything at once.
 
-use std::{
-    cell::RefCell,
-    future::poll_fn,
-    io,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::{cell::RefCell, future::poll_fn, io};
 
-use tokio::{
-    io::AsyncWrite,
-    time::{Instant, sleep_until, timeout_at},
-};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::{Due, Outbox};
+use super::Outbox;
 use crate::server::common::fill_level::FillLevel;
 
 /// The reason for which [`flush_task`] returned.
@@ -28,6 +19,29 @@ pub enum Flushed {
     Stuck,
 }
 
+/// The next thing that the task has to do.
+pub enum Step {
+    /// Report that the outbox fell to this level.
+    Report(FillLevel),
+    /// Write something within these times.
+    Write(Times),
+    /// Shut the sending side by this time: the session has ended, and all is written.
+    Shut(Instant),
+    /// Stop, as all is written.
+    Stop,
+}
+
+/// The times that bound one write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// The end of the gap before a message to an unframed client.
+    pub not_before: Option<Instant>,
+    /// All has to be written by then, because the session has ended.
+    pub deadline: Option<Instant>,
+    /// The outbox is stuck from then on.
+    pub stuck: Option<Instant>,
+}
+
 /// Empties an outbox as fast as its socket and its kind allow. If the session ends meanwhile, shuts the connection's
 /// sending side once all is written, or gives up at the deadline.
 ///
@@ -35,99 +49,36 @@ pub enum Flushed {
 /// If a write fails, or with [`io::ErrorKind::TimedOut`] at the deadline.
 pub async fn flush_task(outbox: &RefCell<Outbox>) -> io::Result<Flushed> {
     let outcome = loop {
-        let (due, times) = {
-            let mut outbox = outbox.borrow_mut();
-            outbox.trim_to_last();
-            if let Some(level) = outbox.watermark.take_fall() {
-                return Ok(Flushed::Change(level));
+        let step = outbox.borrow_mut().next_step();
+        let times = match step {
+            Step::Report(level) => return Ok(Flushed::Change(level)),
+            Step::Stop => return Ok(Flushed::All),
+            Step::Shut(deadline) => {
+                let shut = poll_fn(|cx| outbox.borrow_mut().poll_shutdown(cx));
+                break timeout_at(deadline, shut).await.unwrap_or_else(|late| Err(late.into()));
             }
-            let due = outbox.due();
-            if due == Due::Never && outbox.deadline.is_none() {
-                outbox.has_flush_task = false;
-                return Ok(Flushed::All);
-            }
-            (
-                due,
-                Times {
-                    deadline: outbox.deadline,
-                    stuck: outbox.watermark.stuck_at(due, outbox.bounds.grace),
-                },
-            )
+            Step::Write(times) => times,
         };
-        if let Some(deadline) = times.deadline.filter(|_| due == Due::Never) {
-            break shut(outbox, deadline).await.map(|()| Flushed::All);
-        }
-        let step = async {
-            if let Due::At(due) = due {
-                sleep_until(due).await;
+        let write = async {
+            if let Some(start) = times.not_before {
+                sleep_until(start).await;
             }
-            poll_fn(|cx| poll_step(outbox, times, due, cx)).await
+            poll_fn(|cx| outbox.borrow_mut().poll_step(times, cx)).await
         };
-        let written = match times.first() {
-            None => step.await,
-            Some(first) => match timeout_at(first, step).await {
+        // Once the session has ended, only its deadline counts: no sender waits for the outbox any more.
+        let written = match times.deadline.or(times.stuck) {
+            None => write.await,
+            Some(limit) => match timeout_at(limit, write).await {
                 Ok(written) => written,
-                Err(late) if times.deadline.is_some() => break Err(late.into()),
-                Err(_) if has_moved(outbox) => Ok(()),
+                Err(late) if times.deadline.is_some() => Err(late.into()),
+                Err(_) if outbox.borrow_mut().has_moved() => Ok(()),
                 Err(_) => return Ok(Flushed::Stuck),
             },
         };
-        if let Err(error) = written {
-            break Err(error);
+        if written.is_err() {
+            break written;
         }
     };
-    let mut outbox = outbox.borrow_mut();
-    outbox.give_up();
-    // Unless the session has ended, a new task has to report its end later, so the outbox counts as without a task.
-    outbox.has_flush_task = outbox.is_closing();
-    outcome
-}
-
-fn has_moved(outbox: &RefCell<Outbox>) -> bool {
-    let Outbox { watermark, writer, .. } = &mut *outbox.borrow_mut();
-    watermark.has_moved(writer.as_deref())
-}
-
-/// The times that bound one step.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Times {
-    /// All has to be written by then.
-    deadline: Option<Instant>,
-    /// The outbox is stuck from then on.
-    stuck: Option<Instant>,
-}
-
-impl Times {
-    /// The earliest bound. Once the session ends, only its deadline counts: no sender waits for the outbox any more.
-    fn first(self) -> Option<Instant> {
-        self.deadline.or(self.stuck)
-    }
-}
-
-/// Does one write. Returns early if the times changed or the queue became empty.
-fn poll_step(outbox: &RefCell<Outbox>, known: Times, due: Due, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-    let mut outbox = outbox.borrow_mut();
-    let times =
-        Times { deadline: outbox.deadline, stuck: outbox.watermark.stuck_at(due, outbox.bounds.grace) };
-    // The queue was dropped meanwhile because the receiver is evicted; its last words are yet to be queued.
-    if times != known || outbox.due() == Due::Never {
-        return Poll::Ready(Ok(()));
-    }
-    let polled = outbox.poll_write(cx);
-    if polled.is_pending() {
-        outbox.waiting = Some(cx.waker().clone());
-        let Outbox { watermark, writer, .. } = &mut *outbox;
-        watermark.begin_wait(writer.as_deref());
-    }
-    polled
-}
-
-/// Shuts the sending side. The kernel does that without waiting; TLS first sends a closing alert, which may have to
-/// wait for the socket.
-async fn shut(outbox: &RefCell<Outbox>, deadline: Instant) -> io::Result<()> {
-    let shut = poll_fn(|cx| match &mut outbox.borrow_mut().writer {
-        None => Poll::Ready(Ok(())),
-        Some(writer) => Pin::new(writer).poll_shutdown(cx),
-    });
-    timeout_at(deadline, shut).await?
+    outbox.borrow_mut().give_up();
+    outcome.map(|()| Flushed::All)
 }

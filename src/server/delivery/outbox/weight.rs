@@ -8,41 +8,11 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::Outbox;
-
-/// Memory of a queued piece beside its bytes: 40 bytes in a queue with room for up to twice as many pieces, and 16
-/// bytes of the allocator for bytes of its own.
-const PIECE_BYTES: usize = 96;
-
-/// A part of the queue.
-pub(super) struct Piece {
-    pub bytes: Bytes,
-    /// Bytes that were allocated for this piece alone. 0 for a part of a batch: other outboxes share the batch, and
-    /// the limit of a single outbox bounds it.
-    pub owned: usize,
-}
-
-impl Piece {
-    /// The memory of the piece in a queue.
-    pub fn memory(&self) -> usize {
-        self.owned + PIECE_BYTES
-    }
-
-    pub fn own(bytes: Bytes) -> Self {
-        Self { owned: bytes.len(), bytes }
-    }
-
-    pub fn shared(bytes: Bytes) -> Self {
-        Self { owned: 0, bytes }
-    }
-}
-
-/// The memory of one outbox.
+/// The memory of one outbox, in bytes.
 #[derive(Default)]
-pub(super) struct Weight {
+pub struct Weight {
     bytes: usize,
     /// When the queue became non-empty, or when part of it was last written.
     since: Option<Instant>,
@@ -51,6 +21,17 @@ pub(super) struct Weight {
 }
 
 impl Weight {
+    /// Adds this memory to `total` from here on. Must be called while it is 0.
+    pub fn count_into(&mut self, total: Arc<AtomicU64>) {
+        self.total = Some(total);
+    }
+
+    /// The memory, and the time since part of the queue was last written.
+    pub fn get(&self, now: Instant) -> (usize, Duration) {
+        let idle = self.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        (self.bytes, idle)
+    }
+
     /// Adds the memory of queued pieces. Called once for all pieces of a delivery, because all threads share the sum.
     pub fn add(&mut self, bytes: usize) {
         if bytes == 0 {
@@ -67,20 +48,6 @@ impl Weight {
 
     /// Subtracts the memory of pieces that left the queue.
     pub fn take(&mut self, bytes: usize) {
-        self.subtract(bytes);
-    }
-
-    /// Subtracts everything, because the queue is dropped.
-    pub fn clear(&mut self) {
-        self.subtract(self.bytes);
-    }
-
-    /// Records that part of the queue was written at `now`.
-    pub fn moved(&mut self, now: Instant) {
-        self.since = Some(now);
-    }
-
-    fn subtract(&mut self, bytes: usize) {
         if bytes == 0 {
             return;
         }
@@ -89,26 +56,20 @@ impl Weight {
             total.fetch_sub(bytes as u64, Ordering::Relaxed);
         }
     }
+
+    /// Subtracts everything, because the queue is dropped.
+    pub fn clear(&mut self) {
+        self.take(self.bytes);
+    }
+
+    /// Records that part of the queue was written at `now`.
+    pub fn moved(&mut self, now: Instant) {
+        self.since = Some(now);
+    }
 }
 
 impl Drop for Weight {
     fn drop(&mut self) {
         self.clear();
-    }
-}
-
-impl Outbox {
-    /// Adds the memory of this outbox to `total` from here on. Must be called while the outbox is empty.
-    pub fn count_into(&mut self, total: Arc<AtomicU64>) {
-        self.memory.total = Some(total);
-    }
-
-    /// The memory in bytes, and how long the socket has taken nothing off the queue.
-    #[must_use]
-    pub fn weight(&self, now: Instant) -> (usize, Duration) {
-        (
-            self.memory.bytes,
-            self.memory.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since)),
-        )
     }
 }
