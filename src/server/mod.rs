@@ -34,6 +34,7 @@ mod accept;
 pub(crate) mod admission;
 mod audio;
 pub(crate) mod common;
+mod courier;
 mod delivery;
 mod files;
 mod http;

@@ -22,7 +22,7 @@ use crate::{
     server::{
         admission::{address_limiter::SessionPermit, bans::Ledger},
         common::{exit_guard::ExitGuard, peer::Peer, session_ref::SessionId},
-        delivery::courier::{Courier, NewConnection, WireFormat},
+        courier::{Courier, NewConnection, WireFormat},
         net::connection::{ReceiveHalf, SendHalf, Unanswered},
         registry::actor::{AudioHandle, Registry},
         session::actor::WorkerContext,

@@ -30,7 +30,7 @@ use crate::{
             health::{Health, Phase},
             listener_protocol::ListenerProtocol,
         },
-        delivery::courier::Courier,
+        courier::Courier,
         http::stream::HttpAudio,
         messages::{CloseServer, ToCourier, ToRegistry},
         metrics::Metrics,

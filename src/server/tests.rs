@@ -17,7 +17,7 @@ use super::{
 };
 use crate::server::{
     common::{close::CloseReason, exit_guard::SupervisorEvent, health::Health},
-    delivery::courier::{Courier, WireFormat},
+    courier::{Courier, WireFormat},
     registry::actor::Registry,
 };
 

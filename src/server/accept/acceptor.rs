@@ -27,7 +27,7 @@ use crate::{
             peer::Peer,
             session_ref::SessionId,
         },
-        delivery::courier::Courier,
+        courier::Courier,
         http::unavailable,
         messages::{Adopt, Secure},
         metrics::Metrics,

@@ -19,7 +19,7 @@ use crate::server::common::{close::CloseReason, session_ref::SessionRef};
 /// Memory of a closing session's outbox from which on it is dropped when memory is short. Last words alone take less.
 const MIN_CUT_BYTES: usize = 4 * 1024;
 
-/// The sessions on one arbiter, by slot.
+/// The sessions of one worker, by slot.
 #[derive(Default)]
 pub struct SubscriberTable {
     open: Slab<Subscriber>,

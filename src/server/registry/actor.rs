@@ -26,10 +26,10 @@ use crate::{
             block::Origin, exit_guard::ExitGuard, fill_level::FillLevel, peer::LogFields,
             session_ref::SessionId,
         },
+        courier::Courier,
         delivery::{
             batch::Batch,
             blocked_work::{BlockedWork, Pending},
-            courier::Courier,
             deliver::Deliver,
             flush_scheduler::{FlushScheduler, InFlight, Load, Next},
             wait_budget::WaitBudget,

@@ -1,94 +1,54 @@
-//! [`Courier`]: delivers batches to the sessions of its arbiter.
+//! [`Courier`]: the actor of one worker. It starts sessions, and hands them what the Registry sends.
 //!
-//! The Registry sends one message for all sessions of the arbiter: the courier holds their outboxes, and the loop over
-//! them (`subscriber_table.rs`) writes at once where nothing is queued. The courier also takes in new connections and
-//! starts their sessions, because a socket belongs to the reactor of its arbiter.
+//! The Registry sends one message for all sessions of the worker: the courier holds their outboxes, and the loop over
+//! them (`delivery/subscriber_table.rs`) writes at once where nothing is queued. The courier also takes in new
+//! connections and starts their sessions (`adopt.rs`, after a handshake in `secure.rs` or `web.rs`), because a socket
+//! belongs to the reactor of its worker's thread.
 
-use std::{
-    cell::RefCell,
-    collections::HashMap,
-    io,
-    rc::Rc,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{cell::RefCell, collections::HashMap, io, rc::Rc, sync::atomic::Ordering, time::Duration};
 
 use actix::{Actor, Addr, AsyncContext, Handler, Recipient};
-use arauto_protocol::{FrameDecoder, Kind, reply};
+use arauto_protocol::reply;
 use bytes::BytesMut;
-use slog::warn;
-use tokio::{net::TcpStream, sync::mpsc::UnboundedSender, task::JoinHandle, time::Instant};
-use tokio_util::either::Either;
+use tokio::{sync::mpsc::UnboundedSender, task::JoinHandle, time::Instant};
 
 use super::{
-    deliver::Deliver,
-    outbox::{Bounds, Outbox, at_once},
-    subscriber::{Done, Report, Subscriber},
-    subscriber_table::SubscriberTable,
-};
-use crate::{
-    config::Config,
-    server::{
-        admission::{
-            address_limiter::{AdmissionRequest, SessionPermit},
-            flood::{Allowance, Meter},
-        },
-        common::{
-            close::{CLOSE_TIMEOUT, CloseReason, PROBE_TIMEOUT},
-            exit_guard::ExitGuard,
-            listener_protocol::ListenerProtocol,
-            peer::Peer,
-            session_ref::{SessionId, SessionRef},
-        },
-        http::{Http, HttpConnection, stream::HttpAudio},
-        messages::{
-            Adopt, Backpressure, CloseServer, Evicted, ExpectDrain, OutboxesFull, Probe, Reframe, SendLine,
-            SendRaw, ToCourier, Unbound, Weigh, Weighed,
-        },
-        net::{
-            connection::{self, ReceiveHalf, SendHalf},
-            tls::under_way::PendingConnections,
-        },
-        session::{
-            actor::{Session, SessionConfig, WorkerContext},
-            frame_reader::{FrameReader, Pulse, ReadBuffer},
-            read_timeouts::ReadTimeouts,
-        },
+    admission::{address_limiter::AdmissionRequest, flood::Allowance},
+    common::{
+        close::{CLOSE_TIMEOUT, CloseReason, PROBE_TIMEOUT},
+        exit_guard::ExitGuard,
+        session_ref::{SessionId, SessionRef},
+    },
+    delivery::{
+        deliver::Deliver,
+        outbox::{Bounds, Outbox, at_once},
+        subscriber::{Done, Report, Subscriber},
+        subscriber_table::SubscriberTable,
+    },
+    http::{Http, stream::HttpAudio},
+    messages::{
+        Backpressure, CloseServer, Evicted, ExpectDrain, OutboxesFull, Probe, Reframe, SendLine, SendRaw,
+        ToCourier, Unbound, Weigh, Weighed,
+    },
+    net::{connection::SendHalf, tls::under_way::PendingConnections},
+    session::{
+        actor::{SessionConfig, WorkerContext},
+        frame_reader::ReadBuffer,
     },
 };
+use crate::config::Config;
 
+mod adopt;
 mod secure;
 mod web;
 
-/// A new connection that is to become a session.
-pub struct NewConnection {
-    /// The number of the session.
-    pub id: SessionId,
-    /// The other end.
-    pub peer: Peer,
-    /// The places that the connection holds.
-    pub permit: SessionPermit,
-}
-
-/// The framing of a new session.
-pub enum WireFormat {
-    /// TR2.23 over TCP or TLS.
-    Lines {
-        /// The name in the client's certificate, if it has one.
-        certified: Option<String>,
-    },
-    /// TR2.23 in WebSocket frames.
-    WebSocket {
-        /// Bytes that were read beyond the WebSocket handshake.
-        read: BytesMut,
-    },
-}
+pub use adopt::{NewConnection, WireFormat};
 
 /// Time between two pings of a WebSocket. A proxy on the way may drop a connection that is silent for a minute. A
 /// connection that answers nothing is ended 60 to 90 s after it was last heard of.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 
-/// The courier actor of one arbiter.
+/// The courier actor of one worker.
 pub struct Courier {
     number: u16,
     subscribers: SubscriberTable,
@@ -146,66 +106,6 @@ impl Courier {
         }
     }
 
-    /// Gives a connection a session and an entry in the subscriber table. The caller has to send the name request,
-    /// unless the client got it already or its certificate names it.
-    pub fn start_session(
-        &mut self,
-        (reader, writer): (impl ReceiveHalf, impl SendHalf),
-        new_connection: NewConnection,
-        format: WireFormat,
-    ) -> SessionRef {
-        let NewConnection { id, peer, permit } = new_connection;
-        let config = self.worker.config.get();
-        let limits = &config.limits;
-        if *self.session_config.timeouts != ReadTimeouts::of(&config) {
-            self.session_config = Rc::new(SessionConfig::of(&self.worker));
-        }
-        let permit = Rc::new(permit);
-        share(&mut self.bounds, bounds(&config));
-        let mut outbox = Outbox::new(Box::new(writer), Rc::clone(&self.bounds), Rc::clone(&permit));
-        let (decoder, read, certified) = match format {
-            WireFormat::Lines { certified } => {
-                (FrameDecoder::new(limits.message_bytes), BytesMut::new(), certified)
-            }
-            WireFormat::WebSocket { read } => (FrameDecoder::for_websocket(limits.message_bytes), read, None),
-        };
-        outbox.set_kind(decoder.kind());
-        outbox.count_into(Arc::clone(self.worker.metrics.outboxes_bytes()));
-        let (buffer, timeouts) = (Rc::clone(&self.buffer), Rc::clone(&self.session_config.timeouts));
-        let pulse = (decoder.kind() == Kind::WebSocket).then(Pulse::default);
-        let mut frame_reader =
-            FrameReader::new(reader, buffer, decoder, read, limits.inflight_bytes, timeouts);
-        if let Some(pulse) = &pulse {
-            frame_reader.set_pulse(Rc::clone(pulse));
-        }
-        let meter = config.flood.governs(peer.is_local).then(|| {
-            share(&mut self.allowance, allowance(&self.worker));
-            Meter::new(Rc::clone(&self.allowance), Instant::now()).map(Box::new)
-        });
-        let slot = self.subscribers.next_slot();
-        let session_ref =
-            SessionRef { id, courier: self.number, slot: u32::try_from(slot).unwrap_or(u32::MAX) };
-        let session = Session::open(
-            frame_reader,
-            session_ref,
-            Arc::new(peer),
-            Rc::clone(&self.session_config),
-            meter.flatten(),
-            permit,
-            certified,
-        );
-        let mut subscriber = Subscriber::new(session_ref, session, outbox, Rc::clone(&self.report));
-        if let Some(pulse) = pulse {
-            subscriber.watch_pings(pulse);
-        }
-        self.subscribers.add(subscriber);
-        if self.closing {
-            self.tell(session_ref, |outbox| outbox.put(&reply::server_closed()));
-            self.close_place(slot, CloseReason::ServerClosed, Instant::now() + CLOSE_TIMEOUT);
-        }
-        session_ref
-    }
-
     /// Puts data into one outbox and writes what the socket takes.
     fn tell(&mut self, session_ref: SessionRef, put: impl FnOnce(&mut Outbox)) {
         if let Some(subscriber) = self.subscribers.get_mut(session_ref) {
@@ -223,8 +123,8 @@ impl Courier {
         }
     }
 
-    /// Ends the probing of a connection, unless a later probe still runs, and jams the session if its other end did not
-    /// answer.
+    /// Ends the probing of a connection, unless a later probe still runs, and evicts the session if its other end did
+    /// not answer.
     fn end_probe(&mut self, session_ref: SessionRef) {
         let Some(subscriber) = self.subscribers.get_mut(session_ref) else { return };
         if !subscriber.end_probe(Instant::now()) {
@@ -239,11 +139,6 @@ impl Courier {
             }
         });
     }
-
-    /// Ends a session: its slot is free at once, and queued data is sent until `deadline`.
-    fn close_place(&mut self, slot: usize, reason: CloseReason, deadline: Instant) {
-        self.subscribers.close(slot, reason, deadline);
-    }
 }
 
 fn bounds(Config { limits, compat, .. }: &Config) -> Bounds {
@@ -252,13 +147,6 @@ fn bounds(Config { limits, compat, .. }: &Config) -> Bounds {
 
 fn allowance(worker: &WorkerContext) -> Allowance {
     Allowance::of(&worker.config.get().flood, worker.message_bytes)
-}
-
-/// Lets sessions that begin under equal settings share one value.
-fn share<T: PartialEq>(shared: &mut Rc<T>, now: T) {
-    if **shared != now {
-        *shared = Rc::new(now);
-    }
 }
 
 impl Actor for Courier {
@@ -278,34 +166,6 @@ impl From<Addr<Courier>> for ToCourier {
     }
 }
 
-impl Handler<Adopt> for Courier {
-    type Result = ();
-
-    fn handle(&mut self, mut adopt: Adopt, ctx: &mut Self::Context) {
-        if let Some(secure) = adopt.secure.take() {
-            return self.shake_hands(adopt, secure, ctx.address());
-        }
-        let Adopt { socket, peer, id, permit, protocol, .. } = adopt;
-        match TcpStream::from_std(socket) {
-            Ok(socket) if protocol == ListenerProtocol::Http => {
-                let connection = HttpConnection::new(Either::Left(socket), id, peer);
-                self.serve_http(connection, permit, ctx.address());
-            }
-            Ok(socket) => {
-                let new_connection = NewConnection { id, peer, permit };
-                self.start_session(
-                    connection::split(socket),
-                    new_connection,
-                    WireFormat::Lines { certified: None },
-                );
-            }
-            Err(error) => {
-                warn!(self.worker.log, "connection lost"; "id" => id.0, "peer" => %peer, "error" => %error);
-            }
-        }
-    }
-}
-
 impl Handler<Deliver> for Courier {
     type Result = ();
 
@@ -314,7 +174,7 @@ impl Handler<Deliver> for Courier {
         self.worker.metrics.count_delivered(delivered);
         self.worker.metrics.mark_outbox(fullest);
         for (slot, reason) in closed {
-            self.close_place(slot, reason, Instant::now() + CLOSE_TIMEOUT);
+            self.subscribers.close(slot, reason, Instant::now() + CLOSE_TIMEOUT);
         }
         self.watch_outboxes();
     }
