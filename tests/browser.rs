@@ -7,9 +7,10 @@ use std::{
     process::{Command, Stdio},
 };
 
+use arauto_needs::needs;
 use tempfile::TempDir;
 
-use crate::{cli::without_settings, harness::has_tool};
+use crate::cli::without_settings;
 
 /// A server that a script can kill and start again at the same addresses.
 struct Restartable {
@@ -71,15 +72,6 @@ fn free_port() -> u16 {
 /// Runs a test file with `node --test`. The reporter repeats failed tests at the end of its output.
 fn run(file: &str, server: Option<&Restartable>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
-    if ["node", "chromium", "nc"].iter().any(|tool| !has_tool(tool)) {
-        return;
-    }
-    if !folder.join("node_modules").is_dir() {
-        let required = std::env::var_os("ARAUTO_REQUIRE_TOOLS").is_some_and(|value| value == "1");
-        assert!(!required, "tests/browser/node_modules is not there: npm ci");
-        eprintln!("left out: tests/browser/node_modules is not there");
-        return;
-    }
     let mut node = Command::new("node");
     node.current_dir(&folder).args(["--test", "--test-reporter=spec", file]).stdin(Stdio::null());
     if let Some(server) = server {
@@ -97,56 +89,62 @@ fn run(file: &str, server: Option<&Restartable>) {
     );
 }
 
+#[needs("node", "chromium", "nc", "tests/browser/node_modules")]
 #[test]
 fn what_the_page_knows() {
     run("state.test.js", None);
     run("connection.test.js", None);
 }
 
+#[needs("node", "chromium", "nc", "tests/browser/node_modules")]
 #[test]
 fn the_page_as_people_use_it() {
     run("page.test.js", Some(&Restartable::start()));
 }
 
+#[needs("node", "chromium", "nc", "tests/browser/node_modules", "ffmpeg")]
 #[test]
 fn sound_is_heard() {
-    if has_tool("ffmpeg") {
-        run("sound.test.js", Some(&Restartable::start()));
-    }
+    run("sound.test.js", Some(&Restartable::start()));
 }
 
+#[needs("node", "chromium", "nc", "tests/browser/node_modules")]
 #[test]
 fn a_click_acts_on_what_was_pressed() {
     run("press.test.js", None);
 }
 
+#[needs("node", "chromium", "nc", "tests/browser/node_modules")]
 #[test]
 fn short_forms_are_carried_out() {
     run("commands.test.js", None);
 }
 
+#[needs("node", "chromium", "nc", "tests/browser/node_modules")]
 #[test]
 fn whoever_comes_after_a_leave_begins_empty() {
     run("leaving.test.js", None);
 }
 
+#[needs("node", "chromium", "nc", "tests/browser/node_modules")]
 #[test]
 fn a_server_that_stops_answering_is_noticed() {
     run("liveness.test.js", None);
 }
 
+#[needs("node", "chromium", "nc", "tests/browser/node_modules")]
 #[test]
 fn names_languages_and_input_methods() {
     run("input.test.js", None);
 }
 
+#[needs("node", "chromium", "nc", "tests/browser/node_modules", "nginx")]
 #[test]
 fn the_page_behind_nginx() {
-    if has_tool("nginx") {
-        run("proxy.test.js", Some(&Restartable::start()));
-    }
+    run("proxy.test.js", Some(&Restartable::start()));
 }
 
+#[needs("node", "chromium", "nc", "tests/browser/node_modules")]
 #[test]
 fn ten_thousand_messages_and_five_thousand_people() {
     run("load.test.js", None);

@@ -7,10 +7,12 @@ use std::{
     process::{Command, Output},
 };
 
+use arauto_needs::{has_tool, needs};
+
 use crate::{
     cli::{arauto, refusal, stdout, without_settings},
     harness::{
-        NAME_REQUEST, confirmation, has_tool,
+        NAME_REQUEST, confirmation,
         process::Process,
         tls::{Issuer, Trust},
     },
@@ -71,7 +73,7 @@ fn what_is_printed_makes_a_server_that_clients_trust() {
 
     // The clients' commands work, with the port that the server was given.
     for tool in ["openssl", "ncat"] {
-        if !has_tool(tool) {
+        if !has_tool!(tool) {
             continue;
         }
         let line = advice.lines().find(|line| line.starts_with(tool)).unwrap();
@@ -130,13 +132,11 @@ fn hosts_of_other_machines_are_listened_for_on_all_addresses() {
     }
 }
 
+#[needs("openssl")]
 #[test]
 fn it_says_for_whom_and_until_when() {
     let folder = tempfile::tempdir().unwrap();
     stdout(&mut cert(folder.path(), &["--host", "chat.example", "--host", "192.0.2.1", "--days", "30"]));
-    if !has_tool("openssl") {
-        return;
-    }
     let file = folder.path().join("cert.pem");
     let openssl = |arguments: &[&str]| {
         let output = Command::new("openssl")

@@ -8,12 +8,13 @@ use std::{
     process::{Command, Output},
 };
 
+use arauto_needs::needs;
 use rcgen::date_time_ymd;
 
 use crate::{
     cli::{arauto, stdout},
     harness::{
-        TestServer, has_tool,
+        TestServer,
         process::Process,
         tls::{Files, Issuer},
     },
@@ -84,11 +85,9 @@ fn by_openssl(folder: &Path, name: &str, more: &[&str]) -> Files {
 
 const RSA: [&str; 2] = ["-newkey", "rsa:2048"];
 
+#[needs("openssl")]
 #[test]
 fn one_that_openssl_made_is_trusted_where_exactly_it_is_named() {
-    if !has_tool("openssl") {
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     let make = |name: &str, more: &[&str]| by_openssl(folder.path(), name, &[&RSA[..], more].concat());
     // A certificate of an authority, whose only host is its common name; then one for this host.

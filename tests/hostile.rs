@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use crate::harness::{NAME_REQUEST, TestServer, confirmation, has_tool, wait_until};
+use arauto_needs::needs;
+
+use crate::harness::{NAME_REQUEST, TestServer, confirmation, wait_until};
 
 #[test]
 fn a_byte_at_a_time() {
@@ -109,11 +111,9 @@ fn a_reset_in_the_middle_of_a_message() {
     }
 }
 
+#[needs("nc")]
 #[test]
 fn a_client_killed_in_the_middle_of_a_message() {
-    if !has_tool("nc") {
-        return;
-    }
     let server = TestServer::start();
     let mut bob = server.join("bob");
     let mut nc = Command::new("nc")

@@ -1,6 +1,6 @@
 //! Tests that need a network between two machines, in network namespaces of their own.
 //!
-//! Without root or `ip`, these tests say so and pass.
+//! Without root, these tests say so and pass.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -9,12 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arauto_needs::needs;
 use socket2::{Domain, Socket, Type};
 
 use crate::harness::{
     DEADLINE, NAME_REQUEST,
     cable::{Cable, Netcat, SERVER, within},
-    confirmation, has_tool,
+    confirmation,
     process::Process,
     tls::Issuer,
     wait_until,
@@ -30,6 +31,7 @@ fn taken(name: &str) -> String {
 /// Time that the contract allows from a clash until the name is given to the next client.
 const WITHIN: Duration = Duration::from_secs(3);
 
+#[needs("ip", "tc", "nc")]
 #[test]
 fn a_name_whose_bearer_is_cut_off_is_given_to_the_next_within_3_s() {
     let Some(cable) = Cable::lay() else { return };
@@ -49,6 +51,7 @@ fn a_name_whose_bearer_is_cut_off_is_given_to_the_next_within_3_s() {
     next.expect("server | alan | list_clients | clients connected: alan");
 }
 
+#[needs("ip", "tc", "nc")]
 #[test]
 fn the_same_after_more_than_a_second_of_silence() {
     let Some(cable) = Cable::lay() else { return };
@@ -83,6 +86,7 @@ fn between_questions(attempt: impl Fn(&Cable) -> bool) {
     panic!("five times, this machine took a second for what takes milliseconds");
 }
 
+#[needs("ip", "tc", "nc")]
 #[test]
 fn one_lost_answer_costs_nobody_his_name() {
     for is_silent_before in [true, false] {
@@ -110,6 +114,7 @@ fn one_lost_answer_costs_nobody_his_name() {
     }
 }
 
+#[needs("ip", "tc", "nc")]
 #[test]
 fn a_dead_bearer_to_whom_something_is_sent_while_he_is_asked_is_found_out_all_the_same() {
     between_questions(|cable| {
@@ -133,6 +138,7 @@ fn a_dead_bearer_to_whom_something_is_sent_while_he_is_asked_is_found_out_all_th
     });
 }
 
+#[needs("ip", "tc", "nc")]
 #[test]
 fn one_who_did_not_read_and_is_gone_since_loses_his_name_in_the_end() {
     let Some(cable) = Cable::lay() else { return };
@@ -154,6 +160,7 @@ fn one_who_did_not_read_and_is_gone_since_loses_his_name_in_the_end() {
     });
 }
 
+#[needs("ip", "tc", "nc")]
 #[test]
 fn the_same_with_something_unacknowledged_on_the_way() {
     let Some(cable) = Cable::lay() else { return };
@@ -189,12 +196,10 @@ fn join_over_tls(cable: &Cable, name: &str, settings: &[(&str, &str)]) -> (Proce
     (process, joined)
 }
 
+#[needs("ip", "tc", "nc", "openssl")]
 #[test]
 fn a_bearer_over_tls_is_asked_by_the_socket_below() {
     let Some(cable) = Cable::lay() else { return };
-    if !has_tool("openssl") {
-        return;
-    }
     let (process, mut bearer) = join_over_tls(&cable, "alan", &[]);
     let mut next = Netcat::on(&cable.server, &process);
     next.send("alan");
@@ -210,6 +215,7 @@ fn a_bearer_over_tls_is_asked_by_the_socket_below() {
     assert!(asked.elapsed() < WITHIN, "{:?}", asked.elapsed());
 }
 
+#[needs("ip", "tc", "nc")]
 #[test]
 fn a_name_whose_bearer_answers_stays_his() {
     let Some(cable) = Cable::lay() else { return };
@@ -222,6 +228,7 @@ fn a_name_whose_bearer_answers_stays_his() {
     bearer.expect("alan | alan | echo | still here");
 }
 
+#[needs("ip", "tc", "nc")]
 #[test]
 fn one_who_does_not_read_but_answers_keeps_his_name() {
     let Some(cable) = Cable::lay() else { return };
@@ -242,6 +249,7 @@ fn one_who_does_not_read_but_answers_keeps_his_name() {
     bob.expect("server | bob | list_clients | clients connected: alan , bob");
 }
 
+#[needs("ip", "tc", "nc")]
 #[test]
 fn a_name_is_given_when_all_who_look_like_it_are_cut_off() {
     let Some(cable) = Cable::lay() else { return };
@@ -257,6 +265,7 @@ fn a_name_is_given_when_all_who_look_like_it_are_cut_off() {
     next.expect("IAN | IAN | echo | at last");
 }
 
+#[needs("ip", "tc", "nc")]
 #[test]
 fn two_whom_one_bearer_keeps_from_different_names_both_get_theirs() {
     let Some(cable) = Cable::lay() else { return };
@@ -276,6 +285,7 @@ fn two_whom_one_bearer_keeps_from_different_names_both_get_theirs() {
     other.expect("Ian | LAN | private_message | hi");
 }
 
+#[needs("ip", "tc", "nc")]
 #[test]
 fn many_who_want_a_name_and_leave_at_once_are_passed_on_one_by_one() {
     let Some(cable) = Cable::lay() else { return };
@@ -302,6 +312,7 @@ fn many_who_want_a_name_and_leave_at_once_are_passed_on_one_by_one() {
     Netcat::join(&cable.server, &process, "alan");
 }
 
+#[needs("ip", "tc", "nc")]
 #[test]
 fn flood_control_holds_for_other_machines() {
     let Some(cable) = Cable::lay() else { return };
@@ -334,6 +345,7 @@ fn flood_control_holds_for_other_machines() {
 const PATIENT: [(&str, &str); 2] =
     [("ARAUTO_LIMITS_OUTBOX_BYTES", "131072"), ("ARAUTO_LIMITS_SLOW_READER_WAIT", "10s")];
 
+#[needs("ip", "tc", "nc")]
 #[test]
 fn a_slow_line_slows_who_sends_to_it_and_loses_nothing() {
     let Some(cable) = Cable::lay() else { return };
@@ -353,12 +365,10 @@ fn a_slow_line_slows_who_sends_to_it_and_loses_nothing() {
     slow.expect("slow | slow | echo | still here");
 }
 
+#[needs("ip", "tc", "nc", "openssl")]
 #[test]
 fn a_slow_line_over_tls_does_the_same() {
     let Some(cable) = Cable::lay() else { return };
-    if !has_tool("openssl") {
-        return;
-    }
     let (process, mut slow) = join_over_tls(&cable, "slow", &PATIENT);
     let mut fast = Netcat::join(&cable.server, &process, "fast");
     cable.slow_down(512);
@@ -416,6 +426,7 @@ fn ask_for_the_page(from: &str, address: SocketAddr) -> io::Result<String> {
     Ok(answer.lines().next().unwrap_or_default().to_owned())
 }
 
+#[needs("ip", "tc", "nc")]
 #[test]
 fn slow_heads_of_one_address_keep_no_other_from_the_page() {
     const LOADS: usize = 200;
@@ -441,6 +452,7 @@ fn slow_heads_of_one_address_keep_no_other_from_the_page() {
     assert!(good * 100 >= LOADS * 99, "{good} of {LOADS}: {answers:?}");
 }
 
+#[needs("ip", "tc", "nc")]
 #[test]
 fn only_who_is_on_the_servers_machine_may_close_it() {
     let Some(cable) = Cable::lay() else { return };

@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arauto_needs::needs;
+
 use crate::{
     cli::{arauto, without_settings},
     harness::{
@@ -112,6 +114,7 @@ impl All {
     }
 }
 
+#[needs("ip", "tc", "nc")]
 #[test]
 fn a_network_that_goes_away_is_seen_within_30_s() {
     let Some(cable) = Cable::lay() else { return };

@@ -9,23 +9,17 @@ use std::{
 };
 
 use arauto::cli::Cli;
+use arauto_needs::needs;
 use clap::CommandFactory;
 use tempfile::TempDir;
 
 use crate::{
     cli::without_settings,
     docs::{links_and_anchors, normal},
-    harness::has_tool,
 };
 
 /// 2023-11-14 22:13:20 UTC.
 const THEN: &str = "1700000000";
-
-const TOOLS: [&str; 7] = ["dpkg", "dpkg-deb", "dpkg-shlibdeps", "strip", "bash", "man", "systemd-sysusers"];
-
-fn has_tools() -> bool {
-    TOOLS.into_iter().all(has_tool)
-}
 
 /// Runs a command and checks that it succeeds. Returns its standard output.
 #[track_caller]
@@ -129,11 +123,9 @@ fn links_lead_to_files_of_the_package(root: &Root) {
     );
 }
 
+#[needs("dpkg", "dpkg-deb", "dpkg-shlibdeps", "strip", "bash", "man", "systemd-sysusers")]
 #[test]
 fn what_the_package_installs_works_and_goes_away_again() {
-    if !has_tools() {
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     let package = build(folder.path(), "022");
     let root = Root::new();
@@ -260,11 +252,9 @@ fn the_services_group_alone_reads_its_settings(root: &Root) {
     assert_ne!(user, 0);
 }
 
+#[needs("dpkg", "dpkg-deb", "dpkg-shlibdeps", "strip", "bash", "man", "systemd-sysusers")]
 #[test]
 fn the_same_package_comes_from_the_same_program() {
-    if !has_tools() {
-        return;
-    }
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (first, second) = (build(one.path(), "022"), build(other.path(), "077"));
     assert_eq!(first.file_name(), second.file_name());
@@ -275,11 +265,9 @@ fn the_same_package_comes_from_the_same_program() {
     }
 }
 
+#[needs("dpkg", "dpkg-deb", "dpkg-shlibdeps", "strip", "bash", "man", "systemd-sysusers")]
 #[test]
 fn what_cannot_be_packed_is_refused() {
-    if !has_tools() {
-        return;
-    }
     let recipe = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/deb/build");
     let folder = tempfile::tempdir().unwrap();
     for (arguments, complaint) in [

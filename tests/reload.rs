@@ -8,10 +8,12 @@ use std::{
     thread,
 };
 
+use arauto_needs::needs;
+
 use crate::{
     cli::{arauto, stdout, without_settings},
     harness::{
-        Client, NAME_REQUEST, has_tool,
+        Client, NAME_REQUEST,
         process::Process,
         tls::{Files, Issuer, TlsClient, Trust},
     },
@@ -166,6 +168,7 @@ fn settings_change_at_once_for_new_sessions_or_after_a_restart() {
     assert_eq!(process.logged("reloaded")["changes"], 1);
 }
 
+#[needs("python3")]
 #[test]
 fn a_terminal_that_is_closed_ends_what_runs_in_it() {
     const IN_A_TERMINAL: &str = "
@@ -185,9 +188,6 @@ signal.signal(signal.SIGALRM, lambda *_: os.kill(child, signal.SIGKILL))
 signal.alarm(20)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 ";
-    if !has_tool("python3") {
-        return;
-    }
     let mut python = Command::new("python3");
     let arauto = env!("CARGO_BIN_EXE_arauto");
     python.args(["-c", IN_A_TERMINAL, arauto, "serve", "--listen", "127.0.0.1:0", "--log-format", "json"]);

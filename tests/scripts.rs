@@ -8,6 +8,7 @@ use std::{
     process::{Child, ChildStdout, Command, Output, Stdio},
 };
 
+use arauto_needs::needs;
 use serde_json::Value;
 
 use crate::{
@@ -15,7 +16,6 @@ use crate::{
     harness::{
         TestServer,
         fake_server::FakeServer,
-        has_tool,
         process::signal,
         report_server::{Delivery, ReportServer},
         wait_until,
@@ -442,11 +442,9 @@ fn shell(server: &TestServer, script: &str) -> (i32, String, String) {
     run(shell.stdin(Stdio::null()))
 }
 
+#[needs("sh")]
 #[test]
 fn two_pipelines_talk() {
-    if !has_tool("sh") {
-        return;
-    }
     let server = TestServer::start();
     // b adds the numbers that it receives, and sends the sum to c. The named pipes tell when b and c listen.
     let script = r"
@@ -463,11 +461,9 @@ cat sum
     assert_eq!(shell(&server, script), done("6\n"));
 }
 
+#[needs("sh")]
 #[test]
 fn one_line_is_enough_for_head() {
-    if !has_tool("sh") {
-        return;
-    }
     let server = TestServer::start();
     let script = r"
 mkfifo listens

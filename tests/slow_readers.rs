@@ -16,6 +16,7 @@ use std::{
 };
 
 use arauto::config::Config;
+use arauto_needs::needs;
 
 use crate::harness::{
     Client, DEADLINE, NAME_REQUEST, TestServer,
@@ -361,6 +362,7 @@ fn all_outboxes_together_are_bounded() {
     }
 }
 
+#[needs("ip", "tc", "nc")]
 #[test]
 fn sessions_of_another_machine_that_fill_an_unframed_client_delay_nobody_for_long() {
     let Some(cable) = Cable::lay() else { return };

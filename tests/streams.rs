@@ -9,7 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::harness::{Client, DEADLINE, TestServer, has_tool, process::Process};
+use arauto_needs::needs;
+
+use crate::harness::{Client, DEADLINE, TestServer, process::Process};
 
 /// The parts of a stream's address. The server chooses number and key at random.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -284,11 +286,9 @@ fn ask_http(at: SocketAddr, request: &str) -> TcpStream {
 }
 
 /// A whole course: netcat is asked, ffmpeg publishes, others get the address and listen by HTTP, and the owner ends it.
+#[needs("ffmpeg")]
 #[test]
 fn a_song_is_asked_for_sent_heard_and_ended() {
-    if !has_tool("ffmpeg") {
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     let song = folder.path().join("a song.mp3");
     make_song(&song);

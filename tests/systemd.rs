@@ -15,11 +15,12 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use arauto_needs::needs;
 use socket2::{Domain, Socket, Type};
 
 use crate::{
     cli::without_settings,
-    harness::{Client, DEADLINE, NAME_REQUEST, confirmation, has_tool, process::Process},
+    harness::{Client, DEADLINE, NAME_REQUEST, confirmation, process::Process},
 };
 
 const CLOSED: &str = "server | all clients | broadcast | server closed";
@@ -273,21 +274,17 @@ fn analyze(arguments: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
+#[needs("systemd-analyze")]
 #[test]
 fn systemd_has_nothing_to_say_against_the_units() {
-    if !has_tool("systemd-analyze") {
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     let [service, socket] = units(folder.path());
     assert_eq!(analyze(&["verify", "--man=no", &service, &socket]), (Some(0), String::new()));
 }
 
+#[needs("systemd-analyze")]
 #[test]
 fn systemd_counts_the_service_among_the_hardened() {
-    if !has_tool("systemd-analyze") {
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
     let [service, _] = units(folder.path());
     // In tenths of the scale from 0 to 10. A service without any such setting has 9.6.

@@ -6,10 +6,11 @@ use std::{
     process::Command,
 };
 
+use arauto_needs::needs;
 use tungstenite::{Bytes, Message};
 
 use crate::harness::{
-    Client, NAME_REQUEST, TestServer, confirmation, has_tool,
+    Client, NAME_REQUEST, TestServer, confirmation,
     tls::{Issuer, Trust},
     wait_until,
     web::WebClient,
@@ -314,21 +315,12 @@ fn over_tls_with_the_certificate_of_the_other_listener() {
 }
 
 /// Runs the example in docs/protocol.md, which uses a client from PyPI (Debian's python3-websockets).
+#[needs("/usr/bin/python3", "/usr/lib/python3/dist-packages/websockets")]
 #[test]
 fn the_example_of_the_documents_works() {
     let docs = include_str!("../docs/protocol.md");
     let example = docs.split("```python\n").skip(1).find(|part| part.contains("websockets")).unwrap();
     let example = example.split("```").next().unwrap();
-    let has_library = || {
-        Command::new("/usr/bin/python3")
-            .args(["-c", "import websockets"])
-            .status()
-            .is_ok_and(|status| status.success())
-    };
-    if !has_tool("python3") || !has_library() {
-        assert!(std::env::var_os("ARAUTO_REQUIRE_TOOLS").is_none(), "python3-websockets is not installed");
-        return;
-    }
     let server = TestServer::start();
     let mut alan = server.join("alan");
     let url = format!("ws://{}/tr2", server.web_address());

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use arauto_needs::needs;
+
 use super::{AccountsFile, PASSWORD, asked, log_in, not_let_in, password_request};
 use crate::{
-    harness::{confirmation, has_tool},
+    harness::confirmation,
     real_clients::{nc, program::Program},
 };
 
@@ -270,11 +272,9 @@ fn a_password_message_that_nobody_asked_for_reaches_nobody() {
     early.expect_closed();
 }
 
+#[needs("nc")]
 #[test]
 fn a_person_at_netcat_just_types_it() {
-    if !has_tool("nc") {
-        return;
-    }
     let file = AccountsFile::new();
     let server = file.serve(|_| {});
     let mut alan = Program::start("nc", &["127.0.0.1", &server.port()]);

@@ -3,12 +3,13 @@
 use std::{fs, net::SocketAddr, path::PathBuf, process::Command};
 
 use arauto::{config::Allow, server::Ended};
+use arauto_needs::needs;
 use socket2::{Domain, Socket, Type};
 
 use super::{AccountsFile, PASSWORD, log_in, not_let_in, password_request};
 use crate::{
     cli::{arauto, refusal, without_settings},
-    harness::{Client, NAME_REQUEST, TestServer, confirmation, has_tool, process::Process, wait_until},
+    harness::{Client, NAME_REQUEST, TestServer, confirmation, process::Process, wait_until},
 };
 
 const IN_MEMORY: &str = ". This lasts until the server ends, because accounts.bans_file is not set";
@@ -435,10 +436,11 @@ fn a_bans_file_that_cannot_be_read_or_written_keeps_the_server_from_starting() {
 const ON_A_FULL_DISK: &str = "mount -t tmpfs -o size=64k tmpfs \"$1\" && cp \"$2\" \"$1/bans.toml\" &&
     { cat /dev/zero >\"$1/rest\" 2>/dev/null; exec \"$0\" serve; }";
 
+#[needs("unshare")]
 #[test]
 fn a_server_whose_disk_is_full_starts_with_the_bans_it_has() {
     let can_mount = Command::new("unshare").args(["--mount", "true"]).status();
-    if !has_tool("unshare") || !can_mount.is_ok_and(|status| status.success()) {
+    if !can_mount.is_ok_and(|status| status.success()) {
         return;
     }
     let file = BansFile::new();

@@ -6,8 +6,9 @@ use std::{
 };
 
 use arauto::accounts::{Accounts, Secret};
+use arauto_needs::needs;
 
-use crate::{cli::arauto, harness::has_tool, real_clients::program::Program};
+use crate::{cli::arauto, real_clients::program::Program};
 
 const PASSWORD: &str = "ópen \"sesame\" | 1";
 
@@ -73,11 +74,9 @@ fn at_a_terminal() -> Program {
     program
 }
 
+#[needs("python3")]
 #[test]
 fn nothing_is_shown_of_what_is_typed_at_a_terminal() {
-    if !has_tool("python3") {
-        return;
-    }
     let mut program = at_a_terminal();
     program.type_keys("opensesamee\x7f\r");
     program.expect_line("\r");
@@ -98,11 +97,9 @@ fn nothing_is_shown_of_what_is_typed_at_a_terminal() {
     program.skip_past(" echo ");
 }
 
+#[needs("python3")]
 #[test]
 fn a_slip_or_a_change_of_mind_at_a_terminal_makes_no_entry() {
-    if !has_tool("python3") {
-        return;
-    }
     for (keys, said) in [
         (&["opensesame\r", "opensesami\r"][..], "arauto: the two passwords differ\r"),
         (&["opense\x03"], "arauto: interrupted\r"),

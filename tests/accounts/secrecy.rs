@@ -1,6 +1,8 @@
 //! Tests of secrecy: no password in a log, in an answer or on a network in plain text; and accounts files that others
 //! can read or that are broken.
 
+use arauto_needs::needs;
+
 use super::{AccountsFile, PASSWORD, not_let_in, password_request};
 use crate::{
     cli::{arauto, refusal},
@@ -69,6 +71,7 @@ fn no_log_shows_a_password_at_any_level() {
     assert!(reasons.iter().all(|reason| log.contains(reason)), "{log}");
 }
 
+#[needs("ip", "tc", "nc")]
 #[test]
 fn passwords_cross_no_network_in_the_open_unless_that_is_allowed() {
     let Some(cable) = Cable::lay() else { return };
@@ -99,6 +102,7 @@ fn passwords_cross_no_network_in_the_open_unless_that_is_allowed() {
     faraway.expect(&confirmation("alan"));
 }
 
+#[needs("ip", "tc", "nc")]
 #[test]
 fn passwords_cross_a_network_over_tls() {
     let Some(cable) = Cable::lay() else { return };

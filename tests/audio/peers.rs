@@ -9,10 +9,11 @@ use std::{
     time::Duration,
 };
 
+use arauto_needs::needs;
 use arauto_protocol::{Offer, Summons};
 
 use super::sound::{Running, convert, expect_piece_of, expect_rest_of, make, quiet, wait_for_bytes};
-use crate::harness::{Client, TestServer, has_tool};
+use crate::harness::{Client, TestServer};
 
 /// A server; ana, who was asked to publish a file; and rui, who asked for it.
 struct Stage {
@@ -83,14 +84,7 @@ const SWEEP: &str = "aevalsrc=0.4*sin(2*PI*(200+100*t)*t):s=44100:d=5";
 /// and drops the collected ones when the file ends.
 const LOST_BY_FFMPEG: usize = 1_460;
 
-fn has_ffmpeg() -> bool {
-    has_tool("ffmpeg")
-}
-
 fn mp3_is_heard_by(publishing: &str, listening: &str) {
-    if !has_ffmpeg() {
-        return;
-    }
     let mut stage = Stage::asked_for("song.mp3");
     let song = make(stage.folder.path(), "song.mp3", SWEEP, BARE_MP3);
     let publisher = stage.publish(&song, &format!("-c copy -rtsp_transport {publishing}"));
@@ -103,16 +97,19 @@ fn mp3_is_heard_by(publishing: &str, listening: &str) {
     stage.rui.expect("server | rui | stop | ana: song.mp3 ended");
 }
 
+#[needs("ffmpeg")]
 #[test]
 fn mp3_by_udp() {
     mp3_is_heard_by("udp", "udp");
 }
 
+#[needs("ffmpeg")]
 #[test]
 fn mp3_by_tcp() {
     mp3_is_heard_by("tcp", "tcp");
 }
 
+#[needs("ffmpeg")]
 #[test]
 fn mp3_by_udp_and_then_by_tcp() {
     mp3_is_heard_by("udp", "tcp");
@@ -120,11 +117,9 @@ fn mp3_by_udp_and_then_by_tcp() {
 
 /// Publishes a file with a cover, which ffmpeg announces as a second medium. ffmpeg then holds the sound back for 10 s
 /// in case more pictures come. The server lets listeners in before that.
+#[needs("ffmpeg")]
 #[test]
 fn a_cover_is_passed_over() {
-    if !has_ffmpeg() {
-        return;
-    }
     for publishing in ["udp", "tcp"] {
         let mut stage = Stage::asked_for("song.mp3");
         let bare = make(stage.folder.path(), "bare.mp3", SWEEP, BARE_MP3);
@@ -148,11 +143,9 @@ fn a_cover_is_passed_over() {
 }
 
 /// All samples arrive unchanged: mono and stereo, at rates with and without a static payload type.
+#[needs("ffmpeg")]
 #[test]
 fn samples_as_they_are() {
-    if !has_ffmpeg() {
-        return;
-    }
     for (rate, channels) in [(44_100, 2), (44_100, 1), (8_000, 1), (48_000, 2)] {
         let mut stage = Stage::asked_for("song.wav");
         let source = format!("aevalsrc=0.4*sin(2*PI*(200+100*t)*t):s={rate}:d=3");
@@ -170,11 +163,9 @@ fn samples_as_they_are() {
 }
 
 /// Opus packets have no byte pattern between them to find them by, so the hashes of the packets are compared.
+#[needs("ffmpeg")]
 #[test]
 fn opus() {
-    if !has_ffmpeg() {
-        return;
-    }
     let mut stage = Stage::asked_for("song.opus");
     let song = make(stage.folder.path(), "song.opus", SWEEP, "-c:a libopus -b:a 64k");
     let publisher = stage.publish(&song, "-c copy");
@@ -196,11 +187,9 @@ fn opus() {
 
 /// `GStreamer` starts slowly on a busy machine, so the song goes on until `GStreamer` has written some sound. Then the
 /// publisher ends it.
+#[needs("ffmpeg", "gst-launch-1.0")]
 #[test]
 fn gstreamer_listens() {
-    if !(has_ffmpeg() && has_tool("gst-launch-1.0")) {
-        return;
-    }
     for protocols in ["udp", "tcp"] {
         let mut stage = Stage::asked_for("song.mp3");
         let song = make(stage.folder.path(), "song.mp3", &SWEEP.replace("d=5", "d=60"), BARE_MP3);
@@ -230,11 +219,9 @@ fn gstreamer_listens() {
     }
 }
 
+#[needs("ffmpeg", "mpv")]
 #[test]
 fn mpv_listens() {
-    if !(has_ffmpeg() && has_tool("mpv")) {
-        return;
-    }
     let mut stage = Stage::asked_for("song.mp3");
     let song = make(stage.folder.path(), "song.mp3", SWEEP, BARE_MP3);
     let publisher = stage.publish(&song, "-c copy");
@@ -251,11 +238,9 @@ fn mpv_listens() {
 }
 
 /// Several listeners come to one stream at different times and by all transports, and all hear the same from then on.
+#[needs("ffmpeg")]
 #[test]
 fn all_hear_the_same() {
-    if !has_ffmpeg() {
-        return;
-    }
     let mut stage = Stage::asked_for("song.mp3");
     let song = make(stage.folder.path(), "song.mp3", SWEEP, BARE_MP3);
     let publisher = stage.publish(&song, "-c copy");
@@ -285,11 +270,9 @@ fn all_hear_the_same() {
 }
 
 /// Listening fails without a key, with a wrong key, and with the publisher's address and key.
+#[needs("ffmpeg")]
 #[test]
 fn nothing_is_to_be_had_without_a_key() {
-    if !has_ffmpeg() {
-        return;
-    }
     let mut stage = Stage::asked_for("song.mp3");
     let song = make(stage.folder.path(), "song.mp3", SWEEP, BARE_MP3);
     let _publisher = stage.publish(&song, "-c copy");

@@ -14,11 +14,12 @@ use std::{
     },
 };
 
+use arauto_needs::has_tool;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use socket2::{Domain, Socket, Type};
 
 use super::{
-    DEADLINE, NAME_REQUEST, confirmation, has_tool,
+    DEADLINE, NAME_REQUEST, confirmation,
     process::{Process, signal},
     wait_until,
 };
@@ -41,7 +42,7 @@ impl Cable {
     /// Creates the namespaces and the pair. `None` without root, or if `ip`, `tc` or `nc` is not installed.
     pub fn lay() -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        if !has_tool("ip") || !has_tool("tc") || !has_tool("nc") {
+        if !has_tool!("ip") || !has_tool!("tc") || !has_tool!("nc") {
             return None;
         }
         let number = COUNT.fetch_add(1, Ordering::Relaxed);

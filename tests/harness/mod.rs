@@ -354,15 +354,3 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
         std::thread::park_timeout(Duration::from_millis(2));
     }
 }
-
-/// Whether a tool that a test needs is installed. Panics if it is not and `ARAUTO_REQUIRE_TOOLS=1` is set.
-pub fn has_tool(name: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
-    let required = std::env::var_os("ARAUTO_REQUIRE_TOOLS").is_some_and(|value| value == "1");
-    assert!(found || !required, "{name} is not installed, and ARAUTO_REQUIRE_TOOLS=1 wants it");
-    if !found {
-        eprintln!("left out: {name} is not installed");
-    }
-    found
-}

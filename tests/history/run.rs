@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arauto_needs::has_tool;
 use fastrand::Rng;
 
 use super::{
@@ -25,7 +26,6 @@ use crate::{
     cli::without_settings,
     harness::{
         cable::{Cable, SERVER},
-        has_tool,
         process::Process,
         wait_until,
     },
@@ -64,7 +64,7 @@ impl fmt::Display for Figures {
 
 /// Carries out a plan. `None` if this machine lacks netcat or network namespaces and the plan needs them.
 pub fn run(plan: &Plan, rules: Rules) -> Option<Outcome> {
-    if plan.has(Fault::Kill) && !has_tool("nc") {
+    if plan.has(Fault::Kill) && !has_tool!("nc") {
         return None;
     }
     let cable = Cable::lay();

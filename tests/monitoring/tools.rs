@@ -10,11 +10,12 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use arauto_needs::needs;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::get;
-use crate::harness::{TestServer, has_tool, wait_until};
+use crate::harness::{TestServer, wait_until};
 
 fn in_repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -104,11 +105,9 @@ fn promtool(arguments: &[&str], input: &str) {
     assert!(output.status.success(), "{arguments:?}: {said}");
 }
 
+#[needs("promtool")]
 #[test]
 fn promtool_finds_nothing_wrong() {
-    if !has_tool("promtool") {
-        return;
-    }
     let server = TestServer::start();
     let _alan = server.join("alan");
     promtool(&["check", "metrics"], &get(server.monitoring_address(), "/metrics").body);
@@ -194,11 +193,9 @@ impl Drop for Prometheus {
     }
 }
 
+#[needs("prometheus")]
 #[test]
 fn prometheus_scrapes_it_and_can_use_rules_and_dashboard() {
-    if !has_tool("prometheus") {
-        return;
-    }
     let server = TestServer::start();
     let mut alan = server.join("alan");
     let _bob = server.join("bob");

@@ -1,5 +1,6 @@
 //! Tests of decoding, compared with ffmpeg's decoding of the same file.
 
+use arauto_needs::needs;
 use arauto_rtsp::{
     Format,
     payload::{Unit, opus},
@@ -12,7 +13,7 @@ use super::{
     play::{client, outcome, part_of_tone, read_wav, share},
     sound::{encode, ffmpeg, frames, heard_by_ffmpeg, packets},
 };
-use crate::harness::{TestServer, has_tool};
+use crate::harness::TestServer;
 
 fn unit(bytes: &[u8]) -> Unit {
     Unit { timestamp: 0, ticks: 0, bytes: bytes.to_vec() }
@@ -26,11 +27,9 @@ fn below(one: &[f32], other: &[f32]) -> f64 {
 }
 
 /// SILK, hybrid, CELT, and a stream that changes between them, decode as with the reference decoder.
+#[needs("ffmpeg")]
 #[test]
 fn opus_as_the_reference_decodes_it() {
-    if !has_tool("ffmpeg") {
-        return;
-    }
     let folder = TempDir::new().unwrap();
     for (name, channels, arguments) in [
         ("silk narrow", 1, &["-application", "voip", "-b:a", "8k", "-cutoff", "4000"][..]),
@@ -62,11 +61,9 @@ fn opus_as_the_reference_decodes_it() {
 }
 
 /// MPEG 1 and 2, stereo and mono, with constant and variable bit rates.
+#[needs("ffmpeg")]
 #[test]
 fn mp3_as_ffmpeg_decodes_it() {
-    if !has_tool("ffmpeg") {
-        return;
-    }
     let folder = TempDir::new().unwrap();
     for (name, channels, arguments) in [
         ("128k", 2, &["-b:a", "128k", "-ar", "44100"][..]),
@@ -95,11 +92,9 @@ fn mp3_as_ffmpeg_decodes_it() {
 }
 
 /// After a loss, the sound may be silent in parts, but is never louder than the original.
+#[needs("ffmpeg")]
 #[test]
 fn no_noise_after_a_loss() {
-    if !has_tool("ffmpeg") {
-        return;
-    }
     let folder = TempDir::new().unwrap();
     // A low bit rate, so that nearly every frame begins in the frames before it.
     let arguments =
@@ -132,11 +127,9 @@ fn no_noise_after_a_loss() {
 
 /// The file keeps the sample rate of the beginning of the stream. Sound at other rates is converted, so that the pitch
 /// of a tone stays the same.
+#[needs("ffmpeg")]
 #[test]
 fn a_change_of_the_sample_rate_is_heard() {
-    if !has_tool("ffmpeg") {
-        return;
-    }
     let (server, folder) = (TestServer::start(), TempDir::new().unwrap());
     let tone = |hertz: u16, rate: &str, channels: &str| {
         let path = folder.path().join("part");

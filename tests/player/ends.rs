@@ -10,6 +10,7 @@ use std::{
 };
 
 use arauto_client::audio::play::{Spec, sink::wav};
+use arauto_needs::needs;
 use tempfile::TempDir;
 
 use super::play::{Running, client, read_wav, samples, share, write_wav};
@@ -314,6 +315,7 @@ pub fn on(namespace: &str, program: &Command) -> Command {
     command
 }
 
+#[needs("ip", "tc", "nc")]
 #[test]
 fn the_network_goes_away() {
     let Some(cable) = Cable::lay() else { return };

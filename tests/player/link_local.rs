@@ -5,6 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use arauto_needs::needs;
 use tempfile::TempDir;
 
 use super::{
@@ -21,6 +22,7 @@ use crate::harness::{
 };
 
 /// Publisher and listener join by an address with a zone. Their sound goes by UDP, which needs the zone as well.
+#[needs("ip", "tc", "nc")]
 #[test]
 fn sound_passes_by_a_link_local_address() {
     let Some(cable) = Cable::lay() else { return };

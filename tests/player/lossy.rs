@@ -11,6 +11,7 @@
 
 use std::{collections::BTreeMap, fs, time::Duration};
 
+use arauto_needs::{has_tool, needs};
 use arauto_rtsp::{
     Description, Format,
     payload::{Packer, Payload, Unpacker},
@@ -34,7 +35,6 @@ use tokio::{
 };
 
 use super::sound::{encode, frames, packets};
-use crate::harness::has_tool;
 
 /// A network between a sender and the player.
 #[derive(Clone)]
@@ -159,7 +159,7 @@ async fn play(format: Format, way: &mut Way, begins: Instant) -> Heard {
 fn songs(folder: &TempDir) -> Vec<(&'static str, Format, Vec<Vec<u8>>)> {
     let samples = (0..20 * 44_100_u32).flat_map(|at| ((at % 200) as i16 * 100).to_be_bytes());
     let mut songs = vec![("L16", Format::L16 { rate: 44_100, channels: 1 }, vec![samples.collect()])];
-    if has_tool("ffmpeg") {
+    if has_tool!("ffmpeg") {
         let mp3 = ["-c:a", "libmp3lame", "-b:a", "128k", "-write_xing", "0", "-id3v2_version", "0"];
         let path = encode(folder, "song.mp3", 20, 2, &mp3);
         songs.push(("MP3", Format::Mp3, frames(&fs::read(path).unwrap())));
@@ -263,11 +263,9 @@ async fn a_file_holds_what_was_sent() {
 }
 
 /// MP3 frames reach the decoder as they are in the file, byte for byte.
+#[needs("ffmpeg")]
 #[test]
 fn frames_arrive_byte_for_byte() {
-    if !has_tool("ffmpeg") {
-        return;
-    }
     let folder = TempDir::new().unwrap();
     // A variable bit rate, so that some datagrams hold several frames, and some frames take several datagrams.
     let arguments = ["-c:a", "libmp3lame", "-q:a", "0", "-write_xing", "0", "-id3v2_version", "0"];

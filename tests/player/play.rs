@@ -24,13 +24,14 @@ use arauto_client::{
     dial::Dialer,
     rtsp::Way,
 };
+use arauto_needs::needs;
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 
 use super::{pulse::Pulse, sound::ffmpeg};
 use crate::{
     cli::arauto,
-    harness::{DEADLINE, TestServer, has_tool, process::signal, wait_until},
+    harness::{DEADLINE, TestServer, process::signal, wait_until},
 };
 
 /// A running program, killed when dropped.
@@ -209,6 +210,7 @@ pub fn part_of_tone(samples: &[f64], hertz: f64) -> f64 {
 
 /// For three seconds, a tone of 1 kHz on the left and of 600 Hz on the right comes out of the sound server, at about
 /// half the volume, and nothing else.
+#[needs("pulseaudio", "parec", "ffmpeg")]
 #[test]
 fn a_sound_server_is_given_what_was_sent() {
     assert_tones_heard(|pulse, folder, command| {
@@ -219,6 +221,7 @@ fn a_sound_server_is_given_what_was_sent() {
 /// Like the test above, but through ALSA, whose plugin passes the sound to PulseAudio, which has a clock and can be
 /// recorded.
 #[cfg(all(feature = "cpal", target_os = "linux"))]
+#[needs("pulseaudio", "parec", "ffmpeg")]
 #[test]
 fn a_sound_card_is_given_what_was_sent() {
     let home = TempDir::new().unwrap();
@@ -232,9 +235,6 @@ fn a_sound_card_is_given_what_was_sent() {
 /// Plays the tones and checks the recording. `prepare` directs the command to the sound server, with a folder that may
 /// be its home.
 fn assert_tones_heard(prepare: impl FnOnce(&Pulse, &Path, &mut Command)) {
-    if !has_tool("pulseaudio") || !has_tool("parec") || !has_tool("ffmpeg") {
-        return;
-    }
     let (server, folder) = (TestServer::start(), TempDir::new().unwrap());
     let tone = "aevalsrc=0.8*sin(2*PI*1000*t)|0.8*sin(2*PI*600*t):d=4:s=48000";
     ffmpeg(&["-f", "lavfi", "-i", tone, folder.path().join("tone.wav").to_str().unwrap()]);

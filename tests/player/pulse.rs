@@ -7,10 +7,11 @@ use std::{
     process::{Command, Stdio},
 };
 
+use arauto_needs::needs;
 use tempfile::TempDir;
 
 use super::play::{Running, client, outcome, samples, share, write_wav};
-use crate::harness::{TestServer, has_tool, wait_until};
+use crate::harness::{TestServer, wait_until};
 
 /// A PulseAudio of the test's own, with a null sink.
 pub struct Pulse {
@@ -123,11 +124,9 @@ fn play_until_heard(server: &TestServer, pulse: &Pulse) -> (Running, (String, St
 }
 
 /// With flat volumes, a stream that sets its own volume sets the sink's.
+#[needs("pulseaudio", "pactl")]
 #[test]
 fn the_volume_of_the_machine_is_left_alone() {
-    if ["pulseaudio", "pactl"].iter().any(|tool| !has_tool(tool)) {
-        return;
-    }
     let (server, _folder, _ana) = sharing(60);
     let pulse = Pulse::start_with("flat-volumes = yes\n", &[]);
     pulse.pactl(&["set-sink-volume", "null", "20%"]);
@@ -135,11 +134,9 @@ fn the_volume_of_the_machine_is_left_alone() {
     assert_eq!((volume.as_str(), pulse.volume().as_str()), ("20%", "20%"));
 }
 
+#[needs("pulseaudio", "pactl")]
 #[test]
 fn a_volume_that_was_set_in_the_mixer_is_kept() {
-    if ["pulseaudio", "pactl"].iter().any(|tool| !has_tool(tool)) {
-        return;
-    }
     let (server, _folder, _ana) = sharing(60);
     let pulse = Pulse::start_with("flat-volumes = no\n", &["module-stream-restore"]);
     let (playing, (index, volume)) = play_until_heard(&server, &pulse);
@@ -151,11 +148,9 @@ fn a_volume_that_was_set_in_the_mixer_is_kept() {
     assert_eq!(volume, "37%");
 }
 
+#[needs("pulseaudio")]
 #[test]
 fn a_sound_server_is_found_wherever_pactl_finds_it() {
-    if !has_tool("pulseaudio") {
-        return;
-    }
     let (server, folder, _ana) = sharing(2);
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let tcp = format!("module-native-protocol-tcp auth-anonymous=1 listen=127.0.0.1 port={port}");

@@ -1,9 +1,10 @@
 //! Tests of the client in `examples/`, which has to be right, because users copy it.
 
 use arauto::server::Ended;
+use arauto_needs::needs;
 
 use super::{nc, program::Program};
-use crate::harness::{TestServer, has_tool};
+use crate::harness::TestServer;
 
 /// Starts the example and reads up to the name request.
 fn connect(server: &TestServer, name: &str) -> Program {
@@ -18,11 +19,9 @@ fn join(server: &TestServer, name: &str) -> Program {
     chat
 }
 
+#[needs("python3", "nc")]
 #[test]
 fn it_chats_with_a_netcat_and_leaves_when_its_input_ends() {
-    if !(has_tool("python3") && has_tool("nc")) {
-        return;
-    }
     let server = TestServer::start();
     let mut alan = join(&server, "alan");
     let mut bob = nc::join(&server, "bob");
@@ -39,11 +38,9 @@ fn it_chats_with_a_netcat_and_leaves_when_its_input_ends() {
     bob.ask("/list", "server | bob | list_clients | clients connected: bob");
 }
 
+#[needs("python3")]
 #[test]
 fn it_ends_when_the_server_ends_the_connection() {
-    if !has_tool("python3") {
-        return;
-    }
     let server = TestServer::start();
     let mut alan = join(&server, "alan");
     let mut second = connect(&server, "alan");

@@ -1,9 +1,10 @@
 //! Tests with OpenBSD's netcat.
 
 use arauto::server::Ended;
+use arauto_needs::needs;
 
 use super::program::Program;
-use crate::harness::{NAME_REQUEST, TestServer, confirmation, has_tool};
+use crate::harness::{NAME_REQUEST, TestServer, confirmation};
 
 /// Starts a netcat and reads the name request.
 fn connect(server: &TestServer) -> Program {
@@ -35,11 +36,9 @@ pub fn expect_closed(mut nc: Program) {
     nc.expect_success();
 }
 
+#[needs("nc")]
 #[test]
 fn two_people_chat_and_one_closes_the_server() {
-    if !has_tool("nc") {
-        return;
-    }
     let server = TestServer::start();
     let mut alan = join(&server, "alan");
     let mut bob = join(&server, "bob");
@@ -69,11 +68,9 @@ fn two_people_chat_and_one_closes_the_server() {
     assert_eq!(server.ended().unwrap(), Ended::Closed);
 }
 
+#[needs("nc")]
 #[test]
 fn a_taken_name_ends_the_second_to_want_it() {
-    if !has_tool("nc") {
-        return;
-    }
     let server = TestServer::start();
     let mut alan = join(&server, "alan");
     let mut second = connect(&server);
@@ -86,11 +83,9 @@ fn a_taken_name_ends_the_second_to_want_it() {
     alan.ask("/echo still here", "alan | alan | echo | still here");
 }
 
+#[needs("nc")]
 #[test]
 fn a_script_that_ends_its_input_is_answered_before_the_connection_ends() {
-    if !has_tool("nc") {
-        return;
-    }
     let server = TestServer::start();
     let mut alan = pipe_into(&server, "alan\n/list\n");
     alan.expect_line(&confirmation("alan"));
@@ -98,11 +93,9 @@ fn a_script_that_ends_its_input_is_answered_before_the_connection_ends() {
     alan.expect_success();
 }
 
+#[needs("nc")]
 #[test]
 fn a_last_line_without_a_newline_is_not_carried_out_and_said_so() {
-    if !has_tool("nc") {
-        return;
-    }
     let server = TestServer::start();
     let mut bob = join(&server, "bob");
     let mut alan = pipe_into(&server, "alan\n/list\n/all unfinished");
@@ -115,11 +108,9 @@ fn a_last_line_without_a_newline_is_not_carried_out_and_said_so() {
     bob.ask("/echo nothing came", "bob | bob | echo | nothing came");
 }
 
+#[needs("nc")]
 #[test]
 fn a_name_without_a_newline_is_refused_with_why() {
-    if !has_tool("nc") {
-        return;
-    }
     let server = TestServer::start();
     let mut alan = pipe_into(&server, "alan");
     alan.expect_line(

@@ -2,9 +2,10 @@
 //! comparisons.
 
 use arauto::server::Ended;
+use arauto_needs::needs;
 
 use super::{nc, program::Program};
-use crate::harness::{TestServer, has_tool};
+use crate::harness::TestServer;
 
 const FILES: &str = "['File 1', 'File 2', 'File 3']";
 
@@ -43,11 +44,9 @@ fn expect_to_close(mut twin: Program) {
     twin.expect_success();
 }
 
+#[needs("python3")]
 #[test]
 fn each_operation_of_its_menu() {
-    if !has_tool("python3") {
-        return;
-    }
     let server = TestServer::start();
     let mut alan = join(&server, "alan");
     ask(&mut alan, &["echo", "olá"], ["alan", "alan", "echo", "olá"]);
@@ -66,11 +65,9 @@ fn each_operation_of_its_menu() {
     join(&server, "alan");
 }
 
+#[needs("python3", "nc")]
 #[test]
 fn a_twin_and_a_netcat_talk_to_each_other() {
-    if !(has_tool("python3") && has_tool("nc")) {
-        return;
-    }
     let server = TestServer::start();
     let mut alan = join(&server, "alan");
     let mut bob = nc::join(&server, "bob");
@@ -95,11 +92,9 @@ fn a_twin_and_a_netcat_talk_to_each_other() {
     expect(&mut alan, ["bob", "alan", "list_files", "notes.txt"]);
 }
 
+#[needs("python3")]
 #[test]
 fn one_twin_gets_the_files_of_another() {
-    if !has_tool("python3") {
-        return;
-    }
     let server = TestServer::start();
     let mut alan = join(&server, "alan");
     let mut bob = join(&server, "bob");
@@ -109,11 +104,9 @@ fn one_twin_gets_the_files_of_another() {
     expect(&mut alan, ["bob", "alan", "list_files", "no data"]);
 }
 
+#[needs("python3")]
 #[test]
 fn a_twin_with_a_taken_name_closes() {
-    if !has_tool("python3") {
-        return;
-    }
     let server = TestServer::start();
     let mut alan = join(&server, "alan");
     let mut second = introduce(&server, "alan");
@@ -130,12 +123,10 @@ fn a_twin_with_a_taken_name_closes() {
     ask(&mut alan, &["list clients"], ["server", "alan", "list_clients", "clients connected: alan"]);
 }
 
+#[needs("python3", "nc")]
 #[test]
 fn a_twin_closes_the_server_for_everyone() {
     const SERVER_CLOSED: [&str; 4] = ["server", "all clients", "broadcast", "server closed"];
-    if !(has_tool("python3") && has_tool("nc")) {
-        return;
-    }
     let server = TestServer::start();
     let mut alan = join(&server, "alan");
     let mut bob = join(&server, "bob");

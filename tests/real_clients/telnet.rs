@@ -1,7 +1,9 @@
 //! Tests with telnet: through a pipe, and at a terminal, where telnet negotiates options and sends keys.
 
+use arauto_needs::needs;
+
 use super::{nc, program::Program};
-use crate::harness::{NAME_REQUEST, TestServer, confirmation, has_tool};
+use crate::harness::{NAME_REQUEST, TestServer, confirmation};
 
 /// Last line of telnet's own before it shows what the server sends.
 const CONNECTED: &str = "Escape character is '^]'.\n";
@@ -11,11 +13,9 @@ const ESCAPE: &str = "\x1d";
 const CTRL_C: &str = "\x03";
 const ENTER: &str = "\r";
 
+#[needs("telnet", "nc")]
 #[test]
 fn a_telnet_without_a_terminal_chats_with_a_netcat() {
-    if !(has_tool("telnet") && has_tool("nc")) {
-        return;
-    }
     let server = TestServer::start();
     let mut bob = nc::join(&server, "bob");
     let mut alan = Program::start("telnet", &["127.0.0.1", &server.port()]);
@@ -56,11 +56,9 @@ fn shown(line: &str) -> String {
     format!("{line}\r\n")
 }
 
+#[needs("telnet", "nc", "python3")]
 #[test]
 fn a_telnet_at_a_terminal_negotiates_edits_and_interrupts() {
-    if !(has_tool("telnet") && has_tool("nc") && has_tool("python3")) {
-        return;
-    }
     let server = TestServer::start();
     let mut bob = nc::join(&server, "bob");
     let mut alan = sit_down();

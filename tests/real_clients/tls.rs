@@ -1,9 +1,11 @@
 //! Tests with TLS clients that users have: openssl's `s_client`, nmap's `ncat --ssl`, `socat`. Each checks the server's
 //! certificate.
 
+use arauto_needs::has_tool;
+
 use super::program::Program;
 use crate::harness::{
-    NAME_REQUEST, TestServer, confirmation, has_tool,
+    NAME_REQUEST, TestServer, confirmation,
     tls::{Files, Issuer},
 };
 
@@ -51,7 +53,7 @@ pub fn connect(client: &str, server: &TestServer, issuer: &Issuer, shows: Option
 #[test]
 fn people_talk_over_tls() {
     for client in CLIENTS {
-        if !has_tool(client) {
+        if !has_tool!(client) {
             continue;
         }
         let issuer = Issuer::new();
@@ -73,7 +75,7 @@ fn people_talk_over_tls() {
 #[test]
 fn the_end_of_the_server_reaches_those_over_tls() {
     for client in CLIENTS {
-        if !has_tool(client) {
+        if !has_tool!(client) {
             continue;
         }
         let issuer = Issuer::new();
@@ -91,7 +93,7 @@ fn the_end_of_the_server_reaches_those_over_tls() {
 #[test]
 fn a_thousand_lines_typed_ahead_are_answered_to_the_last() {
     for client in CLIENTS {
-        if !has_tool(client) {
+        if !has_tool!(client) {
             continue;
         }
         let issuer = Issuer::new();
@@ -110,7 +112,7 @@ fn a_thousand_lines_typed_ahead_are_answered_to_the_last() {
 #[test]
 fn a_certificate_of_their_own_names_them() {
     for client in CLIENTS {
-        if !has_tool(client) {
+        if !has_tool!(client) {
             continue;
         }
         let issuer = Issuer::new();

@@ -2,10 +2,12 @@
 
 use std::process::Command;
 
+use arauto_needs::needs;
+
 use super::say;
 use crate::{
     cli::without_settings,
-    harness::{Client, TestServer, has_tool, process::signal, terminal::Terminal, wait_until},
+    harness::{Client, TestServer, process::signal, terminal::Terminal, wait_until},
 };
 
 const CTRL_Z: &str = "\x1a";
@@ -21,11 +23,7 @@ struct Shell {
 }
 
 impl Shell {
-    /// Returns `None` if bash is not installed.
-    fn with_rui() -> Option<Self> {
-        if !has_tool("bash") {
-            return None;
-        }
+    fn with_rui() -> Self {
         let server = TestServer::start();
         let eva = server.join("eva");
         let mut command = Command::new("bash");
@@ -38,7 +36,7 @@ impl Shell {
         terminal.shows("You are rui on ");
         terminal.type_in("half");
         terminal.shows_in_row_from_below(2, "> half");
-        Some(Self { terminal, eva, _server: server })
+        Self { terminal, eva, _server: server }
     }
 
     /// Returns the process that the shell has started.
@@ -76,9 +74,10 @@ impl Shell {
     }
 }
 
+#[needs("bash")]
 #[test]
 fn ctrl_z_gives_the_terminal_back_and_fg_takes_it_again() {
-    let Some(mut shell) = Shell::with_rui() else { return };
+    let mut shell = Shell::with_rui();
     for word in ["one", "two"] {
         shell.terminal.type_in(CTRL_Z);
         shell.has_terminal(word);
@@ -93,9 +92,10 @@ fn ctrl_z_gives_the_terminal_back_and_fg_takes_it_again() {
     assert!(!shell.terminal.look(vt100::Screen::alternate_screen));
 }
 
+#[needs("bash")]
 #[test]
 fn after_a_stop_that_cannot_be_caught_fg_draws_it_anew() {
-    let Some(mut shell) = Shell::with_rui() else { return };
+    let mut shell = Shell::with_rui();
     for word in ["one", "two"] {
         signal(shell.job(), "STOP");
         shell.has_terminal(word);
@@ -104,9 +104,10 @@ fn after_a_stop_that_cannot_be_caught_fg_draws_it_anew() {
     }
 }
 
+#[needs("bash")]
 #[test]
 fn in_the_background_it_goes_on_and_leaves_the_terminal_alone() {
-    let Some(mut shell) = Shell::with_rui() else { return };
+    let mut shell = Shell::with_rui();
     for (word, stop) in [("one", true), ("two", false)] {
         if stop {
             signal(shell.job(), "STOP");

@@ -1,4 +1,4 @@
-//! Tests with files made by ffmpeg, where it is installed, and with files made here.
+//! Tests with files made by ffmpeg, and with files made here.
 
 use std::{
     collections::VecDeque,
@@ -6,6 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use arauto_needs::needs;
 use arauto_rtsp::payload::opus;
 use symphonia::core::{
     formats::{FormatInfo, MediaInfo, SeekMode, SeekTo, SeekedTo, Track},
@@ -17,8 +18,8 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// Makes a file with ffmpeg from a tone of 2 s, unless `arguments` names other inputs. `None` without ffmpeg.
-pub fn made(dir: &TempDir, name: &str, arguments: &str) -> Option<PathBuf> {
+/// Makes a file with ffmpeg from a tone of 2 s, unless `arguments` names other inputs.
+pub fn made(dir: &TempDir, name: &str, arguments: &str) -> PathBuf {
     let path = dir.path().join(name);
     let tone = "-f lavfi -i sine=frequency=440:duration=2:sample_rate=44100";
     let inputs = if arguments.contains("-i ") { "" } else { tone };
@@ -28,18 +29,8 @@ pub fn made(dir: &TempDir, name: &str, arguments: &str) -> Option<PathBuf> {
         .arg(&path)
         .stdin(Stdio::null())
         .status();
-    match made {
-        Err(_) => {
-            let is_required = std::env::var_os("ARAUTO_REQUIRE_TOOLS").is_some_and(|value| value == "1");
-            assert!(!is_required, "ffmpeg is not installed, and ARAUTO_REQUIRE_TOOLS=1 wants it");
-            // Where all tests must run, the variable is set: see CONTRIBUTING.md.
-            None
-        }
-        Ok(status) => {
-            assert!(status.success(), "{arguments}");
-            Some(path)
-        }
-    }
+    assert!(made.unwrap().success(), "{arguments}");
+    path
 }
 
 fn open(path: &Path) -> Result<Source, NoSource> {
@@ -71,6 +62,7 @@ fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {
     frames
 }
 
+#[needs("ffmpeg")]
 #[test]
 fn frames_as_they_stand_in_the_file() {
     let dir = TempDir::new().unwrap();
@@ -87,7 +79,7 @@ fn frames_as_they_stand_in_the_file() {
              -map 0 -map 1 -c:v png -disposition:v attached_pic -id3v2_version 3",
         ),
     ] {
-        let Some(path) = made(&dir, name, arguments) else { return };
+        let path = made(&dir, name, arguments);
         let (format, length, units) = units(&path);
         let expected = frames(&std::fs::read(&path).unwrap());
         assert_eq!(format, Format::Mp3, "{name}");
@@ -99,6 +91,7 @@ fn frames_as_they_stand_in_the_file() {
 }
 
 /// The cover is noise, which does not compress: it is larger than the range searched for the beginning of audio.
+#[needs("ffmpeg")]
 #[test]
 fn a_cover_of_any_size_is_passed_over() {
     let dir = TempDir::new().unwrap();
@@ -107,7 +100,7 @@ fn a_cover_of_any_size_is_passed_over() {
             "-f lavfi -i sine=duration=2 -f lavfi -i nullsrc=s=1100x1100:r=1:d=1,geq=random(1)*255:random(2)*255:random(3)*255 \
              -map 0 -map 1 -c:v png -pix_fmt rgb24 -disposition:v attached_pic {arguments}"
         );
-        let Some(path) = made(&dir, name, &arguments) else { return };
+        let path = made(&dir, name, &arguments);
         assert!(std::fs::metadata(&path).unwrap().len() > 2 * 1024 * 1024, "{name}");
         let (_, length, units) = units(&path);
         assert!(length.unwrap().abs_diff(Duration::from_secs(2)) < Duration::from_millis(150), "{name}");
@@ -118,10 +111,11 @@ fn a_cover_of_any_size_is_passed_over() {
 
 /// A program that writes WAV to a pipe states a length of all ones, or another made-up one. The file is played to its
 /// end.
+#[needs("ffmpeg")]
 #[test]
 fn a_wav_out_of_a_pipe_is_played_to_its_end() {
     let dir = TempDir::new().unwrap();
-    let Some(path) = made(&dir, "a.wav", "") else { return };
+    let path = made(&dir, "a.wav", "");
     let (format, _, whole) = units(&path);
     let bytes = std::fs::read(&path).unwrap();
     let data = bytes.windows(4).position(|name| name == b"data").unwrap();
@@ -135,6 +129,7 @@ fn a_wav_out_of_a_pipe_is_played_to_its_end() {
     }
 }
 
+#[needs("ffmpeg")]
 #[test]
 fn opus_packets_as_they_stand_in_the_file() {
     let dir = TempDir::new().unwrap();
@@ -143,7 +138,7 @@ fn opus_packets_as_they_stand_in_the_file() {
         ("stereo.ogg", 2, "-c:a libopus -ac 2 -b:a 160k"),
         ("long.opus", 2, "-c:a libopus -ac 2 -b:a 256k -frame_duration 120"),
     ] {
-        let Some(path) = made(&dir, name, arguments) else { return };
+        let path = made(&dir, name, arguments);
         let (format, length, units) = units(&path);
         assert_eq!(format, Format::Opus { channels }, "{name}");
         let ticks: u32 = units.iter().map(|unit| opus::ticks(unit).unwrap()).sum();
@@ -151,7 +146,7 @@ fn opus_packets_as_they_stand_in_the_file() {
         let length = length.unwrap();
         assert!(length.abs_diff(Duration::from_secs(2)) < Duration::from_millis(20), "{name}: {length:?}");
     }
-    let Some(path) = made(&dir, "six.opus", "-ac 6 -c:a libopus") else { return };
+    let path = made(&dir, "six.opus", "-ac 6 -c:a libopus");
     assert_eq!(open(&path).err().unwrap().to_string(), "it is Opus with 6 channels, and 2 are the most");
 }
 
@@ -168,6 +163,7 @@ fn decoded(path: &Path, arguments: &str) -> Vec<u8> {
     output.stdout
 }
 
+#[needs("ffmpeg")]
 #[test]
 fn samples_as_others_decode_them() {
     let dir = TempDir::new().unwrap();
@@ -178,7 +174,7 @@ fn samples_as_others_decode_them() {
         ("d.flac", "-ac 2", 44_100, 2),
         ("e.flac", "-ar 96000", 96_000, 1),
     ] {
-        let Some(path) = made(&dir, name, arguments) else { return };
+        let path = made(&dir, name, arguments);
         let (format, length, units) = units(&path);
         assert_eq!(format, Format::L16 { rate, channels }, "{name}");
         assert_eq!(length, Some(Duration::from_secs(2)), "{name}");
@@ -190,7 +186,7 @@ fn samples_as_others_decode_them() {
         ("g.m4a", "-c:a aac", 44_100, 1),
         ("h.aac", "-c:a aac", 44_100, 1),
     ] {
-        let Some(path) = made(&dir, name, arguments) else { return };
+        let path = made(&dir, name, arguments);
         let (format, _, units) = units(&path);
         assert_eq!(format, Format::L16 { rate, channels }, "{name}");
         let ticks = units.concat().len() / 2 / usize::from(channels);
@@ -200,25 +196,27 @@ fn samples_as_others_decode_them() {
     }
 }
 
+#[needs("ffmpeg")]
 #[test]
 fn more_channels_become_two() {
     let dir = TempDir::new().unwrap();
-    let Some(path) = made(&dir, "six.flac", "-ac 6 -channel_layout 5.1") else { return };
+    let path = made(&dir, "six.flac", "-ac 6 -channel_layout 5.1");
     let (format, _, units) = units(&path);
     assert_eq!(format, Format::L16 { rate: 44_100, channels: 2 });
     assert_eq!(units.concat().len(), 2 * 44_100 * 4);
-    let Some(path) = made(&dir, "fast.wav", "-ar 192000") else { return };
+    let path = made(&dir, "fast.wav", "-ar 192000");
     assert_eq!(
         open(&path).err().unwrap().to_string(),
         "it has 192000 samples a second, and 96000 are the most"
     );
 }
 
+#[needs("ffmpeg")]
 #[test]
 fn as_far_as_it_goes() {
     let dir = TempDir::new().unwrap();
     for (name, arguments) in [("a.mp3", ""), ("b.opus", "-c:a libopus"), ("c.flac", ""), ("d.wav", "")] {
-        let Some(path) = made(&dir, name, arguments) else { return };
+        let path = made(&dir, name, arguments);
         let (_, _, whole) = units(&path);
         let bytes = std::fs::read(&path).unwrap();
         let cut = dir.path().join("cut");
