@@ -1,8 +1,9 @@
 //! The history checker: clients write numbered messages while faults are injected, and record what they receive; a pure
 //! function finds violations of the server's guarantees in the records.
 //!
-//! `ARAUTO_HISTORY_SEED=…` repeats a plan. `ARAUTO_HISTORY_SECONDS=…` sets the total length of the runs with all
-//! faults, which are of at most 10 s each; each run uses the next seed.
+//! The seed is [`SEED`], or a random one in the slow tests. `ARAUTO_HISTORY_SEED=…` chooses another for all of them.
+//! `ARAUTO_HISTORY_SECONDS=…` sets the total length of the runs with all faults, which are of at most 10 s each; each
+//! run uses the next seed.
 
 mod check;
 mod faults;
@@ -27,13 +28,20 @@ use run::{Outcome, run, run_with};
 /// Maximum length of a run with all faults, in seconds.
 const RUN: u64 = 10;
 
+/// Seed of the tests that are not slow: a change that breaks nothing does not fail them by chance.
+const SEED: u64 = 1;
+
 /// Reads a number from an environment variable. Panics if its value is not a number.
 fn setting(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
     Some(value.parse().unwrap_or_else(|_| panic!("{name} is to be a number, and is {value:?}")))
 }
 
-fn seed() -> u64 {
+fn fixed_seed() -> u64 {
+    setting("ARAUTO_HISTORY_SEED").unwrap_or(SEED)
+}
+
+fn random_seed() -> u64 {
     setting("ARAUTO_HISTORY_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000_000))
 }
 
@@ -58,19 +66,31 @@ fn hold(plan: &Plan) {
     );
 }
 
-#[test]
-fn all_faults_at_once() {
-    let seconds = setting("ARAUTO_HISTORY_SECONDS").unwrap_or(RUN);
+/// Runs all faults at once for `seconds`, unless a variable sets another time.
+fn run_all_faults(seed: u64, seconds: u64) {
+    let seconds = setting("ARAUTO_HISTORY_SECONDS").unwrap_or(seconds);
     let runs = seconds.div_ceil(RUN);
-    for (run, seed) in (0..runs).zip(seed()..) {
+    for (run, seed) in (0..runs).zip(seed..) {
         let length = Duration::from_secs(RUN.min(seconds - run * RUN));
         hold(&Plan::new(seed, length, &Fault::ALL));
     }
 }
 
 #[test]
+fn all_faults_at_once() {
+    run_all_faults(fixed_seed(), RUN / 2);
+}
+
+#[test]
+#[ignore = "slow: 10 s with a random seed"]
+fn all_faults_at_once_at_random() {
+    run_all_faults(random_seed(), RUN);
+}
+
+#[test]
+#[ignore = "slow: nine runs of 2.5 s with a random seed"]
 fn each_fault_alone() {
-    let seed = seed();
+    let seed = random_seed();
     hold(&Plan::new(seed, Duration::from_secs(1), &[]));
     for fault in Fault::ALL {
         hold(&Plan::new(seed, Duration::from_millis(2500), &[fault]));
@@ -79,8 +99,7 @@ fn each_fault_alone() {
 
 /// Runs a correct server behind a relay that misbehaves for one broadcast in 1000, and checks that the checker reports
 /// `rule`.
-fn catches(wrong: Wrong, rule: Rule) {
-    let seed = seed();
+fn catches(seed: u64, wrong: Wrong, rule: Rule) {
     let plan = Plan::new(seed, Duration::from_secs(2), &[]);
     let mut relay = None;
     let outcome = run_with(&plan, Rules::default(), None, |server| {
@@ -97,20 +116,34 @@ fn catches(wrong: Wrong, rule: Rule) {
 
 #[test]
 fn a_dropped_message_is_caught() {
-    catches(Wrong::Drop, Rule::Lost);
+    catches(fixed_seed(), Wrong::Drop, Rule::Lost);
 }
 
 #[test]
 fn a_doubled_message_is_caught() {
-    catches(Wrong::Double, Rule::Doubled);
+    catches(fixed_seed(), Wrong::Double, Rule::Doubled);
 }
 
 #[test]
 fn two_swapped_messages_are_caught() {
-    catches(Wrong::Swap, Rule::OneOrder);
+    catches(fixed_seed(), Wrong::Swap, Rule::OneOrder);
 }
 
 #[test]
 fn an_altered_message_is_caught() {
-    catches(Wrong::Alter, Rule::Altered);
+    catches(fixed_seed(), Wrong::Alter, Rule::Altered);
+}
+
+#[test]
+#[ignore = "slow: four runs of 2 s with a random seed"]
+fn each_error_is_caught_at_random() {
+    let seed = random_seed();
+    for (wrong, rule) in [
+        (Wrong::Drop, Rule::Lost),
+        (Wrong::Double, Rule::Doubled),
+        (Wrong::Swap, Rule::OneOrder),
+        (Wrong::Alter, Rule::Altered),
+    ] {
+        catches(seed, wrong, rule);
+    }
 }
