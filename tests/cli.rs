@@ -9,26 +9,7 @@ use std::process::{Command, Output};
 use arauto::cli::Cli;
 use clap::CommandFactory;
 
-/// The program, in an environment without its settings.
-pub(crate) fn arauto<const N: usize>(arguments: [&str; N]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_arauto"));
-    command.args(arguments);
-    without_settings(&mut command);
-    command
-}
-
-/// Removes the program's settings from the environment of a command.
-pub(crate) fn without_settings(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("ARAUTO_") {
-            command.env_remove(name);
-        }
-    }
-    // The user's own settings file is not read either.
-    command.env("XDG_CONFIG_HOME", "/no/such/folder");
-    // Test servers use any free port for audio.
-    command.env("ARAUTO_CLIENT_AUDIO_PORTS", "1-65535");
-}
+pub(crate) use arauto_testkit::{arauto, without_settings};
 
 /// Returns standard output. Checks that the program succeeds and writes nothing to standard error.
 pub(crate) fn stdout(command: &mut Command) -> String {

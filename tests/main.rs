@@ -1,6 +1,8 @@
-//! All integration tests in one binary: the harness, and one file for each area.
+//! All integration tests in one binary, with one file for each area.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on is to panic")]
 #![allow(clippy::print_stderr, reason = "shown by the test runner where a test fails")]
+
+use arauto_testkit as harness;
 
 mod accounts;
 mod audio;
@@ -15,7 +17,6 @@ mod crowds;
 mod docs;
 mod files;
 mod flood;
-mod harness;
 mod history;
 mod hostile;
 mod lifecycle;

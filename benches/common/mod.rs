@@ -4,21 +4,19 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    sync::mpsc::{Receiver, channel},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     thread::JoinHandle,
     time::Duration,
 };
 
-use arauto_protocol::{Line, Message, Name, Operation, name, reply};
+use arauto_protocol::{Line, Message, Name, Operation, name};
 
 use arauto::{
     config::Config,
     logging::{self, Guard, Reader},
-    server::{Ended, ServeError, Server},
 };
+use arauto_testkit::TestServer;
 use criterion::Criterion;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// Time after which a bench gives up on an operation.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -57,64 +55,29 @@ pub fn name(text: &str) -> Name {
 
 /// A running server. Dropping it ends the server.
 pub struct LocalServer {
-    address: SocketAddr,
-    stop: UnboundedSender<String>,
-    ended: Receiver<Result<Ended, ServeError>>,
+    server: TestServer,
     /// Writes to a sink at the default level, so that the cost of logging is measured too.
     _log: Guard,
 }
 
 impl LocalServer {
-    /// Starts a server with default settings, except for its address and its single worker.
+    /// Starts a server with default settings, except for its addresses and its single worker.
     ///
     /// With one worker, no message changes threads. With more threads than the two cores have room for, the figures
     /// would depend on the scheduler.
     pub fn start() -> Self {
-        let mut config = Config::default();
-        config.server.listen = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
-        config.server.workers = 1;
-        assert_eq!(config.limits.message_bytes, MESSAGE_LIMIT);
-        let (log, guard) = logging::to_writer(&config.log, io::sink(), Reader::Plain);
-        let server = Server::bind(&config, &log).expect("a free port");
-        let address = server.addresses()[0];
-        let (stop, stops) = unbounded_channel();
-        let (tell, ended) = channel();
-        std::thread::spawn(move || {
-            let outcome = actix_rt::System::new().block_on(server.run(stops));
-            // The receiver is gone if the bench panicked.
-            let _ = tell.send(outcome);
+        let (log, guard) = logging::to_writer(&Config::default().log, io::sink(), Reader::Plain);
+        let server = TestServer::logging(&log, |config| {
+            config.server.workers = 1;
+            assert_eq!(config.limits.message_bytes, MESSAGE_LIMIT);
         });
-        Self { address, stop, ended, _log: guard }
+        Self { server, _log: guard }
     }
 
     /// Connects a line client that has its name and has read all it was sent.
     pub fn join(&self, called: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(self.address).expect("a server that listens");
-        stream.set_nodelay(true).expect("a socket");
-        stream.set_read_timeout(Some(DEADLINE)).expect("a socket");
-        expect(&mut stream, reply::name_request().as_bytes());
-        stream.write_all(format!("{called}\n").as_bytes()).expect("a server that reads");
-        expect(&mut stream, reply::connection_confirmation(&name(called)).as_bytes());
-        stream
+        self.server.join(called).into_stream()
     }
-}
-
-impl Drop for LocalServer {
-    fn drop(&mut self) {
-        // A server that has already ended does not receive this; its outcome is checked next.
-        let _ = self.stop.send("bench".to_owned());
-        if !std::thread::panicking() {
-            let ended = self.ended.recv_timeout(DEADLINE).expect("a server that ends when told to");
-            assert_eq!(ended.expect("a server that lives until told to end"), Ended::Closed);
-        }
-    }
-}
-
-/// Reads bytes and checks that they are as expected.
-pub fn expect(stream: &mut TcpStream, expected: &[u8]) {
-    let mut got = vec![0; expected.len()];
-    stream.read_exact(&mut got).expect("an answer");
-    assert_eq!(got.escape_ascii().to_string(), expected.escape_ascii().to_string());
 }
 
 /// A lower bound for any server: a bare thread that relays, and ends when its clients are gone.

@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use arauto_testkit::without_settings;
 
 use crate::wire::Wire;
 
@@ -92,7 +93,7 @@ impl Kind {
         };
         match self.wire {
             Wire::Arauto | Wire::WebSocket => {
-                forget_settings(&mut command);
+                without_settings(&mut command);
                 if size >= LARGE {
                     // Room for a window of 16 of the largest messages with their headers.
                     command.env("ARAUTO_LIMITS_MESSAGE_BYTES", (size + 1024).to_string());
@@ -252,15 +253,6 @@ impl Drop for Server {
         // Killing fails if the server has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-/// Removes the user's own settings from the environment of a server.
-pub fn forget_settings(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"ARAUTO_") {
-            command.env_remove(name);
-        }
     }
 }
 

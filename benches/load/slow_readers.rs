@@ -8,10 +8,8 @@
 //! in any 10 s, counting pauses of at least [`PAUSE`], in ms.
 
 use std::{
-    fs::File,
     io::{BufRead, BufReader, ErrorKind, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    os::fd::AsFd,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
@@ -20,12 +18,14 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use socket2::{Domain, Socket, Type};
+use arauto_testkit::{
+    cable::{self, Cable},
+    without_settings,
+};
 
 use crate::{
     report::{progress, row},
-    servers::{DEADLINE, LOOK_AGAIN, forget_settings},
+    servers::{DEADLINE, LOOK_AGAIN},
 };
 
 /// Duration of each case: more than the window over which the server bounds such delays.
@@ -37,9 +37,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Kernel buffer of a slow receiver, in bytes: small, so that its outbox fills soon.
 const RECEIVE_BUFFER: usize = 4096;
-
-const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-const FARAWAY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 
 /// Messages per second of a sender in the other namespace, after a burst: slightly below the defaults of `[flood]`,
 /// because the sender's clock is not the server's.
@@ -68,7 +65,10 @@ pub fn measure(program: Option<PathBuf>, rounds: usize) -> Result<()> {
     let program = program.unwrap_or_else(|| env!("CARGO_BIN_EXE_arauto").into());
     row("experiment,place,habit,slow,round,kb_per_second,longest_ms,paused_ms_of_10_s")?;
     for round in 1..=rounds {
-        for place in [Place::Loopback, Place::namespaces()?] {
+        for place in [
+            Place::Loopback,
+            Place::Faraway(Cable::lay().context("namespaces need root, and ip, tc and nc")?),
+        ] {
             for (number, habit) in HABITS.iter().enumerate() {
                 for slow in [0, 1, 10, 100] {
                     // Without slow receivers, all habits are the same.
@@ -91,40 +91,23 @@ pub fn measure(program: Option<PathBuf>, rounds: usize) -> Result<()> {
 /// Location of the senders and the slow receivers.
 enum Place {
     Loopback,
-    /// Names of the server's namespace and of theirs.
-    Namespaces(String, String),
+    Faraway(Cable),
 }
 
 impl Place {
-    fn namespaces() -> Result<Self> {
-        let name = |end: &str| format!("arauto-load-{}-{end}", std::process::id());
-        let (near, far) = (name("s"), name("f"));
-        let place = Self::Namespaces(near.clone(), far.clone());
-        ip(&["netns", "add", &near])?;
-        ip(&["netns", "add", &far])?;
-        let peer = ["type", "veth", "peer", "name", "cable", "netns", &far];
-        ip(&[&["link", "add", "cable", "netns", &near], &peer[..]].concat())?;
-        for (namespace, address) in [(&near, SERVER), (&far, FARAWAY)] {
-            ip(&["-n", namespace, "address", "add", &format!("{address}/30"), "dev", "cable"])?;
-            ip(&["-n", namespace, "link", "set", "lo", "up"])?;
-            ip(&["-n", namespace, "link", "set", "cable", "up"])?;
-        }
-        Ok(place)
-    }
-
     fn name(&self) -> &'static str {
         match self {
             Self::Loopback => "loopback",
-            Self::Namespaces(..) => "namespace",
+            Self::Faraway(_) => "namespace",
         }
     }
 
     fn command(&self, program: &Path) -> Command {
         match self {
             Self::Loopback => Command::new(program),
-            Self::Namespaces(near, _) => {
+            Self::Faraway(cable) => {
                 let mut command = Command::new("ip");
-                command.args(["netns", "exec", near]).arg(program);
+                command.args(["netns", "exec", &cable.server]).arg(program);
                 command
             }
         }
@@ -132,55 +115,27 @@ impl Place {
 
     /// Connects from the server's machine.
     fn dial_near(&self, address: SocketAddr) -> Result<TcpStream> {
-        match self {
-            Self::Loopback => dial(None, address, None),
-            Self::Namespaces(near, _) => dial(Some(near), address, None),
-        }
+        dial(self.cable().map(|cable| &*cable.server), address, None)
     }
 
     /// Connects from the location of the senders and the slow receivers.
     fn dial(&self, address: SocketAddr, receive_buffer: Option<usize>) -> Result<TcpStream> {
+        dial(self.cable().map(|cable| &*cable.faraway), address, receive_buffer)
+    }
+
+    fn cable(&self) -> Option<&Cable> {
         match self {
-            Self::Loopback => dial(None, address, receive_buffer),
-            Self::Namespaces(_, far) => dial(Some(far), address, receive_buffer),
+            Self::Loopback => None,
+            Self::Faraway(cable) => Some(cable),
         }
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Self::Namespaces(near, far) = self {
-            // A namespace that could not be created cannot be deleted.
-            let _ = ip(&["netns", "delete", near]);
-            let _ = ip(&["netns", "delete", far]);
-        }
-    }
-}
-
-fn ip(arguments: &[&str]) -> Result<()> {
-    let status = Command::new("ip").args(arguments).status().context("ip is needed")?;
-    ensure!(status.success(), "ip {} failed: making namespaces needs root", arguments.join(" "));
-    Ok(())
-}
-
-/// Connects from a namespace. Moves a thread there, not the process.
+/// Connects from a namespace. The kernel gathers small messages, as it does unless a program asks otherwise.
 fn dial(namespace: Option<&str>, address: SocketAddr, receive_buffer: Option<usize>) -> Result<TcpStream> {
-    let connect = || -> Result<TcpStream> {
-        if let Some(name) = namespace {
-            let handle = File::open(format!("/run/netns/{name}"))?;
-            move_into_link_name_space(handle.as_fd(), Some(LinkNameSpaceType::Network))?;
-        }
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-        if let Some(bytes) = receive_buffer {
-            socket.set_recv_buffer_size(bytes)?;
-        }
-        socket.connect_timeout(&address.into(), DEADLINE)?;
-        Ok(socket.into())
-    };
-    thread::scope(|scope| match scope.spawn(connect).join() {
-        Ok(connected) => connected,
-        Err(panic) => std::panic::resume_unwind(panic),
-    })
+    let stream = cable::dial(namespace, address, receive_buffer)?;
+    stream.set_nodelay(false)?;
+    Ok(stream)
 }
 
 /// A running server. Dropping it kills the server.
@@ -191,12 +146,13 @@ struct Server {
 
 impl Server {
     fn start(program: &Path, place: &Place) -> Result<Self> {
-        let host = if matches!(place, Place::Loopback) { Ipv4Addr::LOCALHOST } else { SERVER };
+        let host =
+            if matches!(place, Place::Loopback) { Ipv4Addr::LOCALHOST } else { cable::SERVER.parse()? };
         // A port that was free a moment ago on this machine; in a new namespace all are free.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let address = SocketAddr::from((host, port));
         let mut command = place.command(program);
-        forget_settings(&mut command);
+        without_settings(&mut command);
         command.arg("serve").env("ARAUTO_SERVER_LISTEN", address.to_string());
         for setting in ["ARAUTO_WEB_LISTEN", "ARAUTO_MEDIA_LISTEN", "ARAUTO_MONITORING_LISTEN"] {
             command.env(setting, "");
@@ -247,7 +203,7 @@ fn run(program: &Path, place: &Place, habit: Habit, slow: usize) -> Result<Strin
         .collect::<Result<_>>()?;
     let senders: Vec<TcpStream> = match place {
         Place::Loopback => vec![join(place.dial(server.address, None)?, "sender", false)?],
-        Place::Namespaces(..) => (0..4)
+        Place::Faraway(_) => (0..4)
             .map(|number| join(place.dial(server.address, None)?, &format!("sender{number}"), false))
             .collect::<Result<_>>()?,
     };
@@ -282,7 +238,7 @@ fn read_slowly(mut stream: &TcpStream, habit: Habit, is_over: &AtomicBool) {
 
 /// Broadcasts until the connection ends.
 fn send(mut stream: &TcpStream, place: &Place) {
-    let far = matches!(place, Place::Namespaces(..));
+    let far = matches!(place, Place::Faraway(_));
     // With its header, a message of 950 bytes is just below limits.message_bytes.
     let (size, burst) = if far { (950, BURST) } else { (200, 1) };
     let line = format!("/others {}\n", "x".repeat(size));

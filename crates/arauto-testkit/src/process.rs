@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Client, DEADLINE, NAME_REQUEST, confirmation, wait_until};
+use crate::{Client, DEADLINE, NAME_REQUEST, arauto, confirmation, wait_until};
 
 /// A running `arauto serve`. Dropping it kills the process.
 pub struct Process {
@@ -30,7 +30,7 @@ pub struct Process {
 impl Process {
     /// Runs `arauto serve` on free ports with these settings (environment variables).
     pub fn serve(settings: &[(&str, &str)]) -> Self {
-        Self::run(crate::cli::arauto(["serve"]), settings)
+        Self::run(arauto(["serve"]), settings)
     }
 
     /// Runs a command that becomes or starts `arauto serve`.
@@ -134,10 +134,12 @@ impl Process {
         self.logged("counters")["outboxes_full"] != 0
     }
 
+    /// The first address for clients without TLS.
     pub fn address(&self) -> SocketAddr {
         self.addresses[0]
     }
 
+    /// All addresses for clients without TLS.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
@@ -147,22 +149,27 @@ impl Process {
         self.log.iter().collect()
     }
 
+    /// The address for clients with TLS.
     pub fn tls_address(&self) -> SocketAddr {
         self.tls_address.expect("an address for TLS")
     }
 
+    /// The address of the page by HTTPS.
     pub fn secure_web_address(&self) -> SocketAddr {
         self.secure_web_address.expect("an address for the page by https")
     }
 
+    /// The address of the page by HTTP, which is also that of WebSockets.
     pub fn web_address(&self) -> SocketAddr {
         self.web_address.expect("an address for the page")
     }
 
+    /// The address of monitoring.
     pub fn monitoring_address(&self) -> SocketAddr {
         self.monitoring_address.expect("an address for monitoring")
     }
 
+    /// Connects a line client, and gives it a name.
     pub fn join(&self, name: &str) -> Client {
         let mut client = Client::to(self.address());
         client.expect(NAME_REQUEST);
@@ -170,6 +177,7 @@ impl Process {
         client
     }
 
+    /// Sends a signal to the process; `name` is without `SIG`.
     pub fn signal(&self, name: &str) {
         signal(self.id(), name);
     }

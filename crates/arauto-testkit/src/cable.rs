@@ -18,12 +18,11 @@ use arauto_needs::has_tool;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use socket2::{Domain, Socket, Type};
 
-use super::{
+use crate::{
     DEADLINE, NAME_REQUEST, confirmation,
     process::{Process, signal},
-    wait_until,
+    program, wait_until, without_settings,
 };
-use crate::cli::without_settings;
 
 /// The address of the server's end of the cable.
 pub const SERVER: &str = "192.0.2.1";
@@ -75,9 +74,10 @@ impl Cable {
         Some(cable)
     }
 
+    /// Runs `arauto serve` on the server's machine, with these settings (environment variables).
     pub fn serve(&self, settings: &[(&str, &str)]) -> Process {
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.server, env!("CARGO_BIN_EXE_arauto"), "serve"]);
+        command.args(["netns", "exec", &self.server]).arg(program()).arg("serve");
         without_settings(&mut command);
         let listen = format!("{SERVER}:0");
         Process::run(command, &[&[("ARAUTO_SERVER_LISTEN", listen.as_str())], settings].concat())
@@ -218,6 +218,7 @@ impl Netcat {
         netcat
     }
 
+    /// Starts a netcat that connects to the server, and reads nothing.
     pub fn start(namespace: &str, process: &Process) -> Self {
         let port = process.address().port().to_string();
         Self::run(namespace, &["nc", SERVER, &port])
@@ -244,6 +245,7 @@ impl Netcat {
         Self { child, stdin, lines }
     }
 
+    /// Starts a netcat, and joins under a name.
     pub fn join(namespace: &str, process: &Process, name: &str) -> Self {
         let mut netcat = Self::on(namespace, process);
         netcat.send(name);
@@ -251,19 +253,23 @@ impl Netcat {
         netcat
     }
 
+    /// Sends a signal to the process; `name` is without `SIG`.
     pub fn signal(&self, name: &str) {
         signal(self.child.id(), name);
     }
 
+    /// Types a line.
     pub fn send(&mut self, line: &str) {
         self.stdin.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
+    /// The next line that was printed. Waits for at most [`DEADLINE`].
     #[track_caller]
     pub fn line(&self) -> String {
         self.lines.recv_timeout(DEADLINE).unwrap()
     }
 
+    /// Checks that this line is printed next.
     #[track_caller]
     pub fn expect(&self, line: &str) {
         assert_eq!(self.line(), line);

@@ -1,7 +1,16 @@
-//! [`TestServer`], a server in the test's own process, and [`Client`], which compares bytes exactly.
+//! What the tests and benches of Arauto share.
+//!
+//! - [`TestServer`]: a server in the test's own process. [`process::Process`]: the program, run as a user runs it.
+//! - [`Client`], [`web::WebClient`], [`tls::Trust`]: clients that compare bytes exactly, by TCP, WebSocket and TLS.
+//! - [`terminal::Terminal`]: a pseudoterminal for programs that draw.
+//! - [`fake_server::FakeServer`], [`report_server::ReportServer`]: other servers, for Arauto's clients.
+//! - [`cable::Cable`]: two network namespaces that stand for two machines.
 //!
 //! No test waits for time to pass: each wait is for an event and has a deadline. A test shows that a client received
-//! nothing by what the client receives next.
+//! nothing by what the client receives next. All functions panic where a test cannot go on.
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test that cannot go on is to panic")]
+#![allow(clippy::print_stderr, reason = "shown by the test runner where a test fails")]
+#![allow(clippy::must_use_candidate, clippy::new_without_default, reason = "only tests and benches call it")]
 
 pub mod cable;
 pub mod fake_server;
@@ -15,6 +24,8 @@ use std::{
     collections::VecDeque,
     io::{self, ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
+    path::PathBuf,
+    process::Command,
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -29,6 +40,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 /// Maximum time that a test waits for an event before it fails.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
+/// The first line that a server sends to each client.
 pub const NAME_REQUEST: &str = "server | client | name | no data";
 
 /// A running server on free ports of 127.0.0.1. Dropping it stops the server.
@@ -86,18 +98,22 @@ impl TestServer {
         }
     }
 
+    /// The first address for clients without TLS.
     pub fn address(&self) -> SocketAddr {
         self.addresses[0]
     }
 
+    /// The first address for clients with TLS.
     pub fn tls_address(&self) -> SocketAddr {
         self.tls_addresses[0]
     }
 
+    /// The first address of the page by HTTP, which is also that of WebSockets.
     pub fn web_address(&self) -> SocketAddr {
         self.web_addresses[0]
     }
 
+    /// The first address of the page by HTTPS.
     pub fn secure_web_address(&self) -> SocketAddr {
         self.secure_web_addresses[0]
     }
@@ -107,14 +123,17 @@ impl TestServer {
         self.media_addresses[0]
     }
 
+    /// The first address of monitoring.
     pub fn monitoring_address(&self) -> SocketAddr {
         self.monitoring_addresses[0]
     }
 
+    /// All addresses for clients without TLS.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
+    /// The port of [`Self::address`], as an argument for a program.
     pub fn port(&self) -> String {
         self.address().port().to_string()
     }
@@ -165,6 +184,9 @@ impl TestServer {
     }
 
     /// Waits until the server has ended, and returns its result.
+    ///
+    /// # Errors
+    /// If the server could not go on serving.
     pub fn ended(mut self) -> Result<Ended, ServeError> {
         self.join_thread().expect("not joined before")
     }
@@ -187,6 +209,7 @@ impl Drop for TestServer {
     }
 }
 
+/// The line that confirms a name.
 pub fn confirmation(name: &str) -> String {
     format!("server | {name} | connection_confirmation | You are now connected to the server")
 }
@@ -201,15 +224,18 @@ pub struct Client<S = TcpStream> {
 }
 
 impl Client {
+    /// Connects a line client, and reads nothing.
     pub fn to(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("a server that listens");
         Self::from_stream(stream)
     }
 
+    /// Makes a line client of a connection.
     pub fn from_stream(stream: TcpStream) -> Self {
         Self { stream: ready(stream), ahead: VecDeque::new(), ending: "\n" }
     }
 
+    /// The connection. Bytes that were read ahead are missing from it.
     pub fn stream(&self) -> &TcpStream {
         &self.stream
     }
@@ -229,11 +255,17 @@ fn ready(stream: TcpStream) -> TcpStream {
 }
 
 impl<S: Read + Write> Client<S> {
+    /// The connection. Bytes that were read ahead are lost.
+    pub fn into_stream(self) -> S {
+        self.stream
+    }
+
     /// Sends a message with this client's line ending.
     pub fn send(&mut self, message: &str) {
         self.send_bytes(format!("{message}{}", self.ending).as_bytes());
     }
 
+    /// Sends bytes as they are.
     pub fn send_bytes(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).expect("a connection that takes bytes");
         self.stream.flush().expect("a connection that takes bytes");
@@ -245,6 +277,7 @@ impl<S: Read + Write> Client<S> {
         self.expect_bytes(format!("{message}{}", self.ending).as_bytes());
     }
 
+    /// Checks that these bytes come next, and reads no more.
     #[track_caller]
     pub fn expect_bytes(&mut self, expected: &[u8]) {
         let mut got = vec![0; expected.len()];
@@ -353,4 +386,31 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(Instant::now() < end, "waited in vain for {what}");
         std::thread::park_timeout(Duration::from_millis(2));
     }
+}
+
+/// The path of the program, which Cargo builds for the integration tests, benches and examples of its package.
+pub fn program() -> PathBuf {
+    // Tests and benches are in `deps`, examples in `examples`, both beside the program.
+    std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("arauto")
+}
+
+/// The program with these arguments, in an environment without its settings.
+pub fn arauto<const N: usize>(arguments: [&str; N]) -> Command {
+    let mut command = Command::new(program());
+    command.args(arguments);
+    without_settings(&mut command);
+    command
+}
+
+/// Removes the program's settings from the environment of a command.
+pub fn without_settings(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("ARAUTO_") {
+            command.env_remove(name);
+        }
+    }
+    // The user's own settings file is not read either.
+    command.env("XDG_CONFIG_HOME", "/no/such/folder");
+    // Test servers use any free port for audio.
+    command.env("ARAUTO_CLIENT_AUDIO_PORTS", "1-65535");
 }

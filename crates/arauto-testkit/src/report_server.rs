@@ -18,8 +18,9 @@ pub enum Delivery {
     Together,
 }
 
-use super::{Client, NAME_REQUEST, confirmation};
+use crate::{Client, NAME_REQUEST, confirmation};
 
+/// A server on a free port. It serves until the test program ends.
 pub struct ReportServer {
     address: SocketAddr,
     house: Arc<Mutex<House>>,
@@ -37,6 +38,7 @@ struct Member {
 }
 
 impl ReportServer {
+    /// Starts a server that writes to its clients in this manner.
     pub fn start(delivery: Delivery) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -52,6 +54,7 @@ impl ReportServer {
         Self { address, house }
     }
 
+    /// The address to connect to.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

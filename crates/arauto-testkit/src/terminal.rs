@@ -16,21 +16,27 @@ use expectrl::process::{
 };
 use vt100::{Parser, Screen};
 
-use super::{DEADLINE, process::signal, wait_until};
+use crate::{DEADLINE, process::signal, wait_until};
 
-pub const ENTER: &str = "\r";
-pub const ESC: &str = "\x1b";
-pub const TAB: &str = "\t";
-pub const CTRL_C: &str = "\x03";
-pub const CTRL_D: &str = "\x04";
-pub const CTRL_L: &str = "\x0c";
-pub const CTRL_U: &str = "\x15";
-pub const UP: &str = "\x1b[A";
-pub const DOWN: &str = "\x1b[B";
-pub const LEFT: &str = "\x1b[D";
-pub const PAGE_UP: &str = "\x1b[5~";
-pub const CTRL_END: &str = "\x1b[1;5F";
-pub const F1: &str = "\x1bOP";
+/// The bytes that xterm sends for keys.
+#[allow(missing_docs, reason = "the constants are named after the keys")]
+pub mod keys {
+    pub const ENTER: &str = "\r";
+    pub const ESC: &str = "\x1b";
+    pub const TAB: &str = "\t";
+    pub const CTRL_C: &str = "\x03";
+    pub const CTRL_D: &str = "\x04";
+    pub const CTRL_L: &str = "\x0c";
+    pub const CTRL_U: &str = "\x15";
+    pub const UP: &str = "\x1b[A";
+    pub const DOWN: &str = "\x1b[B";
+    pub const LEFT: &str = "\x1b[D";
+    pub const PAGE_UP: &str = "\x1b[5~";
+    pub const CTRL_END: &str = "\x1b[1;5F";
+    pub const F1: &str = "\x1bOP";
+}
+
+pub use keys::*;
 
 /// The program's output so far.
 #[derive(Default)]
@@ -72,6 +78,7 @@ impl Terminal {
         terminal
     }
 
+    /// Gives the terminal this size in characters, and tells the program.
     pub fn resize(&mut self, columns: u16, rows: u16) {
         let size = |number| NonZeroU16::new(number).unwrap();
         self.written.0.lock().unwrap().parser.set_size(size(rows), size(columns));
@@ -88,6 +95,7 @@ impl Terminal {
         self.written.0.lock().unwrap().parser.process(bytes.as_bytes());
     }
 
+    /// Types these keys.
     pub fn type_in(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
     }
@@ -142,10 +150,12 @@ impl Terminal {
         self.written.0.lock().unwrap().bytes.clone()
     }
 
+    /// The process id of the program.
     pub fn process(&self) -> u32 {
         u32::try_from(self.program.pid().as_raw()).unwrap()
     }
 
+    /// Sends a signal to the program; `name` is without `SIG`.
     pub fn signal(&self, name: &str) {
         signal(self.process(), name);
     }

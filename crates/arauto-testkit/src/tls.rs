@@ -18,9 +18,11 @@ use rustls::{
 };
 use tempfile::TempDir;
 
-use super::{Client, NAME_REQUEST, confirmation, ready};
+use crate::{Client, NAME_REQUEST, confirmation, ready};
 
+/// Versions of a client that offers TLS 1.2.
 pub const TLS12_ONLY: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
+/// Versions of a client that offers TLS 1.3.
 pub const TLS13_ONLY: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
 
 /// A client over TLS.
@@ -33,6 +35,7 @@ pub struct Issuer {
 }
 
 impl Issuer {
+    /// Makes an authority with a new key.
     pub fn new() -> Self {
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -43,6 +46,7 @@ impl Issuer {
         this
     }
 
+    /// The path of a file in the temporary folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -83,8 +87,11 @@ impl Issuer {
 
 /// A certificate and its key.
 pub struct Files {
+    /// The path of the certificate in PEM.
     pub certificate: PathBuf,
+    /// The path of the key in PEM.
     pub key: PathBuf,
+    /// The certificate in DER.
     pub der: Vec<u8>,
 }
 
@@ -99,16 +106,21 @@ impl Files {
 
 /// A client's side of TLS: the issuer it trusts, the versions it offers, and the certificate it presents, if any.
 pub struct Trust<'a> {
+    /// The path of the certificate of the issuer that the client trusts.
     pub ca: PathBuf,
+    /// The versions that the client offers.
     pub versions: &'static [&'static SupportedProtocolVersion],
+    /// The certificate that the client presents, if any.
     pub shows: Option<&'a Files>,
 }
 
 impl Trust<'_> {
+    /// A client that trusts this issuer, offers all versions, and presents no certificate.
     pub fn of(issuer: &Issuer) -> Self {
         Self { ca: issuer.ca(), versions: rustls::ALL_VERSIONS, shows: None }
     }
 
+    /// The configuration for `rustls`.
     pub fn config(&self) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(&self.ca).unwrap()).unwrap();
@@ -142,12 +154,14 @@ impl Trust<'_> {
         Client { stream: StreamOwned::new(session, stream), ahead: VecDeque::new(), ending: "\n" }
     }
 
+    /// Connects, and reads the name request.
     pub fn connect(&self, address: SocketAddr) -> TlsClient {
         let mut client = self.connect_silently(address);
         client.expect(NAME_REQUEST);
         client
     }
 
+    /// Connects, and gives the client a name.
     pub fn join(&self, address: SocketAddr, name: &str) -> TlsClient {
         let mut client = self.connect(address);
         client.ask(name, &confirmation(name));
@@ -167,10 +181,7 @@ impl TlsClient {
         self.stream.flush().unwrap();
     }
 
-    pub fn into_stream(self) -> StreamOwned<ClientConnection, TcpStream> {
-        self.stream
-    }
-
+    /// The connection. Bytes that were read ahead are missing from it.
     pub fn stream_mut(&mut self) -> &mut StreamOwned<ClientConnection, TcpStream> {
         &mut self.stream
     }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{DEADLINE, wait_until};
+use crate::{DEADLINE, wait_until};
 
 /// A server on a free port. It serves until the test program ends.
 pub struct FakeServer {
@@ -67,6 +67,7 @@ impl FakeServer {
         Self { address, heard }
     }
 
+    /// The address to connect to.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -12,7 +12,7 @@ use tungstenite::{
     protocol::CloseFrame,
 };
 
-use super::{NAME_REQUEST, TestServer, confirmation, ready};
+use crate::{NAME_REQUEST, TestServer, confirmation, ready};
 
 /// A WebSocket client, built on a library that conforms to RFC 6455.
 pub struct WebClient<S = TcpStream>(WebSocket<S>);
@@ -56,11 +56,13 @@ impl<S: Read + Write> WebClient<S> {
         client
     }
 
+    /// Sends a text message.
     #[track_caller]
     pub fn send(&mut self, message: &str) {
         self.send_frame(Message::text(message));
     }
 
+    /// Sends a frame of any kind.
     #[track_caller]
     pub fn send_frame(&mut self, message: Message) {
         self.0.send(message).expect("a connection that takes frames");
@@ -86,11 +88,13 @@ impl<S: Read + Write> WebClient<S> {
         }
     }
 
+    /// Checks that this text message comes next.
     #[track_caller]
     pub fn expect(&mut self, message: &str) {
         assert_eq!(self.line(), message);
     }
 
+    /// Sends a message and checks that the answer is what comes next.
     #[track_caller]
     pub fn ask(&mut self, message: &str, answer: &str) {
         self.send(message);
