@@ -12,6 +12,10 @@ ci:
 test *filter:
     cargo test {{filter}}
 
+# Run the slow tests, or those that `filter` selects.
+test-slow *filter:
+    cargo test --test main -- --ignored {{filter}}
+
 # Run the benches, or those that `arguments` name, such as `--bench codec`.
 bench *arguments:
     cargo bench {{arguments}}

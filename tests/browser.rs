@@ -98,54 +98,63 @@ fn what_the_page_knows() {
 
 #[needs("node", "chromium", "nc", "tests/browser/node_modules")]
 #[test]
+#[ignore = "slow: drives Chromium for half a minute or more"]
 fn the_page_as_people_use_it() {
     run("page.test.js", Some(&Restartable::start()));
 }
 
 #[needs("node", "chromium", "nc", "tests/browser/node_modules", "ffmpeg")]
 #[test]
+#[ignore = "slow: drives Chromium for half a minute or more"]
 fn sound_is_heard() {
     run("sound.test.js", Some(&Restartable::start()));
 }
 
 #[needs("node", "chromium", "nc", "tests/browser/node_modules")]
 #[test]
+#[ignore = "slow: drives Chromium for half a minute or more"]
 fn a_click_acts_on_what_was_pressed() {
     run("press.test.js", None);
 }
 
 #[needs("node", "chromium", "nc", "tests/browser/node_modules")]
 #[test]
+#[ignore = "slow: drives Chromium for half a minute or more"]
 fn short_forms_are_carried_out() {
     run("commands.test.js", None);
 }
 
 #[needs("node", "chromium", "nc", "tests/browser/node_modules")]
 #[test]
+#[ignore = "slow: drives Chromium for half a minute or more"]
 fn whoever_comes_after_a_leave_begins_empty() {
     run("leaving.test.js", None);
 }
 
 #[needs("node", "chromium", "nc", "tests/browser/node_modules")]
 #[test]
+#[ignore = "slow: drives Chromium for half a minute or more"]
 fn a_server_that_stops_answering_is_noticed() {
     run("liveness.test.js", None);
 }
 
 #[needs("node", "chromium", "nc", "tests/browser/node_modules")]
 #[test]
+#[ignore = "slow: drives Chromium for half a minute or more"]
 fn names_languages_and_input_methods() {
     run("input.test.js", None);
 }
 
 #[needs("node", "chromium", "nc", "tests/browser/node_modules", "nginx")]
 #[test]
+#[ignore = "slow: drives Chromium for half a minute or more"]
 fn the_page_behind_nginx() {
     run("proxy.test.js", Some(&Restartable::start()));
 }
 
 #[needs("node", "chromium", "nc", "tests/browser/node_modules")]
 #[test]
+#[ignore = "slow: drives Chromium for half a minute or more"]
 fn ten_thousand_messages_and_five_thousand_people() {
     run("load.test.js", None);
 }

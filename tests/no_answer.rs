@@ -116,6 +116,7 @@ impl All {
 
 #[needs("ip", "tc", "nc")]
 #[test]
+#[ignore = "slow: waits for the clients' own timeouts, up to 30 s"]
 fn a_network_that_goes_away_is_seen_within_30_s() {
     let Some(cable) = Cable::lay() else { return };
     let process = cable.serve(&[]);
@@ -139,6 +140,7 @@ fn a_network_that_goes_away_is_seen_within_30_s() {
 }
 
 #[test]
+#[ignore = "slow: waits for the clients' own timeouts, up to 30 s"]
 fn a_server_that_is_stopped_is_seen_within_30_s() {
     let mut process = Process::serve(&[]);
     let mut all = All::connect(process.address(), |arguments| {
@@ -159,6 +161,7 @@ fn a_server_that_is_stopped_is_seen_within_30_s() {
 }
 
 #[test]
+#[ignore = "slow: waits for the clients' own timeouts, up to 30 s"]
 fn a_silent_server_that_answers_an_echo_is_kept() {
     let process = Process::serve(&[]);
     let address = process.address().to_string();

@@ -1,7 +1,6 @@
 //! Tests of `arauto join` on a terminal, used as a person uses it.
 
 mod job_control;
-mod picture;
 mod ways_out;
 
 use std::{

@@ -179,8 +179,8 @@ fn parts_of_a_list_of_files_without_end_have_the_time_of_the_whole() {
     let (status, stdout, stderr) = outcome(&files);
     assert_eq!((status, stdout.as_str()), (3, "a (1 byte)\n"), "{stderr}");
 
-    let (server, taken) = flooding(|number| {
-        let name = "n".repeat(900);
+    let name = "n".repeat(900);
+    let (server, taken) = flooding(move |number| {
         format!("bob | x | list_files | files {0} to {0} of 1000000: {name}{number} (1 byte)", number + 1)
     });
     let (status, _, stderr) =

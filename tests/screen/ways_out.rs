@@ -204,20 +204,23 @@ fn signals_end_it_in_order() {
 
 #[test]
 fn a_panic_is_reported_on_a_terminal_that_was_given_back() {
-    // Runs this test program with the test below.
+    if std::env::var_os(PANICS).is_some() {
+        panic_on_a_full_screen();
+    }
+    // Runs this test alone, on a terminal.
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["--exact", "screen::ways_out::panics_on_a_full_screen", "--ignored", "--nocapture"])
-        .env("RUST_BACKTRACE", "0");
+    let this = "screen::ways_out::a_panic_is_reported_on_a_terminal_that_was_given_back";
+    command.args(["--exact", this, "--nocapture"]).env(PANICS, "1").env("RUST_BACKTRACE", "0");
     let mut terminal = Terminal::run(command, 80, 24);
     assert_ne!(terminal.ended(), 0);
     assert!(terminal.look(|screen| screen.contents().contains("a fault of the program")));
     is_given_back(&terminal);
 }
 
-#[test]
-#[ignore = "run by the test above, on a terminal"]
-fn panics_on_a_full_screen() {
+/// Variable by which a test tells itself to panic.
+const PANICS: &str = "ARAUTO_TEST_PANICS";
+
+fn panic_on_a_full_screen() {
     let screen = arauto_tui::terminal::Screen::take().unwrap();
     let _ = std::io::stdout().flush();
     let size = screen.size();

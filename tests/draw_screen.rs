@@ -1,16 +1,15 @@
 //! Draws `docs/screen.svg`, the full screen of a real run. Not a test: run by hand after a change of what the screen
-//! shows.
+//! shows, by `cargo test --test draw_screen`. Port 1234 has to be free.
+#![allow(clippy::unwrap_used, reason = "a picture that cannot be drawn is to end it")]
 
 use std::{fmt::Write, path::Path};
 
 use arauto_client::target::DEFAULT_PORT;
-use vt100::{Cell, Color, Screen};
-
-use super::join;
-use crate::harness::{
-    TestServer,
+use arauto_testkit::{
+    TestServer, arauto,
     terminal::{TAB, Terminal},
 };
+use vt100::{Cell, Color, Screen};
 
 /// Width of a column and height of a row in the picture, in its units.
 const COLUMN: f32 = 8.4;
@@ -23,18 +22,17 @@ const MARGIN: f32 = 14.0;
 const FOREGROUND: &str = "#d4d4d4";
 const BACKGROUND: &str = "#1b1d23";
 
-#[test]
-#[ignore = "writes docs/screen.svg; needs port 1234"]
-fn draw() {
+fn main() {
     let server = TestServer::with(|config| {
         config.server.listen = vec![([127, 0, 0, 1], DEFAULT_PORT).into()];
     });
-    let mut ana = Terminal::run(join(&server, "ana"), 84, 20);
-    ana.shows("1 here");
-    let mut rui = Terminal::run(join(&server, "rui"), 84, 20);
-    rui.shows("2 here");
-    let mut eva = Terminal::run(join(&server, "Eva Maria"), 84, 20);
-    eva.shows("3 here");
+    let [mut ana, mut rui, mut eva] =
+        [("ana", "1 here"), ("rui", "2 here"), ("Eva Maria", "3 here")].map(|(name, here)| {
+            let terminal =
+                Terminal::run(arauto(["join", name, "--server", &server.address().to_string()]), 84, 20);
+            terminal.shows(here);
+            terminal
+        });
     ana.shows("\"Eva Maria\" joined");
     rui.enter("olá! does anyone have the recording from Saturday?");
     ana.shows("from Saturday?");
