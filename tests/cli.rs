@@ -75,6 +75,7 @@ fn completions_for_every_shell() {
     assert!(refusal(&mut arauto(["completions", "cmd"])).contains("[possible values: bash, elvish, fish"));
 }
 
+#[cfg(feature = "tui")]
 #[test]
 fn the_manual_page_has_every_subcommand_and_setting() {
     let page = stdout(&mut arauto(["man"]));

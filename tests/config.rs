@@ -441,6 +441,7 @@ fn all_faults_of_a_file_and_of_the_files_it_names_are_told() {
     assert!(check().status.success());
 }
 
+#[cfg(feature = "tui")]
 #[test]
 fn all_faults_of_a_clients_settings_are_told() {
     let directory =
@@ -484,7 +485,11 @@ fn what_kubernetes_sets_for_services_called_like_sections_is_left_alone() {
         ("ARAUTO_WEB_PORT_80_UDP_ADDR", "10.0.0.1"),
         ("ARAUTO_CLIENT_PORT", "tcp://10.0.0.1:1"),
     ] {
-        for arguments in [&["config"][..], &["config", "--client"]] {
+        for arguments in [
+            &["config"][..],
+            #[cfg(feature = "tui")]
+            &["config", "--client"],
+        ] {
             let output = arauto([]).args(arguments).env(variable, value).output().unwrap();
             assert!(output.status.success(), "{variable}: {output:?}");
         }
