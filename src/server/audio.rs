@@ -13,11 +13,14 @@ use actix::{Actor, Addr, Handler, Recipient};
 use actix_rt::ArbiterHandle;
 use slog::Logger;
 
-use super::messages::{CloseServer, StreamBegan, StreamEnded, Subscribe, ToRelay};
 use crate::{
     config::{self, InForce},
     server::{
-        admission::bans::Barrier, common::exit_guard::ExitGuard, metrics::audio::Counters,
+        admission::bans::Barrier,
+        common::exit_guard::ExitGuard,
+        http::subscribe::Subscribe,
+        messages::{CloseServer, StreamBegan, StreamEnded},
+        metrics::audio::Counters,
         net::tls::credentials::Credentials,
     },
 };
@@ -28,6 +31,7 @@ mod fan_out;
 mod http_listeners;
 mod keys;
 mod listener;
+pub mod messages;
 mod outgoing;
 mod ports;
 mod relay;
@@ -41,6 +45,7 @@ mod stream;
 mod streams;
 mod udp_reader;
 
+use messages::ToRelay;
 use relay::Relay;
 
 /// Returns the most open files that audio needs with this configuration: all audio connections, and the UDP sockets of

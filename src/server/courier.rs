@@ -20,29 +20,28 @@ use super::{
         session_ref::{SessionId, SessionRef},
     },
     delivery::{
-        deliver::Deliver,
         outbox::{Bounds, Outbox, at_once},
         subscriber::{Done, Report, Subscriber},
         subscriber_table::SubscriberTable,
     },
     http::{Http, stream::HttpAudio},
-    messages::{
-        Backpressure, CloseServer, Evicted, ExpectDrain, OutboxesFull, Probe, Reframe, SendLine, SendRaw,
-        ToCourier, Unbound, Weigh, Weighed,
-    },
+    messages::{Backpressure, CloseServer, OutboxesFull, Reframe, SendLine, SendRaw, ToCourier, Weighed},
     net::{connection::SendHalf, tls::under_way::PendingConnections},
     session::{
         actor::{SessionConfig, WorkerContext},
         frame_reader::ReadBuffer,
+        messages::Evicted,
     },
 };
 use crate::config::Config;
 
 mod adopt;
+pub mod messages;
 mod secure;
 mod web;
 
 pub use adopt::{NewConnection, WireFormat};
+use messages::{Deliver, ExpectDrain, Probe, Unbound, Weigh};
 
 /// Time between two pings of a WebSocket. A proxy on the way may drop a connection that is silent for a minute. A
 /// connection that answers nothing is ended 60 to 90 s after it was last heard of.

@@ -9,8 +9,9 @@
 //! Each folder begins with what it is responsible for, and imports between folders run one way: ARCHITECTURE.md has the
 //! order.
 //!
-//! `messages.rs` defines the messages between the main actors. The tables and queues (`roster`, `batch`, `outbox`,
-//! `frame_reader` and others) are plain Rust that imports no actor library, so tests call them directly.
+//! A folder's `messages.rs` defines the messages that its actor receives, and `server/messages.rs` those that are sent
+//! against the order of the folders. The tables and queues (`roster`, `batch`, `outbox`, `frame_reader` and others) are
+//! plain Rust that imports no actor library, so tests call them directly.
 
 use std::{
     io,

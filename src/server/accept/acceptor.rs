@@ -27,9 +27,11 @@ use crate::{
             peer::Peer,
             session_ref::SessionId,
         },
-        courier::Courier,
+        courier::{
+            Courier,
+            messages::{Adopt, Secure},
+        },
         http::unavailable,
-        messages::{Adopt, Secure},
         metrics::Metrics,
         net::{
             connection::see_out,

@@ -12,13 +12,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    super::messages::{AdmitListener, CloseServer, OpenStream, ShutStream, Subscribe},
     RelayContext, RtspListener,
+    messages::{AdmitListener, OpenStream, ShutStream},
     server::{RtspServer, Settle},
     shares::Caller,
     streams::{RelayStreams, SharedStreams},
 };
-use crate::server::common::exit_guard::ExitGuard;
+use crate::server::{common::exit_guard::ExitGuard, http::subscribe::Subscribe, messages::CloseServer};
+
 /// Interval at which silent publishers and listeners are found, and due reports are sent.
 const TICK_INTERVAL: Duration = Duration::from_millis(500);
 

@@ -8,10 +8,10 @@ use slog::{Logger, debug, warn};
 use tokio::time::Instant;
 
 use super::{
-    super::messages::{OpenStream, StreamBegan, StreamEnded, SubscribeError, Subscription},
     RelayContext, RelayToRegistry,
     keys::NoHold,
     listener::Way,
+    messages::OpenStream,
     outgoing::End,
     ports::PortAllocator,
     rtsp::MAX_PAUSE,
@@ -20,7 +20,13 @@ use super::{
 };
 use crate::{
     config::InForce,
-    server::{admission::bans::Barrier, common::stream_stats::StreamEnd, metrics::audio::Counters},
+    server::{
+        admission::bans::Barrier,
+        common::stream_stats::StreamEnd,
+        http::subscribe::{SubscribeError, Subscription},
+        messages::{StreamBegan, StreamEnded},
+        metrics::audio::Counters,
+    },
 };
 
 /// The streams as the tasks of the relay's thread share them.

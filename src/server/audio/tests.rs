@@ -21,7 +21,7 @@ use slog::{Discard, o};
 use tokio::sync::{mpsc::unbounded_channel, oneshot};
 
 use super::{
-    super::messages::{AdmitListener, OpenStream, SubscribeError, Subscription},
+    messages::{AdmitListener, OpenStream},
     *,
 };
 use crate::{
@@ -31,6 +31,7 @@ use crate::{
             peer::Peer,
             stream_stats::{StreamEnd, StreamStats},
         },
+        http::subscribe::{SubscribeError, Subscription},
         metrics::audio::AudioCounts,
         net::tls::credentials,
     },

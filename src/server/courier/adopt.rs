@@ -9,7 +9,7 @@ use slog::warn;
 use tokio::{net::TcpStream, time::Instant};
 use tokio_util::either::Either;
 
-use super::{Courier, allowance, bounds};
+use super::{Courier, allowance, bounds, messages::Adopt};
 use crate::server::{
     admission::{address_limiter::SessionPermit, flood::Meter},
     common::{
@@ -20,7 +20,6 @@ use crate::server::{
     },
     delivery::{outbox::Outbox, subscriber::Subscriber},
     http::HttpConnection,
-    messages::Adopt,
     net::connection::{self, ReceiveHalf, SendHalf},
     session::{
         actor::{Session, SessionConfig},

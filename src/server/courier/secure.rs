@@ -1,16 +1,20 @@
 //! The courier's TLS part: each handshake is a task of its own, which ends with a stream or a reason for refusal.
 
-use actix::{Addr, AsyncContext, Handler};
+use std::io;
+
+use actix::{Addr, AsyncContext, Handler, Message};
 use arauto_protocol::reply;
 use slog::{info, warn};
-use tokio::time::Instant;
+use tokio::{net::TcpStream, time::Instant};
+use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
 use super::{Courier, NewConnection, SessionRef, WireFormat};
 use crate::server::{
+    admission::address_limiter::SessionPermit,
     common::{close::CloseReason, listener_protocol::ListenerProtocol, peer::Peer, session_ref::SessionId},
+    courier::messages::{Adopt, Secure},
     http::HttpConnection,
-    messages::{Adopt, HandshakeEnded, Secure, Secured},
     metrics::Stage,
     net::{
         connection::see_out,
@@ -21,6 +25,29 @@ use crate::server::{
         },
     },
 };
+
+/// From a handshake's task to its `Courier`: the handshake is over.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct HandshakeEnded {
+    /// The connection.
+    id: SessionId,
+    /// The peer of the connection.
+    peer: Peer,
+    /// The protocol that the connection speaks over TLS.
+    protocol: ListenerProtocol,
+    /// The stream, or why the handshake failed.
+    outcome: Result<Secured, (CloseReason, Option<io::Error>)>,
+}
+
+/// A connection whose TLS handshake is done.
+#[derive(Debug)]
+struct Secured {
+    /// The connection.
+    stream: Box<TlsStream<TcpStream>>,
+    /// The permits that the connection holds.
+    permit: SessionPermit,
+}
 
 impl Courier {
     /// Starts a task that shakes hands, so that a slow handshake delays no other connection.
@@ -83,7 +110,7 @@ impl Courier {
         id: SessionId,
         peer: Peer,
         reason: CloseReason,
-        error: Option<std::io::Error>,
+        error: Option<io::Error>,
     ) {
         let log = &self.worker.log;
         self.worker.metrics.count_end(reason);

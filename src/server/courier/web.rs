@@ -1,18 +1,47 @@
 //! The courier's HTTP part: each HTTP connection is served by a task of its own, and may become a WebSocket session.
 
-use actix::{Addr, Handler};
+use actix::{Addr, Handler, Message};
+use bytes::BytesMut;
 use slog::debug;
 use tokio_util::either::Either;
 
 use super::{Courier, NewConnection, WireFormat};
 use crate::server::{
     admission::address_limiter::SessionPermit,
-    common::close::CloseReason,
+    common::{close::CloseReason, session_ref::SessionId},
     http::{Http, HttpConnection},
-    messages::{HttpEnded, HttpListening, Upgraded},
     metrics::Stage,
     net::{connection, tls::stream::halves},
 };
+
+/// From the task of an HTTP connection to its `Courier`: the WebSocket handshake is done.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Upgraded {
+    /// The connection, with its ID and peer.
+    connection: HttpConnection,
+    /// The permits that the connection now holds as a session.
+    permit: SessionPermit,
+    /// Bytes that were read after the handshake.
+    read: BytesMut,
+}
+
+/// From the task of an HTTP connection to its `Courier`: the connection now listens to a stream, so it may
+/// last longer than the requests for the page.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct HttpListening {
+    /// The connection.
+    id: SessionId,
+}
+
+/// From the task of an HTTP connection to its `Courier`: the connection has ended or was handed over as a session.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct HttpEnded {
+    /// The connection.
+    id: SessionId,
+}
 
 impl Courier {
     /// Starts a task that serves HTTP to this connection.
@@ -100,7 +129,6 @@ impl Handler<HttpEnded> for Courier {
 mod tests {
     use std::sync::Arc;
 
-    use bytes::BytesMut;
     use tokio::{
         net::{TcpListener, TcpStream},
         sync::{Semaphore, mpsc::unbounded_channel},
@@ -109,11 +137,7 @@ mod tests {
     use super::*;
     use crate::{
         config::Config,
-        server::{
-            common::{peer::Peer, session_ref::SessionId},
-            messages::CloseServer,
-            pair::Pair,
-        },
+        server::{common::peer::Peer, messages::CloseServer, pair::Pair},
     };
 
     #[test]

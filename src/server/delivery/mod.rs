@@ -14,7 +14,6 @@
 
 pub mod batch;
 pub mod blocked_work;
-pub mod deliver;
 pub mod flush_scheduler;
 pub mod outbox;
 pub mod subscriber;

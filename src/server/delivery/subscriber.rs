@@ -22,10 +22,14 @@ use crate::server::{
         fill_level::FillLevel,
         session_ref::{SessionId, SessionRef},
     },
-    messages::{Backpressure, Evicted, Hangup, Heavy, Sent},
+    messages::{Backpressure, Heavy},
     metrics::Traffic,
     net::connection::SendHalf,
-    session::{actor::Session, frame_reader::Pulse},
+    session::{
+        actor::Session,
+        frame_reader::Pulse,
+        messages::{Evicted, Hangup, Sent},
+    },
 };
 
 /// Pings in a row that a WebSocket may leave unanswered.

@@ -26,15 +26,17 @@ use crate::{
             block::Origin, exit_guard::ExitGuard, fill_level::FillLevel, peer::LogFields,
             session_ref::SessionId,
         },
-        courier::Courier,
+        courier::{
+            Courier,
+            messages::{Deliver, Unbound},
+        },
         delivery::{
             batch::Batch,
             blocked_work::{BlockedWork, Pending},
-            deliver::Deliver,
             flush_scheduler::{FlushScheduler, InFlight, Load, Next},
             wait_budget::WaitBudget,
         },
-        messages::{Backpressure, CloseServer, Enter, Leave, ToRegistry, Unbound, Work},
+        messages::{Backpressure, CloseServer, Enter, Leave, ToRegistry, Work},
         metrics::Metrics,
     },
 };

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::{
     frame_reader::{FrameReader, Read, ReadEvent, bytes_of},
+    messages::{Evicted, Hangup, Sent},
     read_timeouts::ReadTimeouts,
 };
 use crate::{
@@ -32,7 +33,7 @@ use crate::{
             peer::{LogFields, Peer},
             session_ref::SessionRef,
         },
-        messages::{Evicted, Hangup, Leave, Reframe, SendRaw, Sent, ToCourier, ToRegistry},
+        messages::{Leave, Reframe, SendRaw, ToCourier, ToRegistry},
         metrics::{Metrics, Traffic},
         net::connection::ReceiveHalf,
     },

@@ -3,4 +3,5 @@
 
 pub mod actor;
 pub mod frame_reader;
+pub mod messages;
 pub mod read_timeouts;

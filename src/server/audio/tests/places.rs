@@ -16,7 +16,7 @@ use super::{
 };
 use crate::server::{
     admission::bans::{Ban, Bans},
-    messages::ShutStream,
+    audio::messages::ShutStream,
 };
 
 #[test]

@@ -16,7 +16,8 @@ use crate::server::{
         close::{CLAIM_TIMEOUT, CloseReason},
         peer::LogFields,
     },
-    messages::{Enter, Probe},
+    courier::messages::Probe,
+    messages::Enter,
 };
 
 impl Registry {

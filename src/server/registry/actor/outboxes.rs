@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use super::Registry;
 use crate::server::{
     common::{block::Origin, close::CloseReason},
-    messages::{Heavy, Leave, OutboxesFull, Weigh, Weighed},
+    courier::messages::Weigh,
+    messages::{Heavy, Leave, OutboxesFull, Weighed},
 };
 
 /// After receivers were disconnected, the time for their memory to be freed before more are disconnected.

@@ -8,11 +8,12 @@ use crate::{
     config::Limits,
     server::{
         common::{close::CloseReason, fill_level::FillLevel, peer::LogFields, session_ref::SessionRef},
+        courier::messages::ExpectDrain,
         delivery::{
             batch::BATCH_BYTES,
             blocked_work::{BlockedOn, Pending},
         },
-        messages::{ExpectDrain, Leave, Work},
+        messages::{Leave, Work},
     },
 };
 

@@ -21,11 +21,12 @@ use super::{
 use crate::{
     config,
     server::{
+        audio::messages::{AdmitListener, OpenStream, ShutStream, ToRelay},
         common::{
             session_ref::{SessionId, SessionRef},
             stream_stats::StreamEnd,
         },
-        messages::{AdmitListener, OpenStream, ShutStream, StreamBegan, StreamEnded, ToRelay},
+        messages::{StreamBegan, StreamEnded},
     },
 };
 

@@ -22,10 +22,11 @@ use crate::{
         admission::bans::Barrier,
         audio::{
             RelayContext, RelayToRegistry,
+            messages::OpenStream,
             stream::{Carried, DatagramKind},
             streams::{RelayStreams, SharedStreams},
         },
-        messages::{OpenStream, StreamBegan, StreamEnded},
+        messages::{StreamBegan, StreamEnded},
     },
 };
 
