@@ -152,7 +152,7 @@ const NOT_SENT: [&str; 12] = [
 ];
 
 /// The folders whose sources hold the server's texts.
-const TEXTS_IN: [&str; 2] = ["crates/arauto-protocol/src", "src/server/registry/actor"];
+const TEXTS_IN: [&str; 2] = ["crates/arauto-protocol/src", "src/server/registry"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());

@@ -24,7 +24,7 @@ use crate::{
         common::{exit_guard::ExitGuard, peer::Peer, session_ref::SessionId},
         courier::{Courier, NewConnection, WireFormat},
         net::connection::{ReceiveHalf, SendHalf, Unanswered},
-        registry::actor::{AudioHandle, Registry},
+        registry::{actor::Registry, streams::AudioHandle},
         session::actor::WorkerContext,
     },
 };

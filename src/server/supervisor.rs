@@ -36,8 +36,8 @@ use crate::{
         metrics::Metrics,
         net::systemd,
         registry::{
-            actor::{AudioHandle, Registry},
-            advertised_addresses::AdvertisedAddresses,
+            actor::Registry,
+            streams::{AudioHandle, advertised_addresses::AdvertisedAddresses},
         },
         serve_error::ServeError,
         session::actor::WorkerContext,

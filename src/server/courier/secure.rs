@@ -9,11 +9,13 @@ use tokio::{net::TcpStream, time::Instant};
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
-use super::{Courier, NewConnection, SessionRef, WireFormat};
+use super::{
+    Courier, NewConnection, SessionRef, WireFormat,
+    messages::{Adopt, Secure},
+};
 use crate::server::{
     admission::address_limiter::SessionPermit,
     common::{close::CloseReason, listener_protocol::ListenerProtocol, peer::Peer, session_ref::SessionId},
-    courier::messages::{Adopt, Secure},
     http::HttpConnection,
     metrics::Stage,
     net::{

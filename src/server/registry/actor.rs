@@ -5,25 +5,24 @@
 //! two broadcasts in the same order. The output of one drain of the mailbox goes out as one batch; under load, that
 //! of several drains.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
-use arauto_protocol::Line;
-use arauto_rtsp::{StreamId, key::Masked};
-use slog::{Logger, debug, info};
-use tokio::time::Instant;
+use slog::{Logger, info};
+use tokio::time::{Instant, sleep};
 
 use super::{
+    output::Output,
     pending_claim::PendingClaims,
     roster::Roster,
-    stream_directory::{Opening, StreamDirectory},
+    streams::{AudioHandle, StreamRequests, Streams},
 };
 use crate::{
     config::View,
     server::{
         admission::bans::Ledger,
         common::{
-            block::Origin, exit_guard::ExitGuard, fill_level::FillLevel, peer::LogFields,
+            block::Origin, close::CLAIM_TIMEOUT, exit_guard::ExitGuard, fill_level::FillLevel,
             session_ref::SessionId,
         },
         courier::{
@@ -41,21 +40,24 @@ use crate::{
     },
 };
 
-mod entering;
-mod moderation;
+mod carry_out;
+mod order_log;
 mod outboxes;
 mod requests;
 mod slow_readers;
 mod streams;
 
+use order_log::Entry;
 use outboxes::Weighing;
 use requests::batch_bytes;
-pub use streams::AudioHandle;
+use streams::PublishOver;
 
 /// The actor that all sessions send to.
 pub struct Registry {
     roster: Roster,
     claims: PendingClaims,
+    /// Sessions that began to wait for a name, and whose timeouts have not been started.
+    claims_begun: Vec<SessionId>,
     /// Sessions whose names are free and not yet given to the clients that wait for them.
     freed: Vec<SessionId>,
     batch: Batch,
@@ -73,11 +75,7 @@ pub struct Registry {
     config: View,
     /// The bans.
     ledger: Ledger,
-    /// The relay that carries streams; `None` if audio is off.
-    audio_handle: Option<AudioHandle>,
-    streams: StreamDirectory,
-    /// Streams whose publishers were asked and whose timeout has not been started.
-    opened: Vec<(StreamId, Opening)>,
+    streams: Streams,
     /// A [`Flush`] is pending, or will be when a wait is over.
     flush_due: bool,
     /// The server is shutting down: requests are ignored.
@@ -116,11 +114,11 @@ impl Registry {
     ) -> Self {
         let (batch, flush_scheduler) =
             (Batch::new(couriers.len()), FlushScheduler::new(batch_bytes(&config.limits)));
-        let (roster, claims, freed) = (Roster::default(), PendingClaims::default(), Vec::new());
         Self {
-            roster,
-            claims,
-            freed,
+            roster: Roster::default(),
+            claims: PendingClaims::default(),
+            claims_begun: Vec::new(),
+            freed: Vec::new(),
             batch,
             flush_scheduler,
             blocked: BlockedWork::default(),
@@ -131,26 +129,13 @@ impl Registry {
             couriers,
             config,
             ledger,
-            audio_handle,
-            streams: StreamDirectory::after(random_number()),
-            opened: Vec::new(),
+            streams: Streams::new(audio_handle),
             flush_due: false,
             closing: false,
             metrics,
             log,
             exit_guard,
         }
-    }
-
-    /// Frees a session's name and drops its requests that still wait.
-    fn leave(&mut self, id: SessionId) {
-        self.blocked.drop_all_of(id);
-        self.set_level(id, FillLevel::Low);
-        match self.roster.leave(id) {
-            Some(_) => self.freed.push(id),
-            None => drop(self.claims.remove(id)),
-        }
-        self.end_streams_of(id);
     }
 
     /// Records the fill level of a member's outbox, and releases waiting work if the level fell.
@@ -175,6 +160,17 @@ impl Registry {
         }
     }
 
+    /// The output of the batch that is being gathered.
+    fn output(&mut self) -> Output<'_> {
+        Output { roster: &self.roster, batch: &mut self.batch, metrics: &self.metrics, log: &self.log }
+    }
+
+    /// The streams, for a request about them.
+    fn streams(&mut self) -> StreamRequests<'_> {
+        let Self { roster, batch, metrics, log, streams, config, .. } = self;
+        StreamRequests { streams, output: Output { roster, batch, metrics, log }, config, log }
+    }
+
     /// The origin that a session's costs are added to. A session without a name is its own origin.
     fn origin_of(&self, id: SessionId) -> Origin {
         self.roster.get(id).map_or(Origin::Session(id), |member| Origin::of(id, &member.peer))
@@ -185,7 +181,7 @@ impl Registry {
         self.levels.iter().any(|(known, level)| *known == id && *level >= least)
     }
 
-    /// Shuts the server down: runs all waiting requests, then has every courier end its sessions.
+    /// Shuts the server down: appends all waiting requests, then the end.
     fn close_server(&mut self, by: &str) {
         if self.closing {
             return;
@@ -195,14 +191,8 @@ impl Registry {
         for courier in &self.couriers {
             courier.do_send(Unbound);
         }
-        self.carry_out_all();
-        self.flush(None);
-        for courier in &self.couriers {
-            courier.do_send(CloseServer { by: by.to_owned() });
-        }
-        self.roster = Roster::default();
-        self.metrics.set_members(0);
-        self.exit_guard.report_closing();
+        self.run_all();
+        self.append(Entry::Close { by: by.to_owned() });
     }
 
     /// Runs requests that no longer have to wait.
@@ -220,8 +210,11 @@ impl Registry {
     }
 
     fn flush_later(&mut self, ctx: &mut Context<Self>) {
-        if !self.opened.is_empty() {
-            self.time_opened(ctx);
+        for claimant in self.claims_begun.drain(..) {
+            notify_later(ctx, CLAIM_TIMEOUT, EndClaim(claimant));
+        }
+        for (stream, opening) in self.streams.opened.drain(..) {
+            notify_later(ctx, self.config.media.publish_timeout, PublishOver(stream, opening));
         }
         self.watch_waits(ctx);
         if !self.flush_due {
@@ -249,15 +242,18 @@ impl Registry {
     }
 }
 
-/// Logs a line in the form in which the server of the report (TR2.23) prints it.
-fn log_sent(log: &Logger, line: &Line, fields: &LogFields<'_>) {
-    debug!(log, "Server sends: {:?}", Masked(line.text()); fields);
-}
-
-/// The number after which streams are numbered. It need not be secret, so 0 does if there is no randomness.
-fn random_number() -> u16 {
-    let mut bytes = [0; 2];
-    getrandom::fill(&mut bytes).map_or(0, |()| u16::from_ne_bytes(bytes))
+/// Sends a message to the registry after a delay. A timer of the actor itself would be polled at every wake-up of the
+/// actor.
+fn notify_later<M>(ctx: &Context<Registry>, delay: Duration, message: M)
+where
+    M: Message<Result = ()> + Send + 'static,
+    Registry: Handler<M>,
+{
+    let registry = ctx.address();
+    actix_rt::spawn(async move {
+        sleep(delay).await;
+        registry.do_send(message);
+    });
 }
 
 impl Actor for Registry {
@@ -281,7 +277,7 @@ impl Handler<Enter> for Registry {
     fn handle(&mut self, enter: Enter, ctx: &mut Self::Context) {
         self.begin_batch();
         if !self.closing {
-            self.enter(enter, ctx);
+            self.append(Entry::Enter(enter));
             self.give_freed_names();
             self.flush_later(ctx);
         }
@@ -316,7 +312,7 @@ impl Handler<Leave> for Registry {
         if self.blocked.has(leave.session_ref.id) && !leave.reason.is_abrupt() {
             self.blocked.add(Pending::Leave(leave));
         } else {
-            self.end(leave);
+            self.append(Entry::Leave(leave));
         }
         self.go_on(ctx);
     }
@@ -326,8 +322,8 @@ impl Handler<EndClaim> for Registry {
     type Result = ();
 
     fn handle(&mut self, EndClaim(claimant): EndClaim, ctx: &mut Self::Context) {
-        if let Some(claim) = self.claims.remove(claimant).filter(|_| !self.closing) {
-            self.end_wait(claim, true);
+        if !self.closing {
+            self.append(Entry::ClaimOver(claimant));
             self.give_freed_names();
             self.flush_later(ctx);
         }

@@ -1,10 +1,11 @@
 //! The one place that knows all members: assigns names, finds receivers, and gives all output one order ([`actor`]).
 //!
-//! The tables are plain structs: [`roster`] (members by name), [`pending_claim`] (sessions that wait for a name whose bearer
-//! may be dead), [`stream_directory`] (audio streams), [`advertised_addresses`] (where a client gets its streams).
+//! [`judge`] decides by the tables, which are plain structs: [`roster`] (members by name), [`pending_claim`] (sessions
+//! that wait for a name whose bearer may be dead). [`output`] puts lines into the batch. [`streams`] are audio streams.
 
 pub mod actor;
-pub mod advertised_addresses;
-pub mod pending_claim;
-pub mod roster;
-pub mod stream_directory;
+mod judge;
+mod output;
+mod pending_claim;
+mod roster;
+pub mod streams;

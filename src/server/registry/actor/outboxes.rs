@@ -8,7 +8,7 @@ use arauto_protocol::reply;
 use slog::warn;
 use tokio::time::Instant;
 
-use super::Registry;
+use super::{Registry, order_log::Entry};
 use crate::server::{
     common::{block::Origin, close::CloseReason},
     courier::messages::Weigh,
@@ -85,7 +85,7 @@ impl Registry {
         for Heavy { session_ref, .. } in chosen {
             let name = self.roster.get(session_ref.id).map(|member| member.name.clone());
             let farewell = Some(reply::outboxes_full(limit, name.as_ref(), allowed));
-            self.end(Leave { session_ref, reason: CloseReason::OutboxFull, farewell });
+            self.append(Entry::Leave(Leave { session_ref, reason: CloseReason::OutboxFull, farewell }));
         }
     }
 }

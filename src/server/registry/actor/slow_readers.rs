@@ -1,13 +1,14 @@
 //! Measures how long broadcasts wait for full receivers, and disconnects the costliest ones once the budget is spent.
 
-use actix::{AsyncContext, Context, Handler, Message};
+use actix::{Context, Handler, Message};
 use arauto_protocol::reply;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use super::Registry;
+use super::{super::roster::Member, Registry, notify_later, order_log::Entry};
 use crate::server::{
     common::{close::CloseReason, session_ref::SessionId},
     delivery::wait_budget::WINDOW,
+    messages::Leave,
 };
 
 /// From the registry to itself: the budget may be spent by now.
@@ -42,11 +43,7 @@ impl Registry {
             Some(left) if left.is_zero() => self.disconnect_slow_readers(now),
             Some(left) if !self.check_due => {
                 self.check_due = true;
-                let registry = ctx.address();
-                actix_rt::spawn(async move {
-                    sleep(left).await;
-                    registry.do_send(CheckWaits);
-                });
+                notify_later(ctx, left, CheckWaits);
             }
             _ => {}
         }
@@ -57,9 +54,11 @@ impl Registry {
         let (limit, waited, outbox_bytes) =
             (limits.message_bytes, limits.slow_reader_wait, limits.outbox_bytes);
         for id in self.waits.give_way(waited, now) {
-            if let Some(member) = self.roster.get(id).cloned() {
-                let farewell = reply::slow_reader(limit, &member.name, waited, WINDOW, outbox_bytes);
-                self.dismiss(&member, farewell, CloseReason::SlowReader);
+            if let Some(Member { session_ref, name, .. }) = self.roster.get(id) {
+                let (session_ref, reason) = (*session_ref, CloseReason::SlowReader);
+                let farewell = reply::slow_reader(limit, name, waited, WINDOW, outbox_bytes);
+                self.output().log_sent_to(session_ref, &farewell);
+                self.append(Entry::Leave(Leave { session_ref, reason, farewell: Some(farewell) }));
             }
         }
         // Release even if no receiver was disconnected: broadcasts no longer wait for those that are passed over.

@@ -3,6 +3,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use actix::{Actor, Addr, Context, Handler};
+use arauto_rtsp::{Key, StreamId};
 use tokio::{
     io::DuplexStream,
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, ReadHalf},
@@ -14,8 +15,11 @@ use super::*;
 use crate::{
     config::Config,
     server::{
-        common::stream_stats::StreamStats,
+        audio::messages::{AdmitListener, OpenStream, ShutStream},
+        common::stream_stats::{StreamEnd, StreamStats},
+        messages::{StreamBegan, StreamEnded},
         pair::{Pair, Pipe, SupervisorEvent},
+        registry::actor::Registry,
     },
 };
 

@@ -5,10 +5,13 @@ use std::cmp::Reverse;
 use arauto_rtsp::StreamId;
 use tokio::time::{Duration, Instant};
 
-use super::{super::roster::Member, Closed, MAX_WAITED_FOR, NotAsked, Stream, StreamDirectory};
+use super::{Closed, MAX_WAITED_FOR, NotAsked, Stream, StreamDirectory};
 use crate::{
     config,
-    server::common::{block::Block, session_ref::SessionId},
+    server::{
+        common::{block::Block, session_ref::SessionId},
+        registry::roster::Member,
+    },
 };
 
 /// Time for which a user who was asked to publish keeps a place that others need. A program begins within milliseconds.
