@@ -1,4 +1,4 @@
-//! What the tests and benches of Arauto share.
+//! Servers, clients and networks that the tests and benches of Arauto share.
 //!
 //! - [`TestServer`]: a server in the test's own process. [`process::Process`]: the program, run as a user runs it.
 //! - [`Client`], [`web::WebClient`], [`tls::Trust`]: clients that compare bytes exactly, by TCP, WebSocket and TLS.
