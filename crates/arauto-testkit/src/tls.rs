@@ -18,7 +18,7 @@ use rustls::{
 };
 use tempfile::TempDir;
 
-use crate::{Client, NAME_REQUEST, confirmation, ready};
+use crate::{Client, NAME_REQUEST, client::ready, confirmation};
 
 /// Versions of a client that offers TLS 1.2.
 pub const TLS12_ONLY: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];

@@ -12,7 +12,7 @@ use tungstenite::{
     protocol::CloseFrame,
 };
 
-use crate::{NAME_REQUEST, TestServer, confirmation, ready};
+use crate::{NAME_REQUEST, TestServer, client::ready, confirmation};
 
 /// A WebSocket client, built on a library that conforms to RFC 6455.
 pub struct WebClient<S = TcpStream>(WebSocket<S>);
