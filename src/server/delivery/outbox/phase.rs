@@ -85,7 +85,8 @@ mod tests {
             (Closing(soon), Closing(soon), Closing(soon), Closed),
             (Closed, Closed, Closed, Closed),
         ] {
-            assert_eq!(after(phase, &|phase| assert_eq!(phase.evict(), phase.is_open())), evicted);
+            let was_open = phase.is_open();
+            assert_eq!(after(phase, &|phase| assert_eq!(phase.evict(), was_open)), evicted);
             assert_eq!(after(phase, &|phase| phase.close(later)), closed);
             assert_eq!(after(phase, &Phase::give_up), given_up);
         }
